@@ -1,0 +1,96 @@
+package slo
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Objective is the promised share of good events. It is kept as a decimal, as the whole number
+// of bad events allowed in a [Billion], because 1 − 0.999 in floating point is not 0.001.
+type Objective struct{ allowed int64 }
+
+// Billion is the denominator of an Objective.
+const Billion = 1_000_000_000
+
+// maxDigits is how many digits may follow the point: 99.9999999 % allows one bad event in a billion.
+const maxDigits = 7
+
+// Allowed is how many events in a [Billion] may be bad: 1,000,000 for 99.9 %. It is at least 1
+// and less than Billion.
+func (o Objective) Allowed() int64 { return o.allowed }
+
+// AllowedRatio is the budget as a share of all events, 0.001 for 99.9 %, for showing.
+func (o Objective) AllowedRatio() float64 { return float64(o.allowed) / Billion }
+
+// Ratio is the objective as a share of all events, 0.999 for 99.9 %, for showing.
+func (o Objective) Ratio() float64 { return float64(Billion-o.allowed) / Billion }
+
+// Percent is the objective as written, without trailing zeros: "99.9".
+func (o Objective) Percent() string {
+	good := Billion - o.allowed
+	s := fmt.Sprintf("%d.%07d", good/(Billion/100), good%(Billion/100))
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}
+
+// String is the objective with its sign: "99.9%".
+func (o Objective) String() string { return o.Percent() + "%" }
+
+// ParseObjective reads a percentage such as "99.9" or "99.9%". It refuses what cannot be an
+// objective, and its error says what was probably meant.
+func ParseObjective(s string) (Objective, error) {
+	text := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), "%"))
+	if strings.Contains(text, ",") {
+		return Objective{}, fmt.Errorf("objective %q has a comma; write %s", s, strings.ReplaceAll(text, ",", "."))
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	if !digits(whole) || (fraction != "" && !digits(fraction)) || strings.HasSuffix(text, ".") {
+		return Objective{}, fmt.Errorf("objective %q is not a percentage; write for example 99.9", s)
+	}
+	if fraction = strings.TrimRight(fraction, "0"); len(fraction) > maxDigits {
+		return Objective{}, fmt.Errorf("objective %q has more than %d digits after the point; nobody can measure that", s, maxDigits)
+	}
+	if len(whole) > 3 {
+		return Objective{}, fmt.Errorf("objective %q is above 100 percent", s)
+	}
+	good, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", maxDigits-len(fraction)), 10, 64)
+	if err != nil {
+		return Objective{}, fmt.Errorf("objective %q is not a percentage; write for example 99.9", s)
+	}
+	return checkObjective(s, text, good)
+}
+
+func checkObjective(s, text string, good int64) (Objective, error) {
+	switch {
+	case good == Billion:
+		return Objective{}, errors.New("objective 100 leaves no error budget, so nothing can ever burn; write for example 99.99")
+	case good > Billion:
+		return Objective{}, fmt.Errorf("objective %q is above 100 percent", s)
+	case good == 0:
+		return Objective{}, errors.New("objective 0 promises nothing; write for example 99.9")
+	case good <= Billion/100:
+		return Objective{}, fmt.Errorf("objective %s is a percentage, not a ratio; did you mean %s?", text, percentOfRatio(good))
+	}
+	return Objective{allowed: Billion - good}, nil
+}
+
+// percentOfRatio writes the ratio that was given as a percentage: 0.999 (9,990,000 parts) becomes 99.9.
+func percentOfRatio(good int64) string {
+	if good >= Billion/100 {
+		return "99.9"
+	}
+	return Objective{allowed: Billion - good*100}.Percent()
+}
+
+func digits(s string) bool {
+	if s == "" {
+		return false
+	}
+	for _, r := range s {
+		if r < '0' || r > '9' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,184 @@
+// Package slo says what was promised.
+//
+// A [Spec] is one service level objective: which events count ([Indicator]), how many of
+// them must be good ([Objective]), over which time ([Window]), and when somebody wants to
+// be told ([Alerts]). Specs are immutable values. They are read from YAML by [Load], which
+// either returns a whole [Set] or every [Problem] of every file at once, never half of each.
+//
+// The package is part of the pure core: it knows no network, no disk (files are handed to it
+// as bytes), no clock and no logger.
+//
+// Reading order: this file (the values), window.go (rolling and calendar time), query.go
+// (PromQL, parsed by Prometheus' own parser), load.go (YAML), lint.go (specs that are valid
+// and yet cannot mean what they say).
+package slo
+
+import (
+	"strings"
+	"time"
+)
+
+// ID names one error budget. It is `service/slo`, and for an SLO with `by:` labels the
+// label values follow in braces: `checkout/availability{route="/pay"}`.
+type ID string
+
+// Base is the SLO's own name without the label values of a single budget.
+func (id ID) Base() ID {
+	if i := strings.IndexByte(string(id), '{'); i >= 0 {
+		return id[:i]
+	}
+	return id
+}
+
+// Group is the part of the ID in braces, braces included, or "" for an SLO without `by:`.
+func (id ID) Group() string { return string(id[len(id.Base()):]) }
+
+// Service is the part before the slash.
+func (id ID) Service() string {
+	service, _, _ := strings.Cut(string(id.Base()), "/")
+	return service
+}
+
+// Name is the part after the slash, without label values.
+func (id ID) Name() string {
+	_, name, _ := strings.Cut(string(id.Base()), "/")
+	return name
+}
+
+// Spec is one SLO as its owner wrote it, with defaults filled in. It is never changed after
+// loading.
+type Spec struct {
+	Service     string
+	Name        string
+	Description string // what the promise means to a user; one sentence
+	Owner       string
+	Tier        string // request class of the SRE workbook, "" if none
+	Objective   Objective
+	Windows     []Window // at least one; the first one drives the alerts
+	SLI         Indicator
+	By          []string // label names; one budget per combination of their values
+	Alerts      Alerts
+	Links       Links
+	Slack       SlackRoute
+	File        string // where it was read from
+	Line        int    // line of the SLO's own entry in File, from 1
+}
+
+// ID is the SLO's name, `service/slo`.
+func (s *Spec) ID() ID { return ID(s.Service + "/" + s.Name) }
+
+// Window is the window that drives the alerts and the budget that is shown first.
+func (s *Spec) Window() Window { return s.Windows[0] }
+
+// Links are the addresses a person may want while the budget burns. Only http and https
+// addresses are accepted.
+type Links struct {
+	Runbook    string
+	Dashboard  string
+	Repository string
+}
+
+// SlackRoute says where messages about an SLO go. Empty means the default of the config.
+type SlackRoute struct {
+	Channel string
+	Mention []string // for example <!subteam^S0123> or <@U0123>; used on pages only
+}
+
+// Kind is the sort of indicator.
+type Kind string
+
+// The kinds of indicator, in the order in which they are preferred: the earlier, the more
+// exact the ledger can be.
+const (
+	Events  Kind = "events"  // counters of good or bad, and of all events
+	Latency Kind = "latency" // a histogram: an event is good when it was at most Below
+	Uptime  Kind = "uptime"  // a gauge that is 1 while up and 0 while down
+	Slices  Kind = "slices"  // a condition that makes a whole minute good or bad
+	Ratio   Kind = "ratio"   // a ready-made ratio of bad to all, 0…1
+)
+
+// Indicator says how events are told good from bad. Only the fields of its Kind are set.
+type Indicator struct {
+	Kind Kind
+
+	// Events: Total and exactly one of Bad and Good. Ratio: Bad alone, valued 0…1.
+	Total, Bad, Good *Query
+
+	// Latency: a histogram's name with matchers (no _bucket suffix), and the limit in the
+	// unit of the buckets, which is seconds by convention. LimitText is Below as it was written ("300ms").
+	Histogram *Query
+	Below     float64
+	LimitText string
+
+	// Uptime: the gauge.
+	Up *Query
+
+	// Slices: the query, the condition under which a minute is good, and what a minute
+	// without data counts as.
+	Slice    *Query
+	GoodWhen Condition
+	Missing  Missing
+}
+
+// Condition compares a value with a fixed number, as in `< 0.3`.
+type Condition struct {
+	Op    string // one of < <= > >= == !=
+	Value float64
+}
+
+// Holds reports whether v fulfils the condition. NaN fulfils none.
+func (c Condition) Holds(v float64) bool {
+	switch c.Op {
+	case "<":
+		return v < c.Value
+	case "<=":
+		return v <= c.Value
+	case ">":
+		return v > c.Value
+	case ">=":
+		return v >= c.Value
+	case "==":
+		return v == c.Value
+	case "!=":
+		return v != c.Value && v == v
+	}
+	return false
+}
+
+// Missing says what a time slice without data counts as.
+type Missing string
+
+// The policies for missing slices. Exclude is the default: unknown is neither good nor bad.
+const (
+	Exclude     Missing = "exclude"
+	MissingGood Missing = "good"
+	MissingBad  Missing = "bad"
+)
+
+// Alerts says when somebody wants to be told about an SLO.
+type Alerts struct {
+	Page   []Pair
+	Ticket []Pair
+	// Spent lists shares of the budget, in basis points (7500 = 75 %), whose crossing is told once.
+	Spent []int64
+	// NoData is how long the data may be missing before that is told. Zero means never.
+	NoData time.Duration
+	// Significance switches the low-traffic guard on pages on.
+	Significance bool
+}
+
+// Pair is one row of the workbook's multiwindow, multi-burn-rate table: alert when, both over
+// the Long and over the Short window, the budget burns so fast that Long alone would cost the
+// share Budget of it.
+// Source: The Site Reliability Workbook, chapter 5, method 6.
+type Pair struct {
+	Budget      int64 // share of the error budget in basis points: 200 is 2 %
+	Long, Short time.Duration
+}
+
+// Burn is the burn rate above which the pair fires for a budget of the given length:
+// share × length ÷ long window. It is a rational number; the decision compares integers (see
+// package alerting), this float is for showing.
+func (p Pair) Burn(length time.Duration) float64 {
+	return float64(p.Budget) / 10000 * float64(length) / float64(p.Long)
+}
