@@ -1,0 +1,92 @@
+package budget
+
+import (
+	"math"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Outlook says when the budget of a window will be gone if the present burn goes on.
+type Outlook struct {
+	// Known is false when fewer than five bad events back the forecast, or there is no traffic:
+	// then nothing is said at all.
+	Known bool
+	// Gone is true when the budget is already spent.
+	Gone bool
+	// Lasts is true when the budget is never exhausted at this rate, because old errors
+	// age out of the window faster than new ones come, or because a calendar window resets first.
+	Lasts bool
+	// In is the time to exhaustion in whole hours; Early and Late are its 80 % band. Late is
+	// zero when the slower end of the band never gets there.
+	In, Early, Late time.Duration
+}
+
+// minForecastEvents is how many bad events a forecast needs: below it the band is wider than any use of it.
+const minForecastEvents = 5
+
+// Forecast extends the burn of the last look-back (counted back from at) into the future.
+//
+// It finds the smallest h, in whole hours, for which
+//
+//	bad(t+h−P, t] + r_bad·h > allowed·(total(t+h−P, t] + r_total·h)
+//
+// that is, it lets old errors age out of a rolling window while new ones come in; dividing what
+// is left by the rate, as is often done, does not. The band takes r_bad at the 10th and the
+// 90th percentile of Gamma(k+½), the posterior of a Poisson rate after k bad events.
+func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, lookback time.Duration) Outlook {
+	now := StatusAt(l, o, w, at)
+	if now.Sum.Bad > 0 && now.Left() < 0 {
+		return Outlook{Known: true, Gone: true}
+	}
+	recent := l.Sum(at-Minutes(lookback), at)
+	k := float64(recent.Bad) / Unit
+	seen := float64(recent.Seen()) / 60
+	if k < minForecastEvents || seen == 0 {
+		return Outlook{Lasts: recent.Bad == 0 && recent.Total > 0}
+	}
+	run := func(events float64) time.Duration {
+		return exhaustion(l, o, w, at, events*Unit/seen, float64(recent.Total)/seen)
+	}
+	f := Outlook{Known: true, In: run(k), Early: run(gammaQuantile(k+0.5, z90)), Late: run(gammaQuantile(k+0.5, -z90))}
+	f.Lasts = f.In == 0
+	return f
+}
+
+// exhaustion is the time until the budget is gone at the given rates per hour, 0 if it never is.
+func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, totalRate float64) time.Duration {
+	limit := int(w.Length() / time.Hour)
+	from := MinuteOf(w.Start(at.Time()))
+	if reset := w.Reset(at.Time()); !reset.IsZero() {
+		limit = int(reset.Sub(at.Time()) / time.Hour)
+	}
+	kept := l.Sum(from, at)
+	for h := 1; h <= limit; h++ {
+		if w.Calendar == "" {
+			kept = kept.minus(l.Sum(from+Minute(h-1)*60, min(from+Minute(h)*60, at)))
+		}
+		bad := float64(kept.Bad) + badRate*float64(h)
+		total := float64(kept.Total) + totalRate*float64(h)
+		if bad > o.AllowedRatio()*total {
+			return time.Duration(h) * time.Hour
+		}
+	}
+	return 0
+}
+
+func (s Sum) minus(o Sum) Sum {
+	return Sum{
+		s.Bad - o.Bad, s.Total - o.Total,
+		s.Known - o.Known, s.Partial - o.Partial, s.Unknown - o.Unknown, s.BadSlots - o.BadSlots,
+	}
+}
+
+// z90 is the 90th percentile of the standard normal distribution.
+const z90 = 1.2815515655446004
+
+// gammaQuantile is the quantile of Gamma(shape, 1) at the standard normal deviate z, by the
+// Wilson–Hilferty approximation; for shapes above five it is good to a percent.
+func gammaQuantile(shape, z float64) float64 {
+	c := 1 / (9 * shape)
+	return shape * math.Pow(max(1-c+z*math.Sqrt(c), 0), 3)
+}

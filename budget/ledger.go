@@ -1,0 +1,396 @@
+package budget
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Ledger is the account of one error budget: a [Slot] for each minute.
+//
+// The hour is its unit. Minutes matter for a few days, while alert windows end among them; then
+// [Ledger.Thin] keeps only the sums of their hours, which is all that budget windows need (see
+// slo.Window.Start). Young hours are kept packed, a few bytes a minute, so that ten thousand
+// budgets fit into a gigabyte.
+//
+// Reads may run side by side; a write needs the ledger alone.
+type Ledger struct {
+	first int64     // hour of sums[0]
+	sums  []hourSum // one per hour, gaps included
+
+	fineFirst int64    // hour of fine[0]; no minutes are kept before it
+	fine      [][]byte // packed minutes of an hour, nil where nothing was written
+
+	end Minute // one past the newest slot written
+}
+
+// hourSum is a Sum that fits an hour: 60 is below 256.
+type hourSum struct {
+	bad, total                        int64
+	known, partial, unknown, badSlots uint8
+}
+
+func (h hourSum) sum() Sum {
+	return Sum{h.bad, h.total, int(h.known), int(h.partial), int(h.unknown), int(h.badSlots)}
+}
+
+type hourSlots [60]Slot
+
+// Put writes the slot of a minute, replacing what was there. Minutes whose hour has been
+// thinned out, or lies before everything that was kept, are refused with false.
+func (l *Ledger) Put(m Minute, s Slot) bool {
+	h := m.Hour()
+	if len(l.sums) > 0 && (h < l.first || h < l.fineFirst) {
+		return l.prepend(h) && l.Put(m, s)
+	}
+	l.grow(h)
+	i := h - l.fineFirst
+	slots := unpack(l.fine[i])
+	slots[m-Minute(h*60)] = s
+	l.fine[i] = pack(&slots)
+	l.sums[h-l.first] = slots.sum()
+	l.end = max(l.end, m+1)
+	return true
+}
+
+// PutHour writes the sum of a whole hour (counted from the Unix epoch) whose minutes are not
+// known or no longer matter, as a coarse backfill does. It refuses with false an hour whose minutes are kept.
+func (l *Ledger) PutHour(h int64, s Sum) bool {
+	if l.Empty() {
+		l.first, l.fineFirst = h, h+1
+	}
+	if h >= l.fineFirst {
+		if len(l.fine) > 0 {
+			return false
+		}
+		l.fineFirst = h + 1
+	}
+	if n := l.first - h; n > 0 {
+		l.sums = append(make([]hourSum, n), l.sums...)
+		l.first = h
+	}
+	for l.first+int64(len(l.sums)) <= h {
+		l.sums = append(l.sums, hourSum{})
+	}
+	l.sums[h-l.first] = s.hour()
+	l.end = max(l.end, Minute((h+1)*60))
+	return true
+}
+
+// grow makes room up to hour h.
+func (l *Ledger) grow(h int64) {
+	if len(l.sums) == 0 {
+		l.first, l.fineFirst = h, h
+	}
+	for l.first+int64(len(l.sums)) <= h {
+		l.sums = append(l.sums, hourSum{})
+	}
+	for l.fineFirst+int64(len(l.fine)) <= h {
+		l.fine = append(l.fine, nil)
+	}
+}
+
+// prepend makes room for an hour before the first, as a backfill that runs towards the past
+// needs it. It refuses hours that have been thinned out.
+func (l *Ledger) prepend(h int64) bool {
+	if h >= l.first || l.fineFirst > l.first {
+		return false
+	}
+	n := l.first - h
+	l.sums = append(make([]hourSum, n), l.sums...)
+	l.fine = append(make([][]byte, n), l.fine...)
+	l.first, l.fineFirst = h, h
+	return true
+}
+
+// At is the slot of a minute; Unseen if it was never written or has been thinned out.
+func (l *Ledger) At(m Minute) Slot {
+	h := m.Hour()
+	if i := h - l.fineFirst; i >= 0 && i < int64(len(l.fine)) {
+		slots := unpack(l.fine[i])
+		return slots[m-Minute(h*60)]
+	}
+	return Slot{}
+}
+
+// First is the oldest minute that is still accounted for, rounded down to its hour, and End
+// is one past the newest. Both are zero for an empty ledger.
+func (l *Ledger) First() Minute { return Minute(l.first * 60) }
+
+// End is one past the newest slot that was written.
+func (l *Ledger) End() Minute { return l.end }
+
+// Empty reports whether nothing was ever written.
+func (l *Ledger) Empty() bool { return len(l.sums) == 0 }
+
+// Sum adds up the slots in [from, to). Where minutes have been thinned out, an hour that is
+// touched counts whole.
+func (l *Ledger) Sum(from, to Minute) Sum {
+	from, to = max(from, l.First()), min(to, l.end)
+	if from >= to || l.Empty() {
+		return Sum{}
+	}
+	fh, th := from.Hour(), (to - 1).Hour()
+	if fh == th {
+		return l.part(fh, from, to)
+	}
+	sum := l.part(fh, from, Minute((fh+1)*60))
+	for h := fh + 1; h < th; h++ {
+		sum = sum.Plus(l.sums[h-l.first].sum())
+	}
+	return sum.Plus(l.part(th, Minute(th*60), to))
+}
+
+// part adds up the minutes [from, to) of hour h.
+func (l *Ledger) part(h int64, from, to Minute) Sum {
+	i := h - l.fineFirst
+	whole := from == Minute(h*60) && to == Minute((h+1)*60)
+	if whole || i < 0 || i >= int64(len(l.fine)) {
+		return l.sums[h-l.first].sum()
+	}
+	slots := unpack(l.fine[i])
+	var sum Sum
+	for m := from; m < to; m++ {
+		sum.add(slots[m-Minute(h*60)])
+	}
+	return sum
+}
+
+// Each calls f for the minutes of [from, to) that are kept, oldest first, until f returns false.
+func (l *Ledger) Each(from, to Minute, f func(Minute, Slot) bool) {
+	from, to = max(from, Minute(l.fineFirst*60)), min(to, l.end)
+	for m := from; m < to; {
+		h := m.Hour()
+		slots := unpack(l.fine[h-l.fineFirst])
+		for ; m < to && m.Hour() == h; m++ {
+			if !f(m, slots[m-Minute(h*60)]) {
+				return
+			}
+		}
+	}
+}
+
+// Thin forgets the minutes of every hour before the one that contains m, and keeps their sums.
+func (l *Ledger) Thin(m Minute) {
+	n := min(m.Hour()-l.fineFirst, int64(len(l.fine)))
+	if n <= 0 {
+		return
+	}
+	l.fine = append([][]byte(nil), l.fine[n:]...)
+	l.fineFirst += n
+}
+
+// Forget drops the hours before the one that contains m.
+func (l *Ledger) Forget(m Minute) {
+	l.Thin(m)
+	n := min(m.Hour()-l.first, int64(len(l.sums)))
+	if n <= 0 {
+		return
+	}
+	l.sums = append([]hourSum(nil), l.sums[n:]...)
+	l.first += n
+}
+
+func (s *hourSlots) sum() hourSum {
+	var sum Sum
+	for _, slot := range s {
+		sum.add(slot)
+	}
+	return sum.hour()
+}
+
+func (s Sum) hour() hourSum {
+	return hourSum{s.Bad, s.Total, uint8(s.Known), uint8(s.Partial), uint8(s.Unknown), uint8(s.BadSlots)}
+}
+
+// The packed hour: for each of 60 minutes one byte of state and flags, followed, where there
+// are events, by the total and the bad events as varints. A run of equal empty minutes at the
+// end is cut off.
+const (
+	flagBackfilled = 1 << 4
+	flagTotal      = 1 << 5 // a total follows
+	flagBad        = 1 << 6 // a bad count follows
+)
+
+func pack(s *hourSlots) []byte {
+	last := 59
+	for last >= 0 && s[last] == (Slot{}) {
+		last--
+	}
+	b := make([]byte, 0, 4*(last+1))
+	for _, slot := range s[:last+1] {
+		b = appendSlot(b, slot)
+	}
+	return append([]byte(nil), b...)
+}
+
+func appendSlot(b []byte, s Slot) []byte {
+	head := byte(s.State)
+	if s.Backfilled {
+		head |= flagBackfilled
+	}
+	if s.Total != 0 {
+		head |= flagTotal
+	}
+	if s.Bad != 0 {
+		head |= flagBad
+	}
+	b = append(b, head)
+	if s.Total != 0 {
+		b = binary.AppendUvarint(b, uint64(s.Total))
+	}
+	if s.Bad != 0 {
+		b = binary.AppendUvarint(b, uint64(s.Bad))
+	}
+	return b
+}
+
+// unpack is the inverse of pack. Its input was written by pack or checked by checkHour.
+func unpack(b []byte) hourSlots {
+	var s hourSlots
+	for i := 0; len(b) > 0 && i < 60; i++ {
+		s[i], b, _ = readSlot(b)
+	}
+	return s
+}
+
+var errDamaged = errors.New("the record is damaged")
+
+func readSlot(b []byte) (Slot, []byte, error) {
+	if len(b) == 0 {
+		return Slot{}, nil, errDamaged
+	}
+	head := b[0]
+	b = b[1:]
+	s := Slot{State: State(head & 0x0f), Backfilled: head&flagBackfilled != 0}
+	var err error
+	if head&flagTotal != 0 {
+		s.Total, b, err = readCount(b, err)
+	}
+	if head&flagBad != 0 {
+		s.Bad, b, err = readCount(b, err)
+	}
+	if s.State > Failed || s.Bad > s.Total {
+		err = errDamaged
+	}
+	return s, b, err
+}
+
+func readCount(b []byte, err error) (int64, []byte, error) {
+	v, n := binary.Uvarint(b)
+	if n <= 0 || v>>63 != 0 || err != nil {
+		return 0, nil, errDamaged
+	}
+	return int64(v), b[n:], nil
+}
+
+// AppendSlot appends the slot in the form in which it is kept on disk.
+func AppendSlot(b []byte, s Slot) []byte { return appendSlot(b, s) }
+
+// ReadSlot reads what AppendSlot wrote and returns the rest.
+func ReadSlot(b []byte) (Slot, []byte, error) { return readSlot(b) }
+
+// A day on disk: a version byte, then 24 hours. Each is a kind byte and its content.
+const (
+	dayVersion  = 1
+	hourEmpty   = 0
+	hourThinned = 1 // sum as five varints
+	hourFine    = 2 // length and packed minutes
+)
+
+// Day is the number of a day since the Unix epoch, in UTC.
+func (m Minute) Day() int64 { return floorDiv(int64(m), 24*60) }
+
+// EncodeDay writes the hours of a day for the disk; nil if the ledger has none of them.
+func (l *Ledger) EncodeDay(day int64) []byte {
+	b, any := []byte{dayVersion}, false
+	for h := day * 24; h < day*24+24; h++ {
+		i, f := h-l.first, h-l.fineFirst
+		switch {
+		case i < 0 || i >= int64(len(l.sums)) || l.sums[i] == hourSum{}:
+			b = append(b, hourEmpty)
+			continue
+		case f >= 0 && f < int64(len(l.fine)):
+			b = append(b, hourFine)
+			b = binary.AppendUvarint(b, uint64(len(l.fine[f])))
+			b = append(b, l.fine[f]...)
+		default:
+			b = appendHourSum(append(b, hourThinned), l.sums[i])
+		}
+		any = true
+	}
+	if !any {
+		return nil
+	}
+	return b
+}
+
+func appendHourSum(b []byte, s hourSum) []byte {
+	b = binary.AppendUvarint(b, uint64(s.bad))
+	b = binary.AppendUvarint(b, uint64(s.total))
+	return append(b, s.known, s.partial, s.unknown, s.badSlots)
+}
+
+// LoadDay puts back what EncodeDay wrote. Days are loaded oldest first into an empty ledger. A
+// damaged or newer record is an error, and leaves the hours before the damage in place.
+func (l *Ledger) LoadDay(day int64, b []byte) error {
+	if len(b) == 0 || b[0] != dayVersion {
+		return fmt.Errorf("day %d of the ledger: unknown version, written by a newer slowburn?", day)
+	}
+	b = b[1:]
+	for h := day * 24; h < day*24+24; h++ {
+		var err error
+		if b, err = l.loadHour(h, b); err != nil {
+			return fmt.Errorf("day %d of the ledger, hour %d: %w", day, h-day*24, err)
+		}
+	}
+	if len(b) > 0 {
+		return fmt.Errorf("day %d of the ledger: %w", day, errDamaged)
+	}
+	return nil
+}
+
+func (l *Ledger) loadHour(h int64, b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, errDamaged
+	}
+	kind, b := b[0], b[1:]
+	switch kind {
+	case hourEmpty:
+		return b, nil
+	case hourThinned:
+		return l.loadThinned(h, b)
+	case hourFine:
+		return l.loadFine(h, b)
+	}
+	return nil, errDamaged
+}
+
+func (l *Ledger) loadThinned(h int64, b []byte) ([]byte, error) {
+	bad, b, err := readCount(b, nil)
+	total, b, err := readCount(b, err)
+	if err != nil || len(b) < 4 || bad > total || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
+		return nil, errDamaged
+	}
+	l.PutHour(h, hourSum{bad, total, b[0], b[1], b[2], b[3]}.sum())
+	return b[4:], nil
+}
+
+func (l *Ledger) loadFine(h int64, b []byte) ([]byte, error) {
+	n, w := binary.Uvarint(b)
+	if w <= 0 || n > uint64(len(b)-w) {
+		return nil, errDamaged
+	}
+	packed, rest := b[w:w+int(n)], b[w+int(n):]
+	for i, r := 0, packed; len(r) > 0; i++ {
+		s, next, err := readSlot(r)
+		if err != nil || i > 59 {
+			return nil, errDamaged
+		}
+		if s != (Slot{}) {
+			l.Put(Minute(h*60+int64(i)), s)
+		}
+		r = next
+	}
+	return rest, nil
+}

@@ -1,0 +1,140 @@
+package budget
+
+import "time"
+
+// Minute is a minute since the Unix epoch. The slot of minute m covers the samples stamped in
+// (m, m+1], left open as a range selector of Prometheus is.
+type Minute int64
+
+// MinuteOf is the minute that contains t: the last one that began at or before t.
+func MinuteOf(t time.Time) Minute {
+	s := t.Unix()
+	if s < 0 {
+		s -= 59
+	}
+	return Minute(s / 60)
+}
+
+// Time is when the minute begins, in UTC.
+func (m Minute) Time() time.Time { return time.Unix(int64(m)*60, 0).UTC() }
+
+// End is when the minute is over, in UTC.
+func (m Minute) End() time.Time { return (m + 1).Time() }
+
+// Hour is the hour of the minute, counted from the Unix epoch.
+func (m Minute) Hour() int64 { return floorDiv(int64(m), 60) }
+
+// Minutes is a duration in whole minutes, rounded down.
+func Minutes(d time.Duration) Minute { return Minute(d / time.Minute) }
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// Unit is one event. Counts are whole thousandths of an event, because a ratio or an
+// extrapolated increase may count a fraction; they are rounded once, where they are read.
+const Unit = 1000
+
+// State says what is known about a slot.
+type State uint8
+
+// The states of a slot. Only the known ones, OK and ZeroTraffic, may open or close anything.
+const (
+	Unseen      State = iota // not read yet
+	OK                       // read, with events
+	ZeroTraffic              // read, and there were no events
+	Absent                   // Prometheus answered and had no data
+	Partial                  // the sum is known (a counter's difference across a hole), its place in time is not
+	Failed                   // the source answered with something that cannot be used
+)
+
+// Known reports whether the slot's events are known, both how many and when.
+func (s State) Known() bool { return s == OK || s == ZeroTraffic }
+
+// String is the state's name as the API shows it.
+func (s State) String() string {
+	switch s {
+	case OK:
+		return "ok"
+	case ZeroTraffic:
+		return "zero_traffic"
+	case Absent:
+		return "absent"
+	case Partial:
+		return "partial"
+	case Failed:
+		return "error"
+	}
+	return "unseen"
+}
+
+// Slot is what happened in one minute: so many events, so many of them bad, in thousandths.
+// A Partial slot may have counts; an Absent one never does. 0 ≤ Bad ≤ Total holds always.
+type Slot struct {
+	Bad, Total int64
+	State      State
+	// Backfilled marks a slot that was read from history, not as it happened.
+	Backfilled bool
+}
+
+// Count makes a slot of counted events; its state follows from the total. Bad events beyond
+// the total are cut off (the caller reports them), negative counts become zero.
+func Count(bad, total int64) Slot {
+	total = max(total, 0)
+	s := Slot{Bad: min(max(bad, 0), total), Total: total, State: OK}
+	if total == 0 {
+		s.State = ZeroTraffic
+	}
+	return s
+}
+
+// Sum adds up slots.
+type Sum struct {
+	Bad, Total int64 // thousandths of events, of known and of partial slots
+	Known      int   // slots whose events are known
+	Partial    int   // slots whose sum is known and whose place in time is not
+	Unknown    int   // slots that were read and tell nothing: absent, failed
+	BadSlots   int   // known slots with at least one bad event
+}
+
+// Plus is the sum of both.
+func (s Sum) Plus(o Sum) Sum {
+	return Sum{
+		s.Bad + o.Bad, s.Total + o.Total,
+		s.Known + o.Known, s.Partial + o.Partial, s.Unknown + o.Unknown, s.BadSlots + o.BadSlots,
+	}
+}
+
+func (s *Sum) add(slot Slot) {
+	if slot.State == Unseen {
+		return
+	}
+	s.Bad += slot.Bad
+	s.Total += slot.Total
+	switch {
+	case slot.State == Partial:
+		s.Partial++
+	case !slot.State.Known():
+		s.Unknown++
+	default:
+		s.Known++
+		if slot.Bad > 0 {
+			s.BadSlots++
+		}
+	}
+}
+
+// Seen is how many slots have contributed to the counts: the known and the partial ones.
+func (s Sum) Seen() int { return s.Known + s.Partial }
+
+// BadRatio is the share of bad events, and false if there were no events.
+func (s Sum) BadRatio() (float64, bool) {
+	if s.Total == 0 {
+		return 0, false
+	}
+	return float64(s.Bad) / float64(s.Total), true
+}

@@ -1,0 +1,110 @@
+package budget
+
+import (
+	"math/bits"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Status is the state of one error budget at one moment: the figures that the API, the pages and the
+// reports show. Ratios are for showing; decisions compare the integers.
+type Status struct {
+	At       time.Time // the end of the last minute that is counted
+	From     time.Time // where the window begins
+	Window   slo.Window
+	Sum      Sum
+	Allowed  int64    // bad events the window allows, in thousandths
+	SLI      *float64 // share of good events, nil without traffic
+	Spent    float64  // share of the budget that is gone; above 1 when it is overspent
+	Coverage float64  // share of the window's minutes, since the ledger began, whose events are known
+}
+
+// Remaining is the share of the budget that is left; negative when it is overspent.
+func (s Status) Remaining() float64 { return 1 - s.Spent }
+
+// Left is how many more events may go bad in this window, in thousandths; negative when overspent.
+func (s Status) Left() int64 { return s.Allowed - s.Sum.Bad }
+
+// StatusAt sums up the budget of a window over the minutes before at.
+//
+// The budget of a rolling window is a share of the events it holds. A calendar window begins
+// empty, and a share of its first few events would make the first error of the month look like
+// the end of the budget; until it has seen as many events as the same length of time before it,
+// its budget is a share of those.
+func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
+	from := MinuteOf(w.Start(at.Time()))
+	s := Status{At: at.Time(), From: from.Time(), Window: w, Sum: l.Sum(from, at)}
+	s.Allowed = Share(expectedTotal(l, w, from, at, s.Sum.Total), o.Allowed())
+	if ratio, ok := s.Sum.BadRatio(); ok {
+		good := 1 - ratio
+		s.SLI = &good
+	}
+	s.Spent = spent(s.Sum.Bad, s.Allowed)
+	if n := at - max(from, l.First()); n > 0 && !l.Empty() {
+		s.Coverage = float64(s.Sum.Known) / float64(n)
+	}
+	return s
+}
+
+func expectedTotal(l *Ledger, w slo.Window, from, at Minute, seen int64) int64 {
+	if w.Calendar == "" {
+		return seen
+	}
+	last := MinuteOf(at.Time().Add(-w.Length()).Truncate(time.Hour))
+	return max(seen, l.Sum(last, at).Total)
+}
+
+func spent(bad, allowed int64) float64 {
+	switch {
+	case bad == 0:
+		return 0
+	case allowed == 0:
+		return 1 // the first bad event of a window that allows less than a thousandth of one
+	}
+	return float64(bad) / float64(allowed)
+}
+
+// Share is total × parts ÷ a billion, rounded down, without overflow.
+func Share(total, parts int64) int64 {
+	hi, lo := bits.Mul64(uint64(total), uint64(parts))
+	q, _ := bits.Div64(hi, lo, slo.Billion)
+	return int64(q)
+}
+
+// Burn is how many times faster than sustainable the budget burned over a sum: the share of bad
+// events divided by the share that is allowed. At 1 the budget lasts exactly its window. It is false without traffic.
+func Burn(s Sum, o slo.Objective) (float64, bool) {
+	ratio, ok := s.BadRatio()
+	return ratio / o.AllowedRatio(), ok
+}
+
+// SpentAtLeast reports exactly whether at least the given share of the budget, in basis points, is gone.
+func (s Status) SpentAtLeast(basisPoints int64) bool {
+	if s.Sum.Bad == 0 {
+		return false
+	}
+	return compareProducts(s.Sum.Bad, 10000, s.Allowed, basisPoints) >= 0
+}
+
+// compareProducts compares a×b with c×d exactly; all four must not be negative.
+func compareProducts(a, b, c, d int64) int {
+	h1, l1 := bits.Mul64(uint64(a), uint64(b))
+	h2, l2 := bits.Mul64(uint64(c), uint64(d))
+	switch {
+	case h1 != h2:
+		return cmpUint(h1, h2)
+	default:
+		return cmpUint(l1, l2)
+	}
+}
+
+func cmpUint(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
