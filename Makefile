@@ -1,0 +1,81 @@
+# Everything a developer does here is a target below; `make` alone lists them.
+# Nothing but Go is needed for build, test, demo, bench, fuzz and golden.
+
+GO       ?= go
+BIN      ?= bin/slowburn
+FUZZTIME ?= 30s
+# RACE=1 turns the race detector on (needs a C compiler).
+RACE     ?=
+# PKG narrows test, bench, fuzz and golden to some packages: make test PKG=./slo/...
+PKG      ?= ./...
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+BRANCH   ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)
+# The time of the commit, not of the build: the same source gives the same binary.
+DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+
+stamp   := github.com/prometheus/common/version
+ldflags := -s -w -X $(stamp).Version=$(VERSION) -X $(stamp).Revision=$(REVISION) -X $(stamp).Branch=$(BRANCH) -X $(stamp).BuildDate=$(DATE)
+tool    := $(GO) tool -modfile=tools/go.mod
+race    := $(if $(RACE),-race)
+# Every Go module of this repository that holds code.
+gofiles  = $(shell git ls-files --cached --others --exclude-standard '*.go')
+
+.DEFAULT_GOAL := help
+.PHONY: help build install test race check format vet lint vulns bench demo fuzz golden integration image clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the static binary into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o $(BIN) ./cmd/slowburn
+
+test: ## run all tests of the product (RACE=1: with the race detector)
+	$(GO) test $(race) $(PKG)
+
+race: ## the same as make test RACE=1
+	$(MAKE) test RACE=1
+
+check: format vet lint vulns race ## everything a change must pass before it is merged
+
+format: ## fail if a file is not formatted, and say which
+	@files="$$($(tool) gofumpt -l $(gofiles))"; \
+	if [ -n "$$files" ]; then echo "not formatted (run: $(tool) gofumpt -w FILE):"; echo "$$files"; exit 1; fi
+	@echo "format: ok"
+
+vet: ## go vet in every module
+	$(GO) vet ./...
+	$(GO) -C integration vet ./...
+
+lint: ## staticcheck in every module
+	$(tool) staticcheck ./...
+	cd integration && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
+
+vulns: ## look for known vulnerabilities that the code can reach (skipped when the database is out of reach)
+	@tools/vulns $(GO)
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+
+demo: ## play the whole story on this machine, with nothing installed
+	$(GO) run ./cmd/slowburn demo
+
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' tools/fuzz $(PKG)
+
+golden: ## rewrite the golden files from what the code does now, and show the difference
+	UPDATE=1 $(GO) test $(PKG) || true
+	@git --no-pager diff --stat -- '*testdata*'
+	@git --no-pager diff -- '*testdata*'
+	@git --no-pager ls-files --others --exclude-standard -- '*testdata*' | sed 's/^/new: /'
+
+integration: ## test against real servers, as far as they are installed
+	$(GO) -C integration test $(race) ./...
+
+image: ## build the container image (needs docker or a work-alike)
+	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) --build-arg DATE=$(DATE) -t slowburn:$(VERSION) .
+
+clean: ## remove what the other targets made
+	rm -rf bin
+	$(GO) clean -testcache
