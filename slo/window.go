@@ -43,14 +43,14 @@ func (w Window) Length() time.Duration {
 	return w.Rolling
 }
 
-// Start is the first instant that belongs to the window at time t. The far edge of a rolling
-// window is rounded down to a whole hour, for rolling windows in UTC: the ledger thins minutes to hours with
-// age, and no figure may depend on whether it already has.
+// Start is the first instant that belongs to the window at time t, rounded down to a whole hour
+// in UTC: the ledger thins minutes to hours with age, and no figure may depend on whether it
+// already has. (Calendar periods begin on a whole hour anyway, but for the few zones that are half an hour off.)
 func (w Window) Start(t time.Time) time.Time {
 	if w.Calendar == "" {
 		return t.Add(-w.Rolling).Truncate(time.Hour)
 	}
-	return w.periodStart(t)
+	return w.periodStart(t).Truncate(time.Hour)
 }
 
 // Reset is when the budget of a calendar window starts anew, strictly after t. For a rolling window it is the

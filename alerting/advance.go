@@ -1,0 +1,319 @@
+package alerting
+
+import (
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Input is what a decision may look at. Nothing else enters it: no clock, no configuration.
+type Input struct {
+	ID     slo.ID // of the budget; with label values for an SLO with `by:`
+	Spec   *slo.Spec
+	Ledger *budget.Ledger
+}
+
+// State is the whole memory of one budget's state machine. The zero State has seen nothing; set
+// Through to begin later than the ledger does.
+type State struct {
+	Through budget.Minute `json:"through"` // the first minute not yet walked
+	Burn    *Open         `json:"burn,omitempty"`
+	NoData  *Open         `json:"no_data,omitempty"`
+	// PageEnd is one past the last minute of the newest page; tickets wait for it.
+	PageEnd budget.Minute `json:"page_end,omitempty"`
+	// Missing counts the minutes without known data since the last known one.
+	Missing int `json:"missing,omitempty"`
+	// Spent is the highest share of the budget that was told, in basis points. It counts only
+	// if SpentSeen: what was spent before the first look is no news.
+	Spent     int64 `json:"spent,omitempty"`
+	SpentSeen bool  `json:"spent_seen,omitempty"`
+}
+
+// Open is an incident that has not ended.
+type Open struct {
+	Incident string        `json:"incident"`
+	Rule     Rule          `json:"rule"`
+	Severity Severity      `json:"severity"`
+	Opened   budget.Minute `json:"opened"`
+	Told     budget.Minute `json:"told"` // when its newest event was
+	Pair     slo.Pair      `json:"pair"` // the pair that fired, or none
+	Burning  Burning       `json:"burning"`
+}
+
+// Advance walks the minutes from st.Through up to, not including, to, and returns the new state and the
+// events in the order in which they happened. It is a pure function: however a stretch of time
+// is cut into calls, the same events come out.
+func Advance(in Input, st State, to budget.Minute) (State, []Event) {
+	w := walk{Input: in, State: st.clone()}
+	for w.Through < to {
+		w.step(w.Through)
+		w.Through++
+	}
+	return w.State, w.events
+}
+
+func (st State) clone() State {
+	if st.Burn != nil {
+		open := *st.Burn
+		st.Burn = &open
+	}
+	if st.NoData != nil {
+		open := *st.NoData
+		st.NoData = &open
+	}
+	return st
+}
+
+// walk is one call of Advance.
+type walk struct {
+	Input
+	State
+	events []Event
+}
+
+// step moves the machine over one minute.
+func (w *walk) step(m budget.Minute) {
+	slot := w.Ledger.At(m)
+	w.stepNoData(m, slot)
+	if !slot.State.Known() {
+		return
+	}
+	w.stepBurn(m, slot)
+	w.stepSpent(m)
+}
+
+func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {
+	if slot.State.Known() {
+		w.Missing = 0
+		if w.NoData != nil {
+			w.emitNoData(m, Resolved, DataBack)
+			w.NoData = nil
+		}
+		return
+	}
+	w.Missing++
+	limit := int(budget.Minutes(w.Spec.Alerts.NoData))
+	if limit > 0 && w.Missing >= limit && w.NoData == nil {
+		w.NoData = &Open{
+			Incident: incidentID(w.ID, RuleNoData, m), Rule: RuleNoData, Severity: Ticket, Opened: m,
+			Burning: Burning{Onset: m + 1 - budget.Minute(w.Missing)},
+		}
+		w.emitNoData(m, Opened, DataMissing)
+	}
+}
+
+func (w *walk) emitNoData(m budget.Minute, kind Kind, reason Reason) {
+	e := w.event(m, w.NoData, kind, reason)
+	e.Since = w.NoData.Burning.Onset
+	w.events = append(w.events, e)
+}
+
+// stepBurn opens, escalates, updates and closes the burn incident.
+func (w *walk) stepBurn(m budget.Minute, slot budget.Slot) {
+	if w.Burn != nil {
+		w.account(m, slot)
+	}
+	switch {
+	case w.Burn == nil:
+		w.tryOpen(m)
+	case w.Burn.Severity == Ticket && w.tryPage(m):
+	case w.tryResolve(m):
+	case w.updateDue(m):
+		w.emitBurn(m, Updated, StillBurning, nil)
+	}
+}
+
+// account adds the minute to the open incident.
+func (w *walk) account(m budget.Minute, slot budget.Slot) {
+	b := &w.Burn.Burning
+	b.Bad += slot.Bad
+	b.Total += slot.Total
+	if slot.Bad > 0 {
+		b.Minute++
+	}
+	if burns(slot, w.Spec.Objective) {
+		b.Last = m
+	}
+	w.peak(m)
+}
+
+func (w *walk) peak(m budget.Minute) {
+	short := w.Ledger.Sum(m+1-budget.Minutes(w.Burn.Pair.Short), m+1)
+	b := &w.Burn.Burning
+	old := product(b.Peak.Bad, short.Total)
+	if short.Total > 0 && (b.Peak.Total == 0 || product(short.Bad, b.Peak.Total).Cmp(old) > 0) {
+		b.PeakAt, b.Peak = m, short
+	}
+}
+
+func (w *walk) tryOpen(m budget.Minute) {
+	if r, sure := w.pageFires(m); r != nil {
+		w.open(m, RulePage, Page, r, sure)
+		return
+	}
+	notCovered := func(r reading) bool { return m+1-budget.Minutes(r.pair.Short) >= w.PageEnd }
+	if r := firing(readAll(w.Input, w.Spec.Alerts.Ticket, m), notCovered); r != nil {
+		w.open(m, RuleTicket, Ticket, r, nil)
+	}
+}
+
+// pageFires is the page pair that fires and is believed, with the test it passed.
+func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
+	var sure *Significance
+	r := firing(readAll(w.Input, w.Spec.Alerts.Page, m), func(r reading) bool {
+		s := Significant(r.long, w.Spec.Objective)
+		sure = &s
+		return !w.Spec.Alerts.Significance || s.Believed()
+	})
+	if r == nil {
+		return nil, nil
+	}
+	return r, sure
+}
+
+func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
+	first := onset(w.Input, r, m)
+	sum := w.Ledger.Sum(first, m+1)
+	w.Burn = &Open{
+		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair,
+		Burning: Burning{Onset: first, Last: m, Bad: sum.Bad, Total: sum.Total, Minute: sum.BadSlots},
+	}
+	w.peak(m)
+	w.emitFired(m, Opened, r, sure)
+}
+
+// tryPage turns an open ticket into a page.
+func (w *walk) tryPage(m budget.Minute) bool {
+	r, sure := w.pageFires(m)
+	if r == nil {
+		return false
+	}
+	w.Burn.Severity, w.Burn.Pair = Page, r.pair
+	w.emitFired(m, Escalated, r, sure)
+	return true
+}
+
+// tryResolve closes the burn when no pair of its tier is above its threshold on known data.
+func (w *walk) tryResolve(m budget.Minute) bool {
+	pairs := w.Spec.Alerts.Page
+	if w.Burn.Severity == Ticket {
+		pairs = w.Spec.Alerts.Ticket
+	}
+	reason := BurnLow
+	rs := readAll(w.Input, pairs, m)
+	switch {
+	case len(pairs) == 0:
+		reason = RuleRemoved
+	case silent(rs):
+		if anyBad(rs) {
+			return false // nobody has used the service since: no evidence that it works
+		}
+		reason = AgedOut
+	case !allQuiet(rs):
+		return false
+	}
+	w.emitBurn(m, Resolved, reason, nil)
+	if w.Burn.Severity == Page {
+		w.PageEnd = m + 1
+	}
+	w.Burn = nil
+	return true
+}
+
+// silent reports whether there was no event at all in the short windows.
+func silent(rs []reading) bool {
+	for _, r := range rs {
+		if r.short.Total > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func anyBad(rs []reading) bool {
+	for _, r := range rs {
+		if r.long.Bad > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// updateDue spaces the updates of an open incident: after 5, 15 and 30 minutes, then every half hour.
+func (w *walk) updateDue(m budget.Minute) bool {
+	age := m - w.Burn.Opened
+	return age == 5 || age == 15 || age > 0 && age%30 == 0
+}
+
+// spentHysteresis is how far, in tenths of a level, the spending must fall before the level can be told again.
+const spentHysteresis = 9
+
+// stepSpent tells once when a share of the budget is crossed.
+func (w *walk) stepSpent(m budget.Minute) {
+	levels := w.Spec.Alerts.Spent
+	if len(levels) == 0 {
+		return
+	}
+	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	reached := highest(levels, func(l int64) bool { return status.SpentAtLeast(l) })
+	switch {
+	case !w.SpentSeen:
+		w.Spent, w.SpentSeen = reached, true
+	case reached > w.Spent:
+		w.Spent = reached
+		w.emitSpent(m, reached)
+	case reached < w.Spent:
+		w.Spent = max(reached, highest(levels, func(l int64) bool {
+			return l <= w.Spent && status.SpentAtLeast(l*spentHysteresis/10)
+		}))
+	}
+}
+
+func highest(levels []int64, ok func(int64) bool) int64 {
+	best := int64(0)
+	for _, l := range levels {
+		if l > best && ok(l) {
+			best = l
+		}
+	}
+	return best
+}
+
+func (w *walk) emitSpent(m budget.Minute, level int64) {
+	o := &Open{Incident: incidentID(w.ID, RuleSpent, m), Rule: RuleSpent, Severity: Notice}
+	if w.Burn != nil {
+		o.Incident = w.Burn.Incident
+	}
+	e := w.event(m, o, Noticed, BudgetSpent)
+	e.Level = level
+	w.events = append(w.events, e)
+}
+
+func (w *walk) emitFired(m budget.Minute, kind Kind, r *reading, sure *Significance) {
+	e := w.event(m, w.Burn, kind, BurnHigh)
+	e.Pair, e.Long, e.Short, e.Sure = &r.pair, &r.long, &r.short, sure
+	w.tell(m, e)
+}
+
+func (w *walk) emitBurn(m budget.Minute, kind Kind, reason Reason, sure *Significance) {
+	e := w.event(m, w.Burn, kind, reason)
+	r := read(w.Input, w.Burn.Pair, m)
+	e.Pair, e.Long, e.Short, e.Sure = &r.pair, &r.long, &r.short, sure
+	w.tell(m, e)
+}
+
+// tell appends an event of the open burn with its account so far.
+func (w *walk) tell(m budget.Minute, e Event) {
+	burning := w.Burn.Burning
+	e.Burn = &burning
+	w.Burn.Told = m
+	w.events = append(w.events, e)
+}
+
+func (w *walk) event(m budget.Minute, o *Open, kind Kind, reason Reason) Event {
+	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	return Event{
+		At: m, SLO: w.ID, Incident: o.Incident, Kind: kind,
+		Severity: o.Severity, Rule: o.Rule, Reason: reason,
+		Budget: Account{Bad: status.Sum.Bad, Total: status.Sum.Total, Allowed: status.Allowed},
+	}
+}

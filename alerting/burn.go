@@ -1,0 +1,122 @@
+package alerting
+
+import (
+	"math/big"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// reading is one pair of windows, read at one minute.
+type reading struct {
+	pair        slo.Pair
+	long, short budget.Sum
+	// over reports whether the burn was above the threshold in each window; fires takes the
+	// minutes of the long window that were not seen for not bad.
+	longOver, shortOver, fires bool
+}
+
+// read sums up a pair's windows over the minutes up to and including m.
+func read(in Input, p slo.Pair, m budget.Minute) reading {
+	to := m + 1
+	r := reading{
+		pair:  p,
+		long:  in.Ledger.Sum(to-budget.Minutes(p.Long), to),
+		short: in.Ledger.Sum(to-budget.Minutes(p.Short), to),
+	}
+	t := thresholdOf(p, in.Spec)
+	r.longOver = t.exceeded(r.long, 1, 1)
+	r.shortOver = t.exceeded(r.short, 1, 1)
+	r.fires = r.shortOver && t.exceeded(r.long, int64(r.long.Seen()), int64(budget.Minutes(p.Long)))
+	return r
+}
+
+// over reports whether both windows burn, taking what was seen for the whole.
+func (r reading) over() bool { return r.longOver && r.shortOver }
+
+// quiet reports whether the pair is below its threshold on known data: the short window is
+// wholly known, or the long one is below its threshold and nearly wholly known.
+func (r reading) quiet() bool {
+	long, short := int(budget.Minutes(r.pair.Long)), int(budget.Minutes(r.pair.Short))
+	return !r.over() && (r.short.Known == short || !r.longOver && r.long.Known*20 >= long*19)
+}
+
+// threshold is the share of bad events above which a pair fires, as a fraction.
+type threshold struct{ num, den *big.Int }
+
+// thresholdOf is share × length ÷ long × allowed, over their denominators.
+func thresholdOf(p slo.Pair, spec *slo.Spec) threshold {
+	length := spec.Window().Length()
+	return threshold{
+		num: product(p.Budget, int64(length/time.Minute), spec.Objective.Allowed()),
+		den: product(10000, int64(p.Long/time.Minute), slo.Billion),
+	}
+}
+
+// exceeded reports whether bad/total × share/of > threshold, strictly and exactly.
+func (t threshold) exceeded(s budget.Sum, share, of int64) bool {
+	if s.Bad == 0 {
+		return false
+	}
+	left := product(s.Bad, share)
+	right := product(s.Total, of)
+	return left.Mul(left, t.den).Cmp(right.Mul(right, t.num)) > 0
+}
+
+func product(factors ...int64) *big.Int {
+	p := big.NewInt(1)
+	for _, f := range factors {
+		p.Mul(p, big.NewInt(f))
+	}
+	return p
+}
+
+// readAll reads the pairs of one tier.
+func readAll(in Input, pairs []slo.Pair, m budget.Minute) []reading {
+	rs := make([]reading, len(pairs))
+	for i, p := range pairs {
+		rs[i] = read(in, p, m)
+	}
+	return rs
+}
+
+// firing is the first pair that fires and passes the test, nil if none does.
+func firing(rs []reading, pass func(reading) bool) *reading {
+	for i := range rs {
+		if rs[i].fires && pass(rs[i]) {
+			return &rs[i]
+		}
+	}
+	return nil
+}
+
+func allQuiet(rs []reading) bool {
+	for _, r := range rs {
+		if !r.quiet() {
+			return false
+		}
+	}
+	return true
+}
+
+// onset is the first bad minute of the burn that fired at m: going back through the long window,
+// the earliest minute that burned above the budget, with less than a short window between it and the next.
+func onset(in Input, r *reading, m budget.Minute) budget.Minute {
+	from := m + 1 - budget.Minutes(r.pair.Long)
+	first, gap := m, budget.Minute(0)
+	for i := m; i >= from && gap <= budget.Minutes(r.pair.Short); i-- {
+		switch slot := in.Ledger.At(i); {
+		case burns(slot, in.Spec.Objective):
+			first, gap = i, 0
+		case slot.State.Known():
+			gap++
+		}
+	}
+	return first
+}
+
+// burns reports whether more of the slot's events were bad than the objective allows.
+func burns(s budget.Slot, o slo.Objective) bool {
+	return s.State.Known() && s.Bad > budget.Share(s.Total, o.Allowed())
+}

@@ -1,0 +1,120 @@
+package alerting
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Severity says how loud to be.
+type Severity string
+
+// The severities, loudest first.
+const (
+	Page   Severity = "page"   // wakes somebody
+	Ticket Severity = "ticket" // is looked at in working hours
+	Notice Severity = "notice" // is said once, opens nothing
+)
+
+// Rule is what an event is about.
+type Rule string
+
+// The rules. At most one incident is open per SLO and rule.
+const (
+	RulePage   Rule = "page"    // a burn that began as a page
+	RuleTicket Rule = "ticket"  // a burn that began as a ticket; it may escalate
+	RuleNoData Rule = "no_data" // the data are missing
+	RuleSpent  Rule = "spent"   // a share of the budget is gone
+)
+
+// Kind is what happened to an incident.
+type Kind string
+
+// The kinds of event.
+const (
+	Opened    Kind = "opened"
+	Escalated Kind = "escalated" // a ticket became a page
+	Updated   Kind = "updated"   // still open; newer figures
+	Resolved  Kind = "resolved"
+	Noticed   Kind = "noticed" // a notice: no incident opens
+)
+
+// Reason names why an event happened.
+type Reason string
+
+// The reasons.
+const (
+	BurnHigh     Reason = "burn_high"     // both windows of a pair above the threshold
+	StillBurning Reason = "still_burning" // open, and some minutes have passed
+	BurnLow      Reason = "burn_low"      // no pair is above its threshold any more
+	AgedOut      Reason = "aged_out"      // no traffic, and the last bad event left the windows
+	DataMissing  Reason = "data_missing"  // no known minute for as long as no_data says
+	DataBack     Reason = "data_back"     // a minute is known again
+	BudgetSpent  Reason = "budget_spent"  // a share of the budget was crossed
+	SLORemoved   Reason = "slo_removed"   // the SLO was taken out of the files
+	RuleRemoved  Reason = "rule_removed"  // the SLO no longer has the rule that opened it
+)
+
+// Event is one thing that happened to one SLO, with the figures it was decided on.
+type Event struct {
+	At       budget.Minute `json:"at"` // the minute that decided it; the event happened at its end
+	SLO      slo.ID        `json:"slo"`
+	Incident string        `json:"incident"`
+	Kind     Kind          `json:"kind"`
+	Severity Severity      `json:"severity"`
+	Rule     Rule          `json:"rule"`
+	Reason   Reason        `json:"reason"`
+
+	Pair   *slo.Pair     `json:"pair,omitempty"`  // the pair that fired
+	Long   *budget.Sum   `json:"long,omitempty"`  // over its long window
+	Short  *budget.Sum   `json:"short,omitempty"` // over its short window
+	Sure   *Significance `json:"significance,omitempty"`
+	Level  int64         `json:"level,omitempty"` // of a spent notice, in basis points
+	Budget Account       `json:"budget"`          // of the first window, at this time
+	Burn   *Burning      `json:"burn,omitempty"`  // of a burn incident, so far
+	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data
+}
+
+// Time is when the event happened: the end of the minute that decided it.
+func (e Event) Time() time.Time { return e.At.End() }
+
+// Key is unique among all events of an incident.
+func (e Event) Key() string {
+	return e.Incident + "/" + string(e.Kind) + "/" + strconv.FormatInt(e.Time().Unix(), 10)
+}
+
+// Account is the budget of a window as integers, in thousandths of events.
+type Account struct {
+	Bad     int64 `json:"bad"`
+	Total   int64 `json:"total"`
+	Allowed int64 `json:"allowed"`
+}
+
+// Spent is the share of the budget that is gone, above 1 when it is overspent.
+func (a Account) Spent() float64 {
+	switch {
+	case a.Bad == 0:
+		return 0
+	case a.Allowed == 0:
+		return 1
+	}
+	return float64(a.Bad) / float64(a.Allowed)
+}
+
+// Burning is the account of an incident so far.
+type Burning struct {
+	Onset  budget.Minute `json:"onset"`   // the first bad minute
+	Last   budget.Minute `json:"last"`    // the newest bad minute
+	Bad    int64         `json:"bad"`     // bad events since the onset, in thousandths
+	Total  int64         `json:"total"`   // all events since the onset, in thousandths
+	Minute int           `json:"minutes"` // bad minutes since the onset
+	PeakAt budget.Minute `json:"peak_at"` // the end of the short window that burned most
+	Peak   budget.Sum    `json:"peak"`    // and its sum
+}
+
+// incidentID names an incident so that a replay names it the same.
+func incidentID(id slo.ID, rule Rule, at budget.Minute) string {
+	return string(id) + "/" + string(rule) + "/" + strconv.FormatInt(at.End().Unix(), 10)
+}

@@ -1,0 +1,135 @@
+package alerting
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Incident is the story of one incident: the fold of its events. Times are kept as they were
+// decided, so the onset and the peak stay readable after the end.
+type Incident struct {
+	ID       string   `json:"id"`
+	SLO      slo.ID   `json:"slo"`
+	Rule     Rule     `json:"rule"`
+	Severity Severity `json:"severity"` // the loudest it ever was
+	Open     bool     `json:"open"`
+
+	Onset     time.Time `json:"onset"`              // the first bad minute
+	Detected  time.Time `json:"detected"`           // when it opened
+	Escalated time.Time `json:"escalated,omitzero"` // when a ticket became a page
+	Ended     time.Time `json:"ended,omitzero"`     // the end of the last bad minute; of an open one, so far
+	Resolved  time.Time `json:"resolved,omitzero"`
+
+	First Event   `json:"first"` // the event that opened it, or made it a page
+	Last  Event   `json:"last"`  // the newest one
+	Log   []Event `json:"log"`   // all of them, oldest first
+}
+
+// Apply folds an event into the incident. The zero Incident takes the event that opens it; an
+// event that was already applied changes nothing.
+func (i Incident) Apply(e Event) Incident {
+	for _, old := range i.Log {
+		if old.Key() == e.Key() && old.Level == e.Level {
+			return i
+		}
+	}
+	switch e.Kind {
+	case Opened:
+		i = Incident{ID: e.Incident, SLO: e.SLO, Rule: e.Rule, Severity: e.Severity, Open: true, Detected: e.Time(), First: e}
+		i.Onset = e.Since.Time()
+	case Escalated:
+		i.Severity, i.Escalated, i.First = e.Severity, e.Time(), e
+	case Resolved:
+		i.Open, i.Resolved = false, e.Time()
+	case Updated, Noticed:
+	}
+	if e.Burn != nil {
+		i.Onset, i.Ended = e.Burn.Onset.Time(), e.Burn.Last.End()
+	}
+	if e.Kind != Noticed {
+		i.Last = e
+	}
+	i.Log = append(append([]Event(nil), i.Log...), e)
+	return i
+}
+
+// Fold groups events by incident and folds each group, in order of first appearance. Notices
+// that belong to no incident are left out. Incidents that the events continue are taken from known.
+func Fold(known map[string]Incident, events []Event) []Incident {
+	var order []string
+	changed := map[string]Incident{}
+	for _, e := range events {
+		i, seen := changed[e.Incident]
+		if !seen {
+			i = known[e.Incident]
+		}
+		if i.ID == "" && e.Kind != Opened {
+			continue
+		}
+		if !seen {
+			order = append(order, e.Incident)
+		}
+		changed[e.Incident] = i.Apply(e)
+	}
+	incidents := make([]Incident, len(order))
+	for n, id := range order {
+		incidents[n] = changed[id]
+	}
+	return incidents
+}
+
+// Bad is the number of bad events between the onset and the newest event, in thousandths.
+func (i Incident) Bad() int64 {
+	if i.Last.Burn == nil {
+		return 0
+	}
+	return i.Last.Burn.Bad
+}
+
+// Cost is the share of the whole budget that the incident's bad events took, as the budget was
+// at its newest event.
+func (i Incident) Cost() float64 {
+	return Account{Bad: i.Bad(), Allowed: i.Last.Budget.Allowed}.Spent()
+}
+
+// Duration is how long it burned: from the onset to the end of the last bad minute.
+func (i Incident) Duration() time.Duration {
+	if i.Ended.IsZero() {
+		return i.Last.Time().Sub(i.Onset)
+	}
+	return i.Ended.Sub(i.Onset)
+}
+
+// PeakBurn is the highest burn rate over the firing pair's short window, and false without traffic.
+func (i Incident) PeakBurn(o slo.Objective) (float64, bool) {
+	if i.Last.Burn == nil {
+		return 0, false
+	}
+	return budget.Burn(i.Last.Burn.Peak, o)
+}
+
+// TimeToDetect is from the onset to the alert. TimeToResolve is from the onset to the end of the
+// burn, which comes before the alert is resolved. Both are definitions that reports print along.
+func (i Incident) TimeToDetect() time.Duration { return i.Detected.Sub(i.Onset) }
+
+// TimeToResolve is from the onset to the end of the last bad minute; zero while it is open.
+func (i Incident) TimeToResolve() time.Duration {
+	if i.Open {
+		return 0
+	}
+	return i.Duration()
+}
+
+// Remove closes everything that is open for an SLO that no longer exists, and returns the events.
+func Remove(in Input, st State, at budget.Minute) []Event {
+	w := walk{Input: in, State: st.clone()}
+	if w.Burn != nil {
+		w.emitBurn(at, Resolved, SLORemoved, nil)
+	}
+	if w.NoData != nil {
+		w.emitNoData(at, Resolved, SLORemoved)
+	}
+	return w.events
+}

@@ -1,0 +1,59 @@
+package alerting
+
+import (
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Standing is how one pair of windows stands at one minute: what the pages and the API show.
+type Standing struct {
+	Severity    Severity
+	Pair        slo.Pair
+	Threshold   float64      // burn rate above which it fires
+	Long, Short budget.Sum   // of its windows
+	Over        bool         // both windows are above the threshold
+	HeldBack    string       // why it does not speak although it is over, "" if it does
+	Sure        Significance // of pages
+}
+
+// Standings reads every pair of an SLO at the minute before at, pages first.
+func Standings(in Input, st State, at budget.Minute) []Standing {
+	var all []Standing
+	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
+		s := standing(in, Page, r)
+		s.Sure = Significant(r.long, in.Spec.Objective)
+		if s.Over && in.Spec.Alerts.Significance && !s.Sure.Believed() {
+			s.HeldBack = "too few failures to tell from chance"
+		}
+		all = append(all, s)
+	}
+	for _, r := range readAll(in, in.Spec.Alerts.Ticket, at-1) {
+		s := standing(in, Ticket, r)
+		switch {
+		case !s.Over:
+		case st.Burn != nil && st.Burn.Severity == Page:
+			s.HeldBack = "a page is open"
+		case at-budget.Minutes(r.pair.Short) < st.PageEnd:
+			s.HeldBack = "its short window reaches back into a page"
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func standing(in Input, sev Severity, r reading) Standing {
+	return Standing{
+		Severity: sev, Pair: r.pair, Threshold: r.pair.Burn(in.Spec.Window().Length()),
+		Long: r.long, Short: r.short, Over: r.over(),
+	}
+}
+
+// Horizon is how many minutes back Advance may look at single minutes: the longest alert window of the
+// SLO. A ledger must not be thinned within it, or a replay would differ.
+func Horizon(spec *slo.Spec) budget.Minute {
+	longest := budget.Minute(0)
+	for _, p := range append(append([]slo.Pair(nil), spec.Alerts.Page...), spec.Alerts.Ticket...) {
+		longest = max(longest, budget.Minutes(p.Long))
+	}
+	return longest + 60
+}

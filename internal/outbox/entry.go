@@ -1,0 +1,87 @@
+// Package outbox is what we owe the world.
+//
+// A decision and the messages it owes are written down in one transaction, before anything is
+// sent. Each message is an [Entry] under a unique key, and that key is both the schedule and the
+// de-duplication: what is owed once cannot be owed twice. A second loop, the pump, takes what is
+// due, sends it through a leg (Slack first) and writes the result down. A crash between the
+// two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked
+// up at the receiver before it is sent again.
+package outbox
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Lane orders what waits for the same channel: a page never queues behind a report.
+type Lane int
+
+// The lanes, most urgent first.
+const (
+	LanePage Lane = iota
+	LaneTicket
+	LaneResolve
+	LaneReport
+)
+
+// Op is what an entry does to its thread.
+type Op string
+
+// The operations.
+const (
+	Post  Op = "post"  // the root message of a thread
+	Edit  Op = "edit"  // brings the root message to a newer state; of several, only the newest matters
+	Reply Op = "reply" // a message in the thread
+)
+
+// Entry is one message that is owed.
+type Entry struct {
+	Key     string          `json:"key"`     // unique for ever, such as an event's key + "/reply", or report/weekly/2026-W48
+	Leg     string          `json:"leg"`     // who delivers it: "slack"
+	Lane    Lane            `json:"lane"`    //
+	Channel string          `json:"channel"` // where to, in the leg's own terms
+	Thread  string          `json:"thread"`  // what it is about: an incident's ID, or a report; all its entries share one root message
+	Op      Op              `json:"op"`
+	Body    json.RawMessage `json:"body"`    // the composed message, in the leg's own form
+	Created time.Time       `json:"created"` // when it was decided
+}
+
+// State is how far an entry has come.
+type State string
+
+// The states of an entry.
+const (
+	Pending    State = "pending"    // owed; may have been tried
+	Sent       State = "sent"       // delivered, the receipt is kept
+	Superseded State = "superseded" // a newer state of the same message made it needless
+	Dead       State = "dead"       // given up; shown, counted and never silently dropped
+)
+
+// Receipt is what the receiver answered: enough to find the message again.
+type Receipt struct {
+	Channel string `json:"channel"` // the receiver's own ID of the channel
+	TS      string `json:"ts"`      // the receiver's ID of the message, "" if it gives none
+	Link    string `json:"link,omitempty"`
+}
+
+// Owed is an entry with what has happened to it so far.
+type Owed struct {
+	Entry
+	Seq      int64     `json:"seq"` // order of commit; replies of a thread go out in this order
+	State    State     `json:"state"`
+	Attempts int       `json:"attempts"`
+	Begun    time.Time `json:"begun,omitzero"` // a send was started then and its result was never written: ambiguous
+	NextTry  time.Time `json:"next_try,omitzero"`
+	LastErr  string    `json:"last_error,omitempty"` // without secrets
+	Settled  time.Time `json:"settled,omitzero"`
+	Receipt  Receipt   `json:"receipt,omitzero"`
+}
+
+// Result is what an attempt came to; it is written down by the store's Settle.
+type Result struct {
+	State   State // Pending to try again at NextTry
+	NextTry time.Time
+	Err     string
+	Receipt Receipt
+	At      time.Time
+}
