@@ -19,7 +19,8 @@ stamp   := github.com/prometheus/common/version
 ldflags := -s -w -X $(stamp).Version=$(VERSION) -X $(stamp).Revision=$(REVISION) -X $(stamp).Branch=$(BRANCH) -X $(stamp).BuildDate=$(DATE)
 tool    := $(GO) tool -modfile=tools/go.mod
 race    := $(if $(RACE),-race)
-# Every Go module of this repository that holds code.
+# The modules beside the product's: real servers, and the genuine Prometheus packages.
+modules := integration integration/conformance
 gofiles  = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
 .DEFAULT_GOAL := help
@@ -45,12 +46,10 @@ format: ## fail if a file is not formatted, and say which
 	@echo "format: ok"
 
 vet: ## go vet in every module
-	$(GO) vet ./...
-	$(GO) -C integration vet ./...
+	@for dir in . $(modules); do echo "vet $$dir"; $(GO) -C $$dir vet ./... || exit 1; done
 
 lint: ## staticcheck in every module
-	$(tool) staticcheck ./...
-	cd integration && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
+	@for dir in . $(modules); do echo "staticcheck $$dir"; (cd $$dir && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit 1; done
 
 vulns: ## look for known vulnerabilities that the code can reach (skipped when the database is out of reach)
 	@tools/vulns $(GO)
@@ -71,7 +70,7 @@ golden: ## rewrite the golden files from what the code does now, and show the di
 	@git --no-pager ls-files --others --exclude-standard -- '*testdata*' | sed 's/^/new: /'
 
 integration: ## test against real servers, as far as they are installed
-	$(GO) -C integration test $(race) ./...
+	@for dir in $(modules); do $(GO) -C $$dir test $(race) ./... || exit 1; done
 
 image: ## build the container image (needs docker or a work-alike)
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) --build-arg DATE=$(DATE) -t slowburn:$(VERSION) .

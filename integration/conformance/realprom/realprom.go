@@ -70,6 +70,15 @@ func (s *Server) Append(tb testing.TB, write func(storage.Appender) error) {
 	}
 }
 
+// Compact moves what is old enough from the head into blocks on disk, so that
+// answers come from both.
+func (s *Server) Compact(tb testing.TB) {
+	tb.Helper()
+	if err := s.db.Compact(context.Background()); err != nil {
+		tb.Fatalf("compact the database: %v", err)
+	}
+}
+
 // openDB opens an empty database with everything a query may touch switched
 // on: exemplars are off by default.
 func openDB(tb testing.TB) *tsdb.DB {
@@ -82,6 +91,7 @@ func openDB(tb testing.TB) *tsdb.DB {
 	if err != nil {
 		tb.Fatalf("open the database: %v", err)
 	}
+	db.DisableCompactions() // only when a test asks for it
 	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			tb.Errorf("close the database: %v", err)

@@ -1,0 +1,13 @@
+// Package integration holds the tests that need more than Go: real servers, and
+// the genuine server packages of Prometheus. They are modules of their own, so
+// that who builds slowburn downloads none of this.
+//
+//	servers/      starts Prometheus, VictoriaMetrics and Alertmanager for a test
+//	conformance/  proves that the embedded Prometheus answers like the original
+//	              (a module of its own; see its go.mod for the reason)
+//	e2e_test.go   the daemon against the real servers
+//
+// Run them with `make integration`. A server that is not installed skips its
+// tests; SLOWBURN_CI=1 turns that into a failure. Servers may also be unpacked
+// instead of installed: SLOWBURN_SERVERS names the directory.
+package integration
