@@ -21,10 +21,9 @@ tool    := $(GO) tool -modfile=tools/go.mod
 race    := $(if $(RACE),-race)
 # The modules beside the product's: real servers, and the genuine Prometheus packages.
 modules := integration integration/conformance
-gofiles  = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test race check format vet lint vulns bench demo fuzz golden integration image clean
+.PHONY: help build test race check format vet lint tidy vulns bench demo fuzz golden integration image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,10 +37,10 @@ test: ## run all tests of the product (RACE=1: with the race detector)
 race: ## the same as make test RACE=1
 	$(MAKE) test RACE=1
 
-check: format vet lint vulns race ## everything a change must pass before it is merged
+check: format tidy vet lint vulns race ## everything a change must pass before it is merged
 
 format: ## fail if a file is not formatted, and say which
-	@files="$$($(tool) gofumpt -l $(gofiles))"; \
+	@files="$$($(tool) gofumpt -l .)"; \
 	if [ -n "$$files" ]; then echo "not formatted (run: $(tool) gofumpt -w FILE):"; echo "$$files"; exit 1; fi
 	@echo "format: ok"
 
@@ -50,6 +49,10 @@ vet: ## go vet in every module
 
 lint: ## staticcheck in every module
 	@for dir in . $(modules); do echo "staticcheck $$dir"; (cd $$dir && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...) || exit 1; done
+
+tidy: ## fail if a go.mod or go.sum is not tidy, and show what would change
+	@for dir in . tools $(modules); do $(GO) -C $$dir mod tidy -diff || exit 1; done
+	@echo "tidy: ok"
 
 vulns: ## look for known vulnerabilities that the code can reach (skipped when the database is out of reach)
 	@tools/vulns $(GO)
