@@ -1,17 +1,25 @@
 package slo
 
 import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/parser/posrange"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
 // Query is a piece of PromQL out of an SLO file. It is either a bare selector such as
 // `http_requests_total{job="checkout"}`, whose raw samples the ledger counts exactly, or an
 // expression that Prometheus evaluates once per minute, in which `$window` stands for the range.
 type Query struct {
-	Text     string            // as written
+	Text     string            // as written, without space around it
 	Metric   string            // name of a bare selector, "" for an expression
 	Matchers []*labels.Matcher // of a bare selector, without the one on the name; sorted by name, then text
 	File     string            // where it stands, for messages
@@ -22,10 +30,252 @@ type Query struct {
 // WindowVariable is what stands for the range in an expression.
 const WindowVariable = "$window"
 
+// maxQuery is how many bytes of PromQL are read; a longer query is a mistake or an attack.
+const maxQuery = 16 << 10
+
 // Bare reports whether the query is a bare selector.
 func (q *Query) Bare() bool { return q != nil && q.Metric != "" }
+
+// Windowed reports whether `$window` occurs in the query.
+func (q *Query) Windowed() bool { return q != nil && strings.Contains(q.Text, WindowVariable) }
 
 // Render is the query with `$window` replaced by the given range. Of a bare selector it is the text itself.
 func (q *Query) Render(window time.Duration) string {
 	return strings.ReplaceAll(q.Text, WindowVariable, ShortDuration(window))
+}
+
+// promQL is Prometheus' own parser, with its stable language: what needs a feature flag on the
+// server is refused.
+var promQL = parser.NewParser(parser.Options{})
+
+// windowStandIn is parsed in place of `$window`. It is as long, so that places stay the same.
+const windowStandIn = "000005m"
+
+// remark is something to say about a byte of a query.
+type remark struct {
+	offset        int
+	severity      strictyaml.Severity
+	message, hint string
+}
+
+// ParseQuery reads PromQL that did not come out of a file of ours. Unlike Load it does not ask
+// whether the query suits its purpose.
+func ParseQuery(text string) (*Query, error) {
+	q, _, remarks := parseQuery(text)
+	for _, r := range remarks {
+		if r.severity == strictyaml.Error {
+			return nil, fmt.Errorf("PromQL %q: %s", text, r.message)
+		}
+	}
+	return q, nil
+}
+
+// parseQuery parses PromQL and says what no query of an SLO may contain. The expression is nil
+// if it could not be parsed.
+func parseQuery(written string) (*Query, parser.Expr, []remark) {
+	text := strings.TrimSpace(written)
+	lead := strings.Index(written, text)
+	if len(text) > maxQuery {
+		return nil, nil, []remark{{0, strictyaml.Error, fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), maxQuery), "record the inner part by a rule"}}
+	}
+	remarks := variables(text)
+	if len(remarks) == 0 {
+		remarks = comments(text)
+	}
+	if len(remarks) > 0 {
+		return nil, nil, shift(remarks, lead)
+	}
+	expr, err := promQL.ParseExpr(strings.ReplaceAll(text, WindowVariable, windowStandIn))
+	if err != nil {
+		return nil, nil, shift(syntax(text, err), lead)
+	}
+	q := &Query{Text: text}
+	if sel := selector(expr); sel != nil {
+		q.bare(sel)
+	}
+	return q, expr, shift(inspect(text, expr), lead)
+}
+
+func shift(remarks []remark, by int) []remark {
+	for i := range remarks {
+		remarks[i].offset += by
+	}
+	return remarks
+}
+
+// foreignVariables are placeholders of other programs, with what they are called here.
+var foreignVariables = regexp.MustCompile(`\$\{?[a-zA-Z_][a-zA-Z_0-9]*\}?|\{\{[^}]*\}\}`)
+
+// variables refuses placeholders other than $window.
+func variables(text string) (out []remark) {
+	for _, at := range foreignVariables.FindAllStringIndex(text, -1) {
+		if name := text[at[0]:at[1]]; name != WindowVariable {
+			out = append(out, remark{at[0], strictyaml.Error, fmt.Sprintf("unknown variable %s", name),
+				"the only variable is " + WindowVariable + ", which stands for the range: rate(x[" + WindowVariable + "])"})
+		}
+	}
+	return out
+}
+
+// comments refuses comments, which would hide the rest of a larger query that this one becomes part of.
+func comments(text string) (out []remark) {
+	lexer := parser.Lex(text)
+	for range len(text) + 1 {
+		var item parser.Item
+		lexer.NextItem(&item)
+		switch item.Typ {
+		case parser.EOF, parser.ERROR:
+			return out
+		case parser.COMMENT:
+			out = append(out, remark{int(item.Pos), strictyaml.Error, "a PromQL comment is not accepted here", "write it as a YAML comment above the query"})
+		}
+	}
+	return out
+}
+
+// maxSyntax is how many errors of one query are told.
+const maxSyntax = 3
+
+// broken recognises an error of form. Whatever the parser says after it merely follows from it.
+var broken = regexp.MustCompile(`^(unexpected|unclosed|unterminated)`)
+
+// syntax translates the parser's errors.
+func syntax(text string, err error) (out []remark) {
+	list, ok := err.(parser.ParseErrors)
+	if !ok {
+		return []remark{{0, strictyaml.Error, "PromQL: " + err.Error(), ""}}
+	}
+	if i := slices.IndexFunc(list, func(e parser.ParseErr) bool { return broken.MatchString(e.Err.Error()) }); i >= 0 {
+		list = list[i : i+1]
+	}
+	for _, e := range list[:min(len(list), maxSyntax)] {
+		at := min(max(int(e.PositionRange.Start), 0), len(text))
+		message := strings.ReplaceAll(e.Err.Error(), windowStandIn, WindowVariable)
+		hint := ""
+		if strings.Contains(message, "expected type range vector") {
+			hint = "give it a range: [" + WindowVariable + "]"
+		}
+		out = append(out, remark{at, strictyaml.Error, "PromQL: " + message, hint})
+	}
+	return out
+}
+
+// selector is the expression as a selector that stands alone, or nil.
+func selector(e parser.Expr) *parser.VectorSelector {
+	for {
+		p, ok := e.(*parser.ParenExpr)
+		if !ok {
+			break
+		}
+		e = p.Expr
+	}
+	v, ok := e.(*parser.VectorSelector)
+	if !ok {
+		return nil
+	}
+	return v
+}
+
+// bare fills metric and matchers from a selector, if it has neither offset nor @ and names its metric.
+func (q *Query) bare(v *parser.VectorSelector) {
+	if v.OriginalOffset != 0 || v.Timestamp != nil || v.StartOrEnd != 0 {
+		return
+	}
+	for _, m := range v.LabelMatchers {
+		if m.Name == labels.MetricName && m.Type == labels.MatchEqual && q.Metric == "" {
+			q.Metric = m.Value
+			continue
+		}
+		q.Matchers = append(q.Matchers, m)
+	}
+	if q.Metric == "" {
+		q.Matchers = nil
+		return
+	}
+	q.Text = q.Text[v.PosRange.Start:v.PosRange.End]
+	slices.SortFunc(q.Matchers, func(a, b *labels.Matcher) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.String(), b.String()))
+	})
+}
+
+// inspect says what is wrong with a parsed query, whatever it is for.
+func inspect(text string, expr parser.Expr) (out []remark) {
+	switch expr.Type() {
+	case parser.ValueTypeMatrix:
+		out = append(out, remark{0, strictyaml.Error, "the query is a range vector", "remove the range […]: a bare selector is read as it is, or wrap it: increase(…[" + WindowVariable + "])"})
+	case parser.ValueTypeScalar, parser.ValueTypeString:
+		out = append(out, remark{0, strictyaml.Error, fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
+	}
+	selectors := 0
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		switch n := n.(type) {
+		case *parser.VectorSelector:
+			selectors++
+			out = append(out, inspectTime(n.PosRange.Start, n.OriginalOffset, n.Timestamp != nil || n.StartOrEnd != 0)...)
+		case *parser.MatrixSelector:
+			out = append(out, inspectRange(text, n.PositionRange(), n.Range)...)
+		case *parser.SubqueryExpr:
+			out = append(out, inspectTime(n.PositionRange().Start, n.OriginalOffset, n.Timestamp != nil || n.StartOrEnd != 0)...)
+			out = append(out, inspectRange(text, n.PositionRange(), n.Range)...)
+		}
+		return nil
+	})
+	if selectors == 0 && len(out) == 0 {
+		out = append(out, remark{0, strictyaml.Error, "the query reads no metric", "name a metric"})
+	}
+	return out
+}
+
+// inspectTime refuses what makes a minute's answer be about another time.
+func inspectTime(at posrange.Pos, offset time.Duration, fixed bool) []remark {
+	switch {
+	case fixed:
+		return []remark{{int(at), strictyaml.Error, "@ fixes the time, so every minute would get the same answer", "remove the @ modifier"}}
+	case offset != 0:
+		return []remark{{int(at), strictyaml.Error, "offset counts what happened at another time as if it happened now", "remove the offset"}}
+	}
+	return nil
+}
+
+// maxRange is the longest range that a query may read every minute.
+const maxRange = Day
+
+// inspectRange judges a range that was not written as $window.
+func inspectRange(text string, at posrange.PositionRange, length time.Duration) []remark {
+	part := text[at.Start:min(int(at.End), len(text))]
+	open := strings.LastIndexByte(part, '[')
+	if open < 0 || strings.Contains(part[open:], WindowVariable) {
+		return nil
+	}
+	offset := int(at.Start) + open
+	switch {
+	case length > maxRange:
+		return []remark{{offset, strictyaml.Error, fmt.Sprintf("a range of %s would be read every minute", ShortDuration(length)), "write [" + WindowVariable + "]; the ledger keeps the long sums itself"}}
+	case strings.Contains(text, WindowVariable):
+		return []remark{{offset, strictyaml.Warning, fmt.Sprintf("the fixed range %s stands beside %s, so the parts of the query are about different times", ShortDuration(length), WindowVariable), "write [" + WindowVariable + "] everywhere"}}
+	}
+	return []remark{{offset, strictyaml.Warning, fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
+}
+
+// dropsLabel reports whether the result of the expression cannot carry the label, because an
+// aggregation or a matching in it leaves the label out.
+func dropsLabel(expr parser.Expr, label string) bool {
+	switch e := expr.(type) {
+	case *parser.ParenExpr:
+		return dropsLabel(e.Expr, label)
+	case *parser.AggregateExpr:
+		return slices.Contains(e.Grouping, label) == e.Without || (!e.Without && dropsLabel(e.Expr, label))
+	case *parser.BinaryExpr:
+		if e.LHS.Type() == parser.ValueTypeScalar {
+			return dropsLabel(e.RHS, label)
+		}
+		return dropsLabel(e.LHS, label)
+	case *parser.Call:
+		for _, a := range e.Args {
+			if a.Type() == parser.ValueTypeVector || a.Type() == parser.ValueTypeMatrix {
+				return dropsLabel(a, label)
+			}
+		}
+	}
+	return false
 }

@@ -8,9 +8,10 @@
 // The package is part of the pure core: it knows no network, no disk (files are handed to it
 // as bytes), no clock and no logger.
 //
-// Reading order: this file (the values), window.go (rolling and calendar time), query.go
-// (PromQL, parsed by Prometheus' own parser), load.go (YAML), lint.go (specs that are valid
-// and yet cannot mean what they say).
+// Reading order: this file, service.go, objective.go and window.go (the values), query.go
+// (PromQL, parsed by Prometheus' own parser), alerts.go (the workbook's table), load.go and
+// native.go with indicator.go, readalerts.go and fields.go (YAML), lint.go (specs that are
+// valid and yet cannot mean what they say).
 package slo
 
 import (
@@ -64,6 +65,18 @@ type Spec struct {
 	Line        int    // line of the SLO's own entry in File, from 1
 }
 
+// Queries is every query that the indicator is made of, in the order total, bad, good,
+// histogram, up, slice.
+func (s *Spec) Queries() []*Query {
+	var out []*Query
+	for _, q := range []*Query{s.SLI.Total, s.SLI.Bad, s.SLI.Good, s.SLI.Histogram, s.SLI.Up, s.SLI.Slice} {
+		if q != nil {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
 // ID is the SLO's name, `service/slo`.
 func (s *Spec) ID() ID { return ID(s.Service + "/" + s.Name) }
 
@@ -101,11 +114,13 @@ const (
 type Indicator struct {
 	Kind Kind
 
-	// Events: Total and exactly one of Bad and Good. Ratio: Bad alone, valued 0…1.
+	// Events: Total and exactly one of Bad and Good. Ratio: Bad alone, valued 0…1; a ratio
+	// of good events was turned into 1 - (…) while loading.
 	Total, Bad, Good *Query
 
 	// Latency: a histogram's name with matchers (no _bucket suffix), and the limit in the
-	// unit of the buckets, which is seconds by convention. LimitText is Below as it was written ("300ms").
+	// unit of the buckets, which is seconds unless the name ends with another unit such as
+	// _milliseconds. LimitText is Below as it was written ("300ms").
 	Histogram *Query
 	Below     float64
 	LimitText string

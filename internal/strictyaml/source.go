@@ -1,0 +1,161 @@
+package strictyaml
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxProblems bounds how many problems of one file are told; whoever has more will run the check again.
+const maxProblems = 100
+
+// maxSnippet is how many characters of a source line are shown.
+const maxSnippet = 120
+
+// source is the text of one file, and collects what is wrong with it.
+type source struct {
+	file     string
+	text     string
+	starts   []int // byte offset of each line
+	problems Problems
+	dropped  int // problems beyond maxProblems
+}
+
+func newSource(file, text string) *source {
+	s := &source{file: file, text: text, starts: []int{0}}
+	for i := 0; i < len(text); {
+		n := lineBreak(text[i:])
+		if n > 0 {
+			s.starts = append(s.starts, i+n)
+		}
+		i += max(n, 1)
+	}
+	return s
+}
+
+// lineBreak is the length in bytes of the line break that text starts with, 0 if it does not.
+// These are the breaks that the YAML scanner counts.
+func lineBreak(text string) int {
+	switch {
+	case strings.HasPrefix(text, "\r\n"):
+		return 2
+	case strings.HasPrefix(text, "\n"), strings.HasPrefix(text, "\r"):
+		return 1
+	case strings.HasPrefix(text, "\u0085"):
+		return 2
+	case strings.HasPrefix(text, "\u2028"), strings.HasPrefix(text, "\u2029"):
+		return 3
+	}
+	return 0
+}
+
+// line is the text of a line without its break; lines count from 1.
+func (s *source) line(n int) string {
+	if n < 1 || n > len(s.starts) {
+		return ""
+	}
+	end := len(s.text)
+	if n < len(s.starts) {
+		end = s.starts[n]
+	}
+	return strings.TrimRight(s.text[s.starts[n-1]:end], "\r\n\u0085\u2028\u2029")
+}
+
+// offset is the byte offset of a place, or -1 if there is no such place.
+func (s *source) offset(p Pos) int {
+	if p.Line < 1 || p.Line > len(s.starts) || p.Column < 1 {
+		return -1
+	}
+	at := s.starts[p.Line-1]
+	for range p.Column - 1 {
+		if at >= len(s.text) {
+			return -1
+		}
+		_, n := utf8.DecodeRuneInString(s.text[at:])
+		at += n
+	}
+	return at
+}
+
+// at is the place of a byte offset.
+func (s *source) at(offset int) Pos {
+	line, found := slices.BinarySearch(s.starts, offset)
+	if found {
+		line++
+	}
+	return Pos{Line: line, Column: utf8.RuneCountInString(s.text[s.starts[line-1]:offset]) + 1}
+}
+
+// add records a problem, unless there are too many already.
+func (s *source) add(p Pos, severity Severity, message, hint string) {
+	if len(s.problems) >= maxProblems {
+		s.dropped++
+		return
+	}
+	s.problems = append(s.problems, Problem{
+		File: s.file, Line: p.Line, Column: p.Column, Severity: severity,
+		Message: message, Hint: hint, Snippet: s.snippet(p),
+	})
+}
+
+// all is what was recorded, in order, with a last line about what was left off.
+func (s *source) all() Problems {
+	out := s.problems.Sorted()
+	if s.dropped > 0 {
+		out = append(out, Problem{File: s.file, Line: len(s.starts), Severity: Error,
+			Message: fmt.Sprintf("and %d more problems in this file", s.dropped)})
+	}
+	return out
+}
+
+// snippet is the source line with a caret under the column. A very long line is cut around the
+// caret, secrets are blanked, and what would disturb a terminal is replaced.
+func (s *source) snippet(p Pos) string {
+	text := s.line(p.Line)
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	line := []rune(blankSecrets(text))
+	caret := min(max(p.Column-1, 0), len(line))
+	if len(line) > maxSnippet {
+		from := min(max(caret-maxSnippet/2, 0), len(line)-maxSnippet)
+		line, caret = line[from:from+maxSnippet], caret-from
+	}
+	var shown, below strings.Builder
+	for i, r := range line {
+		if r != '\t' && !unicode.IsPrint(r) {
+			r = '·'
+		}
+		shown.WriteRune(r)
+		switch {
+		case i < caret && r == '\t':
+			below.WriteRune('\t') // a tab is as wide above as below
+		case i < caret:
+			below.WriteRune(' ')
+		}
+	}
+	return fmt.Sprintf("%6d | %s\n       | %s^", p.Line, strings.TrimRight(shown.String(), " \t"), below.String())
+}
+
+// Secrets live in configuration files and must not be printed, whatever else is wrong on their
+// line: values of telling keys, and passwords inside addresses.
+var (
+	secretKey = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|credentials|dsn|postgres|webhook_url|[a-z_]key)["']?\s*:\s+)([^\s,}]+[^,}]*)`)
+	userinfo  = regexp.MustCompile(`(://)[^/@\s]+@`)
+)
+
+// blankSecrets replaces each secret of a line by as many asterisks, so that columns stay.
+func blankSecrets(line string) string {
+	line = secretKey.ReplaceAllStringFunc(line, func(m string) string {
+		parts := secretKey.FindStringSubmatch(m)
+		return parts[1] + stars(parts[2])
+	})
+	return userinfo.ReplaceAllStringFunc(line, func(m string) string {
+		return m[:3] + stars(m[3:len(m)-1]) + "@"
+	})
+}
+
+func stars(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }

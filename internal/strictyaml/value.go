@@ -1,0 +1,268 @@
+package strictyaml
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Value is one value of a file: text, number, list or map, with its place. Asking it for what
+// it is not records a problem. The zero Value stands for "not written": asking it for anything
+// gives the zero answer and records nothing.
+type Value struct {
+	node *yaml.Node
+	key  *yaml.Node // the key it stands under, nil for list entries and the root
+	name string     // how messages call it
+	src  *source
+}
+
+// Given reports whether the value was written at all.
+func (v Value) Given() bool { return v.node != nil }
+
+// Name is how messages call the value: its key, and for a list entry the key of the list.
+func (v Value) Name() string {
+	if v.name == "" {
+		return "the document"
+	}
+	return v.name
+}
+
+// Node is the tree below the value, for decoding by other means. It is nil if nothing was written.
+func (v Value) Node() *yaml.Node { return v.node }
+
+// Problem records that the value is wrong and why; the hint, which may be empty, says what to write instead.
+func (v Value) Problem(message, hint string) { v.ProblemAt(v.Place(), Error, message, hint) }
+
+// Warn records that the value is strange; the file can be used.
+func (v Value) Warn(message, hint string) { v.ProblemAt(v.Place(), Warning, message, hint) }
+
+// ProblemAt records a problem at a place of the same file, for example inside the value ([Value.Inside]).
+func (v Value) ProblemAt(at Pos, severity Severity, message, hint string) {
+	if v.src != nil {
+		v.src.add(at, severity, message, hint)
+	}
+}
+
+// Describe is a problem of this value that is not recorded, for callers that judge later.
+func (v Value) Describe(severity Severity, message, hint string) Problem {
+	p := Problem{Severity: severity, Message: message, Hint: hint}
+	if v.src != nil {
+		at := v.Place()
+		p.File, p.Line, p.Column, p.Snippet = v.src.file, at.Line, at.Column, v.src.snippet(at)
+	}
+	return p
+}
+
+// File is the name of the file the value stands in.
+func (v Value) File() string {
+	if v.src == nil {
+		return ""
+	}
+	return v.src.file
+}
+
+// IsText reports whether the value is a text, number or truth value rather than a list or a map.
+func (v Value) IsText() bool {
+	return v.node != nil && v.node.Kind == yaml.ScalarNode && !isNull(v.node)
+}
+
+// IsList reports whether the value is a list.
+func (v Value) IsList() bool { return v.node != nil && v.node.Kind == yaml.SequenceNode }
+
+// IsMap reports whether the value is a map.
+func (v Value) IsMap() bool { return v.node != nil && v.node.Kind == yaml.MappingNode }
+
+// Literal is a scalar exactly as it was written, whether or not YAML takes it for a number. For
+// example is what the message shows if it is none: "a percentage such as 99.9".
+func (v Value) Literal(example string) (string, bool) {
+	if !v.Given() {
+		return "", false
+	}
+	if !v.IsText() {
+		v.wrongKind(example)
+		return "", false
+	}
+	return v.node.Value, true
+}
+
+// Text is a text. A number, a date or a truth value is refused: it must be put in quotes.
+func (v Value) Text() (string, bool) {
+	s, ok := v.Literal("text")
+	if !ok {
+		return "", false
+	}
+	if tag := v.node.ShortTag(); tag != "!!str" {
+		v.Problem(fmt.Sprintf("%s must be text, but YAML reads %s as %s", v.Name(), s, kindOf(tag)), fmt.Sprintf("put it in quotes: %q", s))
+		return "", false
+	}
+	if strings.TrimSpace(s) == "" {
+		v.Problem(v.Name()+" is empty", "write a text or remove the line")
+		return "", false
+	}
+	return s, true
+}
+
+// OneOf is a text out of a fixed choice.
+func (v Value) OneOf(choice ...string) (string, bool) {
+	s, ok := v.Literal("one of " + strings.Join(choice, ", "))
+	if !ok || slices.Contains(choice, s) {
+		return s, ok
+	}
+	hint := "one of " + strings.Join(choice, ", ")
+	if near := Nearest(s, choice); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	v.Problem(fmt.Sprintf("%s cannot be %s", v.Name(), quote(s)), hint)
+	return "", false
+}
+
+// Bool is a truth value: true, on, yes, or false, off, no.
+func (v Value) Bool() (value, ok bool) {
+	s, ok := v.Literal("on or off")
+	if !ok {
+		return false, false
+	}
+	switch strings.ToLower(s) {
+	case "true", "on", "yes":
+		return true, true
+	case "false", "off", "no":
+		return false, true
+	}
+	v.Problem(fmt.Sprintf("%s cannot be %s", v.Name(), quote(s)), "write on or off")
+	return false, false
+}
+
+// Int is a whole number from low to high, in decimal digits.
+func (v Value) Int(low, high int64) (int64, bool) {
+	s, ok := v.Literal("a whole number")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < low || n > high {
+		v.Problem(fmt.Sprintf("%s must be a whole number from %d to %d, not %s", v.Name(), low, high, quote(s)), "")
+		return 0, false
+	}
+	return n, true
+}
+
+// Duration is a positive duration as Prometheus writes them: 30s, 5m, 1h30m, 28d, 4w.
+func (v Value) Duration() (time.Duration, bool) {
+	s, ok := v.Literal("a duration such as 5m")
+	if !ok {
+		return 0, false
+	}
+	d, err := ParseDuration(s)
+	if err != nil {
+		v.Problem(fmt.Sprintf("%s: %s", v.Name(), err), err.(*durationError).hint)
+		return 0, false
+	}
+	return d, true
+}
+
+// List is the entries of a list.
+func (v Value) List() ([]Value, bool) {
+	if !v.Given() {
+		return nil, false
+	}
+	if !v.IsList() {
+		v.wrongKind("a list")
+		return nil, false
+	}
+	out := make([]Value, len(v.node.Content))
+	for i, n := range v.node.Content {
+		out[i] = Value{node: n, name: v.name, src: v.src}
+	}
+	return out, true
+}
+
+// Decode fills a struct of another package from the value, strictly, and records what does not fit.
+func (v Value) Decode(into any) bool {
+	if !v.Given() {
+		return false
+	}
+	if err := v.node.Load(into, yaml.WithKnownFields()); err != nil {
+		v.src.addYAML(err)
+		return false
+	}
+	return true
+}
+
+// wrongKind records that the value is a list, a map or nothing where something else is wanted.
+func (v Value) wrongKind(want string) {
+	if isNull(v.node) {
+		hint := "write a value or remove the line"
+		if _, comment, ok := strings.Cut(v.src.line(v.keyPlace().Line), v.name+": #"); ok {
+			hint = fmt.Sprintf("everything after # is a comment; put it in quotes: %q", "#"+strings.TrimSpace(comment))
+		}
+		v.ProblemAt(v.keyPlace(), Error, v.Name()+" is empty", hint)
+		return
+	}
+	v.Problem(fmt.Sprintf("%s must be %s, not %s", v.Name(), want, v.kind()), "")
+}
+
+func (v Value) kind() string {
+	switch v.node.Kind {
+	case yaml.MappingNode:
+		return "a map"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return kindOf(v.node.ShortTag())
+}
+
+func kindOf(tag string) string {
+	switch tag {
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "a truth value"
+	case "!!timestamp":
+		return "a date"
+	case "!!null":
+		return "nothing"
+	}
+	return "text"
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+// short cuts text that came from outside before it goes into a message.
+func short(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// quote is short text in quotes, with control characters escaped.
+func quote(s string) string { return strconv.Quote(short(s)) }
+
+// Child is the value of a key of a map, without asking whether the other keys are known.
+func (v Value) Child(key string) Value {
+	if !v.IsMap() {
+		return Value{}
+	}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		if k := v.node.Content[i]; k.Value == key {
+			return Value{node: v.node.Content[i+1], key: k, name: key, src: v.src}
+		}
+	}
+	return Value{}
+}
+
+// Has reports whether a map has the key.
+func (v Value) Has(key string) bool { return v.Child(key).Given() }
+
+// Peek is the text of a key of a map, or "": for recognising a format before reading it.
+func (v Value) Peek(key string) string {
+	if c := v.Child(key); c.IsText() {
+		return c.node.Value
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package slo
+
+import (
+	"math/big"
+	"time"
+)
+
+// bookPages and bookTickets are the workbook's recommended pairs, for a window of four weeks
+// or a month. As shares of the budget they hold for any length; the burn rates follow
+// (14.4, 6, 3 and 1 for 30 days).
+// Source: The Site Reliability Workbook, chapter 5, table 5-8, and the 24 h/2 h pair from the
+// rules printed below it.
+var (
+	bookPages = []Pair{
+		{Budget: 200, Long: time.Hour, Short: 5 * time.Minute},
+		{Budget: 500, Long: 6 * time.Hour, Short: 30 * time.Minute},
+	}
+	bookTickets = []Pair{
+		{Budget: 1000, Long: 24 * time.Hour, Short: 2 * time.Hour},
+		{Budget: 1000, Long: 3 * Day, Short: 6 * time.Hour},
+	}
+)
+
+// The other defaults: shares of the budget in basis points, and how long data may be missing.
+var defaultSpent = []int64{5000, 7500, 9000, 10000}
+
+const defaultNoData = 10 * time.Minute
+
+// DefaultAlerts is what is told about an SLO that does not say: the workbook's pairs, scaled to
+// the window. A pair that could never fire at this objective is left out, and listed as dead.
+func DefaultAlerts(w Window, o Objective) (alerts Alerts, dead []Pair) {
+	alerts = Alerts{Spent: append([]int64(nil), defaultSpent...), NoData: defaultNoData, Significance: true}
+	for _, p := range scalePairs(bookPages, w.Length()) {
+		if p.Dead(w, o) {
+			dead = append(dead, p)
+		} else {
+			alerts.Page = append(alerts.Page, p)
+		}
+	}
+	for _, p := range scalePairs(bookTickets, w.Length()) {
+		if p.Dead(w, o) {
+			dead = append(dead, p)
+		} else {
+			alerts.Ticket = append(alerts.Ticket, p)
+		}
+	}
+	return alerts, dead
+}
+
+// Dead reports whether the pair can never fire, even if every event is bad. The burn rate is
+// then 1 ÷ (1 − objective), and firing needs strictly more than share × length ÷ long window.
+func (p Pair) Dead(w Window, o Objective) bool {
+	product := func(factors ...int64) *big.Int {
+		x := big.NewInt(1)
+		for _, f := range factors {
+			x.Mul(x, big.NewInt(f))
+		}
+		return x
+	}
+	threshold := product(p.Budget, int64(w.Length()), o.Allowed())
+	return threshold.Cmp(product(10000, int64(p.Long), Billion)) >= 0
+}
+
+// LowestObjective is the objective above which the pair can fire, in percent, for messages.
+func (p Pair) lowestObjective(w Window) float64 {
+	return 100 * (1 - 1/p.Burn(w.Length()))
+}
+
+// scalePairs stretches the pairs from four weeks to another length, in whole minutes. From 28
+// to 31 days they stay as the book has them, with their familiar 1 h and 5 m.
+func scalePairs(pairs []Pair, length time.Duration) []Pair {
+	out := append([]Pair(nil), pairs...)
+	if length >= 28*Day && length <= 31*Day {
+		return out
+	}
+	for i, p := range out {
+		out[i].Short = max(scale(p.Short, length), time.Minute)
+		out[i].Long = max(scale(p.Long, length), 5*time.Minute, out[i].Short+time.Minute)
+	}
+	return out
+}
+
+// scale is d × length ÷ 28 days, rounded to the nearest minute.
+func scale(d, length time.Duration) time.Duration {
+	minutes := int64(d/time.Minute) * int64(length/time.Minute)
+	four := int64(28 * Day / time.Minute)
+	return time.Duration((minutes+four/2)/four) * time.Minute
+}

@@ -1,0 +1,211 @@
+package slo
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+)
+
+// readLinks reads links; what is not written is taken from the fallback.
+func readLinks(v strictyaml.Value, fallback Links) Links {
+	o, _ := v.Object("runbook", "dashboard", "repository")
+	for key, target := range map[string]*string{"runbook": &fallback.Runbook, "dashboard": &fallback.Dashboard, "repository": &fallback.Repository} {
+		if link, ok := readLink(o.Get(key)); ok {
+			*target = link
+		}
+	}
+	return fallback
+}
+
+// readLink reads an address that people will be offered to click on.
+func readLink(v strictyaml.Value) (string, bool) {
+	s, ok := v.Text()
+	if !ok {
+		return "", false
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == ""):
+		v.Problem(fmt.Sprintf("%s is not a web address", v.Name()), "write it in full, starting with https://")
+	case u.Scheme != "http" && u.Scheme != "https":
+		v.Problem(fmt.Sprintf("%s cannot be an address with %s:", v.Name(), u.Scheme), "only http and https are allowed")
+	case u.User != nil:
+		v.Problem(fmt.Sprintf("%s holds a user name or password, which everybody would see", v.Name()), "remove the part before @")
+	default:
+		return s, true
+	}
+	return "", false
+}
+
+var (
+	channelName = regexp.MustCompile(`^#[\p{L}\p{N}][-_\p{L}\p{N}]{0,79}$`)
+	channelID   = regexp.MustCompile(`^[CGD][A-Z0-9]{7,}$`)
+	mention     = regexp.MustCompile(`^<(@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!here|!channel)>$`)
+)
+
+// readSlack reads a Slack route; what is not written is taken from the fallback.
+func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
+	o, _ := v.Object("channel", "mention")
+	if c := o.Get("channel"); c.Given() {
+		if s, ok := c.Text(); ok {
+			if !channelName.MatchString(s) && !channelID.MatchString(s) {
+				c.Problem(fmt.Sprintf("%q is not a channel", s), `write "#name" in quotes, in small letters without spaces, or the channel's ID such as C0123456789`)
+			}
+			fallback.Channel = s
+		}
+	}
+	m := o.Get("mention")
+	if !m.Given() {
+		return fallback
+	}
+	list := []strictyaml.Value{m}
+	if !m.IsText() {
+		list, _ = m.List()
+	}
+	fallback.Mention = nil
+	for _, e := range list {
+		s, ok := e.Text()
+		if ok && !mention.MatchString(s) {
+			e.Problem(fmt.Sprintf("%q mentions nobody", s), "write <@U0123> for a person, <!subteam^S0123> for a group, <!here> or <!channel>; Slack knows people by ID, not by name")
+		}
+		fallback.Mention = append(fallback.Mention, s)
+	}
+	return fallback
+}
+
+// maxBy is how many labels may split an SLO into budgets.
+const maxBy = 8
+
+// readBy reads label names.
+func readBy(v strictyaml.Value) (names []string) {
+	list, _ := v.List()
+	if len(list) > maxBy {
+		v.Problem(fmt.Sprintf("by has %d labels; at most %d are allowed", len(list), maxBy), "every combination of their values becomes a budget of its own")
+	}
+	for _, e := range list {
+		s, ok := e.Text()
+		switch {
+		case !ok:
+		case s == model.BucketLabel:
+			e.Problem("by cannot be le: it divides one histogram into buckets, not events into groups", "remove it")
+		case strings.HasPrefix(s, "__"):
+			e.Problem(fmt.Sprintf("by cannot be %s: labels with two underscores belong to Prometheus", s), "remove it")
+		case !model.UTF8Validation.IsValidLabelName(s):
+			e.Problem(fmt.Sprintf("%q is not a label name", s), "")
+		case slices.Contains(names, s):
+			e.Problem(fmt.Sprintf("the label %s is listed twice", s), "remove one of them")
+		default:
+			names = append(names, s)
+		}
+	}
+	return names
+}
+
+// readSignals reads the golden signals of a service; nil if nothing was written.
+func readSignals(v strictyaml.Value) *Signals {
+	if !v.Given() {
+		return nil
+	}
+	o, _ := v.Object("from", "match", "saturation")
+	s := &Signals{}
+	s.From, _ = o.Get("from").Text()
+	s.Match = readMatch(o.Get("match"))
+	list, _ := o.Get("saturation").List()
+	for _, e := range list {
+		so, _ := e.Object("name", "query", "limit")
+		var sat Saturation
+		sat.Name, _ = so.Need("name", "write what gets full: name: memory").Text()
+		sat.Query = readQuery(so.Need("query", "write the PromQL of the measure"), anyQuery)
+		sat.Limit, _ = readNumber(so.Need("limit", "write the value at which it is full, such as limit: 0.9"))
+		s.Saturation = append(s.Saturation, sat)
+	}
+	return s
+}
+
+// readMatch reads matchers without a metric name, such as {job="checkout"}.
+func readMatch(v strictyaml.Value) string {
+	text, ok := v.Text()
+	if !ok {
+		return ""
+	}
+	if _, err := promQL.ParseMetricSelector(text); err != nil || !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		v.Problem(fmt.Sprintf("match cannot be %q", text), `write matchers in braces and quotes: '{job="checkout"}'`)
+	}
+	return text
+}
+
+// readNumber reads a finite decimal number.
+func readNumber(v strictyaml.Value) (float64, bool) {
+	s, ok := v.Literal("a number such as 0.5")
+	if !ok {
+		return 0, false
+	}
+	f, err := parseNumber(s)
+	if err != nil {
+		v.Problem(fmt.Sprintf("%s must be a number, not %q", v.Name(), s), "")
+	}
+	return f, err == nil
+}
+
+var decimal = regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$`)
+
+// parseNumber parses decimal numbers only: no infinities, no hexadecimal, no underscores.
+func parseNumber(s string) (float64, error) {
+	if !decimal.MatchString(s) {
+		return 0, fmt.Errorf("%q is not a number", s)
+	}
+	return strconv.ParseFloat(s, 64)
+}
+
+// readPercent reads a share such as 2% or 2.5%, above zero, into basis points, exactly.
+func readPercent(v strictyaml.Value, most int64) (int64, bool) {
+	s, ok := v.Literal("a percentage such as 2%")
+	if !ok {
+		return 0, false
+	}
+	n, err := parsePercent(s)
+	switch {
+	case err != nil:
+		v.Problem(messageAndHint(err))
+	case n == 0:
+		v.Problem(fmt.Sprintf("%s cannot be 0%%", v.Name()), "")
+	case n > most:
+		v.Problem(fmt.Sprintf("%s cannot be above %d%%", v.Name(), most/100), "")
+	default:
+		return n, true
+	}
+	return 0, false
+}
+
+var percent = regexp.MustCompile(`^(\d{1,6})(?:\.(\d+))?\s*%$`)
+
+// parsePercent reads "2.5%" into 250 basis points.
+func parsePercent(s string) (int64, error) {
+	m := percent.FindStringSubmatch(s)
+	if m == nil {
+		if f, err := parseNumber(s); err == nil && f > 0 && f < 1 {
+			return 0, fmt.Errorf("%q has no percent sign; write %s%%", s, strconv.FormatFloat(f*100, 'f', -1, 64))
+		} else if err == nil && f >= 1 {
+			return 0, fmt.Errorf("%q has no percent sign; write %s%%", s, s)
+		}
+		return 0, fmt.Errorf("%q is not a percentage; write for example 2%%", s)
+	}
+	fraction := strings.TrimRight(m[2], "0")
+	if len(fraction) > 2 {
+		return 0, fmt.Errorf("%q is finer than a hundredth of a percent; write at most two digits after the point", s)
+	}
+	return strconv.ParseInt(m[1]+fraction+strings.Repeat("0", 2-len(fraction)), 10, 64)
+}
+
+// messageAndHint divides an error written as "what is wrong; what to write".
+func messageAndHint(err error) (message, hint string) {
+	message, hint, _ = strings.Cut(err.Error(), "; ")
+	return message, hint
+}

@@ -1,0 +1,255 @@
+package slo
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+)
+
+// purpose is what a query is for, and so what it may be.
+type purpose int
+
+const (
+	anyQuery  purpose = iota // anything of type vector
+	counting                 // counts events: a bare counter, or an expression over $window
+	histogram                // a bare histogram
+)
+
+// readQuery reads a query and asks whether it suits its purpose; nil if not.
+func readQuery(v strictyaml.Value, use purpose) *Query {
+	text, ok := v.Text()
+	if !ok {
+		return nil
+	}
+	q, expr, remarks := parseQuery(text)
+	if q != nil {
+		remarks = append(remarks, suits(q, expr, use)...)
+	}
+	good := q != nil
+	for _, r := range remarks {
+		if r.severity == strictyaml.Error {
+			good = false
+		}
+		v.ProblemAt(v.Inside(r.offset), r.severity, r.message, r.hint)
+	}
+	if !good {
+		return nil
+	}
+	at := v.Place()
+	q.File, q.Line, q.Column = v.File(), at.Line, at.Column
+	return q
+}
+
+// suits says why a query does not suit its purpose.
+func suits(q *Query, expr parser.Expr, use purpose) []remark {
+	if expr.Type() != parser.ValueTypeVector || q.Bare() {
+		return nil // either said already or good
+	}
+	if v := selector(expr); v != nil && v.OriginalOffset == 0 && v.Timestamp == nil && v.StartOrEnd == 0 {
+		return []remark{{0, strictyaml.Error, "the selector does not name one metric", `write metric{label="value"}`}}
+	}
+	switch {
+	case use == counting && !q.Windowed():
+		return []remark{{0, strictyaml.Error, "the expression does not say over which time it counts",
+			"write the range as " + WindowVariable + ": sum(increase(requests_total[" + WindowVariable + "])); or give a bare counter, which is counted exactly"}}
+	case use == histogram:
+		return []remark{{0, strictyaml.Error, "the histogram must be a bare selector, not an expression", `write its name and matchers: request_duration_seconds{job="checkout"}`}}
+	}
+	return nil
+}
+
+// indicator reads sli: exactly one of the kinds.
+func (r *sloReader) indicator(v strictyaml.Value) (Indicator, bool) {
+	o, ok := v.Object("events", "latency", "uptime", "slices", "ratio", "journey")
+	if !ok {
+		return Indicator{}, false
+	}
+	if j := o.Get("journey"); j.Given() {
+		j.ProblemAt(j.Place(), strictyaml.Error, "journey is not yet supported", "write one SLO per step")
+		return Indicator{}, false
+	}
+	var kinds []Kind
+	for _, k := range []Kind{Events, Latency, Uptime, Slices, Ratio} {
+		if o.Get(string(k)).Given() {
+			kinds = append(kinds, k)
+		}
+	}
+	if len(kinds) != 1 {
+		if len(kinds) > 1 {
+			v.Problem(fmt.Sprintf("sli has both %s and %s", kinds[0], kinds[1]), "write one SLO for each")
+		} else {
+			v.Problem("sli is empty", "write events, latency, uptime, slices or ratio")
+		}
+		return Indicator{}, false
+	}
+	part := o.Get(string(kinds[0]))
+	switch kinds[0] {
+	case Events:
+		return r.events(part)
+	case Latency:
+		return r.latency(part)
+	case Uptime:
+		up := r.query(part, "up", anyQuery)
+		return Indicator{Kind: Uptime, Up: up}, up != nil
+	case Slices:
+		return r.slices(part)
+	}
+	return r.ratio(part)
+}
+
+// query reads a query and remembers its place for the lint.
+func (r *sloReader) query(v strictyaml.Value, key string, use purpose) *Query {
+	r.places[key] = v
+	return readQuery(v, use)
+}
+
+// badOrGood reads whichever of bad and good was written; both or none is refused.
+func (r *sloReader) badOrGood(o strictyaml.Object, use purpose) (bad, good *Query, ok bool) {
+	b, g := o.Get("bad"), o.Get("good")
+	switch {
+	case b.Given() && g.Given():
+		g.ProblemAt(g.Place(), strictyaml.Error, "bad and good are both given", "keep one of them; the other follows")
+		return nil, nil, false
+	case b.Given():
+		bad = r.query(b, "bad", use)
+	case g.Given():
+		good = r.query(g, "good", use)
+	case o.IsMap():
+		o.Problem("bad or good is missing", "write which events are bad, or which are good")
+	}
+	return bad, good, bad != nil || good != nil
+}
+
+func (r *sloReader) events(v strictyaml.Value) (Indicator, bool) {
+	o, _ := v.Object("total", "bad", "good")
+	i := Indicator{Kind: Events}
+	i.Total = r.query(o.Need("total", "write the counter of all events"), "total", counting)
+	var ok bool
+	i.Bad, i.Good, ok = r.badOrGood(o, counting)
+	return i, ok && i.Total != nil
+}
+
+// ratio reads a ready-made ratio. One of good events is turned into one of bad events here, so
+// that nobody further down has to know two kinds.
+func (r *sloReader) ratio(v strictyaml.Value) (Indicator, bool) {
+	o, _ := v.Object("bad", "good")
+	bad, good, ok := r.badOrGood(o, anyQuery)
+	if good != nil {
+		bad = good
+		bad.Text, bad.Metric, bad.Matchers = "1 - ("+good.Text+")", "", nil
+	}
+	return Indicator{Kind: Ratio, Bad: bad}, ok
+}
+
+// histogramSuffixes are the series of a classic histogram.
+var histogramSuffixes = []string{"_bucket", "_count", "_sum"}
+
+func (r *sloReader) latency(v strictyaml.Value) (Indicator, bool) {
+	o, _ := v.Object("histogram", "below")
+	i := Indicator{Kind: Latency}
+	h := o.Need("histogram", "write the histogram's name without _bucket")
+	i.Histogram = r.query(h, "histogram", histogram)
+	unit := time.Second
+	if q := i.Histogram; q != nil {
+		stripSuffix(h, q)
+		unit = bucketUnit(q.Metric)
+		for _, m := range q.Matchers {
+			if m.Name == model.BucketLabel {
+				h.Problem("le cannot be matched here", "remove it; the limit is given by below")
+				i.Histogram = nil
+			}
+		}
+	}
+	var ok bool
+	i.Below, i.LimitText, ok = readLimit(o.Need("below", "write the longest good time, such as below: 300ms"), unit)
+	return i, ok && i.Histogram != nil
+}
+
+// stripSuffix turns the name of one of a histogram's series into that of the histogram.
+func stripSuffix(v strictyaml.Value, q *Query) {
+	for _, suffix := range histogramSuffixes {
+		name, found := strings.CutSuffix(q.Metric, suffix)
+		if !found || name == "" {
+			continue
+		}
+		v.Warn(fmt.Sprintf("%s is one of the series of a histogram; it is read as %s", q.Metric, name), "write the name without "+suffix)
+		q.Text = strings.Replace(q.Text, q.Metric, name, 1)
+		q.Metric = name
+		return
+	}
+}
+
+// bucketUnit is the unit of a histogram's buckets, which by convention its name tells; seconds otherwise.
+func bucketUnit(metric string) time.Duration {
+	for suffix, unit := range map[string]time.Duration{
+		"_milliseconds": time.Millisecond, "_ms": time.Millisecond, "_msec": time.Millisecond,
+		"_microseconds": time.Microsecond, "_us": time.Microsecond, "_usec": time.Microsecond,
+		"_nanoseconds": time.Nanosecond, "_ns": time.Nanosecond,
+	} {
+		if strings.HasSuffix(metric, suffix) {
+			return unit
+		}
+	}
+	return time.Second
+}
+
+// readLimit reads a latency limit: a duration, brought into the unit of the buckets, or a plain
+// number in that unit.
+func readLimit(v strictyaml.Value, unit time.Duration) (limit float64, text string, ok bool) {
+	text, ok = v.Literal("a duration such as 300ms, or a number in the unit of the buckets")
+	if !ok {
+		return 0, "", false
+	}
+	if f, err := parseNumber(text); err == nil {
+		if f <= 0 {
+			v.Problem("below must be above zero", "write for example 300ms")
+		}
+		return f, text, f > 0
+	}
+	d, ok := v.Duration()
+	return float64(d) / float64(unit), text, ok
+}
+
+func (r *sloReader) slices(v strictyaml.Value) (Indicator, bool) {
+	o, _ := v.Object("query", "good", "missing")
+	i := Indicator{Kind: Slices, Missing: Exclude}
+	i.Slice = r.query(o.Need("query", "write the PromQL whose value decides about a minute"), "query", anyQuery)
+	condition, ok := readCondition(o.Need("good", "write when a minute is good, such as good: '< 0.3'"))
+	i.GoodWhen = condition
+	if m := o.Get("missing"); m.Given() {
+		missing, valid := m.OneOf(string(Exclude), string(MissingGood), string(MissingBad))
+		i.Missing, ok = Missing(missing), ok && valid
+	}
+	return i, ok && i.Slice != nil
+}
+
+var condition = regexp.MustCompile(`^(<=|>=|==|!=|<|>)\s*(\S+)$`)
+
+// readCondition reads a comparison with a number, such as < 0.3.
+func readCondition(v strictyaml.Value) (Condition, bool) {
+	text, ok := v.Literal("a comparison such as '< 0.3'")
+	if !ok {
+		return Condition{}, false
+	}
+	m := condition.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		hint := "write for example '< 0.3', in quotes"
+		if _, err := parseNumber(text); err == nil {
+			hint = fmt.Sprintf("write '< %s' or '> %s'", text, text)
+		}
+		v.Problem(fmt.Sprintf("good cannot be %q", text), hint)
+		return Condition{}, false
+	}
+	f, err := parseNumber(m[2])
+	if err != nil {
+		v.Problem(fmt.Sprintf("good compares with %q, which is not a number", m[2]), "write a number in the unit of the query")
+		return Condition{}, false
+	}
+	return Condition{Op: m[1], Value: f}, true
+}

@@ -1,0 +1,185 @@
+package slo
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+)
+
+// Problem is one thing that is wrong at one place of one SLO file: file, line, column, the
+// source line with a caret, and what to write instead.
+type Problem = strictyaml.Problem
+
+// Problems is everything that is wrong with the files.
+type Problems = strictyaml.Problems
+
+// File is an SLO file, read by somebody else: this package does not touch the disk.
+type File struct {
+	Name string // for messages
+	Data []byte
+}
+
+// Set is every SLO of a configuration. It is never changed: a reload makes a new one.
+type Set struct {
+	Specs    []*Spec    // by ID
+	Services []*Service // by name
+	Warnings Problems   // what is valid and yet looks wrong, see [Lint]
+
+	specs    map[ID]*Spec
+	services map[string]*Service
+}
+
+// Lookup is the SLO of that name, or of the budget of that name; nil if there is none.
+func (s *Set) Lookup(id ID) *Spec { return s.specs[id.Base()] }
+
+// Service is the service of that name; nil if there is none.
+func (s *Set) Service(name string) *Service { return s.services[name] }
+
+// Reader reads documents of somebody else's format. Load hands it every document that it
+// Recognises, of all files together, since such documents refer to each other. What is wrong
+// it records on the [strictyaml.Value] it is wrong in.
+type Reader struct {
+	Format     string // as people call it: "Sloth"
+	Recognises func(apiVersion, kind string) bool
+	Read       func(documents []strictyaml.Value) []*Spec
+}
+
+// Load reads SLO files. It returns either all their SLOs, or an error that is of the type
+// [Problems] and holds every problem of every file, warnings included.
+func Load(files []File, foreign ...Reader) (*Set, error) {
+	l := loader{places: map[*Spec]places{}}
+	for _, f := range files {
+		l.parse(f, foreign)
+	}
+	for i, r := range foreign {
+		if docs := l.foreign[i]; len(docs) > 0 {
+			l.specs = append(l.specs, r.Read(docs)...)
+		}
+	}
+	l.refuseTwins()
+	for _, s := range l.specs {
+		l.problems = append(l.problems, lint(s, l.places[s])...)
+	}
+	for _, f := range l.files {
+		l.problems = append(l.problems, f.Problems()...)
+	}
+	problems := l.problems.Sorted()
+	if problems.Fatal() {
+		return nil, problems
+	}
+	return NewSet(l.specs, l.services, problems), nil
+}
+
+// NewSet makes a set of SLOs with distinct IDs that did not come out of a file.
+func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
+	s := &Set{
+		Specs:    slices.SortedFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) }),
+		Warnings: warnings,
+		specs:    make(map[ID]*Spec, len(specs)),
+		services: make(map[string]*Service, len(services)),
+	}
+	for _, spec := range s.Specs {
+		s.specs[spec.ID()] = spec
+	}
+	for _, service := range services {
+		if first := s.services[service.Name]; first == nil || service.Signals != nil {
+			s.services[service.Name] = service
+		}
+	}
+	for _, service := range s.services {
+		s.Services = append(s.Services, service)
+	}
+	slices.SortFunc(s.Services, func(a, b *Service) int { return cmp.Compare(a.Name, b.Name) })
+	return s
+}
+
+// places remembers where the parts of a spec were written, for the lint; it is forgotten after loading.
+type places map[string]strictyaml.Value
+
+// loader collects what the documents of all files contain.
+type loader struct {
+	files    []*strictyaml.File
+	foreign  map[int][]strictyaml.Value // documents by index of their reader
+	specs    []*Spec
+	services []*Service
+	places   map[*Spec]places
+	signals  map[string]strictyaml.Value // by service, where its signals were written
+	problems Problems                    // beside those of the files
+}
+
+// parse reads one file and hands each of its documents to whoever knows its format.
+func (l *loader) parse(f File, foreign []Reader) {
+	parsed := strictyaml.Parse(f.Name, f.Data, strictyaml.Options{Documents: true})
+	l.files = append(l.files, parsed)
+	for _, doc := range parsed.Documents {
+		version, kind := doc.Peek("apiVersion"), doc.Peek("kind")
+		if version == "" {
+			version = doc.Peek("version")
+		}
+		i := slices.IndexFunc(foreign, func(r Reader) bool { return r.Recognises(version, kind) })
+		switch {
+		case i >= 0:
+			if l.foreign == nil {
+				l.foreign = map[int][]strictyaml.Value{}
+			}
+			l.foreign[i] = append(l.foreign[i], doc)
+		case version == Version && !doc.Has("apiVersion"):
+			l.native(doc)
+		default:
+			unknownFormat(doc, version)
+		}
+	}
+}
+
+// unknownFormat says what was probably meant by a document that nobody can read.
+func unknownFormat(doc strictyaml.Value, version string) {
+	const hint = "start the file with version: " + Version
+	at := doc.Child("apiVersion")
+	if !at.Given() {
+		at = doc.Child("version")
+	}
+	for _, f := range foreignFormats {
+		if f.version.MatchString(version) {
+			at.Problem(fmt.Sprintf("this is a %s file, which is not read yet", f.name), hint+" and write the SLO in slowburn's own format")
+			return
+		}
+	}
+	switch {
+	case !doc.IsMap():
+		doc.Problem("an SLO file is a map with version, service and slos", hint)
+	case !at.Given():
+		doc.Problem("version is missing", hint)
+	default:
+		at.Problem(fmt.Sprintf("unknown version %q", version), hint)
+	}
+}
+
+// refuseTwins records every SLO whose name was taken by an earlier one, naming both places.
+func (l *loader) refuseTwins() {
+	first := map[ID]*Spec{}
+	slices.SortStableFunc(l.specs, func(a, b *Spec) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	for _, s := range l.specs {
+		other := first[s.ID()]
+		if other == nil {
+			first[s.ID()] = s
+			continue
+		}
+		l.problems = append(l.problems, problem(s, l.places[s], "name", strictyaml.Error,
+			fmt.Sprintf("the SLO %s exists twice", s.ID()),
+			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line)))
+	}
+}
+
+// problem is a problem of a spec at one of its parts, or at its entry if that part was not written.
+func problem(s *Spec, at places, part string, severity strictyaml.Severity, message, hint string) Problem {
+	for _, key := range []string{part, "name"} {
+		if v := at[key]; v.Given() {
+			return v.Describe(severity, message, hint)
+		}
+	}
+	return Problem{File: s.File, Line: s.Line, Severity: severity, Message: fmt.Sprintf("%s: %s", s.ID(), message), Hint: hint}
+}

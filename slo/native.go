@@ -1,0 +1,225 @@
+package slo
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+	"unicode/utf8"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+)
+
+// Version is the first line of an SLO file of our own format.
+const Version = "slowburn/v1"
+
+// foreignFormats are known by name, so that the message about them can be helpful.
+var foreignFormats = []struct {
+	name    string
+	version *regexp.Regexp
+}{
+	{"Sloth", regexp.MustCompile(`^(prometheus/v1|sloth\.slok\.dev/)`)},
+	{"Pyrra", regexp.MustCompile(`^pyrra\.dev/`)},
+	{"OpenSLO", regexp.MustCompile(`^openslo/`)},
+}
+
+// native reads one document of our own format.
+func (l *loader) native(doc strictyaml.Value) {
+	o, _ := doc.Object("version", "service", "owner", "description", "tier", "links", "slack", "signals", "slos")
+	s := &Service{File: doc.File(), Line: doc.Place().Line}
+	s.Name, _ = readName(o.Need("service", "write service: name"))
+	s.Owner, _ = o.Get("owner").Text()
+	s.Description, _ = o.Get("description").Text()
+	s.Tier, _ = o.Get("tier").OneOf(tierNames()...)
+	s.Links = readLinks(o.Get("links"), Links{})
+	s.Slack = readSlack(o.Get("slack"), SlackRoute{})
+	s.Signals = readSignals(o.Get("signals"))
+	l.services = append(l.services, s)
+	l.refuseSecondSignals(s, o.Get("signals"))
+
+	entries, ok := o.Need("slos", "list at least one SLO").List()
+	if ok && len(entries) == 0 {
+		o.Get("slos").Problem("slos is empty", "list at least one SLO")
+	}
+	for _, e := range entries {
+		r := sloReader{service: s, places: places{}}
+		if spec := r.read(e); spec != nil {
+			l.specs = append(l.specs, spec)
+			l.places[spec] = r.places
+		}
+	}
+}
+
+// refuseSecondSignals records signals of a service that another file has described already.
+func (l *loader) refuseSecondSignals(s *Service, v strictyaml.Value) {
+	if s.Signals == nil || s.Name == "" {
+		return
+	}
+	if l.signals == nil {
+		l.signals = map[string]strictyaml.Value{}
+	}
+	if first, ok := l.signals[s.Name]; ok {
+		v.Problem(fmt.Sprintf("the signals of %s are described twice", s.Name),
+			fmt.Sprintf("the other ones are in %s, line %d; keep one of them", first.File(), first.Place().Line))
+		return
+	}
+	l.signals[s.Name] = v
+}
+
+// sloReader reads one entry of slos. Its places remember where the parts stand.
+type sloReader struct {
+	service *Service
+	places  places
+}
+
+// read makes a spec of an entry; nil if something that the spec needs is missing or wrong,
+// which has then been recorded.
+func (r *sloReader) read(v strictyaml.Value) *Spec {
+	o, ok := v.Object("name", "description", "owner", "objective", "window", "sli", "by", "alerts", "links", "slack")
+	if !ok {
+		return nil
+	}
+	s := &Spec{
+		Service: r.service.Name, Owner: r.service.Owner, Tier: r.service.Tier,
+		Links: readLinks(o.Get("links"), r.service.Links),
+		Slack: readSlack(o.Get("slack"), r.service.Slack),
+		File:  v.File(), Line: v.Place().Line,
+	}
+	for _, key := range []string{"name", "objective", "alerts", "by"} {
+		r.places[key] = o.Get(key)
+	}
+	var named, promised, lasting, measured, alerting bool
+	s.Name, named = readName(o.Need("name", "write name: availability"))
+	s.Description, _ = o.Get("description").Text()
+	if owner, ok := o.Get("owner").Text(); ok {
+		s.Owner = owner
+	}
+	s.Objective, promised = r.objective(o)
+	s.Windows, lasting = r.windows(o.Get("window"))
+	s.SLI, measured = r.indicator(o.Need("sli", "write how good and bad events are told apart: events, latency, uptime, slices or ratio"))
+	s.By = readBy(o.Get("by"))
+	if promised && lasting {
+		s.Alerts, alerting = r.alerts(o.Get("alerts"), s)
+	}
+	if !named || !promised || !lasting || !measured || !alerting || s.Service == "" {
+		return nil
+	}
+	return s
+}
+
+// objective is the objective that was written, or the one of the tier.
+func (r *sloReader) objective(o strictyaml.Object) (Objective, bool) {
+	v := o.Get("objective")
+	if !v.Given() {
+		if objective, ok := TierObjective(r.service.Tier); ok {
+			return objective, true
+		}
+		o.Need("objective", "write for example objective: 99.9, or give the service a tier")
+		return Objective{}, false
+	}
+	text, ok := v.Literal("a percentage such as 99.9")
+	if !ok {
+		return Objective{}, false
+	}
+	objective, err := ParseObjective(text)
+	if err != nil {
+		v.Problem(messageAndHint(err))
+		return Objective{}, false
+	}
+	return objective, true
+}
+
+// defaultWindow is four weeks: a whole number of weeks has always the same share of weekends.
+const defaultWindow = 28 * Day
+
+// windows reads one window or a list of them.
+func (r *sloReader) windows(v strictyaml.Value) ([]Window, bool) {
+	if !v.Given() {
+		return []Window{{Rolling: defaultWindow}}, true
+	}
+	list := []strictyaml.Value{v}
+	if v.IsList() {
+		list, _ = v.List()
+	}
+	if len(list) == 0 {
+		v.Problem("window is an empty list", "write for example 28d")
+		return nil, false
+	}
+	out, good := make([]Window, 0, len(list)), true
+	for i, e := range list {
+		w, ok := readWindow(e)
+		out, good = append(out, w), good && ok
+		r.places[fmt.Sprintf("window.%d", i)] = e
+	}
+	return out, good
+}
+
+// The shortest and the longest rolling window.
+const (
+	minWindow = Day
+	maxWindow = 400 * Day
+)
+
+func readWindow(v strictyaml.Value) (Window, bool) {
+	if v.IsMap() {
+		return readCalendar(v)
+	}
+	d, ok := v.Duration()
+	if !ok {
+		return Window{}, false
+	}
+	switch {
+	case d < minWindow || d > maxWindow:
+		v.Problem(fmt.Sprintf("a window of %s is not between %s and %s", ShortDuration(d), ShortDuration(minWindow), ShortDuration(maxWindow)), "write for example 28d")
+		return Window{}, false
+	case d%time.Hour != 0:
+		v.Problem("a window must be a whole number of hours", "write for example 28d")
+		return Window{}, false
+	}
+	return Window{Rolling: d}, true
+}
+
+// readCalendar reads {calendar: month, timezone: Europe/Berlin}.
+func readCalendar(v strictyaml.Value) (Window, bool) {
+	o, _ := v.Object("calendar", "timezone")
+	period, ok := o.Need("calendar", "write week, month, quarter or year").OneOf(string(Week), string(Month), string(Quarter), string(Year))
+	zone := o.Get("timezone")
+	if !zone.Given() {
+		return Window{Calendar: Calendar(period), Zone: time.UTC}, ok
+	}
+	name, named := zone.Text()
+	if !named {
+		return Window{}, false
+	}
+	location, err := time.LoadLocation(name)
+	switch {
+	case name == "Local":
+		zone.Problem("Local means another time zone on every machine", "write the name of a zone, for example Europe/Berlin")
+		return Window{}, false
+	case err != nil:
+		zone.Problem(fmt.Sprintf("unknown time zone %q", name), "write the name of a zone, for example UTC or Europe/Berlin")
+		return Window{}, false
+	}
+	return Window{Calendar: Calendar(period), Zone: location}, ok
+}
+
+// maxName is how many characters the name of a service or an SLO may have.
+const maxName = 100
+
+var goodName = regexp.MustCompile(`^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`)
+
+// readName reads the name of a service or an SLO. It becomes part of addresses, label values
+// and file names, hence the plain letters.
+func readName(v strictyaml.Value) (string, bool) {
+	s, ok := v.Text()
+	switch {
+	case !ok:
+		return "", false
+	case utf8.RuneCountInString(s) > maxName:
+		v.Problem(fmt.Sprintf("%s has %d characters; at most %d are allowed", v.Name(), utf8.RuneCountInString(s), maxName), "")
+		return "", false
+	case !goodName.MatchString(s):
+		v.Problem(fmt.Sprintf("%s cannot be %q", v.Name(), s), "a name has letters a to z, digits, hyphens, points and underscores, and starts with a letter or digit")
+		return "", false
+	}
+	return s, true
+}

@@ -1,0 +1,162 @@
+package slo
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+)
+
+// alerts reads when to tell; what is not written has its default. Default pairs that could
+// never fire are left out with a warning.
+func (r *sloReader) alerts(v strictyaml.Value, s *Spec) (Alerts, bool) {
+	o, ok := v.Object("page", "ticket", "spent", "no_data", "significance")
+	defaults, dead := DefaultAlerts(s.Window(), s.Objective)
+	if !v.Given() {
+		r.warnDead(s, dead)
+		return defaults, true
+	}
+	a, good := defaults, ok
+	var pages, tickets bool
+	a.Page, pages = r.pairs(o.Get("page"), "page", defaults.Page, s.Window())
+	a.Ticket, tickets = r.pairs(o.Get("ticket"), "ticket", defaults.Ticket, s.Window())
+	r.warnDead(s, deadOnes(dead, o))
+	good = good && pages && tickets
+	if e := o.Get("spent"); e.Given() {
+		a.Spent, ok = readSpent(e)
+		good = good && ok
+	}
+	if e := o.Get("no_data"); e.Given() {
+		a.NoData, ok = readNoData(e)
+		good = good && ok
+	}
+	if e := o.Get("significance"); e.Given() {
+		a.Significance, ok = e.Bool()
+		good = good && ok
+	}
+	return a, good
+}
+
+// deadOnes keeps the dead default pairs of those lists that were not written.
+func deadOnes(dead []Pair, o strictyaml.Object) (out []Pair) {
+	for _, p := range dead {
+		key := "page"
+		if p.Budget == bookTickets[0].Budget {
+			key = "ticket"
+		}
+		if !o.Get(key).Given() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// off reports whether a list of alerts was switched off in a word.
+func off(v strictyaml.Value) bool {
+	if !v.IsText() {
+		return false
+	}
+	text, _ := v.Literal("")
+	return slices.Contains([]string{"off", "none", "false", "no"}, text)
+}
+
+// pairs reads a list of pairs.
+func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []Pair, w Window) ([]Pair, bool) {
+	if !v.Given() {
+		return defaults, true
+	}
+	if off(v) {
+		return nil, true
+	}
+	list, good := v.List()
+	out := make([]Pair, 0, len(list))
+	for i, e := range list {
+		p, ok := readPair(e, w)
+		out, good = append(out, p), good && ok
+		r.places[fmt.Sprintf("%s.%d", key, i)] = e
+	}
+	return out, good
+}
+
+func readPair(v strictyaml.Value, w Window) (Pair, bool) {
+	o, ok := v.Object("budget", "long", "short")
+	if !ok {
+		return Pair{}, false
+	}
+	budget, ok1 := readPercent(o.Need("budget", "write the share of the budget, such as budget: 2%"), 10000)
+	long, ok2 := readMinutes(o.Need("long", "write the long window, such as long: 1h"))
+	short, ok3 := readMinutes(o.Need("short", "write the short window, about a twelfth of the long one: short: 5m"))
+	p := Pair{Budget: budget, Long: long, Short: short}
+	switch {
+	case !ok1 || !ok2 || !ok3:
+		return p, false
+	case short >= long:
+		o.Get("short").Problem(fmt.Sprintf("short (%s) is not shorter than long (%s)", ShortDuration(short), ShortDuration(long)),
+			"the short window only ends the alert soon after the trouble; a twelfth of the long one is usual")
+		return p, false
+	case long > w.Length():
+		o.Get("long").Problem(fmt.Sprintf("long (%s) is longer than the SLO's window (%s)", ShortDuration(long), w), "")
+		return p, false
+	}
+	return p, true
+}
+
+// readMinutes reads a duration of whole minutes, which are the steps of the ledger.
+func readMinutes(v strictyaml.Value) (time.Duration, bool) {
+	d, ok := v.Duration()
+	if ok && d%time.Minute != 0 {
+		v.Problem(fmt.Sprintf("%s must be a whole number of minutes", v.Name()), "the ledger counts by minutes")
+		return 0, false
+	}
+	return d, ok
+}
+
+// maxSpent is 1000 %: whoever wants to know how far beyond the budget they are may.
+const maxSpent = 100000
+
+func readSpent(v strictyaml.Value) ([]int64, bool) {
+	if off(v) {
+		return nil, true
+	}
+	list, good := v.List()
+	out := make([]int64, 0, len(list))
+	for _, e := range list {
+		n, ok := readPercent(e, maxSpent)
+		if ok && slices.Contains(out, n) {
+			e.Problem("this share is listed twice", "remove one of them")
+			ok = false
+		}
+		out, good = append(out, n), good && ok
+	}
+	slices.Sort(out)
+	return out, good
+}
+
+// minNoData is two minutes: less is ordinary lateness of data.
+const minNoData = 2 * time.Minute
+
+func readNoData(v strictyaml.Value) (time.Duration, bool) {
+	if off(v) {
+		return 0, true
+	}
+	d, ok := readMinutes(v)
+	if ok && d < minNoData {
+		v.Problem("no_data must be at least 2m", "data are ordinarily a minute late; write off to switch it off")
+		return 0, false
+	}
+	return d, ok
+}
+
+// warnDead tells about default pairs that were left out.
+func (r *sloReader) warnDead(s *Spec, dead []Pair) {
+	for _, p := range dead {
+		v := r.places["objective"]
+		if !v.Given() {
+			v = r.places["name"]
+		}
+		v.Warn(fmt.Sprintf("the default alert on %s%% of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s times as fast as allowed, and the alert needs more than %s",
+			basisPoints(p.Budget), ShortDuration(p.Long), s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))),
+			fmt.Sprintf("it needs an objective above %s%%, or write alerts of your own with a smaller budget or a longer window", decimals(p.lowestObjective(s.Window()))))
+	}
+}

@@ -1,0 +1,57 @@
+package slo
+
+// Service is what a file says about the service its SLOs are about.
+type Service struct {
+	Name        string
+	Owner       string
+	Description string
+	Tier        string // request class of the SRE workbook, "" if none
+	Links       Links
+	Slack       SlackRoute
+	Signals     *Signals // nil if the file says nothing about them
+	File        string
+	Line        int
+}
+
+// Signals says how the four golden signals of a service are found in Prometheus.
+type Signals struct {
+	From       string // entry of the signal catalogue, such as otel-http; "" if none
+	Match      string // matchers that pick the service, braces included: {job="checkout"}
+	Saturation []Saturation
+}
+
+// Saturation is one measure of how full a service is.
+type Saturation struct {
+	Name  string
+	Query *Query
+	Limit float64 // the value at which it is full
+}
+
+// tiers are the request classes of the workbook with the objectives of their availability.
+// Source: The Site Reliability Workbook, chapter 5, "Alerting at Scale". NO_SLO has none.
+var tiers = []struct{ name, objective string }{
+	{"critical", "99.99"},
+	{"high_fast", "99.9"},
+	{"high_slow", "99.9"},
+	{"low", "99"},
+}
+
+// tierNames are the classes in the order of the book.
+func tierNames() []string {
+	names := make([]string, len(tiers))
+	for i, t := range tiers {
+		names[i] = t.name
+	}
+	return names
+}
+
+// TierObjective is the objective of a request class, if there is such a class.
+func TierObjective(tier string) (Objective, bool) {
+	for _, t := range tiers {
+		if t.name == tier {
+			o, err := ParseObjective(t.objective)
+			return o, err == nil
+		}
+	}
+	return Objective{}, false
+}
