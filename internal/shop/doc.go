@@ -32,6 +32,6 @@
 // # Reading order
 //
 // shop.go (time and targets), outage.go (what goes wrong and when), pod.go
-// (counters of one pod), services.go (what the five do), chance.go (the
-// draws), slos.go and slos/*.yaml (what was promised).
+// (counters of one pod), services.go (what the five do), load.go (the day and
+// the week), slos.go and slos/*.yaml (what was promised).
 package shop

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/promfake/chance"
 )
 
 // restartEvery is how often, on average, a pod crashes and starts again under
@@ -30,7 +31,7 @@ type target struct {
 }
 
 func newTarget(s *Shop, svc service, replica int, begin time.Time) *target {
-	t := &target{shop: s, service: svc, replica: replica, rng: newRand(s.seed, fmt.Sprintf("%s/%d", svc.name, replica))}
+	t := &target{shop: s, service: svc, replica: replica, rng: chance.New(s.seed, fmt.Sprintf("%s/%d", svc.name, replica))}
 	t.next = begin.Add(time.Duration(t.rng.Int64N(int64(Interval/time.Millisecond))) * time.Millisecond)
 	return t
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/metadata"
 
 	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/promfake/chance"
 )
 
 // service is one part of the shop. instrument registers the metrics of a new
@@ -62,7 +63,7 @@ func checkout(p *pod) func(moment) {
 		}
 		latency.observe(p, all, slowShare*m.load, m)
 		periods.value += m.seconds * 10
-		throttled.value += binomial(p.rng, m.seconds*10, 0.02*m.load)
+		throttled.value += chance.Binomial(p.rng, m.seconds*10, 0.02*m.load)
 	}
 }
 
@@ -80,9 +81,9 @@ func httpEndpoint(p *pod, route string) endpoint {
 // serve handles about mean requests, of which the share noise fails always and
 // the share outage of the others too. It returns how many there were.
 func (e endpoint) serve(p *pod, m moment, mean, noise, outage float64) float64 {
-	n := poisson(p.rng, mean)
-	bad := binomial(p.rng, n, noise+outage)
-	missing := binomial(p.rng, n-bad, 0.003)
+	n := chance.Poisson(p.rng, mean)
+	bad := chance.Binomial(p.rng, n, noise+outage)
+	missing := chance.Binomial(p.rng, n-bad, 0.003)
 	e.failed.value += bad
 	e.notFound.value += missing
 	e.ok.value += n - bad - missing
@@ -111,9 +112,9 @@ func payments(p *pod) func(moment) {
 	}
 	return func(m moment) {
 		for _, c := range methods {
-			n := poisson(p.rng, 3.75*m.seconds*m.load)
-			bad := binomial(p.rng, n, grpcNoise+m.failing(c.name))
-			invalid := binomial(p.rng, n-bad, 0.002)
+			n := chance.Poisson(p.rng, 3.75*m.seconds*m.load)
+			bad := chance.Binomial(p.rng, n, grpcNoise+m.failing(c.name))
+			invalid := chance.Binomial(p.rng, n-bad, 0.002)
 			c.all.value += n
 			c.down.value += bad
 			c.invalid.value += invalid
@@ -143,14 +144,14 @@ func ordersWorker(p *pod) func(moment) {
 	const jobsPerSecond, headroom = 5.0, 4.0
 	var waiting float64
 	return func(m moment) {
-		arrived := poisson(p.rng, jobsPerSecond*m.load*m.seconds)
+		arrived := chance.Poisson(p.rng, jobsPerSecond*m.load*m.seconds)
 		capacity := math.Round(jobsPerSecond * headroom * m.seconds * (1 - m.failing("")))
 		done := math.Min(waiting+arrived, capacity)
 		waiting += arrived - done
-		bad := binomial(p.rng, done, 0.0001)
+		bad := chance.Binomial(p.rng, done, 0.0001)
 		failed.value += bad
 		ok.value += done - bad
-		inFlight := poisson(p.rng, 3*m.load)
+		inFlight := chance.Poisson(p.rng, 3*m.load)
 		depth.value = waiting + inFlight
 		oldest.value = math.Round(10*(waiting/(jobsPerSecond*m.load)+2+3*p.rng.Float64())) / 10
 	}
@@ -168,7 +169,7 @@ func web(p *pod) func(moment) {
 			up.value = 0
 		}
 		took.value = math.Round(1000*(0.08+0.05*m.load*p.rng.Float64())) / 1000
-		observeNative(native.hist, p, poisson(p.rng, 8*m.load*m.seconds), m)
+		observeNative(native.hist, p, chance.Poisson(p.rng, 8*m.load*m.seconds), m)
 	}
 }
 
@@ -216,7 +217,7 @@ func classic(p *pod, name string, bounds []float64, pairs ...string) *classicHis
 func (h *classicHistogram) observe(p *pod, n, slow float64, m moment) {
 	left := n
 	take := func(share float64) float64 {
-		k := binomial(p.rng, left, share)
+		k := chance.Binomial(p.rng, left, share)
 		left -= k
 		return k
 	}
@@ -259,16 +260,16 @@ func emptyNative() *histogram.Histogram {
 func observeNative(h *histogram.Histogram, p *pod, n float64, m moment) {
 	shares := []float64{.04, .08, .12, .16, .2, .22, .26, .3, .34, .4, .4, .5, .5, .5, .5, .5, .6, .6, .7, 1}
 	slow := m.failing("")
-	left := n - binomial(p.rng, n, slow)
+	left := n - chance.Binomial(p.rng, n, slow)
 	var carry int64 // buckets are stored as differences to the one before
 	for i, share := range shares {
 		k := left
 		if i < len(shares)-1 {
-			k = binomial(p.rng, left, share)
+			k = chance.Binomial(p.rng, left, share)
 		}
 		left -= k
 		if i == len(shares)-1 {
-			k += binomial(p.rng, n, slow)
+			k += chance.Binomial(p.rng, n, slow)
 		}
 		h.PositiveBuckets[i] += int64(k) - carry
 		carry = int64(k)
