@@ -78,7 +78,7 @@ func (w *walk) step(m budget.Minute) {
 		return
 	}
 	w.stepBurn(m, slot)
-	w.stepSpent(m)
+	w.stepSpent(m, slot)
 }
 
 func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {
@@ -146,6 +146,9 @@ func (w *walk) peak(m budget.Minute) {
 }
 
 func (w *walk) tryOpen(m budget.Minute) {
+	if !w.anyShortBad(m) {
+		return
+	}
 	if r, sure := w.pageFires(m); r != nil {
 		w.open(m, RulePage, Page, r, sure)
 		return
@@ -154,6 +157,17 @@ func (w *walk) tryOpen(m budget.Minute) {
 	if r := firing(readAll(w.Input, w.Spec.Alerts.Ticket, m), notCovered); r != nil {
 		w.open(m, RuleTicket, Ticket, r, nil)
 	}
+}
+
+// anyShortBad spares the common case: nothing can fire while no short window holds a bad event.
+func (w *walk) anyShortBad(m budget.Minute) bool {
+	longest := budget.Minute(0)
+	for _, pairs := range [][]slo.Pair{w.Spec.Alerts.Page, w.Spec.Alerts.Ticket} {
+		for _, p := range pairs {
+			longest = max(longest, budget.Minutes(p.Short))
+		}
+	}
+	return w.Ledger.Sum(m+1-longest, m+1).Bad > 0
 }
 
 // pageFires is the page pair that fires and is believed, with the test it passed.
@@ -247,10 +261,11 @@ func (w *walk) updateDue(m budget.Minute) bool {
 // spentHysteresis is how far, in tenths of a level, the spending must fall before the level can be told again.
 const spentHysteresis = 9
 
-// stepSpent tells once when a share of the budget is crossed.
-func (w *walk) stepSpent(m budget.Minute) {
+// stepSpent tells once when a share of the budget is crossed. Spending rises only with a bad event, or
+// when the far edge of the window moves on, which it does by whole hours.
+func (w *walk) stepSpent(m budget.Minute, slot budget.Slot) {
 	levels := w.Spec.Alerts.Spent
-	if len(levels) == 0 {
+	if len(levels) == 0 || slot.Bad == 0 && (m+1)%60 != 0 && w.SpentSeen {
 		return
 	}
 	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)

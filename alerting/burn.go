@@ -25,6 +25,9 @@ func read(in Input, p slo.Pair, m budget.Minute) reading {
 		long:  in.Ledger.Sum(to-budget.Minutes(p.Long), to),
 		short: in.Ledger.Sum(to-budget.Minutes(p.Short), to),
 	}
+	if r.long.Bad == 0 {
+		return r
+	}
 	t := thresholdOf(p, in.Spec)
 	r.longOver = t.exceeded(r.long, 1, 1)
 	r.shortOver = t.exceeded(r.short, 1, 1)

@@ -57,7 +57,7 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 // known or no longer matter, as a coarse backfill does. It refuses with false an hour whose minutes are kept.
 func (l *Ledger) PutHour(h int64, s Sum) bool {
 	if l.Empty() {
-		l.first, l.fineFirst = h, h+1
+		l.first, l.fineFirst, l.end = h, h+1, Minute(h*60)
 	}
 	if h >= l.fineFirst {
 		if len(l.fine) > 0 {
@@ -80,7 +80,7 @@ func (l *Ledger) PutHour(h int64, s Sum) bool {
 // grow makes room up to hour h.
 func (l *Ledger) grow(h int64) {
 	if len(l.sums) == 0 {
-		l.first, l.fineFirst = h, h
+		l.first, l.fineFirst, l.end = h, h, Minute(h*60)
 	}
 	for l.first+int64(len(l.sums)) <= h {
 		l.sums = append(l.sums, hourSum{})
@@ -106,11 +106,18 @@ func (l *Ledger) prepend(h int64) bool {
 // At is the slot of a minute; Unseen if it was never written or has been thinned out.
 func (l *Ledger) At(m Minute) Slot {
 	h := m.Hour()
-	if i := h - l.fineFirst; i >= 0 && i < int64(len(l.fine)) {
-		slots := unpack(l.fine[i])
-		return slots[m-Minute(h*60)]
+	i := h - l.fineFirst
+	if i < 0 || i >= int64(len(l.fine)) {
+		return Slot{}
 	}
-	return Slot{}
+	b, s := l.fine[i], Slot{}
+	for n := m - Minute(h*60); n >= 0; n-- {
+		if len(b) == 0 {
+			return Slot{}
+		}
+		s, b = nextSlot(b)
+	}
+	return s
 }
 
 // First is the oldest minute that is still accounted for, rounded down to its hour, and End
@@ -148,10 +155,12 @@ func (l *Ledger) part(h int64, from, to Minute) Sum {
 	if whole || i < 0 || i >= int64(len(l.fine)) {
 		return l.sums[h-l.first].sum()
 	}
-	slots := unpack(l.fine[i])
 	var sum Sum
-	for m := from; m < to; m++ {
-		sum.add(slots[m-Minute(h*60)])
+	b, s := l.fine[i], Slot{}
+	for m := Minute(h * 60); m < to && len(b) > 0; m++ {
+		if s, b = nextSlot(b); m >= from {
+			sum.add(s)
+		}
 	}
 	return sum
 }
@@ -245,13 +254,39 @@ func appendSlot(b []byte, s Slot) []byte {
 	return b
 }
 
-// unpack is the inverse of pack. Its input was written by pack or checked by checkHour.
+// unpack is the inverse of pack.
 func unpack(b []byte) hourSlots {
 	var s hourSlots
 	for i := 0; len(b) > 0 && i < 60; i++ {
-		s[i], b, _ = readSlot(b)
+		s[i], b = nextSlot(b)
 	}
 	return s
+}
+
+// nextSlot is readSlot without its checks, for bytes that pack wrote in this process: every
+// sum over a window begins and ends inside a packed hour.
+func nextSlot(b []byte) (Slot, []byte) {
+	head, i := b[0], 1
+	s := Slot{State: State(head & 0x0f), Backfilled: head&flagBackfilled != 0}
+	if head&flagTotal != 0 {
+		s.Total, i = nextCount(b, i)
+	}
+	if head&flagBad != 0 {
+		s.Bad, i = nextCount(b, i)
+	}
+	return s, b[i:]
+}
+
+func nextCount(b []byte, i int) (int64, int) {
+	v := uint64(0)
+	for shift := 0; ; shift += 7 {
+		c := b[i]
+		i++
+		v |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			return int64(v), i
+		}
+	}
 }
 
 var errDamaged = errors.New("the record is damaged")

@@ -1,0 +1,388 @@
+package alerting
+
+import (
+	"encoding/json"
+	"flag"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// life is a random stretch of a service's days: traffic of some size, background errors, outages,
+// slow burns, holes in the data and quiet nights.
+func life(rng *rand.Rand, days int) *budget.Ledger {
+	l := &budget.Ledger{}
+	traffic := math.Pow(10, rng.Float64()*5-1) // 0.1 to 10,000 events a minute
+	errors, until := 0.0, start
+	hole, holeState := start, budget.Absent
+	for m := start; m < start+budget.Minute(days*1440); m++ {
+		if m >= until {
+			errors = []float64{0, 0.0002, 0.0008, 0.003, 0.02, 0.3, 1}[rng.IntN(7)]
+			until = m + budget.Minute(rng.ExpFloat64()*200)
+		}
+		if rng.IntN(900) == 0 {
+			hole = m + budget.Minute(1+rng.IntN(90))
+			holeState = []budget.State{budget.Absent, budget.Partial, budget.Failed}[rng.IntN(3)]
+		}
+		l.Put(m, minuteOf(rng, m, hole, holeState, traffic, errors))
+	}
+	return l
+}
+
+func minuteOf(rng *rand.Rand, m, hole budget.Minute, state budget.State, traffic, errors float64) budget.Slot {
+	total := poisson(rng, traffic*(1+0.8*math.Sin(float64(m)/230)))
+	if total < 0 {
+		total = 0
+	}
+	bad := int64(0)
+	for range min(total, 2000) {
+		if rng.Float64() < errors {
+			bad++
+		}
+	}
+	if total > 2000 {
+		bad = int64(float64(total) * errors)
+	}
+	s := budget.Count(bad*budget.Unit, total*budget.Unit)
+	if m < hole {
+		s = budget.Slot{State: state}
+		if state == budget.Partial {
+			s.Bad, s.Total = bad*budget.Unit, total*budget.Unit
+		}
+	}
+	return s
+}
+
+func poisson(rng *rand.Rand, mean float64) int64 {
+	if mean > 50 {
+		return int64(math.Max(0, mean+math.Sqrt(mean)*rng.NormFloat64()))
+	}
+	n, p := int64(0), math.Exp(-mean)
+	for f := rng.Float64(); f > p; f *= rng.Float64() {
+		n++
+	}
+	return n
+}
+
+func fullSpec(t testing.TB) *slo.Spec {
+	spec := workbookSpec(t, "99.9", []slo.Pair{fast, slow}, []slo.Pair{day, threeD})
+	spec.Alerts.Spent = []int64{5000, 7500, 9000, 10000}
+	spec.Alerts.NoData = 10 * time.Minute
+	return spec
+}
+
+// lived advances over a life in cuts of random length. Between cuts, the state goes through
+// JSON, and the ledger through its form on disk, thinned as far as is allowed, as over a restart.
+func lived(t testing.TB, spec *slo.Spec, whole *budget.Ledger, rng *rand.Rand, horizon budget.Minute) []Event {
+	var events []Event
+	state := State{Through: start}
+	ledger := &budget.Ledger{}
+	for at := start; at < whole.End(); {
+		next := min(at+1+budget.Minute(rng.ExpFloat64()*300), whole.End())
+		for m := at; m < next; m++ {
+			ledger.Put(m, whole.At(m))
+		}
+		var es []Event
+		state, es = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: ledger}, state, next)
+		events = append(events, es...)
+		at = next
+		ledger.Thin(at - horizon)
+		state, ledger = throughDisk(t, state, ledger)
+	}
+	return events
+}
+
+func throughDisk(t testing.TB, st State, l *budget.Ledger) (State, *budget.Ledger) {
+	t.Helper()
+	text, err := json.Marshal(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back State
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	loaded := &budget.Ledger{}
+	for d := l.First().Day(); d <= l.End().Day(); d++ {
+		if b := l.EncodeDay(d); b != nil {
+			if err := loaded.LoadDay(d, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return back, loaded
+}
+
+// lives is how many random lives the laws are tried on; `make bench` asks for 200.
+var lives = flag.Int("lives", 24, "how many random lives to try the laws on")
+
+const daysOfLife = 5
+
+func TestTheCutLaw(t *testing.T) {
+	spec := fullSpec(t)
+	busy := 0
+	for seed := range *lives {
+		rng := rand.New(rand.NewPCG(uint64(seed), 1))
+		whole := life(rng, daysOfLife)
+		in := Input{ID: spec.ID(), Spec: spec, Ledger: whole}
+		_, atOnce := Advance(in, State{Through: start}, whole.End())
+		cut := lived(t, spec, whole, rng, Horizon(spec))
+		if diff := cmp.Diff(atOnce, cut); diff != "" {
+			t.Fatalf("seed %d: the events depend on how time was cut:\n%s", seed, diff)
+		}
+		if len(atOnce) > 3 {
+			busy++
+		}
+	}
+	if busy < *lives/3 {
+		t.Fatalf("only %d lives were eventful; the test proves little", busy)
+	}
+}
+
+func TestTheCutLawHasTeeth(t *testing.T) {
+	// The negative control: thin the ledger within the horizon, and the law must break.
+	spec := fullSpec(t)
+	for seed := range *lives {
+		rng := rand.New(rand.NewPCG(uint64(seed), 1))
+		whole := life(rng, daysOfLife)
+		_, atOnce := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: whole}, State{Through: start}, whole.End())
+		if cmp.Diff(atOnce, lived(t, spec, whole, rng, 30)) != "" {
+			return
+		}
+	}
+	t.Fatal("thinning within the horizon changed nothing in any life: the cut law cannot fail")
+}
+
+func TestIncidentsAreWellFormed(t *testing.T) {
+	spec := fullSpec(t)
+	for seed := range *lives {
+		whole := life(rand.New(rand.NewPCG(uint64(seed), 2)), daysOfLife)
+		_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: whole}, State{Through: start}, whole.End())
+		open, ids := map[Rule]string{}, map[string]bool{}
+		for _, e := range events {
+			if e.Kind == Noticed {
+				continue
+			}
+			if !whole.At(e.At).State.Known() && e.Rule != RuleNoData {
+				t.Fatalf("seed %d: %s at an unknown minute", seed, e.Key())
+			}
+			family := e.Rule
+			if family == RuleTicket {
+				family = RulePage // an upper tier silences the lower: one burn at a time
+			}
+			switch {
+			case e.Kind == Opened && (open[family] != "" || ids[e.Incident]):
+				t.Fatalf("seed %d: %s opens while %s is open", seed, e.Incident, open[family])
+			case e.Kind != Opened && open[family] != e.Incident:
+				t.Fatalf("seed %d: %s of %s, which is not open", seed, e.Kind, e.Incident)
+			case e.Kind == Opened:
+				open[family], ids[e.Incident] = e.Incident, true
+			case e.Kind == Resolved:
+				delete(open, family)
+			}
+		}
+	}
+}
+
+func TestFoldingTellsTheStory(t *testing.T) {
+	spec := fullSpec(t)
+	l := incident(0.02, 120, 600)
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+	incidents := Fold(nil, events)
+	if len(incidents) != 1 {
+		t.Fatalf("%d incidents, want one: %+v", len(incidents), incidents)
+	}
+	i := incidents[0]
+	switch {
+	case i.Open, i.Severity != Page, i.Rule != RulePage:
+		t.Errorf("open %v, severity %s, rule %s", i.Open, i.Severity, i.Rule)
+	case !i.Onset.Equal(start.Time()):
+		t.Errorf("onset %v, want the first bad minute %v", i.Onset, start.Time())
+	case i.TimeToDetect() != 44*time.Minute:
+		t.Errorf("detected after %v, want 44m (43.2 rounded up to the slot)", i.TimeToDetect())
+	case i.Duration() != 2*time.Hour:
+		t.Errorf("burned for %v, want 2h", i.Duration())
+	case i.Bad() != 120*rate*budget.Unit/50:
+		t.Errorf("%d bad events, want %d", i.Bad(), 120*rate*budget.Unit/50)
+	}
+	if again := i.Apply(events[0]); len(again.Log) != len(i.Log) {
+		t.Error("an event was applied twice")
+	}
+}
+
+func TestATicketEscalatesInItsOwnIncident(t *testing.T) {
+	// A slow burn that has become a ticket turns into an outage.
+	spec := fullSpec(t)
+	l := incident(0.005, 1000, 0)
+	for m := l.End(); m < start+1100; m++ {
+		l.Put(m, budget.Count(rate*budget.Unit/2, rate*budget.Unit))
+	}
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+	var kinds []Kind
+	for _, e := range events {
+		if e.Kind != Updated && e.Kind != Noticed {
+			kinds = append(kinds, e.Kind)
+		}
+	}
+	if diff := cmp.Diff([]Kind{Opened, Escalated}, kinds); diff != "" {
+		t.Fatal(diff)
+	}
+	if i := Fold(nil, events)[0]; i.Rule != RuleTicket || i.Severity != Page || i.Escalated.IsZero() {
+		t.Errorf("rule %s, severity %s, escalated %v", i.Rule, i.Severity, i.Escalated)
+	}
+}
+
+func TestUnknownNeitherFiresNorResolves(t *testing.T) {
+	spec := fullSpec(t)
+	outage := func(fill func(l *budget.Ledger, m budget.Minute)) []Event {
+		l := incident(1, 20, 0)
+		for m := l.End(); m < start+90; m++ {
+			fill(l, m)
+		}
+		_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+		return events
+	}
+	resolved := func(events []Event) bool {
+		for _, e := range events {
+			if e.Kind == Resolved && e.Rule == RulePage {
+				return true
+			}
+		}
+		return false
+	}
+	for _, state := range []budget.State{budget.Absent, budget.Failed, budget.Partial} {
+		if resolved(outage(func(l *budget.Ledger, m budget.Minute) { l.Put(m, budget.Slot{State: state}) })) {
+			t.Errorf("70 minutes of %s resolved an outage", state)
+		}
+	}
+	if resolved(outage(func(l *budget.Ledger, m budget.Minute) { l.Put(m, budget.Count(0, 0)) })) {
+		t.Error("an outage was resolved because nobody came any more")
+	}
+	if !resolved(outage(func(l *budget.Ledger, m budget.Minute) { l.Put(m, budget.Count(0, rate*budget.Unit)) })) {
+		t.Error("70 good minutes did not resolve an outage")
+	}
+	clean := &budget.Ledger{}
+	for m := start; m < start+300; m++ {
+		clean.Put(m, budget.Slot{State: budget.Partial, Bad: 900, Total: 1000})
+	}
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: clean}, State{Through: start}, clean.End())
+	for _, e := range events {
+		if e.Rule != RuleNoData {
+			t.Errorf("%s was decided on minutes of which only the sum is known", e.Key())
+		}
+	}
+}
+
+func TestNoDataIsToldOnceAndTakenBack(t *testing.T) {
+	spec := fullSpec(t)
+	l := incident(0, 0, 0)
+	for m := l.End(); m < start+30; m++ {
+		l.Put(m, budget.Slot{State: budget.Absent})
+	}
+	l.Put(start+30, budget.Count(0, 1000))
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+	if len(events) != 2 || events[0].Kind != Opened || events[1].Kind != Resolved {
+		t.Fatalf("want one no_data and its end, got %+v", events)
+	}
+	if d := events[0].Time().Sub(events[0].Since.Time()); d != 10*time.Minute {
+		t.Errorf("told after %v without data, want 10m", d)
+	}
+}
+
+func TestSharesOfTheBudgetAreToldOnce(t *testing.T) {
+	spec := fullSpec(t)
+	spec.Alerts.Page, spec.Alerts.Ticket = nil, nil
+	l := &budget.Ledger{}
+	for m := start - 30*1440; m < start+2000; m++ {
+		bad := int64(0)
+		if m >= start {
+			bad = rate * budget.Unit / 20 // 5 %: the budget of 30 days is gone after 14.4 hours
+		}
+		l.Put(m, budget.Count(bad, rate*budget.Unit))
+	}
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+	var levels []int64
+	for _, e := range events {
+		levels = append(levels, e.Level)
+	}
+	if diff := cmp.Diff([]int64{5000, 7500, 9000, 10000}, levels); diff != "" {
+		t.Fatal(diff)
+	}
+	// A machine that starts in the middle takes what is spent for known.
+	_, events = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start + 500}, start+600)
+	if len(events) != 0 {
+		t.Errorf("a share crossed before the first look was told: %+v", events)
+	}
+}
+
+func TestATicketWaitsForItsShortWindowAfterAPage(t *testing.T) {
+	spec := fullSpec(t)
+	l := incident(1, 30, 0)
+	for m := l.End(); m < start+600; m++ {
+		l.Put(m, budget.Count(rate*budget.Unit*4/1000, rate*budget.Unit)) // the fix was half a fix: burn 4 goes on
+	}
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+	var page, ticket budget.Minute
+	for _, e := range events {
+		switch {
+		case e.Kind == Resolved && e.Rule == RulePage:
+			page = e.At
+		case e.Kind == Opened && e.Rule == RuleTicket:
+			ticket = e.At
+		}
+	}
+	if page == 0 || ticket-page != 120 {
+		t.Errorf("page ended at +%d, ticket came at +%d; want the ticket two hours (its short window) later", page-start, ticket-start)
+	}
+}
+
+// Law 5 of low traffic: the simulation behind the limits of Significance.
+func TestLowTrafficDoesNotPageByChance(t *testing.T) {
+	spec := workbookSpec(t, "99.9", []slo.Pair{fast, slow}, nil)
+	pages := func(guard bool, perHour float64) float64 {
+		spec.Alerts.Significance = guard
+		rng, months, n := rand.New(rand.NewPCG(7, 7)), 4.0, 0
+		for range int(months) {
+			l := &budget.Ledger{}
+			for m := start; m < start+30*1440; m++ {
+				total := poisson(rng, perHour/60)
+				bad := int64(0)
+				for range total {
+					if rng.Float64() < 0.0005 {
+						bad++
+					}
+				}
+				l.Put(m, budget.Count(bad*budget.Unit, total*budget.Unit))
+			}
+			_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start + 360}, l.End())
+			for _, e := range events {
+				if e.Kind == Opened {
+					n++
+				}
+			}
+		}
+		return float64(n) / months
+	}
+	for _, perHour := range []float64{10, 100} {
+		without, with := pages(false, perHour), pages(true, perHour)
+		t.Logf("%v requests an hour, half the budget in errors: %.2f false pages a month without the guard, %.2f with it", perHour, without, with)
+		if with > 0.3 || without < 0.5 {
+			t.Errorf("%v requests an hour: %.2f false pages a month with the guard, %.2f without", perHour, with, without)
+		}
+	}
+}
+
+func BenchmarkAdvanceMonth(b *testing.B) {
+	spec := fullSpec(b)
+	whole := life(rand.New(rand.NewPCG(3, 3)), 30)
+	b.ResetTimer()
+	for b.Loop() {
+		Advance(Input{ID: spec.ID(), Spec: spec, Ledger: whole}, State{Through: start}, whole.End())
+	}
+}

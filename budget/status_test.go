@@ -1,0 +1,136 @@
+package budget
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+func objective(t testing.TB, s string) slo.Objective {
+	t.Helper()
+	o, err := slo.ParseObjective(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// steady is a ledger of so many days, ending at minute to, with n events a minute; bad says how many thousandths are bad.
+func steady(to Minute, days int, n int64, bad func(Minute) int64) *Ledger {
+	l := &Ledger{}
+	for m := to - Minute(days*1440); m < to; m++ {
+		l.Put(m, Count(bad(m), n*Unit))
+	}
+	return l
+}
+
+const noon = Minute(1_440 * 20_000)
+
+func TestStatusCountsEventsNotTime(t *testing.T) {
+	// A night hour is out at a hundredth of the day's traffic: it costs its events, not its hour.
+	l := &Ledger{}
+	for m := noon - 28*1440; m < noon; m++ {
+		night := m%1440 < 480
+		total, bad := int64(1000*Unit), int64(0)
+		if night {
+			total = 10 * Unit
+		}
+		if m >= noon-1440 && m < noon-1440+60 {
+			bad = total
+		}
+		l.Put(m, Count(bad, total))
+	}
+	s := StatusAt(l, objective(t, "99.9"), slo.Window{Rolling: 28 * slo.Day}, noon)
+	events := 28 * (960*1000 + 480*10)
+	want := 60 * 10 / (float64(events) * 0.001)
+	if math.Abs(s.Spent-want) > 1e-6 || s.Coverage != 1 {
+		t.Errorf("a night hour cost %.6f of the budget (coverage %v), want %.6f", s.Spent, s.Coverage, want)
+	}
+}
+
+func TestSpentIsComparedExactly(t *testing.T) {
+	o, w := objective(t, "99.9"), slo.Window{Rolling: 28 * slo.Day}
+	for _, c := range []struct {
+		name string
+		bad  int64
+		want bool
+	}{
+		{"one thousandth of an event short of half the budget is not half", 20_160*Unit - 1, false},
+		{"half the budget is half", 20_160 * Unit, true},
+	} {
+		l := steady(noon, 28, 1000, func(Minute) int64 { return 0 })
+		first := noon - 1440
+		for left := c.bad; left > 0; first++ {
+			bad := min(left, 1000*Unit)
+			l.Put(first, Count(bad, 1000*Unit))
+			left -= bad
+		}
+		if got := StatusAt(l, o, w, noon).SpentAtLeast(5000); got != c.want {
+			t.Errorf("%s: got %v", c.name, got)
+		}
+	}
+}
+
+func TestACalendarWindowIsSizedByTheTrafficBeforeIt(t *testing.T) {
+	// Ten minutes into the month one minute is out: that is one minute of a month, not a tenth of everything.
+	monthStart := MinuteOf(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+	to := monthStart + 10
+	l := steady(to, 31, 100, func(m Minute) int64 {
+		if m == monthStart+3 {
+			return 100 * Unit
+		}
+		return 0
+	})
+	s := StatusAt(l, objective(t, "99.9"), slo.Window{Calendar: slo.Month}, to)
+	if want := 1 / (30 * 1440 * 0.001); math.Abs(s.Spent-want) > 0.002 {
+		t.Errorf("one bad minute spent %.4f of the month's budget, want about %.4f", s.Spent, want)
+	}
+}
+
+func TestForecast(t *testing.T) {
+	o, w := objective(t, "99.9"), slo.Window{Rolling: 30 * slo.Day}
+	const rate = 1000 // events a minute
+	budgetOf := func(share float64) int64 { return int64(share * 30 * 1440 * rate * 0.001 * Unit) }
+	// 40 % of the budget was spent twenty days ago; since then nothing but the burn of the last six hours.
+	build := func(burn float64) *Ledger {
+		past := noon - 20*1440
+		left := budgetOf(0.4)
+		return steady(noon, 31, rate, func(m Minute) int64 {
+			if m >= past && left > 0 {
+				bad := min(left, rate*Unit)
+				left -= bad
+				return bad
+			}
+			if m >= noon-360 {
+				return int64(burn * rate)
+			}
+			return 0
+		})
+	}
+	for _, c := range []struct {
+		name  string
+		burn  float64
+		want  time.Duration
+		lasts bool
+	}{
+		{"a burn of 2 takes nine days", 2, 9 * slo.Day, false},
+		{"a burn of 1.2 takes 25 days, as old errors age out meanwhile (dividing says 15)", 1.2, 25 * slo.Day, false},
+		{"a burn of 0.9 lasts for ever", 0.9, 0, true},
+	} {
+		f := Forecast(build(c.burn), o, w, noon, 6*time.Hour)
+		if d := f.In - c.want; !f.Known || f.Lasts != c.lasts || d < -8*time.Hour || d > 8*time.Hour {
+			t.Errorf("%s: got %+v, want %v", c.name, f, c.want)
+		}
+	}
+	few := steady(noon, 31, rate, func(m Minute) int64 {
+		if m >= noon-4 {
+			return Unit
+		}
+		return 0
+	})
+	if f := Forecast(few, o, w, noon, 6*time.Hour); f.Known {
+		t.Errorf("a forecast was made from four bad events: %+v", f)
+	}
+}
