@@ -103,7 +103,11 @@ func (w *workspace) share(r *request, ref string, ids []string) string {
 	}
 	m := Message{Channel: c.ID, User: w.opts.BotUser, Username: w.opts.AppName, Text: r.arg("initial_comment"), Files: ids}
 	if m.Text == "" {
-		m.Blocks, _ = decodeList(r.arg("blocks"))
+		said, bad := readContent(r)
+		if bad != nil {
+			return bad.code
+		}
+		m.Blocks = said.blocks
 	}
 	if code := w.threadOf(&m, r); code != "" {
 		return code

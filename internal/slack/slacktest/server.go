@@ -26,7 +26,6 @@ type Options struct {
 	Team     string // workspace name
 	TeamID   string
 	AppName  string // the bot's display name
-	AppIcon  string // one emoji, shown as its avatar
 	AppID    string
 	BotID    string
 	BotUser  string // the bot's user ID
@@ -70,7 +69,6 @@ func (o Options) withDefaults() Options {
 	set(&o.Team, "Acme Shop")
 	set(&o.TeamID, "T0SLOW0001")
 	set(&o.AppName, "slowburn")
-	set(&o.AppIcon, "🕯️")
 	set(&o.AppID, "A0SLOW0001")
 	set(&o.BotID, "B0SLOW0001")
 	set(&o.BotUser, "U0SLOWBOT")
