@@ -62,6 +62,9 @@ type Receipt struct {
 	Channel string `json:"channel"` // the receiver's own ID of the channel
 	TS      string `json:"ts"`      // the receiver's ID of the message, "" if it gives none
 	Link    string `json:"link,omitempty"`
+	// Shared says that the message is a digest that names several threads. Replies may follow it, but it
+	// is no thread's own to edit.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Owed is an entry with what has happened to it so far.
@@ -72,12 +75,23 @@ type Owed struct {
 	Attempts int       `json:"attempts"`
 	Begun    time.Time `json:"begun,omitzero"` // a send was started then and its result was never written: ambiguous
 	NextTry  time.Time `json:"next_try,omitzero"`
-	LastErr  string    `json:"last_error,omitempty"` // without secrets
+	LastErr  string    `json:"last_error,omitempty"` // "class: reason", see Failure; without secrets
 	Settled  time.Time `json:"settled,omitzero"`
 	Receipt  Receipt   `json:"receipt,omitzero"`
+
+	// Repeat is set by the pump, never stored: an earlier attempt may have arrived, nobody can
+	// look it up, and the leg should say in the message that it may be a repeat.
+	Repeat bool `json:"-"`
 }
 
-// Result is what an attempt came to; it is written down by the store's Settle.
+// Ambiguous reports whether an earlier attempt may have been delivered without our knowing: a send was
+// begun and its result never written, or the last attempt broke off too late to be sure.
+func (o Owed) Ambiguous() bool {
+	return !o.Begun.IsZero() || ClassOf(o.LastErr) == Ambiguous
+}
+
+// Result is what an attempt came to; it is written down by the store's Settle, which also counts
+// the attempt and clears Begun.
 type Result struct {
 	State   State // Pending to try again at NextTry
 	NextTry time.Time

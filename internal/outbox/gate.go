@@ -1,0 +1,66 @@
+package outbox
+
+import "time"
+
+// verb is a kind of call that receivers count apart.
+type verb string
+
+const (
+	toPost verb = "post" // counted per channel
+	toEdit verb = "edit" // counted for the whole workspace, as is
+	toFind verb = "find" // looking up
+)
+
+// gateKey names a gate. Its channel is empty for what is counted for the whole workspace.
+type gateKey struct {
+	place
+	verb verb
+}
+
+func gateOf(pl place, v verb) gateKey {
+	if v != toPost {
+		pl.channel = ""
+	}
+	return gateKey{pl, v}
+}
+
+// gate lets calls through at a pace, and holds them back while the receiver is in trouble, so that one
+// entry finds out for all when the trouble is over.
+type gate struct {
+	bucket bucket
+	until  time.Time // held back until then
+	reason string    // why
+	fails  int       // in a row
+}
+
+// longestHold bounds how long a failing receiver is left alone.
+const longestHold = 30 * time.Second
+
+// held reports whether the gate is shut for trouble.
+func (g *gate) held(now time.Time) bool { return now.Before(g.until) }
+
+// take lets one call through, if pace and trouble allow.
+func (g *gate) take(p Pace, now time.Time) bool { return !g.held(now) && g.bucket.take(p, now) }
+
+// worked opens the gate after a success.
+func (g *gate) worked() { g.fails, g.until, g.reason = 0, time.Time{}, "" }
+
+// failed holds the gate after a failure that will meet the next message as well.
+func (g *gate) failed(key gateKey, f *Failure, next, now time.Time) {
+	switch f.Class {
+	case RateLimited, Misconfigured:
+		g.hold(next, f.Error())
+	case Retry, Ambiguous:
+		d := min(backoff(key.leg+key.channel, g.fails), longestHold)
+		g.hold(now.Add(d), f.Error())
+	default:
+		return // the fault lies with the one message
+	}
+	g.fails++
+}
+
+func (g *gate) hold(until time.Time, reason string) {
+	if until.After(g.until) {
+		g.until, g.reason = until, reason
+	}
+}

@@ -1,0 +1,154 @@
+// Package outboxtest has a naive store of what is owed, for tests of the pump and of its legs. It
+// keeps everything in memory, can be told to fail, and can crash at a chosen write.
+package outboxtest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// ErrDown is what a store answers that was told to fail.
+var ErrDown = errors.New("the store is down")
+
+// Store is the naive twin of the real one: a list. It is safe for concurrent use.
+type Store struct {
+	mu      sync.Mutex
+	entries []*outbox.Owed
+	// fail, if set, is asked before every operation ("due", "begin", "settle", "root").
+	fail func(op, key string) error
+}
+
+// Add commits entries as a tick does. A key that is known already changes nothing.
+func (s *Store) Add(entries ...outbox.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		if s.find(e.Key) == nil {
+			s.entries = append(s.entries, &outbox.Owed{Entry: e, Seq: int64(len(s.entries) + 1), State: outbox.Pending})
+		}
+	}
+}
+
+// FailWith makes every operation ask f first; nil makes the store whole again.
+func (s *Store) FailWith(f func(op, key string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = f
+}
+
+// All returns every entry in the order of Seq.
+func (s *Store) All() []outbox.Owed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]outbox.Owed, len(s.entries))
+	for i, o := range s.entries {
+		out[i] = *o
+	}
+	return out
+}
+
+// Get returns one entry, the zero value if there is none.
+func (s *Store) Get(key string) outbox.Owed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.find(key); o != nil {
+		return *o
+	}
+	return outbox.Owed{}
+}
+
+// Open is how many entries are pending.
+func (s *Store) Open() int {
+	n := 0
+	for _, o := range s.All() {
+		if o.State == outbox.Pending {
+			n++
+		}
+	}
+	return n
+}
+
+// Due returns the pending entries.
+func (s *Store) Due(context.Context, time.Time) ([]outbox.Owed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check("due", ""); err != nil {
+		return nil, err
+	}
+	var due []outbox.Owed
+	for _, o := range s.entries {
+		if o.State == outbox.Pending {
+			due = append(due, *o)
+		}
+	}
+	return due, nil
+}
+
+// Begin marks the entries.
+func (s *Store) Begin(_ context.Context, keys []string, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check("begin", keys[0]); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		s.find(key).Begun = at
+	}
+	return nil
+}
+
+// Settle writes a result down.
+func (s *Store) Settle(_ context.Context, key string, r outbox.Result) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check("settle", key); err != nil {
+		return err
+	}
+	o := s.find(key)
+	o.State, o.NextTry, o.LastErr, o.Begun = r.State, r.NextTry, r.Err, time.Time{}
+	o.Attempts++
+	if r.State != outbox.Pending {
+		o.Settled, o.Receipt = r.At, r.Receipt
+	}
+	return nil
+}
+
+// Root is the newest receipt of a sent post or edit.
+func (s *Store) Root(_ context.Context, leg, thread string) (outbox.Receipt, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check("root", thread); err != nil {
+		return outbox.Receipt{}, false, err
+	}
+	var newest *outbox.Owed
+	for _, o := range s.entries {
+		root := o.Leg == leg && o.Thread == thread && o.Op != outbox.Reply && o.State == outbox.Sent
+		if root && (newest == nil || !o.Settled.Before(newest.Settled)) {
+			newest = o
+		}
+	}
+	if newest == nil {
+		return outbox.Receipt{}, false, nil
+	}
+	return newest.Receipt, true, nil
+}
+
+func (s *Store) check(op, key string) error {
+	if s.fail == nil {
+		return nil
+	}
+	return s.fail(op, key)
+}
+
+func (s *Store) find(key string) *outbox.Owed {
+	i := slices.IndexFunc(s.entries, func(o *outbox.Owed) bool { return o.Key == key })
+	if i < 0 {
+		return nil
+	}
+	return s.entries[i]
+}

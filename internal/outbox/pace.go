@@ -1,0 +1,35 @@
+package outbox
+
+import "time"
+
+// Pace is how often something may be done: Burst at once, then one every Every.
+type Pace struct {
+	Every time.Duration
+	Burst int
+}
+
+// bucket counts against a Pace, on whatever clock it is given. The zero value is full.
+type bucket struct {
+	spent float64 // tokens that are missing
+	last  time.Time
+}
+
+// take takes a token at the given time and reports whether there was one. A clock that steps back
+// refills nothing and takes nothing away.
+func (b *bucket) take(p Pace, now time.Time) bool {
+	if gone := now.Sub(b.last); gone > 0 {
+		if !b.last.IsZero() {
+			b.spent = max(0, b.spent-float64(gone)/float64(p.Every))
+		}
+		b.last = now
+	}
+	const grain = 1e-6 // of rounding
+	if b.spent+1 > float64(p.Burst)+grain {
+		return false
+	}
+	b.spent++
+	return true
+}
+
+// owe takes a token that may not be there; later ones wait for it.
+func (b *bucket) owe() { b.spent++ }

@@ -1,0 +1,240 @@
+package outbox
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// place is one queue: a channel of a leg.
+type place struct{ leg, channel string }
+
+// step is one message to send and the entries it settles.
+type step struct {
+	owed   Owed     // what is sent
+	root   Receipt  // of its thread
+	folded []Owed   // entries that the same message settles: the rest of a digest
+	stale  []string // keys of edits that become needless once it is sent
+	lane   Lane     // its thread's most urgent
+}
+
+// posts reports whether the step puts a new message into the channel, rather than editing one.
+func (s step) posts() bool { return s.owed.Op != Edit || s.root.TS == "" }
+
+func (s step) verb() verb {
+	if s.posts() {
+		return toPost
+	}
+	return toEdit
+}
+
+// keys are the keys of all entries that the step settles.
+func (s step) keys() []string {
+	keys := []string{s.owed.Key}
+	for _, o := range s.folded {
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
+
+// queue is what one place has to do now, in order.
+type queue struct {
+	posts    []step
+	edits    []step
+	lookups  []step // may have arrived already: ask before sending
+	needless []Owed // edits that a newer one of the same message replaced
+	expired  []Owed // too old, and failing
+}
+
+// thread is what is pending about one thread.
+type thread struct {
+	root           Receipt
+	post           *Owed
+	replies, edits []Owed
+	lane           Lane
+}
+
+// plan decides, without doing anything, what one place sends next. pending are its entries in the order of Seq,
+// roots the root messages that exist.
+//
+// Within a thread nothing is reordered: the root comes before the replies, the replies come in their order,
+// and one that must wait holds up those behind it. Threads overtake each other by lane; a thread is as urgent as
+// the most urgent message it holds, so an escalation pulls its root along.
+func plan(pending []Owed, roots map[string]Receipt, leg Leg, now time.Time) queue {
+	var q queue
+	for _, t := range threads(pending, roots, now, &q) {
+		t.plan(&q, leg, now)
+	}
+	for _, steps := range [][]step{q.posts, q.edits, q.lookups} {
+		slices.SortStableFunc(steps, byUrgency)
+	}
+	return q
+}
+
+func byUrgency(a, b step) int {
+	return cmp.Or(cmp.Compare(a.lane, b.lane), cmp.Compare(a.owed.Seq, b.owed.Seq))
+}
+
+// threads groups entries by thread, in the order of first appearance.
+func threads(pending []Owed, roots map[string]Receipt, now time.Time, q *queue) []*thread {
+	byName := map[string]*thread{}
+	var order []*thread
+	for _, o := range pending {
+		if o.Attempts > 0 && o.expired(now) {
+			q.expired = append(q.expired, o)
+			continue
+		}
+		t := byName[o.Thread]
+		if t == nil {
+			t = &thread{root: roots[o.Thread], lane: LaneReport}
+			byName[o.Thread] = t
+			order = append(order, t)
+		}
+		t.add(o)
+	}
+	return order
+}
+
+func (t *thread) add(o Owed) {
+	switch {
+	case o.Op == Edit:
+		t.edits = append(t.edits, o)
+		return
+	case o.Op == Post && t.post == nil:
+		t.post = &o
+	default:
+		t.replies = append(t.replies, o)
+	}
+	t.lane = min(t.lane, o.Lane)
+}
+
+// plan adds what the thread may send now.
+func (t *thread) plan(q *queue, leg Leg, now time.Time) {
+	edit := t.newestEdit(q)
+	switch {
+	case t.post != nil:
+		t.planPost(q, leg, edit, now)
+	case edit != nil && t.root.Shared:
+		q.needless = append(q.needless, *edit) // a digest is nobody's own to edit; the replies tell
+		t.planReply(q, now)
+	case edit != nil && t.root.TS == "" && t.root.Channel == "":
+		t.planEdit(q, &q.posts, edit, now) // the root was never sent: this becomes one, and replies wait for it
+	case edit != nil:
+		t.planEdit(q, &q.edits, edit, now)
+		t.planReply(q, now)
+	default:
+		t.planReply(q, now)
+	}
+}
+
+// newestEdit is the edit that matters; older ones are needless. Only one that may have become a
+// fresh root message, its old one being gone, has to be cleared up first.
+func (t *thread) newestEdit(q *queue) *Owed {
+	for i := range t.edits {
+		if t.edits[i].Ambiguous() {
+			return &t.edits[i]
+		}
+	}
+	if len(t.edits) == 0 {
+		return nil
+	}
+	last := len(t.edits) - 1
+	q.needless = append(q.needless, t.edits[:last]...)
+	return &t.edits[last]
+}
+
+func (t *thread) planPost(q *queue, leg Leg, edit *Owed, now time.Time) {
+	s := step{owed: *t.post, lane: t.lane}
+	if folder, ok := leg.(Folder); ok && edit != nil {
+		if body := folder.Fold(t.post.Entry, edit.Entry); body != nil {
+			s.owed.Body, s.stale = body, []string{edit.Key}
+		}
+	}
+	q.put(&q.posts, s, now)
+}
+
+func (t *thread) planReply(q *queue, now time.Time) {
+	if len(t.replies) > 0 {
+		q.put(&q.posts, step{owed: t.replies[0], root: t.root, lane: t.lane}, now)
+	}
+}
+
+func (t *thread) planEdit(q *queue, to *[]step, edit *Owed, now time.Time) {
+	s := step{owed: *edit, root: t.root, lane: min(t.lane, edit.Lane)}
+	q.put(to, s, now)
+}
+
+// put adds a step whose time has come. What may have arrived is asked for first, but not sooner
+// than a request that was under way could have come in; an edit needs no asking, doing it twice is doing it once.
+func (q *queue) put(to *[]step, s step, now time.Time) {
+	switch {
+	case s.owed.NextTry.After(now):
+	case !s.owed.Ambiguous(), !s.posts():
+		*to = append(*to, s)
+	case now.Sub(s.owed.Begun) >= ambiguousWait:
+		q.lookups = append(q.lookups, s)
+	}
+}
+
+// Storm bounds how many root messages wait in one channel before they are folded.
+type Storm struct {
+	At   int // fold when more than this many wait
+	Keep int // the most urgent, which still get a message of their own
+}
+
+// fold names the overflow of a storm in digests, and puts those first: everybody is named within
+// seconds. The folded entries share the digest's receipt; what follows about them is said in the digest's thread.
+func (s Storm) fold(posts []step, leg Leg) []step {
+	digester, ok := leg.(Digester)
+	if !ok || s.At <= 0 {
+		return posts
+	}
+	var fold, rest []step
+	for _, p := range posts {
+		if foldable(p) {
+			fold = append(fold, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	if len(fold) <= s.At {
+		return posts
+	}
+	rest = append(fold[:s.Keep:s.Keep], rest...)
+	slices.SortStableFunc(rest, byUrgency)
+	return append(digests(fold[s.Keep:], digester), rest...)
+}
+
+// foldable are root messages of incidents that certainly have not arrived.
+func foldable(s step) bool {
+	return s.owed.Op == Post && s.lane < LaneReport && !s.owed.Ambiguous()
+}
+
+func digests(fold []step, d Digester) []step {
+	var out []step
+	for len(fold) > 0 {
+		entries := make([]Entry, len(fold))
+		for i, s := range fold {
+			entries[i] = s.owed.Entry
+		}
+		body, n := d.Digest(entries)
+		n = min(max(n, 1), len(fold))
+		out = append(out, digest(fold[:n], body))
+		fold = fold[n:]
+	}
+	return out
+}
+
+// digest is one message in place of several. Its key is that of the first.
+func digest(of []step, body json.RawMessage) step {
+	s := step{owed: of[0].owed, lane: of[0].lane}
+	s.owed.Body = body
+	for i, f := range of {
+		s.stale = append(s.stale, f.stale...)
+		if i > 0 {
+			s.folded = append(s.folded, f.owed)
+		}
+	}
+	return s
+}

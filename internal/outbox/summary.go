@@ -1,0 +1,101 @@
+package outbox
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Summary is how delivery stands: what metrics, health and pages show.
+type Summary struct {
+	At          time.Time // of the newest look
+	StoreError  string    // why the store could not be read or written, "" if all is well
+	Waiting     map[Lane]int
+	Ambiguous   int       // of those waiting, which may have arrived
+	Retrying    int       // of those waiting, which have failed before
+	Oldest      time.Time // when the oldest waiting entry was decided; zero if none waits
+	LastSuccess time.Time
+	Channels    []ChannelHealth
+
+	// Counts since the pump was made.
+	Sent, Superseded, Dead, Repeats int
+	Folded                          int            // messages that went out in a digest
+	Failures                        map[string]int // by "class: reason"
+}
+
+// ChannelHealth is one channel that is being held back.
+type ChannelHealth struct {
+	Leg, Channel string // Channel is empty when the whole leg is concerned
+	Until        time.Time
+	Reason       string
+}
+
+// Healthy reports whether nothing is wrong that a person should know of: nothing misconfigured, the store
+// at work, and nothing waiting for longer than five minutes.
+func (s Summary) Healthy() bool {
+	for _, c := range s.Channels {
+		if ClassOf(c.Reason) == Misconfigured {
+			return false
+		}
+	}
+	return s.StoreError == "" && (s.Oldest.IsZero() || s.At.Sub(s.Oldest) < 5*time.Minute)
+}
+
+// tally is the running account behind the Summary.
+type tally struct{ Summary }
+
+func newTally() tally { return tally{Summary{Failures: map[string]int{}}} }
+
+// read takes note of what the store holds.
+func (t *tally) read(due []Owed, err error, now time.Time) {
+	t.At, t.StoreError = now, ""
+	if err != nil {
+		t.StoreError = err.Error()
+		return
+	}
+	t.Waiting, t.Ambiguous, t.Retrying, t.Oldest = map[Lane]int{}, 0, 0, time.Time{}
+	for _, o := range due {
+		t.Waiting[o.Lane]++
+		switch {
+		case o.Ambiguous():
+			t.Ambiguous++
+		case o.Attempts > 0:
+			t.Retrying++
+		}
+		if t.Oldest.IsZero() || o.Created.Before(t.Oldest) {
+			t.Oldest = o.Created
+		}
+	}
+}
+
+// settled counts an outcome.
+func (t *tally) settled(r Result) {
+	switch r.State {
+	case Sent:
+		t.Sent++
+		t.LastSuccess = r.At
+	case Superseded:
+		t.Superseded++
+	case Dead:
+		t.Dead++
+	case Pending:
+	}
+}
+
+// Summary is how delivery stands now. It is safe to call at any time.
+func (p *Pump) Summary() Summary {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.tally.Summary
+	s.Waiting, s.Failures = maps.Clone(s.Waiting), maps.Clone(s.Failures)
+	for key, g := range p.gates {
+		if g.held(s.At) {
+			s.Channels = append(s.Channels, ChannelHealth{key.leg, key.channel, g.until, g.reason})
+		}
+	}
+	slices.SortFunc(s.Channels, func(a, b ChannelHealth) int {
+		return cmp.Or(cmp.Compare(a.Leg, b.Leg), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Reason, b.Reason))
+	})
+	return s
+}

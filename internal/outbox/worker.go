@@ -1,0 +1,292 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// worker does what one channel has to do at one moment.
+type worker struct {
+	*Pump
+	place
+	leg   Leg
+	now   time.Time // the time of the pass
+	began time.Time // when that was on the machine's own clock
+}
+
+// at is the time of the pass plus what has gone by since: a call may take seconds, and a
+// Retry-After counts from its answer.
+func (w *worker) at() time.Time { return w.now.Add(time.Since(w.began)) }
+
+func (w *worker) work(ctx context.Context, pending []Owed) {
+	if w.leg == nil {
+		w.orphans(ctx, pending)
+		return
+	}
+	roots, err := w.roots(ctx, pending)
+	if err != nil {
+		w.storeFailed(err)
+		return
+	}
+	q := plan(pending, roots, w.leg, w.now)
+	for _, o := range q.needless {
+		w.settle(ctx, o.Key, Result{State: Superseded, At: w.at()})
+	}
+	for _, o := range q.expired {
+		w.settle(ctx, o.Key, Result{State: Dead, At: w.at(), Err: o.LastErr})
+	}
+	w.lookUp(ctx, &q)
+	w.sendAll(ctx, w.opts.Storm.fold(q.posts, w.leg), toPost, w.opts.Post)
+	w.sendAll(ctx, q.edits, toEdit, w.opts.Edit)
+}
+
+// orphans are entries of a leg that is not configured any more. They wait, visibly, and die of age.
+func (w *worker) orphans(ctx context.Context, pending []Owed) {
+	f := &Failure{Class: Misconfigured, Reason: "no leg named " + w.place.leg}
+	for _, o := range pending {
+		if !o.NextTry.After(w.now) {
+			w.settle(ctx, o.Key, NextTry(o, f, w.now))
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gate(gateOf(w.place, toPost)).failed(gateOf(w.place, toPost), f, w.now.Add(slowWait), w.now)
+}
+
+// roots finds the root messages of the threads whose root is not itself waiting.
+func (w *worker) roots(ctx context.Context, pending []Owed) (map[string]Receipt, error) {
+	waiting := map[string]bool{}
+	for _, o := range pending {
+		waiting[o.Thread] = waiting[o.Thread] || o.Op == Post
+	}
+	roots := map[string]Receipt{}
+	for _, o := range pending {
+		if _, known := roots[o.Thread]; known || waiting[o.Thread] || o.NextTry.After(w.now) {
+			continue
+		}
+		root, _, err := w.store.Root(ctx, w.place.leg, o.Thread)
+		if err != nil {
+			return nil, err
+		}
+		roots[o.Thread] = root
+	}
+	return roots, nil
+}
+
+// sendAll sends in order, as far as the pace allows.
+func (w *worker) sendAll(ctx context.Context, steps []step, v verb, pace Pace) {
+	for _, s := range steps {
+		if ctx.Err() != nil || !w.take(v, pace) {
+			return
+		}
+		w.send(ctx, s)
+	}
+}
+
+func (w *worker) take(v verb, pace Pace) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gate(gateOf(w.place, v)).take(pace, w.at())
+}
+
+// send writes down that it begins, delivers, and writes down what came of it.
+func (w *worker) send(ctx context.Context, s step) {
+	if err := w.store.Begin(ctx, s.keys(), w.at()); err != nil {
+		w.storeFailed(err)
+		if s.lane != LanePage {
+			return
+		}
+		// A page goes out even when nothing can be written down: a full disk must not silence it.
+	}
+	receipt, err := w.deliver(ctx, s)
+	if f := FailureOf(err); err != nil && f.Class == TargetGone && s.root != (Receipt{}) {
+		receipt, err = w.sendAfresh(ctx, &s)
+	}
+	if err != nil {
+		w.failed(ctx, s, FailureOf(err))
+		return
+	}
+	w.delivered(ctx, s, receipt)
+}
+
+// deliver is one bounded attempt. It outlives ctx, so that a stop lets it finish.
+func (w *worker) deliver(ctx context.Context, s step) (Receipt, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.opts.Attempt)
+	defer cancel()
+	return w.leg.Deliver(ctx, s.owed, s.root)
+}
+
+// sendAfresh posts a message whose place is gone, because a person deleted the root. If an earlier attempt may
+// have done so already, it looks first.
+func (w *worker) sendAfresh(ctx context.Context, s *step) (Receipt, error) {
+	s.root = Receipt{}
+	if s.owed.Ambiguous() {
+		found, err := w.find(ctx, []step{*s})
+		if r, ok := found[s.owed.Key]; ok || (err != nil && !errors.Is(err, ErrNoLookup)) {
+			return r, err
+		}
+		s.owed.Repeat = err != nil
+	}
+	w.mu.Lock()
+	g := w.gate(gateOf(w.place, toPost))
+	if g.held(w.at()) {
+		defer w.mu.Unlock()
+		return Receipt{}, &Failure{Class: RateLimited, Reason: "the root is gone and posting is held back", After: g.until.Sub(w.at()), Op: Post}
+	}
+	g.bucket.owe()
+	w.mu.Unlock()
+	r, err := w.deliver(ctx, *s)
+	if err != nil {
+		f := *FailureOf(err)
+		f.Op = Post
+		return r, &f
+	}
+	return r, nil
+}
+
+func (w *worker) delivered(ctx context.Context, s step, receipt Receipt) {
+	receipt.Shared = len(s.folded) > 0
+	w.mu.Lock()
+	w.gate(gateOf(w.place, s.verb())).worked()
+	w.tally.Folded += len(s.folded)
+	if s.owed.Repeat {
+		w.tally.Repeats++
+	}
+	w.mu.Unlock()
+	for _, key := range s.keys() {
+		w.settle(ctx, key, Result{State: Sent, Receipt: receipt, At: w.at()})
+	}
+	for _, key := range s.stale {
+		w.settle(ctx, key, Result{State: Superseded, At: w.at()})
+	}
+}
+
+func (w *worker) failed(ctx context.Context, s step, f *Failure) {
+	at := w.at()
+	for _, o := range append([]Owed{s.owed}, s.folded...) {
+		w.settle(ctx, o.Key, NextTry(o, f, at))
+	}
+	v := s.verb()
+	if f.Op == Post {
+		v = toPost
+	}
+	w.hold(v, s.owed, f, at)
+	w.opts.Logger.Warn("delivery failed", "leg", w.place.leg, "channel", w.channel,
+		"key", s.owed.Key, "attempt", s.owed.Attempts+1, "err", f.Error())
+}
+
+// hold counts a failure and keeps the gate shut as long as it asks for.
+func (w *worker) hold(v verb, o Owed, f *Failure, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tally.Failures[f.Error()]++
+	key := gateOf(w.place, v)
+	w.gate(key).failed(key, f, at.Add(wait(o, f)), at)
+}
+
+// settle writes an outcome down, or keeps it until that is possible. It outlives ctx: what was
+// sent is to be known after a stop as well.
+func (w *worker) settle(ctx context.Context, key string, r Result) {
+	err := w.store.Settle(context.WithoutCancel(ctx), key, r)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tally.settled(r)
+	if err != nil {
+		w.unsaved[key] = r
+		w.tally.StoreError = err.Error()
+	}
+}
+
+func (w *worker) storeFailed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tally.StoreError = err.Error()
+}
+
+// lookUp finds out which of the ambiguous entries arrived. Those are settled; those that did not are set back
+// to pending; those that cannot be asked for are sent again, saying that they may be a repeat.
+func (w *worker) lookUp(ctx context.Context, q *queue) {
+	for _, group := range byRoot(q.lookups) {
+		if ctx.Err() != nil || !w.take(toFind, w.opts.Find) {
+			return
+		}
+		found, err := w.find(ctx, group)
+		switch {
+		case errors.Is(err, ErrNoLookup):
+			q.repeat(group)
+		case err != nil:
+			q.repeat(w.notFoundOut(ctx, group, FailureOf(err)))
+		default:
+			w.foundOut(ctx, group, found)
+		}
+	}
+}
+
+// find asks the leg for the messages of a group of one root.
+func (w *worker) find(ctx context.Context, group []step) (map[string]Receipt, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.opts.Attempt)
+	defer cancel()
+	owed := make([]Owed, len(group))
+	for i, s := range group {
+		owed[i] = s.owed
+	}
+	return w.leg.Find(ctx, owed, group[0].root)
+}
+
+func (w *worker) foundOut(ctx context.Context, group []step, found map[string]Receipt) {
+	w.mu.Lock()
+	w.gate(gateOf(w.place, toFind)).worked()
+	w.mu.Unlock()
+	for _, s := range group {
+		r := Result{State: Pending, At: w.at(), NextTry: w.at(), Err: (&Failure{Class: Retry, Reason: "looked up: it had not arrived"}).Error()}
+		if receipt, ok := found[s.owed.Key]; ok {
+			r = Result{State: Sent, At: w.at(), Receipt: receipt}
+		}
+		w.settle(ctx, s.owed.Key, r)
+	}
+}
+
+// patience is how often a look-up may fail before a message is rather sent twice than not at all.
+const patience = 5
+
+// notFoundOut keeps entries ambiguous whose look-up failed, and returns those that have waited enough.
+func (w *worker) notFoundOut(ctx context.Context, group []step, f *Failure) []step {
+	w.hold(toFind, group[0].owed, f, w.at())
+	still := &Failure{Class: Ambiguous, Reason: "look-up failed: " + f.Reason}
+	var enough []step
+	for _, s := range group {
+		if s.owed.Attempts >= patience {
+			enough = append(enough, s)
+			continue
+		}
+		w.settle(ctx, s.owed.Key, NextTry(s.owed, still, w.at()))
+	}
+	return enough
+}
+
+// repeat queues steps to be sent although they may have arrived.
+func (q *queue) repeat(steps []step) {
+	for _, s := range steps {
+		s.owed.Repeat = true
+		q.posts = append(q.posts, s)
+	}
+	slices.SortStableFunc(q.posts, byUrgency)
+}
+
+// byRoot groups steps that one look-up answers.
+func byRoot(steps []step) [][]step {
+	at := map[Receipt]int{}
+	var groups [][]step
+	for _, s := range steps {
+		i, seen := at[s.root]
+		if !seen {
+			i = len(groups)
+			at[s.root] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], s)
+	}
+	return groups
+}
