@@ -23,7 +23,7 @@ race    := $(if $(RACE),-race)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check format vet lint tidy vulns bench demo fuzz golden integration image clean
+.PHONY: help build test race check format vet lint tidy repository vulns bench demo fuzz golden integration image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ test: ## run all tests of the product (RACE=1: with the race detector)
 race: ## the same as make test RACE=1
 	$(MAKE) test RACE=1
 
-check: format tidy vet lint vulns race ## everything a change must pass before it is merged
+check: format tidy vet lint repository vulns race ## everything a change must pass before it is merged
 
 format: ## fail if a file is not formatted, and say which
 	@files="$$($(tool) gofumpt -l .)"; \
@@ -53,6 +53,9 @@ lint: ## staticcheck in every module
 tidy: ## fail if a go.mod or go.sum is not tidy, and show what would change
 	@for dir in . tools $(modules); do $(GO) -C $$dir mod tidy -diff || exit 1; done
 	@echo "tidy: ok"
+
+repository: ## the rules of the house, as tests over the source: comments, imports, lengths
+	$(GO) -C tools test -count=1 ./...
 
 vulns: ## look for known vulnerabilities that the code can reach (skipped when the database is out of reach)
 	@tools/vulns $(GO)
