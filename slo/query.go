@@ -271,6 +271,11 @@ func dropsLabel(expr parser.Expr, label string) bool {
 		}
 		return dropsLabel(e.LHS, label)
 	case *parser.Call:
+		if len(e.Args) > 1 && strings.HasPrefix(e.Func.Name, "label_") {
+			if made, ok := e.Args[1].(*parser.StringLiteral); ok && made.Val == label {
+				return false
+			}
+		}
 		for _, a := range e.Args {
 			if a.Type() == parser.ValueTypeVector || a.Type() == parser.ValueTypeMatrix {
 				return dropsLabel(a, label)

@@ -53,8 +53,8 @@ func (w Window) Start(t time.Time) time.Time {
 	return w.periodStart(t).Truncate(time.Hour)
 }
 
-// Reset is when the budget of a calendar window starts anew, strictly after t. For a rolling window it is the
-// zero time: a rolling budget never resets, errors age out of it.
+// Reset is when the budget of a calendar window starts anew, strictly after t. For a rolling
+// window it is the zero time: a rolling budget never resets, errors age out of it.
 func (w Window) Reset(t time.Time) time.Time {
 	if w.Calendar == "" {
 		return time.Time{}
@@ -71,7 +71,7 @@ func (w Window) Reset(t time.Time) time.Time {
 	case Year:
 		y++
 	}
-	return time.Date(y, m, d, 0, 0, 0, 0, w.zone())
+	return midnight(y, m, d, w.zone())
 }
 
 func (w Window) periodStart(t time.Time) time.Time {
@@ -86,7 +86,24 @@ func (w Window) periodStart(t time.Time) time.Time {
 	case Year:
 		m, d = 1, 1
 	}
-	return time.Date(y, m, d, 0, 0, 0, 0, w.zone())
+	return midnight(y, m, d, w.zone())
+}
+
+// midnight is the first instant of a day. Where a clock change falls on midnight, that is not
+// always 00:00: the hour may be missing, or come twice.
+func midnight(y int, m time.Month, d int, zone *time.Location) time.Time {
+	day := time.Date(y, m, d, 12, 0, 0, 0, zone).Day()
+	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	if t.Day() != day { // there is no 00:00; the day begins when the clock jumps
+		_, t = t.ZoneBounds()
+		return t
+	}
+	for _, back := range []time.Duration{30 * time.Minute, time.Hour} {
+		if earlier := t.Add(-back); earlier.Day() == day {
+			return earlier // 00:00 comes twice; this is the first one
+		}
+	}
+	return t
 }
 
 func (w Window) zone() *time.Location {
