@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Commit writes down a tick: all of it, or nothing. When it fails, the tick may be committed
+// again, by itself or as part of the next; committing the same tick twice changes nothing.
+func (db *DB) Commit(ctx context.Context, t Tick) error {
+	for _, turn := range t.Turns {
+		if err := turn.check(); err != nil {
+			return wrap("commit", db.path, err)
+		}
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	c := commit{db: db, tick: t}
+	err := db.write(ctx, "commit", func(tx *sql.Tx) error { return c.write(ctx, tx) })
+	if err != nil {
+		db.known = nil // whether the disk has it or not is not known
+		return err
+	}
+	for i := range t.Turns {
+		db.known[t.Turns[i].SLO].state = &c.tick.Turns[i].State
+	}
+	return nil
+}
+
+// commit is one tick on its way to the disk.
+type commit struct {
+	db   *DB
+	tick Tick
+}
+
+func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
+	steps := []struct {
+		name string
+		do   func(context.Context, *sql.Tx) error
+	}{
+		{"journal", c.journal},
+		{"incidents", c.incidents},
+		{"outbox", c.outbox},
+		{"marks", c.marks},
+		{"facts", c.facts},
+		{"reports", c.reports},
+	}
+	for _, s := range steps {
+		if err := c.db.fault("commit." + s.name); err != nil {
+			return err
+		}
+		if err := s.do(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// journal writes the slots and states of all turns as one record.
+func (c *commit) journal(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, sqlSet, nanos(c.tick.At), "last_tick"); err != nil || len(c.tick.Turns) == 0 {
+		return err
+	}
+	if err := c.number(ctx, tx); err != nil {
+		return err
+	}
+	turns := make([]packed, len(c.tick.Turns))
+	for i := range c.tick.Turns {
+		var err error
+		if turns[i], err = c.pack(&c.tick.Turns[i]); err != nil {
+			return err
+		}
+	}
+	seq, err := next(ctx, tx, "journal", 1)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, sqlAddJournal, seq, packTick(turns))
+	return err
+}
+
+// number gives every budget that has none its number.
+func (c *commit) number(ctx context.Context, tx *sql.Tx) error {
+	if c.db.known == nil {
+		var err error
+		if c.db.known, err = readKnown(ctx, tx); err != nil {
+			return err
+		}
+	}
+	for _, t := range c.tick.Turns {
+		if c.db.known[t.SLO] != nil {
+			continue
+		}
+		num, err := next(ctx, tx, "budget", 1)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, sqlAddBudget, num, string(t.SLO)); err != nil {
+			return err
+		}
+		c.db.known[t.SLO] = &known{num: num}
+	}
+	return nil
+}
+
+// pack leaves the state out if nothing but Through has changed since it was last written.
+func (c *commit) pack(t *Turn) (packed, error) {
+	k := c.db.known[t.SLO]
+	p := packed{num: k.num, through: t.State.Through, slots: t.Slots, hours: t.Hours}
+	if k.state != nil && sameButThrough(*k.state, t.State) {
+		return p, nil
+	}
+	var err error
+	p.state, err = packState(t.State)
+	return p, err
+}
+
+// packState is the state without Through, which is kept beside it.
+func packState(s alerting.State) ([]byte, error) {
+	s.Through = 0
+	return json.Marshal(s)
+}
+
+// sameButThrough may say false of equal states, which costs some bytes, never true of different ones.
+func sameButThrough(a, b alerting.State) bool {
+	if !sameOpen(a.Burn, b.Burn) || !sameOpen(a.NoData, b.NoData) {
+		return false
+	}
+	a.Through, a.Burn, a.NoData = 0, nil, nil
+	b.Through, b.Burn, b.NoData = 0, nil, nil
+	return a == b
+}
+
+func sameOpen(a, b *alerting.Open) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+func (c *commit) incidents(ctx context.Context, tx *sql.Tx) error {
+	for _, t := range c.tick.Turns {
+		for _, i := range t.Incidents {
+			data, err := json.Marshal(i)
+			if err != nil {
+				return err
+			}
+			open := 0
+			if i.Open {
+				open = 1
+			}
+			if _, err := tx.ExecContext(ctx, sqlSetIncident, i.ID, string(i.SLO), i.SLO.Service(), open,
+				nanos(i.Detected), nanos(i.Resolved), string(data), int64(checksum(data))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// outbox writes what is owed, in the order of the turns.
+func (c *commit) outbox(ctx context.Context, tx *sql.Tx) error {
+	var entries []outbox.Entry
+	for _, t := range c.tick.Turns {
+		entries = append(entries, t.Entries...)
+	}
+	entries = append(entries, c.tick.Owed...)
+	if len(entries) == 0 {
+		return nil
+	}
+	last, err := next(ctx, tx, "outbox", len(entries))
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		if err := owe(ctx, tx, last-int64(len(entries)-1-i), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func owe(ctx context.Context, tx *sql.Tx, seq int64, e outbox.Entry) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, sqlOwe, e.Key, seq, e.Leg, int(e.Lane), e.Channel, e.Thread, string(e.Op),
+		nanos(e.Created), string(data), int64(checksum(data)))
+	return err
+}
+
+// marks writes the reading positions; an empty one is deleted.
+func (c *commit) marks(ctx context.Context, tx *sql.Tx) error {
+	for _, name := range slices.Sorted(maps.Keys(c.tick.Marks)) {
+		var err error
+		if mark := c.tick.Marks[name]; len(mark) > 0 {
+			_, err = tx.ExecContext(ctx, sqlSetMark, name, seal(slices.Clone(mark)))
+		} else {
+			_, err = tx.ExecContext(ctx, sqlDropMark, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *commit) facts(ctx context.Context, tx *sql.Tx) error {
+	for _, name := range slices.Sorted(maps.Keys(c.tick.Facts)) {
+		var err error
+		if value := c.tick.Facts[name]; value != "" {
+			_, err = tx.ExecContext(ctx, sqlSetFact, name, value)
+		} else {
+			_, err = tx.ExecContext(ctx, sqlDropFact, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *commit) reports(ctx context.Context, tx *sql.Tx) error {
+	for _, r := range c.tick.Reports {
+		if _, err := tx.ExecContext(ctx, sqlSetReport, r.Name, r.Period, nanos(r.From), nanos(r.To), nanos(r.At),
+			r.Markdown, string(r.Data)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next reserves n numbers of a counter and returns the last of them.
+func next(ctx context.Context, tx *sql.Tx, name string, n int) (int64, error) {
+	var value int64
+	err := tx.QueryRowContext(ctx, sqlNext, n, name).Scan(&value)
+	return value, err
+}
+
+// readKnown reads the numbers of all budgets. What state was last written is left open: it may
+// be anywhere in the journal.
+func readKnown(ctx context.Context, q querier) (map[slo.ID]*known, error) {
+	all := map[slo.ID]*known{}
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		var k known
+		var id string
+		var through, state any
+		if err := rows.Scan(&k.num, &id, &through, &state); err != nil {
+			return err
+		}
+		all[slo.ID(id)] = &k
+		return nil
+	}, sqlBudgets)
+	return all, err
+}

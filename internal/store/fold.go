@@ -1,0 +1,249 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Fold turns the journal into day blocks, in one transaction, and empties it. The days that
+// changed are written as the given ledgers have them; a budget that is not given is brought up to date from
+// the disk. Days whose minutes were thinned out, or which were forgotten, since the last
+// fold follow suit.
+//
+// The ledgers must hold what was committed, and must not change meanwhile. Thin them just
+// before a fold, so that the memory and the disk agree on which minutes there are.
+func (db *DB) Fold(ctx context.Context, ledgers map[slo.ID]*budget.Ledger) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.write(ctx, "fold", func(tx *sql.Tx) error {
+		f := fold{tx: tx, dirty: map[page]bool{}, turns: map[int64]*packed{}}
+		if err := f.read(ctx, ledgers); err != nil {
+			return err
+		}
+		for _, step := range []struct {
+			name string
+			do   func(context.Context) error
+		}{{"days", f.writeDays}, {"states", f.writeStates}, {"journal", f.clear}} {
+			if err := db.fault("fold." + step.name); err != nil {
+				return err
+			}
+			if err := step.do(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// page is one day of one budget.
+type page struct{ budget, day int64 }
+
+// fold is one fold under way.
+type fold struct {
+	tx      *sql.Tx
+	ledgers map[int64]*budget.Ledger
+	dirty   map[page]bool
+	turns   map[int64]*packed // by number of the budget: where the journal left its state; nil if it says nothing
+	last    int64             // newest record of the journal
+}
+
+// read finds out what the journal changed, and whose ledger has to come from the disk.
+func (f *fold) read(ctx context.Context, given map[slo.ID]*budget.Ledger) error {
+	all, err := readKnown(ctx, f.tx)
+	if err != nil {
+		return err
+	}
+	f.ledgers = make(map[int64]*budget.Ledger, len(all))
+	for id, k := range all {
+		f.turns[k.num] = nil
+		if l := given[id]; l != nil {
+			f.ledgers[k.num] = l
+		}
+	}
+	if err := readJournal(ctx, f.tx, f.note); err != nil {
+		return err
+	}
+	if err := f.fetch(ctx); err != nil {
+		return err
+	}
+	return f.findThinned(ctx)
+}
+
+// note marks the days of a turn, and keeps its state.
+func (f *fold) note(seq int64, t *packed) error {
+	f.last = seq
+	kept, known := f.turns[t.num]
+	if !known {
+		return nil // forgotten since
+	}
+	if kept == nil {
+		kept = new(packed)
+		f.turns[t.num] = kept
+	}
+	kept.through = t.through
+	if t.state != nil {
+		kept.state = slices.Clone(t.state)
+	}
+	for _, s := range t.slots {
+		f.dirty[page{t.num, s.At.Day()}] = true
+	}
+	for _, h := range t.hours {
+		f.dirty[page{t.num, budget.Minute(h.Hour * 60).Day()}] = true
+	}
+	return nil
+}
+
+// fetch reads the ledgers that are in the journal and were not given.
+func (f *fold) fetch(ctx context.Context) error {
+	missing := map[int64]bool{}
+	for p := range f.dirty {
+		if f.ledgers[p.budget] == nil {
+			missing[p.budget] = true
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	books, err := readBooks(ctx, f.tx, func(num int64) bool { return missing[num] })
+	for num, b := range books {
+		f.ledgers[num] = b.Ledger
+	}
+	return err
+}
+
+// findThinned marks the days of which the disk still has minutes that the ledger has thinned out.
+func (f *fold) findThinned(ctx context.Context) error {
+	return each(ctx, f.tx, func(rows *sql.Rows) error {
+		var p page
+		var fine int64
+		if err := rows.Scan(&p.budget, &p.day, &fine); err != nil {
+			return err
+		}
+		if l := f.ledgers[p.budget]; l != nil && fineFrom(l, p.day) != fine {
+			f.dirty[p] = true
+		}
+		return nil
+	}, sqlFineDays)
+}
+
+// fineFrom is the first minute of a day that the ledger keeps as a minute; 0 if it keeps none.
+func fineFrom(l *budget.Ledger, day int64) int64 {
+	first := int64(0)
+	l.Each(budget.Minute(day*minutesPerDay), budget.Minute((day+1)*minutesPerDay), func(m budget.Minute, _ budget.Slot) bool {
+		first = int64(m)
+		return false
+	})
+	return first
+}
+
+const minutesPerDay = 24 * 60
+
+func (f *fold) writeDays(ctx context.Context) error {
+	put, err := f.tx.PrepareContext(ctx, sqlSetDay)
+	if err != nil {
+		return err
+	}
+	defer put.Close()
+	pages := slices.SortedFunc(maps.Keys(f.dirty), func(a, b page) int {
+		return cmp.Or(cmp.Compare(a.budget, b.budget), cmp.Compare(a.day, b.day))
+	})
+	for _, p := range pages {
+		l := f.ledgers[p.budget]
+		block := l.EncodeDay(p.day)
+		if block == nil {
+			_, err = f.tx.ExecContext(ctx, sqlDropDay, p.budget, p.day)
+		} else {
+			_, err = put.ExecContext(ctx, p.budget, p.day, fineFrom(l, p.day), seal(block))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return f.dropForgotten(ctx)
+}
+
+// dropForgotten deletes the days before the first that a ledger still accounts for.
+func (f *fold) dropForgotten(ctx context.Context) error {
+	old := map[int64]int64{}
+	err := each(ctx, f.tx, func(rows *sql.Rows) error {
+		var p page
+		if err := rows.Scan(&p.budget, &p.day); err != nil {
+			return err
+		}
+		if l := f.ledgers[p.budget]; l != nil && !l.Empty() && p.day < l.First().Day() {
+			old[p.budget] = l.First().Day()
+		}
+		return nil
+	}, sqlFirstDay)
+	for num, day := range old {
+		if err == nil {
+			_, err = f.tx.ExecContext(ctx, sqlDropDays, num, day)
+		}
+	}
+	return err
+}
+
+// writeStates moves the newest states from the journal to their budgets.
+func (f *fold) writeStates(ctx context.Context) error {
+	full, err := f.tx.PrepareContext(ctx, sqlSetState)
+	if err != nil {
+		return err
+	}
+	defer full.Close()
+	through, err := f.tx.PrepareContext(ctx, sqlSetThrough)
+	if err != nil {
+		return err
+	}
+	defer through.Close()
+	for _, num := range slices.Sorted(maps.Keys(f.turns)) {
+		t := f.turns[num]
+		switch {
+		case t == nil:
+		case t.state == nil:
+			_, err = through.ExecContext(ctx, int64(t.through), num)
+		default:
+			_, err = full.ExecContext(ctx, int64(t.through), seal(t.state), num)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fold) clear(ctx context.Context) error {
+	_, err := f.tx.ExecContext(ctx, sqlClearJournal, f.last)
+	return err
+}
+
+// Forget removes budgets that are long gone, with their ledgers and states. Their incidents and
+// what is owed because of them stay. Should such a budget come back, it starts empty.
+func (db *DB) Forget(ctx context.Context, ids ...slo.ID) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.known = nil
+	return db.write(ctx, "forget", func(tx *sql.Tx) error {
+		all, err := readKnown(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			k := all[id]
+			if k == nil {
+				continue
+			}
+			for _, stmt := range []string{sqlForget, sqlForgetDays} {
+				if _, err := tx.ExecContext(ctx, stmt, k.num); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

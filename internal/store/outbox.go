@@ -1,0 +1,243 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+var _ outbox.Store = (*DB)(nil)
+
+// Due returns every pending entry, in the order in which they were committed, also those that
+// wait for their next try: the pump must know what stands before what.
+func (db *DB) Due(ctx context.Context, _ time.Time) ([]outbox.Owed, error) {
+	all, err := readOwed(ctx, db.r, sqlPending)
+	return all, wrap("due", db.path, err)
+}
+
+// Begin writes down that a send of the entries starts now. Until [DB.Settle] their outcome is
+// ambiguous. Entries that are no longer pending are passed over.
+func (db *DB) Begin(ctx context.Context, keys []string, at time.Time) error {
+	return db.write(ctx, "begin", func(tx *sql.Tx) error {
+		for _, key := range keys {
+			if _, err := tx.ExecContext(ctx, sqlBegin, nanos(at), key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Settle writes down what an attempt came to: state, error, next try and receipt; it adds one to
+// the attempts and ends what Begin began. What was sent stays sent, whatever is heard
+// later. An unknown key is ErrUnknown.
+func (db *DB) Settle(ctx context.Context, key string, r outbox.Result) error {
+	receipt, err := packReceipt(r.Receipt)
+	if err != nil {
+		return wrap("settle", db.path, err)
+	}
+	settled := r.At
+	if r.State == outbox.Pending {
+		settled = time.Time{}
+	}
+	return db.write(ctx, "settle", func(tx *sql.Tx) error {
+		return mustKnow(ctx, tx, key, sqlSettle, string(r.State), nanos(r.NextTry), r.Err, nanos(settled), receipt, key)
+	})
+}
+
+// mustKnow runs an update of one entry, and fails if there is no such entry. That the entry is past
+// the update is no failure.
+func mustKnow(ctx context.Context, tx *sql.Tx, key, update string, args ...any) error {
+	done, err := tx.ExecContext(ctx, update, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := done.RowsAffected(); n > 0 || err != nil {
+		return err
+	}
+	var n int
+	if err := tx.QueryRowContext(ctx, sqlHasEntry, key).Scan(&n); err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("%w: %s", ErrUnknown, key)
+	}
+	return nil
+}
+
+// Supersede marks pending entries as made needless by a newer state of their message.
+func (db *DB) Supersede(ctx context.Context, keys ...string) error {
+	return db.write(ctx, "supersede", func(tx *sql.Tx) error {
+		for _, key := range keys {
+			if _, err := tx.ExecContext(ctx, sqlSupersede, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Root is the newest receipt of a sent post or edit of the thread: where its root message is
+// now. It is false if nothing of the thread was sent.
+func (db *DB) Root(ctx context.Context, leg, thread string) (outbox.Receipt, bool, error) {
+	var r outbox.Receipt
+	found := false
+	err := each(ctx, db.r, func(rows *sql.Rows) error {
+		var receipt string
+		if err := rows.Scan(&receipt); err != nil {
+			return err
+		}
+		found = true
+		return unpackReceipt(receipt, &r)
+	}, sqlRoot, thread, leg)
+	return r, found, wrap("root", db.path, err)
+}
+
+// OutboxFilter narrows [DB.Outbox]; zero fields do not.
+type OutboxFilter struct {
+	State                outbox.State
+	Leg, Thread, Channel string
+	Limit                int
+}
+
+// Outbox lists entries, newest first.
+func (db *DB) Outbox(ctx context.Context, f OutboxFilter) ([]outbox.Owed, error) {
+	all, err := readOwed(ctx, db.r, sqlList, string(f.State), f.Leg, f.Thread, f.Channel, limit(f.Limit))
+	return all, wrap("outbox", db.path, err)
+}
+
+// Depth is how full the outbox is.
+type Depth struct {
+	Count  map[outbox.State]int
+	Oldest time.Time // when the oldest pending entry was decided; zero if nothing waits
+}
+
+// Depth counts the entries by state.
+func (db *DB) Depth(ctx context.Context) (Depth, error) {
+	d := Depth{Count: map[outbox.State]int{}}
+	err := each(ctx, db.r, func(rows *sql.Rows) error {
+		var state outbox.State
+		var n int
+		var oldest int64
+		if err := rows.Scan(&state, &n, &oldest); err != nil {
+			return err
+		}
+		d.Count[state] = n
+		if state == outbox.Pending {
+			d.Oldest = timeOf(oldest)
+		}
+		return nil
+	}, sqlDepth)
+	return d, wrap("depth", db.path, err)
+}
+
+// Delivery is how one channel of one leg does.
+type Delivery struct {
+	Leg, Channel string
+	Pending      int       // owed
+	Retrying     int       // of these, tried before
+	Dead         int       // given up
+	Oldest       time.Time // when the oldest pending entry was decided
+	LastSent     time.Time
+	LastErr      string // of the newest entry that has one
+}
+
+// Deliveries lists the channels that anything was owed to, by leg and channel.
+func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
+	var all []Delivery
+	err := each(ctx, db.r, func(rows *sql.Rows) error {
+		var d Delivery
+		var oldest, sent sql.NullInt64
+		if err := rows.Scan(&d.Leg, &d.Channel, &d.Pending, &d.Retrying, &d.Dead, &oldest, &sent); err != nil {
+			return err
+		}
+		d.Oldest, d.LastSent = timeOf(oldest.Int64), timeOf(sent.Int64)
+		all = append(all, d)
+		return nil
+	}, sqlDelivery)
+	for i := range all {
+		if err == nil {
+			d := &all[i]
+			err = each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&d.LastErr) }, sqlLastErr, d.Leg, d.Channel)
+		}
+	}
+	return all, wrap("deliveries", db.path, err)
+}
+
+// Prune deletes entries that were sent or superseded before a time. What is dead is kept, and so
+// is every entry of a thread that is still in use.
+func (db *DB) Prune(ctx context.Context, before time.Time) error {
+	return db.write(ctx, "prune", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, sqlPrune, nanos(before))
+		return err
+	})
+}
+
+func readOwed(ctx context.Context, q querier, query string, args ...any) ([]outbox.Owed, error) {
+	var all []outbox.Owed
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		o, err := scanOwed(rows)
+		all = append(all, o)
+		return err
+	}, query, args...)
+	return all, err
+}
+
+func scanOwed(rows *sql.Rows) (outbox.Owed, error) {
+	var (
+		o                    outbox.Owed
+		entry, receipt       string
+		sum                  int64
+		begun, next, settled int64
+	)
+	err := rows.Scan(&o.Seq, &entry, &sum, &o.State, &o.Attempts, &begun, &next, &o.LastErr, &settled, &receipt)
+	if err != nil {
+		return o, err
+	}
+	o.Begun, o.NextTry, o.Settled = timeOf(begun), timeOf(next), timeOf(settled)
+	if err := unpackJSON(entry, sum, &o.Entry); err != nil {
+		return o, fmt.Errorf("entry %d of the outbox: %w", o.Seq, err)
+	}
+	return o, unpackReceipt(receipt, &o.Receipt)
+}
+
+func packReceipt(r outbox.Receipt) (string, error) {
+	if r == (outbox.Receipt{}) {
+		return "", nil
+	}
+	b, err := json.Marshal(r)
+	return string(b), err
+}
+
+func unpackReceipt(s string, r *outbox.Receipt) error {
+	if s == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(s), r); err != nil {
+		return fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return nil
+}
+
+// unpackJSON checks the sum of a JSON text and reads it into v.
+func unpackJSON(text string, sum int64, v any) error {
+	if int64(checksum([]byte(text))) != sum {
+		return errChecksum
+	}
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		return fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return nil
+}
+
+// limit is how many rows are wanted, a thousand if that is not said.
+func limit(n int) int {
+	if n <= 0 {
+		return 1000
+	}
+	return n
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// IncidentFilter narrows [DB.Incidents]; zero fields do not.
+type IncidentFilter struct {
+	Service string
+	SLO     slo.ID // includes the single budgets of an SLO with `by:`
+	Open    bool   // only those that are open
+	// Only incidents that were open at some time in [From, To).
+	From, To time.Time
+	Limit    int // zero means a thousand
+}
+
+// Incidents lists incidents, newest first.
+func (db *DB) Incidents(ctx context.Context, f IncidentFilter) ([]alerting.Incident, error) {
+	open := 0
+	if f.Open {
+		open = 1
+	}
+	all, err := db.readIncidents(ctx, sqlIncidents, f.Service, string(f.SLO), open, nanos(f.From), nanos(f.To), limit(f.Limit))
+	return all, wrap("incidents", db.path, err)
+}
+
+// Incident is the incident with the ID, and false if there is none.
+func (db *DB) Incident(ctx context.Context, id string) (alerting.Incident, bool, error) {
+	all, err := db.readIncidents(ctx, sqlIncident, id)
+	if len(all) == 0 || err != nil {
+		return alerting.Incident{}, false, wrap("incident", db.path, err)
+	}
+	return all[0], true, nil
+}
+
+func (db *DB) readIncidents(ctx context.Context, query string, args ...any) ([]alerting.Incident, error) {
+	var all []alerting.Incident
+	err := each(ctx, db.r, func(rows *sql.Rows) error {
+		i, err := scanIncident(rows)
+		all = append(all, i)
+		return err
+	}, query, args...)
+	return all, err
+}
+
+func scanIncident(rows *sql.Rows) (alerting.Incident, error) {
+	var data string
+	var sum int64
+	var i alerting.Incident
+	if err := rows.Scan(&data, &sum); err != nil {
+		return i, err
+	}
+	if err := unpackJSON(data, sum, &i); err != nil {
+		return i, fmt.Errorf("incident: %w", err)
+	}
+	return i, nil
+}
+
+// Reports lists the kept reports of a name, of all if it is "", newest first, without their contents.
+func (db *DB) Reports(ctx context.Context, name string, n int) ([]Report, error) {
+	all, err := db.readReports(ctx, sqlReports, name, limit(n))
+	return all, wrap("reports", db.path, err)
+}
+
+// Report is a kept report, and false if there is none of this name and period.
+func (db *DB) Report(ctx context.Context, name, period string) (Report, bool, error) {
+	all, err := db.readReports(ctx, sqlReport, name, period)
+	if len(all) == 0 || err != nil {
+		return Report{}, false, wrap("report", db.path, err)
+	}
+	return all[0], true, nil
+}
+
+func (db *DB) readReports(ctx context.Context, query string, args ...any) ([]Report, error) {
+	var all []Report
+	err := each(ctx, db.r, func(rows *sql.Rows) error {
+		var r Report
+		var from, to, at int64
+		var data string
+		if err := rows.Scan(&r.Name, &r.Period, &from, &to, &at, &r.Markdown, &data); err != nil {
+			return err
+		}
+		r.From, r.To, r.At = timeOf(from), timeOf(to), timeOf(at)
+		if data != "" {
+			r.Data = []byte(data)
+		}
+		all = append(all, r)
+		return nil
+	}, query, args...)
+	return all, err
+}

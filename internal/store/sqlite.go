@@ -1,0 +1,321 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Options of [Open]. The zero value is what a daemon wants.
+type Options struct {
+	// CheckFor bounds the look for damage when the store is opened: a store too big to be read in this
+	// time is checked in part. Zero means two seconds, negative means not at all.
+	CheckFor time.Duration
+	// ReadOnly opens beside a running daemon, without the lock; everything that writes fails.
+	ReadOnly bool
+	// Fault is called before every step that changes the disk, with the step's name, such as
+	// "commit.journal"; its error is the step's. A name that ends in ".done" comes after the
+	// step took effect. It is for tests and may be nil.
+	Fault func(op string) error
+}
+
+// DB is a store in a SQLite file. Its methods may be called from any goroutine; writes wait for each
+// other, reads do not wait.
+type DB struct {
+	path  string
+	fault func(string) error
+	lock  *os.File    // nil when read-only
+	file  os.FileInfo // of the file that was opened
+	w     *sql.DB     // one connection
+	r     *sql.DB
+
+	mu sync.Mutex // held by Load, Commit, Fold and Forget
+	// known is what the disk knows of each budget, nil when that has to be read again.
+	known map[slo.ID]*known
+}
+
+// known is the number of a budget and the state that was last written, if that is known.
+type known struct {
+	num   int64
+	state *alerting.State
+}
+
+// defaultCheck bounds the look for damage at start.
+const defaultCheck = 2 * time.Second
+
+// Open opens the store at path, and creates it, with its directory, if there is none. Only one process
+// can have it open. A file that is damaged, foreign or from a newer slowburn is refused and left
+// as it is; errors are of type *Error.
+func Open(path string, opts Options) (*DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, wrap("open", path, err)
+	}
+	db := &DB{path: abs, fault: opts.Fault}
+	if db.fault == nil {
+		db.fault = func(string) error { return nil }
+	}
+	if err := db.open(opts); err != nil {
+		db.Close()
+		return nil, wrap("open", path, err)
+	}
+	return db, nil
+}
+
+func (db *DB) open(opts Options) error {
+	if !opts.ReadOnly {
+		if err := db.prepare(); err != nil {
+			return err
+		}
+	}
+	if err := inspect(db.path); err != nil {
+		return err
+	}
+	var err error
+	if db.file, err = os.Stat(db.path); err != nil {
+		return err
+	}
+	if err := db.connect(opts.ReadOnly); err != nil {
+		return err
+	}
+	if err := db.check(opts.CheckFor); err != nil {
+		return err
+	}
+	if opts.ReadOnly {
+		return db.sameVersion()
+	}
+	return migrate(context.Background(), db.w, db.fault)
+}
+
+// prepare makes the directory and the file, readable by the owner only, and takes the lock.
+func (db *DB) prepare() error {
+	dir := filepath.Dir(db.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if info, err := os.Stat(db.path); err == nil && info.IsDir() {
+		return syscall.EISDIR
+	}
+	var err error
+	if db.lock, err = acquire(db.path + ".lock"); err != nil {
+		return err
+	}
+	if err := orphaned(db.path); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(db.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), syncDir(dir))
+}
+
+// orphaned refuses a write-ahead log whose database is missing or empty. SQLite would delete it.
+func orphaned(path string) error {
+	wal, err := os.Stat(path + "-wal")
+	if err != nil || wal.Size() == 0 {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: the file is missing or empty, its write-ahead log %s-wal is not", ErrCorrupt, path)
+}
+
+// syncDir makes the names in a directory durable, where the system can.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// magic begins every SQLite file.
+var magic = []byte("SQLite format 3\x00")
+
+// inspect looks at the beginning of the file before SQLite touches it. An empty file is a new store.
+func inspect(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, len(magic))
+	n, err := io.ReadFull(f, head)
+	switch {
+	case n == 0 && err == io.EOF:
+		return nil
+	case err != nil && err != io.ErrUnexpectedEOF:
+		return err
+	case !bytes.Equal(head, magic):
+		return fmt.Errorf("%w: it does not begin as a SQLite file does", ErrCorrupt)
+	}
+	return nil
+}
+
+func (db *DB) connect(readOnly bool) error {
+	common := "_pragma=busy_timeout(5000)&_pragma=cell_size_check(1)&_txlock=immediate"
+	reading := common + "&_pragma=query_only(1)"
+	writing := common + "&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=journal_size_limit(67108864)"
+	if readOnly {
+		reading += "&mode=ro"
+		writing = reading
+	}
+	var err error
+	if db.w, err = sql.Open("sqlite", dsn(db.path, writing)); err != nil {
+		return err
+	}
+	db.w.SetMaxOpenConns(1)
+	if db.r, err = sql.Open("sqlite", dsn(db.path, reading)); err != nil {
+		return err
+	}
+	db.r.SetMaxOpenConns(4)
+	return db.w.Ping()
+}
+
+func dsn(path, query string) string {
+	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: query}
+	return u.String()
+}
+
+// check looks for damage in the structure of the file, for a bounded time. What the structure
+// holds is checked when it is read: every record carries its checksum.
+func (db *DB) check(limit time.Duration) error {
+	if limit < 0 {
+		return nil
+	}
+	if limit == 0 {
+		limit = defaultCheck
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	var found string
+	err := db.w.QueryRowContext(ctx, "pragma quick_check(1)").Scan(&found)
+	switch {
+	case ctx.Err() != nil:
+		return nil // no damage was found in the time there was
+	case err != nil:
+		return err
+	case found != "ok":
+		return fmt.Errorf("%w: %s", ErrCorrupt, found)
+	}
+	return nil
+}
+
+func (db *DB) sameVersion() error {
+	version, err := identify(context.Background(), db.w)
+	if err == nil && version != schemaVersion {
+		err = fmt.Errorf("its schema is version %d, this program needs %d: start the daemon once", version, schemaVersion)
+	}
+	return err
+}
+
+// Path is where the store is, as an absolute path.
+func (db *DB) Path() string { return db.path }
+
+// Close waits for what is being written and frees the lock. The store must not be used afterwards.
+func (db *DB) Close() error {
+	var errs []error
+	for _, pool := range []*sql.DB{db.r, db.w} { // the writer last: it tidies up the write-ahead log
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	if db.lock != nil {
+		errs = append(errs, db.lock.Close())
+	}
+	return wrap("close", db.path, errors.Join(errs...))
+}
+
+// write runs f in a transaction: all of it, or nothing.
+func (db *DB) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
+	return wrap(op, db.path, db.transact(ctx, op, f))
+}
+
+func (db *DB) transact(ctx context.Context, op string, f func(*sql.Tx) error) error {
+	if err := db.present(); err != nil {
+		return err
+	}
+	if err := db.fault(op + ".begin"); err != nil {
+		return err
+	}
+	tx, err := db.w.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := db.fault(op + ".commit"); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	return db.fault(op + ".done")
+}
+
+// present refuses to go on when the file is no longer at its path: SQLite would go on writing
+// into a file that nobody can find any more.
+func (db *DB) present() error {
+	now, err := os.Stat(db.path)
+	if err != nil || !os.SameFile(now, db.file) {
+		return ErrGone
+	}
+	return nil
+}
+
+// querier is a transaction or a pool.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// each calls f for every row of a query.
+func each(ctx context.Context, q querier, f func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// nanos is how a time is kept: nanoseconds since the Unix epoch, 0 for none.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// timeOf is the inverse of nanos, in UTC.
+func timeOf(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}

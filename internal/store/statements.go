@@ -1,0 +1,86 @@
+package store
+
+// All SQL is here and in migrations. SQLite and PostgreSQL both take it: numbered parameters,
+// `on conflict`, `returning`, no types beyond bigint, text and blob.
+const (
+	sqlNext = `update counters set value = value + $1 where name = $2 returning value`
+	sqlSet  = `update counters set value = $1 where name = $2`
+	sqlGet  = `select value from counters where name = $1`
+
+	sqlBudgets      = `select num, id, through, state from budgets order by num`
+	sqlAddBudget    = `insert into budgets (num, id, through, state) values ($1, $2, 0, null)`
+	sqlSetThrough   = `update budgets set through = $1 where num = $2`
+	sqlSetState     = `update budgets set through = $1, state = $2 where num = $3`
+	sqlForget       = `delete from budgets where num = $1`
+	sqlForgetDays   = `delete from days where budget = $1`
+	sqlJournal      = `select seq, data from journal order by seq`
+	sqlAddJournal   = `insert into journal (seq, data) values ($1, $2)`
+	sqlClearJournal = `delete from journal where seq <= $1`
+
+	sqlDays     = `select budget, day, data from days order by budget, day`
+	sqlFirstDay = `select budget, min(day) from days group by budget`
+	sqlFineDays = `select budget, day, fine from days where fine > 0`
+	sqlSetDay   = `insert into days (budget, day, fine, data) values ($1, $2, $3, $4)
+		on conflict (budget, day) do update set fine = excluded.fine, data = excluded.data`
+	sqlDropDay  = `delete from days where budget = $1 and day = $2`
+	sqlDropDays = `delete from days where budget = $1 and day < $2`
+
+	sqlSetIncident = `insert into incidents (id, slo, service, open, detected, resolved, data, sum)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
+		on conflict (id) do update set open = excluded.open, detected = excluded.detected,
+			resolved = excluded.resolved, data = excluded.data, sum = excluded.sum`
+	sqlOpenIncidents = `select data, sum from incidents where open = 1 order by id`
+	sqlIncident      = `select data, sum from incidents where id = $1`
+	// An SLO's incidents include those of its single budgets, whose IDs go on with a brace.
+	sqlIncidents = `select data, sum from incidents
+		where ($1 = '' or service = $1)
+		and ($2 = '' or slo = $2 or substr(slo, 1, length($2) + 1) = $2 || '{')
+		and ($3 = 0 or open = 1)
+		and ($4 = 0 or open = 1 or resolved > $4)
+		and ($5 = 0 or detected < $5)
+		order by detected desc, id limit $6`
+
+	sqlOwe = `insert into outbox (key, seq, leg, lane, channel, thread, op, created, entry, sum,
+			state, attempts, begun, next_try, last_err, settled, receipt)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', 0, 0, 0, '', 0, '')
+		on conflict (key) do nothing`
+	sqlOwed    = `select seq, entry, sum, state, attempts, begun, next_try, last_err, settled, receipt from outbox `
+	sqlPending = sqlOwed + `where state = 'pending' order by seq`
+	sqlList    = sqlOwed + `where ($1 = '' or state = $1) and ($2 = '' or leg = $2) and ($3 = '' or thread = $3)
+		and ($4 = '' or channel = $4) order by seq desc limit $5`
+	sqlBegin = `update outbox set begun = $1 where key = $2 and state = 'pending'`
+	// What was sent stays sent, whatever is heard of it later.
+	sqlSettle = `update outbox set state = $1, next_try = $2, last_err = $3, settled = $4, receipt = $5, begun = 0,
+			attempts = attempts + 1
+		where key = $6 and state <> 'sent'`
+	sqlSupersede = `update outbox set state = 'superseded', begun = 0 where key = $1 and state = 'pending'`
+	sqlHasEntry  = `select count(*) from outbox where key = $1`
+	sqlRoot      = `select receipt from outbox where thread = $1 and leg = $2 and op <> 'reply' and state = 'sent'
+		order by seq desc limit 1`
+	sqlDepth    = `select state, count(*), min(created) from outbox group by state`
+	sqlDelivery = `select leg, channel, sum(case when state = 'pending' then 1 else 0 end),
+			sum(case when state = 'pending' and attempts > 0 then 1 else 0 end),
+			sum(case when state = 'dead' then 1 else 0 end),
+			min(case when state = 'pending' then created end), max(case when state = 'sent' then settled end)
+		from outbox group by leg, channel order by leg, channel`
+	sqlLastErr = `select last_err from outbox where leg = $1 and channel = $2 and last_err <> '' order by seq desc limit 1`
+	// A thread that is still in use keeps its root message.
+	sqlPrune = `delete from outbox where state in ('sent', 'superseded')
+		and case when settled > 0 then settled else created end < $1
+		and not exists (select 1 from outbox o where o.thread = outbox.thread and o.state = 'pending')
+		and not exists (select 1 from incidents i where i.id = outbox.thread and i.open = 1)`
+
+	sqlMarks    = `select name, data from marks`
+	sqlSetMark  = `insert into marks (name, data) values ($1, $2) on conflict (name) do update set data = excluded.data`
+	sqlDropMark = `delete from marks where name = $1`
+	sqlFacts    = `select name, value from facts`
+	sqlSetFact  = `insert into facts (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value`
+	sqlDropFact = `delete from facts where name = $1`
+
+	sqlSetReport = `insert into reports (name, period, from_time, to_time, at, markdown, data) values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict (name, period) do update set from_time = excluded.from_time, to_time = excluded.to_time,
+			at = excluded.at, markdown = excluded.markdown, data = excluded.data`
+	sqlReports = `select name, period, from_time, to_time, at, '', '' from reports
+		where ($1 = '' or name = $1) order by to_time desc, name limit $2`
+	sqlReport = `select name, period, from_time, to_time, at, markdown, data from reports where name = $1 and period = $2`
+)
