@@ -1,0 +1,251 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Schedule says when a report is due and what it is about. It is made by [ParseSchedule].
+type Schedule struct {
+	Name string         // of the report, "weekly"
+	Cron string         // as written
+	Zone *time.Location // the zone of the cron times and of the period
+	Kind slo.Calendar   // the period it covers: Week, Month or Quarter
+	cron cron.Schedule  // walks wall-clock times, see nextWall
+}
+
+// ParseSchedule reads the schedule of a report: five cron fields or a word such as @weekly, and the
+// name of a time zone ("" is UTC). Schedules that can never run are refused.
+//
+// The period is derived from the report's name (a name with "week", "month" or "quarter" in it), or
+// else from how far apart the runs are; [Schedule.WithPeriod] sets it.
+func ParseSchedule(name, expression, zone string) (Schedule, error) {
+	s := Schedule{Name: name, Cron: strings.TrimSpace(expression)}
+	fail := func(format string, args ...any) (Schedule, error) {
+		return Schedule{}, fmt.Errorf("report %q: "+format, append([]any{name}, args...)...)
+	}
+	if hint := refuse(s.Cron); hint != "" {
+		return fail("schedule %q: %s", s.Cron, hint)
+	}
+	var err error
+	if s.Zone, err = loadZone(zone); err != nil {
+		return fail("%w", err)
+	}
+	if s.cron, err = cron.ParseStandard(s.Cron); err != nil {
+		return fail("schedule %q: %s", s.Cron, explain(s.Cron, err))
+	}
+	first := s.cron.Next(someLeapYear)
+	if first.IsZero() {
+		return fail("schedule %q never runs: no such day exists", s.Cron)
+	}
+	s.Kind = guess(name, first, s.cron)
+	return s, nil
+}
+
+// someLeapYear is where the walk begins that asks whether a schedule runs at all; the parser looks
+// five years ahead, which holds every day and every weekday of February 29th it can name.
+var someLeapYear = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// WithPeriod sets the period from the configuration: "week", "month" or "quarter"; "" keeps it.
+func (s Schedule) WithPeriod(kind string) (Schedule, error) {
+	switch c := slo.Calendar(kind); c {
+	case "":
+	case slo.Week, slo.Month, slo.Quarter:
+		s.Kind = c
+	default:
+		return Schedule{}, fmt.Errorf("report %q: period %q is not one of week, month, quarter", s.Name, kind)
+	}
+	return s, nil
+}
+
+// refuse names what the parser would take and we do not, or would stumble over.
+func refuse(expression string) string {
+	switch {
+	case expression == "":
+		return "is empty; write for example 0 9 * * MON"
+	case strings.HasPrefix(expression, "TZ=") || strings.HasPrefix(expression, "CRON_TZ="):
+		return "has a time zone; write it under timezone: instead"
+	case strings.HasPrefix(expression, "@every"):
+		return "@every has no fixed time of day, so no period can be derived from it; write for example 0 9 * * MON"
+	}
+	return ""
+}
+
+func loadZone(name string) (*time.Location, error) {
+	if name == "" || name == "UTC" {
+		return time.UTC, nil
+	}
+	if name == "Local" {
+		return nil, fmt.Errorf("timezone %q depends on the machine; name a zone, for example Europe/Berlin", name)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("timezone %q is not known; write for example Europe/Berlin or UTC", name)
+	}
+	return zone, nil
+}
+
+// explain says in plain words what is wrong with an expression the parser refused.
+func explain(expression string, err error) string {
+	fields := strings.Fields(expression)
+	switch {
+	case strings.HasPrefix(expression, "@"):
+		return "is not known; there are @hourly, @daily, @weekly, @monthly and @yearly"
+	case len(fields) == 6:
+		return "has six fields; there are no seconds here, write: " + strings.Join(fields[1:], " ")
+	case len(fields) != 5:
+		return fmt.Sprintf("has %d fields instead of five: minute, hour, day of month, month, day of week", len(fields))
+	case strings.Contains(fields[4], "7"):
+		return "day of week 7 is not known here; Sunday is 0 or SUN"
+	}
+	return err.Error()
+}
+
+// guess derives the period from the name, or else from the longest pause among the next runs.
+func guess(name string, first time.Time, c cron.Schedule) slo.Calendar {
+	lower := strings.ToLower(name)
+	for _, kind := range []slo.Calendar{slo.Quarter, slo.Month, slo.Week} {
+		if strings.Contains(lower, string(kind)) {
+			return kind
+		}
+	}
+	longest := time.Duration(0)
+	for t, i := first, 0; i < 8; i++ {
+		next := c.Next(t)
+		longest = max(longest, next.Sub(t))
+		t = next
+	}
+	switch {
+	case longest <= 14*slo.Day:
+		return slo.Week
+	case longest <= 62*slo.Day:
+		return slo.Month
+	}
+	return slo.Quarter
+}
+
+// nextWall is the first wall-clock time of the schedule at or after wall. The cron library is asked in
+// UTC, where no hour is missing and none comes twice: it skips a run whose local time the clock jumps over,
+// and runs twice when the clock goes back. The wall time becomes an instant afterwards.
+func (s Schedule) nextWall(wall time.Time) time.Time { return s.cron.Next(wall.Add(-time.Nanosecond)) }
+
+// At is when the report of a period is due: the first run after the period has ended and before the
+// next one has. It is false for a period in which no run falls, as with a yearly schedule of a monthly report.
+func (s Schedule) At(p Period) (time.Time, bool) {
+	end := p.wallEnd()
+	wall := s.nextWall(end)
+	if wall.IsZero() || !wall.Before(p.Next().wallEnd()) {
+		return time.Time{}, false
+	}
+	return instant(wall, s.Zone), true
+}
+
+// Warnings names what is allowed and yet probably not meant, looking two years ahead of now.
+func (s Schedule) Warnings(now time.Time) []string {
+	var all []string
+	if gap := s.gap(now); gap != "" {
+		all = append(all, gap)
+	}
+	p := PeriodOf(s.Kind, now.In(s.Zone))
+	at, ok := s.At(p)
+	_, end := p.Bounds(s.Zone)
+	limit := map[slo.Calendar]time.Duration{slo.Week: 4 * slo.Day, slo.Month: 15 * slo.Day, slo.Quarter: 46 * slo.Day}[s.Kind]
+	if ok && at.Sub(end) > limit {
+		all = append(all, fmt.Sprintf("the report comes %d days after its %s has ended; did you mean a run near the beginning of the %s?",
+			int(at.Sub(end)/slo.Day), s.Kind, s.Kind))
+	}
+	return all
+}
+
+// gap describes the first run within two years whose time of day the clock jumps over, "" if there is none.
+func (s Schedule) gap(now time.Time) string {
+	limit := now.AddDate(2, 0, 0)
+	for t := now.In(s.Zone); ; {
+		_, change := t.ZoneBounds()
+		if change.IsZero() || change.After(limit) {
+			return ""
+		}
+		before, after := wallOf(change.Add(-time.Nanosecond).In(s.Zone)), wallOf(change.In(s.Zone))
+		if wall := s.nextWall(before); after.After(before.Add(time.Second)) && !wall.IsZero() && wall.Before(after) {
+			return fmt.Sprintf("on %s the clock in %s jumps over %s; that run comes at %s instead",
+				wall.Format("2006-01-02"), s.Zone, wall.Format("15:04"), after.Format("15:04"))
+		}
+		t = change.In(s.Zone)
+	}
+}
+
+// Run is one report that is due.
+type Run struct {
+	Report    string    // the schedule's name
+	Period    Period    // what it is about
+	Scheduled time.Time // when it was to come
+	Late      bool      // more than an hour ago
+	Missed    []Period  // older periods that were due and not sent, oldest first; they are listed, not sent
+}
+
+// Key is unique among all runs: "report/weekly/2026-W48". It names the message that is owed.
+func (r Run) Key() string { return "report/" + r.Report + "/" + r.Period.String() }
+
+const (
+	// lateAfter is how long after its time a report says that it is late.
+	lateAfter = time.Hour
+	// lookback is how many missed periods are listed at most: a year of weeks.
+	lookback = 52
+)
+
+// Due lists the reports that are due at now, in the order of the schedules.
+//
+// last holds for each report the newest period that was sent; the caller stores it with the message that
+// it owes. After a downtime the newest missed report is sent, once, and the older ones are listed with it.
+// A report that is not in last is new, and nothing that lies in the past is owed: it is due only if its
+// time came within the last hour. For it the caller stores [Schedule.Newest] when it first sees the schedule.
+//
+// A clock that is set back sends nothing again, as only a period that ends after the last one is due.
+func Due(schedules []Schedule, last map[string]Period, now time.Time) []Run {
+	var runs []Run
+	for _, s := range schedules {
+		newest, at, ok := s.Newest(now)
+		if !ok {
+			continue
+		}
+		sent, known := last[s.Name]
+		late := now.Sub(at) > lateAfter
+		if known && !newest.wallEnd().After(sent.wallEnd()) || !known && late {
+			continue
+		}
+		run := Run{Report: s.Name, Period: newest, Scheduled: at, Late: late}
+		if known {
+			run.Missed = s.missed(sent, newest)
+		}
+		runs = append(runs, run)
+	}
+	return runs
+}
+
+// Newest is the newest period whose report was due at or before now, and when that was.
+func (s Schedule) Newest(now time.Time) (Period, time.Time, bool) {
+	p := PeriodOf(s.Kind, now.In(s.Zone))
+	for range lookback {
+		p = p.Prev()
+		if at, ok := s.At(p); ok && !at.After(now) {
+			return p, at, true
+		}
+	}
+	return Period{}, time.Time{}, false
+}
+
+// missed lists the periods between the last one sent and the newest one for which a run was due.
+func (s Schedule) missed(sent, newest Period) []Period {
+	var all []Period
+	for p := newest.Prev(); len(all) < lookback && p.wallEnd().After(sent.wallEnd()); p = p.Prev() {
+		if _, ok := s.At(p); ok {
+			all = append([]Period{p}, all...)
+		}
+	}
+	return all
+}

@@ -1,0 +1,220 @@
+package postmortem
+
+import (
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Document is a drafted postmortem: every figure and no layout.
+type Document struct {
+	Facts    Facts // what it was drafted from; evidence is rendered from here
+	Summary  string
+	Verdict  Verdict
+	Impact   Impact
+	Times    Times
+	Profile  []Bucket // the time around the incident, oldest first
+	Timeline []Entry
+	Queries  []Query
+	Earlier  []alerting.Incident // of the same SLO, newest first
+	Caveats  []string            // what to know about the data before believing the figures
+}
+
+// Impact is what the incident cost. Counts are thousandths of events.
+type Impact struct {
+	Bad, Total    int64             // between the onset and the newest event
+	BadMinutes    int               // minutes with at least one bad event
+	Before, After *alerting.Account // the SLO's own window before the onset and at the newest event; nil is not known
+}
+
+// Times are the times of the incident and the durations between them.
+type Times struct {
+	Onset, Detected, Escalated, Ended, Resolved time.Time // zero is not yet, or never
+	ToDetect                                    time.Duration
+	ToResolve                                   time.Duration // zero while it is open
+	Burning                                     time.Duration // from the onset to the end, or to the newest event
+}
+
+// Entry is one line of the timeline.
+type Entry struct {
+	At   time.Time
+	Text string // plain text
+	Link string
+}
+
+// Draft writes a postmortem as far as data can. It reads nothing but its argument.
+func Draft(f Facts) Document {
+	i := f.Incident
+	from, to := f.span()
+	d := Document{
+		Facts:   f,
+		Verdict: Judge(i, f.Spec.Objective, f.Ledger, f.Limit),
+		Impact:  impact(f),
+		Times: Times{
+			Onset: i.Onset.UTC(), Detected: i.Detected, Escalated: i.Escalated, Ended: i.Ended, Resolved: i.Resolved,
+			ToDetect: i.TimeToDetect(), ToResolve: i.TimeToResolve(), Burning: i.Duration(),
+		},
+		Profile:  profile(f.Ledger, from, to),
+		Timeline: timeline(f),
+		Queries:  Queries(f.Spec, f.id(), from.Time(), to.Time()),
+		Earlier:  earlier(f),
+	}
+	if i.Open {
+		d.Times.Ended = time.Time{} // so far is not the end
+	}
+	d.Caveats = caveats(f, from, to, d.Verdict)
+	d.Summary = summary(d)
+	return d
+}
+
+func impact(f Facts) Impact {
+	last := f.Incident.Last
+	im := Impact{Bad: Spent(f.Incident, f.Ledger)}
+	if last.Burn == nil {
+		return im
+	}
+	im.Total, im.BadMinutes = max(last.Burn.Total, im.Bad), last.Burn.Minute
+	after := last.Budget
+	im.After = &after
+	for _, e := range f.Incident.Log {
+		if e.Kind == alerting.Opened && e.Burn != nil {
+			before := e.Budget
+			before.Bad = max(before.Bad-e.Burn.Bad, 0)
+			im.Before = &before
+			break
+		}
+	}
+	return im
+}
+
+// summary is the incident in a few sentences, for a reader who reads nothing else.
+func summary(d Document) string {
+	i, o := d.Facts.Incident, d.Facts.Spec.Objective
+	id := plain.Code(string(d.Facts.id()))
+	if i.Last.Burn == nil {
+		return "The data of " + id + " were missing from " + plain.UTC(i.Onset) + until(i) +
+			". While they were, nothing can be said about its users."
+	}
+	s := "From " + plain.UTC(i.Onset) + until(i) + " " + id + " burned its error budget: " +
+		plain.Events(d.Impact.Bad) + " of " + plain.Events(d.Impact.Total) + " events were bad (" +
+		plain.PercentUp(d.Impact.Bad, d.Impact.Total, digits(o)) + "; the objective of " + o.String() + " allows " +
+		allowedPercent(o) + ")."
+	if d.Impact.After != nil && d.Impact.After.Allowed > 0 {
+		s += " That is " + plain.PercentUp(d.Impact.Bad, d.Impact.After.Allowed, 1) + " of the budget of its window (" + d.Facts.Spec.Window().String() + ")."
+	}
+	return s + " It was detected after " + plain.Duration(i.TimeToDetect()) + "."
+}
+
+// until writes how far the incident goes: to its end, or "on (still open …)".
+func until(i alerting.Incident) string {
+	switch {
+	case i.Open:
+		return " on (still open at " + plain.UTC(i.Last.Time()) + ")"
+	case i.Ended.IsZero():
+		return " to " + plain.UTC(i.Resolved)
+	}
+	return " to " + plain.UTC(i.Ended)
+}
+
+// digits is how many digits a share of bad events needs under an objective, two more than the objective has.
+func digits(o slo.Objective) int {
+	n := 2
+	for a := o.Allowed(); a < slo.Billion/100 && n < 9; a *= 10 {
+		n++
+	}
+	return n
+}
+
+// allowedPercent is the share of bad events the objective allows: "0.1 %".
+func allowedPercent(o slo.Objective) string {
+	return strconv.FormatFloat(float64(o.Allowed())/(slo.Billion/100), 'f', -1, 64) + " %"
+}
+
+func timeline(f Facts) []Entry {
+	i := f.Incident
+	first := "the first minute that burned above the budget (onset)"
+	if i.Rule == alerting.RuleNoData {
+		first = "the first minute without data (onset)"
+	}
+	all := []Entry{{At: i.Onset.UTC(), Text: first}}
+	if !i.Open && !i.Ended.IsZero() {
+		all = append(all, Entry{At: i.Ended.UTC(), Text: "the end of the last minute that burned above the budget"})
+	}
+	for _, e := range i.Log {
+		all = append(all, Entry{At: e.Time(), Text: Sentence(e, f.Spec), Link: f.Links[e.Key()]})
+	}
+	for _, n := range f.Notes {
+		who := n.Who
+		if who == "" {
+			who = "somebody"
+		}
+		all = append(all, Entry{At: n.At.UTC(), Text: who + " " + n.What, Link: n.Link})
+	}
+	for _, c := range f.Changes {
+		all = append(all, Entry{At: c.At.UTC(), Text: "change: " + c.What + " (correlated in time, not proven)", Link: c.Link})
+	}
+	sort.SliceStable(all, func(a, b int) bool { return all[a].At.Before(all[b].At) })
+	return all
+}
+
+func earlier(f Facts) []alerting.Incident {
+	var all []alerting.Incident
+	for _, e := range f.Earlier {
+		if e.ID != f.Incident.ID && e.SLO == f.Incident.SLO && e.Onset.Before(f.Incident.Onset) {
+			all = append(all, e)
+		}
+	}
+	sort.SliceStable(all, func(a, b int) bool {
+		if !all[a].Onset.Equal(all[b].Onset) {
+			return all[a].Onset.After(all[b].Onset)
+		}
+		return all[a].ID < all[b].ID
+	})
+	return all
+}
+
+// caveats names what is doubtful about the data of the incident.
+func caveats(f Facts, from, to budget.Minute, v Verdict) []string {
+	sum, all := f.Ledger.Sum(from, to), int(to-from)
+	var list []string
+	add := func(n int, text string) {
+		if n > 0 {
+			list = append(list, plain.Plural(n, "minute")+" of "+plain.Count(all)+" "+text)
+		}
+	}
+	if fine(f.Ledger, from) {
+		add(sum.Unknown, "are unknown: the source gave no usable answer. They are counted neither as good nor as bad, so the impact may be larger.")
+		add(all-sum.Seen()-sum.Unknown, "were never read.")
+		add(sum.Partial, "are partial: how many events they had is known, when within a gap they happened is not.")
+		add(backfilled(f.Ledger, from, to), "were read from history, after the fact. If those lie before the alert, it came late because the data came late.")
+	} else {
+		list = append(list, "The minutes of the incident are no longer kept; the figures come from the incident's log, the profile from sums of whole hours.")
+	}
+	if f.Incident.Open {
+		list = append(list, "The incident is still open; every figure is one of "+plain.UTC(f.Incident.Last.Time())+".")
+	}
+	if v.Scaled {
+		list = append(list, "The ledger is younger than four weeks; the four-week budget was scaled up from what it has seen.")
+	}
+	if v.Reason == CrossedLate {
+		list = append(list, "Data that came in after the incident was resolved raised its cost from "+
+			plain.Events(f.Incident.Bad())+" to "+plain.Events(v.Bad)+" bad events.")
+	}
+	return list
+}
+
+func backfilled(l *budget.Ledger, from, to budget.Minute) int {
+	n := 0
+	l.Each(from, to, func(_ budget.Minute, s budget.Slot) bool {
+		if s.Backfilled {
+			n++
+		}
+		return true
+	})
+	return n
+}

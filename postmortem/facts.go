@@ -1,0 +1,81 @@
+package postmortem
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Facts is everything a draft is made of. Incident, Spec and Ledger are needed. The rest is optional: nil evidence was
+// not collected, an empty list was collected and nothing was found.
+type Facts struct {
+	Incident alerting.Incident
+	Spec     *slo.Spec
+	Ledger   *budget.Ledger
+	Limit    int64 // share of a four-week budget that requires a postmortem, in basis points; 0 is DefaultLimit
+
+	Zone    *time.Location      // times are also shown in this zone; nil shows UTC alone
+	Page    string              // address of the incident's page
+	Links   map[string]string   // address of the message that told an event, by alerting.Event.Key
+	Notes   []Note              // what people did: acknowledged, silenced, declared
+	Earlier []alerting.Incident // of the same SLO; later ones are ignored
+
+	Signals      []Signal
+	Contributors []Contributor
+	Changes      []Change
+}
+
+// Note is one act of a person in the course of the incident.
+type Note struct {
+	At   time.Time
+	Who  string // a name for the reader; "" if it is not known
+	What string // "acknowledged the page"
+	Link string
+}
+
+// Signal is one golden signal at four times, each already written with its unit; "" is not known.
+type Signal struct {
+	Kind  string // latency, traffic, errors or saturation
+	Name  string
+	Query string
+
+	Before, Onset, Peak, After string
+}
+
+// Contributor is one label value with its share of the bad events.
+type Contributor struct {
+	Labels string // `route="/pay"`
+	Bad    int64  // thousandths of events
+	Total  int64  // thousandths of events, good and bad, with these labels
+	Query  string
+}
+
+// Change is something that was changed near the onset: a deployment, a configuration, an experiment.
+type Change struct {
+	At    time.Time
+	What  string
+	Who   string
+	Link  string
+	Where string // the service
+}
+
+// id is the budget the incident is about.
+func (f Facts) id() slo.ID {
+	if f.Incident.SLO != "" {
+		return f.Incident.SLO
+	}
+	return f.Spec.ID()
+}
+
+// span is the incident's minutes: from the onset to the end of the last bad minute, or, while it is
+// open or without a burn, to its newest event.
+func (f Facts) span() (from, to budget.Minute) {
+	i := f.Incident
+	from, to = budget.MinuteOf(i.Onset), end(i)
+	if !i.Open && !i.Ended.IsZero() {
+		to = budget.MinuteOf(i.Ended)
+	}
+	return from, max(to, from+1)
+}

@@ -1,0 +1,152 @@
+package postmortem
+
+import (
+	"math/bits"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// DefaultLimit is the share of a four-week budget, in basis points, above which an incident needs
+// a postmortem.
+// Source: The Site Reliability Workbook, appendix B, example error budget policy.
+const DefaultLimit = 2000
+
+// fourWeeks is the window of the policy. It is the same for every SLO, so that incidents compare.
+var fourWeeks = slo.Window{Rolling: 28 * slo.Day}
+
+// Reason names why a postmortem is required or not.
+type Reason string
+
+// The reasons.
+const (
+	OverLimit   Reason = "over_limit"   // the incident took more than the limit
+	CrossedLate Reason = "crossed_late" // it did so only when late data were counted, after it was resolved
+	UnderLimit  Reason = "under_limit"  // it took at most the limit
+	NoBurn      Reason = "no_burn"      // it burned no budget, as missing data do not
+	NoTraffic   Reason = "no_traffic"   // no four-week budget is known to measure it by
+)
+
+// Text is the reason as a sentence part.
+func (r Reason) Text() string {
+	switch r {
+	case OverLimit:
+		return "one incident took more than the policy's share of a four-week budget"
+	case CrossedLate:
+		return "data that came in after it was resolved put it above the policy's share of a four-week budget"
+	case UnderLimit:
+		return "it took no more than the policy's share of a four-week budget"
+	case NoBurn:
+		return "it burned no budget"
+	case NoTraffic:
+		return "there is no four-week budget to measure it by"
+	}
+	return string(r)
+}
+
+// Verdict is the policy's answer about one incident, with the figures it rests on.
+type Verdict struct {
+	Required bool   `json:"required"`
+	Reason   Reason `json:"reason"`
+	Bad      int64  `json:"bad"`     // bad events of the incident, in thousandths
+	Allowed  int64  `json:"allowed"` // bad events that four weeks allow, in thousandths
+	Limit    int64  `json:"limit"`   // in basis points
+	// Scaled is true when the ledger is younger than four weeks and Allowed was scaled up from what it has seen.
+	Scaled bool `json:"scaled,omitempty"`
+}
+
+// Required applies the policy: whether an incident with so many bad events took more than the limit, in
+// basis points, of what four weeks allow (both in thousandths of events). It is strict and exact.
+func Required(bad, fourWeekAllowed, limit int64) (bool, Reason) {
+	switch {
+	case bad <= 0:
+		return false, NoBurn
+	case fourWeekAllowed <= 0:
+		return false, NoTraffic
+	case above(bad, 10000, fourWeekAllowed, limit):
+		return true, OverLimit
+	}
+	return false, UnderLimit
+}
+
+// above reports a×b > c×d exactly; none may be negative.
+func above(a, b, c, d int64) bool {
+	h1, l1 := bits.Mul64(uint64(a), uint64(b))
+	h2, l2 := bits.Mul64(uint64(c), uint64(d))
+	return h1 > h2 || h1 == h2 && l1 > l2
+}
+
+// Judge applies the policy to an incident by what the ledger knows now. It may be asked again after the
+// incident was resolved: minutes that were filled in later count, and can put it above the limit ([CrossedLate]).
+// A limit of zero is [DefaultLimit]. Once required stays required; remembering that is the caller's.
+func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) Verdict {
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	v := Verdict{Limit: limit, Reason: NoBurn}
+	if i.Last.Burn == nil {
+		return v
+	}
+	v.Bad = Spent(i, l)
+	v.Allowed, v.Scaled = FourWeekAllowed(l, o, end(i))
+	v.Required, v.Reason = Required(v.Bad, v.Allowed, limit)
+	if told, _ := Required(i.Bad(), v.Allowed, limit); v.Required && !i.Open && !told {
+		v.Reason = CrossedLate
+	}
+	return v
+}
+
+// Spent is how many bad events an incident took, in thousandths: what its log tells, or more if the
+// ledger has since learned of more between the onset and the newest event. Where the minutes have been thinned out the log stands.
+func Spent(i alerting.Incident, l *budget.Ledger) int64 {
+	if i.Last.Burn == nil {
+		return 0
+	}
+	known := int64(0)
+	from, complete := i.Last.Burn.Onset, false
+	l.Each(from, end(i), func(m budget.Minute, s budget.Slot) bool {
+		complete = complete || m == from
+		known += s.Bad
+		return complete
+	})
+	if !complete {
+		return i.Bad()
+	}
+	return max(known, i.Bad())
+}
+
+// end is one past the minute of the newest event.
+func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
+
+// FourWeekAllowed is how many bad events an objective allows in the four weeks before at, in thousandths.
+// If the ledger does not reach back that far, what it has seen is scaled up to four weeks: a day-old ledger
+// holds a day's budget, and any incident would look enormous beside it.
+func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) (allowed int64, scaled bool) {
+	status := budget.StatusAt(l, o, fourWeeks, at)
+	whole := at - budget.MinuteOf(status.From)
+	seen := at - max(budget.MinuteOf(status.From), l.First())
+	if l.Empty() || seen <= 0 || seen >= whole {
+		return status.Allowed, false
+	}
+	hi, lo := bits.Mul64(uint64(status.Allowed), uint64(whole))
+	if hi >= uint64(seen) {
+		return status.Allowed, false
+	}
+	q, _ := bits.Div64(hi, lo, uint64(seen))
+	return int64(q), true
+}
+
+// NextReview is until when a draft should be reviewed: five working days after the incident ended, counted in the
+// zone. Saturdays and Sundays do not count; holidays are not known here.
+func NextReview(ended time.Time, zone *time.Location) time.Time {
+	t := ended.In(zone)
+	for n := 0; n < 5; {
+		t = t.AddDate(0, 0, 1)
+		if d := t.Weekday(); d != time.Saturday && d != time.Sunday {
+			n++
+		}
+	}
+	return t
+}

@@ -1,0 +1,133 @@
+package postmortem
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Query is PromQL by which a figure can be traced, and the instant at which to evaluate it. The range
+// reaches back from At over the whole time in question.
+type Query struct {
+	What string    `json:"what"` // "bad events", "all events", "share of bad events"
+	Text string    `json:"text"`
+	From time.Time `json:"from"`
+	At   time.Time `json:"at"`
+	Note string    `json:"note,omitempty"`
+}
+
+// Queries are the indicator's own queries over [from, to), last the share of bad events. For a
+// budget with `by:` labels the label values are added to bare selectors.
+//
+// Prometheus' increase extrapolates to the ends of its range and the ledger counts every sample, so they
+// differ a little; after a hole or a restart of many targets the ledger is the one to believe.
+func Queries(spec *slo.Spec, id slo.ID, from, to time.Time) []Query {
+	r := ranger{group: strings.Trim(id.Group(), "{}"), from: from.UTC(), to: to.UTC()}
+	sli := spec.SLI
+	switch sli.Kind {
+	case slo.Events:
+		return r.events(sli)
+	case slo.Latency:
+		return r.latency(sli)
+	case slo.Uptime:
+		up := r.selector(sli.Up)
+		return []Query{r.query("share of bad events", fmt.Sprintf("1 - sum(sum_over_time(%[1]s%[2]s)) / sum(count_over_time(%[1]s%[2]s))", up, r.over()), "")}
+	case slo.Slices:
+		text := fmt.Sprintf("1 - avg_over_time(((%s) %s bool %s)[%s:1m] @ %d)", sli.Slice.Render(time.Minute),
+			sli.GoodWhen.Op, number(sli.GoodWhen.Value), r.length(), r.to.Unix())
+		return []Query{r.query("share of bad minutes", text, "")}
+	case slo.Ratio:
+		text := fmt.Sprintf("avg_over_time((%s)[%s:1m] @ %d)", sli.Bad.Render(time.Minute), r.length(), r.to.Unix())
+		return []Query{r.query("share of bad events", text, "a mean of ready-made ratios; it does not weigh them by traffic")}
+	}
+	return nil
+}
+
+// ranger writes queries over one range.
+type ranger struct {
+	group    string // label matchers of one budget, without braces
+	from, to time.Time
+}
+
+func (r ranger) query(what, text, note string) Query {
+	return Query{What: what, Text: text, From: r.from, At: r.to, Note: note}
+}
+
+func (r ranger) length() string { return slo.ShortDuration(r.to.Sub(r.from)) }
+
+// over is the range selector and the instant: "[35m] @ 1767225600".
+func (r ranger) over() string { return fmt.Sprintf("[%s] @ %d", r.length(), r.to.Unix()) }
+
+func (r ranger) events(sli slo.Indicator) []Query {
+	what, part, form := "bad events", sli.Bad, "%s\n/\n%s"
+	if part == nil {
+		what, part, form = "good events", sli.Good, "1 -\n%s\n/\n%s"
+	}
+	note := ""
+	if !part.Bare() || !sli.Total.Bare() {
+		note = "an expression cannot carry its instant: evaluate it at the time given"
+		if r.group != "" {
+			note += ", and read the series {" + r.group + "}"
+		}
+	}
+	bad, total := r.increase(part), r.increase(sli.Total)
+	return []Query{
+		r.query(what, bad, note),
+		r.query("all events", total, note),
+		r.query("share of bad events", fmt.Sprintf(form, bad, total), note),
+	}
+}
+
+// increase counts the events of a query over the range.
+func (r ranger) increase(q *slo.Query) string {
+	if !q.Bare() {
+		return "(" + q.Render(r.to.Sub(r.from)) + ")"
+	}
+	return "sum(increase(" + r.selector(q) + r.over() + "))"
+}
+
+func (r ranger) latency(sli slo.Indicator) []Query {
+	if !sli.Histogram.Bare() {
+		return []Query{r.query("latency", sli.Histogram.Render(r.to.Sub(r.from)), "")}
+	}
+	h := *sli.Histogram
+	bucket, count := h, h
+	bucket.Metric, count.Metric = h.Metric+"_bucket", h.Metric+"_count"
+	fast := ranger{join(r.group, `le="`+number(sli.Below)+`"`), r.from, r.to}
+	good, all := fast.increase(&bucket), r.increase(&count)
+	native := fmt.Sprintf("1 - histogram_fraction(0, %s, sum(increase(%s%s)))", number(sli.Below), r.selector(&h), r.over())
+	return []Query{
+		r.query("fast events", good, "classic histogram"),
+		r.query("all events", all, "classic histogram"),
+		r.query("share of slow events", "1 -\n"+good+"\n/\n"+all, "classic histogram"),
+		r.query("share of slow events", native, "native histogram"),
+	}
+}
+
+// selector writes a bare selector with the labels of the budget.
+func (r ranger) selector(q *slo.Query) string {
+	if !q.Bare() {
+		return q.Text
+	}
+	var parts []string
+	for _, m := range q.Matchers {
+		parts = append(parts, m.String())
+	}
+	matchers := join(strings.Join(parts, ","), r.group)
+	if matchers == "" {
+		return q.Metric
+	}
+	return q.Metric + "{" + matchers + "}"
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "," + b
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

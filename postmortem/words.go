@@ -1,0 +1,88 @@
+package postmortem
+
+import (
+	"strconv"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Sentence tells an event in plain words, with the figures it was decided on. It has no markup.
+func Sentence(e alerting.Event, spec *slo.Spec) string {
+	switch e.Reason {
+	case alerting.BurnHigh:
+		return opening(e) + ": " + windows(e, spec)
+	case alerting.StillBurning:
+		return "still burning: " + soFar(e)
+	case alerting.BurnLow:
+		return "resolved: the burn is below its threshold again; " + soFar(e)
+	case alerting.AgedOut:
+		return "resolved: no traffic, and the last bad event has left the windows; " + soFar(e)
+	case alerting.DataMissing:
+		return "no data since " + plain.UTC(e.Since.Time())
+	case alerting.DataBack:
+		return "resolved: the data are back"
+	case alerting.BudgetSpent:
+		return plain.Percent(e.Level, 10000, 0) + " of the error budget is spent"
+	case alerting.SLORemoved:
+		return "closed: the SLO was taken out of the files"
+	case alerting.RuleRemoved:
+		return "closed: the SLO no longer has the alert that opened it"
+	}
+	return string(e.Kind) + ": " + string(e.Reason)
+}
+
+func opening(e alerting.Event) string {
+	if e.Kind == alerting.Escalated {
+		return "escalated to a " + string(e.Severity)
+	}
+	return string(e.Severity) + " opened"
+}
+
+// windows says what fired: "2 % of the budget in 1h: burn 36.0× over 1h and 40.2× over 5m, above 13.4×".
+func windows(e alerting.Event, spec *slo.Spec) string {
+	if e.Pair == nil || e.Long == nil || e.Short == nil {
+		return "the budget burns too fast"
+	}
+	o := spec.Objective
+	s := "burn " + burnText(*e.Long, o) + " over " + slo.ShortDuration(e.Pair.Long) + " and " +
+		burnText(*e.Short, o) + " over " + slo.ShortDuration(e.Pair.Short) + ", above " +
+		times(e.Pair.Burn(spec.Window().Length())) + " (" + plain.Percent(e.Pair.Budget, 10000, 0) + " of the budget in " +
+		slo.ShortDuration(e.Pair.Long) + ")"
+	if e.Sure != nil {
+		s += "; " + sure(*e.Sure)
+	}
+	return s
+}
+
+// sure tells the low-traffic test.
+func sure(s alerting.Significance) string {
+	chance := "less than one in a billion"
+	if s.Chance >= 1e-9 {
+		chance = strconv.FormatFloat(s.Chance, 'g', 2, 64)
+	}
+	return plain.Count(int(s.Bad)) + " bad of " + plain.Count(int(s.Total)) + " events in " +
+		plain.Plural(s.Minutes, "different minute") + ", by chance with a probability of " + chance
+}
+
+func soFar(e alerting.Event) string {
+	if e.Burn == nil {
+		return "no account"
+	}
+	return plain.Events(e.Burn.Bad) + " of " + plain.Events(e.Burn.Total) + " events bad since the onset, " +
+		plain.Percent(e.Budget.Allowed-e.Budget.Bad, e.Budget.Allowed, 1) + " of the budget left"
+}
+
+// times writes a burn rate: "14.4×".
+func times(rate float64) string { return strconv.FormatFloat(rate, 'f', 1, 64) + "×" }
+
+// burnText is the burn rate of a sum: "14.4×", a dash without traffic.
+func burnText(s budget.Sum, o slo.Objective) string {
+	rate, ok := budget.Burn(s, o)
+	if !ok {
+		return plain.Unknown
+	}
+	return times(rate)
+}
