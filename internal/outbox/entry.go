@@ -44,6 +44,9 @@ type Entry struct {
 	Op      Op              `json:"op"`
 	Body    json.RawMessage `json:"body"`    // the composed message, in the leg's own form
 	Created time.Time       `json:"created"` // when it was decided
+	// Tried says that it may have been sent already without being written down (the disk was
+	// full): it is looked up at the receiver first.
+	Tried bool `json:"tried,omitempty"`
 }
 
 // State is how far an entry has come.

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/config"
+
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Config is slowburn.yaml. The zero Config is filled by defaults; nothing in it is changed after loading.
+type Config struct {
+	Prometheus PrometheusConfig
+	SLOs       []string // files, folders and globs
+	StorePath  string
+	Slack      SlackConfig
+	Reports    []report.Schedule
+
+	Dir string // of the file; relative paths start here
+}
+
+// PrometheusConfig says where the metrics are.
+type PrometheusConfig struct {
+	URL         string
+	Timeout     time.Duration
+	Concurrency int
+	HTTP        config.HTTPClientConfig
+}
+
+// SlackConfig says how messages reach people. Without a token and a webhook nothing is sent, and
+// the log and the web pages say so.
+type SlackConfig struct {
+	Channel      string
+	APIURL       string
+	BotTokenFile string
+	WebhookFile  string
+}
+
+// The defaults of the configuration.
+const (
+	defaultPrometheusURL = "http://127.0.0.1:9090"
+	defaultTimeout       = 30 * time.Second
+	defaultConcurrency   = 8
+	defaultStorePath     = "data/slowburn.db"
+	defaultSlackAPI      = "https://slack.com/api/"
+	defaultChannel       = "#reliability"
+)
+
+func defaults(dir string) Config {
+	return Config{
+		Prometheus: PrometheusConfig{
+			URL: defaultPrometheusURL, Timeout: defaultTimeout, Concurrency: defaultConcurrency,
+			HTTP: config.DefaultHTTPClientConfig,
+		},
+		SLOs:      []string{"slos/"},
+		StorePath: filepath.Join(dir, defaultStorePath),
+		Slack:     SlackConfig{Channel: defaultChannel, APIURL: defaultSlackAPI},
+		Dir:       dir,
+	}
+}
+
+// laterKeys are in the contract and are not read yet; naming them is an error that says so.
+var laterKeys = []string{"corrections", "pagerduty", "alertmanagers", "webhooks", "heartbeat", "policy", "signals"}
+
+// loadConfig reads the configuration. Its error holds every problem of the file at once.
+func loadConfig(path string) (Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the configuration: %w (name another with --config.file)", err)
+	}
+	return parseConfig(path, data)
+}
+
+func parseConfig(path string, data []byte) (Config, error) {
+	cfg := defaults(filepath.Dir(path))
+	file := strictyaml.Parse(path, data, strictyaml.Options{})
+	if len(file.Documents) > 0 {
+		keys := append([]string{"prometheus", "slos", "store", "slack", "reports"}, laterKeys...)
+		if o, ok := file.Documents[0].Object(keys...); ok {
+			cfg.read(o)
+		}
+	}
+	if err := file.Problems().Err(); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+func (c *Config) read(o strictyaml.Object) {
+	for _, key := range laterKeys {
+		if v := o.Get(key); v.Given() {
+			v.Problem(fmt.Sprintf("%q is not supported by this version", key), "remove it for now")
+		}
+	}
+	c.readPrometheus(o.Get("prometheus"))
+	if v := o.Get("slos"); v.Given() {
+		c.SLOs = texts(v)
+	}
+	if s, ok := o.Get("store").Object("path", "postgres_file"); ok {
+		if v := s.Get("postgres_file"); v.Given() {
+			v.Problem("PostgreSQL is not supported by this version", "use path")
+		}
+		if text, ok := s.Get("path").Text(); ok {
+			c.StorePath = c.Abs(text)
+		}
+	}
+	c.readSlack(o.Get("slack"))
+	c.readReports(o.Get("reports"))
+}
+
+// httpKeys are the settings of the HTTP client, from prometheus/common.
+var httpKeys = []string{
+	"basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file", "tls_config", "proxy_url",
+	"no_proxy", "proxy_from_environment", "proxy_connect_header", "follow_redirects", "enable_http2", "http_headers",
+}
+
+func (c *Config) readPrometheus(v strictyaml.Value) {
+	o, ok := v.Object(append([]string{"url", "timeout", "concurrency"}, httpKeys...)...)
+	if !ok {
+		return
+	}
+	p := &c.Prometheus
+	if text, ok := o.Get("url").Text(); ok {
+		if err := checkURL(text); err != nil {
+			o.Get("url").Problem(err.Error(), "write for example "+defaultPrometheusURL)
+		}
+		p.URL = text
+	}
+	if d, ok := o.Get("timeout").Duration(); ok {
+		p.Timeout = d
+	}
+	if n, ok := o.Get("concurrency").Int(1, 1000); ok {
+		p.Concurrency = int(n)
+	}
+	c.readHTTP(o, v)
+}
+
+// readHTTP decodes the settings that the HTTP client of the Prometheus family shares.
+func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) {
+	var given []string
+	for _, key := range httpKeys {
+		if o.Get(key).Given() {
+			given = append(given, key)
+		}
+	}
+	if len(given) == 0 {
+		return
+	}
+	http, err := subset(whole, given)
+	if err != nil {
+		whole.Problem(err.Error(), "see the HTTP client settings of Prometheus")
+		return
+	}
+	http.SetDirectory(c.Dir)
+	c.Prometheus.HTTP = http
+}
+
+func (c *Config) readSlack(v strictyaml.Value) {
+	o, ok := v.Object("channel", "api_url", "bot_token_file", "app_token_file", "signing_secret_file", "webhook_url_file")
+	if !ok {
+		return
+	}
+	if text, ok := o.Get("channel").Text(); ok {
+		c.Slack.Channel = text
+	}
+	if text, ok := o.Get("api_url").Text(); ok {
+		if err := checkURL(text); err != nil {
+			o.Get("api_url").Problem(err.Error(), "leave it out to use "+defaultSlackAPI)
+		}
+		c.Slack.APIURL = strings.TrimSuffix(text, "/") + "/"
+	}
+	if text, ok := o.Get("bot_token_file").Text(); ok {
+		c.Slack.BotTokenFile = c.Abs(text)
+	}
+	if text, ok := o.Get("webhook_url_file").Text(); ok {
+		c.Slack.WebhookFile = c.Abs(text)
+	}
+}
+
+func (c *Config) readReports(v strictyaml.Value) {
+	list, ok := v.List()
+	if !ok {
+		return
+	}
+	seen := map[string]bool{}
+	for _, item := range list {
+		o, ok := item.Object("name", "schedule", "timezone", "channel", "period")
+		if !ok {
+			continue
+		}
+		name, _ := o.Need("name", "such as weekly").Text()
+		cron, _ := o.Need("schedule", "such as 0 9 * * MON").Text()
+		zone, _ := o.Get("timezone").Text()
+		channel, _ := o.Get("channel").Text()
+		period, _ := o.Get("period").Text()
+		if seen[name] {
+			o.Get("name").Problem(fmt.Sprintf("there are two reports named %q", name), "a name may be used once: it keeps a report from being sent twice")
+		}
+		seen[name] = true
+		schedule, err := newSchedule(name, cron, zone, channel, period)
+		if err != nil {
+			o.Get("schedule").Problem(err.Error(), "")
+			continue
+		}
+		c.Reports = append(c.Reports, schedule)
+	}
+}
+
+// Abs makes a path of the configuration absolute: relative ones start at the file's own folder.
+func (c *Config) Abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.Dir, path)
+}
+
+func texts(v strictyaml.Value) []string {
+	var all []string
+	list, _ := v.List()
+	for _, item := range list {
+		if text, ok := item.Text(); ok {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return errors.New("is not a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("is not an http or https URL")
+	case u.Host == "":
+		return errors.New("names no host")
+	case u.User != nil:
+		return errors.New("holds a password; use basic_auth with password_file")
+	}
+	return nil
+}
+
+// loadSLOs reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and globs.
+func loadSLOs(paths []string, abs func(string) string) (*slo.Set, error) {
+	files, err := readFiles(paths, abs)
+	if err != nil {
+		return nil, err
+	}
+	return slo.Load(files)
+}
+
+func readFiles(paths []string, abs func(string) string) ([]slo.File, error) {
+	var names []string
+	for _, p := range paths {
+		found, err := expand(abs(p))
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, found...)
+	}
+	sort.Strings(names)
+	var files []slo.File
+	for i, name := range names {
+		if i > 0 && names[i-1] == name {
+			continue
+		}
+		data, err := readBounded(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, slo.File{Name: shown(name), Data: data})
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no SLO files in %s: write one (see docs/slo-file.md), or name its path", strings.Join(paths, ", "))
+	}
+	return files, nil
+}
+
+// maxFiles bounds what a glob or a folder may bring in by mistake.
+const maxFiles = 10_000
+
+func expand(path string) ([]string, error) {
+	if strings.ContainsAny(path, "*?[") {
+		names, err := filepath.Glob(path)
+		if err != nil {
+			return nil, fmt.Errorf("the pattern %q is malformed: %w", path, err)
+		}
+		return names, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading SLO files: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var names []string
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && isYAML(name) {
+			names = append(names, name)
+		}
+		if len(names) > maxFiles {
+			return fmt.Errorf("more than %d files in %s", maxFiles, path)
+		}
+		return err
+	})
+	return names, err
+}
+
+func isYAML(name string) bool {
+	ext := filepath.Ext(name)
+	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(filepath.Base(name), ".")
+}
+
+// readBounded reads a regular file no larger than a reader of YAML accepts: not a device, not a pipe.
+func readBounded(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading SLO files: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("reading SLO files: %s is not a regular file", name)
+	case info.Size() > strictyaml.MaxSize:
+		return nil, fmt.Errorf("reading SLO files: %s is larger than %d bytes", name, strictyaml.MaxSize)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading SLO files: %w", err)
+	}
+	return data, nil
+}
+
+// shown is the name under which a file appears in messages: relative to the working directory if it is below it.
+func shown(name string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return name
+	}
+	rel, err := filepath.Rel(wd, name)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return name
+	}
+	return rel
+}

@@ -1,0 +1,358 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Source is where slots come from; *prom.Reader is one.
+type Source interface {
+	// Read returns what is new for the specs before minute to. It fails per bundle, never as a whole.
+	Read(ctx context.Context, specs []*slo.Spec, to budget.Minute, now time.Time) prom.Batch
+	// Commit accepts the batch: the next Read goes on after it.
+	Commit(prom.Batch)
+	// Backfill reads one bounded piece of the history before what Read has read.
+	Backfill(ctx context.Context, req prom.BackfillRequest) (prom.BackfillPiece, error)
+}
+
+// Store is where state survives; *store.DB is one.
+type Store interface {
+	Commit(context.Context, store.Tick) error
+	Fold(context.Context, map[slo.ID]*budget.Ledger) error
+}
+
+// Composer turns facts into messages. It is pure; package slack has one.
+type Composer interface {
+	Event(Told) []outbox.Entry
+	Report(report.Report) []outbox.Entry
+	Notice(Notice) []outbox.Entry
+}
+
+// Told is an event with everything a message about it may show.
+type Told struct {
+	Event     alerting.Event
+	Incident  alerting.Incident // after the event
+	Spec      *slo.Spec
+	Status    budget.Status
+	Outlook   budget.Outlook
+	Standings []alerting.Standing
+	Now       time.Time // when the message is composed; later than the event after a gap
+}
+
+// Notice is news about slowburn itself or its source.
+type Notice struct {
+	Kind  NoticeKind
+	Since time.Time
+	At    time.Time
+	Text  string // what failed, without secrets
+	SLOs  int    // how many SLOs cannot be judged
+}
+
+// NoticeKind is what a notice is about.
+type NoticeKind string
+
+// The notices.
+const (
+	SourceDown NoticeKind = "source_down"
+	SourceBack NoticeKind = "source_back"
+)
+
+// Options are what an engine is made of. Source, Store, Composer and Log are required.
+type Options struct {
+	Source   Source
+	Store    Store
+	Composer Composer
+	Log      *slog.Logger
+	// Lag is how far behind now the newest slot is read, so that its last sample has arrived.
+	Lag time.Duration
+	// Reports are the reports to be sent on schedule.
+	Reports []report.Schedule
+	// Kick is called after a commit that owes something; nil is nobody.
+	Kick func()
+	// Direct sends entries that could not be written down, because the disk is full; nil loses
+	// the shortcut, not the messages: they go out when the disk is back.
+	Direct func([]outbox.Entry)
+	// KeepFor is how long hours are kept; at least the longest window. Zero is 400 days.
+	KeepFor time.Duration
+}
+
+// Engine evaluates a set of SLOs. Make one with New.
+type Engine struct {
+	Options
+
+	mu       sync.RWMutex
+	set      *slo.Set
+	accounts map[slo.ID]*account
+	open     map[string]alerting.Incident
+	facts    map[string]string
+	unsaved  []store.Tick // ticks that could not be committed, oldest first
+	last     Summary
+	source   sourceHealth
+	nextFold time.Time
+}
+
+// account is one budget in memory.
+type account struct {
+	id       slo.ID
+	spec     *slo.Spec
+	ledger   *budget.Ledger
+	state    alerting.State
+	history  history   // how far the past is filled in
+	problems []string  // of the newest reading: clamped counts, dropped samples
+	failed   error     // of the newest reading; nil if it worked
+	known    budget.Minute
+}
+
+// New makes an engine that goes on where the snapshot left off.
+func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
+	if o.KeepFor == 0 {
+		o.KeepFor = 400 * slo.Day
+	}
+	e := &Engine{
+		Options: o, set: set,
+		accounts: map[slo.ID]*account{}, open: map[string]alerting.Incident{}, facts: map[string]string{},
+	}
+	for id, a := range snap.Accounts {
+		if spec := set.Lookup(id.Base()); spec != nil {
+			e.accounts[id] = &account{id: id, spec: spec, ledger: a.Ledger, state: a.State, history: historyFrom(snap.Facts, id)}
+		}
+	}
+	for id, i := range snap.Open {
+		e.open[id] = i
+	}
+	for k, v := range snap.Facts {
+		e.facts[k] = v
+	}
+	e.source = sourceFrom(snap.Facts)
+	return e
+}
+
+// Summary is what a tick came to: the log, the metrics and the pages show it.
+type Summary struct {
+	At       time.Time     // the tick's time
+	Through  time.Time     // slots before it are evaluated
+	Took     time.Duration // wall time, filled in by Run
+	SLOs     int           // budgets that were read
+	Slots    int           // new slots
+	Events   int
+	Owed     int // messages
+	Failures []string
+	Stats    prom.Stats
+	StoreErr error
+}
+
+// Good reports whether everything worked, so that a heartbeat may be sent.
+func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil }
+
+// Tick is one turn: everything that is new up to now.
+func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
+	to := budget.MinuteOf(now.Add(-e.Lag))
+	specs := e.Set().Specs
+	batch := e.Source.Read(ctx, specs, to, now)
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if ctx.Err() != nil {
+		return Summary{At: now, Failures: []string{"stopped"}}
+	}
+	sum := Summary{At: now, Through: to.Time(), Stats: batch.Stats}
+	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
+	e.decide(batch, to, now, &tick, &sum)
+	e.watchSource(batch, now, &tick, &sum)
+	e.owe(now, &tick, &sum)
+	e.commit(ctx, tick, batch, &sum)
+	e.fold(ctx, now)
+	e.last = sum
+	return sum
+}
+
+// decide advances every budget that was read.
+func (e *Engine) decide(batch prom.Batch, to budget.Minute, now time.Time, tick *store.Tick, sum *Summary) {
+	for _, id := range batch.IDs() {
+		reading := batch.Readings[id]
+		a := e.account(id, reading, to)
+		if a == nil {
+			continue
+		}
+		turn, events := e.turn(a, reading, to, now)
+		sum.SLOs++
+		sum.Slots += len(turn.Slots)
+		sum.Events += events
+		sum.Owed += len(turn.Entries)
+		tick.Turns = append(tick.Turns, turn)
+	}
+}
+
+// account is the budget of a reading; it is opened at first sight.
+func (e *Engine) account(id slo.ID, reading prom.Reading, to budget.Minute) *account {
+	if a := e.accounts[id]; a != nil {
+		return a
+	}
+	spec := e.set.Lookup(id.Base())
+	if spec == nil {
+		return nil // removed by a reload while it was being read
+	}
+	first := to
+	if len(reading.Slots) > 0 {
+		first = reading.Slots[0].At
+	}
+	a := &account{id: id, spec: spec, ledger: &budget.Ledger{}, state: alerting.State{Through: first}}
+	a.history = newHistory(spec, first)
+	e.accounts[id] = a
+	return a
+}
+
+// turn writes a reading into the ledger, advances the state machine over it and counts the events.
+func (e *Engine) turn(a *account, reading prom.Reading, to budget.Minute, now time.Time) (store.Turn, int) {
+	turn := store.Turn{SLO: a.id}
+	for _, s := range reading.Slots {
+		if a.ledger.Put(s.At, s.Slot) {
+			turn.Slots = append(turn.Slots, store.SlotAt{At: s.At, Slot: s.Slot})
+		}
+	}
+	a.problems, a.failed, a.known = reading.Problems, nil, to
+	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
+	state, events := alerting.Advance(in, a.state, to)
+	a.state, turn.State = state, state
+	e.tell(in, state, events, now, &turn)
+	return turn, len(events)
+}
+
+// tell folds events into incidents and composes what is owed for them.
+func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Event, now time.Time, turn *store.Turn) {
+	var touched []string
+	for _, event := range events {
+		i := e.open[event.Incident].Apply(event)
+		if i.ID != "" { // a notice outside of an incident has none
+			if !slices.Contains(touched, i.ID) {
+				touched = append(touched, i.ID)
+			}
+			e.open[i.ID] = i
+		}
+		e.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
+			"severity", event.Severity, "reason", event.Reason, "at", event.Time())
+		turn.Entries = append(turn.Entries, e.Composer.Event(e.told(in, st, event, i, now))...)
+	}
+	for _, id := range touched {
+		turn.Incidents = append(turn.Incidents, e.open[id])
+		if !e.open[id].Open {
+			delete(e.open, id)
+		}
+	}
+}
+
+func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, now time.Time) Told {
+	at := event.At + 1
+	return Told{
+		Event: event, Incident: i, Spec: in.Spec, Now: now,
+		Status:    budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
+		Outlook:   outlook(in, at),
+		Standings: alerting.Standings(in, st, at),
+	}
+}
+
+// outlook forecasts from the long window of the second page pair, or six hours.
+func outlook(in alerting.Input, at budget.Minute) budget.Outlook {
+	lookback := 6 * time.Hour
+	if pages := in.Spec.Alerts.Page; len(pages) > 0 {
+		lookback = pages[len(pages)-1].Long
+	}
+	return budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, lookback)
+}
+
+// commit writes the tick down. If that fails, the decisions stand in memory, what they owe is sent
+// directly (a full disk must not silence a page), and the tick is written with the next one.
+func (e *Engine) commit(ctx context.Context, tick store.Tick, batch prom.Batch, sum *Summary) {
+	e.unsaved = append(e.unsaved, tick)
+	var fresh []outbox.Entry
+	for _, t := range tick.Turns {
+		fresh = append(fresh, t.Entries...)
+	}
+	fresh = append(fresh, tick.Owed...)
+	if err := e.save(ctx); err != nil {
+		sum.StoreErr = err
+		e.Log.Error("cannot write to the store; decisions go on in memory", "err", err, "ticks", len(e.unsaved))
+		markTried(&e.unsaved[len(e.unsaved)-1])
+		if e.Direct != nil && len(fresh) > 0 {
+			e.Direct(fresh)
+		}
+	} else if len(fresh) > 0 && e.Kick != nil {
+		e.Kick()
+	}
+	e.Source.Commit(batch)
+	for k, v := range tick.Facts {
+		e.facts[k] = v
+	}
+}
+
+// maxUnsaved bounds what a long outage of the disk may hold in memory: a day.
+const maxUnsaved = 1440
+
+// save commits what is not yet committed, oldest first.
+func (e *Engine) save(ctx context.Context) error {
+	for len(e.unsaved) > 0 {
+		if err := e.Store.Commit(ctx, e.unsaved[0]); err != nil {
+			if len(e.unsaved) > maxUnsaved {
+				e.unsaved = e.unsaved[1:]
+			}
+			return fmt.Errorf("commit the tick of %s: %w", e.unsaved[0].At.UTC().Format(time.RFC3339), err)
+		}
+		e.unsaved = e.unsaved[1:]
+	}
+	return nil
+}
+
+// markTried says of everything a tick owes that it was sent without being written down: the
+// outbox looks it up before sending it again.
+func markTried(tick *store.Tick) {
+	for t := range tick.Turns {
+		for n := range tick.Turns[t].Entries {
+			tick.Turns[t].Entries[n].Tried = true
+		}
+	}
+	for n := range tick.Owed {
+		tick.Owed[n].Tried = true
+	}
+}
+
+// foldEvery is how often the journal is folded into blocks and old minutes are thinned out.
+const foldEvery = time.Hour
+
+func (e *Engine) fold(ctx context.Context, now time.Time) {
+	if now.Before(e.nextFold) || len(e.unsaved) > 0 {
+		return
+	}
+	first := e.nextFold.IsZero()
+	e.nextFold = now.Truncate(foldEvery).Add(foldEvery)
+	if first {
+		return // right after a start everything has just been loaded
+	}
+	ledgers := make(map[slo.ID]*budget.Ledger, len(e.accounts))
+	for id, a := range e.accounts {
+		a.ledger.Thin(a.state.Through - alerting.Horizon(a.spec))
+		a.ledger.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+		ledgers[id] = a.ledger
+	}
+	if err := e.Store.Fold(ctx, ledgers); err != nil {
+		e.Log.Error("cannot fold the journal; it is tried again in an hour", "err", err)
+	}
+}
+
+// Set is the set of SLOs that is evaluated.
+func (e *Engine) Set() *slo.Set {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.set
+}

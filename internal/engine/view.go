@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Budget is one error budget as it stands: everything a page, the API or the metrics may show.
+type Budget struct {
+	ID        slo.ID
+	Spec      *slo.Spec
+	AsOf      time.Time       // the end of the newest minute that was evaluated
+	Windows   []budget.Status // one per window, in the spec's order
+	Outlook   budget.Outlook
+	Burns     []WindowBurn // of the alert windows, shortest first
+	Standings []alerting.Standing
+	Open      []alerting.Incident
+	Data      string    // state of the newest minute: ok, zero_traffic, absent, partial, error, or unseen
+	Since     time.Time // where the ledger begins
+	Filling   float64   // share of the history that is read, 1 when it is complete
+	Problems  []string  // what was wrong with the data, in words
+}
+
+// WindowBurn is the burn rate over one window; Known is false without traffic.
+type WindowBurn struct {
+	Window time.Duration
+	Rate   float64
+	Known  bool
+}
+
+// Budgets is every budget, by ID.
+func (e *Engine) Budgets() []Budget {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	all := make([]Budget, 0, len(e.accounts))
+	for _, a := range e.accounts {
+		all = append(all, e.view(a))
+	}
+	slices.SortFunc(all, func(a, b Budget) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// Budget is one budget.
+func (e *Engine) Budget(id slo.ID) (Budget, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	a, ok := e.accounts[id]
+	if !ok {
+		return Budget{}, false
+	}
+	return e.view(a), true
+}
+
+func (e *Engine) view(a *account) Budget {
+	at := a.state.Through
+	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
+	b := Budget{
+		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.First().Time(),
+		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
+		Burns: burns(in, at), Data: a.ledger.At(at - 1).State.String(),
+		Filling: a.history.share(), Problems: a.problems,
+	}
+	for _, w := range a.spec.Windows {
+		b.Windows = append(b.Windows, budget.StatusAt(a.ledger, a.spec.Objective, w, at))
+	}
+	if a.failed != nil {
+		b.Data, b.Problems = budget.Failed.String(), append([]string{a.failed.Error()}, a.problems...)
+	}
+	for _, i := range e.open {
+		if i.SLO == a.id {
+			b.Open = append(b.Open, i)
+		}
+	}
+	slices.SortFunc(b.Open, func(x, y alerting.Incident) int { return cmp.Compare(x.ID, y.ID) })
+	return b
+}
+
+// burns reads every window that an alert of the SLO looks at.
+func burns(in alerting.Input, at budget.Minute) []WindowBurn {
+	var lengths []time.Duration
+	for _, p := range append(slices.Clone(in.Spec.Alerts.Page), in.Spec.Alerts.Ticket...) {
+		lengths = append(lengths, p.Long, p.Short)
+	}
+	slices.Sort(lengths)
+	var all []WindowBurn
+	for _, d := range slices.Compact(lengths) {
+		rate, ok := budget.Burn(in.Ledger.Sum(at-budget.Minutes(d), at), in.Spec.Objective)
+		all = append(all, WindowBurn{Window: d, Rate: rate, Known: ok})
+	}
+	return all
+}
+
+// Point is the sum of one step of a budget's history.
+type Point struct {
+	At  time.Time // where the step begins
+	Sum budget.Sum
+}
+
+// History sums up a budget in steps, from (inclusive) to (exclusive). Steps are at least a minute; where
+// minutes have been thinned out, at least an hour is sensible.
+func (e *Engine) History(id slo.ID, from, to time.Time, step time.Duration) ([]Point, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	a, ok := e.accounts[id]
+	if !ok {
+		return nil, false
+	}
+	n := max(budget.Minutes(step), 1)
+	var points []Point
+	for m := budget.MinuteOf(from); m < budget.MinuteOf(to); m += n {
+		points = append(points, Point{At: m.Time(), Sum: a.ledger.Sum(m, min(m+n, budget.MinuteOf(to)))})
+	}
+	return points, true
+}
+
+// BurnDown is the share of the budget that was left at the end of each step, over the first window.
+func (e *Engine) BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	a, ok := e.accounts[id]
+	if !ok {
+		return nil, false
+	}
+	n := max(budget.Minutes(step), 1)
+	var all []budget.Status
+	for m := budget.MinuteOf(from); m <= min(budget.MinuteOf(to), a.state.Through); m += n {
+		if m > a.ledger.First() {
+			all = append(all, budget.StatusAt(a.ledger, a.spec.Objective, a.spec.Window(), m))
+		}
+	}
+	return all, true
+}
+
+// OpenIncidents is every incident that has not ended, by ID.
+func (e *Engine) OpenIncidents() []alerting.Incident {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	all := make([]alerting.Incident, 0, len(e.open))
+	for _, i := range e.open {
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(x, y alerting.Incident) int { return cmp.Compare(x.ID, y.ID) })
+	return all
+}
+
+// Last is what the newest tick came to.
+func (e *Engine) Last() Summary {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.last
+}
+
+// WithLedger lets f read a budget's ledger while nobody writes it. f must not keep it.
+func (e *Engine) WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	a, ok := e.accounts[id]
+	if ok {
+		f(a.spec, a.ledger)
+	}
+	return ok
+}
+
+// budgetsOf lists the accounts of an SLO: one, or one per combination of its label values.
+func (e *Engine) budgetsOf(id slo.ID) []*account {
+	var all []*account
+	for _, a := range e.accounts {
+		if a.id.Base() == id {
+			all = append(all, a)
+		}
+	}
+	return all
+}
