@@ -1,0 +1,337 @@
+package report
+
+import (
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Report is the account of one period: every figure and no layout. Slices are in the order in which
+// they are shown. Counts of events are thousandths.
+type Report struct {
+	Key    string    `json:"key"` // "report/weekly/2026-W48"
+	Name   string    `json:"name"`
+	Period Period    `json:"period"`
+	Zone   string    `json:"zone"`
+	From   time.Time `json:"from"` // the time that is counted: the period's bounds, rounded down to whole hours
+	To     time.Time `json:"to"`
+	Late   bool      `json:"late,omitempty"`
+	Missed []Period  `json:"missed,omitempty"`
+
+	Tally     Tally      `json:"tally"`
+	Rows      []Row      `json:"rows"`      // one per budget, worst SLO first, budgets of one SLO together
+	Burners   []Burner   `json:"burners"`   // budgets that burned in the period, most first
+	Incidents []Incident `json:"incidents"` // that overlap the period, oldest first
+	Load      Load       `json:"load"`
+	Decisions []Decision `json:"decisions"`
+
+	Previous Link `json:"previous,omitzero"`
+	Whole    Link `json:"whole,omitzero"`
+
+	zone *time.Location
+}
+
+// Tally counts SLOs; an SLO with several budgets is within if each that can be judged is.
+type Tally struct {
+	SLOs   int      `json:"slos"`
+	Within int      `json:"within"`
+	Over   []slo.ID `json:"over"` // worst first
+	// Unjudged are neither: too little traffic, no traffic, or no data.
+	Unjudged int `json:"unjudged"`
+	// Before is Within as it was at the period's beginning; it says nothing if BeforeKnown is false.
+	Before      int  `json:"before"`
+	BeforeKnown bool `json:"before_known"`
+}
+
+// Verdict says how an error budget stands at the end of the period.
+type Verdict string
+
+// The verdicts, worst first.
+const (
+	Over       Verdict = "over"        // more bad events than the window allows
+	Within     Verdict = "within"      // no more than it allows
+	LowTraffic Verdict = "low_traffic" // so few events that chance decides
+	NoTraffic  Verdict = "no_traffic"  // known, and nothing happened
+	NoData     Verdict = "no_data"     // less than half of the window is known
+)
+
+// Judged reports whether the verdict says that the promise was kept or broken.
+func (v Verdict) Judged() bool { return v == Over || v == Within }
+
+// Text is the verdict in words.
+func (v Verdict) Text() string {
+	switch v {
+	case Over:
+		return "over budget"
+	case Within:
+		return "within budget"
+	case LowTraffic:
+		return "not enough traffic to judge"
+	case NoTraffic:
+		return "no traffic"
+	}
+	return "not enough data to judge"
+}
+
+const (
+	// enoughBad is how many bad events a window must allow before a budget is judged: below ten, one
+	// unlucky user is a tenth of it.
+	enoughBad = 10 * budget.Unit
+	// enoughKnown is the share of a window, in percent, that must be known before a budget is said to be kept.
+	enoughKnown = 50
+)
+
+// Row is one error budget at the end of the period.
+type Row struct {
+	ID        slo.ID  `json:"id"`
+	Owner     string  `json:"owner,omitempty"`
+	Objective string  `json:"objective"` // percent, "99.9"
+	Window    string  `json:"window"`    // "28d"
+	Verdict   Verdict `json:"verdict"`
+
+	From    time.Time `json:"from"` // where the window begins
+	To      time.Time `json:"to"`   // where it ends: the end of the period
+	Bad     int64     `json:"bad"`
+	Total   int64     `json:"total"`
+	Allowed int64     `json:"allowed"`
+	// BadBefore and AllowedBefore are the same budget at the period's beginning, if BeforeKnown.
+	BadBefore     int64 `json:"bad_before"`
+	AllowedBefore int64 `json:"allowed_before"`
+	BeforeKnown   bool  `json:"before_known"`
+
+	Outlook  Outlook `json:"outlook"`
+	InPeriod Span    `json:"in_period"` // what the ledger holds of the period itself
+	InWindow Span    `json:"in_window"` // and of the window
+	Others   []Other `json:"others,omitempty"`
+	Query    string  `json:"query"` // PromQL of the share of bad events over the window, evaluated at To
+
+	objective slo.Objective
+}
+
+// Outlook says when the budget will be gone at the end of the period, if it goes on burning as in its last days.
+type Outlook struct {
+	State    string `json:"state"`              // "gone", "exhausts", "lasts", or "" for not known
+	Hours    int    `json:"hours,omitempty"`    // until it is exhausted
+	Earliest int    `json:"earliest,omitempty"` // the 80 % band around Hours
+	Latest   int    `json:"latest,omitempty"`   // zero: perhaps never
+}
+
+// Span is how much of a stretch of time is known, in minutes.
+type Span struct {
+	Minutes int `json:"minutes"` // its length
+	Known   int `json:"known"`
+	Partial int `json:"partial"` // the events are known, not their minute
+	Unknown int `json:"unknown"` // asked for in vain
+	Unread  int `json:"unread"`  // never read, as before the SLO was written
+	// Bad and Total are the events, in thousandths.
+	Bad   int64 `json:"bad"`
+	Total int64 `json:"total"`
+}
+
+// Other is the budget of a further window of the same SLO.
+type Other struct {
+	Window  string  `json:"window"`
+	Verdict Verdict `json:"verdict"`
+	Bad     int64   `json:"bad"`
+	Total   int64   `json:"total"`
+	Allowed int64   `json:"allowed"`
+}
+
+// Build computes the report of a period. It is a pure function of its input.
+//
+// The period's bounds are rounded down to whole hours in UTC. In nearly every zone they are whole hours
+// already; in the others the account is shifted by half an hour, the same way each time.
+func Build(in Input) Report {
+	b := newBuilder(in)
+	for _, s := range b.subjects {
+		b.row(s)
+		b.attribute(s)
+		b.alerts(s)
+	}
+	b.finish()
+	return b.Report
+}
+
+// builder is one call of Build.
+type builder struct {
+	Report
+	in       Input
+	subjects []Subject
+	from, to budget.Minute
+}
+
+func newBuilder(in Input) *builder {
+	if in.Zone == nil {
+		in.Zone = time.UTC
+	}
+	if in.Policy == (Policy{}) {
+		in.Policy = DefaultPolicy
+	}
+	b := &builder{in: in, subjects: append([]Subject(nil), in.Subjects...)}
+	sort.SliceStable(b.subjects, func(i, j int) bool { return b.subjects[i].ID < b.subjects[j].ID })
+	from, to := in.Period.Bounds(in.Zone)
+	from, to = from.UTC().Truncate(time.Hour), to.UTC().Truncate(time.Hour)
+	b.from, b.to = budget.MinuteOf(from), budget.MinuteOf(to)
+	b.Report = Report{
+		Key:  Run{Report: in.Name, Period: in.Period}.Key(),
+		Name: in.Name, Period: in.Period, Zone: in.Zone.String(), From: from, To: to, zone: in.Zone,
+		Late: in.Late, Missed: in.Missed, Previous: in.Previous, Whole: in.Whole,
+		Tally: Tally{Over: []slo.ID{}}, Rows: []Row{}, Burners: []Burner{}, Incidents: []Incident{}, Decisions: []Decision{},
+	}
+	b.Load = newLoad(b.From, b.To, in.Zone)
+	return b
+}
+
+// row adds the row of one budget.
+func (b *builder) row(s Subject) {
+	o, w := s.Spec.Objective, s.Spec.Window()
+	now, before := budget.StatusAt(s.Ledger, o, w, b.to), budget.StatusAt(s.Ledger, o, w, b.from)
+	window := span(s.Ledger, budget.MinuteOf(now.From), b.to)
+	row := Row{
+		ID: s.ID, Owner: s.Spec.Owner, Objective: o.Percent(), Window: w.String(), objective: o,
+		Verdict: judge(now, window, o), From: now.From, To: b.To,
+		Bad: now.Sum.Bad, Total: now.Sum.Total, Allowed: now.Allowed,
+		Outlook: outlook(s, w, b.to), InPeriod: span(s.Ledger, b.from, b.to), InWindow: window,
+		Query: query(s, now.From, b.To),
+	}
+	if before.Allowed > 0 && before.Sum.Seen() > 0 {
+		row.BadBefore, row.AllowedBefore, row.BeforeKnown = before.Sum.Bad, before.Allowed, true
+	}
+	for _, w := range s.Spec.Windows[1:] {
+		st := budget.StatusAt(s.Ledger, o, w, b.to)
+		row.Others = append(row.Others, Other{
+			Window: w.String(), Verdict: judge(st, span(s.Ledger, budget.MinuteOf(st.From), b.to), o),
+			Bad: st.Sum.Bad, Total: st.Sum.Total, Allowed: st.Allowed,
+		})
+	}
+	b.Rows = append(b.Rows, row)
+}
+
+// judge says how a budget stands. That it is overspent can be said on little data; that it is kept cannot.
+func judge(s budget.Status, known Span, o slo.Objective) Verdict {
+	over := s.Sum.Bad > s.Allowed
+	switch {
+	case known.Known+known.Partial == 0:
+		return NoData
+	case s.Sum.Total == 0 && known.Known*100 >= known.Minutes*enoughKnown:
+		return NoTraffic
+	case s.Sum.Total == 0:
+		return NoData
+	case s.Allowed < enoughBad && !(over && alerting.Significant(s.Sum, o).Believed()):
+		return LowTraffic
+	case over:
+		return Over
+	case (known.Known+known.Partial)*100 < known.Minutes*enoughKnown:
+		return NoData
+	}
+	return Within
+}
+
+// span counts what the ledger knows of [from, to).
+func span(l *budget.Ledger, from, to budget.Minute) Span {
+	s := l.Sum(from, to)
+	n := int(to - from)
+	return Span{
+		Minutes: n, Known: s.Known, Partial: s.Partial, Unknown: s.Unknown,
+		Unread: max(n-s.Seen()-s.Unknown, 0), Bad: s.Bad, Total: s.Total,
+	}
+}
+
+// outlook forecasts the exhaustion of a budget from its last days: a quarter of the window, three days at most.
+func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
+	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, min(3*slo.Day, w.Length()/4))
+	switch {
+	case f.Gone:
+		return Outlook{State: "gone"}
+	case f.Lasts:
+		return Outlook{State: "lasts"}
+	case f.Known:
+		return Outlook{"exhausts", int(f.In / time.Hour), int(f.Early / time.Hour), int(f.Late / time.Hour)}
+	}
+	return Outlook{}
+}
+
+// query is the PromQL that traces a row: the share of bad events over its window.
+func query(s Subject, from, to time.Time) string {
+	all := postmortem.Queries(s.Spec, s.ID, from, to)
+	if len(all) == 0 {
+		return ""
+	}
+	return strings.Join(strings.Fields(all[len(all)-1].Text), " ")
+}
+
+// finish orders what was collected and draws the conclusions.
+func (b *builder) finish() {
+	sortRows(b.Rows)
+	sort.SliceStable(b.Burners, func(i, j int) bool { return b.Burners[i].more(b.Burners[j]) })
+	sort.SliceStable(b.Incidents, func(i, j int) bool { return b.Incidents[i].Onset.Before(b.Incidents[j].Onset) })
+	b.tally()
+	b.Load.finish()
+	b.decide()
+}
+
+// sortRows puts the worst SLO first, keeps the budgets of one SLO together, and is total, so that it
+// does not depend on the order of the input.
+func sortRows(rows []Row) {
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].worse(rows[j]) })
+	rank := map[slo.ID]int{}
+	for _, r := range rows {
+		if _, seen := rank[r.ID.Base()]; !seen {
+			rank[r.ID.Base()] = len(rank)
+		}
+	}
+	sort.SliceStable(rows, func(i, j int) bool { return rank[rows[i].ID.Base()] < rank[rows[j].ID.Base()] })
+}
+
+// worse orders rows: what was judged first, by the share of the budget that is spent.
+func (r Row) worse(o Row) bool {
+	if r.Verdict.Judged() != o.Verdict.Judged() {
+		return r.Verdict.Judged()
+	}
+	if c := compareShares(r.Bad, r.Allowed, o.Bad, o.Allowed); c != 0 {
+		return c > 0
+	}
+	return r.ID < o.ID
+}
+
+// tally counts SLOs, now and at the period's beginning.
+func (b *builder) tally() {
+	type standing struct{ over, judged, overBefore, before bool }
+	by := map[slo.ID]*standing{}
+	var order []slo.ID
+	for _, r := range b.Rows {
+		s := by[r.ID.Base()]
+		if s == nil {
+			s = &standing{}
+			by[r.ID.Base()] = s
+			order = append(order, r.ID.Base())
+		}
+		s.judged = s.judged || r.Verdict.Judged()
+		s.over = s.over || r.Verdict == Over
+		s.before = s.before || r.BeforeKnown
+		s.overBefore = s.overBefore || r.BeforeKnown && r.Verdict.Judged() && r.BadBefore > r.AllowedBefore
+	}
+	t := &b.Tally
+	t.SLOs = len(order)
+	for _, id := range order {
+		s := by[id]
+		switch {
+		case s.over:
+			t.Over = append(t.Over, id)
+		case s.judged:
+			t.Within++
+		default:
+			t.Unjudged++
+			continue
+		}
+		t.BeforeKnown = t.BeforeKnown || s.before
+		if !s.overBefore {
+			t.Before++
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package report
+
+import (
+	"math/bits"
+	"sort"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Burner says where the budget went that one SLO burned in the period.
+// Attributed + Unattributed = Bad, always.
+type Burner struct {
+	ID           slo.ID    `json:"id"`
+	From         time.Time `json:"from"`
+	To           time.Time `json:"to"`
+	Bad          int64     `json:"bad"`          // bad events in the period, in thousandths
+	Allowed      int64     `json:"allowed"`      // of the whole window, at the end of the period
+	Attributed   int64     `json:"attributed"`   // of them, in incidents
+	Unattributed int64     `json:"unattributed"` // the rest: errors that no alert spoke of
+	Incidents    int       `json:"incidents"`
+	Query        string    `json:"query"` // PromQL of the share of bad events over the period, evaluated at To
+}
+
+func (b Burner) more(o Burner) bool {
+	if c := compareShares(b.Bad, b.Allowed, o.Bad, o.Allowed); c != 0 {
+		return c > 0
+	}
+	return b.ID < o.ID
+}
+
+// compareShares compares a/b with c/d exactly, for numbers that are not negative. A share of nothing
+// is larger than any other, or zero if nothing was taken from it.
+func compareShares(a, b, c, d int64) int {
+	if a == 0 || c == 0 {
+		return min(1, int(min(a, 1)-min(c, 1)))
+	}
+	h1, l1 := bits.Mul64(uint64(a), uint64(d))
+	h2, l2 := bits.Mul64(uint64(c), uint64(b))
+	switch {
+	case h1 != h2 && h1 > h2, h1 == h2 && l1 > l2:
+		return 1
+	case h1 != h2 || l1 != l2:
+		return -1
+	}
+	return 0
+}
+
+// Incident is one incident of the period.
+type Incident struct {
+	ID       string            `json:"id"`
+	SLO      slo.ID            `json:"slo"`
+	Rule     alerting.Rule     `json:"rule"`
+	Severity alerting.Severity `json:"severity"`
+	Open     bool              `json:"open"` // at the end of the period
+	Onset    time.Time         `json:"onset"`
+	Detected time.Time         `json:"detected"`
+	Ended    time.Time         `json:"ended,omitzero"`
+	Resolved time.Time         `json:"resolved,omitzero"`
+
+	Detect  time.Duration `json:"time_to_detect"`  // onset to alert, nanoseconds
+	Resolve time.Duration `json:"time_to_resolve"` // onset to the end of the last bad minute; zero while open
+
+	Bad        int64              `json:"bad"`       // in all, thousandths
+	InPeriod   int64              `json:"in_period"` // of them, in this period and counted to no other incident
+	Allowed    int64              `json:"allowed"`   // of the SLO's window, at the incident's newest event
+	Postmortem postmortem.Verdict `json:"postmortem"`
+	Review     string             `json:"review"` // "", "draft", "in review", "reviewed"
+	URL        string             `json:"url,omitempty"`
+}
+
+// Missing reports whether a postmortem is required and none was begun.
+func (i Incident) Missing() bool { return i.Postmortem.Required && i.Review == "" }
+
+// attribute adds the incidents of one budget that overlap the period, and where its burn went.
+func (b *builder) attribute(s Subject) {
+	bad := s.Ledger.Sum(b.from, b.to).Bad
+	burner := Burner{ID: s.ID, From: b.From, To: b.To, Bad: bad, Query: query(s, b.From, b.To)}
+	burner.Allowed = budget.StatusAt(s.Ledger, s.Spec.Objective, s.Spec.Window(), b.to).Allowed
+	shares := attribution(s, b.from, b.to)
+	for n, i := range byOnset(s.Incidents) {
+		if !overlaps(i, b.From, b.To) {
+			continue
+		}
+		if i.Last.Burn != nil {
+			burner.Incidents++
+		}
+		burner.Attributed += shares[n]
+		b.Incidents = append(b.Incidents, b.incident(s, i, shares[n]))
+	}
+	burner.Unattributed = bad - burner.Attributed
+	if bad > 0 {
+		b.Burners = append(b.Burners, burner)
+	}
+}
+
+func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incident {
+	out := Incident{
+		ID: i.ID, SLO: s.ID, Rule: i.Rule, Severity: i.Severity,
+		Open:  i.Resolved.IsZero() || i.Resolved.After(b.To),
+		Onset: i.Onset.UTC(), Detected: i.Detected, Ended: i.Ended, Resolved: i.Resolved,
+		Detect: i.TimeToDetect(), Resolve: i.TimeToResolve(),
+		Bad: postmortem.Spent(i, s.Ledger), InPeriod: inPeriod, Allowed: i.Last.Budget.Allowed,
+		Postmortem: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.Postmortem),
+	}
+	if r, ok := s.Reviews[i.ID]; ok {
+		out.Review, out.URL = r.State, r.URL
+	}
+	return out
+}
+
+// overlaps reports whether any of the incident, up to its newest event, lies in [from, to).
+func overlaps(i alerting.Incident, from, to time.Time) bool {
+	return i.Onset.Before(to) && (i.Resolved.IsZero() || i.Last.Time().After(from))
+}
+
+// byOnset is the incidents, oldest onset first, in an order that does not depend on the input's.
+func byOnset(all []alerting.Incident) []alerting.Incident {
+	all = append([]alerting.Incident(nil), all...)
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := all[i], all[j]
+		if !a.Detected.Equal(b.Detected) {
+			return a.Detected.Before(b.Detected)
+		}
+		return a.ID < b.ID
+	})
+	return all
+}
+
+// attribution is how many bad events of [from, to) belong to each incident, in the order of byOnset. No bad
+// event is given to two incidents, and together they never get more than there were.
+//
+// An incident that lies within the period, apart from others, gets exactly what its log tells. One that
+// crosses a bound is split there by whole hours, as the ledger may have thinned its minutes; the
+// part before the bound may so include bad events of the onset's hour from before the onset. An incident
+// whose onset reaches back into the one before it gets only what that one did not.
+func attribution(s Subject, from, to budget.Minute) []int64 {
+	incidents := byOnset(s.Incidents)
+	shares := make([]int64, len(incidents))
+	left := s.Ledger.Sum(from, to).Bad
+	var before *claim
+	for n, i := range incidents {
+		if i.Last.Burn == nil {
+			continue
+		}
+		c := claimOf(s.Ledger, i, before)
+		before = &c
+		shares[n] = min(c.until(s.Ledger, to)-c.until(s.Ledger, from), left)
+		left -= shares[n]
+	}
+	return shares
+}
+
+// claim is the bad events an incident may call its own, and when they were.
+type claim struct {
+	from, to budget.Minute
+	bad      int64
+}
+
+// claimOf is an incident's claim beside that of the one before it.
+func claimOf(l *budget.Ledger, i alerting.Incident, before *claim) claim {
+	c := claim{from: i.Last.Burn.Onset, to: i.Last.At + 1, bad: i.Bad()}
+	if i.Open { // it goes on burning after its newest event
+		c.bad += l.Sum(c.to, l.End()).Bad
+		c.to = max(c.to, l.End())
+	}
+	if before != nil && c.from < before.to {
+		shared := l.Sum(c.from/60*60, (before.to+59)/60*60).Bad
+		c.bad -= min(shared, before.bad, c.bad)
+		c.from = before.to
+	}
+	return c
+}
+
+// until is how much of the claim lies before t, a whole hour.
+func (c claim) until(l *budget.Ledger, t budget.Minute) int64 {
+	switch {
+	case t <= c.from:
+		return 0
+	case t >= c.to:
+		return c.bad
+	}
+	return min(c.bad, l.Sum(c.from/60*60, t).Bad)
+}

@@ -1,0 +1,91 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Topic is what a decision is about.
+type Topic string
+
+// The topics, most pressing first.
+const (
+	Freeze     Topic = "freeze"     // the budget is gone: stop changing things?
+	Postmortem Topic = "postmortem" // one is required and was not begun
+	Caution    Topic = "caution"    // little budget is left
+	TooTight   Topic = "too_tight"  // spent many times over: is the objective realistic?
+	TooLoose   Topic = "too_loose"  // never burned: is the objective worth anything?
+	Repair     Topic = "data"       // much is unknown
+	FewEvents  Topic = "low_traffic"
+	Calm       Topic = "load" // more pages than a shift can take
+)
+
+// Decision is something to talk about, as a proposal.
+type Decision struct {
+	Topic Topic  `json:"topic"`
+	ID    slo.ID `json:"slo,omitempty"`
+	Text  string `json:"text"` // a sentence without markup
+}
+
+const (
+	tooTightTimes = 5   // a budget spent five times over
+	tooLooseParts = 100 // less than a hundredth of it spent
+	repairPercent = 90  // less than this known
+)
+
+// decide proposes what to talk about. Per SLO only the most pressing thing about its budget is said.
+func (b *builder) decide() {
+	var all []Decision
+	for _, r := range b.Rows {
+		all = append(all, b.aboutBudget(r)...)
+		if r.InPeriod.Known*100 < r.InPeriod.Minutes*repairPercent && r.InPeriod.Unread < r.InPeriod.Minutes {
+			all = append(all, Decision{Repair, r.ID, "only " + plain.Percent(int64(r.InPeriod.Known), int64(r.InPeriod.Minutes), 1) +
+				" of the period is known: repair its data before believing its figures"})
+		}
+	}
+	for _, i := range b.Incidents {
+		if i.Missing() {
+			all = append(all, Decision{Postmortem, i.SLO, "the incident of " + plain.In(i.Onset, b.zone) + " took " +
+				plain.PercentUp(i.Postmortem.Bad, i.Postmortem.Allowed, 1) + " of a four-week budget: who writes its postmortem, and what is its P0 item?"})
+		}
+	}
+	if b.Load.Heavy > 0 {
+		all = append(all, Decision{Calm, "", plain.Plural(b.Load.Heavy, "shift") + " had more than two pages: what can be taken off them?"})
+	}
+	for _, topic := range []Topic{Freeze, Postmortem, Caution, TooTight, TooLoose, Repair, FewEvents, Calm} {
+		for _, d := range all {
+			if d.Topic == topic {
+				b.Decisions = append(b.Decisions, d)
+			}
+		}
+	}
+}
+
+// aboutBudget is what a budget's standing suggests.
+func (b *builder) aboutBudget(r Row) []Decision {
+	one := func(t Topic, parts ...string) []Decision { return []Decision{{t, r.ID, strings.Join(parts, "")}} }
+	policy := b.in.Policy
+	switch {
+	case r.Verdict == LowTraffic:
+		return one(FewEvents, "its window allows only ", plain.Events(r.Allowed), " bad events: a longer window, a probe, or one SLO with its siblings?")
+	case !r.Verdict.Judged():
+		return nil
+	case compareShares(r.Bad, r.Allowed, tooTightTimes, 1) >= 0:
+		return one(TooTight, "its budget is spent ", plain.Percent(r.Bad, r.Allowed, 0), ": promised ", r.Objective, " %, delivered ", r.SLI(),
+			". Freeze and repair, or promise what users need and the service can keep?")
+	case leftBelow(r, policy.FreezeBelow):
+		return one(Freeze, "over budget: releases other than repairs stop until the budget is back?")
+	case leftBelow(r, policy.CautionBelow):
+		return one(Caution, r.Left(), " of the budget left: careful with risky changes")
+	case compareShares(r.Bad, r.Allowed, 1, tooLooseParts) < 0 && r.InWindow.Known*100 >= r.InWindow.Minutes*repairPercent:
+		return one(TooLoose, "hardly anything was spent in ", r.Window, ": spend it on faster change, or promise more if users need it?")
+	}
+	return nil
+}
+
+// leftBelow reports whether less than the given share of the budget, in basis points, is left.
+func leftBelow(r Row, basisPoints int64) bool {
+	return compareShares(r.Bad, r.Allowed, 10000-basisPoints, 10000) > 0
+}

@@ -1,0 +1,109 @@
+package report
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+)
+
+// Load is how often people were called in the period.
+type Load struct {
+	Pages      int `json:"pages"`   // incidents that paged, counted when they did
+	Tickets    int `json:"tickets"` // incidents that opened as a ticket
+	OutOfHours int `json:"pages_out_of_hours"`
+	Unresolved int `json:"unresolved"` // incidents open at the end of the period
+	NoData     int `json:"no_data"`    // notices of missing data
+
+	Shifts    int       `json:"shifts"`           // twelve-hour shifts in the period
+	Heavy     int       `json:"heavy"`            // shifts with more than two pages
+	MostPages int       `json:"most_pages"`       // in one shift
+	MostAt    time.Time `json:"most_at,omitzero"` // when that shift began
+
+	from, to time.Time
+	zone     *time.Location
+	shifts   map[time.Time]int // pages by the shift's beginning
+}
+
+const (
+	// pagesPerShift is how many incidents a shift can take: each is worth about six hours of work, and
+	// a shift has twelve.
+	// Source: Site Reliability Engineering, chapter 11.
+	pagesPerShift = 2
+	shiftLength   = 12 * time.Hour
+	dayBegins     = 9  // o'clock; working hours and the day shift begin
+	dayEnds       = 18 // o'clock; working hours end
+	nightBegins   = 21 // o'clock; the night shift begins
+)
+
+func newLoad(from, to time.Time, zone *time.Location) Load {
+	return Load{from: from, to: to, zone: zone, shifts: map[time.Time]int{}}
+}
+
+// in reports whether t, the end of the minute that decided something, lies in the period.
+func (l *Load) in(t time.Time) bool { return t.After(l.from) && !t.After(l.to) }
+
+// alerts counts what one budget's incidents said in the period.
+func (b *builder) alerts(s Subject) {
+	l := &b.Load
+	for _, i := range s.Incidents {
+		for _, e := range i.Log {
+			if l.in(e.Time()) {
+				l.count(e)
+			}
+		}
+		if !i.Detected.IsZero() && !i.Detected.After(l.to) && (i.Resolved.IsZero() || i.Resolved.After(l.to)) {
+			l.Unresolved++
+		}
+	}
+}
+
+func (l *Load) count(e alerting.Event) {
+	switch {
+	case e.Kind != alerting.Opened && e.Kind != alerting.Escalated:
+	case e.Rule == alerting.RuleNoData:
+		l.NoData++
+	case e.Severity == alerting.Page:
+		l.page(e.Time().In(l.zone))
+	case e.Kind == alerting.Opened:
+		l.Tickets++
+	}
+}
+
+func (l *Load) page(t time.Time) {
+	l.Pages++
+	if !workingHours(t) {
+		l.OutOfHours++
+	}
+	l.shifts[shiftOf(t)]++
+}
+
+// workingHours is Monday to Friday, nine to six; holidays are not known.
+func workingHours(t time.Time) bool {
+	day := t.Weekday() != time.Saturday && t.Weekday() != time.Sunday
+	return day && t.Hour() >= dayBegins && t.Hour() < dayEnds
+}
+
+// shiftOf is when the shift began that t falls into: at 9 or at 21 o'clock.
+func shiftOf(t time.Time) time.Time {
+	y, m, d := t.Date()
+	switch {
+	case t.Hour() < dayBegins:
+		return time.Date(y, m, d-1, nightBegins, 0, 0, 0, t.Location())
+	case t.Hour() < nightBegins:
+		return time.Date(y, m, d, dayBegins, 0, 0, 0, t.Location())
+	}
+	return time.Date(y, m, d, nightBegins, 0, 0, 0, t.Location())
+}
+
+func (l *Load) finish() {
+	l.Shifts = int((l.to.Sub(l.from) + shiftLength/2) / shiftLength)
+	for begin, n := range l.shifts {
+		if n > pagesPerShift {
+			l.Heavy++
+		}
+		if n > l.MostPages || n == l.MostPages && begin.Before(l.MostAt) {
+			l.MostPages, l.MostAt = n, begin
+		}
+	}
+	l.shifts = nil
+}

@@ -1,0 +1,236 @@
+package report
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// section is one part of a report as Markdown, without its heading.
+type section struct {
+	heading string
+	write   func(limit int) string // limit is how many rows at most, 0 is all
+}
+
+func (r Report) sections() []section {
+	return []section{
+		{"To be decided", r.decisionText},
+		{"Budgets", r.budgetText},
+		{"Where the budget went", r.burnerText},
+		{"Incidents and postmortems", r.incidentText},
+		{"Pages and tickets", r.loadText},
+		{"Data quality", r.dataText},
+	}
+}
+
+// Markdown writes the whole report. The same report gives the same bytes.
+func (r Report) Markdown() string {
+	var b strings.Builder
+	b.WriteString("# " + plain.Text(r.Title()) + "\n\n**" + plain.Text(r.Verdict()) + "**\n\n" + plain.Text(r.Span()) + "\n")
+	if r.Late {
+		b.WriteString("\nThis report is late: it was scheduled for a time at which slowburn did not run.\n")
+	}
+	if len(r.Missed) > 0 {
+		names := make([]string, len(r.Missed))
+		for n, p := range r.Missed {
+			names[n] = p.String()
+		}
+		b.WriteString("\nOlder reports that were not sent: " + strings.Join(names, ", ") + "\n")
+	}
+	for _, s := range r.sections() {
+		b.WriteString("\n## " + s.heading + "\n\n" + s.write(0))
+	}
+	b.WriteString("\n## How to trace a figure\n\n" + r.traceText())
+	if r.Previous.URL != "" {
+		b.WriteString("\nPrevious report: " + plain.Link(r.Previous.Text, r.Previous.URL) + "\n")
+	}
+	return b.String()
+}
+
+// cut applies a row limit and says what it left out.
+func cut(rows [][]string, limit int) ([][]string, string) {
+	if limit == 0 || len(rows) <= limit {
+		return rows, ""
+	}
+	return rows[:limit], "\n+ " + plain.Count(len(rows)-limit) + " more in the full report\n"
+}
+
+func table(head []string, rows [][]string, limit int) string {
+	rows, more := cut(rows, limit)
+	return plain.Table(head, rows) + more
+}
+
+func (r Report) decisionText(limit int) string {
+	if len(r.Decisions) == 0 {
+		return "Nothing.\n"
+	}
+	var lines [][]string
+	for _, d := range r.Decisions {
+		name := ""
+		if d.ID != "" {
+			name = plain.Code(string(d.ID)) + ": "
+		}
+		lines = append(lines, []string{"- " + name + plain.Text(d.Text) + "\n"})
+	}
+	lines, more := cut(lines, limit)
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(l[0])
+	}
+	return b.String() + more
+}
+
+func (r Report) budgetText(limit int) string {
+	if len(r.Rows) == 0 {
+		return "There are no SLOs.\n"
+	}
+	head := []string{"SLO", "Owner", "SLI:", "Objective:", "Window", "Budget left:", "Change:", "Exhausted in", "Standing"}
+	var rows [][]string
+	for _, w := range r.Rows {
+		rows = append(rows, []string{
+			plain.Code(string(w.ID)), ownerText(w.Owner), w.SLI(), w.Objective + " %", w.Window, w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
+		})
+		for _, o := range w.Others {
+			rows = append(rows, []string{
+				"", "", plain.Percent(o.Total-o.Bad, o.Total, sliDigits(w.objective)), w.Objective + " %", o.Window,
+				plain.Percent(o.Allowed-o.Bad, o.Allowed, 1), plain.Unknown, plain.Unknown, o.Verdict.Text(),
+			})
+		}
+	}
+	return table(head, rows, limit) + groupText(r.Rows) +
+		"\nBudget left is the share of the window's bad events that may still happen; change is in points of it since the period began. " +
+		"The forecast takes the burn of the window's last days, with the band in which it lies four times of five. — is not known.\n"
+}
+
+func ownerText(s string) string {
+	if s == "" {
+		return plain.Unknown
+	}
+	return plain.Text(s)
+}
+
+// groupText sums up SLOs that have one budget per label value.
+func groupText(rows []Row) string {
+	count, over := map[slo.ID]int{}, map[slo.ID]int{}
+	var order []slo.ID
+	for _, r := range rows {
+		if r.ID.Group() == "" {
+			continue
+		}
+		base := r.ID.Base()
+		if count[base] == 0 {
+			order = append(order, base)
+		}
+		count[base]++
+		if r.Verdict == Over {
+			over[base]++
+		}
+	}
+	var b strings.Builder
+	for _, id := range order {
+		b.WriteString("\n" + plain.Code(string(id)) + " has " + plain.Plural(count[id], "budget") + ", " + plain.Count(over[id]) + " over.\n")
+	}
+	return b.String()
+}
+
+func (r Report) burnerText(limit int) string {
+	if len(r.Burners) == 0 {
+		return "No bad event is known of this period.\n"
+	}
+	var rows [][]string
+	for _, b := range r.Burners {
+		rows = append(rows, []string{
+			plain.Code(string(b.ID)), plain.Events(b.Bad), plain.PercentUp(b.Bad, b.Allowed, 1),
+			plain.Events(b.Attributed) + " (" + plain.Percent(b.Attributed, b.Bad, 0) + ")",
+			plain.Events(b.Unattributed) + " (" + plain.PercentUp(b.Unattributed, b.Bad, 0) + ")", strconv.Itoa(b.Incidents),
+		})
+	}
+	head := []string{"SLO", "Bad events:", "Of its budget:", "In incidents:", "Unattributed:", "Incidents:"}
+	return table(head, rows, limit) + "\nBad events of the period alone. In incidents and unattributed add up to all; unattributed are errors that no alert spoke of.\n"
+}
+
+func (r Report) incidentText(limit int) string {
+	if len(r.Incidents) == 0 {
+		return "None.\n"
+	}
+	var rows [][]string
+	var detect, resolve []time.Duration
+	for _, i := range r.Incidents {
+		rows = append(rows, []string{
+			plain.In(i.Onset, r.zone), plain.Code(string(i.SLO)), string(i.Severity), plain.Duration(i.Detect), i.resolveText(),
+			plain.Events(i.InPeriod), plain.PercentUp(i.Bad, i.Allowed, 1), plain.PercentUp(i.Postmortem.Bad, i.Postmortem.Allowed, 1), i.reviewText(), plain.Code(i.ID),
+		})
+		detect = append(detect, i.Detect)
+		if !i.Open {
+			resolve = append(resolve, i.Resolve)
+		}
+	}
+	head := []string{"Onset", "SLO", "Severity", "To detect:", "To resolve:", "Bad in period:", "Cost of budget:", "Of four weeks:", "Postmortem", "Incident"}
+	return table(head, rows, limit) + "\nMedian time to detect " + median(detect) + ", to resolve " + median(resolve) +
+		". Both count from the onset, the first bad minute; to resolve ends with the last one. At such numbers a change of a median says nothing.\n"
+}
+
+// median writes the median with how many values it rests on; of an even number the lower of the middle two.
+func median(all []time.Duration) string {
+	if len(all) == 0 {
+		return plain.Unknown
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
+	return plain.Duration(all[(len(all)-1)/2]) + " (n = " + strconv.Itoa(len(all)) + ")"
+}
+
+func (r Report) loadText(int) string {
+	l := r.Load
+	s := plain.Plural(l.Pages, "page") + " in " + plain.Plural(l.Shifts, "shift") + " of twelve hours, " + plain.Count(l.OutOfHours) +
+		" out of hours (Mon–Fri 09–18 " + plain.Text(r.Zone) + "). " + plain.Plural(l.Tickets, "ticket") + ", " +
+		plain.Plural(l.NoData, "notice") + " of missing data. Open at the end: " + plain.Count(l.Unresolved) + ".\n"
+	if l.Pages == 0 {
+		return s
+	}
+	s += "\nThe line is two pages a shift: " + plain.Plural(l.Heavy, "shift") + " above it; most were " +
+		strconv.Itoa(l.MostPages) + ", in the shift from " + plain.In(l.MostAt, r.zone) + ".\n"
+	return s
+}
+
+func (r Report) dataText(limit int) string {
+	var rows [][]string
+	for _, w := range r.Rows {
+		s := w.InPeriod
+		note := ""
+		switch {
+		case s.Known+s.Partial == 0:
+			note = "no data"
+		case s.Total == 0:
+			note = "no traffic"
+		}
+		if s.Known == s.Minutes && note == "" {
+			continue
+		}
+		rows = append(rows, []string{
+			plain.Code(string(w.ID)), s.Coverage(), plain.Count(s.Unknown), plain.Count(s.Partial), plain.Count(s.Unread), w.InWindow.Coverage(), note,
+		})
+	}
+	if len(rows) == 0 {
+		return "Every minute of the period is known.\n"
+	}
+	full := len(r.Rows) - len(rows)
+	head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
+	return plain.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit)
+}
+
+// traceText gives the query behind every row.
+func (r Report) traceText() string {
+	s := "Each figure is a sum over minutes of the ledger. Prometheus answers the same from its own data, as far back as it keeps them:\n\n"
+	var rows [][]string
+	for _, w := range r.Rows {
+		rows = append(rows, []string{plain.Code(string(w.ID)), plain.UTC(w.From), plain.UTC(w.To), w.InWindow.Coverage(), plain.Code(w.Query)})
+	}
+	if len(rows) == 0 {
+		return "There is nothing to trace.\n"
+	}
+	return s + plain.Table([]string{"SLO", "From", "To (evaluate here)", "Known:", "Share of bad events"}, rows)
+}

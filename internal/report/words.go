@@ -1,0 +1,171 @@
+package report
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// SLI is the share of good events over the window, rounded down: "99.9312 %". It is a dash without traffic.
+func (r Row) SLI() string {
+	return plain.Percent(r.Total-r.Bad, r.Total, sliDigits(r.objective))
+}
+
+// sliDigits is two more digits than the objective needs.
+func sliDigits(o slo.Objective) int {
+	n := 2
+	for a := o.Allowed(); a > 0 && a < slo.Billion/100 && n < 9; a *= 10 {
+		n++
+	}
+	return n
+}
+
+// Left is the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a dash where nothing can be said.
+func (r Row) Left() string {
+	if r.Verdict == NoData || r.Verdict == NoTraffic {
+		return plain.Unknown
+	}
+	return plain.Percent(r.Allowed-r.Bad, r.Allowed, 1)
+}
+
+// Change is how many points of the budget left came or went since the period's beginning: "-12.3", "+4.0".
+func (r Row) Change() string {
+	if !r.BeforeKnown || r.Allowed <= 0 || r.Left() == plain.Unknown {
+		return plain.Unknown
+	}
+	now := float64(r.Allowed-r.Bad) / float64(r.Allowed)
+	before := float64(r.AllowedBefore-r.BadBefore) / float64(r.AllowedBefore)
+	return signed((now - before) * 100)
+}
+
+func signed(f float64) string {
+	s := strconv.FormatFloat(f, 'f', 1, 64)
+	switch {
+	case s == "-0.0" || s == "0.0":
+		return "0.0"
+	case f > 0:
+		return "+" + s
+	}
+	return s
+}
+
+// Text is the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash.
+func (o Outlook) Text() string {
+	switch o.State {
+	case "gone", "lasts":
+		return o.State
+	case "exhausts":
+		late := "never"
+		if o.Latest > 0 {
+			late = hours(o.Latest)
+		}
+		return hours(o.Hours) + " (" + hours(o.Earliest) + " – " + late + ")"
+	}
+	return plain.Unknown
+}
+
+func hours(n int) string { return plain.Duration(time.Duration(n) * time.Hour) }
+
+// Coverage is the share of the minutes that are known, rounded down.
+func (s Span) Coverage() string { return plain.Percent(int64(s.Known), int64(s.Minutes), 1) }
+
+// Review in words: "not required", "**required, not begun**", "draft (required)".
+func (i Incident) reviewText() string {
+	switch {
+	case i.Missing():
+		return "**required, not begun**"
+	case i.Review == "":
+		return "not required"
+	case i.Postmortem.Required:
+		return plain.Link(i.Review+" (required)", i.URL)
+	}
+	return plain.Link(i.Review, i.URL)
+}
+
+// resolveText is the time to resolve.
+func (i Incident) resolveText() string {
+	if i.Open {
+		return "open"
+	}
+	return plain.Duration(i.Resolve)
+}
+
+// Title names the report: "Reliability report weekly, 2026-W47".
+func (r Report) Title() string { return "Reliability report " + r.Name + ", " + r.Period.String() }
+
+// Span is the period in words, with its zone: "2026-11-16 00:00 CET to 2026-11-23 00:00 CET (Europe/Berlin)".
+func (r Report) Span() string {
+	return plain.In(r.From, r.zone) + " to " + plain.In(r.To, r.zone) + " (" + r.Zone + ")"
+}
+
+// verdictLimit is how long a verdict may be: a notification shows no more.
+const verdictLimit = 150
+
+// Verdict is the report in one line of at most 150 runes, without markup:
+// "11 of 12 SLOs within budget (-1 vs 2026-W46); over budget: checkout/availability".
+func (r Report) Verdict() string {
+	t := r.Tally
+	s := plain.Count(t.Within) + " of " + plain.Plural(t.Within+len(t.Over), "SLO") + " within budget"
+	if t.Within+len(t.Over) == 0 {
+		s = "no SLO can be judged"
+	}
+	if t.BeforeKnown {
+		s += " (" + difference(t.Within-t.Before) + " vs " + r.Period.Prev().String() + ")"
+	}
+	if t.Unjudged > 0 {
+		s += "; " + plain.Count(t.Unjudged) + " not judged"
+	}
+	return plain.Cut(s+overList(t.Over, verdictLimit-len([]rune(s))), verdictLimit)
+}
+
+func difference(n int) string {
+	switch {
+	case n == 0:
+		return "unchanged"
+	case n > 0:
+		return "+" + strconv.Itoa(n)
+	}
+	return strconv.Itoa(n)
+}
+
+// overList names as many as fit into the room, and counts the others.
+func overList(ids []slo.ID, room int) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	s := "; over budget: "
+	for n, id := range ids {
+		more := ""
+		if rest := len(ids) - n - 1; rest > 0 {
+			more = ", + " + strconv.Itoa(rest) + " more"
+		}
+		if n > 0 {
+			id = ", " + id
+		}
+		if len([]rune(s))+len([]rune(id))+len(more) > room {
+			if n == 0 {
+				return s + strconv.Itoa(len(ids))
+			}
+			return s + ", + " + strconv.Itoa(len(ids)-n) + " more"
+		}
+		s += string(id)
+	}
+	return s
+}
+
+// JSON is the report for programs, indented, with a line break at its end. Counts are thousandths of events, shares
+// are left to the reader, so nothing is rounded.
+func (r Report) JSON() []byte {
+	b, err := json.MarshalIndent(struct {
+		Title   string `json:"title"`
+		Verdict string `json:"verdict"`
+		Report
+	}{r.Title(), r.Verdict(), r}, "", "  ")
+	if err != nil {
+		panic(err) // there is nothing in a Report that JSON cannot say
+	}
+	return append(b, '\n')
+}
