@@ -1,6 +1,7 @@
 package slacktest
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"strconv"
@@ -232,8 +233,24 @@ func (x *exchange) run() reply {
 
 // answer logs and sends a reply.
 func (x *exchange) answer(rep reply) {
+	if x.req.call.Method == "webhook" {
+		rep = rep.plainly()
+	}
 	x.log(rep.code(), rep.outcome)
 	x.server.send(x.w, rep)
+}
+
+// plainly says an API error the way a webhook does: as text, with a status.
+func (rep reply) plainly() reply {
+	if rep.body == nil {
+		return rep
+	}
+	rep.text, rep.body = rep.outcome, nil
+	if rep.outcome == "ratelimited" {
+		rep.text = "rate_limited"
+	}
+	rep.status = cmp.Or(rep.status, http.StatusBadRequest)
+	return rep
 }
 
 // half carries out the call, logs it, and returns the answer in two pieces.

@@ -53,9 +53,7 @@ func (w *workspace) hook(r *request) reply {
 		return plain(http.StatusGone, "channel_is_archived")
 	}
 	if wait := w.pace(r.call, postPace); wait > 0 {
-		out := plain(http.StatusTooManyRequests, "rate_limited")
-		out.wait = wait
-		return out
+		return tooMany(wait)
 	}
 	said, bad := readContent(r)
 	if bad != nil {
