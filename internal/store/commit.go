@@ -102,7 +102,7 @@ func (c *commit) number(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, sqlAddBudget, num, string(t.SLO)); err != nil {
+		if _, err := tx.ExecContext(ctx, sqlAddBudget, num, string(t.SLO), budgetSum(num, t.SLO, 0)); err != nil {
 			return err
 		}
 		c.db.known[t.SLO] = &known{num: num}
@@ -189,8 +189,12 @@ func owe(ctx context.Context, tx *sql.Tx, seq int64, e outbox.Entry) error {
 	if err != nil {
 		return err
 	}
+	var begun int64 // what may have been sent already is looked up first, as after a crash
+	if e.Tried {
+		begun = max(nanos(e.Created), 1)
+	}
 	_, err = tx.ExecContext(ctx, sqlOwe, e.Key, seq, e.Leg, int(e.Lane), e.Channel, e.Thread, string(e.Op),
-		nanos(e.Created), string(data), int64(checksum(data)))
+		nanos(e.Created), string(data), int64(checksum(data)), begun)
 	return err
 }
 
@@ -214,7 +218,7 @@ func (c *commit) facts(ctx context.Context, tx *sql.Tx) error {
 	for _, name := range slices.Sorted(maps.Keys(c.tick.Facts)) {
 		var err error
 		if value := c.tick.Facts[name]; value != "" {
-			_, err = tx.ExecContext(ctx, sqlSetFact, name, value)
+			_, err = tx.ExecContext(ctx, sqlSetFact, name, value, factSum(name, value))
 		} else {
 			_, err = tx.ExecContext(ctx, sqlDropFact, name)
 		}
@@ -247,14 +251,9 @@ func next(ctx context.Context, tx *sql.Tx, name string, n int) (int64, error) {
 func readKnown(ctx context.Context, q querier) (map[slo.ID]*known, error) {
 	all := map[slo.ID]*known{}
 	err := each(ctx, q, func(rows *sql.Rows) error {
-		var k known
-		var id string
-		var through, state any
-		if err := rows.Scan(&k.num, &id, &through, &state); err != nil {
-			return err
-		}
-		all[slo.ID(id)] = &k
-		return nil
+		b, _, err := scanBudget(rows)
+		all[b.id] = &known{num: b.num}
+		return err
 	}, sqlBudgets)
 	return all, err
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -37,12 +39,418 @@ func TestSQLite(t *testing.T) {
 	testStore(t, func(t testing.TB) Store { return mustOpen(t, tempPath(t), Options{}) })
 }
 
+// testStore is the conformance test: each store passes all of it. open gives an empty store.
 func testStore(t *testing.T, open func(testing.TB) Store) {
-	t.Run("a tick is found again whole", func(t *testing.T) {
-		db := open(t)
-		tick := tickAt(0, "shop/pay", "shop/cart")
-		must(t, db.Commit(context.Background(), tick))
-		p := pictureOf(t, db)
-		same(t, "state", p.States["shop/pay"], tick.Turns[0].State)
-	})
+	for _, test := range []struct {
+		sentence string
+		run      func(*testing.T, Store)
+	}{
+		{"a new store is empty", testEmpty},
+		{"a tick is found again whole", testWhole},
+		{"the same tick twice is the same as once", testTwice},
+		{"a state that went back to zero is zero after a restart", testZeroState},
+		{"the newest of two slots of a minute counts", testHealed},
+		{"an empty mark or fact is deleted", testDeleted},
+		{"a tick that could not be read back is refused", testInvalid},
+		{"a fold changes nothing that can be read", testFold},
+		{"a fold without ledgers reads them from the disk", testFoldAlone},
+		{"minutes that were thinned out leave the disk with the next fold", testThinned},
+		{"hours that were forgotten leave the disk with the next fold", testForgottenHours},
+		{"a forgotten budget starts empty when it comes back", testForget},
+		{"an entry is owed once", testOnce},
+		{"what is owed is kept in the order in which it was committed", testOrder},
+		{"a send that was begun is ambiguous until it is settled", testBegun},
+		{"what was sent stays sent", testStaysSent},
+		{"an entry that was sent while the disk was full is ambiguous", testTried},
+		{"superseding touches only what is pending", testSupersede},
+		{"the root is the newest sent post or edit of a thread", testRoot},
+		{"settling what is not known is an error", testUnknown},
+		{"pruning spares the pending, the dead and threads in use", testPrune},
+		{"the depth counts by state and knows the oldest", testDepth},
+		{"incidents are found by service, SLO, time and whether they are open", testIncidents},
+		{"a report is kept by name and period", testReports},
+	} {
+		t.Run(test.sentence, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+var background = context.Background()
+
+func testEmpty(t *testing.T, db Store) {
+	p := pictureOf(t, db)
+	if len(p.Ledgers)+len(p.Open)+len(p.Marks)+len(p.Facts)+len(p.Outbox) > 0 || !p.Last.IsZero() {
+		t.Errorf("not empty: %+v", p)
+	}
+}
+
+func testWhole(t *testing.T, db Store) {
+	tick := tickAt(0, "shop/pay", `shop/cart{route="/a b"}`)
+	tick.Turns[1].Hours = []HourAt{{Hour: minute(-60).Hour(), Sum: budget.Sum{Bad: 5, Total: 900000, Known: 58, Unknown: 2, BadSlots: 1}}}
+	must(t, db.Commit(background, tick))
+	p := pictureOf(t, db)
+	for _, turn := range tick.Turns {
+		l := new(budget.Ledger)
+		turn.Apply(l)
+		same(t, "ledger", p.Ledgers[turn.SLO], slots(l))
+		same(t, "state", p.States[turn.SLO], turn.State)
+	}
+	same(t, "incidents", p.Open, map[string]alerting.Incident{"shop/pay/page/0": tick.Turns[0].Incidents[0]})
+	same(t, "entry", p.Outbox[0].Entry, tick.Turns[0].Entries[0])
+	same(t, "marks", p.Marks, tick.Marks)
+	same(t, "facts", p.Facts, tick.Facts)
+	same(t, "last tick", p.Last, tick.At)
+}
+
+func testTwice(t *testing.T, db Store) {
+	tick := tickAt(0, "shop/pay", "shop/cart")
+	must(t, db.Commit(background, tick))
+	once := pictureOf(t, db)
+	must(t, db.Commit(background, tick))
+	same(t, "twice", pictureOf(t, db), once)
+}
+
+func testZeroState(t *testing.T, db Store) {
+	busy := alerting.State{Missing: 3, Burn: &alerting.Open{Incident: "a"}, NoData: &alerting.Open{Incident: "b"}}
+	for i, s := range []alerting.State{{}, busy, {}} {
+		s.Through = minute(i)
+		must(t, db.Commit(background, Tick{At: at(i), Turns: []Turn{{SLO: "shop/pay", State: s}}}))
+		same(t, "state", got(db.Load(background))(t).Accounts["shop/pay"].State, s)
+	}
+}
+
+func testHealed(t *testing.T, db Store) {
+	for i, s := range []budget.Slot{{State: budget.Absent}, budget.Count(1000, 2000)} {
+		must(t, db.Commit(background, Tick{At: at(i), Turns: []Turn{{SLO: "shop/pay", Slots: []SlotAt{{minute(0), s}}}}}))
+	}
+	l := got(db.Load(background))(t).Accounts["shop/pay"].Ledger
+	same(t, "slot", l.At(minute(0)), budget.Count(1000, 2000))
+}
+
+func testDeleted(t *testing.T, db Store) {
+	must(t, db.Commit(background, Tick{Marks: map[string][]byte{"a": {1}, "b": {2}}, Facts: map[string]string{"a": "1", "b": "2"}}))
+	must(t, db.Commit(background, Tick{Marks: map[string][]byte{"a": nil}, Facts: map[string]string{"a": ""}}))
+	p := pictureOf(t, db)
+	same(t, "marks", p.Marks, map[string][]byte{"b": {2}})
+	same(t, "facts", p.Facts, map[string]string{"b": "2"})
+}
+
+func testInvalid(t *testing.T, db Store) {
+	must(t, db.Commit(background, tickAt(0, "shop/pay")))
+	before := pictureOf(t, db)
+	for _, bad := range []Turn{
+		{SLO: ""},
+		{SLO: "shop/pay", Slots: []SlotAt{{minute(1), budget.Slot{Bad: 2, Total: 1, State: budget.OK}}}},
+		{SLO: "shop/pay", Slots: []SlotAt{{minute(1), budget.Slot{Bad: -1, Total: 1, State: budget.OK}}}},
+		{SLO: "shop/pay", Slots: []SlotAt{{minute(1), budget.Slot{State: 9}}}},
+		{SLO: "shop/pay", Hours: []HourAt{{1, budget.Sum{Known: 61}}}},
+		{SLO: "shop/pay", Hours: []HourAt{{1, budget.Sum{Known: 1, Partial: -1}}}},
+		{SLO: "shop/pay", Hours: []HourAt{{1, budget.Sum{Bad: 1}}}},
+	} {
+		tick := tickAt(1, "shop/cart")
+		tick.Turns = append(tick.Turns, bad)
+		if err := db.Commit(background, tick); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	same(t, "store", pictureOf(t, db), before)
+}
+
+// fill commits n ticks of two SLOs, and returns their ledgers.
+func fill(t testing.TB, db Store, from, n int) map[slo.ID]*budget.Ledger {
+	t.Helper()
+	ledgers := map[slo.ID]*budget.Ledger{}
+	for id, a := range got(db.Load(background))(t).Accounts {
+		ledgers[id] = a.Ledger
+	}
+	for i := from; i < from+n; i++ {
+		tick := tickAt(i, "shop/pay", "shop/cart")
+		must(t, db.Commit(background, tick))
+		for _, turn := range tick.Turns {
+			if ledgers[turn.SLO] == nil {
+				ledgers[turn.SLO] = new(budget.Ledger)
+			}
+			turn.Apply(ledgers[turn.SLO])
+		}
+	}
+	return ledgers
+}
+
+func testFold(t *testing.T, db Store) {
+	ledgers := fill(t, db, 24*60-50, 100) // over midnight
+	before := pictureOf(t, db)
+	must(t, db.Fold(background, ledgers))
+	same(t, "after the fold", pictureOf(t, db), before)
+	must(t, db.Fold(background, ledgers))
+	same(t, "after a second one", pictureOf(t, db), before)
+	fill(t, db, 24*60+50, 1)
+	must(t, db.Fold(background, ledgers))
+}
+
+func testFoldAlone(t *testing.T, db Store) {
+	for i := range 3 {
+		fill(t, db, i*30, 30)
+		before := pictureOf(t, db)
+		must(t, db.Fold(background, nil))
+		same(t, "after the fold", pictureOf(t, db), before)
+	}
+}
+
+func testThinned(t *testing.T, db Store) {
+	ledgers := fill(t, db, 24*60-90, 200)
+	must(t, db.Fold(background, ledgers))
+	for _, keep := range []int{24*60 - 40, 24*60 + 70, 24*60 + 500} {
+		for _, l := range ledgers {
+			l.Thin(minute(keep))
+		}
+		must(t, db.Fold(background, ledgers))
+		for id, l := range ledgers {
+			same(t, string(id), pictureOf(t, db).Ledgers[id], slots(l))
+		}
+	}
+}
+
+func testForgottenHours(t *testing.T, db Store) {
+	ledgers := fill(t, db, 24*60-90, 200)
+	must(t, db.Fold(background, ledgers))
+	for _, l := range ledgers {
+		l.Forget(minute(24 * 60))
+	}
+	must(t, db.Fold(background, ledgers))
+	for id, l := range ledgers {
+		same(t, string(id), pictureOf(t, db).Ledgers[id], slots(l))
+	}
+}
+
+func testForget(t *testing.T, db Store) {
+	ledgers := fill(t, db, 0, 10)
+	must(t, db.Fold(background, ledgers))
+	fill(t, db, 10, 10) // these are still in the journal
+	before := pictureOf(t, db)
+	must(t, db.Forget(background, "shop/pay", "never/seen"))
+	delete(before.Ledgers, "shop/pay")
+	delete(before.States, "shop/pay")
+	same(t, "after forgetting", pictureOf(t, db), before)
+	back := tickAt(30, "shop/pay")
+	must(t, db.Commit(background, back))
+	must(t, db.Fold(background, nil))
+	l := new(budget.Ledger)
+	back.Turns[0].Apply(l)
+	same(t, "came back", pictureOf(t, db).Ledgers["shop/pay"], slots(l))
+}
+
+// owed commits entries of one thread.
+func oweAll(t testing.TB, db Store, entries ...outbox.Entry) {
+	t.Helper()
+	must(t, db.Commit(background, Tick{At: start, Owed: entries}))
+}
+
+func entry(key string, op outbox.Op) outbox.Entry {
+	return outbox.Entry{Key: key, Leg: "slack", Channel: "#a", Thread: "t", Op: op, Created: start, Body: []byte(`{}`)}
+}
+
+func testOnce(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Post))
+	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Sent, At: at(1)}))
+	again := entry("a", outbox.Post)
+	again.Body = []byte(`{"other":1}`)
+	oweAll(t, db, again, again)
+	all := got(db.Outbox(background, OutboxFilter{}))(t)
+	if len(all) != 1 || all[0].State != outbox.Sent || string(all[0].Body) != "{}" {
+		t.Errorf("got %+v", all)
+	}
+}
+
+func testOrder(t *testing.T, db Store) {
+	var want []string
+	for i := range 3 {
+		tick := tickAt(i, "shop/pay", "shop/cart")
+		tick.Turns[1].Entries = []outbox.Entry{entryAt("shop/cart", i)}
+		tick.Owed = []outbox.Entry{entry(fmt.Sprint("report/", i), outbox.Post)}
+		must(t, db.Commit(background, tick))
+		want = append(want, tick.Turns[0].Entries[0].Key, tick.Turns[1].Entries[0].Key, tick.Owed[0].Key)
+	}
+	var keys []string
+	last := int64(0)
+	for _, o := range got(db.Due(background, start))(t) {
+		if o.Seq <= last {
+			t.Errorf("%s has number %d after %d", o.Key, o.Seq, last)
+		}
+		keys, last = append(keys, o.Key), o.Seq
+	}
+	same(t, "keys", keys, want)
+}
+
+func testBegun(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Post), entry("b", outbox.Reply))
+	must(t, db.Begin(background, []string{"a", "b"}, at(1)))
+	for _, o := range got(db.Due(background, at(1)))(t) {
+		if !o.Begun.Equal(at(1)) {
+			t.Errorf("%s was begun at %s", o.Key, o.Begun)
+		}
+	}
+	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Pending, NextTry: at(5), Err: "busy", At: at(2)}))
+	o := got(db.Due(background, at(1)))(t)[0]
+	same(t, "entry", o, outbox.Owed{Entry: entry("a", outbox.Post), Seq: o.Seq, State: outbox.Pending, Attempts: 1, NextTry: at(5), LastErr: "busy"})
+}
+
+func testStaysSent(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Post))
+	sent := outbox.Result{State: outbox.Sent, At: at(1), Receipt: outbox.Receipt{Channel: "C1", TS: "1.2", Link: "https://x"}}
+	must(t, db.Settle(background, "a", sent))
+	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Pending, At: at(2)}))
+	must(t, db.Begin(background, []string{"a"}, at(3)))
+	must(t, db.Supersede(background, "a"))
+	o := got(db.Outbox(background, OutboxFilter{}))(t)[0]
+	if o.State != outbox.Sent || o.Receipt != sent.Receipt || !o.Settled.Equal(at(1)) || !o.Begun.IsZero() {
+		t.Errorf("got %+v", o)
+	}
+}
+
+func testTried(t *testing.T, db Store) {
+	a, b := entry("a", outbox.Post), entry("b", outbox.Post)
+	oweAll(t, db, a)
+	a.Tried, b.Tried = true, true
+	oweAll(t, db, a, b)
+	for _, o := range got(db.Due(background, start))(t) {
+		if o.Begun.IsZero() {
+			t.Errorf("%s is not ambiguous", o.Key)
+		}
+	}
+}
+
+func testSupersede(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Edit), entry("b", outbox.Edit), entry("c", outbox.Edit))
+	must(t, db.Settle(background, "b", outbox.Result{State: outbox.Dead, At: at(1)}))
+	must(t, db.Supersede(background, "a", "b"))
+	states := map[string]outbox.State{}
+	for _, o := range got(db.Outbox(background, OutboxFilter{}))(t) {
+		states[o.Key] = o.State
+	}
+	same(t, "states", states, map[string]outbox.State{"a": outbox.Superseded, "b": outbox.Dead, "c": outbox.Pending})
+}
+
+func testRoot(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Post), entry("b", outbox.Reply), entry("c", outbox.Edit), entry("d", outbox.Post))
+	if _, ok := got2(db.Root(background, "slack", "t"))(t); ok {
+		t.Error("a root before anything was sent")
+	}
+	for i, key := range []string{"a", "c", "b"} {
+		must(t, db.Settle(background, key, outbox.Result{State: outbox.Sent, At: at(i), Receipt: outbox.Receipt{TS: key}}))
+	}
+	r, ok := got2(db.Root(background, "slack", "t"))(t)
+	if !ok || r.TS != "c" {
+		t.Errorf("got %+v, %v", r, ok)
+	}
+	if _, ok := got2(db.Root(background, "webhook", "t"))(t); ok {
+		t.Error("another leg has the same root")
+	}
+}
+
+func got2[T any](v T, ok bool, err error) func(testing.TB) (T, bool) {
+	return func(t testing.TB) (T, bool) {
+		t.Helper()
+		must(t, err)
+		return v, ok
+	}
+}
+
+func testUnknown(t *testing.T, db Store) {
+	if err := db.Settle(background, "nobody", outbox.Result{State: outbox.Sent}); !errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func testPrune(t *testing.T, db Store) {
+	must(t, db.Commit(background, tickAt(0, "shop/pay"))) // its incident is open
+	must(t, db.Settle(background, entryAt("shop/pay", 0).Key, outbox.Result{State: outbox.Sent, At: at(0)}))
+	for i, state := range []outbox.State{outbox.Sent, outbox.Dead, outbox.Superseded, outbox.Sent} {
+		e := entry(fmt.Sprint(i), outbox.Post)
+		e.Thread = fmt.Sprint("thread ", i)
+		oweAll(t, db, e)
+		must(t, db.Settle(background, e.Key, outbox.Result{State: state, At: at(100 * i)}))
+	}
+	busy := entry("busy", outbox.Reply)
+	busy.Thread = "thread 3"
+	oweAll(t, db, busy)
+	must(t, db.Prune(background, at(1000)))
+	var keys []string
+	for _, o := range got(db.Due(background, start))(t) {
+		keys = append(keys, o.Key)
+	}
+	for _, o := range got(db.Outbox(background, OutboxFilter{}))(t) {
+		keys = append(keys, o.Key)
+	}
+	same(t, "kept", keys, []string{"busy", "busy", "3", "1", entryAt("shop/pay", 0).Key})
+}
+
+func testDepth(t *testing.T, db Store) {
+	for i, state := range []outbox.State{outbox.Pending, outbox.Pending, outbox.Sent, outbox.Dead} {
+		e := entry(fmt.Sprint(i), outbox.Post)
+		e.Created = at(10 - i)
+		oweAll(t, db, e)
+		must(t, db.Settle(background, e.Key, outbox.Result{State: state, At: at(20 + i), Err: string(state)}))
+	}
+	d := got(db.Depth(background))(t)
+	same(t, "depth", d, Depth{Count: map[outbox.State]int{outbox.Pending: 2, outbox.Sent: 1, outbox.Dead: 1}, Oldest: at(9)})
+	all := got(db.Deliveries(background))(t)
+	same(t, "deliveries", all, []Delivery{{
+		Leg: "slack", Channel: "#a", Pending: 2, Retrying: 2, Dead: 1, Oldest: at(9), LastSent: at(22), LastErr: "dead",
+	}})
+	dead := got(db.Outbox(background, OutboxFilter{State: outbox.Dead, Leg: "slack", Thread: "t", Channel: "#a", Limit: 5}))(t)
+	if len(dead) != 1 || dead[0].Key != "3" {
+		t.Errorf("dead: %+v", dead)
+	}
+}
+
+func testIncidents(t *testing.T, db Store) {
+	for i, id := range []slo.ID{"shop/pay", `shop/pay{route="/a"}`, "shop/pay_later", "web/home"} {
+		tick := tickAt(i*100, id) // open
+		tick.Turns[0].Incidents = []alerting.Incident{incidentAt(id, i*100, i%2 == 0)}
+		must(t, db.Commit(background, tick))
+	}
+	for _, test := range []struct {
+		sentence string
+		filter   IncidentFilter
+		want     []slo.ID
+	}{
+		{"no filter gives all, newest first", IncidentFilter{}, []slo.ID{"web/home", "shop/pay_later", `shop/pay{route="/a"}`, "shop/pay"}},
+		{"a service has its SLOs", IncidentFilter{Service: "shop"}, []slo.ID{"shop/pay_later", `shop/pay{route="/a"}`, "shop/pay"}},
+		{"an SLO has its single budgets", IncidentFilter{SLO: "shop/pay"}, []slo.ID{`shop/pay{route="/a"}`, "shop/pay"}},
+		{"a single budget has its own", IncidentFilter{SLO: `shop/pay{route="/a"}`}, []slo.ID{`shop/pay{route="/a"}`}},
+		{"open ones", IncidentFilter{Open: true}, []slo.ID{"shop/pay_later", "shop/pay"}},
+		{"a time has those that were open in it", IncidentFilter{From: at(150), To: at(250)}, []slo.ID{"shop/pay_later", "shop/pay"}},
+		{"a limit keeps the newest", IncidentFilter{Limit: 1}, []slo.ID{"web/home"}},
+	} {
+		var ids []slo.ID
+		for _, i := range got(db.Incidents(background, test.filter))(t) {
+			ids = append(ids, i.SLO)
+		}
+		same(t, test.sentence, ids, test.want)
+	}
+	i, ok := got2(db.Incident(background, "web/home/page/60"))(t)
+	if !ok || i.SLO != "web/home" || len(i.Log) != 2 {
+		t.Errorf("got %+v, %v", i, ok)
+	}
+	if _, ok := got2(db.Incident(background, "nothing"))(t); ok {
+		t.Error("found an incident that never was")
+	}
+}
+
+func testReports(t *testing.T, db Store) {
+	weekly := Report{Name: "weekly", Period: "2026-W47", From: at(0), To: at(10080), At: at(10090), Markdown: "# Week", Data: []byte(`{"n":1}`)}
+	monthly := Report{Name: "monthly", Period: "2026-11", From: at(0), To: at(20000), At: at(20001), Markdown: "# Month"}
+	must(t, db.Commit(background, Tick{Reports: []Report{weekly, monthly}}))
+	weekly.Markdown = "# Week, corrected"
+	must(t, db.Commit(background, Tick{Reports: []Report{weekly}}))
+	r, ok := got2(db.Report(background, "weekly", "2026-W47"))(t)
+	same(t, "report", r, weekly)
+	if _, other := got2(db.Report(background, "weekly", "2026-W48"))(t); !ok || other {
+		t.Errorf("found %v, and one that never was %v", ok, other)
+	}
+	var names []string
+	for _, r := range got(db.Reports(background, "", 0))(t) {
+		names = append(names, r.Name)
+	}
+	same(t, "newest first", names, []string{"monthly", "weekly"})
+	same(t, "by name", len(got(db.Reports(background, "weekly", 5))(t)), 1)
 }

@@ -52,6 +52,7 @@ const (
 	hintForeign = "nothing was changed; point storage at a path of its own"
 	hintFull    = "free some space; slowburn goes on by itself"
 	hintPerm    = "slowburn needs to read and write the file and to create files beside it"
+	hintNotDir  = "a part of the path is a file, not a directory"
 	hintDir     = "the path is a directory; name a file in it, such as slowburn.db"
 	hintGone    = "restart slowburn; what was written since then is in the removed file"
 	hintLocked  = "stop the other process, or point storage at another path"
@@ -87,6 +88,8 @@ func hintFor(err error) string {
 		return hintLocked
 	case errors.Is(err, syscall.EISDIR):
 		return hintDir
+	case errors.Is(err, syscall.ENOTDIR):
+		return hintNotDir
 	case IsDiskFull(err):
 		return hintFull
 	case errors.Is(err, fs.ErrPermission), isCode(err, sqlite3.SQLITE_READONLY), isCode(err, sqlite3.SQLITE_CANTOPEN):

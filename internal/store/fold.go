@@ -22,7 +22,7 @@ func (db *DB) Fold(ctx context.Context, ledgers map[slo.ID]*budget.Ledger) error
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	return db.write(ctx, "fold", func(tx *sql.Tx) error {
-		f := fold{tx: tx, dirty: map[page]bool{}, turns: map[int64]*packed{}}
+		f := fold{tx: tx, dirty: map[page]bool{}, ids: map[int64]slo.ID{}, turns: map[int64]*packed{}}
 		if err := f.read(ctx, ledgers); err != nil {
 			return err
 		}
@@ -49,7 +49,8 @@ type fold struct {
 	tx      *sql.Tx
 	ledgers map[int64]*budget.Ledger
 	dirty   map[page]bool
-	turns   map[int64]*packed // by number of the budget: where the journal left its state; nil if it says nothing
+	ids     map[int64]slo.ID
+	turns   map[int64]*packed // where the journal left the state of the budgets it speaks of
 	last    int64             // newest record of the journal
 }
 
@@ -61,7 +62,7 @@ func (f *fold) read(ctx context.Context, given map[slo.ID]*budget.Ledger) error 
 	}
 	f.ledgers = make(map[int64]*budget.Ledger, len(all))
 	for id, k := range all {
-		f.turns[k.num] = nil
+		f.ids[k.num] = id
 		if l := given[id]; l != nil {
 			f.ledgers[k.num] = l
 		}
@@ -78,10 +79,10 @@ func (f *fold) read(ctx context.Context, given map[slo.ID]*budget.Ledger) error 
 // note marks the days of a turn, and keeps its state.
 func (f *fold) note(seq int64, t *packed) error {
 	f.last = seq
-	kept, known := f.turns[t.num]
-	if !known {
+	if f.ids[t.num] == "" {
 		return nil // forgotten since
 	}
+	kept := f.turns[t.num]
 	if kept == nil {
 		kept = new(packed)
 		f.turns[t.num] = kept
@@ -203,12 +204,11 @@ func (f *fold) writeStates(ctx context.Context) error {
 	defer through.Close()
 	for _, num := range slices.Sorted(maps.Keys(f.turns)) {
 		t := f.turns[num]
-		switch {
-		case t == nil:
-		case t.state == nil:
-			_, err = through.ExecContext(ctx, int64(t.through), num)
-		default:
-			_, err = full.ExecContext(ctx, int64(t.through), seal(t.state), num)
+		sum := budgetSum(num, f.ids[num], t.through)
+		if t.state == nil {
+			_, err = through.ExecContext(ctx, int64(t.through), sum, num)
+		} else {
+			_, err = full.ExecContext(ctx, int64(t.through), sum, num, seal(t.state))
 		}
 		if err != nil {
 			return err

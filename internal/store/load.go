@@ -91,13 +91,9 @@ func readBooks(ctx context.Context, q querier, want func(num int64) bool) (map[i
 }
 
 func readBook(rows *sql.Rows, books map[int64]*book, want func(int64) bool) error {
-	var b book
-	var state sql.RawBytes
-	if err := rows.Scan(&b.num, &b.id, &b.State.Through, &state); err != nil {
+	b, state, err := scanBudget(rows)
+	if err != nil || want != nil && !want(b.num) {
 		return err
-	}
-	if want != nil && !want(b.num) {
-		return nil
 	}
 	b.Ledger = new(budget.Ledger)
 	books[b.num] = &b
@@ -110,6 +106,19 @@ func readBook(rows *sql.Rows, books map[int64]*book, want func(int64) bool) erro
 	}
 	t := packed{through: b.State.Through, state: data}
 	return t.restore(&b.State)
+}
+
+func scanBudget(rows *sql.Rows) (book, []byte, error) {
+	var b book
+	var sum int64
+	var state []byte
+	if err := rows.Scan(&b.num, &b.id, &b.State.Through, &sum, &state); err != nil {
+		return b, nil, err
+	}
+	if sum != budgetSum(b.num, b.id, b.State.Through) {
+		return b, nil, fmt.Errorf("budget %d: %w", b.num, errChecksum)
+	}
+	return b, state, nil
 }
 
 func readDay(rows *sql.Rows, books map[int64]*book) error {
@@ -196,9 +205,15 @@ func readFacts(ctx context.Context, q querier) (map[string]string, error) {
 	facts := map[string]string{}
 	err := each(ctx, q, func(rows *sql.Rows) error {
 		var name, value string
-		err := rows.Scan(&name, &value)
+		var sum int64
+		if err := rows.Scan(&name, &value, &sum); err != nil {
+			return err
+		}
+		if sum != factSum(name, value) {
+			return fmt.Errorf("fact %s: %w", name, errChecksum)
+		}
 		facts[name] = value
-		return err
+		return nil
 	}, sqlFacts)
 	return facts, err
 }

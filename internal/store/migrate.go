@@ -51,9 +51,13 @@ func identify(ctx context.Context, db *sql.DB) (int, error) {
 	case app != applicationID:
 		return 0, ErrForeign
 	case version > schemaVersion:
-		return 0, fmt.Errorf("%w: its schema is version %d, this program knows %d", ErrNewer, version, schemaVersion)
+		return 0, newer(version)
 	}
 	return version, nil
+}
+
+func newer(version int) error {
+	return fmt.Errorf("%w: its schema is version %d, this program knows %d", ErrNewer, version, schemaVersion)
 }
 
 func migrateTo(ctx context.Context, db *sql.DB, version int) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Every record that is not plain SQL is sealed: its CRC-32C follows it. SQLite notices a damaged
@@ -19,6 +20,15 @@ func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // seal appends the checksum of b to b.
 func seal(b []byte) []byte { return binary.LittleEndian.AppendUint32(b, checksum(b)) }
+
+// budgetSum and factSum are the checksums of rows that are kept as plain columns.
+func budgetSum(num int64, id slo.ID, through budget.Minute) int64 {
+	return int64(checksum(fmt.Appendf(nil, "%d %s %d", num, id, through)))
+}
+
+func factSum(name, value string) int64 {
+	return int64(checksum(fmt.Appendf(nil, "%q %q", name, value)))
+}
 
 var (
 	errChecksum = fmt.Errorf("%w: a record's checksum is wrong", ErrCorrupt)

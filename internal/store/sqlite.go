@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -150,22 +151,38 @@ func syncDir(dir string) error {
 // magic begins every SQLite file.
 var magic = []byte("SQLite format 3\x00")
 
-// inspect looks at the beginning of the file before SQLite touches it. An empty file is a new store.
+// inspect looks at the header of the file before SQLite touches it: SQLite would turn any database
+// into one with a write-ahead log. An empty file is a new store.
 func inspect(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	head := make([]byte, len(magic))
+	head := make([]byte, 100)
 	n, err := io.ReadFull(f, head)
 	switch {
 	case n == 0 && err == io.EOF:
 		return nil
-	case err != nil && err != io.ErrUnexpectedEOF:
-		return err
-	case !bytes.Equal(head, magic):
+	case err == io.ErrUnexpectedEOF || err == nil && !bytes.Equal(head[:len(magic)], magic):
 		return fmt.Errorf("%w: it does not begin as a SQLite file does", ErrCorrupt)
+	case err != nil:
+		return err
+	}
+	return inspectHeader(head)
+}
+
+// inspectHeader reads what migrate wrote. If the file was never checkpointed it is still in the
+// write-ahead log, and the header says nothing: then identify decides.
+func inspectHeader(head []byte) error {
+	logged := head[18] == 2 // written with a write-ahead log
+	version := int(binary.BigEndian.Uint32(head[60:]))
+	app := binary.BigEndian.Uint32(head[68:])
+	switch {
+	case app != applicationID && (app != 0 || !logged):
+		return ErrForeign
+	case app == applicationID && version > schemaVersion:
+		return newer(version)
 	}
 	return nil
 }
@@ -207,7 +224,7 @@ func (db *DB) check(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var found string
-	err := db.w.QueryRowContext(ctx, "pragma quick_check(1)").Scan(&found)
+	err := db.w.QueryRowContext(ctx, "pragma integrity_check(1)").Scan(&found)
 	switch {
 	case ctx.Err() != nil:
 		return nil // no damage was found in the time there was

@@ -7,10 +7,10 @@ const (
 	sqlSet  = `update counters set value = $1 where name = $2`
 	sqlGet  = `select value from counters where name = $1`
 
-	sqlBudgets      = `select num, id, through, state from budgets order by num`
-	sqlAddBudget    = `insert into budgets (num, id, through, state) values ($1, $2, 0, null)`
-	sqlSetThrough   = `update budgets set through = $1 where num = $2`
-	sqlSetState     = `update budgets set through = $1, state = $2 where num = $3`
+	sqlBudgets      = `select num, id, through, sum, state from budgets order by num`
+	sqlAddBudget    = `insert into budgets (num, id, through, sum, state) values ($1, $2, 0, $3, null)`
+	sqlSetThrough   = `update budgets set through = $1, sum = $2 where num = $3`
+	sqlSetState     = `update budgets set through = $1, sum = $2, state = $4 where num = $3`
 	sqlForget       = `delete from budgets where num = $1`
 	sqlForgetDays   = `delete from days where budget = $1`
 	sqlJournal      = `select seq, data from journal order by seq`
@@ -40,10 +40,12 @@ const (
 		and ($5 = 0 or detected < $5)
 		order by detected desc, id limit $6`
 
+	// What is owed already is left alone; only that it may have been sent unwritten is added.
 	sqlOwe = `insert into outbox (key, seq, leg, lane, channel, thread, op, created, entry, sum,
 			state, attempts, begun, next_try, last_err, settled, receipt)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', 0, 0, 0, '', 0, '')
-		on conflict (key) do nothing`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', 0, $11, 0, '', 0, '')
+		on conflict (key) do update set begun = excluded.begun
+			where outbox.state = 'pending' and outbox.begun = 0 and excluded.begun > 0`
 	sqlOwed    = `select seq, entry, sum, state, attempts, begun, next_try, last_err, settled, receipt from outbox `
 	sqlPending = sqlOwed + `where state = 'pending' order by seq`
 	sqlList    = sqlOwed + `where ($1 = '' or state = $1) and ($2 = '' or leg = $2) and ($3 = '' or thread = $3)
@@ -56,7 +58,7 @@ const (
 	sqlSupersede = `update outbox set state = 'superseded', begun = 0 where key = $1 and state = 'pending'`
 	sqlHasEntry  = `select count(*) from outbox where key = $1`
 	sqlRoot      = `select receipt from outbox where thread = $1 and leg = $2 and op <> 'reply' and state = 'sent'
-		order by seq desc limit 1`
+		order by settled desc, seq desc limit 1`
 	sqlDepth    = `select state, count(*), min(created) from outbox group by state`
 	sqlDelivery = `select leg, channel, sum(case when state = 'pending' then 1 else 0 end),
 			sum(case when state = 'pending' and attempts > 0 then 1 else 0 end),
@@ -73,8 +75,9 @@ const (
 	sqlMarks    = `select name, data from marks`
 	sqlSetMark  = `insert into marks (name, data) values ($1, $2) on conflict (name) do update set data = excluded.data`
 	sqlDropMark = `delete from marks where name = $1`
-	sqlFacts    = `select name, value from facts`
-	sqlSetFact  = `insert into facts (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value`
+	sqlFacts    = `select name, value, sum from facts`
+	sqlSetFact  = `insert into facts (name, value, sum) values ($1, $2, $3)
+		on conflict (name) do update set value = excluded.value, sum = excluded.sum`
 	sqlDropFact = `delete from facts where name = $1`
 
 	sqlSetReport = `insert into reports (name, period, from_time, to_time, at, markdown, data) values ($1, $2, $3, $4, $5, $6, $7)

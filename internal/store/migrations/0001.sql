@@ -13,7 +13,8 @@ create table budgets (
 	num     bigint primary key,
 	id      text not null unique,
 	through bigint not null,
-	state   blob -- sealed JSON; null before the first fold
+	sum     bigint not null, -- of the three before
+	state   blob             -- sealed JSON; null before the first fold
 );
 
 -- A packed record per tick since the last fold.
@@ -77,7 +78,8 @@ create table marks (
 
 create table facts (
 	name  text primary key,
-	value text not null
+	value text not null,
+	sum   bigint not null
 );
 
 create table reports (
