@@ -83,8 +83,8 @@ func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
 // maxBy is how many labels may split an SLO into budgets.
 const maxBy = 8
 
-// readBy reads label names.
-func readBy(v strictyaml.Value) (names []string) {
+// by reads label names.
+func (r *sloReader) by(v strictyaml.Value) (names []string) {
 	list, _ := v.List()
 	if len(list) > maxBy {
 		v.Problem(fmt.Sprintf("by has %d labels; at most %d are allowed", len(list), maxBy), "every combination of their values becomes a budget of its own")
@@ -94,14 +94,15 @@ func readBy(v strictyaml.Value) (names []string) {
 		switch {
 		case !ok:
 		case s == model.BucketLabel:
-			e.Problem("by cannot be le: it divides one histogram into buckets, not events into groups", "remove it")
+			e.Problem("by cannot have le: it divides one histogram into buckets, not events into groups", "remove it")
 		case strings.HasPrefix(s, "__"):
-			e.Problem(fmt.Sprintf("by cannot be %s: labels with two underscores belong to Prometheus", s), "remove it")
+			e.Problem(fmt.Sprintf("by cannot have %s: labels with two underscores belong to Prometheus", s), "remove it")
 		case !model.UTF8Validation.IsValidLabelName(s):
 			e.Problem(fmt.Sprintf("%q is not a label name", s), "")
 		case slices.Contains(names, s):
 			e.Problem(fmt.Sprintf("the label %s is listed twice", s), "remove one of them")
 		default:
+			r.places[fmt.Sprintf("by.%d", len(names))] = e
 			names = append(names, s)
 		}
 	}

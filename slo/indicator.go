@@ -3,6 +3,7 @@ package slo
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,10 +29,10 @@ func readQuery(v strictyaml.Value, use purpose) *Query {
 		return nil
 	}
 	q, expr, remarks := parseQuery(text)
-	if q != nil {
+	good := q != nil && !slices.ContainsFunc(remarks, func(r remark) bool { return r.severity == strictyaml.Error })
+	if good {
 		remarks = append(remarks, suits(q, expr, use)...)
 	}
-	good := q != nil
 	for _, r := range remarks {
 		if r.severity == strictyaml.Error {
 			good = false
@@ -48,10 +49,10 @@ func readQuery(v strictyaml.Value, use purpose) *Query {
 
 // suits says why a query does not suit its purpose.
 func suits(q *Query, expr parser.Expr, use purpose) []remark {
-	if expr.Type() != parser.ValueTypeVector || q.Bare() {
-		return nil // either said already or good
+	if q.Bare() {
+		return nil
 	}
-	if v := selector(expr); v != nil && v.OriginalOffset == 0 && v.Timestamp == nil && v.StartOrEnd == 0 {
+	if selector(expr) != nil {
 		return []remark{{0, strictyaml.Error, "the selector does not name one metric", `write metric{label="value"}`}}
 	}
 	switch {
@@ -167,6 +168,7 @@ func (r *sloReader) latency(v strictyaml.Value) (Indicator, bool) {
 		}
 	}
 	var ok bool
+	r.places["below"] = o.Get("below")
 	i.Below, i.LimitText, ok = readLimit(o.Need("below", "write the longest good time, such as below: 300ms"), unit)
 	return i, ok && i.Histogram != nil
 }

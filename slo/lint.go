@@ -174,15 +174,15 @@ func lintSilence(s *Spec) []finding {
 	return []finding{strange("alerts", "nobody is told about this SLO: it has no page, no ticket and no spent", "leave out what should have its default")}
 }
 
-// bareQuery is a bare query of the indicator, with the name of its place.
-type bareQuery struct {
+// namedQuery is a query of the indicator, with the name of its place.
+type namedQuery struct {
 	part string
 	*Query
 }
 
 // named lists the indicator's queries with the names of their places.
-func named(s *Spec) (out []bareQuery) {
-	for _, q := range []bareQuery{{"total", s.SLI.Total}, {"bad", s.SLI.Bad}, {"good", s.SLI.Good}, {"histogram", s.SLI.Histogram}, {"up", s.SLI.Up}, {"query", s.SLI.Slice}} {
+func named(s *Spec) (out []namedQuery) {
+	for _, q := range []namedQuery{{"total", s.SLI.Total}, {"bad", s.SLI.Bad}, {"good", s.SLI.Good}, {"histogram", s.SLI.Histogram}, {"up", s.SLI.Up}, {"query", s.SLI.Slice}} {
 		if q.Query != nil {
 			out = append(out, q)
 		}
@@ -210,7 +210,7 @@ func lintSameQueries(s *Spec) []finding {
 			continue
 		}
 		if e := q.parse(); e != nil && e.String() == total.String() {
-			return []finding{wrong(part, fmt.Sprintf("%s is the same query as total, so every event is %s", part, part), "narrow it to the events that are "+part+", for example by code=~\"5..\"")}
+			return []finding{wrong(part, fmt.Sprintf("%s is the same query as total, so every event is %s", part, part), "narrow it to the events that are "+part+", for example by "+map[string]string{"bad": `code=~"5.."`, "good": `code!~"5.."`}[part])}
 		}
 	}
 	return nil
@@ -313,7 +313,7 @@ func lintCounting(s *Spec) (out []finding) {
 }
 
 // lintCounter judges a bare selector by the naming rules of Prometheus.
-func lintCounter(q bareQuery) []finding {
+func lintCounter(q namedQuery) []finding {
 	hasLe := slices.ContainsFunc(q.Matchers, func(m *labels.Matcher) bool { return m.Name == labels.BucketLabel })
 	switch name := q.Metric; {
 	case strings.HasSuffix(name, "_bucket") && !hasLe:
@@ -328,7 +328,7 @@ func lintCounter(q bareQuery) []finding {
 }
 
 // lintExpression judges an expression that is to count events over $window.
-func lintExpression(q bareQuery) (out []finding) {
+func lintExpression(q namedQuery) (out []finding) {
 	expr := q.parse()
 	if b, ok := unwrap(expr).(*parser.BinaryExpr); ok && b.Op == parser.DIV && b.RHS.Type() == parser.ValueTypeVector {
 		return []finding{strange(q.part, fmt.Sprintf("%s is a ratio, but events need a count", q.part), "write the numerator and the denominator as bad and total, or use ratio")}
@@ -416,22 +416,30 @@ func lintLimit(s *Spec) []finding {
 
 // lintBy finds labels that cannot divide the SLO into budgets.
 func lintBy(s *Spec) (out []finding) {
-	for _, label := range s.By {
+	for i, label := range s.By {
+		part := fmt.Sprintf("by.%d", i)
 		for _, q := range named(s) {
-			if !q.Bare() {
-				if dropsLabel(q.parse(), label) {
-					out = append(out, wrong("by", fmt.Sprintf("%s sums the label %s away, so there cannot be one budget for each of its values", q.part, label), fmt.Sprintf("aggregate with by (%s)", strings.Join(s.By, ", "))))
-				}
-				continue
-			}
-			for _, m := range q.Matchers {
-				if m.Name == label && m.Type == labels.MatchEqual {
-					out = append(out, strange("by", fmt.Sprintf("%s is fixed to %s by %s, so there is only one budget", label, strconv.Quote(m.Value), q.part), "remove the label from by, or the matcher"))
-				}
+			if f, bad := lintLabel(part, label, q); bad {
+				out = append(out, f)
+				break
 			}
 		}
 	}
 	return out
+}
+
+func lintLabel(part, label string, q namedQuery) (finding, bool) {
+	if !q.Bare() {
+		return wrong(part, fmt.Sprintf("%s sums the label %s away, so there cannot be one budget for each of its values", q.part, label),
+			fmt.Sprintf("aggregate with by (%s)", label)), dropsLabel(q.parse(), label)
+	}
+	for _, m := range q.Matchers {
+		if m.Name == label && m.Type == labels.MatchEqual {
+			return strange(part, fmt.Sprintf("%s is fixed to %s by %s, so there is only one budget", label, strconv.Quote(m.Value), q.part),
+				"remove the label from by, or the matcher"), true
+		}
+	}
+	return finding{}, false
 }
 
 // basisPoints writes 250 as 2.5.

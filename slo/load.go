@@ -142,7 +142,7 @@ func unknownFormat(doc strictyaml.Value, version string) {
 	}
 	for _, f := range foreignFormats {
 		if f.version.MatchString(version) {
-			at.Problem(fmt.Sprintf("this is a %s file, which is not read yet", f.name), hint+" and write the SLO in slowburn's own format")
+			at.Problem(fmt.Sprintf("this is %s file, which is not read yet", f.name), hint+" and write the SLO in slowburn's own format")
 			return
 		}
 	}

@@ -14,12 +14,12 @@ const Version = "slowburn/v1"
 
 // foreignFormats are known by name, so that the message about them can be helpful.
 var foreignFormats = []struct {
-	name    string
+	name    string // with its article
 	version *regexp.Regexp
 }{
-	{"Sloth", regexp.MustCompile(`^(prometheus/v1|sloth\.slok\.dev/)`)},
-	{"Pyrra", regexp.MustCompile(`^pyrra\.dev/`)},
-	{"OpenSLO", regexp.MustCompile(`^openslo/`)},
+	{"a Sloth", regexp.MustCompile(`^(prometheus/v1|sloth\.slok\.dev/)`)},
+	{"a Pyrra", regexp.MustCompile(`^pyrra\.dev/`)},
+	{"an OpenSLO", regexp.MustCompile(`^openslo/`)},
 }
 
 // native reads one document of our own format.
@@ -84,7 +84,7 @@ func (r *sloReader) read(v strictyaml.Value) *Spec {
 		Slack: readSlack(o.Get("slack"), r.service.Slack),
 		File:  v.File(), Line: v.Place().Line,
 	}
-	for _, key := range []string{"name", "objective", "alerts", "by"} {
+	for _, key := range []string{"name", "objective", "alerts"} {
 		r.places[key] = o.Get(key)
 	}
 	var named, promised, lasting, measured, alerting bool
@@ -96,7 +96,7 @@ func (r *sloReader) read(v strictyaml.Value) *Spec {
 	s.Objective, promised = r.objective(o)
 	s.Windows, lasting = r.windows(o.Get("window"))
 	s.SLI, measured = r.indicator(o.Need("sli", "write how good and bad events are told apart: events, latency, uptime, slices or ratio"))
-	s.By = readBy(o.Get("by"))
+	s.By = r.by(o.Get("by"))
 	if promised && lasting {
 		s.Alerts, alerting = r.alerts(o.Get("alerts"), s)
 	}

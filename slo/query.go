@@ -202,9 +202,9 @@ func (q *Query) bare(v *parser.VectorSelector) {
 func inspect(text string, expr parser.Expr) (out []remark) {
 	switch expr.Type() {
 	case parser.ValueTypeMatrix:
-		out = append(out, remark{0, strictyaml.Error, "the query is a range vector", "remove the range […]: a bare selector is read as it is, or wrap it: increase(…[" + WindowVariable + "])"})
+		return append(out, remark{0, strictyaml.Error, "the query is a range vector", "remove the range […]: a bare selector is read as it is, or wrap it: increase(…[" + WindowVariable + "])"})
 	case parser.ValueTypeScalar, parser.ValueTypeString:
-		out = append(out, remark{0, strictyaml.Error, fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
+		return append(out, remark{0, strictyaml.Error, fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
 	}
 	selectors := 0
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {

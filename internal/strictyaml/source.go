@@ -143,7 +143,7 @@ func (s *source) snippet(p Pos) string {
 // Secrets live in configuration files and must not be printed, whatever else is wrong on their
 // line: values of telling keys, and passwords inside addresses.
 var (
-	secretKey = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|credentials|dsn|postgres|webhook_url|[a-z_]key)["']?\s*:\s+)([^\s,}]+[^,}]*)`)
+	secretKey = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|credentials|dsn|postgres|webhook_url|\b[a-z_]*key)["']?\s*:\s+)([^\s,}]+[^,}]*)`)
 	userinfo  = regexp.MustCompile(`(://)[^/@\s]+@`)
 )
 

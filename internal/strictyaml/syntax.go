@@ -13,6 +13,9 @@ func (s *source) addLoadError(e *yaml.LoadError) {
 	if at.Line > 0 && at.Column == 0 {
 		at.Column = 1
 	}
+	if at.Line > len(s.starts) { // the end of a file without a last line break
+		at = s.at(len(s.text))
+	}
 	message, hint := explain(e.Message)
 	if e.Stage == yaml.ConstructorStage {
 		s.add(at, Error, s.withoutSecret(at, message), hint)
@@ -51,6 +54,7 @@ var explanations = []struct{ contains, message, hint string }{
 	{"exceeded depth", "nested too deeply", ""},
 	{"unknown anchor", "aliases such as *name are not accepted", "write the value out, or put it in quotes"},
 	{"unknown escape character", "a backslash in \"…\" starts an escape that YAML does not know", "put the text in single quotes, where backslashes stand for themselves"},
+	{"did not find expected node content", "a value is missing, or a bracket or comma is not expected here", "put PromQL in single quotes"},
 	{"did not find expected ',' or", "a bracket or brace is not closed, or a comma is missing", "put PromQL in single quotes"},
 }
 

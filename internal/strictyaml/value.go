@@ -23,7 +23,7 @@ type Value struct {
 // Given reports whether the value was written at all.
 func (v Value) Given() bool { return v.node != nil }
 
-// Name is how messages call the value: its key, and for a list entry the key of the list.
+// Name is how messages call the value: its key, or "an entry of" and the key of the list.
 func (v Value) Name() string {
 	if v.name == "" {
 		return "the document"
@@ -175,9 +175,17 @@ func (v Value) List() ([]Value, bool) {
 	}
 	out := make([]Value, len(v.node.Content))
 	for i, n := range v.node.Content {
-		out[i] = Value{node: n, name: v.name, src: v.src}
+		out[i] = Value{node: n, name: entryName(v), src: v.src}
 	}
 	return out, true
+}
+
+// entryName is how messages call an entry of a list.
+func entryName(list Value) string {
+	if list.name == "" {
+		return "an entry"
+	}
+	return "an entry of " + list.name
 }
 
 // Decode fills a struct of another package from the value, strictly, and records what does not fit.
@@ -202,7 +210,16 @@ func (v Value) wrongKind(want string) {
 		v.ProblemAt(v.keyPlace(), Error, v.Name()+" is empty", hint)
 		return
 	}
-	v.Problem(fmt.Sprintf("%s must be %s, not %s", v.Name(), want, v.kind()), "")
+	hint := ""
+	switch {
+	case want == "a list" && v.IsText():
+		hint = fmt.Sprintf("put it in brackets: [%s]", short(v.node.Value))
+	case want == "a list":
+		hint = "put it in brackets: [{…}]"
+	case want == "text" && v.IsMap() && v.node.Style&yaml.FlowStyle != 0:
+		hint = "text that starts with { must be in quotes: '{…}'"
+	}
+	v.Problem(fmt.Sprintf("%s must be %s, not %s", v.Name(), want, v.kind()), hint)
 }
 
 func (v Value) kind() string {
