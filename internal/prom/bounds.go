@@ -1,0 +1,194 @@
+package prom
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// bound is what is known about the histogram of a latency SLO.
+type bound struct {
+	les     []string // spellings of the bucket whose bound is the SLO's limit: "1" and "1.0" are one number
+	native  bool     // a native histogram, evaluated by Prometheus
+	limit   string   // for which limit and selector this was found
+	checked budget.Minute
+}
+
+// recheck is after how many minutes the bounds are looked up again: Prometheus 3 respells them.
+const recheck = 60
+
+// retryBounds is after how many minutes a histogram that was not found is looked for again.
+const retryBounds = 5
+
+func boundKey(s *slo.Spec) string {
+	return s.SLI.Histogram.Text + " " + strconv.FormatFloat(s.SLI.Below, 'g', -1, 64)
+}
+
+// lookUpBounds finds the buckets of latency SLOs where they are not known, and reports whether any changed.
+func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.Minute, out *Batch) (changed bool) {
+	var due []*slo.Spec
+	for _, s := range specs {
+		if s.SLI.Kind != slo.Latency || !s.SLI.Histogram.Bare() {
+			continue
+		}
+		if b, ok := r.bounds[s.ID()]; !ok || b.limit != boundKey(s) || to-b.checked >= b.wait(s.ID()) {
+			due = append(due, s)
+		}
+	}
+	if len(due) == 0 {
+		return false
+	}
+	var mu sync.Mutex
+	r.each(len(due), func(i int) {
+		s := due[i]
+		b, err := r.lookUpBound(ctx, s, to)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			if err.Kind == Unusable || r.bounds[s.ID()].limit != boundKey(s) {
+				out.Failures = append(out.Failures, Failure{Bundle: s.SLI.Histogram.Text, SLOs: []slo.ID{s.ID()}, Err: err})
+			}
+			return
+		}
+		old := r.bounds[s.ID()]
+		if len(b.les) == 0 && !b.native && old.limit == b.limit {
+			b.les, b.native = old.les, old.native // out of sight for a while is no reason to forget
+		}
+		changed = changed || !slices.Equal(old.les, b.les) || old.native != b.native || old.limit != b.limit
+		r.bounds[s.ID()] = b
+	})
+	out.Marks[boundsMark] = r.saveBounds()
+	return changed
+}
+
+// wait spreads the checks of many SLOs over the hour.
+func (b bound) wait(id slo.ID) budget.Minute {
+	if len(b.les) == 0 && !b.native {
+		return retryBounds
+	}
+	return recheck + budget.Minute(hashString(string(id))%recheck)
+}
+
+// lookUpBound asks which buckets the histogram has.
+func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, to budget.Minute) (bound, *Error) {
+	h := s.SLI.Histogram
+	b := bound{limit: boundKey(s), checked: to}
+	selector := selectorText(h.Metric+"_bucket", h)
+	texts, err := r.client.labelValues(ctx, "le", selector, (to - 60).Time(), to.End())
+	if err != nil {
+		return b, err
+	}
+	lower, upper := math.Inf(-1), math.Inf(1)
+	for _, text := range texts {
+		le, err := strconv.ParseFloat(text, 64)
+		switch {
+		case err != nil:
+		case sameBound(le, s.SLI.Below):
+			b.les = append(b.les, text)
+		case le < s.SLI.Below:
+			lower = max(lower, le)
+		default:
+			upper = min(upper, le)
+		}
+	}
+	if len(b.les) > 0 {
+		slices.Sort(b.les)
+		return b, nil
+	}
+	if len(texts) > 0 {
+		return b, noBucket(s, selector, lower, upper)
+	}
+	b.native, err = r.client.hasData(ctx, selectorText(h.Metric, h), to)
+	return b, err
+}
+
+// sameBound compares numbers that were written by people or printed by programs.
+func sameBound(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
+
+func noBucket(s *slo.Spec, selector string, lower, upper float64) *Error {
+	var near []string
+	for _, v := range []float64{lower, upper} {
+		if !math.IsInf(v, 0) {
+			near = append(near, strconv.FormatFloat(v, 'g', -1, 64))
+		}
+	}
+	return &Error{
+		Kind: Unusable, Op: "label values",
+		Hint: "use one of the bounds near it: " + strings.Join(near, ", "),
+		Err:  fmt.Errorf("%s has no bucket at %s (le %v)", selector, orDefault(s.SLI.LimitText, "the limit"), s.SLI.Below),
+	}
+}
+
+// selectorText writes a selector for a metric with the matchers of a query.
+func selectorText(metric string, q *slo.Query) string {
+	parts := make([]string, 0, len(q.Matchers)+1)
+	parts = append(parts, "__name__="+strconv.Quote(metric))
+	for _, m := range q.Matchers {
+		parts = append(parts, m.String())
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// saveBounds encodes the bounds as a mark.
+func (r *Reader) saveBounds() []byte {
+	e := &encoder{}
+	e.uint(uint64(len(r.bounds)))
+	for _, id := range slices.Sorted(maps.Keys(r.bounds)) {
+		b := r.bounds[id]
+		e.string(string(id))
+		e.string(b.limit)
+		e.int(int64(b.checked))
+		e.bool(b.native)
+		e.uint(uint64(len(b.les)))
+		for _, le := range b.les {
+			e.string(le)
+		}
+	}
+	return e.seal()
+}
+
+func (r *Reader) loadBounds(mark []byte) error {
+	d, err := open(mark)
+	if err != nil {
+		return err
+	}
+	found := map[slo.ID]bound{}
+	for range d.count() {
+		id := slo.ID(d.string())
+		b := bound{limit: d.string(), checked: budget.Minute(d.int()), native: d.bool()}
+		for range d.count() {
+			b.les = append(b.les, d.string())
+		}
+		found[id] = b
+	}
+	if d.err == nil {
+		r.bounds = found
+	}
+	return d.err
+}
+
+// labelValues lists the values of a label among the series that a selector matches.
+func (c *Client) labelValues(ctx context.Context, name, selector string, from, to time.Time) ([]string, *Error) {
+	var a answer
+	err := c.call(ctx, http.MethodGet, "/api/v1/label/"+url.PathEscape(name)+"/values",
+		url.Values{"match[]": {selector}, "start": {unix(from)}, "end": {unix(to)}},
+		func(body io.Reader) error {
+			if err := decode(body, nil, &a); err != nil {
+				return err
+			}
+			return a.problem()
+		})
+	return a.list, err
+}

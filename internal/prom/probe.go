@@ -1,0 +1,105 @@
+package prom
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+)
+
+// hasData reports whether a selector matches anything in the five minutes before the end of minute to.
+func (c *Client) hasData(ctx context.Context, selector string, to budget.Minute) (bool, *Error) {
+	a, err := c.query(ctx, "count("+selector+")", to.End(), nil)
+	return a.nSeries > 0, err
+}
+
+// Probe is what an instant query returned.
+type Probe struct {
+	Series int     // how many series
+	Value  float64 // of the first one
+	Type   string  // vector, scalar, matrix, string
+}
+
+// Probe evaluates a query at one time, to see whether it returns data.
+func (c *Client) Probe(ctx context.Context, query string, at time.Time) (Probe, *Error) {
+	s := &firstValue{}
+	a, err := c.query(ctx, query, at, s)
+	return Probe{a.nSeries, s.v, a.resultType}, err
+}
+
+type firstValue struct {
+	v    float64
+	done bool
+}
+
+func (f *firstValue) series([]byte) bool { return !f.done }
+
+func (f *firstValue) sample(_ int64, v float64) {
+	if !f.done {
+		f.v, f.done = v, true
+	}
+}
+
+// ScrapeInterval is the median distance of the samples of a bare selector in the ten minutes before at, 0 if there are not two.
+func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Time) (time.Duration, *Error) {
+	g := &gaps{}
+	if _, err := c.query(ctx, selector+"[10m]", at, g); err != nil {
+		return 0, err
+	}
+	if len(g.list) == 0 {
+		return 0, nil
+	}
+	slices.Sort(g.list)
+	return time.Duration(g.list[len(g.list)/2]) * time.Millisecond, nil
+}
+
+type gaps struct {
+	last int64
+	list []int64
+}
+
+func (g *gaps) series([]byte) bool { g.last = 0; return true }
+
+func (g *gaps) sample(ms int64, _ float64) {
+	if g.last > 0 {
+		g.list = append(g.list, ms-g.last)
+	}
+	g.last = ms
+}
+
+// BuildInfo names the server.
+type BuildInfo struct {
+	Application string `json:"application"` // Mimir and others say who they are
+	Version     string `json:"version"`
+	Revision    string `json:"revision"`
+}
+
+// BuildInfo asks the server for its version. Not every compatible server answers.
+func (c *Client) BuildInfo(ctx context.Context) (BuildInfo, *Error) {
+	var envelope struct{ Data BuildInfo }
+	err := c.call(ctx, http.MethodGet, "/api/v1/status/buildinfo", url.Values{}, func(r io.Reader) error {
+		return json.NewDecoder(r).Decode(&envelope)
+	})
+	return envelope.Data, err
+}
+
+// ClockSkew is how far the server's clock is ahead of ours, to about the time the request took. now is our time just before.
+func (c *Client) ClockSkew(ctx context.Context, now func() time.Time) (skew, within time.Duration, err *Error) {
+	before := now()
+	s := &firstValue{}
+	if _, err := c.ask(ctx, "/api/v1/query", url.Values{"query": {"time()"}}, s); err != nil {
+		return 0, 0, err
+	}
+	if !s.done {
+		return 0, 0, &Error{Kind: BadAnswer, Op: "query", URL: c.base.Redacted(), Err: fmt.Errorf("time() returned nothing")}
+	}
+	took := now().Sub(before)
+	server := time.UnixMilli(int64(s.v * 1000))
+	return server.Sub(before.Add(took / 2)), took/2 + time.Millisecond, nil
+}
