@@ -19,9 +19,10 @@
 //     constant with the product it judges. validate.go applies it.
 //   - state.go is the workspace, rate.go its pacing, fault.go the ways in which
 //     it can fail.
-//   - server.go takes a call through its gates: early call? fault? token?
-//     scope? pace? and only then into a method (chat.go, conversations.go,
-//     files.go, webhook.go).
+//   - api.go takes a call through its gates: early call? fault? token? scope?
+//     pace? and only then into a method (chat.go, conversations.go, files.go,
+//     webhook.go). wire.go reads requests and writes answers; server.go and
+//     options.go start and stop it all.
 //   - inspect.go and expect.go are for tests: look at the state, wait for a
 //     state, or say in one line what a person should have seen.
 //   - human.go and interact.go do what people do: delete a message, archive a

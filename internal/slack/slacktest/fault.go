@@ -211,6 +211,21 @@ func EmptyError() Effect {
 // documents say that some part of it may have succeeded.
 func FatalErrorPosted() Effect { return Commit(APIError("fatal_error")) }
 
+// Effects is one of every kind, in a fixed order, for random fault schedules.
+// Those named "hang" or "slow body" last until the caller gives up.
+func Effects() []Effect {
+	return []Effect{
+		RateLimited(1), RetryAfter(""), RetryAfter("0"), RetryAfter("-5"), RetryAfter("1.5"),
+		RetryAfter("Wed, 18 Nov 2026 14:00:00 GMT"), RetryAfter("1000000000000"), Commit(RetryAfter("1")), APIError("ratelimited"),
+		ServerError(500), ServerError(502), ServerError(503), Commit(ServerError(502)),
+		ResetBefore(), ResetAfter(), Hang(), HangAfter(), SlowBody(time.Hour),
+		Truncated(), EmptyObject(), Commit(EmptyObject()), EmptyError(), FatalErrorPosted(),
+		APIError("invalid_auth"), APIError("token_revoked"), MissingScope("chat:write"),
+		APIError("channel_not_found"), APIError("is_archived"), APIError("not_in_channel"),
+		APIError("message_not_found"), APIError("edit_window_closed"), APIError("msg_too_long"), InvalidBlocks(""),
+	}
+}
+
 // exchange is one HTTP exchange while an effect plays with it.
 type exchange struct {
 	w      http.ResponseWriter

@@ -226,6 +226,28 @@ func TestSlackGoReadsTheProblems(t *testing.T) {
 	}
 }
 
+// The edge test takes its numbers from the table, so it cannot notice a slip in
+// it. These are the same limits from a second source, the registry of the
+// slackblocks project; only the two chart counts stand stricter in the table.
+func TestLimitsAgainstASecondSource(t *testing.T) {
+	for name, want := range map[string]int{
+		"message.blocks": 50, "message.attachments": 100, "block_id": 255, "action_id": 255, "text": 3000,
+		"section.text": 3000, "section.fields": 10, "section.field": 2000, "header.text": 150,
+		"context.elements": 10, "actions.elements": 25, "image.image_url": 3000, "image.alt_text": 2000, "image.title": 2000,
+		"markdown.total": 12000, "button.text": 75, "button.value": 2000, "button.url": 3000, "button.accessibility_label": 75,
+		"overflow.options": 5, "select.options": 100, "select.placeholder": 150,
+		"option.text": 75, "option.value": 150, "option.description": 75,
+		"confirm.title": 100, "confirm.text": 300, "confirm.confirm": 30, "confirm.deny": 30,
+		"table.rows": 100, "table.columns": 20, "table.column_settings": 20,
+		"chart.title": 50, "chart.segments": 6, "chart.series": 6, "chart.points": 20, "chart.categories": 20,
+		"chart.label": 20, "chart.axis_label": 50, "update.text": 4000, "message.text": 40000,
+	} {
+		if got := slacktest.LimitOf(name).Max; got != want {
+			t.Errorf("%s is %d, elsewhere %d", name, got, want)
+		}
+	}
+}
+
 // The limits that a payload test cannot reach one by one are at least named
 // once and have a source.
 func TestLimitsTable(t *testing.T) {

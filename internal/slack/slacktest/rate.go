@@ -64,3 +64,45 @@ func (p *pacer) fill(w want, now time.Time) *bucket {
 func wholeSeconds(d time.Duration) int {
 	return max(1, int(math.Ceil(d.Seconds())))
 }
+
+// pace takes the call from its buckets; a wait in seconds means it was refused,
+// and the caller is now expected to keep it.
+func (w *workspace) pace(c Call, p pace) (wait int) {
+	if w.opts.Unpaced {
+		return 0
+	}
+	wants := []want{{c.Method, p}}
+	if posts(c.Method) {
+		wants = []want{{"post " + c.Channel, postPace}, {"posts", workspacePostPace}}
+	}
+	if d := w.pacer.take(w.now(), wants); d > 0 {
+		wait = wholeSeconds(d)
+		w.holdOff(c, time.Duration(wait)*time.Second)
+	}
+	return wait
+}
+
+func posts(method string) bool { return method == "chat.postMessage" || method == "webhook" }
+
+// lane is what a Retry-After applies to: a channel for posts, a method for
+// everything else.
+func lane(c Call) string {
+	if posts(c.Method) {
+		return c.Method + " " + c.Channel
+	}
+	return c.Method
+}
+
+// holdOff remembers that the caller was told to wait.
+func (w *workspace) holdOff(c Call, d time.Duration) { w.notBefore[lane(c)] = w.now().Add(d) }
+
+// early records a violation and returns the seconds left if the caller was told
+// to wait longer than it did.
+func (w *workspace) early(req *request) int {
+	left := w.notBefore[lane(req.call)].Sub(w.now())
+	if left <= 0 {
+		return 0
+	}
+	w.violate("early", req.call, "called %s before Retry-After had passed", left.Round(time.Millisecond))
+	return wholeSeconds(left)
+}
