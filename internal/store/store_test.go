@@ -136,7 +136,9 @@ func pictureOf(t testing.TB, db Store) picture {
 
 func same(t testing.TB, what string, got, want any) {
 	t.Helper()
-	if d := cmp.Diff(want, got); d != "" {
+	if d := diff(got, want); d != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, d)
 	}
 }
+
+func diff(got, want any) string { return cmp.Diff(want, got) }
