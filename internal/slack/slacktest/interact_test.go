@@ -151,3 +151,61 @@ func TestNothingElseNoticesWhatNobodyExpected(t *testing.T) {
 	x.NothingElse()
 	want(t, "complaints: the message astray, and the violation", len(f.said), 2)
 }
+
+func TestWhatATestCanAskOfAMessage(t *testing.T) {
+	srv, api := start(t, slacktest.Options{Unpaced: true})
+	channel, ts := post(t, api, "general", "paging <@U0ANA> and <!subteam^S1|@oncall>, not &lt;!here&gt;",
+		slack.MsgOptionAttachments(slack.Attachment{Color: "danger", Text: "<!channel>", Blocks: slack.Blocks{BlockSet: []slack.Block{
+			slack.NewActionBlock("", slack.NewButtonBlockElement("ack", "", slack.NewTextBlockObject("plain_text", "Ack", false, false)))}}}))
+	post(t, api, channel, "resolved", slack.MsgOptionTS(ts), slack.MsgOptionBroadcast())
+	x := srv.Expect(t)
+	root := x.Message("general", "paging")
+	root.Color("danger")
+	root.Buttons("Ack")
+	root.Broadcast("resolved")
+	x.NothingElse()
+	want(t, "mentions", root.Now().Mentions(), []string{"<@U0ANA>", "<!subteam^S1|@oncall>", "<!channel>"})
+	if s := srv.State().String(); !strings.Contains(s, "↳") || !strings.Contains(s, "(broadcast)") {
+		t.Errorf("the workspace as text:\n%s", s)
+	}
+}
+
+func TestResponseURLAnswersForAWhile(t *testing.T) {
+	c := newClock()
+	srv, api := start(t, slacktest.Options{Now: c.Now, Unpaced: true})
+	var hook string
+	srv.SetCallbacks(receiveURL(t, &hook), "")
+	channel, ts := post(t, api, "general", "burning", ackButton())
+	if _, err := srv.Press(ts, "ack", "U0ANA"); err != nil {
+		t.Fatal(err)
+	}
+	answer := func(o ...slack.MsgOption) error {
+		_, _, err := api.PostMessage("", append(o, slack.MsgOptionText("taken", false))...)
+		return err
+	}
+	if err := answer(slack.MsgOptionReplaceOriginal(hook)); err != nil {
+		t.Error(err)
+	}
+	if err := answer(slack.MsgOptionResponseURL(hook, slack.ResponseTypeInChannel)); err != nil {
+		t.Error(err)
+	}
+	want(t, "the channel", texts(srv.Messages(channel)), []string{"taken", "taken"})
+	if err := answer(slack.MsgOptionDeleteOriginal(hook)); err != nil || len(srv.Messages(channel)) != 1 {
+		t.Error("delete_original", err)
+	}
+	_, _ = answer(slack.MsgOptionResponseURL(hook, "")), answer(slack.MsgOptionResponseURL(hook, ""))
+	if answer(slack.MsgOptionResponseURL(hook, "")) == nil {
+		t.Error("a sixth use was taken")
+	}
+}
+
+// receiveURL runs an app that only notes the response_url.
+func receiveURL(t *testing.T, hook *string) string {
+	t.Helper()
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ic, _ := slack.InteractionCallbackParse(r)
+		*hook = ic.ResponseURL
+	}))
+	t.Cleanup(receiver.Close)
+	return receiver.URL
+}

@@ -78,7 +78,7 @@ func (o Options) withDefaults() Options {
 			{Name: "reliability", Purpose: "What our error budgets are doing", Joined: true},
 		}
 	}
-	if o.Users == nil {
+	if len(o.Users) == 0 {
 		o.Users = []User{{ID: "U0ANA", Name: "ana", Real: "Ana Sousa"}, {ID: "U0BEN", Name: "ben", Real: "Ben Okafor"}}
 	}
 	return o

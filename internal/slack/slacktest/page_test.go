@@ -265,3 +265,29 @@ func TestFilesAreServedHarmlessly(t *testing.T) {
 	resp, _ = get(t, srv.URL()+"/files/F404")
 	want(t, "no such file", resp.StatusCode, 404)
 }
+
+func TestMarkdownPieAndOwnImages(t *testing.T) {
+	srv, api := start(t, slacktest.Options{Unpaced: true})
+	png := "\x89PNG\r\n\x1a\n" + strings.Repeat("\x00", 16)
+	file, err := api.UploadFile(slack.UploadFileParameters{Filename: "burn.png", Content: png, FileSize: len(png), Channel: "C0SLOW0001", InitialComment: "graph"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := func(address string) obj { return obj{"type": "image", "image_url": address, "alt_text": "a graph"} }
+	pie := obj{"type": "data_visualization", "title": "Spent", "chart": obj{"type": "pie", "segments": []any{
+		obj{"label": "incidents", "value": 61}, obj{"label": "rest", "value": 39}}}}
+	whole := obj{"type": "data_visualization", "title": "All", "chart": obj{"type": "pie", "segments": []any{obj{"label": "one", "value": 1}}}}
+	markdown := obj{"type": "markdown", "text": "**11 of 12**\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n<script>x</script> [bad](javascript:x)"}
+	if got := postRaw(t, srv, []any{markdown, pie, whole, image(srv.URL() + "/files/" + file.ID), image("https://elsewhere.example/x.png")}); got.Error != "" {
+		t.Fatalf("%+v", got)
+	}
+	_, page := get(t, srv.URL()+"/?channel=general")
+	contains(t, page, "<strong>11 of 12</strong>", `<td align="right">2</td>`,
+		`class="fill s1"`, `<circle class="fill s0" cx="120"`, "</svg>incidents</span>",
+		`<img src="/files/`+file.ID+`" alt="a graph">`, `<a href="https://elsewhere.example/x.png"`)
+	if strings.Contains(page, "<script>x") || strings.Contains(page, "javascript:") || strings.Contains(page, `<img src="http`) {
+		t.Error("something of the Markdown or the image came through that should not")
+	}
+	resp, _ := get(t, srv.URL()+"/files/"+file.ID)
+	want(t, "the picture's type", resp.Header.Get("Content-Type"), "image/png")
+}

@@ -94,7 +94,9 @@ type Call struct {
 // HasBlock reports whether the call carried a block of that type.
 func (c Call) HasBlock(kind string) bool { return hasBlock(c.blocks, kind) }
 
-// A Violation is something no well-behaved app does.
+// A Violation is something no well-behaved app does. A call is judged by when it
+// arrives: one that was already on its way while the 429 was sent counts too, as
+// an app with one queue per channel has none of those.
 type Violation struct {
 	At      time.Time
 	Kind    string // "early": called before Retry-After had passed; "reply-to-reply"
