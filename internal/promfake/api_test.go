@@ -62,7 +62,6 @@ func TestAnswersLookLikePrometheus(t *testing.T) {
 		{"large and small numbers", "/api/v1/query?query=vector(1e21)&time=5", 200,
 			`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[5,"1e+21"]}]}}`},
 		{"a string", `/api/v1/query?query="a"&time=5`, 200, `{"status":"success","data":{"resultType":"string","result":[5,"a"]}}`},
-		{"an info about a gauge in rate", "/api/v1/query?query=rate(up_gauge[1m])&time=5", 200, `{"status":"success","data":{"resultType":"vector","result":[]}}`},
 		{"no series", "/api/v1/series?match[]=nope", 200, `{"status":"success","data":[]}`},
 		{"label names", "/api/v1/labels", 200, `{"status":"success","data":["__name__","path","pod"]}`},
 		{"label values, limited", "/api/v1/label/__name__/values?limit=1", 200, `{"status":"success","data":["c_total"]}`},
@@ -259,6 +258,7 @@ func TestExemplarsMetadataAndInfo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ramp(t, db, lset("temperature"), 3)
 	db.SetMetadata("c_total", metadata.Metadata{Type: model.MetricTypeCounter, Help: "Counts."})
 	_, c := open(t, db)
 	res, err := c.QueryExemplars(context.Background(), `rate(c_total{code=~"5.."}[1m])`, at(10), at(20))
@@ -271,6 +271,10 @@ func TestExemplarsMetadataAndInfo(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, res); diff != "" {
 		t.Errorf("exemplars (-want +got):\n%s", diff)
+	}
+	_, warnings, infos, err := c.Query(context.Background(), "rate(temperature[1m])", at(45))
+	if err != nil || len(warnings) != 0 || len(infos) != 1 {
+		t.Errorf("rate of a gauge: warnings %v, infos %v, error %v", warnings, infos, err)
 	}
 	md, err := c.Metadata(context.Background(), "c_total", "")
 	if err != nil || len(md["c_total"]) != 1 || md["c_total"][0].Help != "Counts." {

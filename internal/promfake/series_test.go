@@ -170,28 +170,29 @@ func TestTrimForgets(t *testing.T) {
 }
 
 func TestAppendsAndQueriesAtTheSameTime(t *testing.T) {
+	const rounds, perRound = 20, 150
 	db := promfake.New(promfake.Options{})
 	_, c := open(t, db)
-	var wg sync.WaitGroup
-	for _, pod := range []string{"a", "b"} {
-		wg.Go(func() {
-			for i := range 3000 {
-				if err := db.Append(lset("c_total", "pod", pod), sec(i), float64(i)); err != nil {
-					t.Error(err)
+	for round := range rounds {
+		var wg sync.WaitGroup
+		for _, pod := range []string{"a", "b"} {
+			wg.Go(func() {
+				for i := round * perRound; i < (round+1)*perRound; i++ {
+					if err := db.Append(lset("c_total", "pod", pod), sec(i), float64(i)); err != nil {
+						t.Error(err)
+					}
+					if err := db.AppendHistogram(lset("h", "pod", pod), sec(i), nativeAt(i)); err != nil {
+						t.Error(err)
+					}
 				}
-				if err := db.AppendHistogram(lset("h", "pod", pod), sec(i), nativeAt(i)); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	for range 20 {
+			})
+		}
 		// A counter that only rises has no resets, whenever it is read.
-		if got := ask(t, c, "sum(resets(c_total[1h])) > 0", at(3000)); got != "" {
+		if got := ask(t, c, "sum(resets(c_total[1h])) + sum(resets(h[1h])) > 0", at(3000)); got != "" {
 			t.Errorf("a query saw a torn series: %s", got)
 		}
+		wg.Wait()
 	}
-	wg.Wait()
 	if got := ask(t, c, "sum(count_over_time(c_total[1h]))", at(3000)); got != "{} => 6000 @[1793613000]" {
 		t.Errorf("in the end: %s", got)
 	}
