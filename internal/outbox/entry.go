@@ -70,6 +70,9 @@ type Receipt struct {
 	Shared bool `json:"shared,omitempty"`
 }
 
+// None reports whether there is no message at all.
+func (r Receipt) None() bool { return r == Receipt{} }
+
 // Owed is an entry with what has happened to it so far.
 type Owed struct {
 	Entry

@@ -37,6 +37,10 @@ type Leg interface {
 // ErrNoLookup says that a leg cannot find out whether a message arrived.
 var ErrNoLookup = errors.New("the receiver cannot be asked what arrived")
 
+// ErrNeedless is what Deliver answers for an entry that this receiver has no use for, such as an edit where
+// nothing can be edited. The entry is settled as superseded.
+var ErrNeedless = errors.New("the receiver has no use for this")
+
 // Folder is a leg that can bring a root message up to date before it is sent first: Fold is the body of the
 // post with the state of a later edit.
 type Folder interface {

@@ -20,7 +20,7 @@ type step struct {
 }
 
 // posts reports whether the step puts a new message into the channel, rather than editing one.
-func (s step) posts() bool { return s.owed.Op != Edit || s.root.TS == "" }
+func (s step) posts() bool { return s.owed.Op != Edit || s.root.None() }
 
 func (s step) verb() verb {
 	if s.posts() {
@@ -118,7 +118,7 @@ func (t *thread) plan(q *queue, leg Leg, now time.Time) {
 	case edit != nil && t.root.Shared:
 		q.needless = append(q.needless, *edit) // a digest is nobody's own to edit; the replies tell
 		t.planReply(q, now)
-	case edit != nil && t.root.TS == "" && t.root.Channel == "":
+	case edit != nil && t.root.None():
 		t.planEdit(q, &q.posts, edit, now) // the root was never sent: this becomes one, and replies wait for it
 	case edit != nil:
 		t.planEdit(q, &q.edits, edit, now)

@@ -101,14 +101,17 @@ func (w *worker) send(ctx context.Context, s step) {
 		// A page goes out even when nothing can be written down: a full disk must not silence it.
 	}
 	receipt, err := w.deliver(ctx, s)
-	if f := FailureOf(err); err != nil && f.Class == TargetGone && s.root != (Receipt{}) {
+	if f := FailureOf(err); err != nil && f.Class == TargetGone && !s.root.None() {
 		receipt, err = w.sendAfresh(ctx, &s)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNeedless):
+		w.settle(ctx, s.owed.Key, Result{State: Superseded, At: w.at()})
+	case err != nil:
 		w.failed(ctx, s, FailureOf(err))
-		return
+	default:
+		w.delivered(ctx, s, receipt)
 	}
-	w.delivered(ctx, s, receipt)
 }
 
 // deliver is one bounded attempt. It outlives ctx, so that a stop lets it finish.
@@ -248,16 +251,16 @@ func (w *worker) foundOut(ctx context.Context, group []step, found map[string]Re
 	}
 }
 
-// patience is how often a look-up may fail before a message is rather sent twice than not at all.
-const patience = 5
+// patience is how old a message may grow while look-ups fail; then it is rather sent twice than not at all.
+const patience = 5 * time.Minute
 
 // notFoundOut keeps entries ambiguous whose look-up failed, and returns those that have waited enough.
 func (w *worker) notFoundOut(ctx context.Context, group []step, f *Failure) []step {
 	w.hold(toFind, group[0].owed, f, w.at())
-	still := &Failure{Class: Ambiguous, Reason: "look-up failed: " + f.Reason}
+	still := &Failure{Class: Ambiguous, Reason: "look-up failed"}
 	var enough []step
 	for _, s := range group {
-		if s.owed.Attempts >= patience {
+		if w.at().Sub(s.owed.Created) > patience && s.owed.LastErr == still.Error() {
 			enough = append(enough, s)
 			continue
 		}

@@ -1,0 +1,156 @@
+package slack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	goslack "github.com/slack-go/slack"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// Config is what a [Client] needs.
+type Config struct {
+	Token  Secret
+	APIURL string // default https://slack.com/api/
+	// Fallback is a channel for root messages whose own channel is archived, unknown or closed to
+	// the app. Empty: they wait until somebody puts that right.
+	Fallback string
+	HTTP     *http.Client // default: bounded in time and size, without redirects
+}
+
+// Client is the leg that speaks to Slack as a bot. It posts, edits, replies, and finds its own messages
+// again. It is safe for concurrent use.
+type Client struct {
+	api      *goslack.Client
+	fallback string
+
+	mu  sync.Mutex
+	ids map[string]string // channel IDs by the name in the configuration
+}
+
+var _ outbox.Leg = (*Client)(nil)
+
+// New makes a client. It connects to nothing.
+func New(c Config) (*Client, error) {
+	if c.Token == "" {
+		return nil, errors.New("no Slack bot token; set slack.bot_token_file or SLACK_BOT_TOKEN")
+	}
+	c.APIURL = cmp.Or(c.APIURL, goslack.APIURL)
+	if err := checkAddress("slack.api_url", c.APIURL); err != nil {
+		return nil, err
+	}
+	if c.HTTP == nil {
+		c.HTTP = httpClient()
+	}
+	// OptionRetry stays off: the library would post a message again after a reset.
+	api := goslack.New(c.Token.Reveal(), goslack.OptionAPIURL(strings.TrimSuffix(c.APIURL, "/")+"/"), goslack.OptionHTTPClient(c.HTTP))
+	return &Client{api: api, fallback: c.Fallback, ids: map[string]string{}}, nil
+}
+
+// Deliver sends one message, in the best form that Slack takes.
+func (c *Client) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+	body, err := parseBody(o.Body)
+	if err != nil {
+		return outbox.Receipt{}, fail(outbox.Permanent, "a message that cannot be read")
+	}
+	if o.Repeat {
+		body = body.repeated()
+	}
+	if root.TS != "" && o.Op == outbox.Edit {
+		return c.inForms(body, func(b Body) (outbox.Receipt, error) { return c.update(ctx, b, root) })
+	}
+	to := target{channel: cmp.Or(root.Channel, o.Channel), thread: root.TS}
+	receipt, err := c.postTo(ctx, to, o.Key, body)
+	if f := outbox.FailureOf(err); err != nil && to.thread == "" && c.fallback != "" && to.channel != c.fallback && slices.Contains(channelErrors, f.Reason) {
+		return c.postTo(ctx, target{channel: c.fallback}, o.Key, body.instead(o.Channel, f.Reason))
+	}
+	if err == nil && to.channel == o.Channel {
+		c.learn(o.Channel, receipt.Channel)
+	}
+	return receipt, err
+}
+
+// target is where a new message goes: a channel, and a thread in it or "".
+type target struct{ channel, thread string }
+
+func (c *Client) postTo(ctx context.Context, to target, key string, body Body) (outbox.Receipt, error) {
+	return c.inForms(body, func(b Body) (outbox.Receipt, error) { return c.post(ctx, to, key, b) })
+}
+
+// inForms tries ever plainer forms while Slack refuses the form. It is bounded by the number of forms.
+func (c *Client) inForms(body Body, send func(Body) (outbox.Receipt, error)) (receipt outbox.Receipt, err error) {
+	for _, form := range body.forms() {
+		if receipt, err = send(form); err == nil || outbox.FailureOf(err).Class != outbox.Degrade {
+			return receipt, err
+		}
+	}
+	return receipt, err
+}
+
+func (c *Client) post(ctx context.Context, to target, key string, b Body) (outbox.Receipt, error) {
+	m := b.metadata(key)
+	payload := make(map[string]any, len(m.Payload))
+	for k, v := range m.Payload {
+		payload[k] = v
+	}
+	opts := append(b.options(), goslack.MsgOptionMetadata(goslack.SlackMetadata{EventType: m.Type, EventPayload: payload}))
+	if to.thread != "" {
+		opts = append(opts, goslack.MsgOptionTS(to.thread))
+		if b.Broadcast {
+			opts = append(opts, goslack.MsgOptionBroadcast())
+		}
+	}
+	channel, ts, err := c.api.PostMessageContext(ctx, to.channel, opts...)
+	return receiptOf(channel, ts, err)
+}
+
+// update edits a root message. The metadata is left out, which keeps what it had: the key of its post.
+func (c *Client) update(ctx context.Context, b Body, root outbox.Receipt) (outbox.Receipt, error) {
+	channel, ts, _, err := c.api.UpdateMessageContext(ctx, root.Channel, root.TS, b.options()...)
+	r, err := receiptOf(channel, ts, err)
+	r.Shared = root.Shared
+	return r, err
+}
+
+// receiptOf believes in nothing but a time stamp: Slack's library takes "{}" for a success.
+func receiptOf(channel, ts string, err error) (outbox.Receipt, error) {
+	if err != nil || ts == "" {
+		return outbox.Receipt{}, failureOf(err)
+	}
+	return outbox.Receipt{Channel: channel, TS: ts}, nil
+}
+
+func (b Body) options() []goslack.MsgOption {
+	blocks := make([]goslack.Block, len(b.Blocks))
+	for i, raw := range b.Blocks {
+		blocks[i] = rawBlock(raw)
+	}
+	return []goslack.MsgOption{
+		goslack.MsgOptionText(b.Text, false), // escaped where it was composed
+		goslack.MsgOptionBlocks(blocks...),   // none clears what an edited message had
+		goslack.MsgOptionDisableLinkUnfurl(),
+		goslack.MsgOptionDisableMediaUnfurl(),
+	}
+}
+
+// rawBlock hands a finished block to the library.
+type rawBlock json.RawMessage
+
+func (b rawBlock) BlockType() goslack.MessageBlockType {
+	return goslack.MessageBlockType(kindOf(Block(b)))
+}
+func (b rawBlock) ID() string                   { return "" }
+func (b rawBlock) MarshalJSON() ([]byte, error) { return b, nil }
+
+func (c *Client) learn(name, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids[name] = id
+}

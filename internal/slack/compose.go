@@ -1,0 +1,81 @@
+package slack
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// Compose is what slowburn says about an event: the entries that are owed because of it. It is a
+// pure function of the facts and of the time at which they are told.
+//
+// An incident has one root message, which always shows its newest state, and a thread, which
+// is its history. Edits notify nobody, so what people must notice is a reply as well, and
+// what may not wait is broadcast to the channel. Only a page mentions people, and only when it begins.
+func Compose(f Facts, now time.Time) []outbox.Entry {
+	if f.Event.Kind == alerting.Noticed {
+		return f.spent(now)
+	}
+	if f.missed(now) {
+		return f.missedLive(now)
+	}
+	switch f.Event.Kind {
+	case alerting.Opened:
+		return []outbox.Entry{f.entry("post", f.lane(), outbox.Post, f.root(now), now)}
+	case alerting.Escalated:
+		return []outbox.Entry{
+			f.entry("edit", outbox.LanePage, outbox.Edit, f.root(now), now),
+			f.entry("reply", outbox.LanePage, outbox.Reply, f.escalation(), now),
+		}
+	case alerting.Updated:
+		return []outbox.Entry{f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root(now), now)}
+	case alerting.Resolved:
+		return []outbox.Entry{
+			f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root(now), now),
+			f.entry("reply", outbox.LaneResolve, outbox.Reply, f.resolution(), now),
+		}
+	}
+	return nil
+}
+
+// ComposeAck is what slowburn says when somebody acknowledges an incident; Facts.AckedBy and AckedAt
+// name who and when, Facts.Event is the incident's newest.
+func ComposeAck(f Facts, now time.Time) []outbox.Entry {
+	who := escape(f.AckedBy)
+	reply := Body{Text: clip("👀 Acknowledged by "+who+" · "+escape(f.name(60)), maxSentence)}
+	reply.Blocks = []Block{section("👀 *" + who + "* has acknowledged this " + f.tier() + ".")}
+	entries := []outbox.Entry{
+		f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root(now), now),
+		f.entry("reply", outbox.LaneTicket, outbox.Reply, reply, now),
+	}
+	for i, suffix := range []string{"edit", "reply"} {
+		entries[i].Key = f.Event.Incident + "/acked/" + unix(f.AckedAt) + "/" + suffix
+	}
+	return entries
+}
+
+// lane is how urgent the beginning of the incident is.
+func (f Facts) lane() outbox.Lane {
+	if f.Event.Severity == alerting.Page {
+		return outbox.LanePage
+	}
+	return outbox.LaneTicket
+}
+
+// missedLive tells once, calmly, about an incident that was over before it could be seen.
+func (f Facts) missedLive(now time.Time) []outbox.Entry {
+	if f.Event.Kind != alerting.Resolved {
+		return nil
+	}
+	return []outbox.Entry{f.entry("missed", outbox.LaneTicket, outbox.Post, f.root(now), now)}
+}
+
+// spent tells that a share of the budget is gone: in the thread of the incident that does it, or by itself.
+func (f Facts) spent(now time.Time) []outbox.Entry {
+	b := f.spentBody(now)
+	if f.Incident.Open && f.Incident.ID == f.Event.Incident {
+		return []outbox.Entry{f.entry("reply", outbox.LaneTicket, outbox.Reply, b, now)}
+	}
+	return []outbox.Entry{f.entry("post", outbox.LaneTicket, outbox.Post, b, now)}
+}

@@ -1,0 +1,103 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// When hundreds of SLOs trip at once, for a cause that they share, a message for each would come at one a second, and
+// the last minutes late. The overflow is named in digests instead, most urgent first.
+
+const (
+	digestNames = 200    // in one digest; their hashes must fit into its metadata
+	digestRoom  = 10_000 // characters for the names
+)
+
+// Digest names the root messages of a storm in one.
+func (c *Client) Digest(entries []outbox.Entry) (json.RawMessage, int) { return digest(entries) }
+
+// Digest names the root messages of a storm in one.
+func (w *Webhook) Digest(entries []outbox.Entry) (json.RawMessage, int) { return digest(entries) }
+
+func digest(entries []outbox.Entry) (json.RawMessage, int) {
+	d := digester{}
+	for _, e := range entries {
+		if !d.add(e) {
+			break
+		}
+	}
+	return d.body(len(entries)).marshal(), d.n
+}
+
+// digester collects names until a message is full.
+type digester struct {
+	n, pages int
+	room     int
+	sections []string
+	mention  []string
+	folded   []string
+}
+
+// add takes one entry and reports whether there was room.
+func (d *digester) add(e outbox.Entry) bool {
+	b, err := parseBody(e.Body)
+	name := b.Name
+	if err != nil || name == "" {
+		name = e.Thread
+	}
+	line := "• " + escape(plain(name, 100)) + "\n"
+	size := len([]rune(line))
+	if d.n >= digestNames || d.room+size > digestRoom && d.n > 0 {
+		return false
+	}
+	d.n, d.room = d.n+1, d.room+size
+	last := len(d.sections) - 1
+	if last < 0 || len([]rune(d.sections[last]))+size > limitOf("section.text") {
+		d.sections = append(d.sections, "")
+		last++
+	}
+	d.sections[last] += line
+	if e.Lane == outbox.LanePage {
+		d.pages++
+		d.mentionAll(b.Mention)
+	}
+	d.folded = append(d.folded, hashKey(e.Key))
+	return true
+}
+
+func (d *digester) mentionAll(mentions []string) {
+	for _, m := range mentions {
+		if len(d.mention) < maxMentions && !slices.Contains(d.mention, m) {
+			d.mention = append(d.mention, m)
+		}
+	}
+}
+
+// body is the digest; waiting is how many incidents wait in all.
+func (d *digester) body(waiting int) Body {
+	state := "🎫 Many tickets"
+	if d.pages > 0 {
+		state = "🔥 Many pages"
+	}
+	said := fmt.Sprintf("%s at once", plural(int64(d.n), "incident"))
+	if d.pages > 0 && d.pages < d.n {
+		said += fmt.Sprintf(", %s among them", plural(int64(d.pages), "page"))
+	}
+	if waiting > d.n {
+		said += fmt.Sprintf("; %s more follow", grouped(int64(waiting-d.n)))
+	}
+	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state}
+	b.Blocks = append(b.Blocks, header(state+" · "+plural(int64(d.n), "incident")),
+		section("*"+said+".* Such numbers have a common cause more often than not. What follows about these incidents is said in this thread."))
+	for _, s := range d.sections {
+		b.Blocks = append(b.Blocks, section(strings.TrimSuffix(s, "\n")))
+	}
+	if len(d.mention) > 0 {
+		b.Blocks = append(b.Blocks, section("For "+strings.Join(d.mention, " ")))
+	}
+	return b
+}

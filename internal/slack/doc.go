@@ -1,0 +1,32 @@
+// Package slack says in Slack what happened, and keeps it true.
+//
+// It has two halves that share one value, the [Body] of a message. [Compose] turns the facts about
+// an event into entries of the outbox; it is pure, so what people will read can be reviewed as
+// text (testdata/*.txtar). [Client] and [Webhook] are legs of the outbox: they turn an entry
+// into a message and an answer of Slack into a receipt or a classed failure.
+//
+// # What people see
+//
+// One root message per incident always shows its newest state, with the onset and the peak kept
+// to the end; its thread is the history. An edit notifies nobody, so what must be noticed is
+// a reply, too. Only a page mentions people, only those whom the configuration names.
+//
+// # What can go wrong, and what happens then
+//
+//   - Slack refuses the form: the message is sent in plainer forms, down to a sentence
+//     ([Client.Deliver]). Limits are checked beforehand ([Body.Validate]).
+//   - Slack refuses the channel: root messages go to the fallback channel, if there is one.
+//   - Nobody knows whether a message arrived: it is looked for by the key in its metadata
+//     ([Client.Find]) before it is sent again.
+//   - A person deleted the root: the next edit becomes a new root.
+//   - Hundreds of incidents begin at once: the overflow is named in digests ([Client.Digest]).
+//
+// # Foreign text
+//
+// Names, descriptions and label values come from outside. They pass through escape or into a
+// plain_text object and nowhere else (escape.go); the token appears in no error (secret.go,
+// classify.go).
+//
+// Reading order: facts.go, compose.go, message.go and words.go for what is said; body.go,
+// block.go, limits.go for its form; client.go, classify.go, find.go, webhook.go for how it is delivered.
+package slack

@@ -1,0 +1,96 @@
+package slack
+
+import (
+	"cmp"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// House is what all messages of one slowburn have in common.
+type House struct {
+	Leg         string // name of the leg that delivers; default "slack"
+	Channel     string // where messages go that name no other channel
+	URL         string // under which people reach slowburn, "" if they cannot
+	Version     string // of slowburn
+	Interactive bool   // buttons work: presses reach slowburn by Socket Mode or by signed requests
+}
+
+// Facts are everything that a message about an incident is made of.
+type Facts struct {
+	House
+	Spec      *slo.Spec
+	Event     alerting.Event
+	Incident  alerting.Incident // after Event; of a spent notice the one that is open, or the zero value
+	Status    budget.Status     // of the first window
+	Outlook   budget.Outlook
+	Standings []alerting.Standing // of all pairs of windows, as of Event
+	QueryURL  string              // shows the SLI in Prometheus, "" if there is no such page
+	Chart     *Chart              // of the burn since before the onset, nil for none
+	AckedBy   string              // who has acknowledged the incident, "" if nobody has
+	AckedAt   time.Time
+	// Late says that the incident opened and ended within one stretch of time that was caught up,
+	// so nobody could have been told while it went on.
+	Late bool
+}
+
+// liveFor is how old an incident may be and still be worth waking somebody although it is over.
+const liveFor = 15 * time.Minute
+
+// missed reports whether the incident was over before slowburn could see it.
+func (f Facts) missed(now time.Time) bool {
+	return f.Late && now.Sub(f.Incident.Detected) > liveFor
+}
+
+func (f Facts) channel() string { return cmp.Or(f.Spec.Slack.Channel, f.Channel) }
+
+// mentionPattern is what a configuration may name to be notified.
+var mentionPattern = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!subteam\^S[A-Z0-9]{1,30}|!here|!channel|!everyone)>$`)
+
+// maxMentions bounds how many one message notifies.
+const maxMentions = 10
+
+// mentions are the ones of a page, from the configuration and from nowhere else.
+func (f Facts) mentions() []string {
+	var out []string
+	for _, m := range f.Spec.Slack.Mention {
+		if mentionPattern.MatchString(m) && len(out) < maxMentions {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// page is the address of a page of slowburn's own, "" if it has none.
+func (h House) page(path ...string) string {
+	if h.URL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(h.URL, "/") + (&url.URL{Path: "/" + strings.Join(path, "/")}).EscapedPath()
+}
+
+func (h House) leg() string { return cmp.Or(h.Leg, "slack") }
+
+// entry is one message about the incident.
+func (f Facts) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body, now time.Time) outbox.Entry {
+	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)
+	return outbox.Entry{
+		Key: f.Event.Key() + "/" + suffix, Leg: f.leg(), Lane: lane, Channel: f.channel(),
+		Thread: f.Event.Incident, Op: op, Body: b.marshal(), Created: now,
+	}
+}
+
+// QueryURL is the address under which a Prometheus shows an expression as a graph, over the given time before end.
+func QueryURL(prometheus, expr string, end time.Time, back time.Duration) string {
+	q := url.Values{
+		"g0.expr": {expr}, "g0.tab": {"0"},
+		"g0.range_input": {slo.ShortDuration(back)}, "g0.end_input": {end.UTC().Format("2006-01-02 15:04:05")},
+	}
+	return strings.TrimSuffix(prometheus, "/") + "/graph?" + q.Encode()
+}

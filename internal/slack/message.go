@@ -1,0 +1,452 @@
+package slack
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// What the messages say. They are read at three in the morning by somebody who was asleep a minute ago: the state
+// comes first, then one thought per sentence, then the figures.
+
+// Actions of the controls under a message. The value of a button, and the block_id of a
+// menu, is the incident's ID; the value of a menu's option is a duration such as "4h".
+const (
+	ActionAck        = "slowburn_ack"
+	ActionSilence    = "slowburn_silence"
+	ActionPostmortem = "slowburn_postmortem"
+)
+
+const maxSentence = 149
+
+func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
+
+// name is the budget's name as plain text.
+func (f Facts) name(limit int) string { return plain(string(f.Event.SLO), limit) }
+
+func (f Facts) kind() slo.Kind { return f.Spec.SLI.Kind }
+
+func (f Facts) tier() string {
+	switch {
+	case f.Event.Rule == alerting.RuleNoData:
+		return "gap in the data"
+	case f.Incident.Severity == alerting.Page:
+		return "page"
+	}
+	return "ticket"
+}
+
+// state is the icon and the word that every message begins with.
+func (f Facts) state(now time.Time) (icon, word string) {
+	switch {
+	case f.missed(now):
+		return "🕓", "Missed live"
+	case !f.Incident.Open && f.Event.Rule == alerting.RuleNoData:
+		return "✅", "Data are back"
+	case !f.Incident.Open:
+		return "✅", "Resolved"
+	case f.Event.Rule == alerting.RuleNoData:
+		return "❔", "No data"
+	case f.Incident.Severity == alerting.Page:
+		return "🔥", "Page"
+	}
+	return "🎫", "Ticket"
+}
+
+// sentence puts a state, the name and a predicate together within the limit of a notification; the name gives way.
+func (f Facts) sentence(state, predicate string) string {
+	room := maxSentence - len([]rune(state+": "+predicate)) - 1
+	return clip(escape(state)+": "+f.shortName(max(room, 24))+" "+predicate, maxSentence)
+}
+
+// shortName is the escaped name, cut so that its escaped form fits.
+func (f Facts) shortName(room int) string {
+	for limit := room; limit > 1; limit-- {
+		if s := escape(f.name(limit)); len([]rune(s)) <= room {
+			return s
+		}
+	}
+	return "an SLO"
+}
+
+// root is the root message in its newest state.
+func (f Facts) root(now time.Time) Body {
+	icon, word := f.state(now)
+	state := icon + " " + word
+	b := Body{Text: f.sentence(state, f.predicate(now)), Name: state + " · " + f.name(80)}
+	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.lead(now), f.fields()...))
+	if f.Chart != nil {
+		if c, ok := chart(*f.Chart); ok {
+			b.Blocks = append(b.Blocks, c)
+		}
+	}
+	if f.Incident.Open && f.Incident.Severity == alerting.Page {
+		if b.Mention = f.mentions(); len(b.Mention) > 0 {
+			b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
+		}
+	}
+	if l := f.links(); l != "" {
+		b.Blocks = append(b.Blocks, section(l))
+	}
+	b.Blocks = append(b.Blocks, f.controls()...)
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
+	return b
+}
+
+// predicate is the rest of the notification's sentence.
+func (f Facts) predicate(now time.Time) string {
+	i := f.Incident
+	switch {
+	case f.Event.Rule == alerting.RuleNoData && i.Open:
+		return "has had no data for " + span(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it."
+	case f.Event.Rule == alerting.RuleNoData:
+		return "has data again after " + span(i.Last.Time().Sub(i.Onset)) + "."
+	case f.missed(now):
+		return "burned for " + span(i.Duration()) + " while slowburn could not see it; it is over."
+	case !i.Open:
+		return "burned for " + span(i.Duration()) + " and took " + percent(i.Cost()) + " of its error budget."
+	}
+	return "burns its error budget " + f.burnTimes() + " times too fast; " + f.outlook() + "."
+}
+
+// burnTimes is the burn over the long window of the pair that fired.
+func (f Facts) burnTimes() string {
+	if f.Incident.Last.Long == nil {
+		return "several"
+	}
+	burn, _ := budget.Burn(*f.Incident.Last.Long, f.Spec.Objective)
+	return times(burn)
+}
+
+func (f Facts) outlook() string {
+	switch o := f.Outlook; {
+	case o.Gone || f.Status.Spent >= 1:
+		return "the budget is spent"
+	case o.Lasts || !o.Known:
+		return percent(f.Status.Remaining()) + " of it is left"
+	default:
+		return "it is gone in " + span(o.In)
+	}
+}
+
+// lead says what happened, in sentences.
+func (f Facts) lead(now time.Time) string {
+	var lines []string
+	add := func(s string) {
+		if s != "" {
+			lines = append(lines, s)
+		}
+	}
+	add(f.promise())
+	switch {
+	case f.Event.Rule == alerting.RuleNoData:
+		add(f.noData())
+	case !f.Incident.Open:
+		add(f.ending(now))
+		add(f.story())
+	default:
+		add(f.burnsNow())
+		add(f.tested())
+		add(f.affected())
+		add(f.forecast())
+		add(f.late(now))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (f Facts) promise() string {
+	promise := f.Spec.Objective.Percent() + " % of " + unit(f.kind(), true) + " good over " + escape(f.Spec.Window().String())
+	if f.Spec.Description == "" {
+		return "_Promised:_ " + promise + "."
+	}
+	return "_Promised:_ " + escape(f.Spec.Description) + " (" + promise + ")"
+}
+
+// burnsNow puts the pair of windows that fired into words.
+func (f Facts) burnsNow() string {
+	last := f.Incident.Last
+	if last.Pair == nil || last.Long == nil || last.Short == nil {
+		return ""
+	}
+	long, _ := budget.Burn(*last.Long, f.Spec.Objective)
+	short, ok := budget.Burn(*last.Short, f.Spec.Objective)
+	limit := last.Pair.Burn(f.Spec.Window().Length())
+	s := fmt.Sprintf("Over the last %s the error budget burned *%s times* faster than it can afford", window(last.Pair.Long), times(long))
+	switch {
+	case !ok:
+		s += fmt.Sprintf("; in the last %s there was no traffic.", window(last.Pair.Short))
+	case short > limit:
+		s += fmt.Sprintf(", and still so in the last %s.", window(last.Pair.Short))
+	default:
+		s += fmt.Sprintf("; in the last %s it is down to %s times.", window(last.Pair.Short), times(short))
+	}
+	return s
+}
+
+// lowTraffic is below how many events in the long window people want to know that chance was ruled out.
+const lowTraffic = 1000
+
+func (f Facts) tested() string {
+	sure := f.Incident.First.Sure
+	if sure == nil || sure.Total >= lowTraffic {
+		return ""
+	}
+	return fmt.Sprintf("Traffic is low, so chance was ruled out: %s of %s failed, in %s. If the SLO were kept, that would have a probability of %s.",
+		grouped(sure.Bad), counted(sure.Total*budget.Unit, f.kind()), plural(int64(sure.Minutes), "different minute"), percent(sure.Chance))
+}
+
+func (f Facts) affected() string {
+	burn := f.Incident.Last.Burn
+	if burn == nil {
+		return ""
+	}
+	return fmt.Sprintf("Since it began, *%s of %s* went bad: %s of the whole budget.",
+		count(burn.Bad), counted(burn.Total, f.kind()), percent(f.Incident.Cost()))
+}
+
+func (f Facts) forecast() string {
+	switch o := f.Outlook; {
+	case o.Gone:
+		return "The error budget is spent."
+	case o.Lasts:
+		return "At this rate the budget still lasts its window."
+	case !o.Known:
+		return ""
+	default:
+		s := "At this rate the budget is gone in *" + span(o.In) + "*, " + at(f.Event.Time().Add(o.In))
+		if o.Late > o.Early && o.Early > 0 {
+			s += ", give or take: between " + span(o.Early) + " and " + span(o.Late)
+		}
+		return s + "."
+	}
+}
+
+// late explains a message that comes long after what it tells.
+func (f Facts) late(now time.Time) string {
+	if d := now.Sub(f.Event.Time()); d > liveFor {
+		return "This message comes " + span(d) + " late: slowburn or its data were not available."
+	}
+	return ""
+}
+
+func (f Facts) noData() string {
+	i := f.Incident
+	if i.Open {
+		return "The last known data are from " + at(i.Onset) + ", " + span(f.Event.Time().Sub(i.Onset)) +
+			" before this message. Until there are new ones this SLO can neither alert nor recover. Often a job was renamed, a target is not scraped, or Prometheus itself is in trouble."
+	}
+	if f.Event.Reason == alerting.SLORemoved {
+		return "The SLO was removed, so its missing data matter no more."
+	}
+	return "Data arrive again. They were missing for " + span(i.Last.Time().Sub(i.Onset)) + ", from " + at(i.Onset) + "; what happened meanwhile is filled in if Prometheus has it."
+}
+
+func (f Facts) ending(now time.Time) string {
+	switch {
+	case f.missed(now):
+		return "This began and ended while slowburn or its data were not available. It is told now so that nobody is surprised by the spent budget; there is nothing to do at once."
+	case f.Event.Reason == alerting.AgedOut:
+		return "It is over: the last bad " + unit(f.kind(), false) + " has left the alert's windows. There is no traffic at the moment, so this is not proof that it works."
+	case f.Event.Reason == alerting.SLORemoved:
+		return "Closed because the SLO was removed, not because it recovered."
+	case f.Event.Reason == alerting.RuleRemoved:
+		return "Closed because the SLO has no such alert any more, not because it recovered."
+	}
+	return "It is over: no window is above its threshold any more."
+}
+
+// story is what stays to be said when it is over: the onset and the peak do not vanish with the end.
+func (f Facts) story() string {
+	i := f.Incident
+	s := fmt.Sprintf("It burned for *%s*, from %s to %s", span(i.Duration()), at(i.Onset), at(i.Ended))
+	if i.Last.Burn != nil {
+		s += fmt.Sprintf(", and *%s of %s* went bad: %s of the whole budget", count(i.Last.Burn.Bad), counted(i.Last.Burn.Total, f.kind()), percent(i.Cost()))
+	}
+	return s + "."
+}
+
+// fields are the figures, two in a row.
+func (f Facts) fields() []*Text {
+	var out []*Text
+	add := func(name, value string) {
+		if value != "" {
+			out = append(out, mrkdwn("*"+name+"*\n"+value))
+		}
+	}
+	i := f.Incident
+	add("SLI, "+escape(f.Spec.Window().String()), f.sli())
+	add("Budget left", f.left())
+	add("Began", at(i.Onset))
+	add("Noticed", at(i.Detected)+" ("+span(i.TimeToDetect())+" later)")
+	if !i.Escalated.IsZero() {
+		add("Became a page", at(i.Escalated))
+	}
+	if peak, ok := i.PeakBurn(f.Spec.Objective); ok {
+		add("Peak", times(peak)+" times too fast, "+at(i.Last.Burn.PeakAt.End()))
+	}
+	if !i.Open {
+		add("Ended", at(i.Resolved))
+	}
+	add("Owner", escape(f.Spec.Owner))
+	if f.AckedBy != "" {
+		add("Acknowledged", escape(f.AckedBy)+", "+at(f.AckedAt))
+	}
+	return out
+}
+
+func (f Facts) sli() string {
+	if f.Status.SLI == nil {
+		return "no traffic"
+	}
+	return goodShare(*f.Status.SLI, f.Spec.Objective) + " (objective " + f.Spec.Objective.Percent() + " %)"
+}
+
+func (f Facts) left() string {
+	left := f.Status.Left()
+	switch {
+	case f.Status.Sum.Total == 0:
+		return ""
+	case left < 0:
+		return percent(f.Status.Remaining()) + ": overspent by " + counted(-left, f.kind())
+	case left == 0:
+		return "0 %: no " + unit(f.kind(), false) + " may go bad"
+	}
+	return percent(f.Status.Remaining()) + ": " + counted(left, f.kind()) + " more may go bad"
+}
+
+// links are where to go next.
+func (f Facts) links() string {
+	var out []string
+	add := func(address, words string) {
+		if _, ok := safeURL(address); ok {
+			out = append(out, link(address, words))
+		}
+	}
+	add(f.Spec.Links.Runbook, "📖 Runbook")
+	add(f.Spec.Links.Dashboard, "📊 Dashboard")
+	add(f.QueryURL, "🔎 Query")
+	if f.Incident.ID != "" {
+		add(f.page("incidents", f.Incident.ID), "🕯️ Incident")
+	}
+	if f.Incident.ID != "" && !f.Incident.Open && f.Event.Rule != alerting.RuleNoData {
+		add(f.page("incidents", f.Incident.ID, "postmortem"), "📝 Postmortem draft")
+	}
+	return strings.Join(out, "  ·  ")
+}
+
+// controls are buttons; none acknowledges what is over.
+func (f Facts) controls() []Block {
+	if !f.Interactive {
+		return nil
+	}
+	id := f.Event.Incident
+	if !f.Incident.Open {
+		return []Block{actions(id, newButton(ActionPostmortem, "Postmortem", id, ""))}
+	}
+	var row []any
+	if f.AckedBy == "" {
+		row = append(row, newButton(ActionAck, "Acknowledge", id, "primary"))
+	}
+	silence := menu{Type: "static_select", ActionID: ActionSilence, Placeholder: plainText("Silence for…")}
+	for _, s := range []struct{ words, value string }{{"1 hour", "1h"}, {"4 hours", "4h"}, {"1 day", "1d"}, {"1 week", "7d"}} {
+		silence.Options = append(silence.Options, option{plainText(s.words), s.value})
+	}
+	return []Block{actions(id, append(row, silence)...)}
+}
+
+// footer says where the message comes from, for those who doubt it.
+func (f Facts) footer() string {
+	var parts []string
+	if p := f.Incident.Last.Pair; p != nil && f.Event.Rule != alerting.RuleNoData {
+		parts = append(parts, fmt.Sprintf("Rule: %s when %s of the %s budget burns in %s, confirmed over %s (above %s×)",
+			f.tier(), percent(float64(p.Budget)/10000), escape(f.Spec.Window().String()), span(p.Long), span(p.Short), times(p.Burn(f.Spec.Window().Length()))))
+	}
+	parts = append(parts, "Data up to "+at(f.Event.Time()))
+	if f.Status.Coverage > 0 && f.Status.Coverage < 0.995 {
+		parts = append(parts, percent(f.Status.Coverage)+" of the window is known")
+	}
+	if s := f.others(); s != "" {
+		parts = append(parts, s)
+	}
+	return strings.Join(append(parts, strings.TrimSpace("slowburn "+escape(f.Version))), " · ")
+}
+
+// others names further pairs of windows that are above their threshold.
+func (f Facts) others() string {
+	var over []string
+	for _, s := range f.Standings {
+		fired := f.Incident.Last.Pair != nil && s.Pair == *f.Incident.Last.Pair
+		if s.Over && !fired && len(over) < 4 {
+			over = append(over, slo.ShortDuration(s.Pair.Long)+"/"+slo.ShortDuration(s.Pair.Short))
+		}
+	}
+	if len(over) == 0 {
+		return ""
+	}
+	return "Also above: " + strings.Join(over, ", ")
+}
+
+// escalation is the reply that wakes somebody when a ticket becomes a page.
+func (f Facts) escalation() Body {
+	b := Body{Text: f.sentence("🔥 Now a page", f.predicate(f.Event.Time())), Broadcast: true, Mention: f.mentions()}
+	text := "🔥 *Now a page.* " + f.burnsNow()
+	for _, s := range []string{f.tested(), f.forecast()} {
+		if s != "" {
+			text += "\n" + s
+		}
+	}
+	if len(b.Mention) > 0 {
+		text += "\nFor " + strings.Join(b.Mention, " ")
+	}
+	b.Blocks = []Block{section("*" + escape(f.name(100)) + "*\n" + text)}
+	return b
+}
+
+// resolution is the reply that ends the thread. It mentions nobody: whoever can sleep may sleep on.
+func (f Facts) resolution() Body {
+	icon, word := f.state(f.Event.Time())
+	b := Body{Text: f.sentence(icon+" "+word, f.predicate(f.Event.Time())), Broadcast: f.Incident.Severity == alerting.Page}
+	text := icon + " *" + word + "* · " + escape(f.name(100))
+	if f.Event.Rule == alerting.RuleNoData {
+		text += "\n" + f.noData()
+	} else {
+		text += "\n" + f.ending(f.Event.Time()) + "\n" + f.story()
+	}
+	b.Blocks = []Block{section(text)}
+	return b
+}
+
+// spentBody tells that a share of the budget is gone.
+func (f Facts) spentBody(now time.Time) Body {
+	level := percent(float64(f.Event.Level) / 10000)
+	state := "📉 " + level + " spent"
+	b := Body{Text: f.sentence(state, "has used "+percent(f.Status.Spent)+" of its error budget; "+f.outlook()+"."), Name: state + " · " + f.name(80)}
+	lines := []string{f.promise(), "*" + percent(f.Status.Spent) + "* of the error budget is spent. " + f.leftSentence()}
+	for _, s := range []string{f.forecast(), f.late(now)} {
+		if s != "" {
+			lines = append(lines, s)
+		}
+	}
+	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(strings.Join(lines, "\n"), mrkdwn("*SLI, "+escape(f.Spec.Window().String())+"*\n"+f.sli())))
+	if l := f.links(); l != "" {
+		b.Blocks = append(b.Blocks, section(l))
+	}
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
+	return b
+}
+
+func (f Facts) leftSentence() string {
+	switch left := f.Status.Left(); {
+	case left < 0:
+		return "It is overspent by " + counted(-left, f.kind()) + "."
+	case left == 0:
+		return "None is left."
+	default:
+		return counted(left, f.kind()) + " more may go bad."
+	}
+}

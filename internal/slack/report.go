@@ -1,0 +1,187 @@
+package slack
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// Report is a reliability report as plain inputs: what package report has worked out, ready to be shown.
+type Report struct {
+	House
+	Name    string     // of the report in the configuration, "weekly"
+	Period  string     // "2026-W48"; Name and Period are said once, whatever happens
+	Title   string     // "Reliability, week 48 of 2026"
+	Verdict string     // one line: "11 of 12 SLOs kept their objective; one fewer than last week"
+	Table   [][]string // the first row is the heading
+	Details []Detail   // one or more replies each
+	Link    string     // to the whole report, default its page of slowburn's own
+	Footer  string     // the exact period and zone, the share of the data that is known
+}
+
+// Detail is a section of a report that goes into the thread.
+type Detail struct {
+	Title    string
+	Markdown string
+}
+
+const (
+	tableRows   = 21     // heading included; what is more goes into the thread
+	detailRoom  = 10_000 // characters of Markdown in one reply
+	tableBudget = 8_000  // characters of one table
+)
+
+// ComposeReport is one root message with the verdict and a table, and its details as replies. It is pure; the
+// keys hold name and period, so a report is owed once however often it is composed.
+func ComposeReport(r Report, now time.Time) []outbox.Entry {
+	tables := tablesOf(r.Table)
+	replies := r.replies(tables)
+	first := [][]string(nil)
+	if len(tables) > 0 {
+		first = tables[0]
+	}
+	entries := []outbox.Entry{r.entry("post", outbox.Post, r.root(first, now), now)}
+	for i, b := range replies {
+		entries = append(entries, r.entry("reply/"+strconv.Itoa(i+1), outbox.Reply, b, now))
+	}
+	return entries
+}
+
+func (r Report) entry(suffix string, op outbox.Op, b Body, now time.Time) outbox.Entry {
+	thread := "report/" + r.Name + "/" + r.Period
+	b.Incident = thread
+	return outbox.Entry{
+		Key: thread + "/" + suffix, Leg: r.leg(), Lane: outbox.LaneReport, Channel: r.Channel,
+		Thread: thread, Op: op, Body: b.marshal(), Created: now,
+	}
+}
+
+func (r Report) root(rows [][]string, _ time.Time) Body {
+	b := Body{Text: clip("📋 "+escape(plain(r.Title, 60))+": "+escape(plain(r.Verdict, 80)), maxSentence), Name: "📋 " + plain(r.Title, 80)}
+	b.Blocks = append(b.Blocks, header("📋 "+plain(r.Title, 140)), section("*"+escape(cmp.Or(r.Verdict, "No verdict"))+"*"))
+	if len(rows) > 0 {
+		b.Blocks = append(b.Blocks, table(rows))
+	}
+	if more := len(r.Table) - len(rows); more > 0 {
+		b.Blocks = append(b.Blocks, section("+ "+grouped(int64(more))+" more in the thread"))
+	}
+	if address := cmp.Or(r.Link, r.page("reports", r.Name, r.Period)); address != "" {
+		b.Blocks = append(b.Blocks, section(link(address, "The whole report")))
+	}
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.Trim(escape(r.Footer)+" · slowburn "+escape(r.Version), " ·"))))
+	return b
+}
+
+// replies are the rows that found no room, and the details, cut between lines where they are long.
+func (r Report) replies(tables [][][]string) []Body {
+	var out []Body
+	for i, rows := range tables {
+		if i > 0 {
+			out = append(out, Body{Text: "More rows of the table", Blocks: []Block{table(rows)}})
+		}
+	}
+	for _, d := range r.Details {
+		for i, piece := range pieces(d.Markdown, detailRoom) {
+			title := plain(d.Title, 120)
+			if i > 0 {
+				title += " (continued)"
+			}
+			out = append(out, Body{Text: clip(escape(cmp.Or(title, "Details")), maxSentence), Blocks: []Block{header(cmp.Or(title, "Details")), markdown(piece)}})
+		}
+	}
+	return out
+}
+
+// tablesOf cuts rows into tables that Slack takes, each with the heading. Nothing is left out.
+func tablesOf(rows [][]string) [][][]string {
+	if len(rows) < 2 {
+		return nil
+	}
+	heading := rowOf(rows[0])
+	var out [][][]string
+	size := 0
+	for _, row := range rows[1:] {
+		row = rowOf(row)
+		n := characters(row)
+		if last := len(out) - 1; last < 0 || len(out[last]) >= tableRows || size+n > tableBudget {
+			out, size = append(out, [][]string{heading}), characters(heading)
+		}
+		out[len(out)-1] = append(out[len(out)-1], row)
+		size += n
+	}
+	return out
+}
+
+func rowOf(row []string) []string {
+	row = row[:min(len(row), limitOf("table.columns"))]
+	if len(row) == 0 {
+		return []string{""}
+	}
+	return row
+}
+
+func characters(row []string) int {
+	n := 0
+	for _, s := range row {
+		n += len([]rune(plain(s, foreignLimit))) + 1
+	}
+	return n
+}
+
+// Notice is word about slowburn's own senses, such as that Prometheus cannot be reached. There is one
+// thread per outage.
+type Notice struct {
+	House
+	Kind   string    // "prometheus": what the notice is about, part of its key
+	Title  string    // of what is missing: "Prometheus"
+	Reason string    // foreign text: the error, without secrets
+	Since  time.Time // when it began; part of the key
+	At     time.Time // of this notice
+	Over   bool      // it works again
+	Effect string    // what that means: "12 SLOs cannot be watched."
+}
+
+// ComposeNotice is a message when an outage begins, and an edit and a reply when it is over. It is pure.
+func ComposeNotice(n Notice, now time.Time) []outbox.Entry {
+	root := n.body()
+	if !n.Over {
+		return []outbox.Entry{n.entry("post", outbox.LaneTicket, outbox.Post, root, now)}
+	}
+	reply := Body{Text: root.Text, Blocks: root.Blocks[1:2]}
+	return []outbox.Entry{
+		n.entry("over/edit", outbox.LaneResolve, outbox.Edit, root, now),
+		n.entry("over/reply", outbox.LaneResolve, outbox.Reply, reply, now),
+	}
+}
+
+func (n Notice) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body, now time.Time) outbox.Entry {
+	thread := "notice/" + n.Kind + "/" + unix(n.Since)
+	b.Incident = thread
+	return outbox.Entry{
+		Key: thread + "/" + suffix, Leg: n.leg(), Lane: lane, Channel: n.Channel,
+		Thread: thread, Op: op, Body: b.marshal(), Created: now,
+	}
+}
+
+func (n Notice) body() Body {
+	title, gone := escape(plain(n.Title, 60)), n.At.Sub(n.Since)
+	state, text := "🔌 "+plain(n.Title, 60)+" cannot be reached", "🔌 *"+title+"* cannot be reached since "+at(n.Since)+", "+span(gone)+" before this message. Alerts that depend on it stay silent until it is back; nothing is counted as good or bad meanwhile."
+	short := "🔌 " + title + " cannot be reached for " + span(gone) + "; alerts that depend on it are silent."
+	if n.Over {
+		state, text = "✅ "+plain(n.Title, 60)+" is back", "✅ *"+title+"* is back after "+span(gone)+", from "+at(n.Since)+" to "+at(n.At)+". What was missed is read now, as far as it was kept."
+		short = "✅ " + title + " is back after " + span(gone) + "."
+	}
+	b := Body{Text: clip(short, maxSentence), Name: state}
+	b.Blocks = append(b.Blocks, header(state), section(text))
+	if n.Effect != "" {
+		b.Blocks = append(b.Blocks, section(escape(n.Effect)))
+	}
+	if n.Reason != "" && !n.Over {
+		b.Blocks = append(b.Blocks, section("Last error: "+code(n.Reason)))
+	}
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.TrimSpace("slowburn "+escape(n.Version)))))
+	return b
+}
