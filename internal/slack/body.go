@@ -95,7 +95,7 @@ func (b Body) instead(channel, reason string) Body {
 func (b Body) forms() []Body {
 	var out []Body
 	for _, form := range []Body{b, b.without("data_visualization"), b.without("data_visualization", "actions").asText(), b.headline(), b.unblocked()} {
-		same := len(out) > 0 && slices.EqualFunc(out[len(out)-1].Blocks, form.Blocks, bytes.Equal) && out[len(out)-1].Text == form.Text
+		same := len(out) > 0 && slices.EqualFunc(out[len(out)-1].Blocks, form.Blocks, func(x, y Block) bool { return bytes.Equal(x, y) }) && out[len(out)-1].Text == form.Text
 		if !same && form.fits() {
 			out = append(out, form)
 		}
