@@ -44,6 +44,12 @@ func readLink(v strictyaml.Value) (string, bool) {
 	return "", false
 }
 
+// How many people may be mentioned, and how many measures of saturation be looked at.
+const (
+	maxMentions   = 20
+	maxSaturation = 20
+)
+
 var (
 	channelName = regexp.MustCompile(`^#[\p{L}\p{N}][-_\p{L}\p{N}]{0,79}$`)
 	channelID   = regexp.MustCompile(`^[CGD][A-Z0-9]{7,}$`)
@@ -67,7 +73,7 @@ func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
 	}
 	list := []strictyaml.Value{m}
 	if !m.IsText() {
-		list, _ = m.List()
+		list, _ = m.List(maxMentions)
 	}
 	fallback.Mention = nil
 	for _, e := range list {
@@ -80,15 +86,12 @@ func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
 	return fallback
 }
 
-// maxBy is how many labels may split an SLO into budgets.
+// maxBy is how many labels may split an SLO: every combination of their values is a budget of its own.
 const maxBy = 8
 
 // by reads label names.
 func (r *sloReader) by(v strictyaml.Value) (names []string) {
-	list, _ := v.List()
-	if len(list) > maxBy {
-		v.Problem(fmt.Sprintf("by has %d labels; at most %d are allowed", len(list), maxBy), "every combination of their values becomes a budget of its own")
-	}
+	list, _ := v.List(maxBy)
 	for _, e := range list {
 		s, ok := e.Text()
 		switch {
@@ -118,7 +121,7 @@ func readSignals(v strictyaml.Value) *Signals {
 	s := &Signals{}
 	s.From, _ = o.Get("from").Text()
 	s.Match = readMatch(o.Get("match"))
-	list, _ := o.Get("saturation").List()
+	list, _ := o.Get("saturation").List(maxSaturation)
 	for _, e := range list {
 		so, _ := e.Object("name", "query", "limit")
 		var sat Saturation

@@ -22,6 +22,12 @@ var foreignFormats = []struct {
 	{"an OpenSLO", regexp.MustCompile(`^openslo/`)},
 }
 
+// How many SLOs a document and how many windows an SLO may have.
+const (
+	maxSLOs    = 5000
+	maxWindows = 10
+)
+
 // native reads one document of our own format.
 func (l *loader) native(doc strictyaml.Value) {
 	o, _ := doc.Object("version", "service", "owner", "description", "tier", "links", "slack", "signals", "slos")
@@ -36,7 +42,7 @@ func (l *loader) native(doc strictyaml.Value) {
 	l.services = append(l.services, s)
 	l.refuseSecondSignals(s, o.Get("signals"))
 
-	entries, ok := o.Need("slos", "list at least one SLO").List()
+	entries, ok := o.Need("slos", "list at least one SLO").List(maxSLOs)
 	if ok && len(entries) == 0 {
 		o.Get("slos").Problem("slos is empty", "list at least one SLO")
 	}
@@ -138,10 +144,12 @@ func (r *sloReader) windows(v strictyaml.Value) ([]Window, bool) {
 	}
 	list := []strictyaml.Value{v}
 	if v.IsList() {
-		list, _ = v.List()
+		list, _ = v.List(maxWindows)
 	}
 	if len(list) == 0 {
-		v.Problem("window is an empty list", "write for example 28d")
+		if len(v.Node().Content) == 0 {
+			v.Problem("window is an empty list", "write for example 28d")
+		}
 		return nil, false
 	}
 	out, good := make([]Window, 0, len(list)), true

@@ -31,7 +31,7 @@ type Query struct {
 const WindowVariable = "$window"
 
 // maxQuery is how many bytes of PromQL are read; a longer query is a mistake or an attack.
-const maxQuery = 16 << 10
+const maxQuery = 8 << 10
 
 // Bare reports whether the query is a bare selector.
 func (q *Query) Bare() bool { return q != nil && q.Metric != "" }
@@ -50,6 +50,9 @@ var promQL = parser.NewParser(parser.Options{})
 
 // windowStandIn is parsed in place of `$window`. It is as long, so that places stay the same.
 const windowStandIn = "000005m"
+
+// maxSyntax is how many errors of form one query is told.
+const maxSyntax = 3
 
 // remark is something to say about a byte of a query.
 type remark struct {
@@ -89,11 +92,30 @@ func parseQuery(written string) (*Query, parser.Expr, []remark) {
 	if err != nil {
 		return nil, nil, shift(syntax(text, err), lead)
 	}
+	if deeper(expr, maxNesting) {
+		return nil, nil, []remark{{lead, strictyaml.Error, fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
+	}
 	q := &Query{Text: text}
 	if sel := selector(expr); sel != nil {
 		q.bare(sel)
 	}
 	return q, expr, shift(inspect(text, expr), lead)
+}
+
+// maxNesting is how deep an expression may be nested; a chain of n operators is n deep.
+const maxNesting = 200
+
+// deeper reports whether the expression has more levels than that.
+func deeper(n parser.Node, levels int) bool {
+	if levels == 0 {
+		return true
+	}
+	for child := range parser.ChildrenIter(n) {
+		if deeper(child, levels-1) {
+			return true
+		}
+	}
+	return false
 }
 
 func shift(remarks []remark, by int) []remark {
@@ -108,7 +130,7 @@ var foreignVariables = regexp.MustCompile(`\$\{?[a-zA-Z_][a-zA-Z_0-9]*\}?|\{\{[^
 
 // variables refuses placeholders other than $window.
 func variables(text string) (out []remark) {
-	for _, at := range foreignVariables.FindAllStringIndex(text, -1) {
+	for _, at := range foreignVariables.FindAllStringIndex(text, maxSyntax) {
 		if name := text[at[0]:at[1]]; name != WindowVariable {
 			out = append(out, remark{at[0], strictyaml.Error, fmt.Sprintf("unknown variable %s", name),
 				"the only variable is " + WindowVariable + ", which stands for the range: rate(x[" + WindowVariable + "])"})
@@ -132,9 +154,6 @@ func comments(text string) (out []remark) {
 	}
 	return out
 }
-
-// maxSyntax is how many errors of one query are told.
-const maxSyntax = 3
 
 // broken recognises an error of form. Whatever the parser says after it merely follows from it.
 var broken = regexp.MustCompile(`^(unexpected|unclosed|unterminated)`)

@@ -61,6 +61,12 @@ func off(v strictyaml.Value) bool {
 	return slices.Contains([]string{"off", "none", "false", "no"}, text)
 }
 
+// How many pairs and shares may be listed; every one is asked about every minute.
+const (
+	maxPairs  = 10
+	maxShares = 20
+)
+
 // pairs reads a list of pairs.
 func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []Pair, w Window) ([]Pair, bool) {
 	if !v.Given() {
@@ -69,7 +75,7 @@ func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []Pair, w Win
 	if off(v) {
 		return nil, true
 	}
-	list, good := v.List()
+	list, good := v.List(maxPairs)
 	out := make([]Pair, 0, len(list))
 	for i, e := range list {
 		p, ok := readPair(e, w)
@@ -119,7 +125,7 @@ func readSpent(v strictyaml.Value) ([]int64, bool) {
 	if off(v) {
 		return nil, true
 	}
-	list, good := v.List()
+	list, good := v.List(maxShares)
 	out := make([]int64, 0, len(list))
 	for _, e := range list {
 		n, ok := readPercent(e, maxSpent)

@@ -46,7 +46,11 @@ func (v Value) Object(known ...string) (Object, bool) {
 
 func (v Value) unknownKey(field Value, known []string) {
 	at, key := place(field.key), field.key.Value
-	if key == "<<" {
+	switch {
+	case v.src.full():
+		v.src.add(at, Error, "", "")
+		return
+	case key == "<<":
 		v.src.add(at, Error, "merge keys (<<) are not accepted", "write the keys out")
 		return
 	}

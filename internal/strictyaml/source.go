@@ -89,9 +89,12 @@ func (s *source) at(offset int) Pos {
 	return Pos{Line: line, Column: utf8.RuneCountInString(s.text[s.starts[line-1]:offset]) + 1}
 }
 
+// full reports whether no further problem will be told, so that its words need not be found.
+func (s *source) full() bool { return len(s.problems) >= maxProblems }
+
 // add records a problem, unless there are too many already.
 func (s *source) add(p Pos, severity Severity, message, hint string) {
-	if len(s.problems) >= maxProblems {
+	if s.full() {
 		s.dropped++
 		return
 	}
@@ -111,11 +114,15 @@ func (s *source) all() Problems {
 	return out
 }
 
-// snippet is the source line with a caret under the column. A very long line is cut around the
+// longestShown is how many bytes a line may have of which a part is shown: finding the secrets
+// in a line must not take long, and showing a part without looking for them would be worse.
+const longestShown = 8 << 10
+
+// snippet is the source line with a caret under the column. A long line is cut around the
 // caret, secrets are blanked, and what would disturb a terminal is replaced.
 func (s *source) snippet(p Pos) string {
 	text := s.line(p.Line)
-	if strings.TrimSpace(text) == "" {
+	if len(text) > longestShown || strings.TrimSpace(text) == "" {
 		return ""
 	}
 	line := []rune(blankSecrets(text))

@@ -110,7 +110,7 @@ func TestWhatAWalkTells(t *testing.T) {
 		{"a merge key", "<<: {a: 1}", func(Object) {}, `1:1 merge keys (<<) are not accepted (write the keys out)`},
 		{"a key that is written twice", "window: 1d\nobjective: 1\nwindow: 2d", func(Object) {}, `3:1 "window" is written twice (the first one is in line 1; remove one of them)`},
 		{"a list instead of text", "channel: [a]", func(o Object) { o.Get("channel").Text() }, `1:10 channel must be text, not a list`},
-		{"a map instead of a list", "list: {a: 1}", func(o Object) { o.Get("list").List() }, `1:7 list must be a list, not a map (put it in brackets: [{…}])`},
+		{"a map instead of a list", "list: {a: 1}", func(o Object) { o.Get("list").List(1000) }, `1:7 list must be a list, not a map (put it in brackets: [{…}])`},
 		{"a number instead of text", "channel: 123", func(o Object) { o.Get("channel").Text() }, `1:10 channel must be text, but YAML reads 123 as a number (put it in quotes: "123")`},
 		{"a date instead of text", "channel: 2026-01-01", func(o Object) { o.Get("channel").Text() }, `1:10 channel must be text, but YAML reads 2026-01-01 as a date (put it in quotes: "2026-01-01")`},
 		{"a truth value instead of text", "channel: true", func(o Object) { o.Get("channel").Text() }, `1:10 channel must be text, but YAML reads true as a truth value (put it in quotes: "true")`},
@@ -362,7 +362,7 @@ func walk(t *testing.T, f *File, v Value) {
 	v.Duration()
 	v.Int(0, 10)
 	v.OneOf("a", "b")
-	if list, ok := v.List(); ok {
+	if list, ok := v.List(1000); ok {
 		for _, e := range list {
 			walk(t, f, e)
 		}

@@ -164,13 +164,17 @@ func (v Value) Duration() (time.Duration, bool) {
 	return d, true
 }
 
-// List is the entries of a list.
-func (v Value) List() ([]Value, bool) {
+// List is the entries of a list of at most that many; of a longer one there are none.
+func (v Value) List(most int) ([]Value, bool) {
 	if !v.Given() {
 		return nil, false
 	}
 	if !v.IsList() {
 		v.wrongKind("a list")
+		return nil, false
+	}
+	if n := len(v.node.Content); n > most {
+		v.Problem(fmt.Sprintf("%s has %d entries; at most %d are allowed", v.Name(), n, most), "")
 		return nil, false
 	}
 	out := make([]Value, len(v.node.Content))
