@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// sample is a small store, closed, and what it holds.
+// sample is a small store, closed, and what it holds. The golden files hold the same: do not change it.
 func sample(t testing.TB) ([]byte, picture) {
 	t.Helper()
 	path := tempPath(t)
@@ -37,34 +37,30 @@ func place(t testing.TB, content []byte) string {
 }
 
 // tryAll opens a store and reads everything in it.
-func tryAll(path string) (p picture, err error) {
+func tryAll(path string) error {
 	db, err := Open(path, Options{})
 	if err != nil {
-		return p, err
+		return err
 	}
 	defer db.Close()
-	snap, err := db.Load(background)
-	if err != nil {
-		return p, err
+	for _, read := range []func() error{
+		func() error { _, err := db.Load(background); return err },
+		func() error { _, err := db.Outbox(background, OutboxFilter{}); return err },
+		func() error { _, err := db.Incidents(background, IncidentFilter{}); return err },
+		func() error { _, err := db.Reports(background, "", 0); return err },
+	} {
+		if err := read(); err != nil {
+			return err
+		}
 	}
-	if _, err := db.Due(background, start); err != nil {
-		return p, err
-	}
-	if _, err := db.Outbox(background, OutboxFilter{}); err != nil {
-		return p, err
-	}
-	if _, err := db.Incidents(background, IncidentFilter{}); err != nil {
-		return p, err
-	}
-	_ = snap
-	return p, nil
+	return nil
 }
 
 // expectRefused fails unless the file is refused with a hint, and left as it was.
 func expectRefused(t *testing.T, sentence string, content []byte, want error) {
 	t.Helper()
 	path := place(t, content)
-	_, err := tryAll(path)
+	err := tryAll(path)
 	var e *Error
 	if !errors.Is(err, want) || !errors.As(err, &e) || !strings.Contains(e.Hint, "nothing was changed") {
 		t.Errorf("%s: got %v", sentence, err)
@@ -103,9 +99,12 @@ func TestFlippedBitsAreNoticed(t *testing.T) {
 	for range tries {
 		content := bytes.Clone(whole)
 		at, bit := rng.IntN(len(content)), byte(1)<<rng.IntN(8)
+		for content[at] == 0 { // most of a small store is unused space
+			at = (at + 1) % len(content)
+		}
 		content[at] ^= bit
 		path := place(t, content)
-		_, err := tryAll(path)
+		err := tryAll(path)
 		if err != nil {
 			noticed++
 			var e *Error
@@ -119,7 +118,7 @@ func TestFlippedBitsAreNoticed(t *testing.T) {
 			t.Errorf("bit %d of byte %d went unnoticed (-want +got):\n%s", bit, at, d)
 		}
 	}
-	t.Logf("%d of %d flips were noticed; the others hit unused space", noticed, tries)
+	t.Logf("%d of %d flips were noticed; the others hit what is not read", noticed, tries)
 }
 
 // protected is what checksums cover: all but what happened to an entry, when the last tick was,
