@@ -34,8 +34,8 @@
 //
 // # Reading order
 //
-// db.go (what is stored), querier.go and iterator.go (how the engine reads it),
-// api.go and json.go (how a client reads it), fault.go (how it breaks),
+// db.go and series.go (what is stored), querier.go and iterator.go (how the engine reads it),
+// api.go, params.go and json.go (how a client reads it), fault.go (how it breaks),
 // server.go (how it listens). Package truth, below this one, generates
 // counters whose true event counts are known.
 package promfake

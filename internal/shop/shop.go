@@ -32,8 +32,14 @@ type Shop struct {
 // [History] before. It writes nothing yet: Fill(live) writes the history. The
 // same seed and time yield the same samples.
 func New(seed uint64, db *promfake.DB, live time.Time) *Shop {
+	return NewWithHistory(seed, db, live, History)
+}
+
+// NewWithHistory is New with a history of another length, for tests that need
+// the shop but not its past.
+func NewWithHistory(seed uint64, db *promfake.DB, live time.Time, history time.Duration) *Shop {
 	s := &Shop{db: db, seed: seed, live: live.UTC(), rollouts: map[string][]rollout{}}
-	begin := s.live.Add(-History).Truncate(Interval)
+	begin := s.live.Add(-history).Truncate(Interval)
 	s.filled = begin.Add(-1)
 	for _, svc := range services {
 		s.scheduleReleases(svc, begin)
@@ -42,8 +48,10 @@ func New(seed uint64, db *promfake.DB, live time.Time) *Shop {
 		}
 	}
 	for _, o := range Past(s.live) {
-		s.outages = append(s.outages, o)
-		s.addRollouts(o)
+		if o.Start.After(begin) {
+			s.outages = append(s.outages, o)
+			s.addRollouts(o)
+		}
 	}
 	describe(db)
 	return s
