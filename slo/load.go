@@ -41,7 +41,6 @@ func (s *Set) Service(name string) *Service { return s.services[name] }
 // Recognises, of all files together, since such documents refer to each other. What is wrong
 // it records on the [strictyaml.Value] it is wrong in.
 type Reader struct {
-	Format     string // as people call it: "Sloth"
 	Recognises func(apiVersion, kind string) bool
 	Read       func(documents []strictyaml.Value) []*Spec
 }
@@ -69,10 +68,14 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 	if problems.Fatal() {
 		return nil, problems
 	}
+	slices.SortStableFunc(l.services, func(a, b *Service) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 	return NewSet(l.specs, l.services, problems), nil
 }
 
-// NewSet makes a set of SLOs with distinct IDs that did not come out of a file.
+// NewSet makes a set of SLOs with distinct IDs. Of a service that is described several times
+// the description with signals counts, or else the first one.
 func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 	s := &Set{
 		Specs:    slices.SortedFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) }),
@@ -84,7 +87,7 @@ func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 		s.specs[spec.ID()] = spec
 	}
 	for _, service := range services {
-		if first := s.services[service.Name]; first == nil || service.Signals != nil {
+		if first := s.services[service.Name]; first == nil || (first.Signals == nil && service.Signals != nil) {
 			s.services[service.Name] = service
 		}
 	}

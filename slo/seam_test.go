@@ -12,8 +12,10 @@ import (
 // Readers of other formats get all their documents at once, and what they say joins the rest.
 func TestOtherFormatsAreReadByTheirReaders(t *testing.T) {
 	reader := Reader{
-		Format:     "Pyrra",
-		Recognises: func(version, kind string) bool { return version == "pyrra.dev/v1alpha1" && kind == "ServiceLevelObjective" },
+		Format: "Pyrra",
+		Recognises: func(version, kind string) bool {
+			return version == "pyrra.dev/v1alpha1" && kind == "ServiceLevelObjective"
+		},
 		Read: func(documents []strictyaml.Value) (specs []*Spec) {
 			for _, d := range documents {
 				target := d.Child("spec").Child("target")
