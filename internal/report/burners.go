@@ -141,13 +141,13 @@ func attribution(s Subject, from, to budget.Minute) []int64 {
 	incidents := byOnset(s.Incidents)
 	shares := make([]int64, len(incidents))
 	left := s.Ledger.Sum(from, to).Bad
-	var before *claim
+	var taken claim
 	for n, i := range incidents {
 		if i.Last.Burn == nil {
 			continue
 		}
-		c := claimOf(s.Ledger, i, before)
-		before = &c
+		var c claim
+		c, taken = claimOf(s.Ledger, i, taken)
 		shares[n] = min(c.until(s.Ledger, to)-c.until(s.Ledger, from), left)
 		left -= shares[n]
 	}
@@ -160,19 +160,21 @@ type claim struct {
 	bad      int64
 }
 
-// claimOf is an incident's claim beside that of the one before it.
-func claimOf(l *budget.Ledger, i alerting.Incident, before *claim) claim {
+// claimOf is an incident's claim beside what those before it, one reaching into the next, have taken. The
+// second result is what is taken with it. How much they share is rounded up to whole hours, so that nothing is taken twice.
+func claimOf(l *budget.Ledger, i alerting.Incident, taken claim) (own, all claim) {
 	c := claim{from: i.Last.Burn.Onset, to: i.Last.At + 1, bad: i.Bad()}
 	if i.Open { // it goes on burning after its newest event
 		c.bad += l.Sum(c.to, l.End()).Bad
 		c.to = max(c.to, l.End())
 	}
-	if before != nil && c.from < before.to {
-		shared := l.Sum(c.from/60*60, (before.to+59)/60*60).Bad
-		c.bad -= min(shared, before.bad, c.bad)
-		c.from = before.to
+	if c.from >= taken.to {
+		return c, c
 	}
-	return c
+	shared := l.Sum(c.from/60*60, (taken.to+59)/60*60).Bad
+	c.bad -= min(shared, taken.bad, c.bad)
+	c.from = taken.to
+	return c, claim{taken.from, max(taken.to, c.to), taken.bad + c.bad}
 }
 
 // until is how much of the claim lies before t, a whole hour.

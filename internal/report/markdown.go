@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -160,18 +161,33 @@ func (r Report) incidentText(limit int) string {
 	var rows [][]string
 	var detect, resolve []time.Duration
 	for _, i := range r.Incidents {
-		rows = append(rows, []string{
-			plain.In(i.Onset, r.zone), plain.Code(string(i.SLO)), string(i.Severity), plain.Duration(i.Detect), i.resolveText(),
-			plain.Events(i.InPeriod), plain.PercentUp(i.Bad, i.Allowed, 1), plain.PercentUp(i.Postmortem.Bad, i.Postmortem.Allowed, 1), i.reviewText(), plain.Code(i.ID),
-		})
+		rows = append(rows, i.cells(r.zone))
+		if i.Rule == alerting.RuleNoData {
+			continue // how soon missing data are noticed is a setting, no achievement
+		}
 		detect = append(detect, i.Detect)
 		if !i.Open {
 			resolve = append(resolve, i.Resolve)
 		}
 	}
-	head := []string{"Onset", "SLO", "Severity", "To detect:", "To resolve:", "Bad in period:", "Cost of budget:", "Of four weeks:", "Postmortem", "Incident"}
+	head := []string{"Onset", "SLO", "What", "To detect:", "To resolve:", "Bad in period:", "Cost of budget:", "Of four weeks:", "Postmortem", "Incident"}
 	return table(head, rows, limit) + "\nMedian time to detect " + median(detect) + ", to resolve " + median(resolve) +
 		". Both count from the onset, the first bad minute; to resolve ends with the last one. At such numbers a change of a median says nothing.\n"
+}
+
+// cells is the incident's row. Missing data cost nothing that is known.
+func (i Incident) cells(zone *time.Location) []string {
+	what, cost := string(i.Severity), []string{plain.Unknown, plain.Unknown, plain.Unknown}
+	if i.Rule == alerting.RuleNoData {
+		what = "no data"
+	} else {
+		cost = []string{
+			plain.Events(i.InPeriod), plain.PercentUp(i.Bad, i.Allowed, 1),
+			plain.PercentUp(i.Postmortem.Bad, i.Postmortem.Allowed, 1),
+		}
+	}
+	row := []string{plain.In(i.Onset, zone), plain.Code(string(i.SLO)), what, plain.Duration(i.Detect), i.resolveText()}
+	return append(append(row, cost...), i.reviewText(), plain.Code(i.ID))
 }
 
 // median writes the median with how many values it rests on; of an even number the lower of the middle two.
