@@ -12,7 +12,6 @@ import (
 // Readers of other formats get all their documents at once, and what they say joins the rest.
 func TestOtherFormatsAreReadByTheirReaders(t *testing.T) {
 	reader := Reader{
-		Format: "Pyrra",
 		Recognises: func(version, kind string) bool {
 			return version == "pyrra.dev/v1alpha1" && kind == "ServiceLevelObjective"
 		},
