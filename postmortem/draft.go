@@ -81,13 +81,10 @@ func impact(f Facts) Impact {
 	im.Total, im.BadMinutes = max(last.Burn.Total, im.Bad), last.Burn.Minute
 	after := last.Budget
 	im.After = &after
-	for _, e := range f.Incident.Log {
-		if e.Kind == alerting.Opened && e.Burn != nil {
-			before := e.Budget
-			before.Bad = max(before.Bad-e.Burn.Bad, 0)
-			im.Before = &before
-			break
-		}
+	if e := opener(f.Incident); e.Burn != nil {
+		before := e.Budget
+		before.Bad = max(before.Bad-e.Burn.Bad, 0)
+		im.Before = &before
 	}
 	return im
 }
@@ -102,8 +99,8 @@ func summary(d Document) string {
 	}
 	s := "From " + plain.UTC(i.Onset) + until(i) + " " + id + " burned its error budget: " +
 		plain.Events(d.Impact.Bad) + " of " + plain.Events(d.Impact.Total) + " events were bad (" +
-		plain.PercentUp(d.Impact.Bad, d.Impact.Total, digits(o)) + "; the objective of " + o.String() + " allows " +
-		allowedPercent(o) + ")."
+		plain.PercentUp(d.Impact.Bad, d.Impact.Total, digits(o)) + "; the objective of " + o.Percent() + " % allows " +
+		allowedPercent(o) + "), counted to " + plain.UTC(i.Last.Time()) + "."
 	if d.Impact.After != nil && d.Impact.After.Allowed > 0 {
 		s += " That is " + plain.PercentUp(d.Impact.Bad, d.Impact.After.Allowed, 1) + " of the budget of its window (" + d.Facts.Spec.Window().String() + ")."
 	}

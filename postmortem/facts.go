@@ -69,13 +69,9 @@ func (f Facts) id() slo.ID {
 	return f.Spec.ID()
 }
 
-// span is the incident's minutes: from the onset to the end of the last bad minute, or, while it is
-// open or without a burn, to its newest event.
+// span is the time that is counted: from the onset to the newest event. It is longer than the burn, as an alert is resolved
+// some time after the last bad minute, and it is what the incident's own account covers.
 func (f Facts) span() (from, to budget.Minute) {
-	i := f.Incident
-	from, to = budget.MinuteOf(i.Onset), end(i)
-	if !i.Open && !i.Ended.IsZero() {
-		to = budget.MinuteOf(i.Ended)
-	}
-	return from, max(to, from+1)
+	from = budget.MinuteOf(f.Incident.Onset)
+	return from, max(end(f.Incident), from+1)
 }

@@ -17,7 +17,7 @@ func (d Document) Markdown() string {
 	b.WriteString("# Postmortem: " + plain.Code(string(d.Facts.id())) + ", " + d.Times.Onset.Format("2006-01-02") + "\n\n")
 	b.WriteString("> This is a draft. Figures, times and queries were filled in from data; what is in *italics* is a question to the people who were there.\n" +
 		"> It asks how the system made this possible and what would have helped, not who did it.\n\n")
-	b.WriteString(d.Summary + "\n\n" + d.policy() + "\n\n")
+	b.WriteString(d.Summary + "\n\n" + d.policy() + "\n\n" + d.links())
 	for _, s := range []struct {
 		heading string
 		write   func(*strings.Builder)
@@ -82,6 +82,23 @@ func (d Document) policy() string {
 	return s + "."
 }
 
+// links is a line of addresses, or nothing.
+func (d Document) links() string {
+	var all []string
+	for _, l := range [][2]string{
+		{"Incident", d.Facts.Page}, {"Runbook", d.Facts.Spec.Links.Runbook},
+		{"Dashboard", d.Facts.Spec.Links.Dashboard}, {"Repository", d.Facts.Spec.Links.Repository},
+	} {
+		if l[1] != "" {
+			all = append(all, plain.Link(l[0], l[1]))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return strings.Join(all, " · ") + "\n\n"
+}
+
 func (d Document) impact(b *strings.Builder) {
 	im, o := d.Impact, d.Facts.Spec.Objective
 	rows := [][]string{
@@ -123,8 +140,16 @@ func (d Document) times(b *strings.Builder) {
 	rows = append(rows, []string{"Ended", d.when(t.Ended)}, []string{"Alert resolved", d.when(t.Resolved)},
 		[]string{"Time to detect", plain.Duration(t.ToDetect)}, []string{"Time to resolve", resolved(t)})
 	b.WriteString(plain.Table([]string{"", ""}, rows))
-	b.WriteString("\nBoth durations count from the onset, the first minute that burned above the budget. Time to detect ends with the alert. " +
-		"Time to resolve ends with the last minute that burned above the budget, which comes before the alert is resolved.\n")
+	b.WriteString("\n" + definitions(d.Facts.Incident.Rule) + "\n")
+}
+
+// definitions says from where to where the durations count.
+func definitions(rule alerting.Rule) string {
+	if rule == alerting.RuleNoData {
+		return "Both durations count from the onset, the first minute without data. Time to detect ends with the alert, time to resolve when the data were back."
+	}
+	return "Both durations count from the onset, the first minute that burned above the budget. Time to detect ends with the alert. " +
+		"Time to resolve ends with the last minute that burned above the budget, which comes before the alert is resolved."
 }
 
 func resolved(t Times) string {
@@ -146,11 +171,25 @@ func (d Document) when(t time.Time) string {
 func (d Document) detection(b *strings.Builder) {
 	i := d.Facts.Incident
 	b.WriteString("Found by the alert rule " + plain.Code(string(i.Rule)) + ", " + plain.Duration(d.Times.ToDetect) + " after the onset: " +
-		plain.Text(Sentence(i.First, d.Facts.Spec)) + ".\n")
+		plain.Text(Sentence(opener(i), d.Facts.Spec)) + ".\n")
+	if !i.Escalated.IsZero() {
+		b.WriteString("At " + d.when(i.Escalated) + ", " + plain.Duration(i.Escalated.Sub(i.Onset)) + " after the onset, it was " +
+			plain.Text(Sentence(i.First, d.Facts.Spec)) + ".\n")
+	}
 	if rate, ok := i.PeakBurn(d.Facts.Spec.Objective); ok {
 		b.WriteString("The burn peaked at " + times(rate) + ", at " + d.when(i.Last.Burn.PeakAt.End()) + ".\n")
 	}
 	b.WriteString("\n*Did a person or a user know before the alert? What would have halved the time to detect? Was the page needed, and could the one who got it act on it?*\n")
+}
+
+// opener is the event that opened the incident; Incident.First may be a later escalation.
+func opener(i alerting.Incident) alerting.Event {
+	for _, e := range i.Log {
+		if e.Kind == alerting.Opened {
+			return e
+		}
+	}
+	return i.First
 }
 
 func (d Document) around(b *strings.Builder) {
@@ -279,7 +318,7 @@ func (d Document) actions(b *strings.Builder) {
 		b.WriteString("The policy demands at least one P0 item.\n\n")
 	}
 	b.WriteString(plain.Table([]string{"What, so that its end can be verified", "Kind", "Priority", "Owner", "Due", "Ticket"}, rows))
-	if !d.Facts.Incident.Open && !d.Times.Resolved.IsZero() {
+	if d.Verdict.Required && !d.Facts.Incident.Open {
 		zone := d.Facts.Zone
 		if zone == nil {
 			zone = time.UTC
@@ -326,7 +365,7 @@ func (d Document) queries(b *strings.Builder) {
 		return
 	}
 	q := d.Queries[0]
-	b.WriteString("All over the incident, from " + q.From.Format(time.RFC3339) + " to " + q.At.Format(time.RFC3339) + " (evaluate at " +
+	b.WriteString("Over the time that is counted, from " + q.From.Format(time.RFC3339) + " to " + q.At.Format(time.RFC3339) + " (evaluate at " +
 		strconv.FormatInt(q.At.Unix(), 10) + "). Prometheus extrapolates to the ends of a range and slowburn counts every sample, so they may differ a little.\n")
 	for _, q := range d.Queries {
 		b.WriteString("\n" + q.What)
