@@ -221,6 +221,7 @@ type accountInfo struct {
 	promise int32
 	byGood  bool
 	up      bool
+	grouped bool // one of several budgets of its SLO; it begins when it is first seen
 }
 
 // stepper moves a state over the minutes of one answer.
@@ -585,6 +586,7 @@ func (t *stepper) finish(to budget.Minute) {
 		t.closeHole(a, to)
 		switch {
 		case acc.hole.open || acc.last > 0 && acc.last < t.last-forget && t.promises[t.info[a].promise].sight > acc.last:
+		case acc.last == 0 && t.info[a].grouped:
 		case acc.last == 0:
 			t.absent(a, t.promises[t.info[a].promise].since, to)
 		case acc.pace.isHole(endOf(to) - acc.last):
@@ -593,4 +595,16 @@ func (t *stepper) finish(to budget.Minute) {
 	}
 	t.read = max(t.read, to)
 	t.primed = true
+}
+
+// conclude ends a read after which no sample will follow: what is open is closed at minute to.
+func (t *stepper) conclude(to budget.Minute) {
+	for i := range t.state.accounts {
+		a, acc := int32(i), &t.state.accounts[i]
+		acc.hole.until = min(acc.hole.until, to)
+		t.closeHole(a, to)
+		if acc.last > 0 {
+			t.absent(a, slotOf(acc.last)+1, to)
+		}
+	}
 }

@@ -316,13 +316,18 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, to budget.Minu
 	if !s.primed {
 		from = to - budget.Minutes(lead)
 	}
+	return r.cover(ctx, b, s, from, to, got)
+}
+
+// cover reads and counts the minutes after from, up to to, in pieces that an answer can hold.
+func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, got *collected) *Error {
 	s.pos = max(s.pos, from)
 	for piece := budget.Minute(reachBack); from < to; {
 		piece = min(piece, b.affordable(s))
 		end := min(from+piece, to)
 		err := r.piece(ctx, b, s, from, end, got)
-		if err != nil && err.Kind == TooLarge && piece > 1 {
-			piece /= 2
+		if err != nil && err.Kind == TooLarge && end-from > 1 {
+			piece = (end - from) / 2
 			continue
 		}
 		if err != nil {
@@ -338,17 +343,7 @@ const samplesPerQuery = 600_000
 
 // affordable is how many minutes of the bundle one answer may hold.
 func (b *bundle) affordable(s *state) budget.Minute {
-	interval := int64(0)
-	for _, t := range s.targets {
-		if t.pace.interval > 0 {
-			interval = shorter(interval, int64(t.pace.interval))
-		}
-	}
-	if interval == 0 || len(s.cursors) == 0 {
-		return reachBack
-	}
-	perMinute := int64(len(s.cursors)) * max(1, minuteMs/interval)
-	return budget.Minute(min(max(samplesPerQuery/perMinute, 1), reachBack))
+	return budget.Minute(min(max(samplesPerQuery/max(b.perMinute(s), 1), 1), reachBack))
 }
 
 // piece reads and counts the minutes after from, up to end.

@@ -153,7 +153,7 @@ func (r *registry) account(b *bundle, spec int, id slo.ID) int32 {
 	i := int32(len(r.ids))
 	r.accounts[id] = i
 	r.ids = append(r.ids, id)
-	info := accountInfo{promise: int32(spec)}
+	info := accountInfo{promise: int32(spec), grouped: len(b.specs[spec].By) > 0}
 	for _, t := range b.terms {
 		if t.spec == spec {
 			info.byGood = info.byGood || t.role == roleGood

@@ -1,0 +1,127 @@
+package prom
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// history runs a backfill to its end, restarting it from its marks now and then, and keeps ledgers.
+func history(t *testing.T, r *Reader, c *Client, specs []*slo.Spec, p Plan, restarts bool) map[slo.ID]*budget.Ledger {
+	t.Helper()
+	ledgers := map[slo.ID]*budget.Ledger{}
+	b := r.Backfill(specs, p)
+	for n := 0; !b.Done(); n++ {
+		before := b.Progress()
+		batch := b.Next(t.Context())
+		for _, f := range batch.Failures {
+			t.Fatalf("%s: %v", f.Bundle, f.Err)
+		}
+		if after := b.Progress(); after.Done <= before.Done && !b.Done() {
+			t.Fatalf("no progress: %v after %v", after, before)
+		}
+		for id, reading := range batch.Readings {
+			if ledgers[id] == nil {
+				ledgers[id] = &budget.Ledger{}
+			}
+			for _, s := range reading.Slots {
+				if !s.Slot.Backfilled {
+					t.Fatalf("slot %v is not marked as backfilled", s)
+				}
+				if !ledgers[id].Put(s.At, s.Slot) {
+					t.Fatalf("%s: the ledger refuses the slot %s", id, s.At.Time())
+				}
+			}
+			for _, h := range reading.Hours {
+				if !ledgers[id].PutHour(h.Hour, h.Sum) {
+					t.Fatalf("%s: the ledger refuses the hour %d", id, h.Hour)
+				}
+			}
+		}
+		if restarts && n%10 == 9 && !b.Done() {
+			resumed := New(c, Options{}).Backfills(batch.Marks, specs)
+			if len(resumed) != 1 {
+				t.Fatalf("%d backfills resumed, want 1", len(resumed))
+			}
+			b = resumed[0]
+		}
+	}
+	return ledgers
+}
+
+func TestBackfillAgainstTruth(t *testing.T) {
+	db, w := world(t, 11, 3*24*time.Hour, 30*time.Second, false)
+	c := serve(t, db)
+	end := m0 + 3*24*60
+	got := history(t, New(c, Options{}), c, tierSpecs(t), Plan{From: m0, Fine: end - 30*60, To: end + 5}, false)
+	for _, name := range tiers {
+		sum := got[slo.ID("svc/"+name)].Sum(m0, end+5)
+		want := w.Service(name).Sum(m0.Time(), end.Time()).Seen()
+		if e := consumption(float64(sum.Bad), float64(sum.Total), float64(want.Bad), float64(want.Total())); e > 0.5 {
+			t.Errorf("%s: budget is off by %.3f %%: %d of %d, truth %d of %d", name, e, sum.Bad, sum.Total, want.Bad, want.Total())
+		}
+		if d := math.Abs(float64(sum.Total)/1000 - float64(want.Total())); d > 5+0.001*float64(want.Total()) {
+			t.Errorf("%s: %d thousandths in all, truth %d", name, sum.Total, want.Total())
+		}
+	}
+}
+
+func TestBackfillResumes(t *testing.T) {
+	db, _ := world(t, 5, 2*24*time.Hour, time.Minute, false)
+	c := serve(t, db)
+	p := Plan{From: m0, Fine: m0 + 24*60, To: m0 + 2*24*60 - 7}
+	specs := tierSpecs(t)[:2]
+	whole := history(t, New(c, Options{}), c, specs, p, false)
+	// A day that was begun is begun again, so ten pieces are too few to finish one.
+	b := New(c, Options{}).Backfill(specs, p)
+	var last *Batch
+	for range 30 {
+		last = b.Next(t.Context())
+	}
+	rest := New(c, Options{}).Backfills(last.Marks, specs)
+	if len(rest) != 1 || rest[0].pos != m0+24*60 {
+		t.Fatalf("resumed %v, want one backfill at the beginning of the second day", rest)
+	}
+	for _, s := range specs {
+		if n := whole[s.ID()].Sum(m0, p.To).Seen(); n < 2*24*60-60 {
+			t.Errorf("%s: only %d minutes were seen", s.ID(), n)
+		}
+	}
+}
+
+func TestDenseHistoryComesInHours(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	for i := range 700 {
+		s := db.Series(lset("r_total", "job", "a", "instance", string(rune('a'+i%26))+string(rune('a'+i/26)), "code", "200"))
+		for k := range 3 * 120 {
+			if err := s.Append(at(float64(30*k+5)), float64(k)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c := serve(t, db)
+	s := events(t, "dense", `r_total{job="a"}`, `r_total{job="a",code="500"}`)
+	specs := []*slo.Spec{s}
+	r := New(c, Options{})
+	b := r.Backfill(specs, Plan{From: m0 + 60, Fine: m0 + 180, To: m0 + 180})
+	var hours []Hour
+	for !b.Done() {
+		batch := b.Next(t.Context())
+		for _, f := range batch.Failures {
+			t.Fatal(f.Err)
+		}
+		hours = append(hours, batch.Readings[s.ID()].Hours...)
+	}
+	if len(hours) != 2 {
+		t.Fatalf("%d hours, want 2: %v", len(hours), hours)
+	}
+	for _, h := range hours {
+		if total := float64(h.Sum.Total) / 1000; math.Abs(total-700*120) > 700*3 || h.Sum.Bad != 0 {
+			t.Errorf("hour %d: %v, want about %d events", h.Hour, h.Sum, 700*120)
+		}
+	}
+}
