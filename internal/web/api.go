@@ -1,0 +1,383 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// problem is an answer that is an error; kind is its errorType.
+type problem struct {
+	code int
+	kind string
+	text string
+}
+
+// Error is the sentence.
+func (p *problem) Error() string { return p.text }
+
+func notFound(format string, args ...any) error {
+	return &problem{http.StatusNotFound, "not_found", fmt.Sprintf(format, args...)}
+}
+
+func badRequest(format string, args ...any) error {
+	return &problem{http.StatusBadRequest, "bad_data", fmt.Sprintf(format, args...)}
+}
+
+// problemOf is what to answer for an error. What is no problem of ours is one of the store.
+func problemOf(err error) *problem {
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &problem{http.StatusServiceUnavailable, "canceled", "The request took too long."}
+	}
+	return &problem{http.StatusServiceUnavailable, "unavailable", err.Error()}
+}
+
+// envelope is what every answer of the API is in.
+type envelope struct {
+	Status    string `json:"status"`
+	Data      any    `json:"data,omitempty"`
+	ErrorType string `json:"errorType,omitempty"`
+	Error     string `json:"error,omitempty"`
+}
+
+func (s *server) routeAPI(mux *http.ServeMux) {
+	handle := func(pattern string, f func(*http.Request) (any, error)) {
+		mux.HandleFunc("GET /api/v1/"+pattern, func(w http.ResponseWriter, r *http.Request) {
+			data, err := f(r)
+			s.answer(w, data, err)
+		})
+	}
+	handle("slos", s.apiSLOs)
+	handle("slos/{id...}", s.apiSLO)
+	handle("incidents", s.apiIncidents)
+	handle("incidents/{id...}", s.apiIncident)
+	handle("reports", s.apiReports)
+	handle("reports/{name}/{period}", s.apiReport)
+	handle("status", s.apiStatus)
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			s.answer(w, nil, &problem{http.StatusMethodNotAllowed, "bad_data", "This can only be read."})
+			return
+		}
+		s.answer(w, nil, notFound("There is nothing at this address."))
+	})
+}
+
+func (s *server) answer(w http.ResponseWriter, data any, err error) {
+	code, e := http.StatusOK, envelope{Status: "success", Data: data}
+	if err != nil {
+		p := problemOf(err)
+		code, e = p.code, envelope{Status: "error", ErrorType: p.kind, Error: p.text}
+	}
+	body, err := json.Marshal(e)
+	if err != nil {
+		s.Log.Error("cannot write an answer as JSON", "err", err)
+		code, body = http.StatusInternalServerError, []byte(`{"status":"error","errorType":"internal","error":"The answer cannot be written as JSON."}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+func (s *server) apiSLOs(*http.Request) (any, error) {
+	all := []SLO{}
+	for _, b := range s.allBudgets() {
+		all = append(all, toSLO(b))
+	}
+	return all, nil
+}
+
+func (s *server) apiSLO(r *http.Request) (any, error) {
+	path, history := strings.CutSuffix(r.PathValue("id"), "/history")
+	b, err := s.findBudget(path, r.URL.Query().Get("labels"))
+	if err != nil {
+		return nil, err
+	}
+	if history {
+		return s.apiHistory(b, r.URL.Query())
+	}
+	return toSLO(b), nil
+}
+
+// maxID is how long a name may be; nothing is longer.
+const maxID = 4096
+
+// findBudget is the budget of an ID, whose label values may be given apart.
+func (s *server) findBudget(path, labels string) (engine.Budget, error) {
+	id := slo.ID(path + labels)
+	if len(id) > maxID {
+		return engine.Budget{}, badRequest("The name is too long.")
+	}
+	if b, ok := s.Source.Budget(id); ok {
+		return b, nil
+	}
+	if groups := s.budgetsOf(id); len(groups) > 0 {
+		return engine.Budget{}, notFound("%s has one budget per %s; say which: ?labels=%s", id, strings.Join(groups[0].Spec.By, ", "), groups[0].ID.Group())
+	}
+	return engine.Budget{}, notFound("There is no SLO %q.", string(id))
+}
+
+// budgetsOf lists the budgets of an SLO with `by:`.
+func (s *server) budgetsOf(id slo.ID) []engine.Budget {
+	var all []engine.Budget
+	for _, b := range s.allBudgets() {
+		if b.ID.Base() == id {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// maxPoints is how many steps of a history are answered, as in Prometheus.
+const maxPoints = 11_000
+
+func (s *server) apiHistory(b engine.Budget, q url.Values) (any, error) {
+	p := params{q: q}
+	to := p.time("to", b.AsOf).Truncate(time.Minute)
+	from := p.time("from", to.Add(-slo.Day)).Truncate(time.Minute)
+	step := p.duration("step", 5*time.Minute)
+	switch {
+	case p.err != nil:
+		return nil, p.err
+	case step < time.Minute || step%time.Minute != 0:
+		return nil, badRequest("step is %s; it must be whole minutes.", step)
+	case !from.Before(to):
+		return nil, badRequest("from must be before to.")
+	case to.Sub(from)/step > maxPoints:
+		return nil, badRequest("These are more than %d steps; ask for a longer step or a shorter time.", maxPoints)
+	}
+	points, ok := s.Source.History(b.ID, from, to, step)
+	left, _ := s.Source.BurnDown(b.ID, from.Add(step), to, step)
+	if !ok {
+		return nil, notFound("There is no SLO %q.", string(b.ID))
+	}
+	return toHistory(b, points, left, from, to, step), nil
+}
+
+func (s *server) apiIncidents(r *http.Request) (any, error) {
+	filter, err := incidentFilter(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Archive.Incidents(r.Context(), filter)
+	if err != nil {
+		return nil, err
+	}
+	specs := s.specs()
+	all := []Incident{}
+	for _, i := range found {
+		all = append(all, toIncident(i, specs[i.SLO.Base()]))
+	}
+	return all, nil
+}
+
+// specs is every SLO by its ID without labels.
+func (s *server) specs() map[slo.ID]*slo.Spec {
+	m := map[slo.ID]*slo.Spec{}
+	for _, b := range s.allBudgets() {
+		m[b.ID.Base()] = b.Spec
+	}
+	return m
+}
+
+// maxIncidents is how many incidents are listed at most.
+const maxIncidents = 10_000
+
+func incidentFilter(q url.Values) (store.IncidentFilter, error) {
+	p := params{q: q}
+	f := store.IncidentFilter{
+		Service: q.Get("service"), SLO: slo.ID(q.Get("slo")), Open: p.bool("open"),
+		From: p.time("from", time.Time{}), To: p.time("to", time.Time{}), Limit: p.int("limit", 1000, maxIncidents),
+	}
+	return f, p.err
+}
+
+func (s *server) apiIncident(r *http.Request) (any, error) {
+	id, wantDraft := strings.CutSuffix(r.PathValue("id"), "/postmortem")
+	i, err := s.findIncident(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	if wantDraft {
+		text, err := s.draft(r.Context(), i)
+		return Postmortem{Incident: i.ID, Markdown: text}, err
+	}
+	return toDetail(i, s.spec(i.SLO)), nil
+}
+
+// findIncident looks into the archive, and for what is open also into memory: when the disk is
+// full, that is where incidents are.
+func (s *server) findIncident(ctx context.Context, id string) (alerting.Incident, error) {
+	if len(id) > maxID {
+		return alerting.Incident{}, badRequest("The name is too long.")
+	}
+	i, ok, err := s.Archive.Incident(ctx, id)
+	if ok && err == nil {
+		return i, nil
+	}
+	open := s.Source.OpenIncidents()
+	if n := slices.IndexFunc(open, func(i alerting.Incident) bool { return i.ID == id }); n >= 0 {
+		return open[n], nil
+	}
+	if err != nil {
+		return i, err
+	}
+	return i, notFound("There is no incident %q.", id)
+}
+
+// draft is the postmortem of an incident.
+func (s *server) draft(ctx context.Context, i alerting.Incident) (string, error) {
+	if s.Postmortem == nil {
+		return "", notFound("Postmortem drafts are not available here.")
+	}
+	return s.Postmortem(ctx, i)
+}
+
+func (s *server) apiReports(r *http.Request) (any, error) {
+	p := params{q: r.URL.Query()}
+	limit := p.int("limit", 100, 1000)
+	if p.err != nil {
+		return nil, p.err
+	}
+	found, err := s.Archive.Reports(r.Context(), p.q.Get("name"), limit)
+	if err != nil {
+		return nil, err
+	}
+	all := []Report{}
+	for _, f := range found {
+		f.Markdown, f.Data = "", nil
+		all = append(all, toReport(f))
+	}
+	return all, nil
+}
+
+func (s *server) apiReport(r *http.Request) (any, error) {
+	found, err := s.findReport(r)
+	if err != nil {
+		return nil, err
+	}
+	return toReport(found), nil
+}
+
+func (s *server) findReport(r *http.Request) (store.Report, error) {
+	name, period := r.PathValue("name"), r.PathValue("period")
+	found, ok, err := s.Archive.Report(r.Context(), name, period)
+	if err == nil && !ok {
+		err = notFound("There is no report %q for %q.", name, period)
+	}
+	return found, err
+}
+
+func (s *server) apiStatus(r *http.Request) (any, error) {
+	ok, at := s.Reloaded()
+	healthy, sentence := s.health()
+	st := Status{
+		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(s.Source.Last()),
+		SLOs: len(s.allBudgets()), Open: len(s.Source.OpenIncidents()), Reload: Reloaded{OK: ok, At: timeOrNull(at)},
+	}
+	depth, err := s.Archive.Depth(r.Context())
+	channels, err2 := s.Archive.Deliveries(r.Context())
+	if err := errors.Join(err, err2); err != nil {
+		s.Log.Error("cannot read the outbox", "err", err)
+		return st, nil
+	}
+	st.Outbox = toOutbox(depth, channels)
+	return st, nil
+}
+
+// params reads parameters of a query and remembers the first that makes no sense.
+type params struct {
+	q   url.Values
+	err error
+}
+
+func (p *params) fail(name, want string) {
+	if p.err == nil {
+		p.err = badRequest("%s is %q; it must be %s.", name, clip(p.q.Get(name)), want)
+	}
+}
+
+// clip keeps what is repeated in an answer short.
+func clip(s string) string {
+	if len(s) > 100 {
+		return strings.ToValidUTF8(s[:100], "") + "…"
+	}
+	return s
+}
+
+// maxUnix is the end of the year 9999, the last that RFC 3339 can write.
+const maxUnix = 253402300799
+
+func (p *params) time(name string, otherwise time.Time) time.Time {
+	text := p.q.Get(name)
+	if text == "" {
+		return otherwise
+	}
+	if f, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(f) <= maxUnix {
+		return time.UnixMilli(int64(f * 1000)).UTC()
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		p.fail(name, "a time such as 2026-11-22T08:30:00Z, or Unix seconds")
+	}
+	return t.UTC()
+}
+
+func (p *params) duration(name string, otherwise time.Duration) time.Duration {
+	text := p.q.Get(name)
+	if text == "" {
+		return otherwise
+	}
+	if f, err := strconv.ParseFloat(text, 64); err == nil && f > 0 && f < 1e9 {
+		return time.Duration(f * float64(time.Second))
+	}
+	d, err := model.ParseDuration(text)
+	if err != nil {
+		p.fail(name, "a duration such as 5m, or seconds")
+	}
+	return time.Duration(d)
+}
+
+func (p *params) int(name string, otherwise, most int) int {
+	text := p.q.Get(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		p.fail(name, fmt.Sprintf("a number from 1 to %d", most))
+	}
+	return n
+}
+
+func (p *params) bool(name string) bool {
+	text := p.q.Get(name)
+	if text == "" {
+		return false
+	}
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		p.fail(name, "true or false")
+	}
+	return b
+}

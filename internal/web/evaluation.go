@@ -1,0 +1,58 @@
+package web
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/slowburn-sre/slowburn/internal/engine"
+)
+
+// EvaluationMetrics registers the metrics about evaluating, and returns the function that is to be told of
+// every tick (engine.Options.Observe).
+func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+		registry.MustRegister(g)
+		return g
+	}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		registry.MustRegister(c)
+		return c
+	}
+	took := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "slowburn_evaluation_duration_seconds", Help: "How long a tick took: reading, deciding and writing down.",
+		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60},
+	})
+	registry.MustRegister(took)
+	last := gauge("slowburn_evaluation_last_timestamp_seconds", "When the newest tick was, on the evaluation's clock.")
+	through := gauge("slowburn_evaluation_through_timestamp_seconds", "The time up to which everything that could be read is evaluated.")
+	budgets := gauge("slowburn_evaluation_budgets", "Error budgets that the newest tick read.")
+	ticks := counter("slowburn_evaluation_ticks_total", "Ticks since the start.")
+	failures := counter("slowburn_evaluation_failures_total", "Ticks in which something failed: reading from Prometheus, or writing to the store.")
+	storeFailures := counter("slowburn_evaluation_store_failures_total", "Ticks that could not be written to the store.")
+	events := counter("slowburn_evaluation_events_total", "Events that the alert rules decided: opened, updated, resolved and so on.")
+	queries := counter("slowburn_prometheus_queries_total", "Queries sent to Prometheus by ticks.")
+	samples := counter("slowburn_prometheus_samples_total", "Samples in Prometheus' answers, or read by it where it says so.")
+	bytes := counter("slowburn_prometheus_received_bytes_total", "Bytes of Prometheus' answers, decompressed.")
+	readFailures := counter("slowburn_prometheus_failures_total", "Bundles of SLOs that could not be read.")
+	series := gauge("slowburn_prometheus_followed_series", "Series whose counters are being followed.")
+	return func(s engine.Summary) {
+		ticks.Inc()
+		last.Set(float64(s.At.UnixMilli()) / 1000)
+		through.Set(float64(s.Through.Unix()))
+		took.Observe(s.Took.Seconds())
+		budgets.Set(float64(s.SLOs))
+		events.Add(float64(s.Events))
+		queries.Add(float64(s.Stats.Queries))
+		samples.Add(float64(s.Stats.Samples))
+		bytes.Add(float64(s.Stats.Bytes))
+		series.Set(float64(s.Stats.Series))
+		readFailures.Add(float64(len(s.Failures)))
+		if !s.Good() {
+			failures.Inc()
+		}
+		if s.StoreErr != nil {
+			storeFailures.Inc()
+		}
+	}
+}

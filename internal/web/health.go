@@ -1,0 +1,110 @@
+package web
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+)
+
+// lateAfter is after how many intervals without a tick slowburn is no longer healthy.
+const lateAfter = 5
+
+// health says in a sentence how the evaluation does, and whether that is good. It is judged by the
+// progress of the evaluation itself: a process that answers and no longer evaluates is dead.
+func (s *server) health() (bool, string) {
+	last, now := s.Source.Last(), s.Now()
+	seen := last.At
+	if seen.IsZero() {
+		seen = s.began
+	}
+	age := now.Sub(seen)
+	switch {
+	case age > lateAfter*s.Interval && last.At.IsZero():
+		return false, fmt.Sprintf("Nothing has been evaluated since the start %s ago.", plain.Duration(age))
+	case age > lateAfter*s.Interval:
+		return false, fmt.Sprintf("The last evaluation was %s ago; there should be one every %s.", plain.Duration(age), plain.Duration(s.Interval))
+	case last.StoreErr != nil:
+		return false, "The store cannot be written: " + last.StoreErr.Error() + ". Decisions go on in memory."
+	case last.At.IsZero():
+		return true, "Slowburn has started and evaluates for the first time."
+	case len(last.Failures) > 0:
+		return true, "Evaluating, but not everything could be read: " + last.Failures[0]
+	}
+	return true, "Evaluating; the last time " + plain.Duration(max(age, 0)) + " ago."
+}
+
+func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
+	ok, sentence := s.health()
+	tell(w, ok, sentence)
+}
+
+// ready reports whether there is something to show: the first tick is done and the newest is fresh.
+func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
+	last := s.Source.Last().At
+	switch age := s.Now().Sub(last); {
+	case last.IsZero():
+		tell(w, false, "Not ready: nothing has been evaluated yet.")
+	case age > lateAfter*s.Interval:
+		tell(w, false, "Not ready: the last evaluation was "+plain.Duration(age)+" ago.")
+	default:
+		tell(w, true, "Ready.")
+	}
+}
+
+func tell(w http.ResponseWriter, ok bool, sentence string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if !ok {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	fmt.Fprintln(w, sentence)
+}
+
+// reload reads the configuration again. Requests that a browser sends for another site never get here.
+func (s *server) reload(w http.ResponseWriter, r *http.Request) {
+	if !s.mayWrite(r) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "This is allowed from this machine, or with the write token.", http.StatusForbidden)
+		return
+	}
+	if s.Reload == nil {
+		http.Error(w, "There is no configuration to reload.", http.StatusNotImplemented)
+		return
+	}
+	if err := s.Reload(r.Context()); err != nil {
+		http.Error(w, "Nothing was changed: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	s.budgets.forget()
+	tell(w, true, "Reloaded.")
+}
+
+// mayWrite reports whether a request comes from this machine itself, not passed on by a proxy on it, or
+// carries the write token.
+func (s *server) mayWrite(r *http.Request) bool {
+	for _, passedOn := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} {
+		if r.Header.Get(passedOn) != "" {
+			return s.hasToken(r)
+		}
+	}
+	return isLoopback(r.RemoteAddr) || s.hasToken(r)
+}
+
+func (s *server) hasToken(r *http.Request) bool {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || s.WriteToken == "" {
+		return false
+	}
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.WriteToken))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+func (c *budgetCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all, c.at = nil, time.Time{}
+}

@@ -1,0 +1,170 @@
+package web
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// registerMetrics registers everything that is read when it is asked for, and the runtime's own metrics.
+func registerMetrics(s *server) {
+	s.Registry.MustRegister(
+		&sloCollector{server: s, counts: map[slo.ID]*count{}},
+		outboxCollector{s},
+		versioncollector.NewCollector("slowburn"),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "slowburn_config_last_reload_successful", Help: "1 if the newest reload of the configuration was good, else 0.",
+		}, func() float64 { ok, _ := s.Reloaded(); return truth(ok) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "slowburn_config_last_reload_success_timestamp_seconds", Help: "When the configuration was last loaded well.",
+		}, func() float64 { _, at := s.Reloaded(); return unix(at) }),
+	)
+}
+
+// The metrics of an SLO. `group` is the label values of one budget of an SLO with `by:`, in braces.
+var (
+	sloLabels     = []string{"service", "slo", "group"}
+	descObjective = prometheus.NewDesc("slowburn_slo_objective_ratio", "The promised share of good events.", sloLabels, nil)
+	descTotal     = prometheus.NewDesc("slowburn_slo_events_total",
+		"Events, from the beginning of the ledger at the start of this process. Minutes that become known late are not added.", sloLabels, nil)
+	descBad = prometheus.NewDesc("slowburn_slo_bad_events_total",
+		"Bad events, from the beginning of the ledger at the start of this process. Minutes that become known late are not added.", sloLabels, nil)
+	descRemaining = prometheus.NewDesc("slowburn_slo_error_budget_remaining_ratio",
+		"Share of the error budget of the first window that is left; negative when it is overspent, absent when nothing is known.", sloLabels, nil)
+	descBurn = prometheus.NewDesc("slowburn_slo_burn_rate",
+		"How many times faster than sustainable the budget burned over the window; absent without traffic.", append(sloLabels[:3:3], "window"), nil)
+	descFiring = prometheus.NewDesc("slowburn_slo_alert_firing",
+		"1 if an incident of this severity is open, else 0.", append(sloLabels[:3:3], "severity"), nil)
+)
+
+// sloCollector reads the budgets when it is scraped.
+type sloCollector struct {
+	*server
+	mu     sync.Mutex
+	counts map[slo.ID]*count
+}
+
+// count is a counter over a ledger. A ledger grows at its old end by backfilling and shrinks there by
+// forgetting, so its sum may do anything; a counter may not fall, and its increase must be what
+// happened since. So the sum is taken once, and from then on only new minutes are added.
+type count struct {
+	through    time.Time
+	bad, total int64
+}
+
+// Describe names the metrics.
+func (c *sloCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descObjective, descTotal, descBad, descRemaining, descBurn, descFiring} {
+		ch <- d
+	}
+}
+
+// Collect reads every budget.
+func (c *sloCollector) Collect(ch chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, b := range c.allBudgets() {
+		c.collect(ch, b)
+	}
+}
+
+func (c *sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
+	labels := []string{b.ID.Service(), b.ID.Name(), b.ID.Group()}
+	gauge := func(d *prometheus.Desc, v float64, more ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append(labels[:3:3], more...)...)
+	}
+	gauge(descObjective, b.Spec.Objective.Ratio())
+	sum := c.count(b)
+	ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, events(sum.total), labels...)
+	ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, events(sum.bad), labels...)
+	if len(b.Windows) > 0 && b.Windows[0].Sum.Seen() > 0 {
+		gauge(descRemaining, b.Windows[0].Remaining())
+	}
+	for _, w := range b.Burns {
+		if w.Known {
+			gauge(descBurn, w.Rate, slo.ShortDuration(w.Window))
+		}
+	}
+	for _, sev := range []alerting.Severity{alerting.Page, alerting.Ticket} {
+		gauge(descFiring, truth(isOpen(b, sev)), string(sev))
+	}
+}
+
+// isOpen reports whether an incident of a severity is open.
+func isOpen(b engine.Budget, sev alerting.Severity) bool {
+	return slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Severity == sev })
+}
+
+// count adds the minutes that are new since the last scrape.
+func (c *sloCollector) count(b engine.Budget) count {
+	n := c.counts[b.ID]
+	if n == nil {
+		n = &count{through: b.Since}
+		c.counts[b.ID] = n
+	}
+	if b.AsOf.After(n.through) {
+		points, _ := c.Source.History(b.ID, n.through, b.AsOf, b.AsOf.Sub(n.through))
+		for _, p := range points {
+			n.bad += p.Sum.Bad
+			n.total += p.Sum.Total
+		}
+		n.through = b.AsOf
+	}
+	return *n
+}
+
+var (
+	descEntries = prometheus.NewDesc("slowburn_outbox_entries", "Messages in the outbox by state; dead ones were given up.", []string{"state"}, nil)
+	descOldest  = prometheus.NewDesc("slowburn_outbox_oldest_pending_age_seconds", "Age of the oldest message that is still owed, 0 if none is.", nil, nil)
+)
+
+// outboxCollector reads the outbox when it is scraped. If the store cannot be read, its metrics are absent.
+type outboxCollector struct{ *server }
+
+// Describe names the metrics.
+func (c outboxCollector) Describe(ch chan<- *prometheus.Desc) { ch <- descEntries; ch <- descOldest }
+
+// Collect reads the depth of the outbox.
+func (c outboxCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	depth, err := c.Archive.Depth(ctx)
+	if err != nil {
+		c.Log.Error("cannot read the outbox", "err", err)
+		return
+	}
+	for _, state := range []outbox.State{outbox.Pending, outbox.Sent, outbox.Superseded, outbox.Dead} {
+		ch <- prometheus.MustNewConstMetric(descEntries, prometheus.GaugeValue, float64(depth.Count[state]), string(state))
+	}
+	age := 0.0
+	if !depth.Oldest.IsZero() {
+		age = max(c.Now().Sub(depth.Oldest).Seconds(), 0)
+	}
+	ch <- prometheus.MustNewConstMetric(descOldest, prometheus.GaugeValue, age)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}

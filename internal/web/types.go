@@ -1,0 +1,225 @@
+package web
+
+import "time"
+
+// This file is the reference of the JSON API. Every answer is an envelope:
+//
+//	{"status": "success", "data": …}
+//	{"status": "error", "errorType": "not_found", "error": "a sentence"}
+//
+// Times are RFC 3339 in UTC, durations are strings as Prometheus writes them ("1h30m"), counts are
+// events and may have three decimals, ratios are plain numbers with 1 for the whole. What is not
+// known is null, never 0. Lists are in a fixed order that each type names.
+//
+//	GET  /api/v1/slos                        []SLO
+//	GET  /api/v1/slos/{service}/{slo}        SLO; ?labels={route="/pay"} picks one budget of an SLO with `by:`
+//	GET  …/history?from=&to=&step=           History; the last day in steps of five minutes if not said
+//	GET  /api/v1/incidents                   []Incident; ?open= &service= &slo= &from= &to= &limit=
+//	GET  /api/v1/incidents/{id}              IncidentDetail
+//	GET  /api/v1/incidents/{id}/postmortem   Postmortem
+//	GET  /api/v1/reports                     []Report; ?name= &limit=
+//	GET  /api/v1/reports/{name}/{period}     Report, with its contents
+//	GET  /api/v1/status                      Status
+//
+// IDs may be written as they are or percent-encoded; times are RFC 3339 or Unix seconds.
+
+// SLO is one error budget: an SLO, or one combination of label values of an SLO with `by:`. A list of them is
+// ordered by ID.
+type SLO struct {
+	ID          string  `json:"id"`              // checkout/availability, or checkout/availability{route="/pay"}
+	Service     string  `json:"service"`         //
+	Name        string  `json:"slo"`             // without service and labels
+	Group       string  `json:"group,omitempty"` // {route="/pay"} for an SLO with `by:`
+	Owner       string  `json:"owner"`
+	Description string  `json:"description,omitempty"`
+	Objective   float64 `json:"objective"` // percent
+	WindowBudget
+	// Windows are the further windows of an SLO that has several; the first one, which drives the alerts, is above.
+	Windows []WindowBudget `json:"windows,omitempty"`
+	Burn    []Burn         `json:"burn"`   // of every alert window, shortest first
+	Alerts  []Alert        `json:"alerts"` // pages, then tickets, then the rest
+	// Open are the IDs of the incidents that have not ended, in order.
+	Open []string `json:"openIncidents"`
+	Data Data     `json:"data"`
+	// Gate is the verdict of the error-budget policy, null without a policy.
+	Gate *string `json:"gate"`
+}
+
+// WindowBudget is the error budget of one window.
+type WindowBudget struct {
+	Window string   `json:"window"` // 28d, or month (Europe/Berlin)
+	SLI    *float64 `json:"sli"`    // percent of good events in the window; null without traffic
+	Budget Budget   `json:"budget"`
+}
+
+// Budget is the account of a window.
+type Budget struct {
+	Allowed   float64  `json:"allowed"`   // bad events that the window allows
+	Bad       float64  `json:"bad"`       // bad events that there were
+	Total     float64  `json:"total"`     // events that there were
+	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null if nothing is known
+	Remaining *float64 `json:"remaining"` // 1 − spent, negative when overspent
+	// Coverage is the share of the window's minutes, since the ledger began, whose events are known.
+	Coverage float64 `json:"coverage"`
+	// Outlook is spent, exhausts, lasts or unknown; only exhausts has an ExhaustsAt, which is to the hour.
+	// Only the first window has a forecast.
+	Outlook    string     `json:"outlook,omitempty"`
+	ExhaustsAt *time.Time `json:"exhaustsAt"`
+}
+
+// Burn is how many times faster than sustainable the budget burned over a window.
+type Burn struct {
+	Window string   `json:"window"`
+	Rate   *float64 `json:"rate"` // null without traffic
+}
+
+// Alert is how one alert rule of an SLO stands.
+type Alert struct {
+	Severity string `json:"severity"` // page, ticket
+	Rule     string `json:"rule"`     // the pair of windows, "1h/5m"; or no_data
+	// State is firing; held_back (above the threshold, silent for Reason); ok; or unknown without traffic.
+	State string `json:"state"`
+	// Since is when the incident that the rule is part of was opened, null if none is.
+	Since     *time.Time `json:"since"`
+	Threshold *float64   `json:"threshold,omitempty"` // burn rate above which both windows must be
+	LongBurn  *float64   `json:"longBurn,omitempty"`
+	ShortBurn *float64   `json:"shortBurn,omitempty"`
+	Reason    string     `json:"reason,omitempty"` // of held_back
+}
+
+// Data is what is known about an SLO's data.
+type Data struct {
+	State    string    `json:"state"`              // ok, zero_traffic, absent, partial, error; unseen before the first reading
+	AsOf     time.Time `json:"asOf"`               // end of the newest minute that was evaluated
+	Since    time.Time `json:"since"`              // where the ledger begins
+	History  float64   `json:"history"`            // share of the history that has been read, 1 when it is complete
+	Problems []string  `json:"problems,omitempty"` // what was wrong with the data, in words
+}
+
+// History is an SLO's ledger in steps, oldest first.
+type History struct {
+	ID     string         `json:"id"`
+	From   time.Time      `json:"from"`
+	To     time.Time      `json:"to"`
+	Step   string         `json:"step"`
+	Points []HistoryPoint `json:"points"`
+}
+
+// HistoryPoint is one step.
+type HistoryPoint struct {
+	At    time.Time `json:"at"`  // where the step begins
+	Bad   *float64  `json:"bad"` // events; null if nothing is known about the step
+	Total *float64  `json:"total"`
+	SLI   *float64  `json:"sli"`  // percent; null without traffic
+	Burn  *float64  `json:"burn"` // over the step; null without traffic
+	// Remaining is the share of the first window's budget that was left at the end of the step.
+	Remaining *float64 `json:"remaining"`
+	Known     int      `json:"knownMinutes"`
+	Unknown   int      `json:"unknownMinutes"` // minutes that were read and told nothing
+}
+
+// Incident is one incident. A list of them is ordered newest first.
+type Incident struct {
+	ID       string `json:"id"`
+	SLO      string `json:"slo"` // the ID of its budget
+	Service  string `json:"service"`
+	Rule     string `json:"rule"`     // what it began as: page, ticket, no_data, spent
+	Severity string `json:"severity"` // the loudest it ever was
+	Open     bool   `json:"open"`
+
+	Onset     time.Time  `json:"onset"`     // the first bad minute
+	Detected  time.Time  `json:"detected"`  // when it opened
+	Escalated *time.Time `json:"escalated"` // when a ticket became a page
+	Ended     *time.Time `json:"ended"`     // end of the last bad minute; of an open one, so far
+	Resolved  *time.Time `json:"resolved"`
+
+	Duration      string   `json:"duration"`      // from the onset to the end of the last bad minute
+	TimeToDetect  string   `json:"timeToDetect"`  // from the onset to the alert
+	TimeToResolve *string  `json:"timeToResolve"` // from the onset to the end of the last bad minute; null while open
+	Bad           float64  `json:"bad"`           // bad events since the onset
+	Cost          float64  `json:"cost"`          // the share of the whole budget that they took
+	PeakBurn      *float64 `json:"peakBurn"`      // over the firing pair's short window
+}
+
+// IncidentDetail is an incident with its timeline.
+type IncidentDetail struct {
+	Incident
+	Timeline []Happening `json:"timeline"` // oldest first
+}
+
+// Happening is one entry of a timeline.
+type Happening struct {
+	At       time.Time `json:"at"`
+	Kind     string    `json:"kind"` // opened, escalated, updated, resolved, noticed
+	Severity string    `json:"severity"`
+	Reason   string    `json:"reason"` // a fixed name: burn_high, burn_low, …
+	Text     string    `json:"text"`   // in words
+}
+
+// Postmortem is the draft of an incident's review.
+type Postmortem struct {
+	Incident string `json:"incident"`
+	Markdown string `json:"markdown"`
+}
+
+// Report is a report as it was sent. A list of them is ordered newest first and has no Markdown.
+type Report struct {
+	Name     string    `json:"name"`
+	Period   string    `json:"period"` // 2026-W47, 2026-11, 2026-Q4
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	At       time.Time `json:"at"` // when it was made
+	Markdown string    `json:"markdown,omitempty"`
+	Data     any       `json:"data,omitempty"` // the report's facts
+}
+
+// Status is how slowburn itself does.
+type Status struct {
+	Version string   `json:"version"`
+	Healthy bool     `json:"healthy"`
+	Health  string   `json:"health"` // in a sentence
+	Tick    *Tick    `json:"lastTick"`
+	SLOs    int      `json:"slos"` // budgets
+	Open    int      `json:"openIncidents"`
+	Outbox  *Outbox  `json:"outbox"` // null if the store cannot be read
+	Reload  Reloaded `json:"config"`
+}
+
+// Tick is the newest evaluation; null in Status before the first.
+type Tick struct {
+	At         time.Time `json:"at"`
+	Through    time.Time `json:"through"` // minutes before it are evaluated
+	Took       string    `json:"took"`
+	Budgets    int       `json:"budgets"` // that were read
+	Slots      int       `json:"slots"`   // new minutes, over all budgets
+	Events     int       `json:"events"`
+	Messages   int       `json:"messages"` // that were owed
+	Failures   []string  `json:"failures"` // of reading, one per bundle
+	StoreError string    `json:"storeError,omitempty"`
+	Queries    int64     `json:"queries"`
+	Samples    int64     `json:"samples"`
+	Bytes      int64     `json:"bytes"`
+}
+
+// Outbox is how delivery stands.
+type Outbox struct {
+	Entries  map[string]int `json:"entries"`       // by state: pending, sent, superseded, dead
+	Oldest   *time.Time     `json:"oldestPending"` // when the oldest pending message was decided
+	Channels []Channel      `json:"channels"`      // in the store's order
+}
+
+// Channel is how one channel does.
+type Channel struct {
+	Leg      string `json:"leg"`
+	Channel  string `json:"channel"`
+	Pending  int    `json:"pending"`
+	Retrying int    `json:"retrying"`
+	Dead     int    `json:"dead"`
+	LastErr  string `json:"lastError,omitempty"`
+}
+
+// Reloaded is the newest reload of the configuration.
+type Reloaded struct {
+	OK bool       `json:"ok"`
+	At *time.Time `json:"at"` // of the last good one
+}

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Source is the memory of whoever evaluates; *engine.Engine is one. All its methods must be safe
+// for concurrent use.
+type Source interface {
+	Budgets() []engine.Budget
+	Budget(slo.ID) (engine.Budget, bool)
+	History(id slo.ID, from, to time.Time, step time.Duration) ([]engine.Point, bool)
+	BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool)
+	OpenIncidents() []alerting.Incident
+	Last() engine.Summary
+}
+
+// Archive is what was written down; *store.DB is one.
+type Archive interface {
+	Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error)
+	Incident(ctx context.Context, id string) (alerting.Incident, bool, error)
+	Reports(ctx context.Context, name string, n int) ([]store.Report, error)
+	Report(ctx context.Context, name, period string) (store.Report, bool, error)
+	Depth(context.Context) (store.Depth, error)
+	Deliveries(context.Context) ([]store.Delivery, error)
+}
+
+// Options are what the pages, the API and the metrics are made of. Source and Archive are required.
+type Options struct {
+	Source  Source
+	Archive Archive
+	// Reload reads the configuration again; nil answers that nothing can be reloaded. Reloaded says how
+	// the newest one went, and when the last good one was.
+	Reload   func(context.Context) error
+	Reloaded func() (ok bool, at time.Time)
+	// Postmortem drafts the review of an incident as Markdown; nil offers none.
+	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
+	// Now is the time that the evaluation goes by; nil is time.Now. Interval is the time between two ticks
+	// on that clock, a minute if zero.
+	Now      func() time.Time
+	Interval time.Duration
+	// Registry takes slowburn's metrics and is served as /metrics; nil makes one.
+	Registry *prometheus.Registry
+	Version  string
+	// ExternalURL is the address under which people reach the pages. Its host may be asked for on the
+	// loopback interface, and its path is put before every link.
+	ExternalURL string
+	// WriteToken allows writes from elsewhere than this machine, as a bearer token; "" allows none.
+	WriteToken string
+	Log        *slog.Logger // nil discards
+}
+
+// server is the handler's state: the options and a short memory of the budgets.
+type server struct {
+	Options
+	prefix  string // path of the external URL, without the slash at its end
+	began   time.Time
+	pages   *pages
+	budgets budgetCache
+}
+
+// New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
+func New(o Options) http.Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Interval <= 0 {
+		o.Interval = time.Minute
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Reloaded == nil {
+		o.Reloaded = func() (bool, time.Time) { return true, time.Time{} }
+	}
+	s := &server{Options: o, began: o.Now()}
+	host := ""
+	if u, err := url.Parse(o.ExternalURL); err == nil {
+		host, s.prefix = u.Hostname(), strings.TrimSuffix(u.EscapedPath(), "/")
+	}
+	s.pages = newPages(s.prefix)
+	registerMetrics(s)
+	return guard(underPrefix(s.prefix, s.routes()), host, o.Log)
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /-/healthy", s.healthy)
+	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.reload)))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
+		ErrorLog: promLog{s.Log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4,
+	}))
+	s.routeAPI(mux)
+	s.routePages(mux)
+	return mux
+}
+
+// underPrefix serves the same with and without the prefix, for reverse proxies that keep the path
+// and for those that cut it off.
+func underPrefix(prefix string, next http.Handler) http.Handler {
+	if prefix == "" {
+		return next
+	}
+	stripped := http.StripPrefix(prefix, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.EscapedPath(), prefix+"/") {
+			stripped.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// promLog lets the metrics' handler write to our log.
+type promLog struct{ log *slog.Logger }
+
+// Println logs what went wrong with a scrape.
+func (l promLog) Println(v ...any) { l.log.Error("metrics", "err", v) }
+
+// budgetCache keeps the budgets of one tick: reading a thousand of them costs more than showing them,
+// and nothing changes between two ticks but what a backfill adds.
+type budgetCache struct {
+	mu   sync.Mutex
+	tick time.Time
+	at   time.Time
+	all  []engine.Budget
+}
+
+// cacheFor bounds how long a reload or a backfill may go unseen.
+const cacheFor = 5 * time.Second
+
+// allBudgets is every budget by ID, at most a few seconds old. It is shared and must not be changed.
+func (s *server) allBudgets() []engine.Budget {
+	c := &s.budgets
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	tick, now := s.Source.Last().At, time.Now()
+	if c.all == nil || !tick.Equal(c.tick) || now.Sub(c.at) > cacheFor {
+		c.all, c.tick, c.at = s.Source.Budgets(), tick, now
+	}
+	return c.all
+}
+
+// spec is the SLO that a budget belongs to, nil if it was removed.
+func (s *server) spec(id slo.ID) *slo.Spec {
+	if b, ok := s.Source.Budget(id); ok {
+		return b.Spec
+	}
+	return nil
+}
