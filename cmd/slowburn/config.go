@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +24,15 @@ type Config struct {
 	SLOs       []string // files, folders and globs
 	StorePath  string
 	Slack      SlackConfig
-	Reports    []report.Schedule
+	Reports    []Report
 
 	Dir string // of the file; relative paths start here
+}
+
+// Report is a report that is sent on schedule.
+type Report struct {
+	report.Schedule
+	Channel string // "" is Slack's default channel
 }
 
 // PrometheusConfig says where the metrics are.
@@ -67,6 +73,17 @@ func defaults(dir string) Config {
 		Slack:     SlackConfig{Channel: defaultChannel, APIURL: defaultSlackAPI},
 		Dir:       dir,
 	}
+}
+
+// schedules are the reports without where they go, and where each of them goes, by name.
+func (c Config) schedules() ([]report.Schedule, map[string]string) {
+	var all []report.Schedule
+	channels := map[string]string{}
+	for _, r := range c.Reports {
+		all = append(all, r.Schedule)
+		channels[r.Name] = r.Channel
+	}
+	return all, channels
 }
 
 // laterKeys are in the contract and are not read yet; naming them is an error that says so.
@@ -156,13 +173,11 @@ func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) {
 	if len(given) == 0 {
 		return
 	}
-	http, err := subset(whole, given)
-	if err != nil {
-		whole.Problem(err.Error(), "see the HTTP client settings of Prometheus")
-		return
+	http := config.DefaultHTTPClientConfig
+	if whole.Only(given...).Decode(&http) {
+		http.SetDirectory(c.Dir)
+		c.Prometheus.HTTP = http
 	}
-	http.SetDirectory(c.Dir)
-	c.Prometheus.HTTP = http
 }
 
 func (c *Config) readSlack(v strictyaml.Value) {
@@ -188,7 +203,7 @@ func (c *Config) readSlack(v strictyaml.Value) {
 }
 
 func (c *Config) readReports(v strictyaml.Value) {
-	list, ok := v.List()
+	list, ok := v.List(1000)
 	if !ok {
 		return
 	}
@@ -207,12 +222,15 @@ func (c *Config) readReports(v strictyaml.Value) {
 			o.Get("name").Problem(fmt.Sprintf("there are two reports named %q", name), "a name may be used once: it keeps a report from being sent twice")
 		}
 		seen[name] = true
-		schedule, err := newSchedule(name, cron, zone, channel, period)
+		schedule, err := report.ParseSchedule(name, cron, zone)
+		if err == nil {
+			schedule, err = schedule.WithPeriod(period)
+		}
 		if err != nil {
-			o.Get("schedule").Problem(err.Error(), "")
+			item.Problem(err.Error(), "")
 			continue
 		}
-		c.Reports = append(c.Reports, schedule)
+		c.Reports = append(c.Reports, Report{Schedule: schedule, Channel: channel})
 	}
 }
 
@@ -226,7 +244,7 @@ func (c *Config) Abs(path string) string {
 
 func texts(v strictyaml.Value) []string {
 	var all []string
-	list, _ := v.List()
+	list, _ := v.List(1000)
 	for _, item := range list {
 		if text, ok := item.Text(); ok {
 			all = append(all, text)
@@ -250,40 +268,50 @@ func checkURL(text string) error {
 	return nil
 }
 
-// loadSLOs reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and globs.
+// loadSLOs reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and
+// globs. Its error holds every problem of every file, the unreadable ones included.
 func loadSLOs(paths []string, abs func(string) string) (*slo.Set, error) {
-	files, err := readFiles(paths, abs)
-	if err != nil {
+	files, problems := readFiles(paths, abs)
+	set, err := slo.Load(files)
+	var more slo.Problems
+	switch {
+	case errors.As(err, &more):
+		problems = append(problems, more...)
+	case err != nil:
 		return nil, err
 	}
-	return slo.Load(files)
+	if err := problems.Sorted().Err(); err != nil {
+		return nil, err
+	}
+	return set, nil
 }
 
-func readFiles(paths []string, abs func(string) string) ([]slo.File, error) {
+func readFiles(paths []string, abs func(string) string) ([]slo.File, slo.Problems) {
+	var problems slo.Problems
+	fail := func(name string, err error, hint string) {
+		problems = append(problems, slo.Problem{File: shown(name), Severity: strictyaml.Error, Message: err.Error(), Hint: hint})
+	}
 	var names []string
 	for _, p := range paths {
 		found, err := expand(abs(p))
 		if err != nil {
-			return nil, err
+			fail(abs(p), err, "")
+		} else if len(found) == 0 {
+			fail(abs(p), errors.New("there are no SLO files here"), "write one, see docs/slo-file.md")
 		}
 		names = append(names, found...)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	var files []slo.File
-	for i, name := range names {
-		if i > 0 && names[i-1] == name {
-			continue
-		}
+	for _, name := range slices.Compact(names) {
 		data, err := readBounded(name)
 		if err != nil {
-			return nil, err
+			fail(name, err, "")
+			continue
 		}
 		files = append(files, slo.File{Name: shown(name), Data: data})
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("no SLO files in %s: write one (see docs/slo-file.md), or name its path", strings.Join(paths, ", "))
-	}
-	return files, nil
+	return files, problems
 }
 
 // maxFiles bounds what a glob or a folder may bring in by mistake.
@@ -293,13 +321,13 @@ func expand(path string) ([]string, error) {
 	if strings.ContainsAny(path, "*?[") {
 		names, err := filepath.Glob(path)
 		if err != nil {
-			return nil, fmt.Errorf("the pattern %q is malformed: %w", path, err)
+			return nil, fmt.Errorf("the pattern is malformed: %w", err)
 		}
 		return names, nil
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading SLO files: %w", err)
+		return nil, unwrapPath(err)
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
@@ -310,7 +338,7 @@ func expand(path string) ([]string, error) {
 			names = append(names, name)
 		}
 		if len(names) > maxFiles {
-			return fmt.Errorf("more than %d files in %s", maxFiles, path)
+			return fmt.Errorf("holds more than %d files", maxFiles)
 		}
 		return err
 	})
@@ -327,17 +355,23 @@ func readBounded(name string) ([]byte, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading SLO files: %w", err)
+		return nil, unwrapPath(err)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("reading SLO files: %s is not a regular file", name)
+		return nil, errors.New("is not a regular file")
 	case info.Size() > strictyaml.MaxSize:
-		return nil, fmt.Errorf("reading SLO files: %s is larger than %d bytes", name, strictyaml.MaxSize)
+		return nil, fmt.Errorf("is larger than %d bytes", strictyaml.MaxSize)
 	}
 	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("reading SLO files: %w", err)
+	return data, unwrapPath(err)
+}
+
+// unwrapPath leaves out the path, which a Problem shows already.
+func unwrapPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
 	}
-	return data, nil
+	return err
 }
 
 // shown is the name under which a file appears in messages: relative to the working directory if it is below it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,24 +20,26 @@ import (
 
 // Source is where slots come from; *prom.Reader is one.
 type Source interface {
-	// Read returns what is new for the specs before minute to. It fails per bundle, never as a whole.
-	Read(ctx context.Context, specs []*slo.Spec, to budget.Minute, now time.Time) prom.Batch
+	// Read returns what is new for the specs up to and including minute to. It fails per bundle, never as a whole.
+	Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) *prom.Batch
 	// Commit accepts the batch: the next Read goes on after it.
-	Commit(prom.Batch)
-	// Backfill reads one bounded piece of the history before what Read has read.
-	Backfill(ctx context.Context, req prom.BackfillRequest) (prom.BackfillPiece, error)
+	Commit(*prom.Batch)
+	// Backfill plans to read the history before what Read has read; Backfills takes up what was left unfinished.
+	Backfill(specs []*slo.Spec, p prom.Plan) *prom.Backfill
+	Backfills(marks map[string][]byte, specs []*slo.Spec) []*prom.Backfill
 }
 
 // Store is where state survives; *store.DB is one.
 type Store interface {
 	Commit(context.Context, store.Tick) error
 	Fold(context.Context, map[slo.ID]*budget.Ledger) error
+	Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error)
 }
 
 // Composer turns facts into messages. It is pure; package slack has one.
 type Composer interface {
 	Event(Told) []outbox.Entry
-	Report(report.Report) []outbox.Entry
+	Report(r report.Report, channel string, now time.Time) []outbox.Entry
 	Notice(Notice) []outbox.Entry
 }
 
@@ -44,6 +47,7 @@ type Composer interface {
 type Told struct {
 	Event     alerting.Event
 	Incident  alerting.Incident // after the event
+	Over      bool              // it began and ended before anybody could be told
 	Spec      *slo.Spec
 	Status    budget.Status
 	Outlook   budget.Outlook
@@ -65,8 +69,10 @@ type NoticeKind string
 
 // The notices.
 const (
-	SourceDown NoticeKind = "source_down"
+	SourceDown NoticeKind = "source_down" // Prometheus does not answer
 	SourceBack NoticeKind = "source_back"
+	SLOsBlind  NoticeKind = "slos_blind" // it answers, and some SLOs cannot be computed from that
+	SLOsSee    NoticeKind = "slos_see"
 )
 
 // Options are what an engine is made of. Source, Store, Composer and Log are required.
@@ -77,13 +83,18 @@ type Options struct {
 	Log      *slog.Logger
 	// Lag is how far behind now the newest slot is read, so that its last sample has arrived.
 	Lag time.Duration
-	// Reports are the reports to be sent on schedule.
-	Reports []report.Schedule
+	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; "" is the default channel.
+	Reports        []report.Schedule
+	ReportChannels map[string]string
+	// ExternalURL is the address of the pages, for links; "" makes none.
+	ExternalURL string
 	// Kick is called after a commit that owes something; nil is nobody.
 	Kick func()
 	// Direct sends entries that could not be written down, because the disk is full; nil loses
 	// the shortcut, not the messages: they go out when the disk is back.
 	Direct func([]outbox.Entry)
+	// Observe is told of every tick that Run made; nil is nobody.
+	Observe func(Summary)
 	// KeepFor is how long hours are kept; at least the longest window. Zero is 400 days.
 	KeepFor time.Duration
 }
@@ -99,8 +110,10 @@ type Engine struct {
 	facts    map[string]string
 	unsaved  []store.Tick // ticks that could not be committed, oldest first
 	last     Summary
-	source   sourceHealth
+	outages  map[string]outage
 	nextFold time.Time
+	fills    []fill
+	filled   map[slo.ID]float64 // share of the history that is read, of SLOs whose history is being read
 }
 
 // account is one budget in memory.
@@ -109,10 +122,9 @@ type account struct {
 	spec     *slo.Spec
 	ledger   *budget.Ledger
 	state    alerting.State
-	history  history   // how far the past is filled in
-	problems []string  // of the newest reading: clamped counts, dropped samples
-	failed   error     // of the newest reading; nil if it worked
-	known    budget.Minute
+	since    budget.Minute // where live reading began
+	problems []string      // of the newest reading: clamped counts, dropped samples
+	failed   error         // of the newest reading; nil if it worked
 }
 
 // New makes an engine that goes on where the snapshot left off.
@@ -123,10 +135,11 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	e := &Engine{
 		Options: o, set: set,
 		accounts: map[slo.ID]*account{}, open: map[string]alerting.Incident{}, facts: map[string]string{},
+		filled: map[slo.ID]float64{},
 	}
 	for id, a := range snap.Accounts {
 		if spec := set.Lookup(id.Base()); spec != nil {
-			e.accounts[id] = &account{id: id, spec: spec, ledger: a.Ledger, state: a.State, history: historyFrom(snap.Facts, id)}
+			e.accounts[id] = &account{id: id, spec: spec, ledger: a.Ledger, state: a.State, since: a.State.Through}
 		}
 	}
 	for id, i := range snap.Open {
@@ -135,7 +148,10 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	for k, v := range snap.Facts {
 		e.facts[k] = v
 	}
-	e.source = sourceFrom(snap.Facts)
+	e.outages = outagesFrom(snap.Facts)
+	for _, work := range o.Source.Backfills(snap.Marks, set.Specs) {
+		e.fills = append(e.fills, fill{work: work, found: work.Progress().Done})
+	}
 	return e
 }
 
@@ -158,9 +174,8 @@ func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil 
 
 // Tick is one turn: everything that is new up to now.
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
-	to := budget.MinuteOf(now.Add(-e.Lag))
-	specs := e.Set().Specs
-	batch := e.Source.Read(ctx, specs, to, now)
+	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
+	batch := e.Source.Read(ctx, e.Set().Specs, to-1)
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -169,9 +184,9 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	}
 	sum := Summary{At: now, Through: to.Time(), Stats: batch.Stats}
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
-	e.decide(batch, to, now, &tick, &sum)
+	e.decide(batch, now, &tick, &sum)
 	e.watchSource(batch, now, &tick, &sum)
-	e.owe(now, &tick, &sum)
+	e.oweReports(ctx, now, &tick, &sum)
 	e.commit(ctx, tick, batch, &sum)
 	e.fold(ctx, now)
 	e.last = sum
@@ -179,50 +194,55 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 }
 
 // decide advances every budget that was read.
-func (e *Engine) decide(batch prom.Batch, to budget.Minute, now time.Time, tick *store.Tick, sum *Summary) {
-	for _, id := range batch.IDs() {
+func (e *Engine) decide(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
+	for _, problem := range batch.Problems {
+		e.Log.Warn("reading", "problem", problem)
+	}
+	fresh := map[slo.ID]budget.Minute{}
+	for _, id := range slices.Sorted(maps.Keys(batch.Readings)) {
 		reading := batch.Readings[id]
-		a := e.account(id, reading, to)
+		a, isNew := e.account(id, reading)
 		if a == nil {
 			continue
 		}
-		turn, events := e.turn(a, reading, to, now)
+		if isNew && len(e.budgetsOf(id.Base())) == 1 {
+			fresh[id.Base()] = a.since
+		}
+		turn, events := e.turn(a, reading, now)
 		sum.SLOs++
 		sum.Slots += len(turn.Slots)
 		sum.Events += events
 		sum.Owed += len(turn.Entries)
 		tick.Turns = append(tick.Turns, turn)
 	}
+	e.planHistory(fresh)
 }
 
-// account is the budget of a reading; it is opened at first sight.
-func (e *Engine) account(id slo.ID, reading prom.Reading, to budget.Minute) *account {
+// account is the budget of a reading; it is opened with its first slot.
+func (e *Engine) account(id slo.ID, reading prom.Reading) (a *account, isNew bool) {
 	if a := e.accounts[id]; a != nil {
-		return a
+		return a, false
 	}
 	spec := e.set.Lookup(id.Base())
-	if spec == nil {
-		return nil // removed by a reload while it was being read
+	if spec == nil || len(reading.Slots) == 0 {
+		return nil, false // removed by a reload while it was being read, or nothing to say yet
 	}
-	first := to
-	if len(reading.Slots) > 0 {
-		first = reading.Slots[0].At
-	}
-	a := &account{id: id, spec: spec, ledger: &budget.Ledger{}, state: alerting.State{Through: first}}
-	a.history = newHistory(spec, first)
+	first := reading.Slots[0].At
+	a = &account{id: id, spec: spec, ledger: &budget.Ledger{}, state: alerting.State{Through: first}, since: first}
 	e.accounts[id] = a
-	return a
+	return a, true
 }
 
 // turn writes a reading into the ledger, advances the state machine over it and counts the events.
-func (e *Engine) turn(a *account, reading prom.Reading, to budget.Minute, now time.Time) (store.Turn, int) {
-	turn := store.Turn{SLO: a.id}
+func (e *Engine) turn(a *account, reading prom.Reading, now time.Time) (store.Turn, int) {
+	turn, to := store.Turn{SLO: a.id}, a.state.Through
 	for _, s := range reading.Slots {
+		to = max(to, s.At+1)
 		if a.ledger.Put(s.At, s.Slot) {
 			turn.Slots = append(turn.Slots, store.SlotAt{At: s.At, Slot: s.Slot})
 		}
 	}
-	a.problems, a.failed, a.known = reading.Problems, nil, to
+	a.problems, a.failed = reading.Problems, nil
 	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
 	state, events := alerting.Advance(in, a.state, to)
 	a.state, turn.State = state, state
@@ -233,6 +253,7 @@ func (e *Engine) turn(a *account, reading prom.Reading, to budget.Minute, now ti
 // tell folds events into incidents and composes what is owed for them.
 func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Event, now time.Time, turn *store.Turn) {
 	var touched []string
+	over := overAlready(events)
 	for _, event := range events {
 		i := e.open[event.Incident].Apply(event)
 		if i.ID != "" { // a notice outside of an incident has none
@@ -243,7 +264,7 @@ func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Ev
 		}
 		e.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
 			"severity", event.Severity, "reason", event.Reason, "at", event.Time())
-		turn.Entries = append(turn.Entries, e.Composer.Event(e.told(in, st, event, i, now))...)
+		turn.Entries = append(turn.Entries, e.Composer.Event(e.told(in, st, event, i, over[event.Incident], now))...)
 	}
 	for _, id := range touched {
 		turn.Incidents = append(turn.Incidents, e.open[id])
@@ -253,10 +274,24 @@ func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Ev
 	}
 }
 
-func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, now time.Time) Told {
+// overAlready names the incidents that begin and end in the same stretch of caught-up time.
+func overAlready(events []alerting.Event) map[string]bool {
+	opened, over := map[string]bool{}, map[string]bool{}
+	for _, e := range events {
+		switch e.Kind {
+		case alerting.Opened:
+			opened[e.Incident] = true
+		case alerting.Resolved:
+			over[e.Incident] = opened[e.Incident]
+		}
+	}
+	return over
+}
+
+func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
 	at := event.At + 1
 	return Told{
-		Event: event, Incident: i, Spec: in.Spec, Now: now,
+		Event: event, Incident: i, Over: over, Spec: in.Spec, Now: now,
 		Status:    budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
 		Outlook:   outlook(in, at),
 		Standings: alerting.Standings(in, st, at),
@@ -274,7 +309,7 @@ func outlook(in alerting.Input, at budget.Minute) budget.Outlook {
 
 // commit writes the tick down. If that fails, the decisions stand in memory, what they owe is sent
 // directly (a full disk must not silence a page), and the tick is written with the next one.
-func (e *Engine) commit(ctx context.Context, tick store.Tick, batch prom.Batch, sum *Summary) {
+func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) {
 	e.unsaved = append(e.unsaved, tick)
 	var fresh []outbox.Entry
 	for _, t := range tick.Turns {

@@ -17,7 +17,7 @@ import (
 // picked up again if the SLO comes back.
 //
 // An SLO whose indicator changed counts different events from now on. Its history is not rewritten.
-func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, now time.Time) error {
+func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	tick := store.Tick{At: now, Facts: map[string]string{}}
@@ -44,7 +44,7 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 			delete(e.accounts, id)
 		}
 	}
-	e.set, e.Reports = set, reports
+	e.set, e.Reports, e.ReportChannels = set, reports, channels
 	return nil
 }
 

@@ -1,84 +1,112 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// sourceHealth is the engine's memory of whether Prometheus answers. It is kept as facts, so that
-// a restart in the middle of an outage neither repeats the notice nor forgets the recovery.
-type sourceHealth struct {
-	failingSince time.Time // zero while everything is read
-	told         bool      // the notice about it is owed already
+// outage is the engine's memory of a stretch in which reading fails. It is kept as facts, so that a
+// restart in the middle neither repeats the notice nor forgets the recovery.
+type outage struct {
+	since time.Time // zero while everything is read
+	told  bool      // the notice about it is owed already
 }
 
-// tellSourceAfter is how long reading may fail before people hear of it. Pages are not sent while
-// it fails, and not resolved either.
+// tellSourceAfter is how long reading may fail before people hear of it. Meanwhile nothing fires
+// and nothing is resolved.
 const tellSourceAfter = 5 * time.Minute
 
-// The names of the facts.
-const (
-	factFailingSince = "source/failing_since"
-	factFailingTold  = "source/told"
-)
+// subject is what may be out: the source as a whole, or single SLOs that it answers uselessly.
+type subject struct {
+	name       string
+	down, back NoticeKind
+	about      func(prom.Failure) bool
+}
 
-func sourceFrom(facts map[string]string) sourceHealth {
-	var h sourceHealth
-	if since, err := time.Parse(time.RFC3339, facts[factFailingSince]); err == nil {
-		h.failingSince = since
+var subjects = []subject{
+	{"source", SourceDown, SourceBack, func(f prom.Failure) bool { return !unusable(f) }},
+	{"slos", SLOsBlind, SLOsSee, unusable},
+}
+
+// unusable tells an SLO that cannot be computed from what Prometheus has from a Prometheus that does not answer.
+func unusable(f prom.Failure) bool {
+	var err *prom.Error
+	return errors.As(f.Err, &err) && err.Kind == prom.Unusable
+}
+
+func (s subject) factSince() string { return "outage/" + s.name + "/since" }
+func (s subject) factTold() string  { return "outage/" + s.name + "/told" }
+
+func outagesFrom(facts map[string]string) map[string]outage {
+	all := map[string]outage{}
+	for _, s := range subjects {
+		if since, err := time.Parse(time.RFC3339, facts[s.factSince()]); err == nil {
+			all[s.name] = outage{since: since, told: facts[s.factTold()] != ""}
+		}
 	}
-	h.told = facts[factFailingTold] != ""
-	return h
+	return all
 }
 
 // watchSource owes one notice when reading has failed for a while, and one when it works again.
-func (e *Engine) watchSource(batch prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
-	blind := 0
+func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
 	for _, f := range batch.Failures {
-		sum.Failures = append(sum.Failures, f.Error())
-		for _, spec := range f.Specs {
-			blind++
-			for _, a := range e.budgetsOf(spec.ID()) {
+		sum.Failures = append(sum.Failures, f.Err.Error())
+		for _, id := range f.SLOs {
+			for _, a := range e.budgetsOf(id) {
 				a.failed = f.Err
 			}
 		}
 	}
-	h := &e.source
-	switch {
-	case blind == 0 && h.told:
-		e.owe1(tick, Notice{Kind: SourceBack, Since: h.failingSince, At: now}, sum)
-		*h = sourceHealth{}
-	case blind == 0:
-		*h = sourceHealth{}
-	case h.failingSince.IsZero():
-		h.failingSince = now
-	case !h.told && now.Sub(h.failingSince) >= tellSourceAfter:
-		h.told = true
-		e.owe1(tick, Notice{Kind: SourceDown, Since: h.failingSince, At: now, Text: batch.Failures[0].Error(), SLOs: blind}, sum)
+	for _, s := range subjects {
+		e.watch(s, batch.Failures, now, tick, sum)
 	}
-	h.remember(e.facts, tick)
+}
+
+func (e *Engine) watch(s subject, failures []prom.Failure, now time.Time, tick *store.Tick, sum *Summary) {
+	n, text := Notice{At: now}, ""
+	for _, f := range failures {
+		if s.about(f) {
+			n.SLOs += len(f.SLOs)
+			text = f.Err.Error()
+		}
+	}
+	o := e.outages[s.name]
+	switch {
+	case n.SLOs == 0 && o.told:
+		n.Kind, n.Since = s.back, o.since
+		o = outage{}
+	case n.SLOs == 0:
+		o = outage{}
+	case o.since.IsZero():
+		o.since = now
+	case !o.told && now.Sub(o.since) >= tellSourceAfter:
+		n.Kind, n.Since, n.Text = s.down, o.since, text
+		o.told = true
+	}
+	if n.Kind != "" {
+		entries := e.Composer.Notice(n)
+		sum.Owed += len(entries)
+		tick.Owed = append(tick.Owed, entries...)
+	}
+	e.outages[s.name] = o
+	e.remember(s, o, tick)
 }
 
 // remember writes the facts that changed.
-func (h sourceHealth) remember(known map[string]string, tick *store.Tick) {
+func (e *Engine) remember(s subject, o outage, tick *store.Tick) {
 	since, told := "", ""
-	if !h.failingSince.IsZero() {
-		since = h.failingSince.UTC().Format(time.RFC3339)
+	if !o.since.IsZero() {
+		since = o.since.UTC().Format(time.RFC3339)
 	}
-	if h.told {
+	if o.told {
 		told = "yes"
 	}
-	for name, value := range map[string]string{factFailingSince: since, factFailingTold: told} {
-		if known[name] != value {
+	for name, value := range map[string]string{s.factSince(): since, s.factTold(): told} {
+		if e.facts[name] != value {
 			tick.Facts[name] = value
 		}
 	}
-}
-
-func (e *Engine) owe1(tick *store.Tick, n Notice, sum *Summary) {
-	entries := e.Composer.Notice(n)
-	sum.Owed += len(entries)
-	tick.Owed = append(tick.Owed, entries...)
 }

@@ -63,7 +63,10 @@ func (e *Engine) view(a *account) Budget {
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.First().Time(),
 		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
 		Burns: burns(in, at), Data: a.ledger.At(at - 1).State.String(),
-		Filling: a.history.share(), Problems: a.problems,
+		Filling: 1, Problems: a.problems,
+	}
+	if share, ok := e.filled[a.id.Base()]; ok {
+		b.Filling = share
 	}
 	for _, w := range a.spec.Windows {
 		b.Windows = append(b.Windows, budget.StatusAt(a.ledger, a.spec.Objective, w, at))

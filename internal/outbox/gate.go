@@ -30,6 +30,7 @@ type gate struct {
 	bucket bucket
 	until  time.Time // held back until then
 	reason string    // why
+	since  time.Time // when it was shut
 	fails  int       // in a row
 }
 
@@ -42,25 +43,31 @@ func (g *gate) held(now time.Time) bool { return now.Before(g.until) }
 // take lets one call through, if pace and trouble allow.
 func (g *gate) take(p Pace, now time.Time) bool { return !g.held(now) && g.bucket.take(p, now) }
 
-// worked opens the gate after a success.
-func (g *gate) worked() { g.fails, g.until, g.reason = 0, time.Time{}, "" }
+// worked opens the gate after a call that began at the given time succeeded; what another call has been
+// told since then stands.
+func (g *gate) worked(began time.Time) {
+	if g.since.After(began) {
+		return
+	}
+	g.fails, g.until, g.reason = 0, time.Time{}, ""
+}
 
 // failed holds the gate after a failure that will meet the next message as well.
 func (g *gate) failed(key gateKey, f *Failure, next, now time.Time) {
 	switch f.Class {
 	case RateLimited, Misconfigured:
-		g.hold(next, f.Error())
+		g.hold(next, now, f.Error())
 	case Retry, Ambiguous:
 		d := min(backoff(key.leg+key.channel, g.fails), longestHold)
-		g.hold(now.Add(d), f.Error())
+		g.hold(now.Add(d), now, f.Error())
 	default:
 		return // the fault lies with the one message
 	}
 	g.fails++
 }
 
-func (g *gate) hold(until time.Time, reason string) {
+func (g *gate) hold(until, now time.Time, reason string) {
 	if until.After(g.until) {
-		g.until, g.reason = until, reason
+		g.until, g.since, g.reason = until, now, reason
 	}
 }

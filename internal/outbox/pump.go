@@ -17,6 +17,8 @@ type Options struct {
 	Attempt  time.Duration // the longest a single delivery may take; default 10 s
 	Every    time.Duration // how often Run looks; default 500 ms
 	Logger   *slog.Logger  // default: discards
+	// Now is the clock of Run, by which messages age; default time.Now. The demo's runs faster.
+	Now func() time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -39,6 +41,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Every <= 0 {
 		o.Every = 500 * time.Millisecond
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -92,7 +97,7 @@ func (p *Pump) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	defer p.workers.Wait()
 	for {
-		if err := p.dispatch(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := p.dispatch(ctx, p.opts.Now()); err != nil && ctx.Err() == nil {
 			p.opts.Logger.Error("cannot read what is owed", "err", err)
 		}
 		select {
@@ -157,7 +162,7 @@ func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
 		}
 		byPlace[pl] = append(byPlace[pl], o)
 		if ClassOf(o.LastErr) == RateLimited && o.NextTry.After(now) {
-			p.gate(gateOf(pl, verbOf(o))).hold(o.NextTry, o.LastErr) // told before a restart, and still true
+			p.gate(gateOf(pl, verbOf(o))).hold(o.NextTry, now, o.LastErr) // told before a restart, and still true
 		}
 	}
 	return order, byPlace

@@ -100,6 +100,7 @@ func (w *worker) send(ctx context.Context, s step) {
 		}
 		// A page goes out even when nothing can be written down: a full disk must not silence it.
 	}
+	begun := w.at()
 	receipt, err := w.deliver(ctx, s)
 	if f := FailureOf(err); err != nil && f.Class == TargetGone && !s.root.None() {
 		receipt, err = w.sendAfresh(ctx, &s)
@@ -110,7 +111,7 @@ func (w *worker) send(ctx context.Context, s step) {
 	case err != nil:
 		w.failed(ctx, s, FailureOf(err))
 	default:
-		w.delivered(ctx, s, receipt)
+		w.delivered(ctx, s, receipt, begun)
 	}
 }
 
@@ -126,11 +127,10 @@ func (w *worker) deliver(ctx context.Context, s step) (Receipt, error) {
 func (w *worker) sendAfresh(ctx context.Context, s *step) (Receipt, error) {
 	s.root = Receipt{}
 	if s.owed.Ambiguous() {
-		found, err := w.find(ctx, []step{*s})
-		if r, ok := found[s.owed.Key]; ok || (err != nil && !errors.Is(err, ErrNoLookup)) {
-			return r, err
+		receipt, err := w.findAfresh(ctx, s)
+		if err != nil || !receipt.None() {
+			return receipt, err
 		}
-		s.owed.Repeat = err != nil
 	}
 	w.mu.Lock()
 	g := w.gate(gateOf(w.place, toPost))
@@ -149,10 +149,30 @@ func (w *worker) sendAfresh(ctx context.Context, s *step) (Receipt, error) {
 	return r, nil
 }
 
-func (w *worker) delivered(ctx context.Context, s step, receipt Receipt) {
+// findAfresh looks for a message that may have been posted afresh before; the zero receipt says that it has not, or
+// that it is to be repeated.
+func (w *worker) findAfresh(ctx context.Context, s *step) (Receipt, error) {
+	if !w.take(toFind, w.opts.Find) {
+		return Receipt{}, notLookedUp
+	}
+	found, err := w.find(ctx, []step{*s})
+	switch {
+	case errors.Is(err, ErrNoLookup):
+		s.owed.Repeat = true
+	case err != nil:
+		w.hold(toFind, s.owed, FailureOf(err), w.at())
+		if !w.impatient(s.owed) {
+			return Receipt{}, notLookedUp
+		}
+		s.owed.Repeat = true
+	}
+	return found[s.owed.Key], nil
+}
+
+func (w *worker) delivered(ctx context.Context, s step, receipt Receipt, begun time.Time) {
 	receipt.Shared = len(s.folded) > 0
 	w.mu.Lock()
-	w.gate(gateOf(w.place, s.verb())).worked()
+	w.gate(gateOf(w.place, s.verb())).worked(begun)
 	w.tally.Folded += len(s.folded)
 	if s.owed.Repeat {
 		w.tally.Repeats++
@@ -215,6 +235,7 @@ func (w *worker) lookUp(ctx context.Context, q *queue) {
 		if ctx.Err() != nil || !w.take(toFind, w.opts.Find) {
 			return
 		}
+		begun := w.at()
 		found, err := w.find(ctx, group)
 		switch {
 		case errors.Is(err, ErrNoLookup):
@@ -222,7 +243,7 @@ func (w *worker) lookUp(ctx context.Context, q *queue) {
 		case err != nil:
 			q.repeat(w.notFoundOut(ctx, group, FailureOf(err)))
 		default:
-			w.foundOut(ctx, group, found)
+			w.foundOut(ctx, group, found, begun)
 		}
 	}
 }
@@ -238,9 +259,9 @@ func (w *worker) find(ctx context.Context, group []step) (map[string]Receipt, er
 	return w.leg.Find(ctx, owed, group[0].root)
 }
 
-func (w *worker) foundOut(ctx context.Context, group []step, found map[string]Receipt) {
+func (w *worker) foundOut(ctx context.Context, group []step, found map[string]Receipt, begun time.Time) {
 	w.mu.Lock()
-	w.gate(gateOf(w.place, toFind)).worked()
+	w.gate(gateOf(w.place, toFind)).worked(begun)
 	w.mu.Unlock()
 	for _, s := range group {
 		r := Result{State: Pending, At: w.at(), NextTry: w.at(), Err: (&Failure{Class: Retry, Reason: "looked up: it had not arrived"}).Error()}
@@ -251,20 +272,26 @@ func (w *worker) foundOut(ctx context.Context, group []step, found map[string]Re
 	}
 }
 
+// notLookedUp keeps an entry ambiguous.
+var notLookedUp = &Failure{Class: Ambiguous, Reason: "look-up failed"}
+
 // patience is how old a message may grow while look-ups fail; then it is rather sent twice than not at all.
 const patience = 5 * time.Minute
+
+func (w *worker) impatient(o Owed) bool {
+	return w.at().Sub(o.Created) > patience && o.LastErr == notLookedUp.Error()
+}
 
 // notFoundOut keeps entries ambiguous whose look-up failed, and returns those that have waited enough.
 func (w *worker) notFoundOut(ctx context.Context, group []step, f *Failure) []step {
 	w.hold(toFind, group[0].owed, f, w.at())
-	still := &Failure{Class: Ambiguous, Reason: "look-up failed"}
 	var enough []step
 	for _, s := range group {
-		if w.at().Sub(s.owed.Created) > patience && s.owed.LastErr == still.Error() {
+		if w.impatient(s.owed) {
 			enough = append(enough, s)
 			continue
 		}
-		w.settle(ctx, s.owed.Key, NextTry(s.owed, still, w.at()))
+		w.settle(ctx, s.owed.Key, NextTry(s.owed, notLookedUp, w.at()))
 	}
 	return enough
 }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// daemon are the flags of commands that ask a running daemon.
+type daemon struct {
+	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
+}
+
+// apiTimeout bounds one question to the daemon.
+const apiTimeout = 30 * time.Second
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 20
+
+// get asks the API and decodes the data of its answer.
+func (d daemon) get(e *env, path string, query url.Values, data any) error {
+	address := strings.TrimSuffix(d.URL, "/") + "/api/v1/" + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(e.ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
+	}
+	client := http.Client{Timeout: apiTimeout}
+	resp, err := client.Do(req)
+	if err != nil {
+		return cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Status string          `json:"status"`
+		Error  string          `json:"error"`
+		Data   json.RawMessage `json:"data"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&answer); err != nil {
+		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", d.URL, resp.Status))
+	}
+	if answer.Status != "success" {
+		if resp.StatusCode == http.StatusNotFound {
+			return answerNo(errors.New(answer.Error))
+		}
+		return cannotFindOut(errors.New(answer.Error))
+	}
+	return json.Unmarshal(answer.Data, data)
+}
+
+// print writes facts as JSON or YAML; it is false if a table is wanted.
+func (d daemon) print(e *env, facts any) (bool, error) {
+	switch d.Output {
+	case "json":
+		enc := json.NewEncoder(e.out)
+		enc.SetIndent("", "  ")
+		return true, enc.Encode(facts)
+	case "yaml":
+		text, err := yamlOf(facts)
+		if err == nil {
+			_, err = e.out.Write(text)
+		}
+		return true, err
+	}
+	return false, nil
+}
+
+// yamlOf writes facts under the names they have in JSON.
+func yamlOf(facts any) ([]byte, error) {
+	text, err := json.Marshal(facts)
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(tree)
+}

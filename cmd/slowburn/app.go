@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	oklog "github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/version"
+
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/slack"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// app is the daemon, wired and not yet running. `serve` runs it on the system's clock and
+// `demo` on one that goes faster; nothing in it knows the difference.
+type app struct {
+	appOptions
+	cfg    Config
+	db     *store.DB
+	engine *engine.Engine
+	leg    outbox.Leg // nil if nobody is told
+	pump   *outbox.Pump
+	web    http.Handler
+	reload reloadState
+}
+
+// appOptions are what the surroundings decide.
+type appOptions struct {
+	log         *slog.Logger
+	clock       func() time.Time // what time it is, for every decision
+	every       time.Duration    // between ticks, in wall time
+	lag         time.Duration    // how far behind the clock the newest slot is read
+	listener    net.Listener
+	externalURL string
+	webConfig   string
+	configFile  string // read again by a reload; "" forbids it
+	getenv      func(string) string
+}
+
+// The pace of a daemon.
+const (
+	tickEvery  = time.Minute
+	defaultLag = 30 * time.Second // one usual scrape interval and its delay
+)
+
+// reloadState is what the metrics say about the newest reload.
+type reloadState struct {
+	good atomic.Bool
+	at   atomic.Int64
+}
+
+// newApp wires everything in the order in which it depends on each other. On an error nothing stays open.
+func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, error) {
+	a := &app{appOptions: o, cfg: cfg}
+	a.reload.mark(true, o.clock())
+	client, err := newClient(cfg.Prometheus)
+	if err != nil {
+		return nil, err
+	}
+	if a.db, err = store.Open(cfg.StorePath, store.Options{}); err != nil {
+		return nil, err
+	}
+	snap, err := a.db.Load(ctx)
+	if err != nil {
+		return nil, errors.Join(err, a.db.Close())
+	}
+	leg, err := newSlack(cfg.Slack, o.getenv, o.log)
+	a.leg = leg
+	if err != nil {
+		return nil, errors.Join(err, a.db.Close())
+	}
+	reader := prom.New(client, prom.Options{})
+	reader.Restore(snap.Marks)
+	legs := map[string]outbox.Leg{}
+	if leg != nil {
+		legs[slackLeg] = leg
+	}
+	a.pump = outbox.NewPump(a.db, legs, outbox.Options{Logger: o.log, Now: o.clock})
+	registry := prometheus.NewRegistry()
+	schedules, channels := cfg.schedules()
+	a.engine = engine.New(engine.Options{
+		Source: reader, Store: a.db, Composer: newComposer(cfg, o.externalURL), Log: o.log, Lag: o.lag,
+		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
+		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
+	}, set, snap)
+	a.web = a.handler(registry)
+	return a, nil
+}
+
+// direct sends what could not be written down, because the disk is full: better twice than never.
+// What arrives is found again when the store takes the entries.
+func (a *app) direct(entries []outbox.Entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), directTimeout)
+	defer cancel()
+	for _, e := range entries {
+		if a.leg == nil || e.Op == outbox.Edit {
+			continue
+		}
+		if _, err := a.leg.Deliver(ctx, outbox.Owed{Entry: e}, outbox.Receipt{}); err != nil {
+			a.log.Error("cannot send past the full store", "key", e.Key, "err", err)
+		}
+	}
+}
+
+// directTimeout bounds sending past a store that cannot be written.
+const directTimeout = 20 * time.Second
+
+func newClient(p PrometheusConfig) (*prom.Client, error) {
+	return prom.NewClient(prom.ClientOptions{
+		URL: p.URL, HTTP: p.HTTP, Timeout: p.Timeout, Concurrency: p.Concurrency, UserAgent: "slowburn/" + version.Version,
+	})
+}
+
+// Run runs the daemon until ctx ends: it stops listening, lets the turn and the sends in flight
+// finish, and closes the store last.
+func (a *app) Run(ctx context.Context) error {
+	var g oklog.Group
+	actor := func(f func(context.Context) error) {
+		ctx, cancel := context.WithCancel(ctx)
+		g.Add(func() error { return f(ctx) }, func(error) { cancel() })
+	}
+	actor(func(ctx context.Context) error { <-ctx.Done(); return nil })
+	actor(func(ctx context.Context) error { return web.Serve(ctx, a.listener, a.web, a.webConfig, a.log) })
+	actor(func(ctx context.Context) error { return a.engine.Run(ctx, a.clock, a.every) })
+	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
+	actor(a.pump.Run)
+	actor(a.watchHangup)
+	err := g.Run()
+	return errors.Join(err, a.Close())
+}
+
+// Close closes the store.
+func (a *app) Close() error { return a.db.Close() }
+
+// Reload reads the configuration and the SLO files again. If anything is wrong with them, everything stays
+// as it is and the metric says so.
+func (a *app) Reload(ctx context.Context) error {
+	err := a.tryReload(ctx)
+	a.reload.mark(err == nil, a.clock())
+	if err != nil {
+		a.log.Error("reload failed; the old configuration stays", "err", err)
+		return err
+	}
+	a.log.Info("reloaded", "slos", len(a.engine.Set().Specs))
+	return nil
+}
+
+func (a *app) tryReload(ctx context.Context) error {
+	if a.configFile == "" {
+		return errors.New("there is no configuration file to read")
+	}
+	cfg, err := loadConfig(a.configFile)
+	if err != nil {
+		return err
+	}
+	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	if err != nil {
+		return err
+	}
+	schedules, channels := cfg.schedules()
+	return a.engine.Reload(ctx, set, schedules, channels, a.clock())
+}
+
+func (r *reloadState) mark(good bool, at time.Time) {
+	r.good.Store(good)
+	if good {
+		r.at.Store(at.Unix())
+	}
+}
+
+// newSlack makes the leg to Slack: by bot token, by webhook, or none, which says so once.
+func newSlack(cfg SlackConfig, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
+	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"))
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		return slack.New(slack.Config{Token: slack.Secret(token), APIURL: cfg.APIURL, Fallback: cfg.Channel})
+	}
+	hook, err := secret(cfg.WebhookFile, "")
+	if err != nil {
+		return nil, err
+	}
+	if hook != "" {
+		log.Warn("Slack by webhook: no edits, no threads, and an unclear outcome may be repeated; a bot token gives all of it")
+		return slack.NewWebhook(slack.Secret(hook), nil)
+	}
+	log.Warn("nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file) and no webhook; what is owed waits in the outbox")
+	return nil, nil
+}
+
+func secret(file, value string) (string, error) {
+	if file == "" {
+		return strings.TrimSpace(value), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("reading a secret: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/shop"
+	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type demoCmd struct {
+	Once   bool    `help:"Play the story to its end on a simulated clock, print what was sent, and exit."`
+	Listen string  `name:"web.listen-address" help:"Where slowburn's own pages are." default:"127.0.0.1:7569" placeholder:"ADDRESS"`
+	Slack  string  `name:"slack.listen-address" help:"Where the Slack stand-in is." default:"127.0.0.1:7570" placeholder:"ADDRESS"`
+	Speed  float64 `help:"How many times faster than the wall the shop's clock goes during the story." default:"40"`
+}
+
+// The story, on the shop's clock. It plays on a Monday morning, so that the weekly report falls into it.
+const (
+	storyBegins  = 8*time.Hour + 20*time.Minute // the shop goes live, on the last Monday
+	outageAfter  = 6 * time.Minute
+	outageLength = 20 * time.Minute
+	reportHour   = "0 9 * * MON"
+	storyLength  = 75 * time.Minute
+	demoSeed     = 7
+)
+
+// stage is everything around the daemon: the shop, its Prometheus, and Slack.
+type stage struct {
+	db     *promfake.DB
+	shop   *shop.Shop
+	prom   *promfake.Server
+	slack  *slacktest.Server
+	outage shop.Outage
+	dir    string
+	clock  atomic.Pointer[shop.Clock]
+}
+
+// now is the shop's time: what every part of the demo takes for the time of day.
+func (s *stage) now() time.Time { return s.clock.Load().At(time.Now()) }
+
+// set puts the shop's clock to a time and a speed.
+func (s *stage) set(at time.Time, speed float64) {
+	s.clock.Store(&shop.Clock{Wall: time.Now(), Shop: at, Speed: speed})
+}
+
+// Run shows the story, live or at once.
+func (c *demoCmd) Run(e *env) error {
+	s, err := c.build()
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	defer s.close()
+	a, err := c.daemon(e, s)
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	if c.Once {
+		return errors.Join(c.once(e, s, a), a.Close())
+	}
+	return c.live(e, s, a)
+}
+
+// build makes the stage with its month of history.
+func (c *demoCmd) build() (*stage, error) {
+	s := &stage{}
+	live := lastMonday(time.Now()).Add(storyBegins)
+	s.set(live, 0)
+	s.db = promfake.New(promfake.Options{Now: s.now})
+	s.shop = shop.New(demoSeed, s.db, live)
+	s.outage = shop.Story(live.Add(outageAfter), outageLength)
+	if err := s.shop.Stage(s.outage); err != nil {
+		return nil, err
+	}
+	s.shop.Fill(live)
+	var err error
+	if s.dir, err = os.MkdirTemp("", "slowburn-demo-"); err != nil {
+		return nil, err
+	}
+	if s.prom, err = promfake.Start(s.db.Handler()); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.slack, err = slacktest.Listen(slacktest.Options{
+		Addr: c.slackAddress(), Now: s.now, Team: "The shop", AppName: "slowburn",
+		Channels: []slacktest.Channel{{ID: "C01", Name: "checkout-oncall"}, {ID: "C02", Name: "reliability"}, {ID: "C03", Name: "reliability-leads"}},
+	})
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("the Slack stand-in cannot listen: %w (choose another place with --slack.listen-address)", err)
+	}
+	return s, nil
+}
+
+// slackAddress is any free port in a run that nobody looks at.
+func (c *demoCmd) slackAddress() string {
+	if c.Once {
+		return "127.0.0.1:0"
+	}
+	return c.Slack
+}
+
+// lastMonday is the beginning of the newest Monday that is wholly in the past, in UTC: the story must not lie ahead of the wall's clock.
+func lastMonday(t time.Time) time.Time {
+	t = t.UTC().Truncate(slo.Day)
+	days := (int(t.Weekday()) + 6) % 7
+	if days == 0 {
+		days = 7
+	}
+	return t.AddDate(0, 0, -days)
+}
+
+func (s *stage) close() {
+	if s.slack != nil {
+		s.slack.Close()
+	}
+	if s.prom != nil {
+		_ = s.prom.Close()
+	}
+	_ = os.RemoveAll(s.dir)
+}
+
+// daemon is the real one, wired as serve wires it, on the stage's clock.
+func (c *demoCmd) daemon(e *env, s *stage) (*app, error) {
+	cfg := defaults(s.dir)
+	cfg.Prometheus.URL, cfg.Slack.APIURL, cfg.Slack.Channel = s.prom.URL, s.slack.APIURL(), "#reliability"
+	weekly, err := report.ParseSchedule("weekly", reportHour, "UTC")
+	if err != nil {
+		return nil, err
+	}
+	cfg.Reports = []Report{{Schedule: weekly, Channel: "#reliability-leads"}}
+	set, err := s.writeSLOs(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	o := appOptions{
+		log: e.log, clock: s.now, lag: defaultLag, getenv: fixedToken(s.slack.Token),
+		every: time.Duration(float64(tickEvery) / c.Speed),
+	}
+	if c.Once {
+		o.log, o.externalURL = slog.New(slog.DiscardHandler), "http://"+defaultAddress
+	} else if o.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, fmt.Errorf("listening: %w (choose another place with --web.listen-address)", err)
+	} else {
+		o.externalURL = "http://" + o.listener.Addr().String()
+	}
+	return newApp(e.ctx, cfg, set, o)
+}
+
+func fixedToken(token string) func(string) string {
+	return func(name string) string {
+		if name == "SLACK_BOT_TOKEN" {
+			return token
+		}
+		return ""
+	}
+}
+
+// writeSLOs puts the shop's SLO files where a person can read them while the demo runs, and loads them.
+func (s *stage) writeSLOs(cfg *Config) (*slo.Set, error) {
+	dir := filepath.Join(s.dir, "slos")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	for name, text := range shop.SLOFiles() {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	cfg.SLOs = []string{dir}
+	return loadSLOs(cfg.SLOs, cfg.Abs)
+}
+
+// live runs the daemon on the accelerated clock until it is interrupted.
+func (c *demoCmd) live(e *env, s *stage, a *app) error {
+	fmt.Fprintf(e.out, `
+  slowburn demo: a small shop, its Prometheus, Slack and the daemon, in this process.
+
+    Slack      %s      what people see; look at #checkout-oncall
+    slowburn   http://%s      budgets, burn rates, incidents, the report
+    Prometheus %s     the real PromQL engine; its API
+    SLO files  %s
+
+  The shop's clock runs %.0f times faster than yours. It is %s there.
+`, s.slack.URL(), a.listener.Addr(), s.prom.URL, filepath.Join(s.dir, "slos"), c.Speed, s.now().Format("Monday 15:04"))
+	s.set(s.now(), c.Speed)
+	ctx, stop := context.WithCancel(e.ctx)
+	defer stop()
+	go s.play(ctx, e.out)
+	return a.Run(ctx)
+}
+
+// play lets the shop go on, and says what happens on the stage.
+func (s *stage) play(ctx context.Context, out io.Writer) {
+	cues := s.cues()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := s.now()
+		s.shop.Fill(now)
+		for len(cues) > 0 && !now.Before(cues[0].at) {
+			fmt.Fprintf(out, "    %s  %s\n", cues[0].at.Format("15:04"), cues[0].text)
+			cues = cues[1:]
+			if len(cues) == 0 {
+				s.set(now, 1)
+			}
+		}
+	}
+}
+
+// cue is what happens in the shop at some time.
+type cue struct {
+	at   time.Time
+	text string
+}
+
+func (s *stage) cues() []cue {
+	live := s.shop.Live()
+	return []cue{
+		{live, "all is well; slowburn reads a month of history"},
+		{s.outage.Start, "checkout " + s.outage.Version + " is deployed, and orders begin to fail"},
+		{s.outage.End(), "the deployment is rolled back"},
+		{live.Add(40 * time.Minute), "Monday, nine o'clock: the weekly report is due"},
+		{live.Add(storyLength), "the story is over; the shop goes on in real time. Stop with Ctrl-C"},
+	}
+}

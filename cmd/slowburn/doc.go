@@ -1,0 +1,51 @@
+// Slowburn counts every good and bad event of a service, and speaks when an error budget burns.
+//
+// This page is the tour of the code, bottom up. Each stop is a package whose own documentation
+// says more; read them in this order and you have read the program.
+//
+// # What was promised
+//
+// Package slo reads SLO files: what counts as an event, how many may go bad, over which time,
+// and when somebody wants to be told. A [slo.Spec] is an immutable value; a [slo.Set] of them
+// is loaded whole or not at all.
+//
+// # What happened
+//
+// Package internal/prom reads Prometheus: the raw samples since the last time, each once, counted by
+// a cursor per series. It hands out slots: how many events there were in a minute, how many were
+// bad, and whether that is known at all. Package budget keeps the slots in a ledger and does
+// the arithmetic: sums, burn rates, what is left, how long it lasts.
+//
+// # When to speak
+//
+// Package alerting has one verb, [alerting.Advance]. It walks the minutes it has not yet seen and says
+// what happened: a burn opened, escalated, ended. Live evaluation, catching up after a restart
+// and a backtest are the same call over one minute, an hour or a month. Package postmortem drafts the
+// review of what happened; package internal/report writes the weekly account.
+//
+// So far everything is pure: no clock, no network, no disk. Time is an argument.
+//
+// # What is owed
+//
+// Package internal/outbox holds the messages that are owed, each under a unique key, and delivers
+// them: in order, at the pace the receiver allows, looked up before they are repeated. Package internal/slack composes
+// them (pure) and delivers them (not).
+//
+// # What survives
+//
+// Package internal/store commits a tick: slots, states, incidents, reading positions and the
+// messages owed because of them, in one transaction. Kill the process anywhere; it goes on
+// where the last whole tick left off.
+//
+// # What ties it together
+//
+// Package internal/engine is the minute hand: read, decide, commit, once a minute. Package
+// internal/web shows it: pages, a JSON API, metrics. This package holds the flags, the configuration and the wiring:
+// app.go is the daemon, one file for each command beside it.
+//
+// # What it is tried on
+//
+// Package internal/promfake is a Prometheus inside the process (the real engine over a store in
+// memory), internal/shop a small shop that fills it, internal/slack/slacktest a stand-in for
+// Slack. The tests use them, and `slowburn demo` is made of them.
+package main

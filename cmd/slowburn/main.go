@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // time zones of calendar windows and reports, also where the system has none
+
+	"github.com/alecthomas/kong"
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/common/version"
+)
+
+// The exit codes.
+const (
+	exitGood    = 0  // done, and the answer is good
+	exitNo      = 1  // the answer is "no": invalid, breached
+	exitUnknown = 2  // could not find out
+	exitUsage   = 64 // wrong usage
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}, os.Getenv))
+}
+
+// stdio is where a command reads and writes; tests bring their own.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is the command line. Its help texts are the reference of the flags.
+type cli struct {
+	ConfigFile string           `name:"config.file" help:"The configuration." default:"slowburn.yaml" placeholder:"FILE"`
+	LogLevel   string           `name:"log.level" help:"Only log messages of this level or above." enum:"debug,info,warn,error" default:"info"`
+	LogFormat  string           `name:"log.format" help:"How log lines look." enum:"logfmt,json" default:"logfmt"`
+	Version    kong.VersionFlag `help:"Print the version and exit."`
+
+	Serve      serveCmd      `cmd:"" help:"Run the daemon."`
+	Demo       demoCmd       `cmd:"" help:"Show everything in one process: a small shop, an outage, Slack, the daemon. Nothing to install."`
+	Check      checkCmd      `cmd:"" help:"Validate the configuration and SLO files."`
+	Status     statusCmd     `cmd:"" help:"Show budgets, burn rates and open incidents of a running daemon."`
+	Backtest   backtestCmd   `cmd:"" help:"Replay history through the live decision code: what would have paged, and when."`
+	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
+	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
+	Postmortem postmortemCmd `cmd:"" help:"Print the draft of a postmortem."`
+	VersionCmd versionCmd    `cmd:"" name:"version" help:"Print the version."`
+}
+
+// env is what every command gets.
+type env struct {
+	stdio
+	ctx    context.Context
+	cli    *cli
+	log    *slog.Logger
+	getenv func(string) string
+}
+
+// exitError ends the program with a code; its text is printed unless it is empty.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+func answerNo(err error) error      { return exitError{exitNo, err} }
+func cannotFindOut(err error) error { return exitError{exitUnknown, err} }
+
+// run is the whole program but for the process around it.
+func run(args []string, io stdio, getenv func(string) string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal leaves at once
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("slowburn"),
+		kong.Description("Counts every good and bad event, and speaks when an error budget burns."),
+		kong.Writers(io.out, io.err),
+		kong.Vars{"version": version.Print("slowburn")},
+		kong.UsageOnError(),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+	)
+	if err != nil {
+		fmt.Fprintln(io.err, "slowburn:", err)
+		return exitUsage
+	}
+	return parseAndRun(parser, &c, args, &env{stdio: io, ctx: ctx, cli: &c, getenv: getenv})
+}
+
+// exited is how --help and --version leave the parser.
+type exited int
+
+func parseAndRun(parser *kong.Kong, c *cli, args []string, e *env) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(e.err, "slowburn: %v\nTry: slowburn --help\n", err)
+		return exitUsage
+	}
+	e.log = newLogger(e.stdio.err, c.LogLevel, c.LogFormat)
+	return exitCode(k.Run(e), e.stdio.err)
+}
+
+func exitCode(err error, w io.Writer) int {
+	if err == nil {
+		return exitGood
+	}
+	code := exitUnknown
+	var exit exitError
+	if errors.As(err, &exit) {
+		code = exit.code
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(w, "slowburn:", strings.TrimRight(text, "\n"))
+	}
+	return code
+}
+
+func newLogger(w io.Writer, level, format string) *slog.Logger {
+	l := promslog.NewLevel()
+	_ = l.Set(level) // the flag's enum allows only valid levels
+	f := promslog.NewFormat()
+	_ = f.Set(format)
+	return promslog.New(&promslog.Config{Level: l, Format: f, Writer: w})
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(e *env) error {
+	_, err := fmt.Fprintln(e.out, version.Print("slowburn"))
+	return err
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"github.com/slowburn-sre/slowburn/internal/web"
+)
+
+type reportCmd struct {
+	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+	Output string `short:"o" help:"How to print." enum:"markdown,json" default:"markdown"`
+	Name   string `arg:"" optional:"" help:"The report's name." default:"weekly"`
+	Period string `help:"The period: 2026-W47, 2026-11 or 2026-Q4. Without it: the newest one that was sent." placeholder:"PERIOD"`
+}
+
+// Run prints a report: one that was sent, or that of any other period, made now from the ledger.
+func (c *reportCmd) Run(e *env) error {
+	d := daemon{URL: c.URL}
+	period := c.Period
+	if period == "" {
+		var sent []web.Report
+		if err := d.get(e, "reports", url.Values{"name": {c.Name}, "limit": {"1"}}, &sent); err != nil {
+			return err
+		}
+		if len(sent) == 0 {
+			return answerNo(fmt.Errorf("no report named %q was sent yet; name a period with --period, such as 2026-W47", c.Name))
+		}
+		period = sent[0].Period
+	}
+	var r web.Report
+	if err := d.get(e, "reports/"+url.PathEscape(c.Name)+"/"+url.PathEscape(period), nil, &r); err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		enc := json.NewEncoder(e.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r.Data)
+	}
+	_, err := fmt.Fprint(e.out, r.Markdown)
+	return err
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/web"
+)
+
+// defaultAddress is S-L-O-W on the keys of a phone.
+const defaultAddress = "127.0.0.1:7569"
+
+type serveCmd struct {
+	Listen      string        `name:"web.listen-address" help:"Where to listen." default:"127.0.0.1:7569" placeholder:"ADDRESS"`
+	WebConfig   string        `name:"web.config.file" help:"TLS and authentication, in the format of the Prometheus family." placeholder:"FILE"`
+	ExternalURL string        `name:"web.external-url" help:"The address under which people reach the pages; it goes into messages." placeholder:"URL"`
+	Insecure    bool          `name:"web.insecure" help:"Listen beyond this machine without authentication."`
+	Storage     string        `name:"storage.path" help:"Where the ledger is kept; overrides the configuration." placeholder:"FILE"`
+	Lag         time.Duration `name:"evaluation.lag" help:"How far behind the clock the newest minute is read, so that its last sample has arrived." default:"30s"`
+}
+
+// Run runs the daemon until it is told to stop.
+func (c *serveCmd) Run(e *env) error {
+	if err := web.CheckAddress(c.Listen, c.WebConfig != "", c.Insecure); err != nil {
+		return exitError{exitUsage, err}
+	}
+	cfg, err := loadConfig(e.cli.ConfigFile)
+	if err != nil {
+		return answerNo(err)
+	}
+	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	if err != nil {
+		return answerNo(err)
+	}
+	for _, w := range set.Warnings {
+		e.log.Warn("SLO file", "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
+	}
+	if c.Storage != "" {
+		cfg.StorePath = c.Storage
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return cannotFindOut(fmt.Errorf("listening: %w", err))
+	}
+	external := c.ExternalURL
+	if external == "" {
+		external = "http://" + listener.Addr().String()
+	}
+	a, err := newApp(e.ctx, cfg, set, appOptions{
+		log: e.log, clock: time.Now, every: tickEvery, lag: c.Lag, listener: listener,
+		externalURL: external, webConfig: c.WebConfig, configFile: e.cli.ConfigFile, getenv: e.getenv,
+	})
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	e.log.Info("slowburn is running", "address", "http://"+listener.Addr().String(), "slos", len(set.Specs), "store", cfg.StorePath)
+	return a.Run(e.ctx)
+}
+
+// watchHangup reloads on SIGHUP.
+func (a *app) watchHangup(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			_ = a.Reload(ctx) // logged and shown by the metric
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/web"
+)
+
+type statusCmd struct {
+	daemon
+	Which string        `arg:"" optional:"" help:"SERVICE or SERVICE/SLO; everything without it."`
+	Watch bool          `short:"w" help:"Show it again and again."`
+	Every time.Duration `help:"How often --watch asks." default:"5s"`
+}
+
+// Run shows budgets, worst first. It answers "no" when a budget is overspent.
+func (c *statusCmd) Run(e *env) error {
+	for {
+		over, err := c.show(e)
+		if !c.Watch {
+			if err == nil && over {
+				return answerNo(nil)
+			}
+			return err
+		}
+		if err != nil {
+			fmt.Fprintln(e.err, "slowburn:", err)
+		}
+		select {
+		case <-e.ctx.Done():
+			return nil
+		case <-time.After(c.Every):
+			fmt.Fprint(e.out, "\033[H\033[2J")
+		}
+	}
+}
+
+func (c *statusCmd) show(e *env) (over bool, err error) {
+	var all []web.SLO
+	if err := c.get(e, "slos", nil, &all); err != nil {
+		return false, err
+	}
+	all = slices.DeleteFunc(all, func(s web.SLO) bool { return !c.wanted(s) })
+	if len(all) == 0 && c.Which != "" {
+		return false, answerNo(fmt.Errorf("there is no SLO %q", c.Which))
+	}
+	slices.SortStableFunc(all, worseFirst)
+	for _, s := range all {
+		over = over || s.Budget.Remaining != nil && *s.Budget.Remaining < 0
+	}
+	if done, err := c.print(e, all); done {
+		return over, err
+	}
+	return over, printStatus(e, all)
+}
+
+func (c *statusCmd) wanted(s web.SLO) bool {
+	return c.Which == "" || s.Service == c.Which || s.Service+"/"+s.Name == c.Which || s.ID == c.Which
+}
+
+// worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad it is.
+func worseFirst(a, b web.SLO) int {
+	switch left, right := a.Budget.Remaining, b.Budget.Remaining; {
+	case left == nil && right == nil:
+		return strings.Compare(a.ID, b.ID)
+	case left == nil:
+		return -1
+	case right == nil:
+		return 1
+	case *left < *right:
+		return -1
+	case *left > *right:
+		return 1
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+func printStatus(e *env, all []web.SLO) error {
+	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "STATE")
+	for _, s := range all {
+		t.row(s.ID, fmt.Sprintf("%g %%", s.Objective), s.Window, number(s.SLI, "%.4g %%"), percentOf(s.Budget.Remaining),
+			burnOf(s), outlookOf(s.Budget), stateOf(s))
+	}
+	return t.flush()
+}
+
+// burnOf shows the burn over the first page's long window, or the shortest there is.
+func burnOf(s web.SLO) string {
+	if len(s.Burn) == 0 {
+		return unknown
+	}
+	b := s.Burn[0]
+	for _, x := range s.Burn {
+		if x.Window == "1h" {
+			b = x
+		}
+	}
+	return number(b.Rate, "%.2f") + " over " + b.Window
+}
+
+func outlookOf(b web.Budget) string {
+	switch b.Outlook {
+	case "exhausts":
+		if b.ExhaustsAt != nil {
+			return "gone by " + b.ExhaustsAt.UTC().Format("Mon 2 Jan 15:04")
+		}
+	case "spent":
+		return "gone"
+	case "lasts":
+		return "lasts"
+	}
+	return unknown
+}
+
+func stateOf(s web.SLO) string {
+	for _, severity := range []string{"page", "ticket"} {
+		for _, a := range s.Alerts {
+			if a.State == "firing" && a.Severity == severity {
+				return strings.ToUpper(severity)
+			}
+		}
+	}
+	if s.Data.State != "ok" && s.Data.State != "zero_traffic" {
+		return "data: " + s.Data.State
+	}
+	return "ok"
+}
+
+type incidentsCmd struct {
+	List incidentsListCmd `cmd:"" default:"withargs" help:"List incidents, newest first."`
+	Show incidentsShowCmd `cmd:"" help:"Show one incident with its timeline."`
+}
+
+type incidentsListCmd struct {
+	daemon
+	Open    bool   `help:"Only those that have not ended."`
+	Service string `help:"Only those of a service."`
+	Limit   int    `help:"At most so many." default:"50"`
+}
+
+// Run lists incidents.
+func (c *incidentsListCmd) Run(e *env) error {
+	query := url.Values{"limit": {fmt.Sprint(c.Limit)}}
+	if c.Open {
+		query.Set("open", "true")
+	}
+	if c.Service != "" {
+		query.Set("service", c.Service)
+	}
+	var all []web.Incident
+	if err := c.get(e, "incidents", query, &all); err != nil {
+		return err
+	}
+	if done, err := c.print(e, all); done {
+		return err
+	}
+	t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "BUDGET")
+	for _, i := range all {
+		state := "resolved"
+		if i.Open {
+			state = "open"
+		}
+		t.row(i.ID, i.Severity, state, i.Onset.UTC().Format("2006-01-02 15:04"), i.Duration, i.TimeToDetect, percentOf(&i.Cost))
+	}
+	return t.flush()
+}
+
+type incidentsShowCmd struct {
+	daemon
+	ID string `arg:"" help:"The incident's ID."`
+}
+
+// Run shows one incident.
+func (c *incidentsShowCmd) Run(e *env) error {
+	var i web.IncidentDetail
+	if err := c.get(e, "incidents/"+url.PathEscape(c.ID), nil, &i); err != nil {
+		return err
+	}
+	if done, err := c.print(e, i); done {
+		return err
+	}
+	fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n\n",
+		i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04 UTC"), i.Duration, i.TimeToDetect, percentOf(&i.Cost))
+	for _, h := range i.Timeline {
+		fmt.Fprintf(e.out, "%s  %-9s %s\n", h.At.UTC().Format("15:04"), h.Kind, h.Text)
+	}
+	return nil
+}

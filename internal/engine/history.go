@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// fill is a history being read, beside the live evaluation of the same SLOs.
+type fill struct {
+	work  *prom.Backfill
+	found budget.Minute // how much of it was done when data were found last
+}
+
+const (
+	// specsPerFill bounds one piece of a backfill.
+	specsPerFill = 200
+	// maxHistory is how far a backfill looks at most.
+	maxHistory = 100 * slo.Day
+	// barrenAfter is after how much history without any data a backfill takes it that Prometheus keeps no more.
+	barrenAfter = budget.Minute(3 * 24 * 60)
+	// fillRetry is how long a backfill waits after a failure.
+	fillRetry = 10 * time.Second
+)
+
+// planHistory orders the history of SLOs that were seen for the first time in this tick.
+func (e *Engine) planHistory(fresh map[slo.ID]budget.Minute) {
+	ids := slices.Sorted(maps.Keys(fresh))
+	for len(ids) > 0 {
+		n := min(len(ids), specsPerFill)
+		var specs []*slo.Spec
+		plan := prom.Plan{}
+		for _, id := range ids[:n] {
+			spec, to := e.set.Lookup(id), fresh[id]
+			specs = append(specs, spec)
+			if plan.To == 0 {
+				plan = prom.Plan{From: to, Fine: to, To: to}
+			}
+			plan.To = max(plan.To, to)
+			plan.Fine = min(plan.Fine, to-alerting.Horizon(spec))
+			plan.From = min(plan.From, to-historyOf(spec))
+		}
+		e.fills = append(e.fills, fill{work: e.Source.Backfill(specs, plan)})
+		ids = ids[n:]
+	}
+}
+
+// historyOf is how much of the past the windows of an SLO want. A calendar window wants its
+// last period, too, which tells how large the budget of this one will be.
+func historyOf(spec *slo.Spec) budget.Minute {
+	longest := time.Duration(0)
+	for _, w := range spec.Windows {
+		length := w.Length() + slo.Day
+		if w.Calendar != "" {
+			length += w.Length()
+		}
+		longest = max(longest, length)
+	}
+	return budget.Minutes(min(longest, maxHistory))
+}
+
+// FillHistory reads the history of new SLOs, piece by piece, until ctx ends. Live evaluation goes on
+// meanwhile: the recent days come first, so that alerts see what they need.
+func (e *Engine) FillHistory(ctx context.Context, now func() time.Time) error {
+	for ctx.Err() == nil {
+		wait := time.Second
+		more, err := e.fillPiece(ctx, now())
+		switch {
+		case err != nil && ctx.Err() == nil:
+			e.Log.Warn("a piece of history cannot be read; it is tried again", "err", err)
+			wait = fillRetry
+		case more:
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// FillAll reads all of the history that is wanted, at once.
+func (e *Engine) FillAll(ctx context.Context, now time.Time) error {
+	for {
+		if more, err := e.fillPiece(ctx, now); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// fillPiece reads one piece of the first history that is not complete. It reports whether there is more.
+func (e *Engine) fillPiece(ctx context.Context, now time.Time) (bool, error) {
+	e.mu.RLock()
+	if len(e.fills) == 0 {
+		e.mu.RUnlock()
+		return false, nil
+	}
+	f := e.fills[0]
+	e.mu.RUnlock()
+	batch := f.work.Next(ctx)
+	if len(batch.Failures) > 0 {
+		return true, batch.Failures[0].Err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.takePiece(ctx, f, batch, now)
+}
+
+// takePiece writes a piece of history into the ledgers and the store. What was spent in it is no news.
+func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now time.Time) (bool, error) {
+	tick := store.Tick{At: now, Marks: batch.Marks}
+	progress := f.work.Progress()
+	for _, id := range slices.Sorted(maps.Keys(batch.Readings)) {
+		a := e.accounts[id]
+		if a == nil {
+			continue // label values that are not in use any more
+		}
+		turn := a.takeHistory(batch.Readings[id])
+		if len(turn.Slots)+len(turn.Hours) > 0 {
+			f.found = progress.Done
+			tick.Turns = append(tick.Turns, turn)
+		}
+	}
+	done := f.work.Done()
+	if !done && progress.Done-f.found > barrenAfter {
+		done = true
+		for name := range batch.Marks {
+			tick.Marks[name] = nil // the plan is dropped
+		}
+	}
+	if err := errors.Join(e.save(ctx), e.Store.Commit(ctx, tick)); err != nil {
+		return true, err
+	}
+	e.noteProgress(f, progress, done)
+	if done {
+		e.fills = e.fills[1:]
+	} else {
+		e.fills[0] = f
+	}
+	return len(e.fills) > 0, nil
+}
+
+func (a *account) takeHistory(r prom.Reading) store.Turn {
+	turn := store.Turn{SLO: a.id}
+	for _, s := range r.Slots {
+		if s.Slot.State != budget.Absent && s.At < a.since && a.ledger.Put(s.At, s.Slot) {
+			turn.Slots = append(turn.Slots, store.SlotAt{At: s.At, Slot: s.Slot})
+		}
+	}
+	for _, h := range r.Hours {
+		if h.Sum.Seen() > 0 && a.ledger.PutHour(h.Hour, h.Sum) {
+			turn.Hours = append(turn.Hours, store.HourAt{Hour: h.Hour, Sum: h.Sum})
+		}
+	}
+	a.state.SpentSeen = false
+	turn.State = a.state
+	return turn
+}
+
+func (e *Engine) noteProgress(f fill, p prom.Progress, done bool) {
+	share := 1.0
+	if !done && p.Of > 0 {
+		share = float64(p.Done) / float64(p.Of)
+	}
+	for _, spec := range f.work.Specs() {
+		e.filled[spec.ID()] = share
+	}
+	if done {
+		e.Log.Info("history is complete", "slos", len(f.work.Specs()), "days", int(p.Done/(24*60)))
+	}
+}

@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// factReport names the fact that keeps the newest period of a report that is owed.
+func factReport(name string) string { return "report/" + name + "/last" }
+
+// oweReports composes the reports that are due. The message that is owed, the report itself and the fact that
+// it was made are one transaction: it comes once per period, over any restart.
+//
+// A report waits until the ledger has reached the end of its period.
+func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
+	for _, run := range report.Due(e.Reports, e.reported(now, tick), now) {
+		r, err := e.buildReport(ctx, run)
+		if err != nil {
+			e.Log.Error("cannot build a report; it is tried again with the next tick", "report", run.Key(), "err", err)
+			sum.Failures = append(sum.Failures, err.Error())
+			continue
+		}
+		data, err := json.Marshal(r)
+		if err != nil {
+			e.Log.Error("cannot keep a report", "report", run.Key(), "err", err)
+			continue
+		}
+		from, to := r.From, r.To
+		tick.Reports = append(tick.Reports, store.Report{
+			Name: run.Report, Period: run.Period.String(), From: from, To: to, At: now, Markdown: r.Markdown(), Data: data,
+		})
+		entries := e.Composer.Report(r, e.channelOf(run.Report), now)
+		sum.Owed += len(entries)
+		tick.Owed = append(tick.Owed, entries...)
+		tick.Facts[factReport(run.Report)] = run.Period.String()
+	}
+}
+
+// reported is the newest period of each report. A schedule that is seen for the first time owes nothing of the past.
+func (e *Engine) reported(now time.Time, tick *store.Tick) map[string]report.Period {
+	last := map[string]report.Period{}
+	for _, s := range e.Reports {
+		p, err := report.ParsePeriod(e.facts[factReport(s.Name)])
+		if err == nil {
+			last[s.Name] = p
+			continue
+		}
+		if newest, at, ok := s.Newest(now); ok && now.Sub(at) > time.Hour {
+			tick.Facts[factReport(s.Name)] = newest.String()
+		}
+	}
+	return last
+}
+
+func (e *Engine) channelOf(name string) string { return e.ReportChannels[name] }
+
+func (e *Engine) buildReport(ctx context.Context, run report.Run) (report.Report, error) {
+	for _, s := range e.Reports {
+		if s.Name == run.Report {
+			in, err := e.reportInput(ctx, s, run.Period)
+			in.Late, in.Missed = run.Late, run.Missed
+			if err != nil {
+				return report.Report{}, err
+			}
+			return report.Build(in), nil
+		}
+	}
+	return report.Report{}, fmt.Errorf("there is no report named %q", run.Report)
+}
+
+// Report builds the report of any period, also one that was never sent.
+func (e *Engine) Report(ctx context.Context, name string, p report.Period, zone *time.Location) (report.Report, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	in, err := e.reportInput(ctx, report.Schedule{Name: name, Zone: zone}, p)
+	if err != nil {
+		return report.Report{}, err
+	}
+	return report.Build(in), nil
+}
+
+func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Period) (report.Input, error) {
+	from, to := p.Bounds(s.Zone)
+	incidents, err := e.Store.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: 100_000})
+	if err != nil {
+		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
+	}
+	bySLO := map[slo.ID][]alerting.Incident{}
+	for _, i := range incidents {
+		bySLO[i.SLO] = append(bySLO[i.SLO], i)
+	}
+	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone}
+	for _, a := range e.accounts {
+		in.Subjects = append(in.Subjects, report.Subject{ID: a.id, Spec: a.spec, Ledger: a.ledger, Incidents: bySLO[a.id]})
+	}
+	if e.ExternalURL != "" {
+		in.Whole = report.Link{Text: "the whole report", URL: e.ExternalURL + "/reports/" + s.Name + "/" + p.String()}
+		in.Previous = report.Link{Text: p.Prev().String(), URL: e.ExternalURL + "/reports/" + s.Name + "/" + p.Prev().String()}
+	}
+	return in, nil
+}
