@@ -14,38 +14,38 @@ import (
 // Report is the account of one period: every figure and no layout. Slices are in the order in which
 // they are shown. Counts of events are thousandths.
 type Report struct {
-	Key    string    `json:"key"` // "report/weekly/2026-W48"
-	Name   string    `json:"name"`
-	Period Period    `json:"period"`
-	Zone   string    `json:"zone"`
-	From   time.Time `json:"from"` // the time that is counted: the period's bounds, rounded down to whole hours
-	To     time.Time `json:"to"`
-	Late   bool      `json:"late,omitempty"`
-	Missed []Period  `json:"missed,omitempty"`
+	Key    string // "report/weekly/2026-W48"
+	Name   string
+	Period Period
+	Zone   string
+	From   time.Time // the time that is counted: the period's bounds, rounded down to whole hours
+	To     time.Time
+	Late   bool
+	Missed []Period
 
-	Tally     Tally      `json:"tally"`
-	Rows      []Row      `json:"rows"`      // one per budget, worst SLO first, budgets of one SLO together
-	Burners   []Burner   `json:"burners"`   // budgets that burned in the period, most first
-	Incidents []Incident `json:"incidents"` // that overlap the period, oldest first
-	Load      Load       `json:"load"`
-	Decisions []Decision `json:"decisions"`
+	Tally     Tally
+	Rows      []Row      // one per budget, worst SLO first, budgets of one SLO together
+	Burners   []Burner   // budgets that burned in the period, most first
+	Incidents []Incident // that overlap the period, oldest first
+	Load      Load
+	Decisions []Decision
 
-	Previous Link `json:"previous,omitzero"`
-	Whole    Link `json:"whole,omitzero"`
+	Previous Link
+	Whole    Link
 
 	zone *time.Location
 }
 
 // Tally counts SLOs; an SLO with several budgets is within if each that can be judged is.
 type Tally struct {
-	SLOs   int      `json:"slos"`
-	Within int      `json:"within"`
-	Over   []slo.ID `json:"over"` // worst first
+	SLOs   int
+	Within int
+	Over   []slo.ID // worst first
 	// Unjudged are neither: too little traffic, no traffic, or no data.
-	Unjudged int `json:"unjudged"`
+	Unjudged int
 	// Before is Within as it was at the period's beginning; it says nothing if BeforeKnown is false.
-	Before      int  `json:"before"`
-	BeforeKnown bool `json:"before_known"`
+	Before      int
+	BeforeKnown bool
 }
 
 // Verdict says how an error budget stands at the end of the period.
@@ -88,27 +88,27 @@ const (
 
 // Row is one error budget at the end of the period.
 type Row struct {
-	ID        slo.ID  `json:"id"`
-	Owner     string  `json:"owner,omitempty"`
-	Objective string  `json:"objective"` // percent, "99.9"
-	Window    string  `json:"window"`    // "28d"
-	Verdict   Verdict `json:"verdict"`
+	ID        slo.ID
+	Owner     string
+	Objective string // percent, "99.9"
+	Window    string // "28d"
+	Verdict   Verdict
 
-	From    time.Time `json:"from"` // where the window begins
-	To      time.Time `json:"to"`   // where it ends: the end of the period
-	Bad     int64     `json:"bad"`
-	Total   int64     `json:"total"`
-	Allowed int64     `json:"allowed"`
+	From    time.Time // where the window begins
+	To      time.Time // where it ends: the end of the period
+	Bad     int64
+	Total   int64
+	Allowed int64
 	// BadBefore and AllowedBefore are the same budget at the period's beginning, if BeforeKnown.
-	BadBefore     int64 `json:"bad_before"`
-	AllowedBefore int64 `json:"allowed_before"`
-	BeforeKnown   bool  `json:"before_known"`
+	BadBefore     int64
+	AllowedBefore int64
+	BeforeKnown   bool
 
-	Outlook  Outlook `json:"outlook"`
-	InPeriod Span    `json:"in_period"` // what the ledger holds of the period itself
-	InWindow Span    `json:"in_window"` // and of the window
-	Others   []Other `json:"others,omitempty"`
-	Query    string  `json:"query"` // PromQL of the share of bad events over the window, evaluated at To
+	Outlook  Outlook
+	InPeriod Span // what the ledger holds of the period itself
+	InWindow Span // and of the window
+	Others   []Other
+	Query    string // PromQL of the share of bad events over the window, evaluated at To
 
 	objective slo.Objective
 }
@@ -123,23 +123,23 @@ type Outlook struct {
 
 // Span is how much of a stretch of time is known, in minutes.
 type Span struct {
-	Minutes int `json:"minutes"` // its length
-	Known   int `json:"known"`
-	Partial int `json:"partial"` // the events are known, not their minute
-	Unknown int `json:"unknown"` // asked for in vain
-	Unread  int `json:"unread"`  // never read, as before the SLO was written
+	Minutes int // its length
+	Known   int
+	Partial int // the events are known, not their minute
+	Unknown int // asked for in vain
+	Unread  int // never read, as before the SLO was written
 	// Bad and Total are the events, in thousandths.
-	Bad   int64 `json:"bad"`
-	Total int64 `json:"total"`
+	Bad   int64
+	Total int64
 }
 
 // Other is the budget of a further window of the same SLO.
 type Other struct {
-	Window  string  `json:"window"`
-	Verdict Verdict `json:"verdict"`
-	Bad     int64   `json:"bad"`
-	Total   int64   `json:"total"`
-	Allowed int64   `json:"allowed"`
+	Window  string
+	Verdict Verdict
+	Bad     int64
+	Total   int64
+	Allowed int64
 }
 
 // Build computes the report of a period. It is a pure function of its input.

@@ -59,8 +59,8 @@ func TestGoldens(t *testing.T) {
 			given := map[string]string{}
 			var kept []txtar.File
 			for _, f := range archive.Files {
+				given[f.Name] = string(f.Data)
 				if f.Name == "period" || f.Name == "lives" {
-					given[f.Name] = string(f.Data)
 					kept = append(kept, f)
 				}
 			}
@@ -69,6 +69,9 @@ func TestGoldens(t *testing.T) {
 			r := report.Build(in)
 			archive.Files = append(kept, txtar.File{Name: "markdown", Data: []byte(r.Markdown())},
 				txtar.File{Name: "summary", Data: summaryText(r.Summary())})
+			if _, ok := given["json"]; ok {
+				archive.Files = append(archive.Files, txtar.File{Name: "json", Data: r.JSON()})
+			}
 			got := txtar.Format(archive)
 			if *update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {

@@ -14,15 +14,15 @@ import (
 // Burner says where the budget went that one SLO burned in the period.
 // Attributed + Unattributed = Bad, always.
 type Burner struct {
-	ID           slo.ID    `json:"id"`
-	From         time.Time `json:"from"`
-	To           time.Time `json:"to"`
-	Bad          int64     `json:"bad"`          // bad events in the period, in thousandths
-	Allowed      int64     `json:"allowed"`      // of the whole window, at the end of the period
-	Attributed   int64     `json:"attributed"`   // of them, in incidents
-	Unattributed int64     `json:"unattributed"` // the rest: errors that no alert spoke of
-	Incidents    int       `json:"incidents"`
-	Query        string    `json:"query"` // PromQL of the share of bad events over the period, evaluated at To
+	ID           slo.ID
+	From         time.Time
+	To           time.Time
+	Bad          int64 // bad events in the period, in thousandths
+	Allowed      int64 // of the whole window, at the end of the period
+	Attributed   int64 // of them, in incidents
+	Unattributed int64 // the rest: errors that no alert spoke of
+	Incidents    int
+	Query        string // PromQL of the share of bad events over the period, evaluated at To
 }
 
 func (b Burner) more(o Burner) bool {
@@ -51,25 +51,25 @@ func compareShares(a, b, c, d int64) int {
 
 // Incident is one incident of the period.
 type Incident struct {
-	ID       string            `json:"id"`
-	SLO      slo.ID            `json:"slo"`
-	Rule     alerting.Rule     `json:"rule"`
-	Severity alerting.Severity `json:"severity"`
-	Open     bool              `json:"open"` // at the end of the period
-	Onset    time.Time         `json:"onset"`
-	Detected time.Time         `json:"detected"`
-	Ended    time.Time         `json:"ended,omitzero"`
-	Resolved time.Time         `json:"resolved,omitzero"`
+	ID       string
+	SLO      slo.ID
+	Rule     alerting.Rule
+	Severity alerting.Severity
+	Open     bool // at the end of the period
+	Onset    time.Time
+	Detected time.Time
+	Ended    time.Time
+	Resolved time.Time
 
-	Detect  time.Duration `json:"time_to_detect"`  // onset to alert, nanoseconds
-	Resolve time.Duration `json:"time_to_resolve"` // onset to the end of the last bad minute; zero while open
+	Detect  time.Duration // onset to alert, nanoseconds
+	Resolve time.Duration // onset to the end of the last bad minute; zero while open
 
-	Bad        int64              `json:"bad"`       // in all, thousandths
-	InPeriod   int64              `json:"in_period"` // of them, in this period and counted to no other incident
-	Allowed    int64              `json:"allowed"`   // of the SLO's window, at the incident's newest event
-	Postmortem postmortem.Verdict `json:"postmortem"`
-	Review     string             `json:"review"` // "", "draft", "in review", "reviewed"
-	URL        string             `json:"url,omitempty"`
+	Bad        int64 // in all, thousandths
+	InPeriod   int64 // of them, in this period and counted to no other incident
+	Allowed    int64 // of the SLO's window, at the incident's newest event
+	Postmortem postmortem.Verdict
+	Review     string // "", "draft", "in review", "reviewed"
+	URL        string
 }
 
 // Missing reports whether a postmortem is required and none was begun.

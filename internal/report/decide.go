@@ -24,9 +24,9 @@ const (
 
 // Decision is something to talk about, as a proposal.
 type Decision struct {
-	Topic Topic  `json:"topic"`
-	ID    slo.ID `json:"slo,omitempty"`
-	Text  string `json:"text"` // a sentence without markup
+	Topic Topic
+	ID    slo.ID
+	Text  string // a sentence without markup
 }
 
 const (
@@ -40,9 +40,10 @@ func (b *builder) decide() {
 	var all []Decision
 	for _, r := range b.Rows {
 		all = append(all, b.aboutBudget(r)...)
-		if r.InPeriod.Known*100 < r.InPeriod.Minutes*repairPercent && r.InPeriod.Unread < r.InPeriod.Minutes {
-			all = append(all, Decision{Repair, r.ID, "only " + plain.Percent(int64(r.InPeriod.Known), int64(r.InPeriod.Minutes), 1) +
-				" of the period is known: repair its data before believing its figures"})
+		// Minutes from before the SLO was written are no fault of its data.
+		if s := r.InPeriod; s.Known*100 < (s.Minutes-s.Unread)*repairPercent {
+			all = append(all, Decision{Repair, r.ID, "only " + plain.Percent(int64(s.Known), int64(s.Minutes-s.Unread), 1) +
+				" of the minutes that were read are known: repair its data before believing its figures"})
 		}
 	}
 	for _, i := range b.Incidents {

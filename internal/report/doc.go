@@ -19,5 +19,5 @@
 // What is not known is a dash, and an SLO with too little traffic is said to be so, not judged.
 //
 // Reading order: period.go, schedule.go, input.go, build.go (the budgets), burners.go (where
-// it went), load.go (pages and tickets), decide.go, then summary.go and markdown.go.
+// it went), load.go (pages and tickets), decide.go, then words.go, markdown.go, summary.go and json.go.
 package report

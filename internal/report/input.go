@@ -38,8 +38,8 @@ type Review struct {
 
 // Link is an address with its text.
 type Link struct {
-	Text string `json:"text,omitempty"`
-	URL  string `json:"url,omitempty"`
+	Text string
+	URL  string
 }
 
 // Policy is the error-budget policy as far as a report applies it. Shares are basis points of the

@@ -8,16 +8,16 @@ import (
 
 // Load is how often people were called in the period.
 type Load struct {
-	Pages      int `json:"pages"`   // incidents that paged, counted when they did
-	Tickets    int `json:"tickets"` // incidents that opened as a ticket
-	OutOfHours int `json:"pages_out_of_hours"`
-	Unresolved int `json:"unresolved"` // incidents open at the end of the period
-	NoData     int `json:"no_data"`    // notices of missing data
+	Pages      int // incidents that paged, counted when they did
+	Tickets    int // incidents that opened as a ticket
+	OutOfHours int
+	Unresolved int // incidents open at the end of the period
+	NoData     int // notices of missing data
 
-	Shifts    int       `json:"shifts"`           // twelve-hour shifts in the period
-	Heavy     int       `json:"heavy"`            // shifts with more than two pages
-	MostPages int       `json:"most_pages"`       // in one shift
-	MostAt    time.Time `json:"most_at,omitzero"` // when that shift began
+	Shifts    int       // twelve-hour shifts in the period
+	Heavy     int       // shifts with more than two pages
+	MostPages int       // in one shift
+	MostAt    time.Time // when that shift began
 
 	from, to time.Time
 	zone     *time.Location

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -154,18 +153,4 @@ func overList(ids []slo.ID, room int) string {
 		s += string(id)
 	}
 	return s
-}
-
-// JSON is the report for programs, indented, with a line break at its end. Counts are thousandths of events, shares
-// are left to the reader, so nothing is rounded.
-func (r Report) JSON() []byte {
-	b, err := json.MarshalIndent(struct {
-		Title   string `json:"title"`
-		Verdict string `json:"verdict"`
-		Report
-	}{r.Title(), r.Verdict(), r}, "", "  ")
-	if err != nil {
-		panic(err) // there is nothing in a Report that JSON cannot say
-	}
-	return append(b, '\n')
 }
