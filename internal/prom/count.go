@@ -56,8 +56,9 @@ type run struct {
 
 // cursor is the last sample of a series that was counted. The zero value means none.
 type cursor struct {
-	ms int64
-	v  float64
+	ms   int64
+	v    float64
+	seen int64 // newest sample of any kind: one that is not a number is still a sign of life
 }
 
 // target is a process that is scraped: job and instance.
@@ -389,13 +390,16 @@ func (t *stepper) count(e *entry, s sample) {
 	if len(e.routes) == 0 {
 		return
 	}
+	cur := &t.cursors[e.series]
 	if math.IsNaN(s.v) || math.IsInf(s.v, 0) || s.v < 0 {
 		for _, r := range e.routes {
 			t.out.dropped(r.account)
 		}
+		if cur.ms > 0 {
+			cur.seen = max(cur.seen, s.ms)
+		}
 		return
 	}
-	cur := &t.cursors[e.series]
 	if s.ms <= cur.ms {
 		return
 	}
@@ -409,7 +413,7 @@ func (t *stepper) count(e *entry, s sample) {
 	for _, r := range e.routes {
 		t.add(r, s, n, from, gap, birth)
 	}
-	*cur = cursor{s.ms, s.v}
+	*cur = cursor{s.ms, s.v, s.ms}
 }
 
 func shorter(a, b int64) int64 {
@@ -429,7 +433,7 @@ func (t *stepper) increment(e *entry, cur *cursor, s sample) (n float64, from in
 			from = t.last
 		}
 		return s.v, from, true
-	case t.missing(e, cur.ms, s.ms):
+	case t.missing(e, cur.seen, s.ms):
 		if s.v > cur.v {
 			for _, r := range e.routes {
 				t.out.reborn(r.account)

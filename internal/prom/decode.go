@@ -109,7 +109,7 @@ func (d *decoder) fill(mark int) int {
 	}
 	if d.end == len(d.buf) {
 		if len(d.buf) >= maxToken {
-			d.fail("a value of more than %d bytes", maxToken)
+			panic(syntaxError{&Error{Kind: TooLarge, Hint: "this is not what Prometheus answers", Err: fmt.Errorf("a value of more than %d bytes", maxToken)}})
 		}
 		d.buf = append(d.buf, make([]byte, len(d.buf))...)
 	}

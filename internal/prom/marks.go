@@ -74,6 +74,7 @@ func (b *bundle) save(s *state) []byte {
 		e.hash(b.reg.seriesHash[i])
 		e.time(s.cursors[i].ms)
 		e.float(s.cursors[i].v)
+		e.uint(uint64(max(s.cursors[i].seen-s.cursors[i].ms, 0)))
 	})
 	e.list(len(s.accounts), func(i int) bool { return alive(s.accounts[i].last) || s.accounts[i].told > 0 }, func(i int) {
 		e.string(string(b.reg.ids[i]))
@@ -116,6 +117,7 @@ func loadMark(b []byte) (*saved, error) {
 	for range d.count() {
 		c := savedSeries{hash: d.hash()}
 		c.ms, c.v = d.time(), d.float()
+		c.seen = c.ms + int64(d.uint())
 		s.series = append(s.series, c)
 	}
 	for range d.count() {
