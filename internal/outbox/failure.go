@@ -20,7 +20,8 @@ const (
 	// Ambiguous: it may have been delivered; look it up before sending it again.
 	Ambiguous Class = "ambiguous"
 	// Degrade: the receiver refuses this form of the message; a plainer one may pass. A leg deals with
-	// it inside Deliver and returns it only when no plainer form is left.
+	// it inside Deliver and returns it only when it refuses even a mere sentence, which is odd enough to
+	// try again.
 	Degrade Class = "degrade"
 	// TargetGone: the message to edit does not exist any more.
 	TargetGone Class = "target_gone"
@@ -69,7 +70,7 @@ const (
 	longestAsked  = 5 * time.Minute // a Retry-After beyond it is not believed
 	slowWait      = 5 * time.Minute // between tries that wait for a person
 	ambiguousWait = 5 * time.Second // a request that timed out may still be on its way in
-	unknownTries  = 3               // of an undocumented answer, before it is treated as misconfigured
+	unknownTries  = 3               // of an answer that makes no sense, before it is tried slowly
 )
 
 // maxAge is how long a message is worth sending. What is older than that and still failing is dead:
@@ -89,7 +90,7 @@ func (o Owed) expired(now time.Time) bool { return now.Sub(o.Created) > maxAge[o
 // together and yet every replay is the same.
 func NextTry(o Owed, f *Failure, now time.Time) Result {
 	r := Result{State: Pending, Err: f.Error(), At: now, NextTry: now.Add(wait(o, f))}
-	if f.Class == Permanent || f.Class == Degrade || o.expired(now) {
+	if f.Class == Permanent || o.expired(now) {
 		r.State, r.NextTry = Dead, time.Time{}
 	}
 	return r
@@ -100,7 +101,7 @@ func wait(o Owed, f *Failure) time.Duration {
 	switch {
 	case f.Class == RateLimited && f.After > 0:
 		return min(max(f.After, firstWait), longestAsked)
-	case f.Class == Misconfigured, f.Class == Unknown && o.Attempts >= unknownTries:
+	case f.Class == Misconfigured, (f.Class == Unknown || f.Class == Degrade) && o.Attempts >= unknownTries:
 		return slowWait
 	case f.Class == Ambiguous:
 		return max(ambiguousWait, backoff(o.Key, o.Attempts))

@@ -43,10 +43,10 @@ func (g *gate) held(now time.Time) bool { return now.Before(g.until) }
 // take lets one call through, if pace and trouble allow.
 func (g *gate) take(p Pace, now time.Time) bool { return !g.held(now) && g.bucket.take(p, now) }
 
-// worked opens the gate after a call that began at the given time succeeded; what another call has been
-// told since then stands.
+// worked opens the gate after a call that went through it at the given time and succeeded. What another call has
+// been told since then stands.
 func (g *gate) worked(began time.Time) {
-	if g.since.After(began) {
+	if g.since.After(began) || g.held(began) {
 		return
 	}
 	g.fails, g.until, g.reason = 0, time.Time{}, ""

@@ -115,6 +115,8 @@ func (t *thread) plan(q *queue, leg Leg, now time.Time) {
 	switch {
 	case t.post != nil:
 		t.planPost(q, leg, edit, now)
+	case len(t.replies) > 0 && t.replies[0].Ambiguous():
+		t.planReply(q, now) // it is looked for under this root, so the root must not change meanwhile
 	case edit != nil && t.root.Shared:
 		q.needless = append(q.needless, *edit) // a digest is nobody's own to edit; the replies tell
 		t.planReply(q, now)

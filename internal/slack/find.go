@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,8 +33,12 @@ func (c *Client) Find(ctx context.Context, owed []outbox.Owed, root outbox.Recei
 	}
 	for _, name := range channels {
 		id, err := c.channelID(ctx, name)
-		if err == nil {
+		if err == nil && root.TS != "" {
 			err = c.search(ctx, id, root.TS, owed, found)
+		}
+		// A reply whose root was deleted stands in the channel, so that is searched as well.
+		if err == nil && len(found) < len(owed) {
+			err = c.search(ctx, id, "", owed, found)
 		}
 		if err != nil {
 			return nil, lookupFailure(err)
@@ -42,10 +47,17 @@ func (c *Client) Find(ctx context.Context, owed []outbox.Owed, root outbox.Recei
 	return found, nil
 }
 
+// unreadable are the errors that say that slowburn may post to a channel and not read it.
+var unreadable = []string{
+	"missing_scope", "not_in_channel", "channel_not_found", "no_permission", "not_allowed_token_type", "access_denied", tooMany,
+}
+
+const tooMany = "too many messages to look through"
+
 // lookupFailure tells a look-up that is not allowed from one that failed.
 func lookupFailure(err error) error {
 	f := outbox.FailureOf(err)
-	if f.Class == outbox.Misconfigured || f.Class == outbox.Unknown {
+	if slices.Contains(unreadable, f.Reason) {
 		return fmt.Errorf("%w: %s", outbox.ErrNoLookup, f.Reason)
 	}
 	return f
@@ -67,7 +79,7 @@ func (c *Client) search(ctx context.Context, channel, thread string, owed []outb
 		}
 		cursor = next
 	}
-	return fail(outbox.Misconfigured, "too many messages to look through")
+	return fail(outbox.Misconfigured, tooMany)
 }
 
 func (c *Client) page(ctx context.Context, channel, thread, oldest, cursor string) ([]goslack.Message, string, error) {

@@ -160,11 +160,19 @@ func (f Facts) lead(now time.Time) string {
 }
 
 func (f Facts) promise() string {
-	promise := f.Spec.Objective.Percent() + " % of " + unit(f.kind(), true) + " good over " + escape(f.Spec.Window().String())
+	promise := f.Spec.Objective.Percent() + " % of " + unit(f.kind(), true) + " good, over " + f.period()
 	if f.Spec.Description == "" {
 		return "_Promised:_ " + promise + "."
 	}
 	return "_Promised:_ " + escape(f.Spec.Description) + " (" + promise + ")"
+}
+
+// period is the SLO's window in words.
+func (f Facts) period() string {
+	if w := f.Spec.Window(); w.Calendar == "" {
+		return span(w.Rolling)
+	}
+	return "the " + escape(f.Spec.Window().String())
 }
 
 // burnsNow puts the pair of windows that fired into words.
@@ -211,6 +219,8 @@ func (f Facts) affected() string {
 
 func (f Facts) forecast() string {
 	switch o := f.Outlook; {
+	case o.Gone && f.Event.Rule == alerting.RuleSpent:
+		return "" // the message says nothing else
 	case o.Gone:
 		return "The error budget is spent."
 	case o.Lasts:
@@ -279,7 +289,7 @@ func (f Facts) fields() []*Text {
 		}
 	}
 	i := f.Incident
-	add("SLI, "+escape(f.Spec.Window().String()), f.sli())
+	add("SLI over "+f.period(), f.sli())
 	add("Budget left", f.left())
 	add("Began", at(i.Onset))
 	add("Noticed", at(i.Detected)+" ("+span(i.TimeToDetect())+" later)")
@@ -290,7 +300,7 @@ func (f Facts) fields() []*Text {
 		add("Peak", times(peak)+" times too fast, "+at(i.Last.Burn.PeakAt.End()))
 	}
 	if !i.Open {
-		add("Ended", at(i.Resolved))
+		add("Resolved", at(i.Resolved))
 	}
 	add("Owner", escape(f.Spec.Owner))
 	if f.AckedBy != "" {
@@ -316,7 +326,7 @@ func (f Facts) left() string {
 	case left == 0:
 		return "0 %: no " + unit(f.kind(), false) + " may go bad"
 	}
-	return percent(f.Status.Remaining()) + ": " + counted(left, f.kind()) + " more may go bad"
+	return percent(f.Status.Remaining()) + ": " + f.mayFail(left)
 }
 
 // links are where to go next.
@@ -345,7 +355,10 @@ func (f Facts) controls() []Block {
 		return nil
 	}
 	id := f.Event.Incident
-	if !f.Incident.Open {
+	switch {
+	case !f.Incident.Open && f.Event.Rule == alerting.RuleNoData:
+		return nil
+	case !f.Incident.Open:
 		return []Block{actions(id, newButton(ActionPostmortem, "Postmortem", id, ""))}
 	}
 	var row []any
@@ -366,7 +379,11 @@ func (f Facts) footer() string {
 		parts = append(parts, fmt.Sprintf("Rule: %s when %s of the %s budget burns in %s, confirmed over %s (above %s×)",
 			f.tier(), percent(float64(p.Budget)/10000), escape(f.Spec.Window().String()), span(p.Long), span(p.Short), times(p.Burn(f.Spec.Window().Length()))))
 	}
-	parts = append(parts, "Data up to "+at(f.Event.Time()))
+	if f.Event.Rule == alerting.RuleNoData {
+		parts = append(parts, "Looked at "+at(f.Event.Time()))
+	} else {
+		parts = append(parts, "Data up to "+at(f.Event.Time()))
+	}
 	if f.Status.Coverage > 0 && f.Status.Coverage < 0.995 {
 		parts = append(parts, percent(f.Status.Coverage)+" of the window is known")
 	}
@@ -432,7 +449,7 @@ func (f Facts) spentBody(now time.Time) Body {
 			lines = append(lines, s)
 		}
 	}
-	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(strings.Join(lines, "\n"), mrkdwn("*SLI, "+escape(f.Spec.Window().String())+"*\n"+f.sli())))
+	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(strings.Join(lines, "\n"), mrkdwn("*SLI over "+f.period()+"*\n"+f.sli())))
 	if l := f.links(); l != "" {
 		b.Blocks = append(b.Blocks, section(l))
 	}
@@ -447,6 +464,10 @@ func (f Facts) leftSentence() string {
 	case left == 0:
 		return "None is left."
 	default:
-		return counted(left, f.kind()) + " more may go bad."
+		return f.mayFail(left) + "."
 	}
+}
+
+func (f Facts) mayFail(left int64) string {
+	return count(left) + " more " + unit(f.kind(), left != budget.Unit) + " may go bad"
 }

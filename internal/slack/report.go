@@ -176,7 +176,7 @@ func (n Notice) body() Body {
 	}
 	b := Body{Text: clip(short, maxSentence), Name: state}
 	b.Blocks = append(b.Blocks, header(state), section(text))
-	if n.Effect != "" {
+	if n.Effect != "" && !n.Over {
 		b.Blocks = append(b.Blocks, section(escape(n.Effect)))
 	}
 	if n.Reason != "" && !n.Over {

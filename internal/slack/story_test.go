@@ -1,0 +1,304 @@
+package slack
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// monday is when every story begins: a quiet hour, at night.
+var monday = time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
+
+func objective(t testing.TB, s string) slo.Objective {
+	t.Helper()
+	o, err := slo.ParseObjective(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// checkout is an SLO with the workbook's alerts.
+func checkout(t testing.TB) *slo.Spec {
+	return &slo.Spec{
+		Service: "checkout", Name: "availability", Owner: "payments",
+		Description: "Orders are answered without a server error.",
+		Objective:   objective(t, "99.9"), Windows: []slo.Window{{Rolling: 28 * slo.Day}},
+		SLI: slo.Indicator{Kind: slo.Events},
+		Alerts: slo.Alerts{
+			Page: []slo.Pair{{Budget: 200, Long: time.Hour, Short: 5 * time.Minute}, {Budget: 500, Long: 6 * time.Hour, Short: 30 * time.Minute}},
+			Ticket: []slo.Pair{
+				{Budget: 1000, Long: 24 * time.Hour, Short: 2 * time.Hour}, {Budget: 1000, Long: 72 * time.Hour, Short: 6 * time.Hour},
+			},
+			Spent: []int64{5000, 7500, 9000, 10000}, NoData: 10 * time.Minute, Significance: true,
+		},
+		Links: slo.Links{Runbook: "https://wiki.example/checkout", Dashboard: "https://grafana.example/d/checkout?var-x=1&y=2"},
+		Slack: slo.SlackRoute{Channel: "#payments-oncall", Mention: []string{"<!subteam^S0123>"}},
+	}
+}
+
+var house = House{Channel: "#reliability", URL: "https://slowburn.example", Version: "v1.0.0", Interactive: true}
+
+// story plays slots minute by minute, and composes what happens at once.
+type story struct {
+	t       testing.TB
+	spec    *slo.Spec
+	ledger  *budget.Ledger
+	state   alerting.State
+	known   map[string]alerting.Incident
+	at      budget.Minute
+	entries []outbox.Entry
+	facts   []Facts
+}
+
+// newStory begins with a month of good service, at so many events a minute.
+func newStory(t testing.TB, spec *slo.Spec, perMinute int64) *story {
+	s := &story{t: t, spec: spec, ledger: &budget.Ledger{}, known: map[string]alerting.Incident{}, at: budget.MinuteOf(monday)}
+	for m := s.at - 28*24*60; m < s.at; m++ {
+		s.ledger.Put(m, budget.Count(0, perMinute*budget.Unit))
+	}
+	s.state.Through = s.at
+	return s
+}
+
+// play adds minutes of the same kind and tells each as it happens.
+func (s *story) play(minutes int, slot budget.Slot) *story {
+	for range minutes {
+		s.ledger.Put(s.at, slot)
+		s.at++
+		s.tell(s.at.Time().Add(20 * time.Second))
+	}
+	return s
+}
+
+// tell advances to the present and composes what is new. What opens and ends within one call is late.
+func (s *story) tell(now time.Time) {
+	in := alerting.Input{ID: s.spec.ID(), Spec: s.spec, Ledger: s.ledger}
+	var events []alerting.Event
+	s.state, events = alerting.Advance(in, s.state, s.at)
+	ends := map[string]int{}
+	for _, e := range events {
+		switch e.Kind {
+		case alerting.Opened:
+			ends[e.Incident] |= 1
+		case alerting.Resolved:
+			ends[e.Incident] |= 2
+		}
+	}
+	for _, e := range events {
+		i := s.known[e.Incident]
+		if i.ID != "" || e.Kind == alerting.Opened {
+			i = i.Apply(e)
+			s.known[e.Incident] = i
+		}
+		f := Facts{
+			House: house, Spec: s.spec, Event: e, Incident: i, Late: ends[e.Incident] == 3,
+			Status:    budget.StatusAt(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1),
+			Outlook:   budget.Forecast(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1, time.Hour),
+			Standings: alerting.Standings(in, s.state, e.At+1),
+			QueryURL:  QueryURL("https://prometheus.example", `sum(rate(http_requests_total{code=~"5.."}[5m]))`, e.Time(), 6*time.Hour),
+		}
+		s.facts = append(s.facts, f)
+		s.entries = append(s.entries, Compose(f, now)...)
+	}
+}
+
+func TestMessagesReadWell(t *testing.T) {
+	bad := func(bad, total int64) budget.Slot { return budget.Count(bad*budget.Unit, total*budget.Unit) }
+	absent := budget.Slot{State: budget.Absent}
+	for name, tell := range map[string]func(t *testing.T) []outbox.Entry{
+		"a page from its beginning to its end": func(t *testing.T) []outbox.Entry {
+			return newStory(t, checkout(t), 1000).play(9, bad(150, 1000)).play(65, bad(0, 1000)).entries
+		},
+		"a ticket that becomes a page": func(t *testing.T) []outbox.Entry {
+			return newStory(t, checkout(t), 1000).play(14*60, bad(5, 1000)).play(9, bad(200, 1000)).entries
+		},
+		"a page at low traffic": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1)
+			for range 3 {
+				s.play(2, bad(0, 2)).play(1, bad(1, 2))
+			}
+			return s.entries
+		},
+		"the data are missing and come back": func(t *testing.T) []outbox.Entry {
+			return newStory(t, checkout(t), 100).play(23, absent).play(1, bad(0, 100)).entries
+		},
+		"the budget runs out": func(t *testing.T) []outbox.Entry {
+			spec := checkout(t)
+			spec.Alerts.Page, spec.Alerts.Ticket, spec.Slack = nil, nil, slo.SlackRoute{}
+			return newStory(t, spec, 1000).play(1, bad(0, 1000)).play(60, bad(700, 1000)).entries
+		},
+		"an outage that nobody could see": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000)
+			for i := range 180 {
+				slot := bad(0, 1000)
+				if i >= 20 && i < 40 {
+					slot = bad(200, 1000)
+				}
+				s.ledger.Put(s.at, slot)
+				s.at++
+			}
+			s.tell(s.at.Time().Add(time.Minute))
+			return s.entries
+		},
+		"somebody acknowledges": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
+			f := s.facts[0]
+			f.AckedBy, f.AckedAt = "ana", f.Event.Time().Add(2*time.Minute)
+			f.Chart = &Chart{Title: "Burn rate", Name: "burn", Points: []Point{{"03:00", 0}, {"03:05", 62.5}, {"03:09", 150}}}
+			return ComposeAck(f, f.AckedAt)
+		},
+		"a weekly report": func(*testing.T) []outbox.Entry { return ComposeReport(weekly(), monday) },
+		"Prometheus is away": func(*testing.T) []outbox.Entry {
+			n := Notice{House: house, Kind: "prometheus", Title: "Prometheus", Reason: "dial tcp 10.0.0.1:9090: connection refused", Since: monday, At: monday.Add(5 * time.Minute), Effect: "12 SLOs cannot be watched."}
+			n.Channel = "#reliability"
+			over := n
+			over.Over, over.At = true, monday.Add(40*time.Minute)
+			return append(ComposeNotice(n, n.At), ComposeNotice(over, over.At)...)
+		},
+		"a storm": func(t *testing.T) []outbox.Entry {
+			entries := newStory(t, checkout(t), 1000).play(9, bad(150, 1000)).entries[:1]
+			for i := range 4 {
+				e := entries[0]
+				e.Key, e.Lane = fmt.Sprint("ticket", i), outbox.LaneTicket
+				e.Body = Body{Text: "x", Name: fmt.Sprintf("🎫 Ticket · service-%d/latency", i)}.marshal()
+				entries = append(entries, e)
+			}
+			body, n := digest(entries)
+			if n != len(entries) {
+				t.Errorf("%d of %d entries are named", n, len(entries))
+			}
+			e := entries[0]
+			e.Body = body
+			return []outbox.Entry{e}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries := tell(t)
+			if len(entries) == 0 {
+				t.Fatal("nothing was said")
+			}
+			got := &txtar.Archive{Comment: []byte("What people read: " + name + ".\n\n")}
+			for i, e := range entries {
+				b := bodyOf(t, e)
+				if problems := b.Validate(); len(problems) > 0 {
+					t.Errorf("entry %d: %v", i, problems)
+				}
+				got.Files = append(got.Files, txtar.File{Name: fmt.Sprintf("%d %s", i+1, summary(e, b)), Data: []byte(readable(t, b))})
+			}
+			golden(t, filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".txtar"), txtar.Format(got))
+		})
+	}
+}
+
+func weekly() Report {
+	r := Report{
+		House: house, Name: "weekly", Period: "2026-W48", Title: "Reliability, week 48 of 2026",
+		Verdict: "11 of 12 SLOs kept their objective, one fewer than last week",
+		Table:   [][]string{{"SLO", "SLI", "Objective", "Budget left"}},
+		Footer:  "Mon 23 Nov 2026 00:00 to Mon 30 Nov 2026 00:00, Europe/Berlin; 100 % of the data is known",
+		Details: []Detail{{"Incidents", "- **checkout/availability**: 43 minutes, 12 % of the budget\n- none else\n"}},
+	}
+	r.Channel = "#reliability-leads"
+	for i := range 24 {
+		r.Table = append(r.Table, []string{fmt.Sprintf("service-%02d/availability", i), "99.95 %", "99.9 %", "50 %"})
+	}
+	return r
+}
+
+func bodyOf(t testing.TB, e outbox.Entry) Body {
+	t.Helper()
+	b, err := parseBody(e.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func summary(e outbox.Entry, b Body) string {
+	lane := []string{"page", "ticket", "resolve", "report"}[e.Lane]
+	s := fmt.Sprintf("%s, lane %s, %s", e.Op, lane, e.Channel)
+	if b.Broadcast {
+		s += ", broadcast"
+	}
+	return s
+}
+
+// readable is a message as a person sees it, nearly.
+func readable(t testing.TB, b Body) string {
+	t.Helper()
+	out := "notification: " + b.Text + "\n"
+	for _, raw := range b.Blocks {
+		var m struct {
+			Type     string
+			Text     any
+			Fields   []Text
+			Elements []struct {
+				Type        string
+				Text        any
+				Placeholder Text
+			}
+			Rows [][]cell
+		}
+		if err := json.Unmarshal(raw, &m); err != nil {
+			t.Fatal(err)
+		}
+		out += "[" + m.Type + "] " + words(m.Text) + "\n"
+		for _, f := range m.Fields {
+			out += "    " + strings.ReplaceAll(f.Text, "\n", "  ") + "\n"
+		}
+		for _, e := range m.Elements {
+			out += "    " + words(e.Text) + e.Placeholder.Text + "\n"
+		}
+		for _, row := range m.Rows {
+			var cells []string
+			for _, c := range row {
+				cells = append(cells, c.Text)
+			}
+			out += "    " + strings.Join(cells, " | ") + "\n"
+		}
+	}
+	return out + "\n"
+}
+
+func words(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		return fmt.Sprint(v["text"])
+	}
+	return ""
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs; go test -update writes it anew (-want +got):\n%s", file, diff)
+	}
+}
