@@ -275,8 +275,8 @@ func (b *builder) finish() {
 	b.decide()
 }
 
-// sortRows puts the worst SLO first, keeps the budgets of one SLO together, and is total, so that it
-// does not depend on the order of the input.
+// sortRows puts the worst SLO first and keeps the budgets of one SLO together. Rows that stand alike stay in
+// the order of their names.
 func sortRows(rows []Row) {
 	sort.SliceStable(rows, func(i, j int) bool { return rows[i].worse(rows[j]) })
 	rank := map[slo.ID]int{}
@@ -293,10 +293,7 @@ func (r Row) worse(o Row) bool {
 	if r.Verdict.Judged() != o.Verdict.Judged() {
 		return r.Verdict.Judged()
 	}
-	if c := compareShares(r.Bad, r.Allowed, o.Bad, o.Allowed); c != 0 {
-		return c > 0
-	}
-	return r.ID < o.ID
+	return compareShares(r.Bad, r.Allowed, o.Bad, o.Allowed) > 0
 }
 
 // tally counts SLOs, now and at the period's beginning.

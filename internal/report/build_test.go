@@ -175,6 +175,19 @@ func TestIncidentsAndTheRestAreTheTotal(t *testing.T) {
 	})
 }
 
+// A ledger that holds less than an incident once told, as after a correction, still adds up.
+func TestAccountAddsUpWhenTheLedgerWasCorrected(t *testing.T) {
+	in := input(t, "2026-W47 UTC", "slo a/b 99 7d\n2026-11-16T00:00Z 2026-11-23T00:00Z 0/1000\n2026-11-18T00:00Z 2026-11-18T01:00Z 500/1000")
+	l := in.Subjects[0].Ledger
+	for m := budget.MinuteOf(time.Date(2026, 11, 18, 0, 10, 0, 0, time.UTC)); l.At(m).Bad > 0; m++ {
+		l.Put(m, budget.Count(0, 1000*budget.Unit))
+	}
+	b := report.Build(in).Burners[0]
+	if b.Bad != 5000*budget.Unit || b.Attributed != b.Bad || b.Unattributed != 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
 func checkShares(rt *testing.T, incidents []alerting.Incident, r report.Report, inAll map[string]int64) {
 	burning := func(i alerting.Incident) bool { return i.Last.Burn != nil && !i.Open }
 	for n, i := range incidents {

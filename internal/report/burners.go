@@ -25,11 +25,9 @@ type Burner struct {
 	Query        string // PromQL of the share of bad events over the period, evaluated at To
 }
 
+// more orders burners by the share of their budget that burned.
 func (b Burner) more(o Burner) bool {
-	if c := compareShares(b.Bad, b.Allowed, o.Bad, o.Allowed); c != 0 {
-		return c > 0
-	}
-	return b.ID < o.ID
+	return compareShares(b.Bad, b.Allowed, o.Bad, o.Allowed) > 0
 }
 
 // compareShares compares a/b with c/d exactly, for numbers that are not negative. A share of nothing
