@@ -115,7 +115,9 @@ func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, to budget.Minute)
 }
 
 // sameBound compares numbers that were written by people or printed by programs.
-func sameBound(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
+func sameBound(a, b float64) bool {
+	return !math.IsInf(a, 0) && math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
+}
 
 func noBucket(s *slo.Spec, selector string, lower, upper float64) *Error {
 	var near []string
@@ -191,4 +193,14 @@ func (c *Client) labelValues(ctx context.Context, name, selector string, from, t
 			return a.problem()
 		})
 	return a.list, err
+}
+
+// CheckHistogram reports whether a latency SLO can be computed from what the server has: a classic histogram with a
+// bucket at its limit, or a native one. Its error is of the kind Unusable if not, and says which bounds are near.
+func (c *Client) CheckHistogram(ctx context.Context, s *slo.Spec, at time.Time) *Error {
+	b, err := New(c, Options{}).lookUpBound(ctx, s, budget.MinuteOf(at))
+	if err == nil && len(b.les) == 0 && !b.native {
+		err = &Error{Kind: Unusable, Op: "label values", Err: fmt.Errorf("there is no histogram %s", s.SLI.Histogram.Text)}
+	}
+	return err
 }

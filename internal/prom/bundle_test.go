@@ -1,0 +1,249 @@
+package prom
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"pgregory.net/rapid"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+func planOf(specs ...*slo.Spec) []*bundle {
+	var raw []rawSpec
+	for _, s := range specs {
+		raw = append(raw, rawSpec{s, termsOf(s, []string{"0.3"})})
+	}
+	return bundles(raw)
+}
+
+func TestSelectorsAreMerged(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		specs []*slo.Spec
+		want  []string
+	}{
+		{"total and bad share a query; what only one of them selects by is dropped",
+			[]*slo.Spec{events(t, "a", `m{job="a"}`, `m{job="a",code="500"}`)}, []string{`m{job="a"}`}},
+		{"services on one metric are alternatives, quoted",
+			[]*slo.Spec{events(t, "a", `m{job="a.b"}`, `m{job="a.b",code="500"}`), events(t, "b", `m{job="c"}`, `m{job="c",code="500"}`)},
+			[]string{`m{job=~"a\\.b|c"}`}},
+		{"patterns are alternatives too",
+			[]*slo.Spec{events(t, "a", `m{job=~"a.*"}`, `m{job=~"a.*",code="500"}`), events(t, "b", `m{job="c"}`, `m{job="c",code="500"}`)},
+			[]string{`m{job=~"(?:a.*)|c"}`}},
+		{"other labels are another query, so that neither grows to the whole metric",
+			[]*slo.Spec{events(t, "a", `m{job="a"}`, `m{job="a",code="500"}`), events(t, "b", `m{pod="c"}`, `m{pod="c",code="500"}`)},
+			[]string{`m{job="a"}`, `m{pod="c"}`}},
+		{"two metrics of one SLO come in one query",
+			[]*slo.Spec{events(t, "a", `m{job="a"}`, `e{job="a"}`)}, []string{`{__name__=~"e|m",job="a"}`}},
+		{"a histogram asks for its count and one bucket",
+			[]*slo.Spec{latency(t, "l", `h{job="a"}`, 0.3)}, []string{`{__name__=~"h_bucket|h_count",job="a",le=~"|0\\.3"}`}},
+		{"what is excluded is left to the client",
+			[]*slo.Spec{events(t, "a", `m{job="a",path!="/x"}`, `m{job="a",path!="/x",code="500"}`)}, []string{`m{job="a"}`}},
+		{"no label in common: the whole metric",
+			[]*slo.Spec{events(t, "a", `m`, `m{code="500"}`)}, []string{`m{}`}},
+		{"names of any alphabet are quoted",
+			[]*slo.Spec{events(t, "a", `{"http.req",job="a"}`, `{"http.req",job="a","http.code"="500"}`)}, []string{`{__name__="http.req",job="a"}`}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var got []string
+			for _, b := range planOf(tc.specs...) {
+				got = append(got, b.selector)
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("got  %q\nwant %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestManyServicesAreSplit(t *testing.T) {
+	var specs []*slo.Spec
+	for i := range 5_000 {
+		specs = append(specs, events(t, fmt.Sprint("s", i), fmt.Sprintf(`m{job="s%d"}`, i), fmt.Sprintf(`m{job="s%d",code="500"}`, i)))
+	}
+	plan := planOf(specs...)
+	n := 0
+	for _, b := range plan {
+		n += len(b.specs)
+		if got := strings.Count(b.selector, "|") + 1; got > maxAlternatives {
+			t.Errorf("%s: %d alternatives", b.key, got)
+		}
+	}
+	if n != len(specs) || len(plan) != 16 {
+		t.Errorf("%d SLOs in %d bundles", n, len(plan))
+	}
+}
+
+// matcherGen draws selectors over a small world of labels.
+var matcherGen = rapid.Custom(func(t *rapid.T) *labels.Matcher {
+	return labels.MustNewMatcher(
+		rapid.SampledFrom([]labels.MatchType{labels.MatchEqual, labels.MatchEqual, labels.MatchRegexp, labels.MatchNotEqual, labels.MatchNotRegexp}).Draw(t, "type"),
+		rapid.SampledFrom([]string{"job", "code", "path"}).Draw(t, "label"),
+		rapid.SampledFrom([]string{"", "a", "b", "5..", "a|b", ".*", ".+", "a.b"}).Draw(t, "value"))
+})
+
+func specGen(i int) *rapid.Generator[*slo.Spec] {
+	return rapid.Custom(func(t *rapid.T) *slo.Spec {
+		q := func(name string) *slo.Query {
+			return &slo.Query{
+				Metric: rapid.SampledFrom([]string{"m", "n", "o"}).Draw(t, name),
+				Matchers: slices.SortedFunc(slices.Values(rapid.SliceOfN(matcherGen, 0, 3).Draw(t, "matchers")), func(a, b *labels.Matcher) int { return cmp.Compare(a.String(), b.String()) }),
+			}
+		}
+		return &slo.Spec{Service: "svc", Name: fmt.Sprint("s", i), SLI: slo.Indicator{Kind: slo.Events, Total: q("total"), Bad: q("bad")}}
+	})
+}
+
+// TestMergingLosesNothing: the naive twin asks every SLO's own matchers; the merged selector must let the series through and the
+// router must lead it to the same SLOs.
+func TestMergingLosesNothing(t *testing.T) {
+	p := parser.NewParser(parser.Options{})
+	rapid.Check(t, func(t *rapid.T) {
+		var specs []*slo.Spec
+		for i := range rapid.IntRange(1, 6).Draw(t, "n") {
+			specs = append(specs, specGen(i).Draw(t, "spec"))
+		}
+		plan := planOf(specs...)
+		for range 20 {
+			ls := []label{{nameLabel, rapid.SampledFrom([]string{"m", "n", "o"}).Draw(t, "name")}}
+			for _, n := range []string{"code", "job", "path"} {
+				if v := rapid.SampledFrom([]string{"", "a", "b", "500", "a.b", "axb"}).Draw(t, n); v != "" {
+					ls = append(ls, label{n, v})
+				}
+			}
+			want, got := map[string]bool{}, map[string]bool{}
+			for _, s := range specs {
+				for _, term := range termsOf(s, nil) {
+					if term.selects(ls) {
+						want[fmt.Sprint(s.Name, term.role)] = true
+					}
+				}
+			}
+			for _, b := range plan {
+				expr, err := p.ParseExpr(b.selector)
+				if err != nil {
+					t.Fatalf("%s: %v", b.selector, err)
+				}
+				if through(expr.(*parser.VectorSelector), ls) {
+					b.router.find(ls, func(term *term) { got[fmt.Sprint(b.specs[term.spec].Name, term.role)] = true })
+				}
+			}
+			if fmt.Sprint(want) != fmt.Sprint(got) {
+				t.Fatalf("%v: routed to %v, want %v", ls, got, want)
+			}
+		}
+	})
+}
+
+func through(sel *parser.VectorSelector, ls []label) bool {
+	for _, m := range sel.LabelMatchers {
+		if !m.Matches(valueOf(ls, m.Name)) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestGroupIDs(t *testing.T) {
+	for _, tc := range []struct {
+		values map[string]string
+		want   slo.ID
+	}{
+		{nil, "a/b"},
+		{map[string]string{"route": "/pay"}, `a/b{route="/pay"}`},
+		{map[string]string{"z": "1", "a": ""}, `a/b{a="",z="1"}`},
+		{map[string]string{"route": "x\"}\n"}, `a/b{route="x\"}\n"}`},
+	} {
+		got := GroupID("a/b", tc.values)
+		if got != tc.want || got.Base() != "a/b" {
+			t.Errorf("got %s, want %s", got, tc.want)
+		}
+	}
+}
+
+// TestMarks: what is saved is loaded, and no damage is taken for a position.
+func TestMarks(t *testing.T) {
+	b := planOf(events(t, "x", `m{job="a"}`, `m{job="a",code="500"}`))[0]
+	s := b.adopt(nil, m0)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 30_000 {
+		if _, err := b.entry(fmt.Appendf(nil, `{"__name__":"m","job":"a","instance":"i%d","code":"%d"}`, i/6, 200+i%6)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.grow(len(b.reg.seriesHash), len(b.reg.targetHash), len(b.reg.ids))
+	s.last = at(3600)
+	for i := range s.cursors {
+		ms := s.last - r.Int64N(30_000)
+		s.cursors[i] = cursor{ms, float64(r.IntN(1_000_000)), ms}
+	}
+	for i := range s.targets {
+		s.targets[i] = target{s.last - r.Int64N(30_000), pace{interval: 30_000}}
+	}
+	s.accounts[0] = account{last: s.last, carry: tally{1, 0.5, 0}, hole: hole{m0, m0 + 3, tally{3, 2, 1}, true}}
+	s.primed, s.pos, s.read = true, m0+59, m0+60
+	mark := b.save(s)
+	if len(mark) > 640_000 {
+		t.Errorf("30,000 series take %d bytes", len(mark))
+	}
+	m, err := loadMark(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := b.save(b.adopt([]*saved{m}, m0)); string(again) != string(mark) {
+		t.Error("saved again, the mark differs")
+	}
+	for range 300 {
+		bad := slices.Clone(mark)
+		bad[r.IntN(len(bad))] ^= 1 << r.IntN(8)
+		if _, err := loadMark(bad); err == nil {
+			t.Error("a flipped bit was not noticed")
+		}
+		if _, err := loadMark(mark[:r.IntN(len(mark))]); err == nil {
+			t.Error("a cut mark was not noticed")
+		}
+	}
+}
+
+// FuzzMark: a mark that is sealed rightly and means nothing must not crash or take memory.
+func FuzzMark(f *testing.F) {
+	b := planOf(events(f, "x", `m{job="a"}`, `m{job="a",code="500"}`))[0]
+	f.Add(b.save(b.adopt(nil, m0))[5:])
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e := &encoder{b: body}
+		if m, err := loadMark(e.seal()); err == nil {
+			b.adopt([]*saved{m}, budget.Minute(1))
+		}
+	})
+}
+
+// TestUnusableMarksStartAnew: an older or damaged mark is told and not fatal.
+func TestUnusableMarksStartAnew(t *testing.T) {
+	c := serve(t, steady(t))
+	specs := []*slo.Spec{events(t, "x", `r_total{job="a"}`, `r_total{job="a",code=~"5.."}`)}
+	r, got := New(c, Options{}), book{}
+	tick(t, r, specs, m0+10, got)
+	marks := map[string][]byte{}
+	for name, b := range r.marks {
+		b = slices.Clone(b)
+		b[0]++
+		marks[name] = b
+	}
+	n := New(c, Options{})
+	n.Restore(marks)
+	if b := tick(t, n, specs, m0+12, got); len(b.Problems) != 1 || !strings.Contains(b.Problems[0], "unusable") {
+		t.Errorf("problems %q", b.Problems)
+	}
+	tick(t, n, specs, m0+13, got)
+	if g := slots(got["svc/x"]); g != "13:2/202" {
+		t.Error(g)
+	}
+}
