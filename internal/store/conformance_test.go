@@ -19,6 +19,8 @@ type Store interface {
 	Commit(context.Context, Tick) error
 	Fold(context.Context, map[slo.ID]*budget.Ledger) error
 	Forget(context.Context, ...slo.ID) error
+	DropDays(context.Context, time.Time) error
+	Account(context.Context, slo.ID) (Account, bool, error)
 	Due(context.Context, time.Time) ([]outbox.Owed, error)
 	Begin(context.Context, []string, time.Time) error
 	Settle(context.Context, string, outbox.Result) error
@@ -55,7 +57,9 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"a fold changes nothing that can be read", testFold},
 		{"a fold without ledgers reads them from the disk", testFoldAlone},
 		{"minutes that were thinned out leave the disk with the next fold", testThinned},
-		{"hours that were forgotten leave the disk with the next fold", testForgottenHours},
+		{"days that were dropped leave the disk", testDropDays},
+		{"a ledger that begins anew takes nothing from the disk", testBeginsAnew},
+		{"one budget can be read by itself", testAccount},
 		{"a forgotten budget starts empty when it comes back", testForget},
 		{"an entry is owed once", testOnce},
 		{"what is owed is kept in the order in which it was committed", testOrder},
@@ -209,15 +213,39 @@ func testThinned(t *testing.T, db Store) {
 	}
 }
 
-func testForgottenHours(t *testing.T, db Store) {
-	ledgers := fill(t, db, 24*60-90, 200)
+func testDropDays(t *testing.T, db Store) {
+	ledgers := fill(t, db, 24*60-30, 60)
 	must(t, db.Fold(background, ledgers))
-	for _, l := range ledgers {
-		l.Forget(minute(24 * 60))
-	}
-	must(t, db.Fold(background, ledgers))
+	must(t, db.DropDays(background, at(24*60+10)))
 	for id, l := range ledgers {
+		l.Forget(minute(24 * 60))
 		same(t, string(id), pictureOf(t, db).Ledgers[id], slots(l))
+	}
+}
+
+// An SLO is taken out of the files, comes back, and whoever keeps the ledgers begins a new one.
+func testBeginsAnew(t *testing.T, db Store) {
+	fill(t, db, 24*60-90, 150)
+	must(t, db.Fold(background, nil))
+	anew := map[slo.ID]*budget.Ledger{"shop/pay": {}, "shop/cart": {}}
+	for n := range 90 {
+		tick := tickAt(24*60+150+n, "shop/pay", "shop/cart")
+		must(t, db.Commit(background, tick))
+		for _, turn := range tick.Turns {
+			turn.Apply(anew[turn.SLO])
+		}
+	}
+	before := pictureOf(t, db)
+	must(t, db.Fold(background, anew))
+	same(t, "after the fold", pictureOf(t, db), before)
+}
+
+func testAccount(t *testing.T, db Store) {
+	ledgers := fill(t, db, 0, 5)
+	a, ok := got2(db.Account(background, "shop/cart"))(t)
+	same(t, "ledger", slots(a.Ledger), slots(ledgers["shop/cart"]))
+	if _, other := got2(db.Account(background, "shop/gone"))(t); !ok || other || a.State.Through != minute(5) {
+		t.Errorf("found %v and %v, %+v", ok, other, a.State)
 	}
 }
 

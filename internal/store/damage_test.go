@@ -95,7 +95,7 @@ func TestFlippedBitsAreNoticed(t *testing.T) {
 	whole, want := sample(t)
 	rng := rand.New(rand.NewPCG(3, 4))
 	noticed := 0
-	const tries = 150
+	const tries = 60
 	for range tries {
 		content := bytes.Clone(whole)
 		at, bit := rng.IntN(len(content)), byte(1)<<rng.IntN(8)
@@ -140,7 +140,7 @@ func TestADamagedLogKeepsTheTicksBeforeTheDamage(t *testing.T) {
 	file, wal := got(os.ReadFile(path))(t), got(os.ReadFile(path+"-wal"))(t)
 	rng := rand.New(rand.NewPCG(5, 6))
 	last := -1
-	for range 40 {
+	for range 20 {
 		n := rng.IntN(len(wal))
 		damaged := bytes.Clone(wal[:n])
 		if n%2 == 0 {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -13,16 +14,17 @@ import (
 
 // Fold turns the journal into day blocks, in one transaction, and empties it. The days that
 // changed are written as the given ledgers have them; a budget that is not given is brought up to date from
-// the disk. Days whose minutes were thinned out, or which were forgotten, since the last
-// fold follow suit.
+// the disk. Days whose minutes were thinned out since the last fold follow suit.
 //
-// The ledgers must hold what was committed, and must not change meanwhile. Thin them just
-// before a fold, so that the memory and the disk agree on which minutes there are.
+// The ledgers must hold what was committed since they began, and must not change meanwhile. Thin
+// them just before a fold, so that the memory and the disk agree on which minutes there are. A fold
+// never deletes: what a ledger has forgotten, or never had because its SLO was away for
+// a while, stays on the disk until [DB.DropDays].
 func (db *DB) Fold(ctx context.Context, ledgers map[slo.ID]*budget.Ledger) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	return db.write(ctx, "fold", func(tx *sql.Tx) error {
-		f := fold{tx: tx, dirty: map[page]bool{}, ids: map[int64]slo.ID{}, turns: map[int64]*packed{}}
+		f := fold{tx: tx, dirty: map[page]bool{}, late: map[page]bool{}, ids: map[int64]slo.ID{}, turns: map[int64]*packed{}}
 		if err := f.read(ctx, ledgers); err != nil {
 			return err
 		}
@@ -46,12 +48,14 @@ type page struct{ budget, day int64 }
 
 // fold is one fold under way.
 type fold struct {
-	tx      *sql.Tx
-	ledgers map[int64]*budget.Ledger
-	dirty   map[page]bool
-	ids     map[int64]slo.ID
-	turns   map[int64]*packed // where the journal left the state of the budgets it speaks of
-	last    int64             // newest record of the journal
+	tx    *sql.Tx
+	given map[int64]*budget.Ledger // from the caller
+	disk  map[int64]*budget.Ledger // read back, where none was given or it begins too late
+	dirty map[page]bool
+	late  map[page]bool // days in which the given ledger begins after the disk's
+	ids   map[int64]slo.ID
+	turns map[int64]*packed // where the journal left the state of the budgets it speaks of
+	last  int64             // newest record of the journal
 }
 
 // read finds out what the journal changed, and whose ledger has to come from the disk.
@@ -60,20 +64,20 @@ func (f *fold) read(ctx context.Context, given map[slo.ID]*budget.Ledger) error 
 	if err != nil {
 		return err
 	}
-	f.ledgers = make(map[int64]*budget.Ledger, len(all))
+	f.given = make(map[int64]*budget.Ledger, len(all))
 	for id, k := range all {
 		f.ids[k.num] = id
 		if l := given[id]; l != nil {
-			f.ledgers[k.num] = l
+			f.given[k.num] = l
 		}
 	}
 	if err := readJournal(ctx, f.tx, f.note); err != nil {
 		return err
 	}
-	if err := f.fetch(ctx); err != nil {
+	if err := f.compare(ctx); err != nil {
 		return err
 	}
-	return f.findThinned(ctx)
+	return f.fetch(ctx)
 }
 
 // note marks the days of a turn, and keeps its state.
@@ -100,11 +104,34 @@ func (f *fold) note(seq int64, t *packed) error {
 	return nil
 }
 
-// fetch reads the ledgers that are in the journal and were not given.
+// compare looks for days of which the disk has other minutes than the ledger: the ledger
+// thinned them out, and the day is written anew; or it began in the midst of the day, because its SLO
+// was away until then, and the day is put together from the disk and the journal.
+func (f *fold) compare(ctx context.Context) error {
+	return each(ctx, f.tx, func(rows *sql.Rows) error {
+		var p page
+		var fine int64
+		if err := rows.Scan(&p.budget, &p.day, &fine); err != nil {
+			return err
+		}
+		l := f.given[p.budget]
+		if l == nil || l.Empty() || p.day < l.First().Day() || fineFrom(l, p.day) == fine {
+			return nil
+		}
+		if int64(l.First()) > fine && p.day == l.First().Day() {
+			f.late[p] = true
+		} else {
+			f.dirty[p] = true
+		}
+		return nil
+	}, sqlFineDays)
+}
+
+// fetch reads the ledgers that are needed and were not given, or begin too late.
 func (f *fold) fetch(ctx context.Context) error {
 	missing := map[int64]bool{}
 	for p := range f.dirty {
-		if f.ledgers[p.budget] == nil {
+		if f.given[p.budget] == nil || f.late[p] {
 			missing[p.budget] = true
 		}
 	}
@@ -112,25 +139,11 @@ func (f *fold) fetch(ctx context.Context) error {
 		return nil
 	}
 	books, err := readBooks(ctx, f.tx, func(num int64) bool { return missing[num] })
+	f.disk = make(map[int64]*budget.Ledger, len(books))
 	for num, b := range books {
-		f.ledgers[num] = b.Ledger
+		f.disk[num] = b.Ledger
 	}
 	return err
-}
-
-// findThinned marks the days of which the disk still has minutes that the ledger has thinned out.
-func (f *fold) findThinned(ctx context.Context) error {
-	return each(ctx, f.tx, func(rows *sql.Rows) error {
-		var p page
-		var fine int64
-		if err := rows.Scan(&p.budget, &p.day, &fine); err != nil {
-			return err
-		}
-		if l := f.ledgers[p.budget]; l != nil && fineFrom(l, p.day) != fine {
-			f.dirty[p] = true
-		}
-		return nil
-	}, sqlFineDays)
 }
 
 // fineFrom is the first minute of a day that the ledger keeps as a minute; 0 if it keeps none.
@@ -155,39 +168,24 @@ func (f *fold) writeDays(ctx context.Context) error {
 		return cmp.Or(cmp.Compare(a.budget, b.budget), cmp.Compare(a.day, b.day))
 	})
 	for _, p := range pages {
-		l := f.ledgers[p.budget]
+		l := f.ledgerOf(p)
 		block := l.EncodeDay(p.day)
 		if block == nil {
-			_, err = f.tx.ExecContext(ctx, sqlDropDay, p.budget, p.day)
-		} else {
-			_, err = put.ExecContext(ctx, p.budget, p.day, fineFrom(l, p.day), seal(block))
+			continue // a ledger that has nothing of a day says nothing against the disk
 		}
-		if err != nil {
+		if _, err := put.ExecContext(ctx, p.budget, p.day, fineFrom(l, p.day), seal(block)); err != nil {
 			return err
 		}
 	}
-	return f.dropForgotten(ctx)
+	return nil
 }
 
-// dropForgotten deletes the days before the first that a ledger still accounts for.
-func (f *fold) dropForgotten(ctx context.Context) error {
-	old := map[int64]int64{}
-	err := each(ctx, f.tx, func(rows *sql.Rows) error {
-		var p page
-		if err := rows.Scan(&p.budget, &p.day); err != nil {
-			return err
-		}
-		if l := f.ledgers[p.budget]; l != nil && !l.Empty() && p.day < l.First().Day() {
-			old[p.budget] = l.First().Day()
-		}
-		return nil
-	}, sqlFirstDay)
-	for num, day := range old {
-		if err == nil {
-			_, err = f.tx.ExecContext(ctx, sqlDropDays, num, day)
-		}
+// ledgerOf is the ledger that a day is written from: the given one, if it has all that the disk has.
+func (f *fold) ledgerOf(p page) *budget.Ledger {
+	if given := f.given[p.budget]; given != nil && !f.late[p] {
+		return given
 	}
-	return err
+	return f.disk[p.budget]
 }
 
 // writeStates moves the newest states from the journal to their budgets.
@@ -220,6 +218,14 @@ func (f *fold) writeStates(ctx context.Context) error {
 func (f *fold) clear(ctx context.Context) error {
 	_, err := f.tx.ExecContext(ctx, sqlClearJournal, f.last)
 	return err
+}
+
+// DropDays deletes what the ledgers of all budgets say of the days that ended before a time.
+func (db *DB) DropDays(ctx context.Context, before time.Time) error {
+	return db.write(ctx, "dropdays", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, sqlDropDays, budget.MinuteOf(before).Day())
+		return err
+	})
 }
 
 // Forget removes budgets that are long gone, with their ledgers and states. Their incidents and

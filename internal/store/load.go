@@ -44,6 +44,26 @@ func (db *DB) load(ctx context.Context) (Snapshot, error) {
 	return snap, nil
 }
 
+// Account reads one budget, such as that of an SLO that comes back after it was taken out of the files
+// for a while; it is false if nothing is known of it.
+func (db *DB) Account(ctx context.Context, id slo.ID) (Account, bool, error) {
+	tx, err := db.w.BeginTx(ctx, nil)
+	if err != nil {
+		return Account{}, false, wrap("account", db.path, err)
+	}
+	defer tx.Rollback()
+	all, err := readKnown(ctx, tx)
+	if err != nil || all[id] == nil {
+		return Account{}, false, wrap("account", db.path, err)
+	}
+	num := all[id].num
+	books, err := readBooks(ctx, tx, func(n int64) bool { return n == num })
+	if err != nil {
+		return Account{}, false, wrap("account", db.path, err)
+	}
+	return books[num].Account, true, nil
+}
+
 func (s *Snapshot) readRest(ctx context.Context, q querier) error {
 	var err error
 	if s.Open, err = readOpen(ctx, q); err != nil {

@@ -18,12 +18,10 @@ const (
 	sqlClearJournal = `delete from journal where seq <= $1`
 
 	sqlDays     = `select budget, day, data from days order by budget, day`
-	sqlFirstDay = `select budget, min(day) from days group by budget`
 	sqlFineDays = `select budget, day, fine from days where fine > 0`
 	sqlSetDay   = `insert into days (budget, day, fine, data) values ($1, $2, $3, $4)
 		on conflict (budget, day) do update set fine = excluded.fine, data = excluded.data`
-	sqlDropDay  = `delete from days where budget = $1 and day = $2`
-	sqlDropDays = `delete from days where budget = $1 and day < $2`
+	sqlDropDays = `delete from days where day < $1`
 
 	sqlSetIncident = `insert into incidents (id, slo, service, open, detected, resolved, data, sum)
 		values ($1, $2, $3, $4, $5, $6, $7, $8)
