@@ -213,3 +213,16 @@ func secret(file, value string) (string, error) {
 	}
 	return strings.TrimSpace(string(data)), nil
 }
+
+// handler is everything that is served over HTTP.
+func (a *app) handler(registry *prometheus.Registry) http.Handler {
+	return web.New(web.Options{
+		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Now: a.clock, Interval: tickEvery,
+		Reload: a.Reload, Reloaded: a.reload.newest, Registry: registry,
+		Version: version.Version, ExternalURL: a.externalURL, Log: a.log,
+	})
+}
+
+func (r *reloadState) newest() (bool, time.Time) {
+	return r.good.Load(), time.Unix(r.at.Load(), 0).UTC()
+}

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -109,5 +109,5 @@ func (c *checkCmd) probe(e *env, cfg Config, set *slo.Set) (slo.Problems, error)
 	if err != nil {
 		return nil, err
 	}
-	return prom.Check(e.ctx, client, set)
+	return checkLive(e.ctx, client, set, time.Now())
 }

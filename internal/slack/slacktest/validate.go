@@ -61,7 +61,7 @@ func (c *checker) block(at string, v any) {
 		return
 	}
 	kind := str(b["type"])
-	check, known := blockChecks[kind]
+	check, known := blockCheck(kind)
 	if !known {
 		c.fail(at+"/type", "unsupported type: %s", kind)
 		return
@@ -70,29 +70,32 @@ func (c *checker) block(at string, v any) {
 	check(c, at, b)
 }
 
-// blockChecks names every block a message may hold. The ones that the product
-// has no use for are let through with their common fields checked.
-var blockChecks map[string]func(*checker, string, map[string]any)
-
-func init() {
-	lenient := func(*checker, string, map[string]any) {}
-	blockChecks = map[string]func(*checker, string, map[string]any){
-		"section":            (*checker).section,
-		"header":             (*checker).header,
-		"context":            (*checker).context,
-		"actions":            (*checker).actions,
-		"divider":            (*checker).divider,
-		"image":              (*checker).image,
-		"markdown":           (*checker).markdownBlock,
-		"table":              (*checker).table,
-		"data_visualization": (*checker).chart,
-		"rich_text":          lenient,
-		"video":              lenient,
-		"file":               lenient,
-		"context_actions":    lenient,
-		"data_table":         lenient,
-		"input":              lenient,
+// blockCheck is the check of a kind of block. The kinds that the product has no use for are let
+// through with their common fields checked.
+func blockCheck(kind string) (check func(*checker, string, map[string]any), known bool) {
+	switch kind {
+	case "section":
+		return (*checker).section, true
+	case "header":
+		return (*checker).header, true
+	case "context":
+		return (*checker).context, true
+	case "actions":
+		return (*checker).actions, true
+	case "divider":
+		return (*checker).divider, true
+	case "image":
+		return (*checker).image, true
+	case "markdown":
+		return (*checker).markdownBlock, true
+	case "table":
+		return (*checker).table, true
+	case "data_visualization":
+		return (*checker).chart, true
+	case "rich_text", "video", "file", "context_actions", "data_table", "input":
+		return func(*checker, string, map[string]any) {}, true
 	}
+	return nil, false
 }
 
 func (c *checker) blockID(at string, b map[string]any) {

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type backtestCmd struct {
+	Paths      []string       `arg:"" optional:"" help:"SLO files, folders or globs. Without any: those of the configuration."`
+	Last       model.Duration `help:"Replay the time up to now." default:"30d"`
+	From       time.Time      `help:"Replay from this time (RFC 3339) instead."`
+	To         time.Time      `help:"Replay up to this time (RFC 3339)."`
+	Prometheus string         `name:"prometheus.url" placeholder:"URL" help:"The server; overrides the configuration."`
+	Incidents  string         `help:"A CSV file of incidents that people know of, with columns from,to (RFC 3339): tells how well the alerts would have done." placeholder:"FILE"`
+	Output     string         `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
+}
+
+// replay is what a backtest found out about one budget.
+type replay struct {
+	ID        slo.ID              `json:"id"`
+	Incidents []alerting.Incident `json:"incidents"`
+	Notices   []alerting.Event    `json:"notices,omitempty"`
+	Known     float64             `json:"coverage"` // share of the minutes whose events are known
+	Problems  []string            `json:"problems,omitempty"`
+}
+
+// Run reads history and walks it with the code that decides live.
+func (c *backtestCmd) Run(e *env) error {
+	set, client, err := c.prepare(e)
+	if err != nil {
+		return err
+	}
+	from, to, err := c.span(time.Now())
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	labels, err := readLabels(c.Incidents)
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	ledgers, problems, err := readHistory(e, prom.New(client, prom.Options{}), set, from, to)
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	var replays []replay
+	for _, id := range slices.Sorted(maps.Keys(ledgers)) {
+		r := replayOne(alerting.Input{ID: id, Spec: set.Lookup(id), Ledger: ledgers[id]}, from, to)
+		r.Problems = problems[id]
+		replays = append(replays, r)
+	}
+	if done, err := (daemon{Output: c.Output}).print(e, replays); done {
+		return err
+	}
+	return c.tell(e, replays, labels, from, to)
+}
+
+func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
+	cfg, err := loadConfig(e.cli.ConfigFile)
+	if err != nil && (len(c.Paths) == 0 || !errors.Is(err, os.ErrNotExist)) {
+		return nil, nil, answerNo(err)
+	}
+	paths, abs := cfg.SLOs, cfg.Abs
+	if len(c.Paths) > 0 {
+		paths, abs = c.Paths, func(p string) string { return p }
+	}
+	if err != nil {
+		cfg = defaults(".")
+	}
+	set, err := loadSLOs(paths, abs)
+	if err != nil {
+		return nil, nil, answerNo(err)
+	}
+	if c.Prometheus != "" {
+		cfg.Prometheus.URL = c.Prometheus
+	}
+	client, err := newClient(cfg.Prometheus)
+	if err != nil {
+		return nil, nil, cannotFindOut(err)
+	}
+	return set, client, nil
+}
+
+// span is the time to replay, in whole minutes.
+func (c *backtestCmd) span(now time.Time) (from, to budget.Minute, err error) {
+	end := c.To
+	if end.IsZero() {
+		end = now.Add(-time.Minute)
+	}
+	begin := c.From
+	if begin.IsZero() {
+		begin = end.Add(-time.Duration(c.Last))
+	}
+	if !begin.Before(end) {
+		return 0, 0, fmt.Errorf("--from %s is not before --to %s", begin.Format(time.RFC3339), end.Format(time.RFC3339))
+	}
+	return budget.MinuteOf(begin), budget.MinuteOf(end), nil
+}
+
+// readHistory reads every minute, and before the first one as many as the alerts look back.
+func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minute) (map[slo.ID]*budget.Ledger, map[slo.ID][]string, error) {
+	horizon := budget.Minute(0)
+	for _, spec := range set.Specs {
+		horizon = max(horizon, alerting.Horizon(spec))
+	}
+	work := reader.Backfill(set.Specs, prom.Plan{From: from - horizon, Fine: from - horizon, To: to})
+	ledgers, problems := map[slo.ID]*budget.Ledger{}, map[slo.ID][]string{}
+	bar := newBar(e.stdio.err)
+	for !work.Done() {
+		batch := work.Next(e.ctx)
+		if len(batch.Failures) > 0 {
+			return nil, nil, batch.Failures[0].Err
+		}
+		for id, reading := range batch.Readings {
+			if ledgers[id] == nil {
+				ledgers[id] = &budget.Ledger{}
+			}
+			for _, s := range reading.Slots {
+				ledgers[id].Put(s.At, s.Slot)
+			}
+			problems[id] = append(problems[id], reading.Problems...)
+		}
+		p := work.Progress()
+		bar.show(float64(p.Done) / float64(p.Of))
+	}
+	bar.done()
+	for id := range problems {
+		slices.Sort(problems[id])
+		problems[id] = slices.Compact(problems[id])
+	}
+	return ledgers, problems, nil
+}
+
+// replayOne is the whole of a backtest: the live decision code, from the zero state.
+func replayOne(in alerting.Input, from, to budget.Minute) replay {
+	_, events := alerting.Advance(in, alerting.State{Through: from}, to)
+	r := replay{ID: in.ID, Incidents: alerting.Fold(nil, events)}
+	for _, e := range events {
+		if e.Kind == alerting.Noticed {
+			r.Notices = append(r.Notices, e)
+		}
+	}
+	if sum := in.Ledger.Sum(from, to); to > from {
+		r.Known = float64(sum.Known) / float64(to-from)
+	}
+	return r
+}
+
+func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, from, to budget.Minute) error {
+	fmt.Fprintf(e.out, "Replayed %s to %s, %s.\n\n", stamp(from.Time()), stamp(to.Time()), slo.ShortDuration(to.Time().Sub(from.Time())))
+	t := newTable(e.out, "FROM", "TO", "SEVERITY", "SLO", "DETECTED AFTER", "BURNED", "BUDGET")
+	var pages []alerting.Span
+	for _, r := range replays {
+		for _, i := range r.Incidents {
+			end := "still open"
+			span := alerting.Span{From: i.Detected, To: to.Time()}
+			if !i.Open {
+				end, span.To = stamp(i.Resolved), i.Resolved
+			}
+			if i.Severity == alerting.Page {
+				pages = append(pages, span)
+			}
+			cost := i.Cost()
+			t.row(stamp(i.Detected), end, string(i.Severity), string(i.SLO), i.TimeToDetect().String(), i.Duration().String(), percentOf(&cost))
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.out)
+	for _, r := range replays {
+		fmt.Fprintf(e.out, "%s: %s, data known for %.1f %% of the time\n", r.ID, counts(r), 100*r.Known)
+		for _, p := range r.Problems {
+			fmt.Fprintln(e.out, "  ", p)
+		}
+	}
+	if labels != nil {
+		tellScore(e.out, alerting.ScoreAgainst(pages, labels))
+	}
+	return nil
+}
+
+func counts(r replay) string {
+	n := map[alerting.Severity]int{}
+	for _, i := range r.Incidents {
+		n[i.Severity]++
+	}
+	return fmt.Sprintf("%d %s, %d %s, %d %s about the budget", n[alerting.Page], plural(n[alerting.Page], "page", "pages"),
+		n[alerting.Ticket], plural(n[alerting.Ticket], "ticket", "tickets"), len(r.Notices), plural(len(r.Notices), "notice", "notices"))
+}
+
+func tellScore(out io.Writer, s alerting.Score) {
+	part := func(v float64, ok bool) string {
+		if !ok {
+			return unknown
+		}
+		return fmt.Sprintf("%.0f %%", 100*v)
+	}
+	fmt.Fprintf(out, "\nAgainst %d labelled incidents: %d found (recall %s); %d of %d pages were about one (precision %s).\n",
+		s.Incidents, s.Found, part(s.Recall()), s.True, s.Alerts, part(s.Precision()))
+	if s.Found > 0 {
+		fmt.Fprintf(out, "Median time from the beginning of an incident to the page %s, from its end to the end of the page %s (n = %d).\n",
+			alerting.Median(s.DetectedIn), alerting.Median(s.ResetIn), s.Found)
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+// readLabels reads the incidents that people know of; nil without a file.
+func readLabels(path string) ([]alerting.Span, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(bufio.NewReader(f)).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	spans := []alerting.Span{}
+	for n, row := range rows {
+		if n == 0 && len(row) > 0 && strings.EqualFold(strings.TrimSpace(row[0]), "from") {
+			continue
+		}
+		span, err := parseSpan(row)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, n+1, err)
+		}
+		spans = append(spans, span)
+	}
+	return spans, nil
+}
+
+func parseSpan(row []string) (alerting.Span, error) {
+	if len(row) < 2 {
+		return alerting.Span{}, errors.New("an incident is two times: from,to")
+	}
+	from, err := time.Parse(time.RFC3339, strings.TrimSpace(row[0]))
+	if err != nil {
+		return alerting.Span{}, fmt.Errorf("%q is not a time such as 2026-11-16T08:30:00Z", row[0])
+	}
+	to, err := time.Parse(time.RFC3339, strings.TrimSpace(row[1]))
+	if err != nil {
+		return alerting.Span{}, fmt.Errorf("%q is not a time such as 2026-11-16T08:30:00Z", row[1])
+	}
+	if !from.Before(to) {
+		return alerting.Span{}, errors.New("from is not before to")
+	}
+	return alerting.Span{From: from, To: to}, nil
+}
+
+// bar shows progress on a terminal, and nothing elsewhere.
+type bar struct {
+	out  io.Writer
+	last int
+}
+
+func newBar(out io.Writer) *bar {
+	f, ok := out.(*os.File)
+	if !ok {
+		return &bar{}
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return &bar{}
+	}
+	return &bar{out: out, last: -1}
+}
+
+func (b *bar) show(share float64) {
+	const width = 40
+	n := int(share * width)
+	if b.out == nil || n == b.last {
+		return
+	}
+	b.last = n
+	fmt.Fprintf(b.out, "\rreading history [%s%s] %3.0f %%", strings.Repeat("=", n), strings.Repeat(" ", width-n), 100*share)
+}
+
+func (b *bar) done() {
+	if b.out != nil {
+		fmt.Fprint(b.out, "\r\033[K")
+	}
+}
