@@ -31,7 +31,7 @@ type Plan struct {
 // Progress is how much of a plan is done, in minutes of history.
 type Progress struct{ Done, Of budget.Minute }
 
-// Backfill is a history being read.
+// Backfill is a history being read. It may run beside live reads; its own methods are for one goroutine.
 type Backfill struct {
 	r       *Reader
 	name    string
@@ -121,8 +121,6 @@ func (b *Backfill) Progress() Progress {
 // Next reads the next piece, at most an hour of history per query. The batch's marks are kept with its slots, as in a live
 // read; there is nothing to commit. After a failure nothing has moved, and Next may be called again later.
 func (b *Backfill) Next(ctx context.Context) *Batch {
-	b.r.mu.Lock()
-	defer b.r.mu.Unlock()
 	before := b.r.client.Usage()
 	out := &Batch{Readings: map[slo.ID]Reading{}, Marks: map[string][]byte{}}
 	if !b.Done() {
@@ -194,9 +192,7 @@ func (b *Backfill) failed(errs []*Error, out *Batch) bool {
 
 // begin takes positions an hour before the next day.
 func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
-	b.r.lookUpBounds(ctx, b.specs, b.plan.To-1, out)
-	out.Failures = nil // an SLO without a bucket has no history either, and the live read says so
-	b.sort()
+	b.sort(ctx, out)
 	d := &day{to: b.pos, hours: map[slo.ID]*budget.Ledger{}}
 	d.from = max(b.plan.From, (b.pos-1)-(b.pos-1)%backfillDay)
 	if d.from < b.plan.Fine && b.pos > b.plan.Fine {
@@ -220,8 +216,13 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 	return true
 }
 
-// sort plans the bundles once the bounds of latency SLOs are known.
-func (b *Backfill) sort() {
+// sort plans the bundles once the bounds of latency SLOs are known. Only here is the reader's own state touched, so live
+// reads do not wait for history.
+func (b *Backfill) sort(ctx context.Context, out *Batch) {
+	b.r.mu.Lock()
+	defer b.r.mu.Unlock()
+	b.r.lookUpBounds(ctx, b.specs, b.plan.To-1, out)
+	out.Failures = nil // an SLO without a bucket has no history either, and the live read says so
 	var raw []rawSpec
 	b.exprs = nil
 	for _, s := range b.specs {

@@ -77,7 +77,8 @@ func (b *bundle) save(s *state) []byte {
 		e.uint(uint64(max(s.cursors[i].seen-s.cursors[i].ms, 0)))
 	})
 	e.list(len(s.accounts), func(i int) bool { return alive(s.accounts[i].last) || s.accounts[i].told > 0 }, func(i int) {
-		e.string(string(b.reg.ids[i]))
+		e.uint(uint64(b.reg.info[i].promise))
+		e.string(b.reg.ids[i].Group())
 		e.account(s.accounts[i])
 	})
 	return e.seal()
@@ -121,7 +122,11 @@ func loadMark(b []byte) (*saved, error) {
 		s.series = append(s.series, c)
 	}
 	for range d.count() {
-		s.accounts = append(s.accounts, savedAccount{id: slo.ID(d.string()), account: d.account()})
+		base := d.uint()
+		if base >= uint64(len(s.promises)) {
+			return nil, errMark
+		}
+		s.accounts = append(s.accounts, savedAccount{id: s.promises[base].id + slo.ID(d.string()), account: d.account()})
 	}
 	return s, d.err
 }

@@ -184,6 +184,11 @@ func (r *Reader) Commit(b *Batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.Copy(r.states, b.states)
+	for _, p := range r.plan {
+		if p.reg.bloated() {
+			r.specs = nil // plan anew, out of the marks, which hold only what is alive
+		}
+	}
 	maps.Copy(r.exprs, b.exprs)
 	for name, mark := range b.Marks {
 		if len(mark) == 0 {

@@ -125,6 +125,15 @@ type registry struct {
 	groups     []int // per spec
 	members    []int // series per spec
 	capped     map[int]bool
+	baseline   int // series known after the first read
+}
+
+// bloated reports whether so many series have come and gone that the registry should be made anew.
+func (r *registry) bloated() bool {
+	if r.baseline == 0 {
+		r.baseline = len(r.seen)
+	}
+	return len(r.seen) > 2*r.baseline+10_000
 }
 
 func newRegistry(b *bundle) registry {
