@@ -105,15 +105,10 @@ func Spent(i alerting.Incident, l *budget.Ledger) int64 {
 		return 0
 	}
 	known := int64(0)
-	from, complete := i.Last.Burn.Onset, false
-	l.Each(from, end(i), func(m budget.Minute, s budget.Slot) bool {
-		complete = complete || m == from
+	l.Each(i.Last.Burn.Onset, end(i), func(_ budget.Minute, s budget.Slot) bool {
 		known += s.Bad
-		return complete
+		return true
 	})
-	if !complete {
-		return i.Bad()
-	}
 	return max(known, i.Bad())
 }
 

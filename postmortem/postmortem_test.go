@@ -172,6 +172,10 @@ func TestLateDataCount(t *testing.T) {
 		t.Error("the draft does not say that late data raised the cost, or demands no P0 item")
 	}
 	l.Ledger.Thin(l.Ledger.End())
+	thinned := postmortem.Draft(postmortem.Facts{Incident: i, Spec: l.Spec, Ledger: l.Ledger})
+	if p := thinned.Profile; p[0].To.Sub(p[0].From) != time.Hour || !strings.Contains(thinned.Markdown(), "no longer kept") {
+		t.Error("a profile finer than what the ledger keeps")
+	}
 	if v := postmortem.Judge(i, l.Spec.Objective, l.Ledger, 0); v.Bad != 8000_000 {
 		t.Errorf("without minutes the log must stand: %+v", v)
 	}
@@ -240,6 +244,9 @@ func TestQueriesArePromQL(t *testing.T) {
 			if _, err := parser.NewParser(parser.Options{}).ParseExpr(q.Text); err != nil || !q.At.Equal(to) || !q.From.Equal(from) {
 				t.Errorf("%s: %s, from %v to %v: %v", c.what, q.Text, q.From, q.At, err)
 			}
+		}
+		if c.sli.Kind == slo.Latency && all[0].Text != `sum(increase(h_bucket{route="/pay",le="0.3"}[35m] @ 1795038300))` {
+			t.Errorf("%s: the fast events of one budget are %s", c.what, all[0].Text)
 		}
 		if got := strings.Join(strings.Fields(all[len(all)-1].Text), " "); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.what, got, c.want)

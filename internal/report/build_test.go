@@ -25,7 +25,27 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
+// input is a period with lives whose alerts are played.
 func input(t testing.TB, periodText, text string) report.Input {
+	t.Helper()
+	all, err := lives.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return of(t, periodText, all)
+}
+
+// quiet is a period with lives whose alerts are not played.
+func quiet(t testing.TB, periodText, text string) report.Input {
+	t.Helper()
+	all, err := lives.Read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return of(t, periodText, all)
+}
+
+func of(t testing.TB, periodText string, all []lives.Life) report.Input {
 	t.Helper()
 	fields := strings.Fields(periodText)
 	p, err := report.ParsePeriod(fields[0])
@@ -36,10 +56,6 @@ func input(t testing.TB, periodText, text string) report.Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := lives.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
 	in := report.Input{Name: "weekly", Period: p, Zone: zone}
 	for _, l := range all {
 		in.Subjects = append(in.Subjects, report.Subject{ID: l.ID, Spec: l.Spec, Ledger: l.Ledger, Incidents: l.Incidents})
@@ -47,7 +63,7 @@ func input(t testing.TB, periodText, text string) report.Input {
 	return in
 }
 
-// The goldens: a period and lives become Markdown, JSON and the parts of a message.
+// The goldens: a period and lives become Markdown, JSON and the parts of a message, the same ones in any order.
 func TestGoldens(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, file := range files {
@@ -78,6 +94,7 @@ func TestGoldens(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			checkOrder(t, in)
 			want, _ := os.ReadFile(file)
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -124,7 +141,7 @@ func random(seed uint64) report.Subject {
 
 // overRandomLives runs a test over a number of random lives, side by side.
 func overRandomLives(t *testing.T, law func(*testing.T, report.Subject)) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			law(t, random(seed))
@@ -265,13 +282,9 @@ func checkShown(t *testing.T, shown string, exact *big.Rat) {
 	}
 }
 
-// Law: the same input gives the same bytes, in whatever order the subjects and incidents come.
-func TestOrderOfInputDoesNotMatter(t *testing.T) {
-	archive, err := txtar.ParseFile("testdata/week.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := input(t, string(archive.Files[0].Data), string(archive.Files[1].Data))
+// checkOrder: the same input gives the same bytes, in whatever order the subjects and incidents come.
+func checkOrder(t *testing.T, in report.Input) {
+	t.Helper()
 	first := report.Build(in)
 	for range 5 {
 		rand.Shuffle(len(in.Subjects), func(i, j int) { in.Subjects[i], in.Subjects[j] = in.Subjects[j], in.Subjects[i] })
@@ -281,11 +294,11 @@ func TestOrderOfInputDoesNotMatter(t *testing.T) {
 		}
 		r := report.Build(in)
 		if r.Markdown() != first.Markdown() || !bytes.Equal(r.JSON(), first.JSON()) {
-			t.Fatal("the order of the input shows")
+			t.Error("the order of the input shows")
 		}
 	}
 	var decoded map[string]any
-	if err := json.Unmarshal(first.JSON(), &decoded); err != nil || decoded["period"] != "2026-W47" {
+	if err := json.Unmarshal(first.JSON(), &decoded); err != nil || decoded["period"] != in.Period.String() {
 		t.Errorf("JSON: %v, %v", err, decoded["period"])
 	}
 }
@@ -304,7 +317,7 @@ func TestVerdicts(t *testing.T) {
 		{"a handful of events and one is bad", "slo a/b 99.9 7d\n2026-11-16T00:00Z 2026-11-23T00:00Z 0/0.1\n2026-11-18T00:00Z 2026-11-18T00:01Z 2/2", "not enough traffic to judge"},
 		{"a handful of events and they failed for an hour", "slo a/b 99.9 7d\n2026-11-16T00:00Z 2026-11-23T00:00Z 0/0.1\n2026-11-18T00:00Z 2026-11-18T01:00Z 2/2", "over budget"},
 	} {
-		r := report.Build(input(t, "2026-W47 UTC", c.lives))
+		r := report.Build(quiet(t, "2026-W47 UTC", c.lives))
 		if got := r.Rows[0].Verdict.Text(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
 		}
@@ -371,7 +384,7 @@ func TestSummaryIsBoundedAndComplete(t *testing.T) {
 	for i := range 60 {
 		text.WriteString("slo service" + strings.Repeat("x", i) + "/<!channel>|`" + " 99 7d\n2026-11-22T20:00Z 2026-11-23T00:00Z 30/1000\n")
 	}
-	r := report.Build(input(t, "2026-W47 UTC", text.String()))
+	r := report.Build(quiet(t, "2026-W47 UTC", text.String()))
 	s := r.Summary()
 	if len(s.Rows) != 10 || s.More != "+ 50 more in the thread" || len([]rune(s.Verdict)) > 150 {
 		t.Errorf("%d rows, %q, %q", len(s.Rows), s.More, s.Verdict)
