@@ -189,7 +189,12 @@ func (w *worker) delivered(ctx context.Context, s step, receipt Receipt, begun t
 func (w *worker) failed(ctx context.Context, s step, f *Failure) {
 	at := w.at()
 	for _, o := range append([]Owed{s.owed}, s.folded...) {
-		w.settle(ctx, o.Key, NextTry(o, f, at))
+		r := NextTry(o, f, at)
+		if o.Op == Edit && o.Ambiguous() && f.Op != Post {
+			// An earlier attempt may have become a fresh post; that this edit failed says nothing about it.
+			r.Err = (&Failure{Class: Ambiguous, Reason: f.Reason}).Error()
+		}
+		w.settle(ctx, o.Key, r)
 	}
 	v := s.verb()
 	if f.Op == Post {

@@ -179,8 +179,8 @@ func (c *Client) findChannel(ctx context.Context, name string, kinds []string) (
 		list, next, err := c.api.GetConversationsContext(ctx, &goslack.GetConversationsParameters{
 			Types: kinds, ExcludeArchived: true, Limit: pageSize, Cursor: cursor,
 		})
-		if err != nil {
-			return "", failureOf(err)
+		if err != nil || len(list) == 0 && cursor == "" && kinds[0] == "public_channel" {
+			return "", failureOf(err) // there is no workspace without a public channel
 		}
 		for _, ch := range list {
 			if ch.Name == name || ch.NameNormalized == name {
