@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +36,26 @@ func mustOpen(t testing.TB, path string, opts Options) *DB {
 	t.Cleanup(func() { db.Close() })
 	return db
 }
+
+// emptyStore is the file of a store that was opened once: quicker to copy than to make.
+var emptyStore = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "slowburn")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "empty.db")
+	db, err := Open(path, Options{})
+	if err != nil {
+		panic(err)
+	}
+	db.Close()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	return file
+})
 
 func must(t testing.TB, err error) {
 	t.Helper()

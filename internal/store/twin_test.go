@@ -56,6 +56,10 @@ type life struct {
 var lifeIDs = []slo.ID{"a/one", "a/two", `b/three{x="1"}`}
 
 func (l *life) open() {
+	if _, err := os.Stat(l.path); err != nil {
+		l.ok(os.MkdirAll(filepath.Dir(l.path), 0o700))
+		l.ok(os.WriteFile(l.path, emptyStore(), 0o600))
+	}
 	db, err := Open(l.path, Options{CheckFor: -1})
 	if err != nil {
 		l.Fatal(err)
