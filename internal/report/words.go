@@ -71,7 +71,7 @@ func hours(n int) string { return plain.Duration(time.Duration(n) * time.Hour) }
 // Coverage is the share of the minutes that are known, rounded down.
 func (s Span) Coverage() string { return plain.Percent(int64(s.Known), int64(s.Minutes), 1) }
 
-// Review in words: "not required", "**required, not begun**", "draft (required)".
+// reviewText is the state of the postmortem as Markdown: "not required", "**required, not begun**", "draft (required)".
 func (i Incident) reviewText() string {
 	switch {
 	case i.Missing():
