@@ -1,0 +1,207 @@
+package web
+
+import (
+	"fmt"
+	"html"
+	"html/template"
+	"math"
+	"strings"
+	"time"
+)
+
+// chart is a small line chart over time, drawn as SVG by the server. It says what it shows in words, for those
+// who do not see it, and draws nothing where nothing is known.
+type chart struct {
+	ID         string // unique on the page
+	Title      string
+	Words      string // what is to be seen, in a sentence or two
+	From, To   time.Time
+	Low, High  float64 // of the vertical axis at least; the data may widen it
+	Unit       string  // after the numbers of the vertical axis
+	Lines      []line
+	Thresholds []threshold
+	Shades     []shade
+}
+
+// line is one curve. Key is one of the style sheet's, a to c: they differ in colour and in dashes.
+type line struct {
+	Key, Name string
+	Points    []point
+}
+
+// point is one value; one that is not Known breaks the line.
+type point struct {
+	At    time.Time
+	Value float64
+	Known bool
+}
+
+// threshold is a level that means something.
+type threshold struct {
+	Value float64
+	Name  string
+}
+
+// shade is a stretch of time, such as an incident.
+type shade struct {
+	From, To time.Time
+	Key      string // page, ticket, no_data
+	Name     string
+}
+
+// The drawing's size and margins, in units of the view box.
+const (
+	chartWidth, chartHeight = 560.0, 240.0
+	chartLeft, chartRight   = 54.0, 10.0
+	chartTop, chartBottom   = 12.0, 28.0
+)
+
+// SVG draws the chart.
+func (c chart) SVG() template.HTML {
+	low, high, step := c.scale()
+	d := drawing{chart: c, low: low, high: high}
+	d.printf(`<svg class="chart" viewBox="0 0 %.0f %.0f" role="img" aria-labelledby="%s-t %s-d">`, chartWidth, chartHeight, c.ID, c.ID)
+	d.printf(`<title id="%s-t">%s</title><desc id="%s-d">%s</desc>`, c.ID, html.EscapeString(c.Title), c.ID, html.EscapeString(c.Words))
+	d.shades()
+	d.vertical(step)
+	d.horizontal()
+	d.thresholds()
+	for _, l := range c.Lines {
+		d.printf(`<path class="line line-%s" d="%s"/>`, l.Key, d.path(l.Points))
+	}
+	d.printf(`</svg>`)
+	return template.HTML(d.String()) //nolint:gosec // everything foreign was escaped above
+}
+
+// scale is the vertical axis: its ends, and the distance of its labels.
+func (c chart) scale() (low, high, step float64) {
+	low, high = c.Low, c.High
+	for _, l := range c.Lines {
+		for _, p := range l.Points {
+			if p.Known {
+				low, high = min(low, p.Value), max(high, p.Value)
+			}
+		}
+	}
+	if high <= low {
+		high = low + 1
+	}
+	step = niceStep((high - low) / 4)
+	return math.Floor(low/step) * step, math.Ceil(high/step-1e-9) * step, step
+}
+
+// niceStep is the next of 1, 2, 5, 10, … that is at least v.
+func niceStep(v float64) float64 {
+	base := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, f := range []float64{1, 2, 5} {
+		if f*base >= v*(1-1e-9) {
+			return f * base
+		}
+	}
+	return 10 * base
+}
+
+// drawing writes a chart.
+type drawing struct {
+	chart
+	strings.Builder
+	low, high float64
+}
+
+func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
+
+func (d *drawing) x(t time.Time) float64 {
+	share := float64(t.Sub(d.From)) / float64(max(d.To.Sub(d.From), 1))
+	return chartLeft + min(max(share, 0), 1)*(chartWidth-chartLeft-chartRight)
+}
+
+func (d *drawing) y(v float64) float64 {
+	return chartTop + (d.high-v)/(d.high-d.low)*(chartHeight-chartTop-chartBottom)
+}
+
+// path is a line with a gap wherever a value is not known. A value between two gaps is a dot.
+func (d *drawing) path(points []point) string {
+	var b strings.Builder
+	pen := false
+	for _, p := range points {
+		switch {
+		case !p.Known:
+			pen = false
+			continue
+		case pen:
+			fmt.Fprintf(&b, "L%.1f %.1f", d.x(p.At), d.y(p.Value))
+		default:
+			fmt.Fprintf(&b, "M%.1f %.1fh0", d.x(p.At), d.y(p.Value))
+		}
+		pen = true
+	}
+	return b.String()
+}
+
+func (d *drawing) shades() {
+	for _, s := range d.Shades {
+		if !s.To.After(d.From) || !s.From.Before(d.To) {
+			continue
+		}
+		x := d.x(s.From)
+		d.printf(`<rect class="shade shade-%s" x="%.1f" y="%.0f" width="%.1f" height="%.0f"><title>%s</title></rect>`,
+			s.Key, x, chartTop, max(d.x(s.To)-x, 1.5), chartHeight-chartTop-chartBottom, html.EscapeString(s.Name))
+	}
+}
+
+// vertical draws the labels on the left and their lines.
+func (d *drawing) vertical(step float64) {
+	digits := max(0, int(-math.Floor(math.Log10(step))))
+	for n := 0.0; ; n++ {
+		v := d.low + n*step
+		if v > d.high+step/2 {
+			return
+		}
+		class := "grid"
+		if math.Abs(v) < step/1000 {
+			class, v = "grid zero", 0
+		}
+		d.printf(`<line class="%s" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/>`, class, chartLeft, chartWidth-chartRight, d.y(v), d.y(v))
+		d.printf(`<text class="tick end" x="%.0f" y="%.1f">%s</text>`, chartLeft-6, d.y(v)+4, fmt.Sprintf("%.*f", digits, v)+d.Unit)
+	}
+}
+
+// xSteps are the distances that labels of the time axis may have.
+var xSteps = []time.Duration{
+	10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour,
+	7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour, 91 * 24 * time.Hour, 365 * 24 * time.Hour,
+}
+
+// horizontal draws the time axis, in UTC.
+func (d *drawing) horizontal() {
+	step := xSteps[len(xSteps)-1]
+	for _, s := range xSteps {
+		if d.To.Sub(d.From)/s <= 5 {
+			step = s
+			break
+		}
+	}
+	for t := d.From.UTC().Truncate(step); t.Before(d.To); t = t.Add(step) {
+		if t.Before(d.From) {
+			continue
+		}
+		label := t.Format("2 Jan")
+		if step < 24*time.Hour && (t.Hour() != 0 || t.Minute() != 0) {
+			label = t.Format("15:04")
+		}
+		x := d.x(t)
+		d.printf(`<line class="grid" x1="%.1f" x2="%.1f" y1="%.0f" y2="%.0f"/>`, x, x, chartHeight-chartBottom, chartHeight-chartBottom+4)
+		d.printf(`<text class="tick middle" x="%.1f" y="%.0f">%s</text>`, min(max(x, chartLeft), chartWidth-chartRight-20), chartHeight-8, label)
+	}
+}
+
+func (d *drawing) thresholds() {
+	for _, t := range d.Thresholds {
+		if t.Value < d.low || t.Value > d.high {
+			continue
+		}
+		y := d.y(t.Value)
+		d.printf(`<line class="threshold" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/>`, chartLeft, chartWidth-chartRight, y, y)
+		d.printf(`<text class="tick threshold-name" x="%.0f" y="%.1f">%s</text>`, chartLeft+6, y-4, html.EscapeString(t.Name))
+	}
+}

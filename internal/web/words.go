@@ -1,0 +1,202 @@
+package web
+
+import (
+	"html/template"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// figure is a number for people. Note says over which window it was taken, or why it is not known.
+type figure struct{ Text, Note string }
+
+func unknown(why string) figure { return figure{plain.Unknown, why} }
+
+// goodShare is the share of good events with as many digits as it takes to see that it is not all
+// of them: 99.9996 %, never 100 % when something failed.
+func goodShare(s budget.Sum) string {
+	if s.Total == 0 {
+		return plain.Unknown
+	}
+	if s.Bad == 0 {
+		return "100 %"
+	}
+	digits := 2
+	for p := math.Pow(10, 4); digits < 7 && float64(s.Bad)*p < float64(s.Total); p *= 10 {
+		digits++
+	}
+	return plain.Percent(s.Total-s.Bad, s.Total, digits)
+}
+
+// sliFigure is the SLI of a window.
+func sliFigure(st budget.Status) figure {
+	window := "in " + st.Window.String()
+	switch {
+	case st.Sum.Seen() == 0:
+		return unknown("nothing read yet")
+	case st.Sum.Total == 0:
+		return unknown("no events " + window)
+	}
+	return figure{goodShare(st.Sum), window}
+}
+
+// leftFigure is the share of the budget that is left.
+func leftFigure(st budget.Status) figure {
+	switch {
+	case st.Sum.Seen() == 0:
+		return unknown("nothing read yet")
+	case st.Allowed <= 0 && st.Sum.Bad > 0:
+		return figure{"0 %", "of " + st.Window.String()}
+	case st.Allowed <= 0:
+		return figure{"100 %", "of " + st.Window.String()}
+	}
+	return figure{plain.Percent(st.Left(), st.Allowed, 1), "of " + st.Window.String()}
+}
+
+// burnFigure is the burn rate over a window.
+func burnFigure(rate float64, known bool, window time.Duration) figure {
+	over := "over " + slo.ShortDuration(window)
+	if !known {
+		return unknown("no events " + over)
+	}
+	return figure{times(rate), over}
+}
+
+func times(rate float64) string { return strconv.FormatFloat(rate, 'f', 1, 64) + "×" }
+
+// forecast says when the budget will be gone.
+func forecast(b engine.Budget) figure {
+	o := b.Outlook
+	switch {
+	case len(b.Windows) == 0 || b.Windows[0].Sum.Seen() == 0:
+		return unknown("nothing read yet")
+	case o.Gone:
+		return figure{"spent", ""}
+	case o.Lasts:
+		return figure{"lasts", "at the present burn"}
+	case !o.Known:
+		return unknown("too few failures lately")
+	case o.Late == 0:
+		return figure{"in " + plain.Duration(o.In), plain.Duration(o.Early) + " or later"}
+	}
+	return figure{"in " + plain.Duration(o.In), plain.Duration(o.Early) + " to " + plain.Duration(o.Late)}
+}
+
+// grade is the state of a budget as one word. Order ranks it, the worst is 0; Key is for the style
+// sheet and for filters.
+type grade struct {
+	Key, Word string
+	Order     int
+}
+
+// The grades, worst first.
+var grades = []grade{
+	{"page", "Page", 0}, {"no-data", "No data", 1}, {"spent", "Spent", 2}, {"ticket", "Ticket", 3},
+	{"low", "Low", 4}, {"unknown", "Unknown", 5}, {"good", "Good", 6},
+}
+
+// lowBelow is the share of the budget below which it is called low.
+const lowBelow = 0.25
+
+func gradeOf(b engine.Budget) grade {
+	st := budget.Status{}
+	if len(b.Windows) > 0 {
+		st = b.Windows[0]
+	}
+	noData := slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData })
+	switch {
+	case isOpen(b, alerting.Page):
+		return grades[0]
+	case noData || b.Data == budget.Absent.String() || b.Data == budget.Failed.String():
+		return grades[1]
+	case st.Left() < 0:
+		return grades[2]
+	case isOpen(b, alerting.Ticket):
+		return grades[3]
+	case st.Sum.Seen() == 0:
+		return grades[5]
+	case st.Remaining() < lowBelow:
+		return grades[4]
+	}
+	return grades[6]
+}
+
+// dataWords explain the states of a minute.
+var dataWords = map[string]string{
+	"ok":           "The newest minute was read and had events.",
+	"zero_traffic": "The newest minute was read; there were no events in it.",
+	"absent":       "Prometheus answered and had no data for the newest minute. Nothing is decided on that.",
+	"partial":      "How many events there were is known, but not exactly when. Nothing is decided on that.",
+	"error":        "The newest reading failed. Nothing is decided until one works.",
+	"unseen":       "Not read yet.",
+}
+
+// kindWords explain the indicators.
+var kindWords = map[slo.Kind]string{
+	slo.Events:  "Events are counted from the raw samples of counters.",
+	slo.Latency: "An event is good when it took no longer than %s, counted from a histogram.",
+	slo.Uptime:  "Every sample of the gauge is an event; it is good while the gauge is up.",
+	slo.Slices:  "Every minute is an event; it is good when the value is %s.",
+	slo.Ratio:   "Every minute weighs the same; the query says which share of it was bad.",
+}
+
+func indicatorWords(i slo.Indicator) string {
+	detail := i.LimitText
+	if i.Kind == slo.Slices {
+		detail = i.GoodWhen.Op + " " + strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64)
+	}
+	return strings.Replace(kindWords[i.Kind], "%s", detail, 1)
+}
+
+// query is one query with what it counts.
+type query struct{ Name, Text string }
+
+func queriesOf(i slo.Indicator) []query {
+	var all []query
+	for _, q := range []struct {
+		name string
+		*slo.Query
+	}{{"Total events", i.Total}, {"Bad events", i.Bad}, {"Good events", i.Good}, {"Histogram", i.Histogram}, {"Gauge", i.Up}, {"Value", i.Slice}} {
+		if q.Query != nil {
+			all = append(all, query{q.name, q.Text})
+		}
+	}
+	return all
+}
+
+// ago is a time with its distance: "2026-11-22 08:30 UTC". The exact time is in the element.
+func stamp(t time.Time) template.HTML {
+	if t.IsZero() {
+		return plain.Unknown
+	}
+	iso := t.UTC().Format(time.RFC3339)
+	return template.HTML(`<time datetime="` + iso + `" title="` + iso + `">` + plain.UTC(t) + `</time>`) //nolint:gosec // made of digits
+}
+
+// budgetPath is the address of a budget's page, without the prefix.
+func budgetPath(id slo.ID) string {
+	path := "/slo/" + url.PathEscape(id.Service()) + "/" + url.PathEscape(id.Name())
+	if g := id.Group(); g != "" {
+		path += "?labels=" + url.QueryEscape(g)
+	}
+	return path
+}
+
+// incidentPath is the address of an incident's page, without the prefix. Slashes stay readable unless a server
+// on the way would fold them.
+func incidentPath(id string) string {
+	escaped := url.PathEscape(id)
+	if strings.Contains(id, "//") || strings.Contains(id, "/.") {
+		return "/incidents/" + escaped
+	}
+	return "/incidents/" + strings.ReplaceAll(escaped, "%2F", "/")
+}
