@@ -130,7 +130,7 @@ func (w *walk) account(m budget.Minute, slot budget.Slot) {
 	if slot.Bad > 0 {
 		b.Minute++
 	}
-	if burns(slot, w.Spec.Objective) {
+	if belongs(slot, w.Spec, w.Burn.Pair) {
 		b.Last = m
 	}
 	w.peak(m)

@@ -103,14 +103,14 @@ func allQuiet(rs []reading) bool {
 	return true
 }
 
-// onset is the first bad minute of the burn that fired at m: going back through the long window,
-// the earliest minute that burned above the budget, with less than a short window between it and the next.
+// onset is the first bad minute of the burn that fired at m: going back through the long window, the
+// earliest minute that belongs to the burn, with less than a short window between it and the next.
 func onset(in Input, r *reading, m budget.Minute) budget.Minute {
 	from := m + 1 - budget.Minutes(r.pair.Long)
 	first, gap := m, budget.Minute(0)
 	for i := m; i >= from && gap <= budget.Minutes(r.pair.Short); i-- {
 		switch slot := in.Ledger.At(i); {
-		case burns(slot, in.Spec.Objective):
+		case belongs(slot, in.Spec, r.pair):
 			first, gap = i, 0
 		case slot.State.Known():
 			gap++
@@ -119,7 +119,11 @@ func onset(in Input, r *reading, m budget.Minute) budget.Minute {
 	return first
 }
 
-// burns reports whether more of the slot's events were bad than the objective allows.
-func burns(s budget.Slot, o slo.Objective) bool {
-	return s.State.Known() && s.Bad > budget.Share(s.Total, o.Allowed())
+// belongs reports whether a minute is part of a burn: it burned above the budget, and at no less
+// than half of the rate that the pair fires at, which keeps the errors of every day apart from it.
+func belongs(s budget.Slot, spec *slo.Spec, p slo.Pair) bool {
+	if !s.State.Known() || s.Bad <= budget.Share(s.Total, spec.Objective.Allowed()) {
+		return false
+	}
+	return thresholdOf(p, spec).exceeded(budget.Sum{Bad: s.Bad, Total: s.Total}, 2, 1)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
 )
 
@@ -14,13 +15,15 @@ import (
 func (c *demoCmd) once(e *env, s *stage, a *app) error {
 	fmt.Fprintln(e.out, "A small shop on a Monday morning, on a simulated clock. What slowburn sends to Slack:")
 	live := s.shop.Live()
-	if err := c.minute(e, s, a, live); err != nil {
-		return err
+	for at := live; at.Before(live.Add(3 * time.Minute)); at = at.Add(time.Minute) { // an SLO is known once it has a minute
+		if err := c.minute(e, s, a, at); err != nil {
+			return err
+		}
 	}
 	if err := a.engine.FillAll(e.ctx, s.now()); err != nil {
 		return err
 	}
-	for at := live.Add(time.Minute); !at.After(live.Add(storyLength)) && e.ctx.Err() == nil; at = at.Add(time.Minute) {
+	for at := live.Add(3 * time.Minute); !at.After(live.Add(storyLength)) && e.ctx.Err() == nil; at = at.Add(time.Minute) {
 		if err := c.minute(e, s, a, at); err != nil {
 			return err
 		}
@@ -50,6 +53,15 @@ func (c *demoCmd) minute(e *env, s *stage, a *app, at time.Time) error {
 		}
 	}
 	return nil
+}
+
+// waiting is how many messages are still owed.
+func waiting(sum outbox.Summary) int {
+	n := 0
+	for _, waits := range sum.Waiting {
+		n += waits
+	}
+	return n
 }
 
 func printChannel(out io.Writer, srv *slacktest.Server, channel string) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -61,6 +62,7 @@ func (a *app) postmortem(ctx context.Context, i alerting.Incident) (string, erro
 	if err != nil {
 		return "", err
 	}
+	earlier = slices.DeleteFunc(append([]alerting.Incident{}, earlier...), func(e alerting.Incident) bool { return e.ID == i.ID })
 	text := ""
 	found := a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 		text = postmortem.Draft(postmortem.Facts{
