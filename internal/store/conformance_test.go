@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,6 +73,7 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"pruning spares the pending, the dead and threads in use", testPrune},
 		{"the depth counts by state and knows the oldest", testDepth},
 		{"incidents are found by service, SLO, time and whether they are open", testIncidents},
+		{"reading and writing go on side by side", testSideBySide},
 		{"a report is kept by name and period", testReports},
 	} {
 		t.Run(test.sentence, func(t *testing.T) { test.run(t, open(t)) })
@@ -462,6 +464,35 @@ func testIncidents(t *testing.T, db Store) {
 	if _, ok := got2(db.Incident(background, "nothing"))(t); ok {
 		t.Error("found an incident that never was")
 	}
+}
+
+func testSideBySide(t *testing.T, db Store) {
+	var readers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, err := db.Incidents(background, IncidentFilter{})
+				_, err2 := db.Due(background, start)
+				if err := errors.Join(err, err2); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for n := range 30 {
+		must(t, db.Commit(background, tickAt(n, "shop/pay")))
+		must(t, db.Begin(background, []string{entryAt("shop/pay", n).Key}, at(n)))
+	}
+	must(t, db.Fold(background, nil))
+	close(stop)
+	readers.Wait()
 }
 
 func testReports(t *testing.T, db Store) {

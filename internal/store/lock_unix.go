@@ -28,16 +28,16 @@ func acquire(path string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
-	return f, sign(f)
+	sign(f)
+	return f, nil
 }
 
 // sign leaves the process's number for those who find the lock taken. Failing to (a full disk)
 // does not matter: the lock is held.
-func sign(f *os.File) error {
+func sign(f *os.File) {
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	return nil
 }
 
 func holder(f io.Reader) error {

@@ -26,9 +26,11 @@ type Options struct {
 	CheckFor time.Duration
 	// ReadOnly opens beside a running daemon, without the lock; everything that writes fails.
 	ReadOnly bool
-	// Fault is called before every step that changes the disk, with the step's name, such as
-	// "commit.journal"; its error is the step's. A name that ends in ".done" comes after the
-	// step took effect. It is for tests and may be nil.
+	// Fault is called before every step that changes the disk, with the step's name; its error is
+	// the step's. Every operation (commit, fold, begin, settle, supersede, prune, dropdays, forget)
+	// has the steps ".begin", ".commit" and ".done", the last after it took effect. Within a commit are
+	// .journal, .incidents, .outbox, .marks, .facts and .reports, within a fold .days, .states and
+	// .journal; "open.migrate" is before a migration. It is for tests and may be nil.
 	Fault func(op string) error
 }
 
