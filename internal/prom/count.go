@@ -72,9 +72,13 @@ type account struct {
 	last  int64 // newest sample of any series of its total, ms
 	pace  pace
 	told  budget.Minute // newest minute reported as absent
+	done  budget.Minute // newest minute written for good
 	carry tally         // bad or good events of a minute in which the total had no sample
 	hole  hole
 }
+
+// empty is the first minute of which nothing is known yet.
+func (a *account) empty() budget.Minute { return max(slotOf(a.last), a.done) + 1 }
 
 // hole is a stretch without samples that has just ended. It is kept open for one scrape
 // interval, until every target had the chance to come back with its difference across it.
@@ -499,7 +503,7 @@ func (t *stepper) settle(a int32, m budget.Minute) {
 // settleCount books a minute of counters, and the empty minutes before it.
 func (t *stepper) settleCount(a int32, m budget.Minute, sum *minute, all tally) {
 	acc := &t.state.accounts[a]
-	empty := slotOf(acc.last) + 1
+	empty := acc.empty()
 	switch {
 	case acc.last == 0 || empty >= m:
 		t.spread(a, all, m, m, false)
@@ -524,7 +528,7 @@ func (t *stepper) settleUp(a int32, m budget.Minute, sum *minute) {
 	}
 	empty := m
 	if acc.last > 0 {
-		empty = min(slotOf(acc.last)+1, m)
+		empty = min(acc.empty(), m)
 	}
 	if acc.pace.isHole(sum.first - acc.last) {
 		t.absent(a, empty, m-1)
@@ -577,6 +581,9 @@ func (t *stepper) absent(a int32, from, to budget.Minute) {
 }
 
 func (t *stepper) put(a int32, at budget.Minute, s budget.Slot) {
+	if acc := &t.state.accounts[a]; s.State != budget.Absent {
+		acc.done = max(acc.done, at)
+	}
 	if at >= t.promises[t.info[a].promise].since {
 		t.out.slot(a, at, s)
 	}
@@ -594,7 +601,7 @@ func (t *stepper) finish(to budget.Minute) {
 		case acc.last == 0:
 			t.absent(a, t.promises[t.info[a].promise].since, to)
 		case acc.pace.isHole(endOf(to) - acc.last):
-			t.absent(a, slotOf(acc.last)+1, to)
+			t.absent(a, acc.empty(), to)
 		}
 	}
 	t.read = max(t.read, to)
@@ -608,7 +615,7 @@ func (t *stepper) conclude(to budget.Minute) {
 		acc.hole.until = min(acc.hole.until, to)
 		t.closeHole(a, to)
 		if acc.last > 0 {
-			t.absent(a, slotOf(acc.last)+1, to)
+			t.absent(a, acc.empty(), to)
 		}
 	}
 }

@@ -88,6 +88,7 @@ func (e *encoder) account(a account) {
 	e.time(a.last)
 	e.pace(a.pace)
 	e.int(int64(a.told))
+	e.int(int64(a.done))
 	e.tally(a.carry)
 	e.bool(a.hole.open)
 	if a.hole.open {
@@ -132,7 +133,7 @@ func loadMark(b []byte) (*saved, error) {
 }
 
 func (d *reader) account() account {
-	a := account{last: d.time(), pace: d.pace(), told: budget.Minute(d.int()), carry: d.tally()}
+	a := account{last: d.time(), pace: d.pace(), told: budget.Minute(d.int()), done: budget.Minute(d.int()), carry: d.tally()}
 	if a.hole.open = d.bool(); a.hole.open {
 		a.hole.from, a.hole.until, a.hole.sum = budget.Minute(d.int()), budget.Minute(d.int()), d.tally()
 		if a.hole.until < a.hole.from || a.hole.until-a.hole.from > 1<<24 {
