@@ -1,7 +1,9 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -145,22 +147,32 @@ func chart(c Chart) (Block, bool) {
 	if len(points) < 2 || len(points) > limitOf("chart.points") {
 		return nil, false
 	}
-	series := map[string]any{"name": plain(c.Name, limitOf("chart.label")), "data": points}
+	name := cmp.Or(plain(c.Name, limitOf("chart.label")), "burn rate")
+	title := cmp.Or(plain(c.Title, limitOf("chart.title")), "Burn rate")
+	series := map[string]any{"name": name, "data": points}
 	return block(map[string]any{
-		"type": "data_visualization", "title": plain(c.Title, limitOf("chart.title")),
+		"type": "data_visualization", "title": title,
 		"chart": map[string]any{"type": "line", "series": []any{series}, "axis_config": map[string]any{"categories": labels}},
 	}), true
 }
 
-// markdown is a block of standard Markdown, for reports. What could notify anybody is taken out of it.
+// markdown is a block of standard Markdown, for reports. What hides or could notify anybody is taken out of it.
 func markdown(text string) Block {
 	return block(struct {
 		Type string `json:"type"`
 		Text string `json:"text"`
-	}{"markdown", harmless.Replace(text)})
+	}{"markdown", openers.ReplaceAllString(strings.Map(visible, text), "‹$1")})
 }
 
-var harmless = strings.NewReplacer("<!", "‹!", "<@", "‹@", "<#", "‹#")
+// openers begin a mention, a link or a tag; a lone < as in "< 0.3" does not.
+var openers = regexp.MustCompile(`<+([^\s=<])`)
+
+func visible(r rune) rune {
+	if r != '\n' && r != '\t' && hides(r) {
+		return -1
+	}
+	return r
+}
 
 // plainer is a block as sections of text; what needs no change stays.
 func plainer(raw Block) []Block {

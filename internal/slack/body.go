@@ -50,7 +50,7 @@ type metadata struct {
 }
 
 func (b Body) metadata(key string) metadata {
-	m := metadata{EventType, map[string]string{"key": key, "incident": b.Incident, "slo": b.SLO}}
+	m := metadata{EventType, map[string]string{"key": shortKey(key), "incident": b.Incident, "slo": b.SLO}}
 	if len(b.Folded) > 0 {
 		m.Payload["folded"] = strings.Join(b.Folded, " ")
 	}
@@ -64,10 +64,18 @@ func hashKey(key string) string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
+// shortKey is a key as metadata hold it: itself, or its hash if it is too long for them.
+func shortKey(key string) string {
+	if len(key) > 500 {
+		return hashKey(key)
+	}
+	return key
+}
+
 // names reports whether a message with this metadata delivered the key.
 func (m metadata) names(key string) bool {
 	return m.Type == EventType &&
-		(m.Payload["key"] == key || slices.Contains(strings.Fields(m.Payload["folded"]), hashKey(key)))
+		(m.Payload["key"] == shortKey(key) || slices.Contains(strings.Fields(m.Payload["folded"]), hashKey(key)))
 }
 
 // repeated says that the message may have been sent before.

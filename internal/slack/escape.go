@@ -80,8 +80,11 @@ func plain(s string, limit int) string {
 			break
 		}
 	}
-	return clip(b.String(), limit)
+	return clip(controls.Replace(b.String()), limit)
 }
+
+// controls are how mentions begin. Plain text does not interpret them, but then nobody has to rely on that.
+var controls = strings.NewReplacer("<!", "‹!", "<@", "‹@", "<#", "‹#")
 
 // hides reports whether a character has no place in a line of text: control characters, marks that turn
 // the direction of writing, invisible ones, and what is not valid at all.

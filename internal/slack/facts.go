@@ -75,6 +75,11 @@ func (h House) page(path ...string) string {
 	return strings.TrimSuffix(h.URL, "/") + (&url.URL{Path: "/" + strings.Join(path, "/")}).EscapedPath()
 }
 
+// signature is who speaks.
+func (h House) signature() string {
+	return strings.TrimSpace("slowburn " + escape(plain(h.Version, 40)))
+}
+
 func (h House) leg() string { return cmp.Or(h.Leg, "slack") }
 
 // entry is one message about the incident.

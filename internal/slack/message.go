@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -331,10 +332,14 @@ func (f Facts) left() string {
 
 // links are where to go next.
 func (f Facts) links() string {
+	const between = "  ·  "
 	var out []string
+	room := limitOf("section.text")
 	add := func(address, words string) {
-		if _, ok := safeURL(address); ok {
-			out = append(out, link(address, words))
+		l := link(address, words)
+		n := utf8.RuneCountInString(l + between)
+		if _, ok := safeURL(address); ok && n <= room {
+			out, room = append(out, l), room-n
 		}
 	}
 	add(f.Spec.Links.Runbook, "📖 Runbook")
@@ -346,7 +351,7 @@ func (f Facts) links() string {
 	if f.Incident.ID != "" && !f.Incident.Open && f.Event.Rule != alerting.RuleNoData {
 		add(f.page("incidents", f.Incident.ID, "postmortem"), "📝 Postmortem draft")
 	}
-	return strings.Join(out, "  ·  ")
+	return strings.Join(out, between)
 }
 
 // controls are buttons; none acknowledges what is over.
@@ -390,7 +395,7 @@ func (f Facts) footer() string {
 	if s := f.others(); s != "" {
 		parts = append(parts, s)
 	}
-	return strings.Join(append(parts, strings.TrimSpace("slowburn "+escape(f.Version))), " · ")
+	return strings.Join(append(parts, f.signature()), " · ")
 }
 
 // others names further pairs of windows that are above their threshold.

@@ -71,7 +71,7 @@ func (r Report) root(rows [][]string, _ time.Time) Body {
 	if address := cmp.Or(r.Link, r.page("reports", r.Name, r.Period)); address != "" {
 		b.Blocks = append(b.Blocks, section(link(address, "The whole report")))
 	}
-	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.Trim(escape(r.Footer)+" · slowburn "+escape(r.Version), " ·"))))
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.Trim(escape(r.Footer)+" · "+r.signature(), " ·"))))
 	return b
 }
 
@@ -182,6 +182,6 @@ func (n Notice) body() Body {
 	if n.Reason != "" && !n.Over {
 		b.Blocks = append(b.Blocks, section("Last error: "+code(n.Reason)))
 	}
-	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.TrimSpace("slowburn "+escape(n.Version)))))
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(n.signature())))
 	return b
 }
