@@ -7,11 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -19,7 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A browser loads every page, wide and narrow, light and dark. It may complain about nothing, ask nobody
+// A browser loads every page, wide and light, narrow and dark. It may complain about nothing, ask nobody
 // else for anything, and never has to scroll sideways. SLOWBURN_SCREENSHOTS names a folder for pictures.
 func TestPagesInABrowser(t *testing.T) {
 	ctx := browser(t)
@@ -33,10 +35,10 @@ func TestPagesInABrowser(t *testing.T) {
 		defer mu.Unlock()
 		complaints = append(complaints, text)
 	}
-	chromedp.ListenTarget(ctx, func(ev any) {
+	must(t, chromedp.Listen(ctx, func(ev any) {
 		switch ev := ev.(type) {
 		case *cdpruntime.EventExceptionThrown:
-			complain(ev.ExceptionDetails.Error())
+			complain("exception: " + ev.ExceptionDetails.Text)
 		case *cdpruntime.EventConsoleAPICalled:
 			complain(fmt.Sprint("console: ", ev.Args))
 		case *cdplog.EventEntryAdded:
@@ -46,39 +48,47 @@ func TestPagesInABrowser(t *testing.T) {
 				complain("asks for " + ev.Request.URL)
 			}
 		}
-	})
+	}))
+	_, err := chromedp.Call(ctx, cdplog.Enable, cdp.Empty{})
+	must(t, err)
+	_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	must(t, err)
 	for name, path := range s.pagePaths(t) {
-		for _, width := range []int64{1280, 390} {
-			for _, scheme := range []string{"light", "dark"} {
-				var scroll, wide int64
-				var picture []byte
-				err := chromedp.Run(ctx,
-					cdplog.Enable(), network.Enable(),
-					emulation.SetDeviceMetricsOverride(width, 900, 1, width < 500),
-					emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-					chromedp.Navigate(srv.URL+path),
-					chromedp.Evaluate(`document.documentElement.scrollWidth`, &scroll),
-					chromedp.Evaluate(`document.documentElement.clientWidth`, &wide),
-					chromedp.FullScreenshot(&picture, 100),
-				)
-				if err != nil {
-					t.Fatalf("%s: %v", name, err)
-				}
-				if scroll > wide {
-					t.Errorf("%s at %d px is %d px wide", name, width, scroll)
-				}
-				if dir := os.Getenv("SLOWBURN_SCREENSHOTS"); dir != "" {
-					if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), picture, 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-		}
+		look(ctx, t, srv.URL+path, name, 1280, "light")
+		look(ctx, t, srv.URL+path, name, 390, "dark")
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	for _, c := range complaints {
+	slices.Sort(complaints)
+	for _, c := range slices.Compact(complaints) {
 		t.Error(c)
+	}
+}
+
+// look loads a page at a width and in a colour scheme.
+func look(ctx context.Context, t *testing.T, address, name string, width int64, scheme string) {
+	t.Helper()
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	must(t, err)
+	must(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(address)))
+	wide, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
+	must(t, err)
+	if wide > width {
+		t.Errorf("%s at %d px is %d px wide", name, width, wide)
+	}
+	if dir := os.Getenv("SLOWBURN_SCREENSHOTS"); dir != "" {
+		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), picture, 0o600))
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

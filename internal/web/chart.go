@@ -162,8 +162,16 @@ func (d *drawing) vertical(step float64) {
 			class, v = "grid zero", 0
 		}
 		d.printf(`<line class="%s" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/>`, class, chartLeft, chartWidth-chartRight, d.y(v), d.y(v))
-		d.printf(`<text class="tick end" x="%.0f" y="%.1f">%s</text>`, chartLeft-6, d.y(v)+4, fmt.Sprintf("%.*f", digits, v)+d.Unit)
+		d.printf(`<text class="tick end" x="%.0f" y="%.1f">%s</text>`, chartLeft-6, d.y(v)+4, axisLabel(v, digits)+d.Unit)
 	}
+}
+
+// axisLabel is short enough for the margin.
+func axisLabel(v float64, digits int) string {
+	if math.Abs(v) >= 10_000 {
+		return fmt.Sprintf("%gk", v/1000)
+	}
+	return fmt.Sprintf("%.*f", digits, v)
 }
 
 // xSteps are the distances that labels of the time axis may have.
@@ -196,12 +204,16 @@ func (d *drawing) horizontal() {
 }
 
 func (d *drawing) thresholds() {
-	for _, t := range d.Thresholds {
+	for n, t := range d.Thresholds {
 		if t.Value < d.low || t.Value > d.high {
 			continue
 		}
 		y := d.y(t.Value)
 		d.printf(`<line class="threshold" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/>`, chartLeft, chartWidth-chartRight, y, y)
-		d.printf(`<text class="tick threshold-name" x="%.0f" y="%.1f">%s</text>`, chartLeft+6, y-4, html.EscapeString(t.Name))
+		x, side := chartLeft+6, "" // by turns left and right, so that names of near levels stay readable
+		if n%2 == 1 {
+			x, side = chartWidth-chartRight-6, " end"
+		}
+		d.printf(`<text class="tick threshold-name%s" x="%.0f" y="%.1f">%s</text>`, side, x, y-4, html.EscapeString(t.Name))
 	}
 }

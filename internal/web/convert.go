@@ -46,7 +46,7 @@ func toWindow(st budget.Status) WindowBudget {
 	w := WindowBudget{Window: st.Window.String(), SLI: percentOf(st.Sum), Budget: Budget{
 		Allowed: events(st.Allowed), Bad: events(st.Sum.Bad), Total: events(st.Sum.Total), Coverage: st.Coverage,
 	}}
-	if st.Sum.Seen() > 0 {
+	if st.Sum.Total > 0 {
 		left := st.Remaining()
 		w.Budget.Spent, w.Budget.Remaining = &st.Spent, &left
 	}
@@ -161,7 +161,7 @@ func tellEvent(e alerting.Event, spec *slo.Spec) string {
 func toHistory(b engine.Budget, points []engine.Point, left []budget.Status, from, to time.Time, step time.Duration) History {
 	at := map[int64]*float64{}
 	for _, st := range left {
-		if st.Sum.Seen() > 0 {
+		if st.Sum.Total > 0 {
 			r := st.Remaining()
 			at[st.At.Unix()] = &r
 		}

@@ -70,7 +70,7 @@ slos:
 type life func(age time.Duration) budget.Slot
 
 func steady(total, bad int64) life {
-	return func(time.Duration) budget.Slot { return budget.Count(total*budget.Unit, bad*budget.Unit) }
+	return func(time.Duration) budget.Slot { return budget.Count(bad*budget.Unit, total*budget.Unit) }
 }
 
 // between does one thing while the age lies in (to, from], and another otherwise.
@@ -91,10 +91,12 @@ var lives = map[slo.ID]life{
 	"checkout/latency":              between(40*time.Hour, 0, steady(600, 20), steady(600, 3)),
 	`checkout/routes{route="/pay"}`: steady(100, 0),
 	slo.ID(`checkout/routes{route="` + hostile + `"}`): between(5*slo.Day, 4*slo.Day, steady(100, 20), func(age time.Duration) budget.Slot {
-		return budget.Count(100_000, int64(age/time.Minute%300/299)*1000)
+		return budget.Count(int64(age/time.Minute%300/299)*budget.Unit, 100*budget.Unit)
 	}),
 	"search/availability": between(25*time.Minute, 0, missing, steady(4, 0)),
-	"search/freshness":    func(age time.Duration) budget.Slot { return budget.Count(1000, int64(age/time.Hour%97/96)*1000) },
+	"search/freshness": func(age time.Duration) budget.Slot {
+		return budget.Count(int64(age/time.Hour%97/96)*budget.Unit, budget.Unit)
+	},
 }
 
 // shop is the whole of what a test may look at.
@@ -143,7 +145,7 @@ func newShop(t testing.TB) *shop {
 	if err := db.Commit(t.Context(), tick); err != nil {
 		t.Fatal(err)
 	}
-	src := &source{engine.New(engine.Options{Log: slog.New(slog.DiscardHandler)}, set, snap), engine.Summary{
+	src := &source{engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Log: slog.New(slog.DiscardHandler)}, set, snap), engine.Summary{
 		At: now.Add(-20 * time.Second), Through: now.Truncate(time.Minute), Took: 340 * time.Millisecond, SLOs: len(lives), Slots: 7,
 		Stats: prom.Stats{Queries: 4, Samples: 1200, Bytes: 65_000, Series: 90},
 	}}

@@ -42,7 +42,7 @@ var (
 	descBad = prometheus.NewDesc("slowburn_slo_bad_events_total",
 		"Bad events, from the beginning of the ledger at the start of this process. Minutes that become known late are not added.", sloLabels, nil)
 	descRemaining = prometheus.NewDesc("slowburn_slo_error_budget_remaining_ratio",
-		"Share of the error budget of the first window that is left; negative when it is overspent, absent when nothing is known.", sloLabels, nil)
+		"Share of the error budget of the first window that is left; negative when it is overspent, absent without traffic.", sloLabels, nil)
 	descBurn = prometheus.NewDesc("slowburn_slo_burn_rate",
 		"How many times faster than sustainable the budget burned over the window; absent without traffic.", append(sloLabels[:3:3], "window"), nil)
 	descFiring = prometheus.NewDesc("slowburn_slo_alert_firing",
@@ -89,7 +89,7 @@ func (c *sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
 	sum := c.count(b)
 	ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, events(sum.total), labels...)
 	ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, events(sum.bad), labels...)
-	if len(b.Windows) > 0 && b.Windows[0].Sum.Seen() > 0 {
+	if b.Windows[0].Sum.Total > 0 {
 		gauge(descRemaining, b.Windows[0].Remaining())
 	}
 	for _, w := range b.Burns {

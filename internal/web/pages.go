@@ -43,7 +43,8 @@ func newPages(prefix string) *pages {
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: goldmark.New(
-		goldmark.WithExtensions(extension.Table),
+		// Columns are aligned by an attribute: the policy forbids inline styles.
+		goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
 		goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(demote{}, 100))),
 	)}
 	for _, name := range []string{"overview", "slo", "incidents", "incident", "reports", "report", "error"} {
@@ -199,7 +200,7 @@ func rowOf(b engine.Budget, g grade) row {
 		ID: b.ID, Description: b.Spec.Description, Grade: g, Objective: b.Spec.Objective.Percent() + " %",
 		SLI: sliFigure(st), Left: leftFigure(st), Forecast: forecast(b), Open: b.Open,
 	}
-	if st.Sum.Seen() > 0 {
+	if st.Sum.Total > 0 {
 		rw.Bar = 100 * min(max(st.Remaining(), 0), 1)
 	}
 	rw.Fast, rw.Slow = pageBurns(b)

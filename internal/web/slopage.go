@@ -166,9 +166,9 @@ func (s *server) burnDown(b engine.Budget, incidents []alerting.Incident) chart 
 	}
 	l := line{Key: "a", Name: "budget left"}
 	for _, st := range left {
-		l.Points = append(l.Points, point{st.At, 100 * st.Remaining(), seen[st.At.Unix()]})
+		l.Points = append(l.Points, point{st.At, 100 * st.Remaining(), st.Sum.Total > 0 && seen[st.At.Unix()]})
 	}
-	if now := b.Windows[0]; now.Sum.Seen() > 0 && (len(left) == 0 || left[len(left)-1].At.Before(now.At)) {
+	if now := b.Windows[0]; now.Sum.Total > 0 && (len(left) == 0 || left[len(left)-1].At.Before(now.At)) {
 		l.Points = append(l.Points, point{now.At, 100 * now.Remaining(), seenAt(points)})
 	}
 	return chart{

@@ -57,7 +57,7 @@ type Budget struct {
 	Allowed   float64  `json:"allowed"`   // bad events that the window allows
 	Bad       float64  `json:"bad"`       // bad events that there were
 	Total     float64  `json:"total"`     // events that there were
-	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null if nothing is known
+	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null without traffic
 	Remaining *float64 `json:"remaining"` // 1 − spent, negative when overspent
 	// Coverage is the share of the window's minutes, since the ledger began, whose events are known.
 	Coverage float64 `json:"coverage"`

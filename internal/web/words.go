@@ -54,6 +54,8 @@ func leftFigure(st budget.Status) figure {
 	switch {
 	case st.Sum.Seen() == 0:
 		return unknown("nothing read yet")
+	case st.Sum.Total == 0:
+		return unknown("no events in " + st.Window.String())
 	case st.Allowed <= 0 && st.Sum.Bad > 0:
 		return figure{"0 %", "of " + st.Window.String()}
 	case st.Allowed <= 0:
@@ -77,8 +79,8 @@ func times(rate float64) string { return strconv.FormatFloat(rate, 'f', 1, 64) +
 func forecast(b engine.Budget) figure {
 	o := b.Outlook
 	switch {
-	case len(b.Windows) == 0 || b.Windows[0].Sum.Seen() == 0:
-		return unknown("nothing read yet")
+	case b.Windows[0].Sum.Total == 0:
+		return unknown("no events")
 	case o.Gone:
 		return figure{"spent", ""}
 	case o.Lasts:
@@ -108,10 +110,7 @@ var grades = []grade{
 const lowBelow = 0.25
 
 func gradeOf(b engine.Budget) grade {
-	st := budget.Status{}
-	if len(b.Windows) > 0 {
-		st = b.Windows[0]
-	}
+	st := b.Windows[0]
 	noData := slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData })
 	switch {
 	case isOpen(b, alerting.Page):
@@ -122,7 +121,7 @@ func gradeOf(b engine.Budget) grade {
 		return grades[2]
 	case isOpen(b, alerting.Ticket):
 		return grades[3]
-	case st.Sum.Seen() == 0:
+	case st.Sum.Total == 0:
 		return grades[5]
 	case st.Remaining() < lowBelow:
 		return grades[4]
@@ -173,7 +172,7 @@ func queriesOf(i slo.Indicator) []query {
 	return all
 }
 
-// ago is a time with its distance: "2026-11-22 08:30 UTC". The exact time is in the element.
+// stamp is a time to the minute; the element has it exactly.
 func stamp(t time.Time) template.HTML {
 	if t.IsZero() {
 		return plain.Unknown
