@@ -45,7 +45,7 @@ func (c *backtestCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	from, to, err := c.span(time.Now())
+	from, to, err := c.span(e.now())
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
@@ -119,7 +119,7 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 	}
 	work := reader.Backfill(set.Specs, prom.Plan{From: from - horizon, Fine: from - horizon, To: to})
 	ledgers, problems := map[slo.ID]*budget.Ledger{}, map[slo.ID][]string{}
-	bar := newBar(e.stdio.err)
+	bar := newBar(e.err)
 	for !work.Done() {
 		batch := work.Next(e.ctx)
 		if len(batch.Failures) > 0 {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -109,5 +108,5 @@ func (c *checkCmd) probe(e *env, cfg Config, set *slo.Set) (slo.Problems, error)
 	if err != nil {
 		return nil, err
 	}
-	return checkLive(e.ctx, client, set, time.Now())
+	return checkLive(e.ctx, client, set, e.now())
 }

@@ -57,7 +57,7 @@ func (s *stage) set(at time.Time, speed float64) {
 
 // Run shows the story, live or at once.
 func (c *demoCmd) Run(e *env) error {
-	s, err := c.build()
+	s, err := c.build(e.now())
 	if err != nil {
 		return cannotFindOut(err)
 	}
@@ -73,9 +73,9 @@ func (c *demoCmd) Run(e *env) error {
 }
 
 // build makes the stage with its month of history.
-func (c *demoCmd) build() (*stage, error) {
+func (c *demoCmd) build(today time.Time) (*stage, error) {
 	s := &stage{}
-	live := lastMonday(time.Now()).Add(storyBegins)
+	live := lastMonday(today).Add(storyBegins)
 	s.set(live, 0)
 	s.db = promfake.New(promfake.Options{Now: s.now})
 	s.shop = shop.New(demoSeed, s.db, live)

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 	_ "time/tzdata" // time zones of calendar windows and reports, also where the system has none
 
 	"github.com/alecthomas/kong"
@@ -26,13 +27,17 @@ const (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}, os.Getenv))
+	os.Exit(run(os.Args[1:], surroundings{
+		out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, every: tickEvery,
+	}))
 }
 
-// stdio is where a command reads and writes; tests bring their own.
-type stdio struct {
-	in       io.Reader
+// surroundings are what a command finds around it; tests bring their own.
+type surroundings struct {
 	out, err io.Writer
+	getenv   func(string) string
+	now      func() time.Time // the time of day, for every decision
+	every    time.Duration    // between two ticks of the daemon, in wall time
 }
 
 // cli is the command line. Its help texts are the reference of the flags.
@@ -55,11 +60,10 @@ type cli struct {
 
 // env is what every command gets.
 type env struct {
-	stdio
-	ctx    context.Context
-	cli    *cli
-	log    *slog.Logger
-	getenv func(string) string
+	surroundings
+	ctx context.Context
+	cli *cli
+	log *slog.Logger
 }
 
 // exitError ends the program with a code; its text is printed unless it is empty.
@@ -81,7 +85,7 @@ func answerNo(err error) error      { return exitError{exitNo, err} }
 func cannotFindOut(err error) error { return exitError{exitUnknown, err} }
 
 // run is the whole program but for the process around it.
-func run(args []string, io stdio, getenv func(string) string) int {
+func run(args []string, around surroundings) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
@@ -92,16 +96,16 @@ func run(args []string, io stdio, getenv func(string) string) int {
 	parser, err := kong.New(&c,
 		kong.Name("slowburn"),
 		kong.Description("Counts every good and bad event, and speaks when an error budget burns."),
-		kong.Writers(io.out, io.err),
+		kong.Writers(around.out, around.err),
 		kong.Vars{"version": version.Print("slowburn")},
 		kong.UsageOnError(),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 	)
 	if err != nil {
-		fmt.Fprintln(io.err, "slowburn:", err)
+		fmt.Fprintln(around.err, "slowburn:", err)
 		return exitUsage
 	}
-	return parseAndRun(parser, &c, args, &env{stdio: io, ctx: ctx, cli: &c, getenv: getenv})
+	return parseAndRun(parser, &c, args, &env{surroundings: around, ctx: ctx, cli: &c})
 }
 
 // exited is how --help and --version leave the parser.
@@ -125,8 +129,8 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string, e *env) (code int) {
 		fmt.Fprintf(e.err, "slowburn: %v\nTry: slowburn --help\n", err)
 		return exitUsage
 	}
-	e.log = newLogger(e.stdio.err, c.LogLevel, c.LogFormat)
-	return exitCode(k.Run(e), e.stdio.err)
+	e.log = newLogger(e.err, c.LogLevel, c.LogFormat)
+	return exitCode(k.Run(e), e.err)
 }
 
 func exitCode(err error, w io.Writer) int {

@@ -52,7 +52,7 @@ func (c *serveCmd) Run(e *env) error {
 		external = "http://" + listener.Addr().String()
 	}
 	a, err := newApp(e.ctx, cfg, set, appOptions{
-		log: e.log, clock: time.Now, every: tickEvery, lag: c.Lag, listener: listener,
+		log: e.log, clock: e.now, every: e.every, lag: c.Lag, listener: listener,
 		externalURL: external, webConfig: c.WebConfig, configFile: e.cli.ConfigFile, getenv: e.getenv,
 	})
 	if err != nil {
