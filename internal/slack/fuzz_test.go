@@ -160,10 +160,7 @@ func each(v any, f func(string)) {
 
 func TestNoInputBreaksAMessage(t *testing.T) {
 	o := objective(t, "99.9")
-	n := 10_000
-	if testing.Short() {
-		n = 1000
-	}
+	n := 20 * seeds(t) // 10,000 with SLOWBURN_SEEDS=500
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
 	for i := range n {

@@ -65,14 +65,17 @@ func (f Facts) sentence(state, predicate string) string {
 	return clip(escape(state)+": "+f.shortName(max(room, 24))+" "+predicate, maxSentence)
 }
 
-// shortName is the escaped name, cut so that its escaped form fits.
+// shortName is the escaped name, cut so that its escaped form has at most so many characters.
 func (f Facts) shortName(room int) string {
-	for limit := room; limit > 1; limit-- {
-		if s := escape(f.name(limit)); len([]rune(s)) <= room {
-			return s
+	size := 0
+	name := []rune(f.name(room))
+	for i, r := range name {
+		if size += utf8.RuneCountInString(entities.Replace(string(r))); size > room {
+			name = append(name[:max(i-1, 0):i], '…')
+			break
 		}
 	}
-	return "an SLO"
+	return escape(string(name))
 }
 
 // root is the root message in its newest state.
