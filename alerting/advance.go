@@ -20,6 +20,9 @@ type State struct {
 	NoData  *Open         `json:"no_data,omitempty"`
 	// PageEnd is one past the last minute of the newest page; tickets wait for it.
 	PageEnd budget.Minute `json:"page_end,omitempty"`
+	// BurnEnd is one past the minute in which the newest burn was resolved: the onset of the next
+	// does not reach back into it.
+	BurnEnd budget.Minute `json:"burn_end,omitempty"`
 	// Missing counts the minutes without known data since the last known one.
 	Missing int `json:"missing,omitempty"`
 	// Spent is the highest share of the budget that was told, in basis points. It counts only
@@ -185,7 +188,7 @@ func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
 }
 
 func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
-	first := onset(w.Input, r, m)
+	first := max(onset(w.Input, r, m), w.BurnEnd)
 	sum := w.Ledger.Sum(first, m+1)
 	w.Burn = &Open{
 		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair,
@@ -226,6 +229,7 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 		return false
 	}
 	w.emitBurn(m, Resolved, reason, nil)
+	w.BurnEnd = m + 1
 	if w.Burn.Severity == Page {
 		w.PageEnd = m + 1
 	}

@@ -17,38 +17,56 @@ type Outlook struct {
 	// Lasts is true when the budget is never exhausted at this rate, because old errors
 	// age out of the window faster than new ones come, or because a calendar window resets first.
 	Lasts bool
-	// In is the time to exhaustion in whole hours; Early and Late are its 80 % band. Late is
+	// In is the time to exhaustion, in whole hours, or in minutes below six hours; Early and Late are its 80 % band. Late is
 	// zero when the slower end of the band never gets there.
 	In, Early, Late time.Duration
+	// Over is the look-back that stands for the present burn.
+	Over time.Duration
 }
 
 // minForecastEvents is how many bad events a forecast needs: below it the band is wider than any use of it.
 const minForecastEvents = 5
 
-// Forecast extends the burn of the last look-back (counted back from at) into the future.
+// Forecast extends the present burn into the future.
 //
-// It finds the smallest h, in whole hours, for which
+// The present burn is that of the shortest look-back (counted back from at; shortest first) that tells
+// enough: five bad events, or so many good ones that the budget certainly lasts.
+//
+// It finds the smallest h for which
 //
 //	bad(t+h−P, t] + r_bad·h > allowed·(total(t+h−P, t] + r_total·h)
 //
 // that is, it lets old errors age out of a rolling window while new ones come in; dividing what
 // is left by the rate, as is often done, does not. The band takes r_bad at the 10th and the
 // 90th percentile of Gamma(k+½), the posterior of a Poisson rate after k bad events.
-func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, lookback time.Duration) Outlook {
+func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, lookbacks ...time.Duration) Outlook {
 	now := StatusAt(l, o, w, at)
 	if now.Sum.Bad > 0 && now.Left() < 0 {
 		return Outlook{Known: true, Gone: true}
 	}
-	recent := l.Sum(at-Minutes(lookback), at)
-	k := float64(recent.Bad) / Unit
-	seen := float64(recent.Seen()) / 60
-	if k < minForecastEvents || seen == 0 {
-		return Outlook{Lasts: recent.Bad == 0 && recent.Total > 0}
+	for _, lookback := range lookbacks {
+		recent := l.Sum(at-Minutes(lookback), at)
+		k, total := float64(recent.Bad)/Unit, float64(recent.Total)/Unit
+		switch {
+		case k >= minForecastEvents:
+			return extend(l, o, w, at, recent, lookback)
+		case total > 0 && gammaQuantile(k+0.5, z90) < total*o.AllowedRatio():
+			return Outlook{Lasts: true, Over: lookback}
+		}
 	}
+	return Outlook{}
+}
+
+// extend forecasts from the burn of a look-back.
+func extend(l *Ledger, o slo.Objective, w slo.Window, at Minute, recent Sum, lookback time.Duration) Outlook {
+	k, hours := float64(recent.Bad)/Unit, float64(recent.Seen())/60
 	run := func(events float64) time.Duration {
-		return exhaustion(l, o, w, at, events*Unit/seen, float64(recent.Total)/seen)
+		return exhaustion(l, o, w, at, events*Unit/hours, float64(recent.Total)/hours)
 	}
-	f := Outlook{Known: true, In: run(k), Early: run(gammaQuantile(k+0.5, z90)), Late: run(gammaQuantile(k+0.5, -z90))}
+	f := Outlook{
+		Known: true, Over: lookback,
+		In: run(k), Early: run(gammaQuantile(k+0.5, z90)), Late: run(gammaQuantile(k+0.5, -z90)),
+	}
 	f.Lasts = f.In == 0
 	return f
 }
@@ -65,13 +83,21 @@ func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, to
 		if w.Calendar == "" {
 			kept = kept.minus(l.Sum(from+Minute(h-1)*60, min(from+Minute(h)*60, at)))
 		}
-		bad := float64(kept.Bad) + badRate*float64(h)
-		total := float64(kept.Total) + totalRate*float64(h)
-		if bad > o.AllowedRatio()*total {
-			return time.Duration(h) * time.Hour
+		room := o.AllowedRatio()*float64(kept.Total) - float64(kept.Bad)
+		net := badRate - o.AllowedRatio()*totalRate // how fast it shrinks
+		if room < net*float64(h) {
+			return inHours(max(room/net, float64(h-1)), h)
 		}
 	}
 	return 0
+}
+
+// inHours is x hours, which lie in the hour that ends with h: to the minute while minutes matter, else to the hour.
+func inHours(x float64, h int) time.Duration {
+	if h > 6 {
+		return time.Duration(h) * time.Hour
+	}
+	return max(time.Duration(math.Ceil(x*60))*time.Minute, time.Minute)
 }
 
 func (s Sum) minus(o Sum) Sum {

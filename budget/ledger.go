@@ -44,13 +44,23 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 		return l.prepend(h) && l.Put(m, s)
 	}
 	l.grow(h)
-	i := h - l.fineFirst
-	slots := unpack(l.fine[i])
+	slots := unpack(l.fine[h-l.fineFirst])
 	slots[m-Minute(h*60)] = s
-	l.fine[i] = pack(&slots)
-	l.sums[h-l.first] = slots.sum()
-	l.end = max(l.end, m+1)
+	l.setHour(h, &slots)
 	return true
+}
+
+// setHour writes the minutes of an hour.
+func (l *Ledger) setHour(h int64, s *hourSlots) {
+	l.grow(h)
+	l.fine[h-l.fineFirst] = pack(s)
+	l.sums[h-l.first] = s.sum()
+	for i := Minute(59); i >= 0; i-- {
+		if s[i] != (Slot{}) {
+			l.end = max(l.end, Minute(h*60)+i+1)
+			break
+		}
+	}
 }
 
 // PutHour writes the sum of a whole hour (counted from the Unix epoch) whose minutes are not
@@ -58,6 +68,9 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 func (l *Ledger) PutHour(h int64, s Sum) bool {
 	if l.Empty() {
 		l.first, l.fineFirst, l.end = h, h+1, Minute(h*60)
+	}
+	for len(l.fine) > 0 && l.fine[0] == nil { // hours in which no minute was written are not kept
+		l.fine, l.fineFirst = l.fine[1:], l.fineFirst+1
 	}
 	if h >= l.fineFirst {
 		if len(l.fine) > 0 {
@@ -417,15 +430,16 @@ func (l *Ledger) loadFine(h int64, b []byte) ([]byte, error) {
 		return nil, errDamaged
 	}
 	packed, rest := b[w:w+int(n)], b[w+int(n):]
+	var slots hourSlots
 	for i, r := 0, packed; len(r) > 0; i++ {
-		s, next, err := readSlot(r)
-		if err != nil || i > 59 {
+		if i > 59 {
 			return nil, errDamaged
 		}
-		if s != (Slot{}) {
-			l.Put(Minute(h*60+int64(i)), s)
+		var err error
+		if slots[i], r, err = readSlot(r); err != nil {
+			return nil, err
 		}
-		r = next
 	}
+	l.setHour(h, &slots)
 	return rest, nil
 }
