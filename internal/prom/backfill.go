@@ -47,7 +47,7 @@ type Backfill struct {
 type day struct {
 	from, to, at budget.Minute
 	states       []*state
-	dense        []bool // read as hourly increases, for raw samples would be too many
+	dense        []bool                    // read as hourly increases, for raw samples would be too many
 	hours        map[slo.ID]*budget.Ledger // minutes of a day of which only hours are kept
 }
 

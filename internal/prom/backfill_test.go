@@ -125,3 +125,30 @@ func TestDenseHistoryComesInHours(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryDoesNotHoldUpTheLive: both may run at once.
+func TestHistoryDoesNotHoldUpTheLive(t *testing.T) {
+	db := steady(t)
+	buckets(t, db, "1", "0.3")
+	c := serve(t, db)
+	specs := []*slo.Spec{events(t, "x", `r_total{job="a"}`, `r_total{job="a",code=~"5.."}`), latency(t, "l", `d{job="a"}`, 0.3)}
+	r := New(c, Options{})
+	past := make(chan map[slo.ID]*budget.Ledger)
+	go func() {
+		past <- history(t, r, c, specs, Plan{From: m0, Fine: m0, To: m0 + 20}, false)
+	}()
+	got := book{}
+	for to := m0 + 19; to < m0+25; to++ {
+		tick(t, r, specs, to, got)
+	}
+	ledgers := <-past
+	if sum := ledgers["svc/x"].Sum(m0+2, m0+20); sum.Total != 18*202_000 || sum.Bad != 18*2_000 {
+		t.Errorf("history %+v", sum)
+	}
+	if g := slots(got["svc/x"]); g != "20:2/202 21:2/202 22:2/202 23:2/202 24:2/202" {
+		t.Errorf("live %s", g)
+	}
+	if sum := ledgers["svc/l"].Sum(m0+2, m0+20); sum.Total != 18*20_000 || sum.Bad != 18*6_000 {
+		t.Errorf("history of latency %+v", sum)
+	}
+}

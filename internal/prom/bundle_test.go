@@ -94,7 +94,7 @@ func specGen(i int) *rapid.Generator[*slo.Spec] {
 	return rapid.Custom(func(t *rapid.T) *slo.Spec {
 		q := func(name string) *slo.Query {
 			return &slo.Query{
-				Metric: rapid.SampledFrom([]string{"m", "n", "o"}).Draw(t, name),
+				Metric:   rapid.SampledFrom([]string{"m", "n", "o"}).Draw(t, name),
 				Matchers: slices.SortedFunc(slices.Values(rapid.SliceOfN(matcherGen, 0, 3).Draw(t, "matchers")), func(a, b *labels.Matcher) int { return cmp.Compare(a.String(), b.String()) }),
 			}
 		}

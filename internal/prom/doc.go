@@ -33,6 +33,10 @@
 //   - Events between the last scrape of a process and its death are seen by nobody.
 //   - A target that is added to Prometheus long after its process started looks like a new process;
 //     its first value counts whole. So does a series that its exporter let expire and then shows again: this one is reported.
+//   - Above ten thousand series an SLO is told to aggregate first; above the cap on an answer's bytes, even for one
+//     minute, it cannot be read and says so. Neither falls back to a coarser way in silence.
+//   - Warnings in an answer make it a failure, for something may be missing; an expression that always
+//     warns can never be read.
 //   - Only when a whole bundle has no data are late samples looked for (for an hour). A single SLO's late samples
 //     arrive as the difference across its hole, which is exact in sum and marked partial.
 //

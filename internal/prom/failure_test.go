@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/config"
 
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/promfake"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -213,5 +214,61 @@ func TestConcurrencyIsCapped(t *testing.T) {
 	}
 	if b.Stats.Queries != 40 || most.Load() > 3 {
 		t.Errorf("%d queries, %d at once; want 40 and at most 3", b.Stats.Queries, most.Load())
+	}
+}
+
+// TestDownFromTheStart: an SLO is promised from its first read on, even if that one failed.
+func TestDownFromTheStart(t *testing.T) {
+	db := steady(t)
+	c := serve(t, db)
+	specs := []*slo.Spec{events(t, "x", `r_total{job="a"}`, `r_total{job="a",code=~"5.."}`)}
+	db.Faults.Fail(promfake.Reset())
+	r, got := New(c, Options{}), book{}
+	for to := m0 + 10; to < m0+15; to++ {
+		r.Commit(r.Read(t.Context(), specs, to))
+	}
+	db.Faults.Clear()
+	tick(t, r, specs, m0+15, got)
+	if g := slots(got["svc/x"]); g != "11:2/202 12:2/202 13:2/202 14:2/202 15:2/202" {
+		t.Error(g)
+	}
+}
+
+// TestOutageOfTheServer is fault 5 of the list: Prometheus does not scrape for half an hour while the service goes on. The minutes are
+// unknown in time and, once it is back, known in sum.
+func TestOutageOfTheServer(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	for k, code := range []string{"200", "500"} {
+		for pod := range 3 {
+			s := db.Series(lset("r_total", "job", "a", "instance", fmt.Sprint(pod), "code", code))
+			for i := range 200 {
+				if sec := 30*i + 9*pod; sec < 1800 || sec >= 3600 {
+					if err := s.Append(at(float64(sec)+0.5), float64(i*(10-9*k))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	r, got := New(serve(t, db), Options{}), book{}
+	specs := []*slo.Spec{events(t, "x", `r_total{job="a"}`, `r_total{job="a",code=~"5.."}`)}
+	for to := m0 + 10; to <= m0+80; to++ {
+		tick(t, r, specs, to, got)
+	}
+	partial := 0
+	for m := m0 + 11; m <= m0+80; m++ {
+		s := got["svc/x"][m]
+		if s.State.Known() != (s.Total == 66_000 && s.Bad == 6_000) && s.State != budget.Partial {
+			t.Errorf("minute %d: %+v", m-m0, s)
+		}
+		if s.State == budget.Partial {
+			partial++
+		}
+	}
+	if partial < 29 || partial > 31 {
+		t.Errorf("%d minutes are partial, want 30 ± 1", partial)
+	}
+	if bad, total := got.sum("svc/x"); bad != 70*6_000 || total != 70*66_000 {
+		t.Errorf("%d of %d, want %d of %d", bad, total, 70*6_000, 70*66_000)
 	}
 }

@@ -41,7 +41,7 @@ type savedTarget struct {
 }
 
 type savedSeries struct {
-	hash   uint64
+	hash uint64
 	cursor
 }
 

@@ -318,10 +318,19 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, to budget.Minu
 		return nil
 	}
 	from := max(s.pos, s.read-reachBack)
-	if !s.primed {
-		from = to - budget.Minutes(lead)
+	if !s.primed { // from before the first slot that is owed, even if the first attempts have failed
+		from = min(s.owed()-1, to) - budget.Minutes(lead)
 	}
 	return r.cover(ctx, b, s, from, to, got)
+}
+
+// owed is the first slot that any SLO of the bundle waits for.
+func (s *state) owed() budget.Minute {
+	first := s.promises[0].since
+	for _, p := range s.promises {
+		first = min(first, p.since)
+	}
+	return first
 }
 
 // cover reads and counts the minutes after from, up to to, in pieces that an answer can hold.
