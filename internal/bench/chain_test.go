@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// t0 is when the worlds of this package begin: a whole hour.
+var t0 = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+
+// silent is a composer that has nothing to say: messages are measured elsewhere.
+type silent struct{}
+
+// Event implements engine.Composer.
+func (silent) Event(engine.Told) []outbox.Entry { return nil }
+
+// Report implements engine.Composer.
+func (silent) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
+
+// Notice implements engine.Composer.
+func (silent) Notice(engine.Notice) []outbox.Entry { return nil }
+
+// chain is everything between Prometheus and the incidents, put together as the daemon does it.
+type chain struct {
+	*engine.Engine
+	store  *store.DB
+	client *prom.Client
+}
+
+// newChain starts a chain on a fresh store, or on what a snapshot says was there before.
+func newChain(t testing.TB, url string, set *slo.Set, snap store.Snapshot) chain {
+	t.Helper()
+	client, err := prom.NewClient(prom.ClientOptions{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdle)
+	db, err := store.Open(filepath.Join(t.TempDir(), "slowburn.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	e := engine.New(engine.Options{
+		Source: prom.New(client, prom.Options{}), Store: db, Composer: silent{}, Log: slog.New(slog.DiscardHandler),
+	}, set, snap)
+	return chain{Engine: e, store: db, client: client}
+}
+
+// tick makes one turn, which must succeed. The minutes that are over at now are read.
+func (c chain) tick(t testing.TB, now time.Time) engine.Summary {
+	t.Helper()
+	sum := c.Tick(t.Context(), now)
+	if !sum.Good() {
+		t.Fatalf("tick at %s: %v %v", now, sum.Failures, sum.StoreErr)
+	}
+	return sum
+}
+
+// load reads SLO files as the daemon does.
+func load(t testing.TB, text string) *slo.Set {
+	t.Helper()
+	set, err := slo.Load([]slo.File{{Name: "slos.yaml", Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// serve starts the embedded Prometheus in this process and returns its address.
+func serve(t testing.TB, db *promfake.DB) string {
+	t.Helper()
+	srv, err := promfake.Start(db.Handler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	return srv.URL
+}
+
+// background is for work that outlives a test's context.
+var background = context.Background()
