@@ -26,7 +26,7 @@ func seeds(t *testing.T) int {
 	if testing.Short() {
 		return 20
 	}
-	return 120
+	return 60
 }
 
 // effects are what may happen to a call, and still nothing may be lost or doubled.

@@ -233,7 +233,7 @@ func (f Facts) forecast() string {
 		return ""
 	default:
 		s := "At this rate the budget is gone in *" + span(o.In) + "*, " + at(f.Event.Time().Add(o.In))
-		if o.Late > o.Early && o.Early > 0 {
+		if o.Early > 0 && o.Late-o.Early > o.In/5 { // a narrow band says nothing more
 			s += ", give or take: between " + span(o.Early) + " and " + span(o.Late)
 		}
 		return s + "."
