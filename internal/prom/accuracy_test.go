@@ -60,7 +60,7 @@ func median(v []float64) float64 {
 func TestBudgetAgainstTruth(t *testing.T) {
 	errs := map[string][]float64{}
 	for seed := range uint64(3) {
-		_, _, _, seen := accuracy(t, seed, 3, 30*time.Second)
+		_, _, _, seen := accuracy(t, seed, 2, 30*time.Second)
 		for name, e := range seen {
 			errs[name] = append(errs[name], e)
 		}

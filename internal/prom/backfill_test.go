@@ -54,9 +54,9 @@ func history(t *testing.T, r *Reader, c *Client, specs []*slo.Spec, p Plan, rest
 }
 
 func TestBackfillAgainstTruth(t *testing.T) {
-	db, w := world(t, 11, 3*24*time.Hour, 30*time.Second, false)
+	db, w := world(t, 11, 2*24*time.Hour, 30*time.Second, false)
 	c := serve(t, db)
-	end := m0 + 3*24*60
+	end := m0 + 2*24*60
 	got := history(t, New(c, Options{}), c, tierSpecs(t), Plan{From: m0, Fine: end - 30*60, To: end + 5}, false)
 	for _, name := range tiers {
 		sum := got[slo.ID("svc/"+name)].Sum(m0, end+5)

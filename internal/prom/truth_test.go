@@ -43,15 +43,15 @@ func tierSpecs(t testing.TB) []*slo.Spec {
 	return specs
 }
 
-// TestSumsAgainstTruth reads half a day minute by minute and compares with what really happened.
+// TestSumsAgainstTruth reads eight hours minute by minute and compares with what really happened.
 func TestSumsAgainstTruth(t *testing.T) {
 	for _, interval := range []time.Duration{15 * time.Second, 30 * time.Second, time.Minute} {
 		t.Run(fmt.Sprintf("scraped every %s", interval), func(t *testing.T) {
-			db, w := world(t, 7, 12*time.Hour, interval, true)
+			db, w := world(t, 7, 8*time.Hour, interval, true)
 			r := New(serve(t, db), Options{})
 			specs, got := tierSpecs(t), book{}
 			first := m0 + 10
-			last := m0 + 12*60 + 4
+			last := m0 + 8*60 + 4
 			for to := first; to <= last; to++ {
 				tick(t, r, specs, to, got)
 			}
