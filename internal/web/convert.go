@@ -23,7 +23,7 @@ func toSLO(b engine.Budget) SLO {
 		ID: string(b.ID), Service: b.ID.Service(), Name: b.ID.Name(), Group: b.ID.Group(),
 		Owner: b.Spec.Owner, Description: b.Spec.Description, Objective: percent,
 		Burn: []Burn{}, Alerts: toAlerts(b), Open: []string{},
-		Data: Data{State: b.Data, AsOf: b.AsOf.UTC(), Since: b.Since.UTC(), History: b.Filling, Problems: b.Problems},
+		Data: Data{State: b.Data, AsOf: b.AsOf.UTC(), Since: sinceOf(b), History: b.Filling, Problems: b.Problems},
 	}
 	for n, st := range b.Windows {
 		if n == 0 {
@@ -42,10 +42,20 @@ func toSLO(b engine.Budget) SLO {
 	return out
 }
 
+// sinceOf is where the ledger begins, nil while it is empty.
+func sinceOf(b engine.Budget) *time.Time {
+	if b.Since.Unix() <= 0 {
+		return nil
+	}
+	return timeOrNull(b.Since)
+}
+
 func toWindow(st budget.Status) WindowBudget {
-	w := WindowBudget{Window: st.Window.String(), SLI: percentOf(st.Sum), Budget: Budget{
-		Allowed: events(st.Allowed), Bad: events(st.Sum.Bad), Total: events(st.Sum.Total), Coverage: st.Coverage,
-	}}
+	w := WindowBudget{Window: st.Window.String(), SLI: percentOf(st.Sum), Budget: Budget{Coverage: st.Coverage}}
+	if st.Sum.Seen() > 0 {
+		allowed, bad, total := events(st.Allowed), events(st.Sum.Bad), events(st.Sum.Total)
+		w.Budget.Allowed, w.Budget.Bad, w.Budget.Total = &allowed, &bad, &total
+	}
 	if st.Sum.Total > 0 {
 		left := st.Remaining()
 		w.Budget.Spent, w.Budget.Remaining = &st.Spent, &left

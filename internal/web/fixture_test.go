@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,10 +118,13 @@ func (s *source) Last() engine.Summary { return s.last }
 
 func newShop(t testing.TB) *shop {
 	t.Helper()
-	set, err := slo.Load([]slo.File{{Name: "shop.yaml", Data: []byte(shopYAML)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newShopOf(t, lives)
+}
+
+// newShopOf is a shop in which only the given budgets have lived.
+func newShopOf(t testing.TB, lives map[slo.ID]life) *shop {
+	t.Helper()
+	set := shopSet(t)
 	db, err := store.Open(filepath.Join(t.TempDir(), "slowburn.db"), store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -169,8 +173,35 @@ func (s *shop) draft(i alerting.Incident) string {
 
 func (s *shop) handler() http.Handler { return New(s.options) }
 
-// live writes down a life of four weeks, hours first and the last four days by minutes, and decides about the latter.
+func shopSet(t testing.TB) *slo.Set {
+	t.Helper()
+	set, err := slo.Load([]slo.File{{Name: "shop.yaml", Data: []byte(shopYAML)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// lived keeps what a life came to: all tests look at the same ledgers and change nothing.
+var lived sync.Map
+
+type outcome struct {
+	account   store.Account
+	incidents []alerting.Incident
+}
+
+// live is a life of four weeks and its decisions.
 func live(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incident) {
+	if known, ok := lived.Load(id); ok {
+		return known.(outcome).account, known.(outcome).incidents
+	}
+	account, incidents := liveOn(id, spec, l)
+	lived.Store(id, outcome{account, incidents})
+	return account, incidents
+}
+
+// liveOn writes down a life of four weeks, hours first and the last four days by minutes, and decides about the latter.
+func liveOn(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incident) {
 	end, fine := budget.MinuteOf(now), budget.MinuteOf(now.Add(-4*slo.Day).Truncate(time.Hour))
 	ledger := &budget.Ledger{}
 	slot := func(m budget.Minute) budget.Slot { return l((end - m).Time().Sub(time.Unix(0, 0))) }

@@ -1,10 +1,20 @@
 package web
 
 import (
+	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -42,3 +52,203 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w
 }
+
+// Names of labels and metrics are other people's text. None of it may become markup, on any page.
+func TestNothingForeignBecomesMarkup(t *testing.T) {
+	s := newShop(t)
+	h := s.handler()
+	paths := s.pagePaths(t)
+	paths["echoed filter"] = "/?service=" + url.QueryEscape(hostile) + "&state=%22%3E" + url.QueryEscape(hostile)
+	paths["echoed name"] = "/slo/a/" + url.PathEscape(hostile)
+	paths["echoed incident"] = "/incidents/" + url.PathEscape(`"><script>alert(1)</script>`)
+	paths["echoed time"] = "/incidents?from=" + url.QueryEscape(hostile)
+	seen := false
+	for name, path := range paths {
+		w := get(h, path)
+		body := w.Body.String()
+		for _, bad := range []string{"<img", "<script", "onerror=alert(1)>\"", "javascript:", " style=", "<iframe"} {
+			if strings.Contains(body, bad) {
+				t.Errorf("%s (%s) contains %s", name, path, bad)
+			}
+		}
+		seen = seen || strings.Contains(body, "&lt;img src=x onerror=alert(1)&gt;")
+	}
+	if !seen {
+		t.Error("no page shows the hostile label at all; this test looks at nothing")
+	}
+}
+
+// loads is everything in HTML that makes a browser ask for something.
+var loads = regexp.MustCompile(`(?i)<(?:[a-z][^<>]*\s(?:src|srcset|data|action|poster|background)|link[^<>]*\shref)\s*=\s*["']?([^"'\s>]*)`)
+
+func TestEveryPageIsSafeAndWhole(t *testing.T) {
+	s := newShop(t)
+	h := s.handler()
+	for name, path := range s.pagePaths(t) {
+		w := get(h, path)
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+		for header, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store",
+		} {
+			if !strings.HasPrefix(w.Header().Get(header), want) {
+				t.Errorf("%s: %s is %q", name, header, w.Header().Get(header))
+			}
+		}
+		body := w.Body.String()
+		for _, m := range loads.FindAllStringSubmatch(body, -1) {
+			if m[1] != "/style.css" {
+				t.Errorf("%s loads %q", name, m[1])
+			}
+		}
+		if n := strings.Count(body, "<h1"); n != 1 {
+			t.Errorf("%s has %d main headings", name, n)
+		}
+		if !strings.Contains(body, `<html lang="en">`) || !strings.Contains(body, "</html>") || strings.Contains(body, "ZgotmplZ") || strings.Contains(body, "%!") {
+			t.Errorf("%s is not whole:\n%s", name, body)
+		}
+	}
+	for _, path := range []string{"/api/v1/slos", "/metrics", "/-/healthy", "/style.css", "/nothing"} {
+		if get(h, path).Header().Get("Content-Security-Policy") != policy {
+			t.Errorf("%s has no content security policy", path)
+		}
+	}
+}
+
+// Every link on a page leads somewhere.
+func TestLinksLeadSomewhere(t *testing.T) {
+	s := newShop(t)
+	s.options.ExternalURL = "https://reliability.example.org/slowburn/"
+	h := s.handler()
+	href := regexp.MustCompile(`href="([^"]*)"`)
+	for name, path := range s.pagePaths(t) {
+		for _, m := range href.FindAllStringSubmatch(get(h, path).Body.String(), -1) {
+			to := html.UnescapeString(m[1])
+			if to == "" || strings.HasPrefix(to, "https://wiki.example.org/") || strings.HasPrefix(to, "#") {
+				continue
+			}
+			if !strings.HasPrefix(to, "/slowburn/") {
+				t.Errorf("%s: %s leaves the prefix", name, to)
+			} else if code := get(h, to).Code; code != http.StatusOK {
+				t.Errorf("%s: %s answers %d", name, to, code)
+			}
+		}
+	}
+}
+
+func TestOverviewFilters(t *testing.T) {
+	h := newShop(t).handler()
+	row := regexp.MustCompile(`class="c-slo"><a href="[^"]*">([^<]*)</a>`)
+	for _, c := range []struct {
+		what, path string
+		want       []string
+	}{
+		{"all of a service, the worst first", "/?service=search", []string{"search/availability", "search/freshness", "search/new"}},
+		{"one state", "/?state=ticket", []string{"checkout/latency"}},
+		{"both", "/?state=page&service=search", nil},
+		{"a state that does not exist", "/?state=lost", nil},
+	} {
+		var got []string
+		for _, m := range row.FindAllStringSubmatch(get(h, c.path).Body.String(), -1) {
+			got = append(got, m[1])
+		}
+		if d := gocmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s:\n%s", c.what, d)
+		}
+	}
+}
+
+func TestFiguresForPeople(t *testing.T) {
+	sum := func(bad, total int64) budget.Sum { return budget.Sum{Bad: bad, Total: total, Known: 1} }
+	for _, c := range []struct{ what, got, want string }{
+		{"four bad events in a million are seen", goodShare(sum(4, 1_000_000)), "99.9996 %"},
+		{"one in ten thousand", goodShare(sum(1, 10_000)), "99.99 %"},
+		{"a tenth", goodShare(sum(1, 10)), "90.00 %"},
+		{"one in a thousand million million is still not all", goodShare(sum(1, 1e15)), "99.9999999 %"},
+		{"none bad", goodShare(sum(0, 10)), "100 %"},
+		{"all bad", goodShare(sum(10, 10)), "0.00 %"},
+		{"no events", goodShare(sum(0, 0)), "—"},
+		{"a large burn", times(14.44), "14.4×"},
+		{"a burn around 1", times(0.934), "0.93×"},
+		{"a little is not nothing", times(0.001), "<0.01×"},
+		{"nothing", times(0), "0×"},
+		{"a whole share", share(1), "100 %"},
+		{"almost a whole share", share(0.99999), "99.9 %"},
+		{"a path with labels", budgetPath(`a/b{c="/d"}`), "/slo/a/b?labels=%7Bc%3D%22%2Fd%22%7D"},
+		{"an incident's path", incidentPath(`a/b{c="/d"}/page/1`), "/incidents/a/b%7Bc=%22/d%22%7D/page/1"},
+		{"a path that a server would fold", incidentPath(`a/b{c="//d"}/page/1`), "/incidents/a%2Fb%7Bc=%22%2F%2Fd%22%7D%2Fpage%2F1"},
+		{"front matter is not shown", string(newPages("").render("---\nid: 1\n---\n\n# A\n")), "<h2>A</h2>\n"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %q, want %q", c.what, c.got, c.want)
+		}
+	}
+}
+
+// What is not known is a gap, never a line at zero.
+func TestChartHasGaps(t *testing.T) {
+	at := func(h int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(h) * time.Hour) }
+	c := chart{
+		ID: "x", Title: "<b>", Words: `"quoted"`, From: at(0), To: at(5), High: 10,
+		Lines: []line{{Key: "a", Points: []point{
+			{at(0), 10, true}, {at(1), 5, true}, {at(2), 0, false}, {at(3), 5, true}, {at(4), 0, false}, {at(5), 10, true},
+		}}},
+		Thresholds: []threshold{{5, "<i>"}}, Shades: []shade{{at(-3), at(1), "page", "<u>"}, {at(7), at(8), "page", "later"}},
+	}
+	svg := string(c.SVG())
+	if got := strings.Count(svg, "M"); !strings.Contains(svg, `<path class="line line-a" d="M54.0 12.0h0L153.2 112.0M351.6 112.0h0M550.0 12.0h0"/>`) {
+		t.Errorf("the line is not in three pieces (%d moves):\n%s", got, svg)
+	}
+	if strings.ContainsAny(strings.NewReplacer("<svg", "", "<title", "", "<desc", "", "<rect", "", "<line", "", "<text", "", "<path", "", "</", "").Replace(svg), "<") {
+		t.Errorf("a name became markup:\n%s", svg)
+	}
+	if strings.Contains(svg, "later") || strings.Count(svg, "<rect") != 1 {
+		t.Errorf("a shade outside of the chart was drawn:\n%s", svg)
+	}
+	for _, empty := range []chart{{}, {From: now, To: now}, {Lines: []line{{}}, From: now, To: now.Add(time.Hour)}} {
+		if svg := string(empty.SVG()); strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+			t.Errorf("an empty chart is drawn at no place:\n%s", svg)
+		}
+	}
+}
+
+// The first page with a thousand budgets: the goal is 200 ms, all of it counted.
+func BenchmarkOverview(b *testing.B) {
+	s := newShop(b)
+	many := thousand{s.source, nil}
+	for n := range 1000 {
+		bud, _ := s.source.Budget([]slo.ID{"checkout/availability", "checkout/latency", "search/availability", "search/freshness"}[n%4])
+		bud.ID = slo.ID(fmt.Sprintf("service%02d/slo%03d", n%40, n))
+		many.all = append(many.all, bud)
+	}
+	s.options.Source = many
+	for name, cold := range map[string]bool{"rendering": false, "reading and rendering": true} {
+		s.options.Registry = nil
+		h := s.handler()
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if cold {
+					for range 250 {
+						for _, id := range []slo.ID{"checkout/availability", "checkout/latency", "search/availability", "search/freshness"} {
+							s.source.Budget(id)
+						}
+					}
+				}
+				if w := get(h, "/"); w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
+	}
+}
+
+// thousand is a source of many budgets.
+type thousand struct {
+	*source
+	all []engine.Budget
+}
+
+// Budgets is all of them.
+func (m thousand) Budgets() []engine.Budget { return m.all }

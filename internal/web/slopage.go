@@ -30,6 +30,7 @@ type sloView struct {
 	Incidents []incidentRow
 	NoArchive string // why there are no incidents
 	Data      string
+	Since     *time.Time // where the ledger begins; nil while it is empty
 	Coverage  string
 	History   string
 	Indicator string
@@ -75,7 +76,7 @@ func (s *server) sloView(ctx context.Context, b engine.Budget) sloView {
 	v := sloView{
 		row: rowOf(b, gradeOf(b)), Budget: b, Status: st, Notices: noticesOf(b.Spec.Alerts),
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec.SLI),
-		Coverage: share(st.Coverage), History: share(b.Filling), Days: s.days(b),
+		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling), Days: s.days(b),
 	}
 	for _, w := range b.Windows {
 		v.Windows = append(v.Windows, windowRow{w, sliFigure(w), leftFigure(w), share(w.Coverage)})
@@ -93,7 +94,12 @@ func (s *server) sloView(ctx context.Context, b engine.Budget) sloView {
 }
 
 // share is a ratio as a percentage, rounded down.
-func share(r float64) string { return plain.Percent(int64(r*1e9), 1e9, 1) }
+func share(r float64) string {
+	if r >= 1 {
+		return "100 %"
+	}
+	return plain.Percent(int64(r*1e9), 1e9, 1)
+}
 
 // incidentsOf lists the newest incidents of one budget.
 func (s *server) incidentsOf(ctx context.Context, id slo.ID) ([]alerting.Incident, error) {

@@ -54,9 +54,9 @@ type WindowBudget struct {
 
 // Budget is the account of a window.
 type Budget struct {
-	Allowed   float64  `json:"allowed"`   // bad events that the window allows
-	Bad       float64  `json:"bad"`       // bad events that there were
-	Total     float64  `json:"total"`     // events that there were
+	Allowed   *float64 `json:"allowed"`   // bad events that the window allows; null, as the next two, before anything is known
+	Bad       *float64 `json:"bad"`       // bad events that there were
+	Total     *float64 `json:"total"`     // events that there were
 	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null without traffic
 	Remaining *float64 `json:"remaining"` // 1 − spent, negative when overspent
 	// Coverage is the share of the window's minutes, since the ledger began, whose events are known.
@@ -89,11 +89,11 @@ type Alert struct {
 
 // Data is what is known about an SLO's data.
 type Data struct {
-	State    string    `json:"state"`              // ok, zero_traffic, absent, partial, error; unseen before the first reading
-	AsOf     time.Time `json:"asOf"`               // end of the newest minute that was evaluated
-	Since    time.Time `json:"since"`              // where the ledger begins
-	History  float64   `json:"history"`            // share of the history that has been read, 1 when it is complete
-	Problems []string  `json:"problems,omitempty"` // what was wrong with the data, in words
+	State    string     `json:"state"`              // ok, zero_traffic, absent, partial, error; unseen before the first reading
+	AsOf     time.Time  `json:"asOf"`               // end of the newest minute that was evaluated
+	Since    *time.Time `json:"since"`              // where the ledger begins; null before it does
+	History  float64    `json:"history"`            // share of the history that has been read, 1 when it is complete
+	Problems []string   `json:"problems,omitempty"` // what was wrong with the data, in words
 }
 
 // History is an SLO's ledger in steps, oldest first.

@@ -73,7 +73,18 @@ func burnFigure(rate float64, known bool, window time.Duration) figure {
 	return figure{times(rate), over}
 }
 
-func times(rate float64) string { return strconv.FormatFloat(rate, 'f', 1, 64) + "×" }
+// times writes a burn rate. Below 1 the second digit matters, and a little is not nothing.
+func times(rate float64) string {
+	switch {
+	case rate == 0:
+		return "0×"
+	case rate < 0.01:
+		return "<0.01×"
+	case rate < 1:
+		return strconv.FormatFloat(rate, 'f', 2, 64) + "×"
+	}
+	return strconv.FormatFloat(rate, 'f', 1, 64) + "×"
+}
 
 // forecast says when the budget will be gone.
 func forecast(b engine.Budget) figure {
@@ -88,9 +99,9 @@ func forecast(b engine.Budget) figure {
 	case !o.Known:
 		return unknown("too few failures lately")
 	case o.Late == 0:
-		return figure{"in " + plain.Duration(o.In), plain.Duration(o.Early) + " or later"}
+		return figure{"gone in " + plain.Duration(o.In), plain.Duration(o.Early) + " or later"}
 	}
-	return figure{"in " + plain.Duration(o.In), plain.Duration(o.Early) + " to " + plain.Duration(o.Late)}
+	return figure{"gone in " + plain.Duration(o.In), plain.Duration(o.Early) + " to " + plain.Duration(o.Late)}
 }
 
 // grade is the state of a budget as one word. Order ranks it, the worst is 0; Key is for the style

@@ -1,0 +1,267 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/store"
+)
+
+// The whole API as it answers about the shop. UPDATE=1 writes what is answered now.
+func TestAPIGolden(t *testing.T) {
+	s := newShop(t)
+	h := s.handler()
+	paths := []string{
+		"/api/v1/slos/checkout/availability", "/api/v1/slos/search/new", `/api/v1/slos/checkout/routes?labels=%7Broute%3D%22%2Fpay%22%7D`,
+		"/api/v1/slos/checkout/availability/history?from=2026-11-22T08:00:00Z&to=2026-11-22T08:30:00Z&step=10m",
+		"/api/v1/slos/search/availability/history?from=2026-11-22T07:50:00Z&to=2026-11-22T08:20:00Z&step=10m",
+		"/api/v1/incidents", "/api/v1/incidents?open=true&service=search", "/api/v1" + s.pagePaths(t)["incident"],
+		"/api/v1/reports", "/api/v1/reports/weekly/2026-W46", "/api/v1/status", "/api/v1/slos/no/such", "/api/v1/incidents?open=perhaps",
+	}
+	var got txtar.Archive
+	for _, path := range paths {
+		w := get(h, path)
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, w.Body.Bytes(), "", "  "); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		pretty.WriteString("\n")
+		got.Files = append(got.Files, txtar.File{Name: fmt.Sprintf("%d %s", w.Code, path), Data: bytes.TrimLeft(pretty.Bytes(), "\n")})
+	}
+	golden(t, "testdata/api.txtar", txtar.Format(&got))
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if os.Getenv("UPDATE") != "" {
+		must(t, os.MkdirAll("testdata", 0o755))
+		must(t, os.WriteFile(file, got, 0o644))
+		return
+	}
+	want, err := os.ReadFile(file)
+	must(t, err)
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("%s differs (UPDATE=1 accepts it):\n%s", file, d)
+	}
+}
+
+// What the API writes is what its types read: the command line decodes into them.
+func TestAnswersFitTheirTypes(t *testing.T) {
+	s := newShop(t)
+	h := s.handler()
+	for path, into := range map[string]any{
+		"/api/v1/slos": &[]SLO{}, "/api/v1/slos/search/new": &SLO{}, "/api/v1/slos/search/freshness/history": &History{},
+		"/api/v1/incidents": &[]Incident{}, "/api/v1" + s.pagePaths(t)["incident"]: &IncidentDetail{},
+		"/api/v1" + s.pagePaths(t)["incident"] + "/postmortem": &Postmortem{},
+		"/api/v1/reports": &[]Report{}, "/api/v1/reports/weekly/2026-W46": &Report{}, "/api/v1/status": &Status{},
+	} {
+		var e struct{ Data json.RawMessage }
+		must(t, json.Unmarshal(get(h, path).Body.Bytes(), &e))
+		d := json.NewDecoder(bytes.NewReader(e.Data))
+		d.DisallowUnknownFields()
+		if err := d.Decode(into); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		again, err := json.Marshal(into)
+		must(t, err)
+		if d := cmp.Diff(string(e.Data), string(again)); d != "" {
+			t.Errorf("%s does not survive its type:\n%s", path, d)
+		}
+	}
+}
+
+func TestStatusCodes(t *testing.T) {
+	s := newShop(t)
+	h := s.handler()
+	incident := strings.TrimPrefix(s.pagePaths(t)["incident"], "/incidents/")
+	group := url.QueryEscape(`{route="/pay"}`)
+	for _, c := range []struct {
+		what, method, path string
+		code               int
+		says               string
+	}{
+		{"an ID may be percent-encoded as a whole", "GET", "/api/v1/slos/" + url.PathEscape("checkout/availability"), 200, "availability"},
+		{"the labels may be part of the path", "GET", "/api/v1/slos/checkout/" + url.PathEscape(`routes{route="/pay"}`), 200, "/pay"},
+		{"and even with their slash as it is", "GET", "/api/v1/slos/checkout/routes%7Broute=%22/pay%22%7D", 200, "/pay"},
+		{"a group has a history", "GET", "/api/v1/slos/checkout/routes/history?labels=" + group, 200, "points"},
+		{"an SLO with by: has no budget of its own and says which there are", "GET", "/api/v1/slos/checkout/routes", 404, "one budget per route"},
+		{"its page lists the budgets", "GET", "/slo/checkout/routes", 200, "routes, by route"},
+		{"an incident's ID may be encoded", "GET", "/api/v1/incidents/" + url.PathEscape(incident), 200, "timeline"},
+		{"an incident that is none", "GET", "/api/v1/incidents/a/b/c/1", 404, "There is no incident"},
+		{"an API address that is none", "GET", "/api/v1/secrets", 404, "nothing at this address"},
+		{"a page that is none", "GET", "/secrets", 404, "There is no page"},
+		{"steps that are no minutes", "GET", "/api/v1/slos/search/freshness/history?step=90s", 400, "whole minutes"},
+		{"a step that is no duration", "GET", "/api/v1/slos/search/freshness/history?step=x", 400, "duration"},
+		{"more steps than anybody needs", "GET", "/api/v1/slos/search/freshness/history?from=0&step=1m", 400, "steps"},
+		{"a time beyond the calendar", "GET", "/api/v1/slos/search/freshness/history?from=1e300", 400, "a time"},
+		{"not a number as time", "GET", "/api/v1/slos/search/freshness/history?from=NaN", 400, "a time"},
+		{"from after to", "GET", "/api/v1/slos/search/freshness/history?from=2026-11-22T00:00:00Z&to=2026-11-21T00:00:00Z", 400, "before"},
+		{"a limit of nothing", "GET", "/api/v1/incidents?limit=0", 400, "from 1"},
+		{"a negative limit of reports", "GET", "/api/v1/reports?limit=-1", 400, "from 1"},
+		{"HEAD is like GET", "HEAD", "/api/v1/slos", 200, ""},
+		{"HEAD of a page", "HEAD", "/", 200, ""},
+		{"nothing can be written", "POST", "/api/v1/slos", 405, "only be read"},
+		{"nor deleted", "DELETE", "/incidents", 405, "only be read"},
+		{"nor asked for by another method in a header", "POST", "/?X-HTTP-Method-Override=GET", 405, "only be read"},
+		{"OPTIONS allows nothing to other sites", "OPTIONS", "/api/v1/slos", 405, ""},
+		{"GET does not reload", "GET", "/-/reload", 404, ""},
+		{"no profiles", "GET", "/debug/pprof/", 404, ""},
+		{"no configuration", "GET", "/config", 404, ""},
+		{"a climb", "GET", "/slo/..%2f..%2fetc/passwd", 404, "no SLO"},
+		{"a climb with dots encoded", "GET", "/api/v1/slos/%2e%2e%2f%2e%2e%2fetc%2fpasswd", 404, "no SLO"},
+		{"a climb backwards", "GET", `/slo/..%5c..%5cx`, 404, "no SLO"},
+		{"a zero byte", "GET", "/slo/a/%00", 404, "no SLO"},
+		{"bytes that are no text", "GET", "/incidents/%ff%fe", 404, "no incident"},
+		{"a very long name", "GET", "/api/v1/slos/" + strings.Repeat("a", 10_000), 400, "too long"},
+		{"a very long incident", "GET", "/incidents/" + strings.Repeat("a", 10_000), 400, "too long"},
+		{"the metrics", "GET", "/metrics", 200, "slowburn_build_info"},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		if w.Code != c.code || !strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("%s: %d, want %d and %q:\n%.300s", c.what, w.Code, c.code, c.says, w.Body.String())
+		}
+		if w.Header().Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: another site may read this", c.what)
+		}
+	}
+}
+
+// A clean path that climbs is answered by a redirect to where it leads, on this host and nowhere else.
+func TestPathsAreCleanedHere(t *testing.T) {
+	h := newShop(t).handler()
+	for _, path := range []string{"/slo/../../etc/passwd", "//evil.example/x", "/slo//evil.example", "/\\evil.example"} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.Path = path
+		h.ServeHTTP(w, r)
+		if to := w.Header().Get("Location"); strings.HasPrefix(to, "//") || strings.Contains(to, ":") || strings.HasPrefix(to, "/\\") {
+			t.Errorf("%s leads to %s", path, to)
+		}
+	}
+}
+
+// brokenArchive is a store on a full or broken disk.
+type brokenArchive struct{ Archive }
+
+var errDisk = errors.New("the disk is gone")
+
+func (brokenArchive) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
+	return nil, errDisk
+}
+func (brokenArchive) Incident(context.Context, string) (alerting.Incident, bool, error) {
+	return alerting.Incident{}, false, errDisk
+}
+func (brokenArchive) Reports(context.Context, string, int) ([]store.Report, error) {
+	return nil, errDisk
+}
+func (brokenArchive) Depth(context.Context) (store.Depth, error) { return store.Depth{}, errDisk }
+func (brokenArchive) Deliveries(context.Context) ([]store.Delivery, error) {
+	return nil, errDisk
+}
+
+func TestWithoutAStore(t *testing.T) {
+	s := newShop(t)
+	paths := s.pagePaths(t)
+	s.options.Archive = brokenArchive{s.archive}
+	h := s.handler()
+	for _, c := range []struct {
+		what, path string
+		code       int
+		says       string
+	}{
+		{"the list of SLOs comes from memory", "/", 200, "checkout/availability"},
+		{"so does an SLO, which says what is missing", paths["slo"], 200, "The incidents cannot be read"},
+		{"an open incident is in memory", paths["incident-open"], 200, "Timeline"},
+		{"an old one is not", paths["incident"], 503, "the disk is gone"},
+		{"the list of incidents", "/api/v1/incidents", 503, `"errorType":"unavailable"`},
+		{"reports", "/reports", 503, "the disk is gone"},
+		{"the status leaves the outbox out", "/api/v1/status", 200, `"outbox":null`},
+		{"the metrics leave the outbox out", "/metrics", 200, "slowburn_slo_objective_ratio"},
+	} {
+		if w := get(h, c.path); w.Code != c.code || !strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("%s: %d, want %d and %q:\n%.300s", c.what, w.Code, c.code, c.says, w.Body.String())
+		}
+	}
+	if strings.Contains(get(h, "/metrics").Body.String(), "slowburn_outbox") {
+		t.Error("the metrics tell of an outbox that cannot be read")
+	}
+}
+
+func TestHealth(t *testing.T) {
+	for _, c := range []struct {
+		what           string
+		last           engine.Summary
+		age            time.Duration // since the start
+		healthy, ready int
+	}{
+		{"just started", engine.Summary{}, time.Second, 200, 503},
+		{"started long ago and never evaluated", engine.Summary{}, 6 * time.Minute, 503, 503},
+		{"evaluated a moment ago", engine.Summary{At: now.Add(time.Hour - time.Second)}, time.Hour, 200, 200},
+		{"five intervals ago", engine.Summary{At: now.Add(55 * time.Minute)}, time.Hour, 200, 200},
+		{"longer ago", engine.Summary{At: now.Add(55*time.Minute - time.Second)}, time.Hour, 503, 503},
+		{"Prometheus fails: that is no reason to restart slowburn", engine.Summary{At: now.Add(time.Hour), Failures: []string{"refused"}}, time.Hour, 200, 200},
+		{"the disk is full", engine.Summary{At: now.Add(time.Hour), StoreErr: errDisk}, time.Hour, 503, 200},
+	} {
+		s := newShopOf(t, nil)
+		clock := now
+		s.options.Now = func() time.Time { return clock }
+		h := s.handler()
+		s.source.last, clock = c.last, now.Add(c.age)
+		if got := [2]int{get(h, "/-/healthy").Code, get(h, "/-/ready").Code}; got != [2]int{c.healthy, c.ready} {
+			t.Errorf("%s: healthy and ready are %v, want %d and %d (%s)", c.what, got, c.healthy, c.ready, get(h, "/-/healthy").Body)
+		}
+	}
+}
+
+func TestReload(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		from   string
+		header http.Header
+		err    error
+		code   int
+		ran    bool
+	}{
+		{"from this machine", "127.0.0.1:5000", nil, nil, 200, true},
+		{"from this machine over IPv6", "[::1]:5000", nil, nil, 200, true},
+		{"a bad configuration", "127.0.0.1:5000", nil, errors.New("slos.yaml:3: no"), 500, true},
+		{"from elsewhere", "192.0.2.1:5000", nil, nil, 403, false},
+		{"from elsewhere with the token", "192.0.2.1:5000", http.Header{"Authorization": {"Bearer s3cret"}}, nil, 200, true},
+		{"with a wrong token", "192.0.2.1:5000", http.Header{"Authorization": {"Bearer s3cre"}}, nil, 403, false},
+		{"through a proxy on this machine", "127.0.0.1:5000", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, nil, 403, false},
+		{"a form on another site, sent by a browser on this machine", "127.0.0.1:5000", http.Header{"Sec-Fetch-Site": {"cross-site"}}, nil, 403, false},
+		{"an older browser, of which only the origin is known", "127.0.0.1:5000", http.Header{"Origin": {"https://evil.example"}}, nil, 403, false},
+	} {
+		s := newShopOf(t, nil)
+		ran := false
+		s.options.WriteToken = "s3cret"
+		s.options.Reload = func(context.Context) error { ran = true; return c.err }
+		r := httptest.NewRequest(http.MethodPost, "/-/reload", nil)
+		r.RemoteAddr = c.from
+		for k, v := range c.header {
+			r.Header[k] = v
+		}
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, r)
+		if w.Code != c.code || ran != c.ran {
+			t.Errorf("%s: %d and ran: %v; want %d and %v (%s)", c.what, w.Code, ran, c.code, c.ran, w.Body)
+		}
+	}
+}
