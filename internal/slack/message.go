@@ -271,7 +271,7 @@ func (f Facts) ending(now time.Time) string {
 	case f.Event.Reason == alerting.RuleRemoved:
 		return "Closed because the SLO has no such alert any more, not because it recovered."
 	}
-	return "It is over: no window is above its threshold any more."
+	return "It is over: the budget no longer burns fast enough for a " + f.tier() + "."
 }
 
 // story is what stays to be said when it is over: the onset and the peak do not vanish with the end.
@@ -410,7 +410,7 @@ func (f Facts) others() string {
 			over = append(over, slo.ShortDuration(s.Pair.Long)+"/"+slo.ShortDuration(s.Pair.Short))
 		}
 	}
-	if len(over) == 0 {
+	if len(over) == 0 || !f.Incident.Open {
 		return ""
 	}
 	return "Also above: " + strings.Join(over, ", ")
