@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -68,9 +69,13 @@ func (c chain) tick(t testing.TB, now time.Time) engine.Summary {
 }
 
 // load reads SLO files as the daemon does.
-func load(t testing.TB, text string) *slo.Set {
+func load(t testing.TB, texts ...string) *slo.Set {
 	t.Helper()
-	set, err := slo.Load([]slo.File{{Name: "slos.yaml", Data: []byte(text)}})
+	var files []slo.File
+	for i, text := range texts {
+		files = append(files, slo.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
+	}
+	set, err := slo.Load(files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +92,9 @@ func serve(t testing.TB, db *promfake.DB) string {
 	t.Cleanup(func() { _ = srv.Close() })
 	return srv.URL
 }
+
+// noHistory is what a fresh store holds.
+var noHistory = store.Snapshot{}
 
 // background is for work that outlives a test's context.
 var background = context.Background()

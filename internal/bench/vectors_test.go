@@ -123,7 +123,7 @@ func play(t *testing.T, every, offset time.Duration) map[slo.ID]alerting.Inciden
 	for i, v := range vectors {
 		v.scrape(t, db, fmt.Sprintf("v%02d", i), t0, start, end, every, offset)
 	}
-	c := newChain(t, serve(t, db), load(t, file(vectors)), store.Snapshot{})
+	c := newChain(t, serve(t, db), load(t, file(vectors)), noHistory)
 	for now := t0.Add(10 * time.Minute); now.Before(start); now = now.Add(time.Hour) {
 		c.tick(t, now)
 	}

@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// BenchmarkTick is the steady state: a turn a minute over a fleet whose ledgers hold a month, with all default rules. It
+// reports, per turn, our CPU time, that of the embedded Prometheus, and the wall time; the memory of our process; and
+// how many raw samples the server read for each that was scraped, where 1 is the physical limit.
+func BenchmarkTick(b *testing.B) {
+	for _, services := range []int{1_000, 5_000} {
+		b.Run(fmt.Sprintf("SLOs=%d/series=%d", services, services*seriesPerService), func(b *testing.B) {
+			benchmarkTick(b, services)
+		})
+	}
+}
+
+const (
+	warmUp     = 5  // turns before measuring
+	longestRun = 55 // turns that the samples last for
+)
+
+func benchmarkTick(b *testing.B, services int) {
+	srv := startFleet(b, services, warmUp+longestRun+10)
+	set := load(b, fleetFiles(services)...)
+	begin := t0.Add(warmUp * time.Minute)
+	c := newChain(b, srv.url, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(begin))})
+	runtime.GC()
+	now := begin
+	for range warmUp {
+		now = now.Add(time.Minute)
+		c.tick(b, now)
+	}
+	var walls []time.Duration
+	ours, theirs, slots := ownCPU(), srv.cost(b), 0
+	for b.Loop() && len(walls) < longestRun {
+		now = now.Add(time.Minute)
+		start := time.Now()
+		slots += c.tick(b, now).Slots
+		walls = append(walls, time.Since(start))
+	}
+	ours = ownCPU() - ours
+	after := srv.cost(b)
+	n := float64(len(walls))
+	if slots != len(walls)*services {
+		b.Fatalf("%d slots in %d turns of %d SLOs", slots, len(walls), services)
+	}
+	slices.Sort(walls)
+	scraped := n * float64(services*seriesPerService) * float64(time.Minute/scrapeEvery)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(n, "turns")
+	b.ReportMetric(milliseconds(ours)/n, "our-cpu-ms")
+	b.ReportMetric(milliseconds(after.CPU-theirs.CPU)/n, "server-cpu-ms")
+	b.ReportMetric(milliseconds(walls[len(walls)/2]), "wall-ms")
+	b.ReportMetric(float64(after.Samples-theirs.Samples)/scraped, "samples/limit")
+	b.ReportMetric(float64(after.Queries-theirs.Queries)/n, "queries")
+	b.ReportMetric(residentMB(), "rss-MB")
+	b.ReportMetric(heapMB(), "heap-MB")
+	runtime.KeepAlive(c)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func fleetFiles(services int) (texts []string) {
+	for i := range services {
+		texts = append(texts, fmt.Sprintf(`---
+version: slowburn/v1
+service: %[1]s
+slos:
+  - name: availability
+    objective: 99.9
+    sli: {events: {total: 'http_requests_total{job="%[1]s"}', bad: 'http_requests_total{job="%[1]s",code=~"5.."}'}}
+`, serviceName(i)))
+	}
+	return texts
+}
+
+// monthOld is a fleet that has run for a month: hours, and the minutes that the alert windows need.
+func monthOld(set *slo.Set, now budget.Minute) map[slo.ID]store.Account {
+	all := map[slo.ID]store.Account{}
+	for i, spec := range set.Specs {
+		l := &budget.Ledger{}
+		fine := now - alerting.Horizon(spec)
+		fine -= fine % 60
+		for h := (now - budget.Minutes(month)).Hour(); h < fine.Hour(); h++ {
+			l.PutHour(h, budget.Sum{Bad: 60 * budget.Unit, Total: 1_000_000 * budget.Unit, Known: 60, BadSlots: 20})
+		}
+		for m := fine; m < now; m++ {
+			l.Put(m, budget.Count(int64((int(m)+i)%3)*budget.Unit, int64(10_000+(int(m)*7+i)%500)*budget.Unit))
+		}
+		all[spec.ID()] = store.Account{Ledger: l, State: alerting.State{Through: now}}
+	}
+	return all
+}
+
+// residentMB is the memory of this process as the system sees it, 0 where the system does not say.
+func residentMB() float64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	var kB float64
+	_, _ = fmt.Sscan(rest, &kB)
+	return kB / 1024
+}
+
+// heapMB is what is alive on the heap.
+func heapMB() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / (1 << 20)
+}
