@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -121,10 +122,10 @@ func (p *Pump) Pass(ctx context.Context, now time.Time) (Summary, error) {
 // dispatch starts the work of every channel that has some and is idle. A channel that hangs
 // keeps one worker and nothing else.
 func (p *Pump) dispatch(ctx context.Context, now time.Time) error {
-	p.saveUnsaved(ctx)
+	unsaved := p.saveUnsaved(ctx)
 	due, err := p.store.Due(ctx, now)
 	p.mu.Lock()
-	p.tally.read(due, err, now)
+	p.tally.read(due, cmp.Or(err, unsaved), now)
 	p.mu.Unlock()
 	if err != nil {
 		return err
@@ -209,7 +210,7 @@ func (p *Pump) gate(key gateKey) *gate {
 }
 
 // saveUnsaved writes down the outcomes that the store refused earlier.
-func (p *Pump) saveUnsaved(ctx context.Context) {
+func (p *Pump) saveUnsaved(ctx context.Context) error {
 	p.mu.Lock()
 	waiting := make(map[string]Result, len(p.unsaved))
 	for k, r := range p.unsaved {
@@ -218,10 +219,11 @@ func (p *Pump) saveUnsaved(ctx context.Context) {
 	p.mu.Unlock()
 	for key, r := range waiting {
 		if err := p.store.Settle(ctx, key, r); err != nil {
-			return
+			return err
 		}
 		p.mu.Lock()
 		delete(p.unsaved, key)
 		p.mu.Unlock()
 	}
+	return nil
 }

@@ -52,7 +52,9 @@ func (t *tally) read(due []Owed, err error, now time.Time) {
 	t.At, t.StoreError = now, ""
 	if err != nil {
 		t.StoreError = err.Error()
-		return
+	}
+	if due == nil && err != nil {
+		return // nothing is known of what waits
 	}
 	t.Waiting, t.Ambiguous, t.Retrying, t.Oldest = map[Lane]int{}, 0, 0, time.Time{}
 	for _, o := range due {
