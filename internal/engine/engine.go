@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -83,6 +84,8 @@ type Options struct {
 	Log      *slog.Logger
 	// Lag is how far behind now the newest slot is read, so that its last sample has arrived.
 	Lag time.Duration
+	// Skew tells how far the source's clock is ahead of now; nil trusts our own clock. See clock.go.
+	Skew func(ctx context.Context, now time.Time) (time.Duration, *prom.Error)
 	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; "" is the default channel.
 	Reports        []report.Schedule
 	ReportChannels map[string]string
@@ -90,7 +93,7 @@ type Options struct {
 	ExternalURL string
 	// Kick is called after a commit that owes something; nil is nobody.
 	Kick func()
-	// Direct sends entries that could not be written down, because the disk is full; nil loses
+	// Direct sends pages that could not be written down, because the disk is full; nil loses
 	// the shortcut, not the messages: they go out when the disk is back.
 	Direct func([]outbox.Entry)
 	// Observe is told of every tick that Run made; nil is nobody.
@@ -113,7 +116,10 @@ type Engine struct {
 	outages  map[string]outage
 	nextFold time.Time
 	fills    []fill
-	filled   map[slo.ID]float64 // share of the history that is read, of SLOs whose history is being read
+	filled   map[slo.ID]float64  // share of the history that is read, of SLOs whose history is being read
+	away     map[slo.ID]*account // of SLOs that were taken out; they go on if a reload brings them back
+	orphans  []slo.ID            // of these, what a restart found open
+	clock    clock
 }
 
 // account is one budget in memory.
@@ -135,23 +141,19 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	e := &Engine{
 		Options: o, set: set,
 		accounts: map[slo.ID]*account{}, open: map[string]alerting.Incident{}, facts: map[string]string{},
-		filled: map[slo.ID]float64{},
-	}
-	for id, a := range snap.Accounts {
-		if spec := set.Lookup(id.Base()); spec != nil {
-			e.accounts[id] = &account{id: id, spec: spec, ledger: a.Ledger, state: a.State, since: a.State.Through}
-		}
+		filled: map[slo.ID]float64{}, away: map[slo.ID]*account{},
 	}
 	for id, i := range snap.Open {
 		e.open[id] = i
+	}
+	for id, a := range snap.Accounts {
+		e.restore(&account{id: id, ledger: a.Ledger, state: a.State, since: a.State.Through})
 	}
 	for k, v := range snap.Facts {
 		e.facts[k] = v
 	}
 	e.outages = outagesFrom(snap.Facts)
-	for _, work := range o.Source.Backfills(snap.Marks, set.Specs) {
-		e.fills = append(e.fills, fill{work: work, found: work.Progress().Done})
-	}
+	e.resumeHistory(snap.Marks)
 	return e
 }
 
@@ -160,6 +162,7 @@ type Summary struct {
 	At       time.Time     // the tick's time
 	Through  time.Time     // slots before it are evaluated
 	Took     time.Duration // wall time, filled in by Run
+	Skew     time.Duration // how far our clock was corrected, because the source's says otherwise
 	SLOs     int           // budgets that were read
 	Slots    int           // new slots
 	Events   int
@@ -172,25 +175,45 @@ type Summary struct {
 // Good reports whether everything worked, so that a heartbeat may be sent.
 func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil }
 
-// Tick is one turn: everything that is new up to now.
+// Tick is one turn: everything that is new up to now. A ctx that ends while Prometheus is read ends the
+// turn; what has been decided is written down in any case.
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
+	specs := e.Set().Specs
+	ours := now
+	now, err := e.clock.correct(ctx, e.Options, ours)
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
-	batch := e.Source.Read(ctx, e.Set().Specs, to-1)
+	batch := unread(specs, err)
+	if err == nil {
+		batch = e.Source.Read(ctx, specs, to-1)
+	}
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if ctx.Err() != nil {
 		return Summary{At: now, Failures: []string{"stopped"}}
 	}
-	sum := Summary{At: now, Through: to.Time(), Stats: batch.Stats}
+	ctx = context.WithoutCancel(ctx)
+	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats}
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
+	e.closeOrphans(now, &tick, &sum)
 	e.decide(batch, now, &tick, &sum)
 	e.watchSource(batch, now, &tick, &sum)
-	e.oweReports(ctx, now, &tick, &sum)
+	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
+		e.oweReports(ctx, now, &tick, &sum)
+	}
 	e.commit(ctx, tick, batch, &sum)
 	e.fold(ctx, now)
 	e.last = sum
 	return sum
+}
+
+// unread is a batch that holds nothing but the reason why.
+func unread(specs []*slo.Spec, err *prom.Error) *prom.Batch {
+	f := prom.Failure{Bundle: "time()", Err: err}
+	for _, s := range specs {
+		f.SLOs = append(f.SLOs, s.ID())
+	}
+	return &prom.Batch{Failures: []prom.Failure{f}}
 }
 
 // decide advances every budget that was read.
@@ -207,6 +230,7 @@ func (e *Engine) decide(batch *prom.Batch, now time.Time, tick *store.Tick, sum 
 		}
 		if isNew && len(e.budgetsOf(id.Base())) == 1 {
 			fresh[id.Base()] = a.since
+			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
 		turn, events := e.turn(a, reading, now)
 		sum.SLOs++
@@ -235,7 +259,12 @@ func (e *Engine) account(id slo.ID, reading prom.Reading) (a *account, isNew boo
 
 // turn writes a reading into the ledger, advances the state machine over it and counts the events.
 func (e *Engine) turn(a *account, reading prom.Reading, now time.Time) (store.Turn, int) {
-	turn, to := store.Turn{SLO: a.id}, a.state.Through
+	turn := store.Turn{SLO: a.id}
+	if len(reading.Slots) > 0 {
+		// Minutes that nobody has read or will read, as while the SLO was away, are no missing data.
+		a.state.Through = max(a.state.Through, reading.Slots[0].At)
+	}
+	to := a.state.Through
 	for _, s := range reading.Slots {
 		to = max(to, s.At+1)
 		if a.ledger.Put(s.At, s.Slot) {
@@ -253,7 +282,7 @@ func (e *Engine) turn(a *account, reading prom.Reading, now time.Time) (store.Tu
 // tell folds events into incidents and composes what is owed for them.
 func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Event, now time.Time, turn *store.Turn) {
 	var touched []string
-	over := overAlready(events)
+	over, last := overAlready(events), lastWord(events)
 	for _, event := range events {
 		i := e.open[event.Incident].Apply(event)
 		if i.ID != "" { // a notice outside of an incident has none
@@ -264,6 +293,9 @@ func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Ev
 		}
 		e.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
 			"severity", event.Severity, "reason", event.Reason, "at", event.Time())
+		if event.At < last[event.Incident] && (event.Kind == alerting.Escalated || event.Kind == alerting.Updated) {
+			continue // it is over by now; what ends it tells the whole story, and nobody is woken for it
+		}
 		turn.Entries = append(turn.Entries, e.Composer.Event(e.told(in, st, event, i, over[event.Incident], now))...)
 	}
 	for _, id := range touched {
@@ -288,6 +320,17 @@ func overAlready(events []alerting.Event) map[string]bool {
 	return over
 }
 
+// lastWord is when the incidents end that end within this stretch of time.
+func lastWord(events []alerting.Event) map[string]budget.Minute {
+	at := map[string]budget.Minute{}
+	for _, e := range events {
+		if e.Kind == alerting.Resolved {
+			at[e.Incident] = e.At
+		}
+	}
+	return at
+}
+
 func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
 	at := event.At + 1
 	return Told{
@@ -298,37 +341,66 @@ func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event
 	}
 }
 
-// outlook forecasts from the long window of the second page pair, or six hours.
+// outlook forecasts from the windows of the pages, shortest first: an outage that has begun, or ended, a few minutes
+// ago is the present burn, not the average of six hours.
 func outlook(in alerting.Input, at budget.Minute) budget.Outlook {
-	lookback := 6 * time.Hour
-	if pages := in.Spec.Alerts.Page; len(pages) > 0 {
-		lookback = pages[len(pages)-1].Long
+	lookbacks := []time.Duration{6 * time.Hour}
+	if len(in.Spec.Alerts.Page) > 0 {
+		lookbacks = nil
 	}
-	return budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, lookback)
+	for _, p := range in.Spec.Alerts.Page {
+		lookbacks = append(lookbacks, p.Short, p.Long)
+	}
+	slices.Sort(lookbacks)
+	return budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, lookbacks...)
 }
 
-// commit writes the tick down. If that fails, the decisions stand in memory, what they owe is sent
-// directly (a full disk must not silence a page), and the tick is written with the next one.
+// commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it owes are
+// sent directly (a full disk must not silence them), and the tick is written with the next one.
+//
+// The second try is for an error that came although the tick is on the disk: then the outbox
+// holds the page already, and sending it directly would send it twice.
 func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) {
 	e.unsaved = append(e.unsaved, tick)
-	var fresh []outbox.Entry
-	for _, t := range tick.Turns {
-		fresh = append(fresh, t.Entries...)
+	err := e.save(ctx)
+	if err != nil {
+		err = e.save(ctx)
 	}
-	fresh = append(fresh, tick.Owed...)
-	if err := e.save(ctx); err != nil {
+	switch {
+	case err != nil:
 		sum.StoreErr = err
 		e.Log.Error("cannot write to the store; decisions go on in memory", "err", err, "ticks", len(e.unsaved))
-		markTried(&e.unsaved[len(e.unsaved)-1])
-		if e.Direct != nil && len(fresh) > 0 {
-			e.Direct(fresh)
-		}
-	} else if len(fresh) > 0 && e.Kick != nil {
-		e.Kick()
+		e.direct(&e.unsaved[len(e.unsaved)-1])
+	case sum.Owed > 0:
+		e.kick()
 	}
 	e.Source.Commit(batch)
 	for k, v := range tick.Facts {
 		e.facts[k] = v
+	}
+}
+
+func (e *Engine) kick() {
+	if e.Kick != nil {
+		e.Kick()
+	}
+}
+
+// direct sends the pages of a tick past the store that refuses it, and marks them: the outbox looks them up
+// before sending them again.
+func (e *Engine) direct(tick *store.Tick) {
+	var pages []outbox.Entry
+	for t := range tick.Turns {
+		for n := range tick.Turns[t].Entries {
+			entry := &tick.Turns[t].Entries[n]
+			if entry.Lane == outbox.LanePage && entry.Op != outbox.Edit && e.Direct != nil {
+				entry.Tried = true
+				pages = append(pages, *entry)
+			}
+		}
+	}
+	if len(pages) > 0 {
+		e.Direct(pages)
 	}
 }
 
@@ -347,19 +419,6 @@ func (e *Engine) save(ctx context.Context) error {
 		e.unsaved = e.unsaved[1:]
 	}
 	return nil
-}
-
-// markTried says of everything a tick owes that it was sent without being written down: the
-// outbox looks it up before sending it again.
-func markTried(tick *store.Tick) {
-	for t := range tick.Turns {
-		for n := range tick.Turns[t].Entries {
-			tick.Turns[t].Entries[n].Tried = true
-		}
-	}
-	for n := range tick.Owed {
-		tick.Owed[n].Tried = true
-	}
 }
 
 // foldEvery is how often the journal is folded into blocks and old minutes are thinned out.

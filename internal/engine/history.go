@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -30,6 +31,29 @@ const (
 	// fillRetry is how long a backfill waits after a failure.
 	fillRetry = 10 * time.Second
 )
+
+// factHistory says that the history of an SLO is wanted, and up to which minute, until it is read: a
+// restart before the first piece would forget it.
+func factHistory(id slo.ID) string { return "history/" + string(id) }
+
+// resumeHistory goes on with the histories that were wanted before a restart.
+func (e *Engine) resumeHistory(marks map[string][]byte) {
+	begun := map[slo.ID]bool{}
+	for _, work := range e.Source.Backfills(marks, e.set.Specs) {
+		e.fills = append(e.fills, fill{work: work, found: work.Progress().Done})
+		for _, spec := range work.Specs() {
+			begun[spec.ID()] = true
+		}
+	}
+	wanted := map[slo.ID]budget.Minute{}
+	for _, spec := range e.set.Specs {
+		to, err := strconv.ParseInt(e.facts[factHistory(spec.ID())], 10, 64)
+		if err == nil && !begun[spec.ID()] {
+			wanted[spec.ID()] = budget.Minute(to)
+		}
+	}
+	e.planHistory(wanted)
+}
 
 // planHistory orders the history of SLOs that were seen for the first time in this tick.
 func (e *Engine) planHistory(fresh map[slo.ID]budget.Minute) {
@@ -101,25 +125,39 @@ func (e *Engine) FillAll(ctx context.Context, now time.Time) error {
 
 // fillPiece reads one piece of the first history that is not complete. It reports whether there is more.
 func (e *Engine) fillPiece(ctx context.Context, now time.Time) (bool, error) {
-	e.mu.RLock()
-	if len(e.fills) == 0 {
-		e.mu.RUnlock()
-		return false, nil
+	f, err := e.nextFill()
+	if f == nil || err != nil {
+		return f != nil, err
 	}
-	f := e.fills[0]
-	e.mu.RUnlock()
 	batch := f.work.Next(ctx)
 	if len(batch.Failures) > 0 {
 		return true, batch.Failures[0].Err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.takePiece(ctx, f, batch, now)
+	return e.takePiece(context.WithoutCancel(ctx), *f, batch, now)
+}
+
+// errBehind is why no history is read while the store does not take what there is.
+var errBehind = errors.New("the store is behind")
+
+// nextFill is the history to go on with, nil if there is none.
+func (e *Engine) nextFill() (*fill, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	switch {
+	case len(e.fills) == 0:
+		return nil, nil
+	case len(e.unsaved) > 0:
+		return &e.fills[0], errBehind
+	}
+	f := e.fills[0]
+	return &f, nil
 }
 
 // takePiece writes a piece of history into the ledgers and the store. What was spent in it is no news.
 func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now time.Time) (bool, error) {
-	tick := store.Tick{At: now, Marks: batch.Marks}
+	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
 	progress := f.work.Progress()
 	for _, id := range slices.Sorted(maps.Keys(batch.Readings)) {
 		a := e.accounts[id]
@@ -139,16 +177,22 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 			tick.Marks[name] = nil // the plan is dropped
 		}
 	}
-	if err := errors.Join(e.save(ctx), e.Store.Commit(ctx, tick)); err != nil {
-		return true, err
+	if done {
+		for _, spec := range f.work.Specs() {
+			tick.Facts[factHistory(spec.ID())] = ""
+			delete(e.facts, factHistory(spec.ID()))
+		}
 	}
+	// The reader has moved on, so the piece waits with the ticks if the store refuses it.
+	e.unsaved = append(e.unsaved, tick)
+	err := e.save(ctx)
 	e.noteProgress(f, progress, done)
 	if done {
 		e.fills = e.fills[1:]
 	} else {
 		e.fills[0] = f
 	}
-	return len(e.fills) > 0, nil
+	return len(e.fills) > 0, err
 }
 
 func (a *account) takeHistory(r prom.Reading) store.Turn {

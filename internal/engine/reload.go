@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -13,46 +16,134 @@ import (
 
 // Reload swaps the set of SLOs. State is kept by SLO ID: an SLO whose objective or alerts changed goes
 // on with its ledger and its open incident, under the new terms from the next minute on. What is open for
-// an SLO that is gone is closed, with that as the reason; its ledger stays in the store and is
-// picked up again if the SLO comes back.
+// an SLO that is gone is closed, with that as the reason; its ledger is kept and picked up again if
+// the SLO comes back. If that cannot be written down, nothing changes.
 //
 // An SLO whose indicator changed counts different events from now on. Its history is not rewritten.
 func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
+	if err := e.save(ctx); err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
 	tick := store.Tick{At: now, Facts: map[string]string{}}
-	for id, a := range e.accounts {
-		spec := set.Lookup(id.Base())
-		if spec != nil {
-			continue
-		}
-		if turn := e.remove(a, now); len(turn.Incidents) > 0 {
-			tick.Turns = append(tick.Turns, turn)
+	for _, id := range slices.Sorted(maps.Keys(e.accounts)) {
+		if a := e.accounts[id]; !belongs(id, set) && a.open() {
+			tick.Turns = append(tick.Turns, e.remove(a, now))
 		}
 	}
 	if len(tick.Turns) > 0 {
-		e.unsaved = append(e.unsaved, tick)
-		if err := e.save(ctx); err != nil {
-			e.unsaved = e.unsaved[:len(e.unsaved)-1]
+		if err := e.Store.Commit(ctx, tick); err != nil {
 			return fmt.Errorf("reload: %w", err)
 		}
 	}
-	for id, a := range e.accounts {
-		if spec := set.Lookup(id.Base()); spec != nil {
-			a.spec = spec
-		} else {
-			delete(e.accounts, id)
-		}
-	}
+	e.close(tick.Turns)
+	e.exchange(set)
 	e.set, e.Reports, e.ReportChannels = set, reports, channels
 	return nil
 }
 
-// remove closes what is open for an SLO that is gone.
+// belongs reports whether a budget is one of the set's: there is such an SLO, and it has label values
+// if and only if the budget has some.
+func belongs(id slo.ID, set *slo.Set) bool {
+	spec := set.Lookup(id)
+	return spec != nil && (id.Group() != "") == (len(spec.By) > 0)
+}
+
+// remove is the turn that closes what is open for an SLO that is gone. It changes nothing yet.
 func (e *Engine) remove(a *account, now time.Time) store.Turn {
 	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
 	turn := store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}}
+	open := maps.Clone(e.open)
 	e.tell(in, a.state, alerting.Remove(in, a.state, a.state.Through-1), now, &turn)
-	a.state = turn.State
+	e.open = open
 	return turn
+}
+
+// open reports whether the budget has an incident.
+func (a *account) open() bool { return a.state.Burn != nil || a.state.NoData != nil }
+
+// close takes over what remove has decided.
+func (e *Engine) close(turns []store.Turn) {
+	for _, turn := range turns {
+		a := e.accounts[turn.SLO]
+		if a == nil {
+			a = e.away[turn.SLO]
+		}
+		a.state = turn.State
+		for _, i := range turn.Incidents {
+			delete(e.open, i.ID)
+		}
+	}
+	if len(turns) > 0 {
+		e.kick()
+	}
+}
+
+// restore takes an account over from before a restart. If its SLO was taken out meanwhile, the first tick
+// closes what is open.
+func (e *Engine) restore(a *account) {
+	if belongs(a.id, e.set) {
+		a.spec = e.set.Lookup(a.id)
+		e.accounts[a.id] = a
+		return
+	}
+	a.spec = &slo.Spec{
+		Service: a.id.Service(), Name: a.id.Name(), Description: "This SLO is no longer in the files.",
+		Objective: e.promisedTo(a), Windows: []slo.Window{{Rolling: 28 * slo.Day}}, SLI: slo.Indicator{Kind: slo.Events},
+	}
+	e.away[a.id] = a
+	if a.open() {
+		e.orphans = append(e.orphans, a.id)
+		slices.Sort(e.orphans)
+	}
+}
+
+// promisedTo is the objective of an SLO that is gone, as its open incident remembers it.
+func (e *Engine) promisedTo(a *account) slo.Objective {
+	share := 0.01
+	if a.state.Burn != nil {
+		if b := e.open[a.state.Burn.Incident].Last.Budget; b.Total > 0 {
+			share = float64(b.Allowed) / float64(b.Total)
+		}
+	}
+	o, err := slo.ParseObjective(strconv.FormatFloat(100-100*share, 'f', 3, 64))
+	if err != nil {
+		o, _ = slo.ParseObjective("99")
+	}
+	return o
+}
+
+// closeOrphans closes what was open for SLOs that were taken out while nobody was there to see it.
+func (e *Engine) closeOrphans(now time.Time, tick *store.Tick, sum *Summary) {
+	for _, id := range e.orphans {
+		if a := e.away[id]; a != nil && a.open() {
+			turn := e.remove(a, now)
+			sum.Owed += len(turn.Entries)
+			tick.Turns = append(tick.Turns, turn)
+		}
+	}
+	e.orphans = nil
+	e.close(tick.Turns)
+}
+
+// exchange gives every account the terms of the new set, puts away those that have none, and takes
+// back those that have some again.
+func (e *Engine) exchange(set *slo.Set) {
+	for id, a := range e.accounts {
+		if belongs(id, set) {
+			a.spec = set.Lookup(id)
+		} else {
+			e.away[id] = a
+			delete(e.accounts, id)
+		}
+	}
+	for id, a := range e.away {
+		if belongs(id, set) {
+			a.spec = set.Lookup(id)
+			e.accounts[id] = a
+			delete(e.away, id)
+		}
+	}
 }

@@ -18,9 +18,12 @@ func factReport(name string) string { return "report/" + name + "/last" }
 // oweReports composes the reports that are due. The message that is owed, the report itself and the fact that
 // it was made are one transaction: it comes once per period, over any restart.
 //
-// A report waits until the ledger has reached the end of its period.
+// A report waits until the ledgers have reached the end of its period, but not for ever.
 func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
 	for _, run := range report.Due(e.Reports, e.reported(now, tick), now) {
+		if now.Sub(run.Scheduled) < reportPatience && !e.reached(run) {
+			continue
+		}
 		r, err := e.buildReport(ctx, run)
 		if err != nil {
 			e.Log.Error("cannot build a report; it is tried again with the next tick", "report", run.Key(), "err", err)
@@ -41,6 +44,25 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick
 		tick.Owed = append(tick.Owed, entries...)
 		tick.Facts[factReport(run.Report)] = run.Period.String()
 	}
+}
+
+// reportPatience is how long a report waits for data of its period that cannot be read yet.
+const reportPatience = 6 * time.Hour
+
+// reached reports whether every ledger holds the whole of a report's period.
+func (e *Engine) reached(run report.Run) bool {
+	for _, s := range e.Reports {
+		if s.Name != run.Report {
+			continue
+		}
+		_, end := run.Period.Bounds(s.Zone)
+		for _, a := range e.accounts {
+			if a.state.Through.Time().Before(end) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // reported is the newest period of each report. A schedule that is seen for the first time owes nothing of the past.

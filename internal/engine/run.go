@@ -5,12 +5,10 @@ import (
 	"time"
 )
 
-// Run calls Tick now and then every so often (in wall time), with the time that now tells, until ctx
-// ends. The two differ in the demo, whose clock runs faster than the wall's. A tick that takes longer than
-// its turn is followed at once by the next, which catches up on all the minutes that were missed.
-func (e *Engine) Run(ctx context.Context, now func() time.Time, every time.Duration) error {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+// Run calls Tick until ctx ends: at once, and then each time a minute has become readable, which is when it is over
+// and the lag has passed. minute is how long one lasts in wall time: less than a minute in the demo, whose clock
+// runs faster. A tick that takes longer than its turn is followed by one that catches up on all the minutes missed.
+func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Duration) error {
 	for {
 		began := time.Now()
 		sum := e.Tick(ctx, now())
@@ -18,12 +16,20 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, every time.Durat
 			return nil
 		}
 		e.report(sum, time.Since(began))
+		timer := time.NewTimer(e.untilNext(now(), minute))
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return nil
-		case <-ticker.C:
+		case <-timer.C:
 		}
 	}
+}
+
+// untilNext is how long to wait, in wall time, until the next minute is readable.
+func (e *Engine) untilNext(now time.Time, minute time.Duration) time.Duration {
+	next := now.Add(-e.Lag).Truncate(time.Minute).Add(time.Minute + e.Lag)
+	return time.Duration(float64(next.Sub(now)) * minute.Minutes())
 }
 
 // report logs a tick and keeps how long it took.

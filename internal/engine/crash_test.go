@@ -1,0 +1,152 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store"
+)
+
+// story is a short life with an outage from its beginning to its resolve.
+func story(t testing.TB) *world {
+	return oneService(t, outage(50, [2]int{4, 7}))
+}
+
+const storyLength = 16
+
+// told is what a story leaves behind.
+type told struct {
+	Incidents []alerting.Incident
+	Keys      map[string]outbox.Op // of everything that was owed
+	Roots     []string
+}
+
+func (w *world) told() told {
+	w.t.Helper()
+	out := told{Incidents: w.incidents(), Keys: map[string]outbox.Op{}, Roots: w.roots()}
+	all, err := w.store.Outbox(context.Background(), store.OutboxFilter{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, o := range all {
+		out.Keys[o.Key] = o.Op
+		if o.State != outbox.Sent && o.State != outbox.Superseded {
+			w.t.Errorf("%s is %s: %s", o.Key, o.State, o.LastErr)
+		}
+	}
+	return out
+}
+
+// compare plays the story with something going wrong at the n-th step that touches the disk or Slack, for
+// every n, and compares what is left with a life in which nothing did.
+func compare(t *testing.T, wrong func(w *world, name string) error) {
+	smooth := story(t)
+	points := 0
+	smooth.point = func(string) error { points++; return nil }
+	smooth.steps(storyLength)
+	want := smooth.told()
+	if len(want.Incidents) != 1 || want.Incidents[0].Open || points < 100 {
+		t.Fatalf("the story is none: %d points, %+v", points, want)
+	}
+	stride := 5
+	if *everyStep {
+		stride = 1
+	}
+	for n := 0; n < points; n += stride {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			w, reached, name := story(t), 0, ""
+			w.point = func(at string) error {
+				if reached++; reached-1 != n {
+					return nil
+				}
+				name = at
+				return wrong(w, at)
+			}
+			for range storyLength {
+				if w.step(); w.dead {
+					w.revive()
+					w.engine.Tick(context.Background(), w.now())
+					w.deliver()
+				}
+			}
+			w.checkOncePerKey()
+			if d := cmp.Diff(want, w.told()); d != "" {
+				t.Errorf("after trouble at %s (-smooth +got):\n%s", name, d)
+			}
+			w.checkBudgets()
+		})
+	}
+}
+
+// TestEveryStepMayFail (law 5): an error at any step of the disk or of Slack leaves the same incidents and the same messages.
+func TestEveryStepMayFail(t *testing.T) {
+	compare(t, func(_ *world, name string) error { return fmt.Errorf("%s: %w", name, syscall.EIO) })
+}
+
+// TestKillAtEveryStep (law 5, faults 1, 2, 4): kill -9 at any step, restart from what was on the disk.
+func TestKillAtEveryStep(t *testing.T) {
+	compare(t, func(w *world, _ string) error { w.kill(); return errDead })
+}
+
+// TestKillAfterEveryFailure: an error at any step, and the kill at the very next one, so that memory cannot help.
+func TestKillAfterEveryFailure(t *testing.T) {
+	compare(t, func(w *world, name string) error {
+		w.point = func(string) error { w.point = nil; w.kill(); return errDead }
+		return fmt.Errorf("%s: %w", name, syscall.ENOSPC)
+	})
+}
+
+// TestDiskFull (fault 29): the disk is full for half an hour, in which a service breaks and recovers. The page goes out, health is red,
+// and afterwards everything is on the disk and nothing was said twice.
+func TestDiskFull(t *testing.T) {
+	for name, tc := range map[string]struct {
+		outage   [2]int
+		full, to int
+	}{
+		"the outage begins and ends while the disk is full": {[2]int{15, 22}, 10, 40},
+		"the outage begins while the disk is full":          {[2]int{25, 50}, 10, 40},
+		"the outage ends while the disk is full":            {[2]int{5, 20}, 10, 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := oneService(t, outage(50, tc.outage))
+			full := errors.Join(syscall.ENOSPC)
+			for n := 1; n <= 70; n++ {
+				w.point = nil
+				isFull := n >= tc.full && n < tc.to
+				if isFull {
+					w.point = func(name string) error {
+						if name == "slack before" || name == "slack after" {
+							return nil
+						}
+						return full
+					}
+				}
+				sum := w.step()
+				if isFull != (sum.StoreErr != nil) {
+					t.Fatalf("minute %d: the disk is full: %t, the tick says %v", n, isFull, sum.StoreErr)
+				}
+				if n == tc.outage[0]+5 && len(w.rootsWith("Page")) != 1 {
+					t.Errorf("five minutes into the outage the channel reads %q", w.roots())
+				}
+			}
+			got := w.told()
+			if len(got.Incidents) != 1 || got.Incidents[0].Open || len(w.rootsWith("Resolved")) != 1 || len(got.Roots) != 1 {
+				t.Errorf("left behind: %+v", got)
+			}
+			w.checkOncePerKey()
+			w.checkBudgets()
+			w.restart()
+			w.steps(2)
+			w.checkBudgets()
+		})
+	}
+}

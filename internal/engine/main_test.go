@@ -1,0 +1,19 @@
+package engine_test
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// seeds is how many random lives TestRandomLives plays.
+var seeds = flag.Int("seeds", 6, "random lives of the model checker")
+
+// firstSeed replays a life that failed.
+var firstSeed = flag.Uint64("seed", 1, "seed of the first random life")
+
+// everyStep takes the time to let every single step fail; otherwise every fifth does.
+var everyStep = flag.Bool("everystep", false, "fail at every step of a story, not at every fifth")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

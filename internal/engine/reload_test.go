@@ -1,0 +1,192 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// reload swaps the SLOs and delivers what follows.
+func (w *world) reload(specs ...*slo.Spec) error {
+	w.t.Helper()
+	set := slo.NewSet(specs, nil, nil)
+	err := w.engine.Reload(context.Background(), set, w.reports, nil, w.now())
+	if err == nil {
+		w.set = set
+	}
+	w.deliver()
+	return err
+}
+
+// during is a world in the midst of an incident.
+func during(t *testing.T) *world {
+	w := oneService(t, outage(50, [2]int{10, 40}))
+	w.steps(15)
+	if open := w.engine.OpenIncidents(); len(open) != 1 {
+		t.Fatalf("open: %+v", open)
+	}
+	return w
+}
+
+// TestRemoveDuringIncident (fault 36): an SLO that is taken out is closed with that as the reason; when it comes back, it starts anew
+// and still knows its past.
+func TestRemoveDuringIncident(t *testing.T) {
+	w := during(t)
+	if err := w.reload(); err != nil {
+		t.Fatal(err)
+	}
+	is := w.incidents()
+	if len(is) != 1 || is[0].Open || is[0].Last.Reason != alerting.SLORemoved {
+		t.Fatalf("incidents: %+v", is)
+	}
+	if roots := w.rootsWith("Resolved"); len(roots) != 1 || !strings.Contains(roots[0].Visible(), "Closed because the SLO was removed") {
+		t.Errorf("the channel reads %q", w.roots())
+	}
+	w.steps(12) // longer than no_data
+	if err := w.reload(promise("shop")); err != nil {
+		t.Fatal(err)
+	}
+	w.steps(30)
+	is = w.incidents()
+	if len(is) != 2 || is[1].Open || is[1].Rule != alerting.RulePage {
+		t.Errorf("incidents: %+v", is)
+	}
+	b, _ := w.engine.Budget("shop/availability")
+	if !b.Since.Equal(t0) {
+		t.Errorf("its past begins at %s", b.Since)
+	}
+	w.restart()
+	w.steps(2)
+	if got := len(w.engine.OpenIncidents()); got != 0 {
+		t.Errorf("%d open incidents", got)
+	}
+	w.checkOncePerKey()
+}
+
+// TestRemovedWhileAway: the SLO is taken out of the files while slowburn does not run. Its incident does not stay open for ever.
+func TestRemovedWhileAway(t *testing.T) {
+	w := during(t)
+	w.close()
+	w.set = slo.NewSet(specsOf(promise("other")), nil, nil)
+	w.open()
+	w.steps(3)
+	is := w.burns()
+	if len(is) != 1 || is[0].Open || is[0].Last.Reason != alerting.SLORemoved {
+		t.Errorf("incidents: %+v", is)
+	}
+	if roots := w.rootsWith("Resolved"); len(roots) != 1 {
+		t.Errorf("the channel reads %q", w.roots())
+	}
+	if open := w.engine.OpenIncidents(); len(open) != 0 {
+		t.Errorf("open: %+v", open)
+	}
+	w.restart()
+	w.steps(2)
+	w.checkOncePerKey()
+}
+
+// TestReloadFails: the disk refuses the reload. Everything stays as it was, the incident too.
+func TestReloadFails(t *testing.T) {
+	w := during(t)
+	w.point = func(name string) error {
+		if name == "store commit.incidents" {
+			return errors.New("disk full")
+		}
+		return nil
+	}
+	if err := w.reload(); err == nil {
+		t.Fatal("the reload went through")
+	}
+	w.point = nil
+	if open := w.engine.OpenIncidents(); len(open) != 1 {
+		t.Errorf("open: %+v", open)
+	}
+	w.steps(40)
+	if is := w.incidents(); len(is) != 1 || is[0].Last.Reason != alerting.BurnLow {
+		t.Errorf("incidents: %+v", is)
+	}
+	w.checkTold()
+	w.checkBudgets()
+}
+
+// TestObjectiveChanged (fault 36): new terms hold from the next minute on. The incident goes on, and ends when the new terms say so.
+func TestObjectiveChanged(t *testing.T) {
+	w := during(t)
+	looser := promise("shop")
+	looser.Objective, _ = slo.ParseObjective("98")
+	if err := w.reload(looser); err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	if open := w.engine.OpenIncidents(); len(open) != 1 {
+		t.Fatalf("open: %+v", open)
+	}
+	w.steps(40)
+	if is := w.incidents(); len(is) != 1 || is[0].Open || is[0].Last.Reason != alerting.BurnLow {
+		t.Errorf("incidents: %+v", is)
+	}
+	b, _ := w.engine.Budget("shop/availability")
+	if b.Spec.Objective.Percent() != "98" {
+		t.Errorf("the objective is %s", b.Spec.Objective)
+	}
+	w.checkTold()
+	w.checkBudgets()
+}
+
+// TestManyReloads (fault 35): two hundred reloads in the midst of an incident say nothing and forget nothing.
+func TestManyReloads(t *testing.T) {
+	w := during(t)
+	before := w.told()
+	for n := range 200 {
+		if err := w.reload(promise("shop")); err != nil {
+			t.Fatal(err)
+		}
+		if n%20 == 0 {
+			w.step()
+		}
+	}
+	for key := range w.told().Keys {
+		if before.Keys[key] == "" && !strings.Contains(key, "/updated/") {
+			t.Errorf("a reload owes %s", key)
+		}
+	}
+	w.steps(40)
+	if is := w.incidents(); len(is) != 1 || !is[0].Detected.Equal(before.Incidents[0].Detected) {
+		t.Errorf("incidents: %+v", is)
+	}
+	w.checkTold()
+	w.checkBudgets()
+}
+
+// TestAddedSLO: an SLO that is added gets its history, also when the daemon is killed before it is read.
+func TestAddedSLO(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		w := newWorld(t, specsOf(promise("shop")), &service{name: "shop", load: steady(50)}, &service{name: "new", load: outage(50, [2]int{5, 8})})
+		w.steps(20)
+		if err := w.reload(promise("shop"), promise("new")); err != nil {
+			t.Fatal(err)
+		}
+		w.steps(3)
+		if killed {
+			w.kill()
+			w.revive()
+		}
+		if err := w.engine.FillAll(t.Context(), w.now()); err != nil {
+			t.Fatal(err)
+		}
+		w.steps(3)
+		b, ok := w.engine.Budget("new/availability")
+		if !ok || b.Filling != 1 || b.Windows[0].Sum.Bad != 300*1000 || b.Since.After(t0.Add(-50*time.Minute)) {
+			t.Errorf("killed %t: the budget is %+v", killed, b)
+		}
+		if is := w.incidents(); len(is) != 0 {
+			t.Errorf("what was spent before is no news: %+v", is)
+		}
+		w.checkBudgets()
+	}
+}
