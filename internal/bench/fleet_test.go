@@ -86,22 +86,41 @@ slos:
 	return texts
 }
 
-// monthOld is a fleet that has run for a month: hours, and the minutes that the alert windows need.
+// monthOld is a fleet that has run for a month. Three different ledgers are written minute by minute; the others are loaded from their
+// days, as after a restart.
 func monthOld(set *slo.Set, now budget.Minute) map[slo.ID]store.Account {
 	all := map[slo.ID]store.Account{}
+	var patterns []*budget.Ledger
 	for i, spec := range set.Specs {
-		l := &budget.Ledger{}
-		fine := now - alerting.Horizon(spec)
-		fine -= fine % 60
-		for h := (now - budget.Minutes(month)).Hour(); h < fine.Hour(); h++ {
-			l.PutHour(h, budget.Sum{Bad: 60 * budget.Unit, Total: 1_000_000 * budget.Unit, Known: 60, BadSlots: 20})
+		if i < 3 {
+			patterns = append(patterns, oldLedger(i, now, now-alerting.Horizon(spec)))
 		}
-		for m := fine; m < now; m++ {
-			l.Put(m, budget.Count(int64((int(m)+i)%3)*budget.Unit, int64(10_000+(int(m)*7+i)%500)*budget.Unit))
+		l := &budget.Ledger{}
+		pattern := patterns[i%3]
+		for d := pattern.First().Day(); d <= pattern.End().Day(); d++ {
+			if day := pattern.EncodeDay(d); day != nil {
+				if err := l.LoadDay(d, day); err != nil {
+					panic(err)
+				}
+			}
 		}
 		all[spec.ID()] = store.Account{Ledger: l, State: alerting.State{Through: now}}
 	}
 	return all
+}
+
+// oldLedger holds hours, and from fine on the minutes that the alert windows need. One minute in three has a bad event.
+func oldLedger(i int, now, fine budget.Minute) *budget.Ledger {
+	l := &budget.Ledger{}
+	fine -= fine % 60
+	for h := (now - budget.Minutes(month)).Hour(); h < fine.Hour(); h++ {
+		l.PutHour(h, budget.Sum{Bad: 20 * budget.Unit, Total: 600_000 * budget.Unit, Known: 60, BadSlots: 20})
+	}
+	for m := fine; m < now; m++ {
+		bad := max(0, int64(m)%3-1)
+		l.Put(m, budget.Count(bad*budget.Unit, (10_000+(int64(m)*7+int64(i))%500)*budget.Unit))
+	}
+	return l
 }
 
 // residentMB is the memory of this process as the system sees it, 0 where the system does not say.
