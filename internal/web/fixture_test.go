@@ -200,9 +200,10 @@ func live(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incident
 	return account, incidents
 }
 
-// liveOn writes down a life of four weeks, hours first and the last four days by minutes, and decides about the latter.
+// liveOn writes down a life of four weeks, hours first and the last eight days by minutes, and decides about those whose
+// alert windows lie in minutes, too.
 func liveOn(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incident) {
-	end, fine := budget.MinuteOf(now), budget.MinuteOf(now.Add(-4*slo.Day).Truncate(time.Hour))
+	end, fine := budget.MinuteOf(now), budget.MinuteOf(now.Add(-8*slo.Day).Truncate(time.Hour))
 	ledger := &budget.Ledger{}
 	slot := func(m budget.Minute) budget.Slot { return l((end - m).Time().Sub(time.Unix(0, 0))) }
 	for m := budget.MinuteOf(now.Add(-30 * slo.Day).Truncate(time.Hour)); m < fine; m += 60 {
@@ -216,7 +217,7 @@ func liveOn(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incide
 		ledger.Put(m, slot(m))
 	}
 	in := alerting.Input{ID: id, Spec: spec, Ledger: ledger}
-	state, events := alerting.Advance(in, alerting.State{Through: fine}, end)
+	state, events := alerting.Advance(in, alerting.State{Through: fine + alerting.Horizon(spec)}, end)
 	return store.Account{Ledger: ledger, State: state}, alerting.Fold(nil, events)
 }
 
