@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -139,4 +140,52 @@ func TestPercentIsExact(t *testing.T) {
 			t.Errorf("%q is %s %%", ratio, got)
 		}
 	}
+}
+
+// FuzzQuery feeds the reading of queries anything: what it accepts is a query of ours, and what
+// counts events says over which time.
+func FuzzQuery(f *testing.F) {
+	for _, text := range []string{
+		`sum(rate(x{a="b"}[{{.window}}]))`, `1 - (sum(rate(x[{{ .window }}])) / sum(rate(y[{{.window}}])))`,
+		`sum by (a) (increase(x[5m])) or vector(0)`, `a - (b + c)`, `count(up == 0)`, `{{.window}}`, `x offset {{.window}}`,
+		`histogram_fraction(0, 0.5, sum(rate(d[{{.window}}])))`, `sum_over_time((x > 0)[{{.window}}:1m]) * -1`, `x{a="{{.window}}"}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, w := range []Windows{Template, AnyRange, Verbatim} {
+			read := func() (Query, bool) {
+				q, _, ok := parsedAnything(text, w)
+				return q, ok
+			}
+			if q, ok := read(); ok {
+				if m, ok := Ratio(q, Good); ok && m.Bad == nil && m.Good == nil {
+					t.Errorf("%s has no queries", text)
+				}
+			}
+			for _, as := range []func(Query) Query{func(q Query) Query { return q }, Query.Counter, Query.Samples} {
+				q, ok := read()
+				if !ok {
+					continue
+				}
+				if made := as(q).events(false); made != nil && !made.Bare() && !made.Windowed() {
+					t.Errorf("%s became %s, which does not say over which time it counts", text, made.Text)
+				}
+			}
+		}
+	})
+}
+
+// parsedAnything parses any text as a query.
+func parsedAnything(text string, w Windows) (Query, *strictyaml.File, bool) {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		return Query{}, nil, false
+	}
+	f := strictyaml.Parse("f.yaml", append([]byte("q: "), quoted...), strictyaml.Options{})
+	if len(f.Documents) != 1 {
+		return Query{}, f, false
+	}
+	q, ok := Parse(f.Documents[0].Child("q"), w)
+	return q, f, ok
 }
