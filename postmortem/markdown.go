@@ -48,8 +48,12 @@ func (d Document) front(b *strings.Builder) {
 	i, spec := d.Facts.Incident, d.Facts.Spec
 	b.WriteString("---\n")
 	for _, f := range [][2]string{
-		{"id", i.ID}, {"slo", string(d.Facts.id())}, {"service", spec.Service}, {"status", "draft"},
-		{"severity", string(i.Severity)}, {"owner", spec.Owner},
+		{"id", i.ID},
+		{"slo", string(d.Facts.id())},
+		{"service", spec.Service},
+		{"status", "draft"},
+		{"severity", string(i.Severity)},
+		{"owner", spec.Owner},
 	} {
 		b.WriteString(f[0] + ": " + strconv.Quote(f[1]) + "\n")
 	}
@@ -57,8 +61,11 @@ func (d Document) front(b *strings.Builder) {
 		name string
 		at   time.Time
 	}{
-		{"onset", d.Times.Onset}, {"detected", d.Times.Detected}, {"escalated", d.Times.Escalated},
-		{"ended", d.Times.Ended}, {"resolved", d.Times.Resolved},
+		{"onset", d.Times.Onset},
+		{"detected", d.Times.Detected},
+		{"escalated", d.Times.Escalated},
+		{"ended", d.Times.Ended},
+		{"resolved", d.Times.Resolved},
 	} {
 		if !t.at.IsZero() {
 			b.WriteString(t.name + ": " + t.at.UTC().Format(time.RFC3339) + "\n")
@@ -86,8 +93,10 @@ func (d Document) policy() string {
 func (d Document) links() string {
 	var all []string
 	for _, l := range [][2]string{
-		{"Incident", d.Facts.Page}, {"Runbook", d.Facts.Spec.Links.Runbook},
-		{"Dashboard", d.Facts.Spec.Links.Dashboard}, {"Repository", d.Facts.Spec.Links.Repository},
+		{"Incident", d.Facts.Page},
+		{"Runbook", d.Facts.Spec.Links.Runbook},
+		{"Dashboard", d.Facts.Spec.Links.Dashboard},
+		{"Repository", d.Facts.Spec.Links.Repository},
 	} {
 		if l[1] != "" {
 			all = append(all, plain.Link(l[0], l[1]))
@@ -208,8 +217,10 @@ func (d Document) around(b *strings.Builder) {
 }
 
 func bucketRow(k Bucket, o slo.Objective) []string {
-	row := []string{k.From.Format("01-02 15:04"), plain.Unknown, plain.Unknown, plain.Unknown, plain.Unknown,
-		strconv.Itoa(k.Sum.Known) + " of " + strconv.Itoa(k.Minutes)}
+	row := []string{
+		k.From.Format("01-02 15:04"), plain.Unknown, plain.Unknown, plain.Unknown, plain.Unknown,
+		strconv.Itoa(k.Sum.Known) + " of " + strconv.Itoa(k.Minutes),
+	}
 	if k.Known() {
 		row[1], row[2] = plain.Events(k.Sum.Total), plain.Events(k.Sum.Bad)
 		row[3], row[4] = plain.PercentUp(k.Sum.Bad, k.Sum.Total, digits(o)), burnText(k.Sum, o)

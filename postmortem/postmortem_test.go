@@ -217,21 +217,49 @@ func TestQueriesArePromQL(t *testing.T) {
 		id   slo.ID
 		want string // of the last query
 	}{
-		{"bad of total", slo.Indicator{Kind: slo.Events, Bad: bare("e", "code", "5.."), Total: bare("r")}, "a/b",
-			`sum(increase(e{code=~"5.."}[35m] @ 1795038300)) / sum(increase(r[35m] @ 1795038300))`},
-		{"good of total", slo.Indicator{Kind: slo.Events, Good: bare("g"), Total: bare("r")}, "a/b",
-			`1 - sum(increase(g[35m] @ 1795038300)) / sum(increase(r[35m] @ 1795038300))`},
-		{"one budget of many", slo.Indicator{Kind: slo.Events, Bad: bare("e", "code", "5.."), Total: bare("r")}, `a/b{route="/pay"}`,
-			`sum(increase(e{code=~"5..",route="/pay"}[35m] @ 1795038300)) / sum(increase(r{route="/pay"}[35m] @ 1795038300))`},
-		{"an expression", slo.Indicator{Kind: slo.Events, Bad: &slo.Query{Text: "sum(rate(e[$window])) or vector(0)"}, Total: &slo.Query{Text: "sum(rate(r[$window]))"}}, "a/b",
-			`(sum(rate(e[35m])) or vector(0)) / (sum(rate(r[35m])))`},
-		{"a histogram", slo.Indicator{Kind: slo.Latency, Histogram: bare("h"), Below: 0.3}, `a/b{route="/pay"}`,
-			`1 - histogram_fraction(0, 0.3, sum(increase(h{route="/pay"}[35m] @ 1795038300)))`},
-		{"a gauge", slo.Indicator{Kind: slo.Uptime, Up: bare("probe_success")}, "a/b",
-			`1 - sum(sum_over_time(probe_success[35m] @ 1795038300)) / sum(count_over_time(probe_success[35m] @ 1795038300))`},
+		{
+			"bad of total",
+			slo.Indicator{Kind: slo.Events, Bad: bare("e", "code", "5.."), Total: bare("r")},
+			"a/b",
+			`sum(increase(e{code=~"5.."}[35m] @ 1795038300)) / sum(increase(r[35m] @ 1795038300))`,
+		},
+		{
+			"good of total",
+			slo.Indicator{Kind: slo.Events, Good: bare("g"), Total: bare("r")},
+			"a/b",
+			`1 - sum(increase(g[35m] @ 1795038300)) / sum(increase(r[35m] @ 1795038300))`,
+		},
+		{
+			"one budget of many",
+			slo.Indicator{Kind: slo.Events, Bad: bare("e", "code", "5.."), Total: bare("r")},
+			`a/b{route="/pay"}`,
+			`sum(increase(e{code=~"5..",route="/pay"}[35m] @ 1795038300)) / sum(increase(r{route="/pay"}[35m] @ 1795038300))`,
+		},
+		{
+			"an expression",
+			slo.Indicator{Kind: slo.Events, Bad: &slo.Query{Text: "sum(rate(e[$window])) or vector(0)"}, Total: &slo.Query{Text: "sum(rate(r[$window]))"}},
+			"a/b",
+			`(sum(rate(e[35m])) or vector(0)) / (sum(rate(r[35m])))`,
+		},
+		{
+			"a histogram",
+			slo.Indicator{Kind: slo.Latency, Histogram: bare("h"), Below: 0.3},
+			`a/b{route="/pay"}`,
+			`1 - histogram_fraction(0, 0.3, sum(increase(h{route="/pay"}[35m] @ 1795038300)))`,
+		},
+		{
+			"a gauge",
+			slo.Indicator{Kind: slo.Uptime, Up: bare("probe_success")},
+			"a/b",
+			`1 - sum(sum_over_time(probe_success[35m] @ 1795038300)) / sum(count_over_time(probe_success[35m] @ 1795038300))`,
+		},
 		{"slices", slo.Indicator{Kind: slo.Slices, Slice: &slo.Query{Text: "lag[$window]"}, GoodWhen: slo.Condition{Op: "<", Value: 0.3}}, "a/b", ""},
-		{"a ratio", slo.Indicator{Kind: slo.Ratio, Bad: &slo.Query{Text: "error_ratio"}}, "a/b",
-			`avg_over_time((error_ratio)[35m:1m] @ 1795038300)`},
+		{
+			"a ratio",
+			slo.Indicator{Kind: slo.Ratio, Bad: &slo.Query{Text: "error_ratio"}},
+			"a/b",
+			`avg_over_time((error_ratio)[35m:1m] @ 1795038300)`,
+		},
 	} {
 		spec, _ := lives.Spec("a/b", "99.9", slo.Window{Rolling: 7 * slo.Day})
 		spec.SLI = c.sli

@@ -57,8 +57,10 @@ func suits(q *Query, expr parser.Expr, use purpose) []remark {
 	}
 	switch {
 	case use == counting && !q.Windowed():
-		return []remark{{0, strictyaml.Error, "the expression does not say over which time it counts",
-			"write the range as " + WindowVariable + ": sum(increase(requests_total[" + WindowVariable + "])); or give a bare counter, which is counted exactly"}}
+		return []remark{{
+			0, strictyaml.Error, "the expression does not say over which time it counts",
+			"write the range as " + WindowVariable + ": sum(increase(requests_total[" + WindowVariable + "])); or give a bare counter, which is counted exactly",
+		}}
 	case use == histogram:
 		return []remark{{0, strictyaml.Error, "the histogram must be a bare selector, not an expression", `write its name and matchers: request_duration_seconds{job="checkout"}`}}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/parser/posrange"
@@ -201,7 +202,7 @@ func (q *Query) bare(v *parser.VectorSelector) {
 		return
 	}
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual && q.Metric == "" {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && q.Metric == "" {
 			q.Metric = m.Value
 			continue
 		}

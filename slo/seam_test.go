@@ -28,8 +28,10 @@ func TestOtherFormatsAreReadByTheirReaders(t *testing.T) {
 				bad, _ := ParseQuery(`x_total{code="500"}`)
 				w := Window{Rolling: 28 * Day}
 				alerts, _ := DefaultAlerts(w, objective)
-				specs = append(specs, &Spec{Service: "shop", Name: d.Child("metadata").Peek("name"), Objective: objective, Windows: []Window{w},
-					SLI: Indicator{Kind: Events, Total: total, Bad: bad}, Alerts: alerts, File: d.File(), Line: d.Place().Line})
+				specs = append(specs, &Spec{
+					Service: "shop", Name: d.Child("metadata").Peek("name"), Objective: objective, Windows: []Window{w},
+					SLI: Indicator{Kind: Events, Total: total, Bad: bad}, Alerts: alerts, File: d.File(), Line: d.Place().Line,
+				})
 			}
 			return specs
 		},

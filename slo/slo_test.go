@@ -166,8 +166,14 @@ func TestTheBooksExtremeGoals(t *testing.T) {
 		pair      Pair
 		dead      bool
 	}{
-		{"99", bookPages[0], false}, {"95", bookPages[0], false}, {"93.06", bookPages[0], false}, {"93.05", bookPages[0], true}, {"93", bookPages[0], true},
-		{"83.4", bookPages[1], false}, {"83.3", bookPages[1], true}, {"50", bookTickets[1], false},
+		{"99", bookPages[0], false},
+		{"95", bookPages[0], false},
+		{"93.06", bookPages[0], false},
+		{"93.05", bookPages[0], true},
+		{"93", bookPages[0], true},
+		{"83.4", bookPages[1], false},
+		{"83.3", bookPages[1], true},
+		{"50", bookTickets[1], false},
 	} {
 		o, _ := ParseObjective(c.objective)
 		if got := c.pair.Dead(w, o); got != c.dead {
@@ -318,7 +324,8 @@ func TestAWholeFile(t *testing.T) {
 	availability := &Spec{
 		Service: "checkout", Name: "availability", Description: "Orders are answered without a server error.",
 		Owner: "payments", Tier: "high_fast", Objective: objective, Windows: []Window{{Rolling: 28 * Day}},
-		SLI: Indicator{Kind: Events,
+		SLI: Indicator{
+			Kind:  Events,
 			Total: &Query{Text: `http_requests_total{job="checkout"}`, Metric: "http_requests_total", Matchers: matchers("job", "checkout"), File: "good.yaml", Line: 25, Column: 16},
 			Bad:   &Query{Text: `http_requests_total{job="checkout",code=~"5.."}`, Metric: "http_requests_total", Matchers: append([]*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "code", "5..")}, matchers("job", "checkout")...), File: "good.yaml", Line: 26, Column: 14},
 		},

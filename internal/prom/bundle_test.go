@@ -30,27 +30,51 @@ func TestSelectorsAreMerged(t *testing.T) {
 		specs []*slo.Spec
 		want  []string
 	}{
-		{"total and bad share a query; what only one of them selects by is dropped",
-			[]*slo.Spec{events(t, "a", `m{job="a"}`, `m{job="a",code="500"}`)}, []string{`m{job="a"}`}},
-		{"services on one metric are alternatives, quoted",
+		{
+			"total and bad share a query; what only one of them selects by is dropped",
+			[]*slo.Spec{events(t, "a", `m{job="a"}`, `m{job="a",code="500"}`)},
+			[]string{`m{job="a"}`},
+		},
+		{
+			"services on one metric are alternatives, quoted",
 			[]*slo.Spec{events(t, "a", `m{job="a.b"}`, `m{job="a.b",code="500"}`), events(t, "b", `m{job="c"}`, `m{job="c",code="500"}`)},
-			[]string{`m{job=~"a\\.b|c"}`}},
-		{"patterns are alternatives too",
+			[]string{`m{job=~"a\\.b|c"}`},
+		},
+		{
+			"patterns are alternatives too",
 			[]*slo.Spec{events(t, "a", `m{job=~"a.*"}`, `m{job=~"a.*",code="500"}`), events(t, "b", `m{job="c"}`, `m{job="c",code="500"}`)},
-			[]string{`m{job=~"(?:a.*)|c"}`}},
-		{"other labels are another query, so that neither grows to the whole metric",
+			[]string{`m{job=~"(?:a.*)|c"}`},
+		},
+		{
+			"other labels are another query, so that neither grows to the whole metric",
 			[]*slo.Spec{events(t, "a", `m{job="a"}`, `m{job="a",code="500"}`), events(t, "b", `m{pod="c"}`, `m{pod="c",code="500"}`)},
-			[]string{`m{job="a"}`, `m{pod="c"}`}},
-		{"two metrics of one SLO come in one query",
-			[]*slo.Spec{events(t, "a", `m{job="a"}`, `e{job="a"}`)}, []string{`{__name__=~"e|m",job="a"}`}},
-		{"a histogram asks for its count and one bucket",
-			[]*slo.Spec{latency(t, "l", `h{job="a"}`, 0.3)}, []string{`{__name__=~"h_bucket|h_count",job="a",le=~"|0\\.3"}`}},
-		{"what is excluded is left to the client",
-			[]*slo.Spec{events(t, "a", `m{job="a",path!="/x"}`, `m{job="a",path!="/x",code="500"}`)}, []string{`m{job="a"}`}},
-		{"no label in common: the whole metric",
-			[]*slo.Spec{events(t, "a", `m`, `m{code="500"}`)}, []string{`m{}`}},
-		{"names of any alphabet are quoted",
-			[]*slo.Spec{events(t, "a", `{"http.req",job="a"}`, `{"http.req",job="a","http.code"="500"}`)}, []string{`{__name__="http.req",job="a"}`}},
+			[]string{`m{job="a"}`, `m{pod="c"}`},
+		},
+		{
+			"two metrics of one SLO come in one query",
+			[]*slo.Spec{events(t, "a", `m{job="a"}`, `e{job="a"}`)},
+			[]string{`{__name__=~"e|m",job="a"}`},
+		},
+		{
+			"a histogram asks for its count and one bucket",
+			[]*slo.Spec{latency(t, "l", `h{job="a"}`, 0.3)},
+			[]string{`{__name__=~"h_bucket|h_count",job="a",le=~"|0\\.3"}`},
+		},
+		{
+			"what is excluded is left to the client",
+			[]*slo.Spec{events(t, "a", `m{job="a",path!="/x"}`, `m{job="a",path!="/x",code="500"}`)},
+			[]string{`m{job="a"}`},
+		},
+		{
+			"no label in common: the whole metric",
+			[]*slo.Spec{events(t, "a", `m`, `m{code="500"}`)},
+			[]string{`m{}`},
+		},
+		{
+			"names of any alphabet are quoted",
+			[]*slo.Spec{events(t, "a", `{"http.req",job="a"}`, `{"http.req",job="a","http.code"="500"}`)},
+			[]string{`{__name__="http.req",job="a"}`},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string

@@ -70,43 +70,79 @@ func TestCounting(t *testing.T) {
 		last budget.Minute
 		want string
 	}{
-		{"the difference belongs to the minute of the later sample",
-			"instance=a code=200: 30=0 90=10 150=14 210=20", 3, "2:0/4 3:0/6"},
-		{"a sample on the boundary belongs to the minute that ends there",
-			"instance=a code=200: 60=0 120=10 180=14 240=20", 3, "2:0/4 3:0/6"},
-		{"after a reset the value itself counts",
-			"instance=a code=200: 30=0 90=10 150=3 210=5", 3, "2:0/3 3:0/2"},
-		{"bad events come out of the same samples",
-			"instance=a code=200: 30=0 90=10 150=14 210=20\ninstance=a code=500: 30=5 90=5 150=6 210=6", 3, "2:1/5 3:0/6"},
-		{"an error series that is born counts whole, for its target was scraped without it",
-			"instance=a code=200: 30=0 90=10 150=14 210=20\ninstance=a code=500: 210=3", 3, "2:0/4 3:3/9"},
-		{"a new pod counts whole",
-			"instance=a code=200: 30=0 90=10 150=14 210=20\ninstance=b code=200: 210=7", 3, "2:0/4 3:0/13"},
-		{"at the first sight of the SLO nothing is a birth, however late it comes",
-			"instance=a code=200: 150=1000 210=1004\ninstance=a code=500: 150=500 210=501", 3, "2:0/0 3:1/5"},
-		{"a series that was missing from a scrape of its target is a new counter",
-			"instance=a code=200: 30=0 90=10 150=14 210=20 270=21\ninstance=a code=500: 30=2 90=2 270=5", 4, "2:0/4 3:0/6 4:5/6"},
-		{"a target that missed a scrape goes on where it was",
-			"instance=a code=200: 30=0 90=10 210=20\ninstance=b code=200: 30=0 90=0 150=0 210=0", 3, "2:0/0 3:0/10"},
-		{"one missed scrape of the only target is spread and known",
-			"instance=a code=200: 30=0 90=10 210=21 270=21", 4, "2:0/5.5 3:0/5.5 4:0/0"},
-		{"a hole is spread and partial, in integers; what the returning minute brought is in it",
-			"instance=a code=200: 30=0 90=10 390=22 450=23 510=24", 8, "2:0/2.167p 3:0/2.167p 4:0/2.167p 5:0/2.167p 6:0/2.166p 7:0/2.166p 8:0/1"},
-		{"a hole tells what went wrong inside it",
+		{
+			"the difference belongs to the minute of the later sample",
+			"instance=a code=200: 30=0 90=10 150=14 210=20", 3, "2:0/4 3:0/6",
+		},
+		{
+			"a sample on the boundary belongs to the minute that ends there",
+			"instance=a code=200: 60=0 120=10 180=14 240=20", 3, "2:0/4 3:0/6",
+		},
+		{
+			"after a reset the value itself counts",
+			"instance=a code=200: 30=0 90=10 150=3 210=5", 3, "2:0/3 3:0/2",
+		},
+		{
+			"bad events come out of the same samples",
+			"instance=a code=200: 30=0 90=10 150=14 210=20\ninstance=a code=500: 30=5 90=5 150=6 210=6", 3, "2:1/5 3:0/6",
+		},
+		{
+			"an error series that is born counts whole, for its target was scraped without it",
+			"instance=a code=200: 30=0 90=10 150=14 210=20\ninstance=a code=500: 210=3", 3, "2:0/4 3:3/9",
+		},
+		{
+			"a new pod counts whole",
+			"instance=a code=200: 30=0 90=10 150=14 210=20\ninstance=b code=200: 210=7", 3, "2:0/4 3:0/13",
+		},
+		{
+			"at the first sight of the SLO nothing is a birth, however late it comes",
+			"instance=a code=200: 150=1000 210=1004\ninstance=a code=500: 150=500 210=501", 3, "2:0/0 3:1/5",
+		},
+		{
+			"a series that was missing from a scrape of its target is a new counter",
+			"instance=a code=200: 30=0 90=10 150=14 210=20 270=21\ninstance=a code=500: 30=2 90=2 270=5", 4, "2:0/4 3:0/6 4:5/6",
+		},
+		{
+			"a target that missed a scrape goes on where it was",
+			"instance=a code=200: 30=0 90=10 210=20\ninstance=b code=200: 30=0 90=0 150=0 210=0", 3, "2:0/0 3:0/10",
+		},
+		{
+			"one missed scrape of the only target is spread and known",
+			"instance=a code=200: 30=0 90=10 210=21 270=21", 4, "2:0/5.5 3:0/5.5 4:0/0",
+		},
+		{
+			"a hole is spread and partial, in integers; what the returning minute brought is in it",
+			"instance=a code=200: 30=0 90=10 390=22 450=23 510=24", 8, "2:0/2.167p 3:0/2.167p 4:0/2.167p 5:0/2.167p 6:0/2.166p 7:0/2.166p 8:0/1",
+		},
+		{
+			"a hole tells what went wrong inside it",
 			"instance=a code=200: 30=0 90=10 390=16 450=17 510=18\ninstance=a code=500: 30=1 90=1 390=7 450=7 510=7", 8,
-			"2:1/2.167p 3:1/2.167p 4:1/2.167p 5:1/2.167p 6:1/2.166p 7:1/2.166p 8:0/1"},
-		{"a counter that stands still is traffic of zero, not absence",
-			"instance=a code=200: 30=9 90=9 150=9 210=9", 3, "2:0/0 3:0/0"},
-		{"without samples a minute is absent, once it is certain",
-			"instance=a code=200: 30=0 90=10 150=12", 6, "2:0/2 3:- 4:- 5:- 6:-"},
-		{"scrapes two minutes apart are spread over both, and known",
-			"instance=a code=200: -270=0 -150=2 -30=4 90=10 210=20 330=24", 5, "2:0/5 3:0/5 4:0/2 5:0/2"},
-		{"NaN and infinities never count",
-			"instance=a code=200: 30=0 90=10 150=NaN 160=+Inf 170=12 210=20", 3, "2:0/2 3:0/8"},
-		{"negative values never count",
-			"instance=a code=200: 30=0 90=10 150=-5 170=12 210=20", 3, "2:0/2 3:0/8"},
-		{"without an instance a series that pauses goes on where it was",
-			"zone=x code=200: 30=0 90=10 150=11 270=13\nzone=y code=200: 30=0 90=0 150=0 210=0 270=0", 4, "2:0/1 3:0/0 4:0/2"},
+			"2:1/2.167p 3:1/2.167p 4:1/2.167p 5:1/2.167p 6:1/2.166p 7:1/2.166p 8:0/1",
+		},
+		{
+			"a counter that stands still is traffic of zero, not absence",
+			"instance=a code=200: 30=9 90=9 150=9 210=9", 3, "2:0/0 3:0/0",
+		},
+		{
+			"without samples a minute is absent, once it is certain",
+			"instance=a code=200: 30=0 90=10 150=12", 6, "2:0/2 3:- 4:- 5:- 6:-",
+		},
+		{
+			"scrapes two minutes apart are spread over both, and known",
+			"instance=a code=200: -270=0 -150=2 -30=4 90=10 210=20 330=24", 5, "2:0/5 3:0/5 4:0/2 5:0/2",
+		},
+		{
+			"NaN and infinities never count",
+			"instance=a code=200: 30=0 90=10 150=NaN 160=+Inf 170=12 210=20", 3, "2:0/2 3:0/8",
+		},
+		{
+			"negative values never count",
+			"instance=a code=200: 30=0 90=10 150=-5 170=12 210=20", 3, "2:0/2 3:0/8",
+		},
+		{
+			"without an instance a series that pauses goes on where it was",
+			"zone=x code=200: 30=0 90=10 150=11 270=13\nzone=y code=200: 30=0 90=0 150=0 210=0 270=0", 4, "2:0/1 3:0/0 4:0/2",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := serve(t, life(t, tc.life))

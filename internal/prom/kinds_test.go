@@ -213,8 +213,10 @@ func TestByLabelsMakeOneBudgetEach(t *testing.T) {
 		}
 	}
 	gauge(t, db, "n", func(i int) (float64, bool) { return float64(i), i >= 24 }, "route", "/new", "code", "500", "instance", "1")
-	specs := []*slo.Spec{events(t, "raw", `n`, `n{code="500"}`, "route"),
-		events(t, "expr", `sum by (route) (increase(n[$window]))`, `sum by (route) (increase(n{code="500"}[$window]))`, "route")}
+	specs := []*slo.Spec{
+		events(t, "raw", `n`, `n{code="500"}`, "route"),
+		events(t, "expr", `sum by (route) (increase(n[$window]))`, `sum by (route) (increase(n{code="500"}[$window]))`, "route"),
+	}
 	r, got := New(serve(t, db), Options{}), book{}
 	for to := m0 + 10; to <= m0+13; to++ {
 		tick(t, r, specs, to, got)

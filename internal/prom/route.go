@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -35,7 +36,7 @@ type index struct {
 	terms map[string][]int32
 }
 
-const nameLabel = labels.MetricName
+const nameLabel = model.MetricNameLabel
 
 func newRouter(terms []term) router {
 	distinct := map[string]map[string]bool{}

@@ -51,16 +51,24 @@ func TestAnswersLookLikePrometheus(t *testing.T) {
 		status     int
 		want       string
 	}{
-		{"a vector, at the server's own time", "/api/v1/query?query=c_total", 200,
-			`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"c_total","path":"/x\"\u003cé\u003e","pod":"a"},"value":[1793610075,"75"]}]}}`},
-		{"raw samples", "/api/v1/query?query=c_total[30s]", 200,
-			`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"c_total","path":"/x\"\u003cé\u003e","pod":"a"},"values":[[1793610060,"60"],[1793610075,"75"]]}]}}`},
+		{
+			"a vector, at the server's own time", "/api/v1/query?query=c_total", 200,
+			`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"c_total","path":"/x\"\u003cé\u003e","pod":"a"},"value":[1793610075,"75"]}]}}`,
+		},
+		{
+			"raw samples", "/api/v1/query?query=c_total[30s]", 200,
+			`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"c_total","path":"/x\"\u003cé\u003e","pod":"a"},"values":[[1793610060,"60"],[1793610075,"75"]]}]}}`,
+		},
 		{"an empty vector", "/api/v1/query?query=nope", 200, `{"status":"success","data":{"resultType":"vector","result":[]}}`},
-		{"a scalar with a fraction of a second", "/api/v1/query?query=1/3&time=1793610000.05", 200,
-			`{"status":"success","data":{"resultType":"scalar","result":[1793610000.050,"0.3333333333333333"]}}`},
+		{
+			"a scalar with a fraction of a second", "/api/v1/query?query=1/3&time=1793610000.05", 200,
+			`{"status":"success","data":{"resultType":"scalar","result":[1793610000.050,"0.3333333333333333"]}}`,
+		},
 		{"numbers JSON does not know", "/api/v1/query?query=-1/0&time=5", 200, `{"status":"success","data":{"resultType":"scalar","result":[5,"-Inf"]}}`},
-		{"large and small numbers", "/api/v1/query?query=vector(1e21)&time=5", 200,
-			`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[5,"1e+21"]}]}}`},
+		{
+			"large and small numbers", "/api/v1/query?query=vector(1e21)&time=5", 200,
+			`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[5,"1e+21"]}]}}`,
+		},
 		{"a string", `/api/v1/query?query="a"&time=5`, 200, `{"status":"success","data":{"resultType":"string","result":[5,"a"]}}`},
 		{"no series", "/api/v1/series?match[]=nope", 200, `{"status":"success","data":[]}`},
 		{"label names", "/api/v1/labels", 200, `{"status":"success","data":["__name__","path","pod"]}`},
@@ -69,21 +77,33 @@ func TestAnswersLookLikePrometheus(t *testing.T) {
 		{"no exemplars", "/api/v1/query_exemplars?query=c_total", 200, `{"status":"success","data":[]}`},
 		{"ready", "/-/ready", 200, "Prometheus Server is Ready.\n"},
 		{"healthy", "/-/healthy", 200, "Prometheus Server is Healthy.\n"},
-		{"a syntax error", "/api/v1/query?query=sum(", 400,
-			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis"}`},
-		{"a bad time", "/api/v1/query?query=1&time=noon", 400,
-			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"time\": invalid time value for 'time': cannot parse \"noon\" to a valid timestamp"}`},
-		{"a bad timeout", "/api/v1/query?query=1&timeout=x", 400,
-			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"timeout\": cannot parse \"x\" to a valid duration"}`},
-		{"many-to-many matching", "/api/v1/query?query=label_replace(c_total,\"path\",\"\",\"\",\"\")%2Bon()group_left()(c_total or vector(1))", 422,
-			`"errorType":"execution"`},
+		{
+			"a syntax error", "/api/v1/query?query=sum(", 400,
+			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis"}`,
+		},
+		{
+			"a bad time", "/api/v1/query?query=1&time=noon", 400,
+			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"time\": invalid time value for 'time': cannot parse \"noon\" to a valid timestamp"}`,
+		},
+		{
+			"a bad timeout", "/api/v1/query?query=1&timeout=x", 400,
+			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"timeout\": cannot parse \"x\" to a valid duration"}`,
+		},
+		{
+			"many-to-many matching", "/api/v1/query?query=label_replace(c_total,\"path\",\"\",\"\",\"\")%2Bon()group_left()(c_total or vector(1))", 422,
+			`"errorType":"execution"`,
+		},
 		{"no time left", "/api/v1/query?query=c_total&timeout=0.000000001", 503, `"errorType":"timeout"`},
-		{"an end before the start", "/api/v1/query_range?query=1&start=10&end=5&step=1", 400,
-			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"end\": end timestamp must not be before start time"}`},
+		{
+			"an end before the start", "/api/v1/query_range?query=1&start=10&end=5&step=1", 400,
+			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"end\": end timestamp must not be before start time"}`,
+		},
 		{"a step of zero", "/api/v1/query_range?query=1&start=1&end=5&step=0", 400, `"errorType":"bad_data"`},
 		{"11,000 steps are fine", "/api/v1/query_range?query=c_total&start=0&end=11000&step=1", 200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`},
-		{"11,001 are too many", "/api/v1/query_range?query=c_total&start=0&end=11001&step=1", 400,
-			`{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"}`},
+		{
+			"11,001 are too many", "/api/v1/query_range?query=c_total&start=0&end=11001&step=1", 400,
+			`{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"}`,
+		},
 		{"series need a selector", "/api/v1/series", 400, `{"status":"error","errorType":"bad_data","error":"no match[] parameter provided"}`},
 		{"a selector that selects everything", "/api/v1/series?match[]={a=~\".*\"}", 400, `"errorType":"bad_data"`},
 		{"an unknown path", "/api/v1/nothing", 404, "404 page not found\n"},

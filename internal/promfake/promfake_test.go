@@ -85,8 +85,10 @@ func TestInstantQueries(t *testing.T) {
 		{"after five minutes nothing is", `c_total{pod="a"}`, at(15301), ``},
 		{"a stale marker ends a series at once", `c_total{pod="b"}`, at(161), ``},
 		{"before the marker it is there", `c_total{pod="b"}`, at(159), `c_total{pod="b"} => 150 @[1793610159]`},
-		{"a range selector yields raw samples, its left end open", `c_total{pod="a"}[30s]`, at(60),
-			"c_total{pod=\"a\"} =>\n45 @[1793610045]\n60 @[1793610060]"},
+		{
+			"a range selector yields raw samples, its left end open", `c_total{pod="a"}[30s]`, at(60),
+			"c_total{pod=\"a\"} =>\n45 @[1793610045]\n60 @[1793610060]",
+		},
 		{"a stale marker is no sample", `count_over_time(c_total{pod="b"}[1m])`, at(165), `{pod="b"} => 3 @[1793610165]`},
 		{"rate works", `round(rate(c_total{pod="a"}[5m]), 0.001)`, at(6000), `{pod="a"} => 1 @[1793616000]`},
 		{"@ fixes the time", `c_total{pod="a"} @ 1793616000`, at(60), `c_total{pod="a"} => 6000 @[1793610060]`},

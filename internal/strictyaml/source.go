@@ -108,8 +108,10 @@ func (s *source) add(p Pos, severity Severity, message, hint string) {
 func (s *source) all() Problems {
 	out := s.problems.Sorted()
 	if s.dropped > 0 {
-		out = append(out, Problem{File: s.file, Line: len(s.starts), Severity: Error,
-			Message: fmt.Sprintf("and %d more problems in this file", s.dropped)})
+		out = append(out, Problem{
+			File: s.file, Line: len(s.starts), Severity: Error,
+			Message: fmt.Sprintf("and %d more problems in this file", s.dropped),
+		})
 	}
 	return out
 }

@@ -123,8 +123,10 @@ func TestWhatAWalkTells(t *testing.T) {
 		{"a word out of a choice", "list: exlude", func(o Object) { o.Get("list").OneOf("exclude", "good") }, `1:7 list cannot be "exlude" (did you mean "exclude"?)`},
 		{"a missing key", "list: []", func(o Object) { o.Need("objective", "write it") }, `1:1 objective is missing (write it)`},
 		{"what was not written is not wrong", "list: []", func(o Object) { o.Get("objective").Text(); o.Get("window").Duration(); o.Get("x").Object() }, ``},
-		{"all mistakes of a file at once", "lst: 1\nwindow: 30D\nchannel: [x]", func(o Object) { o.Get("channel").Text(); o.Get("window").Duration() },
-			`1:1 unknown key "lst" (did you mean "list"?)` + "\n" + `2:9 window: "30D": units are written small (write d for days, h for hours, m for minutes)` + "\n" + `3:10 channel must be text, not a list`},
+		{
+			"all mistakes of a file at once", "lst: 1\nwindow: 30D\nchannel: [x]", func(o Object) { o.Get("channel").Text(); o.Get("window").Duration() },
+			`1:1 unknown key "lst" (did you mean "list"?)` + "\n" + `2:9 window: "30D": units are written small (write d for days, h for hours, m for minutes)` + "\n" + `3:10 channel must be text, not a list`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := Parse("f.yaml", []byte(c.data), Options{})

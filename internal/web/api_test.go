@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -165,9 +164,11 @@ var errDisk = errors.New("the disk is gone")
 func (brokenArchive) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
 	return nil, errDisk
 }
+
 func (brokenArchive) Incident(context.Context, string) (alerting.Incident, bool, error) {
 	return alerting.Incident{}, false, errDisk
 }
+
 func (brokenArchive) Reports(context.Context, string, int) ([]store.Report, error) {
 	return nil, errDisk
 }

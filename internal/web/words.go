@@ -113,8 +113,13 @@ type grade struct {
 
 // The grades, worst first.
 var grades = []grade{
-	{"page", "Page", 0}, {"no-data", "No data", 1}, {"spent", "Spent", 2}, {"ticket", "Ticket", 3},
-	{"low", "Low", 4}, {"unknown", "Unknown", 5}, {"good", "Good", 6},
+	{"page", "Page", 0},
+	{"no-data", "No data", 1},
+	{"spent", "Spent", 2},
+	{"ticket", "Ticket", 3},
+	{"low", "Low", 4},
+	{"unknown", "Unknown", 5},
+	{"good", "Good", 6},
 }
 
 // lowBelow is the share of the budget below which it is called low.

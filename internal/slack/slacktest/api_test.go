@@ -199,8 +199,11 @@ func TestHistoryPagesNewestFirst(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	channels := []slacktest.Channel{
-		{ID: "C1", Name: "open", Joined: true}, {ID: "C2", Name: "elsewhere"}, {ID: "C3", Name: "old", Archived: true, Joined: true},
-		{ID: "C4", Name: "secret", Private: true}, {ID: "C5", Name: "mine", Private: true, Joined: true},
+		{ID: "C1", Name: "open", Joined: true},
+		{ID: "C2", Name: "elsewhere"},
+		{ID: "C3", Name: "old", Archived: true, Joined: true},
+		{ID: "C4", Name: "secret", Private: true},
+		{ID: "C5", Name: "mine", Private: true, Joined: true},
 	}
 	say := func(channel string) func(*slack.Client) error {
 		return func(api *slack.Client) error {

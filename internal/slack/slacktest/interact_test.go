@@ -156,7 +156,8 @@ func TestWhatATestCanAskOfAMessage(t *testing.T) {
 	srv, api := start(t, slacktest.Options{Unpaced: true})
 	channel, ts := post(t, api, "general", "paging <@U0ANA> and <!subteam^S1|@oncall>, not &lt;!here&gt;",
 		slack.MsgOptionAttachments(slack.Attachment{Color: "danger", Text: "<!channel>", Blocks: slack.Blocks{BlockSet: []slack.Block{
-			slack.NewActionBlock("", slack.NewButtonBlockElement("ack", "", slack.NewTextBlockObject("plain_text", "Ack", false, false)))}}}))
+			slack.NewActionBlock("", slack.NewButtonBlockElement("ack", "", slack.NewTextBlockObject("plain_text", "Ack", false, false))),
+		}}}))
 	post(t, api, channel, "resolved", slack.MsgOptionTS(ts), slack.MsgOptionBroadcast())
 	x := srv.Expect(t)
 	root := x.Message("general", "paging")

@@ -275,7 +275,8 @@ func TestMarkdownPieAndOwnImages(t *testing.T) {
 	}
 	image := func(address string) obj { return obj{"type": "image", "image_url": address, "alt_text": "a graph"} }
 	pie := obj{"type": "data_visualization", "title": "Spent", "chart": obj{"type": "pie", "segments": []any{
-		obj{"label": "incidents", "value": 61}, obj{"label": "rest", "value": 39}}}}
+		obj{"label": "incidents", "value": 61}, obj{"label": "rest", "value": 39},
+	}}}
 	whole := obj{"type": "data_visualization", "title": "All", "chart": obj{"type": "pie", "segments": []any{obj{"label": "one", "value": 1}}}}
 	markdown := obj{"type": "markdown", "text": "**11 of 12**\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n<script>x</script> [bad](javascript:x)"}
 	if got := postRaw(t, srv, []any{markdown, pie, whole, image(srv.URL() + "/files/" + file.ID), image("https://elsewhere.example/x.png")}); got.Error != "" {
