@@ -130,8 +130,14 @@ func query(text string) *slo.Query {
 // newWorld has an hour of samples before t0 and a daemon that has not ticked yet.
 func newWorld(t testing.TB, specs []*slo.Spec, services ...*service) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "slowburn.db"), set: slo.NewSet(specs, nil, nil), filled: t0.Add(-time.Hour)}
-	w.at.Store(t0.UnixNano())
+	return newWorldAt(t, t0, nil, specs, services...)
+}
+
+// newWorldAt begins at another time, and with reports.
+func newWorldAt(t testing.TB, start time.Time, reports []report.Schedule, specs []*slo.Spec, services ...*service) *world {
+	t.Helper()
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "slowburn.db"), set: slo.NewSet(specs, nil, nil), reports: reports, filled: start.Add(-time.Hour)}
+	w.at.Store(start.UnixNano())
 	w.db = promfake.New(promfake.Options{Now: w.now})
 	var err error
 	if w.srv, err = promfake.Start(w.db.Handler()); err != nil {
