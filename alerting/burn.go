@@ -31,7 +31,8 @@ func read(in Input, p slo.Pair, m budget.Minute) reading {
 	t := thresholdOf(p, in.Spec)
 	r.longOver = t.exceeded(r.long, 1, 1)
 	r.shortOver = t.exceeded(r.short, 1, 1)
-	r.fires = r.shortOver && t.exceeded(r.long, int64(r.long.Seen()), int64(budget.Minutes(p.Long)))
+	whole := int(budget.Minutes(p.Long))
+	r.fires = r.shortOver && t.exceeded(r.long, int64(min(r.long.Seen(), whole)), int64(whole))
 	return r
 }
 
