@@ -30,15 +30,12 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick
 			sum.Failures = append(sum.Failures, err.Error())
 			continue
 		}
-		data, err := json.Marshal(r)
+		kept, err := keep(r, now)
 		if err != nil {
 			e.Log.Error("cannot keep a report", "report", run.Key(), "err", err)
 			continue
 		}
-		from, to := r.From, r.To
-		tick.Reports = append(tick.Reports, store.Report{
-			Name: run.Report, Period: run.Period.String(), From: from, To: to, At: now, Markdown: r.Markdown(), Data: data,
-		})
+		tick.Reports = append(tick.Reports, kept)
 		entries := e.Composer.Report(r, e.channelOf(run.Report), now)
 		sum.Owed += len(entries)
 		tick.Owed = append(tick.Owed, entries...)
@@ -97,15 +94,34 @@ func (e *Engine) buildReport(ctx context.Context, run report.Run) (report.Report
 	return report.Report{}, fmt.Errorf("there is no report named %q", run.Report)
 }
 
-// Report builds the report of any period, also one that was never sent.
-func (e *Engine) Report(ctx context.Context, name string, p report.Period, zone *time.Location) (report.Report, error) {
+// MakeReport builds the report of any period that has begun, also one that was never sent: by name in the zone of the
+// configured report, else in UTC. It is false for a period in the future.
+func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, now time.Time) (store.Report, bool, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	in, err := e.reportInput(ctx, report.Schedule{Name: name, Zone: zone}, p)
-	if err != nil {
-		return report.Report{}, err
+	s := report.Schedule{Name: name, Zone: time.UTC}
+	for _, known := range e.Reports {
+		if known.Name == name {
+			s = known
+		}
 	}
-	return report.Build(in), nil
+	if from, _ := p.Bounds(s.Zone); from.After(now) {
+		return store.Report{}, false, nil
+	}
+	in, err := e.reportInput(ctx, s, p)
+	if err != nil {
+		return store.Report{}, false, err
+	}
+	kept, err := keep(report.Build(in), now)
+	return kept, err == nil, err
+}
+
+// keep is a report in the form in which it is stored.
+func keep(r report.Report, now time.Time) (store.Report, error) {
+	data, err := json.Marshal(r)
+	return store.Report{
+		Name: r.Name, Period: r.Period.String(), From: r.From, To: r.To, At: now, Markdown: r.Markdown(), Data: data,
+	}, err
 }
 
 func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Period) (report.Input, error) {

@@ -282,6 +282,9 @@ func (s *server) apiReport(r *http.Request) (any, error) {
 func (s *server) findReport(r *http.Request) (store.Report, error) {
 	name, period := r.PathValue("name"), r.PathValue("period")
 	found, ok, err := s.Archive.Report(r.Context(), name, period)
+	if err == nil && !ok && s.Report != nil {
+		found, ok, err = s.Report(r.Context(), name, period)
+	}
 	if err == nil && !ok {
 		err = notFound("There is no report %q for %q.", name, period)
 	}

@@ -50,6 +50,8 @@ type Options struct {
 	Reloaded func() (ok bool, at time.Time)
 	// Postmortem drafts the review of an incident as Markdown; nil offers none.
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
+	// Report builds the report of a period that was never sent; it is false for one that cannot be. Nil builds none.
+	Report func(ctx context.Context, name, period string) (store.Report, bool, error)
 	// Now is the time that the evaluation goes by; nil is time.Now. Interval is the time between two ticks
 	// on that clock, a minute if zero.
 	Now      func() time.Time
