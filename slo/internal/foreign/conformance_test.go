@@ -80,3 +80,33 @@ func compare(t *testing.T, name string, valid bool, verdict string) {
 		t.Errorf("slowburn should say %q\nslowburn: %v", difference.says, err)
 	}
 }
+
+// TestOneFolderOfAllFormats loads files of every format together, some of them in one file.
+func TestOneFolderOfAllFormats(t *testing.T) {
+	const native = "version: slowburn/v1\nservice: shop\nslos:\n  - {name: native, objective: 99, sli: {events: {total: a_total, bad: b_total}}}\n"
+	read := func(name string) string {
+		data, err := os.ReadFile("testdata/conformance/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	mixed := strings.Join([]string{native, read("sloth/two-docs.yaml"), read("pyrra/bool.yaml")}, "---\n")
+	files := []slo.File{{Name: "mixed.yaml", Data: []byte(mixed)}, {Name: "openslo.yaml", Data: []byte(read("openslo/ok.yaml"))}}
+	set, err := slo.Load(files, readers()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range set.Specs {
+		got = append(got, string(s.ID()))
+	}
+	if want := "default/bool shop/native svc1/a1 svc2/a1 web/ok"; strings.Join(got, " ") != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	twin := strings.Replace(native, "service: shop", "service: web", 1)
+	twin = strings.Replace(twin, "name: native", "name: ok", 1)
+	if _, err := slo.Load(append(files, slo.File{Name: "twin.yaml", Data: []byte(twin)}), readers()...); err == nil || !strings.Contains(err.Error(), "the SLO web/ok exists twice") {
+		t.Errorf("a twin in another format: %v", err)
+	}
+}

@@ -23,8 +23,10 @@ const maxEntries = 200
 
 // Entries lists a map whose keys are free, in the order they were written.
 func Entries(v strictyaml.Value) (out []Entry) {
-	if !v.Given() || !v.IsMap() {
-		v.Object() // records what it is instead
+	if v.Given() && !v.IsMap() {
+		v.Problem(v.Name()+" must be a map of names and values", "write name: value in the lines below it")
+	}
+	if !v.IsMap() {
 		return nil
 	}
 	seen := map[string]bool{}
@@ -59,10 +61,6 @@ var (
 // compared without the prefix, and those without it belong to other programs; what another
 // object said before is kept. The caller takes care of the keys that it names.
 func Describe(s *slo.Spec, v strictyaml.Value, prefix string, taken ...string) {
-	if v.Given() && !v.IsMap() {
-		v.Object()
-		return
-	}
 	var lost []string
 	for _, e := range Entries(v) {
 		key, mine := strings.CutPrefix(e.Key, prefix)
@@ -96,6 +94,10 @@ func place(s *slo.Spec, key string) *string {
 
 // text is a text, or a link that people can be offered to click on.
 func text(v strictyaml.Value, link bool) string {
+	if v.IsList() {
+		Lost(v, "it is a list, and here is room for one")
+		return ""
+	}
 	s, ok := v.Text()
 	if !ok || !link {
 		return s

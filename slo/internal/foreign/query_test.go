@@ -58,6 +58,17 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestAnotherRangeIsAnotherCount keeps the events of five minutes apart from those of the window.
+func TestAnotherRangeIsAnotherCount(t *testing.T) {
+	q, f, ok := parsed(t, `sum(increase(x[5m])) / sum(rate(y[{{.window}}]))`, Template)
+	if !ok {
+		t.Fatal(f.Problems())
+	}
+	if m, ok := Ratio(q, Bad); ok || !strings.Contains(f.Problems().Error(), "does not say over which time it counts") {
+		t.Errorf("bad is %s\n%v", textOf(m.Bad), f.Problems())
+	}
+}
+
 // TestRatiosAreTakenApart says when a quotient is two counts, and when it stays a ratio.
 func TestRatiosAreTakenApart(t *testing.T) {
 	const x, y = `sum(rate(x[{{.window}}]))`, `sum(rate(y[{{.window}}]))`
