@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -22,7 +23,7 @@ import (
 // daemon is what `slowburn serve` runs, wired as it wires it, on a clock that the test moves: reader, engine, store on
 // disk, outbox and Slack client. Only Slack is a stand-in.
 type daemon struct {
-	t     *testing.T
+	t     testing.TB
 	url   string // of Prometheus
 	set   *slo.Set
 	path  string
@@ -37,18 +38,28 @@ type daemon struct {
 const channel = "reliability"
 
 // newDaemon starts a daemon at a time.
-func newDaemon(t *testing.T, url, slos string, now time.Time) *daemon {
+func newDaemon(t testing.TB, url string, now time.Time, slos ...string) *daemon {
 	t.Helper()
-	set, err := slo.Load([]slo.File{{Name: "slos.yaml", Data: []byte(slos)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &daemon{t: t, url: url, set: set, path: filepath.Join(t.TempDir(), "slowburn.db"), now: now}
+	d := &daemon{t: t, url: url, set: load(t, slos...), path: filepath.Join(t.TempDir(), "slowburn.db"), now: now}
 	d.slack = slacktest.Start(slacktest.Options{Now: func() time.Time { return d.now }})
 	t.Cleanup(d.slack.Close)
 	d.start()
 	t.Cleanup(func() { _ = d.db.Close() })
 	return d
+}
+
+// load reads SLO files.
+func load(t testing.TB, texts ...string) *slo.Set {
+	t.Helper()
+	var files []slo.File
+	for i, text := range texts {
+		files = append(files, slo.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
+	}
+	set, err := slo.Load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // start is the start of the process: everything it knows comes from the store.

@@ -92,11 +92,7 @@ slos:
     sli: {events: {total: 'http_requests_total{job="%[1]s"}', good: 'http_requests_total{job="%[1]s",code!~"5.*"}'}}
 `, tier)
 	}
-	set, err := slo.Load([]slo.File{{Name: "world.yaml", Data: []byte(b.String())}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set.Specs
+	return load(t, b.String()).Specs
 }
 
 // readWorld reads the world in turns of some minutes and returns every slot of every budget.

@@ -79,7 +79,7 @@ func TestAnOutageIsPagedAndResolvedAlthoughPrometheusDiesInTheMiddle(t *testing.
 	o := outage{time.Now().Add(-48 * time.Hour).Truncate(time.Hour)}
 	server := servers.Prometheus(t, servers.PrometheusOptions{OpenMetrics: o.openMetrics()})
 	first := o.start.Add(-time.Hour)
-	d := newDaemon(t, server.URL, outageSLOs, first)
+	d := newDaemon(t, server.URL, first, outageSLOs)
 
 	d.run(first.Add(3 * time.Minute))
 	if err := d.FillAll(t.Context(), d.now); err != nil {
