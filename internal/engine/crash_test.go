@@ -55,7 +55,7 @@ func compare(t *testing.T, wrong func(w *world, name string) error) {
 	if len(want.Incidents) != 1 || want.Incidents[0].Open || points < 100 {
 		t.Fatalf("the story is none: %d points, %+v", points, want)
 	}
-	stride := 5
+	stride := 8
 	if *everyStep {
 		stride = 1
 	}

@@ -13,7 +13,7 @@ var seeds = flag.Int("seeds", 6, "random lives of the model checker")
 // firstSeed replays a life that failed.
 var firstSeed = flag.Uint64("seed", 1, "seed of the first random life")
 
-// everyStep takes the time to let every single step fail; otherwise every fifth does.
-var everyStep = flag.Bool("everystep", false, "fail at every step of a story, not at every fifth")
+// everyStep takes the time to let every single step fail; otherwise every eighth does.
+var everyStep = flag.Bool("everystep", false, "fail at every step of a story, not at every eighth")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

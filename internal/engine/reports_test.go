@@ -52,7 +52,7 @@ func TestOneReportPerPeriod(t *testing.T) {
 	w.pass(12 * time.Hour) // a schedule that is seen for the first time owes nothing of the past
 	w.step()
 	w.wantReports()
-	for range 40 {
+	for range 44 {
 		w.pass(12 * time.Hour)
 		w.step()
 		w.restart()

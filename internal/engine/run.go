@@ -16,7 +16,7 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 			return nil
 		}
 		e.report(sum, time.Since(began))
-		timer := time.NewTimer(e.untilNext(now(), minute))
+		timer := time.NewTimer(e.untilNext(e.Corrected(now()), minute))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

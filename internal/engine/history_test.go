@@ -1,0 +1,74 @@
+package engine_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// TestHistoryOverFailures: the history is read over disk errors, kills and restarts, and nothing of it is missing.
+func TestHistoryOverFailures(t *testing.T) {
+	for name, wrong := range map[string]func(w *world) error{
+		"the disk fails": func(*world) error { return syscall.EIO },
+		"killed":         func(w *world) error { w.kill(); return errDead },
+		"the disk fails, then killed": func(w *world) error {
+			w.point = func(string) error { w.point = nil; w.kill(); return errDead }
+			return syscall.EIO
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for n := 0; n < 40; n += 3 {
+				w := newWorldAt(t, t0, nil, specsOf(promise("shop")), &service{name: "shop", load: outage(50, [2]int{-45, -40})})
+				w.steps(2)
+				reached := 0
+				w.point = func(string) error {
+					if reached++; reached-1 == n {
+						return wrong(w)
+					}
+					return nil
+				}
+				for range 3 {
+					_ = w.engine.FillAll(t.Context(), w.now())
+					if w.dead {
+						w.revive()
+					}
+					w.step()
+					if w.dead {
+						w.revive()
+					}
+				}
+				w.point = nil
+				w.restart()
+				if err := w.engine.FillAll(t.Context(), w.now()); err != nil {
+					t.Fatal(err)
+				}
+				w.restart()
+				w.steps(2)
+				w.checkHistory(n)
+			}
+		})
+	}
+}
+
+// checkHistory compares the hour before t0 with the truth.
+func (w *world) checkHistory(n int) {
+	w.t.Helper()
+	s := w.services[0]
+	w.engine.WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
+		if first := firstSeen(l); first > budget.MinuteOf(t0.Add(-time.Hour)) {
+			w.t.Errorf("trouble at step %d: the history begins at %s", n, first.Time())
+		}
+		for m := budget.MinuteOf(t0.Add(-time.Hour)); m < l.End(); m++ {
+			if got := l.At(m); got.Bad != s.truth[m].Bad || got.Total != s.truth[m].Total {
+				w.t.Errorf("trouble at step %d: %s holds %+v, truth %+v", n, m.Time(), got, s.truth[m])
+			}
+		}
+	})
+	if is := w.incidents(); len(is) != 0 {
+		w.t.Errorf("what lies in the past is no news: %+v", is)
+	}
+}
