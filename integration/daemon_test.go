@@ -72,7 +72,7 @@ func (d *daemon) start() {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	client, err := prom.NewClient(prom.ClientOptions{URL: d.url, Timeout: 10 * time.Second})
+	client, err := prom.NewClient(prom.ClientOptions{URL: d.url, Timeout: 10 * time.Second, Stats: true})
 	if err != nil {
 		d.t.Fatal(err)
 	}
