@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slowburn-sre/slowburn/internal/foreigntest"
 	"github.com/slowburn-sre/slowburn/slo"
-	"github.com/slowburn-sre/slowburn/slo/internal/foreign/foreigntest"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 )
 

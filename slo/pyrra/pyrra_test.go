@@ -3,7 +3,7 @@ package pyrra_test
 import (
 	"testing"
 
-	"github.com/slowburn-sre/slowburn/slo/internal/foreign/foreigntest"
+	"github.com/slowburn-sre/slowburn/internal/foreigntest"
 	"github.com/slowburn-sre/slowburn/slo/pyrra"
 )
 
