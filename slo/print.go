@@ -1,0 +1,466 @@
+package slo
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo/internal/yamlout"
+)
+
+// SchemaURL is where editors find the JSON Schema of the SLO file; [Print] names it in the first line.
+const SchemaURL = "https://raw.githubusercontent.com/slowburn-sre/slowburn/main/docs/schema/slo.json"
+
+// Modeline is the comment by which editors find a schema.
+func Modeline(url string) string { return "# yaml-language-server: $schema=" + url + "\n" }
+
+// Notes are comments for what [Print] writes: by what they are about (an SLO's ID, or the name of
+// a service), then by the key they stand above. Keys are those of the file, `sli` or
+// `alerts.page`; the key "" is the SLO or service as a whole. A key with a note is written even if
+// it has its default, so that the note has something to stand above; a note for a key that has
+// nothing to write stands above the whole.
+type Notes map[ID]map[string][]string
+
+// Add adds a note.
+func (n Notes) Add(about ID, key, text string) {
+	if n[about] == nil {
+		n[about] = map[string][]string{}
+	}
+	n[about][key] = append(n[about][key], text)
+}
+
+// Layout is what Print writes beside the SLOs themselves.
+type Layout struct {
+	Head  []string // comments at the top, a paragraph each
+	Notes Notes
+}
+
+// Print writes SLOs in slowburn's own format, as [Load] reads them: one document per service,
+// SLOs by name, what is the same as its default left out. The same input gives the same bytes,
+// and reading them gives the same SLOs and services again, but for the places where they stood.
+//
+// A service without a description of its own gets what all its SLOs share. An SLO that cannot
+// stand below its service's description, because it lacks something that the service has, is
+// written into a document of its own for the same service.
+func Print(specs []*Spec, services []*Service, o Layout) []byte {
+	out := []byte(Modeline(SchemaURL))
+	out = append(out, yamlout.Comments(o.Head...)...)
+	for i, d := range documents(specs, services) {
+		if i > 0 {
+			out = append(out, "---\n"...)
+		}
+		p := printer{notes: o.Notes[ID(d.service.Name)], first: d.first}
+		out = append(out, p.document(d, o.Notes)...)
+	}
+	return out
+}
+
+// sheet is one document to be written.
+type sheet struct {
+	service *Service
+	specs   []*Spec
+	first   bool // of its service
+}
+
+// documents divides the SLOs among documents, by service and name.
+func documents(specs []*Spec, services []*Service) (out []sheet) {
+	sorted := slices.SortedStableFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) })
+	slices.SortStableFunc(sorted, func(a, b *Spec) int { return cmp.Compare(a.Service, b.Service) })
+	for len(sorted) > 0 {
+		name := sorted[0].Service
+		n := slices.IndexFunc(sorted, func(s *Spec) bool { return s.Service != name })
+		if n < 0 {
+			n = len(sorted)
+		}
+		out = append(out, sheets(serviceOf(name, sorted[:n], services), sorted[:n])...)
+		sorted = sorted[n:]
+	}
+	return out
+}
+
+// sheets divides the SLOs of one service: those that fit below its description come first.
+func sheets(service *Service, specs []*Spec) (out []sheet) {
+	first := true
+	for len(specs) > 0 {
+		fitting, rest := partition(specs, service)
+		if len(fitting) == 0 { // a service that says what none of its SLOs does: made for tests, or put together by hand
+			service = &Service{Name: service.Name, Tier: specs[0].Tier, Description: service.Description, Signals: service.Signals}
+			continue
+		}
+		for chunk := range slices.Chunk(fitting, maxSLOs) {
+			out = append(out, sheet{service, chunk, first})
+			if first {
+				first, service = false, withoutSignals(service)
+			}
+		}
+		specs = rest
+		if len(rest) > 0 {
+			service = bare(service.Name, rest[0].Tier)
+		}
+	}
+	return out
+}
+
+func bare(name, tier string) *Service { return &Service{Name: name, Tier: tier} }
+
+// withoutSignals is the description for further documents, of which only one may have signals.
+func withoutSignals(s *Service) *Service {
+	c := *s
+	c.Signals = nil
+	return &c
+}
+
+func partition(specs []*Spec, service *Service) (fitting, rest []*Spec) {
+	for _, s := range specs {
+		if fits(s, service) {
+			fitting = append(fitting, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	return fitting, rest
+}
+
+// fits reports whether the SLO can stand below that description: it inherits what it does not
+// say, so it must say whatever the service does. Mentions alone can be taken back, by an empty list.
+func fits(s *Spec, service *Service) bool {
+	says := func(mine, theirs string) bool { return theirs == "" || mine != "" }
+	return s.Tier == service.Tier && says(s.Owner, service.Owner) && says(s.Slack.Channel, service.Slack.Channel) &&
+		says(s.Links.Runbook, service.Links.Runbook) && says(s.Links.Dashboard, service.Links.Dashboard) && says(s.Links.Repository, service.Links.Repository)
+}
+
+// serviceOf is the description of a service, or one of what all its SLOs share.
+func serviceOf(name string, specs []*Spec, services []*Service) *Service {
+	if i := slices.IndexFunc(services, func(s *Service) bool { return s.Name == name }); i >= 0 {
+		return services[i]
+	}
+	first := specs[0]
+	out := &Service{Name: name, Tier: first.Tier, Owner: first.Owner, Links: first.Links, Slack: first.Slack}
+	for _, s := range specs[1:] {
+		share(&out.Owner, s.Owner)
+		share(&out.Links.Runbook, s.Links.Runbook)
+		share(&out.Links.Dashboard, s.Links.Dashboard)
+		share(&out.Links.Repository, s.Links.Repository)
+		share(&out.Slack.Channel, s.Slack.Channel)
+		if !slices.Equal(out.Slack.Mention, s.Slack.Mention) {
+			out.Slack.Mention = nil
+		}
+	}
+	return out
+}
+
+// share keeps a text only if the other one is the same.
+func share(text *string, other string) {
+	if *text != other {
+		*text = ""
+	}
+}
+
+// printer writes one service or SLO. Notes that found their key are taken off the list.
+type printer struct {
+	notes map[string][]string
+	first bool
+	used  map[string]bool
+}
+
+// note is the notes above a key.
+func (p *printer) note(key string) []string {
+	if p.used == nil {
+		p.used = map[string]bool{}
+	}
+	p.used[key] = true
+	return p.notes[key]
+}
+
+// has reports whether there is a note for the key.
+func (p *printer) has(key string) bool { return len(p.notes[key]) > 0 }
+
+// add writes a key with its notes.
+func (p *printer) add(m *yamlout.Map, path string, v yamlout.Value) {
+	key := path[strings.LastIndexByte(path, '.')+1:]
+	m.Add(key, v, p.note(path)...)
+}
+
+func (p *printer) addText(m *yamlout.Map, path, text string) {
+	if text != "" {
+		p.add(m, path, yamlout.Text(text))
+	}
+}
+
+// whole is the notes of the whole, and those whose key has not been written.
+func (p *printer) whole() (out []string) {
+	out = append(out, p.notes[""]...)
+	for _, key := range sortedKeys(p.notes) {
+		if key == "" || p.used[key] {
+			continue
+		}
+		for _, n := range p.notes[key] {
+			out = append(out, key+": "+n)
+		}
+	}
+	return out
+}
+
+func sortedKeys(m map[string][]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (p *printer) document(d sheet, notes Notes) []byte {
+	if !d.first {
+		p.notes = nil
+	}
+	s := d.service
+	var m yamlout.Map
+	m.Add("version", yamlout.Text(Version))
+	m.Add("service", yamlout.Text(s.Name))
+	p.addText(&m, "owner", s.Owner)
+	p.addText(&m, "description", s.Description)
+	p.addText(&m, "tier", s.Tier)
+	p.links(&m, s.Links, Links{})
+	p.slack(&m, s.Slack, SlackRoute{})
+	p.signals(&m, s.Signals)
+	var list yamlout.List
+	for _, spec := range d.specs {
+		own := printer{notes: notes[spec.ID()]}
+		value := own.spec(spec, s)
+		list = append(list, yamlout.Item{Notes: own.whole(), Value: value})
+	}
+	m.Add("slos", list)
+	m[0].Notes = p.whole()
+	return yamlout.Document(m)
+}
+
+// spec writes an SLO, without what it has from its service.
+func (p *printer) spec(s *Spec, service *Service) yamlout.Map {
+	var m yamlout.Map
+	p.add(&m, "name", yamlout.Text(s.Name))
+	p.addText(&m, "description", s.Description)
+	if s.Owner != service.Owner || p.has("owner") {
+		p.addText(&m, "owner", s.Owner)
+	}
+	if o, ok := TierObjective(s.Tier); !ok || o != s.Objective || p.has("objective") {
+		p.add(&m, "objective", yamlout.Raw(s.Objective.Percent()))
+	}
+	if len(s.Windows) != 1 || s.Windows[0] != (Window{Rolling: defaultWindow}) || p.has("window") {
+		p.add(&m, "window", windows(s.Windows))
+	}
+	p.add(&m, "sli", p.indicator(&s.SLI))
+	if len(s.By) > 0 {
+		p.add(&m, "by", yamlout.FlowList(flowTexts(s.By)))
+	}
+	p.alerts(&m, s)
+	p.links(&m, s.Links, service.Links)
+	p.slack(&m, s.Slack, service.Slack)
+	return m
+}
+
+func flowTexts(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = yamlout.FlowText(t)
+	}
+	return out
+}
+
+// windows writes one window, or a list of them.
+func windows(ws []Window) yamlout.Raw {
+	parts := make([]string, len(ws))
+	for i, w := range ws {
+		parts[i] = string(window(w))
+	}
+	if len(parts) == 1 {
+		return yamlout.Raw(parts[0])
+	}
+	return yamlout.FlowList(parts)
+}
+
+func window(w Window) yamlout.Raw {
+	if w.Calendar == "" {
+		return yamlout.Raw(ShortDuration(w.Rolling))
+	}
+	pairs := [][2]string{{"calendar", string(w.Calendar)}}
+	if zone := w.zone().String(); zone != time.UTC.String() {
+		pairs = append(pairs, [2]string{"timezone", yamlout.FlowText(zone)})
+	}
+	return yamlout.Flow(pairs...)
+}
+
+// indicator writes sli.
+func (p *printer) indicator(i *Indicator) yamlout.Map {
+	var part yamlout.Map
+	query := func(key string, q *Query) {
+		if q != nil {
+			p.add(&part, "sli."+string(i.Kind)+"."+key, yamlout.Text(q.Text))
+		}
+	}
+	switch i.Kind {
+	case Uptime:
+		return yamlout.Map{{Notes: p.note("sli." + string(i.Kind)), Key: string(i.Kind), Value: yamlout.Text(i.Up.Text)}}
+	case Latency:
+		p.add(&part, "sli.latency.histogram", yamlout.Text(histogramText(i.Histogram)))
+		p.add(&part, "sli.latency.below", limitText(i.LimitText))
+	case Slices:
+		query("query", i.Slice)
+		p.add(&part, "sli.slices.good", yamlout.Text(i.GoodWhen.Op+" "+number(i.GoodWhen.Value)))
+		if i.Missing != Exclude && i.Missing != "" || p.has("sli.slices.missing") {
+			p.add(&part, "sli.slices.missing", yamlout.Raw(cmp.Or(i.Missing, Exclude)))
+		}
+	case Ratio:
+		if good, ok := complement(i.Bad.Text); ok {
+			query("good", good)
+		} else {
+			query("bad", i.Bad)
+		}
+	default:
+		query("total", i.Total)
+		query("bad", i.Bad)
+		query("good", i.Good)
+	}
+	return yamlout.Map{{Notes: p.note("sli." + string(i.Kind)), Key: string(i.Kind), Value: part}}
+}
+
+// complement is x of a query that reads 1 - (x), which is what a ratio of good events becomes
+// when it is read: writing it back as it was keeps it short enough to be read again.
+func complement(text string) (*Query, bool) {
+	inner, ok := strings.CutPrefix(text, "1 - (")
+	inner, closed := strings.CutSuffix(inner, ")")
+	if !ok || !closed {
+		return nil, false
+	}
+	q, err := ParseQuery(inner)
+	return q, err == nil && q.Text == inner
+}
+
+// histogramText is the histogram's selector. A name that ends like one of a histogram's series
+// would lose that end when it is read, so it gets another one to lose.
+func histogramText(q *Query) string {
+	for _, suffix := range histogramSuffixes {
+		if name, found := strings.CutSuffix(q.Metric, suffix); found && name != "" {
+			return strings.Replace(q.Text, q.Metric, q.Metric+suffix, 1)
+		}
+	}
+	return q.Text
+}
+
+// limitText is a latency limit as it was written, without quotes where it needs none.
+func limitText(text string) yamlout.Value {
+	if trimmed := strings.TrimSpace(text); trimmed == text && strings.Trim(text, "0123456789.hmsdw") == "" {
+		return yamlout.Raw(text)
+	}
+	return yamlout.Text(text)
+}
+
+// alerts writes what is not as by default.
+func (p *printer) alerts(m *yamlout.Map, s *Spec) {
+	defaults, _ := DefaultAlerts(s.Window(), s.Objective)
+	var a yamlout.Map
+	pairs := func(key string, mine, theirs []Pair) {
+		if path := "alerts." + key; !slices.Equal(mine, theirs) || p.has(path) {
+			p.add(&a, path, pairList(mine))
+		}
+	}
+	pairs("page", s.Alerts.Page, defaults.Page)
+	pairs("ticket", s.Alerts.Ticket, defaults.Ticket)
+	if !slices.Equal(s.Alerts.Spent, defaults.Spent) || p.has("alerts.spent") {
+		p.add(&a, "alerts.spent", shares(s.Alerts.Spent))
+	}
+	if s.Alerts.NoData != defaults.NoData || p.has("alerts.no_data") {
+		p.add(&a, "alerts.no_data", orOff(s.Alerts.NoData > 0, yamlout.Raw(ShortDuration(s.Alerts.NoData))))
+	}
+	if !s.Alerts.Significance || p.has("alerts.significance") {
+		p.add(&a, "alerts.significance", orOff(s.Alerts.Significance, yamlout.Raw("on")))
+	}
+	if len(a) > 0 {
+		p.add(m, "alerts", a)
+	}
+}
+
+func orOff(given bool, v yamlout.Value) yamlout.Value {
+	if !given {
+		return yamlout.Raw("off")
+	}
+	return v
+}
+
+func pairList(pairs []Pair) yamlout.Value {
+	list := make(yamlout.List, len(pairs))
+	for i, p := range pairs {
+		list[i].Value = yamlout.Flow([2]string{"budget", basisPoints(p.Budget) + "%"},
+			[2]string{"long", ShortDuration(p.Long)}, [2]string{"short", ShortDuration(p.Short)})
+	}
+	return orOff(len(pairs) > 0, list)
+}
+
+func shares(spent []int64) yamlout.Value {
+	texts := make([]string, len(spent))
+	for i, n := range spent {
+		texts[i] = basisPoints(n) + "%"
+	}
+	return orOff(len(spent) > 0, yamlout.FlowList(texts))
+}
+
+// links writes the links that differ from those of the service.
+func (p *printer) links(m *yamlout.Map, l, inherited Links) {
+	var out yamlout.Map
+	for _, link := range []struct{ key, mine, theirs string }{
+		{"runbook", l.Runbook, inherited.Runbook}, {"dashboard", l.Dashboard, inherited.Dashboard}, {"repository", l.Repository, inherited.Repository},
+	} {
+		if link.mine != link.theirs {
+			p.addText(&out, "links."+link.key, link.mine)
+		}
+	}
+	if len(out) > 0 {
+		p.add(m, "links", out)
+	}
+}
+
+// slack writes the route where it differs from that of the service.
+func (p *printer) slack(m *yamlout.Map, r, inherited SlackRoute) {
+	var out yamlout.Map
+	if r.Channel != inherited.Channel {
+		p.addText(&out, "slack.channel", r.Channel)
+	}
+	if !slices.Equal(r.Mention, inherited.Mention) {
+		p.add(&out, "slack.mention", yamlout.FlowList(flowTexts(r.Mention)))
+	}
+	if len(out) > 0 {
+		p.add(m, "slack", out)
+	}
+}
+
+func (p *printer) signals(m *yamlout.Map, s *Signals) {
+	if s == nil {
+		return
+	}
+	var out yamlout.Map
+	p.addText(&out, "signals.from", s.From)
+	p.addText(&out, "signals.match", s.Match)
+	var list yamlout.List
+	for _, sat := range s.Saturation {
+		list = append(list, yamlout.Item{Value: yamlout.Map{
+			{Key: "name", Value: yamlout.Text(sat.Name)},
+			{Key: "query", Value: yamlout.Text(sat.Query.Text)},
+			{Key: "limit", Value: yamlout.Raw(number(sat.Limit))},
+		}})
+	}
+	if len(list) > 0 {
+		p.add(&out, "signals.saturation", list)
+	}
+	p.add(m, "signals", out)
+}
+
+// number writes a number so that it reads back the same, without an exponent where people would not use one.
+func number(f float64) string {
+	if a := math.Abs(f); a == 0 || a >= 1e-6 && a < 1e15 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'e', -1, 64)
+}
