@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -102,13 +101,13 @@ func playMonth(b *testing.B, seed uint64, errs misses) {
 // readMonth reads a month through the reader, in pieces of fifty minutes: the cut law makes them equal to single minutes.
 // It begins after the first scrape, where the position is taken.
 func readMonth(b *testing.B, url string) (map[string]share, time.Time) {
-	c := newChain(b, url, load(b, monthFile()), noHistory)
+	c := newChain(b, url, load(b, monthFiles()...), noHistory)
 	r := prom.New(c.client, prom.Options{})
 	ledgers := map[slo.ID]*budget.Ledger{}
 	first := budget.MinuteOf(t0) + 1
 	last := first + budget.Minutes(month) + 4
 	for to := first; ; to = min(to+50, last) {
-		batch := r.Read(context.Background(), c.Set().Specs, to)
+		batch := r.Read(background, c.Set().Specs, to)
 		if len(batch.Failures) > 0 {
 			b.Fatal(batch.Failures[0].Err)
 		}
@@ -134,19 +133,21 @@ func readMonth(b *testing.B, url string) (map[string]share, time.Time) {
 	return out, (first + 1).Time()
 }
 
-func monthFile() string {
-	var b strings.Builder
-	for _, tier := range tiers {
-		fmt.Fprintf(&b, `---
+// monthSLO is the SLO file of a tier.
+const monthSLO = `
 version: slowburn/v1
 service: %[1]s
 slos:
   - name: availability
     objective: 99
     sli: {events: {total: 'http_requests_total{job="%[1]s"}', bad: 'http_requests_total{job="%[1]s",code="500"}'}}
-`, tier)
+`
+
+func monthFiles() (texts []string) {
+	for _, tier := range tiers {
+		texts = append(texts, fmt.Sprintf(monthSLO, tier))
 	}
-	return b.String()
+	return texts
 }
 
 // naive asks Prometheus the usual questions, through its official client.
@@ -166,7 +167,7 @@ func newNaive(b *testing.B, url string) naive {
 // each calls f with every value of a query at every step of the month.
 func (n naive) each(query string, step time.Duration, f func(float64)) {
 	for from := t0; from.Before(t0.Add(month)); from = from.Add(monthSteps) {
-		value, _, _, err := n.api.QueryRange(context.Background(), query, promv1.Range{Start: from.Add(step), End: from.Add(monthSteps), Step: step})
+		value, _, _, err := n.api.QueryRange(background, query, promv1.Range{Start: from.Add(step), End: from.Add(monthSteps), Step: step})
 		if err != nil {
 			n.b.Fatal(err)
 		}
@@ -200,7 +201,7 @@ func (n naive) ratios(tier string) (s share) {
 // increase asks for the whole month at once: the way of Pyrra.
 func (n naive) increase(tier string) share {
 	at := func(selector string) float64 {
-		value, _, _, err := n.api.Query(context.Background(), fmt.Sprintf(`sum(increase(http_requests_total{%s}[30d]))`, selector), t0.Add(month))
+		value, _, _, err := n.api.Query(background, fmt.Sprintf(`sum(increase(http_requests_total{%s}[30d]))`, selector), t0.Add(month))
 		if err != nil {
 			n.b.Fatal(err)
 		}
