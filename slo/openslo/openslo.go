@@ -26,8 +26,8 @@ import (
 // Options says how much is forgiven.
 type Options struct {
 	// Lenient makes warnings of what the reference validator refuses and yet can be understood: op
-	// beside a ratio, capital letters in names, a missing time window (28 days) or budgeting method
-	// (Occurrences), time slices in bare minutes, unknown keys of metadata.
+	// beside a ratio, names and texts against the rules, a missing time window (28 days) or
+	// budgeting method (Occurrences), time slices in bare minutes.
 	Lenient bool
 }
 
@@ -90,7 +90,7 @@ func (r *reader) forgive(v strictyaml.Value, message, hint string) bool {
 		v.Warn(message, hint)
 		return true
 	}
-	v.Problem(message, hint+" (or read leniently)")
+	v.Problem(message, hint+"; or have OpenSLO read leniently")
 	return false
 }
 

@@ -119,11 +119,11 @@ func syntax(v strictyaml.Value, text string, err error) {
 func (q *Query) suits(placeholders int, w Windows) bool {
 	windows, fixed := 0, map[time.Duration]parser.Node{}
 	good := true
-	eachRange(q.node, func(n parser.Node, length time.Duration) {
-		if length == q.window {
+	eachRange(q.node, func(n parser.Node, length *time.Duration) {
+		if *length == q.window {
 			windows++
-		} else if fixed[length] == nil {
-			fixed[length] = n
+		} else if fixed[*length] == nil {
+			fixed[*length] = n
 		}
 	})
 	eachShift(q.node, func(n parser.Node, what, hint string) {
@@ -135,9 +135,7 @@ func (q *Query) suits(placeholders int, w Windows) bool {
 		q.at.Problem("{{.window}} stands where there is no range, for example in the name of a recorded series", "give the query over the raw metrics; the ledger keeps every window itself")
 		return false
 	case w == AnyRange && placeholders == 0 && len(fixed) == 1:
-		for length := range fixed {
-			q.window = length
-		}
+		eachRange(q.node, func(_ parser.Node, length *time.Duration) { *length = q.window })
 	case placeholders > 0:
 		for length, n := range fixed {
 			q.problem(n, strictyaml.Warning, fmt.Sprintf("the fixed range %s stands beside {{.window}}, so the parts of the query are about different times", slo.ShortDuration(length)), "write [{{.window}}] everywhere")
@@ -151,14 +149,14 @@ func (q Query) problem(n parser.Node, severity strictyaml.Severity, message, hin
 	q.at.ProblemAt(q.at.Inside(int(n.PositionRange().Start)), severity, message, hint)
 }
 
-// eachRange calls f with every range in the tree.
-func eachRange(e parser.Expr, f func(parser.Node, time.Duration)) {
+// eachRange calls f with every range in the tree, which f may change.
+func eachRange(e parser.Expr, f func(parser.Node, *time.Duration)) {
 	visit(e, func(n parser.Node) {
 		switch n := n.(type) {
 		case *parser.MatrixSelector:
-			f(n, n.Range)
+			f(n, &n.Range)
 		case *parser.SubqueryExpr:
-			f(n, n.Range)
+			f(n, &n.Range)
 		}
 	})
 }

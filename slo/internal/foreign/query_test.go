@@ -58,6 +58,27 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestOneFixedRangeIsTheWindow reads queries of a format without templates.
+func TestOneFixedRangeIsTheWindow(t *testing.T) {
+	for query, want := range map[string]string{
+		`sum(rate(x[5m]))`:                            `x`,
+		`sum(rate(x{a="[5m]"}[5m])) * 2`:              `sum(increase(x{a="[5m]"}[$window])) * 2`,
+		`sum(rate(x[{{.window}}]))`:                   `x`,
+		`sum(increase(x[5m])) + sum(increase(y[5m]))`: `sum(increase(x[$window])) + sum(increase(y[$window]))`,
+		`sum(increase(x[5m])) + sum(increase(y[1h]))`: ``,
+		`sum(rate(x[5m])) + sum(rate(y[1h]))`:         `sum(increase(x[$window])) + sum(increase(y[$window]))`,
+		`sum(count_over_time((x == 0)[5m:1m]))`:       `sum(count_over_time((x == 0)[$window:1m]))`,
+	} {
+		q, f, ok := parsed(t, query, AnyRange)
+		if !ok {
+			t.Fatal(f.Problems())
+		}
+		if got := textOf(q.events(false)); got != want {
+			t.Errorf("%s became %q, want %q\n%v", query, got, want, f.Problems())
+		}
+	}
+}
+
 // TestAnotherRangeIsAnotherCount keeps the events of five minutes apart from those of the window.
 func TestAnotherRangeIsAnotherCount(t *testing.T) {
 	q, f, ok := parsed(t, `sum(increase(x[5m])) / sum(rate(y[{{.window}}]))`, Template)
