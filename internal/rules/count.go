@@ -1,0 +1,241 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// count writes the PromQL that counts an SLO's events over a window. The expression for bad events
+// may read the total that was recorded just before.
+type count struct {
+	total, bad func(w time.Duration) string
+	slice      string // of what is judged minute by minute: 1 while bad, 0 while good, recorded first
+}
+
+// sliceName is the series of those minutes.
+const sliceName = "slowburn:bad:slice"
+
+// newCount prepares the counting of an indicator, or says why rules cannot.
+func newCount(spec *slo.Spec, scrape time.Duration) (*count, error) {
+	q := querier{spec}
+	switch spec.SLI.Kind {
+	case slo.Events:
+		return q.events()
+	case slo.Latency:
+		return q.latency()
+	case slo.Uptime:
+		return q.sliced(q.worst(spec.SLI.Up.Render(time.Minute), "!= bool 1")), nil
+	case slo.Slices:
+		return q.slices(scrape)
+	case slo.Ratio:
+		text := spec.SLI.Bad.Render(time.Minute + scrape)
+		return q.sliced(fmt.Sprintf("clamp(max%s(%s), 0, 1)", q.by(), finite(text))), nil
+	}
+	return nil, &Refusal{spec.ID(), fmt.Sprintf("an indicator of the kind %q cannot be written as rules", spec.SLI.Kind)}
+}
+
+// querier writes PromQL about one SLO.
+type querier struct{ spec *slo.Spec }
+
+// by is the clause that keeps the labels of a budget, with a space around it.
+func (q querier) by() string {
+	if len(q.spec.By) == 0 {
+		return ""
+	}
+	return " by (" + strings.Join(q.spec.By, ", ") + ") "
+}
+
+// on matches two sides by the labels of a budget.
+func (q querier) on() string { return "on (" + strings.Join(q.spec.By, ", ") + ")" }
+
+// recordedTotal is the total of the same window, which stands one rule above.
+func (q querier) recordedTotal(w time.Duration) string { return selectorOf(q.spec, totalName(w)) }
+
+// orZero is an expression, or 0 where it has no value and the total has one: no bad series beside a
+// total means no bad event.
+func (q querier) orZero(expr string, w time.Duration) string {
+	return fmt.Sprintf("%s\nor %s\n0 * %s", expr, q.on(), q.recordedTotal(w))
+}
+
+// rest is the total without the good events. Rates extrapolate, and may find more good events than
+// there were.
+func (q querier) rest(good string, w time.Duration) string {
+	return fmt.Sprintf("clamp_min(%s - %s (\n%s\n), 0)", q.recordedTotal(w), q.on(), good)
+}
+
+func (q querier) events() (*count, error) {
+	total, err := q.counter(q.spec.SLI.Total)
+	if err != nil {
+		return nil, err
+	}
+	other, isBad := q.spec.SLI.Bad, q.spec.SLI.Bad != nil
+	if !isBad {
+		other = q.spec.SLI.Good
+	}
+	found, err := q.counter(other)
+	if err != nil {
+		return nil, err
+	}
+	bad := func(w time.Duration) string {
+		if expr := q.orZero(found(w), w); isBad {
+			return expr
+		} else {
+			return q.rest(expr, w)
+		}
+	}
+	return &count{total: total, bad: bad}, nil
+}
+
+// counter writes a query so that its value is a number of events.
+func (q querier) counter(query *slo.Query) (func(time.Duration) string, error) {
+	if query.Bare() {
+		return func(w time.Duration) string {
+			return fmt.Sprintf("sum%s(increase(%s[%s]))", q.by(), query.Text, short(w))
+		}, nil
+	}
+	if !query.Windowed() {
+		return nil, &Refusal{q.spec.ID(), fmt.Sprintf("%s does not say over which time it counts: write %s as its range", query.Text, slo.WindowVariable)}
+	}
+	shape, err := shapeOf(query, q.spec.By)
+	if err != nil {
+		return nil, &Refusal{q.spec.ID(), err.Error()}
+	}
+	return func(w time.Duration) string {
+		expr := query.Render(w)
+		if !shape.summed {
+			expr = fmt.Sprintf("sum%s((%s) >= 0)", q.by(), expr) // 0/0 is no event
+		}
+		if shape.perSecond {
+			expr = fmt.Sprintf("(%s) * %d", expr, int64(w/time.Second))
+		}
+		return expr
+	}, nil
+}
+
+// shape is what has to be known of an expression in order to count with it.
+type shape struct {
+	perSecond bool // its value is a rate
+	summed    bool // it is one sum by the labels of the budget, without a division inside
+}
+
+func shapeOf(query *slo.Query, by []string) (s shape, err error) {
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query.Render(tile))
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", query.Text, err)
+	}
+	if sum, ok := expr.(*parser.AggregateExpr); ok && sum.Op == parser.SUM && !sum.Without {
+		s.summed = slices.Equal(slices.Sorted(slices.Values(sum.Grouping)), slices.Sorted(slices.Values(by)))
+	}
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		switch n := n.(type) {
+		case *parser.Call:
+			if slices.Contains([]string{"rate", "irate", "deriv"}, n.Func.Name) {
+				s.perSecond = true
+			}
+		case *parser.BinaryExpr:
+			if n.Op == parser.DIV {
+				s.summed = false
+			}
+		}
+		return nil
+	})
+	return s, nil
+}
+
+// latency counts a classic histogram by its bucket and, where there is none, a native one. Which of
+// the two a server has is not known here; the side that is missing costs nothing. A classic
+// histogram without a bucket at the limit yields no bad count at all, rather than a wrong one.
+func (q querier) latency() (*count, error) {
+	h, limit := q.spec.SLI.Histogram, strconv.FormatFloat(q.spec.SLI.Below, 'g', -1, 64)
+	bucket := metric(h.Metric+"_bucket", append(slices.Clone(h.Matchers), bucketLimit(q.spec.SLI.Below))...)
+	native := func(w time.Duration) string { return fmt.Sprintf("sum%s(increase(%s[%s]))", q.by(), h.Text, short(w)) }
+	total := func(w time.Duration) string {
+		return fmt.Sprintf("sum%s(increase(%s[%s]))\nor\nhistogram_count(%s)", q.by(), metric(h.Metric+"_count", h.Matchers...), short(w), native(w))
+	}
+	bad := func(w time.Duration) string {
+		n := native(w)
+		return q.rest(fmt.Sprintf("sum%s(increase(%s[%s]))\nor\nhistogram_fraction(-Inf, %s, %s) * histogram_count(%s) >= 0\nor\n0 * histogram_count(%s)",
+			q.by(), bucket, short(w), limit, n, n, n), w)
+	}
+	return &count{total: total, bad: bad}, nil
+}
+
+// bucketLimit matches a bucket's bound by its number: Prometheus 3 writes 1.0 where 2 wrote 1.
+func bucketLimit(limit float64) *labels.Matcher {
+	spellings := []string{strconv.FormatFloat(limit, 'f', -1, 64), strconv.FormatFloat(limit, 'g', -1, 64)}
+	for _, s := range spellings {
+		if !strings.ContainsAny(s, ".e") {
+			spellings = append(spellings, s+".0")
+		}
+	}
+	slices.Sort(spellings)
+	spellings = slices.Compact(spellings)
+	if len(spellings) == 1 {
+		return labels.MustNewMatcher(labels.MatchEqual, labels.BucketLabel, spellings[0])
+	}
+	for i, s := range spellings {
+		spellings[i] = regexp.QuoteMeta(s)
+	}
+	return labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, strings.Join(spellings, "|"))
+}
+
+// metric writes a selector.
+func metric(name string, matchers ...*labels.Matcher) string {
+	var parts []string
+	if !model.LegacyValidation.IsValidMetricName(name) {
+		parts, name = append(parts, strconv.Quote(name)), ""
+	}
+	for _, m := range matchers {
+		parts = append(parts, m.String())
+	}
+	if len(parts) == 0 {
+		return name
+	}
+	return name + "{" + strings.Join(parts, ", ") + "}"
+}
+
+// slices judges each minute by a condition.
+func (q querier) slices(scrape time.Duration) (*count, error) {
+	i := q.spec.SLI
+	condition := fmt.Sprintf("%s bool %s", i.GoodWhen.Op, strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64))
+	good := fmt.Sprintf("min%s(%s %s)", q.by(), finite(i.Slice.Render(time.Minute+scrape)), condition)
+	expr := "1 - " + good
+	switch {
+	case i.Missing == slo.Exclude || i.Missing == "":
+	case len(q.spec.By) > 0:
+		return nil, &Refusal{q.spec.ID(), fmt.Sprintf("missing: %s cannot be applied by rules to labels whose values they do not know; use missing: exclude, or take by away", i.Missing)}
+	case i.Missing == slo.MissingBad:
+		expr += "\nor vector(1)"
+	default:
+		expr += "\nor vector(0)"
+	}
+	return q.sliced(expr), nil
+}
+
+// worst is 1 while any series fulfils the condition: one that is bad makes the minute bad.
+func (q querier) worst(text, condition string) string {
+	return fmt.Sprintf("max%s(%s %s)", q.by(), finite(text), condition)
+}
+
+// finite drops NaN and the infinities, which tell nothing.
+func finite(text string) string { return fmt.Sprintf("((%s) and abs(%s) < Inf)", text, text) }
+
+// sliced counts minutes. The subquery looks at the end of every whole minute, as the ledger does.
+func (q querier) sliced(slice string) *count {
+	over := func(f string) func(time.Duration) string {
+		return func(w time.Duration) string {
+			return fmt.Sprintf("%s_over_time(%s[%s:1m])", f, selectorOf(q.spec, sliceName), short(w))
+		}
+	}
+	return &count{slice: slice, total: over("count"), bad: over("sum")}
+}

@@ -1,0 +1,64 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// The file as Prometheus reads it.
+type (
+	fileYAML struct {
+		Groups []groupYAML `yaml:"groups"`
+	}
+	groupYAML struct {
+		Name     string     `yaml:"name"`
+		Interval string     `yaml:"interval,omitempty"`
+		Rules    []ruleYAML `yaml:"rules"`
+	}
+	ruleYAML struct {
+		Record      string            `yaml:"record,omitempty"`
+		Alert       string            `yaml:"alert,omitempty"`
+		Expr        string            `yaml:"expr"`
+		For         string            `yaml:"for,omitempty"`
+		Labels      map[string]string `yaml:"labels,omitempty"`
+		Annotations map[string]string `yaml:"annotations,omitempty"`
+	}
+)
+
+// YAML writes groups as a rule file for Prometheus. The same groups give the same bytes. Notes
+// become comments at the top.
+func YAML(groups []Group) ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteString("# Written by `slowburn rules`. Do not edit: change the SLO and write it again.\n")
+	file := fileYAML{Groups: []groupYAML{}}
+	for _, g := range groups {
+		for _, n := range g.Notes {
+			fmt.Fprintf(&out, "# %s: %s\n", g.Name, strings.ReplaceAll(n, "\n", " "))
+		}
+		file.Groups = append(file.Groups, g.yaml())
+	}
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(file); err != nil {
+		return nil, fmt.Errorf("writing rules: %w", err)
+	}
+	return out.Bytes(), encoder.Close()
+}
+
+func (g Group) yaml() groupYAML {
+	y := groupYAML{Name: g.Name}
+	if g.Interval > 0 {
+		y.Interval = short(g.Interval)
+	}
+	for _, r := range g.Rules {
+		line := ruleYAML{Record: r.Record, Alert: r.Alert, Expr: r.Expr, Labels: r.Labels, Annotations: r.Annotations}
+		if r.For > 0 {
+			line.For = short(r.For)
+		}
+		y.Rules = append(y.Rules, line)
+	}
+	return y
+}
