@@ -2,13 +2,16 @@ package openslo
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
-// alpha reads an SLO of openslo/v1alpha, in which the objectives hold their own queries.
+// alpha reads an SLO of openslo/v1alpha, in which the objectives hold their own queries. Sloth
+// reads such files too, and lets the budgeting method and the sort of window be left out.
 func (r *reader) alpha(o object) (out []*slo.Spec) {
 	spec, ok := o.spec.Object("description", "service", "indicator", "budgetingMethod", "timeWindows", "objectives")
 	if !ok {
@@ -18,7 +21,10 @@ func (r *reader) alpha(o object) (out []*slo.Spec) {
 	p.base = slo.Spec{Name: o.name, Description: r.description(spec.Get("description")), File: o.at.File(), Line: o.at.Place().Line}
 	var named, counted bool
 	p.base.Service, named = foreign.Name(spec.Need("service", "write service: name"), goodName, "")
-	p.method, counted = spec.Need("budgetingMethod", "write "+occurrences).OneOf(occurrences, timeslices)
+	p.method, counted = occurrences, true
+	if v := spec.Get("budgetingMethod"); v.Given() {
+		p.method, counted = v.OneOf(occurrences, timeslices)
+	}
 	w, lasting := alphaWindow(spec.Need("timeWindows", "write one window"))
 	p.base.Windows = []slo.Window{w}
 	foreign.Describe(&p.base, o.meta.Get("labels"), "")
@@ -57,7 +63,11 @@ func alphaWindow(v strictyaml.Value) (slo.Window, bool) {
 	if !ok1 || !ok2 {
 		return slo.Window{}, false
 	}
-	return lasting(o, at, span{count, alphaUnits[unit]})
+	length := span{count, alphaUnits[unit]}
+	if !o.Get("isRolling").Given() && !o.Get("calendar").Given() {
+		return foreign.Rolling(at, length.length(), "")
+	}
+	return lasting(o, at, length)
 }
 
 // alphaObjective reads an objective with its ratio, or with its threshold on the SLO's indicator.
@@ -117,8 +127,11 @@ func alphaMetric(v strictyaml.Value, w foreign.Windows) (foreign.Query, bool) {
 		return foreign.Query{}, false
 	}
 	language := o.Get("queryType")
-	if text, _ := language.Literal("promql"); language.Given() && text != "promql" && text != "PromQL" {
+	if text, _ := language.Literal("promql"); language.Given() && !slices.Contains([]string{"promql", "query"}, strings.ToLower(text)) {
 		language.Problem(fmt.Sprintf("queries of type %q cannot be read", text), "only promql can")
+		return foreign.Query{}, false
+	}
+	if !speaksPromQL(o.Get("source")) {
 		return foreign.Query{}, false
 	}
 	return foreign.Parse(o.Need("query", "write PromQL"), w)

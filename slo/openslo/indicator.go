@@ -145,7 +145,7 @@ func (r *reader) metric(v strictyaml.Value, w foreign.Windows) (foreign.Query, b
 }
 
 // prometheusTypes are what people call servers that speak PromQL, in small letters.
-var prometheusTypes = []string{"prometheus", "promql", "thanos", "mimir", "cortex", "victoriametrics", "amazonprometheus", "gcm", "grafanamimir", "googlemanagedprometheus"}
+var prometheusTypes = []string{"prometheus", "promql", "thanos", "mimir", "cortex", "victoriametrics", "amazonprometheus", "gcm", "grafanamimir", "googlemanagedprometheus", "sloth"}
 
 // isPrometheus reports whether the source speaks PromQL, as far as anybody said.
 func (r *reader) isPrometheus(source strictyaml.Object) bool {
@@ -155,6 +155,11 @@ func (r *reader) isPrometheus(source strictyaml.Object) bool {
 			at = o.spec.Child("type")
 		}
 	}
+	return speaksPromQL(at)
+}
+
+// speaksPromQL reports whether a type of source does; one that is not written may.
+func speaksPromQL(at strictyaml.Value) bool {
 	if !at.Given() {
 		return true
 	}

@@ -31,7 +31,7 @@ const maxPolicies = 50
 
 // policies reads alertPolicies of an SLO.
 func (r *reader) policies(v strictyaml.Value) (out policies, good bool) {
-	if !v.Given() {
+	if !v.IsList() && !v.IsMap() && !v.IsText() { // not written, or left empty
 		return out, true
 	}
 	list, good := v.List(maxPolicies)

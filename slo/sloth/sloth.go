@@ -62,7 +62,7 @@ func read(documents []strictyaml.Value, o Options) (out []*slo.Spec) {
 		switch {
 		case d.Peek("kind") == catalogueKind:
 		case d.Peek("version") == fileVersion && !d.Has("apiVersion"):
-			root, _ := d.Object("version", "service", "labels", "slo_plugins", "slos")
+			root, _ := d.Object("version", "service", "labels", "slo_plugins", "interval", "slos")
 			out = append(out, document{&r, false, root, root.Value}.read()...)
 		case d.Peek("apiVersion") == objectVersion && d.Peek("kind") == objectKind:
 			root, _ := d.Object("apiVersion", "kind", "metadata", "spec", "status")
@@ -110,6 +110,7 @@ func (d document) read() (out []*slo.Spec) {
 	common := &slo.Spec{}
 	foreign.Describe(common, d.spec.Get("labels"), "")
 	d.plugins(d.spec.Get(d.key("slo_plugins")))
+	foreign.Lost(d.spec.Get("interval"), noRules)
 	list, listed := d.spec.Need("slos", "list at least one SLO").List(maxSLOs)
 	if listed && len(list) == 0 {
 		d.spec.Get("slos").Problem("slos is empty", "list at least one SLO")
@@ -135,6 +136,8 @@ func name(v strictyaml.Value) (string, bool) {
 	return foreign.Name(v, goodName, "Sloth's names have at least two characters, start and end with a letter or digit, and have letters, digits, hyphens, points and underscores between")
 }
 
+const noRules = "it is about the rules that Sloth generates, and there are none here"
+
 // plugins warns about code that only Sloth can run. A chain that is emptied makes Sloth generate nothing.
 func (d document) plugins(v strictyaml.Value) {
 	o, ok := v.Object("overridePrevious", "chain")
@@ -147,12 +150,12 @@ func (d document) plugins(v strictyaml.Value) {
 		v.Problem("overridePrevious without a chain leaves Sloth nothing to do", "remove it, or list the plugins")
 		return
 	}
-	foreign.Lost(v, "plugins change the rules that Sloth generates, and there are none here")
+	foreign.Lost(v, noRules)
 }
 
 // slo reads one entry of slos; not good if something it needs is missing or wrong.
 func (d document) slo(v strictyaml.Value) (s *slo.Spec, good bool) {
-	o, ok := v.Object("name", "description", "objective", "labels", "sli", "alerting", "plugins")
+	o, ok := v.Object("name", "description", "objective", "labels", "sli", "alerting", "plugins", "interval")
 	if !ok {
 		return nil, false
 	}
@@ -164,6 +167,7 @@ func (d document) slo(v strictyaml.Value) (s *slo.Spec, good bool) {
 	m, measured := d.indicator(o.Need("sli", "write events or raw"))
 	s.SLI, s.By = m.Indicator, m.By
 	d.plugins(o.Get("plugins"))
+	foreign.Lost(o.Get("interval"), noRules)
 	foreign.Describe(s, o.Get("labels"), "")
 	alerting := d.alerting(o.Need("alerting", "write alerting: {name: …}, or disable both alerts"), s)
 	return s, named && promised && measured && alerting

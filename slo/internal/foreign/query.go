@@ -126,6 +126,7 @@ func (q *Query) suits(placeholders int, w Windows) bool {
 			fixed[*length] = n
 		}
 	})
+	q.shifted()
 	eachShift(q.node, func(n parser.Node, what, hint string) {
 		q.problem(n, strictyaml.Error, what, hint)
 		good = false
@@ -143,6 +144,34 @@ func (q *Query) suits(placeholders int, w Windows) bool {
 	}
 	return good
 }
+
+// shifted takes away an offset that all selectors have alike, which others need for data that arrive
+// late. The ledger counts events at their own time, and fills in what comes late.
+func (q Query) shifted() {
+	var selectors []*parser.VectorSelector
+	visit(q.node, func(n parser.Node) {
+		if s, ok := n.(*parser.VectorSelector); ok {
+			selectors = append(selectors, s)
+		}
+	})
+	offset := time.Duration(0)
+	for i, s := range selectors {
+		if i > 0 && s.OriginalOffset != offset {
+			return
+		}
+		offset = s.OriginalOffset
+	}
+	if offset <= 0 || offset > longestOffset {
+		return
+	}
+	q.problem(selectors[0], strictyaml.Warning, "the offset of "+slo.ShortDuration(offset)+" is not carried over: events are counted at their own time here, and late data are filled in", "")
+	for _, s := range selectors {
+		s.OriginalOffset = 0
+	}
+}
+
+// longestOffset is the longest offset that may be about late data and not about another day.
+const longestOffset = time.Hour
 
 // problem records something about a node at its byte.
 func (q Query) problem(n parser.Node, severity strictyaml.Severity, message, hint string) {
