@@ -104,6 +104,23 @@ func TestKillAfterEveryFailure(t *testing.T) {
 	})
 }
 
+// TestCommitThatOnlySaysItFailed: every first commit takes effect and reports an error. The outbox has the page then, so
+// it is not sent past it.
+func TestCommitThatOnlySaysItFailed(t *testing.T) {
+	w, n := story(t), 0
+	w.point = func(name string) error {
+		if name == "store commit.done" {
+			if n++; n%2 == 1 {
+				return syscall.EIO
+			}
+		}
+		return nil
+	}
+	w.steps(30)
+	w.checkTold()
+	w.checkBudgets()
+}
+
 // TestDiskFull (fault 29): the disk is full for half an hour, in which a service breaks and recovers. The page goes out, health is red,
 // and afterwards everything is on the disk and nothing was said twice.
 func TestDiskFull(t *testing.T) {

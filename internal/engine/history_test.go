@@ -72,3 +72,26 @@ func (w *world) checkHistory(n int) {
 		w.t.Errorf("what lies in the past is no news: %+v", is)
 	}
 }
+
+// TestHistoryWaitsForTheDisk: while nothing can be written, no more history is read, which would pile up in memory.
+func TestHistoryWaitsForTheDisk(t *testing.T) {
+	w := oneService(t, steady(50))
+	w.steps(2)
+	w.point = func(string) error { return syscall.ENOSPC }
+	if err := w.engine.FillAll(t.Context(), w.now()); err == nil {
+		t.Error("nothing was wrong")
+	}
+	before := w.db.Stats().Queries
+	for range 5 {
+		_ = w.engine.FillAll(t.Context(), w.now())
+	}
+	if asked := w.db.Stats().Queries - before; asked > 0 {
+		t.Errorf("Prometheus was asked %d more times", asked)
+	}
+	w.point = nil
+	w.step()
+	if err := w.engine.FillAll(t.Context(), w.now()); err != nil {
+		t.Error(err)
+	}
+	w.checkHistory(0)
+}

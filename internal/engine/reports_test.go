@@ -132,30 +132,51 @@ func TestReportOnClockChanges(t *testing.T) {
 	}
 }
 
-// TestReportWaitsForItsData: Prometheus is out when the report is due. It comes when the week is read.
+// TestReportWaitsForItsData: Prometheus is out when the report is due, wholly or for one of the SLOs. It comes when the week is read,
+// or after six hours, if it cannot be.
 func TestReportWaitsForItsData(t *testing.T) {
+	for name, fault := range map[string]promfake.Fault{
+		"Prometheus is out":         {Do: promfake.Status(503)},
+		"one SLO cannot be read":    {When: promfake.OnQuery("requests_total"), Do: promfake.Status(503)},
+		"the time is not to be had": {When: promfake.OnQuery("time()"), Do: promfake.Status(503)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldAt(t, t0.Add(-10*time.Hour), schedule(t, "weekly", "0 9 * * MON", "Europe/Berlin"), specsOf(promise("shop")), &service{name: "shop", load: steady(50)})
+			w.steps(3)
+			w.db.Faults.Add(fault)
+			w.pass(12 * time.Hour)
+			w.steps(2)
+			w.wantReports()
+			w.db.Faults.Clear()
+			w.steps(2)
+			w.wantReports("weekly/2026-W44")
+			kept, ok, err := w.store.Report(t.Context(), "weekly", "2026-W44")
+			if err != nil || !ok || kept.Markdown == "" {
+				t.Errorf("the store keeps %+v, %t, %v", kept, ok, err)
+			}
+		})
+	}
 	w := newWorldAt(t, t0.Add(-10*time.Hour), schedule(t, "weekly", "0 9 * * MON", "Europe/Berlin"), specsOf(promise("shop")), &service{name: "shop", load: steady(50)})
 	w.steps(3)
-	w.db.Faults.Fail(promfake.Status(503))
-	w.pass(12 * time.Hour)
-	w.steps(2)
-	w.wantReports()
-	w.db.Faults.Clear()
+	w.db.Faults.Add(promfake.Fault{When: promfake.OnQuery("requests_total"), Do: promfake.Status(422)})
+	w.pass(17 * time.Hour)
 	w.steps(2)
 	w.wantReports("weekly/2026-W44")
-	kept, ok, err := w.store.Report(t.Context(), "weekly", "2026-W44")
-	if err != nil || !ok || kept.Markdown == "" {
-		t.Errorf("the store keeps %+v, %t, %v", kept, ok, err)
-	}
 }
 
-// TestReportWithAWrongClock: a clock that is a week ahead sends no report of a week that is not over.
+// TestReportWithAWrongClock: a clock that is a week ahead sends no report of a week that is not over, not even while nobody can be asked
+// for the right time.
 func TestReportWithAWrongClock(t *testing.T) {
-	w := newWorldAt(t, t0.Add(2*time.Hour), schedule(t, "weekly", "0 9 * * MON", "Europe/Berlin"), specsOf(promise("shop")), &service{name: "shop", load: steady(50)})
-	w.steps(3)
-	w.wrong = 7 * 24 * time.Hour
-	w.steps(3)
-	w.db.Faults.Fail(promfake.Reset())
-	w.steps(3)
-	w.wantReports()
+	for _, first := range []bool{true, false} {
+		w := newWorldAt(t, t0.Add(2*time.Hour), schedule(t, "weekly", "0 9 * * MON", "Europe/Berlin"), specsOf(promise("shop")), &service{name: "shop", load: steady(50)})
+		w.steps(3)
+		if first {
+			w.db.Faults.Fail(promfake.Reset())
+		}
+		w.wrong = 7 * 24 * time.Hour
+		w.steps(3)
+		w.db.Faults.Fail(promfake.Reset())
+		w.steps(3)
+		w.wantReports()
+	}
 }

@@ -12,7 +12,10 @@ import (
 // that the channel sees, and a ledger that is exact.
 func TestSpine(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{20, 28}))
-	w.steps(45)
+	w.steps(44)
+	if sum := w.step(); sum.Stats.Samples > 5 || sum.Stats.Queries != 1 {
+		t.Errorf("a tick reads %+v; two series have four samples a minute, in one query", sum.Stats)
+	}
 	incidents := w.incidents()
 	if len(incidents) != 1 {
 		t.Fatalf("%d incidents, want one: %+v", len(incidents), incidents)
