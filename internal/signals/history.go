@@ -1,0 +1,216 @@
+package signals
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// History is read in steps. Of each series a step costs three samples, so the more series there are, the
+// longer the steps.
+const (
+	lookBack  = 28 * 24 * time.Hour
+	fewSeries = 2000
+	manyStep  = 6 * time.Hour
+	fewStep   = time.Hour
+)
+
+// stepFor is the length of a step for that many series.
+func stepFor(series float64) time.Duration {
+	if series > fewSeries {
+		return manyStep
+	}
+	return fewStep
+}
+
+// curve is the values of a query by the end of their step.
+type curve map[int64]float64
+
+// curves asks for a query at every step of the history and sorts the answer by its labels.
+func (s *scout) curves(query string, step time.Duration) (map[string]curve, error) {
+	end := s.at.Truncate(step)
+	list, err := s.client.Range(s.ctx, query, end.Add(-lookBack), end, step)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]curve{}
+	for _, one := range list {
+		c := curve{}
+		for _, p := range one.Points {
+			c[p.At] = p.Value
+		}
+		out[labelKey(one.Labels)] = c
+	}
+	return out, nil
+}
+
+// labelKey names a set of labels.
+func labelKey(m map[string]string) string { return labels.FromMap(m).String() }
+
+// recordOf joins the curves of all and of bad events. A step counts only if the one before is known too:
+// otherwise counters that merely came back into sight would look new. Where nothing is known about bad
+// events, there were none, as long as something is known about all.
+func recordOf(total, bad curve, step time.Duration) record {
+	r := record{step: step, window: lookBack}
+	for at, n := range total {
+		if _, ok := total[at-step.Milliseconds()]; !ok || math.IsNaN(n) || math.IsInf(n, 0) {
+			continue
+		}
+		b := bad[at]
+		if math.IsNaN(b) || math.IsInf(b, 0) {
+			b = 0
+		}
+		r.buckets = append(r.buckets, bucket{at, n, min(b, n)})
+	}
+	slices.SortFunc(r.buckets, func(a, b bucket) int { return int(a.at/1000 - b.at/1000) })
+	return r
+}
+
+// fromGood turns a curve of good events into one of bad ones.
+func fromGood(total, good curve) curve {
+	bad := curve{}
+	for at, n := range total {
+		bad[at] = max(0, n-good[at])
+	}
+	return bad
+}
+
+// eventsHistory is the history of good and bad events of every service of a source, by their labels. Bare counters
+// are read for all services at once.
+func (s *scout) eventsHistory(src source, groups []group) (map[string]record, error) {
+	all := src.entry.Fill(nil, src.live).counts
+	if all.bad == "" && all.good == "" {
+		return nil, nil
+	}
+	if !all.raw {
+		return s.slowHistory(groups)
+	}
+	series := 0.0
+	for _, g := range groups {
+		series += g.series
+	}
+	step := stepFor(series)
+	query := func(selector string) string {
+		return "sum " + by(groups[0].labels...) + " (" + grown(selector, step) + ")"
+	}
+	total, err := s.curves(query(all.total), step)
+	if err != nil {
+		return nil, err
+	}
+	part, err := s.curves(query(all.bad+all.good), step)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]record{}
+	for key, n := range total {
+		out[key] = recordOf(n, badOf(all, n, part[key]), step)
+	}
+	return out, nil
+}
+
+// badOf is the bad events, out of a curve of the bad or of the good ones.
+func badOf(c counts, total, part curve) curve {
+	if c.good != "" {
+		return fromGood(total, part)
+	}
+	return part
+}
+
+// slowHistory is for what is no bare counter: every service is asked for by itself. Its samples are looked at
+// every half hour.
+func (s *scout) slowHistory(groups []group) (map[string]record, error) {
+	records := make([]record, len(groups))
+	err := each(len(groups), func(i int) error {
+		g := groups[i]
+		c := g.entry.Fill(g.match(), g.live).counts
+		total, err := s.one(sampled(c.total), manyStep)
+		if err != nil {
+			return err
+		}
+		part, err := s.one(sampled(c.bad+c.good), manyStep)
+		records[i] = recordOf(total, badOf(c, total, part), manyStep)
+		return err
+	})
+	out := map[string]record{}
+	for i, g := range groups {
+		out[labelKey(g.values)] = records[i]
+	}
+	return out, err
+}
+
+// sampled is a query over $window as one over a long step that looks at a sample every half hour.
+func sampled(query string) string {
+	return strings.ReplaceAll(query, "["+slo.WindowVariable+"]", "["+slo.ShortDuration(manyStep)+":30m]")
+}
+
+// one is the single curve of a query; nil if there is none.
+func (s *scout) one(query string, step time.Duration) (curve, error) {
+	all, err := s.curves(query, step)
+	for _, c := range all {
+		return c, err
+	}
+	return nil, err
+}
+
+// uptimeHistory is the history of a gauge that is 1 or 0, in minutes.
+func (s *scout) uptimeHistory(g group) (record, error) {
+	every := "1m"
+	if g.day > 100 {
+		every = "10m"
+	}
+	query := fmt.Sprintf("avg(avg_over_time(%s[1h:%s]))", selector(g.entry.uptime, g.match()), every)
+	up, err := s.one(query, time.Hour)
+	if err != nil {
+		return record{}, err
+	}
+	total, bad := curve{}, curve{}
+	for at, share := range up {
+		total[at], bad[at] = 60, 60*(1-share)
+	}
+	return recordOf(total, bad, time.Hour), nil
+}
+
+// lateSteps are the ages, in seconds, that are tried as the limit of freshness.
+var lateSteps = []float64{10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600}
+
+// lateEvery is how often the age is looked at.
+const lateEvery = 5 * time.Minute
+
+// late is the history of an age: the smallest limit that is well above the usual and was kept to 99 % in the worst
+// week.
+func (s *scout) late(query string) (limit float64, r record, err error) {
+	age, err := s.one(query, lateEvery)
+	if err != nil || len(age) == 0 {
+		return 0, record{}, err
+	}
+	usual := median(age)
+	for _, limit = range lateSteps {
+		total, bad := curve{}, curve{}
+		for at, seconds := range age {
+			total[at], bad[at] = lateEvery.Minutes(), 0
+			if !(seconds < limit) {
+				bad[at] = lateEvery.Minutes()
+			}
+		}
+		r = recordOf(total, bad, lateEvery)
+		if share, _, ok := r.worst(); ok && share <= 0.01 && limit >= 10*usual {
+			break
+		}
+	}
+	return limit, r, nil
+}
+
+func median(c curve) float64 {
+	var values []float64
+	for _, v := range c {
+		values = append(values, v)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}

@@ -1,0 +1,143 @@
+package signals
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// proposals finishes every service: its class, its saturation, the order of its SLOs.
+func (s *suggester) proposals() ([]Proposal, error) {
+	names := slices.Sorted(maps.Keys(s.services))
+	out := make([]Proposal, len(names))
+	err := each(len(names), func(i int) (err error) {
+		v := s.services[names[i]]
+		v.Tier = tier(v)
+		if v.From != "" {
+			v.Saturation, err = s.saturation(v)
+		}
+		out[i] = v.Proposal
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// tier is the class of the service's requests, if they are all of one.
+func tier(v *service) string {
+	slices.Sort(v.class)
+	if c := slices.Compact(v.class); len(c) == 1 {
+		return c[0]
+	}
+	return ""
+}
+
+// saturation is the measures with a limit that the runtimes know about the service and that have data now. Those of
+// its own entry come with signals.from.
+func (s *suggester) saturation(v *service) (out []Part, err error) {
+	for _, src := range s.all {
+		if src.entry.Role != RuntimeRole {
+			continue
+		}
+		for _, match := range src.matches(v.group) {
+			found, err := s.measures(src, match)
+			if err != nil {
+				return nil, err
+			}
+			if len(found) > 0 {
+				out = append(out, found...)
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// matches are the ways to find the service's series in a runtime source: its own labels, or a container of its name.
+func (src source) matches(g group) [][]*labels.Matcher {
+	out := [][]*labels.Matcher{g.match()}
+	if src.entry.attach != "" {
+		out = append(out, equal(src.entry.attach, g.values[first(g.labels)]))
+	}
+	return out
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// measures are those of a source that have a limit and a value.
+func (s *suggester) measures(src source, match []*labels.Matcher) (out []Part, err error) {
+	for _, p := range src.entry.Fill(match, src.live).Saturation {
+		if p.Limit <= 0 {
+			continue
+		}
+		if _, err := slo.ParseQuery(p.Query); err != nil {
+			continue
+		}
+		list, err := s.vector(strings.ReplaceAll(p.Query, slo.WindowVariable, slo.ShortDuration(snapshotWindow)))
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 1 && !math.IsNaN(list[0].Value) && !math.IsInf(list[0].Value, 0) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// minScrapes is how many samples a short window needs to survive a missed scrape.
+const minScrapes = 4
+
+// alerts is the lines of YAML that are needed where the defaults do not fit: pairs that could never fire are left out,
+// and short windows hold at least four scrapes.
+func alerts(o slo.Objective, quiet bool, scrape time.Duration) []string {
+	defaults, dead := slo.DefaultAlerts(slo.Window{Rolling: lookBack}, o)
+	page, moved := widen(defaults.Page, scrape)
+	ticket, movedToo := widen(defaults.Ticket, scrape)
+	var lines []string
+	switch {
+	case quiet:
+		lines = append(lines, "page: off # failures are often the caller's: a ticket is enough")
+	case len(page) == 0:
+		lines = append(lines, "page: off # even a total outage burns too slowly to page")
+	case len(dead) > 0 || moved:
+		lines = append(lines, "page: "+pairs(page))
+	}
+	if len(dead) > 0 || movedToo {
+		lines = append(lines, "ticket: "+pairs(ticket))
+	}
+	return lines
+}
+
+func widen(list []slo.Pair, scrape time.Duration) (out []slo.Pair, changed bool) {
+	for _, p := range list {
+		if least := minScrapes * scrape; p.Short < least {
+			p.Short, changed = (least+time.Minute-1)/time.Minute*time.Minute, true
+		}
+		if p.Short < p.Long {
+			out = append(out, p)
+		}
+	}
+	return out, changed
+}
+
+func pairs(list []slo.Pair) string {
+	parts := make([]string, len(list))
+	for i, p := range list {
+		parts[i] = fmt.Sprintf("{budget: %g%%, long: %s, short: %s}", float64(p.Budget)/100, slo.ShortDuration(p.Long), slo.ShortDuration(p.Short))
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}

@@ -1,0 +1,217 @@
+package signals
+
+import (
+	"cmp"
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// scout asks a server what it has. It reads the index for names and labels, and of the samples only what
+// recognised sources need: counters at whole steps of history, never between.
+type scout struct {
+	ctx    context.Context
+	client *prom.Client
+	at     time.Time
+}
+
+// vector evaluates a query at the scout's time.
+func (s *scout) vector(query string) ([]prom.Element, error) {
+	list, err := s.client.Vector(s.ctx, query, s.at)
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// values lists at most so many values of a label.
+func (s *scout) values(label, selector string, most int) ([]string, error) {
+	list, err := s.client.LabelValues(s.ctx, label, []string{selector}, s.at.Add(-glance), s.at, most)
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// source is an entry that the server has.
+type source struct {
+	entry *Entry
+	live  *Live
+}
+
+// workers is how many requests are on their way at a time, so that a busy server stays usable.
+const workers = 4
+
+// each calls f with 0 … n−1, a few at a time, and waits for all. The first error, by index, is returned.
+func each(n int, f func(int) error) error {
+	errs := make([]error, n)
+	gate := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	for i := range n {
+		gate <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-gate }()
+			errs[i] = f(i)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sources looks for every entry of the catalogue.
+func (s *scout) sources(c Catalogue) ([]source, error) {
+	found := make([]source, len(c))
+	err := each(len(c), func(i int) error {
+		live, err := c[i].look(s.ctx, s.client, nil, s.at)
+		found[i] = source{c[i], live}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(s source) bool { return len(s.live.labels) == 0 }), nil
+}
+
+// group is one service as one source sees it.
+type group struct {
+	source
+	labels []string          // that tell it from others
+	values map[string]string // of those labels
+	series float64           // how many series its events have
+	day    float64           // events, or series of a gauge, of the last day
+}
+
+// match picks the series of the group.
+func (g group) match() []*labels.Matcher {
+	var pairs []string
+	for _, name := range g.labels {
+		pairs = append(pairs, name, g.values[name])
+	}
+	return equal(pairs...)
+}
+
+// name is what the service is called: the value of the first label, in letters that names may have.
+func (g group) name() string {
+	if len(g.labels) == 0 {
+		return g.entry.Name
+	}
+	return cleanName(g.values[g.labels[0]])
+}
+
+var unclean = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
+
+// maxName is how long the name of a service may be.
+const maxName = 100
+
+func cleanName(s string) string {
+	s = strings.Trim(unclean.ReplaceAllString(s, "-"), "-._")
+	return strings.Trim(s[:min(len(s), maxName)], "-._")
+}
+
+// grown is what counters gained in the time before: the difference to their value then, or all of it where
+// they were reset or are new, as the ledger counts it. It reads three samples of a series, however long the time is.
+func grown(selector string, over time.Duration) string {
+	return "((" + selector + " - " + selector + " offset " + slo.ShortDuration(over) + ") >= 0 or " + selector + ")"
+}
+
+// by writes the labels of an aggregation.
+func by(names ...string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = n
+		if !classic.MatchString(n) {
+			quoted[i] = strconv.Quote(n)
+		}
+	}
+	return "by (" + strings.Join(quoted, ", ") + ")"
+}
+
+var classic = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// maxGroups is how many services of one source are looked at.
+const maxGroups = 500
+
+// groups are the services that a source tells apart and in which something happened within a day.
+func (s *scout) groups(src source) ([]group, error) {
+	metric, happened := src.census()
+	if metric == "" {
+		return nil, nil
+	}
+	names := src.entry.pickGroup(src.live, metric)
+	list, err := s.vector(happened(by(names...)))
+	if err != nil {
+		return nil, err
+	}
+	f := src.entry.Fill(nil, src.live)
+	series, err := s.vector("count " + by(names...) + " (" + selector(metric, f.counts.matchers) + ")")
+	if err != nil {
+		return nil, err
+	}
+	var out []group
+	for _, one := range list {
+		if one.Value > 0 && len(one.Labels) == len(names) {
+			out = append(out, group{source: src, labels: names, values: one.Labels, day: one.Value, series: valueOf(series, one.Labels)})
+		}
+	}
+	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(braces(a.match()), braces(b.match())) })
+	return out[:min(len(out), maxGroups)], nil
+}
+
+// valueOf is the value of the element with these labels, 0 if there is none.
+func valueOf(list []prom.Element, want map[string]string) float64 {
+	for _, one := range list {
+		if sameLabels(one.Labels, want) {
+			return one.Value
+		}
+	}
+	return 0
+}
+
+func sameLabels(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if b[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// census is the metric that tells which services a source has, and the query of what happened to each of
+// them within a day, given how to group.
+func (src source) census() (metric string, query func(by string) string) {
+	e, f := src.entry, src.entry.Fill(nil, src.live)
+	aggregate := func(operator, inner string) func(string) string {
+		return func(by string) string { return operator + " " + by + " (" + inner + ")" }
+	}
+	switch {
+	case len(e.pickTraffic(src.live)) > 0:
+		metric = e.pickTraffic(src.live)[0]
+		return metric, aggregate("sum", grown(selector(metric, f.counts.matchers), 24*time.Hour))
+	case f.counts.native:
+		metric = f.counts.metric
+		return metric, aggregate("sum", "histogram_count(increase("+selector(metric, f.counts.matchers)+"[1d:1h]))")
+	}
+	for _, metric := range append([]string{e.uptime}, e.freshness...) {
+		if metric != "" && src.live.Has(metric) {
+			return metric, aggregate("count", selector(metric))
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,224 @@
+package signals
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Reading is a number, or why there is none. Unknown is never zero.
+type Reading struct {
+	Value  float64 `json:"value"`
+	Known  bool    `json:"known"`
+	Reason string  `json:"reason,omitempty"` // why it is unknown
+}
+
+// Signal is one of the golden signals of a service, now and as it usually is.
+type Signal struct {
+	Name     string  `json:"name"`           // latency, traffic, errors, or what gets full
+	What     string  `json:"what,omitempty"` // p99, for a latency
+	Unit     string  `json:"unit,omitempty"` // seconds, events/s, ratio, or "" for a measure of its own
+	Query    string  `json:"query,omitempty"`
+	Now      Reading `json:"now"`
+	Baseline Reading `json:"baseline"` // the same window a week earlier
+}
+
+// Saturation is one measure of how full a service is.
+type Saturation struct {
+	Signal
+	Limit    float64  `json:"limit,omitempty"` // the value at which it is full; 0 if unknown
+	Forecast Forecast `json:"forecast"`
+}
+
+// Share is how much of the limit is in use, if that is known.
+func (s Saturation) Share() (float64, bool) {
+	if !s.Now.Known || s.Limit <= 0 {
+		return 0, false
+	}
+	return s.Now.Value / s.Limit, true
+}
+
+// Snapshot is the four golden signals of a service at one time.
+type Snapshot struct {
+	Service    string        `json:"service"`
+	From       string        `json:"from,omitempty"` // the catalogue entry
+	Match      string        `json:"match,omitempty"`
+	At         time.Time     `json:"at"`
+	Window     time.Duration `json:"window"`
+	Latency    Signal        `json:"latency"`
+	Traffic    Signal        `json:"traffic"`
+	Errors     Signal        `json:"errors"`
+	Saturation []Saturation  `json:"saturation"`
+	Traps      []string      `json:"traps,omitempty"` // what to know before believing the numbers
+}
+
+// SnapshotOptions bounds a snapshot. The zero value stands for the defaults.
+type SnapshotOptions struct {
+	Catalogue Catalogue     // the built-in one
+	Window    time.Duration // over which rates are taken: 5 minutes
+	Timeout   time.Duration // for all queries together: 5 seconds
+}
+
+const (
+	snapshotWindow  = 5 * time.Minute
+	snapshotTimeout = 5 * time.Second
+	baselineBack    = 7 * 24 * time.Hour // the same hour of the same weekday
+	forecastStep    = 15 * time.Minute
+	// maxMeasures caps the measures of saturation; with it a snapshot asks at most
+	// 3 signals × 2 + 10 measures × 3 = 36 queries, beside what it asks of the index.
+	maxMeasures = 10
+)
+
+// Take reads the golden signals of a service. It never fails: what cannot be read within the timeout
+// is unknown, with the reason. Without signals in the service's file, all of it is.
+func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Time, o SnapshotOptions) Snapshot {
+	if o.Catalogue == nil {
+		o.Catalogue = defaultCatalogue()
+	}
+	if o.Window == 0 {
+		o.Window = snapshotWindow
+	}
+	if o.Timeout == 0 {
+		o.Timeout = snapshotTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	s := Snapshot{Service: service.Name, At: at.UTC(), Window: o.Window}
+	f, reason := s.prepare(ctx, c, service.Signals, o.Catalogue)
+	t := taker{ctx, c, at, o.Window}
+	s.fill(t, f, service.Signals, reason)
+	return s
+}
+
+// prepare finds the catalogue entry and what of it exists; otherwise it says why not.
+func (s *Snapshot) prepare(ctx context.Context, c *prom.Client, signals *slo.Signals, catalogue Catalogue) (*Filled, string) {
+	if signals == nil {
+		return nil, "the service's file says nothing about its signals"
+	}
+	s.From, s.Match = signals.From, signals.Match
+	if signals.From == "" {
+		return nil, "signals.from names no source"
+	}
+	e := catalogue.Lookup(signals.From)
+	if e == nil {
+		return nil, fmt.Sprintf("there is no source %q; known are %s", signals.From, strings.Join(catalogue.Names(), ", "))
+	}
+	s.Traps = e.Traps
+	match, err := ParseMatch(signals.Match)
+	if err != nil {
+		return nil, err.Error()
+	}
+	if len(match) == 0 {
+		return nil, "signals.match is empty, so the numbers would be those of every service"
+	}
+	live, err := e.look(ctx, c, match, s.At)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return e.Fill(match, live), ""
+}
+
+// fill asks for every signal at once.
+func (s *Snapshot) fill(t taker, f *Filled, signals *slo.Signals, reason string) {
+	parts := [3]Part{{Reason: reason, Unit: "seconds"}, {Reason: reason, Unit: "events/s"}, {Reason: reason, Unit: "ratio"}}
+	var measures []Part
+	if f != nil {
+		parts, measures = [3]Part{f.Latency, f.Traffic, f.Errors}, f.Saturation
+	}
+	measures = withOwn(signals, measures)
+	s.Saturation = make([]Saturation, len(measures))
+	var wg sync.WaitGroup
+	for i, target := range []*Signal{&s.Latency, &s.Traffic, &s.Errors} {
+		wg.Go(func() { *target = t.signal([]string{"latency", "traffic", "errors"}[i], parts[i]) })
+	}
+	for i, m := range measures {
+		wg.Go(func() { s.Saturation[i] = t.saturation(m) })
+	}
+	wg.Wait()
+}
+
+// withOwn puts the measures that the service's file lists before those of the catalogue.
+func withOwn(signals *slo.Signals, measures []Part) []Part {
+	var all []Part
+	named := map[string]bool{}
+	if signals != nil {
+		for _, own := range signals.Saturation {
+			all = append(all, Part{Name: own.Name, Query: own.Query.Text, Limit: own.Limit})
+			named[own.Name] = true
+		}
+	}
+	for _, m := range measures {
+		if !named[m.Name] {
+			all = append(all, m)
+		}
+	}
+	return all[:min(len(all), maxMeasures)]
+}
+
+// taker asks for single numbers.
+type taker struct {
+	ctx    context.Context
+	client *prom.Client
+	at     time.Time
+	window time.Duration
+}
+
+func (t taker) render(query string) string {
+	return strings.ReplaceAll(query, slo.WindowVariable, slo.ShortDuration(t.window))
+}
+
+func (t taker) signal(name string, p Part) Signal {
+	s := Signal{Name: name, What: p.Name, Unit: p.Unit}
+	if p.Query == "" {
+		s.Now.Reason, s.Baseline.Reason = p.Reason, p.Reason
+		return s
+	}
+	s.Query = t.render(p.Query)
+	s.Now, s.Baseline = t.number(s.Query, t.at), t.number(s.Query, t.at.Add(-baselineBack))
+	return s
+}
+
+func (t taker) saturation(p Part) Saturation {
+	s := Saturation{Signal: t.signal(p.Name, p), Limit: p.Limit}
+	s.What = ""
+	if p.Limit <= 0 || !s.Now.Known {
+		s.Forecast.Reason = "no limit is known"
+		if p.Limit > 0 {
+			s.Forecast.Reason = s.Now.Reason
+		}
+		return s
+	}
+	curves, err := t.client.Range(t.ctx, s.Query, t.at.Add(-longLook), t.at, forecastStep)
+	switch {
+	case err != nil:
+		s.Forecast.Reason = err.Error()
+	case len(curves) != 1:
+		s.Forecast.Reason = "no data"
+	default:
+		s.Forecast = forecast(curves[0].Points, p.Limit, t.at)
+	}
+	return s
+}
+
+// number is the single finite value of a query.
+func (t taker) number(query string, at time.Time) Reading {
+	list, err := t.client.Vector(t.ctx, query, at)
+	switch {
+	case err != nil:
+		return Reading{Reason: err.Error()}
+	case len(list) == 0:
+		return Reading{Reason: "no data"}
+	case len(list) > 1:
+		return Reading{Reason: "the query has " + strconv.Itoa(len(list)) + " values; one is needed"}
+	case math.IsNaN(list[0].Value), math.IsInf(list[0].Value, 0):
+		return Reading{Reason: "nothing happened in the window"}
+	}
+	return Reading{Value: list[0].Value, Known: true}
+}

@@ -1,0 +1,458 @@
+package signals
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Options says what to suggest. At must be set; the zero value of the others stands for the default.
+type Options struct {
+	At        time.Time      // the end of the history that is looked at
+	Service   *regexp.Regexp // only services whose whole name matches; nil means all
+	Existing  *slo.Set       // SLOs that exist already, which are left alone; nil means none
+	Catalogue Catalogue      // the built-in one
+}
+
+// Proposal is what is suggested for one service. [Proposal.YAML] writes it as an SLO file.
+type Proposal struct {
+	Service    string
+	From       string // catalogue entry of its golden signals, "" if they exist already
+	Match      string // matchers of the golden signals, in braces
+	Tier       string // request class of the workbook, "" if unknown
+	Saturation []Part // measures with a limit that have data
+	SLOs       []SLO
+	Notes      []string // about the service, as sentences: what was left out, and why
+	Traps      []string // what to know before believing the numbers
+}
+
+// SLO is one suggested SLO, or one that was refused.
+type SLO struct {
+	Name        string
+	Description string
+	Objective   slo.Objective
+	SLI         []string // its lines of YAML, below sli:
+	Alerts      []string // its lines of YAML, below alerts:; none for the defaults
+	Why         []string // sentences that explain the choice
+	Refused     string   // why there is none after all; "" if there is one
+}
+
+// Suggest looks at what a server has, and proposes SLOs for the services it finds, sorted by name. It finds
+// nothing rather than guess: what is proposed has data, and its targets were met. An error means that the
+// server could not be asked.
+func Suggest(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error) {
+	if o.Catalogue == nil {
+		o.Catalogue = defaultCatalogue()
+	}
+	if o.Existing == nil {
+		o.Existing = slo.NewSet(nil, nil, nil)
+	}
+	if o.At.IsZero() {
+		return nil, errors.New("signals: the time to look at is not set")
+	}
+	s := &suggester{scout: scout{ctx, c, o.At}, Options: o, services: map[string]*service{}}
+	var err error
+	if s.all, err = s.sources(o.Catalogue); err != nil {
+		return nil, err
+	}
+	for _, src := range s.all {
+		if err := s.visit(src); err != nil {
+			return nil, err
+		}
+	}
+	return s.proposals()
+}
+
+// suggester collects what the sources say about each service.
+type suggester struct {
+	scout
+	Options
+	all      []source
+	services map[string]*service
+}
+
+// service is what is known about one service so far.
+type service struct {
+	Proposal
+	group  group // the first source that knew it
+	counts map[string]string
+	class  []string
+}
+
+// visit asks one source about all its services.
+func (s *suggester) visit(src source) error {
+	if src.entry.Role == RuntimeRole {
+		return nil
+	}
+	groups, err := s.groups(src)
+	if err != nil {
+		return err
+	}
+	groups = slices.DeleteFunc(groups, func(g group) bool {
+		return g.name() == "" || s.Service != nil && s.Service.FindString(g.name()) != g.name()
+	})
+	if len(groups) == 0 {
+		return nil
+	}
+	for _, ask := range []func(source, []group) error{s.availability, s.latency, s.uptime, s.freshness} {
+		if err := ask(src, groups); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// of is the service of a group.
+func (s *suggester) of(g group) *service {
+	name := s.nameOf(g)
+	v := s.services[name]
+	if v == nil {
+		v = &service{Proposal: Proposal{Service: name, From: g.entry.Name, Match: braces(g.match()), Traps: g.entry.Traps}, group: g, counts: map[string]string{}}
+		if known := s.Existing.Service(name); known != nil && known.Signals != nil {
+			v.From, v.Match = "", ""
+			v.note("The golden signals of %s are described in %s already.", name, known.File)
+		}
+		s.services[name] = v
+	}
+	return v
+}
+
+// nameOf is the name of a group's service. If the same source has another service of that name, say in another
+// namespace, the other labels become part of it.
+func (s *suggester) nameOf(g group) string {
+	name := g.name()
+	if v := s.services[name]; v != nil && v.group.entry == g.entry && !sameLabels(v.group.values, g.values) {
+		parts := []string{}
+		for _, label := range g.labels {
+			parts = append(parts, g.values[label])
+		}
+		slices.Reverse(parts)
+		return cleanName(strings.Join(parts, "-"))
+	}
+	return name
+}
+
+func (v *service) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(v.Notes, text) {
+		v.Notes = append(v.Notes, text)
+	}
+}
+
+// taken says whether another source has counted the same kind of event for this service, and notes it.
+func (v *service) taken(g group) bool {
+	kind := g.entry.counts
+	if other, ok := v.counts[kind]; ok && other != g.entry.Name && kind != "" {
+		v.note("%s counts requests of this service too; %s is used, so that one failure is not counted twice.", g.entry.Title, other)
+		return true
+	}
+	v.counts[kind] = g.entry.Name
+	return false
+}
+
+// add proposes an SLO, unless there is one already.
+func (s *suggester) add(v *service, g group, metric string, one SLO) {
+	taken := func(o SLO) bool { return o.Name == one.Name }
+	if slices.ContainsFunc(v.SLOs, taken) {
+		one.Name = cmp.Or(g.entry.counts, g.entry.Name) + "-" + one.Name
+	}
+	if slices.ContainsFunc(v.SLOs, taken) {
+		return
+	}
+	if other := s.covers(v.Service, one.Name, metric, g); other != "" {
+		v.note("%s exists already and covers %s; it is left alone.", other, metric)
+		return
+	}
+	v.SLOs = append(v.SLOs, one)
+}
+
+// covers names an existing SLO that makes this promise already: it has the same name, or counts the same
+// metric of the same service.
+func (s *suggester) covers(service, name, metric string, g group) slo.ID {
+	if spec := s.Existing.Lookup(slo.ID(service + "/" + name)); spec != nil {
+		return spec.ID()
+	}
+	for _, spec := range s.Existing.Specs {
+		for _, q := range spec.Queries() {
+			if q.Bare() && baseName(q.Metric) == baseName(metric) && sameKind(spec, metric) && overlaps(q.Matchers, g.values) {
+				return spec.ID()
+			}
+		}
+	}
+	return ""
+}
+
+func baseName(metric string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(metric, "_bucket"), "_count")
+}
+
+// sameKind tells an SLO of latency from one of errors on the same histogram.
+func sameKind(spec *slo.Spec, metric string) bool {
+	return (spec.SLI.Kind == slo.Latency) == strings.HasSuffix(metric, "_bucket")
+}
+
+// overlaps reports whether matchers let the group's series through, as far as its labels tell.
+func overlaps(matchers []*labels.Matcher, values map[string]string) bool {
+	for _, m := range matchers {
+		if v, ok := values[m.Name]; ok && !m.Matches(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// what describes good events in the words of their kind.
+var what = map[string]struct{ name, good, fast string }{
+	"http": {"availability", "Requests are answered without a server error.", "Requests are answered within %s."},
+	"rpc":  {"availability", "Calls end without a failure of ours.", "Calls are answered within %s."},
+	"jobs": {"success", "Jobs are done at the first attempt.", "Jobs are done within %s."},
+	"":     {"errors", "Operations succeed.", "Operations are done within %s."},
+}
+
+// availability proposes SLOs of good events.
+func (s *suggester) availability(src source, groups []group) error {
+	if src.entry.silent {
+		for _, g := range groups {
+			s.of(g).note("%s: no SLO is made of it; its saturation explains incidents of the services it carries.", src.entry.Title)
+		}
+		return nil
+	}
+	records, err := s.eventsHistory(src, groups)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		v := s.of(g)
+		f := g.entry.Fill(g.match(), g.live)
+		if f.counts.total == "" || v.taken(g) {
+			continue
+		}
+		if f.counts.bad+f.counts.good == "" {
+			v.note("No SLO of errors: %s.", f.Errors.Reason)
+			continue
+		}
+		metric, _ := f.counted(g.live)
+		words := what[g.entry.counts]
+		one := SLO{Name: words.name, Description: words.good, SLI: f.counts.events()}
+		s.add(v, g, metric, s.decide(one, records[labelKey(g.values)], "", g))
+	}
+	return nil
+}
+
+// events is an sli of events.
+func (c counts) events() []string {
+	part, query := "bad", c.bad
+	if c.good != "" {
+		part, query = "good", c.good
+	}
+	return []string{"events:", "  total: " + single(c.total), "  " + part + ": " + single(query)}
+}
+
+// decide sets the objective of an SLO from history, or refuses it.
+func (s *suggester) decide(one SLO, r record, most string, g group) SLO {
+	t := r.aim(most)
+	one.Objective, one.Why, one.Refused = t.objective, append(one.Why, t.why...), t.refused
+	if t.refused == "" {
+		one.Alerts = alerts(t.objective, g.entry.quiet, s.interval(g))
+	}
+	return one
+}
+
+// interval is how often the metrics of a group are scraped, 0 if unknown.
+func (s *suggester) interval(g group) time.Duration {
+	f := g.entry.Fill(g.match(), g.live)
+	if !f.counts.raw {
+		return 0
+	}
+	every, err := s.client.ScrapeInterval(s.ctx, f.counts.total, s.at)
+	if err != nil {
+		return 0
+	}
+	return every
+}
+
+// latency proposes SLOs of fast events: one per class of request types.
+func (s *suggester) latency(src source, groups []group) error {
+	c := src.entry.Fill(nil, src.live).counts
+	if c.histogram == "" || src.entry.Role != ServiceRole {
+		return nil
+	}
+	var found map[string][]types
+	if !c.native {
+		var reason string
+		var err error
+		if found, reason, err = s.latencies(src); err != nil {
+			return err
+		}
+		if reason != "" {
+			for _, g := range groups {
+				s.of(g).note("No SLO of latency: %s.", reason)
+			}
+			return nil
+		}
+	}
+	results := make([][]SLO, len(groups))
+	err := each(len(groups), func(i int) (err error) {
+		results[i], err = s.latencyOf(groups[i], found[labelKey(groups[i].values)])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, g := range groups {
+		v := s.of(g)
+		if v.taken(g) {
+			continue
+		}
+		for _, one := range results[i] {
+			s.add(v, g, c.metric+"_bucket", one)
+		}
+		for _, t := range found[labelKey(g.values)] {
+			v.class = append(v.class, t.class)
+		}
+	}
+	return nil
+}
+
+// latencyOf is the latency SLOs of one service.
+func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
+	c := g.entry.Fill(g.match(), g.live).counts
+	if c.native {
+		l, err := s.nativeLadder(g)
+		if err != nil || len(l) == 0 {
+			return nil, err
+		}
+		list = []types{{class: l.classOf(), ladder: l}}
+	}
+	for _, t := range list {
+		one, err := s.bestBound(g, t, c)
+		if err != nil {
+			return nil, err
+		}
+		one.Name = "latency"
+		if t.values != nil {
+			one.Name = "latency-" + strings.ReplaceAll(t.class, "_", "-")
+			one.Why = append(one.Why, fmt.Sprintf("Class %s of the SRE workbook: %s.", t.class, t.describe()))
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// bestBound takes the smallest bound that kept 99 % in the worst week, or the best of those that were tried.
+func (s *suggester) bestBound(g group, t types, c counts) (best SLO, err error) {
+	for i, b := range t.ladder.candidates() {
+		var r record
+		if c.native {
+			r, err = s.nativeHistory(g, b)
+		} else {
+			r, err = s.latencyHistory(g, t, b)
+		}
+		if err != nil {
+			return best, err
+		}
+		one := SLO{Description: fmt.Sprintf(what[g.entry.counts].fast, spoken(b.bound)), SLI: c.latency(t, b)}
+		one.Why = append(one.Why, fmt.Sprintf("Yesterday %s %% of %s took at most %s%s.", percent(b.share), t.describe(), spoken(b.bound), boundWords(c)))
+		one = s.decide(one, r, "99.9", g)
+		if i == 0 || best.Refused != "" && one.Refused == "" || one.Objective.Ratio() > best.Objective.Ratio() && one.Refused == "" {
+			best = one
+		}
+		if best.Refused == "" && best.Objective.Ratio() >= 0.99 {
+			break
+		}
+	}
+	return best, nil
+}
+
+func boundWords(c counts) string {
+	if c.native {
+		return ""
+	}
+	return ", a bound of its buckets"
+}
+
+// latency is an sli of latency.
+func (c counts) latency(t types, b le) []string {
+	h := c.histogram
+	if t.values != nil {
+		set, _ := promQL.ParseMetricSelector(h)
+		set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+		h = selector(c.metric, set, []*labels.Matcher{anyOf(t.label, t.values)})
+	}
+	limit := spoken(b.bound)
+	if _, named := namedUnit(c.metric); c.unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
+		limit = number(b.bound/c.unit) + " # in the unit of the buckets"
+	}
+	return []string{"latency:", "  histogram: " + single(h), "  below: " + limit}
+}
+
+func seconds64(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }
+
+// spoken writes seconds the way people do: 300ms, 1s, 2500ms.
+func spoken(s float64) string { return slo.ShortDuration(seconds64(s).Round(time.Microsecond)) }
+
+// uptime proposes SLOs of gauges that are 1 or 0.
+func (s *suggester) uptime(src source, groups []group) error {
+	e := src.entry
+	if e.uptime == "" || !src.live.Has(e.uptime) || e.silent {
+		return nil
+	}
+	results := make([]SLO, len(groups))
+	err := each(len(groups), func(i int) error {
+		g := groups[i]
+		r, err := s.uptimeHistory(g)
+		one := SLO{Name: "uptime", Description: "It can be reached.", SLI: []string{"uptime: " + single(selector(e.uptime, g.match()))}}
+		results[i] = s.decide(one, r, "", g)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, g := range groups {
+		s.add(s.of(g), g, e.uptime, results[i])
+	}
+	return nil
+}
+
+// freshness proposes SLOs of ages.
+func (s *suggester) freshness(src source, groups []group) error {
+	for _, metric := range src.entry.freshness {
+		if !src.live.Has(metric) {
+			continue
+		}
+		results := make([]SLO, len(groups))
+		err := each(len(groups), func(i int) (err error) {
+			g := groups[i]
+			query := "max(" + selector(metric, g.match()) + ")"
+			limit, r, err := s.late(query)
+			if err != nil || len(r.buckets) == 0 {
+				return err
+			}
+			results[i] = s.decide(SLO{
+				Name: "freshness", Description: "No work waits longer than " + spoken(limit) + ".",
+				SLI: []string{"slices:", "  query: " + single(query), "  good: '< " + number(limit) + "'"},
+			}, r, "", g)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i, g := range groups {
+			if results[i].Name != "" {
+				s.add(s.of(g), g, metric, results[i])
+			}
+		}
+		return nil
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package signals
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// steps are the objectives that are proposed, from the strictest. Others are false precision.
+var steps = []string{"99.99", "99.95", "99.9", "99.5", "99", "95", "90"}
+
+// minAllowed is how many bad events a budget must allow. With fewer, a single error is a large share
+// of the budget, and the alerts are about chance.
+const minAllowed = 10
+
+// bucket is what happened in one step of history.
+type bucket struct {
+	at         int64 // its end, in milliseconds since 1970
+	total, bad float64
+}
+
+// record is what history says about one service.
+type record struct {
+	step    time.Duration
+	buckets []bucket // in order; steps that are unknown are missing
+	window  time.Duration
+}
+
+// span is the time that the record covers, holes included.
+func (r record) span() time.Duration {
+	if len(r.buckets) == 0 {
+		return 0
+	}
+	last := len(r.buckets) - 1
+	return time.Duration(r.buckets[last].at-r.buckets[0].at)*time.Millisecond + r.step
+}
+
+// events is how many events a window holds, taken from the record.
+func (r record) events() float64 {
+	total := 0.0
+	for _, b := range r.buckets {
+		total += b.total
+	}
+	return total * float64(r.window) / math.Max(float64(r.span()), 1)
+}
+
+// week is the length of the window in which the target must have been met, or all there is if that is less.
+const week = 7 * 24 * time.Hour
+
+// worst is the largest share of bad events in any week of the record, and when that week ended. Without
+// events there is none.
+func (r record) worst() (share float64, end time.Time, ok bool) {
+	var total, bad float64
+	from := 0
+	for i, b := range r.buckets {
+		total, bad = total+b.total, bad+b.bad
+		for b.at-r.buckets[from].at >= week.Milliseconds() {
+			total, bad = total-r.buckets[from].total, bad-r.buckets[from].bad
+			from++
+		}
+		whole := b.at-r.buckets[0].at+r.step.Milliseconds() >= week.Milliseconds()
+		if !whole && i < len(r.buckets)-1 || total < 0.5 {
+			continue // not yet a week, or nothing happened
+		}
+		if s := min(1, max(0, bad/total)); !ok || s > share {
+			share, end, ok = s, time.UnixMilli(b.at), true
+		}
+	}
+	return share, end, ok
+}
+
+// target is the objective that history allows, or why there is none.
+type target struct {
+	objective slo.Objective
+	why       []string // sentences
+	refused   string   // why there is no objective; "" if there is one
+}
+
+// The amount of history without which nothing, or only little, can be said.
+const (
+	minHistory   = 24 * time.Hour
+	wholeHistory = 27 * 24 * time.Hour
+)
+
+// aim is the highest step that was met in the worst week and whose budget is more than chance. Steps
+// stricter than most, if that is not "", are not considered.
+func (r record) aim(most string) target {
+	share, end, ok := r.worst()
+	switch {
+	case !ok:
+		return target{refused: "nothing was counted in the history"}
+	case r.span() < minHistory:
+		return target{refused: fmt.Sprintf("there are only %s of history, and a day is needed", slo.ShortDuration(r.span().Round(time.Hour)))}
+	}
+	t := target{}
+	events := r.events()
+	for _, text := range steps {
+		step, err := slo.ParseObjective(text)
+		if err != nil || tooStrict(text, most) || share > step.AllowedRatio() {
+			continue
+		}
+		if allowed := events * step.AllowedRatio(); allowed < minAllowed {
+			t.why = append(t.why, fmt.Sprintf("%s %% was met, but about %s events in %s allow only %s bad ones; fewer than %d are chance.",
+				text, count(events), slo.ShortDuration(r.window), count(allowed), minAllowed))
+			continue
+		}
+		t.objective = step
+		t.why = append(t.why, r.explain(share, end, text))
+		return t
+	}
+	if len(t.why) > 0 {
+		t.refused = fmt.Sprintf("about %s events in %s are too few for any objective: even 90 %% would allow fewer than %d bad ones", count(events), slo.ShortDuration(r.window), minAllowed)
+		return t
+	}
+	t.refused = fmt.Sprintf("in the worst week %s %% were good, and below 90 %% there is no objective worth promising", percent(1-share))
+	return t
+}
+
+// tooStrict compares steps by their place in the list.
+func tooStrict(step, most string) bool {
+	for _, s := range steps {
+		switch {
+		case most == "" || s == most:
+			return false
+		case s == step:
+			return true
+		}
+	}
+	return false
+}
+
+func (r record) explain(share float64, end time.Time, step string) string {
+	when := fmt.Sprintf("In the worst week of the last %s (up to %s)", slo.ShortDuration(r.span().Round(24*time.Hour)), end.UTC().Format("2006-01-02"))
+	if r.span() < week {
+		when = fmt.Sprintf("In the %s that are known, less than a week,", slo.ShortDuration(r.span().Round(time.Hour)))
+	} else if r.span() < wholeHistory {
+		when = fmt.Sprintf("In the worst week of the %s that are known (up to %s)", slo.ShortDuration(r.span().Round(time.Hour)), end.UTC().Format("2006-01-02"))
+	}
+	return fmt.Sprintf("%s %s %% were good; %s is the highest step that was met.", when, percent(1-share), step)
+}
+
+// percent writes a share with as many digits as tell it from 100 %, at most four after the point, rounded down.
+func percent(share float64) string {
+	for digits := 1; digits <= 4; digits++ {
+		scale := math.Pow(10, float64(digits))
+		if f := math.Floor(share*100*scale+1e-9) / scale; f < 100 && (100-f) >= 5/scale || digits == 4 {
+			return trimZeros(fmt.Sprintf("%.*f", digits, f))
+		}
+	}
+	return ""
+}
+
+// count writes a number of events: with its first two digits when it is large.
+func count(n float64) string {
+	switch {
+	case n < 10:
+		return trimZeros(fmt.Sprintf("%.1f", n))
+	case n < 100:
+		return fmt.Sprintf("%.0f", n)
+	}
+	scale := math.Pow(10, math.Floor(math.Log10(n))-1)
+	digits := fmt.Sprintf("%.0f", math.Round(n/scale)*scale)
+	out := ""
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			out += ","
+		}
+		out += string(d)
+	}
+	return out
+}
+
+func trimZeros(s string) string {
+	for len(s) > 1 && s[len(s)-1] == '0' {
+		s = s[:len(s)-1]
+	}
+	if s[len(s)-1] == '.' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
