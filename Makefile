@@ -60,8 +60,18 @@ repository: ## the rules of the house, as tests over the source: comments, impor
 vulns: ## look for known vulnerabilities that the code can reach (skipped when the database is out of reach)
 	@tools/vulns $(GO)
 
-bench: ## run the benchmarks
+bench: ## measure the figures of docs/benchmarks.md, some five minutes (PKG=./slo: all benchmarks of a package)
+ifeq ($(PKG),./...)
+	$(GO) test ./internal/bench -run '^$$' -bench 'Accuracy|SamplesRead' -benchtime 1x -timeout 10m
+	$(GO) test ./internal/bench -run '^$$' -bench 'Tick' -benchtime 20x -timeout 10m
+	$(GO) test ./internal/bench -run 'TestTheWorkbookThroughPrometheus|TestLiveIsABacktest' -lives 100 -v -timeout 10m
+	$(GO) test ./alerting -run 'TestTheCutLaw|TestIncidentsAreWellFormed' -lives 200 -v -timeout 10m
+	$(GO) test ./alerting -run '^$$' -bench 'AdvanceMonth'
+	$(GO) test ./internal/store -run '^$$' -bench 'Commit' -benchtime 100x
+	$(GO) -C integration test -run '^$$' -bench . -benchtime 7x
+else
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+endif
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn demo
