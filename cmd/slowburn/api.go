@@ -47,7 +47,7 @@ func (d daemon) get(e *env, path string, query url.Values, data any) error {
 		Data   json.RawMessage `json:"data"`
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&answer); err != nil {
-		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", d.URL, resp.Status))
+		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", resp.Request.URL.Redacted(), resp.Status))
 	}
 	if answer.Status != "success" {
 		if resp.StatusCode == http.StatusNotFound {

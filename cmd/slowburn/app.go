@@ -19,6 +19,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/slack"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/web"
@@ -42,7 +43,7 @@ type app struct {
 type appOptions struct {
 	log         *slog.Logger
 	clock       func() time.Time // what time it is, for every decision
-	every       time.Duration    // between ticks, in wall time
+	every       time.Duration    // how long a minute of that clock is, in wall time
 	lag         time.Duration    // how far behind the clock the newest slot is read
 	listener    net.Listener
 	externalURL string
@@ -89,11 +90,11 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	if leg != nil {
 		legs[slackLeg] = leg
 	}
-	a.pump = outbox.NewPump(a.db, legs, outbox.Options{Logger: o.log, Now: o.clock})
+	a.pump = outbox.NewPump(a.db, legs, outbox.Options{Logger: o.log, Now: a.now})
 	registry := prometheus.NewRegistry()
 	schedules, channels := cfg.schedules()
 	a.engine = engine.New(engine.Options{
-		Source: reader, Store: a.db, Composer: newComposer(cfg, o.externalURL), Log: o.log, Lag: o.lag,
+		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: newComposer(cfg, o.externalURL), Log: o.log, Lag: o.lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
 		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
 	}, set, snap)
@@ -184,14 +185,14 @@ func (r *reloadState) mark(good bool, at time.Time) {
 
 // newSlack makes the leg to Slack: by bot token, by webhook, or none, which says so once.
 func newSlack(cfg SlackConfig, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
-	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"))
+	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"), log)
 	if err != nil {
 		return nil, err
 	}
 	if token != "" {
 		return slack.New(slack.Config{Token: slack.Secret(token), APIURL: cfg.APIURL, Fallback: cfg.Channel})
 	}
-	hook, err := secret(cfg.WebhookFile, "")
+	hook, err := secret(cfg.WebhookFile, "", log)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +204,9 @@ func newSlack(cfg SlackConfig, getenv func(string) string, log *slog.Logger) (ou
 	return nil, nil
 }
 
-func secret(file, value string) (string, error) {
+// secret is what a file holds, or the value if no file is named. A file that holds nothing is an error: it
+// was named by somebody who believes that it does.
+func secret(file, value string, log *slog.Logger) (string, error) {
 	if file == "" {
 		return strings.TrimSpace(value), nil
 	}
@@ -211,13 +214,23 @@ func secret(file, value string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading a secret: %w", err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fmt.Errorf("reading a secret: %s is empty", file)
+	}
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
+		log.Warn("a secret is readable by others: everybody on this machine can read the file", "file", file)
+	}
+	return text, nil
 }
+
+// now is our clock, corrected if the source's says otherwise: messages carry the source's time, and age by it.
+func (a *app) now() time.Time { return a.engine.Corrected(a.clock()) }
 
 // handler is everything that is served over HTTP.
 func (a *app) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
-		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Now: a.clock, Interval: tickEvery,
+		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Report: a.report, Now: a.clock, Interval: tickEvery,
 		Reload: a.Reload, Reloaded: a.reload.newest, Registry: registry,
 		Version: version.Version, ExternalURL: a.externalURL, Log: a.log,
 	})
@@ -225,4 +238,21 @@ func (a *app) handler(registry *prometheus.Registry) http.Handler {
 
 func (r *reloadState) newest() (bool, time.Time) {
 	return r.good.Load(), time.Unix(r.at.Load(), 0).UTC()
+}
+
+// report builds the report of any period, for one that was never sent.
+func (a *app) report(ctx context.Context, name, period string) (store.Report, bool, error) {
+	p, err := report.ParsePeriod(period)
+	if err != nil {
+		return store.Report{}, false, nil
+	}
+	return a.engine.MakeReport(ctx, name, p, a.clock())
+}
+
+// skewOf asks the source what time it is, beside our own clock.
+func skewOf(client *prom.Client, clock func() time.Time) func(context.Context, time.Time) (time.Duration, *prom.Error) {
+	return func(ctx context.Context, _ time.Time) (time.Duration, *prom.Error) {
+		skew, _, err := client.ClockSkew(ctx, clock)
+		return skew, err
+	}
 }

@@ -32,22 +32,22 @@ type backtestCmd struct {
 
 // replay is what a backtest found out about one budget.
 type replay struct {
-	ID        slo.ID              `json:"id"`
-	Incidents []alerting.Incident `json:"incidents"`
-	Notices   []alerting.Event    `json:"notices,omitempty"`
-	Known     float64             `json:"coverage"` // share of the minutes whose events are known
-	Problems  []string            `json:"problems,omitempty"`
+	ID        slo.ID
+	Incidents []alerting.Incident
+	Notices   []alerting.Event
+	Known     float64 // share of the minutes whose events are known
+	Problems  []string
 }
 
 // Run reads history and walks it with the code that decides live.
 func (c *backtestCmd) Run(e *env) error {
-	set, client, err := c.prepare(e)
-	if err != nil {
-		return err
-	}
 	from, to, err := c.span(e.now())
 	if err != nil {
 		return exitError{exitUsage, err}
+	}
+	set, client, err := c.prepare(e)
+	if err != nil {
+		return err
 	}
 	labels, err := readLabels(c.Incidents)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *backtestCmd) Run(e *env) error {
 		r.Problems = problems[id]
 		replays = append(replays, r)
 	}
-	if done, err := (daemon{Output: c.Output}).print(e, replays); done {
+	if done, err := (daemon{Output: c.Output}).print(e, backtestAsFacts(replays, labels, from, to)); done {
 		return err
 	}
 	return c.tell(e, replays, labels, from, to)
@@ -72,18 +72,15 @@ func (c *backtestCmd) Run(e *env) error {
 func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
 	cfg, err := loadConfig(e.cli.ConfigFile)
 	if err != nil && (len(c.Paths) == 0 || !errors.Is(err, os.ErrNotExist)) {
-		return nil, nil, answerNo(err)
+		return nil, nil, refused(err)
 	}
 	paths, abs := cfg.SLOs, cfg.Abs
 	if len(c.Paths) > 0 {
 		paths, abs = c.Paths, func(p string) string { return p }
 	}
-	if err != nil {
-		cfg = defaults(".")
-	}
 	set, err := loadSLOs(paths, abs)
 	if err != nil {
-		return nil, nil, answerNo(err)
+		return nil, nil, refused(err)
 	}
 	if c.Prometheus != "" {
 		cfg.Prometheus.URL = c.Prometheus
@@ -163,16 +160,11 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, from, to budget.Minute) error {
 	fmt.Fprintf(e.out, "Replayed %s to %s, %s.\n\n", stamp(from.Time()), stamp(to.Time()), slo.ShortDuration(to.Time().Sub(from.Time())))
 	t := newTable(e.out, "FROM", "TO", "SEVERITY", "SLO", "DETECTED AFTER", "BURNED", "BUDGET")
-	var pages []alerting.Span
 	for _, r := range replays {
 		for _, i := range r.Incidents {
 			end := "still open"
-			span := alerting.Span{From: i.Detected, To: to.Time()}
 			if !i.Open {
-				end, span.To = stamp(i.Resolved), i.Resolved
-			}
-			if i.Severity == alerting.Page {
-				pages = append(pages, span)
+				end = stamp(i.Resolved)
 			}
 			cost := i.Cost()
 			t.row(stamp(i.Detected), end, string(i.Severity), string(i.SLO), i.TimeToDetect().String(), i.Duration().String(), percentOf(&cost))
@@ -189,7 +181,7 @@ func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, fro
 		}
 	}
 	if labels != nil {
-		tellScore(e.out, alerting.ScoreAgainst(pages, labels))
+		tellScore(e.out, alerting.ScoreAgainst(pagesOf(replays, to), labels))
 	}
 	return nil
 }

@@ -32,7 +32,8 @@ func (c *checkCmd) Run(e *env) error {
 	for _, w := range warnings {
 		fmt.Fprintln(e.out, w.Error())
 	}
-	fmt.Fprintf(e.out, "%d SLOs of %d services: %s\n", len(set.Specs), len(set.Services), verdict(warnings))
+	specs, services := len(set.Specs), len(set.Services)
+	fmt.Fprintf(e.out, "%d %s of %d %s: %s\n", specs, plural(specs, "SLO", "SLOs"), services, plural(services, "service", "services"), verdict(warnings))
 	if warnings.Fatal() || c.Strict && len(warnings) > 0 {
 		return answerNo(nil)
 	}
@@ -54,8 +55,8 @@ func verdict(ps slo.Problems) string {
 func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 	cfg, err := loadConfig(e.cli.ConfigFile)
 	if len(c.Paths) > 0 {
-		if err != nil {
-			cfg = defaults(".")
+		if c.Prometheus != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, cfg, err // the credentials for the server may be in it
 		}
 		set, err := loadSLOs(c.Paths, func(p string) string { return p })
 		return set, cfg, err
@@ -67,9 +68,6 @@ func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 		return nil, cfg, fmt.Errorf("%w; or name SLO files to check", err)
 	case err != nil:
 		return nil, cfg, err
-	}
-	if len(problems) > 0 {
-		cfg = defaults(".") // tell what is wrong with the SLO files, too, where they usually are
 	}
 	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
 	var more slo.Problems

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/config"
 
@@ -89,11 +90,12 @@ func (c Config) schedules() ([]report.Schedule, map[string]string) {
 // laterKeys are in the contract and are not read yet; naming them is an error that says so.
 var laterKeys = []string{"corrections", "pagerduty", "alertmanagers", "webhooks", "heartbeat", "policy", "signals"}
 
-// loadConfig reads the configuration. Its error holds every problem of the file at once.
+// loadConfig reads the configuration. Its error holds every problem of the file at once; what is sound of
+// the file is returned beside it, so that check can go on to the SLO files.
 func loadConfig(path string) (Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("reading the configuration: %w (name another with --config.file)", err)
+		return defaults(filepath.Dir(path)), fmt.Errorf("reading the configuration: %w (name another with --config.file)", err)
 	}
 	return parseConfig(path, data)
 }
@@ -107,10 +109,32 @@ func parseConfig(path string, data []byte) (Config, error) {
 			cfg.read(o)
 		}
 	}
-	if err := file.Problems().Err(); err != nil {
-		return Config{}, err
+	return cfg, withoutUnknownValues(file.Problems()).Err()
+}
+
+// withoutUnknownValues cuts the values of unknown keys out of what is shown: one may be a password whose key is misspelt.
+func withoutUnknownValues(problems slo.Problems) slo.Problems {
+	for i, p := range problems {
+		source, below, ok := strings.Cut(p.Snippet, "\n")
+		caret := max(utf8.RuneCountInString(below)-len("^"), 0)
+		if !ok || !strings.HasPrefix(p.Message, "unknown key") || caret > utf8.RuneCountInString(source) {
+			continue
+		}
+		line := []rune(source)
+		if colon := slices.Index(line[caret:], ':'); colon >= 0 {
+			problems[i].Snippet = string(line[:caret+colon+1]) + " …\n" + below
+		}
 	}
-	return cfg, nil
+	return problems
+}
+
+// refused is the answer to files that cannot be used: "no" if they were read and are wrong, else nobody knows.
+func refused(err error) error {
+	var problems slo.Problems
+	if errors.As(err, &problems) {
+		return answerNo(err)
+	}
+	return cannotFindOut(err)
 }
 
 func (c *Config) read(o strictyaml.Object) {
@@ -194,6 +218,11 @@ func (c *Config) readSlack(v strictyaml.Value) {
 		}
 		c.Slack.APIURL = strings.TrimSuffix(text, "/") + "/"
 	}
+	for _, key := range []string{"app_token_file", "signing_secret_file"} {
+		if v := o.Get(key); v.Given() {
+			v.Problem(fmt.Sprintf("%q is not supported by this version", key), "remove it for now")
+		}
+	}
 	if text, ok := o.Get("bot_token_file").Text(); ok {
 		c.Slack.BotTokenFile = c.Abs(text)
 	}
@@ -213,11 +242,14 @@ func (c *Config) readReports(v strictyaml.Value) {
 		if !ok {
 			continue
 		}
-		name, _ := o.Need("name", "such as weekly").Text()
-		cron, _ := o.Need("schedule", "such as 0 9 * * MON").Text()
+		name, named := o.Need("name", "such as weekly").Text()
+		cron, scheduled := o.Need("schedule", "such as 0 9 * * MON").Text()
 		zone, _ := o.Get("timezone").Text()
 		channel, _ := o.Get("channel").Text()
 		period, _ := o.Get("period").Text()
+		if !named || !scheduled {
+			continue
+		}
 		if seen[name] {
 			o.Get("name").Problem(fmt.Sprintf("there are two reports named %q", name), "a name may be used once: it keeps a report from being sent twice")
 		}

@@ -37,7 +37,7 @@ type surroundings struct {
 	out, err io.Writer
 	getenv   func(string) string
 	now      func() time.Time // the time of day, for every decision
-	every    time.Duration    // between two ticks of the daemon, in wall time
+	every    time.Duration    // how long a minute of that clock is, in wall time
 }
 
 // cli is the command line. Its help texts are the reference of the flags.
@@ -55,6 +55,7 @@ type cli struct {
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
 	Postmortem postmortemCmd `cmd:"" help:"Print the draft of a postmortem."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	VersionCmd versionCmd    `cmd:"" name:"version" help:"Print the version."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
@@ -19,7 +20,11 @@ type reportCmd struct {
 func (c *reportCmd) Run(e *env) error {
 	d := daemon{URL: c.URL}
 	period := c.Period
-	if period == "" {
+	if period != "" {
+		if _, err := report.ParsePeriod(period); err != nil {
+			return exitError{exitUsage, err}
+		}
+	} else {
 		var sent []web.Report
 		if err := d.get(e, "reports", url.Values{"name": {c.Name}, "limit": {"1"}}, &sent); err != nil {
 			return err

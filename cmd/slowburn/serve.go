@@ -26,16 +26,20 @@ type serveCmd struct {
 
 // Run runs the daemon until it is told to stop.
 func (c *serveCmd) Run(e *env) error {
-	if err := web.CheckAddress(c.Listen, c.WebConfig != "", c.Insecure); err != nil {
+	auth, err := web.HasAuth(c.WebConfig)
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	if err := web.CheckAddress(c.Listen, auth, c.Insecure); err != nil {
 		return exitError{exitUsage, err}
 	}
 	cfg, err := loadConfig(e.cli.ConfigFile)
 	if err != nil {
-		return answerNo(err)
+		return refused(err)
 	}
 	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
 	if err != nil {
-		return answerNo(err)
+		return refused(err)
 	}
 	for _, w := range set.Warnings {
 		e.log.Warn("SLO file", "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)

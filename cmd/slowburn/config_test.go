@@ -1,0 +1,202 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+)
+
+// parsed is a configuration of /etc/slowburn that must be good.
+func parsed(t *testing.T, text string) Config {
+	t.Helper()
+	cfg, err := parseConfig("/etc/slowburn/slowburn.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestWhatIsNotWrittenIsTheDefault(t *testing.T) {
+	for _, text := range []string{"{}\n", "slos: [slos/] # the default\n", "prometheus: {}\nslack: {}\nstore: {}\nreports: []\n"} {
+		cfg := parsed(t, text)
+		want := []any{"http://127.0.0.1:9090", 30 * time.Second, 8, "/etc/slowburn/data/slowburn.db", "#reliability", "https://slack.com/api/", 0}
+		got := []any{cfg.Prometheus.URL, cfg.Prometheus.Timeout, cfg.Prometheus.Concurrency, cfg.StorePath, cfg.Slack.Channel, cfg.Slack.APIURL, len(cfg.Reports)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+		if got := cfg.Abs(cfg.SLOs[0]); got != "/etc/slowburn/slos" {
+			t.Errorf("%q: SLO files are read from %s", text, got)
+		}
+	}
+}
+
+func TestRelativePathsStartAtTheFile(t *testing.T) {
+	cfg := parsed(t, `
+prometheus:
+  authorization: {credentials_file: secrets/token}
+  tls_config: {ca_file: ca.pem, cert_file: /abs/cert.pem, key_file: key.pem}
+store: {path: ../var/slowburn.db}
+slack: {bot_token_file: secrets/bot, webhook_url_file: /run/secrets/webhook}
+`)
+	got := []string{
+		cfg.Prometheus.HTTP.Authorization.CredentialsFile, cfg.Prometheus.HTTP.TLSConfig.CAFile, cfg.Prometheus.HTTP.TLSConfig.CertFile,
+		cfg.StorePath, cfg.Slack.BotTokenFile, cfg.Slack.WebhookFile,
+	}
+	want := []string{
+		"/etc/slowburn/secrets/token", "/etc/slowburn/ca.pem", "/abs/cert.pem",
+		"/etc/var/slowburn.db", "/etc/slowburn/secrets/bot", "/run/secrets/webhook",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHTTPSettingsAreThoseOfThePrometheusFamily(t *testing.T) {
+	cfg := parsed(t, `
+prometheus:
+  url: https://mimir.example.com/prometheus
+  timeout: 1m30s
+  concurrency: 2
+  basic_auth: {username: ana, password_file: secrets/password}
+  http_headers: {X-Scope-OrgID: {values: [shop]}}
+  proxy_url: http://proxy.example.com:3128
+  follow_redirects: false
+`)
+	p := cfg.Prometheus
+	if p.URL != "https://mimir.example.com/prometheus" || p.Timeout != 90*time.Second || p.Concurrency != 2 {
+		t.Errorf("got %+v", p)
+	}
+	if p.HTTP.BasicAuth == nil || p.HTTP.BasicAuth.PasswordFile != "/etc/slowburn/secrets/password" || string(p.HTTP.BasicAuth.Username) != "ana" {
+		t.Errorf("basic_auth is %+v", p.HTTP.BasicAuth)
+	}
+	if h := p.HTTP.HTTPHeaders; h == nil || !slices.Equal(h.Headers["X-Scope-OrgID"].Values, []string{"shop"}) {
+		t.Errorf("http_headers are %+v", h)
+	}
+	if p.HTTP.ProxyURL.Host != "proxy.example.com:3128" || p.HTTP.FollowRedirects || !p.HTTP.EnableHTTP2 {
+		t.Errorf("got %+v", p.HTTP)
+	}
+}
+
+func TestReports(t *testing.T) {
+	cfg := parsed(t, `
+reports:
+  - {name: weekly, schedule: "0 9 * * MON", timezone: Europe/Berlin, channel: "#leads"}
+  - {name: board, schedule: "0 8 1 * *", period: month}
+`)
+	schedules, channels := cfg.schedules()
+	if len(schedules) != 2 || schedules[0].Zone.String() != "Europe/Berlin" || schedules[1].Kind != "month" {
+		t.Errorf("got %+v", schedules)
+	}
+	if diff := cmp.Diff(map[string]string{"weekly": "#leads", "board": ""}, channels); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatIsWrongWithAConfiguration(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"nothing", "", `the file is empty`},
+		{"only comments", "# nothing\n", `the file is empty`},
+		{"a key nobody knows", "promethius: {}", `1:1: unknown key "promethius"`},
+		{"a key twice", "slos: [a]\nslos: [b]", `2:1: `},
+		{"a second document", "slos: [a]\n---\nslos: [b]", `3:1: there is a second document`},
+		{"a number where a list is", "slos: 3", `1:7: `},
+		{"SLO files as text", "slos: slos/", `1:7: slos must be a list`},
+		{"no duration", "prometheus: {timeout: 30}", `1:23: `},
+		{"no time at all", "prometheus: {timeout: 0s}", `1:23: `},
+		{"less than no time", "prometheus: {timeout: -5s}", `1:23: `},
+		{"nobody at work", "prometheus: {concurrency: 0}", `1:27: `},
+		{"too many at work", "prometheus: {concurrency: 1000000}", `1:27: `},
+		{"a URL without a scheme", "prometheus: {url: 127.0.0.1:9090}", `1:19: `},
+		{"a file as URL", "prometheus: {url: 'file:///etc/passwd'}", `1:19: is not an http or https URL`},
+		{"a password in the URL", "prometheus: {url: 'http://a:b@c'}", `1:19: holds a password; use basic_auth with password_file`},
+		{"a password in Slack's URL", "slack: {api_url: 'http://a:b@c'}", `1:18: holds a password`},
+		{"two ways to log in", "prometheus: {bearer_token: x, basic_auth: {username: ana}}", `at most one of`},
+		{"a password and a file of it", "prometheus: {basic_auth: {username: ana, password: x, password_file: y}}", `at most one of`},
+		{"an unknown TLS setting", "prometheus: {tls_config: {insecure: true}}", `1:27: unknown key "insecure"`},
+		{"PostgreSQL", "store: {postgres_file: dsn}", `PostgreSQL is not supported by this version`},
+		{"Socket Mode", "slack: {app_token_file: x}", `1:25: "app_token_file" is not supported by this version`},
+		{"buttons", "slack: {signing_secret_file: x}", `"signing_secret_file" is not supported by this version`},
+		{"a report without a name", `reports: [{schedule: "0 9 * * MON"}]`, `name is missing`},
+		{"a report without a time", `reports: [{name: weekly}]`, `schedule is missing`},
+		{"a day that never comes", `reports: [{name: x, schedule: "0 9 31 2 *"}]`, `never runs`},
+		{"seconds in a schedule", `reports: [{name: x, schedule: "0 0 9 * * MON"}]`, `schedule`},
+		{"an interval as schedule", `reports: [{name: x, schedule: "@every 1h"}]`, `@every has no fixed time of day`},
+		{"an unknown zone", `reports: [{name: x, schedule: "0 9 * * MON", timezone: Mars/North}]`, `Mars/North`},
+		{"an unknown period", `reports: [{name: x, schedule: "0 9 * * MON", period: decade}]`, `decade`},
+		{"two reports of a name", `reports: [{name: x, schedule: "0 9 * * MON"}, {name: x, schedule: "0 8 * * MON"}]`, `there are two reports named "x"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parseConfig("slowburn.yaml", []byte(c.text))
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v\nwant %q", err, c.want)
+			}
+			if !strings.HasPrefix(err.Error(), "slowburn.yaml:") {
+				t.Errorf("the place is missing: %v", err)
+			}
+		})
+	}
+}
+
+func TestReservedKeysAreNamed(t *testing.T) {
+	for _, key := range laterKeys {
+		_, err := parseConfig("slowburn.yaml", []byte(key+": {}\n"))
+		if err == nil || !strings.Contains(err.Error(), `"`+key+`" is not supported by this version`) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+func TestAReportIsToldWhatIsWrongWithItOnce(t *testing.T) {
+	_, err := parseConfig("slowburn.yaml", []byte("reports: [{}]"))
+	problems, ok := err.(strictyaml.Problems)
+	if !ok || len(problems) != 2 {
+		t.Errorf("want that name and schedule are missing, got %v", err)
+	}
+}
+
+// What is sound of a bad configuration is used by check, to find the SLO files.
+func TestWhatIsSoundOfABadConfigurationIsKept(t *testing.T) {
+	cfg, err := parseConfig("/etc/slowburn.yaml", []byte("slos: [elsewhere/]\nslok: {}\n"))
+	if err == nil || !slices.Equal(cfg.SLOs, []string{"elsewhere/"}) || cfg.Dir != "/etc" {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+}
+
+func TestNoSecretOfAConfigurationIsShown(t *testing.T) {
+	for _, text := range []string{
+		"prometheus: {basic_auth: {username: ana, pasword: canary}}",
+		"prometheus:\n  basic_auth:\n    pass_word: canary\n",
+		"prometheus: {bearer_token: canary, bearer_token_file: x}",
+		"prometheus: {url: 'http://ana:canary@127.0.0.1'}",
+		"prometheus: {url: 'canary://ana:canary@127.0.0.1'}",
+		"slack: {bot_token: xoxb-canary}",
+		"slack: {token: xoxb-canary}",
+		"slack: {webhook_url: 'https://hooks.slack.com/services/canary'}",
+		"slack_bot_token: xoxb-canary",
+		"prometheus: {http_headers: {Authorization: {secret: canary}}}",
+		"prometheus: {oauth2: {client_secret: canary, client_secret_file: x}}",
+	} {
+		_, err := parseConfig("slowburn.yaml", []byte(text))
+		if err == nil {
+			t.Errorf("%s was taken", text)
+		} else if shown := strings.ReplaceAll(err.Error(), "canary:", ""); strings.Contains(shown, "canary") {
+			t.Errorf("%s\nis shown as: %v", text, err)
+		}
+	}
+}
+
+func FuzzConfigurationNeverPanics(f *testing.F) {
+	f.Add([]byte("prometheus: {url: http://a}\nslos: [x]\nreports: [{name: a, schedule: '0 9 * * *'}]"))
+	f.Add([]byte("prometheus: {pasword: x}"))
+	f.Add([]byte("- \xff\n? [a]\n: b"))
+	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = parseConfig(filepath.Join("a", "slowburn.yaml"), data) })
+}

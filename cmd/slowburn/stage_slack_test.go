@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+)
+
+// stageSlack plays with Slack:
+//
+//	slack start [#CHANNEL…]          SLACK_API names it, and SLACK_BOT_TOKEN is the bot's
+//	slack webhook #CHANNEL FILE      writes the address of an incoming webhook into a file
+//	slack expect #CHANNEL WORD…      waits for a new message that shows all of the words
+//	slack thread WORD…               goes back to the message expected earlier that shows all of the words
+//	slack reply WORD…                waits for a reply to it
+//	slack edited WORD…               waits until it was edited and shows the words
+//	slack nothing-else               insists that all messages were expected, and no rule of Slack broken
+//	slack holds #CHANNEL N           counts the messages of a channel, without replies
+//	slack fails STATUS               fails every call
+//	slack heals
+func stageSlack(ts *testscript.TestScript, _ bool, args []string) {
+	s := stageOf(ts)
+	switch args[0] {
+	case "start":
+		s.startSlack(ts, args[1:])
+	case "webhook":
+		ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(s.slack.WebhookURL(args[1])), 0o600))
+	case "expect":
+		s.roots = append(s.roots, s.seen.Message(args[1], args[2:]...))
+	case "thread":
+		s.thread(ts, args[1:])
+	case "reply":
+		s.root().Reply(args[1:]...)
+	case "edited":
+		s.root().Edited(args[1:]...)
+	case "nothing-else":
+		s.seen.NothingElse()
+	case "holds":
+		if got := len(s.slack.State().Roots(args[1])); strconv.Itoa(got) != args[2] {
+			ts.Fatalf("%s holds %d messages, not %s", args[1], got, args[2])
+		}
+	case "fails":
+		status, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		s.slack.Inject(slacktest.Fault{Count: -1, Do: slacktest.ServerError(status)})
+	case "heals":
+		s.slack.ClearFaults()
+	default:
+		ts.Fatalf("slack %s?", args[0])
+	}
+}
+
+// root is the message that is talked about.
+func (s *theatre) root() slacktest.Seen { return s.roots[len(s.roots)-1] }
+
+func (s *theatre) thread(ts *testscript.TestScript, words []string) {
+	for _, m := range s.roots {
+		text := m.Now().Visible()
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			s.roots = append(s.roots, m)
+			return
+		}
+	}
+	ts.Fatalf("no message with %q was expected before", words)
+}
+
+func (s *theatre) startSlack(ts *testscript.TestScript, channels []string) {
+	o := slacktest.Options{Now: s.now, Channels: []slacktest.Channel{{Name: "reliability", Joined: true}}}
+	for _, name := range channels {
+		o.Channels = append(o.Channels, slacktest.Channel{Name: name[1:], Joined: true})
+	}
+	s.slack = slacktest.Start(o)
+	s.seen = s.slack.Expect(told{ts})
+	ts.Setenv("SLACK_API", s.slack.APIURL())
+	ts.Setenv("SLACK_BOT_TOKEN", s.slack.Token)
+}
+
+// told lets an expectation of Slack fail a script.
+type told struct{ *testscript.TestScript }
+
+func (told) Helper() {}
+
+// Context has no end of its own: an expectation brings its patience.
+func (told) Context() context.Context { return context.Background() }
+
+// Errorf fails at once, as everything in a script does.
+func (t told) Errorf(format string, args ...any) { t.Fatalf("%s", fmt.Sprintf(format, args...)) }
