@@ -61,7 +61,7 @@ func TestWhatIsPrintedIsReadBack(t *testing.T) {
 		var files []File
 		r := schematest.New(rapid.Uint64().Draw(t, "seed"))
 		for i := range 1 + rapid.IntRange(0, 1).Draw(t, "more") {
-			text := r.File().String()
+			text := r.File().Text()
 			text = strings.ReplaceAll(text, "name: slo-", fmt.Sprintf("name: file-%d-", i)) // services may share a name, their SLOs not
 			files = append(files, File{fmt.Sprintf("%d.yaml", i), []byte(text)})
 		}
@@ -121,7 +121,7 @@ func TestEveryExampleIsReadBack(t *testing.T) {
 
 func FuzzPrint(f *testing.F) {
 	for seed := range uint64(50) {
-		f.Add([]byte(schematest.New(seed).File().String()))
+		f.Add([]byte(schematest.New(seed).File().Text()))
 	}
 	f.Add([]byte(good))
 	f.Fuzz(func(t *testing.T, data []byte) {

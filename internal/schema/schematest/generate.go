@@ -39,6 +39,26 @@ func (n *Node) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
+// Text is the tree as a file: its keys, and the entries of lists below them, on lines of their own.
+func (n *Node) Text() string {
+	if !n.Map || len(n.Kids) == 0 {
+		return n.String()
+	}
+	var b strings.Builder
+	for i, k := range n.Kids {
+		b.WriteString(n.Keys[i] + ":")
+		if k.Leaf != "" || k.Map || len(k.Kids) == 0 {
+			b.WriteString(" " + k.String() + "\n")
+			continue
+		}
+		b.WriteString("\n")
+		for _, e := range k.Kids {
+			b.WriteString("  - " + e.String() + "\n")
+		}
+	}
+	return b.String()
+}
+
 // Leaf is a leaf, Map a map of alternating keys and values whose nil values are left out, List a list.
 func Leaf(yaml string) *Node { return &Node{Leaf: yaml} }
 
@@ -54,6 +74,17 @@ func (n *Node) With(key string, v *Node) *Node {
 		n.Keys, n.Kids = append(n.Keys, key), append(n.Kids, v)
 	}
 	return n
+}
+
+// Clone is a copy that can be changed.
+func (n *Node) Clone() *Node {
+	c := *n
+	c.Keys = slices.Clone(n.Keys)
+	c.Kids = make([]*Node, len(n.Kids))
+	for i, k := range n.Kids {
+		c.Kids[i] = k.Clone()
+	}
+	return &c
 }
 
 // Rand makes random files. The same source gives the same files.
@@ -99,7 +130,7 @@ func (r Rand) File() *Node {
 	return Map().With("version", r.of("slowburn/v1", "'slowburn/v1'")).
 		With("service", r.of("checkout", "a", "'123'", "'on'", "web.shop_2", "x-"+strings.Repeat("y", 98))).
 		With("owner", r.maybeOf(50, "team", "'no'", `"a: b"`, "'#1'", `"two\nlines"`)).
-		With("description", r.maybeOf(50, "Takes orders", "'Money, and: orders # all'", `"a\n  b\n\nc\n"`, `" lead"`, `"tab\t"`, `"\u0085\u2028"`)).
+		With("description", r.maybeOf(50, "Takes orders", "'Money, and: orders # all'", `"a\n  b\n\nc\n"`, `" lead"`, `"tab\t"`, `"a\u0085\u2028b"`)).
 		With("tier", tier).
 		With("links", r.maybe(40, r.links)).
 		With("slack", r.maybe(40, r.slack)).
@@ -240,6 +271,27 @@ var pool = slices.Concat(counters, gauges, histograms, limits, conditions, []str
 	"'< 5 5'", "'<'", "< 5", "'=> 1'", "'< 0x1'", "2026-01-01", "[]", "{}", "[a]", "{a: 1}", "[[]]", "[28d]", "[{}]",
 })
 
+// near are values that are nearly right for a key, or nearly wrong.
+var near = map[string][]string{
+	"objective": {"99.99999999", "99.1234567", "'99.12345670'", "1e1", "1", "'1.0%'", "1.5", "'001.5'", "'0099.9'", "100.0", "'99,9'", "99.", "'99.9%%'", "0x63", "'+99'"},
+	"runbook":   {"https://a:b/", "'https://%zz'", "'https://a b/'", "'https://a/b c'", "https://a?b", "'https://a#@'", "https://a@b", "http:/a", "'https://[::1'"},
+	"page":      {"False", "[]", "no", "OFF", "'none'", "yes"},
+	"spent":     {"['50%', '50.0%']", "['50%', '50%']", "[100.00%]", "[1000.01%]", "[000100%]", "[0000100%]", "[0.00%]", "[50]", "50%"},
+	"no_data":   {"1m", "90s", "120s", "OFF", "False", "0", "2m30s"},
+	"below":     {"0", "0.0", "-1", "'0e5'", "0x10", "1_000", "1e3", "'.'", "1ms", "0ms", "'+1'", "1.5s"},
+	"limit":     {"0x10", "'1_0'", ".inf", "-0", "1e400", "'1e5'", "five"},
+	"budget":    {"100%", "100.00%", "100.01%", "0%", "0.001%", "2", "0.02", "'2 %'", "000002%", "0000002%"},
+	"long":      {"90s", "60s", "1y", "400d", "1h1h", "61m"},
+	"window":    {"1d", "23h", "401d", "400d", "25h30m", "[28d, 28d]", "{calendar: day}", "{calendar: week, timezone: Local}", "{calendar: week, timezone: Mars}", "month", "[[28d]]", "28", "1d1w", "4w1d"},
+	"timezone":  {"Local", "Mars", "UTC", "''", "utc", "../UTC"},
+	"by":        {"[a, a]", "['le']", "[lee]", "['_a']", "['__a']", "a", "[1]", "[a, b, c, d, e, f, g, h, i]", "[a, b, c, d, e, f, g, h]"},
+	"name":      {"a", "'a'", "1", "_a", "a_", "a b"},
+	"mention":   {"'<@U1>'", "'<@u1>'", "['<!here>', '<!here>']", "<!everyone>"},
+	"channel":   {"'#a'", "'# a'", "'#-a'", "'#" + strings.Repeat("a", 81) + "'", "C012345", "C01234567"},
+	"match":     {"'a{b=\"c\"}'", "'{'", "'{a=\"\"}'", "{a: b}"},
+	"tier":      {"null", "high", "low", "'low'"},
+}
+
 // keys that mutations write: those of the format, and others.
 var keys = []string{
 	"version", "service", "owner", "description", "tier", "links", "slack", "signals", "slos", "name", "objective", "window", "sli", "by", "alerts", "runbook", "channel", "mention",
@@ -266,7 +318,7 @@ func (r Rand) Mutate(root *Node) {
 		return
 	}
 	i := r.IntN(len(n.Kids))
-	switch r.IntN(6) {
+	switch r.IntN(8) {
 	case 0:
 		r.grow(n)
 	case 1:
@@ -285,7 +337,11 @@ func (r Rand) Mutate(root *Node) {
 		}
 		fallthrough
 	default:
-		n.Kids[i] = Leaf(pool[r.IntN(len(pool))])
+		from := pool
+		if n.Map && near[n.Keys[i]] != nil && r.chance(80) {
+			from = near[n.Keys[i]]
+		}
+		n.Kids[i] = Leaf(from[r.IntN(len(from))])
 	}
 }
 

@@ -1,0 +1,241 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// beyond is what a schema cannot say, by the words of the parser. Each class must occur in the test below.
+var beyond = map[string]*regexp.Regexp{
+	"PromQL":                   regexp.MustCompile(`^PromQL|^a PromQL comment|^the query|^the expression|^the selector|^the histogram must be|^unknown variable|^match cannot be|^le cannot be|@ fixes|offset counts|^a range of`),
+	"lengths inside of texts":  regexp.MustCompile(`^a window (of|must)|^(short|long) \(|must be a whole number of minutes|^no_data must be at least`),
+	"digits of a number":       regexp.MustCompile(`more than 7 digits`),
+	"the outer world":          regexp.MustCompile(`^unknown time zone`),
+	"uniqueness by meaning":    regexp.MustCompile(`exists twice|is listed twice`),
+	"the lint":                 regexp.MustCompile(`can never fire|is the same query as total|sums the label`),
+	"spelling of a literal":    regexp.MustCompile(`"(0x\d+|\d+_\d+|\d+e\d+|\d+\.|False)" is not|must be a number, not|must be a list, not a truth value`),
+	"finer rules of addresses": regexp.MustCompile(`is not a web address`),
+}
+
+// judge is the answer of the parser. Its refusal is beyond a schema if every problem is; told are the classes.
+func judge(text string) (accepted, expressible bool, told []string, words error) {
+	_, err := slo.Load([]slo.File{{Name: "f.yaml", Data: []byte(text)}})
+	problems, ok := errors.AsType[slo.Problems](err)
+	if !ok {
+		return true, false, nil, nil
+	}
+	for _, p := range problems {
+		if p.Severity != strictyaml.Error {
+			continue
+		}
+		i := slices.IndexFunc(classes(), func(c string) bool { return beyond[c].MatchString(p.Message) })
+		if i < 0 {
+			expressible = true
+		} else {
+			told = append(told, classes()[i])
+		}
+	}
+	return false, expressible, told, problems
+}
+
+func classes() (out []string) {
+	for c := range beyond {
+		out = append(out, c)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// The schema accepts a file exactly if the parser does, for everything that a schema can say: on
+// 10,000 files, of which most have one or two things changed.
+func TestSchemaAndParserAgree(t *testing.T) {
+	v := schematest.Compile(t, SLO().JSON())
+	r := schematest.New(42)
+	verdicts, seen, disagreements := map[string]int{}, map[string]int{}, 0
+	for i := range 10_000 {
+		file := r.File()
+		for range i % 4 {
+			file = file.Clone()
+			r.Mutate(file)
+		}
+		text := file.Text()
+		complaint := v.Check(text)
+		accepted, expressible, told, words := judge(text)
+		switch {
+		case complaint == nil && accepted:
+			verdicts["both accept"]++
+		case complaint != nil && !accepted:
+			verdicts["both refuse"]++
+		case complaint == nil && !expressible:
+			verdicts["beyond a schema"]++
+			for _, c := range told {
+				seen[c]++
+			}
+		default:
+			if disagreements++; disagreements > 20 {
+				t.Fatal("and so on")
+			}
+			t.Errorf("file %d:\n%s\nthe schema says: %v\nthe parser says: %v", i, text, complaint, words)
+		}
+	}
+	t.Log(verdicts, seen)
+	if verdicts["both accept"] < 2500 || verdicts["both refuse"] < 2500 {
+		t.Errorf("the files are too one-sided: %v", verdicts)
+	}
+	for c := range beyond {
+		if seen[c] == 0 {
+			t.Errorf("no file was refused for %s alone; the exception may be taken out", c)
+		}
+	}
+}
+
+// Every map of the format has the keys in the schema that the parser names when it is given another.
+func TestTheKeysAreThoseOfTheParser(t *testing.T) {
+	known := regexp.MustCompile(`unknown key "zzzzzz"(?s:.*?)known here: (.*)`)
+	const head = "version: slowburn/v1\nservice: a\n"
+	in := func(rest string) string {
+		return head + "slos: [{name: a, objective: 99, sli: {uptime: up}, " + rest + "}]"
+	}
+	sli := func(rest string) string { return head + "slos: [{name: a, objective: 99, sli: {" + rest + "}}]" }
+	s := SLO()
+	defs := s.Defs
+	for text, object := range map[string]*Schema{
+		head + "zzzzzz: 1\nslos: [{name: a, objective: 99, sli: {uptime: up}}]": s,
+		in("zzzzzz: 1"):                                         defs["slo"],
+		in("links: {zzzzzz: 1}"):                                defs["links"],
+		in("slack: {zzzzzz: 1}"):                                defs["slack"],
+		in("window: {zzzzzz: 1}"):                               defs["window"].AnyOf[1],
+		in("alerts: {zzzzzz: 1}"):                               defs["alerts"],
+		in("alerts: {page: [{zzzzzz: 1}]}"):                     defs["pair"],
+		sli("zzzzzz: 1"):                                        defs["sli"],
+		sli("events: {zzzzzz: 1}"):                              defs["sli"].Properties["events"],
+		sli("latency: {zzzzzz: 1}"):                             defs["sli"].Properties["latency"],
+		sli("slices: {zzzzzz: 1}"):                              defs["sli"].Properties["slices"],
+		sli("ratio: {zzzzzz: 1}"):                               defs["sli"].Properties["ratio"],
+		head + "signals: {zzzzzz: 1}\nslos: []":                 s.Properties["signals"],
+		head + "signals: {saturation: [{zzzzzz: 1}]}\nslos: []": s.Properties["signals"].Properties["saturation"].Items,
+	} {
+		_, err := slo.Load([]slo.File{{Name: "f.yaml", Data: []byte(text)}})
+		m := known.FindStringSubmatch(fmt.Sprint(err))
+		if m == nil {
+			t.Fatalf("%s\n%v", text, err)
+		}
+		want := strings.Split(strings.ReplaceAll(m[1], " and ", ", "), ", ")
+		var got []string
+		for key := range object.Properties {
+			got = append(got, key)
+		}
+		want = slices.DeleteFunc(want, func(k string) bool { return notYet[k] })
+		slices.Sort(want)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s\n-parser +schema\n%s", text, diff)
+		}
+	}
+}
+
+// notYet are keys that the parser knows and refuses.
+var notYet = map[string]bool{"journey": true}
+
+// What is published is what the program prints. UPDATE=1 go test writes it.
+func TestPublishedSchemas(t *testing.T) {
+	for name, s := range map[string]*Schema{"slo.json": SLO(), "config.json": Config()} {
+		path := filepath.Join("../../docs/schema", name)
+		if os.Getenv("UPDATE") != "" {
+			if err := os.WriteFile(path, s.JSON(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		data, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(data, s.JSON()) {
+			t.Errorf("%s is not what the program prints (%v); run UPDATE=1 go test ./internal/schema", name, err)
+		}
+		schematest.Compile(t, s.JSON())
+	}
+	if !strings.HasPrefix(slo.SchemaURL, BaseURL) || SLO().ID != slo.SchemaURL {
+		t.Error("the modeline names another schema")
+	}
+}
+
+// The examples inside of the schema are valid, and so are the defaults.
+func TestExamplesAndDefaults(t *testing.T) {
+	for name, root := range map[string]*Schema{"slo": SLO(), "config": Config()} {
+		v := schematest.Compile(t, root.JSON())
+		n := 0
+		v.Each(func(path string, s map[string]any) {
+			examples, _ := s["examples"].([]any)
+			if d, ok := s["default"]; ok {
+				examples = append(examples, d)
+			}
+			for _, e := range examples {
+				n++
+				if err := v.CheckValue(s, e); err != nil {
+					t.Errorf("%s %s: %v: %v", name, path, e, err)
+				}
+			}
+		})
+		if n < 5 {
+			t.Errorf("%s has %d examples", name, n)
+		}
+	}
+}
+
+// Everything a person can write has words.
+func TestEveryKeyIsDescribed(t *testing.T) {
+	v := schematest.Compile(t, SLO().JSON())
+	v.Each(func(path string, s map[string]any) {
+		properties, _ := s["properties"].(map[string]any)
+		for key, p := range properties {
+			p := p.(map[string]any)
+			if name, isRef := p["$ref"].(string); isRef && p["description"] == nil {
+				p = v.Ref(name)
+			}
+			if p["description"] == nil && !strings.Contains(path, "anyOf") {
+				t.Errorf("%s/%s has no description", path, key)
+			}
+		}
+	})
+}
+
+func TestShownExamplesAreValid(t *testing.T) {
+	v := schematest.Compile(t, SLO().JSON())
+	names, _ := filepath.Glob("../shop/slos/*.yaml")
+	more, _ := filepath.Glob("../../deploy/*/slos/*.yaml")
+	if len(names) < 3 || len(more) < 1 {
+		t.Fatal("there are no examples")
+	}
+	for _, name := range append(names, more...) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Check(string(data)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	config := schematest.Compile(t, Config().JSON())
+	data, err := os.ReadFile("../../deploy/compose/slowburn.yaml")
+	if err != nil || config.Check(string(data)) != nil {
+		t.Errorf("%v %v", err, config.Check(string(data)))
+	}
+}
+
+func TestJSONIsStable(t *testing.T) {
+	if a, b := SLO().JSON(), SLO().JSON(); !bytes.Equal(a, b) || !json.Valid(a) {
+		t.Error("the schema changes from one time to the next")
+	}
+}
