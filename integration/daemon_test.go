@@ -134,7 +134,7 @@ func (d *daemon) deliver() {
 	d.now = turn
 }
 
-// incidents is every incident of a rule, newest first.
+// incidents is every incident of a rule, of any if it is "", newest first.
 func (d *daemon) incidents(rule alerting.Rule) (found []alerting.Incident) {
 	d.t.Helper()
 	all, err := d.db.Incidents(context.Background(), store.IncidentFilter{})
@@ -142,7 +142,7 @@ func (d *daemon) incidents(rule alerting.Rule) (found []alerting.Incident) {
 		d.t.Fatal(err)
 	}
 	for _, i := range all {
-		if i.Rule == rule {
+		if rule == "" || i.Rule == rule {
 			found = append(found, i)
 		}
 	}

@@ -1,10 +1,17 @@
 package integration_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -117,6 +124,45 @@ func TestAnOutageIsPagedAndResolvedAlthoughPrometheusDiesInTheMiddle(t *testing.
 	}
 	o.checkStory(t, d)
 	o.checkLedger(t, d, first)
+	o.checkBacktest(t, d, first)
+}
+
+// replayed is an incident as `slowburn backtest` prints it.
+type replayed struct {
+	ID                        string
+	Rule                      string
+	Onset, Detected, Resolved time.Time
+	Bad                       float64
+}
+
+// checkBacktest lets the program say afterwards, from the same Prometheus, what it would have done. It is what the daemon did.
+func (o outage) checkBacktest(t *testing.T, d *daemon, first time.Time) {
+	file := filepath.Join(t.TempDir(), "checkout.yaml")
+	if err := os.WriteFile(file, []byte(outageSLOs), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(program(t), "backtest", "--prometheus.url="+d.url, "-o", "json",
+		"--from="+first.Format(time.RFC3339), "--to="+d.now.Format(time.RFC3339), file).Output()
+	if err != nil {
+		t.Fatalf("backtest: %v", err)
+	}
+	var answer struct {
+		SLOs []struct{ Incidents []replayed }
+	}
+	if err := json.Unmarshal(out, &answer); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	var live []replayed
+	for _, i := range d.incidents("") {
+		live = append(live, replayed{i.ID, string(i.Rule), i.Onset, i.Detected, i.Resolved, float64(i.Bad()) / budget.Unit})
+	}
+	slices.Reverse(live) // the oldest first, as in a backtest
+	if len(answer.SLOs) != 1 {
+		t.Fatalf("backtest: %s", out)
+	}
+	if diff := cmp.Diff(live, answer.SLOs[0].Incidents); diff != "" {
+		t.Errorf("the backtest differs from what happened live (-live +backtest):\n%s", diff)
+	}
 }
 
 // checkStory looks at what people have seen.
