@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -11,20 +12,21 @@ import (
 // The file as Prometheus reads it.
 type (
 	fileYAML struct {
-		Groups []groupYAML `yaml:"groups"`
+		Groups []groupYAML `yaml:"groups" json:"groups"`
 	}
 	groupYAML struct {
-		Name     string     `yaml:"name"`
-		Interval string     `yaml:"interval,omitempty"`
-		Rules    []ruleYAML `yaml:"rules"`
+		Name     string     `yaml:"name" json:"name"`
+		Interval string     `yaml:"interval,omitempty" json:"interval,omitempty"`
+		Rules    []ruleYAML `yaml:"rules" json:"rules"`
+		Notes    []string   `yaml:"-" json:"notes,omitempty"`
 	}
 	ruleYAML struct {
-		Record      string            `yaml:"record,omitempty"`
-		Alert       string            `yaml:"alert,omitempty"`
-		Expr        string            `yaml:"expr"`
-		For         string            `yaml:"for,omitempty"`
-		Labels      map[string]string `yaml:"labels,omitempty"`
-		Annotations map[string]string `yaml:"annotations,omitempty"`
+		Record      string            `yaml:"record,omitempty" json:"record,omitempty"`
+		Alert       string            `yaml:"alert,omitempty" json:"alert,omitempty"`
+		Expr        string            `yaml:"expr" json:"expr"`
+		For         string            `yaml:"for,omitempty" json:"for,omitempty"`
+		Labels      map[string]string `yaml:"labels,omitempty" json:"labels,omitempty"`
+		Annotations map[string]string `yaml:"annotations,omitempty" json:"annotations,omitempty"`
 	}
 )
 
@@ -61,4 +63,11 @@ func (g Group) yaml() groupYAML {
 		y.Rules = append(y.Rules, line)
 	}
 	return y
+}
+
+// MarshalJSON writes the group under the keys of a rule file, and its notes.
+func (g Group) MarshalJSON() ([]byte, error) {
+	y := g.yaml()
+	y.Notes = g.Notes
+	return json.Marshal(y)
 }

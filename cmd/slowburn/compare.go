@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/compare"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type compareCmd struct {
+	Paths      []string `arg:"" optional:"" help:"SLO files, folders or globs. Without any: those of the configuration."`
+	With       string   `help:"Whose recorded series to compare with; auto takes what is there." enum:"auto,sloth,pyrra" default:"auto"`
+	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"The server that has both; overrides the configuration."`
+	URL        string   `help:"A running daemon whose figures are ours; without it they are counted from Prometheus." env:"SLOWBURN_URL"`
+	Output     string   `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
+}
+
+// comparison is what was found about one budget.
+type comparison struct {
+	ID     slo.ID                    `json:"id"`
+	Tool   compare.Tool              `json:"tool,omitempty"`
+	Window string                    `json:"window"`
+	Budget compare.Budget            `json:"budget"`
+	Alerts []compare.AlertDifference `json:"alerts,omitempty"`
+	Error  string                    `json:"error,omitempty"` // why there is nothing to compare
+}
+
+// Run compares every budget that the other tool has recorded.
+func (c *compareCmd) Run(e *env) error {
+	set, client, server, err := c.prepare(e)
+	if err != nil {
+		return err
+	}
+	shown, err := c.daemon(e)
+	if err != nil {
+		return err
+	}
+	at := e.now().Add(-time.Minute).UTC().Truncate(compare.Step)
+	var all []comparison
+	for _, spec := range set.Specs {
+		found, err := c.one(e, spec, prom.New(client, prom.Options{}), server, at, shown)
+		if err != nil {
+			return cannotFindOut(err)
+		}
+		all = append(all, found...)
+	}
+	if done, err := (daemon{Output: c.Output}).print(e, all); done {
+		return cmpErr(err, all)
+	}
+	return cmpErr(c.tell(e, all, at), all)
+}
+
+// cmpErr is "could not find out" when nothing at all could be compared.
+func cmpErr(err error, all []comparison) error {
+	if err == nil && !slices.ContainsFunc(all, func(x comparison) bool { return x.Error == "" }) {
+		return cannotFindOut(errors.New("there is nothing to compare: no recorded series of Sloth or Pyrra were found for these SLOs"))
+	}
+	return err
+}
+
+// prepare loads the SLOs and opens both ways to Prometheus: ours, which counts samples, and the
+// plain API, through which recorded series are read.
+func (c *compareCmd) prepare(e *env) (*slo.Set, *prom.Client, compare.Prometheus, error) {
+	set, client, err := (&backtestCmd{Paths: c.Paths, Prometheus: c.Prometheus}).prepare(e)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cfg, err := loadConfig(e.cli.ConfigFile)
+	if err != nil && len(c.Paths) == 0 {
+		return nil, nil, nil, refused(err)
+	}
+	if c.Prometheus != "" {
+		cfg.Prometheus.URL = c.Prometheus
+	}
+	server, err := newAPI(cfg.Prometheus)
+	if err != nil {
+		return nil, nil, nil, cannotFindOut(err)
+	}
+	return set, client, server, nil
+}
+
+// newAPI is the API client of Prometheus. It follows no redirects: credentials must not travel.
+func newAPI(p PrometheusConfig) (compare.Prometheus, error) {
+	transport, err := config.NewRoundTripperFromConfig(p.HTTP, "prometheus")
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.NewClient(api.Config{Address: p.URL, Client: &http.Client{
+		Transport: transport, Timeout: p.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return promv1.NewAPI(client), nil
+}
+
+// daemon asks a running daemon what it shows, by budget; nothing if none was named.
+func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
+	if c.URL == "" {
+		return nil, nil
+	}
+	var all []web.SLO
+	if err := (daemon{URL: c.URL}).get(e, "slos", nil, &all); err != nil {
+		return nil, err
+	}
+	shown := map[slo.ID]*float64{}
+	for _, s := range all {
+		shown[slo.ID(s.ID)] = s.Budget.Remaining
+	}
+	return shown, nil
+}
+
+// one compares the budgets of one SLO: each is counted over the longer of both windows and replayed.
+func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server compare.Prometheus, at time.Time, shown map[slo.ID]*float64) ([]comparison, error) {
+	tool, theirs, err := c.find(e.ctx, server, spec, at)
+	if errors.Is(err, compare.ErrNothing) {
+		return []comparison{{ID: spec.ID(), Window: spec.Window().String(), Error: "no series of " + c.whose() + " are recorded for it"}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	to := budget.MinuteOf(at)
+	from := to - budget.Minutes(max(theirs.Window, spec.Window().Length()))
+	ledgers, _, err := readHistory(e, reader, &slo.Set{Specs: []*slo.Spec{spec}}, from, to)
+	if err != nil {
+		return nil, err
+	}
+	var out []comparison
+	for _, id := range slices.Sorted(maps.Keys(ledgers)) {
+		ours := compare.Ours{ID: id, Spec: spec, Ledger: ledgers[id], At: to, From: from, Remaining: shown[id]}
+		ours.Incidents = replayOne(alerting.Input{ID: id, Spec: spec, Ledger: ledgers[id]}, from, to).Incidents
+		if id.Group() != "" {
+			if theirs, err = compare.Read(e.ctx, server, tool, spec, id, at); err != nil && !errors.Is(err, compare.ErrNothing) {
+				return nil, err
+			}
+		}
+		out = append(out, comparison{ID: id, Tool: tool, Window: spec.Window().String(),
+			Budget: compare.Budgets(ours, theirs), Alerts: compare.Alerts(ours, theirs)})
+	}
+	return out, nil
+}
+
+// find asks the tools in turn.
+func (c *compareCmd) find(ctx context.Context, server compare.Prometheus, spec *slo.Spec, at time.Time) (compare.Tool, compare.Theirs, error) {
+	tools := []compare.Tool{compare.Tool(c.With)}
+	if c.With == "auto" {
+		tools = []compare.Tool{compare.Sloth, compare.Pyrra}
+	}
+	var err error
+	for _, tool := range tools {
+		var theirs compare.Theirs
+		if theirs, err = compare.Read(ctx, server, tool, spec, spec.ID(), at); !errors.Is(err, compare.ErrNothing) {
+			return tool, theirs, err
+		}
+	}
+	return "", compare.Theirs{}, err
+}
+
+func (c *compareCmd) whose() string {
+	if c.With == "auto" {
+		return "Sloth or Pyrra"
+	}
+	return c.With
+}
+
+// tell prints the figures, then why they differ, then the alerts that only one of both gave.
+func (c *compareCmd) tell(e *env, all []comparison, at time.Time) error {
+	fmt.Fprintf(e.out, "Budgets left at %s.\n\n", stamp(at))
+	t := newTable(e.out, "SLO", "WINDOW", "OURS", "THEIRS", "DIFFERENCE", "MAINLY BECAUSE OF", "ALERTS: BOTH", "ONLY OURS", "ONLY THEIRS")
+	for _, x := range all {
+		if x.Error != "" {
+			t.row(string(x.ID), x.Window, x.Error)
+			continue
+		}
+		because := ""
+		if len(x.Budget.Reasons) > 0 {
+			because = string(x.Budget.Reasons[0].Cause)
+		}
+		both, ours, theirs := countAlerts(x.Alerts)
+		t.row(string(x.ID), x.Window, percentOf(x.Budget.Ours), percentOf(x.Budget.Theirs)+" ("+string(x.Tool)+")", points(x.Budget.Difference),
+			because, fmt.Sprint(both), fmt.Sprint(ours), fmt.Sprint(theirs))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, x := range all {
+		tellReasons(e, x)
+	}
+	return nil
+}
+
+func countAlerts(all []compare.AlertDifference) (both, ours, theirs int) {
+	for _, a := range all {
+		switch {
+		case a.Ours == nil:
+			theirs++
+		case a.Theirs == nil:
+			ours++
+		default:
+			both++
+		}
+	}
+	return both, ours, theirs
+}
+
+// points writes a difference of shares in percentage points, with its sign.
+func points(v *float64) string {
+	if v == nil {
+		return unknown
+	}
+	return fmt.Sprintf("%+.1f pp", 100**v)
+}
+
+func tellReasons(e *env, x comparison) {
+	if len(x.Budget.Reasons) == 0 && len(x.Alerts) == 0 {
+		return
+	}
+	fmt.Fprintf(e.out, "\n%s\n", x.ID)
+	for _, r := range x.Budget.Reasons {
+		fmt.Fprintf(e.out, "  %s  %s: %s\n", points(&r.Part), r.Cause, r.Text)
+	}
+	for _, a := range x.Alerts {
+		switch {
+		case a.Ours == nil:
+			fmt.Fprintf(e.out, "  %s  %s, only theirs, for %s. %s: %s\n", stamp(a.Theirs.From), a.Severity, lasted(*a.Theirs), a.Cause, a.Text)
+		case a.Theirs == nil:
+			fmt.Fprintf(e.out, "  %s  %s, only ours, for %s. %s: %s\n", stamp(a.Ours.From), a.Severity, lasted(*a.Ours), a.Cause, a.Text)
+		case a.Later != 0:
+			fmt.Fprintf(e.out, "  %s  %s of both, ours %s\n", stamp(a.Theirs.From), a.Severity, laterText(a.Later))
+		}
+	}
+}
+
+func lasted(s alerting.Span) string { return model.Duration(s.To.Sub(s.From)).String() }
+
+func laterText(d time.Duration) string {
+	if d < 0 {
+		return model.Duration(-d).String() + " earlier"
+	}
+	return model.Duration(d).String() + " later"
+}

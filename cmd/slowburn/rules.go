@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/slowburn-sre/slowburn/internal/rules"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type rulesCmd struct {
+	Paths    []string       `arg:"" optional:"" help:"SLO files, folders or globs. Without any: those of the configuration."`
+	Names    string         `help:"Also record the series of sloth or pyrra, so that their dashboards keep working." enum:"slowburn,sloth,pyrra" default:"slowburn"`
+	Interval model.Duration `help:"How often Prometheus evaluates the rules; without it, as often as the server does."`
+	Scrape   model.Duration `name:"scrape-interval" help:"How often Prometheus scrapes the services." default:"30s"`
+	File     string         `name:"file" short:"f" help:"Write to this file instead of standard output; it is replaced whole." placeholder:"FILE"`
+	Output   string         `short:"o" help:"How to print: yaml is a rule file for Prometheus, json the same as facts, table lists the rules." enum:"table,json,yaml" default:"yaml"`
+}
+
+// Run writes every SLO as rules. What cannot be written is told, and makes the answer "no".
+func (c *rulesCmd) Run(e *env) error {
+	set, err := c.load(e)
+	if err != nil {
+		return refused(err)
+	}
+	options := rules.Options{Names: rules.Names(c.Names), Interval: time.Duration(c.Interval), Scrape: time.Duration(c.Scrape)}
+	var groups []rules.Group
+	var refusals []error
+	for _, spec := range set.Specs {
+		g, err := rules.Build(spec, options)
+		if err != nil {
+			refusals = append(refusals, err)
+			continue
+		}
+		groups = append(groups, g)
+	}
+	if err := c.write(e, groups); err != nil {
+		return cannotFindOut(err)
+	}
+	if len(refusals) > 0 {
+		return answerNo(fmt.Errorf("not every SLO can be written as rules:\n%w", errors.Join(refusals...)))
+	}
+	return nil
+}
+
+// load reads the SLOs of the arguments or, without any, of the configuration.
+func (c *rulesCmd) load(e *env) (*slo.Set, error) {
+	if len(c.Paths) > 0 {
+		return loadSLOs(c.Paths, func(p string) string { return p })
+	}
+	cfg, err := loadConfig(e.cli.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	return loadSLOs(cfg.SLOs, cfg.Abs)
+}
+
+// write prints the groups, or puts them into the file.
+func (c *rulesCmd) write(e *env, groups []rules.Group) error {
+	if c.File == "" {
+		return c.print(e.out, groups)
+	}
+	// A server may reload at any moment, and must not see half a file.
+	f, err := os.CreateTemp(filepath.Dir(c.File), ".rules-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	err = errors.Join(c.print(f, groups), f.Chmod(0o644), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), c.File)
+}
+
+func (c *rulesCmd) print(out io.Writer, groups []rules.Group) error {
+	switch c.Output {
+	case "yaml":
+		text, err := rules.YAML(groups)
+		if err == nil {
+			_, err = out.Write(text)
+		}
+		return err
+	case "json":
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(groups)
+	}
+	t := newTable(out, "GROUP", "KIND", "NAME", "FOR", "SEVERITY", "WINDOWS")
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			kind, name := "record", r.Record
+			if r.Alert != "" {
+				kind, name = "alert", r.Alert
+			}
+			t.row(g.Name, kind, name, ruleFor(r), r.Labels["severity"], ruleWindows(r))
+		}
+	}
+	return t.flush()
+}
+
+func ruleFor(r rules.Rule) string {
+	if r.For == 0 {
+		return ""
+	}
+	return slo.ShortDuration(r.For)
+}
+
+func ruleWindows(r rules.Rule) string {
+	if r.Labels["long"] == "" {
+		return ""
+	}
+	return r.Labels["long"] + " and " + r.Labels["short"]
+}
