@@ -1,6 +1,8 @@
 package alerting
 
 import (
+	"time"
+
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -56,4 +58,18 @@ func Horizon(spec *slo.Spec) budget.Minute {
 		longest = max(longest, budget.Minutes(p.Long))
 	}
 	return longest + 60
+}
+
+// History is how many minutes of the past the windows of an SLO look at. A calendar window looks at its
+// last period, too, which tells how large the budget of this one will be.
+func History(spec *slo.Spec) budget.Minute {
+	longest := time.Duration(0)
+	for _, w := range spec.Windows {
+		length := w.Length() + slo.Day
+		if w.Calendar != "" {
+			length += w.Length()
+		}
+		longest = max(longest, length)
+	}
+	return budget.Minutes(longest)
 }

@@ -41,13 +41,16 @@ type replay struct {
 
 // Run reads history and walks it with the code that decides live.
 func (c *backtestCmd) Run(e *env) error {
-	from, to, err := c.span(e.now())
-	if err != nil {
+	if _, _, err := c.span(e.now()); err != nil {
 		return exitError{exitUsage, err}
 	}
 	set, client, err := c.prepare(e)
 	if err != nil {
 		return err
+	}
+	from, to, err := c.span(sourceTime(e.ctx, client, e.now))
+	if err != nil {
+		return exitError{exitUsage, err}
 	}
 	labels, err := readLabels(c.Incidents)
 	if err != nil {
@@ -108,13 +111,14 @@ func (c *backtestCmd) span(now time.Time) (from, to budget.Minute, err error) {
 	return budget.MinuteOf(begin), budget.MinuteOf(end), nil
 }
 
-// readHistory reads every minute, and before the first one as many as the alerts look back.
+// readHistory reads every minute, and before the first one as many as the alerts look back; of the windows of
+// the budgets before that, the sums of hours.
 func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minute) (map[slo.ID]*budget.Ledger, map[slo.ID][]string, error) {
-	horizon := budget.Minute(0)
+	horizon, past := budget.Minute(0), budget.Minute(0)
 	for _, spec := range set.Specs {
-		horizon = max(horizon, alerting.Horizon(spec))
+		horizon, past = max(horizon, alerting.Horizon(spec)), max(past, alerting.History(spec))
 	}
-	work := reader.Backfill(set.Specs, prom.Plan{From: from - horizon, Fine: from - horizon, To: to})
+	work := reader.Backfill(set.Specs, prom.Plan{From: from - max(past, horizon), Fine: from - horizon, To: to})
 	ledgers, problems := map[slo.ID]*budget.Ledger{}, map[slo.ID][]string{}
 	bar := newBar(e.err)
 	for !work.Done() {
@@ -128,6 +132,9 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 			}
 			for _, s := range reading.Slots {
 				ledgers[id].Put(s.At, s.Slot)
+			}
+			for _, h := range reading.Hours {
+				ledgers[id].PutHour(h.Hour, h.Sum)
 			}
 			problems[id] = append(problems[id], reading.Problems...)
 		}

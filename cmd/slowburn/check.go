@@ -12,6 +12,7 @@ import (
 type checkCmd struct {
 	Paths      []string `arg:"" optional:"" help:"SLO files, folders or globs. Without any: the configuration and what it names."`
 	Strict     bool     `help:"Let warnings fail, too."`
+	OpenSLO    string   `name:"openslo" help:"How to read OpenSLO files: by the letter, or with what its own examples get wrong." enum:"strict,lenient" default:"strict"`
 	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also ask this server whether each query returns data."`
 }
 
@@ -58,7 +59,7 @@ func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 		if c.Prometheus != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, cfg, err // the credentials for the server may be in it
 		}
-		set, err := loadSLOs(c.Paths, func(p string) string { return p })
+		set, err := loadSLOs(c.Paths, func(p string) string { return p }, formats(c.OpenSLO == "lenient")...)
 		return set, cfg, err
 	}
 	var problems slo.Problems
@@ -69,7 +70,7 @@ func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 	case err != nil:
 		return nil, cfg, err
 	}
-	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	set, err := loadSLOs(cfg.SLOs, cfg.Abs, formats(c.OpenSLO == "lenient")...)
 	var more slo.Problems
 	if errors.As(err, &more) || len(problems) > 0 {
 		return nil, cfg, append(problems, more...).Sorted()
@@ -106,5 +107,5 @@ func (c *checkCmd) probe(e *env, cfg Config, set *slo.Set) (slo.Problems, error)
 	if err != nil {
 		return nil, err
 	}
-	return checkLive(e.ctx, client, set, e.now())
+	return checkLive(e.ctx, client, set, sourceTime(e.ctx, client, e.now))
 }

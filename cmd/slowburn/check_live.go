@@ -82,3 +82,12 @@ func hintOf(e *prom.Error) string {
 	}
 	return "; " + e.Hint
 }
+
+// sourceTime is what time it is for the server, whose clock stamps the data; our own if it does not say.
+func sourceTime(ctx context.Context, client *prom.Client, now func() time.Time) time.Time {
+	skew, _, err := client.ClockSkew(ctx, now)
+	if err != nil {
+		return now()
+	}
+	return now().Add(skew)
+}

@@ -17,6 +17,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/openslo"
+	"github.com/slowburn-sre/slowburn/slo/pyrra"
+	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
 // Config is slowburn.yaml. The zero Config is filled by defaults; nothing in it is changed after loading.
@@ -302,9 +305,12 @@ func checkURL(text string) error {
 
 // loadSLOs reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and
 // globs. Its error holds every problem of every file, the unreadable ones included.
-func loadSLOs(paths []string, abs func(string) string) (*slo.Set, error) {
+func loadSLOs(paths []string, abs func(string) string, foreign ...slo.Reader) (*slo.Set, error) {
 	files, problems := readFiles(paths, abs)
-	set, err := slo.Load(files)
+	if len(foreign) == 0 {
+		foreign = formats(false)
+	}
+	set, err := slo.Load(files, foreign...)
 	var more slo.Problems
 	switch {
 	case errors.As(err, &more):
@@ -316,6 +322,11 @@ func loadSLOs(paths []string, abs func(string) string) (*slo.Set, error) {
 		return nil, err
 	}
 	return set, nil
+}
+
+// formats are the readers of other people's SLO files; lenient puts up with what OpenSLO's own examples get wrong.
+func formats(lenient bool) []slo.Reader {
+	return []slo.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{Lenient: lenient})}
 }
 
 func readFiles(paths []string, abs func(string) string) ([]slo.File, slo.Problems) {

@@ -145,17 +145,25 @@ func (c *demoCmd) daemon(e *env, s *stage) (*app, error) {
 		return nil, err
 	}
 	o := appOptions{
-		log: e.log, clock: s.now, lag: defaultLag, getenv: fixedToken(s.slack.Token),
+		log: c.logger(e), clock: s.now, lag: defaultLag, getenv: fixedToken(s.slack.Token),
 		every: time.Duration(float64(tickEvery) / c.Speed),
 	}
 	if c.Once {
-		o.log, o.externalURL = slog.New(slog.DiscardHandler), "http://"+defaultAddress
+		o.externalURL = "http://" + defaultAddress
 	} else if o.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, fmt.Errorf("listening: %w (choose another place with --web.listen-address)", err)
 	} else {
 		o.externalURL = "http://" + o.listener.Addr().String()
 	}
 	return newApp(e.ctx, cfg, set, o)
+}
+
+// logger leaves the stage to the story: only what goes wrong is logged, unless somebody asks for more.
+func (c *demoCmd) logger(e *env) *slog.Logger {
+	if e.cli.LogLevel != "info" {
+		return e.log
+	}
+	return newLogger(e.err, "warn", e.cli.LogFormat)
 }
 
 func fixedToken(token string) func(string) string {

@@ -70,25 +70,11 @@ func (e *Engine) planHistory(fresh map[slo.ID]budget.Minute) {
 			}
 			plan.To = max(plan.To, to)
 			plan.Fine = min(plan.Fine, to-alerting.Horizon(spec))
-			plan.From = min(plan.From, to-historyOf(spec))
+			plan.From = min(plan.From, to-min(alerting.History(spec), budget.Minutes(maxHistory)))
 		}
 		e.fills = append(e.fills, fill{work: e.Source.Backfill(specs, plan)})
 		ids = ids[n:]
 	}
-}
-
-// historyOf is how much of the past the windows of an SLO want. A calendar window wants its
-// last period, too, which tells how large the budget of this one will be.
-func historyOf(spec *slo.Spec) budget.Minute {
-	longest := time.Duration(0)
-	for _, w := range spec.Windows {
-		length := w.Length() + slo.Day
-		if w.Calendar != "" {
-			length += w.Length()
-		}
-		longest = max(longest, length)
-	}
-	return budget.Minutes(min(longest, maxHistory))
 }
 
 // FillHistory reads the history of new SLOs, piece by piece, until ctx ends. Live evaluation goes on
