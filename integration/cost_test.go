@@ -31,11 +31,11 @@ func BenchmarkCostOnARealPrometheus(b *testing.B) {
 	for range 2 {
 		d.turn()
 	}
-	turns, slots, samples := 0, 0, int64(0)
+	turns, slots, samples, queries := 0, 0, int64(0), int64(0)
 	ours, before := ownCPU(), metricsOf(b, server.URL)
 	for b.Loop() && turns < fleetMinutes-fleetWarmUp-3 {
 		sum := d.turn()
-		slots, samples, turns = slots+sum.Slots, samples+sum.Stats.Samples, turns+1
+		slots, samples, queries, turns = slots+sum.Slots, samples+sum.Stats.Samples, queries+sum.Stats.Queries, turns+1
 	}
 	ours = ownCPU() - ours
 	after := metricsOf(b, server.URL)
@@ -47,6 +47,7 @@ func BenchmarkCostOnARealPrometheus(b *testing.B) {
 	const cpu = "process_cpu_seconds_total"
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(n, "turns")
+	b.ReportMetric(float64(queries)/n, "queries")
 	b.ReportMetric(ours.Seconds()*1000/n, "our-cpu-ms")
 	b.ReportMetric((after[cpu]-before[cpu])*1000/n, "server-cpu-ms")
 	b.ReportMetric(float64(samples)/scraped, "samples/limit")

@@ -135,6 +135,7 @@ func TestEveryEngineTellsTheSameSlots(t *testing.T) {
 	if len(want) < 2*len(tiers) || len(want["high/availability"]) < 300 {
 		t.Fatalf("the embedded Prometheus told only %d budgets", len(want))
 	}
+	t.Logf("%d budgets", len(want))
 	for _, engine := range []struct {
 		name  string
 		start func(*testing.T) string
