@@ -82,9 +82,9 @@ type types struct {
 // describe names the types for a comment.
 func (t types) describe() string {
 	if t.values == nil {
-		return "every request"
+		return "all requests"
 	}
-	return t.label + " " + strings.Join(quoted(t.values), ", ")
+	return "the requests with " + t.label + " " + strings.Join(quoted(t.values), ", ")
 }
 
 func quoted(list []string) []string {
@@ -259,16 +259,16 @@ func (s *scout) latencyHistory(g group, t types, b le) (record, error) {
 	if t.values != nil {
 		set = append(set, anyOf(t.label, t.values))
 	}
-	step := stepFor(g.series)
+	r := resolutionFor(math.Max(g.series, 200)) // there are two buckets to read, of which neither is rare
 	query := func(texts []string) string {
-		return "sum(" + grown(selector(metric, set, []*labels.Matcher{anyOf(labels.BucketLabel, texts)}), step) + ")"
+		return "sum(" + r.gained(selector(metric, set, []*labels.Matcher{anyOf(labels.BucketLabel, texts)})) + ")"
 	}
-	total, err := s.one(query([]string{"+Inf"}), step)
+	total, err := s.one(query([]string{"+Inf"}), r.step)
 	if err != nil {
 		return record{}, err
 	}
-	good, err := s.one(query(b.texts), step)
-	return recordOf(total, fromGood(total, good), step), err
+	good, err := s.one(query(b.texts), r.step)
+	return recordOf(total, fromGood(total, good), r.step), err
 }
 
 // nativeBounds are the limits that are tried for a native histogram, in seconds.

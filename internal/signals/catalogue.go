@@ -232,7 +232,9 @@ func readMatchers(v strictyaml.Value) (out []*labels.Matcher) {
 		// The parser wants one matcher that matches something, which `uri!~"x"` alone is not.
 		inner := strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
 		set, err := promQL.ParseMetricSelector(`{__name__="x",` + inner + `}`)
-		set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+		if err == nil {
+			set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+		}
 		if err != nil || len(set) != 1 {
 			item.Problem("this is not one matcher", `write for example code=~"5.."`)
 			continue

@@ -33,11 +33,12 @@ type Filled struct {
 
 // counts is what SLOs are made of.
 type counts struct {
-	total     string // counter selector, or an expression with $window; "" if there is none
-	bad, good string // at most one of them
-	raw       bool   // total is a bare counter
-	histogram string // selector of a histogram, without suffix; "" if there is none
-	metric    string // its name
+	total     string   // counter selector, or an expression with $window; "" if there is none
+	bad, good string   // at most one of them
+	bads      []string // selectors of bad events of a bare counter, one for each reason
+	raw       bool     // total is a bare counter
+	histogram string   // selector of a histogram, without suffix; "" if there is none
+	metric    string   // its name
 	native    bool
 	unit      float64 // of its buckets, in seconds
 	matchers  []*labels.Matcher
@@ -169,6 +170,9 @@ func (f *Filled) fillErrors(match []*labels.Matcher, live *Live) {
 		return
 	}
 	total := f.Traffic.Query
+	for _, m := range conditions {
+		f.counts.bads = append(f.counts.bads, selector(metric, f.counts.matchers, []*labels.Matcher{m}))
+	}
 	if len(conditions) == 1 {
 		bad := selector(metric, f.counts.matchers, conditions)
 		f.counts.bad = f.asCount(bad)
@@ -228,7 +232,7 @@ func (f *Filled) fillFailures(match []*labels.Matcher, live *Live) {
 	list := selectors(f.Entry.failures, match)
 	f.counts.bad = sum("increase", list...)
 	if f.counts.raw {
-		f.counts.bad = list[0]
+		f.counts.bad, f.counts.bads = list[0], list
 	}
 	f.Errors.Query = share(sum("rate", list...), f.Traffic.Query)
 }

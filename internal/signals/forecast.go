@@ -28,12 +28,11 @@ const (
 
 // What a forecast must fulfil.
 const (
-	minPoints  = 12                  // samples in each look-back
-	minFit     = 0.5                 // R², the share of the movement that the line explains
-	minFull    = 0.6                 // of the limit: with more than 40 % free there is nothing to forecast
-	maxDiffer  = 2.0                 // times that the two slopes may differ
-	farthest   = 30 * 24 * time.Hour // beyond which a line says nothing
-	stepFactor = 1.0                 // a step explains more than the line if its error is smaller by this factor
+	minPoints = 12                  // samples in each look-back
+	minFit    = 0.5                 // R², the share of the movement that the line explains
+	minFull   = 0.6                 // of the limit: with more than 40 % free there is nothing to forecast
+	maxDiffer = 2.0                 // times that the two slopes may differ
+	farthest  = 30 * 24 * time.Hour // beyond which a line says nothing
 )
 
 // forecast draws a line through each look-back and asks when it meets the limit. It says nothing
@@ -128,16 +127,17 @@ func fit(points []prom.Point, at time.Time) (line, string) {
 		dx, dy := x(p)-mx, p.Value-my
 		sxx, sxy, syy = sxx+dx*dx, sxy+dx*dy, syy+dy*dy
 	}
-	if syy == 0 || sxx == 0 {
+	if syy <= n*my*my*1e-18 || sxx == 0 {
 		return line{now: my}, "" // a flat line is a good line
 	}
 	slope := sxy / sxx
 	wrong := math.Max(0, syy-slope*sxy) // sum of squares that the line leaves
+	step := stepError(points)
 	switch {
-	case stepError(points) < wrong*stepFactor:
-		return line{}, "it jumped"
-	case 1-wrong/syy < minFit:
+	case 1-min(wrong, step)/syy < minFit:
 		return line{}, "it follows no line"
+	case step < wrong:
+		return line{}, "it jumped"
 	}
 	return line{now: my - slope*mx, slope: slope, uncertain: math.Sqrt(wrong / (n - 2) / sxx)}, ""
 }

@@ -12,24 +12,52 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// History is read in steps. Of each series a step costs three samples, so the more series there are, the
-// longer the steps.
-const (
-	lookBack  = 28 * 24 * time.Hour
-	fewSeries = 2000
-	manyStep  = 6 * time.Hour
-	fewStep   = time.Hour
-)
+// lookBack is the history that is looked at: four weeks, the default window of an SLO.
+const lookBack = 28 * 24 * time.Hour
 
-// stepFor is the length of a step for that many series.
-func stepFor(series float64) time.Duration {
-	if series > fewSeries {
-		return manyStep
-	}
-	return fewStep
+// A resolution says how closely history is read. Incidents and the death of processes go together: an outage
+// often ends with a rollback, and the counters of its errors end with it. So it is not enough to look at counters where a
+// step ends; within a step their last value counts, and it is looked for every so often.
+type resolution struct {
+	step  time.Duration // of history
+	every time.Duration // between looks within a step; 0 means at every sample
 }
 
-// curve is the values of a query by the end of their step.
+// resolutions by the number of series, so that no query reads more than about 30 million samples, and on a
+// large server each reads a fraction of a percent of what there is.
+var resolutions = []struct {
+	series float64
+	resolution
+}{
+	{150, resolution{time.Hour, 0}},
+	{1500, resolution{time.Hour, 5 * time.Minute}},
+	{math.Inf(1), resolution{6 * time.Hour, 30 * time.Minute}},
+}
+
+func resolutionFor(series float64) resolution {
+	for _, r := range resolutions {
+		if series <= r.series {
+			return r.resolution
+		}
+	}
+	return resolutions[len(resolutions)-1].resolution
+}
+
+// gained is what counters gained within a step, whether or not they still exist at its end: the last value in
+// it less the one at its beginning, or all of it where they were reset or are new.
+func (r resolution) gained(selector string) string {
+	step := slo.ShortDuration(r.step)
+	last := "last_over_time(" + selector + "[" + step + "])"
+	if r.every > 0 {
+		last = "last_over_time(" + selector + "[" + step + ":" + slo.ShortDuration(r.every) + "])"
+	}
+	return "((" + last + " - " + selector + " offset " + step + ") >= 0 or " + last + ")"
+}
+
+// manyStep is the step of what is read one service at a time, with a look every half hour.
+const manyStep = 6 * time.Hour
+
+// curve is the values of a query by the end of their step, in milliseconds since 1970.
 type curve map[int64]float64
 
 // curves asks for a query at every step of the history and sorts the answer by its labels.
@@ -95,31 +123,42 @@ func (s *scout) eventsHistory(src source, groups []group) (map[string]record, er
 	for _, g := range groups {
 		series += g.series
 	}
-	step := stepFor(series)
-	query := func(selector string) string {
-		return "sum " + by(groups[0].labels...) + " (" + grown(selector, step) + ")"
-	}
-	total, err := s.curves(query(all.total), step)
+	r := resolutionFor(series)
+	total, err := s.curves("sum "+by(groups[0].labels...)+" ("+r.gained(all.total)+")", r.step)
 	if err != nil {
 		return nil, err
 	}
-	part, err := s.curves(query(all.bad+all.good), step)
+	bad, err := s.badHistory(all.bads, groups[0].labels, r)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]record{}
 	for key, n := range total {
-		out[key] = recordOf(n, badOf(all, n, part[key]), step)
+		out[key] = recordOf(n, bad[key], r.step)
 	}
 	return out, nil
 }
 
-// badOf is the bad events, out of a curve of the bad or of the good ones.
-func badOf(c counts, total, part curve) curve {
-	if c.good != "" {
-		return fromGood(total, part)
+// badHistory is the bad events by service. There are fewer series of them, so they may be read more closely, but in the
+// same steps. An event that is bad for two reasons is one event.
+func (s *scout) badHistory(selectors, labels []string, total resolution) (map[string]curve, error) {
+	series := 0.0
+	for _, one := range selectors {
+		n, err := s.vector("count(" + one + ")")
+		if err != nil {
+			return nil, err
+		}
+		series += valueOf(n, map[string]string{})
 	}
-	return part
+	r := resolutionFor(series)
+	if r.step != total.step {
+		r = resolution{total.step, 5 * time.Minute}
+	}
+	parts := make([]string, len(selectors))
+	for i, one := range selectors {
+		parts[i] = r.gained(one)
+	}
+	return s.curves("sum "+by(labels...)+" ("+strings.Join(parts, " or ")+")", r.step)
 }
 
 // slowHistory is for what is no bare counter: every service is asked for by itself. Its samples are looked at
@@ -134,7 +173,10 @@ func (s *scout) slowHistory(groups []group) (map[string]record, error) {
 			return err
 		}
 		part, err := s.one(sampled(c.bad+c.good), manyStep)
-		records[i] = recordOf(total, badOf(c, total, part), manyStep)
+		if c.good != "" {
+			part = fromGood(total, part)
+		}
+		records[i] = recordOf(total, part, manyStep)
 		return err
 	})
 	out := map[string]record{}

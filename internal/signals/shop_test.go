@@ -3,11 +3,14 @@ package signals_test
 import (
 	"context"
 	"fmt"
-	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/promfake"
@@ -20,7 +23,7 @@ var live = time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC)
 
 // world fills a month once for the tests that only read it.
 var world = sync.OnceValue(func() *promfake.DB {
-	db := promfake.New(promfake.Options{Now: func() time.Time { return live }})
+	db := newDB()
 	shop.New(1, db, live).Fill(live)
 	return db
 })
@@ -32,7 +35,7 @@ func serve(t testing.TB, db *promfake.DB) *prom.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { srv.Close() })
-	c, err := prom.NewClient(prom.ClientOptions{URL: srv.URL, Timeout: 20 * time.Second})
+	c, err := prom.NewClient(prom.ClientOptions{URL: srv.URL, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,28 +53,207 @@ func suggest(t testing.TB, db *promfake.DB, o signals.Options) []signals.Proposa
 	return list
 }
 
+// files are the proposals as SLO files.
 func files(list []signals.Proposal) (out []slo.File) {
 	for _, p := range list {
-		out = append(out, slo.File{Name: p.Service + ".yaml", Data: p.YAML()})
+		if !p.Empty() {
+			out = append(out, slo.File{Name: p.Service + ".yaml", Data: p.YAML()})
+		}
 	}
 	return out
 }
 
-func TestShopIsFoundAsItIs(t *testing.T) {
-	before := time.Now()
-	list := suggest(t, world(), signals.Options{})
-	t.Log(time.Since(before), fmt.Sprintf("%+v", world().Stats()), world().Size())
-	var text strings.Builder
-	for _, f := range files(list) {
-		text.Write(f.Data)
-		text.WriteString("---\n")
+// text is all files, one below the other.
+func text(list []signals.Proposal) string {
+	var b strings.Builder
+	for _, p := range list {
+		b.Write(p.YAML())
 	}
-	os.WriteFile("/tmp/shop.yaml", []byte(text.String()), 0o644)
+	return b.String()
+}
+
+// lines is what was proposed, a line per SLO.
+func lines(list []signals.Proposal) (out []string) {
+	for _, p := range list {
+		for _, one := range p.SLOs {
+			out = append(out, fmt.Sprintf("%s/%s %s %s", p.Service, one.Name, one.Objective.Percent(), strings.Join(one.SLI, " ")))
+		}
+	}
+	return out
+}
+
+// shopTest skips what takes too long under the race detector: filling a month.
+func shopTest(t *testing.T) *promfake.DB {
+	t.Helper()
+	if raceDetector {
+		t.Skip("a month takes too long under the race detector; the sources are tested with it")
+	}
+	return world()
+}
+
+// shopList is what is suggested for the whole shop, asked for once.
+func shopList(t *testing.T) []signals.Proposal {
+	t.Helper()
+	db := shopTest(t)
+	return onceForAll(func() []signals.Proposal { return suggest(t, db, signals.Options{}) })
+}
+
+var onceForAll = func() func(func() []signals.Proposal) []signals.Proposal {
+	var once sync.Once
+	var list []signals.Proposal
+	return func(ask func() []signals.Proposal) []signals.Proposal {
+		once.Do(func() { list = ask() })
+		return list
+	}
+}()
+
+func TestTheShopIsFoundAsItIs(t *testing.T) {
+	list := shopList(t)
+	want := []string{
+		`checkout/availability 99.5 events:   total: 'http_requests_total{job="checkout"}'   bad: 'http_requests_total{code=~"5..",job="checkout"}'`,
+		`checkout/latency 99.5 latency:   histogram: 'http_request_duration_seconds{job="checkout"}'   below: 300ms`,
+		`orders-worker/success 99.95 events:   total: 'jobs_processed_total{job="orders-worker"}'   bad: 'jobs_processed_total{job="orders-worker",result=~"(?i)fail.*|err.*|dead.*"}'`,
+		`orders-worker/freshness 99 slices:   query: 'max(queue_oldest_seconds{job="orders-worker"})'   good: '< 60'`,
+		`partners/availability 99.5 events:   total: 'http_requests_total{job="partners"}'   bad: 'http_requests_total{code=~"5..",job="partners"}'`,
+		`partners/latency 99 latency:   histogram: 'http_request_duration_seconds{job="partners"}'   below: 1s`,
+		`payments/availability 99.95 events:   total: 'grpc_server_handled_total{job="payments"}'   bad: 'grpc_server_handled_total{grpc_code=~"Unknown|DeadlineExceeded|Unimplemented|Internal|Unavailable|DataLoss",job="payments"}'`,
+		`payments/latency 99.5 latency:   histogram: 'grpc_server_handling_seconds{grpc_type="unary",job="payments"}'   below: 300ms`,
+		`web/latency 99.5 latency:   histogram: 'http_server_request_duration_seconds{job="web"}'   below: 500ms`,
+		`web/uptime 99.5 uptime: 'probe_success{job="web"}'`,
+	}
+	if diff := cmp.Diff(want, lines(list)); diff != "" {
+		t.Errorf("other SLOs (-want +got):\n%s", diff)
+	}
 	set, err := slo.Load(files(list))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range set.Warnings {
-		t.Error(w)
+	if len(set.Warnings) > 0 {
+		t.Error(set.Warnings)
+	}
+}
+
+func TestTheTargetIsTheHighestStepThatTheWorstWeekMet(t *testing.T) {
+	db := shopTest(t)
+	c := serve(t, db)
+	for _, p := range shopList(t) {
+		for _, one := range p.SLOs {
+			if one.Name != "availability" {
+				continue
+			}
+			metric, label := "http_requests_total", `code=~"5.."`
+			if p.Service == "payments" {
+				metric, label = "grpc_server_handled_total", `grpc_code="Unavailable"`
+			}
+			query := fmt.Sprintf(`sum(increase(%s{job="%s",%s}[7d])) / sum(increase(%s{job="%s"}[7d]))`, metric, p.Service, label, metric, p.Service)
+			curves, err := c.Range(context.Background(), query, live.Add(-21*24*time.Hour), live, 12*time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			worst := 0.0
+			for _, point := range curves[0].Points {
+				worst = max(worst, point.Value)
+			}
+			next := map[string]float64{"99.5": 0.001, "99.9": 0.0005, "99.95": 0.0001}[one.Objective.Percent()]
+			if worst > one.Objective.AllowedRatio()*1.02 || worst < next*0.98 {
+				t.Errorf("%s: Prometheus says the worst week had a share of %.5f bad; the target is %s", p.Service, worst, one.Objective)
+			}
+		}
+	}
+}
+
+func TestTheSameServerGivesTheSameBytes(t *testing.T) {
+	db := shopTest(t)
+	if diff := cmp.Diff(text(shopList(t)), text(suggest(t, db, signals.Options{}))); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func TestWhatExistsIsLeftAlone(t *testing.T) {
+	db := shopTest(t)
+	var existing []slo.File
+	for name, text := range shop.SLOFiles() {
+		existing = append(existing, slo.File{Name: name, Data: []byte(text)})
+	}
+	set, err := slo.Load(existing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := suggest(t, db, signals.Options{Existing: set})
+	want := []string{
+		`partners/latency 99 latency:   histogram: 'http_request_duration_seconds{job="partners"}'   below: 1s`,
+		`payments/latency 99.5 latency:   histogram: 'grpc_server_handling_seconds{grpc_type="unary",job="payments"}'   below: 300ms`,
+	}
+	if diff := cmp.Diff(want, lines(list)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := slo.Load(append(existing, files(list)...)); err != nil {
+		t.Errorf("the suggestions do not fit beside what exists: %v", err)
+	}
+	if again := suggest(t, db, signals.Options{Existing: set, Service: regexp.MustCompile("partners|web")}); len(again) != 2 {
+		t.Errorf("--service partners|web gives %v", lines(again))
+	}
+}
+
+func TestSnapshotOfTheShop(t *testing.T) {
+	db := shopTest(t)
+	set, err := slo.Load([]slo.File{{Name: "checkout.yaml", Data: []byte(shop.SLOFiles()["checkout.yaml"])}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := db.Stats()
+	s := signals.Take(context.Background(), serve(t, db), set.Service("checkout"), live, signals.SnapshotOptions{})
+	for _, one := range []signals.Signal{s.Latency, s.Traffic, s.Errors, s.Saturation[0].Signal} {
+		if !one.Now.Known || !one.Baseline.Known {
+			t.Errorf("%s is unknown: %+v", one.Name, one)
+		}
+	}
+	if r := s.Traffic.Now.Value; r < 30 || r > 120 {
+		t.Errorf("traffic is %v events/s", r)
+	}
+	if share, ok := s.Saturation[0].Share(); !ok || share < 0.01 || share > 0.5 {
+		t.Errorf("throttling is %v of its limit: %+v", share, s.Saturation[0])
+	}
+	if n := db.Stats().Sub(before).Requests; n > 40 {
+		t.Errorf("a snapshot sent %d requests", n)
+	}
+}
+
+func TestWithoutAnswersEverythingIsUnknown(t *testing.T) {
+	db := newDB()
+	plant(t, db, time.Minute, time.Hour, map[string]float64{`http_requests_total{job="a",code="200"}`: 1})
+	for _, tc := range []struct {
+		name, reason string
+		signals      *slo.Signals
+		fault        promfake.Failure
+	}{
+		{"no signals", "says nothing about its signals", nil, nil},
+		{"an unknown source", `there is no source "otel"`, &slo.Signals{From: "otel", Match: `{job="a"}`}, nil},
+		{"no match", "those of every service", &slo.Signals{From: "go-http"}, nil},
+		{"nothing of it exists", "none of http_requests_total", &slo.Signals{From: "go-http", Match: `{job="b"}`}, nil},
+		{"the server fails", "overloaded", &slo.Signals{From: "go-http", Match: `{job="a"}`}, promfake.Status(503)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := serve(t, db)
+			if tc.fault != nil {
+				db.Faults.Fail(tc.fault)
+			}
+			s := signals.Take(context.Background(), c, &slo.Service{Name: "a", Signals: tc.signals}, live, signals.SnapshotOptions{})
+			for _, one := range []signals.Signal{s.Traffic} {
+				if one.Now.Known || one.Baseline.Known || !strings.Contains(one.Now.Reason, tc.reason) {
+					t.Errorf("%s: %+v, want the reason %q", one.Name, one, tc.reason)
+				}
+			}
+		})
+	}
+}
+
+func TestCatalogueKnowsEverySource(t *testing.T) {
+	names := signals.Default().Names()
+	for _, want := range []string{"go-http", "otel-http", "grpc", "otel-rpc", "ingress-nginx", "nginx", "envoy", "istio", "traefik", "spring",
+		"blackbox", "node", "kubernetes", "postgresql", "redis", "kafka", "jvm", "go-runtime"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("the catalogue lacks %s", want)
+		}
 	}
 }

@@ -100,7 +100,7 @@ func (s *suggester) visit(src source) error {
 		return err
 	}
 	groups = slices.DeleteFunc(groups, func(g group) bool {
-		return g.name() == "" || s.Service != nil && s.Service.FindString(g.name()) != g.name()
+		return g.name() == "" || s.Service != nil && s.Service.FindString(g.name()) != g.name() || !s.writable(g)
 	})
 	if len(groups) == 0 {
 		return nil
@@ -111,6 +111,16 @@ func (s *suggester) visit(src source) error {
 		}
 	}
 	return nil
+}
+
+// writable reports whether the group's labels can stand in an SLO file. A placeholder such as $x in a label value
+// cannot; the service is named with that reason, and nothing is proposed for it.
+func (s *suggester) writable(g group) bool {
+	_, err := slo.ParseQuery(selector("up", g.match()))
+	if err != nil {
+		s.of(g).note("Its labels cannot be written in an SLO file: %v.", err)
+	}
+	return err == nil
 }
 
 // of is the service of a group.
@@ -251,11 +261,21 @@ func (s *suggester) availability(src source, groups []group) error {
 
 // events is an sli of events.
 func (c counts) events() []string {
-	part, query := "bad", c.bad
+	part, query, total := "bad", c.bad, c.total
 	if c.good != "" {
 		part, query = "good", c.good
 	}
-	return []string{"events:", "  total: " + single(c.total), "  " + part + ": " + single(query)}
+	if c.raw && !namedLikeCounter(c.total) {
+		total, query = sum("increase", total), sum("increase", query)
+	}
+	return []string{"events:", "  total: " + single(total), "  " + part + ": " + single(query)}
+}
+
+// namedLikeCounter reports whether a metric's name tells that it is a counter. If not, it is written as an expression:
+// a reader, and the lint, could take the bare selector for a gauge.
+func namedLikeCounter(selector string) bool {
+	name, _, _ := strings.Cut(selector, "{")
+	return name == "" || strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_count")
 }
 
 // decide sets the objective of an SLO from history, or refuses it.
@@ -342,7 +362,7 @@ func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
 		one.Name = "latency"
 		if t.values != nil {
 			one.Name = "latency-" + strings.ReplaceAll(t.class, "_", "-")
-			one.Why = append(one.Why, fmt.Sprintf("Class %s of the SRE workbook: %s.", t.class, t.describe()))
+			one.Why = append(one.Why, fmt.Sprintf("These are the requests of class %s of the SRE workbook.", t.class))
 		}
 		out = append(out, one)
 	}

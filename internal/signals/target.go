@@ -145,7 +145,7 @@ func (r record) explain(share float64, end time.Time, step string) string {
 func percent(share float64) string {
 	for digits := 1; digits <= 4; digits++ {
 		scale := math.Pow(10, float64(digits))
-		if f := math.Floor(share*100*scale+1e-9) / scale; f < 100 && (100-f) >= 5/scale || digits == 4 {
+		if f := math.Floor(share*100*scale+1e-9) / scale; f < 100 && (100-f) >= 10/scale || digits == 4 {
 			return trimZeros(fmt.Sprintf("%.*f", digits, f))
 		}
 	}

@@ -1,0 +1,52 @@
+package signals_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/slowburn-sre/slowburn/internal/promfake"
+)
+
+// plant writes counters that grow by so much a second, with samples up to live.
+func plant(t testing.TB, db *promfake.DB, every, length time.Duration, series map[string]float64) {
+	t.Helper()
+	p := parser.NewParser(parser.Options{})
+	for text, perSecond := range series {
+		lset, err := p.ParseMetric(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		s := db.Series(lset)
+		value := 0.0
+		for at := live.Add(-length); !at.After(live); at = at.Add(every) {
+			if err := s.Append(at.UnixMilli(), value); err != nil {
+				t.Fatal(err)
+			}
+			value += perSecond * every.Seconds()
+		}
+	}
+}
+
+// stand writes gauges that keep their value.
+func stand(t testing.TB, db *promfake.DB, every, length time.Duration, gauges map[string]float64) {
+	t.Helper()
+	p := parser.NewParser(parser.Options{})
+	for text, value := range gauges {
+		lset, err := p.ParseMetric(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		s := db.Series(lset)
+		for at := live.Add(-length); !at.After(live); at = at.Add(every) {
+			if err := s.Append(at.UnixMilli(), value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func newDB() *promfake.DB {
+	return promfake.New(promfake.Options{Now: func() time.Time { return live }})
+}

@@ -1,0 +1,192 @@
+package signals
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/prom"
+)
+
+// history is a record of whole days: events per day, and how many of them were bad on which day.
+func history(days int, perDay float64, bad map[int]float64) record {
+	r := record{step: 24 * time.Hour, window: lookBack}
+	for d := range days {
+		r.buckets = append(r.buckets, bucket{at: int64(d+1) * 86_400_000, total: perDay, bad: bad[d]})
+	}
+	return r
+}
+
+// daily is the same number of bad events on every day.
+func daily(days int, bad float64) map[int]float64 {
+	m := map[int]float64{}
+	for d := range days {
+		m[d] = bad
+	}
+	return m
+}
+
+func TestAim(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		r       record
+		most    string
+		want    string
+		refused string
+		why     string
+	}{
+		{"a perfect service of much traffic gets the strictest step", history(28, 1e6, nil), "", "99.99", "", "100 % were good"},
+		{"the worst week decides, not the average", history(28, 1e6, map[int]float64{3: 20_000}), "", "99.5", "", "99.71 % were good"},
+		{"a step that is met exactly is met", history(28, 1e6, daily(28, 1000)), "", "99.9", "", "99.9 % were good"},
+		{"a step that is missed by one event is missed", history(28, 1e6, map[int]float64{0: 7001, 20: 1}), "", "99.5", "", ""},
+		{"a step is not proposed when its budget is chance", history(28, 100, nil), "", "99.5", "", "99.9 % was met, but about 2,800 events in 28d allow only 2.8 bad ones"},
+		{"no step when even 90 % is chance", history(28, 3, nil), "", "", "too few for any objective", ""},
+		{"below 90 % nothing is worth promising", history(28, 1e6, daily(28, 2e5)), "", "", "in the worst week 80 % were good", ""},
+		{"no stricter than asked for", history(28, 1e6, nil), "99.9", "99.9", "", ""},
+		{"less than a week is said", history(3, 1e6, nil), "", "99.99", "", "less than a week"},
+		{"less than four weeks is said", history(14, 1e6, nil), "", "99.99", "", "In the worst week of the 14d that are known"},
+		{"less than a day is too little", record{step: time.Hour, window: lookBack, buckets: []bucket{{at: 1, total: 9e9}}}, "", "", "a day is needed", ""},
+		{"no events, no objective", history(28, 0, nil), "", "", "nothing was counted", ""},
+		{"no history, no objective", record{window: lookBack}, "", "", "nothing was counted", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := tc.r.aim(tc.most)
+			if tc.refused != "" {
+				if !strings.Contains(got.refused, tc.refused) {
+					t.Errorf("refused: %q, want %q", got.refused, tc.refused)
+				}
+				return
+			}
+			if got.refused != "" || got.objective.Percent() != tc.want {
+				t.Errorf("%s (refused: %s), want %s", got.objective, got.refused, tc.want)
+			}
+			if why := strings.Join(got.why, " "); !strings.Contains(why, tc.why) {
+				t.Errorf("because %q, want %q", why, tc.why)
+			}
+		})
+	}
+}
+
+// naive is worst, done slowly: every week of whole days by itself.
+func naive(r record) (worst float64) {
+	for i := range len(r.buckets) - 6 {
+		var total, bad float64
+		for _, b := range r.buckets[i : i+7] {
+			total, bad = total+b.total, bad+b.bad
+		}
+		if total > 0 {
+			worst = max(worst, bad/total)
+		}
+	}
+	return worst
+}
+
+func TestWorstWeekEqualsItsNaiveTwin(t *testing.T) {
+	for seed := range 200 {
+		bad := map[int]float64{}
+		for d := range 28 {
+			bad[d] = float64((seed*7919 + d*d*104729) % 997)
+		}
+		r := history(28, 1000+float64(seed), bad)
+		got, _, _ := r.worst()
+		if want := naive(r); math.Abs(got-want) > 1e-12 {
+			t.Fatalf("seed %d: %v, the naive twin says %v", seed, got, want)
+		}
+	}
+}
+
+var noon = time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)
+
+// drawn is three days of a gauge, a sample every quarter of an hour; hours is the time left until noon, negative.
+func drawn(f func(hours float64) float64) (points []prom.Point) {
+	for at := noon.Add(-longLook); !at.After(noon); at = at.Add(forecastStep) {
+		points = append(points, prom.Point{At: at.UnixMilli(), Value: f(at.Sub(noon).Hours())})
+	}
+	return points
+}
+
+func TestForecast(t *testing.T) {
+	wave := func(h float64) float64 { return math.Sin(2 * math.Pi * h / 1.7) }
+	for _, tc := range []struct {
+		name   string
+		f      func(h float64) float64
+		hours  float64 // until full; 0 for no forecast
+		reason string
+	}{
+		{"a straight line is followed to its limit", func(h float64) float64 { return 0.8 + 0.002*h }, 100, ""},
+		{"small waves do not hide a line", func(h float64) float64 { return 0.8 + 0.002*h + 0.001*wave(h) }, 100, ""},
+		{"much is free", func(h float64) float64 { return 0.3 + 0.002*h }, 0, "% is free"},
+		{"it stands still", func(float64) float64 { return 0.8 }, 0, "not growing"},
+		{"it falls", func(h float64) float64 { return 0.8 - 0.002*h }, 0, "not growing"},
+		{"a sawtooth is no line", func(h float64) float64 { return 0.7 + 0.1*wave(h) }, 0, "follows no line"},
+		{"a step is no line", func(h float64) float64 {
+			if h < -30 {
+				return 0.5
+			}
+			return 0.8
+		}, 0, "it jumped"},
+		{"growth that has just begun is not believed", func(h float64) float64 { return 0.8 + 0.0002*h + 0.02*math.Max(0, h+6) }, 0, "over three days"},
+		{"growth that has slowed down is not believed", func(h float64) float64 {
+			if h > -8 {
+				return 0.8 + 0.0004*(h+8)
+			}
+			return 0.8 + 0.004*(h+8)
+		}, 0, "different rates"},
+		{"it would take months", func(h float64) float64 { return 0.8 + 0.0001*h }, 0, "within 30 days"},
+		{"nothing is known", func(float64) float64 { return math.NaN() }, 0, "no data"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := forecast(drawn(tc.f), 1, noon)
+			if tc.hours == 0 {
+				if got.Known() || !strings.Contains(got.Reason, tc.reason) {
+					t.Errorf("%+v, want the reason %q", got, tc.reason)
+				}
+				return
+			}
+			full := noon.Add(time.Duration(tc.hours * float64(time.Hour)))
+			if !got.Known() || got.Earliest.After(full.Add(time.Minute)) || got.Latest.Before(full.Add(-time.Minute)) || got.Latest.Sub(got.Earliest) > 40*time.Hour {
+				t.Errorf("%+v, want a band around %v", got, full)
+			}
+		})
+	}
+	if got := forecast(drawn(func(float64) float64 { return 1.2 }), 1, noon); !got.Earliest.Equal(noon) {
+		t.Errorf("what is full is full now: %+v", got)
+	}
+}
+
+func TestLadder(t *testing.T) {
+	cells := func(counts map[string]float64) (out []cell) {
+		for le, n := range counts {
+			out = append(out, cell{le: le, n: n})
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		name  string
+		cells []cell
+		unit  float64
+		class string
+		first float64 // bound that is tried first, in seconds
+	}{
+		{"fast", cells(map[string]float64{"0.1": 95, "0.2": 99.5, "1.0": 99.9, "+Inf": 100}), 1, "high_fast", 0.2},
+		{"slow", cells(map[string]float64{"0.1": 5, "1": 95, "5": 99.5, "+Inf": 100}), 1, "high_slow", 5},
+		{"neither", cells(map[string]float64{"1": 50, "10": 98, "+Inf": 100}), 1, "low", 10},
+		{"milliseconds", cells(map[string]float64{"100": 95, "200": 99.5, "+Inf": 100}), 1e-3, "high_fast", 0.2},
+		{"between two bounds the lower one speaks", cells(map[string]float64{"0.05": 80, "0.25": 99.9, "+Inf": 100}), 1, "high_slow", 0.25},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := ladderOf(tc.cells, tc.unit)
+			if got := l.classOf(); got != tc.class {
+				t.Errorf("class %s, want %s", got, tc.class)
+			}
+			if got := l.candidates()[0].bound; math.Abs(got-tc.first) > 1e-9 {
+				t.Errorf("tries %v first, want %v", got, tc.first)
+			}
+		})
+	}
+	l := ladderOf([]cell{{le: "1", n: 4}, {le: "1.0", n: 5}, {le: "+Inf", n: 10}}, 1)
+	if len(l) != 1 || l[0].share != 0.9 || strings.Join(l[0].texts, " ") != "1 1.0" {
+		t.Errorf("two spellings of one bound: %+v", l)
+	}
+}
