@@ -38,11 +38,12 @@ func (c *clock) corrected(now time.Time) time.Time { return now.Add(time.Duratio
 // correct turns our time into the source's, where the two are further apart than can be tolerated. A source
 // that cannot be asked because it is out fails the tick; one that only refuses the question leaves the
 // correction as it was.
-func (c *clock) correct(ctx context.Context, o Options, now time.Time) (time.Time, *prom.Error) {
-	if o.Skew == nil {
+func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.Error) {
+	c := &e.clock
+	if e.Skew == nil {
 		return now, nil
 	}
-	skew, err := o.Skew(ctx, now)
+	skew, err := e.Skew(ctx, now)
 	switch at := now.Add(skew); {
 	case err != nil && (err.Kind == prom.Refused || err.Kind == prom.Partial):
 		return c.corrected(now), nil
@@ -55,7 +56,7 @@ func (c *clock) correct(ctx context.Context, o Options, now time.Time) (time.Tim
 		skew = 0
 	}
 	if old := time.Duration(c.skew.Swap(int64(skew))); (skew - old).Abs() > toleratedSkew {
-		o.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "source", now.Add(skew).UTC())
+		e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "source", now.Add(skew).UTC())
 	}
 	return now.Add(skew), nil
 }

@@ -13,7 +13,7 @@ import (
 // TestDowntime (faults 8, 27): slowburn is away for six hours, stopped or suspended. The ledger is exact afterwards; what is over is
 // told calmly, what still burns pages at once.
 func TestDowntime(t *testing.T) {
-	for _, tc := range []struct {
+	for n, tc := range []struct {
 		name   string
 		outage [2]int // minutes after t0; slowburn is away from 15 to 375
 		missed int
@@ -26,6 +26,9 @@ func TestDowntime(t *testing.T) {
 		{"an incident burns since the very first minute away", [2]int{15, 380}, 0, 1},
 	} {
 		for _, suspended := range []bool{false, true} {
+			if sampled(n, 4) {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s, suspended %t", tc.name, suspended), func(t *testing.T) {
 				t.Parallel()
 				w := oneService(t, outage(50, tc.outage))
@@ -60,12 +63,16 @@ func TestDowntime(t *testing.T) {
 // TestClockSteps (fault 26): the daemon's clock jumps, stays wrong for a while, and is put right. The source's clock decides, so
 // nothing is paged that did not happen and nothing that happens is overlooked.
 func TestClockSteps(t *testing.T) {
+	n := 0
 	for name, step := range map[string]time.Duration{
 		"an hour ahead": time.Hour, "an hour back": -time.Hour,
 		"a day ahead": 24 * time.Hour, "a day back": -24 * time.Hour,
 		"two minutes ahead": 2 * time.Minute, "two minutes back": -2 * time.Minute,
 		"1970": -t0.Sub(time.Unix(0, 0)),
 	} {
+		if n++; sampled(n, 5) {
+			continue
+		}
 		t.Run("the clock is "+name, func(t *testing.T) {
 			t.Parallel()
 			w := oneService(t, outage(50, [2]int{20, 26}, [2]int{55, 61}))

@@ -180,7 +180,7 @@ func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil 
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	specs := e.Set().Specs
 	ours := now
-	now, err := e.clock.correct(ctx, e.Options, ours)
+	now, err := e.correct(ctx, ours)
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
 	batch := unread(specs, err)
 	if err == nil {

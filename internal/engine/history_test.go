@@ -22,6 +22,9 @@ func TestHistoryOverFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for n := 0; n < 40; n += 3 {
+				if sampled(n, 6) {
+					continue
+				}
 				w := newWorldAt(t, t0, nil, specsOf(promise("shop")), &service{name: "shop", load: outage(50, [2]int{-45, -40})})
 				w.steps(2)
 				reached := 0

@@ -12,6 +12,7 @@ import (
 // TestSlackOut (faults 19 to 23): Slack is out in one of its ways while an incident opens, or while it resolves. When it is back
 // everything is said, once, in order, and the root shows the newest state.
 func TestSlackOut(t *testing.T) {
+	n := 0
 	for name, do := range map[string]slacktest.Effect{
 		"500":                             slacktest.ServerError(500),
 		"503 after taking the message":    slacktest.Commit(slacktest.ServerError(503)),
@@ -37,6 +38,9 @@ func TestSlackOut(t *testing.T) {
 			name     string
 			from, to int
 		}{{"as it opens", 6, 10}, {"until it is over", 11, 24}} {
+			if n++; sampled(n, 16) {
+				continue
+			}
 			t.Run(name+" "+when.name, func(t *testing.T) {
 				t.Parallel()
 				w := oneService(t, outage(50, [2]int{6, 14}))

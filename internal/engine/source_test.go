@@ -40,7 +40,11 @@ func troubles(t *testing.T) map[string]promfake.Failure {
 // TestPrometheusOutWhileHealthy (faults 5, 10, 11, 12): half an hour without an answer, and nobody hears of the service. One notice
 // after five minutes, one when it is over, and a ledger that is exact.
 func TestPrometheusOutWhileHealthy(t *testing.T) {
+	n := 0
 	for name, fault := range troubles(t) {
+		if n++; sampled(n, 8) {
+			continue
+		}
 		t.Run("Prometheus "+name, func(t *testing.T) {
 			t.Parallel()
 			w := oneService(t, steady(50))
@@ -70,7 +74,11 @@ func TestPrometheusOutWhileHealthy(t *testing.T) {
 
 // TestPrometheusOutDuringIncident (fault 6): the incident began before and ends after. It stays open, it is one.
 func TestPrometheusOutDuringIncident(t *testing.T) {
+	n := 0
 	for name, fault := range troubles(t) {
+		if n++; sampled(n, 8) {
+			continue
+		}
 		t.Run("Prometheus "+name, func(t *testing.T) {
 			t.Parallel()
 			w := oneService(t, outage(50, [2]int{20, 60}))
