@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type suggestCmd struct {
+	Prometheus string `name:"prometheus.url" placeholder:"URL" help:"The server to look at; overrides the configuration."`
+	Service    string `placeholder:"REGEXP" help:"Only services whose whole name matches."`
+	OutputDir  string `name:"output-dir" placeholder:"DIR" help:"Write one file per service into this folder instead of printing. A file that exists is left alone."`
+}
+
+// Run looks at what the server has and writes SLO files for it. Without anything to propose the answer is no.
+func (c *suggestCmd) Run(e *env) error {
+	only, err := c.only()
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	existing, client, err := c.prepare(e)
+	if err != nil {
+		return err
+	}
+	list, err := signals.Suggest(e.ctx, client, signals.Options{At: e.now().Add(-settled), Service: only, Existing: existing})
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	if c.OutputDir != "" {
+		err = c.write(e.out, list)
+	} else {
+		err = printProposals(e.out, list)
+	}
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	for _, p := range list {
+		if !p.Empty() {
+			return nil
+		}
+	}
+	return answerNo(errors.New("nothing was found that an SLO could be made of and that has none yet"))
+}
+
+// settled is how long ago samples have arrived for certain.
+const settled = probeWindow / 5
+
+func (c *suggestCmd) only() (*regexp.Regexp, error) {
+	if c.Service == "" {
+		return nil, nil
+	}
+	r, err := regexp.Compile("^(?:" + c.Service + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("--service %q: %w", c.Service, err)
+	}
+	return r, nil
+}
+
+// prepare finds the server and the SLOs that exist already. Without a configuration there are none.
+func (c *suggestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
+	cfg, err := loadConfig(e.cli.ConfigFile)
+	missing := errors.Is(err, os.ErrNotExist)
+	if err != nil && !(missing && c.Prometheus != "") {
+		return nil, nil, refused(err)
+	}
+	var existing *slo.Set
+	if !missing {
+		if existing, err = loadSLOs(withFiles(cfg), cfg.Abs); err != nil {
+			return nil, nil, refused(err)
+		}
+	}
+	if c.Prometheus != "" {
+		cfg.Prometheus.URL = c.Prometheus
+	}
+	client, err := newClient(cfg.Prometheus)
+	if err != nil {
+		return nil, nil, cannotFindOut(err)
+	}
+	return existing, client, nil
+}
+
+// withFiles are the paths of the configuration under which there are SLO files. Whoever asks for suggestions may
+// not have any yet.
+func withFiles(cfg Config) (paths []string) {
+	for _, p := range cfg.SLOs {
+		if found, err := expand(cfg.Abs(p)); err == nil && len(found) == 0 || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+// printProposals writes all proposals as one stream of documents. Those that are only comments come last, where they
+// belong to no document.
+func printProposals(out io.Writer, list []signals.Proposal) error {
+	divider := ""
+	for _, empty := range []bool{false, true} {
+		for _, p := range list {
+			if p.Empty() != empty {
+				continue
+			}
+			if _, err := fmt.Fprintf(out, "%s%s", divider, p.YAML()); err != nil {
+				return err
+			}
+			divider = "---\n"
+		}
+	}
+	return nil
+}
+
+// write makes one file per service, and never touches one that is there.
+func (c *suggestCmd) write(out io.Writer, list []signals.Proposal) error {
+	if err := os.MkdirAll(c.OutputDir, 0o777); err != nil {
+		return err
+	}
+	for _, p := range list {
+		if p.Empty() {
+			fmt.Fprintf(out, "%s", p.YAML())
+			continue
+		}
+		name := filepath.Join(c.OutputDir, p.Service+".yaml")
+		switch err := create(name, p.YAML()); {
+		case errors.Is(err, fs.ErrExist):
+			fmt.Fprintf(out, "%s exists and is left alone\n", name)
+		case err != nil:
+			return err
+		default:
+			fmt.Fprintf(out, "%s written\n", name)
+		}
+	}
+	return nil
+}
+
+// create writes a file that does not exist yet.
+func create(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
