@@ -161,11 +161,14 @@ func (p *process) eventually(patience time.Duration, what string, condition func
 	}
 }
 
-// incidents asks the API.
-func (p *process) incidents() (all []struct {
+// told is an incident as the API tells it.
+type told struct {
 	ID, SLO, Rule string
 	Open          bool
-}) {
+}
+
+// incidents asks the API.
+func (p *process) incidents() (all []told) {
 	p.t.Helper()
 	resp, err := http.Get(p.url + "/api/v1/incidents")
 	if err != nil {

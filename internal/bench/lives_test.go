@@ -23,7 +23,7 @@ import (
 )
 
 // lives is how many random lives TestLiveIsABacktest tries; `make bench` asks for more.
-var lives = flag.Int("lives", 3, "how many random lives to try the law on")
+var lives = flag.Int("lives", 2, "how many random lives to try the law on")
 
 const (
 	lifeLength = 36 * time.Hour

@@ -43,7 +43,7 @@ const (
 	day    = "page: off, ticket: [{budget: 10%, long: 24h, short: 2h}]"
 	threeD = "page: off, ticket: [{budget: 10%, long: 3d, short: 6h}]"
 	pages  = "page: [{budget: 2%, long: 1h, short: 5m}, {budget: 5%, long: 6h, short: 30m}], ticket: off"
-	long   = 1440 // minutes: the incident outlasts every detection below
+	long   = 900 // minutes: the incident outlasts every detection below
 )
 
 var vectors = []vector{
@@ -114,11 +114,11 @@ func rounded(minutes float64) float64 {
 	return math.Ceil(minutes)
 }
 
-// play reads all vectors: the clean days by the hour, the first four hours of the incidents minute by minute, the
+// play reads all vectors: the clean days by the hour, the first hour of the incidents minute by minute, the
 // rest in pieces. By the law of causality the size of the steps makes no difference.
 func play(t *testing.T, every, offset time.Duration) map[slo.ID]alerting.Incident {
 	start := t0.Add(clean)
-	end := start.Add(26 * time.Hour)
+	end := start.Add(15 * time.Hour)
 	db := promfake.New(promfake.Options{})
 	for i, v := range vectors {
 		v.scrape(t, db, fmt.Sprintf("v%02d", i), t0, start, end, every, offset)
@@ -130,7 +130,7 @@ func play(t *testing.T, every, offset time.Duration) map[slo.ID]alerting.Inciden
 	for now := start; now.Before(end); {
 		c.tick(t, now)
 		step := time.Minute
-		if now.Sub(start) > 4*time.Hour {
+		if now.Sub(start) > time.Hour {
 			step = 37 * time.Minute
 		}
 		now = now.Add(step)
