@@ -5,7 +5,12 @@
 //	servers/      starts Prometheus, VictoriaMetrics and Alertmanager for a test
 //	conformance/  proves that the embedded Prometheus answers like the original
 //	              (a module of its own; see its go.mod for the reason)
-//	e2e_test.go   the daemon against the real servers
+//	engines_test.go  real servers tell the same slots as the embedded one
+//	outage_test.go   an outage in which Prometheus and the daemon die, on a clock
+//	                 that the test moves (daemon_test.go is that daemon)
+//	program_test.go  the program as it is built, on the wall clock
+//	cost_test.go     a benchmark: five thousand SLOs on a real Prometheus
+//	e2e_test.go      builds the program
 //
 // Run them with `make integration`. A server that is not installed skips its
 // tests; SLOWBURN_CI=1 turns that into a failure. Servers may also be unpacked

@@ -1,9 +1,9 @@
 package integration_test
 
-// The end-to-end tests of the daemon belong here: the program as it is built,
-// as a process of its own, against the servers of package servers.
+// What the tests of this package share, and how to write another:
 //
 //   - program builds cmd/slowburn once and returns the path of the binary.
+//   - newDaemon starts the daemon's parts on a clock that the test moves.
 //   - servers.Prometheus with a scraped httptest target gives live data, with
 //     OpenMetrics text gives history; Stop and Start stage an outage.
 //   - servers.VictoriaMetrics with Import does the same for an engine that is

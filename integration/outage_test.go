@@ -18,8 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/integration/servers"
 )
 
-// The story: a service fails for 25 minutes, and in the middle of it Prometheus dies for eight. The samples lie in blocks of
-// a real Prometheus before it starts; the daemon's clock walks over them.
+// The story: a service fails for 25 minutes, and in the middle of it Prometheus dies for eight. The server has all samples
+// beforehand; the daemon's clock walks over them.
 const (
 	failsFor    = 25 * time.Minute
 	goneAfter   = 12 * time.Minute
@@ -59,10 +59,9 @@ func (o outage) counters(at time.Time) (total, bad int64) {
 func (o outage) begin() time.Time { return o.start.Add(-2 * time.Hour) }
 func (o outage) end() time.Time   { return o.start.Add(2 * time.Hour) }
 
-// openMetrics is what Prometheus scraped: nothing while it was gone.
-func (o outage) openMetrics() string {
+// scraped is what Prometheus scraped, with timestamps in the given unit: nothing while it was gone.
+func (o outage) scraped(unit time.Duration) string {
 	var b strings.Builder
-	b.WriteString("# TYPE http_requests counter\n")
 	for pod, offset := range []time.Duration{3 * time.Second, 11 * time.Second} {
 		for _, code := range []string{"200", "500"} {
 			for at := o.begin().Add(offset); at.Before(o.end()); at = at.Add(scrapeEvery) {
@@ -74,17 +73,31 @@ func (o outage) openMetrics() string {
 				if code == "200" {
 					value = total - bad
 				}
-				fmt.Fprintf(&b, "http_requests_total{job=\"checkout\",instance=\"pod-%d\",code=%q} %d %d\n", pod, code, value, at.Unix())
+				fmt.Fprintf(&b, "http_requests_total{job=\"checkout\",instance=\"pod-%d\",code=%q} %d %d\n", pod, code, value, at.UnixNano()/int64(unit))
 			}
 		}
 	}
-	return b.String() + "# EOF\n"
+	return b.String()
 }
 
 func TestAnOutageIsPagedAndResolvedAlthoughPrometheusDiesInTheMiddle(t *testing.T) {
-	t.Parallel()
 	o := outage{time.Now().Add(-48 * time.Hour).Truncate(time.Hour)}
-	server := servers.Prometheus(t, servers.PrometheusOptions{OpenMetrics: o.openMetrics()})
+	t.Run("Prometheus", func(t *testing.T) {
+		t.Parallel()
+		o.play(t, servers.Prometheus(t, servers.PrometheusOptions{
+			OpenMetrics: "# TYPE http_requests counter\n" + o.scraped(time.Second) + "# EOF\n",
+		}))
+	})
+	t.Run("VictoriaMetrics", func(t *testing.T) {
+		t.Parallel()
+		server := servers.VictoriaMetrics(t)
+		server.Import(t, o.scraped(time.Millisecond))
+		o.play(t, server)
+	})
+}
+
+// play is the story.
+func (o outage) play(t *testing.T, server *servers.Server) {
 	first := o.start.Add(-time.Hour)
 	d := newDaemon(t, server.URL, first, outageSLOs)
 
