@@ -111,7 +111,8 @@ func (a *app) direct(entries []outbox.Entry) {
 		if a.leg == nil || e.Op == outbox.Edit {
 			continue
 		}
-		if _, err := a.leg.Deliver(ctx, outbox.Owed{Entry: e}, outbox.Receipt{}); err != nil {
+		root, _, _ := a.db.Root(ctx, e.Leg, e.Thread) // reading may still work; without it the message stands alone
+		if _, err := a.leg.Deliver(ctx, outbox.Owed{Entry: e}, root); err != nil {
 			a.log.Error("cannot send past the full store", "key", e.Key, "err", err)
 		}
 	}

@@ -96,6 +96,12 @@ func NextTry(o Owed, f *Failure, now time.Time) Result {
 	return r
 }
 
+// waits reports whether the next try is still to come. A wait beyond any that NextTry makes is not believed:
+// the clock has been set back since.
+func (o Owed) waits(now time.Time) bool {
+	return o.NextTry.After(now) && o.NextTry.Sub(now) <= longestAsked+longestWait
+}
+
 // wait is the time until the next try.
 func wait(o Owed, f *Failure) time.Duration {
 	switch {

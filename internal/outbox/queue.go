@@ -171,7 +171,7 @@ func (t *thread) planEdit(q *queue, to *[]step, edit *Owed, now time.Time) {
 // than a request that was under way could have come in; an edit needs no asking, doing it twice is doing it once.
 func (q *queue) put(to *[]step, s step, now time.Time) {
 	switch {
-	case s.owed.NextTry.After(now):
+	case s.owed.waits(now):
 	case !s.owed.Ambiguous(), !s.posts():
 		*to = append(*to, s)
 	case now.Sub(s.owed.Begun) >= ambiguousWait:

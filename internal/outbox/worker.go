@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -162,7 +163,7 @@ func (w *worker) findAfresh(ctx context.Context, s *step) (Receipt, error) {
 	case err != nil:
 		w.hold(toFind, s.owed, FailureOf(err), w.at())
 		if !w.impatient(s.owed) {
-			return Receipt{}, notLookedUp
+			return Receipt{}, unclear(s.owed)
 		}
 		s.owed.Repeat = true
 	}
@@ -188,6 +189,9 @@ func (w *worker) delivered(ctx context.Context, s step, receipt Receipt, begun t
 
 func (w *worker) failed(ctx context.Context, s step, f *Failure) {
 	at := w.at()
+	if s.owed.Repeat && f.Class == Ambiguous {
+		f = &Failure{Class: Ambiguous, Reason: f.Reason + repeated, Op: f.Op}
+	}
 	for _, o := range append([]Owed{s.owed}, s.folded...) {
 		r := NextTry(o, f, at)
 		if o.Op == Edit && o.Ambiguous() && f.Op != Post {
@@ -280,6 +284,18 @@ func (w *worker) foundOut(ctx context.Context, group []step, found map[string]Re
 // notLookedUp keeps an entry ambiguous.
 var notLookedUp = &Failure{Class: Ambiguous, Reason: "look-up failed"}
 
+// repeated marks a failure of an entry that was sent again although it may have arrived. That is done
+// once: if the second outcome is unclear as well, it waits until it can be looked up.
+const repeated = " after a repeat"
+
+// unclear is why an entry stays ambiguous when its look-up failed.
+func unclear(o Owed) *Failure {
+	if strings.HasSuffix(o.LastErr, repeated) {
+		return &Failure{Class: Ambiguous, Reason: notLookedUp.Reason + repeated}
+	}
+	return notLookedUp
+}
+
 // patience is how old a message may grow while look-ups fail; then it is rather sent twice than not at all.
 const patience = 5 * time.Minute
 
@@ -296,7 +312,7 @@ func (w *worker) notFoundOut(ctx context.Context, group []step, f *Failure) []st
 			enough = append(enough, s)
 			continue
 		}
-		w.settle(ctx, s.owed.Key, NextTry(s.owed, notLookedUp, w.at()))
+		w.settle(ctx, s.owed.Key, NextTry(s.owed, unclear(s.owed), w.at()))
 	}
 	return enough
 }
