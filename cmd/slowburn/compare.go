@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/config"
-	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -60,15 +59,15 @@ func (c *compareCmd) Run(e *env) error {
 		all = append(all, found...)
 	}
 	if done, err := (daemon{Output: c.Output}).print(e, all); done {
-		return cmpErr(err, all)
+		return anything(err, all)
 	}
-	return cmpErr(c.tell(e, all, at), all)
+	return anything(c.tell(e, all, at), all)
 }
 
-// cmpErr is "could not find out" when nothing at all could be compared.
-func cmpErr(err error, all []comparison) error {
+// anything is "could not find out" when nothing at all could be compared.
+func anything(err error, all []comparison) error {
 	if err == nil && !slices.ContainsFunc(all, func(x comparison) bool { return x.Error == "" }) {
-		return cannotFindOut(errors.New("there is nothing to compare: no recorded series of Sloth or Pyrra were found for these SLOs"))
+		return cannotFindOut(errors.New("there is nothing to compare: the other tool has recorded none of these SLOs"))
 	}
 	return err
 }
@@ -176,7 +175,7 @@ func (c *compareCmd) whose() string {
 	if c.With == "auto" {
 		return "Sloth or Pyrra"
 	}
-	return c.With
+	return map[string]string{"sloth": "Sloth", "pyrra": "Pyrra"}[c.With]
 }
 
 // tell prints the figures, then why they differ, then the alerts that only one of both gave.
@@ -247,11 +246,13 @@ func tellReasons(e *env, x comparison) {
 	}
 }
 
-func lasted(s alerting.Span) string { return model.Duration(s.To.Sub(s.From)).String() }
+func lasted(s compare.Span) string { return slo.ShortDuration(s.Length()) }
 
-func laterText(d time.Duration) string {
+// laterText says by how many seconds ours came after theirs.
+func laterText(seconds int64) string {
+	d := time.Duration(seconds) * time.Second
 	if d < 0 {
-		return model.Duration(-d).String() + " earlier"
+		return slo.ShortDuration(-d) + " earlier"
 	}
-	return model.Duration(d).String() + " later"
+	return slo.ShortDuration(d) + " later"
 }

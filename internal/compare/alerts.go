@@ -16,39 +16,43 @@ import (
 // AlertDifference is one burn as both alerted it, or as only one did.
 type AlertDifference struct {
 	Severity alerting.Severity `json:"severity"`
-	Theirs   *alerting.Span    `json:"theirs,omitempty"`
-	Ours     *alerting.Span    `json:"ours,omitempty"`
-	// Later is how much later than theirs our alert came, where both did; negative if it was earlier.
-	Later time.Duration `json:"later,omitempty"`
-	Cause Cause         `json:"cause"`
-	Text  string        `json:"text"`
+	Theirs   *Span             `json:"theirs,omitempty"`
+	Ours     *Span             `json:"ours,omitempty"`
+	// Later is by how many seconds our alert came after theirs, where both did; negative if before.
+	Later int64  `json:"laterSeconds,omitempty"`
+	Cause Cause  `json:"cause"`
+	Text  string `json:"text"`
 }
+
+// Span is how long an alert fired, its end excluded.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Length is the time from the one end to the other.
+func (s Span) Length() time.Duration { return s.To.Sub(s.From) }
 
 // Alerts compares what fired, oldest first. Alerts of one severity that overlap are one burn.
 func Alerts(o Ours, t Theirs) []AlertDifference {
 	var out []AlertDifference
-	matched := map[int]bool{}
-	spans := ourSpans(o)
+	ours := ourSpans(o)
 	for _, a := range merge(t.Alerts) {
-		theirs := a.Span
-		d := AlertDifference{Severity: a.Severity, Theirs: &theirs}
-		if i := slices.IndexFunc(spans, func(s Alert) bool { return s.Severity == a.Severity && overlap(s.Span, a.Span) }); i >= 0 {
-			matched[i] = true
-			ours := spans[i].Span
-			d.Ours, d.Later, d.Cause = &ours, ours.From.Sub(theirs.From), Agreed
-			d.Text = "both alerted"
+		d := AlertDifference{Severity: a.Severity, Theirs: &a.Span}
+		if i := slices.IndexFunc(ours, a.matches); i >= 0 {
+			d.Ours, d.Later = &ours[i].Span, int64(ours[i].From.Sub(a.From)/time.Second)
+			d.Cause, d.Text = Agreed, "both alerted"
 		} else {
-			d.Cause, d.Text = onlyTheirs(o, a, spans)
+			d.Cause, d.Text = onlyTheirs(o, a, ours)
 		}
 		out = append(out, d)
 	}
-	for i, s := range spans {
-		if matched[i] || slices.ContainsFunc(t.Alerts, func(a Alert) bool { return a.Severity == s.Severity && overlap(a.Span, s.Span) }) {
+	for _, s := range ours {
+		if slices.ContainsFunc(t.Alerts, s.matches) {
 			continue
 		}
-		ours := s.Span
-		d := AlertDifference{Severity: s.Severity, Ours: &ours}
-		d.Cause, d.Text = onlyOurs(o, t, s)
+		d := AlertDifference{Severity: s.Severity, Ours: &s.Span}
+		d.Cause, d.Text = onlyOurs(o, t, s, ours)
 		out = append(out, d)
 	}
 	slices.SortStableFunc(out, func(a, b AlertDifference) int { return a.begin().Compare(b.begin()) })
@@ -62,7 +66,10 @@ func (d AlertDifference) begin() time.Time {
 	return d.Ours.From
 }
 
-func overlap(a, b alerting.Span) bool { return a.From.Before(b.To) && b.From.Before(a.To) }
+// matches reports whether two alerts are about one burn.
+func (a Alert) matches(b Alert) bool { return a.Severity == b.Severity && overlap(a.Span, b.Span) }
+
+func overlap(a, b Span) bool { return a.From.Before(b.To) && b.From.Before(a.To) }
 
 // merge makes one alert of those of one severity that overlap or touch: several pairs fire for one burn.
 func merge(alerts []Alert) []Alert {
@@ -95,11 +102,11 @@ func ourSpans(o Ours) []Alert {
 			end = o.At.Time()
 		}
 		if i.Escalated.IsZero() {
-			out = append(out, Alert{Severity: i.Severity, Span: alerting.Span{From: i.Detected, To: end}})
+			out = append(out, Alert{Severity: i.Severity, Span: Span{From: i.Detected, To: end}})
 			continue
 		}
-		out = append(out, Alert{Severity: alerting.Ticket, Span: alerting.Span{From: i.Detected, To: i.Escalated}},
-			Alert{Severity: alerting.Page, Span: alerting.Span{From: i.Escalated, To: end}})
+		out = append(out, Alert{Severity: alerting.Ticket, Span: Span{From: i.Detected, To: i.Escalated}},
+			Alert{Severity: alerting.Page, Span: Span{From: i.Escalated, To: end}})
 	}
 	return out
 }
@@ -180,17 +187,40 @@ func count(thousandths int64) string {
 }
 
 // onlyOurs says why they did not alert.
-func onlyOurs(o Ours, t Theirs, s Alert) (Cause, string) {
+func onlyOurs(o Ours, t Theirs, s Alert, ours []Alert) (Cause, string) {
+	if slices.ContainsFunc(ours, func(page Alert) bool {
+		return s.Severity == alerting.Ticket && page.Severity == alerting.Page && page.From.Equal(s.To)
+	}) {
+		return Tier, "it was the beginning of our page"
+	}
+	missing, silent, n := unseen(o, t, s)
+	switch {
+	case n > 0 && 2*missing >= n:
+		return Holes, fmt.Sprintf("%s with bad events before the alert have no recorded ratio", times(missing))
+	case n > 0 && 2*silent >= n:
+		return Births, fmt.Sprintf("%s with bad events before the alert are recorded as 0: a series that is born with its first error has no increase", times(silent))
+	case t.Tool == Pyrra && s.Length() < wait(o.Spec, s.Severity):
+		return Wait, fmt.Sprintf("it lasted %s, and their alert waits for %s", slo.ShortDuration(s.Length()), slo.ShortDuration(wait(o.Spec, s.Severity)))
+	}
+	return Figures, "their ratios stayed below their threshold, or their windows are others"
+}
+
+// unseen looks at the stretches of five minutes before our alert in which the ledger has bad events:
+// how many they have no ratio of, how many they have as 0, and how many there are. Without recorded
+// ratios nothing can be said.
+func unseen(o Ours, t Theirs, s Alert) (missing, silent, n int) {
+	if len(t.Ratios) == 0 {
+		return 0, 0, 0
+	}
 	look := time.Hour
 	if pairs := o.Spec.Alerts.Page; s.Severity == alerting.Page && len(pairs) > 0 {
 		look = pairs[0].Long
 	}
-	missing, silent, n := 0, 0, 0
 	values := map[int64]float64{}
 	for _, p := range t.Ratios {
 		values[p.At.Unix()] = p.Value
 	}
-	for at := s.From.Add(-look).Truncate(Step); !at.After(s.From.Add(Step)) && len(t.Ratios) > 0; at = at.Add(Step) {
+	for at := s.From.Add(-look).Truncate(Step); !at.After(s.From.Add(Step)); at = at.Add(Step) {
 		r, ok := o.Ledger.Sum(budget.MinuteOf(at.Add(-Step)), budget.MinuteOf(at)).BadRatio()
 		if !ok || r == 0 {
 			continue
@@ -204,15 +234,7 @@ func onlyOurs(o Ours, t Theirs, s Alert) (Cause, string) {
 			silent++
 		}
 	}
-	switch {
-	case n > 0 && 2*missing >= n:
-		return Holes, fmt.Sprintf("%s with bad events before the alert have no recorded ratio", times(missing))
-	case n > 0 && 2*silent >= n:
-		return Births, fmt.Sprintf("%s with bad events before the alert are recorded as 0: a series that is born with its first error has no increase", times(silent))
-	case t.Tool == Pyrra && s.To.Sub(s.From) < wait(o.Spec, s.Severity):
-		return Wait, fmt.Sprintf("it lasted %s, and their alert waits for %s", s.To.Sub(s.From), wait(o.Spec, s.Severity))
-	}
-	return Figures, "their ratios stayed below their threshold, or their windows are others"
+	return missing, silent, n
 }
 
 // wait is the shortest `for` of Pyrra's alerts of a severity.

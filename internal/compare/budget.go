@@ -116,50 +116,68 @@ func (w *walk) ratio(from, to time.Time) float64 {
 	return r
 }
 
-// throughRatios walks Sloth's way of counting, the mean of ratios of five minutes.
+// throughRatios walks Sloth's way of counting, the mean of ratios of five minutes: first to ratios
+// that are counted from the ledger, then to all of the window's, then to one division.
 func (w *walk) throughRatios() {
 	buckets := w.buckets()
 	recorded := mean(buckets, func(b bucket) float64 { return b.theirs })
-	w.holes(buckets, recorded)
-	counted := func(b bucket) float64 {
-		if math.IsNaN(b.theirs) || math.IsNaN(b.ours) {
-			return b.theirs
-		}
-		return b.ours
+	w.holes(recorded)
+	if math.IsNaN(recorded) {
+		w.step(w.left(w.eventRatio(w.window)), Recorded, "their ratios of five minutes are not recorded, so no more can be said")
+		return
 	}
+	w.recount(buckets)
+	w.fill(buckets)
+	w.step(w.left(w.eventRatio(w.window)), Averages, "%s", weights(w.ours.Ledger, buckets))
+}
+
+// counted is the ledger's ratio where they have one too.
+func (b bucket) counted() float64 {
+	if math.IsNaN(b.theirs) || math.IsNaN(b.ours) {
+		return b.theirs
+	}
+	return b.ours
+}
+
+// recount replaces their ratios by the ledger's: where they saw no error at all, then everywhere.
+func (w *walk) recount(buckets []bucket) {
 	born := births(buckets)
 	w.step(w.left(mean(buckets, func(b bucket) float64 {
 		if born[b.at.Unix()] {
 			return b.ours
 		}
 		return b.theirs
-	})), Births, "in %d of the five minutes their ratio is 0 and the ledger has bad events: a series that is born with its first error has no increase", len(born))
-	w.step(w.left(mean(buckets, counted)), Counting, "rates extrapolate to the edges of their window; the ledger counts the samples")
-	first, filled := w.theirs.Since, 0
+	})), Births, "%s in which their ratio is 0 and the ledger has bad events: a series that is born with its first error has no increase", times(len(born)))
+	w.step(w.left(mean(buckets, bucket.counted)), Counting, "rates extrapolate to the edges of their window; the ledger counts the samples")
+}
+
+// fill adds the ratios that they lack: since their rules record, then before.
+func (w *walk) fill(buckets []bucket) {
+	since, filled := w.theirs.Since, 0
 	whole := func(b bucket) float64 {
 		if math.IsNaN(b.theirs) {
 			return b.ours
 		}
-		return counted(b)
+		return b.counted()
 	}
-	for _, b := range buckets {
-		if math.IsNaN(b.theirs) && !math.IsNaN(b.ours) && b.at.After(first) {
-			filled++
-		}
-	}
-	w.step(w.left(mean(buckets, func(b bucket) float64 {
-		if b.at.Before(first) {
+	sinceThen := func(b bucket) float64 {
+		if b.at.Before(since) {
 			return math.NaN()
 		}
 		return whole(b)
-	})), Holes, "%s without a recorded ratio, in which there were events", times(filled))
-	w.step(w.left(mean(buckets, whole)), History, "their rules have recorded since %s, which is inside of the window", first.UTC().Format("2006-01-02 15:04"))
-	w.step(w.left(w.eventRatio(w.window)), Averages, "%s", weights(w.ours.Ledger, buckets))
+	}
+	for _, b := range buckets {
+		if math.IsNaN(b.theirs) && !math.IsNaN(sinceThen(b)) {
+			filled++
+		}
+	}
+	w.step(w.left(mean(buckets, sinceThen)), Holes, "%s without a recorded ratio, in which there were events", times(filled))
+	w.step(w.left(mean(buckets, whole)), History, "their rules have recorded since %s, which is inside of the window", since.UTC().Format("2006-01-02 15:04"))
 }
 
 // holes leaves their recorded figure for what their own ratios give. One NaN among the ratios makes
 // the whole figure NaN.
-func (w *walk) holes(buckets []bucket, recorded float64) {
+func (w *walk) holes(recorded float64) {
 	nans := 0
 	for _, p := range w.theirs.Ratios {
 		if math.IsNaN(p.Value) {

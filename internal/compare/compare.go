@@ -98,7 +98,7 @@ type Theirs struct {
 type Alert struct {
 	Name     string
 	Severity alerting.Severity
-	alerting.Span
+	Span
 }
 
 // Ours is what slowburn knows about the same budget.

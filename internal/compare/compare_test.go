@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -281,10 +282,40 @@ func TestWhyOnlyOneAlerted(t *testing.T) {
 func TestAnOutageShorterThanTheirForIsNamed(t *testing.T) {
 	s := spec(t, 1)
 	s.Windows[0].Rolling = 28 * slo.Day
-	cause, _ := onlyOurs(Ours{Spec: s, Ledger: nil}, Theirs{Tool: Pyrra}, Alert{Severity: alerting.Page, Span: alerting.Span{From: t0, To: t0.Add(time.Minute)}})
+	cause, _ := onlyOurs(Ours{Spec: s, Ledger: nil}, Theirs{Tool: Pyrra}, Alert{Severity: alerting.Page, Span: Span{From: t0, To: t0.Add(time.Minute)}}, nil)
 	if cause != Wait {
 		t.Errorf("got %s", cause)
 	}
 }
 
 func formatFloat(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
+
+func TestWithoutTheirRatiosNoMoreIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.counter(t0, always(1000), "200")
+	w.counter(t0, always(5), "500")
+	s, remaining := spec(t, 1), 0.9
+	b := Budgets(w.ours(s), Theirs{Tool: Sloth, Remaining: &remaining})
+	checkSum(t, b)
+	if len(b.Reasons) != 1 || b.Reasons[0].Cause != Recorded {
+		t.Error(show(b))
+	}
+}
+
+func TestALedgerWithoutEventsHasNoFigure(t *testing.T) {
+	s, remaining := spec(t, 1), 0.9
+	b := Budgets(Ours{Spec: s, Ledger: &budget.Ledger{}, At: budget.MinuteOf(end)}, Theirs{Tool: Sloth, Remaining: &remaining})
+	if b.Ours != nil || b.Difference != nil || *b.Theirs != 0.9 || b.Reasons != nil {
+		t.Error(show(b))
+	}
+}
+
+func TestATicketThatBecameAPageIsItsBeginning(t *testing.T) {
+	at := func(m int) time.Time { return t0.Add(time.Duration(m) * time.Minute) }
+	o := Ours{Spec: spec(t, 30), Ledger: &budget.Ledger{}, At: budget.MinuteOf(end), Incidents: []alerting.Incident{
+		{Rule: alerting.RuleTicket, Severity: alerting.Page, Detected: at(10), Escalated: at(12), Resolved: at(60)}}}
+	got := Alerts(o, Theirs{Tool: Sloth, Alerts: []Alert{{Severity: alerting.Page, Span: Span{From: at(15), To: at(58)}}}})
+	if len(got) != 2 || got[0].Cause != Tier || got[1].Cause != Agreed || got[1].Later != -180 {
+		t.Errorf("%+v", got)
+	}
+}

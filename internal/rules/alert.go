@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -31,11 +32,14 @@ func (b *builder) alerts() {
 func (b *builder) alert(p slo.Pair, severity string) {
 	threshold := Threshold(p, b.spec)
 	expr := fmt.Sprintf("%s > %s\nand\n%s > %s", b.recorded(ratioName(p.Long)), threshold, b.recorded(ratioName(p.Short)), threshold)
+	labels := b.alertLabels(labelSeverity, severity, labelLong, short(p.Long), labelShort, short(p.Short))
+	if b.options.Names == Pyrra {
+		labels["exhaustion"] = promDuration(exhaustion(p))
+	}
 	b.group.Rules = append(b.group.Rules, Rule{
-		Alert: "ErrorBudgetBurn", Expr: expr,
-		Labels: b.alertLabels(labelSeverity, severity, labelLong, short(p.Long), labelShort, short(p.Short)),
+		Alert: "ErrorBudgetBurn", Expr: expr, Labels: labels,
 		Annotations: b.annotations(
-			fmt.Sprintf("%s burns its error budget more than %s times too fast", b.spec.ID(), rough(burn(p, b.spec))),
+			fmt.Sprintf("%s burns its error budget at more than %s times the sustainable rate", b.spec.ID(), rough(burn(p, b.spec))),
 			fmt.Sprintf("Over the last %s, {{ $value | humanizePercentage }} of the events were bad; the objective is %s. "+
 				"At this pace more than %s of the budget of %s goes in %s.",
 				short(p.Long), b.spec.Objective, share(p.Budget), b.spec.Window(), short(p.Long))),
@@ -52,6 +56,9 @@ func (b *builder) alertLabels(more ...string) map[string]string {
 	m := b.labels(more...)
 	if b.spec.Owner != "" {
 		m["owner"] = b.spec.Owner
+	}
+	if b.options.Names == Sloth {
+		maps.Copy(m, b.slothLabels("sloth_severity", m[labelSeverity]))
 	}
 	return m
 }

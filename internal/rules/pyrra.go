@@ -13,8 +13,6 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-func quote(s string) string { return strconv.Quote(s) }
-
 // pyrra adds the series of Pyrra, named after the metric: the events of the whole window
 // (http_requests:increase4w), the error ratios of the alert windows, which Pyrra calls burn rates
 // (http_requests:burnrate5m), and the generic ones that its Grafana dashboards read.
@@ -137,6 +135,11 @@ func (b *builder) pyrraGeneric(period time.Duration) {
 	b.pyrraRecord("pyrra_availability", fmt.Sprintf("1 - %s / (%s > 0)", b.recorded(badName(period)), b.recorded(totalName(period))), nil)
 	b.pyrraRecord("pyrra_requests:rate5m", rate(totalName(tile)), nil)
 	b.pyrraRecord("pyrra_errors:rate5m", rate(badName(tile)), nil)
+}
+
+// exhaustion is how long the whole budget lasts at the burn at which a pair fires, in whole minutes.
+func exhaustion(p slo.Pair) time.Duration {
+	return (p.Long * 10000 / time.Duration(p.Budget)).Round(time.Minute)
 }
 
 func (b *builder) pyrraRecord(name, expr string, extra map[string]string, more ...string) {

@@ -34,8 +34,8 @@ const slothLabels = `{sloth_id="checkout-availability", sloth_service="checkout"
 // The formulas of Sloth, written by hand: what it would have recorded from the same samples.
 func TestUnderTheNamesOfSlothStandItsValues(t *testing.T) {
 	w := newWorld(t)
-	traffic(w, 8*slo.Day, day)
-	from, to, step := t0.Add(time.Hour), t0.Add(8*slo.Day), 5*time.Minute
+	traffic(w, 4*slo.Day, day)
+	from, to, step := t0.Add(time.Hour), t0.Add(4*slo.Day), 15*time.Minute
 	w.play(build(t, shop(t, counters(t), 7), Options{Names: Sloth}), from, to, step)
 	for _, window := range []string{"5m", "30m", "1h", "2h", "6h", "1d", "3d"} {
 		ours := "slo:sli_error:ratio_rate" + window + strings.Replace(slothLabels, "}", `, sloth_window="`+window+`"}`, 1)

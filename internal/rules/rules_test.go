@@ -208,3 +208,30 @@ func TestPeopleTextIsNoTemplate(t *testing.T) {
 		}
 	}
 }
+
+func TestAlertsCarryTheLabelsThatOtherToolsRouteBy(t *testing.T) {
+	for names, want := range map[Names]map[string]string{
+		Own:   {"service": "checkout", "slo": "availability", "severity": "page", "owner": "team-pay", "long": "1h", "short": "5m"},
+		Sloth: {"severity": "page", "sloth_severity": "page", "sloth_service": "checkout", "sloth_slo": "availability", "sloth_id": "checkout-availability"},
+		Pyrra: {"severity": "page", "slo": "availability", "exhaustion": "2d2h"},
+	} {
+		for _, r := range build(t, every(t)["bad counters"], Options{Names: names}).Rules {
+			if r.Alert != "ErrorBudgetBurn" || r.Labels["long"] != "1h" {
+				continue
+			}
+			for label, value := range want {
+				if r.Labels[label] != value {
+					t.Errorf("%s: the label %s is %q, want %q", names, label, r.Labels[label], value)
+				}
+			}
+		}
+	}
+}
+
+func TestANoteIsSaidOnce(t *testing.T) {
+	one, two := Group{Name: "a", Notes: []string{"Of both.", "Of one."}}, Group{Name: "b", Notes: []string{"Of both."}}
+	text, err := YAML([]Group{one, two})
+	if err != nil || strings.Count(string(text), "Of both.") != 1 || !strings.Contains(string(text), "# a: Of one.\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}

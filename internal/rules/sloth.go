@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -57,17 +56,21 @@ func (b *builder) slothMeta(period time.Duration) {
 
 // slothRecord adds a record with Sloth's labels only: its dashboards sum over the rest.
 func (b *builder) slothRecord(name, expr string, more ...string) {
+	b.group.Rules = append(b.group.Rules, Rule{Record: name, Expr: expr, Labels: b.slothLabels(more...)})
+}
+
+// slothLabels are the labels by which Sloth knows an SLO.
+func (b *builder) slothLabels(more ...string) map[string]string {
 	m := map[string]string{"sloth_id": b.slothID(), "sloth_service": b.spec.Service, "sloth_slo": b.spec.Name}
 	for i := 0; i+1 < len(more); i += 2 {
 		m[more[i]] = more[i+1]
 	}
-	b.group.Rules = append(b.group.Rules, Rule{Record: name, Expr: expr, Labels: m})
+	return m
 }
 
 // slothID is how Sloth names an SLO: service and name with a hyphen between.
 func (b *builder) slothID() string { return b.spec.Service + "-" + b.spec.Name }
 
 func (b *builder) slothSelector() string {
-	return fmt.Sprintf("{%s}", strings.Join([]string{
-		"sloth_id=" + quote(b.slothID()), "sloth_service=" + quote(b.spec.Service), "sloth_slo=" + quote(b.spec.Name)}, ", "))
+	return fmt.Sprintf("{sloth_id=%q, sloth_service=%q, sloth_slo=%q}", b.slothID(), b.spec.Service, b.spec.Name)
 }

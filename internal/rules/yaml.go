@@ -35,19 +35,41 @@ type (
 func YAML(groups []Group) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString("# Written by `slowburn rules`. Do not edit: change the SLO and write it again.\n")
+	for _, line := range remarks(groups) {
+		fmt.Fprintf(&out, "# %s\n", line)
+	}
 	file := fileYAML{Groups: []groupYAML{}}
 	for _, g := range groups {
-		for _, n := range g.Notes {
-			fmt.Fprintf(&out, "# %s: %s\n", g.Name, strings.ReplaceAll(n, "\n", " "))
-		}
 		file.Groups = append(file.Groups, g.yaml())
 	}
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(file); err != nil {
+	text, err := yaml.Dump(file, yaml.WithIndent(2), yaml.WithLineWidth(-1))
+	if err != nil {
 		return nil, fmt.Errorf("writing rules: %w", err)
 	}
-	return out.Bytes(), encoder.Close()
+	out.Write(text)
+	return out.Bytes(), nil
+}
+
+// remarks are the notes of all groups, each said once, with the groups that it is about.
+func remarks(groups []Group) []string {
+	var notes []string
+	about := map[string][]string{}
+	for _, g := range groups {
+		for _, n := range g.Notes {
+			if about[n] == nil {
+				notes = append(notes, n)
+			}
+			about[n] = append(about[n], g.Name)
+		}
+	}
+	for i, n := range notes {
+		line := strings.ReplaceAll(n, "\n", " ")
+		if len(about[n]) < len(groups) {
+			line = strings.Join(about[n], ", ") + ": " + line
+		}
+		notes[i] = line
+	}
+	return notes
 }
 
 func (g Group) yaml() groupYAML {
