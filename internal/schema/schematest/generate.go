@@ -356,3 +356,31 @@ func (r Rand) grow(n *Node) {
 		n.Keys = append(n.Keys, key)
 	}
 }
+
+// Config is a valid configuration.
+func (r Rand) Config() *Node {
+	text := func() *Node { return r.of("a", "'b c'", "x/y.db", "'1'") }
+	prometheus := func() *Node {
+		n := Map().With("url", r.maybeOf(70, "http://127.0.0.1:9090", "https://prom.example.com/x")).
+			With("timeout", r.maybeOf(50, "30s", "1m30s", "'5s'")).With("concurrency", r.maybeOf(50, "8", "'20'", "1000", "1"))
+		n.With("follow_redirects", r.maybeOf(30, "true", "false"))
+		n.With("basic_auth", r.maybe(20, func() *Node { return Map().With("username", Leaf("me")).With("password_file", Leaf("/p")) }))
+		n.With("http_headers", r.maybe(20, func() *Node { return Map().With("X-Scope-OrgID", Map().With("values", List(Leaf("shop")))) }))
+		return n.With("tls_config", r.maybe(20, func() *Node { return Map().With("min_version", r.of("TLS12", "TLS13")).With("ca_file", text()) }))
+	}
+	slack := func() *Node {
+		return Map().With("channel", r.maybeOf(70, `"#a"`, "C0123456789")).With("api_url", r.maybeOf(50, "https://slack.com/api/", "http://127.0.0.1:1")).
+			With("bot_token_file", r.maybe(50, text)).With("webhook_url_file", r.maybe(50, text))
+	}
+	reports := func() *Node {
+		out := List()
+		for _, name := range []string{"weekly", "monthly"}[:r.IntN(3)] {
+			out.Kids = append(out.Kids, Map().With("name", Leaf(name)).With("schedule", r.of("'0 9 * * MON'", `"0 7 1 * *"`)).
+				With("timezone", r.maybeOf(50, "Europe/Berlin")).With("channel", r.maybeOf(50, `"#b"`)).With("period", r.maybeOf(30, "week", "month")))
+		}
+		return out
+	}
+	return Map().With("slos", r.some(0, "slos/", "'a*.yaml'", "x.yaml")).With("prometheus", r.maybe(80, prometheus)).
+		With("store", r.maybe(50, func() *Node { return Map().With("path", r.maybe(80, text)) })).
+		With("slack", r.maybe(70, slack)).With("reports", r.maybe(50, reports))
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slowburn-sre/slowburn/internal/schema"
+	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+)
+
+func TestSchemaCommand(t *testing.T) {
+	for of, want := range map[string][]byte{"slo": schema.SLO().JSON(), "config": schema.Config().JSON()} {
+		var out bytes.Buffer
+		if err := (&schemaCmd{Of: of}).Run(&env{surroundings: surroundings{out: &out}}); err != nil || !bytes.Equal(out.Bytes(), want) {
+			t.Errorf("schema %s: %v", of, err)
+		}
+	}
+}
+
+// configBeyond is what the schema of the configuration cannot say.
+var configBeyond = regexp.MustCompile(`two reports named|schedule|time zone|timezone|period|is not a URL|names no host|cron`)
+
+// configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a number
+// or a truth value in the place of a text, and "on" for true. The schema is stricter there.
+var configLax = regexp.MustCompile(`^prometheus: (basic_auth|http_headers|tls_config|follow_redirects)\b.*must be (of type|one of)`)
+
+// The schema accepts a configuration exactly if the parser does, for everything that a schema can say.
+func TestConfigSchemaAndParserAgree(t *testing.T) {
+	v := schematest.Compile(t, schema.Config().JSON())
+	r := schematest.New(7)
+	accepted, refused := 0, 0
+	for i := range 10_000 {
+		file := r.Config()
+		for range i % 3 {
+			file = file.Clone()
+			r.Mutate(file)
+		}
+		text := file.Text()
+		if text == "{}" {
+			continue
+		}
+		complaint := v.Check(text)
+		_, err := parseConfig("f.yaml", []byte(text))
+		switch {
+		case complaint == nil && err == nil:
+			accepted++
+		case complaint != nil && err != nil:
+			refused++
+		case complaint == nil && configBeyond.MatchString(err.Error()):
+		case err == nil && configLax.MatchString(complaint.Error()):
+		default:
+			t.Fatalf("file %d:\n%s\nthe schema says: %v\nthe parser says: %v", i, text, complaint, err)
+		}
+	}
+	t.Log(accepted, refused)
+	if accepted < 3000 || refused < 2000 {
+		t.Errorf("%d accepted and %d refused: too one-sided", accepted, refused)
+	}
+}
+
+// Every map of the configuration has the keys in the schema that the parser names when it is given another.
+func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
+	s := schema.Config()
+	for text, object := range map[string]*schema.Schema{
+		"zzzzzz: 1":               s,
+		"prometheus: {zzzzzz: 1}": s.Properties["prometheus"],
+		"store: {zzzzzz: 1}":      s.Properties["store"],
+		"slack: {zzzzzz: 1}":      s.Properties["slack"],
+		"reports: [{zzzzzz: 1}]":  s.Properties["reports"].Items,
+	} {
+		_, err := parseConfig("f.yaml", []byte(text))
+		m := regexp.MustCompile(`unknown key "zzzzzz"(?s:.*?)known here: (.*)`).FindStringSubmatch(err.Error())
+		if m == nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		for _, key := range strings.Split(strings.ReplaceAll(m[1], " and ", ", "), ", ") {
+			if object.Properties[key] == nil && !slices.Contains(refusedKeys(), key) {
+				t.Errorf("%s: %s is not in the schema", text, key)
+			}
+		}
+	}
+}
+
+// refusedKeys are known to the parser, and refused as not yet supported.
+func refusedKeys() []string {
+	return append([]string{"postgres_file", "app_token_file", "signing_secret_file"}, laterKeys...)
+}
