@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
 )
 
 // Element is one element of an instant vector.
@@ -80,7 +82,7 @@ func (s *curves) sample(ms int64, v float64) {
 // ones come is the server's choice.
 func (c *Client) LabelValues(ctx context.Context, name string, selectors []string, from, to time.Time, limit int) ([]string, *Error) {
 	var values []string
-	err := c.list(ctx, "/api/v1/label/"+url.PathEscape(labelPath(name))+"/values", selectors, from, to, limit, &values)
+	err := c.list(ctx, "/api/v1/label/"+url.PathEscape(model.EscapeName(name, model.ValueEncodingEscaping))+"/values", selectors, from, to, limit, &values)
 	return values, err
 }
 
@@ -90,31 +92,6 @@ func (c *Client) SeriesLabels(ctx context.Context, selector string, from, to tim
 	var series []map[string]string
 	err := c.list(ctx, "/api/v1/series", []string{selector}, from, to, limit, &series)
 	return series, err
-}
-
-// labelPath writes a label's name as part of a path: names beyond the classic letters are escaped
-// the way Prometheus understands them.
-func labelPath(name string) string {
-	classic := name != ""
-	for i, r := range name {
-		classic = classic && (r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || i > 0 && r >= '0' && r <= '9')
-	}
-	if classic {
-		return name
-	}
-	var b strings.Builder
-	b.WriteString("U__")
-	for _, r := range name {
-		switch {
-		case r == '_':
-			b.WriteString("__")
-		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9':
-			b.WriteRune(r)
-		default:
-			b.WriteString("_" + strconv.FormatInt(int64(r), 16) + "_")
-		}
-	}
-	return b.String()
 }
 
 // truncated is how Prometheus says that a list was cut at the limit that was asked for.

@@ -12,8 +12,9 @@ import (
 type Forecast struct {
 	// Earliest and Latest bound when the limit is reached, if it goes on like this. Both are zero if
 	// there is no forecast.
-	Earliest, Latest time.Time
-	Reason           string // why there is no forecast
+	Earliest time.Time `json:"earliest,omitzero"`
+	Latest   time.Time `json:"latest,omitzero"`
+	Reason   string    `json:"reason,omitempty"` // why there is no forecast
 }
 
 // Known reports whether there is a forecast.

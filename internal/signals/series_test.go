@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/internal/promfake"
@@ -12,13 +13,8 @@ import (
 // plant writes counters that grow by so much a second, with samples up to live.
 func plant(t testing.TB, db *promfake.DB, every, length time.Duration, series map[string]float64) {
 	t.Helper()
-	p := parser.NewParser(parser.Options{})
 	for text, perSecond := range series {
-		lset, err := p.ParseMetric(text)
-		if err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-		s := db.Series(lset)
+		s := db.Series(labelsOf(t, text))
 		value := 0.0
 		for at := live.Add(-length); !at.After(live); at = at.Add(every) {
 			if err := s.Append(at.UnixMilli(), value); err != nil {
@@ -32,13 +28,8 @@ func plant(t testing.TB, db *promfake.DB, every, length time.Duration, series ma
 // stand writes gauges that keep their value.
 func stand(t testing.TB, db *promfake.DB, every, length time.Duration, gauges map[string]float64) {
 	t.Helper()
-	p := parser.NewParser(parser.Options{})
 	for text, value := range gauges {
-		lset, err := p.ParseMetric(text)
-		if err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-		s := db.Series(lset)
+		s := db.Series(labelsOf(t, text))
 		for at := live.Add(-length); !at.After(live); at = at.Add(every) {
 			if err := s.Append(at.UnixMilli(), value); err != nil {
 				t.Fatal(err)
@@ -49,4 +40,14 @@ func stand(t testing.TB, db *promfake.DB, every, length time.Duration, gauges ma
 
 func newDB() *promfake.DB {
 	return promfake.New(promfake.Options{Now: func() time.Time { return live }})
+}
+
+// labelsOf reads the labels of a series as PromQL writes them.
+func labelsOf(t testing.TB, text string) labels.Labels {
+	t.Helper()
+	lset, err := parser.NewParser(parser.Options{}).ParseMetric(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return lset
 }

@@ -2,6 +2,7 @@ package signals
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -15,9 +16,21 @@ import (
 
 // Reading is a number, or why there is none. Unknown is never zero.
 type Reading struct {
-	Value  float64 `json:"value"`
-	Known  bool    `json:"known"`
-	Reason string  `json:"reason,omitempty"` // why it is unknown
+	Value  float64 // meaningless unless Known
+	Known  bool
+	Reason string // why it is unknown
+}
+
+// MarshalJSON writes {"value":0.3}, or {"value":null,"reason":"no data"}.
+func (r Reading) MarshalJSON() ([]byte, error) {
+	out := struct {
+		Value  *float64 `json:"value"`
+		Reason string   `json:"reason,omitempty"`
+	}{Reason: r.Reason}
+	if r.Known {
+		out.Value = &r.Value
+	}
+	return json.Marshal(out)
 }
 
 // Signal is one of the golden signals of a service, now and as it usually is.
@@ -51,7 +64,7 @@ type Snapshot struct {
 	From       string        `json:"from,omitempty"` // the catalogue entry
 	Match      string        `json:"match,omitempty"`
 	At         time.Time     `json:"at"`
-	Window     time.Duration `json:"window"`
+	Window     time.Duration `json:"-"` // over which rates are taken
 	Latency    Signal        `json:"latency"`
 	Traffic    Signal        `json:"traffic"`
 	Errors     Signal        `json:"errors"`
