@@ -2,9 +2,9 @@
 // the genuine server packages of Prometheus. They are modules of their own, so
 // that who builds slowburn downloads none of this.
 //
-//	servers/      starts Prometheus, VictoriaMetrics and Alertmanager for a test
-//	conformance/  proves that the embedded Prometheus answers like the original
-//	              (a module of its own; see its go.mod for the reason)
+//	servers/         starts Prometheus, VictoriaMetrics and Alertmanager for a test
+//	conformance/     proves that the embedded Prometheus answers like the original
+//	                 (a module of its own; see its go.mod for the reason)
 //	engines_test.go  real servers tell the same slots as the embedded one
 //	outage_test.go   an outage in which Prometheus and the daemon die, on a clock
 //	                 that the test moves (daemon_test.go is that daemon)
