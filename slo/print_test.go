@@ -224,3 +224,15 @@ func TestWhatCannotBeInheritedStandsAlone(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A ratio of good events is kept as 1 - (…), which may be longer than a query can be; it is written as it was.
+func TestALongRatioOfGoodEventsIsReadBack(t *testing.T) {
+	longest := "sum(" + strings.Repeat("x", maxQuery-len("sum()")) + ")"
+	for _, q := range []string{longest, "x"} {
+		set, err := Load([]File{{"a.yaml", []byte("version: slowburn/v1\nservice: a\nslos: [{name: a, objective: 99, sli: {ratio: {good: '" + q + "'}}}]\n")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		printsBack(t, set)
+	}
+}

@@ -66,7 +66,7 @@ func TestSchemaAndParserAgree(t *testing.T) {
 	v := schematest.Compile(t, SLO().JSON())
 	r := schematest.New(42)
 	verdicts, seen, disagreements := map[string]int{}, map[string]int{}, 0
-	for i := range 10_000 {
+	for i := range schematest.Files {
 		file := r.File()
 		for range i % 4 {
 			file = file.Clone()
@@ -93,11 +93,11 @@ func TestSchemaAndParserAgree(t *testing.T) {
 		}
 	}
 	t.Log(verdicts, seen)
-	if verdicts["both accept"] < 2500 || verdicts["both refuse"] < 2500 {
+	if verdicts["both accept"] < schematest.Files/4 || verdicts["both refuse"] < schematest.Files/4 {
 		t.Errorf("the files are too one-sided: %v", verdicts)
 	}
 	for c := range beyond {
-		if seen[c] == 0 {
+		if seen[c] == 0 && schematest.Files >= 10_000 {
 			t.Errorf("no file was refused for %s alone; the exception may be taken out", c)
 		}
 	}
