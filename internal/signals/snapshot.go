@@ -163,6 +163,9 @@ func withOwn(signals *slo.Signals, measures []Part) []Part {
 	named := map[string]bool{}
 	if signals != nil {
 		for _, own := range signals.Saturation {
+			if own.Query == nil {
+				continue
+			}
 			all = append(all, Part{Name: own.Name, Query: own.Query.Text, Limit: own.Limit})
 			named[own.Name] = true
 		}

@@ -136,6 +136,7 @@ func (w *writer) comment(indent, text string) {
 // single writes text in single quotes, where nothing but the quote itself has a meaning. PromQL has no line
 // breaks, since its strings are quoted.
 func single(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
 			return strconv.Quote(s)

@@ -1,0 +1,274 @@
+package signals
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// The kinds of SLO that are proposed: good events, fast events, a gauge that is 1, an age that stays low.
+
+// what describes good events in the words of their kind.
+var what = map[string]struct{ name, good, fast string }{
+	"http": {"availability", "Requests are answered without a server error.", "Requests are answered within %s."},
+	"rpc":  {"availability", "Calls end without a failure of ours.", "Calls are answered within %s."},
+	"jobs": {"success", "Jobs are done at the first attempt.", "Jobs are done within %s."},
+	"":     {"errors", "Operations succeed.", "Operations are done within %s."},
+}
+
+// availability proposes SLOs of good events.
+func (s *suggester) availability(src source, groups []group) error {
+	if src.entry.silent {
+		for _, g := range groups {
+			s.of(g).note("%s: no SLO is made of it; its saturation explains incidents of the services it carries.", src.entry.Title)
+		}
+		return nil
+	}
+	records, err := s.eventsHistory(src, groups)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		v := s.of(g)
+		f := g.entry.Fill(g.match(), g.live)
+		if f.counts.total == "" || v.taken(g) {
+			continue
+		}
+		if f.counts.bad+f.counts.good == "" {
+			v.note("No SLO of errors: %s.", f.Errors.Reason)
+			continue
+		}
+		metric, _ := f.counted(g.live)
+		words := what[g.entry.counts]
+		one := SLO{Name: words.name, Description: words.good, SLI: f.counts.events()}
+		s.add(v, g, metric, s.decide(one, records[labelKey(g.values)], "", g))
+	}
+	return nil
+}
+
+// events is an sli of events.
+func (c counts) events() []string {
+	part, query, total := "bad", c.bad, c.total
+	if c.good != "" {
+		part, query = "good", c.good
+	}
+	if c.raw && !namedLikeCounter(c.total) {
+		total, query = sum("increase", total), sum("increase", query)
+	}
+	return []string{"events:", "  total: " + single(total), "  " + part + ": " + single(query)}
+}
+
+// namedLikeCounter reports whether a metric's name tells that it is a counter. If not, it is written as an expression:
+// a reader, and the lint, could take the bare selector for a gauge.
+func namedLikeCounter(selector string) bool {
+	name, _, _ := strings.Cut(selector, "{")
+	return name == "" || strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_count")
+}
+
+// decide sets the objective of an SLO from history, or refuses it.
+func (s *suggester) decide(one SLO, r record, most string, g group) SLO {
+	t := r.aim(most)
+	one.Objective, one.Why, one.Refused = t.objective, append(one.Why, t.why...), t.refused
+	if t.refused == "" {
+		one.Alerts = alerts(t.objective, g.entry.quiet, s.interval(g))
+	}
+	return one
+}
+
+// interval is how often the metrics of a group are scraped, 0 if unknown.
+func (s *suggester) interval(g group) time.Duration {
+	f := g.entry.Fill(g.match(), g.live)
+	if !f.counts.raw {
+		return 0
+	}
+	every, err := s.client.ScrapeInterval(s.ctx, f.counts.total, s.at)
+	if err != nil {
+		return 0
+	}
+	return every
+}
+
+// latency proposes SLOs of fast events: one per class of request types.
+func (s *suggester) latency(src source, groups []group) error {
+	c := src.entry.Fill(nil, src.live).counts
+	if c.histogram == "" || src.entry.Role != ServiceRole {
+		return nil
+	}
+	var found map[string][]types
+	if !c.native {
+		var reason string
+		var err error
+		if found, reason, err = s.latencies(src); err != nil {
+			return err
+		}
+		if reason != "" {
+			for _, g := range groups {
+				s.of(g).note("No SLO of latency: %s.", reason)
+			}
+			return nil
+		}
+	}
+	results := make([][]SLO, len(groups))
+	err := each(len(groups), func(i int) (err error) {
+		results[i], err = s.latencyOf(groups[i], found[labelKey(groups[i].values)])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, g := range groups {
+		v := s.of(g)
+		if v.taken(g) {
+			continue
+		}
+		for _, one := range results[i] {
+			s.add(v, g, c.metric+"_bucket", one)
+		}
+		for _, t := range found[labelKey(g.values)] {
+			v.class = append(v.class, t.class)
+		}
+	}
+	return nil
+}
+
+// latencyOf is the latency SLOs of one service.
+func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
+	c := g.entry.Fill(g.match(), g.live).counts
+	if c.native {
+		l, err := s.nativeLadder(g)
+		if err != nil || len(l) == 0 {
+			return nil, err
+		}
+		list = []types{{class: l.classOf(), ladder: l}}
+	}
+	for _, t := range list {
+		one, err := s.bestBound(g, t, c)
+		if err != nil {
+			return nil, err
+		}
+		one.Name = "latency"
+		if t.values != nil {
+			one.Name = "latency-" + strings.ReplaceAll(t.class, "_", "-")
+			one.Why = append(one.Why, fmt.Sprintf("These are the requests of class %s of the SRE workbook.", t.class))
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// bestBound takes the smallest bound that kept 99 % in the worst week, or the best of those that were tried.
+func (s *suggester) bestBound(g group, t types, c counts) (best SLO, err error) {
+	for i, b := range t.ladder.candidates() {
+		var r record
+		if c.native {
+			r, err = s.nativeHistory(g, b)
+		} else {
+			r, err = s.latencyHistory(g, t, b)
+		}
+		if err != nil {
+			return best, err
+		}
+		one := SLO{Description: fmt.Sprintf(what[g.entry.counts].fast, spoken(b.bound)), SLI: c.latency(t, b)}
+		one.Why = append(one.Why, fmt.Sprintf("Yesterday %s %% of %s took at most %s%s.", percent(b.share), t.describe(), spoken(b.bound), boundWords(c)))
+		one = s.decide(one, r, "99.9", g)
+		if i == 0 || best.Refused != "" && one.Refused == "" || one.Objective.Ratio() > best.Objective.Ratio() && one.Refused == "" {
+			best = one
+		}
+		if best.Refused == "" && best.Objective.Ratio() >= 0.99 {
+			break
+		}
+	}
+	return best, nil
+}
+
+func boundWords(c counts) string {
+	if c.native {
+		return ""
+	}
+	return ", a bound of its buckets"
+}
+
+// latency is an sli of latency.
+func (c counts) latency(t types, b le) []string {
+	h := c.histogram
+	if t.values != nil {
+		set, _ := promQL.ParseMetricSelector(h)
+		set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+		h = selector(c.metric, set, []*labels.Matcher{anyOf(t.label, t.values)})
+	}
+	limit := spoken(b.bound)
+	if _, named := namedUnit(c.metric); c.unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
+		limit = number(b.bound/c.unit) + " # in the unit of the buckets"
+	}
+	return []string{"latency:", "  histogram: " + single(h), "  below: " + limit}
+}
+
+func seconds64(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }
+
+// spoken writes seconds the way people do: 300ms, 1s, 2500ms.
+func spoken(s float64) string { return slo.ShortDuration(seconds64(s).Round(time.Microsecond)) }
+
+// uptime proposes SLOs of gauges that are 1 or 0.
+func (s *suggester) uptime(src source, groups []group) error {
+	e := src.entry
+	if e.uptime == "" || !src.live.Has(e.uptime) || e.silent {
+		return nil
+	}
+	results := make([]SLO, len(groups))
+	err := each(len(groups), func(i int) error {
+		g := groups[i]
+		r, err := s.uptimeHistory(g)
+		one := SLO{Name: "uptime", Description: "It can be reached.", SLI: []string{"uptime: " + single(selector(e.uptime, g.match()))}}
+		if len(e.traffic) == 0 && g.day > 1 {
+			one.Why = append(one.Why, fmt.Sprintf("All %s series count alike; by: [instance] gives each a budget of its own.", count(g.day)))
+		}
+		results[i] = s.decide(one, r, "", g)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, g := range groups {
+		s.add(s.of(g), g, e.uptime, results[i])
+	}
+	return nil
+}
+
+// freshness proposes SLOs of ages.
+func (s *suggester) freshness(src source, groups []group) error {
+	for _, metric := range src.entry.freshness {
+		if !src.live.Has(metric) {
+			continue
+		}
+		results := make([]SLO, len(groups))
+		err := each(len(groups), func(i int) (err error) {
+			g := groups[i]
+			query := "max(" + selector(metric, g.match()) + ")"
+			limit, r, err := s.late(query)
+			if err != nil || len(r.buckets) == 0 {
+				return err
+			}
+			results[i] = s.decide(SLO{
+				Name: "freshness", Description: "No work waits longer than " + spoken(limit) + ".",
+				SLI: []string{"slices:", "  query: " + single(query), "  good: '< " + number(limit) + "'"},
+			}, r, "", g)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i, g := range groups {
+			if results[i].Name != "" {
+				s.add(s.of(g), g, metric, results[i])
+			}
+		}
+		return nil
+	}
+	return nil
+}
