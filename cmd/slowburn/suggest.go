@@ -30,17 +30,14 @@ func (c *suggestCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	list, err := signals.Suggest(e.ctx, client, signals.Options{At: e.now().Add(-settled), Service: only, Existing: existing})
-	if err != nil {
-		return cannotFindOut(err)
-	}
-	if c.OutputDir != "" {
+	list, failure := signals.Suggest(e.ctx, client, signals.Options{At: e.now().Add(-settled), Service: only, Existing: existing})
+	if c.OutputDir != "" && len(list) > 0 {
 		err = c.write(e.out, list)
 	} else {
 		err = printProposals(e.out, list)
 	}
-	if err != nil {
-		return cannotFindOut(err)
+	if err := errors.Join(failure, err); err != nil {
+		return cannotFindOut(err) // what was found is written all the same
 	}
 	for _, p := range list {
 		if !p.Empty() {

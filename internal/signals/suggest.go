@@ -48,14 +48,21 @@ type SLO struct {
 }
 
 // Suggest looks at what a server has, and proposes SLOs for the services it finds, sorted by name. It finds
-// nothing rather than guess: what is proposed has data, and its targets were met. An error means that the
-// server could not be asked.
+// nothing rather than guess: what is proposed has data, and its targets were met. With an error there may be proposals
+// too: it then tells which sources the server did not answer about.
 func Suggest(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error) {
 	if o.Catalogue == nil {
 		o.Catalogue = defaultCatalogue()
 	}
 	if o.Existing == nil {
 		o.Existing = slo.NewSet(nil, nil, nil)
+	}
+	if o.Service != nil {
+		whole, err := regexp.Compile("^(?:" + o.Service.String() + ")$")
+		if err != nil {
+			return nil, fmt.Errorf("signals: %w", err)
+		}
+		o.Service = whole
 	}
 	if o.At.IsZero() {
 		return nil, errors.New("signals: the time to look at is not set")
@@ -65,12 +72,23 @@ func Suggest(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error)
 	if s.all, err = s.sources(o.Catalogue); err != nil {
 		return nil, err
 	}
+	var failures []error
 	for _, src := range s.all {
-		if err := s.visit(src); err != nil {
+		switch err := s.visit(src); {
+		case err != nil && hopeless(ctx, err):
 			return nil, err
+		case err != nil:
+			failures = append(failures, fmt.Errorf("%s: %w", src.entry.Name, err))
 		}
 	}
-	return s.proposals()
+	list, err := s.proposals()
+	return list, errors.Join(append(failures, err)...)
+}
+
+// hopeless reports whether it makes no sense to ask on: nobody answers, or nobody waits for the answer.
+func hopeless(ctx context.Context, err error) bool {
+	var e *prom.Error
+	return ctx.Err() != nil || !errors.As(err, &e) || e.Kind == prom.Unreachable || e.Kind == prom.BadAnswer
 }
 
 // suggester collects what the sources say about each service.
@@ -99,7 +117,7 @@ func (s *suggester) visit(src source) error {
 		return err
 	}
 	groups = slices.DeleteFunc(groups, func(g group) bool {
-		return g.name() == "" || s.Service != nil && s.Service.FindString(g.name()) != g.name() || !s.writable(g)
+		return g.name() == "" || s.Service != nil && !s.Service.MatchString(g.name()) || !s.writable(g)
 	})
 	if len(groups) == 0 {
 		return nil

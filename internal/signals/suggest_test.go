@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -143,9 +144,48 @@ func TestAServerThatFailsIsAnError(t *testing.T) {
 	}
 }
 
+func TestOneSourceThatFailsDoesNotHideTheOthers(t *testing.T) {
+	db := newDB()
+	plant(t, db, 5*time.Minute, month, map[string]float64{
+		`http_requests_total{job="a",code="200"}`:           10,
+		`grpc_server_handled_total{job="b",grpc_code="OK"}`: 10,
+	})
+	db.Faults.Add(promfake.Fault{When: promfake.OnQuery("grpc_server_handled_total"), Do: promfake.ErrorBody("execution", "query processing would load too many samples")})
+	list, err := signals.Suggest(context.Background(), serve(t, db), signals.Options{At: live})
+	if len(list) != 1 || list[0].Service != "a" || err == nil || !strings.Contains(err.Error(), "grpc: ") {
+		t.Errorf("%v, %v", lines(list), err)
+	}
+}
+
 func TestUnknownIsNullInJSON(t *testing.T) {
 	data, err := json.Marshal([]signals.Reading{{Value: 0, Known: true}, {Reason: "no data"}})
 	if want := `[{"value":0},{"value":null,"reason":"no data"}]`; err != nil || string(data) != want {
 		t.Errorf("%s, %v; want %s", data, err, want)
+	}
+}
+
+func TestServicesBehindACollectorAreToldApart(t *testing.T) {
+	db := newDB()
+	plant(t, db, 5*time.Minute, month, map[string]float64{
+		`http_server_request_duration_seconds_count{job="collector",exported_job="cart",http_response_status_code="200"}`: 10,
+		`http_server_request_duration_seconds_count{job="collector",exported_job="pay",http_response_status_code="200"}`:  10,
+	})
+	want := []string{"cart", "pay"}
+	for i, p := range suggest(t, db, signals.Options{Service: regexp.MustCompile("ca|cart|pay|p")}) {
+		if p.Service != want[i] || p.Match != fmt.Sprintf(`{exported_job="%s"}`, want[i]) {
+			t.Errorf("%s %s", p.Service, p.Match)
+		}
+	}
+}
+
+func TestASnapshotDoesNotWaitForAServerThatHangs(t *testing.T) {
+	db := newDB()
+	plant(t, db, time.Minute, time.Hour, map[string]float64{`http_requests_total{job="a",code="200"}`: 1})
+	c := serve(t, db)
+	db.Faults.Fail(promfake.Hang())
+	service := &slo.Service{Name: "a", Signals: &slo.Signals{From: "go-http", Match: `{job="a"}`}}
+	s := signals.Take(context.Background(), c, service, live, signals.SnapshotOptions{Timeout: 50 * time.Millisecond})
+	if s.Traffic.Now.Known || !strings.Contains(s.Traffic.Now.Reason, "timeout") {
+		t.Errorf("%+v", s.Traffic)
 	}
 }
