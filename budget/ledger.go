@@ -137,6 +137,20 @@ func (l *Ledger) At(m Minute) Slot {
 // is one past the newest. Both are zero for an empty ledger.
 func (l *Ledger) First() Minute { return Minute(l.first * 60) }
 
+// Begin is the oldest minute that was written, to the minute where minutes are kept.
+func (l *Ledger) Begin() Minute {
+	if l.Empty() || l.fineFirst > l.first || len(l.fine) == 0 {
+		return l.First()
+	}
+	slots := unpack(l.fine[0])
+	for i, s := range slots {
+		if s != (Slot{}) {
+			return l.First() + Minute(i)
+		}
+	}
+	return l.First()
+}
+
 // End is one past the newest slot that was written.
 func (l *Ledger) End() Minute { return l.end }
 

@@ -28,10 +28,10 @@ func (s Status) Left() int64 { return s.Allowed - s.Sum.Bad }
 
 // StatusAt sums up the budget of a window over the minutes before at.
 //
-// The budget of a rolling window is a share of the events it holds. A calendar window begins
-// empty, and a share of its first few events would make the first error of the month look like
-// the end of the budget; until it has seen as many events as the same length of time before it,
-// its budget is a share of those.
+// The budget is a share of the events of the whole window. Two windows have not seen that many yet: a calendar window
+// that has just begun, and any window while the ledger is younger than it. A share of their first few events would make the first
+// error of the month look like the end of the budget. Such a window is taken to hold as many events as its length
+// holds at the traffic there has been.
 func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 	from := MinuteOf(w.Start(at.Time()))
 	s := Status{At: at.Time(), From: from.Time(), Window: w, Sum: l.Sum(from, at)}
@@ -41,7 +41,7 @@ func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 		s.SLI = &good
 	}
 	s.Spent = spent(s.Sum.Bad, s.Allowed)
-	if n := at - max(from, l.First()); n > 0 && !l.Empty() {
+	if n := at - max(from, l.Begin()); n > 0 && !l.Empty() {
 		s.Coverage = float64(s.Sum.Known) / float64(n)
 	}
 	return s
@@ -49,10 +49,21 @@ func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 
 func expectedTotal(l *Ledger, w slo.Window, from, at Minute, seen int64) int64 {
 	if w.Calendar == "" {
-		return seen
+		return stretched(l, from, at, seen)
 	}
 	last := MinuteOf(at.Time().Add(-w.Length()).Truncate(time.Hour))
-	return max(seen, l.Sum(last, at).Total)
+	return max(seen, stretched(l, last, at, l.Sum(last, at).Total))
+}
+
+// stretched is the total of [from, at) if the traffic since the ledger began had been there from the start.
+func stretched(l *Ledger, from, at Minute, total int64) int64 {
+	begun := l.First() // to the hour: no figure may depend on whether minutes have been thinned out
+	if l.Empty() || begun <= from || begun >= at {
+		return total
+	}
+	hi, lo := bits.Mul64(uint64(total), uint64(at-from))
+	q, _ := bits.Div64(hi, lo, uint64(at-begun))
+	return int64(q)
 }
 
 func spent(bad, allowed int64) float64 {

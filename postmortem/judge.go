@@ -116,21 +116,12 @@ func Spent(i alerting.Incident, l *budget.Ledger) int64 {
 func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
 
 // FourWeekAllowed is how many bad events an objective allows in the four weeks before at, in thousandths.
-// If the ledger does not reach back that far, what it has seen is scaled up to four weeks: a day-old ledger
+// It is scaled if the ledger does not reach back that far (see budget.StatusAt): a day-old ledger
 // holds a day's budget, and any incident would look enormous beside it.
 func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) (allowed int64, scaled bool) {
 	status := budget.StatusAt(l, o, fourWeeks, at)
-	whole := at - budget.MinuteOf(status.From)
-	seen := at - max(budget.MinuteOf(status.From), l.First())
-	if l.Empty() || seen <= 0 || seen >= whole {
-		return status.Allowed, false
-	}
-	hi, lo := bits.Mul64(uint64(status.Allowed), uint64(whole))
-	if hi >= uint64(seen) {
-		return status.Allowed, false
-	}
-	q, _ := bits.Div64(hi, lo, uint64(seen))
-	return int64(q), true
+	from := budget.MinuteOf(status.From)
+	return status.Allowed, !l.Empty() && l.First() > from && l.First() < at
 }
 
 // NextReview is until when a draft should be reviewed: five working days after the incident ended, counted in the

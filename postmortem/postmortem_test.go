@@ -1,7 +1,6 @@
 package postmortem_test
 
 import (
-	"flag"
 	"math"
 	"math/big"
 	"os"
@@ -24,7 +23,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
+// update writes the goldens anew; `make golden` sets it.
+var update = os.Getenv("UPDATE") != ""
 
 func life(t testing.TB, text string) lives.Life {
 	t.Helper()
@@ -76,7 +76,7 @@ func TestGoldens(t *testing.T) {
 				t.Error("the same facts gave other bytes")
 			}
 			got := txtar.Format(archive)
-			if *update {
+			if update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
 					t.Fatal(err)
 				}

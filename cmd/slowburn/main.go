@@ -52,6 +52,11 @@ type cli struct {
 	Check      checkCmd      `cmd:"" help:"Validate the configuration and SLO files."`
 	Status     statusCmd     `cmd:"" help:"Show budgets, burn rates and open incidents of a running daemon."`
 	Backtest   backtestCmd   `cmd:"" help:"Replay history through the live decision code: what would have paged, and when."`
+	Suggest    suggestCmd    `cmd:"" help:"Look at what Prometheus has, and propose SLOs with realistic targets."`
+	Convert    convertCmd    `cmd:"" help:"Turn SLO files of Sloth, Pyrra and OpenSLO into slowburn's own format, or any of them into OpenSLO."`
+	Rules      rulesCmd      `cmd:"" help:"Write Prometheus recording and alerting rules for the same SLOs."`
+	Compare    compareCmd    `cmd:"" help:"Compare with what Sloth or Pyrra has recorded, and say why it differs."`
+	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the SLO file or of the configuration, for editors."`
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
 	Postmortem postmortemCmd `cmd:"" help:"Print the draft of a postmortem."`

@@ -65,6 +65,7 @@ func (e *Engine) planHistory(fresh map[slo.ID]budget.Minute) {
 		for _, id := range ids[:n] {
 			spec, to := e.set.Lookup(id), fresh[id]
 			specs = append(specs, spec)
+			e.filled[id] = 0
 			if plan.To == 0 {
 				plan = prom.Plan{From: to, Fine: to, To: to}
 			}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -30,12 +29,7 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick
 			sum.Failures = append(sum.Failures, err.Error())
 			continue
 		}
-		kept, err := keep(r, now)
-		if err != nil {
-			e.Log.Error("cannot keep a report", "report", run.Key(), "err", err)
-			continue
-		}
-		tick.Reports = append(tick.Reports, kept)
+		tick.Reports = append(tick.Reports, keep(r, now))
 		entries := e.Composer.Report(r, e.channelOf(run.Report), now)
 		sum.Owed += len(entries)
 		tick.Owed = append(tick.Owed, entries...)
@@ -112,16 +106,14 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 	if err != nil {
 		return store.Report{}, false, err
 	}
-	kept, err := keep(report.Build(in), now)
-	return kept, err == nil, err
+	return keep(report.Build(in), now), true, nil
 }
 
 // keep is a report in the form in which it is stored.
-func keep(r report.Report, now time.Time) (store.Report, error) {
-	data, err := json.Marshal(r)
+func keep(r report.Report, now time.Time) store.Report {
 	return store.Report{
-		Name: r.Name, Period: r.Period.String(), From: r.From, To: r.To, At: now, Markdown: r.Markdown(), Data: data,
-	}, err
+		Name: r.Name, Period: r.Period.String(), From: r.From, To: r.To, At: now, Markdown: r.Markdown(), Data: r.JSON(),
+	}
 }
 
 func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Period) (report.Input, error) {

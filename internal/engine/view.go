@@ -60,7 +60,7 @@ func (e *Engine) view(a *account) Budget {
 	at := a.state.Through
 	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
 	b := Budget{
-		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.First().Time(),
+		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.Begin().Time(),
 		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
 		Burns: burns(in, at), Data: a.ledger.At(at - 1).State.String(),
 		Filling: 1, Problems: a.problems,

@@ -2,7 +2,6 @@ package slack
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+// update writes the goldens anew; `make golden` sets it.
+var update = os.Getenv("UPDATE") != ""
 
 // monday is when every story begins: a quiet hour, at night.
 var monday = time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
@@ -288,7 +288,7 @@ func words(v any) string {
 
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
-	if *update {
+	if update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
 		}

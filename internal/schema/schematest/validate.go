@@ -19,6 +19,7 @@ import (
 type Validator struct {
 	root     map[string]any
 	patterns map[string]*regexp.Regexp
+	keywords map[string]keyword
 }
 
 // annotations are keywords that say something to people only.
@@ -26,7 +27,7 @@ var annotations = []string{"$schema", "$id", "$defs", "title", "description", "d
 
 // Compile reads a schema.
 func Compile(t testing.TB, data []byte) *Validator {
-	v := &Validator{patterns: map[string]*regexp.Regexp{}}
+	v := &Validator{patterns: map[string]*regexp.Regexp{}, keywords: keywords()}
 	if err := json.Unmarshal(data, &v.root); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,7 @@ func Compile(t testing.TB, data []byte) *Validator {
 				v.patterns[value.(string)] = regexp.MustCompile(value.(string))
 			case k == "$ref" && v.Ref(value.(string)) == nil:
 				t.Fatalf("%s: there is no %v", path, value)
-			case checks[k] == nil && !slices.Contains(annotations, k):
+			case v.keywords[k] == nil && !slices.Contains(annotations, k):
 				t.Fatalf("%s: unknown keyword %q", path, k)
 			}
 		}
@@ -123,11 +124,12 @@ func value(n *yaml.Node) any {
 	return n.Value
 }
 
-// checks are the keywords: each says what is wrong with a value, or nothing.
-var checks map[string]func(v *Validator, arg, value any, s map[string]any) error
+// keyword says what is wrong with a value, or nothing.
+type keyword func(v *Validator, arg, value any, s map[string]any) error
 
-func init() { // not in the declaration, since they call each other
-	checks = map[string]func(v *Validator, arg, value any, s map[string]any) error{
+// keywords are the checks by name.
+func keywords() map[string]keyword {
+	return map[string]keyword{
 		"$ref": func(v *Validator, arg, value any, _ map[string]any) error { return v.check(v.Ref(arg.(string)), value) },
 		"type": func(_ *Validator, arg, value any, _ map[string]any) error {
 			return must(isType(arg.(string), value), "must be of type %v", arg)
@@ -172,7 +174,7 @@ func init() { // not in the declaration, since they call each other
 
 func (v *Validator) check(s map[string]any, value any) error {
 	for _, k := range sortedKeys(s) {
-		if check := checks[k]; check != nil {
+		if check := v.keywords[k]; check != nil {
 			if err := check(v, s[k], value, s); err != nil {
 				return err
 			}
