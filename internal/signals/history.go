@@ -44,14 +44,25 @@ func resolutionFor(series float64) resolution {
 }
 
 // gained is what counters gained within a step, whether or not they still exist at its end: the last value in
-// it less the one at its beginning, or all of it where they were reset or are new.
+// it less the last one before it, or all of it where they were reset or are new. What was out of sight for a
+// while when the step began is not new: its value before is looked for a little further back.
 func (r resolution) gained(selector string) string {
-	step := slo.ShortDuration(r.step)
-	last := "last_over_time(" + selector + "[" + step + "])"
-	if r.every > 0 {
-		last = "last_over_time(" + selector + "[" + step + ":" + slo.ShortDuration(r.every) + "])"
+	last := r.last(selector, r.step, "")
+	before := r.last(selector, max(20*time.Minute, 2*r.every), " offset "+slo.ShortDuration(r.step))
+	return "((" + last + " - " + before + ") >= 0 or " + last + ")"
+}
+
+// last is the last value within a time, which may lie back.
+func (r resolution) last(selector string, within time.Duration, offset string) string {
+	return "last_over_time(" + selector + "[" + slo.ShortDuration(within) + r.looks() + "]" + offset + ")"
+}
+
+// looks is the resolution of a subquery, or nothing if every sample is read.
+func (r resolution) looks() string {
+	if r.every == 0 {
+		return ""
 	}
-	return "((" + last + " - " + selector + " offset " + step + ") >= 0 or " + last + ")"
+	return ":" + slo.ShortDuration(r.every)
 }
 
 // manyStep is the step of what is read one service at a time, with a look every half hour.

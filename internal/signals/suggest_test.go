@@ -189,3 +189,32 @@ func TestASnapshotDoesNotWaitForAServerThatHangs(t *testing.T) {
 		t.Errorf("%+v", s.Traffic)
 	}
 }
+
+// Counters that come back into sight after a hole in the data are not new.
+func TestAHoleInTheDataIsNoBirth(t *testing.T) {
+	db := newDB()
+	start := live.Add(-30 * 24 * time.Hour)
+	holeFrom := live.Add(-3*24*time.Hour - 8*time.Minute) // across a whole hour
+	for _, code := range []string{"200", "500"} {
+		s := db.Series(labelsOf(t, fmt.Sprintf(`http_requests_total{job="api",code="%s"}`, code)))
+		value := 0.0
+		for at := start; !at.After(live); at = at.Add(time.Minute) {
+			switch {
+			case code == "200":
+				value += 600
+			case at.Before(start.Add(24 * time.Hour)): // an outage long before the history that counts
+				value += 600
+			}
+			if at.After(holeFrom) && at.Before(holeFrom.Add(15*time.Minute)) {
+				continue
+			}
+			if err := s.Append(at.UnixMilli(), value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	list := suggest(t, db, signals.Options{})
+	if got := list[0].SLOs[0].Objective.Percent(); got != "99.99" {
+		t.Errorf("the target is %s, as if the old outage had happened again\n%s", got, text(list))
+	}
+}
