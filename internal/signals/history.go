@@ -96,7 +96,7 @@ func labelKey(m map[string]string) string { return labels.FromMap(m).String() }
 // otherwise counters that merely came back into sight would look new. Where nothing is known about bad
 // events, there were none, as long as something is known about all.
 func recordOf(total, bad curve, step time.Duration) record {
-	r := record{step: step, window: lookBack}
+	r := record{step: step, window: lookBack, unit: "events"}
 	for at, n := range total {
 		if _, ok := total[at-step.Milliseconds()]; !ok || math.IsNaN(n) || math.IsInf(n, 0) {
 			continue
@@ -226,7 +226,13 @@ func (s *scout) uptimeHistory(g group) (record, error) {
 	for at, share := range up {
 		total[at], bad[at] = 60, 60*(1-share)
 	}
-	return recordOf(total, bad, time.Hour), nil
+	return recordOf(total, bad, time.Hour).minutes(), nil
+}
+
+// minutes says that the record counts minutes.
+func (r record) minutes() record {
+	r.unit = "minutes"
+	return r
 }
 
 // lateSteps are the ages, in seconds, that are tried as the limit of freshness.
@@ -251,7 +257,7 @@ func (s *scout) late(query string) (limit float64, r record, err error) {
 				bad[at] = lateEvery.Minutes()
 			}
 		}
-		r = recordOf(total, bad, lateEvery)
+		r = recordOf(total, bad, lateEvery).minutes()
 		if share, _, ok := r.worst(); ok && share <= 0.01 && limit >= 10*usual {
 			break
 		}

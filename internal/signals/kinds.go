@@ -76,7 +76,7 @@ func (s *suggester) decide(one SLO, r record, most string, g group) SLO {
 	t := r.aim(most)
 	one.Objective, one.Why, one.Refused = t.objective, append(one.Why, t.why...), t.refused
 	if t.refused == "" {
-		one.Alerts = alerts(t.objective, g.entry.quiet, s.interval(g))
+		one.Alerts = alerts(t.objective, g.entry.quiet && one.Name == what[""].name, s.interval(g))
 	}
 	return one
 }

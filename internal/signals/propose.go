@@ -114,12 +114,25 @@ func alerts(o slo.Objective, quiet bool, scrape time.Duration) []string {
 	case len(page) == 0:
 		lines = append(lines, "page: off # even a total outage burns too slowly to page")
 	case len(dead) > 0 || moved:
-		lines = append(lines, "page: "+pairs(page))
+		lines = append(lines, "page: "+pairs(page)+reason(len(dead) > 0, moved, scrape))
 	}
 	if len(dead) > 0 || movedToo {
-		lines = append(lines, "ticket: "+pairs(ticket))
+		lines = append(lines, "ticket: "+pairs(ticket)+reason(len(dead) > 0, movedToo, scrape))
 	}
 	return lines
+}
+
+// reason is a comment on why the default alerts do not fit.
+func reason(dead, widened bool, scrape time.Duration) string {
+	switch {
+	case dead && widened:
+		return fmt.Sprintf(" # without pairs that could never fire; scraped every %s, so short windows hold %d scrapes", slo.ShortDuration(scrape), minScrapes)
+	case dead:
+		return " # without pairs that could never fire"
+	case widened:
+		return fmt.Sprintf(" # scraped every %s, so short windows hold %d scrapes", slo.ShortDuration(scrape), minScrapes)
+	}
+	return ""
 }
 
 func widen(list []slo.Pair, scrape time.Duration) (out []slo.Pair, changed bool) {

@@ -157,6 +157,20 @@ func TestOneSourceThatFailsDoesNotHideTheOthers(t *testing.T) {
 	}
 }
 
+func TestADatabaseThatIsDownPages(t *testing.T) {
+	db := newDB()
+	plant(t, db, 5*time.Minute, month, map[string]float64{`pg_stat_database_xact_commit{job="pg"}`: 99, `pg_stat_database_xact_rollback{job="pg"}`: 1})
+	stand(t, db, 5*time.Minute, month, map[string]float64{`pg_up{job="pg"}`: 1})
+	for _, one := range suggest(t, db, signals.Options{})[0].SLOs {
+		if quiet := strings.Contains(strings.Join(one.Alerts, " "), "page: off"); quiet != (one.Name == "errors") {
+			t.Errorf("%s: %v", one.Name, one.Alerts)
+		}
+		if one.Name == "uptime" && !strings.Contains(one.Why[0], "minutes in 28d allow only") {
+			t.Errorf("%v", one.Why)
+		}
+	}
+}
+
 func TestUnknownIsNullInJSON(t *testing.T) {
 	data, err := json.Marshal([]signals.Reading{{Value: 0, Known: true}, {Reason: "no data"}})
 	if want := `[{"value":0},{"value":null,"reason":"no data"}]`; err != nil || string(data) != want {

@@ -26,6 +26,7 @@ type record struct {
 	step    time.Duration
 	buckets []bucket // in order; steps that are unknown are missing
 	window  time.Duration
+	unit    string // what is counted: events, or minutes
 }
 
 // span is the time that the record covers, holes included.
@@ -102,16 +103,20 @@ func (r record) aim(most string) target {
 			continue
 		}
 		if allowed := events * step.AllowedRatio(); allowed < minAllowed {
-			t.why = append(t.why, fmt.Sprintf("%s %% was met, but about %s events in %s allow only %s bad ones; fewer than %d are chance.",
-				text, count(events), slo.ShortDuration(r.window), count(allowed), minAllowed))
+			t.why = append(t.why, fmt.Sprintf("%s %% was met, but about %s %s in %s allow only %s bad ones; fewer than %d are chance.",
+				text, count(events), r.unit, slo.ShortDuration(r.window), count(allowed), minAllowed))
 			continue
 		}
 		t.objective = step
-		t.why = append(t.why, r.explain(share, end, text))
+		place := "the highest step that was met"
+		if len(t.why) > 0 {
+			place = "the next step"
+		}
+		t.why = append(t.why, fmt.Sprintf("%s %s %% were good; %s is %s.", r.when(end), percent(1-share), text, place))
 		return t
 	}
 	if len(t.why) > 0 {
-		t.refused = fmt.Sprintf("about %s events in %s are too few for any objective: even 90 %% would allow fewer than %d bad ones", count(events), slo.ShortDuration(r.window), minAllowed)
+		t.refused = fmt.Sprintf("about %s %s in %s are too few for any objective: even 90 %% would allow fewer than %d bad ones", count(events), r.unit, slo.ShortDuration(r.window), minAllowed)
 		return t
 	}
 	t.refused = fmt.Sprintf("in the worst week %s %% were good, and below 90 %% there is no objective worth promising", percent(1-share))
@@ -131,14 +136,16 @@ func tooStrict(step, most string) bool {
 	return false
 }
 
-func (r record) explain(share float64, end time.Time, step string) string {
-	when := fmt.Sprintf("In the worst week of the last %s (up to %s)", slo.ShortDuration(r.span().Round(24*time.Hour)), end.UTC().Format("2006-01-02"))
-	if r.span() < week {
-		when = fmt.Sprintf("In the %s that are known, less than a week,", slo.ShortDuration(r.span().Round(time.Hour)))
-	} else if r.span() < wholeHistory {
-		when = fmt.Sprintf("In the worst week of the %s that are known (up to %s)", slo.ShortDuration(r.span().Round(time.Hour)), end.UTC().Format("2006-01-02"))
+// when names the time in which the target must have been met.
+func (r record) when(end time.Time) string {
+	known, date := slo.ShortDuration(r.span().Round(time.Hour)), end.UTC().Format("2006-01-02")
+	switch {
+	case r.span() < week:
+		return fmt.Sprintf("In the %s that are known, less than a week,", known)
+	case r.span() < wholeHistory:
+		return fmt.Sprintf("In the worst week of the %s that are known (up to %s)", known, date)
 	}
-	return fmt.Sprintf("%s %s %% were good; %s is the highest step that was met.", when, percent(1-share), step)
+	return fmt.Sprintf("In the worst week of the last %s (up to %s)", slo.ShortDuration(r.window), date)
 }
 
 // percent writes a share with as many digits as tell it from 100 %, at most four after the point, rounded down.

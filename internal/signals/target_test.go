@@ -11,7 +11,7 @@ import (
 
 // history is a record of whole days: events per day, and how many of them were bad on which day.
 func history(days int, perDay float64, bad map[int]float64) record {
-	r := record{step: 24 * time.Hour, window: lookBack}
+	r := record{step: 24 * time.Hour, window: lookBack, unit: "events"}
 	for d := range days {
 		r.buckets = append(r.buckets, bucket{at: int64(d+1) * 86_400_000, total: perDay, bad: bad[d]})
 	}
