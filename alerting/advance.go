@@ -133,10 +133,18 @@ func (w *walk) account(m budget.Minute, slot budget.Slot) {
 	if slot.Bad > 0 {
 		b.Minute++
 	}
-	if belongs(slot, w.Spec, w.Burn.Pair) {
+	if belongs(slot, w.Spec, w.Burn.Pair) && w.goesOn(m) {
 		b.Last = m
 	}
 	w.peak(m)
+}
+
+// goesOn reports whether a bad minute continues the burn: it follows within a short window of the last one, or
+// the short window is above the threshold again. A single error a while later is neither.
+func (w *walk) goesOn(m budget.Minute) bool {
+	short := budget.Minutes(w.Burn.Pair.Short)
+	return m-w.Burn.Burning.Last <= short ||
+		thresholdOf(w.Burn.Pair, w.Spec).exceeded(w.Ledger.Sum(m+1-short, m+1), 1, 1)
 }
 
 func (w *walk) peak(m budget.Minute) {

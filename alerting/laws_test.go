@@ -386,3 +386,24 @@ func BenchmarkAdvanceMonth(b *testing.B) {
 		Advance(Input{ID: spec.ID(), Spec: spec, Ledger: whole}, State{Through: start}, whole.End())
 	}
 }
+
+func TestErrorsOfEveryDayDoNotLengthenABurn(t *testing.T) {
+	spec := fullSpec(t)
+	l := incident(0.5, 20, 0)
+	for m := l.End(); m < start+120; m++ {
+		bad := int64(0)
+		if m == start+33 { // a minute that burns a hundred times too fast, by itself
+			bad = rate * budget.Unit / 10
+		}
+		l.Put(m, budget.Count(bad, rate*budget.Unit))
+	}
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+	if i := Fold(nil, events)[0]; i.Duration() != 34*time.Minute {
+		t.Errorf("a minute that lifts its short window belongs to the burn; it burned for %v, want 34m", i.Duration())
+	}
+	l.Put(start+33, budget.Count(rate*budget.Unit/100, rate*budget.Unit)) // ten times too fast, which its short window forgives
+	_, events = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
+	if i := Fold(nil, events)[0]; i.Duration() != 20*time.Minute {
+		t.Errorf("it burned for %v, want 20m", i.Duration())
+	}
+}

@@ -133,8 +133,10 @@ var foreignVariables = regexp.MustCompile(`\$\{?[a-zA-Z_][a-zA-Z_0-9]*\}?|\{\{[^
 func variables(text string) (out []remark) {
 	for _, at := range foreignVariables.FindAllStringIndex(text, maxSyntax) {
 		if name := text[at[0]:at[1]]; name != WindowVariable {
-			out = append(out, remark{at[0], strictyaml.Error, fmt.Sprintf("unknown variable %s", name),
-				"the only variable is " + WindowVariable + ", which stands for the range: rate(x[" + WindowVariable + "])"})
+			out = append(out, remark{
+				at[0], strictyaml.Error, fmt.Sprintf("unknown variable %s", name),
+				"the only variable is " + WindowVariable + ", which stands for the range: rate(x[" + WindowVariable + "])",
+			})
 		}
 	}
 	return out

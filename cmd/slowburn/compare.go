@@ -149,8 +149,10 @@ func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server com
 				return nil, err
 			}
 		}
-		out = append(out, comparison{ID: id, Tool: tool, Window: spec.Window().String(),
-			Budget: compare.Budgets(ours, theirs), Alerts: compare.Alerts(ours, theirs)})
+		out = append(out, comparison{
+			ID: id, Tool: tool, Window: spec.Window().String(),
+			Budget: compare.Budgets(ours, theirs), Alerts: compare.Alerts(ours, theirs),
+		})
 	}
 	return out, nil
 }

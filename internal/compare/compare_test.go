@@ -313,7 +313,8 @@ func TestALedgerWithoutEventsHasNoFigure(t *testing.T) {
 func TestATicketThatBecameAPageIsItsBeginning(t *testing.T) {
 	at := func(m int) time.Time { return t0.Add(time.Duration(m) * time.Minute) }
 	o := Ours{Spec: spec(t, 30), Ledger: &budget.Ledger{}, At: budget.MinuteOf(end), Incidents: []alerting.Incident{
-		{Rule: alerting.RuleTicket, Severity: alerting.Page, Detected: at(10), Escalated: at(12), Resolved: at(60)}}}
+		{Rule: alerting.RuleTicket, Severity: alerting.Page, Detected: at(10), Escalated: at(12), Resolved: at(60)},
+	}}
 	got := Alerts(o, Theirs{Tool: Sloth, Alerts: []Alert{{Severity: alerting.Page, Span: Span{From: at(15), To: at(58)}}}})
 	if len(got) != 2 || got[0].Cause != Tier || got[1].Cause != Agreed || got[1].Later != -180 {
 		t.Errorf("%+v", got)

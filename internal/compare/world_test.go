@@ -121,8 +121,10 @@ func spec(t testing.TB, days int, by ...string) *slo.Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &slo.Spec{Service: "checkout", Name: "availability", Objective: o, By: by, Windows: []slo.Window{{Rolling: time.Duration(days) * slo.Day}},
-		SLI: slo.Indicator{Kind: slo.Events, Total: query(`http_requests_total{job="checkout"}`), Bad: query(`http_requests_total{job="checkout",code=~"5.."}`)}}
+	s := &slo.Spec{
+		Service: "checkout", Name: "availability", Objective: o, By: by, Windows: []slo.Window{{Rolling: time.Duration(days) * slo.Day}},
+		SLI: slo.Indicator{Kind: slo.Events, Total: query(`http_requests_total{job="checkout"}`), Bad: query(`http_requests_total{job="checkout",code=~"5.."}`)},
+	}
 	s.Alerts, _ = slo.DefaultAlerts(slo.Window{Rolling: 30 * slo.Day}, o)
 	return s
 }

@@ -151,8 +151,10 @@ var slackTroubles = []slacktest.Effect{
 }
 
 var troublesOfLife = []trouble{
-	{"prometheus", func(w *world, l *life) { w.db.Faults.Fail(promTroubles[l.rng.IntN(len(promTroubles))]) },
-		func(w *world, _ *life) { w.db.Faults.Clear() }},
+	{
+		"prometheus", func(w *world, l *life) { w.db.Faults.Fail(promTroubles[l.rng.IntN(len(promTroubles))]) },
+		func(w *world, _ *life) { w.db.Faults.Clear() },
+	},
 	{"slack", func(w *world, l *life) {
 		// Looking up works: while it does not, nobody can know what arrived, and the outbox rather repeats itself.
 		w.slack.Inject(slacktest.Fault{Count: -1, When: notLookUp, Do: slackTroubles[l.rng.IntN(len(slackTroubles))]})
@@ -174,8 +176,10 @@ var troublesOfLife = []trouble{
 			return nil
 		}
 	}, func(w *world, _ *life) { w.point = nil }},
-	{"clock", func(w *world, l *life) { w.wrong = time.Duration(l.rng.IntN(96)-48) * time.Hour },
-		func(w *world, _ *life) { w.wrong = 0 }},
+	{
+		"clock", func(w *world, l *life) { w.wrong = time.Duration(l.rng.IntN(96)-48) * time.Hour },
+		func(w *world, _ *life) { w.wrong = 0 },
+	},
 	{"away", func(w *world, l *life) { w.pass(time.Duration(l.rng.IntN(40)) * time.Minute) }, func(*world, *life) {}},
 }
 

@@ -48,8 +48,10 @@ func slack() *Schema {
 	return object("Where messages go. What is left out comes from the service, then from the configuration.", keys{
 		"channel": text("\"#name\" in quotes, since # starts a comment otherwise; or the channel's ID.",
 			`^(#[\p{L}\p{N}][-_\p{L}\p{N}]{0,79}|[CGD][A-Z0-9]{7,})$`, "#payments-oncall", "C0123456789"),
-		"mention": {Description: "Who is mentioned on pages. Slack knows people by ID, not by name.", Examples: []any{"<@U0123>", "<!subteam^S0123>", "<!here>"},
-			AnyOf: []*Schema{one, list("", maxMentions, one)}},
+		"mention": {
+			Description: "Who is mentioned on pages. Slack knows people by ID, not by name.", Examples: []any{"<@U0123>", "<!subteam^S0123>", "<!here>"},
+			AnyOf: []*Schema{one, list("", maxMentions, one)},
+		},
 	})
 }
 
@@ -79,8 +81,10 @@ func promise() *Schema {
 		"description": text("What the promise means to a user.", notBlank),
 		"owner":       text("Who answers for this SLO, if not the service's owner.", notBlank),
 		"objective":   objective,
-		"window": {Description: "Over which time. Several may be listed; the first one drives the alerts.", Default: "28d", Examples: []any{"28d", map[string]string{"calendar": "month", "timezone": "Europe/Berlin"}},
-			AnyOf: []*Schema{ref("window"), {Type: "array", Items: ref("window"), MinItems: 1, MaxItems: maxWindows}}},
+		"window": {
+			Description: "Over which time. Several may be listed; the first one drives the alerts.", Default: "28d", Examples: []any{"28d", map[string]string{"calendar": "month", "timezone": "Europe/Berlin"}},
+			AnyOf: []*Schema{ref("window"), {Type: "array", Items: ref("window"), MinItems: 1, MaxItems: maxWindows}},
+		},
 		"sli":    ref("sli"),
 		"by":     by,
 		"alerts": ref("alerts"),

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -249,7 +250,7 @@ func readMatchers(v strictyaml.Value) (out []*labels.Matcher) {
 		inner := strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
 		set, err := promQL.ParseMetricSelector(`{__name__="x",` + inner + `}`)
 		if err == nil {
-			set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+			set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == model.MetricNameLabel })
 		}
 		if err != nil || len(set) != 1 {
 			item.Problem("this is not one matcher", `write for example code=~"5.."`)

@@ -276,8 +276,14 @@ var units = []struct {
 	suffix  string
 	seconds float64
 }{
-	{"_milliseconds", 1e-3}, {"_ms", 1e-3}, {"_msec", 1e-3}, {"_microseconds", 1e-6}, {"_us", 1e-6}, {"_usec", 1e-6},
-	{"_nanoseconds", 1e-9}, {"_ns", 1e-9},
+	{"_milliseconds", 1e-3},
+	{"_ms", 1e-3},
+	{"_msec", 1e-3},
+	{"_microseconds", 1e-6},
+	{"_us", 1e-6},
+	{"_usec", 1e-6},
+	{"_nanoseconds", 1e-9},
+	{"_ns", 1e-9},
 }
 
 // bucketUnit is the unit of a histogram's buckets in seconds.

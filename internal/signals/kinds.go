@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -199,7 +200,7 @@ func (c counts) latency(t types, b le) []string {
 	h := c.histogram
 	if t.values != nil {
 		set, _ := promQL.ParseMetricSelector(h)
-		set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+		set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == model.MetricNameLabel })
 		h = selector(c.metric, set, []*labels.Matcher{anyOf(t.label, t.values)})
 	}
 	limit := spoken(b.bound)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -85,7 +86,7 @@ const glance = time.Hour
 // look finds out what the server has of an entry, narrowed by matchers. It asks for names once, and for
 // the labels of those metrics whose labels matter.
 func (e *Entry) look(ctx context.Context, c *prom.Client, match []*labels.Matcher, at time.Time) (*Live, error) {
-	names, err := c.LabelValues(ctx, labels.MetricName, selectors(e.Metrics(), match), at.Add(-glance), at, maxNames)
+	names, err := c.LabelValues(ctx, model.MetricNameLabel, selectors(e.Metrics(), match), at.Add(-glance), at, maxNames)
 	if err != nil {
 		return nil, err
 	}

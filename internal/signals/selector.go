@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -24,7 +25,7 @@ func selector(metric string, sets ...[]*labels.Matcher) string {
 	if classic.MatchString(metric) {
 		v.Name = metric // otherwise it is written {__name__="a.b"}
 	}
-	v.LabelMatchers = append(v.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, metric))
+	v.LabelMatchers = append(v.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric))
 	seen := map[string]bool{}
 	for _, set := range sets {
 		for _, m := range set {
@@ -123,7 +124,7 @@ func eachSelector(e parser.Expr, f func(*parser.VectorSelector)) {
 
 func metricOf(v *parser.VectorSelector) string {
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			return m.Value
 		}
 	}

@@ -250,8 +250,10 @@ func TestWithoutAnswersEverythingIsUnknown(t *testing.T) {
 
 func TestCatalogueKnowsEverySource(t *testing.T) {
 	names := signals.Default().Names()
-	for _, want := range []string{"go-http", "otel-http", "grpc", "otel-rpc", "ingress-nginx", "nginx", "envoy", "istio", "traefik", "spring",
-		"blackbox", "node", "kubernetes", "postgresql", "redis", "kafka", "jvm", "go-runtime"} {
+	for _, want := range []string{
+		"go-http", "otel-http", "grpc", "otel-rpc", "ingress-nginx", "nginx", "envoy", "istio", "traefik", "spring",
+		"blackbox", "node", "kubernetes", "postgresql", "redis", "kafka", "jvm", "go-runtime",
+	} {
 		if !slices.Contains(names, want) {
 			t.Errorf("the catalogue lacks %s", want)
 		}

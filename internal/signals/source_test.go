@@ -58,8 +58,10 @@ var sourceCases = []sourceCase{
 			`http_server_duration_milliseconds_bucket{job="web",http_status_code="200",le="+Inf"}`:                   110,
 		},
 		service: "web", from: "otel-http",
-		want: []string{`total: 'http_server_request_duration_seconds_count{job="web"}'`,
-			`good: 'http_server_request_duration_seconds_count{error_type="",http_response_status_code!~"5..",job="web"}'`, "objective: 99.5", "below: 250ms"},
+		want: []string{
+			`total: 'http_server_request_duration_seconds_count{job="web"}'`,
+			`good: 'http_server_request_duration_seconds_count{error_type="",http_response_status_code!~"5..",job="web"}'`, "objective: 99.5", "below: 250ms",
+		},
 		avoid:   []string{"http_server_duration_milliseconds"},
 		traffic: 110.4, errors: 0.4 / 110.4, latency: 0.25,
 	},
@@ -161,8 +163,10 @@ var sourceCases = []sourceCase{
 			`istio_request_duration_milliseconds_bucket{reporter="destination",destination_service_name="cart",destination_service_namespace="shop",le="+Inf"}`:              100,
 		},
 		service: "cart", from: "istio",
-		want: []string{`total: 'istio_requests_total{destination_service_name="cart",destination_service_namespace="shop",reporter="source"}'`,
-			`good: 'istio_requests_total{destination_service_name="cart",destination_service_namespace="shop",grpc_response_status!~"2|4|12|13|14|15",reporter="source",response_code!~"5..|0"}'`, "objective: 99.95", "below: 100ms"},
+		want: []string{
+			`total: 'istio_requests_total{destination_service_name="cart",destination_service_namespace="shop",reporter="source"}'`,
+			`good: 'istio_requests_total{destination_service_name="cart",destination_service_namespace="shop",grpc_response_status!~"2|4|12|13|14|15",reporter="source",response_code!~"5..|0"}'`, "objective: 99.95", "below: 100ms",
+		},
 		traffic: 100.04, errors: 0.04 / 100.04, latency: 0.1,
 	},
 	{
@@ -245,8 +249,10 @@ var sourceCases = []sourceCase{
 			`redis_commands_processed_total{job="redis"}`: 1000, `redis_commands_failed_calls_total{job="redis",cmd="get"}`: 0.1,
 			`redis_commands_latencies_usec_bucket{job="redis",cmd="get",le="1000"}`: 1000, `redis_commands_latencies_usec_bucket{job="redis",cmd="get",le="+Inf"}`: 1000,
 		},
-		gauges: map[string]float64{`redis_up{job="redis"}`: 1, `redis_memory_used_bytes{job="redis"}`: 5e9, `redis_memory_max_bytes{job="redis"}`: 0,
-			`redis_connected_clients{job="redis"}`: 10, `redis_max_clients{job="redis"}`: 10000},
+		gauges: map[string]float64{
+			`redis_up{job="redis"}`: 1, `redis_memory_used_bytes{job="redis"}`: 5e9, `redis_memory_max_bytes{job="redis"}`: 0,
+			`redis_connected_clients{job="redis"}`: 10, `redis_max_clients{job="redis"}`: 10000,
+		},
 		service: "redis", from: "redis",
 		want: []string{`uptime: 'redis_up{job="redis"}'`, "page: off"}, traffic: 1000, errors: 0.0001, latency: 0.001,
 		saturation: map[string]float64{"memory": unknown, "clients": 0.001},
@@ -267,8 +273,10 @@ var sourceCases = []sourceCase{
 	{
 		name:     "JVM: what is left after a collection, not the sawtooth",
 		counters: map[string]float64{`http_requests_total{job="jvm",code="200"}`: 5, `jvm_gc_pause_seconds_sum{job="jvm",action="end of minor GC"}`: 0.02},
-		gauges: map[string]float64{`jvm_memory_used_bytes{job="jvm",area="heap"}`: 99, `jvm_memory_max_bytes{job="jvm",area="heap"}`: 100,
-			`jvm_memory_pool_collection_used_bytes{job="jvm",pool="old"}`: 40, `jvm_memory_pool_collection_max_bytes{job="jvm",pool="old"}`: 100},
+		gauges: map[string]float64{
+			`jvm_memory_used_bytes{job="jvm",area="heap"}`: 99, `jvm_memory_max_bytes{job="jvm",area="heap"}`: 100,
+			`jvm_memory_pool_collection_used_bytes{job="jvm",pool="old"}`: 40, `jvm_memory_pool_collection_max_bytes{job="jvm",pool="old"}`: 100,
+		},
 		service: "jvm", from: "go-http",
 		want: []string{"name: heap after collection", "name: share of time in collection pauses"}, avoid: []string{"jvm_memory_used_bytes"},
 		traffic: 5, errors: 0, latency: unknown,

@@ -302,8 +302,10 @@ func (w *writer) slices() (metric yamlout.Map, method string, objective yamlout.
 	w.loseBy()
 	w.loseIf(i.Missing == slo.MissingGood || i.Missing == slo.MissingBad, "missing: "+string(i.Missing), "OpenSLO does not say what a time slice without data is")
 	objective = yamlout.Map{
-		{Key: "op", Value: yamlout.Text(op)}, {Key: "value", Value: yamlout.Raw(value)},
-		{Key: "timeSliceTarget", Value: yamlout.Raw("1")}, {Key: "timeSliceWindow", Value: yamlout.Raw("1m")},
+		{Key: "op", Value: yamlout.Text(op)},
+		{Key: "value", Value: yamlout.Raw(value)},
+		{Key: "timeSliceTarget", Value: yamlout.Raw("1")},
+		{Key: "timeSliceWindow", Value: yamlout.Raw("1m")},
 	}
 	return threshold(i.Slice), timeslices, objective, true
 }
@@ -344,7 +346,8 @@ func (w *writer) counts(total, bad, good *slo.Query) yamlout.Map {
 func ratioOf(key, some, total string) yamlout.Map {
 	return yamlout.Map{{Key: "ratioMetric", Value: yamlout.Map{
 		{Key: "counter", Value: yamlout.Raw("true")},
-		{Key: key, Value: source(some)}, {Key: "total", Value: source(total)},
+		{Key: key, Value: source(some)},
+		{Key: "total", Value: source(total)},
 	}}}
 }
 
@@ -423,8 +426,10 @@ func (w *writer) policy(name, severity string, p slo.Pair, noData bool) yamlout.
 	}
 	burn := strconv.FormatFloat(p.Burn(w.spec.Window().Length()), 'g', 8, 64)
 	condition := yamlout.Map{
-		{Key: "kind", Value: yamlout.Text("burnrate")}, {Key: "op", Value: yamlout.Text("gt")},
-		{Key: "threshold", Value: yamlout.Raw(burn)}, {Key: "lookbackWindow", Value: yamlout.Raw(long)},
+		{Key: "kind", Value: yamlout.Text("burnrate")},
+		{Key: "op", Value: yamlout.Text("gt")},
+		{Key: "threshold", Value: yamlout.Raw(burn)},
+		{Key: "lookbackWindow", Value: yamlout.Raw(long)},
 	}
 	spec := yamlout.Map{
 		{Key: "alertWhenNoData", Value: yamlout.Raw(strconv.FormatBool(noData))},
@@ -438,6 +443,9 @@ func (w *writer) policy(name, severity string, p slo.Pair, noData bool) yamlout.
 
 // inPlace is an object that is written inside of another.
 func inPlace(kind, name string, spec yamlout.Map) yamlout.Map {
-	return yamlout.Map{{Key: "kind", Value: yamlout.Text(kind)},
-		{Key: "metadata", Value: yamlout.Map{{Key: "name", Value: yamlout.Text(name)}}}, {Key: "spec", Value: spec}}
+	return yamlout.Map{
+		{Key: "kind", Value: yamlout.Text(kind)},
+		{Key: "metadata", Value: yamlout.Map{{Key: "name", Value: yamlout.Text(name)}}},
+		{Key: "spec", Value: spec},
+	}
 }

@@ -22,9 +22,12 @@ func TestTextsAreReadBack(t *testing.T) {
 		if text == "" {
 			return
 		}
-		m := Map{{[]string{note}, "a", Text(text)}, {nil, "b", Raw("{c: " + FlowText(text) + "}")},
+		m := Map{
+			{[]string{note}, "a", Text(text)},
+			{nil, "b", Raw("{c: " + FlowText(text) + "}")},
 			{nil, "d", List{{[]string{note}, Map{{[]string{note}, "e", Text(text)}, {nil, "f", Text(text)}}}, {nil, Text(text)}, {nil, List{}}}},
-			{nil, "g", Map{}}}
+			{nil, "g", Map{}},
+		}
 		out := Document(m)
 		f := strictyaml.Parse("f.yaml", out, strictyaml.Options{})
 		if len(f.Documents) != 1 || len(f.Problems()) > 0 {
