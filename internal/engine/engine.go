@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -35,6 +36,9 @@ type Store interface {
 	Commit(context.Context, store.Tick) error
 	Fold(context.Context, map[slo.ID]*budget.Ledger) error
 	Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error)
+	// DropDays forgets days of the ledger before a time; Prune forgets messages that were settled before one.
+	DropDays(ctx context.Context, before time.Time) error
+	Prune(ctx context.Context, before time.Time) error
 }
 
 // Composer turns facts into messages. It is pure; package slack has one.
@@ -439,10 +443,17 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 		a.ledger.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
 		ledgers[id] = a.ledger
 	}
-	if err := e.Store.Fold(ctx, ledgers); err != nil {
-		e.Log.Error("cannot fold the journal; it is tried again in an hour", "err", err)
+	err := e.Store.Fold(ctx, ledgers)
+	if e.nextFold.Truncate(slo.Day).Equal(e.nextFold) { // once a day, the past is let go
+		err = errors.Join(err, e.Store.DropDays(ctx, now.Add(-e.KeepFor)), e.Store.Prune(ctx, now.Add(-keepSent)))
+	}
+	if err != nil {
+		e.Log.Error("cannot tidy the store; it is tried again in an hour", "err", err)
 	}
 }
+
+// keepSent is how long messages that were sent are kept. What could not be sent is kept until somebody looks.
+const keepSent = 90 * slo.Day
 
 // Set is the set of SLOs that is evaluated.
 func (e *Engine) Set() *slo.Set {

@@ -34,6 +34,8 @@ type nowhere struct{}
 
 func (nowhere) Commit(context.Context, store.Tick) error              { return nil }
 func (nowhere) Fold(context.Context, map[slo.ID]*budget.Ledger) error { return nil }
+func (nowhere) DropDays(context.Context, time.Time) error             { return nil }
+func (nowhere) Prune(context.Context, time.Time) error                { return nil }
 func (nowhere) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
 	return nil, nil
 }

@@ -9,9 +9,6 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Modeline tells editors by which schema an SLO file is completed and checked.
-const Modeline = "# yaml-language-server: $schema=https://raw.githubusercontent.com/slowburn-sre/slowburn/main/docs/slo.schema.json"
-
 // commentWidth is where comments are wrapped.
 const commentWidth = 110
 
@@ -35,7 +32,7 @@ func (p Proposal) YAML() []byte {
 		p.refusals(w)
 		return []byte(w.b.String())
 	}
-	w.line("", Modeline)
+	w.line("", strings.TrimSpace(slo.Modeline(slo.SchemaURL)))
 	w.comment("", "Suggested from what Prometheus has; read it, change it, keep it.")
 	w.comments("", p.Notes)
 	w.line("", "version: "+slo.Version)
