@@ -49,7 +49,7 @@ func (c *compareCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	at := e.now().Add(-time.Minute).UTC().Truncate(compare.Step)
+	at := sourceTime(e.ctx, client, e.now).Add(-time.Minute).UTC().Truncate(compare.Step)
 	var all []comparison
 	for _, spec := range set.Specs {
 		found, err := c.one(e, spec, prom.New(client, prom.Options{}), server, at, shown)

@@ -48,6 +48,9 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 	if len(all) == 0 && c.Which != "" {
 		return false, answerNo(fmt.Errorf("there is no SLO %q", c.Which))
 	}
+	if len(all) == 0 {
+		fmt.Fprintln(e.err, "slowburn: there is no budget yet; the first minutes are read about two minutes after the start")
+	}
 	slices.SortStableFunc(all, worseFirst)
 	for _, s := range all {
 		over = over || s.Budget.Remaining != nil && *s.Budget.Remaining < 0

@@ -30,7 +30,7 @@ func (c *suggestCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	list, failure := signals.Suggest(e.ctx, client, signals.Options{At: e.now().Add(-settled), Service: only, Existing: existing})
+	list, failure := signals.Suggest(e.ctx, client, signals.Options{At: sourceTime(e.ctx, client, e.now).Add(-settled), Service: only, Existing: existing})
 	if c.OutputDir != "" && len(list) > 0 {
 		err = c.write(e.out, list)
 	} else {

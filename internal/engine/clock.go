@@ -56,7 +56,7 @@ func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.E
 		skew = 0
 	}
 	if old := time.Duration(c.skew.Swap(int64(skew))); (skew - old).Abs() > toleratedSkew {
-		e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "source", now.Add(skew).UTC())
+		e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", now.Add(skew).UTC())
 	}
 	return now.Add(skew), nil
 }
