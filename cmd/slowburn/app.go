@@ -20,6 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/slack"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/web"
@@ -32,6 +33,7 @@ type app struct {
 	appOptions
 	cfg    Config
 	db     *store.DB
+	client *prom.Client
 	engine *engine.Engine
 	leg    outbox.Leg // nil if nobody is told
 	pump   *outbox.Pump
@@ -98,6 +100,7 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
 		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
 	}, set, snap)
+	a.client = client
 	a.web = a.handler(registry)
 	return a, nil
 }
@@ -231,7 +234,7 @@ func (a *app) now() time.Time { return a.engine.Corrected(a.clock()) }
 // handler is everything that is served over HTTP.
 func (a *app) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
-		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Report: a.report, Now: a.clock, Interval: tickEvery,
+		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Report: a.report, Signals: a.signals, Now: a.clock, Interval: tickEvery,
 		Reload: a.Reload, Reloaded: a.reload.newest, Registry: registry,
 		Version: version.Version, ExternalURL: a.externalURL, Log: a.log,
 	})
@@ -256,4 +259,13 @@ func skewOf(client *prom.Client, clock func() time.Time) func(context.Context, t
 		skew, _, err := client.ClockSkew(ctx, clock)
 		return skew, err
 	}
+}
+
+// signals takes the golden signals of a service, now.
+func (a *app) signals(ctx context.Context, service string) (signals.Snapshot, bool) {
+	known := a.engine.Set().Service(service)
+	if known == nil {
+		return signals.Snapshot{}, false
+	}
+	return signals.Take(ctx, a.client, known, a.now(), signals.SnapshotOptions{}), true
 }

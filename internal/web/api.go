@@ -72,6 +72,7 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 	handle("incidents/{id...}", s.apiIncident)
 	handle("reports", s.apiReports)
 	handle("reports/{name}/{period}", s.apiReport)
+	handle("signals/{service}", s.apiSignals)
 	handle("status", s.apiStatus)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -289,6 +290,16 @@ func (s *server) findReport(r *http.Request) (store.Report, error) {
 		err = notFound("There is no report %q for %q.", name, period)
 	}
 	return found, err
+}
+
+func (s *server) apiSignals(r *http.Request) (any, error) {
+	name := r.PathValue("service")
+	if s.Signals != nil {
+		if found, ok := s.Signals(r.Context(), name); ok {
+			return found, nil
+		}
+	}
+	return nil, notFound("There is no service %q.", name)
 }
 
 func (s *server) apiStatus(r *http.Request) (any, error) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -263,6 +264,19 @@ func TestReload(t *testing.T) {
 		s.handler().ServeHTTP(w, r)
 		if w.Code != c.code || ran != c.ran {
 			t.Errorf("%s: %d and ran: %v; want %d and %v (%s)", c.what, w.Code, ran, c.code, c.ran, w.Body)
+		}
+	}
+}
+
+func TestGoldenSignalsAreOfKnownServices(t *testing.T) {
+	s := newShop(t)
+	s.options.Signals = func(_ context.Context, service string) (signals.Snapshot, bool) {
+		return signals.Snapshot{}, service == "checkout"
+	}
+	h := s.handler()
+	for service, want := range map[string]int{"checkout": http.StatusOK, "nobody": http.StatusNotFound} {
+		if w := get(h, "/api/v1/signals/"+service); w.Code != want {
+			t.Errorf("%s: %d, want %d: %s", service, w.Code, want, w.Body)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import "time"
 //	GET  /api/v1/incidents/{id}/postmortem   Postmortem
 //	GET  /api/v1/reports                     []Report; ?name= &limit=
 //	GET  /api/v1/reports/{name}/{period}     Report, with its contents
+//	GET  /api/v1/signals/{service}           the four golden signals now and a week ago; see package signals, Snapshot
 //	GET  /api/v1/status                      Status
 //
 // IDs may be written as they are or percent-encoded; times are RFC 3339 or Unix seconds.

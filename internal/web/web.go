@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -50,6 +51,8 @@ type Options struct {
 	Reloaded func() (ok bool, at time.Time)
 	// Postmortem drafts the review of an incident as Markdown; nil offers none.
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
+	// Signals takes the golden signals of a service now; it is false for one that nobody knows. Nil knows none.
+	Signals func(ctx context.Context, service string) (signals.Snapshot, bool)
 	// Report builds the report of a period that was never sent; it is false for one that cannot be. Nil builds none.
 	Report func(ctx context.Context, name, period string) (store.Report, bool, error)
 	// Now is the time that the evaluation goes by; nil is time.Now. Interval is the time between two ticks
