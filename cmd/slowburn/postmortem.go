@@ -63,10 +63,11 @@ func (a *app) postmortem(ctx context.Context, i alerting.Incident) (string, erro
 		return "", err
 	}
 	earlier = slices.DeleteFunc(append([]alerting.Incident{}, earlier...), func(e alerting.Incident) bool { return e.ID == i.ID })
+	evidence := a.goldenSignals(ctx, i)
 	text := ""
 	found := a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 		text = postmortem.Draft(postmortem.Facts{
-			Incident: i, Spec: spec, Ledger: ledger, Earlier: earlier,
+			Incident: i, Spec: spec, Ledger: ledger, Earlier: earlier, Signals: evidence,
 			Page: a.externalURL + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
 		}).Markdown()
 	})

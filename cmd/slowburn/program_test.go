@@ -142,6 +142,7 @@ func TestDemoTellsTheSameStoryTwice(t *testing.T) {
 		t.Errorf("two runs tell two stories:\n%s\nand\n%s", told[0], told[1])
 	}
 	for _, part := range []string{
+		"| latency | p99 |", "| saturation | cpu throttling |", // the golden signals, in the postmortem
 		"#checkout-oncall", "Resolved: checkout/availability{route=\"/pay\"} burned for 20 minutes",
 		"#reliability-leads", "Reliability report weekly", "Postmortem draft of checkout/availability{route=\"/pay\"}/page/", "# Postmortem",
 	} {

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/postmortem"
+)
+
+// evidenceTimeout bounds the questions for a draft: it is written with what has come by then.
+const evidenceTimeout = 8 * time.Second
+
+// goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak and after
+// its end. It is nil for a service whose file names no signals.
+func (a *app) goldenSignals(ctx context.Context, i alerting.Incident) []postmortem.Signal {
+	service := a.engine.Set().Service(i.SLO.Service())
+	if service == nil || service.Signals == nil || i.Last.Burn == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	after := i.Resolved
+	if i.Open {
+		after = i.Last.Time()
+	}
+	var shots [4]signals.Snapshot
+	for n, at := range []time.Time{i.Onset, i.Onset.Add(5 * time.Minute), i.Last.Burn.PeakAt.End(), after} {
+		shots[n] = signals.Take(ctx, a.client, service, at, signals.SnapshotOptions{})
+	}
+	out := []postmortem.Signal{
+		asTold(shots, func(s signals.Snapshot) signals.Signal { return s.Latency }),
+		asTold(shots, func(s signals.Snapshot) signals.Signal { return s.Traffic }),
+		asTold(shots, func(s signals.Snapshot) signals.Signal { return s.Errors }),
+	}
+	for n := range shots[0].Saturation {
+		one := asTold(shots, func(s signals.Snapshot) signals.Signal {
+			if n < len(s.Saturation) {
+				return s.Saturation[n].Signal
+			}
+			return signals.Signal{}
+		})
+		one.Kind, one.Name = "saturation", one.Kind
+		out = append(out, one)
+	}
+	return out
+}
+
+// asTold writes one signal of four snapshots for a reader.
+func asTold(shots [4]signals.Snapshot, pick func(signals.Snapshot) signals.Signal) postmortem.Signal {
+	first := pick(shots[0])
+	value := func(n int) string { return figure(pick(shots[n]).Now, first.Unit) }
+	return postmortem.Signal{
+		Kind: first.Name, Name: first.What, Query: first.Query,
+		Before: value(0), Onset: value(1), Peak: value(2), After: value(3),
+	}
+}
+
+// figure writes a value with its unit; what is not known says so.
+func figure(r signals.Reading, unit string) string {
+	switch {
+	case !r.Known:
+		return "unknown"
+	case unit == "ratio":
+		return fmt.Sprintf("%.3g %%", 100*r.Value)
+	case unit == "seconds":
+		return fmt.Sprintf("%.3g s", r.Value)
+	case unit == "events/s":
+		return plain.Events(int64(1000*r.Value)) + " per second"
+	}
+	return fmt.Sprintf("%.3g", r.Value)
+}
