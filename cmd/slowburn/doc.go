@@ -9,6 +9,10 @@
 // and when somebody wants to be told. A [slo.Spec] is an immutable value; a [slo.Set] of them
 // is loaded whole or not at all.
 //
+// Packages slo/sloth, slo/pyrra and slo/openslo read what others have written, into the same values; internal/schema
+// describes our own files to editors, internal/rules writes the same promises as Prometheus rules, and
+// internal/compare says why another tool shows another budget.
+//
 // # What happened
 //
 // Package internal/prom reads Prometheus: the raw samples since the last time, each once, counted by
@@ -23,7 +27,10 @@
 // and a backtest are the same call over one minute, an hour or a month. Package postmortem drafts the
 // review of what happened; package internal/report writes the weekly account.
 //
-// So far everything is pure: no clock, no network, no disk. Time is an argument.
+// Package internal/signals knows where common programs show their latency, traffic, errors and saturation: as
+// evidence, and for suggesting SLOs.
+//
+// So far everything that decides is pure: no clock, no network, no disk. Time is an argument.
 //
 // # What is owed
 //
