@@ -52,6 +52,7 @@ type cli struct {
 	Check      checkCmd      `cmd:"" help:"Validate the configuration and SLO files."`
 	Status     statusCmd     `cmd:"" help:"Show budgets, burn rates and open incidents of a running daemon."`
 	Backtest   backtestCmd   `cmd:"" help:"Replay history through the live decision code: what would have paged, and when."`
+	Explain    explainCmd    `cmd:"" help:"Say where a budget went, and what its alerts can and cannot catch."`
 	Suggest    suggestCmd    `cmd:"" help:"Look at what Prometheus has, and propose SLOs with realistic targets."`
 	Convert    convertCmd    `cmd:"" help:"Turn SLO files of Sloth, Pyrra and OpenSLO into slowburn's own format, or any of them into OpenSLO."`
 	Rules      rulesCmd      `cmd:"" help:"Write Prometheus recording and alerting rules for the same SLOs."`

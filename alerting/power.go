@@ -1,0 +1,226 @@
+package alerting
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Power is what the alerts of an SLO can and cannot catch at a given traffic. None of its figures is
+// computed from a formula: each is what [Advance] did on a ledger made for the question, so it holds for the
+// code that decides live, in slots of a minute and with the low-traffic test.
+type Power struct {
+	EventsPerMinute float64
+	Page, Ticket    Reach // of all pairs of the tier together, as if there were no other tier
+	Pairs           []PairReach
+	// FalsePages is how many pages there were in FalseDays simulated days of a service that spends half of
+	// its budget, with failures that have nothing to do with each other.
+	FalsePages int
+}
+
+// PairReach is what one pair of windows would catch alone.
+type PairReach struct {
+	Severity Severity
+	Pair     slo.Pair
+	Burn     float64 // burn rate above which it fires
+	Reach
+}
+
+// Reach is what a pair or a tier catches. Its zero value catches nothing.
+//
+// An outage here is total: every event is bad, after a time without errors. A decision looks only at the past,
+// so the shortest outage that fires is as long as a lasting one takes to fire.
+type Reach struct {
+	Outage    time.Duration // the shortest outage that fires, in whole minutes; 0 if none does
+	Gone      float64       // the share of the whole budget that is gone by then
+	Reset     time.Duration // from the end of the shortest outage until it is resolved
+	ResetLong time.Duration // the same after an outage of an hour, or of Outage if that is longer
+	Ratio     float64       // the smallest constant error ratio that ever fires, to 0.3 % of itself; 0 if none does
+}
+
+// FalseDays is how long the simulation behind [Power.FalsePages] is: long enough for some failures at a few events an hour.
+const FalseDays = 60
+
+// The bounds of the traffic that is simulated. Above the upper one nothing changes any more.
+const (
+	leastTraffic = 1e-4
+	mostTraffic  = 1e7
+)
+
+// stageStart is when every simulated burn begins: a whole hour, far from the begin of a month or quarter.
+const stageStart = budget.Minute(1440 * 20_012)
+
+// PowerOf says what the alerts of spec catch at so many events a minute. At less than one event a week
+// it catches nothing, which the zero Reach says. It is a pure function; the simulation's seed is fixed.
+func PowerOf(spec *slo.Spec, eventsPerMinute float64) Power {
+	p := Power{EventsPerMinute: eventsPerMinute}
+	if !(eventsPerMinute >= leastTraffic) {
+		eventsPerMinute = 0
+	}
+	s := stage{spec: spec, rate: min(eventsPerMinute, mostTraffic)}
+	p.Page = s.tier(Page, spec.Alerts.Page, &p.Pairs)
+	p.Ticket = s.tier(Ticket, spec.Alerts.Ticket, &p.Pairs)
+	if p.Page.Outage > 0 {
+		p.FalsePages = s.falsePages()
+	}
+	return p
+}
+
+// stage plays burns to the alerts of an SLO.
+type stage struct {
+	spec *slo.Spec
+	rate float64 // events a minute
+}
+
+// tier is the reach of all pairs of a tier; those of each pair alone are appended to pairs.
+func (s stage) tier(sev Severity, all []slo.Pair, pairs *[]PairReach) Reach {
+	if len(all) == 0 {
+		return Reach{}
+	}
+	smallest := 0.0
+	for _, p := range all {
+		only := s.only(sev, p)
+		r := only.outages()
+		r.Ratio = only.smallestRatio(p)
+		*pairs = append(*pairs, PairReach{Severity: sev, Pair: p, Burn: p.Burn(s.spec.Window().Length()), Reach: r})
+		if r.Ratio > 0 && (smallest == 0 || r.Ratio < smallest) {
+			smallest = r.Ratio
+		}
+	}
+	r := s.only(sev, all...).outages()
+	r.Ratio = smallest // a tier fires when any of its pairs does
+	return r
+}
+
+// only is the stage for some pairs of one tier, without everything that is not about burning.
+func (s stage) only(sev Severity, pairs ...slo.Pair) stage {
+	spec := *s.spec
+	spec.Alerts = slo.Alerts{Significance: s.spec.Alerts.Significance}
+	if sev == Page {
+		spec.Alerts.Page = pairs
+	} else {
+		spec.Alerts.Ticket = pairs
+	}
+	return stage{spec: &spec, rate: s.rate}
+}
+
+// outages is the reach but for its ratio.
+func (s stage) outages() (r Reach) {
+	longest := Horizon(s.spec)
+	opened := first(s.walk(s.burn(1, longest, 0), stageStart), Opened)
+	if opened == nil {
+		return r
+	}
+	lasted := opened.At + 1 - stageStart
+	r.Outage, r.Gone = asTime(lasted), opened.Budget.Spent()
+	r.Reset = s.reset(lasted)
+	r.ResetLong = s.reset(max(lasted, 60))
+	return r
+}
+
+// reset is how long after an outage of such a length the incident resolves.
+func (s stage) reset(length budget.Minute) time.Duration {
+	// When the last bad event has left the longest window, everything resolves.
+	resolved := first(s.walk(s.burn(1, length, Horizon(s.spec)), stageStart), Resolved)
+	if resolved == nil {
+		return 0
+	}
+	return asTime(resolved.At + 1 - stageStart - length)
+}
+
+// ratioSteps halve the space of ratios often enough to know the smallest one to 0.3 % of itself.
+const ratioSteps = 12
+
+// smallestRatio searches the smallest error ratio at which the pair ever fires.
+func (s stage) smallestRatio(p slo.Pair) float64 {
+	if !s.everFires(1, p) {
+		return 0
+	}
+	silent, fires := math.Log(s.spec.Objective.AllowedRatio()/100), 0.0
+	for range ratioSteps {
+		if middle := (silent + fires) / 2; s.everFires(math.Exp(middle), p) {
+			fires = middle
+		} else {
+			silent = middle
+		}
+	}
+	return math.Exp(fires)
+}
+
+// everFires reports whether a constant ratio fires. The long window takes in more of it all the time until it is
+// full, so it is enough to look from then on, for as long as the short window is.
+func (s stage) everFires(ratio float64, p slo.Pair) bool {
+	long, short := budget.Minutes(p.Long), budget.Minutes(p.Short)
+	l := &budget.Ledger{}
+	s.put(l, stageStart, stageStart+long+short, ratio)
+	return first(s.walk(l, stageStart+long), Opened) != nil
+}
+
+// burn is a ledger with a clean past as long as any alert looks back, so many minutes at an error ratio
+// from stageStart on, and so many clean ones after.
+func (s stage) burn(ratio float64, length, after budget.Minute) *budget.Ledger {
+	l, past := &budget.Ledger{}, Horizon(s.spec)/60*60+60
+	s.put(l, stageStart-past, stageStart, 0)
+	s.put(l, stageStart, stageStart+length, ratio)
+	s.put(l, stageStart+length, stageStart+length+after, 0)
+	return l
+}
+
+// put writes [from, to) with whole events that are spread as evenly as whole events can be.
+func (s stage) put(l *budget.Ledger, from, to budget.Minute, ratio float64) {
+	events, bads := 0.0, 0.0
+	for m := from; m < to; m++ {
+		e := math.Floor(s.rate * float64(m-from+1))
+		b := math.Floor(e*ratio + 1e-9)
+		l.Put(m, budget.Count(int64(b-bads)*budget.Unit, int64(e-events)*budget.Unit))
+		events, bads = e, b
+	}
+}
+
+func (s stage) walk(l *budget.Ledger, from budget.Minute) []Event {
+	_, events := Advance(Input{ID: s.spec.ID(), Spec: s.spec, Ledger: l}, State{Through: from}, l.End())
+	return events
+}
+
+// falsePages counts the pages in FalseDays of unrelated failures at half of the budget's error ratio.
+func (s stage) falsePages() (pages int) {
+	rng := rand.New(rand.NewPCG(20, 16))
+	half := s.spec.Objective.AllowedRatio() / 2
+	l := &budget.Ledger{}
+	for m := stageStart; m < stageStart+FalseDays*1440; m++ {
+		bad, good := draw(rng, s.rate*half), draw(rng, s.rate*(1-half))
+		l.Put(m, budget.Count(bad*budget.Unit, (bad+good)*budget.Unit))
+	}
+	for _, e := range s.only(Page, s.spec.Alerts.Page...).walk(l, stageStart) {
+		if e.Kind == Opened {
+			pages++
+		}
+	}
+	return pages
+}
+
+// draw is a number of the Poisson distribution; of a large mean, by the normal distribution.
+func draw(rng *rand.Rand, mean float64) int64 {
+	if mean > 100 {
+		return int64(math.Max(0, math.Round(mean+math.Sqrt(mean)*rng.NormFloat64())))
+	}
+	n, limit := int64(0), math.Exp(-mean)
+	for f := rng.Float64(); f > limit; f *= rng.Float64() {
+		n++
+	}
+	return n
+}
+
+func first(events []Event, kind Kind) *Event {
+	for i := range events {
+		if events[i].Kind == kind {
+			return &events[i]
+		}
+	}
+	return nil
+}
+
+func asTime(m budget.Minute) time.Duration { return time.Duration(m) * time.Minute }

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type explainCmd struct {
+	daemon
+	Which string `arg:"" help:"SERVICE/SLO, with its label values for one budget of an SLO with 'by:'."`
+	By    string `help:"How finely to divide the time." enum:"day,hour" default:"day"`
+}
+
+// explanation is what explain found out. Where the budget went comes from the daemon; the queries and what the
+// alerts can catch come from the SLO file, and are absent without it.
+type explanation struct {
+	ID        string    `json:"id"`
+	Objective float64   `json:"objective"` // percent
+	Window    string    `json:"window"`
+	From      time.Time `json:"from"`
+	To        time.Time `json:"to"`
+	Allowed   *float64  `json:"allowed"` // bad events that the window allows; null before anything is known
+	Bad       float64   `json:"bad"`     // the sum of the buckets, and of the incidents and the unattributed
+	Total     float64   `json:"total"`
+	Spent     *float64  `json:"spent"` // share of the budget
+
+	Buckets      []spentBucket   `json:"buckets"` // oldest first
+	Incidents    []spentIncident `json:"incidents"`
+	Unattributed spentShare      `json:"unattributed"` // bad events outside of every incident
+	Data         explainedData   `json:"data"`
+
+	Queries []postmortem.Query `json:"queries,omitempty"`
+	Alerts  *power             `json:"alerts"`
+	Note    string             `json:"note,omitempty"` // why there are no queries and no alerts
+}
+
+// spentShare is a number of bad events, and what share of the window's budget they took.
+type spentShare struct {
+	Bad   float64  `json:"bad"`
+	Share *float64 `json:"share"`
+}
+
+// spentBucket is a day or an hour. A day is one of the window's time zone.
+type spentBucket struct {
+	At time.Time `json:"at"` // its begin, or the window's if that is later
+	spentShare
+	Total   float64 `json:"total"`
+	Minutes int     `json:"minutes"` // of the window that lie in it
+	Known   int     `json:"knownMinutes"`
+	Unknown int     `json:"unknownMinutes"` // were read and told nothing; the rest is partial or was never read
+}
+
+// spentIncident is a burn, with the part of it that lies in the window.
+type spentIncident struct {
+	ID       string    `json:"id"`
+	Severity string    `json:"severity"`
+	Onset    time.Time `json:"onset"`
+	Duration string    `json:"duration"`
+	Open     bool      `json:"open"`
+	spentShare
+}
+
+// explainedData is what is known about the window's minutes.
+type explainedData struct {
+	State    string   `json:"state"`
+	Minutes  int      `json:"minutes"`
+	Known    int      `json:"knownMinutes"`
+	Unknown  int      `json:"unknownMinutes"`
+	Unseen   int      `json:"otherMinutes"` // partial, or never read
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Run says where a budget went, and what its alerts can and cannot catch.
+func (c *explainCmd) Run(e *env) error {
+	if !strings.Contains(c.Which, "/") {
+		return exitError{exitUsage, fmt.Errorf("%q names a service; name one of its SLOs, as SERVICE/SLO", c.Which)}
+	}
+	x, err := c.explain(e)
+	if err != nil {
+		return err
+	}
+	if done, err := c.print(e, x); done {
+		return err
+	}
+	return x.tell(e.out, c.By)
+}
+
+func (c *explainCmd) explain(e *env) (*explanation, error) {
+	var s web.SLO
+	if err := c.get(e, c.path(""), c.labels(nil), &s); err != nil {
+		return nil, err
+	}
+	if s.Data.AsOf.IsZero() || s.Budget.Total == nil {
+		return nil, cannotFindOut(fmt.Errorf("nothing is known about %s yet", s.ID))
+	}
+	window, err := windowOf(s.Window)
+	if err != nil {
+		return nil, cannotFindOut(err)
+	}
+	x := &explanation{
+		ID: s.ID, Objective: s.Objective, Window: s.Window, Allowed: s.Budget.Allowed,
+		From: window.Start(s.Data.AsOf), To: s.Data.AsOf.UTC(),
+	}
+	if err := c.spend(e, x, window); err != nil {
+		return nil, err
+	}
+	x.Data.State, x.Data.Problems = s.Data.State, s.Data.Problems
+	return x, x.consult(e)
+}
+
+// path is the SLO's address below the API, and labels its label values for the query.
+func (c *explainCmd) path(rest string) string {
+	service, name, _ := strings.Cut(string(slo.ID(c.Which).Base()), "/")
+	return "slos/" + url.PathEscape(service) + "/" + url.PathEscape(name) + rest
+}
+
+func (c *explainCmd) labels(q url.Values) url.Values {
+	if q == nil {
+		q = url.Values{}
+	}
+	if group := slo.ID(c.Which).Group(); group != "" {
+		q.Set("labels", group)
+	}
+	return q
+}
+
+// windowOf reads a window as the API writes it: 28d, month, month (Europe/Berlin).
+func windowOf(text string) (slo.Window, error) {
+	name, zone, zoned := strings.Cut(strings.TrimSuffix(text, ")"), " (")
+	switch c := slo.Calendar(name); c {
+	case slo.Week, slo.Month, slo.Quarter, slo.Year:
+		w := slo.Window{Calendar: c, Zone: time.UTC}
+		if !zoned {
+			return w, nil
+		}
+		var err error
+		w.Zone, err = time.LoadLocation(zone)
+		return w, err
+	}
+	d, err := model.ParseDuration(text)
+	if err != nil {
+		return slo.Window{}, fmt.Errorf("the daemon has a window %q, which this version does not know", text)
+	}
+	return slo.Window{Rolling: time.Duration(d)}, nil
+}
+
+// spend reads where the budget went. It asks for hours, which exist at any age, and adds them up to days itself:
+// days begin at midnight of the window's zone, and the window at any hour.
+func (c *explainCmd) spend(e *env, x *explanation, window slo.Window) error {
+	h, err := c.history(e, x.From, x.To, time.Hour)
+	if err != nil {
+		return err
+	}
+	x.fill(h.Points, c.begins(window))
+	var all []web.Incident
+	q := url.Values{"slo": {x.ID}, "from": {x.From.Format(time.RFC3339)}, "to": {x.To.Format(time.RFC3339)}, "limit": {"10000"}}
+	if err := c.get(e, "incidents", q, &all); err != nil {
+		return err
+	}
+	for _, i := range all {
+		if i.SLO == x.ID && (i.Rule == string(alerting.RulePage) || i.Rule == string(alerting.RuleTicket)) {
+			if err := c.addIncident(e, x, i); err != nil {
+				return err
+			}
+		}
+	}
+	x.balance()
+	return nil
+}
+
+func (c *explainCmd) history(e *env, from, to time.Time, step time.Duration) (h web.History, err error) {
+	q := url.Values{"from": {from.UTC().Format(time.RFC3339)}, "to": {to.UTC().Format(time.RFC3339)}, "step": {slo.ShortDuration(step)}}
+	return h, c.get(e, c.path("/history"), c.labels(q), &h)
+}
+
+// begins is the begin of the bucket that an hour belongs to.
+func (c *explainCmd) begins(w slo.Window) func(time.Time) time.Time {
+	if c.By == "hour" {
+		return func(t time.Time) time.Time { return t }
+	}
+	zone := w.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return func(t time.Time) time.Time {
+		y, m, d := t.In(zone).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, zone)
+	}
+}
+
+// fill adds the hours up to buckets.
+func (x *explanation) fill(hours []web.HistoryPoint, begin func(time.Time) time.Time) {
+	x.Buckets, x.Incidents = []spentBucket{}, []spentIncident{}
+	last := time.Time{}
+	for _, h := range hours {
+		if at := begin(h.At); !at.Equal(last) || len(x.Buckets) == 0 {
+			x.Buckets = append(x.Buckets, spentBucket{At: h.At.UTC()})
+			last = at
+		}
+		b := &x.Buckets[len(x.Buckets)-1]
+		b.Bad, b.Total = exactly(b.Bad+valueOf(h.Bad)), exactly(b.Total+valueOf(h.Total))
+		b.Known, b.Unknown = b.Known+h.Known, b.Unknown+h.Unknown
+		b.Minutes += int(min(time.Hour, x.To.Sub(h.At)) / time.Minute)
+	}
+	for i := range x.Buckets {
+		b := &x.Buckets[i]
+		b.Share = x.share(b.Bad)
+		x.Bad, x.Total = exactly(x.Bad+b.Bad), exactly(x.Total+b.Total)
+		x.Data.Minutes, x.Data.Known, x.Data.Unknown = x.Data.Minutes+b.Minutes, x.Data.Known+b.Known, x.Data.Unknown+b.Unknown
+	}
+	x.Data.Unseen = x.Data.Minutes - x.Data.Known - x.Data.Unknown
+	x.Spent = x.share(x.Bad)
+}
+
+// addIncident adds what a burn took within the window. Of one that began before it, the daemon is asked for the
+// part inside; where minutes are no longer kept, its last hour counts whole.
+func (c *explainCmd) addIncident(e *env, x *explanation, i web.Incident) error {
+	bad := i.Bad
+	if i.Onset.Before(x.From) {
+		end := x.To
+		if i.Resolved != nil && i.Resolved.Before(end) {
+			end = *i.Resolved
+		}
+		if !end.After(x.From) {
+			return nil
+		}
+		h, err := c.history(e, x.From, end, end.Sub(x.From).Truncate(time.Minute))
+		if err != nil {
+			return err
+		}
+		bad = 0
+		for _, p := range h.Points {
+			bad += valueOf(p.Bad)
+		}
+	}
+	x.Incidents = append(x.Incidents, spentIncident{
+		ID: i.ID, Severity: i.Severity, Onset: i.Onset, Duration: i.Duration, Open: i.Open,
+		spentShare: spentShare{Bad: exactly(bad), Share: x.share(bad)},
+	})
+	return nil
+}
+
+// balance leaves what no incident took: incidents and the unattributed add up to the whole.
+func (x *explanation) balance() {
+	rest := x.Bad
+	for _, i := range x.Incidents {
+		rest -= i.Bad
+	}
+	x.Unattributed = spentShare{Bad: exactly(rest), Share: x.share(rest)}
+}
+
+// share is the share of the window's budget that so many bad events took; nil if the budget is not known or nothing.
+func (x *explanation) share(bad float64) *float64 {
+	if x.Allowed == nil || *x.Allowed <= 0 {
+		return nil
+	}
+	share := bad / *x.Allowed
+	return &share
+}
+
+// exactly rounds to thousandths of an event, in which the ledger counts, so that sums agree to the last digit.
+func exactly(events float64) float64 { return math.Round(events*1000) / 1000 }
+
+func valueOf(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
+}
+
+// consult reads the SLO file for what the daemon does not tell: the queries, and the alerts as they are written.
+func (x *explanation) consult(e *env) error {
+	spec, note := localSpec(e, slo.ID(x.ID))
+	if spec == nil {
+		x.Note = note
+		return nil
+	}
+	x.Queries = postmortem.Queries(spec, slo.ID(x.ID), x.From, x.To)
+	if minutes := x.Data.Known; minutes > 0 {
+		x.Alerts = powerFacts(alerting.PowerOf(spec, x.Total/float64(minutes)))
+	}
+	return nil
+}
+
+// localSpec is the SLO in the files of the configuration; nil, and why in a sentence, if it is not there.
+func localSpec(e *env, id slo.ID) (*slo.Spec, string) {
+	cfg, err := loadConfig(e.cli.ConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Sprintf("There is no configuration at %s, so the queries and what the alerts can catch are left out; name it with --config.file.", e.cli.ConfigFile)
+	}
+	if err != nil {
+		return nil, "The configuration has problems, so the queries and what the alerts can catch are left out; see slowburn check."
+	}
+	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	if err != nil {
+		return nil, "The SLO files have problems, so the queries and what the alerts can catch are left out; see slowburn check."
+	}
+	if spec := set.Lookup(id); spec != nil {
+		return spec, ""
+	}
+	return nil, fmt.Sprintf("The SLO files of %s do not have %s, so the queries and what the alerts can catch are left out.", e.cli.ConfigFile, id.Base())
+}

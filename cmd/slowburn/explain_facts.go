@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// power is what the alerts catch, as facts.
+type power struct {
+	EventsPerMinute float64     `json:"eventsPerMinute"` // over the known minutes of the window
+	Reaches         []reachFact `json:"reaches"`         // pairs, and after those of a tier the tier as a whole
+	FalsePages      int         `json:"falsePages"`      // in so many simulated days at half of the allowed error ratio
+	FalseDays       int         `json:"falsePagesDays"`
+}
+
+// reachFact is what a pair of windows or a whole tier catches; all but its name is null if it catches nothing.
+type reachFact struct {
+	Severity  string   `json:"severity"`
+	Pair      string   `json:"pair"` // 1h/5m; "any" for the tier
+	Burn      *float64 `json:"burn,omitempty"`
+	Outage    *string  `json:"shortestOutage"`     // the shortest total outage that fires
+	Gone      *float64 `json:"budgetGone"`         // the share of the budget that is gone by then
+	Reset     *string  `json:"reset"`              // from its end until it resolves
+	ResetLong *string  `json:"resetAfterHour"`     // the same after an hour's outage
+	Ratio     *float64 `json:"smallestErrorRatio"` // the smallest constant error ratio that ever fires
+}
+
+func powerFacts(p alerting.Power) *power {
+	f := &power{EventsPerMinute: p.EventsPerMinute, FalsePages: p.FalsePages, FalseDays: alerting.FalseDays, Reaches: []reachFact{}}
+	for _, tier := range []struct {
+		severity alerting.Severity
+		whole    alerting.Reach
+	}{{alerting.Page, p.Page}, {alerting.Ticket, p.Ticket}} {
+		pairs := 0
+		for _, r := range p.Pairs {
+			if r.Severity == tier.severity {
+				name := slo.ShortDuration(r.Pair.Long) + "/" + slo.ShortDuration(r.Pair.Short)
+				f.Reaches = append(f.Reaches, reachOf(r.Severity, name, r.Reach))
+				f.Reaches[len(f.Reaches)-1].Burn = &r.Burn
+				pairs++
+			}
+		}
+		if pairs > 1 {
+			f.Reaches = append(f.Reaches, reachOf(tier.severity, "any", tier.whole))
+		}
+	}
+	return f
+}
+
+func reachOf(sev alerting.Severity, pair string, r alerting.Reach) reachFact {
+	f := reachFact{Severity: string(sev), Pair: pair}
+	if r.Outage > 0 {
+		f.Outage, f.Reset, f.ResetLong = shortly(r.Outage), shortly(r.Reset), shortly(r.ResetLong)
+		f.Gone = &r.Gone
+	}
+	if r.Ratio > 0 {
+		f.Ratio = &r.Ratio
+	}
+	return f
+}
+
+func shortly(d time.Duration) *string {
+	text := slo.ShortDuration(d)
+	return &text
+}
+
+// tell writes the explanation for people.
+func (x *explanation) tell(w io.Writer, by string) error {
+	fmt.Fprintf(w, "%s, %g %% over %s\n", x.ID, x.Objective, x.Window)
+	fmt.Fprintf(w, "From %s to %s: %s bad of %s events, %s of the budget of %s.\n\n",
+		stampOf(x.From), stampOf(x.To), count(x.Bad), count(x.Total), percentOf(x.Spent), number(x.Allowed, "%.6g"))
+	for _, part := range []func(io.Writer, string) error{x.tellBuckets, x.tellIncidents} {
+		if err := part(w, by); err != nil {
+			return err
+		}
+	}
+	x.tellData(w)
+	x.tellQueries(w)
+	if x.Note != "" {
+		_, err := fmt.Fprintln(w, x.Note)
+		return err
+	}
+	return x.tellAlerts(w)
+}
+
+// quiet reports whether there is nothing to tell: no bad event, and no minute that is not known.
+func (b spentBucket) quiet() bool { return b.Bad == 0 && b.Known == b.Minutes }
+
+// tellBuckets shows every day, but of the hours only those that have something to tell.
+func (x *explanation) tellBuckets(w io.Writer, by string) error {
+	t := newTable(w, strings.ToUpper(by), "BAD", "TOTAL", "BUDGET", "KNOWN MINUTES")
+	layout, hidden := "Mon 2006-01-02", 0
+	if by == "hour" {
+		layout = "Mon 2006-01-02 15:04"
+	}
+	for _, b := range x.Buckets {
+		if by == "hour" && b.quiet() {
+			hidden++
+			continue
+		}
+		t.row(b.At.Format(layout), count(b.Bad), count(b.Total), percentOf(b.Share), fmt.Sprintf("%d of %d", b.Known, b.Minutes))
+	}
+	t.row("sum", count(x.Bad), count(x.Total), percentOf(x.Spent), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))
+	err := t.flush()
+	switch {
+	case hidden == 1:
+		fmt.Fprintln(w, "1 quiet hour is left out.")
+	case hidden > 1:
+		fmt.Fprintf(w, "%d quiet hours are left out.\n", hidden)
+	}
+	return err
+}
+
+func (x *explanation) tellIncidents(w io.Writer, _ string) error {
+	fmt.Fprintln(w)
+	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "BAD", "BUDGET")
+	for _, i := range x.Incidents {
+		t.row(i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04"), i.Duration, count(i.Bad), percentOf(i.Share))
+	}
+	t.row("unattributed", "", "", "", count(x.Unattributed.Bad), percentOf(x.Unattributed.Share))
+	t.row("sum", "", "", "", count(x.Bad), percentOf(x.Spent))
+	return t.flush()
+}
+
+func (x *explanation) tellData(w io.Writer) {
+	d := x.Data
+	fmt.Fprintf(w, "\nData: %s now. Of %d minutes %d are known, %d were read and told nothing, %d are partial or were never read.\n",
+		d.State, d.Minutes, d.Known, d.Unknown, d.Unseen)
+	for _, p := range d.Problems {
+		fmt.Fprintln(w, "  "+p)
+	}
+}
+
+func (x *explanation) tellQueries(w io.Writer) {
+	fmt.Fprintln(w)
+	if len(x.Queries) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "The same in Prometheus, as far as it still has the data:")
+	for _, q := range x.Queries {
+		fmt.Fprintf(w, "  %s\n    %s\n", q.What, strings.ReplaceAll(q.Text, "\n", "\n    "))
+		if q.Note != "" {
+			fmt.Fprintf(w, "    (%s)\n", q.Note)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func (x *explanation) tellAlerts(w io.Writer) error {
+	p := x.Alerts
+	if p == nil || len(p.Reaches) == 0 {
+		_, err := fmt.Fprintln(w, "No alert can fire: there was no known traffic, or the SLO has no alerts.")
+		return err
+	}
+	fmt.Fprintf(w, "What the alerts catch at %.3g events a minute:\n", p.EventsPerMinute)
+	t := newTable(w, "ALERT", "BURN ABOVE", "SHORTEST OUTAGE", "BUDGET BY THEN", "RESET", "AFTER AN HOUR", "SMALLEST ERROR RATIO")
+	for _, r := range p.Reaches {
+		t.row(r.Severity+" "+r.Pair, number(r.Burn, "%.4g"), orNever(r.Outage), percentOf(r.Gone), orNever(r.Reset), orNever(r.ResetLong), ratioOf(r.Ratio))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "False pages: %s in %d simulated days of unrelated failures at half of the allowed error ratio.\n", countOf(p.FalsePages), p.FalseDays)
+	return err
+}
+
+func countOf(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}
+
+func orNever(s *string) string {
+	if s == nil {
+		return "never"
+	}
+	return *s
+}
+
+func ratioOf(v *float64) string {
+	if v == nil {
+		return "never"
+	}
+	return fmt.Sprintf("%.3g %%", *v*100)
+}
+
+// count writes events without needless digits.
+func count(events float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", events), "0"), ".")
+}
+
+func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
