@@ -54,7 +54,8 @@ type spentShare struct {
 
 // spentBucket is a day or an hour. A day is one of the window's time zone.
 type spentBucket struct {
-	At time.Time `json:"at"` // its begin, or the window's if that is later
+	At   time.Time `json:"at"`   // its begin, or the window's if that is later
+	Name string    `json:"name"` // Sun 2026-11-01, in the window's time zone; an hour also has its time
 	spentShare
 	Total   float64 `json:"total"`
 	Minutes int     `json:"minutes"` // of the window that lie in it
@@ -163,7 +164,7 @@ func (c *explainCmd) spend(e *env, x *explanation, window slo.Window) error {
 	if err != nil {
 		return err
 	}
-	x.fill(h.Points, c.begins(window))
+	x.fill(h.Points, c.bucketOf(zoneOf(window)))
 	var all []web.Incident
 	q := url.Values{"slo": {x.ID}, "from": {x.From.Format(time.RFC3339)}, "to": {x.To.Format(time.RFC3339)}, "limit": {"10000"}}
 	if err := c.get(e, "incidents", q, &all); err != nil {
@@ -185,29 +186,30 @@ func (c *explainCmd) history(e *env, from, to time.Time, step time.Duration) (h 
 	return h, c.get(e, c.path("/history"), c.labels(q), &h)
 }
 
-// begins is the begin of the bucket that an hour belongs to.
-func (c *explainCmd) begins(w slo.Window) func(time.Time) time.Time {
+// bucketOf names the bucket that an hour belongs to.
+func (c *explainCmd) bucketOf(zone *time.Location) func(time.Time) string {
+	layout := "Mon 2006-01-02"
 	if c.By == "hour" {
-		return func(t time.Time) time.Time { return t }
+		layout += " 15:04 MST" // with the zone, as one hour of the year occurs twice
 	}
-	zone := w.Zone
-	if zone == nil {
-		zone = time.UTC
+	return func(t time.Time) string { return t.In(zone).Format(layout) }
+}
+
+// zoneOf is where a window's days begin.
+func zoneOf(w slo.Window) *time.Location {
+	if w.Zone == nil {
+		return time.UTC
 	}
-	return func(t time.Time) time.Time {
-		y, m, d := t.In(zone).Date()
-		return time.Date(y, m, d, 0, 0, 0, 0, zone)
-	}
+	return w.Zone
 }
 
 // fill adds the hours up to buckets.
-func (x *explanation) fill(hours []web.HistoryPoint, begin func(time.Time) time.Time) {
+func (x *explanation) fill(hours []web.HistoryPoint, bucketOf func(time.Time) string) {
 	x.Buckets, x.Incidents = []spentBucket{}, []spentIncident{}
-	last := time.Time{}
 	for _, h := range hours {
-		if at := begin(h.At); !at.Equal(last) || len(x.Buckets) == 0 {
-			x.Buckets = append(x.Buckets, spentBucket{At: h.At.UTC()})
-			last = at
+		name := bucketOf(h.At)
+		if n := len(x.Buckets); n == 0 || x.Buckets[n-1].Name != name {
+			x.Buckets = append(x.Buckets, spentBucket{At: h.At.UTC(), Name: name})
 		}
 		b := &x.Buckets[len(x.Buckets)-1]
 		b.Bad, b.Total = exactly(b.Bad+valueOf(h.Bad)), exactly(b.Total+valueOf(h.Total))

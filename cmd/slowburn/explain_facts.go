@@ -94,16 +94,13 @@ func (b spentBucket) quiet() bool { return b.Bad == 0 && b.Known == b.Minutes }
 // tellBuckets shows every day, but of the hours only those that have something to tell.
 func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	t := newTable(w, strings.ToUpper(by), "BAD", "TOTAL", "BUDGET", "KNOWN MINUTES")
-	layout, hidden := "Mon 2006-01-02", 0
-	if by == "hour" {
-		layout = "Mon 2006-01-02 15:04"
-	}
+	hidden := 0
 	for _, b := range x.Buckets {
 		if by == "hour" && b.quiet() {
 			hidden++
 			continue
 		}
-		t.row(b.At.Format(layout), count(b.Bad), count(b.Total), percentOf(b.Share), fmt.Sprintf("%d of %d", b.Known, b.Minutes))
+		t.row(b.Name, count(b.Bad), count(b.Total), percentOf(b.Share), fmt.Sprintf("%d of %d", b.Known, b.Minutes))
 	}
 	t.row("sum", count(x.Bad), count(x.Total), percentOf(x.Spent), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))
 	err := t.flush()

@@ -245,6 +245,16 @@ func TestExplainSaysWhatItCannot(t *testing.T) {
 	}
 }
 
+func TestExplainCountsTheDaysOfTheWindowsZone(t *testing.T) {
+	x := newExplained()
+	x.slo.Window = "month (Europe/Berlin)"
+	f := explainFacts(t, x, "", "shop/availability")
+	first := f.Buckets[0]
+	if first.Name != "Sun 2026-11-01" || !first.At.Equal(time.Date(2026, 10, 31, 23, 0, 0, 0, time.UTC)) || first.Minutes != 1440 || len(f.Buckets) != 22 {
+		t.Errorf("the first of %d days: %+v", len(f.Buckets), first)
+	}
+}
+
 func TestExplainAsksForOneBudgetOfMany(t *testing.T) {
 	x := newExplained()
 	x.slo.ID = `shop/availability{route="/pay"}`
