@@ -73,7 +73,7 @@ func shortly(d time.Duration) *string {
 func (x *explanation) tell(w io.Writer, by string) error {
 	fmt.Fprintf(w, "%s, %g %% over %s\n", x.ID, x.Objective, x.Window)
 	fmt.Fprintf(w, "From %s to %s: %s bad of %s events, %s of the budget of %s.\n\n",
-		stampOf(x.From), stampOf(x.To), count(x.Bad), count(x.Total), percentOf(x.Spent), number(x.Allowed, "%.6g"))
+		stampOf(x.From), stampOf(x.To), count(x.Bad), count(x.Total), percentOf(x.Spent), number(x.Allowed, "%.0f"))
 	for _, part := range []func(io.Writer, string) error{x.tellBuckets, x.tellIncidents} {
 		if err := part(w, by); err != nil {
 			return err
@@ -154,7 +154,7 @@ func (x *explanation) tellAlerts(w io.Writer) error {
 		_, err := fmt.Fprintln(w, "No alert can fire: there was no known traffic, or the SLO has no alerts.")
 		return err
 	}
-	fmt.Fprintf(w, "What the alerts catch at %.3g events a minute:\n", p.EventsPerMinute)
+	fmt.Fprintf(w, "What the alerts catch at %.4g events a minute:\n", p.EventsPerMinute)
 	t := newTable(w, "ALERT", "BURN ABOVE", "SHORTEST OUTAGE", "BUDGET BY THEN", "RESET", "AFTER AN HOUR", "SMALLEST ERROR RATIO")
 	for _, r := range p.Reaches {
 		t.row(r.Severity+" "+r.Pair, number(r.Burn, "%.4g"), orNever(r.Outage), percentOf(r.Gone), orNever(r.Reset), orNever(r.ResetLong), ratioOf(r.Ratio))
