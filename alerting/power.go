@@ -2,7 +2,6 @@ package alerting
 
 import (
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -187,11 +186,11 @@ func (s stage) walk(l *budget.Ledger, from budget.Minute) []Event {
 
 // falsePages counts the pages in FalseDays of unrelated failures at half of the budget's error ratio.
 func (s stage) falsePages() (pages int) {
-	rng := rand.New(rand.NewPCG(20, 16))
+	rng := chance(2016)
 	half := s.spec.Objective.AllowedRatio() / 2
 	l := &budget.Ledger{}
 	for m := stageStart; m < stageStart+FalseDays*1440; m++ {
-		bad, good := draw(rng, s.rate*half), draw(rng, s.rate*(1-half))
+		bad, good := rng.draw(s.rate*half), rng.draw(s.rate*(1-half))
 		l.Put(m, budget.Count(bad*budget.Unit, (bad+good)*budget.Unit))
 	}
 	for _, e := range s.only(Page, s.spec.Alerts.Page...).walk(l, stageStart) {
@@ -202,13 +201,34 @@ func (s stage) falsePages() (pages int) {
 	return pages
 }
 
+// chance is a sequence of numbers that look random and are the same each time: SplitMix64, by Steele, Lea and Flood.
+type chance uint64
+
+// next is a number between 0 and 1.
+func (c *chance) next() float64 {
+	*c += 0x9e3779b97f4a7c15
+	z := uint64(*c)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return float64((z^z>>31)>>11) / (1 << 53)
+}
+
+// normal is about normally distributed: twelve numbers less six.
+func (c *chance) normal() float64 {
+	sum := -6.0
+	for range 12 {
+		sum += c.next()
+	}
+	return sum
+}
+
 // draw is a number of the Poisson distribution; of a large mean, by the normal distribution.
-func draw(rng *rand.Rand, mean float64) int64 {
+func (c *chance) draw(mean float64) int64 {
 	if mean > 100 {
-		return int64(math.Max(0, math.Round(mean+math.Sqrt(mean)*rng.NormFloat64())))
+		return int64(math.Max(0, math.Round(mean+math.Sqrt(mean)*c.normal())))
 	}
 	n, limit := int64(0), math.Exp(-mean)
-	for f := rng.Float64(); f > limit; f *= rng.Float64() {
+	for f := c.next(); f > limit; f *= c.next() {
 		n++
 	}
 	return n
