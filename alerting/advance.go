@@ -121,7 +121,7 @@ func (w *walk) stepBurn(m budget.Minute, slot budget.Slot) {
 	case w.Burn.Severity == Ticket && w.tryPage(m):
 	case w.tryResolve(m):
 	case w.updateDue(m):
-		w.emitBurn(m, Updated, StillBurning, nil)
+		w.emitBurn(m, Updated, StillBurning)
 	}
 }
 
@@ -236,7 +236,7 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 	case !allQuiet(rs):
 		return false
 	}
-	w.emitBurn(m, Resolved, reason, nil)
+	w.emitBurn(m, Resolved, reason)
 	w.BurnEnd = m + 1
 	if w.Burn.Severity == Page {
 		w.PageEnd = m + 1
@@ -321,10 +321,10 @@ func (w *walk) emitFired(m budget.Minute, kind Kind, r *reading, sure *Significa
 	w.tell(m, e)
 }
 
-func (w *walk) emitBurn(m budget.Minute, kind Kind, reason Reason, sure *Significance) {
+func (w *walk) emitBurn(m budget.Minute, kind Kind, reason Reason) {
 	e := w.event(m, w.Burn, kind, reason)
 	r := read(w.Input, w.Burn.Pair, m)
-	e.Pair, e.Long, e.Short, e.Sure = &r.pair, &r.long, &r.short, sure
+	e.Pair, e.Long, e.Short = &r.pair, &r.long, &r.short
 	w.tell(m, e)
 }
 

@@ -126,7 +126,7 @@ func (i Incident) TimeToResolve() time.Duration {
 func Remove(in Input, st State, at budget.Minute) []Event {
 	w := walk{Input: in, State: st.clone()}
 	if w.Burn != nil {
-		w.emitBurn(at, Resolved, SLORemoved, nil)
+		w.emitBurn(at, Resolved, SLORemoved)
 	}
 	if w.NoData != nil {
 		w.emitNoData(at, Resolved, SLORemoved)

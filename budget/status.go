@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"cmp"
 	"math/bits"
 	"time"
 
@@ -102,20 +103,5 @@ func (s Status) SpentAtLeast(basisPoints int64) bool {
 func compareProducts(a, b, c, d int64) int {
 	h1, l1 := bits.Mul64(uint64(a), uint64(b))
 	h2, l2 := bits.Mul64(uint64(c), uint64(d))
-	switch {
-	case h1 != h2:
-		return cmpUint(h1, h2)
-	default:
-		return cmpUint(l1, l2)
-	}
-}
-
-func cmpUint(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return cmp.Or(cmp.Compare(h1, h2), cmp.Compare(l1, l2))
 }

@@ -30,7 +30,7 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick
 			continue
 		}
 		tick.Reports = append(tick.Reports, keep(r, now))
-		entries := e.Composer.Report(r, e.channelOf(run.Report), now)
+		entries := e.Composer.Report(r, e.ReportChannels[run.Report], now)
 		sum.Owed += len(entries)
 		tick.Owed = append(tick.Owed, entries...)
 		tick.Facts[factReport(run.Report)] = run.Period.String()
@@ -42,18 +42,23 @@ const reportPatience = 6 * time.Hour
 
 // reached reports whether every ledger holds the whole of a report's period.
 func (e *Engine) reached(run report.Run) bool {
-	for _, s := range e.Reports {
-		if s.Name != run.Report {
-			continue
-		}
-		_, end := run.Period.Bounds(s.Zone)
-		for _, a := range e.accounts {
-			if a.state.Through.Time().Before(end) {
-				return false
-			}
+	_, end := run.Period.Bounds(e.schedule(run.Report).Zone)
+	for _, a := range e.accounts {
+		if a.state.Through.Time().Before(end) {
+			return false
 		}
 	}
 	return true
+}
+
+// schedule is the configured report of a name; one that is not configured is in UTC.
+func (e *Engine) schedule(name string) report.Schedule {
+	for _, s := range e.Reports {
+		if s.Name == name {
+			return s
+		}
+	}
+	return report.Schedule{Name: name, Zone: time.UTC}
 }
 
 // reported is the newest period of each report. A schedule that is seen for the first time owes nothing of the past.
@@ -72,20 +77,13 @@ func (e *Engine) reported(now time.Time, tick *store.Tick) map[string]report.Per
 	return last
 }
 
-func (e *Engine) channelOf(name string) string { return e.ReportChannels[name] }
-
 func (e *Engine) buildReport(ctx context.Context, run report.Run) (report.Report, error) {
-	for _, s := range e.Reports {
-		if s.Name == run.Report {
-			in, err := e.reportInput(ctx, s, run.Period)
-			in.Late, in.Missed = run.Late, run.Missed
-			if err != nil {
-				return report.Report{}, err
-			}
-			return report.Build(in), nil
-		}
+	in, err := e.reportInput(ctx, e.schedule(run.Report), run.Period)
+	if err != nil {
+		return report.Report{}, err
 	}
-	return report.Report{}, fmt.Errorf("there is no report named %q", run.Report)
+	in.Late, in.Missed = run.Late, run.Missed
+	return report.Build(in), nil
 }
 
 // MakeReport builds the report of any period that has begun, also one that was never sent: by name in the zone of the
@@ -93,12 +91,7 @@ func (e *Engine) buildReport(ctx context.Context, run report.Run) (report.Report
 func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, now time.Time) (store.Report, bool, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	s := report.Schedule{Name: name, Zone: time.UTC}
-	for _, known := range e.Reports {
-		if known.Name == name {
-			s = known
-		}
-	}
+	s := e.schedule(name)
 	if from, _ := p.Bounds(s.Zone); from.After(now) {
 		return store.Report{}, false, nil
 	}
