@@ -47,6 +47,7 @@ func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
 	}{
 		{"journal", c.journal},
 		{"incidents", c.incidents},
+		{"acts", c.acts},
 		{"outbox", c.outbox},
 		{"marks", c.marks},
 		{"facts", c.facts},
@@ -157,6 +158,25 @@ func (c *commit) incidents(ctx context.Context, tx *sql.Tx) error {
 				nanos(i.Detected), nanos(i.Resolved), string(data), int64(checksum(data))); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// acts writes what people did. An act that was told before is left as it was.
+func (c *commit) acts(ctx context.Context, tx *sql.Tx) error {
+	for _, a := range c.tick.Acts {
+		data, err := json.Marshal(a)
+		if err != nil {
+			return err
+		}
+		seq, err := next(ctx, tx, "act", 1)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, sqlAddAct, seq, a.Key, nanos(a.At), string(a.Kind), a.Incident, string(a.SLO), a.Service,
+			string(data), int64(checksum(data))); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -33,6 +33,7 @@ type Store interface {
 	Prune(context.Context, time.Time) error
 	Incidents(context.Context, IncidentFilter) ([]alerting.Incident, error)
 	Incident(context.Context, string) (alerting.Incident, bool, error)
+	Acts(context.Context, ActFilter) ([]alerting.Act, error)
 	Reports(context.Context, string, int) ([]Report, error)
 	Report(context.Context, string, string) (Report, bool, error)
 	Close() error
@@ -75,6 +76,7 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"incidents are found by service, SLO, time and whether they are open", testIncidents},
 		{"reading and writing go on side by side", testSideBySide},
 		{"a report is kept by name and period", testReports},
+		{"what people did is kept once, in the order in which it was told", testActs},
 	} {
 		t.Run(test.sentence, func(t *testing.T) { test.run(t, open(t)) })
 	}
@@ -512,4 +514,31 @@ func testReports(t *testing.T, db Store) {
 	}
 	same(t, "newest first", names, []string{"monthly", "weekly"})
 	same(t, "by name", len(got(db.Reports(background, "weekly", 5))(t)), 1)
+}
+
+func testActs(t *testing.T, db Store) {
+	ack := alerting.Act{Key: "ack/1", At: at(7), Kind: alerting.Acknowledge, By: "Ada", Via: "slack", Incident: "shop/pay/page/0"}
+	deploy := alerting.Act{
+		Key: "deploy/1", At: at(5), Kind: alerting.Changed, By: "ci", Via: "api", Service: "shop",
+		Change: &alerting.Change{Kind: "deploy", Title: "v2", Start: at(5)},
+	}
+	must(t, db.Commit(background, Tick{Acts: []alerting.Act{ack}}))
+	must(t, db.Commit(background, Tick{Acts: []alerting.Act{deploy}}))
+	again := ack
+	again.By = "Bob"
+	must(t, db.Commit(background, Tick{Acts: []alerting.Act{again}}))
+	for _, c := range []struct {
+		name   string
+		filter ActFilter
+		want   []alerting.Act
+	}{
+		{"no filter gives all, the newest told first", ActFilter{}, []alerting.Act{deploy, ack}},
+		{"a kind", ActFilter{Kind: alerting.Changed}, []alerting.Act{deploy}},
+		{"an incident", ActFilter{Incident: "shop/pay/page/0"}, []alerting.Act{ack}},
+		{"a service", ActFilter{Service: "shop"}, []alerting.Act{deploy}},
+		{"a time", ActFilter{From: at(6), To: at(8)}, []alerting.Act{ack}},
+		{"a limit", ActFilter{Limit: 1}, []alerting.Act{deploy}},
+	} {
+		same(t, c.name, got(db.Acts(background, c.filter))(t), c.want)
+	}
 }

@@ -62,6 +62,34 @@ func scanIncident(rows *sql.Rows) (alerting.Incident, error) {
 	return i, nil
 }
 
+// ActFilter narrows [DB.Acts]; zero fields do not.
+type ActFilter struct {
+	Kind     alerting.ActKind
+	Incident string
+	Service  string
+	From, To time.Time // only acts of [From, To)
+	Limit    int       // zero means a thousand
+}
+
+// Acts lists what people did, newest first: in the reverse of the order in which it was told.
+func (db *DB) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
+	var all []alerting.Act
+	err := each(ctx, db.r, func(rows *sql.Rows) error {
+		var data string
+		var sum int64
+		var a alerting.Act
+		if err := rows.Scan(&data, &sum); err != nil {
+			return err
+		}
+		if err := unpackJSON(data, sum, &a); err != nil {
+			return fmt.Errorf("act: %w", err)
+		}
+		all = append(all, a)
+		return nil
+	}, sqlActs, string(f.Kind), f.Incident, f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
+	return all, wrap("acts", db.path, err)
+}
+
 // Reports lists the kept reports of a name, of all if it is "", newest first, without their contents.
 func (db *DB) Reports(ctx context.Context, name string, n int) ([]Report, error) {
 	all, err := db.readReports(ctx, sqlReports, name, limit(n))

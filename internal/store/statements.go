@@ -38,6 +38,13 @@ const (
 		and ($5 = 0 or detected < $5)
 		order by detected desc, id limit $6`
 
+	sqlAddAct = `insert into acts (seq, key, at, kind, incident, slo, service, data, sum)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (key) do nothing`
+	sqlActs = `select data, sum from acts
+		where ($1 = '' or kind = $1) and ($2 = '' or incident = $2) and ($3 = '' or service = $3)
+		and ($4 = 0 or at >= $4) and ($5 = 0 or at < $5)
+		order by seq desc limit $6`
+
 	// What is owed already is left alone; only that it may have been sent unwritten is added.
 	sqlOwe = `insert into outbox (key, seq, leg, lane, channel, thread, op, created, entry, sum,
 			state, attempts, begun, next_try, last_err, settled, receipt)

@@ -75,6 +75,8 @@ type Tick struct {
 	// Marks are the reading positions of package prom that changed, by name, in its own encoding.
 	// An empty one deletes the mark.
 	Marks map[string][]byte
+	// Acts are what people did since the last tick. One whose key is known already is passed over.
+	Acts []alerting.Act
 	// Owed are messages that belong to no single budget: reports, notices about the source.
 	Owed []outbox.Entry
 	// Facts are small values kept by name, such as when a report last ran. An empty value deletes the fact.

@@ -1,0 +1,82 @@
+package alerting
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Act is what a person did or declared: an acknowledgement, a silence, a deploy. It is a dated fact. Acts are
+// kept for ever, in the order in which they were told, and never changed: what takes one back is another act. So a
+// replay sees what the live evaluation saw, and the list of all acts is the audit log.
+type Act struct {
+	// Key is unique for ever: an act that is told twice, by a button pressed twice or a retried request,
+	// is one act.
+	Key  string    `json:"key"`
+	At   time.Time `json:"at"`
+	Kind ActKind   `json:"kind"`
+	By   string    `json:"by"`            // who, as people know them; a program says on whose behalf
+	Via  string    `json:"via"`           // how it was told: slack, api, cli, config, webhook
+	Who  string    `json:"who,omitempty"` // the identity that was proven, such as a Slack user ID; "" if none was
+
+	// What it is about, as far as it applies: an incident, a budget or SLO, a service. All empty is everything.
+	Incident string `json:"incident,omitempty"`
+	SLO      slo.ID `json:"slo,omitempty"`
+	Service  string `json:"service,omitempty"`
+
+	Text   string            `json:"text,omitempty"`   // the reason or the note, in the person's words
+	Until  time.Time         `json:"until,omitzero"`   // when it ends by itself; zero is never, or not applicable
+	Other  string            `json:"other,omitempty"`  // of merge: the incident that goes on; of undo: the key of the act taken back
+	Level  Severity          `json:"level,omitempty"`  // of escalate and declare
+	Change *Change           `json:"change,omitempty"` // of change and experiment
+	Facts  map[string]string `json:"facts,omitempty"`  // of config: what changed; small values by name
+}
+
+// ActKind is what kind of act it is.
+type ActKind string
+
+// The kinds of act.
+const (
+	Acknowledge ActKind = "acknowledge" // somebody has taken the incident
+	Silence     ActKind = "silence"     // no more messages about it until Until; a zero Until is until the budget recovers
+	Escalate    ActKind = "escalate"    // make it louder or quieter: Level
+	Remark      ActKind = "remark"      // a note for the timeline
+	Mitigated   ActKind = "mitigated"   // users no longer feel it, says a person
+	Declare     ActKind = "declare"     // an incident that no rule saw
+	Close       ActKind = "close"       // a declared incident is over
+	Merge       ActKind = "merge"       // two incidents are one: Other goes on
+	Split       ActKind = "split"       // they are not, after all
+	Override    ActKind = "override"    // the gate is passed although it says no, for a reason
+	Exempt      ActKind = "exempt"      // the error-budget policy does not bind the service until Until
+	Changed     ActKind = "change"      // a deploy, a change of configuration or data, a maintenance
+	Experiment  ActKind = "experiment"  // a chaos run, which spends budget on purpose
+	Undo        ActKind = "undo"        // takes another act back: Other
+	Configured  ActKind = "config"      // the configuration was read anew
+)
+
+// Change is something that was done to a service, or an experiment on it.
+type Change struct {
+	Kind    string    `json:"kind"`              // deploy, config, data, flag, maintenance, experiment, rollback
+	Title   string    `json:"title"`             //
+	Version string    `json:"version,omitempty"` //
+	Link    string    `json:"link,omitempty"`    //
+	Start   time.Time `json:"start"`             //
+	End     time.Time `json:"end,omitzero"`      // zero is at once, or not yet over
+	Failed  bool      `json:"failed,omitempty"`  // it was rolled back or needed a fix, says its author
+	// Commit is when the oldest of what it brought was written; zero if the feed does not say.
+	Commit time.Time `json:"commit,omitzero"`
+	// Spend is the share of the budget that an experiment may take, in basis points.
+	Spend int64 `json:"spend,omitempty"`
+}
+
+// Concerns reports whether an act is about a budget: about itself, its SLO, its service, or everything. Acts on
+// single incidents are about the incident's budget only.
+func (a Act) Concerns(id slo.ID) bool {
+	switch {
+	case a.SLO != "":
+		return a.SLO == id || a.SLO == id.Base()
+	case a.Service != "":
+		return a.Service == id.Service()
+	}
+	return a.Incident == ""
+}
