@@ -92,3 +92,10 @@ func TestPromtoolAcceptsOurRules(t *testing.T) {
 		})
 	}
 }
+
+func TestPromtoolAcceptsTheAlertsAboutUs(t *testing.T) {
+	out, err := exec.Command(promtool(t), "check", "rules", "../deploy/prometheus/slowburn.rules.yaml").CombinedOutput()
+	if err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+}
