@@ -52,6 +52,7 @@ const (
 	Experiment  ActKind = "experiment"  // a chaos run, which spends budget on purpose
 	Undo        ActKind = "undo"        // takes another act back: Other
 	Configured  ActKind = "config"      // the configuration was read anew
+	Classify    ActKind = "classify"    // how the entity classes the incident, for regulators: Text is "major" or "not major"
 )
 
 // Change is something that was done to a service, or an experiment on it.

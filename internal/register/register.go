@@ -1,0 +1,375 @@
+// Package register is the record that regulators ask for: every incident with its times, how much it cost, whether it
+// has happened before, and until when which report would be due.
+//
+// New makes the entries from incidents and what people did about them; JSON and CSV write them down. The package is
+// pure, and it never classifies: whether an incident is major is the entity's own decision.
+package register
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Entry is one incident as the register for regulators has it: the facts that the European Union's Digital
+// Operational Resilience Act (Regulation (EU) 2022/2554, articles 17 to 19, with the delegated regulations 2024/1772
+// and 2025/301) asks of a financial entity, as far as a program that counts events can know them. It never classifies:
+// whether an incident is major is for the entity to decide, and the decision enters as an act (alerting.Classify).
+type Entry struct {
+	Incident alerting.Incident
+	Owner    string
+	Tier     string
+
+	Acknowledged time.Time // zero if nobody did, or nobody said so; so are the next two
+	Mitigated    time.Time
+	Classified   time.Time
+	Class        string // what the entity decided, in its own word: "major", "not major"; "" is undecided
+	ClassifiedBy string
+
+	Bad        int64         // events that failed because of it, in thousandths
+	Total      int64         // all events in its time
+	Down       time.Duration // minutes with at least one failed event
+	PerDay     int64         // events on an average day of the four weeks before, 0 if not known
+	Recurrence []string      // IDs of incidents of the same SLO in the six months before, newest first
+	Due        Deadlines
+}
+
+// Deadlines are until when reports would have to be with the authority if the incident is classified as major. They
+// follow from when it was known and when it was classified; zero is not yet determined.
+type Deadlines struct {
+	Initial      time.Time // 4 h after it was classified, and 24 h after it was known
+	Intermediate time.Time // 72 h after the initial one was due
+	Final        time.Time // a month after the intermediate one was due
+}
+
+// Indication holds one figure against the threshold that the regulation gives for it. It is a hint for whoever
+// classifies, not a verdict.
+type Indication struct {
+	Criterion string
+	Value     string // "" is not known to slowburn
+	Threshold string
+	Reached   *bool // nil is not known
+}
+
+// Subject is an incident with what the register needs to know of it.
+type Subject struct {
+	Incident alerting.Incident
+	Spec     *slo.Spec           // nil if the SLO is gone
+	Ledger   *budget.Ledger      // nil if it is not known any more
+	Acts     []alerting.Act      // on the incident, in any order
+	Others   []alerting.Incident // candidates for a recurrence
+}
+
+// recurring is how far back an earlier incident of the same SLO counts as a hint.
+const recurring = 6 // months
+
+// New makes the entries of incidents, oldest first. Incidents that burned nothing, such as missing data, are
+// entered too: that nobody could see is a fact of its own.
+func New(incidents []Subject) []Entry {
+	var all []Entry
+	for _, r := range incidents {
+		all = append(all, r.entry())
+	}
+	slices.SortFunc(all, func(a, b Entry) int {
+		return cmp.Or(a.Incident.Detected.Compare(b.Incident.Detected), cmp.Compare(a.Incident.ID, b.Incident.ID))
+	})
+	return all
+}
+
+func (r Subject) entry() Entry {
+	i := r.Incident
+	e := Entry{Incident: i, Bad: i.Bad()}
+	if r.Spec != nil {
+		e.Owner, e.Tier = r.Spec.Owner, r.Spec.Tier
+	}
+	if b := i.Last.Burn; b != nil {
+		e.Total, e.Down = b.Total, time.Duration(b.Minute)*time.Minute
+	}
+	if r.Ledger != nil && !i.Onset.IsZero() {
+		e.Bad = postmortem.Spent(i, r.Ledger)
+		e.PerDay = perDay(r.Ledger, budget.MinuteOf(i.Onset))
+	}
+	e.take(r.Acts)
+	for _, o := range r.Others {
+		if o.ID != i.ID && o.SLO == i.SLO && o.Detected.Before(i.Detected) && o.Detected.After(i.Detected.AddDate(0, -recurring, 0)) {
+			e.Recurrence = append(e.Recurrence, o.ID)
+		}
+	}
+	slices.SortFunc(e.Recurrence, func(a, b string) int { return cmp.Compare(b, a) })
+	e.Due = e.deadlines()
+	return e
+}
+
+// take enters what people did: the first acknowledgement and mitigation, and the newest classification.
+func (e *Entry) take(acts []alerting.Act) {
+	acts = slices.Clone(acts)
+	slices.SortStableFunc(acts, func(a, b alerting.Act) int { return a.At.Compare(b.At) })
+	first := func(t *time.Time, at time.Time) {
+		if t.IsZero() {
+			*t = at
+		}
+	}
+	for _, a := range acts {
+		switch a.Kind {
+		case alerting.Acknowledge:
+			first(&e.Acknowledged, a.At)
+		case alerting.Mitigated:
+			first(&e.Mitigated, a.At)
+		case alerting.Classify:
+			e.Classified, e.Class, e.ClassifiedBy = a.At, a.Text, a.By
+		}
+	}
+}
+
+// perDay is the number of events on an average day of the four weeks before a minute, in thousandths, counted over
+// the minutes that are known; zero if less than a day is.
+func perDay(l *budget.Ledger, at budget.Minute) int64 {
+	const day = 24 * 60
+	sum := l.Sum(max(at-28*day, l.First()), at)
+	if sum.Seen() < day {
+		return 0
+	}
+	return sum.Total / int64(sum.Seen()) * day
+}
+
+// The times of Delegated Regulation (EU) 2025/301, article 5.
+func (e Entry) deadlines() Deadlines {
+	var d Deadlines
+	known := e.Incident.Detected
+	if known.IsZero() || e.Class != "" && e.Class != "major" {
+		return d
+	}
+	d.Initial = known.Add(24 * time.Hour)
+	if !e.Classified.IsZero() {
+		d.Initial = earlier(d.Initial, e.Classified.Add(4*time.Hour))
+	}
+	d.Intermediate = d.Initial.Add(72 * time.Hour)
+	d.Final = d.Intermediate.AddDate(0, 1, 0)
+	return d
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Duration is from the onset to the end of the incident, and false while it is open.
+func (e Entry) Duration() (time.Duration, bool) {
+	from := e.Incident.Onset
+	if from.IsZero() {
+		from = e.Incident.Detected
+	}
+	if e.Incident.Open || e.Incident.Resolved.IsZero() {
+		return 0, false
+	}
+	return e.Incident.Resolved.Sub(from), true
+}
+
+// Indications holds the entry against the thresholds of Delegated Regulation (EU) 2024/1772, article 9. Clients,
+// counterparts, Member States, data losses, reputation and cost are not known to a program that counts events.
+func (e Entry) Indications() []Indication {
+	all := []Indication{
+		{Criterion: "failed transactions of a daily average", Threshold: "10 %"},
+		{Criterion: "duration", Threshold: "24 h"},
+		{Criterion: "downtime of a service that supports a critical function", Threshold: "2 h"},
+	}
+	set := func(n int, value string, reached bool) { all[n].Value, all[n].Reached = value, &reached }
+	if e.PerDay > 0 {
+		set(0, percentOf(e.Bad, e.PerDay), e.Bad*10 > e.PerDay)
+	}
+	if d, ok := e.Duration(); ok {
+		set(1, hours(d), d > 24*time.Hour)
+	}
+	if e.Incident.Last.Burn != nil {
+		set(2, hours(e.Down), e.Down > 2*time.Hour)
+	}
+	for _, c := range []struct{ criterion, threshold string }{
+		{"clients affected", "10 %, or 100,000"},
+		{"financial counterparts affected", "30 %"},
+		{"Member States", "2"},
+		{"data losses", "any of consequence"},
+		{"reputation", "any of consequence"},
+		{"economic impact", "EUR 100,000"},
+	} {
+		all = append(all, Indication{Criterion: c.criterion, Threshold: c.threshold})
+	}
+	return all
+}
+
+func percentOf(part, whole int64) string {
+	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 2, 64) + " %"
+}
+
+func hours(d time.Duration) string { return strconv.FormatFloat(d.Hours(), 'f', 2, 64) + " h" }
+
+// entryJSON is an entry for programs. Counts are events, durations are seconds, times are UTC; null is not known.
+type entryJSON struct {
+	ID              string           `json:"id"`
+	Service         string           `json:"service"`
+	SLO             slo.ID           `json:"slo"`
+	Owner           string           `json:"owner,omitempty"`
+	Tier            string           `json:"tier,omitempty"`
+	Rule            alerting.Rule    `json:"rule"`
+	Onset           *time.Time       `json:"onset"`
+	Detected        *time.Time       `json:"detected"`
+	Acknowledged    *time.Time       `json:"acknowledged"`
+	Mitigated       *time.Time       `json:"mitigated"`
+	Resolved        *time.Time       `json:"resolved"`
+	Duration        *int64           `json:"durationSeconds"`
+	Downtime        *int64           `json:"downtimeSeconds"`
+	Failed          float64          `json:"failedTransactions"`
+	Total           float64          `json:"transactionsInItsTime"`
+	PerDay          *float64         `json:"transactionsOnAnAverageDay"`
+	Recurrence      []string         `json:"earlierIncidentsOfTheSameSLO"`
+	Class           *string          `json:"classification"`
+	Classified      *time.Time       `json:"classifiedAt"`
+	ClassifiedBy    string           `json:"classifiedBy,omitempty"`
+	DueInitial      *time.Time       `json:"initialNotificationDue"`
+	DueIntermediate *time.Time       `json:"intermediateReportDue"`
+	DueFinal        *time.Time       `json:"finalReportDue"`
+	Indications     []indicationJSON `json:"indications"`
+}
+
+type indicationJSON struct {
+	Criterion string  `json:"criterion"`
+	Value     *string `json:"value"`
+	Threshold string  `json:"threshold"`
+	Reached   *bool   `json:"reached"`
+}
+
+// Note says what the register is and is not; it goes with every export.
+const Note = "Facts as slowburn counted them. Whether an incident is major is the entity's own decision; due dates hold only for incidents that it classifies as major."
+
+// JSON writes the entries for programs. The same entries give the same bytes.
+func JSON(entries []Entry) []byte {
+	all := []entryJSON{}
+	for _, e := range entries {
+		all = append(all, e.json())
+	}
+	b, _ := json.MarshalIndent(struct { // plain values: it cannot fail
+		Note    string      `json:"note"`
+		Entries []entryJSON `json:"entries"`
+	}{Note, all}, "", "  ")
+	return append(b, '\n')
+}
+
+func (e Entry) json() entryJSON {
+	i := e.Incident
+	j := entryJSON{
+		ID: i.ID, Service: i.SLO.Service(), SLO: i.SLO, Owner: e.Owner, Tier: e.Tier, Rule: i.Rule,
+		Onset: stamp(i.Onset), Detected: stamp(i.Detected), Acknowledged: stamp(e.Acknowledged), Mitigated: stamp(e.Mitigated), Resolved: stamp(i.Resolved),
+		Failed: eventsOf(e.Bad), Total: eventsOf(e.Total), Recurrence: append([]string{}, e.Recurrence...),
+		Classified: stamp(e.Classified), ClassifiedBy: e.ClassifiedBy,
+		DueInitial: stamp(e.Due.Initial), DueIntermediate: stamp(e.Due.Intermediate), DueFinal: stamp(e.Due.Final),
+	}
+	if d, ok := e.Duration(); ok {
+		j.Duration = seconds(d)
+	}
+	if i.Last.Burn != nil {
+		j.Downtime = seconds(e.Down)
+	}
+	if e.PerDay > 0 {
+		n := eventsOf(e.PerDay)
+		j.PerDay = &n
+	}
+	if e.Class != "" {
+		j.Class = &e.Class
+	}
+	for _, x := range e.Indications() {
+		y := indicationJSON{Criterion: x.Criterion, Threshold: x.Threshold, Reached: x.Reached}
+		if x.Value != "" {
+			y.Value = &x.Value
+		}
+		j.Indications = append(j.Indications, y)
+	}
+	return j
+}
+
+func stamp(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func seconds(d time.Duration) *int64 {
+	s := int64(d / time.Second)
+	return &s
+}
+
+func eventsOf(n int64) float64 { return float64(n) / budget.Unit }
+
+// CSV writes the entries as comma-separated values (RFC 4180) with a header; an empty cell is not known. Cells
+// that a spreadsheet would take for a formula are quoted by an apostrophe.
+func CSV(entries []Entry) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{
+		"id", "service", "slo", "owner", "tier", "rule", "onset", "detected", "acknowledged", "mitigated", "resolved",
+		"duration_seconds", "downtime_seconds", "failed_transactions", "transactions_in_its_time", "transactions_on_an_average_day",
+		"earlier_incidents_of_the_same_slo", "classification", "classified_at", "classified_by",
+		"initial_notification_due", "intermediate_report_due", "final_report_due",
+	})
+	for _, e := range entries {
+		j := e.json()
+		class := ""
+		if j.Class != nil {
+			class = *j.Class
+		}
+		cells := []string{
+			j.ID, j.Service, string(j.SLO), j.Owner, j.Tier, string(j.Rule), cellTime(j.Onset), cellTime(j.Detected),
+			cellTime(j.Acknowledged), cellTime(j.Mitigated), cellTime(j.Resolved), cellInt(j.Duration), cellInt(j.Downtime),
+			fmt.Sprint(j.Failed), fmt.Sprint(j.Total), cellFloat(j.PerDay), strings.Join(j.Recurrence, " "),
+			class, cellTime(j.Classified), j.ClassifiedBy, cellTime(j.DueInitial), cellTime(j.DueIntermediate), cellTime(j.DueFinal),
+		}
+		for n := range cells {
+			cells[n] = inert(cells[n])
+		}
+		_ = w.Write(cells) // a buffer takes everything
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+// inert keeps a spreadsheet from taking a cell for a formula.
+func inert(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+func cellTime(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}
+
+func cellInt(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
+}
+
+func cellFloat(f *float64) string {
+	if f == nil {
+		return ""
+	}
+	return fmt.Sprint(*f)
+}
