@@ -32,7 +32,7 @@ func (d Document) Markdown() string {
 		{"Timeline", d.timeline},
 		{"Causes", causes},
 		{"What went well, what went wrong, where we were lucky", lessons},
-		{"Action items", d.actions},
+		{headingActions, d.actions},
 		{"Earlier incidents of this SLO", d.earlier},
 		{"About the data", d.data},
 		{"Queries", d.queries},
@@ -54,6 +54,7 @@ func (d Document) front(b *strings.Builder) {
 		{"status", "draft"},
 		{"severity", string(i.Severity)},
 		{"owner", spec.Owner},
+		{"class", ""},
 	} {
 		b.WriteString(f[0] + ": " + strconv.Quote(f[1]) + "\n")
 	}
@@ -320,15 +321,15 @@ func lessons(b *strings.Builder) {
 func (d Document) actions(b *strings.Builder) {
 	var rows [][]string
 	if d.Verdict.Required {
-		rows = append(rows, []string{"*what makes this kind of incident impossible or small*", "prevent or mitigate", "**P0**", "*owner*", "*date*", "*link*"})
+		rows = append(rows, []string{"*what makes this kind of incident impossible or small*", "prevent or mitigate", "**P0**", "*owner*", "*date*", "*link*", "no"})
 	}
 	rows = append(rows,
-		[]string{"*what finds it sooner*", "detect", "*P1*", "*owner*", "*date*", "*link*"},
-		[]string{"*what makes the answer easier*", "process", "*P2*", "*owner*", "*date*", "*link*"})
+		[]string{"*what finds it sooner*", "detect", "*P1*", "*owner*", "*date*", "*link*", "no"},
+		[]string{"*what makes the answer easier*", "process", "*P2*", "*owner*", "*date*", "*link*", "no"})
 	if d.Verdict.Required {
 		b.WriteString("The policy demands at least one P0 item.\n\n")
 	}
-	b.WriteString(plain.Table([]string{"What, so that its end can be verified", "Kind", "Priority", "Owner", "Due", "Ticket"}, rows))
+	b.WriteString(plain.Table([]string{"What, so that its end can be verified", "Kind", "Priority", "Owner", "Due", "Ticket", "Done"}, rows))
 	if d.Verdict.Required && !d.Facts.Incident.Open {
 		zone := d.Facts.Zone
 		if zone == nil {
