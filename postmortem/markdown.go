@@ -55,6 +55,13 @@ func (d Document) Render(layout string) (string, error) {
 	return strings.TrimRight(b.String(), "\n") + "\n", err
 }
 
+// CheckTemplate renders a template of an empty document, so that its mistakes are found before an incident is over.
+func CheckTemplate(layout string) error {
+	spec := &slo.Spec{Service: "example", Name: "example", Windows: []slo.Window{{Rolling: 28 * slo.Day}}}
+	_, err := Document{Facts: Facts{Spec: spec}}.Render(layout)
+	return err
+}
+
 // section writes one section with its heading.
 func (d Document) section(heading string) (string, error) {
 	writers := map[string]func(*strings.Builder){

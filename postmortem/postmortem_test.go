@@ -366,8 +366,11 @@ func TestATemplateMayBeTheHousesOwn(t *testing.T) {
 		`{{.Culprit}}`:        "Culprit",
 		`{{section`:           "unclosed action",
 	} {
-		if _, err := d.Render(template); err == nil || !strings.Contains(err.Error(), want) {
+		if err := postmortem.CheckTemplate(template); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", template, err)
 		}
+	}
+	if err := postmortem.CheckTemplate(postmortem.DefaultTemplate); err != nil {
+		t.Errorf("the default: %v", err)
 	}
 }

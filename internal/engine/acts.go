@@ -21,7 +21,7 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.Store.Commit(ctx, store.Tick{At: now, Acts: []alerting.Act{a}}); err != nil {
+	if err := e.Store.Commit(ctx, store.Tick{Acts: []alerting.Act{a}}); err != nil {
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
 	}
 	return nil

@@ -43,6 +43,7 @@ type Keeper struct {
 
 	mu      sync.RWMutex
 	reviews []postmortem.Review
+	told    map[string]bool // keys of words that were owed since the start
 }
 
 // Word is something to say about a review, in the thread of its incident.
@@ -82,7 +83,7 @@ func (k *Keeper) Run(ctx context.Context, now func() time.Time, every time.Durat
 	}
 }
 
-// Pass reads the folder, drafts what is required and missing, and says what is late.
+// Pass reads the folder, drafts what is required and missing, and says what is late. One round at a time.
 func (k *Keeper) Pass(ctx context.Context, now time.Time) error {
 	all, problems := k.read()
 	known := map[string]postmortem.Review{}
@@ -128,7 +129,22 @@ func (k *Keeper) require(ctx context.Context, i alerting.Incident, drafted bool)
 	if k.Folder != "" {
 		w.File = k.file(i)
 	}
-	return k.Tell(ctx, w)
+	return k.tell(ctx, w)
+}
+
+// tell owes a word, once.
+func (k *Keeper) tell(ctx context.Context, w Word) error {
+	if k.told[w.Key] {
+		return nil
+	}
+	if err := k.Tell(ctx, w); err != nil {
+		return err
+	}
+	if k.told == nil {
+		k.told = map[string]bool{}
+	}
+	k.told[w.Key] = true
+	return nil
 }
 
 // remind says what is late, once per incident and week, on a working day after nine.
@@ -149,7 +165,7 @@ func (k *Keeper) remind(ctx context.Context, all []postmortem.Review, incidents 
 			}
 		}
 		if w.Late || len(w.Overdue) > 0 {
-			problems = append(problems, k.Tell(ctx, w))
+			problems = append(problems, k.tell(ctx, w))
 		}
 	}
 	return problems
