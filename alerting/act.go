@@ -81,3 +81,32 @@ func (a Act) Concerns(id slo.ID) bool {
 	}
 	return a.Incident == ""
 }
+
+// InForce are the acts that were done by a time and not taken back by then, in their order.
+func InForce(acts []Act, at time.Time) []Act {
+	undone := map[string]bool{}
+	for _, a := range acts {
+		if a.Kind == Undo && !a.At.After(at) {
+			undone[a.Other] = true
+		}
+	}
+	var all []Act
+	for _, a := range acts {
+		if a.Kind != Undo && !a.At.After(at) && !undone[a.Key] {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// Silent is the silence among the acts that is in force at a time, and false if there is none. Of several it is
+// the newest.
+func Silent(acts []Act, at time.Time) (Act, bool) {
+	all := InForce(acts, at)
+	for n := len(all) - 1; n >= 0; n-- {
+		if a := all[n]; a.Kind == Silence && (a.Until.IsZero() || at.Before(a.Until)) {
+			return a, true
+		}
+	}
+	return Act{}, false
+}

@@ -25,6 +25,8 @@ type Incident struct {
 	First Event   `json:"first"` // the event that opened it, or made it a page
 	Last  Event   `json:"last"`  // the newest one
 	Log   []Event `json:"log"`   // all of them, oldest first
+
+	Acts []Act `json:"acts,omitempty"` // what people did about it, in the order in which it was told
 }
 
 // Apply folds an event into the incident. The zero Incident takes the event that opens it; an
@@ -37,7 +39,7 @@ func (i Incident) Apply(e Event) Incident {
 	}
 	switch e.Kind {
 	case Opened:
-		i = Incident{ID: e.Incident, SLO: e.SLO, Rule: e.Rule, Severity: e.Severity, Open: true, Detected: e.Time(), First: e}
+		i = Incident{ID: e.Incident, SLO: e.SLO, Rule: e.Rule, Severity: e.Severity, Open: true, Detected: e.Time(), First: e, Acts: i.Acts}
 		i.Onset = e.Since.Time()
 	case Escalated:
 		i.Severity, i.Escalated, i.First = e.Severity, e.Time(), e
@@ -86,6 +88,14 @@ func (i Incident) Bad() int64 {
 		return 0
 	}
 	return i.Last.Burn.Bad
+}
+
+// Loud is how loud the incident is now; a person may have made it quieter than it once was.
+func (i Incident) Loud() Severity {
+	if i.Last.Severity == "" {
+		return i.Severity
+	}
+	return i.Last.Severity
 }
 
 // Cost is the share of the whole budget that the incident's bad events took, as the budget was

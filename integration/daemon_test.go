@@ -169,6 +169,9 @@ func (c composer) Event(t engine.Told) []outbox.Entry {
 	}, t.Now)
 }
 
+// Act implements engine.Composer.
+func (composer) Act(engine.Done) []outbox.Entry { return nil }
+
 // Report implements engine.Composer.
 func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 

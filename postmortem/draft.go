@@ -145,12 +145,8 @@ func timeline(f Facts) []Entry {
 	for _, e := range i.Log {
 		all = append(all, Entry{At: e.Time(), Text: Sentence(e, f.Spec), Link: f.Links[e.Key()]})
 	}
-	for _, n := range f.Notes {
-		who := n.Who
-		if who == "" {
-			who = "somebody"
-		}
-		all = append(all, Entry{At: n.At.UTC(), Text: who + " " + n.What, Link: n.Link})
+	for _, a := range i.Acts {
+		all = append(all, Entry{At: a.At.UTC(), Text: a.By + " " + Deed(a)})
 	}
 	for _, c := range f.Changes {
 		all = append(all, Entry{At: c.At.UTC(), Text: "change: " + c.What + " (correlated in time, not proven)", Link: c.Link})

@@ -19,20 +19,11 @@ type Facts struct {
 	Zone    *time.Location      // times are also shown in this zone; nil shows UTC alone
 	Page    string              // address of the incident's page
 	Links   map[string]string   // address of the message that told an event, by alerting.Event.Key
-	Notes   []Note              // what people did: acknowledged, silenced, declared
 	Earlier []alerting.Incident // of the same SLO; later ones are ignored
 
 	Signals      []Signal
 	Contributors []Contributor
 	Changes      []Change
-}
-
-// Note is one act of a person in the course of the incident.
-type Note struct {
-	At   time.Time
-	Who  string // a name for the reader; "" if it is not known
-	What string // "acknowledged the page"
-	Link string
 }
 
 // Signal is one golden signal at four times, each already written with its unit; "" is not known.

@@ -34,6 +34,33 @@ func Sentence(e alerting.Event, spec *slo.Spec) string {
 	return string(e.Kind) + ": " + string(e.Reason)
 }
 
+// Deed tells what a person did, in plain words that follow the name. It has no markup.
+func Deed(a alerting.Act) string {
+	s := deeds[a.Kind]
+	switch {
+	case s == "":
+		s = "did: " + string(a.Kind)
+	case a.Kind == alerting.Silence && a.Until.IsZero():
+		s += " until the budget recovers"
+	case a.Kind == alerting.Silence:
+		s += " until " + plain.UTC(a.Until)
+	case a.Kind == alerting.Escalate:
+		s += " " + string(a.Level)
+	case a.Kind == alerting.Merge:
+		s += " " + a.Other
+	}
+	if a.Text != "" {
+		s += ": " + a.Text
+	}
+	return s
+}
+
+var deeds = map[alerting.ActKind]string{
+	alerting.Acknowledge: "acknowledged it", alerting.Silence: "silenced it", alerting.Escalate: "made it a",
+	alerting.Remark: "noted", alerting.Mitigated: "said that users no longer feel it", alerting.Declare: "declared it",
+	alerting.Close: "closed it", alerting.Merge: "merged it into", alerting.Split: "took it apart again", alerting.Undo: "took an act back",
+}
+
 func opening(e alerting.Event) string {
 	if e.Kind == alerting.Escalated {
 		return "escalated to a " + string(e.Severity)

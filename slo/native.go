@@ -47,12 +47,10 @@ func (l *loader) native(doc strictyaml.Value) {
 		o.Get("slos").Problem("slos is empty", "list at least one SLO")
 	}
 	for _, e := range entries {
-		r := sloReader{service: s, places: map[string]strictyaml.Value{}}
+		r := sloReader{service: s, places: places{}}
 		if spec := r.read(e); spec != nil {
-			for part, v := range r.places {
-				spec.Place(part, v)
-			}
 			l.specs = append(l.specs, spec)
+			l.places[spec] = r.places
 		}
 	}
 }
@@ -76,7 +74,7 @@ func (l *loader) refuseSecondSignals(s *Service, v strictyaml.Value) {
 // sloReader reads one entry of slos. Its places remember where the parts stand.
 type sloReader struct {
 	service *Service
-	places  map[string]strictyaml.Value
+	places  places
 }
 
 // read makes a spec of an entry; nil if something that the spec needs is missing or wrong,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ type daemon struct {
 	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
 }
 
+// writeTokenEnv names the variable that holds the token for writes from elsewhere, for the daemon and for those who ask it.
+const writeTokenEnv = "SLOWBURN_WRITE_TOKEN"
+
 // apiTimeout bounds one question to the daemon.
 const apiTimeout = 30 * time.Second
 
@@ -27,13 +31,28 @@ const maxAnswer = 64 << 20
 
 // get asks the API and decodes the data of its answer.
 func (d daemon) get(e *env, path string, query url.Values, data any) error {
-	address := strings.TrimSuffix(d.URL, "/") + "/api/v1/" + path
 	if len(query) > 0 {
-		address += "?" + query.Encode()
+		path += "?" + query.Encode()
 	}
-	req, err := http.NewRequestWithContext(e.ctx, http.MethodGet, address, nil)
+	return d.ask(e, http.MethodGet, path, nil, data)
+}
+
+// post sends something to the API and decodes the data of its answer.
+func (d daemon) post(e *env, path string, body, data any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return d.ask(e, http.MethodPost, path, bytes.NewReader(text), data)
+}
+
+func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error {
+	req, err := http.NewRequestWithContext(e.ctx, method, strings.TrimSuffix(d.URL, "/")+"/api/v1/"+path, body)
 	if err != nil {
 		return cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
+	}
+	if token := e.getenv(writeTokenEnv); token != "" && body != nil {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	client := http.Client{Timeout: apiTimeout}
 	resp, err := client.Do(req)
@@ -50,7 +69,8 @@ func (d daemon) get(e *env, path string, query url.Values, data any) error {
 		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", resp.Request.URL.Redacted(), resp.Status))
 	}
 	if answer.Status != "success" {
-		if resp.StatusCode == http.StatusNotFound {
+		switch resp.StatusCode {
+		case http.StatusNotFound, http.StatusConflict, http.StatusBadRequest:
 			return answerNo(errors.New(answer.Error))
 		}
 		return cannotFindOut(errors.New(answer.Error))

@@ -16,11 +16,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/version"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
-	"github.com/slowburn-sre/slowburn/internal/reviews"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/slack"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -40,7 +40,6 @@ type app struct {
 	pump   *outbox.Pump
 	web    http.Handler
 	reload reloadState
-	keeper *reviews.Keeper
 }
 
 // appOptions are what the surroundings decide.
@@ -103,7 +102,6 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
 	}, set, snap)
 	a.client = client
-	a.keeper = a.newKeeper()
 	a.web = a.handler(registry)
 	return a, nil
 }
@@ -146,7 +144,6 @@ func (a *app) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.engine.Run(ctx, a.clock, a.every) })
 	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
 	actor(a.pump.Run)
-	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.every/2) })
 	actor(a.watchHangup)
 	err := g.Run()
 	return errors.Join(err, a.Close())
@@ -239,8 +236,9 @@ func (a *app) now() time.Time { return a.engine.Corrected(a.clock()) }
 func (a *app) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
 		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Report: a.report, Signals: a.signals, Now: a.clock, Interval: tickEvery,
+		Do:     func(ctx context.Context, act alerting.Act) error { return a.engine.Do(ctx, act, a.clock()) },
 		Reload: a.Reload, Reloaded: a.reload.newest, Registry: registry,
-		Version: version.Version, ExternalURL: a.externalURL, Log: a.log,
+		Version: version.Version, ExternalURL: a.externalURL, WriteToken: a.getenv(writeTokenEnv), Log: a.log,
 	})
 }
 

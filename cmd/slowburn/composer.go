@@ -33,10 +33,19 @@ const slackLeg = "slack"
 
 // Event makes the messages of an event of an SLO.
 func (c composer) Event(t engine.Told) []outbox.Entry {
-	return slack.Compose(slack.Facts{
-		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over,
+	return slack.Compose(c.facts(t), t.Now)
+}
+
+// Act makes the messages about what somebody did.
+func (c composer) Act(d engine.Done) []outbox.Entry {
+	return slack.ComposeAct(c.facts(d.Told), d.Act, d.Now)
+}
+
+func (c composer) facts(t engine.Told) slack.Facts {
+	return slack.Facts{
+		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t),
-	}, t.Now)
+	}
 }
 
 // query is where Prometheus shows the share of bad events around the event.

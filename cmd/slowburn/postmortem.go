@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -67,14 +66,13 @@ func (a *app) postmortem(ctx context.Context, i alerting.Incident) (string, erro
 	evidence := a.goldenSignals(ctx, i)
 	text := ""
 	found := a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
-		draft := postmortem.Draft(postmortem.Facts{
+		text = postmortem.Draft(postmortem.Facts{
 			Incident: i, Spec: spec, Ledger: ledger, Earlier: earlier, Signals: evidence,
 			Page: a.externalURL + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
-		})
-		text, err = draft.Render(cmp.Or(a.cfg.Reviews.Template, postmortem.DefaultTemplate))
+		}).Markdown()
 	})
 	if !found {
 		return "", fmt.Errorf("the SLO %s of incident %s is not in the files any more, so there is nothing to draft from", i.SLO, i.ID)
 	}
-	return text, err
+	return text, nil
 }

@@ -136,6 +136,7 @@ func stateOf(s web.SLO) string {
 type incidentsCmd struct {
 	List incidentsListCmd `cmd:"" default:"withargs" help:"List incidents, newest first."`
 	Show incidentsShowCmd `cmd:"" help:"Show one incident with its timeline."`
+	actsCmd
 }
 
 type incidentsListCmd struct {
@@ -186,10 +187,14 @@ func (c *incidentsShowCmd) Run(e *env) error {
 	if done, err := c.print(e, i); done {
 		return err
 	}
-	fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n\n",
+	fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
 		i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04 UTC"), i.Duration, i.TimeToDetect, percentOf(&i.Cost))
+	if i.TimeToAcknowledge != nil {
+		fmt.Fprintf(e.out, "acknowledged by %s after %s\n", i.AcknowledgedBy, *i.TimeToAcknowledge)
+	}
+	fmt.Fprintln(e.out)
 	for _, h := range i.Timeline {
-		fmt.Fprintf(e.out, "%s  %-9s %s\n", h.At.UTC().Format("15:04"), h.Kind, h.Text)
+		fmt.Fprintf(e.out, "%s  %-11s %s\n", h.At.UTC().Format("15:04"), h.Kind, h.Text)
 	}
 	return nil
 }

@@ -26,6 +26,9 @@ type silent struct{}
 // Event implements engine.Composer.
 func (silent) Event(engine.Told) []outbox.Entry { return nil }
 
+// Act implements engine.Composer.
+func (silent) Act(engine.Done) []outbox.Entry { return nil }
+
 // Report implements engine.Composer.
 func (silent) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 

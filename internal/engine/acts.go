@@ -2,27 +2,273 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Do takes what a person did: it is written down before anything comes of it. An act whose key is known
-// changes nothing. The act is dated now, unless it has a time of its own that has passed.
+// ActError is why an act is not done. Its text is a sentence for the person who tried.
+type ActError struct {
+	Problem ActProblem
+	Text    string
+}
+
+// Error is the sentence.
+func (e *ActError) Error() string { return e.Text }
+
+// ActProblem is the kind of an [ActError].
+type ActProblem string
+
+// The problems.
+const (
+	ActUnknown  ActProblem = "unknown"  // there is no such incident, SLO, service or act
+	ActConflict ActProblem = "conflict" // not in the state that things are in: the incident is closed
+	ActInvalid  ActProblem = "invalid"  // the act itself makes no sense
+)
+
+func unknownAct(format string, args ...any) error {
+	return &ActError{ActUnknown, fmt.Sprintf(format, args...)}
+}
+
+func conflict(format string, args ...any) error {
+	return &ActError{ActConflict, fmt.Sprintf(format, args...)}
+}
+
+func invalid(format string, args ...any) error {
+	return &ActError{ActInvalid, fmt.Sprintf(format, args...)}
+}
+
+// Done is an act with everything that a message about it may show. Told is of the incident that it is about,
+// after the act, and its Event is the incident's newest.
+type Done struct {
+	Told
+	Act alerting.Act
+}
+
+// Do takes what a person did: it is written down, together with the messages that tell of it, before anything
+// comes of it. An act whose key is known changes nothing. The act is dated now, unless it has a time of its own
+// that has passed; the minutes that are decided already are not decided again, so there it counts from the next
+// one on. An act that makes no sense is an [ActError].
 func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
-	if a.Key == "" || a.Kind == "" || a.By == "" {
-		return errors.New("an act needs a key, a kind and somebody who does it")
-	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
 	if a.At.IsZero() || a.At.After(now) {
 		a.At = now
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.Store.Commit(ctx, store.Tick{Acts: []alerting.Act{a}}); err != nil {
+	a.At = a.At.UTC()
+	if err := checkAct(a, now); err != nil {
+		return err
+	}
+	d := deed{Engine: e, act: a, now: now, tick: store.Tick{At: now}}
+	if known, err := d.prepare(ctx); known || err != nil {
+		return err
+	}
+	d.tick.Acts = []alerting.Act{d.act}
+	if err := e.writeAct(ctx, d.tick); err != nil {
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
 	}
+	d.keep()
+	e.Log.Info("act", "kind", a.Kind, "by", a.By, "via", a.Via, "incident", a.Incident, "slo", a.SLO, "service", a.Service)
+	if len(d.tick.Owed) > 0 {
+		e.kick()
+	}
 	return nil
+}
+
+// writeAct commits what is still unsaved, then the act. The second try is for an error that came although the
+// first took effect; committing twice changes nothing.
+func (e *Engine) writeAct(ctx context.Context, tick store.Tick) error {
+	if err := e.save(ctx); err != nil {
+		return err
+	}
+	err := e.Store.Commit(ctx, tick)
+	if err != nil {
+		err = e.Store.Commit(ctx, tick)
+	}
+	return err
+}
+
+// Bounds of what people may say.
+const (
+	maxActKey  = 300
+	maxActText = 2000
+	maxActName = 200
+)
+
+// actKinds says of every kind of act whether it needs an incident.
+var actKinds = map[alerting.ActKind]bool{
+	alerting.Acknowledge: true, alerting.Escalate: true, alerting.Remark: true, alerting.Mitigated: true,
+	alerting.Silence: false, alerting.Undo: false,
+	alerting.Override: false, alerting.Exempt: false, alerting.Changed: false, alerting.Experiment: false, alerting.Configured: false,
+}
+
+// checkAct is what can be said about an act by itself.
+func checkAct(a alerting.Act, now time.Time) error {
+	needsIncident, known := actKinds[a.Kind]
+	switch {
+	case a.Key == "" || a.Kind == "" || a.By == "":
+		return invalid("An act needs a key, a kind and somebody who does it.")
+	case !known:
+		return invalid("%q is no act that can be done here.", string(a.Kind))
+	case len(a.Key) > maxActKey || len(a.Text) > maxActText || len(a.By) > maxActName || len(a.Who) > maxActName:
+		return invalid("A key, a name or a text is too long.")
+	case needsIncident && a.Incident == "":
+		return invalid("Say which incident.")
+	case a.Kind == alerting.Remark && a.Text == "":
+		return invalid("A note needs some words.")
+	case a.Kind == alerting.Silence && !a.Until.IsZero() && !a.Until.After(now):
+		return invalid("The silence would have ended already, at %s.", a.Until.UTC().Format(time.RFC3339))
+	case a.Kind == alerting.Silence && a.Until.IsZero() && a.Incident == "":
+		return invalid("A silence of more than one incident needs an end.")
+	case a.Kind == alerting.Escalate && a.Level != alerting.Page && a.Level != alerting.Ticket:
+		return invalid("Escalate to page or to ticket.")
+	case a.Kind == alerting.Undo && a.Other == "":
+		return invalid("Say by its key which act to take back.")
+	}
+	return nil
+}
+
+// deed is one act on its way into the store.
+type deed struct {
+	*Engine
+	act      alerting.Act
+	now      time.Time
+	tick     store.Tick
+	incident alerting.Incident // after the act; without an ID if it is about none
+}
+
+// prepare validates the act against what is known and composes what it owes. It is true if the act was done before.
+func (d *deed) prepare(ctx context.Context) (known bool, err error) {
+	a := d.act
+	if a.Incident == "" {
+		return slices.ContainsFunc(d.wide, func(w alerting.Act) bool { return w.Key == a.Key }), d.checkScope()
+	}
+	i, ok, err := d.findIncident(ctx, a.Incident)
+	switch {
+	case err != nil:
+		return false, err
+	case !ok:
+		return false, unknownAct("There is no incident %q.", a.Incident)
+	case i.Knows(a.Key):
+		return true, nil
+	}
+	if has, taken := i.Acknowledged(); taken && a.Kind == alerting.Acknowledge && has.By == a.By {
+		return true, nil // who has it says so once
+	}
+	if err := checkOn(i, a); err != nil {
+		return false, err
+	}
+	d.act.SLO, d.act.At = i.SLO, d.inTime(i)
+	d.incident = i.Take(d.act)
+	d.tick.Incidents = []alerting.Incident{d.incident}
+	d.tick.Owed = d.compose()
+	return false, nil
+}
+
+// checkScope is for acts that are about no single incident.
+func (d *deed) checkScope() error {
+	a := d.act
+	switch {
+	case a.SLO != "" && d.set.Lookup(a.SLO) == nil:
+		return unknownAct("There is no SLO %q.", string(a.SLO))
+	case a.Service != "" && d.set.Service(a.Service) == nil && !d.hasService(a.Service):
+		return unknownAct("There is no service %q.", a.Service)
+	case a.Kind == alerting.Silence && a.SLO == "" && a.Service == "":
+		return invalid("Say which incident, SLO or service is to be silent.")
+	case a.Kind == alerting.Undo && !slices.ContainsFunc(d.wide, func(w alerting.Act) bool { return w.Key == a.Other }):
+		return unknownAct("There is no act %q in force.", a.Other)
+	}
+	return nil
+}
+
+func (e *Engine) hasService(name string) bool {
+	return slices.ContainsFunc(e.set.Specs, func(s *slo.Spec) bool { return s.Service == name })
+}
+
+// checkOn is whether an act can be done to an incident in the state in which it is.
+func checkOn(i alerting.Incident, a alerting.Act) error {
+	after := a.Kind == alerting.Remark || a.Kind == alerting.Mitigated || a.Kind == alerting.Undo
+	switch {
+	case !i.Open && !after:
+		return conflict("The incident is over since %s.", i.Resolved.UTC().Format("2006-01-02 15:04 UTC"))
+	case a.Kind == alerting.Escalate && i.Rule == alerting.RuleNoData:
+		return conflict("Missing data are looked at as a ticket; declare an incident if users are hurt.")
+	case a.Kind == alerting.Escalate && i.Loud() == a.Level:
+		return conflict("The incident is a %s already.", a.Level)
+	case a.Kind == alerting.Undo && !slices.ContainsFunc(alerting.InForce(i.Acts, a.At), func(b alerting.Act) bool { return b.Key == a.Other }):
+		return unknownAct("There is no act %q in force on this incident.", a.Other)
+	}
+	return nil
+}
+
+// inTime is when the act counts: not before the incident, and not in a minute that is decided.
+func (d *deed) inTime(i alerting.Incident) time.Time {
+	at := d.act.At
+	if a := d.accounts[i.SLO]; a != nil && i.Open && at.Before(a.state.Through.Time()) {
+		at = a.state.Through.Time()
+	}
+	if at.Before(i.Detected) {
+		at = i.Detected
+	}
+	return at
+}
+
+// compose is what the act owes to those who watch.
+func (d *deed) compose() []outbox.Entry {
+	a := d.accounts[d.incident.SLO]
+	if a == nil {
+		if a = d.away[d.incident.SLO]; a == nil {
+			return nil
+		}
+	}
+	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
+	return d.Composer.Act(Done{Told: d.told(in, a.state, d.incident.Last, d.incident, false, d.now), Act: d.act})
+}
+
+// keep takes over in memory what was committed.
+func (d *deed) keep() {
+	switch {
+	case d.incident.Open:
+		d.open[d.incident.ID] = d.incident
+	case d.act.Incident == "" && isWide(d.act):
+		d.wide = append(d.wide, d.act)
+	}
+}
+
+// isWide reports whether an act has to be remembered for incidents to come: a silence of an SLO or a service, or its end.
+func isWide(a alerting.Act) bool {
+	return a.Incident == "" && (a.Kind == alerting.Silence || a.Kind == alerting.Undo)
+}
+
+// wideOn are the acts in memory that concern a budget.
+func (e *Engine) wideOn(id slo.ID) []alerting.Act {
+	var all []alerting.Act
+	for _, a := range e.wide {
+		if a.Concerns(id) || a.Kind == alerting.Undo {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// forget lets go of silences that are over.
+func (e *Engine) forget(now time.Time) {
+	ended := func(a alerting.Act) bool { return a.Kind == alerting.Silence && !a.Until.After(now.Add(-slo.Day)) }
+	if slices.ContainsFunc(e.wide, ended) {
+		e.wide = slices.DeleteFunc(slices.Clone(e.wide), ended)
+	}
+}
+
+// findIncident looks for an incident in memory, then in the store.
+func (e *Engine) findIncident(ctx context.Context, id string) (alerting.Incident, bool, error) {
+	if i, ok := e.open[id]; ok {
+		return i, true, nil
+	}
+	return e.Store.Incident(ctx, id)
 }

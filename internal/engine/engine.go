@@ -36,6 +36,9 @@ type Store interface {
 	Commit(context.Context, store.Tick) error
 	Fold(context.Context, map[slo.ID]*budget.Ledger) error
 	Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error)
+	Incident(ctx context.Context, id string) (alerting.Incident, bool, error)
+	// Owes reports whether a message with the key is in the outbox, in whatever state.
+	Owes(ctx context.Context, key string) (bool, error)
 	// DropDays forgets days of the ledger before a time; Prune forgets messages that were settled before one.
 	DropDays(ctx context.Context, before time.Time) error
 	Prune(ctx context.Context, before time.Time) error
@@ -46,6 +49,7 @@ type Composer interface {
 	Event(Told) []outbox.Entry
 	Report(r report.Report, channel string, now time.Time) []outbox.Entry
 	Notice(Notice) []outbox.Entry
+	Act(Done) []outbox.Entry
 }
 
 // Told is an event with everything a message about it may show.
@@ -53,6 +57,7 @@ type Told struct {
 	Event     alerting.Event
 	Incident  alerting.Incident // after the event
 	Over      bool              // it began and ended before anybody could be told
+	Silenced  bool              // somebody wants to hear no more for now; what is composed must not call anybody
 	Spec      *slo.Spec
 	Status    budget.Status
 	Outlook   budget.Outlook
@@ -114,6 +119,7 @@ type Engine struct {
 	set      *slo.Set
 	accounts map[slo.ID]*account
 	open     map[string]alerting.Incident
+	wide     []alerting.Act // silences of SLOs and services, and what ends them, oldest first
 	facts    map[string]string
 	unsaved  []store.Tick // ticks that could not be committed, oldest first
 	last     Summary
@@ -156,6 +162,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	for k, v := range snap.Facts {
 		e.facts[k] = v
 	}
+	e.wide = slices.Clone(snap.Acts)
 	e.outages = outagesFrom(snap.Facts)
 	e.resumeHistory(snap.Marks)
 	return e
@@ -191,12 +198,20 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 		batch = e.Source.Read(ctx, specs, to-1)
 	}
 
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if ctx.Err() != nil {
 		return Summary{At: now, Failures: []string{"stopped"}}
 	}
-	ctx = context.WithoutCancel(ctx)
+	sum, pages := e.take(context.WithoutCancel(ctx), batch, err, ours, now, to)
+	if len(pages) > 0 {
+		e.Direct(pages) // takes as long as the receiver does, so the engine is not held up meanwhile
+	}
+	return sum
+}
+
+// take turns what was read into decisions and writes them down. It returns the pages that the store did not take.
+func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, ours, now time.Time, to budget.Minute) (Summary, []outbox.Entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats}
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
 	e.closeOrphans(now, &tick, &sum)
@@ -205,10 +220,11 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
 		e.oweReports(ctx, now, &tick, &sum)
 	}
-	e.commit(ctx, tick, batch, &sum)
+	pages := e.commit(ctx, tick, batch, &sum)
+	e.forget(now)
 	e.fold(ctx, now)
 	e.last = sum
-	return sum
+	return sum, pages
 }
 
 // unread is a batch that holds nothing but the reason why.
@@ -288,7 +304,7 @@ func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Ev
 	var touched []string
 	over, last := overAlready(events), lastWord(events)
 	for _, event := range events {
-		i := e.open[event.Incident].Apply(event)
+		i := e.apply(event)
 		if i.ID != "" { // a notice outside of an incident has none
 			if !slices.Contains(touched, i.ID) {
 				touched = append(touched, i.ID)
@@ -308,6 +324,27 @@ func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Ev
 			delete(e.open, id)
 		}
 	}
+}
+
+// apply folds an event into its incident. One that opens under a silence knows of it.
+func (e *Engine) apply(event alerting.Event) alerting.Incident {
+	i := e.open[event.Incident].Apply(event)
+	if a, silent := alerting.Silent(e.wideOn(event.SLO), event.Time()); silent && event.Kind == alerting.Opened {
+		i = i.Take(a)
+	}
+	return i
+}
+
+// silenced reports whether somebody wants to hear no more for now of what the event is about.
+func (e *Engine) silenced(event alerting.Event, i alerting.Incident) bool {
+	at := event.Time()
+	if i.ID != "" {
+		if _, silent := i.Silenced(at); silent {
+			return true
+		}
+	}
+	_, silent := alerting.Silent(e.wideOn(event.SLO), at)
+	return silent
 }
 
 // overAlready names the incidents that begin and end in the same stretch of caught-up time.
@@ -338,7 +375,7 @@ func lastWord(events []alerting.Event) map[string]budget.Minute {
 func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
 	at := event.At + 1
 	return Told{
-		Event: event, Incident: i, Over: over, Spec: in.Spec, Now: now,
+		Event: event, Incident: i, Over: over, Spec: in.Spec, Now: now, Silenced: e.silenced(event, i),
 		Status:    budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
 		Outlook:   outlook(in, at),
 		Standings: alerting.Standings(in, st, at),
@@ -360,11 +397,10 @@ func outlook(in alerting.Input, at budget.Minute) budget.Outlook {
 }
 
 // commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it owes are
-// sent directly (a full disk must not silence them), and the tick is written with the next one.
+// returned to be sent directly (a full disk must not silence them), and the tick is written with the next one.
 //
-// The second try is for an error that came although the tick is on the disk: then the outbox
-// holds the page already, and sending it directly would send it twice.
-func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) {
+// The second try is for an error that came although the tick is on the disk.
+func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) (pages []outbox.Entry) {
 	e.unsaved = append(e.unsaved, tick)
 	err := e.save(ctx)
 	if err != nil {
@@ -374,7 +410,7 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	case err != nil:
 		sum.StoreErr = err
 		e.Log.Error("cannot write to the store; decisions go on in memory", "err", err, "ticks", len(e.unsaved))
-		e.direct(&e.unsaved[len(e.unsaved)-1])
+		pages = e.direct(ctx, &e.unsaved[len(e.unsaved)-1])
 	case sum.Owed > 0:
 		e.kick()
 	}
@@ -382,6 +418,7 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	for k, v := range tick.Facts {
 		e.facts[k] = v
 	}
+	return pages
 }
 
 func (e *Engine) kick() {
@@ -390,22 +427,24 @@ func (e *Engine) kick() {
 	}
 }
 
-// direct sends the pages of a tick past the store that refuses it, and marks them: the outbox looks them up
-// before sending them again.
-func (e *Engine) direct(tick *store.Tick) {
+// direct are the pages of a tick that are to be sent past the store that refuses it. They are marked: the outbox
+// looks them up before sending them again. What the outbox holds already, because the commit took effect and only said
+// that it failed, is left to it; if it cannot be asked, a page is rather sent twice than not at all.
+func (e *Engine) direct(ctx context.Context, tick *store.Tick) []outbox.Entry {
 	var pages []outbox.Entry
 	for t := range tick.Turns {
 		for n := range tick.Turns[t].Entries {
 			entry := &tick.Turns[t].Entries[n]
-			if entry.Lane == outbox.LanePage && entry.Op != outbox.Edit && e.Direct != nil {
+			if entry.Lane != outbox.LanePage || entry.Op == outbox.Edit || e.Direct == nil {
+				continue
+			}
+			if owed, err := e.Store.Owes(ctx, entry.Key); err != nil || !owed {
 				entry.Tried = true
 				pages = append(pages, *entry)
 			}
 		}
 	}
-	if len(pages) > 0 {
-		e.Direct(pages)
-	}
+	return pages
 }
 
 // maxUnsaved bounds what a long outage of the disk may hold in memory: a day.

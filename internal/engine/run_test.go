@@ -36,6 +36,10 @@ func (nowhere) Commit(context.Context, store.Tick) error              { return n
 func (nowhere) Fold(context.Context, map[slo.ID]*budget.Ledger) error { return nil }
 func (nowhere) DropDays(context.Context, time.Time) error             { return nil }
 func (nowhere) Prune(context.Context, time.Time) error                { return nil }
+func (nowhere) Incident(context.Context, string) (alerting.Incident, bool, error) {
+	return alerting.Incident{}, false, nil
+}
+func (nowhere) Owes(context.Context, string) (bool, error) { return false, nil }
 func (nowhere) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
 	return nil, nil
 }

@@ -483,11 +483,18 @@ func (w *world) checkOncePerKey() {
 type voice struct{ house slack.House }
 
 // Event makes the messages about an event.
-func (v voice) Event(t engine.Told) []outbox.Entry {
-	return slack.Compose(slack.Facts{
-		House: v.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over,
+func (v voice) Event(t engine.Told) []outbox.Entry { return slack.Compose(v.facts(t), t.Now) }
+
+// Act makes the messages about an act.
+func (v voice) Act(d engine.Done) []outbox.Entry {
+	return slack.ComposeAct(v.facts(d.Told), d.Act, d.Now)
+}
+
+func (v voice) facts(t engine.Told) slack.Facts {
+	return slack.Facts{
+		House: v.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings,
-	}, t.Now)
+	}
 }
 
 // Report makes the messages of a report.

@@ -88,12 +88,22 @@ type Owed struct {
 	// Repeat is set by the pump, never stored: an earlier attempt may have arrived, nobody can
 	// look it up, and the leg should say in the message that it may be a repeat.
 	Repeat bool `json:"-"`
+	// Inherited is set by the pump, never stored: the page was owed when the process began. The one before may have
+	// sent it without being able to write that down, because a full disk must not silence a page.
+	Inherited bool `json:"-"`
 }
 
 // Ambiguous reports whether an earlier attempt may have been delivered without our knowing: a send was
-// begun and its result never written, or the last attempt broke off too late to be sure.
+// begun and its result never written, the last attempt broke off too late to be sure, or it is inherited.
 func (o Owed) Ambiguous() bool {
-	return !o.Begun.IsZero() || ClassOf(o.LastErr) == Ambiguous
+	return !o.Begun.IsZero() || ClassOf(o.LastErr) == Ambiguous || o.Inherited
+}
+
+// suspected reports whether it is ambiguous only because it is inherited.
+func (o Owed) suspected() bool {
+	known := o
+	known.Inherited = false
+	return o.Inherited && !known.Ambiguous()
 }
 
 // Result is what an attempt came to; it is written down by the store's Settle, which also counts

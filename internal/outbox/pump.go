@@ -69,6 +69,8 @@ type Pump struct {
 	busy    map[place]bool
 	unsaved map[string]Result // outcomes that the store refused; they are written as soon as it takes them
 	tally   tally
+	// inherited are the pages that were owed at the first look, by key; nil before it.
+	inherited map[string]bool
 }
 
 // NewPump makes a pump over a store and its legs by name.
@@ -150,7 +152,9 @@ func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
 	defer p.mu.Unlock()
 	byPlace := map[place][]Owed{}
 	var order []place
+	p.inherit(due)
 	for _, o := range due {
+		o.Inherited = p.inherited[o.Key]
 		if r, kept := p.unsaved[o.Key]; kept {
 			if r.State != Pending {
 				continue
@@ -167,6 +171,19 @@ func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
 		}
 	}
 	return order, byPlace
+}
+
+// inherit notes, at the first look, which pages the process before this one has left.
+func (p *Pump) inherit(due []Owed) {
+	if p.inherited != nil {
+		return
+	}
+	p.inherited = map[string]bool{}
+	for _, o := range due {
+		if o.Lane == LanePage && o.Op != Edit {
+			p.inherited[o.Key] = true
+		}
+	}
 }
 
 func verbOf(o Owed) verb {

@@ -225,6 +225,7 @@ func (w *worker) settle(ctx context.Context, key string, r Result) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.settled(r)
+	delete(w.inherited, key)
 	if err != nil {
 		w.unsaved[key] = r
 		w.tally.StoreError = err.Error()
@@ -248,11 +249,11 @@ func (w *worker) lookUp(ctx context.Context, q *queue) {
 		found, err := w.find(ctx, group)
 		switch {
 		case errors.Is(err, ErrNoLookup):
-			q.repeat(group)
+			w.repeat(q, group)
 		case err != nil:
-			q.repeat(w.notFoundOut(ctx, group, FailureOf(err)))
+			w.repeat(q, w.notFoundOut(ctx, group, FailureOf(err)))
 		default:
-			w.foundOut(ctx, group, found, begun)
+			w.foundOut(ctx, q, group, found, begun)
 		}
 	}
 }
@@ -268,11 +269,15 @@ func (w *worker) find(ctx context.Context, group []step) (map[string]Receipt, er
 	return w.leg.Find(ctx, owed, group[0].root)
 }
 
-func (w *worker) foundOut(ctx context.Context, group []step, found map[string]Receipt, begun time.Time) {
+func (w *worker) foundOut(ctx context.Context, q *queue, group []step, found map[string]Receipt, begun time.Time) {
 	w.mu.Lock()
 	w.gate(gateOf(w.place, toFind)).worked(begun)
 	w.mu.Unlock()
 	for _, s := range group {
+		if _, ok := found[s.owed.Key]; !ok && s.owed.suspected() {
+			w.again(q, s) // the suspicion was unfounded
+			continue
+		}
 		r := Result{State: Pending, At: w.at(), NextTry: w.at(), Err: (&Failure{Class: Retry, Reason: "looked up: it had not arrived"}).Error()}
 		if receipt, ok := found[s.owed.Key]; ok {
 			r = Result{State: Sent, At: w.at(), Receipt: receipt}
@@ -318,11 +323,20 @@ func (w *worker) notFoundOut(ctx context.Context, group []step, f *Failure) []st
 }
 
 // repeat queues steps to be sent although they may have arrived.
-func (q *queue) repeat(steps []step) {
+func (w *worker) repeat(q *queue, steps []step) {
 	for _, s := range steps {
-		s.owed.Repeat = true
-		q.posts = append(q.posts, s)
+		s.owed.Repeat = !s.owed.suspected() // a mere suspicion is not worth a remark
+		w.again(q, s)
 	}
+}
+
+// again queues a step that was looked up.
+func (w *worker) again(q *queue, s step) {
+	w.mu.Lock()
+	delete(w.inherited, s.owed.Key)
+	w.mu.Unlock()
+	s.owed.Inherited = false
+	q.posts = append(q.posts, s)
 	slices.SortStableFunc(q.posts, byUrgency)
 }
 

@@ -20,6 +20,9 @@ func Compose(f Facts, now time.Time) []outbox.Entry {
 	if f.missed(now) {
 		return f.missedLive(now)
 	}
+	if f.Incident.Unheard() {
+		return nil // silenced before it began; what follows the silence becomes the root message
+	}
 	switch f.Event.Kind {
 	case alerting.Opened:
 		return []outbox.Entry{f.entry("post", f.lane(), outbox.Post, f.root(now), now)}
@@ -37,22 +40,6 @@ func Compose(f Facts, now time.Time) []outbox.Entry {
 		}
 	}
 	return nil
-}
-
-// ComposeAck is what slowburn says when somebody acknowledges an incident; Facts.AckedBy and AckedAt
-// name who and when, Facts.Event is the incident's newest.
-func ComposeAck(f Facts, now time.Time) []outbox.Entry {
-	who := escape(f.AckedBy)
-	reply := Body{Text: clip("👀 Acknowledged by "+who+" · "+escape(f.name(60)), maxSentence)}
-	reply.Blocks = []Block{section("👀 *" + who + "* has acknowledged this " + f.tier() + ".")}
-	entries := []outbox.Entry{
-		f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root(now), now),
-		f.entry("reply", outbox.LaneTicket, outbox.Reply, reply, now),
-	}
-	for i, suffix := range []string{"edit", "reply"} {
-		entries[i].Key = f.Event.Incident + "/acked/" + unix(f.AckedAt) + "/" + suffix
-	}
-	return entries
 }
 
 // lane is how urgent the beginning of the incident is.
@@ -74,6 +61,9 @@ func (f Facts) missedLive(now time.Time) []outbox.Entry {
 // spent tells that a share of the budget is gone: in the thread of the incident that does it, or by itself.
 func (f Facts) spent(now time.Time) []outbox.Entry {
 	b := f.spentBody(now)
+	if f.Silenced && !f.Incident.Open || f.Incident.Unheard() {
+		return nil
+	}
 	if f.Incident.Open && f.Incident.ID == f.Event.Incident {
 		return []outbox.Entry{f.entry("reply", outbox.LaneTicket, outbox.Reply, b, now)}
 	}

@@ -33,11 +33,12 @@ type Facts struct {
 	Standings []alerting.Standing // of all pairs of windows, as of Event
 	QueryURL  string              // shows the SLI in Prometheus, "" if there is no such page
 	Chart     *Chart              // of the burn since before the onset, nil for none
-	AckedBy   string              // who has acknowledged the incident, "" if nobody has
-	AckedAt   time.Time
 	// Late says that the incident opened and ended within one stretch of time that was caught up,
 	// so nobody could have been told while it went on.
 	Late bool
+	// Silenced says that somebody wants to hear no more for now: the root message and the thread go on, and
+	// nothing new is shown in the channel or calls anybody.
+	Silenced bool
 }
 
 // liveFor is how old an incident may be and still be worth waking somebody although it is over.

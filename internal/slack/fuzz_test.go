@@ -64,6 +64,7 @@ func randomFacts(r *rand.Rand, o slo.Objective) Facts {
 		incident = alerting.Incident{
 			ID: e.Incident, SLO: e.SLO, Rule: e.Rule, Severity: e.Severity, Open: r.IntN(2) == 0,
 			Onset: moment(), Detected: moment(), Ended: moment(), Resolved: moment(), First: e, Last: e,
+			Acts: []alerting.Act{randomAct(r, alerting.Acknowledge), randomAct(r, alerting.Silence)},
 		}
 	}
 	sli := r.Float64()
@@ -78,12 +79,20 @@ func randomFacts(r *rand.Rand, o slo.Objective) Facts {
 		Event: e, Incident: incident, QueryURL: QueryURL("https://prometheus.example", text(r), moment(), time.Hour),
 		Status:  budget.Status{Sum: sum(), Allowed: figure(r), SLI: &sli, Spent: []float64{0, 0.5, 1, 1e9, math.Inf(1), math.NaN()}[r.IntN(6)]},
 		Outlook: budget.Outlook{Known: r.IntN(2) == 0, Gone: r.IntN(3) == 0, In: time.Duration(figure(r)), Early: time.Hour, Late: 2 * time.Hour},
-		AckedBy: text(r), AckedAt: moment(), Late: r.IntN(3) == 0,
+		Late:    r.IntN(3) == 0,
 	}
 	if r.IntN(3) == 0 {
 		f.Chart = &Chart{Title: text(r), Name: text(r), Points: []Point{{text(r), 1}, {text(r) + "x", math.NaN()}, {"y", math.Inf(1)}, {"z", 2}, {"zz", 3}}}
 	}
 	return f
+}
+
+func randomAct(r *rand.Rand, kind alerting.ActKind) alerting.Act {
+	a := alerting.Act{Key: text(r), Kind: kind, By: text(r), At: monday, Text: text(r), Other: text(r), Level: alerting.Page}
+	if r.IntN(2) == 0 {
+		a.Until = monday.Add(time.Hour)
+	}
+	return a
 }
 
 func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
@@ -92,7 +101,9 @@ func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
 	if r.IntN(10) > 0 {
 		return entries
 	}
-	entries = append(entries, ComposeAck(f, monday)...)
+	for _, kind := range []alerting.ActKind{alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo} {
+		entries = append(entries, ComposeAct(f, randomAct(r, kind), monday)...)
+	}
 	report := Report{House: f.House, Name: "weekly", Period: "2026-W48", Title: text(r), Verdict: text(r), Footer: text(r), Details: []Detail{{text(r), text(r) + "\n" + text(r)}}}
 	for range r.IntN(40) {
 		report.Table = append(report.Table, []string{text(r), text(r), text(r)})

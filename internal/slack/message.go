@@ -36,10 +36,18 @@ func (f Facts) tier() string {
 	switch {
 	case f.Event.Rule == alerting.RuleNoData:
 		return "gap in the data"
-	case f.Incident.Severity == alerting.Page:
+	case f.loud() == alerting.Page:
 		return "page"
 	}
 	return "ticket"
+}
+
+// loud is how loud the incident is, or was at most if it is over.
+func (f Facts) loud() alerting.Severity {
+	if f.Incident.Open {
+		return f.Incident.Loud()
+	}
+	return f.Incident.Severity
 }
 
 // state is the icon and the word that every message begins with.
@@ -53,7 +61,7 @@ func (f Facts) state(now time.Time) (icon, word string) {
 		return "✅", "Resolved"
 	case f.Event.Rule == alerting.RuleNoData:
 		return "❔", "No data"
-	case f.Incident.Severity == alerting.Page:
+	case f.loud() == alerting.Page:
 		return "🔥", "Page"
 	}
 	return "🎫", "Ticket"
@@ -89,7 +97,7 @@ func (f Facts) root(now time.Time) Body {
 			b.Blocks = append(b.Blocks, c)
 		}
 	}
-	if f.Incident.Open && f.Incident.Severity == alerting.Page {
+	if f.Incident.Open && f.loud() == alerting.Page {
 		if b.Mention = f.mentions(); len(b.Mention) > 0 {
 			b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
 		}
@@ -307,8 +315,11 @@ func (f Facts) fields() []*Text {
 		add("Resolved", at(i.Resolved))
 	}
 	add("Owner", escape(f.Spec.Owner))
-	if f.AckedBy != "" {
-		add("Acknowledged", escape(f.AckedBy)+", "+at(f.AckedAt))
+	if a, ok := i.Acknowledged(); ok {
+		add("Acknowledged", person(a)+", "+at(a.At))
+	}
+	if a, ok := i.Silenced(f.Event.Time()); ok && i.Open {
+		add("Silenced", "by "+person(a)+" "+until(a))
 	}
 	return out
 }
@@ -370,7 +381,7 @@ func (f Facts) controls() []Block {
 		return []Block{actions(id, newButton(ActionPostmortem, "Postmortem", id, ""))}
 	}
 	var row []any
-	if f.AckedBy == "" {
+	if _, acked := f.Incident.Acknowledged(); !acked {
 		row = append(row, newButton(ActionAck, "Acknowledge", id, "primary"))
 	}
 	silence := menu{Type: "static_select", ActionID: ActionSilence, Placeholder: plainText("Silence for…")}
@@ -435,7 +446,7 @@ func (f Facts) escalation() Body {
 // resolution is the reply that ends the thread. It mentions nobody: whoever can sleep may sleep on.
 func (f Facts) resolution() Body {
 	icon, word := f.state(f.Event.Time())
-	b := Body{Text: f.sentence(icon+" "+word, f.predicate(f.Event.Time())), Broadcast: f.Incident.Severity == alerting.Page}
+	b := Body{Text: f.sentence(icon+" "+word, f.predicate(f.Event.Time())), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced}
 	text := icon + " *" + word + "* · " + escape(f.name(100))
 	if f.Event.Rule == alerting.RuleNoData {
 		text += "\n" + f.noData()

@@ -159,9 +159,10 @@ func TestMessagesReadWell(t *testing.T) {
 		"somebody acknowledges": func(t *testing.T) []outbox.Entry {
 			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
 			f := s.facts[0]
-			f.AckedBy, f.AckedAt = "ana", f.Event.Time().Add(2*time.Minute)
+			ack := alerting.Act{Key: "k1", Kind: alerting.Acknowledge, By: "ana", At: f.Event.Time().Add(2 * time.Minute), Incident: f.Incident.ID}
+			f.Incident = f.Incident.Take(ack)
 			f.Chart = &Chart{Title: "Burn rate", Name: "burn", Points: []Point{{"03:00", 0}, {"03:05", 62.5}, {"03:09", 150}}}
-			return ComposeAck(f, f.AckedAt)
+			return ComposeAct(f, ack, ack.At)
 		},
 		"a weekly report": func(*testing.T) []outbox.Entry { return ComposeReport(weekly(), monday) },
 		"Prometheus is away": func(*testing.T) []outbox.Entry {

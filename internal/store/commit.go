@@ -66,13 +66,8 @@ func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
 
 // journal writes the slots and states of all turns as one record.
 func (c *commit) journal(ctx context.Context, tx *sql.Tx) error {
-	if !c.tick.At.IsZero() {
-		if _, err := tx.ExecContext(ctx, sqlSet, nanos(c.tick.At), "last_tick"); err != nil {
-			return err
-		}
-	}
-	if len(c.tick.Turns) == 0 {
-		return nil
+	if _, err := tx.ExecContext(ctx, sqlSet, nanos(c.tick.At), "last_tick"); err != nil || len(c.tick.Turns) == 0 {
+		return err
 	}
 	if err := c.number(ctx, tx); err != nil {
 		return err
@@ -149,20 +144,22 @@ func sameOpen(a, b *alerting.Open) bool {
 }
 
 func (c *commit) incidents(ctx context.Context, tx *sql.Tx) error {
+	all := slices.Clone(c.tick.Incidents)
 	for _, t := range c.tick.Turns {
-		for _, i := range t.Incidents {
-			data, err := json.Marshal(i)
-			if err != nil {
-				return err
-			}
-			open := 0
-			if i.Open {
-				open = 1
-			}
-			if _, err := tx.ExecContext(ctx, sqlSetIncident, i.ID, string(i.SLO), i.SLO.Service(), open,
-				nanos(i.Detected), nanos(i.Resolved), string(data), int64(checksum(data))); err != nil {
-				return err
-			}
+		all = append(all, t.Incidents...)
+	}
+	for _, i := range all {
+		data, err := json.Marshal(i)
+		if err != nil {
+			return err
+		}
+		open := 0
+		if i.Open {
+			open = 1
+		}
+		if _, err := tx.ExecContext(ctx, sqlSetIncident, i.ID, string(i.SLO), i.SLO.Service(), open,
+			nanos(i.Detected), nanos(i.Resolved), string(data), int64(checksum(data))); err != nil {
+			return err
 		}
 	}
 	return nil

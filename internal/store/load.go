@@ -75,6 +75,9 @@ func (s *Snapshot) readRest(ctx context.Context, q querier) error {
 	if s.Facts, err = readFacts(ctx, q); err != nil {
 		return err
 	}
+	if s.Acts, err = readActs(ctx, q, sqlWideActs); err != nil {
+		return err
+	}
 	return each(ctx, q, func(rows *sql.Rows) error {
 		var last int64
 		err := rows.Scan(&last)

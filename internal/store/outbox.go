@@ -69,6 +69,13 @@ func mustKnow(ctx context.Context, tx *sql.Tx, key, update string, args ...any) 
 	return nil
 }
 
+// Owes reports whether an entry with the key is in the outbox, in whatever state.
+func (db *DB) Owes(ctx context.Context, key string) (bool, error) {
+	n := 0
+	err := each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&n) }, sqlHasEntry, key)
+	return n > 0, wrap("owes", db.path, err)
+}
+
 // Supersede marks pending entries as made needless by a newer state of their message.
 func (db *DB) Supersede(ctx context.Context, keys ...string) error {
 	return db.write(ctx, "supersede", func(tx *sql.Tx) error {

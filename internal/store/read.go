@@ -73,8 +73,13 @@ type ActFilter struct {
 
 // Acts lists what people did, newest first: in the reverse of the order in which it was told.
 func (db *DB) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
+	all, err := readActs(ctx, db.r, sqlActs, string(f.Kind), f.Incident, f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
+	return all, wrap("acts", db.path, err)
+}
+
+func readActs(ctx context.Context, q querier, query string, args ...any) ([]alerting.Act, error) {
 	var all []alerting.Act
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
+	err := each(ctx, q, func(rows *sql.Rows) error {
 		var data string
 		var sum int64
 		var a alerting.Act
@@ -86,8 +91,8 @@ func (db *DB) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
 		}
 		all = append(all, a)
 		return nil
-	}, sqlActs, string(f.Kind), f.Incident, f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
-	return all, wrap("acts", db.path, err)
+	}, query, args...)
+	return all, err
 }
 
 // Reports lists the kept reports of a name, of all if it is "", newest first, without their contents.

@@ -68,13 +68,15 @@ func (t Turn) Apply(l *budget.Ledger) {
 	}
 }
 
-// Tick is one transaction. A zero At is no tick of the engine: acts and messages that come between two.
+// Tick is one transaction.
 type Tick struct {
 	At    time.Time
 	Turns []Turn
 	// Marks are the reading positions of package prom that changed, by name, in its own encoding.
 	// An empty one deletes the mark.
 	Marks map[string][]byte
+	// Incidents are those that changed without a decision about their budget: somebody did something about them.
+	Incidents []alerting.Incident
 	// Acts are what people did since the last tick. One whose key is known already is passed over.
 	Acts []alerting.Act
 	// Owed are messages that belong to no single budget: reports, notices about the source.
@@ -105,5 +107,6 @@ type Snapshot struct {
 	Open     map[string]alerting.Incident // by ID
 	Marks    map[string][]byte
 	Facts    map[string]string
+	Acts     []alerting.Act // silences that are not about a single incident, and what ends them, oldest first
 	LastTick time.Time
 }

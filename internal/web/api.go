@@ -42,9 +42,12 @@ func badRequest(format string, args ...any) error {
 // problemOf is what to answer for an error. What is no problem of ours is one of the store.
 func problemOf(err error) *problem {
 	var p *problem
+	var act *engine.ActError
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &act):
+		return problemOfAct(act)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{http.StatusServiceUnavailable, "canceled", "The request took too long."}
 	}
@@ -70,10 +73,12 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 	handle("slos/{id...}", s.apiSLO)
 	handle("incidents", s.apiIncidents)
 	handle("incidents/{id...}", s.apiIncident)
+	handle("acts", s.apiActs)
 	handle("reports", s.apiReports)
 	handle("reports/{name}/{period}", s.apiReport)
 	handle("signals/{service}", s.apiSignals)
 	handle("status", s.apiStatus)
+	s.routeWrites(mux)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -187,7 +192,7 @@ func (s *server) apiIncidents(r *http.Request) (any, error) {
 	specs := s.specs()
 	all := []Incident{}
 	for _, i := range found {
-		all = append(all, toIncident(i, specs[i.SLO.Base()]))
+		all = append(all, toIncident(i, specs[i.SLO.Base()], s.Now()))
 	}
 	return all, nil
 }
@@ -223,7 +228,7 @@ func (s *server) apiIncident(r *http.Request) (any, error) {
 		text, err := s.draft(r.Context(), i)
 		return Postmortem{Incident: i.ID, Markdown: text}, err
 	}
-	return toDetail(i, s.spec(i.SLO)), nil
+	return toDetail(i, s.spec(i.SLO), s.Now()), nil
 }
 
 // findIncident looks into the archive, and for what is open also into memory: when the disk is

@@ -131,7 +131,7 @@ func openBurn(b engine.Budget) (alerting.Incident, bool) {
 func pairName(p slo.Pair) string { return slo.ShortDuration(p.Long) + "/" + slo.ShortDuration(p.Short) }
 
 // toIncident needs the SLO for the peak's burn rate; it may be nil.
-func toIncident(i alerting.Incident, spec *slo.Spec) Incident {
+func toIncident(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 	out := Incident{
 		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Severity: string(i.Severity), Open: i.Open,
 		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: timeOrNull(i.Escalated), Ended: timeOrNull(i.Ended), Resolved: timeOrNull(i.Resolved),
@@ -145,15 +145,34 @@ func toIncident(i alerting.Incident, spec *slo.Spec) Incident {
 	if spec != nil {
 		out.PeakBurn = known(i.PeakBurn(spec.Objective))
 	}
+	a, _ := i.Acknowledged()
+	out.AcknowledgedBy = a.By
+	if d, ok := i.TimeToAcknowledge(); ok {
+		out.TimeToAcknowledge = durationOf(d)
+	}
+	if d, ok := i.TimeToMitigate(); ok {
+		out.TimeToMitigate = durationOf(d)
+	}
+	if a, ok := i.Silenced(now); ok && i.Open {
+		out.SilencedBy, out.SilencedUntil = a.By, timeOrNull(a.Until)
+	}
 	return out
 }
 
-func toDetail(i alerting.Incident, spec *slo.Spec) IncidentDetail {
-	d := IncidentDetail{Incident: toIncident(i, spec), Timeline: []Happening{}}
+func durationOf(d time.Duration) *string {
+	s := slo.ShortDuration(d.Round(time.Second))
+	return &s
+}
+
+func toDetail(i alerting.Incident, spec *slo.Spec, now time.Time) IncidentDetail {
+	d := IncidentDetail{Incident: toIncident(i, spec, now), Timeline: []Happening{}}
 	for _, e := range i.Log {
 		d.Timeline = append(d.Timeline, Happening{
 			At: e.Time().UTC(), Kind: string(e.Kind), Severity: string(e.Severity), Reason: string(e.Reason), Text: tellEvent(e, spec),
 		})
+	}
+	for _, a := range i.Acts {
+		d.Timeline = append(d.Timeline, Happening{At: a.At.UTC(), Kind: string(a.Kind), By: a.By, Key: a.Key, Text: a.By + " " + postmortem.Deed(a)})
 	}
 	slices.SortStableFunc(d.Timeline, func(a, b Happening) int { return a.At.Compare(b.At) })
 	return d

@@ -293,7 +293,7 @@ func (s *server) incidentPage(r *http.Request) (string, page, error) {
 		return "", page{Here: "incidents"}, err
 	}
 	v := incidentView{Incident: i, Spec: s.spec(i.SLO), Cost: costOf(i), Peak: unknown("the SLO was removed")}
-	v.Timeline = toDetail(i, v.Spec).Timeline
+	v.Timeline = toDetail(i, v.Spec, s.Now()).Timeline
 	if v.Spec != nil {
 		v.Peak = unknown("no events")
 		if rate, ok := i.PeakBurn(v.Spec.Objective); ok && i.First.Pair != nil {

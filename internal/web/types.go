@@ -17,10 +17,15 @@ import "time"
 //	GET  /api/v1/incidents                   []Incident; ?open= &service= &slo= &from= &to= &limit=
 //	GET  /api/v1/incidents/{id}              IncidentDetail
 //	GET  /api/v1/incidents/{id}/postmortem   Postmortem
+//	POST /api/v1/incidents/{id}/ack          acknowledges it; the answer is its IncidentDetail. The body may be {"by": "Ada", "text": "…"}
+//	POST /api/v1/acts                        Act: what somebody does; the answer is the Act
+//	GET  /api/v1/acts                        []Act, the audit log, newest first; ?kind= &incident= &service= &from= &to= &limit=
 //	GET  /api/v1/reports                     []Report; ?name= &limit=
 //	GET  /api/v1/reports/{name}/{period}     Report, with its contents
 //	GET  /api/v1/signals/{service}           the four golden signals now and a week ago; see package signals, Snapshot
 //	GET  /api/v1/status                      Status
+//
+// Writes are for this machine, and for those who bring the write token as a bearer token.
 //
 // IDs may be written as they are or percent-encoded; times are RFC 3339 or Unix seconds.
 
@@ -140,6 +145,13 @@ type Incident struct {
 	Bad           float64  `json:"bad"`           // bad events since the onset
 	Cost          float64  `json:"cost"`          // the share of the whole budget that they took
 	PeakBurn      *float64 `json:"peakBurn"`      // over the firing pair's short window
+
+	AcknowledgedBy    string  `json:"acknowledgedBy,omitempty"`
+	TimeToAcknowledge *string `json:"timeToAcknowledge"` // from the alert to the first acknowledgement; null without one
+	TimeToMitigate    *string `json:"timeToMitigate"`    // from the onset to when a person said that users no longer feel it
+	SilencedBy        string  `json:"silencedBy,omitempty"`
+	// SilencedUntil is null without a silence, and with one that lasts until the budget recovers.
+	SilencedUntil *time.Time `json:"silencedUntil,omitempty"`
 }
 
 // IncidentDetail is an incident with its timeline.
@@ -151,10 +163,12 @@ type IncidentDetail struct {
 // Happening is one entry of a timeline.
 type Happening struct {
 	At       time.Time `json:"at"`
-	Kind     string    `json:"kind"` // opened, escalated, updated, resolved, noticed
-	Severity string    `json:"severity"`
-	Reason   string    `json:"reason"` // a fixed name: burn_high, burn_low, …
-	Text     string    `json:"text"`   // in words
+	Kind     string    `json:"kind"` // opened, escalated, updated, resolved, noticed; or the kind of an act: acknowledge, silence, …
+	Severity string    `json:"severity,omitempty"`
+	Reason   string    `json:"reason,omitempty"` // of an event, a fixed name: burn_high, burn_low, …
+	By       string    `json:"by,omitempty"`     // of an act: who
+	Key      string    `json:"key,omitempty"`    // of an act: by which it can be taken back
+	Text     string    `json:"text"`             // in words
 }
 
 // Postmortem is the draft of an incident's review.

@@ -39,6 +39,7 @@ type Archive interface {
 	Report(ctx context.Context, name, period string) (store.Report, bool, error)
 	Depth(context.Context) (store.Depth, error)
 	Deliveries(context.Context) ([]store.Delivery, error)
+	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
 }
 
 // Options are what the pages, the API and the metrics are made of. Source and Archive are required.
@@ -49,6 +50,8 @@ type Options struct {
 	// the newest one went, and when the last good one was.
 	Reload   func(context.Context) error
 	Reloaded func() (ok bool, at time.Time)
+	// Do takes what somebody does; nil takes nothing.
+	Do func(context.Context, alerting.Act) error
 	// Postmortem drafts the review of an incident as Markdown; nil offers none.
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
 	// Signals takes the golden signals of a service now; it is false for one that nobody knows. Nil knows none.

@@ -1,0 +1,75 @@
+package alerting
+
+import (
+	"slices"
+	"time"
+)
+
+// This file is what people did about an incident, as the incident tells it.
+
+// Take adds an act to the story of the incident; one that it knows already changes nothing.
+func (i Incident) Take(a Act) Incident {
+	if !i.Knows(a.Key) {
+		i.Acts = append(slices.Clone(i.Acts), a)
+	}
+	return i
+}
+
+// Knows reports whether the act with the key is part of the story.
+func (i Incident) Knows(key string) bool {
+	return slices.ContainsFunc(i.Acts, func(a Act) bool { return a.Key == key })
+}
+
+// forever is after every act.
+var forever = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
+// of are the acts of a kind that were not taken back.
+func (i Incident) of(kind ActKind) []Act {
+	return slices.DeleteFunc(InForce(i.Acts, forever), func(a Act) bool { return a.Kind != kind })
+}
+
+// Acknowledged is the act by which somebody took the incident, the newest if several did, and false while nobody has it.
+func (i Incident) Acknowledged() (Act, bool) {
+	all := i.of(Acknowledge)
+	if len(all) == 0 {
+		return Act{}, false
+	}
+	return all[len(all)-1], true
+}
+
+// Silenced is the silence that is in force at a time, and false if there is none. A silence that was given to
+// a ticket ends when the ticket becomes a page.
+func (i Incident) Silenced(at time.Time) (Act, bool) {
+	a, ok := Silent(i.Acts, at)
+	if broken := a.Incident != "" && !i.Escalated.IsZero() && a.At.Before(i.Escalated) && !at.Before(i.Escalated); broken {
+		return Act{}, false
+	}
+	return a, ok
+}
+
+// Unheard reports whether every event so far fell into a silence, so that nothing was said about the incident.
+func (i Incident) Unheard() bool {
+	for _, e := range i.Log {
+		if _, silent := i.Silenced(e.Time()); !silent {
+			return false
+		}
+	}
+	return len(i.Log) > 0
+}
+
+// TimeToAcknowledge is from the alert to the first acknowledgement; it is false while there is none.
+func (i Incident) TimeToAcknowledge() (time.Duration, bool) {
+	return since(i.Detected, i.of(Acknowledge))
+}
+
+// TimeToMitigate is from the onset to when a person said that users no longer feel it; it is false while
+// nobody has.
+func (i Incident) TimeToMitigate() (time.Duration, bool) { return since(i.Onset, i.of(Mitigated)) }
+
+// since is the time from a beginning to the first of some acts.
+func since(from time.Time, acts []Act) (time.Duration, bool) {
+	if len(acts) == 0 {
+		return 0, false
+	}
+	return max(acts[0].At.Sub(from), 0), true
+}

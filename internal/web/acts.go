@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/store"
+)
+
+// Act is what somebody does, as the API takes and shows it: alerting.Act.
+type Act = alerting.Act
+
+// humanActs are the acts that this door takes. Changes, overrides and the like have doors of their own.
+var humanActs = []alerting.ActKind{
+	alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo,
+}
+
+// routeWrites is the part of the API that changes something. A browser that was sent here by another site is refused.
+func (s *server) routeWrites(mux *http.ServeMux) {
+	write := func(pattern string, f func(*http.Request) (any, error)) {
+		mux.Handle("POST /api/v1/"+pattern, http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !s.mayWrite(r) {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				s.answer(w, nil, &problem{http.StatusForbidden, "forbidden", "This is allowed from this machine, or with the write token."})
+				return
+			}
+			data, err := f(r)
+			s.answer(w, data, err)
+		})))
+	}
+	write("acts", s.apiDo)
+	write("incidents/{id...}", s.apiAck)
+}
+
+// maxAct bounds the body of an act.
+const maxAct = 64 << 10
+
+// readAct reads an act from a request; an empty body is an act without anything.
+func readAct(r *http.Request) (Act, error) {
+	var a Act
+	body := http.MaxBytesReader(nil, r.Body, maxAct)
+	if r.ContentLength == 0 {
+		return a, nil
+	}
+	dec := json.NewDecoder(body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&a); err != nil {
+		return a, badRequest("The body is no act: %s.", err)
+	}
+	return a, nil
+}
+
+// do hands an act on. What the request leaves open is filled in: a key, by which the sender could have made it safe to
+// repeat, and that it came this way.
+func (s *server) do(ctx context.Context, a Act) (Act, error) {
+	switch {
+	case s.Do == nil:
+		return a, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
+	case !slices.Contains(humanActs, a.Kind):
+		return a, badRequest("%q is no act that can be done here.", string(a.Kind))
+	case a.By == "":
+		return a, badRequest("Say who does this: \"by\".")
+	}
+	if a.Key == "" {
+		a.Key = rand.Text()
+	}
+	if a.Via != "cli" {
+		a.Via = "api"
+	}
+	a.Who = "" // nobody has proven anything
+	err := s.Do(ctx, a)
+	s.budgets.forget()
+	return a, err
+}
+
+func (s *server) apiDo(r *http.Request) (any, error) {
+	a, err := readAct(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.do(r.Context(), a)
+}
+
+// apiAck acknowledges an incident.
+func (s *server) apiAck(r *http.Request) (any, error) {
+	id, ok := strings.CutSuffix(r.PathValue("id"), "/ack")
+	if !ok || len(id) > maxID {
+		return nil, notFound("There is nothing at this address.")
+	}
+	a, err := readAct(r)
+	if err != nil {
+		return nil, err
+	}
+	a.Kind, a.Incident = alerting.Acknowledge, id
+	if a.By == "" {
+		a.By = "somebody"
+	}
+	if _, err := s.do(r.Context(), a); err != nil {
+		return nil, err
+	}
+	i, err := s.findIncident(r.Context(), id)
+	return toDetail(i, s.spec(i.SLO), s.Now()), err
+}
+
+// apiActs is the audit log.
+func (s *server) apiActs(r *http.Request) (any, error) {
+	p := params{q: r.URL.Query()}
+	f := store.ActFilter{
+		Kind: alerting.ActKind(p.q.Get("kind")), Incident: p.q.Get("incident"), Service: p.q.Get("service"),
+		From: p.time("from", time.Time{}), To: p.time("to", time.Time{}), Limit: p.int("limit", 1000, maxIncidents),
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	found, err := s.Archive.Acts(r.Context(), f)
+	return append([]Act{}, found...), err
+}
+
+// problemOfAct is what to answer for an act that was not done.
+func problemOfAct(err *engine.ActError) *problem {
+	switch err.Problem {
+	case engine.ActUnknown:
+		return &problem{http.StatusNotFound, "not_found", err.Text}
+	case engine.ActConflict:
+		return &problem{http.StatusConflict, "conflict", err.Text}
+	case engine.ActInvalid:
+	}
+	return &problem{http.StatusBadRequest, "bad_data", err.Text}
+}

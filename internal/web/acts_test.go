@@ -1,0 +1,54 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+)
+
+func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
+	for _, c := range []struct {
+		what, from, path, body string
+		err                    error
+		code                   int
+		want                   alerting.Act // that reached the engine; its kind is "" if none did
+	}{
+		{"an act", "127.0.0.1:1", "acts", `{"key":"k","kind":"silence","by":"Ada","incident":"i"}`, nil, 200, alerting.Act{Key: "k", Kind: alerting.Silence, By: "Ada", Incident: "i", Via: "api"}},
+		{"an identity that nobody has proven", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i","who":"U1","via":"slack"}`, nil, 200, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
+		{"from elsewhere", "192.0.2.1:1", "acts", `{"key":"k","kind":"silence","by":"Ada"}`, nil, 403, alerting.Act{}},
+		{"without a name", "127.0.0.1:1", "acts", `{"kind":"acknowledge","incident":"i"}`, nil, 400, alerting.Act{}},
+		{"an act with a door of its own", "127.0.0.1:1", "acts", `{"kind":"config","by":"Ada"}`, nil, 400, alerting.Act{}},
+		{"no JSON", "127.0.0.1:1", "acts", `{`, nil, 400, alerting.Act{}},
+		{"a field that nobody knows", "127.0.0.1:1", "acts", `{"kind":"remark","by":"Ada","incidnet":"i"}`, nil, 400, alerting.Act{}},
+		{"what the engine does not know", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i"}`, &engine.ActError{Problem: engine.ActUnknown, Text: "no"}, 404, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
+		{"what is over", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i"}`, &engine.ActError{Problem: engine.ActConflict, Text: "over"}, 409, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
+		{"an acknowledgement of nothing", "127.0.0.1:1", "incidents/x/y/page/1/ack", `{"key":"k","by":"Ada"}`, nil, 404, alerting.Act{Key: "k", Kind: alerting.Acknowledge, By: "Ada", Incident: "x/y/page/1", Via: "api"}},
+		{"something else with an incident", "127.0.0.1:1", "incidents/x/y/page/1/eat", `{}`, nil, 404, alerting.Act{}},
+	} {
+		s := newShopOf(t, nil)
+		var got alerting.Act
+		s.options.Do = func(_ context.Context, a alerting.Act) error { got = a; return c.err }
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/"+c.path, strings.NewReader(c.body))
+		r.RemoteAddr = c.from
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, r)
+		if w.Code != c.code || got.Key != c.want.Key || got.Kind != c.want.Kind || got.By != c.want.By || got.Via != c.want.Via || got.Who != "" || got.Incident != c.want.Incident {
+			t.Errorf("%s: %d and %+v; want %d and %+v (%s)", c.what, w.Code, got, c.code, c.want, w.Body)
+		}
+	}
+}
+
+func TestTheAuditLogIsRead(t *testing.T) {
+	h := newShop(t).handler()
+	if w := get(h, "/api/v1/acts?limit=5"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"data":[]`) {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+	if w := get(h, "/api/v1/acts?limit=x"); w.Code != http.StatusBadRequest {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+}
