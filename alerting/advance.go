@@ -76,6 +76,10 @@ type walk struct {
 // step moves the machine over one minute.
 func (w *walk) step(m budget.Minute) {
 	slot := w.Ledger.At(m)
+	if slot.State == budget.Excused {
+		w.Missing = 0 // it is evidence of nothing, not even of missing data
+		return
+	}
 	w.stepNoData(m, slot)
 	if !slot.State.Known() {
 		return
@@ -245,10 +249,10 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 	return true
 }
 
-// silent reports whether there was no event at all in the short windows.
+// silent reports whether there was no event at all in the short windows, and none was left out.
 func silent(rs []reading) bool {
 	for _, r := range rs {
-		if r.short.Total > 0 {
+		if r.short.Total > 0 || r.short.Excused > 0 {
 			return false
 		}
 	}

@@ -23,4 +23,7 @@
 // A minute of which nothing is known neither fires nor resolves. In the long window unseen
 // minutes do not count as bad: the burn that was seen is spread over the whole window. An
 // incident closes only when its windows have fallen below their thresholds on known data.
+//
+// A minute that a correction leaves out (see budget.Excuses) is evidence of nothing: it opens nothing, planned maintenance
+// or not, it resolves nothing, and data that are missing in it are not missed.
 package alerting

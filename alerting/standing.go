@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -21,6 +22,7 @@ type Standing struct {
 // Standings reads every pair of an SLO at the minute before at, pages first.
 func Standings(in Input, st State, at budget.Minute) []Standing {
 	var all []Standing
+	held := heldBy(in, at-1)
 	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
 		s := standing(in, Page, r)
 		s.Sure = Significant(r.long, in.Spec.Objective)
@@ -40,6 +42,11 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 		}
 		all = append(all, s)
 	}
+	for i := range all {
+		if all[i].Over && held != "" {
+			all[i].HeldBack = held
+		}
+	}
 	return all
 }
 
@@ -48,6 +55,15 @@ func standing(in Input, sev Severity, r reading) Standing {
 		Severity: sev, Pair: r.pair, Threshold: r.pair.Burn(in.Spec.Window().Length()),
 		Long: r.long, Short: r.short, Over: r.over(),
 	}
+}
+
+// heldBy says which correction holds every alert back in minute m, "" if none does.
+func heldBy(in Input, m budget.Minute) string {
+	c, until := in.Ledger.Excuses().At(m)
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s “%s” until %s UTC", c.Kind.Text(), c.Name, until.Time().Format("2006-01-02 15:04"))
 }
 
 // Horizon is how many minutes back Advance may look at single minutes: the longest alert window of the

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 )
 
 // Ledger is the account of one error budget: a [Slot] for each minute.
@@ -21,7 +22,11 @@ type Ledger struct {
 	fineFirst int64    // hour of fine[0]; no minutes are kept before it
 	fine      [][]byte // packed minutes of an hour, nil where nothing was written
 
+	kept map[int64][]byte // packed minutes of older hours that a correction cuts
+
 	end Minute // one past the newest slot written
+
+	excuses *Excuses // laid over; every sum is net of them
 }
 
 // hourSum is a Sum that fits an hour: 60 is below 256.
@@ -31,7 +36,10 @@ type hourSum struct {
 }
 
 func (h hourSum) sum() Sum {
-	return Sum{h.bad, h.total, int(h.known), int(h.partial), int(h.unknown), int(h.badSlots)}
+	return Sum{
+		Bad: h.bad, Total: h.total,
+		Known: int(h.known), Partial: int(h.partial), Unknown: int(h.unknown), BadSlots: int(h.badSlots),
+	}
 }
 
 type hourSlots [60]Slot
@@ -116,14 +124,24 @@ func (l *Ledger) prepend(h int64) bool {
 	return true
 }
 
-// At is the slot of a minute; Unseen if it was never written or has been thinned out.
-func (l *Ledger) At(m Minute) Slot {
-	h := m.Hour()
-	i := h - l.fineFirst
-	if i < 0 || i >= int64(len(l.fine)) {
-		return Slot{}
+// fineAt reports whether the minutes of an hour are known, if anything is.
+func (l *Ledger) fineAt(h int64) bool { return h >= l.fineFirst || l.kept[h] != nil }
+
+// packed is the minutes of an hour, nil if nothing was written or only their sum is kept.
+func (l *Ledger) packed(h int64) []byte {
+	if i := h - l.fineFirst; i < 0 || i >= int64(len(l.fine)) {
+		return l.kept[h]
 	}
-	b, s := l.fine[i], Slot{}
+	return l.fine[h-l.fineFirst]
+}
+
+// At is the slot of a minute; Unseen if it was never written or has been thinned out, Excused if a correction leaves it out.
+func (l *Ledger) At(m Minute) Slot {
+	if l.excused(m) {
+		return Slot{State: Excused}
+	}
+	h := m.Hour()
+	b, s := l.packed(h), Slot{}
 	for n := m - Minute(h*60); n >= 0; n-- {
 		if len(b) == 0 {
 			return Slot{}
@@ -157,9 +175,23 @@ func (l *Ledger) End() Minute { return l.end }
 // Empty reports whether nothing was ever written.
 func (l *Ledger) Empty() bool { return len(l.sums) == 0 }
 
-// Sum adds up the slots in [from, to). Where minutes have been thinned out, an hour that is
-// touched counts whole.
+// Sum adds up the slots in [from, to), without those that corrections leave out. Where minutes have been thinned out, an
+// hour that is touched counts whole.
 func (l *Ledger) Sum(from, to Minute) Sum {
+	sum := l.gross(from, to)
+	if l.excuses == nil || from >= to {
+		return sum
+	}
+	for _, s := range within(l.excuses.union, from, to) {
+		left := l.leaves(s, from, to)
+		sum = sum.minus(left)
+		sum.Excused += left.Known + left.Partial + left.Unknown
+	}
+	return sum
+}
+
+// gross is Sum before corrections.
+func (l *Ledger) gross(from, to Minute) Sum {
 	from, to = max(from, l.First()), min(to, l.end)
 	if from >= to || l.Empty() {
 		return Sum{}
@@ -177,13 +209,12 @@ func (l *Ledger) Sum(from, to Minute) Sum {
 
 // part adds up the minutes [from, to) of hour h.
 func (l *Ledger) part(h int64, from, to Minute) Sum {
-	i := h - l.fineFirst
 	whole := from == Minute(h*60) && to == Minute((h+1)*60)
-	if whole || i < 0 || i >= int64(len(l.fine)) {
+	if whole || !l.fineAt(h) {
 		return l.sums[h-l.first].sum()
 	}
 	var sum Sum
-	b, s := l.fine[i], Slot{}
+	b, s := l.packed(h), Slot{}
 	for m := Minute(h * 60); m < to && len(b) > 0; m++ {
 		if s, b = nextSlot(b); m >= from {
 			sum.add(s)
@@ -199,18 +230,36 @@ func (l *Ledger) Each(from, to Minute, f func(Minute, Slot) bool) {
 		h := m.Hour()
 		slots := unpack(l.fine[h-l.fineFirst])
 		for ; m < to && m.Hour() == h; m++ {
-			if !f(m, slots[m-Minute(h*60)]) {
+			slot := slots[m-Minute(h*60)]
+			if l.excused(m) {
+				slot = Slot{State: Excused}
+			}
+			if !f(m, slot) {
 				return
 			}
 		}
 	}
 }
 
-// Thin forgets the minutes of every hour before the one that contains m, and keeps their sums.
+// Thin forgets the minutes of every hour before the one that contains m, and keeps their sums. An hour that is excused
+// in part keeps its minutes as long as it is.
 func (l *Ledger) Thin(m Minute) {
-	n := min(m.Hour()-l.fineFirst, int64(len(l.fine)))
+	l.thin(min(m.Hour()-l.fineFirst, int64(len(l.fine))), l.excuses.cuts)
+	maps.DeleteFunc(l.kept, func(h int64, _ []byte) bool { return h < m.Hour() && !l.excuses.cuts(h) })
+}
+
+// thin forgets the minutes of the first n hours that have some, but for those to keep.
+func (l *Ledger) thin(n int64, keep func(hour int64) bool) {
 	if n <= 0 {
 		return
+	}
+	for i, b := range l.fine[:n] {
+		if h := l.fineFirst + int64(i); b != nil && keep(h) {
+			if l.kept == nil {
+				l.kept = map[int64][]byte{}
+			}
+			l.kept[h] = b
+		}
 	}
 	l.fine = append([][]byte(nil), l.fine[n:]...)
 	l.fineFirst += n
@@ -219,6 +268,7 @@ func (l *Ledger) Thin(m Minute) {
 // Forget drops the hours before the one that contains m.
 func (l *Ledger) Forget(m Minute) {
 	l.Thin(m)
+	maps.DeleteFunc(l.kept, func(h int64, _ []byte) bool { return h < m.Hour() })
 	n := min(m.Hour()-l.first, int64(len(l.sums)))
 	if n <= 0 {
 		return
@@ -367,15 +417,15 @@ func (m Minute) Day() int64 { return floorDiv(int64(m), 24*60) }
 func (l *Ledger) EncodeDay(day int64) []byte {
 	b, any := []byte{dayVersion}, false
 	for h := day * 24; h < day*24+24; h++ {
-		i, f := h-l.first, h-l.fineFirst
+		i, packed := h-l.first, l.packed(h)
 		switch {
 		case i < 0 || i >= int64(len(l.sums)) || l.sums[i] == hourSum{}:
 			b = append(b, hourEmpty)
 			continue
-		case f >= 0 && f < int64(len(l.fine)):
+		case l.fineAt(h):
 			b = append(b, hourFine)
-			b = binary.AppendUvarint(b, uint64(len(l.fine[f])))
-			b = append(b, l.fine[f]...)
+			b = binary.AppendUvarint(b, uint64(len(packed)))
+			b = append(b, packed...)
 		default:
 			b = appendHourSum(append(b, hourThinned), l.sums[i])
 		}
@@ -434,6 +484,7 @@ func (l *Ledger) loadThinned(h int64, b []byte) ([]byte, error) {
 	if err != nil || len(b) < 4 || bad > total || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
 		return nil, errDamaged
 	}
+	l.thin(int64(len(l.fine)), func(int64) bool { return true }) // hours before a thinned one are fine because a correction cuts them
 	l.PutHour(h, hourSum{bad, total, b[0], b[1], b[2], b[3]}.sum())
 	return b[4:], nil
 }

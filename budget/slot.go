@@ -50,6 +50,7 @@ const (
 	Absent                   // Prometheus answered and had no data
 	Partial                  // the sum is known (a counter's difference across a hole), its place in time is not
 	Failed                   // the source answered with something that cannot be used
+	Excused                  // a correction leaves it out; never on disk, see [Ledger.Excuse]
 )
 
 // Known reports whether the slot's events are known, both how many and when.
@@ -68,6 +69,8 @@ func (s State) String() string {
 		return "partial"
 	case Failed:
 		return "error"
+	case Excused:
+		return "excused"
 	}
 	return "unseen"
 }
@@ -99,18 +102,23 @@ type Sum struct {
 	Partial    int   // slots whose sum is known and whose place in time is not
 	Unknown    int   // slots that were read and tell nothing: absent, failed
 	BadSlots   int   // known slots with at least one bad event
+	Excused    int   `json:",omitempty"` // slots that were read and that corrections leave out of all of the above
 }
 
 // Plus is the sum of both.
 func (s Sum) Plus(o Sum) Sum {
 	return Sum{
 		s.Bad + o.Bad, s.Total + o.Total,
-		s.Known + o.Known, s.Partial + o.Partial, s.Unknown + o.Unknown, s.BadSlots + o.BadSlots,
+		s.Known + o.Known, s.Partial + o.Partial, s.Unknown + o.Unknown, s.BadSlots + o.BadSlots, s.Excused + o.Excused,
 	}
 }
 
 func (s *Sum) add(slot Slot) {
-	if slot.State == Unseen {
+	switch slot.State {
+	case Unseen:
+		return
+	case Excused:
+		s.Excused++
 		return
 	}
 	s.Bad += slot.Bad

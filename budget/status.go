@@ -18,7 +18,12 @@ type Status struct {
 	Allowed  int64    // bad events the window allows, in thousandths
 	SLI      *float64 // share of good events, nil without traffic
 	Spent    float64  // share of the budget that is gone; above 1 when it is overspent
-	Coverage float64  // share of the window's minutes, since the ledger began, whose events are known
+	Coverage float64  // share of the window's minutes, since the ledger began, and without those that are left out, whose events are known
+
+	// Gross is the same before corrections, and LeftOut is what each of them left out; both are empty where none
+	// concerns the window.
+	Gross   *Status
+	LeftOut []LeftOut
 }
 
 // Remaining is the share of the budget that is left; negative when it is overspent.
@@ -43,7 +48,11 @@ func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 	}
 	s.Spent = spent(s.Sum.Bad, s.Allowed)
 	if n := at - max(from, l.Begin()); n > 0 && !l.Empty() {
-		s.Coverage = float64(s.Sum.Known) / float64(n)
+		s.Coverage = float64(s.Sum.Known) / float64(max(n-Minute(s.Sum.Excused), 1))
+	}
+	if s.LeftOut = l.leftOut(from, at); len(s.LeftOut) > 0 {
+		gross := StatusAt(l.Gross(), o, w, at)
+		s.Gross = &gross
 	}
 	return s
 }

@@ -1,8 +1,12 @@
 package postmortem
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -10,38 +14,70 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Markdown writes the document. The first lines are YAML front matter for tools; the same document gives the same bytes.
+// DefaultTemplate is how a draft is laid out unless the house has a template of its own. A template is one of Go's
+// text/template; it has Front (YAML front matter for tools, which slowburn reads back), Title, Summary, Policy, Links and
+// `section "…"`, which writes a heading and what belongs below it. The sections are those that are named here.
+const DefaultTemplate = `{{.Front}}# {{.Title}}
+
+> This is a draft. Figures, times and queries were filled in from data; what is in *italics* is a question to the people who were there.
+> It asks how the system made this possible and what would have helped, not who did it.
+
+{{.Summary}}
+
+{{.Policy}}
+
+{{.Links}}{{section "Impact"}}{{section "Times"}}{{section "Detection"}}{{section "Around the incident"}}{{section "Golden signals"}}` +
+	`{{section "Where the bad events were"}}{{section "Changes near the onset"}}{{section "Timeline"}}{{section "Causes"}}` +
+	`{{section "What went well, what went wrong, where we were lucky"}}{{section "Action items"}}{{section "Earlier incidents of this SLO"}}` +
+	`{{section "About the data"}}{{section "Queries"}}`
+
+// Markdown writes the document by the DefaultTemplate; the same document gives the same bytes.
 func (d Document) Markdown() string {
-	var b strings.Builder
-	d.front(&b)
-	b.WriteString("# Postmortem: " + plain.Code(string(d.Facts.id())) + ", " + d.Times.Onset.Format("2006-01-02") + "\n\n")
-	b.WriteString("> This is a draft. Figures, times and queries were filled in from data; what is in *italics* is a question to the people who were there.\n" +
-		"> It asks how the system made this possible and what would have helped, not who did it.\n\n")
-	b.WriteString(d.Summary + "\n\n" + d.policy() + "\n\n" + d.links())
-	for _, s := range []struct {
-		heading string
-		write   func(*strings.Builder)
-	}{
-		{"Impact", d.impact},
-		{"Times", d.times},
-		{"Detection", d.detection},
-		{"Around the incident", d.around},
-		{"Golden signals", d.signals},
-		{"Where the bad events were", d.contributors},
-		{"Changes near the onset", d.changes},
-		{"Timeline", d.timeline},
-		{"Causes", causes},
-		{"What went well, what went wrong, where we were lucky", lessons},
-		{headingActions, d.actions},
-		{"Earlier incidents of this SLO", d.earlier},
-		{"About the data", d.data},
-		{"Queries", d.queries},
-	} {
-		b.WriteString("## " + s.heading + "\n\n")
-		s.write(&b)
-		b.WriteString("\n")
+	text, err := d.Render(DefaultTemplate)
+	if err != nil {
+		return "The draft cannot be written: " + err.Error() + "\n" // the default template is a constant, and a test renders it
 	}
-	return strings.TrimRight(b.String(), "\n") + "\n"
+	return text
+}
+
+// Render writes the document by a template, see DefaultTemplate. A template that asks for what there is not is an error.
+func (d Document) Render(layout string) (string, error) {
+	t, err := template.New("postmortem").Funcs(template.FuncMap{"section": d.section}).Parse(layout)
+	if err != nil {
+		return "", err
+	}
+	var b, front strings.Builder
+	d.front(&front)
+	err = t.Execute(&b, struct{ Front, Title, Summary, Policy, Links string }{
+		Front: front.String(), Title: "Postmortem: " + plain.Code(string(d.Facts.id())) + ", " + d.Times.Onset.Format("2006-01-02"),
+		Summary: d.Summary, Policy: d.policy(), Links: d.links(),
+	})
+	return strings.TrimRight(b.String(), "\n") + "\n", err
+}
+
+// CheckTemplate renders a template of an empty document, so that its mistakes are found before an incident is over.
+func CheckTemplate(layout string) error {
+	spec := &slo.Spec{Service: "example", Name: "example", Windows: []slo.Window{{Rolling: 28 * slo.Day}}}
+	_, err := Document{Facts: Facts{Spec: spec}}.Render(layout)
+	return err
+}
+
+// section writes one section with its heading.
+func (d Document) section(heading string) (string, error) {
+	writers := map[string]func(*strings.Builder){
+		"Impact": d.impact, "Times": d.times, "Detection": d.detection, "Around the incident": d.around, "Golden signals": d.signals,
+		"Where the bad events were": d.contributors, "Changes near the onset": d.changes, "Timeline": d.timeline, "Causes": causes,
+		"What went well, what went wrong, where we were lucky": lessons, headingActions: d.actions,
+		"Earlier incidents of this SLO": d.earlier, "About the data": d.data, "Queries": d.queries,
+	}
+	write := writers[heading]
+	if write == nil {
+		return "", fmt.Errorf("there is no section %q; there are: %s", heading, strings.Join(slices.Sorted(maps.Keys(writers)), "; "))
+	}
+	var b strings.Builder
+	b.WriteString("## " + heading + "\n\n")
+	write(&b)
+	return b.String() + "\n", nil
 }
 
 func (d Document) front(b *strings.Builder) {

@@ -354,3 +354,23 @@ func TestProfileCoversTheIncident(t *testing.T) {
 		}
 	}
 }
+
+func TestATemplateMayBeTheHousesOwn(t *testing.T) {
+	d := postmortem.Draft(facts(life(t, "slo shop/pay 99.9 28d\n2026-10-18T00:00Z 2026-11-18T23:00Z 0/1000\n2026-11-18T12:00Z 2026-11-18T14:00Z 500/1000\n")))
+	got, err := d.Render("{{.Front}}# Review of {{.Title}}\n\n{{section \"Impact\"}}## Our own\n\n*Who was called?*\n\n{{section \"Action items\"}}")
+	if err != nil || !strings.Contains(got, "## Our own") || !strings.Contains(got, "## Impact") || strings.Contains(got, "## Timeline") {
+		t.Errorf("%v\n%s", err, got)
+	}
+	for template, want := range map[string]string{
+		`{{section "Blame"}}`: "there is no section \"Blame\"; there are: About the data;",
+		`{{.Culprit}}`:        "Culprit",
+		`{{section`:           "unclosed action",
+	} {
+		if err := postmortem.CheckTemplate(template); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", template, err)
+		}
+	}
+	if err := postmortem.CheckTemplate(postmortem.DefaultTemplate); err != nil {
+		t.Errorf("the default: %v", err)
+	}
+}

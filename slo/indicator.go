@@ -29,15 +29,19 @@ func readQuery(v strictyaml.Value, use purpose) *Query {
 		return nil
 	}
 	q, expr, remarks := parseQuery(text)
-	good := q != nil && !slices.ContainsFunc(remarks, func(r remark) bool { return r.severity == strictyaml.Error })
+	good := q != nil && !slices.ContainsFunc(remarks, func(r remark) bool { return r.lint == "" })
 	if good {
 		remarks = append(remarks, suits(q, expr, use)...)
 	}
 	for _, r := range remarks {
-		if r.severity == strictyaml.Error {
+		if r.lint == "" {
 			good = false
 		}
-		v.ProblemAt(v.Inside(r.offset), r.severity, r.message, r.hint)
+		if at := v.Inside(r.offset); r.lint != "" {
+			v.LintAt(at, r.lint, r.message, r.hint)
+		} else {
+			v.ProblemAt(at, strictyaml.Error, r.message, r.hint)
+		}
 	}
 	if !good {
 		return nil
@@ -53,16 +57,16 @@ func suits(q *Query, expr parser.Expr, use purpose) []remark {
 		return nil
 	}
 	if selector(expr) != nil {
-		return []remark{{0, strictyaml.Error, "the selector does not name one metric", `write metric{label="value"}`}}
+		return []remark{{0, "", "the selector does not name one metric", `write metric{label="value"}`}}
 	}
 	switch {
 	case use == counting && !q.Windowed():
 		return []remark{{
-			0, strictyaml.Error, "the expression does not say over which time it counts",
+			0, "", "the expression does not say over which time it counts",
 			"write the range as " + WindowVariable + ": sum(increase(requests_total[" + WindowVariable + "])); or give a bare counter, which is counted exactly",
 		}}
 	case use == histogram:
-		return []remark{{0, strictyaml.Error, "the histogram must be a bare selector, not an expression", `write its name and matchers: request_duration_seconds{job="checkout"}`}}
+		return []remark{{0, "", "the histogram must be a bare selector, not an expression", `write its name and matchers: request_duration_seconds{job="checkout"}`}}
 	}
 	return nil
 }
@@ -98,18 +102,12 @@ func (r *sloReader) indicator(v strictyaml.Value) (Indicator, bool) {
 	case Latency:
 		return r.latency(part)
 	case Uptime:
-		up := r.query(part, "up", anyQuery)
+		up := readQuery(part, anyQuery)
 		return Indicator{Kind: Uptime, Up: up}, up != nil
 	case Slices:
 		return r.slices(part)
 	}
 	return r.ratio(part)
-}
-
-// query reads a query and remembers its place for the lint.
-func (r *sloReader) query(v strictyaml.Value, key string, use purpose) *Query {
-	r.places[key] = v
-	return readQuery(v, use)
 }
 
 // badOrGood reads whichever of bad and good was written; both or none is refused.
@@ -120,9 +118,9 @@ func (r *sloReader) badOrGood(o strictyaml.Object, use purpose) (bad, good *Quer
 		g.ProblemAt(g.Place(), strictyaml.Error, "bad and good are both given", "keep one of them; the other follows")
 		return nil, nil, false
 	case b.Given():
-		bad = r.query(b, "bad", use)
+		bad = readQuery(b, use)
 	case g.Given():
-		good = r.query(g, "good", use)
+		good = readQuery(g, use)
 	case o.IsMap():
 		o.Problem("bad or good is missing", "write which events are bad, or which are good")
 	}
@@ -132,7 +130,7 @@ func (r *sloReader) badOrGood(o strictyaml.Object, use purpose) (bad, good *Quer
 func (r *sloReader) events(v strictyaml.Value) (Indicator, bool) {
 	o, _ := v.Object("total", "bad", "good")
 	i := Indicator{Kind: Events}
-	i.Total = r.query(o.Need("total", "write the counter of all events"), "total", counting)
+	i.Total = readQuery(o.Need("total", "write the counter of all events"), counting)
 	var ok bool
 	i.Bad, i.Good, ok = r.badOrGood(o, counting)
 	return i, ok && i.Total != nil
@@ -157,10 +155,11 @@ func (r *sloReader) latency(v strictyaml.Value) (Indicator, bool) {
 	o, _ := v.Object("histogram", "below")
 	i := Indicator{Kind: Latency}
 	h := o.Need("histogram", "write the histogram's name without _bucket")
-	i.Histogram = r.query(h, "histogram", histogram)
+	i.Histogram = readQuery(h, histogram)
 	unit := time.Second
 	if q := i.Histogram; q != nil {
-		stripSuffix(h, q)
+		q = stripSuffix(h, q)
+		i.Histogram = q
 		unit = bucketUnit(q.Metric)
 		for _, m := range q.Matchers {
 			if m.Name == model.BucketLabel {
@@ -176,17 +175,16 @@ func (r *sloReader) latency(v strictyaml.Value) (Indicator, bool) {
 }
 
 // stripSuffix turns the name of one of a histogram's series into that of the histogram.
-func stripSuffix(v strictyaml.Value, q *Query) {
+func stripSuffix(v strictyaml.Value, q *Query) *Query {
 	for _, suffix := range histogramSuffixes {
 		name, found := strings.CutSuffix(q.Metric, suffix)
 		if !found || name == "" {
 			continue
 		}
-		v.Warn(fmt.Sprintf("%s is one of the series of a histogram; it is read as %s", q.Metric, name), "write the name without "+suffix)
-		q.Text = strings.Replace(q.Text, q.Metric, name, 1)
-		q.Metric = name
-		return
+		v.Lint("histogram-suffix", fmt.Sprintf("%s is one of the series of a histogram; it is read as %s", q.Metric, name), "write the name without "+suffix)
+		return q.Rename(name)
 	}
+	return q
 }
 
 // bucketUnit is the unit of a histogram's buckets, which by convention its name tells; seconds otherwise.
@@ -223,7 +221,7 @@ func readLimit(v strictyaml.Value, unit time.Duration) (limit float64, text stri
 func (r *sloReader) slices(v strictyaml.Value) (Indicator, bool) {
 	o, _ := v.Object("query", "good", "missing")
 	i := Indicator{Kind: Slices, Missing: Exclude}
-	i.Slice = r.query(o.Need("query", "write the PromQL whose value decides about a minute"), "query", anyQuery)
+	i.Slice = readQuery(o.Need("query", "write the PromQL whose value decides about a minute"), anyQuery)
 	condition, ok := readCondition(o.Need("good", "write when a minute is good, such as good: '< 0.3'"))
 	i.GoodWhen = condition
 	if m := o.Get("missing"); m.Given() {

@@ -48,7 +48,7 @@ type Reader struct {
 // Load reads SLO files. It returns either all their SLOs, or an error that is of the type
 // [Problems] and holds every problem of every file, warnings included.
 func Load(files []File, foreign ...Reader) (*Set, error) {
-	l := loader{places: map[*Spec]places{}}
+	l := loader{files: map[string]*strictyaml.File{}}
 	for _, f := range files {
 		l.parse(f, foreign)
 	}
@@ -59,9 +59,10 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 	}
 	l.refuseTwins()
 	for _, s := range l.specs {
-		l.problems = append(l.problems, lint(s, l.places[s])...)
+		l.found(lint(s)...)
 	}
 	for _, f := range l.files {
+		checkIgnores(f)
 		l.problems = append(l.problems, f.Problems()...)
 	}
 	problems := l.problems.Sorted()
@@ -75,7 +76,8 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 }
 
 // NewSet makes a set of SLOs with distinct IDs. Of a service that is described several times
-// the description with signals counts, or else the first one.
+// the description with signals counts, or else the first one; of one that nobody describes, as in
+// other people's formats, what its SLOs share.
 func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 	s := &Set{
 		Specs:    slices.SortedFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) }),
@@ -91,6 +93,15 @@ func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 			s.services[service.Name] = service
 		}
 	}
+	undescribed := map[string][]*Spec{}
+	for _, spec := range s.Specs {
+		if s.services[spec.Service] == nil {
+			undescribed[spec.Service] = append(undescribed[spec.Service], spec)
+		}
+	}
+	for name, specs := range undescribed {
+		s.services[name] = serviceOf(name, specs, nil)
+	}
 	for _, service := range s.services {
 		s.Services = append(s.Services, service)
 	}
@@ -98,16 +109,12 @@ func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 	return s
 }
 
-// places remembers where the parts of a spec were written, for the lint; it is forgotten after loading.
-type places map[string]strictyaml.Value
-
 // loader collects what the documents of all files contain.
 type loader struct {
-	files    []*strictyaml.File
-	foreign  map[int][]strictyaml.Value // documents by index of their reader
+	files    map[string]*strictyaml.File // by name
+	foreign  map[int][]strictyaml.Value  // documents by index of their reader
 	specs    []*Spec
 	services []*Service
-	places   map[*Spec]places
 	signals  map[string]strictyaml.Value // by service, where its signals were written
 	problems Problems                    // beside those of the files
 }
@@ -115,7 +122,7 @@ type loader struct {
 // parse reads one file and hands each of its documents to whoever knows its format.
 func (l *loader) parse(f File, foreign []Reader) {
 	parsed := strictyaml.Parse(f.Name, f.Data, strictyaml.Options{Documents: true})
-	l.files = append(l.files, parsed)
+	l.files[f.Name] = parsed
 	for _, doc := range parsed.Documents {
 		version, kind := doc.Peek("apiVersion"), doc.Peek("kind")
 		if version == "" {
@@ -171,18 +178,41 @@ func (l *loader) refuseTwins() {
 			first[s.ID()] = s
 			continue
 		}
-		l.problems = append(l.problems, problem(s, l.places[s], "name", strictyaml.Error,
-			fmt.Sprintf("the SLO %s exists twice", s.ID()),
-			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line)))
+		l.found(s.problem(wrong("", "name", fmt.Sprintf("the SLO %s exists twice", s.ID()),
+			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line))))
 	}
 }
 
-// problem is a problem of a spec at one of its parts, or at its entry if that part was not written.
-func problem(s *Spec, at places, part string, severity strictyaml.Severity, message, hint string) Problem {
-	for _, key := range []string{part, "name"} {
-		if v := at[key]; v.Given() {
-			return v.Describe(severity, message, hint)
+// found takes problems in, with their source lines, and leaves out what a comment accepts.
+func (l *loader) found(problems ...Problem) {
+	for _, p := range problems {
+		if f := l.files[p.File]; f != nil {
+			shown, told := f.Show(p)
+			if !told {
+				continue
+			}
+			p = shown
+		}
+		l.problems = append(l.problems, p)
+	}
+}
+
+// checkIgnores warns about comments that accept a warning and cannot work.
+func checkIgnores(f *strictyaml.File) {
+	for _, i := range f.Ignores() {
+		switch {
+		case LintNamed(i.ID) == nil:
+			var names []string
+			for _, l := range Lints {
+				names = append(names, l.ID)
+			}
+			hint := "the name of a warning stands in brackets behind it"
+			if near := strictyaml.Nearest(i.ID, names); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			f.Warn(i, "bad-ignore", fmt.Sprintf("there is no warning %q to ignore", i.ID), hint)
+		case i.Reason == "":
+			f.Warn(i, "bad-ignore", "a warning is ignored without a reason, so it is told nevertheless", "write the reason behind the name: # slowburn:ignore "+i.ID+" because …")
 		}
 	}
-	return Problem{File: s.File, Line: s.Line, Severity: severity, Message: fmt.Sprintf("%s: %s", s.ID(), message), Hint: hint}
 }

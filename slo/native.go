@@ -47,10 +47,12 @@ func (l *loader) native(doc strictyaml.Value) {
 		o.Get("slos").Problem("slos is empty", "list at least one SLO")
 	}
 	for _, e := range entries {
-		r := sloReader{service: s, places: places{}}
+		r := sloReader{service: s, places: map[string]strictyaml.Value{}}
 		if spec := r.read(e); spec != nil {
+			for part, v := range r.places {
+				spec.Place(part, v)
+			}
 			l.specs = append(l.specs, spec)
-			l.places[spec] = r.places
 		}
 	}
 }
@@ -74,7 +76,7 @@ func (l *loader) refuseSecondSignals(s *Service, v strictyaml.Value) {
 // sloReader reads one entry of slos. Its places remember where the parts stand.
 type sloReader struct {
 	service *Service
-	places  places
+	places  map[string]strictyaml.Value
 }
 
 // read makes a spec of an entry; nil if something that the spec needs is missing or wrong,

@@ -138,7 +138,7 @@ func serviceOf(name string, specs []*Spec, services []*Service) *Service {
 		return services[i]
 	}
 	first := specs[0]
-	out := &Service{Name: name, Tier: first.Tier, Owner: first.Owner, Links: first.Links, Slack: first.Slack}
+	out := &Service{Name: name, Tier: first.Tier, Owner: first.Owner, Links: first.Links, Slack: first.Slack, File: first.File, Line: first.Line}
 	for _, s := range specs[1:] {
 		share(&out.Owner, s.Owner)
 		share(&out.Links.Runbook, s.Links.Runbook)
@@ -344,7 +344,7 @@ func complement(text string) (*Query, bool) {
 func histogramText(q *Query) string {
 	for _, suffix := range histogramSuffixes {
 		if name, found := strings.CutSuffix(q.Metric, suffix); found && name != "" {
-			return strings.Replace(q.Text, q.Metric, q.Metric+suffix, 1)
+			return q.Rename(q.Metric + suffix).Text
 		}
 	}
 	return q.Text

@@ -12,8 +12,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/parser/posrange"
-
-	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
 // Query is a piece of PromQL out of an SLO file. It is either a bare selector such as
@@ -26,6 +24,19 @@ type Query struct {
 	File     string            // where it stands, for messages
 	Line     int
 	Column   int
+}
+
+// Rename is the bare selector with another metric in the place of its own.
+func (q *Query) Rename(metric string) *Query {
+	out := *q
+	if rest, ok := strings.CutPrefix(q.Text, q.Metric); ok && model.LegacyValidation.IsValidMetricName(metric) {
+		out.Text = metric + rest
+	} else { // the name stands in the braces
+		name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric)
+		out.Text = (&parser.VectorSelector{Name: metric, LabelMatchers: append([]*labels.Matcher{name}, q.Matchers...)}).String()
+	}
+	out.Metric = metric
+	return &out
 }
 
 // WindowVariable is what stands for the range in an expression.
@@ -58,7 +69,7 @@ const maxSyntax = 3
 // remark is something to say about a byte of a query.
 type remark struct {
 	offset        int
-	severity      strictyaml.Severity
+	lint          string // whose warning it is; "" makes it an error
 	message, hint string
 }
 
@@ -67,7 +78,7 @@ type remark struct {
 func ParseQuery(text string) (*Query, error) {
 	q, _, remarks := parseQuery(text)
 	for _, r := range remarks {
-		if r.severity == strictyaml.Error {
+		if r.lint == "" {
 			return nil, fmt.Errorf("PromQL %q: %s", text, r.message)
 		}
 	}
@@ -80,7 +91,7 @@ func parseQuery(written string) (*Query, parser.Expr, []remark) {
 	text := strings.TrimSpace(written)
 	lead := strings.Index(written, text)
 	if len(text) > maxQuery {
-		return nil, nil, []remark{{0, strictyaml.Error, fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), maxQuery), "record the inner part by a rule"}}
+		return nil, nil, []remark{{0, "", fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), maxQuery), "record the inner part by a rule"}}
 	}
 	remarks := variables(text)
 	if len(remarks) == 0 {
@@ -94,7 +105,7 @@ func parseQuery(written string) (*Query, parser.Expr, []remark) {
 		return nil, nil, shift(syntax(text, err), lead)
 	}
 	if deeper(expr, maxNesting) {
-		return nil, nil, []remark{{lead, strictyaml.Error, fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
+		return nil, nil, []remark{{lead, "", fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
 	}
 	q := &Query{Text: text}
 	if sel := selector(expr); sel != nil {
@@ -134,7 +145,7 @@ func variables(text string) (out []remark) {
 	for _, at := range foreignVariables.FindAllStringIndex(text, maxSyntax) {
 		if name := text[at[0]:at[1]]; name != WindowVariable {
 			out = append(out, remark{
-				at[0], strictyaml.Error, fmt.Sprintf("unknown variable %s", name),
+				at[0], "", fmt.Sprintf("unknown variable %s", name),
 				"the only variable is " + WindowVariable + ", which stands for the range: rate(x[" + WindowVariable + "])",
 			})
 		}
@@ -152,7 +163,7 @@ func comments(text string) (out []remark) {
 		case parser.EOF, parser.ERROR:
 			return out
 		case parser.COMMENT:
-			out = append(out, remark{int(item.Pos), strictyaml.Error, "a PromQL comment is not accepted here", "write it as a YAML comment above the query"})
+			out = append(out, remark{int(item.Pos), "", "a PromQL comment is not accepted here", "write it as a YAML comment above the query"})
 		}
 	}
 	return out
@@ -165,7 +176,7 @@ var broken = regexp.MustCompile(`^(unexpected|unclosed|unterminated)`)
 func syntax(text string, err error) (out []remark) {
 	list, ok := err.(parser.ParseErrors)
 	if !ok {
-		return []remark{{0, strictyaml.Error, "PromQL: " + err.Error(), ""}}
+		return []remark{{0, "", "PromQL: " + err.Error(), ""}}
 	}
 	if i := slices.IndexFunc(list, func(e parser.ParseErr) bool { return broken.MatchString(e.Err.Error()) }); i >= 0 {
 		list = list[i : i+1]
@@ -177,7 +188,7 @@ func syntax(text string, err error) (out []remark) {
 		if strings.Contains(message, "expected type range vector") {
 			hint = "give it a range: [" + WindowVariable + "]"
 		}
-		out = append(out, remark{at, strictyaml.Error, "PromQL: " + message, hint})
+		out = append(out, remark{at, "", "PromQL: " + message, hint})
 	}
 	return out
 }
@@ -203,6 +214,13 @@ func (q *Query) bare(v *parser.VectorSelector) {
 	if v.OriginalOffset != 0 || v.Timestamp != nil || v.StartOrEnd != 0 {
 		return
 	}
+	if q.fill(v); q.Metric != "" {
+		q.Text = q.Text[v.PosRange.Start:v.PosRange.End]
+	}
+}
+
+// fill takes metric and matchers from a selector; nothing if it does not name one metric.
+func (q *Query) fill(v *parser.VectorSelector) {
 	for _, m := range v.LabelMatchers {
 		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && q.Metric == "" {
 			q.Metric = m.Value
@@ -214,7 +232,6 @@ func (q *Query) bare(v *parser.VectorSelector) {
 		q.Matchers = nil
 		return
 	}
-	q.Text = q.Text[v.PosRange.Start:v.PosRange.End]
 	slices.SortFunc(q.Matchers, func(a, b *labels.Matcher) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.String(), b.String()))
 	})
@@ -224,9 +241,9 @@ func (q *Query) bare(v *parser.VectorSelector) {
 func inspect(text string, expr parser.Expr) (out []remark) {
 	switch expr.Type() {
 	case parser.ValueTypeMatrix:
-		return append(out, remark{0, strictyaml.Error, "the query is a range vector", "remove the range […]: a bare selector is read as it is, or wrap it: increase(…[" + WindowVariable + "])"})
+		return append(out, remark{0, "", "the query is a range vector", "remove the range […]: a bare selector is read as it is, or wrap it: increase(…[" + WindowVariable + "])"})
 	case parser.ValueTypeScalar, parser.ValueTypeString:
-		return append(out, remark{0, strictyaml.Error, fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
+		return append(out, remark{0, "", fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
 	}
 	selectors := 0
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
@@ -243,7 +260,7 @@ func inspect(text string, expr parser.Expr) (out []remark) {
 		return nil
 	})
 	if selectors == 0 && len(out) == 0 {
-		out = append(out, remark{0, strictyaml.Error, "the query reads no metric", "name a metric"})
+		out = append(out, remark{0, "", "the query reads no metric", "name a metric"})
 	}
 	return out
 }
@@ -252,9 +269,9 @@ func inspect(text string, expr parser.Expr) (out []remark) {
 func inspectTime(at posrange.Pos, offset time.Duration, fixed bool) []remark {
 	switch {
 	case fixed:
-		return []remark{{int(at), strictyaml.Error, "@ fixes the time, so every minute would get the same answer", "remove the @ modifier"}}
+		return []remark{{int(at), "", "@ fixes the time, so every minute would get the same answer", "remove the @ modifier"}}
 	case offset != 0:
-		return []remark{{int(at), strictyaml.Error, "offset counts what happened at another time as if it happened now", "remove the offset"}}
+		return []remark{{int(at), "", "offset counts what happened at another time as if it happened now", "remove the offset"}}
 	}
 	return nil
 }
@@ -272,11 +289,11 @@ func inspectRange(text string, at posrange.PositionRange, length time.Duration) 
 	offset := int(at.Start) + open
 	switch {
 	case length > maxRange:
-		return []remark{{offset, strictyaml.Error, fmt.Sprintf("a range of %s would be read every minute", ShortDuration(length)), "write [" + WindowVariable + "]; the ledger keeps the long sums itself"}}
+		return []remark{{offset, "", fmt.Sprintf("a range of %s would be read every minute", ShortDuration(length)), "write [" + WindowVariable + "]; the ledger keeps the long sums itself"}}
 	case strings.Contains(text, WindowVariable):
-		return []remark{{offset, strictyaml.Warning, fmt.Sprintf("the fixed range %s stands beside %s, so the parts of the query are about different times", ShortDuration(length), WindowVariable), "write [" + WindowVariable + "] everywhere"}}
+		return []remark{{offset, "fixed-range", fmt.Sprintf("the fixed range %s stands beside %s, so the parts of the query are about different times", ShortDuration(length), WindowVariable), "write [" + WindowVariable + "] everywhere"}}
 	}
-	return []remark{{offset, strictyaml.Warning, fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
+	return []remark{{offset, "fixed-range", fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
 }
 
 // dropsLabel reports whether the result of the expression cannot carry the label, because an

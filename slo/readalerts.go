@@ -161,7 +161,7 @@ func (r *sloReader) warnDead(s *Spec, dead []Pair) {
 		if !v.Given() {
 			v = r.places["name"]
 		}
-		v.Warn(fmt.Sprintf("the default alert on %s%% of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s times as fast as allowed, and the alert needs more than %s",
+		v.Lint("dead-alert", fmt.Sprintf("the default alert on %s%% of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s times as fast as allowed, and the alert needs more than %s",
 			basisPoints(p.Budget), ShortDuration(p.Long), s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))),
 			fmt.Sprintf("it needs an objective above %s%%, or write alerts of your own with a smaller budget or a longer window", decimals(p.lowestObjective(s.Window()))))
 	}

@@ -10,13 +10,15 @@
 //
 // Reading order: this file, service.go, objective.go and window.go (the values), query.go
 // (PromQL, parsed by Prometheus' own parser), alerts.go (the workbook's table), load.go and
-// native.go with indicator.go, readalerts.go and fields.go (YAML), lint.go (specs that are
-// valid and yet cannot mean what they say).
+// native.go with indicator.go, readalerts.go and fields.go (YAML), lint.go and its neighbours (specs
+// that are valid and yet cannot mean what they say).
 package slo
 
 import (
 	"strings"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
 // ID names one error budget. It is `service/slo`, and for an SLO with `by:` labels the
@@ -63,6 +65,20 @@ type Spec struct {
 	Slack       SlackRoute
 	File        string // where it was read from
 	Line        int    // line of the SLO's own entry in File, from 1
+	// Places are where its parts stand in File, for messages: name, objective, window.0, page.0, ticket.0, alerts,
+	// by.0, below. Queries know their own places, and whatever is not listed is found at the name.
+	Places map[string]strictyaml.Pos
+}
+
+// Place remembers where a part was written; nothing if it was not, or in another file.
+func (s *Spec) Place(part string, v strictyaml.Value) {
+	if !v.Given() || v.File() != s.File {
+		return
+	}
+	if s.Places == nil {
+		s.Places = map[string]strictyaml.Pos{}
+	}
+	s.Places[part] = v.Place()
 }
 
 // Queries is every query that the indicator is made of, in the order total, bad, good,

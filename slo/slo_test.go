@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
 	"pgregory.net/rapid"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
 func TestIDs(t *testing.T) {
@@ -336,7 +338,10 @@ func TestAWholeFile(t *testing.T) {
 			Spent:  []int64{5000, 10000}, NoData: 5 * time.Minute,
 		},
 		Links: Links{Runbook: "https://wiki.example/checkout", Dashboard: "https://grafana.example/d/1"},
-		Slack: route, File: "good.yaml", Line: 21,
+		Slack: route, File: "good.yaml", Line: 21, Places: map[string]strictyaml.Pos{
+			"name": {Line: 21, Column: 11}, "alerts": {Line: 28, Column: 5}, "by.0": {Line: 27, Column: 10},
+			"page.0": {Line: 29, Column: 16}, "page.1": {Line: 29, Column: 51}, "ticket.0": {Line: 30, Column: 16},
+		},
 	}
 	opts := cmp.Options{cmp.AllowUnexported(Objective{}), cmp.Comparer(func(a, b *labels.Matcher) bool { return a.String() == b.String() })}
 	if diff := cmp.Diff(availability, set.Lookup("checkout/availability"), opts); diff != "" {

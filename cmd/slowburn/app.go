@@ -21,6 +21,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/reviews"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/slack"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -40,6 +41,7 @@ type app struct {
 	pump   *outbox.Pump
 	web    http.Handler
 	reload reloadState
+	keeper *reviews.Keeper
 }
 
 // appOptions are what the surroundings decide.
@@ -102,6 +104,7 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
 	}, set, snap)
 	a.client = client
+	a.keeper = a.newKeeper()
 	a.web = a.handler(registry)
 	return a, nil
 }
@@ -144,6 +147,7 @@ func (a *app) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.engine.Run(ctx, a.clock, a.every) })
 	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
 	actor(a.pump.Run)
+	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.every/2) })
 	actor(a.watchHangup)
 	err := g.Run()
 	return errors.Join(err, a.Close())

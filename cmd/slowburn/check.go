@@ -13,7 +13,8 @@ type checkCmd struct {
 	Paths      []string `arg:"" optional:"" help:"SLO files, folders or globs. Without any: the configuration and what it names."`
 	Strict     bool     `help:"Let warnings fail, too."`
 	OpenSLO    string   `name:"openslo" help:"How to read OpenSLO files: by the letter, or with what its own examples get wrong." enum:"strict,lenient" default:"strict"`
-	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also ask this server whether each query returns data."`
+	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also ask this server about every query: is there data, a bucket at the limit, enough traffic, and would the target ever have been met."`
+	Format     string   `aliases:"output" short:"o" help:"text for people; github, json or sarif for programs. -o and --output mean the same." enum:"text,github,json,sarif" default:"text"`
 }
 
 // Run validates files, tells every problem of every one of them, and answers by the exit code.
@@ -30,26 +31,13 @@ func (c *checkCmd) Run(e *env) error {
 		}
 		warnings = append(warnings, found...).Sorted()
 	}
-	for _, w := range warnings {
-		fmt.Fprintln(e.out, w.Error())
+	if err := c.write(e.out, outcome{len(set.Specs), len(set.Services), warnings}); err != nil {
+		return cannotFindOut(err)
 	}
-	specs, services := len(set.Specs), len(set.Services)
-	fmt.Fprintf(e.out, "%d %s of %d %s: %s\n", specs, plural(specs, "SLO", "SLOs"), services, plural(services, "service", "services"), verdict(warnings))
 	if warnings.Fatal() || c.Strict && len(warnings) > 0 {
 		return answerNo(nil)
 	}
 	return nil
-}
-
-func verdict(ps slo.Problems) string {
-	switch n := len(ps); n {
-	case 0:
-		return "good"
-	case 1:
-		return "one warning"
-	default:
-		return fmt.Sprintf("%d warnings", n)
-	}
 }
 
 // load reads the given paths, or the configuration and what it names. The configuration is optional when paths are given.
@@ -83,7 +71,9 @@ func (c *checkCmd) refuse(e *env, err error) error {
 	if !errors.As(err, &problems) {
 		return cannotFindOut(err)
 	}
-	fmt.Fprintln(e.out, problems.Error())
+	if err := c.write(e.out, outcome{problems: problems}); err != nil {
+		return cannotFindOut(err)
+	}
 	n := 0
 	for _, p := range problems {
 		if p.Severity == strictyaml.Error {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 	"github.com/slowburn-sre/slowburn/slo/pyrra"
@@ -29,6 +30,7 @@ type Config struct {
 	StorePath  string
 	Slack      SlackConfig
 	Reports    []Report
+	Reviews    ReviewsConfig
 
 	Dir string // of the file; relative paths start here
 }
@@ -37,6 +39,12 @@ type Config struct {
 type Report struct {
 	report.Schedule
 	Channel string // "" is Slack's default channel
+}
+
+// ReviewsConfig says where postmortems are kept as files.
+type ReviewsConfig struct {
+	Path     string // a folder; "" keeps none
+	Template string // the text of the house's own template, "" for the usual one
 }
 
 // PrometheusConfig says where the metrics are.
@@ -107,7 +115,7 @@ func parseConfig(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
 	file := strictyaml.Parse(path, data, strictyaml.Options{})
 	if len(file.Documents) > 0 {
-		keys := append([]string{"prometheus", "slos", "store", "slack", "reports"}, laterKeys...)
+		keys := append([]string{"prometheus", "slos", "store", "slack", "reports", "postmortems"}, laterKeys...)
 		if o, ok := file.Documents[0].Object(keys...); ok {
 			cfg.read(o)
 		}
@@ -160,6 +168,30 @@ func (c *Config) read(o strictyaml.Object) {
 	}
 	c.readSlack(o.Get("slack"))
 	c.readReports(o.Get("reports"))
+	c.readReviews(o.Get("postmortems"))
+}
+
+func (c *Config) readReviews(v strictyaml.Value) {
+	o, ok := v.Object("path", "template")
+	if !ok {
+		return
+	}
+	if text, ok := o.Need("path", "the folder to write drafts into, such as postmortems/").Text(); ok {
+		c.Reviews.Path = c.Abs(text)
+	}
+	file, ok := o.Get("template").Text()
+	if !ok {
+		return
+	}
+	text, err := os.ReadFile(c.Abs(file))
+	if err == nil {
+		err = postmortem.CheckTemplate(string(text))
+	}
+	if err != nil {
+		o.Get("template").Problem("the template cannot be used: "+err.Error(), "leave it out to use slowburn's own")
+		return
+	}
+	c.Reviews.Template = string(text)
 }
 
 // httpKeys are the settings of the HTTP client, from prometheus/common.

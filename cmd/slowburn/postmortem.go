@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -66,13 +67,14 @@ func (a *app) postmortem(ctx context.Context, i alerting.Incident) (string, erro
 	evidence := a.goldenSignals(ctx, i)
 	text := ""
 	found := a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
-		text = postmortem.Draft(postmortem.Facts{
+		draft := postmortem.Draft(postmortem.Facts{
 			Incident: i, Spec: spec, Ledger: ledger, Earlier: earlier, Signals: evidence,
 			Page: a.externalURL + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
-		}).Markdown()
+		})
+		text, err = draft.Render(cmp.Or(a.cfg.Reviews.Template, postmortem.DefaultTemplate))
 	})
 	if !found {
 		return "", fmt.Errorf("the SLO %s of incident %s is not in the files any more, so there is nothing to draft from", i.SLO, i.ID)
 	}
-	return text, nil
+	return text, err
 }

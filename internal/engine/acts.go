@@ -65,7 +65,7 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	if err := checkAct(a, now); err != nil {
 		return err
 	}
-	d := deed{Engine: e, act: a, now: now, tick: store.Tick{At: now}}
+	d := deed{Engine: e, act: a, now: now}
 	if known, err := d.prepare(ctx); known || err != nil {
 		return err
 	}

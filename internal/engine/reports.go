@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -58,7 +59,7 @@ func (e *Engine) schedule(name string) report.Schedule {
 			return s
 		}
 	}
-	return report.Schedule{Name: name, Zone: time.UTC}
+	return report.Schedule{Name: name, Schedule: crontime.Schedule{Zone: time.UTC}}
 }
 
 // reported is the newest period of each report. A schedule that is seen for the first time owes nothing of the past.

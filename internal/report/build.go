@@ -238,7 +238,7 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 	n := int(to - from)
 	return Span{
 		Minutes: n, Known: s.Known, Partial: s.Partial, Unknown: s.Unknown,
-		Unread: max(n-s.Seen()-s.Unknown, 0), Bad: s.Bad, Total: s.Total,
+		Unread: max(n-s.Seen()-s.Unknown-s.Excused, 0), Bad: s.Bad, Total: s.Total,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -135,39 +136,11 @@ func (p Period) wallEnd() time.Time { return p.Next().wallStart() }
 // Bounds are the first instant of the period in a zone and the first one after it. A midnight that the
 // clock skips is the instant after the gap; one that it shows twice is the first.
 func (p Period) Bounds(zone *time.Location) (from, to time.Time) {
-	return instant(p.wallStart(), zone), instant(p.wallEnd(), zone)
+	return crontime.Instant(p.wallStart(), zone), crontime.Instant(p.wallEnd(), zone)
 }
 
 // Contains reports whether t lies in the period, as the calendar of the zone has it.
 func (p Period) Contains(t time.Time, zone *time.Location) bool {
 	from, to := p.Bounds(zone)
 	return !t.Before(from) && t.Before(to)
-}
-
-// instant is when a clock in the zone first shows the wall time, or, if it skips it, the first instant
-// after the gap. So every wall time is exactly one instant, and their order is kept.
-func instant(wall time.Time, zone *time.Location) time.Time {
-	y, mo, d := wall.Date()
-	h, mi, s := wall.Clock()
-	t := time.Date(y, mo, d, h, mi, s, 0, zone)
-	start, end := t.ZoneBounds()
-	switch read := wallOf(t); {
-	case read.After(wall): // in a gap, and time.Date went forward across it
-		return start
-	case read.Before(wall): // in a gap, and time.Date stayed before it
-		return end
-	case start.IsZero():
-		return t
-	}
-	_, before := start.Add(-time.Second).Zone()
-	if earlier := wall.Add(-time.Duration(before) * time.Second); earlier.Before(start) {
-		return earlier.In(zone)
-	}
-	return t
-}
-
-// wallOf is what a clock in t's zone shows, written as if it were UTC.
-func wallOf(t time.Time) time.Time {
-	_, offset := t.Zone()
-	return t.UTC().Add(time.Duration(offset) * time.Second)
 }

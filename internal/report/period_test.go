@@ -93,26 +93,3 @@ func TestPeriodsTileTime(t *testing.T) {
 		}
 	})
 }
-
-// Every wall time is one instant, in the same order, and it shows that time unless the clock skips it.
-func TestInstantsKeepTheOrderOfTheWallClock(t *testing.T) {
-	zones := []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo"}
-	rapid.Check(t, func(rt *rapid.T) {
-		z := zone(t, rapid.SampledFrom(zones).Draw(rt, "zone"))
-		around := time.Date(rapid.IntRange(2005, 2030).Draw(rt, "year"), time.Month(rapid.IntRange(1, 12).Draw(rt, "month")), 1, 0, 0, 0, 0, z)
-		if _, change := around.ZoneBounds(); !change.IsZero() {
-			around = change
-		}
-		wall := wallOf(around).Add(time.Duration(rapid.IntRange(-200, 200).Draw(rt, "minutes")) * time.Minute)
-		a, b := instant(wall, z), instant(wall.Add(time.Minute), z)
-		if a.After(b) {
-			rt.Fatalf("%v comes before %v", b, a)
-		}
-		if shown := wallOf(a); shown.Before(wall) {
-			rt.Fatalf("%v is shown as %v", wall, shown)
-		}
-		if wallOf(a.Add(-time.Hour)).Equal(wall) || wallOf(a.Add(-30*time.Minute)).Equal(wall) {
-			rt.Fatalf("%v was shown before %v", wall, a)
-		}
-	})
-}

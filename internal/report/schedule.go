@@ -5,51 +5,28 @@ import (
 	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
-
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Schedule says when a report is due and what it is about. It is made by [ParseSchedule].
 type Schedule struct {
-	Name string         // of the report, "weekly"
-	Cron string         // as written
-	Zone *time.Location // the zone of the cron times and of the period
-	Kind slo.Calendar   // the period it covers: Week, Month or Quarter
-	cron cron.Schedule  // walks wall-clock times, see nextWall
+	crontime.Schedule              // when, and in which zone the period is
+	Name              string       // of the report, "weekly"
+	Kind              slo.Calendar // the period it covers: Week, Month or Quarter
 }
 
-// ParseSchedule reads the schedule of a report: five cron fields or a word such as @weekly, and the
-// name of a time zone ("" is UTC). Schedules that can never run are refused.
+// ParseSchedule reads the schedule of a report, see [crontime.Parse].
 //
 // The period is derived from the report's name (a name with "week", "month" or "quarter" in it), or
 // else from how far apart the runs are; [Schedule.WithPeriod] sets it.
 func ParseSchedule(name, expression, zone string) (Schedule, error) {
-	s := Schedule{Name: name, Cron: strings.TrimSpace(expression)}
-	fail := func(format string, args ...any) (Schedule, error) {
-		return Schedule{}, fmt.Errorf("report %q: "+format, append([]any{name}, args...)...)
+	s, err := crontime.Parse(expression, zone)
+	if err != nil {
+		return Schedule{}, fmt.Errorf("report %q: %w", name, err)
 	}
-	if hint := refuse(s.Cron); hint != "" {
-		return fail("schedule %q: %s", s.Cron, hint)
-	}
-	var err error
-	if s.Zone, err = loadZone(zone); err != nil {
-		return fail("%w", err)
-	}
-	if s.cron, err = cron.ParseStandard(s.Cron); err != nil {
-		return fail("schedule %q: %s", s.Cron, explain(s.Cron, err))
-	}
-	first := s.cron.Next(someLeapYear)
-	if first.IsZero() {
-		return fail("schedule %q never runs: no such day exists", s.Cron)
-	}
-	s.Kind = guess(name, first, s.cron)
-	return s, nil
+	return Schedule{Schedule: s, Name: name, Kind: guess(name, s)}, nil
 }
-
-// someLeapYear is where the walk begins that asks whether a schedule runs at all; the parser looks
-// five years ahead, which holds every day and every weekday of February 29th it can name.
-var someLeapYear = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // WithPeriod sets the period from the configuration: "week", "month" or "quarter"; "" keeps it.
 func (s Schedule) WithPeriod(kind string) (Schedule, error) {
@@ -63,51 +40,11 @@ func (s Schedule) WithPeriod(kind string) (Schedule, error) {
 	return s, nil
 }
 
-// refuse names what the parser would take and we do not, or would stumble over.
-func refuse(expression string) string {
-	switch {
-	case expression == "":
-		return "is empty; write for example 0 9 * * MON"
-	case strings.HasPrefix(expression, "TZ=") || strings.HasPrefix(expression, "CRON_TZ="):
-		return "has a time zone; write it under timezone: instead"
-	case strings.HasPrefix(expression, "@every"):
-		return "@every has no fixed time of day, so no period can be derived from it; write for example 0 9 * * MON"
-	}
-	return ""
-}
-
-func loadZone(name string) (*time.Location, error) {
-	if name == "" || name == "UTC" {
-		return time.UTC, nil
-	}
-	if name == "Local" {
-		return nil, fmt.Errorf("timezone %q depends on the machine; name a zone, for example Europe/Berlin", name)
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fmt.Errorf("timezone %q is not known; write for example Europe/Berlin or UTC", name)
-	}
-	return zone, nil
-}
-
-// explain says in plain words what is wrong with an expression the parser refused.
-func explain(expression string, err error) string {
-	fields := strings.Fields(expression)
-	switch {
-	case strings.HasPrefix(expression, "@"):
-		return "is not known; there are @hourly, @daily, @weekly, @monthly and @yearly"
-	case len(fields) == 6:
-		return "has six fields; there are no seconds here, write: " + strings.Join(fields[1:], " ")
-	case len(fields) != 5:
-		return fmt.Sprintf("has %d fields instead of five: minute, hour, day of month, month, day of week", len(fields))
-	case strings.Contains(fields[4], "7"):
-		return "day of week 7 is not known here; Sunday is 0 or SUN"
-	}
-	return err.Error()
-}
+// someYear is where a schedule is looked at to see how far apart its runs are.
+var someYear = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // guess derives the period from the name, or else from the longest pause among the next runs.
-func guess(name string, first time.Time, c cron.Schedule) slo.Calendar {
+func guess(name string, c crontime.Schedule) slo.Calendar {
 	lower := strings.ToLower(name)
 	for _, kind := range []slo.Calendar{slo.Quarter, slo.Month, slo.Week} {
 		if strings.Contains(lower, string(kind)) {
@@ -115,10 +52,10 @@ func guess(name string, first time.Time, c cron.Schedule) slo.Calendar {
 		}
 	}
 	longest := time.Duration(0)
-	for t, i := first, 0; i < 8; i++ {
-		next := c.Next(t)
-		longest = max(longest, next.Sub(t))
-		t = next
+	for wall, i := c.NextWall(someYear), 0; i < 8; i++ {
+		next := c.NextWall(wall.Add(time.Nanosecond))
+		longest = max(longest, next.Sub(wall))
+		wall = next
 	}
 	switch {
 	case longest <= 14*slo.Day:
@@ -129,20 +66,15 @@ func guess(name string, first time.Time, c cron.Schedule) slo.Calendar {
 	return slo.Quarter
 }
 
-// nextWall is the first wall-clock time of the schedule at or after wall. The cron library is asked in
-// UTC, where no hour is missing and none comes twice: it skips a run whose local time the clock jumps over,
-// and runs twice when the clock goes back. The wall time becomes an instant afterwards.
-func (s Schedule) nextWall(wall time.Time) time.Time { return s.cron.Next(wall.Add(-time.Nanosecond)) }
-
 // At is when the report of a period is due: the first run after the period has ended and before the
 // next one has. It is false for a period in which no run falls, as with a yearly schedule of a monthly report.
 func (s Schedule) At(p Period) (time.Time, bool) {
 	end := p.wallEnd()
-	wall := s.nextWall(end)
+	wall := s.NextWall(end)
 	if wall.IsZero() || !wall.Before(p.Next().wallEnd()) {
 		return time.Time{}, false
 	}
-	return instant(wall, s.Zone), true
+	return crontime.Instant(wall, s.Zone), true
 }
 
 // Warnings names what is allowed and yet probably not meant, looking two years ahead of now.
@@ -170,8 +102,8 @@ func (s Schedule) gap(now time.Time) string {
 		if change.IsZero() || change.After(limit) {
 			return ""
 		}
-		before, after := wallOf(change.Add(-time.Nanosecond).In(s.Zone)), wallOf(change.In(s.Zone))
-		if wall := s.nextWall(before); after.After(before.Add(time.Second)) && !wall.IsZero() && wall.Before(after) {
+		before, after := crontime.Wall(change.Add(-time.Nanosecond).In(s.Zone)), crontime.Wall(change.In(s.Zone))
+		if wall := s.NextWall(before); after.After(before.Add(time.Second)) && !wall.IsZero() && wall.Before(after) {
 			return fmt.Sprintf("on %s the clock in %s jumps over %s; that run comes at %s instead",
 				wall.Format("2006-01-02"), s.Zone, wall.Format("15:04"), after.Format("15:04"))
 		}

@@ -2,22 +2,24 @@ package shop
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
 // Outage is a span of time in which part of a service's work fails.
 type Outage struct {
 	Service string   // "checkout", "payments", "partners", "orders-worker" or "web"
-	Routes  []string // routes or gRPC methods hit; empty means all
+	Routes  []string // routes or gRPC methods hit, or a payment by which: "/pay card"; empty means all
 	Start   time.Time
 	Ramp    time.Duration // from no failures to Fraction, in a straight line
 	Length  time.Duration // from Start to the end, the ramp included
 	// Fraction is the share of work that fails once the ramp is over, 0…1:
 	// requests answered with an error, probes that fail, jobs not taken up.
 	Fraction float64
-	// Version, if set, is what was deployed at Start: pods are replaced then,
-	// and again at the end, when the version before is rolled back.
+	// Version, if set, is what was deployed Lead before Start: pods are replaced
+	// then, and again at the end, when the version before is rolled back.
 	Version string
+	Lead    time.Duration
 }
 
 // End is when the outage is over.
@@ -28,7 +30,8 @@ func (o Outage) fraction(route string, t time.Time) float64 {
 	if t.Before(o.Start) || !t.Before(o.End()) {
 		return 0
 	}
-	if len(o.Routes) > 0 && !slices.Contains(o.Routes, route) {
+	path, _, _ := strings.Cut(route, " ")
+	if len(o.Routes) > 0 && !slices.Contains(o.Routes, route) && !slices.Contains(o.Routes, path) {
 		return 0
 	}
 	if since := t.Sub(o.Start); since < o.Ramp {
@@ -37,13 +40,13 @@ func (o Outage) fraction(route string, t time.Time) float64 {
 	return o.Fraction
 }
 
-// Story is the outage of the demo: checkout v2.4.1 is deployed at start and
-// six of ten requests to /pay fail on every pod until it is rolled back after
-// the given length.
+// Story is the outage of the demo: checkout v2.4.1 is deployed, three minutes
+// later, at start, payments by card begin to fail on every pod, six of ten
+// requests to /pay, and it is rolled back after the given length.
 func Story(start time.Time, length time.Duration) Outage {
 	return Outage{
-		Service: "checkout", Routes: []string{"/pay"}, Version: "v2.4.1",
-		Start: start, Ramp: time.Minute, Length: length, Fraction: 0.6,
+		Service: "checkout", Routes: []string{"/pay card"}, Version: "v2.4.1", Lead: 3 * time.Minute,
+		Start: start, Ramp: time.Minute, Length: length, Fraction: 0.98,
 	}
 }
 
@@ -115,8 +118,8 @@ func (s *Shop) addRollouts(o Outage) {
 	if o.Version == "" {
 		return
 	}
-	_, before := s.deployed(o.Service, o.Start)
-	s.rollout(o.Service, o.Start, o.Version)
+	_, before := s.deployed(o.Service, o.Start.Add(-o.Lead))
+	s.rollout(o.Service, o.Start.Add(-o.Lead), o.Version)
 	s.rollout(o.Service, o.End(), before)
 }
 

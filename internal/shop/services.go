@@ -45,13 +45,14 @@ const exemplarShare = 0.1
 // checkout is an HTTP API with a classic latency histogram.
 func checkout(p *pod) func(moment) {
 	routes := []struct {
-		path string
+		path string  // and, of /pay, the payment
 		rps  float64 // requests per second and pod, on average
 		endpoint
 	}{
 		{"/cart", 10, httpEndpoint(p, "/cart")},
 		{"/orders", 4, httpEndpoint(p, "/orders")},
-		{"/pay", 6, httpEndpoint(p, "/pay")},
+		{"/pay card", 3.7, httpEndpoint(p, "/pay", "payment", "card")},
+		{"/pay wallet", 2.3, httpEndpoint(p, "/pay", "payment", "wallet")},
 	}
 	latency := classic(p, "http_request_duration_seconds", []float64{0.05, 0.1, 0.3, 1, 3})
 	throttled := p.counter("container_cpu_cfs_throttled_periods_total", "container", p.job)
@@ -70,11 +71,12 @@ func checkout(p *pod) func(moment) {
 // endpoint counts the requests of one route by status code.
 type endpoint struct{ ok, notFound, failed *metric }
 
-func httpEndpoint(p *pod, route string) endpoint {
+func httpEndpoint(p *pod, route string, pairs ...string) endpoint {
+	code := func(code string) []string { return append([]string{"route", route, "code", code}, pairs...) }
 	return endpoint{
-		ok:       p.counter("http_requests_total", "route", route, "code", "200"),
-		notFound: p.lazyCounter("http_requests_total", "route", route, "code", "404"),
-		failed:   p.lazyCounter("http_requests_total", "route", route, "code", "500"),
+		ok:       p.counter("http_requests_total", code("200")...),
+		notFound: p.lazyCounter("http_requests_total", code("404")...),
+		failed:   p.lazyCounter("http_requests_total", code("500")...),
 	}
 }
 

@@ -76,7 +76,7 @@ func (s *Shop) Outages() []Outage { return append([]Outage(nil), s.outages...) }
 
 // Stage plans an outage. It must lie in time that has not been filled yet.
 func (s *Shop) Stage(o Outage) error {
-	if !o.Start.After(s.filled) {
+	if !o.Start.Add(-o.Lead).After(s.filled) {
 		return fmt.Errorf("shop: an outage at %s cannot be staged, time is filled until %s", o.Start.UTC(), s.filled.UTC())
 	}
 	s.outages = append(s.outages, o)

@@ -33,6 +33,22 @@ func (r Reading) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *Reading) UnmarshalJSON(data []byte) error {
+	var in struct {
+		Value  *float64 `json:"value"`
+		Reason string   `json:"reason"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*r = Reading{Reason: in.Reason, Known: in.Value != nil}
+	if r.Known {
+		r.Value = *in.Value
+	}
+	return nil
+}
+
 // Signal is one of the golden signals of a service, now and as it usually is.
 type Signal struct {
 	Name     string  `json:"name"`           // latency, traffic, errors, or what gets full
@@ -40,7 +56,7 @@ type Signal struct {
 	Unit     string  `json:"unit,omitempty"` // seconds, events/s, ratio, or "" for a measure of its own
 	Query    string  `json:"query,omitempty"`
 	Now      Reading `json:"now"`
-	Baseline Reading `json:"baseline"` // the same window a week earlier
+	Baseline Reading `json:"baseline"` // the same window earlier, see Snapshot.Back
 }
 
 // Saturation is one measure of how full a service is.
@@ -65,6 +81,7 @@ type Snapshot struct {
 	Match      string        `json:"match,omitempty"`
 	At         time.Time     `json:"at"`
 	Window     time.Duration `json:"-"` // over which rates are taken
+	Back       time.Duration `json:"-"` // how much earlier the baselines are
 	Latency    Signal        `json:"latency"`
 	Traffic    Signal        `json:"traffic"`
 	Errors     Signal        `json:"errors"`
@@ -77,6 +94,7 @@ type SnapshotOptions struct {
 	Catalogue Catalogue     // the built-in one
 	Window    time.Duration // over which rates are taken: 5 minutes
 	Timeout   time.Duration // for all queries together: 5 seconds
+	Back      time.Duration // how much earlier the baselines are: a week
 }
 
 const (
@@ -101,11 +119,14 @@ func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Tim
 	if o.Timeout == 0 {
 		o.Timeout = snapshotTimeout
 	}
+	if o.Back == 0 {
+		o.Back = baselineBack
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	s := Snapshot{Service: service.Name, At: at.UTC(), Window: o.Window}
+	s := Snapshot{Service: service.Name, At: at.UTC(), Window: o.Window, Back: o.Back}
 	f, reason := s.prepare(ctx, c, service.Signals, o.Catalogue)
-	t := taker{ctx, c, at, o.Window}
+	t := taker{ctx, c, at, o.Window, o.Back}
 	s.fill(t, f, service.Signals, reason)
 	return s
 }
@@ -184,6 +205,7 @@ type taker struct {
 	client *prom.Client
 	at     time.Time
 	window time.Duration
+	back   time.Duration
 }
 
 func (t taker) render(query string) string {
@@ -197,7 +219,7 @@ func (t taker) signal(name string, p Part) Signal {
 		return s
 	}
 	s.Query = t.render(p.Query)
-	s.Now, s.Baseline = t.number(s.Query, t.at), t.number(s.Query, t.at.Add(-baselineBack))
+	s.Now, s.Baseline = t.number(s.Query, t.at), t.number(s.Query, t.at.Add(-t.back))
 	return s
 }
 

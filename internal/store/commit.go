@@ -66,8 +66,13 @@ func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
 
 // journal writes the slots and states of all turns as one record.
 func (c *commit) journal(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, sqlSet, nanos(c.tick.At), "last_tick"); err != nil || len(c.tick.Turns) == 0 {
-		return err
+	if !c.tick.At.IsZero() {
+		if _, err := tx.ExecContext(ctx, sqlSet, nanos(c.tick.At), "last_tick"); err != nil {
+			return err
+		}
+	}
+	if len(c.tick.Turns) == 0 {
+		return nil
 	}
 	if err := c.number(ctx, tx); err != nil {
 		return err

@@ -68,7 +68,7 @@ func (t Turn) Apply(l *budget.Ledger) {
 	}
 }
 
-// Tick is one transaction.
+// Tick is one transaction. A zero At is no tick of the engine: acts and messages that come between two.
 type Tick struct {
 	At    time.Time
 	Turns []Turn

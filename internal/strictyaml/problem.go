@@ -22,17 +22,19 @@ type Problem struct {
 	Line     int      `json:"line"`   // from 1; 0 if the problem belongs to no line
 	Column   int      `json:"column"` // in characters, from 1
 	Severity Severity `json:"severity"`
+	ID       string   `json:"id,omitempty"`      // of a lint, such as dead-alert; "" of what is simply wrong
 	Message  string   `json:"message"`           // what is wrong
 	Hint     string   `json:"hint,omitempty"`    // what to write instead
 	Snippet  string   `json:"snippet,omitempty"` // the source line and a caret below it
 }
 
-// Error is the problem as it is shown: place and message, the source line with a caret, the hint.
+// Error is the problem as it is shown: place, message and the ID of the lint that says so, the source line with
+// a caret, the hint.
 //
-//	checkout.yaml:4:5: unknown key "objetive"
-//	     4 |     objetive: 99.9
-//	       |     ^
-//	  hint: did you mean "objective"?
+//	checkout.yaml:5:16: warning: an objective of 5% allows most events to be bad [objective-inverted]
+//	     5 |     objective: 5
+//	       |                ^
+//	  hint: the objective is the share of good events; did you mean 95?
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.place())
@@ -40,6 +42,9 @@ func (p Problem) Error() string {
 		b.WriteString("warning: ")
 	}
 	b.WriteString(p.Message)
+	if p.ID != "" {
+		b.WriteString(" [" + p.ID + "]")
+	}
 	if p.Snippet != "" {
 		b.WriteString("\n" + p.Snippet)
 	}
@@ -100,6 +105,7 @@ func compareProblems(a, b Problem) int {
 		cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Column, b.Column),
 		cmp.Compare(a.Severity, b.Severity),
+		cmp.Compare(a.ID, b.ID),
 		cmp.Compare(a.Message, b.Message),
 		cmp.Compare(a.Hint, b.Hint),
 	)

@@ -92,16 +92,21 @@ func (s *source) at(offset int) Pos {
 // full reports whether no further problem will be told, so that its words need not be found.
 func (s *source) full() bool { return len(s.problems) >= maxProblems }
 
-// add records a problem, unless there are too many already.
+// add records a problem.
 func (s *source) add(p Pos, severity Severity, message, hint string) {
+	s.record(Problem{
+		File: s.file, Line: p.Line, Column: p.Column, Severity: severity,
+		Message: message, Hint: hint, Snippet: s.snippet(p),
+	})
+}
+
+// record keeps a problem, unless there are too many already.
+func (s *source) record(p Problem) {
 	if s.full() {
 		s.dropped++
 		return
 	}
-	s.problems = append(s.problems, Problem{
-		File: s.file, Line: p.Line, Column: p.Column, Severity: severity,
-		Message: message, Hint: hint, Snippet: s.snippet(p),
-	})
+	s.problems = append(s.problems, p)
 }
 
 // all is what was recorded, in order, with a last line about what was left off.

@@ -40,6 +40,20 @@ func (v Value) Problem(message, hint string) { v.ProblemAt(v.Place(), Error, mes
 // Warn records that the value is strange; the file can be used.
 func (v Value) Warn(message, hint string) { v.ProblemAt(v.Place(), Warning, message, hint) }
 
+// Lint records that the value is strange, by the name of the lint that says so: a comment can accept it ([Ignore]).
+func (v Value) Lint(id, message, hint string) { v.LintAt(v.Place(), id, message, hint) }
+
+// LintAt is Lint at a place of the same file.
+func (v Value) LintAt(at Pos, id, message, hint string) {
+	if v.src == nil {
+		return
+	}
+	p, told := v.src.show(Problem{File: v.src.file, Line: at.Line, Column: at.Column, Severity: Warning, ID: id, Message: message, Hint: hint})
+	if told {
+		v.src.record(p)
+	}
+}
+
 // ProblemAt records a problem at a place of the same file, for example inside the value ([Value.Inside]).
 func (v Value) ProblemAt(at Pos, severity Severity, message, hint string) {
 	if v.src != nil {

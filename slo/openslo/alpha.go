@@ -2,6 +2,7 @@ package openslo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,6 +26,8 @@ func (r *reader) alpha(o object) (out []*slo.Spec) {
 	if v := spec.Get("budgetingMethod"); v.Given() {
 		p.method, counted = v.OneOf(occurrences, timeslices)
 	}
+	p.base.Place("name", o.meta.Get("name"))
+	p.base.Place("window.0", spec.Get("timeWindows"))
 	w, lasting := alphaWindow(spec.Need("timeWindows", "write one window"))
 	p.base.Windows = []slo.Window{w}
 	foreign.Describe(&p.base, o.meta.Get("labels"), "")
@@ -77,6 +80,8 @@ func (p *promise) alphaObjective(v, threshold strictyaml.Value) (*slo.Spec, bool
 		return nil, false
 	}
 	s := p.base
+	s.Places = maps.Clone(p.base.Places)
+	s.Place("objective", o.Get("target"))
 	var promised, measured, read bool
 	s.Objective, promised = target(o)
 	i := &sli{kind: foreign.Good, alpha: true}

@@ -30,7 +30,7 @@ func (r *reader) indicator(o strictyaml.Object) *sli {
 		return &sli{broken: true}
 	}
 	if ref.Given() {
-		found, ok := r.library.find("SLI", ref, strictyaml.Error)
+		found, ok := r.library.find("SLI", ref, "")
 		if !ok {
 			return &sli{broken: true}
 		}
@@ -151,7 +151,7 @@ var prometheusTypes = []string{"prometheus", "promql", "thanos", "mimir", "corte
 func (r *reader) isPrometheus(source strictyaml.Object) bool {
 	at := source.Get("type")
 	if ref := source.Get("metricSourceRef"); ref.Given() && !at.Given() {
-		if o, ok := r.library.find("DataSource", ref, strictyaml.Warning); ok {
+		if o, ok := r.library.find("DataSource", ref, "not-carried-over"); ok {
 			at = o.spec.Child("type")
 		}
 	}
@@ -224,7 +224,7 @@ func (r *reader) noThreshold(o strictyaml.Object, inline bool) bool {
 		}
 		const hint = "remove it; an event of a ratio is good or bad already"
 		if !inline {
-			v.Warn(key+" means nothing beside a ratio", hint)
+			v.Lint("openslo-lenient", key+" means nothing beside a ratio", hint)
 		} else if !r.forgive(v, key+" means nothing beside a ratio", hint) {
 			return false
 		}

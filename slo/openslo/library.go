@@ -71,15 +71,20 @@ func (l library) add(o object) {
 	l[key] = o
 }
 
-// find is the object that a reference names. What is missing is recorded with the given severity.
-func (l library) find(kind string, ref strictyaml.Value, severity strictyaml.Severity) (object, bool) {
+// find is the object that a reference names. What is missing is an error, or the warning of a lint.
+func (l library) find(kind string, ref strictyaml.Value, lint string) (object, bool) {
 	name, ok := ref.Text()
 	if !ok {
 		return object{}, false
 	}
 	o, ok := l[[2]string{kind, name}]
 	if !ok {
-		ref.ProblemAt(ref.Place(), severity, fmt.Sprintf("there is no %s %s in these files", kind, name), l.similar(kind, name))
+		message, hint := fmt.Sprintf("there is no %s %s in these files", kind, name), l.similar(kind, name)
+		if lint != "" {
+			ref.Lint(lint, message, hint)
+		} else {
+			ref.Problem(message, hint)
+		}
 	}
 	return o, ok
 }

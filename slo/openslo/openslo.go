@@ -87,7 +87,7 @@ func (r *reader) read(documents []strictyaml.Value) (out []*slo.Spec) {
 // forgive records a problem that a lenient reader only warns about. It reports whether to go on.
 func (r *reader) forgive(v strictyaml.Value, message, hint string) bool {
 	if r.Lenient {
-		v.Warn(message, hint)
+		v.Lint("openslo-lenient", message, hint)
 		return true
 	}
 	v.Problem(message, hint+"; or have OpenSLO read leniently")

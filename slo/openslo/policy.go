@@ -56,7 +56,7 @@ func (r *reader) policies(v strictyaml.Value) (out policies, good bool) {
 func (r *reader) referred(v strictyaml.Value, kind, key string) (object, bool) {
 	if ref := v.Child(key); ref.Given() {
 		v.Object(key)
-		return r.library.find(kind, ref, strictyaml.Error)
+		return r.library.find(kind, ref, "")
 	}
 	return r.inline(kind, v)
 }
@@ -106,7 +106,7 @@ func (r *reader) targets(spec strictyaml.Object) bool {
 	}
 	for _, e := range list {
 		if ref := e.Child("targetRef"); ref.Given() {
-			r.library.find("AlertNotificationTarget", ref, strictyaml.Warning)
+			r.library.find("AlertNotificationTarget", ref, "not-carried-over")
 		} else if o, ok := r.inline("AlertNotificationTarget", e); ok {
 			r.check(o)
 		}

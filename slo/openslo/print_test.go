@@ -24,7 +24,7 @@ import (
 // meaning compares SLOs by what they mean: not by their places, nor by the spelling of bare selectors.
 var meaning = cmp.Options{
 	cmpopts.EquateEmpty(),
-	cmpopts.IgnoreFields(slo.Spec{}, "File", "Line"),
+	cmpopts.IgnoreFields(slo.Spec{}, "File", "Line", "Places"),
 	cmp.Comparer(func(a, b slo.Objective) bool { return a == b }),
 	cmp.Comparer(func(a, b *time.Location) bool { return fmt.Sprint(zone(a)) == fmt.Sprint(zone(b)) }),
 	cmp.Transformer("query", func(q *slo.Query) string {

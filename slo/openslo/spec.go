@@ -2,6 +2,7 @@ package openslo
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -58,6 +59,9 @@ func (p *promise) readBase(spec strictyaml.Object) bool {
 	p.method, counted = p.budgeting(spec)
 	w, lasting := p.window(spec)
 	p.base.Windows = []slo.Window{w}
+	p.base.Place("name", p.object.meta.Get("name"))
+	p.base.Place("window.0", spec.Get("timeWindow"))
+	p.base.Place("alerts", spec.Get("alertPolicies"))
 	foreign.Describe(&p.base, p.object.meta.Get("labels"), "")
 	foreign.Describe(&p.base, p.object.meta.Get("annotations"), "")
 	return named && lasting && counted
@@ -93,6 +97,8 @@ func (p *promise) objective(v strictyaml.Value) (*slo.Spec, bool) {
 		return nil, false
 	}
 	s := p.base
+	s.Places = maps.Clone(p.base.Places)
+	s.Place("objective", firstGiven(o.Get("target"), o.Get("targetPercent")))
 	var promised, measured bool
 	s.Objective, promised = target(o)
 	i, found := p.indicatorOf(o)
@@ -103,6 +109,16 @@ func (p *promise) objective(v strictyaml.Value) (*slo.Spec, bool) {
 		s.SLI, s.By = m.Indicator, m.By
 	}
 	return &s, promised && sliced && measured
+}
+
+// firstGiven is the first of some values that was written.
+func firstGiven(values ...strictyaml.Value) strictyaml.Value {
+	for _, v := range values {
+		if v.Given() {
+			return v
+		}
+	}
+	return strictyaml.Value{}
 }
 
 // indicatorOf is the indicator of the SLO, or of this objective if it is a composite.

@@ -130,11 +130,11 @@ func readCalendar(duration, v strictyaml.Value, length span) (slo.Window, bool) 
 		}
 		w := slo.Window{Calendar: p.calendar, Zone: zone}
 		if first := time.Date(start.Year(), start.Month(), start.Day(), start.Hour(), start.Minute(), start.Second(), 0, zone); !beginsAt(w, first) {
-			at.Warn(fmt.Sprintf("this %s does not begin with the calendar's; it is moved to where the calendar's %s begins, at midnight", p.calendar, p.calendar), "write the first midnight of a "+string(p.calendar))
+			at.Lint("not-carried-over", fmt.Sprintf("this %s does not begin with the calendar's; it is moved to where the calendar's %s begins, at midnight", p.calendar, p.calendar), "write the first midnight of a "+string(p.calendar))
 		}
 		return w, true
 	}
-	duration.Warn(fmt.Sprintf("a calendar window of %d%s is not known here; it becomes a rolling one of %s", length.count, length.unit, slo.ShortDuration(length.length())), "known are 1w, 1M, 1Q and 1Y")
+	duration.Lint("not-carried-over", fmt.Sprintf("a calendar window of %d%s is not known here; it becomes a rolling one of %s", length.count, length.unit, slo.ShortDuration(length.length())), "known are 1w, 1M, 1Q and 1Y")
 	return foreign.Rolling(duration, length.length(), "write for example 1M")
 }
 

@@ -58,7 +58,7 @@ func (a alerting) alerts(s *slo.Spec, window strictyaml.Value) slo.Alerts {
 	out := slo.Alerts{Significance: true}
 	if a.burnrates {
 		if scale(tiers[0].short, s.Window().Length()) < time.Minute {
-			window.Warn("for so short a window Pyrra's shortest alert would look at no time at all", "its windows are stretched to 1m and 5m here")
+			window.Lint("not-carried-over", "for so short a window Pyrra's shortest alert would look at no time at all", "its windows are stretched to 1m and 5m here")
 		}
 		out = foreign.Alerts(window, s, a.pairs(s, true), a.pairs(s, false))
 	}
@@ -104,7 +104,7 @@ func (a alerting) pages(t tier) bool {
 		return false
 	}
 	kind := map[bool]string{true: "page", false: "ticket"}[t.page]
-	v.Warn(fmt.Sprintf("the severity %q is not known here; the alert stays a %s", severity, kind), "write critical for a page, or warning for a ticket")
+	v.Lint("not-carried-over", fmt.Sprintf("the severity %q is not known here; the alert stays a %s", severity, kind), "write critical for a page, or warning for a ticket")
 	return t.page
 }
 

@@ -103,12 +103,7 @@ func latency(v strictyaml.Value) (foreign.Measured, bool) {
 	if !isBucket || total.Metric != base+"_count" || !alike(rest, total.Matchers) {
 		return m, true
 	}
-	histogram, err := slo.ParseQuery(strings.Replace(total.Text, total.Metric, base, 1))
-	if err != nil {
-		return m, true
-	}
-	histogram.File, histogram.Line, histogram.Column = total.File, total.Line, total.Column
-	m.Indicator = slo.Indicator{Kind: slo.Latency, Histogram: histogram, Below: limit, LimitText: strconv.FormatFloat(limit, 'f', -1, 64)}
+	m.Indicator = slo.Indicator{Kind: slo.Latency, Histogram: total.Rename(base), Below: limit, LimitText: strconv.FormatFloat(limit, 'f', -1, 64)}
 	return m, true
 }
 

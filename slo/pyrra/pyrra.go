@@ -59,6 +59,10 @@ func read(d strictyaml.Value) (*slo.Spec, bool) {
 	s.Windows, lasting = window(spec.Need("window", "write window: 4w"))
 	m, measured := indicator(spec.Need("indicator", "write ratio, latency, latencyNative or bool_gauge"))
 	s.SLI, s.By = m.Indicator, m.By
+	s.Place("name", doc.Get("metadata").Child("name"))
+	s.Place("objective", spec.Get("target"))
+	s.Place("window.0", spec.Get("window"))
+	s.Place("alerts", spec.Get("alerting"))
 	alerting := readAlerting(spec.Get("alerting"))
 	good := operation(spec)
 	if !named || !promised || !lasting || !measured || !good {
@@ -87,7 +91,7 @@ func names(meta strictyaml.Object, s *slo.Spec) bool {
 		s.Service, ok = foreign.Name(at, goodName, nameRule)
 		good = good && ok
 	} else {
-		meta.Warn("there is no namespace, so the service is called default", "name the service by the label "+prefix+"service, or give a namespace")
+		meta.Lint("not-carried-over", "there is no namespace, so the service is called default", "name the service by the label "+prefix+"service, or give a namespace")
 	}
 	foreign.Describe(s, meta.Get("labels"), prefix, "service")
 	foreign.Describe(s, meta.Get("annotations"), prefix)

@@ -29,7 +29,7 @@ func (r *reader) catalogue(doc strictyaml.Value) {
 		return
 	}
 	if period != r.window.Rolling {
-		at.Warn(fmt.Sprintf("these windows are for a period of %s and not used, since the SLOs of Sloth are read with one of %s", slo.ShortDuration(period), r.window), "Sloth's period is an option of the process, not of its files")
+		at.Lint("not-carried-over", fmt.Sprintf("these windows are for a period of %s and not used, since the SLOs of Sloth are read with one of %s", slo.ShortDuration(period), r.window), "Sloth's period is an option of the process, not of its files")
 		return
 	}
 	r.tiers = &tiers{page, ticket}

@@ -164,6 +164,10 @@ func (d document) slo(v strictyaml.Value) (s *slo.Spec, good bool) {
 	s.Name, named = name(o.Need("name", "write name: requests-availability"))
 	s.Description, _ = o.Get("description").Literal("text")
 	s.Objective, promised = objective(o.Need("objective", "write objective: 99.9"))
+	for _, part := range []string{"name", "objective"} {
+		s.Place(part, o.Get(part))
+	}
+	s.Place("alerts", o.Get("alerting"))
 	m, measured := d.indicator(o.Need("sli", "write events or raw"))
 	s.SLI, s.By = m.Indicator, m.By
 	d.plugins(o.Get("plugins"))

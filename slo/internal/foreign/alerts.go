@@ -50,13 +50,13 @@ func Living(v strictyaml.Value, s *slo.Spec, pairs []slo.Pair) (out []slo.Pair) 
 		name := fmt.Sprintf("the alert over %s and %s is not carried over: ", slo.ShortDuration(p.Long), slo.ShortDuration(p.Short))
 		switch {
 		case p.Long > length:
-			v.Warn(name+"it looks further back than the SLO's window of "+s.Window().String(), "")
+			v.Lint("not-carried-over", name+"it looks further back than the SLO's window of "+s.Window().String(), "")
 		case p.Budget < 1 || p.Budget > 10000:
-			v.Warn(fmt.Sprintf("%sit would fire at %s%% of the budget", name, decimal(float64(p.Budget)/100)), "a share between 0.01% and 100% can be told")
+			v.Lint("not-carried-over", fmt.Sprintf("%sit would fire at %s%% of the budget", name, decimal(float64(p.Budget)/100)), "a share between 0.01% and 100% can be told")
 		case p.Short < time.Minute || p.Short >= p.Long:
-			v.Warn(name+"the ledger counts by minutes, and the short window must be at least one and shorter than the long one", "")
+			v.Lint("not-carried-over", name+"the ledger counts by minutes, and the short window must be at least one and shorter than the long one", "")
 		case p.Dead(s.Window(), s.Objective):
-			v.Warn(fmt.Sprintf("%sit could never fire, since at %s even a total outage burns only %s times as fast as allowed, and it needs more than %s",
+			v.Lint("not-carried-over", fmt.Sprintf("%sit could never fire, since at %s even a total outage burns only %s times as fast as allowed, and it needs more than %s",
 				name, s.Objective, decimal(1/s.Objective.AllowedRatio()), decimal(p.Burn(length))), "raise the objective, or alert at a smaller burn rate")
 		default:
 			out = append(out, p)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -64,10 +63,10 @@ func together(total, some Query) ([]string, bool) {
 		if !t.loose {
 			at = some
 		}
-		at.problem(at.node, strictyaml.Warning, "the query is divided by labels that it does not list; all of it becomes one budget", "write sum by (…) with the labels, or sum(…)")
+		at.problem(at.node, "not-carried-over", "the query is divided by labels that it does not list; all of it becomes one budget", "write sum by (…) with the labels, or sum(…)")
 		return nil, true
 	case !t.equal(s):
-		some.problem(some.node, strictyaml.Error, fmt.Sprintf("this query is divided by %s and the total by %s, so their quotient has no series and no alert could ever fire", list(s.by), list(t.by)), "aggregate both by the same labels")
+		some.problem(some.node, "", fmt.Sprintf("this query is divided by %s and the total by %s, so their quotient has no series and no alert could ever fire", list(s.by), list(t.by)), "aggregate both by the same labels")
 		return nil, false
 	}
 	return t.by, true

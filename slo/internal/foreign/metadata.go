@@ -45,7 +45,7 @@ func Entries(v strictyaml.Value) (out []Entry) {
 // Lost warns that a part of a file is not carried over, and why.
 func Lost(v strictyaml.Value, reason string) {
 	if v.Given() {
-		v.Warn(v.Name()+" is not carried over: "+reason, "")
+		v.Lint("not-carried-over", v.Name()+" is not carried over: "+reason, "")
 	}
 }
 
@@ -74,7 +74,7 @@ func Describe(s *slo.Spec, v strictyaml.Value, prefix string, taken ...string) {
 		}
 	}
 	if len(lost) > 0 {
-		v.Warn(fmt.Sprintf("not carried over: %s", strings.Join(lost, ", ")),
+		v.Lint("not-carried-over", fmt.Sprintf("not carried over: %s", strings.Join(lost, ", ")),
 			"labels and annotations belong to the rules of the other program; owner, team, runbook and dashboard are taken over")
 	}
 }

@@ -128,7 +128,7 @@ func (q *Query) suits(placeholders int, w Windows) bool {
 	})
 	q.shifted()
 	eachShift(q.node, func(n parser.Node, what, hint string) {
-		q.problem(n, strictyaml.Error, what, hint)
+		q.problem(n, "", what, hint)
 		good = false
 	})
 	switch {
@@ -139,7 +139,7 @@ func (q *Query) suits(placeholders int, w Windows) bool {
 		eachRange(q.node, func(_ parser.Node, length *time.Duration) { *length = q.window })
 	case placeholders > 0:
 		for length, n := range fixed {
-			q.problem(n, strictyaml.Warning, fmt.Sprintf("the fixed range %s stands beside {{.window}}, so the parts of the query are about different times", slo.ShortDuration(length)), "write [{{.window}}] everywhere")
+			q.problem(n, "fixed-range", fmt.Sprintf("the fixed range %s stands beside {{.window}}, so the parts of the query are about different times", slo.ShortDuration(length)), "write [{{.window}}] everywhere")
 		}
 	}
 	return good
@@ -164,7 +164,7 @@ func (q Query) shifted() {
 	if offset <= 0 || offset > longestOffset {
 		return
 	}
-	q.problem(selectors[0], strictyaml.Warning, "the offset of "+slo.ShortDuration(offset)+" is not carried over: events are counted at their own time here, and late data are filled in", "")
+	q.problem(selectors[0], "not-carried-over", "the offset of "+slo.ShortDuration(offset)+" is not carried over: events are counted at their own time here, and late data are filled in", "")
 	for _, s := range selectors {
 		s.OriginalOffset = 0
 	}
@@ -173,9 +173,13 @@ func (q Query) shifted() {
 // longestOffset is the longest offset that may be about late data and not about another day.
 const longestOffset = time.Hour
 
-// problem records something about a node at its byte.
-func (q Query) problem(n parser.Node, severity strictyaml.Severity, message, hint string) {
-	q.at.ProblemAt(q.at.Inside(int(n.PositionRange().Start)), severity, message, hint)
+// problem records something about a node at its byte: the warning of a lint, or an error.
+func (q Query) problem(n parser.Node, lint, message, hint string) {
+	if at := q.at.Inside(int(n.PositionRange().Start)); lint != "" {
+		q.at.LintAt(at, lint, message, hint)
+	} else {
+		q.at.ProblemAt(at, strictyaml.Error, message, hint)
+	}
 }
 
 // eachRange calls f with every range in the tree, which f may change.

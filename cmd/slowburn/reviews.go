@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/reviews"
+	"github.com/slowburn-sre/slowburn/internal/slack"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// newKeeper makes the keeper of postmortems.
+func (a *app) newKeeper() *reviews.Keeper {
+	k := &reviews.Keeper{
+		Folder: a.cfg.Reviews.Path, Incidents: a.resolvedSince, Judge: a.judge, Draft: a.postmortem, Tell: a.tellReview, Log: a.log,
+	}
+	if len(a.cfg.Reports) > 0 {
+		k.Zone = a.cfg.Reports[0].Zone
+	}
+	return k
+}
+
+// resolvedSince lists the incidents that were resolved since a time.
+func (a *app) resolvedSince(ctx context.Context, since time.Time) ([]alerting.Incident, error) {
+	all, err := a.db.Incidents(ctx, store.IncidentFilter{From: since, Limit: maxJudged})
+	return slices.DeleteFunc(all, func(i alerting.Incident) bool { return i.Open }), err
+}
+
+// maxJudged bounds how many incidents are held against the policy in a round.
+const maxJudged = 10_000
+
+// judge applies the error-budget policy to an incident, by what the ledger knows now.
+func (a *app) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
+	ok = a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+		v = postmortem.Judge(i, spec.Objective, ledger, 0)
+	})
+	return v, ok
+}
+
+// tellReview owes a word about a review.
+func (a *app) tellReview(ctx context.Context, w reviews.Word) error {
+	if spec := a.engine.Set().Lookup(w.Incident.SLO); spec != nil {
+		c := newComposer(a.cfg, a.externalURL)
+		if err := a.db.Commit(ctx, store.Tick{Owed: c.Review(w, spec, a.now())}); err != nil {
+			return err
+		}
+		a.pump.Kick()
+	}
+	return nil
+}
+
+// Review makes the message about a postmortem that is required, or late.
+func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox.Entry {
+	r := slack.Review{
+		House: c.house, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: w.File, Late: w.Late,
+		By: w.By.Format(time.DateOnly), Draft: c.house.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",
+	}
+	if spec.Slack.Channel != "" {
+		r.Channel = spec.Slack.Channel
+	}
+	if v := w.Required; v != nil {
+		r.Required = v.Reason.Text()
+		if v.Allowed > 0 {
+			r.Required += ", " + plain.PercentUp(v.Bad, v.Allowed, 1) + " of what four weeks allow"
+		}
+	}
+	for _, a := range w.Overdue {
+		r.Overdue = append(r.Overdue, a.Priority+" "+a.What+" ("+a.Owner+", due "+a.Due.Format(time.DateOnly)+")")
+	}
+	return slack.ComposeReview(r, now)
+}

@@ -1,0 +1,149 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/signals"
+)
+
+// The sentences are plain text with foreign names in them: whoever shows them escapes them as a whole.
+
+// name is a label with its value as PromQL writes it.
+func (c Contributor) name() string {
+	if c.Value == "" {
+		return "no " + c.Label
+	}
+	return c.Label + "=" + strconv.Quote(plain.Cut(c.Value, 60))
+}
+
+// Sentences say what burns, one line each, the most important first.
+func (r Ranking) Sentences() []string {
+	switch r.Verdict {
+	case TooFew:
+		return []string{"Too few events to say: " + plain.Events(r.Now.Bad) + " bad ones since the onset."}
+	case Spread:
+		return []string{"No single value stands out; it got worse alike over " + strings.Join(r.Looked, ", ") + "."}
+	case Moved:
+		c := r.Contributors[0]
+		return []string{fmt.Sprintf("Traffic moved: %s took %s of the events, before it was %s, and %s of its events were bad before already. No value got worse by itself.",
+			c.name(), share(c.Now.Total, r.Now.Total), share(c.Before.Total, r.Before.Total), share(c.Before.Bad, c.Before.Total))}
+	case StandsOut:
+		var lines []string
+		for i, c := range r.Contributors {
+			lines = append(lines, c.sentence(i == 0))
+		}
+		return lines
+	case NotKnown:
+	}
+	return []string{"Not known: " + r.Reason + "."}
+}
+
+// most is the share of the excess from which on a value is said to be most of it.
+const most = 0.5
+
+func (c Contributor) sentence(first bool) string {
+	s := c.name() + " accounts for " + percent(c.Share) + " of it"
+	if first && c.Share >= most {
+		s = "Most of the excess is in " + c.name() + ": " + percent(c.Share) + " of it"
+	} else if first {
+		s = "A part of the excess is in " + c.name() + ": " + percent(c.Share) + " of it"
+	}
+	s += "; " + share(c.Now.Bad, c.Now.Total) + " of its events are bad"
+	if c.Before.Total == 0 {
+		s += ", and it is new"
+	} else {
+		s += ", before it was " + share(c.Before.Bad, c.Before.Total)
+	}
+	if len(c.Also) > 0 {
+		s += " (the same events: " + strings.Join(c.Also, ", ") + ")"
+	}
+	return s + "."
+}
+
+func share(part, whole int64) string { return percent(float64(part) / float64(max(whole, 1))) }
+
+// percent writes a share with the digits that it takes to see it.
+func percent(share float64) string {
+	p := 100 * share
+	digits := 0
+	switch {
+	case p == 0 || p >= 9.95:
+	case p >= 0.095:
+		digits = 1
+	default:
+		digits = min(int(math.Ceil(-math.Log10(p))), 6)
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(p, 'f', digits, 64), ".0") + " %"
+}
+
+// Sentence says what changed, how long before or after the onset, and how that is known.
+func (c Change) Sentence(onset time.Time) string {
+	s := c.What
+	if strings.Contains(s, "→") {
+		s += " rolled out"
+	}
+	if c.Who != "" {
+		s += " by " + c.Who
+	}
+	switch gap := c.At.Sub(onset).Round(time.Minute); {
+	case gap < 0:
+		s += " " + plain.Duration(-gap) + " before the onset"
+	case gap > 0:
+		s += " " + plain.Duration(gap) + " after the onset"
+	default:
+		s += " at the onset"
+	}
+	return s + " (" + c.Seen + ")."
+}
+
+// SignalLine is one golden signal now against its baseline, such as "errors 8.4 %, before 0.02 %".
+func SignalLine(s signals.Signal) string {
+	name := s.Name
+	if s.What != "" {
+		name += " " + s.What
+	}
+	return name + " " + Figure(s.Now, s.Unit) + ", before " + Figure(s.Baseline, s.Unit)
+}
+
+// Lines are the golden signals, one line each; what is not known says so. There are none if the service's file names no
+// signals.
+func (e Evidence) Lines() []string {
+	s := e.Signals
+	if s.From == "" && len(s.Saturation) == 0 {
+		return nil
+	}
+	var lines []string
+	for _, one := range []signals.Signal{s.Latency, s.Traffic, s.Errors} {
+		if s.From != "" {
+			lines = append(lines, SignalLine(one))
+		}
+	}
+	for _, one := range s.Saturation {
+		line := SignalLine(one.Signal)
+		if one.Limit > 0 {
+			line += ", full at " + Figure(signals.Reading{Value: one.Limit, Known: true}, one.Unit)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Figure writes a value with its unit; what is not known says so.
+func Figure(r signals.Reading, unit string) string {
+	switch {
+	case !r.Known:
+		return "unknown"
+	case unit == "ratio":
+		return fmt.Sprintf("%.3g %%", 100*r.Value)
+	case unit == "seconds":
+		return fmt.Sprintf("%.3g s", r.Value)
+	case unit == "events/s":
+		return plain.Events(int64(1000*r.Value)) + " per second"
+	}
+	return fmt.Sprintf("%.3g", r.Value)
+}

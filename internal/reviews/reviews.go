@@ -1,0 +1,286 @@
+// Package reviews keeps postmortems where people work on them: as Markdown files in a folder fit for a Git repository.
+//
+// A draft is written once, as a new file, when the error-budget policy requires it. From then on the file belongs to
+// people: slowburn reads status and action items back from it and never writes to it again. What is late is said in
+// the incident's thread, once a week.
+//
+// Keeper.Pass is one round of all that. It may be repeated at any time and after any crash: a file that is there is
+// not written again, and a message is owed under a key that is its only copy.
+package reviews
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Keeper keeps the reviews of one folder. All fields but Folder are needed.
+type Keeper struct {
+	Folder string // "" keeps no files: what is required is told, and drafted on demand
+	// Incidents lists the incidents that were resolved since a time; Judge applies the policy to one, and is false if its
+	// SLO is gone; Draft writes its postmortem.
+	Incidents func(ctx context.Context, since time.Time) ([]alerting.Incident, error)
+	Judge     func(alerting.Incident) (postmortem.Verdict, bool)
+	Draft     func(context.Context, alerting.Incident) (string, error)
+	// Tell owes a message. One whose key is known is passed over.
+	Tell func(context.Context, Word) error
+	Zone *time.Location // of working days; nil is UTC
+	Log  *slog.Logger
+
+	mu      sync.RWMutex
+	reviews []postmortem.Review
+	told    map[string]bool // keys of words that were owed since the start
+}
+
+// Word is something to say about a review, in the thread of its incident.
+type Word struct {
+	Key      string
+	Incident alerting.Incident
+	Required *postmortem.Verdict // the policy requires a review, and a draft is ready
+	File     string              // of the review, "" if there is none
+	By       time.Time           // until when it should be reviewed
+	Late     bool                // the draft is older than that
+	Overdue  []postmortem.Action
+}
+
+// lookBack is how long after its end an incident may still come to require a review, because late data were counted.
+const lookBack = 28 * slo.Day
+
+// Reviews are the reviews as they were last read, newest incident first.
+func (k *Keeper) Reviews() []postmortem.Review {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return slices.Clone(k.reviews)
+}
+
+// Run makes a round every so often until ctx ends.
+func (k *Keeper) Run(ctx context.Context, now func() time.Time, every time.Duration) error {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		if err := k.Pass(ctx, now()); err != nil && ctx.Err() == nil {
+			k.Log.Error("postmortems: not everything could be done; it is tried again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// Pass reads the folder, drafts what is required and missing, and says what is late. One round at a time.
+func (k *Keeper) Pass(ctx context.Context, now time.Time) error {
+	all, problems := k.read()
+	known := map[string]postmortem.Review{}
+	for _, r := range all {
+		known[r.Incident] = r
+	}
+	incidents, err := k.Incidents(ctx, now.Add(-lookBack))
+	if err != nil {
+		return errors.Join(append(problems, err)...)
+	}
+	for _, i := range incidents {
+		_, drafted := known[i.ID]
+		if err := k.require(ctx, i, drafted); err != nil {
+			problems = append(problems, fmt.Errorf("postmortem of %s: %w", i.ID, err))
+		}
+	}
+	all, _ = k.read() // with the new drafts; what is wrong was told above
+	k.mu.Lock()
+	k.reviews = all
+	k.mu.Unlock()
+	return errors.Join(append(problems, k.remind(ctx, all, incidents, now)...)...)
+}
+
+// require drafts and tells what the policy requires.
+func (k *Keeper) require(ctx context.Context, i alerting.Incident, drafted bool) error {
+	if i.Open || i.Resolved.IsZero() {
+		return nil
+	}
+	verdict, ok := k.Judge(i)
+	if !ok || !verdict.Required {
+		return nil
+	}
+	if !drafted && k.Folder != "" {
+		text, err := k.Draft(ctx, i)
+		if err != nil {
+			return err
+		}
+		if err := k.write(k.file(i), text); err != nil {
+			return err
+		}
+	}
+	w := Word{Key: i.ID + "/postmortem", Incident: i, Required: &verdict, By: postmortem.NextReview(i.Resolved, k.zone())}
+	if k.Folder != "" {
+		w.File = k.file(i)
+	}
+	return k.tell(ctx, w)
+}
+
+// tell owes a word, once.
+func (k *Keeper) tell(ctx context.Context, w Word) error {
+	if k.told[w.Key] {
+		return nil
+	}
+	if err := k.Tell(ctx, w); err != nil {
+		return err
+	}
+	if k.told == nil {
+		k.told = map[string]bool{}
+	}
+	k.told[w.Key] = true
+	return nil
+}
+
+// remind says what is late, once per incident and week, on a working day after nine.
+func (k *Keeper) remind(ctx context.Context, all []postmortem.Review, incidents []alerting.Incident, now time.Time) []error {
+	local := now.In(k.zone())
+	if d := local.Weekday(); d == time.Saturday || d == time.Sunday || local.Hour() < 9 {
+		return nil
+	}
+	year, week := local.ISOWeek()
+	var problems []error
+	for _, r := range all {
+		w := Word{Key: fmt.Sprintf("%s/review/%d-W%02d", r.Incident, year, week), Incident: incidentOf(r, incidents), File: r.File}
+		w.By = postmortem.NextReview(r.Resolved, k.zone())
+		w.Late = r.Status == postmortem.StatusDraft && !r.Resolved.IsZero() && now.After(w.By.AddDate(0, 0, 1))
+		for _, a := range r.Actions {
+			if a.Overdue(now) {
+				w.Overdue = append(w.Overdue, a)
+			}
+		}
+		if w.Late || len(w.Overdue) > 0 {
+			problems = append(problems, k.tell(ctx, w))
+		}
+	}
+	return problems
+}
+
+// incidentOf is the incident of a review; of one that is long over, what the file says of it.
+func incidentOf(r postmortem.Review, incidents []alerting.Incident) alerting.Incident {
+	if n := slices.IndexFunc(incidents, func(i alerting.Incident) bool { return i.ID == r.Incident }); n >= 0 {
+		return incidents[n]
+	}
+	return alerting.Incident{ID: r.Incident, SLO: r.SLO, Resolved: r.Resolved}
+}
+
+func (k *Keeper) zone() *time.Location {
+	if k.Zone == nil {
+		return time.UTC
+	}
+	return k.Zone
+}
+
+// file is where the review of an incident is written: the day, the budget and the time it began, as a name that any file
+// system takes.
+func (k *Keeper) file(i alerting.Incident) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_':
+			return r
+		}
+		return '-'
+	}, i.ID)
+	for strings.Contains(name, "--") {
+		name = strings.ReplaceAll(name, "--", "-")
+	}
+	return filepath.Join(k.Folder, i.Detected.UTC().Format(time.DateOnly)+"-"+clip(strings.Trim(name, "-"))+".md")
+}
+
+// clip keeps the end of a long name, which tells incidents apart.
+func clip(name string) string {
+	const most = 150
+	if len(name) > most {
+		return name[len(name)-most:]
+	}
+	return name
+}
+
+// write makes a file that is whole or not there at all, and leaves one that exists as it is.
+func (k *Keeper) write(path, text string) error {
+	if err := os.MkdirAll(k.Folder, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(k.Folder, ".draft-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// read reads every review of the folder and of the folders in it, newest first. Other Markdown files, such as a README,
+// have no front matter that names an incident and are passed over.
+func (k *Keeper) read() ([]postmortem.Review, []error) {
+	if k.Folder == "" {
+		return nil, nil
+	}
+	var all []postmortem.Review
+	var problems []error
+	err := filepath.WalkDir(k.Folder, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // the first draft makes the folder
+		case err != nil:
+			return err
+		case d.IsDir() && path != k.Folder && strings.HasPrefix(d.Name(), "."):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(path) != ".md" || strings.HasPrefix(d.Name(), "."):
+			return nil
+		}
+		r, wrong, err := readFile(path)
+		if err != nil {
+			return err
+		}
+		for _, w := range wrong {
+			problems = append(problems, fmt.Errorf("%s: %w", path, w))
+		}
+		if r.Incident != "" {
+			all = append(all, r)
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b postmortem.Review) int {
+		return cmp.Or(b.Resolved.Compare(a.Resolved), cmp.Compare(a.Incident, b.Incident))
+	})
+	return all, append(problems, err)
+}
+
+// maxFile is how long a review may be.
+const maxFile = 4 << 20
+
+func readFile(path string) (postmortem.Review, []error, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > maxFile {
+		return postmortem.Review{}, nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(data, []byte("\nid:")) {
+		return postmortem.Review{}, nil, err
+	}
+	r, wrong := postmortem.ReadReview(data)
+	r.File = path
+	return r, wrong, nil
+}

@@ -1,0 +1,102 @@
+package slo
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+)
+
+// fastestNotice is the soonest that anybody can be told: a slot of the ledger is a minute, and
+// it is read after the scrape.
+const fastestNotice = 2 * time.Minute
+
+// lintObjective finds objectives that are meant the other way round, and those that nothing can defend.
+func lintObjective(s *Spec) []finding {
+	if s.Objective.Allowed() > Billion/2 {
+		return []finding{strange("objective-inverted", "objective", fmt.Sprintf("an objective of %s allows most events to be bad", s.Objective),
+			fmt.Sprintf("the objective is the share of good events; did you mean %s?", decimals(100-100*s.Objective.Ratio())))}
+	}
+	lasts := time.Duration(float64(s.Window().Length()) * s.Objective.AllowedRatio())
+	if lasts < fastestNotice {
+		return []finding{strange("objective-undefendable", "objective", fmt.Sprintf("at %s a total outage spends the whole budget of %s in %s, before anybody can be told", s.Objective, s.Window(), lasts.Round(time.Second)),
+			"alerts cannot defend this objective; write at most 99.99, or let the software fail over by itself")}
+	}
+	return nil
+}
+
+func lintWindows(s *Spec) (out []finding) {
+	for i, w := range s.Windows {
+		if first := slices.IndexFunc(s.Windows[:i], func(v Window) bool { return v.String() == w.String() }); first >= 0 {
+			out = append(out, strange("window-twice", fmt.Sprintf("window.%d", i), fmt.Sprintf("the window %s is listed twice", w), "remove one of them"))
+		}
+	}
+	return out
+}
+
+// lintDeadPairs refuses pairs that could not fire even in a total outage. Default pairs that are
+// dead have been left out before, so these were written on purpose.
+func lintDeadPairs(s *Spec) (out []finding) {
+	eachPair(s, func(part string, p Pair) {
+		if !p.Dead(s.Window(), s.Objective) {
+			return
+		}
+		hint := fmt.Sprintf("the objective must be above %s%%", decimals(p.lowestObjective(s.Window())))
+		if most := p.largestBudget(s.Window(), s.Objective); most > 0 {
+			hint = fmt.Sprintf("write budget: %s%% or less, or a longer long window; or %s", basisPoints(most), hint)
+		}
+		out = append(out, wrong("dead-alert", part, fmt.Sprintf("this alert can never fire: at %s even a total outage burns only %s times as fast as allowed, and it needs more than %s",
+			s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))), hint))
+	})
+	return out
+}
+
+// largestBudget is the largest share of the budget with which the pair can still fire, in basis points.
+func (p Pair) largestBudget(w Window, o Objective) int64 {
+	// The pair fires if budget × length × allowed < 10000 × long × billion.
+	limit := new(big.Int).Mul(big.NewInt(10000*Billion), big.NewInt(int64(p.Long/time.Minute)))
+	limit.Sub(limit, big.NewInt(1))
+	limit.Div(limit, new(big.Int).Mul(big.NewInt(int64(w.Length()/time.Minute)), big.NewInt(o.Allowed())))
+	return limit.Int64()
+}
+
+// eachPair calls f with every pair and the name of its place.
+func eachPair(s *Spec, f func(part string, p Pair)) {
+	for i, p := range s.Alerts.Page {
+		f(fmt.Sprintf("page.%d", i), p)
+	}
+	for i, p := range s.Alerts.Ticket {
+		f(fmt.Sprintf("ticket.%d", i), p)
+	}
+}
+
+// lintPairs finds pairs that say the same twice, end late, or stand in the wrong list.
+func lintPairs(s *Spec) (out []finding) {
+	seen := map[Pair]bool{}
+	fastest := 0.0
+	for _, p := range s.Alerts.Page {
+		fastest = max(fastest, p.Burn(s.Window().Length()))
+	}
+	eachPair(s, func(part string, p Pair) {
+		switch {
+		case seen[p]:
+			out = append(out, strange("alert-twice", part, "this alert is listed twice", "remove one of them"))
+		case p.Short > p.Long/2:
+			out = append(out, strange("slow-reset", part, fmt.Sprintf("the short window %s is nearly as long as the long one, so the alert goes on for long after the trouble is over", ShortDuration(p.Short)),
+				fmt.Sprintf("a twelfth is usual: short: %s", ShortDuration(max(p.Long/12, time.Minute).Truncate(time.Minute)))))
+		case strings.HasPrefix(part, "ticket") && fastest > 0 && p.Burn(s.Window().Length()) > fastest:
+			out = append(out, strange("page-ticket-swapped", part, "this ticket needs a faster burn than every page", "page and ticket may be swapped"))
+		}
+		seen[p] = true
+	})
+	return out
+}
+
+// lintSilence finds SLOs about which nobody is ever told.
+func lintSilence(s *Spec) []finding {
+	if len(s.Alerts.Page)+len(s.Alerts.Ticket)+len(s.Alerts.Spent) > 0 {
+		return nil
+	}
+	return []finding{strange("silent-slo", "alerts", "nobody is told about this SLO: it has no page, no ticket and no spent", "leave out what should have its default")}
+}
