@@ -2,6 +2,7 @@ package slo
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,17 @@ func (s *Spec) problem(f finding) Problem {
 	}
 	p.Message = fmt.Sprintf("%s: %s", s.ID(), f.message)
 	return p
+}
+
+// Parts are the queries of the indicator with the names of their parts, in the order of [Spec.Queries].
+func (s *Spec) Parts() iter.Seq2[string, *Query] {
+	return func(yield func(string, *Query) bool) {
+		for _, q := range named(s) {
+			if !yield(q.part, q.Query) {
+				return
+			}
+		}
+	}
 }
 
 // query is the query of that part, nil if there is none.

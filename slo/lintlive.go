@@ -2,15 +2,63 @@ package slo
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 )
 
+// Seen is what a server said about an SLO. What is zero is unknown, and nothing is said about it.
+type Seen struct {
+	Scrape time.Duration   // between two scrapes of what is counted
+	Types  map[string]Type // by name of a bare selector's metric
+	Days   []Tally         // the newest days, whole and in order; unknown ones are missing
+}
+
+// Type is what a server knows about the kind of a metric.
+type Type struct {
+	Name  string  // counter, gauge, histogram, summary; "" or unknown if nobody said
+	Falls float64 // share of its changes that went down, 0…1
+}
+
+// Tally is the events of one day, good and bad together, as far as they were counted.
+type Tally struct {
+	End        time.Time
+	Total, Bad float64
+}
+
+// LintSeen looks for what only a server can tell: windows with too few scrapes, gauges that are counted, targets that
+// the traffic is too little for, and those that were never met.
+func LintSeen(s *Spec, seen Seen) (out Problems) {
+	out = append(out, lintScrape(s, seen.Scrape)...)
+	out = append(out, lintTypes(s, seen.Types)...)
+	out = append(out, lintTraffic(s, seen.Days)...)
+	out = append(out, lintHistory(s, seen.Days)...)
+	return out.Sorted()
+}
+
+// Finding is a lint's warning about a part of the SLO (one of [Spec.Places], or total, bad, good, histogram, up,
+// query), found by asking a server.
+func (s *Spec) Finding(part, id, message, hint string) Problem {
+	p := s.problem(strange(id, part, message, hint))
+	if name := string(s.ID()) + ": "; !strings.HasPrefix(p.Message, name) {
+		p.Message = name + p.Message
+	}
+	return p
+}
+
 // minScrapes is how many samples a window needs to survive a missed scrape.
 const minScrapes = 4
 
-// LintScrape says which windows of an SLO are too short for the interval at which its metrics are scraped.
-func LintScrape(s *Spec, interval time.Duration) (out Problems) {
+// slot is the step of the ledger.
+const slot = time.Minute
+
+// lintScrape finds windows that hold too few scrapes: those of the alerts, and the ledger's own minutes.
+func lintScrape(s *Spec, interval time.Duration) (out Problems) {
+	if interval > slot {
+		out = append(out, s.Finding(named(s)[0].part, "short-window", fmt.Sprintf("what is counted is scraped every %s, so some minutes of the ledger hold no sample, and are unknown", ShortDuration(interval)),
+			"scrape at least every minute; every 15s or 30s tells of trouble sooner"))
+	}
 	eachPair(s, func(part string, p Pair) {
 		if p.Short >= minScrapes*interval {
 			return
@@ -20,19 +68,120 @@ func LintScrape(s *Spec, interval time.Duration) (out Problems) {
 				ShortDuration(p.Short), minScrapes, ShortDuration(interval)),
 			fmt.Sprintf("scrape at least every %s, or write short: %s", ShortDuration(p.Short/minScrapes), ShortDuration(roundUp(minScrapes*interval)))))
 	})
-	return out.Sorted()
+	return out
 }
 
 func roundUp(d time.Duration) time.Duration {
 	return (d + time.Minute - 1) / time.Minute * time.Minute
 }
 
-// Finding is a lint's warning about a part of the SLO ([Spec.Places], or total, bad, good, histogram, up, query) that was
-// found by asking a server.
-func (s *Spec) Finding(part, id, message, hint string) Problem {
-	p := s.problem(strange(id, part, message, hint))
-	if name := string(s.ID()) + ": "; !strings.HasPrefix(p.Message, name) {
-		p.Message = name + p.Message
+// manyFalls is the share of falling changes above which something is no counter. Counters fall when their process
+// starts anew, which is rare.
+const manyFalls = 0.1
+
+// lintTypes finds gauges that are counted, and counters whose value is looked at.
+func lintTypes(s *Spec, types map[string]Type) (out Problems) {
+	for _, q := range named(s) {
+		t := types[q.Metric]
+		gauge := t.Name == "gauge" || (t.Name == "" || t.Name == "unknown") && t.Falls > manyFalls
+		why := fmt.Sprintf("%s is a gauge, as its own metadata say", q.Metric)
+		if t.Name != "gauge" {
+			why = fmt.Sprintf("%.0f%% of the changes of %s go down, so it is no counter", 100*t.Falls, q.Metric)
+		}
+		switch {
+		case !q.Bare():
+		case s.SLI.Kind == Events && gauge:
+			out = append(out, s.Finding(q.part, "gauge-counted", why, "count a counter; for a gauge write uptime or slices"))
+		case s.SLI.Kind != Events && s.SLI.Kind != Latency && t.Name == "counter":
+			out = append(out, s.Finding(q.part, "counter-as-gauge", fmt.Sprintf("%s is a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
+		}
 	}
-	return p
+	return out
+}
+
+// minAllowed is how many bad events a budget must allow. With fewer, a single error is a large share of the budget,
+// and the alerts are about chance.
+const minAllowed = 10
+
+// lintTraffic finds objectives that are too strict for the number of events.
+func lintTraffic(s *Spec, days []Tally) Problems {
+	if s.SLI.Kind != Events && s.SLI.Kind != Latency || len(days) == 0 {
+		return nil
+	}
+	all := sum(days)
+	events := math.Round(all.Total / float64(len(days)) * s.Window().Length().Hours() / 24)
+	allowed := events * s.Objective.AllowedRatio()
+	if allowed >= minAllowed || events < 1 {
+		return nil
+	}
+	hint := "choose a longer window, put several services under one SLO, or have a probe make traffic"
+	if o := steps(func(o Objective) bool { return events*o.AllowedRatio() >= minAllowed }); o != "" {
+		hint = fmt.Sprintf("write objective: %s; or %s", o, hint)
+	}
+	return Problems{s.Finding("objective", "too-little-traffic",
+		fmt.Sprintf("about %s events in %s allow only %s bad ones at %s; fewer than %d are chance", amount(events), s.Window(), amount(allowed), s.Objective, minAllowed), hint)}
+}
+
+// week is how many days a target must have been met in.
+const week = 7
+
+// lintHistory finds objectives that not even the best week of the history met.
+func lintHistory(s *Spec, days []Tally) Problems {
+	best, worst := 2.0, -1.0
+	var when time.Time
+	for i, d := range days {
+		if d.End.Sub(days[0].End) < (week-1)*Day {
+			continue // not yet a week
+		}
+		from := slices.IndexFunc(days, func(o Tally) bool { return d.End.Sub(o.End) < week*Day })
+		t := sum(days[from : i+1])
+		if t.Total < 1 {
+			continue
+		}
+		share := min(1, max(0, t.Bad/t.Total))
+		if share < best {
+			best, when = share, d.End
+		}
+		worst = max(worst, share)
+	}
+	if when.IsZero() || best <= s.Objective.AllowedRatio() {
+		return nil
+	}
+	if good := 1 - best; best > 0.5 && (s.SLI.Bad != nil || s.SLI.Good != nil) {
+		return Problems{s.Finding("objective", "good-bad-swapped", fmt.Sprintf("even in the best week only %s of the events were good", percentage(good)), "good and bad may be swapped: write the query under the other name")}
+	}
+	hint := "put right what fails first, or promise less"
+	if o := steps(func(o Objective) bool { return worst <= o.AllowedRatio() }); o != "" {
+		hint = fmt.Sprintf("write objective: %s, the highest step that the worst week met, and raise it when the service is better", o)
+	}
+	return Problems{s.Finding("objective", "never-met", fmt.Sprintf("no week of the last %d days met %s: the best, up to %s, had %s good",
+		len(days), s.Objective, when.UTC().Format(time.DateOnly), percentage(1-best)), hint)}
+}
+
+func sum(days []Tally) (out Tally) {
+	for _, d := range days {
+		out.Total, out.Bad = out.Total+d.Total, out.Bad+d.Bad
+	}
+	return out
+}
+
+// steps is the highest usual objective that fits, "" if none does.
+func steps(fits func(Objective) bool) string {
+	for _, text := range []string{"99.99", "99.95", "99.9", "99.5", "99", "98", "95", "90"} {
+		if o, err := ParseObjective(text); err == nil && fits(o) {
+			return text
+		}
+	}
+	return ""
+}
+
+// percentage writes a share as a percentage, rounded down, so that nothing looks better than it is.
+func percentage(f float64) string { return decimals(float64(int64(f*10000))/100) + "%" }
+
+// amount writes a number of events, as exactly as an estimate deserves.
+func amount(f float64) string {
+	if f < 10 {
+		return decimals(float64(int64(f*10)) / 10)
+	}
+	return fmt.Sprintf("%.0f", f)
 }

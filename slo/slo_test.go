@@ -184,18 +184,6 @@ func TestTheBooksExtremeGoals(t *testing.T) {
 	}
 }
 
-func TestWindowsAndScrapes(t *testing.T) {
-	set := mustLoad(t, good)
-	s := set.Lookup("checkout/availability")
-	if ps := LintScrape(s, 30*time.Second); len(ps) > 0 {
-		t.Errorf("5m holds ten scrapes of 30s: %v", ps)
-	}
-	ps := LintScrape(s, 2*time.Minute)
-	if len(ps) != 1 || !strings.Contains(ps[0].Message, "holds fewer than 4 scrapes (every 2m)") || !strings.Contains(ps[0].Hint, "write short: 8m") {
-		t.Errorf("5m holds two scrapes of 2m: %v", ps)
-	}
-}
-
 func TestPercentages(t *testing.T) {
 	for s, want := range map[string]int64{"2%": 200, "2.5%": 250, "0.01%": 1, "100 %": 10000, "33.30%": 3330} {
 		if got, err := parsePercent(s); err != nil || got != want {

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -90,12 +95,43 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// probe asks a live server about every query of the set.
+// probe asks a live server about every SLO of the set. Its findings are shown with their source lines, less those that a
+// comment accepts.
 func (c *checkCmd) probe(e *env, cfg Config, set *slo.Set) (slo.Problems, error) {
 	cfg.Prometheus.URL = c.Prometheus
 	client, err := newClient(cfg.Prometheus)
 	if err != nil {
 		return nil, err
 	}
-	return checkLive(e.ctx, client, set, sourceTime(e.ctx, client, e.now))
+	found, unread, err := checkLive(e.ctx, client, set, sourceTime(e.ctx, client, e.now))
+	for _, id := range slices.Sorted(maps.Keys(unread)) {
+		fmt.Fprintf(e.err, "slowburn: %s could not be compared with its history: %v\n", id, unread[id])
+	}
+	return shownIn(found), err
+}
+
+// shownIn adds their source lines to problems of files.
+func shownIn(found slo.Problems) (out slo.Problems) {
+	files := map[string]*strictyaml.File{}
+	for _, p := range found {
+		f := files[p.File]
+		if f == nil {
+			data, _ := readBounded(p.File) // it was read a moment ago; without it there is no line to show
+			f = strictyaml.Parse(p.File, data, strictyaml.Options{Documents: true})
+			files[p.File] = f
+		}
+		if shown, told := f.Show(p); told {
+			out = append(out, shown)
+		}
+	}
+	return out
+}
+
+// sourceTime is what time it is for the server, whose clock stamps the data; our own if it does not say.
+func sourceTime(ctx context.Context, client *prom.Client, now func() time.Time) time.Time {
+	skew, _, err := client.ClockSkew(ctx, now)
+	if err != nil {
+		return now()
+	}
+	return now().Add(skew)
 }

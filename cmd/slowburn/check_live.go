@@ -2,79 +2,174 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
+
+// What a server is asked, per SLO of two bare counters: two counts of series, the distance of scrapes, the type of each
+// metric (once for all SLOs), whether it falls if nobody knows its type, and the days of four weeks, two range queries
+// over subqueries with a step of at least an hour. See docs/check.md for what that costs.
 
 // probeWindow stands in for $window when a query is tried.
 const probeWindow = 5 * time.Minute
 
-// checkLive asks a server about every query of the set: does it return data, and are its scrapes close
-// enough together for the alert windows. What it finds is a warning at the query; an unreachable
-// server is an error.
-func checkLive(ctx context.Context, client *prom.Client, set *slo.Set, now time.Time) (slo.Problems, error) {
-	var found slo.Problems
-	for _, spec := range set.Specs {
-		problems, err := checkSpec(ctx, client, spec, now)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, problems...)
-	}
-	return found, nil
+// atOnce is how many SLOs are asked about at a time; the client bounds the requests.
+const atOnce = 8
+
+// inspector asks one server about SLOs.
+type inspector struct {
+	client *prom.Client
+	now    time.Time
+
+	mu    sync.Mutex
+	types map[string]slo.Type // by the text of a selector
 }
 
-func checkSpec(ctx context.Context, client *prom.Client, spec *slo.Spec, now time.Time) (slo.Problems, error) {
-	var found slo.Problems
-	for _, q := range spec.Queries() {
-		optional := q == spec.SLI.Bad // a perfect service has no bad series
-		warning, err := tryQuery(ctx, client, spec, q, now, optional)
-		if err != nil {
-			return nil, err
+// checkLive asks a server about every SLO of the set. What it finds is a warning at the part it is about; a server that
+// does not answer is an error. unread are the SLOs that could not be compared with their history, and why.
+func checkLive(ctx context.Context, client *prom.Client, set *slo.Set, now time.Time) (found slo.Problems, unread map[slo.ID]error, err error) {
+	i := &inspector{client: client, now: now, types: map[string]slo.Type{}}
+	problems, histories, failures := make([]slo.Problems, len(set.Specs)), make([]error, len(set.Specs)), make([]error, len(set.Specs))
+	gate := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for n, spec := range set.Specs {
+		all.Go(func() {
+			gate <- struct{}{}
+			problems[n], histories[n], failures[n] = i.inspect(ctx, spec)
+			<-gate
+		})
+	}
+	all.Wait()
+	unread = map[slo.ID]error{}
+	for n, spec := range set.Specs {
+		if failures[n] != nil {
+			return nil, nil, failures[n]
 		}
-		if warning != "" {
-			found = append(found, slo.Problem{
-				File: q.File, Line: q.Line, Column: q.Column, Severity: strictyaml.Warning,
-				Message: fmt.Sprintf("%s: %s", spec.ID(), warning), Hint: "try the query in Prometheus: " + q.Render(probeWindow),
-			})
+		if found = append(found, problems[n]...); histories[n] != nil {
+			unread[spec.ID()] = histories[n]
+		}
+	}
+	return found, unread, nil
+}
+
+// inspect asks about one SLO. If a query of it has no data or is refused, nothing more is asked.
+func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Problems, unread, err error) {
+	f := &facts{spec: spec}
+	if found, err = i.basics(ctx, f); err != nil || len(found) > 0 {
+		return found, nil, err
+	}
+	seen := slo.Seen{Types: map[string]slo.Type{}}
+	for _, q := range f.bare() {
+		if _, known := seen.Types[q.Metric]; known {
 			continue
 		}
-		if q == spec.SLI.Total && q.Bare() {
-			interval, failure := client.ScrapeInterval(ctx, q.Text, now)
-			if failure != nil {
-				return nil, failure
-			}
-			found = append(found, slo.LintScrape(spec, interval)...)
+		if seen.Types[q.Metric], err = i.metricType(ctx, q.Text); err != nil {
+			return nil, nil, err
+		}
+	}
+	if f.total != "" {
+		var failure *prom.Error
+		if seen.Scrape, failure = i.client.ScrapeInterval(ctx, f.total, i.now); failure != nil {
+			return nil, nil, failure
+		}
+	}
+	missing, err := i.missingLabels(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	days, failure := i.history(ctx, f)
+	switch {
+	case failure == nil:
+		seen.Days = days
+	case failure.Kind == prom.Unreachable:
+		return nil, nil, failure
+	default:
+		unread = failure
+	}
+	return append(missing, slo.LintSeen(spec, seen)...), unread, nil
+}
+
+// facts are what basics has found out about an SLO.
+type facts struct {
+	spec        *slo.Spec
+	total, good string  // selectors of counters; of other kinds the total alone, or nothing
+	series      float64 // how many of the largest query
+}
+
+// bare are the queries that are bare selectors; those of a histogram are no series of their own.
+func (f *facts) bare() (out []*slo.Query) {
+	for _, q := range f.spec.Queries() {
+		if q.Bare() && f.spec.SLI.Kind != slo.Latency {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// basics asks whether each query is answered, and with data.
+func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, err error) {
+	if f.spec.SLI.Kind == slo.Latency && f.spec.SLI.Histogram.Bare() {
+		return i.histogram(ctx, f)
+	}
+	for part, q := range f.spec.Parts() {
+		text := q.Render(probeWindow)
+		switch {
+		case f.spec.SLI.Kind == slo.Ratio:
+			text = "max(" + text + ")"
+		case q.Bare():
+			text = "count(" + text + ")"
+		}
+		if q.Bare() && f.total == "" {
+			f.total = q.Text
+		}
+		probe, failure := i.client.Probe(ctx, text, i.now)
+		switch {
+		case failure != nil && failure.Kind == prom.Refused:
+			found = append(found, f.spec.Finding(part, "query-refused", failure.Err.Error()+hintOf(failure), tryIt(q)))
+		case failure != nil:
+			return nil, failure
+		case probe.Series == 0 && (part != "bad" || f.spec.SLI.Kind == slo.Ratio): // a perfect service has no bad series
+			found = append(found, f.spec.Finding(part, "no-data", "the query returns no data", tryIt(q)))
+		case f.spec.SLI.Kind == slo.Ratio && probe.Value > 1:
+			found = append(found, f.spec.Finding(part, "percent-ratio", fmt.Sprintf("the query is %v now, but a ratio goes from 0 to 1", probe.Value), "divide by 100 if it is a percentage"))
+		case q.Bare() && f.spec.SLI.Kind != slo.Ratio:
+			f.series = max(f.series, probe.Value)
 		}
 	}
 	return found, nil
 }
 
-// tryQuery says what is wrong with the answer to one query, "" if nothing is.
-func tryQuery(ctx context.Context, client *prom.Client, spec *slo.Spec, q *slo.Query, now time.Time, optional bool) (string, error) {
-	series := 1
-	var failure *prom.Error
-	if spec.SLI.Kind == slo.Latency && q.Bare() {
-		failure = client.CheckHistogram(ctx, spec, now)
-	} else {
-		var probe prom.Probe
-		probe, failure = client.Probe(ctx, q.Render(probeWindow), now)
-		series = probe.Series
-	}
+// histogram asks for the buckets of a latency SLO.
+func (i *inspector) histogram(ctx context.Context, f *facts) (slo.Problems, error) {
+	total, good, failure := i.client.Histogram(ctx, f.spec, i.now)
+	h := f.spec.SLI.Histogram
 	switch {
-	case failure != nil && (failure.Kind == prom.Refused || failure.Kind == prom.Unusable):
-		return failure.Err.Error() + hintOf(failure), nil
+	case failure != nil && errors.Is(failure.Err, prom.ErrNoHistogram):
+		return slo.Problems{f.spec.Finding("histogram", "no-data", failure.Err.Error(), "try the query in Prometheus: "+h.Rename(h.Metric+"_count").Text)}, nil
+	case failure != nil && failure.Kind == prom.Unusable:
+		return slo.Problems{f.spec.Finding("below", "missing-bucket", failure.Err.Error(), failure.Hint+"; an interpolated bucket would only be a guess")}, nil
+	case failure != nil && failure.Kind == prom.Refused:
+		return slo.Problems{f.spec.Finding("histogram", "query-refused", failure.Err.Error()+hintOf(failure), tryIt(h))}, nil
 	case failure != nil:
-		return "", failure
-	case series == 0 && !optional:
-		return "the query returns no data", nil
+		return nil, failure
 	}
-	return "", nil
+	if f.total, f.good = total, good; total == "" {
+		f.total = h.Text
+	}
+	probe, failure := i.client.Probe(ctx, "count("+f.total+")", i.now)
+	if failure != nil {
+		return nil, failure
+	}
+	f.series = probe.Value
+	return nil, nil
 }
+
+func tryIt(q *slo.Query) string { return "try the query in Prometheus: " + q.Render(probeWindow) }
 
 func hintOf(e *prom.Error) string {
 	if e.Hint == "" {
@@ -83,11 +178,51 @@ func hintOf(e *prom.Error) string {
 	return "; " + e.Hint
 }
 
-// sourceTime is what time it is for the server, whose clock stamps the data; our own if it does not say.
-func sourceTime(ctx context.Context, client *prom.Client, now func() time.Time) time.Time {
-	skew, _, err := client.ClockSkew(ctx, now)
-	if err != nil {
-		return now()
+// fallsOf is the share of the changes of counters that go down, if there are enough of them.
+const fallsOf = "sum(resets(%[1]s[30m])) / (sum(changes(%[1]s[30m])) >= 10)"
+
+// metricType is the type of what a bare selector picks: as its targets say, or by how it moves if they do not.
+func (i *inspector) metricType(ctx context.Context, selector string) (t slo.Type, err error) {
+	i.mu.Lock()
+	t, known := i.types[selector]
+	i.mu.Unlock()
+	if known {
+		return t, nil
 	}
-	return now().Add(skew)
+	q, err := slo.ParseQuery(selector)
+	if err != nil {
+		return t, err
+	}
+	var failure *prom.Error
+	if t.Name, failure = i.client.MetricType(ctx, q.Metric); failure != nil {
+		t.Name = "" // not every compatible server keeps metadata
+	}
+	if t.Name == "" || t.Name == "unknown" {
+		probe, failure := i.client.Probe(ctx, fmt.Sprintf(fallsOf, selector), i.now)
+		if failure != nil && failure.Kind == prom.Unreachable {
+			return t, failure
+		}
+		t.Falls = probe.Value
+	}
+	i.mu.Lock()
+	i.types[selector] = t
+	i.mu.Unlock()
+	return t, nil
+}
+
+// missingLabels are the labels of by that no series of a bare query has.
+func (i *inspector) missingLabels(ctx context.Context, f *facts) (found slo.Problems, err error) {
+	for n, label := range f.spec.By {
+		if f.total == "" {
+			break
+		}
+		has, failure := i.client.HasLabel(ctx, f.total, label, i.now)
+		if failure != nil {
+			return nil, failure
+		}
+		if !has {
+			found = append(found, f.spec.Finding(fmt.Sprintf("by.%d", n), "by-missing", fmt.Sprintf("no series of %s has the label %s", f.total, label), "name a label that the counters have, or remove it"))
+		}
+	}
+	return found, nil
 }

@@ -2,17 +2,21 @@ package prom
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -195,12 +199,25 @@ func (c *Client) labelValues(ctx context.Context, name, selector string, from, t
 	return a.list, err
 }
 
-// CheckHistogram reports whether a latency SLO can be computed from what the server has: a classic histogram with a
-// bucket at its limit, or a native one. Its error is of the kind Unusable if not, and says which bounds are near.
-func (c *Client) CheckHistogram(ctx context.Context, s *slo.Spec, at time.Time) *Error {
+// Histogram says how a latency SLO can be computed from what the server has: from the counters of a classic histogram with a
+// bucket at its limit, which are selectors, or from a native one, if both are "". Its error is of the kind Unusable if
+// it cannot; it says which bounds are near, or wraps [ErrNoHistogram].
+func (c *Client) Histogram(ctx context.Context, s *slo.Spec, at time.Time) (total, good string, err *Error) {
 	b, err := New(c, Options{}).lookUpBound(ctx, s, budget.MinuteOf(at))
-	if err == nil && len(b.les) == 0 && !b.native {
-		err = &Error{Kind: Unusable, Op: "label values", Err: fmt.Errorf("there is no histogram %s", s.SLI.Histogram.Text)}
+	h := s.SLI.Histogram
+	switch {
+	case err != nil || b.native:
+		return "", "", err
+	case len(b.les) == 0:
+		return "", "", &Error{Kind: Unusable, Op: "label values", Err: fmt.Errorf("%w %s", ErrNoHistogram, h.Text)}
 	}
-	return err
+	for i, le := range b.les {
+		b.les[i] = regexp.QuoteMeta(le)
+	}
+	le := labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, strings.Join(b.les, "|"))
+	bucket := &slo.Query{Matchers: append(slices.Clone(h.Matchers), le)}
+	return selectorText(h.Metric+"_count", h), selectorText(h.Metric+"_bucket", bucket), nil
 }
+
+// ErrNoHistogram says that no series of a histogram was found.
+var ErrNoHistogram = errors.New("there is no histogram")

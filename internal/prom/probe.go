@@ -7,8 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/budget"
 )
@@ -46,31 +49,41 @@ func (f *firstValue) sample(_ int64, v float64) {
 	}
 }
 
-// ScrapeInterval is the median distance of the samples of a bare selector in the ten minutes before at, 0 if there are not two.
+// ScrapeInterval is how far apart the samples of a bare selector were in the ten minutes before at, by the series that has
+// most of them; 0 if there are not two.
 func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Time) (time.Duration, *Error) {
-	g := &gaps{}
-	if _, err := c.query(ctx, selector+"[10m]", at, g); err != nil {
+	const back = 10 * time.Minute
+	p, err := c.Probe(ctx, "max(count_over_time("+selector+"["+model.Duration(back).String()+"]))", at)
+	if err != nil || p.Series == 0 || p.Value < 2 {
 		return 0, err
 	}
-	if len(g.list) == 0 {
-		return 0, nil
-	}
-	slices.Sort(g.list)
-	return time.Duration(g.list[len(g.list)/2]) * time.Millisecond, nil
+	return (back / time.Duration(p.Value)).Round(time.Second), nil
 }
 
-type gaps struct {
-	last int64
-	list []int64
+// MetricType is what the targets of the server say a metric is: counter, gauge, histogram, summary; "" if none says so. Of
+// a metric with several types the first is told.
+func (c *Client) MetricType(ctx context.Context, name string) (string, *Error) {
+	var envelope struct {
+		Data map[string][]struct{ Type string }
+	}
+	err := c.call(ctx, http.MethodGet, "/api/v1/metadata", url.Values{"metric": {name}, "limit": {"1"}}, func(r io.Reader) error {
+		return json.NewDecoder(r).Decode(&envelope)
+	})
+	if list := envelope.Data[name]; err == nil && len(list) > 0 {
+		return list[0].Type, nil
+	}
+	return "", err
 }
 
-func (g *gaps) series([]byte) bool { g.last = 0; return true }
-
-func (g *gaps) sample(ms int64, _ float64) {
-	if g.last > 0 {
-		g.list = append(g.list, ms-g.last)
+// HasLabel reports whether any series of a bare selector has the label.
+func (c *Client) HasLabel(ctx context.Context, selector, label string, at time.Time) (bool, *Error) {
+	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+	if err != nil {
+		return false, &Error{Kind: Refused, Op: "query", Err: err}
 	}
-	g.last = ms
+	v := &parser.VectorSelector{LabelMatchers: append(matchers, labels.MustNewMatcher(labels.MatchNotEqual, label, ""))}
+	p, failure := c.Probe(ctx, "count("+v.String()+")", at)
+	return p.Series > 0, failure
 }
 
 // BuildInfo names the server.
