@@ -189,7 +189,7 @@ func (w *walk) anyShortBad(m budget.Minute) bool {
 func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
 	var sure *Significance
 	r := firing(readAll(w.Input, w.Spec.Alerts.Page, m), func(r reading) bool {
-		s := Significant(r.long, w.Spec.Objective)
+		s := significanceOf(r.long, w.Spec)
 		sure = &s
 		return !w.Spec.Alerts.Significance || s.Believed()
 	})

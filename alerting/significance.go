@@ -14,7 +14,8 @@ import (
 //     the chance of at least Bad failures among Total requests, each failing with the allowed
 //     probability; and
 //   - the failures lie in at least three different minutes, or there are at least fifty, because the
-//     test takes failures for independent and one user's retries are not.
+//     test takes failures for independent and one user's retries are not. Fifty are not enough for a
+//     derived journey.
 //
 // At a thousand requests an hour and more the test changes nothing.
 type Significance struct {
@@ -22,6 +23,9 @@ type Significance struct {
 	Total   int64   `json:"total"`   // whole events in it
 	Minutes int     `json:"minutes"` // different minutes with a bad event
 	Chance  float64 `json:"chance"`  // P(at least Bad of Total | the objective is kept)
+	// Derived is of a journey that is derived from its steps: its events were counted at one step and its failures
+	// at another, where one failure among few requests stands for many here. Then a number of failures proves nothing.
+	Derived bool `json:"derived,omitempty"`
 }
 
 // The limits of the test, chosen by simulation (see the package's simulation test).
@@ -31,6 +35,13 @@ const (
 	manyErrors        = 50
 )
 
+// significanceOf tests a sum of an SLO's events.
+func significanceOf(s budget.Sum, spec *slo.Spec) Significance {
+	sure := Significant(s, spec.Objective)
+	sure.Derived = spec.SLI.Kind == slo.Composed
+	return sure
+}
+
 // Significant tests a sum against an objective.
 func Significant(s budget.Sum, o slo.Objective) Significance {
 	k, n := s.Bad/budget.Unit, (s.Total+budget.Unit-1)/budget.Unit
@@ -39,7 +50,7 @@ func Significant(s budget.Sum, o slo.Objective) Significance {
 
 // Believed reports whether the failures are more than chance and more than one hiccup.
 func (s Significance) Believed() bool {
-	return s.Chance < significanceLevel && (s.Minutes >= spreadMinutes || s.Bad >= manyErrors)
+	return s.Chance < significanceLevel && (s.Minutes >= spreadMinutes || s.Bad >= manyErrors && !s.Derived)
 }
 
 // binomialTail is P(X ≥ k) for X ~ Binomial(n, p), to about ten digits. Far above the mean it sums the tail

@@ -25,7 +25,7 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 	held := heldBy(in, at-1)
 	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
 		s := standing(in, Page, r)
-		s.Sure = Significant(r.long, in.Spec.Objective)
+		s.Sure = significanceOf(r.long, in.Spec)
 		if s.Over && in.Spec.Alerts.Significance && !s.Sure.Believed() {
 			s.HeldBack = "too few failures to tell from chance"
 		}

@@ -155,6 +155,9 @@ func (l *Ledger) At(m Minute) Slot {
 // is one past the newest. Both are zero for an empty ledger.
 func (l *Ledger) First() Minute { return Minute(l.first * 60) }
 
+// Fine is the minute from which on minutes are kept; before it there are only sums of hours.
+func (l *Ledger) Fine() Minute { return Minute(l.fineFirst * 60) }
+
 // Begin is the oldest minute that was written, to the minute where minutes are kept.
 func (l *Ledger) Begin() Minute {
 	if l.Empty() || l.fineFirst > l.first || len(l.fine) == 0 {

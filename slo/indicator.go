@@ -77,12 +77,8 @@ func (r *sloReader) indicator(v strictyaml.Value) (Indicator, bool) {
 	if !ok {
 		return Indicator{}, false
 	}
-	if j := o.Get("journey"); j.Given() {
-		j.ProblemAt(j.Place(), strictyaml.Error, "journey is not yet supported", "write one SLO per step")
-		return Indicator{}, false
-	}
 	var kinds []Kind
-	for _, k := range []Kind{Events, Latency, Uptime, Slices, Ratio} {
+	for _, k := range []Kind{Events, Latency, Uptime, Slices, Ratio, Composed} {
 		if o.Get(string(k)).Given() {
 			kinds = append(kinds, k)
 		}
@@ -91,7 +87,7 @@ func (r *sloReader) indicator(v strictyaml.Value) (Indicator, bool) {
 		if len(kinds) > 1 {
 			v.Problem(fmt.Sprintf("sli has both %s and %s", kinds[0], kinds[1]), "write one SLO for each")
 		} else {
-			v.Problem("sli is empty", "write events, latency, uptime, slices or ratio")
+			v.Problem("sli is empty", "write events, latency, uptime, slices, ratio or journey")
 		}
 		return Indicator{}, false
 	}
@@ -106,6 +102,8 @@ func (r *sloReader) indicator(v strictyaml.Value) (Indicator, bool) {
 		return Indicator{Kind: Uptime, Up: up}, up != nil
 	case Slices:
 		return r.slices(part)
+	case Composed:
+		return r.journey(part)
 	}
 	return r.ratio(part)
 }

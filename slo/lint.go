@@ -33,7 +33,7 @@ var rules = []func(*Spec) []finding{
 	lintObjective, lintWindows,
 	lintDeadPairs, lintPairs, lintSilence,
 	lintSameQueries, lintNarrowing, lintDiffering, lintSwapped, lintCounting, lintGauges, lintRatio, lintLimit,
-	lintBy,
+	lintBy, lintWeights,
 }
 
 // Lint looks for SLOs that cannot mean what they say. [Load] has done so already, with the lines
@@ -42,6 +42,8 @@ func Lint(set *Set) (out Problems) {
 	for _, s := range set.Specs {
 		out = append(out, lint(s)...)
 	}
+	out = append(out, lintJourneys(set)...)
+	out = append(out, lintDependencies(set)...)
 	return out.Sorted()
 }
 

@@ -16,11 +16,15 @@ var Lints = []LintRule{
 	{"by-summed-away", "A label of by is summed away by the query.", false},
 	{"counter-as-gauge", "A counter stands where the value itself is looked at.", false},
 	{"dead-alert", "An alert could not fire even in a total outage.", false},
+	{"dependency-circle", "Services depend on each other in a circle.", false},
+	{"dependency-unknown", "A dependency has no SLO.", false},
+	{"extra-nine", "A dependency promises too little for what is built on it.", false},
 	{"fixed-range", "A query has a fixed range where $window is meant.", false},
 	{"gauge-counted", "A gauge is counted as if it were a counter.", false},
 	{"good-bad-swapped", "Good and bad events look exchanged.", false},
 	{"histogram-counted", "Buckets or sums of a histogram are counted as events.", false},
 	{"histogram-suffix", "A histogram is named by one of its series.", false},
+	{"journey-unreachable", "A journey promises more than its steps give.", false},
 	{"labels-differ", "Total and bad are picked by different labels or values.", false},
 	{"limit-unit", "A latency limit without a unit is probably not in seconds.", false},
 	{"missing-bucket", "The histogram has no bucket at the latency limit.", true},
@@ -43,6 +47,7 @@ var Lints = []LintRule{
 	{"sum-before-increase", "Counters are summed before their increase is taken.", false},
 	{"too-little-traffic", "The budget allows too few events to tell trouble from chance.", true},
 	{"unknown-source", "The golden signals name a source that is not in the catalogue.", false},
+	{"weight-unused", "A step has a weight that nothing looks at.", false},
 	{"window-twice", "A window is listed twice.", false},
 }
 

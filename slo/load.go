@@ -65,19 +65,26 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 		checkIgnores(f)
 		l.problems = append(l.problems, f.Problems()...)
 	}
+	slices.SortStableFunc(l.services, func(a, b *Service) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	set := NewSet(l.specs, l.services, nil)
+	l.found(refuseBadSteps(set, !l.problems.Fatal())...)
+	if !l.problems.Fatal() {
+		l.found(lintJourneys(set)...)
+		l.found(lintDependencies(set)...)
+	}
 	problems := l.problems.Sorted()
 	if problems.Fatal() {
 		return nil, problems
 	}
-	slices.SortStableFunc(l.services, func(a, b *Service) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
-	})
-	return NewSet(l.specs, l.services, problems), nil
+	set.Warnings = problems
+	return set, nil
 }
 
 // NewSet makes a set of SLOs with distinct IDs. Of a service that is described several times
-// the description with signals counts, or else the first one; of one that nobody describes, as in
-// other people's formats, what its SLOs share.
+// the description with signals counts, or else the first one, and the dependencies are taken from wherever they
+// stand; of one that nobody describes, as in other people's formats, what its SLOs share.
 func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 	s := &Set{
 		Specs:    slices.SortedFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) }),
@@ -102,6 +109,13 @@ func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 	for name, specs := range undescribed {
 		s.services[name] = serviceOf(name, specs, nil)
 	}
+	for _, service := range services {
+		if chosen := s.services[service.Name]; len(chosen.DependsOn) == 0 && len(service.DependsOn) > 0 {
+			both := *chosen
+			both.DependsOn = service.DependsOn
+			s.services[service.Name] = &both
+		}
+	}
 	for _, service := range s.services {
 		s.Services = append(s.Services, service)
 	}
@@ -116,6 +130,7 @@ type loader struct {
 	specs    []*Spec
 	services []*Service
 	signals  map[string]strictyaml.Value // by service, where its signals were written
+	depends  map[string]strictyaml.Value // by service, where its dependencies were written
 	problems Problems                    // beside those of the files
 }
 

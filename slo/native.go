@@ -30,7 +30,7 @@ const (
 
 // native reads one document of our own format.
 func (l *loader) native(doc strictyaml.Value) {
-	o, _ := doc.Object("version", "service", "owner", "description", "tier", "links", "slack", "signals", "slos")
+	o, _ := doc.Object("version", "service", "owner", "description", "tier", "links", "slack", "signals", "depends_on", "slos")
 	s := &Service{File: doc.File(), Line: doc.Place().Line}
 	s.Name, _ = readName(o.Need("service", "write service: name"))
 	s.Owner, _ = o.Get("owner").Text()
@@ -41,6 +41,7 @@ func (l *loader) native(doc strictyaml.Value) {
 	s.Signals = readSignals(o.Get("signals"))
 	l.services = append(l.services, s)
 	l.refuseSecondSignals(s, o.Get("signals"))
+	l.dependencies(s, o.Get("depends_on"))
 
 	entries, ok := o.Need("slos", "list at least one SLO").List(maxSLOs)
 	if ok && len(entries) == 0 {
@@ -103,8 +104,12 @@ func (r *sloReader) read(v strictyaml.Value) *Spec {
 	}
 	s.Objective, promised = r.objective(o)
 	s.Windows, lasting = r.windows(o.Get("window"))
-	s.SLI, measured = r.indicator(o.Need("sli", "write how good and bad events are told apart: events, latency, uptime, slices or ratio"))
+	s.SLI, measured = r.indicator(o.Need("sli", "write how good and bad events are told apart: events, latency, uptime, slices, ratio or journey"))
 	s.By = r.by(o.Get("by"))
+	if len(s.By) > 0 && s.SLI.Kind == Composed {
+		o.Get("by").Problem("a journey cannot have by: its steps are whole SLOs", "remove it, or write a measured journey: an sli of events with one event per journey")
+		measured = false
+	}
 	if promised && lasting {
 		s.Alerts, alerting = r.alerts(o.Get("alerts"), s)
 	}

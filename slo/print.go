@@ -87,7 +87,7 @@ func sheets(service *Service, specs []*Spec) (out []sheet) {
 	for len(specs) > 0 {
 		fitting, rest := partition(specs, service)
 		if len(fitting) == 0 { // a service that says what none of its SLOs does: made for tests, or put together by hand
-			service = &Service{Name: service.Name, Tier: specs[0].Tier, Description: service.Description, Signals: service.Signals}
+			service = &Service{Name: service.Name, Tier: specs[0].Tier, Description: service.Description, Signals: service.Signals, DependsOn: service.DependsOn}
 			continue
 		}
 		for chunk := range slices.Chunk(fitting, maxSLOs) {
@@ -109,7 +109,7 @@ func bare(name, tier string) *Service { return &Service{Name: name, Tier: tier} 
 // withoutSignals is the description for further documents, of which only one may have signals.
 func withoutSignals(s *Service) *Service {
 	c := *s
-	c.Signals = nil
+	c.Signals, c.DependsOn = nil, nil
 	return &c
 }
 
@@ -227,6 +227,7 @@ func (p *printer) document(d sheet, notes Notes) []byte {
 	p.links(&m, s.Links, Links{})
 	p.slack(&m, s.Slack, SlackRoute{})
 	p.signals(&m, s.Signals)
+	p.dependencies(&m, s.DependsOn)
 	var list yamlout.List
 	for _, spec := range d.specs {
 		own := printer{notes: notes[spec.ID()]}
@@ -313,6 +314,8 @@ func (p *printer) indicator(i *Indicator) yamlout.Map {
 		if i.Missing != Exclude && i.Missing != "" || p.has("sli.slices.missing") {
 			p.add(&part, "sli.slices.missing", yamlout.Raw(cmp.Or(i.Missing, Exclude)))
 		}
+	case Composed:
+		p.journey(&part, i.Journey)
 	case Ratio:
 		if good, ok := complement(i.Bad.Text); ok {
 			query("good", good)
@@ -325,6 +328,21 @@ func (p *printer) indicator(i *Indicator) yamlout.Map {
 		query("good", i.Good)
 	}
 	return yamlout.Map{{Notes: p.note("sli." + string(i.Kind)), Key: string(i.Kind), Value: part}}
+}
+
+// journey writes the steps; the service is always named.
+func (p *printer) journey(m *yamlout.Map, j *Journey) {
+	steps := make([]string, len(j.Steps))
+	for i, s := range j.Steps {
+		steps[i] = yamlout.FlowText(string(s.SLO))
+		if s.Weight != 1000 {
+			steps[i] = string(yamlout.Flow([2]string{"slo", steps[i]}, [2]string{"weight", weightText(s.Weight)}))
+		}
+	}
+	p.add(m, "sli.journey.steps", yamlout.FlowList(steps))
+	if j.Combine != Weakest || p.has("sli.journey.combine") {
+		p.add(m, "sli.journey.combine", yamlout.Raw(j.Combine))
+	}
 }
 
 // complement is x of a query that reads 1 - (x), which is what a ratio of good events becomes
@@ -455,6 +473,23 @@ func (p *printer) signals(m *yamlout.Map, s *Signals) {
 		p.add(&out, "signals.saturation", list)
 	}
 	p.add(m, "signals", out)
+}
+
+func (p *printer) dependencies(m *yamlout.Map, all []Dependency) {
+	texts := make([]string, len(all))
+	for i, d := range all {
+		texts[i] = yamlout.FlowText(d.String())
+		if d.Soft {
+			pairs := [][2]string{{"service", yamlout.FlowText(d.Service)}}
+			if d.SLO != "" {
+				pairs = append(pairs, [2]string{"slo", yamlout.FlowText(d.SLO)})
+			}
+			texts[i] = string(yamlout.Flow(append(pairs, [2]string{"kind", "soft"})...))
+		}
+	}
+	if len(texts) > 0 {
+		p.add(m, "depends_on", yamlout.FlowList(texts))
+	}
 }
 
 // number writes a number so that it reads back the same, without an exponent where people would not use one.

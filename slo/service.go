@@ -9,6 +9,7 @@ type Service struct {
 	Links       Links
 	Slack       SlackRoute
 	Signals     *Signals // nil if the file says nothing about them
+	DependsOn   []Dependency
 	File        string
 	Line        int
 }

@@ -124,6 +124,8 @@ const (
 	Uptime  Kind = "uptime"  // a gauge that is 1 while up and 0 while down
 	Slices  Kind = "slices"  // a condition that makes a whole minute good or bad
 	Ratio   Kind = "ratio"   // a ready-made ratio of bad to all, 0…1
+	// Composed is derived from the SLOs of its steps, see [Journey].
+	Composed Kind = "journey"
 )
 
 // Indicator says how events are told good from bad. Only the fields of its Kind are set.
@@ -149,6 +151,9 @@ type Indicator struct {
 	Slice    *Query
 	GoodWhen Condition
 	Missing  Missing
+
+	// Composed: the journey.
+	Journey *Journey
 }
 
 // Condition compares a value with a fixed number, as in `< 0.3`.

@@ -142,11 +142,26 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 		bar.show(float64(p.Done) / float64(p.Of))
 	}
 	bar.done()
+	for _, j := range set.Journeys() {
+		ledgers[j.ID()] = composeJourney(j, ledgers)
+	}
 	for id := range problems {
 		slices.Sort(problems[id])
 		problems[id] = slices.Compact(problems[id])
 	}
 	return ledgers, problems, nil
+}
+
+// composeJourney derives the ledger of a journey; it is empty if one of its steps was never read.
+func composeJourney(j *slo.Spec, ledgers map[slo.ID]*budget.Ledger) *budget.Ledger {
+	var steps []*budget.Ledger
+	for _, step := range j.SLI.Journey.Steps {
+		if ledgers[step.SLO] == nil {
+			return &budget.Ledger{}
+		}
+		steps = append(steps, ledgers[step.SLO])
+	}
+	return budget.ComposeAll(j.SLI.Journey, steps)
 }
 
 // replayOne is the whole of a backtest: the live decision code, from the zero state.

@@ -52,6 +52,9 @@ func (c *compareCmd) Run(e *env) error {
 	at := sourceTime(e.ctx, client, e.now).Add(-time.Minute).UTC().Truncate(compare.Step)
 	var all []comparison
 	for _, spec := range set.Specs {
+		if spec.SLI.Kind == slo.Composed {
+			continue // it is derived from SLOs that are compared themselves, and other tools have no such thing
+		}
 		found, err := c.one(e, spec, prom.New(client, prom.Options{}), server, at, shown)
 		if err != nil {
 			return cannotFindOut(err)

@@ -186,6 +186,13 @@ type Summary struct {
 // Good reports whether everything worked, so that a heartbeat may be sent.
 func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil }
 
+func (s *Summary) count(turn store.Turn, events int) {
+	s.SLOs++
+	s.Slots += len(turn.Slots)
+	s.Events += events
+	s.Owed += len(turn.Entries)
+}
+
 // Tick is one turn: everything that is new up to now. A ctx that ends while Prometheus is read ends the
 // turn; what has been decided is written down in any case.
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
@@ -253,13 +260,11 @@ func (e *Engine) decide(batch *prom.Batch, now time.Time, tick *store.Tick, sum 
 			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
 		turn, events := e.turn(a, reading, now)
-		sum.SLOs++
-		sum.Slots += len(turn.Slots)
-		sum.Events += events
-		sum.Owed += len(turn.Entries)
 		tick.Turns = append(tick.Turns, turn)
+		sum.count(turn, events)
 	}
 	e.planHistory(fresh)
+	e.decideJourneys(batch.Readings, now, tick, sum)
 }
 
 // account is the budget of a reading; it is opened with its first slot.

@@ -157,6 +157,7 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 			tick.Turns = append(tick.Turns, turn)
 		}
 	}
+	e.journeysHistory(batch.Readings, &tick)
 	done := f.work.Done()
 	if !done && progress.Done-f.found > barrenAfter {
 		done = true

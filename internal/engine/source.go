@@ -60,6 +60,7 @@ func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick,
 			}
 		}
 	}
+	e.failJourneys()
 	for _, s := range subjects {
 		e.watch(s, batch.Failures, now, tick, sum)
 	}

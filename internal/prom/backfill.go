@@ -229,7 +229,7 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 		switch terms := termsOf(s, b.r.bounds[s.ID()].les); {
 		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
-		case !b.r.undecided(s):
+		case !b.r.undecided(s) && s.SLI.Kind != slo.Composed:
 			b.exprs = append(b.exprs, s)
 		}
 	}

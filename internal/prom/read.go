@@ -204,9 +204,11 @@ func (r *Reader) replan(specs []*slo.Spec, to budget.Minute, out *Batch) {
 	var raw []rawSpec
 	r.evaluate = nil
 	for _, s := range specs {
-		if terms := termsOf(s, r.bounds[s.ID()].les); terms != nil {
+		terms := termsOf(s, r.bounds[s.ID()].les)
+		switch {
+		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
-		} else {
+		case s.SLI.Kind != slo.Composed: // a journey asks nothing: it is derived from what its steps are answered
 			r.evaluate = append(r.evaluate, s)
 		}
 	}

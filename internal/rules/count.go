@@ -41,6 +41,9 @@ func newCount(spec *slo.Spec, scrape time.Duration) (*count, error) {
 		text := spec.SLI.Bad.Render(time.Minute + scrape)
 		return q.sliced(fmt.Sprintf("clamp(max%s(%s), 0, 1)", q.by(), finite(text))), nil
 	}
+	if spec.SLI.Kind == slo.Composed {
+		return nil, &Refusal{spec.ID(), "a journey is derived minute by minute from what is known of its steps, and a rule sees only sums over windows; write rules of its steps, or measure the journey as events"}
+	}
 	return nil, &Refusal{spec.ID(), fmt.Sprintf("an indicator of the kind %q cannot be written as rules", spec.SLI.Kind)}
 }
 

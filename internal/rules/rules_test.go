@@ -164,15 +164,16 @@ func TestRefusals(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"a label that the rules set themselves":        {shop(t, counters(t), 30, "service"), Options{}, "by has the label service"},
-		"Sloth knows no calendar":                      {calendar, Options{Names: Sloth}, "calendar"},
-		"Pyrra knows no calendar":                      {calendar, Options{Names: Pyrra}, "calendar"},
-		"Pyrra has no name for an expression":          {every(t)["expressions"], Options{Names: Pyrra}, "made of expressions"},
-		"a missing minute of an unknown label":         {missing, Options{}, "missing: bad"},
-		"an expression without a range":                {endless, Options{}, "$window"},
-		"counts of five minutes, every ten":            {shop(t, counters(t), 30), Options{Interval: 10 * time.Minute}, "gaps"},
-		"a tool that nobody has":                       {shop(t, counters(t), 30), Options{Names: "nobl9"}, "no names"},
-		"an indicator that does not exist (a journey)": {shop(t, slo.Indicator{Kind: "journey"}, 30), Options{}, "journey"},
+		"a label that the rules set themselves": {shop(t, counters(t), 30, "service"), Options{}, "by has the label service"},
+		"Sloth knows no calendar":               {calendar, Options{Names: Sloth}, "calendar"},
+		"Pyrra knows no calendar":               {calendar, Options{Names: Pyrra}, "calendar"},
+		"Pyrra has no name for an expression":   {every(t)["expressions"], Options{Names: Pyrra}, "made of expressions"},
+		"a missing minute of an unknown label":  {missing, Options{}, "missing: bad"},
+		"an expression without a range":         {endless, Options{}, "$window"},
+		"counts of five minutes, every ten":     {shop(t, counters(t), 30), Options{Interval: 10 * time.Minute}, "gaps"},
+		"a tool that nobody has":                {shop(t, counters(t), 30), Options{Names: "nobl9"}, "no names"},
+		"a journey":                             {shop(t, slo.Indicator{Kind: slo.Composed}, 30), Options{}, "write rules of its steps"},
+		"an indicator that does not exist":      {shop(t, slo.Indicator{Kind: "dream"}, 30), Options{}, "dream"},
 	} {
 		t.Run(says, func(t *testing.T) {
 			_, err := Build(c.spec, c.o)

@@ -4,6 +4,7 @@ package schema
 const (
 	maxSLOs, maxWindows, maxPairs, maxShares = 5000, 10, 10, 20
 	maxMentions, maxSaturation, maxBy        = 20, 20, 8
+	maxSteps, maxDependencies, maxWeight     = 50, 100, 1000
 	maxQuery, maxName                        = 8 << 10, 100
 )
 
@@ -18,6 +19,7 @@ func SLO() *Schema {
 		"links":       ref("links"),
 		"slack":       ref("slack"),
 		"signals":     signals(),
+		"depends_on":  dependencies(),
 		"slos":        {Type: "array", Description: "The SLOs of this service.", Items: ref("slo"), MinItems: 1, MaxItems: maxSLOs},
 	}, "version", "service", "slos")
 	s.Dialect, s.ID, s.Title = dialect, BaseURL+"slo.json", "slowburn SLO file"
@@ -25,7 +27,7 @@ func SLO() *Schema {
 	s.AnyOf = []*Schema{{Required: []string{"tier"}}, withObjective}
 	s.Defs = definitions()
 	for name, d := range map[string]*Schema{
-		"name":  {Type: "string", Pattern: `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`, MaxLength: maxName},
+		"name":  {Type: "string", Pattern: nameForm, MaxLength: maxName},
 		"query": {Type: "string", Description: "PromQL, best in single quotes: a bare selector, or an expression with $window as its range.", Pattern: notBlank, MaxLength: maxQuery},
 		"links": links(), "slack": slack(), "slo": promise(), "window": window(), "sli": sli(), "alerts": alerts(), "pair": pair(),
 	} {
@@ -128,10 +130,44 @@ func sli() *Schema {
 			"good":    text("When a minute is good.", `^\s*(<=|>=|==|!=|<|>)\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*$`, "< 0.3"),
 			"missing": {Type: "string", Description: "What a minute without data is.", Enum: []any{"exclude", "good", "bad"}, Default: "exclude"},
 		}, "query", "good"),
-		"ratio": badOrGood("A ready-made ratio from 0 to 1. The last resort: it does not say how much traffic there was.", keys{}),
+		"journey": journey(),
+		"ratio":   badOrGood("A ready-made ratio from 0 to 1. The last resort: it does not say how much traffic there was.", keys{}),
 	})
 	s.MinProperties, s.MaxProperties = 1, 1
 	return s
+}
+
+// nameForm is the form of a name, and of one that may be preceded by its service's.
+const (
+	nameForm  = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
+	namesForm = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*(/[a-zA-Z0-9][-_.a-zA-Z0-9]*)?$`
+)
+
+func journey() *Schema {
+	name := text("An SLO as service/slo, or its name alone if it is of the same service.", namesForm, "pay/latency")
+	weight := either("What the step counts for with combine: weighted, at most three digits after the point.",
+		&Schema{Type: "number", ExclusiveMinimum: number(0), Maximum: number(maxWeight)}, form(decimalForm, `[1-9]`, `^[^-]`))
+	weight.Default = 1
+	steps := list("The SLOs of the steps; the journey begins with the first. None of them may have by.", maxSteps,
+		&Schema{AnyOf: []*Schema{name, object("A step with a weight.", keys{"slo": name, "weight": weight}, "slo")}})
+	steps.MinItems, steps.UniqueItems = 2, true
+	steps.Examples = []any{[]string{"web/availability", "pay/availability"}}
+	return object("Derived, minute by minute, from the SLOs of its steps. A journey that is measured, one event per journey, is better: write events.", keys{
+		"steps":   steps,
+		"combine": {Type: "string", Description: "weakest: as bad as the worst step. product: the steps fail independently. weighted: their mean by weight.", Enum: []any{"weakest", "product", "weighted"}, Default: "weakest"},
+	}, "steps")
+}
+
+func dependencies() *Schema {
+	short := text("", namesForm, "pay", "pay/availability")
+	long := object("A dependency that needs more words.", keys{
+		"service": described("name", "The service that is called.", nil, "cache"),
+		"slo":     described("name", "The SLO of it that matters; all of them if it is left out.", nil),
+		"kind":    {Type: "string", Description: "hard: without it nothing works. soft: the service gets along without.", Enum: []any{"hard", "soft"}, Default: "hard"},
+	}, "service")
+	l := list("Services that this one calls, or single SLOs of them: named when they burn, and compared with what this service promises.", maxDependencies, &Schema{AnyOf: []*Schema{short, long}})
+	l.UniqueItems, l.Examples = true, []any{[]string{"pay", "postgres/availability"}}
+	return l
 }
 
 // Shares in percent, up to 100 % and up to 1000 %, with at most six digits before the point and two that count after it.

@@ -157,16 +157,27 @@ var dataWords = map[string]string{
 
 // kindWords explain the indicators.
 var kindWords = map[slo.Kind]string{
-	slo.Events:  "Events are counted from the raw samples of counters.",
-	slo.Latency: "An event is good when it took no longer than %s, counted from a histogram.",
-	slo.Uptime:  "Every sample of the gauge is an event; it is good while the gauge is up.",
-	slo.Slices:  "Every minute is an event; it is good when the value is %s.",
-	slo.Ratio:   "Every minute weighs the same; the query says which share of it was bad.",
+	slo.Events:   "Events are counted from the raw samples of counters.",
+	slo.Latency:  "An event is good when it took no longer than %s, counted from a histogram.",
+	slo.Uptime:   "Every sample of the gauge is an event; it is good while the gauge is up.",
+	slo.Slices:   "Every minute is an event; it is good when the value is %s.",
+	slo.Composed: "Derived, minute by minute, from the SLOs of its steps (%s).",
+	slo.Ratio:    "Every minute weighs the same; the query says which share of it was bad.",
+}
+
+// combineWords explain how a journey is derived.
+var combineWords = map[slo.Combine]string{
+	slo.Weakest:  "as bad as the worst of them",
+	slo.Product:  "as if they failed independently",
+	slo.Weighted: "their mean by weight",
 }
 
 func indicatorWords(i slo.Indicator) string {
 	detail := i.LimitText
-	if i.Kind == slo.Slices {
+	switch i.Kind {
+	case slo.Composed:
+		detail = combineWords[i.Journey.Combine]
+	case slo.Slices:
 		detail = i.GoodWhen.Op + " " + strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64)
 	}
 	return strings.Replace(kindWords[i.Kind], "%s", detail, 1)

@@ -85,6 +85,7 @@ func (p *printer) service(name string, services []*slo.Service) *slo.Service {
 		w.at.File, w.at.Line = s.File, s.Line
 		spec.AddText("description", s.Description)
 		w.loseIf(s.Slack.Channel != "" || len(s.Slack.Mention) > 0, "slack", whoIsTold)
+		w.loseIf(len(s.DependsOn) > 0, "depends_on", "OpenSLO has no dependencies between services")
 		w.loseIf(s.Signals != nil, "signals", "OpenSLO has no golden signals")
 		w.loseIf(len([]rune(s.Description)) > maxDescription, "description", fmt.Sprintf("OpenSLO allows %d characters; the reference validator will refuse this one", maxDescription))
 	}
@@ -274,6 +275,9 @@ func (w *writer) indicator() (metric yamlout.Map, method string, objective yamlo
 		return threshold(i.Up), occurrences, objective, true
 	case slo.Slices:
 		return w.slices()
+	case slo.Composed:
+		w.lose("the SLO", "it is a journey, and OpenSLO has nothing that is derived from other SLOs (its composites are objectives of one SLO)")
+		return nil, "", nil, false
 	}
 	w.loseBy()
 	ratio := yamlout.Map{{Key: "counter", Value: yamlout.Raw("false")}, {Key: "raw", Value: source(i.Bad.Text)}, {Key: "rawType", Value: yamlout.Text("failure")}}

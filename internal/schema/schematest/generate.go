@@ -135,6 +135,7 @@ func (r Rand) File() *Node {
 		With("links", r.maybe(40, r.links)).
 		With("slack", r.maybe(40, r.slack)).
 		With("signals", r.maybe(30, r.signals)).
+		With("depends_on", r.maybe(30, r.dependencies)).
 		With("slos", slos)
 }
 
@@ -146,7 +147,11 @@ func (r Rand) slo(name string, tiered bool) *Node {
 		n.With("objective", r.of("99.9", "99.9%", "'99.9'", "'99.90 %'", "99", "99.99", "99.5", "99.9000000", "95"))
 	}
 	window := r.window()
-	n.With("window", window).With("sli", r.sli())
+	n.With("window", window)
+	if name == "slo-2" && r.chance(50) { // the third may be a journey of the first two
+		return n.With("sli", Map().With("journey", r.journey()))
+	}
+	n.With("sli", r.sli())
 	n.With("by", r.maybe(30, func() *Node { return r.some(0, "route", "code_2", "'my.label'", "'über'", "'on'") }))
 	n.With("alerts", r.maybe(50, r.alerts))
 	return n.With("links", r.maybe(30, r.links)).With("slack", r.maybe(30, r.slack))
@@ -184,6 +189,24 @@ var (
 	conditions  = []string{"'< 0.3'", "'<=1'", "'> -1e9'", "'== 0'", "'!=  5'", "'>= .5'", "'< 1000000'", "'> 1e300'"}
 	saturations = []string{"0.25", "1", "-1", "'9e99'", ".5"}
 )
+
+func (r Rand) journey() *Node {
+	steps := List(Leaf("slo-0"), Leaf("slo-1"))
+	for i, name := range []string{"slo-0", "slo-1"} {
+		if r.chance(30) {
+			steps.Kids[i] = Map().With("slo", Leaf(name)).With("weight", r.maybeOf(70, "2", "0.5", "'1.25'", "1000", "1"))
+		}
+	}
+	return Map().With("steps", steps).With("combine", r.maybeOf(70, "weakest", "product", "weighted"))
+}
+
+func (r Rand) dependencies() *Node {
+	out := r.some(0, "pay", "'pay/availability'", "postgres", "'9'")
+	if r.chance(40) {
+		out.Kids = append(out.Kids, Map().With("service", Leaf("cache")).With("slo", r.maybeOf(50, "hits")).With("kind", r.maybeOf(70, "soft", "hard")))
+	}
+	return out
+}
 
 func (r Rand) sli() *Node {
 	switch r.IntN(5) {

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// A journey has no queries. Whenever a minute of a step is written, read or healed, the same minute of the
+// journey is derived, as soon as every step has it. From there on it is an SLO like any other: its slots are
+// kept in the same commit as those they were made of, and its ledger is what alerts look at.
+
+// decideJourneys advances the journeys over what their steps have just learned, and adds their readings.
+func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading, now time.Time, tick *store.Tick, sum *Summary) {
+	for _, j := range e.set.Journeys() {
+		reading := e.derive(j, readings)
+		if len(reading.Slots) == 0 {
+			continue
+		}
+		var turn store.Turn
+		if e.accounts[j.ID()] == nil { // live from the newest minute on; what is older is no news
+			reading.Slots = reading.Slots[len(reading.Slots)-1:]
+			a, _ := e.account(j.ID(), reading)
+			turn = a.takeHistory(everything(budget.ComposeAll(j.SLI.Journey, e.stepsOf(j))))
+		}
+		readings[j.ID()] = reading
+		live, events := e.turn(e.accounts[j.ID()], reading, now)
+		live.Slots, live.Hours = append(turn.Slots, live.Slots...), turn.Hours
+		tick.Turns = append(tick.Turns, live)
+		sum.count(live, events)
+	}
+}
+
+// stepsOf are the ledgers of a journey's steps; nil if one has none yet.
+func (e *Engine) stepsOf(j *slo.Spec) []*budget.Ledger {
+	var all []*budget.Ledger
+	for _, step := range j.SLI.Journey.Steps {
+		a := e.accounts[step.SLO]
+		if a == nil {
+			return nil
+		}
+		all = append(all, a.ledger)
+	}
+	return all
+}
+
+// derive makes the minutes of a journey, or the hours where a step keeps no minutes, of which a step has just learned
+// something. Minutes that some step has not read yet are left for later.
+func (e *Engine) derive(j *slo.Spec, readings map[slo.ID]prom.Reading) (out prom.Reading) {
+	steps := e.stepsOf(j)
+	if steps == nil {
+		return out
+	}
+	own := &budget.Ledger{}
+	if a := e.accounts[j.ID()]; a != nil {
+		own = a.ledger
+	}
+	minutes, hours := touched(j, readings)
+	for _, m := range slices.Sorted(maps.Keys(minutes)) {
+		s, kept := budget.ComposeAt(j.SLI.Journey, steps, m)
+		switch {
+		case !kept:
+			hours[m.Hour()] = true
+		case s.State != budget.Unseen && s != own.At(m):
+			out.Slots = append(out.Slots, prom.Slot{At: m, Slot: s})
+		}
+	}
+	for _, h := range slices.Sorted(maps.Keys(hours)) {
+		if sum := budget.ComposeHourAt(j.SLI.Journey, steps, h); sum != (budget.Sum{}) {
+			out.Hours = append(out.Hours, prom.Hour{Hour: h, Sum: sum})
+		}
+	}
+	return out
+}
+
+// touched is every minute and hour that the readings write in a step of the journey.
+func touched(j *slo.Spec, readings map[slo.ID]prom.Reading) (minutes map[budget.Minute]bool, hours map[int64]bool) {
+	minutes, hours = map[budget.Minute]bool{}, map[int64]bool{}
+	for _, step := range j.SLI.Journey.Steps {
+		for _, s := range readings[step.SLO].Slots {
+			minutes[s.At] = true
+		}
+		for _, h := range readings[step.SLO].Hours {
+			hours[h.Hour] = true
+		}
+	}
+	return minutes, hours
+}
+
+// everything is a whole ledger as a reading.
+func everything(l *budget.Ledger) (out prom.Reading) {
+	l.Each(l.First(), l.End(), func(m budget.Minute, s budget.Slot) bool {
+		if s.State != budget.Unseen {
+			out.Slots = append(out.Slots, prom.Slot{At: m, Slot: s})
+		}
+		return true
+	})
+	for m := l.First(); m < min(l.Fine(), l.End()); m += 60 {
+		out.Hours = append(out.Hours, prom.Hour{Hour: m.Hour(), Sum: l.Sum(m, m+60)})
+	}
+	return out
+}
+
+// journeysHistory derives the past of journeys from what has just been read of their steps'. What a journey already has
+// stays: it was derived under the terms of its time.
+func (e *Engine) journeysHistory(readings map[slo.ID]prom.Reading, tick *store.Tick) {
+	for _, j := range e.set.Journeys() {
+		a := e.accounts[j.ID()]
+		if a == nil {
+			continue
+		}
+		reading := e.derive(j, readings)
+		reading.Slots = slices.DeleteFunc(reading.Slots, func(s prom.Slot) bool { return a.ledger.At(s.At).State != budget.Unseen })
+		reading.Hours = slices.DeleteFunc(reading.Hours, func(h prom.Hour) bool {
+			return a.ledger.Sum(budget.Minute(h.Hour*60), budget.Minute(h.Hour*60+60)) != budget.Sum{}
+		})
+		if turn := a.takeHistory(reading); len(turn.Slots)+len(turn.Hours) > 0 {
+			readings[j.ID()] = reading
+			tick.Turns = append(tick.Turns, turn)
+		}
+	}
+}
+
+// failJourneys says of journeys that they cannot be derived while a step cannot be read.
+func (e *Engine) failJourneys() {
+	for _, j := range e.set.Journeys() {
+		for _, step := range j.SLI.Journey.Steps {
+			a, s := e.accounts[j.ID()], e.accounts[step.SLO]
+			if a != nil && s != nil && s.failed != nil {
+				a.failed = fmt.Errorf("the step %s: %w", step.SLO, s.failed)
+				break
+			}
+		}
+	}
+}
