@@ -28,7 +28,7 @@ func Compose(j *slo.Journey, steps []Slot) Slot {
 		parts = appendPart(parts, j, i, step.Bad, step.Total)
 	}
 	switch {
-	case s.State == Unseen:
+	case s.State == Unseen || s.State == Excused:
 		return Slot{}
 	case s.State == Absent || s.State == Failed || len(parts) == 0:
 		return s
@@ -40,7 +40,7 @@ func Compose(j *slo.Journey, steps []Slot) Slot {
 }
 
 // gravity orders states by how little they tell.
-var gravity = [...]int{ZeroTraffic: 0, OK: 1, Partial: 2, Absent: 3, Failed: 4, Unseen: 5}
+var gravity = [...]int{ZeroTraffic: 0, OK: 1, Partial: 2, Absent: 3, Failed: 4, Unseen: 5, Excused: 6}
 
 // ComposeHour is the sum of a journey's hour where the minutes of a step are gone. It is less exact than the sum
 // of composed minutes: failures of two steps in different minutes of the hour look as if they had met. So
@@ -67,14 +67,15 @@ func ComposeHour(j *slo.Journey, steps []Sum) Sum {
 }
 
 // ComposeAt is the slot of a journey's minute, from the ledgers of its steps. It is false where a step keeps no
-// minutes any more, so that only the hour can be had, from [ComposeHourAt].
+// minutes any more, so that only the hour can be had, from [ComposeHourAt]. It goes by what was measured: corrections of a step say
+// nothing about the journey, which may have corrections of its own.
 func ComposeAt(j *slo.Journey, steps []*Ledger, m Minute) (Slot, bool) {
 	slots := make([]Slot, len(steps))
 	for i, l := range steps {
 		if m < l.Fine() {
 			return Slot{}, false
 		}
-		slots[i] = l.At(m)
+		slots[i] = l.Gross().At(m)
 	}
 	return Compose(j, slots), true
 }
@@ -87,7 +88,7 @@ func ComposeHourAt(j *slo.Journey, steps []*Ledger, h int64) Sum {
 func sumsOf(ledgers []*Ledger, from, to Minute) []Sum {
 	sums := make([]Sum, len(ledgers))
 	for i, l := range ledgers {
-		sums[i] = l.Sum(from, to)
+		sums[i] = l.Gross().Sum(from, to)
 	}
 	return sums
 }

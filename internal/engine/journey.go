@@ -59,7 +59,7 @@ func (e *Engine) derive(j *slo.Spec, readings map[slo.ID]prom.Reading) (out prom
 	}
 	own := &budget.Ledger{}
 	if a := e.accounts[j.ID()]; a != nil {
-		own = a.ledger
+		own = a.ledger.Gross()
 	}
 	minutes, hours := touched(j, readings)
 	for _, m := range slices.Sorted(maps.Keys(minutes)) {
@@ -115,10 +115,10 @@ func (e *Engine) journeysHistory(readings map[slo.ID]prom.Reading, tick *store.T
 		if a == nil {
 			continue
 		}
-		reading := e.derive(j, readings)
-		reading.Slots = slices.DeleteFunc(reading.Slots, func(s prom.Slot) bool { return a.ledger.At(s.At).State != budget.Unseen })
+		reading, own := e.derive(j, readings), a.ledger.Gross()
+		reading.Slots = slices.DeleteFunc(reading.Slots, func(s prom.Slot) bool { return own.At(s.At).State != budget.Unseen })
 		reading.Hours = slices.DeleteFunc(reading.Hours, func(h prom.Hour) bool {
-			return a.ledger.Sum(budget.Minute(h.Hour*60), budget.Minute(h.Hour*60+60)) != budget.Sum{}
+			return own.Sum(budget.Minute(h.Hour*60), budget.Minute(h.Hour*60+60)) != budget.Sum{}
 		})
 		if turn := a.takeHistory(reading); len(turn.Slots)+len(turn.Hours) > 0 {
 			readings[j.ID()] = reading
