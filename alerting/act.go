@@ -51,6 +51,7 @@ const (
 	Changed     ActKind = "change"      // a deploy, a change of configuration or data, a maintenance
 	Experiment  ActKind = "experiment"  // a chaos run, which spends budget on purpose
 	Undo        ActKind = "undo"        // takes another act back: Other
+	Worked      ActKind = "work"        // hours of work, for the toil share: Facts "kind" is toil or project, "minutes" how long
 	Configured  ActKind = "config"      // the configuration was read anew
 	Classify    ActKind = "classify"    // how the entity classes the incident, for regulators: Text is "major" or "not major"
 )

@@ -28,6 +28,9 @@ type Report struct {
 	Burners   []Burner   // budgets that burned in the period, most first
 	Incidents []Incident // that overlap the period, oldest first
 	Load      Load
+	People    []Person // who acknowledged most first
+	Toil      Toil
+	Actions   []Action // of postmortems, not done
 	Decisions []Decision
 
 	Previous Link
@@ -105,6 +108,7 @@ type Row struct {
 	BeforeKnown   bool
 
 	Outlook  Outlook
+	Worst    []Worst
 	InPeriod Span // what the ledger holds of the period itself
 	InWindow Span // and of the window
 	Others   []Other
@@ -163,6 +167,8 @@ type builder struct {
 	in       Input
 	subjects []Subject
 	from, to budget.Minute
+	// acked and mitigated are the first acts of their kind on each incident.
+	acked, mitigated map[string]alerting.Act
 }
 
 func newBuilder(in Input) *builder {
@@ -172,7 +178,14 @@ func newBuilder(in Input) *builder {
 	if in.Policy == (Policy{}) {
 		in.Policy = DefaultPolicy
 	}
-	b := &builder{in: in, subjects: append([]Subject(nil), in.Subjects...)}
+	b := &builder{
+		in: in, acked: firstActs(in.Acts, alerting.Acknowledge), mitigated: firstActs(in.Acts, alerting.Mitigated),
+	}
+	for _, s := range in.Subjects {
+		if b.concerns(s.Spec.Owner) {
+			b.subjects = append(b.subjects, s)
+		}
+	}
 	sort.SliceStable(b.subjects, func(i, j int) bool { return b.subjects[i].ID < b.subjects[j].ID })
 	from, to := in.Period.Bounds(in.Zone)
 	from, to = from.UTC().Truncate(time.Hour), to.UTC().Truncate(time.Hour)
@@ -197,7 +210,7 @@ func (b *builder) row(s Subject) {
 		Verdict: judge(now, window, o), From: now.From, To: b.To,
 		Bad: now.Sum.Bad, Total: now.Sum.Total, Allowed: now.Allowed,
 		Outlook: outlook(s, w, b.to), InPeriod: span(s.Ledger, b.from, b.to), InWindow: window,
-		Query: query(s, now.From, b.To),
+		Query: query(s, now.From, b.To), Worst: b.worst(s.Ledger),
 	}
 	if before.Allowed > 0 && before.Sum.Seen() > 0 {
 		row.BadBefore, row.AllowedBefore, row.BeforeKnown = before.Sum.Bad, before.Allowed, true
@@ -272,6 +285,8 @@ func (b *builder) finish() {
 	sort.SliceStable(b.Incidents, func(i, j int) bool { return b.Incidents[i].Onset.Before(b.Incidents[j].Onset) })
 	b.tally()
 	b.Load.finish()
+	b.people()
+	b.actions()
 	b.decide()
 }
 

@@ -66,8 +66,21 @@ type Incident struct {
 	InPeriod   int64 // of them, in this period and counted to no other incident
 	Allowed    int64 // of the SLO's window, at the incident's newest event
 	Postmortem postmortem.Verdict
-	Review     string // "", "draft", "in review", "reviewed"
-	URL        string
+	Review     string // "", "draft", "in review", "closed"
+	Class      string // of outage, as its postmortem has it
+
+	// Acknowledge is from the alert to the first acknowledgement, Mitigate from the onset to when a person said that users no
+	// longer feel it; only if somebody did.
+	Acknowledge, Mitigate   time.Duration
+	Acknowledged, Mitigated bool
+}
+
+// since is the time from one instant to that of an act, and false without the act.
+func since(from time.Time, a alerting.Act) (time.Duration, bool) {
+	if a.Key == "" {
+		return 0, false
+	}
+	return max(a.At.Sub(from), 0), true
 }
 
 // Missing reports whether a postmortem is required and none was begun.
@@ -104,8 +117,12 @@ func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incid
 		Bad: postmortem.Spent(i, s.Ledger), InPeriod: inPeriod, Allowed: i.Last.Budget.Allowed,
 		Postmortem: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.Postmortem),
 	}
-	if r, ok := s.Reviews[i.ID]; ok {
-		out.Review, out.URL = r.State, r.URL
+	out.Acknowledge, out.Acknowledged = since(i.Detected, b.acked[i.ID])
+	out.Mitigate, out.Mitigated = since(i.Onset, b.mitigated[i.ID])
+	for _, r := range b.in.Reviews {
+		if r.Incident == i.ID {
+			out.Review, out.Class = string(r.Status), r.Class
+		}
 	}
 	return out
 }

@@ -19,7 +19,10 @@ const (
 	TooLoose   Topic = "too_loose"  // never burned: is the objective worth anything?
 	Repair     Topic = "data"       // much is unknown
 	FewEvents  Topic = "low_traffic"
-	Calm       Topic = "load" // more pages than a shift can take
+	Calm       Topic = "load"         // more pages than a shift can take
+	Overdue    Topic = "action_items" // what was promised and not done in time
+	Unanswered Topic = "unanswered"   // pages that nobody took on
+	Recurring  Topic = "class"        // a class of outage took much of a quarter's budget
 )
 
 // Decision is something to talk about, as a proposal.
@@ -55,7 +58,8 @@ func (b *builder) decide() {
 	if b.Load.Heavy > 0 {
 		all = append(all, Decision{Calm, "", plain.Plural(b.Load.Heavy, "shift") + " had more than two pages: what can be taken off them?"})
 	}
-	for _, topic := range []Topic{Freeze, Postmortem, Caution, TooTight, TooLoose, Repair, FewEvents, Calm} {
+	all = append(all, b.aboutPeople()...)
+	for _, topic := range []Topic{Freeze, Postmortem, Overdue, Recurring, Caution, TooTight, TooLoose, Repair, FewEvents, Calm, Unanswered} {
 		for _, d := range all {
 			if d.Topic == topic {
 				b.Decisions = append(b.Decisions, d)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -17,6 +18,12 @@ type Input struct {
 	Missed   []Period       // older ones that were never sent
 	Subjects []Subject      // in any order
 	Policy   Policy
+	// Acts are what people did, at least on the incidents of the period and within it; Reviews are the postmortems as
+	// their files stand. Both in any order.
+	Acts    []alerting.Act
+	Reviews []postmortem.Review
+	// Team makes it the report of one owner's SLOs.
+	Team     string
 	Previous Link // to the report before this one
 	Whole    Link // to the full report, for the summary
 }
@@ -27,13 +34,6 @@ type Subject struct {
 	Spec      *slo.Spec
 	Ledger    *budget.Ledger      // reaching to the end of the period, or as far as is known
 	Incidents []alerting.Incident // at least those that overlap the period; others are ignored
-	Reviews   map[string]Review   // state of postmortems, by incident
-}
-
-// Review is the state of one postmortem.
-type Review struct {
-	State string // "draft", "in review", "reviewed"; "" is none
-	URL   string
 }
 
 // Link is an address with its text.

@@ -28,6 +28,7 @@ type (
 		Burners   []burnerJSON   `json:"burners"`
 		Incidents []incidentJSON `json:"incidents"`
 		Load      loadJSON       `json:"load"`
+		Actions   []actionJSON   `json:"actionItems"`
 		Decisions []decisionJSON `json:"decisions"`
 		Previous  string         `json:"previous,omitempty"`
 	}
@@ -54,6 +55,7 @@ type (
 		Outlook   Outlook     `json:"outlook"`
 		Period    spanJSON    `json:"period"`
 		Others    []otherJSON `json:"otherWindows,omitempty"`
+		Worst     []worstJSON `json:"worstWindows"`
 		Query     string      `json:"query"`
 	}
 	budgetJSON struct {
@@ -105,7 +107,9 @@ type (
 		Required  bool      `json:"postmortemRequired"`
 		Reason    string    `json:"postmortemReason"`
 		Review    string    `json:"postmortem"`
-		URL       string    `json:"url,omitempty"`
+		Class     string    `json:"class,omitempty"`
+		Ack       *float64  `json:"timeToAcknowledgeSeconds"`
+		Mitigate  *float64  `json:"timeToMitigateSeconds"`
 	}
 	loadJSON struct {
 		Pages      int       `json:"pages"`
@@ -117,6 +121,27 @@ type (
 		Heavy      int       `json:"shiftsAboveTwoPages"`
 		MostPages  int       `json:"mostPagesInAShift"`
 		MostAt     time.Time `json:"mostPagesAt,omitzero"`
+		Acked      int       `json:"pagesAcknowledged"`
+		Judged     int       `json:"pagesThatEnded"`
+		Precise    int       `json:"pagesWithEffect"`
+		People     []Person  `json:"people"`
+		Toil       *float64  `json:"toilShare"` // null if no work was recorded
+	}
+	actionJSON struct {
+		What     string `json:"what"`
+		Kind     string `json:"kind,omitempty"`
+		Priority string `json:"priority,omitempty"`
+		Owner    string `json:"owner,omitempty"`
+		Due      string `json:"due,omitempty"` // a day
+		Overdue  bool   `json:"overdue"`
+		Link     string `json:"link,omitempty"`
+		Incident string `json:"incident"`
+	}
+	worstJSON struct {
+		Length string     `json:"length"`
+		From   *time.Time `json:"from"`
+		SLI    *float64   `json:"sli"` // percent; null without traffic
+		Whole  bool       `json:"wholePeriod"`
 	}
 	decisionJSON struct {
 		Topic Topic  `json:"topic"`
@@ -132,7 +157,7 @@ func (r Report) JSON() []byte {
 		From: r.From, To: r.To, Late: r.Late, Missed: append([]Period{}, r.Missed...),
 		Tally: tallyJSON{Within: r.Tally.Within, Over: r.Tally.Over, Unjudged: r.Tally.Unjudged},
 		SLOs:  []sloJSON{}, Burners: []burnerJSON{}, Incidents: []incidentJSON{}, Decisions: []decisionJSON{},
-		Load: r.Load.json(), Previous: r.Previous.URL,
+		Load: r.loadJSON(), Actions: []actionJSON{}, Previous: r.Previous.URL,
 	}
 	if r.Tally.BeforeKnown {
 		out.Tally.Before = &r.Tally.Before
@@ -147,6 +172,9 @@ func (r Report) JSON() []byte {
 	}
 	for _, i := range r.Incidents {
 		out.Incidents = append(out.Incidents, i.json())
+	}
+	for _, a := range r.Actions {
+		out.Actions = append(out.Actions, a.json())
 	}
 	for _, d := range r.Decisions {
 		out.Decisions = append(out.Decisions, decisionJSON{d.Topic, d.ID, d.Text})
@@ -180,6 +208,9 @@ func (r Row) json() sloJSON {
 	if r.BeforeKnown {
 		s.Before = ratio(r.AllowedBefore-r.BadBefore, r.AllowedBefore)
 	}
+	for _, w := range r.Worst {
+		s.Worst = append(s.Worst, w.json())
+	}
 	for _, o := range r.Others {
 		s.Others = append(s.Others, otherJSON{o.Window, o.Verdict, budgetOf(o.Verdict, o.Bad, o.Total, o.Allowed)})
 	}
@@ -205,11 +236,19 @@ func (i Incident) json() incidentJSON {
 		Onset: i.Onset, Detected: i.Detected, Ended: i.Ended, Resolved: i.Resolved,
 		Detect: i.Detect.Seconds(), Bad: events(i.Bad), InPeriod: events(i.InPeriod), Cost: ratio(i.Bad, i.Allowed),
 		FourWeeks: ratio(i.Postmortem.Bad, i.Postmortem.Allowed),
-		Required:  i.Postmortem.Required, Reason: string(i.Postmortem.Reason), Review: i.Review, URL: i.URL,
+		Required:  i.Postmortem.Required, Reason: string(i.Postmortem.Reason), Review: i.Review, Class: i.Class,
 	}
 	if !i.Open {
 		seconds := i.Resolve.Seconds()
 		out.Resolve = &seconds
+	}
+	if i.Acknowledged {
+		seconds := i.Acknowledge.Seconds()
+		out.Ack = &seconds
+	}
+	if i.Mitigated {
+		seconds := i.Mitigate.Seconds()
+		out.Mitigate = &seconds
 	}
 	if i.Postmortem.Reason == postmortem.NoBurn {
 		out.Cost, out.FourWeeks = nil, nil
@@ -217,6 +256,26 @@ func (i Incident) json() incidentJSON {
 	return out
 }
 
-func (l Load) json() loadJSON {
-	return loadJSON{l.Pages, l.OutOfHours, l.Tickets, l.NoData, l.Unresolved, l.Shifts, l.Heavy, l.MostPages, l.MostAt.UTC()}
+func (r Report) loadJSON() loadJSON {
+	l := r.Load
+	return loadJSON{
+		l.Pages, l.OutOfHours, l.Tickets, l.NoData, l.Unresolved, l.Shifts, l.Heavy, l.MostPages, l.MostAt.UTC(),
+		l.Acknowledged, l.Judged, l.Precise, append([]Person{}, r.People...), ratio(r.Toil.Toil, r.Toil.Toil+r.Toil.Project),
+	}
+}
+
+func (a Action) json() actionJSON {
+	out := actionJSON{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Overdue: a.Overdue, Link: a.Link, Incident: a.Incident}
+	if !a.Due.IsZero() {
+		out.Due = a.Due.Format(time.DateOnly)
+	}
+	return out
+}
+
+func (w Worst) json() worstJSON {
+	out := worstJSON{Length: slo.ShortDuration(w.Length), Whole: w.Whole}
+	if w.Known {
+		out.From, out.SLI = &w.From, ratio(100*(w.Total-w.Bad), w.Total)
+	}
+	return out
 }

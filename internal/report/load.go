@@ -12,7 +12,11 @@ type Load struct {
 	Tickets    int // incidents that opened as a ticket
 	OutOfHours int
 	Unresolved int // incidents open at the end of the period
-	NoData     int // notices of missing data
+	// Acknowledged are pages that somebody took on. Of the Judged ones, which ended, those are Precise that took at least
+	// the share of the budget that their alert is about.
+	Acknowledged    int
+	Judged, Precise int
+	NoData          int // notices of missing data
 
 	Shifts    int       // twelve-hour shifts in the period
 	Heavy     int       // shifts with more than two pages
@@ -22,6 +26,7 @@ type Load struct {
 	from, to time.Time
 	zone     *time.Location
 	shifts   map[time.Time]int // pages by the shift's beginning
+	toAck    []time.Duration
 }
 
 const (
@@ -47,8 +52,12 @@ func (b *builder) alerts(s Subject) {
 	l := &b.Load
 	for _, i := range s.Incidents {
 		for _, e := range i.Log {
-			if l.in(e.Time()) {
-				l.count(e)
+			if !l.in(e.Time()) {
+				continue
+			}
+			l.count(e)
+			if e.Severity == alerting.Page && (e.Kind == alerting.Opened || e.Kind == alerting.Escalated) && e.Rule != alerting.RuleNoData {
+				l.answer(i, e, b.acked[i.ID])
 			}
 		}
 		if !i.Detected.IsZero() && !i.Detected.After(l.to) && (i.Resolved.IsZero() || i.Resolved.After(l.to)) {
@@ -66,6 +75,21 @@ func (l *Load) count(e alerting.Event) {
 		l.page(e.Time().In(l.zone))
 	case e.Kind == alerting.Opened:
 		l.Tickets++
+	}
+}
+
+// answer counts what became of a page.
+func (l *Load) answer(i alerting.Incident, page alerting.Event, ack alerting.Act) {
+	if ack.Key != "" {
+		l.Acknowledged++
+		l.toAck = append(l.toAck, max(ack.At.Sub(page.Time()), 0))
+	}
+	if i.Open || page.Pair == nil || i.Last.Budget.Allowed <= 0 {
+		return
+	}
+	l.Judged++
+	if compareShares(i.Bad(), i.Last.Budget.Allowed, page.Pair.Budget, 10000) >= 0 {
+		l.Precise++
 	}
 }
 

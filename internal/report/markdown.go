@@ -24,6 +24,8 @@ func (r Report) sections() []section {
 		{"Where the budget went", r.burnerText},
 		{"Incidents and postmortems", r.incidentText},
 		{"Pages and tickets", r.loadText},
+		{"Action items", r.actionText},
+		{"Worst windows", r.worstText},
 		{"Data quality", r.dataText},
 	}
 }
@@ -205,11 +207,11 @@ func (r Report) loadText(int) string {
 		" out of hours (Mon–Fri 09–18 " + plain.Text(r.Zone) + "). " + plain.Plural(l.Tickets, "ticket") + ", " +
 		plain.Plural(l.NoData, "notice") + " of missing data. Open at the end: " + plain.Count(l.Unresolved) + ".\n"
 	if l.Pages == 0 {
-		return s
+		return s + r.peopleText()
 	}
 	s += "\nThe line is two pages a shift: " + plain.Plural(l.Heavy, "shift") + " above it; most were " +
 		strconv.Itoa(l.MostPages) + ", in the shift from " + plain.In(l.MostAt, r.zone) + ".\n"
-	return s
+	return s + r.peopleText()
 }
 
 func (r Report) dataText(limit int) string {

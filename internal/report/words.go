@@ -79,9 +79,9 @@ func (i Incident) reviewText() string {
 	case i.Review == "":
 		return "not required"
 	case i.Postmortem.Required:
-		return plain.Link(i.Review+" (required)", i.URL)
+		return plain.Text(i.Review) + " (required)"
 	}
-	return plain.Link(i.Review, i.URL)
+	return plain.Text(i.Review)
 }
 
 // resolveText is the time to resolve.

@@ -1,0 +1,232 @@
+package report
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Person is what one person took on in the period, as far as they told slowburn.
+type Person struct {
+	Name         string `json:"name"`
+	Acknowledged int    `json:"acknowledged"` // incidents that this person was the first to acknowledge
+	OutOfHours   int    `json:"outOfHours"`   // of them, out of working hours
+}
+
+// Toil is the work that people recorded (alerting.Worked), in minutes. Source of the lines: Site Reliability
+// Engineering, chapters 1 and 5: at most half of the time of a reliability team goes into operations; and developers of a
+// service keep about a twentieth of its operational work.
+type Toil struct {
+	Toil    int64 // operational work
+	Project int64 // engineering
+	People  int   // who recorded anything
+}
+
+// Share is the share of toil in what was recorded, and false if nothing was.
+func (t Toil) Share() (float64, bool) {
+	if t.Toil+t.Project == 0 {
+		return 0, false
+	}
+	return float64(t.Toil) / float64(t.Toil+t.Project), true
+}
+
+// people counts who acknowledged what, and who recorded how much work, in the period.
+func (b *builder) people() {
+	by := map[string]*Person{}
+	first := firstActs(b.in.Acts, alerting.Acknowledge)
+	recorded := map[string]bool{}
+	for _, a := range b.in.Acts {
+		if !b.Load.in(a.At) {
+			continue
+		}
+		switch a.Kind {
+		case alerting.Acknowledge:
+			if first[a.Incident].Key != a.Key {
+				continue
+			}
+			p := by[a.By]
+			if p == nil {
+				p = &Person{Name: a.By}
+				by[a.By] = p
+			}
+			p.Acknowledged++
+			if !workingHours(a.At.In(b.zone)) {
+				p.OutOfHours++
+			}
+		case alerting.Worked:
+			minutes, _ := strconv.ParseInt(a.Facts["minutes"], 10, 64)
+			if a.Facts["kind"] == "project" {
+				b.Toil.Project += max(minutes, 0)
+			} else {
+				b.Toil.Toil += max(minutes, 0)
+			}
+			recorded[a.By] = true
+		}
+	}
+	b.Toil.People = len(recorded)
+	for _, p := range by {
+		b.People = append(b.People, *p)
+	}
+	slices.SortFunc(b.People, func(x, y Person) int {
+		return cmp.Or(cmp.Compare(y.Acknowledged, x.Acknowledged), cmp.Compare(x.Name, y.Name))
+	})
+}
+
+// firstActs is the oldest act of a kind on each incident.
+func firstActs(acts []alerting.Act, kind alerting.ActKind) map[string]alerting.Act {
+	first := map[string]alerting.Act{}
+	for _, a := range acts {
+		if old, seen := first[a.Incident]; a.Kind == kind && a.Incident != "" && (!seen || a.At.Before(old.At)) {
+			first[a.Incident] = a
+		}
+	}
+	return first
+}
+
+// Action is an action item of a postmortem that is not done.
+type Action struct {
+	postmortem.Action
+	Incident string
+	Service  string
+	Overdue  bool // at the end of the period
+}
+
+// actions lists what postmortems promised and nobody has done yet: overdue ones first, then by day and priority.
+func (b *builder) actions() {
+	for _, r := range b.in.Reviews {
+		for _, a := range r.Actions {
+			if !a.Done && b.concerns(r.Owner) {
+				b.Actions = append(b.Actions, Action{Action: a, Incident: r.Incident, Service: r.Service, Overdue: a.Overdue(b.To)})
+			}
+		}
+	}
+	slices.SortStableFunc(b.Actions, func(x, y Action) int {
+		if x.Overdue != y.Overdue {
+			return map[bool]int{true: -1, false: 1}[x.Overdue]
+		}
+		if x.Due.IsZero() != y.Due.IsZero() {
+			return map[bool]int{true: 1, false: -1}[x.Due.IsZero()]
+		}
+		return cmp.Or(x.Due.Compare(y.Due), cmp.Compare(x.Priority, y.Priority), cmp.Compare(x.Incident, y.Incident), cmp.Compare(x.What, y.What))
+	})
+}
+
+// concerns reports whether something of an owner belongs into the report of a team.
+func (b *builder) concerns(owner string) bool { return b.in.Team == "" || owner == b.in.Team }
+
+func (r Report) actionText(limit int) string {
+	if len(r.Actions) == 0 {
+		return "None is open.\n"
+	}
+	var rows [][]string
+	for _, a := range r.Actions {
+		due := plain.Unknown
+		if !a.Due.IsZero() {
+			due = a.Due.Format(time.DateOnly)
+		}
+		if a.Overdue {
+			due = "**" + due + ", overdue**"
+		}
+		rows = append(rows, []string{plain.Link(a.What, a.Link), cmp.Or(plain.Text(a.Priority), plain.Unknown), ownerText(a.Owner), due, plain.Code(a.Incident)})
+	}
+	return table([]string{"What", "Priority", "Owner", "Due", "Incident"}, rows, limit)
+}
+
+// peopleText says who carried how much.
+func (r Report) peopleText() string {
+	var b strings.Builder
+	if r.Load.Pages > 0 {
+		b.WriteString("\nAcknowledged: " + plain.Count(r.Load.Acknowledged) + " of " + plain.Plural(r.Load.Pages, "page") +
+			", median time to acknowledge " + median(r.Load.toAck) + ", from the alert.")
+		if r.Load.Judged > 0 {
+			b.WriteString(" Precision: " + plain.Count(r.Load.Precise) + " of " + plain.Plural(r.Load.Judged, "page") +
+				" that ended took at least the share of the budget that their alert is about.")
+		}
+		b.WriteString("\n")
+	}
+	for n, p := range r.People {
+		if n == 0 {
+			b.WriteString("\nPer person: ")
+		} else {
+			b.WriteString("; ")
+		}
+		b.WriteString(plain.Text(p.Name) + " " + plain.Count(p.Acknowledged))
+		if p.OutOfHours > 0 {
+			b.WriteString(" (" + plain.Count(p.OutOfHours) + " out of hours)")
+		}
+	}
+	if len(r.People) > 0 {
+		b.WriteString(". First acknowledgements count.\n")
+	}
+	return b.String() + r.toilText()
+}
+
+func (r Report) toilText() string {
+	all := r.Toil.Toil + r.Toil.Project
+	if all == 0 {
+		return "\nToil: not recorded (`slowburn work`).\n"
+	}
+	word := "below"
+	if 2*r.Toil.Toil > all {
+		word = "**above**"
+	}
+	return "\nToil: " + plain.PercentUp(r.Toil.Toil, all, 0) + " of the " + plain.Duration(time.Duration(all)*time.Minute) + " that " +
+		plain.Plural(r.Toil.People, "person") + " recorded, " + word + " the line of 50 %. The developers' own share of operational work should stay near 5 %.\n"
+}
+
+// aboutPeople is what promises and pages that were left alone suggest.
+func (b *builder) aboutPeople() []Decision {
+	var all []Decision
+	overdue := 0
+	for _, a := range b.Actions {
+		if a.Overdue {
+			overdue++
+		}
+	}
+	if overdue > 0 {
+		all = append(all, Decision{Overdue, "", plain.Plural(overdue, "action item") + " overdue, the oldest " + b.Actions[0].What +
+			" (" + cmp.Or(b.Actions[0].Owner, "nobody's") + "): do, move or drop?"})
+	}
+	// Where nobody ever acknowledges in slowburn, that nobody did says nothing.
+	if n := b.Load.Pages - b.Load.Acknowledged; n > 0 && b.Load.Acknowledged > 0 {
+		all = append(all, Decision{Unanswered, "", plain.Plural(n, "page") + " nobody acknowledged: not needed, or not heard?"})
+	}
+	return append(all, b.aboutClasses()...)
+}
+
+// classLimit is the share of a quarter's budget, in basis points, above which a class of outages asks for a place in the
+// next plan. Source: The Site Reliability Workbook, appendix B.
+const classLimit = 2000
+
+// aboutClasses holds the classes of outage of a quarter against the budget of each SLO for that quarter.
+func (b *builder) aboutClasses() []Decision {
+	if b.Period.Kind != slo.Quarter {
+		return nil
+	}
+	var all []Decision
+	for _, r := range b.Rows {
+		spent := map[string]int64{}
+		for _, i := range b.Incidents {
+			if i.SLO == r.ID && i.Class != "" {
+				spent[i.Class] += i.InPeriod
+			}
+		}
+		allowed := budget.Share(r.InPeriod.Total, r.objective.Allowed())
+		for _, class := range slices.Sorted(maps.Keys(spent)) {
+			if compareShares(spent[class], allowed, classLimit, 10000) > 0 {
+				all = append(all, Decision{Recurring, r.ID, "outages of the class " + class + " took " + plain.PercentUp(spent[class], allowed, 1) +
+					" of the quarter's budget: a P0 in the next plan?"})
+			}
+		}
+	}
+	return all
+}
