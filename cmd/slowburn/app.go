@@ -26,6 +26,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/slack"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -100,7 +101,7 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	schedules, channels := cfg.schedules()
 	a.engine = engine.New(engine.Options{
 		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: newComposer(cfg, o.externalURL), Log: o.log, Lag: o.lag,
-		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
+		Reports: schedules, ReportChannels: channels, Reviews: func() []postmortem.Review { return a.keeper.Reviews() }, ExternalURL: o.externalURL,
 		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
 	}, set, snap)
 	a.client = client

@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -39,6 +40,7 @@ type Store interface {
 	Incident(ctx context.Context, id string) (alerting.Incident, bool, error)
 	// Owes reports whether a message with the key is in the outbox, in whatever state.
 	Owes(ctx context.Context, key string) (bool, error)
+	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
 	// DropDays forgets days of the ledger before a time; Prune forgets messages that were settled before one.
 	DropDays(ctx context.Context, before time.Time) error
 	Prune(ctx context.Context, before time.Time) error
@@ -98,6 +100,8 @@ type Options struct {
 	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; "" is the default channel.
 	Reports        []report.Schedule
 	ReportChannels map[string]string
+	// Reviews are the postmortems as their files stand, for reports; nil is none.
+	Reviews func() []postmortem.Review
 	// ExternalURL is the address of the pages, for links; "" makes none.
 	ExternalURL string
 	// Kick is called after a commit that owes something; nil is nobody.

@@ -110,6 +110,9 @@ func keep(r report.Report, now time.Time) store.Report {
 	}
 }
 
+// actsBefore is how long before a period an incident of it may have been acknowledged.
+const actsBefore = 14 * slo.Day
+
 func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Period) (report.Input, error) {
 	from, to := p.Bounds(s.Zone)
 	incidents, err := e.Store.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: 100_000})
@@ -120,7 +123,14 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 	for _, i := range incidents {
 		bySLO[i.SLO] = append(bySLO[i.SLO], i)
 	}
-	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone}
+	acts, err := e.Store.Acts(ctx, store.ActFilter{From: from.Add(-actsBefore), To: to, Limit: 100_000})
+	if err != nil {
+		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
+	}
+	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Acts: acts}
+	if e.Reviews != nil {
+		in.Reviews = e.Reviews()
+	}
 	for _, a := range e.accounts {
 		in.Subjects = append(in.Subjects, report.Subject{ID: a.id, Spec: a.spec, Ledger: a.ledger, Incidents: bySLO[a.id]})
 	}
