@@ -10,6 +10,7 @@ type Input struct {
 	ID     slo.ID // of the budget; with label values for an SLO with `by:`
 	Spec   *slo.Spec
 	Ledger *budget.Ledger
+	Policy *Policy // the error-budget policy, nil without one
 }
 
 // State is the whole memory of one budget's state machine. The zero State has seen nothing; set
@@ -29,6 +30,9 @@ type State struct {
 	// if SpentSeen: what was spent before the first look is no news.
 	Spent     int64 `json:"spent,omitempty"`
 	SpentSeen bool  `json:"spent_seen,omitempty"`
+	// Gate is what the error-budget policy says, and GateSince the minute from which on it does; "" before the first look.
+	Gate      Gate          `json:"gate,omitempty"`
+	GateSince budget.Minute `json:"gate_since,omitempty"`
 }
 
 // Open is an incident that has not ended.
@@ -86,6 +90,7 @@ func (w *walk) step(m budget.Minute) {
 	}
 	w.stepBurn(m, slot)
 	w.stepSpent(m, slot)
+	w.stepGate(m, slot)
 }
 
 func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {

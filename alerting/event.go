@@ -27,6 +27,7 @@ const (
 	RuleTicket Rule = "ticket"  // a burn that began as a ticket; it may escalate
 	RuleNoData Rule = "no_data" // the data are missing
 	RuleSpent  Rule = "spent"   // a share of the budget is gone
+	RulePolicy Rule = "policy"  // the error-budget policy's gate turned
 )
 
 // Kind is what happened to an incident.
@@ -46,15 +47,19 @@ type Reason string
 
 // The reasons.
 const (
-	BurnHigh     Reason = "burn_high"     // both windows of a pair above the threshold
-	StillBurning Reason = "still_burning" // open, and some minutes have passed
-	BurnLow      Reason = "burn_low"      // no pair is above its threshold any more
-	AgedOut      Reason = "aged_out"      // no traffic, and the last bad event left the windows
-	DataMissing  Reason = "data_missing"  // no known minute for as long as no_data says
-	DataBack     Reason = "data_back"     // a minute is known again
-	BudgetSpent  Reason = "budget_spent"  // a share of the budget was crossed
-	SLORemoved   Reason = "slo_removed"   // the SLO was taken out of the files
-	RuleRemoved  Reason = "rule_removed"  // the SLO no longer has the rule that opened it
+	BurnHigh      Reason = "burn_high"     // both windows of a pair above the threshold
+	StillBurning  Reason = "still_burning" // open, and some minutes have passed
+	BurnLow       Reason = "burn_low"      // no pair is above its threshold any more
+	AgedOut       Reason = "aged_out"      // no traffic, and the last bad event left the windows
+	DataMissing   Reason = "data_missing"  // no known minute for as long as no_data says
+	DataBack      Reason = "data_back"     // a minute is known again
+	BudgetSpent   Reason = "budget_spent"  // a share of the budget was crossed
+	PolicyFrozen  Reason = "frozen"        // less is left than the policy freezes below
+	PolicyThawed  Reason = "thawed"        // the freeze is over; caution may remain
+	PolicyCaution Reason = "caution"       // less is left than the policy is cautious below
+	PolicyOpen    Reason = "open"          // caution is over
+	SLORemoved    Reason = "slo_removed"   // the SLO was taken out of the files
+	RuleRemoved   Reason = "rule_removed"  // the SLO no longer has the rule that opened it
 )
 
 // Event is one thing that happened to one SLO, with the figures it was decided on.

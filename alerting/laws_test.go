@@ -90,7 +90,7 @@ func lived(t testing.TB, spec *slo.Spec, whole *budget.Ledger, rng *rand.Rand, h
 			ledger.Put(m, whole.Gross().At(m))
 		}
 		var es []Event
-		state, es = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: ledger}, state, next)
+		state, es = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: ledger, Policy: &lawful}, state, next)
 		events = append(events, es...)
 		at = next
 		ledger.Thin(at - horizon)
@@ -141,6 +141,9 @@ var lives = flag.Int("lives", 24, "how many random lives to try the laws on")
 
 const daysOfLife = 5
 
+// lawful is the policy that the laws are tried under.
+var lawful = DefaultPolicy()
+
 func TestTheCutLaw(t *testing.T) {
 	spec := fullSpec(t)
 	busy := 0
@@ -150,7 +153,7 @@ func TestTheCutLaw(t *testing.T) {
 		if seed%2 == 1 {
 			correct(rng, spec, whole)
 		}
-		in := Input{ID: spec.ID(), Spec: spec, Ledger: whole}
+		in := Input{ID: spec.ID(), Spec: spec, Ledger: whole, Policy: &lawful}
 		_, atOnce := Advance(in, State{Through: start}, whole.End())
 		cut := lived(t, spec, whole, rng, Horizon(spec))
 		if diff := cmp.Diff(atOnce, cut); diff != "" {
@@ -171,7 +174,7 @@ func TestTheCutLawHasTeeth(t *testing.T) {
 	for seed := range *lives {
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
 		whole := life(rng, daysOfLife)
-		_, atOnce := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: whole}, State{Through: start}, whole.End())
+		_, atOnce := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: whole, Policy: &lawful}, State{Through: start}, whole.End())
 		if cmp.Diff(atOnce, lived(t, spec, whole, rng, 30)) != "" {
 			return
 		}

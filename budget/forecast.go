@@ -92,6 +92,30 @@ func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, to
 	return 0
 }
 
+// Recovery is when at least a share of the budget, in basis points, is left again if no event goes bad from now
+// on and traffic stays what it was: in a rolling window old errors age out hour by hour, a calendar window
+// starts anew. It is at itself if that much is left already.
+func Recovery(l *Ledger, o slo.Objective, w slo.Window, at Minute, basisPoints int64) time.Time {
+	s := StatusAt(l, o, w, at)
+	if !s.LeftBelow(basisPoints) {
+		return s.At
+	}
+	if reset := w.Reset(s.At); !reset.IsZero() {
+		return reset
+	}
+	from := MinuteOf(s.From)
+	for t := s.At.Truncate(time.Hour).Add(time.Hour); ; t = t.Add(time.Hour) {
+		next := MinuteOf(w.Start(t))
+		if next >= at {
+			return t
+		}
+		s.Sum, from = s.Sum.minus(l.Sum(from, next)), next
+		if !s.LeftBelow(basisPoints) {
+			return t
+		}
+	}
+}
+
 // inHours is x hours, which lie in the hour that ends with h: to the minute while minutes matter, else to the hour.
 func inHours(x float64, h int) time.Duration {
 	if h > 6 {

@@ -26,6 +26,14 @@ func Sentence(e alerting.Event, spec *slo.Spec) string {
 		return "resolved: the data are back"
 	case alerting.BudgetSpent:
 		return plain.Percent(e.Level, 10000, 0) + " of the error budget is spent"
+	case alerting.PolicyFrozen:
+		return "the error-budget policy froze releases"
+	case alerting.PolicyThawed:
+		return "the freeze of releases is over"
+	case alerting.PolicyCaution:
+		return "the error-budget policy asks for caution"
+	case alerting.PolicyOpen:
+		return "the error-budget policy lets everything pass again"
 	case alerting.SLORemoved:
 		return "closed: the SLO was taken out of the files"
 	case alerting.RuleRemoved:

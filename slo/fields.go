@@ -174,7 +174,7 @@ func readPercent(v strictyaml.Value, most int64) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	n, err := parsePercent(s)
+	n, err := ParsePercent(s)
 	switch {
 	case err != nil:
 		v.Problem(messageAndHint(err))
@@ -190,8 +190,8 @@ func readPercent(v strictyaml.Value, most int64) (int64, bool) {
 
 var percent = regexp.MustCompile(`^(\d{1,6})(?:\.(\d+))?\s*%$`)
 
-// parsePercent reads "2.5%" into 250 basis points.
-func parsePercent(s string) (int64, error) {
+// ParsePercent reads "2.5%" into 250 basis points. Its error says what to write after a semicolon.
+func ParsePercent(s string) (int64, error) {
 	m := percent.FindStringSubmatch(s)
 	if m == nil {
 		if f, err := parseNumber(s); err == nil && f > 0 && f < 1 {

@@ -186,12 +186,12 @@ func TestTheBooksExtremeGoals(t *testing.T) {
 
 func TestPercentages(t *testing.T) {
 	for s, want := range map[string]int64{"2%": 200, "2.5%": 250, "0.01%": 1, "100 %": 10000, "33.30%": 3330} {
-		if got, err := parsePercent(s); err != nil || got != want {
+		if got, err := ParsePercent(s); err != nil || got != want {
 			t.Errorf("%s is %d basis points, want %d (%v)", s, got, want, err)
 		}
 	}
 	for _, s := range []string{"", "%", "2", "-2%", "2.%", "2.125%", "1e1%", "two%", "9999999%"} {
-		if got, err := parsePercent(s); err == nil {
+		if got, err := ParsePercent(s); err == nil {
 			t.Errorf("%q was accepted as %d", s, got)
 		}
 	}

@@ -101,7 +101,7 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	schedules, channels := cfg.schedules()
 	a.engine = engine.New(engine.Options{
 		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: newComposer(cfg, o.externalURL), Log: o.log, Lag: o.lag,
-		Reports: schedules, ReportChannels: channels, Reviews: func() []postmortem.Review { return a.keeper.Reviews() }, ExternalURL: o.externalURL,
+		Reports: schedules, ReportChannels: channels, Policy: cfg.Policy, Reviews: func() []postmortem.Review { return a.keeper.Reviews() }, ExternalURL: o.externalURL,
 		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
 	}, set, snap)
 	a.client = client
@@ -183,7 +183,7 @@ func (a *app) tryReload(ctx context.Context) error {
 		return err
 	}
 	schedules, channels := cfg.schedules()
-	return a.engine.Reload(ctx, set, schedules, channels, a.clock())
+	return a.engine.Reload(ctx, set, schedules, channels, cfg.Policy, a.clock())
 }
 
 func (r *reloadState) mark(good bool, at time.Time) {

@@ -45,6 +45,7 @@ func (c composer) facts(t engine.Told) slack.Facts {
 	return slack.Facts{
 		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t),
+		Gate: t.Gate, Notify: t.Notify,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/common/config"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -31,6 +32,7 @@ type Config struct {
 	Slack      SlackConfig
 	Reports    []Report
 	Reviews    ReviewsConfig
+	Policy     *alerting.Policy // nil is none
 
 	Dir string // of the file; relative paths start here
 }
@@ -99,7 +101,7 @@ func (c Config) schedules() ([]report.Schedule, map[string]string) {
 }
 
 // laterKeys are in the contract and are not read yet; naming them is an error that says so.
-var laterKeys = []string{"corrections", "pagerduty", "alertmanagers", "webhooks", "heartbeat", "policy", "signals"}
+var laterKeys = []string{"corrections", "pagerduty", "alertmanagers", "webhooks", "heartbeat", "signals"}
 
 // loadConfig reads the configuration. Its error holds every problem of the file at once; what is sound of
 // the file is returned beside it, so that check can go on to the SLO files.
@@ -115,7 +117,7 @@ func parseConfig(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
 	file := strictyaml.Parse(path, data, strictyaml.Options{})
 	if len(file.Documents) > 0 {
-		keys := append([]string{"prometheus", "slos", "store", "slack", "reports", "postmortems"}, laterKeys...)
+		keys := append([]string{"prometheus", "slos", "store", "slack", "reports", "postmortems", "policy"}, laterKeys...)
 		if o, ok := file.Documents[0].Object(keys...); ok {
 			cfg.read(o)
 		}
@@ -169,6 +171,7 @@ func (c *Config) read(o strictyaml.Object) {
 	c.readSlack(o.Get("slack"))
 	c.readReports(o.Get("reports"))
 	c.readReviews(o.Get("postmortems"))
+	c.readPolicy(o.Get("policy"))
 }
 
 func (c *Config) readReviews(v strictyaml.Value) {
@@ -298,6 +301,65 @@ func (c *Config) readReports(v strictyaml.Value) {
 			continue
 		}
 		c.Reports = append(c.Reports, Report{Schedule: schedule, Channel: channel})
+	}
+}
+
+func (c *Config) readPolicy(v strictyaml.Value) {
+	o, ok := v.Object("caution_below", "freeze_below", "thaw_margin", "postmortem_at", "stale_after", "notify", "services")
+	if !ok {
+		return
+	}
+	policy := alerting.DefaultPolicy()
+	p := &policy
+	p.Services = map[string]alerting.Limits{}
+	c.Policy = p
+	readLimits(o, &p.Limits)
+	readShare(o.Get("postmortem_at"), &p.PostmortemAt)
+	if d, ok := o.Get("stale_after").Duration(); ok {
+		p.StaleAfter = d
+	}
+	if n, ok := o.Get("notify").Object("channel", "mention"); ok {
+		p.Notify.Channel, _ = n.Get("channel").Text()
+		p.Notify.Mention = texts(n.Get("mention"))
+	}
+	list, _ := o.Get("services").List(1000)
+	for _, item := range list {
+		s, ok := item.Object("service", "caution_below", "freeze_below", "thaw_margin")
+		if !ok {
+			continue
+		}
+		own := p.Limits
+		readLimits(s, &own)
+		if name, ok := s.Need("service", "name the service that these limits are for").Text(); ok {
+			p.Services[name] = own
+		}
+	}
+}
+
+// readLimits reads the lines of a policy over those that are there.
+func readLimits(o strictyaml.Object, l *alerting.Limits) {
+	readShare(o.Get("caution_below"), &l.CautionBelow)
+	readShare(o.Get("freeze_below"), &l.FreezeBelow)
+	readShare(o.Get("thaw_margin"), &l.Thaw)
+	if l.CautionBelow < l.FreezeBelow {
+		o.Problem("caution_below is below freeze_below, so there would be no caution", "caution comes first: give it the larger share")
+	}
+}
+
+func readShare(v strictyaml.Value, into *int64) {
+	text, ok := v.Literal("a percentage such as 25%")
+	if !ok {
+		return
+	}
+	n, err := slo.ParsePercent(text)
+	switch {
+	case err != nil:
+		message, hint, _ := strings.Cut(err.Error(), "; ")
+		v.Problem(message, hint)
+	case n > 10000:
+		v.Problem(v.Name()+" cannot be above 100%", "it is a share of a budget")
+	default:
+		*into = n
 	}
 }
 

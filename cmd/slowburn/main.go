@@ -23,6 +23,7 @@ const (
 	exitGood    = 0  // done, and the answer is good
 	exitNo      = 1  // the answer is "no": invalid, breached
 	exitUnknown = 2  // could not find out
+	exitGuarded = 3  // of gate: ask first
 	exitUsage   = 64 // wrong usage
 )
 
@@ -58,6 +59,7 @@ type cli struct {
 	Rules      rulesCmd      `cmd:"" help:"Write Prometheus recording and alerting rules for the same SLOs."`
 	Compare    compareCmd    `cmd:"" help:"Compare with what Sloth or Pyrra has recorded, and say why it differs."`
 	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the SLO file or of the configuration, for editors."`
+	Gate       gateCmd       `cmd:"" help:"May we release? Asks the error-budget policy of a running daemon."`
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
 	Postmortem postmortemCmd `cmd:"" help:"Print the draft of a postmortem."`

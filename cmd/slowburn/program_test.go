@@ -40,6 +40,7 @@ var contract = map[string][]string{
 	"incidents list": {"--url", "--output"},
 	"incidents show": {"--url", "--output"},
 	"postmortem":     {"--url"},
+	"gate":           {"--url", "--output"},
 	"report":         {"--url", "--output", "--period"},
 	"version":        nil,
 	"completion":     nil,

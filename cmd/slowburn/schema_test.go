@@ -21,7 +21,7 @@ func TestSchemaCommand(t *testing.T) {
 }
 
 // configBeyond is what the schema of the configuration cannot say.
-var configBeyond = regexp.MustCompile(`two reports named|schedule|time zone|timezone|period|is not a URL|names no host|cron`)
+var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+e\d+"|there would be no caution|schedule|time zone|timezone|period|is not a URL|names no host|cron`)
 
 // configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a number
 // or a truth value in the place of a text, and "on" for true. The schema is stricter there.
@@ -65,11 +65,14 @@ func TestConfigSchemaAndParserAgree(t *testing.T) {
 func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
 	s := schema.Config()
 	for text, object := range map[string]*schema.Schema{
-		"zzzzzz: 1":               s,
-		"prometheus: {zzzzzz: 1}": s.Properties["prometheus"],
-		"store: {zzzzzz: 1}":      s.Properties["store"],
-		"slack: {zzzzzz: 1}":      s.Properties["slack"],
-		"reports: [{zzzzzz: 1}]":  s.Properties["reports"].Items,
+		"zzzzzz: 1":                         s,
+		"prometheus: {zzzzzz: 1}":           s.Properties["prometheus"],
+		"store: {zzzzzz: 1}":                s.Properties["store"],
+		"slack: {zzzzzz: 1}":                s.Properties["slack"],
+		"reports: [{zzzzzz: 1}]":            s.Properties["reports"].Items,
+		"policy: {zzzzzz: 1}":               s.Properties["policy"],
+		"policy: {notify: {zzzzzz: 1}}":     s.Properties["policy"].Properties["notify"],
+		"policy: {services: [{zzzzzz: 1}]}": s.Properties["policy"].Properties["services"].Items,
 	} {
 		_, err := parseConfig("f.yaml", []byte(text))
 		m := regexp.MustCompile(`unknown key "zzzzzz"(?s:.*?)known here: (.*)`).FindStringSubmatch(err.Error())

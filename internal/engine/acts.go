@@ -241,10 +241,9 @@ func (d *deed) keep() {
 	}
 }
 
-// isWide reports whether an act has to be remembered for incidents to come: a silence of an SLO or a service, or its end.
-func isWide(a alerting.Act) bool {
-	return a.Incident == "" && (a.Kind == alerting.Silence || a.Kind == alerting.Undo)
-}
+// isWide reports whether an act has to be remembered although it is about no incident: silences hold for incidents to
+// come, the gate looks at permits and experiments, and changes explain what burns.
+func isWide(a alerting.Act) bool { return a.Incident == "" && a.Kind != alerting.Configured }
 
 // wideOn are the acts in memory that concern a budget.
 func (e *Engine) wideOn(id slo.ID) []alerting.Act {

@@ -64,7 +64,9 @@ type Told struct {
 	Status    budget.Status
 	Outlook   budget.Outlook
 	Standings []alerting.Standing
-	Now       time.Time // when the message is composed; later than the event after a gap
+	Gate      alerting.Verdict // of the error-budget policy, at the event
+	Notify    slo.SlackRoute   // who is told of a change of it
+	Now       time.Time        // when the message is composed; later than the event after a gap
 }
 
 // Notice is news about slowburn itself or its source.
@@ -111,6 +113,8 @@ type Options struct {
 	Direct func([]outbox.Entry)
 	// Observe is told of every tick that Run made; nil is nobody.
 	Observe func(Summary)
+	// Policy is the error-budget policy; nil is none.
+	Policy *alerting.Policy
 	// KeepFor is how long hours are kept; at least the longest window. Zero is 400 days.
 	KeepFor time.Duration
 }
@@ -123,7 +127,7 @@ type Engine struct {
 	set      *slo.Set
 	accounts map[slo.ID]*account
 	open     map[string]alerting.Incident
-	wide     []alerting.Act // silences of SLOs and services, and what ends them, oldest first
+	wide     []alerting.Act // what was done to SLOs and services, and not to an incident, oldest first
 	facts    map[string]string
 	unsaved  []store.Tick // ticks that could not be committed, oldest first
 	last     Summary
@@ -301,7 +305,7 @@ func (e *Engine) turn(a *account, reading prom.Reading, now time.Time) (store.Tu
 		}
 	}
 	a.problems, a.failed = reading.Problems, nil
-	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
+	in := e.input(a)
 	state, events := alerting.Advance(in, a.state, to)
 	a.state, turn.State = state, state
 	e.tell(in, state, events, now, &turn)
@@ -383,12 +387,16 @@ func lastWord(events []alerting.Event) map[string]budget.Minute {
 
 func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
 	at := event.At + 1
-	return Told{
+	t := Told{
 		Event: event, Incident: i, Over: over, Spec: in.Spec, Now: now, Silenced: e.silenced(event, i),
 		Status:    budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
 		Outlook:   outlook(in, at),
 		Standings: alerting.Standings(in, st, at),
 	}
+	if event.Rule == alerting.RulePolicy {
+		t.Gate, t.Notify = e.judgeAt(in, event), in.Policy.Notify
+	}
+	return t
 }
 
 // outlook forecasts from the windows of the pages, shortest first: an outage that has begun, or ended, a few minutes

@@ -195,7 +195,7 @@ func (a *account) takeHistory(r prom.Reading) store.Turn {
 			turn.Hours = append(turn.Hours, store.HourAt{Hour: h.Hour, Sum: h.Sum})
 		}
 	}
-	a.state.SpentSeen = false
+	a.state.SpentSeen, a.state.Gate = false, ""
 	turn.State = a.state
 	return turn
 }

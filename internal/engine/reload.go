@@ -20,7 +20,7 @@ import (
 // the SLO comes back. If that cannot be written down, nothing changes.
 //
 // An SLO whose indicator changed counts different events from now on. Its history is not rewritten.
-func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, now time.Time) error {
+func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, policy *alerting.Policy, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
@@ -40,7 +40,7 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 	}
 	e.close(tick.Turns)
 	e.exchange(set)
-	e.set, e.Reports, e.ReportChannels = set, reports, channels
+	e.set, e.Reports, e.ReportChannels, e.Policy = set, reports, channels, policy
 	return nil
 }
 
@@ -53,7 +53,7 @@ func belongs(id slo.ID, set *slo.Set) bool {
 
 // remove is the turn that closes what is open for an SLO that is gone. It changes nothing yet.
 func (e *Engine) remove(a *account, now time.Time) store.Turn {
-	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
+	in := e.input(a)
 	turn := store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}}
 	open := maps.Clone(e.open)
 	e.tell(in, a.state, alerting.Remove(in, a.state, a.state.Through-1), now, &turn)

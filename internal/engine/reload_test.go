@@ -15,7 +15,7 @@ import (
 func (w *world) reload(specs ...*slo.Spec) error {
 	w.t.Helper()
 	set := slo.NewSet(specs, nil, nil)
-	err := w.engine.Reload(context.Background(), set, w.reports, nil, w.now())
+	err := w.engine.Reload(context.Background(), set, w.reports, nil, nil, w.now())
 	if err == nil {
 		w.set = set
 	}

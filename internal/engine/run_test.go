@@ -108,7 +108,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 		e.Last()
 		e.Corrected(t0)
 	})
-	side(func() { _ = e.Reload(ctx, slo.NewSet(specsOf(promise("shop")), nil, nil), nil, nil, t0) })
+	side(func() { _ = e.Reload(ctx, slo.NewSet(specsOf(promise("shop")), nil, nil), nil, nil, nil, t0) })
 	side(func() { _ = e.FillAll(ctx, t0) })
 	w.steps(25)
 	close(done)

@@ -58,7 +58,7 @@ func (e *Engine) Budget(id slo.ID) (Budget, bool) {
 
 func (e *Engine) view(a *account) Budget {
 	at := a.state.Through
-	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
+	in := e.input(a)
 	b := Budget{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.Begin().Time(),
 		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),

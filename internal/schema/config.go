@@ -28,6 +28,7 @@ func Config() *Schema {
 			"path":     text("The folder into which required drafts are written, and from which status and action items are read back.", notBlank, "postmortems/"),
 			"template": text("A file with the house's own template.", notBlank),
 		}, "path"),
+		"policy": policy(),
 	})
 	s.Dialect, s.ID, s.Title = dialect, BaseURL+"config.json", "slowburn configuration"
 	s.Defs = definitions()
@@ -50,6 +51,33 @@ func report() *Schema {
 		"channel":  text("Where to; the default channel if it is left out.", notBlank, "#reliability-leads"),
 		"period":   text("What the report is about: week, month or quarter.", notBlank, "week"),
 	}, "name", "schedule")
+}
+
+// share is a share of a budget, which may be none of it.
+func share(description, standard string) *Schema {
+	s := form(shareForm)
+	s.Description, s.Default = description, standard
+	return s
+}
+
+func policy() *Schema {
+	limits := func() keys {
+		return keys{
+			"caution_below": share("Be careful while less of the budget is left.", "25%"),
+			"freeze_below":  share("Release nothing but repairs while less of the budget is left.", "0%"),
+			"thaw_margin":   share("How far above a line the budget must come back before the line is left behind.", "5%"),
+		}
+	}
+	properties, own := limits(), limits()
+	properties["postmortem_at"] = share("An incident that took more of a four-week budget needs a postmortem.", "20%")
+	properties["stale_after"] = described("duration", "How old the newest data may be; after that the verdict is unknown.", "15m")
+	properties["notify"] = object("Who is told when a gate freezes and thaws.", keys{
+		"channel": text("Where to; the service's own channel if it is left out.", notBlank, "#releases"),
+		"mention": texts("Who is notified.", nil, "<!subteam^S0123>"),
+	})
+	own["service"] = text("The service that these limits are for.", notBlank, "checkout")
+	properties["services"] = list("Services with limits of their own; what is left out is as for the others.", 1000, object("Limits of a service.", own, "service"))
+	return object("The error-budget policy, which slowburn gate and the API answer by. Without it there is none, and the gate is unknown. {} takes the defaults.", properties)
 }
 
 func prometheus() *Schema {

@@ -14,6 +14,9 @@ import (
 // is its history. Edits notify nobody, so what people must notice is a reply as well, and
 // what may not wait is broadcast to the channel. Only a page mentions people, and only when it begins.
 func Compose(f Facts, now time.Time) []outbox.Entry {
+	if f.Event.Rule == alerting.RulePolicy {
+		return f.gateTurned(now)
+	}
 	if f.Event.Kind == alerting.Noticed {
 		return f.spent(now)
 	}

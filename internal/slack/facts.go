@@ -33,6 +33,10 @@ type Facts struct {
 	Standings []alerting.Standing // of all pairs of windows, as of Event
 	QueryURL  string              // shows the SLI in Prometheus, "" if there is no such page
 	Chart     *Chart              // of the burn since before the onset, nil for none
+	// Gate is the policy's verdict at the event, and Notify who is told when it freezes or thaws; for a channel that is
+	// not named it is the service's own.
+	Gate   alerting.Verdict
+	Notify slo.SlackRoute
 	// Late says that the incident opened and ended within one stretch of time that was caught up,
 	// so nobody could have been told while it went on.
 	Late bool
@@ -58,9 +62,12 @@ var mentionPattern = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!subteam\^S[A-Z0
 const maxMentions = 10
 
 // mentions are the ones of a page, from the configuration and from nowhere else.
-func (f Facts) mentions() []string {
+func (f Facts) mentions() []string { return mentionsOf(f.Spec.Slack.Mention) }
+
+// mentionsOf keeps what is a mention.
+func mentionsOf(all []string) []string {
 	var out []string
-	for _, m := range f.Spec.Slack.Mention {
+	for _, m := range all {
 		if mentionPattern.MatchString(m) && len(out) < maxMentions {
 			out = append(out, m)
 		}

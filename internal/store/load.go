@@ -75,16 +75,25 @@ func (s *Snapshot) readRest(ctx context.Context, q querier) error {
 	if s.Facts, err = readFacts(ctx, q); err != nil {
 		return err
 	}
-	if s.Acts, err = readActs(ctx, q, sqlWideActs); err != nil {
-		return err
-	}
-	return each(ctx, q, func(rows *sql.Rows) error {
+	err = each(ctx, q, func(rows *sql.Rows) error {
 		var last int64
 		err := rows.Scan(&last)
 		s.LastTick = timeOf(last)
 		return err
 	}, sqlGet, "last_tick")
+	if err != nil {
+		return err
+	}
+	since := int64(0)
+	if !s.LastTick.IsZero() {
+		since = nanos(s.LastTick.Add(-bindingFor))
+	}
+	s.Acts, err = readActs(ctx, q, sqlWideActs, since)
+	return err
 }
+
+// bindingFor is how long a change may matter to what is decided and shown without asking the disk.
+const bindingFor = 100 * slo.Day
 
 // book is a budget on its way from the disk.
 type book struct {

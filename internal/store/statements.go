@@ -45,7 +45,10 @@ const (
 		and ($4 = 0 or at >= $4) and ($5 = 0 or at < $5)
 		order by seq desc limit $6`
 
-	sqlWideActs = `select data, sum from acts where incident = '' and kind in ('silence', 'undo') order by seq`
+	// What is remembered beside the budgets. Permits and changes matter for some time only.
+	sqlWideActs = `select data, sum from acts
+		where incident = '' and (kind in ('silence', 'undo', 'exempt') or kind in ('override', 'change', 'experiment') and at >= $1)
+		order by seq`
 
 	// What is owed already is left alone; only that it may have been sent unwritten is added.
 	sqlOwe = `insert into outbox (key, seq, leg, lane, channel, thread, op, created, entry, sum,

@@ -107,6 +107,7 @@ type Snapshot struct {
 	Open     map[string]alerting.Incident // by ID
 	Marks    map[string][]byte
 	Facts    map[string]string
-	Acts     []alerting.Act // silences that are not about a single incident, and what ends them, oldest first
+	// Acts are those that are not about a single incident: silences, permits, changes, and what takes them back, oldest first.
+	Acts     []alerting.Act
 	LastTick time.Time
 }

@@ -79,6 +79,7 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 	handle("signals/{service}", s.apiSignals)
 	handle("status", s.apiStatus)
 	s.routeWrites(mux)
+	s.routeGate(mux)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -90,11 +91,15 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 }
 
 func (s *server) answer(w http.ResponseWriter, data any, err error) {
-	code, e := http.StatusOK, envelope{Status: "success", Data: data}
 	if err != nil {
 		p := problemOf(err)
-		code, e = p.code, envelope{Status: "error", ErrorType: p.kind, Error: p.text}
+		s.write(w, p.code, envelope{Status: "error", ErrorType: p.kind, Error: p.text})
+		return
 	}
+	s.write(w, http.StatusOK, envelope{Status: "success", Data: data})
+}
+
+func (s *server) write(w http.ResponseWriter, code int, e envelope) {
 	body, err := json.Marshal(e)
 	if err != nil {
 		s.Log.Error("cannot write an answer as JSON", "err", err)
@@ -106,9 +111,9 @@ func (s *server) answer(w http.ResponseWriter, data any, err error) {
 }
 
 func (s *server) apiSLOs(*http.Request) (any, error) {
-	all := []SLO{}
+	all, gates := []SLO{}, s.gates("", "")
 	for _, b := range s.allBudgets() {
-		all = append(all, toSLO(b))
+		all = append(all, withGate(toSLO(b), gates))
 	}
 	return all, nil
 }
@@ -122,7 +127,7 @@ func (s *server) apiSLO(r *http.Request) (any, error) {
 	if history {
 		return s.apiHistory(b, r.URL.Query())
 	}
-	return toSLO(b), nil
+	return withGate(toSLO(b), s.gates(b.ID.Service(), b.ID.Name())), nil
 }
 
 // maxID is how long a name may be; nothing is longer.

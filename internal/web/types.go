@@ -24,6 +24,8 @@ import "time"
 //	GET  /api/v1/reports/{name}/{period}     Report, with its contents
 //	GET  /api/v1/signals/{service}           the four golden signals now and a week ago; see package signals, Snapshot
 //	GET  /api/v1/status                      Status
+//	GET  /api/v1/gate/{service}[/{slo}]      Gate; ?fail=1 answers 409 instead of 200 when the gate is not open
+//	POST /api/v1/gate/{service}[/{slo}]      the same with fail=1, for callers that can only post; it changes nothing
 //
 // Writes are for this machine, and for those who bring the write token as a bearer token.
 //
@@ -47,8 +49,35 @@ type SLO struct {
 	// Open are the IDs of the incidents that have not ended, in order.
 	Open []string `json:"openIncidents"`
 	Data Data     `json:"data"`
-	// Gate is the verdict of the error-budget policy, null without a policy.
+	// Gate is what the error-budget policy says: open, caution, frozen, exempt or unknown; null without a policy.
 	Gate *string `json:"gate"`
+}
+
+// Gate is the verdict of the error-budget policy on a service, or on one of its SLOs: that of the worst of its budgets.
+type Gate struct {
+	Service   string     `json:"service"`
+	SLO       string     `json:"slo"`               // the ID of the budget that decides; "" if there is none
+	State     string     `json:"state"`             // open, caution, frozen, exempt, unknown
+	Go        bool       `json:"go"`                // it may be released
+	Reason    string     `json:"reason"`            // why, in a sentence
+	Meaning   string     `json:"meaning"`           // what the state allows, in a sentence
+	Remaining *float64   `json:"remaining"`         // share of the budget that is left, negative when overspent; null if unknown
+	Coverage  float64    `json:"coverage"`          // share of the window's minutes that are known
+	AsOf      *time.Time `json:"asOf"`              // end of the newest minute that is known
+	Since     *time.Time `json:"since"`             // since when the gate is in this state; null if that is not known
+	Clears    string     `json:"clears"`            // what would open the gate, "" where nothing is known that would
+	ClearsAt  *time.Time `json:"clearsAt"`          // about when, if no event goes bad until then
+	Permit    *Permit    `json:"permit"`            // the exemption or override in force
+	Budgets   []Gate     `json:"budgets,omitempty"` // of a service or an SLO with several budgets: each of them, by ID
+}
+
+// Permit is an exemption from the policy, or a release in spite of it.
+type Permit struct {
+	Kind   string     `json:"kind"` // exempt, override
+	By     string     `json:"by"`
+	Reason string     `json:"reason"`
+	At     time.Time  `json:"at"`
+	Until  *time.Time `json:"until"` // null if it does not end by itself
 }
 
 // WindowBudget is the error budget of one window.

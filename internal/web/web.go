@@ -28,6 +28,7 @@ type Source interface {
 	History(id slo.ID, from, to time.Time, step time.Duration) ([]engine.Point, bool)
 	BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool)
 	OpenIncidents() []alerting.Incident
+	Verdicts(service, name string, now time.Time) []alerting.Verdict
 	Last() engine.Summary
 }
 

@@ -403,7 +403,17 @@ func (r Rand) Config() *Node {
 		}
 		return out
 	}
+	limits := func(n *Node) *Node {
+		return n.With("caution_below", r.maybeOf(50, "25%", "30.5 %")).With("freeze_below", r.maybeOf(50, "0%", "10%")).With("thaw_margin", r.maybeOf(50, "5%", "0%"))
+	}
+	policy := func() *Node {
+		return limits(Map()).With("postmortem_at", r.maybeOf(50, "20%")).With("stale_after", r.maybeOf(50, "15m")).
+			With("notify", r.maybe(50, func() *Node {
+				return Map().With("channel", r.maybeOf(50, `"#b"`)).With("mention", r.some(0, "'<!here>'", "'<@U0123>'"))
+			})).
+			With("services", r.maybe(50, func() *Node { return List(limits(Map().With("service", Leaf("checkout")))) }))
+	}
 	return Map().With("slos", r.some(0, "slos/", "'a*.yaml'", "x.yaml")).With("prometheus", r.maybe(80, prometheus)).
 		With("store", r.maybe(50, func() *Node { return Map().With("path", r.maybe(80, text)) })).
-		With("slack", r.maybe(70, slack)).With("reports", r.maybe(50, reports))
+		With("slack", r.maybe(70, slack)).With("reports", r.maybe(50, reports)).With("policy", r.maybe(50, policy))
 }

@@ -1,0 +1,255 @@
+package alerting
+
+import (
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Policy is the error-budget policy: what may be changed while how much of a budget is left. It looks at the
+// first window of an SLO, the one that drives its alerts.
+type Policy struct {
+	Limits
+	Services map[string]Limits // of services that have limits of their own
+	Notify   slo.SlackRoute    // who is told when a gate freezes and thaws; without a channel it is the service's own
+	// PostmortemAt is the share of a four-week budget, in basis points, above which one incident needs a postmortem.
+	PostmortemAt int64
+	// StaleAfter is how old the newest known minute may be; after that the verdict is unknown.
+	StaleAfter time.Duration
+}
+
+// Limits are the lines of a policy: shares of the budget that is left, in basis points from 0 to 10000.
+type Limits struct {
+	CautionBelow int64
+	FreezeBelow  int64
+	// Thaw is how far above a line the budget must come back before the line is taken for left behind, so
+	// that a budget that stands at a line does not stop and start releases by the hour.
+	Thaw int64
+}
+
+// DefaultPolicy is: caution below a quarter of the budget, freeze when it is overspent, both until 5 % more are
+// left, a postmortem for an incident above 20 % of four weeks' budget.
+func DefaultPolicy() Policy {
+	return Policy{Limits: Limits{CautionBelow: 2500, FreezeBelow: 0, Thaw: 500}, PostmortemAt: 2000, StaleAfter: 15 * time.Minute}
+}
+
+// Of is the limits that a service is under.
+func (p *Policy) Of(service string) Limits {
+	if l, ok := p.Services[service]; ok {
+		return l
+	}
+	return p.Limits
+}
+
+// Gate is what the policy says of a budget, or of a service by the worst of its budgets.
+type Gate string
+
+// The states of a gate. Exempt and unknown are never remembered; they follow from what is known when somebody asks.
+const (
+	GateOpen    Gate = "open"
+	GateCaution Gate = "caution"
+	GateFrozen  Gate = "frozen"
+	GateExempt  Gate = "exempt"
+	GateUnknown Gate = "unknown"
+)
+
+// Meaning is what a state allows, in a sentence.
+func (g Gate) Meaning() string {
+	switch g {
+	case GateOpen:
+		return "Release as usual."
+	case GateCaution:
+		return "Little budget is left: ask the owner of the service first, and release only what is small, can be rolled back, or makes it more reliable."
+	case GateFrozen:
+		return "Only fixes of reliability and security are released, until the budget has recovered."
+	case GateExempt:
+		return "The policy does not bind for now: somebody has taken the responsibility."
+	}
+	return "Nobody can say how much budget is left, and unknown is not go."
+}
+
+// next is the state that follows a state, for what is left of the budget now. The zero Gate has no past.
+func (l Limits) next(now Gate, s budget.Status) Gate {
+	back := func(line int64) bool { return !s.LeftBelow(min(line+l.Thaw, 10000)) }
+	switch {
+	case s.LeftBelow(l.FreezeBelow), now == GateFrozen && !back(l.FreezeBelow):
+		return GateFrozen
+	case s.LeftBelow(l.CautionBelow), (now == GateFrozen || now == GateCaution) && !back(l.CautionBelow):
+		return GateCaution
+	}
+	return GateOpen
+}
+
+// stepGate remembers the policy's state of the budget and tells when it changes. What it was at the first
+// look is no news.
+func (w *walk) stepGate(m budget.Minute, slot budget.Slot) {
+	if w.Policy == nil {
+		w.Gate, w.GateSince = "", 0
+		return
+	}
+	if w.Gate != "" && slot.Bad == 0 && (m+1)%60 != 0 {
+		return
+	}
+	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	before, after := w.Gate, w.Policy.Of(w.ID.Service()).next(w.Gate, status)
+	if before == after {
+		return
+	}
+	w.Gate, w.GateSince = after, 0
+	if before != "" {
+		w.GateSince = m + 1
+		w.events = append(w.events, w.event(m, &Open{Incident: incidentID(w.ID, RulePolicy, m), Rule: RulePolicy, Severity: Notice}, Noticed, turned(before, after)))
+	}
+}
+
+// turned names a change of state.
+func turned(before, after Gate) Reason {
+	switch {
+	case after == GateFrozen:
+		return PolicyFrozen
+	case before == GateFrozen:
+		return PolicyThawed
+	case after == GateCaution:
+		return PolicyCaution
+	}
+	return PolicyOpen
+}
+
+// Verdict is the policy's answer to "may we release?", with everything it rests on.
+type Verdict struct {
+	Service string
+	SLO     slo.ID    // the budget that decides; "" if the service has none
+	Gate    Gate      //
+	Go      bool      // it may be released: the gate is open, or somebody has taken the responsibility
+	Reason  string    // why, in a sentence
+	Since   time.Time // since when the gate is in this state; zero if that is not known
+	AsOf    time.Time // the end of the newest minute that is known; zero if none is
+	Budget  budget.Status
+	// Clears says what would open the gate, and ClearsAt about when: if no event goes bad from now on. Empty and zero
+	// where time alone does not help.
+	Clears   string
+	ClearsAt time.Time
+	// Permit is the exemption or the override that is in force, nil if none is.
+	Permit   *Act
+	NoPolicy bool // nobody has said what to judge by
+}
+
+// leastCoverage is the share of the window that must be known for a verdict.
+const leastCoverage = 0.5
+
+// Judge is the policy's verdict on one budget at a time: from the ledger and from the acts that concern it alone, so
+// it stands also while the source of the data is down. Without a policy it is unknown.
+func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
+	v := Verdict{Service: in.ID.Service(), SLO: in.ID, Gate: GateUnknown}
+	known := st.Through - budget.Minute(st.Missing)
+	v.Budget = budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), st.Through)
+	if v.Budget.Sum.Seen() > 0 {
+		v.AsOf = known.Time()
+	}
+	switch {
+	case in.Policy == nil:
+		v.NoPolicy = true
+		v.Reason = "There is no error-budget policy: add policy: to the configuration."
+	case v.AsOf.IsZero():
+		v.Reason = "Nothing is known of this budget yet."
+	case now.Sub(v.AsOf) > in.Policy.StaleAfter:
+		v.Reason = "The newest data are " + plain.Duration(now.Sub(v.AsOf).Truncate(time.Minute)) + " old: they end at " + plain.UTC(v.AsOf) + "."
+		v.Clears = "Data that are newer than " + plain.Duration(in.Policy.StaleAfter) + "."
+	case v.Budget.Coverage < leastCoverage:
+		v.Reason = "Only " + plain.Percent(int64(v.Budget.Coverage*10000), 10000, 0) + " of the minutes of the window are known."
+		v.Clears = "Data for at least half of the window."
+	default:
+		v.judgeBudget(in, st)
+	}
+	v.permit(in.ID, acts, now)
+	return v
+}
+
+// judgeBudget is the verdict on a budget that is known.
+func (v *Verdict) judgeBudget(in Input, st State) {
+	limits := in.Policy.Of(v.Service)
+	v.Gate = limits.next(st.Gate, v.Budget)
+	if v.Gate == st.Gate && st.GateSince > 0 {
+		v.Since = st.GateSince.Time()
+	}
+	v.Go = v.Gate == GateOpen
+	left := plain.Percent(v.Budget.Left(), v.Budget.Allowed, 1)
+	if v.Budget.Sum.Bad == 0 {
+		left = "100 %"
+	}
+	v.Reason = left + " of the error budget of " + v.Budget.Window.String() + " is left"
+	line, name := limits.CautionBelow, "cautious"
+	if v.Gate == GateFrozen {
+		line, name = limits.FreezeBelow, "a freeze"
+	}
+	if v.Gate != GateOpen {
+		back := min(line+limits.Thaw, 10000)
+		v.Reason += "; the policy is " + name + " below " + plain.Percent(line, 10000, 0) + ", until " + plain.Percent(back, 10000, 0) + " are left"
+		v.ClearsAt = budget.Recovery(in.Ledger, in.Spec.Objective, in.Spec.Window(), st.Through, back)
+		v.Clears = clears(v.Budget.Window, back, v.ClearsAt)
+	}
+	if v.Budget.Coverage < 0.99 {
+		v.Reason += " (" + plain.Percent(int64(v.Budget.Coverage*10000), 10000, 0) + " of the minutes are known)"
+	}
+	v.Reason += "."
+}
+
+// clears says what opens a gate again.
+func clears(w slo.Window, back int64, at time.Time) string {
+	if w.Calendar != "" {
+		return "The budget begins anew with the next " + string(w.Calendar) + ", at " + plain.UTC(at) + "."
+	}
+	return "At " + plain.Percent(back, 10000, 0) + " left: about " + plain.UTC(at) + " if nothing goes wrong until then, as old errors leave the window."
+}
+
+// permit lets an exemption, or else an override, open the gate.
+func (v *Verdict) permit(id slo.ID, acts []Act, now time.Time) {
+	if a := permitOn(id, Exempt, acts, now); a != nil {
+		v.Gate, v.Go, v.Permit = GateExempt, true, a
+	} else if a := permitOn(id, Override, acts, now); a != nil && !v.Go {
+		v.Go, v.Permit = true, a
+	}
+}
+
+// permitOn is the newest act of a kind that lets a budget pass at a time, nil if none does.
+func permitOn(id slo.ID, kind ActKind, acts []Act, now time.Time) *Act {
+	for _, a := range slices.Backward(InForce(acts, now)) {
+		if a.Kind == kind && a.Concerns(id) && (a.Until.IsZero() || now.Before(a.Until)) {
+			return &a
+		}
+	}
+	return nil
+}
+
+// rank orders verdicts: what certainly says no comes before what nobody knows, and that before what says yes.
+func (v Verdict) rank() int {
+	switch {
+	case v.Go && v.Gate == GateOpen:
+		return 0
+	case v.Go:
+		return 1
+	case v.Gate == GateCaution:
+		return 2
+	case v.Gate == GateUnknown:
+		return 3
+	}
+	return 4
+}
+
+// Worst is the verdict on all of them together: that of the worst, of equals of the one with the least budget left.
+// Of none it is unknown.
+func Worst(all []Verdict) Verdict {
+	if len(all) == 0 {
+		return Verdict{Gate: GateUnknown, Reason: "There is no budget to judge by."}
+	}
+	worst := all[0]
+	for _, v := range all[1:] {
+		if v.rank() > worst.rank() || v.rank() == worst.rank() && v.Budget.Spent > worst.Budget.Spent {
+			worst = v
+		}
+	}
+	return worst
+}

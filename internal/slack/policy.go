@@ -1,0 +1,50 @@
+package slack
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// gateTurned announces that the error-budget policy froze a budget's releases, or lets them go again. Coming into
+// caution and out of it is no news of its own: the budget's shares are told already.
+func (f Facts) gateTurned(now time.Time) []outbox.Entry {
+	if f.Event.Reason != alerting.PolicyFrozen && f.Event.Reason != alerting.PolicyThawed {
+		return nil
+	}
+	e := f.entry("post", outbox.LaneTicket, outbox.Post, f.gateBody(now), now)
+	e.Channel = cmp.Or(f.Notify.Channel, f.channel())
+	return []outbox.Entry{e}
+}
+
+// gateBody says what happened, what it means, what ends it and who is exempt.
+func (f Facts) gateBody(now time.Time) Body {
+	g := f.Gate
+	state, predicate := "🧊 Frozen", "has spent its error budget; only fixes of reliability and security are released."
+	if f.Event.Reason == alerting.PolicyThawed {
+		state, predicate = "🌤️ Thawed", "may be released again; "+percent(max(f.Status.Remaining(), 0))+" of its error budget is left."
+	}
+	if g.Gate == alerting.GateExempt {
+		predicate = "is exempt from the freeze: " + escape(g.Permit.By) + " has taken the responsibility."
+	}
+	b := Body{Text: f.sentence(state, predicate), Name: state + " · " + f.name(80), Mention: mentionsOf(f.Notify.Mention)}
+	lines := []string{f.promise(), escapeLong(g.Reason), escapeLong(g.Gate.Meaning()), escapeLong(g.Clears)}
+	if a := g.Permit; a != nil {
+		lines = append(lines, "*"+escape(string(a.Kind))+"* by "+escape(a.By)+": "+escape(a.Text))
+	}
+	lines = append(lines, f.late(now))
+	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
+	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(strings.Join(lines, "\n")))
+	if len(b.Mention) > 0 {
+		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
+	}
+	if l := f.links(); l != "" {
+		b.Blocks = append(b.Blocks, section(l))
+	}
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
+	return b
+}

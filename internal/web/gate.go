@@ -1,0 +1,103 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// routeGate serves the gate. CI systems differ in what they can do: some read JSON, some only a status code, and
+// some can only post. A post asks, too, and changes nothing, so it needs no token.
+func (s *server) routeGate(mux *http.ServeMux) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		mux.HandleFunc(method+" /api/v1/gate/{service}/{slo...}", s.serveGate)
+		mux.HandleFunc(method+" /api/v1/gate/{service}", s.serveGate)
+	}
+}
+
+func (s *server) serveGate(w http.ResponseWriter, r *http.Request) {
+	p := params{q: r.URL.Query()}
+	fail, allowed := p.bool("fail") || r.Method == http.MethodPost, p.q.Get("allow")
+	if p.err == nil && allowed != "" && allowed != string(alerting.GateCaution) {
+		p.fail("allow", "caution")
+	}
+	g, err := s.gateOf(r.PathValue("service"), r.PathValue("slo"))
+	if p.err != nil || err != nil {
+		s.answer(w, nil, cmp.Or(p.err, err))
+		return
+	}
+	if fail && !g.Go && g.State != allowed {
+		s.write(w, statusOf(g), envelope{Status: "success", Data: g})
+		return
+	}
+	s.answer(w, g, nil)
+}
+
+// statusOf is the status code that says no: 503 where nobody knows, so that whoever may ask again does.
+func statusOf(g Gate) int {
+	if g.State == string(alerting.GateUnknown) {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusConflict
+}
+
+func (s *server) gateOf(service, name string) (Gate, error) {
+	base, _, grouped := strings.Cut(name, "{")
+	all := s.Source.Verdicts(service, base, s.Now())
+	if grouped {
+		one := all[:0:0]
+		for _, v := range all {
+			if string(v.SLO) == service+"/"+name {
+				one = append(one, v)
+			}
+		}
+		all = one
+	}
+	if len(all) == 0 {
+		return Gate{}, notFound("There is no service or SLO %q.", strings.TrimSuffix(service+"/"+name, "/"))
+	}
+	g := toGate(alerting.Worst(all))
+	if len(all) > 1 {
+		for _, v := range all {
+			g.Budgets = append(g.Budgets, toGate(v))
+		}
+	}
+	return g, nil
+}
+
+func toGate(v alerting.Verdict) Gate {
+	g := Gate{
+		Service: v.Service, SLO: string(v.SLO), State: string(v.Gate), Go: v.Go, Reason: v.Reason, Meaning: v.Gate.Meaning(),
+		Coverage: v.Budget.Coverage, AsOf: timeOrNull(v.AsOf), Since: timeOrNull(v.Since), Clears: v.Clears, ClearsAt: timeOrNull(v.ClearsAt),
+	}
+	if v.Budget.Sum.Total > 0 {
+		left := v.Budget.Remaining()
+		g.Remaining = &left
+	}
+	if a := v.Permit; a != nil {
+		g.Permit = &Permit{Kind: string(a.Kind), By: a.By, Reason: a.Text, At: a.At.UTC(), Until: timeOrNull(a.Until)}
+	}
+	return g
+}
+
+// gates is the state of every gate by its budget's ID; without a policy there is none.
+func (s *server) gates(service, name string) map[slo.ID]string {
+	m := map[slo.ID]string{}
+	for _, v := range s.Source.Verdicts(service, name, s.Now()) {
+		if !v.NoPolicy {
+			m[v.SLO] = string(v.Gate)
+		}
+	}
+	return m
+}
+
+// withGate adds what the policy says.
+func withGate(o SLO, gates map[slo.ID]string) SLO {
+	if g, ok := gates[slo.ID(o.ID)]; ok {
+		o.Gate = &g
+	}
+	return o
+}
