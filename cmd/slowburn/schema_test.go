@@ -21,7 +21,7 @@ func TestSchemaCommand(t *testing.T) {
 }
 
 // configBeyond is what the schema of the configuration cannot say.
-var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+e\d+"|there would be no caution|schedule|time zone|timezone|period|is not a URL|names no host|cron`)
+var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+(\.0+|e\d+)"|there would be no caution|schedule|time zone|timezone|period|is not a URL|names no host|cron`)
 
 // configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a number
 // or a truth value in the place of a text, and "on" for true. The schema is stricter there.
