@@ -38,7 +38,8 @@ type app struct {
 	db     *store.DB
 	client *prom.Client
 	engine *engine.Engine
-	leg    outbox.Leg // nil if nobody is told
+	leg    outbox.Leg  // nil if nobody is told
+	desk   *slack.Desk // nil if nobody can act from Slack
 	pump   *outbox.Pump
 	web    http.Handler
 	reload reloadState
@@ -90,6 +91,10 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
+	doors, err := openDoors(cfg.Slack, leg, o.getenv, o.log)
+	if err != nil {
+		return nil, errors.Join(err, a.db.Close())
+	}
 	reader := prom.New(client, prom.Options{})
 	reader.Restore(snap.Marks)
 	legs := map[string]outbox.Leg{}
@@ -100,12 +105,15 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	registry := prometheus.NewRegistry()
 	schedules, channels := cfg.schedules()
 	a.engine = engine.New(engine.Options{
-		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: newComposer(cfg, o.externalURL), Log: o.log, Lag: o.lag,
+		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: newComposer(cfg, o.externalURL, doors.open()), Log: o.log, Lag: o.lag,
 		Reports: schedules, ReportChannels: channels, Policy: cfg.Policy, Reviews: func() []postmortem.Review { return a.keeper.Reviews() }, ExternalURL: o.externalURL,
 		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
 	}, set, snap)
 	a.client = client
 	a.keeper = a.newKeeper()
+	if a.desk, err = a.newDesk(doors); err != nil {
+		return nil, errors.Join(err, a.db.Close())
+	}
 	a.web = a.handler(registry)
 	return a, nil
 }
@@ -149,6 +157,9 @@ func (a *app) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
 	actor(a.pump.Run)
 	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.every/2) })
+	if a.desk != nil {
+		actor(a.desk.Run)
+	}
 	actor(a.watchHangup)
 	err := g.Run()
 	return errors.Join(err, a.Close())
@@ -240,7 +251,7 @@ func (a *app) now() time.Time { return a.engine.Corrected(a.clock()) }
 // handler is everything that is served over HTTP.
 func (a *app) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
-		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Report: a.report, Signals: a.signals, Now: a.clock, Interval: tickEvery,
+		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Report: a.report, Signals: a.signals, Slack: a.signedRequests(), Now: a.clock, Interval: tickEvery,
 		Do:     func(ctx context.Context, act alerting.Act) error { return a.engine.Do(ctx, act, a.clock()) },
 		Reload: a.Reload, Reloaded: a.reload.newest, Registry: registry,
 		Version: version.Version, ExternalURL: a.externalURL, WriteToken: a.getenv(writeTokenEnv), Log: a.log,

@@ -21,9 +21,9 @@ type composer struct {
 
 var _ engine.Composer = composer{}
 
-func newComposer(cfg Config, externalURL string) composer {
+func newComposer(cfg Config, externalURL string, interactive bool) composer {
 	return composer{
-		house:      slack.House{Leg: slackLeg, Channel: cfg.Slack.Channel, URL: externalURL, Version: version.Version},
+		house:      slack.House{Leg: slackLeg, Channel: cfg.Slack.Channel, URL: externalURL, Version: version.Version, Interactive: interactive},
 		prometheus: cfg.Prometheus.URL,
 	}
 }

@@ -63,6 +63,8 @@ type SlackConfig struct {
 	Channel      string
 	APIURL       string
 	BotTokenFile string
+	AppTokenFile string // opens Socket Mode
+	SigningFile  string // holds the secrets that signed requests are checked with
 	WebhookFile  string
 }
 
@@ -256,16 +258,13 @@ func (c *Config) readSlack(v strictyaml.Value) {
 		}
 		c.Slack.APIURL = strings.TrimSuffix(text, "/") + "/"
 	}
-	for _, key := range []string{"app_token_file", "signing_secret_file"} {
-		if v := o.Get(key); v.Given() {
-			v.Problem(fmt.Sprintf("%q is not supported by this version", key), "remove it for now")
+	for key, path := range map[string]*string{
+		"bot_token_file": &c.Slack.BotTokenFile, "app_token_file": &c.Slack.AppTokenFile,
+		"signing_secret_file": &c.Slack.SigningFile, "webhook_url_file": &c.Slack.WebhookFile,
+	} {
+		if text, ok := o.Get(key).Text(); ok {
+			*path = c.Abs(text)
 		}
-	}
-	if text, ok := o.Get("bot_token_file").Text(); ok {
-		c.Slack.BotTokenFile = c.Abs(text)
-	}
-	if text, ok := o.Get("webhook_url_file").Text(); ok {
-		c.Slack.WebhookFile = c.Abs(text)
 	}
 }
 

@@ -120,8 +120,6 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 		{"a password and a file of it", "prometheus: {basic_auth: {username: ana, password: x, password_file: y}}", `at most one of`},
 		{"an unknown TLS setting", "prometheus: {tls_config: {insecure: true}}", `1:27: unknown key "insecure"`},
 		{"PostgreSQL", "store: {postgres_file: dsn}", `PostgreSQL is not supported by this version`},
-		{"Socket Mode", "slack: {app_token_file: x}", `1:25: "app_token_file" is not supported by this version`},
-		{"buttons", "slack: {signing_secret_file: x}", `"signing_secret_file" is not supported by this version`},
 		{"a report without a name", `reports: [{schedule: "0 9 * * MON"}]`, `name is missing`},
 		{"a report without a time", `reports: [{name: weekly}]`, `schedule is missing`},
 		{"a day that never comes", `reports: [{name: x, schedule: "0 9 31 2 *"}]`, `never runs`},

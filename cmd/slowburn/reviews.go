@@ -48,7 +48,7 @@ func (a *app) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
 // tellReview owes a word about a review.
 func (a *app) tellReview(ctx context.Context, w reviews.Word) error {
 	if spec := a.engine.Set().Lookup(w.Incident.SLO); spec != nil {
-		c := newComposer(a.cfg, a.externalURL)
+		c := newComposer(a.cfg, a.externalURL, a.desk != nil)
 		if err := a.db.Commit(ctx, store.Tick{Owed: c.Review(w, spec, a.now())}); err != nil {
 			return err
 		}

@@ -89,5 +89,5 @@ func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
 
 // refusedKeys are known to the parser, and refused as not yet supported.
 func refusedKeys() []string {
-	return append([]string{"postgres_file", "app_token_file", "signing_secret_file"}, laterKeys...)
+	return append([]string{"postgres_file"}, laterKeys...)
 }

@@ -18,10 +18,12 @@ func Config() *Schema {
 			"path": text("The file of the embedded store.", notBlank, "data/slowburn.db"),
 		}),
 		"slack": object("How messages reach people. The token comes from SLACK_BOT_TOKEN if it is not given here; without any, nothing is posted.", keys{
-			"channel":          text("The default channel, in quotes; a service or SLO may name its own.", notBlank, "#reliability"),
-			"api_url":          text("The address of Slack's API.", addressForm, "https://slack.com/api/"),
-			"bot_token_file":   text("A file with the bot token.", notBlank),
-			"webhook_url_file": text("A file with the address of an incoming webhook: messages are posted and never updated.", notBlank),
+			"channel":             text("The default channel, in quotes; a service or SLO may name its own.", notBlank, "#reliability"),
+			"api_url":             text("The address of Slack's API.", addressForm, "https://slack.com/api/"),
+			"bot_token_file":      text("A file with the bot token.", notBlank),
+			"app_token_file":      text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", notBlank),
+			"signing_secret_file": text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", notBlank),
+			"webhook_url_file":    text("A file with the address of an incoming webhook: messages are posted and never updated.", notBlank),
 		}),
 		"reports": list("Reports that are sent on schedule.", 1000, report()),
 		"postmortems": object("Where postmortems are kept as Markdown files. Without it drafts are made on demand.", keys{

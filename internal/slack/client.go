@@ -29,6 +29,7 @@ type Config struct {
 // again. It is safe for concurrent use.
 type Client struct {
 	api      *goslack.Client
+	address  string // of the API
 	fallback string
 
 	mu  sync.Mutex
@@ -49,9 +50,10 @@ func New(c Config) (*Client, error) {
 	if c.HTTP == nil {
 		c.HTTP = httpClient()
 	}
+	address := strings.TrimSuffix(c.APIURL, "/") + "/"
 	// OptionRetry stays off: the library would post a message again after a reset.
-	api := goslack.New(c.Token.Reveal(), goslack.OptionAPIURL(strings.TrimSuffix(c.APIURL, "/")+"/"), goslack.OptionHTTPClient(c.HTTP))
-	return &Client{api: api, fallback: c.Fallback, ids: map[string]string{}}, nil
+	api := goslack.New(c.Token.Reveal(), goslack.OptionAPIURL(address), goslack.OptionHTTPClient(c.HTTP))
+	return &Client{api: api, address: address, fallback: c.Fallback, ids: map[string]string{}}, nil
 }
 
 // Deliver sends one message, in the best form that Slack takes.

@@ -15,14 +15,6 @@ import (
 // What the messages say. They are read at three in the morning by somebody who was asleep a minute ago: the state
 // comes first, then one thought per sentence, then the figures.
 
-// Actions of the controls under a message. The value of a button, and the block_id of a
-// menu, is the incident's ID; the value of a menu's option is a duration such as "4h".
-const (
-	ActionAck        = "slowburn_ack"
-	ActionSilence    = "slowburn_silence"
-	ActionPostmortem = "slowburn_postmortem"
-)
-
 const maxSentence = 149
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
@@ -366,29 +358,6 @@ func (f Facts) links() string {
 		add(f.page("incidents", f.Incident.ID, "postmortem"), "📝 Postmortem draft")
 	}
 	return strings.Join(out, between)
-}
-
-// controls are buttons; none acknowledges what is over.
-func (f Facts) controls() []Block {
-	if !f.Interactive {
-		return nil
-	}
-	id := f.Event.Incident
-	switch {
-	case !f.Incident.Open && f.Event.Rule == alerting.RuleNoData:
-		return nil
-	case !f.Incident.Open:
-		return []Block{actions(id, newButton(ActionPostmortem, "Postmortem", id, ""))}
-	}
-	var row []any
-	if _, acked := f.Incident.Acknowledged(); !acked {
-		row = append(row, newButton(ActionAck, "Acknowledge", id, "primary"))
-	}
-	silence := menu{Type: "static_select", ActionID: ActionSilence, Placeholder: plainText("Silence for…")}
-	for _, s := range []struct{ words, value string }{{"1 hour", "1h"}, {"4 hours", "4h"}, {"1 day", "1d"}, {"1 week", "7d"}} {
-		silence.Options = append(silence.Options, option{plainText(s.words), s.value})
-	}
-	return []Block{actions(id, append(row, silence)...)}
 }
 
 // footer says where the message comes from, for those who doubt it.

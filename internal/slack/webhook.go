@@ -67,16 +67,21 @@ func (w *Webhook) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receip
 
 // post sends one form. Success is the word "ok": a webhook answers some errors with status 200.
 func (w *Webhook) post(ctx context.Context, b Body) error {
-	payload, err := json.Marshal(map[string]any{"text": b.Text, "blocks": append([]Block{}, b.Blocks...), "unfurl_links": false, "unfurl_media": false})
+	return postJSON(ctx, w.http, w.address.Reveal(), map[string]any{"text": b.Text, "blocks": append([]Block{}, b.Blocks...), "unfurl_links": false, "unfurl_media": false})
+}
+
+// postJSON sends a payload to one of Slack's hooks. Its error never holds the address, which is a secret.
+func postJSON(ctx context.Context, client *http.Client, address string, payload any) error {
+	text, err := json.Marshal(payload)
 	if err != nil {
 		return fail(outbox.Permanent, "a message that cannot be written")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address.Reveal(), bytes.NewReader(payload))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(text))
 	if err != nil {
 		return fail(outbox.Misconfigured, "the webhook's address")
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := w.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return networkFailure(err)
 	}

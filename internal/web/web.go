@@ -59,6 +59,8 @@ type Options struct {
 	Signals func(ctx context.Context, service string) (signals.Snapshot, bool)
 	// Report builds the report of a period that was never sent; it is false for one that cannot be. Nil builds none.
 	Report func(ctx context.Context, name, period string) (store.Report, bool, error)
+	// Slack takes what is posted below /slack/; nil takes nothing. It checks by itself who asks.
+	Slack http.Handler
 	// Now is the time that the evaluation goes by; nil is time.Now. Interval is the time between two ticks
 	// on that clock, a minute if zero.
 	Now      func() time.Time
@@ -118,6 +120,9 @@ func (s *server) routes() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
 		ErrorLog: promLog{s.Log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4,
 	}))
+	if s.Slack != nil {
+		mux.Handle("POST /slack/", s.Slack)
+	}
 	s.routeAPI(mux)
 	s.routePages(mux)
 	return mux

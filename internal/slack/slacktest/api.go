@@ -14,8 +14,7 @@ type method struct {
 	do    func(*workspace, *request) reply
 }
 
-// methodTable is the Web API. Socket Mode's apps.connections.open belongs here too,
-// once somebody needs it.
+// methodTable is the Web API.
 func methodTable() map[string]method {
 	none := func(*Channel) string { return "" }
 	always := func(scope string) func(*Channel) string { return func(*Channel) string { return scope } }
@@ -29,7 +28,9 @@ func methodTable() map[string]method {
 	}
 	write := always("chat:write")
 	return map[string]method{
+		"apps.connections.open":        {always("connections:write"), tier1, openConnection},
 		"auth.test":                    {none, tier4, authTest},
+		"bots.info":                    {always("users:read"), tier3, botInfo},
 		"chat.postMessage":             {write, tier4, postMessage},
 		"chat.postEphemeral":           {write, tier4, postEphemeral},
 		"chat.update":                  {write, tier3, updateMessage},
@@ -145,6 +146,14 @@ func authTest(w *workspace, _ *request) reply {
 		"url": w.url + "/", "team": o.Team, "team_id": o.TeamID, "user": o.AppName,
 		"user_id": o.BotUser, "bot_id": o.BotID, "is_enterprise_install": false,
 	})
+}
+
+func botInfo(w *workspace, r *request) reply {
+	o := w.opts
+	if r.arg("bot") != o.BotID {
+		return refuse("bot_not_found")
+	}
+	return okay(map[string]any{"bot": map[string]any{"id": o.BotID, "app_id": o.AppID, "user_id": o.BotUser, "name": o.AppName}})
 }
 
 func userInfo(w *workspace, r *request) reply {

@@ -28,7 +28,7 @@ func (s *Server) State() State {
 
 func (w *workspace) snapshot() State {
 	c := &workspace{
-		opts: w.opts, url: w.url, version: w.version,
+		opts: w.opts, url: w.url, version: w.version, listening: w.listening,
 		channels: slices.Clone(w.channels), calls: slices.Clip(w.calls), violations: slices.Clip(w.violations),
 		ephemerals: slices.Clip(w.ephemerals), messages: make(map[string][]*Message, len(w.messages)),
 		files: make(map[string]*File, len(w.files)), fileOrder: slices.Clip(w.fileOrder),
@@ -258,26 +258,49 @@ type Button struct {
 // Buttons returns the buttons of the message, in reading order.
 func (m Message) Buttons() []Button {
 	var out []Button
-	add := func(block map[string]any, e any) {
-		b, _ := e.(map[string]any)
-		if str(b["type"]) != "button" {
-			return
-		}
+	m.elements("button", func(block, b map[string]any) {
 		text, _ := b["text"].(map[string]any)
 		out = append(out, Button{
 			BlockID: str(block["block_id"]), ActionID: str(b["action_id"]), Text: str(text["text"]),
 			Value: str(b["value"]), URL: str(b["url"]), Style: str(b["style"]),
 		})
-	}
+	})
+	return out
+}
+
+// A Menu of a message.
+type Menu struct {
+	BlockID, ActionID string
+	Options           map[string]any // by value, as they were sent
+}
+
+// Menus returns the menus of the message, in reading order.
+func (m Message) Menus() []Menu {
+	var out []Menu
+	m.elements("static_select", func(block, e map[string]any) {
+		menu := Menu{str(block["block_id"]), str(e["action_id"]), map[string]any{}}
+		options, _ := e["options"].([]any)
+		for _, o := range options {
+			if option, ok := o.(map[string]any); ok {
+				menu.Options[str(option["value"])] = option
+			}
+		}
+		out = append(out, menu)
+	})
+	return out
+}
+
+// elements visits the controls of one type, in reading order.
+func (m Message) elements(kind string, visit func(block, element map[string]any)) {
 	for _, v := range m.allBlocks() {
 		block, _ := v.(map[string]any)
-		add(block, block["accessory"])
 		elements, _ := block["elements"].([]any)
-		for _, e := range elements {
-			add(block, e)
+		for _, e := range append([]any{block["accessory"]}, elements...) {
+			if element, _ := e.(map[string]any); str(element["type"]) == kind {
+				visit(block, element)
+			}
 		}
 	}
-	return out
 }
 
 // allBlocks returns the blocks of the message and of its attachments.

@@ -53,13 +53,22 @@ func (s *Server) SigningSecret() string { return s.ws.opts.SigningSecret }
 // returns what the app answered. Like Slack it gives up after three seconds.
 // Each change may alter the signed request before it is sent, to try what a
 // forger would.
+//
+// It goes over Socket Mode if the app is connected that way, else to the
+// request URL; the changes matter only there.
 func (s *Server) Press(messageTS, actionID, user string, change ...func(*http.Request)) (Ack, error) {
+	return s.Choose(messageTS, actionID, "", user, change...)
+}
+
+// Choose chooses an option of a menu, by the option's value. An empty value
+// presses a button.
+func (s *Server) Choose(messageTS, actionID, value, user string, change ...func(*http.Request)) (Ack, error) {
 	var payload map[string]any
 	var target string
 	var err error
 	s.locked(func(w *workspace) {
 		target = w.opts.InteractionsURL
-		payload, err = w.pressPayload(messageTS, actionID, user)
+		payload, err = w.pressPayload(messageTS, actionID, value, user)
 	})
 	if err != nil {
 		return Ack{}, err
@@ -67,6 +76,9 @@ func (s *Server) Press(messageTS, actionID, user string, change ...func(*http.Re
 	raw, err := json.Marshal(payload)
 	if err != nil {
 		return Ack{}, fmt.Errorf("encode the interaction: %w", err)
+	}
+	if s.connected() {
+		return s.envelope("interactive", raw)
 	}
 	return s.callback(target, url.Values{"payload": {string(raw)}}, change)
 }
@@ -86,19 +98,52 @@ func (s *Server) Command(channel, command, text, user string, change ...func(*ht
 	return s.callback(target, form, change)
 }
 
-// pressPayload is the block_actions payload of a button press.
-func (w *workspace) pressPayload(ts, actionID, user string) (map[string]any, error) {
+// typed delivers a command by whichever way the app listens.
+func (s *Server) typed(target string, form url.Values, change []func(*http.Request)) (Ack, error) {
+	if !s.connected() {
+		return s.callback(target, form, change)
+	}
+	raw, err := json.Marshal(flat(form))
+	if err != nil {
+		return Ack{}, fmt.Errorf("encode the command: %w", err)
+	}
+	return s.envelope("slash_commands", raw)
+}
+
+// showAnswer shows what the acknowledgement of a command says: to the person, or
+// to the channel if it wants that.
+func (s *Server) showAnswer(channel, user string, a Ack) {
+	args := url.Values{}
+	if a.Status != http.StatusOK || jsonArgs(strings.NewReader(a.Body), args) != nil {
+		return
+	}
+	s.onChannel(channel, func(w *workspace, c *Channel) {
+		r := &request{args: args}
+		w.respond(r, &responseHook{channel: c.ID, user: user})
+	})
+}
+
+// flat is a form as Socket Mode sends it: a JSON object.
+func flat(form url.Values) map[string]string {
+	out := map[string]string{}
+	for k := range form {
+		out[k] = form.Get(k)
+	}
+	return out
+}
+
+// pressPayload is the block_actions payload of a button press, or of a choice.
+func (w *workspace) pressPayload(ts, actionID, value, user string) (map[string]any, error) {
 	m := w.findAnywhere(ts)
 	if m == nil {
 		return nil, fmt.Errorf("slacktest: no message %s to press a button on", ts)
 	}
-	buttons := m.Buttons()
-	i := slices.IndexFunc(buttons, func(b Button) bool { return b.ActionID == actionID })
-	if i < 0 {
-		return nil, fmt.Errorf("slacktest: message %s has no button %q", ts, actionID)
+	action, err := m.action(actionID, value)
+	if err != nil {
+		return nil, err
 	}
-	b, c := buttons[i], w.channel(m.Channel, false)
-	at := w.now()
+	c, at := w.channel(m.Channel, false), w.now()
+	action["action_ts"] = fmt.Sprintf("%d.%06d", at.Unix(), at.Nanosecond()/1000)
 	return map[string]any{
 		"type": "block_actions", "api_app_id": w.opts.AppID, "token": "deprecated",
 		"team":       map[string]any{"id": w.opts.TeamID, "domain": "acme"},
@@ -108,12 +153,32 @@ func (w *workspace) pressPayload(ts, actionID, user string) (map[string]any, err
 		"trigger_id": w.id("trigger"), "response_url": w.newResponseURL(c.ID, ts, user),
 		"message": w.wire(m, true),
 		"state":   map[string]any{"values": map[string]any{}},
-		"actions": []any{map[string]any{
-			"type": "button", "action_id": b.ActionID, "block_id": b.BlockID, "value": b.Value,
-			"text":      map[string]any{"type": "plain_text", "text": b.Text},
-			"action_ts": fmt.Sprintf("%d.%06d", at.Unix(), at.Nanosecond()/1000),
-		}},
+		"actions": []any{action},
 	}, nil
+}
+
+// action is the entry of "actions" for a control of the message.
+func (m Message) action(id, value string) (map[string]any, error) {
+	if value == "" {
+		buttons := m.Buttons()
+		i := slices.IndexFunc(buttons, func(b Button) bool { return b.ActionID == id })
+		if i < 0 {
+			return nil, fmt.Errorf("slacktest: message %s has no button %q", m.TS, id)
+		}
+		b := buttons[i]
+		return map[string]any{
+			"type": "button", "action_id": id, "block_id": b.BlockID, "value": b.Value,
+			"text": map[string]any{"type": "plain_text", "text": b.Text},
+		}, nil
+	}
+	for _, menu := range m.Menus() {
+		if menu.ActionID == id {
+			if option, ok := menu.Options[value]; ok {
+				return map[string]any{"type": "static_select", "action_id": id, "block_id": menu.BlockID, "selected_option": option}, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("slacktest: message %s has no menu %q with an option %q", m.TS, id, value)
 }
 
 func (w *workspace) findAnywhere(ts string) *Message {

@@ -97,6 +97,7 @@ type pace struct {
 // least" so many calls a minute and tolerates "occasional bursts"; the stand-in
 // grants exactly the promise, and how large a burst may be is a guess.
 var (
+	tier1 = pace{time.Minute, 10} // the burst: as many as an app may have connections
 	tier2 = pace{time.Minute / 20, 20}
 	tier3 = pace{time.Minute / 50, 50}
 	tier4 = pace{time.Minute / 100, 100}

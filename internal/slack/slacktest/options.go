@@ -20,6 +20,7 @@ type Options struct {
 	BotUser  string // the bot's user ID
 	Token    string // the bot token
 	Scopes   []string
+	AppToken string // the app-level token, which opens Socket Mode
 	Channels []Channel
 	Users    []User
 
@@ -39,6 +40,8 @@ type Options struct {
 	// SignedAt is the clock of the request signatures; default Now. A receiver
 	// that judges their age by the real clock wants time.Now here.
 	SignedAt func() time.Time
+	// PingEvery is the time between two pings over Socket Mode, on the wall's clock; default a second.
+	PingEvery time.Duration
 }
 
 // AllScopes is every scope the stand-in knows, and the default of
@@ -62,7 +65,9 @@ func (o Options) withDefaults() Options {
 	set(&o.BotID, "B0SLOW0001")
 	set(&o.BotUser, "U0SLOWBOT")
 	set(&o.Token, "xoxb-stand-in-token")
+	set(&o.AppToken, "xapp-1-A0SLOW0001-stand-in")
 	set(&o.SigningSecret, "stand-in-signing-secret")
+	o.PingEvery = cmp.Or(o.PingEvery, time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

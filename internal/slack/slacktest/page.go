@@ -94,7 +94,7 @@ var fileName = regexp.MustCompile(`[^A-Za-z0-9._ -]`)
 
 // pressPage presses a button for the person looking at the page.
 func (s *Server) pressPage(w http.ResponseWriter, r *http.Request) {
-	ack, err := s.Press(r.PostFormValue("ts"), r.PostFormValue("action"), s.ws.opts.Users[0].ID)
+	ack, err := s.Choose(r.PostFormValue("ts"), r.PostFormValue("action"), r.PostFormValue("value"), s.ws.opts.Users[0].ID)
 	q := url.Values{"channel": {r.PostFormValue("channel")}}
 	if thread := r.PostFormValue("thread"); thread != "" {
 		q.Set("thread", thread)
@@ -251,7 +251,7 @@ func (st State) item(m Message, thread string, inThread bool) item {
 		Message: &m, At: m.Posted.UTC(), ID: "m" + m.TS, InThread: inThread, Thread: thread,
 		Bot: m.User == st.w.opts.BotUser, Open: m.TS == thread && !inThread,
 		Author:   first(m.Username, st.w.realName(m.User)),
-		CanPress: st.w.opts.InteractionsURL != "",
+		CanPress: st.w.opts.InteractionsURL != "" || st.w.listening > 0,
 	}
 	if inThread {
 		it.ID = "t" + m.TS

@@ -22,6 +22,7 @@ type Server struct {
 	closing chan struct{}
 	callout *http.Client // for interaction callbacks
 	last    lastCallback
+	sockets sockets
 }
 
 // Start runs a stand-in and panics if it cannot listen. For a given address
@@ -71,6 +72,7 @@ func (s *Server) Close() {
 	}
 	close(s.closing)
 	_ = s.http.Close()
+	s.sockets.closeAll()
 	s.mu.Lock()
 	s.changed.Broadcast()
 	s.mu.Unlock()
@@ -93,6 +95,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /services/{team}/{bot}/{secret}", s.webhook)
 	mux.HandleFunc("POST /upload/v1/{id}", s.upload)
 	mux.HandleFunc("POST /response/{id}", s.responseURL)
+	mux.HandleFunc("GET /link/{ticket}", s.socket)
 	s.pageRoutes(mux)
 	return mux
 }

@@ -129,6 +129,8 @@ type workspace struct {
 	pacer      pacer
 	notBefore  map[string]time.Time // when a caller told to wait may call again
 	hooks      map[string]*responseHook
+	tickets    map[string]bool // of Socket Mode, good for one connection each
+	listening  int             // connections by Socket Mode
 	lastMicro  int64
 	version    int // grows with everything a page could show
 	serial     int // for generated identifiers
@@ -143,7 +145,8 @@ type token struct {
 func newWorkspace(opts Options) *workspace {
 	w := &workspace{
 		opts:      opts,
-		tokens:    map[string]*token{opts.Token: {scopes: slices.Clone(opts.Scopes)}},
+		tokens:    map[string]*token{opts.Token: {scopes: slices.Clone(opts.Scopes)}, opts.AppToken: {scopes: []string{"connections:write"}}},
+		tickets:   map[string]bool{},
 		channels:  slices.Clone(opts.Channels),
 		messages:  map[string][]*Message{},
 		files:     map[string]*File{},

@@ -3,6 +3,7 @@ package slacktest
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -76,7 +77,7 @@ func tooMany(wait int) reply {
 func readRequest(r *http.Request) (*request, error) {
 	args := r.URL.Query()
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		if err := jsonArgs(r.Body, args); err != nil {
+		if err := jsonArgs(r.Body, args); err != nil && !errors.Is(err, io.EOF) { // nothing at all is no argument
 			return nil, err
 		}
 	} else {

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/slack"
+	"github.com/slowburn-sre/slowburn/internal/store"
+)
+
+// doors are the ways by which presses and commands reach slowburn from Slack.
+type doors struct {
+	appToken slack.Secret   // Socket Mode
+	signing  []slack.Secret // signed requests; two while the secret is changed
+}
+
+// openDoors reads the secrets. Without a bot token they lead nowhere: nobody could be answered.
+func openDoors(cfg SlackConfig, leg outbox.Leg, getenv func(string) string, log *slog.Logger) (doors, error) {
+	app, err := secret(cfg.AppTokenFile, getenv("SLACK_APP_TOKEN"), log)
+	if err != nil {
+		return doors{}, err
+	}
+	signing, err := secret(cfg.SigningFile, getenv("SLACK_SIGNING_SECRET"), log)
+	if err != nil {
+		return doors{}, err
+	}
+	d := doors{appToken: slack.Secret(app)}
+	for _, s := range strings.Fields(signing) {
+		d.signing = append(d.signing, slack.Secret(s))
+	}
+	if _, bot := leg.(*slack.Client); d.open() && !bot {
+		log.Warn("buttons and commands in Slack are off: they need a bot token (SLACK_BOT_TOKEN or slack.bot_token_file)")
+		return doors{}, nil
+	}
+	return d, nil
+}
+
+func (d doors) open() bool { return d.appToken != "" || len(d.signing) > 0 }
+
+// newDesk makes what takes presses and commands; nil if there is no way for them to come in.
+func (a *app) newDesk(d doors) (*slack.Desk, error) {
+	client, bot := a.leg.(*slack.Client)
+	if !d.open() || !bot {
+		return nil, nil
+	}
+	return slack.NewDesk(slack.DeskConfig{
+		Client: client, Backend: backend{a}, AppToken: d.appToken, SigningSecrets: d.signing, Log: a.log,
+	})
+}
+
+// signedRequests serves what Slack posts; nil if no signature could be checked.
+func (a *app) signedRequests() http.Handler {
+	if a.desk == nil || len(a.desk.SigningSecrets) == 0 {
+		return nil
+	}
+	return a.desk.Handler()
+}
+
+// backend is the daemon as people reach it from Slack.
+type backend struct{ *app }
+
+var _ slack.Backend = backend{}
+
+// Do writes down what a person did.
+func (b backend) Do(ctx context.Context, act alerting.Act) error {
+	err := b.engine.Do(ctx, act, b.clock())
+	var no *engine.ActError
+	if errors.As(err, &no) {
+		return slack.Refusal(no.Text)
+	}
+	return err
+}
+
+// Owe writes messages down and has them sent.
+func (b backend) Owe(ctx context.Context, entries []outbox.Entry) error {
+	err := b.db.Commit(ctx, store.Tick{At: b.Now(), Owed: entries})
+	b.pump.Kick()
+	return err
+}
+
+// Now is the time that the evaluation goes by.
+func (b backend) Now() time.Time { return b.now() }
+
+// Incident is one incident, from memory while it is open.
+func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bool) {
+	for _, i := range b.engine.OpenIncidents() {
+		if i.ID == id {
+			return i, true
+		}
+	}
+	i, ok, err := b.db.Incident(ctx, id)
+	return i, ok && err == nil
+}
+
+// Open are the incidents that have not ended.
+func (b backend) Open() []alerting.Incident { return b.engine.OpenIncidents() }
+
+// Standings are all budgets.
+func (b backend) Standings() []slack.Standing {
+	var all []slack.Standing
+	for _, x := range b.engine.Budgets() {
+		all = append(all, slack.Standing{ID: x.ID, Spec: x.Spec, Status: x.Windows[0], Outlook: x.Outlook, Data: x.Data, Open: x.Open})
+	}
+	return all
+}
+
+// Gate has no policy to go by yet.
+func (b backend) Gate(scope string) (slack.Verdict, bool) {
+	for _, s := range b.engine.Set().Specs {
+		if s.Service == scope || string(s.ID()) == scope {
+			return slack.Verdict{}, true
+		}
+	}
+	return slack.Verdict{}, false
+}
+
+// Draft is the draft of a postmortem.
+func (b backend) Draft(ctx context.Context, i alerting.Incident) (string, error) {
+	return b.postmortem(ctx, i)
+}

@@ -1,0 +1,223 @@
+package slack
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// shownLines is how many budgets or incidents one answer names.
+const shownLines = 20
+
+// commandJob understands /slowburn.
+func (d *Desk) commandJob(form url.Values) (job, bool, error) {
+	user, hook := form.Get("user_id"), form.Get("response_url")
+	if !userPattern.MatchString(user) || form.Get("trigger_id") == "" || hook != "" && !d.answerable(hook) {
+		return job{}, false, errMalformed
+	}
+	// The team of the person is not told; in a shared channel, strangers see only their own apps' commands.
+	from := origin{app: form.Get("api_app_id"), team: form.Get("team_id"), enterprise: form.Get("enterprise_id")}
+	text := form.Get("text")
+	return job{
+		key: "slack/" + user + "/" + form.Get("trigger_id"), hook: hook, inline: true,
+		do: d.known(from, func(context.Context) outcome { return says(d.answer(text)) }),
+	}, true, nil
+}
+
+// answer is what /slowburn says, from memory.
+func (d *Desk) answer(text string) Body {
+	words := strings.Fields(plain(text, foreignLimit))
+	verb, rest := "", ""
+	if len(words) > 0 {
+		verb, rest = strings.ToLower(words[0]), strings.Join(words[1:], " ")
+	}
+	switch verb {
+	case "status":
+		return statusBody(d.Backend.Standings(), rest)
+	case "incidents":
+		return incidentsBody(d.Backend.Open())
+	case "gate":
+		return d.gateBody(rest)
+	case "", "help":
+		return helpBody("")
+	}
+	return helpBody("There is no “" + escape(verb) + "”. ")
+}
+
+func helpBody(before string) Body {
+	return sections(before+"What slowburn answers here; only you see it.",
+		"`/slowburn status` every budget, worst first; `status checkout` or `status checkout/availability` for some",
+		"`/slowburn incidents` what is open",
+		"`/slowburn gate checkout` may it be released?",
+		"`/slowburn help` this")
+}
+
+// sections is an answer of a sentence and lines, all escaped.
+func sections(sentence string, lines ...string) Body {
+	b := Body{Text: sentence}
+	text := "*" + sentence + "*"
+	for _, l := range lines {
+		text += "\n" + l
+	}
+	for _, piece := range pieces(text, limitOf("section.text")) {
+		b.Blocks = append(b.Blocks, section(piece))
+	}
+	return b
+}
+
+// limited names the first lines, and how many more there are.
+func limited(lines []string, whole string) []string {
+	if len(lines) <= shownLines {
+		return lines
+	}
+	return append(slices.Clip(lines[:shownLines]), fmt.Sprintf("… and %d more; %s", len(lines)-shownLines, whole))
+}
+
+// statusBody shows the budgets of a service or an SLO, or all of them, worst first; what is unknown comes first of all,
+// since nobody knows how bad it is.
+func statusBody(all []Standing, which string) Body {
+	all = slices.DeleteFunc(slices.Clone(all), func(s Standing) bool {
+		return which != "" && which != s.ID.Service() && which != string(s.ID) && which != string(s.ID.Base())
+	})
+	if len(all) == 0 && which != "" {
+		return sections("There is no service and no SLO “" + escape(which) + "”.")
+	}
+	if len(all) == 0 {
+		return sections("There is no budget yet. The first minutes are read about two minutes after the start.")
+	}
+	slices.SortStableFunc(all, func(a, b Standing) int {
+		return cmp.Or(-cmp.Compare(a.urgency(), b.urgency()), cmp.Compare(a.Status.Remaining(), b.Status.Remaining()), cmp.Compare(a.ID, b.ID))
+	})
+	burning, unseen := 0, 0
+	var lines []string
+	for _, s := range all {
+		switch s.urgency() {
+		case urgencyUnknown:
+			unseen++
+		case urgencyPage, urgencyTicket:
+			burning++
+		}
+		lines = append(lines, s.line())
+	}
+	sentence := plural(int64(len(all)), "budget") + ", " + plural(int64(burning), "open incident")
+	if unseen > 0 {
+		sentence += fmt.Sprintf(", %d unknown", unseen)
+	}
+	return sections(sentence+".", limited(lines, "`slowburn status` shows all")...)
+}
+
+// How urgent a budget is to look at.
+const (
+	urgencyNone = iota
+	urgencySpent
+	urgencyTicket
+	urgencyUnknown
+	urgencyPage
+)
+
+func (s Standing) urgency() int {
+	highest := urgencyNone
+	for _, i := range s.Open {
+		switch {
+		case i.Rule == alerting.RuleNoData:
+		case i.Severity == alerting.Page:
+			return urgencyPage
+		default:
+			highest = urgencyTicket
+		}
+	}
+	switch {
+	case s.Data != budget.OK.String() && s.Data != budget.ZeroTraffic.String():
+		return urgencyUnknown
+	case highest == urgencyNone && s.Status.Spent >= 1:
+		return urgencySpent
+	}
+	return highest
+}
+
+// line is one budget: "🔥 checkout/availability · 43 % left · gone in 5 hours · page open".
+func (s Standing) line() string {
+	icon := map[int]string{urgencyNone: "🟢", urgencySpent: "🔴", urgencyTicket: "🎫", urgencyUnknown: "❔", urgencyPage: "🔥"}[s.urgency()]
+	parts := []string{icon + " *" + escape(string(s.ID)) + "*"}
+	switch left := s.Status.Left(); {
+	case s.Status.Sum.Total == 0:
+		parts = append(parts, "no traffic in the window")
+	case left < 0:
+		parts = append(parts, "overspent by "+counted(-left, s.Spec.SLI.Kind))
+	default:
+		parts = append(parts, percent(s.Status.Remaining())+" of the budget left")
+	}
+	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
+		parts = append(parts, "gone in "+span(o.In))
+	}
+	if s.urgency() == urgencyUnknown {
+		parts = append(parts, "data: "+escape(s.Data))
+	}
+	for _, i := range s.Open {
+		parts = append(parts, tierOf(i)+" open since "+at(i.Detected))
+	}
+	return strings.Join(parts, " · ")
+}
+
+func tierOf(i alerting.Incident) string {
+	if i.Rule == alerting.RuleNoData {
+		return "gap in the data"
+	}
+	return string(i.Severity)
+}
+
+// incidentsBody shows what is open, pages first.
+func incidentsBody(open []alerting.Incident) Body {
+	if len(open) == 0 {
+		return sections("Nothing is open.")
+	}
+	open = slices.Clone(open)
+	slices.SortStableFunc(open, func(a, b alerting.Incident) int {
+		page := func(i alerting.Incident) int {
+			if i.Severity == alerting.Page {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(page(a), page(b)), a.Detected.Compare(b.Detected))
+	})
+	var lines []string
+	for _, i := range open {
+		icon := "🎫"
+		switch {
+		case i.Rule == alerting.RuleNoData:
+			icon = "❔"
+		case i.Severity == alerting.Page:
+			icon = "🔥"
+		}
+		lines = append(lines, icon+" *"+escape(string(i.SLO))+"* · "+tierOf(i)+" since "+at(i.Detected)+" · "+code(i.ID))
+	}
+	return sections(plural(int64(len(open)), "open incident")+".", limited(lines, "`slowburn incidents --open` shows all")...)
+}
+
+// gateBody says whether something may be released.
+func (d *Desk) gateBody(scope string) Body {
+	if scope == "" {
+		return sections("Which one? For example `/slowburn gate checkout` or `/slowburn gate checkout/availability`.")
+	}
+	v, ok := d.Backend.Gate(scope)
+	switch {
+	case !ok:
+		return sections("There is no service and no SLO “" + escape(scope) + "”.")
+	case v.Word == "":
+		return sections("There is no error-budget policy in the configuration, so slowburn forbids nothing.")
+	}
+	icon := map[string]string{"go": "🟢", "guarded": "🟡", "frozen": "🔴"}[v.Word]
+	lines := make([]string, len(v.Why))
+	for i, s := range v.Why {
+		lines[i] = escape(s)
+	}
+	return sections(cmp.Or(icon, "❔")+" "+escape(slo.ID(scope).Service())+": "+escape(v.Word), lines...)
+}

@@ -1,0 +1,253 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Backend is the rest of slowburn, as far as people reach it from Slack. All but Do, Owe and Draft answer from memory.
+type Backend interface {
+	// Do writes down what a person did. An act whose key is known changes nothing. An error that is a [Refusal] is
+	// shown to the person; any other means that nothing was written down.
+	Do(context.Context, alerting.Act) error
+	// Owe writes down messages that are to be sent. One whose key is known is owed already.
+	Owe(context.Context, []outbox.Entry) error
+	// Incident is one incident, open or not; it is false if nobody knows it.
+	Incident(ctx context.Context, id string) (alerting.Incident, bool)
+	// Open are the incidents that have not ended, by ID.
+	Open() []alerting.Incident
+	// Standings are all budgets, by ID.
+	Standings() []Standing
+	// Gate answers whether a service or an SLO may be released; it is false if nobody knows it.
+	Gate(scope string) (Verdict, bool)
+	// Now is what time it is, for decisions.
+	Now() time.Time
+	// Draft is the draft of an incident's postmortem, as Markdown.
+	Draft(context.Context, alerting.Incident) (string, error)
+}
+
+// Refusal is an error that is meant for the person who asked: a sentence such as "The incident is over."
+type Refusal string
+
+// Error is the sentence.
+func (r Refusal) Error() string { return string(r) }
+
+// Standing is one budget, as far as /slowburn tells of it.
+type Standing struct {
+	ID      slo.ID
+	Spec    *slo.Spec
+	Status  budget.Status
+	Outlook budget.Outlook
+	Data    string // state of the newest minute: ok, zero_traffic, absent, partial, error, or unseen
+	Open    []alerting.Incident
+}
+
+// Verdict is the answer of the error-budget policy.
+type Verdict struct {
+	Word string   // go, guarded, frozen, unknown; "" if there is no policy
+	Why  []string // in sentences
+}
+
+// DeskConfig is what a [Desk] is made of.
+type DeskConfig struct {
+	Client  *Client // required: who we are, people's names, drafts in threads
+	Backend Backend // required
+	// AppToken opens Socket Mode; "" leaves it out. SigningSecrets are those that requests over HTTP are
+	// signed with, more than one during a rotation; none refuses them all.
+	AppToken       Secret
+	SigningSecrets []Secret
+	Log            *slog.Logger     // nil discards
+	Now            func() time.Time // the wall's clock, by which signatures age; nil is time.Now
+}
+
+// Desk takes what people do in Slack: the controls under a message, and /slowburn. It has two doors,
+// [Desk.Handler] for signed requests and [Desk.Run] for Socket Mode, and one way behind them.
+//
+// Slack waits three seconds for an answer and shows the person a failure after that. So the work is waited for a
+// little, because an answer that comes after the act was written down is worth more, and then the
+// request is acknowledged while the work goes on; what remains to be said is said to the response_url.
+//
+// Deliveries are told apart by what Slack says about the press itself: who, what, when. One that arrives twice,
+// over whichever door, has one effect.
+type Desk struct {
+	DeskConfig
+	hook   *http.Client // for response_urls
+	timing socketTiming
+	recent recent
+	people people
+	self   identityCache
+
+	slots chan struct{} // one for each piece of work in flight
+	mu    sync.Mutex
+	shut  bool
+	work  sync.WaitGroup
+}
+
+const (
+	// patience is how long Slack is left waiting for the outcome, of the three seconds that it waits at all.
+	patience = 2 * time.Second
+	// workLimit bounds one piece of work, answered or not.
+	workLimit = 30 * time.Second
+	// maxWork is how many pieces of work there are at a time. Who comes then is turned away.
+	maxWork = 16
+)
+
+// NewDesk makes a desk. It connects to nothing before Run.
+func NewDesk(c DeskConfig) (*Desk, error) {
+	if c.Client == nil || c.Backend == nil {
+		return nil, errors.New("buttons and commands in Slack need a bot token")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Desk{DeskConfig: c, hook: httpClient(), timing: usualTiming, slots: make(chan struct{}, maxWork)}, nil
+}
+
+// Run keeps Socket Mode connected, if there is a token for it, until ctx ends; then it lets the work in
+// flight finish, which is bounded. It returns nil.
+func (d *Desk) Run(ctx context.Context) error {
+	if d.AppToken != "" {
+		d.runSocket(ctx)
+	}
+	<-ctx.Done()
+	d.mu.Lock()
+	d.shut = true
+	d.mu.Unlock()
+	d.work.Wait()
+	d.hook.CloseIdleConnections()
+	return nil
+}
+
+// outcome is what came of a delivery.
+type outcome struct {
+	refused bool  // it was not meant for us: nothing is said
+	say     *Body // to the person alone, nil for nothing
+}
+
+func says(b Body) outcome { return outcome{say: &b} }
+
+// job is a delivery that was understood: what to do, and where to answer later.
+type job struct {
+	key  string // the same for every delivery of the same press
+	hook string // response_url; "" if there is none
+	// inline says that the acknowledgement itself can carry words, as for a command. Under a message it cannot.
+	inline bool
+	do     func(context.Context) outcome
+}
+
+// errBusy says that too much is in flight.
+var errBusy = errors.New("too much at a time")
+
+// take does a job once, and returns what came of it if that is known within Slack's patience. The
+// error is errBusy, and then nothing was done.
+func (d *Desk) take(j job) (outcome, error) {
+	if !d.begin() {
+		return outcome{}, errBusy
+	}
+	if !d.recent.first(j.key, d.Now()) {
+		d.end()
+		return outcome{}, nil
+	}
+	done, left := make(chan outcome), make(chan struct{})
+	go func() {
+		defer d.end()
+		ctx, cancel := context.WithTimeout(context.Background(), workLimit)
+		defer cancel()
+		o := j.do(ctx)
+		inTime := true
+		select {
+		case done <- o:
+		case <-left:
+			inTime = false
+		}
+		if o.say != nil && !(inTime && j.inline) {
+			d.respond(ctx, j.hook, *o.say)
+		}
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case o := <-done:
+		return o, nil
+	case <-timer.C:
+		close(left)
+		return outcome{}, nil
+	}
+}
+
+func (d *Desk) begin() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shut {
+		return false
+	}
+	select {
+	case d.slots <- struct{}{}:
+		d.work.Add(1)
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *Desk) end() {
+	<-d.slots
+	d.work.Done()
+}
+
+// recent remembers what was delivered, for longer than a signature is valid, in two generations.
+type recent struct {
+	mu           sync.Mutex
+	fresh, stale map[string]bool
+	turned       time.Time
+}
+
+const maxRecent = 4096 // in one generation
+
+// first reports whether a key is new.
+func (r *recent) first(key string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fresh == nil || len(r.fresh) >= maxRecent || now.Sub(r.turned) > 2*signatureAge {
+		r.fresh, r.stale, r.turned = map[string]bool{}, r.fresh, now
+	}
+	seen := r.fresh[key] || r.stale[key]
+	r.fresh[key] = true
+	return !seen
+}
+
+// respond says something to the person, at the address that came with the delivery.
+func (d *Desk) respond(ctx context.Context, hook string, b Body) {
+	if hook == "" {
+		return
+	}
+	if err := postJSON(ctx, d.hook, hook, b.ephemeral()); err != nil {
+		d.Log.Warn("cannot answer a person in Slack", "err", outbox.FailureOf(err)) // the address is a secret
+	}
+}
+
+// answerable reports whether an address is one of Slack's for answers: nothing else is ever asked.
+func (d *Desk) answerable(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil {
+		return false
+	}
+	if u.Scheme == "https" && (u.Host == "hooks.slack.com" || u.Host == "hooks.slack-gov.com") {
+		return true
+	}
+	api, err := url.Parse(d.Client.address)
+	return err == nil && u.Scheme == api.Scheme && u.Host == api.Host
+}

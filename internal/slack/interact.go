@@ -1,0 +1,214 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// interaction is the payload of a press, the same over HTTP and over Socket Mode, as far as we look at it.
+type interaction struct {
+	Type       string    `json:"type"`
+	App        string    `json:"api_app_id"`
+	Team       workspace `json:"team"`
+	Enterprise workspace `json:"enterprise"`
+	User       struct {
+		ID       string `json:"id"`
+		Username string `json:"username"`
+		Name     string `json:"name"`
+		Team     string `json:"team_id"`
+	} `json:"user"`
+	Container struct {
+		Channel string `json:"channel_id"`
+		TS      string `json:"message_ts"`
+		Thread  string `json:"thread_ts"`
+	} `json:"container"`
+	Hook    string `json:"response_url"`
+	Actions []struct {
+		ID     string `json:"action_id"`
+		Block  string `json:"block_id"`
+		Value  string `json:"value"`
+		At     string `json:"action_ts"`
+		Option struct {
+			Value string `json:"value"`
+		} `json:"selected_option"`
+	} `json:"actions"`
+}
+
+type workspace struct {
+	ID string `json:"id"`
+}
+
+// origin is whom a delivery says it comes from.
+type origin struct{ app, team, enterprise, userTeam string }
+
+var (
+	userPattern  = regexp.MustCompile(`^[UW][A-Z0-9]{2,30}$`)
+	stampPattern = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,9}$`)
+
+	errMalformed = errors.New("not what Slack sends")
+)
+
+// ourActions are the controls that slowburn makes.
+var ourActions = []string{ActionAck, ActionSilence, ActionPage, ActionTicket, ActionPostmortem}
+
+// interactionJob understands a press. It is false for what is well-formed and none of our business, such as
+// links, which Slack tells about as well.
+func (d *Desk) interactionJob(payload []byte) (job, bool, error) {
+	var in interaction
+	if err := json.Unmarshal(payload, &in); err != nil {
+		return job{}, false, errMalformed
+	}
+	if in.Type != "block_actions" || len(in.Actions) != 1 || !slices.Contains(ourActions, in.Actions[0].ID) {
+		return job{}, false, nil
+	}
+	a := in.Actions[0]
+	p := press{
+		user: in.User.ID, name: firstOf(in.User.Name, in.User.Username, in.User.ID), at: a.At,
+		action: a.ID, value: a.Option.Value, control: firstOf(a.Value, a.Block),
+		channel: in.Container.Channel, thread: firstOf(in.Container.Thread, in.Container.TS), hook: in.Hook,
+	}
+	if !userPattern.MatchString(p.user) || !stampPattern.MatchString(p.at) || p.control == "" || p.hook != "" && !d.answerable(p.hook) {
+		return job{}, false, errMalformed
+	}
+	from := origin{in.App, in.Team.ID, in.Enterprise.ID, in.User.Team}
+	return job{key: p.key(), hook: p.hook, do: d.known(from, func(ctx context.Context) outcome { return d.press(ctx, p) })}, true, nil
+}
+
+func firstOf(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// press does what a control stands for, and says why if it cannot be done. What has been done is seen in the
+// message itself, so nothing is said about it.
+func (d *Desk) press(ctx context.Context, p press) outcome {
+	i, ok := d.Backend.Incident(ctx, incidentOf(p.control, d.Backend.Open()))
+	if !ok {
+		return whisper("🤷 slowburn does not know this incident. It may be older than what is kept.")
+	}
+	if p.action == ActionPostmortem {
+		return d.postDraft(ctx, p, i)
+	}
+	a, ok := p.act(d.Backend.Now())
+	if !ok {
+		return outcome{refused: true}
+	}
+	if !i.Open {
+		return whisper("✅ This incident is over since " + at(i.Resolved) + "; there is nothing left to do here but the postmortem.")
+	}
+	a.Incident, a.By = i.ID, d.people.name(ctx, d.Client, p.user, p.name, d.Now())
+	if has, taken := i.Acknowledged(); taken && a.Kind == alerting.Acknowledge && has.Who != a.Who {
+		return whisper("👀 " + person(has) + " has acknowledged it already, " + at(has.At) + ".")
+	}
+	return d.done(p, a, d.Backend.Do(ctx, a))
+}
+
+// done is what to say when an act was tried.
+func (d *Desk) done(p press, a alerting.Act, err error) outcome {
+	var no Refusal
+	switch {
+	case err == nil:
+		return outcome{}
+	case errors.As(err, &no):
+		return whisper(escape(no.Error()))
+	}
+	return d.failed(p, string(a.Kind), a.Incident, err)
+}
+
+// failed is what to say when something could not be written down.
+func (d *Desk) failed(p press, what, incident string, err error) outcome {
+	d.Log.Error("what was asked for in Slack could not be written down", "what", what, "incident", incident, "user", p.user, "err", err)
+	return whisper("⚠️ That could not be written down, and nothing has changed. Please try again; if it goes on, look at slowburn's log.")
+}
+
+// whisper says a sentence, already escaped, to one person.
+func whisper(text string) outcome { return says(Body{Text: text}) }
+
+// ephemeral is a body as an answer that only the person sees.
+func (b Body) ephemeral() map[string]any {
+	m := map[string]any{"response_type": "ephemeral", "replace_original": false, "text": b.Text}
+	if len(b.Blocks) > 0 {
+		m["blocks"] = b.Blocks
+	}
+	return m
+}
+
+// A draft in a thread is cut into pieces that Slack takes, and not more than a few of them.
+const (
+	draftPiece  = 9_000 // characters
+	draftPieces = 4
+)
+
+// postDraft puts the draft of the postmortem into the thread, where everybody who was there can correct it.
+func (d *Desk) postDraft(ctx context.Context, p press, i alerting.Incident) outcome {
+	text, err := d.Backend.Draft(ctx, i)
+	if err != nil {
+		d.Log.Error("the draft that was asked for in Slack failed", "incident", i.ID, "err", err)
+		return whisper("⚠️ The draft could not be made; slowburn's log says why.")
+	}
+	who, now := d.people.name(ctx, d.Client, p.user, p.name, d.Now()), d.Backend.Now()
+	all := pieces(text, draftPiece)
+	var owed []outbox.Entry
+	for n, piece := range all[:min(len(all), draftPieces)] {
+		b := Body{Text: fmt.Sprintf("📝 Postmortem draft, asked for by %s (%d of %d)", escape(who), n+1, len(all)), Incident: i.ID, SLO: string(i.SLO)}
+		b.Blocks = []Block{contextBlock(mrkdwn(b.Text)), markdown(piece)}
+		owed = append(owed, outbox.Entry{
+			Key: fmt.Sprintf("%s/%d", p.key(), n), Leg: "slack", Lane: outbox.LaneReport, Channel: p.channel, Thread: i.ID,
+			Op: outbox.Reply, Body: b.marshal(), Created: now,
+		})
+	}
+	if err := d.Backend.Owe(ctx, owed); err != nil {
+		return d.failed(p, "draft", i.ID, err)
+	}
+	if len(all) > draftPieces {
+		return whisper("The draft is longer than fits into a thread; `slowburn postmortem` prints all of it.")
+	}
+	return outcome{}
+}
+
+// lookupLimit bounds what a person's name or our own identity may take to look up: the page does not wait for it.
+const lookupLimit = time.Second
+
+// known does the work only for deliveries that were meant for us: from our app in our workspace, and not by a
+// stranger who looks on in a shared channel.
+func (d *Desk) known(from origin, do func(context.Context) outcome) func(context.Context) outcome {
+	return func(ctx context.Context) outcome {
+		self, err := d.self.get(ctx, d.Client)
+		if err != nil {
+			d.Log.Warn("a press in Slack was turned away: who we are is not known", "err", outbox.FailureOf(err))
+			return whisper("⚠️ slowburn cannot reach Slack to make sure that this is its own workspace. Nothing has changed; please try again.")
+		}
+		switch why := self.stranger(from); {
+		case why != "":
+			d.Log.Warn("a request of Slack was not meant for us", "why", why)
+			return outcome{refused: true}
+		case self.Enterprise == "" && from.userTeam != "" && from.userTeam != self.TeamID:
+			return whisper("Only people of the workspace that slowburn belongs to can do this.")
+		}
+		return do(ctx)
+	}
+}
+
+// stranger says why a delivery is not ours, "" if it is.
+func (i Identity) stranger(from origin) string {
+	switch {
+	case i.App != "" && from.app != "" && strings.Compare(i.App, from.app) != 0:
+		return "another app"
+	case from.team == i.TeamID, i.Enterprise != "" && from.enterprise == i.Enterprise:
+		return ""
+	}
+	return "another workspace"
+}
