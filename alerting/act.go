@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -111,3 +112,28 @@ func Silent(acts []Act, at time.Time) (Act, bool) {
 	}
 	return Act{}, false
 }
+
+// The classes that an entity gives an incident for regulators: the Text of a Classify act.
+const (
+	Major    = "major"
+	NotMajor = "not major"
+)
+
+// Work is what a Worked act tells: so much time, in minutes, spent on operations (toil) or on engineering (project).
+type Work struct {
+	Project bool
+	Minutes int64
+}
+
+// Work reads the act's facts; what is none has no minutes.
+func (a Act) Work() Work {
+	kind := a.Facts["kind"]
+	minutes, err := strconv.ParseInt(a.Facts["minutes"], 10, 64)
+	if err != nil || kind != "toil" && kind != "project" || minutes > 7*24*60 {
+		return Work{}
+	}
+	return Work{Project: kind == "project", Minutes: max(minutes, 0)}
+}
+
+// Known reports whether there was any work.
+func (w Work) Known() bool { return w.Minutes > 0 }

@@ -16,6 +16,7 @@ type actsCmd struct {
 	Escalate  escalateCmd  `cmd:"" help:"Make it a page, or a ticket."`
 	Note      noteCmd      `cmd:"" help:"Put a note into the timeline."`
 	Mitigated mitigatedCmd `cmd:"" help:"Say that users no longer feel it."`
+	Classify  classifyCmd  `cmd:"" help:"Record whether the entity classes it as major, for the register."`
 	Undo      undoCmd      `cmd:"" help:"Take an act back, by the key that 'incidents show -o json' tells."`
 }
 

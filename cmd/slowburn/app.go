@@ -44,6 +44,7 @@ type app struct {
 	web    http.Handler
 	reload reloadState
 	keeper *reviews.Keeper
+	ticked chan struct{} // after every tick
 }
 
 // appOptions are what the surroundings decide.
@@ -73,7 +74,7 @@ type reloadState struct {
 
 // newApp wires everything in the order in which it depends on each other. On an error nothing stays open.
 func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, error) {
-	a := &app{appOptions: o, cfg: cfg}
+	a := &app{appOptions: o, cfg: cfg, ticked: make(chan struct{}, 1)}
 	a.reload.mark(true, o.clock())
 	client, err := newClient(cfg.Prometheus)
 	if err != nil {
@@ -106,8 +107,11 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	schedules, channels := cfg.schedules()
 	a.engine = engine.New(engine.Options{
 		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: newComposer(cfg, o.externalURL, doors.open()), Log: o.log, Lag: o.lag,
-		Reports: schedules, ReportChannels: channels, Policy: cfg.Policy, Reviews: func() []postmortem.Review { return a.keeper.Reviews() }, ExternalURL: o.externalURL,
-		Kick: a.pump.Kick, Direct: a.direct, Observe: web.EvaluationMetrics(registry),
+		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
+		Policy:  cfg.Policy,
+		Reviews: func() []postmortem.Review { return a.keeper.Reviews() },
+		Kick:    a.pump.Kick, Direct: a.direct,
+		Observe: a.afterTick(web.EvaluationMetrics(registry)),
 	}, set, snap)
 	a.client = client
 	a.keeper = a.newKeeper()
@@ -146,6 +150,7 @@ func newClient(p PrometheusConfig) (*prom.Client, error) {
 // Run runs the daemon until ctx ends: it stops listening, lets the turn and the sends in flight
 // finish, and closes the store last.
 func (a *app) Run(ctx context.Context) error {
+	a.recordConfig(ctx, nil, a.engine.Set())
 	var g oklog.Group
 	actor := func(f func(context.Context) error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -156,7 +161,7 @@ func (a *app) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.engine.Run(ctx, a.clock, a.every) })
 	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
 	actor(a.pump.Run)
-	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.every/2) })
+	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.ticked) })
 	if a.desk != nil {
 		actor(a.desk.Run)
 	}
@@ -171,6 +176,7 @@ func (a *app) Close() error { return a.db.Close() }
 // Reload reads the configuration and the SLO files again. If anything is wrong with them, everything stays
 // as it is and the metric says so.
 func (a *app) Reload(ctx context.Context) error {
+	before := a.engine.Set()
 	err := a.tryReload(ctx)
 	a.reload.mark(err == nil, a.clock())
 	if err != nil {
@@ -178,6 +184,7 @@ func (a *app) Reload(ctx context.Context) error {
 		return err
 	}
 	a.log.Info("reloaded", "slos", len(a.engine.Set().Specs))
+	a.recordConfig(ctx, before, a.engine.Set())
 	return nil
 }
 
@@ -245,15 +252,31 @@ func secret(file, value string, log *slog.Logger) (string, error) {
 	return text, nil
 }
 
+// afterTick lets those know who work after every tick; who is still at it makes one round for several.
+func (a *app) afterTick(observe func(engine.Summary)) func(engine.Summary) {
+	return func(s engine.Summary) {
+		observe(s)
+		select {
+		case a.ticked <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // now is our clock, corrected if the source's says otherwise: messages carry the source's time, and age by it.
 func (a *app) now() time.Time { return a.engine.Corrected(a.clock()) }
 
 // handler is everything that is served over HTTP.
 func (a *app) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
-		Source: a.engine, Archive: a.db, Postmortem: a.postmortem, Report: a.report, Signals: a.signals, Slack: a.signedRequests(), Now: a.clock, Interval: tickEvery,
-		Do:     func(ctx context.Context, act alerting.Act) error { return a.engine.Do(ctx, act, a.clock()) },
-		Reload: a.Reload, Reloaded: a.reload.newest, Registry: registry,
+		Source: a.engine, Archive: a.db, Now: a.clock, Interval: tickEvery,
+		Postmortem: a.postmortem,
+		Report:     a.report,
+		Register:   a.register,
+		Signals:    a.signals,
+		Slack:      a.signedRequests(),
+		Do:         func(ctx context.Context, act alerting.Act) error { return a.engine.Do(ctx, act, a.clock()) },
+		Reload:     a.Reload, Reloaded: a.reload.newest, Registry: registry,
 		Version: version.Version, ExternalURL: a.externalURL, WriteToken: a.getenv(writeTokenEnv), Log: a.log,
 	})
 }

@@ -63,6 +63,9 @@ type cli struct {
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
 	Postmortem postmortemCmd `cmd:"" help:"Print the draft of a postmortem."`
+	Register   registerCmd   `cmd:"" help:"Print the incident register: the facts that regulators ask for, as JSON or CSV."`
+	Audit      auditCmd      `cmd:"" help:"List what people did: acknowledgements, overrides, changes, new configurations."`
+	Work       workCmd       `cmd:"" help:"Record hours of toil or of engineering, for the share of toil in the reports."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	VersionCmd versionCmd    `cmd:"" name:"version" help:"Print the version."`
 }

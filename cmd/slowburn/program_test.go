@@ -42,6 +42,9 @@ var contract = map[string][]string{
 	"postmortem":     {"--url"},
 	"gate":           {"--url", "--output"},
 	"report":         {"--url", "--output", "--period"},
+	"register":       {"--url", "--output", "--from", "--to"},
+	"audit":          {"--url", "--output", "--kind"},
+	"work":           {"--url", "--kind", "--by"},
 	"version":        nil,
 	"completion":     nil,
 }

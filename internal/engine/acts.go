@@ -103,8 +103,8 @@ const (
 
 // actKinds says of every kind of act whether it needs an incident.
 var actKinds = map[alerting.ActKind]bool{
-	alerting.Acknowledge: true, alerting.Escalate: true, alerting.Remark: true, alerting.Mitigated: true,
-	alerting.Silence: false, alerting.Undo: false,
+	alerting.Acknowledge: true, alerting.Escalate: true, alerting.Remark: true, alerting.Mitigated: true, alerting.Classify: true,
+	alerting.Silence: false, alerting.Undo: false, alerting.Worked: false,
 	alerting.Override: false, alerting.Exempt: false, alerting.Changed: false, alerting.Experiment: false, alerting.Configured: false,
 }
 
@@ -130,6 +130,10 @@ func checkAct(a alerting.Act, now time.Time) error {
 		return invalid("Escalate to page or to ticket.")
 	case a.Kind == alerting.Undo && a.Other == "":
 		return invalid("Say by its key which act to take back.")
+	case a.Kind == alerting.Classify && a.Text != alerting.Major && a.Text != alerting.NotMajor:
+		return invalid("The class is %q or %q.", alerting.Major, alerting.NotMajor)
+	case a.Kind == alerting.Worked && !a.Work().Known():
+		return invalid("Work is toil or project, in whole minutes of at most a week.")
 	}
 	return nil
 }
@@ -193,7 +197,7 @@ func (e *Engine) hasService(name string) bool {
 
 // checkOn is whether an act can be done to an incident in the state in which it is.
 func checkOn(i alerting.Incident, a alerting.Act) error {
-	after := a.Kind == alerting.Remark || a.Kind == alerting.Mitigated || a.Kind == alerting.Undo
+	after := a.Kind == alerting.Remark || a.Kind == alerting.Mitigated || a.Kind == alerting.Undo || a.Kind == alerting.Classify
 	switch {
 	case !i.Open && !after:
 		return conflict("The incident is over since %s.", i.Resolved.UTC().Format("2006-01-02 15:04 UTC"))

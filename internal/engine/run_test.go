@@ -39,7 +39,7 @@ func (nowhere) Prune(context.Context, time.Time) error                { return n
 func (nowhere) Incident(context.Context, string) (alerting.Incident, bool, error) {
 	return alerting.Incident{}, false, nil
 }
-func (nowhere) Owes(context.Context, string) (bool, error) { return false, nil }
+func (nowhere) Owes(context.Context, string) (bool, error)                    { return false, nil }
 func (nowhere) Acts(context.Context, store.ActFilter) ([]alerting.Act, error) { return nil, nil }
 
 func (nowhere) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {

@@ -71,8 +71,8 @@ type Subject struct {
 	Others   []alerting.Incident // candidates for a recurrence
 }
 
-// recurring is how far back an earlier incident of the same SLO counts as a hint.
-const recurring = 6 // months
+// Recurring is how many months back an earlier incident of the same SLO counts as a hint.
+const Recurring = 6
 
 // New makes the entries of incidents, oldest first. Incidents that burned nothing, such as missing data, are
 // entered too: that nobody could see is a fact of its own.
@@ -81,6 +81,11 @@ func New(incidents []Subject) []Entry {
 	for _, r := range incidents {
 		all = append(all, r.entry())
 	}
+	return Sorted(all)
+}
+
+// Sorted orders entries, oldest first.
+func Sorted(all []Entry) []Entry {
 	slices.SortFunc(all, func(a, b Entry) int {
 		return cmp.Or(a.Incident.Detected.Compare(b.Incident.Detected), cmp.Compare(a.Incident.ID, b.Incident.ID))
 	})
@@ -102,7 +107,7 @@ func (r Subject) entry() Entry {
 	}
 	e.take(r.Acts)
 	for _, o := range r.Others {
-		if o.ID != i.ID && o.SLO == i.SLO && o.Detected.Before(i.Detected) && o.Detected.After(i.Detected.AddDate(0, -recurring, 0)) {
+		if o.ID != i.ID && o.SLO == i.SLO && o.Detected.Before(i.Detected) && o.Detected.After(i.Detected.AddDate(0, -Recurring, 0)) {
 			e.Recurrence = append(e.Recurrence, o.ID)
 		}
 	}
@@ -147,7 +152,7 @@ func perDay(l *budget.Ledger, at budget.Minute) int64 {
 func (e Entry) deadlines() Deadlines {
 	var d Deadlines
 	known := e.Incident.Detected
-	if known.IsZero() || e.Class != "" && e.Class != "major" {
+	if known.IsZero() || e.Class != "" && e.Class != alerting.Major {
 		return d
 	}
 	d.Initial = known.Add(24 * time.Hour)

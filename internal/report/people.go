@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,11 +62,10 @@ func (b *builder) people() {
 				p.OutOfHours++
 			}
 		case alerting.Worked:
-			minutes, _ := strconv.ParseInt(a.Facts["minutes"], 10, 64)
-			if a.Facts["kind"] == "project" {
-				b.Toil.Project += max(minutes, 0)
+			if w := a.Work(); w.Project {
+				b.Toil.Project += w.Minutes
 			} else {
-				b.Toil.Toil += max(minutes, 0)
+				b.Toil.Toil += w.Minutes
 			}
 			recorded[a.By] = true
 		}

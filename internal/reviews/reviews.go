@@ -67,10 +67,8 @@ func (k *Keeper) Reviews() []postmortem.Review {
 	return slices.Clone(k.reviews)
 }
 
-// Run makes a round every so often until ctx ends.
-func (k *Keeper) Run(ctx context.Context, now func() time.Time, every time.Duration) error {
-	t := time.NewTicker(every)
-	defer t.Stop()
+// Run makes a round at once, and then whenever it is due, until ctx ends.
+func (k *Keeper) Run(ctx context.Context, now func() time.Time, due <-chan struct{}) error {
 	for {
 		if err := k.Pass(ctx, now()); err != nil && ctx.Err() == nil {
 			k.Log.Error("postmortems: not everything could be done; it is tried again", "err", err)
@@ -78,7 +76,7 @@ func (k *Keeper) Run(ctx context.Context, now func() time.Time, every time.Durat
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-t.C:
+		case <-due:
 		}
 	}
 }

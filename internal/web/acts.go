@@ -20,6 +20,7 @@ type Act = alerting.Act
 // humanActs are the acts that this door takes. Changes, overrides and the like have doors of their own.
 var humanActs = []alerting.ActKind{
 	alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo,
+	alerting.Classify, alerting.Worked,
 }
 
 // routeWrites is the part of the API that changes something. A browser that was sent here by another site is refused.

@@ -78,6 +78,7 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 	handle("reports/{name}/{period}", s.apiReport)
 	handle("signals/{service}", s.apiSignals)
 	handle("status", s.apiStatus)
+	mux.HandleFunc("GET /api/v1/register", s.register)
 	s.routeWrites(mux)
 	s.routeGate(mux)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/register"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -57,6 +58,8 @@ type Options struct {
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
 	// Signals takes the golden signals of a service now; it is false for one that nobody knows. Nil knows none.
 	Signals func(ctx context.Context, service string) (signals.Snapshot, bool)
+	// Register makes the entries of the incidents that were open in [from, to), for regulators; nil has none.
+	Register func(ctx context.Context, from, to time.Time) ([]register.Entry, error)
 	// Report builds the report of a period that was never sent; it is false for one that cannot be. Nil builds none.
 	Report func(ctx context.Context, name, period string) (store.Report, bool, error)
 	// Slack takes what is posted below /slack/; nil takes nothing. It checks by itself who asks.

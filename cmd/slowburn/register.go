@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/register"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type registerCmd struct {
+	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+	Output string `short:"o" help:"How to print." enum:"json,csv" default:"json"`
+	From   string `help:"Only incidents that were open after this time, such as 2026-01-01T00:00:00Z." placeholder:"TIME"`
+	To     string `help:"And before this one." placeholder:"TIME"`
+}
+
+// Run prints the incident register.
+func (c *registerCmd) Run(e *env) error {
+	q := url.Values{}
+	for name, value := range map[string]string{"from": c.From, "to": c.To} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	d := daemon{URL: c.URL}
+	if c.Output == "csv" {
+		q.Set("format", "csv")
+		return d.copy(e, "register", q)
+	}
+	var entries json.RawMessage
+	if err := d.get(e, "register", q, &entries); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, entries, "", "  "); err != nil {
+		return cannotFindOut(err)
+	}
+	_, err := fmt.Fprintln(e.out, b.String())
+	return err
+}
+
+// copy prints an answer of the API that is a file.
+func (d daemon) copy(e *env, path string, q url.Values) error {
+	address := strings.TrimSuffix(d.URL, "/") + "/api/v1/" + path + "?" + q.Encode()
+	req, err := http.NewRequestWithContext(e.ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	resp, err := (&http.Client{Timeout: apiTimeout}).Do(req)
+	if err != nil {
+		return cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("the daemon answers %s: %s", resp.Status, text)
+	}
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	_, err = e.out.Write(text)
+	return err
+}
+
+// register makes the entries of the incidents that were open in a time.
+func (a *app) register(ctx context.Context, from, to time.Time) ([]register.Entry, error) {
+	incidents, err := a.db.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: maxJudged})
+	if err != nil {
+		return nil, err
+	}
+	before, err := a.db.Incidents(ctx, store.IncidentFilter{From: from.AddDate(0, -register.Recurring, 0), To: to, Limit: maxJudged})
+	if err != nil {
+		return nil, err
+	}
+	var all []register.Entry
+	for _, i := range incidents {
+		s := register.Subject{Incident: i, Acts: i.Acts, Others: before}
+		a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+			s.Spec, s.Ledger = spec, ledger
+			all = append(all, register.New([]register.Subject{s})...)
+		})
+		if s.Spec == nil {
+			all = append(all, register.New([]register.Subject{s})...)
+		}
+	}
+	return register.Sorted(all), nil
+}
+
+type workCmd struct {
+	actor
+	Hours float64 `arg:"" help:"How many hours."`
+	Kind  string  `help:"Operations by hand, or engineering." enum:"toil,project" default:"toil"`
+}
+
+// Run records work, for the share of toil in the reports.
+func (c *workCmd) Run(e *env) error {
+	minutes := strconv.Itoa(int(c.Hours * 60))
+	return c.do(e, alerting.Act{Kind: alerting.Worked, Facts: map[string]string{"kind": c.Kind, "minutes": minutes}})
+}
+
+type classifyCmd struct {
+	actor
+	ID    string `arg:"" help:"The incident's ID."`
+	Class string `arg:"" help:"What the entity has decided." enum:"major,not-major"`
+}
+
+// Run records how the entity classes an incident.
+func (c *classifyCmd) Run(e *env) error {
+	return c.do(e, alerting.Act{Kind: alerting.Classify, Incident: c.ID, Text: strings.ReplaceAll(c.Class, "-", " ")})
+}

@@ -1,0 +1,34 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/register"
+)
+
+// register is the incident register for regulators, as JSON in the usual envelope, or with format=csv as a file.
+func (s *server) register(w http.ResponseWriter, r *http.Request) {
+	p := params{q: r.URL.Query()}
+	from, to := p.time("from", time.Time{}), p.time("to", s.Now())
+	format := p.q.Get("format")
+	if format != "" && format != "json" && format != "csv" {
+		p.fail("format", "json or csv")
+	}
+	if p.err != nil || s.Register == nil {
+		if p.err == nil {
+			p.err = notFound("There is no register here.")
+		}
+		s.answer(w, nil, p.err)
+		return
+	}
+	entries, err := s.Register(r.Context(), from, to)
+	if err != nil || format != "csv" {
+		s.answer(w, json.RawMessage(register.JSON(entries)), err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="incidents.csv"`)
+	_, _ = w.Write(register.CSV(entries))
+}
