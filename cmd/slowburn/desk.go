@@ -111,14 +111,11 @@ func (b backend) Standings() []slack.Standing {
 	return all
 }
 
-// Gate has no policy to go by yet.
-func (b backend) Gate(scope string) (slack.Verdict, bool) {
-	for _, s := range b.engine.Set().Specs {
-		if s.Service == scope || string(s.ID()) == scope {
-			return slack.Verdict{}, true
-		}
-	}
-	return slack.Verdict{}, false
+// Gate is the verdict of the error-budget policy on a service or an SLO.
+func (b backend) Gate(scope string) (alerting.Verdict, bool) {
+	service, name, _ := strings.Cut(scope, "/")
+	all := b.engine.Verdicts(service, name, b.clock())
+	return alerting.Worst(all), len(all) > 0
 }
 
 // Draft is the draft of a postmortem.

@@ -10,11 +10,13 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// shownLines is how many budgets or incidents one answer names.
-const shownLines = 20
+// How much one answer says: so many budgets or incidents, and so many bytes of them.
+const (
+	shownLines = 20
+	shownRoom  = 8_000
+)
 
 // commandJob understands /slowburn.
 func (d *Desk) commandJob(form url.Values) (job, bool, error) {
@@ -72,12 +74,17 @@ func sections(sentence string, lines ...string) Body {
 	return b
 }
 
-// limited names the first lines, and how many more there are.
+// limited names the first lines, as far as one answer goes, and how many more there are.
 func limited(lines []string, whole string) []string {
-	if len(lines) <= shownLines {
+	shown, size := 0, 0
+	for shown < min(len(lines), shownLines) && size < shownRoom {
+		size += len(lines[shown])
+		shown++
+	}
+	if shown == len(lines) {
 		return lines
 	}
-	return append(slices.Clip(lines[:shownLines]), fmt.Sprintf("… and %d more; %s", len(lines)-shownLines, whole))
+	return append(slices.Clip(lines[:shown]), fmt.Sprintf("… and %d more; %s", len(lines)-shown, whole))
 }
 
 // statusBody shows the budgets of a service or an SLO, or all of them, worst first; what is unknown comes first of all,
@@ -160,7 +167,7 @@ func (s Standing) line() string {
 	if s.urgency() == urgencyUnknown {
 		parts = append(parts, "data: "+escape(s.Data))
 	}
-	for _, i := range s.Open {
+	for _, i := range s.Open[:min(len(s.Open), 3)] {
 		parts = append(parts, tierOf(i)+" open since "+at(i.Detected))
 	}
 	return strings.Join(parts, " · ")
@@ -211,13 +218,31 @@ func (d *Desk) gateBody(scope string) Body {
 	switch {
 	case !ok:
 		return sections("There is no service and no SLO “" + escape(scope) + "”.")
-	case v.Word == "":
+	case v.NoPolicy:
 		return sections("There is no error-budget policy in the configuration, so slowburn forbids nothing.")
 	}
-	icon := map[string]string{"go": "🟢", "guarded": "🟡", "frozen": "🔴"}[v.Word]
-	lines := make([]string, len(v.Why))
-	for i, s := range v.Why {
-		lines[i] = escape(s)
+	lines := []string{escapeLong(v.Gate.Meaning()), escapeLong(v.Reason)}
+	if v.SLO != "" && string(v.SLO) != scope {
+		lines = append(lines, "The budget that decides is "+code(string(v.SLO))+".")
 	}
-	return sections(cmp.Or(icon, "❔")+" "+escape(slo.ID(scope).Service())+": "+escape(v.Word), lines...)
+	if v.Clears != "" {
+		lines = append(lines, "What clears it: "+escapeLong(v.Clears))
+	}
+	if p := v.Permit; p != nil {
+		lines = append(lines, "*"+person(*p)+"* lets it pass, since "+at(p.At)+": "+escape(p.Text))
+	}
+	return sections(gateWord(v)+": "+escape(scope), lines...)
+}
+
+// gateWord is a verdict as an icon and a word.
+func gateWord(v alerting.Verdict) string {
+	switch {
+	case v.Go:
+		return "🟢 Go"
+	case v.Gate == alerting.GateCaution:
+		return "🟡 Ask first"
+	case v.Gate == alerting.GateFrozen:
+		return "🔴 Frozen"
+	}
+	return "❔ Unknown"
 }

@@ -28,8 +28,8 @@ type Backend interface {
 	Open() []alerting.Incident
 	// Standings are all budgets, by ID.
 	Standings() []Standing
-	// Gate answers whether a service or an SLO may be released; it is false if nobody knows it.
-	Gate(scope string) (Verdict, bool)
+	// Gate is the error-budget policy's verdict on a service or an SLO; it is false if there is no such thing.
+	Gate(scope string) (alerting.Verdict, bool)
 	// Now is what time it is, for decisions.
 	Now() time.Time
 	// Draft is the draft of an incident's postmortem, as Markdown.
@@ -50,12 +50,6 @@ type Standing struct {
 	Outlook budget.Outlook
 	Data    string // state of the newest minute: ok, zero_traffic, absent, partial, error, or unseen
 	Open    []alerting.Incident
-}
-
-// Verdict is the answer of the error-budget policy.
-type Verdict struct {
-	Word string   // go, guarded, frozen, unknown; "" if there is no policy
-	Why  []string // in sentences
 }
 
 // DeskConfig is what a [Desk] is made of.

@@ -71,13 +71,16 @@ func (o *office) Open() []alerting.Incident {
 func (o *office) Standings() []Standing {
 	spec := &slo.Spec{}
 	return []Standing{
-		{ID: "checkout/availability", Spec: spec, Data: "ok", Status: budget.Status{Sum: budget.Sum{Total: 1000}, Allowed: 10, Spent: 0.5}, Open: o.Open()},
+		{ID: "checkout/availability", Spec: spec, Data: "ok", Status: budget.Status{Sum: budget.Sum{Total: 1000}, Allowed: 10, Spent: 0.5}, Open: o.Open()[:1]},
 		{ID: "web/<!channel>", Spec: spec, Data: "absent"},
 	}
 }
 
-func (o *office) Gate(scope string) (Verdict, bool) {
-	return Verdict{Word: "frozen", Why: []string{"The budget of <!here> is spent."}}, scope == "checkout"
+func (o *office) Gate(scope string) (alerting.Verdict, bool) {
+	return alerting.Verdict{
+		SLO: "checkout/<!here>", Gate: alerting.GateFrozen, Reason: "The budget of <!here> is spent.", Clears: "At 5 % left.",
+		Permit: &alerting.Act{By: "<@U0BEN>", Text: "<!channel>", At: monday},
+	}, scope == "checkout"
 }
 
 func (o *office) Draft(_ context.Context, i alerting.Incident) (string, error) {
@@ -171,16 +174,17 @@ func socketDoor(t *testing.T, o slacktest.Options) *scene {
 	s := newScene(t, o, DeskConfig{AppToken: "xapp-1-A0SLOW0001-stand-in"})
 	s.desk.timing = socketTiming{pings: 2 * time.Second, pause: 10 * time.Millisecond}
 	s.run()
-	s.connections(1)
+	s.connected(1)
 	return s
 }
 
-// connections waits until so many are open.
-func (s *scene) connections(n int) {
+// connected waits until one connection is open, the n-th that ever was.
+func (s *scene) connected(n int) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
 	defer cancel()
-	if err := s.srv.Wait(ctx, func(st slacktest.State) bool { return st.Connections() == n }); err != nil {
+	err := s.srv.Wait(ctx, func(st slacktest.State) bool { open, ever := st.Connections(); return open == 1 && ever >= n })
+	if err != nil {
 		s.Fatal(err)
 	}
 }
@@ -563,4 +567,174 @@ func TestWhatIsDeliveredIsRememberedForLongerThanItIsValid(t *testing.T) {
 	if r.first("b", now.Add(time.Hour+2*signatureAge-time.Second)) {
 		t.Error("forgotten while it is valid")
 	}
+}
+
+// What /slowburn answers, over both doors: to the person alone, and whatever the names are.
+func TestCommands(t *testing.T) {
+	for door, open := range map[string]func(*testing.T, slacktest.Options) *scene{"signed requests": signedDoor, "Socket Mode": socketDoor} {
+		t.Run(door, func(t *testing.T) {
+			s := open(t, slacktest.Options{})
+			for n, c := range []struct {
+				text string
+				want []string
+			}{
+				{"status", []string{"2 budgets, 1 open incident, 1 unknown", "🔥 *checkout/availability* · 50 % of the budget left · page open since", "❔ *web/‹!channel&gt;*"}},
+				{"status checkout/availability", []string{"1 budget, 1 open incident.", "🔥"}},
+				{"  STATUS   checkout", []string{"1 budget, 1 open incident."}},
+				{"status nowhere<!here>", []string{"There is no service and no SLO “nowhere‹!here&gt;”."}},
+				{"incidents", []string{"2 open incidents.", "page since", "`" + burning + "`"}},
+				{"gate checkout", []string{"🔴 Frozen: checkout", "The budget of ‹!here&gt; is spent.", "What clears it: At 5 % left.", "*‹@U0BEN&gt;* lets it pass"}},
+				{"gate", []string{"Which one?"}},
+				{"gate web", []string{"There is no service and no SLO “web”."}},
+				{"help", []string{"/slowburn incidents"}},
+				{"", []string{"/slowburn incidents"}},
+				{"<!channel> now", []string{"There is no “‹!channel&gt;”."}},
+			} {
+				if ack, err := s.srv.Command(general, "/slowburn", c.text, "U0ANA"); err != nil || ack.Status != http.StatusOK {
+					t.Fatal(c.text, ack, err)
+				}
+				e := s.srv.State().Ephemerals()
+				if len(e) != n+1 || e[n].User != "U0ANA" {
+					t.Fatalf("%s: %d answers", c.text, len(e))
+				}
+				said := slacktest.Message{Text: e[n].Text, Blocks: e[n].Blocks}
+				for _, w := range c.want {
+					if !strings.Contains(said.Visible(), w) {
+						t.Errorf("%s: no %q in\n%s", c.text, w, said.Visible())
+					}
+				}
+				if m := said.Mentions(); len(m) > 0 {
+					t.Errorf("%s mentions %v", c.text, m)
+				}
+			}
+			if len(s.srv.Messages(general)) > 0 {
+				t.Error("something was said in the channel")
+			}
+		})
+	}
+}
+
+func TestACommandThatTakesLongIsAnsweredLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Desk{DeskConfig: DeskConfig{Now: time.Now}, slots: make(chan struct{}, maxWork)}
+		var heard []string
+		d.hook = &http.Client{Transport: recorder(func(r *http.Request) { text, _ := io.ReadAll(r.Body); heard = append(heard, string(text)) })}
+		o, err := d.take(job{key: "k", hook: "https://hooks.slack.com/x", inline: true, do: func(context.Context) outcome {
+			time.Sleep(20 * time.Second)
+			return whisper("here it is")
+		}})
+		if err != nil || o.say != nil || len(heard) > 0 {
+			t.Errorf("at first: %+v, %v, %v", o, err, heard)
+		}
+		d.work.Wait()
+		if len(heard) != 1 || !strings.Contains(heard[0], `"response_type":"ephemeral"`) || !strings.Contains(heard[0], "here it is") {
+			t.Errorf("later: %v", heard)
+		}
+	})
+}
+
+type recorder func(*http.Request)
+
+func (f recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	f(r)
+	w := httptest.NewRecorder()
+	fmt.Fprint(w, "ok")
+	return w.Result(), nil
+}
+
+// However many budgets there are, an answer stays within Slack's limits.
+func TestAnswersAreWithinTheLimits(t *testing.T) {
+	var many []Standing
+	var open []alerting.Incident
+	for n := range 3000 {
+		id := slo.ID(fmt.Sprintf("service-%04d/%s", n, strings.Repeat("&<>*`", 60)))
+		i := alerting.Incident{ID: string(id) + "/page/1", SLO: id, Severity: alerting.Page, Open: true}
+		many, open = append(many, Standing{ID: id, Spec: &slo.Spec{}, Data: "ok", Open: []alerting.Incident{i}}), append(open, i)
+	}
+	for _, b := range []Body{statusBody(many, ""), incidentsBody(open)} {
+		if problems := b.Validate(); len(problems) > 0 || !strings.Contains(string(b.marshal()), "more; ") {
+			t.Errorf("%v", problems)
+		}
+	}
+}
+
+// Socket Mode over what happens to it.
+func TestSocketModeHolds(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		happen func(*scene)
+	}{
+		{"Slack asks to connect anew", func(s *scene) { s.srv.Disconnect("refresh_requested") }},
+		{"the connection is cut", func(s *scene) { s.srv.Cut() }},
+		{"the connection falls silent", func(s *scene) { s.srv.Stall() }},
+		{"opening fails a few times", func(s *scene) {
+			s.srv.Inject(slacktest.Fault{Method: "apps.connections.open", Count: 2, Do: slacktest.ServerError(503)})
+			s.srv.Cut()
+		}},
+		{"opening is limited, for a second", func(s *scene) {
+			s.srv.Inject(slacktest.Fault{Method: "apps.connections.open", Do: slacktest.RetryAfter("1")})
+			s.srv.Cut()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := socketDoor(t, slacktest.Options{PingEvery: 100 * time.Millisecond})
+			s.desk.timing.pings = 500 * time.Millisecond
+			ts := s.message(burning)
+			c.happen(s)
+			s.connected(2)
+			s.press(ts, ActionAck, "")
+			if acts := s.back.done(); len(acts) != 1 {
+				t.Errorf("%d acts", len(acts))
+			}
+			if v := s.srv.Violations(); len(v) > 0 {
+				t.Errorf("%v", v)
+			}
+		})
+	}
+}
+
+func TestARefusedAppTokenIsSaidAndNotHammered(t *testing.T) {
+	s := newScene(t, slacktest.Options{}, DeskConfig{AppToken: "xapp-wrong"})
+	s.run()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := s.srv.Wait(ctx, func(st slacktest.State) bool { return len(st.Calls("apps.connections.open")) > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.srv.Calls("apps.connections.open")); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// A connection that ends as soon as it is open is not opened again and again.
+func TestConnectionsThatDoNotLastArePaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &paced{next: recorderOK{}, shortest: time.Second}
+		began := time.Now()
+		for range 10 {
+			r := httptest.NewRequest(http.MethodPost, "https://slack.com/api/apps.connections.open", nil)
+			resp, err := p.RoundTrip(r)
+			if err != nil || resp.Header.Get("Retry-After") != "300" {
+				t.Fatal(resp, err)
+			}
+		}
+		if took := time.Since(began); took < 4*time.Minute || took > 6*time.Minute { // 0, 1, 2, 4, 8, 16, 32, 60, 60, 60 seconds
+			t.Errorf("ten connections in %v", took)
+		}
+		time.Sleep(time.Hour)
+		again := time.Now()
+		_, _ = p.RoundTrip(httptest.NewRequest(http.MethodPost, "https://slack.com/x", nil))
+		if time.Since(again) > 0 {
+			t.Error("a connection that lasted is replaced at once")
+		}
+	})
+}
+
+type recorderOK struct{}
+
+func (recorderOK) RoundTrip(*http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Retry-After", "1000000000000")
+	return w.Result(), nil
 }

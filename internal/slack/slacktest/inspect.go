@@ -28,7 +28,7 @@ func (s *Server) State() State {
 
 func (w *workspace) snapshot() State {
 	c := &workspace{
-		opts: w.opts, url: w.url, version: w.version, listening: w.listening,
+		opts: w.opts, url: w.url, version: w.version, listening: w.listening, greeted: w.greeted,
 		channels: slices.Clone(w.channels), calls: slices.Clip(w.calls), violations: slices.Clip(w.violations),
 		ephemerals: slices.Clip(w.ephemerals), messages: make(map[string][]*Message, len(w.messages)),
 		files: make(map[string]*File, len(w.files)), fileOrder: slices.Clip(w.fileOrder),

@@ -95,7 +95,11 @@ func (s *Server) Command(channel, command, text, user string, change ...func(*ht
 			"api_app_id": {w.opts.AppID}, "trigger_id": {w.id("trigger")}, "response_url": {w.newResponseURL(c.ID, "", user)},
 		}
 	})
-	return s.callback(target, form, change)
+	ack, err := s.typed(target, form, change)
+	if err == nil {
+		s.showAnswer(channel, user, ack)
+	}
+	return ack, err
 }
 
 // typed delivers a command by whichever way the app listens.

@@ -95,6 +95,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 func (s *Server) listening(change int) {
 	s.locked(func(w *workspace) {
 		w.listening += change
+		w.greeted += max(change, 0)
 		w.version++
 	})
 }
@@ -249,5 +250,6 @@ func (s *Server) Stall() {
 // Cut ends the open connections without a word.
 func (s *Server) Cut() { s.sockets.closeAll() }
 
-// Connections is how many connections the app has open by Socket Mode.
-func (st State) Connections() int { return st.w.listening }
+// Connections is how many connections by Socket Mode the app has open, and how
+// many it ever had.
+func (st State) Connections() (open, ever int) { return st.w.listening, st.w.greeted }

@@ -131,6 +131,7 @@ type workspace struct {
 	hooks      map[string]*responseHook
 	tickets    map[string]bool // of Socket Mode, good for one connection each
 	listening  int             // connections by Socket Mode
+	greeted    int             // all that there ever were
 	lastMicro  int64
 	version    int // grows with everything a page could show
 	serial     int // for generated identifiers
