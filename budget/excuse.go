@@ -37,6 +37,11 @@ func NewExcuses(corrections []*slo.Correction, w slo.Window) *Excuses {
 	x := &Excuses{by: corrections}
 	for i, c := range corrections {
 		r := ration{window: w, limit: Minutes(w.Length()) * Minute(c.Cap) / 10000}
+		all := Minute(0)
+		for _, s := range c.Spans {
+			all += Minutes(s.To.Sub(s.From))
+		}
+		r.ample = all <= r.limit
 		for _, s := range c.Spans {
 			for _, free := range without(excuse{MinuteOf(s.From), MinuteOf(s.To), i}, x.spans) {
 				r.take(free)
@@ -94,6 +99,7 @@ func within(all []excuse, from, to Minute) []excuse {
 type ration struct {
 	window      slo.Window
 	limit       Minute
+	ample       bool // the cap is not reached, wherever the minutes lie
 	taken, over []excuse
 	sum         Minute // of taken
 	old         int    // of taken, how many lie wholly before the window
@@ -101,6 +107,10 @@ type ration struct {
 }
 
 func (r *ration) take(e excuse) {
+	if r.ample {
+		r.taken = join(r.taken, e)
+		return
+	}
 	for m := e.from; m < e.to; m++ {
 		one := excuse{m, m + 1, e.by}
 		if r.used(MinuteOf(r.window.Start(m.End()))) >= r.limit {

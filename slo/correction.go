@@ -2,9 +2,12 @@ package slo
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
 // Correction says that some minutes of some SLOs do not count: neither their bad events nor their good ones. It is laid
@@ -65,24 +68,45 @@ func covers(pattern string, id ID) bool {
 // End is when the correction holds for the last time.
 func (c *Correction) End() time.Time { return c.Spans[len(c.Spans)-1].To }
 
-// Corrections are all corrections of a configuration. They are never changed: a reload makes new ones.
-type Corrections struct {
-	All      []*Correction // by file and line
-	Warnings Problems      // what is valid and yet looks wrong
+// Runs reports whether the correction holds at t, and until when.
+func (c *Correction) Runs(t time.Time) (until time.Time, ok bool) {
+	for _, s := range c.Spans {
+		if !t.Before(s.From) && t.Before(s.To) {
+			return s.To, true
+		}
+	}
+	return time.Time{}, false
 }
 
-// Of is the corrections that are about a budget, in their order. It may be asked of nil.
-func (cs *Corrections) Of(id ID) []*Correction {
-	if cs == nil {
-		return nil
-	}
+// about reports whether the correction is about an SLO, or about some of the budgets it is split into.
+func (c *Correction) about(id ID) bool {
+	return slices.ContainsFunc(c.SLOs, func(pattern string) bool { return covers(pattern, id) || ID(pattern).Base() == id })
+}
+
+// CorrectionsOf is the corrections that are about a budget, by file and line.
+func (s *Set) CorrectionsOf(id ID) []*Correction {
 	var all []*Correction
-	for _, c := range cs.All {
+	for _, c := range s.Corrections {
 		if c.Covers(id) {
 			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// Expired is the recurring corrections that have no more runs after t, as warnings.
+func (s *Set) Expired(t time.Time) Problems {
+	var out Problems
+	for _, c := range s.Corrections {
+		if !c.Expires.IsZero() && !c.Expires.After(t) {
+			out = append(out, Problem{
+				File: c.File, Line: c.Line, Severity: strictyaml.Warning, ID: "correction-expired",
+				Message: fmt.Sprintf("the correction %s expired on %s", c.Name, c.Expires.Format("2006-01-02")),
+				Hint:    "give it a new date if it is still right; remove it once its last run has left every window",
+			})
+		}
+	}
+	return out
 }
 
 // joinSpans sorts spans and joins those that touch.

@@ -25,7 +25,9 @@ type File struct {
 type Set struct {
 	Specs    []*Spec    // by ID
 	Services []*Service // by name
-	Warnings Problems   // what is valid and yet looks wrong, see [Lint]
+	// Corrections are the minutes that do not count, by file and line.
+	Corrections []*Correction
+	Warnings    Problems // what is valid and yet looks wrong, see [Lint]
 
 	specs    map[ID]*Spec
 	services map[string]*Service
@@ -45,10 +47,10 @@ type Reader struct {
 	Read       func(documents []strictyaml.Value) []*Spec
 }
 
-// Load reads SLO files. It returns either all their SLOs, or an error that is of the type
+// Load reads SLO files, and files of corrections among them. It returns either all their SLOs, or an error that is of the type
 // [Problems] and holds every problem of every file, warnings included.
 func Load(files []File, foreign ...Reader) (*Set, error) {
-	l := loader{files: map[string]*strictyaml.File{}}
+	l := loader{files: map[string]*strictyaml.File{}, holdCorrections: map[string]bool{}}
 	for _, f := range files {
 		l.parse(f, foreign)
 	}
@@ -61,6 +63,7 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 	for _, s := range l.specs {
 		l.found(lint(s)...)
 	}
+	l.checkCorrections()
 	for _, f := range l.files {
 		checkIgnores(f)
 		l.problems = append(l.problems, f.Problems()...)
@@ -79,6 +82,9 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 		return nil, problems
 	}
 	set.Warnings = problems
+	for _, r := range l.corrections {
+		set.Corrections = append(set.Corrections, r.Correction)
+	}
 	return set, nil
 }
 
@@ -132,6 +138,9 @@ type loader struct {
 	signals  map[string]strictyaml.Value // by service, where its signals were written
 	depends  map[string]strictyaml.Value // by service, where its dependencies were written
 	problems Problems                    // beside those of the files
+
+	corrections     []correctionReader
+	holdCorrections map[string]bool // files, by name
 }
 
 // parse reads one file and hands each of its documents to whoever knows its format.
@@ -150,6 +159,8 @@ func (l *loader) parse(f File, foreign []Reader) {
 				l.foreign = map[int][]strictyaml.Value{}
 			}
 			l.foreign[i] = append(l.foreign[i], doc)
+		case version == Version && doc.Has("corrections") && !doc.Has("service") && !doc.Has("slos"):
+			l.readCorrections(doc)
 		case version == Version && !doc.Has("apiVersion"):
 			l.native(doc)
 		default:

@@ -110,7 +110,7 @@ func TestEveryExampleIsReadBack(t *testing.T) {
 	}
 	n := 0
 	for _, files := range all {
-		if set, err := Load(files); err == nil {
+		if set, err := Load(files); err == nil && len(set.Specs) > 0 {
 			n++
 			printsBack(t, set)
 		}

@@ -196,7 +196,7 @@ func (a *app) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	set, err := loadSLOs(cfg.files(), cfg.Abs)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
 	if err != nil && (len(c.Paths) == 0 || !errors.Is(err, os.ErrNotExist)) {
 		return nil, nil, refused(err)
 	}
-	paths, abs := cfg.SLOs, cfg.Abs
+	paths, abs := cfg.files(), cfg.Abs
 	if len(c.Paths) > 0 {
 		paths, abs = c.Paths, func(p string) string { return p }
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 type checkCmd struct {
-	Paths      []string `arg:"" optional:"" help:"SLO files, folders or globs. Without any: the configuration and what it names."`
+	Paths      []string `arg:"" optional:"" help:"SLO files and corrections: files, folders or globs. Without any: the configuration and what it names."`
 	Strict     bool     `help:"Let warnings fail, too."`
 	OpenSLO    string   `name:"openslo" help:"How to read OpenSLO files: by the letter, or with what its own examples get wrong." enum:"strict,lenient" default:"strict"`
 	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also ask this server about every query: is there data, a bucket at the limit, enough traffic, and would the target ever have been met."`
@@ -28,7 +28,7 @@ func (c *checkCmd) Run(e *env) error {
 	if err != nil {
 		return c.refuse(e, err)
 	}
-	warnings := set.Warnings
+	warnings := append(set.Warnings, set.Expired(e.now())...).Sorted()
 	if c.Prometheus != "" {
 		found, err := c.probe(e, cfg, set)
 		if err != nil {
@@ -63,7 +63,7 @@ func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 	case err != nil:
 		return nil, cfg, err
 	}
-	set, err := loadSLOs(cfg.SLOs, cfg.Abs, formats(c.OpenSLO == "lenient")...)
+	set, err := loadSLOs(cfg.files(), cfg.Abs, formats(c.OpenSLO == "lenient")...)
 	var more slo.Problems
 	if errors.As(err, &more) || len(problems) > 0 {
 		return nil, cfg, append(problems, more...).Sorted()

@@ -34,6 +34,8 @@ type Config struct {
 	Reviews    ReviewsConfig
 	Policy     *alerting.Policy // nil is none
 
+	Corrections []string // files, folders and globs
+
 	Dir string // of the file; relative paths start here
 }
 
@@ -103,7 +105,7 @@ func (c Config) schedules() ([]report.Schedule, map[string]string) {
 }
 
 // laterKeys are in the contract and are not read yet; naming them is an error that says so.
-var laterKeys = []string{"corrections", "pagerduty", "alertmanagers", "webhooks", "heartbeat", "signals"}
+var laterKeys = []string{"pagerduty", "alertmanagers", "webhooks", "heartbeat", "signals"}
 
 // loadConfig reads the configuration. Its error holds every problem of the file at once; what is sound of
 // the file is returned beside it, so that check can go on to the SLO files.
@@ -119,7 +121,7 @@ func parseConfig(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
 	file := strictyaml.Parse(path, data, strictyaml.Options{})
 	if len(file.Documents) > 0 {
-		keys := append([]string{"prometheus", "slos", "store", "slack", "reports", "postmortems", "policy"}, laterKeys...)
+		keys := append([]string{"prometheus", "slos", "corrections", "store", "slack", "reports", "postmortems", "policy"}, laterKeys...)
 		if o, ok := file.Documents[0].Object(keys...); ok {
 			cfg.read(o)
 		}
@@ -161,6 +163,9 @@ func (c *Config) read(o strictyaml.Object) {
 	c.readPrometheus(o.Get("prometheus"))
 	if v := o.Get("slos"); v.Given() {
 		c.SLOs = texts(v)
+	}
+	if v := o.Get("corrections"); v.Given() {
+		c.Corrections = texts(v)
 	}
 	if s, ok := o.Get("store").Object("path", "postgres_file"); ok {
 		if v := s.Get("postgres_file"); v.Given() {
@@ -416,6 +421,9 @@ func loadSLOs(paths []string, abs func(string) string, foreign ...slo.Reader) (*
 	}
 	return set, nil
 }
+
+// files are the SLO files and the files of corrections: they are read together, because corrections name SLOs.
+func (c Config) files() []string { return slices.Concat(c.SLOs, c.Corrections) }
 
 // formats are the readers of other people's SLO files; lenient puts up with what OpenSLO's own examples get wrong.
 func formats(lenient bool) []slo.Reader {

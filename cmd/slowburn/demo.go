@@ -187,7 +187,7 @@ func (s *stage) writeSLOs(cfg *Config) (*slo.Set, error) {
 		}
 	}
 	cfg.SLOs = []string{dir}
-	return loadSLOs(cfg.SLOs, cfg.Abs)
+	return loadSLOs(cfg.files(), cfg.Abs)
 }
 
 // live runs the daemon on the accelerated clock until it is interrupted.

@@ -35,6 +35,10 @@ type explanation struct {
 	Bad       float64   `json:"bad"`     // the sum of the buckets, and of the incidents and the unattributed
 	Total     float64   `json:"total"`
 	Spent     *float64  `json:"spent"` // share of the budget
+	// GrossBad and GrossTotal are the events with those that corrections leave out; absent without corrections.
+	GrossBad    *float64         `json:"grossBad,omitempty"`
+	GrossTotal  *float64         `json:"grossTotal,omitempty"`
+	Corrections []web.Correction `json:"corrections,omitempty"`
 
 	Buckets      []spentBucket   `json:"buckets"` // oldest first
 	Incidents    []spentIncident `json:"incidents"`
@@ -60,7 +64,9 @@ type spentBucket struct {
 	Total   float64 `json:"total"`
 	Minutes int     `json:"minutes"` // of the window that lie in it
 	Known   int     `json:"knownMinutes"`
-	Unknown int     `json:"unknownMinutes"` // were read and told nothing; the rest is partial or was never read
+	Unknown int     `json:"unknownMinutes"`           // were read and told nothing; the rest is excused, partial or was never read
+	Excused int     `json:"excusedMinutes,omitempty"` // were read and are left out by a correction
+	LeftOut float64 `json:"leftOut,omitempty"`        // bad events in them
 }
 
 // spentIncident is a burn, with the part of it that lies in the window.
@@ -79,6 +85,7 @@ type explainedData struct {
 	Minutes  int      `json:"minutes"`
 	Known    int      `json:"knownMinutes"`
 	Unknown  int      `json:"unknownMinutes"`
+	Excused  int      `json:"excusedMinutes,omitempty"`
 	Unseen   int      `json:"otherMinutes"` // partial, or never read
 	Problems []string `json:"problems,omitempty"`
 }
@@ -113,6 +120,9 @@ func (c *explainCmd) explain(e *env) (*explanation, error) {
 	x := &explanation{
 		ID: s.ID, Objective: s.Objective, Window: s.Window, Allowed: s.Budget.Allowed,
 		From: window.Start(s.Data.AsOf), To: s.Data.AsOf.UTC(),
+	}
+	if g := s.Budget.Gross; g != nil {
+		x.GrossBad, x.GrossTotal, x.Corrections = &g.Bad, &g.Total, s.Budget.Corrections
 	}
 	if err := c.spend(e, x, window); err != nil {
 		return nil, err
@@ -214,6 +224,10 @@ func (x *explanation) fill(hours []web.HistoryPoint, bucketOf func(time.Time) st
 		b := &x.Buckets[len(x.Buckets)-1]
 		b.Bad, b.Total = exactly(b.Bad+valueOf(h.Bad)), exactly(b.Total+valueOf(h.Total))
 		b.Known, b.Unknown = b.Known+h.Known, b.Unknown+h.Unknown
+		b.Excused += h.Excused
+		if h.GrossBad != nil {
+			b.LeftOut = exactly(b.LeftOut + *h.GrossBad - valueOf(h.Bad))
+		}
 		b.Minutes += int(min(time.Hour, x.To.Sub(h.At)) / time.Minute)
 	}
 	for i := range x.Buckets {
@@ -221,31 +235,37 @@ func (x *explanation) fill(hours []web.HistoryPoint, bucketOf func(time.Time) st
 		b.Share = x.share(b.Bad)
 		x.Bad, x.Total = exactly(x.Bad+b.Bad), exactly(x.Total+b.Total)
 		x.Data.Minutes, x.Data.Known, x.Data.Unknown = x.Data.Minutes+b.Minutes, x.Data.Known+b.Known, x.Data.Unknown+b.Unknown
+		x.Data.Excused += b.Excused
 	}
-	x.Data.Unseen = x.Data.Minutes - x.Data.Known - x.Data.Unknown
+	x.Data.Unseen = x.Data.Minutes - x.Data.Known - x.Data.Unknown - x.Data.Excused
 	x.Spent = x.share(x.Bad)
 }
 
-// addIncident adds what a burn took within the window. Of one that began before it, the daemon is asked for the
-// part inside; where minutes are no longer kept, its last hour counts whole.
+// addIncident adds what a burn took of the budget. Of one that began before the window, and where corrections may have
+// taken some of it back, the daemon is asked what its minutes in the window hold; where minutes are no longer kept, its
+// first and last hour count whole, but never for more than the burn itself.
 func (c *explainCmd) addIncident(e *env, x *explanation, i web.Incident) error {
 	bad := i.Bad
-	if i.Onset.Before(x.From) {
-		end := x.To
+	if i.Onset.Before(x.From) || x.GrossBad != nil {
+		from, end := i.Onset, x.To
+		if from.Before(x.From) {
+			from = x.From
+		}
 		if i.Resolved != nil && i.Resolved.Before(end) {
 			end = *i.Resolved
 		}
-		if !end.After(x.From) {
+		if !end.After(from) {
 			return nil
 		}
-		h, err := c.history(e, x.From, end, end.Sub(x.From).Truncate(time.Minute))
+		h, err := c.history(e, from, end, end.Sub(from).Truncate(time.Minute))
 		if err != nil {
 			return err
 		}
-		bad = 0
+		held := 0.0
 		for _, p := range h.Points {
-			bad += valueOf(p.Bad)
+			held += valueOf(p.Bad)
 		}
+		bad = min(bad, held)
 	}
 	x.Incidents = append(x.Incidents, spentIncident{
 		ID: i.ID, Severity: i.Severity, Onset: i.Onset, Duration: i.Duration, Open: i.Open,
@@ -305,7 +325,7 @@ func localSpec(e *env, id slo.ID) (*slo.Spec, string) {
 	if err != nil {
 		return nil, "The configuration has problems, so the queries and what the alerts can catch are left out; see slowburn check."
 	}
-	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	set, err := loadSLOs(cfg.files(), cfg.Abs)
 	if err != nil {
 		return nil, "The SLO files have problems, so the queries and what the alerts can catch are left out; see slowburn check."
 	}

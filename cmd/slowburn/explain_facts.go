@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -74,6 +75,7 @@ func (x *explanation) tell(w io.Writer, by string) error {
 	fmt.Fprintf(w, "%s, %g %% over %s\n", x.ID, x.Objective, x.Window)
 	fmt.Fprintf(w, "From %s to %s: %s bad of %s events, %s of the budget of %s.\n\n",
 		stampOf(x.From), stampOf(x.To), count(x.Bad), count(x.Total), percentOf(x.Spent), number(x.Allowed, "%.0f"))
+	x.tellCorrections(w)
 	for _, part := range []func(io.Writer, string) error{x.tellBuckets, x.tellIncidents} {
 		if err := part(w, by); err != nil {
 			return err
@@ -88,21 +90,38 @@ func (x *explanation) tell(w io.Writer, by string) error {
 	return x.tellAlerts(w)
 }
 
-// quiet reports whether there is nothing to tell: no bad event, and no minute that is not known.
+// tellCorrections says what the figures leave out, and what they would be with it.
+func (x *explanation) tellCorrections(w io.Writer) {
+	if x.GrossBad == nil {
+		return
+	}
+	fmt.Fprintf(w, "Without corrections: %s bad of %s events. Left out:\n", count(*x.GrossBad), count(*x.GrossTotal))
+	for _, c := range x.Corrections {
+		fmt.Fprintf(w, "  %s, %s bad of %s events\n", correctionText(c), count(c.Bad), count(c.Total))
+	}
+	fmt.Fprintln(w)
+}
+
+// quiet reports whether there is nothing to tell: no bad event, and no minute that is not known or left out.
 func (b spentBucket) quiet() bool { return b.Bad == 0 && b.Known == b.Minutes }
 
 // tellBuckets shows every day, but of the hours only those that have something to tell.
 func (x *explanation) tellBuckets(w io.Writer, by string) error {
-	t := newTable(w, strings.ToUpper(by), "BAD", "TOTAL", "BUDGET", "KNOWN MINUTES")
-	hidden := 0
+	columns := []string{strings.ToUpper(by), "BAD", "TOTAL", "BUDGET", "KNOWN MINUTES"}
+	if x.GrossBad != nil {
+		columns = append(columns, "LEFT OUT")
+	}
+	t := newTable(w, columns...)
+	hidden, leftOut := 0, 0.0
 	for _, b := range x.Buckets {
 		if by == "hour" && b.quiet() {
 			hidden++
 			continue
 		}
-		t.row(b.Name, count(b.Bad), count(b.Total), percentOf(b.Share), fmt.Sprintf("%d of %d", b.Known, b.Minutes))
+		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, count(b.Bad), count(b.Total), percentOf(b.Share), fmt.Sprintf("%d of %d", b.Known, b.Minutes))...)
+		leftOut = exactly(leftOut + b.LeftOut)
 	}
-	t.row("sum", count(x.Bad), count(x.Total), percentOf(x.Spent), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))
+	t.row(x.corrected(x.Data.Excused, leftOut, "sum", count(x.Bad), count(x.Total), percentOf(x.Spent), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))...)
 	err := t.flush()
 	switch {
 	case hidden == 1:
@@ -111,6 +130,17 @@ func (x *explanation) tellBuckets(w io.Writer, by string) error {
 		fmt.Fprintf(w, "%d quiet hours are left out.\n", hidden)
 	}
 	return err
+}
+
+// corrected appends what corrections leave out to a row, if there are any.
+func (x *explanation) corrected(minutes int, bad float64, row ...string) []string {
+	switch {
+	case x.GrossBad == nil:
+		return row
+	case minutes == 0:
+		return append(row, "")
+	}
+	return append(row, fmt.Sprintf("%s bad in %s", count(bad), plain.Plural(minutes, "minute")))
 }
 
 func (x *explanation) tellIncidents(w io.Writer, _ string) error {
@@ -126,8 +156,12 @@ func (x *explanation) tellIncidents(w io.Writer, _ string) error {
 
 func (x *explanation) tellData(w io.Writer) {
 	d := x.Data
-	fmt.Fprintf(w, "\nData: %s now. Of %d minutes %d are known, %d were read and told nothing, %d are partial or were never read.\n",
-		d.State, d.Minutes, d.Known, d.Unknown, d.Unseen)
+	excused := ""
+	if d.Excused > 0 {
+		excused = fmt.Sprintf("%d are left out by corrections, ", d.Excused)
+	}
+	fmt.Fprintf(w, "\nData: %s now. Of %d minutes %d are known, %s%d were read and told nothing, %d are partial or were never read.\n",
+		d.State, d.Minutes, d.Known, excused, d.Unknown, d.Unseen)
 	for _, p := range d.Problems {
 		fmt.Fprintln(w, "  "+p)
 	}

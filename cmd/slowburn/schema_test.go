@@ -12,7 +12,7 @@ import (
 )
 
 func TestSchemaCommand(t *testing.T) {
-	for of, want := range map[string][]byte{"slo": schema.SLO().JSON(), "config": schema.Config().JSON()} {
+	for of, want := range map[string][]byte{"slo": schema.SLO().JSON(), "config": schema.Config().JSON(), "corrections": schema.Corrections().JSON()} {
 		var out bytes.Buffer
 		if err := (&schemaCmd{Of: of}).Run(&env{surroundings: surroundings{out: &out}}); err != nil || !bytes.Equal(out.Bytes(), want) {
 			t.Errorf("schema %s: %v", of, err)

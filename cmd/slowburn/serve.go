@@ -37,11 +37,11 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return refused(err)
 	}
-	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	set, err := loadSLOs(cfg.files(), cfg.Abs)
 	if err != nil {
 		return refused(err)
 	}
-	for _, w := range set.Warnings {
+	for _, w := range append(set.Warnings, set.Expired(e.now())...) {
 		e.log.Warn("SLO file", "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
 	}
 	if c.Storage != "" {

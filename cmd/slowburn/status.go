@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 type statusCmd struct {
@@ -86,9 +89,50 @@ func printStatus(e *env, all []web.SLO) error {
 	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "STATE")
 	for _, s := range all {
 		t.row(s.ID, fmt.Sprintf("%g %%", s.Objective), s.Window, number(s.SLI, "%.4g %%"), percentOf(s.Budget.Remaining),
-			burnOf(s), outlookOf(s.Budget), stateOf(s))
+			burnOf(s), outlookOf(s.Budget), stateOf(s)+marked(s))
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, s := range all {
+		tellCorrections(e.out, s)
+	}
+	return nil
+}
+
+// tellCorrections says what is left out of an SLO's budget, and how it stands with it.
+func tellCorrections(out io.Writer, s web.SLO) {
+	g := s.Budget.Gross
+	if g == nil {
+		return
+	}
+	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left, %.6g of %.6g events bad. Left out:\n", s.ID, percentOf(leftOf(g.Spent)), g.Bad, g.Total)
+	for _, c := range s.Budget.Corrections {
+		fmt.Fprintf(out, "  %s\n", correctionText(c))
+	}
+}
+
+func leftOf(spent *float64) *float64 {
+	if spent == nil {
+		return nil
+	}
+	left := 1 - *spent
+	return &left
+}
+
+// correctionText is a correction in a line.
+func correctionText(c web.Correction) string {
+	text := fmt.Sprintf("%s: %s of %s (%s: %s)", c.Name, plain.Plural(c.Minutes, "minute"), slo.CorrectionKind(c.Kind).Text(), c.Author, c.Reason)
+	if c.Running {
+		text += ", runs until " + c.Until.UTC().Format("Mon 2 Jan 15:04")
+	}
+	if c.Capped > 0 {
+		text += fmt.Sprintf("; its cap is reached, %s more count", plain.Plural(c.Capped, "minute"))
+	}
+	if c.Coarse > 0 {
+		text += fmt.Sprintf("; %s more count, as only the sum of their hour is known", plain.Plural(c.Coarse, "minute"))
+	}
+	return text
 }
 
 // burnOf shows the burn over the first page's long window, or the shortest there is.
@@ -131,6 +175,19 @@ func stateOf(s web.SLO) string {
 		return "data: " + s.Data.State
 	}
 	return "ok"
+}
+
+// marked says that a state is read with corrections, and whether one runs.
+func marked(s web.SLO) string {
+	for _, c := range s.Budget.Corrections {
+		if c.Running {
+			return ", " + c.Kind
+		}
+	}
+	if s.Budget.Gross != nil {
+		return ", corrected"
+	}
+	return ""
 }
 
 type incidentsCmd struct {

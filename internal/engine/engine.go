@@ -138,6 +138,7 @@ type Engine struct {
 	away     map[slo.ID]*account // of SLOs that were taken out; they go on if a reload brings them back
 	orphans  []slo.ID            // of these, what a restart found open
 	clock    clock
+	excuses  map[string]*budget.Excuses // of the set, see excuse
 }
 
 // account is one budget in memory.
@@ -159,7 +160,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	e := &Engine{
 		Options: o, set: set,
 		accounts: map[slo.ID]*account{}, open: map[string]alerting.Incident{}, facts: map[string]string{},
-		filled: map[slo.ID]float64{}, away: map[slo.ID]*account{},
+		filled: map[slo.ID]float64{}, away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{},
 	}
 	for id, i := range snap.Open {
 		e.open[id] = i
@@ -286,6 +287,7 @@ func (e *Engine) account(id slo.ID, reading prom.Reading) (a *account, isNew boo
 	}
 	first := reading.Slots[0].At
 	a = &account{id: id, spec: spec, ledger: &budget.Ledger{}, state: alerting.State{Through: first}, since: first}
+	e.excuse(a)
 	e.accounts[id] = a
 	return a, true
 }

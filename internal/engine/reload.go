@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -18,6 +19,8 @@ import (
 // on with its ledger and its open incident, under the new terms from the next minute on. What is open for
 // an SLO that is gone is closed, with that as the reason; its ledger is kept and picked up again if
 // the SLO comes back. If that cannot be written down, nothing changes.
+//
+// Corrections are laid anew over every ledger, the past of it too. What was told before is not taken back.
 //
 // An SLO whose indicator changed counts different events from now on. Its history is not rewritten.
 func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, policy *alerting.Policy, now time.Time) error {
@@ -41,6 +44,8 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 	e.close(tick.Turns)
 	e.exchange(set)
 	e.set, e.Reports, e.ReportChannels, e.Policy = set, reports, channels, policy
+	e.excuses = map[string]*budget.Excuses{}
+	e.excuse(slices.Collect(maps.Values(e.accounts))...)
 	return nil
 }
 
@@ -86,6 +91,7 @@ func (e *Engine) close(turns []store.Turn) {
 func (e *Engine) restore(a *account) {
 	if belongs(a.id, e.set) {
 		a.spec = e.set.Lookup(a.id)
+		e.excuse(a)
 		e.accounts[a.id] = a
 		return
 	}

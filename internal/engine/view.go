@@ -24,6 +24,9 @@ type Budget struct {
 	Since     time.Time // where the ledger begins
 	Filling   float64   // share of the history that is read, 1 when it is complete
 	Problems  []string  // what was wrong with the data, in words
+	// Corrections are all corrections that are about the budget, past and future ones too. What they leave out of a window
+	// is said by its status.
+	Corrections []*slo.Correction
 }
 
 // WindowBurn is the burn rate over one window; Known is false without traffic.
@@ -62,8 +65,8 @@ func (e *Engine) view(a *account) Budget {
 	b := Budget{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.Begin().Time(),
 		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
-		Burns: burns(in, at), Data: a.ledger.At(at - 1).State.String(),
-		Filling: 1, Problems: a.problems,
+		Burns: burns(in, at), Data: a.ledger.Gross().At(at - 1).State.String(),
+		Filling: 1, Problems: a.problems, Corrections: e.set.CorrectionsOf(a.id),
 	}
 	if share, ok := e.filled[a.id.Base()]; ok {
 		b.Filling = share
@@ -100,8 +103,9 @@ func burns(in alerting.Input, at budget.Minute) []WindowBurn {
 
 // Point is the sum of one step of a budget's history.
 type Point struct {
-	At  time.Time // where the step begins
-	Sum budget.Sum
+	At    time.Time // where the step begins
+	Sum   budget.Sum
+	Gross budget.Sum // the same before corrections
 }
 
 // History sums up a budget in steps, from (inclusive) to (exclusive). Steps are at least a minute; where
@@ -115,8 +119,15 @@ func (e *Engine) History(id slo.ID, from, to time.Time, step time.Duration) ([]P
 	}
 	n := max(budget.Minutes(step), 1)
 	var points []Point
+	gross := a.ledger.Gross()
 	for m := budget.MinuteOf(from); m < budget.MinuteOf(to); m += n {
-		points = append(points, Point{At: m.Time(), Sum: a.ledger.Sum(m, min(m+n, budget.MinuteOf(to)))})
+		end := min(m+n, budget.MinuteOf(to))
+		p := Point{At: m.Time(), Sum: a.ledger.Sum(m, end)}
+		p.Gross = p.Sum
+		if p.Sum.Excused > 0 {
+			p.Gross = gross.Sum(m, end)
+		}
+		points = append(points, p)
 	}
 	return points, true
 }

@@ -12,8 +12,9 @@ import (
 // Config is the schema of the configuration, slowburn.yaml.
 func Config() *Schema {
 	s := object("The configuration of slowburn. Everything has a default; an empty file would do for a Prometheus on this machine.", keys{
-		"prometheus": prometheus(),
-		"slos":       texts("Files, folders and globs of SLO files, relative to this file.", []string{"slos/"}, "slos/"),
+		"prometheus":  prometheus(),
+		"slos":        texts("Files, folders and globs of SLO files, relative to this file.", []string{"slos/"}, "slos/"),
+		"corrections": texts("Files, folders and globs of corrections, relative to this file: maintenance, measurement errors and exclusions, each with author and reason.", nil, "corrections.yaml"),
 		"store": object("Where slowburn keeps what it knows.", keys{
 			"path": text("The file of the embedded store.", notBlank, "data/slowburn.db"),
 		}),

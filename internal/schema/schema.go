@@ -1,4 +1,4 @@
-// Package schema describes the SLO file and the configuration as JSON Schema (draft 2020-12), so
+// Package schema describes the SLO file, the file of corrections and the configuration as JSON Schema (draft 2020-12), so
 // that editors complete keys, show what they mean, and underline what is wrong while it is typed.
 //
 // The schemas say what the parsers say, as far as a schema can: which keys there are and where,
@@ -13,7 +13,7 @@
 //   - the lint: alerts that can never fire, bad that equals total, by that names a lost label
 //   - spelling: False for false, 1e2 for 100; anchors, tags, keys written twice, sizes
 //
-// Reading order: this file, slo.go, config.go.
+// Reading order: this file, slo.go, corrections.go, config.go.
 package schema
 
 import (

@@ -153,7 +153,7 @@ func TestTheKeysAreThoseOfTheParser(t *testing.T) {
 
 // What is published is what the program prints. UPDATE=1 go test writes it.
 func TestPublishedSchemas(t *testing.T) {
-	for name, s := range map[string]*Schema{"slo.json": SLO(), "config.json": Config()} {
+	for name, s := range map[string]*Schema{"slo.json": SLO(), "config.json": Config(), "corrections.json": Corrections()} {
 		path := filepath.Join("../../docs/schema", name)
 		if os.Getenv("UPDATE") != "" {
 			if err := os.WriteFile(path, s.JSON(), 0o644); err != nil {
@@ -173,7 +173,7 @@ func TestPublishedSchemas(t *testing.T) {
 
 // The examples inside of the schema are valid, and so are the defaults.
 func TestExamplesAndDefaults(t *testing.T) {
-	for name, root := range map[string]*Schema{"slo": SLO(), "config": Config()} {
+	for name, root := range map[string]*Schema{"slo": SLO(), "config": Config(), "corrections": Corrections()} {
 		v := schematest.Compile(t, root.JSON())
 		n := 0
 		v.Each(func(path string, s map[string]any) {
@@ -239,5 +239,40 @@ func TestShownExamplesAreValid(t *testing.T) {
 func TestJSONIsStable(t *testing.T) {
 	if a, b := SLO().JSON(), SLO().JSON(); !bytes.Equal(a, b) || !json.Valid(a) {
 		t.Error("the schema changes from one time to the next")
+	}
+}
+
+// The schema of corrections accepts and refuses what the parser does, for what a schema can say.
+func TestCorrectionsAndParserAgree(t *testing.T) {
+	v := schematest.Compile(t, Corrections().JSON())
+	const who = "name: a, kind: maintenance, slos: ['*'], author: x, reason: y, "
+	for _, c := range []struct {
+		entry string
+		good  bool
+	}{
+		{who + "from: '2026-11-20 22:00', to: '2026-11-21'", true},
+		{who + "from: '2026-11-20T22:00+01:00', to: '2026-11-20T23:00:00Z', cap: 2.5%, timezone: Europe/Berlin", true},
+		{who + "from: '2026-11-20', schedule: 0 2 * * SUN, duration: 2h, expires: '2027-01-01'", true},
+		{who + "from: '2026-11-20'", false},
+		{who + "from: '2026-11-20', to: '2026-11-21', expires: '2027-01-01'", false},
+		{who + "from: '2026-11-20', to: '2026-11-21', schedule: 0 2 * * SUN, duration: 2h, expires: '2027-01-01'", false},
+		{who + "from: '2026-11-20', schedule: 0 2 * * SUN, expires: '2027-01-01'", false},
+		{who + "from: '2026-11-20 22:00:30', to: '2026-11-21'", false},
+		{who + "from: today, to: '2026-11-21'", false},
+		{who + "from: '2026-11-20', to: '2026-11-21', cap: 101%", false},
+		{who + "from: '2026-11-20', to: '2026-11-21', cap: 5", false},
+
+		{"name: a b, kind: maintenance, slos: ['*'], author: x, reason: y, from: '2026-11-20', to: '2026-11-21'", false},
+		{"name: a, kind: outage, slos: ['*'], author: x, reason: y, from: '2026-11-20', to: '2026-11-21'", false},
+		{"name: a, kind: maintenance, slos: [], author: x, reason: y, from: '2026-11-20', to: '2026-11-21'", false},
+		{"name: a, kind: maintenance, slos: [checkout], author: x, reason: y, from: '2026-11-20', to: '2026-11-21'", false},
+		{"name: a, kind: maintenance, slos: [a/*], reason: y, from: '2026-11-20', to: '2026-11-21'", false},
+	} {
+		text := "version: slowburn/v1\ncorrections: [{" + c.entry + "}]\n"
+		_, err := slo.Load([]slo.File{{Name: "c.yaml", Data: []byte(text)}})
+		complaint := v.Check(text)
+		if (err == nil) != c.good || (complaint == nil) != c.good {
+			t.Errorf("%s\nthe schema says: %v\nthe parser says: %v", c.entry, complaint, err)
+		}
 	}
 }

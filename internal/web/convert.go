@@ -60,7 +60,28 @@ func toWindow(st budget.Status) WindowBudget {
 		left := st.Remaining()
 		w.Budget.Spent, w.Budget.Remaining = &st.Spent, &left
 	}
+	if st.Gross != nil {
+		w.Budget.Gross = &Gross{Allowed: events(st.Gross.Allowed), Bad: events(st.Gross.Sum.Bad), Total: events(st.Gross.Sum.Total)}
+		if st.Gross.Sum.Total > 0 {
+			w.Budget.Gross.Spent = &st.Gross.Spent
+		}
+	}
+	for _, o := range st.LeftOut {
+		w.Budget.Corrections = append(w.Budget.Corrections, toCorrection(o, st.At))
+	}
 	return w
+}
+
+func toCorrection(o budget.LeftOut, at time.Time) Correction {
+	c := o.Correction
+	out := Correction{
+		Name: c.Name, Kind: string(c.Kind), Author: c.Author, Reason: c.Reason, Until: c.End().UTC(),
+		Minutes: o.Minutes(), Bad: events(o.Sum.Bad), Total: events(o.Sum.Total), Capped: o.Capped, Coarse: o.Coarse,
+	}
+	if until, running := c.Runs(at); running {
+		out.Running, out.Until = true, until.UTC()
+	}
+	return out
 }
 
 // outlookOf is the forecast as a word and, if there is one, a time.
@@ -201,6 +222,10 @@ func toHistory(b engine.Budget, points []engine.Point, left []budget.Status, fro
 		if p.Sum.Seen() > 0 {
 			bad, total := events(p.Sum.Bad), events(p.Sum.Total)
 			point.Bad, point.Total, point.Remaining = &bad, &total, at[p.At.Add(step).Unix()]
+		}
+		if p.Sum.Excused > 0 {
+			bad, total := events(p.Gross.Bad), events(p.Gross.Total)
+			point.Excused, point.GrossBad, point.GrossTotal = p.Sum.Excused, &bad, &total
 		}
 		h.Points = append(h.Points, point)
 	}

@@ -96,10 +96,39 @@ type Budget struct {
 	Remaining *float64 `json:"remaining"` // 1 − spent, negative when overspent
 	// Coverage is the share of the window's minutes, since the ledger began, whose events are known.
 	Coverage float64 `json:"coverage"`
+	// Gross is the account before corrections, and Corrections is what each of them left out; both are absent where none
+	// concerns the window.
+	Gross       *Gross       `json:"gross,omitempty"`
+	Corrections []Correction `json:"corrections,omitempty"`
 	// Outlook is spent, exhausts, lasts or unknown; only exhausts has an ExhaustsAt, which is to the hour.
 	// Only the first window has a forecast.
 	Outlook    string     `json:"outlook,omitempty"`
 	ExhaustsAt *time.Time `json:"exhaustsAt"`
+}
+
+// Gross is the account of a window with the minutes that corrections leave out.
+type Gross struct {
+	Allowed float64  `json:"allowed"`
+	Bad     float64  `json:"bad"`
+	Total   float64  `json:"total"`
+	Spent   *float64 `json:"spent"` // null without traffic
+}
+
+// Correction is what a correction leaves out of a window. They are listed in the order of the files.
+type Correction struct {
+	Name    string    `json:"name"`
+	Kind    string    `json:"kind"` // maintenance, measurement, exclusion
+	Author  string    `json:"author"`
+	Reason  string    `json:"reason"`
+	Running bool      `json:"running"` // now
+	Until   time.Time `json:"until"`   // when it ends, or ended; of a running one the run, of a recurring one the last run else
+	Minutes int       `json:"minutes"` // that are left out
+	Bad     float64   `json:"bad"`     // events in them
+	Total   float64   `json:"total"`
+	// Capped are minutes that count all the same, because the correction has reached its cap; Coarse are minutes that count all the
+	// same, because only the sum of their hour is known.
+	Capped int `json:"cappedMinutes,omitempty"`
+	Coarse int `json:"coarseMinutes,omitempty"`
 }
 
 // Burn is how many times faster than sustainable the budget burned over a window.
@@ -151,6 +180,10 @@ type HistoryPoint struct {
 	Remaining *float64 `json:"remaining"`
 	Known     int      `json:"knownMinutes"`
 	Unknown   int      `json:"unknownMinutes"` // minutes that were read and told nothing
+	// Excused are minutes that corrections leave out; where there are any, GrossBad and GrossTotal are the events with them.
+	Excused    int      `json:"excusedMinutes,omitempty"`
+	GrossBad   *float64 `json:"grossBad,omitempty"`
+	GrossTotal *float64 `json:"grossTotal,omitempty"`
 }
 
 // Incident is one incident. A list of them is ordered newest first.

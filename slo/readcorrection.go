@@ -1,0 +1,318 @@
+package slo
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/crontime"
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+)
+
+// DefaultCap is the share of its window, in basis points, that a correction excuses at most if it does not say otherwise: of
+// four weeks 33 hours. It is more than maintenance should take, and less than hides what went wrong.
+const DefaultCap = 500
+
+// The limits of corrections. A recurring one must be looked at again within a good year.
+const (
+	maxCorrections    = 1000
+	maxCorrectionSLOs = 1000
+	maxRuns           = 10_000
+	maxCorrected      = 400 * Day
+)
+
+// correctionReader reads one entry of corrections and keeps it for the checks that need all files.
+type correctionReader struct {
+	*Correction
+	o    strictyaml.Object
+	zone *time.Location
+}
+
+// readCorrections reads one document of corrections.
+func (l *loader) readCorrections(doc strictyaml.Value) {
+	l.holdCorrections[doc.File()] = true
+	o, _ := doc.Object("version", "corrections")
+	entries, _ := o.Get("corrections").List(maxCorrections)
+	for _, e := range entries {
+		r := correctionReader{Correction: &Correction{File: e.File(), Line: e.Place().Line, Cap: DefaultCap}}
+		if r.read(e) {
+			l.corrections = append(l.corrections, r)
+		}
+	}
+}
+
+// read fills the correction from its entry; false if something was missing or wrong, which has then been recorded.
+func (r *correctionReader) read(v strictyaml.Value) bool {
+	o, ok := v.Object("name", "kind", "slos", "from", "to", "schedule", "duration", "timezone", "expires", "author", "reason", "cap")
+	if !ok {
+		return false
+	}
+	r.o = o
+	name, named := readName(o.Need("name", "write name: db-upgrade"))
+	kind, sorts := o.Need("kind", "write maintenance (planned, alerts are held), measurement (the data are wrong) or exclusion").OneOf(
+		string(Maintenance), string(Measurement), string(Exclusion))
+	slos, aimed := r.patterns(o.Need("slos", `list SLOs such as checkout/availability, or checkout/*, or "*"`))
+	author, signed := o.Need("author", "write who answers for it").Text()
+	reason, reasoned := o.Need("reason", "write why these minutes do not count; it is shown wherever they are left out").Text()
+	r.Name, r.Kind, r.SLOs, r.Author, r.Reason = name, CorrectionKind(kind), slos, author, reason
+	capped := true
+	if c := o.Get("cap"); c.Given() {
+		r.Cap, capped = readPercent(c, 10000)
+	}
+	return r.when() && named && sorts && aimed && signed && reasoned && capped
+}
+
+var correctionPattern = regexp.MustCompile(`^(\*|[a-zA-Z0-9][-_.a-zA-Z0-9]*/(\*|[a-zA-Z0-9][-_.a-zA-Z0-9]*(\{.+\})?))$`)
+
+// patterns reads which SLOs a correction is about.
+func (r *correctionReader) patterns(v strictyaml.Value) (all []string, good bool) {
+	list, good := v.List(maxCorrectionSLOs)
+	if good && len(list) == 0 {
+		v.Problem("slos is empty", `list SLOs such as checkout/availability, or checkout/*, or "*"`)
+		return nil, false
+	}
+	for _, e := range list {
+		s, ok := e.Text()
+		if ok && !correctionPattern.MatchString(s) {
+			e.Problem(fmt.Sprintf("%q names no SLO", s), `write checkout/availability, checkout/* for all SLOs of a service, or "*" for all`)
+			ok = false
+		}
+		all, good = append(all, s), good && ok
+	}
+	return all, good
+}
+
+// when reads the time of a correction: from and to, or a schedule.
+func (r *correctionReader) when() bool {
+	zone := r.o.Get("timezone")
+	name, _ := zone.Text()
+	var err error
+	if r.zone, err = crontime.Zone(name); err != nil {
+		zone.Problem(messageAndHint(err))
+		return false
+	}
+	if r.o.Get("schedule").Given() {
+		return r.recurring()
+	}
+	for _, key := range []string{"duration", "expires"} {
+		if v := r.o.Get(key); v.Given() {
+			v.Problem(key+" belongs to a schedule", "one that happens once ends with to")
+			return false
+		}
+	}
+	from, begins := r.time("from", "write when it begins, such as 2026-11-20 22:00")
+	to, ends := r.time("to", "write when it ends, or a schedule with duration and expires")
+	if !begins || !ends || !r.ordered("to", from, to) {
+		return false
+	}
+	r.Spans = []Span{{from, to}}
+	return true
+}
+
+// recurring reads a correction with a schedule. It must begin, so that it does not reach into a past for which nobody
+// decided it, and it must expire, so that somebody looks at it again.
+func (r *correctionReader) recurring() bool {
+	if v := r.o.Get("to"); v.Given() {
+		v.Problem("to does not go with a schedule", "write duration for how long each run lasts, and expires for when there are no more")
+		return false
+	}
+	v := r.o.Get("schedule")
+	text, scheduled := v.Text()
+	from, begins := r.time("from", "write from when on it recurs: it must not reach into a past for which nobody decided it")
+	expires, ends := r.time("expires", "write when somebody must look at it again, within 400 days")
+	duration, lasts := r.o.Need("duration", "write how long each run lasts, such as 2h").Duration()
+	if lasts && duration%time.Minute != 0 {
+		r.o.Get("duration").Problem("duration must be a whole number of minutes", "")
+		lasts = false
+	}
+	if !scheduled || !begins || !ends || !lasts || !r.ordered("expires", from, expires) {
+		return false
+	}
+	schedule, err := crontime.Parse(text, r.zone.String())
+	if err != nil {
+		v.Problem(err.Error(), "")
+		return false
+	}
+	runs := schedule.Between(from, expires, maxRuns+1)
+	switch {
+	case len(runs) == 0:
+		v.Problem("it never runs between from and expires", "")
+		return false
+	case len(runs) > maxRuns:
+		v.Problem(fmt.Sprintf("it runs more than %d times before it expires", maxRuns), "write one correction over the whole time, or let it expire earlier")
+		return false
+	}
+	r.Schedule, r.Duration, r.Expires = schedule.Cron, duration, expires
+	for _, at := range runs {
+		end := at.Add(duration)
+		if end.After(expires) {
+			end = expires
+		}
+		r.Spans = append(r.Spans, Span{at.UTC(), end.UTC()})
+	}
+	r.Spans = joinSpans(r.Spans)
+	return true
+}
+
+// ordered records an end that is not after the beginning, or too far from it.
+func (r *correctionReader) ordered(end string, from, to time.Time) bool {
+	v := r.o.Get(end)
+	switch {
+	case !from.Before(to):
+		v.Problem(fmt.Sprintf("%s is not after from", end), "")
+	case to.Sub(from) > maxCorrected:
+		v.Problem(fmt.Sprintf("%s is more than %s after from", end, ShortDuration(maxCorrected)), "somebody should look at a correction once a year")
+	default:
+		return true
+	}
+	return false
+}
+
+// timeForms are how a time may be written: with its own offset, or as the clock of the time zone shows it.
+var timeForms = []struct {
+	layout string
+	wall   bool
+}{
+	{time.RFC3339, false},
+	{"2006-01-02T15:04Z07:00", false},
+	{"2006-01-02 15:04:05Z07:00", false},
+	{"2006-01-02 15:04Z07:00", false},
+	{"2006-01-02T15:04:05", true},
+	{"2006-01-02T15:04", true},
+	{"2006-01-02 15:04:05", true},
+	{"2006-01-02 15:04", true},
+	{"2006-01-02", true},
+}
+
+// time reads a time of a key that must be there.
+func (r *correctionReader) time(key, hint string) (time.Time, bool) {
+	v := r.o.Need(key, hint)
+	text, ok := v.Literal("a time such as 2026-11-20 22:00")
+	if !ok {
+		return time.Time{}, false
+	}
+	for _, f := range timeForms {
+		t, err := time.Parse(f.layout, strings.TrimSpace(text))
+		if err != nil {
+			continue
+		}
+		if f.wall {
+			t = crontime.Instant(t, r.zone)
+		}
+		if t.Truncate(time.Minute) != t || t.Year() < 2000 || t.Year() > 2200 {
+			v.Problem(fmt.Sprintf("%s is not a whole minute of this age", key), "the ledger counts in minutes")
+			return time.Time{}, false
+		}
+		return t.UTC(), true
+	}
+	v.Problem(fmt.Sprintf("%s cannot be %q", key, text), "write 2026-11-20 22:00, which is read in the timezone of the correction (UTC if there is none), or 2026-11-20T22:00:00+01:00")
+	return time.Time{}, false
+}
+
+// checkCorrections looks at all corrections together, beside the SLOs that they name.
+func (l *loader) checkCorrections() {
+	slices.SortStableFunc(l.corrections, func(a, b correctionReader) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	first := map[string]correctionReader{}
+	whole := true
+	for name, f := range l.files {
+		whole = whole && (l.holdCorrections[name] || !f.Problems().Fatal())
+	}
+	for i, r := range l.corrections {
+		if other, taken := first[r.Name]; taken {
+			r.o.Get("name").Problem(fmt.Sprintf("the correction %s exists twice", r.Name),
+				fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line))
+		}
+		first[r.Name] = r
+		if whole && len(l.specs) > 0 { // else an SLO may be missing because it is wrong, or because only corrections are checked
+			l.checkNames(r)
+		}
+		l.checkCap(r)
+		for _, other := range l.corrections[:i] {
+			if at, ok := overlap(r.Spans, other.Spans); ok && l.share(r.Correction, other.Correction) {
+				r.o.Get("name").Lint("corrections-overlap",
+					fmt.Sprintf("%s overlaps with %s at %s", r.Name, other.Name, at.Format("2006-01-02 15:04")),
+					"a minute is excused once, by the one that comes first by file and line")
+			}
+		}
+	}
+}
+
+// checkNames records SLOs that do not exist.
+func (l *loader) checkNames(r correctionReader) {
+	list, _ := r.o.Get("slos").List(maxCorrectionSLOs)
+	for i, pattern := range r.SLOs {
+		one := &Correction{SLOs: []string{pattern}}
+		if slices.ContainsFunc(l.specs, func(s *Spec) bool { return one.about(s.ID()) }) {
+			continue
+		}
+		var known []string
+		for _, s := range l.specs {
+			known = append(known, string(s.ID()), s.Service+"/*")
+		}
+		hint := "see slowburn status for their names"
+		if near := strictyaml.Nearest(pattern, known); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		list[i].Problem(fmt.Sprintf("there is no SLO %s", pattern), hint)
+	}
+}
+
+// checkCap warns of a correction that names more of a window than it may excuse.
+func (l *loader) checkCap(r correctionReader) {
+	for _, s := range l.specs {
+		length := s.Window().Length()
+		if most := densest(r.Spans, length); r.about(s.ID()) && most > length*time.Duration(r.Cap)/10000 {
+			r.o.Get("name").Lint("correction-over-cap",
+				fmt.Sprintf("%s of %s in a window of %s are named, and at most %s excused", ShortDuration(most.Truncate(time.Minute)), s.ID(),
+					ShortDuration(length), ShortDuration((length*time.Duration(r.Cap)/10000).Truncate(time.Minute))),
+				"what exceeds the cap counts, and alerts; write a higher cap if that is not meant")
+			return
+		}
+	}
+}
+
+// densest is the most time of the spans that one window can hold.
+func densest(spans []Span, window time.Duration) (most time.Duration) {
+	sum := time.Duration(0)
+	for from, to := 0, 0; to < len(spans); to++ {
+		sum += spans[to].To.Sub(spans[to].From)
+		for ; spans[to].To.Sub(spans[from].To) >= window; from++ {
+			sum -= spans[from].To.Sub(spans[from].From)
+		}
+		cut := max(window-spans[to].To.Sub(spans[from].To), 0) // what the window still holds of its first span
+		most = max(most, sum-max(spans[from].To.Sub(spans[from].From)-cut, 0))
+	}
+	return most
+}
+
+// overlap is where two lists of spans first hold the same time.
+func overlap(a, b []Span) (time.Time, bool) {
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		from, to := a[i].From, a[i].To
+		if b[j].From.After(from) {
+			from = b[j].From
+		}
+		if b[j].To.Before(to) {
+			to = b[j].To
+		}
+		if from.Before(to) {
+			return from, true
+		}
+		if a[i].To.Before(b[j].To) {
+			i++
+		} else {
+			j++
+		}
+	}
+	return time.Time{}, false
+}
+
+// share reports whether two corrections are about a common SLO.
+func (l *loader) share(a, b *Correction) bool {
+	return slices.ContainsFunc(l.specs, func(s *Spec) bool { return a.about(s.ID()) && b.about(s.ID()) })
+}
