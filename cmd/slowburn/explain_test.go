@@ -141,7 +141,7 @@ func explainArgs(t *testing.T, x *explained, file string, args ...string) (code 
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	e := &env{surroundings: surroundings{out: &stdout, err: &stderr}, ctx: context.Background(), cli: &cli{ConfigFile: filepath.Join(dir, "slowburn.yaml")}}
+	e := &env{surroundings: surroundings{out: &stdout, err: &stderr, getenv: os.Getenv}, ctx: context.Background(), cli: &cli{ConfigFile: filepath.Join(dir, "slowburn.yaml")}}
 	code = exitCode(c.Run(e), &stderr)
 	return code, stdout.String(), stderr.String()
 }
