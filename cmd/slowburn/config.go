@@ -280,7 +280,7 @@ func (c *Config) readReports(v strictyaml.Value) {
 	}
 	seen := map[string]bool{}
 	for _, item := range list {
-		o, ok := item.Object("name", "schedule", "timezone", "channel", "period")
+		o, ok := item.Object("name", "schedule", "timezone", "channel", "period", "team")
 		if !ok {
 			continue
 		}
@@ -289,6 +289,7 @@ func (c *Config) readReports(v strictyaml.Value) {
 		zone, _ := o.Get("timezone").Text()
 		channel, _ := o.Get("channel").Text()
 		period, _ := o.Get("period").Text()
+		team, _ := o.Get("team").Text()
 		if !named || !scheduled {
 			continue
 		}
@@ -304,6 +305,7 @@ func (c *Config) readReports(v strictyaml.Value) {
 			item.Problem(err.Error(), "")
 			continue
 		}
+		schedule.Team = team
 		c.Reports = append(c.Reports, Report{Schedule: schedule, Channel: channel})
 	}
 }

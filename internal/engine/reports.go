@@ -127,7 +127,7 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
-	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Acts: acts}
+	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Team: s.Team, Acts: acts}
 	if e.Reviews != nil {
 		in.Reviews = e.Reviews()
 	}

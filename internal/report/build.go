@@ -17,6 +17,7 @@ type Report struct {
 	Key    string // "report/weekly/2026-W48"
 	Name   string
 	Period Period
+	Team   string // the owner whose SLOs it is about, "" for all
 	Zone   string
 	From   time.Time // the time that is counted: the period's bounds, rounded down to whole hours
 	To     time.Time
@@ -192,7 +193,7 @@ func newBuilder(in Input) *builder {
 	b.from, b.to = budget.MinuteOf(from), budget.MinuteOf(to)
 	b.Report = Report{
 		Key:  Run{Report: in.Name, Period: in.Period}.Key(),
-		Name: in.Name, Period: in.Period, Zone: in.Zone.String(), From: from, To: to, zone: in.Zone,
+		Name: in.Name, Period: in.Period, Team: in.Team, Zone: in.Zone.String(), From: from, To: to, zone: in.Zone,
 		Late: in.Late, Missed: in.Missed, Previous: in.Previous, Whole: in.Whole,
 		Tally: Tally{Over: []slo.ID{}}, Rows: []Row{}, Burners: []Burner{}, Incidents: []Incident{}, Decisions: []Decision{},
 	}

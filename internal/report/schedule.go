@@ -14,6 +14,7 @@ type Schedule struct {
 	crontime.Schedule              // when, and in which zone the period is
 	Name              string       // of the report, "weekly"
 	Kind              slo.Calendar // the period it covers: Week, Month or Quarter
+	Team              string       // the owner whose SLOs it is about, "" for all
 }
 
 // ParseSchedule reads the schedule of a report, see [crontime.Parse].

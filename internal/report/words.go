@@ -93,7 +93,13 @@ func (i Incident) resolveText() string {
 }
 
 // Title names the report: "Reliability report weekly, 2026-W47".
-func (r Report) Title() string { return "Reliability report " + r.Name + ", " + r.Period.String() }
+func (r Report) Title() string {
+	s := "Reliability report " + r.Name + ", " + r.Period.String()
+	if r.Team != "" {
+		s += ", " + r.Team
+	}
+	return s
+}
 
 // Span is the period in words, with its zone: "2026-11-16 00:00 CET to 2026-11-23 00:00 CET (Europe/Berlin)".
 func (r Report) Span() string {

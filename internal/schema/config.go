@@ -52,6 +52,7 @@ func report() *Schema {
 		"schedule": text("When, as cron writes it: minute, hour, day of month, month, day of week.", notBlank, "0 9 * * MON"),
 		"timezone": text("The time zone of the schedule.", notBlank, "Europe/Berlin"),
 		"channel":  text("Where to; the default channel if it is left out.", notBlank, "#reliability-leads"),
+		"team":     text("Only the SLOs of this owner; all of them if it is left out.", notBlank, "payments"),
 		"period":   text("What the report is about: week, month or quarter.", notBlank, "week"),
 	}, "name", "schedule")
 }
