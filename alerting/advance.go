@@ -11,6 +11,9 @@ type Input struct {
 	Spec   *slo.Spec
 	Ledger *budget.Ledger
 	Policy *Policy // the error-budget policy, nil without one
+	// Acts are what people did about the budget and its incidents, oldest first. An act counts from the minute in
+	// which it was done.
+	Acts []Act
 }
 
 // State is the whole memory of one budget's state machine. The zero State has seen nothing; set
@@ -24,6 +27,8 @@ type State struct {
 	// BurnEnd is one past the minute in which the newest burn was resolved: the onset of the next
 	// does not reach back into it.
 	BurnEnd budget.Minute `json:"burn_end,omitempty"`
+	// BurnLast is the incident of that burn.
+	BurnLast string `json:"burn_last,omitempty"`
 	// Missing counts the minutes without known data since the last known one.
 	Missing int `json:"missing,omitempty"`
 	// Spent is the highest share of the budget that was told, in basis points. It counts only
@@ -44,6 +49,21 @@ type Open struct {
 	Told     budget.Minute `json:"told"` // when its newest event was
 	Pair     slo.Pair      `json:"pair"` // the pair that fired, or none
 	Burning  Burning       `json:"burning"`
+
+	Set    Severity      `json:"set,omitempty"`    // what a person made of Severity, which is the rules'; "" is nothing
+	Raised budget.Minute `json:"raised,omitempty"` // when the rules made a page of a ticket
+	Paged  budget.Minute `json:"paged,omitempty"`  // when the ticket became a page, by whomever
+	Waits  budget.Minute `json:"waits,omitempty"`  // since when it waits for somebody to take it
+	Flaps  bool          `json:"flaps,omitempty"`  // it came back soon after another burn had ended
+	Quiet  budget.Minute `json:"quiet,omitempty"`  // of one that flaps: since when it could be over
+}
+
+// loud is how loud the incident is.
+func (o *Open) loud() Severity {
+	if o.Set != "" {
+		return o.Set
+	}
+	return o.Severity
 }
 
 // Advance walks the minutes from st.Through up to, not including, to, and returns the new state and the
@@ -79,6 +99,7 @@ type walk struct {
 
 // step moves the machine over one minute.
 func (w *walk) step(m budget.Minute) {
+	w.stepActs(m)
 	slot := w.Ledger.At(m)
 	if slot.State == budget.Excused {
 		w.Missing = 0 // it is evidence of nothing, not even of missing data
@@ -209,10 +230,14 @@ func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *
 	sum := w.Ledger.Sum(first, m+1)
 	w.Burn = &Open{
 		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair,
+		Waits: m, Flaps: w.BurnEnd > 0 && m-w.BurnEnd < hold,
 		Burning: Burning{Onset: first, Last: m, Bad: sum.Bad, Total: sum.Total, Minute: sum.BadSlots},
 	}
 	w.peak(m)
 	w.emitFired(m, Opened, r, sure)
+	if w.Burn.Flaps {
+		w.events[len(w.events)-1].Follows = w.BurnLast
+	}
 }
 
 // tryPage turns an open ticket into a page.
@@ -221,8 +246,14 @@ func (w *walk) tryPage(m budget.Minute) bool {
 	if r == nil {
 		return false
 	}
-	w.Burn.Severity, w.Burn.Pair = Page, r.pair
-	w.emitFired(m, Escalated, r, sure)
+	kind := Escalated
+	if w.Burn.loud() == Page {
+		kind = Updated // a person was faster
+	} else {
+		w.Burn.Paged, w.Burn.Waits = m, m
+	}
+	w.Burn.Severity, w.Burn.Pair, w.Burn.Raised, w.Burn.Set = Page, r.pair, m, ""
+	w.emitFired(m, kind, r, sure)
 	return true
 }
 
@@ -243,15 +274,35 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 		}
 		reason = AgedOut
 	case !allQuiet(rs):
+		w.Burn.Quiet = 0
+		return false
+	}
+	if w.held(m) && reason != RuleRemoved {
 		return false
 	}
 	w.emitBurn(m, Resolved, reason)
-	w.BurnEnd = m + 1
+	w.BurnEnd, w.BurnLast = m+1, w.Burn.Incident
 	if w.Burn.Severity == Page {
 		w.PageEnd = m + 1
 	}
 	w.Burn = nil
 	return true
+}
+
+// hold is how long a burn that came back must have been quiet before it is called over again, and within which
+// of the end of another it counts as coming back. So a service that flaps is one incident that ends and
+// one that stays open until the flapping does, rather than one each few minutes; the first end is told at once.
+const hold = budget.Minute(30)
+
+// held reports whether a burn that could be over is held open, because it came back before.
+func (w *walk) held(m budget.Minute) bool {
+	if !w.Burn.Flaps {
+		return false
+	}
+	if w.Burn.Quiet == 0 {
+		w.Burn.Quiet = m
+	}
+	return m-w.Burn.Quiet < hold
 }
 
 // silent reports whether there was no event at all in the short windows, and none was left out.
@@ -349,7 +400,7 @@ func (w *walk) event(m budget.Minute, o *Open, kind Kind, reason Reason) Event {
 	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
 	return Event{
 		At: m, SLO: w.ID, Incident: o.Incident, Kind: kind,
-		Severity: o.Severity, Rule: o.Rule, Reason: reason,
+		Severity: o.loud(), Rule: o.Rule, Reason: reason,
 		Budget: Account{Bad: status.Sum.Bad, Total: status.Sum.Total, Allowed: status.Allowed},
 	}
 }

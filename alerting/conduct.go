@@ -39,9 +39,12 @@ func (i Incident) Acknowledged() (Act, bool) {
 
 // Silenced is the silence that is in force at a time, and false if there is none. A silence that was given to
 // a ticket ends when the ticket becomes a page.
-func (i Incident) Silenced(at time.Time) (Act, bool) {
-	a, ok := Silent(i.Acts, at)
-	if broken := a.Incident != "" && !i.Escalated.IsZero() && a.At.Before(i.Escalated) && !at.Before(i.Escalated); broken {
+func (i Incident) Silenced(at time.Time) (Act, bool) { return silentOn(i.Acts, at, i.Escalated) }
+
+// silentOn is the silence in force at a time on an incident that became a page then, or never if that is zero.
+func silentOn(acts []Act, at, escalated time.Time) (Act, bool) {
+	a, ok := Silent(acts, at)
+	if broken := a.Incident != "" && !escalated.IsZero() && a.At.Before(escalated) && !at.Before(escalated); broken {
 		return Act{}, false
 	}
 	return a, ok

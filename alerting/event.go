@@ -36,7 +36,7 @@ type Kind string
 // The kinds of event.
 const (
 	Opened    Kind = "opened"
-	Escalated Kind = "escalated" // a ticket became a page
+	Escalated Kind = "escalated" // a ticket became a page, by its rule or by a person
 	Updated   Kind = "updated"   // still open; newer figures
 	Resolved  Kind = "resolved"
 	Noticed   Kind = "noticed" // a notice: no incident opens
@@ -60,6 +60,10 @@ const (
 	PolicyOpen    Reason = "open"          // caution is over
 	SLORemoved    Reason = "slo_removed"   // the SLO was taken out of the files
 	RuleRemoved   Reason = "rule_removed"  // the SLO no longer has the rule that opened it
+
+	ByPerson       Reason = "person"         // somebody made it louder, or quieter
+	Unacknowledged Reason = "unacknowledged" // a page that nobody has taken for as long as the SLO says
+	SilenceOver    Reason = "silence_over"   // a silence has ended, and it still burns
 )
 
 // Event is one thing that happened to one SLO, with the figures it was decided on.
@@ -80,6 +84,8 @@ type Event struct {
 	Budget Account       `json:"budget"`          // of the first window, at this time
 	Burn   *Burning      `json:"burn,omitempty"`  // of a burn incident, so far
 	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data
+	// Follows is, of a burn that comes back soon after its end, the incident that it comes back from.
+	Follows string `json:"follows,omitempty"`
 }
 
 // Time is when the event happened: the end of the minute that decided it.

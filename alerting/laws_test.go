@@ -3,8 +3,10 @@ package alerting
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,7 +81,7 @@ func fullSpec(t testing.TB) *slo.Spec {
 
 // lived advances over a life in cuts of random length. Between cuts, the state goes through
 // JSON, and the ledger through its form on disk, thinned as far as is allowed, as over a restart.
-func lived(t testing.TB, spec *slo.Spec, whole *budget.Ledger, rng *rand.Rand, horizon budget.Minute) []Event {
+func lived(t testing.TB, spec *slo.Spec, whole *budget.Ledger, rng *rand.Rand, horizon budget.Minute, acts ...Act) []Event {
 	var events []Event
 	state := State{Through: start}
 	ledger := &budget.Ledger{}
@@ -90,7 +92,8 @@ func lived(t testing.TB, spec *slo.Spec, whole *budget.Ledger, rng *rand.Rand, h
 			ledger.Put(m, whole.Gross().At(m))
 		}
 		var es []Event
-		state, es = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: ledger, Policy: &lawful}, state, next)
+		told := slices.DeleteFunc(slices.Clone(acts), func(a Act) bool { return !a.At.Before(next.Time()) })
+		state, es = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: ledger, Policy: &lawful, Acts: told}, state, next)
 		events = append(events, es...)
 		at = next
 		ledger.Thin(at - horizon)
@@ -146,7 +149,8 @@ var lawful = DefaultPolicy()
 
 func TestTheCutLaw(t *testing.T) {
 	spec := fullSpec(t)
-	busy := 0
+	spec.Slack.Escalate.After = 7 * time.Minute
+	busy, reasons := 0, map[Reason]int{}
 	for seed := range *lives {
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
 		whole := life(rng, daysOfLife)
@@ -155,7 +159,14 @@ func TestTheCutLaw(t *testing.T) {
 		}
 		in := Input{ID: spec.ID(), Spec: spec, Ledger: whole, Policy: &lawful}
 		_, atOnce := Advance(in, State{Through: start}, whole.End())
-		cut := lived(t, spec, whole, rng, Horizon(spec))
+		if seed%3 > 0 {
+			in.Acts = conduct(rng, spec, atOnce)
+			_, atOnce = Advance(in, State{Through: start}, whole.End())
+		}
+		for _, e := range atOnce {
+			reasons[e.Reason]++
+		}
+		cut := lived(t, spec, whole, rng, Horizon(spec), in.Acts...)
 		if diff := cmp.Diff(atOnce, cut); diff != "" {
 			t.Fatalf("seed %d: the events depend on how time was cut:\n%s", seed, diff)
 		}
@@ -166,6 +177,38 @@ func TestTheCutLaw(t *testing.T) {
 	if busy < *lives/3 {
 		t.Fatalf("only %d lives were eventful; the test proves little", busy)
 	}
+	for _, r := range []Reason{ByPerson, Unacknowledged, SilenceOver} {
+		if reasons[r] == 0 {
+			t.Errorf("no event has the reason %s; nothing was proven about it: %v", r, reasons)
+		}
+	}
+}
+
+// conduct is what people do about the incidents of a life.
+func conduct(rng *rand.Rand, spec *slo.Spec, events []Event) []Act {
+	var all []Act
+	for _, e := range events {
+		if e.Kind != Opened || e.Rule == RuleNoData {
+			continue
+		}
+		for n := range rng.IntN(6) {
+			at := e.Time().Add(time.Duration(rng.ExpFloat64() * float64(20*time.Minute)))
+			a := Act{Key: fmt.Sprint(e.Incident, n), At: at, By: "Ada", Incident: e.Incident, SLO: spec.ID(), Level: []Severity{Page, Ticket}[rng.IntN(2)]}
+			a.Kind = []ActKind{Acknowledge, Silence, Silence, Escalate, Escalate, Undo}[rng.IntN(6)]
+			switch a.Kind {
+			case Silence:
+				a.Until = at.Add(time.Duration(rng.ExpFloat64() * float64(20*time.Minute)))
+				if rng.IntN(3) == 0 {
+					a.Incident = ""
+				}
+			case Undo:
+				a.Other = fmt.Sprint(e.Incident, rng.IntN(n+1))
+			}
+			all = append(all, a)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Act) int { return a.At.Compare(b.At) })
+	return all
 }
 
 func TestTheCutLawHasTeeth(t *testing.T) {

@@ -36,6 +36,12 @@ func Sentence(e alerting.Event, spec *slo.Spec) string {
 		return "the error-budget policy lets everything pass again"
 	case alerting.SLORemoved:
 		return "closed: the SLO was taken out of the files"
+	case alerting.ByPerson:
+		return "somebody made it a " + string(e.Severity) + "; " + soFar(e)
+	case alerting.Unacknowledged:
+		return "still burning, and nobody has acknowledged the page; " + soFar(e)
+	case alerting.SilenceOver:
+		return "the silence is over, and it still burns; " + soFar(e)
 	case alerting.RuleRemoved:
 		return "closed: the SLO no longer has the alert that opened it"
 	}
@@ -70,8 +76,13 @@ var deeds = map[alerting.ActKind]string{
 }
 
 func opening(e alerting.Event) string {
-	if e.Kind == alerting.Escalated {
+	switch {
+	case e.Kind == alerting.Escalated:
 		return "escalated to a " + string(e.Severity)
+	case e.Kind == alerting.Updated:
+		return "a " + string(e.Severity) + " by its rule, too"
+	case e.Follows != "":
+		return string(e.Severity) + " again, soon after the last one had ended"
 	}
 	return string(e.Severity) + " opened"
 }

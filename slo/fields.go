@@ -58,7 +58,7 @@ var (
 
 // readSlack reads a Slack route; what is not written is taken from the fallback.
 func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
-	o, _ := v.Object("channel", "mention")
+	o, _ := v.Object("channel", "mention", "escalate")
 	if c := o.Get("channel"); c.Given() {
 		if s, ok := c.Text(); ok {
 			if !channelName.MatchString(s) && !channelID.MatchString(s) {
@@ -67,23 +67,47 @@ func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
 			fallback.Channel = s
 		}
 	}
-	m := o.Get("mention")
-	if !m.Given() {
-		return fallback
+	if m := o.Get("mention"); m.Given() {
+		fallback.Mention = readMentions(m)
 	}
+	if e := o.Get("escalate"); e.Given() {
+		fallback.Escalate = readEscalation(e)
+	}
+	return fallback
+}
+
+// readEscalation reads who is called when nobody answers.
+func readEscalation(v strictyaml.Value) (e Escalation) {
+	if off(v) {
+		return e
+	}
+	o, ok := v.Object("after", "mention")
+	if !ok {
+		return e
+	}
+	if after := o.Need("after", "say how long a page may wait, such as after: 15m"); after.Given() {
+		e.After, _ = readMinutes(after)
+	}
+	if m := o.Get("mention"); m.Given() {
+		e.Mention = readMentions(m)
+	}
+	return e
+}
+
+// readMentions reads one mention, or a list of them.
+func readMentions(m strictyaml.Value) (all []string) {
 	list := []strictyaml.Value{m}
 	if !m.IsText() {
 		list, _ = m.List(maxMentions)
 	}
-	fallback.Mention = nil
 	for _, e := range list {
 		s, ok := e.Text()
 		if ok && !mention.MatchString(s) {
 			e.Problem(fmt.Sprintf("%q mentions nobody", s), "write <@U0123> for a person, <!subteam^S0123> for a group, <!here> or <!channel>; Slack knows people by ID, not by name")
 		}
-		fallback.Mention = append(fallback.Mention, s)
+		all = append(all, s)
 	}
-	return fallback
+	return all
 }
 
 // maxBy is how many labels may split an SLO: every combination of their values is a budget of its own.

@@ -449,6 +449,18 @@ func (p *printer) slack(m *yamlout.Map, r, inherited SlackRoute) {
 	if !slices.Equal(r.Mention, inherited.Mention) {
 		p.add(&out, "slack.mention", yamlout.FlowList(flowTexts(r.Mention)))
 	}
+	switch e, old := r.Escalate, inherited.Escalate; {
+	case e.After == old.After && slices.Equal(e.Mention, old.Mention):
+	case e.After == 0:
+		p.add(&out, "slack.escalate", yamlout.Raw("off"))
+	default:
+		var escalate yamlout.Map
+		p.add(&escalate, "slack.escalate.after", yamlout.Raw(ShortDuration(e.After)))
+		if len(e.Mention) > 0 {
+			p.add(&escalate, "slack.escalate.mention", yamlout.FlowList(flowTexts(e.Mention)))
+		}
+		p.add(&out, "slack.escalate", escalate)
+	}
 	if len(out) > 0 {
 		p.add(m, "slack", out)
 	}

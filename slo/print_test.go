@@ -137,7 +137,7 @@ func TestThePrinterKnowsEveryField(t *testing.T) {
 	for _, c := range []struct {
 		value  any
 		fields int
-	}{{Spec{}, 15}, {Service{}, 10}, {Indicator{}, 12}, {Alerts{}, 5}, {Window{}, 3}, {Signals{}, 3}, {Links{}, 3}, {SlackRoute{}, 2}, {Pair{}, 3}} {
+	}{{Spec{}, 15}, {Service{}, 10}, {Indicator{}, 12}, {Alerts{}, 5}, {Window{}, 3}, {Signals{}, 3}, {Links{}, 3}, {SlackRoute{}, 3}, {Escalation{}, 2}, {Pair{}, 3}} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, and the printer knows %d: teach it, then change this number", c.value, n, c.fields)
 		}

@@ -111,6 +111,15 @@ type Links struct {
 type SlackRoute struct {
 	Channel string
 	Mention []string // for example <!subteam^S0123> or <@U0123>; used on pages only
+	// Escalate says who is called when nobody acknowledges a page.
+	Escalate Escalation
+}
+
+// Escalation is what happens when nobody acknowledges a page: after After, and again each After, three times at most,
+// Mention is called.
+type Escalation struct {
+	After   time.Duration // whole minutes; zero is never
+	Mention []string      // as in SlackRoute; empty is those who were called first
 }
 
 // Kind is the sort of indicator.

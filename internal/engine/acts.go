@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -258,6 +259,18 @@ func (e *Engine) wideOn(id slo.ID) []alerting.Act {
 		}
 	}
 	return all
+}
+
+// actsOn are the acts that a budget's decisions depend on, in the order in which they were told.
+func (e *Engine) actsOn(id slo.ID) []alerting.Act {
+	all := e.wideOn(id)
+	for _, i := range e.open {
+		if i.SLO == id {
+			all = append(all, i.Acts...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b alerting.Act) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Key, b.Key)) })
+	return slices.CompactFunc(all, func(a, b alerting.Act) bool { return a.Key == b.Key })
 }
 
 // forget lets go of silences that are over.

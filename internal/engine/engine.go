@@ -331,6 +331,9 @@ func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Ev
 		if event.At < last[event.Incident] && (event.Kind == alerting.Escalated || event.Kind == alerting.Updated) {
 			continue // it is over by now; what ends it tells the whole story, and nobody is woken for it
 		}
+		if stale(event, events) {
+			continue
+		}
 		turn.Entries = append(turn.Entries, e.Composer.Event(e.told(in, st, event, i, over[event.Incident], now))...)
 	}
 	for _, id := range touched {
@@ -385,6 +388,17 @@ func lastWord(events []alerting.Event) map[string]budget.Minute {
 		}
 	}
 	return at
+}
+
+// stale reports whether a reminder is of no use any more: people hear of the page only now, or of a later reminder.
+func stale(e alerting.Event, events []alerting.Event) bool {
+	for _, other := range events {
+		calls := other.Kind == alerting.Opened || other.Kind == alerting.Escalated || other.Reason == alerting.Unacknowledged && other.At > e.At
+		if calls && other.Incident == e.Incident && e.Reason == alerting.Unacknowledged {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {

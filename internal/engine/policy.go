@@ -40,7 +40,7 @@ func (e *Engine) Verdicts(service, name string, now time.Time) []alerting.Verdic
 
 // input is what a decision about an account may look at.
 func (e *Engine) input(a *account) alerting.Input {
-	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: e.Policy}
+	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: e.Policy, Acts: e.actsOn(a.id)}
 }
 
 // judgeAt is the verdict right after a gate has turned.

@@ -54,6 +54,11 @@ func slack() *Schema {
 			Description: "Who is mentioned on pages. Slack knows people by ID, not by name.", Examples: []any{"<@U0123>", "<!subteam^S0123>", "<!here>"},
 			AnyOf: []*Schema{one, list("", maxMentions, one)},
 		},
+		"escalate": either("Who is called, and when, if nobody acknowledges a page: three times at most, with that time between. Off switches off what the service says.",
+			object("", keys{
+				"after":   described("duration", "After how long. Whole minutes.", nil, "15m"),
+				"mention": {Description: "Who is called; those who were called first if this is left out.", AnyOf: []*Schema{one, list("", maxMentions, one)}},
+			}, "after"), off),
 	})
 }
 

@@ -29,13 +29,8 @@ func Compose(f Facts, now time.Time) []outbox.Entry {
 	switch f.Event.Kind {
 	case alerting.Opened:
 		return []outbox.Entry{f.entry("post", f.lane(), outbox.Post, f.root(now), now)}
-	case alerting.Escalated:
-		return []outbox.Entry{
-			f.entry("edit", outbox.LanePage, outbox.Edit, f.root(now), now),
-			f.entry("reply", outbox.LanePage, outbox.Reply, f.escalation(), now),
-		}
-	case alerting.Updated:
-		return []outbox.Entry{f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root(now), now)}
+	case alerting.Escalated, alerting.Updated:
+		return f.changed(now)
 	case alerting.Resolved:
 		return []outbox.Entry{
 			f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root(now), now),
@@ -43,6 +38,36 @@ func Compose(f Facts, now time.Time) []outbox.Entry {
 		}
 	}
 	return nil
+}
+
+// changed is what is owed when an incident goes on: the new state, and a reply if people must notice.
+func (f Facts) changed(now time.Time) []outbox.Entry {
+	edit := func(lane outbox.Lane) outbox.Entry { return f.entry("edit", lane, outbox.Edit, f.root(now), now) }
+	reply := func(b Body) []outbox.Entry {
+		return []outbox.Entry{edit(f.lane()), f.entry("reply", f.lane(), outbox.Reply, b, now)}
+	}
+	switch {
+	case f.Event.Reason == alerting.ByPerson:
+		return []outbox.Entry{edit(f.lane())} // the thread has it from the person
+	case f.firstHeard():
+		return []outbox.Entry{edit(f.lane())} // there is no root message yet, so this becomes it
+	case f.Event.Kind == alerting.Escalated:
+		return reply(f.escalation())
+	case f.Event.Reason == alerting.Unacknowledged:
+		return reply(f.reminder("⏰ Nobody has it", "Nobody has acknowledged this page yet.", f.backup()))
+	case f.Event.Reason == alerting.SilenceOver:
+		return reply(f.reminder("🔔 Silence over", "The silence is over, and it still burns.", f.woken()))
+	}
+	return []outbox.Entry{edit(outbox.LaneTicket)}
+}
+
+// firstHeard reports whether everything before the event fell into a silence.
+func (f Facts) firstHeard() bool {
+	i := f.Incident
+	for len(i.Log) > 0 && i.Log[len(i.Log)-1].At >= f.Event.At {
+		i.Log = i.Log[:len(i.Log)-1]
+	}
+	return i.Unheard()
 }
 
 // lane is how urgent the beginning of the incident is.

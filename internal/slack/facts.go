@@ -64,6 +64,22 @@ const maxMentions = 10
 // mentions are the ones of a page, from the configuration and from nowhere else.
 func (f Facts) mentions() []string { return mentionsOf(f.Spec.Slack.Mention) }
 
+// backup are those who are called when nobody answers.
+func (f Facts) backup() []string {
+	if m := mentionsOf(f.Spec.Slack.Escalate.Mention); len(m) > 0 {
+		return m
+	}
+	return f.mentions()
+}
+
+// woken are those who are called when a silence ends: nobody for a ticket, and nobody if somebody has it.
+func (f Facts) woken() []string {
+	if _, acked := f.Incident.Acknowledged(); acked || f.loud() != alerting.Page {
+		return nil
+	}
+	return f.mentions()
+}
+
 // mentionsOf keeps what is a mention.
 func mentionsOf(all []string) []string {
 	var out []string

@@ -398,15 +398,32 @@ func (f Facts) others() string {
 
 // escalation is the reply that wakes somebody when a ticket becomes a page.
 func (f Facts) escalation() Body {
-	b := Body{Text: f.sentence("🔥 Now a page", f.predicate(f.Event.Time())), Broadcast: true, Mention: f.mentions()}
+	b := Body{Text: f.sentence("🔥 Now a page", f.predicate(f.Event.Time())), Broadcast: !f.Silenced}
+	if !f.Silenced {
+		b.Mention = f.mentions()
+	}
 	text := "🔥 *Now a page.* " + f.burnsNow()
 	for _, s := range []string{f.tested(), f.forecast()} {
 		if s != "" {
 			text += "\n" + s
 		}
 	}
+	if a, ok := alerting.Silent(f.Incident.Acts, f.Event.Time()); ok && !f.Silenced {
+		text += "\nThat ends the silence by " + person(a) + ", which was given to a ticket."
+	}
 	if len(b.Mention) > 0 {
 		text += "\nFor " + strings.Join(b.Mention, " ")
+	}
+	b.Blocks = []Block{section("*" + escape(f.name(100)) + "*\n" + text)}
+	return b
+}
+
+// reminder is the reply that brings an incident back to mind, and calls somebody.
+func (f Facts) reminder(state, text string, mention []string) Body {
+	b := Body{Text: f.sentence(state, f.predicate(f.Event.Time())), Broadcast: true, Mention: mention}
+	text = state + ". " + text + "\n" + f.burnsNow()
+	if len(mention) > 0 {
+		text += "\nFor " + strings.Join(mention, " ")
 	}
 	b.Blocks = []Block{section("*" + escape(f.name(100)) + "*\n" + text)}
 	return b

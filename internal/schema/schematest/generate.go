@@ -270,6 +270,12 @@ func (r Rand) slack() *Node {
 				return Leaf("'<!here>'")
 			}
 			return r.some(0, "'<@U0123>'", "'<!subteam^S0123>'", "'<!channel>'", "<@W1>")
+		})).
+		With("escalate", r.maybe(30, func() *Node {
+			if r.chance(20) {
+				return Leaf("off")
+			}
+			return Map().With("after", r.of("15m", "1h")).With("mention", r.maybe(50, func() *Node { return r.some(0, "'<@U0123>'", "'<!here>'") }))
 		}))
 }
 
