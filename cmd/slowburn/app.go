@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,17 +31,19 @@ import (
 // `demo` on one that goes faster; nothing in it knows the difference.
 type app struct {
 	appOptions
-	cfg    Config
-	db     *store.DB
-	client *prom.Client
-	engine *engine.Engine
-	leg    outbox.Leg  // nil if nobody is told
-	desk   *slack.Desk // nil if nobody can act from Slack
-	pump   *outbox.Pump
-	web    http.Handler
-	reload reloadState
-	keeper *reviews.Keeper
-	ticked chan struct{} // after every tick
+	cfg     Config
+	db      *store.DB
+	client  *prom.Client
+	engine  *engine.Engine
+	pump    *outbox.Pump
+	ways    atomic.Pointer[ways] // who is told, and how; a reload exchanges it
+	beat    chan struct{}        // a tick that worked, for the heartbeat
+	metrics legMetrics
+	web     http.Handler
+	reload  reloadState
+	keeper  *reviews.Keeper
+	ticked  chan struct{} // after every tick
+	desk    *slack.Desk // nil if nobody can act from Slack
 }
 
 // appOptions are what the surroundings decide.
@@ -74,7 +73,7 @@ type reloadState struct {
 
 // newApp wires everything in the order in which it depends on each other. On an error nothing stays open.
 func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, error) {
-	a := &app{appOptions: o, cfg: cfg, ticked: make(chan struct{}, 1)}
+	a := &app{appOptions: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
 	a.reload.mark(true, o.clock())
 	client, err := newClient(cfg.Prometheus)
 	if err != nil {
@@ -87,35 +86,28 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
-	leg, err := newSlack(cfg.Slack, o.getenv, o.log)
-	a.leg = leg
+	w, err := a.newWays(cfg)
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
-	doors, err := openDoors(cfg.Slack, leg, o.getenv, o.log)
-	if err != nil {
-		return nil, errors.Join(err, a.db.Close())
-	}
+	a.ways.Store(w)
 	reader := prom.New(client, prom.Options{})
 	reader.Restore(snap.Marks)
-	legs := map[string]outbox.Leg{}
-	if leg != nil {
-		legs[slackLeg] = leg
-	}
-	a.pump = outbox.NewPump(a.db, legs, outbox.Options{Logger: o.log, Now: a.now})
+	a.pump = outbox.NewPump(a.db, w.legs, outbox.Options{Logger: o.log, Now: a.now})
 	registry := prometheus.NewRegistry()
+	a.metrics = newLegMetrics(registry)
 	schedules, channels := cfg.schedules()
 	a.engine = engine.New(engine.Options{
-		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: newComposer(cfg, o.externalURL, doors.open()), Log: o.log, Lag: o.lag,
+		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.log, Lag: o.lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
 		Policy:  cfg.Policy,
 		Reviews: func() []postmortem.Review { return a.keeper.Reviews() },
 		Kick:    a.pump.Kick, Direct: a.direct,
-		Observe: a.afterTick(web.EvaluationMetrics(registry)),
+		Observe: a.observe(a.afterTick(web.EvaluationMetrics(registry))),
 	}, set, snap)
 	a.client = client
 	a.keeper = a.newKeeper()
-	if a.desk, err = a.newDesk(doors); err != nil {
+	if a.desk, err = a.newDesk(w.doors); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
 	a.web = a.handler(registry)
@@ -128,11 +120,12 @@ func (a *app) direct(entries []outbox.Entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), directTimeout)
 	defer cancel()
 	for _, e := range entries {
-		if a.leg == nil || e.Op == outbox.Edit {
+		leg := a.pump.Leg(e.Leg)
+		if leg == nil || e.Op == outbox.Edit {
 			continue
 		}
 		root, _, _ := a.db.Root(ctx, e.Leg, e.Thread) // reading may still work; without it the message stands alone
-		if _, err := a.leg.Deliver(ctx, outbox.Owed{Entry: e}, root); err != nil {
+		if _, err := leg.Deliver(ctx, outbox.Owed{Entry: e}, root); err != nil {
 			a.log.Error("cannot send past the full store", "key", e.Key, "err", err)
 		}
 	}
@@ -161,6 +154,7 @@ func (a *app) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.engine.Run(ctx, a.clock, a.every) })
 	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
 	actor(a.pump.Run)
+	actor(a.runLegs)
 	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.ticked) })
 	if a.desk != nil {
 		actor(a.desk.Run)
@@ -201,7 +195,17 @@ func (a *app) tryReload(ctx context.Context) error {
 		return err
 	}
 	schedules, channels := cfg.schedules()
-	return a.engine.Reload(ctx, set, schedules, channels, cfg.Policy, a.clock())
+	w, err := a.newWays(cfg)
+	if err != nil {
+		return err
+	}
+	if err := a.engine.Reload(ctx, set, schedules, channels, cfg.Policy, a.clock()); err != nil {
+		return err
+	}
+	w.house.Interactive = a.desk != nil // the doors are opened at the start only
+	a.ways.Store(w)
+	a.pump.SetLegs(w.legs)
+	return nil
 }
 
 func (r *reloadState) mark(good bool, at time.Time) {
@@ -209,47 +213,6 @@ func (r *reloadState) mark(good bool, at time.Time) {
 	if good {
 		r.at.Store(at.Unix())
 	}
-}
-
-// newSlack makes the leg to Slack: by bot token, by webhook, or none, which says so once.
-func newSlack(cfg SlackConfig, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
-	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"), log)
-	if err != nil {
-		return nil, err
-	}
-	if token != "" {
-		return slack.New(slack.Config{Token: slack.Secret(token), APIURL: cfg.APIURL, Fallback: cfg.Channel})
-	}
-	hook, err := secret(cfg.WebhookFile, "", log)
-	if err != nil {
-		return nil, err
-	}
-	if hook != "" {
-		log.Warn("Slack by webhook: no edits, no threads, and an unclear outcome may be repeated; a bot token gives all of it")
-		return slack.NewWebhook(slack.Secret(hook), nil)
-	}
-	log.Warn("nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file) and no webhook; what is owed waits in the outbox")
-	return nil, nil
-}
-
-// secret is what a file holds, or the value if no file is named. A file that holds nothing is an error: it
-// was named by somebody who believes that it does.
-func secret(file, value string, log *slog.Logger) (string, error) {
-	if file == "" {
-		return strings.TrimSpace(value), nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("reading a secret: %w", err)
-	}
-	text := strings.TrimSpace(string(data))
-	if text == "" {
-		return "", fmt.Errorf("reading a secret: %s is empty", file)
-	}
-	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
-		log.Warn("a secret is readable by others: everybody on this machine can read the file", "file", file)
-	}
-	return text, nil
 }
 
 // afterTick lets those know who work after every tick; who is still at it makes one round for several.

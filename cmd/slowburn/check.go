@@ -18,6 +18,7 @@ type checkCmd struct {
 	Paths      []string `arg:"" optional:"" help:"SLO files and corrections: files, folders or globs. Without any: the configuration and what it names."`
 	Strict     bool     `help:"Let warnings fail, too."`
 	OpenSLO    string   `name:"openslo" help:"How to read OpenSLO files: by the letter, or with what its own examples get wrong." enum:"strict,lenient" default:"strict"`
+	Routes     bool     `help:"Also show who is told about each SLO."`
 	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also ask this server about every query: is there data, a bucket at the limit, enough traffic, and would the target ever have been met."`
 	Format     string   `aliases:"output" short:"o" help:"text for people; github, json or sarif for programs. -o and --output mean the same." enum:"text,github,json,sarif" default:"text"`
 }
@@ -38,6 +39,11 @@ func (c *checkCmd) Run(e *env) error {
 	}
 	if err := c.write(e.out, outcome{len(set.Specs), len(set.Services), warnings}); err != nil {
 		return cannotFindOut(err)
+	}
+	if c.Routes {
+		if err := showRoutes(e, cfg, set); err != nil {
+			return err
+		}
 	}
 	if warnings.Fatal() || c.Strict && len(warnings) > 0 {
 		return answerNo(nil)

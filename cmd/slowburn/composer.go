@@ -5,48 +5,175 @@ import (
 
 	"github.com/prometheus/common/version"
 
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/alertmanager"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/leg"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/pagerduty"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/slack"
+	"github.com/slowburn-sre/slowburn/internal/webhook"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
-// composer hands what the engine has decided to the legs that make messages of it.
+// composer hands what the engine has decided to the legs that make messages of it. It is pure: who is told
+// follows from the facts and the configuration.
 type composer struct {
 	house      slack.House
 	prometheus string // address of its pages, for links
+	routing    routing
 }
 
 var _ engine.Composer = composer{}
 
-func newComposer(cfg Config, externalURL string, interactive bool) composer {
+// newComposer makes the composer. slackWorks says whether there is a way to Slack, interactive whether presses of
+// its buttons reach us.
+func newComposer(cfg Config, externalURL string, slackWorks, interactive bool) composer {
 	return composer{
 		house:      slack.House{Leg: slackLeg, Channel: cfg.Slack.Channel, URL: externalURL, Version: version.Version, Interactive: interactive},
 		prometheus: cfg.Prometheus.URL,
+		routing:    newRouting(cfg, slackWorks),
 	}
 }
 
-// slackLeg is the name of the leg to Slack, in the outbox.
-const slackLeg = "slack"
-
-// Event makes the messages of an event of an SLO.
+// Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an
+// incident is news to every leg that has heard of it by whatever way, such as a route that has changed
+// since or in place of another; the outbox knows which those are.
 func (c composer) Event(t engine.Told) []outbox.Entry {
-	return slack.Compose(c.facts(t), t.Now)
+	all, first := c.routing.told(t.Spec, t.Event, t.Incident)
+	var entries []outbox.Entry
+	told := map[string]bool{}
+	for _, to := range all {
+		entries = append(entries, c.tell(t, to, first[to], told[to.leg])...)
+		told[to.leg] = true
+	}
+	if t.Event.Kind != alerting.Resolved {
+		return entries
+	}
+	for _, name := range c.routing.legs {
+		if !told[name] {
+			entries = append(entries, ifTold(c.tell(t, target{leg: name}, false, false))...)
+		}
+	}
+	return entries
 }
 
-// Act makes the messages about what somebody did.
+func ifTold(entries []outbox.Entry) []outbox.Entry {
+	for i := range entries {
+		entries[i].IfTold = true
+	}
+	return entries
+}
+
+// Act makes the messages about what somebody did. Beside Slack an acknowledgement is news; what is made
+// louder or quieter comes with the next event.
 func (c composer) Act(d engine.Done) []outbox.Entry {
-	return slack.ComposeAct(c.facts(d.Told), d.Act, d.Now)
+	all, _ := c.routing.told(d.Spec, d.Event, d.Incident)
+	var entries []outbox.Entry
+	again := false
+	for _, to := range all {
+		if to.leg == slackLeg {
+			f := c.slackFacts(d.Told, to.channel)
+			entries = append(entries, inThread(slack.ComposeAct(f, d.Act, d.Now), to.channel, again)...)
+			again = true
+		}
+	}
+	if d.Act.Kind != alerting.Acknowledge {
+		return entries
+	}
+	for _, name := range c.routing.legs {
+		switch kindOf(name) {
+		case pagerdutyKind:
+			entries = append(entries, pagerduty.Acknowledge(name, "act/"+d.Act.Key, d.Incident.ID, d.Now))
+		case webhookKind:
+			entries = append(entries, webhook.Acknowledged(name, "act/"+d.Act.Key, c.facts(d.Told), d.Act.By, d.Now))
+		}
+	}
+	return entries
 }
 
-func (c composer) facts(t engine.Told) slack.Facts {
-	return slack.Facts{
+// tell makes the messages of an event for one target. first says that it has not heard of the incident
+// yet; again that the same leg tells it elsewhere, too.
+func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Entry {
+	switch {
+	case to.leg == slackLeg:
+		return c.tellSlack(t, to.channel, first, again)
+	case t.Silenced && t.Event.Kind != alerting.Resolved:
+		return nil // when the silence ends, the next event tells it
+	}
+	return tellOther(to.leg, c.facts(t), t.Now)
+}
+
+// tellOther makes the messages of an event for a leg beside Slack.
+func tellOther(name string, f leg.Facts, now time.Time) []outbox.Entry {
+	switch kindOf(name) {
+	case pagerdutyKind:
+		return pagerduty.Compose(name, f, now)
+	case alertmanagerKind:
+		return alertmanager.Compose(name, f, now)
+	}
+	return webhook.Compose(name, f, now)
+}
+
+func (c composer) facts(t engine.Told) leg.Facts {
+	return leg.Facts{
+		URL: c.house.URL, Spec: t.Spec, Event: t.Event, Incident: t.Incident,
+		Status: t.Status, Outlook: t.Outlook, QueryURL: c.query(t),
+	}
+}
+
+// tellSlack makes the messages for one channel. The channel in which an incident began has its thread; one
+// that hears of it only when it becomes a page has a thread of its own from then on.
+func (c composer) tellSlack(t engine.Told, channel string, first, again bool) []outbox.Entry {
+	f := c.slackFacts(t, channel)
+	if first && f.Event.Kind == alerting.Escalated {
+		f.Event.Kind = alerting.Opened // here it begins as a page
+	}
+	return inThread(slack.Compose(f, t.Now), channel, again)
+}
+
+func (c composer) slackFacts(t engine.Told, channel string) slack.Facts {
+	f := slack.Facts{
 		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t),
 		Gate: t.Gate, Notify: t.Notify,
 	}
+	if channel != "" && channel != t.Spec.Slack.Channel {
+		spec := *t.Spec
+		spec.Slack.Channel = channel
+		f.Spec = &spec
+	}
+	return f
+}
+
+// inThread puts messages into the thread of a further channel.
+func inThread(entries []outbox.Entry, channel string, again bool) []outbox.Entry {
+	for i := range entries {
+		if again {
+			entries[i].Key += "@" + channel
+			entries[i].Thread += "@" + channel
+		}
+	}
+	return entries
+}
+
+// instead makes the page of an open incident for a leg that is told in place of another one.
+func (c composer) instead(t engine.Told, name, down string) []outbox.Entry {
+	t.Event = t.Incident.Last
+	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
+	key := leg.FallbackKey(t.Incident.ID, name)
+	if name != slackLeg {
+		f := c.facts(t)
+		f.Instead, f.Key = down, key
+		return tellOther(name, f, t.Now)
+	}
+	entries := slack.Instead(c.tellSlack(t, "", true, false), down)
+	for i := range entries {
+		entries[i].Key = key // one: an incident that begins is one message
+	}
+	return entries
 }
 
 // query is where Prometheus shows the share of bad events around the event.
@@ -62,8 +189,12 @@ func (c composer) query(t engine.Told) string {
 	return slack.QueryURL(c.prometheus, queries[len(queries)-1].Text, t.Event.Time(), 6*time.Hour)
 }
 
-// Report makes the messages of a report: a root message with the verdict, and its sections as replies.
+// Report makes the messages of a report: a root message with the verdict, and its sections as replies. They
+// are for Slack only, like notices: without it, the pages have them.
 func (c composer) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
+	if !c.routing.has(slackLeg) {
+		return nil
+	}
 	s := r.Summary()
 	house := c.house
 	if channel != "" {
@@ -81,6 +212,9 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 
 // Notice makes the messages about what slowburn itself cannot see.
 func (c composer) Notice(n engine.Notice) []outbox.Entry {
+	if !c.routing.has(slackLeg) {
+		return nil
+	}
 	m := slack.Notice{
 		House: c.house, Kind: "prometheus", Title: "Prometheus", Reason: n.Text, Since: n.Since, At: n.At,
 		Over: n.Kind == engine.SourceBack || n.Kind == engine.SLOsSee,

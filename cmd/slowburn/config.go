@@ -31,6 +31,10 @@ type Config struct {
 	StorePath  string
 	Slack      SlackConfig
 	Reports    []Report
+	Receivers  []Receiver // beside Slack
+	Routes     []Route
+	Fallback   Fallback
+	Heartbeat  Heartbeat
 	Reviews    ReviewsConfig
 	Policy     *alerting.Policy // nil is none
 
@@ -70,6 +74,11 @@ type SlackConfig struct {
 	WebhookFile  string
 }
 
+// works reports whether there is a way to Slack.
+func (s SlackConfig) works(getenv func(string) string) bool {
+	return s.BotTokenFile != "" || s.WebhookFile != "" || getenv("SLACK_BOT_TOKEN") != ""
+}
+
 // The defaults of the configuration.
 const (
 	defaultPrometheusURL = "http://127.0.0.1:9090"
@@ -89,6 +98,7 @@ func defaults(dir string) Config {
 		SLOs:      []string{"slos/"},
 		StorePath: filepath.Join(dir, defaultStorePath),
 		Slack:     SlackConfig{Channel: defaultChannel, APIURL: defaultSlackAPI},
+		Fallback:  Fallback{After: defaultFallback},
 		Dir:       dir,
 	}
 }
@@ -105,7 +115,7 @@ func (c Config) schedules() ([]report.Schedule, map[string]string) {
 }
 
 // laterKeys are in the contract and are not read yet; naming them is an error that says so.
-var laterKeys = []string{"pagerduty", "alertmanagers", "webhooks", "heartbeat", "signals"}
+var laterKeys = []string{"signals"}
 
 // loadConfig reads the configuration. Its error holds every problem of the file at once; what is sound of
 // the file is returned beside it, so that check can go on to the SLO files.
@@ -121,7 +131,10 @@ func parseConfig(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
 	file := strictyaml.Parse(path, data, strictyaml.Options{})
 	if len(file.Documents) > 0 {
-		keys := append([]string{"prometheus", "slos", "corrections", "store", "slack", "reports", "postmortems", "policy"}, laterKeys...)
+		keys := append([]string{
+			"prometheus", "slos", "corrections", "store", "slack", "reports", "postmortems", "policy",
+			"pagerduty", "alertmanagers", "webhooks", "routes", "fallback", "heartbeat",
+		}, laterKeys...)
 		if o, ok := file.Documents[0].Object(keys...); ok {
 			cfg.read(o)
 		}
@@ -177,6 +190,7 @@ func (c *Config) read(o strictyaml.Object) {
 	}
 	c.readSlack(o.Get("slack"))
 	c.readReports(o.Get("reports"))
+	c.readLegs(o)
 	c.readReviews(o.Get("postmortems"))
 	c.readPolicy(o.Get("policy"))
 }
@@ -228,25 +242,22 @@ func (c *Config) readPrometheus(v strictyaml.Value) {
 	if n, ok := o.Get("concurrency").Int(1, 1000); ok {
 		p.Concurrency = int(n)
 	}
-	c.readHTTP(o, v)
+	p.HTTP = c.readHTTP(o, v)
 }
 
 // readHTTP decodes the settings that the HTTP client of the Prometheus family shares.
-func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) {
+func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) config.HTTPClientConfig {
 	var given []string
 	for _, key := range httpKeys {
 		if o.Get(key).Given() {
 			given = append(given, key)
 		}
 	}
-	if len(given) == 0 {
-		return
-	}
 	http := config.DefaultHTTPClientConfig
-	if whole.Only(given...).Decode(&http) {
+	if len(given) > 0 && whole.Only(given...).Decode(&http) {
 		http.SetDirectory(c.Dir)
-		c.Prometheus.HTTP = http
 	}
+	return http
 }
 
 func (c *Config) readSlack(v strictyaml.Value) {

@@ -46,7 +46,7 @@ func (d doors) open() bool { return d.appToken != "" || len(d.signing) > 0 }
 
 // newDesk makes what takes presses and commands; nil if there is no way for them to come in.
 func (a *app) newDesk(d doors) (*slack.Desk, error) {
-	client, bot := a.leg.(*slack.Client)
+	client, bot := a.ways.Load().legs[slackLeg].(*slack.Client)
 	if !d.open() || !bot {
 		return nil, nil
 	}

@@ -48,8 +48,7 @@ func (a *app) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
 // tellReview owes a word about a review.
 func (a *app) tellReview(ctx context.Context, w reviews.Word) error {
 	if spec := a.engine.Set().Lookup(w.Incident.SLO); spec != nil {
-		c := newComposer(a.cfg, a.externalURL, a.desk != nil)
-		if err := a.db.Commit(ctx, store.Tick{Owed: c.Review(w, spec, a.now())}); err != nil {
+		if err := a.db.Commit(ctx, store.Tick{Owed: a.ways.Load().Review(w, spec, a.now())}); err != nil {
 			return err
 		}
 		a.pump.Kick()
@@ -59,6 +58,9 @@ func (a *app) tellReview(ctx context.Context, w reviews.Word) error {
 
 // Review makes the message about a postmortem that is required, or late.
 func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox.Entry {
+	if !c.routing.has(slackLeg) {
+		return nil
+	}
 	r := slack.Review{
 		House: c.house, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: w.File, Late: w.Late,
 		By: w.By.Format(time.DateOnly), Draft: c.house.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",

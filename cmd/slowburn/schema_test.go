@@ -21,11 +21,11 @@ func TestSchemaCommand(t *testing.T) {
 }
 
 // configBeyond is what the schema of the configuration cannot say.
-var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+(\.0+|e\d+)"|there would be no caution|schedule|time zone|timezone|period|is not a URL|names no host|cron`)
+var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+(\.0+|e\d+)"|there would be no caution|schedule|time zone|timezone|period|is not a URL|names no host|cron|no receiver called|two receivers called`)
 
 // configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a number
 // or a truth value in the place of a text, and "on" for true. The schema is stricter there.
-var configLax = regexp.MustCompile(`^prometheus: (basic_auth|http_headers|tls_config|follow_redirects)\b.*must be (of type|one of)`)
+var configLax = regexp.MustCompile(`^(prometheus|alertmanagers: \d+|webhooks: \d+): (basic_auth|http_headers|tls_config|follow_redirects)\b.*must be (of type|one of)`)
 
 // The schema accepts a configuration exactly if the parser does, for everything that a schema can say.
 func TestConfigSchemaAndParserAgree(t *testing.T) {
@@ -70,6 +70,13 @@ func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
 		"store: {zzzzzz: 1}":                s.Properties["store"],
 		"slack: {zzzzzz: 1}":                s.Properties["slack"],
 		"reports: [{zzzzzz: 1}]":            s.Properties["reports"].Items,
+		"pagerduty: {zzzzzz: 1}":            s.Properties["pagerduty"].AnyOf[0],
+		"alertmanagers: [{zzzzzz: 1}]":      s.Properties["alertmanagers"].Items,
+		"webhooks: [{zzzzzz: 1}]":           s.Properties["webhooks"].Items,
+		"routes: [{zzzzzz: 1}]":             s.Properties["routes"].Items,
+		"routes: [{match: {zzzzzz: 1}}]":    s.Properties["routes"].Items.Properties["match"],
+		"fallback: {zzzzzz: 1}":             s.Properties["fallback"],
+		"heartbeat: {zzzzzz: 1}":            s.Properties["heartbeat"],
 		"policy: {zzzzzz: 1}":               s.Properties["policy"],
 		"policy: {notify: {zzzzzz: 1}}":     s.Properties["policy"].Properties["notify"],
 		"policy: {services: [{zzzzzz: 1}]}": s.Properties["policy"].Properties["services"].Items,

@@ -454,6 +454,25 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	return pages
 }
 
+// Owe writes down messages that are decided on beside the ticks, by a function of what is open. No
+// incident ends meanwhile: its end is owed after them. While the store cannot be written, nothing is owed.
+func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []Told) []outbox.Entry) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.unsaved) > 0 {
+		return nil
+	}
+	entries := decide(e.openTold(now))
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := e.Store.Commit(ctx, store.Tick{At: now, Owed: entries}); err != nil {
+		return fmt.Errorf("write down what is owed: %w", err)
+	}
+	e.kick()
+	return nil
+}
+
 func (e *Engine) kick() {
 	if e.Kick != nil {
 		e.Kick()

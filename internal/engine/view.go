@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -159,6 +160,25 @@ func (e *Engine) OpenIncidents() []alerting.Incident {
 		all = append(all, i)
 	}
 	slices.SortFunc(all, func(x, y alerting.Incident) int { return cmp.Compare(x.ID, y.ID) })
+	return all
+}
+
+// Open is every open incident with what may be said about it at a time, by ID.
+func (e *Engine) Open(now time.Time) []Told {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.openTold(now)
+}
+
+func (e *Engine) openTold(now time.Time) []Told {
+	var all []Told
+	for _, id := range slices.Sorted(maps.Keys(e.open)) {
+		i := e.open[id]
+		if a := e.accounts[i.SLO]; a != nil {
+			in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
+			all = append(all, e.told(in, a.state, i.Last, i, false, now))
+		}
+	}
 	return all
 }
 

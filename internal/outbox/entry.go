@@ -47,6 +47,9 @@ type Entry struct {
 	// Tried says that it may have been sent already without being written down (the disk was
 	// full): it is looked up at the receiver first.
 	Tried bool `json:"tried,omitempty"`
+	// IfTold says that the entry only follows up on what its leg has been told about the thread: if nothing
+	// was sent there, and no post of the thread waits, it is needless.
+	IfTold bool `json:"if_told,omitempty"`
 }
 
 // State is how far an entry has come.

@@ -215,3 +215,37 @@ func TestAnUnknownLegIsShownAndWaitsItsTurn(t *testing.T) {
 		t.Errorf("after a day it is %s, want dead", got)
 	}
 }
+
+// TestFollowUps: what only follows up on a thread goes where that has been told, and nowhere else.
+func TestFollowUps(t *testing.T) {
+	post := entry("post", "a", outbox.Post, outbox.LanePage)
+	end := entry("end", "a", outbox.Edit, outbox.LaneResolve)
+	end.IfTold = true
+	for name, c := range map[string]struct {
+		before, then []outbox.Entry
+		want         string
+	}{
+		"nothing was told: it is needless":          {nil, []outbox.Entry{end}, ""},
+		"the beginning was sent: it follows":        {[]outbox.Entry{post}, []outbox.Entry{end}, "post end"},
+		"the beginning still waits: it comes after": {nil, []outbox.Entry{post, end}, "post end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var store outboxtest.Store
+			leg := &recorder{}
+			pump := outbox.NewPump(&store, map[string]outbox.Leg{"l": leg}, outbox.Options{})
+			at := noon
+			for _, entries := range [][]outbox.Entry{c.before, c.then} {
+				store.Add(entries...)
+				for range 3 {
+					if _, err := pump.Pass(t.Context(), at); err != nil {
+						t.Fatal(err)
+					}
+					at = at.Add(2 * time.Second)
+				}
+			}
+			if got := leg.String(); got != c.want || store.Open() != 0 {
+				t.Errorf("sent %q, not %q; %d left", got, c.want, store.Open())
+			}
+		})
+	}
+}

@@ -84,6 +84,20 @@ func NewPump(store Store, legs map[string]Leg, opts Options) *Pump {
 	}
 }
 
+// SetLegs exchanges the legs; sends that are under way finish with the old ones.
+func (p *Pump) SetLegs(legs map[string]Leg) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.legs = legs
+}
+
+// Leg is the leg of a name, nil if there is none.
+func (p *Pump) Leg(name string) Leg {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.legs[name]
+}
+
 // Kick makes Run look at once, after something was committed. It never blocks.
 func (p *Pump) Kick() {
 	select {
@@ -139,7 +153,7 @@ func (p *Pump) dispatch(ctx context.Context, now time.Time) error {
 		}
 		p.workers.Go(func() {
 			defer p.release(pl)
-			w := worker{Pump: p, place: pl, leg: p.legs[pl.leg], now: now, began: time.Now()}
+			w := worker{Pump: p, place: pl, leg: p.Leg(pl.leg), now: now, began: time.Now()}
 			w.work(ctx, byPlace[pl])
 		})
 	}

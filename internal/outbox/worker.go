@@ -31,7 +31,9 @@ func (w *worker) work(ctx context.Context, pending []Owed) {
 		w.storeFailed(err)
 		return
 	}
+	pending, untold := w.untold(pending, roots)
 	q := plan(pending, roots, w.leg, w.now)
+	q.needless = append(q.needless, untold...)
 	for _, o := range q.needless {
 		w.settle(ctx, o.Key, Result{State: Superseded, At: w.at()})
 	}
@@ -74,6 +76,23 @@ func (w *worker) roots(ctx context.Context, pending []Owed) (map[string]Receipt,
 		roots[o.Thread] = root
 	}
 	return roots, nil
+}
+
+// untold takes out what only follows up on a thread of which nothing was sent, and nothing waits to be.
+// While outcomes are not written down, nobody can be sure of that.
+func (w *worker) untold(pending []Owed, roots map[string]Receipt) (rest, untold []Owed) {
+	w.mu.Lock()
+	sure := len(w.unsaved) == 0
+	w.mu.Unlock()
+	for _, o := range pending {
+		// A root that was looked for and not found: one that waits is not in roots.
+		if root, known := roots[o.Thread]; sure && o.IfTold && known && root.None() {
+			untold = append(untold, o)
+			continue
+		}
+		rest = append(rest, o)
+	}
+	return rest, untold
 }
 
 // sendAll sends in order, as far as the pace allows.

@@ -33,6 +33,7 @@ func Config() *Schema {
 		}, "path"),
 		"policy": policy(),
 	})
+	maps.Copy(s.Properties, legs())
 	s.Dialect, s.ID, s.Title = dialect, BaseURL+"config.json", "slowburn configuration"
 	s.Defs = definitions()
 	delete(s.Defs, "number")

@@ -98,6 +98,22 @@ func (b Body) instead(channel, reason string) Body {
 	return b
 }
 
+// Instead marks composed messages as sent in place of those of another leg, which is down.
+func Instead(entries []outbox.Entry, down string) []outbox.Entry {
+	for i := range entries {
+		b, err := parseBody(entries[i].Body)
+		if err != nil {
+			continue
+		}
+		b.Text = clip("("+escape(down)+" is down) "+b.Text, limitOf("message.text"))
+		if len(b.Blocks) > 0 && len(b.Blocks) < limitOf("message.blocks") {
+			b.Blocks = slices.Insert(slices.Clone(b.Blocks), 1, contextBlock(plainText(plain("Sent here because "+down+" could not be told.", foreignLimit))))
+		}
+		entries[i].Body = b.marshal()
+	}
+	return entries
+}
+
 // forms are the message in ever plainer forms, best first: without charts; without controls, and with tables and
 // Markdown as text; the header and the first words; no blocks at all; the sentence alone. The sentence always arrives.
 func (b Body) forms() []Body {

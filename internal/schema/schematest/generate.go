@@ -419,7 +419,7 @@ func (r Rand) Config() *Node {
 			})).
 			With("services", r.maybe(50, func() *Node { return List(limits(Map().With("service", Leaf("checkout")))) }))
 	}
-	return Map().With("slos", r.some(0, "slos/", "'a*.yaml'", "x.yaml")).With("prometheus", r.maybe(80, prometheus)).
+	return r.legs(Map()).With("slos", r.some(0, "slos/", "'a*.yaml'", "x.yaml")).With("prometheus", r.maybe(80, prometheus)).
 		With("store", r.maybe(50, func() *Node { return Map().With("path", r.maybe(80, text)) })).
 		With("slack", r.maybe(70, slack)).With("reports", r.maybe(50, reports)).With("policy", r.maybe(50, policy)).
 		With("corrections", r.some(0, "c.yaml", "'c/*.yaml'"))

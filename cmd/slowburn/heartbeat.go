@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/leg"
+)
+
+// heartbeat is an address that is asked as long as everything works. Who watches it alerts when the asking stops:
+// whatever is wrong with slowburn, it is noticed from outside.
+type heartbeat struct {
+	address leg.Secret // "" is nobody
+	every   time.Duration
+}
+
+// legMetrics count what the outbox does not.
+type legMetrics struct {
+	fallbacks *prometheus.CounterVec
+	notKept   *prometheus.CounterVec
+	beats     *prometheus.CounterVec
+	lastBeat  prometheus.Gauge
+}
+
+func newLegMetrics(r prometheus.Registerer) legMetrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m := legMetrics{
+		fallbacks: counter("slowburn_outbox_fallbacks_total", "Pages that went out through another leg because one did not deliver them.", "from", "to"),
+		notKept:   counter("slowburn_alertmanager_repeat_failures_total", "Repetitions of the open alerts that an Alertmanager did not take.", "leg"),
+		beats:     counter("slowburn_heartbeats_total", "Heartbeats by outcome: sent, failed, or withheld because something does not work.", "outcome"),
+		lastBeat:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "slowburn_heartbeat_last_success_timestamp_seconds", Help: "When the heartbeat was last taken."}),
+	}
+	r.MustRegister(m.fallbacks, m.notKept, m.beats, m.lastBeat)
+	return m
+}
+
+// observe hands a tick on, and to the heartbeat if everything worked: the tick, and delivery.
+func (a *app) observe(next func(engine.Summary)) func(engine.Summary) {
+	return func(s engine.Summary) {
+		next(s)
+		if a.ways.Load().heartbeat.address == "" {
+			return
+		}
+		if !s.Good() || !a.pump.Summary().Healthy() {
+			a.metrics.beats.WithLabelValues("withheld").Inc()
+			return
+		}
+		select {
+		case a.beat <- struct{}{}:
+		default: // one is waiting already
+		}
+	}
+}
+
+// runHeartbeat asks the address after ticks that worked, no more often than its interval says.
+func (a *app) runHeartbeat(ctx context.Context) {
+	client := leg.NewClient()
+	var last time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.beat:
+		}
+		h := a.ways.Load().heartbeat
+		if h.address == "" || time.Since(last) < h.every-early(h.every) {
+			continue
+		}
+		last = time.Now()
+		if err := h.ping(ctx, client); err != nil {
+			a.metrics.beats.WithLabelValues("failed").Inc()
+			a.log.Warn("the heartbeat was not taken", "err", err)
+			continue
+		}
+		a.metrics.beats.WithLabelValues("sent").Inc()
+		a.metrics.lastBeat.SetToCurrentTime()
+	}
+}
+
+// early is how much sooner than its interval a heartbeat may go out: ticks jitter.
+func early(every time.Duration) time.Duration { return every / 10 }
+
+// pingTimeout bounds one heartbeat.
+const pingTimeout = 10 * time.Second
+
+// ping asks the address once. The error does not hold it: it may be a secret.
+func (h heartbeat) ping(ctx context.Context, client *http.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.address.Reveal(), http.NoBody)
+	if err != nil {
+		return errors.New("the address is malformed")
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return leg.NetworkFailure(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode/100 != 2 {
+		return errors.New("http " + strconv.Itoa(resp.StatusCode))
+	}
+	return nil
+}

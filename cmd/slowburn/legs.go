@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/common/config"
+
+	"github.com/slowburn-sre/slowburn/internal/alertmanager"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/leg"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/pagerduty"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/slack"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/webhook"
+)
+
+// ways are who is told, and how, as the configuration says. They are made anew by a reload.
+type ways struct {
+	composer
+	legs      map[string]outbox.Leg // those that can be reached, by name
+	doors     doors                 // by which people answer
+	fallback  Fallback
+	heartbeat heartbeat
+}
+
+// newWays makes the legs of a configuration. It connects to nothing.
+func (a *app) newWays(cfg Config) (*ways, error) {
+	w := &ways{legs: map[string]outbox.Leg{}, fallback: cfg.Fallback}
+	toSlack, err := newSlack(cfg.Slack, a.getenv, a.log)
+	if err != nil {
+		return nil, err
+	}
+	if toSlack != nil {
+		w.legs[slackLeg] = toSlack
+	}
+	for _, r := range cfg.Receivers {
+		if w.legs[r.Leg()], err = a.newLeg(r); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Leg(), err)
+		}
+	}
+	if len(w.legs) == 0 {
+		a.log.Warn("nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file), no webhook and no other receiver; what is owed waits in the outbox")
+	}
+	if w.doors, err = openDoors(cfg.Slack, toSlack, a.getenv, a.log); err != nil {
+		return nil, err
+	}
+	w.composer = newComposer(cfg, a.externalURL, toSlack != nil, w.doors.open())
+	if h := cfg.Heartbeat; h.URL != "" || h.URLFile != "" {
+		address, err := secret(h.URLFile, h.URL, a.log)
+		if err != nil {
+			return nil, err
+		}
+		w.heartbeat = heartbeat{leg.Secret(address), h.Every}
+	}
+	return w, nil
+}
+
+// newLeg makes the leg to one receiver beside Slack.
+func (a *app) newLeg(r Receiver) (outbox.Leg, error) {
+	hidden, err := secret(r.SecretFile, "", a.log)
+	if err != nil {
+		return nil, err
+	}
+	if r.Kind == pagerdutyKind {
+		return pagerduty.New(leg.Secret(hidden), r.URL)
+	}
+	client, err := config.NewClientFromConfig(r.HTTP, r.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if r.Kind == alertmanagerKind {
+		return alertmanager.New(r.URL, client, a.now)
+	}
+	address, err := secret(r.URLFile, r.URL, a.log)
+	if err != nil {
+		return nil, err
+	}
+	return webhook.New(webhook.Config{URL: leg.Secret(address), Secret: leg.Secret(hidden), HTTP: client, Now: a.now})
+}
+
+// newSlack makes the leg to Slack: by bot token, by webhook, or none.
+func newSlack(cfg SlackConfig, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
+	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"), log)
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		return slack.New(slack.Config{Token: slack.Secret(token), APIURL: cfg.APIURL, Fallback: cfg.Channel})
+	}
+	hook, err := secret(cfg.WebhookFile, "", log)
+	if err != nil {
+		return nil, err
+	}
+	if hook != "" {
+		log.Warn("Slack by webhook: no edits, no threads, and an unclear outcome may be repeated; a bot token gives all of it")
+		return slack.NewWebhook(slack.Secret(hook), nil)
+	}
+	return nil, nil
+}
+
+// secret is what a file holds, or the value if no file is named. A file that holds nothing is an error: it
+// was named by somebody who believes that it does.
+func secret(file, value string, log *slog.Logger) (string, error) {
+	if file == "" {
+		return strings.TrimSpace(value), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("reading a secret: %w", err)
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fmt.Errorf("reading a secret: %s is empty", file)
+	}
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
+		log.Warn("a secret is readable by others: everybody on this machine can read the file", "file", file)
+	}
+	return text, nil
+}
+
+// currentWays composes as the newest configuration says.
+type currentWays struct{ *atomic.Pointer[ways] }
+
+func (c currentWays) Event(t engine.Told) []outbox.Entry { return c.Load().Event(t) }
+func (c currentWays) Act(d engine.Done) []outbox.Entry   { return c.Load().Act(d) }
+func (c currentWays) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
+	return c.Load().Report(r, channel, now)
+}
+func (c currentWays) Notice(n engine.Notice) []outbox.Entry { return c.Load().Notice(n) }
+
+// runLegs does what the legs need beside the outbox, until ctx ends: it repeats what is open to the
+// Alertmanagers, sends pages another way that do not get through, and tells the heartbeat.
+func (a *app) runLegs(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { a.runHeartbeat(ctx) })
+	ticker := time.NewTicker(alertmanager.Every / 2)
+	defer ticker.Stop()
+	for turn := 0; ; turn++ {
+		if turn%2 == 0 {
+			running.Go(func() { a.keepAlerts(ctx) })
+		}
+		if err := a.fallBack(ctx, a.now()); err != nil && ctx.Err() == nil {
+			a.log.Error("cannot look for pages that do not get through", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// keepTimeout bounds one repetition, so that none runs into the next.
+const keepTimeout = 20 * time.Second
+
+// keepAlerts repeats every open incident to the Alertmanagers that are told about it, to all at the same time.
+func (a *app) keepAlerts(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
+	defer cancel()
+	w, open := a.ways.Load(), a.engine.Open(a.now())
+	var all sync.WaitGroup
+	for name, l := range w.legs {
+		if keeper, ok := l.(*alertmanager.Client); ok {
+			all.Go(func() {
+				if err := keeper.Keep(ctx, w.openFor(name, open)); err != nil {
+					a.metrics.notKept.WithLabelValues(name).Inc()
+					a.log.Warn("cannot repeat what is open", "leg", name, "err", err)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+// openFor are the open incidents that a leg is told about.
+func (c composer) openFor(name string, open []engine.Told) []leg.Facts {
+	var mine []leg.Facts
+	for _, t := range open {
+		all, _ := c.routing.told(t.Spec, t.Event, t.Incident)
+		if t.Silenced {
+			continue // then it may end there
+		}
+		if slices.ContainsFunc(all, func(to target) bool { return to.leg == name }) {
+			mine = append(mine, c.facts(t))
+		}
+	}
+	return mine
+}
+
+// fallBack owes pages another way that one leg has not delivered for too long: once per incident, through the
+// first leg in order that is not in trouble with it too. If that one has told it anyway, nothing is owed.
+func (a *app) fallBack(ctx context.Context, now time.Time) error {
+	w := a.ways.Load()
+	stuck, err := a.stuck(ctx, now, w.fallback.After)
+	if err != nil || len(stuck) == 0 {
+		return err
+	}
+	return a.engine.Owe(ctx, now, func(open []engine.Told) []outbox.Entry {
+		// Nothing is decided while this runs, but something may have been delivered.
+		if stuck, err = a.stuck(ctx, now, w.fallback.After); err != nil {
+			return nil
+		}
+		var owed []outbox.Entry
+		for _, t := range open {
+			if down := stuck[t.Incident.ID]; len(down) > 0 {
+				owed = append(owed, a.another(ctx, w, t, down)...)
+			}
+		}
+		return owed
+	})
+}
+
+// stuck names the legs that have not delivered a page for so long, by incident.
+func (a *app) stuck(ctx context.Context, now time.Time, after time.Duration) (map[string][]string, error) {
+	due, err := a.db.Due(ctx, now)
+	stuck := map[string][]string{}
+	for _, o := range due {
+		if o.Lane == outbox.LanePage && o.Op != outbox.Edit && now.Sub(o.Created) >= after {
+			incident := strings.TrimSuffix(o.Thread, "@"+o.Channel)
+			stuck[incident] = append(stuck[incident], o.Leg)
+		}
+	}
+	return stuck, err
+}
+
+// another is the page of an incident for the first leg that is not down.
+func (a *app) another(ctx context.Context, w *ways, t engine.Told, down []string) []outbox.Entry {
+	for _, name := range w.routing.fallbacks(w.fallback) {
+		if slices.Contains(down, name) {
+			continue
+		}
+		known, err := a.db.Outbox(ctx, store.OutboxFilter{Leg: name, Thread: t.Incident.ID})
+		if err != nil || slices.ContainsFunc(known, begins) {
+			return nil
+		}
+		a.log.Error("a page does not get through and goes out another way",
+			"incident", t.Incident.ID, "down", strings.Join(down, ", "), "through", name)
+		a.metrics.fallbacks.WithLabelValues(down[0], name).Inc()
+		return w.instead(t, name, down[0])
+	}
+	return nil
+}
+
+// begins reports whether an entry has told of an incident, or is about to.
+func begins(o outbox.Owed) bool {
+	return o.Op == outbox.Post && (o.State == outbox.Sent || o.State == outbox.Pending)
+}

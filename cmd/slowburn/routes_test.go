@@ -1,0 +1,127 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/leg/legtest"
+)
+
+const everyLeg = `
+slack: {channel: "#reliability"}
+pagerduty: [{routing_key_file: k}, {name: payments, routing_key_file: k}]
+alertmanagers: [{url: "http://127.0.0.1:9093"}, {url: "http://127.0.0.1:9094", name: second}]
+webhooks: [{url: "https://hook.example.com/"}]
+`
+
+func TestWhoIsTold(t *testing.T) {
+	const everybody = "slack #reliability, pagerduty, pagerduty/payments, alertmanager/127.0.0.1:9093, alertmanager/second, webhook"
+	const withoutPagers = "slack #reliability, alertmanager/127.0.0.1:9093, alertmanager/second, webhook"
+	for name, c := range map[string]struct {
+		routes       string
+		severity     alerting.Severity
+		withoutSlack bool
+		want         string
+	}{
+		"a page goes to everybody":            {"", alerting.Page, false, everybody},
+		"a ticket wakes nobody":               {"", alerting.Ticket, false, withoutPagers},
+		"a notice wakes nobody":               {"", alerting.Notice, false, withoutPagers},
+		"Slack is left out if it is not used": {"", alerting.Ticket, true, strings.TrimPrefix(withoutPagers, "slack #reliability, ")},
+		"the first route that matches decides": {
+			`[{match: {severity: ticket}, to: [slack]}, {match: {owner: payments}, to: [pagerduty/payments]}, {to: [webhook]}]`,
+			alerting.Page, false, "pagerduty/payments",
+		},
+		"a kind is all of its kind": {`[{to: [alertmanager]}]`, alerting.Page, false, "alertmanager/127.0.0.1:9093, alertmanager/second"},
+		"a list matches any of its values": {
+			`[{match: {severity: [page, ticket], owner: [search, payments]}, to: [slack], channel: "#both"}]`, alerting.Ticket, false, "slack #both",
+		},
+		"all keys must match":            {`[{match: {owner: payments, service: search}, to: [webhook]}]`, alerting.Ticket, false, withoutPagers},
+		"a tier matches":                 {`[{match: {tier: high_fast}, to: [webhook]}]`, alerting.Ticket, false, "webhook"},
+		"a label of the budget matches":  {`[{match: {labels: {route: '/pay?<b>&"x"'}}, to: [webhook]}]`, alerting.Ticket, false, "webhook"},
+		"another value does not":         {`[{match: {labels: {route: /cart}}, to: [webhook]}]`, alerting.Ticket, false, withoutPagers},
+		"a name twice is one message":    {`[{to: [slack, webhook, slack]}]`, alerting.Page, false, "slack #reliability, webhook"},
+		"a label that is missing is not": {`[{match: {labels: {region: eu}}, to: [webhook]}]`, alerting.Ticket, false, withoutPagers},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := parsed(t, everyLeg+"routes: "+cmp.Or(c.routes, "[]"))
+			got := newRouting(cfg, !c.withoutSlack).to(legtest.Spec(), legtest.ID, c.severity)
+			if names(got) != c.want {
+				t.Errorf("told: %s\nwanted: %s", names(got), c.want)
+			}
+		})
+	}
+}
+
+func TestRoutesThatMakeNoSense(t *testing.T) {
+	for text, want := range map[string]string{
+		`routes: [{to: [pagerduty]}]`:                        `no receiver called "pagerduty"`,
+		`routes: [{to: []}]`:                                 "nobody is told",
+		`routes: [{match: {severity: loud}, to: [slack]}]`:   `no severity "loud"`,
+		`routes: [{match: {}}]`:                              "to is missing",
+		`webhooks: [{url: "http://a/"}, {url: "http://b/"}]`: "two receivers called webhook",
+		`webhooks: [{name: a/b, url: "http://a/"}]`:          "no slash",
+		`webhooks: [{url: "http://a/", url_file: x}]`:        "keep one of the two",
+		`webhooks: [{}]`:                                     "url is missing",
+		`pagerduty: {}`:                                      "routing_key_file is missing",
+		`alertmanagers: [{url: "ftp://a/"}]`:                 "is not an http or https URL",
+		`heartbeat: {interval: 1m}`:                          "url is missing",
+		`fallback: {to: [webhook]}`:                          `no receiver called "webhook"`,
+	} {
+		_, err := parseConfig("f.yaml", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\nsays %v\nand not %s", text, err, want)
+		}
+	}
+}
+
+// told is what a composer owes for each event of a story, as "leg op" and for Slack with its thread's channel.
+func toldBy(c composer, ticket bool) (lines []string) {
+	seen := map[string]bool{}
+	for _, f := range legtest.Story(ticket) {
+		told := engine.Told{Event: f.Event, Incident: f.Incident, Spec: f.Spec, Status: f.Status, Outlook: f.Outlook, Now: f.Event.Time()}
+		var words []string
+		for _, e := range c.Event(told) {
+			if seen[e.Key] {
+				continue // what is owed already changes nothing
+			}
+			seen[e.Key] = true
+			word := fmt.Sprintf("%s%s %s", e.Leg, e.Channel, e.Op)
+			if e.IfTold {
+				word += "?"
+			}
+			if e.Thread != f.Incident.ID {
+				word += " in " + strings.TrimPrefix(e.Thread, f.Incident.ID)
+			}
+			words = append(words, word)
+		}
+		lines = append(lines, string(f.Event.Kind)+": "+strings.Join(words, ", "))
+	}
+	return lines
+}
+
+func TestEveryLegHearsTheWholeStory(t *testing.T) {
+	cfg := parsed(t, everyLeg+`
+routes:
+  - {match: {severity: ticket}, to: [slack, webhook], channel: "#tickets"}
+  - {match: {severity: page}, to: [slack, pagerduty/payments, alertmanager/second, webhook], channel: "#oncall"}
+`)
+	got := toldBy(newComposer(cfg, "", true, false), true)
+	want := []string{
+		"opened: slack#tickets post, webhook post",
+		"escalated: slack#tickets edit, slack#tickets reply, webhook reply?, slack#oncall post in @#oncall, pagerduty/payments post, alertmanager/second post, alertmanager/second edit?",
+		"updated: slack#tickets edit, webhook reply?, slack#oncall edit in @#oncall",
+		"updated: slack#tickets edit, webhook reply?, slack#oncall edit in @#oncall",
+		"updated: slack#tickets edit, webhook reply?, slack#oncall edit in @#oncall",
+		"resolved: slack#tickets edit, slack#tickets reply, webhook reply?, slack#oncall edit in @#oncall, slack#oncall reply in @#oncall, " +
+			"pagerduty/payments edit?, alertmanager/second edit?, pagerduty edit?, alertmanager/127.0.0.1:9093 edit?",
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
