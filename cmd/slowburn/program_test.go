@@ -37,6 +37,7 @@ var contract = map[string][]string{
 	"compare":        {},
 	"schema":         {},
 	"backtest":       {"--from", "--to", "--last", "--incidents", "--output", "--prometheus.url"},
+	"doctor":         {"--output"},
 	"incidents list": {"--url", "--output"},
 	"incidents show": {"--url", "--output"},
 	"postmortem":     {"--url"},

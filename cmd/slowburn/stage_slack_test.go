@@ -25,6 +25,8 @@ import (
 //	slack holds #CHANNEL N           counts the messages of a channel, without replies
 //	slack fails STATUS               fails every call
 //	slack heals
+//	slack scopes SCOPE…              gives the bot's token these scopes and no other
+//	slack leaves #CHANNEL            takes the bot out of a channel
 func stageSlack(ts *testscript.TestScript, _ bool, args []string) {
 	s := stageOf(ts)
 	switch args[0] {
@@ -52,6 +54,10 @@ func stageSlack(ts *testscript.TestScript, _ bool, args []string) {
 		s.slack.Inject(slacktest.Fault{Count: -1, Do: slacktest.ServerError(status)})
 	case "heals":
 		s.slack.ClearFaults()
+	case "scopes":
+		s.slack.SetToken(s.slack.Token, args[1:]...)
+	case "leaves":
+		s.slack.SetJoined(args[1], false)
 	default:
 		ts.Fatalf("slack %s?", args[0])
 	}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+type doctorCmd struct {
+	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
+}
+
+// finding is one thing that was looked at.
+type finding struct {
+	State   string `json:"state"` // ok, warn: works with a loss, fail: does not work, off: not configured
+	Part    string `json:"part"`  // configuration, prometheus, slack, store, clock
+	Finding string `json:"finding"`
+	Todo    string `json:"todo,omitempty"` // what to do about it, or what turns it on
+}
+
+// The states of a finding.
+const (
+	stateOK   = "ok"
+	stateWarn = "warn"
+	stateFail = "fail"
+	stateOff  = "off"
+)
+
+// Run looks at everything that slowburn needs, changes nothing, and answers "no" if something does not work.
+func (c *doctorCmd) Run(e *env) error {
+	cfg, err := loadConfig(e.cli.ConfigFile)
+	if err != nil {
+		return refused(err)
+	}
+	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	if err != nil {
+		return refused(err)
+	}
+	d := doctor{env: e, cfg: cfg, set: set}
+	d.ok("configuration", "%s and %s are good", filepath.Base(e.cli.ConfigFile), plain.Plural(len(set.Specs), "SLO"))
+	ctx, cancel := context.WithTimeout(e.ctx, doctorTimeout)
+	defer cancel()
+	d.prometheus(ctx)
+	d.slack(ctx)
+	d.store(ctx)
+	if err := c.print(e, d.found); err != nil {
+		return cannotFindOut(err)
+	}
+	if slices.ContainsFunc(d.found, func(f finding) bool { return f.State == stateFail }) {
+		return answerNo(nil)
+	}
+	return nil
+}
+
+// doctorTimeout bounds the whole look.
+const doctorTimeout = 2 * time.Minute
+
+func (c *doctorCmd) print(e *env, found []finding) error {
+	if done, err := (daemon{Output: c.Output}).print(e, found); done {
+		return err
+	}
+	t := newTable(e.out, "", "PART", "FINDING")
+	for _, f := range found {
+		t.row(f.State, f.Part, f.Finding)
+		if f.Todo != "" {
+			t.row("", "", "  → "+f.Todo)
+		}
+	}
+	return t.flush()
+}
+
+// doctor collects findings.
+type doctor struct {
+	*env
+	cfg   Config
+	set   *slo.Set
+	found []finding
+}
+
+func (d *doctor) ok(part, format string, args ...any) {
+	d.add(stateOK, part, "", format, args...)
+}
+
+func (d *doctor) add(state, part, todo, format string, args ...any) {
+	d.found = append(d.found, finding{state, part, fmt.Sprintf(format, args...), todo})
+}
+
+// prometheus looks at the source of the data.
+func (d *doctor) prometheus(ctx context.Context) {
+	const part = "prometheus"
+	client, err := newClient(d.cfg.Prometheus)
+	if err != nil {
+		d.add(stateFail, part, "put the settings below prometheus: right", "%v", err)
+		return
+	}
+	defer client.CloseIdle()
+	if _, err := client.Probe(ctx, "vector(1)", d.now()); err != nil {
+		d.add(stateFail, part, err.Hint, "queries do not work: %v", err)
+		return
+	}
+	info, failed := client.BuildInfo(ctx)
+	switch {
+	case failed != nil:
+		d.add(stateWarn, part, "", "it answers queries and does not say what it is; some servers do not")
+	default:
+		d.ok(part, "%s %s answers", firstWord(info.Application, "Prometheus"), info.Version)
+	}
+	d.sourceClock(ctx, client)
+	d.scrapes(ctx, client)
+	if _, failed := client.Exemplars(ctx, "up", d.now().Add(-time.Hour), d.now()); failed != nil {
+		d.add(stateOff, part, "start Prometheus with --enable-feature=exemplar-storage", "no example traces in messages: exemplars are not kept")
+	} else {
+		d.ok(part, "exemplars can be read, for example traces in messages")
+	}
+}
+
+func firstWord(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// sourceClock compares the source's clock with ours. Decisions go by the source's, so only much is worth a word.
+func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
+	skew, within, failed := client.ClockSkew(ctx, d.now)
+	switch {
+	case failed != nil:
+		d.add(stateWarn, "clock", "", "the clock of Prometheus cannot be read: %v", failed)
+	case skew.Abs() > within+time.Minute:
+		d.add(stateWarn, "clock", "let this machine and Prometheus keep their time by NTP", "the clock of Prometheus is %s from ours; slowburn goes by that of Prometheus", plain.Duration(skew.Abs()))
+	default:
+		d.ok("clock", "ours and that of Prometheus agree")
+	}
+}
+
+// scrapes looks how far apart the samples of the first SLO with a plain counter are.
+func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
+	for _, spec := range d.set.Specs {
+		if spec.SLI.Total == nil || !spec.SLI.Total.Bare() {
+			continue
+		}
+		interval, failed := client.ScrapeInterval(ctx, spec.SLI.Total.Text, d.now())
+		switch {
+		case failed != nil:
+			d.add(stateFail, "prometheus", failed.Hint, "%s cannot be read: %v", spec.ID(), failed)
+		case interval == 0:
+			d.add(stateFail, "prometheus", "see what is wrong with 'slowburn check --prometheus.url'", "%s has no data", spec.ID())
+		case interval > time.Minute:
+			d.add(stateWarn, "prometheus", "scrape at least once a minute", "%s is scraped every %s, so some minutes stay empty", spec.ID(), interval)
+		default:
+			d.ok("prometheus", "%s is scraped every %s", spec.ID(), interval)
+		}
+		return
+	}
+}
+
+// store looks at the file of the ledger, also beside a running daemon.
+func (d *doctor) store(ctx context.Context) {
+	const part = "store"
+	path := d.cfg.StorePath
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		d.add(stateWarn, part, "it is made when the daemon starts", "%s is not there yet", shown(path))
+		return
+	}
+	if err != nil {
+		d.add(stateFail, part, "let slowburn read it", "%v", err)
+		return
+	}
+	db, err := store.Open(path, store.Options{ReadOnly: true, CheckFor: -1})
+	if err != nil {
+		d.add(stateFail, part, "", "%v", err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	d.ok(part, "%s can be opened, %s", shown(path), bytesOf(uint64(info.Size())))
+	if free, ok := freeSpace(filepath.Dir(path)); ok {
+		state, todo := stateOK, ""
+		if free < leastFree {
+			state, todo = stateWarn, "make room: pages still go out when the disk is full, and nothing is remembered"
+		}
+		d.add(state, part, todo, "%s are free on its disk", bytesOf(free))
+	}
+	d.outbox(ctx, db)
+}
+
+// leastFree is how many bytes should be free on the store's disk.
+const leastFree = 500 << 20
+
+// outbox looks for what could not be delivered.
+func (d *doctor) outbox(ctx context.Context, db *store.DB) {
+	all, err := db.Deliveries(ctx)
+	if err != nil {
+		d.add(stateFail, "store", "", "the outbox cannot be read: %v", err)
+		return
+	}
+	dead, pending := 0, 0
+	for _, c := range all {
+		pending += c.Pending
+		if c.Dead > 0 {
+			dead += c.Dead
+			d.add(stateWarn, "outbox", "the pages of slowburn show what they said", "%s to %s could not be delivered, at last: %s", plain.Plural(c.Dead, "message"), c.Channel, c.LastErr)
+		} else if c.Retrying > 0 {
+			d.add(stateWarn, "outbox", "it is tried again by itself", "%s to %s not delivered yet, at last: %s", plain.Plural(c.Retrying, "message"), c.Channel, c.LastErr)
+		}
+	}
+	if dead == 0 {
+		d.ok("outbox", "nothing was given up; %d waiting", pending)
+	}
+}
+
+// bytesOf writes a size for people.
+func bytesOf(n uint64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	v, unit := float64(n), 0
+	for v >= 1024 && unit < len(units)-1 {
+		v, unit = v/1024, unit+1
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + units[unit]
+}
