@@ -83,10 +83,33 @@ func look(ctx context.Context, t *testing.T, address, name string, width int64, 
 	if wide > width {
 		t.Errorf("%s at %d px is %d px wide", name, width, wide)
 	}
+	accessible(ctx, t, name)
 	if dir := os.Getenv("SLOWBURN_SCREENSHOTS"); dir != "" {
 		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), picture, 0o600))
+	}
+}
+
+// accessible runs the axe rules on the page that is shown, if SLOWBURN_AXE names the script. What hinders people, which
+// axe calls serious or critical, fails the test.
+func accessible(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	path := os.Getenv("SLOWBURN_AXE")
+	if path == "" {
+		if os.Getenv("SLOWBURN_CI") != "" {
+			t.Fatal("SLOWBURN_AXE does not name axe.min.js, and SLOWBURN_CI wants it")
+		}
+		return
+	}
+	script, err := os.ReadFile(path)
+	must(t, err)
+	findings, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](string(script)+`;
+		axe.run().then(r => r.violations.filter(v => v.impact == "serious" || v.impact == "critical")
+			.flatMap(v => v.nodes.map(n => v.id + ": " + v.help + " " + n.html.slice(0, 200))))`, chromedp.EvalAwaitPromise))
+	must(t, err)
+	for _, f := range findings {
+		t.Errorf("%s is not accessible: %s", name, f)
 	}
 }
 
