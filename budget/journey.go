@@ -137,6 +137,39 @@ func BoundsOf(total int64, steps []Sum) (b Bounds) {
 	return b
 }
 
+// BoundsOver are the bounds of a journey's bad events in [from, to), from its own ledger and those of its steps. Where only hours are
+// kept they are wider, and they always hold the journey's own figure.
+func BoundsOver(own *Ledger, steps []*Ledger, from, to Minute) (b Bounds) {
+	fine := own.Fine()
+	for _, l := range steps {
+		fine = max(fine, l.Fine())
+	}
+	from, to = max(from, own.First()), min(to, own.End())
+	for m := from; m < to; {
+		end := m + 1
+		if m < fine {
+			end = min(Minute((m.Hour()+1)*60), to)
+		}
+		if sum := own.Sum(m, end); sum.Total > 0 {
+			one := BoundsOf(sum.Total, sumsOf(steps, m, end))
+			b = b.Plus(Bounds{min(one.Least, sum.Bad), max(one.Most, sum.Bad)})
+		}
+		m = end
+	}
+	return b
+}
+
+// WorstOf is the index of the sum with the highest share of bad events, the first of several; -1 if none is bad.
+func WorstOf(sums []Sum) int {
+	worst := -1
+	for i, s := range sums {
+		if s.Bad > 0 && (worst < 0 || compareProducts(s.Bad, sums[worst].Total, sums[worst].Bad, s.Total) > 0) {
+			worst = i
+		}
+	}
+	return worst
+}
+
 // part is what a step with traffic adds.
 type part struct{ bad, total, weight int64 }
 

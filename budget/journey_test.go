@@ -214,3 +214,42 @@ func reversed[T any](in []T) (out []T) {
 	}
 	return out
 }
+
+// Over any stretch, in minutes or in hours, the figure lies between the bounds.
+func TestBoundsOverHoldTheFigure(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		j := journeyOf(rapid.SampledFrom([]slo.Combine{slo.Weakest, slo.Product}).Draw(t, "combine"), 1, 1)
+		steps := []*Ledger{{}, {}}
+		for m := Minute(600); m < 600+240; m++ {
+			for _, l := range steps {
+				total := rapid.Int64Range(0, 3000).Draw(t, "total")
+				l.Put(m, Count(rapid.Int64Range(0, total).Draw(t, "bad"), total))
+			}
+		}
+		own := ComposeAll(j, steps)
+		from, to := Minute(600+rapid.Int64Range(0, 120).Draw(t, "from")), Minute(600+rapid.Int64Range(120, 240).Draw(t, "to"))
+		for range 2 {
+			sum, b := own.Sum(from, to), BoundsOver(own, steps, from, to)
+			if b.Least > sum.Bad || sum.Bad > b.Most || b.Most > sum.Total {
+				t.Fatalf("%+v is not within %+v", sum, b)
+			}
+			own.Thin(780)
+			steps[0].Thin(780)
+		}
+	})
+}
+
+func TestWorstOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		sums []Sum
+		want int
+	}{
+		"none is bad":                   {[]Sum{{Total: 5}, {}}, -1},
+		"the higher share":              {[]Sum{{Bad: 5, Total: 100}, {Bad: 1, Total: 10}}, 1},
+		"the first of two that are bad": {[]Sum{{}, {Bad: 1, Total: 2}, {Bad: 2, Total: 4}}, 1},
+	} {
+		if got := WorstOf(c.sums); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}

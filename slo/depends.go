@@ -88,11 +88,26 @@ func readDependency(v strictyaml.Value) (d Dependency, ok bool) {
 
 // Upstream is everything an SLO depends on, directly or through others: the steps of a journey, and
 // the SLOs of the services that its service depends on. The nearest come first.
-func (s *Set) Upstream(id ID) (out []ID) {
-	start := id.Base()
+func (s *Set) Upstream(id ID) []ID { return s.upstream[id.Base()] }
+
+// findUpstream walks from every SLO once, as it is asked in every tick.
+func (s *Set) findUpstream() {
+	s.upstream = map[ID][]ID{}
+	byService := map[string][]*Spec{}
+	for _, spec := range s.Specs {
+		byService[spec.Service] = append(byService[spec.Service], spec)
+	}
+	for _, spec := range s.Specs {
+		if up := s.walkUp(spec.ID(), byService); len(up) > 0 {
+			s.upstream[spec.ID()] = up
+		}
+	}
+}
+
+func (s *Set) walkUp(start ID, byService map[string][]*Spec) (out []ID) {
 	seen := map[ID]bool{start: true}
 	for queue := []ID{start}; len(queue) > 0; queue = queue[1:] {
-		for _, next := range s.calls(queue[0]) {
+		for _, next := range s.calls(queue[0], byService) {
 			if !seen[next] {
 				seen[next] = true
 				queue = append(queue, next)
@@ -104,28 +119,25 @@ func (s *Set) Upstream(id ID) (out []ID) {
 }
 
 // calls is what an SLO depends on directly.
-func (s *Set) calls(id ID) []ID {
+func (s *Set) calls(id ID, byService map[string][]*Spec) []ID {
 	out := stepsOf(s.Lookup(id))
 	service := s.Service(id.Service())
 	if service == nil {
 		return out
 	}
 	for _, d := range service.DependsOn {
-		for _, spec := range s.about(d) {
-			out = append(out, spec.ID())
+		for _, spec := range byService[d.Service] {
+			if d.names(spec) {
+				out = append(out, spec.ID())
+			}
 		}
 	}
 	return out
 }
 
-// about is the SLOs that tell how a dependency is doing.
-func (s *Set) about(d Dependency) (out []*Spec) {
-	for _, spec := range s.Specs {
-		if spec.Service == d.Service && (d.SLO == "" || d.SLO == spec.Name) {
-			out = append(out, spec)
-		}
-	}
-	return out
+// names reports whether an SLO is one of those that tell how the dependency is doing.
+func (d Dependency) names(s *Spec) bool {
+	return s.Service == d.Service && (d.SLO == "" || d.SLO == s.Name)
 }
 
 // lintDependencies looks at what services say about each other.
@@ -141,7 +153,12 @@ func lintDependencies(set *Set) (out Problems) {
 }
 
 func lintDependency(set *Set, service *Service, d Dependency) (f finding, found bool) {
-	theirs := set.about(d)
+	var theirs []*Spec
+	for _, s := range set.Specs {
+		if d.names(s) {
+			theirs = append(theirs, s)
+		}
+	}
 	if len(theirs) == 0 {
 		return strange("dependency-unknown", "", fmt.Sprintf("nothing is known about %s: there is no such SLO", d), unknownDependency(set, d)), true
 	}

@@ -31,6 +31,7 @@ type Set struct {
 
 	specs    map[ID]*Spec
 	services map[string]*Service
+	upstream map[ID][]ID // of SLOs that depend on something
 }
 
 // Lookup is the SLO of that name, or of the budget of that name; nil if there is none.
@@ -126,6 +127,7 @@ func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 		s.Services = append(s.Services, service)
 	}
 	slices.SortFunc(s.Services, func(a, b *Service) int { return cmp.Compare(a.Name, b.Name) })
+	s.findUpstream()
 	return s
 }
 

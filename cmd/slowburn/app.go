@@ -43,7 +43,7 @@ type app struct {
 	reload  reloadState
 	keeper  *reviews.Keeper
 	ticked  chan struct{} // after every tick
-	desk    *slack.Desk // nil if nobody can act from Slack
+	desk    *slack.Desk   // nil if nobody can act from Slack
 }
 
 // appOptions are what the surroundings decide.

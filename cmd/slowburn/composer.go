@@ -139,6 +139,7 @@ func (c composer) slackFacts(t engine.Told, channel string) slack.Facts {
 		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t),
 		Gate: t.Gate, Notify: t.Notify,
+		Upstream: t.Upstream, Worst: t.Worst,
 	}
 	if channel != "" && channel != t.Spec.Slack.Channel {
 		spec := *t.Spec

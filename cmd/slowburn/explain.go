@@ -47,7 +47,8 @@ type explanation struct {
 
 	Queries []postmortem.Query `json:"queries,omitempty"`
 	Alerts  *power             `json:"alerts"`
-	Note    string             `json:"note,omitempty"` // why there are no queries and no alerts
+	Journey *web.Journey       `json:"journey,omitempty"` // of a journey: its steps, and between what its figure lies
+	Note    string             `json:"note,omitempty"`    // why there are no queries and no alerts
 }
 
 // spentShare is a number of bad events, and what share of the window's budget they took.
@@ -119,7 +120,7 @@ func (c *explainCmd) explain(e *env) (*explanation, error) {
 	}
 	x := &explanation{
 		ID: s.ID, Objective: s.Objective, Window: s.Window, Allowed: s.Budget.Allowed,
-		From: window.Start(s.Data.AsOf), To: s.Data.AsOf.UTC(),
+		From: window.Start(s.Data.AsOf), To: s.Data.AsOf.UTC(), Journey: s.Journey,
 	}
 	if g := s.Budget.Gross; g != nil {
 		x.GrossBad, x.GrossTotal, x.Corrections = &g.Bad, &g.Total, s.Budget.Corrections

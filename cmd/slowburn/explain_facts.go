@@ -82,6 +82,11 @@ func (x *explanation) tell(w io.Writer, by string) error {
 		}
 	}
 	x.tellData(w)
+	if x.Journey != nil {
+		fmt.Fprint(w, "It")
+		tellJourney(w, x.Journey)
+		fmt.Fprintln(w, "  It asks no queries of its own; explain a step for those.")
+	}
 	x.tellQueries(w)
 	if x.Note != "" {
 		_, err := fmt.Fprintln(w, x.Note)

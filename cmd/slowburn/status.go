@@ -96,6 +96,10 @@ func printStatus(e *env, all []web.SLO) error {
 	}
 	for _, s := range all {
 		tellCorrections(e.out, s)
+		if s.Journey != nil {
+			fmt.Fprint(e.out, "\n"+s.ID)
+			tellJourney(e.out, s.Journey)
+		}
 	}
 	return nil
 }
@@ -133,6 +137,28 @@ func correctionText(c web.Correction) string {
 		text += fmt.Sprintf("; %s more count, as only the sum of their hour is known", plain.Plural(c.Coarse, "minute"))
 	}
 	return text
+}
+
+// tellJourney says how the steps of a journey stand, and how far its own figure can be off.
+func tellJourney(w io.Writer, j *web.Journey) {
+	fmt.Fprintf(w, " is derived from its steps (%s)", j.Combine)
+	if j.Bad != nil {
+		fmt.Fprintf(w, "; in truth between %s and %s events were bad", count(j.Bad.Least), count(j.Bad.Most))
+	}
+	fmt.Fprintln(w, ".")
+	for _, s := range j.Steps {
+		line := fmt.Sprintf("  %s: %s good, %s in the last %s", s.SLO, number(s.SLI, "%.6g %%"), number(s.Recent, "%.6g %%"), j.Over)
+		if s.Worst {
+			line += ", the worst now"
+		}
+		if len(s.Open) > 0 {
+			line += ", burning"
+		}
+		if s.Data != "ok" && s.Data != "zero_traffic" {
+			line += ", data: " + s.Data
+		}
+		fmt.Fprintln(w, line)
+	}
 }
 
 // burnOf shows the burn over the first page's long window, or the shortest there is.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -64,9 +63,11 @@ type Told struct {
 	Status    budget.Status
 	Outlook   budget.Outlook
 	Standings []alerting.Standing
-	Gate      alerting.Verdict // of the error-budget policy, at the event
-	Notify    slo.SlackRoute   // who is told of a change of it
-	Now       time.Time        // when the message is composed; later than the event after a gap
+	Gate      alerting.Verdict    // of the error-budget policy, at the event
+	Notify    slo.SlackRoute      // who is told of a change of it
+	Upstream  []alerting.Upstream // what it depends on and burns, nearest first
+	Worst     *alerting.Step      // of a journey: the step that is worst at the time of the event; nil if none is bad
+	Now       time.Time           // when the message is composed; later than the event after a gap
 }
 
 // Notice is news about slowburn itself or its source.
@@ -258,7 +259,7 @@ func (e *Engine) decide(batch *prom.Batch, now time.Time, tick *store.Tick, sum 
 		e.Log.Warn("reading", "problem", problem)
 	}
 	fresh := map[slo.ID]budget.Minute{}
-	for _, id := range slices.Sorted(maps.Keys(batch.Readings)) {
+	for _, id := range e.upstreamFirst(batch.Readings) {
 		reading := batch.Readings[id]
 		a, isNew := e.account(id, reading)
 		if a == nil {
@@ -408,6 +409,8 @@ func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event
 		Status:    budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
 		Outlook:   outlook(in, at),
 		Standings: alerting.Standings(in, st, at),
+		Upstream:  e.burningUpstream(in.ID, i),
+		Worst:     e.worstStep(in.Spec, event),
 	}
 	if event.Rule == alerting.RulePolicy {
 		t.Gate, t.Notify = e.judgeAt(in, event), in.Policy.Notify

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -138,4 +140,114 @@ func (e *Engine) failJourneys() {
 			}
 		}
 	}
+}
+
+// upstreamFirst orders the budgets of a reading so that those that others depend on come before them: what is told about
+// an SLO then knows what has just begun to burn upstream of it.
+func (e *Engine) upstreamFirst(readings map[slo.ID]prom.Reading) []slo.ID {
+	ids := slices.Sorted(maps.Keys(readings))
+	slices.SortStableFunc(ids, func(a, b slo.ID) int { // whoever depends on an SLO depends on more than it does
+		return cmp.Compare(len(e.set.Upstream(a)), len(e.set.Upstream(b)))
+	})
+	return ids
+}
+
+// burningUpstream is what an SLO depends on and burns now.
+func (e *Engine) burningUpstream(id slo.ID, i alerting.Incident) []alerting.Upstream {
+	on := e.set.Upstream(id)
+	if len(on) == 0 || i.ID == "" {
+		return nil
+	}
+	var open []alerting.Incident
+	for _, other := range e.open {
+		if other.Open {
+			open = append(open, other)
+		}
+	}
+	return alerting.Upstreams(on, open, i.Onset, i.Last.Time())
+}
+
+// worstStep is the step of a journey with the highest share of bad events over the short window that the event is about.
+func (e *Engine) worstStep(spec *slo.Spec, event alerting.Event) *alerting.Step {
+	if spec.SLI.Kind != slo.Composed || event.Rule == alerting.RuleNoData {
+		return nil
+	}
+	over := shortest(spec)
+	if event.Pair != nil {
+		over = event.Pair.Short
+	}
+	at := event.At + 1
+	ledgers := e.stepsOf(spec)
+	sums := make([]budget.Sum, len(ledgers))
+	for i, l := range ledgers {
+		sums[i] = l.Gross().Sum(at-budget.Minutes(over), at)
+	}
+	worst := budget.WorstOf(sums)
+	if worst < 0 {
+		return nil
+	}
+	return &alerting.Step{SLO: spec.SLI.Journey.Steps[worst].SLO, Over: over, Sum: sums[worst]}
+}
+
+// shortest is the shortest window that an alert of the SLO looks at, or five minutes.
+func shortest(spec *slo.Spec) time.Duration {
+	over := time.Duration(0)
+	for _, p := range slices.Concat(spec.Alerts.Page, spec.Alerts.Ticket) {
+		if over == 0 || p.Short < over {
+			over = p.Short
+		}
+	}
+	return cmp.Or(over, 5*time.Minute)
+}
+
+// Journey is how the steps of a journey stand.
+type Journey struct {
+	Over   time.Duration // of what Recent sums up
+	Steps  []StepState   // in the file's order
+	Worst  int           // index of the step with the highest recent share of bad events; -1 if none is bad
+	Bounds budget.Bounds // of the bad events in the first window; zero for a weighted mean, which has none
+}
+
+// StepState is how one step of a journey stands.
+type StepState struct {
+	slo.Step
+	Spec   *slo.Spec
+	Sum    budget.Sum // over the journey's first window
+	Recent budget.Sum
+	Data   string // state of the newest minute
+	Open   []string
+}
+
+// journey is how the steps of a journey stand; nil for what is none. The ledgers are as measured, since the journey is derived
+// from that.
+func (e *Engine) journey(a *account) *Journey {
+	ledgers := []*budget.Ledger(nil)
+	if a.spec.SLI.Kind == slo.Composed {
+		ledgers = e.stepsOf(a.spec)
+	}
+	if ledgers == nil {
+		return nil
+	}
+	j, at := &Journey{Over: shortest(a.spec)}, a.state.Through
+	from := budget.MinuteOf(a.spec.Window().Start(at.Time()))
+	var recent []budget.Sum
+	for i, step := range a.spec.SLI.Journey.Steps {
+		l := ledgers[i].Gross()
+		s := StepState{
+			Step: step, Spec: e.set.Lookup(step.SLO), Data: l.At(at - 1).State.String(),
+			Sum: l.Sum(from, at), Recent: l.Sum(at-budget.Minutes(j.Over), at),
+		}
+		for _, o := range e.open {
+			if o.SLO == step.SLO {
+				s.Open = append(s.Open, o.ID)
+			}
+		}
+		slices.Sort(s.Open)
+		j.Steps, recent = append(j.Steps, s), append(recent, s.Recent)
+	}
+	j.Worst = budget.WorstOf(recent)
+	if a.spec.SLI.Journey.Combine != slo.Weighted {
+		j.Bounds = budget.BoundsOver(a.ledger, ledgers, from, at)
+	}
+	return j
 }

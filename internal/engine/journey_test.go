@@ -6,6 +6,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/promfake"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -86,6 +88,54 @@ func TestAJourneyBurnsWithItsSteps(t *testing.T) {
 			}
 			w.checkOncePerKey()
 		})
+	}
+}
+
+// listener keeps what the engine says to its composer.
+type listener struct {
+	engine.Composer
+	all *[]engine.Told
+}
+
+func (r listener) Event(t engine.Told) []outbox.Entry {
+	*r.all = append(*r.all, t)
+	return r.Composer.Event(t)
+}
+
+// Both begin to burn in the same minute; whoever depends on the other knows it at once, although its name comes first.
+func TestWhatBurnsUpstreamIsTold(t *testing.T) {
+	services := []*slo.Service{{Name: "app", DependsOn: []slo.Dependency{{Service: "shop"}}}, {Name: "shop", DependsOn: []slo.Dependency{{Service: "till"}}}}
+	order := journey("all", slo.Weakest, "shop", "till")
+	burns := outage(50, [2]int{10, 30})
+	w := newWorld(t, specsOf(promise("app"), promise("shop"), promise("till"), order),
+		&service{name: "app", load: burns}, &service{name: "shop", load: steady(50)}, &service{name: "till", load: burns})
+	w.set = slo.NewSet(w.set.Specs, services, nil)
+	w.restart()
+	var all []engine.Told
+	w.engine.Composer = listener{w.engine.Composer, &all}
+	w.steps(20)
+	seen := 0
+	for _, e := range all {
+		if e.Event.Kind != alerting.Opened {
+			continue
+		}
+		seen++
+		switch e.Spec.Service {
+		case "till":
+			if len(e.Upstream) != 0 || e.Worst != nil {
+				t.Errorf("till depends on %v", e.Upstream)
+			}
+		case "app", "all":
+			if len(e.Upstream) != 1 || e.Upstream[0].SLO != "till/availability" || !e.Upstream[0].Open {
+				t.Errorf("%s depends on %+v", e.Spec.Service, e.Upstream)
+			}
+		}
+		if e.Spec.Service == "all" && (e.Worst == nil || e.Worst.SLO != "till/availability" || e.Worst.Over != 2*time.Minute) {
+			t.Errorf("the worst step is %+v", e.Worst)
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d incidents", seen)
 	}
 }
 

@@ -25,6 +25,8 @@ type Budget struct {
 	Since     time.Time // where the ledger begins
 	Filling   float64   // share of the history that is read, 1 when it is complete
 	Problems  []string  // what was wrong with the data, in words
+	Upstream  []slo.ID  // the SLOs that it depends on, nearest first
+	Journey   *Journey  // of a journey, how its steps stand
 	// Corrections are all corrections that are about the budget, past and future ones too. What they leave out of a window
 	// is said by its status.
 	Corrections []*slo.Correction
@@ -68,6 +70,7 @@ func (e *Engine) view(a *account) Budget {
 		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
 		Burns: burns(in, at), Data: a.ledger.Gross().At(at - 1).State.String(),
 		Filling: 1, Problems: a.problems, Corrections: e.set.CorrectionsOf(a.id),
+		Upstream: e.set.Upstream(a.id), Journey: e.journey(a),
 	}
 	if share, ok := e.filled[a.id.Base()]; ok {
 		b.Filling = share

@@ -494,6 +494,7 @@ func (v voice) facts(t engine.Told) slack.Facts {
 	return slack.Facts{
 		House: v.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings,
+		Upstream: t.Upstream, Worst: t.Worst,
 	}
 }
 

@@ -31,6 +31,8 @@ type Facts struct {
 	Status    budget.Status     // of the first window
 	Outlook   budget.Outlook
 	Standings []alerting.Standing // of all pairs of windows, as of Event
+	Upstream  []alerting.Upstream // what it depends on and burns, nearest first
+	Worst     *alerting.Step      // of a journey: its worst step at the time of Event; nil if none is bad
 	QueryURL  string              // shows the SLI in Prometheus, "" if there is no such page
 	Chart     *Chart              // of the burn since before the onset, nil for none
 	// Gate is the policy's verdict at the event, and Notify who is told when it freezes or thaws; for a channel that is

@@ -81,6 +81,12 @@ func randomFacts(r *rand.Rand, o slo.Objective) Facts {
 		Outlook: budget.Outlook{Known: r.IntN(2) == 0, Gone: r.IntN(3) == 0, In: time.Duration(figure(r)), Early: time.Hour, Late: 2 * time.Hour},
 		Late:    r.IntN(3) == 0,
 	}
+	for range r.IntN(6) {
+		f.Upstream = append(f.Upstream, alerting.Upstream{SLO: slo.ID(text(r)), Incident: text(r), Severity: alerting.Severity(text(r)), Onset: moment()})
+	}
+	if r.IntN(2) == 0 {
+		f.Worst = &alerting.Step{SLO: slo.ID(text(r)), Over: 5 * time.Minute, Sum: sum()}
+	}
 	if r.IntN(3) == 0 {
 		f.Chart = &Chart{Title: text(r), Name: text(r), Points: []Point{{text(r), 1}, {text(r) + "x", math.NaN()}, {"y", math.Inf(1)}, {"z", 2}, {"zz", 3}}}
 	}

@@ -84,6 +84,9 @@ func (f Facts) root(now time.Time) Body {
 	state := icon + " " + word
 	b := Body{Text: f.sentence(state, f.predicate(now)), Name: state + " · " + f.name(80)}
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.lead(now), f.fields()...))
+	if s := f.elsewhere(); s != "" {
+		b.Blocks = append(b.Blocks, section(s))
+	}
 	if f.Chart != nil {
 		if c, ok := chart(*f.Chart); ok {
 			b.Blocks = append(b.Blocks, c)
@@ -219,6 +222,45 @@ func (f Facts) affected() string {
 	}
 	return fmt.Sprintf("Since it began, *%s of %s* went bad: %s of the whole budget.",
 		count(burn.Bad), counted(burn.Total, f.kind()), percent(f.Incident.Cost()))
+}
+
+// elsewhere says where else to look: whoever is woken may be looking at somebody else's outage.
+func (f Facts) elsewhere() string {
+	if !f.Incident.Open || f.Event.Rule == alerting.RuleNoData {
+		return ""
+	}
+	return strings.TrimSpace(f.worst() + "\n" + f.upstream())
+}
+
+// nearby is the name of another SLO, short enough for several of them to fit into a section.
+func nearby(id slo.ID) string { return escape(plain(string(id), 80)) }
+
+// worst names the step of a journey that fails most.
+func (f Facts) worst() string {
+	if f.Worst == nil {
+		return ""
+	}
+	ratio, _ := f.Worst.Sum.BadRatio()
+	return fmt.Sprintf("Its worst step is *%s*: in the last %s *%s* went bad there.", nearby(f.Worst.SLO), window(f.Worst.Over), percent(ratio))
+}
+
+// namedUpstream is how many burns upstream one message names.
+const namedUpstream = 3
+
+// upstream names what this depends on and burns.
+func (f Facts) upstream() string {
+	var lines []string
+	for _, u := range f.Upstream[:min(len(f.Upstream), namedUpstream)] {
+		name := nearby(u.SLO)
+		if page, ok := safeURL(f.page("incidents", u.Incident)); ok && len(page) <= 250 {
+			name = link(page, plain(string(u.SLO), 80))
+		}
+		lines = append(lines, fmt.Sprintf("It depends on *%s*, which has been burning since %s (%s).", name, at(u.Onset), escape(plain(string(u.Severity), 10))))
+	}
+	if n := len(f.Upstream) - namedUpstream; n > 0 {
+		lines = append(lines, "Burning upstream as well: "+plural(int64(n), "more SLO")+".")
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (f Facts) forecast() string {

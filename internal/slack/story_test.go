@@ -164,6 +164,20 @@ func TestMessagesReadWell(t *testing.T) {
 			f.Chart = &Chart{Title: "Burn rate", Name: "burn", Points: []Point{{"03:00", 0}, {"03:05", 62.5}, {"03:09", 150}}}
 			return ComposeAct(f, ack, ack.At)
 		},
+		"a journey whose till is out": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
+			f := s.facts[0]
+			f.Spec.SLI = slo.Indicator{Kind: slo.Composed, Journey: &slo.Journey{}}
+			f.Worst = &alerting.Step{SLO: "till/availability", Over: 5 * time.Minute, Sum: budget.Sum{Bad: 3, Total: 20}}
+			since := f.Event.Time().Add(-8 * time.Minute)
+			f.Upstream = []alerting.Upstream{
+				{SLO: "till/availability", Incident: "till/availability/page/1", Severity: alerting.Page, Onset: since, Open: true},
+				{SLO: "bank/availability", Incident: "bank/availability/ticket/1", Severity: alerting.Ticket, Onset: since.Add(-time.Hour), Open: true},
+				{SLO: "db/availability", Incident: "db/availability/page/1", Severity: alerting.Page, Onset: since, Open: true},
+				{SLO: "dns/answers", Incident: "dns/answers/page/1", Severity: alerting.Page, Onset: since, Open: true},
+			}
+			return Compose(f, f.Event.Time())
+		},
 		"a weekly report": func(*testing.T) []outbox.Entry { return ComposeReport(weekly(), monday) },
 		"Prometheus is away": func(*testing.T) []outbox.Entry {
 			n := Notice{House: house, Kind: "prometheus", Title: "Prometheus", Reason: "dial tcp 10.0.0.1:9090: connection refused", Since: monday, At: monday.Add(5 * time.Minute), Effect: "12 SLOs cannot be watched."}

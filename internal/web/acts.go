@@ -107,7 +107,10 @@ func (s *server) apiAck(r *http.Request) (any, error) {
 		return nil, err
 	}
 	i, err := s.findIncident(r.Context(), id)
-	return toDetail(i, s.spec(i.SLO), s.Now()), err
+	if err != nil {
+		return nil, err
+	}
+	return s.detail(r.Context(), i)
 }
 
 // apiActs is the audit log.

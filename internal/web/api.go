@@ -234,7 +234,7 @@ func (s *server) apiIncident(r *http.Request) (any, error) {
 		text, err := s.draft(r.Context(), i)
 		return Postmortem{Incident: i.ID, Markdown: text}, err
 	}
-	return toDetail(i, s.spec(i.SLO), s.Now()), nil
+	return s.detail(r.Context(), i)
 }
 
 // findIncident looks into the archive, and for what is open also into memory: when the disk is

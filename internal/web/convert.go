@@ -25,6 +25,10 @@ func toSLO(b engine.Budget) SLO {
 		Burn: []Burn{}, Alerts: toAlerts(b), Open: []string{},
 		Data: Data{State: b.Data, AsOf: b.AsOf.UTC(), Since: sinceOf(b), History: b.Filling, Problems: b.Problems},
 	}
+	out.Journey = toJourney(b)
+	for _, id := range b.Upstream {
+		out.DependsOn = append(out.DependsOn, string(id))
+	}
 	for n, st := range b.Windows {
 		if n == 0 {
 			out.WindowBudget = toWindow(st)

@@ -124,7 +124,12 @@ func newShop(t testing.TB) *shop {
 // newShopOf is a shop in which only the given budgets have lived.
 func newShopOf(t testing.TB, lives map[slo.ID]life) *shop {
 	t.Helper()
-	set := shopSet(t)
+	return newShopOn(t, shopSet(t, shopYAML), lives)
+}
+
+// newShopOn is a shop of other SLOs; its journeys are derived.
+func newShopOn(t testing.TB, set *slo.Set, lives map[slo.ID]life) *shop {
+	t.Helper()
 	db, err := store.Open(filepath.Join(t.TempDir(), "slowburn.db"), store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -132,8 +137,7 @@ func newShopOf(t testing.TB, lives map[slo.ID]life) *shop {
 	t.Cleanup(func() { _ = db.Close() })
 	snap := store.Snapshot{Accounts: map[slo.ID]store.Account{}, Open: map[string]alerting.Incident{}}
 	tick := store.Tick{At: now}
-	for id, l := range lives {
-		account, incidents := live(id, set.Lookup(id), l)
+	take := func(id slo.ID, account store.Account, incidents []alerting.Incident) {
 		snap.Accounts[id] = account
 		turn := store.Turn{SLO: id, State: account.State, Incidents: incidents}
 		for _, i := range incidents {
@@ -143,6 +147,18 @@ func newShopOf(t testing.TB, lives map[slo.ID]life) *shop {
 			turn.Entries = append(turn.Entries, entry(i))
 		}
 		tick.Turns = append(tick.Turns, turn)
+	}
+	for id, l := range lives {
+		account, incidents := live(id, set.Lookup(id), l)
+		take(id, account, incidents)
+	}
+	for _, j := range set.Journeys() {
+		var steps []*budget.Ledger
+		for _, s := range j.SLI.Journey.Steps {
+			steps = append(steps, snap.Accounts[s.SLO].Ledger)
+		}
+		account, incidents := decided(j.ID(), j, budget.ComposeAll(j.SLI.Journey, steps))
+		take(j.ID(), account, incidents)
 	}
 	snap.Accounts["search/new"] = store.Account{Ledger: &budget.Ledger{}, State: alerting.State{Through: budget.MinuteOf(now)}}
 	tick.Reports = []store.Report{aReport()}
@@ -173,9 +189,9 @@ func (s *shop) draft(i alerting.Incident) string {
 
 func (s *shop) handler() http.Handler { return New(s.options) }
 
-func shopSet(t testing.TB) *slo.Set {
+func shopSet(t testing.TB, text string) *slo.Set {
 	t.Helper()
-	set, err := slo.Load([]slo.File{{Name: "shop.yaml", Data: []byte(shopYAML)}})
+	set, err := slo.Load([]slo.File{{Name: "shop.yaml", Data: []byte(text)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +232,13 @@ func liveOn(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incide
 	for m := fine; m < end; m++ {
 		ledger.Put(m, slot(m))
 	}
+	return decided(id, spec, ledger)
+}
+
+// decided is what the alerts say about a ledger.
+func decided(id slo.ID, spec *slo.Spec, ledger *budget.Ledger) (store.Account, []alerting.Incident) {
 	in := alerting.Input{ID: id, Spec: spec, Ledger: ledger}
-	state, events := alerting.Advance(in, alerting.State{Through: fine + alerting.Horizon(spec)}, end)
+	state, events := alerting.Advance(in, alerting.State{Through: ledger.Fine() + alerting.Horizon(spec)}, ledger.End())
 	return store.Account{Ledger: ledger, State: state}, alerting.Fold(nil, events)
 }
 

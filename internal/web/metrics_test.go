@@ -80,7 +80,7 @@ func (m *turning) Last() engine.Summary { return engine.Summary{At: m.end.Time()
 func TestCountersOnlyCountWhatIsNew(t *testing.T) {
 	s := newShopOf(t, nil)
 	start := budget.MinuteOf(now)
-	m := &turning{s.source, shopSet(t).Specs[0], &budget.Ledger{}, start}
+	m := &turning{s.source, shopSet(t, shopYAML).Specs[0], &budget.Ledger{}, start}
 	s.options.Source = m
 	h := s.handler()
 	events := func() string {

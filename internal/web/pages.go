@@ -173,6 +173,7 @@ type row struct {
 	Fast, Slow  figure
 	Forecast    figure
 	Open        []alerting.Incident
+	IsJourney   bool
 }
 
 func (s *server) overviewPage(r *http.Request) (string, page, error) {
@@ -205,6 +206,7 @@ func rowOf(b engine.Budget, g grade) row {
 	rw := row{
 		ID: b.ID, Description: b.Spec.Description, Grade: g, Objective: b.Spec.Objective.Percent() + " %",
 		SLI: sliFigure(st), Left: leftFigure(st), Forecast: forecast(b), Open: b.Open,
+		IsJourney: b.Spec.SLI.Kind == slo.Composed,
 	}
 	if st.Sum.Total > 0 {
 		rw.Bar = 100 * min(max(st.Remaining(), 0), 1)
@@ -289,6 +291,7 @@ type incidentView struct {
 	Cost     string
 	Peak     figure
 	Timeline []Happening
+	Upstream []alerting.Upstream
 	Draft    template.HTML
 	NoDraft  string // why there is no draft
 }
@@ -300,6 +303,9 @@ func (s *server) incidentPage(r *http.Request) (string, page, error) {
 	}
 	v := incidentView{Incident: i, Spec: s.spec(i.SLO), Cost: costOf(i), Peak: unknown("the SLO was removed")}
 	v.Timeline = toDetail(i, v.Spec, s.Now()).Timeline
+	if v.Upstream, err = s.upstreamOf(r.Context(), i); err != nil {
+		return "", page{Here: "incidents"}, err
+	}
 	if v.Spec != nil {
 		v.Peak = unknown("no events")
 		if rate, ok := i.PeakBurn(v.Spec.Objective); ok && i.First.Pair != nil {

@@ -35,6 +35,7 @@ type sloView struct {
 	History   string
 	Indicator string
 	Queries   []query
+	Journey   *journeyView // of a journey
 }
 
 // windowRow is one window of an SLO.
@@ -76,7 +77,7 @@ func (s *server) sloView(ctx context.Context, b engine.Budget) sloView {
 	v := sloView{
 		row: rowOf(b, gradeOf(b)), Budget: b, Status: st, Notices: noticesOf(b.Spec.Alerts),
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec.SLI),
-		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling), Days: s.days(b),
+		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling), Days: s.days(b), Journey: journeyViewOf(b),
 	}
 	for _, w := range b.Windows {
 		v.Windows = append(v.Windows, windowRow{w, sliFigure(w), leftFigure(w), share(w.Coverage)})

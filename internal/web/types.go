@@ -49,6 +49,10 @@ type SLO struct {
 	// Open are the IDs of the incidents that have not ended, in order.
 	Open []string `json:"openIncidents"`
 	Data Data     `json:"data"`
+	// DependsOn are the SLOs that it depends on, directly or through others, nearest first: the steps of a journey, and those of
+	// declared dependencies.
+	DependsOn []string `json:"dependsOn,omitempty"`
+	Journey   *Journey `json:"journey,omitempty"` // how the steps of a journey stand
 	// Gate is what the error-budget policy says: open, caution, frozen, exempt or unknown; null without a policy.
 	Gate *string `json:"gate"`
 }
@@ -78,6 +82,32 @@ type Permit struct {
 	Reason string     `json:"reason"`
 	At     time.Time  `json:"at"`
 	Until  *time.Time `json:"until"` // null if it does not end by itself
+}
+
+// Journey is an SLO that is derived from others.
+type Journey struct {
+	Combine string `json:"combine"` // weakest, product or weighted
+	// Bad is between what the number of bad events in the first window lies. Null for weighted, which is no share of users.
+	Bad   *Between `json:"bad"`
+	Over  string   `json:"recentWindow"` // of what is called recent
+	Steps []Step   `json:"steps"`        // in the file's order
+}
+
+// Between are two bounds.
+type Between struct {
+	Least float64 `json:"least"`
+	Most  float64 `json:"most"`
+}
+
+// Step is how one step of a journey stands.
+type Step struct {
+	SLO    string   `json:"slo"`
+	Weight float64  `json:"weight"`
+	SLI    *float64 `json:"sli"`       // percent of good events in the journey's first window; null without traffic
+	Recent *float64 `json:"recentSli"` // and over the recent window
+	Worst  bool     `json:"worst"`     // it has the highest recent share of bad events
+	Data   string   `json:"data"`      // state of the newest minute
+	Open   []string `json:"openIncidents"`
 }
 
 // WindowBudget is the error budget of one window.
@@ -220,6 +250,18 @@ type Incident struct {
 type IncidentDetail struct {
 	Incident
 	Timeline []Happening `json:"timeline"` // oldest first
+	// Upstream is what it depends on and burned at the same time, nearest first.
+	Upstream []Upstream `json:"upstream"`
+}
+
+// Upstream is a burn of something that an SLO depends on.
+type Upstream struct {
+	SLO      string     `json:"slo"`
+	Incident string     `json:"incident"`
+	Severity string     `json:"severity"`
+	Onset    time.Time  `json:"onset"`
+	Ended    *time.Time `json:"ended"` // end of its last bad minute; null while it is open
+	Open     bool       `json:"open"`
 }
 
 // Happening is one entry of a timeline.
