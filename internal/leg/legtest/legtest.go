@@ -44,12 +44,9 @@ slos:
 // ID is the budget that [Story] is about: one of a label's values, which holds what must be escaped.
 const ID slo.ID = `checkout/availability{route="/pay?<b>&\"x\""}`
 
-// Story is what happens to a budget whose service fails a fifth of its requests for twenty minutes: the facts
-// of each event, as a leg gets them. The first is a ticket that becomes a page in the second if ticket is true,
-// and else a page.
-func Story(ticket bool) []leg.Facts {
-	spec, ledger := Spec(), &budget.Ledger{}
-	start := budget.MinuteOf(Noon)
+// Ledger is what [Story] is about: a fifth of the requests fails in the twenty minutes from [Noon].
+func Ledger() *budget.Ledger {
+	ledger, start := &budget.Ledger{}, budget.MinuteOf(Noon)
 	for m := start - 2000; m < start+60; m++ {
 		bad := int64(0)
 		if m >= start && m < start+20 {
@@ -57,8 +54,16 @@ func Story(ticket bool) []leg.Facts {
 		}
 		ledger.Put(m, budget.Count(bad*budget.Unit, 100*budget.Unit))
 	}
+	return ledger
+}
+
+// Story is what happens to a budget whose service fails a fifth of its requests for twenty minutes: the facts
+// of each event, as a leg gets them. The first is a ticket that becomes a page in the second if ticket is true,
+// and else a page.
+func Story(ticket bool) []leg.Facts {
+	spec, ledger, start := Spec(), Ledger(), budget.MinuteOf(Noon)
 	in := alerting.Input{ID: ID, Spec: spec, Ledger: ledger}
-	state, events := alerting.Advance(in, alerting.State{Through: start - 100}, start+60)
+	_, events := alerting.Advance(in, alerting.State{Through: start - 100}, start+60)
 	var facts []leg.Facts
 	var i alerting.Incident
 	for _, e := range events {
@@ -75,7 +80,6 @@ func Story(ticket bool) []leg.Facts {
 		i = i.Apply(e)
 		facts = append(facts, factsAt(in, e, i))
 	}
-	_ = state
 	return facts
 }
 

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/leg"
+	"github.com/slowburn-sre/slowburn/internal/leg/legtest"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
+	"github.com/slowburn-sre/slowburn/internal/pagerduty"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/webhook"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+const testKey = "0123456789abcdef0123456789abcdef"
+
+// twoLegs are a pager and a webhook, as they would be configured, at two receivers.
+func twoLegs(t *testing.T, now func() time.Time) (legs map[string]outbox.Leg, pager, hook *legtest.Receiver) {
+	t.Helper()
+	pager, hook = legtest.NewReceiver(t, nil), legtest.NewReceiver(t, nil)
+	toPager, err := pagerduty.New(testKey, pager.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	toHook, err := webhook.New(webhook.Config{URL: leg.Secret(hook.URL), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]outbox.Leg{"pagerduty": toPager, "webhook": toHook}, pager, hook
+}
+
+// TestTwoLegsUnderFaults: random faults of either receiver, and a kill after any request whose outcome is not written down. Both
+// receivers hear everything, in order; what the webhook gets again says so.
+func TestTwoLegsUnderFaults(t *testing.T) {
+	for seed := range uint64(30) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			at := legtest.Noon.Add(time.Hour)
+			legs, pager, hook := twoLegs(t, func() time.Time { return at })
+			calm := false
+			faulty := func(int, legtest.Request) (int, http.Header, string) {
+				status := []int{202, 202, 503, 500, -1, 429, 404, 202}[rng.IntN(8)]
+				if calm {
+					status = 202
+				}
+				return status, http.Header{"Retry-After": {"2"}}, ""
+			}
+			pager.Answer(faulty)
+			hook.Answer(faulty)
+			var db outboxtest.Store
+			kills := 0
+			pump := outbox.NewPump(&db, legs, outbox.Options{Parallel: 1})
+			step := func() {
+				_, _ = pump.Pass(t.Context(), at)
+				at = at.Add(time.Duration(1+rng.IntN(20)) * time.Second)
+				if rng.IntN(4) == 0 && !calm { // the next outcome is lost, and the process with it
+					kills++
+					db.FailWith(func(op, _ string) error {
+						if op == "settle" {
+							return outboxtest.ErrDown
+						}
+						return nil
+					})
+					_, _ = pump.Pass(t.Context(), at)
+					db.FailWith(nil)
+					pump = outbox.NewPump(&db, legs, outbox.Options{Parallel: 1})
+				}
+			}
+			for _, f := range legtest.Story(false) {
+				for name := range legs {
+					db.Add(tellOther(name, f, at)...)
+				}
+				for range 1 + rng.IntN(12) {
+					step()
+				}
+			}
+			calm = true
+			for range 200 {
+				step()
+			}
+			if db.Open() != 0 {
+				t.Fatalf("%d of %d lost or left", db.Open(), len(db.All()))
+			}
+			checkHook(t, db.All(), hook.Got())
+			if last := pager.Got()[len(pager.Got())-1]; !strings.Contains(string(last.Body), `"resolve"`) {
+				t.Errorf("the pager was left with %s", last.Body)
+			}
+		})
+	}
+}
+
+// checkHook: every document that was owed arrived, in order, and a later copy is marked.
+func checkHook(t *testing.T, owed []outbox.Owed, got []legtest.Request) {
+	t.Helper()
+	var ids []string
+	seen := map[string]bool{}
+	for _, r := range got {
+		id := r.Header.Get(webhook.HeaderID)
+		if !seen[id] {
+			ids = append(ids, id)
+		}
+		seen[id] = true
+	}
+	n := 0
+	for _, o := range owed {
+		if o.Leg == "webhook" {
+			n++
+		}
+	}
+	if n != len(ids) {
+		t.Errorf("%d documents were owed, %d arrived", n, len(ids))
+	}
+	var last time.Time
+	for _, id := range ids {
+		for _, r := range got {
+			if r.Header.Get(webhook.HeaderID) == id {
+				var m webhook.Message
+				if err := json.Unmarshal(r.Body, &m); err != nil || m.Timestamp.Before(last) {
+					t.Errorf("out of order: %v after %s: %v", m.Timestamp, last, err)
+				}
+				last = m.Timestamp
+				break
+			}
+		}
+	}
+}
+
+// TestAHangingLegDelaysNoOther: one receiver answers nothing at all, the other gets its page at once.
+func TestAHangingLegDelaysNoOther(t *testing.T) {
+	legs, pager, hook := twoLegs(t, time.Now)
+	release := make(chan struct{})
+	defer close(release)
+	hook.Answer(func(int, legtest.Request) (int, http.Header, string) { <-release; return 200, nil, "" })
+	got := make(chan struct{}, 1)
+	pager.Answer(func(int, legtest.Request) (int, http.Header, string) { got <- struct{}{}; return 202, nil, "" })
+	var db outboxtest.Store
+	for _, name := range []string{"webhook", "pagerduty"} {
+		db.Add(tellOther(name, legtest.Story(false)[0], legtest.Noon)...)
+	}
+	pump := outbox.NewPump(&db, legs, outbox.Options{Attempt: time.Minute})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- pump.Run(ctx) }()
+	<-got // or the test times out
+	cancel()
+	release <- struct{}{}
+	<-done
+}
+
+// openStory is an app whose engine has an open incident, with the given configuration.
+func openStory(t *testing.T, text string) *app {
+	t.Helper()
+	db, err := store.Open(t.TempDir()+"/slowburn.db", store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	cfg := parsed(t, text)
+	a := &app{appOptions: appOptions{log: slog.New(slog.DiscardHandler)}, db: db, metrics: newLegMetrics(prometheus.NewRegistry())}
+	a.ways.Store(&ways{composer: newComposer(cfg, "", true, false), fallback: cfg.Fallback})
+	f := legtest.Story(false)[0]
+	snap := store.Snapshot{Open: map[string]alerting.Incident{f.Incident.ID: f.Incident}, Accounts: map[slo.ID]store.Account{legtest.ID: {Ledger: legtest.Ledger(), State: alerting.State{Through: f.Event.At + 1}}}}
+	client, err := newClient(cfg.Prometheus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.engine = engine.New(engine.Options{Source: prom.New(client, prom.Options{}), Store: db, Composer: currentWays{&a.ways}, Log: a.log}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
+	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.engine.Open(f.Event.Time())[0])}); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (a *app) owedTo(t *testing.T, name string) []outbox.Owed {
+	t.Helper()
+	all, err := a.db.Outbox(t.Context(), store.OutboxFilter{Leg: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestFallback(t *testing.T) {
+	const toSlack = "routes: [{to: [slack]}]\npagerduty: {routing_key_file: k}\nwebhooks: [{url: 'https://a.example.com/'}]\n"
+	for name, c := range map[string]struct {
+		config string
+		after  time.Duration
+		sent   []string // legs whose entries were delivered
+		want   map[string]int
+	}{
+		"a page that waits for a minute waits":          {toSlack, time.Minute, nil, map[string]int{}},
+		"after five it goes to the pager":               {toSlack, 6 * time.Minute, nil, map[string]int{"pagerduty": 1}},
+		"the order is the configuration's":              {toSlack + "fallback: {to: [slack, webhook, pagerduty]}", 6 * time.Minute, nil, map[string]int{"webhook": 1}},
+		"the time is, too":                              {toSlack + "fallback: {after: 10m}", 6 * time.Minute, nil, map[string]int{}},
+		"one that was delivered needs none":             {toSlack, 6 * time.Minute, []string{"slack"}, map[string]int{}},
+		"the pager has been told anyway":                {strings.Replace(toSlack, "[slack]", "[slack, pagerduty]", 1), 6 * time.Minute, []string{"pagerduty"}, map[string]int{"pagerduty": 1}},
+		"where both are down, the third is taken":       {strings.Replace(toSlack, "[slack]", "[slack, pagerduty]", 1), 6 * time.Minute, nil, map[string]int{"pagerduty": 1, "webhook": 1}},
+		"never through the one that fails, nor nowhere": {"routes: [{to: [slack]}]\nfallback: {to: [slack]}", 6 * time.Minute, nil, map[string]int{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := openStory(t, c.config)
+			opened := legtest.Story(false)[0].Event.Time()
+			for _, name := range c.sent {
+				for _, o := range a.owedTo(t, name) {
+					if err := a.db.Settle(t.Context(), o.Key, outbox.Result{State: outbox.Sent, At: opened, Receipt: outbox.Receipt{TS: "1"}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for range 3 { // however often it is looked at
+				if err := a.fallBack(t.Context(), opened.Add(c.after)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, name := range []string{"pagerduty", "webhook"} {
+				all := a.owedTo(t, name)
+				if len(all) != c.want[name] {
+					t.Errorf("%d entries for %s: %+v", len(all), name, all)
+				}
+				for _, o := range all {
+					if strings.Contains(o.Key, "/fallback/") && !strings.Contains(string(o.Body), "slack is down") {
+						t.Errorf("it does not say that it stands in for another: %s", o.Body)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestHeartbeat(t *testing.T) {
+	r := legtest.NewReceiver(t, legtest.Always(http.StatusOK))
+	a := &app{appOptions: appOptions{log: slog.New(slog.DiscardHandler)}, beat: make(chan struct{}, 1), metrics: newLegMetrics(prometheus.NewRegistry())}
+	a.ways.Store(&ways{heartbeat: heartbeat{leg.Secret(r.URL + "/secret"), time.Minute}})
+	a.pump = outbox.NewPump(&outboxtest.Store{}, nil, outbox.Options{})
+	observe := a.observe(func(engine.Summary) {})
+	observe(engine.Summary{Failures: []string{"Prometheus is away"}})
+	if len(a.beat) != 0 {
+		t.Error("it beats although something fails")
+	}
+	observe(engine.Summary{})
+	if len(a.beat) != 1 {
+		t.Fatal("it does not beat although everything works")
+	}
+	if err := a.ways.Load().heartbeat.ping(t.Context(), leg.NewClient()); err != nil || len(r.Got()) != 1 || r.Got()[0].Method != http.MethodGet {
+		t.Errorf("%v: %+v", err, r.Got())
+	}
+	r.Answer(legtest.Always(http.StatusInternalServerError))
+	if err := a.ways.Load().heartbeat.ping(t.Context(), leg.NewClient()); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("error: %v", err)
+	}
+	if n := testutil.ToFloat64(a.metrics.beats.WithLabelValues("withheld")); n != 1 {
+		t.Errorf("withheld: %v", n)
+	}
+}
