@@ -2,6 +2,7 @@ package budget
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -213,6 +214,26 @@ type LeftOut struct {
 
 // Minutes is how many minutes that were read are left out.
 func (o LeftOut) Minutes() int { return o.Sum.Known + o.Sum.Partial + o.Sum.Unknown }
+
+// Text says it in words: "db-upgrade: 20 minutes of planned maintenance (anna: a new database)", and what counts all the same.
+func (o LeftOut) Text() string {
+	c := o.Correction
+	text := fmt.Sprintf("%s: %s of %s (%s: %s)", c.Name, minutes(o.Minutes()), c.Kind.Text(), c.Author, c.Reason)
+	if o.Capped > 0 {
+		text += fmt.Sprintf("; its cap is reached, %s more count", minutes(o.Capped))
+	}
+	if o.Coarse > 0 {
+		text += fmt.Sprintf("; %s more count, as only the sum of their hour is known", minutes(o.Coarse))
+	}
+	return text
+}
+
+func minutes(n int) string {
+	if n == 1 {
+		return "1 minute"
+	}
+	return fmt.Sprintf("%d minutes", n)
+}
 
 // leftOut is what each correction leaves out of [from, to), in their order; corrections that name no minute of it are left out.
 func (l *Ledger) leftOut(from, to Minute) []LeftOut {

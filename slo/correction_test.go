@@ -2,6 +2,7 @@ package slo
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,19 @@ func TestWhenACorrectionHolds(t *testing.T) {
 		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
+	}
+}
+
+func TestTheDocumentedCorrectionsAreGood(t *testing.T) {
+	text, err := os.ReadFile("../docs/corrections.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	set, err := Load([]File{{Name: "docs", Data: []byte(example)}})
+	if err != nil || len(set.Corrections) != 2 || len(set.Warnings) > 0 {
+		t.Fatal(err, set)
 	}
 }
 

@@ -62,7 +62,9 @@ func (c *backtestCmd) Run(e *env) error {
 	}
 	var replays []replay
 	for _, id := range slices.Sorted(maps.Keys(ledgers)) {
-		r := replayOne(alerting.Input{ID: id, Spec: set.Lookup(id), Ledger: ledgers[id]}, from, to)
+		spec, ledger := set.Lookup(id), ledgers[id]
+		ledger.Excuse(budget.NewExcuses(set.CorrectionsOf(id), spec.Window()))
+		r := replayOne(alerting.Input{ID: id, Spec: spec, Ledger: ledger}, from, to)
 		r.Problems = problems[id]
 		replays = append(replays, r)
 	}

@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/web"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
 type statusCmd struct {
@@ -110,7 +108,7 @@ func tellCorrections(out io.Writer, s web.SLO) {
 	if g == nil {
 		return
 	}
-	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left, %.6g of %.6g events bad. Left out:\n", s.ID, percentOf(leftOf(g.Spent)), g.Bad, g.Total)
+	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left, %s of %s events bad. Left out:\n", s.ID, percentOf(leftOf(g.Spent)), count(g.Bad), count(g.Total))
 	for _, c := range s.Budget.Corrections {
 		fmt.Fprintf(out, "  %s\n", correctionText(c))
 	}
@@ -126,17 +124,10 @@ func leftOf(spent *float64) *float64 {
 
 // correctionText is a correction in a line.
 func correctionText(c web.Correction) string {
-	text := fmt.Sprintf("%s: %s of %s (%s: %s)", c.Name, plain.Plural(c.Minutes, "minute"), slo.CorrectionKind(c.Kind).Text(), c.Author, c.Reason)
 	if c.Running {
-		text += ", runs until " + c.Until.UTC().Format("Mon 2 Jan 15:04")
+		return c.Text + ", runs until " + c.Until.UTC().Format("Mon 2 Jan 15:04")
 	}
-	if c.Capped > 0 {
-		text += fmt.Sprintf("; its cap is reached, %s more count", plain.Plural(c.Capped, "minute"))
-	}
-	if c.Coarse > 0 {
-		text += fmt.Sprintf("; %s more count, as only the sum of their hour is known", plain.Plural(c.Coarse, "minute"))
-	}
-	return text
+	return c.Text
 }
 
 // tellJourney says how the steps of a journey stand, and how far its own figure can be off.

@@ -108,6 +108,10 @@ type Row struct {
 	AllowedBefore int64
 	BeforeKnown   bool
 
+	// Gross is the budget before corrections and LeftOut what each of them left out; empty where none concerns the window.
+	Gross   *alerting.Account
+	LeftOut []budget.LeftOut
+
 	Outlook  Outlook
 	Worst    []Worst
 	InPeriod Span // what the ledger holds of the period itself
@@ -128,7 +132,7 @@ type Outlook struct {
 
 // Span is how much of a stretch of time is known, in minutes.
 type Span struct {
-	Minutes int // its length
+	Minutes int // its length, without the minutes that corrections leave out
 	Known   int
 	Partial int // the events are known, not their minute
 	Unknown int // asked for in vain
@@ -216,6 +220,9 @@ func (b *builder) row(s Subject) {
 	if before.Allowed > 0 && before.Sum.Seen() > 0 {
 		row.BadBefore, row.AllowedBefore, row.BeforeKnown = before.Sum.Bad, before.Allowed, true
 	}
+	if g := now.Gross; g != nil {
+		row.Gross, row.LeftOut = &alerting.Account{Bad: g.Sum.Bad, Total: g.Sum.Total, Allowed: g.Allowed}, now.LeftOut
+	}
 	for _, w := range s.Spec.Windows[1:] {
 		st := budget.StatusAt(s.Ledger, o, w, b.to)
 		row.Others = append(row.Others, Other{
@@ -249,10 +256,10 @@ func judge(s budget.Status, known Span, o slo.Objective) Verdict {
 // span counts what the ledger knows of [from, to).
 func span(l *budget.Ledger, from, to budget.Minute) Span {
 	s := l.Sum(from, to)
-	n := int(to - from)
+	n := int(to-from) - s.Excused
 	return Span{
 		Minutes: n, Known: s.Known, Partial: s.Partial, Unknown: s.Unknown,
-		Unread: max(n-s.Seen()-s.Unknown-s.Excused, 0), Bad: s.Bad, Total: s.Total,
+		Unread: max(n-s.Seen()-s.Unknown, 0), Bad: s.Bad, Total: s.Total,
 	}
 }
 

@@ -50,6 +50,8 @@ type (
 		To        time.Time   `json:"to"`
 		SLI       *float64    `json:"sli"` // percent
 		Budget    budgetJSON  `json:"budget"`
+		Gross     *budgetJSON `json:"gross,omitempty"`       // before corrections
+		LeftOut   []string    `json:"corrections,omitempty"` // what they left out, in words
 		Before    *float64    `json:"remainingBefore"`
 		Coverage  *float64    `json:"coverage"`
 		Outlook   Outlook     `json:"outlook"`
@@ -204,6 +206,13 @@ func (r Row) json() sloJSON {
 		Window: r.Window, Standing: r.Verdict, From: r.From, To: r.To, SLI: ratio(100*(r.Total-r.Bad), r.Total),
 		Budget: budgetOf(r.Verdict, r.Bad, r.Total, r.Allowed), Coverage: ratio(int64(r.InWindow.Known), int64(r.InWindow.Minutes)),
 		Outlook: r.Outlook, Period: r.InPeriod.json(), Query: r.Query,
+	}
+	if r.Gross != nil {
+		gross := budgetOf(r.Verdict, r.Gross.Bad, r.Gross.Total, r.Gross.Allowed)
+		s.Gross = &gross
+	}
+	for _, o := range r.LeftOut {
+		s.LeftOut = append(s.LeftOut, o.Text())
 	}
 	if r.BeforeKnown {
 		s.Before = ratio(r.AllowedBefore-r.BadBefore, r.AllowedBefore)

@@ -233,11 +233,35 @@ func (r Report) dataText(limit int) string {
 		})
 	}
 	if len(rows) == 0 {
-		return "Every minute of the period is known.\n"
+		return "Every minute of the period is known.\n" + r.correctionsText(limit)
 	}
 	full := len(r.Rows) - len(rows)
 	head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
-	return plain.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit)
+	return plain.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit) + r.correctionsText(limit)
+}
+
+// correctionsText shows gross beside net for the budgets that corrections concern, and who answers for them.
+func (r Report) correctionsText(limit int) string {
+	var rows [][]string
+	for _, w := range r.Rows {
+		for i, o := range w.LeftOut {
+			id, net, gross := "", "", ""
+			if i == 0 {
+				id, net = plain.Code(string(w.ID)), plain.PercentUp(w.Bad, w.Allowed, 1)
+				gross = plain.PercentUp(w.Gross.Bad, w.Gross.Allowed, 1)
+			}
+			text := o.Text()
+			if end := o.Correction.Expires; !end.IsZero() && !end.After(r.To) {
+				text += "; expired " + plain.UTC(end)
+			}
+			rows = append(rows, []string{id, net, gross, plain.Text(text)})
+		}
+	}
+	if len(rows) == 0 {
+		return ""
+	}
+	return "\nCorrections leave minutes out. The figures of this report are without them:\n\n" +
+		table([]string{"SLO", "Spent:", "Spent without corrections:", "Left out of the window"}, rows, limit)
 }
 
 // traceText gives the query behind every row.

@@ -417,6 +417,12 @@ func (f Facts) footer() string {
 	if f.Status.Coverage > 0 && f.Status.Coverage < 0.995 {
 		parts = append(parts, percent(f.Status.Coverage)+" of the window is known")
 	}
+	for _, o := range f.Status.LeftOut[:min(len(f.Status.LeftOut), 3)] {
+		if n := o.Minutes(); n > 0 {
+			parts = append(parts, fmt.Sprintf("%s of %s are left out (%s: %s)", plural(int64(n), "minute"), o.Correction.Kind.Text(),
+				escape(o.Correction.Author), escape(o.Correction.Reason)))
+		}
+	}
 	if s := f.others(); s != "" {
 		parts = append(parts, s)
 	}

@@ -80,7 +80,7 @@ func toCorrection(o budget.LeftOut, at time.Time) Correction {
 	c := o.Correction
 	out := Correction{
 		Name: c.Name, Kind: string(c.Kind), Author: c.Author, Reason: c.Reason, Until: c.End().UTC(),
-		Minutes: o.Minutes(), Bad: events(o.Sum.Bad), Total: events(o.Sum.Total), Capped: o.Capped, Coarse: o.Coarse,
+		Minutes: o.Minutes(), Bad: events(o.Sum.Bad), Total: events(o.Sum.Total), Capped: o.Capped, Coarse: o.Coarse, Text: o.Text(),
 	}
 	if until, running := c.Runs(at); running {
 		out.Running, out.Until = true, until.UTC()

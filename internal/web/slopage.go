@@ -25,6 +25,7 @@ type sloView struct {
 	Burns     chart
 	Days      []day
 	Windows   []windowRow
+	Corrected []correctionRow
 	Alerts    []alertRow
 	Notices   []string
 	Incidents []incidentRow
@@ -40,6 +41,7 @@ type sloView struct {
 
 // windowRow is one window of an SLO.
 type windowRow struct {
+	Name string
 	budget.Status
 	SLI, Left figure
 	Coverage  string
@@ -80,11 +82,15 @@ func (s *server) sloView(ctx context.Context, b engine.Budget) sloView {
 		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling), Days: s.days(b), Journey: journeyViewOf(b),
 	}
 	for _, w := range b.Windows {
-		v.Windows = append(v.Windows, windowRow{w, sliFigure(w), leftFigure(w), share(w.Coverage)})
+		v.Windows = append(v.Windows, windowRow{w.Window.String(), w, sliFigure(w), leftFigure(w), share(w.Coverage)})
+		if g := w.Gross; g != nil {
+			v.Windows = append(v.Windows, windowRow{w.Window.String() + ", without corrections", *g, sliFigure(*g), leftFigure(*g), share(g.Coverage)})
+		}
 	}
 	for _, a := range b.Standings {
 		v.Alerts = append(v.Alerts, alertRowOf(a, b))
 	}
+	v.Corrected = correctionRows(b)
 	found, err := s.incidentsOf(ctx, b.ID)
 	if err != nil {
 		v.NoArchive = "The incidents cannot be read: " + err.Error()
@@ -92,6 +98,43 @@ func (s *server) sloView(ctx context.Context, b engine.Budget) sloView {
 	v.Incidents = incidentRows(found)
 	v.BurnDown, v.Burns = s.burnDown(b, found), s.burnRates(b, found)
 	return v
+}
+
+// correctionRow is one correction in plain words.
+type correctionRow struct {
+	*slo.Correction
+	When    string // it runs, ran or will run
+	LeftOut string // of the first window
+}
+
+// correctionRows are the corrections that leave something out of the first window, run, or are to come.
+func correctionRows(b engine.Budget) []correctionRow {
+	left := map[*slo.Correction]budget.LeftOut{}
+	for _, o := range b.Windows[0].LeftOut {
+		left[o.Correction] = o
+	}
+	var all []correctionRow
+	for _, c := range b.Corrections {
+		o, concerns := left[c]
+		next := slices.IndexFunc(c.Spans, func(s slo.Span) bool { return s.To.After(b.AsOf) })
+		r := correctionRow{Correction: c, When: "ended " + plain.UTC(c.End())}
+		switch {
+		case next >= 0 && !c.Spans[next].From.After(b.AsOf):
+			r.When = "runs until " + plain.UTC(c.Spans[next].To)
+		case next >= 0:
+			r.When = "from " + plain.UTC(c.Spans[next].From) + " to " + plain.UTC(c.Spans[next].To)
+		case !concerns:
+			continue
+		}
+		if concerns {
+			r.LeftOut = fmt.Sprintf("%s: %s bad of %s events", plain.Plural(o.Minutes(), "minute"), plain.Events(o.Sum.Bad), plain.Events(o.Sum.Total))
+			if n := o.Capped + o.Coarse; n > 0 {
+				r.LeftOut += fmt.Sprintf("; %s count all the same (%d over the cap, %d in hours of which only the sum is known)", plain.Plural(n, "minute"), o.Capped, o.Coarse)
+			}
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // share is a ratio as a percentage, rounded down.

@@ -157,8 +157,9 @@ type Correction struct {
 	Total   float64   `json:"total"`
 	// Capped are minutes that count all the same, because the correction has reached its cap; Coarse are minutes that count all the
 	// same, because only the sum of their hour is known.
-	Capped int `json:"cappedMinutes,omitempty"`
-	Coarse int `json:"coarseMinutes,omitempty"`
+	Capped int    `json:"cappedMinutes,omitempty"`
+	Coarse int    `json:"coarseMinutes,omitempty"`
+	Text   string `json:"text"` // all of it in words
 }
 
 // Burn is how many times faster than sustainable the budget burned over a window.
