@@ -38,6 +38,8 @@ type State struct {
 	// Gate is what the error-budget policy says, and GateSince the minute from which on it does; "" before the first look.
 	Gate      Gate          `json:"gate,omitempty"`
 	GateSince budget.Minute `json:"gate_since,omitempty"`
+	// Aborted is the key of the newest experiment that had to end.
+	Aborted string `json:"aborted,omitempty"`
 }
 
 // Open is an incident that has not ended.
@@ -112,6 +114,7 @@ func (w *walk) step(m budget.Minute) {
 	w.stepBurn(m, slot)
 	w.stepSpent(m, slot)
 	w.stepGate(m, slot)
+	w.stepExperiment(m)
 }
 
 func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {

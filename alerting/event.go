@@ -23,11 +23,12 @@ type Rule string
 
 // The rules. At most one incident is open per SLO and rule.
 const (
-	RulePage   Rule = "page"    // a burn that began as a page
-	RuleTicket Rule = "ticket"  // a burn that began as a ticket; it may escalate
-	RuleNoData Rule = "no_data" // the data are missing
-	RuleSpent  Rule = "spent"   // a share of the budget is gone
-	RulePolicy Rule = "policy"  // the error-budget policy's gate turned
+	RulePage       Rule = "page"       // a burn that began as a page
+	RuleTicket     Rule = "ticket"     // a burn that began as a ticket; it may escalate
+	RuleNoData     Rule = "no_data"    // the data are missing
+	RuleSpent      Rule = "spent"      // a share of the budget is gone
+	RulePolicy     Rule = "policy"     // the error-budget policy's gate turned
+	RuleExperiment Rule = "experiment" // an experiment has to end
 )
 
 // Kind is what happened to an incident.
@@ -47,19 +48,21 @@ type Reason string
 
 // The reasons.
 const (
-	BurnHigh      Reason = "burn_high"     // both windows of a pair above the threshold
-	StillBurning  Reason = "still_burning" // open, and some minutes have passed
-	BurnLow       Reason = "burn_low"      // no pair is above its threshold any more
-	AgedOut       Reason = "aged_out"      // no traffic, and the last bad event left the windows
-	DataMissing   Reason = "data_missing"  // no known minute for as long as no_data says
-	DataBack      Reason = "data_back"     // a minute is known again
-	BudgetSpent   Reason = "budget_spent"  // a share of the budget was crossed
-	PolicyFrozen  Reason = "frozen"        // less is left than the policy freezes below
-	PolicyThawed  Reason = "thawed"        // the freeze is over; caution may remain
-	PolicyCaution Reason = "caution"       // less is left than the policy is cautious below
-	PolicyOpen    Reason = "open"          // caution is over
-	SLORemoved    Reason = "slo_removed"   // the SLO was taken out of the files
-	RuleRemoved   Reason = "rule_removed"  // the SLO no longer has the rule that opened it
+	BurnHigh        Reason = "burn_high"        // both windows of a pair above the threshold
+	StillBurning    Reason = "still_burning"    // open, and some minutes have passed
+	BurnLow         Reason = "burn_low"         // no pair is above its threshold any more
+	AgedOut         Reason = "aged_out"         // no traffic, and the last bad event left the windows
+	DataMissing     Reason = "data_missing"     // no known minute for as long as no_data says
+	DataBack        Reason = "data_back"        // a minute is known again
+	BudgetSpent     Reason = "budget_spent"     // a share of the budget was crossed
+	PolicyFrozen    Reason = "frozen"           // less is left than the policy freezes below
+	PolicyThawed    Reason = "thawed"           // the freeze is over; caution may remain
+	PolicyCaution   Reason = "caution"          // less is left than the policy is cautious below
+	PolicyOpen      Reason = "open"             // caution is over
+	ExperimentSpent Reason = "experiment_spent" // it has used up what it was given
+	ExperimentBurns Reason = "experiment_burns" // an alert fired while it ran
+	SLORemoved      Reason = "slo_removed"      // the SLO was taken out of the files
+	RuleRemoved     Reason = "rule_removed"     // the SLO no longer has the rule that opened it
 
 	ByPerson       Reason = "person"         // somebody made it louder, or quieter
 	Unacknowledged Reason = "unacknowledged" // a page that nobody has taken for as long as the SLO says
@@ -86,6 +89,7 @@ type Event struct {
 	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data
 	// Follows is, of a burn that comes back soon after its end, the incident that it comes back from.
 	Follows string `json:"follows,omitempty"`
+	Act     string `json:"act,omitempty"` // of an experiment: its key
 }
 
 // Time is when the event happened: the end of the minute that decided it.

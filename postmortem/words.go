@@ -34,6 +34,10 @@ func Sentence(e alerting.Event, spec *slo.Spec) string {
 		return "the error-budget policy asks for caution"
 	case alerting.PolicyOpen:
 		return "the error-budget policy lets everything pass again"
+	case alerting.ExperimentSpent:
+		return "the experiment has used up the budget it was given"
+	case alerting.ExperimentBurns:
+		return "an alert fired while the experiment ran"
 	case alerting.SLORemoved:
 		return "closed: the SLO was taken out of the files"
 	case alerting.ByPerson:

@@ -211,6 +211,11 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 	return slack.ComposeReport(m, now)
 }
 
+// Permit makes the message that somebody lets a release pass.
+func (c composer) Permit(p engine.Permit) []outbox.Entry {
+	return slack.ComposePermit(slack.Facts{House: c.house, Spec: p.Spec, Notify: p.Notify}, p.Act, p.Now)
+}
+
 // Notice makes the messages about what slowburn itself cannot see.
 func (c composer) Notice(n engine.Notice) []outbox.Entry {
 	if !c.routing.has(slackLeg) {

@@ -1,22 +1,46 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 type gateCmd struct {
-	daemon
-	Which string `arg:"" help:"SERVICE, or SERVICE/SLO for one SLO alone."`
+	actor
+	Which      string        `arg:"" help:"SERVICE, or SERVICE/SLO for one SLO alone."`
+	Override   string        `help:"Let this release pass, for a reason that is written down and shown to everybody." placeholder:"REASON" xor:"act"`
+	Exempt     string        `help:"Let all releases pass for a while, for a reason that is written down." placeholder:"REASON" xor:"act"`
+	For        time.Duration `help:"How long an override or exemption holds, or an experiment runs." default:"1h"`
+	Experiment bool          `help:"Ask for an experiment that spends budget on purpose, not for a release." xor:"act"`
+	Spend      string        `help:"How much of the budget the experiment may spend." placeholder:"5%"`
+	Record     bool          `help:"Record the experiment if it may run; it begins now."`
+	Title      string        `help:"What the experiment is." default:"experiment"`
 }
 
 // Run answers by its exit code: 0 go, 1 frozen, 2 nobody knows, 3 little is left: ask first.
 func (c *gateCmd) Run(e *env) error {
+	if c.Experiment != (c.Spend != "") || c.Record && !c.Experiment {
+		return exitError{exitUsage, errors.New("--experiment and --spend belong together, and --record belongs to them")}
+	}
+	if err := c.permit(e); err != nil {
+		return err
+	}
+	if c.Record {
+		return c.reserve(e)
+	}
+	var query url.Values
+	if c.Spend != "" {
+		query = url.Values{"spend": {c.Spend}}
+	}
 	var g web.Gate
-	if err := c.get(e, gatePath(c.Which), nil, &g); err != nil {
+	if err := c.get(e, gatePath(c.Which), query, &g); err != nil {
 		return cannotFindOut(err) // a service that nobody knows is no reason to release, and none not to
 	}
 	if done, err := c.print(e, g); !done {
@@ -25,6 +49,38 @@ func (c *gateCmd) Run(e *env) error {
 		return err
 	}
 	return gateCode(g)
+}
+
+// permit writes an override or an exemption down.
+func (c *gateCmd) permit(e *env) error {
+	a := alerting.Act{Kind: alerting.Override, Text: c.Override, By: c.By, Via: "cli", Until: e.now().Add(c.For).UTC()}
+	if c.Exempt != "" {
+		a.Kind, a.Text = alerting.Exempt, c.Exempt
+	}
+	if a.Text == "" {
+		return nil
+	}
+	if a.Service = c.Which; strings.Contains(c.Which, "/") {
+		a.Service, a.SLO = "", slo.ID(c.Which)
+	}
+	return c.post(e, "acts", a, &a)
+}
+
+// reserve records an experiment; the daemon refuses one that may not run.
+func (c *gateCmd) reserve(e *env) error {
+	start := e.now().UTC().Truncate(time.Second)
+	end := start.Add(c.For)
+	n := web.NewChange{Service: c.Which, Kind: "experiment", Title: c.Title, Start: &start, End: &end, Spend: c.Spend, By: c.By, Via: "cli", Text: c.Reason}
+	var done web.Change
+	if err := c.post(e, "changes", n, &done); err != nil {
+		return err
+	}
+	if printed, err := c.print(e, done); printed {
+		return err
+	}
+	_, err := fmt.Fprintf(e.out, "go: the experiment may run until %s\nKey: %s\nAsk again and again whether it must end: %s/api/v1/experiments/%s\n",
+		end.Format("2006-01-02 15:04 UTC"), done.Key, strings.TrimSuffix(c.URL, "/"), done.Key)
+	return err
 }
 
 func gatePath(which string) string {
@@ -71,7 +127,7 @@ func printGate(e *env, g web.Gate) {
 		fmt.Fprintf(e.out, "Clears: %s\n", g.Clears)
 	}
 	if p := g.Permit; p != nil {
-		fmt.Fprintf(e.out, "Permitted by %s (%s): %s\n", p.By, p.Kind, p.Reason)
+		fmt.Fprintf(e.out, "Permitted by %s (%s, key %s): %s\n", p.By, p.Kind, p.Key, p.Reason)
 	}
 	if len(g.Budgets) == 0 {
 		return

@@ -60,6 +60,7 @@ type cli struct {
 	Compare    compareCmd    `cmd:"" help:"Compare with what Sloth or Pyrra has recorded, and say why it differs."`
 	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the SLO file or of the configuration, for editors."`
 	Gate       gateCmd       `cmd:"" help:"May we release? Asks the error-budget policy of a running daemon."`
+	Change     changeCmd     `cmd:"" help:"Record what was done to a service, and show what it cost."`
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
 	Doctor     doctorCmd     `cmd:"" help:"Look whether everything is reachable and permitted, and say which feature is off and why."`

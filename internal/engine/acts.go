@@ -152,7 +152,14 @@ type deed struct {
 func (d *deed) prepare(ctx context.Context) (known bool, err error) {
 	a := d.act
 	if a.Incident == "" {
-		return slices.ContainsFunc(d.wide, func(w alerting.Act) bool { return w.Key == a.Key }), d.checkScope()
+		if slices.ContainsFunc(d.wide, func(w alerting.Act) bool { return w.Key == a.Key }) {
+			return true, nil
+		}
+		if err := d.checkScope(); err != nil {
+			return false, err
+		}
+		d.tick.Owed = d.permitted()
+		return false, nil
 	}
 	i, ok, err := d.findIncident(ctx, a.Incident)
 	switch {
@@ -189,7 +196,7 @@ func (d *deed) checkScope() error {
 	case a.Kind == alerting.Undo && !slices.ContainsFunc(d.wide, func(w alerting.Act) bool { return w.Key == a.Other }):
 		return unknownAct("There is no act %q in force.", a.Other)
 	}
-	return nil
+	return d.checkPolicy()
 }
 
 func (e *Engine) hasService(name string) bool {
@@ -248,13 +255,20 @@ func (d *deed) keep() {
 
 // isWide reports whether an act has to be remembered although it is about no incident: silences hold for incidents to
 // come, the gate looks at permits and experiments, and changes explain what burns.
-func isWide(a alerting.Act) bool { return a.Incident == "" && a.Kind != alerting.Configured }
+func isWide(a alerting.Act) bool {
+	switch a.Kind {
+	case alerting.Silence, alerting.Undo, alerting.Override, alerting.Exempt, alerting.Changed, alerting.Experiment:
+		return a.Incident == ""
+	}
+	return false
+}
 
-// wideOn are the acts in memory that concern a budget.
+// wideOn are the acts in memory that concern the decisions about a budget. There may be many changes; no decision
+// looks at them.
 func (e *Engine) wideOn(id slo.ID) []alerting.Act {
 	var all []alerting.Act
 	for _, a := range e.wide {
-		if a.Concerns(id) || a.Kind == alerting.Undo {
+		if a.Kind != alerting.Changed && (a.Concerns(id) || a.Kind == alerting.Undo) {
 			all = append(all, a)
 		}
 	}
@@ -273,9 +287,17 @@ func (e *Engine) actsOn(id slo.ID) []alerting.Act {
 	return slices.CompactFunc(all, func(a, b alerting.Act) bool { return a.Key == b.Key })
 }
 
-// forget lets go of silences that are over.
+// forget lets go of silences and overrides that are over, and of changes that are long past.
 func (e *Engine) forget(now time.Time) {
-	ended := func(a alerting.Act) bool { return a.Kind == alerting.Silence && !a.Until.After(now.Add(-slo.Day)) }
+	ended := func(a alerting.Act) bool {
+		switch a.Kind {
+		case alerting.Silence, alerting.Override:
+			return !a.Until.After(now.Add(-slo.Day))
+		case alerting.Changed, alerting.Experiment:
+			return a.At.Before(now.Add(-100 * slo.Day))
+		}
+		return false
+	}
 	if slices.ContainsFunc(e.wide, ended) {
 		e.wide = slices.DeleteFunc(slices.Clone(e.wide), ended)
 	}

@@ -50,6 +50,7 @@ type Composer interface {
 	Event(Told) []outbox.Entry
 	Report(r report.Report, channel string, now time.Time) []outbox.Entry
 	Notice(Notice) []outbox.Entry
+	Permit(Permit) []outbox.Entry
 	Act(Done) []outbox.Entry
 }
 

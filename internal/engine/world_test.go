@@ -516,4 +516,9 @@ func (v voice) Notice(n engine.Notice) []outbox.Entry {
 	}, n.At)
 }
 
+// Permit makes the messages about those who let a release pass.
+func (v voice) Permit(p engine.Permit) []outbox.Entry {
+	return slack.ComposePermit(slack.Facts{House: v.house, Spec: p.Spec, Notify: p.Notify}, p.Act, p.Now)
+}
+
 func specsOf(specs ...*slo.Spec) []*slo.Spec { return specs }

@@ -17,6 +17,9 @@ func Compose(f Facts, now time.Time) []outbox.Entry {
 	if f.Event.Rule == alerting.RulePolicy {
 		return f.gateTurned(now)
 	}
+	if f.Event.Rule == alerting.RuleExperiment {
+		return f.abort(now)
+	}
 	if f.Event.Kind == alerting.Noticed {
 		return f.spent(now)
 	}

@@ -48,3 +48,41 @@ func (f Facts) gateBody(now time.Time) Body {
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
 	return b
 }
+
+// ComposePermit tells that somebody lets releases pass which the policy would stop. It is pure.
+func ComposePermit(f Facts, a alerting.Act, now time.Time) []outbox.Entry {
+	what, until := cmp.Or(string(a.SLO), a.Service), "until it is taken back"
+	if !a.Until.IsZero() {
+		until = "until " + at(a.Until)
+	}
+	verb := "is exempt from the error-budget policy"
+	if a.Kind == alerting.Override {
+		verb = "may be released against the error-budget policy"
+	}
+	text := "🔓 *" + escape(what) + "* " + verb + " " + until + ", says " + escape(a.By) + ": " + escape(a.Text)
+	b := Body{Text: clip("🔓 "+escape(plain(what, 60))+" "+verb+", says "+escape(plain(a.By, 40))+".", maxSentence), Name: "🔓 " + plain(what, 80)}
+	b.Incident = "permit/" + a.Key
+	b.Blocks = []Block{section(text), contextBlock(mrkdwn(f.signature()))}
+	return []outbox.Entry{{
+		Key: "permit/" + a.Key + "/post", Leg: f.leg(), Lane: outbox.LaneTicket, Channel: cmp.Or(f.Notify.Channel, f.channel()),
+		Thread: "permit/" + a.Key, Op: outbox.Post, Body: b.marshal(), Created: now,
+	}}
+}
+
+// abort tells that an experiment has to end.
+func (f Facts) abort(now time.Time) []outbox.Entry {
+	why := "has used up the budget it was given"
+	if f.Event.Reason == alerting.ExperimentBurns {
+		why = "is still running while an alert has fired"
+	}
+	b := Body{Text: f.sentence("🛑 Abort", "bears an experiment that "+why+"."), Name: "🛑 Abort · " + f.name(80), Mention: f.mentions()}
+	b.Blocks = []Block{
+		header("🛑 Abort the experiment · " + f.name(80)),
+		section("The experiment " + code(f.Event.Act) + " " + why + ". End it now.\n*" + percent(f.Status.Spent) + "* of the error budget is spent. " + f.leftSentence()),
+	}
+	if len(b.Mention) > 0 {
+		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
+	}
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
+	return []outbox.Entry{f.entry("post", outbox.LaneTicket, outbox.Post, b, now)}
+}

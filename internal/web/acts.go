@@ -17,10 +17,11 @@ import (
 // Act is what somebody does, as the API takes and shows it: alerting.Act.
 type Act = alerting.Act
 
-// humanActs are the acts that this door takes. Changes, overrides and the like have doors of their own.
+// humanActs are the acts that this door takes. Changes and experiments have a door of their own.
 var humanActs = []alerting.ActKind{
 	alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo,
 	alerting.Classify, alerting.Worked,
+	alerting.Override, alerting.Exempt,
 }
 
 // routeWrites is the part of the API that changes something. A browser that was sent here by another site is refused.
@@ -37,6 +38,7 @@ func (s *server) routeWrites(mux *http.ServeMux) {
 		})))
 	}
 	write("acts", s.apiDo)
+	write("changes", s.apiChanged)
 	write("incidents/{id...}", s.apiAck)
 }
 
@@ -64,8 +66,6 @@ func (s *server) do(ctx context.Context, a Act) (Act, error) {
 	switch {
 	case s.Do == nil:
 		return a, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
-	case !slices.Contains(humanActs, a.Kind):
-		return a, badRequest("%q is no act that can be done here.", string(a.Kind))
 	case a.By == "":
 		return a, badRequest("Say who does this: \"by\".")
 	}
@@ -85,6 +85,9 @@ func (s *server) apiDo(r *http.Request) (any, error) {
 	a, err := readAct(r)
 	if err != nil {
 		return nil, err
+	}
+	if !slices.Contains(humanActs, a.Kind) {
+		return nil, badRequest("%q is no act that can be done here.", string(a.Kind))
 	}
 	return s.do(r.Context(), a)
 }

@@ -79,6 +79,9 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 	handle("signals/{service}", s.apiSignals)
 	handle("status", s.apiStatus)
 	mux.HandleFunc("GET /api/v1/register", s.register)
+	handle("changes", s.apiChanges)
+	handle("experiments/{key...}", s.apiExperiment)
+	handle("delivery", s.apiDelivery)
 	s.routeWrites(mux)
 	s.routeGate(mux)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {

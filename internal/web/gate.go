@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -24,7 +25,17 @@ func (s *server) serveGate(w http.ResponseWriter, r *http.Request) {
 	if p.err == nil && allowed != "" && allowed != string(alerting.GateCaution) {
 		p.fail("allow", "caution")
 	}
-	g, err := s.gateOf(r.PathValue("service"), r.PathValue("slo"))
+	ask := s.Source.Verdicts
+	if spend := p.q.Get("spend"); spend != "" {
+		share, err := slo.ParsePercent(spend)
+		if err != nil || share == 0 || share > 10000 {
+			p.fail("spend", "a share of the budget such as 5%")
+		}
+		ask = func(service, name string, now time.Time) []alerting.Verdict {
+			return s.Source.MayRun(service, name, share, now)
+		}
+	}
+	g, err := s.gateOf(ask, r.PathValue("service"), r.PathValue("slo"))
 	if p.err != nil || err != nil {
 		s.answer(w, nil, cmp.Or(p.err, err))
 		return
@@ -44,9 +55,9 @@ func statusOf(g Gate) int {
 	return http.StatusConflict
 }
 
-func (s *server) gateOf(service, name string) (Gate, error) {
+func (s *server) gateOf(ask func(service, name string, now time.Time) []alerting.Verdict, service, name string) (Gate, error) {
 	base, _, grouped := strings.Cut(name, "{")
-	all := s.Source.Verdicts(service, base, s.Now())
+	all := ask(service, base, s.Now())
 	if grouped {
 		one := all[:0:0]
 		for _, v := range all {
@@ -78,7 +89,7 @@ func toGate(v alerting.Verdict) Gate {
 		g.Remaining = &left
 	}
 	if a := v.Permit; a != nil {
-		g.Permit = &Permit{Kind: string(a.Kind), By: a.By, Reason: a.Text, At: a.At.UTC(), Until: timeOrNull(a.Until)}
+		g.Permit = &Permit{Key: a.Key, Kind: string(a.Kind), By: a.By, Reason: a.Text, At: a.At.UTC(), Until: timeOrNull(a.Until)}
 	}
 	return g
 }

@@ -23,8 +23,13 @@ import "time"
 //	GET  /api/v1/reports                     []Report; ?name= &limit=
 //	GET  /api/v1/reports/{name}/{period}     Report, with its contents
 //	GET  /api/v1/signals/{service}           the four golden signals now and a week ago; see package signals, Snapshot
+//	GET  /api/v1/changes                     []Change; ?service= &kind= &from= &to= &limit=; of the last hundred days
+//	POST /api/v1/changes                     NewChange; the answer is the Change
+//	GET  /api/v1/experiments/{key}           Change; its experiment.abort says whether it must end
+//	GET  /api/v1/delivery                    Delivery; ?service= &from= &to=
 //	GET  /api/v1/status                      Status
 //	GET  /api/v1/gate/{service}[/{slo}]      Gate; ?fail=1 answers 409 instead of 200 when the gate is not open
+//	                                         ?spend=5% asks for an experiment
 //	POST /api/v1/gate/{service}[/{slo}]      the same with fail=1, for callers that can only post; it changes nothing
 //
 // Writes are for this machine, and for those who bring the write token as a bearer token.
@@ -75,8 +80,82 @@ type Gate struct {
 	Budgets   []Gate     `json:"budgets,omitempty"` // of a service or an SLO with several budgets: each of them, by ID
 }
 
+// NewChange is what is posted to /api/v1/changes: by a person, or by a pipeline. Only service, by, and a title or a
+// version are needed. A change that is posted twice with the same key, or without a key but with the same service,
+// kind, version (or title) and start, is one change.
+//
+// An experiment is a change of the kind experiment with an end and a spend. It is recorded only if the policy lets it
+// run; else the answer is 409 and says why.
+type NewChange struct {
+	Key     string     `json:"key,omitempty"`
+	Service string     `json:"service"`        // or service/slo
+	Kind    string     `json:"kind,omitempty"` // deploy (the default), config, data, flag, maintenance, rollback, experiment
+	Title   string     `json:"title,omitempty"`
+	Version string     `json:"version,omitempty"`
+	Link    string     `json:"link,omitempty"`
+	Start   *time.Time `json:"start,omitempty"` // now if left out
+	End     *time.Time `json:"end,omitempty"`
+	Failed  bool       `json:"failed,omitempty"` // it was rolled back, or needed a fix
+	Commit  *time.Time `json:"commit,omitempty"` // when the oldest of what it brings was written, for lead time
+	Spend   string     `json:"spend,omitempty"`  // of an experiment: the share of the budget that it may take, "5%"
+	By      string     `json:"by"`
+	Via     string     `json:"via,omitempty"`
+	Text    string     `json:"text,omitempty"`
+}
+
+// Change is something that was done to a service, with what went wrong after it. A list of them is ordered newest first.
+type Change struct {
+	Key        string       `json:"key"`
+	Service    string       `json:"service"`
+	SLO        string       `json:"slo,omitempty"` // if it is about one alone
+	Kind       string       `json:"kind"`
+	Title      string       `json:"title,omitempty"`
+	Version    string       `json:"version,omitempty"`
+	Link       string       `json:"link,omitempty"`
+	Start      time.Time    `json:"start"`
+	End        *time.Time   `json:"end"`
+	Failed     bool         `json:"failed"`
+	By         string       `json:"by"`
+	Text       string       `json:"text,omitempty"`
+	Costs      []ChangeCost `json:"costs"`                // by budget
+	Experiment *Experiment  `json:"experiment,omitempty"` // of the kind experiment
+}
+
+// ChangeCost is what went wrong after a change beyond what went wrong before: correlated, not proven.
+type ChangeCost struct {
+	SLO    string    `json:"slo"`
+	From   time.Time `json:"from"`   // the time after the change that is looked at
+	To     time.Time `json:"to"`     //
+	Excess *float64  `json:"excess"` // bad events; null if it is not known
+	Spent  *float64  `json:"spent"`  // share of the budget; null if it is not known
+	Shared []string  `json:"shared"` // keys of other changes so near that nobody can tell which of them it was
+	Text   string    `json:"text"`   // in words
+}
+
+// Experiment is how an experiment stands.
+type Experiment struct {
+	Phase  string  `json:"phase"` // planned, running, abort, over
+	Abort  bool    `json:"abort"` // it must end now
+	Reason string  `json:"reason,omitempty"`
+	Spend  float64 `json:"spend"` // the share of the budget that it may take
+}
+
+// Delivery is how changes are delivered: the DORA figures, as far as the changes that were recorded tell them. What
+// they do not tell is null.
+type Delivery struct {
+	From        time.Time `json:"from"`
+	To          time.Time `json:"to"`
+	Deploys     int       `json:"deploys"`
+	Failed      int       `json:"failed"`
+	PerWeek     *float64  `json:"perWeek"`
+	FailureRate *float64  `json:"failureRate"`
+	Recovery    *string   `json:"recoveryTime"` // median, of those that were made good
+	Lead        *string   `json:"leadTime"`     // median, of those whose oldest commit is known
+}
+
 // Permit is an exemption from the policy, or a release in spite of it.
 type Permit struct {
+	Key    string     `json:"key"`  // to take it back by
 	Kind   string     `json:"kind"` // exempt, override
 	By     string     `json:"by"`
 	Reason string     `json:"reason"`

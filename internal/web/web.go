@@ -30,6 +30,8 @@ type Source interface {
 	BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool)
 	OpenIncidents() []alerting.Incident
 	Verdicts(service, name string, now time.Time) []alerting.Verdict
+	MayRun(service, name string, spend int64, now time.Time) []alerting.Verdict
+	Changes(service string, from, to, now time.Time) []engine.Change
 	Last() engine.Summary
 }
 

@@ -1,0 +1,148 @@
+package alerting
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Phase is where an experiment stands.
+type Phase string
+
+// The phases.
+const (
+	Planned Phase = "planned"
+	Running Phase = "running"
+	Abort   Phase = "abort" // it must end now
+	Over    Phase = "over"
+)
+
+// Trial is how an experiment stands: what it has spent of each budget, and whether it must end.
+type Trial struct {
+	Act    Act
+	Phase  Phase
+	Reason string // why it must end, "" if it need not
+	Costs  []Cost // by SLO
+}
+
+// Ask is whether an experiment that would spend so much of the budget, in basis points, may run: the gate is open,
+// nothing burns, no other experiment runs, and what it spends leaves the budget above the line of caution. An
+// exemption or an override does not count here: they are for releases that cannot wait.
+func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
+	v := Judge(in, st, nil, now)
+	running := runningOn(in.ID, acts, now)
+	limits := Limits{}
+	if in.Policy != nil {
+		limits = in.Policy.Of(v.Service)
+	}
+	refuse := func(reason, clears string) Verdict {
+		v.Go, v.Reason, v.Clears, v.ClearsAt = false, reason, clears, time.Time{}
+		return v
+	}
+	switch {
+	case !v.Go:
+		return v
+	case st.Burn != nil:
+		return refuse("An incident is open: "+st.Burn.Incident+".", "Its end.")
+	case running != nil:
+		return refuse("Another experiment runs: "+running.Change.Title+", by "+running.By+".", "Its end, at "+plain.UTC(running.Change.End)+".")
+	case v.Budget.LeftBelow(min(limits.CautionBelow+spend, 10000)):
+		return refuse(plain.Percent(v.Budget.Left(), v.Budget.Allowed, 1)+" of the error budget is left: after "+plain.Percent(spend, 10000, 1)+
+			" it would be below "+plain.Percent(limits.CautionBelow, 10000, 0)+", the line of caution.", "A smaller experiment, or more budget.")
+	}
+	return v
+}
+
+// runningOn is the experiment that runs on a budget, nil if none does.
+func runningOn(id slo.ID, acts []Act, now time.Time) *Act {
+	for _, a := range InForce(acts, now) {
+		if a.Kind == Experiment && a.Change != nil && a.Concerns(id) && !a.Change.Start.After(now) && now.Before(a.Change.End) {
+			return &a
+		}
+	}
+	return nil
+}
+
+// exceeds reports whether more went bad than the planned share of the budget.
+func (c Cost) exceeds() bool {
+	h1, l1 := bits.Mul64(uint64(c.Excess), 10000)
+	h2, l2 := bits.Mul64(uint64(c.Allowed), uint64(c.Change.Change.Spend))
+	return h1 > h2 || h1 == h2 && l1 > l2
+}
+
+// stepExperiment tells once when the experiment that runs has to end: it has used up what it was given, or an alert
+// has fired since it began. What was told later than the minute is not known in it.
+func (w *walk) stepExperiment(m budget.Minute) {
+	if !slices.ContainsFunc(w.Acts, func(a Act) bool { return a.Kind == Experiment }) {
+		return
+	}
+	a := runningOn(w.ID, w.Acts, m.End())
+	if a == nil || w.Aborted == a.Key {
+		return
+	}
+	reason := w.mustEnd(*a, m)
+	if reason == "" {
+		return
+	}
+	w.Aborted = a.Key
+	e := w.event(m, &Open{Incident: incidentID(w.ID, RuleExperiment, m), Rule: RuleExperiment, Severity: Notice}, Noticed, reason)
+	e.Act = a.Key
+	w.events = append(w.events, e)
+}
+
+func (w *walk) mustEnd(a Act, m budget.Minute) Reason {
+	if w.Burn != nil && w.Burn.Opened >= budget.MinuteOf(a.Change.Start) {
+		return ExperimentBurns
+	}
+	c := Cost{Change: a, SLO: w.ID}
+	c.measure(w.Input, a.Change.Start, a.Change.End, m+1)
+	if c.exceeds() {
+		return ExperimentSpent
+	}
+	return ""
+}
+
+// Look is how an experiment stands at a time, from the budgets that it concerns and their states.
+func Look(experiment Act, budgets []Input, states []State, now time.Time) Trial {
+	c := experiment.Change
+	t := Trial{Act: experiment, Phase: Running}
+	switch {
+	case c.Start.After(now):
+		t.Phase = Planned
+	case !now.Before(c.End):
+		t.Phase = Over
+	}
+	for n, in := range budgets {
+		if experiment.Concerns(in.ID) && t.Phase != Planned {
+			t.look(in, states[n])
+		}
+	}
+	slices.SortFunc(t.Costs, func(x, y Cost) int { return cmp.Compare(x.SLO, y.SLO) })
+	return t
+}
+
+// look adds what one budget says of the experiment.
+func (t *Trial) look(in Input, st State) {
+	c := Cost{Change: t.Act, SLO: in.ID}
+	c.measure(in, t.Act.Change.Start, t.Act.Change.End, st.Through)
+	t.Costs = append(t.Costs, c)
+	if t.Reason != "" {
+		return
+	}
+	switch {
+	case c.exceeds():
+		t.Reason = string(in.ID) + ": it has spent " + plain.PercentUp(c.Excess, c.Allowed, 1) + " of the error budget; " + plain.Percent(t.Act.Change.Spend, 10000, 1) + " were planned."
+	case st.Burn != nil && st.Burn.Opened >= budget.MinuteOf(t.Act.Change.Start):
+		t.Reason = string(in.ID) + ": an alert fired: " + st.Burn.Incident + "."
+	case st.Aborted == t.Act.Key:
+		t.Reason = string(in.ID) + ": an alert had fired."
+	}
+	if t.Reason != "" && t.Phase == Running {
+		t.Phase = Abort
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/web"
+)
+
+type changeCmd struct {
+	Add  changeAddCmd  `cmd:"" help:"Record a change: a deploy, a new configuration, an experiment, a maintenance."`
+	List changeListCmd `cmd:"" help:"List changes with what went wrong after them, newest first."`
+	Undo changeUndoCmd `cmd:"" help:"Take a change, an override or an exemption back, by its key."`
+}
+
+type changeAddCmd struct {
+	actor
+	Which   string    `arg:"" help:"SERVICE, or SERVICE/SLO if it is about one SLO alone."`
+	Kind    string    `help:"What kind of change." enum:"deploy,config,data,flag,maintenance,rollback,experiment" default:"deploy"`
+	Title   string    `help:"What was changed."`
+	Version string    `help:"The version that came."`
+	Link    string    `help:"Where to read more." placeholder:"URL"`
+	Start   time.Time `help:"When it began, such as 2026-11-22T08:30:00Z; now if not said."`
+	End     time.Time `help:"When it was through."`
+	Commit  time.Time `help:"When the oldest of what it brings was written, for lead time."`
+	Failed  bool      `help:"It was rolled back, or needed a fix."`
+	Spend   string    `help:"Of an experiment: how much of the budget it may spend." placeholder:"5%"`
+	Key     string    `help:"Makes it safe to repeat; made of service, kind, version and start if not said."`
+}
+
+// Run records a change. An experiment that may not run is answered "no".
+func (c *changeAddCmd) Run(e *env) error {
+	n := web.NewChange{
+		Key: c.Key, Service: c.Which, Kind: c.Kind, Title: c.Title, Version: c.Version, Link: c.Link, Failed: c.Failed,
+		Start: instant(c.Start), End: instant(c.End), Commit: instant(c.Commit), Spend: c.Spend, By: c.By, Via: "cli", Text: c.Reason,
+	}
+	var done web.Change
+	if err := c.post(e, "changes", n, &done); err != nil {
+		return err
+	}
+	if printed, err := c.print(e, done); printed {
+		return err
+	}
+	_, err := fmt.Fprintf(e.out, "recorded: %s\n", done.Key)
+	return err
+}
+
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+type changeListCmd struct {
+	daemon
+	Service string        `arg:"" optional:"" help:"Only those of a service."`
+	Kind    string        `help:"Only those of a kind."`
+	Last    time.Duration `help:"Only those that began so long ago." default:"672h"`
+	Limit   int           `help:"At most so many." default:"50"`
+}
+
+// Run lists changes.
+func (c *changeListCmd) Run(e *env) error {
+	query := url.Values{"limit": {fmt.Sprint(c.Limit)}, "from": {e.now().Add(-c.Last).UTC().Format(time.RFC3339)}}
+	if c.Service != "" {
+		query.Set("service", c.Service)
+	}
+	if c.Kind != "" {
+		query.Set("kind", c.Kind)
+	}
+	var all []web.Change
+	if err := c.get(e, "changes", query, &all); err != nil {
+		return err
+	}
+	if done, err := c.print(e, all); done {
+		return err
+	}
+	t := newTable(e.out, "START", "SERVICE", "KIND", "WHAT", "BY", "BUDGET", "KEY")
+	for _, ch := range all {
+		what := ch.Title
+		if ch.Version != "" {
+			what = ch.Version + " " + what
+		}
+		t.row(ch.Start.UTC().Format("2006-01-02 15:04"), ch.Service, ch.Kind, what, ch.By, dearest(ch), ch.Key)
+	}
+	return t.flush()
+}
+
+// dearest is the greatest share of a budget that went after a change.
+func dearest(c web.Change) string {
+	var worst *float64
+	for _, cost := range c.Costs {
+		if cost.Spent != nil && (worst == nil || *cost.Spent > *worst) {
+			worst = cost.Spent
+		}
+	}
+	return percentOf(worst)
+}
+
+type changeUndoCmd struct {
+	actor
+	Key string `arg:"" help:"The key, as 'change list' and 'gate' print it."`
+}
+
+// Run takes it back.
+func (c *changeUndoCmd) Run(e *env) error {
+	return c.do(e, alerting.Act{Kind: alerting.Undo, Other: c.Key})
+}

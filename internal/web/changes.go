@@ -1,0 +1,148 @@
+package web
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+func (s *server) apiChanges(r *http.Request) (any, error) {
+	p := params{q: r.URL.Query()}
+	from, to, limit := p.time("from", time.Time{}), p.time("to", time.Time{}), p.int("limit", 1000, maxIncidents)
+	if p.err != nil {
+		return nil, p.err
+	}
+	all := []Change{}
+	for _, c := range s.Source.Changes(p.q.Get("service"), from, to, s.Now()) {
+		if kind := p.q.Get("kind"); len(all) < limit && (kind == "" || kind == c.Change.Kind) {
+			all = append(all, toChange(c))
+		}
+	}
+	return all, nil
+}
+
+// apiExperiment is one experiment, for whoever runs it to ask again and again whether it must end.
+func (s *server) apiExperiment(r *http.Request) (any, error) {
+	for _, c := range s.Source.Changes("", time.Time{}, time.Time{}, s.Now()) {
+		if c.Key == r.PathValue("key") && c.Trial != nil {
+			return toChange(c), nil
+		}
+	}
+	return nil, notFound("There is no experiment %q.", clip(r.PathValue("key")))
+}
+
+// defaultDelivery is the time that delivery is told of if none is asked for: the four weeks that error budgets are usual for.
+const defaultDelivery = 28 * slo.Day
+
+func (s *server) apiDelivery(r *http.Request) (any, error) {
+	p := params{q: r.URL.Query()}
+	to := p.time("to", s.Now())
+	from, service := p.time("from", to.Add(-defaultDelivery)), p.q.Get("service")
+	if p.err != nil {
+		return nil, p.err
+	}
+	incidents, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
+	if err != nil {
+		return nil, err
+	}
+	var acts []alerting.Act
+	for _, c := range s.Source.Changes(service, from, to.Add(alerting.ChangeWindow), s.Now()) {
+		acts = append(acts, c.Act)
+	}
+	return toDelivery(alerting.Deliver(acts, incidents, from, to)), nil
+}
+
+// apiChanged takes a change, or an experiment that is asked for.
+func (s *server) apiChanged(r *http.Request) (any, error) {
+	var n NewChange
+	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAct))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&n); err != nil {
+		return nil, badRequest("The body is no change: %s.", err)
+	}
+	a, err := n.act(s.Now())
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.do(r.Context(), a)
+	return toChange(engine.Change{Act: done}), err
+}
+
+// act is the change as a fact. What is left out is filled in: it happens now, and its key follows from what it is, so
+// that a pipeline may repeat itself.
+func (n NewChange) act(now time.Time) (alerting.Act, error) {
+	c := alerting.Change{
+		Kind: cmp.Or(n.Kind, "deploy"), Title: n.Title, Version: n.Version, Link: n.Link, Failed: n.Failed,
+		Start: now.UTC().Truncate(time.Second), End: valueOf(n.End), Commit: valueOf(n.Commit),
+	}
+	if n.Start != nil {
+		c.Start = n.Start.UTC()
+	}
+	service, name, _ := strings.Cut(n.Service, "/")
+	a := alerting.Act{Key: n.Key, Kind: alerting.Changed, By: n.By, Via: n.Via, Service: service, Text: n.Text, Change: &c}
+	if name != "" {
+		a.Service, a.SLO = "", slo.ID(n.Service)
+	}
+	if c.Kind == string(alerting.Experiment) {
+		a.Kind = alerting.Experiment
+		spend, err := slo.ParsePercent(n.Spend)
+		if err != nil {
+			message, _, _ := strings.Cut(err.Error(), "; ")
+			return a, badRequest("spend: %s.", message)
+		}
+		c.Spend = spend
+	}
+	if a.Key == "" {
+		a.Key = fmt.Sprintf("change/%s/%s/%s/%d", n.Service, c.Kind, cmp.Or(c.Version, c.Title), c.Start.Unix())
+	}
+	return a, nil
+}
+
+func valueOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func toChange(c engine.Change) Change {
+	out := Change{
+		Key: c.Key, Service: c.About(), SLO: string(c.SLO), Kind: c.Change.Kind, Title: c.Change.Title, Version: c.Change.Version,
+		Link: c.Change.Link, Start: c.Change.Start.UTC(), End: timeOrNull(c.Change.End), Failed: c.Change.Failed, By: c.By, Text: c.Text,
+		Costs: []ChangeCost{},
+	}
+	for _, cost := range c.Costs {
+		one := ChangeCost{
+			SLO: string(cost.SLO), From: cost.From.UTC(), To: cost.To.UTC(), Shared: append([]string{}, cost.Shared...), Text: cost.Sentence(),
+		}
+		if cost.Known {
+			excess, spent := events(cost.Excess), cost.Spent()
+			one.Excess, one.Spent = &excess, &spent
+		}
+		out.Costs = append(out.Costs, one)
+	}
+	if t := c.Trial; t != nil {
+		out.Experiment = &Experiment{Phase: string(t.Phase), Abort: t.Phase == alerting.Abort, Reason: t.Reason, Spend: float64(c.Change.Spend) / 10000}
+	}
+	return out
+}
+
+func toDelivery(d alerting.Delivery) Delivery {
+	out := Delivery{From: d.From.UTC(), To: d.To.UTC(), Deploys: d.Deploys, Failed: d.Failed}
+	out.PerWeek, out.FailureRate = known(d.PerWeek()), known(d.FailureRate())
+	if len(d.Recovery) > 0 {
+		out.Recovery = durationOf(alerting.Median(d.Recovery))
+	}
+	if len(d.Lead) > 0 {
+		out.Lead = durationOf(alerting.Median(d.Lead))
+	}
+	return out
+}
