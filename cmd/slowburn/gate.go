@@ -97,12 +97,12 @@ func gateCode(g web.Gate) error {
 	switch {
 	case g.Go:
 		return nil
-	case g.State == "frozen":
-		return exitError{exitNo, nil}
+	case g.State == "unknown":
+		return exitError{exitUnknown, nil}
 	case g.State == "caution":
 		return exitError{exitGuarded, nil}
 	}
-	return exitError{exitUnknown, nil}
+	return exitError{exitNo, nil}
 }
 
 func printGate(e *env, g web.Gate) {
@@ -119,7 +119,10 @@ func printGate(e *env, g web.Gate) {
 	if which == "" {
 		which = g.Service
 	}
-	fmt.Fprintf(e.out, "%s: %s, %s\n%s\n%s\n", which, g.State, answer, g.Reason, g.Meaning)
+	fmt.Fprintf(e.out, "%s: %s, %s\n%s\n", which, g.State, answer, g.Reason)
+	if g.Go || g.State != "open" { // an open gate may still be closed to an experiment
+		fmt.Fprintln(e.out, g.Meaning)
+	}
 	if g.Since != nil {
 		fmt.Fprintf(e.out, "Since: %s\n", g.Since.Format("2006-01-02 15:04 UTC"))
 	}

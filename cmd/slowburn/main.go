@@ -46,7 +46,6 @@ type cli struct {
 	ConfigFile string           `name:"config.file" help:"The configuration." default:"slowburn.yaml" placeholder:"FILE"`
 	LogLevel   string           `name:"log.level" help:"Only log messages of this level or above." enum:"debug,info,warn,error" default:"info"`
 	LogFormat  string           `name:"log.format" help:"How log lines look." enum:"logfmt,json" default:"logfmt"`
-	Version    kong.VersionFlag `help:"Print the version and exit."`
 
 	Serve      serveCmd      `cmd:"" help:"Run the daemon."`
 	Demo       demoCmd       `cmd:"" help:"Show everything in one process: a small shop, an outage, Slack, the daemon. Nothing to install."`
@@ -111,7 +110,6 @@ func run(args []string, around surroundings) int {
 		kong.Name("slowburn"),
 		kong.Description("Counts every good and bad event, and speaks when an error budget burns."),
 		kong.Writers(around.out, around.err),
-		kong.Vars{"version": version.Print("slowburn")},
 		kong.UsageOnError(),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 	)
@@ -135,8 +133,11 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string, e *env) (code int) {
 			panic(r)
 		}
 	}()
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "--version": // of change add it is something else, so it is no flag of every command
+		args = []string{"version"}
 	}
 	k, err := parser.Parse(args)
 	if err != nil {

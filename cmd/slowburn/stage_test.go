@@ -138,7 +138,7 @@ func (s *theatre) evaluated(through time.Time) error {
 				LastTick *struct{ Through time.Time }
 			}
 		}
-		_, body, err := ask(http.MethodGet, s.daemon.url+"/api/v1/status")
+		_, body, err := ask(http.MethodGet, s.daemon.url+"/api/v1/status", "")
 		if err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(eventually(func() error {
 		text := ""
 		if args[1] == "http" {
-			text = s.http(args[2:])
+			text = s.http(ts, args[2:])
 		} else {
 			out, _ := s.command(ts, args[1:]...).CombinedOutput()
 			text = string(out)
@@ -224,23 +224,27 @@ func (s *theatre) command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 // stageHTTP asks the daemon (a path) or anybody on this machine (an address): "http get /-/healthy". The status
 // is printed first, then the body.
 func stageHTTP(ts *testscript.TestScript, _ bool, args []string) {
-	fmt.Fprint(ts.Stdout(), stageOf(ts).http(args))
+	fmt.Fprint(ts.Stdout(), stageOf(ts).http(ts, args))
 }
 
-func (s *theatre) http(args []string) string {
+func (s *theatre) http(ts *testscript.TestScript, args []string) string {
 	address := args[1]
 	if strings.HasPrefix(address, "/") && s.daemon != nil {
 		address = s.daemon.url + address
 	}
-	status, body, err := ask(strings.ToUpper(args[0]), address)
+	data := ""
+	if len(args) > 2 {
+		data = ts.ReadFile(args[2])
+	}
+	status, body, err := ask(strings.ToUpper(args[0]), address, data)
 	if err != nil {
 		return err.Error() + "\n"
 	}
 	return status + "\n" + body
 }
 
-func ask(method, address string) (status, body string, err error) {
-	req, err := http.NewRequest(method, address, nil)
+func ask(method, address, data string) (status, body string, err error) {
+	req, err := http.NewRequest(method, address, strings.NewReader(data))
 	if err != nil {
 		return "", "", err
 	}
