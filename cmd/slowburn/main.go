@@ -43,9 +43,9 @@ type surroundings struct {
 
 // cli is the command line. Its help texts are the reference of the flags.
 type cli struct {
-	ConfigFile string           `name:"config.file" help:"The configuration." default:"slowburn.yaml" placeholder:"FILE"`
-	LogLevel   string           `name:"log.level" help:"Only log messages of this level or above." enum:"debug,info,warn,error" default:"info"`
-	LogFormat  string           `name:"log.format" help:"How log lines look." enum:"logfmt,json" default:"logfmt"`
+	ConfigFile string `name:"config.file" help:"The configuration." default:"slowburn.yaml" placeholder:"FILE"`
+	LogLevel   string `name:"log.level" help:"Only log messages of this level or above." enum:"debug,info,warn,error" default:"info"`
+	LogFormat  string `name:"log.format" help:"How log lines look." enum:"logfmt,json" default:"logfmt"`
 
 	Serve      serveCmd      `cmd:"" help:"Run the daemon."`
 	Demo       demoCmd       `cmd:"" help:"Show everything in one process: a small shop, an outage, Slack, the daemon. Nothing to install."`
