@@ -172,6 +172,9 @@ func (c composer) Event(t engine.Told) []outbox.Entry {
 // Act implements engine.Composer.
 func (composer) Act(engine.Done) []outbox.Entry { return nil }
 
+// Permit implements engine.Composer.
+func (composer) Permit(engine.Permit) []outbox.Entry { return nil }
+
 // Report implements engine.Composer.
 func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 

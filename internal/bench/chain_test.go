@@ -35,6 +35,9 @@ func (silent) Report(report.Report, string, time.Time) []outbox.Entry { return n
 // Notice implements engine.Composer.
 func (silent) Notice(engine.Notice) []outbox.Entry { return nil }
 
+// Permit says nothing.
+func (silent) Permit(engine.Permit) []outbox.Entry { return nil }
+
 // chain is everything between Prometheus and the incidents, put together as the daemon does it.
 type chain struct {
 	*engine.Engine
