@@ -42,7 +42,7 @@ func (c *doctorCmd) Run(e *env) error {
 	if err != nil {
 		return refused(err)
 	}
-	set, err := loadSLOs(cfg.SLOs, cfg.Abs)
+	set, err := loadSLOs(cfg.files(), cfg.Abs)
 	if err != nil {
 		return refused(err)
 	}
