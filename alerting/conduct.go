@@ -76,3 +76,11 @@ func since(from time.Time, acts []Act) (time.Duration, bool) {
 	}
 	return max(acts[0].At.Sub(from), 0), true
 }
+
+// Thread is the incident in whose thread this one is told.
+func (i Incident) Thread() string {
+	if i.Group != "" {
+		return i.Group
+	}
+	return i.ID
+}

@@ -31,6 +31,9 @@ const (
 	RuleExperiment Rule = "experiment" // an experiment has to end
 )
 
+// Burns reports whether the rule is about a budget that burns too fast.
+func (r Rule) Burns() bool { return r == RulePage || r == RuleTicket }
+
 // Kind is what happened to an incident.
 type Kind string
 

@@ -26,6 +26,10 @@ type Incident struct {
 	Last  Event   `json:"last"`  // the newest one
 	Log   []Event `json:"log"`   // all of them, oldest first
 
+	// Group is the incident in whose thread this one is told, because they burn together or people merged them; "" is
+	// its own. What it costs stays its own.
+	Group string `json:"group,omitempty"`
+
 	Acts []Act `json:"acts,omitempty"` // what people did about it, in the order in which it was told
 }
 

@@ -139,7 +139,11 @@ func (c composer) slackFacts(t engine.Told, channel string) slack.Facts {
 		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t),
 		Gate: t.Gate, Notify: t.Notify,
-		Upstream: t.Upstream, Worst: t.Worst,
+		Upstream: t.Upstream, Worst: t.Worst, Others: t.Others,
+	}
+	if t.Face != nil {
+		face := c.slackFacts(*t.Face, channel)
+		f.Face = &face
 	}
 	if channel != "" && channel != t.Spec.Slack.Channel {
 		spec := *t.Spec
@@ -162,7 +166,7 @@ func inThread(entries []outbox.Entry, channel string, again bool) []outbox.Entry
 
 // instead makes the page of an open incident for a leg that is told in place of another one.
 func (c composer) instead(t engine.Told, name, down string) []outbox.Entry {
-	t.Event = t.Incident.Last
+	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	key := leg.FallbackKey(t.Incident.ID, name)
 	if name != slackLeg {

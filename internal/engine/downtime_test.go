@@ -75,7 +75,7 @@ func TestClockSteps(t *testing.T) {
 		}
 		t.Run("the clock is "+name, func(t *testing.T) {
 			t.Parallel()
-			w := oneService(t, outage(50, [2]int{20, 26}, [2]int{55, 61}))
+			w := oneService(t, outage(50, [2]int{20, 26}, [2]int{65, 71}))
 			w.steps(10)
 			w.wrong = step
 			w.steps(7)
@@ -89,7 +89,7 @@ func TestClockSteps(t *testing.T) {
 			if len(is) != 2 || is[0].Open || is[1].Open {
 				t.Fatalf("incidents: %+v", is)
 			}
-			for n, minutes := range []int{20, 55} {
+			for n, minutes := range []int{20, 65} {
 				if !is[n].Onset.Equal(t0.Add(time.Duration(minutes)*time.Minute)) || is[n].TimeToDetect() > 3*time.Minute {
 					t.Errorf("the incident is %+v", is[n])
 				}

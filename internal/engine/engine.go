@@ -57,9 +57,11 @@ type Composer interface {
 // Told is an event with everything a message about it may show.
 type Told struct {
 	Event     alerting.Event
-	Incident  alerting.Incident // after the event
-	Over      bool              // it began and ended before anybody could be told
-	Silenced  bool              // somebody wants to hear no more for now; what is composed must not call anybody
+	Incident  alerting.Incident   // after the event
+	Over      bool                // it began and ended before anybody could be told
+	Others    []alerting.Incident // what else is open in the same thread, the loudest first
+	Face      *Told               // what the root message of the thread shows instead, because it is louder; nil if it shows this
+	Silenced  bool                // somebody wants to hear no more for now; what is composed must not call anybody
 	Spec      *slo.Spec
 	Status    budget.Status
 	Outlook   budget.Outlook
@@ -129,6 +131,8 @@ type Engine struct {
 	set      *slo.Set
 	accounts map[slo.ID]*account
 	open     map[string]alerting.Incident
+	began    time.Time      // of the first tick; zero before it, and for ever if no process went before
+	follows  bool           // another process has decided before this one
 	wide     []alerting.Act // what was done to SLOs and services, and not to an incident, oldest first
 	facts    map[string]string
 	unsaved  []store.Tick // ticks that could not be committed, oldest first
@@ -173,7 +177,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	for k, v := range snap.Facts {
 		e.facts[k] = v
 	}
-	e.wide = slices.Clone(snap.Acts)
+	e.wide, e.follows = slices.Clone(snap.Acts), !snap.LastTick.IsZero()
 	e.outages = outagesFrom(snap.Facts)
 	e.resumeHistory(snap.Marks)
 	return e
@@ -232,8 +236,11 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, o
 	defer e.mu.Unlock()
 	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats}
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
+	if e.follows && e.began.IsZero() {
+		e.began = now
+	}
 	e.closeOrphans(now, &tick, &sum)
-	e.decide(batch, now, &tick, &sum)
+	e.tell(e.decide(batch, &tick), now, &tick, &sum)
 	e.watchSource(batch, now, &tick, &sum)
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
 		e.oweReports(ctx, now, &tick, &sum)
@@ -255,7 +262,7 @@ func unread(specs []*slo.Spec, err *prom.Error) *prom.Batch {
 }
 
 // decide advances every budget that was read.
-func (e *Engine) decide(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
+func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 	for _, problem := range batch.Problems {
 		e.Log.Warn("reading", "problem", problem)
 	}
@@ -270,12 +277,10 @@ func (e *Engine) decide(batch *prom.Batch, now time.Time, tick *store.Tick, sum 
 			fresh[id.Base()] = a.since
 			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
-		turn, events := e.turn(a, reading, now)
-		tick.Turns = append(tick.Turns, turn)
-		sum.count(turn, events)
+		all = append(all, e.turn(a, reading))
 	}
 	e.planHistory(fresh)
-	e.decideJourneys(batch.Readings, now, tick, sum)
+	return append(all, e.decideJourneys(batch.Readings)...)
 }
 
 // account is the budget of a reading; it is opened with its first slot.
@@ -294,8 +299,8 @@ func (e *Engine) account(id slo.ID, reading prom.Reading) (a *account, isNew boo
 	return a, true
 }
 
-// turn writes a reading into the ledger, advances the state machine over it and counts the events.
-func (e *Engine) turn(a *account, reading prom.Reading, now time.Time) (store.Turn, int) {
+// turn writes a reading into the ledger and advances the state machine over it.
+func (e *Engine) turn(a *account, reading prom.Reading) story {
 	turn := store.Turn{SLO: a.id}
 	if len(reading.Slots) > 0 {
 		// Minutes that nobody has read or will read, as while the SLO was away, are no missing data.
@@ -312,47 +317,7 @@ func (e *Engine) turn(a *account, reading prom.Reading, now time.Time) (store.Tu
 	in := e.input(a)
 	state, events := alerting.Advance(in, a.state, to)
 	a.state, turn.State = state, state
-	e.tell(in, state, events, now, &turn)
-	return turn, len(events)
-}
-
-// tell folds events into incidents and composes what is owed for them.
-func (e *Engine) tell(in alerting.Input, st alerting.State, events []alerting.Event, now time.Time, turn *store.Turn) {
-	var touched []string
-	over, last := overAlready(events), lastWord(events)
-	for _, event := range events {
-		i := e.apply(event)
-		if i.ID != "" { // a notice outside of an incident has none
-			if !slices.Contains(touched, i.ID) {
-				touched = append(touched, i.ID)
-			}
-			e.open[i.ID] = i
-		}
-		e.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
-			"severity", event.Severity, "reason", event.Reason, "at", event.Time())
-		if event.At < last[event.Incident] && (event.Kind == alerting.Escalated || event.Kind == alerting.Updated) {
-			continue // it is over by now; what ends it tells the whole story, and nobody is woken for it
-		}
-		if stale(event, events) {
-			continue
-		}
-		turn.Entries = append(turn.Entries, e.Composer.Event(e.told(in, st, event, i, over[event.Incident], now))...)
-	}
-	for _, id := range touched {
-		turn.Incidents = append(turn.Incidents, e.open[id])
-		if !e.open[id].Open {
-			delete(e.open, id)
-		}
-	}
-}
-
-// apply folds an event into its incident. One that opens under a silence knows of it.
-func (e *Engine) apply(event alerting.Event) alerting.Incident {
-	i := e.open[event.Incident].Apply(event)
-	if a, silent := alerting.Silent(e.wideOn(event.SLO), event.Time()); silent && event.Kind == alerting.Opened {
-		i = i.Take(a)
-	}
-	return i
+	return story{in: in, state: state, events: events, turn: turn}
 }
 
 // silenced reports whether somebody wants to hear no more for now of what the event is about.
@@ -404,6 +369,11 @@ func stale(e alerting.Event, events []alerting.Event) bool {
 }
 
 func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
+	return e.among(e.alone(in, st, event, i, over, now))
+}
+
+// alone is what can be told of an event without those around it.
+func (e *Engine) alone(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
 	at := event.At + 1
 	t := Told{
 		Event: event, Incident: i, Over: over, Spec: in.Spec, Now: now, Silenced: e.silenced(event, i),

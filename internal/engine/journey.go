@@ -19,7 +19,7 @@ import (
 // kept in the same commit as those they were made of, and its ledger is what alerts look at.
 
 // decideJourneys advances the journeys over what their steps have just learned, and adds their readings.
-func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading, now time.Time, tick *store.Tick, sum *Summary) {
+func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading) (all []story) {
 	for _, j := range e.set.Journeys() {
 		reading := e.derive(j, readings)
 		if len(reading.Slots) == 0 {
@@ -32,11 +32,11 @@ func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading, now time.Time,
 			turn = a.takeHistory(everything(budget.ComposeAll(j.SLI.Journey, e.stepsOf(j))))
 		}
 		readings[j.ID()] = reading
-		live, events := e.turn(e.accounts[j.ID()], reading, now)
-		live.Slots, live.Hours = append(turn.Slots, live.Slots...), turn.Hours
-		tick.Turns = append(tick.Turns, live)
-		sum.count(live, events)
+		live := e.turn(e.accounts[j.ID()], reading)
+		live.turn.Slots, live.turn.Hours = append(turn.Slots, live.turn.Slots...), turn.Hours
+		all = append(all, live)
 	}
+	return all
 }
 
 // stepsOf are the ledgers of a journey's steps; nil if one has none yet.

@@ -59,11 +59,14 @@ func belongs(id slo.ID, set *slo.Set) bool {
 // remove is the turn that closes what is open for an SLO that is gone. It changes nothing yet.
 func (e *Engine) remove(a *account, now time.Time) store.Turn {
 	in := e.input(a)
-	turn := store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}}
-	open := maps.Clone(e.open)
-	e.tell(in, a.state, alerting.Remove(in, a.state, a.state.Through-1), now, &turn)
+	all := []story{{
+		in: in, state: a.state, events: alerting.Remove(in, a.state, a.state.Through-1),
+		turn: store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
+	}}
+	open, told := maps.Clone(e.open), store.Tick{}
+	e.tell(all, now, &told, &Summary{})
 	e.open = open
-	return turn
+	return told.Turns[0]
 }
 
 // open reports whether the budget has an incident.

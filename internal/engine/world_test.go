@@ -491,11 +491,16 @@ func (v voice) Act(d engine.Done) []outbox.Entry {
 }
 
 func (v voice) facts(t engine.Told) slack.Facts {
-	return slack.Facts{
+	f := slack.Facts{
 		House: v.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings,
-		Upstream: t.Upstream, Worst: t.Worst,
+		Upstream: t.Upstream, Worst: t.Worst, Others: t.Others,
 	}
+	if t.Face != nil {
+		face := v.facts(*t.Face)
+		f.Face = &face
+	}
+	return f
 }
 
 // Report makes the messages of a report.

@@ -1,6 +1,8 @@
 package slack
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -31,6 +33,9 @@ func Compose(f Facts, now time.Time) []outbox.Entry {
 	}
 	switch f.Event.Kind {
 	case alerting.Opened:
+		if f.Incident.Group != "" {
+			return f.joined(now)
+		}
 		return []outbox.Entry{f.entry("post", f.lane(), outbox.Post, f.root(now), now)}
 	case alerting.Escalated, alerting.Updated:
 		return f.changed(now)
@@ -52,6 +57,8 @@ func (f Facts) changed(now time.Time) []outbox.Entry {
 	switch {
 	case f.Event.Reason == alerting.ByPerson:
 		return []outbox.Entry{edit(f.lane())} // the thread has it from the person
+	case f.firstHeard() && f.Incident.Group != "":
+		return f.joined(now)
 	case f.firstHeard():
 		return []outbox.Entry{edit(f.lane())} // there is no root message yet, so this becomes it
 	case f.Event.Kind == alerting.Escalated:
@@ -62,6 +69,33 @@ func (f Facts) changed(now time.Time) []outbox.Entry {
 		return reply(f.reminder("🔔 Silence over", "The silence is over, and it still burns.", f.woken()))
 	}
 	return []outbox.Entry{edit(outbox.LaneTicket)}
+}
+
+// joined is what is owed when an incident goes into the thread of another: the root message shows it, and a reply tells of
+// it. People are called only if nobody was before, or if they may believe that it was over.
+func (f Facts) joined(now time.Time) []outbox.Entry {
+	b := f.escalation()
+	icon, word := f.state(now)
+	b.Text = f.sentence(icon+" "+word, f.predicate(now))
+	page := f.loud() == alerting.Page
+	b.Broadcast = page && !f.Silenced
+	if again := f.Event.Follows != ""; !page || f.paged() && !again {
+		b.Mention = nil
+	}
+	b.Blocks = []Block{section(icon + " *" + word + "* · " + escape(f.name(100)) + "\n" + f.lead(now))}
+	if len(b.Mention) > 0 {
+		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
+	}
+	return []outbox.Entry{
+		f.entry("edit", f.lane(), outbox.Edit, f.root(now), now),
+		f.entry("reply", f.lane(), outbox.Reply, b, now),
+	}
+}
+
+// paged reports whether another incident of the thread is a page.
+func (f Facts) paged() bool {
+	return f.Face != nil && f.Face.loud() == alerting.Page ||
+		slices.ContainsFunc(f.Others, func(i alerting.Incident) bool { return i.Loud() == alerting.Page })
 }
 
 // firstHeard reports whether everything before the event fell into a silence.
@@ -86,7 +120,12 @@ func (f Facts) missedLive(now time.Time) []outbox.Entry {
 	if f.Event.Kind != alerting.Resolved {
 		return nil
 	}
-	return []outbox.Entry{f.entry("missed", outbox.LaneTicket, outbox.Post, f.root(now), now)}
+	op := outbox.Post
+	if f.Incident.Group != "" {
+		op = outbox.Reply
+	}
+	f.Face, f.Others = nil, nil
+	return []outbox.Entry{f.entry("missed", outbox.LaneTicket, op, f.root(now), now)}
 }
 
 // spent tells that a share of the budget is gone: in the thread of the incident that does it, or by itself.

@@ -42,6 +42,10 @@ type Facts struct {
 	// Late says that the incident opened and ended within one stretch of time that was caught up,
 	// so nobody could have been told while it went on.
 	Late bool
+	// Others are the incidents that are open in the same thread. Face is what the root message shows instead of this
+	// incident, because it is louder; nil if it shows this one.
+	Others []alerting.Incident
+	Face   *Facts
 	// Silenced says that somebody wants to hear no more for now: the root message and the thread go on, and
 	// nothing new is shown in the channel or calls anybody.
 	Silenced bool
@@ -113,7 +117,7 @@ func (f Facts) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body, now 
 	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)
 	return outbox.Entry{
 		Key: f.Event.Key() + "/" + suffix, Leg: f.leg(), Lane: lane, Channel: f.channel(),
-		Thread: f.Event.Incident, Op: op, Body: b.marshal(), Created: now,
+		Thread: cmp.Or(f.Incident.Group, f.Event.Incident), Op: op, Body: b.marshal(), Created: now,
 	}
 }
 

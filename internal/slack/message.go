@@ -80,6 +80,9 @@ func (f Facts) shortName(room int) string {
 
 // root is the root message in its newest state.
 func (f Facts) root(now time.Time) Body {
+	if f.Face != nil {
+		return f.Face.root(now)
+	}
 	icon, word := f.state(now)
 	state := icon + " " + word
 	b := Body{Text: f.sentence(state, f.predicate(now)), Name: state + " · " + f.name(80)}
@@ -97,12 +100,34 @@ func (f Facts) root(now time.Time) Body {
 			b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
 		}
 	}
+	if also := f.also(); also != "" {
+		b.Blocks = append(b.Blocks, section(also))
+	}
 	if l := f.links(); l != "" {
 		b.Blocks = append(b.Blocks, section(l))
 	}
 	b.Blocks = append(b.Blocks, f.controls()...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
 	return b
+}
+
+// maxAlso bounds how many incidents a root message names beside its own.
+const maxAlso = 15
+
+// also names what else is open in the thread.
+func (f Facts) also() string {
+	if len(f.Others) == 0 {
+		return ""
+	}
+	lines := []string{"*Also burning:*"}
+	for n, i := range f.Others {
+		if n == maxAlso {
+			lines = append(lines, fmt.Sprintf("and %s more", grouped(int64(len(f.Others)-n))))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("• %s · %s since %s", escape(plain(string(i.SLO), 100)), i.Loud(), at(i.Onset)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // predicate is the rest of the notification's sentence.
@@ -480,7 +505,7 @@ func (f Facts) reminder(state, text string, mention []string) Body {
 // resolution is the reply that ends the thread. It mentions nobody: whoever can sleep may sleep on.
 func (f Facts) resolution() Body {
 	icon, word := f.state(f.Event.Time())
-	b := Body{Text: f.sentence(icon+" "+word, f.predicate(f.Event.Time())), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced}
+	b := Body{Text: f.sentence(icon+" "+word, f.predicate(f.Event.Time())), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && f.Face == nil}
 	text := icon + " *" + word + "* · " + escape(f.name(100))
 	if f.Event.Rule == alerting.RuleNoData {
 		text += "\n" + f.noData()

@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store"
+)
+
+// story is what one turn of one budget came to, before it is told.
+type story struct {
+	in     alerting.Input
+	state  alerting.State
+	events []alerting.Event
+	turn   store.Turn
+}
+
+// tell folds the events of all stories into incidents, composes what is owed for them and adds the turns to the tick. The events
+// of different budgets are told in the order in which they happened, so that which incident joins which does not
+// depend on how time was cut into ticks.
+func (e *Engine) tell(all []story, now time.Time, tick *store.Tick, sum *Summary) {
+	type line struct {
+		event alerting.Event
+		story *story
+	}
+	var lines []line
+	for n := range all {
+		for _, event := range all[n].events {
+			lines = append(lines, line{event, &all[n]})
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.event.At, b.event.At) })
+	for _, l := range lines {
+		e.tellOne(l.story, l.event, now)
+	}
+	for n := range all {
+		s := &all[n]
+		for _, event := range s.events {
+			if i, ok := e.open[event.Incident]; ok && !slices.ContainsFunc(s.turn.Incidents, func(j alerting.Incident) bool { return i.ID == j.ID }) {
+				s.turn.Incidents = append(s.turn.Incidents, i)
+			}
+		}
+		tick.Turns = append(tick.Turns, s.turn)
+		sum.count(s.turn, len(s.events))
+	}
+	for id, i := range e.open {
+		if !i.Open {
+			delete(e.open, id)
+		}
+	}
+}
+
+// tellOne folds one event into its incident and composes what is owed for it.
+func (e *Engine) tellOne(s *story, event alerting.Event, now time.Time) {
+	i := e.apply(event, s)
+	if i.ID != "" { // a notice outside of an incident has none
+		e.open[i.ID] = i
+	}
+	e.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
+		"severity", event.Severity, "reason", event.Reason, "at", event.Time())
+	over, last := overAlready(s.events), lastWord(s.events)
+	switch {
+	case event.At < last[event.Incident] && (event.Kind == alerting.Escalated || event.Kind == alerting.Updated):
+		return // it is over by now; what ends it tells the whole story, and nobody is woken for it
+	case stale(event, s.events), event.Reason == alerting.Unacknowledged && e.taken(i):
+		return
+	}
+	entries := e.Composer.Event(e.told(s.in, s.state, event, i, over[event.Incident], now))
+	for n := range entries {
+		// A process before this one may have sent it past a full disk and died before it could write that down.
+		entries[n].Tried = entries[n].Lane == outbox.LanePage && entries[n].Op != outbox.Edit && event.Time().Before(e.began)
+	}
+	s.turn.Entries = append(s.turn.Entries, entries...)
+}
+
+// apply folds an event into its incident. One that opens joins the thread of what burns already in its service, and knows
+// of a silence that it falls into.
+func (e *Engine) apply(event alerting.Event, s *story) alerting.Incident {
+	i := e.open[event.Incident].Apply(event)
+	if event.Kind != alerting.Opened {
+		return i
+	}
+	i.Group = e.thread(event, s)
+	if a, silent := alerting.Silent(e.wideOn(event.SLO), event.Time()); silent {
+		i = i.Take(a)
+	}
+	return i
+}
+
+// thread is the incident in whose thread a new one is told, "" for its own: that of the burn which it comes back
+// from, or of the oldest burn of the same service that is open then and told in the same channel.
+func (e *Engine) thread(event alerting.Event, s *story) string {
+	if !event.Rule.Burns() {
+		return ""
+	}
+	if event.Follows != "" {
+		if before, ok, _ := e.findIncident(context.Background(), event.Follows); ok {
+			return before.Thread()
+		}
+		return event.Follows
+	}
+	var oldest alerting.Incident
+	for _, i := range e.open {
+		a := e.accounts[i.SLO]
+		together := i.Open && i.Rule.Burns() && i.SLO.Service() == event.SLO.Service() && !i.Unheard() &&
+			a != nil && a.spec.Slack.Channel == s.in.Spec.Slack.Channel
+		if together && (oldest.ID == "" || cmp.Or(i.Detected.Compare(oldest.Detected), cmp.Compare(i.ID, oldest.ID)) < 0) {
+			oldest = i
+		}
+	}
+	if oldest.ID == "" {
+		return ""
+	}
+	return oldest.Thread()
+}
+
+// group are the open incidents that are told in one thread, the loudest first, then the oldest.
+func (e *Engine) group(thread string) []alerting.Incident {
+	var all []alerting.Incident
+	for _, i := range e.open {
+		if i.Open && i.Thread() == thread {
+			all = append(all, i)
+		}
+	}
+	slices.SortFunc(all, func(a, b alerting.Incident) int {
+		return cmp.Or(cmp.Compare(a.Loud(), b.Loud()), a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID)) // page before ticket
+	})
+	return all
+}
+
+// taken reports whether somebody has one of the incidents of a thread.
+func (e *Engine) taken(i alerting.Incident) bool {
+	return slices.ContainsFunc(e.group(i.Thread()), func(i alerting.Incident) bool {
+		_, acked := i.Acknowledged()
+		return acked
+	})
+}
+
+// among adds to what is told of an incident what else is told in its thread. The root message shows the loudest.
+func (e *Engine) among(t Told) Told {
+	if t.Incident.ID == "" {
+		return t
+	}
+	all := e.group(t.Incident.Thread())
+	if len(all) > 0 && all[0].ID != t.Incident.ID {
+		if a := e.accounts[all[0].SLO]; a != nil {
+			face := e.alone(e.input(a), a.state, all[0].Last, all[0], false, t.Now)
+			face.Others = all[1:]
+			t.Face = &face
+		}
+		return t
+	}
+	t.Others = all[min(1, len(all)):]
+	return t
+}
