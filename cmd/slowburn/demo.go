@@ -145,7 +145,7 @@ func (c *demoCmd) daemon(e *env, s *stage) (*app, error) {
 		return nil, err
 	}
 	o := appOptions{
-		log: c.logger(e), clock: s.now, lag: defaultLag, getenv: fixedToken(s.slack.Token),
+		log: c.logger(e), clock: s.now, lag: defaultLag, getenv: c.secrets(s),
 		every: time.Duration(float64(tickEvery) / c.Speed),
 	}
 	if c.Once {
@@ -166,10 +166,14 @@ func (c *demoCmd) logger(e *env) *slog.Logger {
 	return newLogger(e.err, "warn", e.cli.LogFormat)
 }
 
-func fixedToken(token string) func(string) string {
+// secrets are those of the stand-in. Buttons work where somebody can press them.
+func (c *demoCmd) secrets(s *stage) func(string) string {
 	return func(name string) string {
-		if name == "SLACK_BOT_TOKEN" {
-			return token
+		switch {
+		case name == "SLACK_BOT_TOKEN":
+			return s.slack.Token
+		case name == "SLACK_APP_TOKEN" && !c.Once:
+			return s.slack.AppToken
 		}
 		return ""
 	}
@@ -195,7 +199,7 @@ func (c *demoCmd) live(e *env, s *stage, a *app) error {
 	fmt.Fprintf(e.out, `
   slowburn demo: a small shop, its Prometheus, Slack and the daemon, in this process.
 
-    Slack      %s      what people see; look at #checkout-oncall
+    Slack      %s      what people see; look at #checkout-oncall, press its buttons, say /slowburn status
     slowburn   http://%s      budgets, burn rates, incidents, the report
     Prometheus %s     the real PromQL engine; its API
     SLO files  %s

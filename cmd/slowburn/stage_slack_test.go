@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -25,6 +26,10 @@ import (
 //	slack holds #CHANNEL N           counts the messages of a channel, without replies
 //	slack fails STATUS               fails every call
 //	slack heals
+//	slack calls                      sends presses and commands to the daemon, signed
+//	slack listens                    waits until the daemon is connected by Socket Mode
+//	slack press ACTION [VALUE]       presses a button under the message, or chooses from a menu
+//	slack command TEXT WORD…         types /slowburn TEXT and waits for an answer that shows the words
 //	slack scopes SCOPE…              gives the bot's token these scopes and no other
 //	slack leaves #CHANNEL            takes the bot out of a channel
 func stageSlack(ts *testscript.TestScript, _ bool, args []string) {
@@ -54,6 +59,18 @@ func stageSlack(ts *testscript.TestScript, _ bool, args []string) {
 		s.slack.Inject(slacktest.Fault{Count: -1, Do: slacktest.ServerError(status)})
 	case "heals":
 		s.slack.ClearFaults()
+	case "calls":
+		url := ts.Getenv("SLOWBURN_URL")
+		s.slack.SetCallbacks(url+"/slack/interactions", url+"/slack/commands")
+	case "listens":
+		ts.Check(s.slack.Wait(patient(), func(st slacktest.State) bool { open, _ := st.Connections(); return open > 0 }))
+	case "press":
+		ack, err := s.slack.Choose(s.root().TS, args[1], strings.Join(args[2:], ""), "U0ANA")
+		if err != nil || ack.Status != 200 {
+			ts.Fatalf("the press of %s: %+v, %v", args[1], ack, err)
+		}
+	case "command":
+		s.typed(ts, args[1], args[2:])
 	case "scopes":
 		s.slack.SetToken(s.slack.Token, args[1:]...)
 	case "leaves":
@@ -77,8 +94,27 @@ func (s *theatre) thread(ts *testscript.TestScript, words []string) {
 	ts.Fatalf("no message with %q was expected before", words)
 }
 
+// patient is a context for one wait.
+func patient() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	context.AfterFunc(ctx, cancel)
+	return ctx
+}
+
+func (s *theatre) typed(ts *testscript.TestScript, text string, words []string) {
+	if ack, err := s.slack.Command("reliability", "/slowburn", text, "U0ANA"); err != nil || ack.Status != 200 {
+		ts.Fatalf("/slowburn %s: %+v, %v", text, ack, err)
+	}
+	ts.Check(s.slack.Wait(patient(), func(st slacktest.State) bool {
+		return slices.ContainsFunc(st.Ephemerals(), func(e slacktest.Ephemeral) bool {
+			said := slacktest.Message{Text: e.Text, Blocks: e.Blocks}.Visible()
+			return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(said, w) })
+		})
+	}))
+}
+
 func (s *theatre) startSlack(ts *testscript.TestScript, channels []string) {
-	o := slacktest.Options{Now: s.now, Channels: []slacktest.Channel{{Name: "reliability", Joined: true}}}
+	o := slacktest.Options{Now: s.now, SignedAt: time.Now, Channels: []slacktest.Channel{{Name: "reliability", Joined: true}}}
 	for _, name := range channels {
 		o.Channels = append(o.Channels, slacktest.Channel{Name: name[1:], Joined: true})
 	}

@@ -216,8 +216,10 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 func (s *theatre) command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(s.vars[:len(s.vars):len(s.vars)],
-		"SLACK_BOT_TOKEN="+ts.Getenv("SLACK_BOT_TOKEN"), "SLOWBURN_URL="+ts.Getenv("SLOWBURN_URL"))
+	cmd.Env = s.vars[:len(s.vars):len(s.vars)]
+	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "SLOWBURN_URL"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
 	return cmd
 }
 

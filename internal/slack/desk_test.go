@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	theirs "github.com/slack-go/slack/slacktest"
+
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -737,4 +739,37 @@ func (recorderOK) RoundTrip(*http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Retry-After", "1000000000000")
 	return w.Result(), nil
+}
+
+// The second opinion: the desk over the server that the library's own authors ship. What it sends is less than what
+// Slack does, and a press over it is acknowledged and done all the same.
+func TestSocketModeAgreesWithTheLibrarysOwnServer(t *testing.T) {
+	other := theirs.NewTestServer()
+	other.Start()
+	t.Cleanup(other.Stop)
+	client, err := New(Config{Token: "ABCDEFG", APIURL: other.GetAPIURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := &office{known: []alerting.Incident{{ID: burning, Open: true}}}
+	d, err := NewDesk(DeskConfig{Client: client, Backend: back, AppToken: "xapp-1", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{T: t, desk: d}
+	s.run()
+	other.SendToWebsocket(`{"type":"interactive","envelope_id":"e1","accepts_response_payload":false,"payload":{"type":"block_actions","team":{"id":"T024BE7LD"},` +
+		`"user":{"id":"U0ANA","name":"ana"},"container":{"channel_id":"C1","message_ts":"1.000001"},` +
+		`"actions":[{"action_id":"slowburn_ack","value":"` + burning + `","action_ts":"1.000002"}]}}`)
+	select {
+	case ack := <-other.SeenFeed:
+		if strings.TrimSpace(ack) != `{"envelope_id":"e1"}` {
+			t.Errorf("acknowledged by %s", ack)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it was not acknowledged")
+	}
+	if acts := back.done(); len(acts) != 1 || acts[0].Kind != alerting.Acknowledge {
+		t.Errorf("%+v", acts)
+	}
 }

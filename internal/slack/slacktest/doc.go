@@ -26,7 +26,8 @@
 //   - inspect.go and expect.go are for tests: look at the state, wait for a
 //     state, or say in one line what a person should have seen.
 //   - human.go and interact.go do what people do: delete a message, archive a
-//     channel, revoke a token, press a button.
+//     channel, revoke a token, press a button, type a command. socket.go is
+//     Socket Mode, by which the app may hear of the latter two.
 //   - page.go, blocks.go, mrkdwn.go and chart.go draw the workspace.
 //
 // CONTRACT.md beside this file says which behaviours come from Slack's documents

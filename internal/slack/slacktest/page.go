@@ -34,6 +34,7 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /files/{id}", s.filePage)
 	sameOrigin := http.NewCrossOriginProtection()
 	mux.Handle("POST /press", sameOrigin.Handler(http.HandlerFunc(s.pressPage)))
+	mux.Handle("POST /say", sameOrigin.Handler(http.HandlerFunc(s.sayPage)))
 }
 
 func asset(name, kind string) http.HandlerFunc {
@@ -92,14 +93,36 @@ func (s *Server) filePage(w http.ResponseWriter, r *http.Request) {
 
 var fileName = regexp.MustCompile(`[^A-Za-z0-9._ -]`)
 
-// pressPage presses a button for the person looking at the page.
+// pressPage presses a button, or chooses from a menu, for the person looking at the page.
 func (s *Server) pressPage(w http.ResponseWriter, r *http.Request) {
 	ack, err := s.Choose(r.PostFormValue("ts"), r.PostFormValue("action"), r.PostFormValue("value"), s.ws.opts.Users[0].ID)
+	s.back(w, r, err == nil && ack.Status < 300)
+}
+
+// sayPage says something for the person looking at the page; what begins with a slash is a command.
+func (s *Server) sayPage(w http.ResponseWriter, r *http.Request) {
+	channel, text, user := r.PostFormValue("channel"), r.PostFormValue("text"), s.ws.opts.Users[0].ID
+	if c := s.State().w.channel(channel, false); c == nil || text == "" {
+		http.NotFound(w, r)
+		return
+	}
+	if !strings.HasPrefix(text, "/") {
+		s.Say(channel, user, text, "")
+		s.back(w, r, true)
+		return
+	}
+	command, rest, _ := strings.Cut(text, " ")
+	ack, err := s.Command(channel, command, rest, user)
+	s.back(w, r, err == nil && ack.Status < 300)
+}
+
+// back leads to the page that a form was on.
+func (s *Server) back(w http.ResponseWriter, r *http.Request, answered bool) {
 	q := url.Values{"channel": {r.PostFormValue("channel")}}
 	if thread := r.PostFormValue("thread"); thread != "" {
 		q.Set("thread", thread)
 	}
-	if err != nil || ack.Status >= 300 {
+	if !answered {
 		q.Set("notice", "unanswered")
 	}
 	http.Redirect(w, r, "/?"+q.Encode(), http.StatusSeeOther)
@@ -114,6 +137,7 @@ type view struct {
 	Items        []item
 	Thread       *threadView
 	Failed       bool // the last button press was not answered
+	Commands     bool // the app takes commands
 }
 
 type channelLink struct {
@@ -199,7 +223,7 @@ func (st State) busiest() *Channel {
 func (st State) view(c Channel, thread string) view {
 	v := view{
 		Team: st.w.opts.Team, Viewer: first(st.w.opts.Users[0].Real, st.w.opts.Users[0].Name),
-		Version: st.w.version, Channel: c,
+		Version: st.w.version, Channel: c, Commands: st.w.opts.CommandsURL != "" || st.w.listening > 0,
 	}
 	for _, other := range st.w.channels {
 		v.Channels = append(v.Channels, channelLink{other, other.ID == c.ID, len(st.Roots(other.ID))})

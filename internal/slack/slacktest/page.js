@@ -53,6 +53,9 @@
     setTimeout(tick, 1000);
   }
 
+  // A menu is sent as soon as something is chosen.
+  document.addEventListener("change", (e) => { if (e.target.matches(".menu select") && e.target.value) e.target.form.requestSubmit(); });
+
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target) target.scrollIntoView({ block: "center" });
   else for (const id of ["messages", "thread"]) { const el = document.getElementById(id); if (el) toEnd(el); }

@@ -292,3 +292,31 @@ func TestMarkdownPieAndOwnImages(t *testing.T) {
 	resp, _ := get(t, srv.URL()+"/files/"+file.ID)
 	want(t, "the picture's type", resp.Header.Get("Content-Type"), "image/png")
 }
+
+// Somebody at the page can do what a person in Slack can: choose from a menu, say something, type a command.
+func TestActingOnThePage(t *testing.T) {
+	srv, api := start(t, slacktest.Options{Unpaced: true})
+	app(t, srv, api)
+	silence := slack.NewOptionsSelectBlockElement("static_select", slack.NewTextBlockObject("plain_text", "Silence for…", false, false), "silence",
+		slack.NewOptionBlockObject("1h", slack.NewTextBlockObject("plain_text", "1 hour", false, false), nil))
+	channel, ts := post(t, api, "general", "burning", slack.MsgOptionBlocks(slack.NewActionBlock("", silence)))
+	_, page := get(t, srv.URL()+"/?channel="+channel)
+	contains(t, page, `<select class="button" name="value"`, `<option value="1h">1 hour</option>`, `or /slowburn status`)
+	submit := func(path string, form url.Values) {
+		t.Helper()
+		form.Set("channel", channel)
+		resp, err := http.PostForm(srv.URL()+path, form)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp, err)
+		}
+		_ = resp.Body.Close()
+	}
+	submit("/press", url.Values{"ts": {ts}, "action": {"silence"}, "value": {"1h"}})
+	submit("/say", url.Values{"text": {"looking at it"}})
+	submit("/say", url.Values{"text": {"/slowburn status checkout"}})
+	_, page = get(t, srv.URL()+"/?channel="+channel)
+	contains(t, page, "acknowledged by ana", "looking at it", "/slowburn status checkout for ana", "Only visible to you")
+	if _, err := srv.Choose(ts, "silence", "1y", "U0ANA"); err == nil {
+		t.Error("an option that is not there was chosen")
+	}
+}

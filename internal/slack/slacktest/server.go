@@ -10,7 +10,8 @@ import (
 
 // A Server is a running stand-in.
 type Server struct {
-	Token string // the bot token of [Options]
+	Token    string // the bot token of [Options]
+	AppToken string // its app-level token, for Socket Mode
 
 	mu      sync.Mutex
 	changed *sync.Cond // any change of ws
@@ -43,7 +44,7 @@ func Listen(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	s := &Server{
-		Token:   opts.Token,
+		Token: opts.Token, AppToken: opts.AppToken,
 		ws:      newWorkspace(opts),
 		base:    "http://" + ln.Addr().String(),
 		closing: make(chan struct{}),
