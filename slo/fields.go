@@ -144,6 +144,7 @@ func readSignals(v strictyaml.Value) *Signals {
 	o, _ := v.Object("from", "match", "saturation")
 	s := &Signals{}
 	s.From, _ = o.Get("from").Text()
+	s.Line, s.Column = o.Get("from").Place().Line, o.Get("from").Place().Column
 	s.Match = readMatch(o.Get("match"))
 	list, _ := o.Get("saturation").List(maxSaturation)
 	for _, e := range list {

@@ -19,6 +19,8 @@ type Signals struct {
 	From       string // entry of the signal catalogue, such as otel-http; "" if none
 	Match      string // matchers that pick the service, braces included: {job="checkout"}
 	Saturation []Saturation
+	Line       int // where From stands in the service's file, for messages
+	Column     int
 }
 
 // Saturation is one measure of how full a service is.

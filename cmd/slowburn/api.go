@@ -51,8 +51,10 @@ func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error
 	if err != nil {
 		return cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
 	}
-	if token := e.getenv(writeTokenEnv); token != "" && body != nil {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if body != nil { // only writes need it
+		if token := e.getenv(writeTokenEnv); token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
 	}
 	client := http.Client{Timeout: apiTimeout}
 	resp, err := client.Do(req)

@@ -44,6 +44,8 @@ type app struct {
 	keeper  *reviews.Keeper
 	ticked  chan struct{} // after every tick
 	desk    *slack.Desk   // nil if nobody can act from Slack
+	// sources are where golden signals are found; a reload replaces them.
+	sources atomic.Pointer[signals.Catalogue]
 }
 
 // appOptions are what the surroundings decide.
@@ -74,6 +76,7 @@ type reloadState struct {
 // newApp wires everything in the order in which it depends on each other. On an error nothing stays open.
 func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, error) {
 	a := &app{appOptions: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
+	a.sources.Store(&cfg.Signals)
 	a.reload.mark(true, o.clock())
 	client, err := newClient(cfg.Prometheus)
 	if err != nil {
@@ -190,7 +193,7 @@ func (a *app) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	set, err := loadSLOs(cfg.files(), cfg.Abs)
+	set, err := cfg.load()
 	if err != nil {
 		return err
 	}
@@ -205,6 +208,7 @@ func (a *app) tryReload(ctx context.Context) error {
 	w.house.Interactive = a.desk != nil // the doors are opened at the start only
 	a.ways.Store(w)
 	a.pump.SetLegs(w.legs)
+	a.sources.Store(&cfg.Signals)
 	return nil
 }
 
@@ -271,5 +275,5 @@ func (a *app) signals(ctx context.Context, service string) (signals.Snapshot, bo
 	if known == nil {
 		return signals.Snapshot{}, false
 	}
-	return signals.Take(ctx, a.client, known, a.now(), signals.SnapshotOptions{}), true
+	return signals.Take(ctx, a.client, known, a.now(), signals.SnapshotOptions{Catalogue: *a.sources.Load()}), true
 }

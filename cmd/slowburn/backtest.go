@@ -79,11 +79,12 @@ func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
 	if err != nil && (len(c.Paths) == 0 || !errors.Is(err, os.ErrNotExist)) {
 		return nil, nil, refused(err)
 	}
-	paths, abs := cfg.files(), cfg.Abs
+	var set *slo.Set
 	if len(c.Paths) > 0 {
-		paths, abs = c.Paths, func(p string) string { return p }
+		set, err = loadSLOs(c.Paths)
+	} else {
+		set, err = cfg.load()
 	}
-	set, err := loadSLOs(paths, abs)
 	if err != nil {
 		return nil, nil, refused(err)
 	}

@@ -7,9 +7,11 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -29,14 +31,15 @@ func (c *checkCmd) Run(e *env) error {
 	if err != nil {
 		return c.refuse(e, err)
 	}
-	warnings := append(set.Warnings, set.Expired(e.now())...).Sorted()
+	warnings := slices.Concat(set.Warnings, shownIn(append(set.Expired(e.now()), lintSources(set, cfg.Signals)...)))
 	if c.Prometheus != "" {
 		found, err := c.probe(e, cfg, set)
 		if err != nil {
 			return cannotFindOut(err)
 		}
-		warnings = append(warnings, found...).Sorted()
+		warnings = append(warnings, found...)
 	}
+	warnings = warnings.Sorted()
 	if err := c.write(e.out, outcome{len(set.Specs), len(set.Services), warnings}); err != nil {
 		return cannotFindOut(err)
 	}
@@ -58,7 +61,7 @@ func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 		if c.Prometheus != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, cfg, err // the credentials for the server may be in it
 		}
-		set, err := loadSLOs(c.Paths, func(p string) string { return p }, formats(c.OpenSLO == "lenient")...)
+		set, err := loadSLOs(c.Paths, formats(c.OpenSLO == "lenient")...)
 		return set, cfg, err
 	}
 	var problems slo.Problems
@@ -69,7 +72,7 @@ func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 	case err != nil:
 		return nil, cfg, err
 	}
-	set, err := loadSLOs(cfg.files(), cfg.Abs, formats(c.OpenSLO == "lenient")...)
+	set, err := cfg.load(formats(c.OpenSLO == "lenient")...)
 	var more slo.Problems
 	if errors.As(err, &more) || len(problems) > 0 {
 		return nil, cfg, append(problems, more...).Sorted()
@@ -114,6 +117,24 @@ func (c *checkCmd) probe(e *env, cfg Config, set *slo.Set) (slo.Problems, error)
 		fmt.Fprintf(e.err, "slowburn: %s could not be compared with its history: %v\n", id, unread[id])
 	}
 	return shownIn(found), err
+}
+
+// lintSources finds services whose golden signals are to come from a source that nobody knows.
+func lintSources(set *slo.Set, known signals.Catalogue) (out slo.Problems) {
+	for _, s := range set.Services {
+		if s.Signals == nil || s.Signals.From == "" || known.Lookup(s.Signals.From) != nil {
+			continue
+		}
+		hint := "known are " + strings.Join(known.Names(), ", ") + "; a source of your own is described under signals in the configuration"
+		if near := strictyaml.Nearest(s.Signals.From, known.Names()); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		out = append(out, slo.Problem{
+			File: s.File, Line: s.Signals.Line, Column: s.Signals.Column, Severity: strictyaml.Warning, ID: "unknown-source",
+			Message: fmt.Sprintf("there is no source of golden signals %q, so all signals of %s are unknown", s.Signals.From, s.Name), Hint: hint,
+		})
+	}
+	return out
 }
 
 // shownIn adds their source lines to problems of files.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -40,7 +41,11 @@ type Config struct {
 
 	Corrections []string // files, folders and globs
 
-	Dir string // of the file; relative paths start here
+	Signals signals.Catalogue // the built-in sources of golden signals with the house's own
+
+	Dir   string // of the file; relative paths start here
+	file  string
+	paths map[string]strictyaml.Value // where the entries of slos and corrections stand
 }
 
 // Report is a report that is sent on schedule.
@@ -99,6 +104,7 @@ func defaults(dir string) Config {
 		StorePath: filepath.Join(dir, defaultStorePath),
 		Slack:     SlackConfig{Channel: defaultChannel, APIURL: defaultSlackAPI},
 		Fallback:  Fallback{After: defaultFallback},
+		Signals:   signals.Default(),
 		Dir:       dir,
 	}
 }
@@ -114,9 +120,6 @@ func (c Config) schedules() ([]report.Schedule, map[string]string) {
 	return all, channels
 }
 
-// laterKeys are in the contract and are not read yet; naming them is an error that says so.
-var laterKeys = []string{"signals"}
-
 // loadConfig reads the configuration. Its error holds every problem of the file at once; what is sound of
 // the file is returned beside it, so that check can go on to the SLO files.
 func loadConfig(path string) (Config, error) {
@@ -129,12 +132,13 @@ func loadConfig(path string) (Config, error) {
 
 func parseConfig(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
+	cfg.file = path
 	file := strictyaml.Parse(path, data, strictyaml.Options{})
 	if len(file.Documents) > 0 {
-		keys := append([]string{
+		keys := []string{
 			"prometheus", "slos", "corrections", "store", "slack", "reports", "postmortems", "policy",
-			"pagerduty", "alertmanagers", "webhooks", "routes", "fallback", "heartbeat",
-		}, laterKeys...)
+			"pagerduty", "alertmanagers", "webhooks", "routes", "fallback", "heartbeat", "signals",
+		}
 		if o, ok := file.Documents[0].Object(keys...); ok {
 			cfg.read(o)
 		}
@@ -168,17 +172,12 @@ func refused(err error) error {
 }
 
 func (c *Config) read(o strictyaml.Object) {
-	for _, key := range laterKeys {
-		if v := o.Get(key); v.Given() {
-			v.Problem(fmt.Sprintf("%q is not supported by this version", key), "remove it for now")
-		}
-	}
 	c.readPrometheus(o.Get("prometheus"))
 	if v := o.Get("slos"); v.Given() {
-		c.SLOs = texts(v)
+		c.SLOs = c.readPaths(v)
 	}
 	if v := o.Get("corrections"); v.Given() {
-		c.Corrections = texts(v)
+		c.Corrections = c.readPaths(v)
 	}
 	if s, ok := o.Get("store").Object("path", "postgres_file"); ok {
 		if v := s.Get("postgres_file"); v.Given() {
@@ -191,6 +190,9 @@ func (c *Config) read(o strictyaml.Object) {
 	c.readSlack(o.Get("slack"))
 	c.readReports(o.Get("reports"))
 	c.readLegs(o)
+	if s, ok := o.Get("signals").Object("sources"); ok {
+		c.Signals = c.Signals.With(signals.Read(s.Get("sources")))
+	}
 	c.readReviews(o.Get("postmortems"))
 	c.readPolicy(o.Get("policy"))
 }
@@ -388,6 +390,20 @@ func (c *Config) Abs(path string) string {
 	return filepath.Join(c.Dir, path)
 }
 
+// readPaths reads a list of files, folders and globs, and remembers where each stands.
+func (c *Config) readPaths(v strictyaml.Value) []string {
+	if c.paths == nil {
+		c.paths = map[string]strictyaml.Value{}
+	}
+	list, _ := v.List(1000)
+	for _, item := range list {
+		if item.IsText() {
+			c.paths[item.Node().Value] = item
+		}
+	}
+	return texts(v)
+}
+
 func texts(v strictyaml.Value) []string {
 	var all []string
 	list, _ := v.List(1000)
@@ -414,10 +430,35 @@ func checkURL(text string) error {
 	return nil
 }
 
-// loadSLOs reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and
-// globs. Its error holds every problem of every file, the unreadable ones included.
-func loadSLOs(paths []string, abs func(string) string, foreign ...slo.Reader) (*slo.Set, error) {
-	files, problems := readFiles(paths, abs)
+// load reads the SLO files and the files of corrections that the configuration names: together, because corrections
+// name SLOs.
+func (c *Config) load(foreign ...slo.Reader) (*slo.Set, error) {
+	return loadFrom(slices.Concat(c.SLOs, c.Corrections), c.Abs, c.blame, foreign)
+}
+
+// blame is a problem with a path of slos or corrections, at its line of the configuration.
+func (c *Config) blame(path, message, hint string) slo.Problem {
+	if at := c.paths[path]; at.Given() {
+		if slices.Contains(c.Corrections, path) {
+			hint = "write the file, see docs/slo-file.md, or remove the entry"
+		}
+		return at.Describe(strictyaml.Error, path+": "+message, hint)
+	}
+	return slo.Problem{File: shown(c.file), Severity: strictyaml.Error, Hint: hint, Message: fmt.Sprintf("slos is not written, and its default %s cannot be read: %s", path, message)}
+}
+
+// loadSLOs reads the SLO files that the command line names.
+func loadSLOs(paths []string, foreign ...slo.Reader) (*slo.Set, error) {
+	blame := func(path, message, _ string) slo.Problem { // whoever has just typed it needs no advice
+		return slo.Problem{File: shown(path), Severity: strictyaml.Error, Message: message}
+	}
+	return loadFrom(paths, func(p string) string { return p }, blame, foreign)
+}
+
+// loadFrom reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and globs. Its error
+// holds every problem of every file, the unreadable ones included; blame puts those of a path where it was written.
+func loadFrom(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem, foreign []slo.Reader) (*slo.Set, error) {
+	files, problems := readFiles(paths, abs, blame)
 	if len(foreign) == 0 {
 		foreign = formats(false)
 	}
@@ -435,26 +476,26 @@ func loadSLOs(paths []string, abs func(string) string, foreign ...slo.Reader) (*
 	return set, nil
 }
 
-// files are the SLO files and the files of corrections: they are read together, because corrections name SLOs.
-func (c Config) files() []string { return slices.Concat(c.SLOs, c.Corrections) }
-
 // formats are the readers of other people's SLO files; lenient puts up with what OpenSLO's own examples get wrong.
 func formats(lenient bool) []slo.Reader {
 	return []slo.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{Lenient: lenient})}
 }
 
-func readFiles(paths []string, abs func(string) string) ([]slo.File, slo.Problems) {
+func readFiles(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem) ([]slo.File, slo.Problems) {
+	const advice = "; slowburn suggest --output-dir DIR writes files for what Prometheus has, and docs/slo-file.md describes them"
 	var problems slo.Problems
-	fail := func(name string, err error, hint string) {
-		problems = append(problems, slo.Problem{File: shown(name), Severity: strictyaml.Error, Message: err.Error(), Hint: hint})
-	}
 	var names []string
 	for _, p := range paths {
 		found, err := expand(abs(p))
-		if err != nil {
-			fail(abs(p), err, "")
-		} else if len(found) == 0 {
-			fail(abs(p), errors.New("there are no SLO files here"), "write one, see docs/slo-file.md")
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			problems = append(problems, blame(p, err.Error(), "create it, or name the file or folder where the SLOs are"+advice))
+		case err != nil:
+			problems = append(problems, blame(p, err.Error(), ""))
+		case len(found) == 0 && isPattern(p):
+			problems = append(problems, blame(p, "there are no SLO files here: nothing matches the pattern", "* does not reach into folders; a folder is read with everything below it"))
+		case len(found) == 0:
+			problems = append(problems, blame(p, "there are no SLO files here", "they end with .yaml or .yml"+advice))
 		}
 		names = append(names, found...)
 	}
@@ -463,7 +504,7 @@ func readFiles(paths []string, abs func(string) string) ([]slo.File, slo.Problem
 	for _, name := range slices.Compact(names) {
 		data, err := readBounded(name)
 		if err != nil {
-			fail(name, err, "")
+			problems = append(problems, slo.Problem{File: shown(name), Severity: strictyaml.Error, Message: err.Error()})
 			continue
 		}
 		files = append(files, slo.File{Name: shown(name), Data: data})
@@ -475,7 +516,7 @@ func readFiles(paths []string, abs func(string) string) ([]slo.File, slo.Problem
 const maxFiles = 10_000
 
 func expand(path string) ([]string, error) {
-	if strings.ContainsAny(path, "*?[") {
+	if isPattern(path) {
 		names, err := filepath.Glob(path)
 		if err != nil {
 			return nil, fmt.Errorf("the pattern is malformed: %w", err)
@@ -501,6 +542,8 @@ func expand(path string) ([]string, error) {
 	})
 	return names, err
 }
+
+func isPattern(path string) bool { return strings.ContainsAny(path, "*?[") }
 
 func isYAML(name string) bool {
 	ext := filepath.Ext(name)

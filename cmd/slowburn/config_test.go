@@ -144,15 +144,6 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 	}
 }
 
-func TestReservedKeysAreNamed(t *testing.T) {
-	for _, key := range laterKeys {
-		_, err := parseConfig("slowburn.yaml", []byte(key+": {}\n"))
-		if err == nil || !strings.Contains(err.Error(), `"`+key+`" is not supported by this version`) {
-			t.Errorf("%s: %v", key, err)
-		}
-	}
-}
-
 func TestAReportIsToldWhatIsWrongWithItOnce(t *testing.T) {
 	_, err := parseConfig("slowburn.yaml", []byte("reports: [{}]"))
 	problems, ok := err.(strictyaml.Problems)

@@ -24,7 +24,7 @@ type convertCmd struct {
 // the output as a comment and is told on standard error with its place.
 func (c *convertCmd) Run(e *env) error {
 	var o origins
-	set, err := loadSLOs(c.Files, func(p string) string { return p }, o.watch(formats(c.OpenSLO == "lenient"))...)
+	set, err := loadSLOs(c.Files, o.watch(formats(c.OpenSLO == "lenient"))...)
 	if err != nil {
 		return cannotFindOut(err)
 	}

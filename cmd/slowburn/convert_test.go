@@ -86,7 +86,7 @@ func TestWhateverIsReadIsConverted(t *testing.T) {
 	names := conformance(t)
 	converted := 0
 	for _, name := range names {
-		set, err := loadSLOs([]string{name}, func(p string) string { return p }, formats(true)...)
+		set, err := loadSLOs([]string{name}, formats(true)...)
 		if err != nil || len(set.Specs) == 0 {
 			continue
 		}

@@ -191,7 +191,7 @@ func (s *stage) writeSLOs(cfg *Config) (*slo.Set, error) {
 		}
 	}
 	cfg.SLOs = []string{dir}
-	return loadSLOs(cfg.files(), cfg.Abs)
+	return cfg.load()
 }
 
 // live runs the daemon on the accelerated clock until it is interrupted.

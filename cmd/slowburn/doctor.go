@@ -42,7 +42,7 @@ func (c *doctorCmd) Run(e *env) error {
 	if err != nil {
 		return refused(err)
 	}
-	set, err := loadSLOs(cfg.files(), cfg.Abs)
+	set, err := cfg.load()
 	if err != nil {
 		return refused(err)
 	}

@@ -29,7 +29,7 @@ func (a *app) goldenSignals(ctx context.Context, i alerting.Incident) []postmort
 	}
 	var shots [4]signals.Snapshot
 	for n, at := range []time.Time{i.Onset, i.Onset.Add(5 * time.Minute), i.Last.Burn.PeakAt.End(), after} {
-		shots[n] = signals.Take(ctx, a.client, service, at, signals.SnapshotOptions{})
+		shots[n] = signals.Take(ctx, a.client, service, at, signals.SnapshotOptions{Catalogue: *a.sources.Load()})
 	}
 	out := []postmortem.Signal{
 		asTold(shots, func(s signals.Snapshot) signals.Signal { return s.Latency }),

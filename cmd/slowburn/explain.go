@@ -326,7 +326,7 @@ func localSpec(e *env, id slo.ID) (*slo.Spec, string) {
 	if err != nil {
 		return nil, "The configuration has problems, so the queries and what the alerts can catch are left out; see slowburn check."
 	}
-	set, err := loadSLOs(cfg.files(), cfg.Abs)
+	set, err := cfg.load()
 	if err != nil {
 		return nil, "The SLO files have problems, so the queries and what the alerts can catch are left out; see slowburn check."
 	}

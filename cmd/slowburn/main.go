@@ -111,6 +111,7 @@ func run(args []string, around surroundings) int {
 		kong.Description("Counts every good and bad event, and speaks when an error budget burns."),
 		kong.Writers(around.out, around.err),
 		kong.UsageOnError(),
+		kong.Help(help),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 	)
 	if err != nil {
@@ -118,6 +119,23 @@ func run(args []string, around surroundings) int {
 		return exitUsage
 	}
 	return parseAndRun(parser, &c, args, &env{surroundings: around, ctx: ctx, cli: &c})
+}
+
+// help prints the usual help, and the flags of the command that is meant if none is named: `slowburn incidents --help`
+// tells how to list them.
+func help(o kong.HelpOptions, k *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(o, k); err != nil {
+		return err
+	}
+	node := k.Selected()
+	if node == nil || node.DefaultCmd == nil {
+		return nil
+	}
+	fmt.Fprintf(k.Stdout, "\nFlags of %q, which is meant if no command is named:\n", node.DefaultCmd.Name)
+	for _, f := range node.DefaultCmd.Flags {
+		fmt.Fprintf(k.Stdout, "  %-30s %s\n", f.Summary(), f.Help)
+	}
+	return nil
 }
 
 // exited is how --help and --version leave the parser.

@@ -53,13 +53,13 @@ func (c *rulesCmd) Run(e *env) error {
 // load reads the SLOs of the arguments or, without any, of the configuration.
 func (c *rulesCmd) load(e *env) (*slo.Set, error) {
 	if len(c.Paths) > 0 {
-		return loadSLOs(c.Paths, func(p string) string { return p })
+		return loadSLOs(c.Paths)
 	}
 	cfg, err := loadConfig(e.cli.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
-	return loadSLOs(cfg.SLOs, cfg.Abs)
+	return cfg.load()
 }
 
 // write prints the groups, or puts them into the file.

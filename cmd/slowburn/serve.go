@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -37,12 +38,12 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return refused(err)
 	}
-	set, err := loadSLOs(cfg.files(), cfg.Abs)
+	set, err := cfg.load()
 	if err != nil {
 		return refused(err)
 	}
-	for _, w := range append(set.Warnings, set.Expired(e.now())...) {
-		e.log.Warn("SLO file", "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
+	for _, w := range append(slices.Clone(set.Warnings), set.Expired(e.now())...) {
+		e.log.Warn("SLO file", "lint", w.ID, "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
 	}
 	if c.Storage != "" {
 		cfg.StorePath = c.Storage

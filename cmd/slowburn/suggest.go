@@ -26,11 +26,11 @@ func (c *suggestCmd) Run(e *env) error {
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
-	existing, client, err := c.prepare(e)
+	existing, sources, client, err := c.prepare(e)
 	if err != nil {
 		return err
 	}
-	list, failure := signals.Suggest(e.ctx, client, signals.Options{At: sourceTime(e.ctx, client, e.now).Add(-settled), Service: only, Existing: existing})
+	list, failure := signals.Suggest(e.ctx, client, signals.Options{At: sourceTime(e.ctx, client, e.now).Add(-settled), Service: only, Existing: existing, Catalogue: sources})
 	if c.OutputDir != "" && len(list) > 0 {
 		err = c.write(e.out, list)
 	} else {
@@ -61,17 +61,19 @@ func (c *suggestCmd) only() (*regexp.Regexp, error) {
 	return r, nil
 }
 
-// prepare finds the server and the SLOs that exist already. Without a configuration there are none.
-func (c *suggestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
+// prepare finds the server, the SLOs that exist already, and the sources that are known. Without a configuration there
+// are no SLOs, and no sources but the built-in ones.
+func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client, error) {
 	cfg, err := loadConfig(e.cli.ConfigFile)
 	missing := errors.Is(err, os.ErrNotExist)
 	if err != nil && !(missing && c.Prometheus != "") {
-		return nil, nil, refused(err)
+		return nil, nil, nil, refused(err)
 	}
 	var existing *slo.Set
 	if !missing {
-		if existing, err = loadSLOs(withFiles(cfg), cfg.Abs); err != nil {
-			return nil, nil, refused(err)
+		cfg.SLOs, cfg.Corrections = withFiles(cfg), nil
+		if existing, err = cfg.load(); err != nil {
+			return nil, nil, nil, refused(err)
 		}
 	}
 	if c.Prometheus != "" {
@@ -79,9 +81,9 @@ func (c *suggestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
 	}
 	client, err := newClient(cfg.Prometheus)
 	if err != nil {
-		return nil, nil, cannotFindOut(err)
+		return nil, nil, nil, cannotFindOut(err)
 	}
-	return existing, client, nil
+	return existing, cfg.Signals, client, nil
 }
 
 // withFiles are the paths of the configuration under which there are SLO files. Whoever asks for suggestions may

@@ -55,11 +55,12 @@ type Request struct {
 	Kind     alerting.Kind
 	SLO      slo.ID // with label values for a budget of an SLO with `by:`
 	Spec     *slo.Spec
-	Service  *slo.Service   // nil if no file says anything about it
-	Onset    time.Time      // the beginning of the first bad minute
-	At       time.Time      // the end of the newest minute that was evaluated
-	Acts     []alerting.Act // what people declared lately, of any kind
-	TraceURL string         // address of a trace, with {trace_id} in it; "" makes no links
+	Sources  signals.Catalogue // where golden signals are found; nil is the built-in catalogue
+	Service  *slo.Service      // nil if no file says anything about it
+	Onset    time.Time         // the beginning of the first bad minute
+	At       time.Time         // the end of the newest minute that was evaluated
+	Acts     []alerting.Act    // what people declared lately, of any kind
+	TraceURL string            // address of a trace, with {trace_id} in it; "" makes no links
 }
 
 // Limit is how long Gather takes at most. What has not come by then is unknown.
@@ -133,7 +134,7 @@ func (g *gatherer) signals(ctx context.Context) signals.Snapshot {
 		back = 0
 	}
 	service := cmp.Or(g.Service, &slo.Service{Name: g.Spec.Service})
-	return signals.Take(ctx, g.Client, service, g.At, signals.SnapshotOptions{Back: back, Timeout: Limit})
+	return signals.Take(ctx, g.Client, service, g.At, signals.SnapshotOptions{Catalogue: g.Sources, Back: back, Timeout: Limit})
 }
 
 // Empty reports whether nothing at all was found out.

@@ -27,6 +27,7 @@ func Config() *Schema {
 			"webhook_url_file":    text("A file with the address of an incoming webhook: messages are posted and never updated.", notBlank),
 		}),
 		"reports": list("Reports that are sent on schedule.", 1000, report()),
+		"signals": sources(),
 		"postmortems": object("Where postmortems are kept as Markdown files. Without it drafts are made on demand.", keys{
 			"path":     text("The folder into which required drafts are written, and from which status and action items are read back.", notBlank, "postmortems/"),
 			"template": text("A file with the house's own template.", notBlank),

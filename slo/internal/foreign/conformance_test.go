@@ -104,6 +104,11 @@ func TestOneFolderOfAllFormats(t *testing.T) {
 	if want := "default/bool shop/native svc1/a1 svc2/a1 web/ok"; strings.Join(got, " ") != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	for _, service := range []string{"default", "shop", "svc1", "svc2", "web"} {
+		if set.Service(service) == nil {
+			t.Errorf("nothing is known about the service %s", service)
+		}
+	}
 	twin := strings.Replace(native, "service: shop", "service: web", 1)
 	twin = strings.Replace(twin, "name: native", "name: ok", 1)
 	if _, err := slo.Load(append(files, slo.File{Name: "twin.yaml", Data: []byte(twin)}), readers()...); err == nil || !strings.Contains(err.Error(), "the SLO web/ok exists twice") {
