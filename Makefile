@@ -66,6 +66,7 @@ ifeq ($(PKG),./...)
 	$(GO) test ./internal/bench -run '^$$' -bench 'Tick' -benchtime 20x -timeout 10m
 	$(GO) test ./internal/bench -run 'TestTheWorkbookThroughPrometheus|TestLiveIsABacktest' -lives 100 -v -timeout 10m
 	$(GO) test ./alerting -run 'TestTheCutLaw|TestIncidentsAreWellFormed' -lives 200 -v -timeout 10m
+	$(GO) test ./internal/rules -run 'TestLatency' -faults 60 -v -timeout 10m
 	$(GO) test ./alerting -run '^$$' -bench 'AdvanceMonth'
 	$(GO) test ./internal/store -run '^$$' -bench 'Commit' -benchtime 100x
 	$(GO) -C integration test -run '^$$' -bench . -benchtime 7x
