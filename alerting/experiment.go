@@ -51,7 +51,7 @@ func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
 		return refuse("An incident is open: "+st.Burn.Incident+".", "Its end.")
 	case running != nil:
 		return refuse("Another experiment runs: "+running.Change.Title+", by "+running.By+".", "Its end, at "+plain.UTC(running.Change.End)+".")
-	case v.Budget.LeftBelow(min(limits.CautionBelow+spend, 10000)):
+	case limits.CautionBelow+spend > 10000 || v.Budget.LeftBelow(limits.CautionBelow+spend):
 		return refuse(plain.Percent(v.Budget.Left(), v.Budget.Allowed, 1)+" of the error budget is left: after "+plain.Percent(spend, 10000, 1)+
 			" it would be below "+plain.Percent(limits.CautionBelow, 10000, 0)+", the line of caution.", "A smaller experiment, or more budget.")
 	}

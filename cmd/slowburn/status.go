@@ -84,10 +84,10 @@ func worseFirst(a, b web.SLO) int {
 }
 
 func printStatus(e *env, all []web.SLO) error {
-	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "STATE")
+	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "STATE")
 	for _, s := range all {
 		t.row(s.ID, fmt.Sprintf("%g %%", s.Objective), s.Window, number(s.SLI, "%.4g %%"), percentOf(s.Budget.Remaining),
-			burnOf(s), outlookOf(s.Budget), stateOf(s)+marked(s))
+			burnOf(s), outlookOf(s.Budget), gateOf(s), stateOf(s)+marked(s))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -164,6 +164,14 @@ func burnOf(s web.SLO) string {
 		}
 	}
 	return number(b.Rate, "%.2f") + " over " + b.Window
+}
+
+// gateOf is what the error-budget policy says.
+func gateOf(s web.SLO) string {
+	if s.Gate == nil {
+		return unknown
+	}
+	return *s.Gate
 }
 
 func outlookOf(b web.Budget) string {

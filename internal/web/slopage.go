@@ -29,7 +29,9 @@ type sloView struct {
 	Alerts    []alertRow
 	Notices   []string
 	Incidents []incidentRow
-	NoArchive string // why there are no incidents
+	Gate      *Gate       // nil without a policy
+	Changes   []changeRow // of the last four weeks
+	NoArchive string      // why there are no incidents
 	Data      string
 	Since     *time.Time // where the ledger begins; nil while it is empty
 	Coverage  string
@@ -91,6 +93,7 @@ func (s *server) sloView(ctx context.Context, b engine.Budget) sloView {
 		v.Alerts = append(v.Alerts, alertRowOf(a, b))
 	}
 	v.Corrected = correctionRows(b)
+	v.Gate, v.Changes = s.gateOn(b), s.changesOn(b)
 	found, err := s.incidentsOf(ctx, b.ID)
 	if err != nil {
 		v.NoArchive = "The incidents cannot be read: " + err.Error()
