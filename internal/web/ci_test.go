@@ -23,14 +23,17 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// ruled is the shop under a policy, with two services: one that may be released, and one that may not.
+// ruled is the shop under a policy, with a service that may be released, and one that may not.
 func ruled(t testing.TB) (s *shop, free, frozen string) {
-	s = newShopOf(t, map[slo.ID]life{
-		"checkout/availability": steady(100, 10), "checkout/latency": steady(100, 0), `checkout/routes{route="/pay"}`: steady(100, 0),
-		"search/availability": steady(4, 0), "search/freshness": steady(1, 0), "search/new": steady(1, 0),
-	})
+	t.Helper()
+	s = newShop(t)
+	set := shopSet(t, shopYAML)
+	snap := store.Snapshot{Accounts: map[slo.ID]store.Account{}}
+	for id, l := range map[slo.ID]life{"checkout/availability": steady(100, 10), `checkout/routes{route="/pay"}`: steady(100, 0), "search/freshness": steady(100, 0)} {
+		snap.Accounts[id], _ = liveOn(id, set.Lookup(id), l)
+	}
 	p := alerting.DefaultPolicy()
-	s.source.Policy = &p
+	s.source.Engine = engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Log: slog.New(slog.DiscardHandler), Policy: &p}, set, snap)
 	return s, "search/freshness", "checkout"
 }
 
