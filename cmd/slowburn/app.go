@@ -103,9 +103,10 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	a.engine = engine.New(engine.Options{
 		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.log, Lag: o.lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
-		Policy:  cfg.Policy,
-		Reviews: func() []postmortem.Review { return a.keeper.Reviews() },
-		Kick:    a.pump.Kick, Direct: a.direct,
+		Policy:   cfg.Policy,
+		Services: a.servicesAt,
+		Reviews:  func() []postmortem.Review { return a.keeper.Reviews() },
+		Kick:     a.pump.Kick, Direct: a.direct,
 		Observe: a.observe(a.afterTick(web.EvaluationMetrics(registry))),
 	}, set, snap)
 	a.client = client

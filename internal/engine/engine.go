@@ -40,6 +40,7 @@ type Store interface {
 	// Owes reports whether a message with the key is in the outbox, in whatever state.
 	Owes(ctx context.Context, key string) (bool, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
+	Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error)
 	// DropDays forgets days of the ledger before a time; Prune forgets messages that were settled before one.
 	DropDays(ctx context.Context, before time.Time) error
 	Prune(ctx context.Context, before time.Time) error
@@ -106,6 +107,8 @@ type Options struct {
 	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; "" is the default channel.
 	Reports        []report.Schedule
 	ReportChannels map[string]string
+	// Services reads the golden signals of every service at a time, for reports; nil reads none.
+	Services func(ctx context.Context, at time.Time) []report.Service
 	// Reviews are the postmortems as their files stand, for reports; nil is none.
 	Reviews func() []postmortem.Review
 	// ExternalURL is the address of the pages, for links; "" makes none.
@@ -223,7 +226,11 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	if ctx.Err() != nil {
 		return Summary{At: now, Failures: []string{"stopped"}}
 	}
-	sum, pages := e.take(context.WithoutCancel(ctx), batch, err, ours, now, to)
+	var services map[string][]report.Service
+	if err == nil {
+		services = e.signalsFor(ctx, now)
+	}
+	sum, pages := e.take(context.WithoutCancel(ctx), batch, err, services, ours, now, to)
 	if len(pages) > 0 {
 		e.Direct(pages) // takes as long as the receiver does, so the engine is not held up meanwhile
 	}
@@ -231,7 +238,7 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 }
 
 // take turns what was read into decisions and writes them down. It returns the pages that the store did not take.
-func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, ours, now time.Time, to budget.Minute) (Summary, []outbox.Entry) {
+func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, services map[string][]report.Service, ours, now time.Time, to budget.Minute) (Summary, []outbox.Entry) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats}
@@ -243,7 +250,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, o
 	e.tell(e.decide(batch, &tick), now, &tick, &sum)
 	e.watchSource(batch, now, &tick, &sum)
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
-		e.oweReports(ctx, now, &tick, &sum)
+		e.oweReports(ctx, now, services, &tick, &sum)
 	}
 	pages := e.commit(ctx, tick, batch, &sum)
 	e.forget(now)

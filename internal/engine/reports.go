@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/crontime"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -19,12 +20,12 @@ func factReport(name string) string { return "report/" + name + "/last" }
 // it was made are one transaction: it comes once per period, over any restart.
 //
 // A report waits until the ledgers have reached the end of its period, but not for ever.
-func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
+func (e *Engine) oweReports(ctx context.Context, now time.Time, services map[string][]report.Service, tick *store.Tick, sum *Summary) {
 	for _, run := range report.Due(e.Reports, e.reported(now, tick), now) {
 		if now.Sub(run.Scheduled) < reportPatience && !e.reached(run) {
 			continue
 		}
-		r, err := e.buildReport(ctx, run)
+		r, err := e.buildReport(ctx, run, services[run.Key()])
 		if err != nil {
 			e.Log.Error("cannot build a report; it is tried again with the next tick", "report", run.Key(), "err", err)
 			sum.Failures = append(sum.Failures, err.Error())
@@ -36,6 +37,42 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, tick *store.Tick
 		tick.Owed = append(tick.Owed, entries...)
 		tick.Facts[factReport(run.Report)] = run.Period.String()
 	}
+}
+
+// signalsFor reads the golden signals for the reports that are due, before the engine is held up by anything.
+func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]report.Service {
+	e.mu.RLock()
+	due := report.Due(e.Reports, e.reported(now, &store.Tick{Facts: map[string]string{}}), now)
+	var ends []time.Time
+	for _, run := range due {
+		_, to := run.Period.Bounds(e.schedule(run.Report).Zone)
+		ends = append(ends, to)
+	}
+	e.mu.RUnlock()
+	all := map[string][]report.Service{}
+	for n, run := range due {
+		all[run.Key()] = e.servicesAt(ctx, ends[n])
+	}
+	return all
+}
+
+// servicesPatience bounds the reading of all golden signals for one report; what has not come by then is unknown.
+const servicesPatience = 20 * time.Second
+
+func (e *Engine) servicesAt(ctx context.Context, at time.Time) []report.Service {
+	if e.Services == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, servicesPatience)
+	defer cancel()
+	return e.Services(ctx, at)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // reportPatience is how long a report waits for data of its period that cannot be read yet.
@@ -78,8 +115,8 @@ func (e *Engine) reported(now time.Time, tick *store.Tick) map[string]report.Per
 	return last
 }
 
-func (e *Engine) buildReport(ctx context.Context, run report.Run) (report.Report, error) {
-	in, err := e.reportInput(ctx, e.schedule(run.Report), run.Period)
+func (e *Engine) buildReport(ctx context.Context, run report.Run, services []report.Service) (report.Report, error) {
+	in, err := e.reportInput(ctx, e.schedule(run.Report), run.Period, services)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -91,12 +128,16 @@ func (e *Engine) buildReport(ctx context.Context, run report.Run) (report.Report
 // configured report, else in UTC. It is false for a period in the future.
 func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, now time.Time) (store.Report, bool, error) {
 	e.mu.RLock()
-	defer e.mu.RUnlock()
 	s := e.schedule(name)
-	if from, _ := p.Bounds(s.Zone); from.After(now) {
+	e.mu.RUnlock()
+	from, to := p.Bounds(s.Zone)
+	if from.After(now) {
 		return store.Report{}, false, nil
 	}
-	in, err := e.reportInput(ctx, s, p)
+	services := e.servicesAt(ctx, earlier(to, now))
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	in, err := e.reportInput(ctx, s, p, services)
 	if err != nil {
 		return store.Report{}, false, err
 	}
@@ -113,7 +154,7 @@ func keep(r report.Report, now time.Time) store.Report {
 // actsBefore is how long before a period an incident of it may have been acknowledged.
 const actsBefore = 14 * slo.Day
 
-func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Period) (report.Input, error) {
+func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Period, services []report.Service) (report.Input, error) {
 	from, to := p.Bounds(s.Zone)
 	incidents, err := e.Store.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: 100_000})
 	if err != nil {
@@ -128,8 +169,18 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
 	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Team: s.Team, Acts: acts}
+	in.Policy, in.Services = e.Policy, services
 	if e.Reviews != nil {
 		in.Reviews = e.Reviews()
+	}
+	dead, err := e.Store.Outbox(ctx, store.OutboxFilter{State: outbox.Dead, Limit: 100_000})
+	if err != nil {
+		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
+	}
+	for _, o := range dead {
+		if !o.Created.Before(from) && o.Created.Before(to) {
+			in.Undelivered++
+		}
 	}
 	for _, a := range e.accounts {
 		in.Subjects = append(in.Subjects, report.Subject{ID: a.id, Spec: a.spec, Ledger: a.ledger, Incidents: bySLO[a.id]})

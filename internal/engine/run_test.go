@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -39,7 +40,11 @@ func (nowhere) Prune(context.Context, time.Time) error                { return n
 func (nowhere) Incident(context.Context, string) (alerting.Incident, bool, error) {
 	return alerting.Incident{}, false, nil
 }
-func (nowhere) Owes(context.Context, string) (bool, error)                    { return false, nil }
+
+func (nowhere) Owes(context.Context, string) (bool, error) { return false, nil }
+
+func (nowhere) Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error) { return nil, nil }
+
 func (nowhere) Acts(context.Context, store.ActFilter) ([]alerting.Act, error) { return nil, nil }
 
 func (nowhere) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {

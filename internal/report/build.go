@@ -24,15 +24,19 @@ type Report struct {
 	Late   bool
 	Missed []Period
 
-	Tally     Tally
-	Rows      []Row      // one per budget, worst SLO first, budgets of one SLO together
-	Burners   []Burner   // budgets that burned in the period, most first
-	Incidents []Incident // that overlap the period, oldest first
-	Load      Load
-	People    []Person // who acknowledged most first
-	Toil      Toil
-	Actions   []Action // of postmortems, not done
-	Decisions []Decision
+	Tally       Tally
+	Rows        []Row      // one per budget, worst SLO first, budgets of one SLO together
+	Burners     []Burner   // budgets that burned in the period, most first
+	Incidents   []Incident // that overlap the period, oldest first
+	Load        Load
+	People      []Person // who acknowledged most first
+	Toil        Toil
+	Actions     []Action        // of postmortems, not done
+	Changes     []alerting.Cost // one per change and budget, the dearest first
+	Delivery    alerting.Delivery
+	Services    []Service
+	Undelivered int // messages given up in the period
+	Decisions   []Decision
 
 	Previous Link
 	Whole    Link
@@ -161,6 +165,7 @@ func Build(in Input) Report {
 		b.row(s)
 		b.attribute(s)
 		b.alerts(s)
+		b.changes(s)
 	}
 	b.finish()
 	return b.Report
@@ -180,8 +185,9 @@ func newBuilder(in Input) *builder {
 	if in.Zone == nil {
 		in.Zone = time.UTC
 	}
-	if in.Policy == (Policy{}) {
-		in.Policy = DefaultPolicy
+	if in.Policy == nil {
+		policy := alerting.DefaultPolicy()
+		in.Policy = &policy
 	}
 	b := &builder{
 		in: in, acked: firstActs(in.Acts, alerting.Acknowledge), mitigated: firstActs(in.Acts, alerting.Mitigated),
@@ -295,6 +301,9 @@ func (b *builder) finish() {
 	b.Load.finish()
 	b.people()
 	b.actions()
+	b.deliver()
+	b.services()
+	b.Undelivered = b.in.Undelivered
 	b.decide()
 }
 

@@ -115,7 +115,7 @@ func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incid
 		Onset: i.Onset.UTC(), Detected: i.Detected, Ended: i.Ended, Resolved: i.Resolved,
 		Detect: i.TimeToDetect(), Resolve: i.TimeToResolve(),
 		Bad: postmortem.Spent(i, s.Ledger), InPeriod: inPeriod, Allowed: i.Last.Budget.Allowed,
-		Postmortem: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.Postmortem),
+		Postmortem: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.PostmortemAt),
 	}
 	out.Acknowledge, out.Acknowledged = since(i.Detected, b.acked[i.ID])
 	out.Mitigate, out.Mitigated = since(i.Onset, b.mitigated[i.ID])

@@ -22,6 +22,7 @@ const (
 	Calm       Topic = "load"         // more pages than a shift can take
 	Overdue    Topic = "action_items" // what was promised and not done in time
 	Unanswered Topic = "unanswered"   // pages that nobody took on
+	Capacity   Topic = "capacity"     // something will be full soon
 	Recurring  Topic = "class"        // a class of outage took much of a quarter's budget
 )
 
@@ -59,7 +60,8 @@ func (b *builder) decide() {
 		all = append(all, Decision{Calm, "", plain.Plural(b.Load.Heavy, "shift") + " had more than two pages: what can be taken off them?"})
 	}
 	all = append(all, b.aboutPeople()...)
-	for _, topic := range []Topic{Freeze, Postmortem, Overdue, Recurring, Caution, TooTight, TooLoose, Repair, FewEvents, Calm, Unanswered} {
+	all = append(all, b.aboutCapacity()...)
+	for _, topic := range []Topic{Freeze, Postmortem, Overdue, Recurring, Caution, Capacity, TooTight, TooLoose, Repair, FewEvents, Calm, Unanswered} {
 		for _, d := range all {
 			if d.Topic == topic {
 				b.Decisions = append(b.Decisions, d)
@@ -71,7 +73,7 @@ func (b *builder) decide() {
 // aboutBudget is what a budget's standing suggests.
 func (b *builder) aboutBudget(r Row) []Decision {
 	one := func(t Topic, parts ...string) []Decision { return []Decision{{t, r.ID, strings.Join(parts, "")}} }
-	policy := b.in.Policy
+	policy := b.in.Policy.Of(r.ID.Service())
 	switch {
 	case r.Verdict == LowTraffic:
 		return one(FewEvents, "its window allows only ", plain.Events(r.Allowed), " bad events: a longer window, a probe, or one SLO with its siblings?")

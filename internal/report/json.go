@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -13,24 +14,28 @@ import (
 // ratios, durations are seconds, times are UTC; null is not known.
 type (
 	reportJSON struct {
-		Key       string         `json:"key"`
-		Title     string         `json:"title"`
-		Verdict   string         `json:"verdict"`
-		Name      string         `json:"name"`
-		Period    Period         `json:"period"`
-		Timezone  string         `json:"timezone"`
-		From      time.Time      `json:"from"`
-		To        time.Time      `json:"to"`
-		Late      bool           `json:"late"`
-		Missed    []Period       `json:"missed"`
-		Tally     tallyJSON      `json:"tally"`
-		SLOs      []sloJSON      `json:"slos"`
-		Burners   []burnerJSON   `json:"burners"`
-		Incidents []incidentJSON `json:"incidents"`
-		Load      loadJSON       `json:"load"`
-		Actions   []actionJSON   `json:"actionItems"`
-		Decisions []decisionJSON `json:"decisions"`
-		Previous  string         `json:"previous,omitempty"`
+		Key         string         `json:"key"`
+		Title       string         `json:"title"`
+		Verdict     string         `json:"verdict"`
+		Name        string         `json:"name"`
+		Period      Period         `json:"period"`
+		Timezone    string         `json:"timezone"`
+		From        time.Time      `json:"from"`
+		To          time.Time      `json:"to"`
+		Late        bool           `json:"late"`
+		Missed      []Period       `json:"missed"`
+		Tally       tallyJSON      `json:"tally"`
+		SLOs        []sloJSON      `json:"slos"`
+		Burners     []burnerJSON   `json:"burners"`
+		Incidents   []incidentJSON `json:"incidents"`
+		Load        loadJSON       `json:"load"`
+		Actions     []actionJSON   `json:"actionItems"`
+		Changes     []costJSON     `json:"changes"`
+		Delivery    deliveryJSON   `json:"delivery"`
+		Services    []serviceJSON  `json:"services"`
+		Undelivered int            `json:"messagesGivenUp"`
+		Decisions   []decisionJSON `json:"decisions"`
+		Previous    string         `json:"previous,omitempty"`
 	}
 	tallyJSON struct {
 		Within   int      `json:"within"`
@@ -139,6 +144,29 @@ type (
 		Link     string `json:"link,omitempty"`
 		Incident string `json:"incident"`
 	}
+	costJSON struct {
+		Key    string    `json:"key"`
+		SLO    slo.ID    `json:"slo"`
+		Kind   string    `json:"kind"`
+		Title  string    `json:"title"`
+		By     string    `json:"by"`
+		Start  time.Time `json:"start"`
+		Known  bool      `json:"known"`
+		Excess float64   `json:"excess"` // bad events beyond the share before it
+		Spent  *float64  `json:"budgetSpent"`
+		Shared []string  `json:"sharedWith,omitempty"`
+	}
+	deliveryJSON struct {
+		Deploys     int      `json:"deploys"`
+		Failed      int      `json:"failed"`
+		FailureRate *float64 `json:"changeFailureRate"`
+		Recovery    *float64 `json:"medianRecoverySeconds"`
+		Lead        *float64 `json:"medianLeadSeconds"`
+	}
+	serviceJSON struct {
+		Name    string   `json:"service"`
+		Signals []Signal `json:"signals"`
+	}
 	worstJSON struct {
 		Length string     `json:"length"`
 		From   *time.Time `json:"from"`
@@ -159,7 +187,8 @@ func (r Report) JSON() []byte {
 		From: r.From, To: r.To, Late: r.Late, Missed: append([]Period{}, r.Missed...),
 		Tally: tallyJSON{Within: r.Tally.Within, Over: r.Tally.Over, Unjudged: r.Tally.Unjudged},
 		SLOs:  []sloJSON{}, Burners: []burnerJSON{}, Incidents: []incidentJSON{}, Decisions: []decisionJSON{},
-		Load: r.loadJSON(), Actions: []actionJSON{}, Previous: r.Previous.URL,
+		Load: r.loadJSON(), Actions: []actionJSON{}, Changes: []costJSON{}, Delivery: deliveryOf(r.Delivery),
+		Services: []serviceJSON{}, Undelivered: r.Undelivered, Previous: r.Previous.URL,
 	}
 	if r.Tally.BeforeKnown {
 		out.Tally.Before = &r.Tally.Before
@@ -177,6 +206,15 @@ func (r Report) JSON() []byte {
 	}
 	for _, a := range r.Actions {
 		out.Actions = append(out.Actions, a.json())
+	}
+	for _, c := range r.Changes {
+		ch := c.Change.Change
+		out.Changes = append(out.Changes, costJSON{
+			c.Change.Key, c.SLO, ch.Kind, ch.Title, c.Change.By, ch.Start, c.Known, events(c.Excess), ratio(c.Excess, c.Allowed), c.Shared,
+		})
+	}
+	for _, s := range r.Services {
+		out.Services = append(out.Services, serviceJSON{s.Name, s.Signals})
 	}
 	for _, d := range r.Decisions {
 		out.Decisions = append(out.Decisions, decisionJSON{d.Topic, d.ID, d.Text})
@@ -271,6 +309,20 @@ func (r Report) loadJSON() loadJSON {
 		l.Pages, l.OutOfHours, l.Tickets, l.NoData, l.Unresolved, l.Shifts, l.Heavy, l.MostPages, l.MostAt.UTC(),
 		l.Acknowledged, l.Judged, l.Precise, append([]Person{}, r.People...), ratio(r.Toil.Toil, r.Toil.Toil+r.Toil.Project),
 	}
+}
+
+func deliveryOf(d alerting.Delivery) deliveryJSON {
+	return deliveryJSON{
+		d.Deploys, d.Failed, ratio(int64(d.Failed), int64(d.Deploys)), medianSeconds(d.Recovery), medianSeconds(d.Lead),
+	}
+}
+
+func medianSeconds(sorted []time.Duration) *float64 {
+	if len(sorted) == 0 {
+		return nil
+	}
+	s := alerting.Median(sorted).Seconds()
+	return &s
 }
 
 func (a Action) json() actionJSON {

@@ -24,7 +24,9 @@ func (r Report) sections() []section {
 		{"Where the budget went", r.burnerText},
 		{"Incidents and postmortems", r.incidentText},
 		{"Pages and tickets", r.loadText},
+		{"Changes and what they cost", r.changeText},
 		{"Action items", r.actionText},
+		{"Golden signals", r.serviceText},
 		{"Worst windows", r.worstText},
 		{"Data quality", r.dataText},
 	}
@@ -214,6 +216,14 @@ func (r Report) loadText(int) string {
 	return s + r.peopleText()
 }
 
+// undeliveredText names messages that never arrived.
+func (r Report) undeliveredText() string {
+	if r.Undelivered == 0 {
+		return ""
+	}
+	return "\n**" + plain.Plural(r.Undelivered, "message") + " could not be delivered** and was given up; the delivery page has them with the reason.\n"
+}
+
 func (r Report) dataText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {
@@ -233,11 +243,11 @@ func (r Report) dataText(limit int) string {
 		})
 	}
 	if len(rows) == 0 {
-		return "Every minute of the period is known.\n" + r.correctionsText(limit)
+		return "Every minute of the period is known.\n" + r.correctionsText(limit) + r.undeliveredText()
 	}
 	full := len(r.Rows) - len(rows)
 	head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
-	return plain.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit) + r.correctionsText(limit)
+	return plain.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit) + r.correctionsText(limit) + r.undeliveredText()
 }
 
 // correctionsText shows gross beside net for the budgets that corrections concern, and who answers for them.

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// servicesAt takes the golden signals of every service that names some, for a report: over the hour before at.
+func (a *app) servicesAt(ctx context.Context, at time.Time) []report.Service {
+	var all []report.Service
+	for _, s := range a.engine.Set().Services {
+		if s.Signals == nil {
+			continue
+		}
+		shot := signals.Take(ctx, a.client, s, at, signals.SnapshotOptions{Window: time.Hour, Timeout: 10 * time.Second})
+		r := report.Service{Name: s.Name, Owner: s.Owner}
+		for n, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
+			if g.Query != "" {
+				r.Signals = append(r.Signals, reported([]string{"latency", "traffic", "errors"}[n], g))
+			}
+		}
+		for _, full := range shot.Saturation {
+			r.Signals = append(r.Signals, howFull(full, at))
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// reported writes a signal for a reader; what is not known stays empty.
+func reported(kind string, g signals.Signal) report.Signal {
+	out := report.Signal{Kind: kind, What: g.What, Query: g.Query}
+	if g.Now.Known {
+		out.Now = figure(g.Now, g.Unit)
+	}
+	if g.Baseline.Known {
+		out.Before = figure(g.Baseline, g.Unit)
+	}
+	return out
+}
+
+// soon is how far ahead a forecast of saturation asks for a decision.
+const soon = 4 * 7 * slo.Day
+
+func howFull(s signals.Saturation, at time.Time) report.Signal {
+	out := reported("saturation", s.Signal)
+	out.What = s.Name
+	if share, ok := s.Share(); ok {
+		out.Used = fmt.Sprintf("%.0f %%", 100*share)
+	}
+	switch f := s.Forecast; {
+	case f.Known():
+		out.Forecast = "between " + f.Earliest.UTC().Format(time.DateOnly) + " and " + f.Latest.UTC().Format(time.DateOnly)
+		out.Soon = f.Earliest.Before(at.Add(soon))
+	case f.Reason != "":
+		out.Forecast = f.Reason
+	}
+	return out
+}

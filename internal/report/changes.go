@@ -1,0 +1,92 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+)
+
+// changes adds what each change that began in the period cost one budget.
+func (b *builder) changes(s Subject) {
+	for _, c := range alerting.Attribute(alerting.Input{ID: s.ID, Spec: s.Spec, Ledger: s.Ledger}, b.in.Acts, b.to) {
+		if start := c.Change.Change.Start; !start.Before(b.From) && start.Before(b.To) {
+			b.Changes = append(b.Changes, c)
+		}
+	}
+}
+
+// deliver orders the costs, the dearest first, and works out the figures of the deploys.
+func (b *builder) deliver() {
+	slices.SortStableFunc(b.Changes, func(x, y alerting.Cost) int {
+		return cmp.Or(compareShares(y.Excess, max(y.Allowed, 1), x.Excess, max(x.Allowed, 1)),
+			x.Change.Change.Start.Compare(y.Change.Change.Start), cmp.Compare(x.SLO, y.SLO))
+	})
+	var acts []alerting.Act
+	var incidents []alerting.Incident
+	served := map[string]bool{}
+	for _, s := range b.subjects {
+		served[s.ID.Service()] = true
+		incidents = append(incidents, s.Incidents...)
+	}
+	for _, a := range b.in.Acts {
+		if served[a.Service] || served[a.SLO.Service()] {
+			acts = append(acts, a)
+		}
+	}
+	b.Delivery = alerting.Deliver(acts, incidents, b.From, b.To)
+}
+
+// changeText shows what was changed and what went wrong after it.
+func (r Report) changeText(limit int) string {
+	if len(r.Changes) == 0 {
+		return "None was recorded (`slowburn change add`), so nothing is known of deploys, of failed ones and of the time to recover from them.\n"
+	}
+	var rows [][]string
+	for _, c := range r.Changes {
+		if c.Excess == 0 {
+			continue
+		}
+		share := plain.PercentUp(c.Excess, c.Allowed, 1)
+		if len(c.Shared) > 0 {
+			share += " (with " + plain.Plural(len(c.Shared), "other change") + ")"
+		}
+		ch := c.Change.Change
+		rows = append(rows, []string{
+			plain.In(ch.Start, r.zone), plain.Code(string(c.SLO)), plain.Text(ch.Kind), plain.Link(ch.Title, ch.Link), plain.Text(c.Change.By), plain.Events(c.Excess), share,
+		})
+	}
+	s := r.deliveryText()
+	if len(rows) == 0 {
+		return s + "\nAfter none of the changes went more wrong than before it.\n"
+	}
+	head := []string{"When", "SLO", "Kind", "What", "Who", "Bad beyond before:", "Of its budget:"}
+	return s + "\n" + table(head, rows, limit) +
+		"\nEvents that went bad after a change beyond the share that did before it: correlated in time, not proven. An experiment's own spend is shown apart from that of services.\n"
+}
+
+// deliveryText is the line about deploys.
+func (r Report) deliveryText() string {
+	d := r.Delivery
+	if d.Deploys == 0 {
+		return "No deploy was recorded.\n"
+	}
+	s := plain.Plural(d.Deploys, "deploy")
+	if week, ok := d.PerWeek(); ok {
+		s += " (" + strconv.FormatFloat(week, 'f', 1, 64) + " a week)"
+	}
+	s += ", of which " + plain.Count(d.Failed) + " failed: change failure rate " + plain.PercentUp(int64(d.Failed), int64(d.Deploys), 0)
+	s += "; median time to recover " + middle(d.Recovery) + "; lead time " + middle(d.Lead) + ".\n"
+	return s
+}
+
+// middle is a median with its number, or n/a where the feed does not tell.
+func middle(sorted []time.Duration) string {
+	if len(sorted) == 0 {
+		return "n/a"
+	}
+	return plain.Duration(alerting.Median(sorted)) + " (n = " + strconv.Itoa(len(sorted)) + ")"
+}
