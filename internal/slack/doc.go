@@ -27,6 +27,14 @@
 // plain_text object and nowhere else (escape.go); the token appears in no error (secret.go,
 // classify.go).
 //
+// # Acting
+//
+// People act by the controls under a message and by /slowburn. Both come in by Socket Mode or as signed
+// requests, and go the same way from there ([Desk]): is it ours, was it here before, who is it, and then an
+// [alerting.Act] for the rest of slowburn. Slack is answered within its three seconds, whatever happens.
+//
 // Reading order: facts.go, compose.go, message.go and words.go for what is said; body.go,
-// block.go, limits.go for its form; client.go, classify.go, find.go, webhook.go for how it is delivered.
+// block.go, limits.go for its form; client.go, classify.go, find.go, webhook.go for how it is delivered; desk.go,
+// interact.go, command.go for acting, signature.go, http.go, socket.go for how it comes in; scopes.go for what
+// all of it needs.
 package slack
