@@ -52,7 +52,7 @@ func ParseObjective(s string) (Objective, error) {
 		return Objective{}, fmt.Errorf("objective %q has more than %d digits after the point; nobody can measure that", s, maxDigits)
 	}
 	if len(whole) > 3 {
-		return Objective{}, fmt.Errorf("objective %q is above 100 percent", s)
+		return Objective{}, fmt.Errorf("objective %q is above 100 percent; write for example 99.9", s)
 	}
 	good, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", maxDigits-len(fraction)), 10, 64)
 	if err != nil {
@@ -66,7 +66,7 @@ func checkObjective(s, text string, good int64) (Objective, error) {
 	case good == Billion:
 		return Objective{}, errors.New("objective 100 leaves no error budget, so nothing can ever burn; write for example 99.99")
 	case good > Billion:
-		return Objective{}, fmt.Errorf("objective %q is above 100 percent", s)
+		return Objective{}, fmt.Errorf("objective %q is above 100 percent; write for example 99.9", s)
 	case good == 0:
 		return Objective{}, errors.New("objective 0 promises nothing; write for example 99.9")
 	case good <= Billion/100:

@@ -29,13 +29,18 @@ type Query struct {
 // Rename is the bare selector with another metric in the place of its own.
 func (q *Query) Rename(metric string) *Query {
 	out := *q
-	if rest, ok := strings.CutPrefix(q.Text, q.Metric); ok && model.LegacyValidation.IsValidMetricName(metric) {
-		out.Text = metric + rest
-	} else { // the name stands in the braces
-		name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric)
-		out.Text = (&parser.VectorSelector{Name: metric, LabelMatchers: append([]*labels.Matcher{name}, q.Matchers...)}).String()
-	}
 	out.Metric = metric
+	plain := model.LegacyValidation.IsValidMetricName(metric)
+	if rest, ok := strings.CutPrefix(q.Text, q.Metric); ok && plain {
+		out.Text = metric + rest
+		return &out
+	}
+	name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric) // it stands in the braces
+	v := parser.VectorSelector{LabelMatchers: append([]*labels.Matcher{name}, q.Matchers...)}
+	if plain {
+		v.Name = metric
+	}
+	out.Text = v.String()
 	return &out
 }
 
@@ -184,13 +189,24 @@ func syntax(text string, err error) (out []remark) {
 	for _, e := range list[:min(len(list), maxSyntax)] {
 		at := min(max(int(e.PositionRange.Start), 0), len(text))
 		message := strings.ReplaceAll(e.Err.Error(), windowStandIn, WindowVariable)
-		hint := ""
-		if strings.Contains(message, "expected type range vector") {
-			hint = "give it a range: [" + WindowVariable + "]"
-		}
-		out = append(out, remark{at, "", "PromQL: " + message, hint})
+		out = append(out, remark{at, "", "PromQL: " + message, SyntaxHint(message)})
 	}
 	return out
+}
+
+// SyntaxHint says what to write instead of PromQL that its parser refuses with that message; "" if that is not known.
+func SyntaxHint(message string) string {
+	switch {
+	case strings.Contains(message, "expected type range vector"):
+		return "give it a range: [" + WindowVariable + "]"
+	case strings.Contains(message, "in label matching, expected string"):
+		return `put the value in quotes: job="checkout"`
+	case strings.Contains(message, "unexpected character"):
+		return `names with other characters than letters, digits and _ are written in quotes, inside of the braces: {"http.requests", "http.status"="200"}`
+	case strings.Contains(message, "unclosed") || strings.Contains(message, "unexpected end of input"):
+		return "something that was opened is not closed: ( [ { or a quote"
+	}
+	return ""
 }
 
 // selector is the expression as a selector that stands alone, or nil.

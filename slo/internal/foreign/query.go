@@ -111,7 +111,7 @@ func syntax(v strictyaml.Value, text string, err error) {
 		return
 	}
 	at := min(int(list[0].PositionRange.Start), len(strings.TrimRight(text, " \n")))
-	v.ProblemAt(v.Inside(at), strictyaml.Error, "PromQL: "+list[0].Err.Error(), "")
+	v.ProblemAt(v.Inside(at), strictyaml.Error, "PromQL: "+list[0].Err.Error(), slo.SyntaxHint(list[0].Err.Error()))
 }
 
 // suits asks of the whole query what its parts can no longer tell: that every placeholder is a
