@@ -72,7 +72,13 @@ func (e *Engine) tellOne(s *story, event alerting.Event, now time.Time) {
 	entries := e.Composer.Event(e.told(s.in, s.state, event, i, over[event.Incident], now))
 	for n := range entries {
 		// A process before this one may have sent it past a full disk and died before it could write that down.
-		entries[n].Tried = entries[n].Lane == outbox.LanePage && entries[n].Op != outbox.Edit && event.Time().Before(e.began)
+		was := &entries[n]
+		if was.Op != outbox.Edit && event.Time().Before(e.began) && (was.Lane == outbox.LanePage || over[event.Incident]) {
+			was.Tried, was.Created = true, event.Time()
+			if over[event.Incident] {
+				was.Created = i.Detected
+			}
+		}
 	}
 	s.turn.Entries = append(s.turn.Entries, entries...)
 }

@@ -6,6 +6,19 @@
 // due, sends it through a leg (Slack first) and writes the result down. A crash between the
 // two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked
 // up at the receiver before it is sent again.
+//
+// # What holds
+//
+// The promises of delivery, and the tests that hold them (packages outbox, slack and engine):
+//
+//	no loss            TestRandomFaultsLoseNothingAndDoubleNothing, TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail
+//	effectively once   the same, by the keys that stand in the channel; TestCommitThatOnlySaysItFailed, TestDiskFull
+//	order              plan's tests in this package: the root, then replies in turn
+//	rate, Retry-After  TestOnePostASecond, and the stand-in refuses whoever is faster
+//	pages first        TestAStormIsNamedWithinSeconds
+//	one bad channel    the pump has a worker and a gate per channel
+//	payload, mentions  TestSlackTakesWhatWeCompose
+//	no feedback        the pump reports its trouble by Summary alone
 package outbox
 
 import (

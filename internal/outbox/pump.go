@@ -167,6 +167,12 @@ func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
 	byPlace := map[place][]Owed{}
 	var order []place
 	p.inherit(due)
+	held := map[[2]string]bool{} // threads whose root is somewhere that the store does not know yet
+	for _, o := range due {
+		if r, kept := p.unsaved[o.Key]; kept && r.State == Sent && o.Op != Reply {
+			held[[2]string{o.Leg, o.Thread}] = true
+		}
+	}
 	for _, o := range due {
 		o.Inherited = p.inherited[o.Key]
 		if r, kept := p.unsaved[o.Key]; kept {
@@ -176,6 +182,9 @@ func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
 			o.NextTry, o.LastErr = r.NextTry, r.Err
 		}
 		pl := place{o.Leg, o.Channel}
+		if held[[2]string{o.Leg, o.Thread}] {
+			continue
+		}
 		if byPlace[pl] == nil {
 			order = append(order, pl)
 		}

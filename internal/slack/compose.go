@@ -125,7 +125,13 @@ func (f Facts) missedLive(now time.Time) []outbox.Entry {
 		op = outbox.Reply
 	}
 	f.Face, f.Others = nil, nil
-	return []outbox.Entry{f.entry("missed", outbox.LaneTicket, op, f.root(now), now)}
+	post := f.entry("missed", outbox.LaneTicket, op, f.root(now), now)
+	if op == outbox.Reply || len(f.Incident.Log) == 0 {
+		return []outbox.Entry{post}
+	}
+	// It has the key of the page that it would have been: if that was sent after all, it is found and brought up to date.
+	post.Key = f.Incident.Log[0].Key() + "/post"
+	return []outbox.Entry{post, f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root(now), now)}
 }
 
 // spent tells that a share of the budget is gone: in the thread of the incident that does it, or by itself.

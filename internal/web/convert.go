@@ -171,7 +171,7 @@ func toIncident(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 		out.PeakBurn = known(i.PeakBurn(spec.Objective))
 	}
 	a, _ := i.Acknowledged()
-	out.AcknowledgedBy = a.By
+	out.AcknowledgedBy, out.Group = a.By, i.Group
 	if d, ok := i.TimeToAcknowledge(); ok {
 		out.TimeToAcknowledge = durationOf(d)
 	}

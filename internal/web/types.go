@@ -318,6 +318,8 @@ type Incident struct {
 	Cost          float64  `json:"cost"`          // the share of the whole budget that they took
 	PeakBurn      *float64 `json:"peakBurn"`      // over the firing pair's short window
 
+	// Group is the incident in whose thread this one is told, because they burn together; "" is its own.
+	Group             string  `json:"group,omitempty"`
 	AcknowledgedBy    string  `json:"acknowledgedBy,omitempty"`
 	TimeToAcknowledge *string `json:"timeToAcknowledge"` // from the alert to the first acknowledgement; null without one
 	TimeToMitigate    *string `json:"timeToMitigate"`    // from the onset to when a person said that users no longer feel it
