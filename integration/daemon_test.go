@@ -175,6 +175,9 @@ func (composer) Act(engine.Done) []outbox.Entry { return nil }
 // Permit implements engine.Composer.
 func (composer) Permit(engine.Permit) []outbox.Entry { return nil }
 
+// Evidence implements engine.Composer.
+func (composer) Evidence(engine.Told) []outbox.Entry { return nil }
+
 // Report implements engine.Composer.
 func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 

@@ -34,6 +34,7 @@ type app struct {
 	cfg     Config
 	db      *store.DB
 	client  *prom.Client
+	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
 	engine  *engine.Engine
 	pump    *outbox.Pump
 	ways    atomic.Pointer[ways] // who is told, and how; a reload exchanges it
@@ -82,6 +83,9 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	if err != nil {
 		return nil, err
 	}
+	if a.asker, err = newClient(cfg.Prometheus.beside()); err != nil {
+		return nil, err
+	}
 	if a.db, err = store.Open(cfg.StorePath, store.Options{}); err != nil {
 		return nil, err
 	}
@@ -107,7 +111,8 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 		Services: a.servicesAt,
 		Reviews:  func() []postmortem.Review { return a.keeper.Reviews() },
 		Kick:     a.pump.Kick, Direct: a.direct,
-		Observe: a.observe(a.afterTick(web.EvaluationMetrics(registry))),
+		Observe:  a.observe(a.afterTick(web.EvaluationMetrics(registry))),
+		Evidence: a.evidence,
 	}, set, snap)
 	a.client = client
 	a.keeper = a.newKeeper()
@@ -157,6 +162,7 @@ func (a *app) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return web.Serve(ctx, a.listener, a.web, a.webConfig, a.log) })
 	actor(func(ctx context.Context) error { return a.engine.Run(ctx, a.clock, a.every) })
 	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
+	actor(func(ctx context.Context) error { return a.engine.LookInto(ctx, a.clock) })
 	actor(a.pump.Run)
 	actor(a.runLegs)
 	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.ticked) })

@@ -94,6 +94,22 @@ func (c composer) Act(d engine.Done) []outbox.Entry {
 	return entries
 }
 
+// Evidence makes the messages about what was found out, for every channel that has a thread of the incident. The
+// other legs have none.
+func (c composer) Evidence(t engine.Told) []outbox.Entry {
+	all, _ := c.routing.told(t.Spec, t.Event, t.Incident)
+	var entries []outbox.Entry
+	again := false
+	for _, to := range all {
+		if to.leg == slackLeg {
+			f := c.slackFacts(t, to.channel)
+			entries = append(entries, inThread(slack.ComposeEvidence(f, t.Now), to.channel, again)...)
+			again = true
+		}
+	}
+	return entries
+}
+
 // tell makes the messages of an event for one target. first says that it has not heard of the incident
 // yet; again that the same leg tells it elsewhere, too.
 func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Entry {
@@ -137,7 +153,7 @@ func (c composer) tellSlack(t engine.Told, channel string, first, again bool) []
 func (c composer) slackFacts(t engine.Told, channel string) slack.Facts {
 	f := slack.Facts{
 		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
-		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t),
+		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t), Evidence: t.Evidence,
 		Gate: t.Gate, Notify: t.Notify,
 		Upstream: t.Upstream, Worst: t.Worst, Others: t.Others,
 	}

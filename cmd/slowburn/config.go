@@ -31,6 +31,7 @@ type Config struct {
 	SLOs       []string // files, folders and globs
 	StorePath  string
 	Slack      SlackConfig
+	TraceURL   string // of a trace, with {trace_id} in it; "" makes no links
 	Reports    []Report
 	Receivers  []Receiver // beside Slack
 	Routes     []Route
@@ -66,6 +67,12 @@ type PrometheusConfig struct {
 	Timeout     time.Duration
 	Concurrency int
 	HTTP        config.HTTPClientConfig
+}
+
+// beside is the same server, asked with a part of the requests at a time and for small answers.
+func (p PrometheusConfig) beside() PrometheusConfig {
+	p.Concurrency = max(p.Concurrency/2, 1)
+	return p
 }
 
 // SlackConfig says how messages reach people. Without a token and a webhook nothing is sent, and
@@ -136,7 +143,7 @@ func parseConfig(path string, data []byte) (Config, error) {
 	file := strictyaml.Parse(path, data, strictyaml.Options{})
 	if len(file.Documents) > 0 {
 		keys := []string{
-			"prometheus", "slos", "corrections", "store", "slack", "reports", "postmortems", "policy",
+			"prometheus", "slos", "corrections", "store", "slack", "traces", "reports", "postmortems", "policy",
 			"pagerduty", "alertmanagers", "webhooks", "routes", "fallback", "heartbeat", "signals",
 		}
 		if o, ok := file.Documents[0].Object(keys...); ok {
@@ -188,6 +195,7 @@ func (c *Config) read(o strictyaml.Object) {
 		}
 	}
 	c.readSlack(o.Get("slack"))
+	c.readTraces(o.Get("traces"))
 	c.readReports(o.Get("reports"))
 	c.readLegs(o)
 	if s, ok := o.Get("signals").Object("sources"); ok {
@@ -283,6 +291,21 @@ func (c *Config) readSlack(v strictyaml.Value) {
 		if text, ok := o.Get(key).Text(); ok {
 			*path = c.Abs(text)
 		}
+	}
+}
+
+func (c *Config) readTraces(v strictyaml.Value) {
+	o, ok := v.Object("url")
+	if !ok {
+		return
+	}
+	if text, ok := o.Need("url", "such as https://tempo.example.com/trace/{trace_id}").Text(); ok {
+		if err := checkURL(text); err != nil {
+			o.Get("url").Problem(err.Error(), "write for example https://jaeger.example.com/trace/{trace_id}")
+		} else if !strings.Contains(text, "{trace_id}") {
+			o.Get("url").Problem("does not say where the ID of the trace goes", "put {trace_id} in its place")
+		}
+		c.TraceURL = text
 	}
 }
 

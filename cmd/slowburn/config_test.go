@@ -115,6 +115,7 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 		{"a URL without a scheme", "prometheus: {url: 127.0.0.1:9090}", `1:19: `},
 		{"a file as URL", "prometheus: {url: 'file:///etc/passwd'}", `1:19: is not an http or https URL`},
 		{"a password in the URL", "prometheus: {url: 'http://a:b@c'}", `1:19: holds a password; use basic_auth with password_file`},
+		{"traces without a place for the ID", "traces: {url: 'https://t.example/'}", `1:15: does not say where the ID of the trace goes`},
 		{"a password in Slack's URL", "slack: {api_url: 'http://a:b@c'}", `1:18: holds a password`},
 		{"two ways to log in", "prometheus: {bearer_token: x, basic_auth: {username: ana}}", `at most one of`},
 		{"a password and a file of it", "prometheus: {basic_auth: {username: ana, password: x, password_file: y}}", `at most one of`},

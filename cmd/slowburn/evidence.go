@@ -2,17 +2,29 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
 // evidenceTimeout bounds the questions for a draft: it is written with what has come by then.
 const evidenceTimeout = 8 * time.Second
+
+// evidence finds out what burns and what changed.
+func (a *app) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
+	r.Client, r.TraceURL = a.asker, a.cfg.TraceURL
+	acts, err := a.db.Acts(ctx, store.ActFilter{From: r.Onset.Add(-evidence.ActsBack)})
+	r.Acts = acts
+	found := evidence.Gather(ctx, r)
+	if err != nil {
+		found.Problems = append(found.Problems, "recorded changes: "+err.Error())
+	}
+	return found
+}
 
 // goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak and after
 // its end. It is nil for a service whose file names no signals.
@@ -52,24 +64,9 @@ func (a *app) goldenSignals(ctx context.Context, i alerting.Incident) []postmort
 // asTold writes one signal of four snapshots for a reader.
 func asTold(shots [4]signals.Snapshot, pick func(signals.Snapshot) signals.Signal) postmortem.Signal {
 	first := pick(shots[0])
-	value := func(n int) string { return figure(pick(shots[n]).Now, first.Unit) }
+	value := func(n int) string { return evidence.Figure(pick(shots[n]).Now, first.Unit) }
 	return postmortem.Signal{
 		Kind: first.Name, Name: first.What, Query: first.Query,
 		Before: value(0), Onset: value(1), Peak: value(2), After: value(3),
 	}
-}
-
-// figure writes a value with its unit; what is not known says so.
-func figure(r signals.Reading, unit string) string {
-	switch {
-	case !r.Known:
-		return "unknown"
-	case unit == "ratio":
-		return fmt.Sprintf("%.3g %%", 100*r.Value)
-	case unit == "seconds":
-		return fmt.Sprintf("%.3g s", r.Value)
-	case unit == "events/s":
-		return plain.Events(int64(1000*r.Value)) + " per second"
-	}
-	return fmt.Sprintf("%.3g", r.Value)
 }

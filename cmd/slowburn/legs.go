@@ -134,6 +134,7 @@ type currentWays struct{ *atomic.Pointer[ways] }
 func (c currentWays) Event(t engine.Told) []outbox.Entry    { return c.Load().Event(t) }
 func (c currentWays) Act(d engine.Done) []outbox.Entry      { return c.Load().Act(d) }
 func (c currentWays) Permit(p engine.Permit) []outbox.Entry { return c.Load().Permit(p) }
+func (c currentWays) Evidence(t engine.Told) []outbox.Entry { return c.Load().Evidence(t) }
 func (c currentWays) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
 	return c.Load().Report(r, channel, now)
 }

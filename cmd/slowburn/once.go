@@ -41,6 +41,7 @@ func (c *demoCmd) minute(e *env, s *stage, a *app, at time.Time) error {
 	if sum := a.engine.Tick(e.ctx, at); !sum.Good() {
 		return fmt.Errorf("the tick of %s failed: %s %w", at.Format("15:04"), strings.Join(sum.Failures, "; "), sum.StoreErr)
 	}
+	a.engine.Gather(e.ctx, s.now)
 	// Slack takes about one message a second: give it the minute, second by second.
 	for second := range 60 {
 		s.set(at.Add(time.Duration(second)*time.Second), 0)

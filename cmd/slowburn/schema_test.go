@@ -84,6 +84,7 @@ func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
 		"signals: {sources: [{zzzzzz: 1}]}":                 s.Properties["signals"].Properties["sources"].Items,
 		"signals: {sources: [{latency: {zzzzzz: 1}}]}":      s.Properties["signals"].Properties["sources"].Items.Properties["latency"],
 		"signals: {sources: [{saturation: [{zzzzzz: 1}]}]}": s.Properties["signals"].Properties["sources"].Items.Properties["saturation"].Items,
+		"traces: {zzzzzz: 1}":                               s.Properties["traces"],
 	} {
 		_, err := parseConfig("f.yaml", []byte(text))
 		m := regexp.MustCompile(`unknown key "zzzzzz"(?s:.*?)known here: (.*)`).FindStringSubmatch(err.Error())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -36,10 +37,10 @@ func (a *app) servicesAt(ctx context.Context, at time.Time) []report.Service {
 func reported(kind string, g signals.Signal) report.Signal {
 	out := report.Signal{Kind: kind, What: g.What, Query: g.Query}
 	if g.Now.Known {
-		out.Now = figure(g.Now, g.Unit)
+		out.Now = evidence.Figure(g.Now, g.Unit)
 	}
 	if g.Baseline.Known {
-		out.Before = figure(g.Baseline, g.Unit)
+		out.Before = evidence.Figure(g.Baseline, g.Unit)
 	}
 	return out
 }

@@ -32,6 +32,9 @@ func (silent) Act(engine.Done) []outbox.Entry { return nil }
 // Report implements engine.Composer.
 func (silent) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 
+// Evidence implements engine.Composer.
+func (silent) Evidence(engine.Told) []outbox.Entry { return nil }
+
 // Notice implements engine.Composer.
 func (silent) Notice(engine.Notice) []outbox.Entry { return nil }
 

@@ -16,7 +16,9 @@ import (
 
 // story is a short life with an outage from its beginning to its resolve.
 func story(t testing.TB) *world {
-	return oneService(t, outage(50, [2]int{4, 7}))
+	w := oneService(t, outage(50, [2]int{4, 7}))
+	w.looks = true
+	return w
 }
 
 const storyLength = 16
@@ -77,6 +79,7 @@ func compare(t *testing.T, wrong func(w *world, name string) error) {
 				if w.step(); w.dead {
 					w.revive()
 					w.engine.Tick(context.Background(), w.now())
+					w.look()
 					w.deliver()
 				}
 			}
@@ -111,6 +114,7 @@ func TestKillAfterEveryFailure(t *testing.T) {
 // it is not sent past it.
 func TestCommitThatOnlySaysItFailed(t *testing.T) {
 	w, n := story(t), 0
+	w.looks = false // checkTold counts the messages of the incident itself
 	w.point = func(name string) error {
 		if name == "store commit.done" {
 			if n++; n%2 == 1 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -53,6 +54,8 @@ type Composer interface {
 	Notice(Notice) []outbox.Entry
 	Permit(Permit) []outbox.Entry
 	Act(Done) []outbox.Entry
+	// Evidence tells what was found out about an open incident; Told.Evidence is never nil.
+	Evidence(Told) []outbox.Entry
 }
 
 // Told is an event with everything a message about it may show.
@@ -71,6 +74,7 @@ type Told struct {
 	Notify    slo.SlackRoute      // who is told of a change of it
 	Upstream  []alerting.Upstream // what it depends on and burns, nearest first
 	Worst     *alerting.Step      // of a journey: the step that is worst at the time of the event; nil if none is bad
+	Evidence  *evidence.Evidence  // nil as long as there is none
 	Now       time.Time           // when the message is composed; later than the event after a gap
 }
 
@@ -122,6 +126,9 @@ type Options struct {
 	Observe func(Summary)
 	// Policy is the error-budget policy; nil is none.
 	Policy *alerting.Policy
+	// Evidence finds out what burns and what changed; it fills in what a request needs beyond what the engine knows. Nil
+	// finds out nothing.
+	Evidence func(context.Context, evidence.Request) evidence.Evidence
 	// KeepFor is how long hours are kept; at least the longest window. Zero is 400 days.
 	KeepFor time.Duration
 }
@@ -134,9 +141,11 @@ type Engine struct {
 	set      *slo.Set
 	accounts map[slo.ID]*account
 	open     map[string]alerting.Incident
-	began    time.Time      // of the first tick; zero before it, and for ever if no process went before
-	follows  bool           // another process has decided before this one
-	wide     []alerting.Act // what was done to SLOs and services, and not to an incident, oldest first
+	began    time.Time                     // of the first tick; zero before it, and for ever if no process went before
+	follows  bool                          // another process has decided before this one
+	wide     []alerting.Act                // what was done to SLOs and services, and not to an incident, oldest first
+	evidence map[string]*evidence.Evidence // about open incidents, the newest
+	wanted   chan struct{}                 // wakes whoever gathers it
 	facts    map[string]string
 	unsaved  []store.Tick // ticks that could not be committed, oldest first
 	last     Summary
@@ -170,6 +179,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 		Options: o, set: set,
 		accounts: map[slo.ID]*account{}, open: map[string]alerting.Incident{}, facts: map[string]string{},
 		filled: map[slo.ID]float64{}, away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{},
+		evidence: evidenceFrom(snap.Evidence), wanted: make(chan struct{}, 1),
 	}
 	for id, i := range snap.Open {
 		e.open[id] = i
@@ -389,6 +399,7 @@ func (e *Engine) alone(in alerting.Input, st alerting.State, event alerting.Even
 		Standings: alerting.Standings(in, st, at),
 		Upstream:  e.burningUpstream(in.ID, i),
 		Worst:     e.worstStep(in.Spec, event),
+		Evidence:  e.evidence[i.ID],
 	}
 	if event.Rule == alerting.RulePolicy {
 		t.Gate, t.Notify = e.judgeAt(in, event), in.Policy.Notify
@@ -427,6 +438,9 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 		pages = e.direct(ctx, &e.unsaved[len(e.unsaved)-1])
 	case sum.Owed > 0:
 		e.kick()
+	}
+	if sum.Events > 0 {
+		e.want()
 	}
 	e.Source.Commit(batch)
 	for k, v := range tick.Facts {

@@ -50,6 +50,7 @@ func (e *Engine) tell(all []story, now time.Time, tick *store.Tick, sum *Summary
 	for id, i := range e.open {
 		if !i.Open {
 			delete(e.open, id)
+			delete(e.evidence, id)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/promfake"
@@ -61,6 +62,9 @@ type world struct {
 	// point, if set, is asked at every step that touches the disk or Slack; its error is the step's.
 	point func(name string) error
 	dead  bool // killed: nothing happens any more until revive
+
+	looks bool                                                      // evidence is gathered after each tick
+	finds func(context.Context, evidence.Request) evidence.Evidence // nil finds that there is too little to say
 
 	client *prom.Client
 	store  *store.DB
@@ -235,9 +239,18 @@ func (w *world) open() {
 	w.engine = engine.New(engine.Options{
 		Source: reader, Store: w.store, Composer: voice{house: slack.House{Channel: channel}},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
-		Skew:   w.skew,
-		Direct: func(entries []outbox.Entry) { w.direct(leg, entries) },
+		Skew:     w.skew,
+		Direct:   func(entries []outbox.Entry) { w.direct(leg, entries) },
+		Evidence: w.evidence,
 	}, w.set, snap)
+}
+
+// evidence stands in for the questions to Prometheus, which package evidence tests.
+func (w *world) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
+	if w.reach("evidence") != nil || w.finds == nil {
+		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: evidence.Ranking{Verdict: evidence.TooFew}}
+	}
+	return w.finds(ctx, r)
 }
 
 func (w *world) skew(ctx context.Context, now time.Time) (time.Duration, *prom.Error) {
@@ -330,10 +343,18 @@ func (w *world) step() engine.Summary {
 	w.t.Helper()
 	w.pass(time.Minute)
 	sum := w.engine.Tick(context.Background(), w.daemonNow())
+	w.look()
 	if !w.dead {
 		w.deliver()
 	}
 	return sum
+}
+
+// look gathers evidence if this world does.
+func (w *world) look() {
+	if w.looks && !w.dead {
+		w.engine.Gather(context.Background(), w.daemonNow)
+	}
 }
 
 // steps lives for n minutes.
@@ -490,10 +511,15 @@ func (v voice) Act(d engine.Done) []outbox.Entry {
 	return slack.ComposeAct(v.facts(d.Told), d.Act, d.Now)
 }
 
+// Evidence makes the messages about what was found out.
+func (v voice) Evidence(t engine.Told) []outbox.Entry {
+	return slack.ComposeEvidence(v.facts(t), t.Now)
+}
+
 func (v voice) facts(t engine.Told) slack.Facts {
 	f := slack.Facts{
 		House: v.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
-		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings,
+		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, Evidence: t.Evidence,
 		Upstream: t.Upstream, Worst: t.Worst, Others: t.Others,
 	}
 	if t.Face != nil {

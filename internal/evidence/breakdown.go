@@ -59,8 +59,10 @@ func (g *gatherer) meterOf(ctx context.Context) (*meter, error) {
 		}
 	case slo.Slices, slo.Ratio:
 	}
-	return nil, errors.New("the indicator is an expression, whose events cannot be counted by label")
+	return nil, errUncountable
 }
+
+var errUncountable = errors.New("the indicator is an expression, whose events cannot be counted by label")
 
 // series is a metric with matchers.
 type series struct {
@@ -191,6 +193,9 @@ func (g *gatherer) histogram(ctx context.Context, s series, below float64) (*met
 // rank finds the labels that tell the events apart, and compares their values.
 func (g *gatherer) rank(ctx context.Context) Ranking {
 	m, err := g.meterOf(ctx)
+	if errors.Is(err, errUncountable) {
+		return Ranking{Verdict: NoLabels, Reason: err.Error()}
+	}
 	if err != nil {
 		return Ranking{Verdict: NotKnown, Reason: err.Error()}
 	}
@@ -216,7 +221,7 @@ func (g *gatherer) rank(ctx context.Context) Ranking {
 	r := Rank(found, g.Spec.Objective.AllowedRatio())
 	r.Skipped = skipped
 	if len(found) == 0 && len(names) > 0 {
-		r.Reason = skipped[len(skipped)-1]
+		r.Verdict, r.Reason = NotKnown, skipped[len(skipped)-1]
 	}
 	return r
 }

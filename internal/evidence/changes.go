@@ -38,16 +38,17 @@ const (
 	changeStep = time.Minute   // how exactly its time is known from metrics; it is given as the beginning of the step
 	sameChange = 6 * time.Minute
 	maxChanges = 5
-	// maxAct is how old an act may be whose change still goes on: an experiment, a maintenance.
-	maxAct = 24 * time.Hour
 )
+
+// ActsBack is how long before the onset acts are of interest: a maintenance or an experiment may still go on.
+const ActsBack = 24 * time.Hour
 
 // changes looks for what was recorded and for what the metrics show.
 func (g *gatherer) changes(ctx context.Context) ([]Change, error) {
 	all := g.recorded()
 	scope, names := g.scope()
-	if len(scope) == 0 {
-		return likeliest(all, g.Onset), errors.New("neither signals.match nor the indicator says which targets are the service's")
+	if len(scope) == 0 { // nobody has said which targets are the service's
+		return likeliest(all, g.Onset), nil
 	}
 	look := []func(context.Context, []*labels.Matcher, []string) ([]Change, error){g.versions, g.generations, g.restarts}
 	found := make([][]Change, len(look))

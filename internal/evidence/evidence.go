@@ -23,6 +23,7 @@ package evidence
 import (
 	"cmp"
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ const Limit = 5 * time.Second
 const (
 	// leastWindow and mostWindow bound the time since the onset that is looked at: it needs a few scrapes, and a
 	// burn of days is no different in its last hours.
-	leastWindow = 5 * time.Minute
+	leastWindow = 3 * time.Minute
 	mostWindow  = 6 * time.Hour
 	// leastUsual is how long the time before the onset is that values are compared with.
 	leastUsual = time.Hour
@@ -140,5 +141,14 @@ func (g *gatherer) signals(ctx context.Context) signals.Snapshot {
 // Empty reports whether nothing at all was found out.
 func (e Evidence) Empty() bool {
 	known := e.Signals.Latency.Now.Known || e.Signals.Traffic.Now.Known || e.Signals.Errors.Now.Known || len(e.Signals.Saturation) > 0
-	return e.Burns.Verdict == NotKnown && len(e.Changes) == 0 && len(e.Traces) == 0 && !known
+	nowhere := e.Burns.Verdict == NotKnown || e.Burns.Verdict == NoLabels
+	return nowhere && len(e.Changes) == 0 && len(e.Traces) == 0 && !known
+}
+
+// Failure is why something could not be found out that should have been, "" if all went well.
+func (e Evidence) Failure() string {
+	if e.Burns.Verdict == NotKnown {
+		return e.Burns.Reason
+	}
+	return strings.Join(e.Problems, "; ")
 }

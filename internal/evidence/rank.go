@@ -31,6 +31,7 @@ const (
 	Spread    Verdict = "spread"     // it got worse, and nowhere more than elsewhere
 	Moved     Verdict = "moved"      // nothing got worse: traffic moved to what was worse all along
 	TooFew    Verdict = "too_few"    // there are not enough bad events to tell
+	NoLabels  Verdict = "no_labels"  // its events carry nothing to compare by, or cannot be counted by it
 	NotKnown  Verdict = "not_known"  // it could not be found out; Ranking.Reason says why
 )
 
@@ -50,7 +51,7 @@ type Contributor struct {
 // Ranking says which label values a burn is in.
 type Ranking struct {
 	Verdict      Verdict       `json:"verdict"`
-	Reason       string        `json:"reason,omitempty"` // of NotKnown
+	Reason       string        `json:"reason,omitempty"` // of NoLabels and NotKnown
 	Now          Count         `json:"now"`              // of all events
 	Before       Count         `json:"before"`
 	Contributors []Contributor `json:"contributors,omitempty"` // of StandsOut: the surest first. Of Moved: where traffic went
@@ -95,7 +96,7 @@ func Rank(all []Breakdown, allowed float64) Ranking {
 	}
 	switch {
 	case len(all) == 0:
-		r.Verdict, r.Reason = NotKnown, "no label tells its events apart"
+		r.Verdict, r.Reason = NoLabels, "no label tells its events apart"
 		return r
 	case r.Now.Bad < enough:
 		r.Verdict, r.Contributors = TooFew, nil

@@ -34,7 +34,7 @@ func TestRank(t *testing.T) {
 		},
 		"the route that always fails a lot is no news": {
 			[]Breakdown{route(counts{"/old": {2000, 10000}, "/pay": {1, 5000}}, counts{"/old": {2010, 10000}, "/pay": {300, 5000}})},
-			`Most of the excess is in route="/pay": 97 % of it; 6.0 % of its events are bad, before it was 0.02 %.`,
+			`Most of the excess is in route="/pay": 97 % of it; 6 % of its events are bad, before it was 0.02 %.`,
 		},
 		"everything breaks alike": {
 			[]Breakdown{route(counts{"/cart": {2, 10000}, "/pay": {1, 5000}}, counts{"/cart": {1000, 10000}, "/pay": {500, 5000}})},

@@ -21,6 +21,25 @@ func (c Contributor) name() string {
 	return c.Label + "=" + strconv.Quote(plain.Cut(c.Value, 60))
 }
 
+// Headline is the ranking in a few words, for the middle of a sentence.
+func (r Ranking) Headline() string {
+	switch r.Verdict {
+	case StandsOut:
+		if c := r.Contributors[0]; c.Share >= most {
+			return "most of the excess is in " + c.name()
+		}
+		return "a part of the excess is in " + r.Contributors[0].name()
+	case Spread:
+		return "no single label value stands out"
+	case Moved:
+		return "traffic moved to " + r.Contributors[0].name()
+	case TooFew:
+		return "too few events to say where it burns"
+	case NoLabels, NotKnown:
+	}
+	return "it is not known where it burns"
+}
+
 // Sentences say what burns, one line each, the most important first.
 func (r Ranking) Sentences() []string {
 	switch r.Verdict {
@@ -38,7 +57,7 @@ func (r Ranking) Sentences() []string {
 			lines = append(lines, c.sentence(i == 0))
 		}
 		return lines
-	case NotKnown:
+	case NoLabels, NotKnown:
 	}
 	return []string{"Not known: " + r.Reason + "."}
 }

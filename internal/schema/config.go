@@ -26,6 +26,9 @@ func Config() *Schema {
 			"signing_secret_file": text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", notBlank),
 			"webhook_url_file":    text("A file with the address of an incoming webhook: messages are posted and never updated.", notBlank),
 		}),
+		"traces": object("How traces are shown that stand for a burn.", keys{
+			"url": traceURL(),
+		}, "url"),
 		"reports": list("Reports that are sent on schedule.", 1000, report()),
 		"signals": sources(),
 		"postmortems": object("Where postmortems are kept as Markdown files. Without it drafts are made on demand.", keys{
@@ -38,6 +41,12 @@ func Config() *Schema {
 	s.Dialect, s.ID, s.Title = dialect, BaseURL+"config.json", "slowburn configuration"
 	s.Defs = definitions()
 	delete(s.Defs, "number")
+	return s
+}
+
+func traceURL() *Schema {
+	s := form(addressForm, `\{trace_id\}`)
+	s.Description, s.Examples = "The address of a trace, with {trace_id} where its ID goes.", []any{"https://jaeger.example.com/trace/{trace_id}"}
 	return s
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -37,8 +38,9 @@ type Facts struct {
 	Chart     *Chart              // of the burn since before the onset, nil for none
 	// Gate is the policy's verdict at the event, and Notify who is told when it freezes or thaws; for a channel that is
 	// not named it is the service's own.
-	Gate   alerting.Verdict
-	Notify slo.SlackRoute
+	Gate     alerting.Verdict
+	Notify   slo.SlackRoute
+	Evidence *evidence.Evidence // what burns and what changed, nil as long as nobody has looked
 	// Late says that the incident opened and ended within one stretch of time that was caught up,
 	// so nobody could have been told while it went on.
 	Late bool

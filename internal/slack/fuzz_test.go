@@ -14,7 +14,9 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -101,9 +103,42 @@ func randomAct(r *rand.Rand, kind alerting.ActKind) alerting.Act {
 	return a
 }
 
+// randomEvidence is evidence with foreign text wherever a name of somebody else can be.
+func randomEvidence(r *rand.Rand) *evidence.Evidence {
+	moment := func() time.Time { return monday.Add(time.Duration(r.Int64N(int64(3 * time.Hour)))) }
+	count := func() evidence.Count { return evidence.Count{Bad: figure(r), Total: figure(r)} }
+	reading := func() signals.Reading {
+		return signals.Reading{Value: []float64{0, 0.5, 1e300, math.NaN(), math.Inf(1)}[r.IntN(5)], Known: r.IntN(3) > 0, Reason: text(r)}
+	}
+	signal := func() signals.Signal {
+		return signals.Signal{Name: text(r), What: text(r), Unit: []string{"", "ratio", "seconds", "events/s"}[r.IntN(4)], Now: reading(), Baseline: reading()}
+	}
+	e := &evidence.Evidence{
+		Kind: alerting.Opened, Onset: moment(), At: moment(), Took: r.Float64(), Problems: []string{text(r), text(r)},
+		Burns:   evidence.Ranking{Reason: text(r), Now: count(), Before: count(), Looked: []string{text(r), text(r)}, Skipped: []string{text(r)}},
+		Signals: signals.Snapshot{From: text(r), Latency: signal(), Traffic: signal(), Errors: signal()},
+	}
+	e.Burns.Verdict = []evidence.Verdict{evidence.StandsOut, evidence.Moved, evidence.Spread, evidence.TooFew, evidence.NoLabels, evidence.NotKnown}[r.IntN(6)]
+	for range 1 + r.IntN(5) {
+		e.Burns.Contributors = append(e.Burns.Contributors, evidence.Contributor{
+			Label: text(r), Value: text(r), Also: []string{text(r)}, Now: count(), Before: count(), Share: r.Float64(), Query: text(r),
+		})
+		e.Changes = append(e.Changes, evidence.Change{At: moment(), What: text(r), Seen: text(r), Who: text(r), Link: "https://ci.example/" + text(r)})
+		e.Traces = append(e.Traces, evidence.Trace{ID: text(r), URL: "https://traces.example/" + text(r), Seconds: r.Float64(), Where: text(r)})
+		e.Signals.Saturation = append(e.Signals.Saturation, signals.Saturation{Signal: signal(), Limit: r.Float64()})
+	}
+	return e
+}
+
 func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
 	f := randomFacts(r, o)
+	if r.IntN(2) == 0 {
+		f.Evidence = randomEvidence(r)
+	}
 	entries := Compose(f, monday)
+	if f.Evidence != nil {
+		entries = append(entries, ComposeEvidence(f, monday)...)
+	}
 	if r.IntN(10) > 0 {
 		return entries
 	}

@@ -95,6 +95,7 @@ func (f Facts) root(now time.Time) Body {
 			b.Blocks = append(b.Blocks, c)
 		}
 	}
+	b.Blocks = append(b.Blocks, f.evidence()...)
 	if f.Incident.Open && f.loud() == alerting.Page {
 		if b.Mention = f.mentions(); len(b.Mention) > 0 {
 			b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))

@@ -48,6 +48,7 @@ func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
 		{"journal", c.journal},
 		{"incidents", c.incidents},
 		{"acts", c.acts},
+		{"evidence", c.evidence},
 		{"outbox", c.outbox},
 		{"marks", c.marks},
 		{"facts", c.facts},
@@ -183,6 +184,16 @@ func (c *commit) acts(ctx context.Context, tx *sql.Tx) error {
 		}
 		if _, err := tx.ExecContext(ctx, sqlAddAct, seq, a.Key, nanos(a.At), string(a.Kind), a.Incident, string(a.SLO), a.Service,
 			string(data), int64(checksum(data))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evidence writes what was found out. What was found at the time is not replaced by what is found later.
+func (c *commit) evidence(ctx context.Context, tx *sql.Tx) error {
+	for _, e := range c.tick.Evidence {
+		if _, err := tx.ExecContext(ctx, sqlAddEvidence, e.Incident, string(e.Kind), nanos(e.At), string(e.Data), int64(checksum(e.Data))); err != nil {
 			return err
 		}
 	}

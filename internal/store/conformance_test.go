@@ -34,6 +34,7 @@ type Store interface {
 	Incidents(context.Context, IncidentFilter) ([]alerting.Incident, error)
 	Incident(context.Context, string) (alerting.Incident, bool, error)
 	Acts(context.Context, ActFilter) ([]alerting.Act, error)
+	Evidence(context.Context, string) ([]Evidence, error)
 	Reports(context.Context, string, int) ([]Report, error)
 	Report(context.Context, string, string) (Report, bool, error)
 	Close() error
@@ -76,6 +77,7 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"incidents are found by service, SLO, time and whether they are open", testIncidents},
 		{"reading and writing go on side by side", testSideBySide},
 		{"a report is kept by name and period", testReports},
+		{"evidence is kept once per event, and a restart has that of open incidents", testEvidence},
 		{"what people did is kept once, in the order in which it was told", testActs},
 	} {
 		t.Run(test.sentence, func(t *testing.T) { test.run(t, open(t)) })
@@ -514,6 +516,22 @@ func testReports(t *testing.T, db Store) {
 	}
 	same(t, "newest first", names, []string{"monthly", "weekly"})
 	same(t, "by name", len(got(db.Reports(background, "weekly", 5))(t)), 1)
+}
+
+func testEvidence(t *testing.T, db Store) {
+	about := func(incident string, kind alerting.Kind, minute int, data string) Evidence {
+		return Evidence{Incident: incident, Kind: kind, At: at(minute), Data: []byte(data)}
+	}
+	opened, escalated := about("a", alerting.Opened, 1, `{"n":1}`), about("a", alerting.Escalated, 2, `{"n":2}`)
+	closed, later := about("b", alerting.Opened, 1, `{}`), about("a", alerting.Opened, 9, `{"n":9}`)
+	must(t, db.Commit(background, Tick{
+		Turns: []Turn{{SLO: "s/o", Incidents: []alerting.Incident{{ID: "a", SLO: "s/o", Open: true}, {ID: "b", SLO: "s/o"}}}},
+	}))
+	must(t, db.Commit(background, Tick{Evidence: []Evidence{opened, closed}}))
+	must(t, db.Commit(background, Tick{Evidence: []Evidence{escalated, later}}))
+	same(t, "of an incident", got(db.Evidence(background, "a"))(t), []Evidence{opened, escalated})
+	same(t, "after a restart", got(db.Load(background))(t).Evidence, []Evidence{opened, escalated})
+	same(t, "of an unknown one", len(got(db.Evidence(background, "c"))(t)), 0)
 }
 
 func testActs(t *testing.T, db Store) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -107,8 +108,10 @@ func IsDiskFull(err error) bool {
 		isCode(err, sqlite3.SQLITE_FULL) || isExtended(err, sqlite3.SQLITE_IOERR_SHMSIZE)
 }
 
+// isCorrupt also knows a schema that lost a table or a column: no statement of ours asks for one that it has not made.
 func isCorrupt(err error) bool {
-	return isCode(err, sqlite3.SQLITE_CORRUPT) || isCode(err, sqlite3.SQLITE_NOTADB)
+	return isCode(err, sqlite3.SQLITE_CORRUPT) || isCode(err, sqlite3.SQLITE_NOTADB) ||
+		isCode(err, sqlite3.SQLITE_ERROR) && strings.Contains(err.Error(), "no such ")
 }
 
 // isCode compares the primary result code of SQLite, its low byte.

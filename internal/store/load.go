@@ -69,6 +69,9 @@ func (s *Snapshot) readRest(ctx context.Context, q querier) error {
 	if s.Open, err = readOpen(ctx, q); err != nil {
 		return err
 	}
+	if s.Evidence, err = readEvidence(ctx, q, sqlOpenEvidence); err != nil {
+		return err
+	}
 	if s.Marks, err = readMarks(ctx, q); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // applicationID marks a SQLite file as ours, in its header: "slow".
 const applicationID = 0x736c6f77

@@ -95,6 +95,31 @@ func readActs(ctx context.Context, q querier, query string, args ...any) ([]aler
 	return all, err
 }
 
+// Evidence is what was found out about an incident, oldest first.
+func (db *DB) Evidence(ctx context.Context, incident string) ([]Evidence, error) {
+	all, err := readEvidence(ctx, db.r, sqlEvidence, incident)
+	return all, wrap("evidence", db.path, err)
+}
+
+func readEvidence(ctx context.Context, q querier, query string, args ...any) ([]Evidence, error) {
+	var all []Evidence
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		var e Evidence
+		var at, sum int64
+		var data string
+		if err := rows.Scan(&e.Incident, &e.Kind, &at, &data, &sum); err != nil {
+			return err
+		}
+		if int64(checksum([]byte(data))) != sum {
+			return fmt.Errorf("evidence of %s: %w", e.Incident, ErrCorrupt)
+		}
+		e.At, e.Data = timeOf(at), []byte(data)
+		all = append(all, e)
+		return nil
+	}, query, args...)
+	return all, err
+}
+
 // Reports lists the kept reports of a name, of all if it is "", newest first, without their contents.
 func (db *DB) Reports(ctx context.Context, name string, n int) ([]Report, error) {
 	all, err := db.readReports(ctx, sqlReports, name, limit(n))

@@ -29,7 +29,7 @@ type Options struct {
 	// Fault is called before every step that changes the disk, with the step's name; its error is
 	// the step's. Every operation (commit, fold, begin, settle, supersede, prune, dropdays, forget)
 	// has the steps ".begin", ".commit" and ".done", the last after it took effect. Within a commit are
-	// .journal, .incidents, .acts, .outbox, .marks, .facts and .reports, within a fold .days, .states and
+	// .journal, .incidents, .acts, .evidence, .outbox, .marks, .facts and .reports, within a fold .days, .states and
 	// .journal; "open.migrate" is before a migration. It is for tests and may be nil.
 	Fault func(op string) error
 }

@@ -50,6 +50,12 @@ const (
 		where incident = '' and (kind in ('silence', 'undo', 'exempt') or kind in ('override', 'change', 'experiment') and at >= $1)
 		order by seq`
 
+	sqlAddEvidence = `insert into evidence (incident, kind, at, data, sum) values ($1, $2, $3, $4, $5)
+		on conflict (incident, kind) do nothing`
+	sqlEvidence     = `select incident, kind, at, data, sum from evidence where incident = $1 order by at, kind`
+	sqlOpenEvidence = `select e.incident, e.kind, e.at, e.data, e.sum from evidence e join incidents i on i.id = e.incident
+		where i.open = 1 order by e.at, e.incident, e.kind`
+
 	// What is owed already is left alone; only that it may have been sent unwritten is added.
 	sqlOwe = `insert into outbox (key, seq, leg, lane, channel, thread, op, created, entry, sum,
 			state, attempts, begun, next_try, last_err, settled, receipt)

@@ -79,12 +79,22 @@ type Tick struct {
 	Incidents []alerting.Incident
 	// Acts are what people did since the last tick. One whose key is known already is passed over.
 	Acts []alerting.Act
+	// Evidence is what was found out about incidents. What was found before for the same event stays.
+	Evidence []Evidence
 	// Owed are messages that belong to no single budget: reports, notices about the source.
 	Owed []outbox.Entry
 	// Facts are small values kept by name, such as when a report last ran. An empty value deletes the fact.
 	Facts map[string]string
 	// Reports are finished reports, by name and period.
 	Reports []Report
+}
+
+// Evidence is what was found out about an incident when an event asked for it, in the form of package evidence.
+type Evidence struct {
+	Incident string
+	Kind     alerting.Kind // of the event: opened, escalated or resolved
+	At       time.Time     // when it was found
+	Data     []byte        // JSON
 }
 
 // Report is a report as it was sent, kept so that it can be shown again.
@@ -105,6 +115,7 @@ type Account struct {
 type Snapshot struct {
 	Accounts map[slo.ID]Account
 	Open     map[string]alerting.Incident // by ID
+	Evidence []Evidence                   // about open incidents, oldest first
 	Marks    map[string][]byte
 	Facts    map[string]string
 	// Acts are those that are not about a single incident: silences, permits, changes, and what takes them back, oldest first.

@@ -432,6 +432,10 @@ func (r Rand) Config() *Node {
 	signals := func() *Node { return Map().With("sources", r.maybe(80, func() *Node { return List(source()) })) }
 	return r.legs(Map()).With("slos", r.some(0, "slos/", "'a*.yaml'", "x.yaml")).With("signals", r.maybe(40, signals)).With("prometheus", r.maybe(80, prometheus)).
 		With("store", r.maybe(50, func() *Node { return Map().With("path", r.maybe(80, text)) })).
-		With("slack", r.maybe(70, slack)).With("reports", r.maybe(50, reports)).With("policy", r.maybe(50, policy)).
+		With("slack", r.maybe(70, slack)).
+		With("traces", r.maybe(30, func() *Node {
+			return Map().With("url", r.of("'https://t.example/{trace_id}'", "'http://j/x?id={trace_id}'"))
+		})).
+		With("reports", r.maybe(50, reports)).With("policy", r.maybe(50, policy)).
 		With("corrections", r.some(0, "c.yaml", "'c/*.yaml'"))
 }

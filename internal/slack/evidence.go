@@ -1,0 +1,190 @@
+package slack
+
+import (
+	"cmp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// ComposeEvidence is what slowburn says when it has looked into an incident: the root message shows the essence, the thread
+// all of it. If nothing could be found out the root stays as it is; the thread says so in small print if something failed, and
+// nothing if there was nothing to ask. Facts.Event is the incident's newest.
+func ComposeEvidence(f Facts, now time.Time) []outbox.Entry {
+	if f.Incident.Unheard() || f.Evidence.Empty() && f.Evidence.Failure() == "" {
+		return nil
+	}
+	key := f.Event.Incident + "/evidence/" + string(f.Evidence.Kind)
+	reply := f.entry("", outbox.LaneTicket, outbox.Reply, f.findings(), now)
+	reply.Key = key + "/reply"
+	if f.Evidence.Empty() {
+		return []outbox.Entry{reply}
+	}
+	edit := f.entry("", outbox.LaneTicket, outbox.Edit, f.root(now), now)
+	edit.Key = key + "/edit"
+	return []outbox.Entry{edit, reply}
+}
+
+const (
+	// roomInRoot and roomInReply are how many characters a section of evidence may have.
+	roomInRoot  = 900
+	roomInReply = 2_000
+	// shownInRoot is how many lines of each kind the root message shows.
+	shownInRoot = 3
+	// longestLine is how many characters of a line of evidence are shown.
+	longestLine = 300
+)
+
+// evidence is the essence of what was found out, for the root message. When it is over, the signals and the traces of its
+// beginning are left to the thread.
+func (f Facts) evidence() []Block {
+	e := f.Evidence
+	if e == nil || e.Empty() || f.Incident.ID == "" {
+		return nil
+	}
+	var out []Block
+	add := func(title string, lines []string) {
+		if text := listed(title, lines[:min(len(lines), shownInRoot)], roomInRoot); text != "" {
+			out = append(out, section(text))
+		}
+	}
+	if e.Burns.Verdict != evidence.NoLabels {
+		add(f.tense("What burns", "What burned"), safe(e.Burns.Sentences()))
+	}
+	add("What changed", f.changes())
+	if f.Incident.Open {
+		add("Golden signals", []string{joined(safe(e.Lines()))})
+		add("Traces", []string{joined(f.traces())})
+	}
+	return out
+}
+
+// findings is the reply that tells all of it.
+func (f Facts) findings() Body {
+	e := f.Evidence
+	if e.Empty() {
+		why := "Evidence: not available (" + e.Failure() + ")"
+		return Body{Text: clip(escape(why), maxSentence), Blocks: []Block{contextBlock(plainText(plain(why, foreignLimit)))}}
+	}
+	b := Body{Text: f.sentence("🔍 Evidence", neutralize(plain(f.headline(), 60)))}
+	add := func(title string, lines []string) {
+		if text := listed(title, lines, roomInReply); text != "" {
+			b.Blocks = append(b.Blocks, section(text))
+		}
+	}
+	add(f.tense("What burns", "What burned"), safe(e.Burns.Sentences()))
+	add("What changed", f.changes())
+	add("Golden signals", safe(e.Lines()))
+	add("Traces", []string{joined(f.traces())})
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.provenance())))
+	return b
+}
+
+// tense is the first of two words while the incident is open.
+func (f Facts) tense(now, then string) string {
+	if f.Incident.Open {
+		return now
+	}
+	return then
+}
+
+// headline is what was found in a few words.
+func (f Facts) headline() string {
+	if c := f.Evidence.Changes; len(c) > 0 {
+		return f.Evidence.Burns.Headline() + "; " + c[0].What
+	}
+	return f.Evidence.Burns.Headline()
+}
+
+// changes are what was changed, with links to where they are described.
+func (f Facts) changes() []string {
+	var lines []string
+	for _, c := range f.Evidence.Changes {
+		line := line(c.Sentence(f.Evidence.Onset))
+		if l := shortLink(c.Link, "Details"); l != "" {
+			line += " " + l
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		return []string{"Nothing was recorded or seen to change near the onset."}
+	}
+	lines[0] += " _Correlated, not proven._"
+	return lines
+}
+
+// traces are links to traces or, without a place to show them, their IDs.
+func (f Facts) traces() (parts []string) {
+	for _, t := range f.Evidence.Traces {
+		part := cmp.Or(shortLink(t.URL, clip(t.ID, 9)), code(clip(t.ID, 64)))
+		if t.Seconds > 0 {
+			part += " " + trimmed(t.Seconds, 2) + " s"
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// shortLink is a link, or nothing if its address is none or would take the room of what has to be said.
+func shortLink(address, words string) string {
+	if safe, ok := safeURL(address); !ok || len(safe) > 400 {
+		return ""
+	}
+	return link(address, words)
+}
+
+// joined puts short texts into one line, as many as there is room for.
+func joined(parts []string) string {
+	text := ""
+	for i, p := range parts {
+		if i > 0 {
+			p = " · " + p
+		}
+		if utf8.RuneCountInString(text+p) <= roomInRoot {
+			text += p
+		}
+	}
+	return text
+}
+
+// provenance says where the findings come from.
+func (f Facts) provenance() string {
+	e := f.Evidence
+	parts := []string{"Since the onset, up to " + at(e.At), "found within " + trimmed(max(e.Took, 0.1), 1) + " s"}
+	if len(e.Burns.Looked) > 0 {
+		parts = append(parts, "compared by "+escape(strings.Join(e.Burns.Looked, ", ")))
+	}
+	for _, s := range append(e.Burns.Skipped, e.Problems...) {
+		parts = append(parts, "not looked at: "+escape(s))
+	}
+	return clip(strings.Join(parts, " · "), limitOf("context.text"))
+}
+
+// safe makes foreign lines safe.
+func safe(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = line(l)
+	}
+	return out
+}
+
+func line(s string) string { return neutralize(plain(s, longestLine)) }
+
+// listed is a title with lines, as many as there is room for; nothing without any.
+func listed(title string, lines []string, room int) string {
+	text := ""
+	for _, l := range lines {
+		if l == "" || utf8.RuneCountInString(text+l) > room && text != "" {
+			continue
+		}
+		text += "\n" + l
+	}
+	if text == "" {
+		return ""
+	}
+	return "*" + title + "*" + text
+}
