@@ -18,7 +18,7 @@ func (a *app) servicesAt(ctx context.Context, at time.Time) []report.Service {
 		if s.Signals == nil {
 			continue
 		}
-		shot := signals.Take(ctx, a.client, s, at, signals.SnapshotOptions{Window: time.Hour, Timeout: 10 * time.Second})
+		shot := signals.Take(ctx, a.client, s, at, signals.SnapshotOptions{Catalogue: *a.sources.Load(), Window: time.Hour, Timeout: 10 * time.Second})
 		r := report.Service{Name: s.Name, Owner: s.Owner}
 		for n, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 			if g.Query != "" {

@@ -35,6 +35,9 @@ func (w *world) reported() []string {
 
 func (w *world) wantReports(want ...string) {
 	w.t.Helper()
+	for range 4 { // a report has a dozen replies, and a channel takes one a second
+		w.deliver()
+	}
 	got := w.reported()
 	for i := range got { // the key goes on after the period
 		parts := strings.SplitN(got[i], "/", 3)
