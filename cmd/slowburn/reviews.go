@@ -39,8 +39,9 @@ const maxJudged = 10_000
 
 // judge applies the error-budget policy to an incident, by what the ledger knows now.
 func (a *app) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
+	limit := a.engine.PostmortemAt()
 	ok = a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
-		v = postmortem.Judge(i, spec.Objective, ledger, 0)
+		v = postmortem.Judge(i, spec.Objective, ledger, limit)
 	})
 	return v, ok
 }

@@ -51,6 +51,17 @@ func (e *Engine) judge(service, name string, f func(alerting.Input, alerting.Sta
 	return all
 }
 
+// PostmortemAt is the share of a four-week budget, in basis points, above which an incident needs a postmortem; 0
+// without a policy.
+func (e *Engine) PostmortemAt() int64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.Policy == nil {
+		return 0
+	}
+	return e.Policy.PostmortemAt
+}
+
 // input is what a decision about an account may look at.
 func (e *Engine) input(a *account) alerting.Input {
 	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: e.Policy, Acts: e.actsOn(a.id)}
