@@ -246,7 +246,8 @@ func (s *stage) cues() []cue {
 	live := s.shop.Live()
 	return []cue{
 		{live, "all is well; slowburn reads a month of history"},
-		{s.outage.Start, "checkout " + s.outage.Version + " is deployed, and orders begin to fail"},
+		{s.outage.Start.Add(-s.outage.Lead), "checkout " + s.outage.Version + " is deployed"},
+		{s.outage.Start, "payments by card begin to fail"},
 		{s.outage.End(), "the deployment is rolled back"},
 		{live.Add(40 * time.Minute), "Monday, nine o'clock: the weekly report is due"},
 		{live.Add(storyLength), "the story is over; the shop goes on in real time. Stop with Ctrl-C"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -16,7 +17,7 @@ const evidenceTimeout = 8 * time.Second
 
 // evidence finds out what burns and what changed.
 func (a *app) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
-	r.Client, r.TraceURL = a.asker, a.cfg.TraceURL
+	r.Client, r.TraceURL, r.Catalogue = a.asker, a.cfg.TraceURL, *a.sources.Load()
 	acts, err := a.db.Acts(ctx, store.ActFilter{From: r.Onset.Add(-evidence.ActsBack)})
 	r.Acts = acts
 	found := evidence.Gather(ctx, r)
@@ -24,6 +25,31 @@ func (a *app) evidence(ctx context.Context, r evidence.Request) evidence.Evidenc
 		found.Problems = append(found.Problems, "recorded changes: "+err.Error())
 	}
 	return found
+}
+
+// foundOut is what burnt and what changed, as it was found then, for a draft. Both are nil if nobody has looked.
+func (a *app) foundOut(ctx context.Context, i alerting.Incident) ([]postmortem.Contributor, []postmortem.Change) {
+	kept, err := a.db.Evidence(ctx, i.ID)
+	if err != nil || len(kept) == 0 {
+		return nil, nil
+	}
+	var e evidence.Evidence
+	if err := json.Unmarshal(kept[len(kept)-1].Data, &e); err != nil {
+		return nil, nil
+	}
+	burns, changes := []postmortem.Contributor{}, []postmortem.Change{}
+	if e.Burns.Verdict == evidence.StandsOut {
+		for _, c := range e.Burns.Contributors {
+			burns = append(burns, postmortem.Contributor{Labels: c.Name(), Bad: c.Now.Bad, Total: c.Now.Total, Query: c.Query})
+		}
+	}
+	for _, c := range e.Changes {
+		changes = append(changes, postmortem.Change{At: c.At, What: c.What + " (" + c.Seen + ")", Who: c.Who, Link: c.Link, Where: i.SLO.Service()})
+	}
+	if e.Burns.Verdict == evidence.NotKnown || e.Burns.Verdict == evidence.NoLabels {
+		burns = nil
+	}
+	return burns, changes
 }
 
 // goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak and after

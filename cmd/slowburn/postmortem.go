@@ -65,10 +65,12 @@ func (a *app) postmortem(ctx context.Context, i alerting.Incident) (string, erro
 	}
 	earlier = slices.DeleteFunc(append([]alerting.Incident{}, earlier...), func(e alerting.Incident) bool { return e.ID == i.ID })
 	evidence := a.goldenSignals(ctx, i)
+	burns, changes := a.foundOut(ctx, i)
 	text, limit := "", a.engine.PostmortemAt()
 	found := a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 		draft := postmortem.Draft(postmortem.Facts{
 			Incident: i, Spec: spec, Ledger: ledger, Earlier: earlier, Signals: evidence, Limit: limit,
+			Contributors: burns, Changes: changes,
 			Page: a.externalURL + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
 		})
 		text, err = draft.Render(cmp.Or(a.cfg.Reviews.Template, postmortem.DefaultTemplate))

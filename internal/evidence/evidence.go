@@ -51,17 +51,18 @@ type Evidence struct {
 
 // Request says what to find out.
 type Request struct {
-	Client   *prom.Client
-	Incident string
-	Kind     alerting.Kind
-	SLO      slo.ID // with label values for a budget of an SLO with `by:`
-	Spec     *slo.Spec
-	Sources  signals.Catalogue // where golden signals are found; nil is the built-in catalogue
-	Service  *slo.Service      // nil if no file says anything about it
-	Onset    time.Time         // the beginning of the first bad minute
-	At       time.Time         // the end of the newest minute that was evaluated
-	Acts     []alerting.Act    // what people declared lately, of any kind
-	TraceURL string            // address of a trace, with {trace_id} in it; "" makes no links
+	Client    *prom.Client
+	Incident  string
+	Kind      alerting.Kind
+	SLO       slo.ID // with label values for a budget of an SLO with `by:`
+	Spec      *slo.Spec
+	Sources   signals.Catalogue // where golden signals are found; nil is the built-in catalogue
+	Service   *slo.Service      // nil if no file says anything about it
+	Onset     time.Time         // the beginning of the first bad minute
+	At        time.Time         // the end of the newest minute that was evaluated
+	Acts      []alerting.Act    // what people declared lately, of any kind
+	Catalogue signals.Catalogue // where golden signals are; nil is the built-in one
+	TraceURL  string            // address of a trace, with {trace_id} in it; "" makes no links
 }
 
 // Limit is how long Gather takes at most. What has not come by then is unknown.

@@ -250,7 +250,7 @@ next:
 	for _, c := range all {
 		for i := range out {
 			if out[i].Now == c.Now && out[i].Before == c.Before {
-				out[i].Also = append(out[i].Also, c.name())
+				out[i].Also = append(out[i].Also, c.Name())
 				continue next
 			}
 		}

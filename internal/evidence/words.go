@@ -13,8 +13,8 @@ import (
 
 // The sentences are plain text with foreign names in them: whoever shows them escapes them as a whole.
 
-// name is a label with its value as PromQL writes it.
-func (c Contributor) name() string {
+// Name is the label with its value, as PromQL writes it.
+func (c Contributor) Name() string {
 	if c.Value == "" {
 		return "no " + c.Label
 	}
@@ -26,13 +26,13 @@ func (r Ranking) Headline() string {
 	switch r.Verdict {
 	case StandsOut:
 		if c := r.Contributors[0]; c.Share >= most {
-			return "most of the excess is in " + c.name()
+			return "most of the excess is in " + c.Name()
 		}
-		return "a part of the excess is in " + r.Contributors[0].name()
+		return "a part of the excess is in " + r.Contributors[0].Name()
 	case Spread:
 		return "no single label value stands out"
 	case Moved:
-		return "traffic moved to " + r.Contributors[0].name()
+		return "traffic moved to " + r.Contributors[0].Name()
 	case TooFew:
 		return "too few events to say where it burns"
 	case NoLabels, NotKnown:
@@ -50,7 +50,7 @@ func (r Ranking) Sentences() []string {
 	case Moved:
 		c := r.Contributors[0]
 		return []string{fmt.Sprintf("Traffic moved: %s took %s of the events, before it was %s, and %s of its events were bad before already. No value got worse by itself.",
-			c.name(), share(c.Now.Total, r.Now.Total), share(c.Before.Total, r.Before.Total), share(c.Before.Bad, c.Before.Total))}
+			c.Name(), share(c.Now.Total, r.Now.Total), share(c.Before.Total, r.Before.Total), share(c.Before.Bad, c.Before.Total))}
 	case StandsOut:
 		var lines []string
 		for i, c := range r.Contributors {
@@ -66,11 +66,11 @@ func (r Ranking) Sentences() []string {
 const most = 0.5
 
 func (c Contributor) sentence(first bool) string {
-	s := c.name() + " accounts for " + percent(c.Share) + " of it"
+	s := c.Name() + " accounts for " + percent(c.Share) + " of it"
 	if first && c.Share >= most {
-		s = "Most of the excess is in " + c.name() + ": " + percent(c.Share) + " of it"
+		s = "Most of the excess is in " + c.Name() + ": " + percent(c.Share) + " of it"
 	} else if first {
-		s = "A part of the excess is in " + c.name() + ": " + percent(c.Share) + " of it"
+		s = "A part of the excess is in " + c.Name() + ": " + percent(c.Share) + " of it"
 	}
 	s += "; " + share(c.Now.Bad, c.Now.Total) + " of its events are bad"
 	if c.Before.Total == 0 {

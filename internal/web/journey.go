@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -44,7 +46,7 @@ func (s *server) upstreamOf(ctx context.Context, i alerting.Incident) ([]alertin
 	return alerting.Upstreams(b.Upstream, found, i.Onset, end), err
 }
 
-// detail is an incident with its timeline and what burned upstream of it.
+// detail is an incident with its timeline, what burned upstream of it and what was found out about it.
 func (s *server) detail(ctx context.Context, i alerting.Incident) (IncidentDetail, error) {
 	d := toDetail(i, s.spec(i.SLO), s.Now())
 	found, err := s.upstreamOf(ctx, i)
@@ -56,7 +58,12 @@ func (s *server) detail(ctx context.Context, i alerting.Incident) (IncidentDetai
 		}
 		d.Upstream = append(d.Upstream, one)
 	}
-	return d, err
+	kept, err2 := s.Archive.Evidence(ctx, i.ID)
+	d.Evidence = []json.RawMessage{}
+	for _, k := range kept {
+		d.Evidence = append(d.Evidence, k.Data)
+	}
+	return d, errors.Join(err, err2)
 }
 
 // journeyView is how a journey and its steps are shown.

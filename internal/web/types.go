@@ -1,6 +1,9 @@
 package web
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // This file is the reference of the JSON API. Every answer is an envelope:
 //
@@ -334,6 +337,9 @@ type IncidentDetail struct {
 	Timeline []Happening `json:"timeline"` // oldest first
 	// Upstream is what it depends on and burned at the same time, nearest first.
 	Upstream []Upstream `json:"upstream"`
+	// Evidence is what was found out when the incident opened and when it became a page, as it was found then:
+	// what burns, what changed, traces, golden signals. See package evidence, Evidence.
+	Evidence []json.RawMessage `json:"evidence"`
 }
 
 // Upstream is a burn of something that an SLO depends on.

@@ -39,6 +39,7 @@ type Source interface {
 type Archive interface {
 	Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error)
 	Incident(ctx context.Context, id string) (alerting.Incident, bool, error)
+	Evidence(ctx context.Context, incident string) ([]store.Evidence, error)
 	Reports(ctx context.Context, name string, n int) ([]store.Report, error)
 	Report(ctx context.Context, name, period string) (store.Report, bool, error)
 	Depth(context.Context) (store.Depth, error)
