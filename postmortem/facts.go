@@ -40,6 +40,7 @@ type Contributor struct {
 	Labels string // `route="/pay"`
 	Bad    int64  // thousandths of events
 	Total  int64  // thousandths of events, good and bad, with these labels
+	AllBad int64  // bad events of all labels in the time in which these were counted; 0 if that is the whole incident
 	Query  string
 }
 

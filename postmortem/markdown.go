@@ -1,6 +1,7 @@
 package postmortem
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -301,9 +302,12 @@ func (d Document) contributors(b *strings.Builder) {
 		b.WriteString("Collected; no label stands out.\n")
 		return
 	}
+	if c[0].AllBad > 0 {
+		b.WriteString("Counted when the incident was looked into, not over its whole length:\n\n")
+	}
 	rows := make([][]string, len(c))
 	for n, k := range c {
-		rows[n] = []string{plain.Code(k.Labels), plain.Events(k.Bad), plain.PercentUp(k.Bad, d.Impact.Bad, 1), plain.PercentUp(k.Bad, k.Total, 1), plain.Code(k.Query)}
+		rows[n] = []string{plain.Code(k.Labels), plain.Events(k.Bad), plain.PercentUp(k.Bad, cmp.Or(k.AllBad, d.Impact.Bad), 1), plain.PercentUp(k.Bad, k.Total, 1), plain.Code(k.Query)}
 	}
 	b.WriteString(plain.Table([]string{"Where", "Bad:", "Of all bad:", "Of its own events:", "Query"}, rows))
 }

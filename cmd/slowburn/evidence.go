@@ -40,7 +40,7 @@ func (a *app) foundOut(ctx context.Context, i alerting.Incident) ([]postmortem.C
 	burns, changes := []postmortem.Contributor{}, []postmortem.Change{}
 	if e.Burns.Verdict == evidence.StandsOut {
 		for _, c := range e.Burns.Contributors {
-			burns = append(burns, postmortem.Contributor{Labels: c.Name(), Bad: c.Now.Bad, Total: c.Now.Total, Query: c.Query})
+			burns = append(burns, postmortem.Contributor{Labels: c.Name(), Bad: c.Now.Bad, Total: c.Now.Total, AllBad: e.Burns.Now.Bad, Query: c.Query})
 		}
 	}
 	for _, c := range e.Changes {
