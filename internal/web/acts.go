@@ -24,13 +24,16 @@ var humanActs = []alerting.ActKind{
 	alerting.Override, alerting.Exempt,
 }
 
+// viaWeb is how an act came that was done by a form on a page.
+const viaWeb = "web"
+
 // routeWrites is the part of the API that changes something. A browser that was sent here by another site is refused.
 func (s *server) routeWrites(mux *http.ServeMux) {
 	write := func(pattern string, f func(*http.Request) (any, error)) {
 		mux.Handle("POST /api/v1/"+pattern, http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !s.mayWrite(r) {
 				w.Header().Set("WWW-Authenticate", "Bearer")
-				s.answer(w, nil, &problem{http.StatusForbidden, "forbidden", "This is allowed from this machine, or with the write token."})
+				s.answer(w, nil, errForbidden)
 				return
 			}
 			data, err := f(r)
@@ -72,7 +75,7 @@ func (s *server) do(ctx context.Context, a Act) (Act, error) {
 	if a.Key == "" {
 		a.Key = rand.Text()
 	}
-	if a.Via != "cli" {
+	if a.Via != "cli" && a.Via != viaWeb {
 		a.Via = "api"
 	}
 	a.Who = "" // nobody has proven anything

@@ -68,7 +68,7 @@ func tell(w http.ResponseWriter, ok bool, sentence string) {
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	if !s.mayWrite(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "This is allowed from this machine, or with the write token.", http.StatusForbidden)
+		http.Error(w, errForbidden.text, http.StatusForbidden)
 		return
 	}
 	if s.Reload == nil {
@@ -96,7 +96,12 @@ func (s *server) mayWrite(r *http.Request) bool {
 
 func (s *server) hasToken(r *http.Request) bool {
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || s.WriteToken == "" {
+	return ok && s.isToken(given)
+}
+
+// isToken reports whether something is the write token. Without a token nothing is.
+func (s *server) isToken(given string) bool {
+	if s.WriteToken == "" {
 		return false
 	}
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.WriteToken))

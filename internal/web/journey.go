@@ -66,41 +66,34 @@ func (s *server) detail(ctx context.Context, i alerting.Incident) (IncidentDetai
 	return d, errors.Join(err, err2)
 }
 
-// journeyView is how a journey and its steps are shown.
-type journeyView struct {
-	Words string // how it is derived, and between what the truth lies
-	Over  string
-	Steps []stepRow
-}
-
-// stepRow is one step of a journey.
-type stepRow struct {
-	SLO         slo.ID
-	Weight      string // of a weighted mean
-	SLI, Recent string
-	State, Key  string // in a word, and the class that colours it
-	Worst       bool
-	Open        []string
-}
-
-func journeyViewOf(b engine.Budget) *journeyView {
+// journeyPart is how the steps of a journey stand; nil of an SLO that is none.
+func (s *server) journeyPart(b engine.Budget) *part {
 	if b.Journey == nil {
 		return nil
 	}
-	v := &journeyView{Words: indicatorWords(b.Spec.SLI), Over: plain.Duration(b.Journey.Over)}
-	if total := b.Windows[0].Sum.Total; b.Spec.SLI.Journey.Combine != slo.Weighted && total > 0 {
+	weighted := b.Spec.SLI.Journey.Combine == slo.Weighted
+	p := part{Heading: "Steps", ID: "steps", Words: indicatorWords(b.Spec.SLI), Table: table{Label: "Steps", Head: columns("State", "c-state", "Step", "name",
+		"SLI in "+b.Windows[0].Window.String(), "number", "SLI, last "+plain.Duration(b.Journey.Over), "number")}}
+	if total := b.Windows[0].Sum.Total; !weighted && total > 0 {
 		low, high := budget.Sum{Bad: b.Journey.Bounds.Most, Total: total}, budget.Sum{Bad: b.Journey.Bounds.Least, Total: total}
-		v.Words += " The truth lies between " + goodShare(low) + ", if failures of the steps never met the same user, and " + goodShare(high) + ", if they always did."
+		p.Words += " The truth lies between " + goodShare(low) + ", if failures of the steps never met the same user, and " + goodShare(high) + ", if they always did."
 	}
-	for n, s := range b.Journey.Steps {
-		r := stepRow{SLO: s.SLO, SLI: goodShare(s.Sum), Recent: goodShare(s.Recent), Worst: n == b.Journey.Worst, Open: s.Open}
-		if b.Spec.SLI.Journey.Combine == slo.Weighted {
-			r.Weight = strconv.FormatFloat(float64(s.Weight)/1000, 'f', -1, 64)
+	if weighted {
+		p.Table.Head = append(p.Table.Head, columns("Weight", "number")...)
+	}
+	for n, step := range b.Journey.Steps {
+		word, key := stepState(step)
+		name := s.sloLink(step.SLO)
+		if n == b.Journey.Worst {
+			name += small("worst now")
 		}
-		r.State, r.Key = stepState(s)
-		v.Steps = append(v.Steps, r)
+		cells := []markup{badge(key, word), name, text(goodShare(step.Sum)), text(goodShare(step.Recent))}
+		if weighted {
+			cells = append(cells, text(strconv.FormatFloat(float64(step.Weight)/1000, 'f', -1, 64)))
+		}
+		p.Table.add(cells...)
 	}
-	return v
+	return &p
 }
 
 // stepState says in a word how a step stands.

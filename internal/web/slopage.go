@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -21,123 +23,201 @@ type sloView struct {
 	row
 	Budget    engine.Budget
 	Status    budget.Status // of the first window
+	Facts     []fact
+	Ranges    []rangeLink
 	BurnDown  chart
 	Burns     chart
-	Days      []day
-	Windows   []windowRow
-	Corrected []correctionRow
-	Alerts    []alertRow
-	Notices   []string
-	Incidents []incidentRow
-	Gate      *Gate       // nil without a policy
-	Changes   []changeRow // of the last four weeks
-	NoArchive string      // why there are no incidents
+	Calendar  calendar
+	Before    []part // how it stands, before the incidents
+	NoArchive string // why there are no incidents
+	Incidents table
 	Data      string
 	Since     *time.Time // where the ledger begins; nil while it is empty
 	Coverage  string
 	History   string
 	Indicator string
 	Queries   []query
-	Journey   *journeyView // of a journey
 }
 
-// windowRow is one window of an SLO.
-type windowRow struct {
-	Name string
-	budget.Status
-	SLI, Left figure
-	Coverage  string
+// rangeLink shows the charts over another time.
+type rangeLink struct {
+	Name, To string
+	Here     bool
 }
 
-// alertRow is one alert in plain words.
-type alertRow struct {
-	Severity, When, Now, State, Key string
-}
-
-// day is one row of the figures behind the charts.
-type day struct {
-	At    time.Time
-	Sum   budget.Sum
-	SLI   string
-	Spent string // share of the whole budget that went on this day
-}
+// ranges are the times that the charts can show beside their own.
+var ranges = []struct {
+	Name   string
+	Length time.Duration
+}{{"6h", 6 * time.Hour}, {"1d", slo.Day}, {"7d", 7 * slo.Day}, {"28d", 28 * slo.Day}}
 
 func (s *server) sloPage(r *http.Request) (string, page, error) {
 	path, labels := r.PathValue("id"), r.URL.Query().Get("labels")
 	b, err := s.findBudget(path, labels)
 	if err != nil {
 		if groups := s.budgetsOf(slo.ID(path)); labels == "" && len(groups) > 0 {
-			o := overview{Heading: path + ", by " + strings.Join(groups[0].Spec.By, ", ")}
-			o.fill(groups)
+			o := s.overview(path+", by "+strings.Join(groups[0].Spec.By, ", "), groups, url.Values{"all": {"1"}})
+			o.Filter, o.Counts = nil, nil
 			return "overview", page{Title: path, Here: "slos", Body: o}, nil
 		}
 		return "", page{Here: "slos"}, err
 	}
-	return "slo", page{Title: string(b.ID), Here: "slos", Body: s.sloView(r.Context(), b)}, nil
+	return "slo", page{Title: string(b.ID), Here: "slos", Body: s.sloView(r, b)}, nil
 }
 
-func (s *server) sloView(ctx context.Context, b engine.Budget) sloView {
+func (s *server) sloView(r *http.Request, b engine.Budget) sloView {
 	st := b.Windows[0]
 	v := sloView{
-		row: rowOf(b, gradeOf(b)), Budget: b, Status: st, Notices: noticesOf(b.Spec.Alerts),
+		row: rowOf(b, gradeOf(b)), Budget: b, Status: st,
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec.SLI),
-		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling), Days: s.days(b), Journey: journeyViewOf(b),
+		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling),
 	}
-	for _, w := range b.Windows {
-		v.Windows = append(v.Windows, windowRow{w.Window.String(), w, sliFigure(w), leftFigure(w), share(w.Coverage)})
-		if g := w.Gross; g != nil {
-			v.Windows = append(v.Windows, windowRow{w.Window.String() + ", without corrections", *g, sliFigure(*g), leftFigure(*g), share(g.Coverage)})
-		}
-	}
-	for _, a := range b.Standings {
-		v.Alerts = append(v.Alerts, alertRowOf(a, b))
-	}
-	v.Corrected = correctionRows(b)
-	v.Gate, v.Changes = s.gateOn(b), s.changesOn(b)
-	found, err := s.incidentsOf(ctx, b.ID)
+	v.Gate = s.allVerdicts()[b.ID]
+	v.Facts = sloFacts(v.row, b)
+	found, err := s.incidentsOf(r.Context(), b.ID)
 	if err != nil {
 		v.NoArchive = "The incidents cannot be read: " + err.Error()
 	}
-	v.Incidents = incidentRows(found)
-	v.BurnDown, v.Burns = s.burnDown(b, found), s.burnRates(b, found)
+	v.Incidents = s.incidentTable(found)
+	var span time.Duration
+	v.Ranges, span = rangesOf(s.prefix+budgetPath(b.ID), r.URL.Query().Get("range"))
+	v.BurnDown, v.Burns = s.burnDown(b, found, span), s.burnRates(b, found, span)
+	v.Calendar = s.calendar(b, found)
+	v.Before = s.sloParts(b, r.URL.Query().Get("power") != "")
 	return v
 }
 
-// correctionRow is one correction in plain words.
-type correctionRow struct {
-	*slo.Correction
-	When    string // it runs, ran or will run
-	LeftOut string // of the first window
+// rangesOf are the links to other times, and the time that was asked for; zero is each chart's own.
+func rangesOf(path, asked string) ([]rangeLink, time.Duration) {
+	var span time.Duration
+	all := []rangeLink{{"usual", path + "#charts", true}}
+	for _, r := range ranges {
+		one := rangeLink{r.Name, path + joint(path) + "range=" + r.Name + "#charts", r.Name == asked}
+		if one.Here {
+			span, all[0].Here = r.Length, false
+		}
+		all = append(all, one)
+	}
+	return all, span
 }
 
-// correctionRows are the corrections that leave something out of the first window, run, or are to come.
-func correctionRows(b engine.Budget) []correctionRow {
+// sloFacts are the figures at the top.
+func sloFacts(rw row, b engine.Budget) []fact {
+	st := b.Windows[0]
+	bad := unknown("nothing read yet")
+	if st.Sum.Seen() > 0 {
+		bad = figure{plain.Events(st.Sum.Bad), "of " + plain.Events(st.Allowed) + " allowed in " + st.Window.String()}
+	}
+	all := []fact{
+		{"Objective", figure{rw.Objective, "in " + st.Window.String()}}, {"SLI", rw.SLI}, {"Budget left", rw.Left}, {"Bad events", bad},
+		{"Burn, fast", rw.Fast}, {"Burn, slow", rw.Slow}, {"Forecast", rw.Forecast}, {"Owner", figure{cmp.Or(rw.Owner, plain.Unknown), rw.Tier}},
+	}
+	if rw.hasGate() {
+		all = append(all, fact{"Gate", figure{string(rw.Gate.Gate), rw.Gate.Reason}})
+	}
+	return all
+}
+
+// sloParts are the tables between the charts and the incidents.
+func (s *server) sloParts(b engine.Budget, power bool) []part {
+	alerts := table{Label: "Alerts", Head: columns("Alert", "name", "Fires when", "whole", "Burn now", "wide", "State", "wide")}
+	for _, a := range b.Standings {
+		alerts.add(alertCells(a, b)...)
+	}
+	windows := table{Label: "Windows", Head: columns("Window", "name", "Since", "wide", "Events", "number", "Bad", "number", "Allowed", "number", "SLI", "number", "Budget left", "number", "Minutes known", "number")}
+	for _, w := range b.Windows {
+		windows.add(windowCells(w.Window.String(), w)...)
+		if g := w.Gross; g != nil {
+			windows.add(windowCells(w.Window.String()+", without corrections", *g)...)
+		}
+	}
+	parts := []part{
+		{Heading: "Alerts", Words: noticesOf(b.Spec.Alerts), Table: alerts, Empty: "No burn of this SLO is told to anybody."},
+		s.powerPart(b, power),
+		{Heading: "Windows", Table: windows},
+		s.worstPart(b),
+	}
+	if j := s.journeyPart(b); j != nil {
+		parts = slices.Insert(parts, 0, *j)
+	}
+	if t := correctionTable(b); len(t.Rows) > 0 {
+		parts = append(parts, part{Heading: "Corrections", Words: "These minutes do not count, neither their good events nor their bad ones, and nothing is told because of them.", Table: t})
+	}
+	return parts
+}
+
+func windowCells(name string, st budget.Status) []markup {
+	events := []markup{plain.Unknown, plain.Unknown, plain.Unknown}
+	if st.Sum.Seen() > 0 {
+		events = []markup{text(plain.Events(st.Sum.Total)), text(plain.Events(st.Sum.Bad)), text(plain.Events(st.Allowed))}
+	}
+	cells := append([]markup{text(name), stamp(st.From)}, events...)
+	return append(cells, text(sliFigure(st).Text), text(leftFigure(st).Text), text(share(st.Coverage)))
+}
+
+// worstLengths are the lengths of the windows whose worst is shown.
+var worstLengths = []time.Duration{5 * time.Minute, time.Hour, 6 * time.Hour, slo.Day, 7 * slo.Day}
+
+// worstPart is the worst stretch of every length.
+func (s *server) worstPart(b engine.Budget) part {
+	st := b.Windows[0]
+	p := part{
+		Heading: "Worst windows", ID: "worst", Empty: "Nothing went wrong.",
+		Words: "The stretch of each length in which the largest share of events was bad. One long outage and many single bad minutes cost the same budget and look different here.",
+		Table: table{Label: "Worst windows", Head: columns("Length", "name", "From", "wide", "SLI", "number", "Bad", "number", "Events", "number", "Of the budget", "number", "Searched", "wide")},
+	}
+	s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
+		from, to := budget.MinuteOf(st.From), budget.MinuteOf(b.AsOf)
+		for _, length := range worstLengths {
+			w, ok := budget.Worst(l, from, to, length)
+			if !ok || w.Sum.Bad == 0 || length > b.AsOf.Sub(st.From) {
+				continue
+			}
+			searched := "all of " + st.Window.String()
+			if length < time.Hour && w.Searched < to-max(from, l.First()) {
+				searched = plain.Duration(time.Duration(w.Searched)*time.Minute) + ", for which minutes are kept"
+			}
+			p.Table.add(text(plain.Duration(length)), stamp(w.From.Time()), text(goodShare(w.Sum)), text(plain.Events(w.Sum.Bad)), text(plain.Events(w.Sum.Total)),
+				text(plain.PercentUp(w.Sum.Bad, st.Allowed, 1)), text(searched))
+		}
+	})
+	return p
+}
+
+// correctionTable are the corrections that leave something out of the first window, run, or are to come.
+func correctionTable(b engine.Budget) table {
 	left := map[*slo.Correction]budget.LeftOut{}
 	for _, o := range b.Windows[0].LeftOut {
 		left[o.Correction] = o
 	}
-	var all []correctionRow
+	t := table{Label: "Corrections", Head: columns("Correction", "name", "Why, and who says so", "whole", "When", "wide", "Left out of "+b.Windows[0].Window.String(), "whole")}
 	for _, c := range b.Corrections {
 		o, concerns := left[c]
 		next := slices.IndexFunc(c.Spans, func(s slo.Span) bool { return s.To.After(b.AsOf) })
-		r := correctionRow{Correction: c, When: "ended " + plain.UTC(c.End())}
+		when, out := "ended "+plain.UTC(c.End()), plain.Unknown
 		switch {
 		case next >= 0 && !c.Spans[next].From.After(b.AsOf):
-			r.When = "runs until " + plain.UTC(c.Spans[next].To)
+			when = "runs until " + plain.UTC(c.Spans[next].To)
 		case next >= 0:
-			r.When = "from " + plain.UTC(c.Spans[next].From) + " to " + plain.UTC(c.Spans[next].To)
+			when = "from " + plain.UTC(c.Spans[next].From) + " to " + plain.UTC(c.Spans[next].To)
 		case !concerns:
 			continue
 		}
 		if concerns {
-			r.LeftOut = fmt.Sprintf("%s: %s bad of %s events", plain.Plural(o.Minutes(), "minute"), plain.Events(o.Sum.Bad), plain.Events(o.Sum.Total))
-			if n := o.Capped + o.Coarse; n > 0 {
-				r.LeftOut += fmt.Sprintf("; %s count all the same (%d over the cap, %d in hours of which only the sum is known)", plain.Plural(n, "minute"), o.Capped, o.Coarse)
-			}
+			out = leftOutWords(o)
 		}
-		all = append(all, r)
+		t.add(text(c.Name)+small(c.Kind.Text()), text(c.Reason+" ("+c.Author+")"), text(when), text(out))
 	}
-	return all
+	return t
+}
+
+// leftOutWords says what a correction left out of a window.
+func leftOutWords(o budget.LeftOut) string {
+	words := fmt.Sprintf("%s: %s bad of %s events", plain.Plural(o.Minutes(), "minute"), plain.Events(o.Sum.Bad), plain.Events(o.Sum.Total))
+	if n := o.Capped + o.Coarse; n > 0 {
+		words += fmt.Sprintf("; %s count all the same (%d over the cap, %d in hours of which only the sum is known)", plain.Plural(n, "minute"), o.Capped, o.Coarse)
+	}
+	return words
 }
 
 // share is a ratio as a percentage, rounded down.
@@ -154,30 +234,25 @@ func (s *server) incidentsOf(ctx context.Context, id slo.ID) ([]alerting.Inciden
 	return slices.DeleteFunc(found, func(i alerting.Incident) bool { return i.SLO != id }), err
 }
 
-// alertRowOf says when an alert fires and how it stands.
-func alertRowOf(a alerting.Standing, b engine.Budget) alertRow {
+// alertCells say when an alert fires and how it stands.
+func alertCells(a alerting.Standing, b engine.Budget) []markup {
 	long, short := slo.ShortDuration(a.Pair.Long), slo.ShortDuration(a.Pair.Short)
-	r := alertRow{
-		Severity: string(a.Severity),
-		When: fmt.Sprintf("%s of the budget would go in %s: burn above %s over %s, and still over %s",
-			plain.Percent(a.Pair.Budget, 10000, 0), long, times(a.Threshold), long, short),
-		Now: burnText(a.Long, b.Spec) + " over " + long + ", " + burnText(a.Short, b.Spec) + " over " + short,
-		Key: stateOf(a),
-	}
-	switch r.Key {
+	when := fmt.Sprintf("%s of the budget would go in %s: burn above %s over %s, and still over %s",
+		plain.Percent(a.Pair.Budget, 10000, 0), long, times(a.Threshold), long, short)
+	now := burnText(a.Long, b.Spec) + " over " + long + ", " + burnText(a.Short, b.Spec) + " over " + short
+	key, state := stateOf(a), "Quiet"
+	switch key {
 	case alertFiring:
-		r.State = "Firing"
+		state = "Firing"
 	case alertHeldBack:
-		r.State = "Held back: " + a.HeldBack
+		state = "Held back: " + a.HeldBack
 		if a.Severity == alerting.Page {
-			r.State += fmt.Sprintf(" (%d bad of %d events, in %s)", a.Sure.Bad, a.Sure.Total, plain.Plural(a.Sure.Minutes, "different minute"))
+			state += fmt.Sprintf(" (%d bad of %d events, in %s)", a.Sure.Bad, a.Sure.Total, plain.Plural(a.Sure.Minutes, "different minute"))
 		}
 	case alertUnknown:
-		r.State = "— no events over " + long
-	default:
-		r.State = "Quiet"
+		state = "— no events over " + long
 	}
-	return r
+	return []markup{text(string(a.Severity)), text(when), text(now), `<span class="alert-` + text(key) + `">` + text(state) + "</span>"}
 }
 
 func burnText(s budget.Sum, spec *slo.Spec) string {
@@ -188,7 +263,7 @@ func burnText(s budget.Sum, spec *slo.Spec) string {
 }
 
 // noticesOf says what else is told about an SLO.
-func noticesOf(a slo.Alerts) []string {
+func noticesOf(a slo.Alerts) string {
 	var all []string
 	if len(a.Spent) > 0 {
 		var shares []string
@@ -203,14 +278,17 @@ func noticesOf(a slo.Alerts) []string {
 	if a.Significance && len(a.Page) > 0 {
 		all = append(all, "Pages are held back while the failures could be chance (low traffic).")
 	}
-	return all
+	return strings.Join(all, " ")
 }
 
-// burnDown draws what was left of the budget over the first window.
-func (s *server) burnDown(b engine.Budget, incidents []alerting.Incident) chart {
+// burnDown draws what was left of the budget over so long a time, over the first window if it is zero.
+func (s *server) burnDown(b engine.Budget, incidents []alerting.Incident, span time.Duration) chart {
 	window := b.Spec.Window()
-	from := later(b.AsOf.Add(-window.Length()), b.Since).Truncate(time.Hour)
+	from := later(b.AsOf.Add(-cmp.Or(span, window.Length())), b.Since).Truncate(time.Hour)
 	step := wholeHours(b.AsOf.Sub(from) / 200)
+	if b.AsOf.Sub(from) <= slo.Day {
+		step = wholeMinutes(b.AsOf.Sub(from) / 200)
+	}
 	left, _ := s.Source.BurnDown(b.ID, from.Add(step), b.AsOf, step)
 	points, _ := s.Source.History(b.ID, from, b.AsOf, step)
 	seen := map[int64]bool{}
@@ -225,9 +303,17 @@ func (s *server) burnDown(b engine.Budget, incidents []alerting.Incident) chart 
 		l.Points = append(l.Points, point{now.At, 100 * now.Remaining(), seenAt(points)})
 	}
 	return chart{
-		ID: "burn-down", Title: "Error budget left, " + window.String() + " window", Words: downWords(l.Points),
+		ID: "burn-down", Title: "Error budget left, " + window.String() + " window" + lately(span), Words: downWords(l.Points),
 		From: from, To: b.AsOf, Low: 0, High: 100, Unit: "%", Lines: []line{l}, Shades: shadesOf(incidents, b.AsOf),
 	}
+}
+
+// lately names the time that a chart shows, if it was asked for.
+func lately(span time.Duration) string {
+	if span == 0 {
+		return ""
+	}
+	return ", last " + slo.ShortDuration(span)
 }
 
 // seenAt reports whether the newest step is known.
@@ -259,8 +345,9 @@ func downWords(points []point) string {
 	return s
 }
 
-// burnRates draws the burn over the long windows of the page pairs, for as long as single minutes are kept.
-func (s *server) burnRates(b engine.Budget, incidents []alerting.Incident) chart {
+// burnRates draws the burn over the long windows of the page pairs: over so long a time, or if it is zero for two days,
+// as far as single minutes are kept. Further back it goes by the hour.
+func (s *server) burnRates(b engine.Budget, incidents []alerting.Incident, asked time.Duration) chart {
 	pairs := b.Spec.Alerts.Page
 	if len(pairs) == 0 {
 		pairs = b.Spec.Alerts.Ticket
@@ -271,9 +358,12 @@ func (s *server) burnRates(b engine.Budget, incidents []alerting.Incident) chart
 		longest = max(longest, p.Long)
 	}
 	kept := time.Duration(alerting.Horizon(b.Spec))*time.Minute - longest - time.Hour
-	span := min(48*time.Hour, max(kept.Truncate(time.Hour), time.Hour))
+	span := cmp.Or(asked, min(48*time.Hour, max(kept.Truncate(time.Hour), time.Hour)))
 	from := later(b.AsOf.Add(-span), b.Since)
 	step := wholeMinutes(span / 288)
+	if span > kept {
+		step = wholeHours(span / 288)
+	}
 	points, _ := s.Source.History(b.ID, b.AsOf.Add(-b.AsOf.Sub(from).Truncate(step)-longest.Truncate(step)), b.AsOf, step)
 	c := chart{
 		ID: "burn-rate", Title: "Burn rate, last " + slo.ShortDuration(b.AsOf.Sub(from).Truncate(time.Minute)), From: from, To: b.AsOf, High: 1, Unit: "×",
@@ -338,18 +428,6 @@ func shadesOf(incidents []alerting.Incident, now time.Time) []shade {
 		}
 		all = append(all, shade{i.Onset, to, key, string(i.Severity) + " from " + plain.UTC(i.Onset) + " to " + plain.UTC(to)})
 	}
-	return all
-}
-
-// days are the figures behind the charts, newest first, at most a month of them.
-func (s *server) days(b engine.Budget) []day {
-	from := later(b.AsOf.Add(-b.Spec.Window().Length()), b.AsOf.Add(-31*slo.Day))
-	points, _ := s.Source.History(b.ID, later(from, b.Since).Truncate(slo.Day), b.AsOf, slo.Day)
-	var all []day
-	for _, p := range points {
-		all = append(all, day{p.At, p.Sum, goodShare(p.Sum), plain.PercentUp(p.Sum.Bad, b.Windows[0].Allowed, 1)})
-	}
-	slices.Reverse(all)
 	return all
 }
 

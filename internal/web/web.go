@@ -15,9 +15,11 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/register"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -32,6 +34,9 @@ type Source interface {
 	Verdicts(service, name string, now time.Time) []alerting.Verdict
 	MayRun(service, name string, spend int64, now time.Time) []alerting.Verdict
 	Changes(service string, from, to, now time.Time) []engine.Change
+	Set() *slo.Set
+	// WithLedger lets f read the ledger of a budget, while nobody writes it; it is false for one that nobody knows.
+	WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool
 	Last() engine.Summary
 }
 
@@ -44,6 +49,7 @@ type Archive interface {
 	Report(ctx context.Context, name, period string) (store.Report, bool, error)
 	Depth(context.Context) (store.Depth, error)
 	Deliveries(context.Context) ([]store.Delivery, error)
+	Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
 }
 
@@ -65,6 +71,8 @@ type Options struct {
 	Register func(ctx context.Context, from, to time.Time) ([]register.Entry, error)
 	// Report builds the report of a period that was never sent; it is false for one that cannot be. Nil builds none.
 	Report func(ctx context.Context, name, period string) (store.Report, bool, error)
+	// Reviews are the postmortems as people have them; nil means that none are kept.
+	Reviews func() []postmortem.Review
 	// Slack takes what is posted below /slack/; nil takes nothing. It checks by itself who asks.
 	Slack http.Handler
 	// Now is the time that the evaluation goes by; nil is time.Now. Interval is the time between two ticks
@@ -89,6 +97,8 @@ type server struct {
 	began   time.Time
 	pages   *pages
 	budgets budgetCache
+	signals signalCache
+	powers  powerCache
 }
 
 // New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
@@ -163,21 +173,37 @@ type budgetCache struct {
 	tick time.Time
 	at   time.Time
 	all  []engine.Budget
+	gate map[slo.ID]alerting.Verdict
 }
 
 // cacheFor bounds how long a reload or a backfill may go unseen.
 const cacheFor = 5 * time.Second
 
-// allBudgets is every budget by ID, at most a few seconds old. It is shared and must not be changed.
-func (s *server) allBudgets() []engine.Budget {
+// read is the budgets and the gates, at most a few seconds old.
+func (s *server) read() ([]engine.Budget, map[slo.ID]alerting.Verdict) {
 	c := &s.budgets
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	tick, now := s.Source.Last().At, time.Now()
 	if c.all == nil || !tick.Equal(c.tick) || now.Sub(c.at) > cacheFor {
-		c.all, c.tick, c.at = s.Source.Budgets(), tick, now
+		c.all, c.tick, c.at, c.gate = s.Source.Budgets(), tick, now, map[slo.ID]alerting.Verdict{}
+		for _, v := range s.Source.Verdicts("", "", s.Now()) {
+			c.gate[v.SLO] = v
+		}
 	}
-	return c.all
+	return c.all, c.gate
+}
+
+// allBudgets is every budget by ID. It is shared and must not be changed.
+func (s *server) allBudgets() []engine.Budget {
+	all, _ := s.read()
+	return all
+}
+
+// allVerdicts is what the error-budget policy says of every budget. It is shared and must not be changed.
+func (s *server) allVerdicts() map[slo.ID]alerting.Verdict {
+	_, gates := s.read()
+	return gates
 }
 
 // spec is the SLO that a budget belongs to, nil if it was removed.

@@ -1,0 +1,201 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// incidentView is the page of one incident.
+type incidentView struct {
+	alerting.Incident
+	Spec       *slo.Spec // nil if the SLO was removed
+	Name, Key  string    // what kind it is, and its colour
+	Facts      []fact
+	Timeline   []Happening
+	Upstream   []alerting.Upstream
+	MayAct     bool // there is a form
+	AskToken   bool // which must bring the write token
+	Earlier    table
+	Review     *postmortem.Review // nil if there is none
+	Draft      template.HTML
+	NoDraft    string // why there is no draft
+	Silences   []option
+}
+
+// costOf is the share of the budget that an incident took.
+func costOf(i alerting.Incident) string {
+	if i.Last.Burn == nil {
+		return plain.Unknown
+	}
+	return plain.PercentUp(i.Bad(), i.Last.Budget.Allowed, 1)
+}
+
+// earlierIncidents is how many incidents of the same budget a page lists.
+const earlierIncidents = 5
+
+func (s *server) incidentPage(r *http.Request) (string, page, error) {
+	ctx, here := r.Context(), page{Here: "incidents"}
+	i, err := s.findIncident(ctx, r.PathValue("id"))
+	if err != nil {
+		return "", here, err
+	}
+	v := incidentView{Incident: i, Spec: s.spec(i.SLO), Name: nameOf(i), Key: stateKey(i), Silences: silences}
+	v.Facts = s.incidentFacts(i, v.Spec)
+	v.Timeline = toDetail(i, v.Spec, s.Now()).Timeline
+	v.MayAct = s.Do != nil && (s.mayWrite(r) || s.WriteToken != "")
+	v.AskToken = !s.mayWrite(r)
+	if v.Upstream, err = s.upstreamOf(ctx, i); err != nil {
+		return "", here, err
+	}
+	if v.Earlier, err = s.earlier(ctx, i); err != nil {
+		return "", here, err
+	}
+	v.Review = s.reviewOf(i.ID)
+	if text, err := s.draft(ctx, i); err != nil {
+		v.NoDraft = problemOf(err).text
+	} else {
+		v.Draft = s.pages.render(text)
+	}
+	return "incident", page{Title: "Incident of " + string(i.SLO), Here: here.Here, Body: v}, nil
+}
+
+// incidentFacts are the times and the cost of an incident.
+func (s *server) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
+	ended, cost, peak := "Ended", "", unknown("the SLO was removed")
+	if i.Open {
+		ended = "Burned so far until"
+	}
+	if spec != nil {
+		cost, peak = "of "+spec.Window().String(), unknown("no events")
+		if rate, ok := i.PeakBurn(spec.Objective); ok && i.First.Pair != nil {
+			peak = figure{times(rate), "over " + slo.ShortDuration(i.First.Pair.Short)}
+		}
+	}
+	bad := unknown("not an incident of bad events")
+	if i.Last.Burn != nil {
+		bad = figure{plain.Events(i.Bad()), "of " + plain.Events(i.Last.Burn.Total) + " since the onset"}
+	}
+	all := []fact{
+		{"Onset", figure{plain.UTC(i.Onset), "the first bad minute"}},
+		{"Detected", figure{plain.UTC(i.Detected), plain.Duration(i.TimeToDetect()) + " after the onset"}},
+		{"Escalated", figure{plain.UTC(i.Escalated), "from a ticket to a page"}},
+		{"Acknowledged", figure{plain.Unknown, "by nobody"}},
+		{ended, figure{plain.UTC(i.Ended), "the last bad minute; " + plain.Duration(i.Duration()) + " after the onset"}},
+		{"Resolved", figure{plain.UTC(i.Resolved), "when the alert was over"}},
+		{"Bad events", bad},
+		{"Share of the budget", figure{costOf(i), cost}},
+		{"Highest burn", peak},
+	}
+	if a, ok := i.Acknowledged(); ok {
+		took, _ := i.TimeToAcknowledge()
+		all[3].Figure = figure{plain.UTC(a.At), "by " + a.By + ", " + plain.Duration(took) + " after the alert"}
+	}
+	if a, ok := i.Silenced(s.Now()); ok && i.Open {
+		until := "until the budget recovers"
+		if !a.Until.IsZero() {
+			until = "until " + plain.UTC(a.Until)
+		}
+		all = append(all, fact{"Silenced", figure{until, "by " + a.By}})
+	}
+	return slices.DeleteFunc(all, func(f fact) bool {
+		return f.Name == "Escalated" && i.Escalated.IsZero() || f.Name == "Resolved" && i.Open
+	})
+}
+
+// earlier lists the incidents of the same budget before this one.
+func (s *server) earlier(ctx context.Context, i alerting.Incident) (table, error) {
+	found, err := s.Archive.Incidents(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Onset, Limit: shownIncidents})
+	found = slices.DeleteFunc(found, func(o alerting.Incident) bool { return o.SLO != i.SLO || !o.Onset.Before(i.Onset) })
+	t := s.incidentTable(found[:min(len(found), earlierIncidents)])
+	t.Label = "Earlier incidents"
+	return t, err
+}
+
+// reviewOf is the postmortem of an incident as people have it, nil if there is none.
+func (s *server) reviewOf(incident string) *postmortem.Review {
+	if s.Reviews == nil {
+		return nil
+	}
+	all := s.Reviews()
+	if n := slices.IndexFunc(all, func(r postmortem.Review) bool { return r.Incident == incident }); n >= 0 {
+		return &all[n]
+	}
+	return nil
+}
+
+// silences are for how long the form can silence an incident; "" is until the budget recovers.
+var silences = []option{{Value: "30m", Words: "30 minutes"}, {Value: "1h", Words: "1 hour"}, {Value: "4h", Words: "4 hours"}, {Value: "24h", Words: "a day"}, {Value: "", Words: "until the budget recovers"}}
+
+// formActs are the acts that the form on an incident's page can do.
+var formActs = []alerting.ActKind{alerting.Acknowledge, alerting.Mitigated, alerting.Remark, alerting.Silence}
+
+// maxForm bounds what a form may send.
+const maxForm = 16 << 10
+
+// postIncident takes the form on an incident's page, and shows the page again. Whoever may not write as they are
+// brings the write token in the form: a browser has no other way to send it.
+func (s *server) postIncident(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	a, err := s.readForm(r)
+	if err == nil {
+		_, err = s.do(r.Context(), a)
+	}
+	if err != nil {
+		s.show(w, "", page{Here: "incidents"}, err)
+		return
+	}
+	http.Redirect(w, r, s.prefix+incidentPath(a.Incident)+"#timeline", http.StatusSeeOther)
+}
+
+// readForm is the act that a form asks for.
+func (s *server) readForm(r *http.Request) (Act, error) {
+	if err := r.ParseForm(); err != nil {
+		return Act{}, badRequest("The form cannot be read.")
+	}
+	if !s.mayWrite(r) && !s.isToken(r.PostForm.Get("token")) {
+		return Act{}, errForbidden
+	}
+	a := Act{
+		Kind: alerting.ActKind(r.PostForm.Get("act")), By: strings.TrimSpace(r.PostForm.Get("by")), Via: viaWeb, Incident: r.PathValue("id"),
+		Text: strings.TrimSpace(r.PostForm.Get("text")),
+	}
+	if !slices.Contains(formActs, a.Kind) {
+		return a, badRequest("%q is nothing that can be done here.", clip(string(a.Kind)))
+	}
+	if a.By == "" {
+		return a, badRequest("Say who you are: the name is empty. Go back and fill it in.")
+	}
+	if _, err := s.findIncident(r.Context(), a.Incident); err != nil {
+		return a, err
+	}
+	a.Key = s.formKey(a, r.PostForm.Get("for"))
+	if text := r.PostForm.Get("for"); text != "" && a.Kind == alerting.Silence {
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			return a, badRequest("%q is no time to be silent for.", clip(text))
+		}
+		a.Until = s.Now().Add(d)
+	}
+	return a, nil
+}
+
+// formKey makes one act of a button that is pressed twice: the same, by the same person, in the same minute.
+func (s *server) formKey(a Act, more string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Text, more, s.Now().Format("200601021504")}, "\x00")))
+	return "web/" + hex.EncodeToString(sum[:16])
+}
+
+// errForbidden refuses a write.
+var errForbidden = &problem{http.StatusForbidden, "forbidden", "This is allowed from this machine, or with the write token."}

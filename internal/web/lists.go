@@ -1,0 +1,353 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// The pages of this file are lists: a heading, perhaps a filter, and tables.
+
+// list is such a page.
+type list struct {
+	Heading, Lead string
+	Filter        *filter
+	Facts         []fact
+	Parts         []part
+}
+
+// part is a table with its heading and what it says in words; Empty is said instead of a table without rows, More
+// comes last.
+type part struct {
+	Heading, ID, Words string
+	Table              table
+	Empty              string
+	More               markup
+}
+
+// fact is a figure with its name.
+type fact struct {
+	Name   string
+	Figure figure
+}
+
+// shownIncidents is how many incidents a page lists.
+const shownIncidents = 200
+
+func (s *server) incidentsPage(r *http.Request) (string, page, error) {
+	wanted, err := incidentFilter(r.URL.Query())
+	if err != nil {
+		return "", page{Here: "incidents"}, err
+	}
+	wanted.Limit = shownIncidents
+	found, err := s.Archive.Incidents(r.Context(), wanted)
+	v := list{Heading: "Incidents", Parts: []part{{Table: s.incidentTable(found), Empty: "There are none."}}, Filter: &filter{
+		Fields: []field{
+			{"service", "Service", wanted.Service, s.services()},
+			{"open", "Show", map[bool]string{true: "true"}[wanted.Open], []option{{Value: "true", Words: "open only"}}},
+		}, Count: plain.Plural(len(found), "incident") + ", newest first",
+	}}
+	if len(found) == shownIncidents {
+		v.Filter.Count += "; there are more"
+	}
+	return "list", page{Title: "Incidents", Here: "incidents", Body: v}, err
+}
+
+// services are the services that there are, for a filter.
+func (s *server) services() []option {
+	var all []string
+	for _, b := range s.allBudgets() {
+		all = append(all, b.ID.Service())
+	}
+	return choices(all)
+}
+
+// shownReports is how many reports a page lists.
+const shownReports = 100
+
+func (s *server) reportsPage(r *http.Request) (string, page, error) {
+	found, err := s.Archive.Reports(r.Context(), r.URL.Query().Get("name"), shownReports)
+	t := table{Label: "Reports", Head: columns("Report", "name", "From", "wide", "To", "wide", "Made", "wide")}
+	for _, f := range found {
+		t.add(link(s.prefix+reportPath(f.Name, f.Period), f.Name+" "+f.Period), stamp(f.From), stamp(f.To), stamp(f.At))
+	}
+	v := list{Heading: "Reports", Parts: []part{{Table: t, Empty: "None has been made yet. They are scheduled under reports: in the configuration."}}}
+	return "list", page{Title: "Reports", Here: "reports", Body: v}, err
+}
+
+// changesPage is what was done to the services, with what went wrong after it.
+func (s *server) changesPage(r *http.Request) (string, page, error) {
+	q, now := r.URL.Query(), s.Now()
+	service, kind := q.Get("service"), q.Get("kind")
+	from := now.Add(-defaultDelivery)
+	found := s.Source.Changes(service, from, time.Time{}, now)
+	var kinds []string
+	for _, c := range found {
+		kinds = append(kinds, c.Change.Kind)
+	}
+	facts, err := s.delivery(r, service, found, from, now)
+	shown := slices.DeleteFunc(slices.Clone(found), func(c engine.Change) bool { return !is(kind, c.Change.Kind) })
+	v := list{
+		Heading: "Changes", Facts: facts,
+		Lead: "What was done in the last four weeks, and how much of a budget went afterwards, beyond what went before. Correlated, not proven.",
+		Filter: &filter{
+			Fields: []field{{"service", "Service", service, s.services()}, {"kind", "Kind", kind, choices(kinds)}},
+			Count:  plain.Plural(len(shown), "change") + ", newest first",
+		},
+		Parts: []part{{Table: s.changeTable(shown), Empty: "None was recorded. Tell slowburn of a deploy with: slowburn change add."}},
+	}
+	return "list", page{Title: "Changes", Here: "changes", Body: v}, err
+}
+
+// delivery are the figures about delivering changes, as far as the changes that were recorded tell them.
+func (s *server) delivery(r *http.Request, service string, changes []engine.Change, from, to time.Time) ([]fact, error) {
+	incidents, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
+	if err != nil || len(changes) == 0 {
+		return nil, err
+	}
+	var acts []alerting.Act
+	for _, c := range changes {
+		acts = append(acts, c.Act)
+	}
+	d := alerting.Deliver(acts, incidents, from, to)
+	perWeek, rate := unknown("nothing was recorded"), unknown("nothing was recorded")
+	if v, ok := d.PerWeek(); ok {
+		perWeek = figure{strconv.FormatFloat(v, 'f', 1, 64), plain.Plural(d.Deploys, "deploy") + " in four weeks"}
+	}
+	if v, ok := d.FailureRate(); ok {
+		rate = figure{share(v), plain.Count(d.Failed) + " failed"}
+	}
+	return []fact{
+		{"Deploys a week", perWeek}, {"Change failure rate", rate},
+		{"Time to recover", median(d.Recovery, "of those that were made good")}, {"Lead time", median(d.Lead, "of those whose commit is known")},
+	}, nil
+}
+
+func median(all []time.Duration, of string) figure {
+	if len(all) == 0 {
+		return unknown("nobody recorded it")
+	}
+	return figure{plain.Duration(alerting.Median(all)), "median " + of}
+}
+
+// changeTable lists changes with what the dearest of their budgets says.
+func (s *server) changeTable(changes []engine.Change) table {
+	t := table{Label: "Changes", Head: columns("Begun", "wide", "Service", "wide", "What", "name", "Who", "wide", "Budget that went", "number", "What it cost", "whole")}
+	for _, c := range changes {
+		what := link(c.Change.Link, cmp.Or(c.Change.Title, c.Change.Version, c.Change.Kind)) + small(strings.TrimSpace(c.Change.Kind+" "+c.Change.Version))
+		switch {
+		case c.Trial != nil && c.Trial.Phase == alerting.Abort:
+			what += " " + badge("page", "abort")
+		case c.Change.Failed:
+			what += " " + badge("spent", "failed")
+		}
+		spent, cost := costWords(c)
+		t.add(stamp(c.Change.Start), s.serviceLink(c.About()), what, text(c.By), text(spent), cost)
+	}
+	return t
+}
+
+// costWords is what a change cost the budget that it cost most.
+func costWords(c engine.Change) (spent string, sentence markup) {
+	spent = plain.Unknown
+	if len(c.Costs) == 0 {
+		return spent, text("No budget of this service is known.")
+	}
+	worst := slices.MaxFunc(c.Costs, func(a, b alerting.Cost) int { return cmp.Compare(a.Spent(), b.Spent()) })
+	if worst.Known {
+		spent = plain.PercentUp(worst.Excess, worst.Allowed, 1)
+	}
+	return spent, text(string(worst.SLO) + ": " + worst.Sentence())
+}
+
+// actionsPage is what the reviews of incidents came to: what is still to be done, and how far the reviews are.
+func (s *server) actionsPage(*http.Request) (string, page, error) {
+	v := list{Heading: "Action items"}
+	if s.Reviews == nil {
+		v.Lead = "No postmortems are kept here: name a folder under postmortems: in the configuration."
+		return "list", page{Title: v.Heading, Here: "actions", Body: v}, nil
+	}
+	items := table{Label: "Open action items", Head: columns("Due", "wide", "What", "name", "Priority", "number", "Owner", "wide", "Of the incident", "whole")}
+	reviews := table{Label: "Postmortems", Head: columns("State", "c-state", "Incident", "name", "Resolved", "wide", "Class", "wide", "Open items", "number", "File", "wide")}
+	all, now := s.Reviews(), s.Now()
+	for _, o := range openItems(all, now) {
+		due := text(plain.Unknown)
+		if !o.Due.IsZero() {
+			due = text(o.Due.Format(time.DateOnly))
+		}
+		if o.Overdue(now) {
+			due += " " + badge("spent", "overdue")
+		}
+		items.add(due, link(o.Link, o.What)+small(o.Kind), text(cmp.Or(o.Priority, plain.Unknown)), text(cmp.Or(o.Owner, "nobody")), s.incidentLink(o.of.Incident, o.of.Incident))
+	}
+	for _, r := range all {
+		open := 0
+		for _, a := range r.Actions {
+			if !a.Done {
+				open++
+			}
+		}
+		key := map[postmortem.Status]string{postmortem.StatusDraft: "low", postmortem.StatusInReview: "low", postmortem.StatusClosed: "good"}[r.Status]
+		reviews.add(badge(key, string(r.Status)), s.incidentLink(r.Incident, r.Incident), stamp(r.Resolved), text(cmp.Or(r.Class, plain.Unknown)), text(plain.Count(open)), text(r.File))
+	}
+	v.Parts = []part{
+		{Words: plain.Plural(len(items.Rows), "item") + " to be done, overdue ones first.", Table: items, Empty: "Nothing is open."},
+		{Heading: "Postmortems", ID: "postmortems", Table: reviews, Empty: "None was written yet."},
+	}
+	return "list", page{Title: v.Heading, Here: "actions", Body: v}, nil
+}
+
+// item is an action item with the review that it comes from.
+type item struct {
+	postmortem.Action
+	of postmortem.Review
+}
+
+// openItems are the action items that are not done: overdue ones first, then by day; those without a day are last.
+func openItems(reviews []postmortem.Review, now time.Time) []item {
+	var all []item
+	for _, r := range reviews {
+		for _, a := range r.Actions {
+			if !a.Done {
+				all = append(all, item{a, r})
+			}
+		}
+	}
+	day := func(i item) time.Time {
+		if i.Due.IsZero() {
+			return now.Add(100 * 366 * slo.Day)
+		}
+		return i.Due
+	}
+	slices.SortStableFunc(all, func(a, b item) int {
+		return cmp.Or(day(a).Compare(day(b)), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.of.Incident, b.of.Incident))
+	})
+	return all
+}
+
+// shownActs is how many acts a page lists.
+const shownActs = 200
+
+// auditPage is what people did.
+func (s *server) auditPage(r *http.Request) (string, page, error) {
+	q := r.URL.Query()
+	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Service: q.Get("service"), Incident: q.Get("incident"), Limit: shownActs}
+	found, err := s.Archive.Acts(r.Context(), f)
+	t := table{Label: "Acts", Head: columns("When", "wide", "Who", "wide", "What", "name", "About", "whole", "Saying", "whole")}
+	for _, a := range found {
+		about := text(string(cmp.Or(string(a.SLO), a.Service)))
+		if a.Incident != "" {
+			about = s.incidentLink(a.Incident, a.Incident)
+		}
+		t.add(stamp(a.At), text(a.By)+small("by "+a.Via), text(string(a.Kind)), about, text(a.Text))
+	}
+	v := list{
+		Heading: "Audit log", Lead: "What people did, and every new configuration. Nothing is ever taken out of it; what was taken back stands here, too.",
+		Filter: &filter{Fields: []field{
+			{"kind", "Kind", q.Get("kind"), actKinds}, {"service", "Service", f.Service, s.services()},
+		}, Count: plain.Plural(len(found), "act") + ", newest first"},
+		Parts: []part{{Table: t, Empty: "Nothing."}},
+	}
+	return "list", page{Title: v.Heading, Here: "status", Body: v}, err
+}
+
+// actKinds are the kinds of act that a filter offers.
+var actKinds = choices([]string{
+	"acknowledge", "silence", "escalate", "remark", "mitigated", "merge", "split", "declare", "close", "override", "exempt", "change", "experiment", "undo", "work", "config", "classify",
+})
+
+// shownDead is how many dead letters a page lists.
+const shownDead = 100
+
+// statusPage is how slowburn itself does: the evaluation, and whether what it owes arrives.
+func (s *server) statusPage(r *http.Request) (string, page, error) {
+	_, health := s.health()
+	last, now := s.Source.Last(), s.Now()
+	reloaded, at := s.Reloaded()
+	config := figure{"in force", "since " + plain.UTC(at)}
+	if at.IsZero() {
+		config.Note = "since the start"
+	}
+	if !reloaded {
+		config = figure{"refused", "the newest one; that of " + plain.UTC(at) + " stays in force"}
+	}
+	depth, err := s.Archive.Depth(r.Context())
+	channels, err2 := s.Archive.Deliveries(r.Context())
+	dead, err3 := s.Archive.Outbox(r.Context(), store.OutboxFilter{State: outbox.Dead, Limit: shownDead})
+	waiting := figure{plain.Count(depth.Count[outbox.Pending]), "nothing waits"}
+	if !depth.Oldest.IsZero() {
+		waiting.Note = "the oldest for " + plain.Duration(now.Sub(depth.Oldest))
+	}
+	v := list{Heading: "Status", Lead: health, Facts: []fact{
+		{"Newest evaluation", figure{plain.Duration(last.Took), plain.Plural(last.SLOs, "budget")}},
+		{"Asked of Prometheus", figure{plain.Count(int(last.Stats.Queries)), plain.Count(int(last.Stats.Samples)) + " samples, in the newest evaluation"}},
+		{"Configuration", config}, {"Messages that wait", waiting},
+		{"Messages given up", figure{plain.Count(depth.Count[outbox.Dead]), "dead letters"}},
+	}}
+	if len(last.Failures) > 0 {
+		t := table{Label: "Failures", Head: columns("What could not be read", "name")}
+		for _, f := range last.Failures {
+			t.add(text(f))
+		}
+		v.Parts = append(v.Parts, part{Heading: "Failures of the newest evaluation", Table: t})
+	}
+	v.Parts = append(v.Parts,
+		part{Heading: "Delivery", ID: "delivery", Words: "Every channel that anything was ever owed to.", Table: channelTable(channels, now), Empty: "Nothing was ever owed."},
+		part{Heading: "Dead letters", ID: "dead", Words: "Messages that no receiver took, and that are not tried again.", Table: s.deadTable(r.Context(), dead), Empty: "There are none."},
+	)
+	return "list", page{Title: v.Heading, Here: "status", Body: v}, errors.Join(err, err2, err3)
+}
+
+func channelTable(channels []store.Delivery, now time.Time) table {
+	t := table{Label: "Delivery", Head: columns("State", "c-state", "Channel", "name", "Waits", "number", "Tried before", "number", "Given up", "number", "Oldest", "wide", "Newest sent", "wide", "Newest error", "whole")}
+	for _, c := range channels {
+		state, oldest, sent := badge("good", "delivers"), text(plain.Unknown), text("never")
+		switch {
+		case c.Dead > 0:
+			state = badge("spent", "dead letters")
+		case c.Retrying > 0:
+			state = badge("ticket", "retries")
+		}
+		if c.Pending > 0 {
+			oldest = text(sinceWords(c.Oldest, now))
+		}
+		if !c.LastSent.IsZero() {
+			sent = stamp(c.LastSent)
+		}
+		t.add(state, text(strings.TrimSpace(c.Leg+" "+c.Channel)), text(plain.Count(c.Pending)), text(plain.Count(c.Retrying)), text(plain.Count(c.Dead)), oldest, sent, text(cmp.Or(c.LastErr, plain.Unknown)))
+	}
+	return t
+}
+
+func (s *server) deadTable(ctx context.Context, dead []outbox.Owed) table {
+	t := table{Label: "Dead letters", Head: columns("Message", "name", "To", "wide", "Decided", "wide", "Attempts", "number", "Why", "whole")}
+	for _, o := range dead {
+		t.add(s.threadLink(ctx, o.Thread), text(strings.TrimSpace(o.Leg+" "+o.Channel))+small(string(o.Op)), stamp(o.Created), text(plain.Count(o.Attempts)), text(o.LastErr))
+	}
+	return t
+}
+
+// threadLink leads to what a message is about: a report, an incident, or nothing that has a page.
+func (s *server) threadLink(ctx context.Context, thread string) markup {
+	if rest, ok := strings.CutPrefix(thread, "report/"); ok {
+		name, period, _ := strings.Cut(rest, "/")
+		return link(s.prefix+reportPath(name, period), thread)
+	}
+	if _, err := s.findIncident(ctx, thread); err != nil {
+		return text(thread)
+	}
+	return s.incidentLink(thread, thread)
+}

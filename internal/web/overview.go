@@ -1,0 +1,276 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// overview is the list of budgets.
+type overview struct {
+	Heading string
+	Filter  *filter
+	Counts  []count
+	Table   table
+	Total   int    // budgets, before the filter
+	Found   int    // and after it
+	More    string // where those are that this page leaves out
+	Grades  []grade
+}
+
+// filter is a form that narrows a list. It works by GET alone, so what it shows has an address.
+type filter struct {
+	Fields []field
+	Count  string // what was found, in words
+}
+
+// field is one field of a filter: a choice if it has options, else a text.
+type field struct {
+	Name, Label, Value string
+	Options            []option
+}
+
+// option is one choice. Those of the same group stand together.
+type option struct{ Value, Words, Group string }
+
+// Groups are the options by group, in their order.
+func (f field) Groups() [][]option {
+	var all [][]option
+	for n, o := range f.Options {
+		if n == 0 || o.Group != f.Options[n-1].Group {
+			all = append(all, nil)
+		}
+		all[len(all)-1] = append(all[len(all)-1], o)
+	}
+	return all
+}
+
+// choices are options that are called as they are; an empty one is left out.
+func choices(all []string) []option {
+	var out []option
+	slices.Sort(all)
+	for _, a := range slices.Compact(all) {
+		if a != "" {
+			out = append(out, option{Value: a, Words: a})
+		}
+	}
+	return out
+}
+
+// count is how many budgets are in a state that matters, with the filter that shows them.
+type count struct {
+	Words, Key, Query string
+}
+
+// row is one budget in the list.
+type row struct {
+	ID          slo.ID
+	Description string
+	Grade       grade
+	Objective   string
+	SLI, Left   figure
+	Bar         float64 // width of the budget's bar, 0 to 100
+	Fast, Slow  figure
+	Forecast    figure
+	Gate        alerting.Verdict
+	Open        []alerting.Incident
+	IsJourney   bool
+	Tier, Owner string
+}
+
+// shownBudgets is how many budgets the overview lists unless all are asked for. The worst come first.
+const shownBudgets = 200
+
+func (s *server) overviewPage(r *http.Request) (string, page, error) {
+	q := r.URL.Query()
+	o := s.overview("Service level objectives", s.allBudgets(), q)
+	o.Filter.Count = plain.Count(o.Found) + " of " + plain.Plural(o.Total, "budget") + ", worst first"
+	return "overview", page{Title: "SLOs", Here: "slos", Body: o}, nil
+}
+
+// overview lists the budgets that pass the filter, worst first.
+func (s *server) overview(heading string, all []engine.Budget, q url.Values) overview {
+	o := overview{Heading: heading, Total: len(all), Grades: grades}
+	verdicts := s.allVerdicts()
+	services, teams, tiers, states := []string{}, []string{}, []string{}, map[string]int{}
+	var rows []row
+	for _, b := range all {
+		rw := rowOf(b, gradeOf(b))
+		rw.Gate = verdicts[b.ID]
+		services, teams, tiers = append(services, b.ID.Service()), append(teams, b.Spec.Owner), append(tiers, b.Spec.Tier)
+		for _, state := range rw.states() {
+			states[state]++
+		}
+		if rw.passes(q) {
+			rows = append(rows, rw)
+		}
+	}
+	worstFirst(rows)
+	o.Found, o.Counts = len(rows), countsOf(states)
+	if len(rows) > shownBudgets && q.Get("all") == "" {
+		rows = rows[:shownBudgets]
+		q = cloned(q)
+		q.Set("all", "1")
+		o.More = s.prefix + "/?" + q.Encode()
+	}
+	o.Table = s.budgetTable(heading, rows)
+	o.Filter = &filter{Fields: []field{
+		{"q", "Find", q.Get("q"), nil},
+		{"service", "Service", q.Get("service"), choices(services)},
+		{"team", "Team", q.Get("team"), choices(teams)},
+		{"tier", "Tier", q.Get("tier"), choices(tiers)},
+		{"state", "State", q.Get("state"), stateOptions(states)},
+	}}
+	o.Filter.Fields = slices.DeleteFunc(o.Filter.Fields, func(f field) bool { return f.Name != "q" && len(f.Options) == 0 })
+	return o
+}
+
+func cloned(q url.Values) url.Values {
+	out := url.Values{}
+	for name, values := range q {
+		out[name] = values
+	}
+	return out
+}
+
+// burning is the state of every budget with an open page or ticket.
+const burning = "burning"
+
+// states are the names under which a filter finds the budget: its grade, whether it burns, and its gate's state.
+func (rw row) states() []string {
+	all := []string{rw.Grade.Key}
+	if slices.ContainsFunc(rw.Open, func(i alerting.Incident) bool { return i.Rule != alerting.RuleNoData && i.Severity != alerting.Notice }) {
+		all = append(all, burning)
+	}
+	if rw.hasGate() {
+		all = append(all, gatePrefix+string(rw.Gate.Gate))
+	}
+	return all
+}
+
+// gatePrefix distinguishes a state of the gate from one of the budget.
+const gatePrefix = "gate-"
+
+func (rw row) hasGate() bool { return rw.Gate.Gate != "" && !rw.Gate.NoPolicy }
+
+// passes reports whether the filter lets the budget through.
+func (rw row) passes(q url.Values) bool {
+	state, words := q.Get("state"), strings.ToLower(q.Get("q"))
+	return is(q.Get("service"), rw.ID.Service()) && is(q.Get("team"), rw.Owner) && is(q.Get("tier"), rw.Tier) &&
+		(state == "" || slices.Contains(rw.states(), state) || slices.Contains(rw.states(), gatePrefix+state)) &&
+		strings.Contains(strings.ToLower(string(rw.ID)+" "+rw.Owner+" "+rw.Description), words)
+}
+
+// is reports whether a choice that may be left open is met.
+func is(wanted, have string) bool { return wanted == "" || wanted == have }
+
+// worstFirst orders budgets.
+func worstFirst(rows []row) {
+	slices.SortStableFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.Grade.Order, b.Grade.Order), cmp.Compare(a.Bar, b.Bar), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// countsOf are the counts at the top: what somebody may have to do something about.
+func countsOf(states map[string]int) []count {
+	var all []count
+	for _, c := range []count{
+		{"burning", "page", burning}, {"overspent", "spent", "spent"}, {"frozen", "spent", gatePrefix + "frozen"},
+		{"in caution", "low", gatePrefix + "caution"}, {"exempt", "exempt", gatePrefix + "exempt"},
+		{"without data", "no-data", "no-data"}, {"unknown", "unknown", "unknown"}, {"good", "good", "good"},
+	} {
+		if n := states[c.Query]; n > 0 {
+			all = append(all, count{plain.Count(n) + " " + c.Words, c.Key, "?state=" + c.Query})
+		}
+	}
+	return all
+}
+
+// stateOptions are the states that there are, with how often.
+func stateOptions(states map[string]int) []option {
+	all := []option{{burning, "Burning (" + plain.Count(states[burning]) + ")", "Budget"}}
+	for _, g := range grades {
+		all = append(all, option{g.Key, g.Word + " (" + plain.Count(states[g.Key]) + ")", "Budget"})
+	}
+	for _, g := range []alerting.Gate{alerting.GateOpen, alerting.GateCaution, alerting.GateFrozen, alerting.GateExempt, alerting.GateUnknown} {
+		if n := states[gatePrefix+string(g)]; n > 0 {
+			all = append(all, option{gatePrefix + string(g), string(g) + " (" + plain.Count(n) + ")", "Gate"})
+		}
+	}
+	return all
+}
+
+func rowOf(b engine.Budget, g grade) row {
+	st := b.Windows[0]
+	rw := row{
+		ID: b.ID, Description: b.Spec.Description, Grade: g, Objective: b.Spec.Objective.Percent() + " %",
+		SLI: sliFigure(st), Left: leftFigure(st), Forecast: forecast(b), Open: b.Open,
+		IsJourney: b.Spec.SLI.Kind == slo.Composed, Tier: b.Spec.Tier, Owner: b.Spec.Owner,
+	}
+	if st.Sum.Total > 0 {
+		rw.Bar = 100 * min(max(st.Remaining(), 0), 1)
+	}
+	rw.Fast, rw.Slow = pageBurns(b)
+	return rw
+}
+
+// pageBurns are the burns over the long windows of the two page pairs: an hour and six, unless the SLO
+// says otherwise.
+func pageBurns(b engine.Budget) (fast, slow figure) {
+	fast, slow = unknown("no alert window"), unknown("no alert window")
+	pairs := append(slices.Clone(b.Spec.Alerts.Page), b.Spec.Alerts.Ticket...)
+	for n, p := range pairs[:min(len(pairs), 2)] {
+		for _, w := range b.Burns {
+			if w.Window != p.Long {
+				continue
+			}
+			if n == 0 {
+				fast = burnFigure(w.Rate, w.Known, w.Window)
+			} else {
+				slow = burnFigure(w.Rate, w.Known, w.Window)
+			}
+		}
+	}
+	return fast, slow
+}
+
+// budgetTable lists budgets. Where there is no policy there is no column for its gate.
+func (s *server) budgetTable(label string, rows []row) table {
+	t := table{Label: label, Head: columns("State", "c-state", "SLO", "name", "SLI", "number", "Budget left", "budget", "Burn, fast", "number", "Burn, slow", "number", "Forecast", "wide")}
+	gated := slices.ContainsFunc(rows, row.hasGate)
+	if gated {
+		t.Head = append(t.Head, columns("Gate", "wide")...)
+	}
+	for _, rw := range rows {
+		sli := rw.SLI
+		sli.Note = cmp.Or(map[bool]string{true: sli.Note}[sli.Text == plain.Unknown], "of "+rw.Objective)
+		cells := []markup{
+			badge(rw.Grade.Key, rw.Grade.Word), s.budgetName(rw), figureOf(sli), barOf(rw.Grade.Key, rw.Bar) + figureOf(rw.Left),
+			figureOf(rw.Fast), figureOf(rw.Slow), figureOf(rw.Forecast),
+		}
+		if gated {
+			cells = append(cells, gateBadge(rw.Gate))
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
+// budgetName is a budget's link with what is open.
+func (s *server) budgetName(rw row) markup {
+	cell := s.sloLink(rw.ID)
+	if rw.IsJourney {
+		cell += small("journey")
+	}
+	for _, i := range rw.Open {
+		cell += `<br><a class="open" href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(strings.ToLower(nameOf(i))+" open for "+plain.Duration(i.Duration())) + "</a>"
+	}
+	return cell
+}

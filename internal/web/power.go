@@ -1,0 +1,84 @@
+package web
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// powerPart is what the alerts of an SLO can catch. To find out means to play outages to them, which takes a second or
+// two, so it is done when somebody asks.
+func (s *server) powerPart(b engine.Budget, asked bool) part {
+	p := part{Heading: "What the alerts can catch", ID: "power"}
+	st := b.Windows[0]
+	if st.Sum.Known == 0 || st.Sum.Total == 0 {
+		p.Words = "Without events nobody can say."
+		return p
+	}
+	if !asked {
+		p.More = link(s.prefix+budgetPath(b.ID)+joint(budgetPath(b.ID))+"power=1#power", "Find out") + text(", by playing outages to the alerts at the present traffic. It takes a few seconds.")
+		return p
+	}
+	rate := float64(st.Sum.Total) / 1000 / float64(st.Sum.Known)
+	found := s.powers.of(b.Spec, rate)
+	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. In %d simulated days of failures that have nothing to do with each other, at half of the budget: %s.",
+		strconv.FormatFloat(rate, 'g', 3, 64), alerting.FalseDays, plain.Plural(found.FalsePages, "false page"))
+	p.Table = table{Label: p.Heading, Head: columns("Alert", "name", "Shortest outage", "number", "Budget gone by then", "number", "Over again after", "number", "After an hour's outage", "number", "Smallest share of bad events", "number")}
+	for _, r := range found.Pairs {
+		p.Table.add(reachCells(string(r.Severity)+" "+pairName(r.Pair), r.Reach)...)
+	}
+	p.Table.add(reachCells("any page", found.Page)...)
+	p.Table.add(reachCells("any ticket", found.Ticket)...)
+	return p
+}
+
+// joint is what comes between a path and a further parameter.
+func joint(path string) string {
+	for _, c := range path {
+		if c == '?' {
+			return "&"
+		}
+	}
+	return "?"
+}
+
+func reachCells(name string, r alerting.Reach) []markup {
+	cells := []markup{text(name), "none", plain.Unknown, plain.Unknown, plain.Unknown, "none"}
+	if r.Outage > 0 {
+		cells[1], cells[2] = text(plain.Duration(r.Outage)), text(plain.PercentUp(int64(r.Gone*1e6), 1e6, 1))
+		cells[3], cells[4] = text(plain.Duration(r.Reset)), text(plain.Duration(r.ResetLong))
+	}
+	if r.Ratio > 0 {
+		cells[5] = text(strconv.FormatFloat(100*r.Ratio, 'g', 3, 64) + " %")
+	}
+	return cells
+}
+
+// powerCache keeps what was found out for as long as the spec is the same one and its traffic about the same. One is
+// found out at a time.
+type powerCache struct {
+	mu    sync.Mutex
+	known map[*slo.Spec]alerting.Power
+}
+
+// manyPowers is how many are kept; a reload makes all of them useless.
+const manyPowers = 200
+
+func (c *powerCache) of(spec *slo.Spec, rate float64) alerting.Power {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.known[spec]
+	if !ok || rate > 1.2*p.EventsPerMinute || rate < p.EventsPerMinute/1.2 {
+		p = alerting.PowerOf(spec, rate)
+		if c.known == nil || len(c.known) >= manyPowers {
+			c.known = map[*slo.Spec]alerting.Power{}
+		}
+		c.known[spec] = p
+	}
+	return p
+}

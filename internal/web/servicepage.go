@@ -1,0 +1,194 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// serviceView is the page of one service: how it is, whether it may be changed, and what it stands on.
+type serviceView struct {
+	Name    string
+	Service slo.Service // zero but for its name if only its SLOs are known
+	Gate    *gateView   // nil without a policy
+	Parts   []part
+}
+
+// gateView is the policy's verdict.
+type gateView struct {
+	alerting.Verdict
+	Badge   markup
+	Meaning string
+}
+
+// recentChanges is how far back the page of a service lists changes.
+const recentChanges = 7 * slo.Day
+
+func (s *server) servicePage(r *http.Request) (string, page, error) {
+	name := r.PathValue("service")
+	here := page{Title: name, Here: "slos"}
+	o := s.overview("SLOs", s.allBudgets(), map[string][]string{"service": {name}, "all": {"1"}})
+	known := s.Source.Set().Service(name)
+	if o.Found == 0 && known == nil {
+		return "", here, notFound("There is no service %q.", clip(name))
+	}
+	v := serviceView{Name: name}
+	if known != nil {
+		v.Service = *known
+	}
+	v.Gate = s.gateOfService(name)
+	open, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: name, Open: true})
+	if err != nil { // memory knows those that are open, too
+		open = slices.DeleteFunc(s.Source.OpenIncidents(), func(i alerting.Incident) bool { return i.SLO.Service() != name })
+	}
+	v.Parts = []part{
+		{Heading: "Open incidents", Table: s.incidentTable(open), Empty: "None."},
+		{Heading: "SLOs", Table: o.Table, Empty: "There are no budgets yet. They appear with the first evaluation."},
+		s.signalPart(context.WithoutCancel(r.Context()), v.Service),
+	}
+	if len(v.Service.DependsOn) > 0 {
+		v.Parts = append(v.Parts, part{Heading: "Depends on", Table: s.dependencyTable(v.Service.DependsOn)})
+	}
+	changes := s.Source.Changes(name, s.Now().Add(-recentChanges), time.Time{}, s.Now())
+	v.Parts = append(v.Parts, part{
+		Heading: "Changes of the last seven days", Table: s.changeTable(changes), Empty: "None was recorded.",
+		Words: "What went afterwards, beyond what went before, is correlated and not proven.",
+	})
+	return "service", page{Title: name, Here: "slos", Body: v}, nil
+}
+
+// gateOfService is the verdict on a service, nil without a policy.
+func (s *server) gateOfService(name string) *gateView {
+	worst := alerting.Worst(s.Source.Verdicts(name, "", s.Now()))
+	if worst.NoPolicy || worst.SLO == "" {
+		return nil
+	}
+	return &gateView{worst, gateBadge(worst), worst.Gate.Meaning()}
+}
+
+// dependencyTable is what a service depends on, and what of that burns.
+func (s *server) dependencyTable(all []slo.Dependency) table {
+	t := table{Label: "Dependencies", Head: columns("State", "c-state", "Depends on", "name", "Which SLO", "wide", "What if it fails", "wide", "What burns", "whole")}
+	open := s.Source.OpenIncidents()
+	for _, d := range all {
+		state, which, fails := badge("good", "calm"), text("any of them"), "its failures are ours"
+		if d.Soft {
+			fails = "we get along without it"
+		}
+		if d.SLO != "" {
+			which = s.sloLink(slo.ID(d.Service + "/" + d.SLO))
+		}
+		var burns []markup
+		for _, i := range open {
+			if i.SLO.Service() == d.Service && (d.SLO == "" || i.SLO.Name() == d.SLO) {
+				burns = append(burns, s.incidentLink(i.ID, string(i.SLO)+": "+nameOf(i)+" since "+plain.UTC(i.Onset)))
+				state = badge(stateKey(i), "burns")
+			}
+		}
+		t.add(state, s.serviceLink(d.Service), which, text(fails), joined(burns, "<br>"))
+	}
+	return t
+}
+
+// signalPart is the golden signals of a service.
+func (s *server) signalPart(ctx context.Context, service slo.Service) part {
+	p := part{Heading: "Golden signals", ID: "signals", Empty: "The service's file says nothing about signals."}
+	if service.Signals == nil {
+		return p
+	}
+	shot, ok := s.signals.take(ctx, s.Signals, service.Name)
+	if !ok {
+		return p
+	}
+	p.Words = fmt.Sprintf("Over %s up to %s, beside the same time %s earlier.", plain.Duration(shot.Window), plain.UTC(shot.At), plain.Duration(shot.Back))
+	p.Table = table{Label: "Golden signals", Head: columns("Signal", "name", "Now", "wide", "Before", "wide", "Limit", "wide", "Full", "wide", "Query", "whole")}
+	for _, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
+		p.Table.add(text(g.Name)+small(g.What), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), "", "", queryCell(g.Query))
+	}
+	for _, g := range shot.Saturation {
+		limit, full := text("not known"), text(g.Forecast.Reason)
+		if g.Limit > 0 {
+			limit = text(evidence.Figure(signals.Reading{Value: g.Limit, Known: true}, g.Unit))
+		}
+		if used, ok := g.Share(); ok {
+			limit += small(share(used) + " of it in use")
+		}
+		if g.Forecast.Known() {
+			full = text(plain.UTC(g.Forecast.Earliest) + " to " + plain.UTC(g.Forecast.Latest) + ", if it goes on like this")
+		}
+		p.Table.add(text("saturation")+small(g.Name), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), limit, full, queryCell(g.Query))
+	}
+	return p
+}
+
+// readingOf is a value, or why there is none.
+func readingOf(r signals.Reading, unit string) markup {
+	if !r.Known {
+		return figureOf(unknown(r.Reason))
+	}
+	return figureOf(figure{evidence.Figure(r, unit), ""})
+}
+
+// queryCell shows a query to those who want to see it.
+func queryCell(query string) markup {
+	if query == "" {
+		return ""
+	}
+	return `<details><summary>query</summary><pre tabindex="0"><code>` + text(query) + `</code></pre></details>`
+}
+
+// signalCache keeps snapshots for some seconds: a page that many look at during an incident asks Prometheus once.
+type signalCache struct {
+	mu   sync.Mutex
+	shot map[string]*signalShot
+}
+
+// signalShot is the newest snapshot of one service.
+type signalShot struct {
+	mu sync.Mutex
+	at time.Time
+	signals.Snapshot
+	known bool
+}
+
+// The bounds of a snapshot for a page. What has not come by then is unknown.
+const (
+	signalsFor   = 15 * time.Second
+	signalsLimit = 3 * time.Second
+)
+
+// take is a snapshot that is some seconds old at most; false for a service that nobody knows.
+func (c *signalCache) take(ctx context.Context, read func(context.Context, string) (signals.Snapshot, bool), service string) (signals.Snapshot, bool) {
+	if read == nil {
+		return signals.Snapshot{}, false
+	}
+	c.mu.Lock()
+	if c.shot == nil {
+		c.shot = map[string]*signalShot{}
+	}
+	one := c.shot[service]
+	if one == nil {
+		one = &signalShot{}
+		c.shot[service] = one
+	}
+	c.mu.Unlock()
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	if now := time.Now(); now.Sub(one.at) > signalsFor {
+		ctx, cancel := context.WithTimeout(ctx, signalsLimit)
+		defer cancel()
+		one.Snapshot, one.known = read(ctx, service)
+		one.at = now
+	}
+	return one.Snapshot, one.known
+}

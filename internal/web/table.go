@@ -1,0 +1,208 @@
+package web
+
+import (
+	"fmt"
+	"html"
+	"html/template"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// This file is the only place, beside chart.go, in which Go writes HTML: every table of every page is made here. What
+// comes from outside goes through text, link or one of the functions that are made of them, so it is escaped.
+
+// markup is a piece of a page, escaped already.
+type markup = template.HTML
+
+// table is a table of any page. On a narrow screen each row becomes a card, and each cell is told by its column's name.
+type table struct {
+	Label string // what it is, for those who do not see it
+	Head  []column
+	Rows  [][]markup // of each row one cell per column; "" is a cell that says nothing
+}
+
+// column is one column; How says how its cells look.
+type column struct {
+	Name string
+	How  how
+}
+
+// how a cell looks, and how much room it takes on a narrow screen.
+type how string
+
+// The kinds of column.
+const (
+	asText   how = "wide"    // words: two columns' room
+	asNumber how = "number"  // a figure, to the right
+	asName   how = "name"    // what the row is about; the row's heading
+	asWhole  how = "whole"   // a sentence: a line of its own
+	asState  how = "c-state" // a badge, above everything
+	asBar    how = "budget"  // a figure with a bar
+)
+
+// columns writes a head: names with how they look, by turns.
+func columns(pairs ...string) []column {
+	var all []column
+	for n := 0; n+1 < len(pairs); n += 2 {
+		all = append(all, column{pairs[n], how(pairs[n+1])})
+	}
+	return all
+}
+
+// add appends a row.
+func (t *table) add(cells ...markup) { t.Rows = append(t.Rows, cells) }
+
+// HTML writes the table; without rows there is none. The roles are there because a table that is laid out as cards
+// is no table to a screen reader any more.
+func (t table) HTML() markup {
+	if len(t.Rows) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<table class="list" role="table" aria-label="%s"><thead role="rowgroup"><tr role="row">`, html.EscapeString(t.Label))
+	for _, c := range t.Head {
+		fmt.Fprintf(&b, `<th role="columnheader" scope="col" class="%s">%s</th>`, c.How, html.EscapeString(c.Name))
+	}
+	b.WriteString(`</tr></thead><tbody role="rowgroup">`)
+	for _, row := range t.Rows {
+		b.WriteString("<tr role=\"row\">\n")
+		for n, cell := range row {
+			t.Head[n].write(&b, cell)
+		}
+		b.WriteString("</tr>\n")
+	}
+	b.WriteString("</tbody></table>\n")
+	return markup(b.String()) //nolint:gosec // escaped piece by piece
+}
+
+// write writes one cell.
+func (c column) write(b *strings.Builder, cell markup) {
+	switch {
+	case c.How == asName:
+		fmt.Fprintf(b, `<th role="rowheader" scope="row" class="name whole">%s</th>`, cell)
+	case c.How == asState || cell == "":
+		fmt.Fprintf(b, `<td role="cell" class="%s">%s</td>`, c.How, cell)
+	default:
+		fmt.Fprintf(b, `<td role="cell" class="%s" data-name="%s">%s</td>`, c.How, html.EscapeString(c.Name), cell)
+	}
+	b.WriteByte('\n')
+}
+
+// text is other people's text.
+func text(s string) markup { return markup(html.EscapeString(s)) } //nolint:gosec // escaped
+
+// small is a text that says more about what stands before it.
+func small(s string) markup {
+	if s == "" {
+		return ""
+	}
+	return " <small>" + text(s) + "</small>"
+}
+
+// figureOf is a figure with its note.
+func figureOf(f figure) markup { return `<span class="figure">` + text(f.Text) + "</span>" + small(f.Note) }
+
+// badge is a state in a word, in one of the style sheet's colours.
+func badge(key, word string) markup {
+	return `<span class="state state-` + text(key) + `">` + text(word) + "</span>"
+}
+
+// link is a link; one that leads anywhere but to a web page, or within these pages, is its text alone.
+func link(to, words string) markup {
+	u, err := url.Parse(to)
+	if err != nil || to == "" || !slices.Contains([]string{"", "http", "https"}, u.Scheme) {
+		return text(words)
+	}
+	return `<a href="` + text(to) + `">` + text(words) + "</a>"
+}
+
+// joined puts pieces one after the other, with something between them.
+func joined(pieces []markup, between string) markup {
+	var all []string
+	for _, p := range pieces {
+		all = append(all, string(p))
+	}
+	return markup(strings.Join(all, between)) //nolint:gosec // the pieces are escaped
+}
+
+// barOf is a bar of so many percent.
+func barOf(key string, percent float64) markup {
+	return markup(fmt.Sprintf(`<svg class="bar bar-%s" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">`+ //nolint:gosec // numbers and our own words
+		`<rect class="track" width="100" height="6"/><rect class="fill" width="%.1f" height="6"/></svg>`, key, percent))
+}
+
+// The links within the pages.
+func (s *server) sloLink(id slo.ID) markup { return link(s.prefix+budgetPath(id), string(id)) }
+
+func (s *server) serviceLink(name string) markup { return link(s.prefix+servicePath(name), name) }
+
+func (s *server) incidentLink(id, words string) markup { return link(s.prefix+incidentPath(id), words) }
+
+// incidentTable lists incidents.
+func (s *server) incidentTable(found []alerting.Incident) table {
+	t := table{Label: "Incidents", Head: columns("Incident", "name", "SLO", "whole", "Onset", "wide", "State", "wide", "Burned for", "number", "Share of the budget", "number")}
+	for _, i := range found {
+		about := `<span class="hidden"> of ` + text(string(i.SLO)) + ", " + text(i.Onset.UTC().Format("2006-01-02 15:04")) + "</span>"
+		name := `<a href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(nameOf(i)) + about + "</a>"
+		t.add(name, s.sloLink(i.SLO), stamp(i.Onset), incidentState(i), text(plain.Duration(i.Duration())), text(costOf(i)))
+	}
+	return t
+}
+
+// nameOf is what kind of incident it is, in a word or two.
+func nameOf(i alerting.Incident) string {
+	switch {
+	case i.Rule == alerting.RuleNoData:
+		return "No data"
+	case i.Severity == alerting.Page:
+		return "Page"
+	case i.Severity == alerting.Ticket:
+		return "Ticket"
+	}
+	return "Notice"
+}
+
+// stateKey is the style sheet's name of an open incident's colour.
+func stateKey(i alerting.Incident) string {
+	if i.Rule == alerting.RuleNoData {
+		return "no-data"
+	}
+	return string(i.Severity)
+}
+
+func incidentState(i alerting.Incident) markup {
+	if !i.Open {
+		return `<span class="resolved">resolved ` + stamp(i.Resolved) + "</span>"
+	}
+	state := badge(stateKey(i), "Open")
+	if a, ok := i.Acknowledged(); ok {
+		state += small("taken by " + a.By)
+	}
+	return state
+}
+
+// gateKeys colour the states of the gate.
+var gateKeys = map[alerting.Gate]string{
+	alerting.GateOpen: "good", alerting.GateCaution: "low", alerting.GateFrozen: "spent", alerting.GateExempt: "exempt", alerting.GateUnknown: "unknown",
+}
+
+// gateBadge is the state of the gate; somebody may have opened it in spite of that.
+func gateBadge(v alerting.Verdict) markup {
+	b := badge(gateKeys[v.Gate], string(v.Gate))
+	if v.Go && v.Gate != alerting.GateOpen && v.Gate != alerting.GateExempt {
+		b += small("overridden")
+	}
+	return b
+}
+
+// servicePath is the address of a service's page, without the prefix.
+func servicePath(name string) string { return "/services/" + url.PathEscape(name) }
+
+// sinceWords is how long ago something was.
+func sinceWords(t, now time.Time) string { return plain.Duration(now.Sub(t).Truncate(time.Minute)) + " ago" }
