@@ -250,6 +250,7 @@ func (a *app) handler(registry *prometheus.Registry) http.Handler {
 		Signals:    a.signals,
 		Slack:      a.signedRequests(),
 		Do:         func(ctx context.Context, act alerting.Act) error { return a.engine.Do(ctx, act, a.clock()) },
+		Reviews:    func() []postmortem.Review { return a.keeper.Reviews() },
 		Reload:     a.Reload, Reloaded: a.reload.newest, Registry: registry,
 		Version: version.Version, ExternalURL: a.externalURL, WriteToken: a.getenv(writeTokenEnv), Log: a.log,
 	})

@@ -147,7 +147,7 @@ func (c calendar) draw(b *strings.Builder, d day, x, y, most float64) {
 
 // Table is the same in figures, newest first.
 func (c calendar) Table() table {
-	t := table{Label: "Days", Head: columns("Day (UTC)", "name", "Events", "number", "Bad", "number", "SLI of the day", "number", "Of the budget of "+c.Window, "number", "In incidents", "number", "Unattributed", "number")}
+	t := table{Label: "Days", Head: columns("Day (UTC)", "c-name", "Events", "number", "Bad", "number", "SLI of the day", "number", "Of the budget of "+c.Window, "number", "In incidents", "number", "Unattributed", "number")}
 	for _, d := range slices.Backward(c.Days) {
 		name := text(d.At.Format(time.DateOnly))
 		if d.Sum.Seen() == 0 {

@@ -143,7 +143,7 @@ func TestTheGateOverHTTP(t *testing.T) {
 			t.Errorf("%s %s: %d %s", c.method, c.path, w.Code, w.Body)
 		}
 	}
-	if w := ask(t, h, "GET", "/slo/checkout/availability", ""); !strings.Contains(w.Body.String(), "Gate: <strong>frozen</strong>") {
+	if w := ask(t, h, "GET", "/slo/checkout/availability", ""); !strings.Contains(w.Body.String(), `<strong>Releases</strong> <span class="state state-spent">frozen</span>`) {
 		t.Error("the page does not show the gate")
 	}
 	s.source.Policy = nil

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -112,39 +111,4 @@ func withGate(o SLO, gates map[slo.ID]string) SLO {
 		o.Gate = &g
 	}
 	return o
-}
-
-// gateOn is the gate of one budget for its page, nil without a policy.
-func (s *server) gateOn(b engine.Budget) *Gate {
-	for _, v := range s.Source.Verdicts(b.ID.Service(), b.ID.Name(), s.Now()) {
-		if v.SLO == b.ID && !v.NoPolicy {
-			g := toGate(v)
-			return &g
-		}
-	}
-	return nil
-}
-
-// changeRow is a change on the page of a budget.
-type changeRow struct {
-	At         time.Time
-	What, Cost string
-	By, Link   string
-}
-
-// maxChangeRows is how many changes a page lists.
-const maxChangeRows = 20
-
-// changesOn are the newest changes of the last four weeks that a budget felt.
-func (s *server) changesOn(b engine.Budget) []changeRow {
-	var all []changeRow
-	for _, c := range s.Source.Changes(b.ID.Service(), s.Now().Add(-defaultDelivery), time.Time{}, s.Now()) {
-		for _, cost := range c.Costs {
-			if cost.SLO == b.ID && len(all) < maxChangeRows {
-				what := strings.TrimSpace(c.Change.Kind + " " + c.Change.Version + " " + c.Change.Title)
-				all = append(all, changeRow{At: c.Change.Start, What: what, By: c.By, Link: c.Change.Link, Cost: cost.Sentence()})
-			}
-		}
-	}
-	return all
 }

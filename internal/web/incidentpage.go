@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -20,18 +24,18 @@ import (
 // incidentView is the page of one incident.
 type incidentView struct {
 	alerting.Incident
-	Spec       *slo.Spec // nil if the SLO was removed
-	Name, Key  string    // what kind it is, and its colour
-	Facts      []fact
-	Timeline   []Happening
-	Upstream   []alerting.Upstream
-	MayAct     bool // there is a form
-	AskToken   bool // which must bring the write token
-	Earlier    table
-	Review     *postmortem.Review // nil if there is none
-	Draft      template.HTML
-	NoDraft    string // why there is no draft
-	Silences   []option
+	Spec      *slo.Spec // nil if the SLO was removed
+	Name, Key string    // what kind it is, and its colour
+	Facts     []fact
+	Timeline  []Happening
+	MayAct    bool   // there is a form
+	AskToken  bool   // which must bring the write token
+	Merged    markup // what it is told together with, "" if with nothing
+	Parts     []part
+	Review    *postmortem.Review // nil if there is none
+	Draft     template.HTML
+	NoDraft   string // why there is no draft
+	Silences  []option
 }
 
 // costOf is the share of the budget that an incident took.
@@ -56,12 +60,10 @@ func (s *server) incidentPage(r *http.Request) (string, page, error) {
 	v.Timeline = toDetail(i, v.Spec, s.Now()).Timeline
 	v.MayAct = s.Do != nil && (s.mayWrite(r) || s.WriteToken != "")
 	v.AskToken = !s.mayWrite(r)
-	if v.Upstream, err = s.upstreamOf(ctx, i); err != nil {
-		return "", here, err
+	if i.Group != "" {
+		v.Merged = "It burned together with " + s.incidentLink(i.Group, i.Group) + ", in whose thread it is told."
 	}
-	if v.Earlier, err = s.earlier(ctx, i); err != nil {
-		return "", here, err
-	}
+	v.Parts = s.incidentParts(ctx, i)
 	v.Review = s.reviewOf(i.ID)
 	if text, err := s.draft(ctx, i); err != nil {
 		v.NoDraft = problemOf(err).text
@@ -112,6 +114,66 @@ func (s *server) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	return slices.DeleteFunc(all, func(f fact) bool {
 		return f.Name == "Escalated" && i.Escalated.IsZero() || f.Name == "Resolved" && i.Open
 	})
+}
+
+// incidentParts are what was found out about an incident, what burned upstream, and what was before.
+func (s *server) incidentParts(ctx context.Context, i alerting.Incident) []part {
+	found, err := s.evidenceOf(ctx, i)
+	upstream, err2 := s.upstreamOf(ctx, i)
+	earlier, err3 := s.earlier(ctx, i)
+	parts := found
+	if len(upstream) > 0 {
+		t := table{Label: "Upstream", Head: columns("Severity", "c-state", "SLO", "c-name", "From", "wide", "To", "wide")}
+		for _, u := range upstream {
+			to := text("burning")
+			if !u.Open {
+				to = stamp(u.Ended)
+			}
+			t.add(badge(string(u.Severity), string(u.Severity)), s.incidentLink(u.Incident, string(u.SLO)), stamp(u.Onset), to)
+		}
+		parts = append(parts, part{Heading: "Upstream", Words: "It depends on what burned at the same time:", Table: t})
+	}
+	before := part{Heading: "Earlier incidents of this budget", Table: earlier, Empty: "None that is known."}
+	if err := errors.Join(err, err2, err3); err != nil { // what is open is in memory; what was before is not
+		before.Empty = "They cannot be read: " + err.Error()
+	}
+	return append(parts, before)
+}
+
+// evidenceOf is what was found out about an incident when it opened and when it got worse: the newest of it.
+func (s *server) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, error) {
+	kept, err := s.Archive.Evidence(ctx, i.ID)
+	if err != nil || len(kept) == 0 {
+		return nil, err
+	}
+	var e evidence.Evidence
+	if err := json.Unmarshal(kept[len(kept)-1].Data, &e); err != nil {
+		return nil, fmt.Errorf("the evidence of %s cannot be read: %w", i.ID, err)
+	}
+	t := table{Label: "What was found out", Head: columns("About", "wide", "What", "c-name", "Query", "whole")}
+	for n, line := range e.Burns.Sentences() {
+		query := ""
+		if n < len(e.Burns.Contributors) {
+			query = e.Burns.Contributors[n].Query
+		}
+		t.add(text("what burns"), text(line), queryCell(query))
+	}
+	for _, c := range e.Changes {
+		t.add(text("what changed"), link(c.Link, c.Sentence(e.Onset)), queryCell(c.Query))
+	}
+	for _, trace := range e.Traces {
+		t.add(text("a trace"), link(trace.URL, trace.ID)+small(trace.Where), "")
+	}
+	for _, line := range e.Lines() {
+		t.add(text("golden signal"), text(line), "")
+	}
+	for _, line := range e.Problems {
+		t.add(text("not known"), text(line), "")
+	}
+	return []part{{
+		Heading: "What was found out", ID: "evidence", Table: t, Empty: "Nothing.",
+		Words: "Looked for at " + plain.UTC(e.At) + ", after it was told. What changed at the same time is correlated, not proven to be the cause.",
+	}}, nil
 }
 
 // earlier lists the incidents of the same budget before this one.

@@ -72,7 +72,7 @@ func (s *server) journeyPart(b engine.Budget) *part {
 		return nil
 	}
 	weighted := b.Spec.SLI.Journey.Combine == slo.Weighted
-	p := part{Heading: "Steps", ID: "steps", Words: indicatorWords(b.Spec.SLI), Table: table{Label: "Steps", Head: columns("State", "c-state", "Step", "name",
+	p := part{Heading: "Steps", ID: "steps", Words: indicatorWords(b.Spec.SLI), Table: table{Label: "Steps", Head: columns("State", "c-state", "Step", "c-name",
 		"SLI in "+b.Windows[0].Window.String(), "number", "SLI, last "+plain.Duration(b.Journey.Over), "number")}}
 	if total := b.Windows[0].Sum.Total; !weighted && total > 0 {
 		low, high := budget.Sum{Bad: b.Journey.Bounds.Most, Total: total}, budget.Sum{Bad: b.Journey.Bounds.Least, Total: total}

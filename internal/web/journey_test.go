@@ -72,7 +72,7 @@ func TestUpstreamIsNamed(t *testing.T) {
 	if len(up) != 3 || up[1].SLO != "checkout/availability" || !up[1].Open || up[1].Ended != nil || up[2].SLO != "checkout/latency" {
 		t.Errorf("%+v", up)
 	}
-	if body := get(h, "/incidents/"+list.Data[0].ID).Body.String(); !strings.Contains(body, "It depends on what burned at the same time") || !strings.Contains(body, "burning since") {
+	if body := get(h, "/incidents/"+list.Data[0].ID).Body.String(); !strings.Contains(body, "It depends on what burned at the same time") || !strings.Contains(body, `data-name="To">burning<`) {
 		t.Errorf("the page does not name it:\n%s", body)
 	}
 }

@@ -80,7 +80,7 @@ const shownReports = 100
 
 func (s *server) reportsPage(r *http.Request) (string, page, error) {
 	found, err := s.Archive.Reports(r.Context(), r.URL.Query().Get("name"), shownReports)
-	t := table{Label: "Reports", Head: columns("Report", "name", "From", "wide", "To", "wide", "Made", "wide")}
+	t := table{Label: "Reports", Head: columns("Report", "c-name", "From", "wide", "To", "wide", "Made", "wide")}
 	for _, f := range found {
 		t.add(link(s.prefix+reportPath(f.Name, f.Period), f.Name+" "+f.Period), stamp(f.From), stamp(f.To), stamp(f.At))
 	}
@@ -131,8 +131,10 @@ func (s *server) delivery(r *http.Request, service string, changes []engine.Chan
 		rate = figure{share(v), plain.Count(d.Failed) + " failed"}
 	}
 	return []fact{
-		{"Deploys a week", perWeek}, {"Change failure rate", rate},
-		{"Time to recover", median(d.Recovery, "of those that were made good")}, {"Lead time", median(d.Lead, "of those whose commit is known")},
+		{"Deploys a week", perWeek},
+		{"Change failure rate", rate},
+		{"Time to recover", median(d.Recovery, "of those that were made good")},
+		{"Lead time", median(d.Lead, "of those whose commit is known")},
 	}, nil
 }
 
@@ -143,9 +145,24 @@ func median(all []time.Duration, of string) figure {
 	return figure{plain.Duration(alerting.Median(all)), "median " + of}
 }
 
+// changesOn are the newest changes of the last four weeks that a budget felt, with what they cost it alone.
+func (s *server) changesOn(b engine.Budget) []engine.Change {
+	var all []engine.Change
+	for _, c := range s.Source.Changes(b.ID.Service(), s.Now().Add(-defaultDelivery), time.Time{}, s.Now()) {
+		c.Costs = slices.DeleteFunc(slices.Clone(c.Costs), func(cost alerting.Cost) bool { return cost.SLO != b.ID })
+		if len(c.Costs) > 0 && len(all) < maxChangeRows {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// maxChangeRows is how many changes the page of a budget lists.
+const maxChangeRows = 20
+
 // changeTable lists changes with what the dearest of their budgets says.
 func (s *server) changeTable(changes []engine.Change) table {
-	t := table{Label: "Changes", Head: columns("Begun", "wide", "Service", "wide", "What", "name", "Who", "wide", "Budget that went", "number", "What it cost", "whole")}
+	t := table{Label: "Changes", Head: columns("Begun", "wide", "Service", "wide", "What", "c-name", "Who", "wide", "Budget that went", "number", "What it cost", "whole")}
 	for _, c := range changes {
 		what := link(c.Change.Link, cmp.Or(c.Change.Title, c.Change.Version, c.Change.Kind)) + small(strings.TrimSpace(c.Change.Kind+" "+c.Change.Version))
 		switch {
@@ -180,8 +197,8 @@ func (s *server) actionsPage(*http.Request) (string, page, error) {
 		v.Lead = "No postmortems are kept here: name a folder under postmortems: in the configuration."
 		return "list", page{Title: v.Heading, Here: "actions", Body: v}, nil
 	}
-	items := table{Label: "Open action items", Head: columns("Due", "wide", "What", "name", "Priority", "number", "Owner", "wide", "Of the incident", "whole")}
-	reviews := table{Label: "Postmortems", Head: columns("State", "c-state", "Incident", "name", "Resolved", "wide", "Class", "wide", "Open items", "number", "File", "wide")}
+	items := table{Label: "Open action items", Head: columns("Due", "wide", "What", "c-name", "Priority", "number", "Owner", "wide", "Of the incident", "whole")}
+	reviews := table{Label: "Postmortems", Head: columns("State", "c-state", "Incident", "c-name", "Resolved", "wide", "Class", "wide", "Open items", "number", "File", "wide")}
 	all, now := s.Reviews(), s.Now()
 	for _, o := range openItems(all, now) {
 		due := text(plain.Unknown)
@@ -246,7 +263,7 @@ func (s *server) auditPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
 	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Service: q.Get("service"), Incident: q.Get("incident"), Limit: shownActs}
 	found, err := s.Archive.Acts(r.Context(), f)
-	t := table{Label: "Acts", Head: columns("When", "wide", "Who", "wide", "What", "name", "About", "whole", "Saying", "whole")}
+	t := table{Label: "Acts", Head: columns("When", "wide", "Who", "wide", "What", "c-name", "About", "whole", "Saying", "whole")}
 	for _, a := range found {
 		about := text(string(cmp.Or(string(a.SLO), a.Service)))
 		if a.Incident != "" {
@@ -294,11 +311,12 @@ func (s *server) statusPage(r *http.Request) (string, page, error) {
 	v := list{Heading: "Status", Lead: health, Facts: []fact{
 		{"Newest evaluation", figure{plain.Duration(last.Took), plain.Plural(last.SLOs, "budget")}},
 		{"Asked of Prometheus", figure{plain.Count(int(last.Stats.Queries)), plain.Count(int(last.Stats.Samples)) + " samples, in the newest evaluation"}},
-		{"Configuration", config}, {"Messages that wait", waiting},
+		{"Configuration", config},
+		{"Messages that wait", waiting},
 		{"Messages given up", figure{plain.Count(depth.Count[outbox.Dead]), "dead letters"}},
 	}}
 	if len(last.Failures) > 0 {
-		t := table{Label: "Failures", Head: columns("What could not be read", "name")}
+		t := table{Label: "Failures", Head: columns("What could not be read", "c-name")}
 		for _, f := range last.Failures {
 			t.add(text(f))
 		}
@@ -312,7 +330,7 @@ func (s *server) statusPage(r *http.Request) (string, page, error) {
 }
 
 func channelTable(channels []store.Delivery, now time.Time) table {
-	t := table{Label: "Delivery", Head: columns("State", "c-state", "Channel", "name", "Waits", "number", "Tried before", "number", "Given up", "number", "Oldest", "wide", "Newest sent", "wide", "Newest error", "whole")}
+	t := table{Label: "Delivery", Head: columns("State", "c-state", "Channel", "c-name", "Waits", "number", "Tried before", "number", "Given up", "number", "Oldest", "wide", "Newest sent", "wide", "Newest error", "whole")}
 	for _, c := range channels {
 		state, oldest, sent := badge("good", "delivers"), text(plain.Unknown), text("never")
 		switch {
@@ -333,7 +351,7 @@ func channelTable(channels []store.Delivery, now time.Time) table {
 }
 
 func (s *server) deadTable(ctx context.Context, dead []outbox.Owed) table {
-	t := table{Label: "Dead letters", Head: columns("Message", "name", "To", "wide", "Decided", "wide", "Attempts", "number", "Why", "whole")}
+	t := table{Label: "Dead letters", Head: columns("Message", "c-name", "To", "wide", "Decided", "wide", "Attempts", "number", "Why", "whole")}
 	for _, o := range dead {
 		t.add(s.threadLink(ctx, o.Thread), text(strings.TrimSpace(o.Leg+" "+o.Channel))+small(string(o.Op)), stamp(o.Created), text(plain.Count(o.Attempts)), text(o.LastErr))
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/yuin/goldmark/extension"
 	extast "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/text"
+	gmtext "github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -61,7 +61,7 @@ type dress struct{}
 const longTable = 25
 
 // Transform moves headings one level down, below that of the page, lets wide tables scroll, and adds the decoration.
-func (dress) Transform(doc *ast.Document, reader text.Reader, ctx parser.Context) {
+func (dress) Transform(doc *ast.Document, reader gmtext.Reader, ctx parser.Context) {
 	d, _ := ctx.Get(decorationKey).(decoration)
 	var codes []*ast.CodeSpan
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -154,11 +154,11 @@ func percentIn(text string) (float64, bool) {
 }
 
 // insert puts our own HTML into a cell, before what is there.
-func insert(cell ast.Node, html template.HTML) {
-	if html == "" {
+func insert(cell ast.Node, svg template.HTML) {
+	if svg == "" {
 		return
 	}
-	s := ast.NewString([]byte(html))
+	s := ast.NewString([]byte(svg))
 	s.SetCode(true) // written as it is
 	cell.InsertBefore(cell, cell.FirstChild(), s)
 }

@@ -17,7 +17,7 @@ import (
 type overview struct {
 	Heading string
 	Filter  *filter
-	Counts  []count
+	Counts  []tally
 	Table   table
 	Total   int    // budgets, before the filter
 	Found   int    // and after it
@@ -64,8 +64,8 @@ func choices(all []string) []option {
 	return out
 }
 
-// count is how many budgets are in a state that matters, with the filter that shows them.
-type count struct {
+// tally is how many budgets are in a state that matters, with the filter that shows them.
+type tally struct {
 	Words, Key, Query string
 }
 
@@ -179,15 +179,20 @@ func worstFirst(rows []row) {
 }
 
 // countsOf are the counts at the top: what somebody may have to do something about.
-func countsOf(states map[string]int) []count {
-	var all []count
-	for _, c := range []count{
-		{"burning", "page", burning}, {"overspent", "spent", "spent"}, {"frozen", "spent", gatePrefix + "frozen"},
-		{"in caution", "low", gatePrefix + "caution"}, {"exempt", "exempt", gatePrefix + "exempt"},
-		{"without data", "no-data", "no-data"}, {"unknown", "unknown", "unknown"}, {"good", "good", "good"},
+func countsOf(states map[string]int) []tally {
+	var all []tally
+	for _, c := range []tally{
+		{"burning", "page", burning},
+		{"overspent", "spent", "spent"},
+		{"frozen", "spent", gatePrefix + "frozen"},
+		{"in caution", "low", gatePrefix + "caution"},
+		{"exempt", "exempt", gatePrefix + "exempt"},
+		{"without data", "no-data", "no-data"},
+		{"unknown", "unknown", "unknown"},
+		{"good", "good", "good"},
 	} {
 		if n := states[c.Query]; n > 0 {
-			all = append(all, count{plain.Count(n) + " " + c.Words, c.Key, "?state=" + c.Query})
+			all = append(all, tally{plain.Count(n) + " " + c.Words, c.Key, "?state=" + c.Query})
 		}
 	}
 	return all
@@ -243,7 +248,7 @@ func pageBurns(b engine.Budget) (fast, slow figure) {
 
 // budgetTable lists budgets. Where there is no policy there is no column for its gate.
 func (s *server) budgetTable(label string, rows []row) table {
-	t := table{Label: label, Head: columns("State", "c-state", "SLO", "name", "SLI", "number", "Budget left", "budget", "Burn, fast", "number", "Burn, slow", "number", "Forecast", "wide")}
+	t := table{Label: label, Head: columns("State", "c-state", "SLO", "c-name", "SLI", "number", "Budget left", "budget", "Burn, fast", "number", "Burn, slow", "number", "Forecast", "wide")}
 	gated := slices.ContainsFunc(rows, row.hasGate)
 	if gated {
 		t.Head = append(t.Head, columns("Gate", "wide")...)

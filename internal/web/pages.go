@@ -88,8 +88,12 @@ func (s *server) routePages(mux *http.ServeMux) {
 
 // navigation are the main parts of the pages.
 var navigation = []struct{ Here, Path, Name string }{
-	{"slos", "/", "SLOs"}, {"incidents", "/incidents", "Incidents"}, {"changes", "/changes", "Changes"},
-	{"reports", "/reports", "Reports"}, {"actions", "/actions", "Action items"}, {"status", "/status", "Status"},
+	{"slos", "/", "SLOs"},
+	{"incidents", "/incidents", "Incidents"},
+	{"changes", "/changes", "Changes"},
+	{"reports", "/reports", "Reports"},
+	{"actions", "/actions", "Action items"},
+	{"status", "/status", "Status"},
 }
 
 // show writes a page, whole or not at all.
@@ -114,4 +118,3 @@ func (s *server) show(w http.ResponseWriter, name string, p page, err error) {
 	w.WriteHeader(code)
 	_, _ = w.Write(b.Bytes())
 }
-

@@ -28,7 +28,7 @@ func (s *server) powerPart(b engine.Budget, asked bool) part {
 	found := s.powers.of(b.Spec, rate)
 	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. In %d simulated days of failures that have nothing to do with each other, at half of the budget: %s.",
 		strconv.FormatFloat(rate, 'g', 3, 64), alerting.FalseDays, plain.Plural(found.FalsePages, "false page"))
-	p.Table = table{Label: p.Heading, Head: columns("Alert", "name", "Shortest outage", "number", "Budget gone by then", "number", "Over again after", "number", "After an hour's outage", "number", "Smallest share of bad events", "number")}
+	p.Table = table{Label: p.Heading, Head: columns("Alert", "c-name", "Shortest outage", "number", "Budget gone by then", "number", "Over again after", "number", "After an hour's outage", "number", "Smallest share of bad events", "number")}
 	for _, r := range found.Pairs {
 		p.Table.add(reachCells(string(r.Severity)+" "+pairName(r.Pair), r.Reach)...)
 	}

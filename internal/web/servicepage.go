@@ -69,16 +69,20 @@ func (s *server) servicePage(r *http.Request) (string, page, error) {
 
 // gateOfService is the verdict on a service, nil without a policy.
 func (s *server) gateOfService(name string) *gateView {
-	worst := alerting.Worst(s.Source.Verdicts(name, "", s.Now()))
-	if worst.NoPolicy || worst.SLO == "" {
+	return gateViewOf(alerting.Worst(s.Source.Verdicts(name, "", s.Now())))
+}
+
+// gateViewOf is nil without a policy, and for what has no budget.
+func gateViewOf(v alerting.Verdict) *gateView {
+	if v.NoPolicy || v.SLO == "" {
 		return nil
 	}
-	return &gateView{worst, gateBadge(worst), worst.Gate.Meaning()}
+	return &gateView{v, gateBadge(v), v.Gate.Meaning()}
 }
 
 // dependencyTable is what a service depends on, and what of that burns.
 func (s *server) dependencyTable(all []slo.Dependency) table {
-	t := table{Label: "Dependencies", Head: columns("State", "c-state", "Depends on", "name", "Which SLO", "wide", "What if it fails", "wide", "What burns", "whole")}
+	t := table{Label: "Dependencies", Head: columns("State", "c-state", "Depends on", "c-name", "Which SLO", "wide", "What if it fails", "wide", "What burns", "whole")}
 	open := s.Source.OpenIncidents()
 	for _, d := range all {
 		state, which, fails := badge("good", "calm"), text("any of them"), "its failures are ours"
@@ -111,7 +115,7 @@ func (s *server) signalPart(ctx context.Context, service slo.Service) part {
 		return p
 	}
 	p.Words = fmt.Sprintf("Over %s up to %s, beside the same time %s earlier.", plain.Duration(shot.Window), plain.UTC(shot.At), plain.Duration(shot.Back))
-	p.Table = table{Label: "Golden signals", Head: columns("Signal", "name", "Now", "wide", "Before", "wide", "Limit", "wide", "Full", "wide", "Query", "whole")}
+	p.Table = table{Label: "Golden signals", Head: columns("Signal", "c-name", "Now", "wide", "Before", "wide", "Limit", "wide", "Full", "wide", "Query", "whole")}
 	for _, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 		p.Table.add(text(g.Name)+small(g.What), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), "", "", queryCell(g.Query))
 	}

@@ -31,6 +31,8 @@ type sloView struct {
 	Before    []part // how it stands, before the incidents
 	NoArchive string // why there are no incidents
 	Incidents table
+	Policy    *gateView // nil without a policy
+	Changes   part
 	Data      string
 	Since     *time.Time // where the ledger begins; nil while it is empty
 	Coverage  string
@@ -73,6 +75,7 @@ func (s *server) sloView(r *http.Request, b engine.Budget) sloView {
 		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling),
 	}
 	v.Gate = s.allVerdicts()[b.ID]
+	v.Policy = gateViewOf(v.Gate)
 	v.Facts = sloFacts(v.row, b)
 	found, err := s.incidentsOf(r.Context(), b.ID)
 	if err != nil {
@@ -83,6 +86,7 @@ func (s *server) sloView(r *http.Request, b engine.Budget) sloView {
 	v.Ranges, span = rangesOf(s.prefix+budgetPath(b.ID), r.URL.Query().Get("range"))
 	v.BurnDown, v.Burns = s.burnDown(b, found, span), s.burnRates(b, found, span)
 	v.Calendar = s.calendar(b, found)
+	v.Changes = part{Heading: "Changes of the last four weeks", Table: s.changeTable(s.changesOn(b)), Empty: "None was recorded."}
 	v.Before = s.sloParts(b, r.URL.Query().Get("power") != "")
 	return v
 }
@@ -108,23 +112,25 @@ func sloFacts(rw row, b engine.Budget) []fact {
 	if st.Sum.Seen() > 0 {
 		bad = figure{plain.Events(st.Sum.Bad), "of " + plain.Events(st.Allowed) + " allowed in " + st.Window.String()}
 	}
-	all := []fact{
-		{"Objective", figure{rw.Objective, "in " + st.Window.String()}}, {"SLI", rw.SLI}, {"Budget left", rw.Left}, {"Bad events", bad},
-		{"Burn, fast", rw.Fast}, {"Burn, slow", rw.Slow}, {"Forecast", rw.Forecast}, {"Owner", figure{cmp.Or(rw.Owner, plain.Unknown), rw.Tier}},
+	return []fact{
+		{"Objective", figure{rw.Objective, "in " + st.Window.String()}},
+		{"SLI", rw.SLI},
+		{"Budget left", rw.Left},
+		{"Bad events", bad},
+		{"Burn, fast", rw.Fast},
+		{"Burn, slow", rw.Slow},
+		{"Forecast", rw.Forecast},
+		{"Owner", figure{cmp.Or(rw.Owner, plain.Unknown), rw.Tier}},
 	}
-	if rw.hasGate() {
-		all = append(all, fact{"Gate", figure{string(rw.Gate.Gate), rw.Gate.Reason}})
-	}
-	return all
 }
 
 // sloParts are the tables between the charts and the incidents.
 func (s *server) sloParts(b engine.Budget, power bool) []part {
-	alerts := table{Label: "Alerts", Head: columns("Alert", "name", "Fires when", "whole", "Burn now", "wide", "State", "wide")}
+	alerts := table{Label: "Alerts", Head: columns("Alert", "c-name", "Fires when", "whole", "Burn now", "wide", "State", "wide")}
 	for _, a := range b.Standings {
 		alerts.add(alertCells(a, b)...)
 	}
-	windows := table{Label: "Windows", Head: columns("Window", "name", "Since", "wide", "Events", "number", "Bad", "number", "Allowed", "number", "SLI", "number", "Budget left", "number", "Minutes known", "number")}
+	windows := table{Label: "Windows", Head: columns("Window", "c-name", "Since", "wide", "Events", "number", "Bad", "number", "Allowed", "number", "SLI", "number", "Budget left", "number", "Minutes known", "number")}
 	for _, w := range b.Windows {
 		windows.add(windowCells(w.Window.String(), w)...)
 		if g := w.Gross; g != nil {
@@ -164,7 +170,7 @@ func (s *server) worstPart(b engine.Budget) part {
 	p := part{
 		Heading: "Worst windows", ID: "worst", Empty: "Nothing went wrong.",
 		Words: "The stretch of each length in which the largest share of events was bad. One long outage and many single bad minutes cost the same budget and look different here.",
-		Table: table{Label: "Worst windows", Head: columns("Length", "name", "From", "wide", "SLI", "number", "Bad", "number", "Events", "number", "Of the budget", "number", "Searched", "wide")},
+		Table: table{Label: "Worst windows", Head: columns("Length", "c-name", "From", "wide", "SLI", "number", "Bad", "number", "Events", "number", "Of the budget", "number", "Searched", "wide")},
 	}
 	s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		from, to := budget.MinuteOf(st.From), budget.MinuteOf(b.AsOf)
@@ -190,7 +196,7 @@ func correctionTable(b engine.Budget) table {
 	for _, o := range b.Windows[0].LeftOut {
 		left[o.Correction] = o
 	}
-	t := table{Label: "Corrections", Head: columns("Correction", "name", "Why, and who says so", "whole", "When", "wide", "Left out of "+b.Windows[0].Window.String(), "whole")}
+	t := table{Label: "Corrections", Head: columns("Correction", "c-name", "Why, and who says so", "whole", "When", "wide", "Left out of "+b.Windows[0].Window.String(), "whole")}
 	for _, c := range b.Corrections {
 		o, concerns := left[c]
 		next := slices.IndexFunc(c.Spans, func(s slo.Span) bool { return s.To.After(b.AsOf) })

@@ -40,7 +40,7 @@ type how string
 const (
 	asText   how = "wide"    // words: two columns' room
 	asNumber how = "number"  // a figure, to the right
-	asName   how = "name"    // what the row is about; the row's heading
+	asName   how = "c-name"  // what the row is about; the row's heading
 	asWhole  how = "whole"   // a sentence: a line of its own
 	asState  how = "c-state" // a badge, above everything
 	asBar    how = "budget"  // a figure with a bar
@@ -85,7 +85,7 @@ func (t table) HTML() markup {
 func (c column) write(b *strings.Builder, cell markup) {
 	switch {
 	case c.How == asName:
-		fmt.Fprintf(b, `<th role="rowheader" scope="row" class="name whole">%s</th>`, cell)
+		fmt.Fprintf(b, `<th role="rowheader" scope="row" class="c-name whole">%s</th>`, cell)
 	case c.How == asState || cell == "":
 		fmt.Fprintf(b, `<td role="cell" class="%s">%s</td>`, c.How, cell)
 	default:
@@ -106,7 +106,9 @@ func small(s string) markup {
 }
 
 // figureOf is a figure with its note.
-func figureOf(f figure) markup { return `<span class="figure">` + text(f.Text) + "</span>" + small(f.Note) }
+func figureOf(f figure) markup {
+	return `<span class="figure">` + text(f.Text) + "</span>" + small(f.Note)
+}
 
 // badge is a state in a word, in one of the style sheet's colours.
 func badge(key, word string) markup {
@@ -146,7 +148,7 @@ func (s *server) incidentLink(id, words string) markup { return link(s.prefix+in
 
 // incidentTable lists incidents.
 func (s *server) incidentTable(found []alerting.Incident) table {
-	t := table{Label: "Incidents", Head: columns("Incident", "name", "SLO", "whole", "Onset", "wide", "State", "wide", "Burned for", "number", "Share of the budget", "number")}
+	t := table{Label: "Incidents", Head: columns("Incident", "c-name", "SLO", "whole", "Onset", "wide", "State", "wide", "Burned for", "number", "Share of the budget", "number")}
 	for _, i := range found {
 		about := `<span class="hidden"> of ` + text(string(i.SLO)) + ", " + text(i.Onset.UTC().Format("2006-01-02 15:04")) + "</span>"
 		name := `<a href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(nameOf(i)) + about + "</a>"
@@ -205,4 +207,6 @@ func gateBadge(v alerting.Verdict) markup {
 func servicePath(name string) string { return "/services/" + url.PathEscape(name) }
 
 // sinceWords is how long ago something was.
-func sinceWords(t, now time.Time) string { return plain.Duration(now.Sub(t).Truncate(time.Minute)) + " ago" }
+func sinceWords(t, now time.Time) string {
+	return plain.Duration(now.Sub(t).Truncate(time.Minute)) + " ago"
+}
