@@ -49,7 +49,6 @@ type Archive interface {
 	Report(ctx context.Context, name, period string) (store.Report, bool, error)
 	Depth(context.Context) (store.Depth, error)
 	Deliveries(context.Context) ([]store.Delivery, error)
-	Evidence(ctx context.Context, incident string) ([]store.Evidence, error)
 	Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
 }
