@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/promfake"
-	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/shop"
 	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -31,8 +30,8 @@ const (
 	storyBegins  = 8*time.Hour + 20*time.Minute // the shop goes live, on the last Monday
 	outageAfter  = 6 * time.Minute
 	outageLength = 20 * time.Minute
-	reportHour   = "0 9 * * MON"
 	storyLength  = 75 * time.Minute
+	weekLead     = 30 * time.Minute // before the reported week, slowburn is started
 	demoSeed     = 7
 )
 
@@ -44,6 +43,7 @@ type stage struct {
 	slack  *slacktest.Server
 	outage shop.Outage
 	dir    string
+	begin  time.Time // when slowburn was started in the shop
 	clock  atomic.Pointer[shop.Clock]
 }
 
@@ -67,6 +67,14 @@ func (c *demoCmd) Run(e *env) error {
 		return cannotFindOut(err)
 	}
 	if c.Once {
+		fmt.Fprintln(e.out, "A small shop on a Monday morning, on a simulated clock. What slowburn sends to Slack:")
+	} else {
+		fmt.Fprintln(e.out, "\n  The shop lives through its week until Monday morning: some seconds …")
+	}
+	if err := (week{s, a, s.begin, s.shop.Live()}).live(e.ctx); err != nil {
+		return errors.Join(err, a.Close())
+	}
+	if c.Once {
 		return errors.Join(c.once(e, s, a), a.Close())
 	}
 	return c.live(e, s, a)
@@ -75,15 +83,19 @@ func (c *demoCmd) Run(e *env) error {
 // build makes the stage with its month of history.
 func (c *demoCmd) build(today time.Time) (*stage, error) {
 	s := &stage{}
-	live := lastMonday(today).Add(storyBegins)
-	s.set(live, 0)
+	monday := lastMonday(today)
+	live := monday.Add(storyBegins)
+	s.begin = monday.AddDate(0, 0, -7).Add(-weekLead)
+	s.set(s.begin, 0)
 	s.db = promfake.New(promfake.Options{Now: s.now})
 	s.shop = shop.New(demoSeed, s.db, live)
 	s.outage = shop.Story(live.Add(outageAfter), outageLength)
-	if err := s.shop.Stage(s.outage); err != nil {
-		return nil, err
+	for _, o := range append(shop.Week(monday), s.outage) {
+		if err := s.shop.Stage(o); err != nil {
+			return nil, err
+		}
 	}
-	s.shop.Fill(live)
+	s.shop.Fill(s.begin)
 	var err error
 	if s.dir, err = os.MkdirTemp("", "slowburn-demo-"); err != nil {
 		return nil, err
@@ -93,7 +105,7 @@ func (c *demoCmd) build(today time.Time) (*stage, error) {
 		return nil, err
 	}
 	s.slack, err = slacktest.Listen(slacktest.Options{
-		Addr: c.slackAddress(), Now: s.now, Team: "The shop", AppName: "slowburn",
+		Addr: c.slackAddress(), Now: s.now, SignedAt: time.Now, Team: "The shop", AppName: "slowburn", Users: people,
 		Channels: []slacktest.Channel{{ID: "C01", Name: "checkout-oncall"}, {ID: "C02", Name: "reliability"}, {ID: "C03", Name: "reliability-leads"}},
 	})
 	if err != nil {
@@ -133,14 +145,7 @@ func (s *stage) close() {
 
 // daemon is the real one, wired as serve wires it, on the stage's clock.
 func (c *demoCmd) daemon(e *env, s *stage) (*app, error) {
-	cfg := defaults(s.dir)
-	cfg.Prometheus.URL, cfg.Slack.APIURL, cfg.Slack.Channel = s.prom.URL, s.slack.APIURL(), "#reliability"
-	weekly, err := report.ParseSchedule("weekly", reportHour, "UTC")
-	if err != nil {
-		return nil, err
-	}
-	cfg.Reports = []Report{{Schedule: weekly, Channel: "#reliability-leads"}}
-	set, err := s.writeSLOs(&cfg)
+	cfg, set, err := s.writeFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -166,12 +171,14 @@ func (c *demoCmd) logger(e *env) *slog.Logger {
 	return newLogger(e.err, "warn", e.cli.LogFormat)
 }
 
-// secrets are those of the stand-in. Buttons work where somebody can press them.
+// secrets are those of the stand-in. Live, buttons come over Socket Mode.
 func (c *demoCmd) secrets(s *stage) func(string) string {
 	return func(name string) string {
 		switch {
 		case name == "SLACK_BOT_TOKEN":
 			return s.slack.Token
+		case name == "SLACK_SIGNING_SECRET":
+			return s.slack.SigningSecret()
 		case name == "SLACK_APP_TOKEN" && !c.Once:
 			return s.slack.AppToken
 		}
@@ -179,19 +186,41 @@ func (c *demoCmd) secrets(s *stage) func(string) string {
 	}
 }
 
-// writeSLOs puts the shop's SLO files where a person can read them while the demo runs, and loads them.
-func (s *stage) writeSLOs(cfg *Config) (*slo.Set, error) {
-	dir := filepath.Join(s.dir, "slos")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, err
-	}
+// demoConfig is the configuration of the demo, as a user would write it.
+const demoConfig = `# The configuration of this demo.
+prometheus: {url: %q}
+slos: [slos/]
+slack: {api_url: %q, channel: "#reliability"}
+reports:
+  - {name: weekly, schedule: "0 9 * * MON", channel: "#reliability-leads"}
+policy:
+  caution_below: 25%%
+  freeze_below: 0%%
+  postmortem_at: 20%%
+  notify: {channel: "#reliability-leads"}
+postmortems: {path: postmortems/}
+`
+
+// writeFiles puts configuration and SLO files where a person can read them while the demo runs, and loads them.
+func (s *stage) writeFiles() (Config, *slo.Set, error) {
+	files := map[string]string{"slowburn.yaml": fmt.Sprintf(demoConfig, s.prom.URL, s.slack.APIURL())}
 	for name, text := range shop.SLOFiles() {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return nil, err
+		files[filepath.Join("slos", name)] = text
+	}
+	if err := os.Mkdir(filepath.Join(s.dir, "slos"), 0o755); err != nil {
+		return Config{}, nil, err
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o644); err != nil {
+			return Config{}, nil, err
 		}
 	}
-	cfg.SLOs = []string{dir}
-	return cfg.load()
+	cfg, err := loadConfig(filepath.Join(s.dir, "slowburn.yaml"))
+	if err != nil {
+		return Config{}, nil, err
+	}
+	set, err := cfg.load()
+	return cfg, set, err
 }
 
 // live runs the daemon on the accelerated clock until it is interrupted.

@@ -6,25 +6,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
 )
 
 // once plays the story minute by minute on a clock that only moves when everything that was due is done,
 // and prints what people would have seen.
 func (c *demoCmd) once(e *env, s *stage, a *app) error {
-	fmt.Fprintln(e.out, "A small shop on a Monday morning, on a simulated clock. What slowburn sends to Slack:")
 	live := s.shop.Live()
-	for at := live; at.Before(live.Add(3 * time.Minute)); at = at.Add(time.Minute) { // an SLO is known once it has a minute
-		if err := c.minute(e, s, a, at); err != nil {
-			return err
-		}
-	}
-	if err := a.engine.FillAll(e.ctx, s.now()); err != nil {
-		return err
-	}
-	for at := live.Add(3 * time.Minute); !at.After(live.Add(storyLength)) && e.ctx.Err() == nil; at = at.Add(time.Minute) {
-		if err := c.minute(e, s, a, at); err != nil {
+	for at := live; !at.After(live.Add(storyLength)) && e.ctx.Err() == nil; at = at.Add(time.Minute) {
+		if err := s.minute(e.ctx, a, at); err != nil {
 			return err
 		}
 	}
@@ -32,37 +22,6 @@ func (c *demoCmd) once(e *env, s *stage, a *app) error {
 		printChannel(e.out, s.slack, channel)
 	}
 	return c.printDrafts(e, a)
-}
-
-// minute moves the clock and lets everybody do what is due.
-func (c *demoCmd) minute(e *env, s *stage, a *app, at time.Time) error {
-	s.set(at, 0)
-	s.shop.Fill(at)
-	if sum := a.engine.Tick(e.ctx, at); !sum.Good() {
-		return fmt.Errorf("the tick of %s failed: %s %w", at.Format("15:04"), strings.Join(sum.Failures, "; "), sum.StoreErr)
-	}
-	a.engine.Gather(e.ctx, s.now)
-	// Slack takes about one message a second: give it the minute, second by second.
-	for second := range 60 {
-		s.set(at.Add(time.Duration(second)*time.Second), 0)
-		sum, err := a.pump.Pass(e.ctx, s.now())
-		if err != nil {
-			return err
-		}
-		if waiting(sum) == 0 {
-			break
-		}
-	}
-	return nil
-}
-
-// waiting is how many messages are still owed.
-func waiting(sum outbox.Summary) int {
-	n := 0
-	for _, waits := range sum.Waiting {
-		n += waits
-	}
-	return n
 }
 
 func printChannel(out io.Writer, srv *slacktest.Server, channel string) {

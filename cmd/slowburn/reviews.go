@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -63,7 +64,7 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 		return nil
 	}
 	r := slack.Review{
-		House: c.house, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: w.File, Late: w.Late,
+		House: c.house, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: inFolder(w.File), Late: w.Late,
 		By: w.By.Format(time.DateOnly), Draft: c.house.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",
 	}
 	if spec.Slack.Channel != "" {
@@ -79,4 +80,12 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 		r.Overdue = append(r.Overdue, a.Priority+" "+a.What+" ("+a.Owner+", due "+a.Due.Format(time.DateOnly)+")")
 	}
 	return slack.ComposeReview(r, now)
+}
+
+// inFolder is a file as people know it: in the folder of postmortems, wherever that is on this machine.
+func inFolder(file string) string {
+	if file == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Base(filepath.Dir(file)), filepath.Base(file))
 }

@@ -262,7 +262,7 @@ func TestEverySLOFileLoads(t *testing.T) {
 	if len(set.Warnings) > 0 {
 		t.Errorf("warnings:\n%v", set.Warnings)
 	}
-	if len(files) != 5 || len(set.Specs) != 8 {
-		t.Errorf("%d files with %d SLOs, want 5 with 8", len(files), len(set.Specs))
+	if len(files) != 5 || len(set.Specs) != 9 {
+		t.Errorf("%d files with %d SLOs, want 5 with 9", len(files), len(set.Specs))
 	}
 }
