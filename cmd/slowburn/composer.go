@@ -224,6 +224,7 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 	m := slack.Report{
 		House: house, Name: r.Name, Period: r.Period.String(), Title: s.Title, Verdict: s.Verdict,
 		Table: append([][]string{s.Columns}, s.Rows...), Link: s.Whole.URL, Footer: s.Span,
+		Decide: s.Decide, More: s.More,
 	}
 	for _, d := range s.Details {
 		m.Details = append(m.Details, slack.Detail{Title: d.Title, Markdown: d.Text})

@@ -83,11 +83,12 @@ func (b *builder) aboutBudget(r Row) []Decision {
 		return one(TooTight, "its budget is spent ", plain.Percent(r.Bad, r.Allowed, 0), ": promised ", r.Objective, " %, delivered ", r.SLI(),
 			". Freeze and repair, or promise what users need and the service can keep?")
 	case leftBelow(r, policy.FreezeBelow):
-		return one(Freeze, "over budget: releases other than repairs stop until the budget is back?")
+		return one(Freeze, "over budget, ", r.Left(), " left. Release nothing but repairs until it is back?")
 	case leftBelow(r, policy.CautionBelow):
-		return one(Caution, r.Left(), " of the budget left: careful with risky changes")
+		return one(Caution, r.Left(), " of the budget left. Hold back risky changes?")
 	case compareShares(r.Bad, r.Allowed, 1, tooLooseParts) < 0 && r.InWindow.Known*100 >= r.InWindow.Minutes*repairPercent:
-		return one(TooLoose, "hardly anything was spent in ", r.Window, ": spend it on faster change, or promise more if users need it?")
+		return one(TooLoose, "promised ", r.Objective, " %, delivered ", r.SLI(), ", so hardly anything of its budget was spent in ", r.Window,
+			". Promise more if users need it, or spend it on faster change?")
 	}
 	return nil
 }

@@ -17,9 +17,11 @@ type section struct {
 	write   func(limit int) string // limit is how many rows at most, 0 is all
 }
 
+const decisionHeading = "To be decided"
+
 func (r Report) sections() []section {
 	return []section{
-		{"To be decided", r.decisionText},
+		{decisionHeading, r.decisionText},
 		{"Budgets", r.budgetText},
 		{"Where the budget went", r.burnerText},
 		{"Incidents and postmortems", r.incidentText},

@@ -191,14 +191,23 @@ func (b *builder) aboutPeople() []Decision {
 		}
 	}
 	if overdue > 0 {
-		all = append(all, Decision{Overdue, "", plain.Plural(overdue, "action item") + " overdue, the oldest " + b.Actions[0].What +
-			" (" + cmp.Or(b.Actions[0].Owner, "nobody's") + "): do, move or drop?"})
+		all = append(all, Decision{Overdue, "", overdueText(overdue, b.Actions[0])})
 	}
 	// Where nobody ever acknowledges in slowburn, that nobody did says nothing.
 	if n := b.Load.Pages - b.Load.Acknowledged; n > 0 && b.Load.Acknowledged > 0 {
 		all = append(all, Decision{Unanswered, "", plain.Plural(n, "page") + " nobody acknowledged: not needed, or not heard?"})
 	}
 	return append(all, b.aboutClasses()...)
+}
+
+// overdueText asks what becomes of what was promised and not done.
+func overdueText(n int, oldest Action) string {
+	first := "1 action item is overdue: "
+	if n > 1 {
+		first = plain.Count(n) + " action items are overdue, the oldest: "
+	}
+	what := strings.TrimSpace(oldest.Priority + " “" + oldest.What + "”")
+	return first + what + " (" + cmp.Or(oldest.Owner, "nobody's") + ", due " + oldest.Due.Format(time.DateOnly) + "). Do it now, move it, or drop it?"
 }
 
 // classLimit is the share of a quarter's budget, in basis points, above which a class of outages asks for a place in the

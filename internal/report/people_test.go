@@ -94,7 +94,7 @@ func TestOpenActionItemsStayUntilTheyAreDone(t *testing.T) {
 	if r.Incidents[0].Review != "in review" || r.Incidents[0].Missing() {
 		t.Errorf("the review is not seen: %+v", r.Incidents[0])
 	}
-	if !strings.Contains(r.Markdown(), "1 action item overdue, the oldest late (Ada)") {
+	if !strings.Contains(r.Markdown(), "1 action item is overdue: P0 “late” (Ada") {
 		t.Error("nobody is asked about the overdue item")
 	}
 	in.Team = "search"

@@ -11,8 +11,9 @@ import (
 type Summary struct {
 	Key     string // unique, "report/weekly/2026-W48"
 	Title   string
-	Verdict string // at most 150 runes
-	Span    string // the period with its zone
+	Verdict string   // at most 150 runes
+	Span    string   // the period with its zone
+	Decide  []string // what is to be decided, most pressing first, at most five
 	Columns []string
 	Rows    [][]string // the worst, at most ten
 	More    string     // "+ 4 more in the thread", or ""
@@ -27,6 +28,8 @@ type Detail struct{ Title, Text string }
 const (
 	// summaryRows is how many SLOs the first message shows.
 	summaryRows = 10
+	// summaryDecisions is how many decisions it shows.
+	summaryDecisions = 5
 	// detailRows is how many rows a section of the thread has at most; the full report has all.
 	detailRows = 20
 	// detailRunes bounds a section, so that it fits one message. Whole lines are left out, never half of one.
@@ -45,10 +48,24 @@ func (r Report) Summary() Summary {
 	if rest := len(r.Rows) - summaryRows; rest > 0 {
 		s.More = "+ " + plain.Count(rest) + " more in the thread"
 	}
+	for _, d := range r.Decisions[:min(len(r.Decisions), summaryDecisions)] {
+		s.Decide = append(s.Decide, d.plain())
+	}
 	for _, part := range r.sections() {
+		if part.heading == decisionHeading && len(r.Decisions) <= summaryDecisions {
+			continue // they are in the first message
+		}
 		s.Details = append(s.Details, Detail{part.heading, bound(part.write(detailRows))})
 	}
 	return s
+}
+
+// plain is a decision without markup.
+func (d Decision) plain() string {
+	if d.ID == "" {
+		return d.Text
+	}
+	return string(d.ID) + ": " + d.Text
 }
 
 // bound leaves out the last lines of a text that is too long, and says so.

@@ -113,7 +113,11 @@ const verdictLimit = 150
 // "11 of 12 SLOs within budget (-1 vs 2026-W46); over budget: checkout/availability".
 func (r Report) Verdict() string {
 	t := r.Tally
-	s := plain.Count(t.Within) + " of " + plain.Plural(t.Within+len(t.Over), "SLO") + " within budget"
+	s := plain.Count(t.Within) + " of " + plain.Plural(t.Within+len(t.Over), "SLO")
+	if n := r.judged(); n > t.Within+len(t.Over) {
+		s += " (" + plain.Count(n) + " budgets)"
+	}
+	s += " within budget"
 	if t.Within+len(t.Over) == 0 {
 		s = "no SLO can be judged"
 	}
@@ -124,6 +128,17 @@ func (r Report) Verdict() string {
 		s += "; " + plain.Count(t.Unjudged) + " not judged"
 	}
 	return plain.Cut(s+overList(t.Over, verdictLimit-len([]rune(s))), verdictLimit)
+}
+
+// judged counts the budgets that can be judged: one per SLO, or one per label value.
+func (r Report) judged() int {
+	n := 0
+	for _, w := range r.Rows {
+		if w.Verdict.Judged() {
+			n++
+		}
+	}
+	return n
 }
 
 func difference(n int) string {

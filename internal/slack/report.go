@@ -16,7 +16,9 @@ type Report struct {
 	Period  string     // "2026-W48"; Name and Period are said once, whatever happens
 	Title   string     // "Reliability, week 48 of 2026"
 	Verdict string     // one line: "11 of 12 SLOs kept their objective; one fewer than last week"
+	Decide  []string   // what is to be decided, as sentences
 	Table   [][]string // the first row is the heading
+	More    string     // what the table leaves out, "+ 4 more in the thread"
 	Details []Detail   // one or more replies each
 	Link    string     // to the whole report, default its page of slowburn's own
 	Footer  string     // the exact period and zone, the share of the data that is known
@@ -62,8 +64,12 @@ func (r Report) entry(suffix string, op outbox.Op, b Body, now time.Time) outbox
 func (r Report) root(rows [][]string, _ time.Time) Body {
 	b := Body{Text: clip("📋 "+escape(plain(r.Title, 60))+": "+escape(plain(r.Verdict, 80)), maxSentence), Name: "📋 " + plain(r.Title, 80)}
 	b.Blocks = append(b.Blocks, header("📋 "+plain(r.Title, 140)), section("*"+escape(cmp.Or(r.Verdict, "No verdict"))+"*"))
+	b.Blocks = append(b.Blocks, section(r.decisions()))
 	if len(rows) > 0 {
 		b.Blocks = append(b.Blocks, table(rows))
+	}
+	if r.More != "" {
+		b.Blocks = append(b.Blocks, section(escape(plain(r.More, 120))))
 	}
 	if more := len(r.Table) - len(rows); more > 0 {
 		b.Blocks = append(b.Blocks, section("+ "+grouped(int64(more))+" more in the thread"))
@@ -73,6 +79,18 @@ func (r Report) root(rows [][]string, _ time.Time) Body {
 	}
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.Trim(escape(r.Footer)+" · "+r.signature(), " ·"))))
 	return b
+}
+
+// decisions are what is to be decided, numbered.
+func (r Report) decisions() string {
+	if len(r.Decide) == 0 {
+		return "*To be decided:* nothing."
+	}
+	lines := []string{"*To be decided*"}
+	for n, d := range r.Decide {
+		lines = append(lines, strconv.Itoa(n+1)+". "+clip(escape(plain(d, 400)), 550))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // replies are the rows that found no room, and the details, cut between lines where they are long.
