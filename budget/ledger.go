@@ -35,11 +35,18 @@ type hourSum struct {
 	known, partial, unknown, badSlots uint8
 }
 
-func (h hourSum) sum() Sum {
-	return Sum{
-		Bad: h.bad, Total: h.total,
-		Known: int(h.known), Partial: int(h.partial), Unknown: int(h.unknown), BadSlots: int(h.badSlots),
-	}
+func (h *hourSum) sum() (s Sum) {
+	h.addTo(&s)
+	return s
+}
+
+func (h *hourSum) addTo(s *Sum) {
+	s.Bad += h.bad
+	s.Total += h.total
+	s.Known += int(h.known)
+	s.Partial += int(h.partial)
+	s.Unknown += int(h.unknown)
+	s.BadSlots += int(h.badSlots)
 }
 
 type hourSlots [60]Slot
@@ -204,8 +211,8 @@ func (l *Ledger) gross(from, to Minute) Sum {
 		return l.part(fh, from, to)
 	}
 	sum := l.part(fh, from, Minute((fh+1)*60))
-	for h := fh + 1; h < th; h++ {
-		sum = sum.Plus(l.sums[h-l.first].sum())
+	for i := fh + 1 - l.first; i < th-l.first; i++ { // a month of hours, for every window of every budget: nothing is copied
+		l.sums[i].addTo(&sum)
 	}
 	return sum.Plus(l.part(th, Minute(th*60), to))
 }
@@ -488,7 +495,8 @@ func (l *Ledger) loadThinned(h int64, b []byte) ([]byte, error) {
 		return nil, errDamaged
 	}
 	l.thin(int64(len(l.fine)), func(int64) bool { return true }) // hours before a thinned one are fine because a correction cuts them
-	l.PutHour(h, hourSum{bad, total, b[0], b[1], b[2], b[3]}.sum())
+	sum := hourSum{bad, total, b[0], b[1], b[2], b[3]}
+	l.PutHour(h, sum.sum())
 	return b[4:], nil
 }
 

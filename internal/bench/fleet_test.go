@@ -36,6 +36,8 @@ func benchmarkTick(b *testing.B, services int) {
 	set := load(b, fleetFiles(services)...)
 	begin := t0.Add(warmUp * time.Minute)
 	c := newChain(b, srv.url, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(begin))})
+	policy := alerting.DefaultPolicy()
+	c.Policy = &policy
 	runtime.GC()
 	now := begin
 	for range warmUp {

@@ -1,0 +1,106 @@
+package bench
+
+import (
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// nobody is an address at which no Prometheus answers.
+const nobody = "http://127.0.0.1:1"
+
+// BenchmarkAsk asks a daemon that holds a month of a thousand SLOs, while Prometheus is down. Each time the handler is a
+// new one, so that no page is remembered.
+func BenchmarkAsk(b *testing.B) {
+	end := t0.Add(24 * time.Hour)
+	set := load(b, fleetFiles(1000)...)
+	c := newChain(b, nobody, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(end))})
+	policy := alerting.DefaultPolicy()
+	c.Policy = &policy
+	if c.Tick(b.Context(), end.Add(time.Minute)).Good() {
+		b.Fatal("somebody answered")
+	}
+	for _, ask := range []struct{ name, path, want string }{
+		{"page", "/", "service-0999/availability"},
+		{"budget", "/slo/service-0500/availability", "service-0500"},
+		{"gate", "/api/v1/gate/service-0500", `"go":true`},
+		{"list", "/api/v1/slos", "service-0999/availability"},
+		{"metrics", "/metrics", `service="service-0999"`},
+	} {
+		b.Run(ask.name, func(b *testing.B) {
+			measure(b, func() func() {
+				h := web.New(web.Options{Source: c.Engine, Archive: c.store, Now: func() time.Time { return end }})
+				return func() {
+					w := httptest.NewRecorder()
+					h.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+ask.path, nil))
+					if !strings.Contains(w.Body.String(), ask.want) {
+						b.Fatalf("%d %.300s", w.Code, w.Body)
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkReport makes the account of a week of 200 SLOs, a third of which had an outage, with the store below it.
+func BenchmarkReport(b *testing.B) {
+	end := t0.Add(7 * slo.Day)
+	set := load(b, fleetFiles(200)...)
+	snap := store.Snapshot{Accounts: map[slo.ID]store.Account{}}
+	tick := store.Tick{At: end}
+	for i, spec := range set.Specs {
+		turn := store.Turn{SLO: spec.ID()}
+		turn.State, turn.Incidents, snap.Accounts[spec.ID()] = weekWithOutage(spec, i, budget.MinuteOf(end))
+		tick.Turns = append(tick.Turns, turn)
+	}
+	c := newChain(b, nobody, set, snap)
+	if err := c.store.Commit(b.Context(), tick); err != nil {
+		b.Fatal(err)
+	}
+	week, _ := report.ParsePeriod("2026-W45")
+	measure(b, func() func() {
+		return func() {
+			r, ok, err := c.MakeReport(b.Context(), "weekly", week, end)
+			if !ok || err != nil || strings.Count(r.Markdown, "/page/") < 60 {
+				b.Fatal(ok, err, r.Markdown)
+			}
+		}
+	})
+}
+
+// weekWithOutage is a month whose last week is decided; every third one has half an hour in which all failed.
+func weekWithOutage(spec *slo.Spec, i int, end budget.Minute) (alerting.State, []alerting.Incident, store.Account) {
+	week := end - budget.Minutes(7*slo.Day)
+	l := oldLedger(i, end, week-alerting.Horizon(spec))
+	for m := week + 3000; i%3 == 0 && m < week+3030; m++ {
+		l.Put(m, budget.Count(10_000*budget.Unit, 10_000*budget.Unit))
+	}
+	state, events := alerting.Advance(alerting.Input{ID: spec.ID(), Spec: spec, Ledger: l}, alerting.State{Through: week}, end)
+	return state, alerting.Fold(nil, events), store.Account{Ledger: l, State: state}
+}
+
+// measure reports the CPU and the wall time of what prepare returns, both of them the median.
+func measure(b *testing.B, prepare func() func()) {
+	b.Helper()
+	var cpus, walls []time.Duration
+	for b.Loop() {
+		do := prepare()
+		start, before := time.Now(), ownCPU()
+		do()
+		cpus, walls = append(cpus, ownCPU()-before), append(walls, time.Since(start))
+	}
+	slices.Sort(cpus)
+	slices.Sort(walls)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(milliseconds(cpus[len(cpus)/2]), "cpu-ms")
+	b.ReportMetric(milliseconds(walls[len(walls)/2]), "wall-ms")
+}
