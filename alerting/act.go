@@ -1,7 +1,9 @@
 package alerting
 
 import (
+	"cmp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -70,6 +72,15 @@ type Change struct {
 	Commit time.Time `json:"commit,omitzero"`
 	// Spend is the share of the budget that an experiment may take, in basis points.
 	Spend int64 `json:"spend,omitempty"`
+}
+
+// Name is the change in a few words: its kind, its title and its version, none of them twice.
+func (c *Change) Name() string {
+	what := cmp.Or(c.Title, c.Version)
+	if c.Version != "" && !strings.Contains(what, c.Version) {
+		what += " " + c.Version
+	}
+	return strings.TrimSpace(c.Kind + " " + what)
 }
 
 // Concerns reports whether an act is about a budget: about itself, its SLO, its service, or everything. Acts on

@@ -19,6 +19,7 @@ type Document struct {
 	Impact   Impact
 	Times    Times
 	Profile  []Bucket // the time around the incident, oldest first
+	Changes  []Change // near the onset, oldest first; nil was not collected
 	Timeline []Entry
 	Queries  []Query
 	Earlier  []alerting.Incident // of the same SLO, newest first
@@ -29,15 +30,18 @@ type Document struct {
 type Impact struct {
 	Bad, Total    int64             // between the onset and the newest event
 	BadMinutes    int               // minutes with at least one bad event
-	Before, After *alerting.Account // the SLO's own window before the onset and at the newest event; nil is not known
+	Before, After *alerting.Account // the SLO's own window up to the onset and up to the newest event; nil is not known
 }
 
 // Times are the times of the incident and the durations between them.
 type Times struct {
-	Onset, Detected, Escalated, Ended, Resolved time.Time // zero is not yet, or never
-	ToDetect                                    time.Duration
-	ToResolve                                   time.Duration // zero while it is open
-	Burning                                     time.Duration // from the onset to the end, or to the newest event
+	Onset, Detected, Escalated, Acknowledged, Mitigated, Ended, Resolved time.Time // zero is not yet, or never
+
+	ToDetect      time.Duration
+	ToAcknowledge time.Duration // from Detected; meaningless while Acknowledged is zero
+	ToMitigate    time.Duration // from Onset; meaningless while Mitigated is zero
+	ToResolve     time.Duration // zero while it is open
+	Burning       time.Duration // from the onset to the end, or to the newest event
 }
 
 // Entry is one line of the timeline.
@@ -49,44 +53,103 @@ type Entry struct {
 
 // Draft writes a postmortem as far as data can. It reads nothing but its argument.
 func Draft(f Facts) Document {
-	i := f.Incident
 	from, to := f.span()
 	d := Document{
 		Facts:   f,
-		Verdict: Judge(i, f.Spec.Objective, f.Ledger, f.Limit),
+		Verdict: Judge(f.Incident, f.Spec.Objective, f.Ledger, f.Limit),
 		Impact:  impact(f),
-		Times: Times{
-			Onset: i.Onset.UTC(), Detected: i.Detected, Escalated: i.Escalated, Ended: i.Ended, Resolved: i.Resolved,
-			ToDetect: i.TimeToDetect(), ToResolve: i.TimeToResolve(), Burning: i.Duration(),
-		},
-		Profile:  profile(f.Ledger, from, to),
-		Timeline: timeline(f),
-		Queries:  Queries(f.Spec, f.id(), from.Time(), to.Time()),
-		Earlier:  earlier(f),
+		Times:   timesOf(f.Incident),
+		Profile: profile(f.Ledger, from, to),
+		Changes: changes(f),
+		Queries: f.queries(from, to),
+		Earlier: earlier(f),
 	}
-	if i.Open {
-		d.Times.Ended = time.Time{} // so far is not the end
-	}
+	d.Timeline = timeline(f, d.Changes)
 	d.Caveats = caveats(f, from, to, d.Verdict)
 	d.Summary = summary(d)
 	return d
 }
 
+func timesOf(i alerting.Incident) Times {
+	t := Times{
+		Onset: i.Onset.UTC(), Detected: i.Detected, Escalated: i.Escalated, Ended: i.Ended, Resolved: i.Resolved,
+		ToDetect: i.TimeToDetect(), ToResolve: i.TimeToResolve(), Burning: i.Duration(),
+	}
+	if i.Open {
+		t.Ended = time.Time{} // so far is not the end
+	}
+	if d, ok := i.TimeToAcknowledge(); ok {
+		t.ToAcknowledge, t.Acknowledged = d, i.Detected.Add(d)
+	}
+	if d, ok := i.TimeToMitigate(); ok {
+		t.ToMitigate, t.Mitigated = d, i.Onset.Add(d).UTC()
+	}
+	return t
+}
+
+// impact reads the ledger where it still keeps the minutes, so that data that came late count, and the log elsewhere.
 func impact(f Facts) Impact {
 	last := f.Incident.Last
 	im := Impact{Bad: Spent(f.Incident, f.Ledger)}
 	if last.Burn == nil {
 		return im
 	}
+	from, to := f.span()
 	im.Total, im.BadMinutes = max(last.Burn.Total, im.Bad), last.Burn.Minute
 	after := last.Budget
 	im.After = &after
+	if fine(f.Ledger, from) {
+		im.Total, im.BadMinutes = max(im.Total, f.Ledger.Sum(from, to).Total), max(im.BadMinutes, badMinutes(f.Ledger, from, to))
+		im.Before, im.After = f.account(from), f.account(to)
+		return im
+	}
 	if e := opener(f.Incident); e.Burn != nil {
 		before := e.Budget
 		before.Bad = max(before.Bad-e.Burn.Bad, 0)
 		im.Before = &before
 	}
 	return im
+}
+
+// account is the budget of the SLO's own window over the minutes before at.
+func (f Facts) account(at budget.Minute) *alerting.Account {
+	s := budget.StatusAt(f.Ledger, f.Spec.Objective, f.Spec.Window(), at)
+	return &alerting.Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed}
+}
+
+func badMinutes(l *budget.Ledger, from, to budget.Minute) int {
+	n := 0
+	l.Each(from, to, func(_ budget.Minute, s budget.Slot) bool {
+		if s.Bad > 0 {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
+// changeBack is how long before the onset a change is of interest.
+const changeBack = 2 * time.Hour
+
+// changes are those that people recorded, with what they cost, and those that somebody saw, oldest first.
+func changes(f Facts) []Change {
+	if f.Changes == nil && f.Acts == nil {
+		return nil
+	}
+	all := append([]Change{}, f.Changes...)
+	for _, c := range alerting.Attribute(alerting.Input{ID: f.id(), Spec: f.Spec, Ledger: f.Ledger}, f.Acts, f.Ledger.End()) {
+		a := c.Change.Change
+		began, over := a.Start, a.Start
+		if a.End.After(over) {
+			over = a.End
+		}
+		if began.After(f.Incident.Last.Time()) || over.Before(f.Incident.Onset.Add(-changeBack)) {
+			continue
+		}
+		all = append(all, Change{At: began.UTC(), What: a.Name(), Seen: "recorded", Link: a.Link, Cost: c.Sentence()})
+	}
+	sort.SliceStable(all, func(a, b int) bool { return all[a].At.Before(all[b].At) })
+	return all
 }
 
 // summary is the incident in a few sentences, for a reader who reads nothing else.
@@ -132,7 +195,7 @@ func allowedPercent(o slo.Objective) string {
 	return strconv.FormatFloat(float64(o.Allowed())/(slo.Billion/100), 'f', -1, 64) + " %"
 }
 
-func timeline(f Facts) []Entry {
+func timeline(f Facts, changes []Change) []Entry {
 	i := f.Incident
 	first := "the first minute that burned above the budget (onset)"
 	if i.Rule == alerting.RuleNoData {
@@ -148,8 +211,11 @@ func timeline(f Facts) []Entry {
 	for _, a := range i.Acts {
 		all = append(all, Entry{At: a.At.UTC(), Text: a.By + " " + Deed(a)})
 	}
-	for _, c := range f.Changes {
-		all = append(all, Entry{At: c.At.UTC(), Text: "change: " + c.What + " (correlated in time, not proven)", Link: c.Link})
+	for _, c := range changes {
+		all = append(all, Entry{At: c.At.UTC(), Text: "change: " + c.What + " (" + c.Seen + "; correlated in time, not proven)", Link: c.Link})
+	}
+	for _, u := range f.Upstream {
+		all = append(all, Entry{At: u.Onset.UTC(), Text: string(u.SLO) + ", which it depends on, began to burn"})
 	}
 	sort.SliceStable(all, func(a, b int) bool { return all[a].At.Before(all[b].At) })
 	return all
@@ -198,7 +264,28 @@ func caveats(f Facts, from, to budget.Minute, v Verdict) []string {
 		list = append(list, "Data that came in after the incident was resolved raised its cost from "+
 			plain.Events(f.Incident.Bad())+" to "+plain.Events(v.Bad)+" bad events.")
 	}
+	for _, o := range budget.StatusAt(f.Ledger, f.Spec.Objective, f.Spec.Window(), to).LeftOut {
+		text := "A correction was in force in the budget's window, and what it leaves out is in no figure here: " + o.Text()
+		if n := excusedBy(f.Ledger, o.Correction, from, to); n > 0 {
+			text += "; " + plain.Plural(n, "minute") + " of it within the incident"
+		}
+		list = append(list, plain.Text(text)+".")
+	}
+	for _, p := range f.Problems {
+		list = append(list, "Not found out: "+plain.Text(p)+".")
+	}
 	return list
+}
+
+// excusedBy is how many minutes of [from, to) a correction leaves out.
+func excusedBy(l *budget.Ledger, c *slo.Correction, from, to budget.Minute) int {
+	n := 0
+	for m := from; m < to; m++ {
+		if by, _ := l.Excuses().At(m); by == c {
+			n++
+		}
+	}
+	return n
 }
 
 func backfilled(l *budget.Ledger, from, to budget.Minute) int {

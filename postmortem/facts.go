@@ -20,37 +20,70 @@ type Facts struct {
 	Page    string              // address of the incident's page
 	Links   map[string]string   // address of the message that told an event, by alerting.Event.Key
 	Earlier []alerting.Incident // of the same SLO; later ones are ignored
+	Reviews []Review            // the postmortems there are, of any incident
 
-	Signals      []Signal
-	Contributors []Contributor
-	Changes      []Change
+	Steps    []alerting.Input    // of a journey, in its order
+	Depends  []slo.ID            // what the SLO depends on, by the files
+	Upstream []alerting.Upstream // what of it burned meanwhile
+
+	Signals  *Signals
+	Where    *Breakdown
+	Changes  []Change       // that somebody saw; recorded ones are among Acts
+	Acts     []alerting.Act // that are not about a single incident: changes and experiments are picked from them
+	Problems []string       // what could not be found out, and why
 }
 
-// Signal is one golden signal at four times, each already written with its unit; "" is not known.
+// Signals are the golden signals of the incident's service at four times.
+type Signals struct {
+	Before, Onset, Peak, After time.Time // when they were taken
+	All                        []Signal
+}
+
+// Signal is one golden signal, at each time already written with its unit; "" is not known.
 type Signal struct {
 	Kind  string // latency, traffic, errors or saturation
 	Name  string
 	Query string
 
 	Before, Onset, Peak, After string
+	Curve                      *Curve // nil was not collected
 }
 
-// Contributor is one label value with its share of the bad events.
-type Contributor struct {
-	Labels string // `route="/pay"`
-	Bad    int64  // thousandths of events
-	Total  int64  // thousandths of events, good and bad, with these labels
-	AllBad int64  // bad events of all labels in the time in which these were counted; 0 if that is the whole incident
-	Query  string
+// Curve is a signal over the time around the incident, for a small chart.
+type Curve struct {
+	From      time.Time
+	Step      time.Duration
+	Values    []float64 // one per step, the first at From; NaN is not known
+	Low, High string    // the lowest and the highest of them, written with the unit
 }
+
+// Breakdown is which label values the bad events had, as it was found out at a time.
+type Breakdown struct {
+	At     time.Time // the end of the time it counts
+	Words  []string  // what it says, a sentence each
+	Bad    int64     // all bad events in that time, in thousandths
+	Rows   []Contributor
+	Traces []Trace
+}
+
+// Contributor is one label value with its share of the bad events. Counts are thousandths of events.
+type Contributor struct {
+	Labels                 string // `route="/pay"`
+	Bad, Total             int64
+	BeforeBad, BeforeTotal int64 // before the onset; zero if it is new
+	Query                  string
+}
+
+// Trace is one event that shows the burn.
+type Trace struct{ ID, Where, Link string }
 
 // Change is something that was changed near the onset: a deployment, a configuration, an experiment.
 type Change struct {
-	At    time.Time
-	What  string
-	Who   string
-	Link  string
-	Where string // the service
+	At   time.Time
+	What string
+	Seen string // how it is known: "recorded", "seen in build_info"
+	Link string
+	Cost string // what went wrong after it, as a sentence; "" is not known
 }
 
 // id is the budget the incident is about.

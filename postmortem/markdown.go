@@ -1,7 +1,6 @@
 package postmortem
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +27,7 @@ const DefaultTemplate = `{{.Front}}# {{.Title}}
 {{.Policy}}
 
 {{.Links}}{{section "Impact"}}{{section "Times"}}{{section "Detection"}}{{section "Around the incident"}}{{section "Golden signals"}}` +
-	`{{section "Where the bad events were"}}{{section "Changes near the onset"}}{{section "Timeline"}}{{section "Causes"}}` +
+	`{{section "Where the bad events were"}}{{section "Changes near the onset"}}{{section "What it depends on"}}{{section "Timeline"}}{{section "Causes"}}` +
 	`{{section "What went well, what went wrong, where we were lucky"}}{{section "Action items"}}{{section "Earlier incidents of this SLO"}}` +
 	`{{section "About the data"}}{{section "Queries"}}`
 
@@ -67,7 +66,7 @@ func CheckTemplate(layout string) error {
 func (d Document) section(heading string) (string, error) {
 	writers := map[string]func(*strings.Builder){
 		"Impact": d.impact, "Times": d.times, "Detection": d.detection, "Around the incident": d.around, "Golden signals": d.signals,
-		"Where the bad events were": d.contributors, "Changes near the onset": d.changes, "Timeline": d.timeline, "Causes": causes,
+		"Where the bad events were": d.contributors, "Changes near the onset": d.changes, "What it depends on": d.upstream, "Timeline": d.timeline, "Causes": d.causes,
 		"What went well, what went wrong, where we were lucky": lessons, headingActions: d.actions,
 		"Earlier incidents of this SLO": d.earlier, "About the data": d.data, "Queries": d.queries,
 	}
@@ -95,6 +94,7 @@ func (d Document) front(b *strings.Builder) {
 	} {
 		b.WriteString(f[0] + ": " + strconv.Quote(f[1]) + "\n")
 	}
+	b.WriteString("authors: []\nresponders: [" + strings.Join(responders(i), ", ") + "]\n")
 	for _, t := range []struct {
 		name string
 		at   time.Time
@@ -102,6 +102,8 @@ func (d Document) front(b *strings.Builder) {
 		{"onset", d.Times.Onset},
 		{"detected", d.Times.Detected},
 		{"escalated", d.Times.Escalated},
+		{"acknowledged", d.Times.Acknowledged},
+		{"mitigated", d.Times.Mitigated},
 		{"ended", d.Times.Ended},
 		{"resolved", d.Times.Resolved},
 	} {
@@ -111,6 +113,23 @@ func (d Document) front(b *strings.Builder) {
 	}
 	b.WriteString("postmortem_required: " + strconv.FormatBool(d.Verdict.Required) + "\n---\n\n")
 }
+
+// responders are those who did something about the incident, quoted, in the order in which they came.
+func responders(i alerting.Incident) []string {
+	var all []string
+	for _, a := range alerting.InForce(i.Acts, forever) {
+		if name := unlinked.Replace(strconv.Quote(a.By)); a.By != "" && a.Incident != "" && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// unlinked keeps a quoted name from being taken for a mention or a link where the front matter is shown as text.
+var unlinked = strings.NewReplacer("<", `\x3c`, "[", `\x5b`)
+
+// forever is after every act.
+var forever = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 
 // policy says whether the error-budget policy requires this postmortem, with its arithmetic.
 func (d Document) policy() string {
@@ -148,24 +167,29 @@ func (d Document) links() string {
 
 func (d Document) impact(b *strings.Builder) {
 	im, o := d.Impact, d.Facts.Spec.Objective
+	duration := []string{"Duration", plain.Duration(d.Times.Burning)}
+	if d.Facts.Incident.Last.Burn == nil {
+		b.WriteString(plain.Table([]string{"", ":"}, [][]string{duration, {"Bad events", "not known: there were no data"}}))
+		b.WriteString("\n*Were users affected meanwhile? What else can tell: logs, another system, support, partners?*\n")
+		return
+	}
 	rows := [][]string{
+		duration,
 		{"Bad events", plain.Events(im.Bad) + " of " + plain.Events(im.Total) + " (" + plain.PercentUp(im.Bad, im.Total, digits(o)) + ")"},
 		{"Minutes with bad events", plain.Count(im.BadMinutes)},
 	}
-	if d.Facts.Incident.Last.Burn == nil {
-		rows = [][]string{{"Bad events", "not known: there were no data"}}
-	}
-	window := d.Facts.Spec.Window().String()
 	if im.After != nil {
-		rows = append(rows, []string{"Share of the budget (" + window + ")", plain.PercentUp(im.Bad, im.After.Allowed, 1)})
+		rows = append(rows, []string{"Share of the budget (" + d.Facts.Spec.Window().String() + ")", plain.PercentUp(im.Bad, im.After.Allowed, 1)})
 	}
 	if d.Verdict.Bad > 0 {
 		rows = append(rows, []string{"Share of a four-week budget", plain.PercentUp(d.Verdict.Bad, d.Verdict.Allowed, 1)})
 	}
-	rows = append(rows, []string{"Budget left before the onset", left(im.Before)}, []string{"Budget left at the newest event", left(im.After)},
-		[]string{"Duration", plain.Duration(d.Times.Burning)})
+	from, to := d.Facts.span()
+	rows = append(rows, []string{"Budget left at the onset, " + plain.UTC(from.Time()), left(im.Before)},
+		[]string{"Budget left at the newest event, " + plain.UTC(to.Time()), left(im.After)})
 	b.WriteString(plain.Table([]string{"", ":"}, rows))
-	b.WriteString("\n*Who noticed, and how: users, revenue, data, partners? Did other services suffer?*\n")
+	b.WriteString("\nEvents are counted over [" + from.Time().Format(time.RFC3339) + ", " + to.Time().Format(time.RFC3339) + "), by the queries at the end.\n" +
+		"\n*What did it mean for users: who could not do what? Was anything lost, such as money, data or trust? Who outside must be told?*\n")
 }
 
 // left is the budget that an account leaves: "62.1 % (621 of 1,000 events)".
@@ -178,32 +202,40 @@ func left(a *alerting.Account) string {
 
 func (d Document) times(b *strings.Builder) {
 	t := d.Times
-	rows := [][]string{
-		{"Onset", d.when(t.Onset)}, {"Detected", d.when(t.Detected)},
-	}
+	rows := [][]string{{"Onset", d.when(t.Onset)}, {"Detected", d.when(t.Detected)}}
 	if !t.Escalated.IsZero() {
-		rows = append(rows, []string{"Escalated", d.when(t.Escalated)})
+		rows = append(rows, []string{"Escalated to a page", d.when(t.Escalated)})
 	}
-	rows = append(rows, []string{"Ended", d.when(t.Ended)}, []string{"Alert resolved", d.when(t.Resolved)},
-		[]string{"Time to detect", plain.Duration(t.ToDetect)}, []string{"Time to resolve", resolved(t)})
-	b.WriteString(plain.Table([]string{"", ""}, rows))
-	b.WriteString("\n" + definitions(d.Facts.Incident.Rule) + "\n")
+	rows = append(rows, []string{"Acknowledged", said(t.Acknowledged, d.when(t.Acknowledged))}, []string{"Mitigated", said(t.Mitigated, d.when(t.Mitigated))})
+	if d.Facts.Incident.Last.Burn != nil {
+		rows = append(rows, []string{"Ended", d.when(t.Ended)})
+	}
+	b.WriteString(plain.Table([]string{"", ""}, append(rows, []string{"Alert resolved", d.when(t.Resolved)})))
+	first, last := "the first minute that burned above the budget", "the end of the last minute that burned above the budget, which comes before the alert is resolved"
+	if d.Facts.Incident.Rule == alerting.RuleNoData {
+		first, last = "the first minute without data", "the data being back"
+	}
+	resolve := "still open"
+	if !t.Resolved.IsZero() {
+		resolve = plain.Duration(t.ToResolve)
+	}
+	b.WriteString("\n" + plain.Table([]string{"Duration", ":", "From", "To"}, [][]string{
+		{"Time to detect (TTD)", plain.Duration(t.ToDetect), "the onset, " + first, "the alert"},
+		{"Time to acknowledge (TTA)", said(t.Acknowledged, plain.Duration(t.ToAcknowledge)), "the alert", "the first acknowledgement"},
+		{"Time to mitigate (TTM)", said(t.Mitigated, plain.Duration(t.ToMitigate)), "the onset", "a person saying that users no longer feel it"},
+		{"Time to resolve (TTR)", resolve, "the onset", last},
+	}))
+	if t.Mitigated.IsZero() && d.Facts.Incident.Last.Burn != nil {
+		b.WriteString("\n*When did users stop feeling it, and what was it that helped them?*\n")
+	}
 }
 
-// definitions says from where to where the durations count.
-func definitions(rule alerting.Rule) string {
-	if rule == alerting.RuleNoData {
-		return "Both durations count from the onset, the first minute without data. Time to detect ends with the alert, time to resolve when the data were back."
+// said is a figure that rests on what a person said at that time.
+func said(at time.Time, figure string) string {
+	if at.IsZero() {
+		return "not recorded"
 	}
-	return "Both durations count from the onset, the first minute that burned above the budget. Time to detect ends with the alert. " +
-		"Time to resolve ends with the last minute that burned above the budget, which comes before the alert is resolved."
-}
-
-func resolved(t Times) string {
-	if t.Resolved.IsZero() {
-		return "still open"
-	}
-	return plain.Duration(t.ToResolve)
+	return figure
 }
 
 // when writes an instant in UTC and, if one was given, in the reader's zone.
@@ -220,13 +252,24 @@ func (d Document) detection(b *strings.Builder) {
 	b.WriteString("Found by the alert rule " + plain.Code(string(i.Rule)) + ", " + plain.Duration(d.Times.ToDetect) + " after the onset: " +
 		plain.Text(Sentence(opener(i), d.Facts.Spec)) + ".\n")
 	if !i.Escalated.IsZero() {
-		b.WriteString("At " + d.when(i.Escalated) + ", " + plain.Duration(i.Escalated.Sub(i.Onset)) + " after the onset, it was " +
-			plain.Text(Sentence(i.First, d.Facts.Spec)) + ".\n")
+		why := windows(i.First, d.Facts.Spec)
+		if i.First.Pair == nil {
+			why = Sentence(i.First, d.Facts.Spec)
+		}
+		b.WriteString("\nIt became a page at " + d.when(i.Escalated) + ", " + plain.Duration(i.Escalated.Sub(i.Onset)) + " after the onset: " + plain.Text(why) + ".\n")
 	}
 	if rate, ok := i.PeakBurn(d.Facts.Spec.Objective); ok {
-		b.WriteString("The burn peaked at " + times(rate) + ", at " + d.when(i.Last.Burn.PeakAt.End()) + ".\n")
+		b.WriteString("\nThe burn peaked at " + times(rate))
+		if p := i.First.Pair; p != nil {
+			b.WriteString(" over " + slo.ShortDuration(p.Short))
+		}
+		b.WriteString(", at " + d.when(i.Last.Burn.PeakAt.End()) + ".\n")
 	}
-	b.WriteString("\n*Did a person or a user know before the alert? What would have halved the time to detect? Was the page needed, and could the one who got it act on it?*\n")
+	if i.Last.Burn == nil {
+		b.WriteString("\n*Did anybody miss the data before the alert did? Would another alert have caught an outage meanwhile?*\n")
+		return
+	}
+	b.WriteString("\n*Did a person or a user know before the alert? What would have halved the time to detect? Could the one who was called act on what the alert said?*\n")
 }
 
 // opener is the event that opened the incident; Incident.First may be a later escalation.
@@ -274,15 +317,24 @@ func (d Document) signals(b *strings.Builder) {
 	case s == nil:
 		b.WriteString(notCollected)
 		return
-	case len(s) == 0:
+	case len(s.All) == 0:
 		b.WriteString("Collected; no signal of this service answered.\n")
 		return
 	}
-	rows := make([][]string, len(s))
-	for n, g := range s {
+	rows := make([][]string, len(s.All))
+	for n, g := range s.All {
 		rows[n] = []string{plain.Text(g.Kind), plain.Text(g.Name), value(g.Before), value(g.Onset), value(g.Peak), value(g.After), plain.Code(g.Query)}
 	}
 	b.WriteString(plain.Table([]string{"Signal", "", "Before:", "Onset:", "Peak:", "After:", "Query"}, rows))
+	b.WriteString("\nTaken before, at " + d.when(s.Before) + "; at the onset, " + d.when(s.Onset) + "; at the peak of the burn, " + d.when(s.Peak) +
+		"; and after, at " + d.when(s.After) + ".\n")
+	for _, g := range s.All {
+		if c := g.Curve; c != nil && len(c.Values) > 0 {
+			fmt.Fprintf(b, "\n- %s, from %s in steps of %s: `%s` between %s and %s", plain.Text(strings.TrimSpace(g.Kind+" "+g.Name)),
+				plain.UTC(c.From), plain.Duration(c.Step), c.Sparkline(), value(c.Low), value(c.High))
+		}
+	}
+	b.WriteString("\n")
 }
 
 func value(s string) string {
@@ -293,48 +345,115 @@ func value(s string) string {
 }
 
 func (d Document) contributors(b *strings.Builder) {
-	c := d.Facts.Contributors
-	switch {
-	case c == nil:
-		b.WriteString(notCollected)
+	d.steps(b)
+	w := d.Facts.Where
+	if w == nil {
+		if len(d.Facts.Steps) == 0 {
+			b.WriteString(notCollected)
+		}
 		return
-	case len(c) == 0:
-		b.WriteString("Collected; no label stands out.\n")
+	}
+	b.WriteString("As it was found out at " + d.when(w.At) + ", counted from the onset to then (evaluate at " + strconv.FormatInt(w.At.Unix(), 10) + "):\n\n")
+	for _, words := range w.Words {
+		b.WriteString("- " + plain.Text(words) + "\n")
+	}
+	if len(w.Rows) > 0 {
+		rows := make([][]string, len(w.Rows))
+		for n, k := range w.Rows {
+			rows[n] = []string{
+				plain.Code(k.Labels), plain.Events(k.Bad), plain.PercentUp(k.Bad, w.Bad, 1), plain.PercentUp(k.Bad, k.Total, 1),
+				plain.PercentUp(k.BeforeBad, k.BeforeTotal, 1), plain.Code(k.Query),
+			}
+		}
+		b.WriteString("\n" + plain.Table([]string{"Where", "Bad:", "Of all bad:", "Of its own events:", "Before:", "Query"}, rows))
+	}
+	for n, t := range w.Traces {
+		if n == 0 {
+			b.WriteString("\nRequests that show it: ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(plain.Link(strings.TrimSpace(t.ID+" "+t.Where), t.Link))
+	}
+	if len(w.Traces) > 0 {
+		b.WriteString("\n")
+	}
+}
+
+// steps are the steps of a journey over the time that is counted.
+func (d Document) steps(b *strings.Builder) {
+	if len(d.Facts.Steps) == 0 {
 		return
 	}
-	if c[0].AllBad > 0 {
-		b.WriteString("Counted when the incident was looked into, not over its whole length:\n\n")
+	from, to := d.Facts.span()
+	var rows [][]string
+	for _, s := range d.Facts.Steps {
+		sum := s.Ledger.Sum(from, to)
+		bad, total := plain.Unknown, plain.Unknown
+		if sum.Seen() > 0 {
+			bad, total = plain.Events(sum.Bad), plain.Events(sum.Total)
+		}
+		rows = append(rows, []string{
+			plain.Code(string(s.ID)), total, bad, plain.PercentUp(sum.Bad, sum.Total, digits(s.Spec.Objective)),
+			burnText(sum, s.Spec.Objective), strconv.Itoa(sum.Known) + " of " + strconv.Itoa(int(to-from)),
+		})
 	}
-	rows := make([][]string, len(c))
-	for n, k := range c {
-		rows[n] = []string{plain.Code(k.Labels), plain.Events(k.Bad), plain.PercentUp(k.Bad, cmp.Or(k.AllBad, d.Impact.Bad), 1), plain.PercentUp(k.Bad, k.Total, 1), plain.Code(k.Query)}
-	}
-	b.WriteString(plain.Table([]string{"Where", "Bad:", "Of all bad:", "Of its own events:", "Query"}, rows))
+	b.WriteString(plain.Table([]string{"Step", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows) + "\n")
 }
 
 func (d Document) changes(b *strings.Builder) {
-	c := d.Facts.Changes
+	c := d.Changes
 	switch {
 	case c == nil:
 		b.WriteString(notCollected)
 		return
 	case len(c) == 0:
-		b.WriteString("Collected; nothing was recorded near the onset.\n")
+		b.WriteString("Collected; nothing was recorded or seen near the onset.\n")
 		return
 	}
 	b.WriteString("Correlated in time, not proven:\n\n")
 	for _, k := range c {
 		gap := k.At.Sub(d.Times.Onset)
-		side := plain.Duration(gap) + " after"
-		if gap <= 0 {
-			side = plain.Duration(-gap) + " before"
+		side := plain.Duration(gap) + " after the onset"
+		switch {
+		case gap == 0:
+			side = "at the onset"
+		case gap < 0:
+			side = plain.Duration(-gap) + " before the onset"
 		}
-		b.WriteString("- " + d.when(k.At) + ", " + side + " the onset: " + plain.Link(k.What, k.Link))
-		if k.Where != "" {
-			b.WriteString(" (" + plain.Text(k.Where) + ")")
+		b.WriteString("- " + d.when(k.At) + ", " + side + ": " + plain.Link(k.What, k.Link) + " (" + plain.Text(k.Seen) + ")")
+		if k.Cost != "" {
+			b.WriteString(". " + plain.Text(k.Cost))
 		}
 		b.WriteString("\n")
 	}
+}
+
+func (d Document) upstream(b *strings.Builder) {
+	f := d.Facts
+	switch {
+	case len(f.Depends) == 0:
+		b.WriteString("The SLO files name nothing that it depends on (`depends_on`). *What does it depend on, and did that work?*\n")
+		return
+	case len(f.Upstream) == 0:
+		var names []string
+		for _, id := range f.Depends {
+			names = append(names, plain.Code(string(id)))
+		}
+		b.WriteString("It depends on " + strings.Join(names, ", ") + ", by the files; nothing of that burned meanwhile.\n")
+		return
+	}
+	b.WriteString("These burned meanwhile, too. That is correlated, not proven:\n\n")
+	var rows [][]string
+	for _, u := range f.Upstream {
+		ended := d.when(u.Ended)
+		if u.Open {
+			ended = "still open"
+		}
+		rows = append(rows, []string{plain.Code(string(u.SLO)), string(u.Severity), d.when(u.Onset), ended, plain.Code(u.Incident)})
+	}
+	b.WriteString(plain.Table([]string{"Depends on", "Severity", "Onset", "Ended", "Incident"}, rows))
+	b.WriteString("\n*What would have kept this from being felt here?*\n")
 }
 
 func (d Document) timeline(b *strings.Builder) {
@@ -346,10 +465,31 @@ func (d Document) timeline(b *strings.Builder) {
 	b.WriteString("\n*Add what people saw, believed and did at the time, with links. What looks wrong now and looked right then?*\n")
 }
 
-func causes(b *strings.Builder) {
+func (d Document) causes(b *strings.Builder) {
+	if d.Facts.Incident.Last.Burn == nil {
+		b.WriteString("*Which link broke: the service, its exporter, the scrape, the network, Prometheus itself?*\n\n" +
+			"*What let it break unnoticed until the alert, and what else hangs on the same link?*\n")
+		return
+	}
 	b.WriteString("*Trigger: what set it off?*\n\n" +
 		"*Root cause: what made the system answer to it like this? Ask why until the answer is something we can change.*\n\n" +
-		"*Contributing factors: what made it likelier, larger or longer (capacity, defaults, missing limits, tools, knowledge, process)?*\n")
+		"*Contributing factors: what made it likelier, larger or longer (capacity, defaults, missing limits, tools, knowledge, process)?*\n\n" +
+		"*Class of outage: one word for its kind, as `class` above, so that the quarter's report can add up what each kind costs.* " + classes(d.Facts.Reviews) + "\n")
+}
+
+// classes are the words that are in use already.
+func classes(all []Review) string {
+	var used []string
+	for _, r := range all {
+		if r.Class != "" && !slices.Contains(used, r.Class) {
+			used = append(used, r.Class)
+		}
+	}
+	if len(used) == 0 {
+		return "*For example: deploy, configuration, capacity, dependency.*"
+	}
+	slices.Sort(used)
+	return "In use: " + plain.Text(strings.Join(used, ", ")) + "."
 }
 
 func lessons(b *strings.Builder) {
@@ -393,13 +533,58 @@ func (d Document) earlier(b *strings.Builder) {
 	}
 	var rows [][]string
 	for _, e := range d.Earlier[:min(len(d.Earlier), maxEarlier)] {
-		rows = append(rows, []string{d.when(e.Onset), plain.Code(e.ID), string(e.Severity), plain.Duration(e.Duration()), plain.Events(e.Bad())})
+		status, items := plain.Unknown, plain.Unknown
+		if r, ok := review(d.Facts.Reviews, e.ID); ok {
+			status, items = string(r.Status), done(r.Actions)
+		}
+		rows = append(rows, []string{
+			d.when(e.Onset), plain.Code(e.ID), string(e.Severity), plain.Duration(e.Duration()), plain.Events(e.Bad()), status, items,
+		})
 	}
-	b.WriteString(plain.Table([]string{"Onset", "Incident", "Severity", "Duration:", "Bad events:"}, rows))
+	b.WriteString(plain.Table([]string{"Onset", "Incident", "Severity", "Duration:", "Bad events:", "Postmortem", "Action items done"}, rows))
 	if more := len(d.Earlier) - maxEarlier; more > 0 {
 		b.WriteString("\n+ " + plain.Count(more) + " more\n")
 	}
-	b.WriteString("\n*Is this the same cause again? Which action items of then were not done?*\n")
+	d.promised(b)
+	b.WriteString("\n*Is this the same cause again? Would what was planned then have helped now?*\n")
+}
+
+// promised lists the action items of the earlier incidents that are not done.
+func (d Document) promised(b *strings.Builder) {
+	for _, e := range d.Earlier {
+		r, _ := review(d.Facts.Reviews, e.ID)
+		for _, a := range r.Actions {
+			if a.Done {
+				continue
+			}
+			due := "no date"
+			if !a.Due.IsZero() {
+				due = "due " + a.Due.Format(time.DateOnly)
+			}
+			b.WriteString("\n- Not done: " + strings.TrimSpace(plain.Text(a.Priority)+" "+plain.Link(a.What, a.Link)) +
+				" (" + due + ", of " + plain.Code(e.ID) + ")")
+		}
+	}
+	b.WriteString("\n")
+}
+
+func review(all []Review, incident string) (Review, bool) {
+	n := slices.IndexFunc(all, func(r Review) bool { return r.Incident == incident })
+	if n < 0 {
+		return Review{}, false
+	}
+	return all[n], true
+}
+
+// done is how many action items are done: "2 of 3".
+func done(all []Action) string {
+	n := 0
+	for _, a := range all {
+		if a.Done {
+			n++
+		}
+	}
+	return strconv.Itoa(n) + " of " + strconv.Itoa(len(all))
 }
 
 func (d Document) data(b *strings.Builder) {

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,11 +47,40 @@ func evidence(f postmortem.Facts, earlier []alerting.Incident) postmortem.Facts 
 	f.Zone, _ = time.LoadLocation("Europe/Berlin")
 	f.Page = "https://slowburn.example/incidents/1"
 	f.Links = map[string]string{f.Incident.Log[0].Key(): "https://slack.example/p1"}
-	f.Incident = f.Incident.Take(alerting.Act{Key: "1", Kind: alerting.Acknowledge, At: f.Incident.Detected.Add(3 * time.Minute), By: "Ada"})
+	for key, a := range []alerting.Act{
+		{Kind: alerting.Acknowledge, At: f.Incident.Detected.Add(3 * time.Minute), By: "Ada"},
+		{Kind: alerting.Mitigated, At: f.Incident.Detected.Add(33 * time.Minute), By: "Björn", Text: "rolled back"},
+	} {
+		a.Key, a.Incident = strconv.Itoa(key), f.Incident.ID
+		f.Incident = f.Incident.Take(a)
+	}
 	f.Earlier = earlier
-	f.Signals = []postmortem.Signal{{Kind: "latency", Name: "p99", Query: "histogram_quantile(0.99, x)", Before: "120 ms", Onset: "2.1 s", Peak: "9.8 s"}}
-	f.Contributors = []postmortem.Contributor{{Labels: `route="/pay"`, Bad: 12000000, Total: 16000000, Query: "topk(5, y)"}}
-	f.Changes = []postmortem.Change{{At: f.Incident.Onset.Add(-4 * time.Minute), What: "deploy v1.2.3 <!channel>", Link: "https://ci.example/7", Where: "checkout"}}
+	onset := f.Incident.Onset
+	f.Signals = &postmortem.Signals{
+		Before: onset, Onset: f.Incident.Detected, Peak: onset.Add(5 * time.Minute), After: f.Incident.Resolved,
+		All: []postmortem.Signal{{
+			Kind: "latency", Name: "p99", Query: "histogram_quantile(0.99, x)", Before: "120 ms", Onset: "2.1 s", Peak: "9.8 s",
+			Curve: &postmortem.Curve{From: onset.Add(-15 * time.Minute), Step: 5 * time.Minute, Values: []float64{0.12, 0.12, 0.12, 2.1, 9.8, 9.1, math.NaN(), 8, 0.12}, Low: "120 ms", High: "9.8 s"},
+		}},
+	}
+	f.Where = &postmortem.Breakdown{
+		At: f.Incident.Detected, Words: []string{"Most of the excess is in route=\"/pay\": 85 % of it."}, Bad: 800_000,
+		Rows:   []postmortem.Contributor{{Labels: `route="/pay"`, Bad: 680_000, Total: 800_000, BeforeBad: 10_000, BeforeTotal: 24_000_000, Query: "topk(5, y)"}},
+		Traces: []postmortem.Trace{{ID: "4bf92f3577b34da6", Where: `route="/pay"`, Link: "https://traces.example/4bf92f3577b34da6"}},
+	}
+	f.Changes = []postmortem.Change{{At: onset.Add(-4 * time.Minute), What: "v1.2.2 → v1.2.3 <!channel>", Seen: "seen in build_info", Link: "https://ci.example/7"}}
+	f.Acts = []alerting.Act{{
+		Key: "c", Kind: alerting.Changed, At: onset.Add(30 * time.Minute), By: "Ada", Service: f.Spec.Service,
+		Change: &alerting.Change{Kind: "rollback", Title: "payments", Version: "v1.2.2", Start: onset.Add(30 * time.Minute)},
+	}}
+	f.Depends = []slo.ID{"bank/availability"}
+	f.Upstream = []alerting.Upstream{{SLO: "bank/availability", Incident: "bank/availability/page/1", Severity: alerting.Page, Onset: onset.Add(-2 * time.Minute), Ended: onset.Add(38 * time.Minute)}}
+	f.Problems = []string{"traces: the server has no exemplars"}
+	if len(earlier) > 0 {
+		f.Reviews = []postmortem.Review{{Incident: earlier[0].ID, Status: postmortem.StatusInReview, Class: "deploy", Actions: []postmortem.Action{
+			{What: "Try again once", Priority: "P0", Done: true}, {What: "Alert on retries", Priority: "P1", Due: time.Date(2026, 11, 13, 0, 0, 0, 0, time.UTC)},
+		}}}
+	}
 	return f
 }
 
@@ -287,7 +317,7 @@ func TestNothingUntrustedLeavesItsPlace(t *testing.T) {
 	l.Spec.Owner = "x\"\nstatus: closed"
 	f := evidence(facts(l), nil)
 	f.Incident.Acts[0].By = "<!here> | [a](http://b)\n# heading"
-	f.Contributors[0].Labels = "a=\"`|\n\""
+	f.Where.Rows[0].Labels = "a=\"`|\n\""
 	markdown := postmortem.Draft(f).Markdown()
 	checkFront(t, markdown, l.ID)
 	for _, bad := range []string{"<!here>", "<!channel>", "\n# heading", "[a](http", "\nstatus: closed"} {
@@ -302,7 +332,7 @@ func TestDifferenceBetweenNotCollectedAndNothingFound(t *testing.T) {
 	if n := strings.Count(postmortem.Draft(f).Markdown(), "Not collected."); n != 4 {
 		t.Errorf("%d sections say so, want 4", n)
 	}
-	f.Signals, f.Contributors, f.Changes, f.Earlier = []postmortem.Signal{}, []postmortem.Contributor{}, []postmortem.Change{}, []alerting.Incident{}
+	f.Signals, f.Where, f.Changes, f.Earlier = &postmortem.Signals{}, &postmortem.Breakdown{}, []postmortem.Change{}, []alerting.Incident{}
 	if strings.Contains(postmortem.Draft(f).Markdown(), "Not collected.") {
 		t.Error("an empty answer is said not to have been asked for")
 	}

@@ -1,6 +1,7 @@
 package postmortem
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -61,6 +62,31 @@ func floor(m, size budget.Minute) budget.Minute {
 // bars are eighths of a full bar.
 var bars = []rune("▁▂▃▄▅▆▇█")
 
+// bar is the bar for a share of the highest, 0…1.
+func bar(share float64) rune { return bars[int(share*float64(len(bars)-1)+0.5)] }
+
+// Sparkline draws the curve between its lowest and its highest value; what is not known is a dot.
+func (c Curve) Sparkline() string {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range c.Values {
+		if !math.IsNaN(v) {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	var s strings.Builder
+	for _, v := range c.Values {
+		switch {
+		case math.IsNaN(v):
+			s.WriteRune('·')
+		case high <= low:
+			s.WriteRune(bars[0])
+		default:
+			s.WriteRune(bar((v - low) / (high - low)))
+		}
+	}
+	return s.String()
+}
+
 // Sparkline draws the bad share of each bucket against the worst one. A bucket without bad events is the
 // lowest bar, one of which nothing is known is a dot, one without traffic is a blank.
 func Sparkline(buckets []Bucket) string {
@@ -80,7 +106,7 @@ func Sparkline(buckets []Bucket) string {
 		case worst == 0:
 			s.WriteRune(bars[0])
 		default:
-			s.WriteRune(bars[int(ratio/worst*float64(len(bars)-1)+0.5)])
+			s.WriteRune(bar(ratio / worst))
 		}
 	}
 	return s.String()

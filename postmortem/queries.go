@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -44,6 +45,18 @@ func Queries(spec *slo.Spec, id slo.ID, from, to time.Time) []Query {
 		return []Query{r.query("share of bad events", text, "a mean of ready-made ratios; it does not weigh them by traffic")}
 	}
 	return nil
+}
+
+// queries are those of the incident; of a journey, those of its steps.
+func (f Facts) queries(from, to budget.Minute) []Query {
+	all := Queries(f.Spec, f.id(), from.Time(), to.Time())
+	for _, step := range f.Steps {
+		for _, q := range Queries(step.Spec, step.ID, from.Time(), to.Time()) {
+			q.What = string(step.ID) + ": " + q.What
+			all = append(all, q)
+		}
+	}
+	return all
 }
 
 // ranger writes queries over one range.

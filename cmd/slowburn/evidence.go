@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"math"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -27,72 +31,183 @@ func (a *app) evidence(ctx context.Context, r evidence.Request) evidence.Evidenc
 	return found
 }
 
-// foundOut is what burnt and what changed, as it was found then, for a draft. Both are nil if nobody has looked.
-func (a *app) foundOut(ctx context.Context, i alerting.Incident) ([]postmortem.Contributor, []postmortem.Change) {
+// foundOut is what burnt and what changed, as it was found then; where nobody has looked, or looked in vain, it is asked
+// for now. It is nil for an incident in which nothing burned.
+func (a *app) foundOut(ctx context.Context, i alerting.Incident) (*evidence.Evidence, error) {
+	if i.Last.Burn == nil {
+		return nil, nil
+	}
 	kept, err := a.db.Evidence(ctx, i.ID)
-	if err != nil || len(kept) == 0 {
-		return nil, nil
-	}
-	var e evidence.Evidence
-	if err := json.Unmarshal(kept[len(kept)-1].Data, &e); err != nil {
-		return nil, nil
-	}
-	burns, changes := []postmortem.Contributor{}, []postmortem.Change{}
-	if e.Burns.Verdict == evidence.StandsOut {
-		for _, c := range e.Burns.Contributors {
-			burns = append(burns, postmortem.Contributor{Labels: c.Name(), Bad: c.Now.Bad, Total: c.Now.Total, AllBad: e.Burns.Now.Bad, Query: c.Query})
+	for n := len(kept) - 1; n >= 0; n-- {
+		var e evidence.Evidence
+		if json.Unmarshal(kept[n].Data, &e) == nil && !e.At.IsZero() && e.Burns.Verdict != evidence.NotKnown {
+			return &e, nil
 		}
 	}
+	spec := a.engine.Set().Lookup(i.SLO)
+	if spec == nil {
+		return nil, err
+	}
+	found := a.evidence(ctx, evidence.Request{
+		Incident: i.ID, Kind: alerting.Resolved, SLO: i.SLO, Spec: spec, Service: a.engine.Set().Service(i.SLO.Service()),
+		Onset: i.Onset, At: i.Last.Burn.Last.End(),
+	})
+	return &found, err
+}
+
+// whereOf is where it burned, for a draft; nil if that is not known.
+func whereOf(e *evidence.Evidence) *postmortem.Breakdown {
+	if e == nil || e.Burns.Verdict == evidence.NotKnown {
+		return nil
+	}
+	out := &postmortem.Breakdown{At: e.At, Words: e.Burns.Sentences(), Bad: e.Burns.Now.Bad}
+	for _, c := range e.Burns.Contributors {
+		out.Rows = append(out.Rows, postmortem.Contributor{
+			Labels: c.Name(), Bad: c.Now.Bad, Total: c.Now.Total, BeforeBad: c.Before.Bad, BeforeTotal: c.Before.Total, Query: c.Query,
+		})
+	}
+	for _, t := range e.Traces {
+		out.Traces = append(out.Traces, postmortem.Trace{ID: t.ID, Where: t.Where, Link: t.URL})
+	}
+	return out
+}
+
+// seen are the changes that somebody saw in metrics; of recorded ones the store knows more.
+func seen(e *evidence.Evidence) []postmortem.Change {
+	if e == nil {
+		return nil
+	}
+	all := []postmortem.Change{}
 	for _, c := range e.Changes {
-		changes = append(changes, postmortem.Change{At: c.At, What: c.What + " (" + c.Seen + ")", Who: c.Who, Link: c.Link, Where: i.SLO.Service()})
+		if c.Seen != evidence.Recorded {
+			all = append(all, postmortem.Change{At: c.At, What: c.What, Seen: c.Seen, Link: c.Link})
+		}
 	}
-	if e.Burns.Verdict == evidence.NotKnown || e.Burns.Verdict == evidence.NoLabels {
-		burns = nil
-	}
-	return burns, changes
+	return all
 }
 
 // goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak and after
-// its end. It is nil for a service whose file names no signals.
-func (a *app) goldenSignals(ctx context.Context, i alerting.Incident) []postmortem.Signal {
+// its end. What was found when it opened is preferred over asking again. It is nil for a service whose file names no
+// signals, and where nothing burned.
+func (a *app) goldenSignals(ctx context.Context, i alerting.Incident, kept *evidence.Evidence) *postmortem.Signals {
 	service := a.engine.Set().Service(i.SLO.Service())
 	if service == nil || service.Signals == nil || i.Last.Burn == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
 	defer cancel()
-	after := i.Resolved
+	out := &postmortem.Signals{Before: i.Onset, Onset: i.Onset.Add(5 * time.Minute), Peak: i.Last.Burn.PeakAt.End(), After: i.Resolved}
 	if i.Open {
-		after = i.Last.Time()
+		out.After = i.Last.Time()
 	}
 	var shots [4]signals.Snapshot
-	for n, at := range []time.Time{i.Onset, i.Onset.Add(5 * time.Minute), i.Last.Burn.PeakAt.End(), after} {
-		shots[n] = signals.Take(ctx, a.client, service, at, signals.SnapshotOptions{Catalogue: *a.sources.Load()})
+	var wg sync.WaitGroup
+	for n, at := range []time.Time{out.Before, out.Onset, out.Peak, out.After} {
+		wg.Go(func() {
+			shots[n] = signals.Take(ctx, a.asker, service, at, signals.SnapshotOptions{Catalogue: *a.sources.Load(), Timeout: evidenceTimeout})
+		})
 	}
-	out := []postmortem.Signal{
-		asTold(shots, func(s signals.Snapshot) signals.Signal { return s.Latency }),
-		asTold(shots, func(s signals.Snapshot) signals.Signal { return s.Traffic }),
-		asTold(shots, func(s signals.Snapshot) signals.Signal { return s.Errors }),
+	wg.Wait()
+	if kept != nil && kept.Signals.From != "" && kept.Kind == alerting.Opened {
+		out.Onset, shots[1] = kept.Signals.At, kept.Signals
 	}
-	for n := range shots[0].Saturation {
-		one := asTold(shots, func(s signals.Snapshot) signals.Signal {
-			if n < len(s.Saturation) {
-				return s.Saturation[n].Signal
+	for _, pick := range picks(shots[0]) {
+		out.All = append(out.All, asTold(shots, pick))
+	}
+	a.draw(ctx, i, out.All, units(shots[0]))
+	return out
+}
+
+// picks are the ways to each signal of a snapshot.
+func picks(s signals.Snapshot) []func(signals.Snapshot) signals.Signal {
+	all := []func(signals.Snapshot) signals.Signal{
+		func(s signals.Snapshot) signals.Signal { return s.Latency },
+		func(s signals.Snapshot) signals.Signal { return s.Traffic },
+		func(s signals.Snapshot) signals.Signal { return s.Errors },
+	}
+	for _, one := range s.Saturation {
+		all = append(all, func(s signals.Snapshot) signals.Signal {
+			for _, other := range s.Saturation {
+				if other.Name == one.Name {
+					return other.Signal
+				}
 			}
 			return signals.Signal{}
 		})
-		one.Kind, one.Name = "saturation", one.Kind
-		out = append(out, one)
 	}
-	return out
+	return all
+}
+
+func units(s signals.Snapshot) (all []string) {
+	for _, pick := range picks(s) {
+		all = append(all, pick(s).Unit)
+	}
+	return all
 }
 
 // asTold writes one signal of four snapshots for a reader.
 func asTold(shots [4]signals.Snapshot, pick func(signals.Snapshot) signals.Signal) postmortem.Signal {
 	first := pick(shots[0])
-	value := func(n int) string { return evidence.Figure(pick(shots[n]).Now, first.Unit) }
-	return postmortem.Signal{
-		Kind: first.Name, Name: first.What, Query: first.Query,
-		Before: value(0), Onset: value(1), Peak: value(2), After: value(3),
+	value := func(n int) string {
+		if r := pick(shots[n]).Now; r.Known {
+			return evidence.Figure(r, first.Unit)
+		}
+		return ""
 	}
+	out := postmortem.Signal{
+		Kind: first.Name, Name: first.What, Query: first.Query, Before: value(0), Onset: value(1), Peak: value(2), After: value(3),
+	}
+	if !slices.Contains([]string{"latency", "traffic", "errors"}, first.Name) {
+		out.Kind, out.Name = "saturation", first.Name
+	}
+	return out
+}
+
+const (
+	curveMargin = 15 * time.Minute // before the onset and after the end
+	curvePoints = 40
+)
+
+// draw asks for the curves of the signals around an incident, all at once.
+func (a *app) draw(ctx context.Context, i alerting.Incident, all []postmortem.Signal, units []string) {
+	from, to := i.Onset.Add(-curveMargin), i.Last.Burn.Last.End().Add(curveMargin)
+	if to.After(i.Last.Time()) {
+		to = i.Last.Time()
+	}
+	step := max(time.Minute, (to.Sub(from) / curvePoints).Round(time.Minute))
+	var wg sync.WaitGroup
+	for n := range all {
+		if all[n].Query == "" {
+			continue
+		}
+		wg.Go(func() {
+			found, err := a.asker.Range(ctx, all[n].Query, from, to, step)
+			if err == nil && len(found) == 1 {
+				all[n].Curve = curveOf(found[0], from, to, step, units[n])
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// curveOf lays the points of a series on the steps of a chart; nil if it has none.
+func curveOf(c prom.Curve, from, to time.Time, step time.Duration, unit string) *postmortem.Curve {
+	out := &postmortem.Curve{From: from, Step: step}
+	for at := from; !at.After(to); at = at.Add(step) {
+		out.Values = append(out.Values, math.NaN())
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, p := range c.Points {
+		n := int(time.UnixMilli(p.At).Sub(from) / step)
+		if n < 0 || n >= len(out.Values) || math.IsNaN(p.Value) || math.IsInf(p.Value, 0) {
+			continue
+		}
+		out.Values[n], low, high = p.Value, min(low, p.Value), max(high, p.Value)
+	}
+	if low > high {
+		return nil
+	}
+	written := func(v float64) string { return evidence.Figure(signals.Reading{Value: v, Known: true}, unit) }
+	out.Low, out.High = written(low), written(high)
+	return out
 }

@@ -9,10 +9,9 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
 type postmortemCmd struct {
@@ -59,24 +58,55 @@ func (a *app) pages(ctx context.Context) ([]alerting.Incident, error) {
 
 // postmortem drafts the review of an incident from what is in the ledger and the store.
 func (a *app) postmortem(ctx context.Context, i alerting.Incident) (string, error) {
-	earlier, err := a.db.Incidents(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Detected, Limit: 20})
+	facts, err := a.draftFacts(ctx, i)
 	if err != nil {
 		return "", err
 	}
-	earlier = slices.DeleteFunc(append([]alerting.Incident{}, earlier...), func(e alerting.Incident) bool { return e.ID == i.ID })
-	evidence := a.goldenSignals(ctx, i)
-	burns, changes := a.foundOut(ctx, i)
-	text, limit := "", a.engine.PostmortemAt()
-	found := a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
-		draft := postmortem.Draft(postmortem.Facts{
-			Incident: i, Spec: spec, Ledger: ledger, Earlier: earlier, Signals: evidence, Limit: limit,
-			Contributors: burns, Changes: changes,
-			Page: a.externalURL + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
-		})
-		text, err = draft.Render(cmp.Or(a.cfg.Reviews.Template, postmortem.DefaultTemplate))
+	var text string
+	found := a.engine.WithSteps(i.SLO, func(in alerting.Input, steps []alerting.Input) {
+		facts.Spec, facts.Ledger, facts.Steps = in.Spec, in.Ledger, steps
+		text, err = postmortem.Draft(facts).Render(cmp.Or(a.cfg.Reviews.Template, postmortem.DefaultTemplate))
 	})
 	if !found {
 		return "", fmt.Errorf("the SLO %s of incident %s is not in the files any more, so there is nothing to draft from", i.SLO, i.ID)
 	}
 	return text, err
+}
+
+// draftFacts is everything that a draft is made of besides the ledgers.
+func (a *app) draftFacts(ctx context.Context, i alerting.Incident) (postmortem.Facts, error) {
+	f := postmortem.Facts{
+		Incident: i, Limit: a.engine.PostmortemAt(), Zone: a.keeper.Zone, Reviews: a.keeper.Reviews(), Depends: a.engine.Set().Upstream(i.SLO),
+		Page: a.externalURL + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
+	}
+	earlier, err := a.db.Incidents(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Detected, Limit: 20})
+	if err != nil {
+		return f, err
+	}
+	f.Earlier = append([]alerting.Incident{}, earlier...)
+	if len(f.Depends) > 0 {
+		meanwhile, err := a.db.Incidents(ctx, store.IncidentFilter{From: i.Onset, To: i.Last.Time(), Limit: maxJudged})
+		if err != nil {
+			return f, err
+		}
+		f.Upstream = alerting.Upstreams(f.Depends, meanwhile, i.Onset, i.Last.Time())
+	}
+	acts, err := a.db.Acts(ctx, store.ActFilter{From: i.Onset.Add(-evidence.ActsBack), Limit: maxJudged})
+	if err != nil {
+		return f, err
+	}
+	f.Acts = slices.DeleteFunc(append([]alerting.Act{}, acts...), func(act alerting.Act) bool { return act.Incident != "" })
+	slices.Reverse(f.Acts) // oldest first
+	found, err := a.foundOut(ctx, i)
+	if err != nil {
+		f.Problems = append(f.Problems, err.Error())
+	}
+	if found != nil {
+		f.Where, f.Changes = whereOf(found), seen(found)
+		if why := found.Failure(); why != "" {
+			f.Problems = append(f.Problems, why)
+		}
+	}
+	f.Signals = a.goldenSignals(ctx, i, found)
+	return f, nil
 }

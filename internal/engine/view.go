@@ -194,13 +194,28 @@ func (e *Engine) Last() Summary {
 
 // WithLedger lets f read a budget's ledger while nobody writes it. f must not keep it.
 func (e *Engine) WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool {
+	return e.WithSteps(id, func(in alerting.Input, _ []alerting.Input) { f(in.Spec, in.Ledger) })
+}
+
+// WithSteps lets f read a budget, and the steps of a journey in their order, while nobody writes them. f must not keep
+// their ledgers.
+func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting.Input)) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	a, ok := e.accounts[id]
-	if ok {
-		f(a.spec, a.ledger)
+	if !ok {
+		return false
 	}
-	return ok
+	var steps []alerting.Input
+	if a.spec.SLI.Kind == slo.Composed {
+		for _, step := range a.spec.SLI.Journey.Steps {
+			if s := e.accounts[step.SLO]; s != nil {
+				steps = append(steps, e.input(s))
+			}
+		}
+	}
+	f(e.input(a), steps)
+	return true
 }
 
 // budgetsOf lists the accounts of an SLO: one, or one per combination of its label values.

@@ -27,11 +27,14 @@ import (
 type Change struct {
 	At    time.Time `json:"at"`
 	What  string    `json:"what"`          // "v2.3.4 → v2.4.1"; a sentence part
-	Seen  string    `json:"seen"`          // how it is known: "recorded", "seen in build_info"
+	Seen  string    `json:"seen"`          // how it is known: Recorded, "seen in build_info"
 	Who   string    `json:"who,omitempty"` // who recorded it
 	Link  string    `json:"link,omitempty"`
 	Query string    `json:"query,omitempty"`
 }
+
+// Recorded is how a change is known that somebody declared: as an act, of which the store knows more.
+const Recorded = "recorded"
 
 const (
 	lookBack   = 2 * time.Hour // how long before the onset a change may lie
@@ -77,11 +80,7 @@ func (g *gatherer) recorded() (out []Change) {
 		if c == nil || undone[a.Key] || !a.Concerns(g.SLO) || c.Start.After(g.at) || c.Start.Before(g.Onset.Add(-lookBack)) && (c.End.IsZero() || c.End.Before(g.Onset)) {
 			continue
 		}
-		what := cmp.Or(c.Title, c.Version)
-		if c.Version != "" && !strings.Contains(what, c.Version) {
-			what += " " + c.Version
-		}
-		out = append(out, Change{At: c.Start.UTC(), What: strings.TrimSpace(c.Kind + " " + what), Seen: "recorded", Who: a.By, Link: c.Link})
+		out = append(out, Change{At: c.Start.UTC(), What: c.Name(), Seen: Recorded, Who: a.By, Link: c.Link})
 	}
 	return out
 }
