@@ -47,7 +47,7 @@ func Encrypted(what, address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%s is not an http or https address", what)
+		return fmt.Errorf("%s is not an http or https address; write one that begins with https://", what)
 	case u.Scheme == "https" || isLoopback(u.Hostname()):
 		return nil
 	}
@@ -87,11 +87,11 @@ func Post(ctx context.Context, c *http.Client, address string, header http.Heade
 	if err != nil && resp.StatusCode/100 != 2 {
 		return Answer{}, NetworkFailure(err) // the status of a success is an answer enough
 	}
-	return Answer{Status: resp.StatusCode, Body: text, After: seconds(resp.Header.Get("Retry-After"))}, nil
+	return Answer{Status: resp.StatusCode, Body: text, After: Seconds(resp.Header.Get("Retry-After"))}, nil
 }
 
-// seconds reads a Retry-After in seconds. Zero means that it makes no sense, or is a date.
-func seconds(s string) time.Duration {
+// Seconds reads a Retry-After in seconds, also a fraction such as 1.5. Zero means that it makes no sense, or is a date.
+func Seconds(s string) time.Duration {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(f > 0) {
 		return 0

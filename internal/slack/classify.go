@@ -1,21 +1,15 @@
 package slack
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
-	"syscall"
-	"time"
 
 	goslack "github.com/slack-go/slack"
 
+	"github.com/slowburn-sre/slowburn/internal/leg"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -82,30 +76,17 @@ func failureOf(err error) *outbox.Failure {
 	)
 	switch {
 	case err == nil:
-		return fail(outbox.Ambiguous, "an answer without a message")
+		return leg.Fail(outbox.Ambiguous, "an answer without a message")
 	case errors.As(err, &limited):
 		return &outbox.Failure{Class: outbox.RateLimited, Reason: "ratelimited", After: limited.RetryAfter}
 	case errors.As(err, &odd):
-		return &outbox.Failure{Class: outbox.RateLimited, Reason: "ratelimited", After: oddSeconds(odd.Num)}
+		return &outbox.Failure{Class: outbox.RateLimited, Reason: "ratelimited", After: leg.Seconds(odd.Num)}
 	case errors.As(err, &status):
 		return statusFailure(status.Code)
 	case errors.As(err, &api):
 		return codeFailure(api.Err)
 	}
 	return networkFailure(err)
-}
-
-func fail(class outbox.Class, reason string) *outbox.Failure {
-	return &outbox.Failure{Class: class, Reason: reason}
-}
-
-// oddSeconds reads a Retry-After that is no whole number, such as 1.5. Zero means that it makes no sense.
-func oddSeconds(s string) time.Duration {
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || !(f > 0) {
-		return 0
-	}
-	return time.Duration(min(f, 1e6) * float64(time.Second))
 }
 
 var codePattern = regexp.MustCompile(`^[a-z0-9_]{1,60}$`)
@@ -115,13 +96,13 @@ func codeFailure(errorCode string) *outbox.Failure {
 	class, known := errorClasses[errorCode]
 	switch {
 	case errorCode == "":
-		return fail(outbox.Ambiguous, "an error without a code")
+		return leg.Fail(outbox.Ambiguous, "an error without a code")
 	case known:
-		return fail(class, errorCode)
+		return leg.Fail(class, errorCode)
 	case codePattern.MatchString(errorCode):
-		return fail(outbox.Unknown, errorCode)
+		return leg.Fail(outbox.Unknown, errorCode)
 	}
-	return fail(outbox.Unknown, "an undocumented error")
+	return leg.Fail(outbox.Unknown, "an undocumented error")
 }
 
 // statusFailure sorts an HTTP status that is not 200.
@@ -129,43 +110,23 @@ func statusFailure(status int) *outbox.Failure {
 	reason := "http " + strconv.Itoa(status)
 	switch {
 	case status == http.StatusTooManyRequests:
-		return fail(outbox.RateLimited, "ratelimited")
+		return leg.Fail(outbox.RateLimited, "ratelimited")
 	case status >= 500:
-		return fail(outbox.Ambiguous, reason)
+		return leg.Fail(outbox.Ambiguous, reason)
 	case status == http.StatusRequestEntityTooLarge, status == http.StatusBadRequest:
-		return fail(outbox.Degrade, reason)
+		return leg.Fail(outbox.Degrade, reason)
 	}
-	return fail(outbox.Misconfigured, reason) // a redirect, a proxy's refusal: not Slack at all
+	return leg.Fail(outbox.Misconfigured, reason) // a redirect, a proxy's refusal: not Slack at all
 }
 
-// networkFailure sorts what went wrong below HTTP. Before the request was written, nothing can have been delivered;
-// after that, everything can.
+// networkFailure sorts what went wrong below HTTP, and answers that are no JSON.
 func networkFailure(err error) *outbox.Failure {
 	var (
-		op     *net.OpError
-		dns    *net.DNSError
-		cert   *tls.CertificateVerificationError
-		x      x509.UnknownAuthorityError
-		record tls.RecordHeaderError
 		syntax *json.SyntaxError
 		typ    *json.UnmarshalTypeError
-		netErr net.Error
 	)
-	switch {
-	case errors.As(err, &dns):
-		return fail(outbox.Retry, "no such host")
-	case errors.As(err, &cert), errors.As(err, &x), errors.As(err, &record):
-		return fail(outbox.Retry, "tls")
-	case errors.As(err, &op) && op.Op == "dial":
-		return fail(outbox.Retry, "cannot connect")
-	case errors.Is(err, errRedirected):
-		return fail(outbox.Misconfigured, "redirected")
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		return fail(outbox.Ambiguous, "timeout")
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fail(outbox.Ambiguous, "connection lost")
-	case errors.As(err, &syntax), errors.As(err, &typ):
-		return fail(outbox.Ambiguous, "unreadable answer")
+	if errors.As(err, &syntax) || errors.As(err, &typ) {
+		return leg.Fail(outbox.Ambiguous, "unreadable answer")
 	}
-	return fail(outbox.Ambiguous, "no answer")
+	return leg.NetworkFailure(err)
 }

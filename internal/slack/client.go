@@ -12,6 +12,7 @@ import (
 
 	goslack "github.com/slack-go/slack"
 
+	"github.com/slowburn-sre/slowburn/internal/leg"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -44,7 +45,7 @@ func New(c Config) (*Client, error) {
 		return nil, errors.New("no Slack bot token; set slack.bot_token_file or SLACK_BOT_TOKEN")
 	}
 	c.APIURL = cmp.Or(c.APIURL, goslack.APIURL)
-	if err := checkAddress("slack.api_url", c.APIURL); err != nil {
+	if err := leg.Encrypted("slack.api_url", c.APIURL); err != nil {
 		return nil, err
 	}
 	if c.HTTP == nil {
@@ -60,7 +61,7 @@ func New(c Config) (*Client, error) {
 func (c *Client) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
 	body, err := parseBody(o.Body)
 	if err != nil {
-		return outbox.Receipt{}, fail(outbox.Permanent, "a message that cannot be read")
+		return outbox.Receipt{}, leg.Fail(outbox.Permanent, "a message that cannot be read")
 	}
 	if o.Repeat {
 		body = body.repeated()

@@ -10,6 +10,7 @@ import (
 
 	goslack "github.com/slack-go/slack"
 
+	"github.com/slowburn-sre/slowburn/internal/leg"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -79,7 +80,7 @@ func (c *Client) search(ctx context.Context, channel, thread string, owed []outb
 		}
 		cursor = next
 	}
-	return fail(outbox.Misconfigured, tooMany)
+	return leg.Fail(outbox.Misconfigured, tooMany)
 }
 
 func (c *Client) page(ctx context.Context, channel, thread, oldest, cursor string) ([]goslack.Message, string, error) {
@@ -170,7 +171,7 @@ func (c *Client) channelID(ctx context.Context, name string) (string, error) {
 			return id, nil
 		}
 	}
-	return "", fail(outbox.Misconfigured, "channel_not_found")
+	return "", leg.Fail(outbox.Misconfigured, "channel_not_found")
 }
 
 func (c *Client) findChannel(ctx context.Context, name string, kinds []string) (string, error) {

@@ -14,6 +14,8 @@ import (
 
 	goslack "github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
+
+	"github.com/slowburn-sre/slowburn/internal/leg"
 )
 
 // Socket Mode turns the direction round: slowburn connects to Slack and deliveries come in over that connection, so
@@ -171,7 +173,7 @@ func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Unlock()
 	resp, err := p.next.RoundTrip(r)
 	if err == nil && resp.Header.Get("Retry-After") != "" {
-		seconds := min(oddSeconds(strings.TrimSpace(resp.Header.Get("Retry-After"))), refusedPause).Seconds()
+		seconds := min(leg.Seconds(strings.TrimSpace(resp.Header.Get("Retry-After"))), refusedPause).Seconds()
 		resp.Header.Set("Retry-After", strconv.Itoa(max(int(seconds), 1)))
 	}
 	return resp, err

@@ -1,14 +1,13 @@
 package slack
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/internal/leg"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -28,7 +27,7 @@ func NewWebhook(address Secret, client *http.Client) (*Webhook, error) {
 	if address == "" {
 		return nil, errors.New("no address of a Slack webhook; set slack.webhook_url_file")
 	}
-	if err := checkAddress("the Slack webhook", address.Reveal()); err != nil {
+	if err := leg.Encrypted("the Slack webhook", address.Reveal()); err != nil {
 		return nil, err
 	}
 	if client == nil {
@@ -49,7 +48,7 @@ func (w *Webhook) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receip
 	}
 	body, err := parseBody(o.Body)
 	if err != nil {
-		return outbox.Receipt{}, fail(outbox.Permanent, "a message that cannot be read")
+		return outbox.Receipt{}, leg.Fail(outbox.Permanent, "a message that cannot be read")
 	}
 	if o.Repeat {
 		body = body.repeated()
@@ -74,38 +73,28 @@ func (w *Webhook) post(ctx context.Context, b Body) error {
 func postJSON(ctx context.Context, client *http.Client, address string, payload any) error {
 	text, err := json.Marshal(payload)
 	if err != nil {
-		return fail(outbox.Permanent, "a message that cannot be written")
+		return leg.Fail(outbox.Permanent, "a message that cannot be written")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(text))
+	answer, err := leg.Post(ctx, client, address, nil, text)
 	if err != nil {
-		return fail(outbox.Misconfigured, "the webhook's address")
+		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(req)
-	if err != nil {
-		return networkFailure(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	if err != nil {
-		return networkFailure(err)
-	}
-	return webhookFailure(resp, strings.TrimSpace(string(answer)))
+	return webhookFailure(answer)
 }
 
 // webhookFailure is nil for a success.
-func webhookFailure(resp *http.Response, answer string) error {
-	if resp.StatusCode == http.StatusOK && answer == "ok" {
+func webhookFailure(a leg.Answer) error {
+	word := strings.TrimSpace(string(a.Body))
+	class, known := errorClasses[word]
+	switch {
+	case a.Status == http.StatusOK && word == "ok":
 		return nil
+	case a.Status == http.StatusTooManyRequests:
+		return &outbox.Failure{Class: outbox.RateLimited, Reason: "ratelimited", After: a.After}
+	case known && word != "":
+		return leg.Fail(class, word)
+	case a.Status == http.StatusOK:
+		return leg.Fail(outbox.Ambiguous, "unreadable answer")
 	}
-	if resp.StatusCode == http.StatusTooManyRequests {
-		return &outbox.Failure{Class: outbox.RateLimited, Reason: "ratelimited", After: oddSeconds(resp.Header.Get("Retry-After"))}
-	}
-	if class, known := errorClasses[answer]; known && answer != "" {
-		return fail(class, answer)
-	}
-	if resp.StatusCode == http.StatusOK {
-		return fail(outbox.Ambiguous, "unreadable answer")
-	}
-	return statusFailure(resp.StatusCode)
+	return statusFailure(a.Status)
 }
