@@ -1,11 +1,13 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"github.com/prometheus/common/version"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/alertmanager"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/leg"
@@ -157,6 +159,7 @@ func (c composer) slackFacts(t engine.Told, channel string) slack.Facts {
 		Gate: t.Gate, Notify: t.Notify,
 		Upstream: t.Upstream, Worst: t.Worst, Others: t.Others,
 	}
+	f.Chart = burnChart(t)
 	if t.Face != nil {
 		face := c.slackFacts(*t.Face, channel)
 		f.Face = &face
@@ -259,4 +262,22 @@ func blindness(n int) string {
 		return ""
 	}
 	return plain.Plural(n, "SLO") + " cannot be judged: nothing pages and nothing resolves until the data are back. The missing minutes are read then."
+}
+
+// burnChart draws how fast the budget burned since just before the onset. What is not known has no point.
+func burnChart(t engine.Told) *slack.Chart {
+	c := &slack.Chart{Title: "Burn rate, 1 is sustainable (UTC)", Name: "burn rate"}
+	for _, p := range t.Trail {
+		if rate, ok := budget.Burn(p.Sum, t.Spec.Objective); ok {
+			layout := "15:04"
+			if t.Now.Sub(t.Incident.Onset) > 20*time.Hour {
+				layout = "Jan 2 15:04"
+			}
+			c.Points = append(c.Points, slack.Point{Label: p.At.UTC().Format(layout), Value: math.Round(rate*10) / 10})
+		}
+	}
+	if len(c.Points) < 3 {
+		return nil // a line between two points tells nothing
+	}
+	return c
 }

@@ -60,6 +60,8 @@ type Composer interface {
 
 // Told is an event with everything a message about it may show.
 type Told struct {
+	// Trail is how a burn went, from just before its onset on; nil for what is no burn.
+	Trail     []Point
 	Event     alerting.Event
 	Incident  alerting.Incident   // after the event
 	Over      bool                // it began and ended before anybody could be told
@@ -401,10 +403,30 @@ func (e *Engine) alone(in alerting.Input, st alerting.State, event alerting.Even
 		Worst:     e.worstStep(in.Spec, event),
 		Evidence:  e.evidence[i.ID],
 	}
+	if i.Last.Burn != nil {
+		t.Trail = trail(in.Ledger, i, at)
+	}
 	if event.Rule == alerting.RulePolicy {
 		t.Gate, t.Notify = e.judgeAt(in, event), in.Policy.Notify
 	}
 	return t
+}
+
+// trailPoints is how many steps a trail has at most, and trailBefore how much of the time before the onset it shows.
+const (
+	trailPoints = 20
+	trailBefore = 10 // minutes
+)
+
+// trail is what happened minute by minute, or in steps of a few, from just before the onset of an incident on.
+func trail(l *budget.Ledger, i alerting.Incident, at budget.Minute) []Point {
+	from := i.Last.Burn.Onset - trailBefore
+	step := (at - from + trailPoints - 1) / trailPoints
+	var all []Point
+	for m := from; step > 0 && m < at; m += step {
+		all = append(all, Point{At: m.Time(), Sum: l.Sum(m, min(m+step, at))})
+	}
+	return all
 }
 
 // outlook forecasts from the windows of the pages, shortest first: an outage that has begun, or ended, a few minutes

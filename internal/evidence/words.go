@@ -162,7 +162,16 @@ func Figure(r signals.Reading, unit string) string {
 	case unit == "seconds":
 		return fmt.Sprintf("%.3g s", r.Value)
 	case unit == "events/s":
-		return plain.Events(int64(1000*r.Value)) + " per second"
+		return rounded(r.Value) + " per second"
 	}
-	return fmt.Sprintf("%.3g", r.Value)
+	return rounded(r.Value)
+}
+
+// rounded writes a value with three digits that count.
+func rounded(v float64) string {
+	if math.Abs(v) < 1000 {
+		return fmt.Sprintf("%.3g", v)
+	}
+	step := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
+	return plain.Count(int(math.Round(v/step) * step))
 }

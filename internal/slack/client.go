@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	goslack "github.com/slack-go/slack"
 
@@ -35,6 +37,8 @@ type Client struct {
 
 	mu  sync.Mutex
 	ids map[string]string // channel IDs by the name in the configuration
+	// chartless is when the workspace was last seen to take a message only without its chart.
+	chartless atomic.Int64
 }
 
 var _ outbox.Leg = (*Client)(nil)
@@ -89,13 +93,23 @@ func (c *Client) postTo(ctx context.Context, to target, key string, body Body) (
 
 // inForms tries ever plainer forms while Slack refuses the form. It is bounded by the number of forms.
 func (c *Client) inForms(body Body, send func(Body) (outbox.Receipt, error)) (receipt outbox.Receipt, err error) {
-	for _, form := range body.forms() {
+	charted := body.has("data_visualization")
+	if charted && time.Since(time.Unix(c.chartless.Load(), 0)) < chartsAgain {
+		body, charted = body.without("data_visualization"), false
+	}
+	for n, form := range body.forms() {
 		if receipt, err = send(form); err == nil || outbox.FailureOf(err).Class != outbox.Degrade {
+			if err == nil && charted && n == 1 {
+				c.chartless.Store(time.Now().Unix())
+			}
 			return receipt, err
 		}
 	}
 	return receipt, err
 }
+
+// chartsAgain is how long a workspace that refused a chart is sent none: charts come to workspaces by and by.
+const chartsAgain = 24 * time.Hour
 
 func (c *Client) post(ctx context.Context, to target, key string, b Body) (outbox.Receipt, error) {
 	m := b.metadata(key)

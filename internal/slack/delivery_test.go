@@ -416,6 +416,30 @@ func TestRefusedFormsDegradeToASentence(t *testing.T) {
 	}
 }
 
+func TestAWorkspaceWithoutChartsIsSentOneOnly(t *testing.T) {
+	w := newWorld(t, slacktest.Options{Unpaced: true})
+	w.srv.Inject(slacktest.RefuseCharts())
+	for _, name := range []string{"a", "b", "c"} {
+		e := w.post(name)
+		b := bodyOf(t, e)
+		c, _ := chart(Chart{Points: []Point{{"1", 1}, {"2", 2}}})
+		b.Blocks = append(b.Blocks, c)
+		e.Body = b.marshal()
+		w.store.Add(e)
+		w.run(2*time.Second, time.Second)
+	}
+	w.wantRoots(3)
+	tried := 0
+	for _, call := range w.srv.Calls() {
+		if call.HasBlock("data_visualization") {
+			tried++
+		}
+	}
+	if tried != 1 {
+		t.Errorf("a chart was sent %d times", tried)
+	}
+}
+
 func TestAWebhookPostsAndNothingElse(t *testing.T) {
 	w := newWorld(t, slacktest.Options{})
 	hook, err := NewWebhook(Secret(w.srv.WebhookURL(general)), nil)

@@ -90,12 +90,12 @@ func (f Facts) root(now time.Time) Body {
 	if s := f.elsewhere(); s != "" {
 		b.Blocks = append(b.Blocks, section(s))
 	}
+	b.Blocks = append(b.Blocks, f.evidence()...)
 	if f.Chart != nil {
 		if c, ok := chart(*f.Chart); ok {
 			b.Blocks = append(b.Blocks, c)
 		}
 	}
-	b.Blocks = append(b.Blocks, f.evidence()...)
 	if f.Incident.Open && f.loud() == alerting.Page {
 		if b.Mention = f.mentions(); len(b.Mention) > 0 {
 			b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))

@@ -19,7 +19,7 @@ type Report struct {
 	Decide  []string   // what is to be decided, as sentences
 	Table   [][]string // the first row is the heading
 	More    string     // what the table leaves out, "+ 4 more in the thread"
-	Details []Detail   // one or more replies each
+	Details []Detail   // as few replies as they fit into
 	Link    string     // to the whole report, default its page of slowburn's own
 	Footer  string     // the exact period and zone, the share of the data that is known
 }
@@ -93,7 +93,7 @@ func (r Report) decisions() string {
 	return strings.Join(lines, "\n")
 }
 
-// replies are the rows that found no room, and the details, cut between lines where they are long.
+// replies are the rows that found no room, and the details: short ones together, long ones cut between lines.
 func (r Report) replies(tables [][][]string) []Body {
 	var out []Body
 	for i, rows := range tables {
@@ -101,13 +101,22 @@ func (r Report) replies(tables [][][]string) []Body {
 			out = append(out, Body{Text: "More rows of the table", Blocks: []Block{table(rows)}})
 		}
 	}
+	room := 0 // in the newest reply
 	for _, d := range r.Details {
 		for i, piece := range pieces(d.Markdown, detailRoom) {
-			title := plain(d.Title, 120)
+			title := cmp.Or(plain(d.Title, 120), "Details")
 			if i > 0 {
 				title += " (continued)"
 			}
-			out = append(out, Body{Text: clip(escape(cmp.Or(title, "Details")), maxSentence), Blocks: []Block{header(cmp.Or(title, "Details")), markdown(piece)}})
+			parts := []Block{header(title), markdown(piece)}
+			if n := len([]rune(piece)); n <= room {
+				last := &out[len(out)-1]
+				last.Text, last.Blocks = clip(last.Text+" · "+escape(title), maxSentence), append(last.Blocks, parts...)
+				room -= n
+				continue
+			}
+			out = append(out, Body{Text: clip(escape(title), maxSentence), Blocks: parts})
+			room = detailRoom - len([]rune(piece))
 		}
 	}
 	return out
