@@ -59,7 +59,7 @@ func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error
 	client := http.Client{Timeout: apiTimeout}
 	resp, err := client.Do(req)
 	if err != nil {
-		return cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
+		return cannotFindOut(notRunning(err))
 	}
 	defer resp.Body.Close()
 	var answer struct {
@@ -78,6 +78,34 @@ func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error
 		return cannotFindOut(errors.New(answer.Error))
 	}
 	return json.Unmarshal(answer.Data, data)
+}
+
+// page copies one of the daemon's pages to the output.
+func (d daemon) page(e *env, path string) error {
+	req, err := http.NewRequestWithContext(e.ctx, http.MethodGet, strings.TrimSuffix(d.URL, "/")+"/"+path, nil)
+	if err != nil {
+		return cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
+	}
+	client := http.Client{Timeout: apiTimeout}
+	resp, err := client.Do(req)
+	if err != nil {
+		return cannotFindOut(notRunning(err))
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return answerNo(errors.New("the daemon has no such page: " + resp.Request.URL.Path))
+	default:
+		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s", resp.Request.URL.Redacted(), resp.Status))
+	}
+	_, err = io.Copy(e.out, io.LimitReader(resp.Body, maxAnswer))
+	return err
+}
+
+// notRunning says what to do when nobody answers.
+func notRunning(err error) error {
+	return fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err)
 }
 
 // print writes facts as JSON or YAML; it is false if a table is wanted.

@@ -11,7 +11,8 @@ import (
 
 type reportCmd struct {
 	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
-	Output string `short:"o" help:"How to print." enum:"markdown,json" default:"markdown"`
+	Output string `short:"o" help:"How to print: html is one file that needs nothing else." enum:"markdown,html,json" default:"markdown"`
+	HTML   bool   `name:"html" help:"The same as --output=html."`
 	Name   string `arg:"" optional:"" help:"The report's name." default:"weekly"`
 	Period string `help:"The period: 2026-W47, 2026-11 or 2026-Q4. Without it: the newest one that was sent." placeholder:"PERIOD"`
 }
@@ -34,8 +35,12 @@ func (c *reportCmd) Run(e *env) error {
 		}
 		period = sent[0].Period
 	}
+	path := "reports/" + url.PathEscape(c.Name) + "/" + url.PathEscape(period)
+	if c.HTML || c.Output == "html" {
+		return d.page(e, path+"?file=1")
+	}
 	var r web.Report
-	if err := d.get(e, "reports/"+url.PathEscape(c.Name)+"/"+url.PathEscape(period), nil, &r); err != nil {
+	if err := d.get(e, path, nil, &r); err != nil {
 		return err
 	}
 	if c.Output == "json" {

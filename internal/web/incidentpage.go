@@ -68,7 +68,7 @@ func (s *server) incidentPage(r *http.Request) (string, page, error) {
 	if text, err := s.draft(ctx, i); err != nil {
 		v.NoDraft = problemOf(err).text
 	} else {
-		v.Draft = s.pages.render(text)
+		v.Draft = s.pages.decorate(text, decoration{Link: s.named(s.prefix)})
 	}
 	return "incident", page{Title: "Incident of " + string(i.SLO), Here: here.Here, Body: v}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func (s *server) serveReport(w http.ResponseWriter, r *http.Request) {
 	}
 	v := reportView{Report: found, File: s.prefix + reportPath(found.Name, found.Period) + "?file=1"}
 	if r.URL.Query().Get("file") == "" {
-		v.HTML = s.reportHTML(found, s.prefix)
+		v.HTML = s.reportHTML(found, s.named(s.prefix))
 		here.Body = v
 		s.show(w, "report", here, nil)
 		return
@@ -48,7 +49,10 @@ func (s *server) serveReport(w http.ResponseWriter, r *http.Request) {
 	sum := sha256.Sum256(css)
 	v.CSS = template.CSS(css) //nolint:gosec // our own sheet
 	v.Policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:; base-uri 'none'; form-action 'none'"
-	v.HTML = s.reportHTML(found, s.ExternalURL)
+	v.HTML = s.reportHTML(found, nil)
+	if s.ExternalURL != "" {
+		v.HTML = s.reportHTML(found, s.named(strings.TrimSuffix(s.ExternalURL, "/")))
+	}
 	var b bytes.Buffer
 	if err := s.pages.byName["file"].ExecuteTemplate(&b, "file", v); err != nil {
 		s.show(w, "", here, err)
@@ -70,20 +74,29 @@ func fileName(name string) string {
 	}, name)
 }
 
-// reportHTML is the report's document with links to the pages below an address, and with small charts in its table of
-// budgets.
-func (s *server) reportHTML(r store.Report, address string) template.HTML {
-	specs := s.specs()
+// reportHTML is the report's document with links of names, and with small charts in its table of budgets.
+func (s *server) reportHTML(r store.Report, links func(string) string) template.HTML {
 	return s.pages.decorate(r.Markdown, decoration{
-		Link: func(code string) string {
-			id := slo.ID(code)
-			if specs[id.Base()] == nil || address == "" && s.ExternalURL != "" {
-				return ""
-			}
-			return strings.TrimSuffix(address, "/") + budgetPath(id)
-		},
-		Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },
+		Link: links, Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },
 	})
+}
+
+// incidentName is how the ID of an incident ends.
+var incidentName = regexp.MustCompile(`/[a-z_]+/[0-9]+$`)
+
+// named finds the page of an SLO or an incident that a document names; the pages are below an address.
+func (s *server) named(address string) func(string) string {
+	specs := s.specs()
+	return func(name string) string {
+		id := slo.ID(incidentName.ReplaceAllString(name, ""))
+		switch {
+		case specs[id.Base()] == nil:
+			return ""
+		case string(id) != name:
+			return address + incidentPath(name)
+		}
+		return address + budgetPath(id)
+	}
 }
 
 // sparkSteps is about how many bars a spark has.
