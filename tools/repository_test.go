@@ -16,7 +16,7 @@ import (
 const module = "github.com/slowburn-sre/slowburn"
 
 // core are the packages that only compute. What they may not import is below.
-var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/crontime"}
+var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/crontime"}
 
 // notInCore names what would let the outside world into a decision. A prefix
 // covers what is below it.
@@ -295,6 +295,19 @@ func TestEveryDependencyIsExplained(t *testing.T) {
 	}
 	if len(want) == 0 || !slices.Equal(got, want) {
 		t.Errorf("docs/dependencies.md explains %q,\nwant the direct requirements of go.mod in their order: %q", got, want)
+	}
+}
+
+func TestEveryDocumentCanBeFound(t *testing.T) {
+	readme := read(t, "README.md")
+	docs, _ := filepath.Glob("../docs/*.md")
+	if len(docs) == 0 {
+		t.Fatal("no documents")
+	}
+	for _, doc := range docs {
+		if name := "docs/" + filepath.Base(doc); !strings.Contains(readme, "]("+name+")") {
+			t.Errorf("README.md leads nobody to %s", name)
+		}
 	}
 }
 

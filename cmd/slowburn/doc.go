@@ -24,19 +24,31 @@
 //
 // Package alerting has one verb, [alerting.Advance]. It walks the minutes it has not yet seen and says
 // what happened: a burn opened, escalated, ended. Live evaluation, catching up after a restart
-// and a backtest are the same call over one minute, an hour or a month. Package postmortem drafts the
-// review of what happened; package internal/report writes the weekly account.
+// and a backtest are the same call over one minute, an hour or a month. What people do or declare (an acknowledgement, a
+// silence, a deploy, an exemption) is an [alerting.Act] that it reads beside the ledger, and so does the error-budget
+// policy, [alerting.Judge].
+//
+// Package postmortem drafts the review of what happened; package internal/report writes the weekly account, when
+// internal/crontime says that it is due; package internal/register writes the record that regulators ask for.
 //
 // Package internal/signals knows where common programs show their latency, traffic, errors and saturation: as
 // evidence, and for suggesting SLOs.
 //
 // So far everything that decides is pure: no clock, no network, no disk. Time is an argument.
 //
+// # What burns, and what changed
+//
+// Package internal/evidence asks Prometheus about an incident after its first message: which label values went bad, what
+// was deployed, which traces show it. How that is ranked is pure; what is asked is bounded.
+//
 // # What is owed
 //
 // Package internal/outbox holds the messages that are owed, each under a unique key, and delivers
 // them: in order, at the pace the receiver allows, looked up before they are repeated. Package internal/slack composes
-// them (pure) and delivers them (not).
+// them (pure) and delivers them (not), and takes what people press and type there.
+//
+// Package internal/leg is what the other ways share: internal/pagerduty, internal/alertmanager, internal/webhook. Package
+// internal/reviews keeps postmortems as files that people go on writing.
 //
 // # What survives
 //
