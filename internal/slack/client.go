@@ -37,8 +37,9 @@ type Client struct {
 
 	mu  sync.Mutex
 	ids map[string]string // channel IDs by the name in the configuration
-	// chartless is when the workspace was last seen to take a message only without its chart.
-	chartless atomic.Int64
+	// chartless is when the workspace was last seen to take a message only without its chart, pictureless when it
+	// refused a picture in its place; in seconds since the epoch.
+	chartless, pictureless atomic.Int64
 }
 
 var _ outbox.Leg = (*Client)(nil)
@@ -71,7 +72,7 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt
 		body = body.repeated()
 	}
 	if root.TS != "" && o.Op == outbox.Edit {
-		return c.inForms(body, func(b Body) (outbox.Receipt, error) { return c.update(ctx, b, root) })
+		return c.inForms(ctx, body, func(b Body) (outbox.Receipt, error) { return c.update(ctx, b, root) })
 	}
 	to := target{channel: cmp.Or(root.Channel, o.Channel), thread: root.TS}
 	receipt, err := c.postTo(ctx, to, o.Key, body)
@@ -88,28 +89,43 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt
 type target struct{ channel, thread string }
 
 func (c *Client) postTo(ctx context.Context, to target, key string, body Body) (outbox.Receipt, error) {
-	return c.inForms(body, func(b Body) (outbox.Receipt, error) { return c.post(ctx, to, key, b) })
+	return c.inForms(ctx, body, func(b Body) (outbox.Receipt, error) { return c.post(ctx, to, key, b) })
 }
 
 // inForms tries ever plainer forms while Slack refuses the form. It is bounded by the number of forms.
-func (c *Client) inForms(body Body, send func(Body) (outbox.Receipt, error)) (receipt outbox.Receipt, err error) {
-	charted := body.has("data_visualization")
-	if charted && time.Since(time.Unix(c.chartless.Load(), 0)) < chartsAgain {
-		body, charted = body.without("data_visualization"), false
-	}
-	for n, form := range body.forms() {
-		if receipt, err = send(form); err == nil || outbox.FailureOf(err).Class != outbox.Degrade {
-			if err == nil && charted && n == 1 {
+func (c *Client) inForms(ctx context.Context, body Body, send func(Body) (outbox.Receipt, error)) (receipt outbox.Receipt, err error) {
+	forms := body.forms()
+	if body.has("data_visualization") {
+		if !lately(&c.chartless) {
+			if receipt, err = send(forms[0]); err == nil || outbox.FailureOf(err).Class != outbox.Degrade {
+				return receipt, err
+			}
+		}
+		forms = body.without("data_visualization").forms()
+		if form, ok := c.pictured(ctx, body); ok {
+			forms = append([]Body{form}, forms...)
+		}
+		defer func() {
+			if err == nil { // without the chart it passed
 				c.chartless.Store(time.Now().Unix())
 			}
+		}()
+	}
+	for _, form := range forms {
+		if receipt, err = send(form); err == nil || outbox.FailureOf(err).Class != outbox.Degrade {
 			return receipt, err
 		}
 	}
 	return receipt, err
 }
 
-// chartsAgain is how long a workspace that refused a chart is sent none: charts come to workspaces by and by.
+// chartsAgain is how long a workspace that refused a chart, or a picture, is sent none: charts come to workspaces by and by.
 const chartsAgain = 24 * time.Hour
+
+// lately reports whether something was refused less than that ago.
+func lately(refused *atomic.Int64) bool {
+	return time.Since(time.Unix(refused.Load(), 0)) < chartsAgain
+}
 
 func (c *Client) post(ctx context.Context, to target, key string, b Body) (outbox.Receipt, error) {
 	m := b.metadata(key)

@@ -1,9 +1,12 @@
 package slack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image/color"
+	"image/png"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -438,6 +441,66 @@ func TestAWorkspaceWithoutChartsIsSentOneOnly(t *testing.T) {
 	if tried != 1 {
 		t.Errorf("a chart was sent %d times", tried)
 	}
+}
+
+func TestAPictureStandsInForAChart(t *testing.T) {
+	points := []Point{{"08:00", 0.2}, {"08:02", 614.3}, {"Nov 2 08:04", 31}}
+	charted := func(w *world, name string) outbox.Entry {
+		e := w.post(name)
+		b := bodyOf(t, e)
+		c, _ := chart(Chart{Title: "Burn rate", Points: points})
+		b.Blocks = append(b.Blocks, c)
+		e.Body = b.marshal()
+		return e
+	}
+	t.Run("uploaded before the message, once per message", func(t *testing.T) {
+		w := newWorld(t, slacktest.Options{Unpaced: true})
+		w.srv.Inject(slacktest.RefuseCharts())
+		w.store.Add(charted(w, "a"))
+		w.run(2*time.Second, time.Second)
+		m := w.wantRoots(1)[0]
+		if !m.HasBlock("image") || !strings.Contains(fmt.Sprint(m.Blocks), "highest 614 at 08:02") {
+			t.Errorf("the message has no picture: %v", m.Blocks)
+		}
+		if n := len(w.srv.Calls("files.completeUploadExternal")); n != 1 {
+			t.Errorf("%d files", n)
+		}
+	})
+	t.Run("without the scope the message comes without, and the scope is not asked for again", func(t *testing.T) {
+		w := newWorld(t, slacktest.Options{Unpaced: true})
+		w.srv.Inject(slacktest.RefuseCharts())
+		w.srv.Inject(slacktest.Fault{
+			When: func(c slacktest.Call) bool { return c.Method == "files.getUploadURLExternal" }, Count: -1, Do: slacktest.APIError("missing_scope"),
+		})
+		for _, name := range []string{"a", "b"} {
+			w.store.Add(charted(w, name))
+			w.run(2*time.Second, time.Second)
+		}
+		for _, m := range w.wantRoots(2) {
+			if m.HasBlock("image") {
+				t.Errorf("a picture from nowhere: %v", m.Blocks)
+			}
+		}
+		if n := len(w.srv.Calls("files.getUploadURLExternal")); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+	t.Run("the same points give the same picture, and it shows something", func(t *testing.T) {
+		a, b := picture(points), picture(points)
+		img, err := png.Decode(bytes.NewReader(a))
+		if err != nil || !bytes.Equal(a, b) {
+			t.Fatalf("the picture: %v", err)
+		}
+		colours := map[color.Color]int{}
+		for y := range img.Bounds().Dy() {
+			for x := range img.Bounds().Dx() {
+				colours[img.At(x, y)]++
+			}
+		}
+		if colours[flame] < 1000 || colours[ink] < 300 || colours[grid] < 500 {
+			t.Errorf("it shows %v", colours)
+		}
+	})
 }
 
 func TestAWebhookPostsAndNothingElse(t *testing.T) {

@@ -34,6 +34,7 @@ var limits = map[string]int{
 	"markdown.total":   12_000,
 	"table.rows":       100,
 	"table.columns":    20,
+	"image.alt_text":   2000,
 	"chart.title":      50,
 	"chart.points":     20,
 	"chart.label":      20,
@@ -102,6 +103,9 @@ func (v *validator) block(at string, m map[string]any) {
 	}
 	switch kind {
 	case "divider":
+	case "image":
+		alt, _ := m["alt_text"].(string)
+		v.length(at+"/alt_text", alt, 1, limitOf("image.alt_text"))
 	case "header":
 		v.text(at, m["text"], "plain_text", limitOf("header.text"))
 	case "section":

@@ -30,6 +30,7 @@ func Needs() []Need {
 		{"channels:read", []string{"conversations.list", "conversations.info"}, "finding a public channel by its name, for looking up", "looking up works only for channels configured by ID, or after the first message"},
 		{"groups:read", []string{"conversations.list", "conversations.info"}, "the same for private channels", "the same for private channels"},
 		{"users:read", []string{"users.info", "bots.info"}, "the real names of those who acknowledge", "people are called by their user names"},
+		{"files:write", []string{"files.getUploadURLExternal", "files.completeUploadExternal"}, "the burn rate as a picture, where Slack's own charts have not come", "there the message has no chart"},
 	}
 }
 

@@ -22,6 +22,8 @@ var methodsOf = map[string]string{
 	"GetConversationHistoryContext": "conversations.history", "GetConversationRepliesContext": "conversations.replies",
 	"GetConversationsContext": "conversations.list", "GetConversationInfoContext": "conversations.info",
 	"GetUserInfoContext": "users.info", "GetBotInfoContext": "bots.info",
+	"GetUploadURLExternalContext": "files.getUploadURLExternal", "CompleteUploadExternalContext": "files.completeUploadExternal",
+	"UploadToURL": "files.completeUploadExternal", // the step between, which is no method
 }
 
 // The table of scopes is what the code calls: no method without its scope, no scope without a reason.

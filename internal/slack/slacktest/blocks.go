@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"html/template"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ func (d drawing) funcs() template.FuncMap {
 		"markdown": renderMarkdown,
 		"chart":    chartSVG,
 		"legend":   legend,
-		"local":    d.local,
+		"picture":  d.picture,
 		"color":    color,
 		"cell":     d.cell,
 		"align":    align,
@@ -87,6 +88,14 @@ func (d drawing) local(address any) string {
 		return "/files/" + path
 	}
 	return ""
+}
+
+// picture is the address of an image block that the stand-in itself serves: one of its own addresses, or an uploaded file.
+func (d drawing) picture(b map[string]any) string {
+	if f, ok := b["slack_file"].(map[string]any); ok && str(f["id"]) != "" {
+		return "/files/" + url.PathEscape(str(f["id"]))
+	}
+	return d.local(b["image_url"])
 }
 
 var hexColor = regexp.MustCompile(`^#?[0-9a-fA-F]{6}$`)
