@@ -2,8 +2,8 @@
 // Prometheus, and health for whoever keeps it running.
 //
 // It reads and never decides. Everything comes through two read-only interfaces declared here:
-// [Source] is the engine's memory, [Archive] is the store. The only thing that can be done over
-// HTTP is to reload the configuration.
+// [Source] is the engine's memory, [Archive] is the store. What people do goes out through
+// [Options].Do, and only from those who may write: from this machine, or with the write token.
 //
 // # How to read
 //
@@ -12,9 +12,11 @@
 // its types and api.go serves them. metrics.go and evaluation.go are the metrics, health.go is
 // health, readiness and reload, serve.go the listener.
 //
-// The pages are rendered here, once, as plain HTML that works without a script: pages.go gathers
-// what a page shows, words.go puts figures into words, chart.go draws, and templates/ lays out.
-// They load nothing from elsewhere; one style sheet is embedded and served.
+// The pages are rendered here, once, as plain HTML that works without a script. pages.go serves
+// them; overview.go, servicepage.go, slopage.go (with calendar.go, power.go and journey.go),
+// incidentpage.go, reportpage.go and lists.go gather what a page shows; words.go puts figures into
+// words; table.go, chart.go and markdown.go make HTML of it, and templates/ lays it out. They load
+// nothing from elsewhere; one style sheet is embedded and served.
 //
 // # What is not known
 //

@@ -28,6 +28,7 @@ func newMarkdown() goldmark.Markdown {
 
 // decoration is what is added to a document: links of names, and sparks of budgets.
 type decoration struct {
+	Whole bool                     // the document is all of its page: its headings stay as high as they are
 	Link  func(code string) string // the address of what is written as `code`, "" if it has none
 	Spark func(slo.ID) template.HTML
 }
@@ -60,14 +61,14 @@ type dress struct{}
 // longTable is from how many rows on a table begins on a new sheet of paper.
 const longTable = 25
 
-// Transform moves headings one level down, below that of the page, lets wide tables scroll, and adds the decoration.
+// Transform moves headings one level down, below that of the page if it has one, lets wide tables scroll, and adds the decoration.
 func (dress) Transform(doc *ast.Document, reader gmtext.Reader, ctx parser.Context) {
 	d, _ := ctx.Get(decorationKey).(decoration)
 	var codes []*ast.CodeSpan
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		switch n := n.(type) {
 		case *ast.Heading:
-			if entering {
+			if entering && !d.Whole {
 				n.Level = min(n.Level+1, 6)
 			}
 		case *extast.Table: // a wide one scrolls, by the keyboard too

@@ -19,6 +19,7 @@ import (
 // reportView is the page of one report.
 type reportView struct {
 	store.Report
+	Title  string
 	HTML   template.HTML
 	File   string       // where the report is as a single file
 	Policy string       // content security policy of that file
@@ -38,7 +39,10 @@ func (s *server) serveReport(w http.ResponseWriter, r *http.Request) {
 		s.show(w, "", here, err)
 		return
 	}
-	v := reportView{Report: found, File: s.prefix + reportPath(found.Name, found.Period) + "?file=1"}
+	v := reportView{Report: found, Title: found.Name + " " + found.Period, File: s.prefix + reportPath(found.Name, found.Period) + "?file=1"}
+	if rest, ok := strings.CutPrefix(found.Markdown, "# "); ok { // the document's heading is that of the page
+		v.Title, found.Markdown, _ = strings.Cut(rest, "\n")
+	}
 	if r.URL.Query().Get("file") == "" {
 		v.HTML = s.reportHTML(found, s.named(s.prefix))
 		here.Body = v
@@ -77,7 +81,7 @@ func fileName(name string) string {
 // reportHTML is the report's document with links of names, and with small charts in its table of budgets.
 func (s *server) reportHTML(r store.Report, links func(string) string) template.HTML {
 	return s.pages.decorate(r.Markdown, decoration{
-		Link: links, Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },
+		Whole: true, Link: links, Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },
 	})
 }
 
