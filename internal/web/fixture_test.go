@@ -165,7 +165,7 @@ func newShopOn(t testing.TB, set *slo.Set, lives map[slo.ID]life) *shop {
 	if err := db.Commit(t.Context(), tick); err != nil {
 		t.Fatal(err)
 	}
-	src := &source{engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Log: slog.New(slog.DiscardHandler)}, set, snap), engine.Summary{
+	src := &source{engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Store: db, Log: slog.New(slog.DiscardHandler)}, set, snap), engine.Summary{
 		At: now.Add(-20 * time.Second), Through: now.Truncate(time.Minute), Took: 340 * time.Millisecond, SLOs: len(lives), Slots: 7,
 		Stats: prom.Stats{Queries: 4, Samples: 1200, Bytes: 65_000, Series: 90},
 	}}
