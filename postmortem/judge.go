@@ -118,7 +118,12 @@ func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
 // FourWeekAllowed is how many bad events an objective allows in the four weeks before at, in thousandths.
 // It is scaled if the ledger does not reach back that far (see budget.StatusAt): a day-old ledger
 // holds a day's budget, and any incident would look enormous beside it.
+//
+// It is that of the whole hour before at: minutes are thinned out after some days, and the verdict must not change then.
 func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) (allowed int64, scaled bool) {
+	if hour := floor(at, 60); hour > l.First() {
+		at = hour
+	}
 	status := budget.StatusAt(l, o, fourWeeks, at)
 	from := budget.MinuteOf(status.From)
 	return status.Allowed, !l.Empty() && l.First() > from && l.First() < at

@@ -315,7 +315,7 @@ func (d Document) signals(b *strings.Builder) {
 	s := d.Facts.Signals
 	switch {
 	case s == nil:
-		b.WriteString(notCollected)
+		b.WriteString("Not collected. They are, of services whose file names its `signals`, where budget burned.\n")
 		return
 	case len(s.All) == 0:
 		b.WriteString("Collected; no signal of this service answered.\n")
@@ -545,12 +545,14 @@ func (d Document) earlier(b *strings.Builder) {
 	if more := len(d.Earlier) - maxEarlier; more > 0 {
 		b.WriteString("\n+ " + plain.Count(more) + " more\n")
 	}
-	d.promised(b)
+	if left := d.promised(); len(left) > 0 {
+		b.WriteString("\nNot done of what was planned then:\n\n" + strings.Join(left, ""))
+	}
 	b.WriteString("\n*Is this the same cause again? Would what was planned then have helped now?*\n")
 }
 
 // promised lists the action items of the earlier incidents that are not done.
-func (d Document) promised(b *strings.Builder) {
+func (d Document) promised() (left []string) {
 	for _, e := range d.Earlier {
 		r, _ := review(d.Facts.Reviews, e.ID)
 		for _, a := range r.Actions {
@@ -561,11 +563,10 @@ func (d Document) promised(b *strings.Builder) {
 			if !a.Due.IsZero() {
 				due = "due " + a.Due.Format(time.DateOnly)
 			}
-			b.WriteString("\n- Not done: " + strings.TrimSpace(plain.Text(a.Priority)+" "+plain.Link(a.What, a.Link)) +
-				" (" + due + ", of " + plain.Code(e.ID) + ")")
+			left = append(left, "- "+strings.TrimSpace(plain.Text(a.Priority)+" "+plain.Link(a.What, a.Link))+" ("+due+", of "+plain.Code(e.ID)+")\n")
 		}
 	}
-	b.WriteString("\n")
+	return left
 }
 
 func review(all []Review, incident string) (Review, bool) {

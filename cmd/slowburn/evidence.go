@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,7 +80,7 @@ func seen(e *evidence.Evidence) []postmortem.Change {
 	}
 	all := []postmortem.Change{}
 	for _, c := range e.Changes {
-		if c.Seen != evidence.Recorded {
+		if !strings.HasPrefix(c.Seen, evidence.Recorded) {
 			all = append(all, postmortem.Change{At: c.At, What: c.What, Seen: c.Seen, Link: c.Link})
 		}
 	}

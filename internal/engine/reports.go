@@ -141,6 +141,13 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 	if err != nil {
 		return store.Report{}, false, err
 	}
+	if to.After(now) {
+		for _, a := range e.accounts {
+			if through := a.state.Through.Time(); through.After(in.Until) {
+				in.Until = through
+			}
+		}
+	}
 	return keep(report.Build(in), now), true, nil
 }
 

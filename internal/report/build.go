@@ -21,6 +21,7 @@ type Report struct {
 	Zone   string
 	From   time.Time // the time that is counted: the period's bounds, rounded down to whole hours
 	To     time.Time
+	SoFar  bool // the period is not over yet, and To is how far it is known
 	Late   bool
 	Missed []Period
 
@@ -200,10 +201,17 @@ func newBuilder(in Input) *builder {
 	sort.SliceStable(b.subjects, func(i, j int) bool { return b.subjects[i].ID < b.subjects[j].ID })
 	from, to := in.Period.Bounds(in.Zone)
 	from, to = from.UTC().Truncate(time.Hour), to.UTC().Truncate(time.Hour)
+	soFar := !in.Until.IsZero() && in.Until.Before(to)
+	if soFar { // a budget at a time to come would count on traffic that nobody has seen
+		to = in.Until.UTC().Truncate(time.Minute)
+		if to.Before(from) {
+			to = from
+		}
+	}
 	b.from, b.to = budget.MinuteOf(from), budget.MinuteOf(to)
 	b.Report = Report{
 		Key:  Run{Report: in.Name, Period: in.Period}.Key(),
-		Name: in.Name, Period: in.Period, Team: in.Team, Zone: in.Zone.String(), From: from, To: to, zone: in.Zone,
+		Name: in.Name, Period: in.Period, Team: in.Team, Zone: in.Zone.String(), From: from, To: to, SoFar: soFar, zone: in.Zone,
 		Late: in.Late, Missed: in.Missed, Previous: in.Previous, Whole: in.Whole,
 		Tally: Tally{Over: []slo.ID{}}, Rows: []Row{}, Burners: []Burner{}, Incidents: []Incident{}, Decisions: []Decision{},
 	}
@@ -283,8 +291,11 @@ func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
 	return Outlook{}
 }
 
-// query is the PromQL that traces a row: the share of bad events over its window.
+// query is the PromQL that traces a row: the share of bad events over its window, as far back as the ledger goes.
 func query(s Subject, from, to time.Time) string {
+	if first := s.Ledger.First().Time(); !s.Ledger.Empty() && first.After(from) && first.Before(to) {
+		from = first
+	}
 	all := postmortem.Queries(s.Spec, s.ID, from, to)
 	if len(all) == 0 {
 		return ""

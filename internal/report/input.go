@@ -14,6 +14,7 @@ type Input struct {
 	Name     string           // of the report: "weekly"
 	Period   Period           // what it is about
 	Zone     *time.Location   // of the period and of working hours; nil is UTC
+	Until    time.Time        // how far everything is known; a period that is not over yet is reported up to there. Zero is its end
 	Late     bool             // it comes more than an hour after its time
 	Missed   []Period         // older ones that were never sent
 	Subjects []Subject        // in any order

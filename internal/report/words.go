@@ -95,6 +95,9 @@ func (i Incident) resolveText() string {
 // Title names the report: "Reliability report weekly, 2026-W47".
 func (r Report) Title() string {
 	s := "Reliability report " + r.Name + ", " + r.Period.String()
+	if r.SoFar {
+		s += " so far"
+	}
 	if r.Team != "" {
 		s += ", " + r.Team
 	}
