@@ -43,8 +43,11 @@ type stage struct {
 	slack  *slacktest.Server
 	outage shop.Outage
 	dir    string
+	door   *promfake.Server
 	begin  time.Time // when slowburn was started in the shop
 	clock  atomic.Pointer[shop.Clock]
+
+	releases []shop.Release // that slowburn was not told of yet
 }
 
 // now is the shop's time: what every part of the demo takes for the time of day.
@@ -71,7 +74,11 @@ func (c *demoCmd) Run(e *env) error {
 	} else {
 		fmt.Fprintln(e.out, "\n  The shop lives through its week until Monday morning: some seconds …")
 	}
-	if err := (week{s, a, s.begin, s.shop.Live()}).live(e.ctx); err != nil {
+	err = s.openDoor(a)
+	if err == nil {
+		err = week{s, a, s.begin, s.shop.Live()}.live(e.ctx)
+	}
+	if err != nil {
 		return errors.Join(err, a.Close())
 	}
 	if c.Once {
@@ -95,6 +102,7 @@ func (c *demoCmd) build(today time.Time) (*stage, error) {
 			return nil, err
 		}
 	}
+	s.releases = s.shop.Releases(s.begin)
 	s.shop.Fill(s.begin)
 	var err error
 	if s.dir, err = os.MkdirTemp("", "slowburn-demo-"); err != nil {
@@ -137,8 +145,10 @@ func (s *stage) close() {
 	if s.slack != nil {
 		s.slack.Close()
 	}
-	if s.prom != nil {
-		_ = s.prom.Close()
+	for _, srv := range []*promfake.Server{s.door, s.prom} {
+		if srv != nil {
+			_ = srv.Close()
+		}
 	}
 	_ = os.RemoveAll(s.dir)
 }
@@ -228,22 +238,24 @@ func (c *demoCmd) live(e *env, s *stage, a *app) error {
 	fmt.Fprintf(e.out, `
   slowburn demo: a small shop, its Prometheus, Slack and the daemon, in this process.
 
-    Slack      %s      what people see; look at #checkout-oncall, press its buttons, say /slowburn status
-    slowburn   http://%s      budgets, burn rates, incidents, the report
-    Prometheus %s     the real PromQL engine; its API
-    SLO files  %s
+    Slack       %s    what people see: #checkout-oncall; press its buttons, say /slowburn status
+    slowburn    http://%s    budgets, burn rates, incidents, reports
+    Prometheus  %s    the real PromQL engine behind its API
+    Files       %s
+                configuration, SLOs, postmortems
 
+  Last week is there already: look around. Then watch #checkout-oncall: somebody is about to be paged.
   The shop's clock runs %.0f times faster than yours. It is %s there.
-`, s.slack.URL(), a.listener.Addr(), s.prom.URL, filepath.Join(s.dir, "slos"), c.Speed, s.now().Format("Monday 15:04"))
+`, s.slack.URL(), a.listener.Addr(), s.prom.URL, s.dir, c.Speed, s.now().Format("Monday 15:04"))
 	s.set(s.now(), c.Speed)
 	ctx, stop := context.WithCancel(e.ctx)
 	defer stop()
-	go s.play(ctx, e.out)
+	go s.play(ctx, a, e.out)
 	return a.Run(ctx)
 }
 
 // play lets the shop go on, and says what happens on the stage.
-func (s *stage) play(ctx context.Context, out io.Writer) {
+func (s *stage) play(ctx context.Context, a *app, out io.Writer) {
 	cues := s.cues()
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
@@ -255,6 +267,9 @@ func (s *stage) play(ctx context.Context, out io.Writer) {
 		}
 		now := s.now()
 		s.shop.Fill(now)
+		if err := s.record(ctx, a, now); err != nil {
+			fmt.Fprintf(out, "    the release could not be recorded: %v\n", err)
+		}
 		for len(cues) > 0 && !now.Before(cues[0].at) {
 			fmt.Fprintf(out, "    %s  %s\n", cues[0].at.Format("15:04"), cues[0].text)
 			cues = cues[1:]
@@ -274,11 +289,11 @@ type cue struct {
 func (s *stage) cues() []cue {
 	live := s.shop.Live()
 	return []cue{
-		{live, "all is well; slowburn reads a month of history"},
+		{live, "all is well"},
 		{s.outage.Start.Add(-s.outage.Lead), "checkout " + s.outage.Version + " is deployed"},
 		{s.outage.Start, "payments by card begin to fail"},
 		{s.outage.End(), "the deployment is rolled back"},
-		{live.Add(40 * time.Minute), "Monday, nine o'clock: the weekly report is due"},
+		{live.Add(40 * time.Minute), "nine o'clock: the report of last week comes to #reliability-leads"},
 		{live.Add(storyLength), "the story is over; the shop goes on in real time. Stop with Ctrl-C"},
 	}
 }

@@ -42,13 +42,6 @@ func (w week) live(ctx context.Context) error {
 	if err := w.writeEarlierReview(); err != nil {
 		return err
 	}
-	door, err := promfake.Start(w.app.desk.Handler()) // for presses in Slack
-	if err != nil {
-		return err
-	}
-	defer door.Close()
-	w.slack.SetCallbacks(door.URL+"/slack/interactions", door.URL+"/slack/commands")
-	releases := w.shop.Releases(w.begin)
 	filled := false
 	for at := w.begin; at.Before(w.end); at = at.Add(w.step(at)) {
 		if err := w.minute(ctx, w.app, at); err != nil {
@@ -60,21 +53,20 @@ func (w week) live(ctx context.Context) error {
 			}
 			filled = true
 		}
-		for len(releases) > 0 && !releases[0].At.After(at) {
-			if err := w.record(ctx, releases[0]); err != nil {
-				return err
-			}
-			releases = releases[1:]
-		}
-		if err := w.answer(ctx, at); err != nil {
+		if err := w.answer(w.app, at); err != nil {
 			return err
 		}
-		if at.Minute() == 0 { // what the keeper does after every tick
-			if err := w.app.keeper.Pass(ctx, at); err != nil {
-				return err
-			}
-		}
 	}
+	w.set(w.end, 0)
+	return nil
+}
+
+// openDoor lets presses of the stand-in's buttons reach the daemon before it listens, and in a run that never does.
+func (s *stage) openDoor(a *app) (err error) {
+	if s.door, err = promfake.Start(a.desk.Handler()); err != nil {
+		return err
+	}
+	s.slack.SetCallbacks(s.door.URL+"/slack/interactions", s.door.URL+"/slack/commands")
 	return nil
 }
 
@@ -99,29 +91,35 @@ func (w week) step(at time.Time) time.Duration {
 	return next.Sub(at)
 }
 
-// record tells slowburn of a release, as a pipeline would.
-func (w week) record(ctx context.Context, r shop.Release) error {
-	kind, title := "deploy", r.Service+" "+r.Version
-	if r.Back {
-		kind, title = "rollback", r.Service+" back to "+r.Version
+// record tells slowburn of the releases up to a time, as a pipeline would.
+func (s *stage) record(ctx context.Context, a *app, to time.Time) error {
+	for ; len(s.releases) > 0 && !s.releases[0].At.After(to); s.releases = s.releases[1:] {
+		r := s.releases[0]
+		kind, title := "deploy", r.Service+" "+r.Version
+		if r.Back {
+			kind, title = "rollback", r.Service+" back to "+r.Version
+		}
+		if err := a.engine.Do(ctx, alerting.Act{
+			Key: fmt.Sprintf("change/%s/%d", r.Service, r.At.Unix()), Kind: alerting.Changed, By: "release pipeline", Via: "api", Service: r.Service,
+			Change: &alerting.Change{Kind: kind, Title: title, Version: r.Version, Start: r.At},
+		}, to); err != nil {
+			return err
+		}
 	}
-	return w.app.engine.Do(ctx, alerting.Act{
-		Key: fmt.Sprintf("change/%s/%d", r.Service, r.At.Unix()), Kind: alerting.Changed, By: "release pipeline", Via: "api", Service: r.Service,
-		Change: &alerting.Change{Kind: kind, Title: title, Version: r.Version, Start: r.At},
-	}, w.now())
+	return nil
 }
 
 // answer presses Acknowledge under pages that have been open for some minutes. At night it takes longer.
-func (w week) answer(ctx context.Context, at time.Time) error {
+func (s *stage) answer(a *app, at time.Time) error {
 	who, after := people[1].ID, 4*time.Minute
 	if at.Hour() < 8 {
 		who, after = nightDuty, 9*time.Minute
 	}
-	for _, i := range w.app.engine.OpenIncidents() {
+	for _, i := range a.engine.OpenIncidents() {
 		if _, has := i.Acknowledged(); has || i.Loud() != alerting.Page || at.Sub(i.Detected) < after {
 			continue
 		}
-		if err := w.press(ctx, i, slack.ActionAck, who); err != nil {
+		if err := s.press(i, slack.ActionAck, who); err != nil {
 			return err
 		}
 	}
@@ -129,7 +127,7 @@ func (w week) answer(ctx context.Context, at time.Time) error {
 }
 
 // press presses a button under an incident's message in Slack.
-func (s *stage) press(_ context.Context, i alerting.Incident, action, who string) error {
+func (s *stage) press(i alerting.Incident, action, who string) error {
 	for _, m := range s.slack.ByMetadata("incident", i.ID) {
 		if !slices.ContainsFunc(m.Buttons(), func(b slacktest.Button) bool { return b.ActionID == action }) {
 			continue
@@ -146,8 +144,17 @@ func (s *stage) press(_ context.Context, i alerting.Incident, action, who string
 func (s *stage) minute(ctx context.Context, a *app, at time.Time) error {
 	s.set(at, 0)
 	s.shop.Fill(at)
-	if sum := a.engine.Tick(ctx, at); !sum.Good() {
+	if err := s.record(ctx, a, at); err != nil {
+		return err
+	}
+	sum := a.engine.Tick(ctx, at)
+	if !sum.Good() {
 		return fmt.Errorf("the tick of %s failed: %s %w", at.Format("15:04"), strings.Join(sum.Failures, "; "), sum.StoreErr)
+	}
+	if sum.Events > 0 || at.Minute() == 0 { // a daemon does it after every tick
+		if err := a.keeper.Pass(ctx, at); err != nil {
+			return err
+		}
 	}
 	a.engine.Gather(ctx, s.now)
 	// Slack takes about one message a second: give it the minute, second by second.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"html"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,18 +20,44 @@ func (c *demoCmd) once(e *env, s *stage, a *app) error {
 		if err := s.minute(e.ctx, a, at); err != nil {
 			return err
 		}
+		if err := s.answer(a, at); err != nil {
+			return err
+		}
 	}
-	for _, channel := range []string{"checkout-oncall", "reliability", "reliability-leads"} {
-		printChannel(e.out, s.slack, channel)
+	channels := []string{"checkout-oncall", "reliability", "reliability-leads"}
+	printPast(e.out, s.slack, channels, live)
+	for _, channel := range channels {
+		printChannel(e.out, s.slack, channel, live)
 	}
-	return c.printDrafts(e, a)
+	return c.printDrafts(e, a, live)
 }
 
-func printChannel(out io.Writer, srv *slacktest.Server, channel string) {
+// printPast prints what was posted before the story, in a line each.
+func printPast(out io.Writer, srv *slacktest.Server, channels []string, live time.Time) {
+	var past []slacktest.Message
+	names := map[string]string{}
+	for _, channel := range channels {
+		for _, root := range srv.State().Roots(channel) {
+			if root.Posted.Before(live) {
+				past, names[root.TS] = append(past, root), channel
+			}
+		}
+	}
+	slices.SortStableFunc(past, func(a, b slacktest.Message) int { return a.Posted.Compare(b.Posted) })
+	fmt.Fprint(out, "\nThe week before, in a line each:\n\n")
+	for _, m := range past {
+		fmt.Fprintf(out, "  %s  #%s  %s\n", m.Posted.UTC().Format("Mon 15:04"), names[m.TS], readable(m.Text))
+	}
+}
+
+// printChannel prints what was said in a channel in the story, with the threads.
+func printChannel(out io.Writer, srv *slacktest.Server, channel string, live time.Time) {
 	state := srv.State()
 	for _, root := range state.Roots(channel) {
-		fmt.Fprintf(out, "\n#%s  %s%s\n", channel, clock(root), edited(root))
-		printMessage(out, root, "  ")
+		if root.Posted.Before(live) {
+			continue
+		}
+		printRoot(out, channel, root)
 		for _, reply := range state.Thread(channel, root.TS) {
 			if reply.TS != root.TS {
 				fmt.Fprintf(out, "    ↳ %s\n", clock(reply))
@@ -38,28 +67,43 @@ func printChannel(out io.Writer, srv *slacktest.Server, channel string) {
 	}
 }
 
-func clock(m slacktest.Message) string { return m.Posted.UTC().Format("15:04") }
+// slackMarkup is Slack's markup for links and dates: what people read is behind the bar.
+var slackMarkup = regexp.MustCompile(`<[^<>|]*\|([^<>]*)>`)
 
-func edited(m slacktest.Message) string {
-	if n := len(m.Edits); n > 0 {
-		return fmt.Sprintf(" (edited %d times; this is its newest state)", n)
-	}
-	return ""
+// readable is a text as people read it.
+func readable(text string) string {
+	return html.UnescapeString(slackMarkup.ReplaceAllString(text, "$1"))
 }
 
+// printRoot prints a root message as it came, and as it stands at the end.
+func printRoot(out io.Writer, channel string, root slacktest.Message) {
+	fmt.Fprintf(out, "\n#%s  %s\n", channel, clock(root))
+	n := len(root.Edits)
+	if n > 0 {
+		printMessage(out, root.Edits[0], "  ")
+		fmt.Fprintf(out, "\n  The same message at the end, after %d edits:\n", n)
+	}
+	printMessage(out, root, "  ")
+}
+
+func clock(m slacktest.Message) string { return m.Posted.UTC().Format("15:04") }
+
 func printMessage(out io.Writer, m slacktest.Message, indent string) {
-	for line := range strings.Lines(strings.TrimSpace(m.Visible())) {
+	for line := range strings.Lines(strings.TrimSpace(readable(m.Visible()))) {
 		fmt.Fprintln(out, indent+strings.TrimRight(line, "\n"))
 	}
 }
 
-// printDrafts prints the draft of every page's postmortem.
-func (c *demoCmd) printDrafts(e *env, a *app) error {
+// printDrafts prints the draft of the postmortem of every page of the story.
+func (c *demoCmd) printDrafts(e *env, a *app, live time.Time) error {
 	incidents, err := a.pages(e.ctx)
 	if err != nil {
 		return err
 	}
 	for _, i := range incidents {
+		if i.Detected.Before(live) {
+			continue
+		}
 		text, err := a.postmortem(e.ctx, i)
 		if err != nil {
 			return err

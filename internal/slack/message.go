@@ -237,6 +237,10 @@ func (f Facts) tested() string {
 	if sure == nil || sure.Total >= lowTraffic {
 		return ""
 	}
+	if f.kind() == slo.Slices {
+		return fmt.Sprintf("%s of %s failed. If the SLO were kept, that would have a probability of %s.",
+			grouped(sure.Bad), counted(sure.Total*budget.Unit, f.kind()), percent(sure.Chance))
+	}
 	return fmt.Sprintf("Traffic is low, so chance was ruled out: %s of %s failed, in %s. If the SLO were kept, that would have a probability of %s.",
 		grouped(sure.Bad), counted(sure.Total*budget.Unit, f.kind()), plural(int64(sure.Minutes), "different minute"), percent(sure.Chance))
 }

@@ -62,7 +62,7 @@ func (r Report) entry(suffix string, op outbox.Op, b Body, now time.Time) outbox
 }
 
 func (r Report) root(rows [][]string, _ time.Time) Body {
-	b := Body{Text: clip("📋 "+escape(plain(r.Title, 60))+": "+escape(plain(r.Verdict, 80)), maxSentence), Name: "📋 " + plain(r.Title, 80)}
+	b := Body{Text: clip("📋 "+escape(plain(r.Title, 60))+": "+escape(plain(r.Verdict, maxSentence)), maxSentence), Name: "📋 " + plain(r.Title, 80)}
 	b.Blocks = append(b.Blocks, header("📋 "+plain(r.Title, 140)), section("*"+escape(cmp.Or(r.Verdict, "No verdict"))+"*"))
 	b.Blocks = append(b.Blocks, section(r.decisions()))
 	if len(rows) > 0 {
