@@ -158,7 +158,7 @@ func TestDemoTellsTheSameStoryTwice(t *testing.T) {
 	for _, part := range []string{
 		"| latency | p99 |", "| saturation | cpu throttling |", // the golden signals, in the postmortem
 		"#checkout-oncall", "Resolved: checkout/availability{route=\"/pay\"} burned for 20 minutes",
-		"Resolved: payments/availability", "Frozen: orders-worker/freshness", "A postmortem of payments/availability is required", // the week before
+		"Resolved: payments/availability", "Frozen: orders-worker/freshness", "Thu 14:16", "A postmortem is required", "Ben Okafor* has acknowledged",
 		// the decisions
 		"1. orders-worker/freshness: over budget", "2. 1 action item is overdue: P0 “Release to one pod first", "3. payments/latency: promised 95 %",
 		"#reliability-leads", "Reliability report weekly", "Postmortem draft of checkout/availability{route=\"/pay\"}/page/", "# Postmortem",
