@@ -1,15 +1,21 @@
 package bench
 
 import (
+	"context"
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/slack"
+	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -86,6 +92,44 @@ func weekWithOutage(spec *slo.Spec, i int, end budget.Minute) (alerting.State, [
 	}
 	state, events := alerting.Advance(alerting.Input{ID: spec.ID(), Spec: spec, Ledger: l}, alerting.State{Through: week}, end)
 	return state, alerting.Fold(nil, events), store.Account{Ledger: l, State: state}
+}
+
+// BenchmarkSay is how long it takes from the commit of what is owed until the message stands in an idle channel.
+func BenchmarkSay(b *testing.B) {
+	c := newChain(b, nobody, load(b, fleetFiles(1)...), noHistory)
+	var rooms []slacktest.Channel // one for each message: a channel is busy until its message is written down
+	for n := range 200 {
+		rooms = append(rooms, slacktest.Channel{Name: fmt.Sprint("room-", n), Joined: true})
+	}
+	workspace := slacktest.Start(slacktest.Options{Channels: rooms})
+	b.Cleanup(workspace.Close)
+	client, err := slack.New(slack.Config{Token: slack.Secret(workspace.Token), APIURL: workspace.APIURL()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	pump := outbox.NewPump(c.store, map[string]outbox.Leg{"slack": client}, outbox.Options{})
+	ctx, cancel := context.WithCancel(background)
+	var done sync.WaitGroup
+	done.Go(func() { _ = pump.Run(ctx) })
+	b.Cleanup(func() { cancel(); done.Wait() })
+	n := 0
+	measure(b, func() func() {
+		room := rooms[n%len(rooms)].Name
+		n++
+		now := time.Now()
+		owed := slack.ComposeNotice(slack.Notice{
+			House: slack.House{Channel: "#" + room}, Kind: fmt.Sprint("source", n), Title: "Prometheus", Reason: "timeout", Since: now, At: now,
+		}, now)
+		return func() {
+			if err := c.store.Commit(ctx, store.Tick{At: now, Owed: owed}); err != nil {
+				b.Fatal(err)
+			}
+			pump.Kick()
+			if err := workspace.Wait(ctx, func(s slacktest.State) bool { return len(s.Roots(room)) > 0 }); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // measure reports the CPU and the wall time of what prepare returns, both of them the median.

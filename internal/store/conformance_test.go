@@ -25,7 +25,6 @@ type Store interface {
 	Due(context.Context, time.Time) ([]outbox.Owed, error)
 	Begin(context.Context, []string, time.Time) error
 	Settle(context.Context, string, outbox.Result) error
-	Supersede(context.Context, ...string) error
 	Root(context.Context, string, string) (outbox.Receipt, bool, error)
 	Outbox(context.Context, OutboxFilter) ([]outbox.Owed, error)
 	Depth(context.Context) (Depth, error)
@@ -69,7 +68,6 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"a send that was begun is ambiguous until it is settled", testBegun},
 		{"what was sent stays sent", testStaysSent},
 		{"an entry that was sent while the disk was full is ambiguous", testTried},
-		{"superseding touches only what is pending", testSupersede},
 		{"the root is the newest sent post or edit of a thread", testRoot},
 		{"settling what is not known is an error", testUnknown},
 		{"pruning spares the pending, the dead and threads in use", testPrune},
@@ -333,7 +331,6 @@ func testStaysSent(t *testing.T, db Store) {
 	must(t, db.Settle(background, "a", sent))
 	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Pending, At: at(2)}))
 	must(t, db.Begin(background, []string{"a"}, at(3)))
-	must(t, db.Supersede(background, "a"))
 	o := got(db.Outbox(background, OutboxFilter{}))(t)[0]
 	if o.State != outbox.Sent || o.Receipt != sent.Receipt || !o.Settled.Equal(at(1)) || !o.Begun.IsZero() {
 		t.Errorf("got %+v", o)
@@ -350,17 +347,6 @@ func testTried(t *testing.T, db Store) {
 			t.Errorf("%s is not ambiguous", o.Key)
 		}
 	}
-}
-
-func testSupersede(t *testing.T, db Store) {
-	oweAll(t, db, entry("a", outbox.Edit), entry("b", outbox.Edit), entry("c", outbox.Edit))
-	must(t, db.Settle(background, "b", outbox.Result{State: outbox.Dead, At: at(1)}))
-	must(t, db.Supersede(background, "a", "b"))
-	states := map[string]outbox.State{}
-	for _, o := range got(db.Outbox(background, OutboxFilter{}))(t) {
-		states[o.Key] = o.State
-	}
-	same(t, "states", states, map[string]outbox.State{"a": outbox.Superseded, "b": outbox.Dead, "c": outbox.Pending})
 }
 
 func testRoot(t *testing.T, db Store) {

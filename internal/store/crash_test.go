@@ -123,7 +123,6 @@ var script = []func(Store) error{
 	},
 	func(db Store) error { return db.Fold(background, nil) },
 	func(db Store) error { return db.Commit(background, tickAt(2, "shop/pay", "shop/new")) },
-	func(db Store) error { return db.Supersede(background, entryAt("shop/pay", 2).Key) },
 	func(db Store) error { return db.Forget(background, "shop/cart") },
 	func(db Store) error { return db.Commit(background, tickAt(3, "shop/pay", "shop/cart")) },
 	func(db Store) error { return db.Prune(background, at(100)) },

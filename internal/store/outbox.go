@@ -76,18 +76,6 @@ func (db *DB) Owes(ctx context.Context, key string) (bool, error) {
 	return n > 0, wrap("owes", db.path, err)
 }
 
-// Supersede marks pending entries as made needless by a newer state of their message.
-func (db *DB) Supersede(ctx context.Context, keys ...string) error {
-	return db.write(ctx, "supersede", func(tx *sql.Tx) error {
-		for _, key := range keys {
-			if _, err := tx.ExecContext(ctx, sqlSupersede, key); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // Root is the newest receipt of a sent post or edit of the thread: where its root message is
 // now. It is false if nothing of the thread was sent.
 func (db *DB) Root(ctx context.Context, leg, thread string) (outbox.Receipt, bool, error) {

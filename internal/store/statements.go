@@ -71,9 +71,8 @@ const (
 	sqlSettle = `update outbox set state = $1, next_try = $2, last_err = $3, settled = $4, receipt = $5, begun = 0,
 			attempts = attempts + 1
 		where key = $6 and state <> 'sent'`
-	sqlSupersede = `update outbox set state = 'superseded', begun = 0 where key = $1 and state = 'pending'`
-	sqlHasEntry  = `select count(*) from outbox where key = $1`
-	sqlRoot      = `select receipt from outbox where thread = $1 and leg = $2 and op <> 'reply' and state = 'sent'
+	sqlHasEntry = `select count(*) from outbox where key = $1`
+	sqlRoot     = `select receipt from outbox where thread = $1 and leg = $2 and op <> 'reply' and state = 'sent'
 		order by settled desc, seq desc limit 1`
 	sqlDepth    = `select state, count(*), min(created) from outbox group by state`
 	sqlDelivery = `select leg, channel, sum(case when state = 'pending' then 1 else 0 end),
