@@ -63,7 +63,7 @@ vulns: ## look for known vulnerabilities that the code can reach (skipped when t
 bench: ## measure the figures of docs/benchmarks.md, some five minutes (PKG=./slo: all benchmarks of a package)
 ifeq ($(PKG),./...)
 	$(GO) test ./internal/bench -run '^$$' -bench 'Accuracy|SamplesRead' -benchtime 1x -timeout 10m
-	$(GO) test ./internal/bench -run '^$$' -bench 'Tick' -benchtime 20x -timeout 10m
+	$(GO) test ./internal/bench -run '^$$' -bench 'Tick|Ask|Report|Say' -benchtime 20x -timeout 10m
 	$(GO) test ./internal/bench -run 'TestTheWorkbookThroughPrometheus|TestLiveIsABacktest' -lives 100 -v -timeout 10m
 	$(GO) test ./alerting -run 'TestTheCutLaw|TestIncidentsAreWellFormed' -lives 200 -v -timeout 10m
 	$(GO) test ./internal/rules -run 'TestLatency' -faults 60 -v -timeout 10m

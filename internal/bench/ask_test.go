@@ -36,7 +36,8 @@ func BenchmarkAsk(b *testing.B) {
 		b.Fatal("somebody answered")
 	}
 	for _, ask := range []struct{ name, path, want string }{
-		{"page", "/", "service-0999/availability"},
+		{"page", "/", "Show all 1000"},
+		{"all", "/?all=1", "service-0999/availability"},
 		{"budget", "/slo/service-0500/availability", "service-0500"},
 		{"gate", "/api/v1/gate/service-0500", `"go":true`},
 		{"list", "/api/v1/slos", "service-0999/availability"},

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -190,6 +192,7 @@ func newBuilder(in Input) *builder {
 		policy := alerting.DefaultPolicy()
 		in.Policy = &policy
 	}
+	in.order()
 	b := &builder{
 		in: in, acked: firstActs(in.Acts, alerting.Acknowledge), mitigated: firstActs(in.Acts, alerting.Mitigated),
 	}
@@ -217,6 +220,16 @@ func newBuilder(in Input) *builder {
 	}
 	b.Load = newLoad(b.From, b.To, in.Zone)
 	return b
+}
+
+// order makes what may come in any order come in one; the caller's slices stay as they are.
+func (in *Input) order() {
+	in.Acts, in.Reviews, in.Services = slices.Clone(in.Acts), slices.Clone(in.Reviews), slices.Clone(in.Services)
+	slices.SortStableFunc(in.Acts, func(x, y alerting.Act) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.Key, y.Key)) })
+	slices.SortStableFunc(in.Reviews, func(x, y postmortem.Review) int {
+		return cmp.Or(cmp.Compare(x.Incident, y.Incident), cmp.Compare(x.File, y.File))
+	})
+	slices.SortStableFunc(in.Services, func(x, y Service) int { return cmp.Compare(x.Name, y.Name) })
 }
 
 // row adds the row of one budget.

@@ -282,19 +282,25 @@ func checkShown(t *testing.T, shown string, exact *big.Rat) {
 	}
 }
 
-// checkOrder: the same input gives the same bytes, in whatever order the subjects and incidents come.
+func shuffle[T any](all []T) {
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+}
+
+// checkOrder: the same input gives the same bytes, in whatever order its parts come.
 func checkOrder(t *testing.T, in report.Input) {
 	t.Helper()
 	first := report.Build(in)
 	for range 5 {
-		rand.Shuffle(len(in.Subjects), func(i, j int) { in.Subjects[i], in.Subjects[j] = in.Subjects[j], in.Subjects[i] })
-		for n := range in.Subjects {
-			inc := in.Subjects[n].Incidents
-			rand.Shuffle(len(inc), func(i, j int) { inc[i], inc[j] = inc[j], inc[i] })
+		shuffle(in.Subjects)
+		shuffle(in.Acts)
+		shuffle(in.Reviews)
+		shuffle(in.Services)
+		for _, s := range in.Subjects {
+			shuffle(s.Incidents)
 		}
 		r := report.Build(in)
 		if r.Markdown() != first.Markdown() || !bytes.Equal(r.JSON(), first.JSON()) {
-			t.Error("the order of the input shows")
+			t.Errorf("the order of the input shows: %s", cmp.Diff(first.Markdown()+string(first.JSON()), r.Markdown()+string(r.JSON())))
 		}
 	}
 	var decoded map[string]any
