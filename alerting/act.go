@@ -28,6 +28,7 @@ type Act struct {
 	Service  string `json:"service,omitempty"`
 
 	Text   string            `json:"text,omitempty"`   // the reason or the note, in the person's words
+	Since  time.Time         `json:"since,omitzero"`   // of declare: when it began; zero is when it was declared
 	Until  time.Time         `json:"until,omitzero"`   // when it ends by itself; zero is never, or not applicable
 	Other  string            `json:"other,omitempty"`  // of merge: the incident that goes on; of undo: the key of the act taken back
 	Level  Severity          `json:"level,omitempty"`  // of escalate and declare
@@ -48,7 +49,7 @@ const (
 	Declare     ActKind = "declare"     // an incident that no rule saw
 	Close       ActKind = "close"       // a declared incident is over
 	Merge       ActKind = "merge"       // two incidents are one: Other goes on
-	Split       ActKind = "split"       // they are not, after all
+	Split       ActKind = "split"       // they are not, after all: the incident has a thread of its own again
 	Override    ActKind = "override"    // the gate is passed although it says no, for a reason
 	Exempt      ActKind = "exempt"      // the error-budget policy does not bind the service until Until
 	Changed     ActKind = "change"      // a deploy, a change of configuration or data, a maintenance

@@ -77,6 +77,20 @@ func since(from time.Time, acts []Act) (time.Duration, bool) {
 	return max(acts[0].At.Sub(from), 0), true
 }
 
+// MergedInto is the incident into which a person merged this one, "" if nobody did or somebody took them apart again.
+func (i Incident) MergedInto() string {
+	into := ""
+	for _, a := range InForce(i.Acts, forever) {
+		switch a.Kind {
+		case Merge:
+			into = a.Other
+		case Split:
+			into = ""
+		}
+	}
+	return into
+}
+
 // Thread is the incident in whose thread this one is told.
 func (i Incident) Thread() string {
 	if i.Group != "" {

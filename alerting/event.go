@@ -21,7 +21,7 @@ const (
 // Rule is what an event is about.
 type Rule string
 
-// The rules. At most one incident is open per SLO and rule.
+// The rules. At most one incident is open per SLO and rule, but of those that people declare.
 const (
 	RulePage       Rule = "page"       // a burn that began as a page
 	RuleTicket     Rule = "ticket"     // a burn that began as a ticket; it may escalate
@@ -29,6 +29,7 @@ const (
 	RuleSpent      Rule = "spent"      // a share of the budget is gone
 	RulePolicy     Rule = "policy"     // the error-budget policy's gate turned
 	RuleExperiment Rule = "experiment" // an experiment has to end
+	RuleDeclared   Rule = "declared"   // no rule saw it: a person declared it
 )
 
 // Burns reports whether the rule is about a budget that burns too fast.
@@ -70,6 +71,7 @@ const (
 	ByPerson       Reason = "person"         // somebody made it louder, or quieter
 	Unacknowledged Reason = "unacknowledged" // a page that nobody has taken for as long as the SLO says
 	SilenceOver    Reason = "silence_over"   // a silence has ended, and it still burns
+	StillOpen      Reason = "still_open"     // declared, not closed, and some minutes have passed
 )
 
 // Event is one thing that happened to one SLO, with the figures it was decided on.
@@ -89,7 +91,7 @@ type Event struct {
 	Level  int64         `json:"level,omitempty"` // of a spent notice, in basis points
 	Budget Account       `json:"budget"`          // of the first window, at this time
 	Burn   *Burning      `json:"burn,omitempty"`  // of a burn incident, so far
-	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data
+	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data; of declared: since when it is
 	// Follows is, of a burn that comes back soon after its end, the incident that it comes back from.
 	Follows string `json:"follows,omitempty"`
 	Act     string `json:"act,omitempty"` // of an experiment: its key

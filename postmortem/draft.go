@@ -156,6 +156,10 @@ func changes(f Facts) []Change {
 func summary(d Document) string {
 	i, o := d.Facts.Incident, d.Facts.Spec.Objective
 	id := plain.Code(string(d.Facts.id()))
+	if i.Rule == alerting.RuleDeclared && i.Last.Burn == nil {
+		return "From " + plain.UTC(i.Onset) + until(i) + " " + id + " had an incident that a person declared: " + plain.Text(i.Title()) +
+			". No alert has seen it, and what it cost is not known."
+	}
 	if i.Last.Burn == nil {
 		return "The data of " + id + " were missing from " + plain.UTC(i.Onset) + until(i) +
 			". While they were, nothing can be said about its users."

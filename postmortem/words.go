@@ -40,7 +40,15 @@ func Sentence(e alerting.Event, spec *slo.Spec) string {
 		return "an alert fired while the experiment ran"
 	case alerting.SLORemoved:
 		return "closed: the SLO was taken out of the files"
+	case alerting.StillOpen:
+		if e.Burn == nil {
+			return "still open"
+		}
+		return "still open; " + soFar(e)
 	case alerting.ByPerson:
+		if e.Rule == alerting.RuleDeclared {
+			return declared(e)
+		}
 		return "somebody made it a " + string(e.Severity) + "; " + soFar(e)
 	case alerting.Unacknowledged:
 		return "still burning, and nobody has acknowledged the page; " + soFar(e)
@@ -69,6 +77,21 @@ func Deed(a alerting.Act) string {
 	}
 	if a.Text != "" {
 		s += ": " + a.Text
+	}
+	return s
+}
+
+// declared tells what a person made of an incident that no rule saw.
+func declared(e alerting.Event) string {
+	s := "somebody made it a " + string(e.Severity)
+	switch e.Kind {
+	case alerting.Opened:
+		return string(e.Severity) + " declared by a person; no alert has seen it"
+	case alerting.Resolved:
+		s = "closed by a person"
+	}
+	if e.Burn != nil {
+		s += "; " + soFar(e)
 	}
 	return s
 }

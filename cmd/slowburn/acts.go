@@ -17,6 +17,10 @@ type actsCmd struct {
 	Note      noteCmd      `cmd:"" help:"Put a note into the timeline."`
 	Mitigated mitigatedCmd `cmd:"" help:"Say that users no longer feel it."`
 	Classify  classifyCmd  `cmd:"" help:"Record whether the entity classes it as major, for the register."`
+	Declare   declareCmd   `cmd:"" help:"Declare an incident that no alert has seen."`
+	Close     closeCmd     `cmd:"" help:"Close an incident that was declared."`
+	Merge     mergeCmd     `cmd:"" help:"Let another incident's thread go on with this one, too."`
+	Split     splitCmd     `cmd:"" help:"Give it a thread of its own again."`
 	Undo      undoCmd      `cmd:"" help:"Take an act back, by the key that 'incidents show -o json' tells."`
 }
 
@@ -40,7 +44,11 @@ func (c actor) do(e *env, a alerting.Act) error {
 	if printed, err := c.print(e, done); printed {
 		return err
 	}
-	_, err := fmt.Fprintf(e.out, "%s: %s by %s\n", done.Kind, done.Incident+string(done.SLO)+done.Service, done.By)
+	about := done.Incident
+	if about == "" {
+		about = string(done.SLO) + done.Service
+	}
+	_, err := fmt.Fprintf(e.out, "%s: %s by %s\n", done.Kind, about, done.By)
 	return err
 }
 
@@ -101,6 +109,69 @@ type mitigatedCmd struct {
 // Run says so.
 func (c *mitigatedCmd) Run(e *env) error {
 	return c.do(e, alerting.Act{Kind: alerting.Mitigated, Incident: c.ID})
+}
+
+type declareCmd struct {
+	actor
+	Which  string `arg:"" help:"SERVICE/SLO, or SERVICE as a whole." placeholder:"SERVICE[/SLO]"`
+	Title  string `arg:"" help:"What is wrong, in a few words."`
+	Page   bool   `help:"It is worth waking somebody." xor:"level" required:""`
+	Ticket bool   `help:"It can be looked at in working hours." xor:"level" required:""`
+	Since  string `help:"When it began: 2026-11-22T11:40:00Z, or so long ago: 20m. Now, if not said." placeholder:"TIME"`
+	Key    string `help:"A name of your own for it: told twice under the same one, one incident is declared."`
+}
+
+// Run declares.
+func (c *declareCmd) Run(e *env) error {
+	a := alerting.Act{Kind: alerting.Declare, Level: alerting.Ticket, Text: c.Title, Key: c.Key}
+	if c.Page {
+		a.Level = alerting.Page
+	}
+	if id := slo.ID(c.Which); id.Name() != "" {
+		a.SLO = id
+	} else {
+		a.Service = c.Which
+	}
+	if c.Since != "" {
+		ago, err := time.ParseDuration(c.Since)
+		if a.Since = e.now().Add(-ago).UTC(); err != nil {
+			if a.Since, err = time.Parse(time.RFC3339, c.Since); err != nil {
+				return exitError{exitUsage, fmt.Errorf("--since %q is neither a time such as 2026-11-22T11:40:00Z nor a duration such as 20m", c.Since)}
+			}
+		}
+	}
+	return c.do(e, a)
+}
+
+type closeCmd struct {
+	actor
+	ID string `arg:"" help:"The incident's ID."`
+}
+
+// Run closes.
+func (c *closeCmd) Run(e *env) error {
+	return c.do(e, alerting.Act{Kind: alerting.Close, Incident: c.ID})
+}
+
+type mergeCmd struct {
+	actor
+	ID   string `arg:"" help:"The incident that goes on in another thread."`
+	Into string `arg:"" help:"The incident whose thread that is."`
+}
+
+// Run merges.
+func (c *mergeCmd) Run(e *env) error {
+	return c.do(e, alerting.Act{Kind: alerting.Merge, Incident: c.ID, Other: c.Into})
+}
+
+type splitCmd struct {
+	actor
+	ID string `arg:"" help:"The incident's ID."`
+}
+
+// Run splits.
+func (c *splitCmd) Run(e *env) error {
+	return c.do(e, alerting.Act{Kind: alerting.Split, Incident: c.ID})
 }
 
 type undoCmd struct {

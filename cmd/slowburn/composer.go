@@ -76,8 +76,13 @@ func (c composer) Act(d engine.Done) []outbox.Entry {
 	var entries []outbox.Entry
 	again := false
 	for _, to := range all {
-		if to.leg == slackLeg {
+		if to.leg == slackLeg && !d.Echo {
 			f := c.slackFacts(d.Told, to.channel)
+			f.From = d.From
+			if d.Left != nil {
+				left := c.slackFacts(*d.Left, to.channel)
+				f.Left = &left
+			}
 			entries = append(entries, inThread(slack.ComposeAct(f, d.Act, d.Now), to.channel, again)...)
 			again = true
 		}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,9 +183,17 @@ func (c *explainCmd) spend(e *env, x *explanation, window slo.Window) error {
 	if err := c.get(e, "incidents", q, &all); err != nil {
 		return err
 	}
+	slices.SortFunc(all, func(a, b web.Incident) int { return cmp.Or(a.Onset.Compare(b.Onset), cmp.Compare(a.ID, b.ID)) })
 	for _, i := range all {
-		if i.SLO == x.ID && (i.Rule == string(alerting.RulePage) || i.Rule == string(alerting.RuleTicket)) {
+		if i.SLO == x.ID && alerting.Rule(i.Rule).Burns() {
 			if err := c.addIncident(e, x, i); err != nil {
+				return err
+			}
+		}
+	}
+	for _, i := range all {
+		if i.SLO == x.ID && i.Rule == string(alerting.RuleDeclared) {
+			if err := c.addDeclared(e, x, i, all); err != nil {
 				return err
 			}
 		}
@@ -271,6 +281,50 @@ func (c *explainCmd) addIncident(e *env, x *explanation, i web.Incident) error {
 	x.Incidents = append(x.Incidents, spentIncident{
 		ID: i.ID, Severity: i.Severity, Onset: i.Onset, Duration: i.Duration, Open: i.Open,
 		spentShare: spentShare{Bad: exactly(bad), Share: x.share(bad)},
+	})
+	return nil
+}
+
+// addDeclared adds what a declared incident took beside the others of its time, so that nothing is counted twice.
+func (c *explainCmd) addDeclared(e *env, x *explanation, i web.Incident, all []web.Incident) error {
+	held, from := 0.0, i.Onset
+	take := func(to time.Time) error {
+		if to = to.Truncate(time.Minute); !to.After(from) {
+			return nil
+		}
+		h, err := c.history(e, from, to, to.Sub(from))
+		for _, p := range h.Points {
+			held += valueOf(p.Bad)
+		}
+		return err
+	}
+	end := x.To
+	if i.Resolved != nil && i.Resolved.Before(end) {
+		end = *i.Resolved
+	}
+	if from = from.Truncate(time.Minute); from.Before(x.From) {
+		from = x.From
+	}
+	for _, o := range all {
+		until := end
+		if o.Resolved != nil && o.Resolved.Before(end) {
+			until = *o.Resolved
+		}
+		before := alerting.Rule(o.Rule).Burns() || o.Rule == i.Rule && o.Detected.Before(i.Detected)
+		if o.SLO != x.ID || !before || !until.After(from) || !o.Onset.Before(end) {
+			continue
+		}
+		if err := take(o.Onset); err != nil {
+			return err
+		}
+		from = until
+	}
+	if err := take(end); err != nil {
+		return err
+	}
+	x.Incidents = append(x.Incidents, spentIncident{
+		ID: i.ID, Severity: i.Severity, Onset: i.Onset, Duration: i.Duration, Open: i.Open,
+		spentShare: spentShare{Bad: exactly(held), Share: x.share(held)},
 	})
 	return nil
 }

@@ -250,9 +250,17 @@ func (c *incidentsListCmd) Run(e *env) error {
 		if i.Open {
 			state = "open"
 		}
-		t.row(i.ID, i.Severity, state, i.Onset.UTC().Format("2006-01-02 15:04"), i.Duration, i.TimeToDetect, percentOf(&i.Cost))
+		t.row(i.ID, i.Severity, state, i.Onset.UTC().Format("2006-01-02 15:04"), i.Duration, i.TimeToDetect, costOf(i))
 	}
 	return t.flush()
+}
+
+// costOf is the share of the budget that an incident took, a dash where that is not known.
+func costOf(i web.Incident) string {
+	if !i.Known {
+		return unknown
+	}
+	return percentOf(&i.Cost)
 }
 
 type incidentsShowCmd struct {
@@ -270,7 +278,13 @@ func (c *incidentsShowCmd) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
-		i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04 UTC"), i.Duration, i.TimeToDetect, percentOf(&i.Cost))
+		i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04 UTC"), i.Duration, i.TimeToDetect, costOf(i.Incident))
+	if i.Title != "" {
+		fmt.Fprintf(e.out, "declared: %s\n", i.Title)
+	}
+	if i.MergedInto != "" {
+		fmt.Fprintf(e.out, "merged into %s\n", i.MergedInto)
+	}
 	if i.TimeToAcknowledge != nil {
 		fmt.Fprintf(e.out, "acknowledged by %s after %s\n", i.AcknowledgedBy, *i.TimeToAcknowledge)
 	}

@@ -58,8 +58,11 @@ func Alerts(f leg.Facts) []Alert {
 	i := f.Incident
 	a := Alert{Labels: f.Labels(), Annotations: annotations(f), StartsAt: i.Detected.UTC(), EndsAt: i.Resolved.UTC(), GeneratorURL: f.SLOURL()}
 	a.Labels["alertname"] = "ErrorBudgetBurn"
-	if i.Rule == alerting.RuleNoData {
+	switch i.Rule {
+	case alerting.RuleNoData:
 		a.Labels["alertname"] = "ErrorBudgetUnknown"
+	case alerting.RuleDeclared:
+		a.Labels["alertname"] = "IncidentDeclared"
 	}
 	if i.Escalated.IsZero() {
 		return []Alert{a}

@@ -49,6 +49,12 @@ func invalid(format string, args ...any) error {
 type Done struct {
 	Told
 	Act alerting.Act
+	// Echo says that the act follows from one on another incident of the same thread, which has told it there.
+	Echo bool
+	// From is, of a merge and a split, the thread in which the incident was told before, and Left the loudest that is still
+	// told there; nil if nothing is.
+	From string
+	Left *Told
 }
 
 // Do takes what a person did: it is written down, together with the messages that tell of it, before anything
@@ -70,7 +76,7 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	if known, err := d.prepare(ctx); known || err != nil {
 		return err
 	}
-	d.tick.Acts = []alerting.Act{d.act}
+	d.tick.Acts = append([]alerting.Act{d.act}, d.tick.Acts...)
 	if err := e.writeAct(ctx, d.tick); err != nil {
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
 	}
@@ -105,6 +111,7 @@ const (
 // actKinds says of every kind of act whether it needs an incident.
 var actKinds = map[alerting.ActKind]bool{
 	alerting.Acknowledge: true, alerting.Escalate: true, alerting.Remark: true, alerting.Mitigated: true, alerting.Classify: true,
+	alerting.Close: true, alerting.Merge: true, alerting.Split: true, alerting.Declare: false,
 	alerting.Silence: false, alerting.Undo: false, alerting.Worked: false,
 	alerting.Override: false, alerting.Exempt: false, alerting.Changed: false, alerting.Experiment: false, alerting.Configured: false,
 }
@@ -127,8 +134,14 @@ func checkAct(a alerting.Act, now time.Time) error {
 		return invalid("The silence would have ended already, at %s.", a.Until.UTC().Format(time.RFC3339))
 	case a.Kind == alerting.Silence && a.Until.IsZero() && a.Incident == "":
 		return invalid("A silence of more than one incident needs an end.")
-	case a.Kind == alerting.Escalate && a.Level != alerting.Page && a.Level != alerting.Ticket:
-		return invalid("Escalate to page or to ticket.")
+	case (a.Kind == alerting.Escalate || a.Kind == alerting.Declare) && a.Level != alerting.Page && a.Level != alerting.Ticket:
+		return invalid("An incident is a page or a ticket; say which.")
+	case a.Kind == alerting.Declare && (a.Text == "" || a.SLO == "" && a.Service == "" || a.Incident != ""):
+		return invalid("Say which SLO or service has an incident, and in a few words what is wrong.")
+	case a.Kind == alerting.Declare && a.Since.After(now):
+		return invalid("The incident would begin in the future, at %s.", a.Since.UTC().Format(time.RFC3339))
+	case a.Kind == alerting.Merge && (a.Other == "" || a.Other == a.Incident):
+		return invalid("Say which other incident goes on.")
 	case a.Kind == alerting.Undo && a.Other == "":
 		return invalid("Say by its key which act to take back.")
 	case a.Kind == alerting.Classify && a.Text != alerting.Major && a.Text != alerting.NotMajor:
@@ -145,12 +158,16 @@ type deed struct {
 	act      alerting.Act
 	now      time.Time
 	tick     store.Tick
-	incident alerting.Incident // after the act; without an ID if it is about none
+	incident alerting.Incident   // after the act; without an ID if it is about none
+	others   []alerting.Incident // that change with it
 }
 
 // prepare validates the act against what is known and composes what it owes. It is true if the act was done before.
 func (d *deed) prepare(ctx context.Context) (known bool, err error) {
 	a := d.act
+	if a.Kind == alerting.Declare {
+		return d.declare(ctx)
+	}
 	if a.Incident == "" {
 		if slices.ContainsFunc(d.wide, func(w alerting.Act) bool { return w.Key == a.Key }) {
 			return true, nil
@@ -177,9 +194,17 @@ func (d *deed) prepare(ctx context.Context) (known bool, err error) {
 		return false, err
 	}
 	d.act.SLO, d.act.At = i.SLO, d.inTime(i)
-	d.incident = i.Take(d.act)
-	d.tick.Incidents = []alerting.Incident{d.incident}
-	d.tick.Owed = d.compose()
+	if a.Kind == alerting.Merge || a.Kind == alerting.Split {
+		return false, d.move(ctx, i)
+	}
+	if !d.onDeclared(i) {
+		d.incident = i.Take(d.act)
+		d.tick.Incidents = []alerting.Incident{d.incident}
+	}
+	if a.Kind != alerting.Close { // what ends it tells of it
+		d.tick.Owed = append(d.tick.Owed, d.compose(Done{Act: d.act})...)
+	}
+	d.spread()
 	return false, nil
 }
 
@@ -205,16 +230,37 @@ func (e *Engine) hasService(name string) bool {
 
 // checkOn is whether an act can be done to an incident in the state in which it is.
 func checkOn(i alerting.Incident, a alerting.Act) error {
-	after := a.Kind == alerting.Remark || a.Kind == alerting.Mitigated || a.Kind == alerting.Undo || a.Kind == alerting.Classify
+	after := a.Kind == alerting.Remark || a.Kind == alerting.Mitigated || a.Kind == alerting.Undo || a.Kind == alerting.Classify ||
+		a.Kind == alerting.Merge || a.Kind == alerting.Split
 	switch {
 	case !i.Open && !after:
 		return conflict("The incident is over since %s.", i.Resolved.UTC().Format("2006-01-02 15:04 UTC"))
+	case a.Kind == alerting.Close && i.Rule != alerting.RuleDeclared:
+		return conflict("It ends when the data say so; only what a person has declared is closed by a person.")
+	case a.Kind == alerting.Split && i.Group == "":
+		return conflict("It is told in a thread of its own.")
 	case a.Kind == alerting.Escalate && i.Rule == alerting.RuleNoData:
 		return conflict("Missing data are looked at as a ticket; declare an incident if users are hurt.")
 	case a.Kind == alerting.Escalate && i.Loud() == a.Level:
 		return conflict("The incident is a %s already.", a.Level)
 	case a.Kind == alerting.Undo && !slices.ContainsFunc(alerting.InForce(i.Acts, a.At), func(b alerting.Act) bool { return b.Key == a.Other }):
 		return unknownAct("There is no act %q in force on this incident.", a.Other)
+	case a.Kind == alerting.Undo:
+		return checkUndo(i, a)
+	}
+	return nil
+}
+
+// checkUndo is for acts that another act takes back than an undo.
+func checkUndo(i alerting.Incident, a alerting.Act) error {
+	n := slices.IndexFunc(i.Acts, func(b alerting.Act) bool { return b.Key == a.Other })
+	switch kind := i.Acts[n].Kind; {
+	case kind == alerting.Declare, kind == alerting.Close:
+		return conflict("What was declared is closed, and what was closed is declared anew.")
+	case kind == alerting.Merge, kind == alerting.Split:
+		return conflict("What was merged is split, and what was split is merged.")
+	case kind == alerting.Escalate && i.Rule == alerting.RuleDeclared:
+		return conflict("There is no rule to say how loud it is; say it yourself, by escalate.")
 	}
 	return nil
 }
@@ -232,22 +278,28 @@ func (d *deed) inTime(i alerting.Incident) time.Time {
 }
 
 // compose is what the act owes to those who watch.
-func (d *deed) compose() []outbox.Entry {
-	a := d.accounts[d.incident.SLO]
-	if a == nil {
-		if a = d.away[d.incident.SLO]; a == nil {
-			return nil
-		}
+func (d *deed) compose(done Done) []outbox.Entry {
+	in, st, ok := d.place(d.incident.SLO)
+	if !ok {
+		return nil
 	}
-	in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
-	return d.Composer.Act(Done{Told: d.told(in, a.state, d.incident.Last, d.incident, false, d.now), Act: d.act})
+	done.Told = d.told(in, st, d.incident.Last, d.incident, false, d.now)
+	return d.Composer.Act(done)
 }
 
 // keep takes over in memory what was committed.
 func (d *deed) keep() {
+	for _, i := range d.others {
+		d.open[i.ID] = i
+	}
 	switch {
 	case d.incident.Open:
 		d.open[d.incident.ID] = d.incident
+	case d.act.Kind == alerting.Close:
+		delete(d.open, d.incident.ID)
+		if d.closing != nil {
+			d.closing[d.incident.ID] = true
+		}
 	case d.act.Incident == "" && isWide(d.act):
 		d.wide = append(d.wide, d.act)
 	}

@@ -159,6 +159,7 @@ type Engine struct {
 	orphans  []slo.ID            // of these, what a restart found open
 	clock    clock
 	excuses  map[string]*budget.Excuses // of the set, see excuse
+	closing  map[string]bool            // declared incidents that were closed and wait for the ledger; nil before the first tick
 }
 
 // account is one budget in memory.
@@ -260,6 +261,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	}
 	e.closeOrphans(now, &tick, &sum)
 	e.tell(e.decide(batch, &tick), now, &tick, &sum)
+	e.tendDeclared(ctx, now, &tick, &sum)
 	e.watchSource(batch, now, &tick, &sum)
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
 		e.oweReports(ctx, now, services, &tick, &sum)

@@ -192,6 +192,11 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 	for _, a := range e.accounts {
 		in.Subjects = append(in.Subjects, report.Subject{ID: a.id, Spec: a.spec, Ledger: a.ledger, Incidents: bySLO[a.id]})
 	}
+	for id, declared := range bySLO {
+		if spec := e.wholeService(id); spec != nil {
+			in.Subjects = append(in.Subjects, report.Subject{ID: id, Spec: spec, Incidents: declared})
+		}
+	}
 	if e.ExternalURL != "" {
 		in.Whole = report.Link{Text: "the whole report", URL: e.ExternalURL + "/reports/" + s.Name + "/" + p.String()}
 		in.Previous = report.Link{Text: p.Prev().String(), URL: e.ExternalURL + "/reports/" + s.Name + "/" + p.Prev().String()}

@@ -154,8 +154,8 @@ func (e *Engine) among(t Told) Told {
 	}
 	all := e.group(t.Incident.Thread())
 	if len(all) > 0 && all[0].ID != t.Incident.ID {
-		if a := e.accounts[all[0].SLO]; a != nil {
-			face := e.alone(e.input(a), a.state, all[0].Last, all[0], false, t.Now)
+		if in, st, ok := e.place(all[0].SLO); ok {
+			face := e.alone(in, st, all[0].Last, all[0], false, t.Now)
 			face.Others = all[1:]
 			t.Face = &face
 		}

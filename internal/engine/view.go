@@ -177,9 +177,8 @@ func (e *Engine) openTold(now time.Time) []Told {
 	var all []Told
 	for _, id := range slices.Sorted(maps.Keys(e.open)) {
 		i := e.open[id]
-		if a := e.accounts[i.SLO]; a != nil {
-			in := alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger}
-			all = append(all, e.told(in, a.state, i.Last, i, false, now))
+		if in, st, ok := e.place(i.SLO); ok {
+			all = append(all, e.told(in, st, i.Last, i, false, now))
 		}
 	}
 	return all
@@ -192,7 +191,8 @@ func (e *Engine) Last() Summary {
 	return e.last
 }
 
-// WithLedger lets f read a budget's ledger while nobody writes it. f must not keep it.
+// WithLedger lets f read a budget's ledger while nobody writes it. f must not keep it. The ledger of a service as a whole,
+// for which somebody declared an incident, is empty.
 func (e *Engine) WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool {
 	return e.WithSteps(id, func(in alerting.Input, _ []alerting.Input) { f(in.Spec, in.Ledger) })
 }
@@ -202,19 +202,19 @@ func (e *Engine) WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool {
 func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting.Input)) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	a, ok := e.accounts[id]
-	if !ok {
+	in, _, ok := e.place(id)
+	if !ok || e.away[id] != nil {
 		return false
 	}
 	var steps []alerting.Input
-	if a.spec.SLI.Kind == slo.Composed {
-		for _, step := range a.spec.SLI.Journey.Steps {
+	if in.Spec.SLI.Kind == slo.Composed {
+		for _, step := range in.Spec.SLI.Journey.Steps {
 			if s := e.accounts[step.SLO]; s != nil {
 				steps = append(steps, e.input(s))
 			}
 		}
 	}
-	f(e.input(a), steps)
+	f(in, steps)
 	return true
 }
 

@@ -508,7 +508,16 @@ func (v voice) Event(t engine.Told) []outbox.Entry { return slack.Compose(v.fact
 
 // Act makes the messages about an act.
 func (v voice) Act(d engine.Done) []outbox.Entry {
-	return slack.ComposeAct(v.facts(d.Told), d.Act, d.Now)
+	if d.Echo {
+		return nil
+	}
+	f := v.facts(d.Told)
+	f.From = d.From
+	if d.Left != nil {
+		left := v.facts(*d.Left)
+		f.Left = &left
+	}
+	return slack.ComposeAct(f, d.Act, d.Now)
 }
 
 // Evidence makes the messages about what was found out.

@@ -87,6 +87,10 @@ func (f Facts) predicate() string {
 		return "has had no data for " + plain.Duration(f.Event.Time().Sub(i.Onset))
 	case i.Rule == alerting.RuleNoData:
 		return "has data again"
+	case i.Rule == alerting.RuleDeclared && i.Open:
+		return "has an incident: " + i.Title()
+	case i.Rule == alerting.RuleDeclared:
+		return "is over after " + plain.Duration(i.Duration()) + ": " + i.Title()
 	case !i.Open:
 		return "burned for " + plain.Duration(i.Duration()) + " and took " + cost + " of its error budget"
 	}
@@ -120,7 +124,9 @@ func (f Facts) outlook() string {
 func (f Facts) Description() string {
 	i := f.Incident
 	lines := []string{"Promised: " + f.Spec.Objective.Percent() + " % good over " + f.Spec.Window().String() + "."}
-	if f.Spec.Description != "" {
+	if f.Spec.Name == "" {
+		lines = []string{"Declared for the service as a whole; what it costs is not known."}
+	} else if f.Spec.Description != "" {
 		lines[0] = f.Spec.Description + " " + lines[0]
 	}
 	if p := i.Last.Pair; p != nil && i.Open {
@@ -171,8 +177,13 @@ func (f Facts) IncidentURL() string {
 	return f.page("/incidents/" + f.Incident.ID)
 }
 
-// SLOURL is the page of the SLO, "" if there is none.
-func (f Facts) SLOURL() string { return f.page("/slo/" + string(f.Event.SLO)) }
+// SLOURL is the page of the SLO, "" if there is none, as for a service as a whole.
+func (f Facts) SLOURL() string {
+	if f.Event.SLO.Name() == "" {
+		return ""
+	}
+	return f.page("/slo/" + string(f.Event.SLO))
+}
 
 func (f Facts) page(path string) string {
 	if f.URL == "" {

@@ -165,6 +165,10 @@ type Other struct {
 func Build(in Input) Report {
 	b := newBuilder(in)
 	for _, s := range b.subjects {
+		if s.Ledger == nil {
+			b.declared(s)
+			continue
+		}
 		b.row(s)
 		b.attribute(s)
 		b.alerts(s)

@@ -108,6 +108,16 @@ func (b *builder) attribute(s Subject) {
 	}
 }
 
+// declared adds the incidents that people declared for a service as a whole. What they cost is not known.
+func (b *builder) declared(s Subject) {
+	for _, i := range byOnset(s.Incidents) {
+		if overlaps(i, b.From, b.To) {
+			b.Incidents = append(b.Incidents, b.incident(s, i, 0))
+		}
+	}
+	b.alerts(s)
+}
+
 func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incident {
 	out := Incident{
 		ID: i.ID, SLO: s.ID, Rule: i.Rule, Severity: i.Severity,

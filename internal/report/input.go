@@ -36,7 +36,7 @@ type Input struct {
 type Subject struct {
 	ID        slo.ID // with label values for an SLO with `by:`
 	Spec      *slo.Spec
-	Ledger    *budget.Ledger      // reaching to the end of the period, or as far as is known
+	Ledger    *budget.Ledger      // nil of a service as a whole, which has no budget but declared incidents; else reaching to the end of the period, or as far as is known
 	Incidents []alerting.Incident // at least those that overlap the period; others are ignored
 }
 

@@ -184,9 +184,15 @@ func (r Report) incidentText(limit int) string {
 // cells is the incident's row. Missing data cost nothing that is known.
 func (i Incident) cells(zone *time.Location) []string {
 	what, cost := string(i.Severity), []string{plain.Unknown, plain.Unknown, plain.Unknown}
-	if i.Rule == alerting.RuleNoData {
+	switch {
+	case i.Rule == alerting.RuleNoData:
 		what = "no data"
-	} else {
+	case i.Rule == alerting.RuleDeclared && i.SLO.Name() == "":
+		what += ", declared"
+	default:
+		if i.Rule == alerting.RuleDeclared {
+			what += ", declared"
+		}
 		cost = []string{
 			plain.Events(i.InPeriod), plain.PercentUp(i.Bad, i.Allowed, 1),
 			plain.PercentUp(i.Postmortem.Bad, i.Postmortem.Allowed, 1),

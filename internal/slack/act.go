@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -12,12 +13,16 @@ import (
 // thread tells it, so that everybody sees who has it. Facts.Incident is after the act, and Facts.Event its
 // newest event. Only making it a page calls people.
 func ComposeAct(f Facts, a alerting.Act, now time.Time) []outbox.Entry {
-	if f.Incident.Unheard() {
+	switch {
+	case f.Incident.Unheard():
 		return nil
+	case a.Kind == alerting.Merge || a.Kind == alerting.Split:
+		return f.moved(a, now)
 	}
 	lane, deed := outbox.LaneTicket, f.deed(a)
 	reply := Body{Text: f.actSentence(deed, a), Blocks: []Block{section(deed.icon + " " + deed.text)}}
 	if a.Kind == alerting.Escalate {
+		f.Event.Severity = a.Level
 		f.Incident.Last.Severity = a.Level // the event that says so comes with the minute that it belongs to
 		if a.Level == alerting.Page {
 			lane, reply.Broadcast, reply.Mention = outbox.LanePage, true, f.mentions()
@@ -34,6 +39,52 @@ func ComposeAct(f Facts, a alerting.Act, now time.Time) []outbox.Entry {
 		entries[n].Key = "act/" + a.Key + suffix
 	}
 	return entries
+}
+
+// moved tells a merge or a split in both threads: the one that the incident comes into, and the one that it leaves.
+func (f Facts) moved(a alerting.Act, now time.Time) []outbox.Entry {
+	d := f.deed(a)
+	body := func(text string) Body {
+		return Body{Text: f.actSentence(d, a), Blocks: []Block{section(d.icon + " " + text)}}
+	}
+	here := "*" + escape(f.name(100)) + "* is told in this thread from now on."
+	there := "*" + escape(f.name(100)) + "* is told in another thread from now on."
+	entries := []outbox.Entry{
+		f.entry("", outbox.LaneTicket, outbox.Edit, f.root(now), now),
+		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+here), now),
+		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+there), now),
+	}
+	if left := f.leftBehind(d, a, now); left != nil {
+		entries = append(entries, f.entry("", outbox.LaneTicket, outbox.Edit, *left, now))
+	}
+	for n, suffix := range []string{"/edit", "/reply", "/from/reply", "/from/edit"}[:len(entries)] {
+		entries[n].Key = "act/" + a.Key + suffix
+		if n >= 2 {
+			entries[n].Thread, entries[n].IfTold = f.From, true
+		}
+	}
+	return entries
+}
+
+// leftBehind is what the root message of the thread shows that an incident has left: what is still told there, or of the
+// incident's own that it goes on elsewhere. What is over stays as it was told, which is nil.
+func (f Facts) leftBehind(d deed, a alerting.Act, now time.Time) *Body {
+	switch {
+	case f.Left != nil:
+		b := f.Left.root(now)
+		return &b
+	case f.From != f.Incident.ID || !f.Incident.Open:
+		return nil
+	}
+	b := Body{Text: f.actSentence(d, a), Name: d.icon + " Merged · " + f.name(80)}
+	b.Blocks = []Block{
+		header(d.icon + " Merged · " + f.name(100)), section(d.text + " It goes on in that thread; this one is its history."),
+		contextBlock(mrkdwn(f.signature())),
+	}
+	if l := f.links(); l != "" {
+		b.Blocks = slices.Insert(b.Blocks, 2, section(l))
+	}
+	return &b
 }
 
 // deed is an act in words.
@@ -54,13 +105,17 @@ func (f Facts) deed(a alerting.Act) deed {
 	d := deed{icon: "📝", head: "Note by", text: who + "says:"}
 	switch a.Kind {
 	case alerting.Acknowledge:
-		d = deed{"👀", "Acknowledged by", who + "has acknowledged this " + f.tier() + ", " + at(a.At) + "."}
+		d = deed{"👀", "Acknowledged by", who + "has acknowledged this " + f.tier() + f.together() + ", " + at(a.At) + "."}
 	case alerting.Silence:
 		d = deed{"🔕", "Silenced by", who + "has silenced this " + until(a) + ". It is still counted, and this thread goes on."}
 	case alerting.Mitigated:
 		d = deed{"🩹", "Mitigated by", who + "says that users no longer feel it, since " + at(a.At) + "."}
 	case alerting.Undo:
 		d = deed{"↩️", "Taken back by", who + "has taken back what was done: " + f.undone(a)}
+	case alerting.Merge:
+		d = deed{"🔀", "Merged by", who + "has merged this into " + code(plain(a.Other, 200)) + "."}
+	case alerting.Split:
+		d = deed{"🔀", "Taken apart by", who + "has taken this out of the thread of another incident."}
 	case alerting.Escalate:
 		d = deed{"🎫", "Made a ticket by", who + "has made this a ticket."}
 		if a.Level == alerting.Page {
@@ -74,6 +129,18 @@ func (f Facts) deed(a alerting.Act) deed {
 		d.text += "\n> " + escape(plain(a.Text, foreignLimit))
 	}
 	return d
+}
+
+// together says that the thread tells more than this incident.
+func (f Facts) together() string {
+	n := len(f.Others)
+	if f.Face != nil {
+		n = len(f.Face.Others)
+	}
+	if n == 0 {
+		return ""
+	}
+	return " and the " + plural(int64(n), "other incident") + " of this thread"
 }
 
 // undone says which kind of act was taken back.

@@ -16,6 +16,7 @@ const (
 	ActionSilence    = "slowburn_silence"
 	ActionPage       = "slowburn_page"   // make it a page
 	ActionTicket     = "slowburn_ticket" // make it a ticket
+	ActionClose      = "slowburn_close"  // of one that a person has declared
 	ActionPostmortem = "slowburn_postmortem"
 )
 
@@ -53,6 +54,9 @@ func (f Facts) controls() []Block {
 		row = append(row, newButton(ActionTicket, "Make it a ticket", id, ""), review)
 	default:
 		row = append(row, newButton(ActionPage, "Make it a page", id, "danger"), review)
+	}
+	if f.Incident.Rule == alerting.RuleDeclared {
+		row = append(row, newButton(ActionClose, "Close", id, ""))
 	}
 	return []Block{actions(id, row...)}
 }
@@ -109,6 +113,8 @@ func (p press) act(now time.Time) (alerting.Act, bool) {
 	switch p.action {
 	case ActionAck:
 		a.Kind = alerting.Acknowledge
+	case ActionClose:
+		a.Kind = alerting.Close
 	case ActionPage:
 		a.Kind, a.Level = alerting.Escalate, alerting.Page
 	case ActionTicket:

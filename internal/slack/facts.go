@@ -48,6 +48,10 @@ type Facts struct {
 	// incident, because it is louder; nil if it shows this one.
 	Others []alerting.Incident
 	Face   *Facts
+	// From is, of a merge and a split, the thread in which the incident was told before, and Left what that one shows now; nil if
+	// nothing open is told there any more.
+	From string
+	Left *Facts
 	// Silenced says that somebody wants to hear no more for now: the root message and the thread go on, and
 	// nothing new is shown in the channel or calls anybody.
 	Silenced bool

@@ -86,7 +86,7 @@ func (f Facts) root(now time.Time) Body {
 	icon, word := f.state(now)
 	state := icon + " " + word
 	b := Body{Text: f.sentence(state, f.predicate(now)), Name: state + " · " + f.name(80)}
-	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.lead(now), f.fields()...))
+	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.lead(now), f.fields(now)...))
 	if s := f.elsewhere(); s != "" {
 		b.Blocks = append(b.Blocks, section(s))
 	}
@@ -139,6 +139,8 @@ func (f Facts) predicate(now time.Time) string {
 		return "has had no data for " + span(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it."
 	case f.Event.Rule == alerting.RuleNoData:
 		return "has data again after " + span(i.Last.Time().Sub(i.Onset)) + "."
+	case f.Event.Rule == alerting.RuleDeclared:
+		return f.declaredPredicate()
 	case f.missed(now):
 		return "burned for " + span(i.Duration()) + " while slowburn could not see it; it is over."
 	case !i.Open:
@@ -175,10 +177,15 @@ func (f Facts) lead(now time.Time) string {
 			lines = append(lines, s)
 		}
 	}
-	add(f.promise())
+	if f.Spec.Name != "" {
+		add(f.promise())
+	}
 	switch {
 	case f.Event.Rule == alerting.RuleNoData:
 		add(f.noData())
+	case f.Event.Rule == alerting.RuleDeclared:
+		add(f.declared())
+		add(f.late(now))
 	case !f.Incident.Open:
 		add(f.ending(now))
 		add(f.story())
@@ -357,7 +364,7 @@ func (f Facts) story() string {
 }
 
 // fields are the figures, two in a row.
-func (f Facts) fields() []*Text {
+func (f Facts) fields(now time.Time) []*Text {
 	var out []*Text
 	add := func(name, value string) {
 		if value != "" {
@@ -365,10 +372,16 @@ func (f Facts) fields() []*Text {
 		}
 	}
 	i := f.Incident
-	add("SLI over "+f.period(), f.sli())
-	add("Budget left", f.left())
+	if f.Spec.Name != "" {
+		add("SLI over "+f.period(), f.sli())
+		add("Budget left", f.left())
+	}
 	add("Began", at(i.Onset))
-	add("Noticed", at(i.Detected)+" ("+span(i.TimeToDetect())+" later)")
+	noticed := "Noticed"
+	if i.Rule == alerting.RuleDeclared {
+		noticed = "Declared"
+	}
+	add(noticed, at(i.Detected)+" ("+span(i.TimeToDetect())+" later)")
 	if !i.Escalated.IsZero() {
 		add("Became a page", at(i.Escalated))
 	}
@@ -382,7 +395,7 @@ func (f Facts) fields() []*Text {
 	if a, ok := i.Acknowledged(); ok {
 		add("Acknowledged", person(a)+", "+at(a.At))
 	}
-	if a, ok := i.Silenced(f.Event.Time()); ok && i.Open {
+	if a, ok := i.Silenced(now); ok && i.Open {
 		add("Silenced", "by "+person(a)+" "+until(a))
 	}
 	return out
@@ -439,9 +452,11 @@ func (f Facts) footer() string {
 		parts = append(parts, fmt.Sprintf("Rule: %s when %s of the %s budget burns in %s, confirmed over %s (above %s×)",
 			f.tier(), percent(float64(p.Budget)/10000), escape(f.Spec.Window().String()), span(p.Long), span(p.Short), times(p.Burn(f.Spec.Window().Length()))))
 	}
-	if f.Event.Rule == alerting.RuleNoData {
+	switch {
+	case f.Event.Rule == alerting.RuleNoData:
 		parts = append(parts, "Looked at "+at(f.Event.Time()))
-	} else {
+	case f.Spec.Name == "":
+	default:
 		parts = append(parts, "Data up to "+at(f.Event.Time()))
 	}
 	if f.Status.Coverage > 0 && f.Status.Coverage < 0.995 {
@@ -496,6 +511,43 @@ func (f Facts) escalation() Body {
 	return b
 }
 
+// declaredPredicate is the rest of the notification's sentence about what a person has declared.
+func (f Facts) declaredPredicate() string {
+	title := escape(plain(f.Incident.Title(), 90))
+	if !f.Incident.Open {
+		return "is over after " + span(f.Incident.Duration()) + ": " + title
+	}
+	return "has an incident: " + title
+}
+
+// declared says what a person has declared, and what it has taken of the budget as far as that is known.
+func (f Facts) declared() string {
+	i := f.Incident
+	s := "> " + escape(plain(i.Title(), foreignLimit))
+	if n := len(i.Acts); n > 0 {
+		s += "\nDeclared by *" + person(i.Acts[0]) + "*; no alert has seen it."
+	}
+	if !i.Open {
+		s += " It lasted *" + span(i.Duration()) + "*, from " + at(i.Onset) + " to " + at(i.Resolved)
+		if a := i.Acts[len(i.Acts)-1]; a.Kind == alerting.Close {
+			s += ", and *" + person(a) + "* has closed it"
+			if a.Text != "" {
+				s += ": " + escape(plain(a.Text, foreignLimit))
+			}
+		}
+		s += "."
+	}
+	switch taken := f.affected(); {
+	case taken != "":
+		s += "\n" + taken
+	case f.Spec.Name == "":
+		s += "\nWhat it costs is not known: it is about the service as a whole, not about one of its SLOs."
+	default:
+		s += "\nWhat it costs is not known yet."
+	}
+	return s
+}
+
 // reminder is the reply that brings an incident back to mind, and calls somebody.
 func (f Facts) reminder(state, text string, mention []string) Body {
 	b := Body{Text: f.sentence(state, f.predicate(f.Event.Time())), Broadcast: true, Mention: mention}
@@ -512,9 +564,12 @@ func (f Facts) resolution() Body {
 	icon, word := f.state(f.Event.Time())
 	b := Body{Text: f.sentence(icon+" "+word, f.predicate(f.Event.Time())), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && f.Face == nil}
 	text := icon + " *" + word + "* · " + escape(f.name(100))
-	if f.Event.Rule == alerting.RuleNoData {
+	switch f.Event.Rule {
+	case alerting.RuleNoData:
 		text += "\n" + f.noData()
-	} else {
+	case alerting.RuleDeclared:
+		text += "\n" + f.declared()
+	default:
 		text += "\n" + f.ending(f.Event.Time()) + "\n" + f.story()
 	}
 	b.Blocks = []Block{section(text)}

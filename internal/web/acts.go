@@ -20,7 +20,7 @@ type Act = alerting.Act
 // humanActs are the acts that this door takes. Changes and experiments have a door of their own.
 var humanActs = []alerting.ActKind{
 	alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo,
-	alerting.Classify, alerting.Worked,
+	alerting.Classify, alerting.Worked, alerting.Declare, alerting.Close, alerting.Merge, alerting.Split,
 	alerting.Override, alerting.Exempt,
 }
 
@@ -80,6 +80,9 @@ func (s *server) do(ctx context.Context, a Act) (Act, error) {
 	}
 	a.Who = "" // nobody has proven anything
 	err := s.Do(ctx, a)
+	if a.Kind == alerting.Declare {
+		a.Incident = alerting.DeclaredID(a)
+	}
 	s.budgets.forget()
 	return a, err
 }

@@ -161,7 +161,7 @@ func toIncident(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Severity: string(i.Severity), Open: i.Open,
 		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: timeOrNull(i.Escalated), Ended: timeOrNull(i.Ended), Resolved: timeOrNull(i.Resolved),
 		Duration: slo.ShortDuration(i.Duration()), TimeToDetect: slo.ShortDuration(i.TimeToDetect()),
-		Bad: events(i.Bad()), Cost: i.Cost(),
+		Bad: events(i.Bad()), Cost: i.Cost(), Known: i.Last.Burn != nil, Title: i.Title(), MergedInto: i.MergedInto(),
 	}
 	if !i.Open {
 		d := slo.ShortDuration(i.TimeToResolve())
@@ -205,7 +205,7 @@ func toDetail(i alerting.Incident, spec *slo.Spec, now time.Time) IncidentDetail
 
 // tellEvent tells an event in words; of an SLO that was removed only what happened is known.
 func tellEvent(e alerting.Event, spec *slo.Spec) string {
-	if spec == nil {
+	if spec == nil && e.Rule != alerting.RuleDeclared {
 		return string(e.Kind) + ": " + string(e.Reason)
 	}
 	return postmortem.Sentence(e, spec)

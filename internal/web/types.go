@@ -304,8 +304,9 @@ type Incident struct {
 	ID       string `json:"id"`
 	SLO      string `json:"slo"` // the ID of its budget
 	Service  string `json:"service"`
-	Rule     string `json:"rule"`     // what it began as: page, ticket, no_data, spent
-	Severity string `json:"severity"` // the loudest it ever was
+	Rule     string `json:"rule"`            // what it began as: page, ticket, no_data, spent, or declared by a person
+	Title    string `json:"title,omitempty"` // of a declared one: what is wrong, in the person's words
+	Severity string `json:"severity"`        // the loudest it ever was
 	Open     bool   `json:"open"`
 
 	Onset     time.Time  `json:"onset"`     // the first bad minute
@@ -319,10 +320,13 @@ type Incident struct {
 	TimeToResolve *string  `json:"timeToResolve"` // from the onset to the end of the last bad minute; null while open
 	Bad           float64  `json:"bad"`           // bad events since the onset
 	Cost          float64  `json:"cost"`          // the share of the whole budget that they took
+	Known         bool     `json:"known"`         // whether these two are known; they are not where data are missing, nor for a service as a whole
 	PeakBurn      *float64 `json:"peakBurn"`      // over the firing pair's short window
 
 	// Group is the incident in whose thread this one is told, because they burn together; "" is its own.
-	Group             string  `json:"group,omitempty"`
+	Group string `json:"group,omitempty"`
+	// MergedInto is the incident into which a person merged this one.
+	MergedInto        string  `json:"mergedInto,omitempty"`
 	AcknowledgedBy    string  `json:"acknowledgedBy,omitempty"`
 	TimeToAcknowledge *string `json:"timeToAcknowledge"` // from the alert to the first acknowledgement; null without one
 	TimeToMitigate    *string `json:"timeToMitigate"`    // from the onset to when a person said that users no longer feel it

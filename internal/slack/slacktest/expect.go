@@ -17,7 +17,7 @@ type TB interface {
 
 // patience bounds how long an expectation waits. It only ever passes when a
 // test fails.
-const patience = 5 * time.Second
+const patience = 30 * time.Second
 
 // An Expectation says in a few lines what a person should have seen:
 //
