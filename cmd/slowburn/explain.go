@@ -183,7 +183,8 @@ func (c *explainCmd) spend(e *env, x *explanation, window slo.Window) error {
 	if err := c.get(e, "incidents", q, &all); err != nil {
 		return err
 	}
-	slices.SortFunc(all, func(a, b web.Incident) int { return cmp.Or(a.Onset.Compare(b.Onset), cmp.Compare(a.ID, b.ID)) })
+	ordered := slices.Clone(all)
+	slices.SortFunc(ordered, func(a, b web.Incident) int { return cmp.Or(a.Onset.Compare(b.Onset), cmp.Compare(a.ID, b.ID)) })
 	for _, i := range all {
 		if i.SLO == x.ID && alerting.Rule(i.Rule).Burns() {
 			if err := c.addIncident(e, x, i); err != nil {
@@ -193,7 +194,7 @@ func (c *explainCmd) spend(e *env, x *explanation, window slo.Window) error {
 	}
 	for _, i := range all {
 		if i.SLO == x.ID && i.Rule == string(alerting.RuleDeclared) {
-			if err := c.addDeclared(e, x, i, all); err != nil {
+			if err := c.addDeclared(e, x, i, ordered); err != nil {
 				return err
 			}
 		}
@@ -285,8 +286,9 @@ func (c *explainCmd) addIncident(e *env, x *explanation, i web.Incident) error {
 	return nil
 }
 
-// addDeclared adds what a declared incident took beside the others of its time, so that nothing is counted twice.
-func (c *explainCmd) addDeclared(e *env, x *explanation, i web.Incident, all []web.Incident) error {
+// addDeclared adds what a declared incident took beside the others of its time, which are ordered by onset, so that nothing is
+// counted twice.
+func (c *explainCmd) addDeclared(e *env, x *explanation, i web.Incident, ordered []web.Incident) error {
 	held, from := 0.0, i.Onset
 	take := func(to time.Time) error {
 		if to = to.Truncate(time.Minute); !to.After(from) {
@@ -305,7 +307,7 @@ func (c *explainCmd) addDeclared(e *env, x *explanation, i web.Incident, all []w
 	if from = from.Truncate(time.Minute); from.Before(x.From) {
 		from = x.From
 	}
-	for _, o := range all {
+	for _, o := range ordered {
 		until := end
 		if o.Resolved != nil && o.Resolved.Before(end) {
 			until = *o.Resolved

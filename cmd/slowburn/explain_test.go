@@ -180,6 +180,21 @@ func TestExplainAddsUp(t *testing.T) {
 	}
 }
 
+func TestExplainCountsWhatADeclaredIncidentSharesOnce(t *testing.T) {
+	x := newExplained()
+	begin, end := x.all[0].Onset.Add(-2*time.Hour), x.all[0].Onset.Add(10*time.Minute)
+	x.all = append(x.all, web.Incident{ID: "shop/availability/declared/1", SLO: x.slo.ID, Rule: "declared", Severity: "page", Onset: begin, Resolved: &end})
+	f := explainFacts(t, x, "", "shop/availability")
+	parts := f.Unattributed.Bad
+	for _, i := range f.Incidents {
+		parts += i.Bad
+	}
+	beside := float64(x.ledger.Sum(budget.MinuteOf(begin), budget.MinuteOf(x.all[0].Onset)).Bad) / budget.Unit
+	if len(f.Incidents) != 3 || f.Incidents[2].Bad != beside || math.Abs(parts-f.Bad) > 1e-9 || f.Unattributed.Bad < 0 {
+		t.Errorf("incidents %+v and the rest %v are %v of %v; it took %v beside the page", f.Incidents, f.Unattributed.Bad, parts, f.Bad, beside)
+	}
+}
+
 func TestExplainAttributes(t *testing.T) {
 	f := explainFacts(t, newExplained(), "", "shop/availability")
 	if len(f.Incidents) != 2 || f.Incidents[0].Bad != 200 || f.Incidents[1].Bad != 100 {

@@ -203,7 +203,7 @@ func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	in, _, ok := e.place(id)
-	if !ok || e.away[id] != nil {
+	if !ok || e.accounts[id] == nil && e.wholeService(id) == nil {
 		return false
 	}
 	var steps []alerting.Input

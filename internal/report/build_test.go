@@ -192,6 +192,37 @@ func TestIncidentsAndTheRestAreTheTotal(t *testing.T) {
 	})
 }
 
+// The same law when people have declared incidents of the same time, reaching into those of the rules and into each other, and
+// have merged some.
+func TestWhatPeopleDeclareAndMergeIsCountedOnce(t *testing.T) {
+	overRandomLives(t, func(rt *testing.T, s report.Subject) {
+		in := alerting.Input{ID: s.ID, Spec: s.Spec, Ledger: s.Ledger}
+		for n, hours := range []time.Duration{50, 53, 120} {
+			at := randomFrom.Time().Add(hours*time.Hour + 17*time.Minute)
+			act := alerting.Act{Key: fmt.Sprint(n), Kind: alerting.Declare, At: at, Since: at.Add(-7 * time.Hour), SLO: s.ID, Level: alerting.Page, Text: "x"}
+			i := alerting.Declared(act, in, s.Ledger.End())
+			i = i.Apply(i.ByPerson(alerting.Resolved, alerting.Page, at.Add(9*time.Hour), in, s.Ledger.End()))
+			if len(s.Incidents) > 0 {
+				i = i.Take(alerting.Act{Key: "m", Kind: alerting.Merge, Incident: i.ID, Other: s.Incidents[0].ID})
+				i.Group = s.Incidents[0].ID
+			}
+			s.Incidents = append(s.Incidents, i)
+		}
+		r := buildOne(s, randomPeriod)
+		attributed := int64(0)
+		for _, i := range r.Incidents {
+			if attributed += i.InPeriod; i.InPeriod < 0 || i.InPeriod > i.Bad {
+				rt.Fatalf("%s was given %d of %d", i.ID, i.InPeriod, i.Bad)
+			}
+		}
+		for _, b := range r.Burners {
+			if b.Attributed != attributed || b.Attributed+b.Unattributed != b.Bad || b.Unattributed < 0 {
+				rt.Fatalf("%+v, incidents %d", b, attributed)
+			}
+		}
+	})
+}
+
 // A ledger that holds less than an incident once told, as after a correction, still adds up.
 func TestAccountAddsUpWhenTheLedgerWasCorrected(t *testing.T) {
 	in := input(t, "2026-W47 UTC", "slo a/b 99 7d\n2026-11-16T00:00Z 2026-11-23T00:00Z 0/1000\n2026-11-18T00:00Z 2026-11-18T01:00Z 500/1000")
