@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/slowburn-sre/slowburn/alerting"
 )
 
 // A browser loads every kind of page, wide and light, narrow and dark. It may complain about nothing, ask nobody
@@ -27,6 +29,8 @@ import (
 func TestPagesInABrowser(t *testing.T) {
 	ctx := browser(t)
 	s := newShop(t)
+	policy := alerting.DefaultPolicy()
+	s.source.Policy, s.options.Do = &policy, nothing // with gates, and forms
 	srv := httptest.NewServer(s.handler())
 	t.Cleanup(srv.Close)
 	var mu sync.Mutex

@@ -309,7 +309,7 @@ func (s *server) statusPage(r *http.Request) (string, page, error) {
 		waiting.Note = "the oldest for " + plain.Duration(now.Sub(depth.Oldest))
 	}
 	v := list{Heading: "Status", Lead: health, Facts: []fact{
-		{"Newest evaluation", figure{plain.Duration(last.Took), plain.Plural(last.SLOs, "budget")}},
+		{"Newest evaluation", figure{last.Took.Round(time.Millisecond).String(), plain.Plural(last.SLOs, "budget")}},
 		{"Asked of Prometheus", figure{plain.Count(int(last.Stats.Queries)), plain.Count(int(last.Stats.Samples)) + " samples, in the newest evaluation"}},
 		{"Configuration", config},
 		{"Messages that wait", waiting},
@@ -329,6 +329,9 @@ func (s *server) statusPage(r *http.Request) (string, page, error) {
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, errors.Join(err, err2, err3)
 }
 
+// lateDelivery is after how long a message that waits is late: a storm is over by then, or something is wrong.
+const lateDelivery = 5 * time.Minute
+
 func channelTable(channels []store.Delivery, now time.Time) table {
 	t := table{Label: "Delivery", Head: columns("State", "c-state", "Channel", "c-name", "Waits", "number", "Tried before", "number", "Given up", "number", "Oldest", "wide", "Newest sent", "wide", "Newest error", "whole")}
 	for _, c := range channels {
@@ -338,6 +341,10 @@ func channelTable(channels []store.Delivery, now time.Time) table {
 			state = badge("spent", "dead letters")
 		case c.Retrying > 0:
 			state = badge("ticket", "retries")
+		case c.Pending > 0 && now.Sub(c.Oldest) > lateDelivery:
+			state = badge("ticket", "late")
+		case c.LastSent.IsZero():
+			state = badge("unknown", "nothing sent yet")
 		}
 		if c.Pending > 0 {
 			oldest = text(sinceWords(c.Oldest, now))
