@@ -244,7 +244,7 @@ func (a *app) now() time.Time { return a.engine.Corrected(a.clock()) }
 func (a *app) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
 		Source: a.engine, Archive: a.db, Now: a.clock, Interval: tickEvery,
-		Postmortem: a.postmortem,
+		Postmortem: a.review,
 		Report:     a.report,
 		Register:   a.register,
 		Signals:    a.signals,

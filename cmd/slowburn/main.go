@@ -63,7 +63,7 @@ type cli struct {
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
 	Doctor     doctorCmd     `cmd:"" help:"Look whether everything is reachable and permitted, and say which feature is off and why."`
-	Postmortem postmortemCmd `cmd:"" help:"Print the draft of a postmortem."`
+	Postmortem postmortemCmd `cmd:"" help:"Print a postmortem, list those that are kept."`
 	Register   registerCmd   `cmd:"" help:"Print the incident register: the facts that regulators ask for, as JSON or CSV."`
 	Audit      auditCmd      `cmd:"" help:"List what people did: acknowledgements, overrides, changes, new configurations."`
 	Work       workCmd       `cmd:"" help:"Record hours of toil or of engineering, for the share of toil in the reports."`

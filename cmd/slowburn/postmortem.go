@@ -7,41 +7,80 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
 type postmortemCmd struct {
+	Show postmortemShowCmd `cmd:"" default:"withargs" help:"Print the postmortem of an incident: its file, or a draft."`
+	List postmortemListCmd `cmd:"" help:"List the postmortems that are kept as files."`
+}
+
+type postmortemShowCmd struct {
 	URL      string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
 	Incident string `arg:"" help:"The incident's ID, as in 'slowburn incidents'."`
 	Out      string `short:"O" help:"Write to this file; it must not exist." placeholder:"FILE"`
 }
 
-// Run prints the draft as Markdown.
-func (c *postmortemCmd) Run(e *env) error {
-	var draft struct {
-		Markdown string `json:"markdown"`
-	}
+// Run prints the postmortem as Markdown.
+func (c *postmortemShowCmd) Run(e *env) error {
+	var found web.Postmortem
 	d := daemon{URL: c.URL}
-	if err := d.get(e, "incidents/"+url.PathEscape(c.Incident)+"/postmortem", nil, &draft); err != nil {
+	if err := d.get(e, "incidents/"+url.PathEscape(c.Incident)+"/postmortem", nil, &found); err != nil {
 		return err
 	}
 	if c.Out == "" {
-		_, err := fmt.Fprint(e.out, draft.Markdown)
+		_, err := fmt.Fprint(e.out, found.Markdown)
 		return err
 	}
 	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return cannotFindOut(err)
 	}
-	if _, err := f.WriteString(draft.Markdown); err != nil {
+	if _, err := f.WriteString(found.Markdown); err != nil {
 		_ = f.Close()
 		return cannotFindOut(err)
 	}
 	return f.Close()
+}
+
+type postmortemListCmd struct {
+	daemon
+}
+
+// Run lists the postmortems with how far they are.
+func (c *postmortemListCmd) Run(e *env) error {
+	var all []web.Review
+	if err := c.get(e, "postmortems", nil, &all); err != nil {
+		return err
+	}
+	if done, err := c.print(e, all); done {
+		return err
+	}
+	t := newTable(e.out, "INCIDENT", "RESOLVED", "STATUS", "OWNER", "CLASS", "ITEMS DONE", "OVERDUE", "FILE")
+	for _, r := range all {
+		resolved, done := plain.Unknown, 0
+		if r.Resolved != nil {
+			resolved = r.Resolved.UTC().Format(time.DateOnly)
+		}
+		for _, a := range r.Actions {
+			if a.Done {
+				done++
+			}
+		}
+		t.row(r.Incident, resolved, r.Status, cmp.Or(r.Owner, plain.Unknown), cmp.Or(r.Class, plain.Unknown),
+			fmt.Sprintf("%d of %d", done, len(r.Actions)), strconv.Itoa(r.Overdue), r.File)
+	}
+	return t.flush()
 }
 
 // pages are the incidents that were pages, oldest first.
@@ -54,6 +93,14 @@ func (a *app) pages(ctx context.Context) ([]alerting.Incident, error) {
 		}
 	}
 	return pages, err
+}
+
+// review is the postmortem of an incident as people have it, or a draft.
+func (a *app) review(ctx context.Context, i alerting.Incident) (string, error) {
+	if text, ok := a.keeper.File(i.ID); ok {
+		return text, nil
+	}
+	return a.postmortem(ctx, i)
 }
 
 // postmortem drafts the review of an incident from what is in the ledger and the store.
@@ -108,5 +155,21 @@ func (a *app) draftFacts(ctx context.Context, i alerting.Incident) (postmortem.F
 		}
 	}
 	f.Signals = a.goldenSignals(ctx, i, found)
-	return f, nil
+	f.Links, err = a.messages(ctx, i)
+	return f, err
+}
+
+// messages are the addresses of the messages that told an incident's events, as far as Slack has said them, by the
+// event's key.
+func (a *app) messages(ctx context.Context, i alerting.Incident) (map[string]string, error) {
+	sent, err := a.db.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Leg: slackLeg, Thread: i.Thread()})
+	links := map[string]string{}
+	for _, o := range sent {
+		for _, e := range i.Log {
+			if key := e.Key(); o.Receipt.Link != "" && (o.Key == key || strings.HasPrefix(o.Key, key+"/")) {
+				links[key] = o.Receipt.Link
+			}
+		}
+	}
+	return links, err
 }

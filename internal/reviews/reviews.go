@@ -67,6 +67,17 @@ func (k *Keeper) Reviews() []postmortem.Review {
 	return slices.Clone(k.reviews)
 }
 
+// File is the review of an incident as it stands, and false if there is none.
+func (k *Keeper) File(incident string) (text string, ok bool) {
+	for _, r := range k.Reviews() {
+		if r.Incident == incident {
+			data, err := os.ReadFile(r.File)
+			return string(data), err == nil // it may have been moved since; the next round finds it
+		}
+	}
+	return "", false
+}
+
 // Run makes a round at once, and then whenever it is due, until ctx ends.
 func (k *Keeper) Run(ctx context.Context, now func() time.Time, due <-chan struct{}) error {
 	for {

@@ -144,6 +144,25 @@ func TestAWordThatCouldNotBeOwedIsSaidLater(t *testing.T) {
 	}
 }
 
+// Killed at any point of a round, the next process does what is missing and nothing twice.
+func TestAKillBetweenTheFileAndTheWord(t *testing.T) {
+	w := newWorld(t)
+	w.happen("shop/pay/page/1", monday, true)
+	w.failTell = errors.New("killed")
+	_ = w.Pass(context.Background(), monday)
+	for range 2 { // the second time the word is owed already
+		after := newWorld(t)
+		after.Folder, after.incidents, after.required, after.said = w.Folder, w.incidents, w.required, w.said
+		after.pass(t, monday.Add(time.Minute))
+		if after.drafts != 0 || len(after.said) != 1 || len(after.Reviews()) != 1 {
+			t.Errorf("%d drafts, said %v, reviews %v", after.drafts, after.said, after.Reviews())
+		}
+	}
+	if text, ok := w.File("shop/pay/page/1"); !ok || !strings.Contains(text, "# Draft") {
+		t.Errorf("the file: %v, %q", ok, text)
+	}
+}
+
 func TestWhatIsLateIsSaidOnceAWeekOnWorkingDays(t *testing.T) {
 	w := newWorld(t)
 	w.happen("shop/pay/page/1", monday, true)

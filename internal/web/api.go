@@ -74,6 +74,7 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 	handle("incidents", s.apiIncidents)
 	handle("incidents/{id...}", s.apiIncident)
 	handle("acts", s.apiActs)
+	handle("postmortems", s.apiPostmortems)
 	handle("reports", s.apiReports)
 	handle("reports/{name}/{period}", s.apiReport)
 	handle("signals/{service}", s.apiSignals)
@@ -235,7 +236,11 @@ func (s *server) apiIncident(r *http.Request) (any, error) {
 	}
 	if wantDraft {
 		text, err := s.draft(r.Context(), i)
-		return Postmortem{Incident: i.ID, Markdown: text}, err
+		out := Postmortem{Incident: i.ID, Markdown: text}
+		if r := s.reviewOf(i.ID); r != nil {
+			out.Status, out.File = string(r.Status), r.File
+		}
+		return out, err
 	}
 	return s.detail(r.Context(), i)
 }
@@ -266,6 +271,31 @@ func (s *server) draft(ctx context.Context, i alerting.Incident) (string, error)
 		return "", notFound("Postmortem drafts are not available here.")
 	}
 	return s.Postmortem(ctx, i)
+}
+
+func (s *server) apiPostmortems(*http.Request) (any, error) {
+	all, now := []Review{}, s.Now()
+	if s.Reviews == nil {
+		return all, nil
+	}
+	for _, r := range s.Reviews() {
+		out := Review{
+			Incident: r.Incident, SLO: string(r.SLO), Service: r.Service, Owner: r.Owner, Status: string(r.Status), Class: r.Class,
+			Required: r.Required, Resolved: timeOrNull(r.Resolved), File: r.File, Actions: []ActionItem{},
+		}
+		for _, a := range r.Actions {
+			item := ActionItem{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Link: a.Link, Done: a.Done, Overdue: a.Overdue(now)}
+			if !a.Due.IsZero() {
+				item.Due = a.Due.Format(time.DateOnly)
+			}
+			if item.Overdue {
+				out.Overdue++
+			}
+			out.Actions = append(out.Actions, item)
+		}
+		all = append(all, out)
+	}
+	return all, nil
 }
 
 func (s *server) apiReports(r *http.Request) (any, error) {

@@ -69,7 +69,7 @@ func TestAnswersFitTheirTypes(t *testing.T) {
 		"/api/v1/slos": &[]SLO{}, "/api/v1/slos/search/new": &SLO{}, "/api/v1/slos/search/freshness/history": &History{},
 		"/api/v1/incidents": &[]Incident{}, "/api/v1" + s.pagePaths(t)["incident"]: &IncidentDetail{},
 		"/api/v1" + s.pagePaths(t)["incident"] + "/postmortem": &Postmortem{},
-		"/api/v1/reports": &[]Report{}, "/api/v1/reports/weekly/2026-W46": &Report{}, "/api/v1/status": &Status{},
+		"/api/v1/postmortems": &[]Review{}, "/api/v1/reports": &[]Report{}, "/api/v1/reports/weekly/2026-W46": &Report{}, "/api/v1/status": &Status{},
 	} {
 		var e struct{ Data json.RawMessage }
 		must(t, json.Unmarshal(get(h, path).Body.Bytes(), &e))

@@ -63,7 +63,7 @@ type Options struct {
 	Reloaded func() (ok bool, at time.Time)
 	// Do takes what somebody does; nil takes nothing.
 	Do func(context.Context, alerting.Act) error
-	// Postmortem drafts the review of an incident as Markdown; nil offers none.
+	// Postmortem is the review of an incident as Markdown: its file, or else a draft; nil offers none.
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
 	// Signals takes the golden signals of a service now; it is false for one that nobody knows. Nil knows none.
 	Signals func(ctx context.Context, service string) (signals.Snapshot, bool)
