@@ -66,10 +66,10 @@ func ScoreAgainst(alerts, incidents []Span) Score {
 	return s
 }
 
-// Median is the middle of sorted durations, and zero of none.
+// Median is the middle of sorted durations, of an even number the lower of the middle two, and zero of none.
 func Median(sorted []time.Duration) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
-	return sorted[len(sorted)/2]
+	return sorted[(len(sorted)-1)/2]
 }

@@ -88,5 +88,5 @@ func middle(sorted []time.Duration) string {
 	if len(sorted) == 0 {
 		return "n/a"
 	}
-	return plain.Duration(alerting.Median(sorted)) + " (n = " + strconv.Itoa(len(sorted)) + ")"
+	return median(sorted)
 }

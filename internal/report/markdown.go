@@ -1,7 +1,7 @@
 package report
 
 import (
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -202,13 +202,13 @@ func (i Incident) cells(zone *time.Location) []string {
 	return append(append(row, cost...), i.reviewText(), plain.Code(i.ID))
 }
 
-// median writes the median with how many values it rests on; of an even number the lower of the middle two.
+// median writes the median with how many values it rests on.
 func median(all []time.Duration) string {
 	if len(all) == 0 {
 		return plain.Unknown
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
-	return plain.Duration(all[(len(all)-1)/2]) + " (n = " + strconv.Itoa(len(all)) + ")"
+	slices.Sort(all)
+	return plain.Duration(alerting.Median(all)) + " (n = " + strconv.Itoa(len(all)) + ")"
 }
 
 func (r Report) loadText(int) string {
