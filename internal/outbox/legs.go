@@ -47,8 +47,8 @@ type Folder interface {
 	Fold(post, edit Entry) json.RawMessage
 }
 
-// Digester is a leg that can name many root messages in one. Digest makes one message of
-// the first entries and says how many it names, at least one.
+// Digester is a leg that can name many messages in one. Digest makes one message of the first entries, which are all root
+// messages or all replies, and says how many it names, at least one.
 type Digester interface {
 	Digest(entries []Entry) (body json.RawMessage, named int)
 }

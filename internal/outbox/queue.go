@@ -179,38 +179,73 @@ func (q *queue) put(to *[]step, s step, now time.Time) {
 	}
 }
 
-// Storm bounds how many root messages wait in one channel before they are folded.
+// Storm bounds how many messages wait in one channel before they are folded.
 type Storm struct {
-	At   int // fold when more than this many wait
+	At   int // fold when more than this many wait: of root messages, and of replies
 	Keep int // the most urgent, which still get a message of their own
 }
 
-// fold names the overflow of a storm in digests, and puts those first: everybody is named within
-// seconds. The folded entries share the digest's receipt; what follows about them is said in the digest's thread.
+// fold names the overflow of a storm in digests, and puts those before what else is as urgent: everybody is named within seconds. Root messages are
+// folded apart from what follows on them. The folded entries share the digest's receipt; what follows about a folded root is
+// said in the digest's thread.
 func (s Storm) fold(posts []step, leg Leg) []step {
 	digester, ok := leg.(Digester)
 	if !ok || s.At <= 0 {
 		return posts
 	}
-	var fold, rest []step
-	for _, p := range posts {
-		if foldable(p) {
-			fold = append(fold, p)
-		} else {
-			rest = append(rest, p)
-		}
-	}
-	if len(fold) <= s.At {
+	roots, replies, rest := sortOut(posts)
+	if len(roots) <= s.At && len(replies) <= s.At {
 		return posts
 	}
-	rest = append(fold[:s.Keep:s.Keep], rest...)
+	var folded []step
+	for _, all := range [][]step{roots, replies} {
+		if len(all) <= s.At {
+			rest = append(rest, all...)
+			continue
+		}
+		rest = append(rest, all[:s.Keep]...)
+		for _, group := range byThread(all[s.Keep:]) {
+			folded = append(folded, digests(group, digester)...)
+		}
+	}
 	slices.SortStableFunc(rest, byUrgency)
-	return append(digests(fold[s.Keep:], digester), rest...)
+	all := append(folded, rest...)
+	slices.SortStableFunc(all, func(a, b step) int { return cmp.Compare(a.lane, b.lane) })
+	return all
 }
 
-// foldable are root messages of incidents that certainly have not arrived.
-func foldable(s step) bool {
-	return s.owed.Op == Post && s.lane < LaneReport && !s.owed.Ambiguous()
+// sortOut tells what can be folded, messages about incidents that certainly have not arrived, from the rest.
+func sortOut(posts []step) (roots, replies, rest []step) {
+	for _, p := range posts {
+		switch {
+		case p.lane >= LaneReport || p.owed.Ambiguous() || p.owed.Op == Edit:
+			rest = append(rest, p)
+		case p.owed.Op == Post:
+			roots = append(roots, p)
+		default:
+			replies = append(replies, p)
+		}
+	}
+	return roots, replies, rest
+}
+
+// byThread parts replies that belong into the thread of one earlier digest from the others, which have a root each: those are
+// told in the channel.
+func byThread(all []step) [][]step {
+	at := map[Receipt]int{}
+	var groups [][]step
+	for _, p := range all {
+		if !p.root.Shared {
+			p.root = Receipt{}
+		}
+		n, seen := at[p.root]
+		if !seen {
+			n = len(groups)
+			at[p.root], groups = n, append(groups, nil)
+		}
+		groups[n] = append(groups[n], p)
+	}
+	return groups
 }
 
 func digests(fold []step, d Digester) []step {
@@ -230,7 +265,7 @@ func digests(fold []step, d Digester) []step {
 
 // digest is one message in place of several. Its key is that of the first.
 func digest(of []step, body json.RawMessage) step {
-	s := step{owed: of[0].owed, lane: of[0].lane}
+	s := step{owed: of[0].owed, root: of[0].root, lane: of[0].lane}
 	s.owed.Body = body
 	for i, f := range of {
 		s.stale = append(s.stale, f.stale...)

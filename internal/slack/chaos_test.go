@@ -2,12 +2,11 @@ package slack
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,15 +17,16 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
 )
 
-// seeds is how many random lives are lived; SLOWBURN_SEEDS overrides it.
+// lives is how many random lives are lived.
+var lives = flag.Int("seeds", 60, "random lives of the deliveries to Slack")
+
+// seeds is how many random lives are lived, fewer in short tests.
 func seeds(t *testing.T) int {
-	if n, err := strconv.Atoi(os.Getenv("SLOWBURN_SEEDS")); err == nil {
-		return n
-	}
+	t.Helper()
 	if testing.Short() {
-		return 20
+		return min(*lives, 20)
 	}
-	return 60
+	return *lives
 }
 
 // effects are what may happen to a call, and still nothing may be lost or doubled.
@@ -287,7 +287,7 @@ func TestAStormIsNamedWithinSeconds(t *testing.T) {
 	}
 	w.settle(30 * time.Second)
 	roots := w.roots()
-	if len(roots) > 10 {
+	if len(roots) > 15 {
 		t.Errorf("%d messages in the channel", len(roots))
 	}
 	var all string
@@ -335,6 +335,54 @@ func TestAStormThatIsCutOffIsNotSaidTwice(t *testing.T) {
 	}
 	if n := len(w.roots()); n > 8 {
 		t.Errorf("%d messages", n)
+	}
+}
+
+// 500 incidents that opened one after the other end within the same minute.
+func TestTheEndOfAStormIsToldWithinSeconds(t *testing.T) {
+	for name, alone := range map[string]bool{"each has a root message": true, "they share digests": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, slacktest.Options{})
+			const n = 500
+			thread := func(i int) string { return fmt.Sprintf("shop-%03d/availability", i) }
+			for i := range n {
+				w.store.Add(w.message(fmt.Sprint("open", i), thread(i), outbox.Post, outbox.LaneTicket))
+				if alone {
+					w.run(1100*time.Millisecond, 1100*time.Millisecond)
+				}
+			}
+			w.settle(20 * time.Second)
+			before := len(w.srv.State().All(general))
+			for i := range n {
+				w.store.Add(w.message(fmt.Sprint("edit-a", i), thread(i), outbox.Edit, outbox.LaneResolve),
+					w.message(fmt.Sprint("edit-b", i), thread(i), outbox.Edit, outbox.LaneResolve),
+					w.message(fmt.Sprintf("end%03d", i), thread(i), outbox.Reply, outbox.LaneResolve))
+			}
+			w.store.Add(w.post("page"))
+			w.run(3*time.Second, time.Second)
+			if len(w.srv.ByMetadata("key", "page")) != 1 {
+				t.Error("the page waits")
+			}
+			w.run(27*time.Second, time.Second)
+			all, visible := w.srv.State().All(general), ""
+			for _, m := range all[before:] {
+				visible += m.Visible()
+			}
+			for i := range n {
+				if !strings.Contains(visible, fmt.Sprintf("end%03d", i)) {
+					t.Fatalf("the end of %d is not told within half a minute", i)
+				}
+			}
+			if len(all)-before > 25 {
+				t.Errorf("%d messages tell it", len(all)-before)
+			}
+			w.settle(15 * time.Minute)
+			edits := len(w.srv.Calls("chat.update"))
+			if want := n; alone && edits != want || !alone && edits > 20 {
+				t.Errorf("%d edits", edits)
+			}
+			w.noViolations()
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/color"
 	"image/png"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -627,5 +628,57 @@ func TestSecretsGoToNobodyElse(t *testing.T) {
 	var f *outbox.Failure
 	if !errors.As(err, &f) || f.Class != outbox.Misconfigured || len(thief.Calls()) > 0 {
 		t.Errorf("a redirect must not be followed: %v, calls %v", err, thief.Calls())
+	}
+}
+
+// A webhook cannot be asked what arrived. Whoever is killed between the answer and its writing down says it again, once and
+// marked, and nothing is lost.
+func TestAWebhookRepeatsOnceAndSaysSoForEachKill(t *testing.T) {
+	for seed := range seeds(t) {
+		w := newWorld(t, slacktest.Options{})
+		hook, err := NewWebhook(Secret(w.srv.WebhookURL(general)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.leg = hook
+		w.restart()
+		rng := rand.New(rand.NewPCG(uint64(seed), 3))
+		kills := 0
+		for i := range 6 {
+			w.store.Add(w.message(fmt.Sprintf("k%d", i), fmt.Sprint("thread", i), outbox.Post, outbox.LaneTicket))
+			if rng.IntN(2) == 0 {
+				kills++
+				w.store.FailWith(func(op, _ string) error {
+					if op == "settle" {
+						return outboxtest.ErrDown
+					}
+					return nil
+				})
+				w.run(time.Second, time.Second)
+				w.store.FailWith(nil)
+				w.restart()
+			}
+			w.run(time.Duration(rng.IntN(9))*time.Second, time.Second)
+		}
+		w.settle(5 * time.Minute)
+		marked := 0
+		for i := range 6 {
+			said := 0
+			for _, m := range w.roots() {
+				if strings.Contains(m.Text, fmt.Sprintf("k%d", i)) {
+					said++
+					if strings.Contains(m.Text, "may be a repeat") {
+						marked++
+						said--
+					}
+				}
+			}
+			if said != 1 {
+				t.Errorf("seed %d: k%d was said %d times unmarked", seed, i, said)
+			}
+		}
+		if marked > kills {
+			t.Errorf("seed %d: %d kills and %d marked repeats", seed, kills, marked)
+		}
 	}
 }

@@ -10,21 +10,22 @@ import (
 )
 
 // When hundreds of SLOs trip at once, for a cause that they share, a message for each would come at one a second, and
-// the last minutes late. The overflow is named in digests instead, most urgent first.
+// the last minutes late. The overflow is named in digests instead, most urgent first. The same goes for their ends, when the
+// cause is gone, and for whatever else is told of hundreds at once.
 
 const (
 	digestNames = 200    // in one digest; their hashes must fit into its metadata
 	digestRoom  = 10_000 // characters for the names
 )
 
-// Digest names the root messages of a storm in one.
+// Digest names the messages of a storm in one.
 func (c *Client) Digest(entries []outbox.Entry) (json.RawMessage, int) { return digest(entries) }
 
-// Digest names the root messages of a storm in one.
+// Digest names the messages of a storm in one.
 func (w *Webhook) Digest(entries []outbox.Entry) (json.RawMessage, int) { return digest(entries) }
 
 func digest(entries []outbox.Entry) (json.RawMessage, int) {
-	d := digester{}
+	d := digester{replies: entries[0].Op == outbox.Reply}
 	for _, e := range entries {
 		if !d.add(e) {
 			break
@@ -35,6 +36,8 @@ func digest(entries []outbox.Entry) (json.RawMessage, int) {
 
 // digester collects names until a message is full.
 type digester struct {
+	replies  bool // it is about news of incidents, not about new ones
+	loud     bool // some of it would have been shown in the channel
 	n, pages int
 	room     int
 	sections []string
@@ -50,6 +53,9 @@ func (d *digester) add(e outbox.Entry) bool {
 		name = e.Thread
 	}
 	line := "• " + escape(plain(name, 100)) + "\n"
+	if d.replies && b.Text != "" {
+		line = "• " + clip(b.Text, 150) + "\n" // a sentence, escaped where it was composed
+	}
 	size := len([]rune(line))
 	if d.n >= digestNames || d.room+size > digestRoom && d.n > 0 {
 		return false
@@ -61,6 +67,7 @@ func (d *digester) add(e outbox.Entry) bool {
 		last++
 	}
 	d.sections[last] += line
+	d.loud = d.loud || b.Broadcast
 	if e.Lane == outbox.LanePage {
 		d.pages++
 		d.mentionAll(b.Mention)
@@ -77,8 +84,23 @@ func (d *digester) mentionAll(mentions []string) {
 	}
 }
 
+// news is the digest of what is told of incidents that are known already.
+func (d *digester) news(waiting int) Body {
+	state := "🧵 Much news"
+	said := fmt.Sprintf("of %s at once", plural(int64(d.n), "incident"))
+	if waiting > d.n {
+		said += fmt.Sprintf("; %s more follow", grouped(int64(waiting-d.n)))
+	}
+	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state, Broadcast: d.loud}
+	b.Blocks = append(b.Blocks, header(state+" · "+plural(int64(d.n), "incident")), section("*News "+said+".* Each is told here rather than in its thread."))
+	return d.listed(b)
+}
+
 // body is the digest; waiting is how many incidents wait in all.
 func (d *digester) body(waiting int) Body {
+	if d.replies {
+		return d.news(waiting)
+	}
 	state := "🎫 Many tickets"
 	if d.pages > 0 {
 		state = "🔥 Many pages"
@@ -93,6 +115,11 @@ func (d *digester) body(waiting int) Body {
 	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state}
 	b.Blocks = append(b.Blocks, header(state+" · "+plural(int64(d.n), "incident")),
 		section("*"+said+".* Such numbers have a common cause more often than not. What follows about these incidents is said in this thread."))
+	return d.listed(b)
+}
+
+// listed adds the names, and whom it is for.
+func (d *digester) listed(b Body) Body {
 	for _, s := range d.sections {
 		b.Blocks = append(b.Blocks, section(strings.TrimSuffix(s, "\n")))
 	}
