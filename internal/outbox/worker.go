@@ -39,6 +39,8 @@ func (w *worker) work(ctx context.Context, pending []Owed) {
 	}
 	for _, o := range q.expired {
 		w.settle(ctx, o.Key, Result{State: Dead, At: w.at(), Err: o.LastErr})
+		w.opts.Logger.Error("a message is given up: it is too old to be worth sending", "leg", w.place.leg, "channel", w.channel,
+			"key", o.Key, "attempts", o.Attempts, "err", o.LastErr)
 	}
 	w.lookUp(ctx, &q)
 	w.sendAll(ctx, w.opts.Storm.fold(q.posts, w.leg), toPost, w.opts.Post)
