@@ -127,8 +127,8 @@ func (s *server) delivery(r *http.Request, service string, changes []engine.Chan
 	if v, ok := d.PerWeek(); ok {
 		perWeek = figure{strconv.FormatFloat(v, 'f', 1, 64), plain.Plural(d.Deploys, "deploy") + " in four weeks"}
 	}
-	if v, ok := d.FailureRate(); ok {
-		rate = figure{share(v), plain.Count(d.Failed) + " failed"}
+	if d.Deploys > 0 {
+		rate = figure{plain.PercentUp(int64(d.Failed), int64(d.Deploys), 1), plain.Count(d.Failed) + " failed"}
 	}
 	return []fact{
 		{"Deploys a week", perWeek},
