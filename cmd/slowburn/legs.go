@@ -151,6 +151,7 @@ func (a *app) runLegs(ctx context.Context) error {
 	for turn := 0; ; turn++ {
 		if turn%2 == 0 {
 			running.Go(func() { a.keepAlerts(ctx) })
+			running.Go(func() { a.introduce(ctx) })
 		}
 		if err := a.fallBack(ctx, a.now()); err != nil && ctx.Err() == nil {
 			a.log.Error("cannot look for pages that do not get through", "err", err)
@@ -159,6 +160,15 @@ func (a *app) runLegs(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+		}
+	}
+}
+
+// introduce lets the leg to Slack learn where its messages are shown. Without that they have no links, and nothing else.
+func (a *app) introduce(ctx context.Context) {
+	if client, ok := a.ways.Load().legs[slackLeg].(*slack.Client); ok {
+		if err := client.Introduce(ctx); err != nil && ctx.Err() == nil {
+			a.log.Debug("Slack does not say where its pages are; messages have no links for now", "err", err)
 		}
 	}
 }

@@ -9,16 +9,22 @@
 //
 // # What holds
 //
-// The promises of delivery, and the tests that hold them (packages outbox, slack and engine):
+// The promises of delivery, and the tests that hold them (packages outbox, slack, engine, web and report). Random lives take
+// -seeds.
 //
-//	no loss            TestRandomFaultsLoseNothingAndDoubleNothing, TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail
-//	effectively once   the same, by the keys that stand in the channel; TestCommitThatOnlySaysItFailed, TestDiskFull
-//	order              plan's tests in this package: the root, then replies in turn
-//	rate, Retry-After  TestOnePostASecond, and the stand-in refuses whoever is faster
-//	pages first        TestAStormIsNamedWithinSeconds
-//	one bad channel    the pump has a worker and a gate per channel
-//	payload, mentions  TestSlackTakesWhatWeCompose
-//	no feedback        the pump reports its trouble by Summary alone
+//	I1  no loss            slack: TestRandomFaultsLoseNothingAndDoubleNothing; engine: TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail
+//	I2  effectively once   the same, by the keys that stand in the channel; slack: TestAWebhookRepeatsOnceAndSaysSoForEachKill
+//	I3  order              TestOrder; slack: TestRandomFaultsLoseNothingAndDoubleNothing
+//	I4  rate, Retry-After  TestOnePostASecond; slack: TestRetryAfterIsHonouredAndConcernsTheWholeChannel; the stand-in refuses whoever is faster
+//	I5  pages first        slack: TestAPageOvertakesEverything, TestAStormIsNamedWithinSeconds, TestTheEndOfAStormIsToldWithinSeconds
+//	I6  one bad channel    slack: TestAHangingChannelDelaysNoOther
+//	I7  payload, mentions  slack: TestNoInputBreaksAMessage, TestForeignTextStaysText, TestSlackTakesWhatWeCompose
+//	I8  secrets            slack: TestTheTokenIsNowhere, TestSecretsGoToNobodyElse
+//	I9  a report once      the key is the period; engine: the tests of reports
+//	I10 interactions       slack: the tests of the desk
+//	I11 degradation        slack: TestRefusedFormsDegradeToASentence
+//	I12 no feedback loop   the pump reports its trouble by Summary alone
+//	I13 it can be seen     slack: TestMisconfigurationWaitsVisiblyForAPerson, TestWhatIsNeverMendedDiesVisibly
 package outbox
 
 import (

@@ -35,8 +35,9 @@ type Client struct {
 	address  string // of the API
 	fallback string
 
-	mu  sync.Mutex
-	ids map[string]string // channel IDs by the name in the configuration
+	mu        sync.Mutex
+	ids       map[string]string // channel IDs by the name in the configuration
+	workspace string            // address of its pages, "" until Introduce has asked
 	// chartless is when the workspace was last seen to take a message only without its chart, pictureless when it
 	// refused a picture in its place; in seconds since the epoch.
 	chartless, pictureless atomic.Int64
@@ -141,14 +142,45 @@ func (c *Client) post(ctx context.Context, to target, key string, b Body) (outbo
 		}
 	}
 	channel, ts, err := c.api.PostMessageContext(ctx, to.channel, opts...)
-	return receiptOf(channel, ts, err)
+	return c.linked(receiptOf(channel, ts, err))
 }
 
 // update edits a root message. The metadata is left out, which keeps what it had: the key of its post.
 func (c *Client) update(ctx context.Context, b Body, root outbox.Receipt) (outbox.Receipt, error) {
 	channel, ts, _, err := c.api.UpdateMessageContext(ctx, root.Channel, root.TS, b.options()...)
-	r, err := receiptOf(channel, ts, err)
+	r, err := c.linked(receiptOf(channel, ts, err))
 	r.Shared = root.Shared
+	return r, err
+}
+
+// Introduce asks once where the workspace has its pages, so that receipts carry a link. It needs no permission, and no
+// delivery waits for it.
+func (c *Client) Introduce(ctx context.Context) error {
+	c.mu.Lock()
+	known := c.workspace != ""
+	c.mu.Unlock()
+	if known {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	r, err := c.api.AuthTestContext(ctx)
+	if err != nil {
+		return failureOf(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.workspace = r.URL
+	return nil
+}
+
+// linked adds where the message is shown, once the workspace is known.
+func (c *Client) linked(r outbox.Receipt, err error) (outbox.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if address, ok := safeURL(c.workspace); ok && err == nil {
+		r.Link = strings.TrimSuffix(address, "/") + "/archives/" + r.Channel + "/p" + strings.ReplaceAll(r.TS, ".", "")
+	}
 	return r, err
 }
 

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	goslack "github.com/slack-go/slack"
+
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
 	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
@@ -628,6 +630,20 @@ func TestSecretsGoToNobodyElse(t *testing.T) {
 	var f *outbox.Failure
 	if !errors.As(err, &f) || f.Class != outbox.Misconfigured || len(thief.Calls()) > 0 {
 		t.Errorf("a redirect must not be followed: %v, calls %v", err, thief.Calls())
+	}
+}
+
+func TestAMessageHasTheLinkThatSlackGivesIt(t *testing.T) {
+	w := newWorld(t, slacktest.Options{})
+	if err := w.leg.(*Client).Introduce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Add(w.post("a"))
+	w.settle(time.Minute)
+	got := w.store.Get("a").Receipt
+	want, err := w.leg.(*Client).api.GetPermalinkContext(t.Context(), &goslack.PermalinkParameters{Channel: got.Channel, Ts: got.TS})
+	if err != nil || got.Link != want {
+		t.Errorf("the link is %q, Slack's %q (%v)", got.Link, want, err)
 	}
 }
 

@@ -45,6 +45,9 @@ func (c *Client) Find(ctx context.Context, owed []outbox.Owed, root outbox.Recei
 			return nil, lookupFailure(err)
 		}
 	}
+	for key, r := range found {
+		found[key], _ = c.linked(r, nil)
+	}
 	return found, nil
 }
 

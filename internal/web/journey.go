@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -63,7 +64,13 @@ func (s *server) detail(ctx context.Context, i alerting.Incident) (IncidentDetai
 	for _, k := range kept {
 		d.Evidence = append(d.Evidence, k.Data)
 	}
-	return d, errors.Join(err, err2)
+	told, err3 := s.Archive.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Leg: "slack", Thread: i.Thread()})
+	for _, o := range told { // newest first; the message may have been posted afresh
+		if o.Op != outbox.Reply && o.Receipt.Link != "" && d.Links.Slack == "" {
+			d.Links.Slack = o.Receipt.Link
+		}
+	}
+	return d, errors.Join(err, err2, err3)
 }
 
 // journeyPart is how the steps of a journey stand; nil of an SLO that is none.

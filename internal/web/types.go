@@ -340,11 +340,17 @@ type Incident struct {
 type IncidentDetail struct {
 	Incident
 	Timeline []Happening `json:"timeline"` // oldest first
+	Links    Links       `json:"links"`
 	// Upstream is what it depends on and burned at the same time, nearest first.
 	Upstream []Upstream `json:"upstream"`
 	// Evidence is what was found out when the incident opened and when it became a page, as it was found then:
 	// what burns, what changed, traces, golden signals. See package evidence, Evidence.
 	Evidence []json.RawMessage `json:"evidence"`
+}
+
+// Links are where else an incident is told.
+type Links struct {
+	Slack string `json:"slack,omitempty"` // its message, or the one in whose thread it is told
 }
 
 // Upstream is a burn of something that an SLO depends on.
