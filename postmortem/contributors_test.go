@@ -4,12 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // What was counted in the first minutes is a share of the bad events of those minutes, not of the whole incident.
 func TestContributorsAreAShareOfTheTimeInWhichTheyWereCounted(t *testing.T) {
 	var b strings.Builder
 	d := Document{Impact: Impact{Bad: 1_000_000}}
+	d.Facts.Spec = new(slo.Spec)
 	d.Facts.Where = &Breakdown{
 		At: time.Unix(1795036320, 0), Bad: 100_000, Rows: []Contributor{{Labels: `route="/pay"`, Bad: 90_000, Total: 180_000, Query: "x"}},
 	}

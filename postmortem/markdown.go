@@ -330,7 +330,7 @@ func (d Document) signals(b *strings.Builder) {
 		"; and after, at " + d.when(s.After) + ".\n")
 	for _, g := range s.All {
 		if c := g.Curve; c != nil && len(c.Values) > 0 {
-			fmt.Fprintf(b, "\n- %s, from %s in steps of %s: `%s` between %s and %s", plain.Text(strings.TrimSpace(g.Kind+" "+g.Name)),
+			fmt.Fprintf(b, "\n- %s, from %s in steps of %s: `%s` (%s to %s, drawn from 0)", plain.Text(strings.TrimSpace(g.Kind+" "+g.Name)),
 				plain.UTC(c.From), plain.Duration(c.Step), c.Sparkline(), value(c.Low), value(c.High))
 		}
 	}
@@ -362,21 +362,16 @@ func (d Document) contributors(b *strings.Builder) {
 		for n, k := range w.Rows {
 			rows[n] = []string{
 				plain.Code(k.Labels), plain.Events(k.Bad), plain.PercentUp(k.Bad, w.Bad, 1), plain.PercentUp(k.Bad, k.Total, 1),
-				plain.PercentUp(k.BeforeBad, k.BeforeTotal, 1), plain.Code(k.Query),
+				plain.PercentUp(k.BeforeBad, k.BeforeTotal, digits(d.Facts.Spec.Objective)), plain.Code(k.Query),
 			}
 		}
 		b.WriteString("\n" + plain.Table([]string{"Where", "Bad:", "Of all bad:", "Of its own events:", "Before:", "Query"}, rows))
 	}
-	for n, t := range w.Traces {
-		if n == 0 {
-			b.WriteString("\nRequests that show it: ")
-		} else {
-			b.WriteString(", ")
-		}
-		b.WriteString(plain.Link(strings.TrimSpace(t.ID+" "+t.Where), t.Link))
-	}
 	if len(w.Traces) > 0 {
-		b.WriteString("\n")
+		b.WriteString("\nRequests that show it:\n\n")
+	}
+	for _, t := range w.Traces {
+		b.WriteString("- " + plain.Link(t.ID, t.Link) + " " + plain.Text(t.Where) + "\n")
 	}
 }
 

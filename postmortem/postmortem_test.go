@@ -356,6 +356,23 @@ func TestSparkline(t *testing.T) {
 	}
 }
 
+func TestCurveIsDrawnFromZero(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		in   []float64
+		want string
+	}{
+		{"noise on a high value is flat", []float64{0.291, 0.293, 0.292}, "███"},
+		{"what is not known is a dot", []float64{0, math.NaN(), 8, 4}, "▁·█▅"},
+		{"below zero the lowest is the foot", []float64{-4, 4, 0}, "▁█▅"},
+		{"nothing at all", []float64{0, 0}, "▁▁"},
+	} {
+		if got := (postmortem.Curve{Values: c.in}).Sparkline(); got != c.want {
+			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
 func TestReviewIsDueInFiveWorkingDays(t *testing.T) {
 	friday := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)
 	if got := postmortem.NextReview(friday, time.UTC).Format("Mon 01-02"); got != "Fri 11-27" {

@@ -65,9 +65,10 @@ var bars = []rune("▁▂▃▄▅▆▇█")
 // bar is the bar for a share of the highest, 0…1.
 func bar(share float64) rune { return bars[int(share*float64(len(bars)-1)+0.5)] }
 
-// Sparkline draws the curve between its lowest and its highest value; what is not known is a dot.
+// Sparkline draws the curve from zero, or from its lowest value if that is below, to its highest; what is not known is a
+// dot. Noise so looks like noise.
 func (c Curve) Sparkline() string {
-	low, high := math.Inf(1), math.Inf(-1)
+	low, high := 0.0, 0.0
 	for _, v := range c.Values {
 		if !math.IsNaN(v) {
 			low, high = min(low, v), max(high, v)

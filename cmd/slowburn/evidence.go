@@ -95,8 +95,6 @@ func (a *app) goldenSignals(ctx context.Context, i alerting.Incident, kept *evid
 	if service == nil || service.Signals == nil || i.Last.Burn == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
-	defer cancel()
 	out := &postmortem.Signals{Before: i.Onset, Onset: i.Onset.Add(5 * time.Minute), Peak: i.Last.Burn.PeakAt.End(), After: i.Resolved}
 	if i.Open {
 		out.After = i.Last.Time()

@@ -144,7 +144,9 @@ func (a *app) draftFacts(ctx context.Context, i alerting.Incident) (postmortem.F
 	}
 	f.Acts = slices.DeleteFunc(append([]alerting.Act{}, acts...), func(act alerting.Act) bool { return act.Incident != "" })
 	slices.Reverse(f.Acts) // oldest first
-	found, err := a.foundOut(ctx, i)
+	within, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	found, err := a.foundOut(within, i)
 	if err != nil {
 		f.Problems = append(f.Problems, err.Error())
 	}
@@ -154,7 +156,7 @@ func (a *app) draftFacts(ctx context.Context, i alerting.Incident) (postmortem.F
 			f.Problems = append(f.Problems, why)
 		}
 	}
-	f.Signals = a.goldenSignals(ctx, i, found)
+	f.Signals = a.goldenSignals(within, i, found)
 	f.Links, err = a.messages(ctx, i)
 	return f, err
 }

@@ -157,7 +157,8 @@ func TestDemoTellsTheSameStoryTwice(t *testing.T) {
 		t.Errorf("two runs tell two stories:\n%s\nand\n%s", told[0], told[1])
 	}
 	for _, part := range []string{
-		"| latency | p99 |", "| saturation | cpu throttling |", // the golden signals, in the postmortem
+		"| latency | p99 |", "| saturation | cpu throttling |", " UTC in steps of 1 min: `▁▁▁", // the golden signals, in the postmortem
+		"Most of the excess is in payment=\"card\"", "deploy checkout v2.4.1 (recorded). After this deploy", // what burns, and what changed
 		"#checkout-oncall", "Resolved: checkout/availability{route=\"/pay\"} burned for 20 minutes",
 		"Resolved: payments/availability", "Frozen: orders-worker/freshness", "Thu 14:16", "A postmortem is required", "Ben Okafor* has acknowledged",
 		// the decisions
