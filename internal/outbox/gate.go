@@ -37,8 +37,11 @@ type gate struct {
 // longestHold bounds how long a failing receiver is left alone.
 const longestHold = 30 * time.Second
 
-// held reports whether the gate is shut for trouble.
-func (g *gate) held(now time.Time) bool { return now.Before(g.until) }
+// held reports whether the gate is shut for trouble. A time beyond any that it is ever shut for is not believed: the clock has
+// been set back since.
+func (g *gate) held(now time.Time) bool {
+	return now.Before(g.until) && g.until.Sub(now) <= longestAsked+longestWait
+}
 
 // take lets one call through, if pace and trouble allow.
 func (g *gate) take(p Pace, now time.Time) bool { return !g.held(now) && g.bucket.take(p, now) }
@@ -67,7 +70,7 @@ func (g *gate) failed(key gateKey, f *Failure, next, now time.Time) {
 }
 
 func (g *gate) hold(until, now time.Time, reason string) {
-	if until.After(g.until) {
+	if until.After(g.until) || !g.held(now) {
 		g.until, g.since, g.reason = until, now, reason
 	}
 }

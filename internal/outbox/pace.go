@@ -14,10 +14,16 @@ type bucket struct {
 	last  time.Time
 }
 
-// take takes a token at the given time and reports whether there was one. A clock that steps back
-// refills nothing and takes nothing away.
+// setBack is from how far on a step back is a clock that was set right, and not one of two workers that is a little behind.
+const setBack = time.Minute
+
+// take takes a token at the given time and reports whether there was one. A clock that steps back refills nothing and takes
+// nothing away; from there it goes on.
 func (b *bucket) take(p Pace, now time.Time) bool {
-	if gone := now.Sub(b.last); gone > 0 {
+	switch gone := now.Sub(b.last); {
+	case gone < -setBack:
+		b.last = now
+	case gone > 0:
 		if !b.last.IsZero() {
 			b.spent = max(0, b.spent-float64(gone)/float64(p.Every))
 		}

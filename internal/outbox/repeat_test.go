@@ -23,6 +23,22 @@ func TestAWaitBeyondAnyScheduleIsNotBelieved(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetBackStopsNothing(t *testing.T) {
+	now := time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)
+	ahead, pace := now.Add(6*time.Hour), Pace{Every: time.Second, Burst: 1}
+	var g gate
+	if !g.take(pace, ahead) || g.take(pace, now) || !g.take(pace, now.Add(time.Second)) {
+		t.Error("the pace of a clock that was ahead holds for as long as it was ahead")
+	}
+	g.hold(ahead.Add(time.Minute), ahead, "ratelimited")
+	if g.held(now) || !g.held(ahead) {
+		t.Error("what was held back by a clock that was ahead stays so for as long as it was ahead")
+	}
+	if g.hold(now.Add(time.Minute), now, "ratelimited"); !g.held(now) {
+		t.Error("after that nothing can be held back")
+	}
+}
+
 func TestAMessageIsSentTwiceAtMostWhileLookUpsFail(t *testing.T) {
 	now := time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)
 	w := &worker{now: now, began: time.Now(), Pump: &Pump{}}
