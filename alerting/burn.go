@@ -105,13 +105,14 @@ func allQuiet(rs []reading) bool {
 }
 
 // onset is the first bad minute of the burn that fired at m: going back through the long window, the
-// earliest minute that belongs to the burn, with less than a short window between it and the next.
+// earliest minute that belongs to the burn, with less than a short window between it and the next, and with the time
+// from it to the next burning, too: a stray error hours before is not where it began.
 func onset(in Input, r *reading, m budget.Minute) budget.Minute {
 	from := m + 1 - budget.Minutes(r.pair.Long)
 	first, gap := m, budget.Minute(0)
 	for i := m; i >= from && gap <= budget.Minutes(r.pair.Short); i-- {
 		switch slot := in.Ledger.At(i); {
-		case belongs(slot, in.Spec, r.pair):
+		case belongs(slot, in.Spec, r.pair) && halfway(in.Ledger.Sum(i, max(first, i+1)), in.Spec, r.pair):
 			first, gap = i, 0
 		case slot.State.Known():
 			gap++
@@ -126,5 +127,10 @@ func belongs(s budget.Slot, spec *slo.Spec, p slo.Pair) bool {
 	if !s.State.Known() || s.Bad <= budget.Share(s.Total, spec.Objective.Allowed()) {
 		return false
 	}
-	return thresholdOf(p, spec).exceeded(budget.Sum{Bad: s.Bad, Total: s.Total}, 2, 1)
+	return halfway(budget.Sum{Bad: s.Bad, Total: s.Total}, spec, p)
+}
+
+// halfway reports whether a sum burned at no less than half of the rate that a pair fires at.
+func halfway(s budget.Sum, spec *slo.Spec, p slo.Pair) bool {
+	return thresholdOf(p, spec).exceeded(s, 2, 1)
 }

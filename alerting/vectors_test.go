@@ -230,3 +230,29 @@ func TestTheBinomialTail(t *testing.T) {
 		}
 	}
 }
+
+// A stray error hours before a burn is not where it began, however long the short window of the pair is.
+func TestTheOnsetIsWhereTheBurnBegan(t *testing.T) {
+	spec := fullSpec(t)
+	var l budget.Ledger
+	for m := range budget.Minute(6300) {
+		bad := int64(0)
+		switch {
+		case m%170 == 0: // an error of every day
+			bad = 20_000
+		case m >= 5000: // the burn, for a ticket
+			bad = 40_000
+		}
+		l.Put(m, budget.Count(bad, 10_000_000))
+	}
+	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: &l}, State{Through: 4900}, 6300)
+	for _, e := range events {
+		if e.Kind == Opened && e.Burn != nil {
+			if e.Burn.Onset < 4990 || e.Burn.Onset > 5010 {
+				t.Errorf("%s began at %d, the burn at 5000", e.Rule, e.Burn.Onset)
+			}
+			return
+		}
+	}
+	t.Errorf("nothing opened: %+v", events)
+}
