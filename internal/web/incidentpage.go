@@ -31,6 +31,7 @@ type incidentView struct {
 	MayAct    bool   // there is a form
 	AskToken  bool   // which must bring the write token
 	Merged    markup // what it is told together with, "" if with nothing
+	Slack     string // where its message is, "" if that is not known
 	Parts     []part
 	Review    *postmortem.Review // nil if there is none
 	Draft     template.HTML
@@ -62,6 +63,12 @@ func (s *server) incidentPage(r *http.Request) (string, page, error) {
 	v.AskToken = !s.mayWrite(r)
 	if i.Group != "" {
 		v.Merged = "It burned together with " + s.incidentLink(i.Group, i.Group) + ", in whose thread it is told."
+	}
+	if into := i.MergedInto(); into != "" {
+		v.Merged = "It was merged into " + s.incidentLink(into, into) + ", in whose thread it is told."
+	}
+	if v.Slack, err = s.slackLink(ctx, i); err != nil {
+		s.Log.Error("cannot read where the message is", "incident", i.ID, "err", err)
 	}
 	v.Parts = s.incidentParts(ctx, i)
 	v.Review = s.reviewOf(i.ID)

@@ -59,18 +59,25 @@ func (s *server) detail(ctx context.Context, i alerting.Incident) (IncidentDetai
 		}
 		d.Upstream = append(d.Upstream, one)
 	}
+	var err3 error
 	kept, err2 := s.Archive.Evidence(ctx, i.ID)
 	d.Evidence = []json.RawMessage{}
 	for _, k := range kept {
 		d.Evidence = append(d.Evidence, k.Data)
 	}
-	told, err3 := s.Archive.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Leg: "slack", Thread: i.Thread()})
+	d.Links.Slack, err3 = s.slackLink(ctx, i)
+	return d, errors.Join(err, err2, err3)
+}
+
+// slackLink is where the incident's message in Slack is, or the one in whose thread it is told; "" if that is not known.
+func (s *server) slackLink(ctx context.Context, i alerting.Incident) (string, error) {
+	told, err := s.Archive.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Leg: "slack", Thread: i.Thread()})
 	for _, o := range told { // newest first; the message may have been posted afresh
-		if o.Op != outbox.Reply && o.Receipt.Link != "" && d.Links.Slack == "" {
-			d.Links.Slack = o.Receipt.Link
+		if o.Op != outbox.Reply && o.Receipt.Link != "" {
+			return o.Receipt.Link, err
 		}
 	}
-	return d, errors.Join(err, err2, err3)
+	return "", err
 }
 
 // journeyPart is how the steps of a journey stand; nil of an SLO that is none.
