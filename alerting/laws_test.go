@@ -140,7 +140,7 @@ func correct(rng *rand.Rand, spec *slo.Spec, l *budget.Ledger) {
 }
 
 // lives is how many random lives the laws are tried on; `make bench` asks for 200.
-var lives = flag.Int("lives", 24, "how many random lives to try the laws on")
+var lives = flag.Int("lives", 14, "how many random lives to try the laws on")
 
 const daysOfLife = 5
 

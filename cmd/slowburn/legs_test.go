@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,10 +53,10 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			at := legtest.Noon.Add(time.Hour)
 			legs, pager, hook := twoLegs(t, func() time.Time { return at })
-			calm := false
-			faulty := func(int, legtest.Request) (int, http.Header, string) {
-				status := []int{202, 202, 503, 500, -1, 429, 404, 202}[rng.IntN(8)]
-				if calm {
+			var calm atomic.Bool
+			faulty := func(n int, _ legtest.Request) (int, http.Header, string) { // receivers answer side by side
+				status := []int{202, 202, 503, 500, -1, 429, 404, 202}[rand.New(rand.NewPCG(seed, uint64(n)+2)).IntN(8)]
+				if calm.Load() {
 					status = 202
 				}
 				return status, http.Header{"Retry-After": {"2"}}, ""
@@ -68,7 +69,7 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 			step := func() {
 				_, _ = pump.Pass(t.Context(), at)
 				at = at.Add(time.Duration(1+rng.IntN(20)) * time.Second)
-				if rng.IntN(4) == 0 && !calm { // the next outcome is lost, and the process with it
+				if rng.IntN(4) == 0 && !calm.Load() { // the next outcome is lost, and the process with it
 					kills++
 					db.FailWith(func(op, _ string) error {
 						if op == "settle" {
@@ -89,7 +90,7 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 					step()
 				}
 			}
-			calm = true
+			calm.Store(true)
 			for range 200 {
 				step()
 			}
