@@ -398,6 +398,7 @@ func TestRefusedFormsDegradeToASentence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, slacktest.Options{Unpaced: true})
+			w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
 			w.srv.Inject(c.fault)
 			w.store.Add(rich(w))
 			w.run(time.Second, time.Second)
@@ -424,6 +425,7 @@ func TestRefusedFormsDegradeToASentence(t *testing.T) {
 
 func TestAWorkspaceWithoutChartsIsSentOneOnly(t *testing.T) {
 	w := newWorld(t, slacktest.Options{Unpaced: true})
+	w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
 	w.srv.Inject(slacktest.RefuseCharts())
 	for _, name := range []string{"a", "b", "c"} {
 		e := w.post(name)
@@ -458,6 +460,7 @@ func TestAPictureStandsInForAChart(t *testing.T) {
 	}
 	t.Run("uploaded before the message, once per message", func(t *testing.T) {
 		w := newWorld(t, slacktest.Options{Unpaced: true})
+		w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
 		w.srv.Inject(slacktest.RefuseCharts())
 		w.store.Add(charted(w, "a"))
 		w.run(2*time.Second, time.Second)
@@ -471,6 +474,7 @@ func TestAPictureStandsInForAChart(t *testing.T) {
 	})
 	t.Run("without the scope the message comes without, and the scope is not asked for again", func(t *testing.T) {
 		w := newWorld(t, slacktest.Options{Unpaced: true})
+		w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
 		w.srv.Inject(slacktest.RefuseCharts())
 		w.srv.Inject(slacktest.Fault{
 			When: func(c slacktest.Call) bool { return c.Method == "files.getUploadURLExternal" }, Count: -1, Do: slacktest.APIError("missing_scope"),

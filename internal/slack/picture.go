@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"image"
 	"image/color"
-	"image/draw"
 	"image/png"
 	"math"
 	"slices"
@@ -96,8 +95,7 @@ var (
 
 // picture draws a line over its labels as a PNG. The same points give the same bytes.
 func picture(points []Point) []byte {
-	img := image.NewRGBA(image.Rect(0, 0, pictureWidth, pictureHeight))
-	draw.Draw(img, img.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
+	img := image.NewPaletted(image.Rect(0, 0, pictureWidth, pictureHeight), color.Palette{paper, ink, grid, flame}) // all paper
 	top := 1.0
 	for _, p := range points {
 		top = max(top, p.Value)
@@ -144,11 +142,23 @@ func short(v float64) string {
 }
 
 // stroke draws from one point to the other, so many pixels thick.
-func stroke(img *image.RGBA, x0, y0, x1, y1, thick int, c color.RGBA) {
+func stroke(img *image.Paletted, x0, y0, x1, y1, thick int, c color.RGBA) {
 	steps := max(abs(x1-x0), abs(y1-y0), 1)
 	for s := range steps + 1 {
 		x, y := x0+(x1-x0)*s/steps, y0+(y1-y0)*s/steps
-		draw.Draw(img, image.Rect(x, y-thick/2, x+max(thick/2, 1), y-thick/2+thick), image.NewUniform(c), image.Point{}, draw.Src)
+		fill(img, image.Rect(x, y-thick/2, x+max(thick/2, 1), y-thick/2+thick), c)
+	}
+}
+
+// fill colours a rectangle, row by row.
+func fill(img *image.Paletted, r image.Rectangle, c color.RGBA) {
+	r = r.Intersect(img.Bounds())
+	if r.Empty() {
+		return
+	}
+	row := bytes.Repeat([]byte{byte(img.Palette.Index(c))}, r.Dx())
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		copy(img.Pix[img.PixOffset(r.Min.X, y):], row)
 	}
 }
 
@@ -167,12 +177,12 @@ var letters = map[rune][5]byte{
 	':': {0, 2, 0, 2, 0}, '.': {0, 0, 0, 0, 2},
 }
 
-func write(img *image.RGBA, x, y int, text string) {
+func write(img *image.Paletted, x, y int, text string) {
 	for _, r := range text {
 		for row, bits := range letters[r] {
 			for column := range 3 {
 				if bits&(4>>column) != 0 {
-					draw.Draw(img, image.Rect(x+column*dot, y+row*dot, x+(column+1)*dot, y+(row+1)*dot), image.NewUniform(ink), image.Point{}, draw.Src)
+					fill(img, image.Rect(x+column*dot, y+row*dot, x+(column+1)*dot, y+(row+1)*dot), ink)
 				}
 			}
 		}
