@@ -46,12 +46,13 @@ func (d daemon) post(e *env, path string, body, data any) error {
 	return d.ask(e, http.MethodPost, path, bytes.NewReader(text), data)
 }
 
-func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error {
-	req, err := http.NewRequestWithContext(e.ctx, method, strings.TrimSuffix(d.URL, "/")+"/api/v1/"+path, body)
+// send asks the daemon. Only what has a body is a write, which may need the token.
+func (d daemon) send(e *env, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(e.ctx, method, strings.TrimSuffix(d.URL, "/")+"/"+path, body)
 	if err != nil {
-		return cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
+		return nil, cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
 	}
-	if body != nil { // only writes need it
+	if body != nil {
 		if token := e.getenv(writeTokenEnv); token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
@@ -59,7 +60,15 @@ func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error
 	client := http.Client{Timeout: apiTimeout}
 	resp, err := client.Do(req)
 	if err != nil {
-		return cannotFindOut(notRunning(err))
+		return nil, cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
+	}
+	return resp, nil
+}
+
+func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error {
+	resp, err := d.send(e, method, "api/v1/"+path, body)
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
 	var answer struct {
@@ -82,14 +91,9 @@ func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error
 
 // page copies one of the daemon's pages to the output.
 func (d daemon) page(e *env, path string) error {
-	req, err := http.NewRequestWithContext(e.ctx, http.MethodGet, strings.TrimSuffix(d.URL, "/")+"/"+path, nil)
+	resp, err := d.send(e, http.MethodGet, path, nil)
 	if err != nil {
-		return cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
-	}
-	client := http.Client{Timeout: apiTimeout}
-	resp, err := client.Do(req)
-	if err != nil {
-		return cannotFindOut(notRunning(err))
+		return err
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
@@ -101,11 +105,6 @@ func (d daemon) page(e *env, path string) error {
 	}
 	_, err = io.Copy(e.out, io.LimitReader(resp.Body, maxAnswer))
 	return err
-}
-
-// notRunning says what to do when nobody answers.
-func notRunning(err error) error {
-	return fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err)
 }
 
 // print writes facts as JSON or YAML; it is false if a table is wanted.

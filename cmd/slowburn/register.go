@@ -53,14 +53,9 @@ func (c *registerCmd) Run(e *env) error {
 
 // copy prints an answer of the API that is a file.
 func (d daemon) copy(e *env, path string, q url.Values) error {
-	address := strings.TrimSuffix(d.URL, "/") + "/api/v1/" + path + "?" + q.Encode()
-	req, err := http.NewRequestWithContext(e.ctx, http.MethodGet, address, nil)
+	resp, err := d.send(e, http.MethodGet, "api/v1/"+path+"?"+q.Encode(), nil)
 	if err != nil {
-		return cannotFindOut(err)
-	}
-	resp, err := (&http.Client{Timeout: apiTimeout}).Do(req)
-	if err != nil {
-		return cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
+		return err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
