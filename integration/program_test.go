@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/integration/servers"
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 const (

@@ -92,7 +92,7 @@ func TestEveryExampleIsReadBack(t *testing.T) {
 			all = append(all, []File{{f.Name, f.Data}})
 		}
 	}
-	for _, pattern := range []string{"../internal/shop/slos/*.yaml", "../deploy/*/slos/*.yaml", "../examples/*/slos/*.yaml"} {
+	for _, pattern := range []string{"../internal/fake/shop/slos/*.yaml", "../deploy/*/slos/*.yaml", "../examples/*/slos/*.yaml"} {
 		names, _ := filepath.Glob(pattern)
 		for _, name := range names {
 			data, err := os.ReadFile(name)

@@ -117,7 +117,7 @@ func TestServerPackagesOfPrometheusAreHidden(t *testing.T) {
 	const prometheus = "github.com/prometheus/prometheus/"
 	steady := []string{"promql/parser", "tsdb/chunkenc"}
 	for _, p := range product(t) {
-		if under(p.path, "internal/promfake") {
+		if under(p.path, "internal/fake/promfake") {
 			continue
 		}
 		for _, f := range slices.Concat(p.files, p.tests) {
@@ -127,7 +127,7 @@ func TestServerPackagesOfPrometheusAreHidden(t *testing.T) {
 					continue
 				}
 				if first, _, _ := strings.Cut(rest, "/"); slices.Contains([]string{"promql", "tsdb", "web", "storage", "scrape", "rules"}, first) {
-					t.Errorf("%s imports %s: only internal/promfake knows the server packages", p.at(f), imported)
+					t.Errorf("%s imports %s: only internal/fake/promfake knows the server packages", p.at(f), imported)
 				}
 			}
 		}

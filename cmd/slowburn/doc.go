@@ -64,7 +64,7 @@
 //
 // # What it is tried on
 //
-// Package internal/promfake is a Prometheus inside the process (the real engine over a store in
-// memory), internal/shop a small shop that fills it, internal/slack/slacktest a stand-in for
+// Package internal/fake/promfake is a Prometheus inside the process (the real engine over a store in
+// memory), internal/fake/shop a small shop that fills it, internal/fake/slacktest a stand-in for
 // Slack. The tests use them, and `slowburn demo` is made of them.
 package main

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/slowburn-sre/slowburn/internal/shop"
+	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 )
 
 // The scripts in testdata/script are sessions with the whole program: every `slowburn …` in them is a process

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // once plays the story minute by minute on a clock that only moves when everything that was due is done,

@@ -20,9 +20,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/slowburn-sre/slowburn/internal/promfake"
-	"github.com/slowburn-sre/slowburn/internal/shop"
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/shop"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // theatre is everything around the program in one script.

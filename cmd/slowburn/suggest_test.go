@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/promfake"
-	"github.com/slowburn-sre/slowburn/internal/shop"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 )
 
 // suggestStage is a shop to make suggestions about, and a folder without a configuration.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/integration/conformance/realprom"
-	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
 // tolerance is the greatest relative difference between two numbers that count

@@ -1,5 +1,5 @@
 // Package conformance holds the proof that the embedded Prometheus of the tests
-// and the demo (internal/promfake) answers like the original.
+// and the demo (internal/fake/promfake) answers like the original.
 //
 // The test gives the same six hours of awkward samples to both, asks both the
 // same questions over HTTP, and compares the answers: status code, error type,

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
 // TestDowntime (faults 8, 27): slowburn is away for six hours, stopped or suspended. The ledger is exact afterwards; what is over is

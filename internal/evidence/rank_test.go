@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/promfake/chance"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/chance"
 )
 
 // events makes counts of "value bad/total" pairs.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // documented are the errors on the reference pages of chat.postMessage and chat.update, and of incoming webhooks.

@@ -17,7 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/signals"
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 

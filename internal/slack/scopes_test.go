@@ -13,7 +13,7 @@ import (
 	goslack "github.com/slack-go/slack"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // methodsOf are the Web API methods behind the calls of the library that this package makes.

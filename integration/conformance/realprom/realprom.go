@@ -2,7 +2,7 @@
 // API inside a test, without a Prometheus binary.
 //
 // The daemon's own tests talk to a small embedded Prometheus
-// (internal/promfake): the real PromQL engine over an in-memory store, behind
+// (internal/fake/promfake): the real PromQL engine over an in-memory store, behind
 // a handler written for slowburn. That is only worth something if the handler
 // and the store answer like the original. This package is the original:
 // tsdb.DB on disk, promql.Engine, and the web/api/v1 handlers, wired as the

@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/slowburn-sre/slowburn/internal/promfake/chance"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/chance"
 )
 
 func TestDrawsHaveTheRightMean(t *testing.T) {

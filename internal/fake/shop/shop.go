@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
 const (

@@ -1,6 +1,6 @@
 // Command slack-stand-in runs the stand-in for Slack by itself, to try slowburn, or any other app, against it:
 //
-//	go run ./internal/slack/slacktest/cmd/slack-stand-in -channels general,payments-oncall
+//	go run ./internal/fake/slacktest/cmd/slack-stand-in -channels general,payments-oncall
 //
 // It prints the addresses and secrets that the app needs. With -fault, calls of a method fail:
 //
@@ -19,7 +19,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // effects are the faults that have a name here.

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/slowburn-sre/slowburn/internal/promfake"
-	"github.com/slowburn-sre/slowburn/internal/promfake/chance"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/chance"
 )
 
 // restartEvery is how often, on average, a pod crashes and starts again under

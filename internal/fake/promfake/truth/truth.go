@@ -33,7 +33,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
 // Options describes a world. Start must be a whole minute.

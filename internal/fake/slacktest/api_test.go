@@ -15,7 +15,7 @@ import (
 	"github.com/slack-go/slack"
 	"go.uber.org/goleak"
 
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // slack-go's own test server, which compat_test.go asks, leaves a goroutine per

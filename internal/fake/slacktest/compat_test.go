@@ -10,7 +10,7 @@ import (
 	"github.com/slack-go/slack"
 	theirs "github.com/slack-go/slack/slacktest"
 
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // One small session against both stand-ins: ours, and the one that slack-go's

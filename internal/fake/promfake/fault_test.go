@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
 // broken starts a server with one series and the given failure.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"github.com/slowburn-sre/slowburn/internal/slack/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // A post and a look at the state, in a workspace that grows with b.N; the model
