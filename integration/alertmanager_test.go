@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/integration/servers"
-	"github.com/slowburn-sre/slowburn/internal/alertmanager"
-	"github.com/slowburn-sre/slowburn/internal/leg"
-	"github.com/slowburn-sre/slowburn/internal/leg/legtest"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -33,13 +33,13 @@ func known(t *testing.T, server *servers.Server) (all []alertmanager.Alert) {
 func TestAlertmanager(t *testing.T) {
 	server := servers.Alertmanager(t, "")
 	now := time.Now()
-	c, err := alertmanager.New(server.URL, leg.NewClient(), func() time.Time { return now })
+	c, err := alertmanager.New(server.URL, notify.NewClient(), func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
-	story := legtest.Story(true)
+	story := notifytest.Story(true)
 	begin := moved(story[1], now) // a page that was a ticket
-	deliver := func(f leg.Facts, only outbox.Op) {
+	deliver := func(f notify.Facts, only outbox.Op) {
 		t.Helper()
 		for _, e := range alertmanager.Compose("alertmanager", f, now) {
 			if e.Op != only {
@@ -62,7 +62,7 @@ func TestAlertmanager(t *testing.T) {
 	first := check("when it fires")
 
 	now = now.Add(time.Minute)
-	if err := c.Keep(t.Context(), []leg.Facts{begin}); err != nil {
+	if err := c.Keep(t.Context(), []notify.Facts{begin}); err != nil {
 		t.Fatal(err)
 	}
 	if again := check("when it is repeated"); !again.EndsAt.After(first.EndsAt) || !again.StartsAt.Equal(first.StartsAt) {
@@ -70,11 +70,11 @@ func TestAlertmanager(t *testing.T) {
 	}
 
 	server.Stop(t)
-	if err := c.Keep(t.Context(), []leg.Facts{begin}); err == nil {
+	if err := c.Keep(t.Context(), []notify.Facts{begin}); err == nil {
 		t.Error("nobody noticed that it is down")
 	}
 	server.Start(t)
-	if err := c.Keep(t.Context(), []leg.Facts{begin}); err != nil {
+	if err := c.Keep(t.Context(), []notify.Facts{begin}); err != nil {
 		t.Fatal(err)
 	}
 	check("after its restart")
@@ -88,7 +88,7 @@ func TestAlertmanager(t *testing.T) {
 }
 
 // moved are the facts of a story, told as if the incident had begun a few minutes ago.
-func moved(f leg.Facts, now time.Time) leg.Facts {
+func moved(f notify.Facts, now time.Time) notify.Facts {
 	begin := now.Add(-10 * time.Minute)
 	f.Incident.Detected, f.Incident.Escalated = begin, begin.Add(time.Minute)
 	if !f.Incident.Open {

@@ -8,15 +8,15 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/alertmanager"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/leg"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
+	"github.com/slowburn-sre/slowburn/internal/notify/pagerduty"
+	"github.com/slowburn-sre/slowburn/internal/notify/slack"
+	"github.com/slowburn-sre/slowburn/internal/notify/webhook"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/pagerduty"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
-	"github.com/slowburn-sre/slowburn/internal/slack"
-	"github.com/slowburn-sre/slowburn/internal/webhook"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
@@ -130,7 +130,7 @@ func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Ent
 }
 
 // tellOther makes the messages of an event for a leg beside Slack.
-func tellOther(name string, f leg.Facts, now time.Time) []outbox.Entry {
+func tellOther(name string, f notify.Facts, now time.Time) []outbox.Entry {
 	switch kindOf(name) {
 	case pagerdutyKind:
 		return pagerduty.Compose(name, f, now)
@@ -140,8 +140,8 @@ func tellOther(name string, f leg.Facts, now time.Time) []outbox.Entry {
 	return webhook.Compose(name, f, now)
 }
 
-func (c composer) facts(t engine.Told) leg.Facts {
-	return leg.Facts{
+func (c composer) facts(t engine.Told) notify.Facts {
+	return notify.Facts{
 		URL: c.house.URL, Spec: t.Spec, Event: t.Event, Incident: t.Incident,
 		Status: t.Status, Outlook: t.Outlook, QueryURL: c.query(t),
 	}
@@ -192,7 +192,7 @@ func inThread(entries []outbox.Entry, channel string, again bool) []outbox.Entry
 func (c composer) instead(t engine.Told, name, down string) []outbox.Entry {
 	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
-	key := leg.FallbackKey(t.Incident.ID, name)
+	key := notify.FallbackKey(t.Incident.ID, name)
 	if name != slackLeg {
 		f := c.facts(t)
 		f.Instead, f.Key = down, key

@@ -44,10 +44,10 @@
 // # What is owed
 //
 // Package internal/outbox holds the messages that are owed, each under a unique key, and delivers
-// them: in order, at the pace the receiver allows, looked up before they are repeated. Package internal/slack composes
+// them: in order, at the pace the receiver allows, looked up before they are repeated. Package internal/notify/slack composes
 // them (pure) and delivers them (not), and takes what people press and type there.
 //
-// Package internal/leg is what the other ways share: internal/pagerduty, internal/alertmanager, internal/webhook. Package
+// Package internal/notify is what the other ways share: internal/notify/pagerduty, internal/notify/alertmanager, internal/notify/webhook. Package
 // internal/reviews keeps postmortems as files that people go on writing.
 //
 // # What survives

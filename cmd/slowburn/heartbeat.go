@@ -10,13 +10,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/leg"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 )
 
 // heartbeat is an address that is asked as long as everything works. Who watches it alerts when the asking stops:
 // whatever is wrong with slowburn, it is noticed from outside.
 type heartbeat struct {
-	address leg.Secret // "" is nobody
+	address notify.Secret // "" is nobody
 	every   time.Duration
 }
 
@@ -62,7 +62,7 @@ func (a *app) observe(next func(engine.Summary)) func(engine.Summary) {
 
 // runHeartbeat asks the address after ticks that worked, no more often than its interval says.
 func (a *app) runHeartbeat(ctx context.Context) {
-	client := leg.NewClient()
+	client := notify.NewClient()
 	var last time.Time
 	for {
 		select {
@@ -101,7 +101,7 @@ func (h heartbeat) ping(ctx context.Context, client *http.Client) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return leg.NetworkFailure(err)
+		return notify.NetworkFailure(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode/100 != 2 {

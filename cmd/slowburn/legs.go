@@ -13,15 +13,15 @@ import (
 
 	"github.com/prometheus/common/config"
 
-	"github.com/slowburn-sre/slowburn/internal/alertmanager"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/leg"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
+	"github.com/slowburn-sre/slowburn/internal/notify/pagerduty"
+	"github.com/slowburn-sre/slowburn/internal/notify/slack"
+	"github.com/slowburn-sre/slowburn/internal/notify/webhook"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/pagerduty"
 	"github.com/slowburn-sre/slowburn/internal/report"
-	"github.com/slowburn-sre/slowburn/internal/slack"
 	"github.com/slowburn-sre/slowburn/internal/store"
-	"github.com/slowburn-sre/slowburn/internal/webhook"
 )
 
 // ways are who is told, and how, as the configuration says. They are made anew by a reload.
@@ -60,7 +60,7 @@ func (a *app) newWays(cfg Config) (*ways, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.heartbeat = heartbeat{leg.Secret(address), h.Every}
+		w.heartbeat = heartbeat{notify.Secret(address), h.Every}
 	}
 	return w, nil
 }
@@ -72,7 +72,7 @@ func (a *app) newLeg(r Receiver) (outbox.Leg, error) {
 		return nil, err
 	}
 	if r.Kind == pagerdutyKind {
-		return pagerduty.New(leg.Secret(hidden), r.URL)
+		return pagerduty.New(notify.Secret(hidden), r.URL)
 	}
 	client, err := config.NewClientFromConfig(r.HTTP, r.Kind)
 	if err != nil {
@@ -85,7 +85,7 @@ func (a *app) newLeg(r Receiver) (outbox.Leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return webhook.New(webhook.Config{URL: leg.Secret(address), Secret: leg.Secret(hidden), HTTP: client, Now: a.now})
+	return webhook.New(webhook.Config{URL: notify.Secret(address), Secret: notify.Secret(hidden), HTTP: client, Now: a.now})
 }
 
 // newSlack makes the leg to Slack: by bot token, by webhook, or none.
@@ -196,8 +196,8 @@ func (a *app) keepAlerts(ctx context.Context) {
 }
 
 // openFor are the open incidents that a leg is told about.
-func (c composer) openFor(name string, open []engine.Told) []leg.Facts {
-	var mine []leg.Facts
+func (c composer) openFor(name string, open []engine.Told) []notify.Facts {
+	var mine []notify.Facts
 	for _, t := range open {
 		all, _ := c.routing.told(t.Spec, t.Event, t.Incident)
 		if t.Silenced {

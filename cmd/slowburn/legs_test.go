@@ -18,28 +18,28 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/leg"
-	"github.com/slowburn-sre/slowburn/internal/leg/legtest"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
+	"github.com/slowburn-sre/slowburn/internal/notify/pagerduty"
+	"github.com/slowburn-sre/slowburn/internal/notify/webhook"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
-	"github.com/slowburn-sre/slowburn/internal/pagerduty"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
-	"github.com/slowburn-sre/slowburn/internal/webhook"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
 
 // twoLegs are a pager and a webhook, as they would be configured, at two receivers.
-func twoLegs(t *testing.T, now func() time.Time) (legs map[string]outbox.Leg, pager, hook *legtest.Receiver) {
+func twoLegs(t *testing.T, now func() time.Time) (legs map[string]outbox.Leg, pager, hook *notifytest.Receiver) {
 	t.Helper()
-	pager, hook = legtest.NewReceiver(t, nil), legtest.NewReceiver(t, nil)
+	pager, hook = notifytest.NewReceiver(t, nil), notifytest.NewReceiver(t, nil)
 	toPager, err := pagerduty.New(testKey, pager.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	toHook, err := webhook.New(webhook.Config{URL: leg.Secret(hook.URL), Now: now})
+	toHook, err := webhook.New(webhook.Config{URL: notify.Secret(hook.URL), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,10 +52,10 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			at := legtest.Noon.Add(time.Hour)
+			at := notifytest.Noon.Add(time.Hour)
 			legs, pager, hook := twoLegs(t, func() time.Time { return at })
 			var calm atomic.Bool
-			faulty := func(n int, _ legtest.Request) (int, http.Header, string) { // receivers answer side by side
+			faulty := func(n int, _ notifytest.Request) (int, http.Header, string) { // receivers answer side by side
 				status := []int{202, 202, 503, 500, -1, 429, 404, 202}[rand.New(rand.NewPCG(seed, uint64(n)+2)).IntN(8)]
 				if calm.Load() {
 					status = 202
@@ -83,7 +83,7 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 					pump = outbox.NewPump(&db, legs, outbox.Options{Parallel: 1})
 				}
 			}
-			for _, f := range legtest.Story(false) {
+			for _, f := range notifytest.Story(false) {
 				for name := range legs {
 					db.Add(tellOther(name, f, at)...)
 				}
@@ -107,7 +107,7 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 }
 
 // checkHook: every document that was owed arrived, in order, and a later copy is marked.
-func checkHook(t *testing.T, owed []outbox.Owed, got []legtest.Request) {
+func checkHook(t *testing.T, owed []outbox.Owed, got []notifytest.Request) {
 	t.Helper()
 	var ids []string
 	seen := map[string]bool{}
@@ -148,12 +148,12 @@ func TestAHangingLegDelaysNoOther(t *testing.T) {
 	release := make(chan struct{})
 	letGo := sync.OnceFunc(func() { close(release) })
 	defer letGo()
-	hook.Answer(func(int, legtest.Request) (int, http.Header, string) { <-release; return 200, nil, "" })
+	hook.Answer(func(int, notifytest.Request) (int, http.Header, string) { <-release; return 200, nil, "" })
 	got := make(chan struct{}, 1)
-	pager.Answer(func(int, legtest.Request) (int, http.Header, string) { got <- struct{}{}; return 202, nil, "" })
+	pager.Answer(func(int, notifytest.Request) (int, http.Header, string) { got <- struct{}{}; return 202, nil, "" })
 	var db outboxtest.Store
 	for _, name := range []string{"webhook", "pagerduty"} {
-		db.Add(tellOther(name, legtest.Story(false)[0], legtest.Noon)...)
+		db.Add(tellOther(name, notifytest.Story(false)[0], notifytest.Noon)...)
 	}
 	pump := outbox.NewPump(&db, legs, outbox.Options{Attempt: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -176,8 +176,8 @@ func openStory(t *testing.T, text string) *app {
 	cfg := parsed(t, text)
 	a := &app{appOptions: appOptions{log: slog.New(slog.DiscardHandler)}, db: db, metrics: newLegMetrics(prometheus.NewRegistry())}
 	a.ways.Store(&ways{composer: newComposer(cfg, "", true, false), fallback: cfg.Fallback})
-	f := legtest.Story(false)[0]
-	snap := store.Snapshot{Open: map[string]alerting.Incident{f.Incident.ID: f.Incident}, Accounts: map[slo.ID]store.Account{legtest.ID: {Ledger: legtest.Ledger(), State: alerting.State{Through: f.Event.At + 1}}}}
+	f := notifytest.Story(false)[0]
+	snap := store.Snapshot{Open: map[string]alerting.Incident{f.Incident.ID: f.Incident}, Accounts: map[slo.ID]store.Account{notifytest.ID: {Ledger: notifytest.Ledger(), State: alerting.State{Through: f.Event.At + 1}}}}
 	client, err := newClient(cfg.Prometheus)
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestFallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := openStory(t, c.config)
-			opened := legtest.Story(false)[0].Event.Time()
+			opened := notifytest.Story(false)[0].Event.Time()
 			for _, name := range c.sent {
 				for _, o := range a.owedTo(t, name) {
 					if err := a.db.Settle(t.Context(), o.Key, outbox.Result{State: outbox.Sent, At: opened, Receipt: outbox.Receipt{TS: "1"}}); err != nil {
@@ -246,9 +246,9 @@ func TestFallback(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
-	r := legtest.NewReceiver(t, legtest.Always(http.StatusOK))
+	r := notifytest.NewReceiver(t, notifytest.Always(http.StatusOK))
 	a := &app{appOptions: appOptions{log: slog.New(slog.DiscardHandler)}, beat: make(chan struct{}, 1), metrics: newLegMetrics(prometheus.NewRegistry())}
-	a.ways.Store(&ways{heartbeat: heartbeat{leg.Secret(r.URL + "/secret"), time.Minute}})
+	a.ways.Store(&ways{heartbeat: heartbeat{notify.Secret(r.URL + "/secret"), time.Minute}})
 	a.pump = outbox.NewPump(&outboxtest.Store{}, nil, outbox.Options{})
 	observe := a.observe(func(engine.Summary) {})
 	observe(engine.Summary{Failures: []string{"Prometheus is away"}})
@@ -259,11 +259,11 @@ func TestHeartbeat(t *testing.T) {
 	if len(a.beat) != 1 {
 		t.Fatal("it does not beat although everything works")
 	}
-	if err := a.ways.Load().heartbeat.ping(t.Context(), leg.NewClient()); err != nil || len(r.Got()) != 1 || r.Got()[0].Method != http.MethodGet {
+	if err := a.ways.Load().heartbeat.ping(t.Context(), notify.NewClient()); err != nil || len(r.Got()) != 1 || r.Got()[0].Method != http.MethodGet {
 		t.Errorf("%v: %+v", err, r.Got())
 	}
-	r.Answer(legtest.Always(http.StatusInternalServerError))
-	if err := a.ways.Load().heartbeat.ping(t.Context(), leg.NewClient()); err == nil || strings.Contains(err.Error(), "secret") {
+	r.Answer(notifytest.Always(http.StatusInternalServerError))
+	if err := a.ways.Load().heartbeat.ping(t.Context(), notify.NewClient()); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error: %v", err)
 	}
 	if n := testutil.ToFloat64(a.metrics.beats.WithLabelValues("withheld")); n != 1 {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/leg"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -82,7 +82,7 @@ func (r routing) to(spec *slo.Spec, id slo.ID, severity alerting.Severity) []tar
 
 func (route Route) matches(spec *slo.Spec, id slo.ID, severity alerting.Severity) bool {
 	facts := map[string]string{"severity": string(severity), "owner": spec.Owner, "service": spec.Service, "tier": spec.Tier}
-	for name, value := range leg.Group(id) {
+	for name, value := range notify.Group(id) {
 		facts["label "+name] = value
 	}
 	for name, values := range route.Match {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/leg/legtest"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 )
 
 const everyLeg = `
@@ -50,7 +50,7 @@ func TestWhoIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := parsed(t, everyLeg+"routes: "+cmp.Or(c.routes, "[]"))
-			got := newRouting(cfg, !c.withoutSlack).to(legtest.Spec(), legtest.ID, c.severity)
+			got := newRouting(cfg, !c.withoutSlack).to(notifytest.Spec(), notifytest.ID, c.severity)
 			if names(got) != c.want {
 				t.Errorf("told: %s\nwanted: %s", names(got), c.want)
 			}
@@ -83,7 +83,7 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 // told is what a composer owes for each event of a story, as "leg op" and for Slack with its thread's channel.
 func toldBy(c composer, ticket bool) (lines []string) {
 	seen := map[string]bool{}
-	for _, f := range legtest.Story(ticket) {
+	for _, f := range notifytest.Story(ticket) {
 		told := engine.Told{Event: f.Event, Incident: f.Incident, Spec: f.Spec, Status: f.Status, Outlook: f.Outlook, Now: f.Event.Time()}
 		var words []string
 		for _, e := range c.Event(told) {

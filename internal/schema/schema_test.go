@@ -213,7 +213,7 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 
 func TestShownExamplesAreValid(t *testing.T) {
 	v := schematest.Compile(t, SLO().JSON())
-	names, _ := filepath.Glob("../shop/slos/*.yaml")
+	names, _ := filepath.Glob("../fake/shop/slos/*.yaml")
 	more, _ := filepath.Glob("../../deploy/*/slos/*.yaml")
 	shown, _ := filepath.Glob("../../examples/*/slos/*.yaml")
 	more = append(more, shown...)

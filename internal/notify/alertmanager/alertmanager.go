@@ -1,0 +1,207 @@
+// Package alertmanager is the leg to Prometheus's Alertmanager, by its API v2.
+//
+// An Alertmanager forgets an alert that nobody repeats: it takes it for resolved at its endsAt, and
+// keeps nothing over a restart. So there are two ways to it. Transitions (fired, became a page,
+// resolved) go through the outbox like everything else that is owed. Beside it [Client.Keep] repeats
+// every minute what is open, with an endsAt that moves on. Neither depends on the other: a restarted
+// slowburn repeats what its store says is open, and a restarted Alertmanager hears it within a minute.
+//
+// Of several Alertmanagers each has a leg of its own and is told everything, as they expect of a
+// Prometheus; one that is down delays none of the others.
+package alertmanager
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+const (
+	// Every is how often open alerts are repeated.
+	Every = time.Minute
+	// Hold is how long an alert stays when nobody repeats it: longer than a restart of slowburn,
+	// short enough not to outlive it for long.
+	Hold = 10 * time.Minute
+	// lasting is how long a resolved alert is repeated, for an Alertmanager that could not hear it.
+	lasting = 15 * time.Minute
+)
+
+// Alert is one alert as the API takes it.
+type Alert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"` // in the past: resolved
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+}
+
+// message is the body of an entry: the incident's alerts as they stand. EndsAt of those that are open
+// is set when they are sent.
+type message struct {
+	Open bool    `json:"open"`
+	All  []Alert `json:"alerts"` // the newest first; the others have ended
+}
+
+// Alerts are the alerts of an incident, the one that stands for its state first. An incident that
+// became a page is another alert to an Alertmanager, because its labels differ, so the ticket's has ended.
+// EndsAt of an open one is zero.
+func Alerts(f notify.Facts) []Alert {
+	i := f.Incident
+	a := Alert{Labels: f.Labels(), Annotations: annotations(f), StartsAt: i.Detected.UTC(), EndsAt: i.Resolved.UTC(), GeneratorURL: f.SLOURL()}
+	a.Labels["alertname"] = "ErrorBudgetBurn"
+	switch i.Rule {
+	case alerting.RuleNoData:
+		a.Labels["alertname"] = "ErrorBudgetUnknown"
+	case alerting.RuleDeclared:
+		a.Labels["alertname"] = "IncidentDeclared"
+	}
+	if i.Escalated.IsZero() {
+		return []Alert{a}
+	}
+	before := a
+	before.Labels = map[string]string{}
+	for name, value := range a.Labels {
+		before.Labels[name] = value
+	}
+	before.Labels["severity"] = string(alerting.Ticket)
+	a.StartsAt, before.EndsAt = i.Escalated.UTC(), i.Escalated.UTC()
+	return []Alert{a, before}
+}
+
+// annotations carry the names that templates and dashboards expect.
+func annotations(f notify.Facts) map[string]string {
+	m := map[string]string{
+		"summary": f.Summary(), "description": f.Description(), "incident_url": f.IncidentURL(),
+		"runbook_url": f.Spec.Links.Runbook, "dashboard_url": f.Spec.Links.Dashboard,
+	}
+	for name, value := range m {
+		if value == "" {
+			delete(m, name)
+		}
+	}
+	return m
+}
+
+// Compose is what an Alertmanager is told about an event, through the leg of that name: that the incident
+// began, once; that it became another alert; and its end. Notices have no end and are no alerts; newer
+// figures come with the repetition.
+func Compose(name string, f notify.Facts, now time.Time) []outbox.Entry {
+	var entries []outbox.Entry
+	body := message{Open: f.Incident.Open, All: Alerts(f)}
+	if f.Event.Kind == alerting.Noticed {
+		return nil
+	}
+	if f.Incident.Open {
+		entries = append(entries, f.Begin(name, body, now))
+	}
+	if f.Event.Kind == alerting.Escalated || f.Event.Kind == alerting.Resolved {
+		e := f.Entry(name, outbox.Edit, body, now)
+		e.IfTold = true
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// Client is the leg to one Alertmanager. It is safe for concurrent use.
+type Client struct {
+	address string
+	http    *http.Client
+	now     func() time.Time
+
+	// mu lets one request at a time through, so that a repetition never comes after the end of an alert.
+	mu    sync.Mutex
+	ended map[string]message // by incident, for as long as they are repeated
+}
+
+var (
+	_ outbox.Leg    = (*Client)(nil)
+	_ outbox.Folder = (*Client)(nil)
+)
+
+// New makes the leg to the Alertmanager at an address, through a client that knows its credentials.
+// now is the clock that alerts end by.
+func New(address string, client *http.Client, now func() time.Time) (*Client, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, notify.Fail(outbox.Misconfigured, "the address of an Alertmanager is malformed")
+	}
+	return &Client{address: u.JoinPath("/api/v2/alerts").String(), http: client, now: now, ended: map[string]message{}}, nil
+}
+
+// Deliver sends the state of one incident.
+func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (outbox.Receipt, error) {
+	var m message
+	if json.Unmarshal(o.Body, &m) != nil {
+		return outbox.Receipt{}, notify.Fail(outbox.Permanent, "an alert that cannot be read")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !m.Open {
+		c.ended[o.Thread] = m // even if it does not arrive: it must not be kept open any more
+	}
+	if err := c.post(ctx, c.held(m)); err != nil {
+		return outbox.Receipt{}, err
+	}
+	return outbox.Receipt{Channel: o.Leg, TS: o.Thread}, nil
+}
+
+// Find cannot look anything up, and need not: an alert is told apart by its labels, so telling it twice
+// is telling it once.
+func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
+	return nil, outbox.ErrNoLookup
+}
+
+// Fold makes a message that waits show the newest state.
+func (c *Client) Fold(_, edit outbox.Entry) json.RawMessage { return edit.Body }
+
+// Keep repeats the open incidents given, and what has ended a short while ago, in one request.
+func (c *Client) Keep(ctx context.Context, open []notify.Facts) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []Alert
+	for _, f := range open {
+		if _, over := c.ended[f.Incident.ID]; !over {
+			all = append(all, c.held(message{Open: true, All: Alerts(f)})...)
+		}
+	}
+	for id, m := range c.ended {
+		if c.now().Sub(m.All[0].EndsAt) > lasting {
+			delete(c.ended, id)
+		}
+		all = append(all, m.All...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortFunc(all, func(a, b Alert) int {
+		return strings.Compare(a.Labels["incident"]+a.Labels["severity"], b.Labels["incident"]+b.Labels["severity"])
+	})
+	return c.post(ctx, all)
+}
+
+// held are the alerts of a message, the open one kept for a while from now on.
+func (c *Client) held(m message) []Alert {
+	all := slices.Clone(m.All)
+	if m.Open {
+		all[0].EndsAt = c.now().Add(Hold).UTC()
+	}
+	return all
+}
+
+// post sends alerts. The API answers 200, 400 for what it will never take, and 5xx for its own trouble.
+func (c *Client) post(ctx context.Context, all []Alert) error {
+	answer, err := notify.Post(ctx, c.http, c.address, nil, notify.JSON(all))
+	if err != nil {
+		return err
+	}
+	return answer.Failure()
+}

@@ -1,0 +1,222 @@
+package notify
+
+import (
+	"cmp"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Facts are everything that a message about an event is made of.
+type Facts struct {
+	URL      string // under which people reach slowburn, "" if they cannot
+	Spec     *slo.Spec
+	Event    alerting.Event
+	Incident alerting.Incident // after the event; the zero value for a notice outside of one
+	Status   budget.Status     // of the first window
+	Outlook  budget.Outlook
+	QueryURL string // shows the SLI in Prometheus, "" if there is no such page
+	// Instead is the name of the leg in whose place this goes out, because it stays down, and Key its key then.
+	// Both are empty usually.
+	Instead, Key string
+}
+
+// Entry is one message about the event, through the named leg. Its key is Key, or the event's with the
+// leg's name: it is owed once.
+func (f Facts) Entry(name string, op outbox.Op, body any, now time.Time) outbox.Entry {
+	return outbox.Entry{
+		Key: cmp.Or(f.Key, f.Event.Key()+"/"+name), Leg: name, Lane: f.lane(), Thread: f.Event.Incident,
+		Op: op, Body: JSON(body), Created: now,
+	}
+}
+
+// Begin is the message that tells a leg of an incident first. Its key is Key, or the incident's with the leg's
+// name, whatever the event: every event may owe it, and it is owed once.
+func (f Facts) Begin(name string, body any, now time.Time) outbox.Entry {
+	e := f.Entry(name, outbox.Post, body, now)
+	e.Key = cmp.Or(f.Key, f.Incident.ID+"/begin/"+name)
+	return e
+}
+
+// FallbackKey is the key of what goes out through a leg in place of another one. It names the
+// incident only: it is owed once, however many legs are down and however often that is found out.
+func FallbackKey(incident, leg string) string { return incident + "/fallback/" + leg }
+
+func (f Facts) lane() outbox.Lane {
+	switch {
+	case f.Event.Kind == alerting.Resolved:
+		return outbox.LaneResolve
+	case f.Event.Severity == alerting.Page:
+		return outbox.LanePage
+	}
+	return outbox.LaneTicket
+}
+
+// Severity is how loud the incident is, or of a notice "notice".
+func (f Facts) Severity() alerting.Severity {
+	if f.Incident.ID == "" || f.Event.Kind == alerting.Noticed {
+		return f.Event.Severity
+	}
+	return f.Incident.Loud()
+}
+
+// Summary is one sentence without its full stop: which SLO, and how bad it is.
+func (f Facts) Summary() string {
+	s := string(f.Event.SLO) + " " + f.predicate()
+	if f.Instead != "" {
+		s = "[" + f.Instead + " is down] " + s
+	}
+	return s
+}
+
+func (f Facts) predicate() string {
+	i, cost := f.Incident, share(f.Incident.Cost())
+	switch {
+	case f.Event.Kind == alerting.Noticed:
+		return "has used " + share(f.Status.Spent) + " of its error budget; " + f.outlook()
+	case i.Rule == alerting.RuleNoData && i.Open:
+		return "has had no data for " + plain.Duration(f.Event.Time().Sub(i.Onset))
+	case i.Rule == alerting.RuleNoData:
+		return "has data again"
+	case i.Rule == alerting.RuleDeclared && i.Open:
+		return "has an incident: " + i.Title()
+	case i.Rule == alerting.RuleDeclared:
+		return "is over after " + plain.Duration(i.Duration()) + ": " + i.Title()
+	case !i.Open:
+		return "burned for " + plain.Duration(i.Duration()) + " and took " + cost + " of its error budget"
+	}
+	return "burns its error budget " + f.Burn() + " times too fast; " + f.outlook()
+}
+
+// Burn is the burn rate over the long window of the pair that fired, "several" if that is not known.
+func (f Facts) Burn() string {
+	if f.Incident.Last.Long == nil {
+		return "several"
+	}
+	rate, ok := budget.Burn(*f.Incident.Last.Long, f.Spec.Objective)
+	if !ok {
+		return "several"
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(rate, 'f', 1, 64), ".0")
+}
+
+func (f Facts) outlook() string {
+	switch o := f.Outlook; {
+	case o.Gone || f.Status.Spent >= 1:
+		return "the budget is spent"
+	case o.Lasts || !o.Known:
+		return share(f.Status.Remaining()) + " of it is left"
+	default:
+		return "it is gone in " + plain.Duration(o.In)
+	}
+}
+
+// Description is what a person needs to know beyond the summary, one sentence a line.
+func (f Facts) Description() string {
+	i := f.Incident
+	lines := []string{"Promised: " + f.Spec.Objective.Percent() + " % good over " + f.Spec.Window().String() + "."}
+	if f.Spec.Name == "" {
+		lines = []string{"Declared for the service as a whole; what it costs is not known."}
+	} else if f.Spec.Description != "" {
+		lines[0] = f.Spec.Description + " " + lines[0]
+	}
+	if p := i.Last.Pair; p != nil && i.Open {
+		lines = append(lines, "Over the last "+plain.Duration(p.Long)+" the budget burned "+f.Burn()+" times faster than it can afford.")
+	}
+	if b := i.Last.Burn; b != nil {
+		lines = append(lines, "Since it began, "+plain.Events(b.Bad)+" of "+plain.Events(b.Total)+" events went bad: "+share(i.Cost())+" of the whole budget.")
+	}
+	if f.Status.Sum.Total > 0 {
+		lines = append(lines, share(f.Status.Remaining())+" of the budget is left.")
+	}
+	if f.Instead != "" {
+		lines = append(lines, "This goes out here because "+f.Instead+" could not be told.")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// share writes a share as a percentage of at most one digit after the point, rounded down.
+func share(s float64) string {
+	return strings.Replace(plain.Percent(int64(s*1e6), 1e6, 1), ".0 %", " %", 1)
+}
+
+// Link is an address with words.
+type Link struct{ Text, URL string }
+
+// Links are where to go next; each is an http or https address.
+func (f Facts) Links() []Link {
+	all := []Link{
+		{"Runbook", f.Spec.Links.Runbook},
+		{"Dashboard", f.Spec.Links.Dashboard},
+		{"Incident", f.IncidentURL()},
+		{"SLO", f.SLOURL()},
+		{"Query", f.QueryURL},
+	}
+	return slices.DeleteFunc(all, func(l Link) bool { return !isWeb(l.URL) })
+}
+
+func isWeb(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// IncidentURL is the page of the incident, "" if there is none.
+func (f Facts) IncidentURL() string {
+	if f.Incident.ID == "" {
+		return ""
+	}
+	return f.page("/incidents/" + f.Incident.ID)
+}
+
+// SLOURL is the page of the SLO, "" if there is none, as for a service as a whole.
+func (f Facts) SLOURL() string {
+	if f.Event.SLO.Name() == "" {
+		return ""
+	}
+	return f.page("/slo/" + string(f.Event.SLO))
+}
+
+func (f Facts) page(path string) string {
+	if f.URL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(f.URL, "/") + (&url.URL{Path: path}).EscapedPath()
+}
+
+// Labels are what receivers route by: severity, service, slo, owner, tier, incident, and the
+// values of the budget's own labels, which override none of these.
+func (f Facts) Labels() map[string]string {
+	labels := Group(f.Event.SLO)
+	maps.Copy(labels, map[string]string{
+		"severity": string(f.Severity()), "service": f.Event.SLO.Service(), "slo": f.Event.SLO.Name(),
+		"owner": f.Spec.Owner, "tier": f.Spec.Tier, "incident": f.Incident.ID,
+	})
+	maps.DeleteFunc(labels, func(_, v string) bool { return v == "" })
+	return labels
+}
+
+// Group reads the label values of a budget out of its ID: service/slo{route="/pay"}.
+func Group(id slo.ID) map[string]string {
+	values := map[string]string{}
+	rest := strings.TrimSuffix(strings.TrimPrefix(id.Group(), "{"), "}")
+	for rest != "" {
+		name, after, _ := strings.Cut(rest, "=")
+		quoted, err := strconv.QuotedPrefix(after)
+		if err != nil {
+			break
+		}
+		value, _ := strconv.Unquote(quoted)
+		values[name] = value
+		rest = strings.TrimPrefix(after[len(quoted):], ",")
+	}
+	return values
+}

@@ -1,0 +1,160 @@
+// Package notifytest has facts and a receiver for tests of legs.
+package notifytest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Noon is the time at which [Story] begins.
+var Noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// Spec is an SLO with everything that a message may show.
+func Spec() *slo.Spec {
+	set, err := slo.Load([]slo.File{{Name: "checkout.yaml", Data: []byte(file)}})
+	if err != nil {
+		panic(err)
+	}
+	return set.Specs[0]
+}
+
+const file = `
+version: slowburn/v1
+service: checkout
+owner: payments
+tier: high_fast
+links: {runbook: "https://wiki.example.com/checkout", dashboard: "https://grafana.example.com/d/checkout"}
+slos:
+  - name: availability
+    description: Orders are answered without a server error.
+    objective: 99.9
+    sli: {events: {total: http_requests_total, bad: 'http_requests_total{code=~"5.."}'}}
+    by: [route]
+`
+
+// ID is the budget that [Story] is about: one of a label's values, which holds what must be escaped.
+const ID slo.ID = `checkout/availability{route="/pay?<b>&\"x\""}`
+
+// Ledger is what [Story] is about: a fifth of the requests fails in the twenty minutes from [Noon].
+func Ledger() *budget.Ledger {
+	ledger, start := &budget.Ledger{}, budget.MinuteOf(Noon)
+	for m := start - 2000; m < start+60; m++ {
+		bad := int64(0)
+		if m >= start && m < start+20 {
+			bad = 20
+		}
+		ledger.Put(m, budget.Count(bad*budget.Unit, 100*budget.Unit))
+	}
+	return ledger
+}
+
+// Story is what happens to a budget whose service fails a fifth of its requests for twenty minutes: the facts
+// of each event, as a leg gets them. The first is a ticket that becomes a page in the second if ticket is true,
+// and else a page.
+func Story(ticket bool) []notify.Facts {
+	spec, ledger, start := Spec(), Ledger(), budget.MinuteOf(Noon)
+	in := alerting.Input{ID: ID, Spec: spec, Ledger: ledger}
+	_, events := alerting.Advance(in, alerting.State{Through: start - 100}, start+60)
+	var facts []notify.Facts
+	var i alerting.Incident
+	for _, e := range events {
+		if e.Kind == alerting.Noticed {
+			continue
+		}
+		if ticket && e.Kind == alerting.Opened {
+			before := e
+			before.Severity, before.Rule, before.At = alerting.Ticket, alerting.RuleTicket, e.At-1
+			e.Kind = alerting.Escalated
+			i = i.Apply(before)
+			facts = append(facts, factsAt(in, before, i))
+		}
+		i = i.Apply(e)
+		facts = append(facts, factsAt(in, e, i))
+	}
+	return facts
+}
+
+func factsAt(in alerting.Input, e alerting.Event, i alerting.Incident) notify.Facts {
+	at := e.At + 1
+	return notify.Facts{
+		URL: "https://slowburn.example.com", Spec: in.Spec, Event: e, Incident: i,
+		Status:  budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
+		Outlook: budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, 5*time.Minute, time.Hour),
+	}
+}
+
+// Request is one that a [Receiver] got.
+type Request struct {
+	Method, Path string
+	Header       http.Header
+	Body         []byte
+}
+
+// Receiver is a server that keeps what it gets and answers as it is told.
+type Receiver struct {
+	URL string
+
+	mu     sync.Mutex
+	got    []Request
+	answer func(n int, r Request) (status int, header http.Header, body string)
+}
+
+// NewReceiver starts a receiver. answer is asked with the number of each request, from 0; status -1 cuts the
+// connection after the request was read. A nil answer is 202.
+func NewReceiver(t testing.TB, answer func(n int, r Request) (int, http.Header, string)) *Receiver {
+	r := &Receiver{answer: answer}
+	srv := httptest.NewServer(r)
+	t.Cleanup(srv.Close)
+	r.URL = srv.URL
+	return r
+}
+
+// Got are the requests so far.
+func (s *Receiver) Got() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Request(nil), s.got...)
+}
+
+// Answer exchanges how it answers.
+func (s *Receiver) Answer(answer func(n int, r Request) (int, http.Header, string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// Always answers every request with a status.
+func Always(status int) func(int, Request) (int, http.Header, string) {
+	return func(int, Request) (int, http.Header, string) { return status, nil, "" }
+}
+
+// ServeHTTP keeps and answers a request.
+func (s *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	req := Request{r.Method, r.URL.Path, r.Header.Clone(), body}
+	s.mu.Lock()
+	n, answer := len(s.got), s.answer
+	s.got = append(s.got, req)
+	s.mu.Unlock()
+	if answer == nil {
+		answer = Always(http.StatusAccepted)
+	}
+	status, header, text := answer(n, req)
+	if status < 0 {
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}

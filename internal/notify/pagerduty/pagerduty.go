@@ -1,0 +1,221 @@
+// Package pagerduty is the leg to PagerDuty, by its Events API v2.
+//
+// An incident of slowburn's is an alert of PagerDuty's: its ID is the dedup_key, so a trigger that
+// is sent twice is one alert, and what may have arrived is simply sent again. What follows on the
+// trigger (acknowledge, resolve) is an edit of the alert's state: of several that wait only the
+// newest matters, and an incident that was over before PagerDuty could be reached wakes nobody.
+package pagerduty
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report/plain"
+)
+
+// The endpoints of the API, by service region.
+const (
+	US = "https://events.pagerduty.com/v2/enqueue"
+	EU = "https://events.eu.pagerduty.com/v2/enqueue"
+)
+
+// Limits of the API. Link texts and addresses are bounded so that the whole stays far below maxSize.
+const (
+	maxKey     = 255     // characters of a dedup_key
+	maxSummary = 1024    // characters
+	maxDetail  = 8 << 10 // characters of one custom detail
+	maxSize    = 512_000 // bytes of the whole event
+)
+
+// Event is what the API takes, without the routing key, which is no part of what is stored.
+type Event struct {
+	Action    string   `json:"event_action"` // trigger, acknowledge or resolve
+	DedupKey  string   `json:"dedup_key"`
+	Client    string   `json:"client,omitempty"`
+	ClientURL string   `json:"client_url,omitempty"`
+	Links     []Link   `json:"links,omitempty"`
+	Payload   *Payload `json:"payload,omitempty"` // of a trigger only
+}
+
+// Link is an address with words.
+type Link struct {
+	HRef string `json:"href"`
+	Text string `json:"text"`
+}
+
+// Payload describes the alert, in PagerDuty's common event format.
+type Payload struct {
+	Summary   string            `json:"summary"`
+	Source    string            `json:"source"`    // the SLO
+	Severity  string            `json:"severity"`  // critical, error, warning or info
+	Timestamp time.Time         `json:"timestamp"` // when it was decided
+	Component string            `json:"component,omitempty"`
+	Group     string            `json:"group,omitempty"` // the owner
+	Class     string            `json:"class,omitempty"` // the rule that fired
+	Details   map[string]string `json:"custom_details,omitempty"`
+}
+
+// Compose is what PagerDuty is told about an event, through the leg of that name: the beginning of
+// an incident, once, and its end. A notice opens nothing that anybody could resolve, and newer figures
+// are no news to a pager.
+func Compose(name string, f notify.Facts, now time.Time) []outbox.Entry {
+	switch {
+	case f.Event.Kind == alerting.Noticed:
+		return nil
+	case f.Incident.Open:
+		return []outbox.Entry{f.Begin(name, trigger(f), now)}
+	}
+	return []outbox.Entry{followUp(f.Entry(name, outbox.Edit, Event{Action: "resolve", DedupKey: dedupKey(f.Incident.ID)}, now))}
+}
+
+// Acknowledge tells PagerDuty that somebody has taken the incident. key is that of the act.
+func Acknowledge(name, key, incident string, now time.Time) outbox.Entry {
+	return followUp(outbox.Entry{
+		Key: key + "/" + name, Leg: name, Lane: outbox.LaneTicket, Thread: incident, Op: outbox.Edit,
+		Body: notify.JSON(Event{Action: "acknowledge", DedupKey: dedupKey(incident)}), Created: now,
+	})
+}
+
+// followUp is for what only matters if the alert was triggered here.
+func followUp(e outbox.Entry) outbox.Entry {
+	e.IfTold = true
+	return e
+}
+
+func trigger(f notify.Facts) Event {
+	e := Event{
+		Action: "trigger", DedupKey: dedupKey(f.Incident.ID), Client: "slowburn", ClientURL: cmp.Or(f.IncidentURL(), f.SLOURL()),
+		Payload: &Payload{
+			Summary: plain.Cut(f.Summary(), maxSummary), Source: string(f.Event.SLO), Severity: severity(f.Severity()),
+			Timestamp: f.Event.Time().UTC(), Component: f.Spec.Service, Group: f.Spec.Owner, Class: string(f.Event.Rule),
+			Details: map[string]string{"description": plain.Cut(f.Description(), maxDetail), "incident": f.Incident.ID},
+		},
+	}
+	for name, value := range f.Labels() {
+		e.Payload.Details[name] = plain.Cut(value, maxDetail)
+	}
+	for _, l := range f.Links() {
+		e.Links = append(e.Links, Link{HRef: l.URL, Text: l.Text})
+	}
+	return e
+}
+
+// severity is PagerDuty's word for ours.
+func severity(s alerting.Severity) string {
+	switch s {
+	case alerting.Page:
+		return "critical"
+	case alerting.Ticket:
+		return "warning"
+	case alerting.Notice:
+	}
+	return "info"
+}
+
+// dedupKey is the incident's ID, or where that is too long as much of it as fits and a hash.
+func dedupKey(incident string) string {
+	if utf8.RuneCountInString(incident) <= maxKey {
+		return incident
+	}
+	sum := sha256.Sum256([]byte(incident))
+	hash := hex.EncodeToString(sum[:16])
+	return string([]rune(incident)[:maxKey-len(hash)-1]) + "/" + hash
+}
+
+// Client is the leg. It is safe for concurrent use.
+type Client struct {
+	key     notify.Secret
+	address string
+	http    *http.Client
+}
+
+var (
+	_ outbox.Leg    = (*Client)(nil)
+	_ outbox.Folder = (*Client)(nil)
+)
+
+var keyForm = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
+
+// New makes the leg for a routing key (an integration key of type Events API v2). An empty address
+// is US.
+func New(key notify.Secret, address string) (*Client, error) {
+	if !keyForm.MatchString(key.Reveal()) {
+		return nil, errors.New("the PagerDuty routing key must be 32 letters and digits: the integration key of an Events API v2 integration")
+	}
+	address = cmp.Or(address, US)
+	if err := notify.Encrypted("the address of PagerDuty", address); err != nil {
+		return nil, err
+	}
+	return &Client{key: key, address: address, http: notify.NewClient()}, nil
+}
+
+// Deliver sends one event. PagerDuty merges what has the same key, so nothing is marked as a repeat.
+func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (outbox.Receipt, error) {
+	var e Event
+	if json.Unmarshal(o.Body, &e) != nil {
+		return outbox.Receipt{}, notify.Fail(outbox.Permanent, "an event that cannot be read")
+	}
+	err := c.send(ctx, e)
+	if f := outbox.FailureOf(err); err != nil && f.Class == outbox.Degrade && e.Payload != nil {
+		// The sentence arrives, whatever is wrong with the rest.
+		e.Links, e.ClientURL, e.Payload.Details = nil, "", nil
+		err = c.send(ctx, e)
+	}
+	if f := outbox.FailureOf(err); err != nil && f.Class == outbox.Degrade {
+		err = notify.Fail(outbox.Permanent, f.Reason)
+	}
+	if err != nil {
+		return outbox.Receipt{}, err
+	}
+	return outbox.Receipt{Channel: o.Leg, TS: e.DedupKey}, nil
+}
+
+// Find cannot look anything up: the API only takes events.
+func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
+	return nil, outbox.ErrNoLookup
+}
+
+// Fold makes a trigger that was not sent in time the resolve that follows it: PagerDuty drops what
+// resolves an alert it does not know, and closes one whose trigger did arrive.
+func (c *Client) Fold(_, edit outbox.Entry) json.RawMessage {
+	var e Event
+	if json.Unmarshal(edit.Body, &e) != nil || e.Action != "resolve" {
+		return nil
+	}
+	return edit.Body
+}
+
+// send makes one request. What PagerDuty documents: 202 is accepted, 400 an event it will never
+// take, 429 too many at a time, and 5xx its own trouble, after which sending again is safe.
+func (c *Client) send(ctx context.Context, e Event) error {
+	body := notify.JSON(struct {
+		Key string `json:"routing_key"`
+		Event
+	}{c.key.Reveal(), e})
+	if len(body) > maxSize {
+		return notify.Fail(outbox.Degrade, "too large")
+	}
+	answer, err := notify.Post(ctx, c.http, c.address, nil, body)
+	if err != nil {
+		return err
+	}
+	switch {
+	case answer.Status == http.StatusBadRequest && strings.Contains(string(answer.Body), "routing"):
+		return notify.Fail(outbox.Misconfigured, "the routing key is refused")
+	case answer.Status == http.StatusBadRequest, answer.Status == http.StatusRequestEntityTooLarge:
+		return notify.Fail(outbox.Degrade, "http 400: invalid event")
+	}
+	return answer.Failure()
+}

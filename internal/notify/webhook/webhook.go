@@ -1,0 +1,172 @@
+// Package webhook is the leg to any program that takes an HTTP request: one POST per event, a JSON
+// document of a documented form ([Message]), signed as standardwebhooks.com describes.
+//
+// The events of an incident come in the order in which they happened, each under an ID of its own
+// that stays the same however often it is sent. A receiver that keeps the IDs it has seen takes every
+// event once; a repetition whose first attempt may have arrived says so in a header.
+package webhook
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// The headers of a request. Signature and its relatives are those of Standard Webhooks.
+const (
+	HeaderID        = "Webhook-Id"        // the same for every attempt: the idempotency key
+	HeaderTimestamp = "Webhook-Timestamp" // of the attempt, in seconds since 1970
+	HeaderSignature = "Webhook-Signature" // "v1," and the base64 of HMAC-SHA256 over id.timestamp.body; absent without a secret
+	HeaderRepeat    = "Slowburn-Repeat"   // "1" if an earlier attempt may have arrived
+)
+
+// Config is what a [Client] needs.
+type Config struct {
+	URL    notify.Secret // may hold a token
+	Secret notify.Secret // signs the requests, "" signs none; whsec_ and base64, or any text of at least 16 characters
+	HTTP   *http.Client
+	Now    func() time.Time // stamps the attempts
+}
+
+// Client is the leg. It is safe for concurrent use.
+type Client struct {
+	address notify.Secret
+	key     []byte
+	http    *http.Client
+	now     func() time.Time
+}
+
+var _ outbox.Leg = (*Client)(nil)
+
+// New makes the leg. It connects to nothing, and will connect to nothing but the given address:
+// redirects are failures. A nil HTTP is replaced by a client that is bounded in time.
+func New(c Config) (*Client, error) {
+	u, err := url.Parse(c.URL.Reveal())
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("the address of a webhook is not an http or https address")
+	}
+	key, err := keyOf(c.Secret)
+	if err != nil {
+		return nil, err
+	}
+	if c.HTTP == nil {
+		c.HTTP = notify.NewClient()
+	}
+	return &Client{address: c.URL, key: key, http: notify.Stay(c.HTTP), now: c.Now}, nil
+}
+
+// minSecret is the shortest text that is taken for a secret, in bytes.
+const minSecret = 16
+
+func keyOf(s notify.Secret) ([]byte, error) {
+	text := s.Reveal()
+	if text == "" {
+		return nil, nil
+	}
+	key := []byte(text)
+	if encoded, ok := strings.CutPrefix(text, "whsec_"); ok {
+		var err error
+		if key, err = base64.StdEncoding.DecodeString(encoded); err != nil {
+			return nil, errors.New("the webhook's secret begins with whsec_ and is not base64 after it")
+		}
+	}
+	if len(key) < minSecret {
+		return nil, errors.New("the webhook's secret is shorter than 16 bytes; make one with: openssl rand -base64 32")
+	}
+	return key, nil
+}
+
+// Compose is what a webhook is told about an event, through the leg of that name: the event, and before it,
+// once, that the incident began.
+func Compose(name string, f notify.Facts, now time.Time) []outbox.Entry {
+	if f.Incident.ID == "" || f.Event.Kind == alerting.Noticed {
+		e := f.Entry(name, outbox.Post, nil, now)
+		e.Thread = f.Event.Key() // it waits for nothing and nothing waits for it
+		return []outbox.Entry{withMessage(e, f, TypeSpent)}
+	}
+	var entries []outbox.Entry
+	if f.Incident.Open {
+		entries = append(entries, withMessage(f.Begin(name, nil, now), f, TypeOpened))
+	}
+	if f.Event.Kind != alerting.Opened {
+		e := f.Entry(name, outbox.Reply, nil, now)
+		e.IfTold = true
+		entries = append(entries, withMessage(e, f, typeOf[f.Event.Kind]))
+	}
+	return entries
+}
+
+// withMessage completes an entry, whose key is the message's ID.
+func withMessage(e outbox.Entry, f notify.Facts, kind string) outbox.Entry {
+	e.Body = notify.JSON(messageOf(f, kind, e.Key))
+	return e
+}
+
+// Acknowledged tells that somebody has taken the incident. key is that of the act.
+func Acknowledged(name, key string, f notify.Facts, by string, now time.Time) outbox.Entry {
+	m := messageOf(f, TypeAcknowledged, key+"/"+name)
+	m.Timestamp, m.AcknowledgedBy = now.UTC(), by
+	return outbox.Entry{
+		Key: m.ID, Leg: name, Lane: outbox.LaneTicket, Thread: f.Incident.ID, Op: outbox.Reply,
+		Body: notify.JSON(m), Created: now, IfTold: true,
+	}
+}
+
+// Deliver sends one event.
+func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (outbox.Receipt, error) {
+	id, stamp := messageID(o.Key), strconv.FormatInt(c.now().Unix(), 10)
+	header := http.Header{HeaderID: {id}, HeaderTimestamp: {stamp}}
+	if c.key != nil {
+		header.Set(HeaderSignature, Sign(c.key, id, stamp, o.Body))
+	}
+	if o.Repeat {
+		header.Set(HeaderRepeat, "1")
+	}
+	answer, err := notify.Post(ctx, c.http, c.address.Reveal(), header, o.Body)
+	if err == nil {
+		err = failureOf(answer)
+	}
+	if err != nil {
+		return outbox.Receipt{}, err
+	}
+	return outbox.Receipt{Channel: o.Leg, TS: id}, nil
+}
+
+// failureOf knows one answer beyond the usual ones: 409, by which a receiver says that it has it already.
+func failureOf(a notify.Answer) error {
+	if a.Status == http.StatusConflict {
+		return nil
+	}
+	return a.Failure()
+}
+
+// Find cannot look anything up.
+func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
+	return nil, outbox.ErrNoLookup
+}
+
+// messageID is the ID of a message in the headers: a key may hold any character, a header may not.
+func messageID(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return "msg_" + hex.EncodeToString(sum[:16])
+}
+
+// Sign is the signature of a body that is sent under an ID at a time, as a receiver computes it too.
+func Sign(key []byte, id, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, key)
+	_, _ = mac.Write([]byte(id + "." + timestamp + "."))
+	_, _ = mac.Write(body)
+	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
