@@ -26,7 +26,7 @@ type actsCmd struct {
 
 // actor is who does it, and why.
 type actor struct {
-	daemon
+	remote
 	By     string `help:"Who does it." env:"USER" default:"somebody"`
 	Reason string `help:"Why, in a sentence."`
 }

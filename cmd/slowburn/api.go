@@ -14,8 +14,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// daemon are the flags of commands that ask a running daemon.
-type daemon struct {
+// remote are the flags of commands that ask a running daemon.
+type remote struct {
 	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
 	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
 }
@@ -30,7 +30,7 @@ const apiTimeout = 30 * time.Second
 const maxAnswer = 64 << 20
 
 // get asks the API and decodes the data of its answer.
-func (d daemon) get(e *env, path string, query url.Values, data any) error {
+func (d remote) get(e *env, path string, query url.Values, data any) error {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
@@ -38,7 +38,7 @@ func (d daemon) get(e *env, path string, query url.Values, data any) error {
 }
 
 // post sends something to the API and decodes the data of its answer.
-func (d daemon) post(e *env, path string, body, data any) error {
+func (d remote) post(e *env, path string, body, data any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (d daemon) post(e *env, path string, body, data any) error {
 }
 
 // send asks the daemon. Only what has a body is a write, which may need the token.
-func (d daemon) send(e *env, method, path string, body io.Reader) (*http.Response, error) {
+func (d remote) send(e *env, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(e.ctx, method, strings.TrimSuffix(d.URL, "/")+"/"+path, body)
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
@@ -65,7 +65,7 @@ func (d daemon) send(e *env, method, path string, body io.Reader) (*http.Respons
 	return resp, nil
 }
 
-func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error {
+func (d remote) ask(e *env, method, path string, body io.Reader, data any) error {
 	resp, err := d.send(e, method, "api/v1/"+path, body)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (d daemon) ask(e *env, method, path string, body io.Reader, data any) error
 }
 
 // page copies one of the daemon's pages to the output.
-func (d daemon) page(e *env, path string) error {
+func (d remote) page(e *env, path string) error {
 	resp, err := d.send(e, http.MethodGet, path, nil)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (d daemon) page(e *env, path string) error {
 }
 
 // print writes facts as JSON or YAML; it is false if a table is wanted.
-func (d daemon) print(e *env, facts any) (bool, error) {
+func (d remote) print(e *env, facts any) (bool, error) {
 	switch d.Output {
 	case "json":
 		enc := json.NewEncoder(e.out)

@@ -19,7 +19,7 @@ import (
 )
 
 type auditCmd struct {
-	daemon
+	remote
 	Kind    string `help:"Only acts of this kind, such as acknowledge, override or config." placeholder:"KIND"`
 	Service string `help:"Only acts about this service." placeholder:"SERVICE"`
 	Limit   int    `help:"At most so many, the newest." default:"100"`

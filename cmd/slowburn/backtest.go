@@ -68,7 +68,7 @@ func (c *backtestCmd) Run(e *env) error {
 		r.Problems = problems[id]
 		replays = append(replays, r)
 	}
-	if done, err := (daemon{Output: c.Output}).print(e, backtestAsFacts(replays, labels, from, to)); done {
+	if done, err := (remote{Output: c.Output}).print(e, backtestAsFacts(replays, labels, from, to)); done {
 		return err
 	}
 	return c.tell(e, replays, labels, from, to)

@@ -55,7 +55,7 @@ func instant(t time.Time) *time.Time {
 }
 
 type changeListCmd struct {
-	daemon
+	remote
 	Service string        `arg:"" optional:"" help:"Only those of a service."`
 	Kind    string        `help:"Only those of a kind."`
 	Last    time.Duration `help:"Only those that began so long ago." default:"672h"`

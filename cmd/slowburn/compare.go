@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	"github.com/prometheus/common/config"
+	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -61,7 +61,7 @@ func (c *compareCmd) Run(e *env) error {
 		}
 		all = append(all, found...)
 	}
-	if done, err := (daemon{Output: c.Output}).print(e, all); done {
+	if done, err := (remote{Output: c.Output}).print(e, all); done {
 		return anything(err, all)
 	}
 	return anything(c.tell(e, all, at), all)
@@ -98,7 +98,7 @@ func (c *compareCmd) prepare(e *env) (*slo.Set, *prom.Client, compare.Prometheus
 
 // newAPI is the API client of Prometheus. It follows no redirects: credentials must not travel.
 func newAPI(p PrometheusConfig) (compare.Prometheus, error) {
-	transport, err := config.NewRoundTripperFromConfig(p.HTTP, "prometheus")
+	transport, err := promconfig.NewRoundTripperFromConfig(p.HTTP, "prometheus")
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
 		return nil, nil
 	}
 	var all []web.SLO
-	if err := (daemon{URL: c.URL}).get(e, "slos", nil, &all); err != nil {
+	if err := (remote{URL: c.URL}).get(e, "slos", nil, &all); err != nil {
 		return nil, err
 	}
 	shown := map[slo.ID]*float64{}

@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/prometheus/common/config"
+	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -66,7 +66,7 @@ type PrometheusConfig struct {
 	URL         string
 	Timeout     time.Duration
 	Concurrency int
-	HTTP        config.HTTPClientConfig
+	HTTP        promconfig.HTTPClientConfig
 }
 
 // beside is the same server, asked with a part of the requests at a time and for small answers.
@@ -105,7 +105,7 @@ func defaults(dir string) Config {
 	return Config{
 		Prometheus: PrometheusConfig{
 			URL: defaultPrometheusURL, Timeout: defaultTimeout, Concurrency: defaultConcurrency,
-			HTTP: config.DefaultHTTPClientConfig,
+			HTTP: promconfig.DefaultHTTPClientConfig,
 		},
 		SLOs:      []string{"slos/"},
 		StorePath: filepath.Join(dir, defaultStorePath),
@@ -256,14 +256,14 @@ func (c *Config) readPrometheus(v strictyaml.Value) {
 }
 
 // readHTTP decodes the settings that the HTTP client of the Prometheus family shares.
-func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) config.HTTPClientConfig {
+func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) promconfig.HTTPClientConfig {
 	var given []string
 	for _, key := range httpKeys {
 		if o.Get(key).Given() {
 			given = append(given, key)
 		}
 	}
-	http := config.DefaultHTTPClientConfig
+	http := promconfig.DefaultHTTPClientConfig
 	if len(given) > 0 && whole.Only(given...).Decode(&http) {
 		http.SetDirectory(c.Dir)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/config"
+	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
@@ -19,7 +19,7 @@ type Receiver struct {
 	URL        string
 	URLFile    string // of a webhook: holds the address
 	SecretFile string // the routing key, or what a webhook is signed with
-	HTTP       config.HTTPClientConfig
+	HTTP       promconfig.HTTPClientConfig
 }
 
 // Leg is the receiver's name in routes, in the outbox and on the pages: "pagerduty", "pagerduty/payments".

@@ -67,7 +67,7 @@ func (c *doctorCmd) Run(e *env) error {
 const doctorTimeout = 2 * time.Minute
 
 func (c *doctorCmd) print(e *env, found []finding) error {
-	if done, err := (daemon{Output: c.Output}).print(e, found); done {
+	if done, err := (remote{Output: c.Output}).print(e, found); done {
 		return err
 	}
 	t := newTable(e.out, "", "PART", "FINDING")

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/prometheus/common/config"
+	promconfig "github.com/prometheus/common/config"
 )
 
 // legs looks at the receivers beside Slack. Only an Alertmanager can be asked without sending anything.
@@ -29,7 +29,7 @@ func (d *doctor) legs(ctx context.Context) {
 
 // answers reports whether an Alertmanager says how it is.
 func answers(ctx context.Context, r Receiver) bool {
-	client, err := config.NewClientFromConfig(r.HTTP, r.Kind)
+	client, err := promconfig.NewClientFromConfig(r.HTTP, r.Kind)
 	if err != nil {
 		return false
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 type explainCmd struct {
-	daemon
+	remote
 	Which string `arg:"" help:"SERVICE/SLO, with its label values for one budget of an SLO with 'by:'."`
 	By    string `help:"How finely to divide the time." enum:"day,hour" default:"day"`
 }

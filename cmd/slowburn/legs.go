@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/common/config"
+	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
@@ -74,7 +74,7 @@ func (a *app) newLeg(r Receiver) (outbox.Leg, error) {
 	if r.Kind == pagerdutyKind {
 		return pagerduty.New(notify.Secret(hidden), r.URL)
 	}
-	client, err := config.NewClientFromConfig(r.HTTP, r.Kind)
+	client, err := promconfig.NewClientFromConfig(r.HTTP, r.Kind)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type postmortemShowCmd struct {
 // Run prints the postmortem as Markdown.
 func (c *postmortemShowCmd) Run(e *env) error {
 	var found web.Postmortem
-	d := daemon{URL: c.URL}
+	d := remote{URL: c.URL}
 	if err := d.get(e, "incidents/"+url.PathEscape(c.Incident)+"/postmortem", nil, &found); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (c *postmortemShowCmd) Run(e *env) error {
 }
 
 type postmortemListCmd struct {
-	daemon
+	remote
 }
 
 // Run lists the postmortems with how far they are.

@@ -34,7 +34,7 @@ func (c *registerCmd) Run(e *env) error {
 			q.Set(name, value)
 		}
 	}
-	d := daemon{URL: c.URL}
+	d := remote{URL: c.URL}
 	if c.Output == "csv" {
 		q.Set("format", "csv")
 		return d.copy(e, "register", q)
@@ -52,7 +52,7 @@ func (c *registerCmd) Run(e *env) error {
 }
 
 // copy prints an answer of the API that is a file.
-func (d daemon) copy(e *env, path string, q url.Values) error {
+func (d remote) copy(e *env, path string, q url.Values) error {
 	resp, err := d.send(e, http.MethodGet, "api/v1/"+path+"?"+q.Encode(), nil)
 	if err != nil {
 		return err

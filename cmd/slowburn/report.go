@@ -19,7 +19,7 @@ type reportCmd struct {
 
 // Run prints a report: one that was sent, or that of any other period, made now from the ledger.
 func (c *reportCmd) Run(e *env) error {
-	d := daemon{URL: c.URL}
+	d := remote{URL: c.URL}
 	period := c.Period
 	if period != "" {
 		if _, err := report.ParsePeriod(period); err != nil {

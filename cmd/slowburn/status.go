@@ -12,7 +12,7 @@ import (
 )
 
 type statusCmd struct {
-	daemon
+	remote
 	Which string        `arg:"" optional:"" help:"SERVICE or SERVICE/SLO; everything without it."`
 	Watch bool          `short:"w" help:"Show it again and again."`
 	Every time.Duration `help:"How often --watch asks." default:"5s"`
@@ -222,7 +222,7 @@ type incidentsCmd struct {
 }
 
 type incidentsListCmd struct {
-	daemon
+	remote
 	Open    bool   `help:"Only those that have not ended."`
 	Service string `help:"Only those of a service."`
 	Limit   int    `help:"At most so many." default:"50"`
@@ -264,7 +264,7 @@ func costOf(i web.Incident) string {
 }
 
 type incidentsShowCmd struct {
-	daemon
+	remote
 	ID string `arg:"" help:"The incident's ID."`
 }
 
