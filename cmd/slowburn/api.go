@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -19,9 +20,6 @@ type remote struct {
 	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
 	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
 }
-
-// writeTokenEnv names the variable that holds the token for writes from elsewhere, for the daemon and for those who ask it.
-const writeTokenEnv = "SLOWBURN_WRITE_TOKEN"
 
 // apiTimeout bounds one question to the daemon.
 const apiTimeout = 30 * time.Second
@@ -53,7 +51,7 @@ func (d remote) send(e *env, method, path string, body io.Reader) (*http.Respons
 		return nil, cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
 	}
 	if body != nil {
-		if token := e.getenv(writeTokenEnv); token != "" {
+		if token := e.getenv(daemon.WriteTokenEnv); token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -75,15 +77,15 @@ func (c *backtestCmd) Run(e *env) error {
 }
 
 func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
-	cfg, err := loadConfig(e.cli.ConfigFile)
+	cfg, err := config.Load(e.cli.ConfigFile)
 	if err != nil && (len(c.Paths) == 0 || !errors.Is(err, os.ErrNotExist)) {
 		return nil, nil, refused(err)
 	}
 	var set *slo.Set
 	if len(c.Paths) > 0 {
-		set, err = loadSLOs(c.Paths)
+		set, err = config.LoadSLOs(c.Paths)
 	} else {
-		set, err = cfg.load()
+		set, err = cfg.LoadSet()
 	}
 	if err != nil {
 		return nil, nil, refused(err)
@@ -91,7 +93,7 @@ func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
 	if c.Prometheus != "" {
 		cfg.Prometheus.URL = c.Prometheus
 	}
-	client, err := newClient(cfg.Prometheus)
+	client, err := daemon.NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, nil, cannotFindOut(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -55,13 +57,13 @@ func (c *checkCmd) Run(e *env) error {
 }
 
 // load reads the given paths, or the configuration and what it names. The configuration is optional when paths are given.
-func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
-	cfg, err := loadConfig(e.cli.ConfigFile)
+func (c *checkCmd) load(e *env) (*slo.Set, config.Config, error) {
+	cfg, err := config.Load(e.cli.ConfigFile)
 	if len(c.Paths) > 0 {
 		if c.Prometheus != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, cfg, err // the credentials for the server may be in it
 		}
-		set, err := loadSLOs(c.Paths, formats(c.OpenSLO == "lenient")...)
+		set, err := config.LoadSLOs(c.Paths, config.Formats(c.OpenSLO == "lenient")...)
 		return set, cfg, err
 	}
 	var problems slo.Problems
@@ -72,7 +74,7 @@ func (c *checkCmd) load(e *env) (*slo.Set, Config, error) {
 	case err != nil:
 		return nil, cfg, err
 	}
-	set, err := cfg.load(formats(c.OpenSLO == "lenient")...)
+	set, err := cfg.LoadSet(config.Formats(c.OpenSLO == "lenient")...)
 	var more slo.Problems
 	if errors.As(err, &more) || len(problems) > 0 {
 		return nil, cfg, append(problems, more...).Sorted()
@@ -106,9 +108,9 @@ func plural(n int, one, many string) string {
 
 // probe asks a live server about every SLO of the set. Its findings are shown with their source lines, less those that a
 // comment accepts.
-func (c *checkCmd) probe(e *env, cfg Config, set *slo.Set) (slo.Problems, error) {
+func (c *checkCmd) probe(e *env, cfg config.Config, set *slo.Set) (slo.Problems, error) {
 	cfg.Prometheus.URL = c.Prometheus
-	client, err := newClient(cfg.Prometheus)
+	client, err := daemon.NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +145,7 @@ func shownIn(found slo.Problems) (out slo.Problems) {
 	for _, p := range found {
 		f := files[p.File]
 		if f == nil {
-			data, _ := readBounded(p.File) // it was read a moment ago; without it there is no line to show
+			data, _ := config.ReadBounded(p.File) // it was read a moment ago; without it there is no line to show
 			f = strictyaml.Parse(p.File, data, strictyaml.Options{Documents: true})
 			files[p.File] = f
 		}

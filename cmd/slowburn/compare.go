@@ -16,6 +16,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/compare"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -82,7 +83,7 @@ func (c *compareCmd) prepare(e *env) (*slo.Set, *prom.Client, compare.Prometheus
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	cfg, err := loadConfig(e.cli.ConfigFile)
+	cfg, err := config.Load(e.cli.ConfigFile)
 	if err != nil && len(c.Paths) == 0 {
 		return nil, nil, nil, refused(err)
 	}
@@ -97,7 +98,7 @@ func (c *compareCmd) prepare(e *env) (*slo.Set, *prom.Client, compare.Prometheus
 }
 
 // newAPI is the API client of Prometheus. It follows no redirects: credentials must not travel.
-func newAPI(p PrometheusConfig) (compare.Prometheus, error) {
+func newAPI(p config.Prometheus) (compare.Prometheus, error) {
 	transport, err := promconfig.NewRoundTripperFromConfig(p.HTTP, "prometheus")
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
@@ -24,7 +25,7 @@ type convertCmd struct {
 // the output as a comment and is told on standard error with its place.
 func (c *convertCmd) Run(e *env) error {
 	var o origins
-	set, err := loadSLOs(c.Files, o.watch(formats(c.OpenSLO == "lenient"))...)
+	set, err := config.LoadSLOs(c.Files, o.watch(config.Formats(c.OpenSLO == "lenient"))...)
 	if err != nil {
 		return cannotFindOut(err)
 	}

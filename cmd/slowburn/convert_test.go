@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -86,7 +87,7 @@ func TestWhateverIsReadIsConverted(t *testing.T) {
 	names := conformance(t)
 	converted := 0
 	for _, name := range names {
-		set, err := loadSLOs([]string{name}, formats(true)...)
+		set, err := config.LoadSLOs([]string{name}, config.Formats(true)...)
 		if err != nil || len(set.Specs) == 0 {
 			continue
 		}
@@ -109,7 +110,7 @@ func TestWhateverIsReadIsConverted(t *testing.T) {
 		if out, told, code = convertArgs(t, name, "--openslo=lenient", "--to=openslo"); code != exitGood {
 			t.Errorf("%s to OpenSLO: %s", name, told)
 		}
-		if _, err := slo.Load([]slo.File{{Name: "back.yaml", Data: []byte(out)}}, formats(false)...); err != nil {
+		if _, err := slo.Load([]slo.File{{Name: "back.yaml", Data: []byte(out)}}, config.Formats(false)...); err != nil {
 			t.Errorf("%s to OpenSLO is refused: %v\n%s", name, err, out)
 		}
 	}
@@ -150,7 +151,7 @@ func conformance(t *testing.T) []string {
 
 func TestFormatNamesAreThoseOfTheReaders(t *testing.T) {
 	for i, version := range []string{"prometheus/v1", "pyrra.dev/v1alpha1", "openslo/v1"} {
-		if readers := formats(false); len(readers) != len(formatNames) || !readers[i].Recognises(version, "ServiceLevelObjective") {
+		if readers := config.Formats(false); len(readers) != len(formatNames) || !readers[i].Recognises(version, "ServiceLevelObjective") {
 			t.Errorf("%s is not what %s is recognised by", version, formatNames[i])
 		}
 	}

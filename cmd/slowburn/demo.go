@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
@@ -37,7 +39,7 @@ const (
 
 // stage is everything around the daemon: the shop, its Prometheus, and Slack.
 type stage struct {
-	db     *promfake.DB
+	DB     *promfake.DB
 	shop   *shop.Shop
 	prom   *promfake.Server
 	slack  *slacktest.Server
@@ -94,8 +96,8 @@ func (c *demoCmd) build(today time.Time) (*stage, error) {
 	live := monday.Add(storyBegins)
 	s.begin = monday.AddDate(0, 0, -7).Add(-weekLead)
 	s.set(s.begin, 0)
-	s.db = promfake.New(promfake.Options{Now: s.now})
-	s.shop = shop.New(demoSeed, s.db, live)
+	s.DB = promfake.New(promfake.Options{Now: s.now})
+	s.shop = shop.New(demoSeed, s.DB, live)
 	s.outage = shop.Story(live.Add(outageAfter), outageLength)
 	for _, o := range append(shop.Week(monday), s.outage) {
 		if err := s.shop.Stage(o); err != nil {
@@ -108,7 +110,7 @@ func (c *demoCmd) build(today time.Time) (*stage, error) {
 	if s.dir, err = os.MkdirTemp("", "slowburn-demo-"); err != nil {
 		return nil, err
 	}
-	if s.prom, err = promfake.Start(s.db.Handler()); err != nil {
+	if s.prom, err = promfake.Start(s.DB.Handler()); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -154,23 +156,23 @@ func (s *stage) close() {
 }
 
 // daemon is the real one, wired as serve wires it, on the stage's clock.
-func (c *demoCmd) daemon(e *env, s *stage) (*app, error) {
+func (c *demoCmd) daemon(e *env, s *stage) (*daemon.Daemon, error) {
 	cfg, set, err := s.writeFiles()
 	if err != nil {
 		return nil, err
 	}
-	o := appOptions{
-		log: c.logger(e), clock: s.now, lag: defaultLag, getenv: c.secrets(s),
-		every: time.Duration(float64(tickEvery) / c.Speed),
+	o := daemon.Options{
+		Log: c.logger(e), Clock: s.now, Lag: daemon.DefaultLag, Getenv: c.secrets(s),
+		Every: time.Duration(float64(daemon.TickEvery) / c.Speed),
 	}
 	if c.Once {
-		o.externalURL = "http://" + defaultAddress
-	} else if o.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		o.ExternalURL = "http://" + defaultAddress
+	} else if o.Listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, fmt.Errorf("listening: %w (choose another place with --web.listen-address)", err)
 	} else {
-		o.externalURL = "http://" + o.listener.Addr().String()
+		o.ExternalURL = "http://" + o.Listener.Addr().String()
 	}
-	return newApp(e.ctx, cfg, set, o)
+	return daemon.New(e.ctx, cfg, set, o)
 }
 
 // logger leaves the stage to the story: only what goes wrong is logged, unless somebody asks for more.
@@ -212,29 +214,29 @@ postmortems: {path: postmortems/}
 `
 
 // writeFiles puts configuration and SLO files where a person can read them while the demo runs, and loads them.
-func (s *stage) writeFiles() (Config, *slo.Set, error) {
+func (s *stage) writeFiles() (config.Config, *slo.Set, error) {
 	files := map[string]string{"slowburn.yaml": fmt.Sprintf(demoConfig, s.prom.URL, s.slack.APIURL())}
 	for name, text := range shop.SLOFiles() {
 		files[filepath.Join("slos", name)] = text
 	}
 	if err := os.Mkdir(filepath.Join(s.dir, "slos"), 0o755); err != nil {
-		return Config{}, nil, err
+		return config.Config{}, nil, err
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o644); err != nil {
-			return Config{}, nil, err
+			return config.Config{}, nil, err
 		}
 	}
-	cfg, err := loadConfig(filepath.Join(s.dir, "slowburn.yaml"))
+	cfg, err := config.Load(filepath.Join(s.dir, "slowburn.yaml"))
 	if err != nil {
-		return Config{}, nil, err
+		return config.Config{}, nil, err
 	}
-	set, err := cfg.load()
+	set, err := cfg.LoadSet()
 	return cfg, set, err
 }
 
 // live runs the daemon on the accelerated clock until it is interrupted.
-func (c *demoCmd) live(e *env, s *stage, a *app) error {
+func (c *demoCmd) live(e *env, s *stage, a *daemon.Daemon) error {
 	fmt.Fprintf(e.out, `
   slowburn demo: a small shop, its Prometheus, Slack and the daemon, in this process.
 
@@ -246,7 +248,7 @@ func (c *demoCmd) live(e *env, s *stage, a *app) error {
 
   Last week is there already: look around. Then watch #checkout-oncall: somebody is about to be paged.
   The shop's clock runs %.0f times faster than yours. It is %s there.
-`, s.slack.URL(), a.listener.Addr(), s.prom.URL, s.dir, c.Speed, s.now().Format("Monday 15:04"))
+`, s.slack.URL(), a.Listener.Addr(), s.prom.URL, s.dir, c.Speed, s.now().Format("Monday 15:04"))
 	s.set(s.now(), c.Speed)
 	ctx, stop := context.WithCancel(e.ctx)
 	defer stop()
@@ -255,7 +257,7 @@ func (c *demoCmd) live(e *env, s *stage, a *app) error {
 }
 
 // play lets the shop go on, and says what happens on the stage.
-func (s *stage) play(ctx context.Context, a *app, out io.Writer) {
+func (s *stage) play(ctx context.Context, a *daemon.Daemon, out io.Writer) {
 	cues := s.cues()
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
@@ -32,9 +33,9 @@ const nightDuty = "U0TOM"
 // time, because it does not matter how time is cut; what people see in Slack was sent at its time.
 type week struct {
 	*stage
-	app   *app
-	begin time.Time
-	end   time.Time
+	Daemon *daemon.Daemon
+	begin  time.Time
+	end    time.Time
 }
 
 // live lives through the week, up to the moment the story begins.
@@ -44,16 +45,16 @@ func (w week) live(ctx context.Context) error {
 	}
 	filled := false
 	for at := w.begin; at.Before(w.end); at = at.Add(w.step(at)) {
-		if err := w.minute(ctx, w.app, at); err != nil {
+		if err := w.minute(ctx, w.Daemon, at); err != nil {
 			return err
 		}
 		if !filled && at.Sub(w.begin) >= 3*time.Minute { // an SLO is known once it has a minute
-			if err := w.app.engine.FillAll(ctx, at); err != nil {
+			if err := w.Daemon.Engine.FillAll(ctx, at); err != nil {
 				return err
 			}
 			filled = true
 		}
-		if err := w.answer(w.app, at); err != nil {
+		if err := w.answer(w.Daemon, at); err != nil {
 			return err
 		}
 	}
@@ -62,8 +63,8 @@ func (w week) live(ctx context.Context) error {
 }
 
 // openDoor lets presses of the stand-in's buttons reach the daemon before it listens, and in a run that never does.
-func (s *stage) openDoor(a *app) (err error) {
-	if s.door, err = promfake.Start(a.desk.Handler()); err != nil {
+func (s *stage) openDoor(a *daemon.Daemon) (err error) {
+	if s.door, err = promfake.Start(a.Desk.Handler()); err != nil {
 		return err
 	}
 	s.slack.SetCallbacks(s.door.URL+"/slack/interactions", s.door.URL+"/slack/commands")
@@ -92,14 +93,14 @@ func (w week) step(at time.Time) time.Duration {
 }
 
 // record tells slowburn of the releases up to a time, as a pipeline would.
-func (s *stage) record(ctx context.Context, a *app, to time.Time) error {
+func (s *stage) record(ctx context.Context, a *daemon.Daemon, to time.Time) error {
 	for ; len(s.releases) > 0 && !s.releases[0].At.After(to); s.releases = s.releases[1:] {
 		r := s.releases[0]
 		kind, title := "deploy", r.Service+" "+r.Version
 		if r.Back {
 			kind, title = "rollback", r.Service+" back to "+r.Version
 		}
-		if err := a.engine.Do(ctx, alerting.Act{
+		if err := a.Engine.Do(ctx, alerting.Act{
 			Key: fmt.Sprintf("change/%s/%d", r.Service, r.At.Unix()), Kind: alerting.Changed, By: "release pipeline", Via: "api", Service: r.Service,
 			Change: &alerting.Change{Kind: kind, Title: title, Version: r.Version, Start: r.At},
 		}, to); err != nil {
@@ -110,12 +111,12 @@ func (s *stage) record(ctx context.Context, a *app, to time.Time) error {
 }
 
 // answer presses Acknowledge under pages that have been open for some minutes. At night it takes longer.
-func (s *stage) answer(a *app, at time.Time) error {
+func (s *stage) answer(a *daemon.Daemon, at time.Time) error {
 	who, after := people[1].ID, 4*time.Minute
 	if at.Hour() < 8 {
 		who, after = nightDuty, 9*time.Minute
 	}
-	for _, i := range a.engine.OpenIncidents() {
+	for _, i := range a.Engine.OpenIncidents() {
 		if _, has := i.Acknowledged(); has || i.Loud() != alerting.Page || at.Sub(i.Detected) < after {
 			continue
 		}
@@ -141,26 +142,26 @@ func (s *stage) press(i alerting.Incident, action, who string) error {
 }
 
 // minute moves the clock and lets everybody do what is due.
-func (s *stage) minute(ctx context.Context, a *app, at time.Time) error {
+func (s *stage) minute(ctx context.Context, a *daemon.Daemon, at time.Time) error {
 	s.set(at, 0)
 	s.shop.Fill(at)
 	if err := s.record(ctx, a, at); err != nil {
 		return err
 	}
-	sum := a.engine.Tick(ctx, at)
+	sum := a.Engine.Tick(ctx, at)
 	if !sum.Good() {
 		return fmt.Errorf("the tick of %s failed: %s %w", at.Format("15:04"), strings.Join(sum.Failures, "; "), sum.StoreErr)
 	}
 	if sum.Events > 0 || at.Minute() == 0 { // a daemon does it after every tick
-		if err := a.keeper.Pass(ctx, at); err != nil {
+		if err := a.Keeper.Pass(ctx, at); err != nil {
 			return err
 		}
 	}
-	a.engine.Gather(ctx, s.now)
+	a.Engine.Gather(ctx, s.now)
 	// Slack takes about one message a second: give it the minute, second by second.
 	for second := range 60 {
 		s.set(at.Add(time.Duration(second)*time.Second), 0)
-		sum, err := a.pump.Pass(ctx, s.now())
+		sum, err := a.Pump.Pass(ctx, s.now())
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -38,11 +40,11 @@ const (
 
 // Run looks at everything that slowburn needs, changes nothing, and answers "no" if something does not work.
 func (c *doctorCmd) Run(e *env) error {
-	cfg, err := loadConfig(e.cli.ConfigFile)
+	cfg, err := config.Load(e.cli.ConfigFile)
 	if err != nil {
 		return refused(err)
 	}
-	set, err := cfg.load()
+	set, err := cfg.LoadSet()
 	if err != nil {
 		return refused(err)
 	}
@@ -83,7 +85,7 @@ func (c *doctorCmd) print(e *env, found []finding) error {
 // doctor collects findings.
 type doctor struct {
 	*env
-	cfg   Config
+	cfg   config.Config
 	set   *slo.Set
 	found []finding
 }
@@ -99,7 +101,7 @@ func (d *doctor) add(state, part, todo, format string, args ...any) {
 // prometheus looks at the source of the data.
 func (d *doctor) prometheus(ctx context.Context) {
 	const part = "prometheus"
-	client, err := newClient(d.cfg.Prometheus)
+	client, err := daemon.NewClient(d.cfg.Prometheus)
 	if err != nil {
 		d.add(stateFail, part, "put the settings below prometheus: right", "%v", err)
 		return
@@ -174,7 +176,7 @@ func (d *doctor) store(ctx context.Context) {
 	path := d.cfg.StorePath
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		d.add(stateWarn, part, "it is made when the daemon starts", "%s is not there yet", shown(path))
+		d.add(stateWarn, part, "it is made when the daemon starts", "%s is not there yet", config.Shown(path))
 		return
 	}
 	if err != nil {
@@ -187,8 +189,8 @@ func (d *doctor) store(ctx context.Context) {
 		return
 	}
 	defer func() { _ = db.Close() }()
-	d.ok(part, "%s can be opened, %s", shown(path), bytesOf(uint64(info.Size())))
-	if free, ok := freeSpace(filepath.Dir(path)); ok {
+	d.ok(part, "%s can be opened, %s", config.Shown(path), bytesOf(uint64(info.Size())))
+	if free, ok := daemon.FreeSpace(filepath.Dir(path)); ok {
 		state, todo := stateOK, ""
 		if free < leastFree {
 			state, todo = stateWarn, "make room: pages still go out when the disk is full, and nothing is remembered"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
@@ -15,7 +16,7 @@ const partSlack = "slack"
 
 // slack looks at the token, what it may do, the channels, and the ways by which people can act. Nothing is posted.
 func (d *doctor) slack(ctx context.Context) {
-	leg, err := newSlack(d.cfg.Slack, d.getenv, d.log)
+	leg, err := daemon.NewSlack(d.cfg.Slack, d.getenv, d.log)
 	if err != nil {
 		d.add(stateFail, partSlack, "", "%v", err)
 		return
@@ -106,16 +107,16 @@ const maxSkew = 5 * time.Minute
 
 // doors looks at the ways by which presses and commands come in.
 func (d *doctor) doors(ctx context.Context, client *slack.Client, self slack.Identity) {
-	ways, err := openDoors(d.cfg.Slack, client, d.getenv, d.log)
+	ways, err := daemon.OpenDoors(d.cfg.Slack, client, d.getenv, d.log)
 	switch {
 	case err != nil:
 		d.add(stateFail, partSlack, "", "%v", err)
 		return
-	case !ways.open():
+	case !ways.Open():
 		d.add(stateOff, partSlack, "set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTPS); see docs/slack.md", "no buttons and no /slowburn: there is no app token and no signing secret")
 	}
-	if ways.appToken != "" {
-		n, err := slack.TrySocket(ctx, client, ways.appToken)
+	if ways.AppToken != "" {
+		n, err := slack.TrySocket(ctx, client, ways.AppToken)
 		switch {
 		case err != nil:
 			d.add(stateFail, partSlack, "turn Socket Mode on in the app, and give it an app token with connections:write", "Socket Mode does not connect: %s", outbox.FailureOf(err).Reason)
@@ -131,8 +132,8 @@ func (d *doctor) doors(ctx context.Context, client *slack.Client, self slack.Ide
 	}
 }
 
-func (d *doctor) signing(ways doors, self slack.Identity) {
-	switch n := len(ways.signing); {
+func (d *doctor) signing(ways daemon.Doors, self slack.Identity) {
+	switch n := len(ways.Signing); {
 	case n == 0:
 		return
 	case self.Skew.Abs() > maxSkew:
@@ -142,7 +143,7 @@ func (d *doctor) signing(ways doors, self slack.Identity) {
 	default:
 		d.ok(partSlack, "signed requests are taken; that they reach this machine only a press can show")
 	}
-	if bad := slices.IndexFunc(ways.signing, func(s slack.Secret) bool {
+	if bad := slices.IndexFunc(ways.Signing, func(s slack.Secret) bool {
 		return strings.HasPrefix(s.Reveal(), "xox") || strings.HasPrefix(s.Reveal(), "xapp")
 	}); bad >= 0 {
 		d.add(stateFail, partSlack, "copy the signing secret from Basic Information of the app", "%s", fmt.Sprintf("signing secret %d is a token", bad+1))

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -375,14 +376,14 @@ func (x *explanation) consult(e *env) error {
 
 // localSpec is the SLO in the files of the configuration; nil, and why in a sentence, if it is not there.
 func localSpec(e *env, id slo.ID) (*slo.Spec, string) {
-	cfg, err := loadConfig(e.cli.ConfigFile)
+	cfg, err := config.Load(e.cli.ConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Sprintf("There is no configuration at %s, so the queries and what the alerts can catch are left out; name it with --config.file.", e.cli.ConfigFile)
 	}
 	if err != nil {
 		return nil, "The configuration has problems, so the queries and what the alerts can catch are left out; see slowburn check."
 	}
-	set, err := cfg.load()
+	set, err := cfg.LoadSet()
 	if err != nil {
 		return nil, "The SLO files have problems, so the queries and what the alerts can catch are left out; see slowburn check."
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 
 // The exit codes.
@@ -29,7 +30,7 @@ const (
 
 func main() {
 	os.Exit(run(os.Args[1:], surroundings{
-		out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, every: tickEvery,
+		out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, every: daemon.TickEvery,
 	}))
 }
 

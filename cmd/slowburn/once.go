@@ -9,12 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
 // once plays the story minute by minute on a clock that only moves when everything that was due is done,
 // and prints what people would have seen.
-func (c *demoCmd) once(e *env, s *stage, a *app) error {
+func (c *demoCmd) once(e *env, s *stage, a *daemon.Daemon) error {
 	live := s.shop.Live()
 	for at := live; !at.After(live.Add(storyLength)) && e.ctx.Err() == nil; at = at.Add(time.Minute) {
 		if err := s.minute(e.ctx, a, at); err != nil {
@@ -95,8 +96,8 @@ func printMessage(out io.Writer, m slacktest.Message, indent string) {
 }
 
 // printDrafts prints the draft of the postmortem of every page of the story.
-func (c *demoCmd) printDrafts(e *env, a *app, live time.Time) error {
-	incidents, err := a.pages(e.ctx)
+func (c *demoCmd) printDrafts(e *env, a *daemon.Daemon, live time.Time) error {
+	incidents, err := a.Pages(e.ctx)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (c *demoCmd) printDrafts(e *env, a *app, live time.Time) error {
 		if i.Detected.Before(live) {
 			continue
 		}
-		text, err := a.postmortem(e.ctx, i)
+		text, err := a.Postmortem(e.ctx, i)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 
 // said runs a command within this process and returns its exit code and what it printed.
@@ -19,7 +20,7 @@ func said(args ...string) (code int, out, err string) {
 	var o, e bytes.Buffer
 	code = run(args, surroundings{
 		out: &o, err: &e, getenv: func(string) string { return "" },
-		now: func() time.Time { return curtainUp }, every: tickEvery,
+		now: func() time.Time { return curtainUp }, every: daemon.TickEvery,
 	})
 	return code, o.String(), e.String()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/rules"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -53,13 +54,13 @@ func (c *rulesCmd) Run(e *env) error {
 // load reads the SLOs of the arguments or, without any, of the configuration.
 func (c *rulesCmd) load(e *env) (*slo.Set, error) {
 	if len(c.Paths) > 0 {
-		return loadSLOs(c.Paths)
+		return config.LoadSLOs(c.Paths)
 	}
-	cfg, err := loadConfig(e.cli.ConfigFile)
+	cfg, err := config.Load(e.cli.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
-	return cfg.load()
+	return cfg.LoadSet()
 }
 
 // write prints the groups, or puts them into the file.

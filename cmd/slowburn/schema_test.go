@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
 )
@@ -43,7 +44,7 @@ func TestConfigSchemaAndParserAgree(t *testing.T) {
 			continue
 		}
 		complaint := v.Check(text)
-		_, err := parseConfig("f.yaml", []byte(text))
+		_, err := config.Parse("f.yaml", []byte(text))
 		switch {
 		case complaint == nil && err == nil:
 			accepted++
@@ -86,7 +87,7 @@ func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
 		"signals: {sources: [{saturation: [{zzzzzz: 1}]}]}": s.Properties["signals"].Properties["sources"].Items.Properties["saturation"].Items,
 		"traces: {zzzzzz: 1}":                               s.Properties["traces"],
 	} {
-		_, err := parseConfig("f.yaml", []byte(text))
+		_, err := config.Parse("f.yaml", []byte(text))
 		m := regexp.MustCompile(`unknown key "zzzzzz"(?s:.*?)known here: (.*)`).FindStringSubmatch(err.Error())
 		if m == nil {
 			t.Fatalf("%s: %v", text, err)

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
@@ -34,11 +32,11 @@ func (c *serveCmd) Run(e *env) error {
 	if err := web.CheckAddress(c.Listen, auth, c.Insecure); err != nil {
 		return exitError{exitUsage, err}
 	}
-	cfg, err := loadConfig(e.cli.ConfigFile)
+	cfg, err := config.Load(e.cli.ConfigFile)
 	if err != nil {
 		return refused(err)
 	}
-	set, err := cfg.load()
+	set, err := cfg.LoadSet()
 	if err != nil {
 		return refused(err)
 	}
@@ -56,28 +54,13 @@ func (c *serveCmd) Run(e *env) error {
 	if external == "" {
 		external = "http://" + listener.Addr().String()
 	}
-	a, err := newApp(e.ctx, cfg, set, appOptions{
-		log: e.log, clock: e.now, every: e.every, lag: c.Lag, listener: listener,
-		externalURL: external, webConfig: c.WebConfig, configFile: e.cli.ConfigFile, getenv: e.getenv,
+	a, err := daemon.New(e.ctx, cfg, set, daemon.Options{
+		Log: e.log, Clock: e.now, Every: e.every, Lag: c.Lag, Listener: listener,
+		ExternalURL: external, WebConfig: c.WebConfig, ConfigFile: e.cli.ConfigFile, Getenv: e.getenv,
 	})
 	if err != nil {
 		return cannotFindOut(err)
 	}
 	e.log.Info("slowburn is running", "address", "http://"+listener.Addr().String(), "slos", len(set.Specs), "store", cfg.StorePath)
 	return a.Run(e.ctx)
-}
-
-// watchHangup reloads on SIGHUP.
-func (a *app) watchHangup(ctx context.Context) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-hangup:
-			_ = a.Reload(ctx) // logged and shown by the metric
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 
 // process is `slowburn serve` in the background.
@@ -97,7 +98,7 @@ func (s *theatre) start(ts *testscript.TestScript, flags []string) {
 	}
 	s.daemon = p
 	ts.Setenv("SLOWBURN_URL", p.url)
-	ts.Check(s.evaluated(s.now().Add(-defaultLag).Truncate(time.Minute)))
+	ts.Check(s.evaluated(s.now().Add(-daemon.DefaultLag).Truncate(time.Minute)))
 }
 
 // ended waits for the daemon to end well.

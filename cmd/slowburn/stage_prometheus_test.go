@@ -30,18 +30,18 @@ func stagePrometheus(ts *testscript.TestScript, _ bool, args []string) {
 	case "start":
 		m, err := s.playOf(args[1:])
 		ts.Check(err)
-		s.db = promfake.New(promfake.Options{Now: s.now})
-		ts.Check(m.write(s.db, s.now().Truncate(time.Minute)))
-		s.prom, err = promfake.Start(s.db.Handler())
+		s.DB = promfake.New(promfake.Options{Now: s.now})
+		ts.Check(m.write(s.DB, s.now().Truncate(time.Minute)))
+		s.prom, err = promfake.Start(s.DB.Handler())
 		ts.Check(err)
 		ts.Setenv("PROMETHEUS", s.prom.URL)
 		ts.Setenv("PROMETHEUS_HOST", strings.TrimPrefix(s.prom.URL, "http://"))
 	case "fails":
-		s.db.Faults.Fail(map[string]promfake.Failure{
+		s.DB.Faults.Fail(map[string]promfake.Failure{
 			"503": promfake.Status(503), "html": promfake.HTML(200), "nan": promfake.Values("NaN"), "cut": promfake.Truncated(),
 		}[args[1]])
 	case "heals":
-		s.db.Faults.Clear()
+		s.DB.Faults.Clear()
 	case "stop":
 		ts.Check(s.prom.Close())
 	default:

@@ -31,7 +31,7 @@ type theatre struct {
 	vars   []string // environment of the script as it began
 	clock  atomic.Pointer[shop.Clock]
 	file   string // tells the clock to the processes
-	db     *promfake.DB
+	DB     *promfake.DB
 	prom   *promfake.Server
 	slack  *slacktest.Server
 	seen   *slacktest.Expectation

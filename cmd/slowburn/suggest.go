@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -64,7 +66,7 @@ func (c *suggestCmd) only() (*regexp.Regexp, error) {
 // prepare finds the server, the SLOs that exist already, and the sources that are known. Without a configuration there
 // are no SLOs, and no sources but the built-in ones.
 func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client, error) {
-	cfg, err := loadConfig(e.cli.ConfigFile)
+	cfg, err := config.Load(e.cli.ConfigFile)
 	missing := errors.Is(err, os.ErrNotExist)
 	if err != nil && !(missing && c.Prometheus != "") {
 		return nil, nil, nil, refused(err)
@@ -72,14 +74,14 @@ func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client,
 	var existing *slo.Set
 	if !missing {
 		cfg.SLOs, cfg.Corrections = withFiles(cfg), nil
-		if existing, err = cfg.load(); err != nil {
+		if existing, err = cfg.LoadSet(); err != nil {
 			return nil, nil, nil, refused(err)
 		}
 	}
 	if c.Prometheus != "" {
 		cfg.Prometheus.URL = c.Prometheus
 	}
-	client, err := newClient(cfg.Prometheus)
+	client, err := daemon.NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, nil, nil, cannotFindOut(err)
 	}
@@ -88,9 +90,9 @@ func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client,
 
 // withFiles are the paths of the configuration under which there are SLO files. Whoever asks for suggestions may
 // not have any yet.
-func withFiles(cfg Config) (paths []string) {
+func withFiles(cfg config.Config) (paths []string) {
 	for _, p := range cfg.SLOs {
-		if found, err := expand(cfg.Abs(p)); err == nil && len(found) == 0 || errors.Is(err, fs.ErrNotExist) {
+		if found, err := config.Expand(cfg.Abs(p)); err == nil && len(found) == 0 || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		paths = append(paths, p)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -50,8 +50,8 @@ const (
 // readLegs reads everything about the ways out.
 func (c *Config) readLegs(o strictyaml.Object) {
 	c.readPagerDuty(o.Get("pagerduty"))
-	c.readReceivers(o.Get("alertmanagers"), alertmanagerKind, "url")
-	c.readReceivers(o.Get("webhooks"), webhookKind, "url", "url_file", "secret_file")
+	c.readReceivers(o.Get("alertmanagers"), AlertmanagerKind, "url")
+	c.readReceivers(o.Get("webhooks"), WebhookKind, "url", "url_file", "secret_file")
 	c.readHeartbeat(o.Get("heartbeat"))
 	c.readRoutes(o.Get("routes"))
 	c.readFallback(o.Get("fallback"))
@@ -68,7 +68,7 @@ func (c *Config) readPagerDuty(v strictyaml.Value) {
 		if !ok {
 			continue
 		}
-		r := Receiver{Kind: pagerdutyKind}
+		r := Receiver{Kind: PagerdutyKind}
 		if text, ok := o.Need("routing_key_file", "a file with the integration key of an Events API v2 integration").Text(); ok {
 			r.SecretFile = c.Abs(text)
 		}
@@ -90,7 +90,7 @@ func (c *Config) readReceivers(v strictyaml.Value, kind string, keys ...string) 
 		if text, ok := o.Get("secret_file").Text(); ok {
 			r.SecretFile = c.Abs(text)
 		}
-		if u, err := url.Parse(r.URL); kind == alertmanagerKind && err == nil {
+		if u, err := url.Parse(r.URL); kind == AlertmanagerKind && err == nil {
 			r.Name = u.Host
 		}
 		c.addReceiver(r, item, o.Get("name"))
@@ -172,8 +172,8 @@ func readMatch(o strictyaml.Object) map[string][]string {
 		}
 	}
 	for _, s := range match["severity"] {
-		if !slices.Contains(severities, s) {
-			o.Get("severity").Problem(fmt.Sprintf("there is no severity %q", s), "one of "+strings.Join(severities, ", "))
+		if !slices.Contains(Severities, s) {
+			o.Get("severity").Problem(fmt.Sprintf("there is no severity %q", s), "one of "+strings.Join(Severities, ", "))
 		}
 	}
 	if labels, ok := o.Get("labels").Object(keysOf(o.Get("labels"))...); ok {
@@ -213,7 +213,7 @@ func (c *Config) readTo(v strictyaml.Value) []string {
 		v.Problem("nobody is told", "name at least one, such as [slack]")
 	}
 	var names []string
-	known := []string{slackLeg}
+	known := []string{SlackLeg}
 	for _, r := range c.Receivers {
 		known = append(known, r.Kind, r.Leg())
 	}

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -166,7 +166,7 @@ func TestAHangingLegDelaysNoOther(t *testing.T) {
 }
 
 // openStory is an app whose engine has an open incident, with the given configuration.
-func openStory(t *testing.T, text string) *app {
+func openStory(t *testing.T, text string) *Daemon {
 	t.Helper()
 	db, err := store.Open(t.TempDir()+"/slowburn.db", store.Options{})
 	if err != nil {
@@ -174,22 +174,22 @@ func openStory(t *testing.T, text string) *app {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	cfg := parsed(t, text)
-	a := &app{appOptions: appOptions{log: slog.New(slog.DiscardHandler)}, db: db, metrics: newLegMetrics(prometheus.NewRegistry())}
+	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, db: db, metrics: newLegMetrics(prometheus.NewRegistry())}
 	a.ways.Store(&ways{composer: newComposer(cfg, "", true, false), fallback: cfg.Fallback})
 	f := notifytest.Story(false)[0]
 	snap := store.Snapshot{Open: map[string]alerting.Incident{f.Incident.ID: f.Incident}, Accounts: map[slo.ID]store.Account{notifytest.ID: {Ledger: notifytest.Ledger(), State: alerting.State{Through: f.Event.At + 1}}}}
-	client, err := newClient(cfg.Prometheus)
+	client, err := NewClient(cfg.Prometheus)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.engine = engine.New(engine.Options{Source: prom.New(client, prom.Options{}), Store: db, Composer: currentWays{&a.ways}, Log: a.log}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
-	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.engine.Open(f.Event.Time())[0])}); err != nil {
+	a.Engine = engine.New(engine.Options{Source: prom.New(client, prom.Options{}), Store: db, Composer: currentWays{&a.ways}, Log: a.Log}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
+	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.Engine.Open(f.Event.Time())[0])}); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-func (a *app) owedTo(t *testing.T, name string) []outbox.Owed {
+func (a *Daemon) owedTo(t *testing.T, name string) []outbox.Owed {
 	t.Helper()
 	all, err := a.db.Outbox(t.Context(), store.OutboxFilter{Leg: name})
 	if err != nil {
@@ -247,9 +247,9 @@ func TestFallback(t *testing.T) {
 
 func TestHeartbeat(t *testing.T) {
 	r := notifytest.NewReceiver(t, notifytest.Always(http.StatusOK))
-	a := &app{appOptions: appOptions{log: slog.New(slog.DiscardHandler)}, beat: make(chan struct{}, 1), metrics: newLegMetrics(prometheus.NewRegistry())}
+	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, beat: make(chan struct{}, 1), metrics: newLegMetrics(prometheus.NewRegistry())}
 	a.ways.Store(&ways{heartbeat: heartbeat{notify.Secret(r.URL + "/secret"), time.Minute}})
-	a.pump = outbox.NewPump(&outboxtest.Store{}, nil, outbox.Options{})
+	a.Pump = outbox.NewPump(&outboxtest.Store{}, nil, outbox.Options{})
 	observe := a.observe(func(engine.Summary) {})
 	observe(engine.Summary{Failures: []string{"Prometheus is away"}})
 	if len(a.beat) != 0 {

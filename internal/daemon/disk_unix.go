@@ -1,11 +1,11 @@
 //go:build unix
 
-package main
+package daemon
 
 import "syscall"
 
-// freeSpace is how many bytes this process may still write on the disk of a folder.
-func freeSpace(dir string) (uint64, bool) {
+// FreeSpace is how many bytes this process may still write on the disk of a folder.
+func FreeSpace(dir string) (uint64, bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, false

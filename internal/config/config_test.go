@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"path/filepath"
@@ -15,7 +15,7 @@ import (
 // parsed is a configuration of /etc/slowburn that must be good.
 func parsed(t *testing.T, text string) Config {
 	t.Helper()
-	cfg, err := parseConfig("/etc/slowburn/slowburn.yaml", []byte(text))
+	cfg, err := Parse("/etc/slowburn/slowburn.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ reports:
   - {name: weekly, schedule: "0 9 * * MON", timezone: Europe/Berlin, channel: "#leads"}
   - {name: board, schedule: "0 8 1 * *", period: month}
 `)
-	schedules, channels := cfg.schedules()
+	schedules, channels := cfg.Schedules()
 	if len(schedules) != 2 || schedules[0].Zone.String() != "Europe/Berlin" || schedules[1].Kind != "month" {
 		t.Errorf("got %+v", schedules)
 	}
@@ -131,7 +131,7 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 		{"two reports of a name", `reports: [{name: x, schedule: "0 9 * * MON"}, {name: x, schedule: "0 8 * * MON"}]`, `there are two reports named "x"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := parseConfig("slowburn.yaml", []byte(c.text))
+			_, err := Parse("slowburn.yaml", []byte(c.text))
 			if err == nil {
 				t.Fatal("it was taken")
 			}
@@ -146,7 +146,7 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 }
 
 func TestAReportIsToldWhatIsWrongWithItOnce(t *testing.T) {
-	_, err := parseConfig("slowburn.yaml", []byte("reports: [{}]"))
+	_, err := Parse("slowburn.yaml", []byte("reports: [{}]"))
 	problems, ok := err.(strictyaml.Problems)
 	if !ok || len(problems) != 2 {
 		t.Errorf("want that name and schedule are missing, got %v", err)
@@ -155,7 +155,7 @@ func TestAReportIsToldWhatIsWrongWithItOnce(t *testing.T) {
 
 // What is sound of a bad configuration is used by check, to find the SLO files.
 func TestWhatIsSoundOfABadConfigurationIsKept(t *testing.T) {
-	cfg, err := parseConfig("/etc/slowburn.yaml", []byte("slos: [elsewhere/]\nslok: {}\n"))
+	cfg, err := Parse("/etc/slowburn.yaml", []byte("slos: [elsewhere/]\nslok: {}\n"))
 	if err == nil || !slices.Equal(cfg.SLOs, []string{"elsewhere/"}) || cfg.Dir != "/etc" {
 		t.Errorf("got %+v, %v", cfg, err)
 	}
@@ -175,7 +175,7 @@ func TestNoSecretOfAConfigurationIsShown(t *testing.T) {
 		"prometheus: {http_headers: {Authorization: {secret: canary}}}",
 		"prometheus: {oauth2: {client_secret: canary, client_secret_file: x}}",
 	} {
-		_, err := parseConfig("slowburn.yaml", []byte(text))
+		_, err := Parse("slowburn.yaml", []byte(text))
 		if err == nil {
 			t.Errorf("%s was taken", text)
 		} else if shown := strings.ReplaceAll(err.Error(), "canary:", ""); strings.Contains(shown, "canary") {
@@ -188,5 +188,5 @@ func FuzzConfigurationNeverPanics(f *testing.F) {
 	f.Add([]byte("prometheus: {url: http://a}\nslos: [x]\nreports: [{name: a, schedule: '0 9 * * *'}]"))
 	f.Add([]byte("prometheus: {pasword: x}"))
 	f.Add([]byte("- \xff\n? [a]\n: b"))
-	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = parseConfig(filepath.Join("a", "slowburn.yaml"), data) })
+	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = Parse(filepath.Join("a", "slowburn.yaml"), data) })
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
@@ -28,35 +29,35 @@ import (
 type ways struct {
 	composer
 	legs      map[string]outbox.Leg // those that can be reached, by name
-	doors     doors                 // by which people answer
-	fallback  Fallback
+	doors     Doors                 // by which people answer
+	fallback  config.Fallback
 	heartbeat heartbeat
 }
 
 // newWays makes the legs of a configuration. It connects to nothing.
-func (a *app) newWays(cfg Config) (*ways, error) {
+func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 	w := &ways{legs: map[string]outbox.Leg{}, fallback: cfg.Fallback}
-	toSlack, err := newSlack(cfg.Slack, a.getenv, a.log)
+	toSlack, err := NewSlack(cfg.Slack, a.Getenv, a.Log)
 	if err != nil {
 		return nil, err
 	}
 	if toSlack != nil {
-		w.legs[slackLeg] = toSlack
+		w.legs[config.SlackLeg] = toSlack
 	}
 	for _, r := range cfg.Receivers {
-		if w.legs[r.Leg()], err = a.newLeg(r); err != nil {
+		if w.legs[r.Leg()], err = a.NewLeg(r); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Leg(), err)
 		}
 	}
 	if len(w.legs) == 0 {
-		a.log.Warn("nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file), no webhook and no other receiver; what is owed waits in the outbox")
+		a.Log.Warn("nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file), no webhook and no other receiver; what is owed waits in the outbox")
 	}
-	if w.doors, err = openDoors(cfg.Slack, toSlack, a.getenv, a.log); err != nil {
+	if w.doors, err = OpenDoors(cfg.Slack, toSlack, a.Getenv, a.Log); err != nil {
 		return nil, err
 	}
-	w.composer = newComposer(cfg, a.externalURL, toSlack != nil, w.doors.open())
+	w.composer = newComposer(cfg, a.ExternalURL, toSlack != nil, w.doors.Open())
 	if h := cfg.Heartbeat; h.URL != "" || h.URLFile != "" {
-		address, err := secret(h.URLFile, h.URL, a.log)
+		address, err := secret(h.URLFile, h.URL, a.Log)
 		if err != nil {
 			return nil, err
 		}
@@ -65,31 +66,31 @@ func (a *app) newWays(cfg Config) (*ways, error) {
 	return w, nil
 }
 
-// newLeg makes the leg to one receiver beside Slack.
-func (a *app) newLeg(r Receiver) (outbox.Leg, error) {
-	hidden, err := secret(r.SecretFile, "", a.log)
+// NewLeg makes the leg to one receiver beside Slack.
+func (a *Daemon) NewLeg(r config.Receiver) (outbox.Leg, error) {
+	hidden, err := secret(r.SecretFile, "", a.Log)
 	if err != nil {
 		return nil, err
 	}
-	if r.Kind == pagerdutyKind {
+	if r.Kind == config.PagerdutyKind {
 		return pagerduty.New(notify.Secret(hidden), r.URL)
 	}
 	client, err := promconfig.NewClientFromConfig(r.HTTP, r.Kind)
 	if err != nil {
 		return nil, err
 	}
-	if r.Kind == alertmanagerKind {
+	if r.Kind == config.AlertmanagerKind {
 		return alertmanager.New(r.URL, client, a.now)
 	}
-	address, err := secret(r.URLFile, r.URL, a.log)
+	address, err := secret(r.URLFile, r.URL, a.Log)
 	if err != nil {
 		return nil, err
 	}
 	return webhook.New(webhook.Config{URL: notify.Secret(address), Secret: notify.Secret(hidden), HTTP: client, Now: a.now})
 }
 
-// newSlack makes the leg to Slack: by bot token, by webhook, or none.
-func newSlack(cfg SlackConfig, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
+// NewSlack makes the leg to Slack: by bot token, by webhook, or none.
+func NewSlack(cfg config.Slack, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
 	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"), log)
 	if err != nil {
 		return nil, err
@@ -142,7 +143,7 @@ func (c currentWays) Notice(n engine.Notice) []outbox.Entry { return c.Load().No
 
 // runLegs does what the legs need beside the outbox, until ctx ends: it repeats what is open to the
 // Alertmanagers, sends pages another way that do not get through, and tells the heartbeat.
-func (a *app) runLegs(ctx context.Context) error {
+func (a *Daemon) runLegs(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { a.runHeartbeat(ctx) })
@@ -154,7 +155,7 @@ func (a *app) runLegs(ctx context.Context) error {
 			running.Go(func() { a.introduce(ctx) })
 		}
 		if err := a.fallBack(ctx, a.now()); err != nil && ctx.Err() == nil {
-			a.log.Error("cannot look for pages that do not get through", "err", err)
+			a.Log.Error("cannot look for pages that do not get through", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -165,10 +166,10 @@ func (a *app) runLegs(ctx context.Context) error {
 }
 
 // introduce lets the leg to Slack learn where its messages are shown. Without that they have no links, and nothing else.
-func (a *app) introduce(ctx context.Context) {
-	if client, ok := a.ways.Load().legs[slackLeg].(*slack.Client); ok {
+func (a *Daemon) introduce(ctx context.Context) {
+	if client, ok := a.ways.Load().legs[config.SlackLeg].(*slack.Client); ok {
 		if err := client.Introduce(ctx); err != nil && ctx.Err() == nil {
-			a.log.Debug("Slack does not say where its pages are; messages have no links for now", "err", err)
+			a.Log.Debug("Slack does not say where its pages are; messages have no links for now", "err", err)
 		}
 	}
 }
@@ -177,17 +178,17 @@ func (a *app) introduce(ctx context.Context) {
 const keepTimeout = 20 * time.Second
 
 // keepAlerts repeats every open incident to the Alertmanagers that are told about it, to all at the same time.
-func (a *app) keepAlerts(ctx context.Context) {
+func (a *Daemon) keepAlerts(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
-	w, open := a.ways.Load(), a.engine.Open(a.now())
+	w, open := a.ways.Load(), a.Engine.Open(a.now())
 	var all sync.WaitGroup
 	for name, l := range w.legs {
 		if keeper, ok := l.(*alertmanager.Client); ok {
 			all.Go(func() {
 				if err := keeper.Keep(ctx, w.openFor(name, open)); err != nil {
 					a.metrics.notKept.WithLabelValues(name).Inc()
-					a.log.Warn("cannot repeat what is open", "leg", name, "err", err)
+					a.Log.Warn("cannot repeat what is open", "leg", name, "err", err)
 				}
 			})
 		}
@@ -212,13 +213,13 @@ func (c composer) openFor(name string, open []engine.Told) []notify.Facts {
 
 // fallBack owes pages another way that one leg has not delivered for too long: once per incident, through the
 // first leg in order that is not in trouble with it too. If that one has told it anyway, nothing is owed.
-func (a *app) fallBack(ctx context.Context, now time.Time) error {
+func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 	w := a.ways.Load()
 	stuck, err := a.stuck(ctx, now, w.fallback.After)
 	if err != nil || len(stuck) == 0 {
 		return err
 	}
-	return a.engine.Owe(ctx, now, func(open []engine.Told) []outbox.Entry {
+	return a.Engine.Owe(ctx, now, func(open []engine.Told) []outbox.Entry {
 		// Nothing is decided while this runs, but something may have been delivered.
 		if stuck, err = a.stuck(ctx, now, w.fallback.After); err != nil {
 			return nil
@@ -234,7 +235,7 @@ func (a *app) fallBack(ctx context.Context, now time.Time) error {
 }
 
 // stuck names the legs that have not delivered a page for so long, by incident.
-func (a *app) stuck(ctx context.Context, now time.Time, after time.Duration) (map[string][]string, error) {
+func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) (map[string][]string, error) {
 	due, err := a.db.Due(ctx, now)
 	stuck := map[string][]string{}
 	for _, o := range due {
@@ -247,7 +248,7 @@ func (a *app) stuck(ctx context.Context, now time.Time, after time.Duration) (ma
 }
 
 // another is the page of an incident for the first leg that is not down.
-func (a *app) another(ctx context.Context, w *ways, t engine.Told, down []string) []outbox.Entry {
+func (a *Daemon) another(ctx context.Context, w *ways, t engine.Told, down []string) []outbox.Entry {
 	for _, name := range w.routing.fallbacks(w.fallback) {
 		if slices.Contains(down, name) {
 			continue
@@ -256,7 +257,7 @@ func (a *app) another(ctx context.Context, w *ways, t engine.Told, down []string
 		if err != nil || slices.ContainsFunc(known, begins) {
 			return nil
 		}
-		a.log.Error("a page does not get through and goes out another way",
+		a.Log.Error("a page does not get through and goes out another way",
 			"incident", t.Incident.ID, "down", strings.Join(down, ", "), "through", name)
 		a.metrics.fallbacks.WithLabelValues(down[0], name).Inc()
 		return w.instead(t, name, down[0])

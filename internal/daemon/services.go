@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 )
 
 // servicesAt takes the golden signals of every service that names some, for a report: over the hour before at.
-func (a *app) servicesAt(ctx context.Context, at time.Time) []report.Service {
+func (a *Daemon) servicesAt(ctx context.Context, at time.Time) []report.Service {
 	var all []report.Service
-	for _, s := range a.engine.Set().Services {
+	for _, s := range a.Engine.Set().Services {
 		if s.Signals == nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	oklog "github.com/oklog/run"
@@ -14,6 +17,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -27,45 +31,48 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// app is the daemon, wired and not yet running. `serve` runs it on the system's clock and
+// Daemon is everything of the daemon, wired and not yet running. `serve` runs it on the system's clock and
 // `demo` on one that goes faster; nothing in it knows the difference.
-type app struct {
-	appOptions
-	cfg     Config
+type Daemon struct {
+	Options
+	cfg     config.Config
 	db      *store.DB
 	client  *prom.Client
 	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
-	engine  *engine.Engine
-	pump    *outbox.Pump
+	Engine  *engine.Engine
+	Pump    *outbox.Pump
 	ways    atomic.Pointer[ways] // who is told, and how; a reload exchanges it
 	beat    chan struct{}        // a tick that worked, for the heartbeat
 	metrics legMetrics
 	web     http.Handler
 	reload  reloadState
-	keeper  *reviews.Keeper
+	Keeper  *reviews.Keeper
 	ticked  chan struct{} // after every tick
-	desk    *slack.Desk   // nil if nobody can act from Slack
+	Desk    *slack.Desk   // nil if nobody can act from Slack
 	// sources are where golden signals are found; a reload replaces them.
 	sources atomic.Pointer[signals.Catalogue]
 }
 
-// appOptions are what the surroundings decide.
-type appOptions struct {
-	log         *slog.Logger
-	clock       func() time.Time // what time it is, for every decision
-	every       time.Duration    // how long a minute of that clock is, in wall time
-	lag         time.Duration    // how far behind the clock the newest slot is read
-	listener    net.Listener
-	externalURL string
-	webConfig   string
-	configFile  string // read again by a reload; "" forbids it
-	getenv      func(string) string
+// Options are what the surroundings decide.
+type Options struct {
+	Log         *slog.Logger
+	Clock       func() time.Time // what time it is, for every decision
+	Every       time.Duration    // how long a minute of that clock is, in wall time
+	Lag         time.Duration    // how far behind the clock the newest slot is read
+	Listener    net.Listener
+	ExternalURL string
+	WebConfig   string
+	ConfigFile  string // read again by a reload; "" forbids it
+	Getenv      func(string) string
 }
+
+// WriteTokenEnv names the variable that holds the token for writes from elsewhere, for the daemon and for those who ask it.
+const WriteTokenEnv = "SLOWBURN_WRITE_TOKEN"
 
 // The pace of a daemon.
 const (
-	tickEvery  = time.Minute
-	defaultLag = 30 * time.Second // one usual scrape interval and its delay
+	TickEvery  = time.Minute
+	DefaultLag = 30 * time.Second // one usual scrape interval and its delay
 )
 
 // reloadState is what the metrics say about the newest reload.
@@ -74,16 +81,16 @@ type reloadState struct {
 	at   atomic.Int64
 }
 
-// newApp wires everything in the order in which it depends on each other. On an error nothing stays open.
-func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, error) {
-	a := &app{appOptions: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
+// New wires everything in the order in which it depends on each other. On an error nothing stays open.
+func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daemon, error) {
+	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
 	a.sources.Store(&cfg.Signals)
-	a.reload.mark(true, o.clock())
-	client, err := newClient(cfg.Prometheus)
+	a.reload.mark(true, o.Clock())
+	client, err := NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, err
 	}
-	if a.asker, err = newClient(cfg.Prometheus.beside()); err != nil {
+	if a.asker, err = NewClient(cfg.Prometheus.Beside()); err != nil {
 		return nil, err
 	}
 	if a.db, err = store.Open(cfg.StorePath, store.Options{}); err != nil {
@@ -100,23 +107,23 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 	a.ways.Store(w)
 	reader := prom.New(client, prom.Options{})
 	reader.Restore(snap.Marks)
-	a.pump = outbox.NewPump(a.db, w.legs, outbox.Options{Logger: o.log, Now: a.now})
+	a.Pump = outbox.NewPump(a.db, w.legs, outbox.Options{Logger: o.Log, Now: a.now})
 	registry := prometheus.NewRegistry()
 	a.metrics = newLegMetrics(registry)
-	schedules, channels := cfg.schedules()
-	a.engine = engine.New(engine.Options{
-		Source: reader, Skew: skewOf(client, o.clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.log, Lag: o.lag,
-		Reports: schedules, ReportChannels: channels, ExternalURL: o.externalURL,
+	schedules, channels := cfg.Schedules()
+	a.Engine = engine.New(engine.Options{
+		Source: reader, Skew: skewOf(client, o.Clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
+		Reports: schedules, ReportChannels: channels, ExternalURL: o.ExternalURL,
 		Policy:   cfg.Policy,
 		Services: a.servicesAt,
-		Reviews:  func() []postmortem.Review { return a.keeper.Reviews() },
-		Kick:     a.pump.Kick, Direct: a.direct,
+		Reviews:  func() []postmortem.Review { return a.Keeper.Reviews() },
+		Kick:     a.Pump.Kick, Direct: a.direct,
 		Observe:  a.observe(a.afterTick(web.EvaluationMetrics(registry))),
 		Evidence: a.evidence,
 	}, set, snap)
 	a.client = client
-	a.keeper = a.newKeeper()
-	if a.desk, err = a.newDesk(w.doors); err != nil {
+	a.Keeper = a.newKeeper()
+	if a.Desk, err = a.newDesk(w.doors); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
 	a.web = a.handler(registry)
@@ -125,17 +132,17 @@ func newApp(ctx context.Context, cfg Config, set *slo.Set, o appOptions) (*app, 
 
 // direct sends what could not be written down, because the disk is full: better twice than never.
 // What arrives is found again when the store takes the entries.
-func (a *app) direct(entries []outbox.Entry) {
+func (a *Daemon) direct(entries []outbox.Entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), directTimeout)
 	defer cancel()
 	for _, e := range entries {
-		leg := a.pump.Leg(e.Leg)
+		leg := a.Pump.Leg(e.Leg)
 		if leg == nil || e.Op == outbox.Edit {
 			continue
 		}
 		root, _, _ := a.db.Root(ctx, e.Leg, e.Thread) // reading may still work; without it the message stands alone
 		if _, err := leg.Deliver(ctx, outbox.Owed{Entry: e}, root); err != nil {
-			a.log.Error("cannot send past the full store", "key", e.Key, "err", err)
+			a.Log.Error("cannot send past the full store", "key", e.Key, "err", err)
 		}
 	}
 }
@@ -143,7 +150,8 @@ func (a *app) direct(entries []outbox.Entry) {
 // directTimeout bounds sending past a store that cannot be written.
 const directTimeout = 20 * time.Second
 
-func newClient(p PrometheusConfig) (*prom.Client, error) {
+// NewClient makes the client of the Prometheus that a configuration names. It connects to nothing.
+func NewClient(p config.Prometheus) (*prom.Client, error) {
 	return prom.NewClient(prom.ClientOptions{
 		URL: p.URL, HTTP: p.HTTP, Timeout: p.Timeout, Concurrency: p.Concurrency, UserAgent: "slowburn/" + version.Version,
 	})
@@ -151,23 +159,23 @@ func newClient(p PrometheusConfig) (*prom.Client, error) {
 
 // Run runs the daemon until ctx ends: it stops listening, lets the turn and the sends in flight
 // finish, and closes the store last.
-func (a *app) Run(ctx context.Context) error {
-	a.recordConfig(ctx, nil, a.engine.Set())
+func (a *Daemon) Run(ctx context.Context) error {
+	a.recordConfig(ctx, nil, a.Engine.Set())
 	var g oklog.Group
 	actor := func(f func(context.Context) error) {
 		ctx, cancel := context.WithCancel(ctx)
 		g.Add(func() error { return f(ctx) }, func(error) { cancel() })
 	}
 	actor(func(ctx context.Context) error { <-ctx.Done(); return nil })
-	actor(func(ctx context.Context) error { return web.Serve(ctx, a.listener, a.web, a.webConfig, a.log) })
-	actor(func(ctx context.Context) error { return a.engine.Run(ctx, a.clock, a.every) })
-	actor(func(ctx context.Context) error { return a.engine.FillHistory(ctx, a.clock) })
-	actor(func(ctx context.Context) error { return a.engine.LookInto(ctx, a.clock) })
-	actor(a.pump.Run)
+	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
+	actor(func(ctx context.Context) error { return a.Engine.Run(ctx, a.Clock, a.Every) })
+	actor(func(ctx context.Context) error { return a.Engine.FillHistory(ctx, a.Clock) })
+	actor(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
+	actor(a.Pump.Run)
 	actor(a.runLegs)
-	actor(func(ctx context.Context) error { return a.keeper.Run(ctx, a.now, a.ticked) })
-	if a.desk != nil {
-		actor(a.desk.Run)
+	actor(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.now, a.ticked) })
+	if a.Desk != nil {
+		actor(a.Desk.Run)
 	}
 	actor(a.watchHangup)
 	err := g.Run()
@@ -175,46 +183,46 @@ func (a *app) Run(ctx context.Context) error {
 }
 
 // Close closes the store.
-func (a *app) Close() error { return a.db.Close() }
+func (a *Daemon) Close() error { return a.db.Close() }
 
 // Reload reads the configuration and the SLO files again. If anything is wrong with them, everything stays
 // as it is and the metric says so.
-func (a *app) Reload(ctx context.Context) error {
-	before := a.engine.Set()
+func (a *Daemon) Reload(ctx context.Context) error {
+	before := a.Engine.Set()
 	err := a.tryReload(ctx)
-	a.reload.mark(err == nil, a.clock())
+	a.reload.mark(err == nil, a.Clock())
 	if err != nil {
-		a.log.Error("reload failed; the old configuration stays", "err", err)
+		a.Log.Error("reload failed; the old configuration stays", "err", err)
 		return err
 	}
-	a.log.Info("reloaded", "slos", len(a.engine.Set().Specs))
-	a.recordConfig(ctx, before, a.engine.Set())
+	a.Log.Info("reloaded", "slos", len(a.Engine.Set().Specs))
+	a.recordConfig(ctx, before, a.Engine.Set())
 	return nil
 }
 
-func (a *app) tryReload(ctx context.Context) error {
-	if a.configFile == "" {
+func (a *Daemon) tryReload(ctx context.Context) error {
+	if a.ConfigFile == "" {
 		return errors.New("there is no configuration file to read")
 	}
-	cfg, err := loadConfig(a.configFile)
+	cfg, err := config.Load(a.ConfigFile)
 	if err != nil {
 		return err
 	}
-	set, err := cfg.load()
+	set, err := cfg.LoadSet()
 	if err != nil {
 		return err
 	}
-	schedules, channels := cfg.schedules()
+	schedules, channels := cfg.Schedules()
 	w, err := a.newWays(cfg)
 	if err != nil {
 		return err
 	}
-	if err := a.engine.Reload(ctx, set, schedules, channels, cfg.Policy, a.clock()); err != nil {
+	if err := a.Engine.Reload(ctx, set, schedules, channels, cfg.Policy, a.Clock()); err != nil {
 		return err
 	}
-	w.house.Interactive = a.desk != nil // the doors are opened at the start only
+	w.house.Interactive = a.Desk != nil // the doors are opened at the start only
 	a.ways.Store(w)
-	a.pump.SetLegs(w.legs)
+	a.Pump.SetLegs(w.legs)
 	a.sources.Store(&cfg.Signals)
 	return nil
 }
@@ -227,7 +235,7 @@ func (r *reloadState) mark(good bool, at time.Time) {
 }
 
 // afterTick lets those know who work after every tick; who is still at it makes one round for several.
-func (a *app) afterTick(observe func(engine.Summary)) func(engine.Summary) {
+func (a *Daemon) afterTick(observe func(engine.Summary)) func(engine.Summary) {
 	return func(s engine.Summary) {
 		observe(s)
 		select {
@@ -238,21 +246,21 @@ func (a *app) afterTick(observe func(engine.Summary)) func(engine.Summary) {
 }
 
 // now is our clock, corrected if the source's says otherwise: messages carry the source's time, and age by it.
-func (a *app) now() time.Time { return a.engine.Corrected(a.clock()) }
+func (a *Daemon) now() time.Time { return a.Engine.Corrected(a.Clock()) }
 
 // handler is everything that is served over HTTP.
-func (a *app) handler(registry *prometheus.Registry) http.Handler {
+func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
-		Source: a.engine, Archive: a.db, Now: a.clock, Interval: tickEvery,
+		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery,
 		Postmortem: a.review,
 		Report:     a.report,
 		Register:   a.register,
 		Signals:    a.signals,
 		Slack:      a.signedRequests(),
-		Do:         func(ctx context.Context, act alerting.Act) error { return a.engine.Do(ctx, act, a.clock()) },
-		Reviews:    func() []postmortem.Review { return a.keeper.Reviews() },
+		Do:         func(ctx context.Context, act alerting.Act) error { return a.Engine.Do(ctx, act, a.Clock()) },
+		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
 		Reload:     a.Reload, Reloaded: a.reload.newest, Registry: registry,
-		Version: version.Version, ExternalURL: a.externalURL, WriteToken: a.getenv(writeTokenEnv), Log: a.log,
+		Version: version.Version, ExternalURL: a.ExternalURL, WriteToken: a.Getenv(WriteTokenEnv), Log: a.Log,
 	})
 }
 
@@ -261,12 +269,12 @@ func (r *reloadState) newest() (bool, time.Time) {
 }
 
 // report builds the report of any period, for one that was never sent.
-func (a *app) report(ctx context.Context, name, period string) (store.Report, bool, error) {
+func (a *Daemon) report(ctx context.Context, name, period string) (store.Report, bool, error) {
 	p, err := report.ParsePeriod(period)
 	if err != nil {
 		return store.Report{}, false, nil
 	}
-	return a.engine.MakeReport(ctx, name, p, a.clock())
+	return a.Engine.MakeReport(ctx, name, p, a.Clock())
 }
 
 // skewOf asks the source what time it is, beside our own clock.
@@ -278,10 +286,25 @@ func skewOf(client *prom.Client, clock func() time.Time) func(context.Context, t
 }
 
 // signals takes the golden signals of a service, now.
-func (a *app) signals(ctx context.Context, service string) (signals.Snapshot, bool) {
-	known := a.engine.Set().Service(service)
+func (a *Daemon) signals(ctx context.Context, service string) (signals.Snapshot, bool) {
+	known := a.Engine.Set().Service(service)
 	if known == nil {
 		return signals.Snapshot{}, false
 	}
 	return signals.Take(ctx, a.client, known, a.now(), signals.SnapshotOptions{Catalogue: *a.sources.Load()}), true
+}
+
+// watchHangup reloads on SIGHUP.
+func (a *Daemon) watchHangup(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			_ = a.Reload(ctx) // logged and shown by the metric
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
@@ -32,11 +33,11 @@ var _ engine.Composer = composer{}
 
 // newComposer makes the composer. slackWorks says whether there is a way to Slack, interactive whether presses of
 // its buttons reach us.
-func newComposer(cfg Config, externalURL string, slackWorks, interactive bool) composer {
+func newComposer(cfg config.Config, externalURL string, slackWorks, interactive bool) composer {
 	return composer{
-		house:      slack.House{Leg: slackLeg, Channel: cfg.Slack.Channel, URL: externalURL, Version: version.Version, Interactive: interactive},
+		house:      slack.House{Leg: config.SlackLeg, Channel: cfg.Slack.Channel, URL: externalURL, Version: version.Version, Interactive: interactive},
 		prometheus: cfg.Prometheus.URL,
-		routing:    newRouting(cfg, slackWorks),
+		routing:    NewRouting(cfg, slackWorks),
 	}
 }
 
@@ -76,7 +77,7 @@ func (c composer) Act(d engine.Done) []outbox.Entry {
 	var entries []outbox.Entry
 	again := false
 	for _, to := range all {
-		if to.leg == slackLeg && !d.Echo {
+		if to.leg == config.SlackLeg && !d.Echo {
 			f := c.slackFacts(d.Told, to.channel)
 			f.From = d.From
 			if d.Left != nil {
@@ -92,9 +93,9 @@ func (c composer) Act(d engine.Done) []outbox.Entry {
 	}
 	for _, name := range c.routing.legs {
 		switch kindOf(name) {
-		case pagerdutyKind:
+		case config.PagerdutyKind:
 			entries = append(entries, pagerduty.Acknowledge(name, "act/"+d.Act.Key, d.Incident.ID, d.Now))
-		case webhookKind:
+		case config.WebhookKind:
 			entries = append(entries, webhook.Acknowledged(name, "act/"+d.Act.Key, c.facts(d.Told), d.Act.By, d.Now))
 		}
 	}
@@ -108,7 +109,7 @@ func (c composer) Evidence(t engine.Told) []outbox.Entry {
 	var entries []outbox.Entry
 	again := false
 	for _, to := range all {
-		if to.leg == slackLeg {
+		if to.leg == config.SlackLeg {
 			f := c.slackFacts(t, to.channel)
 			entries = append(entries, inThread(slack.ComposeEvidence(f, t.Now), to.channel, again)...)
 			again = true
@@ -121,7 +122,7 @@ func (c composer) Evidence(t engine.Told) []outbox.Entry {
 // yet; again that the same leg tells it elsewhere, too.
 func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Entry {
 	switch {
-	case to.leg == slackLeg:
+	case to.leg == config.SlackLeg:
 		return c.tellSlack(t, to.channel, first, again)
 	case t.Silenced && t.Event.Kind != alerting.Resolved:
 		return nil // when the silence ends, the next event tells it
@@ -132,9 +133,9 @@ func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Ent
 // tellOther makes the messages of an event for a leg beside Slack.
 func tellOther(name string, f notify.Facts, now time.Time) []outbox.Entry {
 	switch kindOf(name) {
-	case pagerdutyKind:
+	case config.PagerdutyKind:
 		return pagerduty.Compose(name, f, now)
-	case alertmanagerKind:
+	case config.AlertmanagerKind:
 		return alertmanager.Compose(name, f, now)
 	}
 	return webhook.Compose(name, f, now)
@@ -193,7 +194,7 @@ func (c composer) instead(t engine.Told, name, down string) []outbox.Entry {
 	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	key := notify.FallbackKey(t.Incident.ID, name)
-	if name != slackLeg {
+	if name != config.SlackLeg {
 		f := c.facts(t)
 		f.Instead, f.Key = down, key
 		return tellOther(name, f, t.Now)
@@ -221,7 +222,7 @@ func (c composer) query(t engine.Told) string {
 // Report makes the messages of a report: a root message with the verdict, and its sections as replies. They
 // are for Slack only, like notices: without it, the pages have them.
 func (c composer) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
-	if !c.routing.has(slackLeg) {
+	if !c.routing.has(config.SlackLeg) {
 		return nil
 	}
 	s := r.Summary()
@@ -247,7 +248,7 @@ func (c composer) Permit(p engine.Permit) []outbox.Entry {
 
 // Notice makes the messages about what slowburn itself cannot see.
 func (c composer) Notice(n engine.Notice) []outbox.Entry {
-	if !c.routing.has(slackLeg) {
+	if !c.routing.has(config.SlackLeg) {
 		return nil
 	}
 	m := slack.Notice{

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 )
@@ -50,9 +51,9 @@ func TestWhoIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := parsed(t, everyLeg+"routes: "+cmp.Or(c.routes, "[]"))
-			got := newRouting(cfg, !c.withoutSlack).to(notifytest.Spec(), notifytest.ID, c.severity)
-			if names(got) != c.want {
-				t.Errorf("told: %s\nwanted: %s", names(got), c.want)
+			got := NewRouting(cfg, !c.withoutSlack).To(notifytest.Spec(), notifytest.ID, c.severity)
+			if TargetNames(got) != c.want {
+				t.Errorf("told: %s\nwanted: %s", TargetNames(got), c.want)
 			}
 		})
 	}
@@ -73,7 +74,7 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 		`heartbeat: {interval: 1m}`:                          "url is missing",
 		`fallback: {to: [webhook]}`:                          `no receiver called "webhook"`,
 	} {
-		_, err := parseConfig("f.yaml", []byte(text))
+		_, err := config.Parse("f.yaml", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\nsays %v\nand not %s", text, err, want)
 		}
@@ -124,4 +125,14 @@ routes:
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// parsed reads the text of a configuration in which only what a test is about needs to stand.
+func parsed(t *testing.T, text string) config.Config {
+	t.Helper()
+	cfg, err := config.Parse("slowburn.yaml", []byte("prometheus: {url: \"http://127.0.0.1:9090\"}\nslos: [slos/]\n"+text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -43,13 +43,13 @@ func newLegMetrics(r prometheus.Registerer) legMetrics {
 }
 
 // observe hands a tick on, and to the heartbeat if everything worked: the tick, and delivery.
-func (a *app) observe(next func(engine.Summary)) func(engine.Summary) {
+func (a *Daemon) observe(next func(engine.Summary)) func(engine.Summary) {
 	return func(s engine.Summary) {
 		next(s)
 		if a.ways.Load().heartbeat.address == "" {
 			return
 		}
-		if !s.Good() || !a.pump.Summary().Healthy() {
+		if !s.Good() || !a.Pump.Summary().Healthy() {
 			a.metrics.beats.WithLabelValues("withheld").Inc()
 			return
 		}
@@ -61,7 +61,7 @@ func (a *app) observe(next func(engine.Summary)) func(engine.Summary) {
 }
 
 // runHeartbeat asks the address after ticks that worked, no more often than its interval says.
-func (a *app) runHeartbeat(ctx context.Context) {
+func (a *Daemon) runHeartbeat(ctx context.Context) {
 	client := notify.NewClient()
 	var last time.Time
 	for {
@@ -77,7 +77,7 @@ func (a *app) runHeartbeat(ctx context.Context) {
 		last = time.Now()
 		if err := h.ping(ctx, client); err != nil {
 			a.metrics.beats.WithLabelValues("failed").Inc()
-			a.log.Warn("the heartbeat was not taken", "err", err)
+			a.Log.Warn("the heartbeat was not taken", "err", err)
 			continue
 		}
 		a.metrics.beats.WithLabelValues("sent").Inc()

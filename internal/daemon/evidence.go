@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 const evidenceTimeout = 8 * time.Second
 
 // evidence finds out what burns and what changed.
-func (a *app) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
+func (a *Daemon) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
 	r.Client, r.TraceURL, r.Catalogue = a.asker, a.cfg.TraceURL, *a.sources.Load()
 	acts, err := a.db.Acts(ctx, store.ActFilter{From: r.Onset.Add(-evidence.ActsBack)})
 	r.Acts = acts
@@ -34,7 +34,7 @@ func (a *app) evidence(ctx context.Context, r evidence.Request) evidence.Evidenc
 
 // foundOut is what burnt and what changed, as it was found then; where nobody has looked, or looked in vain, it is asked
 // for now. It is nil for an incident in which nothing burned.
-func (a *app) foundOut(ctx context.Context, i alerting.Incident) (*evidence.Evidence, error) {
+func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.Evidence, error) {
 	if i.Last.Burn == nil {
 		return nil, nil
 	}
@@ -45,12 +45,12 @@ func (a *app) foundOut(ctx context.Context, i alerting.Incident) (*evidence.Evid
 			return &e, nil
 		}
 	}
-	spec := a.engine.Set().Lookup(i.SLO)
+	spec := a.Engine.Set().Lookup(i.SLO)
 	if spec == nil {
 		return nil, err
 	}
 	found := a.evidence(ctx, evidence.Request{
-		Incident: i.ID, Kind: alerting.Resolved, SLO: i.SLO, Spec: spec, Service: a.engine.Set().Service(i.SLO.Service()),
+		Incident: i.ID, Kind: alerting.Resolved, SLO: i.SLO, Spec: spec, Service: a.Engine.Set().Service(i.SLO.Service()),
 		Onset: i.Onset, At: i.Last.Burn.Last.End(),
 	})
 	return &found, err
@@ -90,8 +90,8 @@ func seen(e *evidence.Evidence) []postmortem.Change {
 // goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak and after
 // its end. What was found when it opened is preferred over asking again. It is nil for a service whose file names no
 // signals, and where nothing burned.
-func (a *app) goldenSignals(ctx context.Context, i alerting.Incident, kept *evidence.Evidence) *postmortem.Signals {
-	service := a.engine.Set().Service(i.SLO.Service())
+func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *evidence.Evidence) *postmortem.Signals {
+	service := a.Engine.Set().Service(i.SLO.Service())
 	if service == nil || service.Signals == nil || i.Last.Burn == nil {
 		return nil
 	}
@@ -168,7 +168,7 @@ const (
 )
 
 // draw asks for the curves of the signals around an incident, all at once.
-func (a *app) draw(ctx context.Context, i alerting.Incident, all []postmortem.Signal, units []string) {
+func (a *Daemon) draw(ctx context.Context, i alerting.Incident, all []postmortem.Signal, units []string) {
 	from, to := i.Onset.Add(-curveMargin), i.Last.Burn.Last.End().Add(curveMargin)
 	if to.After(i.Last.Time()) {
 		to = i.Last.Time()

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -9,68 +9,70 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// doors are the ways by which presses and commands reach slowburn from Slack.
-type doors struct {
-	appToken slack.Secret   // Socket Mode
-	signing  []slack.Secret // signed requests; two while the secret is changed
+// Doors are the ways by which presses and commands reach slowburn from Slack.
+type Doors struct {
+	AppToken slack.Secret   // Socket Mode
+	Signing  []slack.Secret // signed requests; two while the secret is changed
 }
 
-// openDoors reads the secrets. Without a bot token they lead nowhere: nobody could be answered.
-func openDoors(cfg SlackConfig, leg outbox.Leg, getenv func(string) string, log *slog.Logger) (doors, error) {
+// OpenDoors reads the secrets. Without a bot token they lead nowhere: nobody could be answered.
+func OpenDoors(cfg config.Slack, leg outbox.Leg, getenv func(string) string, log *slog.Logger) (Doors, error) {
 	app, err := secret(cfg.AppTokenFile, getenv("SLACK_APP_TOKEN"), log)
 	if err != nil {
-		return doors{}, err
+		return Doors{}, err
 	}
 	signing, err := secret(cfg.SigningFile, getenv("SLACK_SIGNING_SECRET"), log)
 	if err != nil {
-		return doors{}, err
+		return Doors{}, err
 	}
-	d := doors{appToken: slack.Secret(app)}
+	d := Doors{AppToken: slack.Secret(app)}
 	for _, s := range strings.Fields(signing) {
-		d.signing = append(d.signing, slack.Secret(s))
+		d.Signing = append(d.Signing, slack.Secret(s))
 	}
-	if _, bot := leg.(*slack.Client); d.open() && !bot {
+	if _, bot := leg.(*slack.Client); d.Open() && !bot {
 		log.Warn("buttons and commands in Slack are off: they need a bot token (SLACK_BOT_TOKEN or slack.bot_token_file)")
-		return doors{}, nil
+		return Doors{}, nil
 	}
 	return d, nil
 }
 
-func (d doors) open() bool { return d.appToken != "" || len(d.signing) > 0 }
+// Open reports whether presses and commands can come in at all.
+func (d Doors) Open() bool { return d.AppToken != "" || len(d.Signing) > 0 }
 
 // newDesk makes what takes presses and commands; nil if there is no way for them to come in.
-func (a *app) newDesk(d doors) (*slack.Desk, error) {
-	client, bot := a.ways.Load().legs[slackLeg].(*slack.Client)
-	if !d.open() || !bot {
+func (a *Daemon) newDesk(d Doors) (*slack.Desk, error) {
+	client, bot := a.ways.Load().legs[config.SlackLeg].(*slack.Client)
+	if !d.Open() || !bot {
 		return nil, nil
 	}
 	return slack.NewDesk(slack.DeskConfig{
-		Client: client, Backend: backend{a}, AppToken: d.appToken, SigningSecrets: d.signing, Log: a.log,
+		Client: client, Backend: backend{a}, AppToken: d.AppToken, SigningSecrets: d.Signing, Log: a.Log,
 	})
 }
 
 // signedRequests serves what Slack posts; nil if no signature could be checked.
-func (a *app) signedRequests() http.Handler {
-	if a.desk == nil || len(a.desk.SigningSecrets) == 0 {
+func (a *Daemon) signedRequests() http.Handler {
+	if a.Desk == nil || len(a.Desk.SigningSecrets) == 0 {
 		return nil
 	}
-	return a.desk.Handler()
+	return a.Desk.Handler()
 }
 
 // backend is the daemon as people reach it from Slack.
-type backend struct{ *app }
+type backend struct{ *Daemon }
 
 var _ slack.Backend = backend{}
 
 // Do writes down what a person did.
 func (b backend) Do(ctx context.Context, act alerting.Act) error {
-	err := b.engine.Do(ctx, act, b.clock())
+	err := b.Engine.Do(ctx, act, b.Clock())
 	var no *engine.ActError
 	if errors.As(err, &no) {
 		return slack.Refusal(no.Text)
@@ -81,7 +83,7 @@ func (b backend) Do(ctx context.Context, act alerting.Act) error {
 // Owe writes messages down and has them sent.
 func (b backend) Owe(ctx context.Context, entries []outbox.Entry) error {
 	err := b.db.Commit(ctx, store.Tick{At: b.Now(), Owed: entries})
-	b.pump.Kick()
+	b.Pump.Kick()
 	return err
 }
 
@@ -90,7 +92,7 @@ func (b backend) Now() time.Time { return b.now() }
 
 // Incident is one incident, from memory while it is open.
 func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bool) {
-	for _, i := range b.engine.OpenIncidents() {
+	for _, i := range b.Engine.OpenIncidents() {
 		if i.ID == id {
 			return i, true
 		}
@@ -100,12 +102,12 @@ func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bo
 }
 
 // Open are the incidents that have not ended.
-func (b backend) Open() []alerting.Incident { return b.engine.OpenIncidents() }
+func (b backend) Open() []alerting.Incident { return b.Engine.OpenIncidents() }
 
 // Standings are all budgets.
 func (b backend) Standings() []slack.Standing {
 	var all []slack.Standing
-	for _, x := range b.engine.Budgets() {
+	for _, x := range b.Engine.Budgets() {
 		all = append(all, slack.Standing{ID: x.ID, Spec: x.Spec, Status: x.Windows[0], Outlook: x.Outlook, Data: x.Data, Open: x.Open})
 	}
 	return all
@@ -114,11 +116,11 @@ func (b backend) Standings() []slack.Standing {
 // Gate is the verdict of the error-budget policy on a service or an SLO.
 func (b backend) Gate(scope string) (alerting.Verdict, bool) {
 	service, name, _ := strings.Cut(scope, "/")
-	all := b.engine.Verdicts(service, name, b.clock())
+	all := b.Engine.Verdicts(service, name, b.Clock())
 	return alerting.Worst(all), len(all) > 0
 }
 
 // Draft is the draft of a postmortem.
 func (b backend) Draft(ctx context.Context, i alerting.Incident) (string, error) {
-	return b.postmortem(ctx, i)
+	return b.Postmortem(ctx, i)
 }

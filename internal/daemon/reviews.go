@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
@@ -19,9 +20,9 @@ import (
 )
 
 // newKeeper makes the keeper of postmortems.
-func (a *app) newKeeper() *reviews.Keeper {
+func (a *Daemon) newKeeper() *reviews.Keeper {
 	k := &reviews.Keeper{
-		Folder: a.cfg.Reviews.Path, Incidents: a.resolvedSince, Judge: a.judge, Draft: a.postmortem, Tell: a.tellReview, Log: a.log,
+		Folder: a.cfg.Reviews.Path, Incidents: a.resolvedSince, Judge: a.judge, Draft: a.Postmortem, Tell: a.tellReview, Log: a.Log,
 	}
 	if len(a.cfg.Reports) > 0 {
 		k.Zone = a.cfg.Reports[0].Zone
@@ -30,7 +31,7 @@ func (a *app) newKeeper() *reviews.Keeper {
 }
 
 // resolvedSince lists the incidents that were resolved since a time.
-func (a *app) resolvedSince(ctx context.Context, since time.Time) ([]alerting.Incident, error) {
+func (a *Daemon) resolvedSince(ctx context.Context, since time.Time) ([]alerting.Incident, error) {
 	all, err := a.db.Incidents(ctx, store.IncidentFilter{From: since, Limit: maxJudged})
 	return slices.DeleteFunc(all, func(i alerting.Incident) bool { return i.Open }), err
 }
@@ -39,28 +40,28 @@ func (a *app) resolvedSince(ctx context.Context, since time.Time) ([]alerting.In
 const maxJudged = 10_000
 
 // judge applies the error-budget policy to an incident, by what the ledger knows now.
-func (a *app) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
-	limit := a.engine.PostmortemAt()
-	ok = a.engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+func (a *Daemon) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
+	limit := a.Engine.PostmortemAt()
+	ok = a.Engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 		v = postmortem.Judge(i, spec.Objective, ledger, limit)
 	})
 	return v, ok
 }
 
 // tellReview owes a word about a review.
-func (a *app) tellReview(ctx context.Context, w reviews.Word) error {
-	if spec := a.engine.Set().Lookup(w.Incident.SLO); spec != nil {
+func (a *Daemon) tellReview(ctx context.Context, w reviews.Word) error {
+	if spec := a.Engine.Set().Lookup(w.Incident.SLO); spec != nil {
 		if err := a.db.Commit(ctx, store.Tick{Owed: a.ways.Load().Review(w, spec, a.now())}); err != nil {
 			return err
 		}
-		a.pump.Kick()
+		a.Pump.Kick()
 	}
 	return nil
 }
 
 // Review makes the message about a postmortem that is required, or late.
 func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox.Entry {
-	if !c.routing.has(slackLeg) {
+	if !c.routing.has(config.SlackLeg) {
 		return nil
 	}
 	r := slack.Review{

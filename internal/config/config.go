@@ -1,0 +1,604 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	promconfig "github.com/prometheus/common/config"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/openslo"
+	"github.com/slowburn-sre/slowburn/slo/pyrra"
+	"github.com/slowburn-sre/slowburn/slo/sloth"
+)
+
+// Config is slowburn.yaml. The zero Config is filled by defaults; nothing in it is changed after loading.
+type Config struct {
+	Prometheus Prometheus
+	SLOs       []string // files, folders and globs
+	StorePath  string
+	Slack      Slack
+	TraceURL   string // of a trace, with {trace_id} in it; "" makes no links
+	Reports    []Report
+	Receivers  []Receiver // beside Slack
+	Routes     []Route
+	Fallback   Fallback
+	Heartbeat  Heartbeat
+	Reviews    Reviews
+	Policy     *alerting.Policy // nil is none
+
+	Corrections []string // files, folders and globs
+
+	Signals signals.Catalogue // the built-in sources of golden signals with the house's own
+
+	Dir   string // of the file; relative paths start here
+	file  string
+	paths map[string]strictyaml.Value // where the entries of slos and corrections stand
+}
+
+// Report is a report that is sent on schedule.
+type Report struct {
+	report.Schedule
+	Channel string // "" is Slack's default channel
+}
+
+// ReviewsConfig says where postmortems are kept as files.
+type Reviews struct {
+	Path     string // a folder; "" keeps none
+	Template string // the text of the house's own template, "" for the usual one
+}
+
+// PrometheusConfig says where the metrics are.
+type Prometheus struct {
+	URL         string
+	Timeout     time.Duration
+	Concurrency int
+	HTTP        promconfig.HTTPClientConfig
+}
+
+// Beside is the same server, asked with a part of the requests at a time and for small answers.
+func (p Prometheus) Beside() Prometheus {
+	p.Concurrency = max(p.Concurrency/2, 1)
+	return p
+}
+
+// SlackConfig says how messages reach people. Without a token and a webhook nothing is sent, and
+// the log and the web pages say so.
+type Slack struct {
+	Channel      string
+	APIURL       string
+	BotTokenFile string
+	AppTokenFile string // opens Socket Mode
+	SigningFile  string // holds the secrets that signed requests are checked with
+	WebhookFile  string
+}
+
+// Works reports whether there is a way to Slack.
+func (s Slack) Works(getenv func(string) string) bool {
+	return s.BotTokenFile != "" || s.WebhookFile != "" || getenv("SLACK_BOT_TOKEN") != ""
+}
+
+// The defaults of the configuration.
+const (
+	defaultPrometheusURL = "http://127.0.0.1:9090"
+	defaultTimeout       = 30 * time.Second
+	defaultConcurrency   = 8
+	defaultStorePath     = "data/slowburn.db"
+	defaultSlackAPI      = "https://slack.com/api/"
+	defaultChannel       = "#reliability"
+)
+
+func defaults(dir string) Config {
+	return Config{
+		Prometheus: Prometheus{
+			URL: defaultPrometheusURL, Timeout: defaultTimeout, Concurrency: defaultConcurrency,
+			HTTP: promconfig.DefaultHTTPClientConfig,
+		},
+		SLOs:      []string{"slos/"},
+		StorePath: filepath.Join(dir, defaultStorePath),
+		Slack:     Slack{Channel: defaultChannel, APIURL: defaultSlackAPI},
+		Fallback:  Fallback{After: defaultFallback},
+		Signals:   signals.Default(),
+		Dir:       dir,
+	}
+}
+
+// Schedules are the reports without where they go, and where each of them goes, by name.
+func (c Config) Schedules() ([]report.Schedule, map[string]string) {
+	var all []report.Schedule
+	channels := map[string]string{}
+	for _, r := range c.Reports {
+		all = append(all, r.Schedule)
+		channels[r.Name] = r.Channel
+	}
+	return all, channels
+}
+
+// Load reads the configuration. Its error holds every problem of the file at once; what is sound of
+// the file is returned beside it, so that check can go on to the SLO files.
+func Load(path string) (Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return defaults(filepath.Dir(path)), fmt.Errorf("reading the configuration: %w (name another with --config.file)", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads the text of a configuration; path names it in problems, and relative paths start at its folder.
+func Parse(path string, data []byte) (Config, error) {
+	cfg := defaults(filepath.Dir(path))
+	cfg.file = path
+	file := strictyaml.Parse(path, data, strictyaml.Options{})
+	if len(file.Documents) > 0 {
+		keys := []string{
+			"prometheus", "slos", "corrections", "store", "slack", "traces", "reports", "postmortems", "policy",
+			"pagerduty", "alertmanagers", "webhooks", "routes", "fallback", "heartbeat", "signals",
+		}
+		if o, ok := file.Documents[0].Object(keys...); ok {
+			cfg.read(o)
+		}
+	}
+	return cfg, withoutUnknownValues(file.Problems()).Err()
+}
+
+// withoutUnknownValues cuts the values of unknown keys out of what is shown: one may be a password whose key is misspelt.
+func withoutUnknownValues(problems slo.Problems) slo.Problems {
+	for i, p := range problems {
+		source, below, ok := strings.Cut(p.Snippet, "\n")
+		caret := max(utf8.RuneCountInString(below)-len("^"), 0)
+		if !ok || !strings.HasPrefix(p.Message, "unknown key") || caret > utf8.RuneCountInString(source) {
+			continue
+		}
+		line := []rune(source)
+		if colon := slices.Index(line[caret:], ':'); colon >= 0 {
+			problems[i].Snippet = string(line[:caret+colon+1]) + " …\n" + below
+		}
+	}
+	return problems
+}
+
+func (c *Config) read(o strictyaml.Object) {
+	c.readPrometheus(o.Get("prometheus"))
+	if v := o.Get("slos"); v.Given() {
+		c.SLOs = c.readPaths(v)
+	}
+	if v := o.Get("corrections"); v.Given() {
+		c.Corrections = c.readPaths(v)
+	}
+	if s, ok := o.Get("store").Object("path", "postgres_file"); ok {
+		if v := s.Get("postgres_file"); v.Given() {
+			v.Problem("PostgreSQL is not supported by this version", "use path")
+		}
+		if text, ok := s.Get("path").Text(); ok {
+			c.StorePath = c.Abs(text)
+		}
+	}
+	c.readSlack(o.Get("slack"))
+	c.readTraces(o.Get("traces"))
+	c.readReports(o.Get("reports"))
+	c.readLegs(o)
+	if s, ok := o.Get("signals").Object("sources"); ok {
+		c.Signals = c.Signals.With(signals.Read(s.Get("sources")))
+	}
+	c.readReviews(o.Get("postmortems"))
+	c.readPolicy(o.Get("policy"))
+}
+
+func (c *Config) readReviews(v strictyaml.Value) {
+	o, ok := v.Object("path", "template")
+	if !ok {
+		return
+	}
+	if text, ok := o.Need("path", "the folder to write drafts into, such as postmortems/").Text(); ok {
+		c.Reviews.Path = c.Abs(text)
+	}
+	file, ok := o.Get("template").Text()
+	if !ok {
+		return
+	}
+	text, err := os.ReadFile(c.Abs(file))
+	if err == nil {
+		err = postmortem.CheckTemplate(string(text))
+	}
+	if err != nil {
+		o.Get("template").Problem("the template cannot be used: "+err.Error(), "leave it out to use slowburn's own")
+		return
+	}
+	c.Reviews.Template = string(text)
+}
+
+// httpKeys are the settings of the HTTP client, from prometheus/common.
+var httpKeys = []string{
+	"basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file", "tls_config", "proxy_url",
+	"no_proxy", "proxy_from_environment", "proxy_connect_header", "follow_redirects", "enable_http2", "http_headers",
+}
+
+func (c *Config) readPrometheus(v strictyaml.Value) {
+	o, ok := v.Object(append([]string{"url", "timeout", "concurrency"}, httpKeys...)...)
+	if !ok {
+		return
+	}
+	p := &c.Prometheus
+	if text, ok := o.Get("url").Text(); ok {
+		if err := checkURL(text); err != nil {
+			o.Get("url").Problem(err.Error(), "write for example "+defaultPrometheusURL)
+		}
+		p.URL = text
+	}
+	if d, ok := o.Get("timeout").Duration(); ok {
+		p.Timeout = d
+	}
+	if n, ok := o.Get("concurrency").Int(1, 1000); ok {
+		p.Concurrency = int(n)
+	}
+	p.HTTP = c.readHTTP(o, v)
+}
+
+// readHTTP decodes the settings that the HTTP client of the Prometheus family shares.
+func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) promconfig.HTTPClientConfig {
+	var given []string
+	for _, key := range httpKeys {
+		if o.Get(key).Given() {
+			given = append(given, key)
+		}
+	}
+	http := promconfig.DefaultHTTPClientConfig
+	if len(given) > 0 && whole.Only(given...).Decode(&http) {
+		http.SetDirectory(c.Dir)
+	}
+	return http
+}
+
+func (c *Config) readSlack(v strictyaml.Value) {
+	o, ok := v.Object("channel", "api_url", "bot_token_file", "app_token_file", "signing_secret_file", "webhook_url_file")
+	if !ok {
+		return
+	}
+	if text, ok := o.Get("channel").Text(); ok {
+		c.Slack.Channel = text
+	}
+	if text, ok := o.Get("api_url").Text(); ok {
+		if err := checkURL(text); err != nil {
+			o.Get("api_url").Problem(err.Error(), "leave it out to use "+defaultSlackAPI)
+		}
+		c.Slack.APIURL = strings.TrimSuffix(text, "/") + "/"
+	}
+	for key, path := range map[string]*string{
+		"bot_token_file": &c.Slack.BotTokenFile, "app_token_file": &c.Slack.AppTokenFile,
+		"signing_secret_file": &c.Slack.SigningFile, "webhook_url_file": &c.Slack.WebhookFile,
+	} {
+		if text, ok := o.Get(key).Text(); ok {
+			*path = c.Abs(text)
+		}
+	}
+}
+
+func (c *Config) readTraces(v strictyaml.Value) {
+	o, ok := v.Object("url")
+	if !ok {
+		return
+	}
+	if text, ok := o.Need("url", "such as https://tempo.example.com/trace/{trace_id}").Text(); ok {
+		if err := checkURL(text); err != nil {
+			o.Get("url").Problem(err.Error(), "write for example https://jaeger.example.com/trace/{trace_id}")
+		} else if !strings.Contains(text, "{trace_id}") {
+			o.Get("url").Problem("does not say where the ID of the trace goes", "put {trace_id} in its place")
+		}
+		c.TraceURL = text
+	}
+}
+
+func (c *Config) readReports(v strictyaml.Value) {
+	list, ok := v.List(1000)
+	if !ok {
+		return
+	}
+	seen := map[string]bool{}
+	for _, item := range list {
+		o, ok := item.Object("name", "schedule", "timezone", "channel", "period", "team")
+		if !ok {
+			continue
+		}
+		name, named := o.Need("name", "such as weekly").Text()
+		cron, scheduled := o.Need("schedule", "such as 0 9 * * MON").Text()
+		zone, _ := o.Get("timezone").Text()
+		channel, _ := o.Get("channel").Text()
+		period, _ := o.Get("period").Text()
+		team, _ := o.Get("team").Text()
+		if !named || !scheduled {
+			continue
+		}
+		if seen[name] {
+			o.Get("name").Problem(fmt.Sprintf("there are two reports named %q", name), "a name may be used once: it keeps a report from being sent twice")
+		}
+		seen[name] = true
+		schedule, err := report.ParseSchedule(name, cron, zone)
+		if err == nil {
+			schedule, err = schedule.WithPeriod(period)
+		}
+		if err != nil {
+			item.Problem(err.Error(), "")
+			continue
+		}
+		schedule.Team = team
+		c.Reports = append(c.Reports, Report{Schedule: schedule, Channel: channel})
+	}
+}
+
+func (c *Config) readPolicy(v strictyaml.Value) {
+	o, ok := v.Object("caution_below", "freeze_below", "thaw_margin", "postmortem_at", "stale_after", "notify", "services")
+	if !ok {
+		return
+	}
+	policy := alerting.DefaultPolicy()
+	p := &policy
+	p.Services = map[string]alerting.Limits{}
+	c.Policy = p
+	readLimits(o, &p.Limits)
+	readShare(o.Get("postmortem_at"), &p.PostmortemAt)
+	if d, ok := o.Get("stale_after").Duration(); ok {
+		p.StaleAfter = d
+	}
+	if n, ok := o.Get("notify").Object("channel", "mention"); ok {
+		p.Notify.Channel, _ = n.Get("channel").Text()
+		p.Notify.Mention = texts(n.Get("mention"))
+	}
+	list, _ := o.Get("services").List(1000)
+	for _, item := range list {
+		s, ok := item.Object("service", "caution_below", "freeze_below", "thaw_margin")
+		if !ok {
+			continue
+		}
+		own := p.Limits
+		readLimits(s, &own)
+		if name, ok := s.Need("service", "name the service that these limits are for").Text(); ok {
+			p.Services[name] = own
+		}
+	}
+}
+
+// readLimits reads the lines of a policy over those that are there.
+func readLimits(o strictyaml.Object, l *alerting.Limits) {
+	readShare(o.Get("caution_below"), &l.CautionBelow)
+	readShare(o.Get("freeze_below"), &l.FreezeBelow)
+	readShare(o.Get("thaw_margin"), &l.Thaw)
+	if l.CautionBelow < l.FreezeBelow {
+		o.Problem("caution_below is below freeze_below, so there would be no caution", "caution comes first: give it the larger share")
+	}
+}
+
+func readShare(v strictyaml.Value, into *int64) {
+	text, ok := v.Literal("a percentage such as 25%")
+	if !ok {
+		return
+	}
+	n, err := slo.ParsePercent(text)
+	switch {
+	case err != nil:
+		message, hint, _ := strings.Cut(err.Error(), "; ")
+		v.Problem(message, hint)
+	case n > 10000:
+		v.Problem(v.Name()+" cannot be above 100%", "it is a share of a budget")
+	default:
+		*into = n
+	}
+}
+
+// Abs makes a path of the configuration absolute: relative ones start at the file's own folder.
+func (c *Config) Abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.Dir, path)
+}
+
+// readPaths reads a list of files, folders and globs, and remembers where each stands.
+func (c *Config) readPaths(v strictyaml.Value) []string {
+	if c.paths == nil {
+		c.paths = map[string]strictyaml.Value{}
+	}
+	list, _ := v.List(1000)
+	for _, item := range list {
+		if item.IsText() {
+			c.paths[item.Node().Value] = item
+		}
+	}
+	return texts(v)
+}
+
+func texts(v strictyaml.Value) []string {
+	var all []string
+	list, _ := v.List(1000)
+	for _, item := range list {
+		if text, ok := item.Text(); ok {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return errors.New("is not a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("is not an http or https URL")
+	case u.Host == "":
+		return errors.New("names no host")
+	case u.User != nil:
+		return errors.New("holds a password; use basic_auth with password_file")
+	}
+	return nil
+}
+
+// LoadSet reads the SLO files and the files of corrections that the configuration names: together, because corrections
+// name SLOs.
+func (c *Config) LoadSet(foreign ...slo.Reader) (*slo.Set, error) {
+	return loadFrom(slices.Concat(c.SLOs, c.Corrections), c.Abs, c.blame, foreign)
+}
+
+// blame is a problem with a path of slos or corrections, at its line of the configuration.
+func (c *Config) blame(path, message, hint string) slo.Problem {
+	if at := c.paths[path]; at.Given() {
+		if slices.Contains(c.Corrections, path) {
+			hint = "write the file, see docs/slo-file.md, or remove the entry"
+		}
+		return at.Describe(strictyaml.Error, path+": "+message, hint)
+	}
+	return slo.Problem{File: Shown(c.file), Severity: strictyaml.Error, Hint: hint, Message: fmt.Sprintf("slos is not written, and its default %s cannot be read: %s", path, message)}
+}
+
+// LoadSLOs reads the SLO files that the command line names.
+func LoadSLOs(paths []string, foreign ...slo.Reader) (*slo.Set, error) {
+	blame := func(path, message, _ string) slo.Problem { // whoever has just typed it needs no advice
+		return slo.Problem{File: Shown(path), Severity: strictyaml.Error, Message: message}
+	}
+	return loadFrom(paths, func(p string) string { return p }, blame, foreign)
+}
+
+// loadFrom reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and globs. Its error
+// holds every problem of every file, the unreadable ones included; blame puts those of a path where it was written.
+func loadFrom(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem, foreign []slo.Reader) (*slo.Set, error) {
+	files, problems := readFiles(paths, abs, blame)
+	if len(foreign) == 0 {
+		foreign = Formats(false)
+	}
+	set, err := slo.Load(files, foreign...)
+	var more slo.Problems
+	switch {
+	case errors.As(err, &more):
+		problems = append(problems, more...)
+	case err != nil:
+		return nil, err
+	}
+	if err := problems.Sorted().Err(); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// Formats are the readers of other people's SLO files; lenient puts up with what OpenSLO's own examples get wrong.
+func Formats(lenient bool) []slo.Reader {
+	return []slo.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{Lenient: lenient})}
+}
+
+func readFiles(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem) ([]slo.File, slo.Problems) {
+	const advice = "; slowburn suggest --output-dir DIR writes files for what Prometheus has, and docs/slo-file.md describes them"
+	var problems slo.Problems
+	var names []string
+	for _, p := range paths {
+		found, err := Expand(abs(p))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			problems = append(problems, blame(p, err.Error(), "create it, or name the file or folder where the SLOs are"+advice))
+		case err != nil:
+			problems = append(problems, blame(p, err.Error(), ""))
+		case len(found) == 0 && isPattern(p):
+			problems = append(problems, blame(p, "there are no SLO files here: nothing matches the pattern", "* does not reach into folders; a folder is read with everything below it"))
+		case len(found) == 0:
+			problems = append(problems, blame(p, "there are no SLO files here", "they end with .yaml or .yml"+advice))
+		}
+		names = append(names, found...)
+	}
+	slices.Sort(names)
+	var files []slo.File
+	for _, name := range slices.Compact(names) {
+		data, err := ReadBounded(name)
+		if err != nil {
+			problems = append(problems, slo.Problem{File: Shown(name), Severity: strictyaml.Error, Message: err.Error()})
+			continue
+		}
+		files = append(files, slo.File{Name: Shown(name), Data: data})
+	}
+	return files, problems
+}
+
+// maxFiles bounds what a glob or a folder may bring in by mistake.
+const maxFiles = 10_000
+
+// Expand lists the files that a file, a folder or a pattern of the configuration stands for.
+func Expand(path string) ([]string, error) {
+	if isPattern(path) {
+		names, err := filepath.Glob(path)
+		if err != nil {
+			return nil, fmt.Errorf("the pattern is malformed: %w", err)
+		}
+		return names, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unwrapPath(err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var names []string
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && isYAML(name) {
+			names = append(names, name)
+		}
+		if len(names) > maxFiles {
+			return fmt.Errorf("holds more than %d files", maxFiles)
+		}
+		return err
+	})
+	return names, err
+}
+
+func isPattern(path string) bool { return strings.ContainsAny(path, "*?[") }
+
+func isYAML(name string) bool {
+	ext := filepath.Ext(name)
+	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(filepath.Base(name), ".")
+}
+
+// ReadBounded reads a regular file no larger than a reader of YAML accepts: not a device, not a pipe.
+func ReadBounded(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, unwrapPath(err)
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is not a regular file")
+	case info.Size() > strictyaml.MaxSize:
+		return nil, fmt.Errorf("is larger than %d bytes", strictyaml.MaxSize)
+	}
+	data, err := os.ReadFile(name)
+	return data, unwrapPath(err)
+}
+
+// unwrapPath leaves out the path, which a Problem shows already.
+func unwrapPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// Shown is the name under which a file appears in messages: relative to the working directory if it is below it.
+func Shown(name string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return name
+	}
+	rel, err := filepath.Rel(wd, name)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return name
+	}
+	return rel
+}

@@ -1,0 +1,35 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/register"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// register makes the entries of the incidents that were open in a time.
+func (a *Daemon) register(ctx context.Context, from, to time.Time) ([]register.Entry, error) {
+	incidents, err := a.db.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: maxJudged})
+	if err != nil {
+		return nil, err
+	}
+	before, err := a.db.Incidents(ctx, store.IncidentFilter{From: from.AddDate(0, -register.Recurring, 0), To: to, Limit: maxJudged})
+	if err != nil {
+		return nil, err
+	}
+	var all []register.Entry
+	for _, i := range incidents {
+		s := register.Subject{Incident: i, Acts: i.Acts, Others: before}
+		a.Engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+			s.Spec, s.Ledger = spec, ledger
+			all = append(all, register.New([]register.Subject{s})...)
+		})
+		if s.Spec == nil {
+			all = append(all, register.New([]register.Subject{s})...)
+		}
+	}
+	return register.Sorted(all), nil
+}

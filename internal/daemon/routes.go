@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// target is where a message goes: a leg, and for Slack a channel if the route names one.
+type target struct{ leg, channel string }
+
+// String is a target as people read it.
+func (t target) String() string { return strings.TrimSpace(t.leg + " " + t.channel) }
+
+// routing decides who is told. Its legs are the names of those that there are, in the order in which they
+// are told.
+type routing struct {
+	legs    []string
+	routes  []config.Route
+	channel string // Slack's default
+}
+
+// NewRouting is the routing of a configuration; slack says whether Slack can be reached.
+func NewRouting(cfg config.Config, slack bool) routing {
+	return routing{legs: cfg.LegNames(slack), routes: cfg.Routes, channel: cfg.Slack.Channel}
+}
+
+func (r routing) has(leg string) bool { return slices.Contains(r.legs, leg) }
+
+// To is who is told about a budget at a severity. Without a route that matches it is everybody, but
+// PagerDuty of pages only: that is there to wake people.
+func (r routing) To(spec *slo.Spec, id slo.ID, severity alerting.Severity) []target {
+	for _, route := range r.routes {
+		if route.Matches(spec, id, severity) {
+			return r.expand(route.To, cmp.Or(route.Channel, spec.Slack.Channel, r.channel))
+		}
+	}
+	names := r.legs
+	if severity != alerting.Page {
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return kindOf(name) == config.PagerdutyKind })
+	}
+	return r.expand(names, cmp.Or(spec.Slack.Channel, r.channel))
+}
+
+// expand turns the names of receivers into targets, each once.
+func (r routing) expand(names []string, channel string) []target {
+	var all []target
+	for _, name := range names {
+		for _, known := range append([]string{config.SlackLeg}, r.legs...) {
+			t := target{leg: known}
+			if known == config.SlackLeg {
+				t.channel = channel
+			}
+			if (known == name || kindOf(known) == name) && !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// kindOf is the kind of receiver that a leg's name begins with.
+func kindOf(name string) string {
+	kind, _, _ := strings.Cut(name, "/")
+	return kind
+}
+
+// told is who is told about an event: of an incident everybody who is told at any severity that it has had.
+// first are those who were not told about the events before.
+func (r routing) told(spec *slo.Spec, e alerting.Event, i alerting.Incident) (all []target, first map[target]bool) {
+	first = map[target]bool{}
+	if i.ID == "" || e.Kind == alerting.Noticed && !i.Open {
+		return r.To(spec, e.SLO, e.Severity), first
+	}
+	for n, old := range i.Log {
+		if old.Kind == alerting.Noticed {
+			continue
+		}
+		for _, t := range r.To(spec, e.SLO, old.Severity) {
+			if !slices.Contains(all, t) {
+				all = append(all, t)
+				first[t] = n == len(i.Log)-1
+			}
+		}
+	}
+	return all, first
+}
+
+// fallbacks are the legs that a page may go to instead, in the order of the configuration, or pagers
+// first and then people.
+func (r routing) fallbacks(f config.Fallback) []string {
+	order := f.To
+	if len(order) == 0 {
+		order = []string{config.PagerdutyKind, config.SlackLeg, config.AlertmanagerKind, config.WebhookKind}
+	}
+	var names []string
+	for _, t := range r.expand(order, "") {
+		if r.has(t.leg) {
+			names = append(names, t.leg)
+		}
+	}
+	return names
+}
+
+// TargetNames joins targets in one line.
+func TargetNames(targets []target) string {
+	var all []string
+	for _, t := range targets {
+		all = append(all, t.String())
+	}
+	return cmp.Or(strings.Join(all, ", "), "nobody")
+}
