@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
 // TestSlackOut (faults 19 to 23): Slack is out in one of its ways while an incident opens, or while it resolves. When it is back
