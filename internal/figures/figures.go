@@ -1,0 +1,289 @@
+// Package figures writes every number, share, duration, time and unknown that people read: in
+// Slack, in other receivers, on pages, in the command line, in reports and postmortems.
+//
+// One rule of rounding runs through it: towards the worse. What is good (budget left, an SLI, the
+// part of the data that is known) is rounded down, what is bad (a cost, a share of bad events) is
+// rounded up. An SLI of 99.8999 % under an objective of 99.9 % never reads 99.9 %, and a budget
+// that is overspent by a hair never reads 0.0 %. What is not known is [Unknown], never zero.
+//
+// Everything here is a pure function of its arguments. Counts are in thousandths of an event, as
+// in package budget, and are divided as integers. JSON is not for people: it keeps exact numbers.
+package figures
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Unknown stands for a figure that is not known.
+const Unknown = "—"
+
+// minus is the sign of a negative figure.
+const minus = "−"
+
+// thousand is how many parts an event has in the ledger (see budget.Unit).
+const thousand = 1000
+
+// SLI writes the share of good events, with two digits more than the objective has and rounded
+// down: what is below the objective never reads as the objective, and what is not perfect never
+// reads as 100 %. It is [Unknown] without events.
+func SLI(bad, total int64, o slo.Objective) string {
+	if bad == 0 && total > 0 {
+		return "100 %"
+	}
+	_, fraction, _ := strings.Cut(o.Percent(), ".")
+	return down(total-bad, total, len(fraction)+2)
+}
+
+// Left writes the share of an error budget that is left, rounded down to one digit: "62.1 %", or
+// "−38.4 %" when it is overspent. Whether there was anything to count is for the caller to say:
+// without bad events all of the budget is left. A budget that allows less than a thousandth of an
+// event is gone with the first.
+func Left(bad, allowed int64) string {
+	switch {
+	case bad == 0:
+		return "100.0 %"
+	case allowed <= 0:
+		return "0.0 %"
+	}
+	return down(allowed-bad, allowed, 1)
+}
+
+// Cost writes the share of an error budget that something took, rounded up to one digit: "35.7 %".
+// Of a budget that allows less than a thousandth of an event, anything takes all.
+func Cost(bad, allowed int64) string {
+	switch {
+	case bad == 0:
+		return "0.0 %"
+	case allowed <= 0:
+		return "100.0 %"
+	}
+	return up(bad, allowed, 1)
+}
+
+// Share writes a part of a whole of which more is worse, such as bad events of all events: rounded
+// up, with two digits that count. "43 %", "3.1 %", "0.023 %".
+func Share(part, whole int64) string {
+	digits := 0
+	for p := big.NewInt(part); part > 0 && digits < 6; digits++ {
+		if p.Mul(p, big.NewInt(10)).Cmp(big.NewInt(whole)) >= 0 {
+			break
+		}
+	}
+	return up(part, whole, digits)
+}
+
+// Ratio is [Share] for a share that is only known as a ratio, 0.43 for 43 %.
+func Ratio(r float64) string {
+	const whole = 1e15
+	if math.IsNaN(r) || math.Abs(r) > 1e3 {
+		return Unknown
+	}
+	return Share(int64(math.Ceil(r*whole-0.5)), whole)
+}
+
+// Known writes the part of the minutes or of the history that is known, from a ratio, rounded down
+// to one digit.
+func Known(r float64) string {
+	const whole = 1e9
+	if math.IsNaN(r) || math.Abs(r) > whole {
+		return Unknown
+	}
+	if r >= 1 {
+		return "100 %"
+	}
+	return down(min(int64(math.Round(r*whole)), whole-1), whole, 1)
+}
+
+// Basis writes a share that somebody has configured, in basis points, exactly: "2 %", "2.5 %".
+func Basis(points int64) string { return Decimal(float64(points)/100) + " %" }
+
+// Decimal writes a number that somebody has configured, exactly and without an exponent: "0.25".
+func Decimal(v float64) string { return signed(strconv.FormatFloat(v, 'f', -1, 64)) }
+
+// Times writes a burn rate, or the threshold of one: "13.42×". Both are cut after the second digit,
+// and from 100 on after the point. So a burn never reads as below a threshold that it is above, nor
+// the other way round. A little is not nothing: "<0.01×".
+func Times(rate float64) string {
+	hundredths := math.Floor(rate*100 + 1e-9)
+	switch {
+	case math.IsNaN(rate) || rate < 0 || rate > 1e15:
+		return Unknown
+	case rate > 0 && hundredths == 0:
+		return "<0.01×"
+	case rate >= 100:
+		return group(uint64(hundredths/100)) + "×"
+	}
+	return Decimal(hundredths/100) + "×"
+}
+
+// Points writes by how many percentage points of a budget something went up or down, from a
+// difference of ratios, rounded down to one digit: "+4.0", "−12.3".
+func Points(difference float64) string {
+	tenths := math.Floor(difference*1000 + 1e-9)
+	switch {
+	case math.IsNaN(difference) || math.Abs(difference) > 1e12:
+		return Unknown
+	case tenths > 0:
+		return "+" + strconv.FormatFloat(tenths/10, 'f', 1, 64)
+	}
+	return signed(strconv.FormatFloat(tenths/10+0, 'f', 1, 64))
+}
+
+// Events writes a count that is kept in thousandths of an event: "1,234", "0.5", "−3". From ten
+// events on the fraction is dropped.
+func Events(thousandths int64) string {
+	sign, n := "", uint64(thousandths)
+	if thousandths < 0 {
+		sign, n = minus, -n
+	}
+	whole, rest := n/thousand, n%thousand
+	if whole >= 10 || rest == 0 {
+		return sign + group(whole)
+	}
+	return sign + group(whole) + strings.TrimRight("."+strconv.FormatUint(thousand+rest, 10)[1:], "0")
+}
+
+// Count writes a whole number: "12,345".
+func Count(n int) string {
+	if n < 0 {
+		return minus + group(uint64(-n))
+	}
+	return group(uint64(n))
+}
+
+// Plural writes a count with its noun: "1 page", "2 pages".
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Count(n) + " " + noun + "s"
+}
+
+// Value writes something that was measured and that is neither good nor bad by itself, with three
+// digits that count: "0.0423", "12.3", "4,570".
+func Value(v float64) string {
+	if math.IsNaN(v) || math.Abs(v) > 1e15 {
+		return Unknown
+	}
+	digits := 2
+	if v != 0 {
+		digits = min(2-int(math.Floor(math.Log10(math.Abs(v)))), 9)
+	}
+	step := math.Pow10(-digits)
+	if v = math.Round(v/step) * step; math.Abs(v) >= 1000 {
+		return Count(int(v))
+	}
+	s := strconv.FormatFloat(v, 'f', max(digits, 0), 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return signed(s)
+}
+
+// Duration writes a duration in its two largest units and cuts the rest: "2 d 4 h", "1 h 5 min",
+// "40 s", "250 ms".
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return minus + Duration(-max(d, -math.MaxInt64))
+	case d == 0:
+		return "0 s"
+	case d < time.Second:
+		return Count(int(d/time.Millisecond)) + " ms"
+	}
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"d", slo.Day}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	for d < units[0].size {
+		units = units[1:]
+	}
+	s := Count(int(d/units[0].size)) + " " + units[0].name
+	if len(units) > 1 {
+		if rest := d % units[0].size / units[1].size; rest > 0 {
+			s += " " + Count(int(rest)) + " " + units[1].name
+		}
+	}
+	return s
+}
+
+// UTC writes a time in UTC to the minute: "2026-03-29 01:00 UTC". The zero time is [Unknown].
+func UTC(t time.Time) string { return In(t, time.UTC) }
+
+// In writes a time in a zone to the minute: "2026-03-29 03:00 CEST". The zero time is [Unknown].
+func In(t time.Time, zone *time.Location) string {
+	if t.IsZero() {
+		return Unknown
+	}
+	return t.In(zone).Format("2006-01-02 15:04 MST")
+}
+
+// Day writes the day of a time, in the zone that the time is in: "2026-03-29". The zero time is
+// [Unknown].
+func Day(t time.Time) string {
+	if t.IsZero() {
+		return Unknown
+	}
+	return t.Format(time.DateOnly)
+}
+
+// down writes num/den as a percentage with so many digits after the point, rounded down.
+func down(num, den int64, digits int) string {
+	if den <= 0 {
+		return Unknown
+	}
+	n := scaled(num, digits)
+	return percent(n.Div(n, big.NewInt(den)), digits) // Euclidean: rounds down, as den is positive
+}
+
+// up is down, rounded up.
+func up(num, den int64, digits int) string {
+	if den <= 0 {
+		return Unknown
+	}
+	n := scaled(num, digits)
+	n.Neg(n)
+	return percent(n.Neg(n.Div(n, big.NewInt(den))), digits)
+}
+
+// scaled is a number in units of the last digit of a percentage.
+func scaled(num int64, digits int) *big.Int {
+	n := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits+2)), nil)
+	return n.Mul(n, big.NewInt(num))
+}
+
+// percent writes a number of units of the last digit as a percentage.
+func percent(n *big.Int, digits int) string {
+	sign := ""
+	if n.Sign() < 0 {
+		sign, n = minus, new(big.Int).Neg(n)
+	}
+	s := n.String()
+	if len(s) <= digits {
+		s = strings.Repeat("0", digits+1-len(s)) + s
+	}
+	whole, fraction := s[:len(s)-digits], s[len(s)-digits:]
+	if digits > 0 {
+		fraction = "." + fraction
+	}
+	return sign + commas(whole) + fraction + " %"
+}
+
+// signed gives a number that Go has written the sign of all figures.
+func signed(s string) string { return strings.Replace(s, "-", minus, 1) }
+
+// group writes a number with a comma between every three digits.
+func group(n uint64) string { return commas(strconv.FormatUint(n, 10)) }
+
+func commas(digits string) string {
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
