@@ -1,6 +1,8 @@
 package alerting
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -92,6 +94,27 @@ func (i Incident) Bad() int64 {
 		return 0
 	}
 	return i.Last.Burn.Bad
+}
+
+// Claim returns what the incident may claim of its budget's bad events: those from its onset to its newest event.
+func (i Incident) Claim() budget.Claim {
+	if i.Last.Burn == nil {
+		return budget.Claim{}
+	}
+	return budget.Claim{From: i.Last.Burn.Onset, To: i.Last.At + 1, Bad: i.Bad(), Open: i.Open}
+}
+
+// Attribution gives the bad events of a ledger to the incidents of its budget. It returns the incidents in the order in which
+// they claim, the first detected first, whatever order they come in.
+func Attribution(l *budget.Ledger, incidents []Incident) ([]Incident, budget.Attribution) {
+	ordered := slices.SortedStableFunc(slices.Values(incidents), func(a, b Incident) int {
+		return cmp.Or(a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID))
+	})
+	claims := make([]budget.Claim, len(ordered))
+	for n, i := range ordered {
+		claims[n] = i.Claim()
+	}
+	return ordered, budget.Attribute(l, claims)
 }
 
 // Loud is how loud the incident is now; a person may have made it quieter than it once was.

@@ -90,7 +90,7 @@ func timesOf(i alerting.Incident) Times {
 // impact reads the ledger where it still keeps the minutes, so that data that came late count, and the log elsewhere.
 func impact(f Facts) Impact {
 	last := f.Incident.Last
-	im := Impact{Bad: Spent(f.Incident, f.Ledger)}
+	im := Impact{Bad: f.Incident.Claim().Spent(f.Ledger)}
 	if last.Burn == nil {
 		return im
 	}

@@ -89,27 +89,13 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 	if i.Last.Burn == nil {
 		return v
 	}
-	v.Bad = Spent(i, l)
+	v.Bad = i.Claim().Spent(l)
 	v.Allowed, v.Scaled = FourWeekAllowed(l, o, end(i))
 	v.Required, v.Reason = Required(v.Bad, v.Allowed, limit)
 	if told, _ := Required(i.Bad(), v.Allowed, limit); v.Required && !i.Open && !told {
 		v.Reason = CrossedLate
 	}
 	return v
-}
-
-// Spent is how many bad events an incident took, in thousandths: what its log tells, or more if the
-// ledger has since learned of more between the onset and the newest event. Where the minutes have been thinned out the log stands.
-func Spent(i alerting.Incident, l *budget.Ledger) int64 {
-	if i.Last.Burn == nil {
-		return 0
-	}
-	known := int64(0)
-	l.Each(i.Last.Burn.Onset, end(i), func(_ budget.Minute, s budget.Slot) bool {
-		known += s.Bad
-		return true
-	})
-	return max(known, i.Bad())
 }
 
 // end is one past the minute of the newest event.

@@ -18,7 +18,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -102,7 +101,7 @@ func (r Subject) entry() Entry {
 		e.Total, e.Down = b.Total, time.Duration(b.Minute)*time.Minute
 	}
 	if r.Ledger != nil && !i.Onset.IsZero() {
-		e.Bad = postmortem.Spent(i, r.Ledger)
+		e.Bad = i.Claim().Spent(r.Ledger)
 		e.PerDay = perDay(r.Ledger, budget.MinuteOf(i.Onset))
 	}
 	e.take(r.Acts)

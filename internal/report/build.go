@@ -324,7 +324,9 @@ func query(s Subject, from, to time.Time) string {
 func (b *builder) finish() {
 	sortRows(b.Rows)
 	sort.SliceStable(b.Burners, func(i, j int) bool { return b.Burners[i].more(b.Burners[j]) })
-	sort.SliceStable(b.Incidents, func(i, j int) bool { return b.Incidents[i].Onset.Before(b.Incidents[j].Onset) })
+	slices.SortFunc(b.Incidents, func(x, y Incident) int {
+		return cmp.Or(x.Onset.Compare(y.Onset), cmp.Compare(x.SLO, y.SLO), x.Detected.Compare(y.Detected), cmp.Compare(x.ID, y.ID))
+	})
 	b.tally()
 	b.Load.finish()
 	b.people()

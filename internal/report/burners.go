@@ -2,7 +2,6 @@ package report
 
 import (
 	"math/bits"
-	"sort"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -91,8 +90,10 @@ func (b *builder) attribute(s Subject) {
 	bad := s.Ledger.Sum(b.from, b.to).Bad
 	burner := Burner{ID: s.ID, From: b.From, To: b.To, Bad: bad, Query: query(s, b.From, b.To)}
 	burner.Allowed = budget.StatusAt(s.Ledger, s.Spec.Objective, s.Spec.Window(), b.to).Allowed
-	shares := attribution(s, b.from, b.to)
-	for n, i := range byOnset(s.Incidents) {
+	incidents, attribution := alerting.Attribution(s.Ledger, s.Incidents)
+	shares, rest := attribution.In(b.from, b.to)
+	burner.Unattributed = rest
+	for n, i := range incidents {
 		if !overlaps(i, b.From, b.To) {
 			continue
 		}
@@ -102,7 +103,6 @@ func (b *builder) attribute(s Subject) {
 		burner.Attributed += shares[n]
 		b.Incidents = append(b.Incidents, b.incident(s, i, shares[n]))
 	}
-	burner.Unattributed = bad - burner.Attributed
 	if bad > 0 {
 		b.Burners = append(b.Burners, burner)
 	}
@@ -110,7 +110,7 @@ func (b *builder) attribute(s Subject) {
 
 // declared adds the incidents that people declared for a service as a whole. What they cost is not known.
 func (b *builder) declared(s Subject) {
-	for _, i := range byOnset(s.Incidents) {
+	for _, i := range s.Incidents {
 		if overlaps(i, b.From, b.To) {
 			b.Incidents = append(b.Incidents, b.incident(s, i, 0))
 		}
@@ -124,7 +124,7 @@ func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incid
 		Open:  i.Resolved.IsZero() || i.Resolved.After(b.To),
 		Onset: i.Onset.UTC(), Detected: i.Detected, Ended: i.Ended, Resolved: i.Resolved,
 		Detect: i.TimeToDetect(), Resolve: i.TimeToResolve(),
-		Bad: postmortem.Spent(i, s.Ledger), InPeriod: inPeriod, Allowed: i.Last.Budget.Allowed,
+		Bad: i.Claim().Spent(s.Ledger), InPeriod: inPeriod, Allowed: i.Last.Budget.Allowed,
 		Postmortem: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.PostmortemAt),
 	}
 	out.Acknowledge, out.Acknowledged = since(i.Detected, b.acked[i.ID])
@@ -140,75 +140,4 @@ func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incid
 // overlaps reports whether any of the incident, up to its newest event, lies in [from, to).
 func overlaps(i alerting.Incident, from, to time.Time) bool {
 	return i.Onset.Before(to) && (i.Resolved.IsZero() || i.Last.Time().After(from))
-}
-
-// byOnset is the incidents, oldest onset first, in an order that does not depend on the input's.
-func byOnset(all []alerting.Incident) []alerting.Incident {
-	all = append([]alerting.Incident(nil), all...)
-	sort.SliceStable(all, func(i, j int) bool {
-		a, b := all[i], all[j]
-		if !a.Detected.Equal(b.Detected) {
-			return a.Detected.Before(b.Detected)
-		}
-		return a.ID < b.ID
-	})
-	return all
-}
-
-// attribution is how many bad events of [from, to) belong to each incident, in the order of byOnset. No bad
-// event is given to two incidents, and together they never get more than there were.
-//
-// An incident that lies within the period, apart from others, gets exactly what its log tells. One that
-// crosses a bound is split there by whole hours, as the ledger may have thinned its minutes; the
-// part before the bound may so include bad events of the onset's hour from before the onset. An incident
-// whose onset reaches back into the one before it gets only what that one did not.
-func attribution(s Subject, from, to budget.Minute) []int64 {
-	incidents := byOnset(s.Incidents)
-	shares := make([]int64, len(incidents))
-	left := s.Ledger.Sum(from, to).Bad
-	var taken claim
-	for n, i := range incidents {
-		if i.Last.Burn == nil {
-			continue
-		}
-		var c claim
-		c, taken = claimOf(s.Ledger, i, taken)
-		shares[n] = min(c.until(s.Ledger, to)-c.until(s.Ledger, from), left)
-		left -= shares[n]
-	}
-	return shares
-}
-
-// claim is the bad events an incident may call its own, and when they were.
-type claim struct {
-	from, to budget.Minute
-	bad      int64
-}
-
-// claimOf is an incident's claim beside what those before it, one reaching into the next, have taken. The
-// second result is what is taken with it. How much they share is rounded up to whole hours, so that nothing is taken twice.
-func claimOf(l *budget.Ledger, i alerting.Incident, taken claim) (own, all claim) {
-	c := claim{from: i.Last.Burn.Onset, to: i.Last.At + 1, bad: i.Bad()}
-	if i.Open { // it goes on burning after its newest event
-		c.bad += l.Sum(c.to, l.End()).Bad
-		c.to = max(c.to, l.End())
-	}
-	if c.from >= taken.to {
-		return c, c
-	}
-	shared := l.Sum(c.from/60*60, (taken.to+59)/60*60).Bad
-	c.bad -= min(shared, taken.bad, c.bad)
-	c.from = taken.to
-	return c, claim{taken.from, max(taken.to, c.to), taken.bad + c.bad}
-}
-
-// until is how much of the claim lies before t, a whole hour.
-func (c claim) until(l *budget.Ledger, t budget.Minute) int64 {
-	switch {
-	case t <= c.from:
-		return 0
-	case t >= c.to:
-		return c.bad
-	}
-	return min(c.bad, l.Sum(c.from/60*60, t).Bad)
 }
