@@ -68,7 +68,7 @@ func (s *server) apiChanged(r *http.Request) (any, error) {
 	if err := dec.Decode(&n); err != nil {
 		return nil, badRequest("The body is no change: %s.", err)
 	}
-	a, err := n.act(s.Now())
+	a, err := actOf(n, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +76,9 @@ func (s *server) apiChanged(r *http.Request) (any, error) {
 	return toChange(engine.Change{Act: done}), err
 }
 
-// act is the change as a fact. What is left out is filled in: it happens now, and its key follows from what it is, so
-// that a pipeline may repeat itself.
-func (n NewChange) act(now time.Time) (alerting.Act, error) {
+// actOf turns a change into a fact. What is left out is filled in: it happens now, and its key follows from what it
+// is, so that a pipeline may repeat itself.
+func actOf(n NewChange, now time.Time) (alerting.Act, error) {
 	c := alerting.Change{
 		Kind: cmp.Or(n.Kind, "deploy"), Title: n.Title, Version: n.Version, Link: n.Link, Failed: n.Failed,
 		Start: now.UTC().Truncate(time.Second), End: valueOf(n.End), Commit: valueOf(n.Commit),
