@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -37,7 +37,7 @@ func (c actor) do(e *env, a alerting.Act) error {
 	if a.Text == "" {
 		a.Text = c.Reason
 	}
-	var done web.Act
+	var done api.Act
 	if err := c.post(e, "acts", a, &done); err != nil {
 		return err
 	}

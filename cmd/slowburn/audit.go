@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
 type auditCmd struct {
@@ -20,7 +20,7 @@ type auditCmd struct {
 
 // Run lists what people did, newest first.
 func (c *auditCmd) Run(e *env) error {
-	var acts []web.Act
+	var acts []api.Act
 	q := url.Values{"kind": {c.Kind}, "service": {c.Service}, "limit": {strconv.Itoa(c.Limit)}}
 	if err := c.get(e, "acts", q, &acts); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (c *auditCmd) Run(e *env) error {
 }
 
 // saying is an act's words, or its facts without the digest.
-func saying(a web.Act) string {
+func saying(a api.Act) string {
 	var all []string
 	if a.Text != "" {
 		all = append(all, a.Text)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -21,7 +21,7 @@ type backtestFacts struct {
 type replayFacts struct {
 	ID        slo.ID         `json:"id"`
 	Coverage  float64        `json:"coverage"` // share of the minutes whose events are known
-	Incidents []web.Incident `json:"incidents"`
+	Incidents []api.Incident `json:"incidents"`
 	Notices   []noticeFacts  `json:"notices"` // about the budget
 	Problems  []string       `json:"problems,omitempty"`
 }
@@ -46,7 +46,7 @@ type scoreFacts struct {
 func backtestAsFacts(replays []replay, labels []alerting.Span, from, to budget.Minute) backtestFacts {
 	facts := backtestFacts{From: from.Time(), To: to.Time(), SLOs: []replayFacts{}}
 	for _, r := range replays {
-		one := replayFacts{ID: r.ID, Coverage: r.Known, Incidents: []web.Incident{}, Notices: []noticeFacts{}, Problems: r.Problems}
+		one := replayFacts{ID: r.ID, Coverage: r.Known, Incidents: []api.Incident{}, Notices: []noticeFacts{}, Problems: r.Problems}
 		for _, i := range r.Incidents {
 			one.Incidents = append(one.Incidents, incidentFacts(i))
 		}
@@ -61,8 +61,8 @@ func backtestAsFacts(replays []replay, labels []alerting.Span, from, to budget.M
 	return facts
 }
 
-func incidentFacts(i alerting.Incident) web.Incident {
-	return web.Incident{
+func incidentFacts(i alerting.Incident) api.Incident {
+	return api.Incident{
 		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Severity: string(i.Severity), Open: i.Open,
 		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: given(i.Escalated), Ended: given(i.Ended), Resolved: given(i.Resolved),
 		Duration: slo.ShortDuration(i.Duration()), TimeToDetect: slo.ShortDuration(i.TimeToDetect()),

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
 type changeCmd struct {
@@ -32,11 +32,11 @@ type changeAddCmd struct {
 
 // Run records a change. An experiment that may not run is answered "no".
 func (c *changeAddCmd) Run(e *env) error {
-	n := web.NewChange{
+	n := api.NewChange{
 		Key: c.Key, Service: c.Which, Kind: c.Kind, Title: c.Title, Version: c.Version, Link: c.Link, Failed: c.Failed,
 		Start: instant(c.Start), End: instant(c.End), Commit: instant(c.Commit), Spend: c.Spend, By: c.By, Via: "cli", Text: c.Reason,
 	}
-	var done web.Change
+	var done api.Change
 	if err := c.post(e, "changes", n, &done); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *changeListCmd) Run(e *env) error {
 	if c.Kind != "" {
 		query.Set("kind", c.Kind)
 	}
-	var all []web.Change
+	var all []api.Change
 	if err := c.get(e, "changes", query, &all); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (c *changeListCmd) Run(e *env) error {
 }
 
 // dearest is the greatest share of a budget that went after a change.
-func dearest(c web.Change) string {
+func dearest(c api.Change) string {
 	var worst *float64
 	for _, cost := range c.Costs {
 		if cost.Spent != nil && (worst == nil || *cost.Spent > *worst) {

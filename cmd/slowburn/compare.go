@@ -9,16 +9,16 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
+	promapi "github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/compare"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -103,7 +103,7 @@ func newAPI(p config.Prometheus) (compare.Prometheus, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.NewClient(api.Config{Address: p.URL, Client: &http.Client{
+	client, err := promapi.NewClient(promapi.Config{Address: p.URL, Client: &http.Client{
 		Transport: transport, Timeout: p.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}})
@@ -118,7 +118,7 @@ func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
 	if c.URL == "" {
 		return nil, nil
 	}
-	var all []web.SLO
+	var all []api.SLO
 	if err := (remote{URL: c.URL}).get(e, "slos", nil, &all); err != nil {
 		return nil, err
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -41,7 +41,7 @@ type explanation struct {
 	// GrossBad and GrossTotal are the events with those that corrections leave out; absent without corrections.
 	GrossBad    *float64         `json:"grossBad,omitempty"`
 	GrossTotal  *float64         `json:"grossTotal,omitempty"`
-	Corrections []web.Correction `json:"corrections,omitempty"`
+	Corrections []api.Correction `json:"corrections,omitempty"`
 
 	Buckets      []spentBucket   `json:"buckets"` // oldest first
 	Incidents    []spentIncident `json:"incidents"`
@@ -50,7 +50,7 @@ type explanation struct {
 
 	Queries []postmortem.Query `json:"queries,omitempty"`
 	Alerts  *power             `json:"alerts"`
-	Journey *web.Journey       `json:"journey,omitempty"` // of a journey: its steps, and between what its figure lies
+	Journey *api.Journey       `json:"journey,omitempty"` // of a journey: its steps, and between what its figure lies
 	Note    string             `json:"note,omitempty"`    // why there are no queries and no alerts
 }
 
@@ -110,7 +110,7 @@ func (c *explainCmd) Run(e *env) error {
 }
 
 func (c *explainCmd) explain(e *env) (*explanation, error) {
-	var s web.SLO
+	var s api.SLO
 	if err := c.get(e, c.path(""), c.labels(nil), &s); err != nil {
 		return nil, err
 	}
@@ -179,13 +179,13 @@ func (c *explainCmd) spend(e *env, x *explanation, window slo.Window) error {
 		return err
 	}
 	x.fill(h.Points, c.bucketOf(zoneOf(window)))
-	var all []web.Incident
+	var all []api.Incident
 	q := url.Values{"slo": {x.ID}, "from": {x.From.Format(time.RFC3339)}, "to": {x.To.Format(time.RFC3339)}, "limit": {"10000"}}
 	if err := c.get(e, "incidents", q, &all); err != nil {
 		return err
 	}
 	ordered := slices.Clone(all)
-	slices.SortFunc(ordered, func(a, b web.Incident) int { return cmp.Or(a.Onset.Compare(b.Onset), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(ordered, func(a, b api.Incident) int { return cmp.Or(a.Onset.Compare(b.Onset), cmp.Compare(a.ID, b.ID)) })
 	for _, i := range all {
 		if i.SLO == x.ID && alerting.Rule(i.Rule).Burns() {
 			if err := c.addIncident(e, x, i); err != nil {
@@ -204,7 +204,7 @@ func (c *explainCmd) spend(e *env, x *explanation, window slo.Window) error {
 	return nil
 }
 
-func (c *explainCmd) history(e *env, from, to time.Time, step time.Duration) (h web.History, err error) {
+func (c *explainCmd) history(e *env, from, to time.Time, step time.Duration) (h api.History, err error) {
 	q := url.Values{"from": {from.UTC().Format(time.RFC3339)}, "to": {to.UTC().Format(time.RFC3339)}, "step": {slo.ShortDuration(step)}}
 	return h, c.get(e, c.path("/history"), c.labels(q), &h)
 }
@@ -227,7 +227,7 @@ func zoneOf(w slo.Window) *time.Location {
 }
 
 // fill adds the hours up to buckets.
-func (x *explanation) fill(hours []web.HistoryPoint, bucketOf func(time.Time) string) {
+func (x *explanation) fill(hours []api.HistoryPoint, bucketOf func(time.Time) string) {
 	x.Buckets, x.Incidents = []spentBucket{}, []spentIncident{}
 	for _, h := range hours {
 		name := bucketOf(h.At)
@@ -257,7 +257,7 @@ func (x *explanation) fill(hours []web.HistoryPoint, bucketOf func(time.Time) st
 // addIncident adds what a burn took of the budget. Of one that began before the window, and where corrections may have
 // taken some of it back, the daemon is asked what its minutes in the window hold; where minutes are no longer kept, its
 // first and last hour count whole, but never for more than the burn itself.
-func (c *explainCmd) addIncident(e *env, x *explanation, i web.Incident) error {
+func (c *explainCmd) addIncident(e *env, x *explanation, i api.Incident) error {
 	bad := i.Bad
 	if i.Onset.Before(x.From) || x.GrossBad != nil {
 		from, end := i.Onset, x.To
@@ -289,7 +289,7 @@ func (c *explainCmd) addIncident(e *env, x *explanation, i web.Incident) error {
 
 // addDeclared adds what a declared incident took beside the others of its time, which are ordered by onset, so that nothing is
 // counted twice.
-func (c *explainCmd) addDeclared(e *env, x *explanation, i web.Incident, ordered []web.Incident) error {
+func (c *explainCmd) addDeclared(e *env, x *explanation, i api.Incident, ordered []api.Incident) error {
 	held, from := 0.0, i.Onset
 	take := func(to time.Time) error {
 		if to = to.Truncate(time.Minute); !to.After(from) {

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -25,8 +25,8 @@ import (
 // a quiet hour, an outage of twenty minutes, and an hour without data; and another outage over the begin of the window.
 type explained struct {
 	ledger budget.Ledger
-	slo    web.SLO
-	all    []web.Incident
+	slo    api.SLO
+	all    []api.Incident
 	asked  []string
 }
 
@@ -55,12 +55,12 @@ func newExplained() *explained {
 	o, _ := slo.ParseObjective("99.9")
 	st := budget.StatusAt(&x.ledger, o, slo.Window{Rolling: 28 * slo.Day}, budget.MinuteOf(explainAsOf))
 	allowed, bad, total := float64(st.Allowed)/budget.Unit, float64(st.Sum.Bad)/budget.Unit, float64(st.Sum.Total)/budget.Unit
-	x.slo = web.SLO{
-		ID: "shop/availability", Service: "shop", Name: "availability", Objective: 99.9, Data: web.Data{State: "ok", AsOf: explainAsOf},
-		WindowBudget: web.WindowBudget{Window: "28d", Budget: web.Budget{Allowed: &allowed, Bad: &bad, Total: &total}},
+	x.slo = api.SLO{
+		ID: "shop/availability", Service: "shop", Name: "availability", Objective: 99.9, Data: api.Data{State: "ok", AsOf: explainAsOf},
+		WindowBudget: api.WindowBudget{Window: "28d", Budget: api.Budget{Allowed: &allowed, Bad: &bad, Total: &total}},
 	}
 	resolved, early := outage.Add(25*time.Minute), explainFrom.Add(15*time.Minute)
-	x.all = []web.Incident{
+	x.all = []api.Incident{
 		{ID: "shop/availability/page/2", SLO: x.slo.ID, Rule: "page", Severity: "page", Onset: outage, Resolved: &resolved, Bad: 200, Duration: "20m"},
 		{ID: "shop/availability/no_data/1", SLO: x.slo.ID, Rule: "no_data", Severity: "ticket", Onset: outage, Bad: 0},
 		{ID: "shop/availability/ticket/1", SLO: x.slo.ID, Rule: "ticket", Severity: "ticket", Onset: explainFrom.Add(-10 * time.Minute), Resolved: &early, Bad: 200, Duration: "20m"},
@@ -93,10 +93,10 @@ func (x *explained) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (x *explained) history(from, to time.Time, step time.Duration) (h web.History) {
+func (x *explained) history(from, to time.Time, step time.Duration) (h api.History) {
 	for at := from; at.Before(to); at = at.Add(step) {
 		sum := x.ledger.Sum(budget.MinuteOf(at), min(budget.MinuteOf(at.Add(step)), budget.MinuteOf(to)))
-		p := web.HistoryPoint{At: at, Known: sum.Known, Unknown: sum.Unknown}
+		p := api.HistoryPoint{At: at, Known: sum.Known, Unknown: sum.Unknown}
 		if sum.Seen() > 0 {
 			bad, total := float64(sum.Bad)/budget.Unit, float64(sum.Total)/budget.Unit
 			p.Bad, p.Total = &bad, &total
@@ -183,7 +183,7 @@ func TestExplainAddsUp(t *testing.T) {
 func TestExplainCountsWhatADeclaredIncidentSharesOnce(t *testing.T) {
 	x := newExplained()
 	begin, end := x.all[0].Onset.Add(-2*time.Hour), x.all[0].Onset.Add(10*time.Minute)
-	x.all = append(x.all, web.Incident{ID: "shop/availability/declared/1", SLO: x.slo.ID, Rule: "declared", Severity: "page", Onset: begin, Resolved: &end})
+	x.all = append(x.all, api.Incident{ID: "shop/availability/declared/1", SLO: x.slo.ID, Rule: "declared", Severity: "page", Onset: begin, Resolved: &end})
 	f := explainFacts(t, x, "", "shop/availability")
 	parts := f.Unattributed.Bad
 	for _, i := range f.Incidents {
@@ -235,7 +235,7 @@ func TestExplainConsultsTheSLOFile(t *testing.T) {
 
 func TestExplainSaysWhatItCannot(t *testing.T) {
 	unseen := newExplained()
-	unseen.slo.Budget = web.Budget{}
+	unseen.slo.Budget = api.Budget{}
 	for _, tc := range []struct {
 		name string
 		x    *explained

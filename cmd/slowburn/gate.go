@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -39,7 +39,7 @@ func (c *gateCmd) Run(e *env) error {
 	if c.Spend != "" {
 		query = url.Values{"spend": {c.Spend}}
 	}
-	var g web.Gate
+	var g api.Gate
 	if err := c.get(e, gatePath(c.Which), query, &g); err != nil {
 		return cannotFindOut(err) // a service that nobody knows is no reason to release, and none not to
 	}
@@ -70,8 +70,8 @@ func (c *gateCmd) permit(e *env) error {
 func (c *gateCmd) reserve(e *env) error {
 	start := e.now().UTC().Truncate(time.Second)
 	end := start.Add(c.For)
-	n := web.NewChange{Service: c.Which, Kind: "experiment", Title: c.Title, Start: &start, End: &end, Spend: c.Spend, By: c.By, Via: "cli", Text: c.Reason}
-	var done web.Change
+	n := api.NewChange{Service: c.Which, Kind: "experiment", Title: c.Title, Start: &start, End: &end, Spend: c.Spend, By: c.By, Via: "cli", Text: c.Reason}
+	var done api.Change
 	if err := c.post(e, "changes", n, &done); err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func gatePath(which string) string {
 }
 
 // gateCode is the exit code of a verdict, which has been printed.
-func gateCode(g web.Gate) error {
+func gateCode(g api.Gate) error {
 	switch {
 	case g.Go:
 		return nil
@@ -105,7 +105,7 @@ func gateCode(g web.Gate) error {
 	return exitError{exitNo, nil}
 }
 
-func printGate(e *env, g web.Gate) {
+func printGate(e *env, g api.Gate) {
 	answer := "no"
 	switch {
 	case g.Go:

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
-	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
 type postmortemCmd struct {
@@ -25,7 +25,7 @@ type postmortemShowCmd struct {
 
 // Run prints the postmortem as Markdown.
 func (c *postmortemShowCmd) Run(e *env) error {
-	var found web.Postmortem
+	var found api.Postmortem
 	d := remote{URL: c.URL}
 	if err := d.get(e, "incidents/"+url.PathEscape(c.Incident)+"/postmortem", nil, &found); err != nil {
 		return err
@@ -51,7 +51,7 @@ type postmortemListCmd struct {
 
 // Run lists the postmortems with how far they are.
 func (c *postmortemListCmd) Run(e *env) error {
-	var all []web.Review
+	var all []api.Review
 	if err := c.get(e, "postmortems", nil, &all); err != nil {
 		return err
 	}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/report"
-	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
 type reportCmd struct {
@@ -26,7 +26,7 @@ func (c *reportCmd) Run(e *env) error {
 			return exitError{exitUsage, err}
 		}
 	} else {
-		var sent []web.Report
+		var sent []api.Report
 		if err := d.get(e, "reports", url.Values{"name": {c.Name}, "limit": {"1"}}, &sent); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (c *reportCmd) Run(e *env) error {
 	if c.HTML || c.Output == "html" {
 		return d.page(e, path+"?file=1")
 	}
-	var r web.Report
+	var r api.Report
 	if err := d.get(e, path, nil, &r); err != nil {
 		return err
 	}

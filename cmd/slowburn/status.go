@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
 type statusCmd struct {
@@ -41,11 +41,11 @@ func (c *statusCmd) Run(e *env) error {
 }
 
 func (c *statusCmd) show(e *env) (over bool, err error) {
-	var all []web.SLO
+	var all []api.SLO
 	if err := c.get(e, "slos", nil, &all); err != nil {
 		return false, err
 	}
-	all = slices.DeleteFunc(all, func(s web.SLO) bool { return !c.wanted(s) })
+	all = slices.DeleteFunc(all, func(s api.SLO) bool { return !c.wanted(s) })
 	if len(all) == 0 && c.Which != "" {
 		return false, answerNo(fmt.Errorf("there is no SLO %q", c.Which))
 	}
@@ -62,12 +62,12 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 	return over, printStatus(e, all)
 }
 
-func (c *statusCmd) wanted(s web.SLO) bool {
+func (c *statusCmd) wanted(s api.SLO) bool {
 	return c.Which == "" || s.Service == c.Which || s.Service+"/"+s.Name == c.Which || s.ID == c.Which
 }
 
 // worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad it is.
-func worseFirst(a, b web.SLO) int {
+func worseFirst(a, b api.SLO) int {
 	switch left, right := a.Budget.Remaining, b.Budget.Remaining; {
 	case left == nil && right == nil:
 		return strings.Compare(a.ID, b.ID)
@@ -83,7 +83,7 @@ func worseFirst(a, b web.SLO) int {
 	return strings.Compare(a.ID, b.ID)
 }
 
-func printStatus(e *env, all []web.SLO) error {
+func printStatus(e *env, all []api.SLO) error {
 	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "STATE")
 	for _, s := range all {
 		t.row(s.ID, fmt.Sprintf("%g %%", s.Objective), s.Window, number(s.SLI, "%.4g %%"), percentOf(s.Budget.Remaining),
@@ -103,7 +103,7 @@ func printStatus(e *env, all []web.SLO) error {
 }
 
 // tellCorrections says what is left out of an SLO's budget, and how it stands with it.
-func tellCorrections(out io.Writer, s web.SLO) {
+func tellCorrections(out io.Writer, s api.SLO) {
 	g := s.Budget.Gross
 	if g == nil {
 		return
@@ -123,7 +123,7 @@ func leftOf(spent *float64) *float64 {
 }
 
 // correctionText is a correction in a line.
-func correctionText(c web.Correction) string {
+func correctionText(c api.Correction) string {
 	if c.Running {
 		return c.Text + ", runs until " + c.Until.UTC().Format("Mon 2 Jan 15:04")
 	}
@@ -131,7 +131,7 @@ func correctionText(c web.Correction) string {
 }
 
 // tellJourney says how the steps of a journey stand, and how far its own figure can be off.
-func tellJourney(w io.Writer, j *web.Journey) {
+func tellJourney(w io.Writer, j *api.Journey) {
 	fmt.Fprintf(w, " is derived from its steps (%s)", j.Combine)
 	if j.Bad != nil {
 		fmt.Fprintf(w, "; in truth between %s and %s events were bad", count(j.Bad.Least), count(j.Bad.Most))
@@ -153,7 +153,7 @@ func tellJourney(w io.Writer, j *web.Journey) {
 }
 
 // burnOf shows the burn over the first page's long window, or the shortest there is.
-func burnOf(s web.SLO) string {
+func burnOf(s api.SLO) string {
 	if len(s.Burn) == 0 {
 		return unknown
 	}
@@ -167,14 +167,14 @@ func burnOf(s web.SLO) string {
 }
 
 // gateOf is what the error-budget policy says.
-func gateOf(s web.SLO) string {
+func gateOf(s api.SLO) string {
 	if s.Gate == nil {
 		return unknown
 	}
 	return *s.Gate
 }
 
-func outlookOf(b web.Budget) string {
+func outlookOf(b api.Budget) string {
 	switch b.Outlook {
 	case "exhausts":
 		if b.ExhaustsAt != nil {
@@ -188,7 +188,7 @@ func outlookOf(b web.Budget) string {
 	return unknown
 }
 
-func stateOf(s web.SLO) string {
+func stateOf(s api.SLO) string {
 	for _, severity := range []string{"page", "ticket"} {
 		for _, a := range s.Alerts {
 			if a.State == "firing" && a.Severity == severity {
@@ -203,7 +203,7 @@ func stateOf(s web.SLO) string {
 }
 
 // marked says that a state is read with corrections, and whether one runs.
-func marked(s web.SLO) string {
+func marked(s api.SLO) string {
 	for _, c := range s.Budget.Corrections {
 		if c.Running {
 			return ", " + c.Kind
@@ -237,7 +237,7 @@ func (c *incidentsListCmd) Run(e *env) error {
 	if c.Service != "" {
 		query.Set("service", c.Service)
 	}
-	var all []web.Incident
+	var all []api.Incident
 	if err := c.get(e, "incidents", query, &all); err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (c *incidentsListCmd) Run(e *env) error {
 }
 
 // costOf is the share of the budget that an incident took, a dash where that is not known.
-func costOf(i web.Incident) string {
+func costOf(i api.Incident) string {
 	if !i.Known {
 		return unknown
 	}
@@ -270,7 +270,7 @@ type incidentsShowCmd struct {
 
 // Run shows one incident.
 func (c *incidentsShowCmd) Run(e *env) error {
-	var i web.IncidentDetail
+	var i api.IncidentDetail
 	if err := c.get(e, "incidents/"+url.PathEscape(c.ID), nil, &i); err != nil {
 		return err
 	}

@@ -10,12 +10,10 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
-
-// Act is what somebody does, as the API takes and shows it: alerting.Act.
-type Act = alerting.Act
 
 // humanActs are the acts that this door takes. Changes and experiments have a door of their own.
 var humanActs = []alerting.ActKind{
@@ -49,8 +47,8 @@ func (s *server) routeWrites(mux *http.ServeMux) {
 const maxAct = 64 << 10
 
 // readAct reads an act from a request; an empty body is an act without anything.
-func readAct(r *http.Request) (Act, error) {
-	var a Act
+func readAct(r *http.Request) (api.Act, error) {
+	var a api.Act
 	body := http.MaxBytesReader(nil, r.Body, maxAct)
 	if r.ContentLength == 0 {
 		return a, nil
@@ -65,7 +63,7 @@ func readAct(r *http.Request) (Act, error) {
 
 // do hands an act on. What the request leaves open is filled in: a key, by which the sender could have made it safe to
 // repeat, and that it came this way.
-func (s *server) do(ctx context.Context, a Act) (Act, error) {
+func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	switch {
 	case s.Do == nil:
 		return a, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
@@ -133,7 +131,7 @@ func (s *server) apiActs(r *http.Request) (any, error) {
 		return nil, p.err
 	}
 	found, err := s.Archive.Acts(r.Context(), f)
-	return append([]Act{}, found...), err
+	return append([]api.Act{}, found...), err
 }
 
 // problemOfAct is what to answer for an act that was not done.

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -116,7 +117,7 @@ func (s *server) write(w http.ResponseWriter, code int, e envelope) {
 }
 
 func (s *server) apiSLOs(*http.Request) (any, error) {
-	all, gates := []SLO{}, s.gates("", "")
+	all, gates := []api.SLO{}, s.gates("", "")
 	for _, b := range s.allBudgets() {
 		all = append(all, withGate(toSLO(b), gates))
 	}
@@ -200,9 +201,9 @@ func (s *server) apiIncidents(r *http.Request) (any, error) {
 		return nil, err
 	}
 	specs := s.specs()
-	all := []Incident{}
+	all := []api.Incident{}
 	for _, i := range found {
-		all = append(all, toIncident(i, specs[i.SLO.Base()], s.Now()))
+		all = append(all, api.IncidentOf(i, specs[i.SLO.Base()], s.Now()))
 	}
 	return all, nil
 }
@@ -236,7 +237,7 @@ func (s *server) apiIncident(r *http.Request) (any, error) {
 	}
 	if wantDraft {
 		text, err := s.draft(r.Context(), i)
-		out := Postmortem{Incident: i.ID, Markdown: text}
+		out := api.Postmortem{Incident: i.ID, Markdown: text}
 		if r := s.reviewOf(i.ID); r != nil {
 			out.Status, out.File = string(r.Status), r.File
 		}
@@ -274,17 +275,17 @@ func (s *server) draft(ctx context.Context, i alerting.Incident) (string, error)
 }
 
 func (s *server) apiPostmortems(*http.Request) (any, error) {
-	all, now := []Review{}, s.Now()
+	all, now := []api.Review{}, s.Now()
 	if s.Reviews == nil {
 		return all, nil
 	}
 	for _, r := range s.Reviews() {
-		out := Review{
+		out := api.Review{
 			Incident: r.Incident, SLO: string(r.SLO), Service: r.Service, Owner: r.Owner, Status: string(r.Status), Class: r.Class,
-			Required: r.Required, Resolved: timeOrNull(r.Resolved), File: r.File, Actions: []ActionItem{},
+			Required: r.Required, Resolved: api.TimeOrNull(r.Resolved), File: r.File, Actions: []api.ActionItem{},
 		}
 		for _, a := range r.Actions {
-			item := ActionItem{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Link: a.Link, Done: a.Done, Overdue: a.Overdue(now)}
+			item := api.ActionItem{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Link: a.Link, Done: a.Done, Overdue: a.Overdue(now)}
 			if !a.Due.IsZero() {
 				item.Due = a.Due.Format(time.DateOnly)
 			}
@@ -308,7 +309,7 @@ func (s *server) apiReports(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []Report{}
+	all := []api.Report{}
 	for _, f := range found {
 		f.Markdown, f.Data = "", nil
 		all = append(all, toReport(f))
@@ -349,9 +350,9 @@ func (s *server) apiSignals(r *http.Request) (any, error) {
 func (s *server) apiStatus(r *http.Request) (any, error) {
 	ok, at := s.Reloaded()
 	healthy, sentence := s.health()
-	st := Status{
+	st := api.Status{
 		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(s.Source.Last()),
-		SLOs: len(s.allBudgets()), Open: len(s.Source.OpenIncidents()), Reload: Reloaded{OK: ok, At: timeOrNull(at)},
+		SLOs: len(s.allBudgets()), Open: len(s.Source.OpenIncidents()), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
 	}
 	depth, err := s.Archive.Depth(r.Context())
 	channels, err2 := s.Archive.Deliveries(r.Context())

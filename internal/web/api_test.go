@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -66,10 +67,10 @@ func TestAnswersFitTheirTypes(t *testing.T) {
 	s := newShop(t)
 	h := s.handler()
 	for path, into := range map[string]any{
-		"/api/v1/slos": &[]SLO{}, "/api/v1/slos/search/new": &SLO{}, "/api/v1/slos/search/freshness/history": &History{},
-		"/api/v1/incidents": &[]Incident{}, "/api/v1" + s.pagePaths(t)["incident"]: &IncidentDetail{},
-		"/api/v1" + s.pagePaths(t)["incident"] + "/postmortem": &Postmortem{},
-		"/api/v1/postmortems": &[]Review{}, "/api/v1/reports": &[]Report{}, "/api/v1/reports/weekly/2026-W46": &Report{}, "/api/v1/status": &Status{},
+		"/api/v1/slos": &[]api.SLO{}, "/api/v1/slos/search/new": &api.SLO{}, "/api/v1/slos/search/freshness/history": &api.History{},
+		"/api/v1/incidents": &[]api.Incident{}, "/api/v1" + s.pagePaths(t)["incident"]: &api.IncidentDetail{},
+		"/api/v1" + s.pagePaths(t)["incident"] + "/postmortem": &api.Postmortem{},
+		"/api/v1/postmortems": &[]api.Review{}, "/api/v1/reports": &[]api.Report{}, "/api/v1/reports/weekly/2026-W46": &api.Report{}, "/api/v1/status": &api.Status{},
 	} {
 		var e struct{ Data json.RawMessage }
 		must(t, json.Unmarshal(get(h, path).Body.Bytes(), &e))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -20,7 +21,7 @@ func (s *server) apiChanges(r *http.Request) (any, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	all := []Change{}
+	all := []api.Change{}
 	for _, c := range s.Source.Changes(p.q.Get("service"), from, to, s.Now()) {
 		if kind := p.q.Get("kind"); len(all) < limit && (kind == "" || kind == c.Change.Kind) {
 			all = append(all, toChange(c))
@@ -57,12 +58,12 @@ func (s *server) apiDelivery(r *http.Request) (any, error) {
 	for _, c := range s.Source.Changes(service, from, to.Add(alerting.ChangeWindow), s.Now()) {
 		acts = append(acts, c.Act)
 	}
-	return toDelivery(alerting.Deliver(acts, incidents, from, to)), nil
+	return api.DeliveryOf(alerting.Deliver(acts, incidents, from, to)), nil
 }
 
 // apiChanged takes a change, or an experiment that is asked for.
 func (s *server) apiChanged(r *http.Request) (any, error) {
-	var n NewChange
+	var n api.NewChange
 	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAct))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&n); err != nil {
@@ -78,7 +79,7 @@ func (s *server) apiChanged(r *http.Request) (any, error) {
 
 // actOf turns a change into a fact. What is left out is filled in: it happens now, and its key follows from what it
 // is, so that a pipeline may repeat itself.
-func actOf(n NewChange, now time.Time) (alerting.Act, error) {
+func actOf(n api.NewChange, now time.Time) (alerting.Act, error) {
 	c := alerting.Change{
 		Kind: cmp.Or(n.Kind, "deploy"), Title: n.Title, Version: n.Version, Link: n.Link, Failed: n.Failed,
 		Start: now.UTC().Truncate(time.Second), End: valueOf(n.End), Commit: valueOf(n.Commit),
@@ -113,36 +114,24 @@ func valueOf(t *time.Time) time.Time {
 	return t.UTC()
 }
 
-func toChange(c engine.Change) Change {
-	out := Change{
+func toChange(c engine.Change) api.Change {
+	out := api.Change{
 		Key: c.Key, Service: c.About(), SLO: string(c.SLO), Kind: c.Change.Kind, Title: c.Change.Title, Version: c.Change.Version,
-		Link: c.Change.Link, Start: c.Change.Start.UTC(), End: timeOrNull(c.Change.End), Failed: c.Change.Failed, By: c.By, Text: c.Text,
-		Costs: []ChangeCost{},
+		Link: c.Change.Link, Start: c.Change.Start.UTC(), End: api.TimeOrNull(c.Change.End), Failed: c.Change.Failed, By: c.By, Text: c.Text,
+		Costs: []api.ChangeCost{},
 	}
 	for _, cost := range c.Costs {
-		one := ChangeCost{
+		one := api.ChangeCost{
 			SLO: string(cost.SLO), From: cost.From.UTC(), To: cost.To.UTC(), Shared: append([]string{}, cost.Shared...), Text: cost.Sentence(),
 		}
 		if cost.Known {
-			excess, spent := events(cost.Excess), cost.Spent()
+			excess, spent := api.Events(cost.Excess), cost.Spent()
 			one.Excess, one.Spent = &excess, &spent
 		}
 		out.Costs = append(out.Costs, one)
 	}
 	if t := c.Trial; t != nil {
-		out.Experiment = &Experiment{Phase: string(t.Phase), Abort: t.Phase == alerting.Abort, Reason: t.Reason, Spend: float64(c.Change.Spend) / 10000}
-	}
-	return out
-}
-
-func toDelivery(d alerting.Delivery) Delivery {
-	out := Delivery{From: d.From.UTC(), To: d.To.UTC(), Deploys: d.Deploys, Failed: d.Failed}
-	out.PerWeek, out.FailureRate = known(d.PerWeek()), known(d.FailureRate())
-	if len(d.Recovery) > 0 {
-		out.Recovery = durationOf(alerting.Median(d.Recovery))
-	}
-	if len(d.Lead) > 0 {
-		out.Lead = durationOf(alerting.Median(d.Lead))
+		out.Experiment = &api.Experiment{Phase: string(t.Phase), Abort: t.Phase == alerting.Abort, Reason: t.Reason, Spend: float64(c.Change.Spend) / 10000}
 	}
 	return out
 }

@@ -8,7 +8,7 @@
 // # How to read
 //
 // web.go holds the options and the routes. guard.go is what every request passes first: the
-// headers, the Host check, the limits. types.go is the reference of the JSON API, convert.go fills
+// headers, the Host check, the limits. Package api is the reference of the JSON API, convert.go fills
 // its types and api.go serves them. metrics.go and evaluation.go are the metrics, health.go is
 // health, readiness and reload, serve.go the listener.
 //

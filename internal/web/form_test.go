@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
 // The form on an incident's page: what a browser may do from where.
@@ -70,7 +71,7 @@ func TestTheFormOfAnIncident(t *testing.T) {
 // A button that is pressed twice is one act; the next minute's is another.
 func TestAPressedTwiceButtonIsOneAct(t *testing.T) {
 	s := &server{Options: Options{Now: func() time.Time { return now }}}
-	a := Act{Incident: "i", Kind: alerting.Remark, By: "Ada", Text: "x"}
+	a := api.Act{Incident: "i", Kind: alerting.Remark, By: "Ada", Text: "x"}
 	first := s.formKey(a, "")
 	if s.formKey(a, "") != first {
 		t.Error("the same press has another key")

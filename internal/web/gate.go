@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -48,14 +49,14 @@ func (s *server) serveGate(w http.ResponseWriter, r *http.Request) {
 }
 
 // statusOf is the status code that says no: 503 where nobody knows, so that whoever may ask again does.
-func statusOf(g Gate) int {
+func statusOf(g api.Gate) int {
 	if g.State == string(alerting.GateUnknown) {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusConflict
 }
 
-func (s *server) gateOf(ask func(service, name string, now time.Time) []alerting.Verdict, service, name string) (Gate, error) {
+func (s *server) gateOf(ask func(service, name string, now time.Time) []alerting.Verdict, service, name string) (api.Gate, error) {
 	base, _, grouped := strings.Cut(name, "{")
 	all := ask(service, base, s.Now())
 	if grouped {
@@ -68,30 +69,15 @@ func (s *server) gateOf(ask func(service, name string, now time.Time) []alerting
 		all = one
 	}
 	if len(all) == 0 {
-		return Gate{}, notFound("There is no service or SLO %q.", strings.TrimSuffix(service+"/"+name, "/"))
+		return api.Gate{}, notFound("There is no service or SLO %q.", strings.TrimSuffix(service+"/"+name, "/"))
 	}
-	g := toGate(alerting.Worst(all))
+	g := api.GateOf(alerting.Worst(all))
 	if len(all) > 1 {
 		for _, v := range all {
-			g.Budgets = append(g.Budgets, toGate(v))
+			g.Budgets = append(g.Budgets, api.GateOf(v))
 		}
 	}
 	return g, nil
-}
-
-func toGate(v alerting.Verdict) Gate {
-	g := Gate{
-		Service: v.Service, SLO: string(v.SLO), State: string(v.Gate), Go: v.Go, Reason: v.Reason, Meaning: v.Gate.Meaning(),
-		Coverage: v.Budget.Coverage, AsOf: timeOrNull(v.AsOf), Since: timeOrNull(v.Since), Clears: v.Clears, ClearsAt: timeOrNull(v.ClearsAt),
-	}
-	if v.Budget.Sum.Total > 0 {
-		left := v.Budget.Remaining()
-		g.Remaining = &left
-	}
-	if a := v.Permit; a != nil {
-		g.Permit = &Permit{Key: a.Key, Kind: string(a.Kind), By: a.By, Reason: a.Text, At: a.At.UTC(), Until: timeOrNull(a.Until)}
-	}
-	return g
 }
 
 // gates is the state of every gate by its budget's ID; without a policy there is none.
@@ -106,7 +92,7 @@ func (s *server) gates(service, name string) map[slo.ID]string {
 }
 
 // withGate adds what the policy says.
-func withGate(o SLO, gates map[slo.ID]string) SLO {
+func withGate(o api.SLO, gates map[slo.ID]string) api.SLO {
 	if g, ok := gates[slo.ID(o.ID)]; ok {
 		o.Gate = &g
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -27,7 +28,7 @@ type incidentView struct {
 	Spec      *slo.Spec // nil if the SLO was removed
 	Name, Key string    // what kind it is, and its colour
 	Facts     []fact
-	Timeline  []Happening
+	Timeline  []api.Happening
 	MayAct    bool   // there is a form
 	AskToken  bool   // which must bring the write token
 	Merged    markup // what it is told together with, "" if with nothing
@@ -58,7 +59,7 @@ func (s *server) incidentPage(r *http.Request) (string, page, error) {
 	}
 	v := incidentView{Incident: i, Spec: s.spec(i.SLO), Name: nameOf(i), Key: stateKey(i), Silences: silences}
 	v.Facts = s.incidentFacts(i, v.Spec)
-	v.Timeline = toDetail(i, v.Spec, s.Now()).Timeline
+	v.Timeline = api.DetailOf(i, v.Spec, s.Now()).Timeline
 	v.MayAct = s.Do != nil && (s.mayWrite(r) || s.WriteToken != "")
 	v.AskToken = !s.mayWrite(r)
 	if i.Group != "" {
@@ -229,14 +230,14 @@ func (s *server) postIncident(w http.ResponseWriter, r *http.Request) {
 }
 
 // readForm is the act that a form asks for.
-func (s *server) readForm(r *http.Request) (Act, error) {
+func (s *server) readForm(r *http.Request) (api.Act, error) {
 	if err := r.ParseForm(); err != nil {
-		return Act{}, badRequest("The form cannot be read.")
+		return api.Act{}, badRequest("The form cannot be read.")
 	}
 	if !s.mayWrite(r) && !s.isToken(r.PostForm.Get("token")) {
-		return Act{}, errForbidden
+		return api.Act{}, errForbidden
 	}
-	a := Act{
+	a := api.Act{
 		Kind: alerting.ActKind(r.PostForm.Get("act")), By: strings.TrimSpace(r.PostForm.Get("by")), Via: viaWeb, Incident: r.PathValue("id"),
 		Text: strings.TrimSpace(r.PostForm.Get("text")),
 	}
@@ -261,7 +262,7 @@ func (s *server) readForm(r *http.Request) (Act, error) {
 }
 
 // formKey makes one act of a button that is pressed twice: the same, by the same person, in the same minute.
-func (s *server) formKey(a Act, more string) string {
+func (s *server) formKey(a api.Act, more string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Text, more, s.Now().Format("200601021504")}, "\x00")))
 	return "web/" + hex.EncodeToString(sum[:16])
 }

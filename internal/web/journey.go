@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
@@ -16,17 +17,17 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-func toJourney(b engine.Budget) *Journey {
+func toJourney(b engine.Budget) *api.Journey {
 	if b.Journey == nil {
 		return nil
 	}
-	j := &Journey{Combine: string(b.Spec.SLI.Journey.Combine), Over: slo.ShortDuration(b.Journey.Over)}
+	j := &api.Journey{Combine: string(b.Spec.SLI.Journey.Combine), Over: slo.ShortDuration(b.Journey.Over)}
 	if b.Spec.SLI.Journey.Combine != slo.Weighted && b.Windows[0].Sum.Seen() > 0 {
-		j.Bad = &Between{events(b.Journey.Bounds.Least), events(b.Journey.Bounds.Most)}
+		j.Bad = &api.Between{Least: api.Events(b.Journey.Bounds.Least), Most: api.Events(b.Journey.Bounds.Most)}
 	}
 	for n, s := range b.Journey.Steps {
-		j.Steps = append(j.Steps, Step{
-			SLO: string(s.SLO), Weight: float64(s.Weight) / 1000, SLI: percentOf(s.Sum), Recent: percentOf(s.Recent),
+		j.Steps = append(j.Steps, api.Step{
+			SLO: string(s.SLO), Weight: float64(s.Weight) / 1000, SLI: api.Percent(s.Sum), Recent: api.Percent(s.Recent),
 			Worst: n == b.Journey.Worst, Data: s.Data, Open: append([]string{}, s.Open...),
 		})
 	}
@@ -48,14 +49,14 @@ func (s *server) upstreamOf(ctx context.Context, i alerting.Incident) ([]alertin
 }
 
 // detail is an incident with its timeline, what burned upstream of it and what was found out about it.
-func (s *server) detail(ctx context.Context, i alerting.Incident) (IncidentDetail, error) {
-	d := toDetail(i, s.spec(i.SLO), s.Now())
+func (s *server) detail(ctx context.Context, i alerting.Incident) (api.IncidentDetail, error) {
+	d := api.DetailOf(i, s.spec(i.SLO), s.Now())
 	found, err := s.upstreamOf(ctx, i)
-	d.Upstream = []Upstream{}
+	d.Upstream = []api.Upstream{}
 	for _, u := range found {
-		one := Upstream{SLO: string(u.SLO), Incident: u.Incident, Severity: string(u.Severity), Onset: u.Onset.UTC(), Open: u.Open}
+		one := api.Upstream{SLO: string(u.SLO), Incident: u.Incident, Severity: string(u.Severity), Onset: u.Onset.UTC(), Open: u.Open}
 		if !u.Open {
-			one.Ended = timeOrNull(u.Ended)
+			one.Ended = api.TimeOrNull(u.Ended)
 		}
 		d.Upstream = append(d.Upstream, one)
 	}

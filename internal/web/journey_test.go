@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
 // orderYAML adds journeys, and a service that depends on another.
@@ -22,7 +24,7 @@ slos:
 
 func TestJourneysAreShown(t *testing.T) {
 	h := newShopOn(t, shopSet(t, orderYAML), lives).handler()
-	var answer struct{ Data SLO }
+	var answer struct{ Data api.SLO }
 	if err := json.Unmarshal(get(h, "/api/v1/slos/order/works").Body.Bytes(), &answer); err != nil {
 		t.Fatal(err)
 	}
@@ -60,11 +62,11 @@ func TestJourneysAreShown(t *testing.T) {
 // An incident names what burned upstream of it at the same time.
 func TestUpstreamIsNamed(t *testing.T) {
 	h := newShopOn(t, shopSet(t, orderYAML), lives).handler()
-	var list struct{ Data []Incident }
+	var list struct{ Data []api.Incident }
 	if err := json.Unmarshal(get(h, "/api/v1/incidents?slo=order/works&open=true").Body.Bytes(), &list); err != nil || len(list.Data) == 0 {
 		t.Fatal(err, list)
 	}
-	var one struct{ Data IncidentDetail }
+	var one struct{ Data api.IncidentDetail }
 	if err := json.Unmarshal(get(h, "/api/v1/incidents/"+list.Data[0].ID).Body.Bytes(), &one); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -87,8 +88,8 @@ func (c *sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
 	}
 	gauge(descObjective, b.Spec.Objective.Ratio())
 	sum := c.count(b)
-	ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, events(sum.total), labels...)
-	ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, events(sum.bad), labels...)
+	ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, api.Events(sum.total), labels...)
+	ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, api.Events(sum.bad), labels...)
 	if b.Windows[0].Sum.Total > 0 {
 		gauge(descRemaining, b.Windows[0].Remaining())
 	}

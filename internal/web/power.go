@@ -62,8 +62,8 @@ func reachCells(name string, r alerting.Reach) []markup {
 // powerCache keeps what was found out for as long as the spec is the same one and its traffic about the same. One is
 // found out at a time.
 type powerCache struct {
-	mu    sync.Mutex
-	known map[*slo.Spec]alerting.Power
+	mu      sync.Mutex
+	IfKnown map[*slo.Spec]alerting.Power
 }
 
 // manyPowers is how many are kept; a reload makes all of them useless.
@@ -72,13 +72,13 @@ const manyPowers = 200
 func (c *powerCache) of(spec *slo.Spec, rate float64) alerting.Power {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, ok := c.known[spec]
+	p, ok := c.IfKnown[spec]
 	if !ok || rate > 1.2*p.EventsPerMinute || rate < p.EventsPerMinute/1.2 {
 		p = alerting.PowerOf(spec, rate)
-		if c.known == nil || len(c.known) >= manyPowers {
-			c.known = map[*slo.Spec]alerting.Power{}
+		if c.IfKnown == nil || len(c.IfKnown) >= manyPowers {
+			c.IfKnown = map[*slo.Spec]alerting.Power{}
 		}
-		c.known[spec] = p
+		c.IfKnown[spec] = p
 	}
 	return p
 }

@@ -162,7 +162,7 @@ type signalShot struct {
 	mu sync.Mutex
 	at time.Time
 	signals.Snapshot
-	known bool
+	IfKnown bool
 }
 
 // The bounds of a snapshot for a page. What has not come by then is unknown.
@@ -191,8 +191,8 @@ func (c *signalCache) take(ctx context.Context, read func(context.Context, strin
 	if now := time.Now(); now.Sub(one.at) > signalsFor {
 		ctx, cancel := context.WithTimeout(ctx, signalsLimit)
 		defer cancel()
-		one.Snapshot, one.known = read(ctx, service)
+		one.Snapshot, one.IfKnown = read(ctx, service)
 		one.at = now
 	}
-	return one.Snapshot, one.known
+	return one.Snapshot, one.IfKnown
 }

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// textOf writes a duration to the second, as Prometheus does.
+func textOf(d time.Duration) *string {
+	s := slo.ShortDuration(d.Round(time.Second))
+	return &s
+}
+
+// Events turns a count in thousandths into a number of events.
+func Events(thousandths int64) float64 { return float64(thousandths) / budget.Unit }
+
+// Percent computes the percentage of good events, nil without traffic.
+func Percent(s budget.Sum) *float64 {
+	if s.Total == 0 {
+		return nil
+	}
+	p := 100 * float64(s.Total-s.Bad) / float64(s.Total)
+	return &p
+}
+
+// BurnRate computes how many times faster than sustainable a sum burned, nil without traffic.
+func BurnRate(s budget.Sum, o slo.Objective) *float64 { return IfKnown(budget.Burn(s, o)) }
+
+// IfKnown makes null of what is not known.
+func IfKnown(v float64, ok bool) *float64 {
+	if !ok {
+		return nil
+	}
+	return &v
+}
+
+// TimeOrNull turns a time into UTC, and into null if it is not known.
+func TimeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+)
+
+// NewChange is what is posted to /api/v1/changes: by a person, or by a pipeline. Only service, by, and a title or a
+// version are needed. A change that is posted twice with the same key, or without a key but with the same service,
+// kind, version (or title) and start, is one change.
+//
+// An experiment is a change of the kind experiment with an end and a spend. It is recorded only if the policy lets it
+// run; else the answer is 409 and says why.
+type NewChange struct {
+	Key     string     `json:"key,omitempty"`
+	Service string     `json:"service"`        // or service/slo
+	Kind    string     `json:"kind,omitempty"` // deploy (the default), config, data, flag, maintenance, rollback, experiment
+	Title   string     `json:"title,omitempty"`
+	Version string     `json:"version,omitempty"`
+	Link    string     `json:"link,omitempty"`
+	Start   *time.Time `json:"start,omitempty"` // now if left out
+	End     *time.Time `json:"end,omitempty"`
+	Failed  bool       `json:"failed,omitempty"` // it was rolled back, or needed a fix
+	Commit  *time.Time `json:"commit,omitempty"` // when the oldest of what it brings was written, for lead time
+	Spend   string     `json:"spend,omitempty"`  // of an experiment: the share of the budget that it may take, "5%"
+	By      string     `json:"by"`
+	Via     string     `json:"via,omitempty"`
+	Text    string     `json:"text,omitempty"`
+}
+
+// Change is something that was done to a service, with what went wrong after it. A list of them is ordered newest first.
+type Change struct {
+	Key        string       `json:"key"`
+	Service    string       `json:"service"`
+	SLO        string       `json:"slo,omitempty"` // if it is about one alone
+	Kind       string       `json:"kind"`
+	Title      string       `json:"title,omitempty"`
+	Version    string       `json:"version,omitempty"`
+	Link       string       `json:"link,omitempty"`
+	Start      time.Time    `json:"start"`
+	End        *time.Time   `json:"end"`
+	Failed     bool         `json:"failed"`
+	By         string       `json:"by"`
+	Text       string       `json:"text,omitempty"`
+	Costs      []ChangeCost `json:"costs"`                // by budget
+	Experiment *Experiment  `json:"experiment,omitempty"` // of the kind experiment
+}
+
+// ChangeCost is what went wrong after a change beyond what went wrong before: correlated, not proven.
+type ChangeCost struct {
+	SLO    string    `json:"slo"`
+	From   time.Time `json:"from"`   // the time after the change that is looked at
+	To     time.Time `json:"to"`     //
+	Excess *float64  `json:"excess"` // bad events; null if it is not known
+	Spent  *float64  `json:"spent"`  // share of the budget; null if it is not known
+	Shared []string  `json:"shared"` // keys of other changes so near that nobody can tell which of them it was
+	Text   string    `json:"text"`   // in words
+}
+
+// Experiment is how an experiment stands.
+type Experiment struct {
+	Phase  string  `json:"phase"` // planned, running, abort, over
+	Abort  bool    `json:"abort"` // it must end now
+	Reason string  `json:"reason,omitempty"`
+	Spend  float64 `json:"spend"` // the share of the budget that it may take
+}
+
+// Delivery is how changes are delivered: the DORA figures, as far as the changes that were recorded tell them. What
+// they do not tell is null.
+type Delivery struct {
+	From        time.Time `json:"from"`
+	To          time.Time `json:"to"`
+	Deploys     int       `json:"deploys"`
+	Failed      int       `json:"failed"`
+	PerWeek     *float64  `json:"perWeek"`
+	FailureRate *float64  `json:"failureRate"`
+	Recovery    *string   `json:"recoveryTime"` // median, of those that were made good
+	Lead        *string   `json:"leadTime"`     // median, of those whose oldest commit is known
+}
+
+// DeliveryOf converts the figures of delivery.
+func DeliveryOf(d alerting.Delivery) Delivery {
+	out := Delivery{From: d.From.UTC(), To: d.To.UTC(), Deploys: d.Deploys, Failed: d.Failed}
+	out.PerWeek, out.FailureRate = IfKnown(d.PerWeek()), IfKnown(d.FailureRate())
+	if len(d.Recovery) > 0 {
+		out.Recovery = textOf(alerting.Median(d.Recovery))
+	}
+	if len(d.Lead) > 0 {
+		out.Lead = textOf(alerting.Median(d.Lead))
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package api
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+)
+
+// SLO is one error budget: an SLO, or one combination of label values of an SLO with `by:`. A list of them is
+// ordered by ID.
+type SLO struct {
+	ID          string  `json:"id"`              // checkout/availability, or checkout/availability{route="/pay"}
+	Service     string  `json:"service"`         //
+	Name        string  `json:"slo"`             // without service and labels
+	Group       string  `json:"group,omitempty"` // {route="/pay"} for an SLO with `by:`
+	Owner       string  `json:"owner"`
+	Description string  `json:"description,omitempty"`
+	Objective   float64 `json:"objective"` // percent
+	WindowBudget
+	// Windows are the further windows of an SLO that has several; the first one, which drives the alerts, is above.
+	Windows []WindowBudget `json:"windows,omitempty"`
+	Burn    []Burn         `json:"burn"`   // of every alert window, shortest first
+	Alerts  []Alert        `json:"alerts"` // pages, then tickets, then the rest
+	// Open are the IDs of the incidents that have not ended, in order.
+	Open []string `json:"openIncidents"`
+	Data Data     `json:"data"`
+	// DependsOn are the SLOs that it depends on, directly or through others, nearest first: the steps of a journey, and those of
+	// declared dependencies.
+	DependsOn []string `json:"dependsOn,omitempty"`
+	Journey   *Journey `json:"journey,omitempty"` // how the steps of a journey stand
+	// Gate is what the error-budget policy says: open, caution, frozen, exempt or unknown; null without a policy.
+	Gate *string `json:"gate"`
+}
+
+// Journey is an SLO that is derived from others.
+type Journey struct {
+	Combine string `json:"combine"` // weakest, product or weighted
+	// Bad is between what the number of bad events in the first window lies. Null for weighted, which is no share of users.
+	Bad   *Between `json:"bad"`
+	Over  string   `json:"recentWindow"` // of what is called recent
+	Steps []Step   `json:"steps"`        // in the file's order
+}
+
+// Between are two bounds.
+type Between struct {
+	Least float64 `json:"least"`
+	Most  float64 `json:"most"`
+}
+
+// Step is how one step of a journey stands.
+type Step struct {
+	SLO    string   `json:"slo"`
+	Weight float64  `json:"weight"`
+	SLI    *float64 `json:"sli"`       // percent of good events in the journey's first window; null without traffic
+	Recent *float64 `json:"recentSli"` // and over the recent window
+	Worst  bool     `json:"worst"`     // it has the highest recent share of bad events
+	Data   string   `json:"data"`      // state of the newest minute
+	Open   []string `json:"openIncidents"`
+}
+
+// WindowBudget is the error budget of one window.
+type WindowBudget struct {
+	Window string   `json:"window"` // 28d, or month (Europe/Berlin)
+	SLI    *float64 `json:"sli"`    // percent of good events in the window; null without traffic
+	Budget Budget   `json:"budget"`
+}
+
+// Budget is the account of a window.
+type Budget struct {
+	Allowed   *float64 `json:"allowed"`   // bad events that the window allows; null, as the next two, before anything is known
+	Bad       *float64 `json:"bad"`       // bad events that there were
+	Total     *float64 `json:"total"`     // events that there were
+	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null without traffic
+	Remaining *float64 `json:"remaining"` // 1 − spent, negative when overspent
+	// Coverage is the share of the window's minutes, since the ledger began, whose events are known.
+	Coverage float64 `json:"coverage"`
+	// Gross is the account before corrections, and Corrections is what each of them left out; both are absent where none
+	// concerns the window.
+	Gross       *Gross       `json:"gross,omitempty"`
+	Corrections []Correction `json:"corrections,omitempty"`
+	// Outlook is spent, exhausts, lasts or unknown; only exhausts has an ExhaustsAt, which is to the hour.
+	// Only the first window has a forecast.
+	Outlook    string     `json:"outlook,omitempty"`
+	ExhaustsAt *time.Time `json:"exhaustsAt"`
+}
+
+// Gross is the account of a window with the minutes that corrections leave out.
+type Gross struct {
+	Allowed float64  `json:"allowed"`
+	Bad     float64  `json:"bad"`
+	Total   float64  `json:"total"`
+	Spent   *float64 `json:"spent"` // null without traffic
+}
+
+// Correction is what a correction leaves out of a window. They are listed in the order of the files.
+type Correction struct {
+	Name    string    `json:"name"`
+	Kind    string    `json:"kind"` // maintenance, measurement, exclusion
+	Author  string    `json:"author"`
+	Reason  string    `json:"reason"`
+	Running bool      `json:"running"` // now
+	Until   time.Time `json:"until"`   // when it ends, or ended; of a running one the run, of a recurring one the last run else
+	Minutes int       `json:"minutes"` // that are left out
+	Bad     float64   `json:"bad"`     // events in them
+	Total   float64   `json:"total"`
+	// Capped are minutes that count all the same, because the correction has reached its cap; Coarse are minutes that count all the
+	// same, because only the sum of their hour is known.
+	Capped int    `json:"cappedMinutes,omitempty"`
+	Coarse int    `json:"coarseMinutes,omitempty"`
+	Text   string `json:"text"` // all of it in words
+}
+
+// Burn is how many times faster than sustainable the budget burned over a window.
+type Burn struct {
+	Window string   `json:"window"`
+	Rate   *float64 `json:"rate"` // null without traffic
+}
+
+// Alert is how one alert rule of an SLO stands.
+type Alert struct {
+	Severity string `json:"severity"` // page, ticket
+	Rule     string `json:"rule"`     // the pair of windows, "1h/5m"; or no_data
+	// State is firing; held_back (above the threshold, silent for Reason); ok; or unknown without traffic.
+	State string `json:"state"`
+	// Since is when the incident that the rule is part of was opened, null if none is.
+	Since     *time.Time `json:"since"`
+	Threshold *float64   `json:"threshold,omitempty"` // burn rate above which both windows must be
+	LongBurn  *float64   `json:"longBurn,omitempty"`
+	ShortBurn *float64   `json:"shortBurn,omitempty"`
+	Reason    string     `json:"reason,omitempty"` // of held_back
+}
+
+// Data is what is known about an SLO's data.
+type Data struct {
+	State    string     `json:"state"`              // ok, zero_traffic, absent, partial, error; unseen before the first reading
+	AsOf     time.Time  `json:"asOf"`               // end of the newest minute that was evaluated
+	Since    *time.Time `json:"since"`              // where the ledger begins; null before it does
+	History  float64    `json:"history"`            // share of the history that has been read, 1 when it is complete
+	Problems []string   `json:"problems,omitempty"` // what was wrong with the data, in words
+}
+
+// History is an SLO's ledger in steps, oldest first.
+type History struct {
+	ID     string         `json:"id"`
+	From   time.Time      `json:"from"`
+	To     time.Time      `json:"to"`
+	Step   string         `json:"step"`
+	Points []HistoryPoint `json:"points"`
+}
+
+// HistoryPoint is one step.
+type HistoryPoint struct {
+	At    time.Time `json:"at"`  // where the step begins
+	Bad   *float64  `json:"bad"` // events; null if nothing is known about the step
+	Total *float64  `json:"total"`
+	SLI   *float64  `json:"sli"`  // percent; null without traffic
+	Burn  *float64  `json:"burn"` // over the step; null without traffic
+	// Remaining is the share of the first window's budget that was left at the end of the step.
+	Remaining *float64 `json:"remaining"`
+	Known     int      `json:"knownMinutes"`
+	Unknown   int      `json:"unknownMinutes"` // minutes that were read and told nothing
+	// Excused are minutes that corrections leave out; where there are any, GrossBad and GrossTotal are the events with them.
+	Excused    int      `json:"excusedMinutes,omitempty"`
+	GrossBad   *float64 `json:"grossBad,omitempty"`
+	GrossTotal *float64 `json:"grossTotal,omitempty"`
+}
+
+// WindowOf converts the budget of one window.
+func WindowOf(st budget.Status) WindowBudget {
+	w := WindowBudget{Window: st.Window.String(), SLI: Percent(st.Sum), Budget: Budget{Coverage: st.Coverage}}
+	if st.Sum.Seen() > 0 {
+		allowed, bad, total := Events(st.Allowed), Events(st.Sum.Bad), Events(st.Sum.Total)
+		w.Budget.Allowed, w.Budget.Bad, w.Budget.Total = &allowed, &bad, &total
+	}
+	if st.Sum.Total > 0 {
+		left := st.Remaining()
+		w.Budget.Spent, w.Budget.Remaining = &st.Spent, &left
+	}
+	if st.Gross != nil {
+		w.Budget.Gross = &Gross{Allowed: Events(st.Gross.Allowed), Bad: Events(st.Gross.Sum.Bad), Total: Events(st.Gross.Sum.Total)}
+		if st.Gross.Sum.Total > 0 {
+			w.Budget.Gross.Spent = &st.Gross.Spent
+		}
+	}
+	for _, o := range st.LeftOut {
+		w.Budget.Corrections = append(w.Budget.Corrections, toCorrection(o, st.At))
+	}
+	return w
+}
+
+func toCorrection(o budget.LeftOut, at time.Time) Correction {
+	c := o.Correction
+	out := Correction{
+		Name: c.Name, Kind: string(c.Kind), Author: c.Author, Reason: c.Reason, Until: c.End().UTC(),
+		Minutes: o.Minutes(), Bad: Events(o.Sum.Bad), Total: Events(o.Sum.Total), Capped: o.Capped, Coarse: o.Coarse, Text: o.Text(),
+	}
+	if until, running := c.Runs(at); running {
+		out.Running, out.Until = true, until.UTC()
+	}
+	return out
+}

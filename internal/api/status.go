@@ -1,0 +1,65 @@
+package api
+
+import "time"
+
+// Report is a report as it was sent. A list of them is ordered newest first and has no Markdown.
+type Report struct {
+	Name     string    `json:"name"`
+	Period   string    `json:"period"` // 2026-W47, 2026-11, 2026-Q4
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	At       time.Time `json:"at"` // when it was made
+	Markdown string    `json:"markdown,omitempty"`
+	Data     any       `json:"data,omitempty"` // the report's facts
+}
+
+// Status is how slowburn itself does.
+type Status struct {
+	Version string   `json:"version"`
+	Healthy bool     `json:"healthy"`
+	Health  string   `json:"health"` // in a sentence
+	Tick    *Tick    `json:"lastTick"`
+	SLOs    int      `json:"slos"` // budgets
+	Open    int      `json:"openIncidents"`
+	Outbox  *Outbox  `json:"outbox"` // null if the store cannot be read
+	Reload  Reloaded `json:"config"`
+}
+
+// Tick is the newest evaluation; null in Status before the first.
+type Tick struct {
+	At         time.Time `json:"at"`
+	Through    time.Time `json:"through"` // minutes before it are evaluated
+	Took       string    `json:"took"`
+	Budgets    int       `json:"budgets"` // that were read
+	Slots      int       `json:"slots"`   // new minutes, over all budgets
+	Events     int       `json:"events"`
+	Messages   int       `json:"messages"` // that were owed
+	Failures   []string  `json:"failures"` // of reading, one per bundle
+	StoreError string    `json:"storeError,omitempty"`
+	Queries    int64     `json:"queries"`
+	Samples    int64     `json:"samples"`
+	Bytes      int64     `json:"bytes"`
+}
+
+// Outbox is how delivery stands.
+type Outbox struct {
+	Entries  map[string]int `json:"entries"`       // by state: pending, sent, superseded, dead
+	Oldest   *time.Time     `json:"oldestPending"` // when the oldest pending message was decided
+	Channels []Channel      `json:"channels"`      // in the store's order
+}
+
+// Channel is how one channel does.
+type Channel struct {
+	Leg      string `json:"leg"`
+	Channel  string `json:"channel"`
+	Pending  int    `json:"pending"`
+	Retrying int    `json:"retrying"`
+	Dead     int    `json:"dead"`
+	LastErr  string `json:"lastError,omitempty"`
+}
+
+// Reloaded is the newest reload of the configuration.
+type Reloaded struct {
+	OK bool       `json:"ok"`
+	At *time.Time `json:"at"` // of the last good one
+}
