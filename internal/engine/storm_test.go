@@ -1,0 +1,181 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// storm is a fleet of which every budget burns, ten of them in each service and so in each thread. Its source and its store
+// cost nothing, so what is measured is the engine.
+type storm struct {
+	specs []*slo.Spec
+	down  bool
+}
+
+// newStorm makes an engine with n budgets that burn since ten minutes.
+func newStorm(t testing.TB, n int) (*storm, *engine.Engine, time.Time) {
+	t.Helper()
+	s := &storm{}
+	for i := range n {
+		spec := promise(fmt.Sprintf("service%04d", i/10))
+		spec.Name = fmt.Sprintf("slo%d", i%10)
+		s.specs = append(s.specs, spec)
+	}
+	e := engine.New(engine.Options{
+		Source: s, Store: forgetful{}, Composer: mute{}, Log: slog.New(slog.DiscardHandler),
+	}, slo.NewSet(s.specs, nil, nil), store.Snapshot{})
+	e.Tick(t.Context(), t0)
+	at := t0.Add(10 * time.Minute)
+	e.Tick(t.Context(), at)
+	if open := len(e.OpenIncidents()); open != n {
+		t.Fatalf("%d of %d budgets have an incident", open, n)
+	}
+	return s, e, at
+}
+
+// Read returns bad minutes since t0 for every budget, or nothing but failures.
+func (s *storm) Read(_ context.Context, specs []*slo.Spec, to budget.Minute) *prom.Batch {
+	b := &prom.Batch{Readings: map[slo.ID]prom.Reading{}}
+	for _, spec := range specs {
+		if s.down {
+			b.Failures = append(b.Failures, prom.Failure{SLOs: []slo.ID{spec.ID()}, Err: &prom.Error{Kind: prom.Unreachable, Op: "query", Err: errors.New("no answer")}})
+			continue
+		}
+		var slots []prom.Slot
+		for m := max(budget.MinuteOf(t0)-1, to-10); m <= to; m++ {
+			slots = append(slots, prom.Slot{At: m, Slot: budget.Count(500_000, 1_000_000)})
+		}
+		b.Readings[spec.ID()] = prom.Reading{Slots: slots}
+	}
+	return b
+}
+
+// Commit forgets the batch.
+func (*storm) Commit(*prom.Batch) {}
+
+// Backfill reads no history.
+func (*storm) Backfill([]*slo.Spec, prom.Plan) *prom.Backfill { return nil }
+
+// Backfills finds none unfinished.
+func (*storm) Backfills(map[string][]byte, []*slo.Spec) []*prom.Backfill { return nil }
+
+// forgetful is a store that keeps nothing.
+type forgetful struct{ engine.Store }
+
+// Commit succeeds.
+func (forgetful) Commit(context.Context, store.Tick) error { return nil }
+
+// Fold succeeds.
+func (forgetful) Fold(context.Context, map[slo.ID]*budget.Ledger) error { return nil }
+
+// DropDays succeeds.
+func (forgetful) DropDays(context.Context, time.Time) error { return nil }
+
+// Prune succeeds.
+func (forgetful) Prune(context.Context, time.Time) error { return nil }
+
+// Incident finds none.
+func (forgetful) Incident(context.Context, string) (alerting.Incident, bool, error) {
+	return alerting.Incident{}, false, nil
+}
+
+// Incidents finds none.
+func (forgetful) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
+	return nil, nil
+}
+
+// mute composes nothing.
+type mute struct{}
+
+// Event implements engine.Composer.
+func (mute) Event(engine.Told) []outbox.Entry { return nil }
+
+// Act implements engine.Composer.
+func (mute) Act(engine.Done) []outbox.Entry { return nil }
+
+// Report implements engine.Composer.
+func (mute) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
+
+// Evidence implements engine.Composer.
+func (mute) Evidence(engine.Told) []outbox.Entry { return nil }
+
+// Notice implements engine.Composer.
+func (mute) Notice(engine.Notice) []outbox.Entry { return nil }
+
+// Permit implements engine.Composer.
+func (mute) Permit(engine.Permit) []outbox.Entry { return nil }
+
+// sizes are the numbers of open incidents that are measured.
+var sizes = []int{1_000, 3_000, 10_000}
+
+// BenchmarkOpen tells of every open incident, as the receivers that are reminded by the minute ask.
+func BenchmarkOpen(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			_, e, at := newStorm(b, n)
+			for b.Loop() {
+				if len(e.Open(at)) != n {
+					b.Fatal("an incident is missing")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTick is a minute in which every budget burns on.
+func BenchmarkTick(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			_, e, at := newStorm(b, n)
+			for b.Loop() {
+				at = at.Add(time.Minute)
+				if sum := e.Tick(b.Context(), at); !sum.Good() || sum.SLOs != n {
+					b.Fatal(sum)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTickOutage is a minute in which Prometheus answers for no budget.
+func BenchmarkTickOutage(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s, e, at := newStorm(b, n)
+			s.down = true
+			for b.Loop() {
+				at = at.Add(time.Minute)
+				if sum := e.Tick(b.Context(), at); len(sum.Failures) != n {
+					b.Fatal(sum)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkBudgets is what a page that lists every budget asks for.
+func BenchmarkBudgets(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			_, e, _ := newStorm(b, n)
+			for b.Loop() {
+				if len(e.Budgets()) != n {
+					b.Fatal("a budget is missing")
+				}
+			}
+		})
+	}
+}
