@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -178,7 +179,7 @@ func (d *deed) prepare(ctx context.Context) (known bool, err error) {
 		d.tick.Owed = d.permitted()
 		return false, nil
 	}
-	i, ok, err := d.findIncident(ctx, a.Incident)
+	i, ok, err := d.findIncident(ctx, d.book, a.Incident)
 	switch {
 	case err != nil:
 		return false, err
@@ -193,7 +194,7 @@ func (d *deed) prepare(ctx context.Context) (known bool, err error) {
 	if err := checkOn(i, a); err != nil {
 		return false, err
 	}
-	d.act.SLO, d.act.At = i.SLO, d.inTime(i)
+	d.act.SLO, d.act.At = i.SLO, d.inTime(a, i)
 	if a.Kind == alerting.Merge || a.Kind == alerting.Split {
 		return false, d.move(ctx, i)
 	}
@@ -202,7 +203,7 @@ func (d *deed) prepare(ctx context.Context) (known bool, err error) {
 		d.tick.Incidents = []alerting.Incident{d.incident}
 	}
 	if a.Kind != alerting.Close { // what ends it tells of it
-		d.tick.Owed = append(d.tick.Owed, d.compose(Done{Act: d.act})...)
+		d.tick.Owed = append(d.tick.Owed, d.compose(d.book, Done{Act: d.act}, d.incident)...)
 	}
 	d.spread()
 	return false, nil
@@ -266,8 +267,8 @@ func checkUndo(i alerting.Incident, a alerting.Act) error {
 }
 
 // inTime is when the act counts: not before the incident, and not in a minute that is decided.
-func (d *deed) inTime(i alerting.Incident) time.Time {
-	at := d.act.At
+func (d *deed) inTime(act alerting.Act, i alerting.Incident) time.Time {
+	at := act.At
 	if a := d.accounts[i.SLO]; a != nil && i.Open && at.Before(a.state.Through.Time()) {
 		at = a.state.Through.Time()
 	}
@@ -277,26 +278,31 @@ func (d *deed) inTime(i alerting.Incident) time.Time {
 	return at
 }
 
-// compose is what the act owes to those who watch.
-func (d *deed) compose(done Done) []outbox.Entry {
-	in, st, ok := d.place(d.incident.SLO)
+// compose is what an act on an incident owes to those who watch, told with the book as the act leaves it.
+func (d *deed) compose(b incidents.Book, done Done, i alerting.Incident) []outbox.Entry {
+	in, st, ok := d.place(b, i.SLO)
 	if !ok {
 		return nil
 	}
-	done.Told = d.told(in, st, d.incident.Last, d.incident, false, d.now)
+	done.Told = d.told(b, in, st, i.Last, i, false, d.now)
 	return d.Composer.Act(done)
 }
 
 // keep takes over in memory what was committed.
 func (d *deed) keep() {
+	draft := d.book.Edit()
 	for _, i := range d.others {
-		d.open[i.ID] = i
+		draft.Put(i)
 	}
+	if d.incident.Open {
+		draft.Put(d.incident)
+	}
+	if d.act.Kind == alerting.Close {
+		draft.Remove(d.incident.ID)
+	}
+	d.book = draft.Book
 	switch {
-	case d.incident.Open:
-		d.open[d.incident.ID] = d.incident
 	case d.act.Kind == alerting.Close:
-		delete(d.open, d.incident.ID)
 		if d.closing != nil {
 			d.closing[d.incident.ID] = true
 		}
@@ -328,12 +334,10 @@ func (e *Engine) wideOn(id slo.ID) []alerting.Act {
 }
 
 // actsOn are the acts that a budget's decisions depend on, in the order in which they were told.
-func (e *Engine) actsOn(id slo.ID) []alerting.Act {
+func (e *Engine) actsOn(b incidents.Book, id slo.ID) []alerting.Act {
 	all := e.wideOn(id)
-	for _, i := range e.open {
-		if i.SLO == id {
-			all = append(all, i.Acts...)
-		}
+	for _, i := range b.OnBudget(id) {
+		all = append(all, i.Acts...)
 	}
 	slices.SortStableFunc(all, func(a, b alerting.Act) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Key, b.Key)) })
 	return slices.CompactFunc(all, func(a, b alerting.Act) bool { return a.Key == b.Key })
@@ -356,8 +360,8 @@ func (e *Engine) forget(now time.Time) {
 }
 
 // findIncident looks for an incident in memory, then in the store.
-func (e *Engine) findIncident(ctx context.Context, id string) (alerting.Incident, bool, error) {
-	if i, ok := e.open[id]; ok {
+func (e *Engine) findIncident(ctx context.Context, b incidents.Book, id string) (alerting.Incident, bool, error) {
+	if i, ok := b.Find(id); ok {
 		return i, true, nil
 	}
 	return e.Store.Incident(ctx, id)

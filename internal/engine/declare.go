@@ -8,6 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -17,13 +18,13 @@ import (
 
 // place is where an incident is told: the budget that it is about, or the service as a whole, whose ledger is empty. It is
 // false for what is in the files no more.
-func (e *Engine) place(id slo.ID) (alerting.Input, alerting.State, bool) {
+func (e *Engine) place(b incidents.Book, id slo.ID) (alerting.Input, alerting.State, bool) {
 	a := e.accounts[id]
 	if a == nil {
 		a = e.away[id]
 	}
 	if a != nil {
-		return e.input(a), a.state, true
+		return e.input(b, a), a.state, true
 	}
 	spec := e.set.Lookup(id)
 	if spec == nil {
@@ -32,7 +33,7 @@ func (e *Engine) place(id slo.ID) (alerting.Input, alerting.State, bool) {
 	if spec == nil {
 		return alerting.Input{}, alerting.State{}, false
 	}
-	return alerting.Input{ID: id, Spec: spec, Ledger: &budget.Ledger{}, Acts: e.actsOn(id)}, alerting.State{}, true
+	return alerting.Input{ID: id, Spec: spec, Ledger: &budget.Ledger{}, Acts: e.actsOn(b, id)}, alerting.State{}, true
 }
 
 // wholeService is a service in the form of an SLO without a name, which promises nothing of its own; nil if the ID is not
@@ -51,7 +52,7 @@ func (e *Engine) wholeService(id slo.ID) *slo.Spec {
 
 // declare opens an incident that no rule saw.
 func (d *deed) declare(ctx context.Context) (known bool, err error) {
-	if _, known, err = d.findIncident(ctx, alerting.DeclaredID(d.act)); known || err != nil {
+	if _, known, err = d.findIncident(ctx, d.book, alerting.DeclaredID(d.act)); known || err != nil {
 		return known, err
 	}
 	if err := d.checkScope(); err != nil {
@@ -61,7 +62,7 @@ func (d *deed) declare(ctx context.Context) (known bool, err error) {
 	if id == "" {
 		id = slo.ID(d.act.Service)
 	}
-	in, st, ok := d.place(id)
+	in, st, ok := d.place(d.book, id)
 	if !ok {
 		return false, unknownAct("There is no service %q.", string(id))
 	}
@@ -79,14 +80,7 @@ func (d *deed) become(in alerting.Input, st alerting.State, i alerting.Incident)
 	d.incident = i
 	d.tick.Incidents = []alerting.Incident{i}
 	// Told with the incident in place, so that the thread shows it.
-	was, open := d.open[i.ID]
-	d.open[i.ID] = i
-	d.tick.Owed = d.Composer.Event(d.told(in, st, i.Last, i, false, d.now))
-	if open {
-		d.open[i.ID] = was
-	} else {
-		delete(d.open, i.ID)
-	}
+	d.tick.Owed = d.Composer.Event(d.told(d.book.With(i), in, st, i.Last, i, false, d.now))
 }
 
 // onDeclared is what an act makes of a declared incident beyond being part of its story; false if nothing.
@@ -105,7 +99,7 @@ func (d *deed) onDeclared(i alerting.Incident) bool {
 	default:
 		return false
 	}
-	in, st, ok := d.place(i.SLO)
+	in, st, ok := d.place(d.book, i.SLO)
 	if !ok {
 		in.Ledger = &budget.Ledger{}
 	}
@@ -122,10 +116,10 @@ func (d *deed) onDeclared(i alerting.Incident) bool {
 // tendDeclared says of declared incidents what is due, and settles the account of those that were closed before the ledger
 // had come so far.
 func (e *Engine) tendDeclared(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
-	for _, id := range slices.Sorted(maps.Keys(e.open)) {
-		i := e.open[id]
-		in, st, ok := e.place(i.SLO)
-		if i.Rule != alerting.RuleDeclared || !ok {
+	draft := e.book.Edit()
+	for _, i := range e.book.Declared() {
+		in, st, ok := e.place(draft.Book, i.SLO)
+		if !ok {
 			continue
 		}
 		event, due := i.Tend(in, st.Through, now)
@@ -133,15 +127,16 @@ func (e *Engine) tendDeclared(ctx context.Context, now time.Time, tick *store.Ti
 			continue
 		}
 		i = i.Apply(event)
-		e.open[id] = i
+		draft.Put(i)
 		tick.Incidents = append(tick.Incidents, i)
-		if event.Reason == alerting.Unacknowledged && e.taken(i) {
+		if event.Reason == alerting.Unacknowledged && draft.Acknowledged(i.Thread()) {
 			continue
 		}
-		owed := e.Composer.Event(e.told(in, st, event, i, false, now))
+		owed := e.Composer.Event(e.told(draft.Book, in, st, event, i, false, now))
 		tick.Owed = append(tick.Owed, owed...)
 		sum.Owed, sum.Events = sum.Owed+len(owed), sum.Events+1
 	}
+	e.book = draft.Book
 	e.settle(ctx, now, tick)
 }
 
@@ -156,7 +151,7 @@ func (e *Engine) settle(ctx context.Context, now time.Time, tick *store.Tick) {
 		if err != nil {
 			return // the disk is in trouble; it waits
 		}
-		in, st, placed := e.place(i.SLO)
+		in, st, placed := e.place(e.book, i.SLO)
 		switch end := budget.MinuteOf(i.Resolved); {
 		case !ok || !placed || i.SLO.Name() == "" || now.Sub(i.Resolved) > settleFor:
 		case st.Through < end:

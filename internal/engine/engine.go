@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -142,7 +144,7 @@ type Engine struct {
 	mu       sync.RWMutex
 	set      *slo.Set
 	accounts map[slo.ID]*account
-	open     map[string]alerting.Incident
+	book     incidents.Book
 	began    time.Time                     // of the first tick; zero before it, and for ever if no process went before
 	follows  bool                          // another process has decided before this one
 	wide     []alerting.Act                // what was done to SLOs and services, and not to an incident, oldest first
@@ -180,13 +182,11 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	}
 	e := &Engine{
 		Options: o, set: set,
-		accounts: map[slo.ID]*account{}, open: map[string]alerting.Incident{}, facts: map[string]string{},
+		accounts: map[slo.ID]*account{}, facts: map[string]string{},
 		filled: map[slo.ID]float64{}, away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{},
 		evidence: evidenceFrom(snap.Evidence), wanted: make(chan struct{}, 1),
 	}
-	for id, i := range snap.Open {
-		e.open[id] = i
-	}
+	e.book = e.book.With(slices.Collect(maps.Values(snap.Open))...)
 	for id, a := range snap.Accounts {
 		e.restore(&account{id: id, ledger: a.Ledger, state: a.State, since: a.State.Through})
 	}
@@ -260,7 +260,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 		e.began = now
 	}
 	e.closeOrphans(now, &tick, &sum)
-	e.tell(e.decide(batch, &tick), now, &tick, &sum)
+	e.adopt(e.tell(e.decide(batch, &tick), now, &tick, &sum))
 	e.tendDeclared(ctx, now, &tick, &sum)
 	e.watchSource(batch, now, &tick, &sum)
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
@@ -335,7 +335,7 @@ func (e *Engine) turn(a *account, reading prom.Reading) story {
 		}
 	}
 	a.problems, a.failed = reading.Problems, nil
-	in := e.input(a)
+	in := e.input(e.book, a)
 	state, events := alerting.Advance(in, a.state, to)
 	a.state, turn.State = state, state
 	return story{in: in, state: state, events: events, turn: turn}
@@ -389,19 +389,19 @@ func stale(e alerting.Event, events []alerting.Event) bool {
 	return false
 }
 
-func (e *Engine) told(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
-	return e.among(e.alone(in, st, event, i, over, now))
+func (e *Engine) told(b incidents.Book, in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
+	return e.among(b, e.alone(b, in, st, event, i, over, now))
 }
 
 // alone is what can be told of an event without those around it.
-func (e *Engine) alone(in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
+func (e *Engine) alone(b incidents.Book, in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
 	at := event.At + 1
 	t := Told{
 		Event: event, Incident: i, Over: over, Spec: in.Spec, Now: now, Silenced: e.silenced(event, i),
 		Status:    budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
 		Outlook:   outlook(in, at),
 		Standings: alerting.Standings(in, st, at),
-		Upstream:  e.burningUpstream(in.ID, i),
+		Upstream:  e.burningUpstream(b, in.ID, i),
 		Worst:     e.worstStep(in.Spec, event),
 		Evidence:  e.evidence[i.ID],
 	}

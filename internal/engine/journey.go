@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -153,17 +154,20 @@ func (e *Engine) upstreamFirst(readings map[slo.ID]prom.Reading) []slo.ID {
 }
 
 // burningUpstream is what an SLO depends on and burns now.
-func (e *Engine) burningUpstream(id slo.ID, i alerting.Incident) []alerting.Upstream {
+func (e *Engine) burningUpstream(b incidents.Book, id slo.ID, i alerting.Incident) []alerting.Upstream {
 	on := e.set.Upstream(id)
 	if len(on) == 0 || i.ID == "" {
 		return nil
 	}
+	services := map[string]bool{}
 	var open []alerting.Incident
-	for _, other := range e.open {
-		if other.Open {
-			open = append(open, other)
+	for _, upstream := range on {
+		if name := upstream.Service(); !services[name] {
+			services[name] = true
+			open = append(open, b.InService(name)...)
 		}
 	}
+	open = slices.DeleteFunc(open, func(i alerting.Incident) bool { return !i.Open })
 	return alerting.Upstreams(on, open, i.Onset, i.Last.Time())
 }
 
@@ -237,12 +241,9 @@ func (e *Engine) journey(a *account) *Journey {
 			Step: step, Spec: e.set.Lookup(step.SLO), Data: l.At(at - 1).State.String(),
 			Sum: l.Sum(from, at), Recent: l.Sum(at-budget.Minutes(j.Over), at),
 		}
-		for _, o := range e.open {
-			if o.SLO == step.SLO {
-				s.Open = append(s.Open, o.ID)
-			}
+		for _, o := range e.book.OnBudget(step.SLO) {
+			s.Open = append(s.Open, o.ID)
 		}
-		slices.Sort(s.Open)
 		j.Steps, recent = append(j.Steps, s), append(recent, s.Recent)
 	}
 	j.Worst = budget.WorstOf(recent)

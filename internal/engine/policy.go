@@ -8,6 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -39,7 +40,7 @@ func (e *Engine) judge(service, name string, f func(alerting.Input, alerting.Sta
 	for _, a := range e.accounts {
 		if wanted(a.spec) {
 			seen[a.id.Base()] = true
-			all = append(all, f(e.input(a), a.state))
+			all = append(all, f(e.input(e.book, a), a.state))
 		}
 	}
 	for _, s := range e.set.Specs {
@@ -63,8 +64,8 @@ func (e *Engine) PostmortemAt() int64 {
 }
 
 // input is what a decision about an account may look at.
-func (e *Engine) input(a *account) alerting.Input {
-	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: e.Policy, Acts: e.actsOn(a.id)}
+func (e *Engine) input(b incidents.Book, a *account) alerting.Input {
+	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: e.Policy, Acts: e.actsOn(b, a.id)}
 }
 
 // judgeAt is the verdict right after a gate has turned.
@@ -143,7 +144,7 @@ func (e *Engine) Changes(service string, from, to, now time.Time) []Change {
 func (e *Engine) inputs(service string) (budgets []alerting.Input, states []alerting.State) {
 	for _, id := range slices.Sorted(maps.Keys(e.accounts)) {
 		if a := e.accounts[id]; service == "" || id.Service() == service {
-			budgets, states = append(budgets, e.input(a)), append(states, a.state)
+			budgets, states = append(budgets, e.input(e.book, a)), append(states, a.state)
 		}
 	}
 	return budgets, states

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -31,17 +32,19 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 		return fmt.Errorf("reload: %w", err)
 	}
 	tick := store.Tick{At: now, Facts: map[string]string{}}
+	var gone []*account
 	for _, id := range slices.Sorted(maps.Keys(e.accounts)) {
 		if a := e.accounts[id]; !belongs(id, set) && a.open() {
-			tick.Turns = append(tick.Turns, e.remove(a, now))
+			gone = append(gone, a)
 		}
 	}
+	book := e.remove(gone, now, &tick, &Summary{})
 	if len(tick.Turns) > 0 {
 		if err := e.Store.Commit(ctx, tick); err != nil {
 			return fmt.Errorf("reload: %w", err)
 		}
 	}
-	e.close(tick.Turns)
+	e.close(book, tick.Turns)
 	e.exchange(set)
 	e.set, e.Reports, e.ReportChannels, e.Policy = set, reports, channels, policy
 	e.excuses = map[string]*budget.Excuses{}
@@ -56,33 +59,31 @@ func belongs(id slo.ID, set *slo.Set) bool {
 	return spec != nil && (id.Group() != "") == (len(spec.By) > 0)
 }
 
-// remove is the turn that closes what is open for an SLO that is gone. It changes nothing yet.
-func (e *Engine) remove(a *account, now time.Time) store.Turn {
-	in := e.input(a)
-	all := []story{{
-		in: in, state: a.state, events: alerting.Remove(in, a.state, a.state.Through-1),
-		turn: store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
-	}}
-	open, told := maps.Clone(e.open), store.Tick{}
-	e.tell(all, now, &told, &Summary{})
-	e.open = open
-	return told.Turns[0]
+// remove tells of the end of what is open for SLOs that are gone, and returns the book without it. It changes nothing yet.
+func (e *Engine) remove(gone []*account, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
+	var all []story
+	for _, a := range gone {
+		in := e.input(e.book, a)
+		all = append(all, story{
+			in: in, state: a.state, events: alerting.Remove(in, a.state, a.state.Through-1),
+			turn: store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
+		})
+	}
+	return e.tell(all, now, tick, sum)
 }
 
 // open reports whether the budget has an incident.
 func (a *account) open() bool { return a.state.Burn != nil || a.state.NoData != nil }
 
 // close takes over what remove has decided.
-func (e *Engine) close(turns []store.Turn) {
+func (e *Engine) close(book incidents.Book, turns []store.Turn) {
+	e.adopt(book)
 	for _, turn := range turns {
 		a := e.accounts[turn.SLO]
 		if a == nil {
 			a = e.away[turn.SLO]
 		}
 		a.state = turn.State
-		for _, i := range turn.Incidents {
-			delete(e.open, i.ID)
-		}
 	}
 	if len(turns) > 0 {
 		e.kick()
@@ -113,7 +114,8 @@ func (e *Engine) restore(a *account) {
 func (e *Engine) promisedTo(a *account) slo.Objective {
 	share := 0.01
 	if a.state.Burn != nil {
-		if b := e.open[a.state.Burn.Incident].Last.Budget; b.Total > 0 {
+		i, _ := e.book.Find(a.state.Burn.Incident)
+		if b := i.Last.Budget; b.Total > 0 {
 			share = float64(b.Allowed) / float64(b.Total)
 		}
 	}
@@ -126,15 +128,16 @@ func (e *Engine) promisedTo(a *account) slo.Objective {
 
 // closeOrphans closes what was open for SLOs that were taken out while nobody was there to see it.
 func (e *Engine) closeOrphans(now time.Time, tick *store.Tick, sum *Summary) {
+	var gone []*account
 	for _, id := range e.orphans {
 		if a := e.away[id]; a != nil && a.open() {
-			turn := e.remove(a, now)
-			sum.Owed += len(turn.Entries)
-			tick.Turns = append(tick.Turns, turn)
+			gone = append(gone, a)
 		}
 	}
 	e.orphans = nil
-	e.close(tick.Turns)
+	var removed Summary
+	e.close(e.remove(gone, now, tick, &removed), tick.Turns)
+	sum.Owed += removed.Owed
 }
 
 // exchange gives every account the terms of the new set, puts away those that have none, and takes

@@ -68,6 +68,24 @@ func TestRemoveDuringIncident(t *testing.T) {
 	w.checkOncePerKey()
 }
 
+// TestRemoveThread: two SLOs that burn in one thread are taken out. What is said last in the thread shows none of them as open.
+func TestRemoveThread(t *testing.T) {
+	second := promise("shop")
+	second.Name = "second"
+	w := newWorld(t, specsOf(promise("shop"), second), &service{name: "shop", load: outage(50, [2]int{10, 40})})
+	w.steps(15)
+	if open := w.engine.OpenIncidents(); len(open) != 2 || open[0].Thread() != open[1].Thread() {
+		t.Fatalf("open: %+v", open)
+	}
+	if err := w.reload(); err != nil {
+		t.Fatal(err)
+	}
+	roots := w.slack.State().Roots(channel)
+	if len(roots) != 1 || !strings.Contains(roots[0].Text, "Resolved") || strings.Contains(roots[0].Visible(), "Also burning") {
+		t.Errorf("the channel reads %q", roots[0].Visible())
+	}
+}
+
 // TestRemovedWhileAway: the SLO is taken out of the files while slowburn does not run. Its incident does not stay open for ever.
 func TestRemovedWhileAway(t *testing.T) {
 	w := during(t)
@@ -112,6 +130,25 @@ func TestReloadFails(t *testing.T) {
 	}
 	w.checkTold()
 	w.checkBudgets()
+}
+
+// TestReloadFailsWithEvidence: what was found out about an incident is still known after a reload that the disk refuses.
+func TestReloadFailsWithEvidence(t *testing.T) {
+	w := during(t)
+	w.looks = true
+	w.step()
+	w.point = func(name string) error {
+		if name == "store commit.incidents" {
+			return errors.New("disk full")
+		}
+		return nil
+	}
+	if err := w.reload(); err == nil {
+		t.Fatal("the reload went through")
+	}
+	if open := w.engine.Open(w.now()); len(open) != 1 || open[0].Evidence == nil {
+		t.Errorf("%d open incidents, or no evidence", len(open))
+	}
 }
 
 // TestObjectiveChanged (fault 36): new terms hold from the next minute on. The incident goes on, and ends when the new terms say so.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
@@ -21,8 +22,8 @@ type story struct {
 
 // tell folds the events of all stories into incidents, composes what is owed for them and adds the turns to the tick. The events
 // of different budgets are told in the order in which they happened, so that which incident joins which does not
-// depend on how time was cut into ticks.
-func (e *Engine) tell(all []story, now time.Time, tick *store.Tick, sum *Summary) {
+// depend on how time was cut into ticks. It returns the book as the events leave it.
+func (e *Engine) tell(all []story, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
 	type line struct {
 		event alerting.Event
 		story *story
@@ -34,32 +35,45 @@ func (e *Engine) tell(all []story, now time.Time, tick *store.Tick, sum *Summary
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.event.At, b.event.At) })
+	draft := e.book.Edit()
 	for _, l := range lines {
-		e.tellOne(l.story, l.event, now)
+		e.tellOne(draft, l.story, l.event, now)
 	}
 	for n := range all {
 		s := &all[n]
 		for _, event := range s.events {
-			if i, ok := e.open[event.Incident]; ok && !slices.ContainsFunc(s.turn.Incidents, func(j alerting.Incident) bool { return i.ID == j.ID }) {
+			if i, ok := draft.Find(event.Incident); ok && !slices.ContainsFunc(s.turn.Incidents, func(j alerting.Incident) bool { return i.ID == j.ID }) {
 				s.turn.Incidents = append(s.turn.Incidents, i)
 			}
 		}
 		tick.Turns = append(tick.Turns, s.turn)
 		sum.count(s.turn, len(s.events))
 	}
-	for id, i := range e.open {
-		if !i.Open {
-			delete(e.open, id)
+	for n := range all {
+		for _, i := range all[n].turn.Incidents {
+			if !i.Open {
+				draft.Remove(i.ID)
+			}
+		}
+	}
+	return draft.Book
+}
+
+// adopt goes on with another book. What was found out about incidents that have ended is let go.
+func (e *Engine) adopt(b incidents.Book) {
+	e.book = b
+	for id := range e.evidence {
+		if _, open := b.Find(id); !open {
 			delete(e.evidence, id)
 		}
 	}
 }
 
 // tellOne folds one event into its incident and composes what is owed for it.
-func (e *Engine) tellOne(s *story, event alerting.Event, now time.Time) {
-	i := e.apply(event, s)
+func (e *Engine) tellOne(d *incidents.Draft, s *story, event alerting.Event, now time.Time) {
+	i := e.apply(d, event, s)
 	if i.ID != "" { // a notice outside of an incident has none
-		e.open[i.ID] = i
+		d.Put(i)
 	}
 	e.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
 		"severity", event.Severity, "reason", event.Reason, "at", event.Time())
@@ -67,10 +81,10 @@ func (e *Engine) tellOne(s *story, event alerting.Event, now time.Time) {
 	switch {
 	case event.At < last[event.Incident] && (event.Kind == alerting.Escalated || event.Kind == alerting.Updated):
 		return // it is over by now; what ends it tells the whole story, and nobody is woken for it
-	case stale(event, s.events), event.Reason == alerting.Unacknowledged && e.taken(i):
+	case stale(event, s.events), event.Reason == alerting.Unacknowledged && d.Acknowledged(i.Thread()):
 		return
 	}
-	entries := e.Composer.Event(e.told(s.in, s.state, event, i, over[event.Incident], now))
+	entries := e.Composer.Event(e.told(d.Book, s.in, s.state, event, i, over[event.Incident], now))
 	for n := range entries {
 		// A process before this one may have sent it past a full disk and died before it could write that down.
 		was := &entries[n]
@@ -86,12 +100,13 @@ func (e *Engine) tellOne(s *story, event alerting.Event, now time.Time) {
 
 // apply folds an event into its incident. One that opens joins the thread of what burns already in its service, and knows
 // of a silence that it falls into.
-func (e *Engine) apply(event alerting.Event, s *story) alerting.Incident {
-	i := e.open[event.Incident].Apply(event)
+func (e *Engine) apply(d *incidents.Draft, event alerting.Event, s *story) alerting.Incident {
+	i, _ := d.Find(event.Incident)
+	i = i.Apply(event)
 	if event.Kind != alerting.Opened {
 		return i
 	}
-	i.Group = e.thread(event, s)
+	i.Group = e.thread(d, event, s)
 	if a, silent := alerting.Silent(e.wideOn(event.SLO), event.Time()); silent {
 		i = i.Take(a)
 	}
@@ -100,21 +115,21 @@ func (e *Engine) apply(event alerting.Event, s *story) alerting.Incident {
 
 // thread is the incident in whose thread a new one is told, "" for its own: that of the burn which it comes back
 // from, or of the oldest burn of the same service that is open then and told in the same channel.
-func (e *Engine) thread(event alerting.Event, s *story) string {
+func (e *Engine) thread(d *incidents.Draft, event alerting.Event, s *story) string {
 	if !event.Rule.Burns() {
 		return ""
 	}
 	if event.Follows != "" {
-		if before, ok, _ := e.findIncident(context.Background(), event.Follows); ok {
+		if before, ok, _ := e.findIncident(context.Background(), d.Book, event.Follows); ok {
 			return before.Thread()
 		}
 		return event.Follows
 	}
 	var oldest alerting.Incident
-	for _, i := range e.open {
+	for _, i := range d.InService(event.SLO.Service()) {
 		a := e.accounts[i.SLO]
-		together := i.Open && i.Rule.Burns() && i.SLO.Service() == event.SLO.Service() && !i.Unheard() &&
-			a != nil && a.spec.Slack.Channel == s.in.Spec.Slack.Channel
+		together := i.Open && i.Rule.Burns() && !i.Unheard() && a != nil &&
+			a.spec.Slack.Channel == s.in.Spec.Slack.Channel
 		if together && (oldest.ID == "" || cmp.Or(i.Detected.Compare(oldest.Detected), cmp.Compare(i.ID, oldest.ID)) < 0) {
 			oldest = i
 		}
@@ -125,37 +140,15 @@ func (e *Engine) thread(event alerting.Event, s *story) string {
 	return oldest.Thread()
 }
 
-// group are the open incidents that are told in one thread, the loudest first, then the oldest.
-func (e *Engine) group(thread string) []alerting.Incident {
-	var all []alerting.Incident
-	for _, i := range e.open {
-		if i.Open && i.Thread() == thread {
-			all = append(all, i)
-		}
-	}
-	slices.SortFunc(all, func(a, b alerting.Incident) int {
-		return cmp.Or(cmp.Compare(a.Loud(), b.Loud()), a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID)) // page before ticket
-	})
-	return all
-}
-
-// taken reports whether somebody has one of the incidents of a thread.
-func (e *Engine) taken(i alerting.Incident) bool {
-	return slices.ContainsFunc(e.group(i.Thread()), func(i alerting.Incident) bool {
-		_, acked := i.Acknowledged()
-		return acked
-	})
-}
-
 // among adds to what is told of an incident what else is told in its thread. The root message shows the loudest.
-func (e *Engine) among(t Told) Told {
+func (e *Engine) among(b incidents.Book, t Told) Told {
 	if t.Incident.ID == "" {
 		return t
 	}
-	all := e.group(t.Incident.Thread())
+	all := b.InThread(t.Incident.Thread())
 	if len(all) > 0 && all[0].ID != t.Incident.ID {
-		if in, st, ok := e.place(all[0].SLO); ok {
-			face := e.alone(in, st, all[0].Last, all[0], false, t.Now)
+		if in, st, ok := e.place(b, all[0].SLO); ok {
+			face := e.alone(b, in, st, all[0].Last, all[0], false, t.Now)
 			face.Others = all[1:]
 			t.Face = &face
 		}

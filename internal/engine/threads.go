@@ -17,7 +17,7 @@ func (d *deed) spread() {
 		return
 	}
 	first := d.incident
-	for _, o := range d.group(first.Thread()) {
+	for _, o := range d.book.InThread(first.Thread()) {
 		echo := d.act
 		echo.Key, echo.Incident, echo.SLO = d.act.Key+"@"+o.ID, o.ID, o.SLO
 		if has, taken := o.Acknowledged(); o.ID == first.ID || d.act.Kind == alerting.Acknowledge && taken && has.By == echo.By {
@@ -28,13 +28,11 @@ func (d *deed) spread() {
 				continue
 			}
 		}
-		d.act, d.incident = echo, o // for a moment
-		d.act.At = d.inTime(o)
-		d.incident = o.Take(d.act)
-		d.others, d.tick.Acts = append(d.others, d.incident), append(d.tick.Acts, d.act)
-		d.tick.Incidents = append(d.tick.Incidents, d.incident)
-		d.tick.Owed = append(d.tick.Owed, d.compose(Done{Act: d.act, Echo: true})...)
-		d.act, d.incident = first.Acts[len(first.Acts)-1], first
+		echo.At = d.inTime(echo, o)
+		o = o.Take(echo)
+		d.others, d.tick.Acts = append(d.others, o), append(d.tick.Acts, echo)
+		d.tick.Incidents = append(d.tick.Incidents, o)
+		d.tick.Owed = append(d.tick.Owed, d.compose(d.book, Done{Act: echo, Echo: true}, o)...)
 	}
 }
 
@@ -43,7 +41,7 @@ func (d *deed) spread() {
 func (d *deed) move(ctx context.Context, i alerting.Incident) error {
 	from, to := i.Thread(), ""
 	if d.act.Kind == alerting.Merge {
-		other, ok, err := d.findIncident(ctx, d.act.Other)
+		other, ok, err := d.findIncident(ctx, d.book, d.act.Other)
 		switch {
 		case err != nil:
 			return err
@@ -57,7 +55,7 @@ func (d *deed) move(ctx context.Context, i alerting.Incident) error {
 	d.incident = i.Take(d.act)
 	d.incident.Group = to
 	d.tick.Incidents = []alerting.Incident{d.incident}
-	for _, o := range d.group(i.ID) {
+	for _, o := range d.book.InThread(i.ID) {
 		if o.ID != i.ID && to != "" {
 			o.Group = to
 			d.others = append(d.others, o)
@@ -76,21 +74,13 @@ func (d *deed) composeMove(from string) []outbox.Entry {
 	if d.incident.Open {
 		changed = append(changed, d.incident)
 	}
-	before := map[string]alerting.Incident{}
-	for _, i := range changed {
-		before[i.ID] = d.open[i.ID]
-		d.open[i.ID] = i
-	}
+	after := d.book.With(changed...)
 	done := Done{Act: d.act, From: from}
-	if left := d.group(from); len(left) > 0 {
-		if in, st, ok := d.place(left[0].SLO); ok {
-			told := d.told(in, st, left[0].Last, left[0], false, d.now)
+	if left := after.InThread(from); len(left) > 0 {
+		if in, st, ok := d.place(after, left[0].SLO); ok {
+			told := d.told(after, in, st, left[0].Last, left[0], false, d.now)
 			done.Left = &told
 		}
 	}
-	entries := d.compose(done)
-	for id, i := range before {
-		d.open[id] = i
-	}
-	return entries
+	return d.compose(after, done, d.incident)
 }

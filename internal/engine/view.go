@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -64,7 +63,7 @@ func (e *Engine) Budget(id slo.ID) (Budget, bool) {
 
 func (e *Engine) view(a *account) Budget {
 	at := a.state.Through
-	in := e.input(a)
+	in := e.input(e.book, a)
 	b := Budget{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.Begin().Time(),
 		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
@@ -81,12 +80,7 @@ func (e *Engine) view(a *account) Budget {
 	if a.failed != nil {
 		b.Data, b.Problems = budget.Failed.String(), append([]string{a.failed.Error()}, a.problems...)
 	}
-	for _, i := range e.open {
-		if i.SLO == a.id {
-			b.Open = append(b.Open, i)
-		}
-	}
-	slices.SortFunc(b.Open, func(x, y alerting.Incident) int { return cmp.Compare(x.ID, y.ID) })
+	b.Open = e.book.OnBudget(a.id)
 	return b
 }
 
@@ -158,12 +152,7 @@ func (e *Engine) BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]
 func (e *Engine) OpenIncidents() []alerting.Incident {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	all := make([]alerting.Incident, 0, len(e.open))
-	for _, i := range e.open {
-		all = append(all, i)
-	}
-	slices.SortFunc(all, func(x, y alerting.Incident) int { return cmp.Compare(x.ID, y.ID) })
-	return all
+	return e.book.All()
 }
 
 // Open is every open incident with what may be said about it at a time, by ID.
@@ -175,10 +164,9 @@ func (e *Engine) Open(now time.Time) []Told {
 
 func (e *Engine) openTold(now time.Time) []Told {
 	var all []Told
-	for _, id := range slices.Sorted(maps.Keys(e.open)) {
-		i := e.open[id]
-		if in, st, ok := e.place(i.SLO); ok {
-			all = append(all, e.told(in, st, i.Last, i, false, now))
+	for _, i := range e.book.All() {
+		if in, st, ok := e.place(e.book, i.SLO); ok {
+			all = append(all, e.told(e.book, in, st, i.Last, i, false, now))
 		}
 	}
 	return all
@@ -202,7 +190,7 @@ func (e *Engine) WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool {
 func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting.Input)) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	in, _, ok := e.place(id)
+	in, _, ok := e.place(e.book, id)
 	if !ok || e.accounts[id] == nil && e.wholeService(id) == nil {
 		return false
 	}
@@ -210,7 +198,7 @@ func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting
 	if in.Spec.SLI.Kind == slo.Composed {
 		for _, step := range in.Spec.SLI.Journey.Steps {
 			if s := e.accounts[step.SLO]; s != nil {
-				steps = append(steps, e.input(s))
+				steps = append(steps, e.input(e.book, s))
 			}
 		}
 	}
