@@ -49,7 +49,7 @@ func TestPrometheusAcceptsTheRules(t *testing.T) {
 				g, err := Build(spec, Options{Names: names})
 				var refused *Refusal
 				if errors.As(err, &refused) && names != Own {
-					t.Skip(err)
+					return // Sloth and Pyrra have no names for everything
 				}
 				if err != nil {
 					t.Fatal(err)

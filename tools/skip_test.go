@@ -1,0 +1,134 @@
+package tools
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/printer"
+	"go/token"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// CI runs the command that README names, and the race run beside it.
+func TestCIRunsWhatREADMESays(t *testing.T) {
+	ci := read(t, ".ci/run")
+	for _, want := range []string{"\nstep test make --no-print-directory test\n", "\nstep race make --no-print-directory race\n"} {
+		if !strings.Contains(ci, want) {
+			t.Errorf(".ci/run has no step %q", strings.TrimSpace(want))
+		}
+	}
+	if !strings.Contains(read(t, "README.md"), "`make test` runs the tests") {
+		t.Error("README.md names another command than .ci/run")
+	}
+	for _, file := range []string{".ci/run", "Makefile"} {
+		if regexp.MustCompile(`test\b.*\s-short\b`).MatchString(read(t, file)) {
+			t.Errorf("%s runs short tests, in which things are skipped", file)
+		}
+	}
+}
+
+// What the race run skips, the other one runs; what a machine lacks is no excuse in CI; what a generated input
+// cannot be is no loss. There are no other reasons to skip.
+func TestNothingIsSkippedInBothRuns(t *testing.T) {
+	for _, p := range product(t) {
+		for _, f := range p.tests {
+			if tags := buildTags(f); tags != "" && tags != "race" && tags != "!race" {
+				t.Errorf("%s: a test file for %s runs in neither of the two runs", p.at(f), tags)
+			}
+		}
+		functions(p.tests, func(fn *ast.FuncDecl) {
+			for _, why := range badSkips(p, fn) {
+				t.Error(why)
+			}
+		})
+	}
+}
+
+// buildTags is the constraint that a file is built under, "" without one.
+func buildTags(f *ast.File) string {
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			if tags, ok := strings.CutPrefix(c.Text, "//go:build "); ok {
+				return tags
+			}
+		}
+	}
+	return ""
+}
+
+// excuse matches a condition under which a test may be skipped.
+var excuse = regexp.MustCompile(`(^|[^!])\b(raceDetector|underRace|testing\.Short\(\))|SLOWBURN_CI`)
+
+// badSkips lists the skips of a function that CI could not tell from a test that ran.
+func badSkips(p *pkg, fn *ast.FuncDecl) (all []string) {
+	if strings.HasPrefix(fn.Name.Name, "Fuzz") {
+		return nil
+	}
+	whole := source(fn)
+	var around []ast.Node // from the function inwards
+	ast.Inspect(fn, func(n ast.Node) bool {
+		if n == nil {
+			around = around[:len(around)-1]
+			return true
+		}
+		around = append(around, n)
+		call, ok := n.(*ast.CallExpr)
+		if !ok || !strings.HasPrefix(source(call.Fun), "t.Skip") && !strings.HasPrefix(source(call.Fun), "tb.Skip") {
+			return true
+		}
+		// An input that rapid draws, or a pair of a table that has no meaning, is left out by name.
+		generated := slices.ContainsFunc(around, func(n ast.Node) bool {
+			f, ok := n.(*ast.FuncLit)
+			return ok && strings.Contains(source(f.Type), "*rapid.T")
+		})
+		reason := ""
+		for _, n := range around {
+			switch n := n.(type) {
+			case *ast.IfStmt:
+				reason = source(n.Cond)
+			case *ast.CaseClause:
+				for _, c := range n.List {
+					reason = source(c)
+				}
+			}
+		}
+		if !generated && !excuse.MatchString(reason) && !strings.Contains(whole, "SLOWBURN_CI") {
+			all = append(all, fmt.Sprintf("%s is skipped if %s, and CI would not notice", p.at(call), reason))
+		}
+		return true
+	})
+	return all
+}
+
+// source is a node as it is written.
+func source(n ast.Node) string {
+	var b strings.Builder
+	_ = printer.Fprint(&b, token.NewFileSet(), n)
+	return b.String()
+}
+
+func TestTheRuleAboutSkipsCanFail(t *testing.T) {
+	p := &pkg{path: "budget", fset: token.NewFileSet()}
+	f, err := parser.ParseFile(p.fset, "x_test.go", `package budget
+func TestA(t *testing.T) { if !raceDetector { t.Skip() } }
+func TestB(t *testing.T) { if runtime.GOOS == "linux" { t.Skip() } }
+func TestC(t *testing.T) { t.Skip() }
+func TestD(t *testing.T) { if raceDetector { t.Skip() } }
+func TestE(t *testing.T) { rapid.Check(t, func(t *rapid.T) { if n > 3 { t.Skip() } }) }
+`, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bad []string
+	functions([]*ast.File{f}, func(fn *ast.FuncDecl) {
+		if len(badSkips(p, fn)) > 0 {
+			bad = append(bad, fn.Name.Name)
+		}
+	})
+	if want := []string{"TestA", "TestB", "TestC"}; !slices.Equal(bad, want) {
+		t.Errorf("skips that are refused: %v, want %v", bad, want)
+	}
+}
