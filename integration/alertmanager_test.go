@@ -37,11 +37,11 @@ func TestAlertmanager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	story := notifytest.Story(true)
+	story := notifytest.Story("alertmanager", true)
 	begin := moved(story[1], now) // a page that was a ticket
 	deliver := func(f notify.Facts, only outbox.Op) {
 		t.Helper()
-		for _, e := range alertmanager.Compose("alertmanager", f, now) {
+		for _, e := range c.Event(f, now) {
 			if e.Op != only {
 				continue
 			}

@@ -54,7 +54,7 @@ func (c *doctorCmd) Run(e *env) error {
 	defer cancel()
 	d.prometheus(ctx)
 	d.slack(ctx)
-	d.legs(ctx)
+	d.receivers(ctx)
 	d.store(ctx)
 	if err := c.print(e, d.found); err != nil {
 		return cannotFindOut(err)

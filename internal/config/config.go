@@ -15,6 +15,7 @@ import (
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -145,7 +146,10 @@ func Parse(path string, data []byte) (Config, error) {
 	if len(file.Documents) > 0 {
 		keys := []string{
 			"prometheus", "slos", "corrections", "store", "slack", "traces", "reports", "postmortems", "policy",
-			"pagerduty", "alertmanagers", "webhooks", "routes", "fallback", "heartbeat", "signals",
+			"routes", "fallback", "heartbeat", "signals",
+		}
+		for _, kind := range receivers.Kinds() {
+			keys = append(keys, kind.Key)
 		}
 		if o, ok := file.Documents[0].Object(keys...); ok {
 			cfg.read(o)
@@ -189,7 +193,7 @@ func (c *Config) read(o strictyaml.Object) {
 	c.readSlack(o.Get("slack"))
 	c.readTraces(o.Get("traces"))
 	c.readReports(o.Get("reports"))
-	c.readLegs(o)
+	c.readReceivers(o)
 	if s, ok := o.Get("signals").Object("sources"); ok {
 		c.Signals = c.Signals.With(signals.Read(s.Get("sources")))
 	}

@@ -9,25 +9,17 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
-// Receiver is a way out beside Slack.
+// Receiver is one place beside Slack that is told, of a kind that package receivers lists.
 type Receiver struct {
-	Kind       string // pagerduty, alertmanager or webhook
-	Name       string // tells several of a kind apart, "" if there is one
-	URL        string
-	URLFile    string // of a webhook: holds the address
-	SecretFile string // the routing key, or what a webhook is signed with
-	HTTP       promconfig.HTTPClientConfig
-}
-
-// Leg is the receiver's name in routes, in the outbox and on the pages: "pagerduty", "pagerduty/payments".
-func (r Receiver) Leg() string {
-	if r.Name == "" {
-		return r.Kind
-	}
-	return r.Kind + "/" + r.Name
+	Name   string            // in routes, in the outbox and on the pages: "pagerduty", "pagerduty/payments"
+	Values map[string]string // what stands in the file, by the names of the kind's keys
+	Files  map[string]string // the files that hold what is secret, by the same names
+	HTTP   promconfig.HTTPClientConfig
 }
 
 // Heartbeat says whom to tell that everything worked. The zero value is nobody.
@@ -47,59 +39,79 @@ const (
 	defaultFallback  = 5 * time.Minute
 )
 
-// readLegs reads everything about the ways out.
-func (c *Config) readLegs(o strictyaml.Object) {
-	c.readPagerDuty(o.Get("pagerduty"))
-	c.readReceivers(o.Get("alertmanagers"), AlertmanagerKind, "url")
-	c.readReceivers(o.Get("webhooks"), WebhookKind, "url", "url_file", "secret_file")
+// readReceivers reads everything about who is told beside Slack.
+func (c *Config) readReceivers(o strictyaml.Object) {
+	for _, kind := range receivers.Kinds() {
+		v := o.Get(kind.Key)
+		items := []strictyaml.Value{v}
+		if v.IsList() || kind.Key != kind.Name {
+			items, _ = v.List(1000)
+		}
+		for _, item := range items {
+			c.readReceiver(kind, item)
+		}
+	}
 	c.readHeartbeat(o.Get("heartbeat"))
 	c.readRoutes(o.Get("routes"))
 	c.readFallback(o.Get("fallback"))
 }
 
-// readPagerDuty reads one routing key, or a list of them.
-func (c *Config) readPagerDuty(v strictyaml.Value) {
-	items := []strictyaml.Value{v}
-	if v.IsList() {
-		items, _ = v.List(1000)
+// readReceiver reads one receiver of a kind.
+func (c *Config) readReceiver(kind notify.Kind, item strictyaml.Value) {
+	keys := []string{"name"}
+	for _, k := range kind.Keys {
+		keys = append(keys, k.InFile()...)
 	}
-	for _, item := range items {
-		o, ok := item.Object("name", "routing_key_file", "url")
-		if !ok {
-			continue
-		}
-		r := Receiver{Kind: PagerdutyKind}
-		if text, ok := o.Need("routing_key_file", "a file with the integration key of an Events API v2 integration").Text(); ok {
-			r.SecretFile = c.Abs(text)
-		}
-		r.URL = address(o.Get("url"))
-		c.addReceiver(r, item, o.Get("name"))
+	if kind.HTTP {
+		keys = append(keys, httpKeys...)
 	}
+	o, ok := item.Object(keys...)
+	if !ok {
+		return
+	}
+	r := Receiver{Name: kind.Name, Values: map[string]string{}, Files: map[string]string{}}
+	for _, k := range kind.Keys {
+		value, file := c.readSetting(o, k)
+		if value != "" {
+			r.Values[k.Name] = value
+		}
+		if file != "" {
+			r.Files[k.Name] = file
+		}
+	}
+	if kind.HTTP {
+		r.HTTP = c.readHTTP(o, item)
+	}
+	if u, err := url.Parse(r.Values["url"]); kind.ByHost && err == nil && u.Host != "" {
+		r.Name += "/" + u.Host
+	}
+	c.addReceiver(kind, r, item, o.Get("name"))
 }
 
-// readReceivers reads a list of receivers that are reached by an address with the settings of the HTTP client.
-func (c *Config) readReceivers(v strictyaml.Value, kind string, keys ...string) {
-	list, _ := v.List(1000)
-	for _, item := range list {
-		o, ok := item.Object(append(append([]string{"name"}, keys...), httpKeys...)...)
-		if !ok {
-			continue
+// readSetting reads what stands under a key of a receiver, or the file that is named there.
+func (c *Config) readSetting(o strictyaml.Object, k notify.Key) (value, file string) {
+	get := func(key string) strictyaml.Value {
+		if k.Required {
+			return o.Need(key, "such as "+k.Example)
 		}
-		r := Receiver{Kind: kind, HTTP: c.readHTTP(o, item)}
-		r.URL, r.URLFile = c.readAddress(o, slices.Contains(keys, "url_file"))
-		if text, ok := o.Get("secret_file").Text(); ok {
-			r.SecretFile = c.Abs(text)
-		}
-		if u, err := url.Parse(r.URL); kind == AlertmanagerKind && err == nil {
-			r.Name = u.Host
-		}
-		c.addReceiver(r, item, o.Get("name"))
+		return o.Get(key)
 	}
+	switch k.Form {
+	case notify.SecretFile:
+		if text, ok := get(k.Name + "_file").Text(); ok {
+			file = c.Abs(text)
+		}
+	case notify.SecretOrAddress:
+		return c.readAddress(o)
+	case notify.Address:
+		value = address(get(k.Name))
+	}
+	return value, file
 }
 
 // readAddress reads an address, or the file that holds it because it is a secret.
-func (c *Config) readAddress(o strictyaml.Object, file bool) (text, name string) {
-	if file && o.Get("url_file").Given() {
+func (c *Config) readAddress(o strictyaml.Object) (text, name string) {
+	if o.Get("url_file").Given() {
 		if o.Get("url").Given() {
 			o.Get("url_file").Problem("there is an address in url already", "keep one of the two")
 		}
@@ -121,16 +133,16 @@ func address(v strictyaml.Value) string {
 }
 
 // addReceiver takes a receiver under a name that no other of its kind has.
-func (c *Config) addReceiver(r Receiver, item, name strictyaml.Value) {
+func (c *Config) addReceiver(kind notify.Kind, r Receiver, item, name strictyaml.Value) {
 	if text, ok := name.Text(); ok {
-		r.Name = text
+		r.Name = kind.Name + "/" + text
 		if strings.ContainsAny(text, "/ ") {
 			name.Problem("a name holds no slash and no space", "write for example payments")
 		}
 	}
 	for _, other := range c.Receivers {
-		if other.Leg() == r.Leg() {
-			item.Problem(fmt.Sprintf("there are two receivers called %s", r.Leg()), "give each a name of its own")
+		if other.Name == r.Name {
+			item.Problem(fmt.Sprintf("there are two receivers called %s", r.Name), "give each a name of its own")
 		}
 	}
 	c.Receivers = append(c.Receivers, r)
@@ -142,7 +154,7 @@ func (c *Config) readHeartbeat(v strictyaml.Value) {
 		return
 	}
 	c.Heartbeat.Every = defaultHeartbeat
-	c.Heartbeat.URL, c.Heartbeat.URLFile = c.readAddress(o, true)
+	c.Heartbeat.URL, c.Heartbeat.URLFile = c.readAddress(o)
 	if d, ok := o.Get("interval").Duration(); ok {
 		c.Heartbeat.Every = d
 	}
@@ -213,9 +225,9 @@ func (c *Config) readTo(v strictyaml.Value) []string {
 		v.Problem("nobody is told", "name at least one, such as [slack]")
 	}
 	var names []string
-	known := []string{SlackLeg}
+	known := []string{SlackReceiver}
 	for _, r := range c.Receivers {
-		known = append(known, r.Kind, r.Leg())
+		known = append(known, notify.KindOf(r.Name), r.Name)
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)

@@ -20,25 +20,18 @@ type Route struct {
 // Severities are what a route may match, the loudest first.
 var Severities = []string{string(alerting.Page), string(alerting.Ticket), string(alerting.Notice)}
 
-// The kinds of receiver beside Slack, pagers first.
-const (
-	PagerdutyKind    = "pagerduty"
-	AlertmanagerKind = "alertmanager"
-	WebhookKind      = "webhook"
-)
+// SlackReceiver is Slack's name as a receiver, in the outbox and in routes.
+const SlackReceiver = "slack"
 
-// SlackLeg is the name of the leg to Slack, in the outbox and in routes.
-const SlackLeg = "slack"
-
-// LegNames are the names of all legs of a configuration. Slack is one if it can be reached, or if there
+// ReceiverNames returns the names of all receivers of a configuration. Slack is one if it can be reached, or if there
 // is no other: then what is owed waits for it.
-func (c Config) LegNames(slack bool) []string {
+func (c Config) ReceiverNames(slack bool) []string {
 	var names []string
 	if slack || len(c.Receivers) == 0 {
-		names = append(names, SlackLeg)
+		names = append(names, SlackReceiver)
 	}
 	for _, r := range c.Receivers {
-		names = append(names, r.Leg())
+		names = append(names, r.Name)
 	}
 	return names
 }

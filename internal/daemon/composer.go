@@ -11,19 +11,17 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
-	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
-	"github.com/slowburn-sre/slowburn/internal/notify/pagerduty"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
-	"github.com/slowburn-sre/slowburn/internal/notify/webhook"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
-// composer hands what the engine has decided to the legs that make messages of it. It is pure: who is told
+// composer hands what the engine has decided to the receivers that make messages of it. It is pure: who is told
 // follows from the facts and the configuration.
 type composer struct {
+	receivers  map[string]notify.Receiver // beside Slack, by name
 	house      slack.House
 	prometheus string // address of its pages, for links
 	routing    routing
@@ -33,31 +31,32 @@ var _ engine.Composer = composer{}
 
 // newComposer makes the composer. slackWorks says whether there is a way to Slack, interactive whether presses of
 // its buttons reach us.
-func newComposer(cfg config.Config, externalURL string, slackWorks, interactive bool) composer {
+func newComposer(cfg config.Config, receivers map[string]notify.Receiver, externalURL string, slackWorks, interactive bool) composer {
 	return composer{
-		house:      slack.House{Leg: config.SlackLeg, Channel: cfg.Slack.Channel, URL: externalURL, Version: version.Version, Interactive: interactive},
+		receivers:  receivers,
+		house:      slack.House{Leg: config.SlackReceiver, Channel: cfg.Slack.Channel, URL: externalURL, Version: version.Version, Interactive: interactive},
 		prometheus: cfg.Prometheus.URL,
 		routing:    NewRouting(cfg, slackWorks),
 	}
 }
 
 // Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an
-// incident is news to every leg that has heard of it by whatever way, such as a route that has changed
+// incident is news to every receiver that has heard of it by whatever way, such as a route that has changed
 // since or in place of another; the outbox knows which those are.
 func (c composer) Event(t engine.Told) []outbox.Entry {
 	all, first := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
 	told := map[string]bool{}
 	for _, to := range all {
-		entries = append(entries, c.tell(t, to, first[to], told[to.leg])...)
-		told[to.leg] = true
+		entries = append(entries, c.tell(t, to, first[to], told[to.receiver])...)
+		told[to.receiver] = true
 	}
 	if t.Event.Kind != alerting.Resolved {
 		return entries
 	}
-	for _, name := range c.routing.legs {
+	for _, name := range c.routing.receivers {
 		if !told[name] {
-			entries = append(entries, ifTold(c.tell(t, target{leg: name}, false, false))...)
+			entries = append(entries, ifTold(c.tell(t, target{receiver: name}, false, false))...)
 		}
 	}
 	return entries
@@ -77,7 +76,7 @@ func (c composer) Act(d engine.Done) []outbox.Entry {
 	var entries []outbox.Entry
 	again := false
 	for _, to := range all {
-		if to.leg == config.SlackLeg && !d.Echo {
+		if to.receiver == config.SlackReceiver && !d.Echo {
 			f := c.slackFacts(d.Told, to.channel)
 			f.From = d.From
 			if d.Left != nil {
@@ -91,25 +90,22 @@ func (c composer) Act(d engine.Done) []outbox.Entry {
 	if d.Act.Kind != alerting.Acknowledge {
 		return entries
 	}
-	for _, name := range c.routing.legs {
-		switch kindOf(name) {
-		case config.PagerdutyKind:
-			entries = append(entries, pagerduty.Acknowledge(name, "act/"+d.Act.Key, d.Incident.ID, d.Now))
-		case config.WebhookKind:
-			entries = append(entries, webhook.Acknowledged(name, "act/"+d.Act.Key, c.facts(d.Told), d.Act.By, d.Now))
+	for _, name := range c.routing.receivers {
+		if r := c.receivers[name]; r != nil {
+			entries = append(entries, r.Acknowledged(c.facts(d.Told, name), d.Act, d.Now)...)
 		}
 	}
 	return entries
 }
 
 // Evidence makes the messages about what was found out, for every channel that has a thread of the incident. The
-// other legs have none.
+// other receivers have none.
 func (c composer) Evidence(t engine.Told) []outbox.Entry {
 	all, _ := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
 	again := false
 	for _, to := range all {
-		if to.leg == config.SlackLeg {
+		if to.receiver == config.SlackReceiver {
 			f := c.slackFacts(t, to.channel)
 			entries = append(entries, inThread(slack.ComposeEvidence(f, t.Now), to.channel, again)...)
 			again = true
@@ -119,31 +115,21 @@ func (c composer) Evidence(t engine.Told) []outbox.Entry {
 }
 
 // tell makes the messages of an event for one target. first says that it has not heard of the incident
-// yet; again that the same leg tells it elsewhere, too.
+// yet; again that the same receiver tells it elsewhere, too.
 func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Entry {
 	switch {
-	case to.leg == config.SlackLeg:
+	case to.receiver == config.SlackReceiver:
 		return c.tellSlack(t, to.channel, first, again)
 	case t.Silenced && t.Event.Kind != alerting.Resolved:
 		return nil // when the silence ends, the next event tells it
 	}
-	return tellOther(to.leg, c.facts(t), t.Now)
+	return c.receivers[to.receiver].Event(c.facts(t, to.receiver), t.Now)
 }
 
-// tellOther makes the messages of an event for a leg beside Slack.
-func tellOther(name string, f notify.Facts, now time.Time) []outbox.Entry {
-	switch kindOf(name) {
-	case config.PagerdutyKind:
-		return pagerduty.Compose(name, f, now)
-	case config.AlertmanagerKind:
-		return alertmanager.Compose(name, f, now)
-	}
-	return webhook.Compose(name, f, now)
-}
-
-func (c composer) facts(t engine.Told) notify.Facts {
+// facts are what a receiver beside Slack is told.
+func (c composer) facts(t engine.Told, receiver string) notify.Facts {
 	return notify.Facts{
-		URL: c.house.URL, Spec: t.Spec, Event: t.Event, Incident: t.Incident,
+		Receiver: receiver, URL: c.house.URL, Spec: t.Spec, Event: t.Event, Incident: t.Incident,
 		Status: t.Status, Outlook: t.Outlook, QueryURL: c.query(t),
 	}
 }
@@ -189,15 +175,15 @@ func inThread(entries []outbox.Entry, channel string, again bool) []outbox.Entry
 	return entries
 }
 
-// instead makes the page of an open incident for a leg that is told in place of another one.
+// instead makes the page of an open incident for a receiver that is told in place of another one.
 func (c composer) instead(t engine.Told, name, down string) []outbox.Entry {
 	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	key := notify.FallbackKey(t.Incident.ID, name)
-	if name != config.SlackLeg {
-		f := c.facts(t)
+	if name != config.SlackReceiver {
+		f := c.facts(t, name)
 		f.Instead, f.Key = down, key
-		return tellOther(name, f, t.Now)
+		return c.receivers[name].Event(f, t.Now)
 	}
 	entries := slack.Instead(c.tellSlack(t, "", true, false), down)
 	for i := range entries {
@@ -222,7 +208,7 @@ func (c composer) query(t engine.Told) string {
 // Report makes the messages of a report: a root message with the verdict, and its sections as replies. They
 // are for Slack only, like notices: without it, the pages have them.
 func (c composer) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
-	if !c.routing.has(config.SlackLeg) {
+	if !c.routing.has(config.SlackReceiver) {
 		return nil
 	}
 	s := r.Summary()
@@ -248,7 +234,7 @@ func (c composer) Permit(p engine.Permit) []outbox.Entry {
 
 // Notice makes the messages about what slowburn itself cannot see.
 func (c composer) Notice(n engine.Notice) []outbox.Entry {
-	if !c.routing.has(config.SlackLeg) {
+	if !c.routing.has(config.SlackReceiver) {
 		return nil
 	}
 	m := slack.Notice{

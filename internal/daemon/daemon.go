@@ -43,7 +43,7 @@ type Daemon struct {
 	Pump    *outbox.Pump
 	ways    atomic.Pointer[ways] // who is told, and how; a reload exchanges it
 	beat    chan struct{}        // a tick that worked, for the heartbeat
-	metrics legMetrics
+	metrics receiverMetrics
 	web     http.Handler
 	reload  reloadState
 	Keeper  *reviews.Keeper
@@ -109,7 +109,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	reader.Restore(snap.Marks)
 	a.Pump = outbox.NewPump(a.db, w.legs, outbox.Options{Logger: o.Log, Now: a.now})
 	registry := prometheus.NewRegistry()
-	a.metrics = newLegMetrics(registry)
+	a.metrics = newReceiverMetrics(registry)
 	schedules, channels := cfg.Schedules()
 	a.Engine = engine.New(engine.Options{
 		Source: reader, Skew: skewOf(client, o.Clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
@@ -172,7 +172,7 @@ func (a *Daemon) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.Engine.FillHistory(ctx, a.Clock) })
 	actor(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
 	actor(a.Pump.Run)
-	actor(a.runLegs)
+	actor(a.runReceivers)
 	actor(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.now, a.ticked) })
 	if a.Desk != nil {
 		actor(a.Desk.Run)

@@ -48,7 +48,7 @@ func (d Doors) Open() bool { return d.AppToken != "" || len(d.Signing) > 0 }
 
 // newDesk makes what takes presses and commands; nil if there is no way for them to come in.
 func (a *Daemon) newDesk(d Doors) (*slack.Desk, error) {
-	client, bot := a.ways.Load().legs[config.SlackLeg].(*slack.Client)
+	client, bot := a.ways.Load().legs[config.SlackReceiver].(*slack.Client)
 	if !d.Open() || !bot {
 		return nil, nil
 	}

@@ -20,21 +20,21 @@ type heartbeat struct {
 	every   time.Duration
 }
 
-// legMetrics count what the outbox does not.
-type legMetrics struct {
+// receiverMetrics count what the outbox does not.
+type receiverMetrics struct {
 	fallbacks *prometheus.CounterVec
 	notKept   *prometheus.CounterVec
 	beats     *prometheus.CounterVec
 	lastBeat  prometheus.Gauge
 }
 
-func newLegMetrics(r prometheus.Registerer) legMetrics {
+func newReceiverMetrics(r prometheus.Registerer) receiverMetrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	m := legMetrics{
-		fallbacks: counter("slowburn_outbox_fallbacks_total", "Pages that went out through another leg because one did not deliver them.", "from", "to"),
-		notKept:   counter("slowburn_alertmanager_repeat_failures_total", "Repetitions of the open alerts that an Alertmanager did not take.", "leg"),
+	m := receiverMetrics{
+		fallbacks: counter("slowburn_outbox_fallbacks_total", "Pages that went out through another receiver because one did not take them.", "from", "to"),
+		notKept:   counter("slowburn_alertmanager_repeat_failures_total", "Repetitions of the open alerts that an Alertmanager did not take. The label leg is the old name of receiver.", "receiver", "leg"),
 		beats:     counter("slowburn_heartbeats_total", "Heartbeats by outcome: sent, failed, or withheld because something does not work.", "outcome"),
 		lastBeat:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "slowburn_heartbeat_last_success_timestamp_seconds", Help: "When the heartbeat was last taken."}),
 	}

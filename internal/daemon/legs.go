@@ -16,10 +16,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
-	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
-	"github.com/slowburn-sre/slowburn/internal/notify/pagerduty"
+	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
-	"github.com/slowburn-sre/slowburn/internal/notify/webhook"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -28,13 +26,13 @@ import (
 // ways are who is told, and how, as the configuration says. They are made anew by a reload.
 type ways struct {
 	composer
-	legs      map[string]outbox.Leg // those that can be reached, by name
+	legs      map[string]outbox.Leg // the receivers that can be reached, by name
 	doors     Doors                 // by which people answer
 	fallback  config.Fallback
 	heartbeat heartbeat
 }
 
-// newWays makes the legs of a configuration. It connects to nothing.
+// newWays makes the receivers of a configuration. It connects to nothing.
 func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 	w := &ways{legs: map[string]outbox.Leg{}, fallback: cfg.Fallback}
 	toSlack, err := NewSlack(cfg.Slack, a.Getenv, a.Log)
@@ -42,12 +40,14 @@ func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 		return nil, err
 	}
 	if toSlack != nil {
-		w.legs[config.SlackLeg] = toSlack
+		w.legs[config.SlackReceiver] = toSlack
 	}
+	beside := map[string]notify.Receiver{}
 	for _, r := range cfg.Receivers {
-		if w.legs[r.Leg()], err = a.NewLeg(r); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.Leg(), err)
+		if beside[r.Name], err = a.NewReceiver(r); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
+		w.legs[r.Name] = beside[r.Name]
 	}
 	if len(w.legs) == 0 {
 		a.Log.Warn("nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file), no webhook and no other receiver; what is owed waits in the outbox")
@@ -55,7 +55,7 @@ func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 	if w.doors, err = OpenDoors(cfg.Slack, toSlack, a.Getenv, a.Log); err != nil {
 		return nil, err
 	}
-	w.composer = newComposer(cfg, a.ExternalURL, toSlack != nil, w.doors.Open())
+	w.composer = newComposer(cfg, beside, a.ExternalURL, toSlack != nil, w.doors.Open())
 	if h := cfg.Heartbeat; h.URL != "" || h.URLFile != "" {
 		address, err := secret(h.URLFile, h.URL, a.Log)
 		if err != nil {
@@ -66,30 +66,34 @@ func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 	return w, nil
 }
 
-// NewLeg makes the leg to one receiver beside Slack.
-func (a *Daemon) NewLeg(r config.Receiver) (outbox.Leg, error) {
-	hidden, err := secret(r.SecretFile, "", a.Log)
-	if err != nil {
-		return nil, err
+// NewReceiver makes one receiver beside Slack. It reads the files that hold its secrets.
+func (a *Daemon) NewReceiver(r config.Receiver) (notify.Receiver, error) {
+	kind, ok := receivers.Kind(r.Name)
+	if !ok {
+		return nil, fmt.Errorf("there is no kind of receiver called %s", notify.KindOf(r.Name))
 	}
-	if r.Kind == config.PagerdutyKind {
-		return pagerduty.New(notify.Secret(hidden), r.URL)
+	s := notify.Settings{Values: map[string]notify.Secret{}, Now: a.now}
+	for key, value := range r.Values {
+		s.Values[key] = notify.Secret(value)
 	}
-	client, err := promconfig.NewClientFromConfig(r.HTTP, r.Kind)
-	if err != nil {
-		return nil, err
+	for key, file := range r.Files {
+		text, err := secret(file, "", a.Log)
+		if err != nil {
+			return nil, err
+		}
+		s.Values[key] = notify.Secret(text)
 	}
-	if r.Kind == config.AlertmanagerKind {
-		return alertmanager.New(r.URL, client, a.now)
+	if kind.HTTP {
+		client, err := promconfig.NewClientFromConfig(r.HTTP, kind.Name)
+		if err != nil {
+			return nil, err
+		}
+		s.Client = client
 	}
-	address, err := secret(r.URLFile, r.URL, a.Log)
-	if err != nil {
-		return nil, err
-	}
-	return webhook.New(webhook.Config{URL: notify.Secret(address), Secret: notify.Secret(hidden), HTTP: client, Now: a.now})
+	return kind.New(s)
 }
 
-// NewSlack makes the leg to Slack: by bot token, by webhook, or none.
+// NewSlack makes what delivers to Slack: by bot token, by webhook, or nil.
 func NewSlack(cfg config.Slack, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
 	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"), log)
 	if err != nil {
@@ -141,17 +145,17 @@ func (c currentWays) Report(r report.Report, channel string, now time.Time) []ou
 }
 func (c currentWays) Notice(n engine.Notice) []outbox.Entry { return c.Load().Notice(n) }
 
-// runLegs does what the legs need beside the outbox, until ctx ends: it repeats what is open to the
-// Alertmanagers, sends pages another way that do not get through, and tells the heartbeat.
-func (a *Daemon) runLegs(ctx context.Context) error {
+// runReceivers does what receivers need beside the outbox, until ctx ends: it repeats what is open to those who
+// would forget it, sends pages another way that do not get through, and tells the heartbeat.
+func (a *Daemon) runReceivers(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { a.runHeartbeat(ctx) })
-	ticker := time.NewTicker(alertmanager.Every / 2)
+	ticker := time.NewTicker(notify.KeepEvery / 2)
 	defer ticker.Stop()
 	for turn := 0; ; turn++ {
 		if turn%2 == 0 {
-			running.Go(func() { a.keepAlerts(ctx) })
+			running.Go(func() { a.keepOpen(ctx) })
 			running.Go(func() { a.introduce(ctx) })
 		}
 		if err := a.fallBack(ctx, a.now()); err != nil && ctx.Err() == nil {
@@ -165,9 +169,9 @@ func (a *Daemon) runLegs(ctx context.Context) error {
 	}
 }
 
-// introduce lets the leg to Slack learn where its messages are shown. Without that they have no links, and nothing else.
+// introduce lets the client of Slack learn where its messages are shown. Without that they have no links, and nothing else.
 func (a *Daemon) introduce(ctx context.Context) {
-	if client, ok := a.ways.Load().legs[config.SlackLeg].(*slack.Client); ok {
+	if client, ok := a.ways.Load().legs[config.SlackReceiver].(*slack.Client); ok {
 		if err := client.Introduce(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Debug("Slack does not say where its pages are; messages have no links for now", "err", err)
 		}
@@ -177,18 +181,19 @@ func (a *Daemon) introduce(ctx context.Context) {
 // keepTimeout bounds one repetition, so that none runs into the next.
 const keepTimeout = 20 * time.Second
 
-// keepAlerts repeats every open incident to the Alertmanagers that are told about it, to all at the same time.
-func (a *Daemon) keepAlerts(ctx context.Context) {
+// keepOpen repeats every open incident to the receivers that are told about it and forget what nobody repeats, to all at
+// the same time.
+func (a *Daemon) keepOpen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	w, open := a.ways.Load(), a.Engine.Open(a.now())
 	var all sync.WaitGroup
-	for name, l := range w.legs {
-		if keeper, ok := l.(*alertmanager.Client); ok {
+	for name, r := range w.receivers {
+		if keeper, ok := r.(notify.Keeper); ok {
 			all.Go(func() {
 				if err := keeper.Keep(ctx, w.openFor(name, open)); err != nil {
-					a.metrics.notKept.WithLabelValues(name).Inc()
-					a.Log.Warn("cannot repeat what is open", "leg", name, "err", err)
+					a.metrics.notKept.WithLabelValues(name, name).Inc()
+					a.Log.Warn("cannot repeat what is open", "receiver", name, "err", err)
 				}
 			})
 		}
@@ -196,7 +201,7 @@ func (a *Daemon) keepAlerts(ctx context.Context) {
 	all.Wait()
 }
 
-// openFor are the open incidents that a leg is told about.
+// openFor returns the open incidents that a receiver is told about.
 func (c composer) openFor(name string, open []engine.Told) []notify.Facts {
 	var mine []notify.Facts
 	for _, t := range open {
@@ -204,15 +209,15 @@ func (c composer) openFor(name string, open []engine.Told) []notify.Facts {
 		if t.Silenced {
 			continue // then it may end there
 		}
-		if slices.ContainsFunc(all, func(to target) bool { return to.leg == name }) {
-			mine = append(mine, c.facts(t))
+		if slices.ContainsFunc(all, func(to target) bool { return to.receiver == name }) {
+			mine = append(mine, c.facts(t, name))
 		}
 	}
 	return mine
 }
 
-// fallBack owes pages another way that one leg has not delivered for too long: once per incident, through the
-// first leg in order that is not in trouble with it too. If that one has told it anyway, nothing is owed.
+// fallBack owes pages another way that one receiver has not taken for too long: once per incident, through the
+// first receiver in order that is not in trouble with it too. If that one has told it anyway, nothing is owed.
 func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 	w := a.ways.Load()
 	stuck, err := a.stuck(ctx, now, w.fallback.After)
@@ -234,7 +239,7 @@ func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 	})
 }
 
-// stuck names the legs that have not delivered a page for so long, by incident.
+// stuck names the receivers that have not taken a page for so long, by incident.
 func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) (map[string][]string, error) {
 	due, err := a.db.Due(ctx, now)
 	stuck := map[string][]string{}
@@ -247,7 +252,7 @@ func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) 
 	return stuck, err
 }
 
-// another is the page of an incident for the first leg that is not down.
+// another composes the page of an incident for the first receiver that is not down.
 func (a *Daemon) another(ctx context.Context, w *ways, t engine.Told, down []string) []outbox.Entry {
 	for _, name := range w.routing.fallbacks(w.fallback) {
 		if slices.Contains(down, name) {

@@ -83,9 +83,9 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 					pump = outbox.NewPump(&db, legs, outbox.Options{Parallel: 1})
 				}
 			}
-			for _, f := range notifytest.Story(false) {
-				for name := range legs {
-					db.Add(tellOther(name, f, at)...)
+			for n := range notifytest.Story("", false) {
+				for name, r := range legs {
+					db.Add(r.(notify.Receiver).Event(notifytest.Story(name, false)[n], at)...)
 				}
 				for range 1 + rng.IntN(12) {
 					step()
@@ -153,7 +153,7 @@ func TestAHangingLegDelaysNoOther(t *testing.T) {
 	pager.Answer(func(int, notifytest.Request) (int, http.Header, string) { got <- struct{}{}; return 202, nil, "" })
 	var db outboxtest.Store
 	for _, name := range []string{"webhook", "pagerduty"} {
-		db.Add(tellOther(name, notifytest.Story(false)[0], notifytest.Noon)...)
+		db.Add(legs[name].(notify.Receiver).Event(notifytest.Story(name, false)[0], notifytest.Noon)...)
 	}
 	pump := outbox.NewPump(&db, legs, outbox.Options{Attempt: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -174,9 +174,9 @@ func openStory(t *testing.T, text string) *Daemon {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	cfg := parsed(t, text)
-	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, db: db, metrics: newLegMetrics(prometheus.NewRegistry())}
-	a.ways.Store(&ways{composer: newComposer(cfg, "", true, false), fallback: cfg.Fallback})
-	f := notifytest.Story(false)[0]
+	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, db: db, metrics: newReceiverMetrics(prometheus.NewRegistry())}
+	a.ways.Store(&ways{composer: newComposer(cfg, made(t, cfg), "", true, false), fallback: cfg.Fallback})
+	f := notifytest.Story("", false)[0]
 	snap := store.Snapshot{Open: map[string]alerting.Incident{f.Incident.ID: f.Incident}, Accounts: map[slo.ID]store.Account{notifytest.ID: {Ledger: notifytest.Ledger(), State: alerting.State{Through: f.Event.At + 1}}}}
 	client, err := NewClient(cfg.Prometheus)
 	if err != nil {
@@ -217,7 +217,7 @@ func TestFallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := openStory(t, c.config)
-			opened := notifytest.Story(false)[0].Event.Time()
+			opened := notifytest.Story("", false)[0].Event.Time()
 			for _, name := range c.sent {
 				for _, o := range a.owedTo(t, name) {
 					if err := a.db.Settle(t.Context(), o.Key, outbox.Result{State: outbox.Sent, At: opened, Receipt: outbox.Receipt{TS: "1"}}); err != nil {
@@ -247,7 +247,7 @@ func TestFallback(t *testing.T) {
 
 func TestHeartbeat(t *testing.T) {
 	r := notifytest.NewReceiver(t, notifytest.Always(http.StatusOK))
-	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, beat: make(chan struct{}, 1), metrics: newLegMetrics(prometheus.NewRegistry())}
+	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, beat: make(chan struct{}, 1), metrics: newReceiverMetrics(prometheus.NewRegistry())}
 	a.ways.Store(&ways{heartbeat: heartbeat{notify.Secret(r.URL + "/secret"), time.Minute}})
 	a.Pump = outbox.NewPump(&outboxtest.Store{}, nil, outbox.Options{})
 	observe := a.observe(func(engine.Summary) {})

@@ -61,7 +61,7 @@ func (a *Daemon) tellReview(ctx context.Context, w reviews.Word) error {
 
 // Review makes the message about a postmortem that is required, or late.
 func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox.Entry {
-	if !c.routing.has(config.SlackLeg) {
+	if !c.routing.has(config.SlackReceiver) {
 		return nil
 	}
 	r := slack.Review{

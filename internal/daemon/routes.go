@@ -7,41 +7,42 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// target is where a message goes: a leg, and for Slack a channel if the route names one.
-type target struct{ leg, channel string }
+// target is where a message goes: a receiver, and for Slack a channel if the route names one.
+type target struct{ receiver, channel string }
 
 // String is a target as people read it.
-func (t target) String() string { return strings.TrimSpace(t.leg + " " + t.channel) }
+func (t target) String() string { return strings.TrimSpace(t.receiver + " " + t.channel) }
 
-// routing decides who is told. Its legs are the names of those that there are, in the order in which they
-// are told.
+// routing decides who is told.
 type routing struct {
-	legs    []string
-	routes  []config.Route
-	channel string // Slack's default
+	receivers []string // all names, in the order in which they are told
+	routes    []config.Route
+	channel   string // Slack's default
 }
 
 // NewRouting is the routing of a configuration; slack says whether Slack can be reached.
 func NewRouting(cfg config.Config, slack bool) routing {
-	return routing{legs: cfg.LegNames(slack), routes: cfg.Routes, channel: cfg.Slack.Channel}
+	return routing{receivers: cfg.ReceiverNames(slack), routes: cfg.Routes, channel: cfg.Slack.Channel}
 }
 
-func (r routing) has(leg string) bool { return slices.Contains(r.legs, leg) }
+func (r routing) has(receiver string) bool { return slices.Contains(r.receivers, receiver) }
 
-// To is who is told about a budget at a severity. Without a route that matches it is everybody, but
-// PagerDuty of pages only: that is there to wake people.
+// To is who is told about a budget at a severity. Without a route that matches it is everybody, but what
+// is there to wake people of pages only.
 func (r routing) To(spec *slo.Spec, id slo.ID, severity alerting.Severity) []target {
 	for _, route := range r.routes {
 		if route.Matches(spec, id, severity) {
 			return r.expand(route.To, cmp.Or(route.Channel, spec.Slack.Channel, r.channel))
 		}
 	}
-	names := r.legs
+	names := r.receivers
 	if severity != alerting.Page {
-		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return kindOf(name) == config.PagerdutyKind })
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { kind, _ := receivers.Kind(name); return kind.Pager })
 	}
 	return r.expand(names, cmp.Or(spec.Slack.Channel, r.channel))
 }
@@ -50,23 +51,17 @@ func (r routing) To(spec *slo.Spec, id slo.ID, severity alerting.Severity) []tar
 func (r routing) expand(names []string, channel string) []target {
 	var all []target
 	for _, name := range names {
-		for _, known := range append([]string{config.SlackLeg}, r.legs...) {
-			t := target{leg: known}
-			if known == config.SlackLeg {
+		for _, known := range append([]string{config.SlackReceiver}, r.receivers...) {
+			t := target{receiver: known}
+			if known == config.SlackReceiver {
 				t.channel = channel
 			}
-			if (known == name || kindOf(known) == name) && !slices.Contains(all, t) {
+			if (known == name || notify.KindOf(known) == name) && !slices.Contains(all, t) {
 				all = append(all, t)
 			}
 		}
 	}
 	return all
-}
-
-// kindOf is the kind of receiver that a leg's name begins with.
-func kindOf(name string) string {
-	kind, _, _ := strings.Cut(name, "/")
-	return kind
 }
 
 // told is who is told about an event: of an incident everybody who is told at any severity that it has had.
@@ -90,17 +85,25 @@ func (r routing) told(spec *slo.Spec, e alerting.Event, i alerting.Incident) (al
 	return all, first
 }
 
-// fallbacks are the legs that a page may go to instead, in the order of the configuration, or pagers
-// first and then people.
+// fallbacks are the receivers that a page may go to instead, in the order of the configuration, or what wakes
+// people first, then Slack, then the rest.
 func (r routing) fallbacks(f config.Fallback) []string {
 	order := f.To
 	if len(order) == 0 {
-		order = []string{config.PagerdutyKind, config.SlackLeg, config.AlertmanagerKind, config.WebhookKind}
+		var rest []string
+		for _, kind := range receivers.Kinds() {
+			if kind.Pager {
+				order = append(order, kind.Name)
+			} else {
+				rest = append(rest, kind.Name)
+			}
+		}
+		order = append(append(order, config.SlackReceiver), rest...)
 	}
 	var names []string
 	for _, t := range r.expand(order, "") {
-		if r.has(t.leg) {
-			names = append(names, t.leg)
+		if r.has(t.receiver) {
+			names = append(names, t.receiver)
 		}
 	}
 	return names

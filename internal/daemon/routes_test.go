@@ -11,7 +11,9 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
+	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 )
 
 const everyLeg = `
@@ -84,7 +86,7 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 // told is what a composer owes for each event of a story, as "leg op" and for Slack with its thread's channel.
 func toldBy(c composer, ticket bool) (lines []string) {
 	seen := map[string]bool{}
-	for _, f := range notifytest.Story(ticket) {
+	for _, f := range notifytest.Story("", ticket) {
 		told := engine.Told{Event: f.Event, Incident: f.Incident, Spec: f.Spec, Status: f.Status, Outlook: f.Outlook, Now: f.Event.Time()}
 		var words []string
 		for _, e := range c.Event(told) {
@@ -112,7 +114,7 @@ routes:
   - {match: {severity: ticket}, to: [slack, webhook], channel: "#tickets"}
   - {match: {severity: page}, to: [slack, pagerduty/payments, alertmanager/second, webhook], channel: "#oncall"}
 `)
-	got := toldBy(newComposer(cfg, "", true, false), true)
+	got := toldBy(newComposer(cfg, made(t, cfg), "", true, false), true)
 	want := []string{
 		"opened: slack#tickets post, webhook post",
 		"escalated: slack#tickets edit, slack#tickets reply, webhook reply?, slack#oncall post in @#oncall, pagerduty/payments post, alertmanager/second post, alertmanager/second edit?",
@@ -125,6 +127,27 @@ routes:
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// made are the receivers of a configuration, whatever its files of secrets hold.
+func made(t *testing.T, cfg config.Config) map[string]notify.Receiver {
+	t.Helper()
+	all := map[string]notify.Receiver{}
+	for _, r := range cfg.Receivers {
+		s := notify.Settings{Values: map[string]notify.Secret{}}
+		for key, value := range r.Values {
+			s.Values[key] = notify.Secret(value)
+		}
+		for key := range r.Files {
+			s.Values[key] = testKey
+		}
+		kind, _ := receivers.Kind(r.Name)
+		var err error
+		if all[r.Name], err = kind.New(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
 }
 
 // parsed reads the text of a configuration in which only what a test is about needs to stand.

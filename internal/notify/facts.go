@@ -18,6 +18,7 @@ import (
 
 // Facts are everything that a message about an event is made of.
 type Facts struct {
+	Receiver string // name of who is told
 	URL      string // under which people reach slowburn, "" if they cannot
 	Spec     *slo.Spec
 	Event    alerting.Event
@@ -25,31 +26,47 @@ type Facts struct {
 	Status   budget.Status     // of the first window
 	Outlook  budget.Outlook
 	QueryURL string // shows the SLI in Prometheus, "" if there is no such page
-	// Instead is the name of the leg in whose place this goes out, because it stays down, and Key its key then.
+	// Instead is the name of the receiver in whose place this goes out, because it stays down, and Key its key then.
 	// Both are empty usually.
 	Instead, Key string
 }
 
-// Entry is one message about the event, through the named leg. Its key is Key, or the event's with the
-// leg's name: it is owed once.
-func (f Facts) Entry(name string, op outbox.Op, body any, now time.Time) outbox.Entry {
+// Entry is one message about the event. Its key is Key, or the event's with the receiver's name: it is
+// owed once.
+func (f Facts) Entry(op outbox.Op, body any, now time.Time) outbox.Entry {
 	return outbox.Entry{
-		Key: cmp.Or(f.Key, f.Event.Key()+"/"+name), Leg: name, Lane: f.lane(), Thread: f.Event.Incident,
+		Key: cmp.Or(f.Key, f.Event.Key()+"/"+f.Receiver), Leg: f.Receiver, Lane: f.lane(), Thread: f.Event.Incident,
 		Op: op, Body: JSON(body), Created: now,
 	}
 }
 
-// Begin is the message that tells a leg of an incident first. Its key is Key, or the incident's with the leg's
-// name, whatever the event: every event may owe it, and it is owed once.
-func (f Facts) Begin(name string, body any, now time.Time) outbox.Entry {
-	e := f.Entry(name, outbox.Post, body, now)
-	e.Key = cmp.Or(f.Key, f.Incident.ID+"/begin/"+name)
+// Begin is the message that tells a receiver of an incident first. Its key is Key, or the incident's with the
+// receiver's name, whatever the event: every event may owe it, and it is owed once.
+func (f Facts) Begin(body any, now time.Time) outbox.Entry {
+	e := f.Entry(outbox.Post, body, now)
+	e.Key = cmp.Or(f.Key, f.Incident.ID+"/begin/"+f.Receiver)
 	return e
 }
 
-// FallbackKey is the key of what goes out through a leg in place of another one. It names the
-// incident only: it is owed once, however many legs are down and however often that is found out.
-func FallbackKey(incident, leg string) string { return incident + "/fallback/" + leg }
+// FollowUp is a message about the event that only matters where the incident has been told.
+func (f Facts) FollowUp(op outbox.Op, body any, now time.Time) outbox.Entry {
+	e := f.Entry(op, body, now)
+	e.IfTold = true
+	return e
+}
+
+// ActEntry is a message about what somebody did, which only matters where the incident has been told. Its key
+// is the act's with the receiver's name.
+func (f Facts) ActEntry(a alerting.Act, op outbox.Op, body any, now time.Time) outbox.Entry {
+	return outbox.Entry{
+		Key: "act/" + a.Key + "/" + f.Receiver, Leg: f.Receiver, Lane: outbox.LaneTicket, Thread: f.Incident.ID,
+		Op: op, Body: JSON(body), Created: now, IfTold: true,
+	}
+}
+
+// FallbackKey is the key of what goes out through a receiver in place of another one. It names the incident
+// only: it is owed once, however many receivers are down and however often that is found out.
+func FallbackKey(incident, receiver string) string { return incident + "/fallback/" + receiver }
 
 func (f Facts) lane() outbox.Lane {
 	switch {

@@ -77,6 +77,20 @@ func Post(ctx context.Context, c *http.Client, address string, header http.Heade
 		req.Header[name] = values
 	}
 	req.Header.Set("Content-Type", "application/json")
+	return do(c, req)
+}
+
+// Get asks once for what stands at an address. Its error is that of [Post].
+func Get(ctx context.Context, c *http.Client, address string) (Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return Answer{}, Fail(outbox.Misconfigured, "the address is malformed")
+	}
+	return do(c, req)
+}
+
+// do sends a request and reads what comes back.
+func do(c *http.Client, req *http.Request) (Answer, error) {
 	req.Header.Set("User-Agent", "slowburn")
 	resp, err := c.Do(req)
 	if err != nil {

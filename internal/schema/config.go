@@ -37,7 +37,7 @@ func Config() *Schema {
 		}, "path"),
 		"policy": policy(),
 	})
-	maps.Copy(s.Properties, legs())
+	maps.Copy(s.Properties, told())
 	s.Dialect, s.ID, s.Title = dialect, BaseURL+"config.json", "slowburn configuration"
 	s.Defs = definitions()
 	delete(s.Defs, "number")

@@ -1,4 +1,4 @@
-// Package alertmanager is the leg to Prometheus's Alertmanager, by its API v2.
+// Package alertmanager tells Prometheus's Alertmanager, by its API v2.
 //
 // An Alertmanager forgets an alert that nobody repeats: it takes it for resolved at its endsAt, and
 // keeps nothing over a restart. So there are two ways to it. Transitions (fired, became a page,
@@ -6,7 +6,7 @@
 // every minute what is open, with an endsAt that moves on. Neither depends on the other: a restarted
 // slowburn repeats what its store says is open, and a restarted Alertmanager hears it within a minute.
 //
-// Of several Alertmanagers each has a leg of its own and is told everything, as they expect of a
+// Of several Alertmanagers each is a receiver of its own and is told everything, as they expect of a
 // Prometheus; one that is down delays none of the others.
 package alertmanager
 
@@ -26,8 +26,6 @@ import (
 )
 
 const (
-	// Every is how often open alerts are repeated.
-	Every = time.Minute
 	// Hold is how long an alert stays when nobody repeats it: longer than a restart of slowburn,
 	// short enough not to outlive it for long.
 	Hold = 10 * time.Minute
@@ -91,29 +89,40 @@ func annotations(f notify.Facts) map[string]string {
 	return m
 }
 
-// Compose is what an Alertmanager is told about an event, through the leg of that name: that the incident
-// began, once; that it became another alert; and its end. Notices have no end and are no alerts; newer
-// figures come with the repetition.
-func Compose(name string, f notify.Facts, now time.Time) []outbox.Entry {
+// Event composes what an Alertmanager is told about an event: that the incident began, once; that it became another
+// alert; and its end. Notices have no end and are no alerts; newer figures come with the repetition.
+func (*Client) Event(f notify.Facts, now time.Time) []outbox.Entry {
 	var entries []outbox.Entry
 	body := message{Open: f.Incident.Open, All: Alerts(f)}
 	if f.Event.Kind == alerting.Noticed {
 		return nil
 	}
 	if f.Incident.Open {
-		entries = append(entries, f.Begin(name, body, now))
+		entries = append(entries, f.Begin(body, now))
 	}
 	if f.Event.Kind == alerting.Escalated || f.Event.Kind == alerting.Resolved {
-		e := f.Entry(name, outbox.Edit, body, now)
-		e.IfTold = true
-		entries = append(entries, e)
+		entries = append(entries, f.FollowUp(outbox.Edit, body, now))
 	}
 	return entries
 }
 
-// Client is the leg to one Alertmanager. It is safe for concurrent use.
+// Acknowledged composes nothing: an alert has no such state.
+func (*Client) Acknowledged(notify.Facts, alerting.Act, time.Time) []outbox.Entry { return nil }
+
+// Kind describes Alertmanagers in slowburn.yaml.
+func Kind() notify.Kind {
+	return notify.Kind{
+		Name: "alertmanager", Key: "alertmanagers", Title: "Alertmanager", HTTP: true, ByHost: true,
+		Doc:  "Alertmanagers; each is told about everything.",
+		One:  "An Alertmanager.",
+		Keys: []notify.Key{{Name: "url", Form: notify.Address, Required: true, Doc: "The address, without /api/v2/alerts.", Example: "http://127.0.0.1:9093"}},
+		New:  func(s notify.Settings) (notify.Receiver, error) { return New(s.Text("url"), s.Client, s.Now) },
+	}
+}
+
+// Client is one Alertmanager. It is safe for concurrent use.
 type Client struct {
-	address string
+	address *url.URL
 	http    *http.Client
 	now     func() time.Time
 
@@ -123,18 +132,20 @@ type Client struct {
 }
 
 var (
-	_ outbox.Leg    = (*Client)(nil)
-	_ outbox.Folder = (*Client)(nil)
+	_ notify.Receiver = (*Client)(nil)
+	_ notify.Keeper   = (*Client)(nil)
+	_ notify.Checker  = (*Client)(nil)
+	_ outbox.Folder   = (*Client)(nil)
 )
 
-// New makes the leg to the Alertmanager at an address, through a client that knows its credentials.
+// New makes the receiver for the Alertmanager at an address, through a client that knows its credentials.
 // now is the clock that alerts end by.
 func New(address string, client *http.Client, now func() time.Time) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, notify.Fail(outbox.Misconfigured, "the address of an Alertmanager is malformed")
 	}
-	return &Client{address: u.JoinPath("/api/v2/alerts").String(), http: client, now: now, ended: map[string]message{}}, nil
+	return &Client{address: u, http: client, now: now, ended: map[string]message{}}, nil
 }
 
 // Deliver sends the state of one incident.
@@ -197,9 +208,18 @@ func (c *Client) held(m message) []Alert {
 	return all
 }
 
+// Check asks the Alertmanager for its status.
+func (c *Client) Check(ctx context.Context) error {
+	answer, err := notify.Get(ctx, c.http, c.address.JoinPath("/api/v2/status").String())
+	if err != nil {
+		return err
+	}
+	return answer.Failure()
+}
+
 // post sends alerts. The API answers 200, 400 for what it will never take, and 5xx for its own trouble.
 func (c *Client) post(ctx context.Context, all []Alert) error {
-	answer, err := notify.Post(ctx, c.http, c.address, nil, notify.JSON(all))
+	answer, err := notify.Post(ctx, c.http, c.address.JoinPath("/api/v2/alerts").String(), nil, notify.JSON(all))
 	if err != nil {
 		return err
 	}

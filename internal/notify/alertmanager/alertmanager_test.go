@@ -57,11 +57,11 @@ func (w *world) last() []Alert {
 
 func TestStory(t *testing.T) {
 	w := newWorld(t)
-	story := notifytest.Story(true)
+	story := notifytest.Story("alertmanager", true)
 	for _, f := range story {
 		sent := len(w.r.Got())
 		at := w.now
-		w.deliver(Compose("alertmanager", f, w.now)...)
+		w.deliver((*Client)(nil).Event(f, w.now)...)
 		if f.Event.Kind == alerting.Updated {
 			if len(w.r.Got()) != sent {
 				t.Error("newer figures were sent by themselves")
@@ -101,11 +101,11 @@ func TestStory(t *testing.T) {
 }
 
 // open is the story up to a moment in which it goes on.
-func open() notify.Facts { return notifytest.Story(false)[0] }
+func open() notify.Facts { return notifytest.Story("alertmanager", false)[0] }
 
 func TestWhatIsOpenIsRepeatedAndEndsLater(t *testing.T) {
 	w := newWorld(t)
-	w.deliver(Compose("alertmanager", open(), w.now)...)
+	w.deliver((*Client)(nil).Event(open(), w.now)...)
 	first := w.last()[0]
 	w.now = w.now.Add(5 * time.Minute)
 	if err := w.c.Keep(t.Context(), []notify.Facts{open()}); err != nil {
@@ -120,10 +120,10 @@ func TestWhatIsOpenIsRepeatedAndEndsLater(t *testing.T) {
 // TestNoRepetitionAfterTheEnd: a repetition that was prepared before the end must not bring the alert back.
 func TestNoRepetitionAfterTheEnd(t *testing.T) {
 	w := newWorld(t)
-	story := notifytest.Story(false)
-	w.deliver(Compose("alertmanager", story[0], w.now)...)
+	story := notifytest.Story("alertmanager", false)
+	w.deliver((*Client)(nil).Event(story[0], w.now)...)
 	end := story[len(story)-1]
-	w.deliver(Compose("alertmanager", end, w.now)...)
+	w.deliver((*Client)(nil).Event(end, w.now)...)
 	if err := w.c.Keep(t.Context(), []notify.Facts{story[0]}); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestAnswers(t *testing.T) {
 	for status, want := range map[int]outbox.Class{200: "", 400: outbox.Permanent, 500: outbox.Ambiguous, 503: outbox.Ambiguous, 404: outbox.Misconfigured, -1: outbox.Ambiguous} {
 		w := newWorld(t)
 		w.r.Answer(notifytest.Always(status))
-		_, err := w.c.Deliver(t.Context(), outbox.Owed{Entry: Compose("alertmanager", open(), w.now)[0]}, outbox.Receipt{})
+		_, err := w.c.Deliver(t.Context(), outbox.Owed{Entry: (*Client)(nil).Event(open(), w.now)[0]}, outbox.Receipt{})
 		if want == "" && err == nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-// Package notifytest has facts and a receiver for tests of legs.
+// Package notifytest has facts and a receiver for tests of receivers.
 package notifytest
 
 import (
@@ -58,9 +58,9 @@ func Ledger() *budget.Ledger {
 }
 
 // Story is what happens to a budget whose service fails a fifth of its requests for twenty minutes: the facts
-// of each event, as a leg gets them. The first is a ticket that becomes a page in the second if ticket is true,
+// of each event, as the receiver of a name gets them. The first is a ticket that becomes a page in the second if ticket is true,
 // and else a page.
-func Story(ticket bool) []notify.Facts {
+func Story(receiver string, ticket bool) []notify.Facts {
 	spec, ledger, start := Spec(), Ledger(), budget.MinuteOf(Noon)
 	in := alerting.Input{ID: ID, Spec: spec, Ledger: ledger}
 	_, events := alerting.Advance(in, alerting.State{Through: start - 100}, start+60)
@@ -75,18 +75,18 @@ func Story(ticket bool) []notify.Facts {
 			before.Severity, before.Rule, before.At = alerting.Ticket, alerting.RuleTicket, e.At-1
 			e.Kind = alerting.Escalated
 			i = i.Apply(before)
-			facts = append(facts, factsAt(in, before, i))
+			facts = append(facts, factsAt(receiver, in, before, i))
 		}
 		i = i.Apply(e)
-		facts = append(facts, factsAt(in, e, i))
+		facts = append(facts, factsAt(receiver, in, e, i))
 	}
 	return facts
 }
 
-func factsAt(in alerting.Input, e alerting.Event, i alerting.Incident) notify.Facts {
+func factsAt(receiver string, in alerting.Input, e alerting.Event, i alerting.Incident) notify.Facts {
 	at := e.At + 1
 	return notify.Facts{
-		URL: "https://slowburn.example.com", Spec: in.Spec, Event: e, Incident: i,
+		Receiver: receiver, URL: "https://slowburn.example.com", Spec: in.Spec, Event: e, Incident: i,
 		Status:  budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
 		Outlook: budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, 5*time.Minute, time.Hour),
 	}

@@ -1,4 +1,4 @@
-// Package pagerduty is the leg to PagerDuty, by its Events API v2.
+// Package pagerduty tells PagerDuty, by its Events API v2.
 //
 // An incident of slowburn's is an alert of PagerDuty's: its ID is the dedup_key, so a trigger that
 // is sent twice is one alert, and what may have arrived is simply sent again. What follows on the
@@ -67,31 +67,21 @@ type Payload struct {
 	Details   map[string]string `json:"custom_details,omitempty"`
 }
 
-// Compose is what PagerDuty is told about an event, through the leg of that name: the beginning of
-// an incident, once, and its end. A notice opens nothing that anybody could resolve, and newer figures
-// are no news to a pager.
-func Compose(name string, f notify.Facts, now time.Time) []outbox.Entry {
+// Event composes what PagerDuty is told about an event: the beginning of an incident, once, and its end. A notice
+// opens nothing that anybody could resolve, and newer figures are no news to a pager.
+func (*Client) Event(f notify.Facts, now time.Time) []outbox.Entry {
 	switch {
 	case f.Event.Kind == alerting.Noticed:
 		return nil
 	case f.Incident.Open:
-		return []outbox.Entry{f.Begin(name, trigger(f), now)}
+		return []outbox.Entry{f.Begin(trigger(f), now)}
 	}
-	return []outbox.Entry{followUp(f.Entry(name, outbox.Edit, Event{Action: "resolve", DedupKey: dedupKey(f.Incident.ID)}, now))}
+	return []outbox.Entry{f.FollowUp(outbox.Edit, Event{Action: "resolve", DedupKey: dedupKey(f.Incident.ID)}, now)}
 }
 
-// Acknowledge tells PagerDuty that somebody has taken the incident. key is that of the act.
-func Acknowledge(name, key, incident string, now time.Time) outbox.Entry {
-	return followUp(outbox.Entry{
-		Key: key + "/" + name, Leg: name, Lane: outbox.LaneTicket, Thread: incident, Op: outbox.Edit,
-		Body: notify.JSON(Event{Action: "acknowledge", DedupKey: dedupKey(incident)}), Created: now,
-	})
-}
-
-// followUp is for what only matters if the alert was triggered here.
-func followUp(e outbox.Entry) outbox.Entry {
-	e.IfTold = true
-	return e
+// Acknowledged composes what tells PagerDuty that somebody has taken the incident.
+func (*Client) Acknowledged(f notify.Facts, a alerting.Act, now time.Time) []outbox.Entry {
+	return []outbox.Entry{f.ActEntry(a, outbox.Edit, Event{Action: "acknowledge", DedupKey: dedupKey(f.Incident.ID)}, now)}
 }
 
 func trigger(f notify.Facts) Event {
@@ -134,7 +124,21 @@ func dedupKey(incident string) string {
 	return string([]rune(incident)[:maxKey-len(hash)-1]) + "/" + hash
 }
 
-// Client is the leg. It is safe for concurrent use.
+// Kind describes the integrations of PagerDuty in slowburn.yaml.
+func Kind() notify.Kind {
+	return notify.Kind{
+		Name: "pagerduty", Key: "pagerduty", Title: "PagerDuty", Pager: true,
+		Doc: "PagerDuty: one integration key of its Events API v2, or a list of them with names.",
+		One: "An integration of PagerDuty's Events API v2.",
+		Keys: []notify.Key{
+			{Name: "routing_key", Form: notify.SecretFile, Required: true, Doc: "A file with the integration key, 32 letters and digits.", Example: "secrets/pagerduty"},
+			{Name: "url", Form: notify.Address, Doc: "The address of the API; for the EU service region " + EU + ".", Example: US},
+		},
+		New: func(s notify.Settings) (notify.Receiver, error) { return New(s.Values["routing_key"], s.Text("url")) },
+	}
+}
+
+// Client is the receiver. It is safe for concurrent use.
 type Client struct {
 	key     notify.Secret
 	address string
@@ -142,13 +146,13 @@ type Client struct {
 }
 
 var (
-	_ outbox.Leg    = (*Client)(nil)
-	_ outbox.Folder = (*Client)(nil)
+	_ notify.Receiver = (*Client)(nil)
+	_ outbox.Folder   = (*Client)(nil)
 )
 
 var keyForm = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 
-// New makes the leg for a routing key (an integration key of type Events API v2). An empty address
+// New makes the receiver for a routing key (an integration key of type Events API v2). An empty address
 // is US.
 func New(key notify.Secret, address string) (*Client, error) {
 	if !keyForm.MatchString(key.Reveal()) {

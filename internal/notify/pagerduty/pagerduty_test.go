@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -49,10 +50,10 @@ func events(t *testing.T, r *notifytest.Receiver) (all []map[string]any) {
 func TestStory(t *testing.T) {
 	r := notifytest.NewReceiver(t, nil)
 	store, c := &outboxtest.Store{}, newClient(t, r)
-	for n, f := range notifytest.Story(false) {
-		store.Add(Compose("pagerduty", f, f.Event.Time())...)
+	for n, f := range notifytest.Story("pagerduty", false) {
+		store.Add((*Client)(nil).Event(f, f.Event.Time())...)
 		if n == 0 {
-			store.Add(Acknowledge("pagerduty", "act/1", f.Incident.ID, f.Event.Time()))
+			store.Add(c.Acknowledged(f, alerting.Act{Key: "1"}, f.Event.Time())...)
 		}
 		deliver(t, store, c, 3)
 	}
@@ -103,7 +104,7 @@ func TestAnswers(t *testing.T) {
 			r := notifytest.NewReceiver(t, func(int, notifytest.Request) (int, http.Header, string) {
 				return c.status, http.Header{"Retry-After": {"30"}, "Location": {"http://127.0.0.1:1/"}}, c.body
 			})
-			o := outbox.Owed{Entry: Compose("pagerduty", notifytest.Story(false)[0], notifytest.Noon)[0]}
+			o := outbox.Owed{Entry: (*Client)(nil).Event(notifytest.Story("pagerduty", false)[0], notifytest.Noon)[0]}
 			receipt, err := newClient(t, r).Deliver(t.Context(), o, outbox.Receipt{})
 			if c.want == "" {
 				if err != nil || receipt.None() {
@@ -129,7 +130,7 @@ func TestTheSentenceArrivesWhateverIsWrongWithTheRest(t *testing.T) {
 		}
 		return 202, nil, ""
 	})
-	o := outbox.Owed{Entry: Compose("pagerduty", notifytest.Story(false)[0], notifytest.Noon)[0]}
+	o := outbox.Owed{Entry: (*Client)(nil).Event(notifytest.Story("pagerduty", false)[0], notifytest.Noon)[0]}
 	if _, err := newClient(t, r).Deliver(t.Context(), o, outbox.Receipt{}); err != nil || len(r.Got()) != 2 {
 		t.Errorf("%v after %d requests", err, len(r.Got()))
 	}
@@ -138,12 +139,12 @@ func TestTheSentenceArrivesWhateverIsWrongWithTheRest(t *testing.T) {
 func TestAnOutageOfPagerDutyWakesNobodyForWhatIsOver(t *testing.T) {
 	r := notifytest.NewReceiver(t, notifytest.Always(503))
 	store, c := &outboxtest.Store{}, newClient(t, r)
-	story := notifytest.Story(false)
-	store.Add(Compose("pagerduty", story[0], notifytest.Noon.Add(time.Hour))...)
+	story := notifytest.Story("pagerduty", false)
+	store.Add((*Client)(nil).Event(story[0], notifytest.Noon.Add(time.Hour))...)
 	deliver(t, store, c, 2)
 	r.Answer(nil)
 	for _, f := range story[1:] {
-		store.Add(Compose("pagerduty", f, notifytest.Noon.Add(time.Hour))...)
+		store.Add((*Client)(nil).Event(f, notifytest.Noon.Add(time.Hour))...)
 	}
 	before := len(r.Got())
 	deliver(t, store, c, 40)
@@ -156,8 +157,8 @@ func TestAnOutageOfPagerDutyWakesNobodyForWhatIsOver(t *testing.T) {
 func TestWhatFollowsOnAnIncidentPagerDutyNeverHeardOfIsNeedless(t *testing.T) {
 	r := notifytest.NewReceiver(t, nil)
 	store := &outboxtest.Store{}
-	story := notifytest.Story(false)
-	store.Add(Compose("pagerduty", story[len(story)-1], notifytest.Noon)...)
+	story := notifytest.Story("pagerduty", false)
+	store.Add((*Client)(nil).Event(story[len(story)-1], notifytest.Noon)...)
 	deliver(t, store, newClient(t, r), 2)
 	if len(r.Got()) != 0 || store.Open() != 0 {
 		t.Errorf("%d requests, %d left", len(r.Got()), store.Open())
@@ -165,7 +166,7 @@ func TestWhatFollowsOnAnIncidentPagerDutyNeverHeardOfIsNeedless(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	f := notifytest.Story(false)[0]
+	f := notifytest.Story("pagerduty", false)[0]
 	f.Incident.ID = strings.Repeat("é", 4000)
 	f.Event.Incident = f.Incident.ID
 	f.Spec.Description = strings.Repeat("<", 100_000)

@@ -1,4 +1,4 @@
-// Package webhook is the leg to any program that takes an HTTP request: one POST per event, a JSON
+// Package webhook tells any program that takes an HTTP request: one POST per event, a JSON
 // document of a documented form ([Message]), signed as standardwebhooks.com describes.
 //
 // The events of an incident come in the order in which they happened, each under an ID of its own
@@ -40,7 +40,7 @@ type Config struct {
 	Now    func() time.Time // stamps the attempts
 }
 
-// Client is the leg. It is safe for concurrent use.
+// Client is the receiver. It is safe for concurrent use.
 type Client struct {
 	address notify.Secret
 	key     []byte
@@ -48,9 +48,9 @@ type Client struct {
 	now     func() time.Time
 }
 
-var _ outbox.Leg = (*Client)(nil)
+var _ notify.Receiver = (*Client)(nil)
 
-// New makes the leg. It connects to nothing, and will connect to nothing but the given address:
+// New makes the receiver. It connects to nothing, and will connect to nothing but the given address:
 // redirects are failures. A nil HTTP is replaced by a client that is bounded in time.
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL.Reveal())
@@ -88,22 +88,35 @@ func keyOf(s notify.Secret) ([]byte, error) {
 	return key, nil
 }
 
-// Compose is what a webhook is told about an event, through the leg of that name: the event, and before it,
-// once, that the incident began.
-func Compose(name string, f notify.Facts, now time.Time) []outbox.Entry {
+// Kind describes webhooks in slowburn.yaml.
+func Kind() notify.Kind {
+	return notify.Kind{
+		Name: "webhook", Key: "webhooks", Title: "webhook", HTTP: true,
+		Doc: "Addresses that take a signed JSON document per event.",
+		One: "An address that takes events.",
+		Keys: []notify.Key{
+			{Name: "url", Form: notify.SecretOrAddress, Required: true, Doc: "The address.", Example: "https://incidents.example.com/slowburn"},
+			{Name: "secret", Form: notify.SecretFile, Doc: "A file with what the requests are signed with.", Example: "secrets/webhook"},
+		},
+		New: func(s notify.Settings) (notify.Receiver, error) {
+			return New(Config{URL: s.Values["url"], Secret: s.Values["secret"], HTTP: s.Client, Now: s.Now})
+		},
+	}
+}
+
+// Event composes what a webhook is told about an event: the event, and before it, once, that the incident began.
+func (*Client) Event(f notify.Facts, now time.Time) []outbox.Entry {
 	if f.Incident.ID == "" || f.Event.Kind == alerting.Noticed {
-		e := f.Entry(name, outbox.Post, nil, now)
+		e := f.Entry(outbox.Post, nil, now)
 		e.Thread = f.Event.Key() // it waits for nothing and nothing waits for it
 		return []outbox.Entry{withMessage(e, f, TypeSpent)}
 	}
 	var entries []outbox.Entry
 	if f.Incident.Open {
-		entries = append(entries, withMessage(f.Begin(name, nil, now), f, TypeOpened))
+		entries = append(entries, withMessage(f.Begin(nil, now), f, TypeOpened))
 	}
 	if f.Event.Kind != alerting.Opened {
-		e := f.Entry(name, outbox.Reply, nil, now)
-		e.IfTold = true
-		entries = append(entries, withMessage(e, f, typeOf[f.Event.Kind]))
+		entries = append(entries, withMessage(f.FollowUp(outbox.Reply, nil, now), f, typeOf[f.Event.Kind]))
 	}
 	return entries
 }
@@ -114,14 +127,13 @@ func withMessage(e outbox.Entry, f notify.Facts, kind string) outbox.Entry {
 	return e
 }
 
-// Acknowledged tells that somebody has taken the incident. key is that of the act.
-func Acknowledged(name, key string, f notify.Facts, by string, now time.Time) outbox.Entry {
-	m := messageOf(f, TypeAcknowledged, key+"/"+name)
-	m.Timestamp, m.AcknowledgedBy = now.UTC(), by
-	return outbox.Entry{
-		Key: m.ID, Leg: name, Lane: outbox.LaneTicket, Thread: f.Incident.ID, Op: outbox.Reply,
-		Body: notify.JSON(m), Created: now, IfTold: true,
-	}
+// Acknowledged composes what tells that somebody has taken the incident.
+func (*Client) Acknowledged(f notify.Facts, a alerting.Act, now time.Time) []outbox.Entry {
+	e := f.ActEntry(a, outbox.Reply, nil, now)
+	m := messageOf(f, TypeAcknowledged, e.Key)
+	m.Timestamp, m.AcknowledgedBy = now.UTC(), a.By
+	e.Body = notify.JSON(m)
+	return []outbox.Entry{e}
 }
 
 // Deliver sends one event.

@@ -29,7 +29,7 @@ func newClient(t *testing.T, address string) *Client {
 // compose is what a webhook is told of a story.
 func compose(story []notify.Facts) (entries []outbox.Entry) {
 	for _, f := range story {
-		entries = append(entries, Compose("webhook", f, f.Event.Time())...)
+		entries = append(entries, (*Client)(nil).Event(f, f.Event.Time())...)
 	}
 	return entries
 }
@@ -46,7 +46,7 @@ func pass(t *testing.T, store *outboxtest.Store, c outbox.Leg, passes int) {
 // TestGolden: the form of the documents, as docs/webhook.md shows it.
 func TestGolden(t *testing.T) {
 	var out strings.Builder
-	for _, e := range compose(notifytest.Story(true)) {
+	for _, e := range compose(notifytest.Story("webhook", true)) {
 		var m Message
 		if err := json.Unmarshal(e.Body, &m); err != nil {
 			t.Fatal(err)
@@ -89,7 +89,7 @@ func TestEveryRequestIsSignedAndKeepsItsID(t *testing.T) {
 		return 204, nil, ""
 	})
 	store, c := &outboxtest.Store{}, newClient(t, r.URL+"/hook")
-	store.Add(compose(notifytest.Story(false))...)
+	store.Add(compose(notifytest.Story("webhook", false))...)
 	entries := store.All()
 	pass(t, store, c, 80)
 	if store.Open() != 0 {
@@ -123,7 +123,7 @@ func TestAnswers(t *testing.T) {
 		r := notifytest.NewReceiver(t, func(int, notifytest.Request) (int, http.Header, string) {
 			return status, http.Header{"Location": {elsewhere.URL}, "Retry-After": {"7"}}, ""
 		})
-		_, err := newClient(t, r.URL+"/token-in-the-path").Deliver(t.Context(), outbox.Owed{Entry: compose(notifytest.Story(false))[0]}, outbox.Receipt{})
+		_, err := newClient(t, r.URL+"/token-in-the-path").Deliver(t.Context(), outbox.Owed{Entry: compose(notifytest.Story("webhook", false))[0]}, outbox.Receipt{})
 		switch {
 		case want == "" && err == nil:
 		case err == nil || outbox.FailureOf(err).Class != want:
@@ -138,7 +138,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestNoServerMeansThatNothingArrived(t *testing.T) {
-	_, err := newClient(t, "http://127.0.0.1:1/x").Deliver(t.Context(), outbox.Owed{Entry: compose(notifytest.Story(false))[0]}, outbox.Receipt{})
+	_, err := newClient(t, "http://127.0.0.1:1/x").Deliver(t.Context(), outbox.Owed{Entry: compose(notifytest.Story("webhook", false))[0]}, outbox.Receipt{})
 	if outbox.FailureOf(err).Class != outbox.Retry {
 		t.Errorf("%v", err)
 	}

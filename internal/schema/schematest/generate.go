@@ -421,7 +421,7 @@ func (r Rand) Config() *Node {
 	}
 	source := func() *Node {
 		matchers := func() *Node { return r.some(1, `'code=~"5.."'`, `'ok="false"'`) }
-		return r.legs(Map()).With("name", r.of("acme", "redis")).With("group", r.some(1, "job", "a|b")).With("traffic", r.some(0, "x_total", "'a + b'")).
+		return r.receivers(Map()).With("name", r.of("acme", "redis")).With("group", r.some(1, "job", "a|b")).With("traffic", r.some(0, "x_total", "'a + b'")).
 			With("role", r.maybeOf(30, "service", "exporter")).With("counts", r.maybeOf(30, "http", "jobs")).
 			With("errors", r.maybe(50, func() *Node { return List(matchers()) })).With("exclude", r.maybe(30, matchers)).
 			With("latency", r.maybe(50, func() *Node { return Map().With("histograms", r.some(1, "h")).With("unit", r.maybeOf(50, "s", "ms")) })).
@@ -430,7 +430,7 @@ func (r Rand) Config() *Node {
 			})).With("pages", r.maybeOf(30, "off", "true")).With("traps", r.some(0, "one", "two"))
 	}
 	signals := func() *Node { return Map().With("sources", r.maybe(80, func() *Node { return List(source()) })) }
-	return r.legs(Map()).With("slos", r.some(0, "slos/", "'a*.yaml'", "x.yaml")).With("signals", r.maybe(40, signals)).With("prometheus", r.maybe(80, prometheus)).
+	return r.receivers(Map()).With("slos", r.some(0, "slos/", "'a*.yaml'", "x.yaml")).With("signals", r.maybe(40, signals)).With("prometheus", r.maybe(80, prometheus)).
 		With("store", r.maybe(50, func() *Node { return Map().With("path", r.maybe(80, text)) })).
 		With("slack", r.maybe(70, slack)).
 		With("traces", r.maybe(30, func() *Node {

@@ -1,7 +1,7 @@
 package schematest
 
-// legs adds the ways out beside Slack.
-func (r Rand) legs(n *Node) *Node {
+// receivers adds who is told beside Slack.
+func (r Rand) receivers(n *Node) *Node {
 	text := func() *Node { return r.of("a", "'b c'", "x/y.db", "'1'") }
 	pager := func() *Node {
 		return Map().With("name", r.maybeOf(50, "a", "b-1")).With("routing_key_file", text()).With("url", r.maybeOf(30, "https://events.eu.pagerduty.com/v2/enqueue"))

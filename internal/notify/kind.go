@@ -1,0 +1,101 @@
+package notify
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// Receiver is one place that is told beside Slack. It is two halves: Event and Acknowledged are pure functions that
+// compose what is owed, Deliver and Find take that there.
+type Receiver interface {
+	outbox.Leg
+	// Event composes what is owed because of an event, each message under a key of its own ([Facts.Entry],
+	// [Facts.Begin]). Every event of an incident comes here, the newest last.
+	Event(f Facts, now time.Time) []outbox.Entry
+	// Acknowledged composes what is owed because somebody has taken the incident; nothing where that is no news.
+	Acknowledged(f Facts, a alerting.Act, now time.Time) []outbox.Entry
+}
+
+// Keeper is a receiver that forgets what nobody repeats.
+type Keeper interface {
+	// Keep repeats the incidents that are open.
+	Keep(ctx context.Context, open []Facts) error
+}
+
+// KeepEvery is how often a [Keeper] repeats what is open.
+const KeepEvery = time.Minute
+
+// Checker is a receiver that can be asked whether it works without being told anything.
+type Checker interface {
+	// Check asks it. The error has no secret in it.
+	Check(ctx context.Context) error
+}
+
+// Kind is a kind of receiver: what slowburn.yaml says about one, and how that becomes a receiver. It is all that the
+// rest of slowburn knows of it.
+type Kind struct {
+	Name  string // in routes, and the beginning of each receiver's name: "pagerduty"
+	Key   string // of slowburn.yaml, which holds a list of them; or one or a list, if it is Name
+	Title string // as people write it: "PagerDuty"
+	Doc   string // says what stands under Key, a sentence
+	One   string // says what one of them is: "An Alertmanager."
+	Keys  []Key  // of one, beside name
+	HTTP  bool   // one takes the settings of Prometheus's HTTP client as well
+	Pager bool   // it wakes people: where no route matches it is told of pages only, and it is the first to stand in for another
+	// ByHost names a receiver without a name by the host of its url, since there usually are several.
+	ByHost bool
+	// New makes a receiver. It connects to nothing.
+	New func(Settings) (Receiver, error)
+}
+
+// Key is one setting of a receiver in slowburn.yaml.
+type Key struct {
+	Name     string
+	Form     Form
+	Required bool
+	Doc      string // a sentence
+	Example  string
+}
+
+// InFile returns the key as it stands in slowburn.yaml; of two only one may be there.
+func (k Key) InFile() []string {
+	switch k.Form {
+	case SecretFile:
+		return []string{k.Name + "_file"}
+	case SecretOrAddress:
+		return []string{k.Name, k.Name + "_file"}
+	case Address:
+	}
+	return []string{k.Name}
+}
+
+// Form is what stands under a [Key].
+type Form int
+
+// The forms of a setting.
+const (
+	Address         Form = iota // an http or https address
+	SecretFile                  // a file that holds a secret, under the key's name with _file
+	SecretOrAddress             // an address, or under the name with _file a file that holds it because it is a secret
+)
+
+// Settings are what slowburn.yaml says about one receiver.
+type Settings struct {
+	Values map[string]Secret // by the names of the kind's keys; of a file what it holds
+	Client *http.Client      // as the settings of the HTTP client say; nil for a kind that takes none
+	Now    func() time.Time
+}
+
+// Text is a setting that is no secret, "" if it was left out.
+func (s Settings) Text(key string) string { return s.Values[key].Reveal() }
+
+// KindOf is the kind of receiver that a receiver's name begins with: "pagerduty" of "pagerduty/payments".
+func KindOf(name string) string {
+	kind, _, _ := strings.Cut(name, "/")
+	return kind
+}
