@@ -27,19 +27,19 @@ var defaultSpent = []int64{5000, 7500, 9000, 10000}
 const defaultNoData = 10 * time.Minute
 
 // DefaultAlerts is what is told about an SLO that does not say: the workbook's pairs, scaled to
-// the window. A pair that could never fire at this objective is left out, and listed as dead.
-func DefaultAlerts(w Window, o Objective) (alerts Alerts, dead []Pair) {
+// the window. A pair that could never fire at this objective is left out, and stands in dead.
+func DefaultAlerts(w Window, o Objective) (alerts, dead Alerts) {
 	alerts = Alerts{Spent: append([]int64(nil), defaultSpent...), NoData: defaultNoData, Significance: true}
 	for _, p := range scalePairs(bookPages, w.Length()) {
 		if p.Dead(w, o) {
-			dead = append(dead, p)
+			dead.Page = append(dead.Page, p)
 		} else {
 			alerts.Page = append(alerts.Page, p)
 		}
 	}
 	for _, p := range scalePairs(bookTickets, w.Length()) {
 		if p.Dead(w, o) {
-			dead = append(dead, p)
+			dead.Ticket = append(dead.Ticket, p)
 		} else {
 			alerts.Ticket = append(alerts.Ticket, p)
 		}
@@ -61,9 +61,13 @@ func (p Pair) Dead(w Window, o Objective) bool {
 	return threshold.Cmp(product(10000, int64(p.Long), Billion)) >= 0
 }
 
-// LowestObjective is the objective above which the pair can fire, in percent, for messages.
-func (p Pair) lowestObjective(w Window) float64 {
-	return 100 * (1 - 1/p.Burn(w.Length()))
+// LargestBudget is the largest share of the budget with which the pair can still fire, in basis points.
+func (p Pair) LargestBudget(w Window, o Objective) int64 {
+	// The pair fires if budget × length × allowed < 10000 × long × billion.
+	limit := new(big.Int).Mul(big.NewInt(10000*Billion), big.NewInt(int64(p.Long/time.Minute)))
+	limit.Sub(limit, big.NewInt(1))
+	limit.Div(limit, new(big.Int).Mul(big.NewInt(int64(w.Length()/time.Minute)), big.NewInt(o.Allowed())))
+	return limit.Int64()
 }
 
 // scalePairs stretches the pairs from four weeks to another length, in whole minutes. From 28

@@ -1,7 +1,6 @@
 package slo
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,8 +77,8 @@ func (c *Correction) Runs(t time.Time) (until time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// about reports whether the correction is about an SLO, or about some of the budgets it is split into.
-func (c *Correction) about(id ID) bool {
+// About reports whether the correction is about an SLO, or about some of the budgets it is split into.
+func (c *Correction) About(id ID) bool {
 	return slices.ContainsFunc(c.SLOs, func(pattern string) bool { return covers(pattern, id) || ID(pattern).Base() == id })
 }
 
@@ -107,20 +106,4 @@ func (s *Set) Expired(t time.Time) Problems {
 		}
 	}
 	return out
-}
-
-// joinSpans sorts spans and joins those that touch.
-func joinSpans(spans []Span) []Span {
-	slices.SortFunc(spans, func(a, b Span) int { return cmp.Compare(a.From.Unix(), b.From.Unix()) })
-	var all []Span
-	for _, s := range spans {
-		if n := len(all); n > 0 && !s.From.After(all[n-1].To) {
-			if s.To.After(all[n-1].To) {
-				all[n-1].To = s.To
-			}
-			continue
-		}
-		all = append(all, s)
-	}
-	return all
 }

@@ -120,14 +120,14 @@ func (s *Set) walkUp(start ID, byService map[string][]*Spec) (out []ID) {
 
 // calls is what an SLO depends on directly.
 func (s *Set) calls(id ID, byService map[string][]*Spec) []ID {
-	out := stepsOf(s.Lookup(id))
+	out := s.Lookup(id).StepIDs()
 	service := s.Service(id.Service())
 	if service == nil {
 		return out
 	}
 	for _, d := range service.DependsOn {
 		for _, spec := range byService[d.Service] {
-			if d.names(spec) {
+			if d.Covers(spec) {
 				out = append(out, spec.ID())
 			}
 		}
@@ -135,8 +135,8 @@ func (s *Set) calls(id ID, byService map[string][]*Spec) []ID {
 	return out
 }
 
-// names reports whether an SLO is one of those that tell how the dependency is doing.
-func (d Dependency) names(s *Spec) bool {
+// Covers reports whether an SLO is one of those that tell how the dependency is doing.
+func (d Dependency) Covers(s *Spec) bool {
 	return s.Service == d.Service && (d.SLO == "" || d.SLO == s.Name)
 }
 
@@ -155,14 +155,14 @@ func lintDependencies(set *Set) (out Problems) {
 func lintDependency(set *Set, service *Service, d Dependency) (f finding, found bool) {
 	var theirs []*Spec
 	for _, s := range set.Specs {
-		if d.names(s) {
+		if d.Covers(s) {
 			theirs = append(theirs, s)
 		}
 	}
 	if len(theirs) == 0 {
 		return strange("dependency-unknown", "", fmt.Sprintf("nothing is known about %s: there is no such SLO", d), unknownDependency(set, d)), true
 	}
-	round := circle(d.Service, service.Name, set.servicesOf)
+	round := circle(d.Service, service.Name, func(name string) []string { return servicesOf(set, name) })
 	if round != nil && slices.Min(round) == service.Name {
 		return strange("dependency-circle", "",
 			fmt.Sprintf("services depend on each other in a circle: %s", arrows(append([]string{service.Name}, round...))),
@@ -188,9 +188,9 @@ func unknownDependency(set *Set, d Dependency) string {
 	return "write an SLO for it, even if others run it: what is not measured cannot be named when it burns"
 }
 
-// servicesOf is what a service depends on, by name.
-func (s *Set) servicesOf(name string) (out []string) {
-	if service := s.Service(name); service != nil {
+// servicesOf returns what a service depends on, by name.
+func servicesOf(set *Set, name string) (out []string) {
+	if service := set.Service(name); service != nil {
 		for _, d := range service.DependsOn {
 			out = append(out, d.Service)
 		}

@@ -5,10 +5,10 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
@@ -152,7 +152,7 @@ func readSignals(v strictyaml.Value) *Signals {
 		var sat Saturation
 		sat.Name, _ = so.Need("name", "write what gets full: name: memory").Text()
 		sat.Query = readQuery(so.Need("query", "write the PromQL of the measure"), anyQuery)
-		sat.Limit, _ = readNumber(so.Need("limit", "write the value at which it is full, such as limit: 0.9"))
+		sat.Limit, _ = so.Need("limit", "write the value at which it is full, such as limit: 0.9").Number()
 		s.Saturation = append(s.Saturation, sat)
 	}
 	return s
@@ -164,33 +164,10 @@ func readMatch(v strictyaml.Value) string {
 	if !ok {
 		return ""
 	}
-	if _, err := promQL.ParseMetricSelector(text); err != nil || !strings.HasPrefix(strings.TrimSpace(text), "{") {
+	if _, err := parser.NewParser(parser.Options{}).ParseMetricSelector(text); err != nil || !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		v.Problem(fmt.Sprintf("match cannot be %q", text), `write matchers in braces and quotes: '{job="checkout"}'`)
 	}
 	return text
-}
-
-// readNumber reads a finite decimal number.
-func readNumber(v strictyaml.Value) (float64, bool) {
-	s, ok := v.Literal("a number such as 0.5")
-	if !ok {
-		return 0, false
-	}
-	f, err := parseNumber(s)
-	if err != nil {
-		v.Problem(fmt.Sprintf("%s must be a number, not %q", v.Name(), s), "")
-	}
-	return f, err == nil
-}
-
-var decimal = regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$`)
-
-// parseNumber parses decimal numbers only: no infinities, no hexadecimal, no underscores.
-func parseNumber(s string) (float64, error) {
-	if !decimal.MatchString(s) {
-		return 0, fmt.Errorf("%q is not a number", s)
-	}
-	return strconv.ParseFloat(s, 64)
 }
 
 // readPercent reads a share such as 2% or 2.5%, above zero, into basis points, exactly.
@@ -211,26 +188,6 @@ func readPercent(v strictyaml.Value, most int64) (int64, bool) {
 		return n, true
 	}
 	return 0, false
-}
-
-var percent = regexp.MustCompile(`^(\d{1,6})(?:\.(\d+))?\s*%$`)
-
-// ParsePercent reads "2.5%" into 250 basis points. Its error says what to write after a semicolon.
-func ParsePercent(s string) (int64, error) {
-	m := percent.FindStringSubmatch(s)
-	if m == nil {
-		if f, err := parseNumber(s); err == nil && f > 0 && f < 1 {
-			return 0, fmt.Errorf("%q has no percent sign; write %s%%", s, strconv.FormatFloat(f*100, 'f', -1, 64))
-		} else if err == nil && f >= 1 {
-			return 0, fmt.Errorf("%q has no percent sign; write %s%%", s, s)
-		}
-		return 0, fmt.Errorf("%q is not a percentage; write for example 2%%", s)
-	}
-	fraction := strings.TrimRight(m[2], "0")
-	if len(fraction) > 2 {
-		return 0, fmt.Errorf("%q is finer than a hundredth of a percent; write at most two digits after the point", s)
-	}
-	return strconv.ParseInt(m[1]+fraction+strings.Repeat("0", 2-len(fraction)), 10, 64)
 }
 
 // messageAndHint divides an error written as "what is wrong; what to write".

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
@@ -28,10 +27,10 @@ func readQuery(v strictyaml.Value, use purpose) *Query {
 	if !ok {
 		return nil
 	}
-	q, expr, remarks := parseQuery(text)
+	q, remarks := inspectQuery(text)
 	good := q != nil && !slices.ContainsFunc(remarks, func(r remark) bool { return r.lint == "" })
 	if good {
-		remarks = append(remarks, suits(q, expr, use)...)
+		remarks = append(remarks, suits(q, use)...)
 	}
 	for _, r := range remarks {
 		if r.lint == "" {
@@ -52,21 +51,21 @@ func readQuery(v strictyaml.Value, use purpose) *Query {
 }
 
 // suits says why a query does not suit its purpose.
-func suits(q *Query, expr parser.Expr, use purpose) []remark {
+func suits(q *Query, use purpose) []remark {
 	if q.Bare() {
 		return nil
 	}
-	if selector(expr) != nil {
-		return []remark{{0, "", "the selector does not name one metric", `write metric{label="value"}`}}
+	if q.IsSelector() {
+		return []remark{{message: "the selector does not name one metric", hint: `write metric{label="value"}`}}
 	}
 	switch {
 	case use == counting && !q.Windowed():
 		return []remark{{
-			0, "", "the expression does not say over which time it counts",
-			"write the range as " + WindowVariable + ": sum(increase(requests_total[" + WindowVariable + "])); or give a bare counter, which is counted exactly",
+			message: "the expression does not say over which time it counts",
+			hint:    "write the range as " + WindowVariable + ": sum(increase(requests_total[" + WindowVariable + "])); or give a bare counter, which is counted exactly",
 		}}
 	case use == histogram:
-		return []remark{{0, "", "the histogram must be a bare selector, not an expression", `write its name and matchers: request_duration_seconds{job="checkout"}`}}
+		return []remark{{message: "the histogram must be a bare selector, not an expression", hint: `write its name and matchers: request_duration_seconds{job="checkout"}`}}
 	}
 	return nil
 }
@@ -206,7 +205,7 @@ func readLimit(v strictyaml.Value, unit time.Duration) (limit float64, text stri
 	if !ok {
 		return 0, "", false
 	}
-	if f, err := parseNumber(text); err == nil {
+	if f, err := strictyaml.ParseNumber(text); err == nil {
 		if f <= 0 {
 			v.Problem("below must be above zero", "write for example 300ms")
 		}
@@ -240,13 +239,13 @@ func readCondition(v strictyaml.Value) (Condition, bool) {
 	m := condition.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		hint := "write for example '< 0.3', in quotes"
-		if _, err := parseNumber(text); err == nil {
+		if _, err := strictyaml.ParseNumber(text); err == nil {
 			hint = fmt.Sprintf("write '< %s' or '> %s'", text, text)
 		}
 		v.Problem(fmt.Sprintf("good cannot be %q", text), hint)
 		return Condition{}, false
 	}
-	f, err := parseNumber(m[2])
+	f, err := strictyaml.ParseNumber(m[2])
 	if err != nil {
 		v.Problem(fmt.Sprintf("good compares with %q, which is not a number", m[2]), "write a number in the unit of the query")
 		return Condition{}, false

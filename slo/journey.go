@@ -86,15 +86,15 @@ func (r *sloReader) step(v strictyaml.Value) (Step, bool) {
 	if !named {
 		return s, false
 	}
-	service, slo, found := strings.Cut(text, "/")
+	service, own, found := strings.Cut(text, "/")
 	if !found {
-		service, slo = r.service.Name, text
+		service, own = r.service.Name, text
 	}
-	if !goodName.MatchString(slo) || !goodName.MatchString(service) {
+	if !goodName.MatchString(own) || !goodName.MatchString(service) {
 		name.Problem(fmt.Sprintf("%q does not name an SLO", text), "write service/slo, or the SLO's name alone if it is of this service")
 		return s, false
 	}
-	s.SLO = ID(service + "/" + slo)
+	s.SLO = ID(service + "/" + own)
 	return s, ok
 }
 
@@ -103,7 +103,7 @@ const maxWeight = 1000
 
 // readWeight reads a weight above zero into thousandths.
 func readWeight(v strictyaml.Value) (int64, bool) {
-	f, ok := readNumber(v)
+	f, ok := v.Number()
 	n := math.Round(f * 1000)
 	switch {
 	case !ok:
@@ -151,7 +151,7 @@ func refuseBadSteps(set *Set, complete bool) (out Problems) {
 		for i, step := range j.SLI.Journey.Steps {
 			message, hint := wrongStep(set, j, step.SLO, complete)
 			if message != "" {
-				out = append(out, j.problem(wrong("", fmt.Sprintf("step.%d", i), message, hint)))
+				out = append(out, problem(j, wrong("", fmt.Sprintf("step.%d", i), message, hint)))
 			}
 		}
 	}
@@ -179,14 +179,14 @@ func wrongStep(set *Set, j *Spec, step ID, complete bool) (message, hint string)
 		return fmt.Sprintf("%s has a budget for each %s, so it is not one step", step, strings.Join(spec.By, ", ")),
 			"write an SLO without by for the step: label values come and go, and each that goes would leave the journey without data"
 	}
-	if round := circle(step, j.ID(), func(id ID) []ID { return stepsOf(set.Lookup(id)) }); round != nil {
+	if round := circle(step, j.ID(), func(id ID) []ID { return set.Lookup(id).StepIDs() }); round != nil {
 		return fmt.Sprintf("the journey is a step of itself: %s", arrows(append([]ID{j.ID()}, round...))), "remove one of the steps"
 	}
 	return "", ""
 }
 
-// stepsOf are the steps of a journey, and none of what is no journey.
-func stepsOf(s *Spec) (out []ID) {
+// StepIDs returns the steps of a journey; none of what is no journey, or nil.
+func (s *Spec) StepIDs() (out []ID) {
 	if s == nil || s.SLI.Kind != Composed {
 		return nil
 	}
@@ -233,7 +233,7 @@ func arrows[T ~string](way []T) string {
 func lintJourneys(set *Set) (out Problems) {
 	for _, j := range set.Journeys() {
 		if f, ok := unreachable(set, j); ok {
-			out = append(out, j.problem(f))
+			out = append(out, problem(j, f))
 		}
 	}
 	return out

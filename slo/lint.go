@@ -2,9 +2,6 @@ package slo
 
 import (
 	"fmt"
-	"iter"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -28,8 +25,8 @@ func strange(id, part, message, hint string) finding {
 	return finding{id, part, strictyaml.Warning, message, hint}
 }
 
-// rules are asked in this order; each answers for one kind of mistake.
-var rules = []func(*Spec) []finding{
+// checks are asked in this order; each answers for one kind of mistake.
+var checks = []func(*Spec) []finding{
 	lintObjective, lintWindows,
 	lintDeadPairs, lintPairs, lintSilence,
 	lintSameQueries, lintNarrowing, lintDiffering, lintSwapped, lintCounting, lintGauges, lintRatio, lintLimit,
@@ -40,28 +37,43 @@ var rules = []func(*Spec) []finding{
 // of the files, and refuses what is an error; Lint is for sets that came from elsewhere.
 func Lint(set *Set) (out Problems) {
 	for _, s := range set.Specs {
-		out = append(out, lint(s)...)
+		out = append(out, lintSpec(s)...)
 	}
 	out = append(out, lintJourneys(set)...)
 	out = append(out, lintDependencies(set)...)
 	return out.Sorted()
 }
 
-func lint(s *Spec) (out Problems) {
-	for _, rule := range rules {
-		for _, f := range rule(s) {
-			out = append(out, s.problem(f))
+func lintSpec(s *Spec) (out Problems) {
+	for _, check := range checks {
+		for _, f := range check(s) {
+			out = append(out, problem(s, f))
 		}
 	}
 	return out
 }
 
+// Finding is a lint's warning about a part of the SLO (one of [Spec.Places], or total, bad, good, histogram, up,
+// query), found by asking a server.
+func Finding(s *Spec, part, id, message, hint string) Problem {
+	p := problem(s, strange(id, part, message, hint))
+	if name := string(s.ID()) + ": "; !strings.HasPrefix(p.Message, name) {
+		p.Message = name + p.Message
+	}
+	return p
+}
+
+// refuse is an error about a part of an SLO, see [Finding].
+func refuse(s *Spec, part, message, hint string) Problem {
+	return problem(s, wrong("", part, message, hint))
+}
+
 // problem puts a finding where the part it is about was written.
-func (s *Spec) problem(f finding) Problem {
+func problem(s *Spec, f finding) Problem {
 	p := Problem{File: s.File, Line: s.Line, Severity: f.severity, ID: f.id, Message: f.message, Hint: f.hint}
 	base, _, _ := strings.Cut(f.part, ".")
 	for _, part := range []string{f.part, base, "name"} {
-		if q := s.query(part); q != nil && q.Line > 0 {
+		if q := queryAt(s, part); q != nil && q.Line > 0 {
 			p.File, p.Line, p.Column = q.File, q.Line, q.Column
 			return p
 		}
@@ -74,27 +86,15 @@ func (s *Spec) problem(f finding) Problem {
 	return p
 }
 
-// Parts are the queries of the indicator with the names of their parts, in the order of [Spec.Queries].
-func (s *Spec) Parts() iter.Seq2[string, *Query] {
-	return func(yield func(string, *Query) bool) {
-		for _, q := range named(s) {
-			if !yield(q.part, q.Query) {
-				return
-			}
+// queryAt returns the query of that part, nil if there is none.
+func queryAt(s *Spec, part string) *Query {
+	for name, q := range s.Parts() {
+		if name == part {
+			return q
 		}
-	}
-}
-
-// query is the query of that part, nil if there is none.
-func (s *Spec) query(part string) *Query {
-	if i := slices.IndexFunc(named(s), func(q namedQuery) bool { return q.part == part }); i >= 0 {
-		return named(s)[i].Query
 	}
 	return nil
 }
-
-// basisPoints writes 250 as 2.5.
-func basisPoints(n int64) string { return strconv.FormatFloat(float64(n)/100, 'f', -1, 64) }
 
 // decimals writes a number with at most two decimals.
 func decimals(f float64) string {

@@ -2,7 +2,6 @@ package slo
 
 import (
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -42,9 +41,9 @@ func lintDeadPairs(s *Spec) (out []finding) {
 		if !p.Dead(s.Window(), s.Objective) {
 			return
 		}
-		hint := fmt.Sprintf("the objective must be above %s%%", decimals(p.lowestObjective(s.Window())))
-		if most := p.largestBudget(s.Window(), s.Objective); most > 0 {
-			hint = fmt.Sprintf("write budget: %s%% or less, or a longer long window; or %s", basisPoints(most), hint)
+		hint := fmt.Sprintf("the objective must be above %s%%", decimals(lowestObjective(p, s.Window())))
+		if most := p.LargestBudget(s.Window(), s.Objective); most > 0 {
+			hint = fmt.Sprintf("write budget: %s or less, or a longer long window; or %s", FormatPercent(most), hint)
 		}
 		out = append(out, wrong("dead-alert", part, fmt.Sprintf("this alert can never fire: at %s even a total outage burns only %s times as fast as allowed, and it needs more than %s",
 			s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))), hint))
@@ -52,13 +51,16 @@ func lintDeadPairs(s *Spec) (out []finding) {
 	return out
 }
 
-// largestBudget is the largest share of the budget with which the pair can still fire, in basis points.
-func (p Pair) largestBudget(w Window, o Objective) int64 {
-	// The pair fires if budget × length × allowed < 10000 × long × billion.
-	limit := new(big.Int).Mul(big.NewInt(10000*Billion), big.NewInt(int64(p.Long/time.Minute)))
-	limit.Sub(limit, big.NewInt(1))
-	limit.Div(limit, new(big.Int).Mul(big.NewInt(int64(w.Length()/time.Minute)), big.NewInt(o.Allowed())))
-	return limit.Int64()
+// deadDefault says why a default alert on an SLO was left out: it could never fire.
+func deadDefault(s *Spec, p Pair) (message, hint string) {
+	return fmt.Sprintf("the default alert on %s of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s times as fast as allowed, and the alert needs more than %s",
+			FormatPercent(p.Budget), ShortDuration(p.Long), s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))),
+		fmt.Sprintf("it needs an objective above %s%%, or write alerts of your own with a smaller budget or a longer window", decimals(lowestObjective(p, s.Window())))
+}
+
+// lowestObjective is the objective above which the pair can fire, in percent, for messages.
+func lowestObjective(p Pair, w Window) float64 {
+	return 100 * (1 - 1/p.Burn(w.Length()))
 }
 
 // eachPair calls f with every pair and the name of its place.

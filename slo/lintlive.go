@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -37,16 +36,6 @@ func LintSeen(s *Spec, seen Seen) (out Problems) {
 	return out.Sorted()
 }
 
-// Finding is a lint's warning about a part of the SLO (one of [Spec.Places], or total, bad, good, histogram, up,
-// query), found by asking a server.
-func (s *Spec) Finding(part, id, message, hint string) Problem {
-	p := s.problem(strange(id, part, message, hint))
-	if name := string(s.ID()) + ": "; !strings.HasPrefix(p.Message, name) {
-		p.Message = name + p.Message
-	}
-	return p
-}
-
 // minScrapes is how many samples a window needs to survive a missed scrape.
 const minScrapes = 4
 
@@ -56,19 +45,27 @@ const slot = time.Minute
 // lintScrape finds windows that hold too few scrapes: those of the alerts, and the ledger's own minutes.
 func lintScrape(s *Spec, interval time.Duration) (out Problems) {
 	if interval > slot {
-		out = append(out, s.Finding(named(s)[0].part, "short-window", fmt.Sprintf("what is counted is scraped every %s, so some minutes of the ledger hold no sample, and are unknown", ShortDuration(interval)),
+		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so some minutes of the ledger hold no sample, and are unknown", ShortDuration(interval)),
 			"scrape at least every minute; every 15s or 30s tells of trouble sooner"))
 	}
 	eachPair(s, func(part string, p Pair) {
 		if p.Short >= minScrapes*interval {
 			return
 		}
-		out = append(out, s.Finding(part, "short-window",
+		out = append(out, Finding(s, part, "short-window",
 			fmt.Sprintf("the short window %s holds fewer than %d scrapes (every %s), so one missed scrape can end or delay the alert",
 				ShortDuration(p.Short), minScrapes, ShortDuration(interval)),
 			fmt.Sprintf("scrape at least every %s, or write short: %s", ShortDuration(p.Short/minScrapes), ShortDuration(roundUp(minScrapes*interval)))))
 	})
 	return out
+}
+
+// firstPart returns the name of the first part of an indicator.
+func firstPart(s *Spec) string {
+	for part := range s.Parts() {
+		return part
+	}
+	return "name"
 }
 
 func roundUp(d time.Duration) time.Duration {
@@ -81,7 +78,7 @@ const manyFalls = 0.1
 
 // lintTypes finds gauges that are counted, and counters whose value is looked at.
 func lintTypes(s *Spec, types map[string]Type) (out Problems) {
-	for _, q := range named(s) {
+	for part, q := range s.Parts() {
 		t := types[q.Metric]
 		gauge := t.Name == "gauge" || (t.Name == "" || t.Name == "unknown") && t.Falls > manyFalls
 		why := fmt.Sprintf("%s is a gauge, as its own metadata say", q.Metric)
@@ -91,9 +88,9 @@ func lintTypes(s *Spec, types map[string]Type) (out Problems) {
 		switch {
 		case !q.Bare():
 		case s.SLI.Kind == Events && gauge:
-			out = append(out, s.Finding(q.part, "gauge-counted", why, "count a counter; for a gauge write uptime or slices"))
+			out = append(out, Finding(s, part, "gauge-counted", why, "count a counter; for a gauge write uptime or slices"))
 		case s.SLI.Kind != Events && s.SLI.Kind != Latency && t.Name == "counter":
-			out = append(out, s.Finding(q.part, "counter-as-gauge", fmt.Sprintf("%s is a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
+			out = append(out, Finding(s, part, "counter-as-gauge", fmt.Sprintf("%s is a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
 		}
 	}
 	return out
@@ -118,7 +115,7 @@ func lintTraffic(s *Spec, days []Tally) Problems {
 	if o := steps(func(o Objective) bool { return events*o.AllowedRatio() >= minAllowed }); o != "" {
 		hint = fmt.Sprintf("write objective: %s; or %s", o, hint)
 	}
-	return Problems{s.Finding("objective", "too-little-traffic",
+	return Problems{Finding(s, "objective", "too-little-traffic",
 		fmt.Sprintf("about %s events in %s allow only %s bad ones at %s; fewer than %d are chance", amount(events), s.Window(), amount(allowed), s.Objective, minAllowed), hint)}
 }
 
@@ -148,13 +145,13 @@ func lintHistory(s *Spec, days []Tally) Problems {
 		return nil
 	}
 	if good := 1 - best; best > 0.5 && (s.SLI.Bad != nil || s.SLI.Good != nil) {
-		return Problems{s.Finding("objective", "good-bad-swapped", fmt.Sprintf("even in the best week only %s of the events were good", percentage(good)), "good and bad may be swapped: write the query under the other name")}
+		return Problems{Finding(s, "objective", "good-bad-swapped", fmt.Sprintf("even in the best week only %s of the events were good", percentage(good)), "good and bad may be swapped: write the query under the other name")}
 	}
 	hint := "put right what fails first, or promise less"
 	if o := steps(func(o Objective) bool { return worst <= o.AllowedRatio() }); o != "" {
 		hint = fmt.Sprintf("write objective: %s, the highest step that the worst week met, and raise it when the service is better", o)
 	}
-	return Problems{s.Finding("objective", "never-met", fmt.Sprintf("no week of the last %d days met %s: the best, up to %s, had %s good",
+	return Problems{Finding(s, "objective", "never-met", fmt.Sprintf("no week of the last %d days met %s: the best, up to %s, had %s good",
 		len(days), s.Objective, when.UTC().Format(time.DateOnly), percentage(1-best)), hint)}
 }
 

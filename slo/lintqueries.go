@@ -9,88 +9,40 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
-
-// namedQuery is a query of the indicator, with the name of its place.
-type namedQuery struct {
-	part string
-	*Query
-}
-
-// named lists the indicator's queries with the names of their places.
-func named(s *Spec) (out []namedQuery) {
-	for _, q := range []namedQuery{{"total", s.SLI.Total}, {"bad", s.SLI.Bad}, {"good", s.SLI.Good}, {"histogram", s.SLI.Histogram}, {"up", s.SLI.Up}, {"query", s.SLI.Slice}} {
-		if q.Query != nil {
-			out = append(out, q)
-		}
-	}
-	return out
-}
-
-// parse is the expression of a query of a spec; nil if it does not parse, which Load has refused.
-func (q *Query) parse() parser.Expr {
-	e, err := promQL.ParseExpr(strings.ReplaceAll(q.Text, WindowVariable, windowStandIn))
-	if err != nil {
-		return nil
-	}
-	return e
-}
 
 // lintSameQueries refuses a total that is also bad or good.
 func lintSameQueries(s *Spec) []finding {
 	if s.SLI.Kind != Events || s.SLI.Total == nil {
 		return nil
 	}
-	total := s.SLI.Total.parse()
+	total := s.SLI.Total.Expr()
 	for part, q := range map[string]*Query{"bad": s.SLI.Bad, "good": s.SLI.Good} {
 		if q == nil || total == nil {
 			continue
 		}
-		if e := q.parse(); e != nil && e.String() == total.String() {
+		if e := q.Expr(); e != nil && e.String() == total.String() {
 			return []finding{wrong("same-query", part, fmt.Sprintf("%s is the same query as total, so every event is %s", part, part), "narrow it to the events that are "+part+", for example by "+map[string]string{"bad": `code=~"5.."`, "good": `code!~"5.."`}[part])}
 		}
 	}
 	return nil
 }
 
-// picked is what a query reads, if that is a single selector.
-type picked struct {
-	metric   string
-	matchers []*labels.Matcher
-}
-
-// picks is the selector that the query is or that its expression is about.
-func picks(q *Query) (picked, bool) {
-	if q.Bare() {
-		return picked{q.Metric, q.Matchers}, true
-	}
-	var found []*parser.VectorSelector
-	visit(q.parse(), func(n parser.Node) {
-		if v, ok := n.(*parser.VectorSelector); ok {
-			found = append(found, v)
-		}
-	})
-	if len(found) != 1 {
-		return picked{}, false
-	}
-	var sel Query
-	sel.fill(found[0])
-	return picked{sel.Metric, sel.Matchers}, sel.Metric != ""
-}
-
 // lintNarrowing finds bad or good events that are not among the total ones: the same counter with
 // other matchers, or any other counter of the whole server beside the total of one service.
 func lintNarrowing(s *Spec) (out []finding) {
-	eachPart(s, func(part string, total, some picked) {
-		if some.metric != total.metric && len(some.matchers) > 0 {
+	eachPart(s, func(part string, total, some *Query) {
+		if some.Metric != total.Metric && len(some.Matchers) > 0 {
 			return // other metrics may have other labels: see lintDiffering
 		}
-		for _, m := range total.matchers {
-			if m.Name == labels.BucketLabel || implies(some.matchers, m) {
+		for _, m := range total.Matchers {
+			if m.Name == labels.BucketLabel || implies(some.Matchers, m) {
 				continue
 			}
 			message, hint := fmt.Sprintf("total is limited to %s and %s is not, so %s may count events that total does not", m, part, part), fmt.Sprintf("add %s", m)
-			if n := on(some.matchers, m.Name); n != nil {
+			if n := on(some.Matchers, m.Name); n != nil {
 				message, hint = fmt.Sprintf("total is limited to %s and %s to %s, so %s counts events that total does not", m, part, n, part), fmt.Sprintf("write %s, or widen total", m)
 			}
 			out = append(out, strange("not-in-total", part, message, hint))
@@ -101,35 +53,35 @@ func lintNarrowing(s *Spec) (out []finding) {
 
 // lintDiffering finds a bad or good counter of its own whose labels pick something else than those of total.
 func lintDiffering(s *Spec) (out []finding) {
-	eachPart(s, func(part string, total, some picked) {
-		if some.metric == total.metric || len(some.matchers) == 0 || len(total.matchers) == 0 {
+	eachPart(s, func(part string, total, some *Query) {
+		if some.Metric == total.Metric || len(some.Matchers) == 0 || len(total.Matchers) == 0 {
 			return
 		}
 		shared := false
-		for _, m := range total.matchers {
-			n := on(some.matchers, m.Name)
+		for _, m := range total.Matchers {
+			n := on(some.Matchers, m.Name)
 			shared = shared || n != nil
-			if n != nil && m.Name != labels.BucketLabel && !implies(some.matchers, m) {
+			if n != nil && m.Name != labels.BucketLabel && !implies(some.Matchers, m) {
 				out = append(out, strange("labels-differ", part, fmt.Sprintf("total picks %s and %s picks %s, so they are not about the same events", m, part, n), "pick both by the same value"))
 			}
 		}
 		if !shared {
-			out = append(out, strange("labels-differ", part, fmt.Sprintf("total is picked by %s and %s by %s: nothing says that they are about the same service", names(total.matchers), part, names(some.matchers)),
-				fmt.Sprintf("pick both by the same labels, if %s has them", some.metric)))
+			out = append(out, strange("labels-differ", part, fmt.Sprintf("total is picked by %s and %s by %s: nothing says that they are about the same service", names(total.Matchers), part, names(some.Matchers)),
+				fmt.Sprintf("pick both by the same labels, if %s has them", some.Metric)))
 		}
 	})
 	return out
 }
 
 // eachPart calls f with what bad or good reads, beside what total reads.
-func eachPart(s *Spec, f func(part string, total, some picked)) {
+func eachPart(s *Spec, f func(part string, total, some *Query)) {
 	if s.SLI.Kind != Events {
 		return
 	}
-	total, ok := picks(s.SLI.Total)
-	for _, q := range named(s) {
-		if some, found := picks(q.Query); ok && found && q.part != "total" {
-			f(q.part, total, some)
+	total := s.SLI.Total.Selector()
+	for part, q := range s.Parts() {
+		if some := q.Selector(); total != nil && some != nil && part != "total" {
+			f(part, total, some)
 		}
 	}
 }
@@ -178,21 +130,23 @@ var telling = map[string]*regexp.Regexp{
 
 // lintSwapped suspects that good and bad were exchanged.
 func lintSwapped(s *Spec) []finding {
-	for _, q := range named(s) {
-		if q.part != "good" && q.part != "bad" || s.SLI.Kind != Events {
+	for part, q := range s.Parts() {
+		if part != "good" && part != "bad" || s.SLI.Kind != Events {
 			continue
 		}
-		other := map[string]string{"good": "bad", "bad": "good"}[q.part]
+		other := map[string]string{"good": "bad", "bad": "good"}[part]
 		hint := fmt.Sprintf("write them under %s", other)
-		for _, m := range allMatchers(q.Query) {
-			if looks(m, q.part) == other {
-				return []finding{strange("good-bad-swapped", q.part, fmt.Sprintf("%s counts events with %s, which look %s", q.part, m, other), hint)}
+		for _, m := range allMatchers(q) {
+			if looks(m, part) == other {
+				return []finding{strange("good-bad-swapped", part, fmt.Sprintf("%s counts events with %s, which look %s", part, m, other), hint)}
 			}
 		}
-		some, ok := picks(q.Query)
-		total, _ := picks(s.SLI.Total)
-		if ok && some.metric != total.metric && len(some.matchers) == len(total.matchers) && telling[other].MatchString(some.metric) && !telling[q.part].MatchString(some.metric) {
-			return []finding{strange("good-bad-swapped", q.part, fmt.Sprintf("%s counts %s, whose name says that they are %s", q.part, some.metric, other), hint)}
+		some, total := q.Selector(), s.SLI.Total.Selector()
+		if total == nil {
+			total = &Query{} // an expression over several selectors, whose name says nothing
+		}
+		if some != nil && some.Metric != total.Metric && len(some.Matchers) == len(total.Matchers) && telling[other].MatchString(some.Metric) && !telling[part].MatchString(some.Metric) {
+			return []finding{strange("good-bad-swapped", part, fmt.Sprintf("%s counts %s, whose name says that they are %s", part, some.Metric, other), hint)}
 		}
 	}
 	return nil
@@ -216,7 +170,7 @@ func allMatchers(q *Query) (out []*labels.Matcher) {
 	if q.Bare() {
 		return q.Matchers
 	}
-	visit(q.parse(), func(n parser.Node) {
+	visit(q.Expr(), func(n parser.Node) {
 		if v, ok := n.(*parser.VectorSelector); ok {
 			out = append(out, v.LabelMatchers...)
 		}
@@ -241,27 +195,27 @@ func lintCounting(s *Spec) (out []finding) {
 	if s.SLI.Kind != Events {
 		return nil
 	}
-	for _, q := range named(s) {
+	for part, q := range s.Parts() {
 		switch {
 		case q.Bare():
-			out = append(out, lintCounter(q)...)
+			out = append(out, lintCounter(part, q)...)
 		default:
-			out = append(out, lintExpression(q)...)
+			out = append(out, lintExpression(part, q)...)
 		}
 	}
 	return out
 }
 
 // lintCounter judges a bare selector by the naming rules of Prometheus.
-func lintCounter(q namedQuery) []finding {
+func lintCounter(part string, q *Query) []finding {
 	hasLe := slices.ContainsFunc(q.Matchers, func(m *labels.Matcher) bool { return m.Name == labels.BucketLabel })
 	switch name := q.Metric; {
 	case strings.HasSuffix(name, "_bucket") && !hasLe:
-		return []finding{strange("histogram-counted", q.part, fmt.Sprintf("%s counts every event once per bucket", name), fmt.Sprintf("write %s, or limit it to one bucket by le", strings.TrimSuffix(name, "_bucket")+"_count"))}
+		return []finding{strange("histogram-counted", part, fmt.Sprintf("%s counts every event once per bucket", name), fmt.Sprintf("write %s, or limit it to one bucket by le", strings.TrimSuffix(name, "_bucket")+"_count"))}
 	case strings.HasSuffix(name, "_sum"):
-		return []finding{strange("histogram-counted", q.part, fmt.Sprintf("%s adds up what was measured, not events", name), fmt.Sprintf("write %s", strings.TrimSuffix(name, "_sum")+"_count"))}
+		return []finding{strange("histogram-counted", part, fmt.Sprintf("%s adds up what was measured, not events", name), fmt.Sprintf("write %s", strings.TrimSuffix(name, "_sum")+"_count"))}
 	case gaugeName.MatchString(name):
-		return []finding{strange("gauge-counted", q.part, fmt.Sprintf("%s looks like a gauge by its name, and only counters can be counted", name), "for a gauge write uptime or slices; a counter's name ends with _total")}
+		return []finding{strange("gauge-counted", part, fmt.Sprintf("%s looks like a gauge by its name, and only counters can be counted", name), "for a gauge write uptime or slices; a counter's name ends with _total")}
 	}
 	return nil
 }
@@ -271,10 +225,10 @@ func lintCounter(q namedQuery) []finding {
 var gaugeName = regexp.MustCompile(`(^|_)(up|length|depth|size|ratio|percent|percentage|usage|utilization|current|active|in_flight|inflight|in_progress|pending|waiting|idle|available|free|used|limit|lag|age|backlog|temperature|celsius|temp|timestamp|timestamp_seconds|info|status|state|min|max|avg|mean|quantile|goroutines|threads)$`)
 
 // lintExpression judges an expression that is to count events over $window.
-func lintExpression(q namedQuery) (out []finding) {
-	expr := q.parse()
+func lintExpression(part string, q *Query) (out []finding) {
+	expr := q.Expr()
 	if b, ok := unwrap(expr).(*parser.BinaryExpr); ok && b.Op == parser.DIV && b.RHS.Type() == parser.ValueTypeVector {
-		return []finding{strange("ratio-counted", q.part, fmt.Sprintf("%s is a ratio, but events need a count", q.part), "write the numerator and the denominator as bad and total, or use ratio")}
+		return []finding{strange("ratio-counted", part, fmt.Sprintf("%s is a ratio, but events need a count", part), "write the numerator and the denominator as bad and total, or use ratio")}
 	}
 	visit(expr, func(n parser.Node) {
 		c, ok := n.(*parser.Call)
@@ -283,10 +237,10 @@ func lintExpression(q namedQuery) (out []finding) {
 		}
 		switch c.Func.Name {
 		case "rate", "irate":
-			out = append(out, strange("rate-counted", q.part, fmt.Sprintf("%s counts events per second, not events", c.Func.Name), "write increase, so that budgets and the low-traffic guard see the real number of events"))
+			out = append(out, strange("rate-counted", part, fmt.Sprintf("%s counts events per second, not events", c.Func.Name), "write increase, so that budgets and the low-traffic guard see the real number of events"))
 		case "increase":
 			if sub, ok := c.Args[0].(*parser.SubqueryExpr); ok && aggregates(sub.Expr) {
-				out = append(out, strange("sum-before-increase", q.part, "the counters are summed before their increase is taken, so a restart of one looks like a reset of all", "take the increase first: sum(increase(…["+WindowVariable+"]))"))
+				out = append(out, strange("sum-before-increase", part, "the counters are summed before their increase is taken, so a restart of one looks like a reset of all", "take the increase first: sum(increase(…["+WindowVariable+"]))"))
 			}
 		}
 	})
@@ -314,12 +268,12 @@ func aggregates(e parser.Expr) (found bool) {
 
 // lintGauges finds counters where the value itself is looked at.
 func lintGauges(s *Spec) (out []finding) {
-	for _, q := range named(s) {
-		if q.part != "up" && q.part != "query" && (s.SLI.Kind != Ratio || q.part != "bad") {
+	for part, q := range s.Parts() {
+		if part != "up" && part != "query" && (s.SLI.Kind != Ratio || part != "bad") {
 			continue
 		}
 		if q.Bare() && strings.HasSuffix(q.Metric, "_total") {
-			out = append(out, strange("counter-as-gauge", q.part, fmt.Sprintf("%s looks like a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
+			out = append(out, strange("counter-as-gauge", part, fmt.Sprintf("%s looks like a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
 		}
 	}
 	return out
@@ -330,7 +284,7 @@ func lintRatio(s *Spec) (out []finding) {
 	if s.SLI.Kind != Ratio || s.SLI.Bad == nil {
 		return nil
 	}
-	visit(s.SLI.Bad.parse(), func(n parser.Node) {
+	visit(s.SLI.Bad.Expr(), func(n parser.Node) {
 		b, ok := n.(*parser.BinaryExpr)
 		if !ok || b.Op != parser.MUL || len(out) > 0 {
 			return
@@ -351,7 +305,7 @@ func lintLimit(s *Spec) []finding {
 	if s.SLI.Kind != Latency || s.SLI.Histogram == nil {
 		return nil
 	}
-	if _, err := parseNumber(s.SLI.LimitText); err != nil || s.SLI.Below < manySeconds || !strings.HasSuffix(s.SLI.Histogram.Metric, "_seconds") {
+	if _, err := strictyaml.ParseNumber(s.SLI.LimitText); err != nil || s.SLI.Below < manySeconds || !strings.HasSuffix(s.SLI.Histogram.Metric, "_seconds") {
 		return nil
 	}
 	return []finding{strange("limit-unit", "below", fmt.Sprintf("below: %s means %s seconds here", s.SLI.LimitText, s.SLI.LimitText), fmt.Sprintf("write the unit: %sms or %ss", s.SLI.LimitText, s.SLI.LimitText))}
@@ -361,8 +315,8 @@ func lintLimit(s *Spec) []finding {
 func lintBy(s *Spec) (out []finding) {
 	for i, label := range s.By {
 		part := fmt.Sprintf("by.%d", i)
-		for _, q := range named(s) {
-			if f, bad := lintLabel(part, label, q); bad {
+		for name, q := range s.Parts() {
+			if f, bad := lintLabel(part, label, name, q); bad {
 				out = append(out, f)
 				break
 			}
@@ -371,14 +325,14 @@ func lintBy(s *Spec) (out []finding) {
 	return out
 }
 
-func lintLabel(part, label string, q namedQuery) (finding, bool) {
+func lintLabel(part, label, name string, q *Query) (finding, bool) {
 	if !q.Bare() {
-		return wrong("by-summed-away", part, fmt.Sprintf("%s sums the label %s away, so there cannot be one budget for each of its values", q.part, label),
-			fmt.Sprintf("aggregate with by (%s)", label)), dropsLabel(q.parse(), label)
+		return wrong("by-summed-away", part, fmt.Sprintf("%s sums the label %s away, so there cannot be one budget for each of its values", name, label),
+			fmt.Sprintf("aggregate with by (%s)", label)), q.Drops(label)
 	}
 	for _, m := range q.Matchers {
 		if m.Name == label && m.Type == labels.MatchEqual {
-			return strange("by-fixed", part, fmt.Sprintf("%s is fixed to %s by %s, so there is only one budget", label, strconv.Quote(m.Value), q.part),
+			return strange("by-fixed", part, fmt.Sprintf("%s is fixed to %s by %s, so there is only one budget", label, strconv.Quote(m.Value), name),
 				"remove the label from by, or the matcher"), true
 		}
 	}

@@ -62,7 +62,7 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 	}
 	l.refuseTwins()
 	for _, s := range l.specs {
-		l.found(lint(s)...)
+		l.found(lintSpec(s)...)
 	}
 	l.checkCorrections()
 	for _, f := range l.files {
@@ -114,7 +114,7 @@ func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 		}
 	}
 	for name, specs := range undescribed {
-		s.services[name] = serviceOf(name, specs, nil)
+		s.services[name] = ServiceOf(specs)
 	}
 	for _, service := range services {
 		if chosen := s.services[service.Name]; len(chosen.DependsOn) == 0 && len(service.DependsOn) > 0 {
@@ -206,8 +206,8 @@ func (l *loader) refuseTwins() {
 			first[s.ID()] = s
 			continue
 		}
-		l.found(s.problem(wrong("", "name", fmt.Sprintf("the SLO %s exists twice", s.ID()),
-			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line))))
+		l.found(refuse(s, "name", fmt.Sprintf("the SLO %s exists twice", s.ID()),
+			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line)))
 	}
 }
 

@@ -35,7 +35,7 @@ func (l *loader) native(doc strictyaml.Value) {
 	s.Name, _ = readName(o.Need("service", "write service: name"))
 	s.Owner, _ = o.Get("owner").Text()
 	s.Description, _ = o.Get("description").Text()
-	s.Tier, _ = o.Get("tier").OneOf(tierNames()...)
+	s.Tier, _ = o.Get("tier").OneOf(Tiers()...)
 	s.Links = readLinks(o.Get("links"), Links{})
 	s.Slack = readSlack(o.Get("slack"), SlackRoute{})
 	s.Signals = readSignals(o.Get("signals"))

@@ -3,8 +3,11 @@ package slo
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
 // Objective is the promised share of good events. It is kept as a decimal, as the whole number
@@ -93,4 +96,29 @@ func digits(s string) bool {
 		}
 	}
 	return true
+}
+
+var percent = regexp.MustCompile(`^(\d{1,6})(?:\.(\d+))?\s*%$`)
+
+// ParsePercent reads "2.5%" into 250 basis points. Its error says what to write after a semicolon.
+func ParsePercent(s string) (int64, error) {
+	m := percent.FindStringSubmatch(s)
+	if m == nil {
+		if f, err := strictyaml.ParseNumber(s); err == nil && f > 0 && f < 1 {
+			return 0, fmt.Errorf("%q has no percent sign; write %s%%", s, strconv.FormatFloat(f*100, 'f', -1, 64))
+		} else if err == nil && f >= 1 {
+			return 0, fmt.Errorf("%q has no percent sign; write %s%%", s, s)
+		}
+		return 0, fmt.Errorf("%q is not a percentage; write for example 2%%", s)
+	}
+	fraction := strings.TrimRight(m[2], "0")
+	if len(fraction) > 2 {
+		return 0, fmt.Errorf("%q is finer than a hundredth of a percent; write at most two digits after the point", s)
+	}
+	return strconv.ParseInt(m[1]+fraction+strings.Repeat("0", 2-len(fraction)), 10, 64)
+}
+
+// FormatPercent writes basis points as [ParsePercent] reads them: 250 is "2.5%".
+func FormatPercent(basisPoints int64) string {
+	return strconv.FormatFloat(float64(basisPoints)/100, 'f', -1, 64) + "%"
 }

@@ -75,7 +75,7 @@ func documents(specs []*Spec, services []*Service) (out []sheet) {
 		if n < 0 {
 			n = len(sorted)
 		}
-		out = append(out, sheets(serviceOf(name, sorted[:n], services), sorted[:n])...)
+		out = append(out, sheets(describe(name, sorted[:n], services), sorted[:n])...)
 		sorted = sorted[n:]
 	}
 	return out
@@ -132,31 +132,12 @@ func fits(s *Spec, service *Service) bool {
 		says(s.Links.Runbook, service.Links.Runbook) && says(s.Links.Dashboard, service.Links.Dashboard) && says(s.Links.Repository, service.Links.Repository)
 }
 
-// serviceOf is the description of a service, or one of what all its SLOs share.
-func serviceOf(name string, specs []*Spec, services []*Service) *Service {
+// describe returns the description of a service, or one of what all its SLOs share.
+func describe(name string, specs []*Spec, services []*Service) *Service {
 	if i := slices.IndexFunc(services, func(s *Service) bool { return s.Name == name }); i >= 0 {
 		return services[i]
 	}
-	first := specs[0]
-	out := &Service{Name: name, Tier: first.Tier, Owner: first.Owner, Links: first.Links, Slack: first.Slack, File: first.File, Line: first.Line}
-	for _, s := range specs[1:] {
-		share(&out.Owner, s.Owner)
-		share(&out.Links.Runbook, s.Links.Runbook)
-		share(&out.Links.Dashboard, s.Links.Dashboard)
-		share(&out.Links.Repository, s.Links.Repository)
-		share(&out.Slack.Channel, s.Slack.Channel)
-		if !slices.Equal(out.Slack.Mention, s.Slack.Mention) {
-			out.Slack.Mention = nil
-		}
-	}
-	return out
-}
-
-// share keeps a text only if the other one is the same.
-func share(text *string, other string) {
-	if *text != other {
-		*text = ""
-	}
+	return ServiceOf(specs)
 }
 
 // printer writes one service or SLO. Notes that found their key are taken off the list.
@@ -288,7 +269,7 @@ func window(w Window) yamlout.Raw {
 		return yamlout.Raw(ShortDuration(w.Rolling))
 	}
 	pairs := [][2]string{{"calendar", string(w.Calendar)}}
-	if zone := w.zone().String(); zone != time.UTC.String() {
+	if zone := w.Location().String(); zone != time.UTC.String() {
 		pairs = append(pairs, [2]string{"timezone", yamlout.FlowText(zone)})
 	}
 	return yamlout.Flow(pairs...)
@@ -411,7 +392,7 @@ func orOff(given bool, v yamlout.Value) yamlout.Value {
 func pairList(pairs []Pair) yamlout.Value {
 	list := make(yamlout.List, len(pairs))
 	for i, p := range pairs {
-		list[i].Value = yamlout.Flow([2]string{"budget", basisPoints(p.Budget) + "%"},
+		list[i].Value = yamlout.Flow([2]string{"budget", FormatPercent(p.Budget)},
 			[2]string{"long", ShortDuration(p.Long)}, [2]string{"short", ShortDuration(p.Short)})
 	}
 	return orOff(len(pairs) > 0, list)
@@ -420,7 +401,7 @@ func pairList(pairs []Pair) yamlout.Value {
 func shares(spent []int64) yamlout.Value {
 	texts := make([]string, len(spent))
 	for i, n := range spent {
-		texts[i] = basisPoints(n) + "%"
+		texts[i] = FormatPercent(n)
 	}
 	return orOff(len(spent) > 0, yamlout.FlowList(texts))
 }

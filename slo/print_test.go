@@ -229,7 +229,7 @@ func TestWhatCannotBeInheritedStandsAlone(t *testing.T) {
 
 // A ratio of good events is kept as 1 - (…), which may be longer than a query can be; it is written as it was.
 func TestALongRatioOfGoodEventsIsReadBack(t *testing.T) {
-	longest := "sum(" + strings.Repeat("x", maxQuery-len("sum()")) + ")"
+	longest := "sum(" + strings.Repeat("x", MaxQuery-len("sum()")) + ")"
 	for _, q := range []string{longest, "x"} {
 		set, err := Load([]File{{"a.yaml", []byte("version: slowburn/v1\nservice: a\nslos: [{name: a, objective: 99, sli: {ratio: {good: '" + q + "'}}}]\n")}})
 		if err != nil {

@@ -47,8 +47,8 @@ func (q *Query) Rename(metric string) *Query {
 // WindowVariable is what stands for the range in an expression.
 const WindowVariable = "$window"
 
-// maxQuery is how many bytes of PromQL are read; a longer query is a mistake or an attack.
-const maxQuery = 8 << 10
+// MaxQuery is how many bytes of PromQL are read; a longer query is a mistake or an attack.
+const MaxQuery = 8 << 10
 
 // Bare reports whether the query is a bare selector.
 func (q *Query) Bare() bool { return q != nil && q.Metric != "" }
@@ -81,7 +81,7 @@ type remark struct {
 // ParseQuery reads PromQL that did not come out of a file of ours. Unlike Load it does not ask
 // whether the query suits its purpose.
 func ParseQuery(text string) (*Query, error) {
-	q, _, remarks := parseQuery(text)
+	q, remarks := inspectQuery(text)
 	for _, r := range remarks {
 		if r.lint == "" {
 			return nil, fmt.Errorf("PromQL %q: %s", text, r.message)
@@ -90,33 +90,72 @@ func ParseQuery(text string) (*Query, error) {
 	return q, nil
 }
 
-// parseQuery parses PromQL and says what no query of an SLO may contain. The expression is nil
-// if it could not be parsed.
-func parseQuery(written string) (*Query, parser.Expr, []remark) {
+// inspectQuery parses PromQL and says what no query of an SLO may contain. The query is nil if it could not be parsed.
+func inspectQuery(written string) (*Query, []remark) {
 	text := strings.TrimSpace(written)
 	lead := strings.Index(written, text)
-	if len(text) > maxQuery {
-		return nil, nil, []remark{{0, "", fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), maxQuery), "record the inner part by a rule"}}
+	if len(text) > MaxQuery {
+		return nil, []remark{{0, "", fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), MaxQuery), "record the inner part by a rule"}}
 	}
 	remarks := variables(text)
 	if len(remarks) == 0 {
 		remarks = comments(text)
 	}
 	if len(remarks) > 0 {
-		return nil, nil, shift(remarks, lead)
+		return nil, shift(remarks, lead)
 	}
 	expr, err := promQL.ParseExpr(strings.ReplaceAll(text, WindowVariable, windowStandIn))
 	if err != nil {
-		return nil, nil, shift(syntax(text, err), lead)
+		return nil, shift(syntax(text, err), lead)
 	}
 	if deeper(expr, maxNesting) {
-		return nil, nil, []remark{{lead, "", fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
+		return nil, []remark{{lead, "", fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
 	}
 	q := &Query{Text: text}
 	if sel := selector(expr); sel != nil {
 		q.bare(sel)
 	}
-	return q, expr, shift(inspect(text, expr), lead)
+	return q, shift(inspect(text, expr), lead)
+}
+
+// Expr returns the parsed expression, in which five minutes stand for `$window`; nil if it does not parse,
+// which reading the file has refused.
+func (q *Query) Expr() parser.Expr {
+	e, err := promQL.ParseExpr(strings.ReplaceAll(q.Text, WindowVariable, windowStandIn))
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
+// IsSelector reports whether the query is a selector and nothing else. One that does not name its metric is not [Query.Bare].
+func (q *Query) IsSelector() bool { return selector(q.Expr()) != nil }
+
+// Selector returns the query itself if it is a bare selector, and otherwise the only selector in its expression, as a query
+// that has nothing but Metric and Matchers; nil if there are several, or it names no metric.
+func (q *Query) Selector() *Query {
+	if q.Bare() {
+		return q
+	}
+	expr := q.Expr()
+	if expr == nil {
+		return nil
+	}
+	var found []*parser.VectorSelector
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		if v, ok := n.(*parser.VectorSelector); ok {
+			found = append(found, v)
+		}
+		return nil
+	})
+	if len(found) != 1 {
+		return nil
+	}
+	sel := &Query{}
+	if sel.fill(found[0]); sel.Metric == "" {
+		return nil
+	}
+	return sel
 }
 
 // maxNesting is how deep an expression may be nested; a chain of n operators is n deep.
@@ -311,6 +350,10 @@ func inspectRange(text string, at posrange.PositionRange, length time.Duration) 
 	}
 	return []remark{{offset, "fixed-range", fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
 }
+
+// Drops reports whether the result of an expression cannot carry the label, because an aggregation or a matching in it leaves
+// the label out.
+func (q *Query) Drops(label string) bool { return dropsLabel(q.Expr(), label) }
 
 // dropsLabel reports whether the result of the expression cannot carry the label, because an
 // aggregation or a matching in it leaves the label out.

@@ -13,15 +13,19 @@ import (
 func (r *sloReader) alerts(v strictyaml.Value, s *Spec) (Alerts, bool) {
 	o, ok := v.Object("page", "ticket", "spent", "no_data", "significance")
 	defaults, dead := DefaultAlerts(s.Window(), s.Objective)
+	if !o.Get("page").Given() {
+		r.warnDead(s, dead.Page)
+	}
+	if !o.Get("ticket").Given() {
+		r.warnDead(s, dead.Ticket)
+	}
 	if !v.Given() {
-		r.warnDead(s, dead)
 		return defaults, true
 	}
 	a, good := defaults, ok
 	var pages, tickets bool
 	a.Page, pages = r.pairs(o.Get("page"), "page", defaults.Page, s.Window())
 	a.Ticket, tickets = r.pairs(o.Get("ticket"), "ticket", defaults.Ticket, s.Window())
-	r.warnDead(s, deadOnes(dead, o))
 	good = good && pages && tickets
 	if e := o.Get("spent"); e.Given() {
 		a.Spent, ok = readSpent(e)
@@ -36,20 +40,6 @@ func (r *sloReader) alerts(v strictyaml.Value, s *Spec) (Alerts, bool) {
 		good = good && ok
 	}
 	return a, good
-}
-
-// deadOnes keeps the dead default pairs of those lists that were not written.
-func deadOnes(dead []Pair, o strictyaml.Object) (out []Pair) {
-	for _, p := range dead {
-		key := "page"
-		if p.Budget == bookTickets[0].Budget {
-			key = "ticket"
-		}
-		if !o.Get(key).Given() {
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 // off reports whether a list of alerts was switched off in a word.
@@ -161,8 +151,7 @@ func (r *sloReader) warnDead(s *Spec, dead []Pair) {
 		if !v.Given() {
 			v = r.places["name"]
 		}
-		v.Lint("dead-alert", fmt.Sprintf("the default alert on %s%% of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s times as fast as allowed, and the alert needs more than %s",
-			basisPoints(p.Budget), ShortDuration(p.Long), s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))),
-			fmt.Sprintf("it needs an objective above %s%%, or write alerts of your own with a smaller budget or a longer window", decimals(p.lowestObjective(s.Window()))))
+		message, hint := deadDefault(s, p)
+		v.Lint("dead-alert", message, hint)
 	}
 }

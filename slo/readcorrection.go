@@ -247,7 +247,7 @@ func (l *loader) checkNames(r correctionReader) {
 	list, _ := r.o.Get("slos").List(maxCorrectionSLOs)
 	for i, pattern := range r.SLOs {
 		one := &Correction{SLOs: []string{pattern}}
-		if slices.ContainsFunc(l.specs, func(s *Spec) bool { return one.about(s.ID()) }) {
+		if slices.ContainsFunc(l.specs, func(s *Spec) bool { return one.About(s.ID()) }) {
 			continue
 		}
 		var known []string
@@ -266,7 +266,7 @@ func (l *loader) checkNames(r correctionReader) {
 func (l *loader) checkCap(r correctionReader) {
 	for _, s := range l.specs {
 		length := s.Window().Length()
-		if most := densest(r.Spans, length); r.about(s.ID()) && most > length*time.Duration(r.Cap)/10000 {
+		if most := densest(r.Spans, length); r.About(s.ID()) && most > length*time.Duration(r.Cap)/10000 {
 			r.o.Get("name").Lint("correction-over-cap",
 				fmt.Sprintf("%s of %s in a window of %s are named, and at most %s excused", ShortDuration(most.Truncate(time.Minute)), s.ID(),
 					ShortDuration(length), ShortDuration((length*time.Duration(r.Cap)/10000).Truncate(time.Minute))),
@@ -314,5 +314,21 @@ func overlap(a, b []Span) (time.Time, bool) {
 
 // share reports whether two corrections are about a common SLO.
 func (l *loader) share(a, b *Correction) bool {
-	return slices.ContainsFunc(l.specs, func(s *Spec) bool { return a.about(s.ID()) && b.about(s.ID()) })
+	return slices.ContainsFunc(l.specs, func(s *Spec) bool { return a.About(s.ID()) && b.About(s.ID()) })
+}
+
+// joinSpans sorts spans and joins those that touch.
+func joinSpans(spans []Span) []Span {
+	slices.SortFunc(spans, func(a, b Span) int { return cmp.Compare(a.From.Unix(), b.From.Unix()) })
+	var all []Span
+	for _, s := range spans {
+		if n := len(all); n > 0 && !s.From.After(all[n-1].To) {
+			if s.To.After(all[n-1].To) {
+				all[n-1].To = s.To
+			}
+			continue
+		}
+		all = append(all, s)
+	}
+	return all
 }

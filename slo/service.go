@@ -1,5 +1,7 @@
 package slo
 
+import "slices"
+
 // Service is what a file says about the service its SLOs are about.
 type Service struct {
 	Name        string
@@ -12,6 +14,30 @@ type Service struct {
 	DependsOn   []Dependency
 	File        string
 	Line        int
+}
+
+// ServiceOf describes a service that no file describes by what all its SLOs share.
+func ServiceOf(specs []*Spec) *Service {
+	first := specs[0]
+	out := &Service{Name: first.Service, Tier: first.Tier, Owner: first.Owner, Links: first.Links, Slack: first.Slack, File: first.File, Line: first.Line}
+	for _, s := range specs[1:] {
+		share(&out.Owner, s.Owner)
+		share(&out.Links.Runbook, s.Links.Runbook)
+		share(&out.Links.Dashboard, s.Links.Dashboard)
+		share(&out.Links.Repository, s.Links.Repository)
+		share(&out.Slack.Channel, s.Slack.Channel)
+		if !slices.Equal(out.Slack.Mention, s.Slack.Mention) {
+			out.Slack.Mention = nil
+		}
+	}
+	return out
+}
+
+// share keeps a text only if the other one is the same.
+func share(text *string, other string) {
+	if *text != other {
+		*text = ""
+	}
 }
 
 // Signals says how the four golden signals of a service are found in Prometheus.
@@ -39,8 +65,8 @@ var tiers = []struct{ name, objective string }{
 	{"low", "99"},
 }
 
-// tierNames are the classes in the order of the book.
-func tierNames() []string {
+// Tiers returns the request classes in the order of the book.
+func Tiers() []string {
 	names := make([]string, len(tiers))
 	for i, t := range tiers {
 		names[i] = t.name

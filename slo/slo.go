@@ -15,6 +15,7 @@
 package slo
 
 import (
+	"iter"
 	"strings"
 	"time"
 
@@ -81,14 +82,25 @@ func (s *Spec) Place(part string, v strictyaml.Value) {
 	s.Places[part] = v.Place()
 }
 
-// Queries is every query that the indicator is made of, in the order total, bad, good,
-// histogram, up, slice.
-func (s *Spec) Queries() []*Query {
-	var out []*Query
-	for _, q := range []*Query{s.SLI.Total, s.SLI.Bad, s.SLI.Good, s.SLI.Histogram, s.SLI.Up, s.SLI.Slice} {
-		if q != nil {
-			out = append(out, q)
+// Parts iterates over the queries of the indicator with the names of their parts, in the order
+// total, bad, good, histogram, up, query.
+func (s *Spec) Parts() iter.Seq2[string, *Query] {
+	return func(yield func(string, *Query) bool) {
+		for _, p := range []struct {
+			name  string
+			query *Query
+		}{{"total", s.SLI.Total}, {"bad", s.SLI.Bad}, {"good", s.SLI.Good}, {"histogram", s.SLI.Histogram}, {"up", s.SLI.Up}, {"query", s.SLI.Slice}} {
+			if p.query != nil && !yield(p.name, p.query) {
+				return
+			}
 		}
+	}
+}
+
+// Queries returns the queries of [Spec.Parts].
+func (s *Spec) Queries() (out []*Query) {
+	for _, q := range s.Parts() {
+		out = append(out, q)
 	}
 	return out
 }

@@ -105,7 +105,7 @@ func TestDefaultAlertsScaleWithTheWindow(t *testing.T) {
 			}
 			fmt.Fprintf(&b, "%s/%s ", ShortDuration(p.Long), ShortDuration(p.Short))
 		}
-		if got := strings.TrimSpace(b.String()); got != c.want || len(dead) > 0 {
+		if got := strings.TrimSpace(b.String()); got != c.want || len(dead.Page)+len(dead.Ticket) > 0 {
 			t.Errorf("%s: %s, want %s (dead: %v)", c.window, got, c.want, dead)
 		}
 	}
@@ -148,12 +148,12 @@ func TestDeadPairsAgainstFractions(t *testing.T) {
 		o := Objective{allowed: rapid.OneOf(rapid.Int64Range(1, Billion-1), rapid.Just(int64(Billion/2)), rapid.Just(int64(Billion/10))).Draw(t, "allowed")}
 		w := Window{Rolling: time.Duration(rapid.Int64Range(24, 400*24).Draw(t, "hours")) * time.Hour}
 		p := Pair{Budget: rapid.Int64Range(1, 10000).Draw(t, "budget"), Long: time.Duration(rapid.Int64Range(2, 9600*60).Draw(t, "long")) * time.Minute}
-		total := big.NewRat(Billion, o.allowed)
+		total := big.NewRat(Billion, o.Allowed())
 		asks := new(big.Rat).Mul(big.NewRat(p.Budget, 10000), big.NewRat(int64(w.Rolling), int64(p.Long)))
 		if got, want := p.Dead(w, o), total.Cmp(asks) <= 0; got != want {
 			t.Fatalf("dead is %v, but a total outage burns %s and the pair asks for more than %s", got, total, asks)
 		}
-		if most := p.largestBudget(w, o); p.Dead(w, o) && most > 0 {
+		if most := p.LargestBudget(w, o); p.Dead(w, o) && most > 0 {
 			if (Pair{Budget: most, Long: p.Long}).Dead(w, o) || !(Pair{Budget: most + 1, Long: p.Long}).Dead(w, o) {
 				t.Fatalf("%d is not the largest share that can fire", most)
 			}

@@ -71,11 +71,11 @@ func (w Window) Reset(t time.Time) time.Time {
 	case Year:
 		y++
 	}
-	return midnight(y, m, d, w.zone())
+	return midnight(y, m, d, w.Location())
 }
 
 func (w Window) periodStart(t time.Time) time.Time {
-	y, m, d := t.In(w.zone()).Date()
+	y, m, d := t.In(w.Location()).Date()
 	switch w.Calendar {
 	case Week:
 		d -= (int(time.Date(y, m, d, 12, 0, 0, 0, time.UTC).Weekday()) + 6) % 7
@@ -86,7 +86,7 @@ func (w Window) periodStart(t time.Time) time.Time {
 	case Year:
 		m, d = 1, 1
 	}
-	return midnight(y, m, d, w.zone())
+	return midnight(y, m, d, w.Location())
 }
 
 // midnight is the first instant of a day. Where a clock change falls on midnight, that is not
@@ -106,7 +106,8 @@ func midnight(y int, m time.Month, d int, zone *time.Location) time.Time {
 	return t
 }
 
-func (w Window) zone() *time.Location {
+// Location returns the time zone of the window, UTC if it was not given.
+func (w Window) Location() *time.Location {
 	if w.Zone == nil {
 		return time.UTC
 	}
@@ -116,8 +117,8 @@ func (w Window) zone() *time.Location {
 // String names the window as people say it: "28d", "month (Europe/Berlin)".
 func (w Window) String() string {
 	switch {
-	case w.Calendar != "" && w.zone() != time.UTC:
-		return fmt.Sprintf("%s (%s)", w.Calendar, w.zone())
+	case w.Calendar != "" && w.Location() != time.UTC:
+		return fmt.Sprintf("%s (%s)", w.Calendar, w.Location())
 	case w.Calendar != "":
 		return string(w.Calendar)
 	}

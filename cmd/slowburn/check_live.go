@@ -133,13 +133,13 @@ func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, e
 		probe, failure := i.client.Probe(ctx, text, i.now)
 		switch {
 		case failure != nil && failure.Kind == prom.Refused:
-			found = append(found, f.spec.Finding(part, "query-refused", failure.Err.Error()+hintOf(failure), tryIt(q)))
+			found = append(found, slo.Finding(f.spec, part, "query-refused", failure.Err.Error()+hintOf(failure), tryIt(q)))
 		case failure != nil:
 			return nil, failure
 		case probe.Series == 0 && (part != "bad" || f.spec.SLI.Kind == slo.Ratio): // a perfect service has no bad series
-			found = append(found, f.spec.Finding(part, "no-data", "the query returns no data", tryIt(q)))
+			found = append(found, slo.Finding(f.spec, part, "no-data", "the query returns no data", tryIt(q)))
 		case f.spec.SLI.Kind == slo.Ratio && probe.Value > 1:
-			found = append(found, f.spec.Finding(part, "percent-ratio", fmt.Sprintf("the query is %v now, but a ratio goes from 0 to 1", probe.Value), "divide by 100 if it is a percentage"))
+			found = append(found, slo.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %v now, but a ratio goes from 0 to 1", probe.Value), "divide by 100 if it is a percentage"))
 		case q.Bare() && f.spec.SLI.Kind != slo.Ratio:
 			f.series = max(f.series, probe.Value)
 		}
@@ -153,11 +153,11 @@ func (i *inspector) histogram(ctx context.Context, f *facts) (slo.Problems, erro
 	h := f.spec.SLI.Histogram
 	switch {
 	case failure != nil && errors.Is(failure.Err, prom.ErrNoHistogram):
-		return slo.Problems{f.spec.Finding("histogram", "no-data", failure.Err.Error(), "try the query in Prometheus: "+h.Rename(h.Metric+"_count").Text)}, nil
+		return slo.Problems{slo.Finding(f.spec, "histogram", "no-data", failure.Err.Error(), "try the query in Prometheus: "+h.Rename(h.Metric+"_count").Text)}, nil
 	case failure != nil && failure.Kind == prom.Unusable:
-		return slo.Problems{f.spec.Finding("below", "missing-bucket", failure.Err.Error(), failure.Hint+"; an interpolated bucket would only be a guess")}, nil
+		return slo.Problems{slo.Finding(f.spec, "below", "missing-bucket", failure.Err.Error(), failure.Hint+"; an interpolated bucket would only be a guess")}, nil
 	case failure != nil && failure.Kind == prom.Refused:
-		return slo.Problems{f.spec.Finding("histogram", "query-refused", failure.Err.Error()+hintOf(failure), tryIt(h))}, nil
+		return slo.Problems{slo.Finding(f.spec, "histogram", "query-refused", failure.Err.Error()+hintOf(failure), tryIt(h))}, nil
 	case failure != nil:
 		return nil, failure
 	}
@@ -224,7 +224,7 @@ func (i *inspector) missingLabels(ctx context.Context, f *facts) (found slo.Prob
 			return nil, failure
 		}
 		if !has {
-			found = append(found, f.spec.Finding(fmt.Sprintf("by.%d", n), "by-missing", fmt.Sprintf("no series of %s has the label %s", f.total, label), "name a label that the counters have, or remove it"))
+			found = append(found, slo.Finding(f.spec, fmt.Sprintf("by.%d", n), "by-missing", fmt.Sprintf("no series of %s has the label %s", f.total, label), "name a label that the counters have, or remove it"))
 		}
 	}
 	return found, nil

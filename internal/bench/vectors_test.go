@@ -72,8 +72,8 @@ var vectors = []vector{
 	{0.007, 720, pages, 308.6, 4.3},
 }
 
-// file is the SLO file of all vectors, each a service of its own.
-func file(vectors []vector) string {
+// sloFile is the SLO file of all vectors, each a service of its own.
+func sloFile(vectors []vector) string {
 	var b strings.Builder
 	for i, v := range vectors {
 		fmt.Fprintf(&b, `---
@@ -123,7 +123,7 @@ func play(t *testing.T, every, offset time.Duration) map[slo.ID]alerting.Inciden
 	for i, v := range vectors {
 		v.scrape(t, db, fmt.Sprintf("v%02d", i), t0, start, end, every, offset)
 	}
-	c := newChain(t, serve(t, db), load(t, file(vectors)), noHistory)
+	c := newChain(t, serve(t, db), load(t, sloFile(vectors)), noHistory)
 	for now := t0.Add(10 * time.Minute); now.Before(start); now = now.Add(time.Hour) {
 		c.tick(t, now)
 	}

@@ -104,7 +104,8 @@ const minScrapes = 4
 // alerts is the lines of YAML that are needed where the defaults do not fit: pairs that could never fire are left out,
 // and short windows hold at least four scrapes.
 func alerts(o slo.Objective, quiet bool, scrape time.Duration) []string {
-	defaults, dead := slo.DefaultAlerts(slo.Window{Rolling: lookBack}, o)
+	defaults, never := slo.DefaultAlerts(slo.Window{Rolling: lookBack}, o)
+	dead := len(never.Page)+len(never.Ticket) > 0
 	page, moved := widen(defaults.Page, scrape)
 	ticket, movedToo := widen(defaults.Ticket, scrape)
 	var lines []string
@@ -113,11 +114,11 @@ func alerts(o slo.Objective, quiet bool, scrape time.Duration) []string {
 		lines = append(lines, "page: off # failures are often the caller's: a ticket is enough")
 	case len(page) == 0:
 		lines = append(lines, "page: off # even a total outage burns too slowly to page")
-	case len(dead) > 0 || moved:
-		lines = append(lines, "page: "+pairs(page)+reason(len(dead) > 0, moved, scrape))
+	case dead || moved:
+		lines = append(lines, "page: "+pairs(page)+reason(dead, moved, scrape))
 	}
-	if len(dead) > 0 || movedToo {
-		lines = append(lines, "ticket: "+pairs(ticket)+reason(len(dead) > 0, movedToo, scrape))
+	if dead || movedToo {
+		lines = append(lines, "ticket: "+pairs(ticket)+reason(dead, movedToo, scrape))
 	}
 	return lines
 }

@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,6 +163,29 @@ func (v Value) Int(low, high int64) (int64, bool) {
 		return 0, false
 	}
 	return n, true
+}
+
+// Number is the value of a finite decimal number such as 0.5.
+func (v Value) Number() (float64, bool) {
+	s, ok := v.Literal("a number such as 0.5")
+	if !ok {
+		return 0, false
+	}
+	f, err := ParseNumber(s)
+	if err != nil {
+		v.Problem(fmt.Sprintf("%s must be a number, not %q", v.Name(), s), "")
+	}
+	return f, err == nil
+}
+
+var decimal = regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$`)
+
+// ParseNumber parses decimal numbers only: no infinities, no hexadecimal, no underscores.
+func ParseNumber(s string) (float64, error) {
+	if !decimal.MatchString(s) {
+		return 0, fmt.Errorf("%q is not a number", s)
+	}
+	return strconv.ParseFloat(s, 64)
 }
 
 // Duration is a positive duration as Prometheus writes them: 30s, 5m, 1h30m, 28d, 4w.

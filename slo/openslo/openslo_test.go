@@ -46,11 +46,11 @@ spec:
 			if text == good {
 				t.Fatal("nothing was changed")
 			}
-			file := []slo.File{{Name: "a.yaml", Data: []byte(text)}}
-			if _, err := slo.Load(file, openslo.Reader(openslo.Options{})); err == nil {
+			files := []slo.File{{Name: "a.yaml", Data: []byte(text)}}
+			if _, err := slo.Load(files, openslo.Reader(openslo.Options{})); err == nil {
 				t.Error("the strict reader takes it")
 			}
-			set, err := slo.Load(file, openslo.Reader(openslo.Options{Lenient: true}))
+			set, err := slo.Load(files, openslo.Reader(openslo.Options{Lenient: true}))
 			if err != nil || len(set.Specs) != 1 || len(set.Warnings) == 0 {
 				t.Errorf("the lenient reader says %s", foreigntest.Print(set, err))
 			}

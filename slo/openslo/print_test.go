@@ -140,12 +140,12 @@ func TestPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range a.Files {
-		folder, file := filepath.Split(a.Files[i].Name)
-		if file != "native.yaml" {
+		folder, base := filepath.Split(a.Files[i].Name)
+		if base != "native.yaml" {
 			continue
 		}
 		t.Run(filepath.Clean(folder), func(t *testing.T) {
-			set, err := slo.Load([]slo.File{{Name: file, Data: a.Files[i].Data}})
+			set, err := slo.Load([]slo.File{{Name: base, Data: a.Files[i].Data}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,14 +20,14 @@ var Noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // Spec is an SLO with everything that a message may show.
 func Spec() *slo.Spec {
-	set, err := slo.Load([]slo.File{{Name: "checkout.yaml", Data: []byte(file)}})
+	set, err := slo.Load([]slo.File{{Name: "checkout.yaml", Data: []byte(document)}})
 	if err != nil {
 		panic(err)
 	}
 	return set.Specs[0]
 }
 
-const file = `
+const document = `
 version: slowburn/v1
 service: checkout
 owner: payments
