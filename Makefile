@@ -60,7 +60,7 @@ repository: ## the rules of the house, as tests over the source: comments, impor
 vulns: ## look for known vulnerabilities that the code can reach (skipped when the database is out of reach)
 	@tools/vulns $(GO)
 
-bench: ## measure the figures of docs/benchmarks.md, some five minutes (PKG=./slo: all benchmarks of a package)
+bench: ## measure the figures of docs/benchmarks.md, some five minutes (PKG=./slo/file: all benchmarks of a package)
 ifeq ($(PKG),./...)
 	$(GO) test ./internal/bench -run '^$$' -bench 'Accuracy|SamplesRead' -benchtime 1x -timeout 10m
 	$(GO) test ./internal/bench -run '^$$' -bench 'Tick|Ask|Report|Say' -benchtime 20x -timeout 10m

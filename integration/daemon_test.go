@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // daemon is what `slowburn serve` runs, wired as it wires it, on a clock that the test moves: reader, engine, store on
@@ -51,11 +52,11 @@ func newDaemon(t testing.TB, url string, now time.Time, slos ...string) *daemon 
 // load reads SLO files.
 func load(t testing.TB, texts ...string) *slo.Set {
 	t.Helper()
-	var files []slo.File
+	var files []file.File
 	for i, text := range texts {
-		files = append(files, slo.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
+		files = append(files, file.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
 	}
-	set, err := slo.Load(files)
+	set, err := file.Load(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,31 +71,31 @@ const windowStandIn = "000005m"
 // maxSyntax is how many errors of form one query is told.
 const maxSyntax = 3
 
-// remark is something to say about a byte of a query.
-type remark struct {
-	offset        int
-	lint          string // whose warning it is; "" makes it an error
-	message, hint string
+// Remark is something to say about a byte of a query.
+type Remark struct {
+	Offset        int
+	Lint          string // whose warning it is; "" makes it an error
+	Message, Hint string
 }
 
 // ParseQuery reads PromQL that did not come out of a file of ours. Unlike Load it does not ask
 // whether the query suits its purpose.
 func ParseQuery(text string) (*Query, error) {
-	q, remarks := inspectQuery(text)
+	q, remarks := InspectQuery(text)
 	for _, r := range remarks {
-		if r.lint == "" {
-			return nil, fmt.Errorf("PromQL %q: %s", text, r.message)
+		if r.Lint == "" {
+			return nil, fmt.Errorf("PromQL %q: %s", text, r.Message)
 		}
 	}
 	return q, nil
 }
 
-// inspectQuery parses PromQL and says what no query of an SLO may contain. The query is nil if it could not be parsed.
-func inspectQuery(written string) (*Query, []remark) {
+// InspectQuery parses PromQL and says what no query of an SLO may contain. The query is nil if it could not be parsed.
+func InspectQuery(written string) (*Query, []Remark) {
 	text := strings.TrimSpace(written)
 	lead := strings.Index(written, text)
 	if len(text) > MaxQuery {
-		return nil, []remark{{0, "", fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), MaxQuery), "record the inner part by a rule"}}
+		return nil, []Remark{{0, "", fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), MaxQuery), "record the inner part by a rule"}}
 	}
 	remarks := variables(text)
 	if len(remarks) == 0 {
@@ -109,7 +109,7 @@ func inspectQuery(written string) (*Query, []remark) {
 		return nil, shift(syntax(text, err), lead)
 	}
 	if deeper(expr, maxNesting) {
-		return nil, []remark{{lead, "", fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
+		return nil, []Remark{{lead, "", fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
 	}
 	q := &Query{Text: text}
 	if sel := selector(expr); sel != nil {
@@ -174,9 +174,9 @@ func deeper(n parser.Node, levels int) bool {
 	return false
 }
 
-func shift(remarks []remark, by int) []remark {
+func shift(remarks []Remark, by int) []Remark {
 	for i := range remarks {
-		remarks[i].offset += by
+		remarks[i].Offset += by
 	}
 	return remarks
 }
@@ -185,10 +185,10 @@ func shift(remarks []remark, by int) []remark {
 var foreignVariables = regexp.MustCompile(`\$\{?[a-zA-Z_][a-zA-Z_0-9]*\}?|\{\{[^}]*\}\}`)
 
 // variables refuses placeholders other than $window.
-func variables(text string) (out []remark) {
+func variables(text string) (out []Remark) {
 	for _, at := range foreignVariables.FindAllStringIndex(text, maxSyntax) {
 		if name := text[at[0]:at[1]]; name != WindowVariable {
-			out = append(out, remark{
+			out = append(out, Remark{
 				at[0], "", fmt.Sprintf("unknown variable %s", name),
 				"the only variable is " + WindowVariable + ", which stands for the range: rate(x[" + WindowVariable + "])",
 			})
@@ -198,7 +198,7 @@ func variables(text string) (out []remark) {
 }
 
 // comments refuses comments, which would hide the rest of a larger query that this one becomes part of.
-func comments(text string) (out []remark) {
+func comments(text string) (out []Remark) {
 	lexer := parser.Lex(text)
 	for range len(text) + 1 {
 		var item parser.Item
@@ -207,7 +207,7 @@ func comments(text string) (out []remark) {
 		case parser.EOF, parser.ERROR:
 			return out
 		case parser.COMMENT:
-			out = append(out, remark{int(item.Pos), "", "a PromQL comment is not accepted here", "write it as a YAML comment above the query"})
+			out = append(out, Remark{int(item.Pos), "", "a PromQL comment is not accepted here", "write it as a YAML comment above the query"})
 		}
 	}
 	return out
@@ -217,10 +217,10 @@ func comments(text string) (out []remark) {
 var broken = regexp.MustCompile(`^(unexpected|unclosed|unterminated)`)
 
 // syntax translates the parser's errors.
-func syntax(text string, err error) (out []remark) {
+func syntax(text string, err error) (out []Remark) {
 	list, ok := err.(parser.ParseErrors)
 	if !ok {
-		return []remark{{0, "", "PromQL: " + err.Error(), ""}}
+		return []Remark{{0, "", "PromQL: " + err.Error(), ""}}
 	}
 	if i := slices.IndexFunc(list, func(e parser.ParseErr) bool { return broken.MatchString(e.Err.Error()) }); i >= 0 {
 		list = list[i : i+1]
@@ -228,7 +228,7 @@ func syntax(text string, err error) (out []remark) {
 	for _, e := range list[:min(len(list), maxSyntax)] {
 		at := min(max(int(e.PositionRange.Start), 0), len(text))
 		message := strings.ReplaceAll(e.Err.Error(), windowStandIn, WindowVariable)
-		out = append(out, remark{at, "", "PromQL: " + message, SyntaxHint(message)})
+		out = append(out, Remark{at, "", "PromQL: " + message, SyntaxHint(message)})
 	}
 	return out
 }
@@ -293,12 +293,12 @@ func (q *Query) fill(v *parser.VectorSelector) {
 }
 
 // inspect says what is wrong with a parsed query, whatever it is for.
-func inspect(text string, expr parser.Expr) (out []remark) {
+func inspect(text string, expr parser.Expr) (out []Remark) {
 	switch expr.Type() {
 	case parser.ValueTypeMatrix:
-		return append(out, remark{0, "", "the query is a range vector", "remove the range […]: a bare selector is read as it is, or wrap it: increase(…[" + WindowVariable + "])"})
+		return append(out, Remark{0, "", "the query is a range vector", "remove the range […]: a bare selector is read as it is, or wrap it: increase(…[" + WindowVariable + "])"})
 	case parser.ValueTypeScalar, parser.ValueTypeString:
-		return append(out, remark{0, "", fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
+		return append(out, Remark{0, "", fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
 	}
 	selectors := 0
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
@@ -315,18 +315,18 @@ func inspect(text string, expr parser.Expr) (out []remark) {
 		return nil
 	})
 	if selectors == 0 && len(out) == 0 {
-		out = append(out, remark{0, "", "the query reads no metric", "name a metric"})
+		out = append(out, Remark{0, "", "the query reads no metric", "name a metric"})
 	}
 	return out
 }
 
 // inspectTime refuses what makes a minute's answer be about another time.
-func inspectTime(at posrange.Pos, offset time.Duration, fixed bool) []remark {
+func inspectTime(at posrange.Pos, offset time.Duration, fixed bool) []Remark {
 	switch {
 	case fixed:
-		return []remark{{int(at), "", "@ fixes the time, so every minute would get the same answer", "remove the @ modifier"}}
+		return []Remark{{int(at), "", "@ fixes the time, so every minute would get the same answer", "remove the @ modifier"}}
 	case offset != 0:
-		return []remark{{int(at), "", "offset counts what happened at another time as if it happened now", "remove the offset"}}
+		return []Remark{{int(at), "", "offset counts what happened at another time as if it happened now", "remove the offset"}}
 	}
 	return nil
 }
@@ -335,7 +335,7 @@ func inspectTime(at posrange.Pos, offset time.Duration, fixed bool) []remark {
 const maxRange = Day
 
 // inspectRange judges a range that was not written as $window.
-func inspectRange(text string, at posrange.PositionRange, length time.Duration) []remark {
+func inspectRange(text string, at posrange.PositionRange, length time.Duration) []Remark {
 	part := text[at.Start:min(int(at.End), len(text))]
 	open := strings.LastIndexByte(part, '[')
 	if open < 0 || strings.Contains(part[open:], WindowVariable) {
@@ -344,11 +344,11 @@ func inspectRange(text string, at posrange.PositionRange, length time.Duration) 
 	offset := int(at.Start) + open
 	switch {
 	case length > maxRange:
-		return []remark{{offset, "", fmt.Sprintf("a range of %s would be read every minute", ShortDuration(length)), "write [" + WindowVariable + "]; the ledger keeps the long sums itself"}}
+		return []Remark{{offset, "", fmt.Sprintf("a range of %s would be read every minute", ShortDuration(length)), "write [" + WindowVariable + "]; the ledger keeps the long sums itself"}}
 	case strings.Contains(text, WindowVariable):
-		return []remark{{offset, "fixed-range", fmt.Sprintf("the fixed range %s stands beside %s, so the parts of the query are about different times", ShortDuration(length), WindowVariable), "write [" + WindowVariable + "] everywhere"}}
+		return []Remark{{offset, "fixed-range", fmt.Sprintf("the fixed range %s stands beside %s, so the parts of the query are about different times", ShortDuration(length), WindowVariable), "write [" + WindowVariable + "] everywhere"}}
 	}
-	return []remark{{offset, "fixed-range", fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
+	return []Remark{{offset, "fixed-range", fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
 }
 
 // Drops reports whether the result of an expression cannot carry the label, because an aggregation or a matching in it leaves

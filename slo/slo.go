@@ -2,16 +2,14 @@
 //
 // A [Spec] is one service level objective: which events count ([Indicator]), how many of
 // them must be good ([Objective]), over which time ([Window]), and when somebody wants to
-// be told ([Alerts]). Specs are immutable values. They are read from YAML by [Load], which
-// either returns a whole [Set] or every [Problem] of every file at once, never half of each.
+// be told ([Alerts]). Specs are immutable values. Package slo/file reads them from YAML, package
+// slo/lint finds those that are valid and yet cannot mean what they say.
 //
-// The package is part of the pure core: it knows no network, no disk (files are handed to it
-// as bytes), no clock and no logger.
+// The package is part of the pure core: it knows no network, no disk, no clock and no logger.
 //
-// Reading order: this file, service.go, objective.go and window.go (the values), query.go
-// (PromQL, parsed by Prometheus' own parser), alerts.go (the workbook's table), load.go and
-// native.go with indicator.go, readalerts.go and fields.go (YAML), lint.go and its neighbours (specs
-// that are valid and yet cannot mean what they say).
+// Reading order: this file, service.go, objective.go and window.go, alerts.go (the workbook's
+// table), query.go (PromQL, parsed by Prometheus' own parser), journey.go, depends.go,
+// correction.go, set.go.
 package slo
 
 import (

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // outcome is what check found. With an error among the problems nothing was loaded, and the counts are 0.
@@ -171,7 +172,7 @@ func (o outcome) sarifRules() (rules []object, index map[string]int) {
 		}
 		index[id] = len(rules)
 		short := "A file cannot be read as it is."
-		if l := slo.LintNamed(id); l != nil {
+		if l := lint.Named(id); l != nil {
 			short = l.Short
 		}
 		rules = append(rules, object{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // historyDays is how far back an SLO is compared with what happened: four weeks, the default window.
@@ -27,7 +28,7 @@ var errTooMany = fmt.Errorf("it has more than %d series; sum them up by a record
 
 // history is the good and bad events of the last days, by looking at the counters now and then. What happened to a counter
 // between its last look and its end is missing, so it is an estimate.
-func (i *inspector) history(ctx context.Context, f *facts) ([]slo.Tally, *prom.Error) {
+func (i *inspector) history(ctx context.Context, f *facts) ([]lint.Tally, *prom.Error) {
 	if f.series > tooManySeries {
 		return nil, &prom.Error{Kind: prom.TooLarge, Op: "history", Err: errTooMany}
 	}
@@ -43,9 +44,9 @@ func (i *inspector) history(ctx context.Context, f *facts) ([]slo.Tally, *prom.E
 	if err != nil {
 		return nil, err
 	}
-	var out []slo.Tally
+	var out []lint.Tally
 	for _, p := range all {
-		day := slo.Tally{End: time.UnixMilli(p.At), Total: p.Value, Bad: some.at(p.At)}
+		day := lint.Tally{End: time.UnixMilli(p.At), Total: p.Value, Bad: some.at(p.At)}
 		if isGood {
 			day.Bad = max(0, day.Total-day.Bad)
 		}
@@ -55,11 +56,11 @@ func (i *inspector) history(ctx context.Context, f *facts) ([]slo.Tally, *prom.E
 }
 
 // slices is the history of what is judged minute by minute: every minute is an event, and some of them are looked at.
-func (i *inspector) slices(ctx context.Context, bad string) (out []slo.Tally, err *prom.Error) {
+func (i *inspector) slices(ctx context.Context, bad string) (out []lint.Tally, err *prom.Error) {
 	shares, err := i.days(ctx, bad)
 	for _, p := range shares {
 		const minutes = 24 * 60
-		out = append(out, slo.Tally{End: time.UnixMilli(p.At), Total: minutes, Bad: minutes * p.Value})
+		out = append(out, lint.Tally{End: time.UnixMilli(p.At), Total: minutes, Bad: minutes * p.Value})
 	}
 	return out, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // What a server is asked, per SLO of two bare counters: two counts of series, the distance of scrapes, the type of each
@@ -27,13 +28,13 @@ type inspector struct {
 	now    time.Time
 
 	mu    sync.Mutex
-	types map[string]slo.Type // by the text of a selector
+	types map[string]lint.Type // by the text of a selector
 }
 
 // checkLive asks a server about every SLO of the set. What it finds is a warning at the part it is about; a server that
 // does not answer is an error. unread are the SLOs that could not be compared with their history, and why.
 func checkLive(ctx context.Context, client *prom.Client, set *slo.Set, now time.Time) (found slo.Problems, unread map[slo.ID]error, err error) {
-	i := &inspector{client: client, now: now, types: map[string]slo.Type{}}
+	i := &inspector{client: client, now: now, types: map[string]lint.Type{}}
 	problems, histories, failures := make([]slo.Problems, len(set.Specs)), make([]error, len(set.Specs)), make([]error, len(set.Specs))
 	gate := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
@@ -66,7 +67,7 @@ func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Prob
 	if found, err = i.basics(ctx, f); err != nil || len(found) > 0 {
 		return found, nil, err
 	}
-	seen := slo.Seen{Types: map[string]slo.Type{}}
+	seen := lint.Seen{Types: map[string]lint.Type{}}
 	for _, q := range f.bare() {
 		if _, known := seen.Types[q.Metric]; known {
 			continue
@@ -94,7 +95,7 @@ func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Prob
 	default:
 		unread = failure
 	}
-	return append(missing, slo.LintSeen(spec, seen)...), unread, nil
+	return append(missing, lint.Live(spec, seen)...), unread, nil
 }
 
 // facts are what basics has found out about an SLO.
@@ -133,13 +134,13 @@ func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, e
 		probe, failure := i.client.Probe(ctx, text, i.now)
 		switch {
 		case failure != nil && failure.Kind == prom.Refused:
-			found = append(found, slo.Finding(f.spec, part, "query-refused", failure.Err.Error()+hintOf(failure), tryIt(q)))
+			found = append(found, lint.Finding(f.spec, part, "query-refused", failure.Err.Error()+hintOf(failure), tryIt(q)))
 		case failure != nil:
 			return nil, failure
 		case probe.Series == 0 && (part != "bad" || f.spec.SLI.Kind == slo.Ratio): // a perfect service has no bad series
-			found = append(found, slo.Finding(f.spec, part, "no-data", "the query returns no data", tryIt(q)))
+			found = append(found, lint.Finding(f.spec, part, "no-data", "the query returns no data", tryIt(q)))
 		case f.spec.SLI.Kind == slo.Ratio && probe.Value > 1:
-			found = append(found, slo.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %v now, but a ratio goes from 0 to 1", probe.Value), "divide by 100 if it is a percentage"))
+			found = append(found, lint.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %v now, but a ratio goes from 0 to 1", probe.Value), "divide by 100 if it is a percentage"))
 		case q.Bare() && f.spec.SLI.Kind != slo.Ratio:
 			f.series = max(f.series, probe.Value)
 		}
@@ -153,11 +154,11 @@ func (i *inspector) histogram(ctx context.Context, f *facts) (slo.Problems, erro
 	h := f.spec.SLI.Histogram
 	switch {
 	case failure != nil && errors.Is(failure.Err, prom.ErrNoHistogram):
-		return slo.Problems{slo.Finding(f.spec, "histogram", "no-data", failure.Err.Error(), "try the query in Prometheus: "+h.Rename(h.Metric+"_count").Text)}, nil
+		return slo.Problems{lint.Finding(f.spec, "histogram", "no-data", failure.Err.Error(), "try the query in Prometheus: "+h.Rename(h.Metric+"_count").Text)}, nil
 	case failure != nil && failure.Kind == prom.Unusable:
-		return slo.Problems{slo.Finding(f.spec, "below", "missing-bucket", failure.Err.Error(), failure.Hint+"; an interpolated bucket would only be a guess")}, nil
+		return slo.Problems{lint.Finding(f.spec, "below", "missing-bucket", failure.Err.Error(), failure.Hint+"; an interpolated bucket would only be a guess")}, nil
 	case failure != nil && failure.Kind == prom.Refused:
-		return slo.Problems{slo.Finding(f.spec, "histogram", "query-refused", failure.Err.Error()+hintOf(failure), tryIt(h))}, nil
+		return slo.Problems{lint.Finding(f.spec, "histogram", "query-refused", failure.Err.Error()+hintOf(failure), tryIt(h))}, nil
 	case failure != nil:
 		return nil, failure
 	}
@@ -185,7 +186,7 @@ func hintOf(e *prom.Error) string {
 const fallsOf = "sum(resets(%[1]s[30m])) / (sum(changes(%[1]s[30m])) >= 10)"
 
 // metricType is the type of what a bare selector picks: as its targets say, or by how it moves if they do not.
-func (i *inspector) metricType(ctx context.Context, selector string) (t slo.Type, err error) {
+func (i *inspector) metricType(ctx context.Context, selector string) (t lint.Type, err error) {
 	i.mu.Lock()
 	t, known := i.types[selector]
 	i.mu.Unlock()
@@ -224,7 +225,7 @@ func (i *inspector) missingLabels(ctx context.Context, f *facts) (found slo.Prob
 			return nil, failure
 		}
 		if !has {
-			found = append(found, slo.Finding(f.spec, fmt.Sprintf("by.%d", n), "by-missing", fmt.Sprintf("no series of %s has the label %s", f.total, label), "name a label that the counters have, or remove it"))
+			found = append(found, lint.Finding(f.spec, fmt.Sprintf("by.%d", n), "by-missing", fmt.Sprintf("no series of %s has the label %s", f.total, label), "name a label that the counters have, or remove it"))
 		}
 	}
 	return found, nil

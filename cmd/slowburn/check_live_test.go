@@ -16,7 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // liveNow is when the server of these tests is asked.
@@ -140,7 +140,7 @@ func TestACheckIsCheapForTheServer(t *testing.T) {
 	t.Cleanup(func() { server.Close() })
 	client, err := prom.NewClient(prom.ClientOptions{URL: server.URL, Stats: true})
 	must(t, err)
-	set, err := slo.Load([]slo.File{{Name: "a.yaml", Data: []byte("version: slowburn/v1\nservice: a\nslos:\n  - {name: b, objective: 99.9, sli: {events: {total: r_total, bad: 'r_total{code=\"500\"}'}}}\n")}})
+	set, err := file.Load([]file.File{{Name: "a.yaml", Data: []byte("version: slowburn/v1\nservice: a\nslos:\n  - {name: b, objective: 99.9, sli: {events: {total: r_total, bad: 'r_total{code=\"500\"}'}}}\n")}})
 	must(t, err)
 	if _, unread, err := checkLive(context.Background(), client, set, liveNow); err != nil || len(unread) > 0 {
 		t.Fatal(err, unread)

@@ -11,6 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 )
 
@@ -64,12 +66,12 @@ func (c *convertCmd) tell(e *env, specs int, lost slo.Problems) error {
 
 // toSlowburn prints the SLOs in our own format, reads them again, and insists that they are the same.
 func toSlowburn(set *slo.Set, o *origins, lost slo.Problems) ([]byte, error) {
-	out := slo.Print(set.Specs, set.Services, o.layout(set, lost))
-	again, err := slo.Load([]slo.File{{Name: "the converted file", Data: out}})
+	out := file.Print(set.Specs, set.Services, o.layout(set, lost))
+	again, err := file.Load([]file.File{{Name: "the converted file", Data: out}})
 	if err != nil {
 		return nil, fmt.Errorf("these SLOs cannot be written in slowburn's own format:\n%w", err)
 	}
-	plain := func(s *slo.Set) []byte { return slo.Print(s.Specs, s.Services, slo.Layout{}) }
+	plain := func(s *slo.Set) []byte { return file.Print(s.Specs, s.Services, file.Layout{}) }
 	if !bytes.Equal(plain(set), plain(again)) {
 		return nil, errors.New("the converted SLOs would not be the same; this is a fault of slowburn, please report it with the file")
 	}
@@ -96,7 +98,7 @@ func (p place) compare(q place) int {
 var formatNames = []string{"Sloth", "Pyrra", "OpenSLO"}
 
 // watch lets the readers read as before, and takes down what they read.
-func (o *origins) watch(readers []slo.Reader) []slo.Reader {
+func (o *origins) watch(readers []file.Reader) []file.Reader {
 	o.format = map[*slo.Spec]string{}
 	out := slices.Clone(readers)
 	for i, r := range readers {
@@ -130,7 +132,7 @@ func (o *origins) document(file string, line int) int {
 // lost is what the readers of other formats said while reading. What the lint says of the SLOs is
 // left to check.
 func (o *origins) lost(set *slo.Set) (out slo.Problems) {
-	lint := slo.Lint(set)
+	lint := lint.Set(set)
 	for _, w := range set.Warnings {
 		linted := slices.ContainsFunc(lint, func(p slo.Problem) bool { return p.File == w.File && p.Message == w.Message })
 		if !linted && o.document(w.File, w.Line) >= 0 {
@@ -141,11 +143,11 @@ func (o *origins) lost(set *slo.Set) (out slo.Problems) {
 }
 
 // layout is the comments of a converted file: where each SLO is from, what was chosen, what was lost.
-func (o *origins) layout(set *slo.Set, lost slo.Problems) slo.Layout {
+func (o *origins) layout(set *slo.Set, lost slo.Problems) file.Layout {
 	if len(o.format) == 0 {
-		return slo.Layout{}
+		return file.Layout{}
 	}
-	l := slo.Layout{Notes: slo.Notes{}, Head: []string{"Converted from " + strings.Join(sources(set), ", ") + "."}}
+	l := file.Layout{Notes: file.Notes{}, Head: []string{"Converted from " + strings.Join(sources(set), ", ") + "."}}
 	for _, s := range set.Specs {
 		if format := o.format[s]; format != "" {
 			explain(l.Notes, s, format)
@@ -187,7 +189,7 @@ func sources(set *slo.Set) (files []string) {
 }
 
 // explain says what was chosen for an SLO, and why, where a reader of the new file might ask.
-func explain(notes slo.Notes, s *slo.Spec, format string) {
+func explain(notes file.Notes, s *slo.Spec, format string) {
 	note := func(key, text string) { notes.Add(s.ID(), key, text) }
 	note("", fmt.Sprintf("From %s, %s:%d.", format, s.File, s.Line))
 	switch {

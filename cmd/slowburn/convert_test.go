@@ -15,7 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // convertArgs runs convert as its command line would, in the current folder.
@@ -110,7 +110,7 @@ func TestWhateverIsReadIsConverted(t *testing.T) {
 		if out, told, code = convertArgs(t, name, "--openslo=lenient", "--to=openslo"); code != exitGood {
 			t.Errorf("%s to OpenSLO: %s", name, told)
 		}
-		if _, err := slo.Load([]slo.File{{Name: "back.yaml", Data: []byte(out)}}, config.Formats(false)...); err != nil {
+		if _, err := file.Load([]file.File{{Name: "back.yaml", Data: []byte(out)}}, config.Formats(false)...); err != nil {
 			t.Errorf("%s to OpenSLO is refused: %v\n%s", name, err, out)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // t0 is when the worlds of this package begin: a whole hour.
@@ -80,11 +81,11 @@ func (c chain) tick(t testing.TB, now time.Time) engine.Summary {
 // load reads SLO files as the daemon does.
 func load(t testing.TB, texts ...string) *slo.Set {
 	t.Helper()
-	var files []slo.File
+	var files []file.File
 	for i, text := range texts {
-		files = append(files, slo.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
+		files = append(files, file.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
 	}
-	set, err := slo.Load(files)
+	set, err := file.Load(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 	"github.com/slowburn-sre/slowburn/slo/pyrra"
 	"github.com/slowburn-sre/slowburn/slo/sloth"
@@ -451,7 +452,7 @@ func checkURL(text string) error {
 
 // LoadSet reads the SLO files and the files of corrections that the configuration names: together, because corrections
 // name SLOs.
-func (c *Config) LoadSet(foreign ...slo.Reader) (*slo.Set, error) {
+func (c *Config) LoadSet(foreign ...file.Reader) (*slo.Set, error) {
 	return loadFrom(slices.Concat(c.SLOs, c.Corrections), c.Abs, c.blame, foreign)
 }
 
@@ -467,7 +468,7 @@ func (c *Config) blame(path, message, hint string) slo.Problem {
 }
 
 // LoadSLOs reads the SLO files that the command line names.
-func LoadSLOs(paths []string, foreign ...slo.Reader) (*slo.Set, error) {
+func LoadSLOs(paths []string, foreign ...file.Reader) (*slo.Set, error) {
 	blame := func(path, message, _ string) slo.Problem { // whoever has just typed it needs no advice
 		return slo.Problem{File: Shown(path), Severity: strictyaml.Error, Message: message}
 	}
@@ -476,12 +477,12 @@ func LoadSLOs(paths []string, foreign ...slo.Reader) (*slo.Set, error) {
 
 // loadFrom reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and globs. Its error
 // holds every problem of every file, the unreadable ones included; blame puts those of a path where it was written.
-func loadFrom(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem, foreign []slo.Reader) (*slo.Set, error) {
+func loadFrom(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem, foreign []file.Reader) (*slo.Set, error) {
 	files, problems := readFiles(paths, abs, blame)
 	if len(foreign) == 0 {
 		foreign = Formats(false)
 	}
-	set, err := slo.Load(files, foreign...)
+	set, err := file.Load(files, foreign...)
 	var more slo.Problems
 	switch {
 	case errors.As(err, &more):
@@ -496,11 +497,11 @@ func loadFrom(paths []string, abs func(string) string, blame func(path, message,
 }
 
 // Formats are the readers of other people's SLO files; lenient puts up with what OpenSLO's own examples get wrong.
-func Formats(lenient bool) []slo.Reader {
-	return []slo.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{Lenient: lenient})}
+func Formats(lenient bool) []file.Reader {
+	return []file.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{Lenient: lenient})}
 }
 
-func readFiles(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem) ([]slo.File, slo.Problems) {
+func readFiles(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem) ([]file.File, slo.Problems) {
 	const advice = "; slowburn suggest --output-dir DIR writes files for what Prometheus has, and docs/slo-file.md describes them"
 	var problems slo.Problems
 	var names []string
@@ -519,14 +520,14 @@ func readFiles(paths []string, abs func(string) string, blame func(path, message
 		names = append(names, found...)
 	}
 	slices.Sort(names)
-	var files []slo.File
+	var files []file.File
 	for _, name := range slices.Compact(names) {
 		data, err := ReadBounded(name)
 		if err != nil {
 			problems = append(problems, slo.Problem{File: Shown(name), Severity: strictyaml.Error, Message: err.Error()})
 			continue
 		}
-		files = append(files, slo.File{Name: Shown(name), Data: data})
+		files = append(files, file.File{Name: Shown(name), Data: data})
 	}
 	return files, problems
 }

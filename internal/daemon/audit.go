@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // recordConfig writes into the audit log that a configuration was taken into use, and what it changed.
@@ -74,7 +75,7 @@ func printed(set *slo.Set) map[string]string {
 		return all
 	}
 	for _, s := range set.Specs {
-		all[string(s.ID())] = string(slo.Print([]*slo.Spec{s}, nil, slo.Layout{}))
+		all[string(s.ID())] = string(file.Print([]*slo.Spec{s}, nil, file.Layout{}))
 	}
 	return all
 }

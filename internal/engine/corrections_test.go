@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // maintain reloads with a planned maintenance over [from, to), in minutes since t0; without minutes, with none.
@@ -16,7 +17,7 @@ func (w *world) maintain(minutes ...int) {
 	for i := 0; i < len(minutes); i += 2 {
 		at := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Minute) }
 		set.Corrections = append(set.Corrections, &slo.Correction{
-			Name: "upgrade", Kind: slo.Maintenance, SLOs: []string{"shop/*"}, Cap: slo.DefaultCap, Author: "anna", Reason: "a new database",
+			Name: "upgrade", Kind: slo.Maintenance, SLOs: []string{"shop/*"}, Cap: file.DefaultCap, Author: "anna", Reason: "a new database",
 			Spans: []slo.Span{{From: at(minutes[i]), To: at(minutes[i+1])}},
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 var (
@@ -31,11 +32,11 @@ func stage(t testing.TB, o shop.Outage, now time.Time) (*promfake.DB, *slo.Set) 
 		t.Fatal(err)
 	}
 	s.Fill(now)
-	var files []slo.File
+	var files []file.File
 	for name, text := range shop.SLOFiles() {
-		files = append(files, slo.File{Name: name, Data: []byte(text)})
+		files = append(files, file.File{Name: name, Data: []byte(text)})
 	}
-	set, err := slo.Load(files)
+	set, err := file.Load(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 // Package foreigntest is what the tests of the foreign formats have in common: it prints what
-// [slo.Load] makes of files, compares that with archives, and throws anything at a reader.
+// [file.Load] makes of files, compares that with archives, and throws anything at a reader.
 package foreigntest
 
 import (
@@ -15,11 +15,12 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // Golden loads each folder of each archive in testdata and compares the outcome with the
 // folder's file `specs`. With UPDATE in the environment it writes that file instead.
-func Golden(t *testing.T, readers ...slo.Reader) {
+func Golden(t *testing.T, readers ...file.Reader) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {
 		t.Fatal("no archives", err)
@@ -35,7 +36,7 @@ func Golden(t *testing.T, readers ...slo.Reader) {
 			}
 			folder := path.Dir(f.Name)
 			t.Run(folder, func(t *testing.T) {
-				got := Print(slo.Load(files(a, folder), readers...))
+				got := Print(file.Load(files(a, folder), readers...))
 				if os.Getenv("UPDATE") != "" {
 					a.Files[i].Data = []byte(got)
 				} else if diff := cmp.Diff(string(f.Data), got); diff != "" {
@@ -51,10 +52,10 @@ func Golden(t *testing.T, readers ...slo.Reader) {
 	}
 }
 
-func files(a *txtar.Archive, folder string) (out []slo.File) {
+func files(a *txtar.Archive, folder string) (out []file.File) {
 	for _, f := range a.Files {
 		if path.Dir(f.Name) == folder && strings.HasSuffix(f.Name, ".yaml") {
-			out = append(out, slo.File{Name: path.Base(f.Name), Data: f.Data})
+			out = append(out, file.File{Name: path.Base(f.Name), Data: f.Data})
 		}
 	}
 	return out
@@ -122,7 +123,7 @@ func pairs(list []slo.Pair) string {
 
 // Fuzz feeds a reader anything: it never panics, is deterministic, explains what it refuses, and
 // what it accepts keeps the promises of a Spec.
-func Fuzz(f *testing.F, conformance string, readers ...slo.Reader) {
+func Fuzz(f *testing.F, conformance string, readers ...file.Reader) {
 	names, _ := filepath.Glob(conformance)
 	for _, name := range names {
 		data, err := os.ReadFile(name)
@@ -142,8 +143,8 @@ func Fuzz(f *testing.F, conformance string, readers ...slo.Reader) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		set, err := slo.Load([]slo.File{{Name: "f.yaml", Data: data}}, readers...)
-		if again := Print(slo.Load([]slo.File{{Name: "f.yaml", Data: data}}, readers...)); again != Print(set, err) {
+		set, err := file.Load([]file.File{{Name: "f.yaml", Data: data}}, readers...)
+		if again := Print(file.Load([]file.File{{Name: "f.yaml", Data: data}}, readers...)); again != Print(set, err) {
 			t.Fatalf("said once\n%s\nand then\n%s", Print(set, err), again)
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 func TestAReportShowsGrossBesideNet(t *testing.T) {
@@ -30,7 +31,7 @@ func TestAReportShowsGrossBesideNet(t *testing.T) {
 		ledger.Put(m, budget.Count(bad, 100*budget.Unit))
 	}
 	upgrade := &slo.Correction{
-		Name: "upgrade", Kind: slo.Maintenance, Author: "anna", Reason: "a new | database", Cap: slo.DefaultCap, Expires: to.Add(-time.Hour),
+		Name: "upgrade", Kind: slo.Maintenance, Author: "anna", Reason: "a new | database", Cap: file.DefaultCap, Expires: to.Add(-time.Hour),
 		Spans: []slo.Span{{From: from.Add(9 * time.Hour), To: from.Add(9*time.Hour + 30*time.Minute)}},
 	}
 	ledger.Excuse(budget.NewExcuses([]*slo.Correction{upgrade}, spec.Window()))

@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // beyond is what a schema cannot say, by the words of the parser. Each class must occur in the test below.
@@ -34,7 +35,7 @@ var beyond = map[string]*regexp.Regexp{
 
 // judge is the answer of the parser. Its refusal is beyond a schema if every problem is; told are the classes.
 func judge(text string) (accepted, expressible bool, told []string, words error) {
-	_, err := slo.Load([]slo.File{{Name: "f.yaml", Data: []byte(text)}})
+	_, err := file.Load([]file.File{{Name: "f.yaml", Data: []byte(text)}})
 	problems, ok := errors.AsType[slo.Problems](err)
 	if !ok {
 		return true, false, nil, nil
@@ -133,7 +134,7 @@ func TestTheKeysAreThoseOfTheParser(t *testing.T) {
 		head + "signals: {zzzzzz: 1}\nslos: []":                 s.Properties["signals"],
 		head + "signals: {saturation: [{zzzzzz: 1}]}\nslos: []": s.Properties["signals"].Properties["saturation"].Items,
 	} {
-		_, err := slo.Load([]slo.File{{Name: "f.yaml", Data: []byte(text)}})
+		_, err := file.Load([]file.File{{Name: "f.yaml", Data: []byte(text)}})
 		m := known.FindStringSubmatch(fmt.Sprint(err))
 		if m == nil {
 			t.Fatalf("%s\n%v", text, err)
@@ -166,7 +167,7 @@ func TestPublishedSchemas(t *testing.T) {
 		}
 		schematest.Compile(t, s.JSON())
 	}
-	if !strings.HasPrefix(slo.SchemaURL, BaseURL) || SLO().ID != slo.SchemaURL {
+	if !strings.HasPrefix(file.SchemaURL, BaseURL) || SLO().ID != file.SchemaURL {
 		t.Error("the modeline names another schema")
 	}
 }
@@ -269,7 +270,7 @@ func TestCorrectionsAndParserAgree(t *testing.T) {
 		{"name: a, kind: maintenance, slos: [a/*], reason: y, from: '2026-11-20', to: '2026-11-21'", false},
 	} {
 		text := "version: slowburn/v1\ncorrections: [{" + c.entry + "}]\n"
-		_, err := slo.Load([]slo.File{{Name: "c.yaml", Data: []byte(text)}})
+		_, err := file.Load([]file.File{{Name: "c.yaml", Data: []byte(text)}})
 		complaint := v.Check(text)
 		if (err == nil) != c.good || (complaint == nil) != c.good {
 			t.Errorf("%s\nthe schema says: %v\nthe parser says: %v", c.entry, complaint, err)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // FuzzLabelValue takes any label value through queries and YAML: either PromQL of ours refuses the value, or
@@ -25,7 +26,7 @@ func FuzzLabelValue(f *testing.F) {
 			Saturation: Default().Lookup("go-runtime").Fill(match, live).Saturation[:1],
 			SLOs:       []SLO{{Name: "availability", Objective: o, SLI: filled.counts.events(), Why: []string{value}, Description: value + "x"}},
 		}
-		set, err := slo.Load([]slo.File{{Name: "x.yaml", Data: p.YAML()}})
+		set, err := file.Load([]file.File{{Name: "x.yaml", Data: p.YAML()}})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, p.YAML())
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // hostile are label values that must stay values.
@@ -35,7 +36,7 @@ func TestLabelValuesStayValues(t *testing.T) {
 	}
 	list := suggest(t, db, signals.Options{})
 	for _, p := range list {
-		if _, err := slo.Load([]slo.File{{Name: "x.yaml", Data: p.YAML()}}); err != nil && !p.Empty() {
+		if _, err := file.Load([]file.File{{Name: "x.yaml", Data: p.YAML()}}); err != nil && !p.Empty() {
 			t.Errorf("%s: %v\n%s", p.Service, err, p.YAML())
 		}
 		if strings.Contains(string(p.YAML()), "\nservice: evil") {

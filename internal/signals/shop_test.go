@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 var live = time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC)
@@ -54,10 +55,10 @@ func suggest(t testing.TB, db *promfake.DB, o signals.Options) []signals.Proposa
 }
 
 // files are the proposals as SLO files.
-func files(list []signals.Proposal) (out []slo.File) {
+func files(list []signals.Proposal) (out []file.File) {
 	for _, p := range list {
 		if !p.Empty() {
-			out = append(out, slo.File{Name: p.Service + ".yaml", Data: p.YAML()})
+			out = append(out, file.File{Name: p.Service + ".yaml", Data: p.YAML()})
 		}
 	}
 	return out
@@ -124,7 +125,7 @@ func TestTheShopIsFoundAsItIs(t *testing.T) {
 	if diff := cmp.Diff(want, lines(list)); diff != "" {
 		t.Errorf("other SLOs (-want +got):\n%s", diff)
 	}
-	set, err := slo.Load(files(list))
+	set, err := file.Load(files(list))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,11 +172,11 @@ func TestTheSameServerGivesTheSameBytes(t *testing.T) {
 
 func TestWhatExistsIsLeftAlone(t *testing.T) {
 	db := shopTest(t)
-	var existing []slo.File
+	var existing []file.File
 	for name, text := range shop.SLOFiles() {
-		existing = append(existing, slo.File{Name: name, Data: []byte(text)})
+		existing = append(existing, file.File{Name: name, Data: []byte(text)})
 	}
-	set, err := slo.Load(existing)
+	set, err := file.Load(existing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestWhatExistsIsLeftAlone(t *testing.T) {
 	if diff := cmp.Diff(want, lines(list)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := slo.Load(append(existing, files(list)...)); err != nil {
+	if _, err := file.Load(append(existing, files(list)...)); err != nil {
 		t.Errorf("the suggestions do not fit beside what exists: %v", err)
 	}
 	if again := suggest(t, db, signals.Options{Existing: set, Service: regexp.MustCompile("partners|web")}); len(again) != 2 {
@@ -194,7 +195,7 @@ func TestWhatExistsIsLeftAlone(t *testing.T) {
 
 func TestSnapshotOfTheShop(t *testing.T) {
 	db := shopTest(t)
-	set, err := slo.Load([]slo.File{{Name: "checkout.yaml", Data: []byte(shop.SLOFiles()["checkout.yaml"])}})
+	set, err := file.Load([]file.File{{Name: "checkout.yaml", Data: []byte(shop.SLOFiles()["checkout.yaml"])}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // sourceCase is a server that has one source, and what must come of it.
@@ -353,7 +354,7 @@ func (tc sourceCase) checkFile(t *testing.T, list []signals.Proposal, text strin
 	if tc.from == "" {
 		return
 	}
-	set, err := slo.Load(files(list))
+	set, err := file.Load(files(list))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

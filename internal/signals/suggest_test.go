@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 const month = 29 * 24 * time.Hour
@@ -124,7 +125,7 @@ func TestALowTargetHasAlertsThatCanFire(t *testing.T) {
 	db := newDB()
 	plant(t, db, time.Minute, month, map[string]float64{`http_requests_total{job="shaky",code="200"}`: 9.4, `http_requests_total{job="shaky",code="500"}`: 0.6})
 	list := suggest(t, db, signals.Options{})
-	set, err := slo.Load(files(list))
+	set, err := file.Load(files(list))
 	if err != nil || len(set.Warnings) > 0 {
 		t.Fatalf("%v %v\n%s", err, set, text(list))
 	}

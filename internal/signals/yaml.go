@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // commentWidth is where comments are wrapped.
@@ -32,10 +33,10 @@ func (p Proposal) YAML() []byte {
 		p.refusals(w)
 		return []byte(w.b.String())
 	}
-	w.line("", strings.TrimSpace(slo.Modeline(slo.SchemaURL)))
+	w.line("", strings.TrimSpace(file.Modeline(file.SchemaURL)))
 	w.comment("", "Suggested from what Prometheus has; read it, change it, keep it.")
 	w.comments("", p.Notes)
-	w.line("", "version: "+slo.Version)
+	w.line("", "version: "+file.Version)
 	w.line("", "service: "+scalar(p.Service))
 	if p.Tier != "" {
 		w.comment("", "By how fast its requests are. Whether it is critical is for you to say.")

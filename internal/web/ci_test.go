@@ -21,6 +21,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // ruled is the shop under a policy, with a service that may be released, and one that may not.
@@ -167,7 +168,7 @@ func BenchmarkGate(b *testing.B) {
 	for n := range 1000 {
 		text += fmt.Sprintf("  - {name: slo%d, objective: 99.9, sli: {uptime: 'probe_success{job=\"j%d\"}'}}\n", n, n)
 	}
-	set, err := slo.Load([]slo.File{{Name: "big.yaml", Data: []byte(text)}})
+	set, err := file.Load([]file.File{{Name: "big.yaml", Data: []byte(text)}})
 	must(b, err)
 	account, _ := live("big/slo0", set.Lookup("big/slo0"), steady(100, 1))
 	snap := store.Snapshot{Accounts: map[slo.ID]store.Account{}}

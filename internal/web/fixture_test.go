@@ -20,6 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // The tests look at a small shop at half past eight on a Sunday: real ledgers, walked through by the real
@@ -191,7 +192,7 @@ func (s *shop) handler() http.Handler { return New(s.options) }
 
 func shopSet(t testing.TB, text string) *slo.Set {
 	t.Helper()
-	set, err := slo.Load([]slo.File{{Name: "shop.yaml", Data: []byte(text)}})
+	set, err := file.Load([]file.File{{Name: "shop.yaml", Data: []byte(text)}})
 	if err != nil {
 		t.Fatal(err)
 	}

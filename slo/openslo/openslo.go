@@ -20,6 +20,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
@@ -36,9 +37,9 @@ const (
 	alpha  = "openslo/v1alpha"
 )
 
-// Reader reads OpenSLO documents for [slo.Load].
-func Reader(o Options) slo.Reader {
-	return slo.Reader{
+// Reader reads OpenSLO documents for [file.Load].
+func Reader(o Options) file.Reader {
+	return file.Reader{
 		Recognises: func(version, _ string) bool {
 			return strings.HasPrefix(version, "openslo/") || strings.HasPrefix(version, "openslo.com/")
 		},

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/foreigntest"
-	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 )
 
@@ -46,17 +46,17 @@ spec:
 			if text == good {
 				t.Fatal("nothing was changed")
 			}
-			files := []slo.File{{Name: "a.yaml", Data: []byte(text)}}
-			if _, err := slo.Load(files, openslo.Reader(openslo.Options{})); err == nil {
+			files := []file.File{{Name: "a.yaml", Data: []byte(text)}}
+			if _, err := file.Load(files, openslo.Reader(openslo.Options{})); err == nil {
 				t.Error("the strict reader takes it")
 			}
-			set, err := slo.Load(files, openslo.Reader(openslo.Options{Lenient: true}))
+			set, err := file.Load(files, openslo.Reader(openslo.Options{Lenient: true}))
 			if err != nil || len(set.Specs) != 1 || len(set.Warnings) == 0 {
 				t.Errorf("the lenient reader says %s", foreigntest.Print(set, err))
 			}
 		})
 	}
-	if set, err := slo.Load([]slo.File{{Name: "a.yaml", Data: []byte(good)}}, openslo.Reader(openslo.Options{})); err != nil || len(set.Warnings) > 0 {
+	if set, err := file.Load([]file.File{{Name: "a.yaml", Data: []byte(good)}}, openslo.Reader(openslo.Options{})); err != nil || len(set.Warnings) > 0 {
 		t.Error(foreigntest.Print(set, err))
 	}
 }

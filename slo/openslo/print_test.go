@@ -18,6 +18,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 )
 
@@ -51,7 +52,7 @@ func zone(l *time.Location) *time.Location {
 }
 
 func read(t interface{ Fatalf(string, ...any) }, text []byte) *slo.Set {
-	set, err := slo.Load([]slo.File{{Name: "o.yaml", Data: text}}, openslo.Reader(openslo.Options{}))
+	set, err := file.Load([]file.File{{Name: "o.yaml", Data: text}}, openslo.Reader(openslo.Options{}))
 	if err != nil {
 		t.Fatalf("the strict reader refuses what was printed: %v\n%s", err, text)
 	}
@@ -93,7 +94,7 @@ func TestThereAndBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := schematest.New(rapid.Uint64().Draw(t, "seed"))
 		for range 5 {
-			set, err := slo.Load([]slo.File{{Name: "a.yaml", Data: []byte(r.File().Text())}})
+			set, err := file.Load([]file.File{{Name: "a.yaml", Data: []byte(r.File().Text())}})
 			if err == nil {
 				all += len(set.Specs)
 				same += thereAndBack(t, set)
@@ -145,7 +146,7 @@ func TestPrinted(t *testing.T) {
 			continue
 		}
 		t.Run(filepath.Clean(folder), func(t *testing.T) {
-			set, err := slo.Load([]slo.File{{Name: base, Data: a.Files[i].Data}})
+			set, err := file.Load([]file.File{{Name: base, Data: a.Files[i].Data}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +175,7 @@ func TestNamesThatOpenSLORefuses(t *testing.T) {
 	for i, name := range []string{"a.b", "a_b", "A-b", "a-b", strings.Repeat("x", 99)} {
 		for _, service := range []string{"shop", "Shop.2"} {
 			text := fmt.Sprintf("version: slowburn/v1\nservice: %s\nslos: [{name: %s, objective: 99.9, sli: {uptime: up}}]\n", service, name)
-			set, err := slo.Load([]slo.File{{Name: fmt.Sprint(i), Data: []byte(text)}})
+			set, err := file.Load([]file.File{{Name: fmt.Sprint(i), Data: []byte(text)}})
 			if err != nil {
 				t.Fatal(err)
 			}

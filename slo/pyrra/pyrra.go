@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
@@ -25,9 +26,9 @@ const (
 	prefix  = "pyrra.dev/" // of the labels and annotations that are Pyrra's own
 )
 
-// Reader reads Pyrra's documents for [slo.Load].
-func Reader() slo.Reader {
-	return slo.Reader{
+// Reader reads Pyrra's documents for [file.Load].
+func Reader() file.Reader {
+	return file.Reader{
 		Recognises: func(version, _ string) bool { return strings.HasPrefix(version, prefix) },
 		Read: func(documents []strictyaml.Value) (out []*slo.Spec) {
 			for _, d := range documents {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
@@ -37,12 +38,12 @@ const (
 	catalogueKind = "AlertWindows"
 )
 
-// Reader reads Sloth's documents for [slo.Load].
-func Reader(o Options) slo.Reader {
+// Reader reads Sloth's documents for [file.Load].
+func Reader(o Options) file.Reader {
 	if o.Period == 0 {
 		o.Period = DefaultPeriod
 	}
-	return slo.Reader{
+	return file.Reader{
 		Recognises: func(version, _ string) bool {
 			return version == fileVersion || strings.HasPrefix(version, "sloth.slok.dev/")
 		},

@@ -17,7 +17,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
-	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 var live = time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC)
@@ -251,11 +251,11 @@ func TestClockRunsFaster(t *testing.T) {
 }
 
 func TestEverySLOFileLoads(t *testing.T) {
-	var files []slo.File
+	var files []file.File
 	for name, text := range shop.SLOFiles() {
-		files = append(files, slo.File{Name: name, Data: []byte(text)})
+		files = append(files, file.File{Name: name, Data: []byte(text)})
 	}
-	set, err := slo.Load(files)
+	set, err := file.Load(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // Noon is the time at which [Story] begins.
@@ -20,7 +21,7 @@ var Noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // Spec is an SLO with everything that a message may show.
 func Spec() *slo.Spec {
-	set, err := slo.Load([]slo.File{{Name: "checkout.yaml", Data: []byte(document)}})
+	set, err := file.Load([]file.File{{Name: "checkout.yaml", Data: []byte(document)}})
 	if err != nil {
 		panic(err)
 	}

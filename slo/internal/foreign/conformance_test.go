@@ -6,15 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 	"github.com/slowburn-sre/slowburn/slo/pyrra"
 	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
 // readers are all foreign formats, as strict as the reference tools.
-func readers() []slo.Reader {
-	return []slo.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{})}
+func readers() []file.Reader {
+	return []file.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{})}
 }
 
 // differences are the files about which slowburn and the reference tool disagree, with what
@@ -69,7 +69,7 @@ func compare(t *testing.T, name string, valid bool, verdict string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = slo.Load([]slo.File{{Name: name, Data: data}}, readers()...)
+	_, err = file.Load([]file.File{{Name: name, Data: data}}, readers()...)
 	difference, listed := differences[name]
 	switch agrees := (err == nil) == valid; {
 	case agrees && listed:
@@ -92,8 +92,8 @@ func TestOneFolderOfAllFormats(t *testing.T) {
 		return string(data)
 	}
 	mixed := strings.Join([]string{native, read("sloth/two-docs.yaml"), read("pyrra/bool.yaml")}, "---\n")
-	files := []slo.File{{Name: "mixed.yaml", Data: []byte(mixed)}, {Name: "openslo.yaml", Data: []byte(read("openslo/ok.yaml"))}}
-	set, err := slo.Load(files, readers()...)
+	files := []file.File{{Name: "mixed.yaml", Data: []byte(mixed)}, {Name: "openslo.yaml", Data: []byte(read("openslo/ok.yaml"))}}
+	set, err := file.Load(files, readers()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestOneFolderOfAllFormats(t *testing.T) {
 	}
 	twin := strings.Replace(native, "service: shop", "service: web", 1)
 	twin = strings.Replace(twin, "name: native", "name: ok", 1)
-	if _, err := slo.Load(append(files, slo.File{Name: "twin.yaml", Data: []byte(twin)}), readers()...); err == nil || !strings.Contains(err.Error(), "the SLO web/ok exists twice") {
+	if _, err := file.Load(append(files, file.File{Name: "twin.yaml", Data: []byte(twin)}), readers()...); err == nil || !strings.Contains(err.Error(), "the SLO web/ok exists twice") {
 		t.Errorf("a twin in another format: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
@@ -44,7 +45,7 @@ func TestTheRatioStaysTheSame(t *testing.T) {
 	db, at := counters(t)
 	for _, queries := range sameRatio {
 		t.Run(queries[0], func(t *testing.T) {
-			set, err := slo.Load([]slo.File{{Name: "a.yaml", Data: []byte(slothFile(queries))}}, sloth.Reader(sloth.Options{}))
+			set, err := file.Load([]file.File{{Name: "a.yaml", Data: []byte(slothFile(queries))}}, sloth.Reader(sloth.Options{}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,10 +1,11 @@
-package slo
+package file
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // hostile are big files, each made to be dear to read. They have a quarter of the size allowed, so
@@ -23,7 +24,7 @@ func hostile() map[string]string {
 		"SLOs on one line":         fill(head+"slos: [", "{}, ", "]"),
 		"empty SLOs":               fill(head+"slos:\n", "  - name: a\n", ""),
 		"a query of brackets":      fill(head+"slos: [{name: a, objective: 99, sli: {uptime: '", "(", "'}}]"),
-		"a query of minus signs":   head + "slos: [{name: a, objective: 99, sli: {uptime: '" + strings.Repeat("-", MaxQuery-2) + "x'}}]",
+		"a query of minus signs":   head + "slos: [{name: a, objective: 99, sli: {uptime: '" + strings.Repeat("-", slo.MaxQuery-2) + "x'}}]",
 		"a query of errors":        head + "slos: [{name: a, objective: 99, sli: {uptime: '" + strings.Repeat("f(x)+", 3000) + "x'}}]",
 		"many variables":           head + "slos: [{name: a, objective: 99, sli: {uptime: '" + strings.Repeat("$a+", 5000) + "x'}}]",
 		"a folded line":            fill(head+"slos: [{name: a, objective: 99, sli: {uptime: \"x +", "\n\n ", "y(\"}}]"),

@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"fmt"
@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // alerts reads when to tell; what is not written has its default. Default pairs that could
 // never fire are left out with a warning.
-func (r *sloReader) alerts(v strictyaml.Value, s *Spec) (Alerts, bool) {
+func (r *sloReader) alerts(v strictyaml.Value, s *slo.Spec) (slo.Alerts, bool) {
 	o, ok := v.Object("page", "ticket", "spent", "no_data", "significance")
-	defaults, dead := DefaultAlerts(s.Window(), s.Objective)
+	defaults, dead := slo.DefaultAlerts(s.Window(), s.Objective)
 	if !o.Get("page").Given() {
 		r.warnDead(s, dead.Page)
 	}
@@ -58,7 +60,7 @@ const (
 )
 
 // pairs reads a list of pairs.
-func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []Pair, w Window) ([]Pair, bool) {
+func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []slo.Pair, w slo.Window) ([]slo.Pair, bool) {
 	if !v.Given() {
 		return defaults, true
 	}
@@ -66,7 +68,7 @@ func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []Pair, w Win
 		return nil, true
 	}
 	list, good := v.List(maxPairs)
-	out := make([]Pair, 0, len(list))
+	out := make([]slo.Pair, 0, len(list))
 	for i, e := range list {
 		p, ok := readPair(e, w)
 		out, good = append(out, p), good && ok
@@ -75,24 +77,24 @@ func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []Pair, w Win
 	return out, good
 }
 
-func readPair(v strictyaml.Value, w Window) (Pair, bool) {
+func readPair(v strictyaml.Value, w slo.Window) (slo.Pair, bool) {
 	o, ok := v.Object("budget", "long", "short")
 	if !ok {
-		return Pair{}, false
+		return slo.Pair{}, false
 	}
 	budget, ok1 := readPercent(o.Need("budget", "write the share of the budget, such as budget: 2%"), 10000)
 	long, ok2 := readMinutes(o.Need("long", "write the long window, such as long: 1h"))
 	short, ok3 := readMinutes(o.Need("short", "write the short window, about a twelfth of the long one: short: 5m"))
-	p := Pair{Budget: budget, Long: long, Short: short}
+	p := slo.Pair{Budget: budget, Long: long, Short: short}
 	switch {
 	case !ok1 || !ok2 || !ok3:
 		return p, false
 	case short >= long:
-		o.Get("short").Problem(fmt.Sprintf("short (%s) is not shorter than long (%s)", ShortDuration(short), ShortDuration(long)),
+		o.Get("short").Problem(fmt.Sprintf("short (%s) is not shorter than long (%s)", slo.ShortDuration(short), slo.ShortDuration(long)),
 			"the short window only ends the alert soon after the trouble; a twelfth of the long one is usual")
 		return p, false
 	case long > w.Length():
-		o.Get("long").Problem(fmt.Sprintf("long (%s) is longer than the SLO's window (%s)", ShortDuration(long), w), "")
+		o.Get("long").Problem(fmt.Sprintf("long (%s) is longer than the SLO's window (%s)", slo.ShortDuration(long), w), "")
 		return p, false
 	}
 	return p, true
@@ -145,13 +147,13 @@ func readNoData(v strictyaml.Value) (time.Duration, bool) {
 }
 
 // warnDead tells about default pairs that were left out.
-func (r *sloReader) warnDead(s *Spec, dead []Pair) {
+func (r *sloReader) warnDead(s *slo.Spec, dead []slo.Pair) {
 	for _, p := range dead {
 		v := r.places["objective"]
 		if !v.Given() {
 			v = r.places["name"]
 		}
-		message, hint := deadDefault(s, p)
+		message, hint := lint.DeadDefault(s, p)
 		v.Lint("dead-alert", message, hint)
 	}
 }

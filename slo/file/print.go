@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/internal/yamlout"
 )
 
@@ -22,10 +23,10 @@ func Modeline(url string) string { return "# yaml-language-server: $schema=" + u
 // `alerts.page`; the key "" is the SLO or service as a whole. A key with a note is written even if
 // it has its default, so that the note has something to stand above; a note for a key that has
 // nothing to write stands above the whole.
-type Notes map[ID]map[string][]string
+type Notes map[slo.ID]map[string][]string
 
 // Add adds a note.
-func (n Notes) Add(about ID, key, text string) {
+func (n Notes) Add(about slo.ID, key, text string) {
 	if n[about] == nil {
 		n[about] = map[string][]string{}
 	}
@@ -45,14 +46,14 @@ type Layout struct {
 // A service without a description of its own gets what all its SLOs share. An SLO that cannot
 // stand below its service's description, because it lacks something that the service has, is
 // written into a document of its own for the same service.
-func Print(specs []*Spec, services []*Service, o Layout) []byte {
+func Print(specs []*slo.Spec, services []*slo.Service, o Layout) []byte {
 	out := []byte(Modeline(SchemaURL))
 	out = append(out, yamlout.Comments(o.Head...)...)
 	for i, d := range documents(specs, services) {
 		if i > 0 {
 			out = append(out, "---\n"...)
 		}
-		p := printer{notes: o.Notes[ID(d.service.Name)], first: d.first}
+		p := printer{notes: o.Notes[slo.ID(d.service.Name)], first: d.first}
 		out = append(out, p.document(d, o.Notes)...)
 	}
 	return out
@@ -60,18 +61,18 @@ func Print(specs []*Spec, services []*Service, o Layout) []byte {
 
 // sheet is one document to be written.
 type sheet struct {
-	service *Service
-	specs   []*Spec
+	service *slo.Service
+	specs   []*slo.Spec
 	first   bool // of its service
 }
 
 // documents divides the SLOs among documents, by service and name.
-func documents(specs []*Spec, services []*Service) (out []sheet) {
-	sorted := slices.SortedStableFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) })
-	slices.SortStableFunc(sorted, func(a, b *Spec) int { return cmp.Compare(a.Service, b.Service) })
+func documents(specs []*slo.Spec, services []*slo.Service) (out []sheet) {
+	sorted := slices.SortedStableFunc(slices.Values(specs), func(a, b *slo.Spec) int { return cmp.Compare(a.ID(), b.ID()) })
+	slices.SortStableFunc(sorted, func(a, b *slo.Spec) int { return cmp.Compare(a.Service, b.Service) })
 	for len(sorted) > 0 {
 		name := sorted[0].Service
-		n := slices.IndexFunc(sorted, func(s *Spec) bool { return s.Service != name })
+		n := slices.IndexFunc(sorted, func(s *slo.Spec) bool { return s.Service != name })
 		if n < 0 {
 			n = len(sorted)
 		}
@@ -82,12 +83,12 @@ func documents(specs []*Spec, services []*Service) (out []sheet) {
 }
 
 // sheets divides the SLOs of one service: those that fit below its description come first.
-func sheets(service *Service, specs []*Spec) (out []sheet) {
+func sheets(service *slo.Service, specs []*slo.Spec) (out []sheet) {
 	first := true
 	for len(specs) > 0 {
 		fitting, rest := partition(specs, service)
 		if len(fitting) == 0 { // a service that says what none of its SLOs does: made for tests, or put together by hand
-			service = &Service{Name: service.Name, Tier: specs[0].Tier, Description: service.Description, Signals: service.Signals, DependsOn: service.DependsOn}
+			service = &slo.Service{Name: service.Name, Tier: specs[0].Tier, Description: service.Description, Signals: service.Signals, DependsOn: service.DependsOn}
 			continue
 		}
 		for chunk := range slices.Chunk(fitting, maxSLOs) {
@@ -104,16 +105,16 @@ func sheets(service *Service, specs []*Spec) (out []sheet) {
 	return out
 }
 
-func bare(name, tier string) *Service { return &Service{Name: name, Tier: tier} }
+func bare(name, tier string) *slo.Service { return &slo.Service{Name: name, Tier: tier} }
 
 // withoutSignals is the description for further documents, of which only one may have signals.
-func withoutSignals(s *Service) *Service {
+func withoutSignals(s *slo.Service) *slo.Service {
 	c := *s
 	c.Signals, c.DependsOn = nil, nil
 	return &c
 }
 
-func partition(specs []*Spec, service *Service) (fitting, rest []*Spec) {
+func partition(specs []*slo.Spec, service *slo.Service) (fitting, rest []*slo.Spec) {
 	for _, s := range specs {
 		if fits(s, service) {
 			fitting = append(fitting, s)
@@ -126,18 +127,18 @@ func partition(specs []*Spec, service *Service) (fitting, rest []*Spec) {
 
 // fits reports whether the SLO can stand below that description: it inherits what it does not
 // say, so it must say whatever the service does. Mentions alone can be taken back, by an empty list.
-func fits(s *Spec, service *Service) bool {
+func fits(s *slo.Spec, service *slo.Service) bool {
 	says := func(mine, theirs string) bool { return theirs == "" || mine != "" }
 	return s.Tier == service.Tier && says(s.Owner, service.Owner) && says(s.Slack.Channel, service.Slack.Channel) &&
 		says(s.Links.Runbook, service.Links.Runbook) && says(s.Links.Dashboard, service.Links.Dashboard) && says(s.Links.Repository, service.Links.Repository)
 }
 
 // describe returns the description of a service, or one of what all its SLOs share.
-func describe(name string, specs []*Spec, services []*Service) *Service {
-	if i := slices.IndexFunc(services, func(s *Service) bool { return s.Name == name }); i >= 0 {
+func describe(name string, specs []*slo.Spec, services []*slo.Service) *slo.Service {
+	if i := slices.IndexFunc(services, func(s *slo.Service) bool { return s.Name == name }); i >= 0 {
 		return services[i]
 	}
-	return ServiceOf(specs)
+	return slo.ServiceOf(specs)
 }
 
 // printer writes one service or SLO. Notes that found their key are taken off the list.
@@ -205,8 +206,8 @@ func (p *printer) document(d sheet, notes Notes) []byte {
 	p.addText(&m, "owner", s.Owner)
 	p.addText(&m, "description", s.Description)
 	p.addText(&m, "tier", s.Tier)
-	p.links(&m, s.Links, Links{})
-	p.slack(&m, s.Slack, SlackRoute{})
+	p.links(&m, s.Links, slo.Links{})
+	p.slack(&m, s.Slack, slo.SlackRoute{})
 	p.signals(&m, s.Signals)
 	p.dependencies(&m, s.DependsOn)
 	var list yamlout.List
@@ -221,17 +222,17 @@ func (p *printer) document(d sheet, notes Notes) []byte {
 }
 
 // spec writes an SLO, without what it has from its service.
-func (p *printer) spec(s *Spec, service *Service) yamlout.Map {
+func (p *printer) spec(s *slo.Spec, service *slo.Service) yamlout.Map {
 	var m yamlout.Map
 	p.add(&m, "name", yamlout.Text(s.Name))
 	p.addText(&m, "description", s.Description)
 	if s.Owner != service.Owner || p.has("owner") {
 		p.addText(&m, "owner", s.Owner)
 	}
-	if o, ok := TierObjective(s.Tier); !ok || o != s.Objective || p.has("objective") {
+	if o, ok := slo.TierObjective(s.Tier); !ok || o != s.Objective || p.has("objective") {
 		p.add(&m, "objective", yamlout.Raw(s.Objective.Percent()))
 	}
-	if len(s.Windows) != 1 || s.Windows[0] != (Window{Rolling: defaultWindow}) || p.has("window") {
+	if len(s.Windows) != 1 || s.Windows[0] != (slo.Window{Rolling: defaultWindow}) || p.has("window") {
 		p.add(&m, "window", windows(s.Windows))
 	}
 	p.add(&m, "sli", p.indicator(&s.SLI))
@@ -253,7 +254,7 @@ func flowTexts(texts []string) []string {
 }
 
 // windows writes one window, or a list of them.
-func windows(ws []Window) yamlout.Raw {
+func windows(ws []slo.Window) yamlout.Raw {
 	parts := make([]string, len(ws))
 	for i, w := range ws {
 		parts[i] = string(window(w))
@@ -264,9 +265,9 @@ func windows(ws []Window) yamlout.Raw {
 	return yamlout.FlowList(parts)
 }
 
-func window(w Window) yamlout.Raw {
+func window(w slo.Window) yamlout.Raw {
 	if w.Calendar == "" {
-		return yamlout.Raw(ShortDuration(w.Rolling))
+		return yamlout.Raw(slo.ShortDuration(w.Rolling))
 	}
 	pairs := [][2]string{{"calendar", string(w.Calendar)}}
 	if zone := w.Location().String(); zone != time.UTC.String() {
@@ -276,28 +277,28 @@ func window(w Window) yamlout.Raw {
 }
 
 // indicator writes sli.
-func (p *printer) indicator(i *Indicator) yamlout.Map {
+func (p *printer) indicator(i *slo.Indicator) yamlout.Map {
 	var part yamlout.Map
-	query := func(key string, q *Query) {
+	query := func(key string, q *slo.Query) {
 		if q != nil {
 			p.add(&part, "sli."+string(i.Kind)+"."+key, yamlout.Text(q.Text))
 		}
 	}
 	switch i.Kind {
-	case Uptime:
+	case slo.Uptime:
 		return yamlout.Map{{Notes: p.note("sli." + string(i.Kind)), Key: string(i.Kind), Value: yamlout.Text(i.Up.Text)}}
-	case Latency:
+	case slo.Latency:
 		p.add(&part, "sli.latency.histogram", yamlout.Text(histogramText(i.Histogram)))
 		p.add(&part, "sli.latency.below", limitText(i.LimitText))
-	case Slices:
+	case slo.Slices:
 		query("query", i.Slice)
 		p.add(&part, "sli.slices.good", yamlout.Text(i.GoodWhen.Op+" "+number(i.GoodWhen.Value)))
-		if i.Missing != Exclude && i.Missing != "" || p.has("sli.slices.missing") {
-			p.add(&part, "sli.slices.missing", yamlout.Raw(cmp.Or(i.Missing, Exclude)))
+		if i.Missing != slo.Exclude && i.Missing != "" || p.has("sli.slices.missing") {
+			p.add(&part, "sli.slices.missing", yamlout.Raw(cmp.Or(i.Missing, slo.Exclude)))
 		}
-	case Composed:
+	case slo.Composed:
 		p.journey(&part, i.Journey)
-	case Ratio:
+	case slo.Ratio:
 		if good, ok := complement(i.Bad.Text); ok {
 			query("good", good)
 		} else {
@@ -312,7 +313,7 @@ func (p *printer) indicator(i *Indicator) yamlout.Map {
 }
 
 // journey writes the steps; the service is always named.
-func (p *printer) journey(m *yamlout.Map, j *Journey) {
+func (p *printer) journey(m *yamlout.Map, j *slo.Journey) {
 	steps := make([]string, len(j.Steps))
 	for i, s := range j.Steps {
 		steps[i] = yamlout.FlowText(string(s.SLO))
@@ -321,26 +322,26 @@ func (p *printer) journey(m *yamlout.Map, j *Journey) {
 		}
 	}
 	p.add(m, "sli.journey.steps", yamlout.FlowList(steps))
-	if j.Combine != Weakest || p.has("sli.journey.combine") {
+	if j.Combine != slo.Weakest || p.has("sli.journey.combine") {
 		p.add(m, "sli.journey.combine", yamlout.Raw(j.Combine))
 	}
 }
 
 // complement is x of a query that reads 1 - (x), which is what a ratio of good events becomes
 // when it is read: writing it back as it was keeps it short enough to be read again.
-func complement(text string) (*Query, bool) {
+func complement(text string) (*slo.Query, bool) {
 	inner, ok := strings.CutPrefix(text, "1 - (")
 	inner, closed := strings.CutSuffix(inner, ")")
 	if !ok || !closed {
 		return nil, false
 	}
-	q, err := ParseQuery(inner)
+	q, err := slo.ParseQuery(inner)
 	return q, err == nil && q.Text == inner
 }
 
 // histogramText is the histogram's selector. A name that ends like one of a histogram's series
 // would lose that end when it is read, so it gets another one to lose.
-func histogramText(q *Query) string {
+func histogramText(q *slo.Query) string {
 	for _, suffix := range histogramSuffixes {
 		if name, found := strings.CutSuffix(q.Metric, suffix); found && name != "" {
 			return q.Rename(q.Metric + suffix).Text
@@ -358,10 +359,10 @@ func limitText(text string) yamlout.Value {
 }
 
 // alerts writes what is not as by default.
-func (p *printer) alerts(m *yamlout.Map, s *Spec) {
-	defaults, _ := DefaultAlerts(s.Window(), s.Objective)
+func (p *printer) alerts(m *yamlout.Map, s *slo.Spec) {
+	defaults, _ := slo.DefaultAlerts(s.Window(), s.Objective)
 	var a yamlout.Map
-	pairs := func(key string, mine, theirs []Pair) {
+	pairs := func(key string, mine, theirs []slo.Pair) {
 		if path := "alerts." + key; !slices.Equal(mine, theirs) || p.has(path) {
 			p.add(&a, path, pairList(mine))
 		}
@@ -372,7 +373,7 @@ func (p *printer) alerts(m *yamlout.Map, s *Spec) {
 		p.add(&a, "alerts.spent", shares(s.Alerts.Spent))
 	}
 	if s.Alerts.NoData != defaults.NoData || p.has("alerts.no_data") {
-		p.add(&a, "alerts.no_data", orOff(s.Alerts.NoData > 0, yamlout.Raw(ShortDuration(s.Alerts.NoData))))
+		p.add(&a, "alerts.no_data", orOff(s.Alerts.NoData > 0, yamlout.Raw(slo.ShortDuration(s.Alerts.NoData))))
 	}
 	if !s.Alerts.Significance || p.has("alerts.significance") {
 		p.add(&a, "alerts.significance", orOff(s.Alerts.Significance, yamlout.Raw("on")))
@@ -389,11 +390,11 @@ func orOff(given bool, v yamlout.Value) yamlout.Value {
 	return v
 }
 
-func pairList(pairs []Pair) yamlout.Value {
+func pairList(pairs []slo.Pair) yamlout.Value {
 	list := make(yamlout.List, len(pairs))
 	for i, p := range pairs {
-		list[i].Value = yamlout.Flow([2]string{"budget", FormatPercent(p.Budget)},
-			[2]string{"long", ShortDuration(p.Long)}, [2]string{"short", ShortDuration(p.Short)})
+		list[i].Value = yamlout.Flow([2]string{"budget", slo.FormatPercent(p.Budget)},
+			[2]string{"long", slo.ShortDuration(p.Long)}, [2]string{"short", slo.ShortDuration(p.Short)})
 	}
 	return orOff(len(pairs) > 0, list)
 }
@@ -401,13 +402,13 @@ func pairList(pairs []Pair) yamlout.Value {
 func shares(spent []int64) yamlout.Value {
 	texts := make([]string, len(spent))
 	for i, n := range spent {
-		texts[i] = FormatPercent(n)
+		texts[i] = slo.FormatPercent(n)
 	}
 	return orOff(len(spent) > 0, yamlout.FlowList(texts))
 }
 
 // links writes the links that differ from those of the service.
-func (p *printer) links(m *yamlout.Map, l, inherited Links) {
+func (p *printer) links(m *yamlout.Map, l, inherited slo.Links) {
 	var out yamlout.Map
 	for _, link := range []struct{ key, mine, theirs string }{
 		{"runbook", l.Runbook, inherited.Runbook}, {"dashboard", l.Dashboard, inherited.Dashboard}, {"repository", l.Repository, inherited.Repository},
@@ -422,7 +423,7 @@ func (p *printer) links(m *yamlout.Map, l, inherited Links) {
 }
 
 // slack writes the route where it differs from that of the service.
-func (p *printer) slack(m *yamlout.Map, r, inherited SlackRoute) {
+func (p *printer) slack(m *yamlout.Map, r, inherited slo.SlackRoute) {
 	var out yamlout.Map
 	if r.Channel != inherited.Channel {
 		p.addText(&out, "slack.channel", r.Channel)
@@ -436,7 +437,7 @@ func (p *printer) slack(m *yamlout.Map, r, inherited SlackRoute) {
 		p.add(&out, "slack.escalate", yamlout.Raw("off"))
 	default:
 		var escalate yamlout.Map
-		p.add(&escalate, "slack.escalate.after", yamlout.Raw(ShortDuration(e.After)))
+		p.add(&escalate, "slack.escalate.after", yamlout.Raw(slo.ShortDuration(e.After)))
 		if len(e.Mention) > 0 {
 			p.add(&escalate, "slack.escalate.mention", yamlout.FlowList(flowTexts(e.Mention)))
 		}
@@ -447,7 +448,7 @@ func (p *printer) slack(m *yamlout.Map, r, inherited SlackRoute) {
 	}
 }
 
-func (p *printer) signals(m *yamlout.Map, s *Signals) {
+func (p *printer) signals(m *yamlout.Map, s *slo.Signals) {
 	if s == nil {
 		return
 	}
@@ -468,7 +469,7 @@ func (p *printer) signals(m *yamlout.Map, s *Signals) {
 	p.add(m, "signals", out)
 }
 
-func (p *printer) dependencies(m *yamlout.Map, all []Dependency) {
+func (p *printer) dependencies(m *yamlout.Map, all []slo.Dependency) {
 	texts := make([]string, len(all))
 	for i, d := range all {
 		texts[i] = yamlout.FlowText(d.String())

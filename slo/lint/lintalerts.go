@@ -1,10 +1,12 @@
-package slo
+package lint
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // fastestNotice is the soonest that anybody can be told: a slot of the ledger is a minute, and
@@ -12,8 +14,8 @@ import (
 const fastestNotice = 2 * time.Minute
 
 // lintObjective finds objectives that are meant the other way round, and those that nothing can defend.
-func lintObjective(s *Spec) []finding {
-	if s.Objective.Allowed() > Billion/2 {
+func lintObjective(s *slo.Spec) []finding {
+	if s.Objective.Allowed() > slo.Billion/2 {
 		return []finding{strange("objective-inverted", "objective", fmt.Sprintf("an objective of %s allows most events to be bad", s.Objective),
 			fmt.Sprintf("the objective is the share of good events; did you mean %s?", decimals(100-100*s.Objective.Ratio())))}
 	}
@@ -25,9 +27,9 @@ func lintObjective(s *Spec) []finding {
 	return nil
 }
 
-func lintWindows(s *Spec) (out []finding) {
+func lintWindows(s *slo.Spec) (out []finding) {
 	for i, w := range s.Windows {
-		if first := slices.IndexFunc(s.Windows[:i], func(v Window) bool { return v.String() == w.String() }); first >= 0 {
+		if first := slices.IndexFunc(s.Windows[:i], func(v slo.Window) bool { return v.String() == w.String() }); first >= 0 {
 			out = append(out, strange("window-twice", fmt.Sprintf("window.%d", i), fmt.Sprintf("the window %s is listed twice", w), "remove one of them"))
 		}
 	}
@@ -36,14 +38,14 @@ func lintWindows(s *Spec) (out []finding) {
 
 // lintDeadPairs refuses pairs that could not fire even in a total outage. Default pairs that are
 // dead have been left out before, so these were written on purpose.
-func lintDeadPairs(s *Spec) (out []finding) {
-	eachPair(s, func(part string, p Pair) {
+func lintDeadPairs(s *slo.Spec) (out []finding) {
+	eachPair(s, func(part string, p slo.Pair) {
 		if !p.Dead(s.Window(), s.Objective) {
 			return
 		}
 		hint := fmt.Sprintf("the objective must be above %s%%", decimals(lowestObjective(p, s.Window())))
 		if most := p.LargestBudget(s.Window(), s.Objective); most > 0 {
-			hint = fmt.Sprintf("write budget: %s or less, or a longer long window; or %s", FormatPercent(most), hint)
+			hint = fmt.Sprintf("write budget: %s or less, or a longer long window; or %s", slo.FormatPercent(most), hint)
 		}
 		out = append(out, wrong("dead-alert", part, fmt.Sprintf("this alert can never fire: at %s even a total outage burns only %s times as fast as allowed, and it needs more than %s",
 			s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))), hint))
@@ -51,20 +53,20 @@ func lintDeadPairs(s *Spec) (out []finding) {
 	return out
 }
 
-// deadDefault says why a default alert on an SLO was left out: it could never fire.
-func deadDefault(s *Spec, p Pair) (message, hint string) {
+// DeadDefault says why a default alert on an SLO was left out: it could never fire.
+func DeadDefault(s *slo.Spec, p slo.Pair) (message, hint string) {
 	return fmt.Sprintf("the default alert on %s of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s times as fast as allowed, and the alert needs more than %s",
-			FormatPercent(p.Budget), ShortDuration(p.Long), s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))),
+			slo.FormatPercent(p.Budget), slo.ShortDuration(p.Long), s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))),
 		fmt.Sprintf("it needs an objective above %s%%, or write alerts of your own with a smaller budget or a longer window", decimals(lowestObjective(p, s.Window())))
 }
 
 // lowestObjective is the objective above which the pair can fire, in percent, for messages.
-func lowestObjective(p Pair, w Window) float64 {
+func lowestObjective(p slo.Pair, w slo.Window) float64 {
 	return 100 * (1 - 1/p.Burn(w.Length()))
 }
 
 // eachPair calls f with every pair and the name of its place.
-func eachPair(s *Spec, f func(part string, p Pair)) {
+func eachPair(s *slo.Spec, f func(part string, p slo.Pair)) {
 	for i, p := range s.Alerts.Page {
 		f(fmt.Sprintf("page.%d", i), p)
 	}
@@ -74,19 +76,19 @@ func eachPair(s *Spec, f func(part string, p Pair)) {
 }
 
 // lintPairs finds pairs that say the same twice, end late, or stand in the wrong list.
-func lintPairs(s *Spec) (out []finding) {
-	seen := map[Pair]bool{}
+func lintPairs(s *slo.Spec) (out []finding) {
+	seen := map[slo.Pair]bool{}
 	fastest := 0.0
 	for _, p := range s.Alerts.Page {
 		fastest = max(fastest, p.Burn(s.Window().Length()))
 	}
-	eachPair(s, func(part string, p Pair) {
+	eachPair(s, func(part string, p slo.Pair) {
 		switch {
 		case seen[p]:
 			out = append(out, strange("alert-twice", part, "this alert is listed twice", "remove one of them"))
 		case p.Short > p.Long/2:
-			out = append(out, strange("slow-reset", part, fmt.Sprintf("the short window %s is nearly as long as the long one, so the alert goes on for long after the trouble is over", ShortDuration(p.Short)),
-				fmt.Sprintf("a twelfth is usual: short: %s", ShortDuration(max(p.Long/12, time.Minute).Truncate(time.Minute)))))
+			out = append(out, strange("slow-reset", part, fmt.Sprintf("the short window %s is nearly as long as the long one, so the alert goes on for long after the trouble is over", slo.ShortDuration(p.Short)),
+				fmt.Sprintf("a twelfth is usual: short: %s", slo.ShortDuration(max(p.Long/12, time.Minute).Truncate(time.Minute)))))
 		case strings.HasPrefix(part, "ticket") && fastest > 0 && p.Burn(s.Window().Length()) > fastest:
 			out = append(out, strange("page-ticket-swapped", part, "this ticket needs a faster burn than every page", "page and ticket may be swapped"))
 		}
@@ -96,7 +98,7 @@ func lintPairs(s *Spec) (out []finding) {
 }
 
 // lintSilence finds SLOs about which nobody is ever told.
-func lintSilence(s *Spec) []finding {
+func lintSilence(s *slo.Spec) []finding {
 	if len(s.Alerts.Page)+len(s.Alerts.Ticket)+len(s.Alerts.Spent) > 0 {
 		return nil
 	}

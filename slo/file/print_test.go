@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"bytes"
@@ -19,17 +19,18 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // same compares what was read with what was read of what was printed: everything but the places.
 var same = cmp.Options{
 	cmpopts.EquateEmpty(),
-	cmpopts.IgnoreFields(Spec{}, "File", "Line", "Places"),
-	cmpopts.IgnoreFields(Service{}, "File", "Line"),
-	cmpopts.IgnoreFields(Signals{}, "Line", "Column"),
-	cmpopts.IgnoreFields(Query{}, "File", "Line", "Column"),
-	cmpopts.IgnoreFields(Dependency{}, "File", "Line", "Column"),
-	cmp.Comparer(func(a, b Objective) bool { return a == b }),
+	cmpopts.IgnoreFields(slo.Spec{}, "File", "Line", "Places"),
+	cmpopts.IgnoreFields(slo.Service{}, "File", "Line"),
+	cmpopts.IgnoreFields(slo.Signals{}, "Line", "Column"),
+	cmpopts.IgnoreFields(slo.Query{}, "File", "Line", "Column"),
+	cmpopts.IgnoreFields(slo.Dependency{}, "File", "Line", "Column"),
+	cmp.Comparer(func(a, b slo.Objective) bool { return a == b }),
 	cmp.Transformer("zone", func(l *time.Location) string {
 		if l == nil {
 			return "UTC"
@@ -40,7 +41,7 @@ var same = cmp.Options{
 }
 
 // printsBack is the law: Load(Print(Load(x))) is Load(x), and printing once more changes no byte.
-func printsBack(t interface{ Fatalf(string, ...any) }, set *Set) {
+func printsBack(t interface{ Fatalf(string, ...any) }, set *slo.Set) {
 	out := Print(set.Specs, set.Services, Layout{})
 	again, err := Load([]File{{"printed.yaml", out}})
 	if err != nil {
@@ -92,7 +93,7 @@ func TestEveryExampleIsReadBack(t *testing.T) {
 			all = append(all, []File{{f.Name, f.Data}})
 		}
 	}
-	for _, pattern := range []string{"../internal/fake/shop/slos/*.yaml", "../deploy/*/slos/*.yaml", "../examples/*/slos/*.yaml"} {
+	for _, pattern := range []string{"../../internal/fake/shop/slos/*.yaml", "../../deploy/*/slos/*.yaml", "../../examples/*/slos/*.yaml"} {
 		names, _ := filepath.Glob(pattern)
 		for _, name := range names {
 			data, err := os.ReadFile(name)
@@ -105,7 +106,7 @@ func TestEveryExampleIsReadBack(t *testing.T) {
 			all = append(all, []File{{name, data}})
 		}
 	}
-	docs, _ := os.ReadFile("../docs/slo-file.md")
+	docs, _ := os.ReadFile("../../docs/slo-file.md")
 	for _, b := range regexp.MustCompile("(?s)```yaml\n(version.*?)```").FindAllSubmatch(docs, -1) {
 		all = append(all, []File{{"docs", b[1]}})
 	}
@@ -138,7 +139,7 @@ func TestThePrinterKnowsEveryField(t *testing.T) {
 	for _, c := range []struct {
 		value  any
 		fields int
-	}{{Spec{}, 15}, {Service{}, 10}, {Indicator{}, 12}, {Alerts{}, 5}, {Window{}, 3}, {Signals{}, 5}, {Links{}, 3}, {SlackRoute{}, 3}, {Escalation{}, 2}, {Pair{}, 3}} {
+	}{{slo.Spec{}, 15}, {slo.Service{}, 10}, {slo.Indicator{}, 12}, {slo.Alerts{}, 5}, {slo.Window{}, 3}, {slo.Signals{}, 5}, {slo.Links{}, 3}, {slo.SlackRoute{}, 3}, {slo.Escalation{}, 2}, {slo.Pair{}, 3}} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, and the printer knows %d: teach it, then change this number", c.value, n, c.fields)
 		}
@@ -229,7 +230,7 @@ func TestWhatCannotBeInheritedStandsAlone(t *testing.T) {
 
 // A ratio of good events is kept as 1 - (…), which may be longer than a query can be; it is written as it was.
 func TestALongRatioOfGoodEventsIsReadBack(t *testing.T) {
-	longest := "sum(" + strings.Repeat("x", MaxQuery-len("sum()")) + ")"
+	longest := "sum(" + strings.Repeat("x", slo.MaxQuery-len("sum()")) + ")"
 	for _, q := range []string{longest, "x"} {
 		set, err := Load([]File{{"a.yaml", []byte("version: slowburn/v1\nservice: a\nslos: [{name: a, objective: 99, sli: {ratio: {good: '" + q + "'}}}]\n")}})
 		if err != nil {

@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 	"golang.org/x/tools/txtar"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // FuzzLoad feeds Load anything: it never panics, it is deterministic, what it refuses it
@@ -34,7 +36,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("said once\n%v\nand then\n%v", err, again)
 		}
 		if err != nil {
-			if ps, ok := err.(Problems); !ok || !ps.Fatal() || set != nil {
+			if ps, ok := err.(slo.Problems); !ok || !ps.Fatal() || set != nil {
 				t.Fatalf("refused without a reason: %v", err)
 			}
 			return
@@ -46,20 +48,20 @@ func FuzzLoad(f *testing.F) {
 }
 
 // keepsPromises checks what everybody further down relies on.
-func keepsPromises(t *testing.T, s *Spec) {
+func keepsPromises(t *testing.T, s *slo.Spec) {
 	if s.Service == "" || s.Name == "" || s.ID().Service() != s.Service || s.ID().Name() != s.Name || s.ID().Group() != "" {
 		t.Errorf("the name of %s cannot be taken apart", s.ID())
 	}
-	if a := s.Objective.Allowed(); a < 1 || a >= Billion || len(s.Windows) == 0 || s.Line < 1 {
+	if a := s.Objective.Allowed(); a < 1 || a >= slo.Billion || len(s.Windows) == 0 || s.Line < 1 {
 		t.Errorf("%+v", s)
 	}
-	for _, p := range append(append([]Pair(nil), s.Alerts.Page...), s.Alerts.Ticket...) {
+	for _, p := range append(append([]slo.Pair(nil), s.Alerts.Page...), s.Alerts.Ticket...) {
 		if p.Dead(s.Window(), s.Objective) || p.Short < time.Minute || p.Short >= p.Long || p.Budget < 1 || p.Long > s.Window().Length() {
 			t.Errorf("%s has the pair %+v", s.ID(), p)
 		}
 	}
 	qs := s.Queries()
-	if len(qs) == 0 || (s.SLI.Kind == Events && len(qs) != 2) {
+	if len(qs) == 0 || (s.SLI.Kind == slo.Events && len(qs) != 2) {
 		t.Errorf("%s has the queries %v", s.ID(), qs)
 	}
 	for _, q := range qs {

@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Version is the first line of an SLO file of our own format.
@@ -31,13 +32,13 @@ const (
 // native reads one document of our own format.
 func (l *loader) native(doc strictyaml.Value) {
 	o, _ := doc.Object("version", "service", "owner", "description", "tier", "links", "slack", "signals", "depends_on", "slos")
-	s := &Service{File: doc.File(), Line: doc.Place().Line}
+	s := &slo.Service{File: doc.File(), Line: doc.Place().Line}
 	s.Name, _ = readName(o.Need("service", "write service: name"))
 	s.Owner, _ = o.Get("owner").Text()
 	s.Description, _ = o.Get("description").Text()
-	s.Tier, _ = o.Get("tier").OneOf(Tiers()...)
-	s.Links = readLinks(o.Get("links"), Links{})
-	s.Slack = readSlack(o.Get("slack"), SlackRoute{})
+	s.Tier, _ = o.Get("tier").OneOf(slo.Tiers()...)
+	s.Links = readLinks(o.Get("links"), slo.Links{})
+	s.Slack = readSlack(o.Get("slack"), slo.SlackRoute{})
 	s.Signals = readSignals(o.Get("signals"))
 	l.services = append(l.services, s)
 	l.refuseSecondSignals(s, o.Get("signals"))
@@ -59,7 +60,7 @@ func (l *loader) native(doc strictyaml.Value) {
 }
 
 // refuseSecondSignals records signals of a service that another file has described already.
-func (l *loader) refuseSecondSignals(s *Service, v strictyaml.Value) {
+func (l *loader) refuseSecondSignals(s *slo.Service, v strictyaml.Value) {
 	if s.Signals == nil || s.Name == "" {
 		return
 	}
@@ -76,18 +77,18 @@ func (l *loader) refuseSecondSignals(s *Service, v strictyaml.Value) {
 
 // sloReader reads one entry of slos. Its places remember where the parts stand.
 type sloReader struct {
-	service *Service
+	service *slo.Service
 	places  map[string]strictyaml.Value
 }
 
 // read makes a spec of an entry; nil if something that the spec needs is missing or wrong,
 // which has then been recorded.
-func (r *sloReader) read(v strictyaml.Value) *Spec {
+func (r *sloReader) read(v strictyaml.Value) *slo.Spec {
 	o, ok := v.Object("name", "description", "owner", "objective", "window", "sli", "by", "alerts", "links", "slack")
 	if !ok {
 		return nil
 	}
-	s := &Spec{
+	s := &slo.Spec{
 		Service: r.service.Name, Owner: r.service.Owner, Tier: r.service.Tier,
 		Links: readLinks(o.Get("links"), r.service.Links),
 		Slack: readSlack(o.Get("slack"), r.service.Slack),
@@ -106,7 +107,7 @@ func (r *sloReader) read(v strictyaml.Value) *Spec {
 	s.Windows, lasting = r.windows(o.Get("window"))
 	s.SLI, measured = r.indicator(o.Need("sli", "write how good and bad events are told apart: events, latency, uptime, slices, ratio or journey"))
 	s.By = r.by(o.Get("by"))
-	if len(s.By) > 0 && s.SLI.Kind == Composed {
+	if len(s.By) > 0 && s.SLI.Kind == slo.Composed {
 		o.Get("by").Problem("a journey cannot have by: its steps are whole SLOs", "remove it, or write a measured journey: an sli of events with one event per journey")
 		measured = false
 	}
@@ -120,34 +121,34 @@ func (r *sloReader) read(v strictyaml.Value) *Spec {
 }
 
 // objective is the objective that was written, or the one of the tier.
-func (r *sloReader) objective(o strictyaml.Object) (Objective, bool) {
+func (r *sloReader) objective(o strictyaml.Object) (slo.Objective, bool) {
 	v := o.Get("objective")
 	if !v.Given() {
-		if objective, ok := TierObjective(r.service.Tier); ok {
+		if objective, ok := slo.TierObjective(r.service.Tier); ok {
 			return objective, true
 		}
 		o.Need("objective", "write for example objective: 99.9, or give the service a tier")
-		return Objective{}, false
+		return slo.Objective{}, false
 	}
 	text, ok := v.Literal("a percentage such as 99.9")
 	if !ok {
-		return Objective{}, false
+		return slo.Objective{}, false
 	}
-	objective, err := ParseObjective(text)
+	objective, err := slo.ParseObjective(text)
 	if err != nil {
 		v.Problem(messageAndHint(err))
-		return Objective{}, false
+		return slo.Objective{}, false
 	}
 	return objective, true
 }
 
 // defaultWindow is four weeks: a whole number of weeks has always the same share of weekends.
-const defaultWindow = 28 * Day
+const defaultWindow = 28 * slo.Day
 
 // windows reads one window or a list of them.
-func (r *sloReader) windows(v strictyaml.Value) ([]Window, bool) {
+func (r *sloReader) windows(v strictyaml.Value) ([]slo.Window, bool) {
 	if !v.Given() {
-		return []Window{{Rolling: defaultWindow}}, true
+		return []slo.Window{{Rolling: defaultWindow}}, true
 	}
 	list := []strictyaml.Value{v}
 	if v.IsList() {
@@ -159,7 +160,7 @@ func (r *sloReader) windows(v strictyaml.Value) ([]Window, bool) {
 		}
 		return nil, false
 	}
-	out, good := make([]Window, 0, len(list)), true
+	out, good := make([]slo.Window, 0, len(list)), true
 	for i, e := range list {
 		w, ok := readWindow(e)
 		out, good = append(out, w), good && ok
@@ -170,51 +171,51 @@ func (r *sloReader) windows(v strictyaml.Value) ([]Window, bool) {
 
 // The shortest and the longest rolling window.
 const (
-	minWindow = Day
-	maxWindow = 400 * Day
+	minWindow = slo.Day
+	maxWindow = 400 * slo.Day
 )
 
-func readWindow(v strictyaml.Value) (Window, bool) {
+func readWindow(v strictyaml.Value) (slo.Window, bool) {
 	if v.IsMap() {
 		return readCalendar(v)
 	}
 	d, ok := v.Duration()
 	if !ok {
-		return Window{}, false
+		return slo.Window{}, false
 	}
 	switch {
 	case d < minWindow || d > maxWindow:
-		v.Problem(fmt.Sprintf("a window of %s is not between %s and %s", ShortDuration(d), ShortDuration(minWindow), ShortDuration(maxWindow)), "write for example 28d")
-		return Window{}, false
+		v.Problem(fmt.Sprintf("a window of %s is not between %s and %s", slo.ShortDuration(d), slo.ShortDuration(minWindow), slo.ShortDuration(maxWindow)), "write for example 28d")
+		return slo.Window{}, false
 	case d%time.Hour != 0:
 		v.Problem("a window must be a whole number of hours", "write for example 28d")
-		return Window{}, false
+		return slo.Window{}, false
 	}
-	return Window{Rolling: d}, true
+	return slo.Window{Rolling: d}, true
 }
 
 // readCalendar reads {calendar: month, timezone: Europe/Berlin}.
-func readCalendar(v strictyaml.Value) (Window, bool) {
+func readCalendar(v strictyaml.Value) (slo.Window, bool) {
 	o, _ := v.Object("calendar", "timezone")
-	period, ok := o.Need("calendar", "write week, month, quarter or year").OneOf(string(Week), string(Month), string(Quarter), string(Year))
+	period, ok := o.Need("calendar", "write week, month, quarter or year").OneOf(string(slo.Week), string(slo.Month), string(slo.Quarter), string(slo.Year))
 	zone := o.Get("timezone")
 	if !zone.Given() {
-		return Window{Calendar: Calendar(period), Zone: time.UTC}, ok
+		return slo.Window{Calendar: slo.Calendar(period), Zone: time.UTC}, ok
 	}
 	name, named := zone.Text()
 	if !named {
-		return Window{}, false
+		return slo.Window{}, false
 	}
 	location, err := time.LoadLocation(name)
 	switch {
 	case name == "Local":
 		zone.Problem("Local means another time zone on every machine", "write the name of a zone, for example Europe/Berlin")
-		return Window{}, false
+		return slo.Window{}, false
 	case err != nil:
 		zone.Problem(fmt.Sprintf("unknown time zone %q", name), "write the name of a zone, for example UTC or Europe/Berlin")
-		return Window{}, false
+		return slo.Window{}, false
 	}
-	return Window{Calendar: Calendar(period), Zone: location}, ok
+	return slo.Window{Calendar: slo.Calendar(period), Zone: location}, ok
 }
 
 // maxName is how many characters the name of a service or an SLO may have.

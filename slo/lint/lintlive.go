@@ -1,10 +1,12 @@
-package slo
+package lint
 
 import (
 	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Seen is what a server said about an SLO. What is zero is unknown, and nothing is said about it.
@@ -26,9 +28,9 @@ type Tally struct {
 	Total, Bad float64
 }
 
-// LintSeen looks for what only a server can tell: windows with too few scrapes, gauges that are counted, targets that
+// Live looks for what only a server can tell: windows with too few scrapes, gauges that are counted, targets that
 // the traffic is too little for, and those that were never met.
-func LintSeen(s *Spec, seen Seen) (out Problems) {
+func Live(s *slo.Spec, seen Seen) (out slo.Problems) {
 	out = append(out, lintScrape(s, seen.Scrape)...)
 	out = append(out, lintTypes(s, seen.Types)...)
 	out = append(out, lintTraffic(s, seen.Days)...)
@@ -43,25 +45,25 @@ const minScrapes = 4
 const slot = time.Minute
 
 // lintScrape finds windows that hold too few scrapes: those of the alerts, and the ledger's own minutes.
-func lintScrape(s *Spec, interval time.Duration) (out Problems) {
+func lintScrape(s *slo.Spec, interval time.Duration) (out slo.Problems) {
 	if interval > slot {
-		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so some minutes of the ledger hold no sample, and are unknown", ShortDuration(interval)),
+		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so some minutes of the ledger hold no sample, and are unknown", slo.ShortDuration(interval)),
 			"scrape at least every minute; every 15s or 30s tells of trouble sooner"))
 	}
-	eachPair(s, func(part string, p Pair) {
+	eachPair(s, func(part string, p slo.Pair) {
 		if p.Short >= minScrapes*interval {
 			return
 		}
 		out = append(out, Finding(s, part, "short-window",
 			fmt.Sprintf("the short window %s holds fewer than %d scrapes (every %s), so one missed scrape can end or delay the alert",
-				ShortDuration(p.Short), minScrapes, ShortDuration(interval)),
-			fmt.Sprintf("scrape at least every %s, or write short: %s", ShortDuration(p.Short/minScrapes), ShortDuration(roundUp(minScrapes*interval)))))
+				slo.ShortDuration(p.Short), minScrapes, slo.ShortDuration(interval)),
+			fmt.Sprintf("scrape at least every %s, or write short: %s", slo.ShortDuration(p.Short/minScrapes), slo.ShortDuration(roundUp(minScrapes*interval)))))
 	})
 	return out
 }
 
 // firstPart returns the name of the first part of an indicator.
-func firstPart(s *Spec) string {
+func firstPart(s *slo.Spec) string {
 	for part := range s.Parts() {
 		return part
 	}
@@ -77,7 +79,7 @@ func roundUp(d time.Duration) time.Duration {
 const manyFalls = 0.1
 
 // lintTypes finds gauges that are counted, and counters whose value is looked at.
-func lintTypes(s *Spec, types map[string]Type) (out Problems) {
+func lintTypes(s *slo.Spec, types map[string]Type) (out slo.Problems) {
 	for part, q := range s.Parts() {
 		t := types[q.Metric]
 		gauge := t.Name == "gauge" || (t.Name == "" || t.Name == "unknown") && t.Falls > manyFalls
@@ -87,9 +89,9 @@ func lintTypes(s *Spec, types map[string]Type) (out Problems) {
 		}
 		switch {
 		case !q.Bare():
-		case s.SLI.Kind == Events && gauge:
+		case s.SLI.Kind == slo.Events && gauge:
 			out = append(out, Finding(s, part, "gauge-counted", why, "count a counter; for a gauge write uptime or slices"))
-		case s.SLI.Kind != Events && s.SLI.Kind != Latency && t.Name == "counter":
+		case s.SLI.Kind != slo.Events && s.SLI.Kind != slo.Latency && t.Name == "counter":
 			out = append(out, Finding(s, part, "counter-as-gauge", fmt.Sprintf("%s is a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
 		}
 	}
@@ -101,8 +103,8 @@ func lintTypes(s *Spec, types map[string]Type) (out Problems) {
 const minAllowed = 10
 
 // lintTraffic finds objectives that are too strict for the number of events.
-func lintTraffic(s *Spec, days []Tally) Problems {
-	if s.SLI.Kind != Events && s.SLI.Kind != Latency || len(days) == 0 {
+func lintTraffic(s *slo.Spec, days []Tally) slo.Problems {
+	if s.SLI.Kind != slo.Events && s.SLI.Kind != slo.Latency || len(days) == 0 {
 		return nil
 	}
 	all := sum(days)
@@ -112,10 +114,10 @@ func lintTraffic(s *Spec, days []Tally) Problems {
 		return nil
 	}
 	hint := "choose a longer window, put several services under one SLO, or have a probe make traffic"
-	if o := steps(func(o Objective) bool { return events*o.AllowedRatio() >= minAllowed }); o != "" {
+	if o := steps(func(o slo.Objective) bool { return events*o.AllowedRatio() >= minAllowed }); o != "" {
 		hint = fmt.Sprintf("write objective: %s; or %s", o, hint)
 	}
-	return Problems{Finding(s, "objective", "too-little-traffic",
+	return slo.Problems{Finding(s, "objective", "too-little-traffic",
 		fmt.Sprintf("about %s events in %s allow only %s bad ones at %s; fewer than %d are chance", amount(events), s.Window(), amount(allowed), s.Objective, minAllowed), hint)}
 }
 
@@ -123,14 +125,14 @@ func lintTraffic(s *Spec, days []Tally) Problems {
 const week = 7
 
 // lintHistory finds objectives that not even the best week of the history met.
-func lintHistory(s *Spec, days []Tally) Problems {
+func lintHistory(s *slo.Spec, days []Tally) slo.Problems {
 	best, worst := 2.0, -1.0
 	var when time.Time
 	for i, d := range days {
-		if d.End.Sub(days[0].End) < (week-1)*Day {
+		if d.End.Sub(days[0].End) < (week-1)*slo.Day {
 			continue // not yet a week
 		}
-		from := slices.IndexFunc(days, func(o Tally) bool { return d.End.Sub(o.End) < week*Day })
+		from := slices.IndexFunc(days, func(o Tally) bool { return d.End.Sub(o.End) < week*slo.Day })
 		t := sum(days[from : i+1])
 		if t.Total < 1 {
 			continue
@@ -145,13 +147,13 @@ func lintHistory(s *Spec, days []Tally) Problems {
 		return nil
 	}
 	if good := 1 - best; best > 0.5 && (s.SLI.Bad != nil || s.SLI.Good != nil) {
-		return Problems{Finding(s, "objective", "good-bad-swapped", fmt.Sprintf("even in the best week only %s of the events were good", percentage(good)), "good and bad may be swapped: write the query under the other name")}
+		return slo.Problems{Finding(s, "objective", "good-bad-swapped", fmt.Sprintf("even in the best week only %s of the events were good", percentage(good)), "good and bad may be swapped: write the query under the other name")}
 	}
 	hint := "put right what fails first, or promise less"
-	if o := steps(func(o Objective) bool { return worst <= o.AllowedRatio() }); o != "" {
+	if o := steps(func(o slo.Objective) bool { return worst <= o.AllowedRatio() }); o != "" {
 		hint = fmt.Sprintf("write objective: %s, the highest step that the worst week met, and raise it when the service is better", o)
 	}
-	return Problems{Finding(s, "objective", "never-met", fmt.Sprintf("no week of the last %d days met %s: the best, up to %s, had %s good",
+	return slo.Problems{Finding(s, "objective", "never-met", fmt.Sprintf("no week of the last %d days met %s: the best, up to %s, had %s good",
 		len(days), s.Objective, when.UTC().Format(time.DateOnly), percentage(1-best)), hint)}
 }
 
@@ -163,9 +165,9 @@ func sum(days []Tally) (out Tally) {
 }
 
 // steps is the highest usual objective that fits, "" if none does.
-func steps(fits func(Objective) bool) string {
+func steps(fits func(slo.Objective) bool) string {
 	for _, text := range []string{"99.99", "99.95", "99.9", "99.5", "99", "98", "95", "90"} {
-		if o, err := ParseObjective(text); err == nil && fits(o) {
+		if o, err := slo.ParseObjective(text); err == nil && fits(o) {
 			return text
 		}
 	}

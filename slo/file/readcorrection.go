@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // DefaultCap is the share of its window, in basis points, that a correction excuses at most if it does not say otherwise: of
@@ -21,12 +22,12 @@ const (
 	maxCorrections    = 1000
 	maxCorrectionSLOs = 1000
 	maxRuns           = 10_000
-	maxCorrected      = 400 * Day
+	maxCorrected      = 400 * slo.Day
 )
 
 // correctionReader reads one entry of corrections and keeps it for the checks that need all files.
 type correctionReader struct {
-	*Correction
+	*slo.Correction
 	o    strictyaml.Object
 	zone *time.Location
 }
@@ -37,7 +38,7 @@ func (l *loader) readCorrections(doc strictyaml.Value) {
 	o, _ := doc.Object("version", "corrections")
 	entries, _ := o.Get("corrections").List(maxCorrections)
 	for _, e := range entries {
-		r := correctionReader{Correction: &Correction{File: e.File(), Line: e.Place().Line, Cap: DefaultCap}}
+		r := correctionReader{Correction: &slo.Correction{File: e.File(), Line: e.Place().Line, Cap: DefaultCap}}
 		if r.read(e) {
 			l.corrections = append(l.corrections, r)
 		}
@@ -53,11 +54,11 @@ func (r *correctionReader) read(v strictyaml.Value) bool {
 	r.o = o
 	name, named := readName(o.Need("name", "write name: db-upgrade"))
 	kind, sorts := o.Need("kind", "write maintenance (planned, alerts are held), measurement (the data are wrong) or exclusion").OneOf(
-		string(Maintenance), string(Measurement), string(Exclusion))
+		string(slo.Maintenance), string(slo.Measurement), string(slo.Exclusion))
 	slos, aimed := r.patterns(o.Need("slos", `list SLOs such as checkout/availability, or checkout/*, or "*"`))
 	author, signed := o.Need("author", "write who answers for it").Text()
 	reason, reasoned := o.Need("reason", "write why these minutes do not count; it is shown wherever they are left out").Text()
-	r.Name, r.Kind, r.SLOs, r.Author, r.Reason = name, CorrectionKind(kind), slos, author, reason
+	r.Name, r.Kind, r.SLOs, r.Author, r.Reason = name, slo.CorrectionKind(kind), slos, author, reason
 	capped := true
 	if c := o.Get("cap"); c.Given() {
 		r.Cap, capped = readPercent(c, 10000)
@@ -108,7 +109,7 @@ func (r *correctionReader) when() bool {
 	if !begins || !ends || !r.ordered("to", from, to) {
 		return false
 	}
-	r.Spans = []Span{{from, to}}
+	r.Spans = []slo.Span{{From: from, To: to}}
 	return true
 }
 
@@ -151,7 +152,7 @@ func (r *correctionReader) recurring() bool {
 		if end.After(expires) {
 			end = expires
 		}
-		r.Spans = append(r.Spans, Span{at.UTC(), end.UTC()})
+		r.Spans = append(r.Spans, slo.Span{From: at.UTC(), To: end.UTC()})
 	}
 	r.Spans = joinSpans(r.Spans)
 	return true
@@ -164,7 +165,7 @@ func (r *correctionReader) ordered(end string, from, to time.Time) bool {
 	case !from.Before(to):
 		v.Problem(fmt.Sprintf("%s is not after from", end), "")
 	case to.Sub(from) > maxCorrected:
-		v.Problem(fmt.Sprintf("%s is more than %s after from", end, ShortDuration(maxCorrected)), "somebody should look at a correction once a year")
+		v.Problem(fmt.Sprintf("%s is more than %s after from", end, slo.ShortDuration(maxCorrected)), "somebody should look at a correction once a year")
 	default:
 		return true
 	}
@@ -246,8 +247,8 @@ func (l *loader) checkCorrections() {
 func (l *loader) checkNames(r correctionReader) {
 	list, _ := r.o.Get("slos").List(maxCorrectionSLOs)
 	for i, pattern := range r.SLOs {
-		one := &Correction{SLOs: []string{pattern}}
-		if slices.ContainsFunc(l.specs, func(s *Spec) bool { return one.About(s.ID()) }) {
+		one := &slo.Correction{SLOs: []string{pattern}}
+		if slices.ContainsFunc(l.specs, func(s *slo.Spec) bool { return one.About(s.ID()) }) {
 			continue
 		}
 		var known []string
@@ -268,8 +269,8 @@ func (l *loader) checkCap(r correctionReader) {
 		length := s.Window().Length()
 		if most := densest(r.Spans, length); r.About(s.ID()) && most > length*time.Duration(r.Cap)/10000 {
 			r.o.Get("name").Lint("correction-over-cap",
-				fmt.Sprintf("%s of %s in a window of %s are named, and at most %s excused", ShortDuration(most.Truncate(time.Minute)), s.ID(),
-					ShortDuration(length), ShortDuration((length*time.Duration(r.Cap)/10000).Truncate(time.Minute))),
+				fmt.Sprintf("%s of %s in a window of %s are named, and at most %s excused", slo.ShortDuration(most.Truncate(time.Minute)), s.ID(),
+					slo.ShortDuration(length), slo.ShortDuration((length*time.Duration(r.Cap)/10000).Truncate(time.Minute))),
 				"what exceeds the cap counts, and alerts; write a higher cap if that is not meant")
 			return
 		}
@@ -277,7 +278,7 @@ func (l *loader) checkCap(r correctionReader) {
 }
 
 // densest is the most time of the spans that one window can hold.
-func densest(spans []Span, window time.Duration) (most time.Duration) {
+func densest(spans []slo.Span, window time.Duration) (most time.Duration) {
 	sum := time.Duration(0)
 	for from, to := 0, 0; to < len(spans); to++ {
 		sum += spans[to].To.Sub(spans[to].From)
@@ -291,7 +292,7 @@ func densest(spans []Span, window time.Duration) (most time.Duration) {
 }
 
 // overlap is where two lists of spans first hold the same time.
-func overlap(a, b []Span) (time.Time, bool) {
+func overlap(a, b []slo.Span) (time.Time, bool) {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		from, to := a[i].From, a[i].To
 		if b[j].From.After(from) {
@@ -313,14 +314,14 @@ func overlap(a, b []Span) (time.Time, bool) {
 }
 
 // share reports whether two corrections are about a common SLO.
-func (l *loader) share(a, b *Correction) bool {
-	return slices.ContainsFunc(l.specs, func(s *Spec) bool { return a.About(s.ID()) && b.About(s.ID()) })
+func (l *loader) share(a, b *slo.Correction) bool {
+	return slices.ContainsFunc(l.specs, func(s *slo.Spec) bool { return a.About(s.ID()) && b.About(s.ID()) })
 }
 
 // joinSpans sorts spans and joins those that touch.
-func joinSpans(spans []Span) []Span {
-	slices.SortFunc(spans, func(a, b Span) int { return cmp.Compare(a.From.Unix(), b.From.Unix()) })
-	var all []Span
+func joinSpans(spans []slo.Span) []slo.Span {
+	slices.SortFunc(spans, func(a, b slo.Span) int { return cmp.Compare(a.From.Unix(), b.From.Unix()) })
+	var all []slo.Span
 	for _, s := range spans {
 		if n := len(all); n > 0 && !s.From.After(all[n-1].To) {
 			if s.To.After(all[n-1].To) {

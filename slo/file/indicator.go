@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // purpose is what a query is for, and so what it may be.
@@ -22,24 +23,24 @@ const (
 )
 
 // readQuery reads a query and asks whether it suits its purpose; nil if not.
-func readQuery(v strictyaml.Value, use purpose) *Query {
+func readQuery(v strictyaml.Value, use purpose) *slo.Query {
 	text, ok := v.Text()
 	if !ok {
 		return nil
 	}
-	q, remarks := inspectQuery(text)
-	good := q != nil && !slices.ContainsFunc(remarks, func(r remark) bool { return r.lint == "" })
+	q, remarks := slo.InspectQuery(text)
+	good := q != nil && !slices.ContainsFunc(remarks, func(r slo.Remark) bool { return r.Lint == "" })
 	if good {
 		remarks = append(remarks, suits(q, use)...)
 	}
 	for _, r := range remarks {
-		if r.lint == "" {
+		if r.Lint == "" {
 			good = false
 		}
-		if at := v.Inside(r.offset); r.lint != "" {
-			v.LintAt(at, r.lint, r.message, r.hint)
+		if at := v.Inside(r.Offset); r.Lint != "" {
+			v.LintAt(at, r.Lint, r.Message, r.Hint)
 		} else {
-			v.ProblemAt(at, strictyaml.Error, r.message, r.hint)
+			v.ProblemAt(at, strictyaml.Error, r.Message, r.Hint)
 		}
 	}
 	if !good {
@@ -51,33 +52,33 @@ func readQuery(v strictyaml.Value, use purpose) *Query {
 }
 
 // suits says why a query does not suit its purpose.
-func suits(q *Query, use purpose) []remark {
+func suits(q *slo.Query, use purpose) []slo.Remark {
 	if q.Bare() {
 		return nil
 	}
 	if q.IsSelector() {
-		return []remark{{message: "the selector does not name one metric", hint: `write metric{label="value"}`}}
+		return []slo.Remark{{Message: "the selector does not name one metric", Hint: `write metric{label="value"}`}}
 	}
 	switch {
 	case use == counting && !q.Windowed():
-		return []remark{{
-			message: "the expression does not say over which time it counts",
-			hint:    "write the range as " + WindowVariable + ": sum(increase(requests_total[" + WindowVariable + "])); or give a bare counter, which is counted exactly",
+		return []slo.Remark{{
+			Message: "the expression does not say over which time it counts",
+			Hint:    "write the range as " + slo.WindowVariable + ": sum(increase(requests_total[" + slo.WindowVariable + "])); or give a bare counter, which is counted exactly",
 		}}
 	case use == histogram:
-		return []remark{{message: "the histogram must be a bare selector, not an expression", hint: `write its name and matchers: request_duration_seconds{job="checkout"}`}}
+		return []slo.Remark{{Message: "the histogram must be a bare selector, not an expression", Hint: `write its name and matchers: request_duration_seconds{job="checkout"}`}}
 	}
 	return nil
 }
 
 // indicator reads sli: exactly one of the kinds.
-func (r *sloReader) indicator(v strictyaml.Value) (Indicator, bool) {
+func (r *sloReader) indicator(v strictyaml.Value) (slo.Indicator, bool) {
 	o, ok := v.Object("events", "latency", "uptime", "slices", "ratio", "journey")
 	if !ok {
-		return Indicator{}, false
+		return slo.Indicator{}, false
 	}
-	var kinds []Kind
-	for _, k := range []Kind{Events, Latency, Uptime, Slices, Ratio, Composed} {
+	var kinds []slo.Kind
+	for _, k := range []slo.Kind{slo.Events, slo.Latency, slo.Uptime, slo.Slices, slo.Ratio, slo.Composed} {
 		if o.Get(string(k)).Given() {
 			kinds = append(kinds, k)
 		}
@@ -88,27 +89,27 @@ func (r *sloReader) indicator(v strictyaml.Value) (Indicator, bool) {
 		} else {
 			v.Problem("sli is empty", "write events, latency, uptime, slices, ratio or journey")
 		}
-		return Indicator{}, false
+		return slo.Indicator{}, false
 	}
 	part := o.Get(string(kinds[0]))
 	switch kinds[0] {
-	case Events:
+	case slo.Events:
 		return r.events(part)
-	case Latency:
+	case slo.Latency:
 		return r.latency(part)
-	case Uptime:
+	case slo.Uptime:
 		up := readQuery(part, anyQuery)
-		return Indicator{Kind: Uptime, Up: up}, up != nil
-	case Slices:
+		return slo.Indicator{Kind: slo.Uptime, Up: up}, up != nil
+	case slo.Slices:
 		return r.slices(part)
-	case Composed:
+	case slo.Composed:
 		return r.journey(part)
 	}
 	return r.ratio(part)
 }
 
 // badOrGood reads whichever of bad and good was written; both or none is refused.
-func (r *sloReader) badOrGood(o strictyaml.Object, use purpose) (bad, good *Query, ok bool) {
+func (r *sloReader) badOrGood(o strictyaml.Object, use purpose) (bad, good *slo.Query, ok bool) {
 	b, g := o.Get("bad"), o.Get("good")
 	switch {
 	case b.Given() && g.Given():
@@ -124,9 +125,9 @@ func (r *sloReader) badOrGood(o strictyaml.Object, use purpose) (bad, good *Quer
 	return bad, good, bad != nil || good != nil
 }
 
-func (r *sloReader) events(v strictyaml.Value) (Indicator, bool) {
+func (r *sloReader) events(v strictyaml.Value) (slo.Indicator, bool) {
 	o, _ := v.Object("total", "bad", "good")
-	i := Indicator{Kind: Events}
+	i := slo.Indicator{Kind: slo.Events}
 	i.Total = readQuery(o.Need("total", "write the counter of all events"), counting)
 	var ok bool
 	i.Bad, i.Good, ok = r.badOrGood(o, counting)
@@ -135,22 +136,22 @@ func (r *sloReader) events(v strictyaml.Value) (Indicator, bool) {
 
 // ratio reads a ready-made ratio. One of good events is turned into one of bad events here, so
 // that nobody further down has to know two kinds.
-func (r *sloReader) ratio(v strictyaml.Value) (Indicator, bool) {
+func (r *sloReader) ratio(v strictyaml.Value) (slo.Indicator, bool) {
 	o, _ := v.Object("bad", "good")
 	bad, good, ok := r.badOrGood(o, anyQuery)
 	if good != nil {
 		bad = good
 		bad.Text, bad.Metric, bad.Matchers = "1 - ("+good.Text+")", "", nil
 	}
-	return Indicator{Kind: Ratio, Bad: bad}, ok
+	return slo.Indicator{Kind: slo.Ratio, Bad: bad}, ok
 }
 
 // histogramSuffixes are the series of a classic histogram.
 var histogramSuffixes = []string{"_bucket", "_count", "_sum"}
 
-func (r *sloReader) latency(v strictyaml.Value) (Indicator, bool) {
+func (r *sloReader) latency(v strictyaml.Value) (slo.Indicator, bool) {
 	o, _ := v.Object("histogram", "below")
-	i := Indicator{Kind: Latency}
+	i := slo.Indicator{Kind: slo.Latency}
 	h := o.Need("histogram", "write the histogram's name without _bucket")
 	i.Histogram = readQuery(h, histogram)
 	unit := time.Second
@@ -172,7 +173,7 @@ func (r *sloReader) latency(v strictyaml.Value) (Indicator, bool) {
 }
 
 // stripSuffix turns the name of one of a histogram's series into that of the histogram.
-func stripSuffix(v strictyaml.Value, q *Query) *Query {
+func stripSuffix(v strictyaml.Value, q *slo.Query) *slo.Query {
 	for _, suffix := range histogramSuffixes {
 		name, found := strings.CutSuffix(q.Metric, suffix)
 		if !found || name == "" {
@@ -215,15 +216,15 @@ func readLimit(v strictyaml.Value, unit time.Duration) (limit float64, text stri
 	return float64(d) / float64(unit), text, ok
 }
 
-func (r *sloReader) slices(v strictyaml.Value) (Indicator, bool) {
+func (r *sloReader) slices(v strictyaml.Value) (slo.Indicator, bool) {
 	o, _ := v.Object("query", "good", "missing")
-	i := Indicator{Kind: Slices, Missing: Exclude}
+	i := slo.Indicator{Kind: slo.Slices, Missing: slo.Exclude}
 	i.Slice = readQuery(o.Need("query", "write the PromQL whose value decides about a minute"), anyQuery)
 	condition, ok := readCondition(o.Need("good", "write when a minute is good, such as good: '< 0.3'"))
 	i.GoodWhen = condition
 	if m := o.Get("missing"); m.Given() {
-		missing, valid := m.OneOf(string(Exclude), string(MissingGood), string(MissingBad))
-		i.Missing, ok = Missing(missing), ok && valid
+		missing, valid := m.OneOf(string(slo.Exclude), string(slo.MissingGood), string(slo.MissingBad))
+		i.Missing, ok = slo.Missing(missing), ok && valid
 	}
 	return i, ok && i.Slice != nil
 }
@@ -231,10 +232,10 @@ func (r *sloReader) slices(v strictyaml.Value) (Indicator, bool) {
 var condition = regexp.MustCompile(`^(<=|>=|==|!=|<|>)\s*(\S+)$`)
 
 // readCondition reads a comparison with a number, such as < 0.3.
-func readCondition(v strictyaml.Value) (Condition, bool) {
+func readCondition(v strictyaml.Value) (slo.Condition, bool) {
 	text, ok := v.Literal("a comparison such as '< 0.3'")
 	if !ok {
-		return Condition{}, false
+		return slo.Condition{}, false
 	}
 	m := condition.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
@@ -243,12 +244,12 @@ func readCondition(v strictyaml.Value) (Condition, bool) {
 			hint = fmt.Sprintf("write '< %s' or '> %s'", text, text)
 		}
 		v.Problem(fmt.Sprintf("good cannot be %q", text), hint)
-		return Condition{}, false
+		return slo.Condition{}, false
 	}
 	f, err := strictyaml.ParseNumber(m[2])
 	if err != nil {
 		v.Problem(fmt.Sprintf("good compares with %q, which is not a number", m[2]), "write a number in the unit of the query")
-		return Condition{}, false
+		return slo.Condition{}, false
 	}
-	return Condition{Op: m[1], Value: f}, true
+	return slo.Condition{Op: m[1], Value: f}, true
 }

@@ -1,4 +1,16 @@
-package slo
+// Package file reads SLO files and writes them.
+//
+// [Load] reads YAML strictly: an unknown key, a misspelt duration, a channel that cannot exist is a
+// [slo.Problem] with file, line, column, the source line with a caret, and what to write instead.
+// It returns either a whole [slo.Set], or every problem of every file at once, never half of each.
+// [Print] writes SLOs as Load reads them. Other people's formats are read by a [Reader] of their
+// own (slo/openslo, slo/sloth, slo/pyrra).
+//
+// The package is part of the pure core: files are handed to it as bytes.
+//
+// Reading order: this file, native.go (our own format) with indicator.go, journey.go, depends.go,
+// readalerts.go and fields.go, readcorrection.go, print.go.
+package file
 
 import (
 	"cmp"
@@ -6,14 +18,9 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
-
-// Problem is one thing that is wrong at one place of one SLO file: file, line, column, the
-// source line with a caret, and what to write instead.
-type Problem = strictyaml.Problem
-
-// Problems is everything that is wrong with the files.
-type Problems = strictyaml.Problems
 
 // File is an SLO file, read by somebody else: this package does not touch the disk.
 type File struct {
@@ -21,36 +28,17 @@ type File struct {
 	Data []byte
 }
 
-// Set is every SLO of a configuration. It is never changed: a reload makes a new one.
-type Set struct {
-	Specs    []*Spec    // by ID
-	Services []*Service // by name
-	// Corrections are the minutes that do not count, by file and line.
-	Corrections []*Correction
-	Warnings    Problems // what is valid and yet looks wrong, see [Lint]
-
-	specs    map[ID]*Spec
-	services map[string]*Service
-	upstream map[ID][]ID // of SLOs that depend on something
-}
-
-// Lookup is the SLO of that name, or of the budget of that name; nil if there is none.
-func (s *Set) Lookup(id ID) *Spec { return s.specs[id.Base()] }
-
-// Service is the service of that name; nil if there is none.
-func (s *Set) Service(name string) *Service { return s.services[name] }
-
 // Reader reads documents of somebody else's format. Load hands it every document that it
 // Recognises, of all files together, since such documents refer to each other. What is wrong
 // it records on the [strictyaml.Value] it is wrong in.
 type Reader struct {
 	Recognises func(apiVersion, kind string) bool
-	Read       func(documents []strictyaml.Value) []*Spec
+	Read       func(documents []strictyaml.Value) []*slo.Spec
 }
 
 // Load reads SLO files, and files of corrections among them. It returns either all their SLOs, or an error that is of the type
 // [Problems] and holds every problem of every file, warnings included.
-func Load(files []File, foreign ...Reader) (*Set, error) {
+func Load(files []File, foreign ...Reader) (*slo.Set, error) {
 	l := loader{files: map[string]*strictyaml.File{}, holdCorrections: map[string]bool{}}
 	for _, f := range files {
 		l.parse(f, foreign)
@@ -62,21 +50,21 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 	}
 	l.refuseTwins()
 	for _, s := range l.specs {
-		l.found(lintSpec(s)...)
+		l.found(lint.Spec(s)...)
 	}
 	l.checkCorrections()
 	for _, f := range l.files {
 		checkIgnores(f)
 		l.problems = append(l.problems, f.Problems()...)
 	}
-	slices.SortStableFunc(l.services, func(a, b *Service) int {
+	slices.SortStableFunc(l.services, func(a, b *slo.Service) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
-	set := NewSet(l.specs, l.services, nil)
-	l.found(refuseBadSteps(set, !l.problems.Fatal())...)
+	set := slo.NewSet(l.specs, l.services, nil)
+	l.found(lint.Steps(set, !l.problems.Fatal())...)
 	if !l.problems.Fatal() {
-		l.found(lintJourneys(set)...)
-		l.found(lintDependencies(set)...)
+		l.found(lint.Journeys(set)...)
+		l.found(lint.Dependencies(set)...)
 	}
 	problems := l.problems.Sorted()
 	if problems.Fatal() {
@@ -89,57 +77,15 @@ func Load(files []File, foreign ...Reader) (*Set, error) {
 	return set, nil
 }
 
-// NewSet makes a set of SLOs with distinct IDs. Of a service that is described several times
-// the description with signals counts, or else the first one, and the dependencies are taken from wherever they
-// stand; of one that nobody describes, as in other people's formats, what its SLOs share.
-func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
-	s := &Set{
-		Specs:    slices.SortedFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) }),
-		Warnings: warnings,
-		specs:    make(map[ID]*Spec, len(specs)),
-		services: make(map[string]*Service, len(services)),
-	}
-	for _, spec := range s.Specs {
-		s.specs[spec.ID()] = spec
-	}
-	for _, service := range services {
-		if first := s.services[service.Name]; first == nil || (first.Signals == nil && service.Signals != nil) {
-			s.services[service.Name] = service
-		}
-	}
-	undescribed := map[string][]*Spec{}
-	for _, spec := range s.Specs {
-		if s.services[spec.Service] == nil {
-			undescribed[spec.Service] = append(undescribed[spec.Service], spec)
-		}
-	}
-	for name, specs := range undescribed {
-		s.services[name] = ServiceOf(specs)
-	}
-	for _, service := range services {
-		if chosen := s.services[service.Name]; len(chosen.DependsOn) == 0 && len(service.DependsOn) > 0 {
-			both := *chosen
-			both.DependsOn = service.DependsOn
-			s.services[service.Name] = &both
-		}
-	}
-	for _, service := range s.services {
-		s.Services = append(s.Services, service)
-	}
-	slices.SortFunc(s.Services, func(a, b *Service) int { return cmp.Compare(a.Name, b.Name) })
-	s.findUpstream()
-	return s
-}
-
 // loader collects what the documents of all files contain.
 type loader struct {
 	files    map[string]*strictyaml.File // by name
 	foreign  map[int][]strictyaml.Value  // documents by index of their reader
-	specs    []*Spec
-	services []*Service
+	specs    []*slo.Spec
+	services []*slo.Service
 	signals  map[string]strictyaml.Value // by service, where its signals were written
 	depends  map[string]strictyaml.Value // by service, where its dependencies were written
-	problems Problems                    // beside those of the files
+	problems slo.Problems                // beside those of the files
 
 	corrections     []correctionReader
 	holdCorrections map[string]bool // files, by name
@@ -196,8 +142,8 @@ func unknownFormat(doc strictyaml.Value, version string) {
 
 // refuseTwins records every SLO whose name was taken by an earlier one, naming both places.
 func (l *loader) refuseTwins() {
-	first := map[ID]*Spec{}
-	slices.SortStableFunc(l.specs, func(a, b *Spec) int {
+	first := map[slo.ID]*slo.Spec{}
+	slices.SortStableFunc(l.specs, func(a, b *slo.Spec) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
 	for _, s := range l.specs {
@@ -206,13 +152,13 @@ func (l *loader) refuseTwins() {
 			first[s.ID()] = s
 			continue
 		}
-		l.found(refuse(s, "name", fmt.Sprintf("the SLO %s exists twice", s.ID()),
+		l.found(lint.Refuse(s, "name", fmt.Sprintf("the SLO %s exists twice", s.ID()),
 			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line)))
 	}
 }
 
 // found takes problems in, with their source lines, and leaves out what a comment accepts.
-func (l *loader) found(problems ...Problem) {
+func (l *loader) found(problems ...slo.Problem) {
 	for _, p := range problems {
 		if f := l.files[p.File]; f != nil {
 			shown, told := f.Show(p)
@@ -229,9 +175,9 @@ func (l *loader) found(problems ...Problem) {
 func checkIgnores(f *strictyaml.File) {
 	for _, i := range f.Ignores() {
 		switch {
-		case LintNamed(i.ID) == nil:
+		case lint.Named(i.ID) == nil:
 			var names []string
-			for _, l := range Lints {
+			for _, l := range lint.Rules {
 				names = append(names, l.ID)
 			}
 			hint := "the name of a warning stands in brackets behind it"

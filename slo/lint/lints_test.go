@@ -1,4 +1,4 @@
-package slo
+package lint_test
 
 import (
 	"os"
@@ -6,11 +6,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // The reference describes every lint under its name, and its examples are found to have that fault and no other.
 func TestTheReferenceOfTheLints(t *testing.T) {
-	text, err := os.ReadFile("../docs/check.md")
+	text, err := os.ReadFile("../../docs/check.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,11 +28,11 @@ func TestTheReferenceOfTheLints(t *testing.T) {
 		described[rest[m[2]:m[3]]] = rest[m[4]:m[5]]
 		rest = rest[m[5]:]
 	}
-	if !slices.IsSortedFunc(Lints, func(a, b LintRule) int { return strings.Compare(a.ID, b.ID) }) || len(described) != len(Lints) {
-		t.Errorf("%d lints, sorted by ID, and %d of them described", len(Lints), len(described))
+	if !slices.IsSortedFunc(lint.Rules, func(a, b lint.Rule) int { return strings.Compare(a.ID, b.ID) }) || len(described) != len(lint.Rules) {
+		t.Errorf("%d lints, sorted by ID, and %d of them described", len(lint.Rules), len(described))
 	}
 	examples := 0
-	for _, l := range Lints {
+	for _, l := range lint.Rules {
 		words, ok := described[l.ID]
 		if !ok || l.Live && !strings.Contains(words, "*Live.*") {
 			t.Errorf("%s is not described, or not as live", l.ID)
@@ -52,8 +56,8 @@ func exampleOf(t *testing.T, id, lines string) {
 		lines += "sli: {events: {total: 'requests_total{job=\"shop\"}', bad: 'requests_total{job=\"shop\",code=~\"5..\"}'}}\n"
 	}
 	doc := "version: slowburn/v1\nservice: shop\nslos:\n  - name: orders\n    " + strings.ReplaceAll(strings.TrimSpace(lines), "\n", "\n    ") + "\n"
-	set, err := Load([]File{{"example.yaml", []byte(doc)}})
-	found, _ := err.(Problems)
+	set, err := file.Load([]file.File{{Name: "example.yaml", Data: []byte(doc)}})
+	found, _ := err.(slo.Problems)
 	if set != nil {
 		found = set.Warnings
 	}

@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"fmt"
@@ -11,10 +11,11 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // readLinks reads links; what is not written is taken from the fallback.
-func readLinks(v strictyaml.Value, fallback Links) Links {
+func readLinks(v strictyaml.Value, fallback slo.Links) slo.Links {
 	o, _ := v.Object("runbook", "dashboard", "repository")
 	for key, target := range map[string]*string{"runbook": &fallback.Runbook, "dashboard": &fallback.Dashboard, "repository": &fallback.Repository} {
 		if link, ok := readLink(o.Get(key)); ok {
@@ -57,7 +58,7 @@ var (
 )
 
 // readSlack reads a Slack route; what is not written is taken from the fallback.
-func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
+func readSlack(v strictyaml.Value, fallback slo.SlackRoute) slo.SlackRoute {
 	o, _ := v.Object("channel", "mention", "escalate")
 	if c := o.Get("channel"); c.Given() {
 		if s, ok := c.Text(); ok {
@@ -77,7 +78,7 @@ func readSlack(v strictyaml.Value, fallback SlackRoute) SlackRoute {
 }
 
 // readEscalation reads who is called when nobody answers.
-func readEscalation(v strictyaml.Value) (e Escalation) {
+func readEscalation(v strictyaml.Value) (e slo.Escalation) {
 	if off(v) {
 		return e
 	}
@@ -137,19 +138,19 @@ func (r *sloReader) by(v strictyaml.Value) (names []string) {
 }
 
 // readSignals reads the golden signals of a service; nil if nothing was written.
-func readSignals(v strictyaml.Value) *Signals {
+func readSignals(v strictyaml.Value) *slo.Signals {
 	if !v.Given() {
 		return nil
 	}
 	o, _ := v.Object("from", "match", "saturation")
-	s := &Signals{}
+	s := &slo.Signals{}
 	s.From, _ = o.Get("from").Text()
 	s.Line, s.Column = o.Get("from").Place().Line, o.Get("from").Place().Column
 	s.Match = readMatch(o.Get("match"))
 	list, _ := o.Get("saturation").List(maxSaturation)
 	for _, e := range list {
 		so, _ := e.Object("name", "query", "limit")
-		var sat Saturation
+		var sat slo.Saturation
 		sat.Name, _ = so.Need("name", "write what gets full: name: memory").Text()
 		sat.Query = readQuery(so.Need("query", "write the PromQL of the measure"), anyQuery)
 		sat.Limit, _ = so.Need("limit", "write the value at which it is full, such as limit: 0.9").Number()
@@ -176,7 +177,7 @@ func readPercent(v strictyaml.Value, most int64) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	n, err := ParsePercent(s)
+	n, err := slo.ParsePercent(s)
 	switch {
 	case err != nil:
 		v.Problem(messageAndHint(err))

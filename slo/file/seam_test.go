@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"os"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Readers of other formats get all their documents at once, and what they say joins the rest.
@@ -15,22 +16,22 @@ func TestOtherFormatsAreReadByTheirReaders(t *testing.T) {
 		Recognises: func(version, kind string) bool {
 			return version == "pyrra.dev/v1alpha1" && kind == "ServiceLevelObjective"
 		},
-		Read: func(documents []strictyaml.Value) (specs []*Spec) {
+		Read: func(documents []strictyaml.Value) (specs []*slo.Spec) {
 			for _, d := range documents {
 				target := d.Child("spec").Child("target")
 				text, _ := target.Literal("a percentage")
-				objective, err := ParseObjective(text)
+				objective, err := slo.ParseObjective(text)
 				if err != nil {
 					target.Problem(messageAndHint(err))
 					continue
 				}
-				total, _ := ParseQuery("x_total")
-				bad, _ := ParseQuery(`x_total{code="500"}`)
-				w := Window{Rolling: 28 * Day}
-				alerts, _ := DefaultAlerts(w, objective)
-				specs = append(specs, &Spec{
-					Service: "shop", Name: d.Child("metadata").Peek("name"), Objective: objective, Windows: []Window{w},
-					SLI: Indicator{Kind: Events, Total: total, Bad: bad}, Alerts: alerts, File: d.File(), Line: d.Place().Line,
+				total, _ := slo.ParseQuery("x_total")
+				bad, _ := slo.ParseQuery(`x_total{code="500"}`)
+				w := slo.Window{Rolling: 28 * slo.Day}
+				alerts, _ := slo.DefaultAlerts(w, objective)
+				specs = append(specs, &slo.Spec{
+					Service: "shop", Name: d.Child("metadata").Peek("name"), Objective: objective, Windows: []slo.Window{w},
+					SLI: slo.Indicator{Kind: slo.Events, Total: total, Bad: bad}, Alerts: alerts, File: d.File(), Line: d.Place().Line,
 				})
 			}
 			return specs
@@ -61,7 +62,7 @@ func TestOtherFormatsAreReadByTheirReaders(t *testing.T) {
 
 // What the reference shows to users is accepted without a warning.
 func TestExamplesOfTheReference(t *testing.T) {
-	text, err := os.ReadFile("../docs/slo-file.md")
+	text, err := os.ReadFile("../../docs/slo-file.md")
 	if err != nil {
 		t.Fatal(err)
 	}

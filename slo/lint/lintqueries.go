@@ -1,4 +1,4 @@
-package slo
+package lint
 
 import (
 	"fmt"
@@ -11,15 +11,16 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // lintSameQueries refuses a total that is also bad or good.
-func lintSameQueries(s *Spec) []finding {
-	if s.SLI.Kind != Events || s.SLI.Total == nil {
+func lintSameQueries(s *slo.Spec) []finding {
+	if s.SLI.Kind != slo.Events || s.SLI.Total == nil {
 		return nil
 	}
 	total := s.SLI.Total.Expr()
-	for part, q := range map[string]*Query{"bad": s.SLI.Bad, "good": s.SLI.Good} {
+	for part, q := range map[string]*slo.Query{"bad": s.SLI.Bad, "good": s.SLI.Good} {
 		if q == nil || total == nil {
 			continue
 		}
@@ -32,8 +33,8 @@ func lintSameQueries(s *Spec) []finding {
 
 // lintNarrowing finds bad or good events that are not among the total ones: the same counter with
 // other matchers, or any other counter of the whole server beside the total of one service.
-func lintNarrowing(s *Spec) (out []finding) {
-	eachPart(s, func(part string, total, some *Query) {
+func lintNarrowing(s *slo.Spec) (out []finding) {
+	eachPart(s, func(part string, total, some *slo.Query) {
 		if some.Metric != total.Metric && len(some.Matchers) > 0 {
 			return // other metrics may have other labels: see lintDiffering
 		}
@@ -52,8 +53,8 @@ func lintNarrowing(s *Spec) (out []finding) {
 }
 
 // lintDiffering finds a bad or good counter of its own whose labels pick something else than those of total.
-func lintDiffering(s *Spec) (out []finding) {
-	eachPart(s, func(part string, total, some *Query) {
+func lintDiffering(s *slo.Spec) (out []finding) {
+	eachPart(s, func(part string, total, some *slo.Query) {
 		if some.Metric == total.Metric || len(some.Matchers) == 0 || len(total.Matchers) == 0 {
 			return
 		}
@@ -74,8 +75,8 @@ func lintDiffering(s *Spec) (out []finding) {
 }
 
 // eachPart calls f with what bad or good reads, beside what total reads.
-func eachPart(s *Spec, f func(part string, total, some *Query)) {
-	if s.SLI.Kind != Events {
+func eachPart(s *slo.Spec, f func(part string, total, some *slo.Query)) {
+	if s.SLI.Kind != slo.Events {
 		return
 	}
 	total := s.SLI.Total.Selector()
@@ -129,9 +130,9 @@ var telling = map[string]*regexp.Regexp{
 }
 
 // lintSwapped suspects that good and bad were exchanged.
-func lintSwapped(s *Spec) []finding {
+func lintSwapped(s *slo.Spec) []finding {
 	for part, q := range s.Parts() {
-		if part != "good" && part != "bad" || s.SLI.Kind != Events {
+		if part != "good" && part != "bad" || s.SLI.Kind != slo.Events {
 			continue
 		}
 		other := map[string]string{"good": "bad", "bad": "good"}[part]
@@ -143,7 +144,7 @@ func lintSwapped(s *Spec) []finding {
 		}
 		some, total := q.Selector(), s.SLI.Total.Selector()
 		if total == nil {
-			total = &Query{} // an expression over several selectors, whose name says nothing
+			total = &slo.Query{} // an expression over several selectors, whose name says nothing
 		}
 		if some != nil && some.Metric != total.Metric && len(some.Matchers) == len(total.Matchers) && telling[other].MatchString(some.Metric) && !telling[part].MatchString(some.Metric) {
 			return []finding{strange("good-bad-swapped", part, fmt.Sprintf("%s counts %s, whose name says that they are %s", part, some.Metric, other), hint)}
@@ -166,7 +167,7 @@ func looks(m *labels.Matcher, part string) string {
 }
 
 // allMatchers is every matcher of a query, in an expression those of all its selectors.
-func allMatchers(q *Query) (out []*labels.Matcher) {
+func allMatchers(q *slo.Query) (out []*labels.Matcher) {
 	if q.Bare() {
 		return q.Matchers
 	}
@@ -191,8 +192,8 @@ func visit(e parser.Expr, f func(parser.Node)) {
 }
 
 // lintCounting finds event queries that do not count events.
-func lintCounting(s *Spec) (out []finding) {
-	if s.SLI.Kind != Events {
+func lintCounting(s *slo.Spec) (out []finding) {
+	if s.SLI.Kind != slo.Events {
 		return nil
 	}
 	for part, q := range s.Parts() {
@@ -207,7 +208,7 @@ func lintCounting(s *Spec) (out []finding) {
 }
 
 // lintCounter judges a bare selector by the naming rules of Prometheus.
-func lintCounter(part string, q *Query) []finding {
+func lintCounter(part string, q *slo.Query) []finding {
 	hasLe := slices.ContainsFunc(q.Matchers, func(m *labels.Matcher) bool { return m.Name == labels.BucketLabel })
 	switch name := q.Metric; {
 	case strings.HasSuffix(name, "_bucket") && !hasLe:
@@ -221,11 +222,11 @@ func lintCounter(part string, q *Query) []finding {
 }
 
 // gaugeName are endings of names that only gauges have. Other names say nothing: many counters do not end
-// with _total, those of ingress-nginx and Envoy among them. A live server knows better, see [LintSeen].
+// with _total, those of ingress-nginx and Envoy among them. A live server knows better, see [Live].
 var gaugeName = regexp.MustCompile(`(^|_)(up|length|depth|size|ratio|percent|percentage|usage|utilization|current|active|in_flight|inflight|in_progress|pending|waiting|idle|available|free|used|limit|lag|age|backlog|temperature|celsius|temp|timestamp|timestamp_seconds|info|status|state|min|max|avg|mean|quantile|goroutines|threads)$`)
 
 // lintExpression judges an expression that is to count events over $window.
-func lintExpression(part string, q *Query) (out []finding) {
+func lintExpression(part string, q *slo.Query) (out []finding) {
 	expr := q.Expr()
 	if b, ok := unwrap(expr).(*parser.BinaryExpr); ok && b.Op == parser.DIV && b.RHS.Type() == parser.ValueTypeVector {
 		return []finding{strange("ratio-counted", part, fmt.Sprintf("%s is a ratio, but events need a count", part), "write the numerator and the denominator as bad and total, or use ratio")}
@@ -240,7 +241,7 @@ func lintExpression(part string, q *Query) (out []finding) {
 			out = append(out, strange("rate-counted", part, fmt.Sprintf("%s counts events per second, not events", c.Func.Name), "write increase, so that budgets and the low-traffic guard see the real number of events"))
 		case "increase":
 			if sub, ok := c.Args[0].(*parser.SubqueryExpr); ok && aggregates(sub.Expr) {
-				out = append(out, strange("sum-before-increase", part, "the counters are summed before their increase is taken, so a restart of one looks like a reset of all", "take the increase first: sum(increase(…["+WindowVariable+"]))"))
+				out = append(out, strange("sum-before-increase", part, "the counters are summed before their increase is taken, so a restart of one looks like a reset of all", "take the increase first: sum(increase(…["+slo.WindowVariable+"]))"))
 			}
 		}
 	})
@@ -267,9 +268,9 @@ func aggregates(e parser.Expr) (found bool) {
 }
 
 // lintGauges finds counters where the value itself is looked at.
-func lintGauges(s *Spec) (out []finding) {
+func lintGauges(s *slo.Spec) (out []finding) {
 	for part, q := range s.Parts() {
-		if part != "up" && part != "query" && (s.SLI.Kind != Ratio || part != "bad") {
+		if part != "up" && part != "query" && (s.SLI.Kind != slo.Ratio || part != "bad") {
 			continue
 		}
 		if q.Bare() && strings.HasSuffix(q.Metric, "_total") {
@@ -280,8 +281,8 @@ func lintGauges(s *Spec) (out []finding) {
 }
 
 // lintRatio finds percentages where a ratio from 0 to 1 is wanted.
-func lintRatio(s *Spec) (out []finding) {
-	if s.SLI.Kind != Ratio || s.SLI.Bad == nil {
+func lintRatio(s *slo.Spec) (out []finding) {
+	if s.SLI.Kind != slo.Ratio || s.SLI.Bad == nil {
 		return nil
 	}
 	visit(s.SLI.Bad.Expr(), func(n parser.Node) {
@@ -301,8 +302,8 @@ func lintRatio(s *Spec) (out []finding) {
 // manySeconds is a latency limit that nobody waits for: it was probably meant in milliseconds.
 const manySeconds = 60
 
-func lintLimit(s *Spec) []finding {
-	if s.SLI.Kind != Latency || s.SLI.Histogram == nil {
+func lintLimit(s *slo.Spec) []finding {
+	if s.SLI.Kind != slo.Latency || s.SLI.Histogram == nil {
 		return nil
 	}
 	if _, err := strictyaml.ParseNumber(s.SLI.LimitText); err != nil || s.SLI.Below < manySeconds || !strings.HasSuffix(s.SLI.Histogram.Metric, "_seconds") {
@@ -312,7 +313,7 @@ func lintLimit(s *Spec) []finding {
 }
 
 // lintBy finds labels that cannot divide the SLO into budgets.
-func lintBy(s *Spec) (out []finding) {
+func lintBy(s *slo.Spec) (out []finding) {
 	for i, label := range s.By {
 		part := fmt.Sprintf("by.%d", i)
 		for name, q := range s.Parts() {
@@ -325,7 +326,7 @@ func lintBy(s *Spec) (out []finding) {
 	return out
 }
 
-func lintLabel(part, label, name string, q *Query) (finding, bool) {
+func lintLabel(part, label, name string, q *slo.Query) (finding, bool) {
 	if !q.Bare() {
 		return wrong("by-summed-away", part, fmt.Sprintf("%s sums the label %s away, so there cannot be one budget for each of its values", name, label),
 			fmt.Sprintf("aggregate with by (%s)", label)), q.Drops(label)

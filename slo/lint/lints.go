@@ -1,14 +1,14 @@
-package slo
+package lint
 
-// A LintRule is one kind of mistake that the lint knows. Its ID never changes its meaning.
-type LintRule struct {
+// Rule is one kind of mistake that the lint knows. Its ID never changes its meaning.
+type Rule struct {
 	ID    string // in small letters and hyphens
 	Short string // what is wrong, in a sentence
 	Live  bool   // found only by asking a server
 }
 
-// Lints are the kinds of mistake, by ID. docs/check.md describes each with an example.
-var Lints = []LintRule{
+// Rules are the kinds of mistake, by ID. docs/check.md describes each with an example.
+var Rules = []Rule{
 	{"alert-twice", "An alert is listed twice.", false},
 	{"bad-ignore", "A comment that is to accept a warning cannot work.", false},
 	{"by-fixed", "A label of by is fixed to one value by a matcher.", false},
@@ -54,11 +54,11 @@ var Lints = []LintRule{
 	{"window-twice", "A window is listed twice.", false},
 }
 
-// LintNamed is the kind of mistake of that ID; nil if there is none.
-func LintNamed(id string) *LintRule {
-	for i := range Lints {
-		if Lints[i].ID == id {
-			return &Lints[i]
+// Named returns the kind of mistake of that ID; nil if there is none.
+func Named(id string) *Rule {
+	for i := range Rules {
+		if Rules[i].ID == id {
+			return &Rules[i]
 		}
 	}
 	return nil

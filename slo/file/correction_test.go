@@ -1,4 +1,4 @@
-package slo
+package file
 
 import (
 	"fmt"
@@ -9,10 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // corrected loads one correction of everything with these keys.
-func corrected(t *testing.T, keys string) *Correction {
+func corrected(t *testing.T, keys string) *slo.Correction {
 	t.Helper()
 	set, err := Load([]File{{Name: "c.yaml", Data: []byte("version: slowburn/v1\ncorrections:\n- {name: a, kind: maintenance, author: x, reason: y, slos: ['*'], " + keys + "}\n")}})
 	if err != nil {
@@ -43,7 +46,7 @@ func TestWhenACorrectionHolds(t *testing.T) {
 }
 
 func TestTheDocumentedCorrectionsAreGood(t *testing.T) {
-	text, err := os.ReadFile("../docs/corrections.md")
+	text, err := os.ReadFile("../../docs/corrections.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +61,7 @@ func TestTheDocumentedCorrectionsAreGood(t *testing.T) {
 func TestWhatACorrectionIsAbout(t *testing.T) {
 	for _, c := range []struct {
 		pattern string
-		id      ID
+		id      slo.ID
 		want    bool
 	}{
 		{"*", "a/b", true},
@@ -72,7 +75,7 @@ func TestWhatACorrectionIsAbout(t *testing.T) {
 		{`a/b{route="/"}`, `a/b{route="/x"}`, false},
 		{`a/b{route="/"}`, "a/b", false},
 	} {
-		if got := (&Correction{SLOs: []string{c.pattern}}).Covers(c.id); got != c.want {
+		if got := (&slo.Correction{SLOs: []string{c.pattern}}).Covers(c.id); got != c.want {
 			t.Errorf("%s covers %s: %v", c.pattern, c.id, got)
 		}
 	}
@@ -81,11 +84,11 @@ func TestWhatACorrectionIsAbout(t *testing.T) {
 func TestARecurringCorrectionSaysWhenItHasExpired(t *testing.T) {
 	c := corrected(t, "schedule: 0 2 * * SUN, duration: 2h, from: 2026-11-01, expires: 2026-12-01")
 	once := corrected(t, "from: 2026-11-01, to: 2026-11-02")
-	set := &Set{Corrections: []*Correction{c, once}}
+	set := &slo.Set{Corrections: []*slo.Correction{c, once}}
 	if ps := set.Expired(c.Expires.Add(-time.Minute)); len(ps) > 0 {
 		t.Error(ps)
 	}
-	if ps := set.Expired(c.Expires); len(ps) != 1 || ps[0].ID != "correction-expired" || LintNamed(ps[0].ID) == nil {
+	if ps := set.Expired(c.Expires); len(ps) != 1 || ps[0].ID != "correction-expired" || lint.Named(ps[0].ID) == nil {
 		t.Error(ps)
 	}
 	if until, ok := c.Runs(time.Date(2026, 11, 8, 3, 0, 0, 0, time.UTC)); !ok || until.Hour() != 4 {
@@ -98,11 +101,11 @@ func TestARecurringCorrectionSaysWhenItHasExpired(t *testing.T) {
 
 func TestTheDensestWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var spans []Span
+		var spans []slo.Span
 		at, text := time.Unix(0, 0), ""
 		for range rapid.IntRange(1, 8).Draw(t, "spans") {
 			at = at.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "pause")) * time.Minute)
-			s := Span{at, at.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "length")) * time.Minute)}
+			s := slo.Span{From: at, To: at.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "length")) * time.Minute)}
 			spans, at, text = append(spans, s), s.To, text+fmt.Sprint(s.From.Unix()/60, "-", s.To.Unix()/60, " ")
 		}
 		window := time.Duration(rapid.IntRange(1, 200).Draw(t, "window")) * time.Minute
