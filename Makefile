@@ -28,8 +28,9 @@ modules := integration integration/conformance
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build the static binary into bin/
+build: ## build the static binaries into bin/: slowburn, and slowburn-demo beside it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o $(BIN) ./cmd/slowburn
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o $(BIN)-demo ./cmd/slowburn-demo
 
 test: ## run all tests of the product (RACE=1: with the race detector)
 	$(GO) test $(race) $(PKG)
@@ -75,7 +76,7 @@ else
 endif
 
 demo: ## play the whole story on this machine, with nothing installed
-	$(GO) run ./cmd/slowburn demo
+	$(GO) run ./cmd/slowburn-demo
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' tools/fuzz $(PKG)

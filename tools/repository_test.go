@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -131,6 +132,33 @@ func TestServerPackagesOfPrometheusAreHidden(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTheDaemonLinksNoDemo asks the linker's view: what a machine in production runs holds no stand-ins, no PromQL
+// engine, and no client of anything that it does not talk to.
+func TestTheDaemonLinksNoDemo(t *testing.T) {
+	foreign := regexp.MustCompile(`^(` + module + `/internal/fake|github.com/prometheus/prometheus/(promql|tsdb)|k8s\.io|go\.opentelemetry\.io|github.com/chromedp)(/.*)?$`)
+	allowed := regexp.MustCompile(`^github.com/prometheus/prometheus/(promql/parser(/.*)?|tsdb/(chunkenc|chunks|fileutil))$`)
+	linked := func(program string) (found []string) {
+		cmd := exec.Command("go", "list", "-deps", "./cmd/"+program)
+		cmd.Dir = root
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range strings.Fields(string(out)) {
+			if foreign.MatchString(p) && !allowed.MatchString(p) {
+				found = append(found, p)
+			}
+		}
+		return found
+	}
+	for _, p := range linked("slowburn") {
+		t.Errorf("cmd/slowburn links %s", p)
+	}
+	if len(linked("slowburn-demo")) == 0 {
+		t.Error("nothing of the demo is found in cmd/slowburn-demo either: the rule cannot fail")
 	}
 }
 

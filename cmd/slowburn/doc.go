@@ -44,11 +44,10 @@
 // # What is owed
 //
 // Package internal/outbox holds the messages that are owed, each under a unique key, and delivers
-// them: in order, at the pace the receiver allows, looked up before they are repeated. Package internal/notify/slack composes
-// them (pure) and delivers them (not), and takes what people press and type there.
-//
-// Package internal/notify is what the other ways share: internal/notify/pagerduty, internal/notify/alertmanager, internal/notify/webhook. Package
-// internal/reviews keeps postmortems as files that people go on writing.
+// them: in order, at the pace the receiver allows, looked up before they are repeated. Package
+// internal/notify is what all receivers share; below it slack, pagerduty, alertmanager and webhook
+// compose messages (pure) and deliver them (not). Slack also takes what people press and type there.
+// Package internal/reviews keeps postmortems as files that people go on writing.
 //
 // # What survives
 //
@@ -59,12 +58,13 @@
 // # What ties it together
 //
 // Package internal/engine is the minute hand: read, decide, commit, once a minute. Package
-// internal/web shows it: pages, a JSON API, metrics. This package holds the flags, the configuration and the wiring:
-// app.go is the daemon, one file for each command beside it.
+// internal/web shows it: pages, a JSON API, metrics. Package internal/config reads slowburn.yaml,
+// internal/daemon wires one process of all of it, and this package holds the flags: a file for each
+// command.
 //
 // # What it is tried on
 //
 // Package internal/fake/promfake is a Prometheus inside the process (the real engine over a store in
 // memory), internal/fake/shop a small shop that fills it, internal/fake/slacktest a stand-in for
-// Slack. The tests use them, and `slowburn demo` is made of them.
+// Slack. The tests use them, and cmd/slowburn-demo is made of them; the daemon links none of them.
 package main

@@ -14,7 +14,6 @@ import (
 	_ "time/tzdata" // time zones of calendar windows and reports, also where the system has none
 
 	"github.com/alecthomas/kong"
-	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
@@ -163,7 +162,7 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string, e *env) (code int) {
 		fmt.Fprintf(e.err, "slowburn: %v\nTry: slowburn --help\n", err)
 		return exitUsage
 	}
-	e.log = newLogger(e.err, c.LogLevel, c.LogFormat)
+	e.log = daemon.NewLogger(e.err, c.LogLevel, c.LogFormat)
 	return exitCode(k.Run(e), e.err)
 }
 
@@ -180,14 +179,6 @@ func exitCode(err error, w io.Writer) int {
 		fmt.Fprintln(w, "slowburn:", strings.TrimRight(text, "\n"))
 	}
 	return code
-}
-
-func newLogger(w io.Writer, level, format string) *slog.Logger {
-	l := promslog.NewLevel()
-	_ = l.Set(level) // the flag's enum allows only valid levels
-	f := promslog.NewFormat()
-	_ = f.Set(format)
-	return promslog.New(&promslog.Config{Level: l, Format: f, Writer: w})
 }
 
 type versionCmd struct{}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	oklog "github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -307,4 +309,14 @@ func (a *Daemon) watchHangup(ctx context.Context) error {
 			_ = a.Reload(ctx) // logged and shown by the metric
 		}
 	}
+}
+
+// NewLogger makes the logger of a program of the house. Level and format are as the flags have them, in the words of
+// promslog; what they do not allow is ignored.
+func NewLogger(w io.Writer, level, format string) *slog.Logger {
+	l := promslog.NewLevel()
+	_ = l.Set(level)
+	f := promslog.NewFormat()
+	_ = f.Set(format)
+	return promslog.New(&promslog.Config{Level: l, Format: f, Writer: w})
 }

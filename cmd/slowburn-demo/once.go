@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"html"
 	"io"
@@ -15,10 +16,10 @@ import (
 
 // once plays the story minute by minute on a clock that only moves when everything that was due is done,
 // and prints what people would have seen.
-func (c *demoCmd) once(e *env, s *stage, a *daemon.Daemon) error {
+func (d *demo) once(ctx context.Context, s *stage, a *daemon.Daemon) error {
 	live := s.shop.Live()
-	for at := live; !at.After(live.Add(storyLength)) && e.ctx.Err() == nil; at = at.Add(time.Minute) {
-		if err := s.minute(e.ctx, a, at); err != nil {
+	for at := live; !at.After(live.Add(storyLength)) && ctx.Err() == nil; at = at.Add(time.Minute) {
+		if err := s.minute(ctx, a, at); err != nil {
 			return err
 		}
 		if err := s.answer(a, at); err != nil {
@@ -26,11 +27,11 @@ func (c *demoCmd) once(e *env, s *stage, a *daemon.Daemon) error {
 		}
 	}
 	channels := []string{"checkout-oncall", "reliability", "reliability-leads"}
-	printPast(e.out, s.slack, channels, live)
+	printPast(d.out, s.slack, channels, live)
 	for _, channel := range channels {
-		printChannel(e.out, s.slack, channel, live)
+		printChannel(d.out, s.slack, channel, live)
 	}
-	return c.printDrafts(e, a, live)
+	return d.printDrafts(ctx, a, live)
 }
 
 // printPast prints what was posted before the story, in a line each.
@@ -96,8 +97,8 @@ func printMessage(out io.Writer, m slacktest.Message, indent string) {
 }
 
 // printDrafts prints the draft of the postmortem of every page of the story.
-func (c *demoCmd) printDrafts(e *env, a *daemon.Daemon, live time.Time) error {
-	incidents, err := a.Pages(e.ctx)
+func (d *demo) printDrafts(ctx context.Context, a *daemon.Daemon, live time.Time) error {
+	incidents, err := a.Pages(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,13 +106,13 @@ func (c *demoCmd) printDrafts(e *env, a *daemon.Daemon, live time.Time) error {
 		if i.Detected.Before(live) {
 			continue
 		}
-		text, err := a.Postmortem(e.ctx, i)
+		text, err := a.Postmortem(ctx, i)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(e.out, "\nPostmortem draft of %s\n\n", i.ID)
+		fmt.Fprintf(d.out, "\nPostmortem draft of %s\n\n", i.ID)
 		for line := range strings.Lines(text) {
-			fmt.Fprint(e.out, "  "+line)
+			fmt.Fprint(d.out, "  "+line)
 		}
 	}
 	return nil

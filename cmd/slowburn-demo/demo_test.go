@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// monday is when the demo is started; the story plays on the Monday before.
+var monday = time.Date(2026, time.November, 16, 8, 0, 35, 0, time.UTC)
+
+// raceDetector is true in a test binary with the race detector; see race_test.go.
+var raceDetector bool
+
+// The demo tells the same story every time; only the ports of its stand-ins differ, and how long the evidence took.
+func TestDemoTellsTheSameStoryTwice(t *testing.T) {
+	if raceDetector {
+		t.Skip("too slow with the race detector")
+	}
+	var told [2]string
+	var all sync.WaitGroup
+	for n := range told {
+		all.Go(func() {
+			var out, errs bytes.Buffer
+			code := run(t.Context(), []string{"--once"}, &out, &errs, func() time.Time { return monday })
+			if code != 0 || errs.Len() > 0 {
+				t.Errorf("exit code %d: %s", code, &errs)
+			}
+			told[n] = regexp.MustCompile(`127\.0\.0\.1:\d+|found within [0-9.]+ s`).ReplaceAllString(out.String(), "…")
+		})
+	}
+	all.Wait()
+	if told[0] != told[1] {
+		t.Errorf("two runs tell two stories:\n%s\nand\n%s", told[0], told[1])
+	}
+	for _, part := range []string{
+		"| latency | p99 |", "| saturation | cpu throttling |", " UTC in steps of 1 min: `▁▁▁", // the golden signals, in the postmortem
+		"Most of the excess is in payment=\"card\"", "deploy checkout v2.4.1 (recorded). After this deploy", // what burns, and what changed
+		"#checkout-oncall", "Resolved: checkout/availability{route=\"/pay\"} burned for 20 minutes",
+		"Resolved: payments/availability", "Frozen: orders-worker/freshness", "Thu 14:16", "A postmortem is required", "Ben Okafor* has acknowledged",
+		// the decisions
+		"1. orders-worker/freshness: over budget", "2. 1 action item is overdue: P0 “Release to one pod first", "3. payments/latency: promised 95 %",
+		"#reliability-leads", "Reliability report weekly", "Postmortem draft of checkout/availability{route=\"/pay\"}/page/", "# Postmortem",
+	} {
+		if !strings.Contains(told[0], part) {
+			t.Errorf("the story has no %q:\n%s", part, told[0])
+		}
+	}
+}
