@@ -4,24 +4,27 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// actsCmd is what a person can do about an incident.
+// actsCmd is the table of what a person can do about an incident: the verb, the kind of act that it records, and its help.
+// Verbs that need no more than the incident share one command.
 type actsCmd struct {
-	Ack       ackCmd       `cmd:"" help:"Acknowledge: you have it."`
-	Silence   silenceCmd   `cmd:"" help:"Hear no more of it for a while, or until the budget recovers."`
-	Escalate  escalateCmd  `cmd:"" help:"Make it a page, or a ticket."`
-	Note      noteCmd      `cmd:"" help:"Put a note into the timeline."`
-	Mitigated mitigatedCmd `cmd:"" help:"Say that users no longer feel it."`
-	Classify  classifyCmd  `cmd:"" help:"Record whether the entity classes it as major, for the register."`
-	Declare   declareCmd   `cmd:"" help:"Declare an incident that no alert has seen."`
-	Close     closeCmd     `cmd:"" help:"Close an incident that was declared."`
-	Merge     mergeCmd     `cmd:"" help:"Let another incident's thread go on with this one, too."`
-	Split     splitCmd     `cmd:"" help:"Give it a thread of its own again."`
-	Undo      undoCmd      `cmd:"" help:"Take an act back, by the key that 'incidents show -o json' tells."`
+	Ack       incidentAct `cmd:"" act:"acknowledge" help:"Acknowledge: you have it."`
+	Silence   silenceCmd  `cmd:"" help:"Hear no more of it for a while, or until the budget recovers."`
+	Escalate  escalateCmd `cmd:"" help:"Make it a page, or a ticket."`
+	Note      noteCmd     `cmd:"" help:"Put a note into the timeline."`
+	Mitigated incidentAct `cmd:"" act:"mitigated" help:"Say that users no longer feel it."`
+	Classify  classifyCmd `cmd:"" help:"Record whether the entity classes it as major, for the register."`
+	Declare   declareCmd  `cmd:"" help:"Declare an incident that no alert has seen."`
+	Close     incidentAct `cmd:"" act:"close" help:"Close an incident that was declared."`
+	Merge     mergeCmd    `cmd:"" help:"Let another incident's thread go on with this one, too."`
+	Split     incidentAct `cmd:"" act:"split" help:"Give it a thread of its own again."`
+	Undo      undoCmd     `cmd:"" help:"Take an act back, by the key that 'incidents show -o json' tells."`
 }
 
 // actor is who does it, and why.
@@ -52,14 +55,15 @@ func (c actor) do(e *env, a alerting.Act) error {
 	return err
 }
 
-type ackCmd struct {
+// incidentAct records the act of its verb in actsCmd.
+type incidentAct struct {
 	actor
 	ID string `arg:"" help:"The incident's ID."`
 }
 
-// Run acknowledges.
-func (c *ackCmd) Run(e *env) error {
-	return c.do(e, alerting.Act{Kind: alerting.Acknowledge, Incident: c.ID})
+// Run asks the daemon to record the act.
+func (c *incidentAct) Run(e *env, k *kong.Context) error {
+	return c.do(e, alerting.Act{Kind: alerting.ActKind(k.Selected().Tag.Get("act")), Incident: c.ID})
 }
 
 type silenceCmd struct {
@@ -70,7 +74,7 @@ type silenceCmd struct {
 	For time.Duration `help:"For how long; until the budget recovers if not said."`
 }
 
-// Run silences.
+// Run asks the daemon to silence an incident, an SLO or a service.
 func (c *silenceCmd) Run(e *env) error {
 	a := alerting.Act{Kind: alerting.Silence, Incident: c.ID, SLO: slo.ID(c.SLO), Service: c.All}
 	if c.For > 0 {
@@ -85,7 +89,7 @@ type escalateCmd struct {
 	To string `help:"How loud: page or ticket." enum:"page,ticket" default:"page"`
 }
 
-// Run escalates.
+// Run asks the daemon to make an incident louder, or quieter.
 func (c *escalateCmd) Run(e *env) error {
 	return c.do(e, alerting.Act{Kind: alerting.Escalate, Incident: c.ID, Level: alerting.Severity(c.To)})
 }
@@ -96,19 +100,9 @@ type noteCmd struct {
 	Text string `arg:"" help:"The note."`
 }
 
-// Run notes.
+// Run asks the daemon to write a note into the timeline.
 func (c *noteCmd) Run(e *env) error {
 	return c.do(e, alerting.Act{Kind: alerting.Remark, Incident: c.ID, Text: c.Text})
-}
-
-type mitigatedCmd struct {
-	actor
-	ID string `arg:"" help:"The incident's ID."`
-}
-
-// Run says so.
-func (c *mitigatedCmd) Run(e *env) error {
-	return c.do(e, alerting.Act{Kind: alerting.Mitigated, Incident: c.ID})
 }
 
 type declareCmd struct {
@@ -121,7 +115,7 @@ type declareCmd struct {
 	Key    string `help:"A name of your own for it: told twice under the same one, one incident is declared."`
 }
 
-// Run declares.
+// Run asks the daemon to open an incident by hand.
 func (c *declareCmd) Run(e *env) error {
 	a := alerting.Act{Kind: alerting.Declare, Level: alerting.Ticket, Text: c.Title, Key: c.Key}
 	if c.Page {
@@ -143,35 +137,15 @@ func (c *declareCmd) Run(e *env) error {
 	return c.do(e, a)
 }
 
-type closeCmd struct {
-	actor
-	ID string `arg:"" help:"The incident's ID."`
-}
-
-// Run closes.
-func (c *closeCmd) Run(e *env) error {
-	return c.do(e, alerting.Act{Kind: alerting.Close, Incident: c.ID})
-}
-
 type mergeCmd struct {
 	actor
 	ID   string `arg:"" help:"The incident that goes on in another thread."`
 	Into string `arg:"" help:"The incident whose thread that is."`
 }
 
-// Run merges.
+// Run asks the daemon to tell an incident in the thread of another.
 func (c *mergeCmd) Run(e *env) error {
 	return c.do(e, alerting.Act{Kind: alerting.Merge, Incident: c.ID, Other: c.Into})
-}
-
-type splitCmd struct {
-	actor
-	ID string `arg:"" help:"The incident's ID."`
-}
-
-// Run splits.
-func (c *splitCmd) Run(e *env) error {
-	return c.do(e, alerting.Act{Kind: alerting.Split, Incident: c.ID})
 }
 
 type undoCmd struct {
@@ -180,7 +154,7 @@ type undoCmd struct {
 	Key string `arg:"" help:"The key of the act."`
 }
 
-// Run takes an act back.
+// Run asks the daemon to take an act back.
 func (c *undoCmd) Run(e *env) error {
 	return c.do(e, alerting.Act{Kind: alerting.Undo, Incident: c.ID, Other: c.Key})
 }
