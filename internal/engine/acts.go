@@ -45,18 +45,8 @@ func invalid(format string, args ...any) error {
 	return &ActError{ActInvalid, fmt.Sprintf(format, args...)}
 }
 
-// Done is an act with everything that a message about it may show. Told is of the incident that it is about,
-// after the act, and its Event is the incident's newest.
-type Done struct {
-	Told
-	Act alerting.Act
-	// Echo says that the act follows from one on another incident of the same thread, which has told it there.
-	Echo bool
-	// From is, of a merge and a split, the thread in which the incident was told before, and Left the loudest that is still
-	// told there; nil if nothing is.
-	From string
-	Left *Told
-}
+// Done is what the engine hands to its composer about an act.
+type Done = incidents.Done
 
 // Do takes what a person did: it is written down, together with the messages that tell of it, before anything
 // comes of it. An act whose key is known changes nothing. The act is dated now, unless it has a time of its own

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -99,12 +100,8 @@ func burns(in alerting.Input, at budget.Minute) []WindowBurn {
 	return all
 }
 
-// Point is the sum of one step of a budget's history.
-type Point struct {
-	At    time.Time // where the step begins
-	Sum   budget.Sum
-	Gross budget.Sum // the same before corrections
-}
+// Point is what a budget counted in one step of a curve.
+type Point = incidents.Point
 
 // History sums up a budget in steps, from (inclusive) to (exclusive). Steps are at least a minute; where
 // minutes have been thinned out, at least an hour is sensible.
