@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -108,7 +109,7 @@ func (x *explanation) tellCorrections(w io.Writer) {
 }
 
 // quiet reports whether there is nothing to tell: no bad event, and no minute that is not known or left out.
-func (b spentBucket) quiet() bool { return b.Bad == 0 && b.Known == b.Minutes }
+func quiet(b api.SpentBucket) bool { return b.Bad == 0 && b.Known == b.Minutes }
 
 // tellBuckets shows every day, but of the hours only those that have something to tell.
 func (x *explanation) tellBuckets(w io.Writer, by string) error {
@@ -119,12 +120,12 @@ func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	t := newTable(w, columns...)
 	hidden, leftOut := 0, 0.0
 	for _, b := range x.Buckets {
-		if by == "hour" && b.quiet() {
+		if by == "hour" && quiet(b) {
 			hidden++
 			continue
 		}
 		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, count(b.Bad), count(b.Total), percentOf(b.Share), fmt.Sprintf("%d of %d", b.Known, b.Minutes))...)
-		leftOut = exactly(leftOut + b.LeftOut)
+		leftOut += b.LeftOut
 	}
 	t.row(x.corrected(x.Data.Excused, leftOut, "sum", count(x.Bad), count(x.Total), percentOf(x.Spent), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))...)
 	err := t.flush()

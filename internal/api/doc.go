@@ -16,6 +16,7 @@
 //	GET  /api/v1/slos                        []SLO
 //	GET  /api/v1/slos/{service}/{slo}        SLO; ?labels={route="/pay"} picks one budget of an SLO with `by:`
 //	GET  …/history?from=&to=&step=           History; the last day in steps of five minutes if not said
+//	GET  …/spend?by=                         Spend: where the budget of the first window went, by day or by hour
 //	GET  /api/v1/incidents                   []Incident; ?open= &service= &slo= &from= &to= &limit=
 //	GET  /api/v1/incidents/{id}              IncidentDetail
 //	GET  /api/v1/incidents/{id}/postmortem   Postmortem

@@ -126,12 +126,16 @@ func (s *server) apiSLOs(*http.Request) (any, error) {
 
 func (s *server) apiSLO(r *http.Request) (any, error) {
 	path, history := strings.CutSuffix(r.PathValue("id"), "/history")
+	path, spend := strings.CutSuffix(path, "/spend")
 	b, err := s.findBudget(path, r.URL.Query().Get("labels"))
 	if err != nil {
 		return nil, err
 	}
-	if history {
+	switch {
+	case history:
 		return s.apiHistory(b, r.URL.Query())
+	case spend:
+		return s.apiSpend(r.Context(), b, r.URL.Query())
 	}
 	return withGate(toSLO(b), s.gates(b.ID.Service(), b.ID.Name())), nil
 }

@@ -32,6 +32,7 @@ func TestAPIGolden(t *testing.T) {
 		"/api/v1/slos/checkout/availability", "/api/v1/slos/search/new", `/api/v1/slos/checkout/routes?labels=%7Broute%3D%22%2Fpay%22%7D`,
 		"/api/v1/slos/checkout/availability/history?from=2026-11-22T08:00:00Z&to=2026-11-22T08:30:00Z&step=10m",
 		"/api/v1/slos/search/availability/history?from=2026-11-22T07:50:00Z&to=2026-11-22T08:20:00Z&step=10m",
+		"/api/v1/slos/search/availability/spend",
 		"/api/v1/incidents", "/api/v1/incidents?open=true&service=search", "/api/v1" + s.pagePaths(t)["incident"],
 		"/api/v1/reports", "/api/v1/reports/weekly/2026-W46", "/api/v1/status", "/api/v1/slos/no/such", "/api/v1/incidents?open=perhaps",
 	}
@@ -67,7 +68,7 @@ func TestAnswersFitTheirTypes(t *testing.T) {
 	s := newShop(t)
 	h := s.handler()
 	for path, into := range map[string]any{
-		"/api/v1/slos": &[]api.SLO{}, "/api/v1/slos/search/new": &api.SLO{}, "/api/v1/slos/search/freshness/history": &api.History{},
+		"/api/v1/slos": &[]api.SLO{}, "/api/v1/slos/search/new": &api.SLO{}, "/api/v1/slos/search/freshness/history": &api.History{}, "/api/v1/slos/checkout/availability/spend": &api.Spend{},
 		"/api/v1/incidents": &[]api.Incident{}, "/api/v1" + s.pagePaths(t)["incident"]: &api.IncidentDetail{},
 		"/api/v1" + s.pagePaths(t)["incident"] + "/postmortem": &api.Postmortem{},
 		"/api/v1/postmortems": &[]api.Review{}, "/api/v1/reports": &[]api.Report{}, "/api/v1/reports/weekly/2026-W46": &api.Report{}, "/api/v1/status": &api.Status{},

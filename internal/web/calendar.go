@@ -31,49 +31,22 @@ type day struct {
 // calendarDays is how many days a calendar shows at most: five weeks.
 const calendarDays = 35
 
-// calendar sums up the days of the first window. Where single minutes are no longer kept, the first and the last hour of
-// an incident count whole.
+// calendar sums up the days of the first window.
 func (s *server) calendar(b engine.Budget, incidents []alerting.Incident) calendar {
 	st := b.Windows[0]
 	c := calendar{Allowed: st.Allowed, Window: st.Window.String()}
 	from := later(later(st.From, b.AsOf.Add(-(calendarDays-1)*slo.Day)), b.Since).Truncate(slo.Day)
 	s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
+		_, attribution := alerting.Attribution(l, incidents)
 		for at := from; at.Before(b.AsOf); at = at.Add(slo.Day) {
-			d := day{At: at, Sum: l.Sum(budget.MinuteOf(at), budget.MinuteOf(at.Add(slo.Day)))}
-			for _, i := range burnsOn(incidents, at, b.AsOf) {
-				d.InIncidents += l.Sum(budget.MinuteOf(i.From), budget.MinuteOf(i.To)).Bad
-			}
-			d.InIncidents = min(d.InIncidents, d.Sum.Bad)
+			first, last := budget.MinuteOf(at), budget.MinuteOf(at.Add(slo.Day))
+			d := day{At: at, Sum: l.Sum(first, last)}
+			_, rest := attribution.In(first, last)
+			d.InIncidents = d.Sum.Bad - rest
 			c.Days = append(c.Days, d)
 		}
 	})
 	return c
-}
-
-// burnsOn are the stretches of a day in which an incident burned, without overlaps.
-func burnsOn(incidents []alerting.Incident, at, now time.Time) []alerting.Span {
-	var all []alerting.Span
-	for _, i := range incidents {
-		end := i.Ended
-		if i.Open {
-			end = now
-		}
-		from, to := later(i.Onset, at), end
-		if next := at.Add(slo.Day); to.After(next) {
-			to = next
-		}
-		if i.Last.Burn != nil && from.Before(to) {
-			all = append(all, alerting.Span{From: from, To: to})
-		}
-	}
-	slices.SortFunc(all, func(a, b alerting.Span) int { return a.From.Compare(b.From) })
-	for n := 1; n < len(all); n++ {
-		all[n].From = later(all[n].From, all[n-1].To)
-		if all[n].To.Before(all[n].From) {
-			all[n].To = all[n].From
-		}
-	}
-	return all
 }
 
 // spent is a share of the budget.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -94,25 +93,6 @@ func TestTheCalendarAddsUp(t *testing.T) {
 	}
 	if rows := c.Table().Rows; len(rows) != len(c.Days) {
 		t.Errorf("the table has %d of %d days", len(rows), len(c.Days))
-	}
-}
-
-// What two incidents share belongs to the first of them, and what lies outside of the day to none.
-func TestBurnsOfADayDoNotOverlap(t *testing.T) {
-	at := func(h int) time.Time { return now.Truncate(slo.Day).Add(time.Duration(h) * time.Hour) }
-	burn := func(from, to int) alerting.Incident {
-		return alerting.Incident{Onset: at(from), Ended: at(to), Last: alerting.Event{Burn: &alerting.Burning{}}}
-	}
-	noData := alerting.Incident{Onset: at(1), Ended: at(20)}
-	all := []alerting.Incident{burn(9, 12), burn(-5, 3), burn(2, 4), burn(10, 11), burn(22, 30), burn(-9, -1), noData}
-	var got []string
-	for _, b := range burnsOn(all, at(0), at(40)) {
-		if b.To.After(b.From) {
-			got = append(got, fmt.Sprintf("%v-%v", b.From.Sub(at(0)).Hours(), b.To.Sub(at(0)).Hours()))
-		}
-	}
-	if want := "0-3 3-4 9-12 22-24"; strings.Join(got, " ") != want {
-		t.Errorf("the day burned at %v, want %s", got, want)
 	}
 }
 
