@@ -203,9 +203,9 @@ func (d *deed) prepare(ctx context.Context) (known bool, err error) {
 func (d *deed) checkScope() error {
 	a := d.act
 	switch {
-	case a.SLO != "" && d.set.Lookup(a.SLO) == nil:
+	case a.SLO != "" && d.budgets.set.Lookup(a.SLO) == nil:
 		return unknownAct("There is no SLO %q.", string(a.SLO))
-	case a.Service != "" && d.set.Service(a.Service) == nil && !d.hasService(a.Service):
+	case a.Service != "" && d.budgets.set.Service(a.Service) == nil && d.budgets.wholeService(slo.ID(a.Service)) == nil:
 		return unknownAct("There is no service %q.", a.Service)
 	case a.Kind == alerting.Silence && a.SLO == "" && a.Service == "":
 		return invalid("Say which incident, SLO or service is to be silent.")
@@ -213,10 +213,6 @@ func (d *deed) checkScope() error {
 		return unknownAct("There is no act %q in force.", a.Other)
 	}
 	return d.checkPolicy()
-}
-
-func (e *Engine) hasService(name string) bool {
-	return slices.ContainsFunc(e.set.Specs, func(s *slo.Spec) bool { return s.Service == name })
 }
 
 // checkOn is whether an act can be done to an incident in the state in which it is.
@@ -259,7 +255,7 @@ func checkUndo(i alerting.Incident, a alerting.Act) error {
 // inTime is when the act counts: not before the incident, and not in a minute that is decided.
 func (d *deed) inTime(act alerting.Act, i alerting.Incident) time.Time {
 	at := act.At
-	if a := d.accounts[i.SLO]; a != nil && i.Open && at.Before(a.state.Through.Time()) {
+	if a := d.budgets.byID[i.SLO]; a != nil && i.Open && at.Before(a.state.Through.Time()) {
 		at = a.state.Through.Time()
 	}
 	if at.Before(i.Detected) {

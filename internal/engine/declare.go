@@ -16,38 +16,14 @@ import (
 // What people declare is no business of the state machine: no rule opens or ends it. Do folds the acts into events at
 // once, and the ticks bring the account up to date.
 
-// place is where an incident is told: the budget that it is about, or the service as a whole, whose ledger is empty. It is
-// false for what is in the files no more.
+// place is where an incident is told, as the book has it: the budget that it is about, or the service as a whole, whose ledger
+// is empty. It is false for what is in the files no more.
 func (e *Engine) place(b incidents.Book, id slo.ID) (alerting.Input, alerting.State, bool) {
-	a := e.accounts[id]
-	if a == nil {
-		a = e.away[id]
+	in, st, ok := e.budgets.find(id)
+	if ok {
+		in.Acts = e.actsOn(b, id)
 	}
-	if a != nil {
-		return e.input(b, a), a.state, true
-	}
-	spec := e.set.Lookup(id)
-	if spec == nil {
-		spec = e.wholeService(id)
-	}
-	if spec == nil {
-		return alerting.Input{}, alerting.State{}, false
-	}
-	return alerting.Input{ID: id, Spec: spec, Ledger: &budget.Ledger{}, Acts: e.actsOn(b, id)}, alerting.State{}, true
-}
-
-// wholeService is a service in the form of an SLO without a name, which promises nothing of its own; nil if the ID is not
-// that of a service. Its terms are those of its first SLO.
-func (e *Engine) wholeService(id slo.ID) *slo.Spec {
-	for _, spec := range e.set.Specs {
-		if slo.ID(spec.Service) == id {
-			whole := *spec
-			whole.Name, whole.Description = "", ""
-			whole.SLI = slo.Indicator{}
-			return &whole
-		}
-	}
-	return nil
+	return in, st, ok
 }
 
 // declare opens an incident that no rule saw.

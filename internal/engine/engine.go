@@ -123,8 +123,7 @@ type Engine struct {
 	Options
 
 	mu       sync.RWMutex
-	set      *slo.Set
-	accounts map[slo.ID]*account
+	budgets  *budgets
 	book     incidents.Book
 	began    time.Time                     // of the first tick; zero before it, and for ever if no process went before
 	follows  bool                          // another process has decided before this one
@@ -137,23 +136,9 @@ type Engine struct {
 	outages  map[string]outage
 	nextFold time.Time
 	fills    []fill
-	filled   map[slo.ID]float64  // share of the history that is read, of SLOs whose history is being read
-	away     map[slo.ID]*account // of SLOs that were taken out; they go on if a reload brings them back
-	orphans  []slo.ID            // of these, what a restart found open
+	filled   map[slo.ID]float64 // share of the history that is read, of SLOs whose history is being read
 	clock    clock
-	excuses  map[string]*budget.Excuses // of the set, see excuse
-	closing  map[string]bool            // declared incidents that were closed and wait for the ledger; nil before the first tick
-}
-
-// account is one budget in memory.
-type account struct {
-	id       slo.ID
-	spec     *slo.Spec
-	ledger   *budget.Ledger
-	state    alerting.State
-	since    budget.Minute // where live reading began
-	problems []string      // of the newest reading: clamped counts, dropped samples
-	failed   error         // of the newest reading; nil if it worked
+	closing  map[string]bool // declared incidents that were closed and wait for the ledger; nil before the first tick
 }
 
 // New makes an engine that goes on where the snapshot left off.
@@ -162,9 +147,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 		o.KeepFor = 400 * slo.Day
 	}
 	e := &Engine{
-		Options: o, set: set,
-		accounts: map[slo.ID]*account{}, facts: map[string]string{},
-		filled: map[slo.ID]float64{}, away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{},
+		Options: o, budgets: newBudgets(set, o.Policy), facts: map[string]string{}, filled: map[slo.ID]float64{},
 		evidence: evidenceFrom(snap.Evidence), wanted: make(chan struct{}, 1),
 	}
 	e.book = e.book.With(slices.Collect(maps.Values(snap.Open))...)
@@ -269,13 +252,13 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 		e.Log.Warn("reading", "problem", problem)
 	}
 	fresh := map[slo.ID]budget.Minute{}
-	for _, id := range e.upstreamFirst(batch.Readings) {
+	for _, id := range e.budgets.upstreamFirst(batch.Readings) {
 		reading := batch.Readings[id]
-		a, isNew := e.account(id, reading)
+		a, isNew := e.budgets.read(id, reading)
 		if a == nil {
 			continue
 		}
-		if isNew && len(e.budgetsOf(id.Base())) == 1 {
+		if isNew && len(e.budgets.bySLO[id.Base()]) == 1 {
 			fresh[id.Base()] = a.since
 			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
@@ -283,22 +266,6 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 	}
 	e.planHistory(fresh)
 	return append(all, e.decideJourneys(batch.Readings)...)
-}
-
-// account is the budget of a reading; it is opened with its first slot.
-func (e *Engine) account(id slo.ID, reading prom.Reading) (a *account, isNew bool) {
-	if a := e.accounts[id]; a != nil {
-		return a, false
-	}
-	spec := e.set.Lookup(id.Base())
-	if spec == nil || len(reading.Slots) == 0 {
-		return nil, false // removed by a reload while it was being read, or nothing to say yet
-	}
-	first := reading.Slots[0].At
-	a = &account{id: id, spec: spec, ledger: &budget.Ledger{}, state: alerting.State{Through: first}, since: first}
-	e.excuse(a)
-	e.accounts[id] = a
-	return a, true
 }
 
 // turn writes a reading into the ledger and advances the state machine over it.
@@ -528,8 +495,8 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	if first {
 		return // right after a start everything has just been loaded
 	}
-	ledgers := make(map[slo.ID]*budget.Ledger, len(e.accounts))
-	for id, a := range e.accounts {
+	ledgers := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID))
+	for id, a := range e.budgets.byID {
 		a.ledger.Thin(a.state.Through - alerting.Horizon(a.spec))
 		a.ledger.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
 		ledgers[id] = a.ledger
@@ -550,5 +517,5 @@ const keepSent = 90 * slo.Day
 func (e *Engine) Set() *slo.Set {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return e.set
+	return e.budgets.set
 }

@@ -83,11 +83,11 @@ func (e *Engine) nextQuestion() (question, bool) {
 	defer e.mu.RUnlock()
 	var all []question
 	for _, i := range e.book.All() {
-		a := e.accounts[i.SLO]
+		a := e.budgets.byID[i.SLO]
 		if a == nil || i.Last.Burn == nil {
 			continue // nothing burns where data are missing
 		}
-		q := question{i, a.spec, e.set.Service(i.SLO.Service()), a.state.Through.Time()}
+		q := question{i, a.spec, e.budgets.set.Service(i.SLO.Service()), a.state.Through.Time()}
 		if known := e.evidence[i.ID]; known == nil || known.Kind != q.kind() {
 			all = append(all, q)
 		}
@@ -114,7 +114,7 @@ func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Tim
 	defer e.mu.Unlock()
 	e.evidence[found.Incident] = &found
 	tick := store.Tick{Evidence: []store.Evidence{{Incident: found.Incident, Kind: found.Kind, At: now, Data: data}}}
-	if i, ok := e.book.Find(found.Incident); ok && e.accounts[i.SLO] != nil {
+	if i, ok := e.book.Find(found.Incident); ok && e.budgets.byID[i.SLO] != nil {
 		tick.Owed = e.tellEvidence(i, now)
 	} else {
 		delete(e.evidence, found.Incident)
@@ -132,7 +132,7 @@ func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Tim
 
 // tellEvidence composes an incident anew, as of its newest event.
 func (e *Engine) tellEvidence(i alerting.Incident, now time.Time) []outbox.Entry {
-	a := e.accounts[i.SLO]
+	a := e.budgets.byID[i.SLO]
 	return e.Composer.Evidence(e.told(e.book, e.input(e.book, a), a.state, i.Last, i, false, now))
 }
 

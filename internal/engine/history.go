@@ -39,14 +39,14 @@ func factHistory(id slo.ID) string { return "history/" + string(id) }
 // resumeHistory goes on with the histories that were wanted before a restart.
 func (e *Engine) resumeHistory(marks map[string][]byte) {
 	begun := map[slo.ID]bool{}
-	for _, work := range e.Source.Backfills(marks, e.set.Specs) {
+	for _, work := range e.Source.Backfills(marks, e.budgets.set.Specs) {
 		e.fills = append(e.fills, fill{work: work, found: work.Progress().Done})
 		for _, spec := range work.Specs() {
 			begun[spec.ID()] = true
 		}
 	}
 	wanted := map[slo.ID]budget.Minute{}
-	for _, spec := range e.set.Specs {
+	for _, spec := range e.budgets.set.Specs {
 		to, err := strconv.ParseInt(e.facts[factHistory(spec.ID())], 10, 64)
 		if err == nil && !begun[spec.ID()] {
 			wanted[spec.ID()] = budget.Minute(to)
@@ -63,7 +63,7 @@ func (e *Engine) planHistory(fresh map[slo.ID]budget.Minute) {
 		var specs []*slo.Spec
 		plan := prom.Plan{}
 		for _, id := range ids[:n] {
-			spec, to := e.set.Lookup(id), fresh[id]
+			spec, to := e.budgets.set.Lookup(id), fresh[id]
 			specs = append(specs, spec)
 			e.filled[id] = 0
 			if plan.To == 0 {
@@ -147,7 +147,7 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
 	progress := f.work.Progress()
 	for _, id := range slices.Sorted(maps.Keys(batch.Readings)) {
-		a := e.accounts[id]
+		a := e.budgets.byID[id]
 		if a == nil {
 			continue // label values that are not in use any more
 		}

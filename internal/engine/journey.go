@@ -21,19 +21,19 @@ import (
 
 // decideJourneys advances the journeys over what their steps have just learned, and adds their readings.
 func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading) (all []story) {
-	for _, j := range e.set.Journeys() {
-		reading := e.derive(j, readings)
+	for _, j := range e.budgets.set.Journeys() {
+		reading := e.budgets.derive(j, readings)
 		if len(reading.Slots) == 0 {
 			continue
 		}
 		var turn store.Turn
-		if e.accounts[j.ID()] == nil { // live from the newest minute on; what is older is no news
+		if e.budgets.byID[j.ID()] == nil { // live from the newest minute on; what is older is no news
 			reading.Slots = reading.Slots[len(reading.Slots)-1:]
-			a, _ := e.account(j.ID(), reading)
-			turn = a.takeHistory(everything(budget.ComposeAll(j.SLI.Journey, e.stepsOf(j))))
+			a, _ := e.budgets.read(j.ID(), reading)
+			turn = a.takeHistory(everything(budget.ComposeAll(j.SLI.Journey, e.budgets.stepsOf(j))))
 		}
 		readings[j.ID()] = reading
-		live := e.turn(e.accounts[j.ID()], reading)
+		live := e.turn(e.budgets.byID[j.ID()], reading)
 		live.turn.Slots, live.turn.Hours = append(turn.Slots, live.turn.Slots...), turn.Hours
 		all = append(all, live)
 	}
@@ -41,10 +41,10 @@ func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading) (all []story) 
 }
 
 // stepsOf are the ledgers of a journey's steps; nil if one has none yet.
-func (e *Engine) stepsOf(j *slo.Spec) []*budget.Ledger {
+func (b *budgets) stepsOf(j *slo.Spec) []*budget.Ledger {
 	var all []*budget.Ledger
 	for _, step := range j.SLI.Journey.Steps {
-		a := e.accounts[step.SLO]
+		a := b.byID[step.SLO]
 		if a == nil {
 			return nil
 		}
@@ -55,13 +55,13 @@ func (e *Engine) stepsOf(j *slo.Spec) []*budget.Ledger {
 
 // derive makes the minutes of a journey, or the hours where a step keeps no minutes, of which a step has just learned
 // something. Minutes that some step has not read yet are left for later.
-func (e *Engine) derive(j *slo.Spec, readings map[slo.ID]prom.Reading) (out prom.Reading) {
-	steps := e.stepsOf(j)
+func (b *budgets) derive(j *slo.Spec, readings map[slo.ID]prom.Reading) (out prom.Reading) {
+	steps := b.stepsOf(j)
 	if steps == nil {
 		return out
 	}
 	own := &budget.Ledger{}
-	if a := e.accounts[j.ID()]; a != nil {
+	if a := b.byID[j.ID()]; a != nil {
 		own = a.ledger.Gross()
 	}
 	minutes, hours := touched(j, readings)
@@ -113,12 +113,12 @@ func everything(l *budget.Ledger) (out prom.Reading) {
 // journeysHistory derives the past of journeys from what has just been read of their steps'. What a journey already has
 // stays: it was derived under the terms of its time.
 func (e *Engine) journeysHistory(readings map[slo.ID]prom.Reading, tick *store.Tick) {
-	for _, j := range e.set.Journeys() {
-		a := e.accounts[j.ID()]
+	for _, j := range e.budgets.set.Journeys() {
+		a := e.budgets.byID[j.ID()]
 		if a == nil {
 			continue
 		}
-		reading, own := e.derive(j, readings), a.ledger.Gross()
+		reading, own := e.budgets.derive(j, readings), a.ledger.Gross()
 		reading.Slots = slices.DeleteFunc(reading.Slots, func(s prom.Slot) bool { return own.At(s.At).State != budget.Unseen })
 		reading.Hours = slices.DeleteFunc(reading.Hours, func(h prom.Hour) bool {
 			return own.Sum(budget.Minute(h.Hour*60), budget.Minute(h.Hour*60+60)) != budget.Sum{}
@@ -131,10 +131,10 @@ func (e *Engine) journeysHistory(readings map[slo.ID]prom.Reading, tick *store.T
 }
 
 // failJourneys says of journeys that they cannot be derived while a step cannot be read.
-func (e *Engine) failJourneys() {
-	for _, j := range e.set.Journeys() {
+func (b *budgets) failJourneys() {
+	for _, j := range b.set.Journeys() {
 		for _, step := range j.SLI.Journey.Steps {
-			a, s := e.accounts[j.ID()], e.accounts[step.SLO]
+			a, s := b.byID[j.ID()], b.byID[step.SLO]
 			if a != nil && s != nil && s.failed != nil {
 				a.failed = fmt.Errorf("the step %s: %w", step.SLO, s.failed)
 				break
@@ -143,19 +143,9 @@ func (e *Engine) failJourneys() {
 	}
 }
 
-// upstreamFirst orders the budgets of a reading so that those that others depend on come before them: what is told about
-// an SLO then knows what has just begun to burn upstream of it.
-func (e *Engine) upstreamFirst(readings map[slo.ID]prom.Reading) []slo.ID {
-	ids := slices.Sorted(maps.Keys(readings))
-	slices.SortStableFunc(ids, func(a, b slo.ID) int { // whoever depends on an SLO depends on more than it does
-		return cmp.Compare(len(e.set.Upstream(a)), len(e.set.Upstream(b)))
-	})
-	return ids
-}
-
 // burningUpstream is what an SLO depends on and burns now.
 func (e *Engine) burningUpstream(b incidents.Book, id slo.ID, i alerting.Incident) []alerting.Upstream {
-	on := e.set.Upstream(id)
+	on := e.budgets.set.Upstream(id)
 	if len(on) == 0 || i.ID == "" {
 		return nil
 	}
@@ -181,7 +171,7 @@ func (e *Engine) worstStep(spec *slo.Spec, event alerting.Event) *alerting.Step 
 		over = event.Pair.Short
 	}
 	at := event.At + 1
-	ledgers := e.stepsOf(spec)
+	ledgers := e.budgets.stepsOf(spec)
 	sums := make([]budget.Sum, len(ledgers))
 	for i, l := range ledgers {
 		sums[i] = l.Gross().Sum(at-budget.Minutes(over), at)
@@ -227,7 +217,7 @@ type StepState struct {
 func (e *Engine) journey(a *account) *Journey {
 	ledgers := []*budget.Ledger(nil)
 	if a.spec.SLI.Kind == slo.Composed {
-		ledgers = e.stepsOf(a.spec)
+		ledgers = e.budgets.stepsOf(a.spec)
 	}
 	if ledgers == nil {
 		return nil
@@ -238,7 +228,7 @@ func (e *Engine) journey(a *account) *Journey {
 	for i, step := range a.spec.SLI.Journey.Steps {
 		l := ledgers[i].Gross()
 		s := StepState{
-			Step: step, Spec: e.set.Lookup(step.SLO), Data: l.At(at - 1).State.String(),
+			Step: step, Spec: e.budgets.set.Lookup(step.SLO), Data: l.At(at - 1).State.String(),
 			Sum: l.Sum(from, at), Recent: l.Sum(at-budget.Minutes(j.Over), at),
 		}
 		for _, o := range e.book.OnBudget(step.SLO) {

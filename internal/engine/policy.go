@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -37,15 +36,15 @@ func (e *Engine) judge(service, name string, f func(alerting.Input, alerting.Sta
 	wanted := func(s *slo.Spec) bool {
 		return (service == "" || s.Service == service) && (name == "" || s.Name == name)
 	}
-	for _, a := range e.accounts {
+	for _, a := range e.budgets.byID {
 		if wanted(a.spec) {
 			seen[a.id.Base()] = true
 			all = append(all, f(e.input(e.book, a), a.state))
 		}
 	}
-	for _, s := range e.set.Specs {
+	for _, s := range e.budgets.set.Specs {
 		if wanted(s) && !seen[s.ID()] {
-			all = append(all, f(alerting.Input{ID: s.ID(), Spec: s, Ledger: &budget.Ledger{}, Policy: e.Policy}, alerting.State{}))
+			all = append(all, f(alerting.Input{ID: s.ID(), Spec: s, Ledger: &budget.Ledger{}, Policy: e.budgets.policy}, alerting.State{}))
 		}
 	}
 	slices.SortFunc(all, func(a, b alerting.Verdict) int { return cmp.Compare(a.SLO, b.SLO) })
@@ -57,15 +56,17 @@ func (e *Engine) judge(service, name string, f func(alerting.Input, alerting.Sta
 func (e *Engine) PostmortemAt() int64 {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if e.Policy == nil {
+	if e.budgets.policy == nil {
 		return 0
 	}
-	return e.Policy.PostmortemAt
+	return e.budgets.policy.PostmortemAt
 }
 
 // input is what a decision about an account may look at.
 func (e *Engine) input(b incidents.Book, a *account) alerting.Input {
-	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: e.Policy, Acts: e.actsOn(b, a.id)}
+	in := e.budgets.input(a)
+	in.Acts = e.actsOn(b, a.id)
+	return in
 }
 
 // judgeAt is the verdict right after a gate has turned.
@@ -87,12 +88,12 @@ type Permit struct {
 
 // permitted is what a permit owes to those who watch.
 func (d *deed) permitted() []outbox.Entry {
-	if d.act.Kind != alerting.Override && d.act.Kind != alerting.Exempt || d.Policy == nil {
+	if d.act.Kind != alerting.Override && d.act.Kind != alerting.Exempt || d.budgets.policy == nil {
 		return nil
 	}
-	for _, s := range d.set.Specs {
+	for _, s := range d.budgets.set.Specs {
 		if d.act.Concerns(s.ID()) || d.act.SLO.Base() == s.ID() {
-			return d.Composer.Permit(Permit{Act: d.act, Spec: s, Notify: d.Policy.Notify, Now: d.now})
+			return d.Composer.Permit(Permit{Act: d.act, Spec: s, Notify: d.budgets.policy.Notify, Now: d.now})
 		}
 	}
 	return nil
@@ -142,8 +143,8 @@ func (e *Engine) Changes(service string, from, to, now time.Time) []Change {
 
 // inputs are the budgets of a service, or of all, by ID, with their states.
 func (e *Engine) inputs(service string) (budgets []alerting.Input, states []alerting.State) {
-	for _, id := range slices.Sorted(maps.Keys(e.accounts)) {
-		if a := e.accounts[id]; service == "" || id.Service() == service {
+	for _, a := range e.budgets.all() {
+		if service == "" || a.id.Service() == service {
 			budgets, states = append(budgets, e.input(e.book, a)), append(states, a.state)
 		}
 	}

@@ -3,13 +3,11 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -33,8 +31,8 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 	}
 	tick := store.Tick{At: now, Facts: map[string]string{}}
 	var gone []*account
-	for _, id := range slices.Sorted(maps.Keys(e.accounts)) {
-		if a := e.accounts[id]; !belongs(id, set) && a.open() {
+	for _, a := range e.budgets.all() {
+		if !belongs(a.id, set) && a.open() {
 			gone = append(gone, a)
 		}
 	}
@@ -45,18 +43,9 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 		}
 	}
 	e.close(book, tick.Turns)
-	e.exchange(set)
-	e.set, e.Reports, e.ReportChannels, e.Policy = set, reports, channels, policy
-	e.excuses = map[string]*budget.Excuses{}
-	e.excuse(slices.Collect(maps.Values(e.accounts))...)
+	e.budgets.exchange(set, policy)
+	e.Reports, e.ReportChannels = reports, channels
 	return nil
-}
-
-// belongs reports whether a budget is one of the set's: there is such an SLO, and it has label values
-// if and only if the budget has some.
-func belongs(id slo.ID, set *slo.Set) bool {
-	spec := set.Lookup(id)
-	return spec != nil && (id.Group() != "") == (len(spec.By) > 0)
 }
 
 // remove tells of the end of what is open for SLOs that are gone, and returns the book without it. It changes nothing yet.
@@ -72,18 +61,11 @@ func (e *Engine) remove(gone []*account, now time.Time, tick *store.Tick, sum *S
 	return e.tell(all, now, tick, sum)
 }
 
-// open reports whether the budget has an incident.
-func (a *account) open() bool { return a.state.Burn != nil || a.state.NoData != nil }
-
 // close takes over what remove has decided.
 func (e *Engine) close(book incidents.Book, turns []store.Turn) {
 	e.adopt(book)
 	for _, turn := range turns {
-		a := e.accounts[turn.SLO]
-		if a == nil {
-			a = e.away[turn.SLO]
-		}
-		a.state = turn.State
+		e.budgets.known(turn.SLO).state = turn.State
 	}
 	if len(turns) > 0 {
 		e.kick()
@@ -93,20 +75,20 @@ func (e *Engine) close(book incidents.Book, turns []store.Turn) {
 // restore takes an account over from before a restart. If its SLO was taken out meanwhile, the first tick
 // closes what is open.
 func (e *Engine) restore(a *account) {
-	if belongs(a.id, e.set) {
-		a.spec = e.set.Lookup(a.id)
-		e.excuse(a)
-		e.accounts[a.id] = a
+	if belongs(a.id, e.budgets.set) {
+		a.spec = e.budgets.set.Lookup(a.id)
+		e.budgets.excuse(a)
+		e.budgets.put(a)
 		return
 	}
 	a.spec = &slo.Spec{
 		Service: a.id.Service(), Name: a.id.Name(), Description: "This SLO is no longer in the files.",
 		Objective: e.promisedTo(a), Windows: []slo.Window{{Rolling: 28 * slo.Day}}, SLI: slo.Indicator{Kind: slo.Events},
 	}
-	e.away[a.id] = a
+	e.budgets.away[a.id] = a
 	if a.open() {
-		e.orphans = append(e.orphans, a.id)
-		slices.Sort(e.orphans)
+		e.budgets.orphans = append(e.budgets.orphans, a.id)
+		slices.Sort(e.budgets.orphans)
 	}
 }
 
@@ -129,33 +111,13 @@ func (e *Engine) promisedTo(a *account) slo.Objective {
 // closeOrphans closes what was open for SLOs that were taken out while nobody was there to see it.
 func (e *Engine) closeOrphans(now time.Time, tick *store.Tick, sum *Summary) {
 	var gone []*account
-	for _, id := range e.orphans {
-		if a := e.away[id]; a != nil && a.open() {
+	for _, id := range e.budgets.orphans {
+		if a := e.budgets.away[id]; a != nil && a.open() {
 			gone = append(gone, a)
 		}
 	}
-	e.orphans = nil
+	e.budgets.orphans = nil
 	var removed Summary
 	e.close(e.remove(gone, now, tick, &removed), tick.Turns)
 	sum.Owed += removed.Owed
-}
-
-// exchange gives every account the terms of the new set, puts away those that have none, and takes
-// back those that have some again.
-func (e *Engine) exchange(set *slo.Set) {
-	for id, a := range e.accounts {
-		if belongs(id, set) {
-			a.spec = set.Lookup(id)
-		} else {
-			e.away[id] = a
-			delete(e.accounts, id)
-		}
-	}
-	for id, a := range e.away {
-		if belongs(id, set) {
-			a.spec = set.Lookup(id)
-			e.accounts[id] = a
-			delete(e.away, id)
-		}
-	}
 }

@@ -81,7 +81,7 @@ const reportPatience = 6 * time.Hour
 // reached reports whether every ledger holds the whole of a report's period.
 func (e *Engine) reached(run report.Run) bool {
 	_, end := run.Period.Bounds(e.schedule(run.Report).Zone)
-	for _, a := range e.accounts {
+	for _, a := range e.budgets.byID {
 		if a.state.Through.Time().Before(end) {
 			return false
 		}
@@ -142,7 +142,7 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 		return store.Report{}, false, err
 	}
 	if to.After(now) {
-		for _, a := range e.accounts {
+		for _, a := range e.budgets.byID {
 			if through := a.state.Through.Time(); through.After(in.Until) {
 				in.Until = through
 			}
@@ -176,7 +176,7 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
 	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Team: s.Team, Acts: acts}
-	in.Policy, in.Services = e.Policy, services
+	in.Policy, in.Services = e.budgets.policy, services
 	if e.Reviews != nil {
 		in.Reviews = e.Reviews()
 	}
@@ -189,11 +189,11 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 			in.Undelivered++
 		}
 	}
-	for _, a := range e.accounts {
+	for _, a := range e.budgets.byID {
 		in.Subjects = append(in.Subjects, report.Subject{ID: a.id, Spec: a.spec, Ledger: a.ledger, Incidents: bySLO[a.id]})
 	}
 	for id, declared := range bySLO {
-		if spec := e.wholeService(id); spec != nil {
+		if spec := e.budgets.wholeService(id); spec != nil {
 			in.Subjects = append(in.Subjects, report.Subject{ID: id, Spec: spec, Incidents: declared})
 		}
 	}

@@ -55,12 +55,12 @@ func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick,
 	for _, f := range batch.Failures {
 		sum.Failures = append(sum.Failures, f.Err.Error())
 		for _, id := range f.SLOs {
-			for _, a := range e.budgetsOf(id) {
+			for _, a := range e.budgets.bySLO[id] {
 				a.failed = f.Err
 			}
 		}
 	}
-	e.failJourneys()
+	e.budgets.failJourneys()
 	for _, s := range subjects {
 		e.watch(s, batch.Failures, now, tick, sum)
 	}

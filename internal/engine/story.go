@@ -127,7 +127,7 @@ func (e *Engine) thread(d *incidents.Draft, event alerting.Event, s *story) stri
 	}
 	var oldest alerting.Incident
 	for _, i := range d.InService(event.SLO.Service()) {
-		a := e.accounts[i.SLO]
+		a := e.budgets.byID[i.SLO]
 		together := i.Open && i.Rule.Burns() && !i.Unheard() && a != nil &&
 			a.spec.Slack.Channel == s.in.Spec.Slack.Channel
 		if together && (oldest.ID == "" || cmp.Or(i.Detected.Compare(oldest.Detected), cmp.Compare(i.ID, oldest.ID)) < 0) {

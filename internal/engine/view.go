@@ -43,8 +43,8 @@ type WindowBurn struct {
 func (e *Engine) Budgets() []Budget {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	all := make([]Budget, 0, len(e.accounts))
-	for _, a := range e.accounts {
+	all := make([]Budget, 0, len(e.budgets.byID))
+	for _, a := range e.budgets.byID {
 		all = append(all, e.view(a))
 	}
 	slices.SortFunc(all, func(a, b Budget) int { return cmp.Compare(a.ID, b.ID) })
@@ -55,7 +55,7 @@ func (e *Engine) Budgets() []Budget {
 func (e *Engine) Budget(id slo.ID) (Budget, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	a, ok := e.accounts[id]
+	a, ok := e.budgets.byID[id]
 	if !ok {
 		return Budget{}, false
 	}
@@ -69,8 +69,8 @@ func (e *Engine) view(a *account) Budget {
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.Begin().Time(),
 		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
 		Burns: burns(in, at), Data: a.ledger.Gross().At(at - 1).State.String(),
-		Filling: 1, Problems: a.problems, Corrections: e.set.CorrectionsOf(a.id),
-		Upstream: e.set.Upstream(a.id), Journey: e.journey(a),
+		Filling: 1, Problems: a.problems, Corrections: e.budgets.set.CorrectionsOf(a.id),
+		Upstream: e.budgets.set.Upstream(a.id), Journey: e.journey(a),
 	}
 	if share, ok := e.filled[a.id.Base()]; ok {
 		b.Filling = share
@@ -108,7 +108,7 @@ type Point = incidents.Point
 func (e *Engine) History(id slo.ID, from, to time.Time, step time.Duration) ([]Point, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	a, ok := e.accounts[id]
+	a, ok := e.budgets.byID[id]
 	if !ok {
 		return nil, false
 	}
@@ -131,7 +131,7 @@ func (e *Engine) History(id slo.ID, from, to time.Time, step time.Duration) ([]P
 func (e *Engine) BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	a, ok := e.accounts[id]
+	a, ok := e.budgets.byID[id]
 	if !ok {
 		return nil, false
 	}
@@ -188,28 +188,17 @@ func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	in, _, ok := e.place(e.book, id)
-	if !ok || e.accounts[id] == nil && e.wholeService(id) == nil {
+	if !ok || e.budgets.byID[id] == nil && e.budgets.wholeService(id) == nil {
 		return false
 	}
 	var steps []alerting.Input
 	if in.Spec.SLI.Kind == slo.Composed {
 		for _, step := range in.Spec.SLI.Journey.Steps {
-			if s := e.accounts[step.SLO]; s != nil {
+			if s := e.budgets.byID[step.SLO]; s != nil {
 				steps = append(steps, e.input(e.book, s))
 			}
 		}
 	}
 	f(in, steps)
 	return true
-}
-
-// budgetsOf lists the accounts of an SLO: one, or one per combination of its label values.
-func (e *Engine) budgetsOf(id slo.ID) []*account {
-	var all []*account
-	for _, a := range e.accounts {
-		if a.id.Base() == id {
-			all = append(all, a)
-		}
-	}
-	return all
 }

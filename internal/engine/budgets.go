@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// account is one budget in memory.
+type account struct {
+	id       slo.ID
+	spec     *slo.Spec
+	ledger   *budget.Ledger
+	state    alerting.State
+	since    budget.Minute // where live reading began
+	problems []string      // of the newest reading: clamped counts, dropped samples
+	failed   error         // of the newest reading; nil if it worked
+}
+
+// open reports whether the budget has an incident.
+func (a *account) open() bool { return a.state.Burn != nil || a.state.NoData != nil }
+
+// budgets are the accounts in memory, and the SLOs in force.
+type budgets struct {
+	set     *slo.Set
+	policy  *alerting.Policy // nil is none
+	byID    map[slo.ID]*account
+	bySLO   map[slo.ID][]*account      // the same: one of an SLO, or one per combination of its label values, by ID
+	away    map[slo.ID]*account        // of SLOs that were taken out; they go on if a reload brings them back
+	orphans []slo.ID                   // of these, what a restart found open
+	excuses map[string]*budget.Excuses // of the set, see excuse
+}
+
+func newBudgets(set *slo.Set, policy *alerting.Policy) *budgets {
+	return &budgets{
+		set: set, policy: policy, byID: map[slo.ID]*account{}, bySLO: map[slo.ID][]*account{},
+		away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{},
+	}
+}
+
+// all lists the accounts by ID.
+func (b *budgets) all() []*account {
+	return slices.SortedFunc(maps.Values(b.byID), func(x, y *account) int { return cmp.Compare(x.id, y.id) })
+}
+
+// known is the account of a budget that is in force, or was until its SLO was taken out; nil if there is none.
+func (b *budgets) known(id slo.ID) *account {
+	if a := b.byID[id]; a != nil {
+		return a
+	}
+	return b.away[id]
+}
+
+// put takes an account in.
+func (b *budgets) put(a *account) {
+	b.byID[a.id] = a
+	same := b.bySLO[a.id.Base()]
+	n, found := slices.BinarySearchFunc(same, a.id, func(x *account, id slo.ID) int { return cmp.Compare(x.id, id) })
+	if found {
+		same[n] = a
+		return
+	}
+	b.bySLO[a.id.Base()] = slices.Insert(same, n, a)
+}
+
+// remove puts an account away.
+func (b *budgets) remove(a *account) {
+	b.away[a.id] = a
+	delete(b.byID, a.id)
+	rest := slices.DeleteFunc(b.bySLO[a.id.Base()], func(x *account) bool { return x == a })
+	if b.bySLO[a.id.Base()] = rest; len(rest) == 0 {
+		delete(b.bySLO, a.id.Base())
+	}
+}
+
+// read is the account of a reading; it is opened with its first slot. It is nil if there is nothing to say yet, or if a reload took
+// the SLO out while it was being read.
+func (b *budgets) read(id slo.ID, reading prom.Reading) (a *account, isNew bool) {
+	if a := b.byID[id]; a != nil {
+		return a, false
+	}
+	spec := b.set.Lookup(id.Base())
+	if spec == nil || len(reading.Slots) == 0 {
+		return nil, false
+	}
+	first := reading.Slots[0].At
+	a = &account{id: id, spec: spec, ledger: &budget.Ledger{}, state: alerting.State{Through: first}, since: first}
+	b.excuse(a)
+	b.put(a)
+	return a, true
+}
+
+// input is what a decision about an account may look at, without acts.
+func (b *budgets) input(a *account) alerting.Input {
+	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: b.policy}
+}
+
+// find is what may be decided on, or told, about a budget, or about a service as a whole, whose ledger is empty. It is without acts, and
+// false for what is in the files no more.
+func (b *budgets) find(id slo.ID) (alerting.Input, alerting.State, bool) {
+	if a := b.known(id); a != nil {
+		return b.input(a), a.state, true
+	}
+	spec := b.set.Lookup(id)
+	if spec == nil {
+		spec = b.wholeService(id)
+	}
+	if spec == nil {
+		return alerting.Input{}, alerting.State{}, false
+	}
+	return alerting.Input{ID: id, Spec: spec, Ledger: &budget.Ledger{}, Policy: b.policy}, alerting.State{}, true
+}
+
+// wholeService is a service in the form of an SLO without a name, which promises nothing of its own; nil if the ID is not
+// that of a service. Its terms are those of its first SLO.
+func (b *budgets) wholeService(id slo.ID) *slo.Spec {
+	if id.Name() != "" {
+		return nil
+	}
+	for _, spec := range b.set.Specs {
+		if slo.ID(spec.Service) == id {
+			whole := *spec
+			whole.Name, whole.Description = "", ""
+			whole.SLI = slo.Indicator{}
+			return &whole
+		}
+	}
+	return nil
+}
+
+// exchange gives every account the terms of a new set, puts away those that have none, and takes
+// back those that have some again.
+func (b *budgets) exchange(set *slo.Set, policy *alerting.Policy) {
+	b.set, b.policy, b.excuses = set, policy, map[string]*budget.Excuses{}
+	for id, a := range b.byID {
+		if belongs(id, set) {
+			a.spec = set.Lookup(id)
+		} else {
+			b.remove(a)
+		}
+	}
+	for id, a := range b.away {
+		if belongs(id, set) {
+			a.spec = set.Lookup(id)
+			b.put(a)
+			delete(b.away, id)
+		}
+	}
+	for _, a := range b.byID {
+		b.excuse(a)
+	}
+}
+
+// belongs reports whether a budget is one of the set's: there is such an SLO, and it has label values
+// if and only if the budget has some.
+func belongs(id slo.ID, set *slo.Set) bool {
+	spec := set.Lookup(id)
+	return spec != nil && (id.Group() != "") == (len(spec.By) > 0)
+}
+
+// excuse lays the corrections of the set over a ledger. Budgets that share their window and their corrections share the work.
+func (b *budgets) excuse(a *account) {
+	corrections := b.set.CorrectionsOf(a.id)
+	if len(corrections) == 0 {
+		a.ledger.Excuse(nil)
+		return
+	}
+	key := a.spec.Window().String()
+	for _, c := range corrections {
+		key += "/" + c.Name
+	}
+	x, known := b.excuses[key]
+	if !known {
+		x = budget.NewExcuses(corrections, a.spec.Window())
+		b.excuses[key] = x
+	}
+	a.ledger.Excuse(x)
+}
+
+// upstreamFirst orders the budgets of a reading so that those that others depend on come before them: what is told about
+// an SLO then knows what has just begun to burn upstream of it.
+func (b *budgets) upstreamFirst(readings map[slo.ID]prom.Reading) []slo.ID {
+	ids := slices.Sorted(maps.Keys(readings))
+	slices.SortStableFunc(ids, func(x, y slo.ID) int { // whoever depends on an SLO depends on more than it does
+		return cmp.Compare(len(b.set.Upstream(x)), len(b.set.Upstream(y)))
+	})
+	return ids
+}
