@@ -48,7 +48,7 @@ func backtestAsFacts(replays []replay, labels []alerting.Span, from, to budget.M
 	for _, r := range replays {
 		one := replayFacts{ID: r.ID, Coverage: r.Known, Incidents: []api.Incident{}, Notices: []noticeFacts{}, Problems: r.Problems}
 		for _, i := range r.Incidents {
-			one.Incidents = append(one.Incidents, incidentFacts(i))
+			one.Incidents = append(one.Incidents, api.IncidentOf(i, nil, to.Time()).WithOldNames())
 		}
 		for _, n := range r.Notices {
 			one.Notices = append(one.Notices, noticeFacts{At: n.Time(), Spent: float64(n.Level) / 10_000})
@@ -59,24 +59,6 @@ func backtestAsFacts(replays []replay, labels []alerting.Span, from, to budget.M
 		facts.Score = scoreAsFacts(alerting.ScoreAgainst(pagesOf(replays, to), labels))
 	}
 	return facts
-}
-
-func incidentFacts(i alerting.Incident) api.Incident {
-	return api.Incident{
-		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Severity: string(i.Severity), Open: i.Open,
-		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: given(i.Escalated), Ended: given(i.Ended), Resolved: given(i.Resolved),
-		Duration: slo.ShortDuration(i.Duration()), TimeToDetect: slo.ShortDuration(i.TimeToDetect()),
-		Bad: float64(i.Bad()) / 1000, Cost: i.Cost(),
-	}
-}
-
-// given is a time, or nil if there is none.
-func given(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
 }
 
 func scoreAsFacts(s alerting.Score) *scoreFacts {

@@ -153,7 +153,7 @@ func (x *explanation) tellIncidents(w io.Writer, _ string) error {
 	fmt.Fprintln(w)
 	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "BAD", "BUDGET")
 	for _, i := range x.Incidents {
-		t.row(i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04"), i.Duration, count(i.Bad), percentOf(i.Share))
+		t.row(i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04"), lasting(i.Duration), count(i.Bad), percentOf(i.Share))
 	}
 	t.row("unattributed", "", "", "", count(x.Unattributed.Bad), percentOf(x.Unattributed.Share))
 	t.row("sum", "", "", "", count(x.Bad), percentOf(x.Spent))

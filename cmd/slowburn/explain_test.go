@@ -34,7 +34,7 @@ func newExplained() *explained {
 		ID: "shop/availability", Objective: 99.9, Window: "2d", From: to.Add(-4 * time.Hour), To: to,
 		Allowed: new(float64(30)), Bad: 201.5, Total: 2400, Spent: new(201.5 / 30),
 		Buckets:      []api.SpentBucket{hour(4, 0), hour(3, 201), hour(2, 0), hour(1, 0.5)},
-		Incidents:    []api.SpentIncident{{ID: "shop/availability/page/2", Severity: "page", Onset: to.Add(-3 * time.Hour), Duration: "20m", SpentShare: spentShare(200)}},
+		Incidents:    []api.SpentIncident{{ID: "shop/availability/page/2", Severity: "page", Onset: to.Add(-3 * time.Hour), Duration: 1200, SpentShare: spentShare(200)}},
 		Unattributed: spentShare(1.5), Data: api.SpentData{State: "ok", Minutes: 240, Known: 240},
 	}}
 }

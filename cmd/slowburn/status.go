@@ -108,18 +108,10 @@ func tellCorrections(out io.Writer, s api.SLO) {
 	if g == nil {
 		return
 	}
-	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left, %s of %s events bad. Left out:\n", s.ID, percentOf(leftOf(g.Spent)), count(g.Bad), count(g.Total))
+	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left, %s of %s events bad. Left out:\n", s.ID, percentOf(g.Remaining), number(g.Bad, "%g"), number(g.Total, "%g"))
 	for _, c := range s.Budget.Corrections {
 		fmt.Fprintf(out, "  %s\n", correctionText(c))
 	}
-}
-
-func leftOf(spent *float64) *float64 {
-	if spent == nil {
-		return nil
-	}
-	left := 1 - *spent
-	return &left
 }
 
 // correctionText is a correction in a line.
@@ -250,17 +242,9 @@ func (c *incidentsListCmd) Run(e *env) error {
 		if i.Open {
 			state = "open"
 		}
-		t.row(i.ID, i.Severity, state, i.Onset.UTC().Format("2006-01-02 15:04"), i.Duration, i.TimeToDetect, costOf(i))
+		t.row(i.ID, i.Severity, state, i.Onset.UTC().Format("2006-01-02 15:04"), lasting(i.Duration), lasting(i.TimeToDetect), percentOf(i.Cost))
 	}
 	return t.flush()
-}
-
-// costOf is the share of the budget that an incident took, a dash where that is not known.
-func costOf(i api.Incident) string {
-	if !i.Known {
-		return unknown
-	}
-	return percentOf(&i.Cost)
 }
 
 type incidentsShowCmd struct {
@@ -278,7 +262,7 @@ func (c *incidentsShowCmd) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
-		i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04 UTC"), i.Duration, i.TimeToDetect, costOf(i.Incident))
+		i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04 UTC"), lasting(i.Duration), lasting(i.TimeToDetect), percentOf(i.Cost))
 	if i.Title != "" {
 		fmt.Fprintf(e.out, "declared: %s\n", i.Title)
 	}
@@ -286,7 +270,7 @@ func (c *incidentsShowCmd) Run(e *env) error {
 		fmt.Fprintf(e.out, "merged into %s\n", i.MergedInto)
 	}
 	if i.TimeToAcknowledge != nil {
-		fmt.Fprintf(e.out, "acknowledged by %s after %s\n", i.AcknowledgedBy, *i.TimeToAcknowledge)
+		fmt.Fprintf(e.out, "acknowledged by %s after %s\n", i.AcknowledgedBy, lasting(*i.TimeToAcknowledge))
 	}
 	fmt.Fprintln(e.out)
 	for _, h := range i.Timeline {

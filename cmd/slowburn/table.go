@@ -5,6 +5,9 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // table prints aligned columns under a heading.
@@ -37,4 +40,9 @@ func percentOf(v *float64) string {
 		return unknown
 	}
 	return fmt.Sprintf("%.1f %%", *v*100)
+}
+
+// lasting writes seconds as Prometheus writes a duration.
+func lasting(seconds float64) string {
+	return slo.ShortDuration(time.Duration(seconds * float64(time.Second)).Round(time.Second))
 }

@@ -7,12 +7,6 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// textOf writes a duration to the second, as Prometheus does.
-func textOf(d time.Duration) *string {
-	s := slo.ShortDuration(d.Round(time.Second))
-	return &s
-}
-
 // Events turns a count in thousandths into a number of events.
 func Events(thousandths int64) float64 { return float64(thousandths) / budget.Unit }
 
@@ -43,4 +37,16 @@ func TimeOrNull(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
+}
+
+// seconds makes null of a duration that is not known.
+func seconds(d time.Duration, known bool) *float64 { return IfKnown(d.Seconds(), known) }
+
+// inWords writes seconds as Prometheus writes a duration.
+func inWords(seconds *float64) *string {
+	if seconds == nil {
+		return nil
+	}
+	s := slo.ShortDuration(time.Duration(*seconds * float64(time.Second)).Round(time.Second))
+	return &s
 }

@@ -75,19 +75,36 @@ type Delivery struct {
 	Failed      int       `json:"failed"`
 	PerWeek     *float64  `json:"perWeek"`
 	FailureRate *float64  `json:"failureRate"`
-	Recovery    *string   `json:"recoveryTime"` // median, of those that were made good
-	Lead        *string   `json:"leadTime"`     // median, of those whose oldest commit is known
+	Recovery    *float64  `json:"recoveryTimeSeconds"` // median, of those that were made good
+	Lead        *float64  `json:"leadTimeSeconds"`     // median, of those whose oldest commit is known
+
+	*OldDelivery
+}
+
+// OldDelivery are names that the HTTP API writes beside the new ones for one more release.
+type OldDelivery struct {
+	Recovery *string `json:"recoveryTime"` // as Prometheus writes it: "1h30m"
+	Lead     *string `json:"leadTime"`
 }
 
 // DeliveryOf converts the figures of delivery.
 func DeliveryOf(d alerting.Delivery) Delivery {
-	out := Delivery{From: d.From.UTC(), To: d.To.UTC(), Deploys: d.Deploys, Failed: d.Failed}
-	out.PerWeek, out.FailureRate = IfKnown(d.PerWeek()), IfKnown(d.FailureRate())
-	if len(d.Recovery) > 0 {
-		out.Recovery = textOf(alerting.Median(d.Recovery))
+	return Delivery{
+		From: d.From.UTC(), To: d.To.UTC(), Deploys: d.Deploys, Failed: d.Failed,
+		PerWeek: IfKnown(d.PerWeek()), FailureRate: IfKnown(d.FailureRate()), Recovery: median(d.Recovery), Lead: median(d.Lead),
 	}
-	if len(d.Lead) > 0 {
-		out.Lead = textOf(alerting.Median(d.Lead))
+}
+
+// median computes the median of sorted durations, nil if there are none.
+func median(sorted []time.Duration) *float64 {
+	if len(sorted) == 0 {
+		return nil
 	}
-	return out
+	return seconds(alerting.Median(sorted), true)
+}
+
+// WithOldNames adds the names that users of the HTTP API know.
+func (d Delivery) WithOldNames() Delivery {
+	d.OldDelivery = &OldDelivery{Recovery: inWords(d.Recovery), Lead: inWords(d.Lead)}
+	return d
 }

@@ -2,9 +2,14 @@
 // of the values of the core. A fact is converted here, once, at the edge; nothing inside reads these types back but the
 // commands that ask a daemon.
 //
-// Times are RFC 3339 in UTC, durations are strings as Prometheus writes them ("1h30m"), counts are events and may have
-// three decimals, ratios are plain numbers with 1 for the whole. What is not known is null, never 0. Lists are in a
-// fixed order that each type names.
+// # Names and units
+//
+// Times are RFC 3339 in UTC. Durations are numbers of seconds, and their names end in Seconds; what is named by its
+// length, such as a window, is a string as Prometheus writes it ("28d"). Counts are events and may have three decimals.
+// Percentages are those of an SLI and an objective alone; every other share is a plain number with 1 for the whole.
+// What is not known is null, never 0. Lists are in a fixed order that each type names.
+//
+// A field that gets a better name keeps the old one beside it for a release, in a type or a field that says Old.
 //
 // # The HTTP API
 //

@@ -26,24 +26,51 @@ type Incident struct {
 	Ended     *time.Time `json:"ended"`     // end of the last bad minute; of an open one, so far
 	Resolved  *time.Time `json:"resolved"`
 
-	Duration      string   `json:"duration"`      // from the onset to the end of the last bad minute
-	TimeToDetect  string   `json:"timeToDetect"`  // from the onset to the alert
-	TimeToResolve *string  `json:"timeToResolve"` // from the onset to the end of the last bad minute; null while open
-	Bad           float64  `json:"bad"`           // bad events since the onset
-	Cost          float64  `json:"cost"`          // the share of the whole budget that they took
-	Known         bool     `json:"known"`         // whether these two are known; they are not where data are missing, nor for a service as a whole
-	PeakBurn      *float64 `json:"peakBurn"`      // over the firing pair's short window
+	Duration          float64  `json:"durationSeconds"`          // from the onset to the end of the last bad minute
+	TimeToDetect      float64  `json:"timeToDetectSeconds"`      // from the onset to the alert
+	TimeToAcknowledge *float64 `json:"timeToAcknowledgeSeconds"` // from the alert to the first acknowledgement; null without one
+	TimeToMitigate    *float64 `json:"timeToMitigateSeconds"`    // from the onset to when a person said that users no longer feel it
+	TimeToResolve     *float64 `json:"timeToResolveSeconds"`     // from the onset to the end of the last bad minute; null while open
 
-	// Group is the incident in whose thread this one is told, because they burn together; "" is its own.
-	Group string `json:"group,omitempty"`
+	// What it took, in events since the onset. It is null where data are missing, and for a service as a whole.
+	Bad      *float64 `json:"bad"`
+	Total    *float64 `json:"total"`
+	Allowed  *float64 `json:"allowed"`  // bad events that the whole budget allowed at its newest event
+	Cost     *float64 `json:"cost"`     // bad ÷ allowed: the share of the whole budget
+	PeakBurn *float64 `json:"peakBurn"` // over the firing pair's short window
+	Burn     *Firing  `json:"burn"`     // null where no pair of windows fired
+
+	// Thread is the incident in whose thread this one is told, because they burn together; "" is its own.
+	Thread string `json:"thread,omitempty"`
 	// MergedInto is the incident into which a person merged this one.
-	MergedInto        string  `json:"mergedInto,omitempty"`
-	AcknowledgedBy    string  `json:"acknowledgedBy,omitempty"`
-	TimeToAcknowledge *string `json:"timeToAcknowledge"` // from the alert to the first acknowledgement; null without one
-	TimeToMitigate    *string `json:"timeToMitigate"`    // from the onset to when a person said that users no longer feel it
-	SilencedBy        string  `json:"silencedBy,omitempty"`
+	MergedInto     string `json:"mergedInto,omitempty"`
+	AcknowledgedBy string `json:"acknowledgedBy,omitempty"`
+	SilencedBy     string `json:"silencedBy,omitempty"`
 	// SilencedUntil is null without a silence, and with one that lasts until the budget recovers.
 	SilencedUntil *time.Time `json:"silencedUntil,omitempty"`
+
+	*OldIncident
+}
+
+// Firing is the pair of windows that an incident's newest event was decided by.
+type Firing struct {
+	Long      string   `json:"long"`      // the length of the long window: "1h"
+	Short     string   `json:"short"`     //
+	Threshold float64  `json:"threshold"` // burn rate above which it fires
+	LongRate  *float64 `json:"longRate"`  // burn rate over it, null without traffic
+	ShortRate *float64 `json:"shortRate"` //
+}
+
+// OldIncident are names that the HTTP API writes beside the new ones for one more release: durations as Prometheus
+// writes them ("1h30m").
+type OldIncident struct {
+	Duration          string  `json:"duration"`
+	TimeToDetect      string  `json:"timeToDetect"`
+	TimeToResolve     *string `json:"timeToResolve"`
+	TimeToAcknowledge *string `json:"timeToAcknowledge"`
+	TimeToMitigate    *string `json:"timeToMitigate"`
+	Known             bool    `json:"known"` // bad and cost are not null
+	Group             string  `json:"group,omitempty"`
 }
 
 // IncidentDetail is an incident with its timeline.
@@ -84,38 +111,56 @@ type Happening struct {
 	Text     string    `json:"text"`             // in words
 }
 
-// IncidentOf converts an incident as it stands at a time. The SLO is needed for the peak's burn rate and may be nil.
+// IncidentOf converts an incident as it stands at a time. The SLO is needed for burn rates and may be nil.
 func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 	out := Incident{
-		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Severity: string(i.Severity), Open: i.Open,
+		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Title: i.Title(), Severity: string(i.Severity), Open: i.Open,
 		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
-		Duration: slo.ShortDuration(i.Duration()), TimeToDetect: slo.ShortDuration(i.TimeToDetect()),
-		Bad: Events(i.Bad()), Cost: i.Cost(), Known: i.Last.Burn != nil, Title: i.Title(), MergedInto: i.MergedInto(),
+		Duration: i.Duration().Seconds(), TimeToDetect: i.TimeToDetect().Seconds(), TimeToResolve: seconds(i.TimeToResolve(), !i.Open),
+		TimeToAcknowledge: seconds(i.TimeToAcknowledge()), TimeToMitigate: seconds(i.TimeToMitigate()),
+		Thread: i.Group, MergedInto: i.MergedInto(),
 	}
-	if !i.Open {
-		d := slo.ShortDuration(i.TimeToResolve())
-		out.TimeToResolve = &d
+	if b := i.Last.Burn; b != nil {
+		out.Bad, out.Total, out.Allowed = new(Events(b.Bad)), new(Events(b.Total)), new(Events(i.Last.Budget.Allowed))
+		out.Cost = new(i.Cost())
 	}
 	if spec != nil {
-		out.PeakBurn = IfKnown(i.PeakBurn(spec.Objective))
+		out.PeakBurn, out.Burn = IfKnown(i.PeakBurn(spec.Objective)), firing(i.Last, spec)
 	}
 	a, _ := i.Acknowledged()
-	out.AcknowledgedBy, out.Group = a.By, i.Group
-	if d, ok := i.TimeToAcknowledge(); ok {
-		out.TimeToAcknowledge = textOf(d)
-	}
-	if d, ok := i.TimeToMitigate(); ok {
-		out.TimeToMitigate = textOf(d)
-	}
+	out.AcknowledgedBy = a.By
 	if a, ok := i.Silenced(now); ok && i.Open {
 		out.SilencedBy, out.SilencedUntil = a.By, TimeOrNull(a.Until)
 	}
 	return out
 }
 
-// DetailOf converts an incident with its timeline; the SLO may be nil.
+func firing(e alerting.Event, spec *slo.Spec) *Firing {
+	if e.Pair == nil {
+		return nil
+	}
+	out := &Firing{Long: slo.ShortDuration(e.Pair.Long), Short: slo.ShortDuration(e.Pair.Short), Threshold: e.Pair.Burn(spec.Window().Length())}
+	if e.Long != nil {
+		out.LongRate = BurnRate(*e.Long, spec.Objective)
+	}
+	if e.Short != nil {
+		out.ShortRate = BurnRate(*e.Short, spec.Objective)
+	}
+	return out
+}
+
+// WithOldNames adds the names that users of the HTTP API know.
+func (i Incident) WithOldNames() Incident {
+	i.OldIncident = &OldIncident{
+		Duration: *inWords(&i.Duration), TimeToDetect: *inWords(&i.TimeToDetect), TimeToResolve: inWords(i.TimeToResolve),
+		TimeToAcknowledge: inWords(i.TimeToAcknowledge), TimeToMitigate: inWords(i.TimeToMitigate), Known: i.Bad != nil, Group: i.Thread,
+	}
+	return i
+}
+
+// DetailOf converts an incident with its timeline, for the HTTP API; the SLO may be nil.
 func DetailOf(i alerting.Incident, spec *slo.Spec, now time.Time) IncidentDetail {
-	d := IncidentDetail{Incident: IncidentOf(i, spec, now), Timeline: []Happening{}}
+	d := IncidentDetail{Incident: IncidentOf(i, spec, now).WithOldNames(), Timeline: []Happening{}}
 	for _, e := range i.Log {
 		d.Timeline = append(d.Timeline, Happening{
 			At: e.Time().UTC(), Kind: string(e.Kind), Severity: string(e.Severity), Reason: string(e.Reason), Text: tellEvent(e, spec),

@@ -1,21 +1,29 @@
 package api
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// SLO is one error budget: an SLO, or one combination of label values of an SLO with `by:`. A list of them is
-// ordered by ID.
-type SLO struct {
+// Promise says which error budget something is about, and what was promised.
+type Promise struct {
 	ID          string  `json:"id"`              // checkout/availability, or checkout/availability{route="/pay"}
 	Service     string  `json:"service"`         //
 	Name        string  `json:"slo"`             // without service and labels
 	Group       string  `json:"group,omitempty"` // {route="/pay"} for an SLO with `by:`
 	Owner       string  `json:"owner"`
+	Tier        string  `json:"tier,omitempty"`
 	Description string  `json:"description,omitempty"`
 	Objective   float64 `json:"objective"` // percent
+}
+
+// SLO is one error budget: an SLO, or one combination of label values of an SLO with `by:`. A list of them is
+// ordered by ID.
+type SLO struct {
+	Promise
 	WindowBudget
 	// Windows are the further windows of an SLO that has several; the first one, which drives the alerts, is above.
 	Windows []WindowBudget `json:"windows,omitempty"`
@@ -65,31 +73,28 @@ type WindowBudget struct {
 	Budget Budget   `json:"budget"`
 }
 
-// Budget is the account of a window.
-type Budget struct {
-	Allowed   *float64 `json:"allowed"`   // bad events that the window allows; null, as the next two, before anything is known
+// Account is what a window allows and what there was. All of it is null before anything is known.
+type Account struct {
+	Allowed   *float64 `json:"allowed"`   // bad events that the window allows
 	Bad       *float64 `json:"bad"`       // bad events that there were
 	Total     *float64 `json:"total"`     // events that there were
 	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null without traffic
 	Remaining *float64 `json:"remaining"` // 1 − spent, negative when overspent
+}
+
+// Budget is the account of a window with what it rests on, and what will become of it.
+type Budget struct {
+	Account
 	// Coverage is the share of the window's minutes, since the ledger began, whose events are known.
 	Coverage float64 `json:"coverage"`
 	// Gross is the account before corrections, and Corrections is what each of them left out; both are absent where none
 	// concerns the window.
-	Gross       *Gross       `json:"gross,omitempty"`
+	Gross       *Account     `json:"gross,omitempty"`
 	Corrections []Correction `json:"corrections,omitempty"`
 	// Outlook is spent, exhausts, lasts or unknown; only exhausts has an ExhaustsAt, which is to the hour.
 	// Only the first window has a forecast.
 	Outlook    string     `json:"outlook,omitempty"`
 	ExhaustsAt *time.Time `json:"exhaustsAt"`
-}
-
-// Gross is the account of a window with the minutes that corrections leave out.
-type Gross struct {
-	Allowed float64  `json:"allowed"`
-	Bad     float64  `json:"bad"`
-	Total   float64  `json:"total"`
-	Spent   *float64 `json:"spent"` // null without traffic
 }
 
 // Correction is what a correction leaves out of a window. They are listed in the order of the files.
@@ -165,25 +170,49 @@ type HistoryPoint struct {
 	GrossTotal *float64 `json:"grossTotal,omitempty"`
 }
 
-// WindowOf converts the budget of one window.
+// PromiseOf converts what was promised for a budget.
+func PromiseOf(id slo.ID, spec *slo.Spec) Promise {
+	percent, _ := strconv.ParseFloat(spec.Objective.Percent(), 64)
+	return Promise{
+		ID: string(id), Service: id.Service(), Name: id.Name(), Group: id.Group(),
+		Owner: spec.Owner, Tier: spec.Tier, Description: spec.Description, Objective: percent,
+	}
+}
+
+// WindowOf converts the budget of one window, without a forecast.
 func WindowOf(st budget.Status) WindowBudget {
-	w := WindowBudget{Window: st.Window.String(), SLI: Percent(st.Sum), Budget: Budget{Coverage: st.Coverage}}
-	if st.Sum.Seen() > 0 {
-		allowed, bad, total := Events(st.Allowed), Events(st.Sum.Bad), Events(st.Sum.Total)
-		w.Budget.Allowed, w.Budget.Bad, w.Budget.Total = &allowed, &bad, &total
-	}
-	if st.Sum.Total > 0 {
-		left := st.Remaining()
-		w.Budget.Spent, w.Budget.Remaining = &st.Spent, &left
-	}
+	w := WindowBudget{Window: st.Window.String(), SLI: Percent(st.Sum), Budget: Budget{Account: accountOf(st), Coverage: st.Coverage}}
 	if st.Gross != nil {
-		w.Budget.Gross = &Gross{Allowed: Events(st.Gross.Allowed), Bad: Events(st.Gross.Sum.Bad), Total: Events(st.Gross.Sum.Total)}
-		if st.Gross.Sum.Total > 0 {
-			w.Budget.Gross.Spent = &st.Gross.Spent
-		}
+		w.Budget.Gross = new(accountOf(*st.Gross))
 	}
 	for _, o := range st.LeftOut {
 		w.Budget.Corrections = append(w.Budget.Corrections, toCorrection(o, st.At))
+	}
+	return w
+}
+
+func accountOf(st budget.Status) Account {
+	var a Account
+	if st.Sum.Seen() > 0 {
+		a.Allowed, a.Bad, a.Total = new(Events(st.Allowed)), new(Events(st.Sum.Bad)), new(Events(st.Sum.Total))
+	}
+	if st.Sum.Total > 0 {
+		a.Spent, a.Remaining = new(st.Spent), new(st.Remaining())
+	}
+	return a
+}
+
+// WithOutlook adds the forecast of the budget, made at a time.
+func (w WindowBudget) WithOutlook(o budget.Outlook, at time.Time) WindowBudget {
+	switch {
+	case o.Gone:
+		w.Budget.Outlook = "spent"
+	case o.Lasts:
+		w.Budget.Outlook = "lasts"
+	case !o.Known:
+		w.Budget.Outlook = "unknown"
+	default:
+		w.Budget.Outlook, w.Budget.ExhaustsAt = "exhausts", new(at.Add(o.In).UTC())
 	}
 	return w
 }

@@ -57,9 +57,10 @@ type SpentIncident struct {
 	ID       string    `json:"id"`
 	Severity string    `json:"severity"`
 	Onset    time.Time `json:"onset"`
-	Duration string    `json:"duration"`
+	Duration float64   `json:"durationSeconds"`
 	Open     bool      `json:"open"`
 	SpentShare
+	OldDuration string `json:"duration"` // the same in words, for one more release
 }
 
 // SpentData is what is known about the window's minutes.
@@ -82,7 +83,7 @@ func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, 
 		Spent: shareOf(st.Sum.Bad, st), Corrections: w.Budget.Corrections, Buckets: []SpentBucket{}, Incidents: []SpentIncident{},
 	}
 	if g := w.Budget.Gross; g != nil {
-		out.GrossBad, out.GrossTotal = &g.Bad, &g.Total
+		out.GrossBad, out.GrossTotal = g.Bad, g.Total
 	}
 	out.divide(st, l, hourly)
 	ordered, attribution := alerting.Attribution(l, incidents)
@@ -92,8 +93,8 @@ func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, 
 	for n, i := range slices.Backward(ordered) {
 		if c := i.Claim(); c.From < to && c.To > from {
 			out.Incidents = append(out.Incidents, SpentIncident{
-				ID: i.ID, Severity: string(i.Severity), Onset: i.Onset.UTC(), Duration: slo.ShortDuration(i.Duration()), Open: i.Open,
-				SpentShare: spentShare(shares[n], st),
+				ID: i.ID, Severity: string(i.Severity), Onset: i.Onset.UTC(), Duration: i.Duration().Seconds(), Open: i.Open,
+				SpentShare: spentShare(shares[n], st), OldDuration: slo.ShortDuration(i.Duration()),
 			})
 		}
 	}

@@ -29,7 +29,7 @@ type Status struct {
 type Tick struct {
 	At         time.Time `json:"at"`
 	Through    time.Time `json:"through"` // minutes before it are evaluated
-	Took       string    `json:"took"`
+	Took       float64   `json:"tookSeconds"`
 	Budgets    int       `json:"budgets"` // that were read
 	Slots      int       `json:"slots"`   // new minutes, over all budgets
 	Events     int       `json:"events"`
@@ -39,6 +39,7 @@ type Tick struct {
 	Queries    int64     `json:"queries"`
 	Samples    int64     `json:"samples"`
 	Bytes      int64     `json:"bytes"`
+	OldTook    string    `json:"took"` // the same in words, for one more release
 }
 
 // Outbox is how delivery stands.
@@ -50,12 +51,13 @@ type Outbox struct {
 
 // Channel is how one channel does.
 type Channel struct {
-	Leg      string `json:"leg"`
+	Receiver string `json:"receiver"`
 	Channel  string `json:"channel"`
 	Pending  int    `json:"pending"`
 	Retrying int    `json:"retrying"`
 	Dead     int    `json:"dead"`
 	LastErr  string `json:"lastError,omitempty"`
+	OldLeg   string `json:"leg"` // the same as receiver, for one more release
 }
 
 // Reloaded is the newest reload of the configuration.

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
@@ -131,7 +132,7 @@ func checkHook(t *testing.T, owed []outbox.Owed, got []notifytest.Request) {
 	for _, id := range ids {
 		for _, r := range got {
 			if r.Header.Get(webhook.HeaderID) == id {
-				var m webhook.Message
+				var m api.Message
 				if err := json.Unmarshal(r.Body, &m); err != nil || m.Timestamp.Before(last) {
 					t.Errorf("out of order: %v after %s: %v", m.Timestamp, last, err)
 				}

@@ -207,7 +207,7 @@ func (s *server) apiIncidents(r *http.Request) (any, error) {
 	specs := s.specs()
 	all := []api.Incident{}
 	for _, i := range found {
-		all = append(all, api.IncidentOf(i, specs[i.SLO.Base()], s.Now()))
+		all = append(all, api.IncidentOf(i, specs[i.SLO.Base()], s.Now()).WithOldNames())
 	}
 	return all, nil
 }

@@ -58,7 +58,7 @@ func (s *server) apiDelivery(r *http.Request) (any, error) {
 	for _, c := range s.Source.Changes(service, from, to.Add(alerting.ChangeWindow), s.Now()) {
 		acts = append(acts, c.Act)
 	}
-	return api.DeliveryOf(alerting.Deliver(acts, incidents, from, to)), nil
+	return api.DeliveryOf(alerting.Deliver(acts, incidents, from, to)).WithOldNames(), nil
 }
 
 // apiChanged takes a change, or an experiment that is asked for.

@@ -137,7 +137,7 @@ func TestTheGateOverHTTP(t *testing.T) {
 		{"GET", "slos/checkout/availability", 200, `"gate":"frozen"`},
 		{"GET", "changes?service=checkout", 200, `"data":[]`},
 		{"GET", "experiments/none", 404, "There is no experiment"},
-		{"GET", "delivery?service=checkout", 200, `"deploys":0,"failed":0,"perWeek":null,"failureRate":null,"recoveryTime":null,"leadTime":null`},
+		{"GET", "delivery?service=checkout", 200, `"deploys":0,"failed":0,"perWeek":null,"failureRate":null,"recoveryTimeSeconds":null,"leadTimeSeconds":null`},
 	} {
 		w := ask(t, h, c.method, "/api/v1/"+c.path, "")
 		if w.Code != c.code || !strings.Contains(w.Body.String(), c.says) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -18,11 +17,9 @@ import (
 // This file turns what slowburn knows into the types of the API.
 
 func toSLO(b engine.Budget) api.SLO {
-	percent, _ := strconv.ParseFloat(b.Spec.Objective.Percent(), 64)
 	out := api.SLO{
-		ID: string(b.ID), Service: b.ID.Service(), Name: b.ID.Name(), Group: b.ID.Group(),
-		Owner: b.Spec.Owner, Description: b.Spec.Description, Objective: percent,
-		Burn: []api.Burn{}, Alerts: toAlerts(b), Open: []string{},
+		Promise: api.PromiseOf(b.ID, b.Spec),
+		Burn:    []api.Burn{}, Alerts: toAlerts(b), Open: []string{},
 		Data: api.Data{State: b.Data, AsOf: b.AsOf.UTC(), Since: sinceOf(b), History: b.Filling, Problems: b.Problems},
 	}
 	out.Journey = toJourney(b)
@@ -31,8 +28,7 @@ func toSLO(b engine.Budget) api.SLO {
 	}
 	for n, st := range b.Windows {
 		if n == 0 {
-			out.WindowBudget = api.WindowOf(st)
-			out.Budget.Outlook, out.Budget.ExhaustsAt = outlookOf(b)
+			out.WindowBudget = api.WindowOf(st).WithOutlook(b.Outlook, b.AsOf)
 			continue
 		}
 		out.Windows = append(out.Windows, api.WindowOf(st))
@@ -52,21 +48,6 @@ func sinceOf(b engine.Budget) *time.Time {
 		return nil
 	}
 	return api.TimeOrNull(b.Since)
-}
-
-// outlookOf is the forecast as a word and, if there is one, a time.
-func outlookOf(b engine.Budget) (string, *time.Time) {
-	switch o := b.Outlook; {
-	case o.Gone:
-		return "spent", nil
-	case o.Lasts:
-		return "lasts", nil
-	case !o.Known:
-		return "unknown", nil
-	default:
-		at := b.AsOf.Add(o.In).UTC()
-		return "exhausts", &at
-	}
 }
 
 func toAlerts(b engine.Budget) []api.Alert {
@@ -159,7 +140,7 @@ func toTick(s engine.Summary) *api.Tick {
 		return nil
 	}
 	t := &api.Tick{
-		At: s.At.UTC(), Through: s.Through.UTC(), Took: s.Took.Round(time.Millisecond).String(),
+		At: s.At.UTC(), Through: s.Through.UTC(), Took: s.Took.Seconds(), OldTook: s.Took.Round(time.Millisecond).String(),
 		Budgets: s.SLOs, Slots: s.Slots, Events: s.Events, Messages: s.Owed, Failures: append([]string{}, s.Failures...),
 		Queries: s.Stats.Queries, Samples: s.Stats.Samples, Bytes: s.Stats.Bytes,
 	}
@@ -175,10 +156,12 @@ func toOutbox(d store.Depth, channels []store.Delivery) *api.Outbox {
 		o.Entries[string(state)] = n
 	}
 	for _, c := range channels {
-		o.Channels = append(o.Channels, api.Channel{Leg: c.Leg, Channel: c.Channel, Pending: c.Pending, Retrying: c.Retrying, Dead: c.Dead, LastErr: c.LastErr})
+		o.Channels = append(o.Channels, api.Channel{
+			Receiver: c.Leg, Channel: c.Channel, Pending: c.Pending, Retrying: c.Retrying, Dead: c.Dead, LastErr: c.LastErr, OldLeg: c.Leg,
+		})
 	}
 	slices.SortStableFunc(o.Channels, func(a, b api.Channel) int {
-		return cmp.Or(cmp.Compare(a.Leg, b.Leg), cmp.Compare(a.Channel, b.Channel))
+		return cmp.Or(cmp.Compare(a.Receiver, b.Receiver), cmp.Compare(a.Channel, b.Channel))
 	})
 	return o
 }

@@ -1,5 +1,5 @@
 // Package webhook tells any program that takes an HTTP request: one POST per event, a JSON
-// document of a documented form ([Message]), signed as standardwebhooks.com describes.
+// document of a documented form ([api.Message]), signed as standardwebhooks.com describes.
 //
 // The events of an incident come in the order in which they happened, each under an ID of its own
 // that stays the same however often it is sent. A receiver that keeps the IDs it has seen takes every

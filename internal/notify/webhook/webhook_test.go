@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -47,7 +48,7 @@ func pass(t *testing.T, store *outboxtest.Store, c outbox.Leg, passes int) {
 func TestGolden(t *testing.T) {
 	var out strings.Builder
 	for _, e := range compose(notifytest.Story("webhook", true)) {
-		var m Message
+		var m api.Message
 		if err := json.Unmarshal(e.Body, &m); err != nil {
 			t.Fatal(err)
 		}
