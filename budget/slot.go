@@ -95,6 +95,18 @@ func Count(bad, total int64) Slot {
 	return s
 }
 
+// SlotAt is a slot and the minute it belongs to.
+type SlotAt struct {
+	At   Minute
+	Slot Slot
+}
+
+// HourAt is the sum of an hour whose minutes are not known, as a coarse backfill reads it.
+type HourAt struct {
+	Hour int64 // since the Unix epoch
+	Sum  Sum
+}
+
 // Sum adds up slots.
 type Sum struct {
 	Bad, Total int64 // thousandths of events, of known and of partial slots

@@ -279,7 +279,7 @@ func (e *Engine) turn(a *account, reading prom.Reading) story {
 	for _, s := range reading.Slots {
 		to = max(to, s.At+1)
 		if a.ledger.Put(s.At, s.Slot) {
-			turn.Slots = append(turn.Slots, store.SlotAt{At: s.At, Slot: s.Slot})
+			turn.Slots = append(turn.Slots, s)
 		}
 	}
 	a.problems, a.failed = reading.Problems, nil

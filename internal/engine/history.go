@@ -187,12 +187,12 @@ func (a *account) takeHistory(r prom.Reading) store.Turn {
 	turn := store.Turn{SLO: a.id}
 	for _, s := range r.Slots {
 		if s.Slot.State != budget.Absent && s.At < a.since && a.ledger.Put(s.At, s.Slot) {
-			turn.Slots = append(turn.Slots, store.SlotAt{At: s.At, Slot: s.Slot})
+			turn.Slots = append(turn.Slots, s)
 		}
 	}
 	for _, h := range r.Hours {
 		if h.Sum.Seen() > 0 && a.ledger.PutHour(h.Hour, h.Sum) {
-			turn.Hours = append(turn.Hours, store.HourAt{Hour: h.Hour, Sum: h.Sum})
+			turn.Hours = append(turn.Hours, h)
 		}
 	}
 	a.state.SpentSeen, a.state.Gate = false, ""

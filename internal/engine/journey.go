@@ -71,12 +71,12 @@ func (b *budgets) derive(j *slo.Spec, readings map[slo.ID]prom.Reading) (out pro
 		case !kept:
 			hours[m.Hour()] = true
 		case s.State != budget.Unseen && s != own.At(m):
-			out.Slots = append(out.Slots, prom.Slot{At: m, Slot: s})
+			out.Slots = append(out.Slots, budget.SlotAt{At: m, Slot: s})
 		}
 	}
 	for _, h := range slices.Sorted(maps.Keys(hours)) {
 		if sum := budget.ComposeHourAt(j.SLI.Journey, steps, h); sum != (budget.Sum{}) {
-			out.Hours = append(out.Hours, prom.Hour{Hour: h, Sum: sum})
+			out.Hours = append(out.Hours, budget.HourAt{Hour: h, Sum: sum})
 		}
 	}
 	return out
@@ -100,12 +100,12 @@ func touched(j *slo.Spec, readings map[slo.ID]prom.Reading) (minutes map[budget.
 func everything(l *budget.Ledger) (out prom.Reading) {
 	l.Each(l.First(), l.End(), func(m budget.Minute, s budget.Slot) bool {
 		if s.State != budget.Unseen {
-			out.Slots = append(out.Slots, prom.Slot{At: m, Slot: s})
+			out.Slots = append(out.Slots, budget.SlotAt{At: m, Slot: s})
 		}
 		return true
 	})
 	for m := l.First(); m < min(l.Fine(), l.End()); m += 60 {
-		out.Hours = append(out.Hours, prom.Hour{Hour: m.Hour(), Sum: l.Sum(m, m+60)})
+		out.Hours = append(out.Hours, budget.HourAt{Hour: m.Hour(), Sum: l.Sum(m, m+60)})
 	}
 	return out
 }
@@ -119,8 +119,8 @@ func (e *Engine) journeysHistory(readings map[slo.ID]prom.Reading, tick *store.T
 			continue
 		}
 		reading, own := e.budgets.derive(j, readings), a.ledger.Gross()
-		reading.Slots = slices.DeleteFunc(reading.Slots, func(s prom.Slot) bool { return own.At(s.At).State != budget.Unseen })
-		reading.Hours = slices.DeleteFunc(reading.Hours, func(h prom.Hour) bool {
+		reading.Slots = slices.DeleteFunc(reading.Slots, func(s budget.SlotAt) bool { return own.At(s.At).State != budget.Unseen })
+		reading.Hours = slices.DeleteFunc(reading.Hours, func(h budget.HourAt) bool {
 			return own.Sum(budget.Minute(h.Hour*60), budget.Minute(h.Hour*60+60)) != budget.Sum{}
 		})
 		if turn := a.takeHistory(reading); len(turn.Slots)+len(turn.Hours) > 0 {

@@ -28,7 +28,7 @@ func TestTheLedgerOutlivesTheRetentionOfPrometheus(t *testing.T) {
 	first, end := budget.MinuteOf(now.Add(-120*slo.Day)), budget.MinuteOf(now)
 	turn := store.Turn{SLO: spec.ID(), State: alerting.State{Through: end}}
 	for h := first.Hour(); h < end.Hour(); h++ {
-		turn.Hours = append(turn.Hours, store.HourAt{Hour: h, Sum: budget.Sum{Bad: 6 * budget.Unit, Total: 60_000 * budget.Unit, Known: 60, BadSlots: 6}})
+		turn.Hours = append(turn.Hours, budget.HourAt{Hour: h, Sum: budget.Sum{Bad: 6 * budget.Unit, Total: 60_000 * budget.Unit, Known: 60, BadSlots: 6}})
 	}
 	turn.Apply(ledger)
 	if err := db.Commit(t.Context(), store.Tick{At: now, Turns: []store.Turn{turn}}); err != nil {

@@ -54,9 +54,9 @@ func (s *storm) Read(_ context.Context, specs []*slo.Spec, to budget.Minute) *pr
 			b.Failures = append(b.Failures, prom.Failure{SLOs: []slo.ID{spec.ID()}, Err: &prom.Error{Kind: prom.Unreachable, Op: "query", Err: errors.New("no answer")}})
 			continue
 		}
-		var slots []prom.Slot
+		var slots []budget.SlotAt
 		for m := max(budget.MinuteOf(t0)-1, to-10); m <= to; m++ {
-			slots = append(slots, prom.Slot{At: m, Slot: budget.Count(500_000, 1_000_000)})
+			slots = append(slots, budget.SlotAt{At: m, Slot: budget.Count(500_000, 1_000_000)})
 		}
 		b.Readings[spec.ID()] = prom.Reading{Slots: slots}
 	}

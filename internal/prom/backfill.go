@@ -264,7 +264,7 @@ func (b *Backfill) takeExpr(s *slo.Spec, got map[slo.ID]*evaluated, from, to bud
 			if !ok {
 				slot.State = budget.Absent
 			}
-			reading.Slots = append(reading.Slots, Slot{at, slot})
+			reading.Slots = append(reading.Slots, budget.SlotAt{At: at, Slot: slot})
 		}
 		out.Readings[id] = reading
 	}
@@ -291,14 +291,14 @@ func (b *Backfill) fold(out *Batch) {
 	for id, l := range d.hours {
 		r := out.Readings[id]
 		for h := l.First(); h < l.End(); h += 60 {
-			r.Hours = append(r.Hours, Hour{h.Hour(), l.Sum(h, h+60)})
+			r.Hours = append(r.Hours, budget.HourAt{Hour: h.Hour(), Sum: l.Sum(h, h+60)})
 		}
 		out.Readings[id] = r
 	}
 }
 
 // add books a slot; a slot that is healed later in the day replaces itself.
-func (d *day) add(id slo.ID, s Slot) {
+func (d *day) add(id slo.ID, s budget.SlotAt) {
 	if d.hours[id] == nil {
 		d.hours[id] = &budget.Ledger{}
 	}
@@ -344,9 +344,9 @@ func (b *Backfill) hoursOf(s *slo.Spec, sink *hourSink, out *Batch) {
 			}
 			bad, total, _ := m.events(s.SLI.Kind == slo.Latency || s.SLI.Good != nil)
 			sum := budget.Sum{Bad: bad, Total: total, Known: 60, BadSlots: int(min(60, (bad+budget.Unit-1)/budget.Unit))}
-			r.Hours = append(r.Hours, Hour{at.Hour(), sum})
+			r.Hours = append(r.Hours, budget.HourAt{Hour: at.Hour(), Sum: sum})
 		}
-		slices.SortFunc(r.Hours, func(a, b Hour) int { return cmp.Compare(a.Hour, b.Hour) })
+		slices.SortFunc(r.Hours, func(a, b budget.HourAt) int { return cmp.Compare(a.Hour, b.Hour) })
 		out.Readings[id] = r
 	}
 }

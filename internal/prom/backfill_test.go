@@ -108,7 +108,7 @@ func TestDenseHistoryComesInHours(t *testing.T) {
 	specs := []*slo.Spec{s}
 	r := New(c, Options{})
 	b := r.Backfill(specs, Plan{From: m0 + 60, Fine: m0 + 180, To: m0 + 180})
-	var hours []Hour
+	var hours []budget.HourAt
 	for !b.Done() {
 		batch := b.Next(t.Context())
 		for _, f := range batch.Failures {

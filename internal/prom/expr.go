@@ -210,7 +210,7 @@ func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated,
 			} else if slot.State = budget.Absent; at <= st.read {
 				continue // said before
 			}
-			reading.Slots = append(reading.Slots, Slot{at, slot})
+			reading.Slots = append(reading.Slots, budget.SlotAt{At: at, Slot: slot})
 		}
 		if len(reading.Slots) > 0 {
 			out.Readings[id] = reading

@@ -15,23 +15,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Slot is a slot and the minute it belongs to.
-type Slot struct {
-	At   budget.Minute
-	Slot budget.Slot
-}
-
-// Hour is the sum of an hour, as a coarse backfill reads it.
-type Hour struct {
-	Hour int64 // since the Unix epoch
-	Sum  budget.Sum
-}
-
 // Reading is what was learned about one budget.
 type Reading struct {
-	Slots    []Slot   // new or healed, oldest first
-	Hours    []Hour   // from a backfill, oldest first
-	Problems []string // faults in the data, in plain words, sorted
+	Slots    []budget.SlotAt // new or healed, oldest first
+	Hours    []budget.HourAt // from a backfill, oldest first
+	Problems []string        // faults in the data, in plain words, sorted
 }
 
 // Failure says that some SLOs could not be read. Their time is not consumed: the next tick reads it.
@@ -430,7 +418,7 @@ func (g *gather) done() []run {
 // collected is the outcome of the steps of one bundle.
 type collected struct {
 	b        *bundle
-	slots    [][]Slot
+	slots    [][]budget.SlotAt
 	troubles map[int32]*trouble
 }
 
@@ -441,7 +429,7 @@ func (c *collected) slot(a int32, at budget.Minute, s budget.Slot) {
 	for len(c.slots) <= int(a) {
 		c.slots = append(c.slots, nil)
 	}
-	c.slots[a] = append(c.slots[a], Slot{at, s})
+	c.slots[a] = append(c.slots[a], budget.SlotAt{At: at, Slot: s})
 }
 
 func (c *collected) trouble(a int32) *trouble {
@@ -478,7 +466,7 @@ func (c *collected) into(out map[slo.ID]Reading) {
 		if len(slots) == 0 {
 			continue
 		}
-		slices.SortStableFunc(slots, func(a, b Slot) int { return cmp.Compare(a.At, b.At) })
+		slices.SortStableFunc(slots, func(a, b budget.SlotAt) int { return cmp.Compare(a.At, b.At) })
 		out[c.b.reg.ids[a]] = Reading{Slots: slots}
 	}
 	for a, t := range c.troubles {

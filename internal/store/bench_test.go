@@ -22,7 +22,7 @@ func bigTick(n, at int) Tick {
 		}
 		tick.Turns[i] = Turn{
 			SLO:   slo.ID(fmt.Sprintf("service-%d/availability", i)),
-			Slots: []SlotAt{{minute(at), budget.Count(bad, int64(900+(i*7+at)%200)*1000)}},
+			Slots: []budget.SlotAt{{At: minute(at), Slot: budget.Count(bad, int64(900+(i*7+at)%200)*1000)}},
 			State: alerting.State{Through: minute(at + 1)},
 		}
 	}
@@ -99,9 +99,9 @@ func oldLedgers(b *testing.B, db *DB, days int) map[slo.ID]*budget.Ledger {
 	tick := bigTick(10_000, 0)
 	for t := range tick.Turns {
 		tick.Turns[t].Slots = nil
-		tick.Turns[t].Hours = make([]HourAt, 28*24)
+		tick.Turns[t].Hours = make([]budget.HourAt, 28*24)
 		for h := range tick.Turns[t].Hours {
-			tick.Turns[t].Hours[h] = HourAt{minute(0).Hour() - 28*24 + int64(h), budget.Sum{Bad: 30_000, Total: 60_000_000, Known: 60, BadSlots: 7}}
+			tick.Turns[t].Hours[h] = budget.HourAt{Hour: minute(0).Hour() - 28*24 + int64(h), Sum: budget.Sum{Bad: 30_000, Total: 60_000_000, Known: 60, BadSlots: 7}}
 		}
 		ledgers[tick.Turns[t].SLO] = new(budget.Ledger)
 		tick.Turns[t].Apply(ledgers[tick.Turns[t].SLO])

@@ -93,7 +93,7 @@ func testEmpty(t *testing.T, db Store) {
 
 func testWhole(t *testing.T, db Store) {
 	tick := tickAt(0, "shop/pay", `shop/cart{route="/a b"}`)
-	tick.Turns[1].Hours = []HourAt{{Hour: minute(-60).Hour(), Sum: budget.Sum{Bad: 5, Total: 900000, Known: 58, Unknown: 2, BadSlots: 1}}}
+	tick.Turns[1].Hours = []budget.HourAt{{Hour: minute(-60).Hour(), Sum: budget.Sum{Bad: 5, Total: 900000, Known: 58, Unknown: 2, BadSlots: 1}}}
 	must(t, db.Commit(background, tick))
 	p := pictureOf(t, db)
 	for _, turn := range tick.Turns {
@@ -128,7 +128,7 @@ func testZeroState(t *testing.T, db Store) {
 
 func testHealed(t *testing.T, db Store) {
 	for i, s := range []budget.Slot{{State: budget.Absent}, budget.Count(1000, 2000)} {
-		must(t, db.Commit(background, Tick{At: at(i), Turns: []Turn{{SLO: "shop/pay", Slots: []SlotAt{{minute(0), s}}}}}))
+		must(t, db.Commit(background, Tick{At: at(i), Turns: []Turn{{SLO: "shop/pay", Slots: []budget.SlotAt{{At: minute(0), Slot: s}}}}}))
 	}
 	l := got(db.Load(background))(t).Accounts["shop/pay"].Ledger
 	same(t, "slot", l.At(minute(0)), budget.Count(1000, 2000))
@@ -147,12 +147,12 @@ func testInvalid(t *testing.T, db Store) {
 	before := pictureOf(t, db)
 	for _, bad := range []Turn{
 		{SLO: ""},
-		{SLO: "shop/pay", Slots: []SlotAt{{minute(1), budget.Slot{Bad: 2, Total: 1, State: budget.OK}}}},
-		{SLO: "shop/pay", Slots: []SlotAt{{minute(1), budget.Slot{Bad: -1, Total: 1, State: budget.OK}}}},
-		{SLO: "shop/pay", Slots: []SlotAt{{minute(1), budget.Slot{State: 9}}}},
-		{SLO: "shop/pay", Hours: []HourAt{{1, budget.Sum{Known: 61}}}},
-		{SLO: "shop/pay", Hours: []HourAt{{1, budget.Sum{Known: 1, Partial: -1}}}},
-		{SLO: "shop/pay", Hours: []HourAt{{1, budget.Sum{Bad: 1}}}},
+		{SLO: "shop/pay", Slots: []budget.SlotAt{{At: minute(1), Slot: budget.Slot{Bad: 2, Total: 1, State: budget.OK}}}},
+		{SLO: "shop/pay", Slots: []budget.SlotAt{{At: minute(1), Slot: budget.Slot{Bad: -1, Total: 1, State: budget.OK}}}},
+		{SLO: "shop/pay", Slots: []budget.SlotAt{{At: minute(1), Slot: budget.Slot{State: 9}}}},
+		{SLO: "shop/pay", Hours: []budget.HourAt{{Hour: 1, Sum: budget.Sum{Known: 61}}}},
+		{SLO: "shop/pay", Hours: []budget.HourAt{{Hour: 1, Sum: budget.Sum{Known: 1, Partial: -1}}}},
+		{SLO: "shop/pay", Hours: []budget.HourAt{{Hour: 1, Sum: budget.Sum{Bad: 1}}}},
 	} {
 		tick := tickAt(1, "shop/cart")
 		tick.Turns = append(tick.Turns, bad)

@@ -49,8 +49,8 @@ type packed struct {
 	num     int64
 	through budget.Minute
 	state   []byte // JSON without Through; nil if only Through has changed
-	slots   []SlotAt
-	hours   []HourAt
+	slots   []budget.SlotAt
+	hours   []budget.HourAt
 }
 
 // The journal record of a tick is a version byte and its turns, ordered by number:
@@ -138,7 +138,7 @@ func (t *packed) linedUp() bool {
 	return true
 }
 
-func appendHours(b []byte, hours []HourAt, at int64) []byte {
+func appendHours(b []byte, hours []budget.HourAt, at int64) []byte {
 	b = binary.AppendUvarint(b, uint64(len(hours)))
 	for _, h := range hours {
 		b = binary.AppendVarint(b, h.Hour-at)
@@ -211,7 +211,7 @@ func (r *reader) slots(t *packed, n int, linedUp bool) {
 		} else {
 			at += budget.Minute(r.varint())
 		}
-		t.slots = append(t.slots, SlotAt{At: at, Slot: r.slot()})
+		t.slots = append(t.slots, budget.SlotAt{At: at, Slot: r.slot()})
 	}
 }
 
@@ -219,7 +219,7 @@ func (r *reader) hours(t *packed) {
 	at := t.through.Hour()
 	for range r.count(r.uvarint()) {
 		at += r.varint()
-		h := HourAt{Hour: at}
+		h := budget.HourAt{Hour: at}
 		h.Sum.Bad, h.Sum.Total = int64(r.uvarint()), int64(r.uvarint())
 		h.Sum.Known, h.Sum.Partial = int(r.uvarint()), int(r.uvarint())
 		h.Sum.Unknown, h.Sum.BadSlots = int(r.uvarint()), int(r.uvarint())

@@ -35,23 +35,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// SlotAt is a slot and the minute it belongs to.
-type SlotAt struct {
-	At   budget.Minute
-	Slot budget.Slot
-}
-
-// HourAt is the sum of an hour, as a coarse backfill reads it.
-type HourAt struct {
-	Hour int64 // since the Unix epoch
-	Sum  budget.Sum
-}
-
 // Turn is everything that one tick decided about one budget.
 type Turn struct {
 	SLO       slo.ID
-	Slots     []SlotAt // new or healed
-	Hours     []HourAt // backfilled
+	Slots     []budget.SlotAt // new or healed
+	Hours     []budget.HourAt // backfilled
 	State     alerting.State
 	Incidents []alerting.Incident // opened or changed
 	Entries   []outbox.Entry      // what is owed because of it

@@ -78,7 +78,7 @@ func tickAt(n int, ids ...slo.ID) Tick {
 	for i, id := range ids {
 		tick.Turns = append(tick.Turns, Turn{
 			SLO:   id,
-			Slots: []SlotAt{{minute(n), budget.Count(int64(n%3)*1000, int64(60+i)*1000)}},
+			Slots: []budget.SlotAt{{At: minute(n), Slot: budget.Count(int64(n%3)*1000, int64(60+i)*1000)}},
 			State: alerting.State{Through: minute(n + 1), Spent: int64(n / 10)},
 		})
 	}

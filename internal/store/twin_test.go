@@ -100,11 +100,11 @@ func (l *life) turn(t *rapid.T, id slo.ID) Turn {
 		if m < l.thinned[id] {
 			continue // the engine does not write what it has thinned out
 		}
-		turn.Slots = append(turn.Slots, SlotAt{m, drawSlot(t)})
+		turn.Slots = append(turn.Slots, budget.SlotAt{At: m, Slot: drawSlot(t)})
 	}
 	if ledger := l.ledgers[id]; ledger != nil && !ledger.Empty() && rapid.IntRange(0, 9).Draw(t, "hours") == 0 {
 		turn.Slots = nil // a backfill goes on where the ledger begins, towards the past
-		turn.Hours = []HourAt{{ledger.First().Hour() - 1, budget.Sum{Bad: 3, Total: 4000, Known: 60, BadSlots: 2}}}
+		turn.Hours = []budget.HourAt{{Hour: ledger.First().Hour() - 1, Sum: budget.Sum{Bad: 3, Total: 4000, Known: 60, BadSlots: 2}}}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "sorted") > 0 {
 		slices.Reverse(turn.Slots)
