@@ -183,8 +183,7 @@ func (w *walk) goesOn(m budget.Minute) bool {
 func (w *walk) peak(m budget.Minute) {
 	short := w.Ledger.Sum(m+1-budget.Minutes(w.Burn.Pair.Short), m+1)
 	b := &w.Burn.Burning
-	old := product(b.Peak.Bad, short.Total)
-	if short.Total > 0 && (b.Peak.Total == 0 || product(short.Bad, b.Peak.Total).Cmp(old) > 0) {
+	if short.Total > 0 && (b.Peak.Total == 0 || budget.CompareProducts(short.Bad, b.Peak.Total, b.Peak.Bad, short.Total) > 0) {
 		b.PeakAt, b.Peak = m, short
 	}
 }
@@ -198,7 +197,7 @@ func (w *walk) tryOpen(m budget.Minute) {
 		return
 	}
 	notCovered := func(r reading) bool { return m+1-budget.Minutes(r.pair.Short) >= w.PageEnd }
-	if r := firing(readAll(w.Input, w.Spec.Alerts.Ticket, m), notCovered); r != nil {
+	if r := firing(w.Input, w.Spec.Alerts.Ticket, m, notCovered); r != nil {
 		w.open(m, RuleTicket, Ticket, r, nil)
 	}
 }
@@ -217,7 +216,7 @@ func (w *walk) anyShortBad(m budget.Minute) bool {
 // pageFires is the page pair that fires and is believed, with the test it passed.
 func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
 	var sure *Significance
-	r := firing(readAll(w.Input, w.Spec.Alerts.Page, m), func(r reading) bool {
+	r := firing(w.Input, w.Spec.Alerts.Page, m, func(r reading) bool {
 		s := significanceOf(r.long, w.Spec)
 		sure = &s
 		return !w.Spec.Alerts.Significance || s.Believed()

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"math"
 	"math/big"
 	"time"
 
@@ -46,26 +47,36 @@ func (r reading) quiet() bool {
 	return !r.over() && (r.short.Known == short || !r.longOver && r.long.Known*20 >= long*19)
 }
 
-// threshold is the share of bad events above which a pair fires, as a fraction.
-type threshold struct{ num, den *big.Int }
+// threshold is the share of bad events above which a pair fires, as a fraction: share × length ÷
+// long × allowed, over their denominators.
+type threshold struct{ num, den [3]int64 }
 
-// thresholdOf is share × length ÷ long × allowed, over their denominators.
 func thresholdOf(p slo.Pair, spec *slo.Spec) threshold {
 	length := spec.Window().Length()
 	return threshold{
-		num: product(p.Budget, int64(length/time.Minute), spec.Objective.Allowed()),
-		den: product(10000, int64(p.Long/time.Minute), slo.Billion),
+		num: [3]int64{p.Budget, int64(length / time.Minute), spec.Objective.Allowed()},
+		den: [3]int64{10000, int64(p.Long / time.Minute), slo.Billion},
 	}
 }
 
-// exceeded reports whether bad/total × share/of > threshold, strictly and exactly.
+// rounding is far above what the products of exceeded can be off by as floats: 2⁻⁵³ for each factor.
+const rounding = 1e-12
+
+// exceeded reports whether bad/total × share/of > threshold, strictly and exactly. Floats tell nearly
+// every case apart in a hundredth of the time; what is too close for them is decided by integers.
 func (t threshold) exceeded(s budget.Sum, share, of int64) bool {
 	if s.Bad == 0 {
 		return false
 	}
-	left := product(s.Bad, share)
-	right := product(s.Total, of)
-	return left.Mul(left, t.den).Cmp(right.Mul(right, t.num)) > 0
+	left, right := [5]int64{s.Bad, share, t.den[0], t.den[1], t.den[2]}, [5]int64{s.Total, of, t.num[0], t.num[1], t.num[2]}
+	l, r := 1.0, 1.0
+	for i := range left {
+		l, r = l*float64(left[i]), r*float64(right[i])
+	}
+	if math.Abs(l-r) > rounding*(l+r) {
+		return l > r
+	}
+	return product(left[:]...).Cmp(product(right[:]...)) > 0
 }
 
 func product(factors ...int64) *big.Int {
@@ -85,11 +96,15 @@ func readAll(in Input, pairs []slo.Pair, m budget.Minute) []reading {
 	return rs
 }
 
-// firing is the first pair that fires and passes the test, nil if none does.
-func firing(rs []reading, pass func(reading) bool) *reading {
-	for i := range rs {
-		if rs[i].fires && pass(rs[i]) {
-			return &rs[i]
+// firing is the first pair that fires and passes the test, nil if none does. Most minutes are told by
+// the short window alone, so the long one is read only if that is above the threshold.
+func firing(in Input, pairs []slo.Pair, m budget.Minute, pass func(reading) bool) *reading {
+	for _, p := range pairs {
+		if !thresholdOf(p, in.Spec).exceeded(in.Ledger.Sum(m+1-budget.Minutes(p.Short), m+1), 1, 1) {
+			continue
+		}
+		if r := read(in, p, m); r.fires && pass(r) {
+			return &r
 		}
 	}
 	return nil

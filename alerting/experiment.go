@@ -2,7 +2,6 @@ package alerting
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -70,9 +69,7 @@ func runningOn(id slo.ID, acts []Act, now time.Time) *Act {
 
 // exceeds reports whether more went bad than the planned share of the budget.
 func (c Cost) exceeds() bool {
-	h1, l1 := bits.Mul64(uint64(c.Excess), 10000)
-	h2, l2 := bits.Mul64(uint64(c.Allowed), uint64(c.Change.Change.Spend))
-	return h1 > h2 || h1 == h2 && l1 > l2
+	return budget.CompareProducts(c.Excess, 10000, c.Allowed, c.Change.Change.Spend) > 0
 }
 
 // stepExperiment tells once when the experiment that runs has to end: it has used up what it was given, or an alert

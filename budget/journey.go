@@ -163,7 +163,7 @@ func BoundsOver(own *Ledger, steps []*Ledger, from, to Minute) (b Bounds) {
 func WorstOf(sums []Sum) int {
 	worst := -1
 	for i, s := range sums {
-		if s.Bad > 0 && (worst < 0 || compareProducts(s.Bad, sums[worst].Total, sums[worst].Bad, s.Total) > 0) {
+		if s.Bad > 0 && (worst < 0 || CompareProducts(s.Bad, sums[worst].Total, sums[worst].Bad, s.Total) > 0) {
 			worst = i
 		}
 	}

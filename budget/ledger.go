@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // Ledger is the account of one error budget: a [Slot] for each minute.
@@ -59,9 +60,32 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 		return l.prepend(h) && l.Put(m, s)
 	}
 	l.grow(h)
+	if l.follow(m, s) {
+		return true
+	}
 	slots := unpack(l.fine[h-l.fineFirst])
 	slots[m-Minute(h*60)] = s
 	l.setHour(h, &slots)
+	return true
+}
+
+// follow writes a minute behind those that its hour has, as every tick does, without unpacking them. It
+// refuses a minute that is to replace another, or to say nothing.
+func (l *Ledger) follow(m Minute, s Slot) bool {
+	h := m.Hour()
+	packed, empty := l.fine[h-l.fineFirst], int(m-Minute(h*60))
+	for i := 0; i < len(packed); i = skipSlot(packed, i) {
+		empty--
+	}
+	if empty < 0 || s == (Slot{}) {
+		return false
+	}
+	var unseen [60]byte
+	l.fine[h-l.fineFirst] = slices.Concat(packed, unseen[:empty], appendSlot(nil, s))
+	sum := l.sums[h-l.first].sum()
+	sum.add(s)
+	l.sums[h-l.first] = sum.hour()
+	l.end = max(l.end, m+1)
 	return true
 }
 
@@ -148,13 +172,14 @@ func (l *Ledger) At(m Minute) Slot {
 		return Slot{State: Excused}
 	}
 	h := m.Hour()
-	b, s := l.packed(h), Slot{}
-	for n := m - Minute(h*60); n >= 0; n-- {
-		if len(b) == 0 {
-			return Slot{}
-		}
-		s, b = nextSlot(b)
+	b, i := l.packed(h), 0
+	for n := m - Minute(h*60); n > 0 && i < len(b); n-- {
+		i = skipSlot(b, i)
 	}
+	if i >= len(b) {
+		return Slot{}
+	}
+	s, _ := nextSlot(b[i:])
 	return s
 }
 
@@ -219,16 +244,22 @@ func (l *Ledger) gross(from, to Minute) Sum {
 
 // part adds up the minutes [from, to) of hour h.
 func (l *Ledger) part(h int64, from, to Minute) Sum {
-	whole := from == Minute(h*60) && to == Minute((h+1)*60)
-	if whole || !l.fineAt(h) {
-		return l.sums[h-l.first].sum()
+	begin, end := Minute(h*60), Minute((h+1)*60)
+	switch whole := l.sums[h-l.first].sum(); {
+	case from == begin && to == end, !l.fineAt(h):
+		return whole
+	case to == end: // what comes before is, on the average, less to read than half an hour to its end
+		return whole.minus(l.part(h, begin, from))
 	}
 	var sum Sum
-	b, s := l.packed(h), Slot{}
-	for m := Minute(h * 60); m < to && len(b) > 0; m++ {
-		if s, b = nextSlot(b); m >= from {
-			sum.add(s)
-		}
+	b, i, s := l.packed(h), 0, Slot{}
+	for m := begin; m < from && i < len(b); m++ {
+		i = skipSlot(b, i)
+	}
+	b = b[i:]
+	for m := from; m < to && len(b) > 0; m++ {
+		s, b = nextSlot(b)
+		sum.add(s)
 	}
 	return sum
 }
@@ -362,6 +393,19 @@ func nextSlot(b []byte) (Slot, []byte) {
 		s.Bad, i = nextCount(b, i)
 	}
 	return s, b[i:]
+}
+
+// skipSlot is where the slot behind the one at i begins.
+func skipSlot(b []byte, i int) int {
+	head := b[i]
+	i++
+	for counts := head&flagTotal/flagTotal + head&flagBad/flagBad; counts > 0; counts-- {
+		for b[i] >= 0x80 {
+			i++
+		}
+		i++
+	}
+	return i
 }
 
 func nextCount(b []byte, i int) (int64, int) {

@@ -105,16 +105,16 @@ func (s Status) SpentAtLeast(basisPoints int64) bool {
 	if s.Sum.Bad == 0 {
 		return false
 	}
-	return compareProducts(s.Sum.Bad, 10000, s.Allowed, basisPoints) >= 0
+	return CompareProducts(s.Sum.Bad, 10000, s.Allowed, basisPoints) >= 0
 }
 
 // LeftBelow reports exactly whether less than the given share of the budget, in basis points from 0 to 10000, is left.
 func (s Status) LeftBelow(basisPoints int64) bool {
-	return s.Sum.Bad > 0 && compareProducts(s.Sum.Bad, 10000, s.Allowed, 10000-basisPoints) > 0
+	return s.Sum.Bad > 0 && CompareProducts(s.Sum.Bad, 10000, s.Allowed, 10000-basisPoints) > 0
 }
 
-// compareProducts compares a×b with c×d exactly; all four must not be negative.
-func compareProducts(a, b, c, d int64) int {
+// CompareProducts compares a×b with c×d exactly: −1, 0 or 1. None of the four may be negative.
+func CompareProducts(a, b, c, d int64) int {
 	h1, l1 := bits.Mul64(uint64(a), uint64(b))
 	h2, l2 := bits.Mul64(uint64(c), uint64(d))
 	return cmp.Or(cmp.Compare(h1, h2), cmp.Compare(l1, l2))

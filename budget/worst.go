@@ -65,4 +65,4 @@ func (l *Ledger) cells(from, to, step Minute) (cells []Sum, first Minute) {
 }
 
 // worse compares the shares of bad events, exactly.
-func worse(a, b Sum) bool { return compareProducts(a.Bad, b.Total, b.Bad, a.Total) > 0 }
+func worse(a, b Sum) bool { return CompareProducts(a.Bad, b.Total, b.Bad, a.Total) > 0 }

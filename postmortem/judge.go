@@ -1,7 +1,6 @@
 package postmortem
 
 import (
-	"math/bits"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -65,17 +64,10 @@ func Required(bad, fourWeekAllowed, limit int64) (bool, Reason) {
 		return false, NoBurn
 	case fourWeekAllowed <= 0:
 		return false, NoTraffic
-	case above(bad, 10000, fourWeekAllowed, limit):
+	case budget.CompareProducts(bad, 10000, fourWeekAllowed, limit) > 0:
 		return true, OverLimit
 	}
 	return false, UnderLimit
-}
-
-// above reports a×b > c×d exactly; none may be negative.
-func above(a, b, c, d int64) bool {
-	h1, l1 := bits.Mul64(uint64(a), uint64(b))
-	h2, l2 := bits.Mul64(uint64(c), uint64(d))
-	return h1 > h2 || h1 == h2 && l1 > l2
 }
 
 // Judge applies the policy to an incident by what the ledger knows now. It may be asked again after the

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"math/bits"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -35,15 +34,7 @@ func compareShares(a, b, c, d int64) int {
 	if a == 0 || c == 0 {
 		return min(1, int(min(a, 1)-min(c, 1)))
 	}
-	h1, l1 := bits.Mul64(uint64(a), uint64(d))
-	h2, l2 := bits.Mul64(uint64(c), uint64(b))
-	switch {
-	case h1 != h2 && h1 > h2, h1 == h2 && l1 > l2:
-		return 1
-	case h1 != h2 || l1 != l2:
-		return -1
-	}
-	return 0
+	return budget.CompareProducts(a, d, c, b)
 }
 
 // Incident is one incident of the period.
