@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -45,12 +45,12 @@ func (c Cost) Sentence() string {
 	case c.Excess == 0:
 		return "No more went wrong after " + what + " than before it."
 	}
-	s := "After " + what + " " + plain.PercentUp(c.Excess, c.Allowed, 1) + " of the budget went, beyond what went before it"
+	s := "After " + what + " " + figures.Cost(c.Excess, c.Allowed) + " of the budget went, beyond what went before it"
 	if c.Change.Kind == Experiment {
-		s = "While " + what + " ran, " + plain.PercentUp(c.Excess, c.Allowed, 1) + " of the budget went"
+		s = "While " + what + " ran, " + figures.Cost(c.Excess, c.Allowed) + " of the budget went"
 	}
 	if n := len(c.Shared); n > 0 {
-		s += "; " + plain.Plural(n, "other change") + " came so near that nobody can tell them apart"
+		s += "; " + figures.Plural(n, "other change") + " came so near that nobody can tell them apart"
 	}
 	return s + ". Correlated, not proven."
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -49,10 +49,10 @@ func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
 	case st.Burn != nil:
 		return refuse("An incident is open: "+st.Burn.Incident+".", "Its end.")
 	case running != nil:
-		return refuse("Another experiment runs: "+running.Change.Title+", by "+running.By+".", "Its end, at "+plain.UTC(running.Change.End)+".")
+		return refuse("Another experiment runs: "+running.Change.Title+", by "+running.By+".", "Its end, at "+figures.UTC(running.Change.End)+".")
 	case limits.CautionBelow+spend > 10000 || v.Budget.LeftBelow(limits.CautionBelow+spend):
-		return refuse(plain.Percent(v.Budget.Left(), v.Budget.Allowed, 1)+" of the error budget is left: after "+plain.Percent(spend, 10000, 1)+
-			" it would be below "+plain.Percent(limits.CautionBelow, 10000, 0)+", the line of caution.", "A smaller experiment, or more budget.")
+		return refuse(figures.Left(v.Budget.Sum.Bad, v.Budget.Allowed)+" of the error budget is left: after "+figures.Basis(spend)+
+			" it would be below "+figures.Basis(limits.CautionBelow)+", the line of caution.", "A smaller experiment, or more budget.")
 	}
 	return v
 }
@@ -133,7 +133,7 @@ func (t *Trial) look(in Input, st State) {
 	}
 	switch {
 	case c.exceeds():
-		t.Reason = string(in.ID) + ": it has spent " + plain.PercentUp(c.Excess, c.Allowed, 1) + " of the error budget; " + plain.Percent(t.Act.Change.Spend, 10000, 1) + " were planned."
+		t.Reason = string(in.ID) + ": it has spent " + figures.Cost(c.Excess, c.Allowed) + " of the error budget; " + figures.Basis(t.Act.Change.Spend) + " were planned."
 	case st.Burn != nil && st.Burn.Opened >= budget.MinuteOf(t.Act.Change.Start):
 		t.Reason = string(in.ID) + ": an alert fired: " + st.Burn.Incident + "."
 	case st.Aborted == t.Act.Key:

@@ -105,7 +105,7 @@ func TestHowAnExperimentStands(t *testing.T) {
 	}{
 		{start - 1, Planned, 0, ""},
 		{start + 10, Running, 90, ""},
-		{start + 30, Abort, 270, "it has spent 2.7 % of the error budget; 2.0 % were planned."},
+		{start + 30, Abort, 270, "it has spent 2.7 % of the error budget; 2 % were planned."},
 		{start + 60, Over, 540, "it has spent 5.4 %"},
 	} {
 		x := chaos(0)

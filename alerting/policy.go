@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -156,10 +156,10 @@ func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
 	case v.AsOf.IsZero():
 		v.Reason = "Nothing is known of this budget yet."
 	case now.Sub(v.AsOf) > in.Policy.StaleAfter:
-		v.Reason = "The newest data are " + plain.Duration(now.Sub(v.AsOf).Truncate(time.Minute)) + " old: they end at " + plain.UTC(v.AsOf) + "."
-		v.Clears = "Data that are newer than " + plain.Duration(in.Policy.StaleAfter) + "."
+		v.Reason = "The newest data are " + figures.Duration(now.Sub(v.AsOf).Truncate(time.Minute)) + " old: they end at " + figures.UTC(v.AsOf) + "."
+		v.Clears = "Data that are newer than " + figures.Duration(in.Policy.StaleAfter) + "."
 	case v.Budget.Coverage < leastCoverage:
-		v.Reason = "Only " + plain.Percent(int64(v.Budget.Coverage*10000), 10000, 0) + " of the minutes of the window are known."
+		v.Reason = "Only " + figures.Known(v.Budget.Coverage) + " of the minutes of the window are known."
 		v.Clears = "Data for at least half of the window."
 	default:
 		v.judgeBudget(in, st)
@@ -176,23 +176,19 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 		v.Since = st.GateSince.Time()
 	}
 	v.Go = v.Gate == GateOpen
-	left := plain.Percent(v.Budget.Left(), v.Budget.Allowed, 1)
-	if v.Budget.Sum.Bad == 0 {
-		left = "100 %"
-	}
-	v.Reason = left + " of the error budget of " + v.Budget.Window.String() + " is left"
+	v.Reason = figures.Left(v.Budget.Sum.Bad, v.Budget.Allowed) + " of the error budget of " + v.Budget.Window.String() + " is left"
 	line, name := limits.CautionBelow, "cautious"
 	if v.Gate == GateFrozen {
 		line, name = limits.FreezeBelow, "a freeze"
 	}
 	if v.Gate != GateOpen {
 		back := min(line+limits.Thaw, 10000)
-		v.Reason += "; the policy is " + name + " below " + plain.Percent(line, 10000, 0) + ", until " + plain.Percent(back, 10000, 0) + " are left"
+		v.Reason += "; the policy is " + name + " below " + figures.Basis(line) + ", until " + figures.Basis(back) + " are left"
 		v.ClearsAt = budget.Recovery(in.Ledger, in.Spec.Objective, in.Spec.Window(), st.Through, back)
 		v.Clears = clears(v.Budget.Window, back, v.ClearsAt)
 	}
 	if v.Budget.Coverage < 0.99 {
-		v.Reason += " (" + plain.Percent(int64(v.Budget.Coverage*10000), 10000, 0) + " of the minutes are known)"
+		v.Reason += " (" + figures.Known(v.Budget.Coverage) + " of the minutes are known)"
 	}
 	v.Reason += "."
 }
@@ -200,9 +196,9 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 // clears says what opens a gate again.
 func clears(w slo.Window, back int64, at time.Time) string {
 	if w.Calendar != "" {
-		return "The budget begins anew with the next " + string(w.Calendar) + ", at " + plain.UTC(at) + "."
+		return "The budget begins anew with the next " + string(w.Calendar) + ", at " + figures.UTC(at) + "."
 	}
-	return "At " + plain.Percent(back, 10000, 0) + " left: about " + plain.UTC(at) + " if nothing goes wrong until then, as old errors leave the window."
+	return "At " + figures.Basis(back) + " left: about " + figures.UTC(at) + " if nothing goes wrong until then, as old errors leave the window."
 }
 
 // permit lets an exemption, or else an override, open the gate.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -51,6 +52,11 @@ func Significant(s budget.Sum, o slo.Objective) Significance {
 // Believed reports whether the failures are more than chance and more than one hiccup.
 func (s Significance) Believed() bool {
 	return s.Chance < significanceLevel && (s.Minutes >= spreadMinutes || s.Bad >= manyErrors && !s.Derived)
+}
+
+// Probability writes the chance for people. However small, it is never nothing.
+func (s Significance) Probability() string {
+	return figures.Ratio(max(s.Chance, math.SmallestNonzeroFloat64))
 }
 
 // binomialTail is P(X ≥ k) for X ~ Binomial(n, p), to about ten digits. Far above the mean it sums the tail

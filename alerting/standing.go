@@ -1,10 +1,10 @@
 package alerting
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -63,7 +63,7 @@ func heldBy(in Input, m budget.Minute) string {
 	if c == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s “%s” until %s UTC", c.Kind.Text(), c.Name, until.Time().Format("2006-01-02 15:04"))
+	return c.Kind.Text() + " “" + c.Name + "” until " + figures.UTC(until.Time())
 }
 
 // Horizon is how many minutes back Advance may look at single minutes: the longest alert window of the

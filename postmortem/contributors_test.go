@@ -17,7 +17,7 @@ func TestContributorsAreAShareOfTheTimeInWhichTheyWereCounted(t *testing.T) {
 		At: time.Unix(1795036320, 0), Bad: 100_000, Rows: []Contributor{{Labels: `route="/pay"`, Bad: 90_000, Total: 180_000, Query: "x"}},
 	}
 	d.contributors(&b)
-	if !strings.Contains(b.String(), "| 90 | 90.0 % |") || !strings.Contains(b.String(), "evaluate at 1795036320") {
+	if !strings.Contains(b.String(), "| 90 | 90 % |") || !strings.Contains(b.String(), "evaluate at 1795036320") {
 		t.Error(b.String())
 	}
 }

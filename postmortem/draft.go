@@ -2,12 +2,12 @@ package postmortem
 
 import (
 	"sort"
-	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -155,48 +155,34 @@ func changes(f Facts) []Change {
 // summary is the incident in a few sentences, for a reader who reads nothing else.
 func summary(d Document) string {
 	i, o := d.Facts.Incident, d.Facts.Spec.Objective
-	id := plain.Code(string(d.Facts.id()))
+	id := markdown.Code(string(d.Facts.id()))
 	if i.Rule == alerting.RuleDeclared && i.Last.Burn == nil {
-		return "From " + plain.UTC(i.Onset) + until(i) + " " + id + " had an incident that a person declared: " + plain.Text(i.Title()) +
+		return "From " + figures.UTC(i.Onset) + until(i) + " " + id + " had an incident that a person declared: " + markdown.Text(i.Title()) +
 			". No alert has seen it, and what it cost is not known."
 	}
 	if i.Last.Burn == nil {
-		return "The data of " + id + " were missing from " + plain.UTC(i.Onset) + until(i) +
+		return "The data of " + id + " were missing from " + figures.UTC(i.Onset) + until(i) +
 			". While they were, nothing can be said about its users."
 	}
-	s := "From " + plain.UTC(i.Onset) + until(i) + " " + id + " burned its error budget: " +
-		plain.Events(d.Impact.Bad) + " of " + plain.Events(d.Impact.Total) + " events were bad (" +
-		plain.PercentUp(d.Impact.Bad, d.Impact.Total, digits(o)) + "; the objective of " + o.Percent() + " % allows " +
-		allowedPercent(o) + "), counted to " + plain.UTC(i.Last.Time()) + "."
+	s := "From " + figures.UTC(i.Onset) + until(i) + " " + id + " burned its error budget: " +
+		figures.Events(d.Impact.Bad) + " of " + figures.Events(d.Impact.Total) + " events were bad (" +
+		figures.Share(d.Impact.Bad, d.Impact.Total) + "; the objective of " + o.Percent() + " % allows " +
+		figures.Decimal(float64(o.Allowed())/(slo.Billion/100)) + " %), counted to " + figures.UTC(i.Last.Time()) + "."
 	if d.Impact.After != nil && d.Impact.After.Allowed > 0 {
-		s += " That is " + plain.PercentUp(d.Impact.Bad, d.Impact.After.Allowed, 1) + " of the budget of its window (" + d.Facts.Spec.Window().String() + ")."
+		s += " That is " + figures.Cost(d.Impact.Bad, d.Impact.After.Allowed) + " of the budget of its window (" + d.Facts.Spec.Window().String() + ")."
 	}
-	return s + " It was detected after " + plain.Duration(i.TimeToDetect()) + "."
+	return s + " It was detected after " + figures.Duration(i.TimeToDetect()) + "."
 }
 
 // until writes how far the incident goes: to its end, or "on (still open …)".
 func until(i alerting.Incident) string {
 	switch {
 	case i.Open:
-		return " on (still open at " + plain.UTC(i.Last.Time()) + ")"
+		return " on (still open at " + figures.UTC(i.Last.Time()) + ")"
 	case i.Ended.IsZero():
-		return " to " + plain.UTC(i.Resolved)
+		return " to " + figures.UTC(i.Resolved)
 	}
-	return " to " + plain.UTC(i.Ended)
-}
-
-// digits is how many digits a share of bad events needs under an objective, two more than the objective has.
-func digits(o slo.Objective) int {
-	n := 2
-	for a := o.Allowed(); a < slo.Billion/100 && n < 9; a *= 10 {
-		n++
-	}
-	return n
-}
-
-// allowedPercent is the share of bad events the objective allows: "0.1 %".
-func allowedPercent(o slo.Objective) string {
-	return strconv.FormatFloat(float64(o.Allowed())/(slo.Billion/100), 'f', -1, 64) + " %"
+	return " to " + figures.UTC(i.Ended)
 }
 
 func timeline(f Facts, changes []Change) []Entry {
@@ -247,7 +233,7 @@ func caveats(f Facts, from, to budget.Minute, v Verdict) []string {
 	var list []string
 	add := func(n int, text string) {
 		if n > 0 {
-			list = append(list, plain.Plural(n, "minute")+" of "+plain.Count(all)+" "+text)
+			list = append(list, figures.Plural(n, "minute")+" of "+figures.Count(all)+" "+text)
 		}
 	}
 	if fine(f.Ledger, from) {
@@ -259,24 +245,24 @@ func caveats(f Facts, from, to budget.Minute, v Verdict) []string {
 		list = append(list, "The minutes of the incident are no longer kept; the figures come from the incident's log, the profile from sums of whole hours.")
 	}
 	if f.Incident.Open {
-		list = append(list, "The incident is still open; every figure is one of "+plain.UTC(f.Incident.Last.Time())+".")
+		list = append(list, "The incident is still open; every figure is one of "+figures.UTC(f.Incident.Last.Time())+".")
 	}
 	if v.Scaled {
 		list = append(list, "The ledger is younger than four weeks; the four-week budget was scaled up from what it has seen.")
 	}
 	if v.Reason == CrossedLate {
 		list = append(list, "Data that came in after the incident was resolved raised its cost from "+
-			plain.Events(f.Incident.Bad())+" to "+plain.Events(v.Bad)+" bad events.")
+			figures.Events(f.Incident.Bad())+" to "+figures.Events(v.Bad)+" bad events.")
 	}
 	for _, o := range budget.StatusAt(f.Ledger, f.Spec.Objective, f.Spec.Window(), to).LeftOut {
 		text := "A correction was in force in the budget's window, and what it leaves out is in no figure here: " + o.Text()
 		if n := excusedBy(f.Ledger, o.Correction, from, to); n > 0 {
-			text += "; " + plain.Plural(n, "minute") + " of it within the incident"
+			text += "; " + figures.Plural(n, "minute") + " of it within the incident"
 		}
-		list = append(list, plain.Text(text)+".")
+		list = append(list, markdown.Text(text)+".")
 	}
 	for _, p := range f.Problems {
-		list = append(list, "Not found out: "+plain.Text(p)+".")
+		list = append(list, "Not found out: "+markdown.Text(p)+".")
 	}
 	return list
 }

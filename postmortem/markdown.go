@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -49,7 +50,7 @@ func (d Document) Render(layout string) (string, error) {
 	var b, front strings.Builder
 	d.front(&front)
 	err = t.Execute(&b, struct{ Front, Title, Summary, Policy, Links string }{
-		Front: front.String(), Title: "Postmortem: " + plain.Code(string(d.Facts.id())) + ", " + d.Times.Onset.Format("2006-01-02"),
+		Front: front.String(), Title: "Postmortem: " + markdown.Code(string(d.Facts.id())) + ", " + figures.Day(d.Times.Onset),
 		Summary: d.Summary, Policy: d.policy(), Links: d.links(),
 	})
 	return strings.TrimRight(b.String(), "\n") + "\n", err
@@ -140,8 +141,8 @@ func (d Document) policy() string {
 	}
 	s := "The error-budget policy " + word + " a postmortem: " + v.Reason.Text()
 	if v.Allowed > 0 && v.Bad > 0 {
-		s += " (" + plain.Events(v.Bad) + " bad events, " + plain.PercentUp(v.Bad, v.Allowed, 1) + " of the " +
-			plain.Events(v.Allowed) + " that four weeks allow; the limit is " + plain.Percent(v.Limit, 10000, 0) + ")"
+		s += " (" + figures.Events(v.Bad) + " bad events, " + figures.Cost(v.Bad, v.Allowed) + " of the " +
+			figures.Events(v.Allowed) + " that four weeks allow; the limit is " + figures.Basis(v.Limit) + ")"
 	}
 	return s + "."
 }
@@ -156,7 +157,7 @@ func (d Document) links() string {
 		{"Repository", d.Facts.Spec.Links.Repository},
 	} {
 		if l[1] != "" {
-			all = append(all, plain.Link(l[0], l[1]))
+			all = append(all, markdown.Link(l[0], l[1]))
 		}
 	}
 	if len(all) == 0 {
@@ -166,28 +167,28 @@ func (d Document) links() string {
 }
 
 func (d Document) impact(b *strings.Builder) {
-	im, o := d.Impact, d.Facts.Spec.Objective
-	duration := []string{"Duration", plain.Duration(d.Times.Burning)}
+	im := d.Impact
+	duration := []string{"Duration", figures.Duration(d.Times.Burning)}
 	if d.Facts.Incident.Last.Burn == nil {
-		b.WriteString(plain.Table([]string{"", ":"}, [][]string{duration, {"Bad events", "not known: there were no data"}}))
+		b.WriteString(markdown.Table([]string{"", ":"}, [][]string{duration, {"Bad events", "not known: there were no data"}}))
 		b.WriteString("\n*Were users affected meanwhile? What else can tell: logs, another system, support, partners?*\n")
 		return
 	}
 	rows := [][]string{
 		duration,
-		{"Bad events", plain.Events(im.Bad) + " of " + plain.Events(im.Total) + " (" + plain.PercentUp(im.Bad, im.Total, digits(o)) + ")"},
-		{"Minutes with bad events", plain.Count(im.BadMinutes)},
+		{"Bad events", figures.Events(im.Bad) + " of " + figures.Events(im.Total) + " (" + figures.Share(im.Bad, im.Total) + ")"},
+		{"Minutes with bad events", figures.Count(im.BadMinutes)},
 	}
 	if im.After != nil {
-		rows = append(rows, []string{"Share of the budget (" + d.Facts.Spec.Window().String() + ")", plain.PercentUp(im.Bad, im.After.Allowed, 1)})
+		rows = append(rows, []string{"Share of the budget (" + d.Facts.Spec.Window().String() + ")", figures.Cost(im.Bad, im.After.Allowed)})
 	}
 	if d.Verdict.Bad > 0 {
-		rows = append(rows, []string{"Share of a four-week budget", plain.PercentUp(d.Verdict.Bad, d.Verdict.Allowed, 1)})
+		rows = append(rows, []string{"Share of a four-week budget", figures.Cost(d.Verdict.Bad, d.Verdict.Allowed)})
 	}
 	from, to := d.Facts.span()
-	rows = append(rows, []string{"Budget left at the onset, " + plain.UTC(from.Time()), left(im.Before)},
-		[]string{"Budget left at the newest event, " + plain.UTC(to.Time()), left(im.After)})
-	b.WriteString(plain.Table([]string{"", ":"}, rows))
+	rows = append(rows, []string{"Budget left at the onset, " + figures.UTC(from.Time()), left(im.Before)},
+		[]string{"Budget left at the newest event, " + figures.UTC(to.Time()), left(im.After)})
+	b.WriteString(markdown.Table([]string{"", ":"}, rows))
 	b.WriteString("\nEvents are counted over [" + from.Time().Format(time.RFC3339) + ", " + to.Time().Format(time.RFC3339) + "), by the queries at the end.\n" +
 		"\n*What did it mean for users: who could not do what? Was anything lost, such as money, data or trust? Who outside must be told?*\n")
 }
@@ -195,9 +196,9 @@ func (d Document) impact(b *strings.Builder) {
 // left is the budget that an account leaves: "62.1 % (621 of 1,000 events)".
 func left(a *alerting.Account) string {
 	if a == nil {
-		return plain.Unknown
+		return figures.Unknown
 	}
-	return plain.Percent(a.Allowed-a.Bad, a.Allowed, 1) + " (" + plain.Events(a.Allowed-a.Bad) + " of " + plain.Events(a.Allowed) + " events)"
+	return figures.Left(a.Bad, a.Allowed) + " (" + figures.Events(a.Allowed-a.Bad) + " of " + figures.Events(a.Allowed) + " events)"
 }
 
 func (d Document) times(b *strings.Builder) {
@@ -210,19 +211,19 @@ func (d Document) times(b *strings.Builder) {
 	if d.Facts.Incident.Last.Burn != nil {
 		rows = append(rows, []string{"Ended", d.when(t.Ended)})
 	}
-	b.WriteString(plain.Table([]string{"", ""}, append(rows, []string{"Alert resolved", d.when(t.Resolved)})))
+	b.WriteString(markdown.Table([]string{"", ""}, append(rows, []string{"Alert resolved", d.when(t.Resolved)})))
 	first, last := "the first minute that burned above the budget", "the end of the last minute that burned above the budget, which comes before the alert is resolved"
 	if d.Facts.Incident.Rule == alerting.RuleNoData {
 		first, last = "the first minute without data", "the data being back"
 	}
 	resolve := "still open"
 	if !t.Resolved.IsZero() {
-		resolve = plain.Duration(t.ToResolve)
+		resolve = figures.Duration(t.ToResolve)
 	}
-	b.WriteString("\n" + plain.Table([]string{"Duration", ":", "From", "To"}, [][]string{
-		{"Time to detect (TTD)", plain.Duration(t.ToDetect), "the onset, " + first, "the alert"},
-		{"Time to acknowledge (TTA)", said(t.Acknowledged, plain.Duration(t.ToAcknowledge)), "the alert", "the first acknowledgement"},
-		{"Time to mitigate (TTM)", said(t.Mitigated, plain.Duration(t.ToMitigate)), "the onset", "a person saying that users no longer feel it"},
+	b.WriteString("\n" + markdown.Table([]string{"Duration", ":", "From", "To"}, [][]string{
+		{"Time to detect (TTD)", figures.Duration(t.ToDetect), "the onset, " + first, "the alert"},
+		{"Time to acknowledge (TTA)", said(t.Acknowledged, figures.Duration(t.ToAcknowledge)), "the alert", "the first acknowledgement"},
+		{"Time to mitigate (TTM)", said(t.Mitigated, figures.Duration(t.ToMitigate)), "the onset", "a person saying that users no longer feel it"},
 		{"Time to resolve (TTR)", resolve, "the onset", last},
 	}))
 	if t.Mitigated.IsZero() && d.Facts.Incident.Last.Burn != nil {
@@ -242,24 +243,24 @@ func said(at time.Time, figure string) string {
 func (d Document) when(t time.Time) string {
 	zone := d.Facts.Zone
 	if t.IsZero() || zone == nil || zone == time.UTC {
-		return plain.UTC(t)
+		return figures.UTC(t)
 	}
-	return plain.UTC(t) + " (" + plain.In(t, zone) + ")"
+	return figures.UTC(t) + " (" + figures.In(t, zone) + ")"
 }
 
 func (d Document) detection(b *strings.Builder) {
 	i := d.Facts.Incident
-	b.WriteString("Found by the alert rule " + plain.Code(string(i.Rule)) + ", " + plain.Duration(d.Times.ToDetect) + " after the onset: " +
-		plain.Text(Sentence(opener(i), d.Facts.Spec)) + ".\n")
+	b.WriteString("Found by the alert rule " + markdown.Code(string(i.Rule)) + ", " + figures.Duration(d.Times.ToDetect) + " after the onset: " +
+		markdown.Text(Sentence(opener(i), d.Facts.Spec)) + ".\n")
 	if !i.Escalated.IsZero() {
 		why := windows(i.First, d.Facts.Spec)
 		if i.First.Pair == nil {
 			why = Sentence(i.First, d.Facts.Spec)
 		}
-		b.WriteString("\nIt became a page at " + d.when(i.Escalated) + ", " + plain.Duration(i.Escalated.Sub(i.Onset)) + " after the onset: " + plain.Text(why) + ".\n")
+		b.WriteString("\nIt became a page at " + d.when(i.Escalated) + ", " + figures.Duration(i.Escalated.Sub(i.Onset)) + " after the onset: " + markdown.Text(why) + ".\n")
 	}
 	if rate, ok := i.PeakBurn(d.Facts.Spec.Objective); ok {
-		b.WriteString("\nThe burn peaked at " + times(rate))
+		b.WriteString("\nThe burn peaked at " + figures.Times(rate))
 		if p := i.First.Pair; p != nil {
 			b.WriteString(" over " + slo.ShortDuration(p.Short))
 		}
@@ -288,23 +289,23 @@ func (d Document) around(b *strings.Builder) {
 		b.WriteString("The ledger holds nothing of this time.\n")
 		return
 	}
-	b.WriteString("Share of bad events, from " + plain.UTC(p[0].From) + " in steps of " + plain.Duration(p[0].To.Sub(p[0].From)) + ": " +
+	b.WriteString("Share of bad events, from " + figures.UTC(p[0].From) + " in steps of " + figures.Duration(p[0].To.Sub(p[0].From)) + ": " +
 		"`" + Sparkline(p) + "`\n(· is unknown, a blank is no traffic)\n\n")
 	rows := make([][]string, len(p))
 	for n, k := range p {
 		rows[n] = bucketRow(k, o)
 	}
-	b.WriteString(plain.Table([]string{"From (UTC)", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows))
+	b.WriteString(markdown.Table([]string{"From", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows))
 }
 
 func bucketRow(k Bucket, o slo.Objective) []string {
 	row := []string{
-		k.From.Format("01-02 15:04"), plain.Unknown, plain.Unknown, plain.Unknown, plain.Unknown,
+		figures.UTC(k.From), figures.Unknown, figures.Unknown, figures.Unknown, figures.Unknown,
 		strconv.Itoa(k.Sum.Known) + " of " + strconv.Itoa(k.Minutes),
 	}
 	if k.Known() {
-		row[1], row[2] = plain.Events(k.Sum.Total), plain.Events(k.Sum.Bad)
-		row[3], row[4] = plain.PercentUp(k.Sum.Bad, k.Sum.Total, digits(o)), burnText(k.Sum, o)
+		row[1], row[2] = figures.Events(k.Sum.Total), figures.Events(k.Sum.Bad)
+		row[3], row[4] = figures.Share(k.Sum.Bad, k.Sum.Total), figures.Burn(k.Sum.Bad, k.Sum.Total, o)
 	}
 	return row
 }
@@ -323,15 +324,15 @@ func (d Document) signals(b *strings.Builder) {
 	}
 	rows := make([][]string, len(s.All))
 	for n, g := range s.All {
-		rows[n] = []string{plain.Text(g.Kind), plain.Text(g.Name), value(g.Before), value(g.Onset), value(g.Peak), value(g.After), plain.Code(g.Query)}
+		rows[n] = []string{markdown.Text(g.Kind), markdown.Text(g.Name), value(g.Before), value(g.Onset), value(g.Peak), value(g.After), markdown.Code(g.Query)}
 	}
-	b.WriteString(plain.Table([]string{"Signal", "", "Before:", "Onset:", "Peak:", "After:", "Query"}, rows))
+	b.WriteString(markdown.Table([]string{"Signal", "", "Before:", "Onset:", "Peak:", "After:", "Query"}, rows))
 	b.WriteString("\nTaken before, at " + d.when(s.Before) + "; at the onset, " + d.when(s.Onset) + "; at the peak of the burn, " + d.when(s.Peak) +
 		"; and after, at " + d.when(s.After) + ".\n")
 	for _, g := range s.All {
 		if c := g.Curve; c != nil && len(c.Values) > 0 {
-			fmt.Fprintf(b, "\n- %s, from %s in steps of %s: `%s` (%s to %s, drawn from 0)", plain.Text(strings.TrimSpace(g.Kind+" "+g.Name)),
-				plain.UTC(c.From), plain.Duration(c.Step), c.Sparkline(), value(c.Low), value(c.High))
+			fmt.Fprintf(b, "\n- %s, from %s in steps of %s: `%s` (%s to %s, drawn from 0)", markdown.Text(strings.TrimSpace(g.Kind+" "+g.Name)),
+				figures.UTC(c.From), figures.Duration(c.Step), c.Sparkline(), value(c.Low), value(c.High))
 		}
 	}
 	b.WriteString("\n")
@@ -339,9 +340,9 @@ func (d Document) signals(b *strings.Builder) {
 
 func value(s string) string {
 	if s == "" {
-		return plain.Unknown
+		return figures.Unknown
 	}
-	return plain.Text(s)
+	return markdown.Text(s)
 }
 
 func (d Document) contributors(b *strings.Builder) {
@@ -355,23 +356,23 @@ func (d Document) contributors(b *strings.Builder) {
 	}
 	b.WriteString("As it was found out at " + d.when(w.At) + ", counted from the onset to then (evaluate at " + strconv.FormatInt(w.At.Unix(), 10) + "):\n\n")
 	for _, words := range w.Words {
-		b.WriteString("- " + plain.Text(words) + "\n")
+		b.WriteString("- " + markdown.Text(words) + "\n")
 	}
 	if len(w.Rows) > 0 {
 		rows := make([][]string, len(w.Rows))
 		for n, k := range w.Rows {
 			rows[n] = []string{
-				plain.Code(k.Labels), plain.Events(k.Bad), plain.PercentUp(k.Bad, w.Bad, 1), plain.PercentUp(k.Bad, k.Total, 1),
-				plain.PercentUp(k.BeforeBad, k.BeforeTotal, digits(d.Facts.Spec.Objective)), plain.Code(k.Query),
+				markdown.Code(k.Labels), figures.Events(k.Bad), figures.Share(k.Bad, w.Bad), figures.Share(k.Bad, k.Total),
+				figures.Share(k.BeforeBad, k.BeforeTotal), markdown.Code(k.Query),
 			}
 		}
-		b.WriteString("\n" + plain.Table([]string{"Where", "Bad:", "Of all bad:", "Of its own events:", "Before:", "Query"}, rows))
+		b.WriteString("\n" + markdown.Table([]string{"Where", "Bad:", "Of all bad:", "Of its own events:", "Before:", "Query"}, rows))
 	}
 	if len(w.Traces) > 0 {
 		b.WriteString("\nRequests that show it:\n\n")
 	}
 	for _, t := range w.Traces {
-		b.WriteString("- " + plain.Link(t.ID, t.Link) + " " + plain.Text(t.Where) + "\n")
+		b.WriteString("- " + markdown.Link(t.ID, t.Link) + " " + markdown.Text(t.Where) + "\n")
 	}
 }
 
@@ -384,16 +385,16 @@ func (d Document) steps(b *strings.Builder) {
 	var rows [][]string
 	for _, s := range d.Facts.Steps {
 		sum := s.Ledger.Sum(from, to)
-		bad, total := plain.Unknown, plain.Unknown
+		bad, total := figures.Unknown, figures.Unknown
 		if sum.Seen() > 0 {
-			bad, total = plain.Events(sum.Bad), plain.Events(sum.Total)
+			bad, total = figures.Events(sum.Bad), figures.Events(sum.Total)
 		}
 		rows = append(rows, []string{
-			plain.Code(string(s.ID)), total, bad, plain.PercentUp(sum.Bad, sum.Total, digits(s.Spec.Objective)),
-			burnText(sum, s.Spec.Objective), strconv.Itoa(sum.Known) + " of " + strconv.Itoa(int(to-from)),
+			markdown.Code(string(s.ID)), total, bad, figures.Share(sum.Bad, sum.Total),
+			figures.Burn(sum.Bad, sum.Total, s.Spec.Objective), strconv.Itoa(sum.Known) + " of " + strconv.Itoa(int(to-from)),
 		})
 	}
-	b.WriteString(plain.Table([]string{"Step", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows) + "\n")
+	b.WriteString(markdown.Table([]string{"Step", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows) + "\n")
 }
 
 func (d Document) changes(b *strings.Builder) {
@@ -409,16 +410,16 @@ func (d Document) changes(b *strings.Builder) {
 	b.WriteString("Correlated in time, not proven:\n\n")
 	for _, k := range c {
 		gap := k.At.Sub(d.Times.Onset)
-		side := plain.Duration(gap) + " after the onset"
+		side := figures.Duration(gap) + " after the onset"
 		switch {
 		case gap == 0:
 			side = "at the onset"
 		case gap < 0:
-			side = plain.Duration(-gap) + " before the onset"
+			side = figures.Duration(-gap) + " before the onset"
 		}
-		b.WriteString("- " + d.when(k.At) + ", " + side + ": " + plain.Link(k.What, k.Link) + " (" + plain.Text(k.Seen) + ")")
+		b.WriteString("- " + d.when(k.At) + ", " + side + ": " + markdown.Link(k.What, k.Link) + " (" + markdown.Text(k.Seen) + ")")
 		if k.Cost != "" {
-			b.WriteString(". " + plain.Text(k.Cost))
+			b.WriteString(". " + markdown.Text(k.Cost))
 		}
 		b.WriteString("\n")
 	}
@@ -433,7 +434,7 @@ func (d Document) upstream(b *strings.Builder) {
 	case len(f.Upstream) == 0:
 		var names []string
 		for _, id := range f.Depends {
-			names = append(names, plain.Code(string(id)))
+			names = append(names, markdown.Code(string(id)))
 		}
 		b.WriteString("It depends on " + strings.Join(names, ", ") + ", by the files; nothing of that burned meanwhile.\n")
 		return
@@ -445,18 +446,18 @@ func (d Document) upstream(b *strings.Builder) {
 		if u.Open {
 			ended = "still open"
 		}
-		rows = append(rows, []string{plain.Code(string(u.SLO)), string(u.Severity), d.when(u.Onset), ended, plain.Code(u.Incident)})
+		rows = append(rows, []string{markdown.Code(string(u.SLO)), string(u.Severity), d.when(u.Onset), ended, markdown.Code(u.Incident)})
 	}
-	b.WriteString(plain.Table([]string{"Depends on", "Severity", "Onset", "Ended", "Incident"}, rows))
+	b.WriteString(markdown.Table([]string{"Depends on", "Severity", "Onset", "Ended", "Incident"}, rows))
 	b.WriteString("\n*What would have kept this from being felt here?*\n")
 }
 
 func (d Document) timeline(b *strings.Builder) {
 	rows := make([][]string, len(d.Timeline))
 	for n, e := range d.Timeline {
-		rows[n] = []string{d.when(e.At), plain.Link(e.Text, e.Link)}
+		rows[n] = []string{d.when(e.At), markdown.Link(e.Text, e.Link)}
 	}
-	b.WriteString(plain.Table([]string{"When", "What"}, rows))
+	b.WriteString(markdown.Table([]string{"When", "What"}, rows))
 	b.WriteString("\n*Add what people saw, believed and did at the time, with links. What looks wrong now and looked right then?*\n")
 }
 
@@ -484,7 +485,7 @@ func classes(all []Review) string {
 		return "*For example: deploy, configuration, capacity, dependency.*"
 	}
 	slices.Sort(used)
-	return "In use: " + plain.Text(strings.Join(used, ", ")) + "."
+	return "In use: " + markdown.Text(strings.Join(used, ", ")) + "."
 }
 
 func lessons(b *strings.Builder) {
@@ -504,13 +505,13 @@ func (d Document) actions(b *strings.Builder) {
 	if d.Verdict.Required {
 		b.WriteString("The policy demands at least one P0 item.\n\n")
 	}
-	b.WriteString(plain.Table([]string{"What, so that its end can be verified", "Kind", "Priority", "Owner", "Due", "Ticket", "Done"}, rows))
+	b.WriteString(markdown.Table([]string{"What, so that its end can be verified", "Kind", "Priority", "Owner", "Due", "Ticket", "Done"}, rows))
 	if d.Verdict.Required && !d.Facts.Incident.Open {
 		zone := d.Facts.Zone
 		if zone == nil {
 			zone = time.UTC
 		}
-		b.WriteString("\nReview this draft by " + NextReview(d.Times.Resolved, zone).Format("2006-01-02") + " (five working days).\n")
+		b.WriteString("\nReview this draft by " + figures.Day(NextReview(d.Times.Resolved, zone)) + " (five working days).\n")
 	}
 }
 
@@ -528,17 +529,17 @@ func (d Document) earlier(b *strings.Builder) {
 	}
 	var rows [][]string
 	for _, e := range d.Earlier[:min(len(d.Earlier), maxEarlier)] {
-		status, items := plain.Unknown, plain.Unknown
+		status, items := figures.Unknown, figures.Unknown
 		if r, ok := review(d.Facts.Reviews, e.ID); ok {
 			status, items = string(r.Status), done(r.Actions)
 		}
 		rows = append(rows, []string{
-			d.when(e.Onset), plain.Code(e.ID), string(e.Severity), plain.Duration(e.Duration()), plain.Events(e.Bad()), status, items,
+			d.when(e.Onset), markdown.Code(e.ID), string(e.Severity), figures.Duration(e.Duration()), figures.Events(e.Bad()), status, items,
 		})
 	}
-	b.WriteString(plain.Table([]string{"Onset", "Incident", "Severity", "Duration:", "Bad events:", "Postmortem", "Action items done"}, rows))
+	b.WriteString(markdown.Table([]string{"Onset", "Incident", "Severity", "Duration:", "Bad events:", "Postmortem", "Action items done"}, rows))
 	if more := len(d.Earlier) - maxEarlier; more > 0 {
-		b.WriteString("\n+ " + plain.Count(more) + " more\n")
+		b.WriteString("\n+ " + figures.Count(more) + " more\n")
 	}
 	if left := d.promised(); len(left) > 0 {
 		b.WriteString("\nNot done of what was planned then:\n\n" + strings.Join(left, ""))
@@ -556,9 +557,9 @@ func (d Document) promised() (left []string) {
 			}
 			due := "no date"
 			if !a.Due.IsZero() {
-				due = "due " + a.Due.Format(time.DateOnly)
+				due = "due " + figures.Day(a.Due)
 			}
-			left = append(left, "- "+strings.TrimSpace(plain.Text(a.Priority)+" "+plain.Link(a.What, a.Link))+" ("+due+", of "+plain.Code(e.ID)+")\n")
+			left = append(left, "- "+strings.TrimSpace(markdown.Text(a.Priority)+" "+markdown.Link(a.What, a.Link))+" ("+due+", of "+markdown.Code(e.ID)+")\n")
 		}
 	}
 	return left
@@ -605,6 +606,6 @@ func (d Document) queries(b *strings.Builder) {
 		if q.Note != "" {
 			b.WriteString(" (" + q.Note + ")")
 		}
-		b.WriteString("\n\n" + plain.Fence("promql", q.Text))
+		b.WriteString("\n\n" + markdown.Fence("promql", q.Text))
 	}
 }

@@ -1,11 +1,8 @@
 package postmortem
 
 import (
-	"strconv"
-
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -21,11 +18,11 @@ func Sentence(e alerting.Event, spec *slo.Spec) string {
 	case alerting.AgedOut:
 		return "resolved: no traffic, and the last bad event has left the windows; " + soFar(e)
 	case alerting.DataMissing:
-		return "no data since " + plain.UTC(e.Since.Time())
+		return "no data since " + figures.UTC(e.Since.Time())
 	case alerting.DataBack:
 		return "resolved: the data are back"
 	case alerting.BudgetSpent:
-		return plain.Percent(e.Level, 10000, 0) + " of the error budget is spent"
+		return figures.Basis(e.Level) + " of the error budget is spent"
 	case alerting.PolicyFrozen:
 		return "the error-budget policy froze releases"
 	case alerting.PolicyThawed:
@@ -69,7 +66,7 @@ func Deed(a alerting.Act) string {
 	case a.Kind == alerting.Silence && a.Until.IsZero():
 		s += " until the budget recovers"
 	case a.Kind == alerting.Silence:
-		s += " until " + plain.UTC(a.Until)
+		s += " until " + figures.UTC(a.Until)
 	case a.Kind == alerting.Escalate:
 		s += " " + string(a.Level)
 	case a.Kind == alerting.Merge:
@@ -114,15 +111,15 @@ func opening(e alerting.Event) string {
 	return string(e.Severity) + " opened"
 }
 
-// windows says what fired: "2 % of the budget in 1h: burn 36.0× over 1h and 40.2× over 5m, above 13.4×".
+// windows says what fired: "2 % of the budget in 1h: burn 36× over 1h and 40.2× over 5m, above 13.44×".
 func windows(e alerting.Event, spec *slo.Spec) string {
 	if e.Pair == nil || e.Long == nil || e.Short == nil {
 		return "the budget burns too fast"
 	}
 	o := spec.Objective
-	s := "burn " + burnText(*e.Long, o) + " over " + slo.ShortDuration(e.Pair.Long) + " and " +
-		burnText(*e.Short, o) + " over " + slo.ShortDuration(e.Pair.Short) + ", above " +
-		times(e.Pair.Burn(spec.Window().Length())) + " (" + plain.Percent(e.Pair.Budget, 10000, 0) + " of the budget in " +
+	s := "burn " + figures.Burn(e.Long.Bad, e.Long.Total, o) + " over " + slo.ShortDuration(e.Pair.Long) + " and " +
+		figures.Burn(e.Short.Bad, e.Short.Total, o) + " over " + slo.ShortDuration(e.Pair.Short) + ", above " +
+		figures.Times(e.Pair.Burn(spec.Window().Length())) + " (" + figures.Basis(e.Pair.Budget) + " of the budget in " +
 		slo.ShortDuration(e.Pair.Long) + ")"
 	if e.Sure != nil {
 		s += "; " + sure(*e.Sure)
@@ -132,30 +129,14 @@ func windows(e alerting.Event, spec *slo.Spec) string {
 
 // sure tells the low-traffic test.
 func sure(s alerting.Significance) string {
-	chance := "less than one in a billion"
-	if s.Chance >= 1e-9 {
-		chance = strconv.FormatFloat(s.Chance, 'g', 2, 64)
-	}
-	return plain.Count(int(s.Bad)) + " bad of " + plain.Count(int(s.Total)) + " events in " +
-		plain.Plural(s.Minutes, "different minute") + ", by chance with a probability of " + chance
+	return figures.Count(int(s.Bad)) + " bad of " + figures.Count(int(s.Total)) + " events in " +
+		figures.Plural(s.Minutes, "different minute") + ", by chance with a probability of " + s.Probability()
 }
 
 func soFar(e alerting.Event) string {
 	if e.Burn == nil {
 		return "no account"
 	}
-	return plain.Events(e.Burn.Bad) + " of " + plain.Events(e.Burn.Total) + " events bad since the onset, " +
-		plain.Percent(e.Budget.Allowed-e.Budget.Bad, e.Budget.Allowed, 1) + " of the budget left"
-}
-
-// times writes a burn rate: "14.4×".
-func times(rate float64) string { return strconv.FormatFloat(rate, 'f', 1, 64) + "×" }
-
-// burnText is the burn rate of a sum: "14.4×", a dash without traffic.
-func burnText(s budget.Sum, o slo.Objective) string {
-	rate, ok := budget.Burn(s, o)
-	if !ok {
-		return plain.Unknown
-	}
-	return times(rate)
+	return figures.Events(e.Burn.Bad) + " of " + figures.Events(e.Burn.Total) + " events bad since the onset, " +
+		figures.Left(e.Budget.Bad, e.Budget.Allowed) + " of the budget left"
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -49,7 +49,7 @@ func (c *doctorCmd) Run(e *env) error {
 		return refused(err)
 	}
 	d := doctor{env: e, cfg: cfg, set: set}
-	d.ok("configuration", "%s and %s are good", filepath.Base(e.cli.ConfigFile), plain.Plural(len(set.Specs), "SLO"))
+	d.ok("configuration", "%s and %s are good", filepath.Base(e.cli.ConfigFile), figures.Plural(len(set.Specs), "SLO"))
 	ctx, cancel := context.WithTimeout(e.ctx, doctorTimeout)
 	defer cancel()
 	d.prometheus(ctx)
@@ -143,7 +143,7 @@ func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
 	case failed != nil:
 		d.add(stateWarn, "clock", "", "the clock of Prometheus cannot be read: %v", failed)
 	case skew.Abs() > within+time.Minute:
-		d.add(stateWarn, "clock", "let this machine and Prometheus keep their time by NTP", "the clock of Prometheus is %s from ours; slowburn goes by that of Prometheus", plain.Duration(skew.Abs()))
+		d.add(stateWarn, "clock", "let this machine and Prometheus keep their time by NTP", "the clock of Prometheus is %s from ours; slowburn goes by that of Prometheus", figures.Duration(skew.Abs()))
 	default:
 		d.ok("clock", "ours and that of Prometheus agree")
 	}
@@ -215,9 +215,9 @@ func (d *doctor) outbox(ctx context.Context, db *store.DB) {
 		pending += c.Pending
 		if c.Dead > 0 {
 			dead += c.Dead
-			d.add(stateWarn, "outbox", "the pages of slowburn show what they said", "%s to %s could not be delivered, at last: %s", plain.Plural(c.Dead, "message"), c.Channel, c.LastErr)
+			d.add(stateWarn, "outbox", "the pages of slowburn show what they said", "%s to %s could not be delivered, at last: %s", figures.Plural(c.Dead, "message"), c.Channel, c.LastErr)
 		} else if c.Retrying > 0 {
-			d.add(stateWarn, "outbox", "it is tried again by itself", "%s to %s not delivered yet, at last: %s", plain.Plural(c.Retrying, "message"), c.Channel, c.LastErr)
+			d.add(stateWarn, "outbox", "it is tried again by itself", "%s to %s not delivered yet, at last: %s", figures.Plural(c.Retrying, "message"), c.Channel, c.LastErr)
 		}
 	}
 	if dead == 0 {

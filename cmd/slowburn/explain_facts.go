@@ -8,7 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -146,7 +146,7 @@ func (x *explanation) corrected(minutes int, bad float64, row ...string) []strin
 	case minutes == 0:
 		return append(row, "")
 	}
-	return append(row, fmt.Sprintf("%s bad in %s", count(bad), plain.Plural(minutes, "minute")))
+	return append(row, fmt.Sprintf("%s bad in %s", count(bad), figures.Plural(minutes, "minute")))
 }
 
 func (x *explanation) tellIncidents(w io.Writer, _ string) error {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 type postmortemCmd struct {
@@ -60,7 +60,7 @@ func (c *postmortemListCmd) Run(e *env) error {
 	}
 	t := newTable(e.out, "INCIDENT", "RESOLVED", "STATUS", "OWNER", "CLASS", "ITEMS DONE", "OVERDUE", "FILE")
 	for _, r := range all {
-		resolved, done := plain.Unknown, 0
+		resolved, done := figures.Unknown, 0
 		if r.Resolved != nil {
 			resolved = r.Resolved.UTC().Format(time.DateOnly)
 		}
@@ -69,7 +69,7 @@ func (c *postmortemListCmd) Run(e *env) error {
 				done++
 			}
 		}
-		t.row(r.Incident, resolved, r.Status, cmp.Or(r.Owner, plain.Unknown), cmp.Or(r.Class, plain.Unknown),
+		t.row(r.Incident, resolved, r.Status, cmp.Or(r.Owner, figures.Unknown), cmp.Or(r.Class, figures.Unknown),
 			fmt.Sprintf("%d of %d", done, len(r.Actions)), strconv.Itoa(r.Overdue), r.File)
 	}
 	return t.flush()

@@ -10,11 +10,11 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
@@ -253,7 +253,7 @@ func blindness(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return plain.Plural(n, "SLO") + " cannot be judged: nothing pages and nothing resolves until the data are back. The missing minutes are read then."
+	return figures.Plural(n, "SLO") + " cannot be judged: nothing pages and nothing resolves until the data are back. The missing minutes are read then."
 }
 
 // burnChart draws how fast the budget burned since just before the onset. What is not known has no point.

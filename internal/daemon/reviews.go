@@ -10,9 +10,9 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/reviews"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -66,7 +66,7 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 	}
 	r := slack.Review{
 		House: c.house, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: inFolder(w.File), Late: w.Late,
-		By: w.By.Format(time.DateOnly), Draft: c.house.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",
+		By: figures.Day(w.By), Draft: c.house.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",
 	}
 	if spec.Slack.Channel != "" {
 		r.Channel = spec.Slack.Channel
@@ -74,11 +74,11 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 	if v := w.Required; v != nil {
 		r.Required = v.Reason.Text()
 		if v.Allowed > 0 {
-			r.Required += ", " + plain.PercentUp(v.Bad, v.Allowed, 1) + " of what four weeks allow"
+			r.Required += ", " + figures.Cost(v.Bad, v.Allowed) + " of what four weeks allow"
 		}
 	}
 	for _, a := range w.Overdue {
-		r.Overdue = append(r.Overdue, a.Priority+" "+a.What+" ("+a.Owner+", due "+a.Due.Format(time.DateOnly)+")")
+		r.Overdue = append(r.Overdue, a.Priority+" "+a.What+" ("+a.Owner+", due "+figures.Day(a.Due)+")")
 	}
 	return slack.ComposeReview(r, now)
 }

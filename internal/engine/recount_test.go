@@ -15,8 +15,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/report"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -88,15 +88,6 @@ func (r raw) allowed(began, at time.Time) int64 {
 	return scaled.Div(scaled, big.NewInt(100)).Int64()
 }
 
-// share writes part of whole as a percentage, rounded up at a digit.
-func share(part, whole int64, digits int) string {
-	scale := int64(math.Pow10(digits))
-	n := new(big.Int).Mul(big.NewInt(part), big.NewInt(100*scale))
-	n.Add(n, big.NewInt(whole-1)).Div(n, big.NewInt(whole))
-	text := fmt.Sprintf("%0*d", digits+1, n.Int64())
-	return text[:len(text)-digits] + "." + text[len(text)-digits:] + " %"
-}
-
 // aWeek is a world with two incidents of the shop's, one of which is short, and with background noise.
 func aWeek(t *testing.T) *world {
 	return oneService(t, func(m budget.Minute) (int, int) {
@@ -114,9 +105,9 @@ func aWeek(t *testing.T) *world {
 }
 
 // same compares figures by name.
-func same(t *testing.T, figures map[string][2]any) {
+func same(t *testing.T, all map[string][2]any) {
 	t.Helper()
-	for name, f := range figures {
+	for name, f := range all {
 		if f[0] != f[1] {
 			t.Errorf("%s: %v is told, the samples say %v", name, f[0], f[1])
 		}
@@ -175,8 +166,8 @@ func TestFiguresOfADraftAreThoseOfTheSamples(t *testing.T) {
 			"four weeks":      {d.Verdict.Allowed, fourWeeks},
 			"required":        {d.Verdict.Required, bad*budget.Unit*5 > fourWeeks},
 			"peak":            {fmt.Sprintf("%.6f", told), fmt.Sprintf("%.6f", peak)},
-			"of all, written": {strings.Contains(d.Summary, plain.Events(bad*budget.Unit)+" of "+plain.Events(total*budget.Unit)+" events were bad ("+share(bad, total, 2)), true},
-			"of the budget":   {strings.Contains(d.Summary, share(bad*budget.Unit, r.allowed(began, to), 1)+" of the budget"), true},
+			"of all, written": {strings.Contains(d.Summary, figures.Events(bad*budget.Unit)+" of "+figures.Events(total*budget.Unit)+" events were bad ("+figures.Share(bad, total)), true},
+			"of the budget":   {strings.Contains(d.Summary, figures.Cost(bad*budget.Unit, r.allowed(began, to))+" of the budget"), true},
 		})
 		for _, k := range d.Profile {
 			if b, n := r.sum(k.From, k.To); k.Known() && k.Sum.Known == k.Minutes && (k.Sum.Bad != b*budget.Unit || k.Sum.Total != n*budget.Unit) {
@@ -204,8 +195,8 @@ func checkQueries(t *testing.T, w *world, all []postmortem.Query, from, to time.
 	}
 }
 
-// figures are what this test reads of a report.
-type figures struct {
+// reported is what this test reads of a report.
+type reported struct {
 	SLOs []struct {
 		Query    string
 		From, To time.Time
@@ -238,7 +229,7 @@ func TestFiguresOfAReportAreThoseOfTheSamples(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	var out figures
+	var out reported
 	if err := json.Unmarshal(kept.Data, &out); err != nil {
 		t.Fatal(err)
 	}

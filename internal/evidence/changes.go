@@ -18,8 +18,9 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 )
 
@@ -156,7 +157,7 @@ func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []st
 func version(l map[string]string) string {
 	for _, name := range versionLabels {
 		if v := l[name]; v != "" {
-			return plain.Cut(v, 40)
+			return markdown.Cut(v, 40)
 		}
 	}
 	return ""
@@ -256,7 +257,7 @@ func started(times []float64, from, to time.Time) (out []Change) {
 			out, n = append(out, Change{At: at, Seen: "seen in process_start_time_seconds"}), 0
 		}
 		last, n = t, n+1
-		out[len(out)-1].What = fmt.Sprintf("%d of %s started anew", n, plain.Plural(len(times), "process"))
+		out[len(out)-1].What = fmt.Sprintf("%d of %s started anew", n, figures.Plural(len(times), "process"))
 		if len(times) > 1 {
 			out[len(out)-1].What = fmt.Sprintf("%d of %d processes started anew", n, len(times))
 		}

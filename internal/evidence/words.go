@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 )
 
@@ -18,7 +19,7 @@ func (c Contributor) Name() string {
 	if c.Value == "" {
 		return "no " + c.Label
 	}
-	return c.Label + "=" + strconv.Quote(plain.Cut(c.Value, 60))
+	return c.Label + "=" + strconv.Quote(markdown.Cut(c.Value, 60))
 }
 
 // Headline is the ranking in a few words, for the middle of a sentence.
@@ -44,7 +45,7 @@ func (r Ranking) Headline() string {
 func (r Ranking) Sentences() []string {
 	switch r.Verdict {
 	case TooFew:
-		return []string{"Too few events to say: " + plain.Events(r.Now.Bad) + " bad ones since the onset."}
+		return []string{"Too few events to say: " + figures.Events(r.Now.Bad) + " bad ones since the onset."}
 	case Spread:
 		return []string{"No single value stands out; it got worse alike over " + strings.Join(r.Looked, ", ") + "."}
 	case Moved:
@@ -111,9 +112,9 @@ func (c Change) Sentence(onset time.Time) string {
 	}
 	switch gap := c.At.Sub(onset).Round(time.Minute); {
 	case gap < 0:
-		s += " " + plain.Duration(-gap) + " before the onset"
+		s += " " + figures.Duration(-gap) + " before the onset"
 	case gap > 0:
-		s += " " + plain.Duration(gap) + " after the onset"
+		s += " " + figures.Duration(gap) + " after the onset"
 	default:
 		s += " at the onset"
 	}
@@ -173,5 +174,5 @@ func rounded(v float64) string {
 		return fmt.Sprintf("%.3g", v)
 	}
 	step := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
-	return plain.Count(int(math.Round(v/step) * step))
+	return figures.Count(int(math.Round(v/step) * step))
 }

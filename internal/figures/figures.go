@@ -33,9 +33,6 @@ const thousand = 1000
 // down: what is below the objective never reads as the objective, and what is not perfect never
 // reads as 100 %. It is [Unknown] without events.
 func SLI(bad, total int64, o slo.Objective) string {
-	if bad == 0 && total > 0 {
-		return "100 %"
-	}
 	_, fraction, _ := strings.Cut(o.Percent(), ".")
 	return down(total-bad, total, len(fraction)+2)
 }
@@ -47,35 +44,36 @@ func SLI(bad, total int64, o slo.Objective) string {
 func Left(bad, allowed int64) string {
 	switch {
 	case bad == 0:
-		return "100.0 %"
+		return "100 %"
 	case allowed <= 0:
-		return "0.0 %"
+		return "0 %"
 	}
 	return down(allowed-bad, allowed, 1)
 }
 
 // Cost writes the share of an error budget that something took, rounded up to one digit: "35.7 %".
-// Of a budget that allows less than a thousandth of an event, anything takes all.
+// Whether it is known what was taken is for the caller to say. Of a budget that allows less than a
+// thousandth of an event, anything takes all.
 func Cost(bad, allowed int64) string {
 	switch {
 	case bad == 0:
-		return "0.0 %"
+		return "0 %"
 	case allowed <= 0:
-		return "100.0 %"
+		return "100 %"
 	}
 	return up(bad, allowed, 1)
 }
 
 // Share writes a part of a whole of which more is worse, such as bad events of all events: rounded
-// up, with two digits that count. "43 %", "3.1 %", "0.023 %".
+// up, with two digits that count. "43 %", "3.1 %", "0.023 %". A little is not nothing: "<0.000001 %".
 func Share(part, whole int64) string {
 	digits := 0
-	for p := big.NewInt(part); part > 0 && digits < 6; digits++ {
-		if p.Mul(p, big.NewInt(10)).Cmp(big.NewInt(whole)) >= 0 {
-			break
+	for p := big.NewInt(part); part > 0 && p.Mul(p, big.NewInt(10)).Cmp(big.NewInt(whole)) < 0; digits++ {
+		if digits == 7 {
+			return "<0.000001 %"
 		}
 	}
-	return up(part, whole, digits)
+	return up(part, whole, min(digits, 6))
 }
 
 // Ratio is [Share] for a share that is only known as a ratio, 0.43 for 43 %.
@@ -84,7 +82,11 @@ func Ratio(r float64) string {
 	if math.IsNaN(r) || math.Abs(r) > 1e3 {
 		return Unknown
 	}
-	return Share(int64(math.Ceil(r*whole-0.5)), whole)
+	part := int64(math.Ceil(r*whole - 0.5))
+	if r > 0 {
+		part = max(part, 1)
+	}
+	return Share(part, whole)
 }
 
 // Known writes the part of the minutes or of the history that is known, from a ratio, rounded down
@@ -94,10 +96,11 @@ func Known(r float64) string {
 	if math.IsNaN(r) || math.Abs(r) > whole {
 		return Unknown
 	}
-	if r >= 1 {
-		return "100 %"
+	part := int64(math.Round(r * whole))
+	if r < 1 {
+		part = min(part, whole-1)
 	}
-	return down(min(int64(math.Round(r*whole)), whole-1), whole, 1)
+	return down(min(part, whole), whole, 1)
 }
 
 // Basis writes a share that somebody has configured, in basis points, exactly: "2 %", "2.5 %".
@@ -120,6 +123,14 @@ func Times(rate float64) string {
 		return group(uint64(hundredths/100)) + "×"
 	}
 	return Decimal(hundredths/100) + "×"
+}
+
+// Burn writes the burn rate of a sum of events. It is [Unknown] without events.
+func Burn(bad, total int64, o slo.Objective) string {
+	if total <= 0 {
+		return Unknown
+	}
+	return Times(float64(bad) / float64(total) / o.AllowedRatio())
 }
 
 // Points writes by how many percentage points of a budget something went up or down, from a
@@ -233,42 +244,35 @@ func Day(t time.Time) string {
 	return t.Format(time.DateOnly)
 }
 
-// down writes num/den as a percentage with so many digits after the point, rounded down.
-func down(num, den int64, digits int) string {
-	if den <= 0 {
-		return Unknown
-	}
-	n := scaled(num, digits)
-	return percent(n.Div(n, big.NewInt(den)), digits) // Euclidean: rounds down, as den is positive
-}
+// down writes num/den as a percentage with so many digits after the point, rounded down. Exactly
+// nothing and exactly all have none.
+func down(num, den int64, digits int) string { return percent(num, den, digits, false) }
 
 // up is down, rounded up.
-func up(num, den int64, digits int) string {
-	if den <= 0 {
+func up(num, den int64, digits int) string { return percent(num, den, digits, true) }
+
+func percent(num, den int64, digits int, up bool) string {
+	switch {
+	case den <= 0:
 		return Unknown
+	case num == 0 || num == den:
+		digits = 0
 	}
-	n := scaled(num, digits)
-	n.Neg(n)
-	return percent(n.Neg(n.Div(n, big.NewInt(den))), digits)
-}
-
-// scaled is a number in units of the last digit of a percentage.
-func scaled(num int64, digits int) *big.Int {
 	n := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits+2)), nil)
-	return n.Mul(n, big.NewInt(num))
-}
-
-// percent writes a number of units of the last digit as a percentage.
-func percent(n *big.Int, digits int) string {
-	sign := ""
+	n.Mul(n, big.NewInt(num))
+	if up {
+		n.Neg(n.Div(n.Neg(n), big.NewInt(den))) // Div rounds down, as den is positive
+	} else {
+		n.Div(n, big.NewInt(den))
+	}
+	sign, written := "", new(big.Int).Abs(n).String()
 	if n.Sign() < 0 {
-		sign, n = minus, new(big.Int).Neg(n)
+		sign = minus
 	}
-	s := n.String()
-	if len(s) <= digits {
-		s = strings.Repeat("0", digits+1-len(s)) + s
+	if len(written) <= digits {
+		written = strings.Repeat("0", digits+1-len(written)) + written
 	}
-	whole, fraction := s[:len(s)-digits], s[len(s)-digits:]
+	whole, fraction := written[:len(written)-digits], written[len(written)-digits:]
 	if digits > 0 {
 		fraction = "." + fraction
 	}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -96,34 +96,32 @@ func (f Facts) Summary() string {
 }
 
 func (f Facts) predicate() string {
-	i, cost := f.Incident, share(f.Incident.Cost())
+	i := f.Incident
 	switch {
 	case f.Event.Kind == alerting.Noticed:
-		return "has used " + share(f.Status.Spent) + " of its error budget; " + f.outlook()
+		return "has used " + figures.Cost(f.Status.Sum.Bad, f.Status.Allowed) + " of its error budget; " + f.outlook()
 	case i.Rule == alerting.RuleNoData && i.Open:
-		return "has had no data for " + plain.Duration(f.Event.Time().Sub(i.Onset))
+		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset))
 	case i.Rule == alerting.RuleNoData:
 		return "has data again"
 	case i.Rule == alerting.RuleDeclared && i.Open:
 		return "has an incident: " + i.Title()
 	case i.Rule == alerting.RuleDeclared:
-		return "is over after " + plain.Duration(i.Duration()) + ": " + i.Title()
+		return "is over after " + figures.Duration(i.Duration()) + ": " + i.Title()
 	case !i.Open:
-		return "burned for " + plain.Duration(i.Duration()) + " and took " + cost + " of its error budget"
+		return "burned for " + figures.Duration(i.Duration()) + " and took " + figures.Cost(i.Bad(), i.Last.Budget.Allowed) + " of its error budget"
 	}
-	return "burns its error budget " + f.Burn() + " times too fast; " + f.outlook()
+	return "burns its error budget " + f.Fast() + "; " + f.outlook()
 }
 
-// Burn is the burn rate over the long window of the pair that fired, "several" if that is not known.
-func (f Facts) Burn() string {
-	if f.Incident.Last.Long == nil {
-		return "several"
+// Fast says how fast the budget burns over the long window of the pair that fired: "13.42× too fast",
+// or "too fast" if that is not known.
+func (f Facts) Fast() string {
+	long := f.Incident.Last.Long
+	if long == nil || long.Total == 0 {
+		return "too fast"
 	}
-	rate, ok := budget.Burn(*f.Incident.Last.Long, f.Spec.Objective)
-	if !ok {
-		return "several"
-	}
-	return strings.TrimSuffix(strconv.FormatFloat(rate, 'f', 1, 64), ".0")
+	return figures.Burn(long.Bad, long.Total, f.Spec.Objective) + " too fast"
 }
 
 func (f Facts) outlook() string {
@@ -131,9 +129,9 @@ func (f Facts) outlook() string {
 	case o.Gone || f.Status.Spent >= 1:
 		return "the budget is spent"
 	case o.Lasts || !o.Known:
-		return share(f.Status.Remaining()) + " of it is left"
+		return f.left() + " of it is left"
 	default:
-		return "it is gone in " + plain.Duration(o.In)
+		return "it is gone in " + figures.Duration(o.In)
 	}
 }
 
@@ -147,13 +145,13 @@ func (f Facts) Description() string {
 		lines[0] = f.Spec.Description + " " + lines[0]
 	}
 	if p := i.Last.Pair; p != nil && i.Open {
-		lines = append(lines, "Over the last "+plain.Duration(p.Long)+" the budget burned "+f.Burn()+" times faster than it can afford.")
+		lines = append(lines, "Over the last "+figures.Duration(p.Long)+" the budget burned "+f.Fast()+".")
 	}
 	if b := i.Last.Burn; b != nil {
-		lines = append(lines, "Since it began, "+plain.Events(b.Bad)+" of "+plain.Events(b.Total)+" events went bad: "+share(i.Cost())+" of the whole budget.")
+		lines = append(lines, "Since it began, "+figures.Events(b.Bad)+" of "+figures.Events(b.Total)+" events went bad: "+figures.Cost(b.Bad, i.Last.Budget.Allowed)+" of the whole budget.")
 	}
 	if f.Status.Sum.Total > 0 {
-		lines = append(lines, share(f.Status.Remaining())+" of the budget is left.")
+		lines = append(lines, f.left()+" of the budget is left.")
 	}
 	if f.Instead != "" {
 		lines = append(lines, "This goes out here because "+f.Instead+" could not be told.")
@@ -161,10 +159,8 @@ func (f Facts) Description() string {
 	return strings.Join(lines, "\n")
 }
 
-// share writes a share as a percentage of at most one digit after the point, rounded down.
-func share(s float64) string {
-	return strings.Replace(plain.Percent(int64(s*1e6), 1e6, 1), ".0 %", " %", 1)
-}
+// left is the share of the budget that is left.
+func (f Facts) left() string { return figures.Left(f.Status.Sum.Bad, f.Status.Allowed) }
 
 // Link is an address with words.
 type Link struct{ Text, URL string }

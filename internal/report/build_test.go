@@ -300,7 +300,7 @@ func TestFiguresEqualTheNaiveTwin(t *testing.T) {
 
 // checkShown compares a shown percentage with the exact share: it is the nearest below.
 func checkShown(t *testing.T, shown string, exact *big.Rat) {
-	text := strings.TrimSuffix(shown, " %")
+	text := strings.NewReplacer("−", "-", ",", "", " %", "").Replace(shown)
 	got, ok := new(big.Rat).SetString(text)
 	if !ok {
 		t.Fatalf("%q is no percentage", shown)
@@ -373,7 +373,7 @@ func TestVerdictLine(t *testing.T) {
 		want  string
 	}{
 		{"all is well", report.Tally{SLOs: 3, Within: 3, Before: 3, BeforeKnown: true}, "3 of 3 SLOs within budget (unchanged vs 2026-W46)"},
-		{"one is over and that is new", report.Tally{SLOs: 3, Within: 2, Over: []slo.ID{"a/b"}, Before: 3, BeforeKnown: true}, "2 of 3 SLOs within budget (-1 vs 2026-W46); over budget: a/b"},
+		{"one is over and that is new", report.Tally{SLOs: 3, Within: 2, Over: []slo.ID{"a/b"}, Before: 3, BeforeKnown: true}, "2 of 3 SLOs within budget (−1 vs 2026-W46); over budget: a/b"},
 		{"nothing is known of before", report.Tally{SLOs: 1, Within: 1}, "1 of 1 SLO within budget"},
 		{"nothing can be judged", report.Tally{SLOs: 2, Unjudged: 2}, "no SLO can be judged; 2 not judged"},
 		{"many are over", report.Tally{SLOs: 30, Over: slices(30)}, "0 of 30 SLOs within budget; over budget: service/slo-number-a, service/slo-number-a, service/slo-number-a, service/slo-number-a, + 26 more"},

@@ -3,11 +3,11 @@ package report
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 )
 
 // changes adds what each change that began in the period cost one budget.
@@ -50,13 +50,13 @@ func (r Report) changeText(limit int) string {
 		if c.Excess == 0 {
 			continue
 		}
-		share := plain.PercentUp(c.Excess, c.Allowed, 1)
+		share := figures.Cost(c.Excess, c.Allowed)
 		if len(c.Shared) > 0 {
-			share += " (with " + plain.Plural(len(c.Shared), "other change") + ")"
+			share += " (with " + figures.Plural(len(c.Shared), "other change") + ")"
 		}
 		ch := c.Change.Change
 		rows = append(rows, []string{
-			plain.In(ch.Start, r.zone), plain.Code(string(c.SLO)), plain.Text(ch.Kind), plain.Link(ch.Title, ch.Link), plain.Text(c.Change.By), plain.Events(c.Excess), share,
+			figures.In(ch.Start, r.zone), markdown.Code(string(c.SLO)), markdown.Text(ch.Kind), markdown.Link(ch.Title, ch.Link), markdown.Text(c.Change.By), figures.Events(c.Excess), share,
 		})
 	}
 	s := r.deliveryText()
@@ -74,11 +74,11 @@ func (r Report) deliveryText() string {
 	if d.Deploys == 0 {
 		return "No deploy was recorded.\n"
 	}
-	s := plain.Plural(d.Deploys, "deploy")
+	s := figures.Plural(d.Deploys, "deploy")
 	if week, ok := d.PerWeek(); ok {
-		s += " (" + strconv.FormatFloat(week, 'f', 1, 64) + " a week)"
+		s += " (" + figures.Value(week) + " a week)"
 	}
-	s += ", of which " + plain.Count(d.Failed) + " failed: change failure rate " + plain.PercentUp(int64(d.Failed), int64(d.Deploys), 0)
+	s += ", of which " + figures.Count(d.Failed) + " failed: change failure rate " + figures.Share(int64(d.Failed), int64(d.Deploys))
 	s += "; median time to recover " + middle(d.Recovery) + "; lead time " + middle(d.Lead) + ".\n"
 	return s
 }

@@ -30,7 +30,7 @@ func TestChangesAreHeldAgainstWhatWentWrongAfterThem(t *testing.T) {
 		t.Errorf("deploys of the period and of these services count: %+v", r.Delivery)
 	}
 	text := r.Markdown()
-	for _, want := range []string{"2 deploys (2.0 a week), of which 1 failed: change failure rate 50 %", "lead time n/a", "| v2 |", "not proven"} {
+	for _, want := range []string{"2 deploys (2 a week), of which 1 failed: change failure rate 50 %", "lead time n/a", "| v2 |", "not proven"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not say %q:\n%s", want, text)
 		}

@@ -3,7 +3,7 @@ package report
 import (
 	"strings"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -46,18 +46,18 @@ func (b *builder) decide() {
 		all = append(all, b.aboutBudget(r)...)
 		// Minutes from before the SLO was written are no fault of its data.
 		if s := r.InPeriod; s.Known*100 < (s.Minutes-s.Unread)*repairPercent {
-			all = append(all, Decision{Repair, r.ID, "only " + plain.Percent(int64(s.Known), int64(s.Minutes-s.Unread), 1) +
+			all = append(all, Decision{Repair, r.ID, "only " + figures.Known(float64(s.Known)/float64(s.Minutes-s.Unread)) +
 				" of the minutes that were read are known: repair its data before believing its figures"})
 		}
 	}
 	for _, i := range b.Incidents {
 		if i.Missing() {
-			all = append(all, Decision{Postmortem, i.SLO, "the incident of " + plain.In(i.Onset, b.zone) + " took " +
-				plain.PercentUp(i.Postmortem.Bad, i.Postmortem.Allowed, 1) + " of a four-week budget: who writes its postmortem, and what is its P0 item?"})
+			all = append(all, Decision{Postmortem, i.SLO, "the incident of " + figures.In(i.Onset, b.zone) + " took " +
+				figures.Cost(i.Postmortem.Bad, i.Postmortem.Allowed) + " of a four-week budget: who writes its postmortem, and what is its P0 item?"})
 		}
 	}
 	if b.Load.Heavy > 0 {
-		all = append(all, Decision{Calm, "", plain.Plural(b.Load.Heavy, "shift") + " had more than two pages: what can be taken off them?"})
+		all = append(all, Decision{Calm, "", figures.Plural(b.Load.Heavy, "shift") + " had more than two pages: what can be taken off them?"})
 	}
 	all = append(all, b.aboutPeople()...)
 	all = append(all, b.aboutCapacity()...)
@@ -76,11 +76,11 @@ func (b *builder) aboutBudget(r Row) []Decision {
 	policy := b.in.Policy.Of(r.ID.Service())
 	switch {
 	case r.Verdict == LowTraffic:
-		return one(FewEvents, "its window allows only ", plain.Events(r.Allowed), " bad events: a longer window, a probe, or one SLO with its siblings?")
+		return one(FewEvents, "its window allows only ", figures.Events(r.Allowed), " bad events: a longer window, a probe, or one SLO with its siblings?")
 	case !r.Verdict.Judged():
 		return nil
 	case compareShares(r.Bad, r.Allowed, tooTightTimes, 1) >= 0:
-		return one(TooTight, "its budget is spent ", plain.Percent(r.Bad, r.Allowed, 0), ": promised ", r.Objective, " %, delivered ", r.SLI(),
+		return one(TooTight, "its budget is spent ", figures.Cost(r.Bad, r.Allowed), ": promised ", r.Objective, " %, delivered ", r.SLI(),
 			". Freeze and repair, or promise what users need and the service can keep?")
 	case leftBelow(r, policy.FreezeBelow):
 		return one(Freeze, "over budget, ", r.Left(), " left. Release nothing but repairs until it is back?")

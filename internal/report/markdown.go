@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -37,7 +38,7 @@ func (r Report) sections() []section {
 // Markdown writes the whole report. The same report gives the same bytes.
 func (r Report) Markdown() string {
 	var b strings.Builder
-	b.WriteString("# " + plain.Text(r.Title()) + "\n\n**" + plain.Text(r.Verdict()) + "**\n\n" + plain.Text(r.Span()) + "\n")
+	b.WriteString("# " + markdown.Text(r.Title()) + "\n\n**" + markdown.Text(r.Verdict()) + "**\n\n" + markdown.Text(r.Span()) + "\n")
 	if r.Late {
 		b.WriteString("\nThis report is late: it was scheduled for a time at which slowburn did not run.\n")
 	}
@@ -53,7 +54,7 @@ func (r Report) Markdown() string {
 	}
 	b.WriteString("\n## How to trace a figure\n\n" + r.traceText())
 	if r.Previous.URL != "" {
-		b.WriteString("\nPrevious report: " + plain.Link(r.Previous.Text, r.Previous.URL) + "\n")
+		b.WriteString("\nPrevious report: " + markdown.Link(r.Previous.Text, r.Previous.URL) + "\n")
 	}
 	return b.String()
 }
@@ -63,12 +64,12 @@ func cut(rows [][]string, limit int) ([][]string, string) {
 	if limit == 0 || len(rows) <= limit {
 		return rows, ""
 	}
-	return rows[:limit], "\n+ " + plain.Count(len(rows)-limit) + " more in the full report\n"
+	return rows[:limit], "\n+ " + figures.Count(len(rows)-limit) + " more in the full report\n"
 }
 
 func table(head []string, rows [][]string, limit int) string {
 	rows, more := cut(rows, limit)
-	return plain.Table(head, rows) + more
+	return markdown.Table(head, rows) + more
 }
 
 func (r Report) decisionText(limit int) string {
@@ -79,9 +80,9 @@ func (r Report) decisionText(limit int) string {
 	for _, d := range r.Decisions {
 		name := ""
 		if d.ID != "" {
-			name = plain.Code(string(d.ID)) + ": "
+			name = markdown.Code(string(d.ID)) + ": "
 		}
-		lines = append(lines, []string{"- " + name + plain.Text(d.Text) + "\n"})
+		lines = append(lines, []string{"- " + name + markdown.Text(d.Text) + "\n"})
 	}
 	lines, more := cut(lines, limit)
 	var b strings.Builder
@@ -99,12 +100,12 @@ func (r Report) budgetText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {
 		rows = append(rows, []string{
-			plain.Code(string(w.ID)), ownerText(w.Owner), w.SLI(), w.Objective + " %", w.Window, w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
+			markdown.Code(string(w.ID)), ownerText(w.Owner), w.SLI(), w.Objective + " %", w.Window, w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
 		})
 		for _, o := range w.Others {
 			rows = append(rows, []string{
-				"", "", plain.Percent(o.Total-o.Bad, o.Total, sliDigits(w.objective)), w.Objective + " %", o.Window,
-				plain.Percent(o.Allowed-o.Bad, o.Allowed, 1), plain.Unknown, plain.Unknown, o.Verdict.Text(),
+				"", "", figures.SLI(o.Bad, o.Total, w.objective), w.Objective + " %", o.Window,
+				figures.Left(o.Bad, o.Allowed), figures.Unknown, figures.Unknown, o.Verdict.Text(),
 			})
 		}
 	}
@@ -115,9 +116,9 @@ func (r Report) budgetText(limit int) string {
 
 func ownerText(s string) string {
 	if s == "" {
-		return plain.Unknown
+		return figures.Unknown
 	}
-	return plain.Text(s)
+	return markdown.Text(s)
 }
 
 // groupText sums up SLOs that have one budget per label value.
@@ -139,7 +140,7 @@ func groupText(rows []Row) string {
 	}
 	var b strings.Builder
 	for _, id := range order {
-		b.WriteString("\n" + plain.Code(string(id)) + " has " + plain.Plural(count[id], "budget") + ", " + plain.Count(over[id]) + " over.\n")
+		b.WriteString("\n" + markdown.Code(string(id)) + " has " + figures.Plural(count[id], "budget") + ", " + figures.Count(over[id]) + " over.\n")
 	}
 	return b.String()
 }
@@ -151,9 +152,9 @@ func (r Report) burnerText(limit int) string {
 	var rows [][]string
 	for _, b := range r.Burners {
 		rows = append(rows, []string{
-			plain.Code(string(b.ID)), plain.Events(b.Bad), plain.PercentUp(b.Bad, b.Allowed, 1),
-			plain.Events(b.Attributed) + " (" + plain.Percent(b.Attributed, b.Bad, 0) + ")",
-			plain.Events(b.Unattributed) + " (" + plain.PercentUp(b.Unattributed, b.Bad, 0) + ")", strconv.Itoa(b.Incidents),
+			markdown.Code(string(b.ID)), figures.Events(b.Bad), figures.Cost(b.Bad, b.Allowed),
+			figures.Events(b.Attributed) + " (" + figures.Known(float64(b.Attributed)/float64(b.Bad)) + ")",
+			figures.Events(b.Unattributed) + " (" + figures.Share(b.Unattributed, b.Bad) + ")", strconv.Itoa(b.Incidents),
 		})
 	}
 	head := []string{"SLO", "Bad events:", "Of its budget:", "In incidents:", "Unattributed:", "Incidents:"}
@@ -183,7 +184,7 @@ func (r Report) incidentText(limit int) string {
 
 // cells is the incident's row. Missing data cost nothing that is known.
 func (i Incident) cells(zone *time.Location) []string {
-	what, cost := string(i.Severity), []string{plain.Unknown, plain.Unknown, plain.Unknown}
+	what, cost := string(i.Severity), []string{figures.Unknown, figures.Unknown, figures.Unknown}
 	switch {
 	case i.Rule == alerting.RuleNoData:
 		what = "no data"
@@ -193,34 +194,36 @@ func (i Incident) cells(zone *time.Location) []string {
 		if i.Rule == alerting.RuleDeclared {
 			what += ", declared"
 		}
-		cost = []string{
-			plain.Events(i.InPeriod), plain.PercentUp(i.Bad, i.Allowed, 1),
-			plain.PercentUp(i.Postmortem.Bad, i.Postmortem.Allowed, 1),
+		if i.Bad > 0 || i.Allowed > 0 { // else it was declared, and what it took is not known
+			cost = []string{
+				figures.Events(i.InPeriod), figures.Cost(i.Bad, i.Allowed),
+				figures.Cost(i.Postmortem.Bad, i.Postmortem.Allowed),
+			}
 		}
 	}
-	row := []string{plain.In(i.Onset, zone), plain.Code(string(i.SLO)), what, plain.Duration(i.Detect), i.resolveText()}
-	return append(append(row, cost...), i.reviewText(), plain.Code(i.ID))
+	row := []string{figures.In(i.Onset, zone), markdown.Code(string(i.SLO)), what, figures.Duration(i.Detect), i.resolveText()}
+	return append(append(row, cost...), i.reviewText(), markdown.Code(i.ID))
 }
 
 // median writes the median with how many values it rests on.
 func median(all []time.Duration) string {
 	if len(all) == 0 {
-		return plain.Unknown
+		return figures.Unknown
 	}
 	slices.Sort(all)
-	return plain.Duration(alerting.Median(all)) + " (n = " + strconv.Itoa(len(all)) + ")"
+	return figures.Duration(alerting.Median(all)) + " (n = " + strconv.Itoa(len(all)) + ")"
 }
 
 func (r Report) loadText(int) string {
 	l := r.Load
-	s := plain.Plural(l.Pages, "page") + " in " + plain.Plural(l.Shifts, "shift") + " of twelve hours, " + plain.Count(l.OutOfHours) +
-		" out of hours (Mon–Fri 09–18 " + plain.Text(r.Zone) + "). " + plain.Plural(l.Tickets, "ticket") + ", " +
-		plain.Plural(l.NoData, "notice") + " of missing data. Open at the end: " + plain.Count(l.Unresolved) + ".\n"
+	s := figures.Plural(l.Pages, "page") + " in " + figures.Plural(l.Shifts, "shift") + " of twelve hours, " + figures.Count(l.OutOfHours) +
+		" out of hours (Mon–Fri 09–18 " + markdown.Text(r.Zone) + "). " + figures.Plural(l.Tickets, "ticket") + ", " +
+		figures.Plural(l.NoData, "notice") + " of missing data. Open at the end: " + figures.Count(l.Unresolved) + ".\n"
 	if l.Pages == 0 {
 		return s + r.peopleText()
 	}
-	s += "\nThe line is two pages a shift: " + plain.Plural(l.Heavy, "shift") + " above it; most were " +
-		strconv.Itoa(l.MostPages) + ", in the shift from " + plain.In(l.MostAt, r.zone) + ".\n"
+	s += "\nThe line is two pages a shift: " + figures.Plural(l.Heavy, "shift") + " above it; most were " +
+		strconv.Itoa(l.MostPages) + ", in the shift from " + figures.In(l.MostAt, r.zone) + ".\n"
 	return s + r.peopleText()
 }
 
@@ -229,7 +232,7 @@ func (r Report) undeliveredText() string {
 	if r.Undelivered == 0 {
 		return ""
 	}
-	return "\n**" + plain.Plural(r.Undelivered, "message") + " could not be delivered** and was given up; the delivery page has them with the reason.\n"
+	return "\n**" + figures.Plural(r.Undelivered, "message") + " could not be delivered** and was given up; the delivery page has them with the reason.\n"
 }
 
 func (r Report) dataText(limit int) string {
@@ -247,7 +250,7 @@ func (r Report) dataText(limit int) string {
 			continue
 		}
 		rows = append(rows, []string{
-			plain.Code(string(w.ID)), s.Coverage(), plain.Count(s.Unknown), plain.Count(s.Partial), plain.Count(s.Unread), w.InWindow.Coverage(), note,
+			markdown.Code(string(w.ID)), s.Coverage(), figures.Count(s.Unknown), figures.Count(s.Partial), figures.Count(s.Unread), w.InWindow.Coverage(), note,
 		})
 	}
 	if len(rows) == 0 {
@@ -255,7 +258,7 @@ func (r Report) dataText(limit int) string {
 	}
 	full := len(r.Rows) - len(rows)
 	head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
-	return plain.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit) + r.correctionsText(limit) + r.undeliveredText()
+	return figures.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit) + r.correctionsText(limit) + r.undeliveredText()
 }
 
 // correctionsText shows gross beside net for the budgets that corrections concern, and who answers for them.
@@ -265,14 +268,14 @@ func (r Report) correctionsText(limit int) string {
 		for i, o := range w.LeftOut {
 			id, net, gross := "", "", ""
 			if i == 0 {
-				id, net = plain.Code(string(w.ID)), plain.PercentUp(w.Bad, w.Allowed, 1)
-				gross = plain.PercentUp(w.Gross.Bad, w.Gross.Allowed, 1)
+				id, net = markdown.Code(string(w.ID)), figures.Cost(w.Bad, w.Allowed)
+				gross = figures.Cost(w.Gross.Bad, w.Gross.Allowed)
 			}
 			text := o.Text()
 			if end := o.Correction.Expires; !end.IsZero() && !end.After(r.To) {
-				text += "; expired " + plain.UTC(end)
+				text += "; expired " + figures.UTC(end)
 			}
-			rows = append(rows, []string{id, net, gross, plain.Text(text)})
+			rows = append(rows, []string{id, net, gross, markdown.Text(text)})
 		}
 	}
 	if len(rows) == 0 {
@@ -287,10 +290,10 @@ func (r Report) traceText() string {
 	s := "Each figure is a sum over minutes of the ledger. Prometheus answers the same from its own data, as far back as it keeps them:\n\n"
 	var rows [][]string
 	for _, w := range r.Rows {
-		rows = append(rows, []string{plain.Code(string(w.ID)), plain.UTC(w.From), plain.UTC(w.To), w.InWindow.Coverage(), plain.Code(w.Query)})
+		rows = append(rows, []string{markdown.Code(string(w.ID)), figures.UTC(w.From), figures.UTC(w.To), w.InWindow.Coverage(), markdown.Code(w.Query)})
 	}
 	if len(rows) == 0 {
 		return "There is nothing to trace.\n"
 	}
-	return s + plain.Table([]string{"SLO", "From", "To (evaluate here)", "Known:", "Share of bad events"}, rows)
+	return s + markdown.Table([]string{"SLO", "From", "To (evaluate here)", "Known:", "Share of bad events"}, rows)
 }

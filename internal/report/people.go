@@ -9,7 +9,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -127,14 +128,11 @@ func (r Report) actionText(limit int) string {
 	}
 	var rows [][]string
 	for _, a := range r.Actions {
-		due := plain.Unknown
-		if !a.Due.IsZero() {
-			due = a.Due.Format(time.DateOnly)
-		}
+		due := figures.Day(a.Due)
 		if a.Overdue {
 			due = "**" + due + ", overdue**"
 		}
-		rows = append(rows, []string{plain.Link(a.What, a.Link), cmp.Or(plain.Text(a.Priority), plain.Unknown), ownerText(a.Owner), due, plain.Code(a.Incident)})
+		rows = append(rows, []string{markdown.Link(a.What, a.Link), cmp.Or(markdown.Text(a.Priority), figures.Unknown), ownerText(a.Owner), due, markdown.Code(a.Incident)})
 	}
 	return table([]string{"What", "Priority", "Owner", "Due", "Incident"}, rows, limit)
 }
@@ -143,10 +141,10 @@ func (r Report) actionText(limit int) string {
 func (r Report) peopleText() string {
 	var b strings.Builder
 	if r.Load.Pages > 0 {
-		b.WriteString("\nAcknowledged: " + plain.Count(r.Load.Acknowledged) + " of " + plain.Plural(r.Load.Pages, "page") +
+		b.WriteString("\nAcknowledged: " + figures.Count(r.Load.Acknowledged) + " of " + figures.Plural(r.Load.Pages, "page") +
 			", median time to acknowledge " + median(r.Load.toAck) + ", from the alert.")
 		if r.Load.Judged > 0 {
-			b.WriteString(" Precision: " + plain.Count(r.Load.Precise) + " of " + plain.Plural(r.Load.Judged, "page") +
+			b.WriteString(" Precision: " + figures.Count(r.Load.Precise) + " of " + figures.Plural(r.Load.Judged, "page") +
 				" that ended took at least the share of the budget that their alert is about.")
 		}
 		b.WriteString("\n")
@@ -157,9 +155,9 @@ func (r Report) peopleText() string {
 		} else {
 			b.WriteString("; ")
 		}
-		b.WriteString(plain.Text(p.Name) + " " + plain.Count(p.Acknowledged))
+		b.WriteString(markdown.Text(p.Name) + " " + figures.Count(p.Acknowledged))
 		if p.OutOfHours > 0 {
-			b.WriteString(" (" + plain.Count(p.OutOfHours) + " out of hours)")
+			b.WriteString(" (" + figures.Count(p.OutOfHours) + " out of hours)")
 		}
 	}
 	if len(r.People) > 0 {
@@ -177,8 +175,8 @@ func (r Report) toilText() string {
 	if 2*r.Toil.Toil > all {
 		word = "**above**"
 	}
-	return "\nToil: " + plain.PercentUp(r.Toil.Toil, all, 0) + " of the " + plain.Duration(time.Duration(all)*time.Minute) + " that " +
-		plain.Plural(r.Toil.People, "person") + " recorded, " + word + " the line of 50 %. The developers' own share of operational work should stay near 5 %.\n"
+	return "\nToil: " + figures.Share(r.Toil.Toil, all) + " of the " + figures.Duration(time.Duration(all)*time.Minute) + " that " +
+		figures.Plural(r.Toil.People, "person") + " recorded, " + word + " the line of 50 %. The developers' own share of operational work should stay near 5 %.\n"
 }
 
 // aboutPeople is what promises and pages that were left alone suggest.
@@ -195,7 +193,7 @@ func (b *builder) aboutPeople() []Decision {
 	}
 	// Where nobody ever acknowledges in slowburn, that nobody did says nothing.
 	if n := b.Load.Pages - b.Load.Acknowledged; n > 0 && b.Load.Acknowledged > 0 {
-		all = append(all, Decision{Unanswered, "", plain.Plural(n, "page") + " nobody acknowledged: not needed, or not heard?"})
+		all = append(all, Decision{Unanswered, "", figures.Plural(n, "page") + " nobody acknowledged: not needed, or not heard?"})
 	}
 	return append(all, b.aboutClasses()...)
 }
@@ -204,10 +202,10 @@ func (b *builder) aboutPeople() []Decision {
 func overdueText(n int, oldest Action) string {
 	first := "1 action item is overdue: "
 	if n > 1 {
-		first = plain.Count(n) + " action items are overdue, the oldest: "
+		first = figures.Count(n) + " action items are overdue, the oldest: "
 	}
 	what := strings.TrimSpace(oldest.Priority + " “" + oldest.What + "”")
-	return first + what + " (" + cmp.Or(oldest.Owner, "nobody's") + ", due " + oldest.Due.Format(time.DateOnly) + "). Do it now, move it, or drop it?"
+	return first + what + " (" + cmp.Or(oldest.Owner, "nobody's") + ", due " + figures.Day(oldest.Due) + "). Do it now, move it, or drop it?"
 }
 
 // classLimit is the share of a quarter's budget, in basis points, above which a class of outages asks for a place in the
@@ -230,7 +228,7 @@ func (b *builder) aboutClasses() []Decision {
 		allowed := budget.Share(r.InPeriod.Total, r.objective.Allowed())
 		for _, class := range slices.Sorted(maps.Keys(spent)) {
 			if compareShares(spent[class], allowed, classLimit, 10000) > 0 {
-				all = append(all, Decision{Recurring, r.ID, "outages of the class " + class + " took " + plain.PercentUp(spent[class], allowed, 1) +
+				all = append(all, Decision{Recurring, r.ID, "outages of the class " + class + " took " + figures.Cost(spent[class], allowed) +
 					" of the quarter's budget: a P0 in the next plan?"})
 			}
 		}

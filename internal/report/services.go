@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 )
 
 // Service is a service with its golden signals at the end of the period. Values are already written with their unit; "" is
@@ -43,14 +44,14 @@ func (r Report) serviceText(limit int) string {
 	var rows [][]string
 	for _, s := range r.Services {
 		for _, g := range s.Signals {
-			forecast := cmp.Or(plain.Text(g.Forecast), plain.Unknown)
+			forecast := cmp.Or(markdown.Text(g.Forecast), figures.Unknown)
 			if g.Soon {
 				forecast = "**" + forecast + "**"
 			}
 			if g.Kind != "saturation" {
 				forecast = ""
 			}
-			rows = append(rows, []string{plain.Code(s.Name), plain.Text(g.Kind), plain.Text(g.What), value(g.Now), value(g.Before), plain.Text(g.Used), forecast})
+			rows = append(rows, []string{markdown.Code(s.Name), markdown.Text(g.Kind), markdown.Text(g.What), value(g.Now), value(g.Before), markdown.Text(g.Used), forecast})
 		}
 	}
 	if len(rows) == 0 {
@@ -60,7 +61,7 @@ func (r Report) serviceText(limit int) string {
 	return table(head, rows, limit) + "\nOver the last hour of the period. — is not known. A forecast is a band, and is given only where two look-backs agree.\n"
 }
 
-func value(s string) string { return cmp.Or(plain.Text(s), plain.Unknown) }
+func value(s string) string { return cmp.Or(markdown.Text(s), figures.Unknown) }
 
 // aboutCapacity names what will be full soon.
 func (b *builder) aboutCapacity() []Decision {

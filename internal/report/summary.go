@@ -3,7 +3,7 @@ package report
 import (
 	"strings"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 // Summary is the report in parts, for a message with a thread. Title, Verdict, Columns and Rows are plain text; the
@@ -46,7 +46,7 @@ func (r Report) Summary() Summary {
 		s.Rows = append(s.Rows, []string{string(w.ID), w.SLI(), w.Objective + " %", w.Left(), w.Change(), w.Verdict.Text()})
 	}
 	if rest := len(r.Rows) - summaryRows; rest > 0 {
-		s.More = "+ " + plain.Count(rest) + " more in the thread"
+		s.More = "+ " + figures.Count(rest) + " more in the thread"
 	}
 	for _, d := range r.Decisions[:min(len(r.Decisions), summaryDecisions)] {
 		s.Decide = append(s.Decide, d.plain())

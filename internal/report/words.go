@@ -1,54 +1,34 @@
 package report
 
 import (
-	"strconv"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // SLI is the share of good events over the window, rounded down: "99.9312 %". It is a dash without traffic.
 func (r Row) SLI() string {
-	return plain.Percent(r.Total-r.Bad, r.Total, sliDigits(r.objective))
-}
-
-// sliDigits is two more digits than the objective needs.
-func sliDigits(o slo.Objective) int {
-	n := 2
-	for a := o.Allowed(); a > 0 && a < slo.Billion/100 && n < 9; a *= 10 {
-		n++
-	}
-	return n
+	return figures.SLI(r.Bad, r.Total, r.objective)
 }
 
 // Left is the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a dash where nothing can be said.
 func (r Row) Left() string {
 	if r.Verdict == NoData || r.Verdict == NoTraffic {
-		return plain.Unknown
+		return figures.Unknown
 	}
-	return plain.Percent(r.Allowed-r.Bad, r.Allowed, 1)
+	return figures.Left(r.Bad, r.Allowed)
 }
 
 // Change is how many points of the budget left came or went since the period's beginning: "-12.3", "+4.0".
 func (r Row) Change() string {
-	if !r.BeforeKnown || r.Allowed <= 0 || r.Left() == plain.Unknown {
-		return plain.Unknown
+	if !r.BeforeKnown || r.Allowed <= 0 || r.Left() == figures.Unknown {
+		return figures.Unknown
 	}
 	now := float64(r.Allowed-r.Bad) / float64(r.Allowed)
 	before := float64(r.AllowedBefore-r.BadBefore) / float64(r.AllowedBefore)
-	return signed((now - before) * 100)
-}
-
-func signed(f float64) string {
-	s := strconv.FormatFloat(f, 'f', 1, 64)
-	switch {
-	case s == "-0.0" || s == "0.0":
-		return "0.0"
-	case f > 0:
-		return "+" + s
-	}
-	return s
+	return figures.Points(now - before)
 }
 
 // Text is the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash.
@@ -63,13 +43,13 @@ func (o Outlook) Text() string {
 		}
 		return hours(o.Hours) + " (" + hours(o.Earliest) + " – " + late + ")"
 	}
-	return plain.Unknown
+	return figures.Unknown
 }
 
-func hours(n int) string { return plain.Duration(time.Duration(n) * time.Hour) }
+func hours(n int) string { return figures.Duration(time.Duration(n) * time.Hour) }
 
 // Coverage is the share of the minutes that are known, rounded down.
-func (s Span) Coverage() string { return plain.Percent(int64(s.Known), int64(s.Minutes), 1) }
+func (s Span) Coverage() string { return figures.Known(float64(s.Known) / float64(s.Minutes)) }
 
 // reviewText is the state of the postmortem as Markdown: "not required", "**required, not begun**", "draft (required)".
 func (i Incident) reviewText() string {
@@ -79,9 +59,9 @@ func (i Incident) reviewText() string {
 	case i.Review == "":
 		return "not required"
 	case i.Postmortem.Required:
-		return plain.Text(i.Review) + " (required)"
+		return markdown.Text(i.Review) + " (required)"
 	}
-	return plain.Text(i.Review)
+	return markdown.Text(i.Review)
 }
 
 // resolveText is the time to resolve.
@@ -89,7 +69,7 @@ func (i Incident) resolveText() string {
 	if i.Open {
 		return "open"
 	}
-	return plain.Duration(i.Resolve)
+	return figures.Duration(i.Resolve)
 }
 
 // Title names the report: "Reliability report weekly, 2026-W47".
@@ -106,7 +86,7 @@ func (r Report) Title() string {
 
 // Span is the period in words, with its zone: "2026-11-16 00:00 CET to 2026-11-23 00:00 CET (Europe/Berlin)".
 func (r Report) Span() string {
-	return plain.In(r.From, r.zone) + " to " + plain.In(r.To, r.zone) + " (" + r.Zone + ")"
+	return figures.In(r.From, r.zone) + " to " + figures.In(r.To, r.zone) + " (" + r.Zone + ")"
 }
 
 // verdictLimit is how long a verdict may be: a notification shows no more.
@@ -116,9 +96,9 @@ const verdictLimit = 150
 // "11 of 12 SLOs within budget (-1 vs 2026-W46); over budget: checkout/availability".
 func (r Report) Verdict() string {
 	t := r.Tally
-	s := plain.Count(t.Within) + " of " + plain.Plural(t.Within+len(t.Over), "SLO")
+	s := figures.Count(t.Within) + " of " + figures.Plural(t.Within+len(t.Over), "SLO")
 	if n := r.judged(); n > t.Within+len(t.Over) {
-		s += " (" + plain.Count(n) + " budgets)"
+		s += " (" + figures.Count(n) + " budgets)"
 	}
 	s += " within budget"
 	if t.Within+len(t.Over) == 0 {
@@ -128,9 +108,9 @@ func (r Report) Verdict() string {
 		s += " (" + difference(t.Within-t.Before) + " vs " + r.Period.Prev().String() + ")"
 	}
 	if t.Unjudged > 0 {
-		s += "; " + plain.Count(t.Unjudged) + " not judged"
+		s += "; " + figures.Count(t.Unjudged) + " not judged"
 	}
-	return plain.Cut(s+overList(t.Over, verdictLimit-len([]rune(s))), verdictLimit)
+	return markdown.Cut(s+overList(t.Over, verdictLimit-len([]rune(s))), verdictLimit)
 }
 
 // judged counts the budgets that can be judged: one per SLO, or one per label value.
@@ -149,9 +129,9 @@ func difference(n int) string {
 	case n == 0:
 		return "unchanged"
 	case n > 0:
-		return "+" + strconv.Itoa(n)
+		return "+" + figures.Count(n)
 	}
-	return strconv.Itoa(n)
+	return figures.Count(n)
 }
 
 // overList names as many as fit into the room, and counts the others.
@@ -163,16 +143,16 @@ func overList(ids []slo.ID, room int) string {
 	for n, id := range ids {
 		more := ""
 		if rest := len(ids) - n - 1; rest > 0 {
-			more = ", + " + strconv.Itoa(rest) + " more"
+			more = ", + " + figures.Count(rest) + " more"
 		}
 		if n > 0 {
 			id = ", " + id
 		}
 		if len([]rune(s))+len([]rune(id))+len(more) > room {
 			if n == 0 {
-				return s + strconv.Itoa(len(ids))
+				return s + figures.Count(len(ids))
 			}
-			return s + ", + " + strconv.Itoa(len(ids)-n) + " more"
+			return s + ", + " + figures.Count(len(ids)-n) + " more"
 		}
 		s += string(id)
 	}

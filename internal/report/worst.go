@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -46,13 +47,13 @@ func (r Report) worstText(limit int) string {
 		if w.InPeriod.Bad == 0 {
 			continue
 		}
-		row := []string{plain.Code(string(w.ID))}
+		row := []string{markdown.Code(string(w.ID))}
 		head = head[:1]
 		for _, x := range w.Worst {
 			head = append(head, slo.ShortDuration(x.Length)+":")
-			cell := plain.Unknown
+			cell := figures.Unknown
 			if x.Known {
-				cell = plain.Percent(x.Total-x.Bad, x.Total, sliDigits(w.objective))
+				cell = figures.SLI(x.Bad, x.Total, w.objective)
 			}
 			if !x.Whole {
 				cell, part = cell+"*", true

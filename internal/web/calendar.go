@@ -10,7 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -19,6 +19,7 @@ type calendar struct {
 	Days    []day // oldest first
 	Allowed int64 // of the first window, in thousandths
 	Window  string
+	slo.Objective
 }
 
 // day is one day in UTC. InIncidents and the rest of Sum.Bad add up to all.
@@ -34,7 +35,7 @@ const calendarDays = 35
 // calendar sums up the days of the first window.
 func (s *server) calendar(b engine.Budget, incidents []alerting.Incident) calendar {
 	st := b.Windows[0]
-	c := calendar{Allowed: st.Allowed, Window: st.Window.String()}
+	c := calendar{Allowed: st.Allowed, Window: st.Window.String(), Objective: b.Spec.Objective}
 	from := later(later(st.From, b.AsOf.Add(-(calendarDays-1)*slo.Day)), b.Since).Truncate(slo.Day)
 	s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		_, attribution := alerting.Attribution(l, incidents)
@@ -50,7 +51,7 @@ func (s *server) calendar(b engine.Budget, incidents []alerting.Incident) calend
 }
 
 // spent is a share of the budget.
-func (c calendar) spent(bad int64) string { return plain.PercentUp(bad, c.Allowed, 1) }
+func (c calendar) spent(bad int64) string { return figures.Cost(bad, c.Allowed) }
 
 // Words say what the calendar shows.
 func (c calendar) Words() string {
@@ -66,7 +67,7 @@ func (c calendar) Words() string {
 		return "Nothing of the budget went on these days, as far as is known."
 	}
 	return fmt.Sprintf("%s of the budget of %s went on these days: %s in incidents, %s unattributed, which are errors that no alert spoke of. The worst day was %s with %s.",
-		c.spent(all), c.Window, c.spent(inIncidents), c.spent(all-inIncidents), worst.At.Format(time.DateOnly), c.spent(worst.Sum.Bad))
+		c.spent(all), c.Window, c.spent(inIncidents), c.spent(all-inIncidents), figures.Day(worst.At), c.spent(worst.Sum.Bad))
 }
 
 // The size of a day and of the heading, in units of the view box.
@@ -108,11 +109,8 @@ func (c calendar) draw(b *strings.Builder, d day, x, y, most float64) {
 	fmt.Fprintf(b, `<rect class="spent-incidents" x="%.0f" y="%.1f" width="%.0f" height="%.1f"/>`, x+gap, y+dayHeight-gap-in, dayWidth-2*gap, in)
 	fmt.Fprintf(b, `<rect class="spent-rest" x="%.0f" y="%.1f" width="%.0f" height="%.1f"/>`, x+gap, y+dayHeight-gap-in-rest, dayWidth-2*gap, rest)
 	words := c.spent(d.Sum.Bad)
-	switch {
-	case d.Sum.Seen() == 0:
-		words = plain.Unknown
-	case d.Sum.Bad == 0:
-		words = "0 %"
+	if d.Sum.Seen() == 0 {
+		words = figures.Unknown
 	}
 	fmt.Fprintf(b, `<text class="tick" x="%.0f" y="%.0f">%d</text>`, x+6, y+15, d.At.Day())
 	fmt.Fprintf(b, `<text class="tick end strong" x="%.0f" y="%.0f">%s</text>`, x+dayWidth-6, y+15, words)
@@ -122,12 +120,12 @@ func (c calendar) draw(b *strings.Builder, d day, x, y, most float64) {
 func (c calendar) Table() table {
 	t := table{Label: "Days", Head: columns("Day (UTC)", "c-name", "Events", "number", "Bad", "number", "SLI of the day", "number", "Of the budget of "+c.Window, "number", "In incidents", "number", "Unattributed", "number")}
 	for _, d := range slices.Backward(c.Days) {
-		name := text(d.At.Format(time.DateOnly))
+		name := text(figures.Day(d.At))
 		if d.Sum.Seen() == 0 {
-			t.add(name, "— nothing is known", plain.Unknown, plain.Unknown, plain.Unknown, plain.Unknown, plain.Unknown)
+			t.add(name, "— nothing is known", figures.Unknown, figures.Unknown, figures.Unknown, figures.Unknown, figures.Unknown)
 			continue
 		}
-		t.add(name, text(plain.Events(d.Sum.Total)), text(plain.Events(d.Sum.Bad)), text(goodShare(d.Sum)), text(c.spent(d.Sum.Bad)), text(c.spent(d.InIncidents)), text(c.spent(d.Sum.Bad-d.InIncidents)))
+		t.add(name, text(figures.Events(d.Sum.Total)), text(figures.Events(d.Sum.Bad)), text(sliOf(d.Sum, c.Objective)), text(c.spent(d.Sum.Bad)), text(c.spent(d.InIncidents)), text(c.spent(d.Sum.Bad-d.InIncidents)))
 	}
 	return t
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 // lateAfter is after how many intervals without a tick slowburn is no longer healthy.
@@ -25,9 +25,9 @@ func (s *server) health() (bool, string) {
 	age := now.Sub(seen)
 	switch {
 	case age > lateAfter*s.Interval && last.At.IsZero():
-		return false, fmt.Sprintf("Nothing has been evaluated since the start %s ago.", plain.Duration(age))
+		return false, fmt.Sprintf("Nothing has been evaluated since the start %s ago.", figures.Duration(age))
 	case age > lateAfter*s.Interval:
-		return false, fmt.Sprintf("The last evaluation was %s ago; there should be one every %s.", plain.Duration(age), plain.Duration(s.Interval))
+		return false, fmt.Sprintf("The last evaluation was %s ago; there should be one every %s.", figures.Duration(age), figures.Duration(s.Interval))
 	case last.StoreErr != nil:
 		return false, "The store cannot be written: " + last.StoreErr.Error() + ". Decisions go on in memory."
 	case last.At.IsZero():
@@ -35,7 +35,7 @@ func (s *server) health() (bool, string) {
 	case len(last.Failures) > 0:
 		return true, "Evaluating, but not everything could be read: " + last.Failures[0]
 	}
-	return true, "Evaluating; the last time " + plain.Duration(max(age, 0)) + " ago."
+	return true, "Evaluating; the last time " + figures.Duration(max(age, 0)) + " ago."
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
@@ -50,7 +50,7 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	case last.IsZero():
 		tell(w, false, "Not ready: nothing has been evaluated yet.")
 	case age > lateAfter*s.Interval:
-		tell(w, false, "Not ready: the last evaluation was "+plain.Duration(age)+" ago.")
+		tell(w, false, "Not ready: the last evaluation was "+figures.Duration(age)+" ago.")
 	default:
 		tell(w, true, "Ready.")
 	}

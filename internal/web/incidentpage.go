@@ -16,7 +16,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -43,9 +43,9 @@ type incidentView struct {
 // costOf is the share of the budget that an incident took.
 func costOf(i alerting.Incident) string {
 	if i.Last.Burn == nil {
-		return plain.Unknown
+		return figures.Unknown
 	}
-	return plain.PercentUp(i.Bad(), i.Last.Budget.Allowed, 1)
+	return figures.Cost(i.Bad(), i.Last.Budget.Allowed)
 }
 
 // earlierIncidents is how many incidents of the same budget a page lists.
@@ -90,32 +90,32 @@ func (s *server) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	if spec != nil {
 		cost, peak = "of "+spec.Window().String(), unknown("no events")
 		if rate, ok := i.PeakBurn(spec.Objective); ok && i.First.Pair != nil {
-			peak = figure{times(rate), "over " + slo.ShortDuration(i.First.Pair.Short)}
+			peak = figure{figures.Times(rate), "over " + slo.ShortDuration(i.First.Pair.Short)}
 		}
 	}
 	bad := unknown("not an incident of bad events")
 	if i.Last.Burn != nil {
-		bad = figure{plain.Events(i.Bad()), "of " + plain.Events(i.Last.Burn.Total) + " since the onset"}
+		bad = figure{figures.Events(i.Bad()), "of " + figures.Events(i.Last.Burn.Total) + " since the onset"}
 	}
 	all := []fact{
-		{"Onset", figure{plain.UTC(i.Onset), "the first bad minute"}},
-		{"Detected", figure{plain.UTC(i.Detected), plain.Duration(i.TimeToDetect()) + " after the onset"}},
-		{"Escalated", figure{plain.UTC(i.Escalated), "from a ticket to a page"}},
-		{"Acknowledged", figure{plain.Unknown, "by nobody"}},
-		{ended, figure{plain.UTC(i.Ended), "the last bad minute; " + plain.Duration(i.Duration()) + " after the onset"}},
-		{"Resolved", figure{plain.UTC(i.Resolved), "when the alert was over"}},
+		{"Onset", figure{figures.UTC(i.Onset), "the first bad minute"}},
+		{"Detected", figure{figures.UTC(i.Detected), figures.Duration(i.TimeToDetect()) + " after the onset"}},
+		{"Escalated", figure{figures.UTC(i.Escalated), "from a ticket to a page"}},
+		{"Acknowledged", figure{figures.Unknown, "by nobody"}},
+		{ended, figure{figures.UTC(i.Ended), "the last bad minute; " + figures.Duration(i.Duration()) + " after the onset"}},
+		{"Resolved", figure{figures.UTC(i.Resolved), "when the alert was over"}},
 		{"Bad events", bad},
 		{"Share of the budget", figure{costOf(i), cost}},
 		{"Highest burn", peak},
 	}
 	if a, ok := i.Acknowledged(); ok {
 		took, _ := i.TimeToAcknowledge()
-		all[3].Figure = figure{plain.UTC(a.At), "by " + a.By + ", " + plain.Duration(took) + " after the alert"}
+		all[3].Figure = figure{figures.UTC(a.At), "by " + a.By + ", " + figures.Duration(took) + " after the alert"}
 	}
 	if a, ok := i.Silenced(s.Now()); ok && i.Open {
 		until := "until the budget recovers"
 		if !a.Until.IsZero() {
-			until = "until " + plain.UTC(a.Until)
+			until = "until " + figures.UTC(a.Until)
 		}
 		all = append(all, fact{"Silenced", figure{until, "by " + a.By}})
 	}
@@ -180,7 +180,7 @@ func (s *server) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, e
 	}
 	return []part{{
 		Heading: "What was found out", ID: "evidence", Table: t, Empty: "Nothing.",
-		Words: "Looked for at " + plain.UTC(e.At) + ", after it was told. What changed at the same time is correlated, not proven to be the cause.",
+		Words: "Looked for at " + figures.UTC(e.At) + ", after it was told. What changed at the same time is correlated, not proven to be the cause.",
 	}}, nil
 }
 

@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -88,10 +87,10 @@ func (s *server) journeyPart(b engine.Budget) *part {
 	}
 	weighted := b.Spec.SLI.Journey.Combine == slo.Weighted
 	p := part{Heading: "Steps", ID: "steps", Words: indicatorWords(b.Spec.SLI), Table: table{Label: "Steps", Head: columns("State", "c-state", "Step", "c-name",
-		"SLI in "+b.Windows[0].Window.String(), "number", "SLI, last "+plain.Duration(b.Journey.Over), "number")}}
+		"SLI in "+b.Windows[0].Window.String(), "number", "SLI, last "+figures.Duration(b.Journey.Over), "number")}}
 	if total := b.Windows[0].Sum.Total; !weighted && total > 0 {
 		low, high := budget.Sum{Bad: b.Journey.Bounds.Most, Total: total}, budget.Sum{Bad: b.Journey.Bounds.Least, Total: total}
-		p.Words += " The truth lies between " + goodShare(low) + ", if failures of the steps never met the same user, and " + goodShare(high) + ", if they always did."
+		p.Words += " The truth lies between " + sliOf(low, b.Spec.Objective) + ", if failures of the steps never met the same user, and " + sliOf(high, b.Spec.Objective) + ", if they always did."
 	}
 	if weighted {
 		p.Table.Head = append(p.Table.Head, columns("Weight", "number")...)
@@ -102,9 +101,9 @@ func (s *server) journeyPart(b engine.Budget) *part {
 		if n == b.Journey.Worst {
 			name += small("worst now")
 		}
-		cells := []markup{badge(key, word), name, text(goodShare(step.Sum)), text(goodShare(step.Recent))}
+		cells := []markup{badge(key, word), name, text(sliOf(step.Sum, step.Spec.Objective)), text(sliOf(step.Recent, step.Spec.Objective))}
 		if weighted {
-			cells = append(cells, text(strconv.FormatFloat(float64(step.Weight)/1000, 'f', -1, 64)))
+			cells = append(cells, text(figures.Decimal(float64(step.Weight)/1000)))
 		}
 		p.Table.add(cells...)
 	}

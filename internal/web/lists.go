@@ -6,14 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -58,7 +57,7 @@ func (s *server) incidentsPage(r *http.Request) (string, page, error) {
 		Fields: []field{
 			{"service", "Service", wanted.Service, s.services()},
 			{"open", "Show", map[bool]string{true: "true"}[wanted.Open], []option{{Value: "true", Words: "open only"}}},
-		}, Count: plain.Plural(len(found), "incident") + ", newest first",
+		}, Count: figures.Plural(len(found), "incident") + ", newest first",
 	}}
 	if len(found) == shownIncidents {
 		v.Filter.Count += "; there are more"
@@ -105,7 +104,7 @@ func (s *server) changesPage(r *http.Request) (string, page, error) {
 		Lead: "What was done in the last four weeks, and how much of a budget went afterwards, beyond what went before. Correlated, not proven.",
 		Filter: &filter{
 			Fields: []field{{"service", "Service", service, s.services()}, {"kind", "Kind", kind, choices(kinds)}},
-			Count:  plain.Plural(len(shown), "change") + ", newest first",
+			Count:  figures.Plural(len(shown), "change") + ", newest first",
 		},
 		Parts: []part{{Table: s.changeTable(shown), Empty: "None was recorded. Tell slowburn of a deploy with: slowburn change add."}},
 	}
@@ -125,10 +124,10 @@ func (s *server) delivery(r *http.Request, service string, changes []engine.Chan
 	d := alerting.Deliver(acts, incidents, from, to)
 	perWeek, rate := unknown("nothing was recorded"), unknown("nothing was recorded")
 	if v, ok := d.PerWeek(); ok {
-		perWeek = figure{strconv.FormatFloat(v, 'f', 1, 64), plain.Plural(d.Deploys, "deploy") + " in four weeks"}
+		perWeek = figure{figures.Value(v), figures.Plural(d.Deploys, "deploy") + " in four weeks"}
 	}
 	if d.Deploys > 0 {
-		rate = figure{plain.PercentUp(int64(d.Failed), int64(d.Deploys), 1), plain.Count(d.Failed) + " failed"}
+		rate = figure{figures.Share(int64(d.Failed), int64(d.Deploys)), figures.Count(d.Failed) + " failed"}
 	}
 	return []fact{
 		{"Deploys a week", perWeek},
@@ -142,7 +141,7 @@ func median(all []time.Duration, of string) figure {
 	if len(all) == 0 {
 		return unknown("nobody recorded it")
 	}
-	return figure{plain.Duration(alerting.Median(all)), "median " + of}
+	return figure{figures.Duration(alerting.Median(all)), "median " + of}
 }
 
 // changesOn are the newest changes of the last four weeks that a budget felt, with what they cost it alone.
@@ -179,13 +178,13 @@ func (s *server) changeTable(changes []engine.Change) table {
 
 // costWords is what a change cost the budget that it cost most.
 func costWords(c engine.Change) (spent string, sentence markup) {
-	spent = plain.Unknown
+	spent = figures.Unknown
 	if len(c.Costs) == 0 {
 		return spent, text("No budget of this service is known.")
 	}
 	worst := slices.MaxFunc(c.Costs, func(a, b alerting.Cost) int { return cmp.Compare(a.Spent(), b.Spent()) })
 	if worst.Known {
-		spent = plain.PercentUp(worst.Excess, worst.Allowed, 1)
+		spent = figures.Cost(worst.Excess, worst.Allowed)
 	}
 	return spent, text(string(worst.SLO) + ": " + worst.Sentence())
 }
@@ -201,14 +200,11 @@ func (s *server) actionsPage(*http.Request) (string, page, error) {
 	reviews := table{Label: "Postmortems", Head: columns("State", "c-state", "Incident", "c-name", "Resolved", "wide", "Class", "wide", "Open items", "number", "File", "wide")}
 	all, now := s.Reviews(), s.Now()
 	for _, o := range openItems(all, now) {
-		due := text(plain.Unknown)
-		if !o.Due.IsZero() {
-			due = text(o.Due.Format(time.DateOnly))
-		}
+		due := text(figures.Day(o.Due))
 		if o.Overdue(now) {
 			due += " " + badge("spent", "overdue")
 		}
-		items.add(due, link(o.Link, o.What)+small(o.Kind), text(cmp.Or(o.Priority, plain.Unknown)), text(cmp.Or(o.Owner, "nobody")), s.incidentLink(o.of.Incident, o.of.Incident))
+		items.add(due, link(o.Link, o.What)+small(o.Kind), text(cmp.Or(o.Priority, figures.Unknown)), text(cmp.Or(o.Owner, "nobody")), s.incidentLink(o.of.Incident, o.of.Incident))
 	}
 	for _, r := range all {
 		open := 0
@@ -218,10 +214,10 @@ func (s *server) actionsPage(*http.Request) (string, page, error) {
 			}
 		}
 		key := map[postmortem.Status]string{postmortem.StatusDraft: "low", postmortem.StatusInReview: "low", postmortem.StatusClosed: "good"}[r.Status]
-		reviews.add(badge(key, string(r.Status)), s.incidentLink(r.Incident, r.Incident), stamp(r.Resolved), text(cmp.Or(r.Class, plain.Unknown)), text(plain.Count(open)), text(r.File))
+		reviews.add(badge(key, string(r.Status)), s.incidentLink(r.Incident, r.Incident), stamp(r.Resolved), text(cmp.Or(r.Class, figures.Unknown)), text(figures.Count(open)), text(r.File))
 	}
 	v.Parts = []part{
-		{Words: plain.Plural(len(items.Rows), "item") + " to be done, overdue ones first.", Table: items, Empty: "Nothing is open."},
+		{Words: figures.Plural(len(items.Rows), "item") + " to be done, overdue ones first.", Table: items, Empty: "Nothing is open."},
 		{Heading: "Postmortems", ID: "postmortems", Table: reviews, Empty: "None was written yet."},
 	}
 	return "list", page{Title: v.Heading, Here: "actions", Body: v}, nil
@@ -275,7 +271,7 @@ func (s *server) auditPage(r *http.Request) (string, page, error) {
 		Heading: "Audit log", Lead: "What people did, and every new configuration. Nothing is ever taken out of it; what was taken back stands here, too.",
 		Filter: &filter{Fields: []field{
 			{"kind", "Kind", q.Get("kind"), actKinds}, {"service", "Service", f.Service, s.services()},
-		}, Count: plain.Plural(len(found), "act") + ", newest first"},
+		}, Count: figures.Plural(len(found), "act") + ", newest first"},
 		Parts: []part{{Table: t, Empty: "Nothing."}},
 	}
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, err
@@ -294,26 +290,26 @@ func (s *server) statusPage(r *http.Request) (string, page, error) {
 	_, health := s.health()
 	last, now := s.Source.Last(), s.Now()
 	reloaded, at := s.Reloaded()
-	config := figure{"in force", "since " + plain.UTC(at)}
+	config := figure{"in force", "since " + figures.UTC(at)}
 	if at.IsZero() {
 		config.Note = "since the start"
 	}
 	if !reloaded {
-		config = figure{"refused", "the newest one; that of " + plain.UTC(at) + " stays in force"}
+		config = figure{"refused", "the newest one; that of " + figures.UTC(at) + " stays in force"}
 	}
 	depth, err := s.Archive.Depth(r.Context())
 	channels, err2 := s.Archive.Deliveries(r.Context())
 	dead, err3 := s.Archive.Outbox(r.Context(), store.OutboxFilter{State: outbox.Dead, Limit: shownDead})
-	waiting := figure{plain.Count(depth.Count[outbox.Pending]), "nothing waits"}
+	waiting := figure{figures.Count(depth.Count[outbox.Pending]), "nothing waits"}
 	if !depth.Oldest.IsZero() {
-		waiting.Note = "the oldest for " + plain.Duration(now.Sub(depth.Oldest))
+		waiting.Note = "the oldest for " + figures.Duration(now.Sub(depth.Oldest))
 	}
 	v := list{Heading: "Status", Lead: health, Facts: []fact{
-		{"Newest evaluation", figure{last.Took.Round(time.Millisecond).String(), plain.Plural(last.SLOs, "budget")}},
-		{"Asked of Prometheus", figure{plain.Count(int(last.Stats.Queries)), plain.Count(int(last.Stats.Samples)) + " samples, in the newest evaluation"}},
+		{"Newest evaluation", figure{figures.Duration(last.Took), figures.Plural(last.SLOs, "budget")}},
+		{"Asked of Prometheus", figure{figures.Count(int(last.Stats.Queries)), figures.Count(int(last.Stats.Samples)) + " samples, in the newest evaluation"}},
 		{"Configuration", config},
 		{"Messages that wait", waiting},
-		{"Messages given up", figure{plain.Count(depth.Count[outbox.Dead]), "dead letters"}},
+		{"Messages given up", figure{figures.Count(depth.Count[outbox.Dead]), "dead letters"}},
 	}}
 	if len(last.Failures) > 0 {
 		t := table{Label: "Failures", Head: columns("What could not be read", "c-name")}
@@ -335,7 +331,7 @@ const lateDelivery = 5 * time.Minute
 func channelTable(channels []store.Delivery, now time.Time) table {
 	t := table{Label: "Delivery", Head: columns("State", "c-state", "Channel", "c-name", "Waits", "number", "Tried before", "number", "Given up", "number", "Oldest", "wide", "Newest sent", "wide", "Newest error", "whole")}
 	for _, c := range channels {
-		state, oldest, sent := badge("good", "delivers"), text(plain.Unknown), text("never")
+		state, oldest, sent := badge("good", "delivers"), text(figures.Unknown), text("never")
 		switch {
 		case c.Dead > 0:
 			state = badge("spent", "dead letters")
@@ -352,7 +348,7 @@ func channelTable(channels []store.Delivery, now time.Time) table {
 		if !c.LastSent.IsZero() {
 			sent = stamp(c.LastSent)
 		}
-		t.add(state, text(strings.TrimSpace(c.Leg+" "+c.Channel)), text(plain.Count(c.Pending)), text(plain.Count(c.Retrying)), text(plain.Count(c.Dead)), oldest, sent, text(cmp.Or(c.LastErr, plain.Unknown)))
+		t.add(state, text(strings.TrimSpace(c.Leg+" "+c.Channel)), text(figures.Count(c.Pending)), text(figures.Count(c.Retrying)), text(figures.Count(c.Dead)), oldest, sent, text(cmp.Or(c.LastErr, figures.Unknown)))
 	}
 	return t
 }
@@ -360,7 +356,7 @@ func channelTable(channels []store.Delivery, now time.Time) table {
 func (s *server) deadTable(ctx context.Context, dead []outbox.Owed) table {
 	t := table{Label: "Dead letters", Head: columns("Message", "c-name", "To", "wide", "Decided", "wide", "Attempts", "number", "Why", "whole")}
 	for _, o := range dead {
-		t.add(s.threadLink(ctx, o.Thread), text(strings.TrimSpace(o.Leg+" "+o.Channel))+small(string(o.Op)), stamp(o.Created), text(plain.Count(o.Attempts)), text(o.LastErr))
+		t.add(s.threadLink(ctx, o.Thread), text(strings.TrimSpace(o.Leg+" "+o.Channel))+small(string(o.Op)), stamp(o.Created), text(figures.Count(o.Attempts)), text(o.LastErr))
 	}
 	return t
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -91,7 +91,7 @@ const shownBudgets = 200
 func (s *server) overviewPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
 	o := s.overview("Service level objectives", s.allBudgets(), q)
-	o.Filter.Count = plain.Count(o.Found) + " of " + plain.Plural(o.Total, "budget") + ", worst first"
+	o.Filter.Count = figures.Count(o.Found) + " of " + figures.Plural(o.Total, "budget") + ", worst first"
 	return "overview", page{Title: "SLOs", Here: "slos", Body: o}, nil
 }
 
@@ -192,7 +192,7 @@ func countsOf(states map[string]int) []tally {
 		{"good", "good", "good"},
 	} {
 		if n := states[c.Query]; n > 0 {
-			all = append(all, tally{plain.Count(n) + " " + c.Words, c.Key, "?state=" + c.Query})
+			all = append(all, tally{figures.Count(n) + " " + c.Words, c.Key, "?state=" + c.Query})
 		}
 	}
 	return all
@@ -200,13 +200,13 @@ func countsOf(states map[string]int) []tally {
 
 // stateOptions are the states that there are, with how often.
 func stateOptions(states map[string]int) []option {
-	all := []option{{burning, "Burning (" + plain.Count(states[burning]) + ")", "Budget"}}
+	all := []option{{burning, "Burning (" + figures.Count(states[burning]) + ")", "Budget"}}
 	for _, g := range grades {
-		all = append(all, option{g.Key, g.Word + " (" + plain.Count(states[g.Key]) + ")", "Budget"})
+		all = append(all, option{g.Key, g.Word + " (" + figures.Count(states[g.Key]) + ")", "Budget"})
 	}
 	for _, g := range []alerting.Gate{alerting.GateOpen, alerting.GateCaution, alerting.GateFrozen, alerting.GateExempt, alerting.GateUnknown} {
 		if n := states[gatePrefix+string(g)]; n > 0 {
-			all = append(all, option{gatePrefix + string(g), string(g) + " (" + plain.Count(n) + ")", "Gate"})
+			all = append(all, option{gatePrefix + string(g), string(g) + " (" + figures.Count(n) + ")", "Gate"})
 		}
 	}
 	return all
@@ -216,7 +216,7 @@ func rowOf(b engine.Budget, g grade) row {
 	st := b.Windows[0]
 	rw := row{
 		ID: b.ID, Description: b.Spec.Description, Grade: g, Objective: b.Spec.Objective.Percent() + " %",
-		SLI: sliFigure(st), Left: leftFigure(st), Forecast: forecast(b), Open: b.Open,
+		SLI: sliFigure(st, b.Spec.Objective), Left: leftFigure(st), Forecast: forecast(b), Open: b.Open,
 		IsJourney: b.Spec.SLI.Kind == slo.Composed, Tier: b.Spec.Tier, Owner: b.Spec.Owner,
 	}
 	if st.Sum.Total > 0 {
@@ -255,7 +255,7 @@ func (s *server) budgetTable(label string, rows []row) table {
 	}
 	for _, rw := range rows {
 		sli := rw.SLI
-		sli.Note = cmp.Or(map[bool]string{true: sli.Note}[sli.Text == plain.Unknown], "of "+rw.Objective)
+		sli.Note = cmp.Or(map[bool]string{true: sli.Note}[sli.Text == figures.Unknown], "of "+rw.Objective)
 		cells := []markup{
 			badge(rw.Grade.Key, rw.Grade.Word), s.budgetName(rw), figureOf(sli), barOf(rw.Grade.Key, rw.Bar) + figureOf(rw.Left),
 			figureOf(rw.Fast), figureOf(rw.Slow), figureOf(rw.Forecast),
@@ -275,7 +275,7 @@ func (s *server) budgetName(rw row) markup {
 		cell += small("journey")
 	}
 	for _, i := range rw.Open {
-		cell += `<br><a class="open" href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(strings.ToLower(nameOf(i))+" open for "+plain.Duration(i.Duration())) + "</a>"
+		cell += `<br><a class="open" href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(strings.ToLower(nameOf(i))+" open for "+figures.Duration(i.Duration())) + "</a>"
 	}
 	return cell
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/yuin/goldmark"
 
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -26,9 +26,9 @@ type pages struct {
 // newPages parses the templates. Every link begins with the prefix.
 func newPages(prefix string) *pages {
 	funcs := template.FuncMap{
-		"navigation": func() any { return navigation }, "at": func(path string) string { return prefix + path }, "stamp": stamp, "duration": plain.Duration,
+		"navigation": func() any { return navigation }, "at": func(path string) string { return prefix + path }, "stamp": stamp, "duration": figures.Duration,
 		"slo": func(id slo.ID) string { return prefix + budgetPath(id) }, "incident": func(id string) string { return prefix + incidentPath(id) },
-		"service": func(name string) string { return prefix + servicePath(name) }, "events": plain.Events, "figure": figureOf, "badge": badge,
+		"service": func(name string) string { return prefix + servicePath(name) }, "events": figures.Events, "figure": figureOf, "badge": badge,
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: newMarkdown()}

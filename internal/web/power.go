@@ -2,12 +2,11 @@ package web
 
 import (
 	"fmt"
-	"strconv"
 	"sync"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -27,7 +26,7 @@ func (s *server) powerPart(b engine.Budget, asked bool) part {
 	rate := float64(st.Sum.Total) / 1000 / float64(st.Sum.Known)
 	found := s.powers.of(b.Spec, rate)
 	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. In %d simulated days of failures that have nothing to do with each other, at half of the budget: %s.",
-		strconv.FormatFloat(rate, 'g', 3, 64), alerting.FalseDays, plain.Plural(found.FalsePages, "false page"))
+		figures.Value(rate), alerting.FalseDays, figures.Plural(found.FalsePages, "false page"))
 	p.Table = table{Label: p.Heading, Head: columns("Alert", "c-name", "Shortest outage", "number", "Budget gone by then", "number", "Over again after", "number", "After an hour's outage", "number", "Smallest share of bad events", "number")}
 	for _, r := range found.Pairs {
 		p.Table.add(reachCells(string(r.Severity)+" "+pairName(r.Pair), r.Reach)...)
@@ -48,13 +47,13 @@ func joint(path string) string {
 }
 
 func reachCells(name string, r alerting.Reach) []markup {
-	cells := []markup{text(name), "none", plain.Unknown, plain.Unknown, plain.Unknown, "none"}
+	cells := []markup{text(name), "none", figures.Unknown, figures.Unknown, figures.Unknown, "none"}
 	if r.Outage > 0 {
-		cells[1], cells[2] = text(plain.Duration(r.Outage)), text(plain.PercentUp(int64(r.Gone*1e6), 1e6, 1))
-		cells[3], cells[4] = text(plain.Duration(r.Reset)), text(plain.Duration(r.ResetLong))
+		cells[1], cells[2] = text(figures.Duration(r.Outage)), text(figures.Ratio(r.Gone))
+		cells[3], cells[4] = text(figures.Duration(r.Reset)), text(figures.Duration(r.ResetLong))
 	}
 	if r.Ratio > 0 {
-		cells[5] = text(strconv.FormatFloat(100*r.Ratio, 'g', 3, 64) + " %")
+		cells[5] = text(figures.Ratio(r.Ratio))
 	}
 	return cells
 }

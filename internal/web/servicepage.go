@@ -10,7 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -95,7 +95,7 @@ func (s *server) dependencyTable(all []slo.Dependency) table {
 		var burns []markup
 		for _, i := range open {
 			if i.SLO.Service() == d.Service && (d.SLO == "" || i.SLO.Name() == d.SLO) {
-				burns = append(burns, s.incidentLink(i.ID, string(i.SLO)+": "+nameOf(i)+" since "+plain.UTC(i.Onset)))
+				burns = append(burns, s.incidentLink(i.ID, string(i.SLO)+": "+nameOf(i)+" since "+figures.UTC(i.Onset)))
 				state = badge(stateKey(i), "burns")
 			}
 		}
@@ -114,7 +114,7 @@ func (s *server) signalPart(ctx context.Context, service slo.Service) part {
 	if !ok {
 		return p
 	}
-	p.Words = fmt.Sprintf("Over %s up to %s, beside the same time %s earlier.", plain.Duration(shot.Window), plain.UTC(shot.At), plain.Duration(shot.Back))
+	p.Words = fmt.Sprintf("Over %s up to %s, beside the same time %s earlier.", figures.Duration(shot.Window), figures.UTC(shot.At), figures.Duration(shot.Back))
 	p.Table = table{Label: "Golden signals", Head: columns("Signal", "c-name", "Now", "wide", "Before", "wide", "Limit", "wide", "Full", "wide", "Query", "whole")}
 	for _, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 		p.Table.add(text(g.Name)+small(g.What), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), "", "", queryCell(g.Query))
@@ -125,10 +125,10 @@ func (s *server) signalPart(ctx context.Context, service slo.Service) part {
 			limit = text(evidence.Figure(signals.Reading{Value: g.Limit, Known: true}, g.Unit))
 		}
 		if used, ok := g.Share(); ok {
-			limit += small(share(used) + " of it in use")
+			limit += small(figures.Ratio(used) + " of it in use")
 		}
 		if g.Forecast.Known() {
-			full = text(plain.UTC(g.Forecast.Earliest) + " to " + plain.UTC(g.Forecast.Latest) + ", if it goes on like this")
+			full = text(figures.UTC(g.Forecast.Earliest) + " to " + figures.UTC(g.Forecast.Latest) + ", if it goes on like this")
 		}
 		p.Table.add(text("saturation")+small(g.Name), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), limit, full, queryCell(g.Query))
 	}

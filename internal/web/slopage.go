@@ -13,7 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -72,7 +72,7 @@ func (s *server) sloView(r *http.Request, b engine.Budget) sloView {
 	v := sloView{
 		row: rowOf(b, gradeOf(b)), Budget: b, Status: st,
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec.SLI),
-		Since: sinceOf(b), Coverage: share(st.Coverage), History: share(b.Filling),
+		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), History: figures.Known(b.Filling),
 	}
 	v.Gate = s.allVerdicts()[b.ID]
 	v.Policy = gateViewOf(v.Gate)
@@ -110,7 +110,7 @@ func sloFacts(rw row, b engine.Budget) []fact {
 	st := b.Windows[0]
 	bad := unknown("nothing read yet")
 	if st.Sum.Seen() > 0 {
-		bad = figure{plain.Events(st.Sum.Bad), "of " + plain.Events(st.Allowed) + " allowed in " + st.Window.String()}
+		bad = figure{figures.Events(st.Sum.Bad), "of " + figures.Events(st.Allowed) + " allowed in " + st.Window.String()}
 	}
 	return []fact{
 		{"Objective", figure{rw.Objective, "in " + st.Window.String()}},
@@ -120,7 +120,7 @@ func sloFacts(rw row, b engine.Budget) []fact {
 		{"Burn, fast", rw.Fast},
 		{"Burn, slow", rw.Slow},
 		{"Forecast", rw.Forecast},
-		{"Owner", figure{cmp.Or(rw.Owner, plain.Unknown), rw.Tier}},
+		{"Owner", figure{cmp.Or(rw.Owner, figures.Unknown), rw.Tier}},
 	}
 }
 
@@ -132,9 +132,9 @@ func (s *server) sloParts(b engine.Budget, power bool) []part {
 	}
 	windows := table{Label: "Windows", Head: columns("Window", "c-name", "Since", "wide", "Events", "number", "Bad", "number", "Allowed", "number", "SLI", "number", "Budget left", "number", "Minutes known", "number")}
 	for _, w := range b.Windows {
-		windows.add(windowCells(w.Window.String(), w)...)
+		windows.add(windowCells(w.Window.String(), w, b.Spec.Objective)...)
 		if g := w.Gross; g != nil {
-			windows.add(windowCells(w.Window.String()+", without corrections", *g)...)
+			windows.add(windowCells(w.Window.String()+", without corrections", *g, b.Spec.Objective)...)
 		}
 	}
 	parts := []part{
@@ -152,13 +152,13 @@ func (s *server) sloParts(b engine.Budget, power bool) []part {
 	return parts
 }
 
-func windowCells(name string, st budget.Status) []markup {
-	events := []markup{plain.Unknown, plain.Unknown, plain.Unknown}
+func windowCells(name string, st budget.Status, o slo.Objective) []markup {
+	events := []markup{figures.Unknown, figures.Unknown, figures.Unknown}
 	if st.Sum.Seen() > 0 {
-		events = []markup{text(plain.Events(st.Sum.Total)), text(plain.Events(st.Sum.Bad)), text(plain.Events(st.Allowed))}
+		events = []markup{text(figures.Events(st.Sum.Total)), text(figures.Events(st.Sum.Bad)), text(figures.Events(st.Allowed))}
 	}
 	cells := append([]markup{text(name), stamp(st.From)}, events...)
-	return append(cells, text(sliFigure(st).Text), text(leftFigure(st).Text), text(share(st.Coverage)))
+	return append(cells, text(sliFigure(st, o).Text), text(leftFigure(st).Text), text(figures.Known(st.Coverage)))
 }
 
 // worstLengths are the lengths of the windows whose worst is shown.
@@ -181,10 +181,10 @@ func (s *server) worstPart(b engine.Budget) part {
 			}
 			searched := "all of " + st.Window.String()
 			if length < time.Hour && w.Searched < to-max(from, l.First()) {
-				searched = plain.Duration(time.Duration(w.Searched)*time.Minute) + ", for which minutes are kept"
+				searched = figures.Duration(time.Duration(w.Searched)*time.Minute) + ", for which minutes are kept"
 			}
-			p.Table.add(text(plain.Duration(length)), stamp(w.From.Time()), text(goodShare(w.Sum)), text(plain.Events(w.Sum.Bad)), text(plain.Events(w.Sum.Total)),
-				text(plain.PercentUp(w.Sum.Bad, st.Allowed, 1)), text(searched))
+			p.Table.add(text(figures.Duration(length)), stamp(w.From.Time()), text(sliOf(w.Sum, b.Spec.Objective)), text(figures.Events(w.Sum.Bad)), text(figures.Events(w.Sum.Total)),
+				text(figures.Cost(w.Sum.Bad, st.Allowed)), text(searched))
 		}
 	})
 	return p
@@ -200,12 +200,12 @@ func correctionTable(b engine.Budget) table {
 	for _, c := range b.Corrections {
 		o, concerns := left[c]
 		next := slices.IndexFunc(c.Spans, func(s slo.Span) bool { return s.To.After(b.AsOf) })
-		when, out := "ended "+plain.UTC(c.End()), plain.Unknown
+		when, out := "ended "+figures.UTC(c.End()), figures.Unknown
 		switch {
 		case next >= 0 && !c.Spans[next].From.After(b.AsOf):
-			when = "runs until " + plain.UTC(c.Spans[next].To)
+			when = "runs until " + figures.UTC(c.Spans[next].To)
 		case next >= 0:
-			when = "from " + plain.UTC(c.Spans[next].From) + " to " + plain.UTC(c.Spans[next].To)
+			when = "from " + figures.UTC(c.Spans[next].From) + " to " + figures.UTC(c.Spans[next].To)
 		case !concerns:
 			continue
 		}
@@ -219,19 +219,11 @@ func correctionTable(b engine.Budget) table {
 
 // leftOutWords says what a correction left out of a window.
 func leftOutWords(o budget.LeftOut) string {
-	words := fmt.Sprintf("%s: %s bad of %s events", plain.Plural(o.Minutes(), "minute"), plain.Events(o.Sum.Bad), plain.Events(o.Sum.Total))
+	words := fmt.Sprintf("%s: %s bad of %s events", figures.Plural(o.Minutes(), "minute"), figures.Events(o.Sum.Bad), figures.Events(o.Sum.Total))
 	if n := o.Capped + o.Coarse; n > 0 {
-		words += fmt.Sprintf("; %s count all the same (%d over the cap, %d in hours of which only the sum is known)", plain.Plural(n, "minute"), o.Capped, o.Coarse)
+		words += fmt.Sprintf("; %s count all the same (%d over the cap, %d in hours of which only the sum is known)", figures.Plural(n, "minute"), o.Capped, o.Coarse)
 	}
 	return words
-}
-
-// share is a ratio as a percentage, rounded down.
-func share(r float64) string {
-	if r >= 1 {
-		return "100 %"
-	}
-	return plain.Percent(int64(r*1e9), 1e9, 1)
 }
 
 // incidentsOf lists the newest incidents of one budget.
@@ -244,8 +236,9 @@ func (s *server) incidentsOf(ctx context.Context, id slo.ID) ([]alerting.Inciden
 func alertCells(a alerting.Standing, b engine.Budget) []markup {
 	long, short := slo.ShortDuration(a.Pair.Long), slo.ShortDuration(a.Pair.Short)
 	when := fmt.Sprintf("%s of the budget would go in %s: burn above %s over %s, and still over %s",
-		plain.Percent(a.Pair.Budget, 10000, 0), long, times(a.Threshold), long, short)
-	now := burnText(a.Long, b.Spec) + " over " + long + ", " + burnText(a.Short, b.Spec) + " over " + short
+		figures.Basis(a.Pair.Budget), long, figures.Times(a.Threshold), long, short)
+	o := b.Spec.Objective
+	now := figures.Burn(a.Long.Bad, a.Long.Total, o) + " over " + long + ", " + figures.Burn(a.Short.Bad, a.Short.Total, o) + " over " + short
 	key, state := stateOf(a), "Quiet"
 	switch key {
 	case alertFiring:
@@ -253,19 +246,12 @@ func alertCells(a alerting.Standing, b engine.Budget) []markup {
 	case alertHeldBack:
 		state = "Held back: " + a.HeldBack
 		if a.Severity == alerting.Page {
-			state += fmt.Sprintf(" (%d bad of %d events, in %s)", a.Sure.Bad, a.Sure.Total, plain.Plural(a.Sure.Minutes, "different minute"))
+			state += fmt.Sprintf(" (%s bad of %s events, in %s)", figures.Count(int(a.Sure.Bad)), figures.Count(int(a.Sure.Total)), figures.Plural(a.Sure.Minutes, "different minute"))
 		}
 	case alertUnknown:
 		state = "— no events over " + long
 	}
 	return []markup{text(string(a.Severity)), text(when), text(now), `<span class="alert-` + text(key) + `">` + text(state) + "</span>"}
-}
-
-func burnText(s budget.Sum, spec *slo.Spec) string {
-	if rate, ok := budget.Burn(s, spec.Objective); ok {
-		return times(rate)
-	}
-	return plain.Unknown
 }
 
 // noticesOf says what else is told about an SLO.
@@ -274,12 +260,12 @@ func noticesOf(a slo.Alerts) string {
 	if len(a.Spent) > 0 {
 		var shares []string
 		for _, s := range a.Spent {
-			shares = append(shares, plain.Percent(s, 10000, 0))
+			shares = append(shares, figures.Basis(s))
 		}
 		all = append(all, "A notice when "+strings.Join(shares, ", ")+" of the budget is spent.")
 	}
 	if a.NoData > 0 {
-		all = append(all, "A ticket when there have been no data for "+plain.Duration(a.NoData)+".")
+		all = append(all, "A ticket when there have been no data for "+figures.Duration(a.NoData)+".")
 	}
 	if a.Significance && len(a.Page) > 0 {
 		all = append(all, "Pages are held back while the failures could be chance (low traffic).")
@@ -301,15 +287,18 @@ func (s *server) burnDown(b engine.Budget, incidents []alerting.Incident, span t
 	for _, p := range points {
 		seen[p.At.Add(step).Unix()] = p.Sum.Seen() > 0
 	}
-	l := line{Key: "a", Name: "budget left"}
-	for _, st := range left {
-		l.Points = append(l.Points, point{st.At, 100 * st.Remaining(), st.Sum.Total > 0 && seen[st.At.Unix()]})
-	}
 	if now := b.Windows[0]; now.Sum.Total > 0 && (len(left) == 0 || left[len(left)-1].At.Before(now.At)) {
-		l.Points = append(l.Points, point{now.At, 100 * now.Remaining(), seenAt(points)})
+		left, seen[now.At.Unix()] = append(left, now), seenAt(points)
+	}
+	l, known := line{Key: "a", Name: "budget left"}, []budget.Status(nil)
+	for _, st := range left {
+		p := point{st.At, 100 * st.Remaining(), st.Sum.Total > 0 && seen[st.At.Unix()]}
+		if l.Points = append(l.Points, p); p.Known {
+			known = append(known, st)
+		}
 	}
 	return chart{
-		ID: "burn-down", Title: "Error budget left, " + window.String() + " window" + lately(span), Words: downWords(l.Points),
+		ID: "burn-down", Title: "Error budget left, " + window.String() + " window" + lately(span), Words: downWords(known, len(left) > len(known)),
 		From: from, To: b.AsOf, Low: 0, High: 100, Unit: "%", Lines: []line{l}, Shades: shadesOf(incidents, b.AsOf),
 	}
 }
@@ -328,24 +317,15 @@ func seenAt(points []engine.Point) bool {
 }
 
 // downWords says what a burn-down shows.
-func downWords(points []point) string {
-	var first, last *point
-	gaps := 0
-	for n := range points {
-		if !points[n].Known {
-			gaps++
-			continue
-		}
-		if first == nil {
-			first = &points[n]
-		}
-		last = &points[n]
-	}
-	if first == nil {
+func downWords(known []budget.Status, gaps bool) string {
+	if len(known) == 0 {
 		return "Nothing is known yet."
 	}
-	s := fmt.Sprintf("From %.1f %% on %s to %.1f %% on %s.", first.Value, plain.UTC(first.At), last.Value, plain.UTC(last.At))
-	if gaps > 0 {
+	left := func(st budget.Status) string {
+		return figures.Left(st.Sum.Bad, st.Allowed) + " on " + figures.UTC(st.At)
+	}
+	s := "From " + left(known[0]) + " to " + left(known[len(known)-1]) + "."
+	if gaps {
 		s += " Where nothing is known there is a gap."
 	}
 	return s
@@ -380,7 +360,7 @@ func (s *server) burnRates(b engine.Budget, incidents []alerting.Incident, asked
 		l := line{Key: string(rune('a' + n)), Name: "over " + slo.ShortDuration(p.Long), Points: sliding(points, b.Spec.Objective, step, p.Long, from)}
 		limit := p.Burn(b.Spec.Window().Length())
 		c.Lines = append(c.Lines, l)
-		c.Thresholds = append(c.Thresholds, threshold{limit, "alert above " + times(limit) + " over " + slo.ShortDuration(p.Long)})
+		c.Thresholds = append(c.Thresholds, threshold{limit, "alert above " + figures.Times(limit) + " over " + slo.ShortDuration(p.Long)})
 		c.High = max(c.High, limit*1.15)
 		words = append(words, highest(l))
 	}
@@ -417,7 +397,7 @@ func highest(l line) string {
 	if !top.Known {
 		return "Burn " + l.Name + ": nothing is known."
 	}
-	return fmt.Sprintf("Burn %s: at most %s, at %s.", l.Name, times(top.Value), plain.UTC(top.At))
+	return fmt.Sprintf("Burn %s: at most %s, at %s.", l.Name, figures.Times(top.Value), figures.UTC(top.At))
 }
 
 // shadesOf are the incidents as stretches of time.
@@ -432,7 +412,7 @@ func shadesOf(incidents []alerting.Incident, now time.Time) []shade {
 		if i.Rule == alerting.RuleNoData {
 			key = "no-data"
 		}
-		all = append(all, shade{i.Onset, to, key, string(i.Severity) + " from " + plain.UTC(i.Onset) + " to " + plain.UTC(to)})
+		all = append(all, shade{i.Onset, to, key, string(i.Severity) + " from " + figures.UTC(i.Onset) + " to " + figures.UTC(to)})
 	}
 	return all
 }

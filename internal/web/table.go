@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -150,9 +150,9 @@ func (s *server) incidentLink(id, words string) markup { return link(s.prefix+in
 func (s *server) incidentTable(found []alerting.Incident) table {
 	t := table{Label: "Incidents", Head: columns("Incident", "c-name", "SLO", "whole", "Onset", "wide", "State", "wide", "Burned for", "number", "Share of the budget", "number")}
 	for _, i := range found {
-		about := `<span class="hidden"> of ` + text(string(i.SLO)) + ", " + text(i.Onset.UTC().Format("2006-01-02 15:04")) + "</span>"
+		about := `<span class="hidden"> of ` + text(string(i.SLO)) + ", " + text(figures.UTC(i.Onset)) + "</span>"
 		name := `<a href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(nameOf(i)) + about + "</a>"
-		t.add(name, s.sloLink(i.SLO), stamp(i.Onset), incidentState(i), text(plain.Duration(i.Duration())), text(costOf(i)))
+		t.add(name, s.sloLink(i.SLO), stamp(i.Onset), incidentState(i), text(figures.Duration(i.Duration())), text(costOf(i)))
 	}
 	return t
 }
@@ -208,5 +208,5 @@ func servicePath(name string) string { return "/services/" + url.PathEscape(name
 
 // sinceWords is how long ago something was.
 func sinceWords(t, now time.Time) string {
-	return plain.Duration(now.Sub(t).Truncate(time.Minute)) + " ago"
+	return figures.Duration(now.Sub(t).Truncate(time.Minute)) + " ago"
 }

@@ -2,43 +2,28 @@ package web
 
 import (
 	"html/template"
-	"math"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // figure is a number for people. Note says over which window it was taken, or why it is not known.
 type figure struct{ Text, Note string }
 
-func unknown(why string) figure { return figure{plain.Unknown, why} }
+func unknown(why string) figure { return figure{figures.Unknown, why} }
 
-// goodShare is the share of good events with as many digits as it takes to see that it is not all
-// of them: 99.9996 %, never 100 % when something failed.
-func goodShare(s budget.Sum) string {
-	if s.Total == 0 {
-		return plain.Unknown
-	}
-	if s.Bad == 0 {
-		return "100 %"
-	}
-	digits := 2
-	for p := math.Pow(10, 4); digits < 7 && float64(s.Bad)*p < float64(s.Total); p *= 10 {
-		digits++
-	}
-	return plain.Percent(s.Total-s.Bad, s.Total, digits)
-}
+// sliOf writes the SLI of a sum.
+func sliOf(s budget.Sum, o slo.Objective) string { return figures.SLI(s.Bad, s.Total, o) }
 
 // sliFigure is the SLI of a window.
-func sliFigure(st budget.Status) figure {
+func sliFigure(st budget.Status, o slo.Objective) figure {
 	window := "in " + st.Window.String()
 	switch {
 	case st.Sum.Seen() == 0:
@@ -46,7 +31,7 @@ func sliFigure(st budget.Status) figure {
 	case st.Sum.Total == 0:
 		return unknown("no events " + window)
 	}
-	return figure{goodShare(st.Sum), window}
+	return figure{sliOf(st.Sum, o), window}
 }
 
 // leftFigure is the share of the budget that is left.
@@ -56,12 +41,8 @@ func leftFigure(st budget.Status) figure {
 		return unknown("nothing read yet")
 	case st.Sum.Total == 0:
 		return unknown("no events in " + st.Window.String())
-	case st.Allowed <= 0 && st.Sum.Bad > 0:
-		return figure{"0 %", "of " + st.Window.String()}
-	case st.Allowed <= 0:
-		return figure{"100 %", "of " + st.Window.String()}
 	}
-	return figure{plain.Percent(st.Left(), st.Allowed, 1), "of " + st.Window.String()}
+	return figure{figures.Left(st.Sum.Bad, st.Allowed), "of " + st.Window.String()}
 }
 
 // burnFigure is the burn rate over a window.
@@ -70,20 +51,7 @@ func burnFigure(rate float64, known bool, window time.Duration) figure {
 	if !known {
 		return unknown("no events " + over)
 	}
-	return figure{times(rate), over}
-}
-
-// times writes a burn rate. Below 1 the second digit matters, and a little is not nothing.
-func times(rate float64) string {
-	switch {
-	case rate == 0:
-		return "0×"
-	case rate < 0.01:
-		return "<0.01×"
-	case rate < 1:
-		return strconv.FormatFloat(rate, 'f', 2, 64) + "×"
-	}
-	return strconv.FormatFloat(rate, 'f', 1, 64) + "×"
+	return figure{figures.Times(rate), over}
 }
 
 // forecast says when the budget will be gone.
@@ -99,9 +67,9 @@ func forecast(b engine.Budget) figure {
 	case !o.Known:
 		return unknown("too few failures lately")
 	case o.Late == 0:
-		return figure{"gone in " + plain.Duration(o.In), plain.Duration(o.Early) + " or later"}
+		return figure{"gone in " + figures.Duration(o.In), figures.Duration(o.Early) + " or later"}
 	}
-	return figure{"gone in " + plain.Duration(o.In), plain.Duration(o.Early) + " to " + plain.Duration(o.Late)}
+	return figure{"gone in " + figures.Duration(o.In), figures.Duration(o.Early) + " to " + figures.Duration(o.Late)}
 }
 
 // grade is the state of a budget as one word. Order ranks it, the worst is 0; Key is for the style
@@ -178,7 +146,7 @@ func indicatorWords(i slo.Indicator) string {
 	case slo.Composed:
 		detail = combineWords[i.Journey.Combine]
 	case slo.Slices:
-		detail = i.GoodWhen.Op + " " + strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64)
+		detail = i.GoodWhen.Op + " " + figures.Decimal(i.GoodWhen.Value)
 	}
 	return strings.Replace(kindWords[i.Kind], "%s", detail, 1)
 }
@@ -202,10 +170,10 @@ func queriesOf(i slo.Indicator) []query {
 // stamp is a time to the minute; the element has it exactly.
 func stamp(t time.Time) template.HTML {
 	if t.IsZero() {
-		return plain.Unknown
+		return figures.Unknown
 	}
 	iso := t.UTC().Format(time.RFC3339)
-	return template.HTML(`<time datetime="` + iso + `" title="` + iso + `">` + plain.UTC(t) + `</time>`) //nolint:gosec // made of digits
+	return template.HTML(`<time datetime="` + iso + `" title="` + iso + `">` + figures.UTC(t) + `</time>`) //nolint:gosec // made of digits
 }
 
 // budgetPath is the address of a budget's page, without the prefix.

@@ -20,9 +20,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/report/plain"
 )
 
 // The endpoints of the API, by service region.
@@ -88,13 +88,13 @@ func trigger(f notify.Facts) Event {
 	e := Event{
 		Action: "trigger", DedupKey: dedupKey(f.Incident.ID), Client: "slowburn", ClientURL: cmp.Or(f.IncidentURL(), f.SLOURL()),
 		Payload: &Payload{
-			Summary: plain.Cut(f.Summary(), maxSummary), Source: string(f.Event.SLO), Severity: severity(f.Severity()),
+			Summary: markdown.Cut(f.Summary(), maxSummary), Source: string(f.Event.SLO), Severity: severity(f.Severity()),
 			Timestamp: f.Event.Time().UTC(), Component: f.Spec.Service, Group: f.Spec.Owner, Class: string(f.Event.Rule),
-			Details: map[string]string{"description": plain.Cut(f.Description(), maxDetail), "incident": f.Incident.ID},
+			Details: map[string]string{"description": markdown.Cut(f.Description(), maxDetail), "incident": f.Incident.ID},
 		},
 	}
 	for name, value := range f.Labels() {
-		e.Payload.Details[name] = plain.Cut(value, maxDetail)
+		e.Payload.Details[name] = markdown.Cut(value, maxDetail)
 	}
 	for _, l := range f.Links() {
 		e.Links = append(e.Links, Link{HRef: l.URL, Text: l.Text})
