@@ -1,19 +1,14 @@
 // Package register is the record that regulators ask for: every incident with its times, how much it cost, whether it
 // has happened before, and until when which report would be due.
 //
-// New makes the entries from incidents and what people did about them; JSON and CSV write them down. The package is
+// New makes the entries from incidents and what people did about them; package api writes them down. The package is
 // pure, and it never classifies: whether an incident is major is the entity's own decision.
 package register
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/csv"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -219,161 +214,5 @@ func percentOf(part, whole int64) string {
 
 func hours(d time.Duration) string { return strconv.FormatFloat(d.Hours(), 'f', 2, 64) + " h" }
 
-// entryJSON is an entry for programs. Counts are events, durations are seconds, times are UTC; null is not known.
-type entryJSON struct {
-	ID              string           `json:"id"`
-	Service         string           `json:"service"`
-	SLO             slo.ID           `json:"slo"`
-	Owner           string           `json:"owner,omitempty"`
-	Tier            string           `json:"tier,omitempty"`
-	Rule            alerting.Rule    `json:"rule"`
-	Onset           *time.Time       `json:"onset"`
-	Detected        *time.Time       `json:"detected"`
-	Acknowledged    *time.Time       `json:"acknowledged"`
-	Mitigated       *time.Time       `json:"mitigated"`
-	Resolved        *time.Time       `json:"resolved"`
-	Duration        *int64           `json:"durationSeconds"`
-	Downtime        *int64           `json:"downtimeSeconds"`
-	Failed          float64          `json:"failedTransactions"`
-	Total           float64          `json:"transactionsInItsTime"`
-	PerDay          *float64         `json:"transactionsOnAnAverageDay"`
-	Recurrence      []string         `json:"earlierIncidentsOfTheSameSLO"`
-	Class           *string          `json:"classification"`
-	Classified      *time.Time       `json:"classifiedAt"`
-	ClassifiedBy    string           `json:"classifiedBy,omitempty"`
-	DueInitial      *time.Time       `json:"initialNotificationDue"`
-	DueIntermediate *time.Time       `json:"intermediateReportDue"`
-	DueFinal        *time.Time       `json:"finalReportDue"`
-	Indications     []indicationJSON `json:"indications"`
-}
-
-type indicationJSON struct {
-	Criterion string  `json:"criterion"`
-	Value     *string `json:"value"`
-	Threshold string  `json:"threshold"`
-	Reached   *bool   `json:"reached"`
-}
-
 // Note says what the register is and is not; it goes with every export.
 const Note = "Facts as slowburn counted them. Whether an incident is major is the entity's own decision; due dates hold only for incidents that it classifies as major."
-
-// JSON writes the entries for programs. The same entries give the same bytes.
-func JSON(entries []Entry) []byte {
-	all := []entryJSON{}
-	for _, e := range entries {
-		all = append(all, e.json())
-	}
-	b, _ := json.MarshalIndent(struct { // plain values: it cannot fail
-		Note    string      `json:"note"`
-		Entries []entryJSON `json:"entries"`
-	}{Note, all}, "", "  ")
-	return append(b, '\n')
-}
-
-func (e Entry) json() entryJSON {
-	i := e.Incident
-	j := entryJSON{
-		ID: i.ID, Service: i.SLO.Service(), SLO: i.SLO, Owner: e.Owner, Tier: e.Tier, Rule: i.Rule,
-		Onset: stamp(i.Onset), Detected: stamp(i.Detected), Acknowledged: stamp(e.Acknowledged), Mitigated: stamp(e.Mitigated), Resolved: stamp(i.Resolved),
-		Failed: eventsOf(e.Bad), Total: eventsOf(e.Total), Recurrence: append([]string{}, e.Recurrence...),
-		Classified: stamp(e.Classified), ClassifiedBy: e.ClassifiedBy,
-		DueInitial: stamp(e.Due.Initial), DueIntermediate: stamp(e.Due.Intermediate), DueFinal: stamp(e.Due.Final),
-	}
-	if d, ok := e.Duration(); ok {
-		j.Duration = seconds(d)
-	}
-	if i.Last.Burn != nil {
-		j.Downtime = seconds(e.Down)
-	}
-	if e.PerDay > 0 {
-		n := eventsOf(e.PerDay)
-		j.PerDay = &n
-	}
-	if e.Class != "" {
-		j.Class = &e.Class
-	}
-	for _, x := range e.Indications() {
-		y := indicationJSON{Criterion: x.Criterion, Threshold: x.Threshold, Reached: x.Reached}
-		if x.Value != "" {
-			y.Value = &x.Value
-		}
-		j.Indications = append(j.Indications, y)
-	}
-	return j
-}
-
-func stamp(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-func seconds(d time.Duration) *int64 {
-	s := int64(d / time.Second)
-	return &s
-}
-
-func eventsOf(n int64) float64 { return float64(n) / budget.Unit }
-
-// CSV writes the entries as comma-separated values (RFC 4180) with a header; an empty cell is not known. Cells
-// that a spreadsheet would take for a formula are quoted by an apostrophe.
-func CSV(entries []Entry) []byte {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	_ = w.Write([]string{
-		"id", "service", "slo", "owner", "tier", "rule", "onset", "detected", "acknowledged", "mitigated", "resolved",
-		"duration_seconds", "downtime_seconds", "failed_transactions", "transactions_in_its_time", "transactions_on_an_average_day",
-		"earlier_incidents_of_the_same_slo", "classification", "classified_at", "classified_by",
-		"initial_notification_due", "intermediate_report_due", "final_report_due",
-	})
-	for _, e := range entries {
-		j := e.json()
-		class := ""
-		if j.Class != nil {
-			class = *j.Class
-		}
-		cells := []string{
-			j.ID, j.Service, string(j.SLO), j.Owner, j.Tier, string(j.Rule), cellTime(j.Onset), cellTime(j.Detected),
-			cellTime(j.Acknowledged), cellTime(j.Mitigated), cellTime(j.Resolved), cellInt(j.Duration), cellInt(j.Downtime),
-			fmt.Sprint(j.Failed), fmt.Sprint(j.Total), cellFloat(j.PerDay), strings.Join(j.Recurrence, " "),
-			class, cellTime(j.Classified), j.ClassifiedBy, cellTime(j.DueInitial), cellTime(j.DueIntermediate), cellTime(j.DueFinal),
-		}
-		for n := range cells {
-			cells[n] = inert(cells[n])
-		}
-		_ = w.Write(cells) // a buffer takes everything
-	}
-	w.Flush()
-	return b.Bytes()
-}
-
-// inert keeps a spreadsheet from taking a cell for a formula.
-func inert(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
-}
-
-func cellTime(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return t.Format(time.RFC3339)
-}
-
-func cellInt(n *int64) string {
-	if n == nil {
-		return ""
-	}
-	return strconv.FormatInt(*n, 10)
-}
-
-func cellFloat(f *float64) string {
-	if f == nil {
-		return ""
-	}
-	return fmt.Sprint(*f)
-}

@@ -1,11 +1,10 @@
 package web
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/register"
+	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
 // register is the incident register for regulators, as JSON in the usual envelope, or with format=csv as a file.
@@ -25,10 +24,10 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) {
 	}
 	entries, err := s.Register(r.Context(), from, to)
 	if err != nil || format != "csv" {
-		s.answer(w, json.RawMessage(register.JSON(entries)), err)
+		s.answer(w, api.RegisterOf(entries), err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="incidents.csv"`)
-	_, _ = w.Write(register.CSV(entries))
+	_, _ = w.Write(api.RegisterOf(entries).CSV())
 }
