@@ -128,7 +128,7 @@ func (c *suggestCmd) write(out io.Writer, list []signals.Proposal) error {
 			fmt.Fprintf(out, "%s", p.YAML())
 			continue
 		}
-		name := filepath.Join(c.OutputDir, p.Service+".yaml")
+		name := filepath.Join(c.OutputDir, p.Service.Name+".yaml")
 		switch err := create(name, p.YAML()); {
 		case errors.Is(err, fs.ErrExist):
 			fmt.Fprintf(out, "%s exists and is left alone\n", name)

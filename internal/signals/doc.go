@@ -33,5 +33,5 @@
 //
 // catalogue.yaml and catalogue.go (what is known), selector.go (PromQL), live.go and fill.go (one service's queries), snapshot.go and
 // forecast.go (how a service is), target.go (history to objective; pure), scout.go, history.go and bounds.go (what a server
-// is asked), suggest.go, kinds.go and propose.go (what is proposed), yaml.go (how it is written).
+// is asked), suggest.go, kinds.go and propose.go (what is proposed, as SLOs), yaml.go (how they are explained).
 package signals

@@ -21,10 +21,15 @@ func FuzzLabelValue(f *testing.F) {
 		}
 		live := NewLive(map[string][]string{"http_requests_total": {"job", "code"}, "process_open_fds": {"job"}, "process_max_fds": {"job"}})
 		filled := Default().Lookup("go-http").Fill(match, live)
+		part := Default().Lookup("go-runtime").Fill(match, live).Saturation[0]
+		one := newSLO("availability", value+"x", filled.counts.events())
+		one.Objective, one.Alerts.Significance = o, true
+		one.explain("", "%s", value)
 		p := Proposal{
-			Service: "x" + cleanName(value), From: "go-http", Match: filled.Match, Notes: []string{value},
-			Saturation: Default().Lookup("go-runtime").Fill(match, live).Saturation[:1],
-			SLOs:       []SLO{{Name: "availability", Objective: o, SLI: filled.counts.events(), Why: []string{value}, Description: value + "x"}},
+			Service: &slo.Service{Name: "x" + cleanName(value), Signals: &slo.Signals{
+				From: "go-http", Match: filled.Match, Saturation: []slo.Saturation{{Name: part.Name, Query: query(part.Query), Limit: part.Limit}},
+			}},
+			Notes: []string{value}, SLOs: []SLO{one},
 		}
 		set, err := file.Load([]file.File{{Name: "x.yaml", Data: p.YAML()}})
 		if err != nil {

@@ -37,7 +37,7 @@ func TestLabelValuesStayValues(t *testing.T) {
 	list := suggest(t, db, signals.Options{})
 	for _, p := range list {
 		if _, err := file.Load([]file.File{{Name: "x.yaml", Data: p.YAML()}}); err != nil && !p.Empty() {
-			t.Errorf("%s: %v\n%s", p.Service, err, p.YAML())
+			t.Errorf("%s: %v\n%s", p.Service.Name, err, p.YAML())
 		}
 		if strings.Contains(string(p.YAML()), "\nservice: evil") {
 			t.Errorf("a label value wrote a line of its own:\n%s", p.YAML())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,22 +48,39 @@ func (s *suggester) availability(src source, groups []group) error {
 		}
 		metric, _ := f.counted(g.live)
 		words := what[g.entry.counts]
-		one := SLO{Name: words.name, Description: words.good, SLI: f.counts.events()}
+		one := newSLO(words.name, words.good, f.counts.events())
 		s.add(v, g, metric, s.decide(one, records[labelKey(g.values)], "", g))
 	}
 	return nil
 }
 
-// events is an sli of events.
-func (c counts) events() []string {
-	part, query, total := "bad", c.bad, c.total
+// newSLO begins an SLO over the time that is looked back at.
+func newSLO(name, description string, sli slo.Indicator) SLO {
+	return SLO{Spec: &slo.Spec{Name: name, Description: description, Windows: []slo.Window{{Rolling: lookBack}}, SLI: sli}}
+}
+
+// events makes an indicator of good or bad events.
+func (c counts) events() slo.Indicator {
+	total, part := c.total, c.good+c.bad // one of them is empty
+	if c.raw && !namedLikeCounter(total) {
+		total, part = sum("increase", total), sum("increase", part)
+	}
+	sli := slo.Indicator{Kind: slo.Events, Total: query(total)}
 	if c.good != "" {
-		part, query = "good", c.good
+		sli.Good = query(part)
+	} else {
+		sli.Bad = query(part)
 	}
-	if c.raw && !namedLikeCounter(c.total) {
-		total, query = sum("increase", total), sum("increase", query)
+	return sli
+}
+
+// query makes a query of text that was made of the catalogue and of the labels of a service, both of which were parsed before.
+func query(text string) *slo.Query {
+	q, err := slo.ParseQuery(text)
+	if err != nil {
+		return &slo.Query{Text: text} // [file.Load] says what is wrong with it
 	}
-	return []string{"events:", "  total: " + single(total), "  " + part + ": " + single(query)}
+	return q
 }
 
 // namedLikeCounter reports whether a metric's name tells that it is a counter. If not, it is written as an expression:
@@ -75,9 +93,12 @@ func namedLikeCounter(selector string) bool {
 // decide sets the objective of an SLO from history, or refuses it.
 func (s *suggester) decide(one SLO, r record, most string, g group) SLO {
 	t := r.aim(most)
-	one.Objective, one.Why, one.Refused = t.objective, append(one.Why, t.why...), t.refused
+	one.Objective, one.Refused = t.objective, t.refused
+	for _, why := range t.why {
+		one.explain("objective", "%s", why)
+	}
 	if t.refused == "" {
-		one.Alerts = alerts(t.objective, g.entry.quiet && one.Name == what[""].name, s.interval(g))
+		one.setAlerts(g.entry.quiet && one.Name == what[""].name, s.interval(g))
 	}
 	return one
 }
@@ -153,10 +174,9 @@ func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
 		if err != nil {
 			return nil, err
 		}
-		one.Name = "latency"
 		if t.values != nil {
 			one.Name = "latency-" + strings.ReplaceAll(t.class, "_", "-")
-			one.Why = append(one.Why, fmt.Sprintf("These are the requests of class %s of the SRE workbook.", t.class))
+			one.explain("", "These are the requests of class %s of the SRE workbook.", t.class)
 		}
 		out = append(out, one)
 	}
@@ -175,8 +195,11 @@ func (s *suggester) bestBound(g group, t types, c counts) (best SLO, err error) 
 		if err != nil {
 			return best, err
 		}
-		one := SLO{Description: fmt.Sprintf(what[g.entry.counts].fast, spoken(b.bound)), SLI: c.latency(t, b)}
-		one.Why = append(one.Why, fmt.Sprintf("Yesterday %s %% of %s took at most %s%s.", percent(b.share), t.describe(), spoken(b.bound), boundWords(c)))
+		one := newSLO("latency", fmt.Sprintf(what[g.entry.counts].fast, spoken(b.bound)), c.latency(t, b))
+		one.explain("sli.latency.below", "Yesterday %s %% of %s took at most %s%s.", percent(b.share), t.describe(), spoken(b.bound), boundWords(c))
+		if _, err := strconv.ParseFloat(one.SLI.LimitText, 64); err == nil {
+			one.explain("sli.latency.below", "It is in the unit of the buckets.")
+		}
 		one = s.decide(one, r, "99.9", g)
 		if i == 0 || best.Refused != "" && one.Refused == "" || one.Objective.Ratio() > best.Objective.Ratio() && one.Refused == "" {
 			best = one
@@ -195,19 +218,19 @@ func boundWords(c counts) string {
 	return ", a bound of its buckets"
 }
 
-// latency is an sli of latency.
-func (c counts) latency(t types, b le) []string {
+// latency makes an indicator of events that take no longer than a bound.
+func (c counts) latency(t types, b le) slo.Indicator {
 	h := c.histogram
 	if t.values != nil {
 		set, _ := promQL.ParseMetricSelector(h)
 		set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == model.MetricNameLabel })
 		h = selector(c.metric, set, []*labels.Matcher{anyOf(t.label, t.values)})
 	}
-	limit := spoken(b.bound)
+	sli := slo.Indicator{Kind: slo.Latency, Histogram: query(h), Below: b.bound / c.unit, LimitText: spoken(b.bound)}
 	if _, named := namedUnit(c.metric); c.unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
-		limit = number(b.bound/c.unit) + " # in the unit of the buckets"
+		sli.LimitText = number(sli.Below)
 	}
-	return []string{"latency:", "  histogram: " + single(h), "  below: " + limit}
+	return sli
 }
 
 func seconds64(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }
@@ -225,9 +248,9 @@ func (s *suggester) uptime(src source, groups []group) error {
 	err := each(len(groups), func(i int) error {
 		g := groups[i]
 		r, err := s.uptimeHistory(g)
-		one := SLO{Name: "uptime", Description: "It can be reached.", SLI: []string{"uptime: " + single(selector(e.uptime, g.match()))}}
+		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(selector(e.uptime, g.match()))})
 		if len(e.traffic) == 0 && g.day > 1 {
-			one.Why = append(one.Why, fmt.Sprintf("All %s series count alike; by: [instance] gives each a budget of its own.", count(g.day)))
+			one.explain("sli.uptime", "All %s series count alike; by: [instance] gives each a budget of its own.", count(g.day))
 		}
 		results[i] = s.decide(one, r, "", g)
 		return err
@@ -250,22 +273,20 @@ func (s *suggester) freshness(src source, groups []group) error {
 		results := make([]SLO, len(groups))
 		err := each(len(groups), func(i int) (err error) {
 			g := groups[i]
-			query := "max(" + selector(metric, g.match()) + ")"
-			limit, r, err := s.late(query)
+			age := "max(" + selector(metric, g.match()) + ")"
+			limit, r, err := s.late(age)
 			if err != nil || len(r.buckets) == 0 {
 				return err
 			}
-			results[i] = s.decide(SLO{
-				Name: "freshness", Description: "No work waits longer than " + spoken(limit) + ".",
-				SLI: []string{"slices:", "  query: " + single(query), "  good: '< " + number(limit) + "'"},
-			}, r, "", g)
+			sli := slo.Indicator{Kind: slo.Slices, Slice: query(age), GoodWhen: slo.Condition{Op: "<", Value: limit}}
+			results[i] = s.decide(newSLO("freshness", "No work waits longer than "+spoken(limit)+".", sli), r, "", g)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 		for i, g := range groups {
-			if results[i].Name != "" {
+			if results[i].Spec != nil {
 				s.add(s.of(g), g, metric, results[i])
 			}
 		}

@@ -19,9 +19,9 @@ func (s *suggester) proposals() ([]Proposal, error) {
 	out := make([]Proposal, len(names))
 	err := each(len(names), func(i int) (err error) {
 		v := s.services[names[i]]
-		v.Tier = tier(v)
-		if v.From != "" {
-			v.Saturation, err = s.saturation(v)
+		v.Service.Tier = tier(v)
+		if v.Service.Signals != nil {
+			v.Service.Signals.Saturation, err = s.saturation(v)
 		}
 		out[i] = v.Proposal
 		return err
@@ -43,7 +43,7 @@ func tier(v *service) string {
 
 // saturation is the measures with a limit that the runtimes know about the service and that have data now. Those of
 // its own entry come with signals.from.
-func (s *suggester) saturation(v *service) (out []Part, err error) {
+func (s *suggester) saturation(v *service) (out []slo.Saturation, err error) {
 	for _, src := range s.all {
 		if src.entry.Role != RuntimeRole {
 			continue
@@ -79,12 +79,13 @@ func first(list []string) string {
 }
 
 // measures are those of a source that have a limit and a value.
-func (s *suggester) measures(src source, match []*labels.Matcher) (out []Part, err error) {
+func (s *suggester) measures(src source, match []*labels.Matcher) (out []slo.Saturation, err error) {
 	for _, p := range src.entry.Fill(match, src.live).Saturation {
 		if p.Limit <= 0 {
 			continue
 		}
-		if _, err := slo.ParseQuery(p.Query); err != nil {
+		q, err := slo.ParseQuery(p.Query)
+		if err != nil {
 			continue
 		}
 		list, err := s.vector(strings.ReplaceAll(p.Query, slo.WindowVariable, slo.ShortDuration(snapshotWindow)))
@@ -92,7 +93,7 @@ func (s *suggester) measures(src source, match []*labels.Matcher) (out []Part, e
 			return nil, err
 		}
 		if len(list) == 1 && !math.IsNaN(list[0].Value) && !math.IsInf(list[0].Value, 0) {
-			out = append(out, p)
+			out = append(out, slo.Saturation{Name: p.Name, Query: q, Limit: p.Limit})
 		}
 	}
 	return out, nil
@@ -101,39 +102,41 @@ func (s *suggester) measures(src source, match []*labels.Matcher) (out []Part, e
 // minScrapes is how many samples a short window needs to survive a missed scrape.
 const minScrapes = 4
 
-// alerts is the lines of YAML that are needed where the defaults do not fit: pairs that could never fire are left out,
-// and short windows hold at least four scrapes.
-func alerts(o slo.Objective, quiet bool, scrape time.Duration) []string {
-	defaults, never := slo.DefaultAlerts(slo.Window{Rolling: lookBack}, o)
+// setAlerts gives the SLO its alerts, and says why where the defaults do not fit: pairs that could never fire are left out, and
+// short windows hold at least four scrapes.
+func (one *SLO) setAlerts(quiet bool, scrape time.Duration) {
+	defaults, never := slo.DefaultAlerts(one.Window(), one.Objective)
 	dead := len(never.Page)+len(never.Ticket) > 0
 	page, moved := widen(defaults.Page, scrape)
 	ticket, movedToo := widen(defaults.Ticket, scrape)
-	var lines []string
+	one.Alerts = defaults
 	switch {
 	case quiet:
-		lines = append(lines, "page: off # failures are often the caller's: a ticket is enough")
+		one.Alerts.Page = nil
+		one.explain("alerts.page", "Failures are often the caller's: a ticket is enough.")
 	case len(page) == 0:
-		lines = append(lines, "page: off # even a total outage burns too slowly to page")
+		one.Alerts.Page = nil
+		one.explain("alerts.page", "Even a total outage burns too slowly to page.")
 	case dead || moved:
-		lines = append(lines, "page: "+pairs(page)+reason(dead, moved, scrape))
+		one.Alerts.Page = page
+		one.explain("alerts.page", "%s", reason(dead, moved, scrape))
 	}
 	if dead || movedToo {
-		lines = append(lines, "ticket: "+pairs(ticket)+reason(dead, movedToo, scrape))
+		one.Alerts.Ticket = ticket
+		one.explain("alerts.ticket", "%s", reason(dead, movedToo, scrape))
 	}
-	return lines
 }
 
-// reason is a comment on why the default alerts do not fit.
+// reason says why the default alerts do not fit.
 func reason(dead, widened bool, scrape time.Duration) string {
+	never, short := "Without pairs that could never fire.", fmt.Sprintf("Scraped every %s, so short windows hold %d scrapes.", slo.ShortDuration(scrape), minScrapes)
 	switch {
 	case dead && widened:
-		return fmt.Sprintf(" # without pairs that could never fire; scraped every %s, so short windows hold %d scrapes", slo.ShortDuration(scrape), minScrapes)
+		return never + " " + short
 	case dead:
-		return " # without pairs that could never fire"
-	case widened:
-		return fmt.Sprintf(" # scraped every %s, so short windows hold %d scrapes", slo.ShortDuration(scrape), minScrapes)
+		return never
 	}
-	return ""
+	return short
 }
 
 func widen(list []slo.Pair, scrape time.Duration) (out []slo.Pair, changed bool) {
@@ -146,12 +149,4 @@ func widen(list []slo.Pair, scrape time.Duration) (out []slo.Pair, changed bool)
 		}
 	}
 	return out, changed
-}
-
-func pairs(list []slo.Pair) string {
-	parts := make([]string, len(list))
-	for i, p := range list {
-		parts[i] = fmt.Sprintf("{budget: %g%%, long: %s, short: %s}", float64(p.Budget)/100, slo.ShortDuration(p.Long), slo.ShortDuration(p.Short))
-	}
-	return "[" + strings.Join(parts, ", ") + "]"
 }

@@ -58,7 +58,7 @@ func suggest(t testing.TB, db *promfake.DB, o signals.Options) []signals.Proposa
 func files(list []signals.Proposal) (out []file.File) {
 	for _, p := range list {
 		if !p.Empty() {
-			out = append(out, file.File{Name: p.Service + ".yaml", Data: p.YAML()})
+			out = append(out, file.File{Name: p.Service.Name + ".yaml", Data: p.YAML()})
 		}
 	}
 	return out
@@ -77,7 +77,17 @@ func text(list []signals.Proposal) string {
 func lines(list []signals.Proposal) (out []string) {
 	for _, p := range list {
 		for _, one := range p.SLOs {
-			out = append(out, fmt.Sprintf("%s/%s %s %s", p.Service, one.Name, one.Objective.Percent(), strings.Join(one.SLI, " ")))
+			sli := string(one.SLI.Kind) + ":"
+			for part, q := range one.Parts() {
+				sli += " " + part + ": " + q.Text
+			}
+			if one.SLI.Kind == slo.Slices {
+				sli += fmt.Sprint(" good: ", one.SLI.GoodWhen.Op, one.SLI.GoodWhen.Value)
+			}
+			if one.SLI.LimitText != "" {
+				sli += " below: " + one.SLI.LimitText
+			}
+			out = append(out, fmt.Sprintf("%s/%s %s %s", p.Service.Name, one.Name, one.Objective.Percent(), sli))
 		}
 	}
 	return out
@@ -111,16 +121,16 @@ var onceForAll = func() func(func() []signals.Proposal) []signals.Proposal {
 func TestTheShopIsFoundAsItIs(t *testing.T) {
 	list := shopList(t)
 	want := []string{
-		`checkout/availability 99.5 events:   total: 'http_requests_total{job="checkout"}'   bad: 'http_requests_total{code=~"5..",job="checkout"}'`,
-		`checkout/latency 99.5 latency:   histogram: 'http_request_duration_seconds{job="checkout"}'   below: 300ms`,
-		`orders-worker/success 99.95 events:   total: 'jobs_processed_total{job="orders-worker"}'   bad: 'jobs_processed_total{job="orders-worker",result=~"(?i)fail.*|err.*|dead.*"}'`,
-		`orders-worker/freshness 99 slices:   query: 'max(queue_oldest_seconds{job="orders-worker"})'   good: '< 60'`,
-		`partners/availability 99.5 events:   total: 'http_requests_total{job="partners"}'   bad: 'http_requests_total{code=~"5..",job="partners"}'`,
-		`partners/latency 99 latency:   histogram: 'http_request_duration_seconds{job="partners"}'   below: 1s`,
-		`payments/availability 99.95 events:   total: 'grpc_server_handled_total{job="payments"}'   bad: 'grpc_server_handled_total{grpc_code=~"Unknown|DeadlineExceeded|Unimplemented|Internal|Unavailable|DataLoss",job="payments"}'`,
-		`payments/latency 99.5 latency:   histogram: 'grpc_server_handling_seconds{grpc_type="unary",job="payments"}'   below: 300ms`,
-		`web/latency 99.5 latency:   histogram: 'http_server_request_duration_seconds{job="web"}'   below: 500ms`,
-		`web/uptime 99.5 uptime: 'probe_success{job="web"}'`,
+		`checkout/availability 99.5 events: total: http_requests_total{job="checkout"} bad: http_requests_total{code=~"5..",job="checkout"}`,
+		`checkout/latency 99.5 latency: histogram: http_request_duration_seconds{job="checkout"} below: 300ms`,
+		`orders-worker/success 99.95 events: total: jobs_processed_total{job="orders-worker"} bad: jobs_processed_total{job="orders-worker",result=~"(?i)fail.*|err.*|dead.*"}`,
+		`orders-worker/freshness 99 slices: query: max(queue_oldest_seconds{job="orders-worker"}) good: <60`,
+		`partners/availability 99.5 events: total: http_requests_total{job="partners"} bad: http_requests_total{code=~"5..",job="partners"}`,
+		`partners/latency 99 latency: histogram: http_request_duration_seconds{job="partners"} below: 1s`,
+		`payments/availability 99.95 events: total: grpc_server_handled_total{job="payments"} bad: grpc_server_handled_total{grpc_code=~"Unknown|DeadlineExceeded|Unimplemented|Internal|Unavailable|DataLoss",job="payments"}`,
+		`payments/latency 99.5 latency: histogram: grpc_server_handling_seconds{grpc_type="unary",job="payments"} below: 300ms`,
+		`web/latency 99.5 latency: histogram: http_server_request_duration_seconds{job="web"} below: 500ms`,
+		`web/uptime 99.5 uptime: up: probe_success{job="web"}`,
 	}
 	if diff := cmp.Diff(want, lines(list)); diff != "" {
 		t.Errorf("other SLOs (-want +got):\n%s", diff)
@@ -143,10 +153,10 @@ func TestTheTargetIsTheHighestStepThatTheWorstWeekMet(t *testing.T) {
 				continue
 			}
 			metric, label := "http_requests_total", `code=~"5.."`
-			if p.Service == "payments" {
+			if p.Service.Name == "payments" {
 				metric, label = "grpc_server_handled_total", `grpc_code="Unavailable"`
 			}
-			query := fmt.Sprintf(`sum(increase(%s{job="%s",%s}[7d])) / sum(increase(%s{job="%s"}[7d]))`, metric, p.Service, label, metric, p.Service)
+			query := fmt.Sprintf(`sum(increase(%s{job="%s",%s}[7d])) / sum(increase(%s{job="%s"}[7d]))`, metric, p.Service.Name, label, metric, p.Service.Name)
 			curves, err := c.Range(context.Background(), query, live.Add(-21*24*time.Hour), live, 12*time.Hour)
 			if err != nil {
 				t.Fatal(err)
@@ -157,7 +167,7 @@ func TestTheTargetIsTheHighestStepThatTheWorstWeekMet(t *testing.T) {
 			}
 			next := map[string]float64{"99.5": 0.001, "99.9": 0.0005, "99.95": 0.0001}[one.Objective.Percent()]
 			if worst > one.Objective.AllowedRatio()*1.02 || worst < next*0.98 {
-				t.Errorf("%s: Prometheus says the worst week had a share of %.5f bad; the target is %s", p.Service, worst, one.Objective)
+				t.Errorf("%s: Prometheus says the worst week had a share of %.5f bad; the target is %s", p.Service.Name, worst, one.Objective)
 			}
 		}
 	}
@@ -181,7 +191,7 @@ func TestWhatExistsIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := suggest(t, db, signals.Options{Existing: set})
-	want := []string{`partners/latency 99 latency:   histogram: 'http_request_duration_seconds{job="partners"}'   below: 1s`}
+	want := []string{`partners/latency 99 latency: histogram: http_request_duration_seconds{job="partners"} below: 1s`}
 	if diff := cmp.Diff(want, lines(list)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

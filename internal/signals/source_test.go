@@ -9,7 +9,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/signals"
-	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
@@ -148,7 +147,7 @@ var sourceCases = []sourceCase{
 			`envoy_http_downstream_rq_time_bucket{job="envoy",envoy_http_conn_manager_prefix="front",le="+Inf"}`:            100.05,
 		},
 		service: "front", from: "envoy",
-		want:    []string{`sum(increase(envoy_http_downstream_rq_xx{envoy_http_conn_manager_prefix="front",envoy_response_code_class="5",job="envoy"}[$window]))`, "below: 250 # in the unit of the buckets", "Requests are answered within 250ms."},
+		want:    []string{`sum(increase(envoy_http_downstream_rq_xx{envoy_http_conn_manager_prefix="front",envoy_response_code_class="5",job="envoy"}[$window]))`, "It is in the unit of the buckets.", "Requests are answered within 250ms."},
 		avoid:   []string{"upstream"},
 		traffic: 100.05, errors: 0.05 / 100.05, latency: 0.25,
 	},
@@ -315,7 +314,7 @@ func TestEverySourceIsRead(t *testing.T) {
 			list := suggest(t, db, signals.Options{})
 			var found *signals.Proposal
 			for i := range list {
-				if list[i].Service == tc.service {
+				if list[i].Service.Name == tc.service {
 					found = &list[i]
 				}
 			}
@@ -365,16 +364,8 @@ func (tc sourceCase) checkFile(t *testing.T, list []signals.Proposal, text strin
 
 func (tc sourceCase) checkSnapshot(t *testing.T, db *promfake.DB, p signals.Proposal) {
 	t.Helper()
-	service := &slo.Service{Name: p.Service, Signals: &slo.Signals{From: p.From, Match: p.Match}}
-	for _, m := range p.Saturation {
-		q, err := slo.ParseQuery(m.Query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		service.Signals.Saturation = append(service.Signals.Saturation, slo.Saturation{Name: m.Name, Query: q, Limit: m.Limit})
-	}
 	// The samples are four minutes apart.
-	s := signals.Take(context.Background(), serve(t, db), service, live, signals.SnapshotOptions{Window: 20 * time.Minute, Timeout: time.Minute})
+	s := signals.Take(context.Background(), serve(t, db), p.Service, live, signals.SnapshotOptions{Window: 20 * time.Minute, Timeout: time.Minute})
 	near(t, "traffic", s.Traffic.Now, tc.traffic)
 	near(t, "errors", s.Errors.Now, tc.errors)
 	switch {

@@ -26,25 +26,25 @@ type Options struct {
 
 // Proposal is what is suggested for one service. [Proposal.YAML] writes it as an SLO file.
 type Proposal struct {
-	Service    string
-	From       string // catalogue entry of its golden signals, "" if they exist already
-	Match      string // matchers of the golden signals, in braces
-	Tier       string // request class of the workbook, "" if unknown
-	Saturation []Part // measures with a limit that have data
-	SLOs       []SLO
-	Notes      []string // about the service, as sentences: what was left out, and why
-	Traps      []string // what to know before believing the numbers
+	Service *slo.Service // its name, its tier if that is known, and its golden signals unless they exist already
+	SLOs    []SLO
+	Notes   []string // about the service, as sentences: what was left out, and why
+	Traps   []string // what to know before believing the golden signals
 }
 
 // SLO is one suggested SLO, or one that was refused.
 type SLO struct {
-	Name        string
-	Description string
-	Objective   slo.Objective
-	SLI         []string // its lines of YAML, below sli:
-	Alerts      []string // its lines of YAML, below alerts:; none for the defaults
-	Why         []string // sentences that explain the choice
-	Refused     string   // why there is none after all; "" if there is one
+	*slo.Spec
+	Why     []Note // the choice explained
+	Refused string // why there is none after all, as half a sentence; "" if there is one
+}
+
+// Note is a sentence about an SLO, and the key of its file that it is about, "" for the SLO as a whole.
+type Note struct{ Key, Text string }
+
+// explain adds a note.
+func (one *SLO) explain(key, format string, args ...any) {
+	one.Why = append(one.Why, Note{key, fmt.Sprintf(format, args...)})
 }
 
 // Suggest looks at what a server has, and proposes SLOs for the services it finds, sorted by name. It finds
@@ -145,9 +145,10 @@ func (s *suggester) of(g group) *service {
 	name := s.nameOf(g)
 	v := s.services[name]
 	if v == nil {
-		v = &service{Proposal: Proposal{Service: name, From: g.entry.Name, Match: braces(g.match()), Traps: g.entry.Traps}, group: g, counts: map[string]string{}}
+		described := &slo.Service{Name: name, Signals: &slo.Signals{From: g.entry.Name, Match: braces(g.match())}}
+		v = &service{Proposal: Proposal{Service: described, Traps: g.entry.Traps}, group: g, counts: map[string]string{}}
 		if known := s.Existing.Service(name); known != nil && known.Signals != nil {
-			v.From, v.Match = "", ""
+			described.Signals = nil
 			v.note("The golden signals of %s are described in %s already.", name, known.File)
 		}
 		s.services[name] = v
@@ -196,7 +197,7 @@ func (s *suggester) add(v *service, g group, metric string, one SLO) {
 	if slices.ContainsFunc(v.SLOs, taken) {
 		return
 	}
-	if other := s.covers(v.Service, one.Name, metric, g); other != "" {
+	if other := s.covers(v.Service.Name, one.Name, metric, g); other != "" {
 		v.note("%s exists already and covers %s; it is left alone.", other, metric)
 		return
 	}

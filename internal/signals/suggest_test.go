@@ -30,16 +30,16 @@ func TestRequestTypesAreGroupedByClass(t *testing.T) {
 	}
 	plant(t, db, 5*time.Minute, month, counters)
 	want := []string{
-		`shop/availability 99.99 events:   total: 'http_requests_total{job="shop"}'   bad: 'http_requests_total{code=~"5..",job="shop"}'`,
-		`shop/latency-high-fast 99.9 latency:   histogram: 'http_request_duration_seconds{job="shop",route=~"/cart|/pay|/search"}'   below: 100ms`,
-		`shop/latency-high-slow 99.9 latency:   histogram: 'http_request_duration_seconds{job="shop",route="/export"}'   below: 5s`,
+		`shop/availability 99.99 events: total: http_requests_total{job="shop"} bad: http_requests_total{code=~"5..",job="shop"}`,
+		`shop/latency-high-fast 99.9 latency: histogram: http_request_duration_seconds{job="shop",route=~"/cart|/pay|/search"} below: 100ms`,
+		`shop/latency-high-slow 99.9 latency: histogram: http_request_duration_seconds{job="shop",route="/export"} below: 5s`,
 	}
 	list := suggest(t, db, signals.Options{})
 	if diff := cmp.Diff(want, lines(list)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if list[0].Tier != "" {
-		t.Errorf("a service of two classes has the tier %s", list[0].Tier)
+	if list[0].Service.Tier != "" {
+		t.Errorf("a service of two classes has the tier %s", list[0].Service.Tier)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestServicesOfOneNameInTwoNamespacesStayApart(t *testing.T) {
 	plant(t, db, 5*time.Minute, month, counters)
 	var names []string
 	for _, p := range suggest(t, db, signals.Options{}) {
-		names = append(names, p.Service+" "+p.Match)
+		names = append(names, p.Service.Name+" "+p.Service.Signals.Match)
 	}
 	want := []string{`cart {service="cart", namespace="blue"}`, `green-cart {service="cart", namespace="green"}`}
 	if diff := cmp.Diff(want, names); diff != "" {
@@ -129,7 +129,7 @@ func TestALowTargetHasAlertsThatCanFire(t *testing.T) {
 	if err != nil || len(set.Warnings) > 0 {
 		t.Fatalf("%v %v\n%s", err, set, text(list))
 	}
-	if got := set.Specs[0].Objective.Percent(); got != "90" || !strings.Contains(text(list), "page: [{budget: 5%, long: 6h, short: 30m}]") {
+	if got := set.Specs[0].Objective.Percent(); got != "90" || !strings.Contains(text(list), "page:\n        - {budget: 5%, long: 6h, short: 30m}\n") {
 		t.Errorf("%s\n%s", got, text(list))
 	}
 }
@@ -153,7 +153,7 @@ func TestOneSourceThatFailsDoesNotHideTheOthers(t *testing.T) {
 	})
 	db.Faults.Add(promfake.Fault{When: promfake.OnQuery("grpc_server_handled_total"), Do: promfake.ErrorBody("execution", "query processing would load too many samples")})
 	list, err := signals.Suggest(context.Background(), serve(t, db), signals.Options{At: live})
-	if len(list) != 1 || list[0].Service != "a" || err == nil || !strings.Contains(err.Error(), "grpc: ") {
+	if len(list) != 1 || list[0].Service.Name != "a" || err == nil || !strings.Contains(err.Error(), "grpc: ") {
 		t.Errorf("%v, %v", lines(list), err)
 	}
 }
@@ -163,10 +163,10 @@ func TestADatabaseThatIsDownPages(t *testing.T) {
 	plant(t, db, 5*time.Minute, month, map[string]float64{`pg_stat_database_xact_commit{job="pg"}`: 99, `pg_stat_database_xact_rollback{job="pg"}`: 1})
 	stand(t, db, 5*time.Minute, month, map[string]float64{`pg_up{job="pg"}`: 1})
 	for _, one := range suggest(t, db, signals.Options{})[0].SLOs {
-		if quiet := strings.Contains(strings.Join(one.Alerts, " "), "page: off"); quiet != (one.Name == "errors") {
+		if quiet := len(one.Alerts.Page) == 0; quiet != (one.Name == "errors") {
 			t.Errorf("%s: %v", one.Name, one.Alerts)
 		}
-		if one.Name == "uptime" && !strings.Contains(one.Why[0], "minutes in 28d allow only") {
+		if one.Name == "uptime" && !strings.Contains(one.Why[0].Text, "minutes in 28d allow only") {
 			t.Errorf("%v", one.Why)
 		}
 	}
@@ -187,8 +187,8 @@ func TestServicesBehindACollectorAreToldApart(t *testing.T) {
 	})
 	want := []string{"cart", "pay"}
 	for i, p := range suggest(t, db, signals.Options{Service: regexp.MustCompile("ca|cart|pay|p")}) {
-		if p.Service != want[i] || p.Match != fmt.Sprintf(`{exported_job="%s"}`, want[i]) {
-			t.Errorf("%s %s", p.Service, p.Match)
+		if p.Service.Name != want[i] || p.Service.Signals.Match != fmt.Sprintf(`{exported_job="%s"}`, want[i]) {
+			t.Errorf("%s %s", p.Service.Name, p.Service.Signals.Match)
 		}
 	}
 }

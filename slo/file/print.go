@@ -59,6 +59,9 @@ func Print(specs []*slo.Spec, services []*slo.Service, o Layout) []byte {
 	return out
 }
 
+// Comments writes paragraphs as comments of their own, such as to follow what [Print] wrote.
+func Comments(paragraphs ...string) []byte { return yamlout.Comments(paragraphs...) }
+
 // sheet is one document to be written.
 type sheet struct {
 	service *slo.Service
