@@ -120,7 +120,7 @@ type Links struct {
 // SlackRoute says where messages about an SLO go. Empty means the default of the config.
 type SlackRoute struct {
 	Channel string
-	Mention []string // for example <!subteam^S0123> or <@U0123>; used on pages only
+	Mention []Mention // called on pages only
 	// Escalate says who is called when nobody acknowledges a page.
 	Escalate Escalation
 }
@@ -129,7 +129,7 @@ type SlackRoute struct {
 // Mention is called.
 type Escalation struct {
 	After   time.Duration // whole minutes; zero is never
-	Mention []string      // as in SlackRoute; empty is those who were called first
+	Mention []Mention     // as in SlackRoute; empty is those who were called first
 }
 
 // Kind is the sort of indicator.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,8 +142,8 @@ func Load(path string) (Config, error) {
 func Parse(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
 	cfg.file = path
-	file := strictyaml.Parse(path, data, strictyaml.Options{})
-	if len(file.Documents) > 0 {
+	parsed := strictyaml.Parse(path, data, strictyaml.Options{})
+	if len(parsed.Documents) > 0 {
 		keys := []string{
 			"prometheus", "slos", "corrections", "store", "slack", "traces", "reports", "postmortems", "policy",
 			"routes", "fallback", "heartbeat", "signals",
@@ -152,11 +151,11 @@ func Parse(path string, data []byte) (Config, error) {
 		for _, kind := range receivers.Kinds() {
 			keys = append(keys, kind.Key)
 		}
-		if o, ok := file.Documents[0].Object(keys...); ok {
+		if o, ok := parsed.Documents[0].Object(keys...); ok {
 			cfg.read(o)
 		}
 	}
-	return cfg, withoutUnknownValues(file.Problems()).Err()
+	return cfg, withoutUnknownValues(parsed.Problems()).Err()
 }
 
 // withoutUnknownValues cuts the values of unknown keys out of what is shown: one may be a password whose key is misspelt.
@@ -210,11 +209,11 @@ func (c *Config) readReviews(v strictyaml.Value) {
 	if text, ok := o.Need("path", "the folder to write drafts into, such as postmortems/").Text(); ok {
 		c.Reviews.Path = c.Abs(text)
 	}
-	file, ok := o.Get("template").Text()
+	name, ok := o.Get("template").Text()
 	if !ok {
 		return
 	}
-	text, err := os.ReadFile(c.Abs(file))
+	text, err := os.ReadFile(c.Abs(name))
 	if err == nil {
 		err = postmortem.CheckTemplate(string(text))
 	}
@@ -237,11 +236,8 @@ func (c *Config) readPrometheus(v strictyaml.Value) {
 		return
 	}
 	p := &c.Prometheus
-	if text, ok := o.Get("url").Text(); ok {
-		if err := checkURL(text); err != nil {
-			o.Get("url").Problem(err.Error(), "write for example "+defaultPrometheusURL)
-		}
-		p.URL = text
+	if address, ok := file.Address(o.Get("url"), login); ok {
+		p.URL = address
 	}
 	if d, ok := o.Get("timeout").Duration(); ok {
 		p.Timeout = d
@@ -272,14 +268,11 @@ func (c *Config) readSlack(v strictyaml.Value) {
 	if !ok {
 		return
 	}
-	if text, ok := o.Get("channel").Text(); ok {
-		c.Slack.Channel = text
+	if channel, ok := file.Channel(o.Get("channel")); ok {
+		c.Slack.Channel = channel
 	}
-	if text, ok := o.Get("api_url").Text(); ok {
-		if err := checkURL(text); err != nil {
-			o.Get("api_url").Problem(err.Error(), "leave it out to use "+defaultSlackAPI)
-		}
-		c.Slack.APIURL = strings.TrimSuffix(text, "/") + "/"
+	if address, ok := file.Address(o.Get("api_url"), login); ok {
+		c.Slack.APIURL = strings.TrimSuffix(address, "/") + "/"
 	}
 	for key, path := range map[string]*string{
 		"bot_token_file": &c.Slack.BotTokenFile, "app_token_file": &c.Slack.AppTokenFile,
@@ -296,13 +289,11 @@ func (c *Config) readTraces(v strictyaml.Value) {
 	if !ok {
 		return
 	}
-	if text, ok := o.Need("url", "such as https://tempo.example.com/trace/{trace_id}").Text(); ok {
-		if err := checkURL(text); err != nil {
-			o.Get("url").Problem(err.Error(), "write for example https://jaeger.example.com/trace/{trace_id}")
-		} else if !strings.Contains(text, "{trace_id}") {
-			o.Get("url").Problem("does not say where the ID of the trace goes", "put {trace_id} in its place")
+	if address, ok := file.Address(o.Need("url", "such as https://tempo.example.com/trace/{trace_id}"), login); ok {
+		if !strings.Contains(address, "{trace_id}") {
+			o.Get("url").Problem("url does not say where the ID of the trace goes", "put {trace_id} in its place")
 		}
-		c.TraceURL = text
+		c.TraceURL = address
 	}
 }
 
@@ -318,10 +309,13 @@ func (c *Config) readReports(v strictyaml.Value) {
 			continue
 		}
 		name, named := o.Need("name", "such as weekly").Text()
-		cron, scheduled := o.Need("schedule", "such as 0 9 * * MON").Text()
-		zone, _ := o.Get("timezone").Text()
-		channel, _ := o.Get("channel").Text()
-		period, _ := o.Get("period").Text()
+		zone, known := file.Zone(o.Get("timezone"))
+		if !known {
+			zone = time.UTC // so that the schedule is looked at as well
+		}
+		cron, scheduled := file.Schedule(o.Need("schedule", "such as 0 9 * * MON"), zone)
+		channel, _ := file.Channel(o.Get("channel"))
+		period, _ := o.Get("period").OneOf(string(slo.Week), string(slo.Month), string(slo.Quarter))
 		team, _ := o.Get("team").Text()
 		if !named || !scheduled {
 			continue
@@ -330,13 +324,9 @@ func (c *Config) readReports(v strictyaml.Value) {
 			o.Get("name").Problem(fmt.Sprintf("there are two reports named %q", name), "a name may be used once: it keeps a report from being sent twice")
 		}
 		seen[name] = true
-		schedule, err := report.ParseSchedule(name, cron, zone)
-		if err == nil {
-			schedule, err = schedule.WithPeriod(period)
-		}
-		if err != nil {
-			item.Problem(err.Error(), "")
-			continue
+		schedule := report.NewSchedule(name, cron)
+		if period != "" {
+			schedule.Kind = slo.Calendar(period)
 		}
 		schedule.Team = team
 		c.Reports = append(c.Reports, Report{Schedule: schedule, Channel: channel})
@@ -358,8 +348,8 @@ func (c *Config) readPolicy(v strictyaml.Value) {
 		p.StaleAfter = d
 	}
 	if n, ok := o.Get("notify").Object("channel", "mention"); ok {
-		p.Notify.Channel, _ = n.Get("channel").Text()
-		p.Notify.Mention = texts(n.Get("mention"))
+		p.Notify.Channel, _ = file.Channel(n.Get("channel"))
+		p.Notify.Mention = file.Mentions(n.Get("mention"))
 	}
 	list, _ := o.Get("services").List(1000)
 	for _, item := range list {
@@ -386,18 +376,7 @@ func readLimits(o strictyaml.Object, l *alerting.Limits) {
 }
 
 func readShare(v strictyaml.Value, into *int64) {
-	text, ok := v.Literal("a percentage such as 25%")
-	if !ok {
-		return
-	}
-	n, err := slo.ParsePercent(text)
-	switch {
-	case err != nil:
-		message, hint, _ := strings.Cut(err.Error(), "; ")
-		v.Problem(message, hint)
-	case n > 10000:
-		v.Problem(v.Name()+" cannot be above 100%", "it is a share of a budget")
-	default:
+	if n, ok := file.Percent(v, 0, 10000); ok {
 		*into = n
 	}
 }
@@ -435,20 +414,8 @@ func texts(v strictyaml.Value) []string {
 	return all
 }
 
-func checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return errors.New("is not a URL")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("is not an http or https URL")
-	case u.Host == "":
-		return errors.New("names no host")
-	case u.User != nil:
-		return errors.New("holds a password; use basic_auth with password_file")
-	}
-	return nil
-}
+// login is where a password belongs that stands in an address.
+const login = "use basic_auth with password_file"
 
 // LoadSet reads the SLO files and the files of corrections that the configuration names: together, because corrections
 // name SLOs.

@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // Receiver is one place beside Slack that is told, of a kind that package receivers lists.
@@ -71,12 +72,12 @@ func (c *Config) readReceiver(kind notify.Kind, item strictyaml.Value) {
 	}
 	r := Receiver{Name: kind.Name, Values: map[string]string{}, Files: map[string]string{}}
 	for _, k := range kind.Keys {
-		value, file := c.readSetting(o, k)
+		value, name := c.readSetting(o, k)
 		if value != "" {
 			r.Values[k.Name] = value
 		}
-		if file != "" {
-			r.Files[k.Name] = file
+		if name != "" {
+			r.Files[k.Name] = name
 		}
 	}
 	if kind.HTTP {
@@ -89,7 +90,7 @@ func (c *Config) readReceiver(kind notify.Kind, item strictyaml.Value) {
 }
 
 // readSetting reads what stands under a key of a receiver, or the file that is named there.
-func (c *Config) readSetting(o strictyaml.Object, k notify.Key) (value, file string) {
+func (c *Config) readSetting(o strictyaml.Object, k notify.Key) (value, name string) {
 	get := func(key string) strictyaml.Value {
 		if k.Required {
 			return o.Need(key, "such as "+k.Example)
@@ -99,14 +100,14 @@ func (c *Config) readSetting(o strictyaml.Object, k notify.Key) (value, file str
 	switch k.Form {
 	case notify.SecretFile:
 		if text, ok := get(k.Name + "_file").Text(); ok {
-			file = c.Abs(text)
+			name = c.Abs(text)
 		}
 	case notify.SecretOrAddress:
 		return c.readAddress(o)
 	case notify.Address:
-		value = address(get(k.Name))
+		value, _ = file.Address(get(k.Name), login)
 	}
-	return value, file
+	return value, name
 }
 
 // readAddress reads an address, or the file that holds it because it is a secret.
@@ -118,18 +119,8 @@ func (c *Config) readAddress(o strictyaml.Object) (text, name string) {
 		name, _ = o.Get("url_file").Text()
 		return "", c.Abs(name)
 	}
-	return address(o.Need("url", "such as https://alerts.example.com/")), ""
-}
-
-func address(v strictyaml.Value) string {
-	text, ok := v.Text()
-	if !ok {
-		return ""
-	}
-	if err := checkURL(text); err != nil {
-		v.Problem(err.Error(), "write an address such as https://alerts.example.com/")
-	}
-	return text
+	text, _ = file.Address(o.Need("url", "such as https://alerts.example.com/"), login)
+	return text, ""
 }
 
 // addReceiver takes a receiver under a name that no other of its kind has.
@@ -168,7 +159,7 @@ func (c *Config) readRoutes(v strictyaml.Value) {
 			continue
 		}
 		r := Route{To: c.readTo(o.Need("to", "such as [slack, pagerduty]"))}
-		r.Channel, _ = o.Get("channel").Text()
+		r.Channel, _ = file.Channel(o.Get("channel"))
 		if m, ok := o.Get("match").Object("severity", "owner", "service", "tier", "labels"); ok {
 			r.Match = readMatch(m)
 		}

@@ -64,3 +64,26 @@ func TestRunsComeOnceOverBothChangesOfTheClock(t *testing.T) {
 		}
 	}
 }
+
+func TestSchedulesThatAreRefused(t *testing.T) {
+	for _, c := range []struct{ what, cron, zone, want string }{
+		{"a day that never comes", "0 9 31 2 *", "", "never runs"},
+		{"a list with nothing in it", "0 9 , * *", "", "never runs"},
+		{"Sunday as seven", "0 9 * * 7", "", "Sunday is 0 or SUN"},
+		{"six fields", "0 0 9 * * MON", "", "no seconds here, write: 0 9 * * MON"},
+		{"four fields", "0 9 * *", "", "4 fields instead of five"},
+		{"nothing", " ", "", "is empty"},
+		{"an interval without an anchor", "@every 1h", "", "no fixed time of day"},
+		{"a zone in the expression", "TZ=Europe/Berlin 0 9 * * MON", "", "under timezone:"},
+		{"a zone and nothing else", "CRON_TZ=UTC", "", "under timezone:"},
+		{"a word that does not exist", "@fortnightly", "", "@weekly"},
+		{"an hour that does not exist", "0 25 * * *", "", "above maximum"},
+		{"a zone that does not exist", "0 9 * * MON", "Europe/Berlinn", "write for example Europe/Berlin"},
+		{"the machine's zone", "0 9 * * MON", "Local", "depends on the machine"},
+	} {
+		_, err := Parse(c.cron, c.zone)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q in it", c.what, err, c.want)
+		}
+	}
+}

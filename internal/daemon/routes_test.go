@@ -72,7 +72,7 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 		`webhooks: [{url: "http://a/", url_file: x}]`:        "keep one of the two",
 		`webhooks: [{}]`:                                     "url is missing",
 		`pagerduty: {}`:                                      "routing_key_file is missing",
-		`alertmanagers: [{url: "ftp://a/"}]`:                 "is not an http or https URL",
+		`alertmanagers: [{url: "ftp://a/"}]`:                 "cannot be an address with ftp:",
 		`heartbeat: {interval: 1m}`:                          "url is missing",
 		`fallback: {to: [webhook]}`:                          `no receiver called "webhook"`,
 	} {

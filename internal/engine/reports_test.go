@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -13,11 +14,11 @@ import (
 
 func schedule(t *testing.T, name, cron, zone string) []report.Schedule {
 	t.Helper()
-	s, err := report.ParseSchedule(name, cron, zone)
+	when, err := crontime.Parse(cron, zone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []report.Schedule{s}
+	return []report.Schedule{report.NewSchedule(name, when)}
 }
 
 // reported is the periods for which a report was sent, in order of their names.

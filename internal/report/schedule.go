@@ -9,7 +9,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Schedule says when a report is due and what it is about. It is made by [ParseSchedule].
+// Schedule says when a report is due and what it is about. It is made by [NewSchedule].
 type Schedule struct {
 	crontime.Schedule              // when, and in which zone the period is
 	Name              string       // of the report, "weekly"
@@ -17,28 +17,10 @@ type Schedule struct {
 	Team              string       // the owner whose SLOs it is about, "" for all
 }
 
-// ParseSchedule reads the schedule of a report, see [crontime.Parse].
-//
-// The period is derived from the report's name (a name with "week", "month" or "quarter" in it), or
-// else from how far apart the runs are; [Schedule.WithPeriod] sets it.
-func ParseSchedule(name, expression, zone string) (Schedule, error) {
-	s, err := crontime.Parse(expression, zone)
-	if err != nil {
-		return Schedule{}, fmt.Errorf("report %q: %w", name, err)
-	}
-	return Schedule{Schedule: s, Name: name, Kind: guess(name, s)}, nil
-}
-
-// WithPeriod sets the period from the configuration: "week", "month" or "quarter"; "" keeps it.
-func (s Schedule) WithPeriod(kind string) (Schedule, error) {
-	switch c := slo.Calendar(kind); c {
-	case "":
-	case slo.Week, slo.Month, slo.Quarter:
-		s.Kind = c
-	default:
-		return Schedule{}, fmt.Errorf("report %q: period %q is not one of week, month, quarter", s.Name, kind)
-	}
-	return s, nil
+// NewSchedule makes the schedule of a report. Its period is derived from the report's name (a name with
+// "week", "month" or "quarter" in it), or else from how far apart the runs are.
+func NewSchedule(name string, when crontime.Schedule) Schedule {
+	return Schedule{Schedule: when, Name: name, Kind: guess(name, when)}
 }
 
 // someYear is where a schedule is looked at to see how far apart its runs are.

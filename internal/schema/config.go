@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/config"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Config is the schema of the configuration, slowburn.yaml.
@@ -19,7 +21,7 @@ func Config() *Schema {
 			"path": text("The file of the embedded store.", notBlank, "data/slowburn.db"),
 		}),
 		"slack": object("How messages reach people. The token comes from SLACK_BOT_TOKEN if it is not given here; without any, nothing is posted.", keys{
-			"channel":             text("The default channel, in quotes; a service or SLO may name its own.", notBlank, "#reliability"),
+			"channel":             text("The default channel, in quotes; a service or SLO may name its own.", slo.ChannelForm, "#reliability"),
 			"api_url":             text("The address of Slack's API.", addressForm, "https://slack.com/api/"),
 			"bot_token_file":      text("A file with the bot token.", notBlank),
 			"app_token_file":      text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", notBlank),
@@ -62,9 +64,9 @@ func report() *Schema {
 		"name":     text("Keeps a report from being sent twice, so each name may be used once.", notBlank, "weekly"),
 		"schedule": text("When, as cron writes it: minute, hour, day of month, month, day of week.", notBlank, "0 9 * * MON"),
 		"timezone": text("The time zone of the schedule.", notBlank, "Europe/Berlin"),
-		"channel":  text("Where to; the default channel if it is left out.", notBlank, "#reliability-leads"),
+		"channel":  text("Where to; the default channel if it is left out.", slo.ChannelForm, "#reliability-leads"),
 		"team":     text("Only the SLOs of this owner; all of them if it is left out.", notBlank, "payments"),
-		"period":   text("What the report is about: week, month or quarter.", notBlank, "week"),
+		"period":   choice("What the report is about; taken from the name or the schedule if it is left out.", "week", "month", "quarter"),
 	}, "name", "schedule")
 }
 
@@ -87,8 +89,8 @@ func policy() *Schema {
 	properties["postmortem_at"] = share("An incident that took more of a four-week budget needs a postmortem.", "20%")
 	properties["stale_after"] = described("duration", "How old the newest data may be; after that the verdict is unknown.", "15m")
 	properties["notify"] = object("Who is told when a gate freezes and thaws.", keys{
-		"channel": text("Where to; the service's own channel if it is left out.", notBlank, "#releases"),
-		"mention": texts("Who is notified.", nil, "<!subteam^S0123>"),
+		"channel": text("Where to; the service's own channel if it is left out.", slo.ChannelForm, "#releases"),
+		"mention": mentions("Who is notified."),
 	})
 	own["service"] = text("The service that these limits are for.", notBlank, "checkout")
 	properties["services"] = list("Services with limits of their own; what is left out is as for the others.", 1000, object("Limits of a service.", own, "service"))

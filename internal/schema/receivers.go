@@ -3,6 +3,7 @@ package schema
 import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // told are the keys about who is told beside Slack.
@@ -85,6 +86,6 @@ func route() *Schema {
 			"labels":   {Type: "object", Description: "Values of the budget's own labels, those of by.", Additional: values("")},
 		}),
 		"to":      receiverNames("Who is told: slack, a kind of receiver, or one of them by kind/name."),
-		"channel": text("The channel of Slack, in place of the service's own.", notBlank, "#payments-oncall"),
+		"channel": text("The channel of Slack, in place of the service's own.", slo.ChannelForm, "#payments-oncall"),
 	}, "to")
 }

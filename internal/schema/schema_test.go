@@ -26,7 +26,7 @@ var beyond = map[string]*regexp.Regexp{
 	"lengths inside of texts":  regexp.MustCompile(`^a window (of|must)|^(short|long) \(|must be a whole number of minutes|^no_data must be at least`),
 	"digits of a number":       regexp.MustCompile(`more than 7 digits`),
 	"other SLOs":               regexp.MustCompile(`^there is no SLO|is a step of itself|so it is not one step|cannot depend on itself|^a journey cannot have by|^a weight has at most`),
-	"the outer world":          regexp.MustCompile(`^unknown time zone`),
+	"the outer world":          regexp.MustCompile(`^timezone ".*" is not known`),
 	"uniqueness by meaning":    regexp.MustCompile(`exists twice|is listed twice`),
 	"the lint":                 regexp.MustCompile(`can never fire|is the same query as total|sums the label`),
 	"spelling of a literal":    regexp.MustCompile(`"(0x\d+|\d+_\d+|\d+e\d+|\d+\.|False)" is not|must be a number, not|must be a list, not a truth value`),

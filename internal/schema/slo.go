@@ -1,9 +1,11 @@
 package schema
 
+import "github.com/slowburn-sre/slowburn/slo"
+
 // Limits of the SLO file, as the parser has them.
 const (
 	maxSLOs, maxWindows, maxPairs, maxShares = 5000, 10, 10, 20
-	maxMentions, maxSaturation, maxBy        = 20, 20, 8
+	maxMentions, maxSaturation, maxBy        = slo.MaxMentions, 20, 8
 	maxSteps, maxDependencies, maxWeight     = 50, 100, 1000
 	maxQuery, maxName                        = 8 << 10, 100
 )
@@ -45,21 +47,24 @@ func links() *Schema {
 }
 
 func slack() *Schema {
-	mention := `^<(@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!here|!channel)>$`
-	one := text("", mention)
 	return object("Where messages go. What is left out comes from the service, then from the configuration.", keys{
 		"channel": text("\"#name\" in quotes, since # starts a comment otherwise; or the channel's ID.",
-			`^(#[\p{L}\p{N}][-_\p{L}\p{N}]{0,79}|[CGD][A-Z0-9]{7,})$`, "#payments-oncall", "C0123456789"),
-		"mention": {
-			Description: "Who is mentioned on pages. Slack knows people by ID, not by name.", Examples: []any{"<@U0123>", "<!subteam^S0123>", "<!here>"},
-			AnyOf: []*Schema{one, list("", maxMentions, one)},
-		},
+			slo.ChannelForm, "#payments-oncall", "C0123456789"),
+		"mention": mentions("Who is mentioned on pages. Slack knows people by ID, not by name."),
 		"escalate": either("Who is called, and when, if nobody acknowledges a page: three times at most, with that time between. Off switches off what the service says.",
 			object("", keys{
 				"after":   described("duration", "After how long. Whole minutes.", nil, "15m"),
-				"mention": {Description: "Who is called; those who were called first if this is left out.", AnyOf: []*Schema{one, list("", maxMentions, one)}},
+				"mention": mentions("Who is called; those who were called first if this is left out."),
 			}, "after"), off),
 	})
+}
+
+// mentions is one mention, or a list of them.
+func mentions(description string) *Schema {
+	one := text("", slo.MentionForm)
+	s := either(description, one, list("", maxMentions, one))
+	s.Examples = []any{"<@U0123>", "<!subteam^S0123>", "<!here>"}
+	return s
 }
 
 func signals() *Schema {

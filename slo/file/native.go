@@ -198,24 +198,8 @@ func readWindow(v strictyaml.Value) (slo.Window, bool) {
 func readCalendar(v strictyaml.Value) (slo.Window, bool) {
 	o, _ := v.Object("calendar", "timezone")
 	period, ok := o.Need("calendar", "write week, month, quarter or year").OneOf(string(slo.Week), string(slo.Month), string(slo.Quarter), string(slo.Year))
-	zone := o.Get("timezone")
-	if !zone.Given() {
-		return slo.Window{Calendar: slo.Calendar(period), Zone: time.UTC}, ok
-	}
-	name, named := zone.Text()
-	if !named {
-		return slo.Window{}, false
-	}
-	location, err := time.LoadLocation(name)
-	switch {
-	case name == "Local":
-		zone.Problem("Local means another time zone on every machine", "write the name of a zone, for example Europe/Berlin")
-		return slo.Window{}, false
-	case err != nil:
-		zone.Problem(fmt.Sprintf("unknown time zone %q", name), "write the name of a zone, for example UTC or Europe/Berlin")
-		return slo.Window{}, false
-	}
-	return slo.Window{Calendar: slo.Calendar(period), Zone: location}, ok
+	zone, known := Zone(o.Get("timezone"))
+	return slo.Window{Calendar: slo.Calendar(period), Zone: zone}, ok && known
 }
 
 // maxName is how many characters the name of a service or an SLO may have.

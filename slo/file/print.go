@@ -256,6 +256,14 @@ func flowTexts(texts []string) []string {
 	return out
 }
 
+func flowMentions(mentions []slo.Mention) []string {
+	texts := make([]string, len(mentions))
+	for i, m := range mentions {
+		texts[i] = m.String()
+	}
+	return flowTexts(texts)
+}
+
 // windows writes one window, or a list of them.
 func windows(ws []slo.Window) yamlout.Raw {
 	parts := make([]string, len(ws))
@@ -432,7 +440,7 @@ func (p *printer) slack(m *yamlout.Map, r, inherited slo.SlackRoute) {
 		p.addText(&out, "slack.channel", r.Channel)
 	}
 	if !slices.Equal(r.Mention, inherited.Mention) {
-		p.add(&out, "slack.mention", yamlout.FlowList(flowTexts(r.Mention)))
+		p.add(&out, "slack.mention", yamlout.FlowList(flowMentions(r.Mention)))
 	}
 	switch e, old := r.Escalate, inherited.Escalate; {
 	case e.After == old.After && slices.Equal(e.Mention, old.Mention):
@@ -442,7 +450,7 @@ func (p *printer) slack(m *yamlout.Map, r, inherited slo.SlackRoute) {
 		var escalate yamlout.Map
 		p.add(&escalate, "slack.escalate.after", yamlout.Raw(slo.ShortDuration(e.After)))
 		if len(e.Mention) > 0 {
-			p.add(&escalate, "slack.escalate.mention", yamlout.FlowList(flowTexts(e.Mention)))
+			p.add(&escalate, "slack.escalate.mention", yamlout.FlowList(flowMentions(e.Mention)))
 		}
 		p.add(&out, "slack.escalate", escalate)
 	}

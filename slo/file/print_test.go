@@ -31,6 +31,7 @@ var same = cmp.Options{
 	cmpopts.IgnoreFields(slo.Query{}, "File", "Line", "Column"),
 	cmpopts.IgnoreFields(slo.Dependency{}, "File", "Line", "Column"),
 	cmp.Comparer(func(a, b slo.Objective) bool { return a == b }),
+	cmp.Comparer(func(a, b slo.Mention) bool { return a == b }),
 	cmp.Transformer("zone", func(l *time.Location) string {
 		if l == nil {
 			return "UTC"

@@ -82,9 +82,9 @@ func readPair(v strictyaml.Value, w slo.Window) (slo.Pair, bool) {
 	if !ok {
 		return slo.Pair{}, false
 	}
-	budget, ok1 := readPercent(o.Need("budget", "write the share of the budget, such as budget: 2%"), 10000)
-	long, ok2 := readMinutes(o.Need("long", "write the long window, such as long: 1h"))
-	short, ok3 := readMinutes(o.Need("short", "write the short window, about a twelfth of the long one: short: 5m"))
+	budget, ok1 := Percent(o.Need("budget", "write the share of the budget, such as budget: 2%"), 1, 10000)
+	long, ok2 := Minutes(o.Need("long", "write the long window, such as long: 1h"))
+	short, ok3 := Minutes(o.Need("short", "write the short window, about a twelfth of the long one: short: 5m"))
 	p := slo.Pair{Budget: budget, Long: long, Short: short}
 	switch {
 	case !ok1 || !ok2 || !ok3:
@@ -100,16 +100,6 @@ func readPair(v strictyaml.Value, w slo.Window) (slo.Pair, bool) {
 	return p, true
 }
 
-// readMinutes reads a duration of whole minutes, which are the steps of the ledger.
-func readMinutes(v strictyaml.Value) (time.Duration, bool) {
-	d, ok := v.Duration()
-	if ok && d%time.Minute != 0 {
-		v.Problem(fmt.Sprintf("%s must be a whole number of minutes", v.Name()), "the ledger counts by minutes")
-		return 0, false
-	}
-	return d, ok
-}
-
 // maxSpent is 1000 %: whoever wants to know how far beyond the budget they are may.
 const maxSpent = 100000
 
@@ -120,7 +110,7 @@ func readSpent(v strictyaml.Value) ([]int64, bool) {
 	list, good := v.List(maxShares)
 	out := make([]int64, 0, len(list))
 	for _, e := range list {
-		n, ok := readPercent(e, maxSpent)
+		n, ok := Percent(e, 1, maxSpent)
 		if ok && slices.Contains(out, n) {
 			e.Problem("this share is listed twice", "remove one of them")
 			ok = false
@@ -138,7 +128,7 @@ func readNoData(v strictyaml.Value) (time.Duration, bool) {
 	if off(v) {
 		return 0, true
 	}
-	d, ok := readMinutes(v)
+	d, ok := Minutes(v)
 	if ok && d < minNoData {
 		v.Problem("no_data must be at least 2m", "data are ordinarily a minute late; write off to switch it off")
 		return 0, false

@@ -61,7 +61,7 @@ func (r *correctionReader) read(v strictyaml.Value) bool {
 	r.Name, r.Kind, r.SLOs, r.Author, r.Reason = name, slo.CorrectionKind(kind), slos, author, reason
 	capped := true
 	if c := o.Get("cap"); c.Given() {
-		r.Cap, capped = readPercent(c, 10000)
+		r.Cap, capped = Percent(c, 1, 10000)
 	}
 	return r.when() && named && sorts && aimed && signed && reasoned && capped
 }
@@ -88,11 +88,8 @@ func (r *correctionReader) patterns(v strictyaml.Value) (all []string, good bool
 
 // when reads the time of a correction: from and to, or a schedule.
 func (r *correctionReader) when() bool {
-	zone := r.o.Get("timezone")
-	name, _ := zone.Text()
-	var err error
-	if r.zone, err = crontime.Zone(name); err != nil {
-		zone.Problem(messageAndHint(err))
+	var known bool
+	if r.zone, known = Zone(r.o.Get("timezone")); !known {
 		return false
 	}
 	if r.o.Get("schedule").Given() {
@@ -121,20 +118,11 @@ func (r *correctionReader) recurring() bool {
 		return false
 	}
 	v := r.o.Get("schedule")
-	text, scheduled := v.Text()
+	schedule, scheduled := Schedule(v, r.zone)
 	from, begins := r.time("from", "write from when on it recurs: it must not reach into a past for which nobody decided it")
 	expires, ends := r.time("expires", "write when somebody must look at it again, within 400 days")
-	duration, lasts := r.o.Need("duration", "write how long each run lasts, such as 2h").Duration()
-	if lasts && duration%time.Minute != 0 {
-		r.o.Get("duration").Problem("duration must be a whole number of minutes", "")
-		lasts = false
-	}
+	duration, lasts := Minutes(r.o.Need("duration", "write how long each run lasts, such as 2h"))
 	if !scheduled || !begins || !ends || !lasts || !r.ordered("expires", from, expires) {
-		return false
-	}
-	schedule, err := crontime.Parse(text, r.zone.String())
-	if err != nil {
-		v.Problem(err.Error(), "")
 		return false
 	}
 	runs := schedule.Between(from, expires, maxRuns+1)

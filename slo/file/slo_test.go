@@ -90,7 +90,7 @@ func TestAWholeFile(t *testing.T) {
 		t.Error("a budget is found by its SLO, and what is not there is not found")
 	}
 	berlin, _ := time.LoadLocation("Europe/Berlin")
-	route := slo.SlackRoute{Channel: "#payments-oncall", Mention: []string{"<!subteam^S0123>"}}
+	route := slo.SlackRoute{Channel: "#payments-oncall", Mention: mentions("<!subteam^S0123>")}
 	objective, _ := slo.ParseObjective("99.9")
 	availability := &slo.Spec{
 		Service: "checkout", Name: "availability", Description: "Orders are answered without a server error.",
@@ -112,7 +112,7 @@ func TestAWholeFile(t *testing.T) {
 			"page.0": {Line: 29, Column: 16}, "page.1": {Line: 29, Column: 51}, "ticket.0": {Line: 30, Column: 16},
 		},
 	}
-	opts := cmp.Options{cmp.AllowUnexported(slo.Objective{}), cmp.Comparer(func(a, b *labels.Matcher) bool { return a.String() == b.String() })}
+	opts := cmp.Options{cmp.AllowUnexported(slo.Objective{}, slo.Mention{}), cmp.Comparer(func(a, b *labels.Matcher) bool { return a.String() == b.String() })}
 	if diff := cmp.Diff(availability, set.Lookup("checkout/availability"), opts); diff != "" {
 		t.Error(diff)
 	}
@@ -173,4 +173,16 @@ func TestTheOrderOfFilesDoesNotMatter(t *testing.T) {
 			}
 		}
 	}
+}
+
+// mentions are some that are good.
+func mentions(texts ...string) (all []slo.Mention) {
+	for _, s := range texts {
+		m, err := slo.ParseMention(s)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, m)
+	}
+	return all
 }

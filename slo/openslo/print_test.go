@@ -27,6 +27,7 @@ var meaning = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmpopts.IgnoreFields(slo.Spec{}, "File", "Line", "Places"),
 	cmp.Comparer(func(a, b slo.Objective) bool { return a == b }),
+	cmp.Comparer(func(a, b slo.Mention) bool { return a == b }),
 	cmp.Comparer(func(a, b *time.Location) bool { return fmt.Sprint(zone(a)) == fmt.Sprint(zone(b)) }),
 	cmp.Transformer("query", func(q *slo.Query) string {
 		switch {

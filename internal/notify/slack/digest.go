@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // When hundreds of SLOs trip at once, for a cause that they share, a message for each would come at one a second, and
@@ -78,7 +79,7 @@ func (d *digester) add(e outbox.Entry) bool {
 
 func (d *digester) mentionAll(mentions []string) {
 	for _, m := range mentions {
-		if len(d.mention) < maxMentions && !slices.Contains(d.mention, m) {
+		if len(d.mention) < slo.MaxMentions && !slices.Contains(d.mention, m) {
 			d.mention = append(d.mention, m)
 		}
 	}

@@ -3,7 +3,6 @@ package slack
 import (
 	"cmp"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -67,18 +66,12 @@ func (f Facts) missed(now time.Time) bool {
 
 func (f Facts) channel() string { return cmp.Or(f.Spec.Slack.Channel, f.Channel) }
 
-// mentionPattern is what a configuration may name to be notified.
-var mentionPattern = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!subteam\^S[A-Z0-9]{1,30}|!here|!channel|!everyone)>$`)
-
-// maxMentions bounds how many one message notifies.
-const maxMentions = 10
-
 // mentions are the ones of a page, from the configuration and from nowhere else.
-func (f Facts) mentions() []string { return mentionsOf(f.Spec.Slack.Mention) }
+func (f Facts) mentions() []string { return written(f.Spec.Slack.Mention) }
 
 // backup are those who are called when nobody answers.
 func (f Facts) backup() []string {
-	if m := mentionsOf(f.Spec.Slack.Escalate.Mention); len(m) > 0 {
+	if m := written(f.Spec.Slack.Escalate.Mention); len(m) > 0 {
 		return m
 	}
 	return f.mentions()
@@ -92,13 +85,10 @@ func (f Facts) woken() []string {
 	return f.mentions()
 }
 
-// mentionsOf keeps what is a mention.
-func mentionsOf(all []string) []string {
-	var out []string
-	for _, m := range all {
-		if mentionPattern.MatchString(m) && len(out) < maxMentions {
-			out = append(out, m)
-		}
+// written returns mentions as they stand in a message.
+func written(mentions []slo.Mention) (out []string) {
+	for _, m := range mentions {
+		out = append(out, m.String())
 	}
 	return out
 }

@@ -76,7 +76,7 @@ func randomFacts(r *rand.Rand, o slo.Objective) Facts {
 			Service: text(r), Name: text(r), Owner: text(r), Description: text(r), Objective: o,
 			Windows: []slo.Window{{Rolling: 28 * slo.Day}}, SLI: slo.Indicator{Kind: slo.Kind(nasty[r.IntN(3)])},
 			Links: slo.Links{Runbook: "https://wiki.example/" + text(r), Dashboard: text(r)},
-			Slack: slo.SlackRoute{Mention: []string{"<!subteam^S0123>", "oncall " + text(r)}},
+			Tier:  text(r), Slack: slo.SlackRoute{Mention: mentions("<!subteam^S0123>")},
 		},
 		Event: e, Incident: incident, QueryURL: QueryURL("https://prometheus.example", text(r), moment(), time.Hour),
 		Status:  budget.Status{Sum: sum(), Allowed: figure(r), SLI: &sli, Spent: []float64{0, 0.5, 1, 1e9, math.Inf(1), math.NaN()}[r.IntN(6)]},

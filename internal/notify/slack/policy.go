@@ -31,7 +31,7 @@ func (f Facts) gateBody(now time.Time) Body {
 	if g.Gate == alerting.GateExempt {
 		predicate = "is exempt from the freeze: " + escape(g.Permit.By) + " has taken the responsibility."
 	}
-	b := Body{Text: f.sentence(state, predicate), Name: state + " · " + f.name(80), Mention: mentionsOf(f.Notify.Mention)}
+	b := Body{Text: f.sentence(state, predicate), Name: state + " · " + f.name(80), Mention: written(f.Notify.Mention)}
 	lines := []string{f.promise(), escapeLong(g.Reason), escapeLong(g.Gate.Meaning()), escapeLong(g.Clears)}
 	if a := g.Permit; a != nil {
 		lines = append(lines, "*"+escape(string(a.Kind))+"* by "+escape(a.By)+": "+escape(a.Text))

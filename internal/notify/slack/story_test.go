@@ -48,7 +48,7 @@ func checkout(t testing.TB) *slo.Spec {
 			Spent: []int64{5000, 7500, 9000, 10000}, NoData: 10 * time.Minute, Significance: true,
 		},
 		Links: slo.Links{Runbook: "https://wiki.example/checkout", Dashboard: "https://grafana.example/d/checkout?var-x=1&y=2"},
-		Slack: slo.SlackRoute{Channel: "#payments-oncall", Mention: []string{"<!subteam^S0123>"}},
+		Slack: slo.SlackRoute{Channel: "#payments-oncall", Mention: mentions("<!subteam^S0123>")},
 	}
 }
 
@@ -316,4 +316,16 @@ func golden(t *testing.T, file string, got []byte) {
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s differs; go test -update writes it anew (-want +got):\n%s", file, diff)
 	}
+}
+
+// mentions are some that are good.
+func mentions(texts ...string) (all []slo.Mention) {
+	for _, s := range texts {
+		m, err := slo.ParseMention(s)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, m)
+	}
+	return all
 }
