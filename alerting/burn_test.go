@@ -17,7 +17,7 @@ func TestThresholdsAreExact(t *testing.T) {
 	spec := workbookSpec(t, "99.9", nil, nil)
 	rapid.Check(t, func(t *rapid.T) {
 		p := slo.Pair{Budget: rapid.Int64Range(1, 10000).Draw(t, "budget"), Long: time.Duration(rapid.Int64Range(5, 5000).Draw(t, "long")) * time.Minute}
-		total := rapid.Int64Range(1<<50, 1<<60).Draw(t, "total") // more than a float counts
+		total := rapid.Int64Range(1<<61, 1<<62).Draw(t, "total") // more than a float counts
 		// share × length ÷ long × allowed, as one would write it down.
 		exact := big.NewRat(p.Budget, 10000)
 		exact.Mul(exact, big.NewRat(int64(spec.Window().Length()), int64(p.Long)))
