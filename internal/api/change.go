@@ -87,6 +87,14 @@ type OldDelivery struct {
 	Lead     *string `json:"leadTime"`
 }
 
+// CostOf converts what a change cost one budget.
+func CostOf(c alerting.Cost) ChangeCost {
+	return ChangeCost{
+		SLO: string(c.SLO), From: c.From.UTC(), To: c.To.UTC(), Excess: IfKnown(Events(c.Excess), c.Known), Spent: IfKnown(c.Spent(), c.Known),
+		Shared: append([]string{}, c.Shared...), Text: c.Sentence(),
+	}
+}
+
 // DeliveryOf converts the figures of delivery.
 func DeliveryOf(d alerting.Delivery) Delivery {
 	return Delivery{

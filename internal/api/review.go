@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
 // Postmortem is the review of an incident: the file as people have it, or a draft of this moment.
@@ -39,6 +40,31 @@ type ActionItem struct {
 	Link     string `json:"link"`
 	Done     bool   `json:"done"`
 	Overdue  bool   `json:"overdue"`
+	Incident string `json:"incident,omitempty"` // whose postmortem it is; in reports
+}
+
+// ReviewOf converts a postmortem as it stands at a time.
+func ReviewOf(r postmortem.Review, now time.Time) Review {
+	out := Review{
+		Incident: r.Incident, SLO: string(r.SLO), Service: r.Service, Owner: r.Owner, Status: string(r.Status), Class: r.Class,
+		Required: r.Required, Resolved: TimeOrNull(r.Resolved), File: r.File, Actions: []ActionItem{},
+	}
+	for _, a := range r.Actions {
+		item := actionItem(a, now)
+		if item.Overdue {
+			out.Overdue++
+		}
+		out.Actions = append(out.Actions, item)
+	}
+	return out
+}
+
+func actionItem(a postmortem.Action, now time.Time) ActionItem {
+	item := ActionItem{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Link: a.Link, Done: a.Done, Overdue: a.Overdue(now)}
+	if !a.Due.IsZero() {
+		item.Due = a.Due.Format(time.DateOnly)
+	}
+	return item
 }
 
 // Act is what somebody does, as the API takes and shows it: alerting.Act.

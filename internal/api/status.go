@@ -2,17 +2,6 @@ package api
 
 import "time"
 
-// Report is a report as it was sent. A list of them is ordered newest first and has no Markdown.
-type Report struct {
-	Name     string    `json:"name"`
-	Period   string    `json:"period"` // 2026-W47, 2026-11, 2026-Q4
-	From     time.Time `json:"from"`
-	To       time.Time `json:"to"`
-	At       time.Time `json:"at"` // when it was made
-	Markdown string    `json:"markdown,omitempty"`
-	Data     any       `json:"data,omitempty"` // the report's facts
-}
-
 // Status is how slowburn itself does.
 type Status struct {
 	Version string   `json:"version"`

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -154,7 +155,7 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 // keep is a report in the form in which it is stored.
 func keep(r report.Report, now time.Time) store.Report {
 	return store.Report{
-		Name: r.Name, Period: r.Period.String(), From: r.From, To: r.To, At: now, Markdown: r.Markdown(), Data: r.JSON(),
+		Name: r.Name, Period: r.Period.String(), From: r.From, To: r.To, At: now, Markdown: r.Markdown(), Data: api.ReportJSON(r),
 	}
 }
 

@@ -99,42 +99,28 @@ const (
 
 // Row is one error budget at the end of the period.
 type Row struct {
-	ID        slo.ID
-	Owner     string
-	Objective string // percent, "99.9"
-	Window    string // "28d"
-	Verdict   Verdict
-
-	From    time.Time // where the window begins
-	To      time.Time // where it ends: the end of the period
-	Bad     int64
-	Total   int64
-	Allowed int64
-	// BadBefore and AllowedBefore are the same budget at the period's beginning, if BeforeKnown.
-	BadBefore     int64
-	AllowedBefore int64
-	BeforeKnown   bool
-
-	// Gross is the budget before corrections and LeftOut what each of them left out; empty where none concerns the window.
-	Gross   *alerting.Account
-	LeftOut []budget.LeftOut
+	ID      slo.ID
+	Spec    *slo.Spec
+	Budget  budget.Status // of the first window, at the end of the period
+	Verdict Verdict
+	// Before is the same budget at the period's beginning, if BeforeKnown.
+	Before      budget.Status
+	BeforeKnown bool
 
 	Outlook  Outlook
 	Worst    []Worst
 	InPeriod Span // what the ledger holds of the period itself
 	InWindow Span // and of the window
 	Others   []Other
-	Query    string // PromQL of the share of bad events over the window, evaluated at To
-
-	objective slo.Objective
+	Query    string // PromQL of the share of bad events over the window, evaluated at its end
 }
 
 // Outlook says when the budget will be gone at the end of the period, if it goes on burning as in its last days.
 type Outlook struct {
-	State    string `json:"state"`              // "gone", "exhausts", "lasts", or "" for not known
-	Hours    int    `json:"hours,omitempty"`    // until it is exhausted
-	Earliest int    `json:"earliest,omitempty"` // the 80 % band around Hours
-	Latest   int    `json:"latest,omitempty"`   // zero: perhaps never
+	State    string // "gone", "exhausts", "lasts", or "" for not known
+	Hours    int    // until it is exhausted
+	Earliest int    // the 80 % band around Hours
+	Latest   int    // zero: perhaps never
 }
 
 // Span is how much of a stretch of time is known, in minutes.
@@ -151,11 +137,8 @@ type Span struct {
 
 // Other is the budget of a further window of the same SLO.
 type Other struct {
-	Window  string
+	Budget  budget.Status
 	Verdict Verdict
-	Bad     int64
-	Total   int64
-	Allowed int64
 }
 
 // Build computes the report of a period. It is a pure function of its input.
@@ -184,8 +167,8 @@ type builder struct {
 	in       Input
 	subjects []Subject
 	from, to budget.Minute
-	// acked and mitigated are the first acts of their kind on each incident.
-	acked, mitigated map[string]alerting.Act
+	acts     map[string][]alerting.Act // by incident, oldest first
+	acked    map[string]alerting.Act   // the first acknowledgement of each incident
 }
 
 func newBuilder(in Input) *builder {
@@ -197,8 +180,9 @@ func newBuilder(in Input) *builder {
 		in.Policy = &policy
 	}
 	in.order()
-	b := &builder{
-		in: in, acked: firstActs(in.Acts, alerting.Acknowledge), mitigated: firstActs(in.Acts, alerting.Mitigated),
+	b := &builder{in: in, acts: map[string][]alerting.Act{}, acked: firstActs(in.Acts, alerting.Acknowledge)}
+	for _, a := range in.Acts {
+		b.acts[a.Incident] = append(b.acts[a.Incident], a)
 	}
 	for _, s := range in.Subjects {
 		if b.concerns(s.Spec.Owner) {
@@ -242,24 +226,13 @@ func (b *builder) row(s Subject) {
 	now, before := budget.StatusAt(s.Ledger, o, w, b.to), budget.StatusAt(s.Ledger, o, w, b.from)
 	window := span(s.Ledger, budget.MinuteOf(now.From), b.to)
 	row := Row{
-		ID: s.ID, Owner: s.Spec.Owner, Objective: o.Percent(), Window: w.String(), objective: o,
-		Verdict: judge(now, window, o), From: now.From, To: b.To,
-		Bad: now.Sum.Bad, Total: now.Sum.Total, Allowed: now.Allowed,
+		ID: s.ID, Spec: s.Spec, Budget: now, Verdict: judge(now, window, o), Before: before, BeforeKnown: before.Allowed > 0 && before.Sum.Seen() > 0,
 		Outlook: outlook(s, w, b.to), InPeriod: span(s.Ledger, b.from, b.to), InWindow: window,
 		Query: query(s, now.From, b.To), Worst: b.worst(s.Ledger),
 	}
-	if before.Allowed > 0 && before.Sum.Seen() > 0 {
-		row.BadBefore, row.AllowedBefore, row.BeforeKnown = before.Sum.Bad, before.Allowed, true
-	}
-	if g := now.Gross; g != nil {
-		row.Gross, row.LeftOut = &alerting.Account{Bad: g.Sum.Bad, Total: g.Sum.Total, Allowed: g.Allowed}, now.LeftOut
-	}
 	for _, w := range s.Spec.Windows[1:] {
 		st := budget.StatusAt(s.Ledger, o, w, b.to)
-		row.Others = append(row.Others, Other{
-			Window: w.String(), Verdict: judge(st, span(s.Ledger, budget.MinuteOf(st.From), b.to), o),
-			Bad: st.Sum.Bad, Total: st.Sum.Total, Allowed: st.Allowed,
-		})
+		row.Others = append(row.Others, Other{Budget: st, Verdict: judge(st, span(s.Ledger, budget.MinuteOf(st.From), b.to), o)})
 	}
 	b.Rows = append(b.Rows, row)
 }
@@ -355,7 +328,7 @@ func (r Row) worse(o Row) bool {
 	if r.Verdict.Judged() != o.Verdict.Judged() {
 		return r.Verdict.Judged()
 	}
-	return compareShares(r.Bad, r.Allowed, o.Bad, o.Allowed) > 0
+	return compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, o.Budget.Sum.Bad, o.Budget.Allowed) > 0
 }
 
 // tally counts SLOs, now and at the period's beginning.
@@ -373,7 +346,7 @@ func (b *builder) tally() {
 		s.judged = s.judged || r.Verdict.Judged()
 		s.over = s.over || r.Verdict == Over
 		s.before = s.before || r.BeforeKnown
-		s.overBefore = s.overBefore || r.BeforeKnown && r.Verdict.Judged() && r.BadBefore > r.AllowedBefore
+		s.overBefore = s.overBefore || r.BeforeKnown && r.Verdict.Judged() && r.Before.Left() < 0
 	}
 	t := &b.Tally
 	t.SLOs = len(order)

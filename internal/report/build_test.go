@@ -17,6 +17,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/report/lives"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -86,7 +87,7 @@ func TestGoldens(t *testing.T) {
 			archive.Files = append(kept, txtar.File{Name: "markdown", Data: []byte(r.Markdown())},
 				txtar.File{Name: "summary", Data: summaryText(r.Summary())})
 			if _, ok := given["json"]; ok {
-				archive.Files = append(archive.Files, txtar.File{Name: "json", Data: r.JSON()})
+				archive.Files = append(archive.Files, txtar.File{Name: "json", Data: api.ReportJSON(r)})
 			}
 			got := txtar.Format(archive)
 			if update {
@@ -211,8 +212,8 @@ func TestWhatPeopleDeclareAndMergeIsCountedOnce(t *testing.T) {
 		r := buildOne(s, randomPeriod)
 		attributed := int64(0)
 		for _, i := range r.Incidents {
-			if attributed += i.InPeriod; i.InPeriod < 0 || i.InPeriod > i.Bad {
-				rt.Fatalf("%s was given %d of %d", i.ID, i.InPeriod, i.Bad)
+			if attributed += i.InPeriod; i.InPeriod < 0 || i.InPeriod > i.Verdict.Bad {
+				rt.Fatalf("%s was given %d of %d", i.ID, i.InPeriod, i.Verdict.Bad)
 			}
 		}
 		for _, b := range r.Burners {
@@ -279,7 +280,7 @@ func TestFiguresEqualTheNaiveTwin(t *testing.T) {
 				unknown++
 			}
 		}
-		if row.Bad != bad || row.Total != total || row.InWindow.Known != known || row.InWindow.Unknown != unknown {
+		if row.Budget.Sum.Bad != bad || row.Budget.Sum.Total != total || row.InWindow.Known != known || row.InWindow.Unknown != unknown {
 			rt.Fatalf("row %+v, want %d of %d, %d known, %d unknown", row, bad, total, known, unknown)
 		}
 		// The window of a week is the period itself here, so both accounts must agree as well.
@@ -287,14 +288,14 @@ func TestFiguresEqualTheNaiveTwin(t *testing.T) {
 			rt.Fatalf("%+v is not %+v", row.InPeriod, row.InWindow)
 		}
 		allowed := new(big.Rat).Mul(big.NewRat(total, 1), big.NewRat(s.Spec.Objective.Allowed(), slo.Billion))
-		if whole := new(big.Int).Quo(allowed.Num(), allowed.Denom()); whole.Int64() != row.Allowed {
-			rt.Fatalf("allowed %d, want %v", row.Allowed, whole)
+		if whole := new(big.Int).Quo(allowed.Num(), allowed.Denom()); whole.Int64() != row.Budget.Allowed {
+			rt.Fatalf("allowed %d, want %v", row.Budget.Allowed, whole)
 		}
-		if row.Allowed == 0 || total == 0 {
+		if row.Budget.Allowed == 0 || total == 0 {
 			return
 		}
 		checkShown(rt, row.SLI(), new(big.Rat).SetFrac64(total-bad, total))
-		checkShown(rt, row.Left(), new(big.Rat).SetFrac64(row.Allowed-bad, row.Allowed))
+		checkShown(rt, row.Left(), new(big.Rat).SetFrac64(row.Budget.Allowed-bad, row.Budget.Allowed))
 	})
 }
 
@@ -330,12 +331,12 @@ func checkOrder(t *testing.T, in report.Input) {
 			shuffle(s.Incidents)
 		}
 		r := report.Build(in)
-		if r.Markdown() != first.Markdown() || !bytes.Equal(r.JSON(), first.JSON()) {
-			t.Errorf("the order of the input shows: %s", cmp.Diff(first.Markdown()+string(first.JSON()), r.Markdown()+string(r.JSON())))
+		if r.Markdown() != first.Markdown() || !bytes.Equal(api.ReportJSON(r), api.ReportJSON(first)) {
+			t.Errorf("the order of the input shows: %s", cmp.Diff(first.Markdown()+string(api.ReportJSON(first)), r.Markdown()+string(api.ReportJSON(r))))
 		}
 	}
 	var decoded map[string]any
-	if err := json.Unmarshal(first.JSON(), &decoded); err != nil || decoded["period"] != in.Period.String() {
+	if err := json.Unmarshal(api.ReportJSON(first), &decoded); err != nil || decoded["period"] != in.Period.String() {
 		t.Errorf("JSON: %v, %v", err, decoded["period"])
 	}
 }
@@ -454,7 +455,7 @@ func BenchmarkBuild200(b *testing.B) {
 	b.ResetTimer()
 	for b.Loop() {
 		r := report.Build(in)
-		if r.Markdown() == "" || len(r.JSON()) == 0 {
+		if r.Markdown() == "" || len(api.ReportJSON(r)) == 0 {
 			b.Fatal("empty")
 		}
 	}

@@ -37,44 +37,18 @@ func compareShares(a, b, c, d int64) int {
 	return budget.CompareProducts(a, d, c, b)
 }
 
-// Incident is one incident of the period.
+// Incident is one incident of the period. It is open if it was at the end of the period.
 type Incident struct {
-	ID       string
-	SLO      slo.ID
-	Rule     alerting.Rule
-	Severity alerting.Severity
-	Open     bool // at the end of the period
-	Onset    time.Time
-	Detected time.Time
-	Ended    time.Time
-	Resolved time.Time
-
-	Detect  time.Duration // onset to alert, nanoseconds
-	Resolve time.Duration // onset to the end of the last bad minute; zero while open
-
-	Bad        int64 // in all, thousandths
-	InPeriod   int64 // of them, in this period and counted to no other incident
-	Allowed    int64 // of the SLO's window, at the incident's newest event
-	Postmortem postmortem.Verdict
-	Review     string // "", "draft", "in review", "closed"
-	Class      string // of outage, as its postmortem has it
-
-	// Acknowledge is from the alert to the first acknowledgement, Mitigate from the onset to when a person said that users no
-	// longer feel it; only if somebody did.
-	Acknowledge, Mitigate   time.Duration
-	Acknowledged, Mitigated bool
-}
-
-// since is the time from one instant to that of an act, and false without the act.
-func since(from time.Time, a alerting.Act) (time.Duration, bool) {
-	if a.Key == "" {
-		return 0, false
-	}
-	return max(a.At.Sub(from), 0), true
+	alerting.Incident
+	Spec     *slo.Spec
+	InPeriod int64              // bad events in this period that are counted to no other incident, in thousandths
+	Verdict  postmortem.Verdict // its bad events are all of the incident, as the ledger knows them now
+	Review   string             // "", "draft", "in review", "closed"
+	Class    string             // of outage, as its postmortem has it
 }
 
 // Missing reports whether a postmortem is required and none was begun.
-func (i Incident) Missing() bool { return i.Postmortem.Required && i.Review == "" }
+func (i Incident) Missing() bool { return i.Verdict.Required && i.Review == "" }
 
 // attribute adds the incidents of one budget that overlap the period, and where its burn went.
 func (b *builder) attribute(s Subject) {
@@ -110,16 +84,14 @@ func (b *builder) declared(s Subject) {
 }
 
 func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incident {
-	out := Incident{
-		ID: i.ID, SLO: s.ID, Rule: i.Rule, Severity: i.Severity,
-		Open:  i.Resolved.IsZero() || i.Resolved.After(b.To),
-		Onset: i.Onset.UTC(), Detected: i.Detected, Ended: i.Ended, Resolved: i.Resolved,
-		Detect: i.TimeToDetect(), Resolve: i.TimeToResolve(),
-		Bad: i.Claim().Spent(s.Ledger), InPeriod: inPeriod, Allowed: i.Last.Budget.Allowed,
-		Postmortem: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.PostmortemAt),
+	for _, a := range b.acts[i.ID] {
+		i = i.Take(a)
 	}
-	out.Acknowledge, out.Acknowledged = since(i.Detected, b.acked[i.ID])
-	out.Mitigate, out.Mitigated = since(i.Onset, b.mitigated[i.ID])
+	out := Incident{
+		Incident: i, Spec: s.Spec, InPeriod: inPeriod,
+		Verdict: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.PostmortemAt),
+	}
+	out.Open = i.Resolved.IsZero() || i.Resolved.After(b.To)
 	for _, r := range b.in.Reviews {
 		if r.Incident == i.ID {
 			out.Review, out.Class = string(r.Status), r.Class

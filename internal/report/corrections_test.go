@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -37,8 +38,8 @@ func TestAReportShowsGrossBesideNet(t *testing.T) {
 	ledger.Excuse(budget.NewExcuses([]*slo.Correction{upgrade}, spec.Window()))
 	r := report.Build(report.Input{Name: "weekly", Period: period, Subjects: []report.Subject{{ID: "shop/pay", Spec: spec, Ledger: ledger}}})
 	row := r.Rows[0]
-	if row.Bad != 1500*budget.Unit || row.Gross == nil || row.Gross.Bad != 3000*budget.Unit || row.InWindow.Known != row.InWindow.Minutes {
-		t.Errorf("%+v, gross %+v", row, row.Gross)
+	if row.Budget.Sum.Bad != 1500*budget.Unit || row.Budget.Gross == nil || row.Budget.Gross.Sum.Bad != 3000*budget.Unit || row.InWindow.Known != row.InWindow.Minutes {
+		t.Errorf("%+v, gross %+v", row, row.Budget.Gross)
 	}
 	text := r.Markdown()
 	for _, want := range []string{"Spent without corrections", "upgrade: 30 minutes of planned maintenance", "; expired 2026-11-22 23:00"} {
@@ -46,7 +47,7 @@ func TestAReportShowsGrossBesideNet(t *testing.T) {
 			t.Errorf("the report does not say %q", want)
 		}
 	}
-	if data := string(r.JSON()); !strings.Contains(data, `"gross":`) || !strings.Contains(data, `"corrections":`) {
+	if data := string(api.ReportJSON(r)); !strings.Contains(data, `"gross":`) || !strings.Contains(data, `"corrections":`) {
 		t.Error("the figures do not have gross")
 	}
 }

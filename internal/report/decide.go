@@ -53,7 +53,7 @@ func (b *builder) decide() {
 	for _, i := range b.Incidents {
 		if i.Missing() {
 			all = append(all, Decision{Postmortem, i.SLO, "the incident of " + figures.In(i.Onset, b.zone) + " took " +
-				figures.Cost(i.Postmortem.Bad, i.Postmortem.Allowed) + " of a four-week budget: who writes its postmortem, and what is its P0 item?"})
+				figures.Cost(i.Verdict.Bad, i.Verdict.Allowed) + " of a four-week budget: who writes its postmortem, and what is its P0 item?"})
 		}
 	}
 	if b.Load.Heavy > 0 {
@@ -76,24 +76,19 @@ func (b *builder) aboutBudget(r Row) []Decision {
 	policy := b.in.Policy.Of(r.ID.Service())
 	switch {
 	case r.Verdict == LowTraffic:
-		return one(FewEvents, "its window allows only ", figures.Events(r.Allowed), " bad events: a longer window, a probe, or one SLO with its siblings?")
+		return one(FewEvents, "its window allows only ", figures.Events(r.Budget.Allowed), " bad events: a longer window, a probe, or one SLO with its siblings?")
 	case !r.Verdict.Judged():
 		return nil
-	case compareShares(r.Bad, r.Allowed, tooTightTimes, 1) >= 0:
-		return one(TooTight, "its budget is spent ", figures.Cost(r.Bad, r.Allowed), ": promised ", r.Objective, " %, delivered ", r.SLI(),
+	case compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, tooTightTimes, 1) >= 0:
+		return one(TooTight, "its budget is spent ", figures.Cost(r.Budget.Sum.Bad, r.Budget.Allowed), ": promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(),
 			". Freeze and repair, or promise what users need and the service can keep?")
-	case leftBelow(r, policy.FreezeBelow):
+	case r.Budget.LeftBelow(policy.FreezeBelow):
 		return one(Freeze, "over budget, ", r.Left(), " left. Release nothing but repairs until it is back?")
-	case leftBelow(r, policy.CautionBelow):
+	case r.Budget.LeftBelow(policy.CautionBelow):
 		return one(Caution, r.Left(), " of the budget left. Hold back risky changes?")
-	case compareShares(r.Bad, r.Allowed, 1, tooLooseParts) < 0 && r.InWindow.Known*100 >= r.InWindow.Minutes*repairPercent:
-		return one(TooLoose, "promised ", r.Objective, " %, delivered ", r.SLI(), ", so hardly anything of its budget was spent in ", r.Window,
+	case compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, 1, tooLooseParts) < 0 && r.InWindow.Known*100 >= r.InWindow.Minutes*repairPercent:
+		return one(TooLoose, "promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(), ", so hardly anything of its budget was spent in ", r.Budget.Window.String(),
 			". Promise more if users need it, or spend it on faster change?")
 	}
 	return nil
-}
-
-// leftBelow reports whether less than the given share of the budget, in basis points, is left.
-func leftBelow(r Row, basisPoints int64) bool {
-	return compareShares(r.Bad, r.Allowed, 10000-basisPoints, 10000) > 0
 }

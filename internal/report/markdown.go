@@ -100,12 +100,12 @@ func (r Report) budgetText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {
 		rows = append(rows, []string{
-			markdown.Code(string(w.ID)), ownerText(w.Owner), w.SLI(), w.Objective + " %", w.Window, w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
+			markdown.Code(string(w.ID)), ownerText(w.Spec.Owner), w.SLI(), w.objective(), w.Budget.Window.String(), w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
 		})
 		for _, o := range w.Others {
 			rows = append(rows, []string{
-				"", "", figures.SLI(o.Bad, o.Total, w.objective), w.Objective + " %", o.Window,
-				figures.Left(o.Bad, o.Allowed), figures.Unknown, figures.Unknown, o.Verdict.Text(),
+				"", "", figures.SLI(o.Budget.Sum.Bad, o.Budget.Sum.Total, w.Spec.Objective), w.objective(), o.Budget.Window.String(),
+				figures.Left(o.Budget.Sum.Bad, o.Budget.Allowed), figures.Unknown, figures.Unknown, o.Verdict.Text(),
 			})
 		}
 	}
@@ -172,9 +172,9 @@ func (r Report) incidentText(limit int) string {
 		if i.Rule == alerting.RuleNoData {
 			continue // how soon missing data are noticed is a setting, no achievement
 		}
-		detect = append(detect, i.Detect)
+		detect = append(detect, i.TimeToDetect())
 		if !i.Open {
-			resolve = append(resolve, i.Resolve)
+			resolve = append(resolve, i.TimeToResolve())
 		}
 	}
 	head := []string{"Onset", "SLO", "What", "To detect:", "To resolve:", "Bad in period:", "Cost of budget:", "Of four weeks:", "Postmortem", "Incident"}
@@ -194,14 +194,14 @@ func (i Incident) cells(zone *time.Location) []string {
 		if i.Rule == alerting.RuleDeclared {
 			what += ", declared"
 		}
-		if i.Bad > 0 || i.Allowed > 0 { // else it was declared, and what it took is not known
+		if i.Verdict.Bad > 0 || i.Last.Budget.Allowed > 0 { // else it was declared, and what it took is not known
 			cost = []string{
-				figures.Events(i.InPeriod), figures.Cost(i.Bad, i.Allowed),
-				figures.Cost(i.Postmortem.Bad, i.Postmortem.Allowed),
+				figures.Events(i.InPeriod), figures.Cost(i.Verdict.Bad, i.Last.Budget.Allowed),
+				figures.Cost(i.Verdict.Bad, i.Verdict.Allowed),
 			}
 		}
 	}
-	row := []string{figures.In(i.Onset, zone), markdown.Code(string(i.SLO)), what, figures.Duration(i.Detect), i.resolveText()}
+	row := []string{figures.In(i.Onset, zone), markdown.Code(string(i.SLO)), what, figures.Duration(i.TimeToDetect()), i.resolveText()}
 	return append(append(row, cost...), i.reviewText(), markdown.Code(i.ID))
 }
 
@@ -265,11 +265,11 @@ func (r Report) dataText(limit int) string {
 func (r Report) correctionsText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {
-		for i, o := range w.LeftOut {
+		for i, o := range w.Budget.LeftOut {
 			id, net, gross := "", "", ""
 			if i == 0 {
-				id, net = markdown.Code(string(w.ID)), figures.Cost(w.Bad, w.Allowed)
-				gross = figures.Cost(w.Gross.Bad, w.Gross.Allowed)
+				id, net = markdown.Code(string(w.ID)), figures.Cost(w.Budget.Sum.Bad, w.Budget.Allowed)
+				gross = figures.Cost(w.Budget.Gross.Sum.Bad, w.Budget.Gross.Allowed)
 			}
 			text := o.Text()
 			if end := o.Correction.Expires; !end.IsZero() && !end.After(r.To) {
@@ -290,7 +290,7 @@ func (r Report) traceText() string {
 	s := "Each figure is a sum over minutes of the ledger. Prometheus answers the same from its own data, as far back as it keeps them:\n\n"
 	var rows [][]string
 	for _, w := range r.Rows {
-		rows = append(rows, []string{markdown.Code(string(w.ID)), figures.UTC(w.From), figures.UTC(w.To), w.InWindow.Coverage(), markdown.Code(w.Query)})
+		rows = append(rows, []string{markdown.Code(string(w.ID)), figures.UTC(w.Budget.From), figures.UTC(w.Budget.At), w.InWindow.Coverage(), markdown.Code(w.Query)})
 	}
 	if len(rows) == 0 {
 		return "There is nothing to trace.\n"

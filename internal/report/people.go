@@ -17,9 +17,9 @@ import (
 
 // Person is what one person took on in the period, as far as they told slowburn.
 type Person struct {
-	Name         string `json:"name"`
-	Acknowledged int    `json:"acknowledged"` // incidents that this person was the first to acknowledge
-	OutOfHours   int    `json:"outOfHours"`   // of them, out of working hours
+	Name         string
+	Acknowledged int // incidents that this person was the first to acknowledge
+	OutOfHours   int // of them, out of working hours
 }
 
 // Toil is the work that people recorded (alerting.Worked), in minutes. Source of the lines: Site Reliability
@@ -225,7 +225,7 @@ func (b *builder) aboutClasses() []Decision {
 				spent[i.Class] += i.InPeriod
 			}
 		}
-		allowed := budget.Share(r.InPeriod.Total, r.objective.Allowed())
+		allowed := budget.Share(r.InPeriod.Total, r.Spec.Objective.Allowed())
 		for _, class := range slices.Sorted(maps.Keys(spent)) {
 			if compareShares(spent[class], allowed, classLimit, 10000) > 0 {
 				all = append(all, Decision{Recurring, r.ID, "outages of the class " + class + " took " + figures.Cost(spent[class], allowed) +

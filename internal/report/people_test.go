@@ -50,7 +50,9 @@ func TestWhatPeopleDidIsCounted(t *testing.T) {
 		t.Errorf("toil: %v %v", share, ok)
 	}
 	i := r.Incidents[0]
-	if !i.Acknowledged || i.Acknowledge != 4*time.Minute || !i.Mitigated || i.Mitigate != 30*time.Minute {
+	ack, acked := i.TimeToAcknowledge()
+	mitigate, mitigated := i.TimeToMitigate()
+	if !acked || ack != 4*time.Minute || !mitigated || mitigate != 30*time.Minute {
 		t.Errorf("the incident: %+v", i)
 	}
 	text := r.Markdown()

@@ -18,16 +18,16 @@ type Service struct {
 
 // Signal is one golden signal, over the last hour of the period and over the same hour a week before.
 type Signal struct {
-	Kind   string `json:"kind"` // latency, traffic, errors or saturation
-	What   string `json:"what,omitempty"`
-	Now    string `json:"now,omitempty"`
-	Before string `json:"before,omitempty"`
+	Kind   string // latency, traffic, errors or saturation
+	What   string
+	Now    string
+	Before string
 	// Of saturation: the share of the limit that is in use, and when it will be full, if it goes on like this.
-	Used     string `json:"used,omitempty"`
-	Forecast string `json:"forecast,omitempty"`
+	Used     string
+	Forecast string
 	// Soon says that the forecast falls within four weeks.
-	Soon  bool   `json:"soon,omitempty"`
-	Query string `json:"query,omitempty"`
+	Soon  bool
+	Query string
 }
 
 // services takes over the services of the report's team, by name.

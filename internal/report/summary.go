@@ -43,7 +43,7 @@ func (r Report) Summary() Summary {
 		Columns: []string{"SLO", "SLI", "Objective", "Budget left", "Change", "Standing"},
 	}
 	for _, w := range r.Rows[:min(len(r.Rows), summaryRows)] {
-		s.Rows = append(s.Rows, []string{string(w.ID), w.SLI(), w.Objective + " %", w.Left(), w.Change(), w.Verdict.Text()})
+		s.Rows = append(s.Rows, []string{string(w.ID), w.SLI(), w.objective(), w.Left(), w.Change(), w.Verdict.Text()})
 	}
 	if rest := len(r.Rows) - summaryRows; rest > 0 {
 		s.More = "+ " + figures.Count(rest) + " more in the thread"

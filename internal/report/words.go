@@ -10,24 +10,26 @@ import (
 
 // SLI is the share of good events over the window, rounded down: "99.9312 %". It is a dash without traffic.
 func (r Row) SLI() string {
-	return figures.SLI(r.Bad, r.Total, r.objective)
+	return figures.SLI(r.Budget.Sum.Bad, r.Budget.Sum.Total, r.Spec.Objective)
 }
+
+func (r Row) objective() string { return r.Spec.Objective.Percent() + " %" }
 
 // Left is the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a dash where nothing can be said.
 func (r Row) Left() string {
 	if r.Verdict == NoData || r.Verdict == NoTraffic {
 		return figures.Unknown
 	}
-	return figures.Left(r.Bad, r.Allowed)
+	return figures.Left(r.Budget.Sum.Bad, r.Budget.Allowed)
 }
 
 // Change is how many points of the budget left came or went since the period's beginning: "-12.3", "+4.0".
 func (r Row) Change() string {
-	if !r.BeforeKnown || r.Allowed <= 0 || r.Left() == figures.Unknown {
+	if !r.BeforeKnown || r.Budget.Allowed <= 0 || r.Left() == figures.Unknown {
 		return figures.Unknown
 	}
-	now := float64(r.Allowed-r.Bad) / float64(r.Allowed)
-	before := float64(r.AllowedBefore-r.BadBefore) / float64(r.AllowedBefore)
+	now := float64(r.Budget.Left()) / float64(r.Budget.Allowed)
+	before := float64(r.Before.Left()) / float64(r.Before.Allowed)
 	return figures.Points(now - before)
 }
 
@@ -58,7 +60,7 @@ func (i Incident) reviewText() string {
 		return "**required, not begun**"
 	case i.Review == "":
 		return "not required"
-	case i.Postmortem.Required:
+	case i.Verdict.Required:
 		return markdown.Text(i.Review) + " (required)"
 	}
 	return markdown.Text(i.Review)
@@ -69,7 +71,7 @@ func (i Incident) resolveText() string {
 	if i.Open {
 		return "open"
 	}
-	return figures.Duration(i.Resolve)
+	return figures.Duration(i.TimeToResolve())
 }
 
 // Title names the report: "Reliability report weekly, 2026-W47".

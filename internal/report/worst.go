@@ -53,7 +53,7 @@ func (r Report) worstText(limit int) string {
 			head = append(head, slo.ShortDuration(x.Length)+":")
 			cell := figures.Unknown
 			if x.Known {
-				cell = figures.SLI(x.Bad, x.Total, w.objective)
+				cell = figures.SLI(x.Bad, x.Total, w.Spec.Objective)
 			}
 			if !x.Whole {
 				cell, part = cell+"*", true

@@ -284,21 +284,7 @@ func (s *server) apiPostmortems(*http.Request) (any, error) {
 		return all, nil
 	}
 	for _, r := range s.Reviews() {
-		out := api.Review{
-			Incident: r.Incident, SLO: string(r.SLO), Service: r.Service, Owner: r.Owner, Status: string(r.Status), Class: r.Class,
-			Required: r.Required, Resolved: api.TimeOrNull(r.Resolved), File: r.File, Actions: []api.ActionItem{},
-		}
-		for _, a := range r.Actions {
-			item := api.ActionItem{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Link: a.Link, Done: a.Done, Overdue: a.Overdue(now)}
-			if !a.Due.IsZero() {
-				item.Due = a.Due.Format(time.DateOnly)
-			}
-			if item.Overdue {
-				out.Overdue++
-			}
-			out.Actions = append(out.Actions, item)
-		}
-		all = append(all, out)
+		all = append(all, api.ReviewOf(r, now))
 	}
 	return all, nil
 }

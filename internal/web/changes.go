@@ -121,14 +121,7 @@ func toChange(c engine.Change) api.Change {
 		Costs: []api.ChangeCost{},
 	}
 	for _, cost := range c.Costs {
-		one := api.ChangeCost{
-			SLO: string(cost.SLO), From: cost.From.UTC(), To: cost.To.UTC(), Shared: append([]string{}, cost.Shared...), Text: cost.Sentence(),
-		}
-		if cost.Known {
-			excess, spent := api.Events(cost.Excess), cost.Spent()
-			one.Excess, one.Spent = &excess, &spent
-		}
-		out.Costs = append(out.Costs, one)
+		out.Costs = append(out.Costs, api.CostOf(cost))
 	}
 	if t := c.Trial; t != nil {
 		out.Experiment = &api.Experiment{Phase: string(t.Phase), Abort: t.Phase == alerting.Abort, Reason: t.Reason, Spend: float64(c.Change.Spend) / 10000}

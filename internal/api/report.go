@@ -1,0 +1,361 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Report is a report as it was sent. A list of them is ordered newest first and has neither Markdown nor data.
+type Report struct {
+	Name     string    `json:"name"`
+	Period   string    `json:"period"` // 2026-W47, 2026-11, 2026-Q4
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	At       time.Time `json:"at"` // when it was made
+	Markdown string    `json:"markdown,omitempty"`
+	// Data are the facts: ReportData, as it was when the report was made.
+	Data any `json:"data,omitempty"`
+}
+
+// ReportData are the facts of a report. They are kept as they were made, so what an older version wrote has older names.
+type ReportData struct {
+	Key         string           `json:"key"`
+	Title       string           `json:"title"`
+	Verdict     string           `json:"verdict"`
+	Name        string           `json:"name"`
+	Period      string           `json:"period"`
+	Timezone    string           `json:"timezone"`
+	From        time.Time        `json:"from"`
+	To          time.Time        `json:"to"`
+	Late        bool             `json:"late"`
+	Missed      []string         `json:"missed"` // older periods that were never reported
+	Tally       Tally            `json:"tally"`
+	SLOs        []ReportSLO      `json:"slos"`      // one per budget, worst SLO first
+	Burners     []Burner         `json:"burners"`   // budgets that burned in the period, most first
+	Incidents   []ReportIncident `json:"incidents"` // that overlap the period, oldest first
+	Load        Load             `json:"load"`
+	Actions     []ActionItem     `json:"actionItems"` // that are not done
+	Changes     []ReportChange   `json:"changes"`     // one per change and budget, the dearest first
+	Delivery    ReportDelivery   `json:"delivery"`
+	Services    []ReportService  `json:"services"`
+	Undelivered int              `json:"messagesGivenUp"`
+	Decisions   []Decision       `json:"decisions"`
+	Previous    string           `json:"previous,omitempty"` // the address of the report before
+}
+
+// Tally counts SLOs; an SLO with several budgets is within if each that can be judged is.
+type Tally struct {
+	Within   int      `json:"within"`
+	Over     []string `json:"over"` // worst first
+	Unjudged int      `json:"unjudged"`
+	Before   *int     `json:"withinBefore"` // at the period's beginning
+}
+
+// ReportSLO is one error budget at the end of the period.
+type ReportSLO struct {
+	Promise
+	WindowBudget
+	Standing string    `json:"standing"` // over, within, low_traffic, no_traffic, no_data
+	From     time.Time `json:"from"`     // where the window begins
+	To       time.Time `json:"to"`       // the end of the period
+	Before   *float64  `json:"remainingBefore"`
+	// Coverage is the share of the window's minutes whose events are known, also of those before the ledger began.
+	Coverage *float64       `json:"coverage"`
+	Outlook  ReportOutlook  `json:"outlook"`
+	Period   Span           `json:"period"`
+	Others   []ReportWindow `json:"otherWindows,omitempty"`
+	Worst    []WorstWindow  `json:"worstWindows"`
+	Query    string         `json:"query"` // PromQL of the share of bad events over the window, evaluated at its end
+
+	// The same as budget.gross, and the words of budget.corrections, for one more release.
+	OldGross       *Account `json:"gross,omitempty"`
+	OldCorrections []string `json:"corrections,omitempty"`
+}
+
+// ReportOutlook says when the budget will be gone, if it goes on burning as in its last days.
+type ReportOutlook struct {
+	State    string `json:"state"`              // gone, exhausts, lasts, or "" for not known
+	Hours    int    `json:"hours,omitempty"`    // until it is exhausted
+	Earliest int    `json:"earliest,omitempty"` // the 80 % band around Hours
+	Latest   int    `json:"latest,omitempty"`   // zero: perhaps never
+}
+
+// Span is how much of a stretch of time is known, in minutes, and what happened in it, in events.
+type Span struct {
+	Minutes int     `json:"minutes"` // without those that corrections leave out
+	Known   int     `json:"known"`
+	Partial int     `json:"partial"` // the events are known, not their minute
+	Unknown int     `json:"unknown"` // asked for in vain
+	Unread  int     `json:"unread"`  // never read
+	Bad     float64 `json:"bad"`
+	Total   float64 `json:"total"`
+}
+
+// ReportWindow is the budget of a further window of the same SLO.
+type ReportWindow struct {
+	WindowBudget
+	Standing string `json:"standing"`
+}
+
+// WorstWindow is the worst stretch of one length.
+type WorstWindow struct {
+	Length string     `json:"length"`
+	From   *time.Time `json:"from"`
+	SLI    *float64   `json:"sli"`         // percent; null without traffic
+	Whole  bool       `json:"wholePeriod"` // all of the period could be searched
+}
+
+// Burner says where the budget went that one SLO burned in the period: attributed + unattributed = bad.
+type Burner struct {
+	ID           string   `json:"id"`
+	Bad          float64  `json:"bad"`
+	Attributed   float64  `json:"attributed"`   // in incidents
+	Unattributed float64  `json:"unattributed"` // errors that no alert spoke of
+	Spent        *float64 `json:"spent"`        // of the whole window's budget
+	Incidents    int      `json:"incidents"`
+	Query        string   `json:"query"`
+}
+
+// ReportIncident is an incident of the period. Open is at its end, and bad is what the ledger knows by then.
+type ReportIncident struct {
+	Incident
+	InPeriod  float64  `json:"badInPeriod"` // of bad, in this period and counted to no other incident
+	FourWeeks *float64 `json:"fourWeekBudgetSpent"`
+	Required  bool     `json:"postmortemRequired"`
+	Reason    string   `json:"postmortemReason"`
+	Review    string   `json:"postmortem"` // "", draft, in review, closed
+	Class     string   `json:"class,omitempty"`
+	OldCost   *float64 `json:"budgetSpent"` // the same as cost, for one more release
+}
+
+// Load is how often people were called in the period.
+type Load struct {
+	Pages      int       `json:"pages"`
+	OutOfHours int       `json:"pagesOutOfHours"`
+	Tickets    int       `json:"tickets"`
+	NoData     int       `json:"noData"`
+	Unresolved int       `json:"unresolved"`
+	Shifts     int       `json:"shifts"` // of twelve hours
+	Heavy      int       `json:"shiftsAboveTwoPages"`
+	MostPages  int       `json:"mostPagesInAShift"`
+	MostAt     time.Time `json:"mostPagesAt,omitzero"`
+	Acked      int       `json:"pagesAcknowledged"`
+	Judged     int       `json:"pagesThatEnded"`
+	Precise    int       `json:"pagesWithEffect"`
+	People     []Person  `json:"people"`    // who acknowledged most first
+	Toil       *float64  `json:"toilShare"` // null if no work was recorded
+}
+
+// Person is what one person took on in the period.
+type Person struct {
+	Name         string `json:"name"`
+	Acknowledged int    `json:"acknowledged"` // incidents that this person was the first to acknowledge
+	OutOfHours   int    `json:"outOfHours"`   // of them, out of working hours
+}
+
+// ReportChange is what one change cost one budget.
+type ReportChange struct {
+	Key   string    `json:"key"`
+	Kind  string    `json:"kind"`
+	Title string    `json:"title"`
+	By    string    `json:"by"`
+	Start time.Time `json:"start"`
+	ChangeCost
+
+	// The same as whether excess is not null, as spent and as shared, for one more release.
+	OldKnown  bool     `json:"known"`
+	OldSpent  *float64 `json:"budgetSpent"`
+	OldShared []string `json:"sharedWith,omitempty"`
+}
+
+// ReportDelivery is how changes were delivered in the period.
+type ReportDelivery struct {
+	Delivery
+
+	// The same under older names, for one more release.
+	OldFailureRate *float64 `json:"changeFailureRate"`
+	OldRecovery    *float64 `json:"medianRecoverySeconds"`
+	OldLead        *float64 `json:"medianLeadSeconds"`
+}
+
+// ReportService is a service with its golden signals at the end of the period.
+type ReportService struct {
+	Name    string         `json:"service"`
+	Signals []ReportSignal `json:"signals"`
+}
+
+// ReportSignal is one golden signal, over the last hour of the period and over the same hour a week before. Values are
+// written with their unit.
+type ReportSignal struct {
+	Kind     string `json:"kind"` // latency, traffic, errors or saturation
+	What     string `json:"what,omitempty"`
+	Now      string `json:"now,omitempty"`
+	Before   string `json:"before,omitempty"`
+	Used     string `json:"used,omitempty"`     // of saturation: the share of the limit that is in use
+	Forecast string `json:"forecast,omitempty"` // and when it will be full, if it goes on like this
+	Soon     bool   `json:"soon,omitempty"`     // within four weeks
+	Query    string `json:"query,omitempty"`
+}
+
+// Decision is what a report asks people to decide.
+type Decision struct {
+	Topic string `json:"topic"`
+	SLO   string `json:"slo,omitempty"`
+	Text  string `json:"text"`
+}
+
+// ReportJSON writes the facts of a report, indented, with a line break at its end. The same report gives the same bytes.
+func ReportJSON(r report.Report) []byte {
+	b, err := json.MarshalIndent(ReportDataOf(r), "", "  ")
+	if err != nil {
+		panic(err) // all of it are numbers, texts and times of this century
+	}
+	return append(b, '\n')
+}
+
+// ReportDataOf converts a report.
+func ReportDataOf(r report.Report) ReportData {
+	delivery := DeliveryOf(r.Delivery)
+	out := ReportData{
+		Key: r.Key, Title: r.Title(), Verdict: r.Verdict(), Name: r.Name, Period: r.Period.String(), Timezone: r.Zone,
+		From: r.From, To: r.To, Late: r.Late, Missed: []string{},
+		Tally: Tally{Within: r.Tally.Within, Over: texts(r.Tally.Over), Unjudged: r.Tally.Unjudged},
+		SLOs:  []ReportSLO{}, Burners: []Burner{}, Incidents: []ReportIncident{}, Decisions: []Decision{},
+		Load: loadOf(r), Actions: []ActionItem{}, Changes: []ReportChange{},
+		Delivery: ReportDelivery{delivery, delivery.FailureRate, delivery.Recovery, delivery.Lead},
+		Services: []ReportService{}, Undelivered: r.Undelivered, Previous: r.Previous.URL,
+	}
+	for _, p := range r.Missed {
+		out.Missed = append(out.Missed, p.String())
+	}
+	if r.Tally.BeforeKnown {
+		out.Tally.Before = &r.Tally.Before
+	}
+	for _, row := range r.Rows {
+		out.SLOs = append(out.SLOs, reportSLO(row))
+	}
+	for _, b := range r.Burners {
+		out.Burners = append(out.Burners, Burner{
+			ID: string(b.ID), Bad: Events(b.Bad), Attributed: Events(b.Attributed), Unattributed: Events(b.Unattributed),
+			Spent: ratio(b.Bad, b.Allowed), Incidents: b.Incidents, Query: b.Query,
+		})
+	}
+	for _, i := range r.Incidents {
+		out.Incidents = append(out.Incidents, reportIncident(i, r.To))
+	}
+	for _, a := range r.Actions {
+		item := actionItem(a.Action, r.To)
+		item.Incident = a.Incident
+		out.Actions = append(out.Actions, item)
+	}
+	for _, c := range r.Changes {
+		out.Changes = append(out.Changes, reportChange(c))
+	}
+	for _, s := range r.Services {
+		service := ReportService{Name: s.Name}
+		for _, signal := range s.Signals {
+			service.Signals = append(service.Signals, ReportSignal(signal))
+		}
+		out.Services = append(out.Services, service)
+	}
+	for _, d := range r.Decisions {
+		out.Decisions = append(out.Decisions, Decision{Topic: string(d.Topic), SLO: string(d.ID), Text: d.Text})
+	}
+	return out
+}
+
+// ratio computes a/b, nil if there is nothing to divide by.
+func ratio(a, b int64) *float64 { return IfKnown(float64(a)/float64(max(b, 1)), b > 0) }
+
+func texts(ids []slo.ID) []string {
+	all := []string{}
+	for _, id := range ids {
+		all = append(all, string(id))
+	}
+	return all
+}
+
+func reportSLO(r report.Row) ReportSLO {
+	out := ReportSLO{
+		Promise: PromiseOf(r.ID, r.Spec), WindowBudget: reportWindow(r.Budget, r.Verdict), Standing: string(r.Verdict),
+		From: r.Budget.From, To: r.Budget.At, Coverage: ratio(int64(r.InWindow.Known), int64(r.InWindow.Minutes)),
+		Outlook: ReportOutlook(r.Outlook), Period: spanOf(r.InPeriod), Query: r.Query,
+	}
+	out.OldGross = out.Budget.Gross
+	for _, c := range out.Budget.Corrections {
+		out.OldCorrections = append(out.OldCorrections, c.Text)
+	}
+	if r.BeforeKnown {
+		out.Before = ratio(r.Before.Left(), r.Before.Allowed)
+	}
+	for _, w := range r.Worst {
+		one := WorstWindow{Length: slo.ShortDuration(w.Length), Whole: w.Whole}
+		if w.Known {
+			one.From, one.SLI = &w.From, ratio(100*(w.Total-w.Bad), w.Total)
+		}
+		out.Worst = append(out.Worst, one)
+	}
+	for _, o := range r.Others {
+		out.Others = append(out.Others, ReportWindow{reportWindow(o.Budget, o.Verdict), string(o.Verdict)})
+	}
+	return out
+}
+
+// reportWindow leaves the shares out where a report says nothing about them.
+func reportWindow(st budget.Status, v report.Verdict) WindowBudget {
+	w := WindowOf(st)
+	if v == report.NoData || v == report.NoTraffic {
+		w.Budget.Spent, w.Budget.Remaining = nil, nil
+	}
+	return w
+}
+
+func spanOf(s report.Span) Span {
+	return Span{
+		Minutes: s.Minutes, Known: s.Known, Partial: s.Partial, Unknown: s.Unknown, Unread: s.Unread,
+		Bad: Events(s.Bad), Total: Events(s.Total),
+	}
+}
+
+func reportIncident(i report.Incident, at time.Time) ReportIncident {
+	v := i.Verdict
+	out := ReportIncident{
+		Incident: IncidentOf(i.Incident, i.Spec, at), InPeriod: Events(i.InPeriod),
+		FourWeeks: IfKnown(alerting.Account{Bad: v.Bad, Allowed: v.Allowed}.Spent(), v.Reason != postmortem.NoBurn && v.Allowed > 0),
+		Required:  v.Required, Reason: string(v.Reason), Review: i.Review, Class: i.Class,
+	}
+	if out.Bad != nil {
+		out.Bad, out.Cost = new(Events(v.Bad)), new(alerting.Account{Bad: v.Bad, Allowed: i.Last.Budget.Allowed}.Spent())
+	}
+	out.OldCost = out.Cost
+	return out
+}
+
+func loadOf(r report.Report) Load {
+	l := r.Load
+	out := Load{
+		Pages: l.Pages, OutOfHours: l.OutOfHours, Tickets: l.Tickets, NoData: l.NoData, Unresolved: l.Unresolved,
+		Shifts: l.Shifts, Heavy: l.Heavy, MostPages: l.MostPages, MostAt: l.MostAt.UTC(),
+		Acked: l.Acknowledged, Judged: l.Judged, Precise: l.Precise, People: []Person{}, Toil: IfKnown(r.Toil.Share()),
+	}
+	for _, p := range r.People {
+		out.People = append(out.People, Person(p))
+	}
+	return out
+}
+
+func reportChange(c alerting.Cost) ReportChange {
+	a := c.Change
+	out := ReportChange{
+		Key: a.Key, Kind: a.Change.Kind, Title: a.Change.Title, By: a.By, Start: a.Change.Start, ChangeCost: CostOf(c),
+		OldKnown: c.Known, OldShared: c.Shared,
+	}
+	out.OldSpent = out.Spent
+	return out
+}
