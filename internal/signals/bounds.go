@@ -107,26 +107,25 @@ const day = 24 * time.Hour
 
 // latencies reads the buckets of the last day of a classic histogram: for every service, its request types by class.
 func (s *scout) latencies(src source) (map[string][]types, string, error) {
-	c := src.entry.Fill(nil, src.live).counts
-	metric := c.metric + "_bucket"
-	matchers := histogramMatchers(src, metric)
-	spelled, err := s.values(labels.BucketLabel, selector(metric, matchers), maxBuckets+1)
+	c := src.entry.Fill(nil, src.live).Counts
+	metric := c.Metric + "_bucket"
+	spelled, err := s.values(labels.BucketLabel, Selector(metric, c.Buckets), maxBuckets+1)
 	if err != nil {
 		return nil, "", err
 	}
 	if len(spelled) > maxBuckets {
-		return nil, fmt.Sprintf("%s has more than %d buckets", c.metric, maxBuckets), nil
+		return nil, fmt.Sprintf("%s has more than %d buckets", c.Metric, maxBuckets), nil
 	}
-	infinite := selector(metric, matchers, equal(labels.BucketLabel, "+Inf"))
+	infinite := Selector(metric, c.Buckets, equal(labels.BucketLabel, "+Inf"))
 	size, err := s.vector("count(" + infinite + ")")
 	if err != nil {
 		return nil, "", err
 	}
 	if n := valueOf(size, map[string]string{}) * float64(len(spelled)); n > maxCells {
-		return nil, fmt.Sprintf("%s has about %s series of buckets, too many to look at; record them first", c.metric, count(n)), nil
+		return nil, fmt.Sprintf("%s has about %s series of buckets, too many to look at; record them first", c.Metric, count(n)), nil
 	}
-	names := src.entry.pickGroup(src.live, metric)
-	route, err := s.route(src, metric, matchers)
+	names := src.entry.PickGroup(src.live, metric)
+	route, err := s.route(src, metric, c.Buckets)
 	if err != nil {
 		return nil, "", err
 	}
@@ -134,26 +133,20 @@ func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	if route != "" {
 		wanted = append(wanted, route)
 	}
-	cells, err := s.vector("sum " + by(wanted...) + " (" + grown(selector(metric, matchers), day) + ")")
+	cells, err := s.vector("sum " + by(wanted...) + " (" + grown(Selector(metric, c.Buckets), day) + ")")
 	if err != nil {
 		return nil, "", err
 	}
-	return sortTypes(cellsOf(cells, route), route, c.unit), "", nil
-}
-
-func histogramMatchers(src source, series string) []*labels.Matcher {
-	out := slices.Clone(src.live.only)
-	out = append(out, applicable(src.live, series, src.entry.exclude)...)
-	return append(out, applicable(src.live, series, src.entry.latency.exclude)...)
+	return sortTypes(cellsOf(cells, route), route, c.Unit), "", nil
 }
 
 // route is the label that tells request types apart, "" if there is none or it has too many values.
 func (s *scout) route(src source, metric string, matchers []*labels.Matcher) (string, error) {
-	for _, name := range src.entry.routes {
+	for _, name := range src.entry.Routes {
 		if !src.live.HasLabel(metric, name) {
 			continue
 		}
-		values, err := s.values(name, selector(metric, matchers), maxRoutes+1)
+		values, err := s.values(name, Selector(metric, matchers), maxRoutes+1)
 		if err != nil || len(values) > maxRoutes {
 			return "", err
 		}
@@ -253,15 +246,15 @@ func ladderOf(cells []cell, unit float64) ladder {
 
 // latencyHistory is the history of the requests of a service that were slower than a bucket's bound.
 func (s *scout) latencyHistory(g group, t types, b le) (record, error) {
-	c := g.entry.Fill(g.match(), g.live).counts
-	metric := c.metric + "_bucket"
-	set := append(g.match(), histogramMatchers(g.source, metric)...)
+	c := g.entry.Fill(g.match(), g.live).Counts
+	metric := c.Metric + "_bucket"
+	set := slices.Clone(c.Buckets)
 	if t.values != nil {
 		set = append(set, anyOf(t.label, t.values))
 	}
 	r := resolutionFor(math.Max(g.series, 200)) // there are two buckets to read, of which neither is rare
 	query := func(texts []string) string {
-		return "sum(" + r.gained(selector(metric, set, []*labels.Matcher{anyOf(labels.BucketLabel, texts)})) + ")"
+		return "sum(" + r.gained(Selector(metric, set, []*labels.Matcher{anyOf(labels.BucketLabel, texts)})) + ")"
 	}
 	total, err := s.one(query([]string{"+Inf"}), r.step)
 	if err != nil {
@@ -276,7 +269,7 @@ var nativeBounds = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
 // nativeLadder is the ladder of a native histogram, at the usual limits.
 func (s *scout) nativeLadder(g group) (ladder, error) {
-	c := g.entry.Fill(g.match(), g.live).counts
+	c := g.entry.Fill(g.match(), g.live).Counts
 	var l ladder
 	for _, bound := range nativeBounds {
 		list, err := s.vector(fraction(c, bound, "[1d:1h]"))
@@ -290,17 +283,17 @@ func (s *scout) nativeLadder(g group) (ladder, error) {
 	return l, nil
 }
 
-func fraction(c counts, bound float64, over string) string {
-	return "histogram_fraction(0, " + number(bound/c.unit) + ", sum(increase(" + c.histogram + over + ")))"
+func fraction(c Counts, bound float64, over string) string {
+	return "histogram_fraction(0, " + number(bound/c.Unit) + ", sum(increase(" + c.Histogram + over + ")))"
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', 12, 64) }
 
 // nativeHistory is the history of the requests of a service that were slower than a limit.
 func (s *scout) nativeHistory(g group, b le) (record, error) {
-	c := g.entry.Fill(g.match(), g.live).counts
+	c := g.entry.Fill(g.match(), g.live).Counts
 	const over = "[6h:30m]"
-	total, err := s.one("histogram_count(sum(increase("+c.histogram+over+")))", manyStep)
+	total, err := s.one("histogram_count(sum(increase("+c.Histogram+over+")))", manyStep)
 	if err != nil {
 		return record{}, err
 	}

@@ -35,21 +35,22 @@ type Entry struct {
 	Role   Role
 	Traps  []string // what to know before believing the numbers; sentences
 
-	counts     string     // http, rpc or jobs; "" of what is no service
+	Counts    string     // http, rpc or jobs; "" of what is no service
+	Attach    string     // a label whose value is the name of the service elsewhere
+	Traffic   [][]string // alternatives, each a sum of counters
+	Uptime    string     // a gauge that is 1 or 0
+	Freshness []string   // ages, in seconds
+	Routes    []string   // labels that tell request types apart
+	Quiet     bool       // its errors make tickets only
+	Silent    bool       // no SLO is made of it
+
 	group      [][]string // alternatives per label
-	attach     string     // a label whose value is the name of the service elsewhere
 	only       [][]*labels.Matcher
-	traffic    [][]string // alternatives, each a sum of counters
 	exclude    []*labels.Matcher
 	errors     [][]*labels.Matcher // conditions, each with its alternatives
 	failures   []string
 	latency    latencySource
-	uptime     string
-	freshness  []string
-	routes     []string
 	saturation []saturationSource
-	quiet      bool // its errors make tickets only
-	silent     bool // no SLO is made of it
 }
 
 // latencySource is where an entry has its latency: a histogram or a query.
@@ -152,21 +153,21 @@ func readEntry(v strictyaml.Value) *Entry {
 	if role, ok := o.Get("role").OneOf(string(ServiceRole), string(ExporterRole), string(RuntimeRole)); ok {
 		e.Role = Role(role)
 	}
-	e.counts, _ = o.Get("counts").OneOf("http", "rpc", "jobs")
+	e.Counts, _ = o.Get("counts").OneOf("http", "rpc", "jobs")
 	for _, g := range texts(o.Need("group", "write the labels that tell services apart: group: [job]")) {
 		e.group = append(e.group, strings.Split(g, "|"))
 	}
 	for _, t := range texts(o.Get("traffic")) {
-		e.traffic = append(e.traffic, strings.Split(t, " + "))
+		e.Traffic = append(e.Traffic, strings.Split(t, " + "))
 	}
-	e.attach, _ = o.Get("attach").Text()
+	e.Attach, _ = o.Get("attach").Text()
 	e.only, e.errors = readAlternatives(o.Get("only")), readAlternatives(o.Get("errors"))
 	e.exclude = readMatchers(o.Get("exclude"))
-	e.failures, e.freshness, e.routes, e.Traps = texts(o.Get("failures")), texts(o.Get("freshness")), texts(o.Get("routes")), texts(o.Get("traps"))
-	e.uptime, _ = o.Get("uptime").Text()
+	e.failures, e.Freshness, e.Routes, e.Traps = texts(o.Get("failures")), texts(o.Get("freshness")), texts(o.Get("routes")), texts(o.Get("traps"))
+	e.Uptime, _ = o.Get("uptime").Text()
 	e.latency = readLatency(o.Get("latency"))
 	e.saturation = readSaturation(o.Get("saturation"))
-	e.quiet, e.silent = off(o.Get("pages")), off(o.Get("slos"))
+	e.Quiet, e.Silent = off(o.Get("pages")), off(o.Get("slos"))
 	return e
 }
 

@@ -28,20 +28,21 @@ type Filled struct {
 	Latency    Part
 	Saturation []Part // only measures whose metrics exist
 
-	counts counts
+	Counts Counts // what SLOs can be made of
 }
 
-// counts is what SLOs are made of.
-type counts struct {
-	total     string   // counter selector, or an expression with $window; "" if there is none
-	bad, good string   // at most one of them
-	bads      []string // selectors of bad events of a bare counter, one for each reason
-	raw       bool     // total is a bare counter
-	histogram string   // selector of a histogram, without suffix; "" if there is none
-	metric    string   // its name
-	native    bool
-	unit      float64 // of its buckets, in seconds
-	matchers  []*labels.Matcher
+// Counts is what SLOs are made of: counters and histograms, as PromQL.
+type Counts struct {
+	Total     string   // counter selector, or an expression with $window; "" if there is none
+	Bad, Good string   // at most one of them
+	Bads      []string // selectors of bad events of a bare counter, one for each reason
+	Raw       bool     // total is a bare counter
+	Histogram string   // selector of a histogram, without suffix; "" if there is none
+	Metric    string   // its name
+	Native    bool
+	Unit      float64 // of its buckets, in seconds
+	Matchers  []*labels.Matcher
+	Buckets   []*labels.Matcher // of the histogram
 }
 
 // quantile is the latency that is shown.
@@ -50,7 +51,7 @@ const quantile = "0.99"
 // Fill turns the entry into queries about the service that the matchers pick, asking only for what is
 // live. The queries are PromQL with `$window` as the range; all of them parse.
 func (e *Entry) Fill(match []*labels.Matcher, live *Live) *Filled {
-	f := &Filled{Entry: e, Match: braces(match)}
+	f := &Filled{Entry: e, Match: Braces(match)}
 	match = append(append([]*labels.Matcher{}, match...), live.only...)
 	f.fillTraffic(match, live)
 	f.fillErrors(match, live)
@@ -103,25 +104,25 @@ func sumNative(function, selector string) string {
 
 func (f *Filled) fillTraffic(match []*labels.Matcher, live *Live) {
 	e := f.Entry
-	total := e.pickTraffic(live)
+	total := e.PickTraffic(live)
 	if len(total) > 0 {
-		f.counts.matchers = append(append([]*labels.Matcher{}, match...), applicable(live, total[0], e.exclude)...)
-		list := selectors(total, f.counts.matchers)
-		f.counts.total, f.counts.raw = list[0], true
+		f.Counts.Matchers = append(append([]*labels.Matcher{}, match...), applicable(live, total[0], e.exclude)...)
+		list := selectors(total, f.Counts.Matchers)
+		f.Counts.Total, f.Counts.Raw = list[0], true
 		if len(list) > 1 {
-			f.counts.total, f.counts.raw = sum("increase", list...), false
+			f.Counts.Total, f.Counts.Raw = sum("increase", list...), false
 		}
 		f.Traffic = Part{Query: sum("rate", list...), Unit: "events/s"}
 		return
 	}
 	if name, native := e.pickHistogram(live); native {
-		f.counts.matchers = append(append([]*labels.Matcher{}, match...), applicable(live, name, e.exclude)...)
-		s := selector(name, f.counts.matchers)
-		f.counts.total = sumNative("increase", s)
+		f.Counts.Matchers = append(append([]*labels.Matcher{}, match...), applicable(live, name, e.exclude)...)
+		s := Selector(name, f.Counts.Matchers)
+		f.Counts.Total = sumNative("increase", s)
 		f.Traffic = Part{Query: sumNative("rate", s), Unit: "events/s"}
 		return
 	}
-	f.Traffic = Part{Unit: "events/s", Reason: none("traffic", e, firsts(e.traffic))}
+	f.Traffic = Part{Unit: "events/s", Reason: none("traffic", e, firsts(e.Traffic))}
 }
 
 func firsts(alternatives [][]string) (out []string) {
@@ -163,7 +164,7 @@ func (f *Filled) fillErrors(match []*labels.Matcher, live *Live) {
 		}
 		return
 	}
-	metric, count := f.counted(live)
+	metric, count := f.Counted(live)
 	conditions := e.conditions(metric, live)
 	if len(conditions) == 0 {
 		f.Errors.Reason = fmt.Sprintf("%s has no label that tells failures apart (looked for %s)", metric, strings.Join(labelNames(e.errors), ", "))
@@ -171,22 +172,22 @@ func (f *Filled) fillErrors(match []*labels.Matcher, live *Live) {
 	}
 	total := f.Traffic.Query
 	for _, m := range conditions {
-		f.counts.bads = append(f.counts.bads, selector(metric, f.counts.matchers, []*labels.Matcher{m}))
+		f.Counts.Bads = append(f.Counts.Bads, Selector(metric, f.Counts.Matchers, []*labels.Matcher{m}))
 	}
 	if len(conditions) == 1 {
-		bad := selector(metric, f.counts.matchers, conditions)
-		f.counts.bad = f.asCount(bad)
+		bad := Selector(metric, f.Counts.Matchers, conditions)
+		f.Counts.Bad = f.asCount(bad)
 		f.Errors.Query = share(count("rate", bad), total)
 		return
 	}
-	good := selector(metric, f.counts.matchers, opposites(conditions))
-	f.counts.good = f.asCount(good)
+	good := Selector(metric, f.Counts.Matchers, opposites(conditions))
+	f.Counts.Good = f.asCount(good)
 	f.Errors.Query = "1 - " + share(count("rate", good), total)
 }
 
-// counted is the metric whose events are counted, and how they are summed.
-func (f *Filled) counted(live *Live) (string, func(function, selector string) string) {
-	if total := f.Entry.pickTraffic(live); len(total) > 0 {
+// Counted is the metric whose events are counted, and how they are summed.
+func (f *Filled) Counted(live *Live) (string, func(function, selector string) string) {
+	if total := f.Entry.PickTraffic(live); len(total) > 0 {
 		return total[0], func(function, s string) string { return sum(function, s) }
 	}
 	name, _ := f.Entry.pickHistogram(live)
@@ -195,7 +196,7 @@ func (f *Filled) counted(live *Live) (string, func(function, selector string) st
 
 // asCount writes a part of the events the way the total is written.
 func (f *Filled) asCount(selector string) string {
-	if f.counts.raw {
+	if f.Counts.Raw {
 		return selector
 	}
 	return sumNative("increase", selector)
@@ -230,9 +231,9 @@ func (f *Filled) fillFailures(match []*labels.Matcher, live *Live) {
 		return
 	}
 	list := selectors(f.Entry.failures, match)
-	f.counts.bad = sum("increase", list...)
-	if f.counts.raw {
-		f.counts.bad, f.counts.bads = list[0], list
+	f.Counts.Bad = sum("increase", list...)
+	if f.Counts.Raw {
+		f.Counts.Bad, f.Counts.Bads = list[0], list
 	}
 	f.Errors.Query = share(sum("rate", list...), f.Traffic.Query)
 }
@@ -259,15 +260,15 @@ func (f *Filled) fillHistogram(name string, native bool, match []*labels.Matcher
 	}
 	match = append(append([]*labels.Matcher{}, match...), applicable(live, series, e.exclude)...)
 	match = append(match, applicable(live, series, e.latency.exclude)...)
-	f.counts.histogram, f.counts.metric, f.counts.native = selector(name, match), name, native
-	f.counts.unit = bucketUnit(name, e.latency.unit)
-	rates := "sum by (le) (rate(" + selector(series, match) + "[" + slo.WindowVariable + "]))"
+	f.Counts.Histogram, f.Counts.Metric, f.Counts.Native, f.Counts.Buckets = Selector(name, match), name, native, match
+	f.Counts.Unit = bucketUnit(name, e.latency.unit)
+	rates := "sum by (le) (rate(" + Selector(series, match) + "[" + slo.WindowVariable + "]))"
 	if native {
-		rates = "sum(rate(" + selector(series, match) + "[" + slo.WindowVariable + "]))"
+		rates = "sum(rate(" + Selector(series, match) + "[" + slo.WindowVariable + "]))"
 	}
 	f.Latency.Query = "histogram_quantile(" + quantile + ", " + rates + ")"
-	if f.counts.unit != 1 {
-		f.Latency.Query += " * " + strconv.FormatFloat(f.counts.unit, 'g', -1, 64)
+	if f.Counts.Unit != 1 {
+		f.Latency.Query += " * " + strconv.FormatFloat(f.Counts.Unit, 'g', -1, 64)
 	}
 }
 
@@ -288,7 +289,7 @@ var units = []struct {
 
 // bucketUnit is the unit of a histogram's buckets in seconds.
 func bucketUnit(name string, declared float64) float64 {
-	if unit, ok := namedUnit(name); ok {
+	if unit, ok := NamedUnit(name); ok {
 		return unit
 	}
 	if declared > 0 && !strings.HasSuffix(name, "_seconds") {
@@ -297,7 +298,8 @@ func bucketUnit(name string, declared float64) float64 {
 	return 1
 }
 
-func namedUnit(name string) (seconds float64, ok bool) {
+// NamedUnit is the unit of a histogram's buckets in seconds, if its name tells one other than seconds.
+func NamedUnit(name string) (seconds float64, ok bool) {
 	for _, u := range units {
 		if strings.HasSuffix(name, u.suffix) {
 			return u.seconds, true

@@ -16,13 +16,13 @@ func FuzzLabelValue(f *testing.F) {
 	o, _ := slo.ParseObjective("99.9")
 	f.Fuzz(func(t *testing.T, value string) {
 		match := equal("job", value)
-		if _, err := slo.ParseQuery(selector("up", match)); err != nil {
+		if _, err := slo.ParseQuery(Selector("up", match)); err != nil {
 			return
 		}
 		live := NewLive(map[string][]string{"http_requests_total": {"job", "code"}, "process_open_fds": {"job"}, "process_max_fds": {"job"}})
 		filled := Default().Lookup("go-http").Fill(match, live)
 		part := Default().Lookup("go-runtime").Fill(match, live).Saturation[0]
-		one := newSLO("availability", value+"x", filled.counts.events())
+		one := newSLO("availability", value+"x", eventsOf(filled.Counts))
 		one.Objective, one.Alerts.Significance = o, true
 		one.explain("", "%s", value)
 		p := Proposal{

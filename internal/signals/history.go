@@ -123,11 +123,11 @@ func fromGood(total, good curve) curve {
 // eventsHistory is the history of good and bad events of every service of a source, by their labels. Bare counters
 // are read for all services at once.
 func (s *scout) eventsHistory(src source, groups []group) (map[string]record, error) {
-	all := src.entry.Fill(nil, src.live).counts
-	if all.bad == "" && all.good == "" {
+	all := src.entry.Fill(nil, src.live).Counts
+	if all.Bad == "" && all.Good == "" {
 		return nil, nil
 	}
-	if !all.raw {
+	if !all.Raw {
 		return s.slowHistory(groups)
 	}
 	series := 0.0
@@ -135,11 +135,11 @@ func (s *scout) eventsHistory(src source, groups []group) (map[string]record, er
 		series += g.series
 	}
 	r := resolutionFor(series)
-	total, err := s.curves("sum "+by(groups[0].labels...)+" ("+r.gained(all.total)+")", r.step)
+	total, err := s.curves("sum "+by(groups[0].labels...)+" ("+r.gained(all.Total)+")", r.step)
 	if err != nil {
 		return nil, err
 	}
-	bad, err := s.badHistory(all.bads, groups[0].labels, r)
+	bad, err := s.badHistory(all.Bads, groups[0].labels, r)
 	if err != nil {
 		return nil, err
 	}
@@ -178,13 +178,13 @@ func (s *scout) slowHistory(groups []group) (map[string]record, error) {
 	records := make([]record, len(groups))
 	err := each(len(groups), func(i int) error {
 		g := groups[i]
-		c := g.entry.Fill(g.match(), g.live).counts
-		total, err := s.one(sampled(c.total), manyStep)
+		c := g.entry.Fill(g.match(), g.live).Counts
+		total, err := s.one(sampled(c.Total), manyStep)
 		if err != nil {
 			return err
 		}
-		part, err := s.one(sampled(c.bad+c.good), manyStep)
-		if c.good != "" {
+		part, err := s.one(sampled(c.Bad+c.Good), manyStep)
+		if c.Good != "" {
 			part = fromGood(total, part)
 		}
 		records[i] = recordOf(total, part, manyStep)
@@ -217,7 +217,7 @@ func (s *scout) uptimeHistory(g group) (record, error) {
 	if g.day > 100 {
 		every = "10m"
 	}
-	query := fmt.Sprintf("avg(avg_over_time(%s[1h:%s]))", selector(g.entry.uptime, g.match()), every)
+	query := fmt.Sprintf("avg(avg_over_time(%s[1h:%s]))", Selector(g.entry.Uptime, g.match()), every)
 	up, err := s.one(query, time.Hour)
 	if err != nil {
 		return record{}, err

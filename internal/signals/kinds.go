@@ -3,12 +3,10 @@ package signals
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -26,7 +24,7 @@ var what = map[string]struct{ name, good, fast string }{
 
 // availability proposes SLOs of good events.
 func (s *suggester) availability(src source, groups []group) error {
-	if src.entry.silent {
+	if src.entry.Silent {
 		for _, g := range groups {
 			s.of(g).note("%s: no SLO is made of it; its saturation explains incidents of the services it carries.", src.entry.Title)
 		}
@@ -39,16 +37,16 @@ func (s *suggester) availability(src source, groups []group) error {
 	for _, g := range groups {
 		v := s.of(g)
 		f := g.entry.Fill(g.match(), g.live)
-		if f.counts.total == "" || v.taken(g) {
+		if f.Counts.Total == "" || v.taken(g) {
 			continue
 		}
-		if f.counts.bad+f.counts.good == "" {
+		if f.Counts.Bad+f.Counts.Good == "" {
 			v.note("No SLO of errors: %s.", f.Errors.Reason)
 			continue
 		}
-		metric, _ := f.counted(g.live)
-		words := what[g.entry.counts]
-		one := newSLO(words.name, words.good, f.counts.events())
+		metric, _ := f.Counted(g.live)
+		words := what[g.entry.Counts]
+		one := newSLO(words.name, words.good, eventsOf(f.Counts))
 		s.add(v, g, metric, s.decide(one, records[labelKey(g.values)], "", g))
 	}
 	return nil
@@ -59,19 +57,24 @@ func newSLO(name, description string, sli slo.Indicator) SLO {
 	return SLO{Spec: &slo.Spec{Name: name, Description: description, Windows: []slo.Window{{Rolling: lookBack}}, SLI: sli}}
 }
 
-// events makes an indicator of good or bad events.
-func (c counts) events() slo.Indicator {
-	total, part := c.total, c.good+c.bad // one of them is empty
-	if c.raw && !namedLikeCounter(total) {
-		total, part = sum("increase", total), sum("increase", part)
+// eventsOf makes an indicator of good or bad events.
+func eventsOf(c Counts) slo.Indicator {
+	total, part := c.Total, c.Good+c.Bad // one of them is empty
+	if c.Raw && !namedLikeCounter(total) {
+		total, part = increase(total), increase(part)
 	}
 	sli := slo.Indicator{Kind: slo.Events, Total: query(total)}
-	if c.good != "" {
+	if c.Good != "" {
 		sli.Good = query(part)
 	} else {
 		sli.Bad = query(part)
 	}
 	return sli
+}
+
+// increase is what a counter gained.
+func increase(selector string) string {
+	return "sum(increase(" + selector + "[" + slo.WindowVariable + "]))"
 }
 
 // query makes a query of text that was made of the catalogue and of the labels of a service, both of which were parsed before.
@@ -98,7 +101,7 @@ func (s *suggester) decide(one SLO, r record, most string, g group) SLO {
 		one.explain("objective", "%s", why)
 	}
 	if t.refused == "" {
-		one.setAlerts(g.entry.quiet && one.Name == what[""].name, s.interval(g))
+		one.setAlerts(g.entry.Quiet && one.Name == what[""].name, s.interval(g))
 	}
 	return one
 }
@@ -106,10 +109,10 @@ func (s *suggester) decide(one SLO, r record, most string, g group) SLO {
 // interval is how often the metrics of a group are scraped, 0 if unknown.
 func (s *suggester) interval(g group) time.Duration {
 	f := g.entry.Fill(g.match(), g.live)
-	if !f.counts.raw {
+	if !f.Counts.Raw {
 		return 0
 	}
-	every, err := s.client.ScrapeInterval(s.ctx, f.counts.total, s.at)
+	every, err := s.client.ScrapeInterval(s.ctx, f.Counts.Total, s.at)
 	if err != nil {
 		return 0
 	}
@@ -118,12 +121,12 @@ func (s *suggester) interval(g group) time.Duration {
 
 // latency proposes SLOs of fast events: one per class of request types.
 func (s *suggester) latency(src source, groups []group) error {
-	c := src.entry.Fill(nil, src.live).counts
-	if c.histogram == "" || src.entry.Role != ServiceRole {
+	c := src.entry.Fill(nil, src.live).Counts
+	if c.Histogram == "" || src.entry.Role != ServiceRole {
 		return nil
 	}
 	var found map[string][]types
-	if !c.native {
+	if !c.Native {
 		var reason string
 		var err error
 		if found, reason, err = s.latencies(src); err != nil {
@@ -150,7 +153,7 @@ func (s *suggester) latency(src source, groups []group) error {
 			continue
 		}
 		for _, one := range results[i] {
-			s.add(v, g, c.metric+"_bucket", one)
+			s.add(v, g, c.Metric+"_bucket", one)
 		}
 		for _, t := range found[labelKey(g.values)] {
 			v.class = append(v.class, t.class)
@@ -161,8 +164,8 @@ func (s *suggester) latency(src source, groups []group) error {
 
 // latencyOf is the latency SLOs of one service.
 func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
-	c := g.entry.Fill(g.match(), g.live).counts
-	if c.native {
+	c := g.entry.Fill(g.match(), g.live).Counts
+	if c.Native {
 		l, err := s.nativeLadder(g)
 		if err != nil || len(l) == 0 {
 			return nil, err
@@ -184,10 +187,10 @@ func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
 }
 
 // bestBound takes the smallest bound that kept 99 % in the worst week, or the best of those that were tried.
-func (s *suggester) bestBound(g group, t types, c counts) (best SLO, err error) {
+func (s *suggester) bestBound(g group, t types, c Counts) (best SLO, err error) {
 	for i, b := range t.ladder.candidates() {
 		var r record
-		if c.native {
+		if c.Native {
 			r, err = s.nativeHistory(g, b)
 		} else {
 			r, err = s.latencyHistory(g, t, b)
@@ -195,7 +198,7 @@ func (s *suggester) bestBound(g group, t types, c counts) (best SLO, err error) 
 		if err != nil {
 			return best, err
 		}
-		one := newSLO("latency", fmt.Sprintf(what[g.entry.counts].fast, spoken(b.bound)), c.latency(t, b))
+		one := newSLO("latency", fmt.Sprintf(what[g.entry.Counts].fast, spoken(b.bound)), latencyWithin(c, t, b))
 		one.explain("sli.latency.below", "Yesterday %s %% of %s took at most %s%s.", percent(b.share), t.describe(), spoken(b.bound), boundWords(c))
 		if _, err := strconv.ParseFloat(one.SLI.LimitText, 64); err == nil {
 			one.explain("sli.latency.below", "It is in the unit of the buckets.")
@@ -211,23 +214,21 @@ func (s *suggester) bestBound(g group, t types, c counts) (best SLO, err error) 
 	return best, nil
 }
 
-func boundWords(c counts) string {
-	if c.native {
+func boundWords(c Counts) string {
+	if c.Native {
 		return ""
 	}
 	return ", a bound of its buckets"
 }
 
-// latency makes an indicator of events that take no longer than a bound.
-func (c counts) latency(t types, b le) slo.Indicator {
-	h := c.histogram
+// latencyWithin makes an indicator of events that take no longer than a bound.
+func latencyWithin(c Counts, t types, b le) slo.Indicator {
+	h := c.Histogram
 	if t.values != nil {
-		set, _ := promQL.ParseMetricSelector(h)
-		set = slices.DeleteFunc(set, func(m *labels.Matcher) bool { return m.Name == model.MetricNameLabel })
-		h = selector(c.metric, set, []*labels.Matcher{anyOf(t.label, t.values)})
+		h = Selector(c.Metric, c.Buckets, []*labels.Matcher{anyOf(t.label, t.values)})
 	}
-	sli := slo.Indicator{Kind: slo.Latency, Histogram: query(h), Below: b.bound / c.unit, LimitText: spoken(b.bound)}
-	if _, named := namedUnit(c.metric); c.unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
+	sli := slo.Indicator{Kind: slo.Latency, Histogram: query(h), Below: b.bound / c.Unit, LimitText: spoken(b.bound)}
+	if _, named := NamedUnit(c.Metric); c.Unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
 		sli.LimitText = number(sli.Below)
 	}
 	return sli
@@ -241,15 +242,15 @@ func spoken(s float64) string { return slo.ShortDuration(seconds64(s).Round(time
 // uptime proposes SLOs of gauges that are 1 or 0.
 func (s *suggester) uptime(src source, groups []group) error {
 	e := src.entry
-	if e.uptime == "" || !src.live.Has(e.uptime) || e.silent {
+	if e.Uptime == "" || !src.live.Has(e.Uptime) || e.Silent {
 		return nil
 	}
 	results := make([]SLO, len(groups))
 	err := each(len(groups), func(i int) error {
 		g := groups[i]
 		r, err := s.uptimeHistory(g)
-		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(selector(e.uptime, g.match()))})
-		if len(e.traffic) == 0 && g.day > 1 {
+		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(Selector(e.Uptime, g.match()))})
+		if len(e.Traffic) == 0 && g.day > 1 {
 			one.explain("sli.uptime", "All %s series count alike; by: [instance] gives each a budget of its own.", count(g.day))
 		}
 		results[i] = s.decide(one, r, "", g)
@@ -259,21 +260,21 @@ func (s *suggester) uptime(src source, groups []group) error {
 		return err
 	}
 	for i, g := range groups {
-		s.add(s.of(g), g, e.uptime, results[i])
+		s.add(s.of(g), g, e.Uptime, results[i])
 	}
 	return nil
 }
 
 // freshness proposes SLOs of ages.
 func (s *suggester) freshness(src source, groups []group) error {
-	for _, metric := range src.entry.freshness {
+	for _, metric := range src.entry.Freshness {
 		if !src.live.Has(metric) {
 			continue
 		}
 		results := make([]SLO, len(groups))
 		err := each(len(groups), func(i int) (err error) {
 			g := groups[i]
-			age := "max(" + selector(metric, g.match()) + ")"
+			age := "max(" + Selector(metric, g.match()) + ")"
 			limit, r, err := s.late(age)
 			if err != nil || len(r.buckets) == 0 {
 				return err

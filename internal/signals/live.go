@@ -48,16 +48,16 @@ var histogramParts = []string{"_bucket", "_count", ""}
 // Metrics are the names of all metrics that the entry knows, sorted.
 func (e *Entry) Metrics() []string {
 	var names []string
-	for _, alternative := range e.traffic {
+	for _, alternative := range e.Traffic {
 		names = append(names, alternative...)
 	}
 	names = append(names, e.failures...)
-	names = append(names, e.freshness...)
+	names = append(names, e.Freshness...)
 	names = append(names, e.latency.metrics()...)
 	for _, s := range e.saturation {
 		names = append(names, s.query.metrics...)
 	}
-	names = append(names, e.uptime)
+	names = append(names, e.Uptime)
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(s string) bool { return s == "" })
 }
@@ -83,9 +83,9 @@ const (
 // glance is how far back a metric counts as existing.
 const glance = time.Hour
 
-// look finds out what the server has of an entry, narrowed by matchers. It asks for names once, and for
+// Look finds out what the server has of an entry, narrowed by matchers. It asks for names once, and for
 // the labels of those metrics whose labels matter.
-func (e *Entry) look(ctx context.Context, c *prom.Client, match []*labels.Matcher, at time.Time) (*Live, error) {
+func (e *Entry) Look(ctx context.Context, c *prom.Client, match []*labels.Matcher, at time.Time) (*Live, error) {
 	names, err := c.LabelValues(ctx, model.MetricNameLabel, selectors(e.Metrics(), match), at.Add(-glance), at, maxNames)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (e *Entry) look(ctx context.Context, c *prom.Client, match []*labels.Matche
 		if !live.Has(name) {
 			continue
 		}
-		series, err := c.SeriesLabels(ctx, selector(name, match), at.Add(-glance), at, maxSample)
+		series, err := c.SeriesLabels(ctx, Selector(name, match), at.Add(-glance), at, maxSample)
 		if err != nil {
 			return nil, err
 		}
@@ -116,40 +116,40 @@ func (e *Entry) look(ctx context.Context, c *prom.Client, match []*labels.Matche
 func selectors(names []string, match []*labels.Matcher) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
-		out[i] = selector(name, match)
+		out[i] = Selector(name, match)
 	}
 	return out
 }
 
 // labelled are the metrics whose labels decide how the entry is read.
 func (e *Entry) labelled() (names []string) {
-	for _, alternative := range e.traffic {
+	for _, alternative := range e.Traffic {
 		names = append(names, alternative...)
 	}
-	names = append(names, e.freshness...)
+	names = append(names, e.Freshness...)
 	for _, h := range e.latency.histograms {
 		names = append(names, h+"_bucket", h)
 	}
 	names = append(names, e.failures...)
 	for _, s := range e.saturation {
-		if e.attach != "" {
+		if e.Attach != "" {
 			names = append(names, s.query.metrics...)
 		}
 	}
-	names = append(names, e.uptime)
+	names = append(names, e.Uptime)
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(s string) bool { return s == "" })
 }
 
 // lookOnly picks, of each list of Entry.only, the first matcher that matches a series of traffic.
 func (e *Entry) lookOnly(ctx context.Context, c *prom.Client, live *Live, match []*labels.Matcher, at time.Time) (only []*labels.Matcher, _ error) {
-	total := e.pickTraffic(live)
+	total := e.PickTraffic(live)
 	if len(total) == 0 {
 		return nil, nil
 	}
 	for _, alternatives := range e.only {
 		for _, m := range alternatives {
-			found, err := c.SeriesLabels(ctx, selector(total[0], match, []*labels.Matcher{m}), at.Add(-glance), at, 1)
+			found, err := c.SeriesLabels(ctx, Selector(total[0], match, []*labels.Matcher{m}), at.Add(-glance), at, 1)
 			if err != nil {
 				return nil, err
 			}
@@ -162,9 +162,9 @@ func (e *Entry) lookOnly(ctx context.Context, c *prom.Client, live *Live, match 
 	return only, nil
 }
 
-// pickTraffic is the first alternative of traffic that exists as a whole.
-func (e *Entry) pickTraffic(live *Live) []string {
-	for _, alternative := range e.traffic {
+// PickTraffic chooses the first alternative of traffic that exists as a whole, nil if there is none.
+func (e *Entry) PickTraffic(live *Live) []string {
+	for _, alternative := range e.Traffic {
 		if !slices.ContainsFunc(alternative, func(name string) bool { return !live.Has(name) }) {
 			return alternative
 		}
@@ -176,7 +176,7 @@ func (e *Entry) pickTraffic(live *Live) []string {
 // both are about the same events.
 func (e *Entry) pickHistogram(live *Live) (name string, native bool) {
 	candidates := slices.Clone(e.latency.histograms)
-	if total := e.pickTraffic(live); len(total) > 0 {
+	if total := e.PickTraffic(live); len(total) > 0 {
 		base := strings.TrimSuffix(total[0], "_count")
 		slices.SortStableFunc(candidates, func(a, b string) int { return rank(a == base) - rank(b == base) })
 	}
@@ -198,8 +198,8 @@ func rank(first bool) int {
 	return 1
 }
 
-// pickGroup is the labels that tell services apart, among those that exist.
-func (e *Entry) pickGroup(live *Live, metric string) (names []string) {
+// PickGroup chooses the labels that tell services apart, among those that the metric has.
+func (e *Entry) PickGroup(live *Live, metric string) (names []string) {
 	for _, alternatives := range e.group {
 		for _, label := range alternatives {
 			if live.HasLabel(metric, label) {

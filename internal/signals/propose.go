@@ -65,8 +65,8 @@ func (s *suggester) saturation(v *service) (out []slo.Saturation, err error) {
 // matches are the ways to find the service's series in a runtime source: its own labels, or a container of its name.
 func (src source) matches(g group) [][]*labels.Matcher {
 	out := [][]*labels.Matcher{g.match()}
-	if src.entry.attach != "" {
-		out = append(out, equal(src.entry.attach, g.values[first(g.labels)]))
+	if src.entry.Attach != "" {
+		out = append(out, equal(src.entry.Attach, g.values[first(g.labels)]))
 	}
 	return out
 }
@@ -78,6 +78,9 @@ func first(list []string) string {
 	return list[0]
 }
 
+// measured is the time over which a measure is looked at, as long as that of a snapshot.
+const measured = 5 * time.Minute
+
 // measures are those of a source that have a limit and a value.
 func (s *suggester) measures(src source, match []*labels.Matcher) (out []slo.Saturation, err error) {
 	for _, p := range src.entry.Fill(match, src.live).Saturation {
@@ -88,7 +91,7 @@ func (s *suggester) measures(src source, match []*labels.Matcher) (out []slo.Sat
 		if err != nil {
 			continue
 		}
-		list, err := s.vector(strings.ReplaceAll(p.Query, slo.WindowVariable, slo.ShortDuration(snapshotWindow)))
+		list, err := s.vector(strings.ReplaceAll(p.Query, slo.WindowVariable, slo.ShortDuration(measured)))
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -76,7 +77,7 @@ func each(n int, f func(int) error) error {
 func (s *scout) sources(c Catalogue) ([]source, error) {
 	found := make([]source, len(c))
 	err := each(len(c), func(i int) error {
-		live, err := c[i].look(s.ctx, s.client, nil, s.at)
+		live, err := c[i].Look(s.ctx, s.client, nil, s.at)
 		found[i] = source{c[i], live}
 		return err
 	})
@@ -122,6 +123,26 @@ func cleanName(s string) string {
 	return strings.Trim(s[:min(len(s), maxName)], "-._")
 }
 
+// equal makes the matchers label="value" of pairs.
+func equal(pairs ...string) (out []*labels.Matcher) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out = append(out, labels.MustNewMatcher(labels.MatchEqual, pairs[i], pairs[i+1]))
+	}
+	return out
+}
+
+// anyOf is a matcher for one of several values of a label.
+func anyOf(label string, values []string) *labels.Matcher {
+	if len(values) == 1 {
+		return labels.MustNewMatcher(labels.MatchEqual, label, values[0])
+	}
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = regexp.QuoteMeta(v)
+	}
+	return labels.MustNewMatcher(labels.MatchRegexp, label, strings.Join(quoted, "|"))
+}
+
 // grown is what counters gained in the time before: the difference to their value then, or all of it where
 // they were reset or are new, as the ledger counts it. It reads three samples of a series, however long the time is.
 func grown(selector string, over time.Duration) string {
@@ -133,14 +154,12 @@ func by(names ...string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
 		quoted[i] = n
-		if !classic.MatchString(n) {
+		if !model.LabelName(n).IsValidLegacy() {
 			quoted[i] = strconv.Quote(n)
 		}
 	}
 	return "by (" + strings.Join(quoted, ", ") + ")"
 }
-
-var classic = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 // maxGroups is how many services of one source are looked at.
 const maxGroups = 500
@@ -151,13 +170,13 @@ func (s *scout) groups(src source) ([]group, error) {
 	if metric == "" {
 		return nil, nil
 	}
-	names := src.entry.pickGroup(src.live, metric)
+	names := src.entry.PickGroup(src.live, metric)
 	list, err := s.vector(happened(by(names...)))
 	if err != nil {
 		return nil, err
 	}
 	f := src.entry.Fill(nil, src.live)
-	series, err := s.vector("count " + by(names...) + " (" + selector(metric, f.counts.matchers) + ")")
+	series, err := s.vector("count " + by(names...) + " (" + Selector(metric, f.Counts.Matchers) + ")")
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +186,7 @@ func (s *scout) groups(src source) ([]group, error) {
 			out = append(out, group{source: src, labels: names, values: one.Labels, day: one.Value, series: valueOf(series, one.Labels)})
 		}
 	}
-	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(braces(a.match()), braces(b.match())) })
+	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(Braces(a.match()), Braces(b.match())) })
 	return out[:min(len(out), maxGroups)], nil
 }
 
@@ -201,16 +220,16 @@ func (src source) census() (metric string, query func(by string) string) {
 		return func(by string) string { return operator + " " + by + " (" + inner + ")" }
 	}
 	switch {
-	case len(e.pickTraffic(src.live)) > 0:
-		metric = e.pickTraffic(src.live)[0]
-		return metric, aggregate("sum", grown(selector(metric, f.counts.matchers), 24*time.Hour))
-	case f.counts.native:
-		metric = f.counts.metric
-		return metric, aggregate("sum", "histogram_count(increase("+selector(metric, f.counts.matchers)+"[1d:1h]))")
+	case len(e.PickTraffic(src.live)) > 0:
+		metric = e.PickTraffic(src.live)[0]
+		return metric, aggregate("sum", grown(Selector(metric, f.Counts.Matchers), 24*time.Hour))
+	case f.Counts.Native:
+		metric = f.Counts.Metric
+		return metric, aggregate("sum", "histogram_count(increase("+Selector(metric, f.Counts.Matchers)+"[1d:1h]))")
 	}
-	for _, metric := range append([]string{e.uptime}, e.freshness...) {
+	for _, metric := range append([]string{e.Uptime}, e.Freshness...) {
 		if metric != "" && src.live.Has(metric) {
-			return metric, aggregate("count", selector(metric))
+			return metric, aggregate("count", Selector(metric))
 		}
 	}
 	return "", nil

@@ -17,10 +17,13 @@ import (
 // promQL is Prometheus' own parser, with its stable language.
 var promQL = parser.NewParser(parser.Options{})
 
-// selector writes `metric{matchers}`. Values and unusual names are quoted by Prometheus' own
+// classic is a name that needs no quotes.
+var classic = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// Selector writes `metric{matchers}`. Values and unusual names are quoted by Prometheus' own
 // printer, so that no label value can break out of its place. A label is not matched twice in the
 // same way.
-func selector(metric string, sets ...[]*labels.Matcher) string {
+func Selector(metric string, sets ...[]*labels.Matcher) string {
 	v := &parser.VectorSelector{}
 	if classic.MatchString(metric) {
 		v.Name = metric // otherwise it is written {__name__="a.b"}
@@ -38,8 +41,8 @@ func selector(metric string, sets ...[]*labels.Matcher) string {
 	return v.String()
 }
 
-// braces writes matchers alone: `{job="checkout"}`.
-func braces(set []*labels.Matcher) string {
+// Braces writes matchers alone: `{job="checkout"}`.
+func Braces(set []*labels.Matcher) string {
 	parts := make([]string, len(set))
 	for i, m := range set {
 		parts[i] = m.String()
@@ -59,14 +62,6 @@ func ParseMatch(text string) ([]*labels.Matcher, error) {
 	return promQL.ParseMetricSelector(text)
 }
 
-// equal makes the matchers label="value" of pairs.
-func equal(pairs ...string) (out []*labels.Matcher) {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		out = append(out, labels.MustNewMatcher(labels.MatchEqual, pairs[i], pairs[i+1]))
-	}
-	return out
-}
-
 // opposite is the matcher that matches whatever m does not.
 func opposite(m *labels.Matcher) *labels.Matcher {
 	types := map[labels.MatchType]labels.MatchType{
@@ -74,18 +69,6 @@ func opposite(m *labels.Matcher) *labels.Matcher {
 		labels.MatchRegexp: labels.MatchNotRegexp, labels.MatchNotRegexp: labels.MatchRegexp,
 	}
 	return labels.MustNewMatcher(types[m.Type], m.Name, m.Value)
-}
-
-// anyOf is a matcher for one of several values of a label.
-func anyOf(label string, values []string) *labels.Matcher {
-	if len(values) == 1 {
-		return labels.MustNewMatcher(labels.MatchEqual, label, values[0])
-	}
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = regexp.QuoteMeta(v)
-	}
-	return labels.MustNewMatcher(labels.MatchRegexp, label, strings.Join(quoted, "|"))
 }
 
 // template is a query of the catalogue, parsed once. In its text `$window` stands for the range.
@@ -134,7 +117,7 @@ func metricOf(v *parser.VectorSelector) string {
 // fill narrows every selector of the template by matchers. `$window` is no PromQL, so a length
 // that occurs nowhere else takes its place while the expression is printed.
 func (t template) fill(match []*labels.Matcher) string {
-	values := braces(match) + t.text
+	values := Braces(match) + t.text
 	length := 7 * time.Minute
 	for strings.Contains(values, slo.ShortDuration(length)) {
 		length += time.Minute + time.Second

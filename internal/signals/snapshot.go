@@ -152,7 +152,7 @@ func (s *Snapshot) prepare(ctx context.Context, c *prom.Client, signals *slo.Sig
 	if len(match) == 0 {
 		return nil, "signals.match is empty, so the numbers would be those of every service"
 	}
-	live, err := e.look(ctx, c, match, s.At)
+	live, err := e.Look(ctx, c, match, s.At)
 	if err != nil {
 		return nil, err.Error()
 	}

@@ -133,7 +133,7 @@ func (s *suggester) visit(src source) error {
 // writable reports whether the group's labels can stand in an SLO file. A placeholder such as $x in a label value
 // cannot; the service is named with that reason, and nothing is proposed for it.
 func (s *suggester) writable(g group) bool {
-	_, err := slo.ParseQuery(selector("up", g.match()))
+	_, err := slo.ParseQuery(Selector("up", g.match()))
 	if err != nil {
 		s.of(g).note("Its labels cannot be written in an SLO file: %v.", err)
 	}
@@ -145,7 +145,7 @@ func (s *suggester) of(g group) *service {
 	name := s.nameOf(g)
 	v := s.services[name]
 	if v == nil {
-		described := &slo.Service{Name: name, Signals: &slo.Signals{From: g.entry.Name, Match: braces(g.match())}}
+		described := &slo.Service{Name: name, Signals: &slo.Signals{From: g.entry.Name, Match: Braces(g.match())}}
 		v = &service{Proposal: Proposal{Service: described, Traps: g.entry.Traps}, group: g, counts: map[string]string{}}
 		if known := s.Existing.Service(name); known != nil && known.Signals != nil {
 			described.Signals = nil
@@ -179,7 +179,7 @@ func (v *service) note(format string, args ...any) {
 
 // taken says whether another source has counted the same kind of event for this service, and notes it.
 func (v *service) taken(g group) bool {
-	kind := g.entry.counts
+	kind := g.entry.Counts
 	if other, ok := v.counts[kind]; ok && other != g.entry.Name && kind != "" {
 		v.note("%s counts requests of this service too; %s is used, so that one failure is not counted twice.", g.entry.Title, other)
 		return true
@@ -192,7 +192,7 @@ func (v *service) taken(g group) bool {
 func (s *suggester) add(v *service, g group, metric string, one SLO) {
 	taken := func(o SLO) bool { return o.Name == one.Name }
 	if slices.ContainsFunc(v.SLOs, taken) {
-		one.Name = cmp.Or(g.entry.counts, g.entry.Name) + "-" + one.Name
+		one.Name = cmp.Or(g.entry.Counts, g.entry.Name) + "-" + one.Name
 	}
 	if slices.ContainsFunc(v.SLOs, taken) {
 		return
