@@ -32,7 +32,7 @@
 // internal/crontime says that it is due; package internal/register writes the record that regulators ask for.
 //
 // Package internal/signals knows where common programs show their latency, traffic, errors and saturation: as
-// evidence, and for suggesting SLOs.
+// evidence, and for package internal/suggest, which proposes SLOs.
 //
 // So far everything that decides is pure: no clock, no network, no disk. Time is an argument.
 //

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/suggest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -32,7 +33,7 @@ func (c *suggestCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	list, failure := signals.Suggest(e.ctx, client, signals.Options{At: sourceTime(e.ctx, client, e.now).Add(-settled), Service: only, Existing: existing, Catalogue: sources})
+	list, failure := suggest.Propose(e.ctx, client, suggest.Options{At: sourceTime(e.ctx, client, e.now).Add(-settled), Service: only, Existing: existing, Catalogue: sources})
 	if c.OutputDir != "" && len(list) > 0 {
 		err = c.write(e.out, list)
 	} else {
@@ -102,7 +103,7 @@ func withFiles(cfg config.Config) (paths []string) {
 
 // printProposals writes all proposals as one stream of documents. Those that are only comments come last, where they
 // belong to no document.
-func printProposals(out io.Writer, list []signals.Proposal) error {
+func printProposals(out io.Writer, list []suggest.Proposal) error {
 	divider := ""
 	for _, empty := range []bool{false, true} {
 		for _, p := range list {
@@ -119,7 +120,7 @@ func printProposals(out io.Writer, list []signals.Proposal) error {
 }
 
 // write makes one file per service, and never touches one that is there.
-func (c *suggestCmd) write(out io.Writer, list []signals.Proposal) error {
+func (c *suggestCmd) write(out io.Writer, list []suggest.Proposal) error {
 	if err := os.MkdirAll(c.OutputDir, 0o777); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package signals
+package suggest
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -217,7 +218,7 @@ func (s *scout) uptimeHistory(g group) (record, error) {
 	if g.day > 100 {
 		every = "10m"
 	}
-	query := fmt.Sprintf("avg(avg_over_time(%s[1h:%s]))", Selector(g.entry.Uptime, g.match()), every)
+	query := fmt.Sprintf("avg(avg_over_time(%s[1h:%s]))", signals.Selector(g.entry.Uptime, g.match()), every)
 	up, err := s.one(query, time.Hour)
 	if err != nil {
 		return record{}, err

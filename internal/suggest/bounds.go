@@ -1,4 +1,4 @@
-package signals
+package suggest
 
 import (
 	"cmp"
@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/signals"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -109,14 +111,14 @@ const day = 24 * time.Hour
 func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	c := src.entry.Fill(nil, src.live).Counts
 	metric := c.Metric + "_bucket"
-	spelled, err := s.values(labels.BucketLabel, Selector(metric, c.Buckets), maxBuckets+1)
+	spelled, err := s.values(labels.BucketLabel, signals.Selector(metric, c.Buckets), maxBuckets+1)
 	if err != nil {
 		return nil, "", err
 	}
 	if len(spelled) > maxBuckets {
 		return nil, fmt.Sprintf("%s has more than %d buckets", c.Metric, maxBuckets), nil
 	}
-	infinite := Selector(metric, c.Buckets, equal(labels.BucketLabel, "+Inf"))
+	infinite := signals.Selector(metric, c.Buckets, equal(labels.BucketLabel, "+Inf"))
 	size, err := s.vector("count(" + infinite + ")")
 	if err != nil {
 		return nil, "", err
@@ -133,7 +135,7 @@ func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	if route != "" {
 		wanted = append(wanted, route)
 	}
-	cells, err := s.vector("sum " + by(wanted...) + " (" + grown(Selector(metric, c.Buckets), day) + ")")
+	cells, err := s.vector("sum " + by(wanted...) + " (" + grown(signals.Selector(metric, c.Buckets), day) + ")")
 	if err != nil {
 		return nil, "", err
 	}
@@ -146,7 +148,7 @@ func (s *scout) route(src source, metric string, matchers []*labels.Matcher) (st
 		if !src.live.HasLabel(metric, name) {
 			continue
 		}
-		values, err := s.values(name, Selector(metric, matchers), maxRoutes+1)
+		values, err := s.values(name, signals.Selector(metric, matchers), maxRoutes+1)
 		if err != nil || len(values) > maxRoutes {
 			return "", err
 		}
@@ -254,7 +256,7 @@ func (s *scout) latencyHistory(g group, t types, b le) (record, error) {
 	}
 	r := resolutionFor(math.Max(g.series, 200)) // there are two buckets to read, of which neither is rare
 	query := func(texts []string) string {
-		return "sum(" + r.gained(Selector(metric, set, []*labels.Matcher{anyOf(labels.BucketLabel, texts)})) + ")"
+		return "sum(" + r.gained(signals.Selector(metric, set, []*labels.Matcher{anyOf(labels.BucketLabel, texts)})) + ")"
 	}
 	total, err := s.one(query([]string{"+Inf"}), r.step)
 	if err != nil {
@@ -283,7 +285,7 @@ func (s *scout) nativeLadder(g group) (ladder, error) {
 	return l, nil
 }
 
-func fraction(c Counts, bound float64, over string) string {
+func fraction(c signals.Counts, bound float64, over string) string {
 	return "histogram_fraction(0, " + number(bound/c.Unit) + ", sum(increase(" + c.Histogram + over + ")))"
 }
 

@@ -1,4 +1,4 @@
-package signals
+package suggest
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -58,7 +59,7 @@ func newSLO(name, description string, sli slo.Indicator) SLO {
 }
 
 // eventsOf makes an indicator of good or bad events.
-func eventsOf(c Counts) slo.Indicator {
+func eventsOf(c signals.Counts) slo.Indicator {
 	total, part := c.Total, c.Good+c.Bad // one of them is empty
 	if c.Raw && !namedLikeCounter(total) {
 		total, part = increase(total), increase(part)
@@ -122,7 +123,7 @@ func (s *suggester) interval(g group) time.Duration {
 // latency proposes SLOs of fast events: one per class of request types.
 func (s *suggester) latency(src source, groups []group) error {
 	c := src.entry.Fill(nil, src.live).Counts
-	if c.Histogram == "" || src.entry.Role != ServiceRole {
+	if c.Histogram == "" || src.entry.Role != signals.ServiceRole {
 		return nil
 	}
 	var found map[string][]types
@@ -187,7 +188,7 @@ func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
 }
 
 // bestBound takes the smallest bound that kept 99 % in the worst week, or the best of those that were tried.
-func (s *suggester) bestBound(g group, t types, c Counts) (best SLO, err error) {
+func (s *suggester) bestBound(g group, t types, c signals.Counts) (best SLO, err error) {
 	for i, b := range t.ladder.candidates() {
 		var r record
 		if c.Native {
@@ -214,7 +215,7 @@ func (s *suggester) bestBound(g group, t types, c Counts) (best SLO, err error) 
 	return best, nil
 }
 
-func boundWords(c Counts) string {
+func boundWords(c signals.Counts) string {
 	if c.Native {
 		return ""
 	}
@@ -222,13 +223,13 @@ func boundWords(c Counts) string {
 }
 
 // latencyWithin makes an indicator of events that take no longer than a bound.
-func latencyWithin(c Counts, t types, b le) slo.Indicator {
+func latencyWithin(c signals.Counts, t types, b le) slo.Indicator {
 	h := c.Histogram
 	if t.values != nil {
-		h = Selector(c.Metric, c.Buckets, []*labels.Matcher{anyOf(t.label, t.values)})
+		h = signals.Selector(c.Metric, c.Buckets, []*labels.Matcher{anyOf(t.label, t.values)})
 	}
 	sli := slo.Indicator{Kind: slo.Latency, Histogram: query(h), Below: b.bound / c.Unit, LimitText: spoken(b.bound)}
-	if _, named := NamedUnit(c.Metric); c.Unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
+	if _, named := signals.NamedUnit(c.Metric); c.Unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
 		sli.LimitText = number(sli.Below)
 	}
 	return sli
@@ -249,7 +250,7 @@ func (s *suggester) uptime(src source, groups []group) error {
 	err := each(len(groups), func(i int) error {
 		g := groups[i]
 		r, err := s.uptimeHistory(g)
-		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(Selector(e.Uptime, g.match()))})
+		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(signals.Selector(e.Uptime, g.match()))})
 		if len(e.Traffic) == 0 && g.day > 1 {
 			one.explain("sli.uptime", "All %s series count alike; by: [instance] gives each a budget of its own.", count(g.day))
 		}
@@ -274,7 +275,7 @@ func (s *suggester) freshness(src source, groups []group) error {
 		results := make([]SLO, len(groups))
 		err := each(len(groups), func(i int) (err error) {
 			g := groups[i]
-			age := "max(" + Selector(metric, g.match()) + ")"
+			age := "max(" + signals.Selector(metric, g.match()) + ")"
 			limit, r, err := s.late(age)
 			if err != nil || len(r.buckets) == 0 {
 				return err

@@ -1,4 +1,4 @@
-package signals_test
+package suggest_test
 
 import (
 	"testing"

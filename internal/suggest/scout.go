@@ -1,4 +1,4 @@
-package signals
+package suggest
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -34,6 +35,9 @@ func (s *scout) vector(query string) ([]prom.Element, error) {
 	return list, nil
 }
 
+// glance is how far back a series counts as existing.
+const glance = time.Hour
+
 // values lists at most so many values of a label.
 func (s *scout) values(label, selector string, most int) ([]string, error) {
 	list, err := s.client.LabelValues(s.ctx, label, []string{selector}, s.at.Add(-glance), s.at, most)
@@ -45,8 +49,8 @@ func (s *scout) values(label, selector string, most int) ([]string, error) {
 
 // source is an entry that the server has.
 type source struct {
-	entry *Entry
-	live  *Live
+	entry *signals.Entry
+	live  *signals.Live
 }
 
 // workers is how many requests are on their way at a time, so that a busy server stays usable.
@@ -74,7 +78,7 @@ func each(n int, f func(int) error) error {
 }
 
 // sources looks for every entry of the catalogue.
-func (s *scout) sources(c Catalogue) ([]source, error) {
+func (s *scout) sources(c signals.Catalogue) ([]source, error) {
 	found := make([]source, len(c))
 	err := each(len(c), func(i int) error {
 		live, err := c[i].Look(s.ctx, s.client, nil, s.at)
@@ -84,7 +88,7 @@ func (s *scout) sources(c Catalogue) ([]source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(found, func(s source) bool { return len(s.live.labels) == 0 }), nil
+	return slices.DeleteFunc(found, func(s source) bool { return len(s.live.Metrics()) == 0 }), nil
 }
 
 // group is one service as one source sees it.
@@ -176,7 +180,7 @@ func (s *scout) groups(src source) ([]group, error) {
 		return nil, err
 	}
 	f := src.entry.Fill(nil, src.live)
-	series, err := s.vector("count " + by(names...) + " (" + Selector(metric, f.Counts.Matchers) + ")")
+	series, err := s.vector("count " + by(names...) + " (" + signals.Selector(metric, f.Counts.Matchers) + ")")
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +190,7 @@ func (s *scout) groups(src source) ([]group, error) {
 			out = append(out, group{source: src, labels: names, values: one.Labels, day: one.Value, series: valueOf(series, one.Labels)})
 		}
 	}
-	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(Braces(a.match()), Braces(b.match())) })
+	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(signals.Braces(a.match()), signals.Braces(b.match())) })
 	return out[:min(len(out), maxGroups)], nil
 }
 
@@ -222,14 +226,14 @@ func (src source) census() (metric string, query func(by string) string) {
 	switch {
 	case len(e.PickTraffic(src.live)) > 0:
 		metric = e.PickTraffic(src.live)[0]
-		return metric, aggregate("sum", grown(Selector(metric, f.Counts.Matchers), 24*time.Hour))
+		return metric, aggregate("sum", grown(signals.Selector(metric, f.Counts.Matchers), 24*time.Hour))
 	case f.Counts.Native:
 		metric = f.Counts.Metric
-		return metric, aggregate("sum", "histogram_count(increase("+Selector(metric, f.Counts.Matchers)+"[1d:1h]))")
+		return metric, aggregate("sum", "histogram_count(increase("+signals.Selector(metric, f.Counts.Matchers)+"[1d:1h]))")
 	}
 	for _, metric := range append([]string{e.Uptime}, e.Freshness...) {
 		if metric != "" && src.live.Has(metric) {
-			return metric, aggregate("count", Selector(metric))
+			return metric, aggregate("count", signals.Selector(metric))
 		}
 	}
 	return "", nil

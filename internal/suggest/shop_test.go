@@ -1,10 +1,9 @@
-package signals_test
+package suggest_test
 
 import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/suggest"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -44,10 +44,10 @@ func serve(t testing.TB, db *promfake.DB) *prom.Client {
 	return c
 }
 
-func suggest(t testing.TB, db *promfake.DB, o signals.Options) []signals.Proposal {
+func propose(t testing.TB, db *promfake.DB, o suggest.Options) []suggest.Proposal {
 	t.Helper()
 	o.At = live
-	list, err := signals.Suggest(context.Background(), serve(t, db), o)
+	list, err := suggest.Propose(context.Background(), serve(t, db), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func suggest(t testing.TB, db *promfake.DB, o signals.Options) []signals.Proposa
 }
 
 // files are the proposals as SLO files.
-func files(list []signals.Proposal) (out []file.File) {
+func files(list []suggest.Proposal) (out []file.File) {
 	for _, p := range list {
 		if !p.Empty() {
 			out = append(out, file.File{Name: p.Service.Name + ".yaml", Data: p.YAML()})
@@ -65,7 +65,7 @@ func files(list []signals.Proposal) (out []file.File) {
 }
 
 // text is all files, one below the other.
-func text(list []signals.Proposal) string {
+func text(list []suggest.Proposal) string {
 	var b strings.Builder
 	for _, p := range list {
 		b.Write(p.YAML())
@@ -74,7 +74,7 @@ func text(list []signals.Proposal) string {
 }
 
 // lines is what was proposed, a line per SLO.
-func lines(list []signals.Proposal) (out []string) {
+func lines(list []suggest.Proposal) (out []string) {
 	for _, p := range list {
 		for _, one := range p.SLOs {
 			sli := string(one.SLI.Kind) + ":"
@@ -103,16 +103,16 @@ func shopTest(t *testing.T) *promfake.DB {
 }
 
 // shopList is what is suggested for the whole shop, asked for once.
-func shopList(t *testing.T) []signals.Proposal {
+func shopList(t *testing.T) []suggest.Proposal {
 	t.Helper()
 	db := shopTest(t)
-	return onceForAll(func() []signals.Proposal { return suggest(t, db, signals.Options{}) })
+	return onceForAll(func() []suggest.Proposal { return propose(t, db, suggest.Options{}) })
 }
 
-var onceForAll = func() func(func() []signals.Proposal) []signals.Proposal {
+var onceForAll = func() func(func() []suggest.Proposal) []suggest.Proposal {
 	var once sync.Once
-	var list []signals.Proposal
-	return func(ask func() []signals.Proposal) []signals.Proposal {
+	var list []suggest.Proposal
+	return func(ask func() []suggest.Proposal) []suggest.Proposal {
 		once.Do(func() { list = ask() })
 		return list
 	}
@@ -175,7 +175,7 @@ func TestTheTargetIsTheHighestStepThatTheWorstWeekMet(t *testing.T) {
 
 func TestTheSameServerGivesTheSameBytes(t *testing.T) {
 	db := shopTest(t)
-	if diff := cmp.Diff(text(shopList(t)), text(suggest(t, db, signals.Options{}))); diff != "" {
+	if diff := cmp.Diff(text(shopList(t)), text(propose(t, db, suggest.Options{}))); diff != "" {
 		t.Fatal(diff)
 	}
 }
@@ -190,7 +190,7 @@ func TestWhatExistsIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := suggest(t, db, signals.Options{Existing: set})
+	list := propose(t, db, suggest.Options{Existing: set})
 	want := []string{`partners/latency 99 latency: histogram: http_request_duration_seconds{job="partners"} below: 1s`}
 	if diff := cmp.Diff(want, lines(list)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -198,7 +198,7 @@ func TestWhatExistsIsLeftAlone(t *testing.T) {
 	if _, err := file.Load(append(existing, files(list)...)); err != nil {
 		t.Errorf("the suggestions do not fit beside what exists: %v", err)
 	}
-	if again := suggest(t, db, signals.Options{Existing: set, Service: regexp.MustCompile("partners|web")}); len(again) != 2 {
+	if again := propose(t, db, suggest.Options{Existing: set, Service: regexp.MustCompile("partners|web")}); len(again) != 2 {
 		t.Errorf("--service partners|web gives %v", lines(again))
 	}
 }
@@ -224,46 +224,5 @@ func TestSnapshotOfTheShop(t *testing.T) {
 	}
 	if n := db.Stats().Sub(before).Requests; n > 40 {
 		t.Errorf("a snapshot sent %d requests", n)
-	}
-}
-
-func TestWithoutAnswersEverythingIsUnknown(t *testing.T) {
-	db := newDB()
-	plant(t, db, time.Minute, time.Hour, map[string]float64{`http_requests_total{job="a",code="200"}`: 1})
-	for _, tc := range []struct {
-		name, reason string
-		signals      *slo.Signals
-		fault        promfake.Failure
-	}{
-		{"no signals", "says nothing about its signals", nil, nil},
-		{"an unknown source", `there is no source "otel"`, &slo.Signals{From: "otel", Match: `{job="a"}`}, nil},
-		{"no match", "those of every service", &slo.Signals{From: "go-http"}, nil},
-		{"nothing of it exists", "none of http_requests_total", &slo.Signals{From: "go-http", Match: `{job="b"}`}, nil},
-		{"the server fails", "overloaded", &slo.Signals{From: "go-http", Match: `{job="a"}`}, promfake.Status(503)},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			c := serve(t, db)
-			if tc.fault != nil {
-				db.Faults.Fail(tc.fault)
-			}
-			s := signals.Take(context.Background(), c, &slo.Service{Name: "a", Signals: tc.signals}, live, signals.SnapshotOptions{})
-			for _, one := range []signals.Signal{s.Traffic} {
-				if one.Now.Known || one.Baseline.Known || !strings.Contains(one.Now.Reason, tc.reason) {
-					t.Errorf("%s: %+v, want the reason %q", one.Name, one, tc.reason)
-				}
-			}
-		})
-	}
-}
-
-func TestCatalogueKnowsEverySource(t *testing.T) {
-	names := signals.Default().Names()
-	for _, want := range []string{
-		"go-http", "otel-http", "grpc", "otel-rpc", "ingress-nginx", "nginx", "envoy", "istio", "traefik", "spring",
-		"blackbox", "node", "kubernetes", "postgresql", "redis", "kafka", "jvm", "go-runtime",
-	} {
-		if !slices.Contains(names, want) {
-			t.Errorf("the catalogue lacks %s", want)
-		}
 	}
 }

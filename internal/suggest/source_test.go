@@ -1,4 +1,4 @@
-package signals_test
+package suggest_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/suggest"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
@@ -311,8 +312,8 @@ func TestEverySourceIsRead(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			db := tc.db(t)
-			list := suggest(t, db, signals.Options{})
-			var found *signals.Proposal
+			list := propose(t, db, suggest.Options{})
+			var found *suggest.Proposal
 			for i := range list {
 				if list[i].Service.Name == tc.service {
 					found = &list[i]
@@ -327,7 +328,7 @@ func TestEverySourceIsRead(t *testing.T) {
 	}
 }
 
-func (tc sourceCase) checkFile(t *testing.T, list []signals.Proposal, text string) {
+func (tc sourceCase) checkFile(t *testing.T, list []suggest.Proposal, text string) {
 	t.Helper()
 	for _, want := range tc.want {
 		if !strings.Contains(text, want) {
@@ -362,7 +363,7 @@ func (tc sourceCase) checkFile(t *testing.T, list []signals.Proposal, text strin
 	}
 }
 
-func (tc sourceCase) checkSnapshot(t *testing.T, db *promfake.DB, p signals.Proposal) {
+func (tc sourceCase) checkSnapshot(t *testing.T, db *promfake.DB, p suggest.Proposal) {
 	t.Helper()
 	// The samples are four minutes apart.
 	s := signals.Take(context.Background(), serve(t, db), p.Service, live, signals.SnapshotOptions{Window: 20 * time.Minute, Timeout: time.Minute})

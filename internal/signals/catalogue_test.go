@@ -5,45 +5,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
-	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // hostile are label values that must stay values.
-var hostile = []string{
-	`a"} or vector(1) #`, "a\nservice: evil", `a'b`, `\`, "a: &x [*x]", "{{.window}}", "$window", "[7m]", "\u2028", "日本", "\x00", `job="b"`, "# comment",
-}
-
-func TestLabelValuesStayValues(t *testing.T) {
-	db := newDB()
-	const days = 8
-	for i, v := range hostile {
-		for _, code := range []string{"200", "500"} {
-			s := db.Series(labels.FromStrings("__name__", "http_requests_total", "job", v, "code", code))
-			for h := range days * 24 * 4 {
-				at := live.Add(-days*24*time.Hour + time.Duration(h+1)*15*time.Minute)
-				if err := s.Append(at.UnixMilli(), float64(h*900*(i+1))); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	list := suggest(t, db, signals.Options{})
-	for _, p := range list {
-		if _, err := file.Load([]file.File{{Name: "x.yaml", Data: p.YAML()}}); err != nil && !p.Empty() {
-			t.Errorf("%s: %v\n%s", p.Service.Name, err, p.YAML())
-		}
-		if strings.Contains(string(p.YAML()), "\nservice: evil") {
-			t.Errorf("a label value wrote a line of its own:\n%s", p.YAML())
-		}
-	}
-}
+var hostile = []string{`a"} or vector(1) #`, "a\nservice: evil", `a'b`, `\`, "{{.window}}", "$window", "[7m]", "日本", `job="b"`, "# comment"}
 
 func TestEveryQueryOfTheCatalogueParses(t *testing.T) {
 	for _, e := range signals.Default() {
@@ -107,33 +78,6 @@ func TestNothingIsInvented(t *testing.T) {
 	}
 }
 
-func TestAHouseAddsItsOwn(t *testing.T) {
-	house, err := signals.Parse("house.yaml", []byte(`
-- name: house
-  title: our own framework
-  group: [job]
-  traffic: [acme_calls_total]
-  errors: [['ok="false"']]
-- name: redis
-  title: our redis
-  role: exporter
-  group: [job]
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := signals.Default().With(house)
-	if e := all.Lookup("redis"); e.Title != "our redis" || len(all) != len(signals.Default())+1 {
-		t.Errorf("%d entries, redis is %q", len(all), e.Title)
-	}
-	db := newDB()
-	plant(t, db, 5*time.Minute, 29*24*time.Hour, map[string]float64{`acme_calls_total{job="a",ok="true"}`: 10, `acme_calls_total{job="a",ok="false"}`: 0.001})
-	list := suggest(t, db, signals.Options{Catalogue: all})
-	if got := text(list); !strings.Contains(got, `bad: 'acme_calls_total{job="a",ok="false"}'`) || !strings.Contains(got, "from: house") {
-		t.Errorf("\n%s", got)
-	}
-}
-
 func TestAWrongCatalogueIsExplained(t *testing.T) {
 	for _, tc := range []struct{ name, yaml, want string }{
 		{"no name", "- group: [job]", "name"},
@@ -150,5 +94,17 @@ func TestAWrongCatalogueIsExplained(t *testing.T) {
 				t.Errorf("%v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestCatalogueKnowsEverySource(t *testing.T) {
+	names := signals.Default().Names()
+	for _, want := range []string{
+		"go-http", "otel-http", "grpc", "otel-rpc", "ingress-nginx", "nginx", "envoy", "istio", "traefik", "spring",
+		"blackbox", "node", "kubernetes", "postgresql", "redis", "kafka", "jvm", "go-runtime",
+	} {
+		if !slices.Contains(names, want) {
+			t.Errorf("the catalogue lacks %s", want)
+		}
 	}
 }

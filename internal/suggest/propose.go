@@ -1,4 +1,4 @@
-package signals
+package suggest
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -45,7 +46,7 @@ func tier(v *service) string {
 // its own entry come with signals.from.
 func (s *suggester) saturation(v *service) (out []slo.Saturation, err error) {
 	for _, src := range s.all {
-		if src.entry.Role != RuntimeRole {
+		if src.entry.Role != signals.RuntimeRole {
 			continue
 		}
 		for _, match := range src.matches(v.group) {

@@ -1,4 +1,4 @@
-package signals_test
+package suggest_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
-	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/suggest"
 )
 
 // bigServer has that many series, of which the recognised ones, 16 for each of the services, have four weeks of
@@ -46,7 +46,7 @@ func bigServer(tb testing.TB, series, services int) *promfake.DB {
 func measure(tb testing.TB, db *promfake.DB, services int) (promfake.Stats, time.Duration) {
 	c := serve(tb, db)
 	before, start := db.Stats(), time.Now()
-	list, err := signals.Suggest(context.Background(), c, signals.Options{At: live})
+	list, err := suggest.Propose(context.Background(), c, suggest.Options{At: live})
 	if err != nil || len(list) != services {
 		tb.Fatalf("%d proposals, %v", len(list), err)
 	}

@@ -1,6 +1,6 @@
 //go:build !race
 
-package signals_test
+package suggest_test
 
 // raceDetector tells whether the tests run under it.
 const raceDetector = false

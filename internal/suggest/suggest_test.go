@@ -1,8 +1,7 @@
-package signals_test
+package suggest_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -12,8 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
-	"github.com/slowburn-sre/slowburn/internal/signals"
-	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/internal/suggest"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
@@ -34,7 +32,7 @@ func TestRequestTypesAreGroupedByClass(t *testing.T) {
 		`shop/latency-high-fast 99.9 latency: histogram: http_request_duration_seconds{job="shop",route=~"/cart|/pay|/search"} below: 100ms`,
 		`shop/latency-high-slow 99.9 latency: histogram: http_request_duration_seconds{job="shop",route="/export"} below: 5s`,
 	}
-	list := suggest(t, db, signals.Options{})
+	list := propose(t, db, suggest.Options{})
 	if diff := cmp.Diff(want, lines(list)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -51,7 +49,7 @@ func TestServicesOfOneNameInTwoNamespacesStayApart(t *testing.T) {
 	}
 	plant(t, db, 5*time.Minute, month, counters)
 	var names []string
-	for _, p := range suggest(t, db, signals.Options{}) {
+	for _, p := range propose(t, db, suggest.Options{}) {
 		names = append(names, p.Service.Name+" "+p.Service.Signals.Match)
 	}
 	want := []string{`cart {service="cart", namespace="blue"}`, `green-cart {service="cart", namespace="green"}`}
@@ -67,7 +65,7 @@ func TestOneFailureIsNotProposedTwice(t *testing.T) {
 		`istio_requests_total{reporter="source",destination_service_name="cart",response_code="200"}`: 10,
 		`grpc_server_handled_total{job="cart",grpc_code="OK"}`:                                        10,
 	})
-	list := suggest(t, db, signals.Options{})
+	list := propose(t, db, suggest.Options{})
 	if len(list) != 1 {
 		t.Fatalf("%d services", len(list))
 	}
@@ -98,7 +96,7 @@ func TestErrorsOfProcessesThatAreGoneStillCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 3,000 errors among 6 million requests of the week: 99.95 % were good, the pod had been there for half an hour.
-	list := suggest(t, db, signals.Options{})
+	list := propose(t, db, suggest.Options{})
 	if got := list[0].SLOs[0].Objective.Percent(); got != "99.95" {
 		t.Errorf("the target is %s\n%s", got, text(list))
 	}
@@ -107,7 +105,7 @@ func TestErrorsOfProcessesThatAreGoneStillCount(t *testing.T) {
 func TestALittleTrafficIsRefusedWithTheReason(t *testing.T) {
 	db := newDB()
 	plant(t, db, 5*time.Minute, month, map[string]float64{`http_requests_total{job="rare",code="200"}`: 50.0 / (28 * 86400)})
-	list := suggest(t, db, signals.Options{})
+	list := propose(t, db, suggest.Options{})
 	if len(list) != 1 || !list[0].Empty() {
 		t.Fatalf("\n%s", text(list))
 	}
@@ -124,7 +122,7 @@ func TestALittleTrafficIsRefusedWithTheReason(t *testing.T) {
 func TestALowTargetHasAlertsThatCanFire(t *testing.T) {
 	db := newDB()
 	plant(t, db, time.Minute, month, map[string]float64{`http_requests_total{job="shaky",code="200"}`: 9.4, `http_requests_total{job="shaky",code="500"}`: 0.6})
-	list := suggest(t, db, signals.Options{})
+	list := propose(t, db, suggest.Options{})
 	set, err := file.Load(files(list))
 	if err != nil || len(set.Warnings) > 0 {
 		t.Fatalf("%v %v\n%s", err, set, text(list))
@@ -137,10 +135,10 @@ func TestALowTargetHasAlertsThatCanFire(t *testing.T) {
 func TestAServerThatFailsIsAnError(t *testing.T) {
 	db := newDB()
 	db.Faults.Fail(promfake.Status(503))
-	if list, err := signals.Suggest(context.Background(), serve(t, db), signals.Options{At: live}); err == nil {
+	if list, err := suggest.Propose(context.Background(), serve(t, db), suggest.Options{At: live}); err == nil {
 		t.Errorf("%v without an error", list)
 	}
-	if _, err := signals.Suggest(context.Background(), serve(t, newDB()), signals.Options{}); err == nil {
+	if _, err := suggest.Propose(context.Background(), serve(t, newDB()), suggest.Options{}); err == nil {
 		t.Error("no time, no error")
 	}
 }
@@ -152,7 +150,7 @@ func TestOneSourceThatFailsDoesNotHideTheOthers(t *testing.T) {
 		`grpc_server_handled_total{job="b",grpc_code="OK"}`: 10,
 	})
 	db.Faults.Add(promfake.Fault{When: promfake.OnQuery("grpc_server_handled_total"), Do: promfake.ErrorBody("execution", "query processing would load too many samples")})
-	list, err := signals.Suggest(context.Background(), serve(t, db), signals.Options{At: live})
+	list, err := suggest.Propose(context.Background(), serve(t, db), suggest.Options{At: live})
 	if len(list) != 1 || list[0].Service.Name != "a" || err == nil || !strings.Contains(err.Error(), "grpc: ") {
 		t.Errorf("%v, %v", lines(list), err)
 	}
@@ -162,20 +160,13 @@ func TestADatabaseThatIsDownPages(t *testing.T) {
 	db := newDB()
 	plant(t, db, 5*time.Minute, month, map[string]float64{`pg_stat_database_xact_commit{job="pg"}`: 99, `pg_stat_database_xact_rollback{job="pg"}`: 1})
 	stand(t, db, 5*time.Minute, month, map[string]float64{`pg_up{job="pg"}`: 1})
-	for _, one := range suggest(t, db, signals.Options{})[0].SLOs {
+	for _, one := range propose(t, db, suggest.Options{})[0].SLOs {
 		if quiet := len(one.Alerts.Page) == 0; quiet != (one.Name == "errors") {
 			t.Errorf("%s: %v", one.Name, one.Alerts)
 		}
 		if one.Name == "uptime" && !strings.Contains(one.Why[0].Text, "minutes in 28d allow only") {
 			t.Errorf("%v", one.Why)
 		}
-	}
-}
-
-func TestUnknownIsNullInJSON(t *testing.T) {
-	data, err := json.Marshal([]signals.Reading{{Value: 0, Known: true}, {Reason: "no data"}})
-	if want := `[{"value":0},{"value":null,"reason":"no data"}]`; err != nil || string(data) != want {
-		t.Errorf("%s, %v; want %s", data, err, want)
 	}
 }
 
@@ -186,22 +177,10 @@ func TestServicesBehindACollectorAreToldApart(t *testing.T) {
 		`http_server_request_duration_seconds_count{job="collector",exported_job="pay",http_response_status_code="200"}`:  10,
 	})
 	want := []string{"cart", "pay"}
-	for i, p := range suggest(t, db, signals.Options{Service: regexp.MustCompile("ca|cart|pay|p")}) {
+	for i, p := range propose(t, db, suggest.Options{Service: regexp.MustCompile("ca|cart|pay|p")}) {
 		if p.Service.Name != want[i] || p.Service.Signals.Match != fmt.Sprintf(`{exported_job="%s"}`, want[i]) {
 			t.Errorf("%s %s", p.Service.Name, p.Service.Signals.Match)
 		}
-	}
-}
-
-func TestASnapshotDoesNotWaitForAServerThatHangs(t *testing.T) {
-	db := newDB()
-	plant(t, db, time.Minute, time.Hour, map[string]float64{`http_requests_total{job="a",code="200"}`: 1})
-	c := serve(t, db)
-	db.Faults.Fail(promfake.Hang())
-	service := &slo.Service{Name: "a", Signals: &slo.Signals{From: "go-http", Match: `{job="a"}`}}
-	s := signals.Take(context.Background(), c, service, live, signals.SnapshotOptions{Timeout: 50 * time.Millisecond})
-	if s.Traffic.Now.Known || !strings.Contains(s.Traffic.Now.Reason, "timeout") {
-		t.Errorf("%+v", s.Traffic)
 	}
 }
 
@@ -228,7 +207,7 @@ func TestAHoleInTheDataIsNoBirth(t *testing.T) {
 			}
 		}
 	}
-	list := suggest(t, db, signals.Options{})
+	list := propose(t, db, suggest.Options{})
 	if got := list[0].SLOs[0].Objective.Percent(); got != "99.99" {
 		t.Errorf("the target is %s, as if the old outage had happened again\n%s", got, text(list))
 	}

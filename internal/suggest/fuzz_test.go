@@ -1,8 +1,9 @@
-package signals
+package suggest
 
 import (
 	"testing"
 
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -16,12 +17,12 @@ func FuzzLabelValue(f *testing.F) {
 	o, _ := slo.ParseObjective("99.9")
 	f.Fuzz(func(t *testing.T, value string) {
 		match := equal("job", value)
-		if _, err := slo.ParseQuery(Selector("up", match)); err != nil {
+		if _, err := slo.ParseQuery(signals.Selector("up", match)); err != nil {
 			return
 		}
-		live := NewLive(map[string][]string{"http_requests_total": {"job", "code"}, "process_open_fds": {"job"}, "process_max_fds": {"job"}})
-		filled := Default().Lookup("go-http").Fill(match, live)
-		part := Default().Lookup("go-runtime").Fill(match, live).Saturation[0]
+		live := signals.NewLive(map[string][]string{"http_requests_total": {"job", "code"}, "process_open_fds": {"job"}, "process_max_fds": {"job"}})
+		filled := signals.Default().Lookup("go-http").Fill(match, live)
+		part := signals.Default().Lookup("go-runtime").Fill(match, live).Saturation[0]
 		one := newSLO("availability", value+"x", eventsOf(filled.Counts))
 		one.Objective, one.Alerts.Significance = o, true
 		one.explain("", "%s", value)

@@ -1,4 +1,4 @@
-package signals
+package suggest
 
 import (
 	"cmp"
@@ -13,15 +13,16 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Options says what to suggest. At must be set; the zero value of the others stands for the default.
 type Options struct {
-	At        time.Time      // the end of the history that is looked at
-	Service   *regexp.Regexp // only services whose whole name matches; nil means all
-	Existing  *slo.Set       // SLOs that exist already, which are left alone; nil means none
-	Catalogue Catalogue      // the built-in one
+	At        time.Time         // the end of the history that is looked at
+	Service   *regexp.Regexp    // only services whose whole name matches; nil means all
+	Existing  *slo.Set          // SLOs that exist already, which are left alone; nil means none
+	Catalogue signals.Catalogue // the built-in one
 }
 
 // Proposal is what is suggested for one service. [Proposal.YAML] writes it as an SLO file.
@@ -47,12 +48,12 @@ func (one *SLO) explain(key, format string, args ...any) {
 	one.Why = append(one.Why, Note{key, fmt.Sprintf(format, args...)})
 }
 
-// Suggest looks at what a server has, and proposes SLOs for the services it finds, sorted by name. It finds
+// Propose looks at what a server has, and proposes SLOs for the services it finds, sorted by name. It finds
 // nothing rather than guess: what is proposed has data, and its targets were met. With an error there may be proposals
 // too: it then tells which sources the server did not answer about.
-func Suggest(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error) {
+func Propose(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error) {
 	if o.Catalogue == nil {
-		o.Catalogue = defaultCatalogue()
+		o.Catalogue = signals.Default()
 	}
 	if o.Existing == nil {
 		o.Existing = slo.NewSet(nil, nil, nil)
@@ -60,12 +61,12 @@ func Suggest(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error)
 	if o.Service != nil {
 		whole, err := regexp.Compile("^(?:" + o.Service.String() + ")$")
 		if err != nil {
-			return nil, fmt.Errorf("signals: %w", err)
+			return nil, fmt.Errorf("suggest: %w", err)
 		}
 		o.Service = whole
 	}
 	if o.At.IsZero() {
-		return nil, errors.New("signals: the time to look at is not set")
+		return nil, errors.New("suggest: the time to look at is not set")
 	}
 	s := &suggester{scout: scout{ctx, c, o.At}, Options: o, services: map[string]*service{}}
 	var err error
@@ -109,7 +110,7 @@ type service struct {
 
 // visit asks one source about all its services.
 func (s *suggester) visit(src source) error {
-	if src.entry.Role == RuntimeRole {
+	if src.entry.Role == signals.RuntimeRole {
 		return nil
 	}
 	groups, err := s.groups(src)
@@ -133,7 +134,7 @@ func (s *suggester) visit(src source) error {
 // writable reports whether the group's labels can stand in an SLO file. A placeholder such as $x in a label value
 // cannot; the service is named with that reason, and nothing is proposed for it.
 func (s *suggester) writable(g group) bool {
-	_, err := slo.ParseQuery(Selector("up", g.match()))
+	_, err := slo.ParseQuery(signals.Selector("up", g.match()))
 	if err != nil {
 		s.of(g).note("Its labels cannot be written in an SLO file: %v.", err)
 	}
@@ -145,7 +146,7 @@ func (s *suggester) of(g group) *service {
 	name := s.nameOf(g)
 	v := s.services[name]
 	if v == nil {
-		described := &slo.Service{Name: name, Signals: &slo.Signals{From: g.entry.Name, Match: Braces(g.match())}}
+		described := &slo.Service{Name: name, Signals: &slo.Signals{From: g.entry.Name, Match: signals.Braces(g.match())}}
 		v = &service{Proposal: Proposal{Service: described, Traps: g.entry.Traps}, group: g, counts: map[string]string{}}
 		if known := s.Existing.Service(name); known != nil && known.Signals != nil {
 			described.Signals = nil
