@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -140,7 +141,7 @@ func (f Facts) together() string {
 	if n == 0 {
 		return ""
 	}
-	return " and the " + plural(int64(n), "other incident") + " of this thread"
+	return " and the " + figures.Plural(n, "other incident") + " of this thread"
 }
 
 // undone says which kind of act was taken back.

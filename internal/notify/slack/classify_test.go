@@ -3,7 +3,6 @@ package slack
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -58,29 +57,6 @@ func TestErrorsAreClassedByWhatHelps(t *testing.T) {
 		}
 		if strings.Contains(f.Reason, "<") {
 			t.Errorf("foreign text in the reason: %s", f.Reason)
-		}
-	}
-}
-
-func TestFiguresReadAsPeopleWriteThem(t *testing.T) {
-	for got, want := range map[string]string{
-		count(1_234_567): "1,235", count(500): "0.5", count(1_000): "1", count(1_234_000): "1,234", count(-2_500): "−2.5", count(9_999_999_000): "9,999,999",
-		percent(0.433): "43 %", percent(0.031): "3.1 %", percent(0.00021): "0.02 %", percent(-0.12): "−12 %", percent(1.5): "150 %", percent(0): "0 %",
-		times(14.56): "14.6", times(1234.5): "1,235", times(2): "2", times(0.012): "0.01",
-		span(90 * time.Second): "2 minutes", span(25 * time.Hour): "1 day 1 hour", span(59 * time.Second): "less than a minute", span(12*24*time.Hour + 3*time.Hour): "12 days",
-		span(61 * time.Minute): "1 hour 1 minute", window(time.Hour): "hour", window(5 * time.Minute): "5 minutes",
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestTheObjectiveNeverLooksMetWhenItIsNot(t *testing.T) {
-	o := objective(t, "99.9")
-	for sli, want := range map[float64]string{0.99899999: "99.899 %", 0.999: "99.9 %", 0.9999999: "99.999 %", 1: "100 %"} {
-		if got := goodShare(sli, o); got != want {
-			t.Errorf("%v reads %s, want %s", sli, got, want)
 		}
 	}
 }

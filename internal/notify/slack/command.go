@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 // How much one answer says: so many budgets or incidents, and so many bytes of them.
@@ -113,7 +114,7 @@ func statusBody(all []Standing, which string) Body {
 		}
 		lines = append(lines, s.line())
 	}
-	sentence := plural(int64(len(all)), "budget") + ", " + plural(int64(burning), "open incident")
+	sentence := figures.Plural(len(all), "budget") + ", " + figures.Plural(burning, "open incident")
 	if unseen > 0 {
 		sentence += fmt.Sprintf(", %d unknown", unseen)
 	}
@@ -159,10 +160,10 @@ func (s Standing) line() string {
 	case left < 0:
 		parts = append(parts, "overspent by "+counted(-left, s.Spec.SLI.Kind))
 	default:
-		parts = append(parts, percent(s.Status.Remaining())+" of the budget left")
+		parts = append(parts, remaining(s.Status)+" of the budget left")
 	}
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
-		parts = append(parts, "gone in "+span(o.In))
+		parts = append(parts, "gone in "+figures.Duration(o.In))
 	}
 	if s.urgency() == urgencyUnknown {
 		parts = append(parts, "data: "+escape(s.Data))
@@ -206,7 +207,7 @@ func incidentsBody(open []alerting.Incident) Body {
 		}
 		lines = append(lines, icon+" *"+escape(string(i.SLO))+"* · "+tierOf(i)+" since "+at(i.Detected)+" · "+code(i.ID))
 	}
-	return sections(plural(int64(len(open)), "open incident")+".", limited(lines, "`slowburn incidents --open` shows all")...)
+	return sections(figures.Plural(len(open), "open incident")+".", limited(lines, "`slowburn incidents --open` shows all")...)
 }
 
 // gateBody says whether something may be released.

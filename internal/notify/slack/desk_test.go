@@ -73,7 +73,7 @@ func (o *office) Open() []alerting.Incident {
 func (o *office) Standings() []Standing {
 	spec := &slo.Spec{}
 	return []Standing{
-		{ID: "checkout/availability", Spec: spec, Data: "ok", Status: budget.Status{Sum: budget.Sum{Total: 1000}, Allowed: 10, Spent: 0.5}, Open: o.Open()[:1]},
+		{ID: "checkout/availability", Spec: spec, Data: "ok", Status: budget.Status{Sum: budget.Sum{Bad: 5, Total: 1000}, Allowed: 10, Spent: 0.5}, Open: o.Open()[:1]},
 		{ID: "web/<!channel>", Spec: spec, Data: "absent"},
 	}
 }
@@ -580,7 +580,7 @@ func TestCommands(t *testing.T) {
 				text string
 				want []string
 			}{
-				{"status", []string{"2 budgets, 1 open incident, 1 unknown", "🔥 *checkout/availability* · 50 % of the budget left · page open since", "❔ *web/‹!channel&gt;*"}},
+				{"status", []string{"2 budgets, 1 open incident, 1 unknown", "🔥 *checkout/availability* · 50.0 % of the budget left · page open since", "❔ *web/‹!channel&gt;*"}},
 				{"status checkout/availability", []string{"1 budget, 1 open incident.", "🔥"}},
 				{"  STATUS   checkout", []string{"1 budget, 1 open incident."}},
 				{"status nowhere<!here>", []string{"There is no service and no SLO “nowhere‹!here&gt;”."}},

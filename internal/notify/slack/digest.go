@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -88,12 +89,12 @@ func (d *digester) mentionAll(mentions []string) {
 // news is the digest of what is told of incidents that are known already.
 func (d *digester) news(waiting int) Body {
 	state := "🧵 Much news"
-	said := fmt.Sprintf("of %s at once", plural(int64(d.n), "incident"))
+	said := fmt.Sprintf("of %s at once", figures.Plural(d.n, "incident"))
 	if waiting > d.n {
-		said += fmt.Sprintf("; %s more follow", grouped(int64(waiting-d.n)))
+		said += fmt.Sprintf("; %s more follow", figures.Count(waiting-d.n))
 	}
 	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state, Broadcast: d.loud}
-	b.Blocks = append(b.Blocks, header(state+" · "+plural(int64(d.n), "incident")), section("*News "+said+".* Each is told here rather than in its thread."))
+	b.Blocks = append(b.Blocks, header(state+" · "+figures.Plural(d.n, "incident")), section("*News "+said+".* Each is told here rather than in its thread."))
 	return d.listed(b)
 }
 
@@ -106,15 +107,15 @@ func (d *digester) body(waiting int) Body {
 	if d.pages > 0 {
 		state = "🔥 Many pages"
 	}
-	said := fmt.Sprintf("%s at once", plural(int64(d.n), "incident"))
+	said := fmt.Sprintf("%s at once", figures.Plural(d.n, "incident"))
 	if d.pages > 0 && d.pages < d.n {
-		said += fmt.Sprintf(", %s among them", plural(int64(d.pages), "page"))
+		said += fmt.Sprintf(", %s among them", figures.Plural(d.pages, "page"))
 	}
 	if waiting > d.n {
-		said += fmt.Sprintf("; %s more follow", grouped(int64(waiting-d.n)))
+		said += fmt.Sprintf("; %s more follow", figures.Count(waiting-d.n))
 	}
 	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state}
-	b.Blocks = append(b.Blocks, header(state+" · "+plural(int64(d.n), "incident")),
+	b.Blocks = append(b.Blocks, header(state+" · "+figures.Plural(d.n, "incident")),
 		section("*"+said+".* Such numbers have a common cause more often than not. What follows about these incidents is said in this thread."))
 	return d.listed(b)
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -121,7 +122,7 @@ func (f Facts) traces() (parts []string) {
 	for _, t := range f.Evidence.Traces {
 		part := cmp.Or(shortLink(t.URL, clip(t.ID, 9)), code(clip(t.ID, 64)))
 		if t.Seconds > 0 {
-			part += " " + trimmed(t.Seconds, 2) + " s"
+			part += " " + figures.Value(t.Seconds) + " s"
 		}
 		parts = append(parts, part)
 	}
@@ -153,7 +154,7 @@ func joined(parts []string) string {
 // provenance says where the findings come from.
 func (f Facts) provenance() string {
 	e := f.Evidence
-	parts := []string{"Since the onset, up to " + at(e.At), "found within " + trimmed(max(e.Took, 0.1), 1) + " s"}
+	parts := []string{"Since the onset, up to " + at(e.At), "found within " + figures.Value(max(e.Took, 0.1)) + " s"}
 	if len(e.Burns.Looked) > 0 {
 		parts = append(parts, "compared by "+escape(strings.Join(e.Burns.Looked, ", ")))
 	}

@@ -121,7 +121,7 @@ func (f Facts) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body, now 
 func QueryURL(prometheus, expr string, end time.Time, back time.Duration) string {
 	q := url.Values{
 		"g0.expr": {expr}, "g0.tab": {"0"},
-		"g0.range_input": {slo.ShortDuration(back)}, "g0.end_input": {end.UTC().Format("2006-01-02 15:04:05")},
+		"g0.range_input": {slo.ShortDuration(back)}, "g0.end_input": {end.UTC().Format(time.DateTime)},
 	}
 	return strings.TrimSuffix(prometheus, "/") + "/graph?" + q.Encode()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -123,7 +124,7 @@ func (f Facts) also() string {
 	lines := []string{"*Also burning:*"}
 	for n, i := range f.Others {
 		if n == maxAlso {
-			lines = append(lines, fmt.Sprintf("and %s more", grouped(int64(len(f.Others)-n))))
+			lines = append(lines, fmt.Sprintf("and %s more", figures.Count(len(f.Others)-n)))
 			break
 		}
 		lines = append(lines, fmt.Sprintf("• %s · %s since %s", escape(plain(string(i.SLO), 100)), i.Loud(), at(i.Onset)))
@@ -136,26 +137,26 @@ func (f Facts) predicate(now time.Time) string {
 	i := f.Incident
 	switch {
 	case f.Event.Rule == alerting.RuleNoData && i.Open:
-		return "has had no data for " + span(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it."
+		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it."
 	case f.Event.Rule == alerting.RuleNoData:
-		return "has data again after " + span(i.Last.Time().Sub(i.Onset)) + "."
+		return "has data again after " + figures.Duration(i.Last.Time().Sub(i.Onset)) + "."
 	case f.Event.Rule == alerting.RuleDeclared:
 		return f.declaredPredicate()
 	case f.missed(now):
-		return "burned for " + span(i.Duration()) + " while slowburn could not see it; it is over."
+		return "burned for " + figures.Duration(i.Duration()) + " while slowburn could not see it; it is over."
 	case !i.Open:
-		return "burned for " + span(i.Duration()) + " and took " + percent(i.Cost()) + " of its error budget."
+		return "burned for " + figures.Duration(i.Duration()) + " and took " + figures.Cost(i.Bad(), i.Last.Budget.Allowed) + " of its error budget."
 	}
-	return "burns its error budget " + f.burnTimes() + " times too fast; " + f.outlook() + "."
+	return "burns its error budget " + f.fast() + "; " + f.outlook() + "."
 }
 
-// burnTimes is the burn over the long window of the pair that fired.
-func (f Facts) burnTimes() string {
-	if f.Incident.Last.Long == nil {
-		return "several"
+// fast says how fast the budget burns over the long window of the pair that fired.
+func (f Facts) fast() string {
+	long := f.Incident.Last.Long
+	if long == nil || long.Total == 0 {
+		return "too fast"
 	}
-	burn, _ := budget.Burn(*f.Incident.Last.Long, f.Spec.Objective)
-	return times(burn)
+	return figures.Burn(long.Bad, long.Total, f.Spec.Objective) + " too fast"
 }
 
 func (f Facts) outlook() string {
@@ -163,9 +164,9 @@ func (f Facts) outlook() string {
 	case o.Gone || f.Status.Spent >= 1:
 		return "the budget is spent"
 	case o.Lasts || !o.Known:
-		return percent(f.Status.Remaining()) + " of it is left"
+		return remaining(f.Status) + " of it is left"
 	default:
-		return "it is gone in " + span(o.In)
+		return "it is gone in " + figures.Duration(o.In)
 	}
 }
 
@@ -210,7 +211,7 @@ func (f Facts) promise() string {
 // period is the SLO's window in words.
 func (f Facts) period() string {
 	if w := f.Spec.Window(); w.Calendar == "" {
-		return span(w.Rolling)
+		return figures.Duration(w.Rolling)
 	}
 	return "the " + escape(f.Spec.Window().String())
 }
@@ -221,17 +222,16 @@ func (f Facts) burnsNow() string {
 	if last.Pair == nil || last.Long == nil || last.Short == nil {
 		return ""
 	}
-	long, _ := budget.Burn(*last.Long, f.Spec.Objective)
 	short, ok := budget.Burn(*last.Short, f.Spec.Objective)
 	limit := last.Pair.Burn(f.Spec.Window().Length())
-	s := fmt.Sprintf("Over the last %s the error budget burned *%s times* faster than it can afford", window(last.Pair.Long), times(long))
+	s := fmt.Sprintf("Over the last %s the error budget burned *%s*", figures.Duration(last.Pair.Long), f.fast())
 	switch {
 	case !ok:
-		s += fmt.Sprintf("; in the last %s there was no traffic.", window(last.Pair.Short))
+		s += fmt.Sprintf("; in the last %s there was no traffic.", figures.Duration(last.Pair.Short))
 	case short > limit:
-		s += fmt.Sprintf(", and still so in the last %s.", window(last.Pair.Short))
+		s += fmt.Sprintf(", and still so in the last %s.", figures.Duration(last.Pair.Short))
 	default:
-		s += fmt.Sprintf("; in the last %s it is down to %s times.", window(last.Pair.Short), times(short))
+		s += fmt.Sprintf("; in the last %s it is down to %s.", figures.Duration(last.Pair.Short), figures.Times(short))
 	}
 	return s
 }
@@ -246,10 +246,10 @@ func (f Facts) tested() string {
 	}
 	if f.kind() == slo.Slices {
 		return fmt.Sprintf("%s of %s failed. If the SLO were kept, that would have a probability of %s.",
-			grouped(sure.Bad), counted(sure.Total*budget.Unit, f.kind()), percent(sure.Chance))
+			figures.Count(int(sure.Bad)), counted(sure.Total*budget.Unit, f.kind()), sure.Probability())
 	}
 	return fmt.Sprintf("Traffic is low, so chance was ruled out: %s of %s failed, in %s. If the SLO were kept, that would have a probability of %s.",
-		grouped(sure.Bad), counted(sure.Total*budget.Unit, f.kind()), plural(int64(sure.Minutes), "different minute"), percent(sure.Chance))
+		figures.Count(int(sure.Bad)), counted(sure.Total*budget.Unit, f.kind()), figures.Plural(sure.Minutes, "different minute"), sure.Probability())
 }
 
 func (f Facts) affected() string {
@@ -258,7 +258,7 @@ func (f Facts) affected() string {
 		return ""
 	}
 	return fmt.Sprintf("Since it began, *%s of %s* went bad: %s of the whole budget.",
-		count(burn.Bad), counted(burn.Total, f.kind()), percent(f.Incident.Cost()))
+		figures.Events(burn.Bad), counted(burn.Total, f.kind()), figures.Cost(burn.Bad, f.Incident.Last.Budget.Allowed))
 }
 
 // elsewhere says where else to look: whoever is woken may be looking at somebody else's outage.
@@ -277,8 +277,7 @@ func (f Facts) worst() string {
 	if f.Worst == nil {
 		return ""
 	}
-	ratio, _ := f.Worst.Sum.BadRatio()
-	return fmt.Sprintf("Its worst step is *%s*: in the last %s *%s* went bad there.", nearby(f.Worst.SLO), window(f.Worst.Over), percent(ratio))
+	return fmt.Sprintf("Its worst step is *%s*: in the last %s *%s* went bad there.", nearby(f.Worst.SLO), figures.Duration(f.Worst.Over), figures.Share(f.Worst.Sum.Bad, f.Worst.Sum.Total))
 }
 
 // namedUpstream is how many burns upstream one message names.
@@ -295,7 +294,7 @@ func (f Facts) upstream() string {
 		lines = append(lines, fmt.Sprintf("It depends on *%s*, which has been burning since %s (%s).", name, at(u.Onset), escape(plain(string(u.Severity), 10))))
 	}
 	if n := len(f.Upstream) - namedUpstream; n > 0 {
-		lines = append(lines, "Burning upstream as well: "+plural(int64(n), "more SLO")+".")
+		lines = append(lines, "Burning upstream as well: "+figures.Plural(n, "more SLO")+".")
 	}
 	return strings.Join(lines, "\n")
 }
@@ -311,9 +310,9 @@ func (f Facts) forecast() string {
 	case !o.Known:
 		return ""
 	default:
-		s := "At this rate the budget is gone in *" + span(o.In) + "*, " + at(f.Event.Time().Add(o.In))
+		s := "At this rate the budget is gone in *" + figures.Duration(o.In) + "*, " + at(f.Event.Time().Add(o.In))
 		if o.Early > 0 && o.Late-o.Early > o.In/5 { // a narrow band says nothing more
-			s += ", give or take: between " + span(o.Early) + " and " + span(o.Late)
+			s += ", give or take: between " + figures.Duration(o.Early) + " and " + figures.Duration(o.Late)
 		}
 		return s + "."
 	}
@@ -322,7 +321,7 @@ func (f Facts) forecast() string {
 // late explains a message that comes long after what it tells.
 func (f Facts) late(now time.Time) string {
 	if d := now.Sub(f.Event.Time()); d > liveFor {
-		return "This message comes " + span(d) + " late: slowburn or its data were not available."
+		return "This message comes " + figures.Duration(d) + " late: slowburn or its data were not available."
 	}
 	return ""
 }
@@ -330,13 +329,13 @@ func (f Facts) late(now time.Time) string {
 func (f Facts) noData() string {
 	i := f.Incident
 	if i.Open {
-		return "The last known data are from " + at(i.Onset) + ", " + span(f.Event.Time().Sub(i.Onset)) +
+		return "The last known data are from " + at(i.Onset) + ", " + figures.Duration(f.Event.Time().Sub(i.Onset)) +
 			" before this message. Until there are new ones this SLO can neither alert nor recover. Often a job was renamed, a target is not scraped, or Prometheus itself is in trouble."
 	}
 	if f.Event.Reason == alerting.SLORemoved {
 		return "The SLO was removed, so its missing data matter no more."
 	}
-	return "Data arrive again. They were missing for " + span(i.Last.Time().Sub(i.Onset)) + ", from " + at(i.Onset) + "; what happened meanwhile is filled in if Prometheus has it."
+	return "Data arrive again. They were missing for " + figures.Duration(i.Last.Time().Sub(i.Onset)) + ", from " + at(i.Onset) + "; what happened meanwhile is filled in if Prometheus has it."
 }
 
 func (f Facts) ending(now time.Time) string {
@@ -356,9 +355,9 @@ func (f Facts) ending(now time.Time) string {
 // story is what stays to be said when it is over: the onset and the peak do not vanish with the end.
 func (f Facts) story() string {
 	i := f.Incident
-	s := fmt.Sprintf("It burned for *%s*, from %s to %s", span(i.Duration()), at(i.Onset), at(i.Ended))
+	s := fmt.Sprintf("It burned for *%s*, from %s to %s", figures.Duration(i.Duration()), at(i.Onset), at(i.Ended))
 	if i.Last.Burn != nil {
-		s += fmt.Sprintf(", and *%s of %s* went bad: %s of the whole budget", count(i.Last.Burn.Bad), counted(i.Last.Burn.Total, f.kind()), percent(i.Cost()))
+		s += fmt.Sprintf(", and *%s of %s* went bad: %s of the whole budget", figures.Events(i.Last.Burn.Bad), counted(i.Last.Burn.Total, f.kind()), figures.Cost(i.Bad(), i.Last.Budget.Allowed))
 	}
 	return s + "."
 }
@@ -381,12 +380,12 @@ func (f Facts) fields(now time.Time) []*Text {
 	if i.Rule == alerting.RuleDeclared {
 		noticed = "Declared"
 	}
-	add(noticed, at(i.Detected)+" ("+span(i.TimeToDetect())+" later)")
+	add(noticed, at(i.Detected)+" ("+figures.Duration(i.TimeToDetect())+" later)")
 	if !i.Escalated.IsZero() {
 		add("Became a page", at(i.Escalated))
 	}
 	if peak, ok := i.PeakBurn(f.Spec.Objective); ok {
-		add("Peak", times(peak)+" times too fast, "+at(i.Last.Burn.PeakAt.End()))
+		add("Peak", figures.Times(peak)+" too fast, "+at(i.Last.Burn.PeakAt.End()))
 	}
 	if !i.Open {
 		add("Resolved", at(i.Resolved))
@@ -402,10 +401,10 @@ func (f Facts) fields(now time.Time) []*Text {
 }
 
 func (f Facts) sli() string {
-	if f.Status.SLI == nil {
+	if f.Status.Sum.Total == 0 {
 		return "no traffic"
 	}
-	return goodShare(*f.Status.SLI, f.Spec.Objective) + " (objective " + f.Spec.Objective.Percent() + " %)"
+	return figures.SLI(f.Status.Sum.Bad, f.Status.Sum.Total, f.Spec.Objective) + " (objective " + f.Spec.Objective.Percent() + " %)"
 }
 
 func (f Facts) left() string {
@@ -414,11 +413,11 @@ func (f Facts) left() string {
 	case f.Status.Sum.Total == 0:
 		return ""
 	case left < 0:
-		return percent(f.Status.Remaining()) + ": overspent by " + counted(-left, f.kind())
+		return remaining(f.Status) + ": overspent by " + counted(-left, f.kind())
 	case left == 0:
 		return "0 %: no " + unit(f.kind(), false) + " may go bad"
 	}
-	return percent(f.Status.Remaining()) + ": " + f.mayFail(left)
+	return remaining(f.Status) + ": " + f.mayFail(left)
 }
 
 // links are where to go next.
@@ -449,8 +448,8 @@ func (f Facts) links() string {
 func (f Facts) footer() string {
 	var parts []string
 	if p := f.Incident.Last.Pair; p != nil && f.Event.Rule != alerting.RuleNoData {
-		parts = append(parts, fmt.Sprintf("Rule: %s when %s of the %s budget burns in %s, confirmed over %s (above %s×)",
-			f.tier(), percent(float64(p.Budget)/10000), escape(f.Spec.Window().String()), span(p.Long), span(p.Short), times(p.Burn(f.Spec.Window().Length()))))
+		parts = append(parts, fmt.Sprintf("Rule: %s when %s of the %s budget burns in %s, confirmed over %s (above %s)",
+			f.tier(), figures.Basis(p.Budget), escape(f.Spec.Window().String()), figures.Duration(p.Long), figures.Duration(p.Short), figures.Times(p.Burn(f.Spec.Window().Length()))))
 	}
 	switch {
 	case f.Event.Rule == alerting.RuleNoData:
@@ -460,11 +459,11 @@ func (f Facts) footer() string {
 		parts = append(parts, "Data up to "+at(f.Event.Time()))
 	}
 	if f.Status.Coverage > 0 && f.Status.Coverage < 0.995 {
-		parts = append(parts, percent(f.Status.Coverage)+" of the window is known")
+		parts = append(parts, figures.Known(f.Status.Coverage)+" of the window is known")
 	}
 	for _, o := range f.Status.LeftOut[:min(len(f.Status.LeftOut), 3)] {
 		if n := o.Minutes(); n > 0 {
-			parts = append(parts, fmt.Sprintf("%s of %s are left out (%s: %s)", plural(int64(n), "minute"), o.Correction.Kind.Text(),
+			parts = append(parts, fmt.Sprintf("%s of %s are left out (%s: %s)", figures.Plural(n, "minute"), o.Correction.Kind.Text(),
 				escape(o.Correction.Author), escape(o.Correction.Reason)))
 		}
 	}
@@ -515,7 +514,7 @@ func (f Facts) escalation() Body {
 func (f Facts) declaredPredicate() string {
 	title := escape(plain(f.Incident.Title(), 90))
 	if !f.Incident.Open {
-		return "is over after " + span(f.Incident.Duration()) + ": " + title
+		return "is over after " + figures.Duration(f.Incident.Duration()) + ": " + title
 	}
 	return "has an incident: " + title
 }
@@ -528,7 +527,7 @@ func (f Facts) declared() string {
 		s += "\nDeclared by *" + person(i.Acts[0]) + "*; no alert has seen it."
 	}
 	if !i.Open {
-		s += " It lasted *" + span(i.Duration()) + "*, from " + at(i.Onset) + " to " + at(i.Resolved)
+		s += " It lasted *" + figures.Duration(i.Duration()) + "*, from " + at(i.Onset) + " to " + at(i.Resolved)
 		if a := i.Acts[len(i.Acts)-1]; a.Kind == alerting.Close {
 			s += ", and *" + person(a) + "* has closed it"
 			if a.Text != "" {
@@ -578,10 +577,10 @@ func (f Facts) resolution() Body {
 
 // spentBody tells that a share of the budget is gone.
 func (f Facts) spentBody(now time.Time) Body {
-	level := percent(float64(f.Event.Level) / 10000)
+	level := figures.Basis(f.Event.Level)
 	state := "📉 " + level + " spent"
-	b := Body{Text: f.sentence(state, "has used "+percent(f.Status.Spent)+" of its error budget; "+f.outlook()+"."), Name: state + " · " + f.name(80)}
-	lines := []string{f.promise(), "*" + percent(f.Status.Spent) + "* of the error budget is spent. " + f.leftSentence()}
+	b := Body{Text: f.sentence(state, "has used "+figures.Cost(f.Status.Sum.Bad, f.Status.Allowed)+" of its error budget; "+f.outlook()+"."), Name: state + " · " + f.name(80)}
+	lines := []string{f.promise(), "*" + figures.Cost(f.Status.Sum.Bad, f.Status.Allowed) + "* of the error budget is spent. " + f.leftSentence()}
 	for _, s := range []string{f.forecast(), f.late(now)} {
 		if s != "" {
 			lines = append(lines, s)
@@ -607,5 +606,5 @@ func (f Facts) leftSentence() string {
 }
 
 func (f Facts) mayFail(left int64) string {
-	return count(left) + " more " + unit(f.kind(), left != budget.Unit) + " may go bad"
+	return figures.Events(left) + " more " + unit(f.kind(), left != budget.Unit) + " may go bad"
 }

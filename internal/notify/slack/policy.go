@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -26,7 +27,7 @@ func (f Facts) gateBody(now time.Time) Body {
 	g := f.Gate
 	state, predicate := "🧊 Frozen", "has spent its error budget; only fixes of reliability and security are released."
 	if f.Event.Reason == alerting.PolicyThawed {
-		state, predicate = "🌤️ Thawed", "may be released again; "+percent(max(f.Status.Remaining(), 0))+" of its error budget is left."
+		state, predicate = "🌤️ Thawed", "may be released again; "+figures.Left(min(f.Status.Sum.Bad, f.Status.Allowed), f.Status.Allowed)+" of its error budget is left."
 	}
 	if g.Gate == alerting.GateExempt {
 		predicate = "is exempt from the freeze: " + escape(g.Permit.By) + " has taken the responsibility."
@@ -78,7 +79,7 @@ func (f Facts) abort(now time.Time) []outbox.Entry {
 	b := Body{Text: f.sentence("🛑 Abort", "bears an experiment that "+why+"."), Name: "🛑 Abort · " + f.name(80), Mention: f.mentions()}
 	b.Blocks = []Block{
 		header("🛑 Abort the experiment · " + f.name(80)),
-		section("The experiment " + code(f.Event.Act) + " " + why + ". End it now.\n*" + percent(f.Status.Spent) + "* of the error budget is spent. " + f.leftSentence()),
+		section("The experiment " + code(f.Event.Act) + " " + why + ". End it now.\n*" + figures.Cost(f.Status.Sum.Bad, f.Status.Allowed) + "* of the error budget is spent. " + f.leftSentence()),
 	}
 	if len(b.Mention) > 0 {
 		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -72,7 +73,7 @@ func (r Report) root(rows [][]string, _ time.Time) Body {
 		b.Blocks = append(b.Blocks, section(escape(plain(r.More, 120))))
 	}
 	if more := len(r.Table) - len(rows); more > 0 {
-		b.Blocks = append(b.Blocks, section("+ "+grouped(int64(more))+" more in the thread"))
+		b.Blocks = append(b.Blocks, section("+ "+figures.Count(more)+" more in the thread"))
 	}
 	if address := cmp.Or(r.Link, r.page("reports", r.Name, r.Period)); address != "" {
 		b.Blocks = append(b.Blocks, section(link(address, "The whole report")))
@@ -195,11 +196,11 @@ func (n Notice) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body, now
 
 func (n Notice) body() Body {
 	title, gone := escape(plain(n.Title, 60)), n.At.Sub(n.Since)
-	state, text := "🔌 "+plain(n.Title, 60)+" cannot be reached", "🔌 *"+title+"* cannot be reached since "+at(n.Since)+", "+span(gone)+" before this message. Alerts that depend on it stay silent until it is back; nothing is counted as good or bad meanwhile."
-	short := "🔌 " + title + " cannot be reached for " + span(gone) + "; alerts that depend on it are silent."
+	state, text := "🔌 "+plain(n.Title, 60)+" cannot be reached", "🔌 *"+title+"* cannot be reached since "+at(n.Since)+", "+figures.Duration(gone)+" before this message. Alerts that depend on it stay silent until it is back; nothing is counted as good or bad meanwhile."
+	short := "🔌 " + title + " cannot be reached for " + figures.Duration(gone) + "; alerts that depend on it are silent."
 	if n.Over {
-		state, text = "✅ "+plain(n.Title, 60)+" is back", "✅ *"+title+"* is back after "+span(gone)+", from "+at(n.Since)+" to "+at(n.At)+". What was missed is read now, as far as it was kept."
-		short = "✅ " + title + " is back after " + span(gone) + "."
+		state, text = "✅ "+plain(n.Title, 60)+" is back", "✅ *"+title+"* is back after "+figures.Duration(gone)+", from "+at(n.Since)+" to "+at(n.At)+". What was missed is read now, as far as it was kept."
+		short = "✅ " + title + " is back after " + figures.Duration(gone) + "."
 	}
 	b := Body{Text: clip(short, maxSentence), Name: state}
 	b.Blocks = append(b.Blocks, header(state), section(text))

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -35,15 +36,15 @@ func ComposeReview(r Review, now time.Time) []outbox.Entry {
 		sentence = "⏳ The postmortem of " + name + " is still a draft."
 		lines = append(lines, "⏳ *The postmortem is still a draft*; it should have been reviewed by "+escape(r.By)+".")
 	default:
-		sentence = "⏳ " + plural(int64(len(r.Overdue)), "action item") + " of " + name + " overdue."
-		lines = append(lines, "⏳ *"+plural(int64(len(r.Overdue)), "action item")+" overdue*")
+		sentence = "⏳ " + figures.Plural(len(r.Overdue), "action item") + " of " + name + " overdue."
+		lines = append(lines, "⏳ *"+figures.Plural(len(r.Overdue), "action item")+" overdue*")
 	}
 	const most = 8
 	for _, o := range r.Overdue[:min(most, len(r.Overdue))] {
 		lines = append(lines, "• "+escape(clip(o, 200)))
 	}
 	if more := len(r.Overdue) - most; more > 0 {
-		lines = append(lines, "+ "+grouped(int64(more))+" more")
+		lines = append(lines, "+ "+figures.Count(more)+" more")
 	}
 	if r.Required != "" && r.By != "" {
 		lines = append(lines, "To be reviewed by "+escape(r.By)+".")
