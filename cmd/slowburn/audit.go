@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 type auditCmd struct {
@@ -30,7 +31,7 @@ func (c *auditCmd) Run(e *env) error {
 	}
 	t := newTable(e.out, "WHEN", "WHO", "VIA", "WHAT", "ABOUT", "SAYING")
 	for _, a := range acts {
-		t.row(a.At.UTC().Format("2006-01-02 15:04:05"), a.By, a.Via, string(a.Kind), cmp.Or(a.Incident, string(a.SLO), a.Service), saying(a))
+		t.row(figures.UTC(a.At), a.By, a.Via, string(a.Kind), cmp.Or(a.Incident, string(a.SLO), a.Service), saying(a))
 	}
 	return t.flush()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -185,16 +186,19 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 }
 
 func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, from, to budget.Minute) error {
-	fmt.Fprintf(e.out, "Replayed %s to %s, %s.\n\n", stamp(from.Time()), stamp(to.Time()), slo.ShortDuration(to.Time().Sub(from.Time())))
+	fmt.Fprintf(e.out, "Replayed %s to %s, %s.\n\n", figures.UTC(from.Time()), figures.UTC(to.Time()), figures.Duration(to.Time().Sub(from.Time())))
 	t := newTable(e.out, "FROM", "TO", "SEVERITY", "SLO", "DETECTED AFTER", "BURNED", "BUDGET")
 	for _, r := range replays {
 		for _, i := range r.Incidents {
 			end := "still open"
 			if !i.Open {
-				end = stamp(i.Resolved)
+				end = figures.UTC(i.Resolved)
 			}
-			cost := i.Cost()
-			t.row(stamp(i.Detected), end, string(i.Severity), string(i.SLO), i.TimeToDetect().String(), i.Duration().String(), percentOf(&cost))
+			cost := figures.Unknown
+			if i.Last.Burn != nil {
+				cost = figures.Cost(i.Bad(), i.Last.Budget.Allowed)
+			}
+			t.row(figures.UTC(i.Detected), end, string(i.Severity), string(i.SLO), figures.Duration(i.TimeToDetect()), figures.Duration(i.Duration()), cost)
 		}
 	}
 	if err := t.flush(); err != nil {
@@ -202,7 +206,7 @@ func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, fro
 	}
 	fmt.Fprintln(e.out)
 	for _, r := range replays {
-		fmt.Fprintf(e.out, "%s: %s, data known for %.1f %% of the time\n", r.ID, counts(r), 100*r.Known)
+		fmt.Fprintf(e.out, "%s: %s, data known for %s of the time\n", r.ID, counts(r), figures.Known(r.Known))
 		for _, p := range r.Problems {
 			fmt.Fprintln(e.out, "  ", p)
 		}
@@ -225,19 +229,17 @@ func counts(r replay) string {
 func tellScore(out io.Writer, s alerting.Score) {
 	part := func(v float64, ok bool) string {
 		if !ok {
-			return unknown
+			return figures.Unknown
 		}
-		return fmt.Sprintf("%.0f %%", 100*v)
+		return figures.Known(v)
 	}
 	fmt.Fprintf(out, "\nAgainst %d labelled incidents: %d found (recall %s); %d of %d pages were about one (precision %s).\n",
 		s.Incidents, s.Found, part(s.Recall()), s.True, s.Alerts, part(s.Precision()))
 	if s.Found > 0 {
 		fmt.Fprintf(out, "Median time from the beginning of an incident to the page %s, from its end to the end of the page %s (n = %d).\n",
-			alerting.Median(s.DetectedIn), alerting.Median(s.ResetIn), s.Found)
+			figures.Duration(alerting.Median(s.DetectedIn)), figures.Duration(alerting.Median(s.ResetIn)), s.Found)
 	}
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 // readLabels reads the incidents that people know of; nil without a file.
 func readLabels(path string) ([]alerting.Span, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 type changeCmd struct {
@@ -84,7 +85,7 @@ func (c *changeListCmd) Run(e *env) error {
 		if ch.Version != "" {
 			what = ch.Version + " " + what
 		}
-		t.row(ch.Start.UTC().Format("2006-01-02 15:04"), ch.Service, ch.Kind, what, ch.By, dearest(ch), ch.Key)
+		t.row(figures.UTC(ch.Start), ch.Service, ch.Kind, what, ch.By, dearest(ch), ch.Key)
 	}
 	return t.flush()
 }
@@ -97,7 +98,7 @@ func dearest(c api.Change) string {
 			worst = cost.Spent
 		}
 	}
-	return percentOf(worst)
+	return shareSpent(worst)
 }
 
 type changeUndoCmd struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/compare"
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -186,7 +187,7 @@ func (c *compareCmd) whose() string {
 
 // tell prints the figures, then why they differ, then the alerts that only one of both gave.
 func (c *compareCmd) tell(e *env, all []comparison, at time.Time) error {
-	fmt.Fprintf(e.out, "Budgets left at %s.\n\n", stamp(at))
+	fmt.Fprintf(e.out, "Budgets left at %s.\n\n", figures.UTC(at))
 	t := newTable(e.out, "SLO", "WINDOW", "OURS", "THEIRS", "DIFFERENCE", "MAINLY BECAUSE OF", "ALERTS: BOTH", "ONLY OURS", "ONLY THEIRS")
 	for _, x := range all {
 		if x.Error != "" {
@@ -198,7 +199,7 @@ func (c *compareCmd) tell(e *env, all []comparison, at time.Time) error {
 			because = string(x.Budget.Reasons[0].Cause)
 		}
 		both, ours, theirs := countAlerts(x.Alerts)
-		t.row(string(x.ID), x.Window, percentOf(x.Budget.Ours), percentOf(x.Budget.Theirs)+" ("+string(x.Tool)+")", points(x.Budget.Difference),
+		t.row(string(x.ID), x.Window, shareLeft(x.Budget.Ours), shareLeft(x.Budget.Theirs)+" ("+string(x.Tool)+")", points(x.Budget.Difference),
 			because, fmt.Sprint(both), fmt.Sprint(ours), fmt.Sprint(theirs))
 	}
 	if err := t.flush(); err != nil {
@@ -227,9 +228,9 @@ func countAlerts(all []compare.AlertDifference) (both, ours, theirs int) {
 // points writes a difference of shares in percentage points, with its sign.
 func points(v *float64) string {
 	if v == nil {
-		return unknown
+		return figures.Unknown
 	}
-	return fmt.Sprintf("%+.1f pp", 100**v)
+	return figures.Points(*v) + " pp"
 }
 
 func tellReasons(e *env, x comparison) {
@@ -243,22 +244,20 @@ func tellReasons(e *env, x comparison) {
 	for _, a := range x.Alerts {
 		switch {
 		case a.Ours == nil:
-			fmt.Fprintf(e.out, "  %s  %s, only theirs, for %s. %s: %s\n", stamp(a.Theirs.From), a.Severity, lasted(*a.Theirs), a.Cause, a.Text)
+			fmt.Fprintf(e.out, "  %s  %s, only theirs, for %s. %s: %s\n", figures.UTC(a.Theirs.From), a.Severity, figures.Duration(a.Theirs.Length()), a.Cause, a.Text)
 		case a.Theirs == nil:
-			fmt.Fprintf(e.out, "  %s  %s, only ours, for %s. %s: %s\n", stamp(a.Ours.From), a.Severity, lasted(*a.Ours), a.Cause, a.Text)
+			fmt.Fprintf(e.out, "  %s  %s, only ours, for %s. %s: %s\n", figures.UTC(a.Ours.From), a.Severity, figures.Duration(a.Ours.Length()), a.Cause, a.Text)
 		case a.Later != 0:
-			fmt.Fprintf(e.out, "  %s  %s of both, ours %s\n", stamp(a.Theirs.From), a.Severity, laterText(a.Later))
+			fmt.Fprintf(e.out, "  %s  %s of both, ours %s\n", figures.UTC(a.Theirs.From), a.Severity, laterText(a.Later))
 		}
 	}
 }
-
-func lasted(s compare.Span) string { return slo.ShortDuration(s.Length()) }
 
 // laterText says by how many seconds ours came after theirs.
 func laterText(seconds int64) string {
 	d := time.Duration(seconds) * time.Second
 	if d < 0 {
-		return slo.ShortDuration(-d) + " earlier"
+		return figures.Duration(-d) + " earlier"
 	}
-	return slo.ShortDuration(d) + " later"
+	return figures.Duration(d) + " later"
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
@@ -232,5 +231,5 @@ func bytesOf(n uint64) string {
 	for v >= 1024 && unit < len(units)-1 {
 		v, unit = v/1024, unit+1
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + units[unit]
+	return figures.Value(v) + " " + units[unit]
 }

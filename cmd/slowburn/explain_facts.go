@@ -9,6 +9,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -73,9 +74,13 @@ func shortly(d time.Duration) *string {
 
 // tell writes the explanation for people.
 func (x *explanation) tell(w io.Writer, by string) error {
-	fmt.Fprintf(w, "%s, %g %% over %s\n", x.ID, x.Objective, x.Window)
+	fmt.Fprintf(w, "%s, %s %% over %s\n", x.ID, figures.Decimal(x.Objective), x.Window)
+	allowed := figures.Unknown
+	if x.Allowed != nil {
+		allowed = eventsOf(*x.Allowed)
+	}
 	fmt.Fprintf(w, "From %s to %s: %s bad of %s events, %s of the budget of %s.\n\n",
-		stampOf(x.From), stampOf(x.To), count(x.Bad), count(x.Total), percentOf(x.Spent), number(x.Allowed, "%.0f"))
+		figures.UTC(x.From), figures.UTC(x.To), eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed), allowed)
 	x.tellCorrections(w)
 	for _, part := range []func(io.Writer, string) error{x.tellBuckets, x.tellIncidents} {
 		if err := part(w, by); err != nil {
@@ -101,9 +106,9 @@ func (x *explanation) tellCorrections(w io.Writer) {
 	if x.GrossBad == nil {
 		return
 	}
-	fmt.Fprintf(w, "Without corrections: %s bad of %s events. Left out:\n", count(*x.GrossBad), count(*x.GrossTotal))
+	fmt.Fprintf(w, "Without corrections: %s bad of %s events. Left out:\n", eventsOf(*x.GrossBad), eventsOf(*x.GrossTotal))
 	for _, c := range x.Corrections {
-		fmt.Fprintf(w, "  %s, %s bad of %s events\n", correctionText(c), count(c.Bad), count(c.Total))
+		fmt.Fprintf(w, "  %s, %s bad of %s events\n", correctionText(c), eventsOf(c.Bad), eventsOf(c.Total))
 	}
 	fmt.Fprintln(w)
 }
@@ -124,10 +129,10 @@ func (x *explanation) tellBuckets(w io.Writer, by string) error {
 			hidden++
 			continue
 		}
-		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, count(b.Bad), count(b.Total), percentOf(b.Share), fmt.Sprintf("%d of %d", b.Known, b.Minutes))...)
+		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, eventsOf(b.Bad), eventsOf(b.Total), spentOf(&b.Bad, x.Allowed), fmt.Sprintf("%d of %d", b.Known, b.Minutes))...)
 		leftOut += b.LeftOut
 	}
-	t.row(x.corrected(x.Data.Excused, leftOut, "sum", count(x.Bad), count(x.Total), percentOf(x.Spent), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))...)
+	t.row(x.corrected(x.Data.Excused, leftOut, "sum", eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))...)
 	err := t.flush()
 	switch {
 	case hidden == 1:
@@ -146,17 +151,17 @@ func (x *explanation) corrected(minutes int, bad float64, row ...string) []strin
 	case minutes == 0:
 		return append(row, "")
 	}
-	return append(row, fmt.Sprintf("%s bad in %s", count(bad), figures.Plural(minutes, "minute")))
+	return append(row, fmt.Sprintf("%s bad in %s", eventsOf(bad), figures.Plural(minutes, "minute")))
 }
 
 func (x *explanation) tellIncidents(w io.Writer, _ string) error {
 	fmt.Fprintln(w)
 	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "BAD", "BUDGET")
 	for _, i := range x.Incidents {
-		t.row(i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04"), lasting(i.Duration), count(i.Bad), percentOf(i.Share))
+		t.row(i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), eventsOf(i.Bad), spentOf(&i.Bad, x.Allowed))
 	}
-	t.row("unattributed", "", "", "", count(x.Unattributed.Bad), percentOf(x.Unattributed.Share))
-	t.row("sum", "", "", "", count(x.Bad), percentOf(x.Spent))
+	t.row("unattributed", "", "", "", eventsOf(x.Unattributed.Bad), spentOf(&x.Unattributed.Bad, x.Allowed))
+	t.row("sum", "", "", "", eventsOf(x.Bad), spentOf(&x.Bad, x.Allowed))
 	return t.flush()
 }
 
@@ -194,10 +199,17 @@ func (x *explanation) tellAlerts(w io.Writer) error {
 		_, err := fmt.Fprintln(w, "No alert can fire: there was no known traffic, or the SLO has no alerts.")
 		return err
 	}
-	fmt.Fprintf(w, "What the alerts catch at %.4g events a minute:\n", p.EventsPerMinute)
+	fmt.Fprintf(w, "What the alerts catch at %s events a minute:\n", figures.Value(p.EventsPerMinute))
 	t := newTable(w, "ALERT", "BURN ABOVE", "SHORTEST OUTAGE", "BUDGET BY THEN", "RESET", "AFTER AN HOUR", "SMALLEST ERROR RATIO")
 	for _, r := range p.Reaches {
-		t.row(r.Severity+" "+r.Pair, number(r.Burn, "%.4g"), orNever(r.Outage), percentOf(r.Gone), orNever(r.Reset), orNever(r.ResetLong), ratioOf(r.Ratio))
+		burn, ratio := figures.Unknown, "never"
+		if r.Burn != nil {
+			burn = figures.Times(*r.Burn)
+		}
+		if r.Ratio != nil {
+			ratio = figures.Ratio(*r.Ratio)
+		}
+		t.row(r.Severity+" "+r.Pair, burn, orNever(r.Outage), shareSpent(r.Gone), orNever(r.Reset), orNever(r.ResetLong), ratio)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -213,23 +225,11 @@ func countOf(n int) string {
 	return fmt.Sprint(n)
 }
 
+// orNever writes a duration of the facts.
 func orNever(s *string) string {
 	if s == nil {
 		return "never"
 	}
-	return *s
+	d, _ := strictyaml.ParseDuration(*s) // as shortly has written it
+	return figures.Duration(d)
 }
-
-func ratioOf(v *float64) string {
-	if v == nil {
-		return "never"
-	}
-	return fmt.Sprintf("%.3g %%", *v*100)
-}
-
-// count writes events without needless digits.
-func count(events float64) string {
-	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", events), "0"), ".")
-}
-
-func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -79,7 +80,7 @@ func (c *gateCmd) reserve(e *env) error {
 		return err
 	}
 	_, err := fmt.Fprintf(e.out, "go: the experiment may run until %s\nKey: %s\nAsk again and again whether it must end: %s/api/v1/experiments/%s\n",
-		end.Format("2006-01-02 15:04 UTC"), done.Key, strings.TrimSuffix(c.URL, "/"), done.Key)
+		figures.UTC(end), done.Key, strings.TrimSuffix(c.URL, "/"), done.Key)
 	return err
 }
 
@@ -124,7 +125,7 @@ func printGate(e *env, g api.Gate) {
 		fmt.Fprintln(e.out, g.Meaning)
 	}
 	if g.Since != nil {
-		fmt.Fprintf(e.out, "Since: %s\n", g.Since.Format("2006-01-02 15:04 UTC"))
+		fmt.Fprintf(e.out, "Since: %s\n", figures.UTC(*g.Since))
 	}
 	if g.Clears != "" {
 		fmt.Fprintf(e.out, "Clears: %s\n", g.Clears)
@@ -137,7 +138,7 @@ func printGate(e *env, g api.Gate) {
 	}
 	t := newTable(e.out, "", "BUDGET", "GATE", "LEFT")
 	for _, b := range g.Budgets {
-		t.row("", b.SLO, b.State, percentOf(b.Remaining))
+		t.row("", b.SLO, b.State, shareLeft(b.Remaining))
 	}
 	_ = t.flush()
 }

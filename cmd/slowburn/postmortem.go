@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -62,7 +61,7 @@ func (c *postmortemListCmd) Run(e *env) error {
 	for _, r := range all {
 		resolved, done := figures.Unknown, 0
 		if r.Resolved != nil {
-			resolved = r.Resolved.UTC().Format(time.DateOnly)
+			resolved = figures.Day(r.Resolved.UTC())
 		}
 		for _, a := range r.Actions {
 			if a.Done {

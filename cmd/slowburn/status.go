@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 type statusCmd struct {
@@ -86,7 +87,7 @@ func worseFirst(a, b api.SLO) int {
 func printStatus(e *env, all []api.SLO) error {
 	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "STATE")
 	for _, s := range all {
-		t.row(s.ID, fmt.Sprintf("%g %%", s.Objective), s.Window, number(s.SLI, "%.4g %%"), percentOf(s.Budget.Remaining),
+		t.row(s.ID, figures.Decimal(s.Objective)+" %", s.Window, sliOf(s.Budget.Account, s.Objective), leftOf(s.Budget.Account),
 			burnOf(s), outlookOf(s.Budget), gateOf(s), stateOf(s)+marked(s))
 	}
 	if err := t.flush(); err != nil {
@@ -108,7 +109,11 @@ func tellCorrections(out io.Writer, s api.SLO) {
 	if g == nil {
 		return
 	}
-	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left, %s of %s events bad. Left out:\n", s.ID, percentOf(g.Remaining), number(g.Bad, "%g"), number(g.Total, "%g"))
+	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left", s.ID, leftOf(*g))
+	if g.Total != nil {
+		fmt.Fprintf(out, ", %s of %s events bad", eventsOf(*g.Bad), eventsOf(*g.Total))
+	}
+	fmt.Fprintln(out, ". Left out:")
 	for _, c := range s.Budget.Corrections {
 		fmt.Fprintf(out, "  %s\n", correctionText(c))
 	}
@@ -117,7 +122,7 @@ func tellCorrections(out io.Writer, s api.SLO) {
 // correctionText is a correction in a line.
 func correctionText(c api.Correction) string {
 	if c.Running {
-		return c.Text + ", runs until " + c.Until.UTC().Format("Mon 2 Jan 15:04")
+		return c.Text + ", runs until " + figures.UTC(c.Until)
 	}
 	return c.Text
 }
@@ -126,11 +131,11 @@ func correctionText(c api.Correction) string {
 func tellJourney(w io.Writer, j *api.Journey) {
 	fmt.Fprintf(w, " is derived from its steps (%s)", j.Combine)
 	if j.Bad != nil {
-		fmt.Fprintf(w, "; in truth between %s and %s events were bad", count(j.Bad.Least), count(j.Bad.Most))
+		fmt.Fprintf(w, "; in truth between %s and %s events were bad", eventsOf(j.Bad.Least), eventsOf(j.Bad.Most))
 	}
 	fmt.Fprintln(w, ".")
 	for _, s := range j.Steps {
-		line := fmt.Sprintf("  %s: %s good, %s in the last %s", s.SLO, number(s.SLI, "%.6g %%"), number(s.Recent, "%.6g %%"), j.Over)
+		line := fmt.Sprintf("  %s: %s good, %s in the last %s", s.SLO, percentGood(s.SLI, s.Objective), percentGood(s.Recent, s.Objective), j.Over)
 		if s.Worst {
 			line += ", the worst now"
 		}
@@ -147,7 +152,7 @@ func tellJourney(w io.Writer, j *api.Journey) {
 // burnOf shows the burn over the first page's long window, or the shortest there is.
 func burnOf(s api.SLO) string {
 	if len(s.Burn) == 0 {
-		return unknown
+		return figures.Unknown
 	}
 	b := s.Burn[0]
 	for _, x := range s.Burn {
@@ -155,13 +160,16 @@ func burnOf(s api.SLO) string {
 			b = x
 		}
 	}
-	return number(b.Rate, "%.2f") + " over " + b.Window
+	if b.Rate == nil {
+		return figures.Unknown
+	}
+	return figures.Times(*b.Rate) + " over " + b.Window
 }
 
 // gateOf is what the error-budget policy says.
 func gateOf(s api.SLO) string {
 	if s.Gate == nil {
-		return unknown
+		return figures.Unknown
 	}
 	return *s.Gate
 }
@@ -170,14 +178,14 @@ func outlookOf(b api.Budget) string {
 	switch b.Outlook {
 	case "exhausts":
 		if b.ExhaustsAt != nil {
-			return "gone by " + b.ExhaustsAt.UTC().Format("Mon 2 Jan 15:04")
+			return "gone by " + figures.UTC(*b.ExhaustsAt)
 		}
 	case "spent":
 		return "gone"
 	case "lasts":
 		return "lasts"
 	}
-	return unknown
+	return figures.Unknown
 }
 
 func stateOf(s api.SLO) string {
@@ -242,7 +250,7 @@ func (c *incidentsListCmd) Run(e *env) error {
 		if i.Open {
 			state = "open"
 		}
-		t.row(i.ID, i.Severity, state, i.Onset.UTC().Format("2006-01-02 15:04"), lasting(i.Duration), lasting(i.TimeToDetect), percentOf(i.Cost))
+		t.row(i.ID, i.Severity, state, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
 	}
 	return t.flush()
 }
@@ -262,7 +270,7 @@ func (c *incidentsShowCmd) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
-		i.ID, i.Severity, i.Onset.UTC().Format("2006-01-02 15:04 UTC"), lasting(i.Duration), lasting(i.TimeToDetect), percentOf(i.Cost))
+		i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
 	if i.Title != "" {
 		fmt.Fprintf(e.out, "declared: %s\n", i.Title)
 	}
@@ -274,7 +282,7 @@ func (c *incidentsShowCmd) Run(e *env) error {
 	}
 	fmt.Fprintln(e.out)
 	for _, h := range i.Timeline {
-		fmt.Fprintf(e.out, "%s  %-11s %s\n", h.At.UTC().Format("15:04"), h.Kind, h.Text)
+		fmt.Fprintf(e.out, "%s  %-11s %s\n", figures.UTC(h.At), h.Kind, h.Text)
 	}
 	return nil
 }

@@ -3,10 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -23,26 +27,76 @@ func (t table) row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t"
 
 func (t table) flush() error { return t.w.Flush() }
 
-// unknown is shown where nothing is known: not zero.
-const unknown = "–"
+// The figures of the API are exact numbers, null where nothing is known. Counts of events have three
+// decimals there, so they are whole thousandths again here.
 
-// number writes a value that may be unknown.
-func number(v *float64, format string) string {
-	if v == nil {
-		return unknown
+func thousandths(events float64) int64 { return int64(math.Round(events * budget.Unit)) }
+
+// parts is a share in so many parts that what a float loses cannot be seen; it rounds up.
+func parts(share float64) int64 { return int64(math.Ceil(share*wholeParts - 0.5)) }
+
+// wholeParts are the parts of the whole.
+const wholeParts = 1e12
+
+func eventsOf(events float64) string { return figures.Events(thousandths(events)) }
+
+// spentOf writes the share of a budget that bad events took.
+func spentOf(bad, allowed *float64) string {
+	if bad == nil || allowed == nil {
+		return figures.Unknown
 	}
-	return fmt.Sprintf(format, *v)
+	return figures.Cost(thousandths(*bad), thousandths(*allowed))
 }
 
-// percentOf writes a ratio that may be unknown as a percentage.
-func percentOf(v *float64) string {
-	if v == nil {
-		return unknown
+// leftOf writes the share of a budget that an account leaves.
+func leftOf(a api.Account) string {
+	if a.Remaining == nil {
+		return figures.Unknown
 	}
-	return fmt.Sprintf("%.1f %%", *v*100)
+	return figures.Left(thousandths(*a.Bad), thousandths(*a.Allowed))
 }
 
-// lasting writes seconds as Prometheus writes a duration.
+// shareLeft writes a share of a budget that is left and of which nothing but its ratio is known.
+func shareLeft(v *float64) string {
+	if v == nil {
+		return figures.Unknown
+	}
+	return figures.Left(parts(1-*v), wholeParts)
+}
+
+// shareSpent writes a share of a budget that went and of which nothing but its ratio is known.
+func shareSpent(v *float64) string {
+	if v == nil {
+		return figures.Unknown
+	}
+	return figures.Cost(parts(*v), wholeParts)
+}
+
+// sliOf writes the SLI of an account under an objective, a percentage.
+func sliOf(a api.Account, objective float64) string {
+	if a.Bad == nil || a.Total == nil {
+		return figures.Unknown
+	}
+	return sliUnder(objective, thousandths(*a.Bad), thousandths(*a.Total))
+}
+
+// percentGood writes an SLI of which nothing but its percentage is known.
+func percentGood(sli *float64, objective float64) string {
+	if sli == nil {
+		return figures.Unknown
+	}
+	return sliUnder(objective, parts(1-*sli/100), wholeParts)
+}
+
+func sliUnder(objective float64, bad, total int64) string {
+	o, err := slo.ParseObjective(figures.Decimal(objective))
+	if err != nil {
+		return figures.Unknown // the daemon is none of ours
+	}
+	return figures.SLI(bad, total, o)
+}
+
+// lasting writes a duration in seconds.
 func lasting(seconds float64) string {
-	return slo.ShortDuration(time.Duration(seconds * float64(time.Second)).Round(time.Second))
+	return figures.Duration(time.Duration(seconds * float64(time.Second)))
 }

@@ -57,13 +57,14 @@ type Between struct {
 
 // Step is how one step of a journey stands.
 type Step struct {
-	SLO    string   `json:"slo"`
-	Weight float64  `json:"weight"`
-	SLI    *float64 `json:"sli"`       // percent of good events in the journey's first window; null without traffic
-	Recent *float64 `json:"recentSli"` // and over the recent window
-	Worst  bool     `json:"worst"`     // it has the highest recent share of bad events
-	Data   string   `json:"data"`      // state of the newest minute
-	Open   []string `json:"openIncidents"`
+	SLO       string   `json:"slo"`
+	Objective float64  `json:"objective"` // percent
+	Weight    float64  `json:"weight"`
+	SLI       *float64 `json:"sli"`       // percent of good events in the journey's first window; null without traffic
+	Recent    *float64 `json:"recentSli"` // and over the recent window
+	Worst     bool     `json:"worst"`     // it has the highest recent share of bad events
+	Data      string   `json:"data"`      // state of the newest minute
+	Open      []string `json:"openIncidents"`
 }
 
 // WindowBudget is the error budget of one window.

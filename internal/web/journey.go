@@ -26,7 +26,7 @@ func toJourney(b engine.Budget) *api.Journey {
 	}
 	for n, s := range b.Journey.Steps {
 		j.Steps = append(j.Steps, api.Step{
-			SLO: string(s.SLO), Weight: float64(s.Weight) / 1000, SLI: api.Percent(s.Sum), Recent: api.Percent(s.Recent),
+			SLO: string(s.SLO), Objective: api.PromiseOf(s.SLO, s.Spec).Objective, Weight: float64(s.Weight) / 1000, SLI: api.Percent(s.Sum), Recent: api.Percent(s.Recent),
 			Worst: n == b.Journey.Worst, Data: s.Data, Open: append([]string{}, s.Open...),
 		})
 	}
