@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -163,7 +164,7 @@ func (d *daemon) sum(id slo.ID, from, to time.Time) (s budget.Sum) {
 type composer struct{ house slack.House }
 
 // Event implements engine.Composer.
-func (c composer) Event(t engine.Told) []outbox.Entry {
+func (c composer) Event(t incidents.Told) []outbox.Entry {
 	return slack.Compose(slack.Facts{
 		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings,
@@ -171,13 +172,13 @@ func (c composer) Event(t engine.Told) []outbox.Entry {
 }
 
 // Act implements engine.Composer.
-func (composer) Act(engine.Done) []outbox.Entry { return nil }
+func (composer) Act(incidents.Done) []outbox.Entry { return nil }
 
 // Permit implements engine.Composer.
-func (composer) Permit(engine.Permit) []outbox.Entry { return nil }
+func (composer) Permit(incidents.Permit) []outbox.Entry { return nil }
 
 // Evidence implements engine.Composer.
-func (composer) Evidence(engine.Told) []outbox.Entry { return nil }
+func (composer) Evidence(incidents.Told) []outbox.Entry { return nil }
 
 // Report implements engine.Composer.
 func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return nil }

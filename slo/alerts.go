@@ -1,7 +1,9 @@
 package slo
 
 import (
+	"cmp"
 	"math/big"
+	"slices"
 	"time"
 )
 
@@ -25,6 +27,17 @@ var (
 var defaultSpent = []int64{5000, 7500, 9000, 10000}
 
 const defaultNoData = 10 * time.Minute
+
+// Shortest is the shortest window that a pair looks at, or five minutes if there is none.
+func (a Alerts) Shortest() time.Duration {
+	over := time.Duration(0)
+	for _, p := range slices.Concat(a.Page, a.Ticket) {
+		if over == 0 || p.Short < over {
+			over = p.Short
+		}
+	}
+	return cmp.Or(over, 5*time.Minute)
+}
 
 // DefaultAlerts is what is told about an SLO that does not say: the workbook's pairs, scaled to
 // the window. A pair that could never fire at this objective is left out, and stands in dead.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -25,22 +26,22 @@ var t0 = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 type silent struct{}
 
 // Event implements engine.Composer.
-func (silent) Event(engine.Told) []outbox.Entry { return nil }
+func (silent) Event(incidents.Told) []outbox.Entry { return nil }
 
 // Act implements engine.Composer.
-func (silent) Act(engine.Done) []outbox.Entry { return nil }
+func (silent) Act(incidents.Done) []outbox.Entry { return nil }
 
 // Report implements engine.Composer.
 func (silent) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 
 // Evidence implements engine.Composer.
-func (silent) Evidence(engine.Told) []outbox.Entry { return nil }
+func (silent) Evidence(incidents.Told) []outbox.Entry { return nil }
 
 // Notice implements engine.Composer.
 func (silent) Notice(engine.Notice) []outbox.Entry { return nil }
 
 // Permit says nothing.
-func (silent) Permit(engine.Permit) []outbox.Entry { return nil }
+func (silent) Permit(incidents.Permit) []outbox.Entry { return nil }
 
 // chain is everything between Prometheus and the incidents, put together as the daemon does it.
 type chain struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -43,7 +44,7 @@ func newComposer(cfg config.Config, receivers map[string]notify.Receiver, extern
 // Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an
 // incident is news to every receiver that has heard of it by whatever way, such as a route that has changed
 // since or in place of another; the outbox knows which those are.
-func (c composer) Event(t engine.Told) []outbox.Entry {
+func (c composer) Event(t incidents.Told) []outbox.Entry {
 	all, first := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
 	told := map[string]bool{}
@@ -71,7 +72,7 @@ func ifTold(entries []outbox.Entry) []outbox.Entry {
 
 // Act makes the messages about what somebody did. Beside Slack an acknowledgement is news; what is made
 // louder or quieter comes with the next event.
-func (c composer) Act(d engine.Done) []outbox.Entry {
+func (c composer) Act(d incidents.Done) []outbox.Entry {
 	all, _ := c.routing.told(d.Spec, d.Event, d.Incident)
 	var entries []outbox.Entry
 	again := false
@@ -100,7 +101,7 @@ func (c composer) Act(d engine.Done) []outbox.Entry {
 
 // Evidence makes the messages about what was found out, for every channel that has a thread of the incident. The
 // other receivers have none.
-func (c composer) Evidence(t engine.Told) []outbox.Entry {
+func (c composer) Evidence(t incidents.Told) []outbox.Entry {
 	all, _ := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
 	again := false
@@ -116,7 +117,7 @@ func (c composer) Evidence(t engine.Told) []outbox.Entry {
 
 // tell makes the messages of an event for one target. first says that it has not heard of the incident
 // yet; again that the same receiver tells it elsewhere, too.
-func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Entry {
+func (c composer) tell(t incidents.Told, to target, first, again bool) []outbox.Entry {
 	switch {
 	case to.receiver == config.SlackReceiver:
 		return c.tellSlack(t, to.channel, first, again)
@@ -127,7 +128,7 @@ func (c composer) tell(t engine.Told, to target, first, again bool) []outbox.Ent
 }
 
 // facts are what a receiver beside Slack is told.
-func (c composer) facts(t engine.Told, receiver string) notify.Facts {
+func (c composer) facts(t incidents.Told, receiver string) notify.Facts {
 	return notify.Facts{
 		Receiver: receiver, URL: c.house.URL, Spec: t.Spec, Event: t.Event, Incident: t.Incident,
 		Status: t.Status, Outlook: t.Outlook, QueryURL: c.query(t),
@@ -136,7 +137,7 @@ func (c composer) facts(t engine.Told, receiver string) notify.Facts {
 
 // tellSlack makes the messages for one channel. The channel in which an incident began has its thread; one
 // that hears of it only when it becomes a page has a thread of its own from then on.
-func (c composer) tellSlack(t engine.Told, channel string, first, again bool) []outbox.Entry {
+func (c composer) tellSlack(t incidents.Told, channel string, first, again bool) []outbox.Entry {
 	f := c.slackFacts(t, channel)
 	if first && f.Event.Kind == alerting.Escalated {
 		f.Event.Kind = alerting.Opened // here it begins as a page
@@ -144,7 +145,7 @@ func (c composer) tellSlack(t engine.Told, channel string, first, again bool) []
 	return inThread(slack.Compose(f, t.Now), channel, again)
 }
 
-func (c composer) slackFacts(t engine.Told, channel string) slack.Facts {
+func (c composer) slackFacts(t incidents.Told, channel string) slack.Facts {
 	f := slack.Facts{
 		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, QueryURL: c.query(t), Evidence: t.Evidence,
@@ -176,7 +177,7 @@ func inThread(entries []outbox.Entry, channel string, again bool) []outbox.Entry
 }
 
 // instead makes the page of an open incident for a receiver that is told in place of another one.
-func (c composer) instead(t engine.Told, name, down string) []outbox.Entry {
+func (c composer) instead(t incidents.Told, name, down string) []outbox.Entry {
 	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	key := notify.FallbackKey(t.Incident.ID, name)
@@ -193,7 +194,7 @@ func (c composer) instead(t engine.Told, name, down string) []outbox.Entry {
 }
 
 // query is where Prometheus shows the share of bad events around the event.
-func (c composer) query(t engine.Told) string {
+func (c composer) query(t incidents.Told) string {
 	from := t.Incident.Onset
 	if from.IsZero() {
 		from = t.Event.Time().Add(-time.Hour)
@@ -228,7 +229,7 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 }
 
 // Permit makes the message that somebody lets a release pass.
-func (c composer) Permit(p engine.Permit) []outbox.Entry {
+func (c composer) Permit(p incidents.Permit) []outbox.Entry {
 	return slack.ComposePermit(slack.Facts{House: c.house, Spec: p.Spec, Notify: p.Notify}, p.Act, p.Now)
 }
 
@@ -257,7 +258,7 @@ func blindness(n int) string {
 }
 
 // burnChart draws how fast the budget burned since just before the onset. What is not known has no point.
-func burnChart(t engine.Told) *slack.Chart {
+func burnChart(t incidents.Told) *slack.Chart {
 	c := &slack.Chart{Title: "Burn rate, 1 is sustainable (UTC)", Name: "burn rate"}
 	for _, p := range t.Trail {
 		if rate, ok := budget.Burn(p.Sum, t.Spec.Objective); ok {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -73,7 +73,7 @@ var _ slack.Backend = backend{}
 // Do writes down what a person did.
 func (b backend) Do(ctx context.Context, act alerting.Act) error {
 	err := b.Engine.Do(ctx, act, b.Clock())
-	var no *engine.ActError
+	var no *incidents.ActError
 	if errors.As(err, &no) {
 		return slack.Refusal(no.Text)
 	}

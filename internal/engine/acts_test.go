@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -85,20 +85,20 @@ func TestWhatCannotBeDoneIsSaidClearly(t *testing.T) {
 	}
 	for what, tc := range map[string]struct {
 		act  alerting.Act
-		want engine.ActProblem
+		want incidents.ActProblem
 	}{
-		"nobody does it":                {act(alerting.Acknowledge, func(a *alerting.Act) { a.By = "" }), engine.ActInvalid},
-		"an act that nobody knows":      {act("dance", nil), engine.ActInvalid},
-		"a silence in the past":         {act(alerting.Silence, func(a *alerting.Act) { a.Until = t0 }), engine.ActInvalid},
-		"a silence of everything":       {act(alerting.Silence, func(a *alerting.Act) { a.Incident, a.Until = "", t0.Add(99*time.Hour) }), engine.ActInvalid},
-		"a service without end":         {act(alerting.Silence, func(a *alerting.Act) { a.Incident, a.Service = "", "shop" }), engine.ActInvalid},
-		"a note without words":          {act(alerting.Remark, nil), engine.ActInvalid},
-		"an incident that never was":    {act(alerting.Acknowledge, func(a *alerting.Act) { a.Incident = "x" }), engine.ActUnknown},
-		"an SLO that never was":         {act(alerting.Silence, func(a *alerting.Act) { a.Incident, a.SLO, a.Until = "", "a/b", t0.Add(99*time.Hour) }), engine.ActUnknown},
-		"taking back what was not done": {act(alerting.Undo, func(a *alerting.Act) { a.Other = "x" }), engine.ActUnknown},
-		"an incident that is over":      {act(alerting.Acknowledge, nil), engine.ActConflict},
+		"nobody does it":                {act(alerting.Acknowledge, func(a *alerting.Act) { a.By = "" }), incidents.ActInvalid},
+		"an act that nobody knows":      {act("dance", nil), incidents.ActInvalid},
+		"a silence in the past":         {act(alerting.Silence, func(a *alerting.Act) { a.Until = t0 }), incidents.ActInvalid},
+		"a silence of everything":       {act(alerting.Silence, func(a *alerting.Act) { a.Incident, a.Until = "", t0.Add(99*time.Hour) }), incidents.ActInvalid},
+		"a service without end":         {act(alerting.Silence, func(a *alerting.Act) { a.Incident, a.Service = "", "shop" }), incidents.ActInvalid},
+		"a note without words":          {act(alerting.Remark, nil), incidents.ActInvalid},
+		"an incident that never was":    {act(alerting.Acknowledge, func(a *alerting.Act) { a.Incident = "x" }), incidents.ActUnknown},
+		"an SLO that never was":         {act(alerting.Silence, func(a *alerting.Act) { a.Incident, a.SLO, a.Until = "", "a/b", t0.Add(99*time.Hour) }), incidents.ActUnknown},
+		"taking back what was not done": {act(alerting.Undo, func(a *alerting.Act) { a.Other = "x" }), incidents.ActUnknown},
+		"an incident that is over":      {act(alerting.Acknowledge, nil), incidents.ActConflict},
 	} {
-		var problem *engine.ActError
+		var problem *incidents.ActError
 		if err := w.do(tc.act); !errors.As(err, &problem) || problem.Problem != tc.want {
 			t.Errorf("%s: %v, want %s", what, err, tc.want)
 		}

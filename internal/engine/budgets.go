@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -100,20 +101,33 @@ func (b *budgets) input(a *account) alerting.Input {
 	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: b.policy}
 }
 
-// find is what may be decided on, or told, about a budget, or about a service as a whole, whose ledger is empty. It is without acts, and
-// false for what is in the files no more.
-func (b *budgets) find(id slo.ID) (alerting.Input, alerting.State, bool) {
+// Set implements incidents.World.
+func (b *budgets) Set() *slo.Set { return b.set }
+
+// Budget implements incidents.World.
+func (b *budgets) Budget(id slo.ID) (incidents.Budget, bool) {
 	if a := b.known(id); a != nil {
-		return b.input(a), a.state, true
+		return incidents.Budget{Input: b.input(a), State: a.state, Measured: b.byID[id] == a}, true
 	}
 	spec := b.set.Lookup(id)
 	if spec == nil {
 		spec = b.wholeService(id)
 	}
 	if spec == nil {
-		return alerting.Input{}, alerting.State{}, false
+		return incidents.Budget{}, false
 	}
-	return alerting.Input{ID: id, Spec: spec, Ledger: &budget.Ledger{}, Policy: b.policy}, alerting.State{}, true
+	return incidents.Budget{Input: alerting.Input{ID: id, Spec: spec, Ledger: &budget.Ledger{}, Policy: b.policy}}, true
+}
+
+// InService implements incidents.World.
+func (b *budgets) InService(name string) []incidents.Budget {
+	var all []incidents.Budget
+	for _, a := range b.all() {
+		if name == "" || a.id.Service() == name {
+			all = append(all, incidents.Budget{Input: b.input(a), State: a.state, Measured: true})
+		}
+	}
+	return all
 }
 
 // wholeService is a service in the form of an SLO without a name, which promises nothing of its own; nil if the ID is not

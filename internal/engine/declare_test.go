@@ -8,7 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -202,21 +202,21 @@ func TestWhatCannotBeDeclaredOrMergedIsSaidClearly(t *testing.T) {
 	with := func(change func(*alerting.Act)) alerting.Act { a := declare; change(&a); return a }
 	for what, tc := range map[string]struct {
 		act  alerting.Act
-		want engine.ActProblem
+		want incidents.ActProblem
 	}{
-		"no words":                   {with(func(a *alerting.Act) { a.Text = "" }), engine.ActInvalid},
-		"no severity":                {with(func(a *alerting.Act) { a.Level = "" }), engine.ActInvalid},
-		"nothing that it is about":   {with(func(a *alerting.Act) { a.Service = "" }), engine.ActInvalid},
-		"tomorrow":                   {with(func(a *alerting.Act) { a.Since = w.now().Add(slo.Day) }), engine.ActInvalid},
-		"a service that never was":   {with(func(a *alerting.Act) { a.Service = "bank" }), engine.ActUnknown},
-		"to close what burns":        {alerting.Act{Key: "c", Kind: alerting.Close, By: "Ada", Incident: shop.ID}, engine.ActConflict},
-		"to split what is alone":     {alerting.Act{Key: "c", Kind: alerting.Split, By: "Ada", Incident: shop.ID}, engine.ActConflict},
-		"a merge with itself":        {alerting.Act{Key: "c", Kind: alerting.Merge, By: "Ada", Incident: shop.ID, Other: shop.ID}, engine.ActInvalid},
-		"a merge in a circle":        {alerting.Act{Key: "c", Kind: alerting.Merge, By: "Ada", Incident: shop.ID, Other: pay.ID}, engine.ActConflict},
-		"a merge with nothing":       {alerting.Act{Key: "c", Kind: alerting.Merge, By: "Ada", Incident: shop.ID, Other: "x"}, engine.ActUnknown},
-		"undoing a merge by its key": {alerting.Act{Key: "c", Kind: alerting.Undo, By: "Ada", Incident: pay.ID, Other: "m"}, engine.ActConflict},
+		"no words":                   {with(func(a *alerting.Act) { a.Text = "" }), incidents.ActInvalid},
+		"no severity":                {with(func(a *alerting.Act) { a.Level = "" }), incidents.ActInvalid},
+		"nothing that it is about":   {with(func(a *alerting.Act) { a.Service = "" }), incidents.ActInvalid},
+		"tomorrow":                   {with(func(a *alerting.Act) { a.Since = w.now().Add(slo.Day) }), incidents.ActInvalid},
+		"a service that never was":   {with(func(a *alerting.Act) { a.Service = "bank" }), incidents.ActUnknown},
+		"to close what burns":        {alerting.Act{Key: "c", Kind: alerting.Close, By: "Ada", Incident: shop.ID}, incidents.ActConflict},
+		"to split what is alone":     {alerting.Act{Key: "c", Kind: alerting.Split, By: "Ada", Incident: shop.ID}, incidents.ActConflict},
+		"a merge with itself":        {alerting.Act{Key: "c", Kind: alerting.Merge, By: "Ada", Incident: shop.ID, Other: shop.ID}, incidents.ActInvalid},
+		"a merge in a circle":        {alerting.Act{Key: "c", Kind: alerting.Merge, By: "Ada", Incident: shop.ID, Other: pay.ID}, incidents.ActConflict},
+		"a merge with nothing":       {alerting.Act{Key: "c", Kind: alerting.Merge, By: "Ada", Incident: shop.ID, Other: "x"}, incidents.ActUnknown},
+		"undoing a merge by its key": {alerting.Act{Key: "c", Kind: alerting.Undo, By: "Ada", Incident: pay.ID, Other: "m"}, incidents.ActConflict},
 	} {
-		var problem *engine.ActError
+		var problem *incidents.ActError
 		if err := w.do(tc.act); !errors.As(err, &problem) || problem.Problem != tc.want {
 			t.Errorf("%s: %v, want %s", what, err, tc.want)
 		}

@@ -51,17 +51,14 @@ type Store interface {
 
 // Composer turns facts into messages. It is pure; package slack has one.
 type Composer interface {
-	Event(Told) []outbox.Entry
+	Event(incidents.Told) []outbox.Entry
 	Report(r report.Report, channel string, now time.Time) []outbox.Entry
 	Notice(Notice) []outbox.Entry
-	Permit(Permit) []outbox.Entry
-	Act(Done) []outbox.Entry
+	Permit(incidents.Permit) []outbox.Entry
+	Act(incidents.Done) []outbox.Entry
 	// Evidence tells what was found out about an open incident; Told.Evidence is never nil.
-	Evidence(Told) []outbox.Entry
+	Evidence(incidents.Told) []outbox.Entry
 }
-
-// Told is what the engine hands to its composer.
-type Told = incidents.Told
 
 // Notice is news about slowburn itself or its source.
 type Notice struct {
@@ -125,11 +122,9 @@ type Engine struct {
 	mu       sync.RWMutex
 	budgets  *budgets
 	book     incidents.Book
-	began    time.Time                     // of the first tick; zero before it, and for ever if no process went before
-	follows  bool                          // another process has decided before this one
-	wide     []alerting.Act                // what was done to SLOs and services, and not to an incident, oldest first
-	evidence map[string]*evidence.Evidence // about open incidents, the newest
-	wanted   chan struct{}                 // wakes whoever gathers it
+	began    time.Time     // of the first tick; zero before it, and for ever if no process went before
+	follows  bool          // another process has decided before this one
+	wanted   chan struct{} // wakes whoever gathers it
 	facts    map[string]string
 	unsaved  []store.Tick // ticks that could not be committed, oldest first
 	last     Summary
@@ -148,16 +143,16 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	}
 	e := &Engine{
 		Options: o, budgets: newBudgets(set, o.Policy), facts: map[string]string{}, filled: map[slo.ID]float64{},
-		evidence: evidenceFrom(snap.Evidence), wanted: make(chan struct{}, 1),
+		wanted: make(chan struct{}, 1),
 	}
-	e.book = e.book.With(slices.Collect(maps.Values(snap.Open))...)
+	e.book = incidents.NewBook(slices.Collect(maps.Values(snap.Open)), snap.Acts, evidenceFrom(snap.Evidence))
 	for id, a := range snap.Accounts {
 		e.restore(&account{id: id, ledger: a.Ledger, state: a.State, since: a.State.Through})
 	}
 	for k, v := range snap.Facts {
 		e.facts[k] = v
 	}
-	e.wide, e.follows = slices.Clone(snap.Acts), !snap.LastTick.IsZero()
+	e.follows = !snap.LastTick.IsZero()
 	e.outages = outagesFrom(snap.Facts)
 	e.resumeHistory(snap.Marks)
 	return e
@@ -223,15 +218,15 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	if e.follows && e.began.IsZero() {
 		e.began = now
 	}
-	e.closeOrphans(now, &tick, &sum)
-	e.adopt(e.tell(e.decide(batch, &tick), now, &tick, &sum))
+	e.closeOrphans(ctx, now, &tick, &sum)
+	e.book = e.tell(ctx, e.decide(batch, &tick), now, &tick, &sum)
 	e.tendDeclared(ctx, now, &tick, &sum)
 	e.watchSource(batch, now, &tick, &sum)
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
 		e.oweReports(ctx, now, services, &tick, &sum)
 	}
 	pages := e.commit(ctx, tick, batch, &sum)
-	e.forget(now)
+	e.book = e.book.Forget(now)
 	e.fold(ctx, now)
 	e.last = sum
 	return sum, pages
@@ -283,114 +278,10 @@ func (e *Engine) turn(a *account, reading prom.Reading) story {
 		}
 	}
 	a.problems, a.failed = reading.Problems, nil
-	in := e.input(e.book, a)
+	in := e.input(a)
 	state, events := alerting.Advance(in, a.state, to)
 	a.state, turn.State = state, state
-	return story{in: in, state: state, events: events, turn: turn}
-}
-
-// silenced reports whether somebody wants to hear no more for now of what the event is about.
-func (e *Engine) silenced(event alerting.Event, i alerting.Incident) bool {
-	at := event.Time()
-	if i.ID != "" {
-		if _, silent := i.Silenced(at); silent {
-			return true
-		}
-	}
-	_, silent := alerting.Silent(e.wideOn(event.SLO), at)
-	return silent
-}
-
-// overAlready names the incidents that begin and end in the same stretch of caught-up time.
-func overAlready(events []alerting.Event) map[string]bool {
-	opened, over := map[string]bool{}, map[string]bool{}
-	for _, e := range events {
-		switch e.Kind {
-		case alerting.Opened:
-			opened[e.Incident] = true
-		case alerting.Resolved:
-			over[e.Incident] = opened[e.Incident]
-		}
-	}
-	return over
-}
-
-// lastWord is when the incidents end that end within this stretch of time.
-func lastWord(events []alerting.Event) map[string]budget.Minute {
-	at := map[string]budget.Minute{}
-	for _, e := range events {
-		if e.Kind == alerting.Resolved {
-			at[e.Incident] = e.At
-		}
-	}
-	return at
-}
-
-// stale reports whether a reminder is of no use any more: people hear of the page only now, or of a later reminder.
-func stale(e alerting.Event, events []alerting.Event) bool {
-	for _, other := range events {
-		calls := other.Kind == alerting.Opened || other.Kind == alerting.Escalated || other.Reason == alerting.Unacknowledged && other.At > e.At
-		if calls && other.Incident == e.Incident && e.Reason == alerting.Unacknowledged {
-			return true
-		}
-	}
-	return false
-}
-
-func (e *Engine) told(b incidents.Book, in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
-	return e.among(b, e.alone(b, in, st, event, i, over, now))
-}
-
-// alone is what can be told of an event without those around it.
-func (e *Engine) alone(b incidents.Book, in alerting.Input, st alerting.State, event alerting.Event, i alerting.Incident, over bool, now time.Time) Told {
-	at := event.At + 1
-	t := Told{
-		Event: event, Incident: i, Over: over, Spec: in.Spec, Now: now, Silenced: e.silenced(event, i),
-		Status:    budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
-		Outlook:   outlook(in, at),
-		Standings: alerting.Standings(in, st, at),
-		Upstream:  e.burningUpstream(b, in.ID, i),
-		Worst:     e.worstStep(in.Spec, event),
-		Evidence:  e.evidence[i.ID],
-	}
-	if i.Last.Burn != nil {
-		t.Trail = trail(in.Ledger, i, at)
-	}
-	if event.Rule == alerting.RulePolicy {
-		t.Gate, t.Notify = e.judgeAt(in, event), in.Policy.Notify
-	}
-	return t
-}
-
-// trailPoints is how many steps a trail has at most, and trailBefore how much of the time before the onset it shows.
-const (
-	trailPoints = 20
-	trailBefore = 10 // minutes
-)
-
-// trail is what happened minute by minute, or in steps of a few, from just before the onset of an incident on.
-func trail(l *budget.Ledger, i alerting.Incident, at budget.Minute) []Point {
-	from := i.Last.Burn.Onset - trailBefore
-	step := (at - from + trailPoints - 1) / trailPoints
-	var all []Point
-	for m := from; step > 0 && m < at; m += step {
-		all = append(all, Point{At: m.Time(), Sum: l.Sum(m, min(m+step, at))})
-	}
-	return all
-}
-
-// outlook forecasts from the windows of the pages, shortest first: an outage that has begun, or ended, a few minutes
-// ago is the present burn, not the average of six hours.
-func outlook(in alerting.Input, at budget.Minute) budget.Outlook {
-	lookbacks := []time.Duration{6 * time.Hour}
-	if len(in.Spec.Alerts.Page) > 0 {
-		lookbacks = nil
-	}
-	for _, p := range in.Spec.Alerts.Page {
-		lookbacks = append(lookbacks, p.Short, p.Long)
-	}
-	slices.Sort(lookbacks)
-	return budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, lookbacks...)
+	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: state, Measured: true}, Events: events}, turn}
 }
 
 // commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it owes are
@@ -423,13 +314,13 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 
 // Owe writes down messages that are decided on beside the ticks, by a function of what is open. No
 // incident ends meanwhile: its end is owed after them. While the store cannot be written, nothing is owed.
-func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []Told) []outbox.Entry) error {
+func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []incidents.Told) []outbox.Entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.unsaved) > 0 {
 		return nil
 	}
-	entries := decide(e.openTold(now))
+	entries := decide(e.book.Open(e.budgets, now))
 	if len(entries) == 0 {
 		return nil
 	}

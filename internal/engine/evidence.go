@@ -1,38 +1,17 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
-	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Evidence is gathered after a decision, never before it: the page is on its way while Prometheus is asked what burns
 // and what changed. What is found is written down together with the messages that tell it, so it is told once, however
 // often the process dies on the way: an open incident without evidence is asked about again.
-
-// question is an incident that somebody should look into.
-type question struct {
-	incident alerting.Incident
-	spec     *slo.Spec
-	service  *slo.Service
-	at       time.Time // the end of the newest minute that was evaluated
-}
-
-// kind is the event that asks: a ticket that becomes a page is looked into again.
-func (q question) kind() alerting.Kind {
-	if !q.incident.Escalated.IsZero() {
-		return alerting.Escalated
-	}
-	return alerting.Opened
-}
 
 // LookInto gathers evidence about open incidents until ctx ends: at the start, and whenever one has opened or become
 // a page. It holds nothing up: no lock is held while it asks.
@@ -57,10 +36,7 @@ func (e *Engine) Gather(ctx context.Context, now func() time.Time) {
 		if !ok || ctx.Err() != nil {
 			return
 		}
-		found := e.Evidence(ctx, evidence.Request{
-			Incident: q.incident.ID, Kind: q.kind(), SLO: q.incident.SLO, Spec: q.spec, Service: q.service,
-			Onset: q.incident.Onset, At: q.at,
-		})
+		found := e.Evidence(ctx, q)
 		if ctx.Err() != nil {
 			return // stopped in the middle: what is missing now is no finding
 		}
@@ -76,30 +52,19 @@ func (e *Engine) want() {
 	}
 }
 
-// nextQuestion is the most urgent open incident that was not looked into since it opened or became a page. What is over
-// is left alone: nobody can act on it, and its draft asks for itself.
-func (e *Engine) nextQuestion() (question, bool) {
+// nextQuestion is what to find out about the most urgent open incident that was not looked into yet.
+func (e *Engine) nextQuestion() (evidence.Request, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	var all []question
-	for _, i := range e.book.All() {
-		a := e.budgets.byID[i.SLO]
-		if a == nil || i.Last.Burn == nil {
-			continue // nothing burns where data are missing
-		}
-		q := question{i, a.spec, e.budgets.set.Service(i.SLO.Service()), a.state.Through.Time()}
-		if known := e.evidence[i.ID]; known == nil || known.Kind != q.kind() {
-			all = append(all, q)
-		}
+	i, kind, ok := e.book.Unexplained(e.budgets)
+	if !ok {
+		return evidence.Request{}, false
 	}
-	if len(all) == 0 {
-		return question{}, false
-	}
-	rank := map[alerting.Severity]int{alerting.Page: -1}
-	return slices.MinFunc(all, func(a, b question) int {
-		return cmp.Or(cmp.Compare(rank[a.incident.Severity], rank[b.incident.Severity]),
-			a.incident.Detected.Compare(b.incident.Detected), cmp.Compare(a.incident.ID, b.incident.ID))
-	}), true
+	a := e.budgets.byID[i.SLO]
+	return evidence.Request{
+		Incident: i.ID, Kind: kind, SLO: i.SLO, Spec: a.spec, Service: e.budgets.set.Service(i.SLO.Service()),
+		Onset: i.Onset, At: a.state.Through.Time(), // the end of the newest minute that was evaluated
+	}, true
 }
 
 // keep writes evidence down with the messages that tell it. An incident that ended meanwhile keeps it for its draft and
@@ -112,12 +77,13 @@ func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Tim
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.evidence[found.Incident] = &found
 	tick := store.Tick{Evidence: []store.Evidence{{Incident: found.Incident, Kind: found.Kind, At: now, Data: data}}}
 	if i, ok := e.book.Find(found.Incident); ok && e.budgets.byID[i.SLO] != nil {
-		tick.Owed = e.tellEvidence(i, now)
-	} else {
-		delete(e.evidence, found.Incident)
+		draft := e.book.Edit()
+		draft.PutEvidence(&found)
+		e.book = draft.Book
+		told, _ := e.book.Describe(e.budgets, i, now)
+		tick.Owed = e.Composer.Evidence(told)
 	}
 	e.unsaved = append(e.unsaved, tick)
 	if err := e.save(ctx); err != nil {
@@ -128,12 +94,6 @@ func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Tim
 	if len(tick.Owed) > 0 {
 		e.kick()
 	}
-}
-
-// tellEvidence composes an incident anew, as of its newest event.
-func (e *Engine) tellEvidence(i alerting.Incident, now time.Time) []outbox.Entry {
-	a := e.budgets.byID[i.SLO]
-	return e.Composer.Evidence(e.told(e.book, e.input(e.book, a), a.state, i.Last, i, false, now))
 }
 
 // evidenceFrom reads what a restart finds.

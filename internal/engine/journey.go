@@ -1,15 +1,12 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -143,57 +140,6 @@ func (b *budgets) failJourneys() {
 	}
 }
 
-// burningUpstream is what an SLO depends on and burns now.
-func (e *Engine) burningUpstream(b incidents.Book, id slo.ID, i alerting.Incident) []alerting.Upstream {
-	on := e.budgets.set.Upstream(id)
-	if len(on) == 0 || i.ID == "" {
-		return nil
-	}
-	services := map[string]bool{}
-	var open []alerting.Incident
-	for _, upstream := range on {
-		if name := upstream.Service(); !services[name] {
-			services[name] = true
-			open = append(open, b.InService(name)...)
-		}
-	}
-	open = slices.DeleteFunc(open, func(i alerting.Incident) bool { return !i.Open })
-	return alerting.Upstreams(on, open, i.Onset, i.Last.Time())
-}
-
-// worstStep is the step of a journey with the highest share of bad events over the short window that the event is about.
-func (e *Engine) worstStep(spec *slo.Spec, event alerting.Event) *alerting.Step {
-	if spec.SLI.Kind != slo.Composed || event.Rule == alerting.RuleNoData {
-		return nil
-	}
-	over := shortest(spec)
-	if event.Pair != nil {
-		over = event.Pair.Short
-	}
-	at := event.At + 1
-	ledgers := e.budgets.stepsOf(spec)
-	sums := make([]budget.Sum, len(ledgers))
-	for i, l := range ledgers {
-		sums[i] = l.Gross().Sum(at-budget.Minutes(over), at)
-	}
-	worst := budget.WorstOf(sums)
-	if worst < 0 {
-		return nil
-	}
-	return &alerting.Step{SLO: spec.SLI.Journey.Steps[worst].SLO, Over: over, Sum: sums[worst]}
-}
-
-// shortest is the shortest window that an alert of the SLO looks at, or five minutes.
-func shortest(spec *slo.Spec) time.Duration {
-	over := time.Duration(0)
-	for _, p := range slices.Concat(spec.Alerts.Page, spec.Alerts.Ticket) {
-		if over == 0 || p.Short < over {
-			over = p.Short
-		}
-	}
-	return cmp.Or(over, 5*time.Minute)
-}
-
 // Journey is how the steps of a journey stand.
 type Journey struct {
 	Over   time.Duration // of what Recent sums up
@@ -222,7 +168,7 @@ func (e *Engine) journey(a *account) *Journey {
 	if ledgers == nil {
 		return nil
 	}
-	j, at := &Journey{Over: shortest(a.spec)}, a.state.Through
+	j, at := &Journey{Over: a.spec.Alerts.Shortest()}, a.state.Through
 	from := budget.MinuteOf(a.spec.Window().Start(at.Time()))
 	var recent []budget.Sum
 	for i, step := range a.spec.SLI.Journey.Steps {

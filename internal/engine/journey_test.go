@@ -8,6 +8,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -94,10 +95,10 @@ func TestAJourneyBurnsWithItsSteps(t *testing.T) {
 // listener keeps what the engine says to its composer.
 type listener struct {
 	engine.Composer
-	all *[]engine.Told
+	all *[]incidents.Told
 }
 
-func (r listener) Event(t engine.Told) []outbox.Entry {
+func (r listener) Event(t incidents.Told) []outbox.Entry {
 	*r.all = append(*r.all, t)
 	return r.Composer.Event(t)
 }
@@ -111,7 +112,7 @@ func TestWhatBurnsUpstreamIsTold(t *testing.T) {
 		&service{name: "app", load: burns}, &service{name: "shop", load: steady(50)}, &service{name: "till", load: burns})
 	w.set = slo.NewSet(w.set.Specs, services, nil)
 	w.restart()
-	var all []engine.Told
+	var all []incidents.Told
 	w.engine.Composer = listener{w.engine.Composer, &all}
 	w.steps(20)
 	seen := 0

@@ -36,7 +36,7 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 			gone = append(gone, a)
 		}
 	}
-	book := e.remove(gone, now, &tick, &Summary{})
+	book := e.remove(ctx, gone, now, &tick, &Summary{})
 	if len(tick.Turns) > 0 {
 		if err := e.Store.Commit(ctx, tick); err != nil {
 			return fmt.Errorf("reload: %w", err)
@@ -49,21 +49,21 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 }
 
 // remove tells of the end of what is open for SLOs that are gone, and returns the book without it. It changes nothing yet.
-func (e *Engine) remove(gone []*account, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
+func (e *Engine) remove(ctx context.Context, gone []*account, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
 	var all []story
 	for _, a := range gone {
-		in := e.input(e.book, a)
+		in := e.input(a)
 		all = append(all, story{
-			in: in, state: a.state, events: alerting.Remove(in, a.state, a.state.Through-1),
-			turn: store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
+			incidents.Turn{Budget: incidents.Budget{Input: in, State: a.state}, Events: alerting.Remove(in, a.state, a.state.Through-1)},
+			store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
 		})
 	}
-	return e.tell(all, now, tick, sum)
+	return e.tell(ctx, all, now, tick, sum)
 }
 
 // close takes over what remove has decided.
 func (e *Engine) close(book incidents.Book, turns []store.Turn) {
-	e.adopt(book)
+	e.book = book
 	for _, turn := range turns {
 		e.budgets.known(turn.SLO).state = turn.State
 	}
@@ -109,7 +109,7 @@ func (e *Engine) promisedTo(a *account) slo.Objective {
 }
 
 // closeOrphans closes what was open for SLOs that were taken out while nobody was there to see it.
-func (e *Engine) closeOrphans(now time.Time, tick *store.Tick, sum *Summary) {
+func (e *Engine) closeOrphans(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
 	var gone []*account
 	for _, id := range e.budgets.orphans {
 		if a := e.budgets.away[id]; a != nil && a.open() {
@@ -118,6 +118,6 @@ func (e *Engine) closeOrphans(now time.Time, tick *store.Tick, sum *Summary) {
 	}
 	e.budgets.orphans = nil
 	var removed Summary
-	e.close(e.remove(gone, now, tick, &removed), tick.Turns)
+	e.close(e.remove(ctx, gone, now, tick, &removed), tick.Turns)
 	sum.Owed += removed.Owed
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -101,22 +102,22 @@ func (forgetful) Incidents(context.Context, store.IncidentFilter) ([]alerting.In
 type mute struct{}
 
 // Event implements engine.Composer.
-func (mute) Event(engine.Told) []outbox.Entry { return nil }
+func (mute) Event(incidents.Told) []outbox.Entry { return nil }
 
 // Act implements engine.Composer.
-func (mute) Act(engine.Done) []outbox.Entry { return nil }
+func (mute) Act(incidents.Done) []outbox.Entry { return nil }
 
 // Report implements engine.Composer.
 func (mute) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 
 // Evidence implements engine.Composer.
-func (mute) Evidence(engine.Told) []outbox.Entry { return nil }
+func (mute) Evidence(incidents.Told) []outbox.Entry { return nil }
 
 // Notice implements engine.Composer.
 func (mute) Notice(engine.Notice) []outbox.Entry { return nil }
 
 // Permit implements engine.Composer.
-func (mute) Permit(engine.Permit) []outbox.Entry { return nil }
+func (mute) Permit(incidents.Permit) []outbox.Entry { return nil }
 
 // sizes are the numbers of open incidents that are measured.
 var sizes = []int{1_000, 3_000, 10_000}

@@ -64,10 +64,10 @@ func (e *Engine) Budget(id slo.ID) (Budget, bool) {
 
 func (e *Engine) view(a *account) Budget {
 	at := a.state.Through
-	in := e.input(e.book, a)
+	in := e.input(a)
 	b := Budget{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Since: a.ledger.Begin().Time(),
-		Outlook: outlook(in, at), Standings: alerting.Standings(in, a.state, at),
+		Outlook: alerting.Outlook(in, at), Standings: alerting.Standings(in, a.state, at),
 		Burns: burns(in, at), Data: a.ledger.Gross().At(at - 1).State.String(),
 		Filling: 1, Problems: a.problems, Corrections: e.budgets.set.CorrectionsOf(a.id),
 		Upstream: e.budgets.set.Upstream(a.id), Journey: e.journey(a),
@@ -100,12 +100,9 @@ func burns(in alerting.Input, at budget.Minute) []WindowBurn {
 	return all
 }
 
-// Point is what a budget counted in one step of a curve.
-type Point = incidents.Point
-
 // History sums up a budget in steps, from (inclusive) to (exclusive). Steps are at least a minute; where
 // minutes have been thinned out, at least an hour is sensible.
-func (e *Engine) History(id slo.ID, from, to time.Time, step time.Duration) ([]Point, bool) {
+func (e *Engine) History(id slo.ID, from, to time.Time, step time.Duration) ([]incidents.Point, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	a, ok := e.budgets.byID[id]
@@ -113,11 +110,11 @@ func (e *Engine) History(id slo.ID, from, to time.Time, step time.Duration) ([]P
 		return nil, false
 	}
 	n := max(budget.Minutes(step), 1)
-	var points []Point
+	var points []incidents.Point
 	gross := a.ledger.Gross()
 	for m := budget.MinuteOf(from); m < budget.MinuteOf(to); m += n {
 		end := min(m+n, budget.MinuteOf(to))
-		p := Point{At: m.Time(), Sum: a.ledger.Sum(m, end)}
+		p := incidents.Point{At: m.Time(), Sum: a.ledger.Sum(m, end)}
 		p.Gross = p.Sum
 		if p.Sum.Excused > 0 {
 			p.Gross = gross.Sum(m, end)
@@ -153,20 +150,10 @@ func (e *Engine) OpenIncidents() []alerting.Incident {
 }
 
 // Open is every open incident with what may be said about it at a time, by ID.
-func (e *Engine) Open(now time.Time) []Told {
+func (e *Engine) Open(now time.Time) []incidents.Told {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return e.openTold(now)
-}
-
-func (e *Engine) openTold(now time.Time) []Told {
-	var all []Told
-	for _, i := range e.book.All() {
-		if in, st, ok := e.place(e.book, i.SLO); ok {
-			all = append(all, e.told(e.book, in, st, i.Last, i, false, now))
-		}
-	}
-	return all
+	return e.book.Open(e.budgets, now)
 }
 
 // Last is what the newest tick came to.
@@ -187,7 +174,7 @@ func (e *Engine) WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool {
 func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting.Input)) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	in, _, ok := e.place(e.book, id)
+	in, ok := e.budgets.Budget(id)
 	if !ok || e.budgets.byID[id] == nil && e.budgets.wholeService(id) == nil {
 		return false
 	}
@@ -195,10 +182,11 @@ func (e *Engine) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting
 	if in.Spec.SLI.Kind == slo.Composed {
 		for _, step := range in.Spec.SLI.Journey.Steps {
 			if s := e.budgets.byID[step.SLO]; s != nil {
-				steps = append(steps, e.input(e.book, s))
+				steps = append(steps, e.input(s))
 			}
 		}
 	}
-	f(in, steps)
+	in.Acts = e.book.ActsOn(id)
+	f(in.Input, steps)
 	return true
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -504,10 +505,10 @@ func (w *world) checkOncePerKey() {
 type voice struct{ house slack.House }
 
 // Event makes the messages about an event.
-func (v voice) Event(t engine.Told) []outbox.Entry { return slack.Compose(v.facts(t), t.Now) }
+func (v voice) Event(t incidents.Told) []outbox.Entry { return slack.Compose(v.facts(t), t.Now) }
 
 // Act makes the messages about an act.
-func (v voice) Act(d engine.Done) []outbox.Entry {
+func (v voice) Act(d incidents.Done) []outbox.Entry {
 	if d.Echo {
 		return nil
 	}
@@ -521,11 +522,11 @@ func (v voice) Act(d engine.Done) []outbox.Entry {
 }
 
 // Evidence makes the messages about what was found out.
-func (v voice) Evidence(t engine.Told) []outbox.Entry {
+func (v voice) Evidence(t incidents.Told) []outbox.Entry {
 	return slack.ComposeEvidence(v.facts(t), t.Now)
 }
 
-func (v voice) facts(t engine.Told) slack.Facts {
+func (v voice) facts(t incidents.Told) slack.Facts {
 	f := slack.Facts{
 		House: v.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
 		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, Evidence: t.Evidence,
@@ -557,7 +558,7 @@ func (v voice) Notice(n engine.Notice) []outbox.Entry {
 }
 
 // Permit makes the messages about those who let a release pass.
-func (v voice) Permit(p engine.Permit) []outbox.Entry {
+func (v voice) Permit(p incidents.Permit) []outbox.Entry {
 	return slack.ComposePermit(slack.Facts{House: v.house, Spec: p.Spec, Notify: p.Notify}, p.Act, p.Now)
 }
 

@@ -1,4 +1,10 @@
-// Package incidents keeps the book of open incidents: what is open, on which budget, and in which thread people read of it.
+// Package incidents keeps the book of open incidents: what is open, on which budget, in which thread people read of it, what they did
+// about it and what was found out. It decides what people are told.
+//
+//	Tell   events of budgets → the next book, and what people are told of them
+//	Tend   the same for incidents that people have declared, which no rule moves
+//	Act    what a person did → the same, or why it cannot be done
+//	Open   what may be said of every open incident
 //
 // A [Book] is a value. Nothing changes one; [Book.Edit] gives a [Draft], and what the draft has become is another
 // book. So whoever composes a message may look at the book as it is going to be, and whoever could not write that down goes on
@@ -9,8 +15,10 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -21,6 +29,23 @@ type Book struct {
 	byThread  index[string]
 	byBudget  index[slo.ID]
 	byService index[string]
+	acts      []alerting.Act                // on budgets and services, and not on an incident, oldest first
+	scoped    []alerting.Act                // of these, what decisions look at; there may be many changes, which they do not
+	evidence  map[string]*evidence.Evidence // about open incidents, the newest
+}
+
+// NewBook returns the book that a store has kept: the open incidents, what was done to budgets and services, oldest first, and what was
+// found out about incidents.
+func NewBook(open []alerting.Incident, acts []alerting.Act, found map[string]*evidence.Evidence) Book {
+	d := (Book{}).Edit()
+	for _, i := range open {
+		d.Put(i)
+		if e := found[i.ID]; e != nil {
+			d.PutEvidence(e)
+		}
+	}
+	d.setActs(slices.Clone(acts))
+	return d.Book
 }
 
 // Len is the number of incidents.
@@ -88,6 +113,82 @@ func (b Book) pick(ids []string) []alerting.Incident {
 	return all
 }
 
+// Acts lists what was done to budgets and services, and not to an incident, oldest first. Nobody may change the list.
+func (b Book) Acts() []alerting.Act { return b.acts }
+
+// ActsOn lists the acts that a budget's decisions depend on, in the order in which they were done.
+func (b Book) ActsOn(id slo.ID) []alerting.Act {
+	all := b.scopedActsOn(id)
+	for _, i := range b.OnBudget(id) {
+		all = append(all, i.Acts...)
+	}
+	slices.SortStableFunc(all, func(a, b alerting.Act) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Key, b.Key)) })
+	return slices.CompactFunc(all, func(a, b alerting.Act) bool { return a.Key == b.Key })
+}
+
+// scopedActsOn lists those of them that are not on an incident.
+func (b Book) scopedActsOn(id slo.ID) []alerting.Act {
+	var all []alerting.Act
+	for _, a := range b.scoped {
+		if a.Concerns(id) || a.Kind == alerting.Undo {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// Forget returns a book without the silences and overrides that are over, and without changes that are long past.
+func (b Book) Forget(now time.Time) Book {
+	ended := func(a alerting.Act) bool {
+		switch a.Kind {
+		case alerting.Silence, alerting.Override:
+			return !a.Until.After(now.Add(-slo.Day))
+		case alerting.Changed, alerting.Experiment:
+			return a.At.Before(now.Add(-100 * slo.Day))
+		}
+		return false
+	}
+	if slices.ContainsFunc(b.acts, ended) {
+		d := b.Edit()
+		d.setActs(slices.DeleteFunc(slices.Clone(b.acts), ended))
+		return d.Book
+	}
+	return b
+}
+
+// Unexplained returns the most urgent incident, pages first, that was not looked into since it opened or became a page, and the kind
+// of that event. What is over is left alone: nobody can act on it, and its draft asks for itself. It returns false if there is none.
+func (b Book) Unexplained(w World) (alerting.Incident, alerting.Kind, bool) {
+	var first *alerting.Incident
+	for id, i := range b.open {
+		if known := b.evidence[id]; i.Last.Burn == nil || known != nil && known.Kind == asks(i) {
+			continue // nothing burns where data are missing
+		}
+		if on, _ := w.Budget(i.SLO); on.Measured && (first == nil || moreUrgent(i, first)) {
+			first = i
+		}
+	}
+	if first == nil {
+		return alerting.Incident{}, "", false
+	}
+	return *first, asks(first), true
+}
+
+// asks is the event for which an incident is looked into: a ticket that becomes a page is looked into again.
+func asks(i *alerting.Incident) alerting.Kind {
+	if !i.Escalated.IsZero() {
+		return alerting.Escalated
+	}
+	return alerting.Opened
+}
+
+func moreUrgent(a, b *alerting.Incident) bool {
+	if page := a.Severity == alerting.Page; page != (b.Severity == alerting.Page) {
+		return page
+	}
+	return cmp.Or(a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID)) < 0
+}
+
 // With returns a book in which the incidents stand as given.
 func (b Book) With(changed ...alerting.Incident) Book {
 	d := b.Edit()
@@ -109,22 +210,21 @@ type Draft struct {
 
 // Put writes an incident into the draft, in the place of what it was before.
 func (d *Draft) Put(i alerting.Incident) {
-	was := d.open[i.ID]
-	if was != nil && was.Thread() != i.Thread() {
-		d.Remove(i.ID)
-		was = nil
-	}
 	d.copy()
+	was := d.open[i.ID]
 	d.open[i.ID] = &i
-	if was != nil {
+	if was != nil && was.Thread() == i.Thread() {
 		return
+	}
+	if was != nil {
+		d.unlist(was)
 	}
 	d.byThread.add(i.Thread(), i.ID)
 	d.byBudget.add(i.SLO, i.ID)
 	d.byService.add(i.SLO.Service(), i.ID)
 }
 
-// Remove takes an incident out of the draft.
+// Remove takes an incident out of the draft, and what was found out about it.
 func (d *Draft) Remove(id string) {
 	i := d.open[id]
 	if i == nil {
@@ -132,9 +232,25 @@ func (d *Draft) Remove(id string) {
 	}
 	d.copy()
 	delete(d.open, id)
-	d.byThread.remove(i.Thread(), id)
-	d.byBudget.remove(i.SLO, id)
-	d.byService.remove(i.SLO.Service(), id)
+	delete(d.evidence, id)
+	d.unlist(i)
+}
+
+func (d *Draft) unlist(i *alerting.Incident) {
+	d.byThread.remove(i.Thread(), i.ID)
+	d.byBudget.remove(i.SLO, i.ID)
+	d.byService.remove(i.SLO.Service(), i.ID)
+}
+
+// PutEvidence keeps what was found out about an incident, in the place of what was known.
+func (d *Draft) PutEvidence(found *evidence.Evidence) {
+	d.copy()
+	d.evidence[found.Incident] = found
+}
+
+func (d *Draft) setActs(all []alerting.Act) {
+	d.acts = all
+	d.scoped = slices.DeleteFunc(slices.Clone(all), func(a alerting.Act) bool { return a.Kind == alerting.Changed })
 }
 
 func (d *Draft) copy() {
@@ -142,22 +258,21 @@ func (d *Draft) copy() {
 		return
 	}
 	d.copied = true
-	d.byThread, d.byBudget, d.byService = d.byThread.clone(), d.byBudget.clone(), d.byService.clone()
-	if d.open = maps.Clone(d.open); d.open == nil {
-		d.open = map[string]*alerting.Incident{}
+	d.open, d.evidence = clone(d.open), clone(d.evidence)
+	d.byThread, d.byBudget, d.byService = clone(d.byThread), clone(d.byBudget), clone(d.byService)
+}
+
+// clone is a map that may be written, with what m has.
+func clone[M ~map[K]V, K comparable, V any](m M) M {
+	if m == nil {
+		return M{}
 	}
+	return maps.Clone(m)
 }
 
 // index holds the sorted IDs of incidents by what they have in common. Its lists are shared between books, so they are replaced and
 // never changed in place.
 type index[K comparable] map[K][]string
-
-func (x index[K]) clone() index[K] {
-	if x == nil {
-		return index[K]{}
-	}
-	return maps.Clone(x)
-}
 
 func (x index[K]) add(key K, id string) {
 	n, _ := slices.BinarySearch(x[key], id)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
-	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -135,13 +135,13 @@ func (s *server) apiActs(r *http.Request) (any, error) {
 }
 
 // problemOfAct is what to answer for an act that was not done.
-func problemOfAct(err *engine.ActError) *problem {
+func problemOfAct(err *incidents.ActError) *problem {
 	switch err.Problem {
-	case engine.ActUnknown:
+	case incidents.ActUnknown:
 		return &problem{http.StatusNotFound, "not_found", err.Text}
-	case engine.ActConflict:
+	case incidents.ActConflict:
 		return &problem{http.StatusConflict, "conflict", err.Text}
-	case engine.ActInvalid:
+	case incidents.ActInvalid:
 	}
 	return &problem{http.StatusBadRequest, "bad_data", err.Text}
 }

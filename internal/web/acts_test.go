@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 )
 
 func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
@@ -25,8 +25,8 @@ func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
 		{"an act with a door of its own", "127.0.0.1:1", "acts", `{"kind":"config","by":"Ada"}`, nil, 400, alerting.Act{}},
 		{"no JSON", "127.0.0.1:1", "acts", `{`, nil, 400, alerting.Act{}},
 		{"a field that nobody knows", "127.0.0.1:1", "acts", `{"kind":"remark","by":"Ada","incidnet":"i"}`, nil, 400, alerting.Act{}},
-		{"what the engine does not know", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i"}`, &engine.ActError{Problem: engine.ActUnknown, Text: "no"}, 404, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
-		{"what is over", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i"}`, &engine.ActError{Problem: engine.ActConflict, Text: "over"}, 409, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
+		{"what the engine does not know", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i"}`, &incidents.ActError{Problem: incidents.ActUnknown, Text: "no"}, 404, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
+		{"what is over", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i"}`, &incidents.ActError{Problem: incidents.ActConflict, Text: "over"}, 409, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
 		{"an acknowledgement of nothing", "127.0.0.1:1", "incidents/x/y/page/1/ack", `{"key":"k","by":"Ada"}`, nil, 404, alerting.Act{Key: "k", Kind: alerting.Acknowledge, By: "Ada", Incident: "x/y/page/1", Via: "api"}},
 		{"something else with an incident", "127.0.0.1:1", "incidents/x/y/page/1/eat", `{}`, nil, 404, alerting.Act{}},
 	} {

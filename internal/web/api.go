@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -43,7 +44,7 @@ func badRequest(format string, args ...any) error {
 // problemOf is what to answer for an error. What is no problem of ours is one of the store.
 func problemOf(err error) *problem {
 	var p *problem
-	var act *engine.ActError
+	var act *incidents.ActError
 	switch {
 	case errors.As(err, &p):
 		return p

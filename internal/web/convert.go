@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -103,7 +104,7 @@ func openBurn(b engine.Budget) (alerting.Incident, bool) {
 func pairName(p slo.Pair) string { return slo.ShortDuration(p.Long) + "/" + slo.ShortDuration(p.Short) }
 
 // toHistory joins the steps of a ledger with what was left of the budget at their ends.
-func toHistory(b engine.Budget, points []engine.Point, left []budget.Status, from, to time.Time, step time.Duration) api.History {
+func toHistory(b engine.Budget, points []incidents.Point, left []budget.Status, from, to time.Time, step time.Duration) api.History {
 	at := map[int64]*float64{}
 	for _, st := range left {
 		if st.Sum.Total > 0 {

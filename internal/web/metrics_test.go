@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -70,8 +71,8 @@ func (m *turning) Budgets() []engine.Budget {
 	return []engine.Budget{{ID: m.spec.ID(), Spec: m.spec, AsOf: m.end.Time(), Since: m.ledger.First().Time(), Windows: []budget.Status{st}}}
 }
 
-func (m *turning) History(_ slo.ID, from, to time.Time, _ time.Duration) ([]engine.Point, bool) {
-	return []engine.Point{{At: from, Sum: m.ledger.Sum(budget.MinuteOf(from), budget.MinuteOf(to))}}, true
+func (m *turning) History(_ slo.ID, from, to time.Time, _ time.Duration) ([]incidents.Point, bool) {
+	return []incidents.Point{{At: from, Sum: m.ledger.Sum(budget.MinuteOf(from), budget.MinuteOf(to))}}, true
 }
 
 func (m *turning) Last() engine.Summary { return engine.Summary{At: m.end.Time()} }

@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -312,7 +313,7 @@ func lately(span time.Duration) string {
 }
 
 // seenAt reports whether the newest step is known.
-func seenAt(points []engine.Point) bool {
+func seenAt(points []incidents.Point) bool {
 	return len(points) > 0 && points[len(points)-1].Sum.Seen() > 0
 }
 
@@ -369,7 +370,7 @@ func (s *server) burnRates(b engine.Budget, incidents []alerting.Incident, asked
 }
 
 // sliding is the burn rate over the window before the end of each step.
-func sliding(points []engine.Point, o slo.Objective, step, window time.Duration, from time.Time) []point {
+func sliding(points []incidents.Point, o slo.Objective, step, window time.Duration, from time.Time) []point {
 	var all []point
 	n := max(int(window/step), 1)
 	for i := range points {

@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/register"
 	"github.com/slowburn-sre/slowburn/internal/signals"
@@ -28,7 +29,7 @@ import (
 type Source interface {
 	Budgets() []engine.Budget
 	Budget(slo.ID) (engine.Budget, bool)
-	History(id slo.ID, from, to time.Time, step time.Duration) ([]engine.Point, bool)
+	History(id slo.ID, from, to time.Time, step time.Duration) ([]incidents.Point, bool)
 	BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool)
 	OpenIncidents() []alerting.Incident
 	Verdicts(service, name string, now time.Time) []alerting.Verdict

@@ -1,0 +1,293 @@
+package incidents
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// ActError is why an act is not done. Its text is a sentence for the person who tried.
+type ActError struct {
+	Problem ActProblem
+	Text    string
+}
+
+// Error is the sentence.
+func (e *ActError) Error() string { return e.Text }
+
+// ActProblem is the kind of an [ActError].
+type ActProblem string
+
+// The problems.
+const (
+	ActUnknown  ActProblem = "unknown"  // there is no such incident, SLO, service or act
+	ActConflict ActProblem = "conflict" // not in the state that things are in: the incident is closed
+	ActInvalid  ActProblem = "invalid"  // the act itself makes no sense
+)
+
+func unknownAct(format string, args ...any) error {
+	return &ActError{ActUnknown, fmt.Sprintf(format, args...)}
+}
+
+func conflict(format string, args ...any) error {
+	return &ActError{ActConflict, fmt.Sprintf(format, args...)}
+}
+
+func invalid(format string, args ...any) error {
+	return &ActError{ActInvalid, fmt.Sprintf(format, args...)}
+}
+
+// Mentions lists the incidents that [Book.Act] needs to know for an act: those that it names, and the one that it would declare.
+func Mentions(a alerting.Act) []string {
+	all := []string{a.Incident}
+	switch a.Kind {
+	case alerting.Merge:
+		all = append(all, a.Other)
+	case alerting.Declare:
+		all = append(all, alerting.DeclaredID(a))
+	}
+	return slices.DeleteFunc(all, func(id string) bool { return id == "" })
+}
+
+// Act takes what a person did. It returns the book as the act leaves it, and what came of it: nothing at all if an act of this key was
+// taken before. The act is dated now, unless it has a time of its own that has passed; minutes that are decided already are not decided
+// again, so there it counts from the next one on. What cannot be done is an [ActError].
+func (b Book) Act(w World, a alerting.Act, past Past, now time.Time) (Book, Outcome, error) {
+	if a.At.IsZero() || a.At.After(now) {
+		a.At = now
+	}
+	a.At = a.At.UTC()
+	if err := checkAct(a, now); err != nil {
+		return b, Outcome{}, err
+	}
+	r := request{Book: b, world: w, past: past, now: now, act: a, after: b.Edit()}
+	take := r.onIncident
+	switch {
+	case a.Kind == alerting.Declare:
+		take = r.declare
+	case a.Incident == "":
+		take = r.onScope
+	}
+	if known, err := take(); known || err != nil {
+		return b, Outcome{}, err
+	}
+	r.out.Acts = append([]alerting.Act{r.act}, r.out.Acts...)
+	return r.after.Book, r.out, nil
+}
+
+// request is one act on its way into the book. What reads as the Book is the book before the act.
+type request struct {
+	Book
+	world World
+	past  Past
+	now   time.Time
+	act   alerting.Act
+	after *Draft
+	out   Outcome
+}
+
+// change puts an incident into the book as the act leaves it. What has ended is in it no more.
+func (r *request) change(i alerting.Incident) {
+	r.out.Incidents = append(r.out.Incidents, i)
+	if i.Open {
+		r.after.Put(i)
+	} else {
+		r.after.Remove(i.ID)
+	}
+}
+
+// onScope takes an act that is about no single incident. It reports whether that is known already.
+func (r *request) onScope() (known bool, err error) {
+	if slices.ContainsFunc(r.acts, func(a alerting.Act) bool { return a.Key == r.act.Key }) {
+		return true, nil
+	}
+	if err := r.checkScope(); err != nil {
+		return false, err
+	}
+	if isScoped(r.act) {
+		r.after.setActs(append(slices.Clone(r.acts), r.act))
+	}
+	r.out.Permit = r.permit()
+	return false, nil
+}
+
+// onIncident takes an act on an incident.
+func (r *request) onIncident() (known bool, err error) {
+	a := r.act
+	i, ok := r.find(a.Incident, r.past)
+	switch {
+	case !ok:
+		return false, unknownAct("There is no incident %q.", a.Incident)
+	case i.Knows(a.Key):
+		return true, nil
+	}
+	if has, taken := i.Acknowledged(); taken && a.Kind == alerting.Acknowledge && has.By == a.By {
+		return true, nil // who has it says so once
+	}
+	if err := checkOn(i, a); err != nil {
+		return false, err
+	}
+	r.act.SLO, r.act.At = i.SLO, r.inTime(a, i)
+	if a.Kind == alerting.Merge || a.Kind == alerting.Split {
+		return false, r.move(i)
+	}
+	i = r.byPerson(i)
+	r.change(i)
+	if a.Kind != alerting.Close { // what ends it tells of it
+		r.tell(r.Book, Done{Act: r.act}, i)
+	}
+	r.spread(i)
+	return false, nil
+}
+
+// tell adds what those who watch are told of an act on an incident, with a book that may be the one before or after the act.
+func (r *request) tell(b Book, done Done, i alerting.Incident) {
+	on, ok := b.budget(r.world, i.SLO)
+	if !ok {
+		return
+	}
+	done.Told = b.told(r.world, on, i.Last, i, r.now)
+	r.out.Done = append(r.out.Done, done)
+}
+
+// declare opens an incident that no rule saw.
+func (r *request) declare() (known bool, err error) {
+	if _, known := r.find(alerting.DeclaredID(r.act), r.past); known {
+		return true, nil
+	}
+	if err := r.checkScope(); err != nil {
+		return false, err
+	}
+	id := r.act.SLO
+	if id == "" {
+		id = slo.ID(r.act.Service)
+	}
+	on, ok := r.budget(r.world, id)
+	if !ok {
+		return false, unknownAct("There is no service %q.", string(id))
+	}
+	r.act.Incident = alerting.DeclaredID(r.act)
+	i := alerting.Declared(r.act, on.Input, on.State.Through)
+	if a, silent := alerting.Silent(r.scopedActsOn(id), i.Detected); silent {
+		i = i.Take(a)
+	}
+	r.change(i)
+	r.out.Told = append(r.out.Told, r.With(i).told(r.world, on, i.Last, i, r.now)) // in place, so that its thread shows it
+	return false, nil
+}
+
+// byPerson returns an incident with the act. No rule moves a declared one, so what the act makes of that is an event, of which people are
+// told.
+func (r *request) byPerson(i alerting.Incident) alerting.Incident {
+	var kind alerting.Kind
+	level := r.act.Level
+	switch {
+	case i.Rule != alerting.RuleDeclared:
+		return i.Take(r.act)
+	case r.act.Kind == alerting.Close:
+		kind, level = alerting.Resolved, i.Loud()
+	case r.act.Kind == alerting.Escalate && r.act.Level == alerting.Page:
+		kind = alerting.Escalated
+	case r.act.Kind == alerting.Escalate:
+		kind = alerting.Updated
+	default:
+		return i.Take(r.act)
+	}
+	on, ok := r.budget(r.world, i.SLO)
+	if !ok {
+		on.Ledger = &budget.Ledger{}
+	}
+	i = i.Take(r.act).Apply(i.ByPerson(kind, level, r.act.At, on.Input, on.State.Through))
+	if ok {
+		r.out.Told = append(r.out.Told, r.With(i).told(r.world, on, i.Last, i, r.now))
+	}
+	return i
+}
+
+// spread lets an acknowledgement, and the undoing of one, hold for everything that is open in the thread. Each incident gets an act of
+// its own, under a key that follows from the first; the thread is told once.
+func (r *request) spread(first alerting.Incident) {
+	if r.act.Kind != alerting.Acknowledge && r.act.Kind != alerting.Undo {
+		return
+	}
+	for _, i := range r.InThread(first.Thread()) {
+		echo := r.act
+		echo.Key, echo.Incident, echo.SLO = r.act.Key+"@"+i.ID, i.ID, i.SLO
+		if has, taken := i.Acknowledged(); i.ID == first.ID || r.act.Kind == alerting.Acknowledge && taken && has.By == echo.By {
+			continue
+		}
+		if r.act.Kind == alerting.Undo {
+			if echo.Other += "@" + i.ID; !i.Knows(echo.Other) {
+				continue
+			}
+		}
+		echo.At = r.inTime(echo, i)
+		i = i.Take(echo)
+		r.change(i)
+		r.out.Acts = append(r.out.Acts, echo)
+		r.tell(r.Book, Done{Act: echo, Echo: true}, i)
+	}
+}
+
+// move takes an incident into another thread: that of the one into which it is merged, or its own again. What was told in its
+// thread goes along with a merge. Each stays an incident of its own, with its own cost. Both threads are told, as they are after the
+// move.
+func (r *request) move(i alerting.Incident) error {
+	from, to := i.Thread(), ""
+	if r.act.Kind == alerting.Merge {
+		other, ok := r.find(r.act.Other, r.past)
+		switch {
+		case !ok:
+			return unknownAct("There is no incident %q.", r.act.Other)
+		case other.Thread() == i.ID:
+			return conflict("%s is told in the thread of this one; merge it the other way round.", other.ID)
+		}
+		to = other.Thread()
+	}
+	i = i.Take(r.act)
+	i.Group = to
+	r.change(i)
+	for _, o := range r.InThread(i.ID) {
+		if o.ID != i.ID && to != "" {
+			o.Group = to
+			r.change(o)
+		}
+	}
+	if from == i.Thread() {
+		return nil
+	}
+	done := Done{Act: r.act, From: from}
+	if left := r.after.InThread(from); len(left) > 0 {
+		if told, ok := r.after.Describe(r.world, left[0], r.now); ok {
+			done.Left = &told
+		}
+	}
+	r.tell(r.after.Book, done, i)
+	return nil
+}
+
+// inTime is when an act on an incident counts: not before the incident, and not in a minute that is decided.
+func (r *request) inTime(a alerting.Act, i alerting.Incident) time.Time {
+	at := a.At
+	if on, _ := r.world.Budget(i.SLO); on.Measured && i.Open && at.Before(on.State.Through.Time()) {
+		at = on.State.Through.Time()
+	}
+	if at.Before(i.Detected) {
+		at = i.Detected
+	}
+	return at
+}
+
+// isScoped reports whether an act has to be remembered although it is about no incident: silences hold for incidents to
+// come, the gate looks at permits and experiments, and changes explain what burns.
+func isScoped(a alerting.Act) bool {
+	switch a.Kind {
+	case alerting.Silence, alerting.Undo, alerting.Override, alerting.Exempt, alerting.Changed, alerting.Experiment:
+		return a.Incident == ""
+	}
+	return false
+}

@@ -1,0 +1,212 @@
+package incidents
+
+import (
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Bounds of what people may say.
+const (
+	maxActKey  = 300
+	maxActText = 2000
+	maxActName = 200
+)
+
+// actKinds says of every kind of act whether it needs an incident.
+var actKinds = map[alerting.ActKind]bool{
+	alerting.Acknowledge: true, alerting.Escalate: true, alerting.Remark: true, alerting.Mitigated: true, alerting.Classify: true,
+	alerting.Close: true, alerting.Merge: true, alerting.Split: true, alerting.Declare: false,
+	alerting.Silence: false, alerting.Undo: false, alerting.Worked: false,
+	alerting.Override: false, alerting.Exempt: false, alerting.Changed: false, alerting.Experiment: false, alerting.Configured: false,
+}
+
+// checkAct is what can be said about an act by itself.
+func checkAct(a alerting.Act, now time.Time) error {
+	needsIncident, known := actKinds[a.Kind]
+	switch {
+	case a.Key == "" || a.Kind == "" || a.By == "":
+		return invalid("An act needs a key, a kind and somebody who does it.")
+	case !known:
+		return invalid("%q is no act that can be done here.", string(a.Kind))
+	case len(a.Key) > maxActKey || len(a.Text) > maxActText || len(a.By) > maxActName || len(a.Who) > maxActName:
+		return invalid("A key, a name or a text is too long.")
+	case needsIncident && a.Incident == "":
+		return invalid("Say which incident.")
+	case a.Kind == alerting.Remark && a.Text == "":
+		return invalid("A note needs some words.")
+	case a.Kind == alerting.Silence && !a.Until.IsZero() && !a.Until.After(now):
+		return invalid("The silence would have ended already, at %s.", a.Until.UTC().Format(time.RFC3339))
+	case a.Kind == alerting.Silence && a.Until.IsZero() && a.Incident == "":
+		return invalid("A silence of more than one incident needs an end.")
+	case (a.Kind == alerting.Escalate || a.Kind == alerting.Declare) && a.Level != alerting.Page && a.Level != alerting.Ticket:
+		return invalid("An incident is a page or a ticket; say which.")
+	case a.Kind == alerting.Declare && (a.Text == "" || a.SLO == "" && a.Service == "" || a.Incident != ""):
+		return invalid("Say which SLO or service has an incident, and in a few words what is wrong.")
+	case a.Kind == alerting.Declare && a.Since.After(now):
+		return invalid("The incident would begin in the future, at %s.", a.Since.UTC().Format(time.RFC3339))
+	case a.Kind == alerting.Merge && (a.Other == "" || a.Other == a.Incident):
+		return invalid("Say which other incident goes on.")
+	case a.Kind == alerting.Undo && a.Other == "":
+		return invalid("Say by its key which act to take back.")
+	case a.Kind == alerting.Classify && a.Text != alerting.Major && a.Text != alerting.NotMajor:
+		return invalid("The class is %q or %q.", alerting.Major, alerting.NotMajor)
+	case a.Kind == alerting.Worked && !a.Work().Known():
+		return invalid("Work is toil or project, in whole minutes of at most a week.")
+	}
+	return nil
+}
+
+// checkScope is for acts that are about no single incident.
+func (r *request) checkScope() error {
+	a := r.act
+	switch {
+	case a.SLO != "" && r.world.Set().Lookup(a.SLO) == nil:
+		return unknownAct("There is no SLO %q.", string(a.SLO))
+	case a.Service != "" && r.world.Set().Service(a.Service) == nil && !hasService(r.world.Set(), a.Service):
+		return unknownAct("There is no service %q.", a.Service)
+	case a.Kind == alerting.Silence && a.SLO == "" && a.Service == "":
+		return invalid("Say which incident, SLO or service is to be silent.")
+	case a.Kind == alerting.Undo && !slices.ContainsFunc(r.acts, func(w alerting.Act) bool { return w.Key == a.Other }):
+		return unknownAct("There is no act %q in force.", a.Other)
+	}
+	return r.checkPolicy()
+}
+
+// hasService reports whether one of the SLOs is of a service.
+func hasService(set *slo.Set, name string) bool {
+	return slices.ContainsFunc(set.Specs, func(s *slo.Spec) bool { return s.Service == name })
+}
+
+// checkOn is whether an act can be done to an incident in the state in which it is.
+func checkOn(i alerting.Incident, a alerting.Act) error {
+	after := a.Kind == alerting.Remark || a.Kind == alerting.Mitigated || a.Kind == alerting.Undo || a.Kind == alerting.Classify ||
+		a.Kind == alerting.Merge || a.Kind == alerting.Split
+	switch {
+	case !i.Open && !after:
+		return conflict("The incident is over since %s.", i.Resolved.UTC().Format("2006-01-02 15:04 UTC"))
+	case a.Kind == alerting.Close && i.Rule != alerting.RuleDeclared:
+		return conflict("It ends when the data say so; only what a person has declared is closed by a person.")
+	case a.Kind == alerting.Split && i.Group == "":
+		return conflict("It is told in a thread of its own.")
+	case a.Kind == alerting.Escalate && i.Rule == alerting.RuleNoData:
+		return conflict("Missing data are looked at as a ticket; declare an incident if users are hurt.")
+	case a.Kind == alerting.Escalate && i.Loud() == a.Level:
+		return conflict("The incident is a %s already.", a.Level)
+	case a.Kind == alerting.Undo && !slices.ContainsFunc(alerting.InForce(i.Acts, a.At), func(b alerting.Act) bool { return b.Key == a.Other }):
+		return unknownAct("There is no act %q in force on this incident.", a.Other)
+	case a.Kind == alerting.Undo:
+		return checkUndo(i, a)
+	}
+	return nil
+}
+
+// checkUndo refuses to take back what another act than an undo takes back.
+func checkUndo(i alerting.Incident, a alerting.Act) error {
+	n := slices.IndexFunc(i.Acts, func(b alerting.Act) bool { return b.Key == a.Other })
+	switch kind := i.Acts[n].Kind; {
+	case kind == alerting.Declare, kind == alerting.Close:
+		return conflict("What was declared is closed, and what was closed is declared anew.")
+	case kind == alerting.Merge, kind == alerting.Split:
+		return conflict("What was merged is split, and what was split is merged.")
+	case kind == alerting.Escalate && i.Rule == alerting.RuleDeclared:
+		return conflict("There is no rule to say how loud it is; say it yourself, by escalate.")
+	}
+	return nil
+}
+
+// checkPolicy is what can be said about an act that the policy looks at.
+func (r *request) checkPolicy() error {
+	a := r.act
+	switch a.Kind {
+	case alerting.Override, alerting.Exempt:
+		return r.checkPermit()
+	case alerting.Changed, alerting.Experiment:
+		if err := checkChange(a); err != nil {
+			return err
+		}
+	}
+	if a.Kind == alerting.Experiment && a.Change.End.After(r.now) { // what is over was not asked for
+		return r.mayRun()
+	}
+	return nil
+}
+
+// longestOverride is how long a gate may be passed by an override: for a release, not for a policy.
+const longestOverride = slo.Day
+
+func (r *request) checkPermit() error {
+	a := r.act
+	switch {
+	case a.Service == "" && a.SLO == "":
+		return invalid("Say which service or SLO may be released.")
+	case a.Text == "":
+		return invalid("Say why: the reason is shown to everybody who asks.")
+	case a.Kind == alerting.Override && (!a.Until.After(r.now) || a.Until.Sub(r.now) > longestOverride):
+		return invalid("An override needs an end within a day; an exemption may last longer.")
+	case !a.Until.IsZero() && !a.Until.After(r.now):
+		return invalid("It would have ended already, at %s.", a.Until.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func checkChange(a alerting.Act) error {
+	c := a.Change
+	switch {
+	case c == nil || a.Service == "" && a.SLO == "":
+		return invalid("A change needs a service and what was changed.")
+	case c.Title == "" && c.Version == "":
+		return invalid("A change needs a title or a version.")
+	case len(c.Title) > maxActName || len(c.Version) > maxActName || len(c.Kind) > maxActName || len(c.Link) > maxActText:
+		return invalid("A title, a version or a link is too long.")
+	case c.Start.IsZero():
+		return invalid("A change needs a start.")
+	case !c.End.IsZero() && c.End.Before(c.Start):
+		return invalid("The change ends before it starts.")
+	case a.Kind == alerting.Experiment && (!c.End.After(c.Start) || c.Spend < 1 || c.Spend > 10000):
+		return invalid("An experiment needs an end, and the share of the budget that it may spend: above 0, at most 100 percent.")
+	}
+	return nil
+}
+
+// mayRun refuses an experiment that the policy does not let run.
+func (r *request) mayRun() error {
+	var all []alerting.Verdict
+	for _, on := range r.world.InService(r.act.About()) {
+		if r.act.Concerns(on.ID) {
+			on.Acts = r.ActsOn(on.ID)
+			all = append(all, alerting.Ask(on.Input, on.State, r.acts, r.act.Change.Spend, r.now))
+		}
+	}
+	if v := alerting.Worst(all); !v.Go {
+		return conflict("The experiment may not run: %s: %s", v.SLO, v.Reason)
+	}
+	return nil
+}
+
+// Permit is an exemption from the policy or an override of the gate, told to those who are told of freezes.
+type Permit struct {
+	alerting.Act
+	Spec   *slo.Spec // an SLO of the service
+	Notify slo.SlackRoute
+	Now    time.Time
+}
+
+// permit is what those who watch are told of a permit; nil if the act is none or there is no policy.
+func (r *request) permit() *Permit {
+	if r.act.Kind != alerting.Override && r.act.Kind != alerting.Exempt {
+		return nil
+	}
+	for _, s := range r.world.Set().Specs {
+		if !r.act.Concerns(s.ID()) && r.act.SLO.Base() != s.ID() {
+			continue
+		}
+		if on, _ := r.world.Budget(s.ID()); on.Policy != nil {
+			return &Permit{Act: r.act, Spec: s, Notify: on.Policy.Notify, Now: r.now}
+		}
+		return nil
+	}
+	return nil
+}

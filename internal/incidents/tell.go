@@ -1,0 +1,322 @@
+package incidents
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Turn is what the evaluation of one budget over some minutes came to.
+type Turn struct {
+	Budget
+	Events []alerting.Event
+}
+
+// Outcome is what came of events or of an act.
+type Outcome struct {
+	Incidents []alerting.Incident // that changed, as they are now
+	Told      []Told              // the events that people are told of, in their order
+	Acts      []alerting.Act      // to be kept; none if the act was known before
+	Done      []Done              // the acts that people are told of, in their order
+	Permit    *Permit             // that people are told of; nil if there is none
+}
+
+// Past are incidents that are not in the book because they have ended, by ID: those that events or an act name.
+type Past map[string]alerting.Incident
+
+// Tell folds the events of budgets into incidents. It returns the book as they leave it, and for every turn what came of it. The events
+// of different budgets are told in the order in which they happened, so that which incident joins which does not
+// depend on how time was cut into ticks.
+func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Outcome) {
+	type line struct {
+		event alerting.Event
+		turn  int
+	}
+	var lines []line
+	for n, t := range turns {
+		for _, event := range t.Events {
+			lines = append(lines, line{event, n})
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.event.At, b.event.At) })
+	d, all := b.Edit(), make([]Outcome, len(turns))
+	for _, l := range lines {
+		i := d.apply(w, turns[l.turn], l.event, past)
+		if t := turns[l.turn]; d.worthTelling(l.event, i, t.Events) {
+			told := d.told(w, t.Budget, l.event, i, now)
+			told.Over = overAlready(t.Events, l.event.Incident)
+			all[l.turn].Told = append(all[l.turn].Told, told)
+		}
+	}
+	for n, t := range turns {
+		seen := map[string]bool{}
+		for _, event := range t.Events {
+			if i, ok := d.Find(event.Incident); ok && !seen[i.ID] {
+				seen[i.ID] = true
+				all[n].Incidents = append(all[n].Incidents, i)
+			}
+		}
+	}
+	for _, o := range all {
+		for _, i := range o.Incidents {
+			if !i.Open {
+				d.Remove(i.ID)
+			}
+		}
+	}
+	return d.Book, all
+}
+
+// apply folds an event into its incident. One that opens joins the thread of what burns already in its service, and knows
+// of a silence that it falls into.
+func (d *Draft) apply(w World, t Turn, event alerting.Event, past Past) alerting.Incident {
+	i, _ := d.Find(event.Incident)
+	i = i.Apply(event)
+	if event.Kind == alerting.Opened {
+		i.Group = d.joins(w, t, event, past)
+		if a, silent := alerting.Silent(d.scopedActsOn(event.SLO), event.Time()); silent {
+			i = i.Take(a)
+		}
+	}
+	if i.ID != "" { // a notice outside of an incident has none
+		d.Put(i)
+	}
+	return i
+}
+
+// joins returns the incident in whose thread a new one is told, "" for its own: that of the burn which it comes back
+// from, or of the oldest burn of the same service that is open then and told in the same channel.
+func (b Book) joins(w World, t Turn, event alerting.Event, past Past) string {
+	if !event.Rule.Burns() {
+		return ""
+	}
+	if event.Follows != "" {
+		if before, ok := b.find(event.Follows, past); ok {
+			return before.Thread()
+		}
+		return event.Follows
+	}
+	var oldest alerting.Incident
+	for _, i := range b.InService(event.SLO.Service()) {
+		if !i.Open || !i.Rule.Burns() || i.Unheard() {
+			continue
+		}
+		if on, _ := w.Budget(i.SLO); !on.Measured || on.Spec.Slack.Channel != t.Spec.Slack.Channel {
+			continue
+		}
+		if oldest.ID == "" || cmp.Or(i.Detected.Compare(oldest.Detected), cmp.Compare(i.ID, oldest.ID)) < 0 {
+			oldest = i
+		}
+	}
+	if oldest.ID == "" {
+		return ""
+	}
+	return oldest.Thread()
+}
+
+// find looks an incident up in the book, then in the past.
+func (b Book) find(id string, past Past) (alerting.Incident, bool) {
+	if i, ok := b.Find(id); ok {
+		return i, true
+	}
+	i, ok := past[id]
+	return i, ok
+}
+
+// worthTelling reports whether people are to be told of an event, after its incident has taken it. What happened while nobody could be
+// told is told by the event that ends it, and nobody is reminded of what has been taken or of a page that is told only now.
+func (b Book) worthTelling(event alerting.Event, i alerting.Incident, all []alerting.Event) bool {
+	reminder := event.Reason == alerting.Unacknowledged
+	for _, other := range all {
+		if other.Incident != event.Incident {
+			continue
+		}
+		calls := other.Kind == alerting.Opened || other.Kind == alerting.Escalated || other.Reason == alerting.Unacknowledged && other.At > event.At
+		ends := other.Kind == alerting.Resolved && other.At > event.At
+		if reminder && calls || ends && (event.Kind == alerting.Escalated || event.Kind == alerting.Updated) {
+			return false
+		}
+	}
+	return !reminder || !b.Acknowledged(i.Thread())
+}
+
+// overAlready reports whether an incident begins and ends within these events.
+func overAlready(events []alerting.Event, incident string) bool {
+	opened, over := false, false
+	for _, e := range events {
+		if e.Incident != incident {
+			continue
+		}
+		switch e.Kind {
+		case alerting.Opened:
+			opened = true
+		case alerting.Resolved:
+			over = opened
+		}
+	}
+	return over
+}
+
+// Tend says of declared incidents what is due, as no rule does. It returns the book as that leaves it.
+func (b Book) Tend(w World, now time.Time) (Book, Outcome) {
+	d, out := b.Edit(), Outcome{}
+	for _, i := range b.Declared() {
+		on, ok := d.budget(w, i.SLO)
+		if !ok {
+			continue
+		}
+		event, due := i.Tend(on.Input, on.State.Through, now)
+		if !due {
+			continue
+		}
+		i = i.Apply(event)
+		d.Put(i)
+		out.Incidents = append(out.Incidents, i)
+		if event.Reason == alerting.Unacknowledged && d.Acknowledged(i.Thread()) {
+			continue
+		}
+		out.Told = append(out.Told, d.told(w, on, event, i, now))
+	}
+	return d.Book, out
+}
+
+// Open tells of every incident what may be said about it now, by ID.
+func (b Book) Open(w World, now time.Time) []Told {
+	var all []Told
+	for _, i := range b.All() {
+		if on, ok := b.budget(w, i.SLO); ok {
+			all = append(all, b.told(w, on, i.Last, i, now))
+		}
+	}
+	return all
+}
+
+// Describe tells of one incident what may be said about it now; false if the files do not name its SLO any more.
+func (b Book) Describe(w World, i alerting.Incident, now time.Time) (Told, bool) {
+	on, ok := b.budget(w, i.SLO)
+	if !ok {
+		return Told{}, false
+	}
+	return b.told(w, on, i.Last, i, now), true
+}
+
+// told is what can be told of an event, with what else is told in its thread. The root message shows the loudest.
+func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Told {
+	t := b.alone(w, on, event, i, now)
+	if i.ID == "" {
+		return t
+	}
+	all := b.InThread(i.Thread())
+	if len(all) > 0 && all[0].ID != i.ID {
+		if on, ok := b.budget(w, all[0].SLO); ok {
+			face := b.alone(w, on, all[0].Last, all[0], now)
+			face.Others = all[1:]
+			t.Face = &face
+		}
+		return t
+	}
+	t.Others = all[min(1, len(all)):]
+	return t
+}
+
+// alone is what can be told of an event without those around it.
+func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Told {
+	at := event.At + 1
+	t := Told{
+		Event: event, Incident: i, Spec: on.Spec, Now: now, Silenced: b.silenced(event, i),
+		Status:    budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),
+		Outlook:   alerting.Outlook(on.Input, at),
+		Standings: alerting.Standings(on.Input, on.State, at),
+		Upstream:  b.burningUpstream(w, on, i),
+		Worst:     worstStep(w, on.Spec, event),
+		Evidence:  b.evidence[i.ID],
+	}
+	if i.Last.Burn != nil {
+		t.Trail = trail(on.Ledger, i, at)
+	}
+	if event.Rule == alerting.RulePolicy {
+		t.Gate, t.Notify = b.verdictAt(on.Input, event), on.Policy.Notify
+	}
+	return t
+}
+
+// silenced reports whether somebody wants to hear no more for now of what the event is about.
+func (b Book) silenced(event alerting.Event, i alerting.Incident) bool {
+	if i.ID != "" {
+		if _, silent := i.Silenced(event.Time()); silent {
+			return true
+		}
+	}
+	_, silent := alerting.Silent(b.scopedActsOn(event.SLO), event.Time())
+	return silent
+}
+
+// trailPoints is how many steps a trail has at most, and trailBefore how much of the time before the onset it shows.
+const (
+	trailPoints = 20
+	trailBefore = 10 // minutes
+)
+
+// trail sums up what happened minute by minute, or in steps of a few, from just before the onset of an incident on.
+func trail(l *budget.Ledger, i alerting.Incident, at budget.Minute) []Point {
+	from := i.Last.Burn.Onset - trailBefore
+	step := (at - from + trailPoints - 1) / trailPoints
+	var all []Point
+	for m := from; step > 0 && m < at; m += step {
+		all = append(all, Point{At: m.Time(), Sum: l.Sum(m, min(m+step, at))})
+	}
+	return all
+}
+
+// burningUpstream lists what a budget depends on and burns now.
+func (b Book) burningUpstream(w World, on Budget, i alerting.Incident) []alerting.Upstream {
+	upstream := w.Set().Upstream(on.ID)
+	if len(upstream) == 0 || i.ID == "" {
+		return nil
+	}
+	seen := map[string]bool{}
+	var open []alerting.Incident
+	for _, id := range upstream {
+		if name := id.Service(); !seen[name] {
+			seen[name] = true
+			open = append(open, b.InService(name)...)
+		}
+	}
+	open = slices.DeleteFunc(open, func(i alerting.Incident) bool { return !i.Open })
+	return alerting.Upstreams(upstream, open, i.Onset, i.Last.Time())
+}
+
+// verdictAt judges a budget right after its gate has turned.
+func (b Book) verdictAt(in alerting.Input, event alerting.Event) alerting.Verdict {
+	st := alerting.State{Through: event.At + 1, Gate: alerting.GateCaution}
+	if event.Reason == alerting.PolicyFrozen {
+		st.Gate = alerting.GateFrozen
+	}
+	return alerting.Judge(in, st, b.acts, event.Time())
+}
+
+// worstStep finds the step of a journey with the highest share of bad events over the short window that an event is about.
+func worstStep(w World, spec *slo.Spec, event alerting.Event) *alerting.Step {
+	if spec.SLI.Kind != slo.Composed || event.Rule == alerting.RuleNoData {
+		return nil
+	}
+	over := spec.Alerts.Shortest()
+	if event.Pair != nil {
+		over = event.Pair.Short
+	}
+	at := event.At + 1
+	ledgers := steps(w, spec)
+	sums := make([]budget.Sum, len(ledgers))
+	for i, l := range ledgers {
+		sums[i] = l.Gross().Sum(at-budget.Minutes(over), at)
+	}
+	worst := budget.WorstOf(sums)
+	if worst < 0 {
+		return nil
+	}
+	return &alerting.Step{SLO: spec.SLI.Journey.Steps[worst].SLO, Over: over, Sum: sums[worst]}
+}

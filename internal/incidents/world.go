@@ -1,0 +1,47 @@
+package incidents
+
+import (
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// World is what the book asks about the budgets that incidents and acts are on. Its ledgers are only read.
+type World interface {
+	// Set returns the SLOs in force.
+	Set() *slo.Set
+	// Budget returns a budget, or a service as a whole, whose ledger is empty. It returns false for what the files do not name any
+	// more.
+	Budget(id slo.ID) (Budget, bool)
+	// InService lists the measured budgets of a service by ID; "" is every service.
+	InService(name string) []Budget
+}
+
+// Budget is what the book may look at of a budget.
+type Budget struct {
+	alerting.Input // from a World it has no acts: those are in the book
+	State          alerting.State
+	Measured       bool // its SLO is in force, and minutes of it have been read
+}
+
+// budget returns a budget with the acts that its decisions depend on.
+func (b Book) budget(w World, id slo.ID) (Budget, bool) {
+	in, ok := w.Budget(id)
+	if ok {
+		in.Acts = b.ActsOn(id)
+	}
+	return in, ok
+}
+
+// steps returns the ledgers of a journey's steps, in their order; nil if one has not been read yet.
+func steps(w World, journey *slo.Spec) []*budget.Ledger {
+	var all []*budget.Ledger
+	for _, step := range journey.SLI.Journey.Steps {
+		in, ok := w.Budget(step.SLO)
+		if !ok || !in.Measured {
+			return nil
+		}
+		all = append(all, in.Ledger)
+	}
+	return all
+}
