@@ -31,7 +31,7 @@ func BenchmarkAsk(b *testing.B) {
 	set := load(b, fleetFiles(1000)...)
 	c := newChain(b, nobody, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(end))})
 	policy := alerting.DefaultPolicy()
-	c.Policy = &policy
+	c.govern(b, &policy, end)
 	if c.Tick(b.Context(), end.Add(time.Minute)).Good() {
 		b.Fatal("somebody answered")
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
@@ -67,6 +68,14 @@ func newChain(t testing.TB, url string, set *slo.Set, snap store.Snapshot) chain
 		Source: prom.New(client, prom.Options{}), Store: db, Composer: silent{}, Log: slog.New(slog.DiscardHandler),
 	}, set, snap)
 	return chain{Engine: e, store: db, client: client}
+}
+
+// govern puts an error-budget policy in force.
+func (c chain) govern(t testing.TB, policy *alerting.Policy, now time.Time) {
+	t.Helper()
+	if err := c.Reload(t.Context(), c.Set(), nil, nil, policy, now); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // tick makes one turn, which must succeed. The minutes that are over at now are read.

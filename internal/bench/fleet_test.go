@@ -37,7 +37,7 @@ func benchmarkTick(b *testing.B, services int) {
 	begin := t0.Add(warmUp * time.Minute)
 	c := newChain(b, srv.url, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(begin))})
 	policy := alerting.DefaultPolicy()
-	c.Policy = &policy
+	c.govern(b, &policy, begin)
 	runtime.GC()
 	now := begin
 	for range warmUp {
