@@ -5,13 +5,15 @@
 //
 // # What was promised
 //
-// Package slo reads SLO files: what counts as an event, how many may go bad, over which time,
-// and when somebody wants to be told. A [slo.Spec] is an immutable value; a [slo.Set] of them
-// is loaded whole or not at all.
+// Package slo says what counts as an event, how many may go bad, over which time, and when
+// somebody wants to be told. A [slo.Spec] is an immutable value. Package slo/file reads a [slo.Set]
+// of them from YAML, whole or not at all, and prints it; slo/lint finds what is valid and cannot
+// mean what it says. Package internal/config reads slowburn.yaml by the same rules.
 //
-// Packages slo/sloth, slo/pyrra and slo/openslo read what others have written, into the same values; internal/schema
-// describes our own files to editors, internal/rules writes the same promises as Prometheus rules, and
-// internal/compare says why another tool shows another budget.
+// Packages slo/sloth, slo/pyrra and slo/openslo read what others have written, into the same
+// values. Package internal/schema is how the keys of our own files are described, once, for
+// readers, editors and the documentation; internal/rules writes the same promises as Prometheus
+// rules, and internal/compare says why another tool shows another budget.
 //
 // # What happened
 //

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/slowburn-sre/slowburn/internal/schema"
+import (
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/slo/file"
+)
 
 type schemaCmd struct {
 	Of string `arg:"" optional:"" help:"slo is the SLO file, config is slowburn.yaml, corrections is the file of corrections." enum:"slo,config,corrections" default:"slo"`
@@ -8,12 +11,12 @@ type schemaCmd struct {
 
 // Run prints a JSON Schema, for editors that complete and check YAML while it is typed.
 func (c *schemaCmd) Run(e *env) error {
-	s := schema.SLO()
+	s := file.Schema()
 	switch c.Of {
 	case "config":
-		s = schema.Config()
+		s = config.Schema()
 	case "corrections":
-		s = schema.Corrections()
+		s = file.CorrectionsSchema()
 	}
 	_, err := e.out.Write(s.JSON())
 	return err

@@ -10,10 +10,11 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 func TestSchemaCommand(t *testing.T) {
-	for of, want := range map[string][]byte{"slo": schema.SLO().JSON(), "config": schema.Config().JSON(), "corrections": schema.Corrections().JSON()} {
+	for of, want := range map[string][]byte{"slo": file.Schema().JSON(), "config": config.Schema().JSON(), "corrections": file.CorrectionsSchema().JSON()} {
 		var out bytes.Buffer
 		if err := (&schemaCmd{Of: of}).Run(&env{surroundings: surroundings{out: &out}}); err != nil || !bytes.Equal(out.Bytes(), want) {
 			t.Errorf("schema %s: %v", of, err)
@@ -30,16 +31,16 @@ var configLax = regexp.MustCompile(`^(prometheus|alertmanagers: \d+|webhooks: \d
 
 // The schema accepts a configuration exactly if the parser does, for everything that a schema can say.
 func TestConfigSchemaAndParserAgree(t *testing.T) {
-	v := schematest.Compile(t, schema.Config().JSON())
+	v := schematest.Compile(t, config.Schema().JSON())
 	r := schematest.New(7)
 	accepted, refused := 0, 0
 	for i := range schematest.Files {
-		file := r.Config()
+		tree := r.Config()
 		for range i % 3 {
-			file = file.Clone()
-			r.Mutate(file)
+			tree = tree.Clone()
+			r.Mutate(tree)
 		}
-		text := file.Text()
+		text := tree.Text()
 		if text == "{}" {
 			continue
 		}
@@ -64,7 +65,7 @@ func TestConfigSchemaAndParserAgree(t *testing.T) {
 
 // Every map of the configuration has the keys in the schema that the parser names when it is given another.
 func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
-	s := schema.Config()
+	s := config.Schema()
 	for text, object := range map[string]*schema.Schema{
 		"zzzzzz: 1":                                         s,
 		"prometheus: {zzzzzz: 1}":                           s.Properties["prometheus"],

@@ -14,7 +14,6 @@ import (
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -144,14 +143,7 @@ func Parse(path string, data []byte) (Config, error) {
 	cfg.file = path
 	parsed := strictyaml.Parse(path, data, strictyaml.Options{})
 	if len(parsed.Documents) > 0 {
-		keys := []string{
-			"prometheus", "slos", "corrections", "store", "slack", "traces", "reports", "postmortems", "policy",
-			"routes", "fallback", "heartbeat", "signals",
-		}
-		for _, kind := range receivers.Kinds() {
-			keys = append(keys, kind.Key)
-		}
-		if o, ok := parsed.Documents[0].Object(keys...); ok {
+		if o, ok := parsed.Documents[0].Object(configKeys.Keys()...); ok {
 			cfg.read(o)
 		}
 	}
@@ -182,7 +174,7 @@ func (c *Config) read(o strictyaml.Object) {
 	if v := o.Get("corrections"); v.Given() {
 		c.Corrections = c.readPaths(v)
 	}
-	if s, ok := o.Get("store").Object("path", "postgres_file"); ok {
+	if s, ok := o.Get("store").Object(append(storeKeys.Keys(), "postgres_file")...); ok {
 		if v := s.Get("postgres_file"); v.Given() {
 			v.Problem("PostgreSQL is not supported by this version", "use path")
 		}
@@ -194,7 +186,7 @@ func (c *Config) read(o strictyaml.Object) {
 	c.readTraces(o.Get("traces"))
 	c.readReports(o.Get("reports"))
 	c.readReceivers(o)
-	if s, ok := o.Get("signals").Object("sources"); ok {
+	if s, ok := o.Get("signals").Object(signalsKeys.Keys()...); ok {
 		c.Signals = c.Signals.With(signals.Read(s.Get("sources")))
 	}
 	c.readReviews(o.Get("postmortems"))
@@ -202,7 +194,7 @@ func (c *Config) read(o strictyaml.Object) {
 }
 
 func (c *Config) readReviews(v strictyaml.Value) {
-	o, ok := v.Object("path", "template")
+	o, ok := v.Object(postmortemsKeys.Keys()...)
 	if !ok {
 		return
 	}
@@ -224,14 +216,8 @@ func (c *Config) readReviews(v strictyaml.Value) {
 	c.Reviews.Template = string(text)
 }
 
-// httpKeys are the settings of the HTTP client, from prometheus/common.
-var httpKeys = []string{
-	"basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file", "tls_config", "proxy_url",
-	"no_proxy", "proxy_from_environment", "proxy_connect_header", "follow_redirects", "enable_http2", "http_headers",
-}
-
 func (c *Config) readPrometheus(v strictyaml.Value) {
-	o, ok := v.Object(append([]string{"url", "timeout", "concurrency"}, httpKeys...)...)
+	o, ok := v.Object(prometheusKeys.Keys()...)
 	if !ok {
 		return
 	}
@@ -251,7 +237,7 @@ func (c *Config) readPrometheus(v strictyaml.Value) {
 // readHTTP decodes the settings that the HTTP client of the Prometheus family shares.
 func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) promconfig.HTTPClientConfig {
 	var given []string
-	for _, key := range httpKeys {
+	for _, key := range httpNames {
 		if o.Get(key).Given() {
 			given = append(given, key)
 		}
@@ -264,7 +250,7 @@ func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) promconfi
 }
 
 func (c *Config) readSlack(v strictyaml.Value) {
-	o, ok := v.Object("channel", "api_url", "bot_token_file", "app_token_file", "signing_secret_file", "webhook_url_file")
+	o, ok := v.Object(slackKeys.Keys()...)
 	if !ok {
 		return
 	}
@@ -285,7 +271,7 @@ func (c *Config) readSlack(v strictyaml.Value) {
 }
 
 func (c *Config) readTraces(v strictyaml.Value) {
-	o, ok := v.Object("url")
+	o, ok := v.Object(tracesKeys.Keys()...)
 	if !ok {
 		return
 	}
@@ -298,13 +284,13 @@ func (c *Config) readTraces(v strictyaml.Value) {
 }
 
 func (c *Config) readReports(v strictyaml.Value) {
-	list, ok := v.List(1000)
+	list, ok := v.List(maxEntries)
 	if !ok {
 		return
 	}
 	seen := map[string]bool{}
 	for _, item := range list {
-		o, ok := item.Object("name", "schedule", "timezone", "channel", "period", "team")
+		o, ok := item.Object(reportKeys.Keys()...)
 		if !ok {
 			continue
 		}
@@ -315,7 +301,7 @@ func (c *Config) readReports(v strictyaml.Value) {
 		}
 		cron, scheduled := file.Schedule(o.Need("schedule", "such as 0 9 * * MON"), zone)
 		channel, _ := file.Channel(o.Get("channel"))
-		period, _ := o.Get("period").OneOf(string(slo.Week), string(slo.Month), string(slo.Quarter))
+		period, _ := o.Get("period").OneOf(reportKeys.Choices("period")...)
 		team, _ := o.Get("team").Text()
 		if !named || !scheduled {
 			continue
@@ -334,7 +320,7 @@ func (c *Config) readReports(v strictyaml.Value) {
 }
 
 func (c *Config) readPolicy(v strictyaml.Value) {
-	o, ok := v.Object("caution_below", "freeze_below", "thaw_margin", "postmortem_at", "stale_after", "notify", "services")
+	o, ok := v.Object(policyKeys.Keys()...)
 	if !ok {
 		return
 	}
@@ -347,13 +333,13 @@ func (c *Config) readPolicy(v strictyaml.Value) {
 	if d, ok := o.Get("stale_after").Duration(); ok {
 		p.StaleAfter = d
 	}
-	if n, ok := o.Get("notify").Object("channel", "mention"); ok {
+	if n, ok := o.Get("notify").Object(notifyKeys.Keys()...); ok {
 		p.Notify.Channel, _ = file.Channel(n.Get("channel"))
 		p.Notify.Mention = file.Mentions(n.Get("mention"))
 	}
-	list, _ := o.Get("services").List(1000)
+	list, _ := o.Get("services").List(maxEntries)
 	for _, item := range list {
-		s, ok := item.Object("service", "caution_below", "freeze_below", "thaw_margin")
+		s, ok := item.Object(serviceLimitsKeys.Keys()...)
 		if !ok {
 			continue
 		}
@@ -394,7 +380,7 @@ func (c *Config) readPaths(v strictyaml.Value) []string {
 	if c.paths == nil {
 		c.paths = map[string]strictyaml.Value{}
 	}
-	list, _ := v.List(1000)
+	list, _ := v.List(maxEntries)
 	for _, item := range list {
 		if item.IsText() {
 			c.paths[item.Node().Value] = item
@@ -405,7 +391,7 @@ func (c *Config) readPaths(v strictyaml.Value) []string {
 
 func texts(v strictyaml.Value) []string {
 	var all []string
-	list, _ := v.List(1000)
+	list, _ := v.List(maxEntries)
 	for _, item := range list {
 		if text, ok := item.Text(); ok {
 			all = append(all, text)

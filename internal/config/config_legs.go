@@ -46,7 +46,7 @@ func (c *Config) readReceivers(o strictyaml.Object) {
 		v := o.Get(kind.Key)
 		items := []strictyaml.Value{v}
 		if v.IsList() || kind.Key != kind.Name {
-			items, _ = v.List(1000)
+			items, _ = v.List(maxEntries)
 		}
 		for _, item := range items {
 			c.readReceiver(kind, item)
@@ -59,14 +59,7 @@ func (c *Config) readReceivers(o strictyaml.Object) {
 
 // readReceiver reads one receiver of a kind.
 func (c *Config) readReceiver(kind notify.Kind, item strictyaml.Value) {
-	keys := []string{"name"}
-	for _, k := range kind.Keys {
-		keys = append(keys, k.InFile()...)
-	}
-	if kind.HTTP {
-		keys = append(keys, httpKeys...)
-	}
-	o, ok := item.Object(keys...)
+	o, ok := item.Object(receiverKeys(kind).Keys()...)
 	if !ok {
 		return
 	}
@@ -140,7 +133,7 @@ func (c *Config) addReceiver(kind notify.Kind, r Receiver, item, name strictyaml
 }
 
 func (c *Config) readHeartbeat(v strictyaml.Value) {
-	o, ok := v.Object("url", "url_file", "interval")
+	o, ok := v.Object(heartbeatKeys.Keys()...)
 	if !ok {
 		return
 	}
@@ -152,15 +145,15 @@ func (c *Config) readHeartbeat(v strictyaml.Value) {
 }
 
 func (c *Config) readRoutes(v strictyaml.Value) {
-	list, _ := v.List(1000)
+	list, _ := v.List(maxEntries)
 	for _, item := range list {
-		o, ok := item.Object("match", "to", "channel")
+		o, ok := item.Object(routeKeys.Keys()...)
 		if !ok {
 			continue
 		}
 		r := Route{To: c.readTo(o.Need("to", "such as [slack, pagerduty]"))}
 		r.Channel, _ = file.Channel(o.Get("channel"))
-		if m, ok := o.Get("match").Object("severity", "owner", "service", "tier", "labels"); ok {
+		if m, ok := o.Get("match").Object(matchKeys.Keys()...); ok {
 			r.Match = readMatch(m)
 		}
 		c.Routes = append(c.Routes, r)
@@ -236,7 +229,7 @@ func (c *Config) readTo(v strictyaml.Value) []string {
 }
 
 func (c *Config) readFallback(v strictyaml.Value) {
-	o, ok := v.Object("to", "after")
+	o, ok := v.Object(fallbackKeys.Keys()...)
 	if !ok {
 		return
 	}

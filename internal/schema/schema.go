@@ -1,9 +1,14 @@
-// Package schema describes the SLO file, the file of corrections and the configuration as JSON Schema (draft 2020-12), so
-// that editors complete keys, show what they mean, and underline what is wrong while it is typed.
+// Package schema is the language in which the keys of slowburn's files are described, once each: their
+// names, what they mean, the form of their values, their defaults and examples.
 //
-// The schemas say what the parsers say, as far as a schema can: which keys there are and where,
-// which are needed, which exclude each other, and the form of every value. A test holds the two
-// against each other on thousands of files. What a schema cannot say only `slowburn check` says:
+// The tables stand beside the readers: slo/file has those of the SLO file and of the file of
+// corrections, internal/config those of slowburn.yaml, internal/signals those of a source of golden
+// signals. A reader takes from its table which keys there are and what they may be ([Schema.Keys],
+// [Schema.Choices]); `slowburn schema` prints it as JSON Schema (draft 2020-12), so that editors
+// complete keys and underline mistakes; and the documentation has its tables from it ([Markdown]).
+//
+// A schema says what the reader says, as far as a schema can. Tests hold the two against each other
+// on thousands of files. What a schema cannot say only `slowburn check` says:
 //
 //   - PromQL: whether a query parses, whether it suits its place
 //   - numbers inside of texts: whether 500d is too long a window, whether short is shorter than long,
@@ -12,8 +17,6 @@
 //   - uniqueness by meaning: two SLOs of one name, 50% beside 50.0%, signals described twice
 //   - the lint: alerts that can never fire, bad that equals total, by that names a lost label
 //   - spelling: False for false, 1e2 for 100; anchors, tags, keys written twice, sizes
-//
-// Reading order: this file, slo.go, corrections.go, config.go.
 package schema
 
 import (
@@ -61,6 +64,11 @@ type Schema struct {
 	AllOf []*Schema          `json:"allOf,omitempty"`
 	Not   *Schema            `json:"not,omitempty"`
 	Defs  map[string]*Schema `json:"$defs,omitempty"`
+
+	order     []string // of Properties, as they are documented
+	without   string   // says what holds where the key is left out and Default does not tell
+	elsewhere []string // keys that are documented elsewhere
+	where     string   // says where, as a sentence
 }
 
 // JSON is the schema as text, indented, keys in a fixed order.
@@ -72,41 +80,114 @@ func (s *Schema) JSON() []byte {
 	return append(out, '\n')
 }
 
-const dialect = "https://json-schema.org/draft/2020-12/schema"
-
-// keys are the properties of a map.
-type keys map[string]*Schema
-
-// object is a map with these keys and no others.
-func object(description string, properties keys, required ...string) *Schema {
-	return &Schema{Type: "object", Description: description, Properties: properties, Additional: false, Required: required}
+// MarshalJSON writes the schema with the words for what holds where the key is left out.
+func (s *Schema) MarshalJSON() ([]byte, error) {
+	type plain Schema
+	c := plain(*s)
+	if s.without != "" {
+		c.Description += " Without it: " + s.without + "."
+	}
+	return json.Marshal(&c)
 }
 
-// list is a list of at most that many.
-func list(description string, most int, items *Schema) *Schema {
-	return &Schema{Type: "array", Description: description, Items: items, MaxItems: most}
+// Root makes the schema of a whole file.
+func (s *Schema) Root(name, title string, definitions map[string]*Schema) *Schema {
+	s.Dialect, s.ID, s.Title, s.Defs = "https://json-schema.org/draft/2020-12/schema", BaseURL+name, title, definitions
+	return s
 }
 
-// text is a text of that form.
-func text(description, pattern string, examples ...any) *Schema {
-	return &Schema{Type: "string", Description: description, Pattern: pattern, Examples: examples}
+// Key is a key of a map.
+type Key struct {
+	name   string
+	value  *Schema
+	needed bool
 }
 
-// notBlank is the form of a free text.
-const notBlank = `\S`
+// Need is a key that must be there.
+func Need(name string, value *Schema) Key { return Key{name, value, true} }
 
-// choice is one of some texts. The first one is the default if there is one.
-func choice(description string, values ...any) *Schema {
-	return &Schema{Type: "string", Description: description, Enum: values}
+// May is a key that may be left out.
+func May(name string, value *Schema) Key { return Key{name, value, false} }
+
+// Object describes a map with these keys and no others.
+func Object(doc string, keys ...Key) *Schema {
+	s := &Schema{Type: "object", Description: doc, Properties: map[string]*Schema{}, Additional: false}
+	return s.Add(keys...)
 }
 
-// either is a value that has one of several forms.
-func either(description string, forms ...*Schema) *Schema {
-	return &Schema{Description: description, AnyOf: forms}
+// Add appends keys to a map.
+func (s *Schema) Add(keys ...Key) *Schema {
+	for _, k := range keys {
+		s.order = append(s.order, k.name)
+		s.Properties[k.name] = k.value
+		if k.needed {
+			s.Required = append(s.Required, k.name)
+		}
+	}
+	return s
 }
 
-// form is a text by patterns, all of which must match.
-func form(patterns ...string) *Schema {
+// AddElsewhere appends keys that are documented elsewhere; the sentence says where.
+func (s *Schema) AddElsewhere(sentence string, keys ...Key) *Schema {
+	for _, k := range keys {
+		s.elsewhere = append(s.elsewhere, k.name)
+	}
+	s.where = sentence
+	return s.Add(keys...)
+}
+
+// Keys returns the keys of a map, in the order in which they are documented.
+func (s *Schema) Keys() []string { return s.order }
+
+// Choices returns the texts of a key that has a choice of them.
+func (s *Schema) Choices(key string) (texts []string) {
+	for _, value := range s.Properties[key].Enum {
+		texts = append(texts, value.(string))
+	}
+	return texts
+}
+
+// Or sets the words of the documentation for what holds where the key is left out.
+func (s *Schema) Or(words string) *Schema { s.without = words; return s }
+
+// Standard sets the default.
+func (s *Schema) Standard(value any) *Schema { s.Default = value; return s }
+
+// Such sets examples.
+func (s *Schema) Such(examples ...any) *Schema { s.Examples = examples; return s }
+
+// List describes a list of at most that many.
+func List(doc string, most int, items *Schema) *Schema {
+	return &Schema{Type: "array", Description: doc, Items: items, MaxItems: most}
+}
+
+// NotBlank is the form of a free text.
+const NotBlank = `\S`
+
+// Text describes a text of that form, a regular expression.
+func Text(doc, form string, examples ...any) *Schema {
+	return &Schema{Type: "string", Description: doc, Pattern: form, Examples: examples}
+}
+
+// Texts describes a list of free texts.
+func Texts(doc string, most int, examples ...any) *Schema {
+	return List(doc, most, Text("", NotBlank, examples...))
+}
+
+// Choice describes one of some texts.
+func Choice(doc string, texts ...string) *Schema {
+	s := &Schema{Type: "string", Description: doc}
+	for _, t := range texts {
+		s.Enum = append(s.Enum, t)
+	}
+	return s
+}
+
+// Either describes a value that has one of several forms.
+func Either(doc string, forms ...*Schema) *Schema { return &Schema{Description: doc, AnyOf: forms} }
+
+// Form describes a text by patterns, all of which must match.
+func Form(patterns ...string) *Schema {
 	s := &Schema{Type: "string"}
 	for _, p := range patterns {
 		s.AllOf = append(s.AllOf, &Schema{Pattern: p})
@@ -114,44 +195,38 @@ func form(patterns ...string) *Schema {
 	return s
 }
 
-// ref refers to a definition.
-func ref(name string) *Schema { return &Schema{Ref: "#/$defs/" + name} }
-
-// described is a reference with words of its own.
-func described(name, description string, standard any, examples ...any) *Schema {
-	return &Schema{Ref: "#/$defs/" + name, Description: description, Default: standard, Examples: examples}
+// Ref describes a value by a definition of the file, with words of its own unless they are "".
+func Ref(name, doc string, examples ...any) *Schema {
+	return &Schema{Ref: "#/$defs/" + name, Description: doc, Examples: examples}
 }
 
-// onOff is a truth value in all the spellings that are read.
-func onOff(description string, standard any) *Schema {
-	s := either(description, &Schema{Type: "boolean"},
-		form(`^([Oo][Nn]|[Oo][Ff][Ff]|[Yy][Ee][Ss]|[Nn][Oo]|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$`))
+// OnOff describes a truth value in all the spellings that are read.
+func OnOff(doc string, standard any) *Schema {
+	s := Either(doc, &Schema{Type: "boolean"},
+		Form(`^([Oo][Nn]|[Oo][Ff][Ff]|[Yy][Ee][Ss]|[Nn][Oo]|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$`))
 	s.Default = standard
 	return s
 }
 
-// off is the word, or one of its relatives, that switches alerts off.
-var off = &Schema{Enum: []any{"off", "none", "no", "false", false}}
+// Off is the word, or one of its relatives, that switches something off.
+var Off = &Schema{Enum: []any{"off", "none", "no", "false", false}}
 
-func number(f float64) *float64 { return &f }
+// Number is a bound of numbers.
+func Number(f float64) *float64 { return &f }
 
-// Forms of texts. A duration is as Prometheus writes them, without years, and not zero.
+// Forms of texts. A duration is as Prometheus writes them, without years, and not zero. A share is in
+// percent, up to 100 %, with two digits that count after the point.
 const (
-	durationForm = `^\s*(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?\s*$`
-	notZero      = `[1-9]`
-	decimalForm  = `^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$`
-	addressForm  = `^[hH][tT][tT][pP][sS]?://[^@/?#\s]+([/?#].*)?$`
+	DurationForm = `^\s*(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?\s*$`
+	NotZero      = `[1-9]`
+	DecimalForm  = `^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$`
+	AddressForm  = `^[hH][tT][tT][pP][sS]?://[^@/?#\s]+([/?#].*)?$`
+	ShareForm    = `^(0{0,4}\d{1,2}(\.\d{1,2}0*)?|0{0,3}100(\.0+)?)\s*%$`
 )
 
-// definitions are the forms that occur in many places.
-func definitions() map[string]*Schema {
-	duration := form(durationForm, notZero)
-	duration.Description = "A duration as Prometheus writes them, the large unit first: 300ms, 30s, 5m, 1h30m, 28d, 4w. Months and years are not durations, because they differ in length."
-	duration.Examples = []any{"5m", "1h30m", "28d"}
-	amount := either("A decimal number.", &Schema{Type: "number"}, form(decimalForm))
-	return map[string]*Schema{
-		"duration": duration,
-		"number":   amount,
-		"address":  text("A full web address, http or https, without a password in it.", addressForm, "https://runbooks.example.com/checkout"),
-	}
+// Duration is the definition of a duration, to which [Ref] refers.
+func Duration() *Schema {
+	s := Form(DurationForm, NotZero).Such("5m", "1h30m", "28d")
+	s.Description = "A duration as Prometheus writes them, the large unit first: 300ms, 30s, 5m, 1h30m, 28d, 4w. Months and years are not durations, because they differ in length."
+	return s
 }

@@ -1,4 +1,4 @@
-package schema
+package schema_test
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -65,16 +67,16 @@ func classes() (out []string) {
 // The schema accepts a file exactly if the parser does, for everything that a schema can say: on
 // 10,000 files, of which most have one or two things changed.
 func TestSchemaAndParserAgree(t *testing.T) {
-	v := schematest.Compile(t, SLO().JSON())
+	v := schematest.Compile(t, file.Schema().JSON())
 	r := schematest.New(42)
 	verdicts, seen, disagreements := map[string]int{}, map[string]int{}, 0
 	for i := range schematest.Files {
-		file := r.File()
+		tree := r.File()
 		for range i % 4 {
-			file = file.Clone()
-			r.Mutate(file)
+			tree = tree.Clone()
+			r.Mutate(tree)
 		}
-		text := file.Text()
+		text := tree.Text()
 		complaint := v.Check(text)
 		accepted, expressible, told, words := judge(text)
 		switch {
@@ -113,9 +115,9 @@ func TestTheKeysAreThoseOfTheParser(t *testing.T) {
 		return head + "slos: [{name: a, objective: 99, sli: {uptime: up}, " + rest + "}]"
 	}
 	sli := func(rest string) string { return head + "slos: [{name: a, objective: 99, sli: {" + rest + "}}]" }
-	s := SLO()
+	s := file.Schema()
 	defs := s.Defs
-	for text, object := range map[string]*Schema{
+	for text, object := range map[string]*schema.Schema{
 		head + "zzzzzz: 1\nslos: [{name: a, objective: 99, sli: {uptime: up}}]": s,
 		in("zzzzzz: 1"):                                         defs["slo"],
 		in("links: {zzzzzz: 1}"):                                defs["links"],
@@ -154,7 +156,7 @@ func TestTheKeysAreThoseOfTheParser(t *testing.T) {
 
 // What is published is what the program prints. UPDATE=1 go test writes it.
 func TestPublishedSchemas(t *testing.T) {
-	for name, s := range map[string]*Schema{"slo.json": SLO(), "config.json": Config(), "corrections.json": Corrections()} {
+	for name, s := range map[string]*schema.Schema{"slo.json": file.Schema(), "config.json": config.Schema(), "corrections.json": file.CorrectionsSchema()} {
 		path := filepath.Join("../../docs/schema", name)
 		if os.Getenv("UPDATE") != "" {
 			if err := os.WriteFile(path, s.JSON(), 0o644); err != nil {
@@ -167,14 +169,14 @@ func TestPublishedSchemas(t *testing.T) {
 		}
 		schematest.Compile(t, s.JSON())
 	}
-	if !strings.HasPrefix(file.SchemaURL, BaseURL) || SLO().ID != file.SchemaURL {
+	if !strings.HasPrefix(file.SchemaURL, schema.BaseURL) || file.Schema().ID != file.SchemaURL {
 		t.Error("the modeline names another schema")
 	}
 }
 
 // The examples inside of the schema are valid, and so are the defaults.
 func TestExamplesAndDefaults(t *testing.T) {
-	for name, root := range map[string]*Schema{"slo": SLO(), "config": Config(), "corrections": Corrections()} {
+	for name, root := range map[string]*schema.Schema{"slo": file.Schema(), "config": config.Schema(), "corrections": file.CorrectionsSchema()} {
 		v := schematest.Compile(t, root.JSON())
 		n := 0
 		v.Each(func(path string, s map[string]any) {
@@ -197,7 +199,7 @@ func TestExamplesAndDefaults(t *testing.T) {
 
 // Everything a person can write has words.
 func TestEveryKeyIsDescribed(t *testing.T) {
-	v := schematest.Compile(t, SLO().JSON())
+	v := schematest.Compile(t, file.Schema().JSON())
 	v.Each(func(path string, s map[string]any) {
 		properties, _ := s["properties"].(map[string]any)
 		for key, p := range properties {
@@ -213,7 +215,7 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 }
 
 func TestShownExamplesAreValid(t *testing.T) {
-	v := schematest.Compile(t, SLO().JSON())
+	v := schematest.Compile(t, file.Schema().JSON())
 	names, _ := filepath.Glob("../fake/shop/slos/*.yaml")
 	more, _ := filepath.Glob("../../deploy/*/slos/*.yaml")
 	shown, _ := filepath.Glob("../../examples/*/slos/*.yaml")
@@ -230,22 +232,35 @@ func TestShownExamplesAreValid(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	config := schematest.Compile(t, Config().JSON())
-	data, err := os.ReadFile("../../deploy/compose/slowburn.yaml")
-	if err != nil || config.Check(string(data)) != nil {
-		t.Errorf("%v %v", err, config.Check(string(data)))
+	v = schematest.Compile(t, config.Schema().JSON())
+	deployed, err := os.ReadFile("../../deploy/compose/slowburn.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(string(documented))[1]
+	for _, text := range []string{string(deployed), example} {
+		if err := v.Check(text); err != nil {
+			t.Error(err)
+		}
+		if _, err := config.Parse("slowburn.yaml", []byte(text)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
 func TestJSONIsStable(t *testing.T) {
-	if a, b := SLO().JSON(), SLO().JSON(); !bytes.Equal(a, b) || !json.Valid(a) {
+	if a, b := file.Schema().JSON(), file.Schema().JSON(); !bytes.Equal(a, b) || !json.Valid(a) {
 		t.Error("the schema changes from one time to the next")
 	}
 }
 
 // The schema of corrections accepts and refuses what the parser does, for what a schema can say.
 func TestCorrectionsAndParserAgree(t *testing.T) {
-	v := schematest.Compile(t, Corrections().JSON())
+	v := schematest.Compile(t, file.CorrectionsSchema().JSON())
 	const who = "name: a, kind: maintenance, slos: ['*'], author: x, reason: y, "
 	for _, c := range []struct {
 		entry string
@@ -276,4 +291,57 @@ func TestCorrectionsAndParserAgree(t *testing.T) {
 			t.Errorf("%s\nthe schema says: %v\nthe parser says: %v", c.entry, complaint, err)
 		}
 	}
+}
+
+// keysOf finds the tables of keys in a document: <!-- keys: NAME -->, the table, <!-- end of keys -->.
+var keysOf = regexp.MustCompile(`(?s)(<!-- keys: ([a-z_]+) -->\n).*?(<!-- end of keys -->)`)
+
+// The tables of keys in the documentation are those that the readers have. UPDATE=1 go test writes them.
+func TestDocumentedKeys(t *testing.T) {
+	s, c := file.Schema(), config.Schema()
+	tables := map[string]string{
+		"service": s.Markdown(s, "links", "slack"),
+		"slo":     s.Defs["slo"].Markdown(s),
+		"sli":     s.Defs["sli"].Markdown(s),
+		"alerts":  s.Defs["alerts"].Markdown(s, "pair"),
+		"config":  sections(c),
+	}
+	for _, name := range []string{"slo-file.md", "configuration.md"} {
+		path := filepath.Join("../../docs", name)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		want := keysOf.ReplaceAllStringFunc(string(data), func(old string) string {
+			m := keysOf.FindStringSubmatch(old)
+			found = append(found, m[2])
+			return m[1] + tables[m[2]] + m[3]
+		})
+		if os.Getenv("UPDATE") != "" {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if diff := cmp.Diff(want, string(data)); diff != "" {
+			t.Errorf("%s: run UPDATE=1 go test ./internal/schema\n-want +got\n%s", path, diff)
+		}
+		for _, name := range found {
+			if tables[name] == "" {
+				t.Errorf("%s: there are no keys called %q", path, name)
+			}
+			delete(tables, name)
+		}
+	}
+	if len(tables) > 0 {
+		t.Errorf("keys that are not documented: %v", tables)
+	}
+}
+
+// sections are the keys of the configuration, a table for each of the first level.
+func sections(c *schema.Schema) string {
+	var b strings.Builder
+	for _, name := range c.Keys() {
+		fmt.Fprintf(&b, "\n### `%s`\n\n%s", name, schema.Object("", schema.May(name, c.Properties[name])).Markdown(c))
+	}
+	return b.String() + "\n"
 }

@@ -144,16 +144,15 @@ func Read(v strictyaml.Value) (c Catalogue) {
 }
 
 func readEntry(v strictyaml.Value) *Entry {
-	o, _ := v.Object("name", "title", "source", "role", "counts", "group", "attach", "only", "traffic", "exclude", "errors",
-		"failures", "latency", "uptime", "freshness", "routes", "saturation", "pages", "slos", "traps")
+	o, _ := v.Object(entryKeys.Keys()...)
 	e := &Entry{Role: ServiceRole}
 	e.Name, _ = o.Need("name", "write what signals.from calls it").Text()
 	e.Title, _ = o.Get("title").Text()
 	e.Source, _ = o.Get("source").Text()
-	if role, ok := o.Get("role").OneOf(string(ServiceRole), string(ExporterRole), string(RuntimeRole)); ok {
+	if role, ok := o.Get("role").OneOf(entryKeys.Choices("role")...); ok {
 		e.Role = Role(role)
 	}
-	e.Counts, _ = o.Get("counts").OneOf("http", "rpc", "jobs")
+	e.Counts, _ = o.Get("counts").OneOf(entryKeys.Choices("counts")...)
 	for _, g := range texts(o.Need("group", "write the labels that tell services apart: group: [job]")) {
 		e.group = append(e.group, strings.Split(g, "|"))
 	}
@@ -175,11 +174,11 @@ func readLatency(v strictyaml.Value) (l latencySource) {
 	if !v.Given() {
 		return l
 	}
-	o, _ := v.Object("histograms", "exclude", "unit", "name", "query")
+	o, _ := v.Object(latencyKeys.Keys()...)
 	l.histograms = texts(o.Get("histograms"))
 	l.exclude = readMatchers(o.Get("exclude"))
 	l.name, _ = o.Get("name").Text()
-	if unit, ok := o.Get("unit").OneOf("s", "ms", "us", "ns"); ok {
+	if unit, ok := o.Get("unit").OneOf(latencyKeys.Choices("unit")...); ok {
 		l.unit = map[string]float64{"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[unit]
 	}
 	if q := o.Get("query"); q.Given() {
@@ -192,7 +191,7 @@ func readLatency(v strictyaml.Value) (l latencySource) {
 func readSaturation(v strictyaml.Value) (out []saturationSource) {
 	list, _ := v.List(maxEntries)
 	for _, item := range list {
-		o, _ := item.Object("name", "query", "limit")
+		o, _ := item.Object(saturationKeys.Keys()...)
 		var s saturationSource
 		s.name, _ = o.Need("name", "write what gets full").Text()
 		s.query = readTemplate(o.Need("query", "write the PromQL of the measure"))

@@ -9,9 +9,6 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// maxDependencies is how many dependencies a service may declare.
-const maxDependencies = 100
-
 // dependencies reads depends_on: a list of `pay`, `pay/availability` or {service, slo, kind}.
 func (l *loader) dependencies(s *slo.Service, v strictyaml.Value) {
 	if !v.Given() {
@@ -55,7 +52,7 @@ func readDependency(v strictyaml.Value) (d slo.Dependency, ok bool) {
 		}
 		return slo.Dependency{Service: service, SLO: name}, true
 	}
-	o, _ := v.Object("service", "slo", "kind")
+	o, _ := v.Object(dependencyKeys.Keys()...)
 	d.Service, ok = readName(o.Need("service", "write the service that is called: service: pay"))
 	if name := o.Get("slo"); name.Given() {
 		var named bool
@@ -63,7 +60,7 @@ func readDependency(v strictyaml.Value) (d slo.Dependency, ok bool) {
 		ok = ok && named
 	}
 	if kind := o.Get("kind"); kind.Given() {
-		text, known := kind.OneOf("hard", "soft")
+		text, known := kind.OneOf(dependencyKeys.Choices("kind")...)
 		d.Soft, ok = text == "soft", ok && known
 	}
 	return d, ok

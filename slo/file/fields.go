@@ -14,7 +14,7 @@ import (
 
 // readLinks reads links; what is not written is taken from the fallback.
 func readLinks(v strictyaml.Value, fallback slo.Links) slo.Links {
-	o, _ := v.Object("runbook", "dashboard", "repository")
+	o, _ := v.Object(linksKeys.Keys()...)
 	for key, target := range map[string]*string{"runbook": &fallback.Runbook, "dashboard": &fallback.Dashboard, "repository": &fallback.Repository} {
 		if link, ok := Address(o.Get(key), "remove the part before @"); ok {
 			*target = link
@@ -23,12 +23,9 @@ func readLinks(v strictyaml.Value, fallback slo.Links) slo.Links {
 	return fallback
 }
 
-// maxSaturation is how many measures of saturation are looked at.
-const maxSaturation = 20
-
 // readSlack reads a Slack route; what is not written is taken from the fallback.
 func readSlack(v strictyaml.Value, fallback slo.SlackRoute) slo.SlackRoute {
-	o, _ := v.Object("channel", "mention", "escalate")
+	o, _ := v.Object(slackKeys.Keys()...)
 	if channel, ok := Channel(o.Get("channel")); ok {
 		fallback.Channel = channel
 	}
@@ -46,7 +43,7 @@ func readEscalation(v strictyaml.Value) (e slo.Escalation) {
 	if off(v) {
 		return e
 	}
-	o, ok := v.Object("after", "mention")
+	o, ok := v.Object(escalateKeys.Keys()...)
 	if !ok {
 		return e
 	}
@@ -58,9 +55,6 @@ func readEscalation(v strictyaml.Value) (e slo.Escalation) {
 	}
 	return e
 }
-
-// maxBy is how many labels may split an SLO: every combination of their values is a budget of its own.
-const maxBy = 8
 
 // by reads label names.
 func (r *sloReader) by(v strictyaml.Value) (names []string) {
@@ -90,14 +84,14 @@ func readSignals(v strictyaml.Value) *slo.Signals {
 	if !v.Given() {
 		return nil
 	}
-	o, _ := v.Object("from", "match", "saturation")
+	o, _ := v.Object(signalsKeys.Keys()...)
 	s := &slo.Signals{}
 	s.From, _ = o.Get("from").Text()
 	s.Line, s.Column = o.Get("from").Place().Line, o.Get("from").Place().Column
 	s.Match = readMatch(o.Get("match"))
 	list, _ := o.Get("saturation").List(maxSaturation)
 	for _, e := range list {
-		so, _ := e.Object("name", "query", "limit")
+		so, _ := e.Object(saturationKeys.Keys()...)
 		var sat slo.Saturation
 		sat.Name, _ = so.Need("name", "write what gets full: name: memory").Text()
 		sat.Query = readQuery(so.Need("query", "write the PromQL of the measure"), anyQuery)

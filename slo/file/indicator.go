@@ -73,7 +73,7 @@ func suits(q *slo.Query, use purpose) []slo.Remark {
 
 // indicator reads sli: exactly one of the kinds.
 func (r *sloReader) indicator(v strictyaml.Value) (slo.Indicator, bool) {
-	o, ok := v.Object("events", "latency", "uptime", "slices", "ratio", "journey")
+	o, ok := v.Object(sliKeys.Keys()...)
 	if !ok {
 		return slo.Indicator{}, false
 	}
@@ -126,7 +126,7 @@ func (r *sloReader) badOrGood(o strictyaml.Object, use purpose) (bad, good *slo.
 }
 
 func (r *sloReader) events(v strictyaml.Value) (slo.Indicator, bool) {
-	o, _ := v.Object("total", "bad", "good")
+	o, _ := v.Object(eventsKeys.Keys()...)
 	i := slo.Indicator{Kind: slo.Events}
 	i.Total = readQuery(o.Need("total", "write the counter of all events"), counting)
 	var ok bool
@@ -137,7 +137,7 @@ func (r *sloReader) events(v strictyaml.Value) (slo.Indicator, bool) {
 // ratio reads a ready-made ratio. One of good events is turned into one of bad events here, so
 // that nobody further down has to know two kinds.
 func (r *sloReader) ratio(v strictyaml.Value) (slo.Indicator, bool) {
-	o, _ := v.Object("bad", "good")
+	o, _ := v.Object(ratioKeys.Keys()...)
 	bad, good, ok := r.badOrGood(o, anyQuery)
 	if good != nil {
 		bad = good
@@ -150,7 +150,7 @@ func (r *sloReader) ratio(v strictyaml.Value) (slo.Indicator, bool) {
 var histogramSuffixes = []string{"_bucket", "_count", "_sum"}
 
 func (r *sloReader) latency(v strictyaml.Value) (slo.Indicator, bool) {
-	o, _ := v.Object("histogram", "below")
+	o, _ := v.Object(latencyKeys.Keys()...)
 	i := slo.Indicator{Kind: slo.Latency}
 	h := o.Need("histogram", "write the histogram's name without _bucket")
 	i.Histogram = readQuery(h, histogram)
@@ -217,13 +217,13 @@ func readLimit(v strictyaml.Value, unit time.Duration) (limit float64, text stri
 }
 
 func (r *sloReader) slices(v strictyaml.Value) (slo.Indicator, bool) {
-	o, _ := v.Object("query", "good", "missing")
+	o, _ := v.Object(slicesKeys.Keys()...)
 	i := slo.Indicator{Kind: slo.Slices, Missing: slo.Exclude}
 	i.Slice = readQuery(o.Need("query", "write the PromQL whose value decides about a minute"), anyQuery)
 	condition, ok := readCondition(o.Need("good", "write when a minute is good, such as good: '< 0.3'"))
 	i.GoodWhen = condition
 	if m := o.Get("missing"); m.Given() {
-		missing, valid := m.OneOf(string(slo.Exclude), string(slo.MissingGood), string(slo.MissingBad))
+		missing, valid := m.OneOf(slicesKeys.Choices("missing")...)
 		i.Missing, ok = slo.Missing(missing), ok && valid
 	}
 	return i, ok && i.Slice != nil

@@ -11,16 +11,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// maxSteps is how many steps a journey may have.
-const maxSteps = 50
-
 // journey reads the steps. Whether they exist is asked when all files are read.
 func (r *sloReader) journey(v strictyaml.Value) (slo.Indicator, bool) {
-	o, _ := v.Object("steps", "combine")
+	o, _ := v.Object(journeyKeys.Keys()...)
 	j := &slo.Journey{Combine: slo.Weakest}
 	ok := true
 	if c := o.Get("combine"); c.Given() {
-		combine, valid := c.OneOf(string(slo.Weakest), string(slo.Product), string(slo.Weighted))
+		combine, valid := c.OneOf(journeyKeys.Choices("combine")...)
 		j.Combine, ok = slo.Combine(combine), valid
 	}
 	steps := o.Need("steps", "list the SLOs of the steps: steps: [web/availability, pay/availability]")
@@ -50,7 +47,7 @@ func (r *sloReader) step(v strictyaml.Value) (slo.Step, bool) {
 	s := slo.Step{Weight: 1000}
 	name, ok := v, true
 	if v.IsMap() {
-		o, _ := v.Object("slo", "weight")
+		o, _ := v.Object(stepKeys.Keys()...)
 		name = o.Need("slo", "write which SLO the step is: slo: pay/availability")
 		if w := o.Get("weight"); w.Given() {
 			s.Weight, ok = readWeight(w)
@@ -72,9 +69,6 @@ func (r *sloReader) step(v strictyaml.Value) (slo.Step, bool) {
 	s.SLO = slo.ID(service + "/" + own)
 	return s, ok
 }
-
-// maxWeight is the largest weight of a step.
-const maxWeight = 1000
 
 // readWeight reads a weight above zero into thousandths.
 func readWeight(v strictyaml.Value) (int64, bool) {

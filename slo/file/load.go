@@ -8,7 +8,7 @@
 //
 // The package is part of the pure core: files are handed to it as bytes.
 //
-// Reading order: this file, native.go (our own format) with indicator.go, journey.go, depends.go,
+// Reading order: keys.go (what may stand in a file), this file, native.go (our own format) with indicator.go, journey.go, depends.go,
 // readalerts.go and fields.go, readcorrection.go, print.go.
 package file
 

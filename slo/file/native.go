@@ -23,20 +23,14 @@ var foreignFormats = []struct {
 	{"an OpenSLO", regexp.MustCompile(`^openslo/`)},
 }
 
-// How many SLOs a document and how many windows an SLO may have.
-const (
-	maxSLOs    = 5000
-	maxWindows = 10
-)
-
 // native reads one document of our own format.
 func (l *loader) native(doc strictyaml.Value) {
-	o, _ := doc.Object("version", "service", "owner", "description", "tier", "links", "slack", "signals", "depends_on", "slos")
+	o, _ := doc.Object(serviceKeys.Keys()...)
 	s := &slo.Service{File: doc.File(), Line: doc.Place().Line}
 	s.Name, _ = readName(o.Need("service", "write service: name"))
 	s.Owner, _ = o.Get("owner").Text()
 	s.Description, _ = o.Get("description").Text()
-	s.Tier, _ = o.Get("tier").OneOf(slo.Tiers()...)
+	s.Tier, _ = o.Get("tier").OneOf(serviceKeys.Choices("tier")...)
 	s.Links = readLinks(o.Get("links"), slo.Links{})
 	s.Slack = readSlack(o.Get("slack"), slo.SlackRoute{})
 	s.Signals = readSignals(o.Get("signals"))
@@ -84,7 +78,7 @@ type sloReader struct {
 // read makes a spec of an entry; nil if something that the spec needs is missing or wrong,
 // which has then been recorded.
 func (r *sloReader) read(v strictyaml.Value) *slo.Spec {
-	o, ok := v.Object("name", "description", "owner", "objective", "window", "sli", "by", "alerts", "links", "slack")
+	o, ok := v.Object(sloKeys.Keys()...)
 	if !ok {
 		return nil
 	}
@@ -196,16 +190,11 @@ func readWindow(v strictyaml.Value) (slo.Window, bool) {
 
 // readCalendar reads {calendar: month, timezone: Europe/Berlin}.
 func readCalendar(v strictyaml.Value) (slo.Window, bool) {
-	o, _ := v.Object("calendar", "timezone")
-	period, ok := o.Need("calendar", "write week, month, quarter or year").OneOf(string(slo.Week), string(slo.Month), string(slo.Quarter), string(slo.Year))
+	o, _ := v.Object(calendarKeys.Keys()...)
+	period, ok := o.Need("calendar", "write week, month, quarter or year").OneOf(calendarKeys.Choices("calendar")...)
 	zone, known := Zone(o.Get("timezone"))
 	return slo.Window{Calendar: slo.Calendar(period), Zone: zone}, ok && known
 }
-
-// maxName is how many characters the name of a service or an SLO may have.
-const maxName = 100
-
-var goodName = regexp.MustCompile(`^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`)
 
 // readName reads the name of a service or an SLO. It becomes part of addresses, label values
 // and file names, hence the plain letters.

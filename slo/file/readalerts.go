@@ -13,7 +13,7 @@ import (
 // alerts reads when to tell; what is not written has its default. Default pairs that could
 // never fire are left out with a warning.
 func (r *sloReader) alerts(v strictyaml.Value, s *slo.Spec) (slo.Alerts, bool) {
-	o, ok := v.Object("page", "ticket", "spent", "no_data", "significance")
+	o, ok := v.Object(alertsKeys.Keys()...)
 	defaults, dead := slo.DefaultAlerts(s.Window(), s.Objective)
 	if !o.Get("page").Given() {
 		r.warnDead(s, dead.Page)
@@ -53,12 +53,6 @@ func off(v strictyaml.Value) bool {
 	return slices.Contains([]string{"off", "none", "false", "no"}, text)
 }
 
-// How many pairs and shares may be listed; every one is asked about every minute.
-const (
-	maxPairs  = 10
-	maxShares = 20
-)
-
 // pairs reads a list of pairs.
 func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []slo.Pair, w slo.Window) ([]slo.Pair, bool) {
 	if !v.Given() {
@@ -78,7 +72,7 @@ func (r *sloReader) pairs(v strictyaml.Value, key string, defaults []slo.Pair, w
 }
 
 func readPair(v strictyaml.Value, w slo.Window) (slo.Pair, bool) {
-	o, ok := v.Object("budget", "long", "short")
+	o, ok := v.Object(pairKeys.Keys()...)
 	if !ok {
 		return slo.Pair{}, false
 	}

@@ -3,7 +3,6 @@ package file
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ type correctionReader struct {
 // readCorrections reads one document of corrections.
 func (l *loader) readCorrections(doc strictyaml.Value) {
 	l.holdCorrections[doc.File()] = true
-	o, _ := doc.Object("version", "corrections")
+	o, _ := doc.Object(correctionsKeys.Keys()...)
 	entries, _ := o.Get("corrections").List(maxCorrections)
 	for _, e := range entries {
 		r := correctionReader{Correction: &slo.Correction{File: e.File(), Line: e.Place().Line, Cap: DefaultCap}}
@@ -47,14 +46,13 @@ func (l *loader) readCorrections(doc strictyaml.Value) {
 
 // read fills the correction from its entry; false if something was missing or wrong, which has then been recorded.
 func (r *correctionReader) read(v strictyaml.Value) bool {
-	o, ok := v.Object("name", "kind", "slos", "from", "to", "schedule", "duration", "timezone", "expires", "author", "reason", "cap")
+	o, ok := v.Object(correctionKeys.Keys()...)
 	if !ok {
 		return false
 	}
 	r.o = o
 	name, named := readName(o.Need("name", "write name: db-upgrade"))
-	kind, sorts := o.Need("kind", "write maintenance (planned, alerts are held), measurement (the data are wrong) or exclusion").OneOf(
-		string(slo.Maintenance), string(slo.Measurement), string(slo.Exclusion))
+	kind, sorts := o.Need("kind", "write maintenance (planned, alerts are held), measurement (the data are wrong) or exclusion").OneOf(correctionKeys.Choices("kind")...)
 	slos, aimed := r.patterns(o.Need("slos", `list SLOs such as checkout/availability, or checkout/*, or "*"`))
 	author, signed := o.Need("author", "write who answers for it").Text()
 	reason, reasoned := o.Need("reason", "write why these minutes do not count; it is shown wherever they are left out").Text()
@@ -65,8 +63,6 @@ func (r *correctionReader) read(v strictyaml.Value) bool {
 	}
 	return r.when() && named && sorts && aimed && signed && reasoned && capped
 }
-
-var correctionPattern = regexp.MustCompile(`^(\*|[a-zA-Z0-9][-_.a-zA-Z0-9]*/(\*|[a-zA-Z0-9][-_.a-zA-Z0-9]*(\{.+\})?))$`)
 
 // patterns reads which SLOs a correction is about.
 func (r *correctionReader) patterns(v strictyaml.Value) (all []string, good bool) {

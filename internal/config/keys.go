@@ -1,0 +1,123 @@
+package config
+
+import (
+	"github.com/slowburn-sre/slowburn/internal/schema"
+	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
+)
+
+// maxEntries bounds every list of the configuration.
+const maxEntries = 1000
+
+// The keys of slowburn.yaml, map by map. The reader, the JSON Schema and docs/configuration.md have them from here.
+var (
+	configKeys = schema.Object("The configuration of slowburn. Everything has a default; an empty file would do for a Prometheus on this machine.",
+		schema.May("prometheus", prometheusKeys),
+		schema.May("slos", schema.Texts("Files, folders (with everything below them) and globs of SLO files.", maxEntries, "slos/").Standard([]string{"slos/"})),
+		schema.May("corrections", schema.Texts("Files, folders and globs of corrections: maintenance, measurement errors and exclusions, each with author and reason.", maxEntries, "corrections.yaml")),
+		schema.May("store", storeKeys),
+		schema.May("slack", slackKeys),
+		schema.May("traces", tracesKeys),
+		schema.May("reports", schema.List("Reports that are sent on schedule.", maxEntries, reportKeys)),
+		schema.May("postmortems", postmortemsKeys),
+		schema.May("policy", policyKeys),
+		schema.May("signals", signalsKeys),
+	).Add(receiverLists()...).Add(
+		schema.May("routes", schema.List("Who is told about what; the first route that matches decides.", maxEntries, routeKeys)),
+		schema.May("fallback", fallbackKeys),
+		schema.May("heartbeat", heartbeatKeys),
+	)
+
+	prometheusKeys = schema.Object("Where the metrics are, with every setting of the HTTP client of the Prometheus family.",
+		schema.May("url", schema.Text("The server: Prometheus, Thanos, Mimir, Cortex or VictoriaMetrics.", schema.AddressForm).Standard(defaultPrometheusURL)),
+		schema.May("timeout", schema.Ref("duration", "How long a query may take.").Standard(slo.ShortDuration(defaultTimeout))),
+		schema.May("concurrency", concurrencyKey().Standard(defaultConcurrency)),
+	).Add(httpKeys()...)
+
+	storeKeys = schema.Object("Where slowburn keeps what it knows.",
+		schema.May("path", schema.Text("The file of the embedded store: the ledger and everything else that must survive. One process at a time.", schema.NotBlank).Standard(defaultStorePath)),
+	)
+
+	slackKeys = schema.Object("How messages reach people. Without a token and a webhook nothing is posted.",
+		schema.May("channel", schema.Text("The channel, in quotes, of services that name none of their own.", slo.ChannelForm).Standard(defaultChannel)),
+		schema.May("api_url", schema.Text("The address of Slack's API.", schema.AddressForm).Standard(defaultSlackAPI)),
+		schema.May("bot_token_file", schema.Text("A file with the bot token.", schema.NotBlank).Or("`SLACK_BOT_TOKEN`")),
+		schema.May("app_token_file", schema.Text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", schema.NotBlank).Or("`SLACK_APP_TOKEN`")),
+		schema.May("signing_secret_file", schema.Text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", schema.NotBlank).Or("`SLACK_SIGNING_SECRET`")),
+		schema.May("webhook_url_file", schema.Text("A file with the address of an incoming webhook, instead of a token: messages are posted and never updated.", schema.NotBlank)),
+	)
+
+	tracesKeys = schema.Object("How traces are shown that stand for a burn.",
+		schema.Need("url", traceKey()),
+	)
+
+	reportKeys = schema.Object("A report.",
+		schema.Need("name", schema.Text("Keeps a report from being sent twice, so each name may be used once.", schema.NotBlank, "weekly")),
+		schema.Need("schedule", schema.Text("When, as cron writes it: minute, hour, day of month, month, day of week.", schema.NotBlank, "0 9 * * MON")),
+		schema.May("timezone", file.ZoneKey("The time zone of the schedule and of the period.")),
+		schema.May("channel", schema.Text("Where to.", slo.ChannelForm, "#reliability-leads").Or("the default channel")),
+		schema.May("team", schema.Text("Only the SLOs of this owner.", schema.NotBlank, "payments").Or("all of them")),
+		schema.May("period", schema.Choice("What the report is about.", string(slo.Week), string(slo.Month), string(slo.Quarter)).Or("taken from the name or the schedule")),
+	)
+
+	postmortemsKeys = schema.Object("Where postmortems are kept as Markdown files. Without it drafts are made on demand.",
+		schema.Need("path", schema.Text("The folder into which required drafts are written, and from which status and action items are read back.", schema.NotBlank, "postmortems/")),
+		schema.May("template", schema.Text("A file with the house's own template.", schema.NotBlank).Or("slowburn's own")),
+	)
+
+	policyKeys = schema.Object("The error-budget policy, which `slowburn gate` and the API answer by. Without it there is none, and the gate is unknown. `{}` takes the defaults.",
+		schema.May("caution_below", cautionKey().Standard("25%")),
+		schema.May("freeze_below", freezeKey().Standard("0%")),
+		schema.May("thaw_margin", thawKey().Standard("5%")),
+		schema.May("postmortem_at", file.PercentKey("An incident that took more of a four-week budget needs a postmortem.").Standard("20%")),
+		schema.May("stale_after", schema.Ref("duration", "How old the newest data may be; after that the verdict is unknown.").Standard("15m")),
+		schema.May("notify", notifyKeys),
+		schema.May("services", schema.List("Services with limits of their own.", maxEntries, serviceLimitsKeys)),
+	)
+
+	notifyKeys = schema.Object("Who is told when a gate freezes and thaws.",
+		schema.May("channel", schema.Text("Where to.", slo.ChannelForm, "#releases").Or("the service's own channel")),
+		schema.May("mention", file.MentionKey("Who is notified.").Or("nobody")),
+	)
+
+	serviceLimitsKeys = schema.Object("Limits of a service.",
+		schema.Need("service", schema.Text("The service that these limits are for.", schema.NotBlank, "checkout")),
+		schema.May("caution_below", cautionKey().Or("as for the others")),
+		schema.May("freeze_below", freezeKey().Or("as for the others")),
+		schema.May("thaw_margin", thawKey().Or("as for the others")),
+	)
+
+	signalsKeys = schema.Object("House additions to the catalogue of golden signals.",
+		schema.May("sources", signals.Keys()),
+	)
+)
+
+// Schema describes slowburn.yaml.
+func Schema() *schema.Schema {
+	s := *configKeys
+	return s.Root("config.json", "slowburn configuration", map[string]*schema.Schema{"duration": schema.Duration()})
+}
+
+func cautionKey() *schema.Schema {
+	return file.PercentKey("Be careful while less of the budget is left.")
+}
+
+func freezeKey() *schema.Schema {
+	return file.PercentKey("Release nothing but repairs while less of the budget is left.")
+}
+
+func thawKey() *schema.Schema {
+	return file.PercentKey("How far above a line the budget must come back before the line is left behind.")
+}
+
+func concurrencyKey() *schema.Schema {
+	return schema.Either("How many queries may run at once.",
+		&schema.Schema{Type: "integer", Minimum: schema.Number(1), Maximum: schema.Number(1000)}, schema.Form(`^\+?0*([1-9]\d{0,2}|1000)$`))
+}
+
+func traceKey() *schema.Schema {
+	s := schema.Form(schema.AddressForm, `\{trace_id\}`).Such("https://jaeger.example.com/trace/{trace_id}")
+	s.Description = "The address of a trace, with {trace_id} where its ID goes."
+	return s
+}
