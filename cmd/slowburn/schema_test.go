@@ -27,7 +27,7 @@ var configBeyond = regexp.MustCompile(`two reports named|must be a whole number 
 
 // configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a number
 // or a truth value in the place of a text, and "on" for true. The schema is stricter there.
-var configLax = regexp.MustCompile(`^(prometheus|alertmanagers: \d+|webhooks: \d+): (basic_auth|http_headers|tls_config|follow_redirects)\b.*must be (of type|one of)`)
+var configLax = regexp.MustCompile(`^ *- at '/(prometheus|alertmanagers/\d+|webhooks/\d+)/(basic_auth|http_headers|tls_config|follow_redirects)\b.*(got \w+, want|must be one of)`)
 
 // The schema accepts a configuration exactly if the parser does, for everything that a schema can say.
 func TestConfigSchemaAndParserAgree(t *testing.T) {
@@ -52,7 +52,7 @@ func TestConfigSchemaAndParserAgree(t *testing.T) {
 		case complaint != nil && err != nil:
 			refused++
 		case complaint == nil && configBeyond.MatchString(err.Error()):
-		case err == nil && configLax.MatchString(complaint.Error()):
+		case err == nil && lax(complaint):
 		default:
 			t.Fatalf("file %d:\n%s\nthe schema says: %v\nthe parser says: %v", i, text, complaint, err)
 		}
@@ -61,6 +61,16 @@ func TestConfigSchemaAndParserAgree(t *testing.T) {
 	if accepted < schematest.Files/3 || refused < schematest.Files/4 {
 		t.Errorf("%d accepted and %d refused: too one-sided", accepted, refused)
 	}
+}
+
+// lax reports whether the library lets everything pass that the schema complains about.
+func lax(complaint error) bool {
+	for _, line := range strings.Split(complaint.Error(), "\n")[1:] {
+		if !configLax.MatchString(line) {
+			return false
+		}
+	}
+	return true
 }
 
 // Every map of the configuration has the keys in the schema that the parser names when it is given another.

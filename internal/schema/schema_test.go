@@ -186,7 +186,7 @@ func TestExamplesAndDefaults(t *testing.T) {
 			}
 			for _, e := range examples {
 				n++
-				if err := v.CheckValue(s, e); err != nil {
+				if err := v.CheckAt(path, e); err != nil {
 					t.Errorf("%s %s: %v: %v", name, path, e, err)
 				}
 			}
