@@ -26,7 +26,7 @@ var humanActs = []alerting.ActKind{
 const viaWeb = "web"
 
 // routeWrites is the part of the API that changes something. A browser that was sent here by another site is refused.
-func (s *server) routeWrites(mux *http.ServeMux) {
+func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
 	write := func(pattern string, f func(*http.Request) (any, error)) {
 		mux.Handle("POST /api/v1/"+pattern, http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !s.mayWrite(r) {
@@ -85,7 +85,7 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	return a, err
 }
 
-func (s *server) apiDo(r *http.Request) (any, error) {
+func (s *jsonAPI) apiDo(r *http.Request) (any, error) {
 	a, err := readAct(r)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (s *server) apiDo(r *http.Request) (any, error) {
 }
 
 // apiAck acknowledges an incident.
-func (s *server) apiAck(r *http.Request) (any, error) {
+func (s *jsonAPI) apiAck(r *http.Request) (any, error) {
 	id, ok := strings.CutSuffix(r.PathValue("id"), "/ack")
 	if !ok || len(id) > maxID {
 		return nil, notFound("There is nothing at this address.")
@@ -121,7 +121,7 @@ func (s *server) apiAck(r *http.Request) (any, error) {
 }
 
 // apiActs is the audit log.
-func (s *server) apiActs(r *http.Request) (any, error) {
+func (s *jsonAPI) apiActs(r *http.Request) (any, error) {
 	p := params{q: r.URL.Query()}
 	f := store.ActFilter{
 		Kind: alerting.ActKind(p.q.Get("kind")), Incident: p.q.Get("incident"), Service: p.q.Get("service"),

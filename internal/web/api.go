@@ -64,7 +64,10 @@ type envelope struct {
 	Error     string `json:"error,omitempty"`
 }
 
-func (s *server) routeAPI(mux *http.ServeMux) {
+// jsonAPI answers programs; the shapes are those of package api.
+type jsonAPI struct{ *server }
+
+func (s *jsonAPI) routes(mux *http.ServeMux) {
 	handle := func(pattern string, f func(*http.Request) (any, error)) {
 		mux.HandleFunc("GET /api/v1/"+pattern, func(w http.ResponseWriter, r *http.Request) {
 			data, err := f(r)
@@ -97,7 +100,7 @@ func (s *server) routeAPI(mux *http.ServeMux) {
 	})
 }
 
-func (s *server) answer(w http.ResponseWriter, data any, err error) {
+func (s *jsonAPI) answer(w http.ResponseWriter, data any, err error) {
 	if err != nil {
 		p := problemOf(err)
 		s.write(w, p.code, envelope{Status: "error", ErrorType: p.kind, Error: p.text})
@@ -106,7 +109,7 @@ func (s *server) answer(w http.ResponseWriter, data any, err error) {
 	s.write(w, http.StatusOK, envelope{Status: "success", Data: data})
 }
 
-func (s *server) write(w http.ResponseWriter, code int, e envelope) {
+func (s *jsonAPI) write(w http.ResponseWriter, code int, e envelope) {
 	body, err := json.Marshal(e)
 	if err != nil {
 		s.Log.Error("cannot write an answer as JSON", "err", err)
@@ -117,7 +120,7 @@ func (s *server) write(w http.ResponseWriter, code int, e envelope) {
 	_, _ = w.Write(append(body, '\n'))
 }
 
-func (s *server) apiSLOs(*http.Request) (any, error) {
+func (s *jsonAPI) apiSLOs(*http.Request) (any, error) {
 	all, gates := []api.SLO{}, s.gates("", "")
 	for _, b := range s.allBudgets() {
 		all = append(all, withGate(toSLO(b), gates))
@@ -125,7 +128,7 @@ func (s *server) apiSLOs(*http.Request) (any, error) {
 	return all, nil
 }
 
-func (s *server) apiSLO(r *http.Request) (any, error) {
+func (s *jsonAPI) apiSLO(r *http.Request) (any, error) {
 	path, history := strings.CutSuffix(r.PathValue("id"), "/history")
 	path, spend := strings.CutSuffix(path, "/spend")
 	b, err := s.findBudget(path, r.URL.Query().Get("labels"))
@@ -173,7 +176,7 @@ func (s *server) budgetsOf(id slo.ID) []engine.Budget {
 // maxPoints is how many steps of a history are answered, as in Prometheus.
 const maxPoints = 11_000
 
-func (s *server) apiHistory(b engine.Budget, q url.Values) (any, error) {
+func (s *jsonAPI) apiHistory(b engine.Budget, q url.Values) (any, error) {
 	p := params{q: q}
 	to := p.time("to", b.AsOf).Truncate(time.Minute)
 	from := p.time("from", to.Add(-slo.Day)).Truncate(time.Minute)
@@ -196,7 +199,7 @@ func (s *server) apiHistory(b engine.Budget, q url.Values) (any, error) {
 	return toHistory(b, points, left, from, to, step), nil
 }
 
-func (s *server) apiIncidents(r *http.Request) (any, error) {
+func (s *jsonAPI) apiIncidents(r *http.Request) (any, error) {
 	filter, err := incidentFilter(r.URL.Query())
 	if err != nil {
 		return nil, err
@@ -234,7 +237,7 @@ func incidentFilter(q url.Values) (store.IncidentFilter, error) {
 	return f, p.err
 }
 
-func (s *server) apiIncident(r *http.Request) (any, error) {
+func (s *jsonAPI) apiIncident(r *http.Request) (any, error) {
 	id, wantDraft := strings.CutSuffix(r.PathValue("id"), "/postmortem")
 	i, err := s.findIncident(r.Context(), id)
 	if err != nil {
@@ -279,7 +282,7 @@ func (s *server) draft(ctx context.Context, i alerting.Incident) (string, error)
 	return s.Postmortem(ctx, i)
 }
 
-func (s *server) apiPostmortems(*http.Request) (any, error) {
+func (s *jsonAPI) apiPostmortems(*http.Request) (any, error) {
 	all, now := []api.Review{}, s.Now()
 	if s.Reviews == nil {
 		return all, nil
@@ -290,7 +293,7 @@ func (s *server) apiPostmortems(*http.Request) (any, error) {
 	return all, nil
 }
 
-func (s *server) apiReports(r *http.Request) (any, error) {
+func (s *jsonAPI) apiReports(r *http.Request) (any, error) {
 	p := params{q: r.URL.Query()}
 	limit := p.int("limit", 100, 1000)
 	if p.err != nil {
@@ -308,7 +311,7 @@ func (s *server) apiReports(r *http.Request) (any, error) {
 	return all, nil
 }
 
-func (s *server) apiReport(r *http.Request) (any, error) {
+func (s *jsonAPI) apiReport(r *http.Request) (any, error) {
 	found, err := s.findReport(r)
 	if err != nil {
 		return nil, err
@@ -328,7 +331,7 @@ func (s *server) findReport(r *http.Request) (store.Report, error) {
 	return found, err
 }
 
-func (s *server) apiSignals(r *http.Request) (any, error) {
+func (s *jsonAPI) apiSignals(r *http.Request) (any, error) {
 	name := r.PathValue("service")
 	if s.Signals != nil {
 		if found, ok := s.Signals(r.Context(), name); ok {
@@ -338,7 +341,7 @@ func (s *server) apiSignals(r *http.Request) (any, error) {
 	return nil, notFound("There is no service %q.", name)
 }
 
-func (s *server) apiStatus(r *http.Request) (any, error) {
+func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	ok, at := s.Reloaded()
 	healthy, sentence := s.health()
 	st := api.Status{

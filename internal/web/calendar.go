@@ -33,7 +33,7 @@ type day struct {
 const calendarDays = 35
 
 // calendar sums up the days of the first window.
-func (s *server) calendar(b engine.Budget, incidents []alerting.Incident) calendar {
+func (s *site) calendar(b engine.Budget, incidents []alerting.Incident) calendar {
 	st := b.Windows[0]
 	c := calendar{Allowed: st.Allowed, Window: st.Window.String(), Objective: b.Spec.Objective}
 	from := later(later(st.From, b.AsOf.Add(-(calendarDays-1)*slo.Day)), b.Since).Truncate(slo.Day)
@@ -118,7 +118,15 @@ func (c calendar) draw(b *strings.Builder, d day, x, y, most float64) {
 
 // Table is the same in figures, newest first.
 func (c calendar) Table() table {
-	t := table{Label: "Days", Head: columns("Day (UTC)", "c-name", "Events", "number", "Bad", "number", "SLI of the day", "number", "Of the budget of "+c.Window, "number", "In incidents", "number", "Unattributed", "number")}
+	t := table{Label: "Days", Head: []column{
+		{"Day (UTC)", asName},
+		{"Events", asNumber},
+		{"Bad", asNumber},
+		{"SLI of the day", asNumber},
+		{"Of the budget of " + c.Window, asNumber},
+		{"In incidents", asNumber},
+		{"Unattributed", asNumber},
+	}}
 	for _, d := range slices.Backward(c.Days) {
 		name := text(figures.Day(d.At))
 		if d.Sum.Seen() == 0 {

@@ -15,7 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-func (s *server) apiChanges(r *http.Request) (any, error) {
+func (s *jsonAPI) apiChanges(r *http.Request) (any, error) {
 	p := params{q: r.URL.Query()}
 	from, to, limit := p.time("from", time.Time{}), p.time("to", time.Time{}), p.int("limit", 1000, maxIncidents)
 	if p.err != nil {
@@ -31,7 +31,7 @@ func (s *server) apiChanges(r *http.Request) (any, error) {
 }
 
 // apiExperiment is one experiment, for whoever runs it to ask again and again whether it must end.
-func (s *server) apiExperiment(r *http.Request) (any, error) {
+func (s *jsonAPI) apiExperiment(r *http.Request) (any, error) {
 	for _, c := range s.Source.Changes("", time.Time{}, time.Time{}, s.Now()) {
 		if c.Key == r.PathValue("key") && c.Trial != nil {
 			return toChange(c), nil
@@ -43,7 +43,7 @@ func (s *server) apiExperiment(r *http.Request) (any, error) {
 // defaultDelivery is the time that delivery is told of if none is asked for: the four weeks that error budgets are usual for.
 const defaultDelivery = 28 * slo.Day
 
-func (s *server) apiDelivery(r *http.Request) (any, error) {
+func (s *jsonAPI) apiDelivery(r *http.Request) (any, error) {
 	p := params{q: r.URL.Query()}
 	to := p.time("to", s.Now())
 	from, service := p.time("from", to.Add(-defaultDelivery)), p.q.Get("service")
@@ -62,7 +62,7 @@ func (s *server) apiDelivery(r *http.Request) (any, error) {
 }
 
 // apiChanged takes a change, or an experiment that is asked for.
-func (s *server) apiChanged(r *http.Request) (any, error) {
+func (s *jsonAPI) apiChanged(r *http.Request) (any, error) {
 	var n api.NewChange
 	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAct))
 	dec.DisallowUnknownFields()

@@ -70,7 +70,7 @@ func TestTheFormOfAnIncident(t *testing.T) {
 
 // A button that is pressed twice is one act; the next minute's is another.
 func TestAPressedTwiceButtonIsOneAct(t *testing.T) {
-	s := &server{Options: Options{Now: func() time.Time { return now }}}
+	s := &site{server: &server{Options: Options{Now: func() time.Time { return now }}}}
 	a := api.Act{Incident: "i", Kind: alerting.Remark, By: "Ada", Text: "x"}
 	first := s.formKey(a, "")
 	if s.formKey(a, "") != first {
@@ -123,7 +123,7 @@ func TestTheOverviewFindsWhatIsAsked(t *testing.T) {
 	} {
 		q, err := url.ParseQuery(query)
 		must(t, err)
-		srv := &server{Options: s.options}
+		srv := &site{server: &server{Options: s.options}}
 		if o := srv.overview("", s.source.Budgets(), q); o.Found != want || o.Total != 3 {
 			t.Errorf("%q finds %d of %d budgets, want %d", query, o.Found, o.Total, want)
 		}

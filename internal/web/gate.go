@@ -13,14 +13,14 @@ import (
 
 // routeGate serves the gate. CI systems differ in what they can do: some read JSON, some only a status code, and
 // some can only post. A post asks, too, and changes nothing, so it needs no token.
-func (s *server) routeGate(mux *http.ServeMux) {
+func (s *jsonAPI) routeGate(mux *http.ServeMux) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		mux.HandleFunc(method+" /api/v1/gate/{service}/{slo...}", s.serveGate)
 		mux.HandleFunc(method+" /api/v1/gate/{service}", s.serveGate)
 	}
 }
 
-func (s *server) serveGate(w http.ResponseWriter, r *http.Request) {
+func (s *jsonAPI) serveGate(w http.ResponseWriter, r *http.Request) {
 	p := params{q: r.URL.Query()}
 	fail, allowed := p.bool("fail") || r.Method == http.MethodPost, p.q.Get("allow")
 	if p.err == nil && allowed != "" && allowed != string(alerting.GateCaution) {
@@ -56,7 +56,7 @@ func statusOf(g api.Gate) int {
 	return http.StatusConflict
 }
 
-func (s *server) gateOf(ask func(service, name string, now time.Time) []alerting.Verdict, service, name string) (api.Gate, error) {
+func (s *jsonAPI) gateOf(ask func(service, name string, now time.Time) []alerting.Verdict, service, name string) (api.Gate, error) {
 	base, _, grouped := strings.Cut(name, "{")
 	all := ask(service, base, s.Now())
 	if grouped {
@@ -81,7 +81,7 @@ func (s *server) gateOf(ask func(service, name string, now time.Time) []alerting
 }
 
 // gates is the state of every gate by its budget's ID; without a policy there is none.
-func (s *server) gates(service, name string) map[slo.ID]string {
+func (s *jsonAPI) gates(service, name string) map[slo.ID]string {
 	m := map[slo.ID]string{}
 	for _, v := range s.Source.Verdicts(service, name, s.Now()) {
 		if !v.NoPolicy {

@@ -51,7 +51,7 @@ func costOf(i alerting.Incident) string {
 // earlierIncidents is how many incidents of the same budget a page lists.
 const earlierIncidents = 5
 
-func (s *server) incidentPage(r *http.Request) (string, page, error) {
+func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	ctx, here := r.Context(), page{Here: "incidents"}
 	i, err := s.findIncident(ctx, r.PathValue("id"))
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *server) incidentPage(r *http.Request) (string, page, error) {
 }
 
 // incidentFacts are the times and the cost of an incident.
-func (s *server) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
+func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	ended, cost, peak := "Ended", "", unknown("the SLO was removed")
 	if i.Open {
 		ended = "Burned so far until"
@@ -125,13 +125,13 @@ func (s *server) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 }
 
 // incidentParts are what was found out about an incident, what burned upstream, and what was before.
-func (s *server) incidentParts(ctx context.Context, i alerting.Incident) []part {
+func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 	found, err := s.evidenceOf(ctx, i)
 	upstream, err2 := s.upstreamOf(ctx, i)
 	earlier, err3 := s.earlier(ctx, i)
 	parts := found
 	if len(upstream) > 0 {
-		t := table{Label: "Upstream", Head: columns("Severity", "c-state", "SLO", "c-name", "From", "wide", "To", "wide")}
+		t := table{Label: "Upstream", Head: []column{{"Severity", asState}, {"SLO", asName}, {"From", asText}, {"To", asText}}}
 		for _, u := range upstream {
 			to := text("burning")
 			if !u.Open {
@@ -149,7 +149,7 @@ func (s *server) incidentParts(ctx context.Context, i alerting.Incident) []part 
 }
 
 // evidenceOf is what was found out about an incident when it opened and when it got worse: the newest of it.
-func (s *server) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, error) {
+func (s *site) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, error) {
 	kept, err := s.Archive.Evidence(ctx, i.ID)
 	if err != nil || len(kept) == 0 {
 		return nil, err
@@ -158,7 +158,7 @@ func (s *server) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, e
 	if err := json.Unmarshal(kept[len(kept)-1].Data, &e); err != nil {
 		return nil, fmt.Errorf("the evidence of %s cannot be read: %w", i.ID, err)
 	}
-	t := table{Label: "What was found out", Head: columns("About", "wide", "What", "c-name", "Query", "whole")}
+	t := table{Label: "What was found out", Head: []column{{"About", asText}, {"What", asName}, {"Query", asWhole}}}
 	for n, line := range e.Burns.Sentences() {
 		query := ""
 		if n < len(e.Burns.Contributors) {
@@ -185,7 +185,7 @@ func (s *server) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, e
 }
 
 // earlier lists the incidents of the same budget before this one.
-func (s *server) earlier(ctx context.Context, i alerting.Incident) (table, error) {
+func (s *site) earlier(ctx context.Context, i alerting.Incident) (table, error) {
 	found, err := s.Archive.Incidents(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Onset, Limit: shownIncidents})
 	found = slices.DeleteFunc(found, func(o alerting.Incident) bool { return o.SLO != i.SLO || !o.Onset.Before(i.Onset) })
 	t := s.incidentTable(found[:min(len(found), earlierIncidents)])
@@ -216,7 +216,7 @@ const maxForm = 16 << 10
 
 // postIncident takes the form on an incident's page, and shows the page again. Whoever may not write as they are
 // brings the write token in the form: a browser has no other way to send it.
-func (s *server) postIncident(w http.ResponseWriter, r *http.Request) {
+func (s *site) postIncident(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	a, err := s.readForm(r)
 	if err == nil {
@@ -230,7 +230,7 @@ func (s *server) postIncident(w http.ResponseWriter, r *http.Request) {
 }
 
 // readForm is the act that a form asks for.
-func (s *server) readForm(r *http.Request) (api.Act, error) {
+func (s *site) readForm(r *http.Request) (api.Act, error) {
 	if err := r.ParseForm(); err != nil {
 		return api.Act{}, badRequest("The form cannot be read.")
 	}
@@ -262,7 +262,7 @@ func (s *server) readForm(r *http.Request) (api.Act, error) {
 }
 
 // formKey makes one act of a button that is pressed twice: the same, by the same person, in the same minute.
-func (s *server) formKey(a api.Act, more string) string {
+func (s *site) formKey(a api.Act, more string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Text, more, s.Now().Format("200601021504")}, "\x00")))
 	return "web/" + hex.EncodeToString(sum[:16])
 }

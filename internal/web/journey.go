@@ -48,7 +48,7 @@ func (s *server) upstreamOf(ctx context.Context, i alerting.Incident) ([]alertin
 }
 
 // detail is an incident with its timeline, what burned upstream of it and what was found out about it.
-func (s *server) detail(ctx context.Context, i alerting.Incident) (api.IncidentDetail, error) {
+func (s *jsonAPI) detail(ctx context.Context, i alerting.Incident) (api.IncidentDetail, error) {
 	d := api.DetailOf(i, s.spec(i.SLO), s.Now())
 	found, err := s.upstreamOf(ctx, i)
 	d.Upstream = []api.Upstream{}
@@ -81,19 +81,23 @@ func (s *server) slackLink(ctx context.Context, i alerting.Incident) (string, er
 }
 
 // journeyPart is how the steps of a journey stand; nil of an SLO that is none.
-func (s *server) journeyPart(b engine.Budget) *part {
+func (s *site) journeyPart(b engine.Budget) *part {
 	if b.Journey == nil {
 		return nil
 	}
 	weighted := b.Spec.SLI.Journey.Combine == slo.Weighted
-	p := part{Heading: "Steps", ID: "steps", Words: indicatorWords(b.Spec.SLI), Table: table{Label: "Steps", Head: columns("State", "c-state", "Step", "c-name",
-		"SLI in "+b.Windows[0].Window.String(), "number", "SLI, last "+figures.Duration(b.Journey.Over), "number")}}
+	p := part{Heading: "Steps", ID: "steps", Words: indicatorWords(b.Spec.SLI), Table: table{Label: "Steps", Head: []column{
+		{"State", asState},
+		{"Step", asName},
+		{"SLI in " + b.Windows[0].Window.String(), asNumber},
+		{"SLI, last " + figures.Duration(b.Journey.Over), asNumber},
+	}}}
 	if total := b.Windows[0].Sum.Total; !weighted && total > 0 {
 		low, high := budget.Sum{Bad: b.Journey.Bounds.Most, Total: total}, budget.Sum{Bad: b.Journey.Bounds.Least, Total: total}
 		p.Words += " The truth lies between " + sliOf(low, b.Spec.Objective) + ", if failures of the steps never met the same user, and " + sliOf(high, b.Spec.Objective) + ", if they always did."
 	}
 	if weighted {
-		p.Table.Head = append(p.Table.Head, columns("Weight", "number")...)
+		p.Table.Head = append(p.Table.Head, column{"Weight", asNumber})
 	}
 	for n, step := range b.Journey.Steps {
 		word, key := stepState(step)

@@ -46,7 +46,7 @@ type fact struct {
 // shownIncidents is how many incidents a page lists.
 const shownIncidents = 200
 
-func (s *server) incidentsPage(r *http.Request) (string, page, error) {
+func (s *site) incidentsPage(r *http.Request) (string, page, error) {
 	wanted, err := incidentFilter(r.URL.Query())
 	if err != nil {
 		return "", page{Here: "incidents"}, err
@@ -66,7 +66,7 @@ func (s *server) incidentsPage(r *http.Request) (string, page, error) {
 }
 
 // services are the services that there are, for a filter.
-func (s *server) services() []option {
+func (s *site) services() []option {
 	var all []string
 	for _, b := range s.allBudgets() {
 		all = append(all, b.ID.Service())
@@ -77,9 +77,9 @@ func (s *server) services() []option {
 // shownReports is how many reports a page lists.
 const shownReports = 100
 
-func (s *server) reportsPage(r *http.Request) (string, page, error) {
+func (s *site) reportsPage(r *http.Request) (string, page, error) {
 	found, err := s.Archive.Reports(r.Context(), r.URL.Query().Get("name"), shownReports)
-	t := table{Label: "Reports", Head: columns("Report", "c-name", "From", "wide", "To", "wide", "Made", "wide")}
+	t := table{Label: "Reports", Head: []column{{"Report", asName}, {"From", asText}, {"To", asText}, {"Made", asText}}}
 	for _, f := range found {
 		t.add(link(s.prefix+reportPath(f.Name, f.Period), f.Name+" "+f.Period), stamp(f.From), stamp(f.To), stamp(f.At))
 	}
@@ -88,7 +88,7 @@ func (s *server) reportsPage(r *http.Request) (string, page, error) {
 }
 
 // changesPage is what was done to the services, with what went wrong after it.
-func (s *server) changesPage(r *http.Request) (string, page, error) {
+func (s *site) changesPage(r *http.Request) (string, page, error) {
 	q, now := r.URL.Query(), s.Now()
 	service, kind := q.Get("service"), q.Get("kind")
 	from := now.Add(-defaultDelivery)
@@ -112,7 +112,7 @@ func (s *server) changesPage(r *http.Request) (string, page, error) {
 }
 
 // delivery are the figures about delivering changes, as far as the changes that were recorded tell them.
-func (s *server) delivery(r *http.Request, service string, changes []engine.Change, from, to time.Time) ([]fact, error) {
+func (s *site) delivery(r *http.Request, service string, changes []engine.Change, from, to time.Time) ([]fact, error) {
 	incidents, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
 	if err != nil || len(changes) == 0 {
 		return nil, err
@@ -160,8 +160,15 @@ func (s *server) changesOn(b engine.Budget) []engine.Change {
 const maxChangeRows = 20
 
 // changeTable lists changes with what the dearest of their budgets says.
-func (s *server) changeTable(changes []engine.Change) table {
-	t := table{Label: "Changes", Head: columns("Begun", "wide", "Service", "wide", "What", "c-name", "Who", "wide", "Budget that went", "number", "What it cost", "whole")}
+func (l links) changeTable(changes []engine.Change) table {
+	t := table{Label: "Changes", Head: []column{
+		{"Begun", asText},
+		{"Service", asText},
+		{"What", asName},
+		{"Who", asText},
+		{"Budget that went", asNumber},
+		{"What it cost", asWhole},
+	}}
 	for _, c := range changes {
 		what := link(c.Change.Link, cmp.Or(c.Change.Title, c.Change.Version, c.Change.Kind)) + small(strings.TrimSpace(c.Change.Kind+" "+c.Change.Version))
 		switch {
@@ -171,7 +178,7 @@ func (s *server) changeTable(changes []engine.Change) table {
 			what += " " + badge("spent", "failed")
 		}
 		spent, cost := costWords(c)
-		t.add(stamp(c.Change.Start), s.serviceLink(c.About()), what, text(c.By), text(spent), cost)
+		t.add(stamp(c.Change.Start), l.serviceLink(c.About()), what, text(c.By), text(spent), cost)
 	}
 	return t
 }
@@ -190,14 +197,27 @@ func costWords(c engine.Change) (spent string, sentence markup) {
 }
 
 // actionsPage is what the reviews of incidents came to: what is still to be done, and how far the reviews are.
-func (s *server) actionsPage(*http.Request) (string, page, error) {
+func (s *site) actionsPage(*http.Request) (string, page, error) {
 	v := list{Heading: "Action items"}
 	if s.Reviews == nil {
 		v.Lead = "No postmortems are kept here: name a folder under postmortems: in the configuration."
 		return "list", page{Title: v.Heading, Here: "actions", Body: v}, nil
 	}
-	items := table{Label: "Open action items", Head: columns("Due", "wide", "What", "c-name", "Priority", "number", "Owner", "wide", "Of the incident", "whole")}
-	reviews := table{Label: "Postmortems", Head: columns("State", "c-state", "Incident", "c-name", "Resolved", "wide", "Class", "wide", "Open items", "number", "File", "wide")}
+	items := table{Label: "Open action items", Head: []column{
+		{"Due", asText},
+		{"What", asName},
+		{"Priority", asNumber},
+		{"Owner", asText},
+		{"Of the incident", asWhole},
+	}}
+	reviews := table{Label: "Postmortems", Head: []column{
+		{"State", asState},
+		{"Incident", asName},
+		{"Resolved", asText},
+		{"Class", asText},
+		{"Open items", asNumber},
+		{"File", asText},
+	}}
 	all, now := s.Reviews(), s.Now()
 	for _, o := range openItems(all, now) {
 		due := text(figures.Day(o.Due))
@@ -255,11 +275,13 @@ func openItems(reviews []postmortem.Review, now time.Time) []item {
 const shownActs = 200
 
 // auditPage is what people did.
-func (s *server) auditPage(r *http.Request) (string, page, error) {
+func (s *site) auditPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
 	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Service: q.Get("service"), Incident: q.Get("incident"), Limit: shownActs}
 	found, err := s.Archive.Acts(r.Context(), f)
-	t := table{Label: "Acts", Head: columns("When", "wide", "Who", "wide", "What", "c-name", "About", "whole", "Saying", "whole")}
+	t := table{Label: "Acts", Head: []column{
+		{"When", asText}, {"Who", asText}, {"What", asName}, {"About", asWhole}, {"Saying", asWhole},
+	}}
 	for _, a := range found {
 		about := text(string(cmp.Or(string(a.SLO), a.Service)))
 		if a.Incident != "" {
@@ -286,7 +308,7 @@ var actKinds = choices([]string{
 const shownDead = 100
 
 // statusPage is how slowburn itself does: the evaluation, and whether what it owes arrives.
-func (s *server) statusPage(r *http.Request) (string, page, error) {
+func (s *site) statusPage(r *http.Request) (string, page, error) {
 	_, health := s.health()
 	last, now := s.Source.Last(), s.Now()
 	reloaded, at := s.Reloaded()
@@ -312,7 +334,7 @@ func (s *server) statusPage(r *http.Request) (string, page, error) {
 		{"Messages given up", figure{figures.Count(depth.Count[outbox.Dead]), "dead letters"}},
 	}}
 	if len(last.Failures) > 0 {
-		t := table{Label: "Failures", Head: columns("What could not be read", "c-name")}
+		t := table{Label: "Failures", Head: []column{{"What could not be read", asName}}}
 		for _, f := range last.Failures {
 			t.add(text(f))
 		}
@@ -329,7 +351,16 @@ func (s *server) statusPage(r *http.Request) (string, page, error) {
 const lateDelivery = 5 * time.Minute
 
 func channelTable(channels []store.Delivery, now time.Time) table {
-	t := table{Label: "Delivery", Head: columns("State", "c-state", "Channel", "c-name", "Waits", "number", "Tried before", "number", "Given up", "number", "Oldest", "wide", "Newest sent", "wide", "Newest error", "whole")}
+	t := table{Label: "Delivery", Head: []column{
+		{"State", asState},
+		{"Channel", asName},
+		{"Waits", asNumber},
+		{"Tried before", asNumber},
+		{"Given up", asNumber},
+		{"Oldest", asText},
+		{"Newest sent", asText},
+		{"Newest error", asWhole},
+	}}
 	for _, c := range channels {
 		state, oldest, sent := badge("good", "delivers"), text(figures.Unknown), text("never")
 		switch {
@@ -353,8 +384,10 @@ func channelTable(channels []store.Delivery, now time.Time) table {
 	return t
 }
 
-func (s *server) deadTable(ctx context.Context, dead []outbox.Owed) table {
-	t := table{Label: "Dead letters", Head: columns("Message", "c-name", "To", "wide", "Decided", "wide", "Attempts", "number", "Why", "whole")}
+func (s *site) deadTable(ctx context.Context, dead []outbox.Owed) table {
+	t := table{Label: "Dead letters", Head: []column{
+		{"Message", asName}, {"To", asText}, {"Decided", asText}, {"Attempts", asNumber}, {"Why", asWhole},
+	}}
 	for _, o := range dead {
 		t.add(s.threadLink(ctx, o.Thread), text(strings.TrimSpace(o.Leg+" "+o.Channel))+small(string(o.Op)), stamp(o.Created), text(figures.Count(o.Attempts)), text(o.LastErr))
 	}
@@ -362,7 +395,7 @@ func (s *server) deadTable(ctx context.Context, dead []outbox.Owed) table {
 }
 
 // threadLink leads to what a message is about: a report, an incident, or nothing that has a page.
-func (s *server) threadLink(ctx context.Context, thread string) markup {
+func (s *site) threadLink(ctx context.Context, thread string) markup {
 	if rest, ok := strings.CutPrefix(thread, "report/"); ok {
 		name, period, _ := strings.Cut(rest, "/")
 		return link(s.prefix+reportPath(name, period), thread)

@@ -88,7 +88,7 @@ type row struct {
 // shownBudgets is how many budgets the overview lists unless all are asked for. The worst come first.
 const shownBudgets = 200
 
-func (s *server) overviewPage(r *http.Request) (string, page, error) {
+func (s *site) overviewPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
 	o := s.overview("Service level objectives", s.allBudgets(), q)
 	o.Filter.Count = figures.Count(o.Found) + " of " + figures.Plural(o.Total, "budget") + ", worst first"
@@ -96,7 +96,7 @@ func (s *server) overviewPage(r *http.Request) (string, page, error) {
 }
 
 // overview lists the budgets that pass the filter, worst first.
-func (s *server) overview(heading string, all []engine.Budget, q url.Values) overview {
+func (s *site) overview(heading string, all []engine.Budget, q url.Values) overview {
 	o := overview{Heading: heading, Total: len(all), Grades: grades}
 	verdicts := s.allVerdicts()
 	services, teams, tiers, states := []string{}, []string{}, []string{}, map[string]int{}
@@ -247,17 +247,25 @@ func pageBurns(b engine.Budget) (fast, slow figure) {
 }
 
 // budgetTable lists budgets. Where there is no policy there is no column for its gate.
-func (s *server) budgetTable(label string, rows []row) table {
-	t := table{Label: label, Head: columns("State", "c-state", "SLO", "c-name", "SLI", "number", "Budget left", "budget", "Burn, fast", "number", "Burn, slow", "number", "Forecast", "wide")}
+func (l links) budgetTable(label string, rows []row) table {
+	t := table{Label: label, Head: []column{
+		{"State", asState},
+		{"SLO", asName},
+		{"SLI", asNumber},
+		{"Budget left", asBar},
+		{"Burn, fast", asNumber},
+		{"Burn, slow", asNumber},
+		{"Forecast", asText},
+	}}
 	gated := slices.ContainsFunc(rows, row.hasGate)
 	if gated {
-		t.Head = append(t.Head, columns("Gate", "wide")...)
+		t.Head = append(t.Head, column{"Gate", asText})
 	}
 	for _, rw := range rows {
 		sli := rw.SLI
 		sli.Note = cmp.Or(map[bool]string{true: sli.Note}[sli.Text == figures.Unknown], "of "+rw.Objective)
 		cells := []markup{
-			badge(rw.Grade.Key, rw.Grade.Word), s.budgetName(rw), figureOf(sli), barOf(rw.Grade.Key, rw.Bar) + figureOf(rw.Left),
+			badge(rw.Grade.Key, rw.Grade.Word), l.budgetName(rw), figureOf(sli), barOf(rw.Grade.Key, rw.Bar) + figureOf(rw.Left),
 			figureOf(rw.Fast), figureOf(rw.Slow), figureOf(rw.Forecast),
 		}
 		if gated {
@@ -269,13 +277,13 @@ func (s *server) budgetTable(label string, rows []row) table {
 }
 
 // budgetName is a budget's link with what is open.
-func (s *server) budgetName(rw row) markup {
-	cell := s.sloLink(rw.ID)
+func (l links) budgetName(rw row) markup {
+	cell := l.sloLink(rw.ID)
 	if rw.IsJourney {
 		cell += small("journey")
 	}
 	for _, i := range rw.Open {
-		cell += `<br><a class="open" href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(strings.ToLower(nameOf(i))+" open for "+figures.Duration(i.Duration())) + "</a>"
+		cell += `<br><a class="open" href="` + text(l.prefix+incidentPath(i.ID)) + `">` + text(strings.ToLower(nameOf(i))+" open for "+figures.Duration(i.Duration())) + "</a>"
 	}
 	return cell
 }

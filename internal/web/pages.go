@@ -17,6 +17,15 @@ import (
 //go:embed templates
 var files embed.FS
 
+// site shows the pages to people.
+type site struct {
+	*server
+	links
+	pages   *pages
+	signals signalCache
+	powers  powerCache
+}
+
 // pages are the templates, and how Markdown becomes HTML.
 type pages struct {
 	byName   map[string]*template.Template
@@ -51,7 +60,7 @@ type page struct {
 	Health  string
 }
 
-func (s *server) routePages(mux *http.ServeMux) {
+func (s *site) routes(mux *http.ServeMux) {
 	handle := func(pattern string, f func(*http.Request) (string, page, error)) {
 		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
 			name, p, err := f(r)
@@ -97,7 +106,7 @@ var navigation = []struct{ Here, Path, Name string }{
 }
 
 // show writes a page, whole or not at all.
-func (s *server) show(w http.ResponseWriter, name string, p page, err error) {
+func (s *site) show(w http.ResponseWriter, name string, p page, err error) {
 	code := http.StatusOK
 	if err != nil {
 		problem := problemOf(err)

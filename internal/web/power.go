@@ -12,7 +12,7 @@ import (
 
 // powerPart is what the alerts of an SLO can catch. To find out means to play outages to them, which takes a second or
 // two, so it is done when somebody asks.
-func (s *server) powerPart(b engine.Budget, asked bool) part {
+func (s *site) powerPart(b engine.Budget, asked bool) part {
 	p := part{Heading: "What the alerts can catch", ID: "power"}
 	st := b.Windows[0]
 	if st.Sum.Known == 0 || st.Sum.Total == 0 {
@@ -27,7 +27,14 @@ func (s *server) powerPart(b engine.Budget, asked bool) part {
 	found := s.powers.of(b.Spec, rate)
 	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. In %d simulated days of failures that have nothing to do with each other, at half of the budget: %s.",
 		figures.Value(rate), alerting.FalseDays, figures.Plural(found.FalsePages, "false page"))
-	p.Table = table{Label: p.Heading, Head: columns("Alert", "c-name", "Shortest outage", "number", "Budget gone by then", "number", "Over again after", "number", "After an hour's outage", "number", "Smallest share of bad events", "number")}
+	p.Table = table{Label: p.Heading, Head: []column{
+		{"Alert", asName},
+		{"Shortest outage", asNumber},
+		{"Budget gone by then", asNumber},
+		{"Over again after", asNumber},
+		{"After an hour's outage", asNumber},
+		{"Smallest share of bad events", asNumber},
+	}}
 	for _, r := range found.Pairs {
 		p.Table.add(reachCells(string(r.Severity)+" "+pairName(r.Pair), r.Reach)...)
 	}

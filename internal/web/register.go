@@ -8,7 +8,7 @@ import (
 )
 
 // register is the incident register for regulators, as JSON in the usual envelope, or with format=csv as a file.
-func (s *server) register(w http.ResponseWriter, r *http.Request) {
+func (s *jsonAPI) register(w http.ResponseWriter, r *http.Request) {
 	p := params{q: r.URL.Query()}
 	from, to := p.time("from", time.Time{}), p.time("to", s.Now())
 	format := p.q.Get("format")

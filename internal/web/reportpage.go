@@ -32,7 +32,7 @@ func reportPath(name, period string) string {
 }
 
 // serveReport shows a report as a page or, with ?file=1, as a single file that needs nothing else.
-func (s *server) serveReport(w http.ResponseWriter, r *http.Request) {
+func (s *site) serveReport(w http.ResponseWriter, r *http.Request) {
 	found, err := s.findReport(r)
 	here := page{Title: "Report " + found.Name + " " + found.Period, Here: "reports"}
 	if err != nil {
@@ -79,7 +79,7 @@ func fileName(name string) string {
 }
 
 // reportHTML is the report's document with links of names, and with small charts in its table of budgets.
-func (s *server) reportHTML(r store.Report, links func(string) string) template.HTML {
+func (s *site) reportHTML(r store.Report, links func(string) string) template.HTML {
 	return s.pages.decorate(r.Markdown, decoration{
 		Whole: true, Link: links, Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },
 	})
@@ -89,7 +89,7 @@ func (s *server) reportHTML(r store.Report, links func(string) string) template.
 var incidentName = regexp.MustCompile(`/[a-z_]+/[0-9]+$`)
 
 // named finds the page of an SLO or an incident that a document names; the pages are below an address.
-func (s *server) named(address string) func(string) string {
+func (s *site) named(address string) func(string) string {
 	specs := s.specs()
 	return func(name string) string {
 		id := slo.ID(incidentName.ReplaceAllString(name, ""))
@@ -107,7 +107,7 @@ func (s *server) named(address string) func(string) string {
 const sparkSteps = 28
 
 // spark draws in a few bars when an SLO's bad events of a period happened. Where nothing is known there is no bar.
-func (s *server) spark(id slo.ID, from, to time.Time) template.HTML {
+func (s *site) spark(id slo.ID, from, to time.Time) template.HTML {
 	step := wholeHours(to.Sub(from) / sparkSteps)
 	points, _ := s.Source.History(id, from, to, step)
 	most := int64(0)

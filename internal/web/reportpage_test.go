@@ -69,7 +69,7 @@ func TestAReportAsAPageAndAsAFile(t *testing.T) {
 func TestTheCalendarAddsUp(t *testing.T) {
 	s := newShop(t)
 	b, _ := s.source.Budget("checkout/availability")
-	srv := &server{Options: s.options}
+	srv := &site{server: &server{Options: s.options}}
 	found, err := srv.incidentsOf(t.Context(), b.ID)
 	must(t, err)
 	twice := append(append([]alerting.Incident{}, found...), found...)
@@ -137,12 +137,11 @@ func TestDeadLettersLeadToTheirIncident(t *testing.T) {
 
 // A change is listed with what it cost, and its link goes nowhere but to the web.
 func TestChangesAreListed(t *testing.T) {
-	s := newShop(t)
 	change := alerting.Act{
 		Key: "k", Kind: alerting.Changed, By: "ci", At: now.Add(-time.Hour), Service: "checkout", Via: "api",
 		Change: &alerting.Change{Kind: "deploy", Title: "v1 " + hostile, Version: "v1", Link: "javascript:alert(1)", Start: now.Add(-time.Hour)},
 	}
-	body := string((&server{Options: s.options}).changeTable([]engine.Change{{Act: change, Costs: []alerting.Cost{{Change: change, SLO: "checkout/availability", Excess: 5, Allowed: 100, Known: true}}}}).HTML())
+	body := string(links{}.changeTable([]engine.Change{{Act: change, Costs: []alerting.Cost{{Change: change, SLO: "checkout/availability", Excess: 5, Allowed: 100, Known: true}}}}).HTML())
 	if !strings.Contains(body, "5.0 %") || !strings.Contains(body, "Correlated, not proven") || strings.Contains(body, "javascript:") || strings.Contains(body, "<img") {
 		t.Errorf("the change is listed as:\n%s", body)
 	}

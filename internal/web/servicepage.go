@@ -34,7 +34,7 @@ type gateView struct {
 // recentChanges is how far back the page of a service lists changes.
 const recentChanges = 7 * slo.Day
 
-func (s *server) servicePage(r *http.Request) (string, page, error) {
+func (s *site) servicePage(r *http.Request) (string, page, error) {
 	name := r.PathValue("service")
 	here := page{Title: name, Here: "slos"}
 	o := s.overview("SLOs", s.allBudgets(), map[string][]string{"service": {name}, "all": {"1"}})
@@ -68,7 +68,7 @@ func (s *server) servicePage(r *http.Request) (string, page, error) {
 }
 
 // gateOfService is the verdict on a service, nil without a policy.
-func (s *server) gateOfService(name string) *gateView {
+func (s *site) gateOfService(name string) *gateView {
 	return gateViewOf(alerting.Worst(s.Source.Verdicts(name, "", s.Now())))
 }
 
@@ -81,8 +81,14 @@ func gateViewOf(v alerting.Verdict) *gateView {
 }
 
 // dependencyTable is what a service depends on, and what of that burns.
-func (s *server) dependencyTable(all []slo.Dependency) table {
-	t := table{Label: "Dependencies", Head: columns("State", "c-state", "Depends on", "c-name", "Which SLO", "wide", "What if it fails", "wide", "What burns", "whole")}
+func (s *site) dependencyTable(all []slo.Dependency) table {
+	t := table{Label: "Dependencies", Head: []column{
+		{"State", asState},
+		{"Depends on", asName},
+		{"Which SLO", asText},
+		{"What if it fails", asText},
+		{"What burns", asWhole},
+	}}
 	open := s.Source.OpenIncidents()
 	for _, d := range all {
 		state, which, fails := badge("good", "calm"), text("any of them"), "its failures are ours"
@@ -105,7 +111,7 @@ func (s *server) dependencyTable(all []slo.Dependency) table {
 }
 
 // signalPart is the golden signals of a service.
-func (s *server) signalPart(ctx context.Context, service slo.Service) part {
+func (s *site) signalPart(ctx context.Context, service slo.Service) part {
 	p := part{Heading: "Golden signals", ID: "signals", Empty: "The service's file says nothing about signals."}
 	if service.Signals == nil {
 		return p
@@ -115,7 +121,14 @@ func (s *server) signalPart(ctx context.Context, service slo.Service) part {
 		return p
 	}
 	p.Words = fmt.Sprintf("Over %s up to %s, beside the same time %s earlier.", figures.Duration(shot.Window), figures.UTC(shot.At), figures.Duration(shot.Back))
-	p.Table = table{Label: "Golden signals", Head: columns("Signal", "c-name", "Now", "wide", "Before", "wide", "Limit", "wide", "Full", "wide", "Query", "whole")}
+	p.Table = table{Label: "Golden signals", Head: []column{
+		{"Signal", asName},
+		{"Now", asText},
+		{"Before", asText},
+		{"Limit", asText},
+		{"Full", asText},
+		{"Query", asWhole},
+	}}
 	for _, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 		p.Table.add(text(g.Name)+small(g.What), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), "", "", queryCell(g.Query))
 	}

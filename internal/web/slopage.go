@@ -54,7 +54,7 @@ var ranges = []struct {
 	Length time.Duration
 }{{"6h", 6 * time.Hour}, {"1d", slo.Day}, {"7d", 7 * slo.Day}, {"28d", 28 * slo.Day}}
 
-func (s *server) sloPage(r *http.Request) (string, page, error) {
+func (s *site) sloPage(r *http.Request) (string, page, error) {
 	path, labels := r.PathValue("id"), r.URL.Query().Get("labels")
 	b, err := s.findBudget(path, labels)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *server) sloPage(r *http.Request) (string, page, error) {
 	return "slo", page{Title: string(b.ID), Here: "slos", Body: s.sloView(r, b)}, nil
 }
 
-func (s *server) sloView(r *http.Request, b engine.Budget) sloView {
+func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	st := b.Windows[0]
 	v := sloView{
 		row: rowOf(b, gradeOf(b)), Budget: b, Status: st,
@@ -126,12 +126,23 @@ func sloFacts(rw row, b engine.Budget) []fact {
 }
 
 // sloParts are the tables between the charts and the incidents.
-func (s *server) sloParts(b engine.Budget, power bool) []part {
-	alerts := table{Label: "Alerts", Head: columns("Alert", "c-name", "Fires when", "whole", "Burn now", "wide", "State", "wide")}
+func (s *site) sloParts(b engine.Budget, power bool) []part {
+	alerts := table{Label: "Alerts", Head: []column{
+		{"Alert", asName}, {"Fires when", asWhole}, {"Burn now", asText}, {"State", asText},
+	}}
 	for _, a := range b.Standings {
 		alerts.add(alertCells(a, b)...)
 	}
-	windows := table{Label: "Windows", Head: columns("Window", "c-name", "Since", "wide", "Events", "number", "Bad", "number", "Allowed", "number", "SLI", "number", "Budget left", "number", "Minutes known", "number")}
+	windows := table{Label: "Windows", Head: []column{
+		{"Window", asName},
+		{"Since", asText},
+		{"Events", asNumber},
+		{"Bad", asNumber},
+		{"Allowed", asNumber},
+		{"SLI", asNumber},
+		{"Budget left", asNumber},
+		{"Minutes known", asNumber},
+	}}
 	for _, w := range b.Windows {
 		windows.add(windowCells(w.Window.String(), w, b.Spec.Objective)...)
 		if g := w.Gross; g != nil {
@@ -166,12 +177,20 @@ func windowCells(name string, st budget.Status, o slo.Objective) []markup {
 var worstLengths = []time.Duration{5 * time.Minute, time.Hour, 6 * time.Hour, slo.Day, 7 * slo.Day}
 
 // worstPart is the worst stretch of every length.
-func (s *server) worstPart(b engine.Budget) part {
+func (s *site) worstPart(b engine.Budget) part {
 	st := b.Windows[0]
 	p := part{
 		Heading: "Worst windows", ID: "worst", Empty: "Nothing went wrong.",
 		Words: "The stretch of each length in which the largest share of events was bad. One long outage and many single bad minutes cost the same budget and look different here.",
-		Table: table{Label: "Worst windows", Head: columns("Length", "c-name", "From", "wide", "SLI", "number", "Bad", "number", "Events", "number", "Of the budget", "number", "Searched", "wide")},
+		Table: table{Label: "Worst windows", Head: []column{
+			{"Length", asName},
+			{"From", asText},
+			{"SLI", asNumber},
+			{"Bad", asNumber},
+			{"Events", asNumber},
+			{"Of the budget", asNumber},
+			{"Searched", asText},
+		}},
 	}
 	s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		from, to := budget.MinuteOf(st.From), budget.MinuteOf(b.AsOf)
@@ -197,7 +216,12 @@ func correctionTable(b engine.Budget) table {
 	for _, o := range b.Windows[0].LeftOut {
 		left[o.Correction] = o
 	}
-	t := table{Label: "Corrections", Head: columns("Correction", "c-name", "Why, and who says so", "whole", "When", "wide", "Left out of "+b.Windows[0].Window.String(), "whole")}
+	t := table{Label: "Corrections", Head: []column{
+		{"Correction", asName},
+		{"Why, and who says so", asWhole},
+		{"When", asText},
+		{"Left out of " + b.Windows[0].Window.String(), asWhole},
+	}}
 	for _, c := range b.Corrections {
 		o, concerns := left[c]
 		next := slices.IndexFunc(c.Spans, func(s slo.Span) bool { return s.To.After(b.AsOf) })
@@ -275,7 +299,7 @@ func noticesOf(a slo.Alerts) string {
 }
 
 // burnDown draws what was left of the budget over so long a time, over the first window if it is zero.
-func (s *server) burnDown(b engine.Budget, incidents []alerting.Incident, span time.Duration) chart {
+func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span time.Duration) chart {
 	window := b.Spec.Window()
 	from := later(b.AsOf.Add(-cmp.Or(span, window.Length())), b.Since).Truncate(time.Hour)
 	step := wholeHours(b.AsOf.Sub(from) / 200)
@@ -334,7 +358,7 @@ func downWords(known []budget.Status, gaps bool) string {
 
 // burnRates draws the burn over the long windows of the page pairs: over so long a time, or if it is zero for two days,
 // as far as single minutes are kept. Further back it goes by the hour.
-func (s *server) burnRates(b engine.Budget, incidents []alerting.Incident, asked time.Duration) chart {
+func (s *site) burnRates(b engine.Budget, incidents []alerting.Incident, asked time.Duration) chart {
 	pairs := b.Spec.Alerts.Page
 	if len(pairs) == 0 {
 		pairs = b.Spec.Alerts.Ticket

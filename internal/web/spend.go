@@ -14,7 +14,7 @@ import (
 )
 
 // apiSpend answers where the budget of the first window went. It reads the archive for the incidents of that time.
-func (s *server) apiSpend(ctx context.Context, b engine.Budget, q url.Values) (any, error) {
+func (s *jsonAPI) apiSpend(ctx context.Context, b engine.Budget, q url.Values) (any, error) {
 	by := q.Get("by")
 	if by != "" && by != "day" && by != "hour" {
 		return nil, badRequest("by is %q; it must be day or hour.", clip(by))

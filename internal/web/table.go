@@ -46,15 +46,6 @@ const (
 	asBar    how = "budget"  // a figure with a bar
 )
 
-// columns writes a head: names with how they look, by turns.
-func columns(pairs ...string) []column {
-	var all []column
-	for n := 0; n+1 < len(pairs); n += 2 {
-		all = append(all, column{pairs[n], how(pairs[n+1])})
-	}
-	return all
-}
-
 // add appends a row.
 func (t *table) add(cells ...markup) { t.Rows = append(t.Rows, cells) }
 
@@ -139,20 +130,29 @@ func barOf(key string, percent float64) markup {
 		`<rect class="track" width="100" height="6"/><rect class="fill" width="%.1f" height="6"/></svg>`, key, percent))
 }
 
-// The links within the pages.
-func (s *server) sloLink(id slo.ID) markup { return link(s.prefix+budgetPath(id), string(id)) }
+// links makes the links within the pages: each begins with the path of the external URL, without the slash at its end.
+type links struct{ prefix string }
 
-func (s *server) serviceLink(name string) markup { return link(s.prefix+servicePath(name), name) }
+func (l links) sloLink(id slo.ID) markup { return link(l.prefix+budgetPath(id), string(id)) }
 
-func (s *server) incidentLink(id, words string) markup { return link(s.prefix+incidentPath(id), words) }
+func (l links) serviceLink(name string) markup { return link(l.prefix+servicePath(name), name) }
+
+func (l links) incidentLink(id, words string) markup { return link(l.prefix+incidentPath(id), words) }
 
 // incidentTable lists incidents.
-func (s *server) incidentTable(found []alerting.Incident) table {
-	t := table{Label: "Incidents", Head: columns("Incident", "c-name", "SLO", "whole", "Onset", "wide", "State", "wide", "Burned for", "number", "Share of the budget", "number")}
+func (l links) incidentTable(found []alerting.Incident) table {
+	t := table{Label: "Incidents", Head: []column{
+		{"Incident", asName},
+		{"SLO", asWhole},
+		{"Onset", asText},
+		{"State", asText},
+		{"Burned for", asNumber},
+		{"Share of the budget", asNumber},
+	}}
 	for _, i := range found {
 		about := `<span class="hidden"> of ` + text(string(i.SLO)) + ", " + text(figures.UTC(i.Onset)) + "</span>"
-		name := `<a href="` + text(s.prefix+incidentPath(i.ID)) + `">` + text(nameOf(i)) + about + "</a>"
-		t.add(name, s.sloLink(i.SLO), stamp(i.Onset), incidentState(i), text(figures.Duration(i.Duration())), text(costOf(i)))
+		name := `<a href="` + text(l.prefix+incidentPath(i.ID)) + `">` + text(nameOf(i)) + about + "</a>"
+		t.add(name, l.sloLink(i.SLO), stamp(i.Onset), incidentState(i), text(figures.Duration(i.Duration())), text(costOf(i)))
 	}
 	return t
 }

@@ -91,15 +91,12 @@ type Options struct {
 	Log        *slog.Logger // nil discards
 }
 
-// server is the handler's state: the options and a short memory of the budgets.
+// server is what all parts share: the options, what is looked up in the engine and the archive, and a short memory of
+// the budgets. By itself it answers whether slowburn is well.
 type server struct {
 	Options
-	prefix  string // path of the external URL, without the slash at its end
 	began   time.Time
-	pages   *pages
 	budgets budgetCache
-	signals signalCache
-	powers  powerCache
 }
 
 // New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
@@ -120,16 +117,16 @@ func New(o Options) http.Handler {
 		o.Reloaded = func() (bool, time.Time) { return true, time.Time{} }
 	}
 	s := &server{Options: o, began: o.Now()}
-	host := ""
+	host, prefix := "", ""
 	if u, err := url.Parse(o.ExternalURL); err == nil {
-		host, s.prefix = u.Hostname(), strings.TrimSuffix(u.EscapedPath(), "/")
+		host, prefix = u.Hostname(), strings.TrimSuffix(u.EscapedPath(), "/")
 	}
-	s.pages = newPages(s.prefix)
 	registerMetrics(s)
-	return guard(underPrefix(s.prefix, s.routes()), host, o.Log)
+	return guard(underPrefix(prefix, s.routes(prefix)), host, o.Log)
 }
 
-func (s *server) routes() http.Handler {
+// routes serves health, metrics, the API and the pages, whose links begin with the prefix.
+func (s *server) routes(prefix string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /-/healthy", s.healthy)
 	mux.HandleFunc("GET /-/ready", s.ready)
@@ -140,8 +137,8 @@ func (s *server) routes() http.Handler {
 	if s.Slack != nil {
 		mux.Handle("POST /slack/", s.Slack)
 	}
-	s.routeAPI(mux)
-	s.routePages(mux)
+	(&jsonAPI{s}).routes(mux)
+	(&site{server: s, links: links{prefix}, pages: newPages(prefix)}).routes(mux)
 	return mux
 }
 
