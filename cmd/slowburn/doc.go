@@ -41,7 +41,7 @@
 // # What burns, and what changed
 //
 // Package internal/evidence asks Prometheus about an incident after its first message: which label values went bad, what
-// was deployed, which traces show it. How that is ranked is pure; what is asked is bounded.
+// was deployed, which traces show it. How that is ranked is pure (package internal/ranking); what is asked is bounded.
 //
 // # What is owed
 //

@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -41,7 +42,7 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.E
 	kept, err := a.db.Evidence(ctx, i.ID)
 	for n := len(kept) - 1; n >= 0; n-- {
 		var e evidence.Evidence
-		if json.Unmarshal(kept[n].Data, &e) == nil && !e.At.IsZero() && e.Burns.Verdict != evidence.NotKnown {
+		if json.Unmarshal(kept[n].Data, &e) == nil && !e.At.IsZero() && e.Burns.Verdict != ranking.NotKnown {
 			return &e, nil
 		}
 	}
@@ -58,7 +59,7 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.E
 
 // whereOf is where it burned, for a draft; nil if that is not known.
 func whereOf(e *evidence.Evidence) *postmortem.Breakdown {
-	if e == nil || e.Burns.Verdict == evidence.NotKnown {
+	if e == nil || e.Burns.Verdict == ranking.NotKnown {
 		return nil
 	}
 	out := &postmortem.Breakdown{At: e.At, Words: e.Burns.Sentences(), Bad: e.Burns.Now.Bad}
@@ -80,7 +81,7 @@ func seen(e *evidence.Evidence) []postmortem.Change {
 	}
 	all := []postmortem.Change{}
 	for _, c := range e.Changes {
-		if !strings.HasPrefix(c.Seen, evidence.Recorded) {
+		if !strings.HasPrefix(c.Seen, ranking.Recorded) {
 			all = append(all, postmortem.Change{At: c.At, What: c.What, Seen: c.Seen, Link: c.Link})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -17,8 +18,8 @@ import (
 func culprit(asked *int) func(context.Context, evidence.Request) evidence.Evidence {
 	return func(_ context.Context, r evidence.Request) evidence.Evidence {
 		*asked++
-		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: evidence.Ranking{
-			Verdict: evidence.StandsOut, Contributors: []evidence.Contributor{{Label: "route", Value: "/pay", Share: 0.9}},
+		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: ranking.Ranking{
+			Verdict: ranking.StandsOut, Contributors: []ranking.Contributor{{Label: "route", Value: "/pay", Share: 0.9}},
 		}}
 	}
 }
@@ -133,7 +134,7 @@ func TestNobodyIsToldOfEvidenceThatComesTooLate(t *testing.T) {
 func TestEvidenceThatIsNotToBeHad(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{4, 20}))
 	w.looks, w.finds = true, func(_ context.Context, r evidence.Request) evidence.Evidence {
-		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Burns: evidence.Ranking{Verdict: evidence.NotKnown, Reason: "no answer in time"}}
+		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Burns: ranking.Ranking{Verdict: ranking.NotKnown, Reason: "no answer in time"}}
 	}
 	w.steps(10)
 	roots := w.rootsWith("Page")

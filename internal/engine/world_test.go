@@ -27,6 +27,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -249,7 +250,7 @@ func (w *world) open() {
 // evidence stands in for the questions to Prometheus, which package evidence tests.
 func (w *world) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
 	if w.reach("evidence") != nil || w.finds == nil {
-		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: evidence.Ranking{Verdict: evidence.TooFew}}
+		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: ranking.Ranking{Verdict: ranking.TooFew}}
 	}
 	return w.finds(ctx, r)
 }

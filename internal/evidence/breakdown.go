@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -191,26 +192,26 @@ func (g *gatherer) histogram(ctx context.Context, s series, below float64) (*met
 }
 
 // rank finds the labels that tell the events apart, and compares their values.
-func (g *gatherer) rank(ctx context.Context) Ranking {
+func (g *gatherer) rank(ctx context.Context) ranking.Ranking {
 	m, err := g.meterOf(ctx)
 	if errors.Is(err, errUncountable) {
-		return Ranking{Verdict: NoLabels, Reason: err.Error()}
+		return ranking.Ranking{Verdict: ranking.NoLabels, Reason: err.Error()}
 	}
 	if err != nil {
-		return Ranking{Verdict: NotKnown, Reason: err.Error()}
+		return ranking.Ranking{Verdict: ranking.NotKnown, Reason: err.Error()}
 	}
 	names, skipped, err := g.labels(ctx, m)
 	if err != nil {
-		return Ranking{Verdict: NotKnown, Reason: err.Error()}
+		return ranking.Ranking{Verdict: ranking.NotKnown, Reason: err.Error()}
 	}
-	all := make([]Breakdown, len(names))
+	all := make([]ranking.Breakdown, len(names))
 	failed := make([]error, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {
 		wg.Go(func() { all[i], failed[i] = g.breakDown(ctx, m, name) })
 	}
 	wg.Wait()
-	var found []Breakdown
+	var found []ranking.Breakdown
 	for i, err := range failed {
 		if err != nil {
 			skipped = append(skipped, names[i]+": "+err.Error())
@@ -218,10 +219,10 @@ func (g *gatherer) rank(ctx context.Context) Ranking {
 		}
 		found = append(found, all[i])
 	}
-	r := Rank(found, g.Spec.Objective.AllowedRatio())
+	r := ranking.Rank(found, g.Spec.Objective.AllowedRatio())
 	r.Skipped = skipped
 	if len(found) == 0 && len(names) > 0 {
-		r.Verdict, r.Reason = NotKnown, skipped[len(skipped)-1]
+		r.Verdict, r.Reason = ranking.NotKnown, skipped[len(skipped)-1]
 	}
 	return r
 }
@@ -257,7 +258,7 @@ func (g *gatherer) labels(ctx context.Context, m *meter) (names, skipped []strin
 		}
 	}
 	slices.SortStableFunc(names, func(a, b string) int {
-		replica := func(s string) int { return min(slices.Index(replicas, s), 0) }
+		replica := func(s string) int { return min(slices.Index(ranking.Replicas, s), 0) }
 		return cmp.Or(cmp.Compare(replica(a), replica(b)), cmp.Compare(len(values[a]), len(values[b])))
 	})
 	if len(names) > maxLabels {
@@ -270,8 +271,8 @@ func (g *gatherer) labels(ctx context.Context, m *meter) (names, skipped []strin
 }
 
 // breakDown counts the events by the values of one label, since the onset and before it.
-func (g *gatherer) breakDown(ctx context.Context, m *meter, label string) (Breakdown, error) {
-	b := Breakdown{Label: label, Query: m.query(label, g.at.Sub(g.from))}
+func (g *gatherer) breakDown(ctx context.Context, m *meter, label string) (ranking.Breakdown, error) {
+	b := ranking.Breakdown{Label: label, Query: m.query(label, g.at.Sub(g.from))}
 	var err error
 	if b.Now, err = g.counts(ctx, m, label, b.Query, g.at); err == nil {
 		b.Before, err = g.counts(ctx, m, label, m.query(label, g.usualTo.Sub(g.usualFrom)), g.usualTo)
@@ -293,7 +294,7 @@ func (m *meter) query(label string, length time.Duration) string {
 }
 
 // counts asks for the counts of every value of a label.
-func (g *gatherer) counts(ctx context.Context, m *meter, label, query string, at time.Time) (map[string]Count, error) {
+func (g *gatherer) counts(ctx context.Context, m *meter, label, query string, at time.Time) (map[string]ranking.Count, error) {
 	list, err := g.Client.Vector(ctx, query, at)
 	if err != nil {
 		return nil, err
@@ -301,7 +302,7 @@ func (g *gatherer) counts(ctx context.Context, m *meter, label, query string, at
 	if len(list) > 2*maxValues {
 		return nil, fmt.Errorf("more than %d values", maxValues)
 	}
-	counts := map[string]Count{}
+	counts := map[string]ranking.Count{}
 	for _, e := range list {
 		n, value := thousandths(e.Value), e.Labels[label]
 		c := counts[value]

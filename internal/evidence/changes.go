@@ -21,21 +21,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 )
-
-// Change is something that was done to a service near the onset, or that happened to it.
-type Change struct {
-	At    time.Time `json:"at"`
-	What  string    `json:"what"`          // "v2.3.4 → v2.4.1"; a sentence part
-	Seen  string    `json:"seen"`          // how it is known: Recorded, "seen in build_info"
-	Who   string    `json:"who,omitempty"` // who recorded it
-	Link  string    `json:"link,omitempty"`
-	Query string    `json:"query,omitempty"`
-}
-
-// Recorded is how a change is known that somebody declared: as an act, of which the store knows more.
-const Recorded = "recorded"
 
 const (
 	lookBack   = 2 * time.Hour // how long before the onset a change may lie
@@ -48,14 +36,14 @@ const (
 const ActsBack = 24 * time.Hour
 
 // changes looks for what was recorded and for what the metrics show.
-func (g *gatherer) changes(ctx context.Context) ([]Change, error) {
+func (g *gatherer) changes(ctx context.Context) ([]ranking.Change, error) {
 	all := g.recorded()
 	scope, names := g.scope()
 	if len(scope) == 0 { // nobody has said which targets are the service's
 		return likeliest(all, g.Onset), nil
 	}
-	look := []func(context.Context, []*labels.Matcher, []string) ([]Change, error){g.versions, g.generations, g.restarts}
-	found := make([][]Change, len(look))
+	look := []func(context.Context, []*labels.Matcher, []string) ([]ranking.Change, error){g.versions, g.generations, g.restarts}
+	found := make([][]ranking.Change, len(look))
 	failed := make([]error, len(look))
 	var wg sync.WaitGroup
 	for i, f := range look {
@@ -69,7 +57,7 @@ func (g *gatherer) changes(ctx context.Context) ([]Change, error) {
 }
 
 // recorded are the changes that people or their pipelines declared, less those that were taken back.
-func (g *gatherer) recorded() (out []Change) {
+func (g *gatherer) recorded() (out []ranking.Change) {
 	undone := map[string]bool{}
 	for _, a := range g.Acts {
 		if a.Kind == alerting.Undo {
@@ -81,7 +69,7 @@ func (g *gatherer) recorded() (out []Change) {
 		if c == nil || undone[a.Key] || !a.Concerns(g.SLO) || c.Start.After(g.at) || c.Start.Before(g.Onset.Add(-lookBack)) && (c.End.IsZero() || c.End.Before(g.Onset)) {
 			continue
 		}
-		out = append(out, Change{At: c.Start.UTC(), What: c.Name(), Seen: Recorded, Who: a.By, Link: c.Link})
+		out = append(out, ranking.Change{At: c.Start.UTC(), What: c.Name(), Seen: ranking.Recorded, Who: a.By, Link: c.Link})
 	}
 	return out
 }
@@ -130,7 +118,7 @@ func (g *gatherer) curves(ctx context.Context, query string) ([]prom.Curve, erro
 var versionLabels = []string{"version", "short_version", "tag", "image_tag", "revision", "git_commit", "commit"}
 
 // versions finds versions that appeared in metrics like build_info.
-func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []string) ([]Change, error) {
+func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Change, error) {
 	info := labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".*build_info")
 	query := "count by (__name__," + strings.Join(versionLabels, ",") + ") (" + braces(append([]*labels.Matcher{info}, scope...)) + ")"
 	curves, err := g.curves(ctx, query)
@@ -142,7 +130,7 @@ func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []st
 		name := c.Labels[model.MetricNameLabel]
 		byMetric[name] = append(byMetric[name], c)
 	}
-	var all []Change
+	var all []ranking.Change
 	for _, name := range slices.Sorted(maps.Keys(byMetric)) {
 		found := appeared(byMetric[name], version)
 		for i := range found {
@@ -164,7 +152,7 @@ func version(l map[string]string) string {
 }
 
 // appeared finds the times at which a series begins that was not there before, and names it and those that were.
-func appeared(curves []prom.Curve, name func(map[string]string) string) (out []Change) {
+func appeared(curves []prom.Curve, name func(map[string]string) string) (out []ranking.Change) {
 	present := map[int64][]string{} // names by time
 	for _, c := range curves {
 		for _, p := range c.Points {
@@ -179,7 +167,7 @@ func appeared(curves []prom.Curve, name func(map[string]string) string) (out []C
 		slices.Sort(now)
 		for _, v := range now {
 			if before != nil && !slices.Contains(before, v) {
-				out = append(out, Change{At: time.UnixMilli(at).UTC().Add(-changeStep), What: strings.Join(before, ", ") + " → " + v})
+				out = append(out, ranking.Change{At: time.UnixMilli(at).UTC().Add(-changeStep), What: strings.Join(before, ", ") + " → " + v})
 			}
 		}
 		before = now
@@ -188,7 +176,7 @@ func appeared(curves []prom.Curve, name func(map[string]string) string) (out []C
 }
 
 // generations finds changes of the specification of a Kubernetes workload of the service's name.
-func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, names []string) ([]Change, error) {
+func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, names []string) ([]ranking.Change, error) {
 	for i, n := range names {
 		names[i] = regexp.QuoteMeta(n)
 	}
@@ -210,12 +198,12 @@ func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, nam
 	if err != nil {
 		return nil, err
 	}
-	var all []Change
+	var all []ranking.Change
 	for _, c := range curves {
 		kind := c.Labels["kind"]
 		for i := 1; i < len(c.Points); i++ {
 			if p, q := c.Points[i-1], c.Points[i]; q.Value > p.Value {
-				all = append(all, Change{
+				all = append(all, ranking.Change{
 					At: time.UnixMilli(q.At).UTC().Add(-changeStep), What: kind + " " + c.Labels[kind] + " was changed",
 					Seen: "seen in the generation of the " + kind, Query: query,
 				})
@@ -226,7 +214,7 @@ func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, nam
 }
 
 // restarts finds processes that started near the onset.
-func (g *gatherer) restarts(ctx context.Context, scope []*labels.Matcher, _ []string) ([]Change, error) {
+func (g *gatherer) restarts(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Change, error) {
 	metric := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, "process_start_time_seconds")
 	query := "topk(1000, " + braces(append([]*labels.Matcher{metric}, scope...)) + ")"
 	list, err := g.Client.Vector(ctx, query, g.at)
@@ -245,7 +233,7 @@ func (g *gatherer) restarts(ctx context.Context, scope []*labels.Matcher, _ []st
 }
 
 // started groups the start times (Unix seconds) of processes that began in [from, to].
-func started(times []float64, from, to time.Time) (out []Change) {
+func started(times []float64, from, to time.Time) (out []ranking.Change) {
 	slices.Sort(times)
 	last, n := math.Inf(-1), 0
 	for _, t := range times {
@@ -254,7 +242,7 @@ func started(times []float64, from, to time.Time) (out []Change) {
 			continue
 		}
 		if t-last > sameChange.Seconds() {
-			out, n = append(out, Change{At: at, Seen: "seen in process_start_time_seconds"}), 0
+			out, n = append(out, ranking.Change{At: at, Seen: "seen in process_start_time_seconds"}), 0
 		}
 		last, n = t, n+1
 		out[len(out)-1].What = fmt.Sprintf("%d of %s started anew", n, figures.Plural(len(times), "process"))
@@ -267,9 +255,9 @@ func started(times []float64, from, to time.Time) (out []Change) {
 
 // join adds changes, less those that an earlier one at about the same time stands for: a deployment shows as a version, as a
 // generation and as new processes. What was recorded, and the version, say most.
-func join(all, more []Change) []Change {
+func join(all, more []ranking.Change) []ranking.Change {
 	for _, c := range more {
-		i := slices.IndexFunc(all, func(a Change) bool { return a.At.Sub(c.At).Abs() <= sameChange && a.Seen != c.Seen })
+		i := slices.IndexFunc(all, func(a ranking.Change) bool { return a.At.Sub(c.At).Abs() <= sameChange && a.Seen != c.Seen })
 		if i < 0 {
 			all = append(all, c)
 		} else if all[i].Query == "" && strings.Contains(c.What, "→") {
@@ -280,14 +268,14 @@ func join(all, more []Change) []Change {
 }
 
 // likeliest orders changes by how near they are to the onset, those before it first: what came after it did not begin it.
-func likeliest(all []Change, onset time.Time) []Change {
-	after := func(c Change) int {
+func likeliest(all []ranking.Change, onset time.Time) []ranking.Change {
+	after := func(c ranking.Change) int {
 		if c.At.After(onset.Add(sameChange / 2)) {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(all, func(a, b Change) int {
+	slices.SortStableFunc(all, func(a, b ranking.Change) int {
 		return cmp.Or(cmp.Compare(after(a), after(b)), cmp.Compare(a.At.Sub(onset).Abs(), b.At.Sub(onset).Abs()), cmp.Compare(a.What, b.What))
 	})
 	return all[:min(len(all), maxChanges)]

@@ -3,7 +3,7 @@
 // When an incident opens, the first message goes out at once. Then this package asks Prometheus, within a few
 // seconds and a few dozen bounded queries, what a person would look at next:
 //
-//	Gather ──► rank      which label values got worse than their own past (rank.go, pure; breakdown.go asks)
+//	Gather ──► rank      which label values got worse than their own past (package ranking, pure; breakdown.go asks)
 //	       ├─► changes   what was deployed, restarted or declared near the onset (changes.go)
 //	       ├─► traces    requests that show it, from exemplars (traces.go)
 //	       └─► signals   the four golden signals, now and before the onset (package signals)
@@ -13,11 +13,11 @@
 //
 // # Honest words
 //
-// What is found is correlated, not proven, and the sentences (words.go) say so. "Most of the excess" is said of half of it
+// What is found is correlated, not proven, and the sentences (package ranking) say so. "Most of the excess" is said of half of it
 // and more, and "no single value stands out" and "too few events to say" are answers. What could not be asked is unknown,
 // with the reason.
 //
-// Reading order: this file, rank.go, breakdown.go, changes.go, traces.go, words.go.
+// Reading order: this file, breakdown.go, changes.go, traces.go, words.go.
 package evidence
 
 import (
@@ -31,6 +31,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -42,9 +43,9 @@ type Evidence struct {
 	Onset    time.Time        `json:"onset"`
 	At       time.Time        `json:"at"`   // the questions are about the time up to here
 	Took     float64          `json:"took"` // seconds
-	Burns    Ranking          `json:"burns"`
-	Changes  []Change         `json:"changes,omitempty"` // the likeliest first
-	Traces   []Trace          `json:"traces,omitempty"`
+	Burns    ranking.Ranking  `json:"burns"`
+	Changes  []ranking.Change `json:"changes,omitempty"` // the likeliest first
+	Traces   []ranking.Trace  `json:"traces,omitempty"`
 	Signals  signals.Snapshot `json:"signals"`
 	Problems []string         `json:"problems,omitempty"` // what could not be found out, and why
 }
@@ -142,13 +143,13 @@ func (g *gatherer) signals(ctx context.Context) signals.Snapshot {
 // Empty reports whether nothing at all was found out.
 func (e Evidence) Empty() bool {
 	known := e.Signals.Latency.Now.Known || e.Signals.Traffic.Now.Known || e.Signals.Errors.Now.Known || len(e.Signals.Saturation) > 0
-	nowhere := e.Burns.Verdict == NotKnown || e.Burns.Verdict == NoLabels
+	nowhere := e.Burns.Verdict == ranking.NotKnown || e.Burns.Verdict == ranking.NoLabels
 	return nowhere && len(e.Changes) == 0 && len(e.Traces) == 0 && !known
 }
 
 // Failure is why something could not be found out that should have been, "" if all went well.
 func (e Evidence) Failure() string {
-	if e.Burns.Verdict == NotKnown {
+	if e.Burns.Verdict == ranking.NotKnown {
 		return e.Burns.Reason
 	}
 	return strings.Join(e.Problems, "; ")

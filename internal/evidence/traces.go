@@ -7,23 +7,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
-
-// Trace is one event that shows the burn.
-type Trace struct {
-	ID      string    `json:"id"`
-	URL     string    `json:"url,omitempty"` // "" without a template
-	At      time.Time `json:"at"`
-	Seconds float64   `json:"seconds,omitempty"` // how long it took, of a latency; 0 if that is not known
-	Where   string    `json:"where,omitempty"`   // labels of its series: route="/pay"
-}
 
 // maxTraces is how many are shown.
 const maxTraces = 3
@@ -86,7 +77,7 @@ func (s series) selects(l map[string]string) bool {
 
 // pickTraces takes the slowest of a latency, else the newest, each from another series as far as there are. They are of
 // the label value that burns most, if they can be.
-func pickTraces(all []prom.Exemplar, latency bool, burns []Contributor, template string) (out []Trace) {
+func pickTraces(all []prom.Exemplar, latency bool, burns []ranking.Contributor, template string) (out []ranking.Trace) {
 	if len(burns) > 0 {
 		others := func(e prom.Exemplar) bool { return e.Series[burns[0].Label] != burns[0].Value }
 		if hits := slices.DeleteFunc(slices.Clone(all), others); len(hits) > 0 {
@@ -108,7 +99,7 @@ func pickTraces(all []prom.Exemplar, latency bool, burns []Contributor, template
 				continue
 			}
 			used[id], used[series] = true, true
-			t := Trace{ID: id, At: e.At, Where: placeOf(e)}
+			t := ranking.Trace{ID: id, At: e.At, Where: placeOf(e)}
 			if latency {
 				t.Seconds = e.Value
 			}
@@ -134,7 +125,7 @@ func traceOf(e prom.Exemplar) string {
 func placeOf(e prom.Exemplar) string {
 	var parts []string
 	for name, value := range e.Series {
-		if name == model.MetricNameLabel || name == "le" || slices.Contains(targetLabels, name) || slices.Contains(replicas, name) {
+		if name == model.MetricNameLabel || name == "le" || slices.Contains(targetLabels, name) || slices.Contains(ranking.Replicas, name) {
 			continue
 		}
 		parts = append(parts, name+`="`+value+`"`)

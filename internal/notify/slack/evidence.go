@@ -6,9 +6,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 )
 
 // ComposeEvidence is what slowburn says when it has looked into an incident: the root message shows the essence, the thread
@@ -52,7 +52,7 @@ func (f Facts) evidence() []Block {
 			out = append(out, section(text))
 		}
 	}
-	if e.Burns.Verdict != evidence.NoLabels {
+	if e.Burns.Verdict != ranking.NoLabels {
 		add(f.tense("What burns", "What burned"), safe(e.Burns.Sentences()))
 	}
 	add("What changed", f.changes())

@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -106,7 +107,7 @@ func randomAct(r *rand.Rand, kind alerting.ActKind) alerting.Act {
 // randomEvidence is evidence with foreign text wherever a name of somebody else can be.
 func randomEvidence(r *rand.Rand) *evidence.Evidence {
 	moment := func() time.Time { return monday.Add(time.Duration(r.Int64N(int64(3 * time.Hour)))) }
-	count := func() evidence.Count { return evidence.Count{Bad: figure(r), Total: figure(r)} }
+	count := func() ranking.Count { return ranking.Count{Bad: figure(r), Total: figure(r)} }
 	reading := func() signals.Reading {
 		return signals.Reading{Value: []float64{0, 0.5, 1e300, math.NaN(), math.Inf(1)}[r.IntN(5)], Known: r.IntN(3) > 0, Reason: text(r)}
 	}
@@ -115,16 +116,16 @@ func randomEvidence(r *rand.Rand) *evidence.Evidence {
 	}
 	e := &evidence.Evidence{
 		Kind: alerting.Opened, Onset: moment(), At: moment(), Took: r.Float64(), Problems: []string{text(r), text(r)},
-		Burns:   evidence.Ranking{Reason: text(r), Now: count(), Before: count(), Looked: []string{text(r), text(r)}, Skipped: []string{text(r)}},
+		Burns:   ranking.Ranking{Reason: text(r), Now: count(), Before: count(), Looked: []string{text(r), text(r)}, Skipped: []string{text(r)}},
 		Signals: signals.Snapshot{From: text(r), Latency: signal(), Traffic: signal(), Errors: signal()},
 	}
-	e.Burns.Verdict = []evidence.Verdict{evidence.StandsOut, evidence.Moved, evidence.Spread, evidence.TooFew, evidence.NoLabels, evidence.NotKnown}[r.IntN(6)]
+	e.Burns.Verdict = []ranking.Verdict{ranking.StandsOut, ranking.Moved, ranking.Spread, ranking.TooFew, ranking.NoLabels, ranking.NotKnown}[r.IntN(6)]
 	for range 1 + r.IntN(5) {
-		e.Burns.Contributors = append(e.Burns.Contributors, evidence.Contributor{
+		e.Burns.Contributors = append(e.Burns.Contributors, ranking.Contributor{
 			Label: text(r), Value: text(r), Also: []string{text(r)}, Now: count(), Before: count(), Share: r.Float64(), Query: text(r),
 		})
-		e.Changes = append(e.Changes, evidence.Change{At: moment(), What: text(r), Seen: text(r), Who: text(r), Link: "https://ci.example/" + text(r)})
-		e.Traces = append(e.Traces, evidence.Trace{ID: text(r), URL: "https://traces.example/" + text(r), Seconds: r.Float64(), Where: text(r)})
+		e.Changes = append(e.Changes, ranking.Change{At: moment(), What: text(r), Seen: text(r), Who: text(r), Link: "https://ci.example/" + text(r)})
+		e.Traces = append(e.Traces, ranking.Trace{ID: text(r), URL: "https://traces.example/" + text(r), Seconds: r.Float64(), Where: text(r)})
 		e.Signals.Saturation = append(e.Signals.Saturation, signals.Saturation{Signal: signal(), Limit: r.Float64()})
 	}
 	return e

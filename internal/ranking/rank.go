@@ -1,4 +1,4 @@
-package evidence
+package ranking
 
 import (
 	"cmp"
@@ -76,8 +76,8 @@ const (
 	maxContributors = 5
 )
 
-// replicas are labels that name one copy of a program. They are named only if most of it is in one copy.
-var replicas = []string{"instance", "pod", "pod_name", "host", "hostname", "node", "container_id", "server"}
+// Replicas are the labels that name one copy of a program. They are named only if most of it is in one copy.
+var Replicas = []string{"instance", "pod", "pod_name", "host", "hostname", "node", "container_id", "server"}
 
 // Rank compares every value with its own past. A value that always fails a lot is no news, so neither the most bad
 // events nor the highest share of them counts, but the excess over what the value's own past would have given. allowed
@@ -193,7 +193,7 @@ func (t *tally) standOut() (out []Contributor) {
 		return nil // where there is one value, it explains everything and says nothing
 	}
 	least := leastShare
-	if slices.Contains(replicas, t.Label) {
+	if slices.Contains(Replicas, t.Label) {
 		least = 0.5
 	}
 	for _, c := range t.values {

@@ -1,0 +1,29 @@
+// Package ranking says where a burn is and what may have set it off: label values by how much worse they got, changes
+// near the onset, and requests that show it. [Rank] compares what was counted; package internal/evidence asks for it.
+//
+// The package is pure. Its values are stored with incidents as JSON.
+package ranking
+
+import "time"
+
+// Change is something that was done to a service near the onset, or that happened to it.
+type Change struct {
+	At    time.Time `json:"at"`
+	What  string    `json:"what"`          // "v2.3.4 → v2.4.1"; a sentence part
+	Seen  string    `json:"seen"`          // how it is known: Recorded, "seen in build_info"
+	Who   string    `json:"who,omitempty"` // who recorded it
+	Link  string    `json:"link,omitempty"`
+	Query string    `json:"query,omitempty"`
+}
+
+// Recorded is how a change is known that somebody declared: as an act, of which the store knows more.
+const Recorded = "recorded"
+
+// Trace is one event that shows the burn.
+type Trace struct {
+	ID      string    `json:"id"`
+	URL     string    `json:"url,omitempty"` // "" without a template
+	At      time.Time `json:"at"`
+	Seconds float64   `json:"seconds,omitempty"` // how long it took, of a latency; 0 if that is not known
+	Where   string    `json:"where,omitempty"`   // labels of its series: route="/pay"
+}
