@@ -18,7 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
-	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -222,7 +222,7 @@ func says(in alerting.Input, e alerting.Event, i alerting.Incident, status budge
 		lookbacks = append(lookbacks, p.Short, p.Long)
 	}
 	slices.Sort(lookbacks)
-	return notify.Facts{
+	return sentences.Facts{
 		Spec: in.Spec, Event: e, Incident: i, Status: status,
 		Outlook: budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), e.At+1, lookbacks...),
 	}.Summary()

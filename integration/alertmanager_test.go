@@ -41,7 +41,7 @@ func TestAlertmanager(t *testing.T) {
 	begin := moved(story[1], now) // a page that was a ticket
 	deliver := func(f notify.Facts, only outbox.Op) {
 		t.Helper()
-		for _, e := range c.Event(f, now) {
+		for _, e := range c.Event(f) {
 			if e.Op != only {
 				continue
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -165,10 +166,7 @@ type composer struct{ house slack.House }
 
 // Event implements engine.Composer.
 func (c composer) Event(t incidents.Told) []outbox.Entry {
-	return slack.Compose(slack.Facts{
-		House: c.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over,
-		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings,
-	}, t.Now)
+	return c.house.Event(notify.Facts{Told: t})
 }
 
 // Act implements engine.Composer.

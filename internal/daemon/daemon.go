@@ -222,7 +222,7 @@ func (a *Daemon) tryReload(ctx context.Context) error {
 	if err := a.Engine.Reload(ctx, set, schedules, channels, cfg.Policy, a.Clock()); err != nil {
 		return err
 	}
-	w.house.Interactive = a.Desk != nil // the doors are opened at the start only
+	w.setInteractive(a.Desk != nil) // the doors are opened at the start only
 	a.ways.Store(w)
 	a.Pump.SetLegs(w.legs)
 	a.sources.Store(&cfg.Signals)

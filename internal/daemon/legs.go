@@ -211,7 +211,7 @@ func (c composer) openFor(name string, open []incidents.Told) []notify.Facts {
 			continue // then it may end there
 		}
 		if slices.ContainsFunc(all, func(to target) bool { return to.receiver == name }) {
-			mine = append(mine, c.facts(t, name))
+			mine = append(mine, notify.Facts{Told: t, House: c.house, Target: notify.Target{Receiver: name}})
 		}
 	}
 	return mine

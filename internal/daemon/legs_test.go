@@ -86,7 +86,9 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 			}
 			for n := range notifytest.Story("", false) {
 				for name, r := range legs {
-					db.Add(r.(notify.Receiver).Event(notifytest.Story(name, false)[n], at)...)
+					f := notifytest.Story(name, false)[n]
+					f.Now = at
+					db.Add(r.(notify.Receiver).Event(f)...)
 				}
 				for range 1 + rng.IntN(12) {
 					step()
@@ -154,7 +156,7 @@ func TestAHangingLegDelaysNoOther(t *testing.T) {
 	pager.Answer(func(int, notifytest.Request) (int, http.Header, string) { got <- struct{}{}; return 202, nil, "" })
 	var db outboxtest.Store
 	for _, name := range []string{"webhook", "pagerduty"} {
-		db.Add(legs[name].(notify.Receiver).Event(notifytest.Story(name, false)[0], notifytest.Noon)...)
+		db.Add(legs[name].(notify.Receiver).Event(notifytest.Story(name, false)[0])...)
 	}
 	pump := outbox.NewPump(&db, legs, outbox.Options{Attempt: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,7 +10,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
@@ -87,7 +86,7 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 func toldBy(c composer, ticket bool) (lines []string) {
 	seen := map[string]bool{}
 	for _, f := range notifytest.Story("", ticket) {
-		told := incidents.Told{Event: f.Event, Incident: f.Incident, Spec: f.Spec, Status: f.Status, Outlook: f.Outlook, Now: f.Event.Time()}
+		told := f.Told
 		var words []string
 		for _, e := range c.Event(told) {
 			if seen[e.Key] {

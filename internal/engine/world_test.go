@@ -24,6 +24,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -506,38 +507,14 @@ func (w *world) checkOncePerKey() {
 type voice struct{ house slack.House }
 
 // Event makes the messages about an event.
-func (v voice) Event(t incidents.Told) []outbox.Entry { return slack.Compose(v.facts(t), t.Now) }
+func (v voice) Event(t incidents.Told) []outbox.Entry { return v.house.Event(notify.Facts{Told: t}) }
 
 // Act makes the messages about an act.
-func (v voice) Act(d incidents.Done) []outbox.Entry {
-	if d.Echo {
-		return nil
-	}
-	f := v.facts(d.Told)
-	f.From = d.From
-	if d.Left != nil {
-		left := v.facts(*d.Left)
-		f.Left = &left
-	}
-	return slack.ComposeAct(f, d.Act, d.Now)
-}
+func (v voice) Act(d incidents.Done) []outbox.Entry { return v.house.Act(d, notify.Target{}) }
 
 // Evidence makes the messages about what was found out.
 func (v voice) Evidence(t incidents.Told) []outbox.Entry {
-	return slack.ComposeEvidence(v.facts(t), t.Now)
-}
-
-func (v voice) facts(t incidents.Told) slack.Facts {
-	f := slack.Facts{
-		House: v.house, Spec: t.Spec, Event: t.Event, Incident: t.Incident, Late: t.Over, Silenced: t.Silenced,
-		Status: t.Status, Outlook: t.Outlook, Standings: t.Standings, Evidence: t.Evidence,
-		Upstream: t.Upstream, Worst: t.Worst, Others: t.Others,
-	}
-	if t.Face != nil {
-		face := v.facts(*t.Face)
-		f.Face = &face
-	}
-	return f
+	return v.house.Evidence(notify.Facts{Told: t})
 }
 
 // Report makes the messages of a report.
@@ -560,7 +537,7 @@ func (v voice) Notice(n engine.Notice) []outbox.Entry {
 
 // Permit makes the messages about those who let a release pass.
 func (v voice) Permit(p incidents.Permit) []outbox.Entry {
-	return slack.ComposePermit(slack.Facts{House: v.house, Spec: p.Spec, Notify: p.Notify}, p.Act, p.Now)
+	return v.house.Permit(p.Act, p.Notify.Channel, p.Now)
 }
 
 func specsOf(specs ...*slo.Spec) []*slo.Spec { return specs }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -227,13 +228,14 @@ func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident
 func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Told {
 	at := event.At + 1
 	t := Told{
-		Event: event, Incident: i, Spec: on.Spec, Now: now, Silenced: b.silenced(event, i),
-		Status:    budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),
-		Outlook:   alerting.Outlook(on.Input, at),
-		Standings: alerting.Standings(on.Input, on.State, at),
-		Upstream:  b.burningUpstream(w, on, i),
-		Worst:     worstStep(w, on.Spec, event),
-		Evidence:  b.evidence[i.ID],
+		Facts: sentences.Facts{
+			Event: event, Incident: i, Spec: on.Spec, Now: now,
+			Status:   budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),
+			Outlook:  alerting.Outlook(on.Input, at),
+			Upstream: b.burningUpstream(w, on, i),
+			Worst:    worstStep(w, on.Spec, event),
+		},
+		Silenced: b.silenced(event, i), Standings: alerting.Standings(on.Input, on.State, at), Evidence: b.evidence[i.ID],
 	}
 	if i.Last.Burn != nil {
 		t.Trail = trail(on.Ledger, i, at)

@@ -7,18 +7,34 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// Receiver is one place that is told beside Slack. It is two halves: Event and Acknowledged are pure functions that
-// compose what is owed, Deliver and Find take that there.
+// Receiver is one place that is told. It is two halves: a [Composer] writes down what is owed, and Deliver and Find take
+// that there.
 type Receiver interface {
 	outbox.Leg
+	Composer
+}
+
+// Composer is the half of a receiver that is pure.
+type Composer interface {
 	// Event composes what is owed because of an event, each message under a key of its own ([Facts.Entry],
 	// [Facts.Begin]). Every event of an incident comes here, the newest last.
-	Event(f Facts, now time.Time) []outbox.Entry
+	Event(f Facts) []outbox.Entry
 	// Acknowledged composes what is owed because somebody has taken the incident; nothing where that is no news.
-	Acknowledged(f Facts, a alerting.Act, now time.Time) []outbox.Entry
+	Acknowledged(f Facts, a alerting.Act) []outbox.Entry
+}
+
+// Chat is a receiver in which people read along. It tells of an incident in a thread, goes on with it while the incident
+// is silenced, and hears more: what people do and what is found out.
+type Chat interface {
+	Composer
+	// Act composes what is owed because somebody did something about an incident.
+	Act(d incidents.Done, to Target) []outbox.Entry
+	// Evidence composes what is owed when something was found out about an open incident.
+	Evidence(f Facts) []outbox.Entry
 }
 
 // Keeper is a receiver that forgets what nobody repeats.

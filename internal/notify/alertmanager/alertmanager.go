@@ -91,23 +91,23 @@ func annotations(f notify.Facts) map[string]string {
 
 // Event composes what an Alertmanager is told about an event: that the incident began, once; that it became another
 // alert; and its end. Notices have no end and are no alerts; newer figures come with the repetition.
-func (*Client) Event(f notify.Facts, now time.Time) []outbox.Entry {
+func (*Client) Event(f notify.Facts) []outbox.Entry {
 	var entries []outbox.Entry
 	body := message{Open: f.Incident.Open, All: Alerts(f)}
 	if f.Event.Kind == alerting.Noticed {
 		return nil
 	}
 	if f.Incident.Open {
-		entries = append(entries, f.Begin(body, now))
+		entries = append(entries, f.Begin(body))
 	}
 	if f.Event.Kind == alerting.Escalated || f.Event.Kind == alerting.Resolved {
-		entries = append(entries, f.FollowUp(outbox.Edit, body, now))
+		entries = append(entries, f.FollowUp(outbox.Edit, body))
 	}
 	return entries
 }
 
 // Acknowledged composes nothing: an alert has no such state.
-func (*Client) Acknowledged(notify.Facts, alerting.Act, time.Time) []outbox.Entry { return nil }
+func (*Client) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
 
 // Kind describes Alertmanagers in slowburn.yaml.
 func Kind() notify.Kind {

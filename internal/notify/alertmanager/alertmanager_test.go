@@ -61,7 +61,7 @@ func TestStory(t *testing.T) {
 	for _, f := range story {
 		sent := len(w.r.Got())
 		at := w.now
-		w.deliver((*Client)(nil).Event(f, w.now)...)
+		w.deliver((*Client)(nil).Event(f)...)
 		if f.Event.Kind == alerting.Updated {
 			if len(w.r.Got()) != sent {
 				t.Error("newer figures were sent by themselves")
@@ -105,7 +105,7 @@ func open() notify.Facts { return notifytest.Story("alertmanager", false)[0] }
 
 func TestWhatIsOpenIsRepeatedAndEndsLater(t *testing.T) {
 	w := newWorld(t)
-	w.deliver((*Client)(nil).Event(open(), w.now)...)
+	w.deliver((*Client)(nil).Event(open())...)
 	first := w.last()[0]
 	w.now = w.now.Add(5 * time.Minute)
 	if err := w.c.Keep(t.Context(), []notify.Facts{open()}); err != nil {
@@ -121,9 +121,9 @@ func TestWhatIsOpenIsRepeatedAndEndsLater(t *testing.T) {
 func TestNoRepetitionAfterTheEnd(t *testing.T) {
 	w := newWorld(t)
 	story := notifytest.Story("alertmanager", false)
-	w.deliver((*Client)(nil).Event(story[0], w.now)...)
+	w.deliver((*Client)(nil).Event(story[0])...)
 	end := story[len(story)-1]
-	w.deliver((*Client)(nil).Event(end, w.now)...)
+	w.deliver((*Client)(nil).Event(end)...)
 	if err := w.c.Keep(t.Context(), []notify.Facts{story[0]}); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestAnswers(t *testing.T) {
 	for status, want := range map[int]outbox.Class{200: "", 400: outbox.Permanent, 500: outbox.Ambiguous, 503: outbox.Ambiguous, 404: outbox.Misconfigured, -1: outbox.Ambiguous} {
 		w := newWorld(t)
 		w.r.Answer(notifytest.Always(status))
-		_, err := w.c.Deliver(t.Context(), outbox.Owed{Entry: (*Client)(nil).Event(open(), w.now)[0]}, outbox.Receipt{})
+		_, err := w.c.Deliver(t.Context(), outbox.Owed{Entry: (*Client)(nil).Event(open())[0]}, outbox.Receipt{})
 		if want == "" && err == nil {
 			continue
 		}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -87,9 +89,12 @@ func Story(receiver string, ticket bool) []notify.Facts {
 func factsAt(receiver string, in alerting.Input, e alerting.Event, i alerting.Incident) notify.Facts {
 	at := e.At + 1
 	return notify.Facts{
-		Receiver: receiver, URL: "https://slowburn.example.com", Spec: in.Spec, Event: e, Incident: i,
-		Status:  budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
-		Outlook: budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, 5*time.Minute, time.Hour),
+		Target: notify.Target{Receiver: receiver}, House: notify.House{URL: "https://slowburn.example.com"},
+		Told: incidents.Told{Facts: sentences.Facts{
+			Spec: in.Spec, Event: e, Incident: i, Now: e.Time(),
+			Status:  budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
+			Outlook: budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, 5*time.Minute, time.Hour),
+		}},
 	}
 }
 

@@ -69,19 +69,19 @@ type Payload struct {
 
 // Event composes what PagerDuty is told about an event: the beginning of an incident, once, and its end. A notice
 // opens nothing that anybody could resolve, and newer figures are no news to a pager.
-func (*Client) Event(f notify.Facts, now time.Time) []outbox.Entry {
+func (*Client) Event(f notify.Facts) []outbox.Entry {
 	switch {
 	case f.Event.Kind == alerting.Noticed:
 		return nil
 	case f.Incident.Open:
-		return []outbox.Entry{f.Begin(trigger(f), now)}
+		return []outbox.Entry{f.Begin(trigger(f))}
 	}
-	return []outbox.Entry{f.FollowUp(outbox.Edit, Event{Action: "resolve", DedupKey: dedupKey(f.Incident.ID)}, now)}
+	return []outbox.Entry{f.FollowUp(outbox.Edit, Event{Action: "resolve", DedupKey: dedupKey(f.Incident.ID)})}
 }
 
 // Acknowledged composes what tells PagerDuty that somebody has taken the incident.
-func (*Client) Acknowledged(f notify.Facts, a alerting.Act, now time.Time) []outbox.Entry {
-	return []outbox.Entry{f.ActEntry(a, outbox.Edit, Event{Action: "acknowledge", DedupKey: dedupKey(f.Incident.ID)}, now)}
+func (*Client) Acknowledged(f notify.Facts, a alerting.Act) []outbox.Entry {
+	return []outbox.Entry{f.ActEntry(a, outbox.Edit, Event{Action: "acknowledge", DedupKey: dedupKey(f.Incident.ID)})}
 }
 
 func trigger(f notify.Facts) Event {

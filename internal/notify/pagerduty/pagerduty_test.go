@@ -51,9 +51,9 @@ func TestStory(t *testing.T) {
 	r := notifytest.NewReceiver(t, nil)
 	store, c := &outboxtest.Store{}, newClient(t, r)
 	for n, f := range notifytest.Story("pagerduty", false) {
-		store.Add((*Client)(nil).Event(f, f.Event.Time())...)
+		store.Add((*Client)(nil).Event(f)...)
 		if n == 0 {
-			store.Add(c.Acknowledged(f, alerting.Act{Key: "1"}, f.Event.Time())...)
+			store.Add(c.Acknowledged(f, alerting.Act{Key: "1"})...)
 		}
 		deliver(t, store, c, 3)
 	}
@@ -104,7 +104,7 @@ func TestAnswers(t *testing.T) {
 			r := notifytest.NewReceiver(t, func(int, notifytest.Request) (int, http.Header, string) {
 				return c.status, http.Header{"Retry-After": {"30"}, "Location": {"http://127.0.0.1:1/"}}, c.body
 			})
-			o := outbox.Owed{Entry: (*Client)(nil).Event(notifytest.Story("pagerduty", false)[0], notifytest.Noon)[0]}
+			o := outbox.Owed{Entry: (*Client)(nil).Event(notifytest.Story("pagerduty", false)[0])[0]}
 			receipt, err := newClient(t, r).Deliver(t.Context(), o, outbox.Receipt{})
 			if c.want == "" {
 				if err != nil || receipt.None() {
@@ -130,7 +130,7 @@ func TestTheSentenceArrivesWhateverIsWrongWithTheRest(t *testing.T) {
 		}
 		return 202, nil, ""
 	})
-	o := outbox.Owed{Entry: (*Client)(nil).Event(notifytest.Story("pagerduty", false)[0], notifytest.Noon)[0]}
+	o := outbox.Owed{Entry: (*Client)(nil).Event(notifytest.Story("pagerduty", false)[0])[0]}
 	if _, err := newClient(t, r).Deliver(t.Context(), o, outbox.Receipt{}); err != nil || len(r.Got()) != 2 {
 		t.Errorf("%v after %d requests", err, len(r.Got()))
 	}
@@ -140,11 +140,11 @@ func TestAnOutageOfPagerDutyWakesNobodyForWhatIsOver(t *testing.T) {
 	r := notifytest.NewReceiver(t, notifytest.Always(503))
 	store, c := &outboxtest.Store{}, newClient(t, r)
 	story := notifytest.Story("pagerduty", false)
-	store.Add((*Client)(nil).Event(story[0], notifytest.Noon.Add(time.Hour))...)
+	store.Add((*Client)(nil).Event(story[0])...)
 	deliver(t, store, c, 2)
 	r.Answer(nil)
 	for _, f := range story[1:] {
-		store.Add((*Client)(nil).Event(f, notifytest.Noon.Add(time.Hour))...)
+		store.Add((*Client)(nil).Event(f)...)
 	}
 	before := len(r.Got())
 	deliver(t, store, c, 40)
@@ -158,7 +158,7 @@ func TestWhatFollowsOnAnIncidentPagerDutyNeverHeardOfIsNeedless(t *testing.T) {
 	r := notifytest.NewReceiver(t, nil)
 	store := &outboxtest.Store{}
 	story := notifytest.Story("pagerduty", false)
-	store.Add((*Client)(nil).Event(story[len(story)-1], notifytest.Noon)...)
+	store.Add((*Client)(nil).Event(story[len(story)-1])...)
 	deliver(t, store, newClient(t, r), 2)
 	if len(r.Got()) != 0 || store.Open() != 0 {
 		t.Errorf("%d requests, %d left", len(r.Got()), store.Open())

@@ -3,22 +3,31 @@ package slack
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// ComposeAct is what slowburn says when somebody does something about an incident: the root message shows it, and the
-// thread tells it, so that everybody sees who has it. Facts.Incident is after the act, and Facts.Event its
-// newest event. Only making it a page calls people.
-func ComposeAct(f Facts, a alerting.Act, now time.Time) []outbox.Entry {
+// Act composes what is owed when somebody does something about an incident: the root message shows it, and the thread
+// tells it, so that everybody sees who has it. Only making it a page calls people.
+func (h House) Act(d incidents.Done, to notify.Target) []outbox.Entry {
+	if d.Echo {
+		return nil
+	}
+	f := message{Told: d.Told, house: h, to: to}
+	return inThread(f.acted(d), to)
+}
+
+func (f message) acted(d incidents.Done) []outbox.Entry {
+	a := d.Act
 	switch {
 	case f.Incident.Unheard():
 		return nil
 	case a.Kind == alerting.Merge || a.Kind == alerting.Split:
-		return f.moved(a, now)
+		return f.moved(d)
 	}
 	lane, deed := outbox.LaneTicket, f.deed(a)
 	reply := Body{Text: f.actSentence(deed, a), Blocks: []Block{section(deed.icon + " " + deed.text)}}
@@ -33,8 +42,8 @@ func ComposeAct(f Facts, a alerting.Act, now time.Time) []outbox.Entry {
 		}
 	}
 	entries := []outbox.Entry{
-		f.entry("edit", lane, outbox.Edit, f.root(now), now),
-		f.entry("reply", lane, outbox.Reply, reply, now),
+		f.entry("edit", lane, outbox.Edit, f.root()),
+		f.entry("reply", lane, outbox.Reply, reply),
 	}
 	for n, suffix := range []string{"/edit", "/reply"} {
 		entries[n].Key = "act/" + a.Key + suffix
@@ -43,25 +52,25 @@ func ComposeAct(f Facts, a alerting.Act, now time.Time) []outbox.Entry {
 }
 
 // moved tells a merge or a split in both threads: the one that the incident comes into, and the one that it leaves.
-func (f Facts) moved(a alerting.Act, now time.Time) []outbox.Entry {
-	d := f.deed(a)
+func (f message) moved(done incidents.Done) []outbox.Entry {
+	a, d := done.Act, f.deed(done.Act)
 	body := func(text string) Body {
 		return Body{Text: f.actSentence(d, a), Blocks: []Block{section(d.icon + " " + text)}}
 	}
 	here := "*" + escape(f.name(100)) + "* is told in this thread from now on."
 	there := "*" + escape(f.name(100)) + "* is told in another thread from now on."
 	entries := []outbox.Entry{
-		f.entry("", outbox.LaneTicket, outbox.Edit, f.root(now), now),
-		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+here), now),
-		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+there), now),
+		f.entry("", outbox.LaneTicket, outbox.Edit, f.root()),
+		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+here)),
+		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+there)),
 	}
-	if left := f.leftBehind(d, a, now); left != nil {
-		entries = append(entries, f.entry("", outbox.LaneTicket, outbox.Edit, *left, now))
+	if left := f.leftBehind(d, done); left != nil {
+		entries = append(entries, f.entry("", outbox.LaneTicket, outbox.Edit, *left))
 	}
 	for n, suffix := range []string{"/edit", "/reply", "/from/reply", "/from/edit"}[:len(entries)] {
 		entries[n].Key = "act/" + a.Key + suffix
 		if n >= 2 {
-			entries[n].Thread, entries[n].IfTold = f.From, true
+			entries[n].Thread, entries[n].IfTold = done.From, true
 		}
 	}
 	return entries
@@ -69,18 +78,19 @@ func (f Facts) moved(a alerting.Act, now time.Time) []outbox.Entry {
 
 // leftBehind is what the root message of the thread shows that an incident has left: what is still told there, or of the
 // incident's own that it goes on elsewhere. What is over stays as it was told, which is nil.
-func (f Facts) leftBehind(d deed, a alerting.Act, now time.Time) *Body {
+func (f message) leftBehind(d deed, done incidents.Done) *Body {
 	switch {
-	case f.Left != nil:
-		b := f.Left.root(now)
+	case done.Left != nil:
+		left := message{Told: *done.Left, house: f.house, to: f.to}
+		b := left.root()
 		return &b
-	case f.From != f.Incident.ID || !f.Incident.Open:
+	case done.From != f.Incident.ID || !f.Incident.Open:
 		return nil
 	}
-	b := Body{Text: f.actSentence(d, a), Name: d.icon + " Merged · " + f.name(80)}
+	b := Body{Text: f.actSentence(d, done.Act), Name: d.icon + " Merged · " + f.name(80)}
 	b.Blocks = []Block{
 		header(d.icon + " Merged · " + f.name(100)), section(d.text + " It goes on in that thread; this one is its history."),
-		contextBlock(mrkdwn(f.signature())),
+		contextBlock(mrkdwn(f.house.signature())),
 	}
 	if l := f.links(); l != "" {
 		b.Blocks = slices.Insert(b.Blocks, 2, section(l))
@@ -95,18 +105,18 @@ type deed struct {
 	text string // the whole, as mrkdwn
 }
 
-func (f Facts) actSentence(d deed, a alerting.Act) string {
+func (f message) actSentence(d deed, a alerting.Act) string {
 	state := d.icon + " " + d.head + " " + person(a) + " · "
 	return clip(state+f.shortName(max(maxSentence-len([]rune(state)), 24)), maxSentence)
 }
 
 // deed tells an act.
-func (f Facts) deed(a alerting.Act) deed {
+func (f message) deed(a alerting.Act) deed {
 	who := "*" + person(a) + "* "
 	d := deed{icon: "📝", head: "Note by", text: who + "says:"}
 	switch a.Kind {
 	case alerting.Acknowledge:
-		d = deed{"👀", "Acknowledged by", who + "has acknowledged this " + f.tier() + f.together() + ", " + at(a.At) + "."}
+		d = deed{"👀", "Acknowledged by", who + "has acknowledged this " + f.Tier() + f.together() + ", " + at(a.At) + "."}
 	case alerting.Silence:
 		d = deed{"🔕", "Silenced by", who + "has silenced this " + until(a) + ". It is still counted, and this thread goes on."}
 	case alerting.Mitigated:
@@ -133,7 +143,7 @@ func (f Facts) deed(a alerting.Act) deed {
 }
 
 // together says that the thread tells more than this incident.
-func (f Facts) together() string {
+func (f message) together() string {
 	n := len(f.Others)
 	if f.Face != nil {
 		n = len(f.Face.Others)
@@ -145,7 +155,7 @@ func (f Facts) together() string {
 }
 
 // undone says which kind of act was taken back.
-func (f Facts) undone(a alerting.Act) string {
+func (f message) undone(a alerting.Act) string {
 	for _, b := range f.Incident.Acts {
 		if b.Key != a.Other {
 			continue

@@ -98,8 +98,8 @@ func (b Body) instead(channel, reason string) Body {
 	return b
 }
 
-// Instead marks composed messages as sent in place of those of another leg, which is down.
-func Instead(entries []outbox.Entry, down string) []outbox.Entry {
+// instead marks composed messages as sent in place of those of another leg, which is down.
+func instead(entries []outbox.Entry, down string) []outbox.Entry {
 	for i := range entries {
 		b, err := parseBody(entries[i].Body)
 		if err != nil {

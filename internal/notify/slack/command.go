@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // How much one answer says: so many budgets or incidents, and so many bytes of them.
@@ -158,9 +159,9 @@ func (s Standing) line() string {
 	case s.Status.Sum.Total == 0:
 		parts = append(parts, "no traffic in the window")
 	case left < 0:
-		parts = append(parts, "overspent by "+counted(-left, s.Spec.SLI.Kind))
+		parts = append(parts, "overspent by "+sentences.Counted(-left, s.Spec.SLI.Kind))
 	default:
-		parts = append(parts, remaining(s.Status)+" of the budget left")
+		parts = append(parts, figures.Left(s.Status.Sum.Bad, s.Status.Allowed)+" of the budget left")
 	}
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
 		parts = append(parts, "gone in "+figures.Duration(o.In))

@@ -1,32 +1,68 @@
 package slack
 
 import (
+	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// Compose is what slowburn says about an event: the entries that are owed because of it. It is a
-// pure function of the facts and of the time at which they are told.
+// House composes what Slack is told.
+var _ notify.Chat = House{}
+
+// Event composes what is owed because of an event.
 //
 // An incident has one root message, which always shows its newest state, and a thread, which
 // is its history. Edits notify nobody, so what people must notice is a reply as well, and
 // what may not wait is broadcast to the channel. Only a page mentions people, and only when it begins.
-func Compose(f Facts, now time.Time) []outbox.Entry {
+//
+// The channel in which an incident began has its thread; one that hears of it only when it becomes a page has a
+// thread of its own from then on.
+func (h House) Event(facts notify.Facts) []outbox.Entry {
+	f := message{Told: facts.Told, house: h, to: facts.Target}
+	if f.to.First && f.Event.Kind == alerting.Escalated {
+		f.Event.Kind = alerting.Opened // here it begins as a page
+	}
+	entries := inThread(f.event(), f.to)
+	if f.to.Instead != "" {
+		entries = instead(entries, f.to.Instead)
+	}
+	for n := range entries {
+		entries[n].Key = cmp.Or(f.to.Key, entries[n].Key)
+	}
+	return entries
+}
+
+// Acknowledged composes nothing: people read it in the thread, where [House.Act] tells all that they do.
+func (House) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
+
+// inThread puts messages into the thread of a further channel.
+func inThread(entries []outbox.Entry, to notify.Target) []outbox.Entry {
+	for i := range entries {
+		if to.Again {
+			entries[i].Key += "@" + to.Channel
+			entries[i].Thread += "@" + to.Channel
+		}
+	}
+	return entries
+}
+
+// event is what is owed because of the event, in one channel.
+func (f message) event() []outbox.Entry {
 	if f.Event.Rule == alerting.RulePolicy {
-		return f.gateTurned(now)
+		return f.gateTurned()
 	}
 	if f.Event.Rule == alerting.RuleExperiment {
-		return f.abort(now)
+		return f.abort()
 	}
 	if f.Event.Kind == alerting.Noticed {
-		return f.spent(now)
+		return f.spent()
 	}
-	if f.missed(now) {
-		return f.missedLive(now)
+	if f.Missed() {
+		return f.missedLive()
 	}
 	if f.Incident.Unheard() {
 		return nil // silenced before it began; what follows the silence becomes the root message
@@ -34,31 +70,31 @@ func Compose(f Facts, now time.Time) []outbox.Entry {
 	switch f.Event.Kind {
 	case alerting.Opened:
 		if f.Incident.Group != "" {
-			return f.joined(now)
+			return f.joined()
 		}
-		return []outbox.Entry{f.entry("post", f.lane(), outbox.Post, f.root(now), now)}
+		return []outbox.Entry{f.entry("post", f.lane(), outbox.Post, f.root())}
 	case alerting.Escalated, alerting.Updated:
-		return f.changed(now)
+		return f.changed()
 	case alerting.Resolved:
 		return []outbox.Entry{
-			f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root(now), now),
-			f.entry("reply", outbox.LaneResolve, outbox.Reply, f.resolution(), now),
+			f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root()),
+			f.entry("reply", outbox.LaneResolve, outbox.Reply, f.resolution()),
 		}
 	}
 	return nil
 }
 
 // changed is what is owed when an incident goes on: the new state, and a reply if people must notice.
-func (f Facts) changed(now time.Time) []outbox.Entry {
-	edit := func(lane outbox.Lane) outbox.Entry { return f.entry("edit", lane, outbox.Edit, f.root(now), now) }
+func (f message) changed() []outbox.Entry {
+	edit := func(lane outbox.Lane) outbox.Entry { return f.entry("edit", lane, outbox.Edit, f.root()) }
 	reply := func(b Body) []outbox.Entry {
-		return []outbox.Entry{edit(f.lane()), f.entry("reply", f.lane(), outbox.Reply, b, now)}
+		return []outbox.Entry{edit(f.lane()), f.entry("reply", f.lane(), outbox.Reply, b)}
 	}
 	switch {
 	case f.Event.Reason == alerting.ByPerson:
 		return []outbox.Entry{edit(f.lane())} // the thread has it from the person
 	case f.firstHeard() && f.Incident.Group != "":
-		return f.joined(now)
+		return f.joined()
 	case f.firstHeard():
 		return []outbox.Entry{edit(f.lane())} // there is no root message yet, so this becomes it
 	case f.Event.Kind == alerting.Escalated:
@@ -73,33 +109,32 @@ func (f Facts) changed(now time.Time) []outbox.Entry {
 
 // joined is what is owed when an incident goes into the thread of another: the root message shows it, and a reply tells of
 // it. People are called only if nobody was before, or if they may believe that it was over.
-func (f Facts) joined(now time.Time) []outbox.Entry {
+func (f message) joined() []outbox.Entry {
 	b := f.escalation()
-	icon, word := f.state(now)
-	b.Text = f.sentence(icon+" "+word, f.predicate(now))
-	page := f.loud() == alerting.Page
+	b.Text = f.sentence(f.state(), f.predicate())
+	page := f.Loud() == alerting.Page
 	b.Broadcast = page && !f.Silenced
 	if again := f.Event.Follows != ""; !page || f.paged() && !again {
 		b.Mention = nil
 	}
-	b.Blocks = []Block{section(icon + " *" + word + "* · " + escape(f.name(100)) + "\n" + f.lead(now))}
+	b.Blocks = []Block{section(icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100)) + "\n" + f.dressLines(f.Lead()))}
 	if len(b.Mention) > 0 {
 		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
 	}
 	return []outbox.Entry{
-		f.entry("edit", f.lane(), outbox.Edit, f.root(now), now),
-		f.entry("reply", f.lane(), outbox.Reply, b, now),
+		f.entry("edit", f.lane(), outbox.Edit, f.root()),
+		f.entry("reply", f.lane(), outbox.Reply, b),
 	}
 }
 
 // paged reports whether another incident of the thread is a page.
-func (f Facts) paged() bool {
-	return f.Face != nil && f.Face.loud() == alerting.Page ||
+func (f message) paged() bool {
+	return f.Face != nil && f.Face.Loud() == alerting.Page ||
 		slices.ContainsFunc(f.Others, func(i alerting.Incident) bool { return i.Loud() == alerting.Page })
 }
 
 // firstHeard reports whether everything before the event fell into a silence.
-func (f Facts) firstHeard() bool {
+func (f message) firstHeard() bool {
 	i := f.Incident
 	for len(i.Log) > 0 && i.Log[len(i.Log)-1].At >= f.Event.At {
 		i.Log = i.Log[:len(i.Log)-1]
@@ -108,7 +143,7 @@ func (f Facts) firstHeard() bool {
 }
 
 // lane is how urgent the beginning of the incident is.
-func (f Facts) lane() outbox.Lane {
+func (f message) lane() outbox.Lane {
 	if f.Event.Severity == alerting.Page {
 		return outbox.LanePage
 	}
@@ -116,7 +151,7 @@ func (f Facts) lane() outbox.Lane {
 }
 
 // missedLive tells once, calmly, about an incident that was over before it could be seen.
-func (f Facts) missedLive(now time.Time) []outbox.Entry {
+func (f message) missedLive() []outbox.Entry {
 	if f.Event.Kind != alerting.Resolved {
 		return nil
 	}
@@ -125,23 +160,23 @@ func (f Facts) missedLive(now time.Time) []outbox.Entry {
 		op = outbox.Reply
 	}
 	f.Face, f.Others = nil, nil
-	post := f.entry("missed", outbox.LaneTicket, op, f.root(now), now)
+	post := f.entry("missed", outbox.LaneTicket, op, f.root())
 	if op == outbox.Reply || len(f.Incident.Log) == 0 {
 		return []outbox.Entry{post}
 	}
 	// It has the key of the page that it would have been: if that was sent after all, it is found and brought up to date.
 	post.Key = f.Incident.Log[0].Key() + "/post"
-	return []outbox.Entry{post, f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root(now), now)}
+	return []outbox.Entry{post, f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root())}
 }
 
 // spent tells that a share of the budget is gone: in the thread of the incident that does it, or by itself.
-func (f Facts) spent(now time.Time) []outbox.Entry {
-	b := f.spentBody(now)
+func (f message) spent() []outbox.Entry {
+	b := f.spentBody()
 	if f.Silenced && !f.Incident.Open || f.Incident.Unheard() {
 		return nil
 	}
 	if f.Incident.Open && f.Incident.ID == f.Event.Incident {
-		return []outbox.Entry{f.entry("reply", outbox.LaneTicket, outbox.Reply, b, now)}
+		return []outbox.Entry{f.entry("reply", outbox.LaneTicket, outbox.Reply, b)}
 	}
-	return []outbox.Entry{f.entry("post", outbox.LaneTicket, outbox.Post, b, now)}
+	return []outbox.Entry{f.entry("post", outbox.LaneTicket, outbox.Post, b)}
 }

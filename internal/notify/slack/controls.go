@@ -31,8 +31,8 @@ var silences = []struct {
 }
 
 // controls are what can be done from a message; none acknowledges what is over.
-func (f Facts) controls() []Block {
-	if !f.Interactive {
+func (f message) controls() []Block {
+	if !f.house.Interactive {
 		return nil
 	}
 	id := controlID(f.Event.Incident)

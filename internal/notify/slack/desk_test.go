@@ -194,7 +194,8 @@ func (s *scene) connected(n int) {
 // message posts one with the controls of an incident.
 func (s *scene) message(incident string) string {
 	s.Helper()
-	f := Facts{House: House{Interactive: true}, Event: alerting.Event{Incident: incident}, Incident: alerting.Incident{Open: true, Severity: alerting.Page}}
+	f := message{house: House{Interactive: true}}
+	f.Event.Incident, f.Incident = incident, alerting.Incident{Open: true, Severity: alerting.Page}
 	b := Body{Text: "burning " + incident, Blocks: append([]Block{section("burning " + incident)}, f.controls()...)}
 	_, err := s.desk.Client.postTo(s.Context(), target{channel: general}, incident, b)
 	if err != nil {

@@ -3,28 +3,33 @@ package slack
 import (
 	"cmp"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 )
 
-// ComposeEvidence is what slowburn says when it has looked into an incident: the root message shows the essence, the thread
+// Evidence composes what is owed when slowburn has looked into an incident: the root message shows the essence, the thread
 // all of it. If nothing could be found out the root stays as it is; the thread says so in small print if something failed, and
 // nothing if there was nothing to ask. Facts.Event is the incident's newest.
-func ComposeEvidence(f Facts, now time.Time) []outbox.Entry {
+func (h House) Evidence(facts notify.Facts) []outbox.Entry {
+	f := message{Told: facts.Told, house: h, to: facts.Target}
+	return inThread(f.looked(), facts.Target)
+}
+
+func (f message) looked() []outbox.Entry {
 	if f.Incident.Unheard() || f.Evidence.Empty() && f.Evidence.Failure() == "" {
 		return nil
 	}
 	key := f.Event.Incident + "/evidence/" + string(f.Evidence.Kind)
-	reply := f.entry("", outbox.LaneTicket, outbox.Reply, f.findings(), now)
+	reply := f.entry("", outbox.LaneTicket, outbox.Reply, f.findings())
 	reply.Key = key + "/reply"
 	if f.Evidence.Empty() {
 		return []outbox.Entry{reply}
 	}
-	edit := f.entry("", outbox.LaneTicket, outbox.Edit, f.root(now), now)
+	edit := f.entry("", outbox.LaneTicket, outbox.Edit, f.root())
 	edit.Key = key + "/edit"
 	return []outbox.Entry{edit, reply}
 }
@@ -41,7 +46,7 @@ const (
 
 // evidence is the essence of what was found out, for the root message. When it is over, the signals and the traces of its
 // beginning are left to the thread.
-func (f Facts) evidence() []Block {
+func (f message) evidence() []Block {
 	e := f.Evidence
 	if e == nil || e.Empty() || f.Incident.ID == "" {
 		return nil
@@ -64,7 +69,7 @@ func (f Facts) evidence() []Block {
 }
 
 // findings is the reply that tells all of it.
-func (f Facts) findings() Body {
+func (f message) findings() Body {
 	e := f.Evidence
 	if e.Empty() {
 		why := "Evidence: not available (" + e.Failure() + ")"
@@ -85,7 +90,7 @@ func (f Facts) findings() Body {
 }
 
 // tense is the first of two words while the incident is open.
-func (f Facts) tense(now, then string) string {
+func (f message) tense(now, then string) string {
 	if f.Incident.Open {
 		return now
 	}
@@ -93,7 +98,7 @@ func (f Facts) tense(now, then string) string {
 }
 
 // headline is what was found in a few words.
-func (f Facts) headline() string {
+func (f message) headline() string {
 	if c := f.Evidence.Changes; len(c) > 0 {
 		return f.Evidence.Burns.Headline() + "; " + c[0].What
 	}
@@ -101,7 +106,7 @@ func (f Facts) headline() string {
 }
 
 // changes are what was changed, with links to where they are described.
-func (f Facts) changes() []string {
+func (f message) changes() []string {
 	var lines []string
 	for _, c := range f.Evidence.Changes {
 		line := line(c.Sentence(f.Evidence.Onset))
@@ -118,7 +123,7 @@ func (f Facts) changes() []string {
 }
 
 // traces are links to traces or, without a place to show them, their IDs.
-func (f Facts) traces() (parts []string) {
+func (f message) traces() (parts []string) {
 	for _, t := range f.Evidence.Traces {
 		part := cmp.Or(shortLink(t.URL, clip(t.ID, 9)), code(clip(t.ID, 64)))
 		if t.Seconds > 0 {
@@ -152,7 +157,7 @@ func joined(parts []string) string {
 }
 
 // provenance says where the findings come from.
-func (f Facts) provenance() string {
+func (f message) provenance() string {
 	e := f.Evidence
 	parts := []string{"Since the onset, up to " + at(e.At), "found within " + figures.Value(max(e.Took, 0.1)) + " s"}
 	if len(e.Burns.Looked) > 0 {

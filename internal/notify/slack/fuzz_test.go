@@ -16,8 +16,11 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -42,7 +45,7 @@ func figure(r *rand.Rand) int64 {
 }
 
 // randomFacts are facts as no engine would give them, but as a mistake could.
-func randomFacts(r *rand.Rand, o slo.Objective) Facts {
+func randomFacts(r *rand.Rand, o slo.Objective) message {
 	sum := func() budget.Sum {
 		total := figure(r)
 		return budget.Sum{Bad: total / (1 + figure(r)), Total: total, Known: r.IntN(60), BadSlots: r.IntN(60)}
@@ -71,18 +74,18 @@ func randomFacts(r *rand.Rand, o slo.Objective) Facts {
 		}
 	}
 	sli := r.Float64()
-	f := Facts{
-		House: House{Channel: "#general", URL: "https://slowburn.example", Version: text(r), Interactive: r.IntN(2) == 0},
+	f := message{house: House{House: notify.House{URL: "https://slowburn.example", Version: text(r), Prometheus: "https://prometheus.example"}, Channel: "#general", Interactive: r.IntN(2) == 0}}
+	f.Facts = sentences.Facts{
 		Spec: &slo.Spec{
 			Service: text(r), Name: text(r), Owner: text(r), Description: text(r), Objective: o,
 			Windows: []slo.Window{{Rolling: 28 * slo.Day}}, SLI: slo.Indicator{Kind: slo.Kind(nasty[r.IntN(3)])},
 			Links: slo.Links{Runbook: "https://wiki.example/" + text(r), Dashboard: text(r)},
 			Tier:  text(r), Slack: slo.SlackRoute{Mention: mentions("<!subteam^S0123>")},
 		},
-		Event: e, Incident: incident, QueryURL: QueryURL("https://prometheus.example", text(r), moment(), time.Hour),
+		Event: e, Incident: incident,
 		Status:  budget.Status{Sum: sum(), Allowed: figure(r), SLI: &sli, Spent: []float64{0, 0.5, 1, 1e9, math.Inf(1), math.NaN()}[r.IntN(6)]},
 		Outlook: budget.Outlook{Known: r.IntN(2) == 0, Gone: r.IntN(3) == 0, In: time.Duration(figure(r)), Early: time.Hour, Late: 2 * time.Hour},
-		Late:    r.IntN(3) == 0,
+		Over:    r.IntN(3) == 0,
 	}
 	for range r.IntN(6) {
 		f.Upstream = append(f.Upstream, alerting.Upstream{SLO: slo.ID(text(r)), Incident: text(r), Severity: alerting.Severity(text(r)), Onset: moment()})
@@ -91,7 +94,9 @@ func randomFacts(r *rand.Rand, o slo.Objective) Facts {
 		f.Worst = &alerting.Step{SLO: slo.ID(text(r)), Over: 5 * time.Minute, Sum: sum()}
 	}
 	if r.IntN(3) == 0 {
-		f.Chart = &Chart{Title: text(r), Name: text(r), Points: []Point{{text(r), 1}, {text(r) + "x", math.NaN()}, {"y", math.Inf(1)}, {"z", 2}, {"zz", 3}}}
+		for range 5 {
+			f.Trail = append(f.Trail, incidents.Point{At: moment(), Sum: sum()})
+		}
 	}
 	return f
 }
@@ -136,21 +141,22 @@ func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
 	if r.IntN(2) == 0 {
 		f.Evidence = randomEvidence(r)
 	}
-	entries := Compose(f, monday)
+	f.Now = monday
+	entries := f.event()
 	if f.Evidence != nil {
-		entries = append(entries, ComposeEvidence(f, monday)...)
+		entries = append(entries, f.looked()...)
 	}
 	if r.IntN(10) > 0 {
 		return entries
 	}
 	for _, kind := range []alerting.ActKind{alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo} {
-		entries = append(entries, ComposeAct(f, randomAct(r, kind), monday)...)
+		entries = append(entries, f.acted(incidents.Done{Told: f.Told, Act: randomAct(r, kind)})...)
 	}
-	report := Report{House: f.House, Name: "weekly", Period: "2026-W48", Title: text(r), Verdict: text(r), Footer: text(r), Details: []Detail{{text(r), text(r) + "\n" + text(r)}}}
+	report := Report{House: f.house, Name: "weekly", Period: "2026-W48", Title: text(r), Verdict: text(r), Footer: text(r), Details: []Detail{{text(r), text(r) + "\n" + text(r)}}}
 	for range r.IntN(40) {
 		report.Table = append(report.Table, []string{text(r), text(r), text(r)})
 	}
-	notice := Notice{House: f.House, Kind: "p", Title: text(r), Reason: text(r), Effect: text(r), Since: monday, At: monday, Over: r.IntN(2) == 0}
+	notice := Notice{House: f.house, Kind: "p", Title: text(r), Reason: text(r), Effect: text(r), Since: monday, At: monday, Over: r.IntN(2) == 0}
 	entries = append(entries, ComposeReport(report, monday)...)
 	entries = append(entries, ComposeNotice(notice, monday)...)
 	body, _ := digest(entries)

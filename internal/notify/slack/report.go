@@ -75,7 +75,7 @@ func (r Report) root(rows [][]string, _ time.Time) Body {
 	if more := len(r.Table) - len(rows); more > 0 {
 		b.Blocks = append(b.Blocks, section("+ "+figures.Count(more)+" more in the thread"))
 	}
-	if address := cmp.Or(r.Link, r.page("reports", r.Name, r.Period)); address != "" {
+	if address := cmp.Or(r.Link, r.Page("reports", r.Name, r.Period)); address != "" {
 		b.Blocks = append(b.Blocks, section(link(address, "The whole report")))
 	}
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.Trim(escape(r.Footer)+" · "+r.signature(), " ·"))))

@@ -14,7 +14,11 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -39,7 +43,7 @@ func checkout(t testing.TB) *slo.Spec {
 		Service: "checkout", Name: "availability", Owner: "payments",
 		Description: "Orders are answered without a server error.",
 		Objective:   objective(t, "99.9"), Windows: []slo.Window{{Rolling: 28 * slo.Day}},
-		SLI: slo.Indicator{Kind: slo.Events},
+		SLI: notifytest.Spec().SLI,
 		Alerts: slo.Alerts{
 			Page: []slo.Pair{{Budget: 200, Long: time.Hour, Short: 5 * time.Minute}, {Budget: 500, Long: 6 * time.Hour, Short: 30 * time.Minute}},
 			Ticket: []slo.Pair{
@@ -52,7 +56,10 @@ func checkout(t testing.TB) *slo.Spec {
 	}
 }
 
-var house = House{Channel: "#reliability", URL: "https://slowburn.example", Version: "v1.0.0", Interactive: true}
+var house = House{
+	House:   notify.House{URL: "https://slowburn.example", Version: "v1.0.0", Prometheus: "https://prometheus.example"},
+	Channel: "#reliability", Interactive: true,
+}
 
 // story plays slots minute by minute, and composes what happens at once.
 type story struct {
@@ -63,7 +70,7 @@ type story struct {
 	known   map[string]alerting.Incident
 	at      budget.Minute
 	entries []outbox.Entry
-	facts   []Facts
+	facts   []message
 }
 
 // newStory begins with a month of good service, at so many events a minute.
@@ -106,15 +113,16 @@ func (s *story) tell(now time.Time) {
 			i = i.Apply(e)
 			s.known[e.Incident] = i
 		}
-		f := Facts{
-			House: house, Spec: s.spec, Event: e, Incident: i, Late: ends[e.Incident] == 3,
-			Status:    budget.StatusAt(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1),
-			Outlook:   budget.Forecast(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1, time.Hour),
+		f := message{house: house, Told: incidents.Told{
+			Facts: sentences.Facts{
+				Spec: s.spec, Event: e, Incident: i, Over: ends[e.Incident] == 3, Now: now,
+				Status:  budget.StatusAt(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1),
+				Outlook: budget.Forecast(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1, time.Hour),
+			},
 			Standings: alerting.Standings(in, s.state, e.At+1),
-			QueryURL:  QueryURL("https://prometheus.example", `sum(rate(http_requests_total{code=~"5.."}[5m]))`, e.Time(), 6*time.Hour),
-		}
+		}}
 		s.facts = append(s.facts, f)
-		s.entries = append(s.entries, Compose(f, now)...)
+		s.entries = append(s.entries, f.event()...)
 	}
 }
 
@@ -161,8 +169,11 @@ func TestMessagesReadWell(t *testing.T) {
 			f := s.facts[0]
 			ack := alerting.Act{Key: "k1", Kind: alerting.Acknowledge, By: "ana", At: f.Event.Time().Add(2 * time.Minute), Incident: f.Incident.ID}
 			f.Incident = f.Incident.Take(ack)
-			f.Chart = &Chart{Title: "Burn rate", Name: "burn", Points: []Point{{"03:00", 0}, {"03:05", 62.5}, {"03:09", 150}}}
-			return ComposeAct(f, ack, ack.At)
+			for n, bad := range []int64{0, 625, 1500} {
+				f.Trail = append(f.Trail, incidents.Point{At: monday.Add(time.Duration(n) * 5 * time.Minute), Sum: budget.Sum{Bad: bad, Total: 10_000}})
+			}
+			f.Now = ack.At
+			return f.acted(incidents.Done{Told: f.Told, Act: ack})
 		},
 		"a journey whose till is out": func(t *testing.T) []outbox.Entry {
 			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
@@ -176,7 +187,8 @@ func TestMessagesReadWell(t *testing.T) {
 				{SLO: "db/availability", Incident: "db/availability/page/1", Severity: alerting.Page, Onset: since, Open: true},
 				{SLO: "dns/answers", Incident: "dns/answers/page/1", Severity: alerting.Page, Onset: since, Open: true},
 			}
-			return Compose(f, f.Event.Time())
+			f.Now = f.Event.Time()
+			return f.event()
 		},
 		"a weekly report": func(*testing.T) []outbox.Entry { return ComposeReport(weekly(), monday) },
 		"Prometheus is away": func(*testing.T) []outbox.Entry {

@@ -105,18 +105,18 @@ func Kind() notify.Kind {
 }
 
 // Event composes what a webhook is told about an event: the event, and before it, once, that the incident began.
-func (*Client) Event(f notify.Facts, now time.Time) []outbox.Entry {
+func (*Client) Event(f notify.Facts) []outbox.Entry {
 	if f.Incident.ID == "" || f.Event.Kind == alerting.Noticed {
-		e := f.Entry(outbox.Post, nil, now)
+		e := f.Entry(outbox.Post, nil)
 		e.Thread = f.Event.Key() // it waits for nothing and nothing waits for it
 		return []outbox.Entry{withMessage(e, f, TypeSpent)}
 	}
 	var entries []outbox.Entry
 	if f.Incident.Open {
-		entries = append(entries, withMessage(f.Begin(nil, now), f, TypeOpened))
+		entries = append(entries, withMessage(f.Begin(nil), f, TypeOpened))
 	}
 	if f.Event.Kind != alerting.Opened {
-		entries = append(entries, withMessage(f.FollowUp(outbox.Reply, nil, now), f, typeOf[f.Event.Kind]))
+		entries = append(entries, withMessage(f.FollowUp(outbox.Reply, nil), f, typeOf[f.Event.Kind]))
 	}
 	return entries
 }
@@ -128,10 +128,10 @@ func withMessage(e outbox.Entry, f notify.Facts, kind string) outbox.Entry {
 }
 
 // Acknowledged composes what tells that somebody has taken the incident.
-func (*Client) Acknowledged(f notify.Facts, a alerting.Act, now time.Time) []outbox.Entry {
-	e := f.ActEntry(a, outbox.Reply, nil, now)
+func (*Client) Acknowledged(f notify.Facts, a alerting.Act) []outbox.Entry {
+	e := f.ActEntry(a, outbox.Reply, nil)
 	m := messageOf(f, TypeAcknowledged, e.Key)
-	m.Timestamp, m.AcknowledgedBy = now.UTC(), a.By
+	m.Timestamp, m.AcknowledgedBy = f.Now.UTC(), a.By
 	e.Body = notify.JSON(m)
 	return []outbox.Entry{e}
 }

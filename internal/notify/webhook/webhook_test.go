@@ -30,7 +30,7 @@ func newClient(t *testing.T, address string) *Client {
 // compose is what a webhook is told of a story.
 func compose(story []notify.Facts) (entries []outbox.Entry) {
 	for _, f := range story {
-		entries = append(entries, (*Client)(nil).Event(f, f.Event.Time())...)
+		entries = append(entries, (*Client)(nil).Event(f)...)
 	}
 	return entries
 }

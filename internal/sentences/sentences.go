@@ -1,0 +1,437 @@
+// Package sentences says what happens to an error budget: every sentence about an incident is made here, once, and
+// without markup. Slack dresses them, the other receivers, the pages and the drafts of postmortems take them as they
+// are; so an event reads the same wherever it is read.
+//
+// They are read at three in the morning by somebody who was asleep a minute ago: the state comes first, then one
+// thought per sentence, then the figures.
+package sentences
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// Facts are what can be said of an event.
+type Facts struct {
+	Event    alerting.Event
+	Incident alerting.Incident // after the event; the zero value for a notice outside of one
+	Over     bool              // the incident began and ended before anybody could be told
+	Spec     *slo.Spec
+	Status   budget.Status // of the first window
+	Outlook  budget.Outlook
+	Upstream []alerting.Upstream // what it depends on and burns, nearest first
+	Worst    *alerting.Step      // of a journey: its worst step at the time of the event; nil if none is bad
+	Now      time.Time           // when this is said; later than the event after a gap
+}
+
+// liveFor is how old an event may be and still be told as something that goes on.
+const liveFor = 15 * time.Minute
+
+// Missed reports whether the incident was over long before it could be seen.
+func (f Facts) Missed() bool { return f.Over && f.Now.Sub(f.Incident.Detected) > liveFor }
+
+// Loud returns how loud the incident is, or was at most if it is over.
+func (f Facts) Loud() alerting.Severity {
+	if f.Incident.Open {
+		return f.Incident.Loud()
+	}
+	return f.Incident.Severity
+}
+
+// The states that a message begins with.
+const (
+	MissedLive  = "Missed live"
+	DataAreBack = "Data are back"
+	Resolved    = "Resolved"
+	NoData      = "No data"
+	Page        = "Page"
+	Ticket      = "Ticket"
+)
+
+// State returns the words that say how the incident stands.
+func (f Facts) State() string {
+	switch {
+	case f.Missed():
+		return MissedLive
+	case !f.Incident.Open && f.Event.Rule == alerting.RuleNoData:
+		return DataAreBack
+	case !f.Incident.Open:
+		return Resolved
+	case f.Event.Rule == alerting.RuleNoData:
+		return NoData
+	case f.Loud() == alerting.Page:
+		return Page
+	}
+	return Ticket
+}
+
+// Summary returns one sentence without its full stop: which budget, and what is the matter with it.
+func (f Facts) Summary() string { return string(f.Event.SLO) + " " + f.Predicate() }
+
+// Predicate returns what follows the budget's name in [Facts.Summary].
+func (f Facts) Predicate() string {
+	i := f.Incident
+	switch {
+	case f.Event.Rule == alerting.RulePolicy:
+		return f.gatePredicate()
+	case f.Event.Rule == alerting.RuleExperiment:
+		return "bears an experiment that " + f.Experiment()
+	case f.Event.Kind == alerting.Noticed:
+		return "has used " + f.spent() + " of its error budget; " + f.outlook()
+	case f.Event.Rule == alerting.RuleNoData && i.Open:
+		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it"
+	case f.Event.Rule == alerting.RuleNoData:
+		return "has data again after " + figures.Duration(i.Last.Time().Sub(i.Onset))
+	case f.Event.Rule == alerting.RuleDeclared && i.Open:
+		return "has an incident: " + i.Title()
+	case f.Event.Rule == alerting.RuleDeclared:
+		return "is over after " + figures.Duration(i.Duration()) + ": " + i.Title()
+	case f.Missed():
+		return "burned for " + figures.Duration(i.Duration()) + " while slowburn could not see it; it is over"
+	case !i.Open:
+		return "burned for " + figures.Duration(i.Duration()) + " and took " + cost(i) + " of its error budget"
+	}
+	return "burns its error budget " + f.fast() + "; " + f.outlook()
+}
+
+func (f Facts) gatePredicate() string {
+	switch f.Event.Reason {
+	case alerting.PolicyFrozen:
+		return "has spent its error budget; only fixes of reliability and security are released"
+	case alerting.PolicyThawed:
+		left := f.left()
+		if f.Status.Left() < 0 {
+			left = "none"
+		}
+		return "may be released again; " + left + " of its error budget is left"
+	}
+	return "has used " + f.spent() + " of its error budget; " + f.outlook()
+}
+
+// Experiment returns why an experiment has to end, as the rest of a sentence about it.
+func (f Facts) Experiment() string {
+	if f.Event.Reason == alerting.ExperimentBurns {
+		return "is still running while an alert has fired"
+	}
+	return "has used up the budget it was given"
+}
+
+// Lead returns what happened, a text a line: what was promised, how it stands, and what is to be expected.
+func (f Facts) Lead() []Text {
+	var all []Text
+	if f.Spec.Name != "" {
+		all = append(all, f.Promise())
+	}
+	switch {
+	case f.Event.Kind == alerting.Noticed:
+		all = append(all, f.Spending(), f.forecast(), f.Late())
+	case f.Event.Rule == alerting.RuleNoData:
+		all = append(all, f.Data())
+	case f.Event.Rule == alerting.RuleDeclared:
+		all = append(all, f.Declared()...)
+		all = append(all, f.Late())
+	case !f.Incident.Open:
+		all = append(all, f.Ending()...)
+	default:
+		all = append(all, f.Burning()...)
+		all = append(all, f.Late())
+	}
+	return said(all)
+}
+
+// said leaves out what there was nothing to say about.
+func said(all []Text) []Text {
+	var out []Text
+	for _, t := range all {
+		if len(t) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Promise says what the SLO promises.
+func (f Facts) Promise() Text {
+	promise := f.Spec.Objective.Percent() + " % of " + Unit(f.Spec.SLI.Kind, true) + " good, over "
+	if f.Spec.Description == "" {
+		return say("Promised: ", promise, foreign(f.Period()), ".")
+	}
+	return say("Promised: ", foreign(f.Spec.Description), " (", promise, foreign(f.Period()), ")")
+}
+
+// Period returns the SLO's window in words: "28 d", "the month (Europe/Berlin)".
+func (f Facts) Period() string {
+	if w := f.Spec.Window(); w.Calendar == "" {
+		return figures.Duration(w.Rolling)
+	}
+	return "the " + f.Spec.Window().String()
+}
+
+// Burning says what an incident that is open does, in the pair of windows that fired and since it began.
+func (f Facts) Burning() []Text {
+	return said([]Text{f.Windows(), f.Tested(), f.affected(), f.forecast()})
+}
+
+// Windows puts the pair of windows that fired into words. It is empty without one.
+func (f Facts) Windows() Text {
+	last := f.Incident.Last
+	if last.Pair == nil || last.Long == nil || last.Short == nil {
+		return nil
+	}
+	t := say("Over the last ", figures.Duration(last.Pair.Long), " the error budget burned ", strong(f.fast()))
+	limit := last.Pair.Burn(f.Spec.Window().Length())
+	over := " in the last " + figures.Duration(last.Pair.Short)
+	switch rate, ok := budget.Burn(*last.Short, f.Spec.Objective); {
+	case !ok:
+		return say(t, ";", over, " there was no traffic.")
+	case rate > limit:
+		return say(t, ", and still so", over, ".")
+	default:
+		return say(t, ";", over, " it is down to ", figures.Times(rate), ".")
+	}
+}
+
+// lowTraffic is below how many events in the long window people want to know that chance was ruled out.
+const lowTraffic = 1000
+
+// Tested says how the test for low traffic came out. It is empty where there is traffic enough.
+func (f Facts) Tested() Text {
+	s, kind := f.Incident.First.Sure, f.Spec.SLI.Kind
+	if s == nil || s.Total >= lowTraffic {
+		return nil
+	}
+	failed := figures.Count(int(s.Bad)) + " of " + Counted(s.Total*budget.Unit, kind) + " failed"
+	chance := ". If the SLO were kept, that would have a probability of " + s.Probability() + "."
+	if kind == slo.Slices {
+		return say(failed, chance)
+	}
+	return say("Traffic is low, so chance was ruled out: ", failed, ", in ", figures.Plural(s.Minutes, "different minute"), chance)
+}
+
+// affected says what went bad since the onset.
+func (f Facts) affected() Text {
+	burn := f.Incident.Last.Burn
+	if burn == nil {
+		return nil
+	}
+	return say("Since it began, ", strong(f.bad(*burn)), " went bad: ", cost(f.Incident), " of the whole budget.")
+}
+
+func (f Facts) bad(b alerting.Burning) string {
+	return figures.Events(b.Bad) + " of " + Counted(b.Total, f.Spec.SLI.Kind)
+}
+
+// forecast says when the budget is gone. It is empty if that is not known, or has been said.
+func (f Facts) forecast() Text {
+	switch o := f.Outlook; {
+	case o.Gone && f.Event.Rule == alerting.RuleSpent:
+		return nil // the message says nothing else
+	case o.Gone:
+		return say("The error budget is spent.")
+	case o.Lasts:
+		return say("At this rate the budget still lasts its window.")
+	case !o.Known:
+		return nil
+	default:
+		t := say("At this rate the budget is gone in ", strong(figures.Duration(o.In)), ", ", moment(f.Event.Time().Add(o.In)))
+		if o.Early > 0 && o.Late-o.Early > o.In/5 { // a narrow band says nothing more
+			t = say(t, ", give or take: between ", figures.Duration(o.Early), " and ", figures.Duration(o.Late))
+		}
+		return say(t, ".")
+	}
+}
+
+// Late explains a message that comes long after what it tells. It is empty for one that does not.
+func (f Facts) Late() Text {
+	if d := f.Now.Sub(f.Event.Time()); d > liveFor {
+		return say("This message comes ", figures.Duration(d), " late: slowburn or its data were not available.")
+	}
+	return nil
+}
+
+// Data says that the data are missing, or are back.
+func (f Facts) Data() Text {
+	i := f.Incident
+	switch {
+	case i.Open:
+		return say("The last known data are from ", moment(i.Onset), ", ", figures.Duration(f.Event.Time().Sub(i.Onset)),
+			" before this message. Until there are new ones this SLO can neither alert nor recover. Often a job was renamed, a target is not scraped, or Prometheus itself is in trouble.")
+	case f.Event.Reason == alerting.SLORemoved:
+		return say("The SLO was removed, so its missing data matter no more.")
+	}
+	return say("Data arrive again. They were missing for ", figures.Duration(i.Last.Time().Sub(i.Onset)), ", from ", moment(i.Onset),
+		"; what happened meanwhile is filled in if Prometheus has it.")
+}
+
+// Ending says why an incident is over, and what stays of it: the onset and the cost do not vanish with the end.
+func (f Facts) Ending() []Text {
+	i := f.Incident
+	story := say("It burned for ", strong(figures.Duration(i.Duration())), ", from ", moment(i.Onset), " to ", moment(i.Ended))
+	if i.Last.Burn != nil {
+		story = say(story, ", and ", strong(f.bad(*i.Last.Burn)), " went bad: ", cost(i), " of the whole budget")
+	}
+	return []Text{say(f.why()), say(story, ".")}
+}
+
+func (f Facts) why() string {
+	switch {
+	case f.Missed():
+		return "This began and ended while slowburn or its data were not available. It is told now so that nobody is surprised by the spent budget; there is nothing to do at once."
+	case f.Event.Reason == alerting.AgedOut:
+		return "It is over: the last bad " + Unit(f.Spec.SLI.Kind, false) + " has left the alert's windows. There is no traffic at the moment, so this is not proof that it works."
+	case f.Event.Reason == alerting.SLORemoved:
+		return "Closed because the SLO was removed, not because it recovered."
+	case f.Event.Reason == alerting.RuleRemoved:
+		return "Closed because the SLO has no such alert any more, not because it recovered."
+	}
+	return "It is over: the budget no longer burns fast enough for a " + f.Tier() + "."
+}
+
+// Tier returns what kind of alert it is: a page, a ticket or a gap in the data.
+func (f Facts) Tier() string {
+	switch {
+	case f.Event.Rule == alerting.RuleNoData:
+		return "gap in the data"
+	case f.Loud() == alerting.Page:
+		return "page"
+	}
+	return "ticket"
+}
+
+// Declared says what a person has declared, and what it has taken of the budget as far as that is known.
+func (f Facts) Declared() []Text {
+	i := f.Incident
+	all := []Text{{{Words: i.Title(), Quote: true}}}
+	var who Text
+	if len(i.Acts) > 0 {
+		who = say("Declared by ", strong(i.Acts[0].By), "; no alert has seen it.")
+	}
+	if !i.Open {
+		who = say(who, " It lasted ", strong(figures.Duration(i.Duration())), ", from ", moment(i.Onset), " to ", moment(i.Resolved))
+		if n := len(i.Acts); n > 0 && i.Acts[n-1].Kind == alerting.Close {
+			who = say(who, ", and ", strong(i.Acts[n-1].By), " has closed it")
+			if words := i.Acts[n-1].Text; words != "" {
+				who = say(who, ": ", foreign(words))
+			}
+		}
+		who = say(who, ".")
+	}
+	taken := f.affected()
+	switch {
+	case len(taken) > 0:
+	case f.Spec.Name == "":
+		taken = say("What it costs is not known: it is about the service as a whole, not about one of its SLOs.")
+	default:
+		taken = say("What it costs is not known yet.")
+	}
+	return said(append(all, who, taken))
+}
+
+// Elsewhere says where else to look: whoever is woken may be looking at somebody else's outage.
+func (f Facts) Elsewhere() []Text {
+	if !f.Incident.Open || f.Event.Rule == alerting.RuleNoData {
+		return nil
+	}
+	var all []Text
+	if w := f.Worst; w != nil {
+		all = append(all, say("Its worst step is ", strong(string(w.SLO)), ": in the last ", figures.Duration(w.Over), " ", strong(figures.Share(w.Sum.Bad, w.Sum.Total)), " went bad there."))
+	}
+	const named = 3
+	for _, u := range f.Upstream[:min(len(f.Upstream), named)] {
+		all = append(all, say("It depends on ", Part{Words: string(u.SLO), Foreign: true, Incident: u.Incident}, ", which has been burning since ", moment(u.Onset), " (", word(u.Severity), ")."))
+	}
+	if n := len(f.Upstream) - named; n > 0 {
+		all = append(all, say("Burning upstream as well: ", figures.Plural(n, "more SLO"), "."))
+	}
+	return all
+}
+
+// word returns a severity in words of ours, whatever it holds.
+func word(s alerting.Severity) string {
+	if s == alerting.Page {
+		return "page"
+	}
+	return "ticket"
+}
+
+// Spending says how much of the budget is spent and what is left.
+func (f Facts) Spending() Text {
+	t := say(strong(f.spent()), " of the error budget is spent. ")
+	switch left := f.Status.Left(); {
+	case left < 0:
+		return say(t, "It is overspent by ", Counted(-left, f.Spec.SLI.Kind), ".")
+	case left == 0:
+		return say(t, "None is left.")
+	default:
+		return say(t, f.mayFail(left), ".")
+	}
+}
+
+// Left returns the share of the budget that is left, and what that means. It is "" without traffic.
+func (f Facts) Left() string {
+	left := f.Status.Left()
+	switch {
+	case f.Status.Sum.Total == 0:
+		return ""
+	case left < 0:
+		return f.left() + ": overspent by " + Counted(-left, f.Spec.SLI.Kind)
+	case left == 0:
+		return f.left() + ": no " + Unit(f.Spec.SLI.Kind, false) + " may go bad"
+	}
+	return f.left() + ": " + f.mayFail(left)
+}
+
+func (f Facts) mayFail(left int64) string {
+	return figures.Events(left) + " more " + Unit(f.Spec.SLI.Kind, left != budget.Unit) + " may go bad"
+}
+
+// fast says how fast the budget burns over the long window of the pair that fired: "13.42× too fast".
+func (f Facts) fast() string {
+	long := f.Incident.Last.Long
+	if long == nil || long.Total == 0 {
+		return "too fast"
+	}
+	return figures.Burn(long.Bad, long.Total, f.Spec.Objective) + " too fast"
+}
+
+func (f Facts) outlook() string {
+	switch o := f.Outlook; {
+	case o.Gone || f.Status.Spent >= 1:
+		return "the budget is spent"
+	case o.Lasts || !o.Known:
+		return f.left() + " of it is left"
+	default:
+		return "it is gone in " + figures.Duration(o.In)
+	}
+}
+
+func (f Facts) spent() string { return figures.Cost(f.Status.Sum.Bad, f.Status.Allowed) }
+
+func (f Facts) left() string { return figures.Left(f.Status.Sum.Bad, f.Status.Allowed) }
+
+func cost(i alerting.Incident) string { return figures.Cost(i.Bad(), i.Last.Budget.Allowed) }
+
+// Unit returns what an SLO counts: "event", "minute" or "check", or many of them.
+func Unit(k slo.Kind, many bool) string {
+	one := "event"
+	switch k {
+	case slo.Slices:
+		one = "minute"
+	case slo.Uptime:
+		one = "check"
+	case slo.Events, slo.Latency, slo.Ratio, slo.Composed:
+	}
+	if many {
+		return one + "s"
+	}
+	return one
+}
+
+// Counted writes a count in thousandths with its unit: "1 event", "1,234 events".
+func Counted(thousandths int64, k slo.Kind) string {
+	return figures.Events(thousandths) + " " + Unit(k, thousandths != budget.Unit)
+}
