@@ -47,6 +47,10 @@ func (id ID) Name() string {
 	return name
 }
 
+// NameForm is the form of the name of a service or an SLO, as a regular expression. Names become part
+// of addresses, label values and file names, hence the plain letters.
+const NameForm = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
+
 // Spec is one SLO as its owner wrote it, with defaults filled in. It is never changed after
 // loading.
 type Spec struct {

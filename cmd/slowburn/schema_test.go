@@ -23,7 +23,7 @@ func TestSchemaCommand(t *testing.T) {
 }
 
 // configBeyond is what the schema of the configuration cannot say.
-var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+(\.0+|e\d+)"|there would be no caution|schedule|time zone|timezone|period|is not a web address|cron|not one matcher|PromQL|names no metric|written twice|limit must be a number above zero|no receiver called|two receivers called`)
+var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+(\.0+|e\d+)"|there would be no caution|schedule|time zone|timezone|period|is not a web address|cron|not one matcher|PromQL|names no metric|written twice|limit must be a number|no receiver called|two receivers called`)
 
 // configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a number
 // or a truth value in the place of a text, and "on" for true. The schema is stricter there.

@@ -71,7 +71,7 @@ type Schema struct {
 	where     string   // says where, as a sentence
 }
 
-// JSON is the schema as text, indented, keys in a fixed order.
+// JSON returns the schema as text, indented, keys in a fixed order.
 func (s *Schema) JSON() []byte {
 	out, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -103,10 +103,10 @@ type Key struct {
 	needed bool
 }
 
-// Need is a key that must be there.
+// Need makes a key that must be there.
 func Need(name string, value *Schema) Key { return Key{name, value, true} }
 
-// May is a key that may be left out.
+// May makes a key that may be left out.
 func May(name string, value *Schema) Key { return Key{name, value, false} }
 
 // Object describes a map with these keys and no others.
@@ -211,7 +211,7 @@ func OnOff(doc string, standard any) *Schema {
 // Off is the word, or one of its relatives, that switches something off.
 var Off = &Schema{Enum: []any{"off", "none", "no", "false", false}}
 
-// Number is a bound of numbers.
+// Number makes a bound of numbers.
 func Number(f float64) *float64 { return &f }
 
 // Forms of texts. A duration is as Prometheus writes them, without years, and not zero. A share is in
@@ -224,7 +224,7 @@ const (
 	ShareForm    = `^(0{0,4}\d{1,2}(\.\d{1,2}0*)?|0{0,3}100(\.0+)?)\s*%$`
 )
 
-// Duration is the definition of a duration, to which [Ref] refers.
+// Duration describes a duration. It is a definition, to which [Ref] refers.
 func Duration() *Schema {
 	s := Form(DurationForm, NotZero).Such("5m", "1h30m", "28d")
 	s.Description = "A duration as Prometheus writes them, the large unit first: 300ms, 30s, 5m, 1h30m, 28d, 4w. Months and years are not durations, because they differ in length."

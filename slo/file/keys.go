@@ -22,14 +22,10 @@ const (
 	maxDependencies = 100
 )
 
-// Forms of names: of a service or an SLO, and of either that may be preceded by its service's. They
-// become part of addresses, label values and file names, hence the plain letters.
-const (
-	nameForm  = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
-	namesForm = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*(/[a-zA-Z0-9][-_.a-zA-Z0-9]*)?$`
-)
+// namesForm is the form of a name that may be preceded by its service's.
+const namesForm = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*(/[a-zA-Z0-9][-_.a-zA-Z0-9]*)?$`
 
-var goodName = regexp.MustCompile(nameForm)
+var goodName = regexp.MustCompile(slo.NameForm)
 
 // The keys of an SLO file, map by map. The reader, the JSON Schema and docs/slo-file.md have them from here.
 var (
@@ -157,7 +153,7 @@ func Schema() *schema.Schema {
 	withObjective := &schema.Schema{Properties: map[string]*schema.Schema{"slos": {Items: &schema.Schema{Required: []string{"objective"}}}}}
 	s.AnyOf = []*schema.Schema{{Required: []string{"tier"}}, withObjective}
 	return s.Root("slo.json", "slowburn SLO file", map[string]*schema.Schema{
-		"name":     {Type: "string", Pattern: nameForm, MaxLength: maxName},
+		"name":     {Type: "string", Pattern: slo.NameForm, MaxLength: maxName},
 		"query":    {Type: "string", Description: "PromQL, best in single quotes: a bare selector, or an expression with $window as its range.", Pattern: schema.NotBlank, MaxLength: slo.MaxQuery},
 		"duration": schema.Duration(),
 		"number":   schema.Either("A decimal number.", &schema.Schema{Type: "number"}, schema.Form(schema.DecimalForm)),

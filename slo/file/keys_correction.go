@@ -44,7 +44,7 @@ func CorrectionsSchema() *schema.Schema {
 	s := *correctionsKeys
 	moment := schema.Text("A time, to the minute: of the correction's time zone, or with an offset of its own.", timeForm, "2026-11-20 22:00", "2026-11-20T22:00:00+01:00", "2026-11-20")
 	return s.Root("corrections.json", "slowburn corrections", map[string]*schema.Schema{
-		"name": {Type: "string", Pattern: nameForm, MaxLength: maxName}, "time": moment, "duration": schema.Duration(),
+		"name": {Type: "string", Pattern: slo.NameForm, MaxLength: maxName}, "time": moment, "duration": schema.Duration(),
 	})
 }
 

@@ -98,7 +98,7 @@ func (r *reader) forgive(v strictyaml.Value, message, hint string) bool {
 // Rules of names and texts in the reference validator.
 var (
 	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
-	goodName = regexp.MustCompile(`^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`)
+	goodName = regexp.MustCompile(slo.NameForm)
 )
 
 const (

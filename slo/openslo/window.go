@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
@@ -120,7 +121,7 @@ func readCalendar(duration, v strictyaml.Value, length span) (slo.Window, bool) 
 	if ok && err != nil {
 		at.Problem(fmt.Sprintf("startTime cannot be %q", text), "write date and time: 2026-01-01 00:00:00")
 	}
-	zone, zoned := readZone(o.Need("timeZone", "write timeZone: Europe/Berlin"))
+	zone, zoned := file.Zone(o.Need("timeZone", "write timeZone: Europe/Berlin"))
 	if !ok || err != nil || !zoned {
 		return slo.Window{}, false
 	}
@@ -140,16 +141,3 @@ func readCalendar(duration, v strictyaml.Value, length span) (slo.Window, bool) 
 
 // beginsAt reports whether a period of the window begins at that instant.
 func beginsAt(w slo.Window, t time.Time) bool { return w.Reset(t.Add(-time.Second)).Equal(t) }
-
-func readZone(v strictyaml.Value) (*time.Location, bool) {
-	name, ok := v.Text()
-	if !ok {
-		return nil, false
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		v.Problem(fmt.Sprintf("unknown time zone %q", name), "write the name of a zone, for example UTC or Europe/Berlin")
-		return nil, false
-	}
-	return zone, true
-}

@@ -73,7 +73,7 @@ func read(d strictyaml.Value) (*slo.Spec, bool) {
 	return s, true
 }
 
-var goodName = regexp.MustCompile(`^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`)
+var goodName = regexp.MustCompile(slo.NameForm)
 
 const nameRule = "a name has letters, digits, hyphens, points and underscores, and starts with a letter or digit"
 
