@@ -143,6 +143,12 @@ const leastCoverage = 0.5
 // Judge is the policy's verdict on one budget at a time: from the ledger and from the acts that concern it alone, so
 // it stands also while the source of the data is down. Without a policy it is unknown.
 func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
+	return Assess(in, st).At(now, in.Policy, acts)
+}
+
+// Assess is the part of a verdict that only a new minute can change: what the policy says of the budget as of the newest minute
+// that was walked. [Verdict.At] makes it the verdict of a time.
+func Assess(in Input, st State) Verdict {
 	v := Verdict{Service: in.ID.Service(), SLO: in.ID, Gate: GateUnknown}
 	known := st.Through - budget.Minute(st.Missing)
 	v.Budget = budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), st.Through)
@@ -155,16 +161,25 @@ func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
 		v.Reason = "There is no error-budget policy: add policy: to the configuration."
 	case v.AsOf.IsZero():
 		v.Reason = "Nothing is known of this budget yet."
-	case now.Sub(v.AsOf) > in.Policy.StaleAfter:
-		v.Reason = "The newest data are " + figures.Duration(now.Sub(v.AsOf).Truncate(time.Minute)) + " old: they end at " + figures.UTC(v.AsOf) + "."
-		v.Clears = "Data that are newer than " + figures.Duration(in.Policy.StaleAfter) + "."
 	case v.Budget.Coverage < leastCoverage:
 		v.Reason = "Only " + figures.Known(v.Budget.Coverage) + " of the minutes of the window are known."
 		v.Clears = "Data for at least half of the window."
 	default:
 		v.judgeBudget(in, st)
 	}
-	v.permit(in.ID, acts, now)
+	return v
+}
+
+// At is an assessed verdict as it stands at a time: by then the data may be too old to judge by, and permits come and go.
+func (v Verdict) At(now time.Time, p *Policy, acts []Act) Verdict {
+	if age := now.Sub(v.AsOf); p != nil && !v.AsOf.IsZero() && age > p.StaleAfter {
+		v = Verdict{
+			Service: v.Service, SLO: v.SLO, Gate: GateUnknown, AsOf: v.AsOf, Budget: v.Budget,
+			Reason: "The newest data are " + figures.Duration(age.Truncate(time.Minute)) + " old: they end at " + figures.UTC(v.AsOf) + ".",
+			Clears: "Data that are newer than " + figures.Duration(p.StaleAfter) + ".",
+		}
+	}
+	v.permit(v.SLO, acts, now)
 	return v
 }
 
