@@ -24,19 +24,30 @@ import (
 // nobody is an address at which no Prometheus answers.
 const nobody = "http://127.0.0.1:1"
 
-// BenchmarkAsk asks a daemon that holds a month of a thousand SLOs, while Prometheus is down. Each time the handler is a
-// new one, so that no page is remembered.
+// BenchmarkAsk asks a daemon that holds a month of so many SLOs, while Prometheus is down, and lets it evaluate meanwhile. Each time
+// the handler is a new one, so that no page is remembered.
 func BenchmarkAsk(b *testing.B) {
+	for _, size := range []int{1_000, 10_000} {
+		b.Run(fmt.Sprintf("SLOs=%d", size), func(b *testing.B) { benchmarkAsk(b, size) })
+	}
+}
+
+func benchmarkAsk(b *testing.B, size int) {
 	end := t0.Add(24 * time.Hour)
-	set := load(b, fleetFiles(1000)...)
+	set := load(b, fleetFiles(size)...)
 	c := newChain(b, nobody, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(end))})
 	policy := alerting.DefaultPolicy()
 	c.govern(b, &policy, end)
-	if c.Tick(b.Context(), end.Add(time.Minute)).Good() {
-		b.Fatal("somebody answered")
+	now := end
+	outage := func() {
+		now = now.Add(time.Minute)
+		if c.Tick(b.Context(), now).Good() {
+			b.Fatal("somebody answered")
+		}
 	}
+	outage()
 	for _, ask := range []struct{ name, path, want string }{
-		{"page", "/", "Show all 1000"},
+		{"page", "/", "Show all " + fmt.Sprint(size)},
 		{"all", "/?all=1", "service-0999/availability"},
 		{"budget", "/slo/service-0500/availability", "service-0500"},
 		{"gate", "/api/v1/gate/service-0500", `"go":true`},
@@ -56,6 +67,7 @@ func BenchmarkAsk(b *testing.B) {
 			})
 		})
 	}
+	b.Run("outage", func(b *testing.B) { measure(b, func() func() { return outage }) })
 }
 
 // BenchmarkReport makes the account of a week of 200 SLOs, a third of which had an outage, with the store below it.
