@@ -155,7 +155,7 @@ func (d *daemon) incidents(rule alerting.Rule) (found []alerting.Incident) {
 // sum is what the ledger of an SLO says about [from, to).
 func (d *daemon) sum(id slo.ID, from, to time.Time) (s budget.Sum) {
 	d.t.Helper()
-	if !d.WithLedger(id, func(_ *slo.Spec, l *budget.Ledger) { s = l.Sum(budget.MinuteOf(from), budget.MinuteOf(to)) }) {
+	if !d.Snapshot().WithLedger(id, func(_ *slo.Spec, l *budget.Ledger) { s = l.Sum(budget.MinuteOf(from), budget.MinuteOf(to)) }) {
 		d.t.Fatalf("there is no budget %s", id)
 	}
 	return s

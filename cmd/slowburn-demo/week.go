@@ -116,7 +116,7 @@ func (s *stage) answer(a *daemon.Daemon, at time.Time) error {
 	if at.Hour() < 8 {
 		who, after = nightDuty, 9*time.Minute
 	}
-	for _, i := range a.Engine.OpenIncidents() {
+	for _, i := range a.Engine.Snapshot().Open.All() {
 		if _, has := i.Acknowledged(); has || i.Loud() != alerting.Page || at.Sub(i.Detected) < after {
 			continue
 		}

@@ -73,7 +73,7 @@ func newChain(t testing.TB, url string, set *slo.Set, snap store.Snapshot) chain
 // govern puts an error-budget policy in force.
 func (c chain) govern(t testing.TB, policy *alerting.Policy, now time.Time) {
 	t.Helper()
-	if err := c.Reload(t.Context(), c.Set(), nil, nil, policy, now); err != nil {
+	if err := c.Reload(t.Context(), c.Snapshot().Set, nil, nil, policy, now); err != nil {
 		t.Fatal(err)
 	}
 }

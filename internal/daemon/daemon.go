@@ -162,7 +162,7 @@ func NewClient(p config.Prometheus) (*prom.Client, error) {
 // Run runs the daemon until ctx ends: it stops listening, lets the turn and the sends in flight
 // finish, and closes the store last.
 func (a *Daemon) Run(ctx context.Context) error {
-	a.recordConfig(ctx, nil, a.Engine.Set())
+	a.recordConfig(ctx, nil, a.Engine.Snapshot().Set)
 	var g oklog.Group
 	actor := func(f func(context.Context) error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -190,15 +190,15 @@ func (a *Daemon) Close() error { return a.db.Close() }
 // Reload reads the configuration and the SLO files again. If anything is wrong with them, everything stays
 // as it is and the metric says so.
 func (a *Daemon) Reload(ctx context.Context) error {
-	before := a.Engine.Set()
+	before := a.Engine.Snapshot().Set
 	err := a.tryReload(ctx)
 	a.reload.mark(err == nil, a.Clock())
 	if err != nil {
 		a.Log.Error("reload failed; the old configuration stays", "err", err)
 		return err
 	}
-	a.Log.Info("reloaded", "slos", len(a.Engine.Set().Specs))
-	a.recordConfig(ctx, before, a.Engine.Set())
+	a.Log.Info("reloaded", "slos", len(a.Engine.Snapshot().Set.Specs))
+	a.recordConfig(ctx, before, a.Engine.Snapshot().Set)
 	return nil
 }
 
@@ -289,7 +289,7 @@ func skewOf(client *prom.Client, clock func() time.Time) func(context.Context, t
 
 // signals takes the golden signals of a service, now.
 func (a *Daemon) signals(ctx context.Context, service string) (signals.Snapshot, bool) {
-	known := a.Engine.Set().Service(service)
+	known := a.Engine.Snapshot().Set.Service(service)
 	if known == nil {
 		return signals.Snapshot{}, false
 	}

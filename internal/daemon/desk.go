@@ -92,22 +92,20 @@ func (b backend) Now() time.Time { return b.now() }
 
 // Incident is one incident, from memory while it is open.
 func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bool) {
-	for _, i := range b.Engine.OpenIncidents() {
-		if i.ID == id {
-			return i, true
-		}
+	if i, open := b.Engine.Snapshot().Open.Find(id); open {
+		return i, true
 	}
 	i, ok, err := b.db.Incident(ctx, id)
 	return i, ok && err == nil
 }
 
 // Open are the incidents that have not ended.
-func (b backend) Open() []alerting.Incident { return b.Engine.OpenIncidents() }
+func (b backend) Open() []alerting.Incident { return b.Engine.Snapshot().Open.All() }
 
 // Standings are all budgets.
 func (b backend) Standings() []slack.Standing {
 	var all []slack.Standing
-	for _, x := range b.Engine.Budgets() {
+	for _, x := range b.Engine.Snapshot().Budgets {
 		all = append(all, slack.Standing{ID: x.ID, Spec: x.Spec, Status: x.Windows[0], Outlook: x.Outlook, Data: x.Data, Open: x.Open})
 	}
 	return all
@@ -116,7 +114,7 @@ func (b backend) Standings() []slack.Standing {
 // Gate is the verdict of the error-budget policy on a service or an SLO.
 func (b backend) Gate(scope string) (alerting.Verdict, bool) {
 	service, name, _ := strings.Cut(scope, "/")
-	all := b.Engine.Verdicts(service, name, b.Clock())
+	all := b.Engine.Snapshot().Verdicts(service, name, b.Clock())
 	return alerting.Worst(all), len(all) > 0
 }
 

@@ -46,12 +46,12 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.E
 			return &e, nil
 		}
 	}
-	spec := a.Engine.Set().Lookup(i.SLO)
+	spec := a.Engine.Snapshot().Set.Lookup(i.SLO)
 	if spec == nil {
 		return nil, err
 	}
 	found := a.evidence(ctx, evidence.Request{
-		Incident: i.ID, Kind: alerting.Resolved, SLO: i.SLO, Spec: spec, Service: a.Engine.Set().Service(i.SLO.Service()),
+		Incident: i.ID, Kind: alerting.Resolved, SLO: i.SLO, Spec: spec, Service: a.Engine.Snapshot().Set.Service(i.SLO.Service()),
 		Onset: i.Onset, At: i.Last.Burn.Last.End(),
 	})
 	return &found, err
@@ -92,7 +92,7 @@ func seen(e *evidence.Evidence) []postmortem.Change {
 // its end. What was found when it opened is preferred over asking again. It is nil for a service whose file names no
 // signals, and where nothing burned.
 func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *evidence.Evidence) *postmortem.Signals {
-	service := a.Engine.Set().Service(i.SLO.Service())
+	service := a.Engine.Snapshot().Set.Service(i.SLO.Service())
 	if service == nil || service.Signals == nil || i.Last.Burn == nil {
 		return nil
 	}

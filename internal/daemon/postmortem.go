@@ -43,7 +43,7 @@ func (a *Daemon) Postmortem(ctx context.Context, i alerting.Incident) (string, e
 		return "", err
 	}
 	var text string
-	found := a.Engine.WithSteps(i.SLO, func(in alerting.Input, steps []alerting.Input) {
+	found := a.Engine.Snapshot().WithSteps(i.SLO, func(in alerting.Input, steps []alerting.Input) {
 		facts.Spec, facts.Ledger, facts.Steps = in.Spec, in.Ledger, steps
 		text, err = postmortem.Draft(facts).Render(cmp.Or(a.cfg.Reviews.Template, postmortem.DefaultTemplate))
 	})
@@ -56,7 +56,7 @@ func (a *Daemon) Postmortem(ctx context.Context, i alerting.Incident) (string, e
 // draftFacts is everything that a draft is made of besides the ledgers.
 func (a *Daemon) draftFacts(ctx context.Context, i alerting.Incident) (postmortem.Facts, error) {
 	f := postmortem.Facts{
-		Incident: i, Limit: a.Engine.PostmortemAt(), Zone: a.Keeper.Zone, Reviews: a.Keeper.Reviews(), Depends: a.Engine.Set().Upstream(i.SLO),
+		Incident: i, Limit: a.Engine.Snapshot().PostmortemAt(), Zone: a.Keeper.Zone, Reviews: a.Keeper.Reviews(), Depends: a.Engine.Snapshot().Set.Upstream(i.SLO),
 		Page: a.ExternalURL + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
 	}
 	earlier, err := a.db.Incidents(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Detected, Limit: 20})

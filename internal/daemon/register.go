@@ -23,7 +23,7 @@ func (a *Daemon) register(ctx context.Context, from, to time.Time) ([]register.E
 	var all []register.Entry
 	for _, i := range incidents {
 		s := register.Subject{Incident: i, Acts: i.Acts, Others: before}
-		a.Engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+		a.Engine.Snapshot().WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 			s.Spec, s.Ledger = spec, ledger
 			all = append(all, register.New([]register.Subject{s})...)
 		})

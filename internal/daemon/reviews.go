@@ -41,8 +41,8 @@ const maxJudged = 10_000
 
 // judge applies the error-budget policy to an incident, by what the ledger knows now.
 func (a *Daemon) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
-	limit := a.Engine.PostmortemAt()
-	ok = a.Engine.WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+	limit := a.Engine.Snapshot().PostmortemAt()
+	ok = a.Engine.Snapshot().WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 		v = postmortem.Judge(i, spec.Objective, ledger, limit)
 	})
 	return v, ok
@@ -50,7 +50,7 @@ func (a *Daemon) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
 
 // tellReview owes a word about a review.
 func (a *Daemon) tellReview(ctx context.Context, w reviews.Word) error {
-	if spec := a.Engine.Set().Lookup(w.Incident.SLO); spec != nil {
+	if spec := a.Engine.Snapshot().Set.Lookup(w.Incident.SLO); spec != nil {
 		if err := a.db.Commit(ctx, store.Tick{Owed: a.ways.Load().Review(w, spec, a.now())}); err != nil {
 			return err
 		}

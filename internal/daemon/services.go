@@ -14,7 +14,7 @@ import (
 // servicesAt takes the golden signals of every service that names some, for a report: over the hour before at.
 func (a *Daemon) servicesAt(ctx context.Context, at time.Time) []report.Service {
 	var all []report.Service
-	for _, s := range a.Engine.Set().Services {
+	for _, s := range a.Engine.Snapshot().Set.Services {
 		if s.Signals == nil {
 			continue
 		}

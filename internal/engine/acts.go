@@ -9,6 +9,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Do takes what a person did: it is written down, together with the messages that tell of it, before anything
@@ -33,6 +34,11 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	if a.Kind == alerting.Close && e.closing != nil {
 		e.closing[a.Incident] = true
 	}
+	var changed []slo.ID
+	for _, i := range out.Incidents {
+		changed = append(changed, i.SLO)
+	}
+	e.publishOnly(changed...)
 	e.Log.Info("act", "kind", a.Kind, "by", a.By, "via", a.Via, "incident", a.Incident, "slo", a.SLO, "service", a.Service)
 	if len(tick.Owed) > 0 {
 		e.kick()

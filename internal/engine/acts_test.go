@@ -18,7 +18,7 @@ func burning(t testing.TB) (*world, alerting.Incident) {
 	t.Helper()
 	w := oneService(t, outage(50, [2]int{4, 20}))
 	w.steps(10)
-	open := w.engine.OpenIncidents()
+	open := w.engine.Snapshot().Open.All()
 	if len(open) != 1 {
 		t.Fatalf("%d incidents are open", len(open))
 	}
@@ -117,7 +117,7 @@ func TestAnActThatCannotBeWrittenDownDoesNothing(t *testing.T) {
 		t.Error("it was taken")
 	}
 	w.point = nil
-	if _, acked := w.engine.OpenIncidents()[0].Acknowledged(); acked {
+	if _, acked := w.engine.Snapshot().Open.All()[0].Acknowledged(); acked {
 		t.Error("it came to something")
 	}
 	w.mustDo(ack)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -12,15 +13,20 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// account is one budget in memory.
+// account is one budget in memory. The engine's lock guards all of it but the ledger: that is written under the engine's lock and
+// under its own, so it may be read under either.
 type account struct {
 	id       slo.ID
 	spec     *slo.Spec
-	ledger   *budget.Ledger
 	state    alerting.State
 	since    budget.Minute // where live reading began
 	problems []string      // of the newest reading: clamped counts, dropped samples
 	failed   error         // of the newest reading; nil if it worked
+	counted  budget.Sum    // what the ledger held when it was opened, and every minute since
+	figures  *Budget       // what the ledger comes to; nil if it was written since
+
+	mu     sync.RWMutex // never held while the store, or anybody else, is waited for
+	ledger *budget.Ledger
 }
 
 // open reports whether the budget has an incident.
@@ -35,12 +41,13 @@ type budgets struct {
 	away    map[slo.ID]*account        // of SLOs that were taken out; they go on if a reload brings them back
 	orphans []slo.ID                   // of these, what a restart found open
 	excuses map[string]*budget.Excuses // of the set, see excuse
+	above   map[slo.ID][]slo.ID        // of the set, see journeysAbove
 }
 
 func newBudgets(set *slo.Set, policy *alerting.Policy) *budgets {
 	return &budgets{
 		set: set, policy: policy, byID: map[slo.ID]*account{}, bySLO: map[slo.ID][]*account{},
-		away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{},
+		away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{}, above: journeysAbove(set),
 	}
 }
 
@@ -55,6 +62,20 @@ func (b *budgets) known(id slo.ID) *account {
 		return a
 	}
 	return b.away[id]
+}
+
+// write lets f write into a ledger while nobody reads it. What is shown of the budget, and of the journeys above it, is read anew
+// afterwards.
+func (b *budgets) write(a *account, f func(*budget.Ledger)) {
+	a.mu.Lock()
+	f(a.ledger)
+	a.mu.Unlock()
+	a.figures = nil
+	for _, id := range b.above[a.id] {
+		if j := b.byID[id]; j != nil {
+			j.figures = nil
+		}
+	}
 }
 
 // put takes an account in.
@@ -111,7 +132,7 @@ func (b *budgets) Budget(id slo.ID) (incidents.Budget, bool) {
 	}
 	spec := b.set.Lookup(id)
 	if spec == nil {
-		spec = b.wholeService(id)
+		spec = wholeService(b.set, id)
 	}
 	if spec == nil {
 		return incidents.Budget{}, false
@@ -122,8 +143,11 @@ func (b *budgets) Budget(id slo.ID) (incidents.Budget, bool) {
 // InService implements incidents.World.
 func (b *budgets) InService(name string) []incidents.Budget {
 	var all []incidents.Budget
-	for _, a := range b.all() {
-		if name == "" || a.id.Service() == name {
+	for _, spec := range b.set.Specs {
+		if spec.Service != name {
+			continue
+		}
+		for _, a := range b.bySLO[spec.ID()] {
 			all = append(all, incidents.Budget{Input: b.input(a), State: a.state, Measured: true})
 		}
 	}
@@ -132,11 +156,11 @@ func (b *budgets) InService(name string) []incidents.Budget {
 
 // wholeService is a service in the form of an SLO without a name, which promises nothing of its own; nil if the ID is not
 // that of a service. Its terms are those of its first SLO.
-func (b *budgets) wholeService(id slo.ID) *slo.Spec {
+func wholeService(set *slo.Set, id slo.ID) *slo.Spec {
 	if id.Name() != "" {
 		return nil
 	}
-	for _, spec := range b.set.Specs {
+	for _, spec := range set.Specs {
 		if slo.ID(spec.Service) == id {
 			whole := *spec
 			whole.Name, whole.Description = "", ""
@@ -150,7 +174,7 @@ func (b *budgets) wholeService(id slo.ID) *slo.Spec {
 // exchange gives every account the terms of a new set, puts away those that have none, and takes
 // back those that have some again.
 func (b *budgets) exchange(set *slo.Set, policy *alerting.Policy) {
-	b.set, b.policy, b.excuses = set, policy, map[string]*budget.Excuses{}
+	b.set, b.policy, b.excuses, b.above = set, policy, map[string]*budget.Excuses{}, journeysAbove(set)
 	for id, a := range b.byID {
 		if belongs(id, set) {
 			a.spec = set.Lookup(id)
@@ -181,7 +205,7 @@ func belongs(id slo.ID, set *slo.Set) bool {
 func (b *budgets) excuse(a *account) {
 	corrections := b.set.CorrectionsOf(a.id)
 	if len(corrections) == 0 {
-		a.ledger.Excuse(nil)
+		b.write(a, func(l *budget.Ledger) { l.Excuse(nil) })
 		return
 	}
 	key := a.spec.Window().String()
@@ -193,7 +217,7 @@ func (b *budgets) excuse(a *account) {
 		x = budget.NewExcuses(corrections, a.spec.Window())
 		b.excuses[key] = x
 	}
-	a.ledger.Excuse(x)
+	b.write(a, func(l *budget.Ledger) { l.Excuse(x) })
 }
 
 // upstreamFirst orders the budgets of a reading so that those that others depend on come before them: what is told about

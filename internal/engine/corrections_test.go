@@ -29,7 +29,7 @@ func (w *world) maintain(minutes ...int) {
 
 func (w *world) status() budget.Status {
 	w.t.Helper()
-	b, ok := w.engine.Budget("shop/availability")
+	b, ok := w.engine.Snapshot().Budget("shop/availability")
 	if !ok {
 		w.t.Fatal("there is no budget")
 	}
@@ -52,7 +52,7 @@ func TestAPlannedMaintenance(t *testing.T) {
 	if s.Sum.Bad != 0 || s.Sum.Excused != 37 || s.Gross == nil || s.Gross.Sum.Bad != 30*100*budget.Unit {
 		t.Errorf("net %+v, gross %+v", s.Sum, s.Gross)
 	}
-	points, _ := w.engine.History("shop/availability", t0, t0.Add(time.Hour), time.Hour)
+	points, _ := w.engine.Snapshot().History("shop/availability", t0, t0.Add(time.Hour), time.Hour)
 	if len(points) != 1 || points[0].Sum.Bad != 0 || points[0].Gross.Bad != s.Gross.Sum.Bad {
 		t.Errorf("history: %+v", points)
 	}

@@ -54,12 +54,12 @@ func TestADeclaredIncidentLivesFromItsActToItsEnd(t *testing.T) {
 	w.steps(5)
 	i = w.incident(id)
 	_, acked := i.Acknowledged()
-	if i.Open || !acked || i.Severity != alerting.Page || len(w.engine.OpenIncidents()) != 0 || len(w.incidents()) != 1 {
+	if i.Open || !acked || i.Severity != alerting.Page || w.engine.Snapshot().Open.Len() != 0 || len(w.incidents()) != 1 {
 		t.Errorf("it ended as %+v", i)
 	}
 	// Its account is what the ledger holds from its onset to its end, although that came in only after the end.
 	var want budget.Sum
-	w.engine.WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
+	w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
 		want = l.Sum(budget.MinuteOf(i.Onset), budget.MinuteOf(ended))
 	})
 	if i.Bad() != want.Bad || i.Last.Burn.Total != want.Total || want.Bad < 29*2*budget.Unit {
@@ -127,7 +127,7 @@ func twoServices(t *testing.T) (w *world, shop, pay alerting.Incident) {
 	w = newWorld(t, specsOf(promise("pay"), promise("shop")),
 		&service{name: "pay", load: outage(50, [2]int{5, 60})}, &service{name: "shop", load: outage(50, [2]int{4, 40})})
 	w.steps(12)
-	open := w.engine.OpenIncidents()
+	open := w.engine.Snapshot().Open.All()
 	if len(open) != 2 || open[0].SLO != "pay/availability" {
 		t.Fatalf("open are %+v", open)
 	}
@@ -243,7 +243,7 @@ func (w *world) checkReferenceOf() {
 	w.t.Helper()
 	for n, s := range w.services {
 		var to budget.Minute
-		w.engine.WithLedger(w.set.Specs[n].ID(), func(_ *slo.Spec, l *budget.Ledger) { to = l.End() })
+		w.engine.Snapshot().WithLedger(w.set.Specs[n].ID(), func(_ *slo.Spec, l *budget.Ledger) { to = l.End() })
 		for _, want := range alerting.Fold(nil, reference(w.set.Specs[n], s, budget.MinuteOf(t0)+1, to)) {
 			if got := w.incident(want.ID); len(got.Log) != len(want.Log) || got.Bad() != want.Bad() {
 				w.t.Errorf("%s: %d events and %d bad, want %d and %d", want.ID, len(got.Log), got.Bad(), len(want.Log), want.Bad())

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -119,6 +120,8 @@ type Options struct {
 type Engine struct {
 	Options
 
+	seen atomic.Pointer[Snapshot] // what readers see; they do not wait for the rest
+
 	mu       sync.RWMutex
 	budgets  *budgets
 	book     incidents.Book
@@ -155,6 +158,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	e.follows = !snap.LastTick.IsZero()
 	e.outages = outagesFrom(snap.Facts)
 	e.resumeHistory(snap.Marks)
+	e.publish()
 	return e
 }
 
@@ -186,7 +190,7 @@ func (s *Summary) count(turn store.Turn, events int) {
 // Tick is one turn: everything that is new up to now. A ctx that ends while Prometheus is read ends the
 // turn; what has been decided is written down in any case.
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
-	specs := e.Set().Specs
+	specs := e.Snapshot().Set.Specs
 	ours := now
 	now, err := e.correct(ctx, ours)
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
@@ -227,8 +231,9 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	}
 	pages := e.commit(ctx, tick, batch, &sum)
 	e.book = e.book.Forget(now)
-	e.fold(ctx, now)
 	e.last = sum
+	e.publish()
+	e.fold(ctx, now)
 	return sum, pages
 }
 
@@ -263,6 +268,13 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 	return append(all, e.decideJourneys(batch.Readings)...)
 }
 
+// input is what a decision about an account may look at.
+func (e *Engine) input(a *account) alerting.Input {
+	in := e.budgets.input(a)
+	in.Acts = e.book.ActsOn(a.id)
+	return in
+}
+
 // turn writes a reading into the ledger and advances the state machine over it.
 func (e *Engine) turn(a *account, reading prom.Reading) story {
 	turn := store.Turn{SLO: a.id}
@@ -270,13 +282,16 @@ func (e *Engine) turn(a *account, reading prom.Reading) story {
 		// Minutes that nobody has read or will read, as while the SLO was away, are no missing data.
 		a.state.Through = max(a.state.Through, reading.Slots[0].At)
 	}
-	to := a.state.Through
-	for _, s := range reading.Slots {
-		to = max(to, s.At+1)
-		if a.ledger.Put(s.At, s.Slot) {
-			turn.Slots = append(turn.Slots, s)
+	from, to := a.state.Through, a.state.Through
+	e.budgets.write(a, func(l *budget.Ledger) {
+		for _, s := range reading.Slots {
+			to = max(to, s.At+1)
+			if l.Put(s.At, s.Slot) {
+				turn.Slots = append(turn.Slots, s)
+			}
 		}
-	}
+	})
+	a.counted = a.counted.Plus(a.ledger.Sum(from, to))
 	a.problems, a.failed = reading.Problems, nil
 	in := e.input(a)
 	state, events := alerting.Advance(in, a.state, to)
@@ -388,8 +403,10 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	}
 	ledgers := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID))
 	for id, a := range e.budgets.byID {
-		a.ledger.Thin(a.state.Through - alerting.Horizon(a.spec))
-		a.ledger.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+		e.budgets.write(a, func(l *budget.Ledger) {
+			l.Thin(a.state.Through - alerting.Horizon(a.spec))
+			l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+		})
 		ledgers[id] = a.ledger
 	}
 	err := e.Store.Fold(ctx, ledgers)
@@ -403,10 +420,3 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 
 // keepSent is how long messages that were sent are kept. What could not be sent is kept until somebody looks.
 const keepSent = 90 * slo.Day
-
-// Set is the set of SLOs that is evaluated.
-func (e *Engine) Set() *slo.Set {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.budgets.set
-}

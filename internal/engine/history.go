@@ -151,7 +151,7 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 		if a == nil {
 			continue // label values that are not in use any more
 		}
-		turn := a.takeHistory(batch.Readings[id])
+		turn := e.budgets.takeHistory(a, batch.Readings[id])
 		if len(turn.Slots)+len(turn.Hours) > 0 {
 			f.found = progress.Done
 			tick.Turns = append(tick.Turns, turn)
@@ -175,6 +175,7 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 	e.unsaved = append(e.unsaved, tick)
 	err := e.save(ctx)
 	e.noteProgress(f, progress, done)
+	e.publishOnly(slices.Collect(maps.Keys(batch.Readings))...)
 	if done {
 		e.fills = e.fills[1:]
 	} else {
@@ -183,18 +184,21 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 	return len(e.fills) > 0, err
 }
 
-func (a *account) takeHistory(r prom.Reading) store.Turn {
+// takeHistory writes what was read of the past into a ledger.
+func (b *budgets) takeHistory(a *account, r prom.Reading) store.Turn {
 	turn := store.Turn{SLO: a.id}
-	for _, s := range r.Slots {
-		if s.Slot.State != budget.Absent && s.At < a.since && a.ledger.Put(s.At, s.Slot) {
-			turn.Slots = append(turn.Slots, s)
+	b.write(a, func(l *budget.Ledger) {
+		for _, s := range r.Slots {
+			if s.Slot.State != budget.Absent && s.At < a.since && l.Put(s.At, s.Slot) {
+				turn.Slots = append(turn.Slots, s)
+			}
 		}
-	}
-	for _, h := range r.Hours {
-		if h.Sum.Seen() > 0 && a.ledger.PutHour(h.Hour, h.Sum) {
-			turn.Hours = append(turn.Hours, h)
+		for _, h := range r.Hours {
+			if h.Sum.Seen() > 0 && l.PutHour(h.Hour, h.Sum) {
+				turn.Hours = append(turn.Hours, h)
+			}
 		}
-	}
+	})
 	a.state.SpentSeen, a.state.Gate = false, ""
 	turn.State = a.state
 	return turn

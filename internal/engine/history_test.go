@@ -61,7 +61,7 @@ func TestHistoryOverFailures(t *testing.T) {
 func (w *world) checkHistory(n int) {
 	w.t.Helper()
 	s := w.services[0]
-	w.engine.WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
+	w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
 		if first := firstSeen(l); first > budget.MinuteOf(t0.Add(-time.Hour)) {
 			w.t.Errorf("trouble at step %d: the history begins at %s", n, first.Time())
 		}

@@ -27,7 +27,7 @@ func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading) (all []story) 
 		if e.budgets.byID[j.ID()] == nil { // live from the newest minute on; what is older is no news
 			reading.Slots = reading.Slots[len(reading.Slots)-1:]
 			a, _ := e.budgets.read(j.ID(), reading)
-			turn = a.takeHistory(everything(budget.ComposeAll(j.SLI.Journey, e.budgets.stepsOf(j))))
+			turn = e.budgets.takeHistory(a, everything(budget.ComposeAll(j.SLI.Journey, e.budgets.stepsOf(j))))
 		}
 		readings[j.ID()] = reading
 		live := e.turn(e.budgets.byID[j.ID()], reading)
@@ -120,7 +120,7 @@ func (e *Engine) journeysHistory(readings map[slo.ID]prom.Reading, tick *store.T
 		reading.Hours = slices.DeleteFunc(reading.Hours, func(h budget.HourAt) bool {
 			return own.Sum(budget.Minute(h.Hour*60), budget.Minute(h.Hour*60+60)) != budget.Sum{}
 		})
-		if turn := a.takeHistory(reading); len(turn.Slots)+len(turn.Hours) > 0 {
+		if turn := e.budgets.takeHistory(a, reading); len(turn.Slots)+len(turn.Hours) > 0 {
 			readings[j.ID()] = reading
 			tick.Turns = append(tick.Turns, turn)
 		}
@@ -160,10 +160,10 @@ type StepState struct {
 
 // journey is how the steps of a journey stand; nil for what is none. The ledgers are as measured, since the journey is derived
 // from that.
-func (e *Engine) journey(a *account) *Journey {
+func (b *budgets) journey(a *account) *Journey {
 	ledgers := []*budget.Ledger(nil)
 	if a.spec.SLI.Kind == slo.Composed {
-		ledgers = e.budgets.stepsOf(a.spec)
+		ledgers = b.stepsOf(a.spec)
 	}
 	if ledgers == nil {
 		return nil
@@ -174,11 +174,8 @@ func (e *Engine) journey(a *account) *Journey {
 	for i, step := range a.spec.SLI.Journey.Steps {
 		l := ledgers[i].Gross()
 		s := StepState{
-			Step: step, Spec: e.budgets.set.Lookup(step.SLO), Data: l.At(at - 1).State.String(),
+			Step: step, Spec: b.set.Lookup(step.SLO), Data: l.At(at - 1).State.String(),
 			Sum: l.Sum(from, at), Recent: l.Sum(at-budget.Minutes(j.Over), at),
-		}
-		for _, o := range e.book.OnBudget(step.SLO) {
-			s.Open = append(s.Open, o.ID)
 		}
 		j.Steps, recent = append(j.Steps, s), append(recent, s.Recent)
 	}
@@ -187,4 +184,38 @@ func (e *Engine) journey(a *account) *Journey {
 		j.Bounds = budget.BoundsOver(a.ledger, ledgers, from, at)
 	}
 	return j
+}
+
+// openSteps adds to the steps of a journey what is open on them; nil stays nil.
+func (e *Engine) openSteps(j *Journey) *Journey {
+	if j == nil {
+		return nil
+	}
+	now := *j
+	now.Steps = slices.Clone(j.Steps)
+	for n := range now.Steps {
+		for _, i := range e.book.OnBudget(now.Steps[n].SLO) {
+			now.Steps[n].Open = append(now.Steps[n].Open, i.ID)
+		}
+	}
+	return &now
+}
+
+// journeysAbove finds for each step the journeys that it is in, however deep.
+func journeysAbove(set *slo.Set) map[slo.ID][]slo.ID {
+	above := map[slo.ID][]slo.ID{}
+	var climb func(at *slo.Spec, top slo.ID)
+	climb = func(at *slo.Spec, top slo.ID) {
+		if at == nil || at.SLI.Kind != slo.Composed {
+			return
+		}
+		for _, step := range at.SLI.Journey.Steps {
+			above[step.SLO] = append(above[step.SLO], top)
+			climb(set.Lookup(step.SLO), top)
+		}
+	}
+	for _, j := range set.Journeys() {
+		climb(j, j.ID())
+	}
+	return above
 }

@@ -27,7 +27,7 @@ func journey(name string, combine slo.Combine, services ...string) *slo.Spec {
 func (w *world) ledger(id slo.ID) *budget.Ledger {
 	w.t.Helper()
 	var out *budget.Ledger
-	if !w.engine.WithLedger(id, func(_ *slo.Spec, l *budget.Ledger) { out = l }) {
+	if !w.engine.Snapshot().WithLedger(id, func(_ *slo.Spec, l *budget.Ledger) { out = l }) {
 		w.t.Fatalf("there is no ledger of %s", id)
 	}
 	return out
@@ -148,12 +148,12 @@ func TestAJourneyKnowsNoMoreThanItsSteps(t *testing.T) {
 		&service{name: "shop", load: steady(50)}, &service{name: "till", load: outage(50, [2]int{25, 70}), down: gone})
 	w.steps(40)
 	open := 0
-	for _, i := range w.engine.OpenIncidents() {
+	for _, i := range w.engine.Snapshot().Open.All() {
 		if i.SLO == order.ID() && i.Rule == alerting.RulePage {
 			open++
 		}
 	}
-	if b, _ := w.engine.Budget(order.ID()); open != 1 || b.Data != "absent" {
+	if b, _ := w.engine.Snapshot().Budget(order.ID()); open != 1 || b.Data != "absent" {
 		t.Errorf("%d open, data %s: a hole in a step is a hole in the journey, and ends nothing", open, b.Data)
 	}
 	w.steps(50)
@@ -170,7 +170,7 @@ func TestAJourneyCatchesUp(t *testing.T) {
 	w.steps(20)
 	w.db.Faults.Fail(promfake.Status(500))
 	w.steps(10)
-	if b, _ := w.engine.Budget(order.ID()); b.Data != "error" || len(b.Problems) == 0 {
+	if b, _ := w.engine.Snapshot().Budget(order.ID()); b.Data != "error" || len(b.Problems) == 0 {
 		t.Errorf("data %s, %q", b.Data, b.Problems)
 	}
 	w.db.Faults.Clear()

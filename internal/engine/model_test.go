@@ -34,7 +34,7 @@ func (w *world) checkReference() []alerting.Incident {
 	var want []alerting.Incident
 	for n, s := range w.services {
 		var from, to budget.Minute
-		w.engine.WithLedger(w.set.Specs[n].ID(), func(_ *slo.Spec, l *budget.Ledger) { to = l.End() })
+		w.engine.Snapshot().WithLedger(w.set.Specs[n].ID(), func(_ *slo.Spec, l *budget.Ledger) { to = l.End() })
 		from = budget.MinuteOf(t0) + 1
 		want = append(want, alerting.Fold(nil, reference(w.set.Specs[n], s, from, to))...)
 	}

@@ -126,7 +126,7 @@ func TestFiguresOfADraftAreThoseOfTheSamples(t *testing.T) {
 		i := w.burns()[n]
 		var d postmortem.Document
 		began := w.began()
-		w.engine.WithLedger("shop/availability", func(spec *slo.Spec, l *budget.Ledger) {
+		w.engine.Snapshot().WithLedger("shop/availability", func(spec *slo.Spec, l *budget.Ledger) {
 			d = postmortem.Draft(postmortem.Facts{Incident: i, Spec: spec, Ledger: l})
 		})
 		// When it began and ended, and when it could be known.
@@ -291,6 +291,6 @@ func round(f float64) string { return fmt.Sprintf("%.9f", f) }
 
 // began is the hour in which the ledger begins.
 func (w *world) began() (at time.Time) {
-	w.engine.WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) { at = l.First().Time() })
+	w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) { at = l.First().Time() })
 	return at
 }

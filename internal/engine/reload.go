@@ -45,6 +45,7 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 	e.close(book, tick.Turns)
 	e.budgets.exchange(set, policy)
 	e.Reports, e.ReportChannels = reports, channels
+	e.publish()
 	return nil
 }
 
@@ -75,6 +76,7 @@ func (e *Engine) close(book incidents.Book, turns []store.Turn) {
 // restore takes an account over from before a restart. If its SLO was taken out meanwhile, the first tick
 // closes what is open.
 func (e *Engine) restore(a *account) {
+	a.counted = a.ledger.Sum(a.ledger.First(), a.state.Through)
 	if belongs(a.id, e.budgets.set) {
 		a.spec = e.budgets.set.Lookup(a.id)
 		e.budgets.excuse(a)

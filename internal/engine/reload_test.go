@@ -27,7 +27,7 @@ func (w *world) reload(specs ...*slo.Spec) error {
 func during(t *testing.T) *world {
 	w := oneService(t, outage(50, [2]int{10, 40}))
 	w.steps(15)
-	if open := w.engine.OpenIncidents(); len(open) != 1 {
+	if open := w.engine.Snapshot().Open.All(); len(open) != 1 {
 		t.Fatalf("open: %+v", open)
 	}
 	return w
@@ -56,13 +56,13 @@ func TestRemoveDuringIncident(t *testing.T) {
 	if len(is) != 2 || is[1].Open || is[1].Rule != alerting.RulePage {
 		t.Errorf("incidents: %+v", is)
 	}
-	b, _ := w.engine.Budget("shop/availability")
+	b, _ := w.engine.Snapshot().Budget("shop/availability")
 	if b.Since.Before(t0) || b.Since.After(t0.Add(2*time.Minute)) {
 		t.Errorf("its past begins at %s", b.Since)
 	}
 	w.restart()
 	w.steps(2)
-	if got := len(w.engine.OpenIncidents()); got != 0 {
+	if got := w.engine.Snapshot().Open.Len(); got != 0 {
 		t.Errorf("%d open incidents", got)
 	}
 	w.checkOncePerKey()
@@ -74,7 +74,7 @@ func TestRemoveThread(t *testing.T) {
 	second.Name = "second"
 	w := newWorld(t, specsOf(promise("shop"), second), &service{name: "shop", load: outage(50, [2]int{10, 40})})
 	w.steps(15)
-	if open := w.engine.OpenIncidents(); len(open) != 2 || open[0].Thread() != open[1].Thread() {
+	if open := w.engine.Snapshot().Open.All(); len(open) != 2 || open[0].Thread() != open[1].Thread() {
 		t.Fatalf("open: %+v", open)
 	}
 	if err := w.reload(); err != nil {
@@ -100,7 +100,7 @@ func TestRemovedWhileAway(t *testing.T) {
 	if roots := w.rootsWith("Resolved"); len(roots) != 1 {
 		t.Errorf("the channel reads %q", w.roots())
 	}
-	if open := w.engine.OpenIncidents(); len(open) != 0 {
+	if open := w.engine.Snapshot().Open.All(); len(open) != 0 {
 		t.Errorf("open: %+v", open)
 	}
 	w.restart()
@@ -121,7 +121,7 @@ func TestReloadFails(t *testing.T) {
 		t.Fatal("the reload went through")
 	}
 	w.point = nil
-	if open := w.engine.OpenIncidents(); len(open) != 1 {
+	if open := w.engine.Snapshot().Open.All(); len(open) != 1 {
 		t.Errorf("open: %+v", open)
 	}
 	w.steps(40)
@@ -160,14 +160,14 @@ func TestObjectiveChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.step()
-	if open := w.engine.OpenIncidents(); len(open) != 1 {
+	if open := w.engine.Snapshot().Open.All(); len(open) != 1 {
 		t.Fatalf("open: %+v", open)
 	}
 	w.steps(40)
 	if is := w.incidents(); len(is) != 1 || is[0].Open || is[0].Last.Reason != alerting.BurnLow {
 		t.Errorf("incidents: %+v", is)
 	}
-	b, _ := w.engine.Budget("shop/availability")
+	b, _ := w.engine.Snapshot().Budget("shop/availability")
 	if b.Spec.Objective.Percent() != "98" {
 		t.Errorf("the objective is %s", b.Spec.Objective)
 	}
@@ -217,7 +217,7 @@ func TestAddedSLO(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.steps(3)
-		b, ok := w.engine.Budget("new/availability")
+		b, ok := w.engine.Snapshot().Budget("new/availability")
 		if !ok || b.Filling != 1 || b.Windows[0].Sum.Bad != 300*1000 || b.Since.After(t0.Add(-50*time.Minute)) {
 			t.Errorf("killed %t: the budget is %+v", killed, b)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -46,7 +47,7 @@ func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]rep
 	due := report.Due(e.Reports, e.reported(now, &store.Tick{Facts: map[string]string{}}), now)
 	var ends []time.Time
 	for _, run := range due {
-		_, to := run.Period.Bounds(e.schedule(run.Report).Zone)
+		_, to := run.Period.Bounds(e.Snapshot().schedule(run.Report).Zone)
 		ends = append(ends, to)
 	}
 	e.mu.RUnlock()
@@ -81,7 +82,7 @@ const reportPatience = 6 * time.Hour
 
 // reached reports whether every ledger holds the whole of a report's period.
 func (e *Engine) reached(run report.Run) bool {
-	_, end := run.Period.Bounds(e.schedule(run.Report).Zone)
+	_, end := run.Period.Bounds(e.Snapshot().schedule(run.Report).Zone)
 	for _, a := range e.budgets.byID {
 		if a.state.Through.Time().Before(end) {
 			return false
@@ -91,10 +92,10 @@ func (e *Engine) reached(run report.Run) bool {
 }
 
 // schedule is the configured report of a name; one that is not configured is in UTC.
-func (e *Engine) schedule(name string) report.Schedule {
-	for _, s := range e.Reports {
-		if s.Name == name {
-			return s
+func (s *Snapshot) schedule(name string) report.Schedule {
+	for _, r := range s.reports {
+		if r.Name == name {
+			return r
 		}
 	}
 	return report.Schedule{Name: name, Schedule: crontime.Schedule{Zone: time.UTC}}
@@ -116,8 +117,13 @@ func (e *Engine) reported(now time.Time, tick *store.Tick) map[string]report.Per
 	return last
 }
 
+// buildReport is for a tick, which has written into the ledgers and published nothing of that yet.
 func (e *Engine) buildReport(ctx context.Context, run report.Run, services []report.Service) (report.Report, error) {
-	in, err := e.reportInput(ctx, e.schedule(run.Report), run.Period, services)
+	s := e.sight()
+	for _, a := range e.budgets.byID {
+		s.Budgets = append(s.Budgets, Budget{ID: a.id, Spec: a.spec, account: a})
+	}
+	in, err := e.reportInput(ctx, s, s.schedule(run.Report), run.Period, services)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -128,24 +134,20 @@ func (e *Engine) buildReport(ctx context.Context, run report.Run, services []rep
 // MakeReport builds the report of any period that has begun, also one that was never sent: by name in the zone of the
 // configured report, else in UTC. It is false for a period in the future.
 func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, now time.Time) (store.Report, bool, error) {
-	e.mu.RLock()
-	s := e.schedule(name)
-	e.mu.RUnlock()
+	seen := e.Snapshot()
+	s := seen.schedule(name)
 	from, to := p.Bounds(s.Zone)
 	if from.After(now) {
 		return store.Report{}, false, nil
 	}
-	services := e.servicesAt(ctx, earlier(to, now))
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	in, err := e.reportInput(ctx, s, p, services)
+	in, err := e.reportInput(ctx, seen, s, p, e.servicesAt(ctx, earlier(to, now)))
 	if err != nil {
 		return store.Report{}, false, err
 	}
 	if to.After(now) {
-		for _, a := range e.budgets.byID {
-			if through := a.state.Through.Time(); through.After(in.Until) {
-				in.Until = through
+		for _, b := range seen.Budgets {
+			if b.AsOf.After(in.Until) {
+				in.Until = b.AsOf
 			}
 		}
 	}
@@ -162,7 +164,7 @@ func keep(r report.Report, now time.Time) store.Report {
 // actsBefore is how long before a period an incident of it may have been acknowledged.
 const actsBefore = 14 * slo.Day
 
-func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Period, services []report.Service) (report.Input, error) {
+func (e *Engine) reportInput(ctx context.Context, seen *Snapshot, s report.Schedule, p report.Period, services []report.Service) (report.Input, error) {
 	from, to := p.Bounds(s.Zone)
 	incidents, err := e.Store.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: 100_000})
 	if err != nil {
@@ -177,7 +179,7 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
 	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Team: s.Team, Acts: acts}
-	in.Policy, in.Services = e.budgets.policy, services
+	in.Policy, in.Services = seen.Policy, services
 	if e.Reviews != nil {
 		in.Reviews = e.Reviews()
 	}
@@ -190,11 +192,12 @@ func (e *Engine) reportInput(ctx context.Context, s report.Schedule, p report.Pe
 			in.Undelivered++
 		}
 	}
-	for _, a := range e.budgets.byID {
-		in.Subjects = append(in.Subjects, report.Subject{ID: a.id, Spec: a.spec, Ledger: a.ledger, Incidents: bySLO[a.id]})
+	for _, b := range seen.Budgets {
+		hold := func(f func()) { seen.readOne(b, func(*budget.Ledger) { f() }) }
+		in.Subjects = append(in.Subjects, report.Subject{ID: b.ID, Spec: b.Spec, Ledger: b.account.ledger, Hold: hold, Incidents: bySLO[b.ID]})
 	}
 	for id, declared := range bySLO {
-		if spec := e.budgets.wholeService(id); spec != nil {
+		if spec := wholeService(seen.Set, id); spec != nil {
 			in.Subjects = append(in.Subjects, report.Subject{ID: id, Spec: spec, Incidents: declared})
 		}
 	}

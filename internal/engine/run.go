@@ -36,6 +36,7 @@ func (e *Engine) untilNext(now time.Time, minute time.Duration) time.Duration {
 func (e *Engine) report(sum Summary, took time.Duration) {
 	e.mu.Lock()
 	e.last.Took = took
+	e.publishOnly()
 	e.mu.Unlock()
 	sum.Took = took
 	if e.Observe != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -105,14 +106,19 @@ func TestEverybodyAtOnce(t *testing.T) {
 	}
 	e, ctx := w.engine, t.Context()
 	side(func() {
-		for _, b := range e.Budgets() {
-			e.History(b.ID, t0, t0.Add(time.Hour), time.Minute)
-			e.BurnDown(b.ID, t0, t0.Add(time.Hour), time.Minute)
+		for _, b := range e.Snapshot().Budgets {
+			e.Snapshot().History(b.ID, t0, t0.Add(time.Hour), time.Minute)
+			e.Snapshot().BurnDown(b.ID, t0, t0.Add(time.Hour), time.Minute)
+			e.Snapshot().WithSteps(b.ID, func(in alerting.Input, _ []alerting.Input) { in.Ledger.Sum(0, in.Ledger.End()) })
 		}
-		e.OpenIncidents()
-		e.Last()
+		e.Snapshot().Open.All()
+		e.Snapshot().Verdicts("", "", t0)
+		e.Snapshot().MayRun("shop", "", 100, t0)
+		e.Snapshot().Changes("", time.Time{}, time.Time{}, t0.Add(time.Hour))
 		e.Corrected(t0)
 	})
+	week, _ := report.ParsePeriod("2026-W45")
+	side(func() { _, _, _ = e.MakeReport(ctx, "weekly", week, t0.Add(time.Hour)) })
 	side(func() { _ = e.Reload(ctx, slo.NewSet(specsOf(promise("shop")), nil, nil), nil, nil, nil, t0) })
 	side(func() { _ = e.FillAll(ctx, t0) })
 	w.steps(25)

@@ -86,7 +86,7 @@ func TestPrometheusOutDuringIncident(t *testing.T) {
 			w.db.Faults.Fail(fault)
 			for range 20 {
 				w.step()
-				if open := w.engine.OpenIncidents(); len(open) != 1 {
+				if open := w.engine.Snapshot().Open.All(); len(open) != 1 {
 					t.Fatalf("%d incidents are open", len(open))
 				}
 			}
@@ -111,7 +111,7 @@ func TestPrometheusOutAcrossTheEnd(t *testing.T) {
 	w.steps(26)
 	w.db.Faults.Fail(promfake.Status(503))
 	w.steps(30)
-	if len(w.engine.OpenIncidents()) != 1 {
+	if w.engine.Snapshot().Open.Len() != 1 {
 		t.Fatal("it was resolved without data")
 	}
 	w.db.Faults.Clear()
@@ -155,7 +155,7 @@ func TestEscalationInsideGap(t *testing.T) {
 		return 50, 0
 	}})
 	w.steps(55)
-	if open := w.engine.OpenIncidents(); len(open) != 1 || open[0].Severity != alerting.Ticket {
+	if open := w.engine.Snapshot().Open.All(); len(open) != 1 || open[0].Severity != alerting.Ticket {
 		t.Fatalf("open: %+v", open)
 	}
 	w.db.Faults.Fail(promfake.Reset())

@@ -41,7 +41,7 @@ func newStorm(t testing.TB, n int) (*storm, *engine.Engine, time.Time) {
 	e.Tick(t.Context(), t0)
 	at := t0.Add(10 * time.Minute)
 	e.Tick(t.Context(), at)
-	if open := len(e.OpenIncidents()); open != n {
+	if open := e.Snapshot().Open.Len(); open != n {
 		t.Fatalf("%d of %d budgets have an incident", open, n)
 	}
 	return s, e, at
@@ -173,7 +173,7 @@ func BenchmarkBudgets(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			_, e, _ := newStorm(b, n)
 			for b.Loop() {
-				if len(e.Budgets()) != n {
+				if len(e.Snapshot().Budgets) != n {
 					b.Fatal("a budget is missing")
 				}
 			}

@@ -458,7 +458,7 @@ func (w *world) checkBudgets() {
 	w.t.Helper()
 	for _, s := range w.services {
 		id := slo.ID(s.name + "/availability")
-		found := w.engine.WithLedger(id, func(_ *slo.Spec, l *budget.Ledger) {
+		found := w.engine.Snapshot().WithLedger(id, func(_ *slo.Spec, l *budget.Ledger) {
 			var want budget.Sum
 			first := firstSeen(l)
 			for m := first; m < l.End(); m++ {

@@ -13,7 +13,7 @@ type World interface {
 	// Budget returns a budget, or a service as a whole, whose ledger is empty. It returns false for what the files do not name any
 	// more.
 	Budget(id slo.ID) (Budget, bool)
-	// InService lists the measured budgets of a service by ID; "" is every service.
+	// InService lists the measured budgets of a service.
 	InService(name string) []Budget
 }
 

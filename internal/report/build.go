@@ -148,17 +148,26 @@ type Other struct {
 func Build(in Input) Report {
 	b := newBuilder(in)
 	for _, s := range b.subjects {
-		if s.Ledger == nil {
-			b.declared(s)
+		if s.Hold == nil {
+			b.add(s)
 			continue
 		}
-		b.row(s)
-		b.attribute(s)
-		b.alerts(s)
-		b.changes(s)
+		s.Hold(func() { b.add(s) })
 	}
 	b.finish()
 	return b.Report
+}
+
+// add takes one subject in. Nothing else of a report reads a ledger.
+func (b *builder) add(s Subject) {
+	if s.Ledger == nil {
+		b.declared(s)
+		return
+	}
+	b.row(s)
+	b.attribute(s)
+	b.alerts(s)
+	b.changes(s)
 }
 
 // builder is one call of Build.

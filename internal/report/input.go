@@ -38,6 +38,8 @@ type Subject struct {
 	Spec      *slo.Spec
 	Ledger    *budget.Ledger      // nil of a service as a whole, which has no budget but declared incidents; else reaching to the end of the period, or as far as is known
 	Incidents []alerting.Incident // at least those that overlap the period; others are ignored
+	// Hold keeps whoever writes the ledger from it while a function runs; nil if nobody does.
+	Hold func(func())
 }
 
 // Link is an address with its text.

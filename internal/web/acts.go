@@ -81,7 +81,6 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	if a.Kind == alerting.Declare {
 		a.Incident = alerting.DeclaredID(a)
 	}
-	s.budgets.forget()
 	return a, err
 }
 

@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,7 +121,7 @@ func (s *jsonAPI) write(w http.ResponseWriter, code int, e envelope) {
 
 func (s *jsonAPI) apiSLOs(*http.Request) (any, error) {
 	all, gates := []api.SLO{}, s.gates("", "")
-	for _, b := range s.allBudgets() {
+	for _, b := range s.Source.Snapshot().Budgets {
 		all = append(all, withGate(toSLO(b), gates))
 	}
 	return all, nil
@@ -153,24 +152,14 @@ func (s *server) findBudget(path, labels string) (engine.Budget, error) {
 	if len(id) > maxID {
 		return engine.Budget{}, badRequest("The name is too long.")
 	}
-	if b, ok := s.Source.Budget(id); ok {
+	seen := s.Source.Snapshot()
+	if b, ok := seen.Budget(id); ok {
 		return b, nil
 	}
-	if groups := s.budgetsOf(id); len(groups) > 0 {
+	if groups := seen.BudgetsOf(id); len(groups) > 0 {
 		return engine.Budget{}, notFound("%s has one budget per %s; say which: ?labels=%s", id, strings.Join(groups[0].Spec.By, ", "), groups[0].ID.Group())
 	}
 	return engine.Budget{}, notFound("There is no SLO %q.", string(id))
-}
-
-// budgetsOf lists the budgets of an SLO with `by:`.
-func (s *server) budgetsOf(id slo.ID) []engine.Budget {
-	var all []engine.Budget
-	for _, b := range s.allBudgets() {
-		if b.ID.Base() == id {
-			all = append(all, b)
-		}
-	}
-	return all
 }
 
 // maxPoints is how many steps of a history are answered, as in Prometheus.
@@ -191,8 +180,8 @@ func (s *jsonAPI) apiHistory(b engine.Budget, q url.Values) (any, error) {
 	case to.Sub(from)/step > maxPoints:
 		return nil, badRequest("These are more than %d steps; ask for a longer step or a shorter time.", maxPoints)
 	}
-	points, ok := s.Source.History(b.ID, from, to, step)
-	left, _ := s.Source.BurnDown(b.ID, from.Add(step), to, step)
+	points, ok := s.Source.Snapshot().History(b.ID, from, to, step)
+	left, _ := s.Source.Snapshot().BurnDown(b.ID, from.Add(step), to, step)
 	if !ok {
 		return nil, notFound("There is no SLO %q.", string(b.ID))
 	}
@@ -208,21 +197,12 @@ func (s *jsonAPI) apiIncidents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	specs := s.specs()
+	set := s.Source.Snapshot().Set
 	all := []api.Incident{}
 	for _, i := range found {
-		all = append(all, api.IncidentOf(i, specs[i.SLO.Base()], s.Now()).WithOldNames())
+		all = append(all, api.IncidentOf(i, set.Lookup(i.SLO), s.Now()).WithOldNames())
 	}
 	return all, nil
-}
-
-// specs is every SLO by its ID without labels.
-func (s *server) specs() map[slo.ID]*slo.Spec {
-	m := map[slo.ID]*slo.Spec{}
-	for _, b := range s.allBudgets() {
-		m[b.ID.Base()] = b.Spec
-	}
-	return m
 }
 
 // maxIncidents is how many incidents are listed at most.
@@ -264,9 +244,8 @@ func (s *server) findIncident(ctx context.Context, id string) (alerting.Incident
 	if ok && err == nil {
 		return i, nil
 	}
-	open := s.Source.OpenIncidents()
-	if n := slices.IndexFunc(open, func(i alerting.Incident) bool { return i.ID == id }); n >= 0 {
-		return open[n], nil
+	if open, ok := s.Source.Snapshot().Open.Find(id); ok {
+		return open, nil
 	}
 	if err != nil {
 		return i, err
@@ -345,8 +324,8 @@ func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	ok, at := s.Reloaded()
 	healthy, sentence := s.health()
 	st := api.Status{
-		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(s.Source.Last()),
-		SLOs: len(s.allBudgets()), Open: len(s.Source.OpenIncidents()), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
+		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(s.Source.Snapshot().Last),
+		SLOs: len(s.Source.Snapshot().Budgets), Open: s.Source.Snapshot().Open.Len(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
 	}
 	depth, err := s.Archive.Depth(r.Context())
 	channels, err2 := s.Archive.Deliveries(r.Context())

@@ -30,8 +30,8 @@ func TestPagesInABrowser(t *testing.T) {
 	ctx := browser(t)
 	s := newShop(t)
 	policy := alerting.DefaultPolicy()
-	must(t, s.source.Reload(t.Context(), s.source.Set(), nil, nil, &policy, now)) // with gates
-	s.options.Do = nothing                                                        // and forms
+	must(t, s.source.Reload(t.Context(), s.source.Snapshot().Set, nil, nil, &policy, now)) // with gates
+	s.options.Do = nothing                                                                 // and forms
 	srv := httptest.NewServer(s.handler())
 	t.Cleanup(srv.Close)
 	var mu sync.Mutex

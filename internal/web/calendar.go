@@ -37,7 +37,7 @@ func (s *site) calendar(b engine.Budget, incidents []alerting.Incident) calendar
 	st := b.Windows[0]
 	c := calendar{Allowed: st.Allowed, Window: st.Window.String(), Objective: b.Spec.Objective}
 	from := later(later(st.From, b.AsOf.Add(-(calendarDays-1)*slo.Day)), b.Since).Truncate(slo.Day)
-	s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
+	s.Source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		_, attribution := alerting.Attribution(l, incidents)
 		for at := from; at.Before(b.AsOf); at = at.Add(slo.Day) {
 			first, last := budget.MinuteOf(at), budget.MinuteOf(at.Add(slo.Day))

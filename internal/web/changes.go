@@ -22,7 +22,7 @@ func (s *jsonAPI) apiChanges(r *http.Request) (any, error) {
 		return nil, p.err
 	}
 	all := []api.Change{}
-	for _, c := range s.Source.Changes(p.q.Get("service"), from, to, s.Now()) {
+	for _, c := range s.Source.Snapshot().Changes(p.q.Get("service"), from, to, s.Now()) {
 		if kind := p.q.Get("kind"); len(all) < limit && (kind == "" || kind == c.Change.Kind) {
 			all = append(all, toChange(c))
 		}
@@ -32,7 +32,7 @@ func (s *jsonAPI) apiChanges(r *http.Request) (any, error) {
 
 // apiExperiment is one experiment, for whoever runs it to ask again and again whether it must end.
 func (s *jsonAPI) apiExperiment(r *http.Request) (any, error) {
-	for _, c := range s.Source.Changes("", time.Time{}, time.Time{}, s.Now()) {
+	for _, c := range s.Source.Snapshot().Changes("", time.Time{}, time.Time{}, s.Now()) {
 		if c.Key == r.PathValue("key") && c.Trial != nil {
 			return toChange(c), nil
 		}
@@ -55,7 +55,7 @@ func (s *jsonAPI) apiDelivery(r *http.Request) (any, error) {
 		return nil, err
 	}
 	var acts []alerting.Act
-	for _, c := range s.Source.Changes(service, from, to.Add(alerting.ChangeWindow), s.Now()) {
+	for _, c := range s.Source.Snapshot().Changes(service, from, to.Add(alerting.ChangeWindow), s.Now()) {
 		acts = append(acts, c.Act)
 	}
 	return api.DeliveryOf(alerting.Deliver(acts, incidents, from, to)).WithOldNames(), nil

@@ -114,8 +114,12 @@ type source struct {
 	last engine.Summary
 }
 
-// Last is the newest tick, as the test wants it.
-func (s *source) Last() engine.Summary { return s.last }
+// Snapshot is the engine's, with the newest tick as the test wants it.
+func (s *source) Snapshot() *engine.Snapshot {
+	seen := *s.Engine.Snapshot()
+	seen.Last = s.last
+	return &seen
+}
 
 func newShop(t testing.TB) *shop {
 	t.Helper()
@@ -182,7 +186,7 @@ func newShopOn(t testing.TB, set *slo.Set, lives map[slo.ID]life) *shop {
 // draft is the real postmortem of an incident.
 func (s *shop) draft(i alerting.Incident) string {
 	text := ""
-	s.source.WithLedger(i.SLO, func(spec *slo.Spec, l *budget.Ledger) {
+	s.source.Snapshot().WithLedger(i.SLO, func(spec *slo.Spec, l *budget.Ledger) {
 		text = postmortem.Draft(postmortem.Facts{Incident: i, Spec: spec, Ledger: l}).Markdown()
 	})
 	return text

@@ -124,7 +124,7 @@ func TestTheOverviewFindsWhatIsAsked(t *testing.T) {
 		q, err := url.ParseQuery(query)
 		must(t, err)
 		srv := &site{server: &server{Options: s.options}}
-		if o := srv.overview("", s.source.Budgets(), q); o.Found != want || o.Total != 3 {
+		if o := srv.overview("", s.source.Snapshot().Budgets, q); o.Found != want || o.Total != 3 {
 			t.Errorf("%q finds %d of %d budgets, want %d", query, o.Found, o.Total, want)
 		}
 	}

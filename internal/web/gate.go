@@ -26,14 +26,15 @@ func (s *jsonAPI) serveGate(w http.ResponseWriter, r *http.Request) {
 	if p.err == nil && allowed != "" && allowed != string(alerting.GateCaution) {
 		p.fail("allow", "caution")
 	}
-	ask := s.Source.Verdicts
+	seen := s.Source.Snapshot()
+	ask := seen.Verdicts
 	if spend := p.q.Get("spend"); spend != "" {
 		share, err := slo.ParsePercent(spend)
 		if err != nil || share == 0 || share > 10000 {
 			p.fail("spend", "a share of the budget such as 5%")
 		}
 		ask = func(service, name string, now time.Time) []alerting.Verdict {
-			return s.Source.MayRun(service, name, share, now)
+			return seen.MayRun(service, name, share, now)
 		}
 	}
 	g, err := s.gateOf(ask, r.PathValue("service"), r.PathValue("slo"))
@@ -83,7 +84,7 @@ func (s *jsonAPI) gateOf(ask func(service, name string, now time.Time) []alertin
 // gates is the state of every gate by its budget's ID; without a policy there is none.
 func (s *jsonAPI) gates(service, name string) map[slo.ID]string {
 	m := map[slo.ID]string{}
-	for _, v := range s.Source.Verdicts(service, name, s.Now()) {
+	for _, v := range s.Source.Snapshot().Verdicts(service, name, s.Now()) {
 		if !v.NoPolicy {
 			m[v.SLO] = string(v.Gate)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
@@ -17,7 +16,7 @@ const lateAfter = 5
 // health says in a sentence how the evaluation does, and whether that is good. It is judged by the
 // progress of the evaluation itself: a process that answers and no longer evaluates is dead.
 func (s *server) health() (bool, string) {
-	last, now := s.Source.Last(), s.Now()
+	last, now := s.Source.Snapshot().Last, s.Now()
 	seen := last.At
 	if seen.IsZero() {
 		seen = s.began
@@ -45,7 +44,7 @@ func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
 
 // ready reports whether there is something to show: the first tick is done and the newest is fresh.
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	last := s.Source.Last().At
+	last := s.Source.Snapshot().Last.At
 	switch age := s.Now().Sub(last); {
 	case last.IsZero():
 		tell(w, false, "Not ready: nothing has been evaluated yet.")
@@ -79,7 +78,6 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Nothing was changed: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	s.budgets.forget()
 	tell(w, true, "Reloaded.")
 }
 
@@ -106,10 +104,4 @@ func (s *server) isToken(given string) bool {
 	}
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.WriteToken))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
-}
-
-func (c *budgetCache) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.all, c.at = nil, time.Time{}
 }

@@ -57,7 +57,7 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	if err != nil {
 		return "", here, err
 	}
-	v := incidentView{Incident: i, Spec: s.spec(i.SLO), Name: nameOf(i), Key: stateKey(i), Silences: silences}
+	v := incidentView{Incident: i, Spec: s.Source.Snapshot().Set.Lookup(i.SLO), Name: nameOf(i), Key: stateKey(i), Silences: silences}
 	v.Facts = s.incidentFacts(i, v.Spec)
 	v.Timeline = api.DetailOf(i, v.Spec, s.Now()).Timeline
 	v.MayAct = s.Do != nil && (s.mayWrite(r) || s.WriteToken != "")

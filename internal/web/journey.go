@@ -35,7 +35,7 @@ func toJourney(b engine.Budget) *api.Journey {
 
 // upstreamOf is what burned upstream of an incident while it did.
 func (s *server) upstreamOf(ctx context.Context, i alerting.Incident) ([]alerting.Upstream, error) {
-	b, ok := s.Source.Budget(i.SLO)
+	b, ok := s.Source.Snapshot().Budget(i.SLO)
 	if !ok || len(b.Upstream) == 0 {
 		return nil, nil
 	}
@@ -49,7 +49,7 @@ func (s *server) upstreamOf(ctx context.Context, i alerting.Incident) ([]alertin
 
 // detail is an incident with its timeline, what burned upstream of it and what was found out about it.
 func (s *jsonAPI) detail(ctx context.Context, i alerting.Incident) (api.IncidentDetail, error) {
-	d := api.DetailOf(i, s.spec(i.SLO), s.Now())
+	d := api.DetailOf(i, s.Source.Snapshot().Set.Lookup(i.SLO), s.Now())
 	found, err := s.upstreamOf(ctx, i)
 	d.Upstream = []api.Upstream{}
 	for _, u := range found {

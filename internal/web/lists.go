@@ -68,7 +68,7 @@ func (s *site) incidentsPage(r *http.Request) (string, page, error) {
 // services are the services that there are, for a filter.
 func (s *site) services() []option {
 	var all []string
-	for _, b := range s.allBudgets() {
+	for _, b := range s.Source.Snapshot().Budgets {
 		all = append(all, b.ID.Service())
 	}
 	return choices(all)
@@ -92,7 +92,7 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 	q, now := r.URL.Query(), s.Now()
 	service, kind := q.Get("service"), q.Get("kind")
 	from := now.Add(-defaultDelivery)
-	found := s.Source.Changes(service, from, time.Time{}, now)
+	found := s.Source.Snapshot().Changes(service, from, time.Time{}, now)
 	var kinds []string
 	for _, c := range found {
 		kinds = append(kinds, c.Change.Kind)
@@ -147,7 +147,7 @@ func median(all []time.Duration, of string) figure {
 // changesOn are the newest changes of the last four weeks that a budget felt, with what they cost it alone.
 func (s *server) changesOn(b engine.Budget) []engine.Change {
 	var all []engine.Change
-	for _, c := range s.Source.Changes(b.ID.Service(), s.Now().Add(-defaultDelivery), time.Time{}, s.Now()) {
+	for _, c := range s.Source.Snapshot().Changes(b.ID.Service(), s.Now().Add(-defaultDelivery), time.Time{}, s.Now()) {
 		c.Costs = slices.DeleteFunc(slices.Clone(c.Costs), func(cost alerting.Cost) bool { return cost.SLO != b.ID })
 		if len(c.Costs) > 0 && len(all) < maxChangeRows {
 			all = append(all, c)
@@ -310,7 +310,7 @@ const shownDead = 100
 // statusPage is how slowburn itself does: the evaluation, and whether what it owes arrives.
 func (s *site) statusPage(r *http.Request) (string, page, error) {
 	_, health := s.health()
-	last, now := s.Source.Last(), s.Now()
+	last, now := s.Source.Snapshot().Last, s.Now()
 	reloaded, at := s.Reloaded()
 	config := figure{"in force", "since " + figures.UTC(at)}
 	if at.IsZero() {

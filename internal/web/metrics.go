@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,7 +19,7 @@ import (
 // registerMetrics registers everything that is read when it is asked for, and the runtime's own metrics.
 func registerMetrics(s *server) {
 	s.Registry.MustRegister(
-		&sloCollector{server: s, counts: map[slo.ID]*count{}},
+		sloCollector{s},
 		outboxCollector{s},
 		versioncollector.NewCollector("slowburn"),
 		collectors.NewGoCollector(),
@@ -51,45 +50,30 @@ var (
 )
 
 // sloCollector reads the budgets when it is scraped.
-type sloCollector struct {
-	*server
-	mu     sync.Mutex
-	counts map[slo.ID]*count
-}
-
-// count is a counter over a ledger. A ledger grows at its old end by backfilling and shrinks there by
-// forgetting, so its sum may do anything; a counter may not fall, and its increase must be what
-// happened since. So the sum is taken once, and from then on only new minutes are added.
-type count struct {
-	through    time.Time
-	bad, total int64
-}
+type sloCollector struct{ *server }
 
 // Describe names the metrics.
-func (c *sloCollector) Describe(ch chan<- *prometheus.Desc) {
+func (c sloCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descObjective, descTotal, descBad, descRemaining, descBurn, descFiring} {
 		ch <- d
 	}
 }
 
 // Collect reads every budget.
-func (c *sloCollector) Collect(ch chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, b := range c.allBudgets() {
+func (c sloCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, b := range c.Source.Snapshot().Budgets {
 		c.collect(ch, b)
 	}
 }
 
-func (c *sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
+func (c sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
 	labels := []string{b.ID.Service(), b.ID.Name(), b.ID.Group()}
 	gauge := func(d *prometheus.Desc, v float64, more ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append(labels[:3:3], more...)...)
 	}
 	gauge(descObjective, b.Spec.Objective.Ratio())
-	sum := c.count(b)
-	ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, api.Events(sum.total), labels...)
-	ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, api.Events(sum.bad), labels...)
+	ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, api.Events(b.Counted.Total), labels...)
+	ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, api.Events(b.Counted.Bad), labels...)
 	if b.Windows[0].Sum.Total > 0 {
 		gauge(descRemaining, b.Windows[0].Remaining())
 	}
@@ -106,24 +90,6 @@ func (c *sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
 // isOpen reports whether an incident of a severity is open.
 func isOpen(b engine.Budget, sev alerting.Severity) bool {
 	return slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Severity == sev })
-}
-
-// count adds the minutes that are new since the last scrape.
-func (c *sloCollector) count(b engine.Budget) count {
-	n := c.counts[b.ID]
-	if n == nil {
-		n = &count{through: b.Since}
-		c.counts[b.ID] = n
-	}
-	if b.AsOf.After(n.through) {
-		points, _ := c.Source.History(b.ID, n.through, b.AsOf, b.AsOf.Sub(n.through))
-		for _, p := range points {
-			n.bad += p.Sum.Bad
-			n.total += p.Sum.Total
-		}
-		n.through = b.AsOf
-	}
-	return *n
 }
 
 var (

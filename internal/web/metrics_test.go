@@ -3,14 +3,8 @@ package web
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // contract are the names that others rely on.
@@ -54,60 +48,6 @@ func TestMetricsKeepTheContractAndTheConventions(t *testing.T) {
 	for _, unknown := range []string{`remaining_ratio{group="",service="search",slo="new"}`, `burn_rate{group="",service="search",slo="new"`} {
 		if strings.Contains(body, unknown) {
 			t.Errorf("%s tells what is not known", unknown)
-		}
-	}
-}
-
-// turning is a source whose ledger changes between two scrapes.
-type turning struct {
-	Source
-	spec   *slo.Spec
-	ledger *budget.Ledger
-	end    budget.Minute
-}
-
-func (m *turning) Budgets() []engine.Budget {
-	st := budget.StatusAt(m.ledger, m.spec.Objective, m.spec.Window(), m.end)
-	return []engine.Budget{{ID: m.spec.ID(), Spec: m.spec, AsOf: m.end.Time(), Since: m.ledger.First().Time(), Windows: []budget.Status{st}}}
-}
-
-func (m *turning) History(_ slo.ID, from, to time.Time, _ time.Duration) ([]incidents.Point, bool) {
-	return []incidents.Point{{At: from, Sum: m.ledger.Sum(budget.MinuteOf(from), budget.MinuteOf(to))}}, true
-}
-
-func (m *turning) Last() engine.Summary { return engine.Summary{At: m.end.Time()} }
-
-// A counter may not fall, and may rise only by what happened: a ledger does neither.
-func TestCountersOnlyCountWhatIsNew(t *testing.T) {
-	s := newShopOf(t, nil)
-	start := budget.MinuteOf(now)
-	m := &turning{s.source, shopSet(t, shopYAML).Specs[0], &budget.Ledger{}, start}
-	s.options.Source = m
-	h := s.handler()
-	events := func() string {
-		for _, line := range strings.Split(get(h, "/metrics").Body.String(), "\n") {
-			if name, value, ok := strings.Cut(line, "} "); ok && strings.HasPrefix(name, "slowburn_slo_events_total{") {
-				return value
-			}
-		}
-		return "absent"
-	}
-	put := func(at budget.Minute, n int64) { m.ledger.Put(at, budget.Count(0, n*budget.Unit)) }
-	for n, step := range []struct {
-		what string
-		do   func()
-		want string
-	}{
-		{"the first look counts the whole ledger", func() { put(start-1, 5) }, "5"},
-		{"looking again changes nothing", func() {}, "5"},
-		{"a new minute is added", func() { put(start, 3); m.end++ }, "8"},
-		{"history that is filled in is not", func() { put(start-120, 100); m.end++ }, "8"},
-		{"another minute", func() { put(start+2, 1); m.end++ }, "9"},
-		{"what is forgotten stays counted", func() { m.ledger.Forget(start); m.end++ }, "9"},
-	} {
-		step.do()
-		if got := events(); got != step.want {
-			t.Errorf("step %d, %s: %s, want %s", n, step.what, got, step.want)
 		}
 	}
 }

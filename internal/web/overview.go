@@ -90,7 +90,7 @@ const shownBudgets = 200
 
 func (s *site) overviewPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
-	o := s.overview("Service level objectives", s.allBudgets(), q)
+	o := s.overview("Service level objectives", s.Source.Snapshot().Budgets, q)
 	o.Filter.Count = figures.Count(o.Found) + " of " + figures.Plural(o.Total, "budget") + ", worst first"
 	return "overview", page{Title: "SLOs", Here: "slos", Body: o}, nil
 }
@@ -98,12 +98,12 @@ func (s *site) overviewPage(r *http.Request) (string, page, error) {
 // overview lists the budgets that pass the filter, worst first.
 func (s *site) overview(heading string, all []engine.Budget, q url.Values) overview {
 	o := overview{Heading: heading, Total: len(all), Grades: grades}
-	verdicts := s.allVerdicts()
+	seen, now := s.Source.Snapshot(), s.Now()
 	services, teams, tiers, states := []string{}, []string{}, []string{}, map[string]int{}
 	var rows []row
 	for _, b := range all {
 		rw := rowOf(b, gradeOf(b))
-		rw.Gate = verdicts[b.ID]
+		rw.Gate = seen.Verdict(b, now)
 		services, teams, tiers = append(services, b.ID.Service()), append(teams, b.Spec.Owner), append(tiers, b.Spec.Tier)
 		for _, state := range rw.states() {
 			states[state]++

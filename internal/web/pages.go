@@ -113,7 +113,7 @@ func (s *site) show(w http.ResponseWriter, name string, p page, err error) {
 		code, name = problem.code, "error"
 		p = page{Title: http.StatusText(code), Here: p.Here, Body: problem.text}
 	}
-	last := s.Source.Last()
+	last := s.Source.Snapshot().Last
 	p.Version, p.Last, p.Through = s.Version, last.At, last.Through
 	p.Age = max(s.Now().Sub(last.Through), 0)
 	p.Healthy, p.Health = s.health()

@@ -206,7 +206,7 @@ func BenchmarkOverview(b *testing.B) {
 	s := newShop(b)
 	many := thousand{s.source, nil}
 	for n := range 1000 {
-		bud, _ := s.source.Budget([]slo.ID{"checkout/availability", "checkout/latency", "search/availability", "search/freshness"}[n%4])
+		bud, _ := s.source.Snapshot().Budget([]slo.ID{"checkout/availability", "checkout/latency", "search/availability", "search/freshness"}[n%4])
 		bud.ID = slo.ID(fmt.Sprintf("service%02d/slo%03d", n%40, n))
 		many.all = append(many.all, bud)
 	}
@@ -219,7 +219,7 @@ func BenchmarkOverview(b *testing.B) {
 				if cold {
 					for range 250 {
 						for _, id := range []slo.ID{"checkout/availability", "checkout/latency", "search/availability", "search/freshness"} {
-							s.source.Budget(id)
+							s.source.Snapshot().Budget(id)
 						}
 					}
 				}

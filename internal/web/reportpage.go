@@ -90,11 +90,11 @@ var incidentName = regexp.MustCompile(`/[a-z_]+/[0-9]+$`)
 
 // named finds the page of an SLO or an incident that a document names; the pages are below an address.
 func (s *site) named(address string) func(string) string {
-	specs := s.specs()
+	seen := s.Source.Snapshot()
 	return func(name string) string {
 		id := slo.ID(incidentName.ReplaceAllString(name, ""))
 		switch {
-		case specs[id.Base()] == nil:
+		case len(seen.BudgetsOf(id.Base())) == 0:
 			return ""
 		case string(id) != name:
 			return address + incidentPath(name)
@@ -109,7 +109,7 @@ const sparkSteps = 28
 // spark draws in a few bars when an SLO's bad events of a period happened. Where nothing is known there is no bar.
 func (s *site) spark(id slo.ID, from, to time.Time) template.HTML {
 	step := wholeHours(to.Sub(from) / sparkSteps)
-	points, _ := s.Source.History(id, from, to, step)
+	points, _ := s.Source.Snapshot().History(id, from, to, step)
 	most := int64(0)
 	for _, p := range points {
 		most = max(most, p.Sum.Bad)

@@ -68,7 +68,7 @@ func TestAReportAsAPageAndAsAFile(t *testing.T) {
 // Incidents and unattributed burn add up to all, on every day; overlapping incidents are not counted twice.
 func TestTheCalendarAddsUp(t *testing.T) {
 	s := newShop(t)
-	b, _ := s.source.Budget("checkout/availability")
+	b, _ := s.source.Snapshot().Budget("checkout/availability")
 	srv := &site{server: &server{Options: s.options}}
 	found, err := srv.incidentsOf(t.Context(), b.ID)
 	must(t, err)
@@ -82,7 +82,7 @@ func TestTheCalendarAddsUp(t *testing.T) {
 		all, in = all+d.Sum.Bad, in+d.InIncidents
 	}
 	var held int64
-	s.source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
+	s.source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		held = l.Sum(budget.MinuteOf(c.Days[0].At), l.End()).Bad
 	})
 	if all != held || in == 0 || in == all {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -37,8 +36,9 @@ const recentChanges = 7 * slo.Day
 func (s *site) servicePage(r *http.Request) (string, page, error) {
 	name := r.PathValue("service")
 	here := page{Title: name, Here: "slos"}
-	o := s.overview("SLOs", s.allBudgets(), map[string][]string{"service": {name}, "all": {"1"}})
-	known := s.Source.Set().Service(name)
+	seen := s.Source.Snapshot()
+	o := s.overview("SLOs", seen.InService(name), map[string][]string{"all": {"1"}})
+	known := seen.Set.Service(name)
 	if o.Found == 0 && known == nil {
 		return "", here, notFound("There is no service %q.", clip(name))
 	}
@@ -49,7 +49,7 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	v.Gate = s.gateOfService(name)
 	open, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: name, Open: true})
 	if err != nil { // memory knows those that are open, too
-		open = slices.DeleteFunc(s.Source.OpenIncidents(), func(i alerting.Incident) bool { return i.SLO.Service() != name })
+		open = seen.Open.InService(name)
 	}
 	v.Parts = []part{
 		{Heading: "Open incidents", Table: s.incidentTable(open), Empty: "None."},
@@ -59,7 +59,7 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	if len(v.Service.DependsOn) > 0 {
 		v.Parts = append(v.Parts, part{Heading: "Depends on", Table: s.dependencyTable(v.Service.DependsOn)})
 	}
-	changes := s.Source.Changes(name, s.Now().Add(-recentChanges), time.Time{}, s.Now())
+	changes := seen.Changes(name, s.Now().Add(-recentChanges), time.Time{}, s.Now())
 	v.Parts = append(v.Parts, part{
 		Heading: "Changes of the last seven days", Table: s.changeTable(changes), Empty: "None was recorded.",
 		Words: "What went afterwards, beyond what went before, is correlated and not proven.",
@@ -69,7 +69,7 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 
 // gateOfService is the verdict on a service, nil without a policy.
 func (s *site) gateOfService(name string) *gateView {
-	return gateViewOf(alerting.Worst(s.Source.Verdicts(name, "", s.Now())))
+	return gateViewOf(alerting.Worst(s.Source.Snapshot().Verdicts(name, "", s.Now())))
 }
 
 // gateViewOf is nil without a policy, and for what has no budget.
@@ -89,7 +89,7 @@ func (s *site) dependencyTable(all []slo.Dependency) table {
 		{"What if it fails", asText},
 		{"What burns", asWhole},
 	}}
-	open := s.Source.OpenIncidents()
+	open := s.Source.Snapshot().Open
 	for _, d := range all {
 		state, which, fails := badge("good", "calm"), text("any of them"), "its failures are ours"
 		if d.Soft {
@@ -99,8 +99,8 @@ func (s *site) dependencyTable(all []slo.Dependency) table {
 			which = s.sloLink(slo.ID(d.Service + "/" + d.SLO))
 		}
 		var burns []markup
-		for _, i := range open {
-			if i.SLO.Service() == d.Service && (d.SLO == "" || i.SLO.Name() == d.SLO) {
+		for _, i := range open.InService(d.Service) {
+			if d.SLO == "" || i.SLO.Name() == d.SLO {
 				burns = append(burns, s.incidentLink(i.ID, string(i.SLO)+": "+nameOf(i)+" since "+figures.UTC(i.Onset)))
 				state = badge(stateKey(i), "burns")
 			}

@@ -58,7 +58,7 @@ func (s *site) sloPage(r *http.Request) (string, page, error) {
 	path, labels := r.PathValue("id"), r.URL.Query().Get("labels")
 	b, err := s.findBudget(path, labels)
 	if err != nil {
-		if groups := s.budgetsOf(slo.ID(path)); labels == "" && len(groups) > 0 {
+		if groups := s.Source.Snapshot().BudgetsOf(slo.ID(path)); labels == "" && len(groups) > 0 {
 			o := s.overview(path+", by "+strings.Join(groups[0].Spec.By, ", "), groups, url.Values{"all": {"1"}})
 			o.Filter, o.Counts = nil, nil
 			return "overview", page{Title: path, Here: "slos", Body: o}, nil
@@ -75,7 +75,7 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec.SLI),
 		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), History: figures.Known(b.Filling),
 	}
-	v.Gate = s.allVerdicts()[b.ID]
+	v.Gate = s.Source.Snapshot().Verdict(b, s.Now())
 	v.Policy = gateViewOf(v.Gate)
 	v.Facts = sloFacts(v.row, b)
 	found, err := s.incidentsOf(r.Context(), b.ID)
@@ -192,7 +192,7 @@ func (s *site) worstPart(b engine.Budget) part {
 			{"Searched", asText},
 		}},
 	}
-	s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
+	s.Source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		from, to := budget.MinuteOf(st.From), budget.MinuteOf(b.AsOf)
 		for _, length := range worstLengths {
 			w, ok := budget.Worst(l, from, to, length)
@@ -306,8 +306,8 @@ func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span tim
 	if b.AsOf.Sub(from) <= slo.Day {
 		step = wholeMinutes(b.AsOf.Sub(from) / 200)
 	}
-	left, _ := s.Source.BurnDown(b.ID, from.Add(step), b.AsOf, step)
-	points, _ := s.Source.History(b.ID, from, b.AsOf, step)
+	left, _ := s.Source.Snapshot().BurnDown(b.ID, from.Add(step), b.AsOf, step)
+	points, _ := s.Source.Snapshot().History(b.ID, from, b.AsOf, step)
 	seen := map[int64]bool{}
 	for _, p := range points {
 		seen[p.At.Add(step).Unix()] = p.Sum.Seen() > 0
@@ -375,7 +375,7 @@ func (s *site) burnRates(b engine.Budget, incidents []alerting.Incident, asked t
 	if span > kept {
 		step = wholeHours(span / 288)
 	}
-	points, _ := s.Source.History(b.ID, b.AsOf.Add(-b.AsOf.Sub(from).Truncate(step)-longest.Truncate(step)), b.AsOf, step)
+	points, _ := s.Source.Snapshot().History(b.ID, b.AsOf.Add(-b.AsOf.Sub(from).Truncate(step)-longest.Truncate(step)), b.AsOf, step)
 	c := chart{
 		ID: "burn-rate", Title: "Burn rate, last " + slo.ShortDuration(b.AsOf.Sub(from).Truncate(time.Minute)), From: from, To: b.AsOf, High: 1, Unit: "×",
 		Shades: shadesOf(incidents, b.AsOf),

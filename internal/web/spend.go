@@ -26,7 +26,7 @@ func (s *jsonAPI) apiSpend(ctx context.Context, b engine.Budget, q url.Values) (
 	}
 	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return i.SLO != b.ID })
 	var out api.Spend
-	if !s.Source.WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) { out = api.SpendOf(st, l, found, by == "hour") }) {
+	if !s.Source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) { out = api.SpendOf(st, l, found, by == "hour") }) {
 		return nil, notFound("There is no SLO %q.", string(b.ID))
 	}
 	whole := toSLO(b)

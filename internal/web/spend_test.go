@@ -58,7 +58,7 @@ func TestTheSpendOfAWeekIsThatOfItsReport(t *testing.T) {
 	must(t, err)
 	subject := report.Subject{ID: "shop/week", Incidents: found}
 	var r report.Report
-	s.source.WithLedger("shop/week", func(spec *slo.Spec, l *budget.Ledger) {
+	s.source.Snapshot().WithLedger("shop/week", func(spec *slo.Spec, l *budget.Ledger) {
 		subject.Spec, subject.Ledger = spec, l
 		r = report.Build(report.Input{Name: "weekly", Period: report.PeriodOf(slo.Week, now), Until: now, Subjects: []report.Subject{subject}})
 	})

@@ -6,39 +6,24 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/register"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Source is the memory of whoever evaluates; *engine.Engine is one. All its methods must be safe
-// for concurrent use.
+// Source is the memory of whoever evaluates; *engine.Engine is one.
 type Source interface {
-	Budgets() []engine.Budget
-	Budget(slo.ID) (engine.Budget, bool)
-	History(id slo.ID, from, to time.Time, step time.Duration) ([]incidents.Point, bool)
-	BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool)
-	OpenIncidents() []alerting.Incident
-	Verdicts(service, name string, now time.Time) []alerting.Verdict
-	MayRun(service, name string, spend int64, now time.Time) []alerting.Verdict
-	Changes(service string, from, to, now time.Time) []engine.Change
-	Set() *slo.Set
-	// WithLedger lets f read the ledger of a budget, while nobody writes it; it is false for one that nobody knows.
-	WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool
-	Last() engine.Summary
+	// Snapshot is the newest one. It is there at once, whatever the engine is busy with.
+	Snapshot() *engine.Snapshot
 }
 
 // Archive is what was written down; *store.DB is one.
@@ -91,12 +76,10 @@ type Options struct {
 	Log        *slog.Logger // nil discards
 }
 
-// server is what all parts share: the options, what is looked up in the engine and the archive, and a short memory of
-// the budgets. By itself it answers whether slowburn is well.
+// server is what all parts share: the options, what is looked up in the engine and the archive. By itself it answers whether slowburn is well.
 type server struct {
 	Options
-	began   time.Time
-	budgets budgetCache
+	began time.Time
 }
 
 // New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
@@ -163,51 +146,3 @@ type promLog struct{ log *slog.Logger }
 
 // Println logs what went wrong with a scrape.
 func (l promLog) Println(v ...any) { l.log.Error("metrics", "err", v) }
-
-// budgetCache keeps the budgets of one tick: reading a thousand of them costs more than showing them,
-// and nothing changes between two ticks but what a backfill adds.
-type budgetCache struct {
-	mu   sync.Mutex
-	tick time.Time
-	at   time.Time
-	all  []engine.Budget
-	gate map[slo.ID]alerting.Verdict
-}
-
-// cacheFor bounds how long a reload or a backfill may go unseen.
-const cacheFor = 5 * time.Second
-
-// read is the budgets and the gates, at most a few seconds old.
-func (s *server) read() ([]engine.Budget, map[slo.ID]alerting.Verdict) {
-	c := &s.budgets
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	tick, now := s.Source.Last().At, time.Now()
-	if c.all == nil || !tick.Equal(c.tick) || now.Sub(c.at) > cacheFor {
-		c.all, c.tick, c.at, c.gate = s.Source.Budgets(), tick, now, map[slo.ID]alerting.Verdict{}
-		for _, v := range s.Source.Verdicts("", "", s.Now()) {
-			c.gate[v.SLO] = v
-		}
-	}
-	return c.all, c.gate
-}
-
-// allBudgets is every budget by ID. It is shared and must not be changed.
-func (s *server) allBudgets() []engine.Budget {
-	all, _ := s.read()
-	return all
-}
-
-// allVerdicts is what the error-budget policy says of every budget. It is shared and must not be changed.
-func (s *server) allVerdicts() map[slo.ID]alerting.Verdict {
-	_, gates := s.read()
-	return gates
-}
-
-// spec is the SLO that a budget belongs to, nil if it was removed.
-func (s *server) spec(id slo.ID) *slo.Spec {
-	if b, ok := s.Source.Budget(id); ok {
-		return b.Spec
-	}
-	return nil
-}
