@@ -311,7 +311,7 @@ func (b *bar) show(share float64) {
 		return
 	}
 	b.last = n
-	fmt.Fprintf(b.out, "\rreading history [%s%s] %3.0f %%", strings.Repeat("=", n), strings.Repeat(" ", width-n), 100*share)
+	fmt.Fprintf(b.out, "\rreading history [%s%s] %3d %%", strings.Repeat("=", n), strings.Repeat(" ", width-n), int(100*share))
 }
 
 func (b *bar) done() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -132,7 +133,7 @@ func onlyTheirs(o Ours, a Alert, ours []Alert) (Cause, string) {
 			long, short := sums(o.Ledger, p, m)
 			if above(p, o.Spec, long) && above(p, o.Spec, short) {
 				return LowTraffic, fmt.Sprintf("the burn was above the threshold over %s and %s, but %s bad events of %s may be chance",
-					slo.ShortDuration(p.Long), slo.ShortDuration(p.Short), count(long.Bad), count(long.Total))
+					slo.ShortDuration(p.Long), slo.ShortDuration(p.Short), figures.Events(long.Bad), figures.Events(long.Total))
 			}
 			nearest.see(p, o.Spec, long, short)
 		}
@@ -162,8 +163,8 @@ func (h *highest) text() string {
 	if !h.seen {
 		return "the ledger has no events at this time"
 	}
-	return fmt.Sprintf("by counted events the burn reached %.3g over %s and %s; the threshold is %.3g",
-		h.burn, slo.ShortDuration(h.pair.Long), slo.ShortDuration(h.pair.Short), h.threshold)
+	return fmt.Sprintf("by counted events the burn reached %s over %s and %s; the threshold is %s",
+		figures.Times(h.burn), slo.ShortDuration(h.pair.Long), slo.ShortDuration(h.pair.Short), figures.Times(h.threshold))
 }
 
 func sums(l *budget.Ledger, p slo.Pair, m budget.Minute) (long, short budget.Sum) {
@@ -182,10 +183,6 @@ func above(p slo.Pair, spec *slo.Spec, s budget.Sum) bool {
 	return big.NewRat(s.Bad, s.Total).Cmp(threshold) > 0
 }
 
-func count(thousandths int64) string {
-	return fmt.Sprintf("%.4g", float64(thousandths)/budget.Unit)
-}
-
 // onlyOurs says why they did not alert.
 func onlyOurs(o Ours, t Theirs, s Alert, ours []Alert) (Cause, string) {
 	if slices.ContainsFunc(ours, func(page Alert) bool {
@@ -200,7 +197,7 @@ func onlyOurs(o Ours, t Theirs, s Alert, ours []Alert) (Cause, string) {
 	case n > 0 && 2*silent >= n:
 		return Births, fmt.Sprintf("%s with bad events before the alert are recorded as 0: a series that is born with its first error has no increase", times(silent))
 	case t.Tool == Pyrra && s.Length() < wait(o.Spec, s.Severity):
-		return Wait, fmt.Sprintf("it lasted %s, and their alert waits for %s", slo.ShortDuration(s.Length()), slo.ShortDuration(wait(o.Spec, s.Severity)))
+		return Wait, fmt.Sprintf("it lasted %s, and their alert waits for %s", figures.Duration(s.Length()), figures.Duration(wait(o.Spec, s.Severity)))
 	}
 	return Figures, "their ratios stayed below their threshold, or their windows are others"
 }

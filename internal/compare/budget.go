@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -172,7 +173,7 @@ func (w *walk) fill(buckets []bucket) {
 		}
 	}
 	w.step(w.left(mean(buckets, sinceThen)), Holes, "%s without a recorded ratio, in which there were events", times(filled))
-	w.step(w.left(mean(buckets, whole)), History, "their rules have recorded since %s, which is inside of the window", since.UTC().Format("2006-01-02 15:04"))
+	w.step(w.left(mean(buckets, whole)), History, "their rules have recorded since %s, which is inside of the window", figures.UTC(since))
 }
 
 // holes leaves their recorded figure for what their own ratios give. One NaN among the ratios makes
@@ -242,19 +243,27 @@ func (w *walk) throughCounts() {
 	offBad, offTotal := ours-*bad, all-*total
 	switch {
 	case all > 0 && offBad > math.Max(0.5, 2*math.Abs(offTotal)/all*ours):
-		w.step(to, Births, "they count %.0f bad events where the ledger has %.0f of nearly the same total: increase() does not see the first sample of a series", *bad, ours)
+		w.step(to, Births, "they count %s bad events where the ledger has %s of nearly the same total: increase() does not see the first sample of a series", counted(*bad), counted(ours))
 	case all > 0 && offTotal/all > 0.02:
-		w.step(to, History, "they count %.0f events where the ledger has %.0f: their data do not reach through the window", *total, all)
+		w.step(to, History, "they count %s events where the ledger has %s: their data do not reach through the window", counted(*total), counted(all))
 	default:
-		w.step(to, Counting, "they count %.0f bad events of %.0f, the ledger %.0f of %.0f: increase() extrapolates", *bad, *total, ours, all)
+		w.step(to, Counting, "they count %s bad events of %s, the ledger %s of %s: increase() extrapolates", counted(*bad), counted(*total), counted(ours), counted(all))
 	}
+}
+
+// counted writes a number of events that is known from a float alone.
+func counted(events float64) string {
+	if math.IsNaN(events) || math.Abs(events) > 1e15 {
+		return figures.Unknown
+	}
+	return figures.Events(int64(math.Round(events * budget.Unit)))
 }
 
 // home goes the rest of the way: our objective, our window, and what the daemon shows.
 func (w *walk) home(counted float64) {
 	theirs, ours := w.allowed, w.ours.Spec.Objective.AllowedRatio()
 	w.allowed = ours
-	w.step(w.left(w.eventRatio(w.window)), ObjectiveDiffers, "they promise %.6g %%, the SLO here %s", 100*(1-theirs), w.ours.Spec.Objective)
+	w.step(w.left(w.eventRatio(w.window)), ObjectiveDiffers, "they promise %s %%, the SLO here %s", figures.Decimal(math.Round(1e9*(1-theirs))/1e7), w.ours.Spec.Objective)
 	w.step(counted, WindowDiffers, "their window is %s, here it is %s", slo.ShortDuration(w.window), w.ours.Spec.Window())
 	if w.ours.Remaining != nil {
 		w.step(*w.ours.Remaining, Running, "the daemon's ledger has been kept as it happened; Prometheus gives another account now")
@@ -278,8 +287,8 @@ func weights(l *budget.Ledger, buckets []bucket) string {
 		return "the mean of ratios is not the ratio of sums"
 	}
 	slices.Sort(n)
-	return fmt.Sprintf("the mean of the ratios weighs five minutes with %d events like five with %d; counted by events it is another figure",
-		n[len(n)/20], n[len(n)-1-len(n)/20])
+	return fmt.Sprintf("the mean of the ratios weighs five minutes with %s events like five with %s; counted by events it is another figure",
+		figures.Count(int(n[len(n)/20])), figures.Count(int(n[len(n)-1-len(n)/20])))
 }
 
 func times(n int) string {

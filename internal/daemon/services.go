@@ -2,10 +2,10 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -52,11 +52,11 @@ func howFull(s signals.Saturation, at time.Time) report.Signal {
 	out := reported("saturation", s.Signal)
 	out.What = s.Name
 	if share, ok := s.Share(); ok {
-		out.Used = fmt.Sprintf("%.0f %%", 100*share)
+		out.Used = figures.Ratio(share)
 	}
 	switch f := s.Forecast; {
 	case f.Known():
-		out.Forecast = "between " + f.Earliest.UTC().Format(time.DateOnly) + " and " + f.Latest.UTC().Format(time.DateOnly)
+		out.Forecast = "between " + figures.Day(f.Earliest.UTC()) + " and " + figures.Day(f.Latest.UTC())
 		out.Soon = f.Earliest.Before(at.Add(soon))
 	case f.Reason != "":
 		out.Forecast = f.Reason

@@ -89,7 +89,7 @@ func TestGatherFindsWhatBurnsAndWhatChanged(t *testing.T) {
 		}
 	}
 	lines := strings.Join(e.Lines(), " | ")
-	for _, want := range []string{"latency p99 0.29", "traffic 9", "per second, before 9", "errors 18", " %, before 0.0", "cpu throttling 0.0", "full at 0.25"} {
+	for _, want := range []string{"latency p99 0.29", "traffic 9", "per second, before 9", "errors 19", " %, before 0.0", "cpu throttling 0.0", "full at 0.25"} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("the signals lack %q: %s", want, lines)
 		}

@@ -1,9 +1,6 @@
 package evidence
 
 import (
-	"fmt"
-	"math"
-
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 )
@@ -40,26 +37,17 @@ func (e Evidence) Lines() []string {
 	return lines
 }
 
-// Figure writes a value with its unit; what is not known says so.
+// Figure writes a value with its unit.
 func Figure(r signals.Reading, unit string) string {
 	switch {
 	case !r.Known:
-		return "unknown"
+		return figures.Unknown
 	case unit == "ratio":
-		return fmt.Sprintf("%.3g %%", 100*r.Value)
+		return figures.Ratio(r.Value)
 	case unit == "seconds":
-		return fmt.Sprintf("%.3g s", r.Value)
+		return figures.Value(r.Value) + " s"
 	case unit == "events/s":
-		return rounded(r.Value) + " per second"
+		return figures.Value(r.Value) + " per second"
 	}
-	return rounded(r.Value)
-}
-
-// rounded writes a value with three digits that count.
-func rounded(v float64) string {
-	if math.Abs(v) < 1000 {
-		return fmt.Sprintf("%.3g", v)
-	}
-	step := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
-	return figures.Count(int(math.Round(v/step) * step))
+	return figures.Value(r.Value)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -86,7 +87,7 @@ func checkOn(i alerting.Incident, a alerting.Act) error {
 		a.Kind == alerting.Merge || a.Kind == alerting.Split
 	switch {
 	case !i.Open && !after:
-		return conflict("The incident is over since %s.", i.Resolved.UTC().Format("2006-01-02 15:04 UTC"))
+		return conflict("The incident is over since %s.", figures.UTC(i.Resolved))
 	case a.Kind == alerting.Close && i.Rule != alerting.RuleDeclared:
 		return conflict("It ends when the data say so; only what a person has declared is closed by a person.")
 	case a.Kind == alerting.Split && i.Group == "":

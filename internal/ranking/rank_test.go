@@ -30,11 +30,11 @@ func TestRank(t *testing.T) {
 	}{
 		"one route breaks": {
 			[]Breakdown{route(counts{"/cart": {2, 10000}, "/pay": {1, 5000}}, counts{"/cart": {2, 10000}, "/pay": {3000, 5000}})},
-			`Most of the excess is in route="/pay": 100 % of it; 60 % of its events are bad, before it was 0.02 %.`,
+			`Most of the excess is in route="/pay": 100 % of it; 60 % of its events are bad, before it was 0.020 %.`,
 		},
 		"the route that always fails a lot is no news": {
 			[]Breakdown{route(counts{"/old": {2000, 10000}, "/pay": {1, 5000}}, counts{"/old": {2010, 10000}, "/pay": {300, 5000}})},
-			`Most of the excess is in route="/pay": 97 % of it; 6 % of its events are bad, before it was 0.02 %.`,
+			`Most of the excess is in route="/pay": 97 % of it; 6.0 % of its events are bad, before it was 0.020 %.`,
 		},
 		"everything breaks alike": {
 			[]Breakdown{route(counts{"/cart": {2, 10000}, "/pay": {1, 5000}}, counts{"/cart": {1000, 10000}, "/pay": {500, 5000}})},
@@ -65,14 +65,14 @@ func TestRank(t *testing.T) {
 		},
 		"two of five routes break": {
 			[]Breakdown{route(counts{"/a": {1, 5000}, "/b": {1, 5000}, "/c": {1, 5000}, "/d": {1, 5000}}, counts{"/a": {400, 5000}, "/b": {1, 5000}, "/c": {600, 5000}, "/d": {2, 5000}})},
-			`Most of the excess is in route="/c": 60 % of it; 12 % of its events are bad, before it was 0.02 %. | route="/a" accounts for 40 % of it; 8 % of its events are bad, before it was 0.02 %.`,
+			`Most of the excess is in route="/c": 60 % of it; 12 % of its events are bad, before it was 0.020 %. | route="/a" accounts for 40 % of it; 8.0 % of its events are bad, before it was 0.020 %.`,
 		},
 		"a route and its handler are the same events": {
 			[]Breakdown{
 				route(counts{"/cart": {2, 10000}, "/pay": {1, 5000}}, counts{"/cart": {2, 10000}, "/pay": {3000, 5000}}),
 				{Label: "handler", Before: events(counts{"cart": {2, 10000}, "pay": {1, 5000}}), Now: events(counts{"cart": {2, 10000}, "pay": {3000, 5000}})},
 			},
-			`Most of the excess is in handler="pay": 100 % of it; 60 % of its events are bad, before it was 0.02 % (the same events: route="/pay").`,
+			`Most of the excess is in handler="pay": 100 % of it; 60 % of its events are bad, before it was 0.020 % (the same events: route="/pay").`,
 		},
 		"nothing is known of the time before": {
 			[]Breakdown{route(nil, counts{"/cart": {1, 10000}, "/pay": {500, 5000}})},

@@ -2,7 +2,6 @@ package ranking
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +49,7 @@ func (r Ranking) Sentences() []string {
 	case Moved:
 		c := r.Contributors[0]
 		return []string{fmt.Sprintf("Traffic moved: %s took %s of the events, before it was %s, and %s of its events were bad before already. No value got worse by itself.",
-			c.Name(), share(c.Now.Total, r.Now.Total), share(c.Before.Total, r.Before.Total), share(c.Before.Bad, c.Before.Total))}
+			c.Name(), figures.Share(c.Now.Total, r.Now.Total), figures.Share(c.Before.Total, r.Before.Total), figures.Share(c.Before.Bad, c.Before.Total))}
 	case StandsOut:
 		var lines []string
 		for i, c := range r.Contributors {
@@ -66,38 +65,22 @@ func (r Ranking) Sentences() []string {
 const most = 0.5
 
 func (c Contributor) sentence(first bool) string {
-	s := c.Name() + " accounts for " + percent(c.Share) + " of it"
+	s := c.Name() + " accounts for " + figures.Ratio(c.Share) + " of it"
 	if first && c.Share >= most {
-		s = "Most of the excess is in " + c.Name() + ": " + percent(c.Share) + " of it"
+		s = "Most of the excess is in " + c.Name() + ": " + figures.Ratio(c.Share) + " of it"
 	} else if first {
-		s = "A part of the excess is in " + c.Name() + ": " + percent(c.Share) + " of it"
+		s = "A part of the excess is in " + c.Name() + ": " + figures.Ratio(c.Share) + " of it"
 	}
-	s += "; " + share(c.Now.Bad, c.Now.Total) + " of its events are bad"
+	s += "; " + figures.Share(c.Now.Bad, c.Now.Total) + " of its events are bad"
 	if c.Before.Total == 0 {
 		s += ", and it is new"
 	} else {
-		s += ", before it was " + share(c.Before.Bad, c.Before.Total)
+		s += ", before it was " + figures.Share(c.Before.Bad, c.Before.Total)
 	}
 	if len(c.Also) > 0 {
 		s += " (the same events: " + strings.Join(c.Also, ", ") + ")"
 	}
 	return s + "."
-}
-
-func share(part, whole int64) string { return percent(float64(part) / float64(max(whole, 1))) }
-
-// percent writes a share with the digits that it takes to see it.
-func percent(share float64) string {
-	p := 100 * share
-	digits := 0
-	switch {
-	case p == 0 || p >= 9.95:
-	case p >= 0.095:
-		digits = 1
-	default:
-		digits = min(int(math.Ceil(-math.Log10(p))), 6)
-	}
-	return strings.TrimSuffix(strconv.FormatFloat(p, 'f', digits, 64), ".0") + " %"
 }
 
 // Sentence says what changed, how long before or after the onset, and how that is known.
@@ -109,7 +92,7 @@ func (c Change) Sentence(onset time.Time) string {
 	if c.Who != "" {
 		s += " by " + c.Who
 	}
-	switch gap := c.At.Sub(onset).Round(time.Minute); {
+	switch gap := c.At.Sub(onset).Truncate(time.Minute); {
 	case gap < 0:
 		s += " " + figures.Duration(-gap) + " before the onset"
 	case gap > 0:

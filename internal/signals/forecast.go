@@ -1,10 +1,10 @@
 package signals
 
 import (
-	"fmt"
 	"math"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
@@ -50,7 +50,7 @@ func forecast(points []prom.Point, limit float64, at time.Time) Forecast {
 	case now >= limit:
 		return Forecast{Earliest: at, Latest: at}
 	case now < minFull*limit:
-		return Forecast{Reason: fmt.Sprintf("%.0f %% is free", 100*(1-now/limit))}
+		return Forecast{Reason: figures.Known(1-now/limit) + " is free"}
 	}
 	long, reason := fit(since(points, at.Add(-longLook)), at)
 	if reason != "" {

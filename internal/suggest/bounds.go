@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -124,7 +125,7 @@ func (s *scout) latencies(src source) (map[string][]types, string, error) {
 		return nil, "", err
 	}
 	if n := valueOf(size, map[string]string{}) * float64(len(spelled)); n > maxCells {
-		return nil, fmt.Sprintf("%s has about %s series of buckets, too many to look at; record them first", c.Metric, count(n)), nil
+		return nil, fmt.Sprintf("%s has about %s series of buckets, too many to look at; record them first", c.Metric, figures.Value(n)), nil
 	}
 	names := src.entry.PickGroup(src.live, metric)
 	route, err := s.route(src, metric, c.Buckets)

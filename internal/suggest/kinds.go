@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -200,7 +201,7 @@ func (s *suggester) bestBound(g group, t types, c signals.Counts) (best SLO, err
 			return best, err
 		}
 		one := newSLO("latency", fmt.Sprintf(what[g.entry.Counts].fast, spoken(b.bound)), latencyWithin(c, t, b))
-		one.explain("sli.latency.below", "Yesterday %s %% of %s took at most %s%s.", percent(b.share), t.describe(), spoken(b.bound), boundWords(c))
+		one.explain("sli.latency.below", "Yesterday %s of %s took at most %s%s.", figures.Known(b.share), t.describe(), spoken(b.bound), boundWords(c))
 		if _, err := strconv.ParseFloat(one.SLI.LimitText, 64); err == nil {
 			one.explain("sli.latency.below", "It is in the unit of the buckets.")
 		}
@@ -252,7 +253,7 @@ func (s *suggester) uptime(src source, groups []group) error {
 		r, err := s.uptimeHistory(g)
 		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(signals.Selector(e.Uptime, g.match()))})
 		if len(e.Traffic) == 0 && g.day > 1 {
-			one.explain("sli.uptime", "All %s series count alike; by: [instance] gives each a budget of its own.", count(g.day))
+			one.explain("sli.uptime", "All %s series count alike; by: [instance] gives each a budget of its own.", figures.Value(g.day))
 		}
 		results[i] = s.decide(one, r, "", g)
 		return err

@@ -164,7 +164,7 @@ func TestADatabaseThatIsDownPages(t *testing.T) {
 		if quiet := len(one.Alerts.Page) == 0; quiet != (one.Name == "errors") {
 			t.Errorf("%s: %v", one.Name, one.Alerts)
 		}
-		if one.Name == "uptime" && !strings.Contains(one.Why[0].Text, "minutes in 28d allow only") {
+		if one.Name == "uptime" && !strings.Contains(one.Why[0].Text, "minutes in 28 d allow only") {
 			t.Errorf("%v", one.Why)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -93,7 +94,7 @@ func (r record) aim(most string) target {
 	case !ok:
 		return target{refused: "nothing was counted in the history"}
 	case r.span() < minHistory:
-		return target{refused: fmt.Sprintf("there are only %s of history, and a day is needed", slo.ShortDuration(r.span().Round(time.Hour)))}
+		return target{refused: fmt.Sprintf("there are only %s of history, and a day is needed", figures.Duration(r.span().Round(time.Hour)))}
 	}
 	t := target{}
 	events := r.events()
@@ -104,7 +105,7 @@ func (r record) aim(most string) target {
 		}
 		if allowed := events * step.AllowedRatio(); allowed < minAllowed {
 			t.why = append(t.why, fmt.Sprintf("%s %% was met, but about %s %s in %s allow only %s bad ones; fewer than %d are chance.",
-				text, count(events), r.unit, slo.ShortDuration(r.window), count(allowed), minAllowed))
+				text, figures.Value(events), r.unit, figures.Duration(r.window), figures.Value(allowed), minAllowed))
 			continue
 		}
 		t.objective = step
@@ -112,14 +113,14 @@ func (r record) aim(most string) target {
 		if len(t.why) > 0 {
 			place = "the next step"
 		}
-		t.why = append(t.why, fmt.Sprintf("%s %s %% were good; %s is %s.", r.when(end), percent(1-share), text, place))
+		t.why = append(t.why, fmt.Sprintf("%s %s were good; %s %% is %s.", r.when(end), good(share, step), text, place))
 		return t
 	}
 	if len(t.why) > 0 {
-		t.refused = fmt.Sprintf("about %s %s in %s are too few for any objective: even 90 %% would allow fewer than %d bad ones", count(events), r.unit, slo.ShortDuration(r.window), minAllowed)
+		t.refused = fmt.Sprintf("about %s %s in %s are too few for any objective: even 90 %% would allow fewer than %d bad ones", figures.Value(events), r.unit, figures.Duration(r.window), minAllowed)
 		return t
 	}
-	t.refused = fmt.Sprintf("in the worst week %s %% were good, and below 90 %% there is no objective worth promising", percent(1-share))
+	t.refused = fmt.Sprintf("in the worst week %s were good, and below 90 %% there is no objective worth promising", figures.Known(1-share))
 	return t
 }
 
@@ -138,53 +139,18 @@ func tooStrict(step, most string) bool {
 
 // when names the time in which the target must have been met.
 func (r record) when(end time.Time) string {
-	known, date := slo.ShortDuration(r.span().Round(time.Hour)), end.UTC().Format("2006-01-02")
+	known, date := figures.Duration(r.span().Round(time.Hour)), figures.Day(end.UTC())
 	switch {
 	case r.span() < week:
 		return fmt.Sprintf("In the %s that are known, less than a week,", known)
 	case r.span() < wholeHistory:
 		return fmt.Sprintf("In the worst week of the %s that are known (up to %s)", known, date)
 	}
-	return fmt.Sprintf("In the worst week of the last %s (up to %s)", slo.ShortDuration(r.window), date)
+	return fmt.Sprintf("In the worst week of the last %s (up to %s)", figures.Duration(r.window), date)
 }
 
-// percent writes a share with as many digits as tell it from 100 %, at most four after the point, rounded down.
-func percent(share float64) string {
-	for digits := 1; digits <= 4; digits++ {
-		scale := math.Pow(10, float64(digits))
-		if f := math.Floor(share*100*scale+1e-9) / scale; f < 100 && (100-f) >= 10/scale || digits == 4 {
-			return trimZeros(fmt.Sprintf("%.*f", digits, f))
-		}
-	}
-	return ""
-}
-
-// count writes a number of events: with its first two digits when it is large.
-func count(n float64) string {
-	switch {
-	case n < 10:
-		return trimZeros(fmt.Sprintf("%.1f", n))
-	case n < 100:
-		return fmt.Sprintf("%.0f", n)
-	}
-	scale := math.Pow(10, math.Floor(math.Log10(n))-1)
-	digits := fmt.Sprintf("%.0f", math.Round(n/scale)*scale)
-	out := ""
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			out += ","
-		}
-		out += string(d)
-	}
-	return out
-}
-
-func trimZeros(s string) string {
-	for len(s) > 1 && s[len(s)-1] == '0' {
-		s = s[:len(s)-1]
-	}
-	if s[len(s)-1] == '.' {
-		s = s[:len(s)-1]
-	}
-	return s
+// good writes the share of good events as an SLI under an objective.
+func good(bad float64, o slo.Objective) string {
+	const whole = 1e12
+	return figures.SLI(int64(math.Ceil(bad*whole-0.5)), whole, o)
 }
