@@ -27,12 +27,12 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 		return err
 	}
 	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: e.compose(out)}
-	if err := e.writeAct(ctx, tick); err != nil {
+	if err := e.backlog.write(ctx, tick); err != nil {
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
 	}
 	e.book = book
-	if a.Kind == alerting.Close && e.closing != nil {
-		e.closing[a.Incident] = true
+	if a.Kind == alerting.Close {
+		e.settling.add(a.Incident)
 	}
 	var changed []slo.ID
 	for _, i := range out.Incidents {
@@ -88,17 +88,4 @@ func (e *Engine) compose(out incidents.Outcome) []outbox.Entry {
 		all = append(all, e.Composer.Permit(*out.Permit)...)
 	}
 	return all
-}
-
-// writeAct commits what is still unsaved, then the act. The second try is for an error that came although the
-// first took effect; committing twice changes nothing.
-func (e *Engine) writeAct(ctx context.Context, tick store.Tick) error {
-	if err := e.save(ctx); err != nil {
-		return err
-	}
-	err := e.Store.Commit(ctx, tick)
-	if err != nil {
-		err = e.Store.Commit(ctx, tick)
-	}
-	return err
 }

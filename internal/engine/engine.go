@@ -129,14 +129,14 @@ type Engine struct {
 	follows  bool          // another process has decided before this one
 	wanted   chan struct{} // wakes whoever gathers it
 	facts    map[string]string
-	unsaved  []store.Tick // ticks that could not be committed, oldest first
+	backlog  backlog
 	last     Summary
 	outages  map[string]outage
 	nextFold time.Time
 	fills    []fill
 	filled   map[slo.ID]float64 // share of the history that is read, of SLOs whose history is being read
 	clock    clock
-	closing  map[string]bool // declared incidents that were closed and wait for the ledger; nil before the first tick
+	settling settling
 }
 
 // New makes an engine that goes on where the snapshot left off.
@@ -145,7 +145,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 		o.KeepFor = 400 * slo.Day
 	}
 	e := &Engine{
-		Options: o, budgets: newBudgets(set, o.Policy), facts: map[string]string{}, filled: map[slo.ID]float64{},
+		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store}, facts: map[string]string{}, filled: map[slo.ID]float64{},
 		wanted: make(chan struct{}, 1),
 	}
 	e.book = incidents.NewBook(slices.Collect(maps.Values(snap.Open)), snap.Acts, evidenceFrom(snap.Evidence))
@@ -304,16 +304,18 @@ func (e *Engine) turn(a *account, reading prom.Reading) story {
 //
 // The second try is for an error that came although the tick is on the disk.
 func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) (pages []outbox.Entry) {
-	e.unsaved = append(e.unsaved, tick)
-	err := e.save(ctx)
+	e.backlog.add(tick)
+	err := e.backlog.save(ctx)
 	if err != nil {
-		err = e.save(ctx)
+		err = e.backlog.save(ctx)
 	}
 	switch {
 	case err != nil:
 		sum.StoreErr = err
-		e.Log.Error("cannot write to the store; decisions go on in memory", "err", err, "ticks", len(e.unsaved))
-		pages = e.direct(ctx, &e.unsaved[len(e.unsaved)-1])
+		e.Log.Error("cannot write to the store; decisions go on in memory", "err", err, "ticks", len(e.backlog.ticks))
+		if e.Direct != nil {
+			pages = e.backlog.pages(ctx)
+		}
 	case sum.Owed > 0:
 		e.kick()
 	}
@@ -332,7 +334,7 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []incidents.Told) []outbox.Entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.unsaved) > 0 {
+	if len(e.backlog.ticks) > 0 {
 		return nil
 	}
 	entries := decide(e.book.Open(e.budgets, now))
@@ -352,48 +354,11 @@ func (e *Engine) kick() {
 	}
 }
 
-// direct are the pages of a tick that are to be sent past the store that refuses it. They are marked: the outbox
-// looks them up before sending them again. What the outbox holds already, because the commit took effect and only said
-// that it failed, is left to it; if it cannot be asked, a page is rather sent twice than not at all.
-func (e *Engine) direct(ctx context.Context, tick *store.Tick) []outbox.Entry {
-	var pages []outbox.Entry
-	for t := range tick.Turns {
-		for n := range tick.Turns[t].Entries {
-			entry := &tick.Turns[t].Entries[n]
-			if entry.Lane != outbox.LanePage || entry.Op == outbox.Edit || e.Direct == nil {
-				continue
-			}
-			if owed, err := e.Store.Owes(ctx, entry.Key); err != nil || !owed {
-				entry.Tried = true
-				pages = append(pages, *entry)
-			}
-		}
-	}
-	return pages
-}
-
-// maxUnsaved bounds what a long outage of the disk may hold in memory: a day.
-const maxUnsaved = 1440
-
-// save commits what is not yet committed, oldest first.
-func (e *Engine) save(ctx context.Context) error {
-	for len(e.unsaved) > 0 {
-		if err := e.Store.Commit(ctx, e.unsaved[0]); err != nil {
-			if len(e.unsaved) > maxUnsaved {
-				e.unsaved = e.unsaved[1:]
-			}
-			return fmt.Errorf("commit the tick of %s: %w", e.unsaved[0].At.UTC().Format(time.RFC3339), err)
-		}
-		e.unsaved = e.unsaved[1:]
-	}
-	return nil
-}
-
 // foldEvery is how often the journal is folded into blocks and old minutes are thinned out.
 const foldEvery = time.Hour
 
 func (e *Engine) fold(ctx context.Context, now time.Time) {
-	if now.Before(e.nextFold) || len(e.unsaved) > 0 {
+	if now.Before(e.nextFold) || len(e.backlog.ticks) > 0 {
 		return
 	}
 	first := e.nextFold.IsZero()

@@ -85,8 +85,8 @@ func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Tim
 		told, _ := e.book.Describe(e.budgets, i, now)
 		tick.Owed = e.Composer.Evidence(told)
 	}
-	e.unsaved = append(e.unsaved, tick)
-	if err := e.save(ctx); err != nil {
+	e.backlog.add(tick)
+	if err := e.backlog.save(ctx); err != nil {
 		e.Log.Error("cannot write to the store; the evidence waits in memory", "err", err)
 		return
 	}

@@ -135,7 +135,7 @@ func (e *Engine) nextFill() (*fill, error) {
 	switch {
 	case len(e.fills) == 0:
 		return nil, nil
-	case len(e.unsaved) > 0:
+	case len(e.backlog.ticks) > 0:
 		return &e.fills[0], errBehind
 	}
 	f := e.fills[0]
@@ -172,8 +172,8 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 		}
 	}
 	// The reader has moved on, so the piece waits with the ticks if the store refuses it.
-	e.unsaved = append(e.unsaved, tick)
-	err := e.save(ctx)
+	e.backlog.add(tick)
+	err := e.backlog.save(ctx)
 	e.noteProgress(f, progress, done)
 	e.publishOnly(slices.Collect(maps.Keys(batch.Readings))...)
 	if done {

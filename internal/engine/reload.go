@@ -26,7 +26,7 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
-	if err := e.save(ctx); err != nil {
+	if err := e.backlog.save(ctx); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
 	tick := store.Tick{At: now, Facts: map[string]string{}}
@@ -85,7 +85,7 @@ func (e *Engine) restore(a *account) {
 	}
 	a.spec = &slo.Spec{
 		Service: a.id.Service(), Name: a.id.Name(), Description: "This SLO is no longer in the files.",
-		Objective: e.promisedTo(a), Windows: []slo.Window{{Rolling: 28 * slo.Day}}, SLI: slo.Indicator{Kind: slo.Events},
+		Objective: promisedTo(e.book, a), Windows: []slo.Window{{Rolling: 28 * slo.Day}}, SLI: slo.Indicator{Kind: slo.Events},
 	}
 	e.budgets.away[a.id] = a
 	if a.open() {
@@ -95,12 +95,12 @@ func (e *Engine) restore(a *account) {
 }
 
 // promisedTo is the objective of an SLO that is gone, as its open incident remembers it.
-func (e *Engine) promisedTo(a *account) slo.Objective {
+func promisedTo(b incidents.Book, a *account) slo.Objective {
 	share := 0.01
 	if a.state.Burn != nil {
-		i, _ := e.book.Find(a.state.Burn.Incident)
-		if b := i.Last.Budget; b.Total > 0 {
-			share = float64(b.Allowed) / float64(b.Total)
+		i, _ := b.Find(a.state.Burn.Incident)
+		if at := i.Last.Budget; at.Total > 0 {
+			share = float64(at.Allowed) / float64(at.Total)
 		}
 	}
 	o, err := slo.ParseObjective(strconv.FormatFloat(100-100*share, 'f', 3, 64))

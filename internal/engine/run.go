@@ -16,7 +16,7 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 			return nil
 		}
 		e.report(sum, time.Since(began))
-		timer := time.NewTimer(e.untilNext(e.Corrected(now()), minute))
+		timer := time.NewTimer(untilNext(e.Corrected(now()), e.Lag, minute))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -27,8 +27,8 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 }
 
 // untilNext is how long to wait, in wall time, until the next minute is readable.
-func (e *Engine) untilNext(now time.Time, minute time.Duration) time.Duration {
-	next := now.Add(-e.Lag).Truncate(time.Minute).Add(time.Minute + e.Lag)
+func untilNext(now time.Time, lag, minute time.Duration) time.Duration {
+	next := now.Add(-lag).Truncate(time.Minute).Add(time.Minute + lag)
 	return time.Duration(float64(next.Sub(now)) * minute.Minutes())
 }
 

@@ -62,11 +62,23 @@ func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick,
 	}
 	e.budgets.failJourneys()
 	for _, s := range subjects {
-		e.watch(s, batch.Failures, now, tick, sum)
+		o, notice := s.watch(e.outages[s.name], batch.Failures, now)
+		e.outages[s.name] = o
+		if notice.Kind != "" {
+			entries := e.Composer.Notice(notice)
+			sum.Owed += len(entries)
+			tick.Owed = append(tick.Owed, entries...)
+		}
+		for name, value := range s.facts(o) {
+			if e.facts[name] != value {
+				tick.Facts[name] = value
+			}
+		}
 	}
 }
 
-func (e *Engine) watch(s subject, failures []prom.Failure, now time.Time, tick *store.Tick, sum *Summary) {
+// watch goes on with an outage of a subject by the newest failures. The notice has no kind if none is owed.
+func (s subject) watch(o outage, failures []prom.Failure, now time.Time) (outage, Notice) {
 	n, text := Notice{At: now}, ""
 	for _, f := range failures {
 		if s.about(f) {
@@ -74,7 +86,6 @@ func (e *Engine) watch(s subject, failures []prom.Failure, now time.Time, tick *
 			text = f.Err.Error()
 		}
 	}
-	o := e.outages[s.name]
 	switch {
 	case n.SLOs == 0 && o.told:
 		n.Kind, n.Since = s.back, o.since
@@ -87,17 +98,11 @@ func (e *Engine) watch(s subject, failures []prom.Failure, now time.Time, tick *
 		n.Kind, n.Since, n.Text = s.down, o.since, text
 		o.told = true
 	}
-	if n.Kind != "" {
-		entries := e.Composer.Notice(n)
-		sum.Owed += len(entries)
-		tick.Owed = append(tick.Owed, entries...)
-	}
-	e.outages[s.name] = o
-	e.remember(s, o, tick)
+	return o, n
 }
 
-// remember writes the facts that changed.
-func (e *Engine) remember(s subject, o outage, tick *store.Tick) {
+// facts are what is kept of an outage.
+func (s subject) facts(o outage) map[string]string {
 	since, told := "", ""
 	if !o.since.IsZero() {
 		since = o.since.UTC().Format(time.RFC3339)
@@ -105,9 +110,5 @@ func (e *Engine) remember(s subject, o outage, tick *store.Tick) {
 	if o.told {
 		told = "yes"
 	}
-	for name, value := range map[string]string{s.factSince(): since, s.factTold(): told} {
-		if e.facts[name] != value {
-			tick.Facts[name] = value
-		}
-	}
+	return map[string]string{s.factSince(): since, s.factTold(): told}
 }
