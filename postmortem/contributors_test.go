@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -13,8 +14,10 @@ func TestContributorsAreAShareOfTheTimeInWhichTheyWereCounted(t *testing.T) {
 	var b strings.Builder
 	d := Document{Impact: Impact{Bad: 1_000_000}}
 	d.Facts.Spec = new(slo.Spec)
-	d.Facts.Where = &Breakdown{
-		At: time.Unix(1795036320, 0), Bad: 100_000, Rows: []Contributor{{Labels: `route="/pay"`, Bad: 90_000, Total: 180_000, Query: "x"}},
+	d.Facts.FoundAt = time.Unix(1795036320, 0)
+	d.Facts.Where = &ranking.Ranking{
+		Now:          ranking.Count{Bad: 100_000, Total: 400_000},
+		Contributors: []ranking.Contributor{{Label: "route", Value: "/pay", Now: ranking.Count{Bad: 90_000, Total: 180_000}, Query: "x"}},
 	}
 	d.contributors(&b)
 	if !strings.Contains(b.String(), "| 90 | 90 % |") || !strings.Contains(b.String(), "evaluate at 1795036320") {

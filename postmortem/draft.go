@@ -2,12 +2,14 @@ package postmortem
 
 import (
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -136,7 +138,12 @@ func changes(f Facts) []Change {
 	if f.Changes == nil && f.Acts == nil {
 		return nil
 	}
-	all := append([]Change{}, f.Changes...)
+	all := []Change{}
+	for _, c := range f.Changes {
+		if !strings.HasPrefix(c.Seen, ranking.Recorded) {
+			all = append(all, Change{Change: c})
+		}
+	}
 	for _, c := range alerting.Attribute(alerting.Input{ID: f.id(), Spec: f.Spec, Ledger: f.Ledger}, f.Acts, f.Ledger.End()) {
 		a := c.Change.Change
 		began, over := a.Start, a.Start
@@ -146,7 +153,7 @@ func changes(f Facts) []Change {
 		if began.After(f.Incident.Last.Time()) || over.Before(f.Incident.Onset.Add(-changeBack)) {
 			continue
 		}
-		all = append(all, Change{At: began.UTC(), What: a.Name(), Seen: "recorded", Link: a.Link, Cost: c.Sentence()})
+		all = append(all, Change{ranking.Change{At: began.UTC(), What: a.Name(), Seen: ranking.Recorded, Link: a.Link}, c.Sentence()})
 	}
 	sort.SliceStable(all, func(a, b int) bool { return all[a].At.Before(all[b].At) })
 	return all

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -27,10 +28,12 @@ type Facts struct {
 	Upstream []alerting.Upstream // what of it burned meanwhile
 
 	Signals  *Signals
-	Where    *Breakdown
-	Changes  []Change       // that somebody saw; recorded ones are among Acts
-	Acts     []alerting.Act // that are not about a single incident: changes and experiments are picked from them
-	Problems []string       // what could not be found out, and why
+	FoundAt  time.Time        // the end of the time that Where counts
+	Where    *ranking.Ranking // which label values the bad events had
+	Traces   []ranking.Trace
+	Changes  []ranking.Change // that somebody saw; those that were recorded are taken from Acts, which say more
+	Acts     []alerting.Act   // that are not about a single incident: changes and experiments are picked from them
+	Problems []string         // what could not be found out, and why
 }
 
 // Signals are the golden signals of the incident's service at four times.
@@ -57,32 +60,9 @@ type Curve struct {
 	Low, High string    // the lowest and the highest of them, written with the unit
 }
 
-// Breakdown is which label values the bad events had, as it was found out at a time.
-type Breakdown struct {
-	At     time.Time // the end of the time it counts
-	Words  []string  // what it says, a sentence each
-	Bad    int64     // all bad events in that time, in thousandths
-	Rows   []Contributor
-	Traces []Trace
-}
-
-// Contributor is one label value with its share of the bad events. Counts are thousandths of events.
-type Contributor struct {
-	Labels                 string // `route="/pay"`
-	Bad, Total             int64
-	BeforeBad, BeforeTotal int64 // before the onset; zero if it is new
-	Query                  string
-}
-
-// Trace is one event that shows the burn.
-type Trace struct{ ID, Where, Link string }
-
-// Change is something that was changed near the onset: a deployment, a configuration, an experiment.
+// Change is something that was changed near the onset, with what it cost.
 type Change struct {
-	At   time.Time
-	What string
-	Seen string // how it is known: "recorded", "seen in build_info"
-	Link string
+	ranking.Change
 	Cost string // what went wrong after it, as a sentence; "" is not known
 }
 

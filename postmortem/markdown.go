@@ -354,25 +354,25 @@ func (d Document) contributors(b *strings.Builder) {
 		}
 		return
 	}
-	b.WriteString("As it was found out at " + d.when(w.At) + ", counted from the onset to then (evaluate at " + strconv.FormatInt(w.At.Unix(), 10) + "):\n\n")
-	for _, words := range w.Words {
+	b.WriteString("As it was found out at " + d.when(d.Facts.FoundAt) + ", counted from the onset to then (evaluate at " + strconv.FormatInt(d.Facts.FoundAt.Unix(), 10) + "):\n\n")
+	for _, words := range w.Sentences() {
 		b.WriteString("- " + markdown.Text(words) + "\n")
 	}
-	if len(w.Rows) > 0 {
-		rows := make([][]string, len(w.Rows))
-		for n, k := range w.Rows {
+	if len(w.Contributors) > 0 {
+		rows := make([][]string, len(w.Contributors))
+		for n, k := range w.Contributors {
 			rows[n] = []string{
-				markdown.Code(k.Labels), figures.Events(k.Bad), figures.Share(k.Bad, w.Bad), figures.Share(k.Bad, k.Total),
-				figures.Share(k.BeforeBad, k.BeforeTotal), markdown.Code(k.Query),
+				markdown.Code(k.Name()), figures.Events(k.Now.Bad), figures.Share(k.Now.Bad, w.Now.Bad), figures.Share(k.Now.Bad, k.Now.Total),
+				figures.Share(k.Before.Bad, k.Before.Total), markdown.Code(k.Query),
 			}
 		}
 		b.WriteString("\n" + markdown.Table([]string{"Where", "Bad:", "Of all bad:", "Of its own events:", "Before:", "Query"}, rows))
 	}
-	if len(w.Traces) > 0 {
+	if len(d.Facts.Traces) > 0 {
 		b.WriteString("\nRequests that show it:\n\n")
 	}
-	for _, t := range w.Traces {
-		b.WriteString("- " + markdown.Link(t.ID, t.Link) + " " + markdown.Text(t.Where) + "\n")
+	for _, t := range d.Facts.Traces {
+		b.WriteString("- " + markdown.Link(t.ID, t.URL) + " " + markdown.Text(t.Where) + "\n")
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report/lives"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -63,12 +64,16 @@ func evidence(f postmortem.Facts, earlier []alerting.Incident) postmortem.Facts 
 			Curve: &postmortem.Curve{From: onset.Add(-15 * time.Minute), Step: 5 * time.Minute, Values: []float64{0.12, 0.12, 0.12, 2.1, 9.8, 9.1, math.NaN(), 8, 0.12}, Low: "120 ms", High: "9.8 s"},
 		}},
 	}
-	f.Where = &postmortem.Breakdown{
-		At: f.Incident.Detected, Words: []string{"Most of the excess is in route=\"/pay\": 85 % of it."}, Bad: 800_000,
-		Rows:   []postmortem.Contributor{{Labels: `route="/pay"`, Bad: 680_000, Total: 800_000, BeforeBad: 10_000, BeforeTotal: 24_000_000, Query: "topk(5, y)"}},
-		Traces: []postmortem.Trace{{ID: "4bf92f3577b34da6", Where: `route="/pay"`, Link: "https://traces.example/4bf92f3577b34da6"}},
+	f.FoundAt = f.Incident.Detected
+	f.Where = &ranking.Ranking{
+		Verdict: ranking.StandsOut, Now: ranking.Count{Bad: 800_000, Total: 4_000_000},
+		Contributors: []ranking.Contributor{{
+			Label: "route", Value: "/pay", Share: 0.85, Query: "topk(5, y)",
+			Now: ranking.Count{Bad: 680_000, Total: 800_000}, Before: ranking.Count{Bad: 10_000, Total: 24_000_000},
+		}},
 	}
-	f.Changes = []postmortem.Change{{At: onset.Add(-4 * time.Minute), What: "v1.2.2 → v1.2.3 <!channel>", Seen: "seen in build_info", Link: "https://ci.example/7"}}
+	f.Traces = []ranking.Trace{{ID: "4bf92f3577b34da6", Where: `route="/pay"`, URL: "https://traces.example/4bf92f3577b34da6"}}
+	f.Changes = []ranking.Change{{At: onset.Add(-4 * time.Minute), What: "v1.2.2 → v1.2.3 <!channel>", Seen: "seen in build_info", Link: "https://ci.example/7"}}
 	f.Acts = []alerting.Act{{
 		Key: "c", Kind: alerting.Changed, At: onset.Add(30 * time.Minute), By: "Ada", Service: f.Spec.Service,
 		Change: &alerting.Change{Kind: "rollback", Title: "payments", Version: "v1.2.2", Start: onset.Add(30 * time.Minute)},
@@ -317,7 +322,7 @@ func TestNothingUntrustedLeavesItsPlace(t *testing.T) {
 	l.Spec.Owner = "x\"\nstatus: closed"
 	f := evidence(facts(l), nil)
 	f.Incident.Acts[0].By = "<!here> | [a](http://b)\n# heading"
-	f.Where.Rows[0].Labels = "a=\"`|\n\""
+	f.Where.Contributors[0].Value = "`|\n\""
 	markdown := postmortem.Draft(f).Markdown()
 	checkFront(t, markdown, l.ID)
 	for _, bad := range []string{"<!here>", "<!channel>", "\n# heading", "[a](http", "\nstatus: closed"} {
@@ -332,7 +337,7 @@ func TestDifferenceBetweenNotCollectedAndNothingFound(t *testing.T) {
 	if n := strings.Count(postmortem.Draft(f).Markdown(), "Not collected."); n != 4 {
 		t.Errorf("%d sections say so, want 4", n)
 	}
-	f.Signals, f.Where, f.Changes, f.Earlier = &postmortem.Signals{}, &postmortem.Breakdown{}, []postmortem.Change{}, []alerting.Incident{}
+	f.Signals, f.Where, f.Changes, f.Earlier = &postmortem.Signals{}, &ranking.Ranking{}, []ranking.Change{}, []alerting.Incident{}
 	if strings.Contains(postmortem.Draft(f).Markdown(), "Not collected.") {
 		t.Error("an empty answer is said not to have been asked for")
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -55,37 +54,6 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.E
 		Onset: i.Onset, At: i.Last.Burn.Last.End(),
 	})
 	return &found, err
-}
-
-// whereOf is where it burned, for a draft; nil if that is not known.
-func whereOf(e *evidence.Evidence) *postmortem.Breakdown {
-	if e == nil || e.Burns.Verdict == ranking.NotKnown {
-		return nil
-	}
-	out := &postmortem.Breakdown{At: e.At, Words: e.Burns.Sentences(), Bad: e.Burns.Now.Bad}
-	for _, c := range e.Burns.Contributors {
-		out.Rows = append(out.Rows, postmortem.Contributor{
-			Labels: c.Name(), Bad: c.Now.Bad, Total: c.Now.Total, BeforeBad: c.Before.Bad, BeforeTotal: c.Before.Total, Query: c.Query,
-		})
-	}
-	for _, t := range e.Traces {
-		out.Traces = append(out.Traces, postmortem.Trace{ID: t.ID, Where: t.Where, Link: t.URL})
-	}
-	return out
-}
-
-// seen are the changes that somebody saw in metrics; of recorded ones the store knows more.
-func seen(e *evidence.Evidence) []postmortem.Change {
-	if e == nil {
-		return nil
-	}
-	all := []postmortem.Change{}
-	for _, c := range e.Changes {
-		if !strings.HasPrefix(c.Seen, ranking.Recorded) {
-			all = append(all, postmortem.Change{At: c.At, What: c.What, Seen: c.Seen, Link: c.Link})
-		}
-	}
-	return all
 }
 
 // goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak and after

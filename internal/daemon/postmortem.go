@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
@@ -84,7 +85,10 @@ func (a *Daemon) draftFacts(ctx context.Context, i alerting.Incident) (postmorte
 		f.Problems = append(f.Problems, err.Error())
 	}
 	if found != nil {
-		f.Where, f.Changes = whereOf(found), seen(found)
+		f.FoundAt, f.Changes = found.At, append([]ranking.Change{}, found.Changes...)
+		if found.Burns.Verdict != ranking.NotKnown {
+			f.Where, f.Traces = &found.Burns, found.Traces
+		}
 		if why := found.Failure(); why != "" {
 			f.Problems = append(f.Problems, why)
 		}
