@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -71,47 +69,4 @@ func lax(complaint error) bool {
 		}
 	}
 	return true
-}
-
-// Every map of the configuration has the keys in the schema that the parser names when it is given another.
-func TestTheKeysOfTheConfigurationAreInItsSchema(t *testing.T) {
-	s := config.Schema()
-	for text, object := range map[string]*schema.Schema{
-		"zzzzzz: 1":                                         s,
-		"prometheus: {zzzzzz: 1}":                           s.Properties["prometheus"],
-		"store: {zzzzzz: 1}":                                s.Properties["store"],
-		"slack: {zzzzzz: 1}":                                s.Properties["slack"],
-		"reports: [{zzzzzz: 1}]":                            s.Properties["reports"].Items,
-		"pagerduty: {zzzzzz: 1}":                            s.Properties["pagerduty"].AnyOf[0],
-		"alertmanagers: [{zzzzzz: 1}]":                      s.Properties["alertmanagers"].Items,
-		"webhooks: [{zzzzzz: 1}]":                           s.Properties["webhooks"].Items,
-		"routes: [{zzzzzz: 1}]":                             s.Properties["routes"].Items,
-		"routes: [{match: {zzzzzz: 1}}]":                    s.Properties["routes"].Items.Properties["match"],
-		"fallback: {zzzzzz: 1}":                             s.Properties["fallback"],
-		"heartbeat: {zzzzzz: 1}":                            s.Properties["heartbeat"],
-		"policy: {zzzzzz: 1}":                               s.Properties["policy"],
-		"policy: {notify: {zzzzzz: 1}}":                     s.Properties["policy"].Properties["notify"],
-		"policy: {services: [{zzzzzz: 1}]}":                 s.Properties["policy"].Properties["services"].Items,
-		"signals: {zzzzzz: 1}":                              s.Properties["signals"],
-		"signals: {sources: [{zzzzzz: 1}]}":                 s.Properties["signals"].Properties["sources"].Items,
-		"signals: {sources: [{latency: {zzzzzz: 1}}]}":      s.Properties["signals"].Properties["sources"].Items.Properties["latency"],
-		"signals: {sources: [{saturation: [{zzzzzz: 1}]}]}": s.Properties["signals"].Properties["sources"].Items.Properties["saturation"].Items,
-		"traces: {zzzzzz: 1}":                               s.Properties["traces"],
-	} {
-		_, err := config.Parse("f.yaml", []byte(text))
-		m := regexp.MustCompile(`unknown key "zzzzzz"(?s:.*?)known here: (.*)`).FindStringSubmatch(err.Error())
-		if m == nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-		for _, key := range strings.Split(strings.ReplaceAll(m[1], " and ", ", "), ", ") {
-			if object.Properties[key] == nil && !slices.Contains(refusedKeys(), key) {
-				t.Errorf("%s: %s is not in the schema", text, key)
-			}
-		}
-	}
-}
-
-// refusedKeys are known to the parser, and refused as not yet supported.
-func refusedKeys() []string {
-	return []string{"postgres_file"}
 }

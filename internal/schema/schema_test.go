@@ -107,53 +107,6 @@ func TestSchemaAndParserAgree(t *testing.T) {
 	}
 }
 
-// Every map of the format has the keys in the schema that the parser names when it is given another.
-func TestTheKeysAreThoseOfTheParser(t *testing.T) {
-	known := regexp.MustCompile(`unknown key "zzzzzz"(?s:.*?)known here: (.*)`)
-	const head = "version: slowburn/v1\nservice: a\n"
-	in := func(rest string) string {
-		return head + "slos: [{name: a, objective: 99, sli: {uptime: up}, " + rest + "}]"
-	}
-	sli := func(rest string) string { return head + "slos: [{name: a, objective: 99, sli: {" + rest + "}}]" }
-	s := file.Schema()
-	defs := s.Defs
-	for text, object := range map[string]*schema.Schema{
-		head + "zzzzzz: 1\nslos: [{name: a, objective: 99, sli: {uptime: up}}]": s,
-		in("zzzzzz: 1"):                                         defs["slo"],
-		in("links: {zzzzzz: 1}"):                                defs["links"],
-		in("slack: {zzzzzz: 1}"):                                defs["slack"],
-		in("window: {zzzzzz: 1}"):                               defs["window"].AnyOf[1],
-		in("alerts: {zzzzzz: 1}"):                               defs["alerts"],
-		in("alerts: {page: [{zzzzzz: 1}]}"):                     defs["pair"],
-		sli("zzzzzz: 1"):                                        defs["sli"],
-		sli("events: {zzzzzz: 1}"):                              defs["sli"].Properties["events"],
-		sli("latency: {zzzzzz: 1}"):                             defs["sli"].Properties["latency"],
-		sli("slices: {zzzzzz: 1}"):                              defs["sli"].Properties["slices"],
-		sli("ratio: {zzzzzz: 1}"):                               defs["sli"].Properties["ratio"],
-		sli("journey: {zzzzzz: 1}"):                             defs["sli"].Properties["journey"],
-		sli("journey: {steps: [{zzzzzz: 1}, a]}"):               defs["sli"].Properties["journey"].Properties["steps"].Items.AnyOf[1],
-		head + "depends_on: [{zzzzzz: 1}]\nslos: []":            s.Properties["depends_on"].Items.AnyOf[1],
-		head + "signals: {zzzzzz: 1}\nslos: []":                 s.Properties["signals"],
-		head + "signals: {saturation: [{zzzzzz: 1}]}\nslos: []": s.Properties["signals"].Properties["saturation"].Items,
-	} {
-		_, err := file.Load([]file.File{{Name: "f.yaml", Data: []byte(text)}})
-		m := known.FindStringSubmatch(fmt.Sprint(err))
-		if m == nil {
-			t.Fatalf("%s\n%v", text, err)
-		}
-		want := strings.Split(strings.ReplaceAll(m[1], " and ", ", "), ", ")
-		var got []string
-		for key := range object.Properties {
-			got = append(got, key)
-		}
-		slices.Sort(want)
-		slices.Sort(got)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s\n-parser +schema\n%s", text, diff)
-		}
-	}
-}
-
 // What is published is what the program prints. UPDATE=1 go test writes it.
 func TestPublishedSchemas(t *testing.T) {
 	for name, s := range map[string]*schema.Schema{"slo.json": file.Schema(), "config.json": config.Schema(), "corrections.json": file.CorrectionsSchema()} {
