@@ -59,7 +59,7 @@ func TestDecisions(t *testing.T) {
 			if n < 0 {
 				t.Fatal("there is no section events: make golden PKG=./alerting writes it")
 			}
-			if d := diff.Diff(string(a.Files[n].Data), got); d != "" {
+			if d := diff.Diff(strings.Split(string(a.Files[n].Data), "\n"), strings.Split(got, "\n")); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
 		})

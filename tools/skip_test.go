@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// CI runs the command that README names, and the race run beside it.
+// CI runs the command that README names, and beside it the race run and the random lives at length.
 func TestCIRunsWhatREADMESays(t *testing.T) {
 	ci := read(t, ".ci/run")
-	for _, want := range []string{"\nstep test make --no-print-directory test\n", "\nstep race make --no-print-directory race\n"} {
+	for _, want := range []string{"\nstep test make --no-print-directory test\n", "\nstep lives make --no-print-directory lives\n", "\nstep race make --no-print-directory race\n"} {
 		if !strings.Contains(ci, want) {
 			t.Errorf(".ci/run has no step %q", strings.TrimSpace(want))
 		}
@@ -26,6 +26,18 @@ func TestCIRunsWhatREADMESays(t *testing.T) {
 	for _, file := range []string{".ci/run", "Makefile"} {
 		if regexp.MustCompile(`test\b.*\s-short\b`).MatchString(read(t, file)) {
 			t.Errorf("%s runs short tests, in which things are skipped", file)
+		}
+	}
+}
+
+// Every package that lives random lives has its number in the Makefile, by which CI lives more of them.
+func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
+	makefile := read(t, "Makefile")
+	for _, p := range product(t) {
+		for _, f := range p.tests {
+			if strings.Contains(source(f), `flag.Int("lives"`) && !regexp.MustCompile(`\s`+p.path+`=\d`).MatchString(makefile) {
+				t.Errorf("%s has -lives, and `make lives` does not run it", p.at(f))
+			}
 		}
 	}
 }
@@ -60,7 +72,7 @@ func buildTags(f *ast.File) string {
 }
 
 // excuse matches a condition under which a test may be skipped.
-var excuse = regexp.MustCompile(`(^|[^!])\b(raceDetector|underRace|testing\.Short\(\))|SLOWBURN_CI`)
+var excuse = regexp.MustCompile(`(^|[^!])\b(raceDetector|testing\.Short\(\))|SLOWBURN_CI`)
 
 // badSkips lists the skips of a function that CI could not tell from a test that ran.
 func badSkips(p *pkg, fn *ast.FuncDecl) (all []string) {

@@ -22,7 +22,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// lives is how many random lives TestLiveIsABacktest tries; `make bench` asks for more.
+// lives is how many random lives TestLiveIsABacktest tries; `make lives`, CI and `make bench` ask for more.
 var lives = flag.Int("lives", 2, "how many random lives to try the law on")
 
 const (

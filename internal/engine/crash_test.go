@@ -61,7 +61,7 @@ func compare(t *testing.T, wrong func(w *world, name string) error) {
 	switch {
 	case *everyStep:
 		stride = 1
-	case underRace:
+	case *lives < whole:
 		stride = 90
 	}
 	for n := 0; n < points; n += stride {

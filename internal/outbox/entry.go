@@ -10,7 +10,7 @@
 // # What holds
 //
 // The promises of delivery, and the tests that hold them (packages outbox, slack, engine, web and report). Random lives take
-// -seeds.
+// -lives.
 //
 //	I1  no loss            slack: TestRandomFaultsLoseNothingAndDoubleNothing; engine: TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail
 //	I2  effectively once   the same, by the keys that stand in the channel; slack: TestAWebhookRepeatsOnceAndSaysSoForEachKill

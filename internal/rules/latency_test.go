@@ -19,7 +19,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-var faults = flag.Int("faults", 2, "how many faults TestLatency simulates; docs/benchmarks.md has 60")
+var lives = flag.Int("lives", 2, "how many faults TestLatency simulates; docs/benchmarks.md has 60")
 
 const (
 	calm  = 6*time.Hour + 15*time.Minute // how long a service works before its fault begins: longer than any window of a page
@@ -31,15 +31,15 @@ const (
 // the minute and of the scrape.
 func TestLatency(t *testing.T) {
 	shares := []float64{1, 0.2, 0.05}
-	if *faults < 10 {
+	if *lives < 10 {
 		shares = shares[:1]
 	}
 	for _, share := range shares {
-		l := newLatency(t, *faults, share)
+		l := newLatency(t, *lives, share)
 		ours := l.ours()
 		t.Logf("%3.0f %% of requests fail: slowburn %s", 100*share, spread(ours))
 		for _, every := range []time.Duration{15 * time.Second, time.Minute} {
-			theirs := newLatency(t, *faults, share).theirs(every) // a world of its own for what it records
+			theirs := newLatency(t, *lives, share).theirs(every) // a world of its own for what it records
 			for _, wait := range []time.Duration{0, 30 * time.Second} {
 				t.Logf("  rules every %s, group_wait %s: %s", every, wait, spread(shifted(theirs, wait)))
 			}

@@ -17,17 +17,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
 )
 
-// lives is how many random lives are lived.
-var lives = flag.Int("seeds", 60, "random lives of the deliveries to Slack")
-
-// seeds is how many random lives are lived, fewer in short tests.
-func seeds(t *testing.T) int {
-	t.Helper()
-	if testing.Short() {
-		return min(*lives, 20)
-	}
-	return *lives
-}
+// lives is how many random lives are lived; `make lives` and CI ask for more.
+var lives = flag.Int("lives", 15, "random lives of the deliveries to Slack")
 
 // effects are what may happen to a call, and still nothing may be lost or doubled.
 var effects = []slacktest.Effect{
@@ -52,7 +43,7 @@ type life struct {
 }
 
 func TestRandomFaultsLoseNothingAndDoubleNothing(t *testing.T) {
-	for seed := range seeds(t) {
+	for seed := range *lives {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			l := newLife(t, uint64(seed))

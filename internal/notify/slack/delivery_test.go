@@ -654,7 +654,7 @@ func TestAMessageHasTheLinkThatSlackGivesIt(t *testing.T) {
 // A webhook cannot be asked what arrived. Whoever is killed between the answer and its writing down says it again, once and
 // marked, and nothing is lost.
 func TestAWebhookRepeatsOnceAndSaysSoForEachKill(t *testing.T) {
-	for seed := range seeds(t) {
+	for seed := range *lives {
 		w := newWorld(t, slacktest.Options{})
 		hook, err := NewWebhook(Secret(w.srv.WebhookURL(general)), nil)
 		if err != nil {

@@ -219,7 +219,7 @@ func each(v any, f func(string)) {
 
 func TestNoInputBreaksAMessage(t *testing.T) {
 	o := objective(t, "99.9")
-	n := 20 * seeds(t) // 10,000 with -seeds 500
+	n := 20 * *lives // 10,000 with -lives 500
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
 	for i := range n {

@@ -5,7 +5,6 @@ package outboxtest
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,10 +14,12 @@ import (
 // ErrDown is what a store answers that was told to fail.
 var ErrDown = errors.New("the store is down")
 
-// Store is the naive twin of the real one: a list. It is safe for concurrent use.
+// Store is the naive twin of the real one: a list, and where to find things in it. It is safe for concurrent use.
 type Store struct {
 	mu      sync.Mutex
 	entries []*outbox.Owed
+	keys    map[string]*outbox.Owed
+	threads map[string][]*outbox.Owed
 	// fail, if set, is asked before every operation ("due", "begin", "settle", "root").
 	fail func(op, key string) error
 }
@@ -27,9 +28,13 @@ type Store struct {
 func (s *Store) Add(entries ...outbox.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.keys == nil {
+		s.keys, s.threads = map[string]*outbox.Owed{}, map[string][]*outbox.Owed{}
+	}
 	for _, e := range entries {
-		if s.find(e.Key) == nil {
-			s.entries = append(s.entries, &outbox.Owed{Entry: e, Seq: int64(len(s.entries) + 1), State: outbox.Pending})
+		if s.keys[e.Key] == nil {
+			o := &outbox.Owed{Entry: e, Seq: int64(len(s.entries) + 1), State: outbox.Pending}
+			s.entries, s.keys[e.Key], s.threads[e.Thread] = append(s.entries, o), o, append(s.threads[e.Thread], o)
 		}
 	}
 }
@@ -56,7 +61,7 @@ func (s *Store) All() []outbox.Owed {
 func (s *Store) Get(key string) outbox.Owed {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.find(key); o != nil {
+	if o := s.keys[key]; o != nil {
 		return *o
 	}
 	return outbox.Owed{}
@@ -97,7 +102,7 @@ func (s *Store) Begin(_ context.Context, keys []string, at time.Time) error {
 		return err
 	}
 	for _, key := range keys {
-		s.find(key).Begun = at
+		s.keys[key].Begun = at
 	}
 	return nil
 }
@@ -109,7 +114,7 @@ func (s *Store) Settle(_ context.Context, key string, r outbox.Result) error {
 	if err := s.check("settle", key); err != nil {
 		return err
 	}
-	o := s.find(key)
+	o := s.keys[key]
 	o.State, o.NextTry, o.LastErr, o.Begun = r.State, r.NextTry, r.Err, time.Time{}
 	o.Attempts++
 	if r.State != outbox.Pending {
@@ -126,8 +131,8 @@ func (s *Store) Root(_ context.Context, leg, thread string) (outbox.Receipt, boo
 		return outbox.Receipt{}, false, err
 	}
 	var newest *outbox.Owed
-	for _, o := range s.entries {
-		root := o.Leg == leg && o.Thread == thread && o.Op != outbox.Reply && o.State == outbox.Sent
+	for _, o := range s.threads[thread] {
+		root := o.Leg == leg && o.Op != outbox.Reply && o.State == outbox.Sent
 		if root {
 			newest = o
 		}
@@ -143,12 +148,4 @@ func (s *Store) check(op, key string) error {
 		return nil
 	}
 	return s.fail(op, key)
-}
-
-func (s *Store) find(key string) *outbox.Owed {
-	i := slices.IndexFunc(s.entries, func(o *outbox.Owed) bool { return o.Key == key })
-	if i < 0 {
-		return nil
-	}
-	return s.entries[i]
 }
