@@ -85,7 +85,7 @@ func (e *Engine) restore(a *account) {
 	}
 	a.spec = &slo.Spec{
 		Service: a.id.Service(), Name: a.id.Name(), Description: "This SLO is no longer in the files.",
-		Objective: promisedTo(e.book, a), Windows: []slo.Window{{Rolling: 28 * slo.Day}}, SLI: slo.Indicator{Kind: slo.Events},
+		Objective: promisedTo(e.book, a), Windows: []slo.Window{{Rolling: 28 * slo.Day}},
 	}
 	e.budgets.away[a.id] = a
 	if a.open() {
