@@ -47,13 +47,13 @@ func (r Reason) Text() string {
 
 // Verdict is the policy's answer about one incident, with the figures it rests on.
 type Verdict struct {
-	Required bool   `json:"required"`
-	Reason   Reason `json:"reason"`
-	Bad      int64  `json:"bad"`     // bad events of the incident, in thousandths
-	Allowed  int64  `json:"allowed"` // bad events that four weeks allow, in thousandths
-	Limit    int64  `json:"limit"`   // in basis points
+	Required bool
+	Reason   Reason
+	Bad      int64 // bad events of the incident, in thousandths
+	Allowed  int64 // bad events that four weeks allow, in thousandths
+	Limit    int64 // in basis points
 	// Scaled is true when the ledger is younger than four weeks and Allowed was scaled up from what it has seen.
-	Scaled bool `json:"scaled,omitempty"`
+	Scaled bool
 }
 
 // Required applies the policy: whether an incident with so many bad events took more than the limit, in

@@ -13,11 +13,11 @@ import (
 // Query is PromQL by which a figure can be traced, and the instant at which to evaluate it. The range
 // reaches back from At over the whole time in question.
 type Query struct {
-	What string    `json:"what"` // "bad events", "all events", "share of bad events"
-	Text string    `json:"text"`
-	From time.Time `json:"from"`
-	At   time.Time `json:"at"`
-	Note string    `json:"note,omitempty"`
+	What string // "bad events", "all events", "share of bad events"
+	Text string
+	From time.Time
+	At   time.Time
+	Note string
 }
 
 // Queries are the indicator's own queries over [from, to), last the share of bad events. For a

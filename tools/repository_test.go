@@ -17,7 +17,7 @@ import (
 const module = "github.com/slowburn-sre/slowburn"
 
 // core are the packages that only compute. What they may not import is below.
-var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/crontime", "internal/figures", "internal/incidents", "internal/ranking", "internal/sentences"}
+var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/api", "internal/crontime", "internal/figures", "internal/incidents", "internal/ranking", "internal/sentences"}
 
 // notInCore names what would let the outside world into a decision. A prefix
 // covers what is below it.
@@ -160,6 +160,57 @@ func TestTheDaemonLinksNoDemo(t *testing.T) {
 	if len(linked("slowburn-demo")) == 0 {
 		t.Error("nothing of the demo is found in cmd/slowburn-demo either: the rule cannot fail")
 	}
+}
+
+// jsonElsewhere are packages whose structs may name JSON fields although they are not package api, with the reason. A name
+// covers what is below it.
+var jsonElsewhere = map[string]string{
+	"internal/api":      "the one place for what programs read",
+	"alerting":          "stored: incidents, states and acts",
+	"budget":            "stored: sums in events",
+	"internal/evidence": "stored with an incident",
+	"internal/ranking":  "stored with an incident's evidence",
+	"internal/signals":  "stored with an incident's evidence",
+	"internal/outbox":   "stored: what is owed",
+	"internal/notify":   "the forms of Slack, PagerDuty and Alertmanager",
+	"internal/prom":     "the form of Prometheus' answers",
+	"internal/rules":    "the form of Prometheus' rules",
+	"internal/schema":   "the form of JSON Schema",
+	"internal/fake":     "the forms of those it stands in for",
+}
+
+func TestEveryJSONShapeIsInOnePackage(t *testing.T) {
+	for _, p := range product(t) {
+		if mayNameJSON(p.path) {
+			continue
+		}
+		for _, f := range p.files {
+			for _, field := range jsonFields(f) {
+				t.Errorf("%s names a JSON field: what programs read is in internal/api alone", p.at(field))
+			}
+		}
+	}
+}
+
+func mayNameJSON(pkg string) bool {
+	for prefix := range jsonElsewhere {
+		if under(pkg, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// jsonFields returns the fields of structs that have a name in JSON.
+func jsonFields(f *ast.File) []*ast.Field {
+	var found []*ast.Field
+	ast.Inspect(f, func(n ast.Node) bool {
+		if field, ok := n.(*ast.Field); ok && field.Tag != nil && strings.Contains(field.Tag.Value, `json:"`) {
+			found = append(found, field)
+		}
+		return true
+	})
+	return found
 }
 
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
@@ -376,12 +427,19 @@ func TestTheRulesCanFail(t *testing.T) {
 		}
 	}
 	p := &pkg{path: "budget", fset: token.NewFileSet()}
-	f, err := parser.ParseFile(p.fset, "x.go", "package budget\nimport \"time\"\nfunc Now() time.Time { return time.Now() }\ntype T struct{}\n", parser.ParseComments)
+	text := "package budget\nimport \"time\"\nfunc Now() time.Time { return time.Now() }\ntype T struct{ A, B int `json:\"a\"` }\n"
+	f, err := parser.ParseFile(p.fset, "x.go", text, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := uses(p, []*ast.File{f}, "time.Now"); !slices.Equal(got, []string{"x.go:3"}) {
 		t.Errorf("time.Now was found at %v, want x.go:3", got)
+	}
+	if fields := jsonFields(f); len(fields) != 1 || p.at(fields[0]) != "x.go:4" {
+		t.Errorf("%d fields with a name in JSON were found, want that of x.go:4", len(fields))
+	}
+	if mayNameJSON("cmd/slowburn") || mayNameJSON("internal/report") || mayNameJSON("internal/notifying") || !mayNameJSON("internal/notify/slack") {
+		t.Error("the wrong packages may name JSON fields")
 	}
 	var names []string
 	for _, d := range f.Decls {

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 
 // remote are the flags of commands that ask a running daemon.
@@ -69,11 +71,7 @@ func (d remote) ask(e *env, method, path string, body io.Reader, data any) error
 		return err
 	}
 	defer resp.Body.Close()
-	var answer struct {
-		Status string          `json:"status"`
-		Error  string          `json:"error"`
-		Data   json.RawMessage `json:"data"`
-	}
+	answer := api.Answer{Data: data}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&answer); err != nil {
 		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", resp.Request.URL.Redacted(), resp.Status))
 	}
@@ -84,7 +82,7 @@ func (d remote) ask(e *env, method, path string, body io.Reader, data any) error
 		}
 		return cannotFindOut(errors.New(answer.Error))
 	}
-	return json.Unmarshal(answer.Data, data)
+	return nil
 }
 
 // page copies one of the daemon's pages to the output.

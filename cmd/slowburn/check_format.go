@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/common/version"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/lint"
@@ -111,14 +112,13 @@ func lintID(p slo.Problem) string {
 
 // json writes one object.
 func (o outcome) json(w io.Writer) error {
-	out := struct {
-		Valid    bool         `json:"valid"` // no error; there may be warnings
-		SLOs     int          `json:"slos"`
-		Services int          `json:"services"`
-		Errors   int          `json:"errors"`
-		Warnings int          `json:"warnings"`
-		Problems slo.Problems `json:"problems"`
-	}{!o.problems.Fatal(), o.slos, o.services, o.count(strictyaml.Error), o.count(strictyaml.Warning), append(slo.Problems{}, o.problems...)}
+	out := api.Check{
+		Valid: !o.problems.Fatal(), SLOs: o.slos, Services: o.services,
+		Errors: o.count(strictyaml.Error), Warnings: o.count(strictyaml.Warning), Problems: []api.Problem{},
+	}
+	for _, p := range o.problems {
+		out.Problems = append(out.Problems, api.Problem(p))
+	}
 	return writeIndented(w, out)
 }
 

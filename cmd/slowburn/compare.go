@@ -33,12 +33,34 @@ type compareCmd struct {
 
 // comparison is what was found about one budget.
 type comparison struct {
-	ID     slo.ID                    `json:"id"`
-	Tool   compare.Tool              `json:"tool,omitempty"`
-	Window string                    `json:"window"`
-	Budget compare.Budget            `json:"budget"`
-	Alerts []compare.AlertDifference `json:"alerts,omitempty"`
-	Error  string                    `json:"error,omitempty"` // why there is nothing to compare
+	ID     slo.ID
+	Tool   compare.Tool
+	Window string
+	Budget compare.Budget
+	Alerts []compare.AlertDifference
+	Error  string // why there is nothing to compare
+}
+
+// comparisonFacts is what JSON and YAML show of comparisons.
+func comparisonFacts(all []comparison) []api.Comparison {
+	var out []api.Comparison
+	for _, x := range all {
+		one := api.Comparison{
+			ID: string(x.ID), Tool: string(x.Tool), Window: x.Window, Error: x.Error,
+			Budget: api.BudgetDifference{Ours: x.Budget.Ours, Theirs: x.Budget.Theirs, Difference: x.Budget.Difference},
+		}
+		for _, r := range x.Budget.Reasons {
+			one.Budget.Reasons = append(one.Budget.Reasons, api.DifferenceReason{Cause: string(r.Cause), Part: r.Part, Text: r.Text})
+		}
+		for _, a := range x.Alerts {
+			one.Alerts = append(one.Alerts, api.AlertDifference{
+				Severity: string(a.Severity), Theirs: (*api.FiringPeriod)(a.Theirs), Ours: (*api.FiringPeriod)(a.Ours),
+				Later: a.Later, Cause: string(a.Cause), Text: a.Text,
+			})
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // Run compares every budget that the other tool has recorded.
@@ -63,7 +85,7 @@ func (c *compareCmd) Run(e *env) error {
 		}
 		all = append(all, found...)
 	}
-	if done, err := (remote{Output: c.Output}).print(e, all); done {
+	if done, err := (remote{Output: c.Output}).print(e, comparisonFacts(all)); done {
 		return anything(err, all)
 	}
 	return anything(c.tell(e, all, at), all)

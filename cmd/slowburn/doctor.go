@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -19,14 +20,6 @@ import (
 
 type doctorCmd struct {
 	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
-}
-
-// finding is one thing that was looked at.
-type finding struct {
-	State   string `json:"state"` // ok, warn: works with a loss, fail: does not work, off: not configured
-	Part    string `json:"part"`  // configuration, prometheus, slack, store, clock
-	Finding string `json:"finding"`
-	Todo    string `json:"todo,omitempty"` // what to do about it, or what turns it on
 }
 
 // The states of a finding.
@@ -58,7 +51,7 @@ func (c *doctorCmd) Run(e *env) error {
 	if err := c.print(e, d.found); err != nil {
 		return cannotFindOut(err)
 	}
-	if slices.ContainsFunc(d.found, func(f finding) bool { return f.State == stateFail }) {
+	if slices.ContainsFunc(d.found, func(f api.Finding) bool { return f.State == stateFail }) {
 		return answerNo(nil)
 	}
 	return nil
@@ -67,7 +60,7 @@ func (c *doctorCmd) Run(e *env) error {
 // doctorTimeout bounds the whole look.
 const doctorTimeout = 2 * time.Minute
 
-func (c *doctorCmd) print(e *env, found []finding) error {
+func (c *doctorCmd) print(e *env, found []api.Finding) error {
 	if done, err := (remote{Output: c.Output}).print(e, found); done {
 		return err
 	}
@@ -86,7 +79,7 @@ type doctor struct {
 	*env
 	cfg   config.Config
 	set   *slo.Set
-	found []finding
+	found []api.Finding
 }
 
 func (d *doctor) ok(part, format string, args ...any) {
@@ -94,7 +87,7 @@ func (d *doctor) ok(part, format string, args ...any) {
 }
 
 func (d *doctor) add(state, part, todo, format string, args ...any) {
-	d.found = append(d.found, finding{state, part, fmt.Sprintf(format, args...), todo})
+	d.found = append(d.found, api.Finding{State: state, Part: part, Finding: fmt.Sprintf(format, args...), Todo: todo})
 }
 
 // prometheus looks at the source of the data.

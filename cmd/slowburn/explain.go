@@ -20,14 +20,8 @@ type explainCmd struct {
 	By    string `help:"How finely to divide the time." enum:"day,hour" default:"day"`
 }
 
-// explanation is what explain found out. Where the budget went comes from the daemon; the queries and what the
-// alerts can catch come from the SLO file, and are absent without it.
-type explanation struct {
-	api.Spend
-	Queries []postmortem.Query `json:"queries,omitempty"`
-	Alerts  *power             `json:"alerts"`
-	Note    string             `json:"note,omitempty"` // why there are no queries and no alerts
-}
+// explanation is an answer that can tell itself.
+type explanation struct{ api.Explanation }
 
 // Run says where a budget went, and what its alerts can and cannot catch.
 func (c *explainCmd) Run(e *env) error {
@@ -38,7 +32,7 @@ func (c *explainCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if done, err := c.print(e, x); done {
+	if done, err := c.print(e, x.Explanation); done {
 		return err
 	}
 	return x.tell(e.out, c.By)
@@ -68,9 +62,11 @@ func (x *explanation) consult(e *env) error {
 		x.Note = note
 		return nil
 	}
-	x.Queries = postmortem.Queries(spec, slo.ID(x.ID), x.From, x.To)
+	for _, q := range postmortem.Queries(spec, slo.ID(x.ID), x.From, x.To) {
+		x.Queries = append(x.Queries, api.Query(q))
+	}
 	if minutes := x.Data.Known; minutes > 0 {
-		x.Alerts = powerFacts(alerting.PowerOf(spec, x.Total/float64(minutes)))
+		x.Alerts = new(api.PowerOf(alerting.PowerOf(spec, x.Total/float64(minutes))))
 	}
 	return nil
 }

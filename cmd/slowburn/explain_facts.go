@@ -4,73 +4,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
-	"github.com/slowburn-sre/slowburn/internal/strictyaml"
-	"github.com/slowburn-sre/slowburn/slo"
 )
-
-// power is what the alerts catch, as facts.
-type power struct {
-	EventsPerMinute float64     `json:"eventsPerMinute"` // over the known minutes of the window
-	Reaches         []reachFact `json:"reaches"`         // pairs, and after those of a tier the tier as a whole
-	FalsePages      int         `json:"falsePages"`      // in so many simulated days at half of the allowed error ratio
-	FalseDays       int         `json:"falsePagesDays"`
-}
-
-// reachFact is what a pair of windows or a whole tier catches; all but its name is null if it catches nothing.
-type reachFact struct {
-	Severity  string   `json:"severity"`
-	Pair      string   `json:"pair"` // 1h/5m; "any" for the tier
-	Burn      *float64 `json:"burn,omitempty"`
-	Outage    *string  `json:"shortestOutage"`     // the shortest total outage that fires
-	Gone      *float64 `json:"budgetGone"`         // the share of the budget that is gone by then
-	Reset     *string  `json:"reset"`              // from its end until it resolves
-	ResetLong *string  `json:"resetAfterHour"`     // the same after an hour's outage
-	Ratio     *float64 `json:"smallestErrorRatio"` // the smallest constant error ratio that ever fires
-}
-
-func powerFacts(p alerting.Power) *power {
-	f := &power{EventsPerMinute: p.EventsPerMinute, FalsePages: p.FalsePages, FalseDays: alerting.FalseDays, Reaches: []reachFact{}}
-	for _, tier := range []struct {
-		severity alerting.Severity
-		whole    alerting.Reach
-	}{{alerting.Page, p.Page}, {alerting.Ticket, p.Ticket}} {
-		pairs := 0
-		for _, r := range p.Pairs {
-			if r.Severity == tier.severity {
-				name := slo.ShortDuration(r.Pair.Long) + "/" + slo.ShortDuration(r.Pair.Short)
-				f.Reaches = append(f.Reaches, reachOf(r.Severity, name, r.Reach))
-				f.Reaches[len(f.Reaches)-1].Burn = &r.Burn
-				pairs++
-			}
-		}
-		if pairs > 1 {
-			f.Reaches = append(f.Reaches, reachOf(tier.severity, "any", tier.whole))
-		}
-	}
-	return f
-}
-
-func reachOf(sev alerting.Severity, pair string, r alerting.Reach) reachFact {
-	f := reachFact{Severity: string(sev), Pair: pair}
-	if r.Outage > 0 {
-		f.Outage, f.Reset, f.ResetLong = shortly(r.Outage), shortly(r.Reset), shortly(r.ResetLong)
-		f.Gone = &r.Gone
-	}
-	if r.Ratio > 0 {
-		f.Ratio = &r.Ratio
-	}
-	return f
-}
-
-func shortly(d time.Duration) *string {
-	text := slo.ShortDuration(d)
-	return &text
-}
 
 // tell writes the explanation for people.
 func (x *explanation) tell(w io.Writer, by string) error {
@@ -225,11 +162,10 @@ func countOf(n int) string {
 	return fmt.Sprint(n)
 }
 
-// orNever writes a duration of the facts.
-func orNever(s *string) string {
-	if s == nil {
+// orNever writes seconds.
+func orNever(seconds *float64) string {
+	if seconds == nil {
 		return "never"
 	}
-	d, _ := strictyaml.ParseDuration(*s) // as shortly has written it
-	return figures.Duration(d)
+	return lasting(*seconds)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/common/version"
+
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 

@@ -7,6 +7,14 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
+// Answer is what every answer of the HTTP API is in.
+type Answer struct {
+	Status    string `json:"status"` // success or error
+	Data      any    `json:"data,omitempty"`
+	ErrorType string `json:"errorType,omitempty"` // not_found, bad_data, …
+	Error     string `json:"error,omitempty"`     // a sentence
+}
+
 // Events turns a count in thousandths into a number of events.
 func Events(thousandths int64) float64 { return float64(thousandths) / budget.Unit }
 

@@ -16,19 +16,19 @@ import (
 
 // AlertDifference is one burn as both alerted it, or as only one did.
 type AlertDifference struct {
-	Severity alerting.Severity `json:"severity"`
-	Theirs   *Span             `json:"theirs,omitempty"`
-	Ours     *Span             `json:"ours,omitempty"`
+	Severity alerting.Severity
+	Theirs   *Span
+	Ours     *Span
 	// Later is by how many seconds our alert came after theirs, where both did; negative if before.
-	Later int64  `json:"laterSeconds,omitempty"`
-	Cause Cause  `json:"cause"`
-	Text  string `json:"text"`
+	Later int64
+	Cause Cause
+	Text  string
 }
 
 // Span is how long an alert fired, its end excluded.
 type Span struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	From time.Time
+	To   time.Time
 }
 
 // Length is the time from the one end to the other.

@@ -116,20 +116,20 @@ type Ours struct {
 
 // Reason is a part of a difference.
 type Reason struct {
-	Cause Cause `json:"cause"`
+	Cause Cause
 	// Part is a share of the budget: how much more is left in their figure because of it.
-	Part float64 `json:"part"`
-	Text string  `json:"text"`
+	Part float64
+	Text string
 }
 
 // Budget is the difference between two figures of one budget. Nil is unknown.
 type Budget struct {
-	Ours       *float64 `json:"ours"`       // share of the budget that is left
-	Theirs     *float64 `json:"theirs"`     // the same, as the other tool has recorded it
-	Difference *float64 `json:"difference"` // theirs − ours
+	Ours       *float64 // share of the budget that is left
+	Theirs     *float64 // the same, as the other tool has recorded it
+	Difference *float64 // theirs − ours
 	// Reasons add up to the difference, but for parts too small to tell; the largest is first. Where
 	// theirs is not a number, they explain what it would have been without its holes.
-	Reasons []Reason `json:"reasons"`
+	Reasons []Reason
 }
 
 // known is a pointer to a figure, nil for what is not a finite number.

@@ -18,14 +18,14 @@ const (
 
 // Problem is one thing that is wrong at one place of one file, told to the person who wrote it.
 type Problem struct {
-	File     string   `json:"file"`
-	Line     int      `json:"line"`   // from 1; 0 if the problem belongs to no line
-	Column   int      `json:"column"` // in characters, from 1
-	Severity Severity `json:"severity"`
-	ID       string   `json:"id,omitempty"`      // of a lint, such as dead-alert; "" of what is simply wrong
-	Message  string   `json:"message"`           // what is wrong
-	Hint     string   `json:"hint,omitempty"`    // what to write instead
-	Snippet  string   `json:"snippet,omitempty"` // the source line and a caret below it
+	File     string
+	Line     int // from 1; 0 if the problem belongs to no line
+	Column   int // in characters, from 1
+	Severity Severity
+	ID       string // of a lint, such as dead-alert; "" of what is simply wrong
+	Message  string // what is wrong
+	Hint     string // what to write instead
+	Snippet  string // the source line and a caret below it
 }
 
 // Error is the problem as it is shown: place, message and the ID of the lint that says so, the source line with

@@ -55,14 +55,6 @@ func problemOf(err error) *problem {
 	return &problem{http.StatusServiceUnavailable, "unavailable", err.Error()}
 }
 
-// envelope is what every answer of the API is in.
-type envelope struct {
-	Status    string `json:"status"`
-	Data      any    `json:"data,omitempty"`
-	ErrorType string `json:"errorType,omitempty"`
-	Error     string `json:"error,omitempty"`
-}
-
 // jsonAPI answers programs; the shapes are those of package api.
 type jsonAPI struct{ *server }
 
@@ -102,13 +94,13 @@ func (s *jsonAPI) routes(mux *http.ServeMux) {
 func (s *jsonAPI) answer(w http.ResponseWriter, data any, err error) {
 	if err != nil {
 		p := problemOf(err)
-		s.write(w, p.code, envelope{Status: "error", ErrorType: p.kind, Error: p.text})
+		s.write(w, p.code, api.Answer{Status: "error", ErrorType: p.kind, Error: p.text})
 		return
 	}
-	s.write(w, http.StatusOK, envelope{Status: "success", Data: data})
+	s.write(w, http.StatusOK, api.Answer{Status: "success", Data: data})
 }
 
-func (s *jsonAPI) write(w http.ResponseWriter, code int, e envelope) {
+func (s *jsonAPI) write(w http.ResponseWriter, code int, e api.Answer) {
 	body, err := json.Marshal(e)
 	if err != nil {
 		s.Log.Error("cannot write an answer as JSON", "err", err)

@@ -43,7 +43,7 @@ func (s *jsonAPI) serveGate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if fail && !g.Go && g.State != allowed {
-		s.write(w, statusOf(g), envelope{Status: "success", Data: g})
+		s.write(w, statusOf(g), api.Answer{Status: "success", Data: g})
 		return
 	}
 	s.answer(w, g, nil)
