@@ -116,13 +116,13 @@ func (f message) deed(a alerting.Act) deed {
 	d := deed{icon: "📝", head: "Note by", text: who + "says:"}
 	switch a.Kind {
 	case alerting.Acknowledge:
-		d = deed{"👀", "Acknowledged by", who + "has acknowledged this " + f.Tier() + f.together() + ", " + at(a.At) + "."}
+		d = deed{"👀", "Acknowledged by", who + "has acknowledged this " + f.Tier() + together(f.Told) + ", " + at(a.At) + "."}
 	case alerting.Silence:
 		d = deed{"🔕", "Silenced by", who + "has silenced this " + until(a) + ". It is still counted, and this thread goes on."}
 	case alerting.Mitigated:
 		d = deed{"🩹", "Mitigated by", who + "says that users no longer feel it, since " + at(a.At) + "."}
 	case alerting.Undo:
-		d = deed{"↩️", "Taken back by", who + "has taken back what was done: " + f.undone(a)}
+		d = deed{"↩️", "Taken back by", who + "has taken back what was done: " + undone(f.Incident.Acts, a)}
 	case alerting.Merge:
 		d = deed{"🔀", "Merged by", who + "has merged this into " + code(plain(a.Other, 200)) + "."}
 	case alerting.Split:
@@ -143,10 +143,10 @@ func (f message) deed(a alerting.Act) deed {
 }
 
 // together says that the thread tells more than this incident.
-func (f message) together() string {
-	n := len(f.Others)
-	if f.Face != nil {
-		n = len(f.Face.Others)
+func together(t incidents.Told) string {
+	n := len(t.Others)
+	if t.Face != nil {
+		n = len(t.Face.Others)
 	}
 	if n == 0 {
 		return ""
@@ -155,8 +155,8 @@ func (f message) together() string {
 }
 
 // undone says which kind of act was taken back.
-func (f message) undone(a alerting.Act) string {
-	for _, b := range f.Incident.Acts {
+func undone(acts []alerting.Act, a alerting.Act) string {
+	for _, b := range acts {
 		if b.Key != a.Other {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
@@ -72,7 +73,7 @@ func (f message) event() []outbox.Entry {
 		if f.Incident.Group != "" {
 			return f.joined()
 		}
-		return []outbox.Entry{f.entry("post", f.lane(), outbox.Post, f.root())}
+		return []outbox.Entry{f.entry("post", lane(f.Event), outbox.Post, f.root())}
 	case alerting.Escalated, alerting.Updated:
 		return f.changed()
 	case alerting.Resolved:
@@ -88,15 +89,15 @@ func (f message) event() []outbox.Entry {
 func (f message) changed() []outbox.Entry {
 	edit := func(lane outbox.Lane) outbox.Entry { return f.entry("edit", lane, outbox.Edit, f.root()) }
 	reply := func(b Body) []outbox.Entry {
-		return []outbox.Entry{edit(f.lane()), f.entry("reply", f.lane(), outbox.Reply, b)}
+		return []outbox.Entry{edit(lane(f.Event)), f.entry("reply", lane(f.Event), outbox.Reply, b)}
 	}
 	switch {
 	case f.Event.Reason == alerting.ByPerson:
-		return []outbox.Entry{edit(f.lane())} // the thread has it from the person
-	case f.firstHeard() && f.Incident.Group != "":
+		return []outbox.Entry{edit(lane(f.Event))} // the thread has it from the person
+	case firstHeard(f.Incident, f.Event) && f.Incident.Group != "":
 		return f.joined()
-	case f.firstHeard():
-		return []outbox.Entry{edit(f.lane())} // there is no root message yet, so this becomes it
+	case firstHeard(f.Incident, f.Event):
+		return []outbox.Entry{edit(lane(f.Event))} // there is no root message yet, so this becomes it
 	case f.Event.Kind == alerting.Escalated:
 		return reply(f.escalation())
 	case f.Event.Reason == alerting.Unacknowledged:
@@ -114,7 +115,7 @@ func (f message) joined() []outbox.Entry {
 	b.Text = f.sentence(f.state(), f.predicate())
 	page := f.Loud() == alerting.Page
 	b.Broadcast = page && !f.Silenced
-	if again := f.Event.Follows != ""; !page || f.paged() && !again {
+	if again := f.Event.Follows != ""; !page || paged(f.Told) && !again {
 		b.Mention = nil
 	}
 	b.Blocks = []Block{section(icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100)) + "\n" + f.dressLines(f.Lead()))}
@@ -122,29 +123,28 @@ func (f message) joined() []outbox.Entry {
 		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
 	}
 	return []outbox.Entry{
-		f.entry("edit", f.lane(), outbox.Edit, f.root()),
-		f.entry("reply", f.lane(), outbox.Reply, b),
+		f.entry("edit", lane(f.Event), outbox.Edit, f.root()),
+		f.entry("reply", lane(f.Event), outbox.Reply, b),
 	}
 }
 
 // paged reports whether another incident of the thread is a page.
-func (f message) paged() bool {
-	return f.Face != nil && f.Face.Loud() == alerting.Page ||
-		slices.ContainsFunc(f.Others, func(i alerting.Incident) bool { return i.Loud() == alerting.Page })
+func paged(t incidents.Told) bool {
+	return t.Face != nil && t.Face.Loud() == alerting.Page ||
+		slices.ContainsFunc(t.Others, func(i alerting.Incident) bool { return i.Loud() == alerting.Page })
 }
 
 // firstHeard reports whether everything before the event fell into a silence.
-func (f message) firstHeard() bool {
-	i := f.Incident
-	for len(i.Log) > 0 && i.Log[len(i.Log)-1].At >= f.Event.At {
+func firstHeard(i alerting.Incident, event alerting.Event) bool {
+	for len(i.Log) > 0 && i.Log[len(i.Log)-1].At >= event.At {
 		i.Log = i.Log[:len(i.Log)-1]
 	}
 	return i.Unheard()
 }
 
 // lane is how urgent the beginning of the incident is.
-func (f message) lane() outbox.Lane {
-	if f.Event.Severity == alerting.Page {
+func lane(e alerting.Event) outbox.Lane {
+	if e.Severity == alerting.Page {
 		return outbox.LanePage
 	}
 	return outbox.LaneTicket

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -60,10 +61,10 @@ func (f message) evidence() []Block {
 	if e.Burns.Verdict != ranking.NoLabels {
 		add(f.tense("What burns", "What burned"), safe(e.Burns.Sentences()))
 	}
-	add("What changed", f.changes())
+	add("What changed", changes(e))
 	if f.Incident.Open {
 		add("Golden signals", []string{joined(safe(e.Lines()))})
-		add("Traces", []string{joined(f.traces())})
+		add("Traces", []string{joined(traces(e))})
 	}
 	return out
 }
@@ -75,17 +76,17 @@ func (f message) findings() Body {
 		why := "Evidence: not available (" + e.Failure() + ")"
 		return Body{Text: clip(escape(why), maxSentence), Blocks: []Block{contextBlock(plainText(plain(why, foreignLimit)))}}
 	}
-	b := Body{Text: f.sentence("🔍 Evidence", neutralize(plain(f.headline(), 60)))}
+	b := Body{Text: f.sentence("🔍 Evidence", neutralize(plain(headline(e), 60)))}
 	add := func(title string, lines []string) {
 		if text := listed(title, lines, roomInReply); text != "" {
 			b.Blocks = append(b.Blocks, section(text))
 		}
 	}
 	add(f.tense("What burns", "What burned"), safe(e.Burns.Sentences()))
-	add("What changed", f.changes())
+	add("What changed", changes(e))
 	add("Golden signals", safe(e.Lines()))
-	add("Traces", []string{joined(f.traces())})
-	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.provenance())))
+	add("Traces", []string{joined(traces(e))})
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(provenance(e))))
 	return b
 }
 
@@ -98,18 +99,18 @@ func (f message) tense(now, then string) string {
 }
 
 // headline is what was found in a few words.
-func (f message) headline() string {
-	if c := f.Evidence.Changes; len(c) > 0 {
-		return f.Evidence.Burns.Headline() + "; " + c[0].What
+func headline(e *evidence.Evidence) string {
+	if c := e.Changes; len(c) > 0 {
+		return e.Burns.Headline() + "; " + c[0].What
 	}
-	return f.Evidence.Burns.Headline()
+	return e.Burns.Headline()
 }
 
 // changes are what was changed, with links to where they are described.
-func (f message) changes() []string {
+func changes(e *evidence.Evidence) []string {
 	var lines []string
-	for _, c := range f.Evidence.Changes {
-		line := line(c.Sentence(f.Evidence.Onset))
+	for _, c := range e.Changes {
+		line := line(c.Sentence(e.Onset))
 		if l := shortLink(c.Link, "Details"); l != "" {
 			line += " " + l
 		}
@@ -123,8 +124,8 @@ func (f message) changes() []string {
 }
 
 // traces are links to traces or, without a place to show them, their IDs.
-func (f message) traces() (parts []string) {
-	for _, t := range f.Evidence.Traces {
+func traces(e *evidence.Evidence) (parts []string) {
+	for _, t := range e.Traces {
 		part := cmp.Or(shortLink(t.URL, clip(t.ID, 9)), code(clip(t.ID, 64)))
 		if t.Seconds > 0 {
 			part += " " + figures.Value(t.Seconds) + " s"
@@ -157,8 +158,7 @@ func joined(parts []string) string {
 }
 
 // provenance says where the findings come from.
-func (f message) provenance() string {
-	e := f.Evidence
+func provenance(e *evidence.Evidence) string {
 	parts := []string{"Since the onset, up to " + at(e.At), "found within " + figures.Value(max(e.Took, 0.1)) + " s"}
 	if len(e.Burns.Looked) > 0 {
 		parts = append(parts, "compared by "+escape(strings.Join(e.Burns.Looked, ", ")))

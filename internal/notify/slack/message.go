@@ -115,7 +115,7 @@ func (f message) root() Body {
 		b.Blocks = append(b.Blocks, section(s))
 	}
 	b.Blocks = append(b.Blocks, f.evidence()...)
-	if c, ok := chart(f.burnChart()); ok {
+	if c, ok := chart(burnChart(f.Told)); ok {
 		b.Blocks = append(b.Blocks, c)
 	}
 	if f.Incident.Open && f.Loud() == alerting.Page {
@@ -123,7 +123,7 @@ func (f message) root() Body {
 			b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
 		}
 	}
-	if also := f.also(); also != "" {
+	if also := also(f.Others); also != "" {
 		b.Blocks = append(b.Blocks, section(also))
 	}
 	if l := f.links(); l != "" {
@@ -138,14 +138,14 @@ func (f message) root() Body {
 const maxAlso = 15
 
 // also names what else is open in the thread.
-func (f message) also() string {
-	if len(f.Others) == 0 {
+func also(others []alerting.Incident) string {
+	if len(others) == 0 {
 		return ""
 	}
 	lines := []string{"*Also burning:*"}
-	for n, i := range f.Others {
+	for n, i := range others {
 		if n == maxAlso {
-			lines = append(lines, fmt.Sprintf("and %s more", figures.Count(len(f.Others)-n)))
+			lines = append(lines, fmt.Sprintf("and %s more", figures.Count(len(others)-n)))
 			break
 		}
 		lines = append(lines, fmt.Sprintf("• %s · %s since %s", escape(plain(string(i.SLO), 100)), i.Loud(), at(i.Onset)))
