@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -203,10 +204,10 @@ func timeline(f Facts, changes []Change) []Entry {
 		all = append(all, Entry{At: i.Ended.UTC(), Text: "the end of the last minute that burned above the budget"})
 	}
 	for _, e := range i.Log {
-		all = append(all, Entry{At: e.Time(), Text: Sentence(e, f.Spec), Link: f.Links[e.Key()]})
+		all = append(all, Entry{At: e.Time(), Text: sentences.Event(e, f.Spec), Link: f.Links[e.Key()]})
 	}
 	for _, a := range i.Acts {
-		all = append(all, Entry{At: a.At.UTC(), Text: a.By + " " + Deed(a)})
+		all = append(all, Entry{At: a.At.UTC(), Text: a.By + " " + sentences.Deed(a)})
 	}
 	for _, c := range changes {
 		all = append(all, Entry{At: c.At.UTC(), Text: "change: " + c.What + " (" + c.Seen + "; correlated in time, not proven)", Link: c.Link})

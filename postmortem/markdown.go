@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -251,11 +252,11 @@ func (d Document) when(t time.Time) string {
 func (d Document) detection(b *strings.Builder) {
 	i := d.Facts.Incident
 	b.WriteString("Found by the alert rule " + markdown.Code(string(i.Rule)) + ", " + figures.Duration(d.Times.ToDetect) + " after the onset: " +
-		markdown.Text(Sentence(opener(i), d.Facts.Spec)) + ".\n")
+		markdown.Text(sentences.Event(opener(i), d.Facts.Spec)) + ".\n")
 	if !i.Escalated.IsZero() {
-		why := windows(i.First, d.Facts.Spec)
+		why := sentences.Fired(i.First, d.Facts.Spec)
 		if i.First.Pair == nil {
-			why = Sentence(i.First, d.Facts.Spec)
+			why = sentences.Event(i.First, d.Facts.Spec)
 		}
 		b.WriteString("\nIt became a page at " + d.when(i.Escalated) + ", " + figures.Duration(i.Escalated.Sub(i.Onset)) + " after the onset: " + markdown.Text(why) + ".\n")
 	}

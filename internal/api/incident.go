@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -167,7 +167,7 @@ func DetailOf(i alerting.Incident, spec *slo.Spec, now time.Time) IncidentDetail
 		})
 	}
 	for _, a := range i.Acts {
-		d.Timeline = append(d.Timeline, Happening{At: a.At.UTC(), Kind: string(a.Kind), By: a.By, Key: a.Key, Text: a.By + " " + postmortem.Deed(a)})
+		d.Timeline = append(d.Timeline, Happening{At: a.At.UTC(), Kind: string(a.Kind), By: a.By, Key: a.Key, Text: a.By + " " + sentences.Deed(a)})
 	}
 	slices.SortStableFunc(d.Timeline, func(a, b Happening) int { return a.At.Compare(b.At) })
 	return d
@@ -178,5 +178,5 @@ func tellEvent(e alerting.Event, spec *slo.Spec) string {
 	if spec == nil && e.Rule != alerting.RuleDeclared {
 		return string(e.Kind) + ": " + string(e.Reason)
 	}
-	return postmortem.Sentence(e, spec)
+	return sentences.Event(e, spec)
 }

@@ -1,4 +1,4 @@
-package postmortem
+package sentences
 
 import (
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -6,11 +6,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Sentence tells an event in plain words, with the figures it was decided on. It has no markup.
-func Sentence(e alerting.Event, spec *slo.Spec) string {
+// Event tells an event of a timeline, with the figures it was decided on, as the rest of a line that begins with its time.
+func Event(e alerting.Event, spec *slo.Spec) string {
 	switch e.Reason {
 	case alerting.BurnHigh:
-		return opening(e) + ": " + windows(e, spec)
+		return opening(e) + ": " + Fired(e, spec)
 	case alerting.StillBurning:
 		return "still burning: " + soFar(e)
 	case alerting.BurnLow:
@@ -44,7 +44,7 @@ func Sentence(e alerting.Event, spec *slo.Spec) string {
 		return "still open; " + soFar(e)
 	case alerting.ByPerson:
 		if e.Rule == alerting.RuleDeclared {
-			return declared(e)
+			return byPerson(e)
 		}
 		return "somebody made it a " + string(e.Severity) + "; " + soFar(e)
 	case alerting.Unacknowledged:
@@ -78,8 +78,8 @@ func Deed(a alerting.Act) string {
 	return s
 }
 
-// declared tells what a person made of an incident that no rule saw.
-func declared(e alerting.Event) string {
+// byPerson tells what a person made of an incident that no rule saw.
+func byPerson(e alerting.Event) string {
 	s := "somebody made it a " + string(e.Severity)
 	switch e.Kind {
 	case alerting.Opened:
@@ -111,8 +111,8 @@ func opening(e alerting.Event) string {
 	return string(e.Severity) + " opened"
 }
 
-// windows says what fired: "2 % of the budget in 1h: burn 36× over 1h and 40.2× over 5m, above 13.44×".
-func windows(e alerting.Event, spec *slo.Spec) string {
+// Fired says which windows an event was decided on: "2 % of the budget in 1h: burn 36× over 1h and 40.2× over 5m, above 13.44×".
+func Fired(e alerting.Event, spec *slo.Spec) string {
 	if e.Pair == nil || e.Long == nil || e.Short == nil {
 		return "the budget burns too fast"
 	}

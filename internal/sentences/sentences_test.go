@@ -1,0 +1,62 @@
+package sentences_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// TestPredicates: what a page says in one line, and that what is not known is never a figure.
+func TestPredicates(t *testing.T) {
+	const unit = budget.Unit
+	objective, err := slo.ParseObjective("99.9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	onset := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	at := budget.MinuteOf(onset.Add(10 * time.Minute))
+	facts := func(change func(*sentences.Facts)) sentences.Facts {
+		f := sentences.Facts{
+			Spec:   &slo.Spec{Service: "shop", Name: "pay", Objective: objective, Windows: []slo.Window{{Rolling: 28 * slo.Day}}},
+			Event:  alerting.Event{SLO: "shop/pay", At: at, Kind: alerting.Opened, Severity: alerting.Page, Rule: alerting.RulePage},
+			Status: budget.Status{Sum: budget.Sum{Bad: 7504 * unit, Total: 1e7 * unit}, Allowed: 10_000 * unit, Spent: 0.7504},
+		}
+		f.Incident = alerting.Incident{ID: "i", Open: true, Severity: alerting.Page, Rule: alerting.RulePage, Onset: onset, Detected: onset.Add(5 * time.Minute), Last: f.Event}
+		change(&f)
+		return f
+	}
+	for name, c := range map[string]struct {
+		change func(*sentences.Facts)
+		want   string
+	}{
+		"a burn that is not known is no figure": {func(*sentences.Facts) {}, "burns its error budget too fast; 24.9 % of it is left"},
+		"nor is one without traffic": {
+			func(f *sentences.Facts) { f.Incident.Last.Long = &budget.Sum{} }, "burns its error budget too fast; 24.9 % of it is left",
+		},
+		"a burn is rounded down, so it never reaches its threshold": {
+			func(f *sentences.Facts) { f.Incident.Last.Long = &budget.Sum{Bad: 13439 * unit, Total: 1e6 * unit} },
+			"burns its error budget 13.43× too fast; 24.9 % of it is left",
+		},
+		"a cost is rounded up": {func(f *sentences.Facts) {
+			f.Incident.Open, f.Incident.Ended = false, onset.Add(9*time.Minute)
+			f.Incident.Last.Burn, f.Incident.Last.Budget.Allowed = &alerting.Burning{Bad: 3561 * unit}, 10_000*unit
+		}, "burned for 9 min and took 35.7 % of its error budget"},
+		"what was over before it could be seen is told so": {func(f *sentences.Facts) {
+			f.Incident.Open, f.Over, f.Now = false, true, onset.Add(time.Hour)
+		}, "burned for 11 min while slowburn could not see it; it is over"},
+		"an overspent budget has none left when its freeze ends": {func(f *sentences.Facts) {
+			f.Event.Rule, f.Event.Reason, f.Status.Sum.Bad = alerting.RulePolicy, alerting.PolicyThawed, 10_001*unit
+		}, "may be released again; none of its error budget is left"},
+		"missing data": {func(f *sentences.Facts) { f.Event.Rule = alerting.RuleNoData }, "has had no data for 11 min; nothing can be said about it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := facts(c.change).Predicate(); got != c.want {
+				t.Errorf("says %q\n   want %q", got, c.want)
+			}
+		})
+	}
+}
