@@ -25,7 +25,12 @@ type Query struct {
 //
 // Prometheus' increase extrapolates to the ends of its range and the ledger counts every sample, so they
 // differ a little; after a hole or a restart of many targets the ledger is the one to believe.
+//
+// An SLO that is gone from the files has none.
 func Queries(spec *slo.Spec, id slo.ID, from, to time.Time) []Query {
+	if len(spec.Queries()) == 0 {
+		return nil
+	}
 	r := ranger{group: strings.Trim(id.Group(), "{}"), from: from.UTC(), to: to.UTC()}
 	sli := spec.SLI
 	switch sli.Kind {

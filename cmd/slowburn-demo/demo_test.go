@@ -46,7 +46,7 @@ func TestDemoTellsTheSameStoryEveryTime(t *testing.T) {
 	for _, part := range []string{
 		"| latency | p99 |", "| saturation | cpu throttling |", " UTC in steps of 1 min: `▁▁▁", // the golden signals, in the postmortem
 		"Most of the excess is in payment=\"card\"", "deploy checkout v2.4.1 (recorded). After this deploy", // what burns, and what changed
-		"#checkout-oncall", "Resolved: checkout/availability{route=\"/pay\"} burned for 20 minutes",
+		"#checkout-oncall", "Resolved: checkout/availability{route=\"/pay\"} burned for 20 min",
 		"Resolved: payments/availability", "Frozen: orders-worker/freshness", "Thu 14:16", "A postmortem is required", "Ben Okafor* has acknowledged",
 		// the decisions
 		"1. orders-worker/freshness: over budget", "2. 1 action item is overdue: P0 “Release to one pod first", "3. payments/latency: promised 95 %",
