@@ -18,7 +18,7 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
-	past, err := e.past(ctx, incidents.Mentions(a))
+	past, err := pastOf(ctx, e.Store, e.book, incidents.Mentions(a))
 	if err != nil {
 		return err
 	}
@@ -46,14 +46,14 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	return nil
 }
 
-// past reads the incidents that are not open from the store, as far as there are any of these IDs.
-func (e *Engine) past(ctx context.Context, ids []string) (incidents.Past, error) {
+// pastOf reads the incidents that are not open from the store, as far as there are any of these IDs.
+func pastOf(ctx context.Context, from Store, book incidents.Book, ids []string) (incidents.Past, error) {
 	past := incidents.Past{}
 	for _, id := range ids {
-		if _, open := e.book.Find(id); open {
+		if _, open := book.Find(id); open {
 			continue
 		}
-		i, ok, err := e.Store.Incident(ctx, id)
+		i, ok, err := from.Incident(ctx, id)
 		if err != nil {
 			return past, err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -115,6 +116,31 @@ func (b *budgets) read(id slo.ID, reading prom.Reading) (a *account, isNew bool)
 	b.excuse(a)
 	b.put(a)
 	return a, true
+}
+
+// turn writes a reading into the ledger and advances the state machine over it.
+func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) story {
+	turn := store.Turn{SLO: a.id}
+	if len(reading.Slots) > 0 {
+		// Minutes that nobody has read or will read, as while the SLO was away, are no missing data.
+		a.state.Through = max(a.state.Through, reading.Slots[0].At)
+	}
+	from, to := a.state.Through, a.state.Through
+	b.write(a, func(l *budget.Ledger) {
+		for _, s := range reading.Slots {
+			to = max(to, s.At+1)
+			if l.Put(s.At, s.Slot) {
+				turn.Slots = append(turn.Slots, s)
+			}
+		}
+	})
+	a.counted = a.counted.Plus(a.ledger.Sum(from, to))
+	a.problems, a.failed = reading.Problems, nil
+	in := b.input(a)
+	in.Acts = book.ActsOn(a.id)
+	state, events := alerting.Advance(in, a.state, to)
+	a.state, turn.State = state, state
+	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: state, Measured: true}, Events: events}, turn}
 }
 
 // input is what a decision about an account may look at, without acts.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -38,12 +39,11 @@ func (c *clock) corrected(now time.Time) time.Time { return now.Add(time.Duratio
 // correct turns our time into the source's, where the two are further apart than can be tolerated. A source
 // that cannot be asked because it is out fails the tick; one that only refuses the question leaves the
 // correction as it was.
-func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.Error) {
-	c := &e.clock
-	if e.Skew == nil {
+func (c *clock) correct(ctx context.Context, now time.Time, ask func(context.Context, time.Time) (time.Duration, *prom.Error), log *slog.Logger) (time.Time, *prom.Error) {
+	if ask == nil {
 		return now, nil
 	}
-	skew, err := e.Skew(ctx, now)
+	skew, err := ask(ctx, now)
 	switch at := now.Add(skew); {
 	case err != nil && (err.Kind == prom.Refused || err.Kind == prom.Partial):
 		return c.corrected(now), nil
@@ -56,7 +56,7 @@ func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.E
 		skew = 0
 	}
 	if old := time.Duration(c.skew.Swap(int64(skew))); (skew - old).Abs() > toleratedSkew {
-		e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", now.Add(skew).UTC())
+		log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", now.Add(skew).UTC())
 	}
 	return now.Add(skew), nil
 }

@@ -122,21 +122,20 @@ type Engine struct {
 
 	seen atomic.Pointer[Snapshot] // what readers see; they do not wait for the rest
 
-	mu       sync.RWMutex
-	budgets  *budgets
-	book     incidents.Book
-	began    time.Time     // of the first tick; zero before it, and for ever if no process went before
-	follows  bool          // another process has decided before this one
-	wanted   chan struct{} // wakes whoever gathers it
-	facts    map[string]string
-	backlog  backlog
-	last     Summary
-	outages  map[string]outage
-	nextFold time.Time
-	fills    []fill
-	filled   map[slo.ID]float64 // share of the history that is read, of SLOs whose history is being read
-	clock    clock
-	settling settling
+	mu        sync.RWMutex
+	budgets   *budgets
+	book      incidents.Book
+	began     time.Time     // of the first tick; zero before it, and for ever if no process went before
+	follows   bool          // another process has decided before this one
+	wanted    chan struct{} // wakes whoever gathers it
+	facts     map[string]string
+	backlog   backlog
+	last      Summary
+	outages   map[string]outage
+	nextFold  time.Time
+	backfills backfills
+	clock     clock
+	settling  settling
 }
 
 // New makes an engine that goes on where the snapshot left off.
@@ -145,19 +144,20 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 		o.KeepFor = 400 * slo.Day
 	}
 	e := &Engine{
-		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store}, facts: map[string]string{}, filled: map[slo.ID]float64{},
-		wanted: make(chan struct{}, 1),
+		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store}, facts: map[string]string{},
+		backfills: backfills{source: o.Source, shares: map[slo.ID]float64{}},
+		wanted:    make(chan struct{}, 1),
 	}
 	e.book = incidents.NewBook(slices.Collect(maps.Values(snap.Open)), snap.Acts, evidenceFrom(snap.Evidence))
 	for id, a := range snap.Accounts {
-		e.restore(&account{id: id, ledger: a.Ledger, state: a.State, since: a.State.Through})
+		e.budgets.restore(&account{id: id, ledger: a.Ledger, state: a.State, since: a.State.Through}, e.book)
 	}
 	for k, v := range snap.Facts {
 		e.facts[k] = v
 	}
 	e.follows = !snap.LastTick.IsZero()
 	e.outages = outagesFrom(snap.Facts)
-	e.resumeHistory(snap.Marks)
+	e.backfills.resume(set, snap.Marks, e.facts)
 	e.publish()
 	return e
 }
@@ -192,7 +192,7 @@ func (s *Summary) count(turn store.Turn, events int) {
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	specs := e.Snapshot().Set.Specs
 	ours := now
-	now, err := e.correct(ctx, ours)
+	now, err := e.clock.correct(ctx, ours, e.Skew, e.Log)
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
 	batch := unread(specs, err)
 	if err == nil {
@@ -262,41 +262,10 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 			fresh[id.Base()] = a.since
 			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
-		all = append(all, e.turn(a, reading))
+		all = append(all, e.budgets.turn(a, reading, e.book))
 	}
-	e.planHistory(fresh)
-	return append(all, e.decideJourneys(batch.Readings)...)
-}
-
-// input is what a decision about an account may look at.
-func (e *Engine) input(a *account) alerting.Input {
-	in := e.budgets.input(a)
-	in.Acts = e.book.ActsOn(a.id)
-	return in
-}
-
-// turn writes a reading into the ledger and advances the state machine over it.
-func (e *Engine) turn(a *account, reading prom.Reading) story {
-	turn := store.Turn{SLO: a.id}
-	if len(reading.Slots) > 0 {
-		// Minutes that nobody has read or will read, as while the SLO was away, are no missing data.
-		a.state.Through = max(a.state.Through, reading.Slots[0].At)
-	}
-	from, to := a.state.Through, a.state.Through
-	e.budgets.write(a, func(l *budget.Ledger) {
-		for _, s := range reading.Slots {
-			to = max(to, s.At+1)
-			if l.Put(s.At, s.Slot) {
-				turn.Slots = append(turn.Slots, s)
-			}
-		}
-	})
-	a.counted = a.counted.Plus(a.ledger.Sum(from, to))
-	a.problems, a.failed = reading.Problems, nil
-	in := e.input(a)
-	state, events := alerting.Advance(in, a.state, to)
-	a.state, turn.State = state, state
-	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: state, Measured: true}, Events: events}, turn}
+	e.backfills.plan(e.budgets.set, fresh)
+	return append(all, e.budgets.decideJourneys(batch.Readings, e.book)...)
 }
 
 // commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it owes are

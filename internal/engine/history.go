@@ -21,6 +21,13 @@ type fill struct {
 	found budget.Minute // how much of it was done when data were found last
 }
 
+// backfills are the histories that are being read.
+type backfills struct {
+	source Source
+	fills  []fill
+	shares map[slo.ID]float64 // of the history that is read, of SLOs whose history is being read
+}
+
 const (
 	// specsPerFill bounds one piece of a backfill.
 	specsPerFill = 200
@@ -36,36 +43,36 @@ const (
 // restart before the first piece would forget it.
 func factHistory(id slo.ID) string { return "history/" + string(id) }
 
-// resumeHistory goes on with the histories that were wanted before a restart.
-func (e *Engine) resumeHistory(marks map[string][]byte) {
+// resume goes on with the histories that were wanted before a restart.
+func (b *backfills) resume(set *slo.Set, marks map[string][]byte, facts map[string]string) {
 	begun := map[slo.ID]bool{}
-	for _, work := range e.Source.Backfills(marks, e.budgets.set.Specs) {
-		e.fills = append(e.fills, fill{work: work, found: work.Progress().Done})
+	for _, work := range b.source.Backfills(marks, set.Specs) {
+		b.fills = append(b.fills, fill{work: work, found: work.Progress().Done})
 		for _, spec := range work.Specs() {
 			begun[spec.ID()] = true
 		}
 	}
 	wanted := map[slo.ID]budget.Minute{}
-	for _, spec := range e.budgets.set.Specs {
-		to, err := strconv.ParseInt(e.facts[factHistory(spec.ID())], 10, 64)
+	for _, spec := range set.Specs {
+		to, err := strconv.ParseInt(facts[factHistory(spec.ID())], 10, 64)
 		if err == nil && !begun[spec.ID()] {
 			wanted[spec.ID()] = budget.Minute(to)
 		}
 	}
-	e.planHistory(wanted)
+	b.plan(set, wanted)
 }
 
-// planHistory orders the history of SLOs that were seen for the first time in this tick.
-func (e *Engine) planHistory(fresh map[slo.ID]budget.Minute) {
+// plan orders the history of SLOs that were seen for the first time in this tick.
+func (b *backfills) plan(set *slo.Set, fresh map[slo.ID]budget.Minute) {
 	ids := slices.Sorted(maps.Keys(fresh))
 	for len(ids) > 0 {
 		n := min(len(ids), specsPerFill)
 		var specs []*slo.Spec
 		plan := prom.Plan{}
 		for _, id := range ids[:n] {
-			spec, to := e.budgets.set.Lookup(id), fresh[id]
+			spec, to := set.Lookup(id), fresh[id]
 			specs = append(specs, spec)
-			e.filled[id] = 0
+			b.shares[id] = 0
 			if plan.To == 0 {
 				plan = prom.Plan{From: to, Fine: to, To: to}
 			}
@@ -73,7 +80,7 @@ func (e *Engine) planHistory(fresh map[slo.ID]budget.Minute) {
 			plan.Fine = min(plan.Fine, to-alerting.Horizon(spec))
 			plan.From = min(plan.From, to-min(alerting.History(spec), budget.Minutes(maxHistory)))
 		}
-		e.fills = append(e.fills, fill{work: e.Source.Backfill(specs, plan)})
+		b.fills = append(b.fills, fill{work: b.source.Backfill(specs, plan)})
 		ids = ids[n:]
 	}
 }
@@ -112,9 +119,14 @@ func (e *Engine) FillAll(ctx context.Context, now time.Time) error {
 
 // fillPiece reads one piece of the first history that is not complete. It reports whether there is more.
 func (e *Engine) fillPiece(ctx context.Context, now time.Time) (bool, error) {
-	f, err := e.nextFill()
-	if f == nil || err != nil {
-		return f != nil, err
+	e.mu.RLock()
+	f, behind := e.backfills.next(), len(e.backlog.ticks) > 0
+	e.mu.RUnlock()
+	switch {
+	case f == nil:
+		return false, nil
+	case behind:
+		return true, errBehind
 	}
 	batch := f.work.Next(ctx)
 	if len(batch.Failures) > 0 {
@@ -127,20 +139,6 @@ func (e *Engine) fillPiece(ctx context.Context, now time.Time) (bool, error) {
 
 // errBehind is why no history is read while the store does not take what there is.
 var errBehind = errors.New("the store is behind")
-
-// nextFill is the history to go on with, nil if there is none.
-func (e *Engine) nextFill() (*fill, error) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	switch {
-	case len(e.fills) == 0:
-		return nil, nil
-	case len(e.backlog.ticks) > 0:
-		return &e.fills[0], errBehind
-	}
-	f := e.fills[0]
-	return &f, nil
-}
 
 // takePiece writes a piece of history into the ledgers and the store. What was spent in it is no news.
 func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now time.Time) (bool, error) {
@@ -157,7 +155,7 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 			tick.Turns = append(tick.Turns, turn)
 		}
 	}
-	e.journeysHistory(batch.Readings, &tick)
+	tick.Turns = append(tick.Turns, e.budgets.journeysHistory(batch.Readings)...)
 	done := f.work.Done()
 	if !done && progress.Done-f.found > barrenAfter {
 		done = true
@@ -174,14 +172,12 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 	// The reader has moved on, so the piece waits with the ticks if the store refuses it.
 	e.backlog.add(tick)
 	err := e.backlog.save(ctx)
-	e.noteProgress(f, progress, done)
-	e.publishOnly(slices.Collect(maps.Keys(batch.Readings))...)
 	if done {
-		e.fills = e.fills[1:]
-	} else {
-		e.fills[0] = f
+		e.Log.Info("history is complete", "slos", len(f.work.Specs()), "days", int(progress.Done/(24*60)))
 	}
-	return len(e.fills) > 0, err
+	e.backfills.advance(f, progress, done)
+	e.publishOnly(slices.Collect(maps.Keys(batch.Readings))...)
+	return len(e.backfills.fills) > 0, err
 }
 
 // takeHistory writes what was read of the past into a ledger.
@@ -204,15 +200,27 @@ func (b *budgets) takeHistory(a *account, r prom.Reading) store.Turn {
 	return turn
 }
 
-func (e *Engine) noteProgress(f fill, p prom.Progress, done bool) {
+// next is the history to go on with; nil if there is none.
+func (b *backfills) next() *fill {
+	if len(b.fills) == 0 {
+		return nil
+	}
+	f := b.fills[0]
+	return &f
+}
+
+// advance notes how far the first history has come.
+func (b *backfills) advance(f fill, p prom.Progress, done bool) {
 	share := 1.0
 	if !done && p.Of > 0 {
 		share = float64(p.Done) / float64(p.Of)
 	}
 	for _, spec := range f.work.Specs() {
-		e.filled[spec.ID()] = share
+		b.shares[spec.ID()] = share
 	}
 	if done {
-		e.Log.Info("history is complete", "slos", len(f.work.Specs()), "days", int(p.Done/(24*60)))
+		b.fills = b.fills[1:]
+	} else {
+		b.fills[0] = f
 	}
 }

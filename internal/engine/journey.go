@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -17,20 +18,20 @@ import (
 // kept in the same commit as those they were made of, and its ledger is what alerts look at.
 
 // decideJourneys advances the journeys over what their steps have just learned, and adds their readings.
-func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading) (all []story) {
-	for _, j := range e.budgets.set.Journeys() {
-		reading := e.budgets.derive(j, readings)
+func (b *budgets) decideJourneys(readings map[slo.ID]prom.Reading, book incidents.Book) (all []story) {
+	for _, j := range b.set.Journeys() {
+		reading := b.derive(j, readings)
 		if len(reading.Slots) == 0 {
 			continue
 		}
 		var turn store.Turn
-		if e.budgets.byID[j.ID()] == nil { // live from the newest minute on; what is older is no news
+		if b.byID[j.ID()] == nil { // live from the newest minute on; what is older is no news
 			reading.Slots = reading.Slots[len(reading.Slots)-1:]
-			a, _ := e.budgets.read(j.ID(), reading)
-			turn = e.budgets.takeHistory(a, everything(budget.ComposeAll(j.SLI.Journey, e.budgets.stepsOf(j))))
+			a, _ := b.read(j.ID(), reading)
+			turn = b.takeHistory(a, everything(budget.ComposeAll(j.SLI.Journey, b.stepsOf(j))))
 		}
 		readings[j.ID()] = reading
-		live := e.turn(e.budgets.byID[j.ID()], reading)
+		live := b.turn(b.byID[j.ID()], reading, book)
 		live.turn.Slots, live.turn.Hours = append(turn.Slots, live.turn.Slots...), turn.Hours
 		all = append(all, live)
 	}
@@ -109,22 +110,23 @@ func everything(l *budget.Ledger) (out prom.Reading) {
 
 // journeysHistory derives the past of journeys from what has just been read of their steps'. What a journey already has
 // stays: it was derived under the terms of its time.
-func (e *Engine) journeysHistory(readings map[slo.ID]prom.Reading, tick *store.Tick) {
-	for _, j := range e.budgets.set.Journeys() {
-		a := e.budgets.byID[j.ID()]
+func (b *budgets) journeysHistory(readings map[slo.ID]prom.Reading) (all []store.Turn) {
+	for _, j := range b.set.Journeys() {
+		a := b.byID[j.ID()]
 		if a == nil {
 			continue
 		}
-		reading, own := e.budgets.derive(j, readings), a.ledger.Gross()
+		reading, own := b.derive(j, readings), a.ledger.Gross()
 		reading.Slots = slices.DeleteFunc(reading.Slots, func(s budget.SlotAt) bool { return own.At(s.At).State != budget.Unseen })
 		reading.Hours = slices.DeleteFunc(reading.Hours, func(h budget.HourAt) bool {
 			return own.Sum(budget.Minute(h.Hour*60), budget.Minute(h.Hour*60+60)) != budget.Sum{}
 		})
-		if turn := e.budgets.takeHistory(a, reading); len(turn.Slots)+len(turn.Hours) > 0 {
+		if turn := b.takeHistory(a, reading); len(turn.Slots)+len(turn.Hours) > 0 {
 			readings[j.ID()] = reading
-			tick.Turns = append(tick.Turns, turn)
+			all = append(all, turn)
 		}
 	}
+	return all
 }
 
 // failJourneys says of journeys that they cannot be derived while a step cannot be read.
@@ -187,14 +189,14 @@ func (b *budgets) journey(a *account) *Journey {
 }
 
 // openSteps adds to the steps of a journey what is open on them; nil stays nil.
-func (e *Engine) openSteps(j *Journey) *Journey {
+func openSteps(b incidents.Book, j *Journey) *Journey {
 	if j == nil {
 		return nil
 	}
 	now := *j
 	now.Steps = slices.Clone(j.Steps)
 	for n := range now.Steps {
-		for _, i := range e.book.OnBudget(now.Steps[n].SLO) {
+		for _, i := range b.OnBudget(now.Steps[n].SLO) {
 			now.Steps[n].Open = append(now.Steps[n].Open, i.ID)
 		}
 	}

@@ -53,7 +53,8 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 func (e *Engine) remove(ctx context.Context, gone []*account, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
 	var all []story
 	for _, a := range gone {
-		in := e.input(a)
+		in := e.budgets.input(a)
+		in.Acts = e.book.ActsOn(a.id)
 		all = append(all, story{
 			incidents.Turn{Budget: incidents.Budget{Input: in, State: a.state}, Events: alerting.Remove(in, a.state, a.state.Through-1)},
 			store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
@@ -75,22 +76,22 @@ func (e *Engine) close(book incidents.Book, turns []store.Turn) {
 
 // restore takes an account over from before a restart. If its SLO was taken out meanwhile, the first tick
 // closes what is open.
-func (e *Engine) restore(a *account) {
+func (b *budgets) restore(a *account, book incidents.Book) {
 	a.counted = a.ledger.Sum(a.ledger.First(), a.state.Through)
-	if belongs(a.id, e.budgets.set) {
-		a.spec = e.budgets.set.Lookup(a.id)
-		e.budgets.excuse(a)
-		e.budgets.put(a)
+	if belongs(a.id, b.set) {
+		a.spec = b.set.Lookup(a.id)
+		b.excuse(a)
+		b.put(a)
 		return
 	}
 	a.spec = &slo.Spec{
 		Service: a.id.Service(), Name: a.id.Name(), Description: "This SLO is no longer in the files.",
-		Objective: promisedTo(e.book, a), Windows: []slo.Window{{Rolling: 28 * slo.Day}},
+		Objective: promisedTo(book, a), Windows: []slo.Window{{Rolling: 28 * slo.Day}},
 	}
-	e.budgets.away[a.id] = a
+	b.away[a.id] = a
 	if a.open() {
-		e.budgets.orphans = append(e.budgets.orphans, a.id)
-		slices.Sort(e.budgets.orphans)
+		b.orphans = append(b.orphans, a.id)
+		slices.Sort(b.orphans)
 	}
 }
 

@@ -23,8 +23,8 @@ func factReport(name string) string { return "report/" + name + "/last" }
 //
 // A report waits until the ledgers have reached the end of its period, but not for ever.
 func (e *Engine) oweReports(ctx context.Context, now time.Time, services map[string][]report.Service, tick *store.Tick, sum *Summary) {
-	for _, run := range report.Due(e.Reports, e.reported(now, tick), now) {
-		if now.Sub(run.Scheduled) < reportPatience && !e.reached(run) {
+	for _, run := range report.Due(e.Reports, reported(e.Reports, e.facts, now, tick.Facts), now) {
+		if now.Sub(run.Scheduled) < reportPatience && !e.budgets.reached(run.Period, e.Snapshot().schedule(run.Report).Zone) {
 			continue
 		}
 		r, err := e.buildReport(ctx, run, services[run.Key()])
@@ -44,7 +44,7 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, services map[str
 // signalsFor reads the golden signals for the reports that are due, before the engine is held up by anything.
 func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]report.Service {
 	e.mu.RLock()
-	due := report.Due(e.Reports, e.reported(now, &store.Tick{Facts: map[string]string{}}), now)
+	due := report.Due(e.Reports, reported(e.Reports, e.facts, now, map[string]string{}), now)
 	var ends []time.Time
 	for _, run := range due {
 		_, to := run.Period.Bounds(e.Snapshot().schedule(run.Report).Zone)
@@ -53,7 +53,7 @@ func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]rep
 	e.mu.RUnlock()
 	all := map[string][]report.Service{}
 	for n, run := range due {
-		all[run.Key()] = e.servicesAt(ctx, ends[n])
+		all[run.Key()] = servicesAt(ctx, e.Services, ends[n])
 	}
 	return all
 }
@@ -61,13 +61,14 @@ func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]rep
 // servicesPatience bounds the reading of all golden signals for one report; what has not come by then is unknown.
 const servicesPatience = 20 * time.Second
 
-func (e *Engine) servicesAt(ctx context.Context, at time.Time) []report.Service {
-	if e.Services == nil {
+// servicesAt reads the golden signals of every service with a bounded patience.
+func servicesAt(ctx context.Context, read func(context.Context, time.Time) []report.Service, at time.Time) []report.Service {
+	if read == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, servicesPatience)
 	defer cancel()
-	return e.Services(ctx, at)
+	return read(ctx, at)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -80,10 +81,10 @@ func earlier(a, b time.Time) time.Time {
 // reportPatience is how long a report waits for data of its period that cannot be read yet.
 const reportPatience = 6 * time.Hour
 
-// reached reports whether every ledger holds the whole of a report's period.
-func (e *Engine) reached(run report.Run) bool {
-	_, end := run.Period.Bounds(e.Snapshot().schedule(run.Report).Zone)
-	for _, a := range e.budgets.byID {
+// reached reports whether every ledger holds the whole of a period.
+func (b *budgets) reached(p report.Period, zone *time.Location) bool {
+	_, end := p.Bounds(zone)
+	for _, a := range b.byID {
 		if a.state.Through.Time().Before(end) {
 			return false
 		}
@@ -101,17 +102,18 @@ func (s *Snapshot) schedule(name string) report.Schedule {
 	return report.Schedule{Name: name, Schedule: crontime.Schedule{Zone: time.UTC}}
 }
 
-// reported is the newest period of each report. A schedule that is seen for the first time owes nothing of the past.
-func (e *Engine) reported(now time.Time, tick *store.Tick) map[string]report.Period {
+// reported is the newest period of each report. A schedule that is seen for the first time owes nothing of the past, which it writes
+// into fresh.
+func reported(schedules []report.Schedule, facts map[string]string, now time.Time, fresh map[string]string) map[string]report.Period {
 	last := map[string]report.Period{}
-	for _, s := range e.Reports {
-		p, err := report.ParsePeriod(e.facts[factReport(s.Name)])
+	for _, s := range schedules {
+		p, err := report.ParsePeriod(facts[factReport(s.Name)])
 		if err == nil {
 			last[s.Name] = p
 			continue
 		}
 		if newest, at, ok := s.Newest(now); ok && now.Sub(at) > time.Hour {
-			tick.Facts[factReport(s.Name)] = newest.String()
+			fresh[factReport(s.Name)] = newest.String()
 		}
 	}
 	return last
@@ -140,7 +142,7 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 	if from.After(now) {
 		return store.Report{}, false, nil
 	}
-	in, err := e.reportInput(ctx, seen, s, p, e.servicesAt(ctx, earlier(to, now)))
+	in, err := e.reportInput(ctx, seen, s, p, servicesAt(ctx, e.Services, earlier(to, now)))
 	if err != nil {
 		return store.Report{}, false, err
 	}

@@ -30,7 +30,7 @@ func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *sto
 			}
 		}
 	}
-	past, err := e.past(ctx, follows)
+	past, err := pastOf(ctx, e.Store, e.book, follows)
 	if err != nil {
 		e.Log.Warn("cannot look up the incident that another follows; it begins a thread where that one did", "err", err)
 	}

@@ -51,8 +51,8 @@ func (e *Engine) view(a *account) Budget {
 		a.figures = e.budgets.figures(a)
 	}
 	b := *a.figures
-	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), a.problems, 1, e.openSteps(b.Journey)
-	if share, ok := e.filled[a.id.Base()]; ok {
+	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), a.problems, 1, openSteps(e.book, b.Journey)
+	if share, ok := e.backfills.shares[a.id.Base()]; ok {
 		b.Filling = share
 	}
 	if a.failed != nil {
