@@ -96,7 +96,7 @@ golden: ## rewrite the golden files from what the code does now, and show the di
 	@git --no-pager diff -- '*testdata*'
 	@git --no-pager ls-files --others --exclude-standard -- '*testdata*' | sed 's/^/new: /'
 
-integration: ## test against real servers, as far as they are installed
+integration: ## test against real servers and a browser, as far as they are installed
 	@for dir in $(modules); do $(GO) -C $$dir test $(race) ./... || exit 1; done
 
 image: ## build the container image (needs docker or a work-alike)

@@ -3,8 +3,11 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -260,4 +263,31 @@ func aReport() store.Report {
 		Markdown: "# Reliability, week 46\n\nOne budget was spent: " + hostile + " [here](javascript:alert(1)).\n\n| SLO | Left |\n| --- | --: |\n| checkout | 12 % |\n",
 		Data:     []byte(`{"budgets":7}`),
 	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestServeTheShop serves the shop to the browser of the module integration, which sets SLOWBURN_SERVE, reads the addresses
+// of all pages from the first line, and closes the input when it has seen them. Otherwise it has nothing to do.
+func TestServeTheShop(t *testing.T) {
+	if os.Getenv("SLOWBURN_SERVE") == "" {
+		return
+	}
+	s := newShop(t)
+	policy := alerting.DefaultPolicy()
+	must(t, s.source.Reload(t.Context(), s.source.Snapshot().Set, nil, nil, &policy, now)) // with gates
+	s.options.Do = nothing                                                                 // and forms
+	srv := httptest.NewServer(s.handler())
+	defer srv.Close()
+	pages := s.pagePaths(t)
+	for name, path := range pages {
+		pages[name] = srv.URL + path
+	}
+	must(t, json.NewEncoder(os.Stdout).Encode(pages))
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }

@@ -1,9 +1,11 @@
-package web
+package integration_test
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
-	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +22,7 @@ import (
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/integration/servers"
 )
 
 // A browser loads every kind of page, wide and light, narrow and dark. It may complain about nothing, ask nobody
@@ -28,12 +30,13 @@ import (
 // variants then.
 func TestPagesInABrowser(t *testing.T) {
 	ctx := browser(t)
-	s := newShop(t)
-	policy := alerting.DefaultPolicy()
-	must(t, s.source.Reload(t.Context(), s.source.Snapshot().Set, nil, nil, &policy, now)) // with gates
-	s.options.Do = nothing                                                                 // and forms
-	srv := httptest.NewServer(s.handler())
-	t.Cleanup(srv.Close)
+	pages := shopPages(t)
+	var host string
+	for _, address := range pages {
+		u, err := url.Parse(address)
+		must(t, err)
+		host = u.Host
+	}
 	var mu sync.Mutex
 	var complaints []string
 	complain := func(text string) {
@@ -50,7 +53,7 @@ func TestPagesInABrowser(t *testing.T) {
 		case *cdplog.EventEntryAdded:
 			complain(ev.Entry.Text + " " + ev.Entry.URL)
 		case *network.EventRequestWillBeSent:
-			if !strings.HasPrefix(ev.Request.URL, srv.URL) {
+			if !strings.HasPrefix(ev.Request.URL, "http://"+host+"/") {
 				complain("asks for " + ev.Request.URL)
 			}
 		}
@@ -60,12 +63,12 @@ func TestPagesInABrowser(t *testing.T) {
 	_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
 	must(t, err)
 	pictures := os.Getenv("SLOWBURN_SCREENSHOTS") != ""
-	for name, path := range s.pagePaths(t) {
+	for name, address := range pages {
 		if !pictures && !slices.Contains([]string{"overview", "slo-hostile", "incident-open", "service", "report", "status", "changes"}, name) {
 			continue // the kinds of page are enough; the rest are their variants
 		}
-		look(ctx, t, srv.URL+path, name, 1280, "light")
-		look(ctx, t, srv.URL+path, name, 390, "dark")
+		look(ctx, t, address, name, 1280, "light")
+		look(ctx, t, address, name, 390, "dark")
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -73,6 +76,32 @@ func TestPagesInABrowser(t *testing.T) {
 	for _, c := range slices.Compact(complaints) {
 		t.Error(c)
 	}
+}
+
+// shopPages serves the pages that the tests of internal/web look at, with the hostile ones among them, from the test binary of
+// that package: its TestServeTheShop prints their addresses and serves them until its input is closed.
+func shopPages(t *testing.T) map[string]string {
+	t.Helper()
+	binary := filepath.Join(workDir, "web.test")
+	if out, err := exec.Command("go", "test", "-C", root, "-c", "-o", binary, "./internal/web").CombinedOutput(); err != nil {
+		t.Fatalf("build the tests of internal/web: %v\n%s", err, out)
+	}
+	cmd := exec.Command(binary, "-test.run=^TestServeTheShop$")
+	cmd.Dir, cmd.Stderr, cmd.Env = filepath.Join(root, "internal", "web"), os.Stderr, append(os.Environ(), "SLOWBURN_SERVE=1")
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	must(t, err)
+	var pages map[string]string
+	must(t, json.Unmarshal(line, &pages))
+	return pages
 }
 
 // look loads a page at a width and in a colour scheme.
@@ -128,9 +157,6 @@ func must(t testing.TB, err error) {
 // browser starts a headless browser, or skips the test where there is none.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a browser takes its time")
-	}
 	found := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -138,11 +164,8 @@ func browser(t *testing.T) context.Context {
 			break
 		}
 	}
-	switch {
-	case found == "" && os.Getenv("SLOWBURN_CI") != "":
-		t.Fatal("there is no browser, and SLOWBURN_CI wants one")
-	case found == "":
-		t.Skip("there is no browser")
+	if found == "" {
+		servers.Missing(t, "no browser in PATH")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
