@@ -28,7 +28,7 @@ var defaultSpent = []int64{5000, 7500, 9000, 10000}
 
 const defaultNoData = 10 * time.Minute
 
-// Shortest is the shortest window that a pair looks at, or five minutes if there is none.
+// Shortest returns the shortest window that a pair looks at, or five minutes if there is none.
 func (a Alerts) Shortest() time.Duration {
 	over := time.Duration(0)
 	for _, p := range slices.Concat(a.Page, a.Ticket) {
@@ -39,8 +39,8 @@ func (a Alerts) Shortest() time.Duration {
 	return cmp.Or(over, 5*time.Minute)
 }
 
-// DefaultAlerts is what is told about an SLO that does not say: the workbook's pairs, scaled to
-// the window. A pair that could never fire at this objective is left out, and stands in dead.
+// DefaultAlerts returns what is told about an SLO that does not say: the workbook's pairs, scaled
+// to the window. A pair that could never fire at this objective is left out, and stands in dead.
 func DefaultAlerts(w Window, o Objective) (alerts, dead Alerts) {
 	alerts = Alerts{Spent: append([]int64(nil), defaultSpent...), NoData: defaultNoData, Significance: true}
 	for _, p := range scalePairs(bookPages, w.Length()) {
@@ -74,7 +74,8 @@ func (p Pair) Dead(w Window, o Objective) bool {
 	return threshold.Cmp(product(10000, int64(p.Long), Billion)) >= 0
 }
 
-// LargestBudget is the largest share of the budget with which the pair can still fire, in basis points.
+// LargestBudget returns the largest share of the budget with which the pair can still fire, in
+// basis points.
 func (p Pair) LargestBudget(w Window, o Objective) int64 {
 	// The pair fires if budget × length × allowed < 10000 × long × billion.
 	limit := new(big.Int).Mul(big.NewInt(10000*Billion), big.NewInt(int64(p.Long/time.Minute)))
@@ -97,7 +98,7 @@ func scalePairs(pairs []Pair, length time.Duration) []Pair {
 	return out
 }
 
-// scale is d × length ÷ 28 days, rounded to the nearest minute.
+// scale returns d × length ÷ 28 days, rounded to the nearest minute.
 func scale(d, length time.Duration) time.Duration {
 	minutes := int64(d/time.Minute) * int64(length/time.Minute)
 	four := int64(28 * Day / time.Minute)

@@ -9,8 +9,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
-// Correction says that some minutes of some SLOs do not count: neither their bad events nor their good ones. It is laid
-// over the ledger, never written into it, so what was measured stays visible beside what counts.
+// Correction says that some minutes of some SLOs do not count: neither their bad events nor their
+// good ones. It is laid over the ledger, never written into it, so what was measured stays visible
+// beside what counts.
 type Correction struct {
 	Name   string
 	Kind   CorrectionKind
@@ -20,8 +21,8 @@ type Correction struct {
 	Author string
 	Reason string
 
-	// Schedule is the cron expression of a recurring correction, Duration how long each run lasts and Expires when there are no
-	// more runs. All are zero for one that happens once.
+	// Schedule is the cron expression of a recurring correction, Duration how long each run lasts
+	// and Expires when there are no more runs. All are zero for one that happens once.
 	Schedule string
 	Duration time.Duration
 	Expires  time.Time
@@ -40,7 +41,7 @@ const (
 	Exclusion   CorrectionKind = "exclusion"   // it happened, and by agreement it does not count
 )
 
-// Text is the kind in words.
+// Text returns the kind in words.
 func (k CorrectionKind) Text() string {
 	switch k {
 	case Maintenance:
@@ -64,7 +65,7 @@ func covers(pattern string, id ID) bool {
 	return pattern == "*" || all && service == id.Service() || ID(pattern) == id || ID(pattern) == id.Base()
 }
 
-// End is when the correction holds for the last time.
+// End returns when the correction holds for the last time.
 func (c *Correction) End() time.Time { return c.Spans[len(c.Spans)-1].To }
 
 // Runs reports whether the correction holds at t, and until when.
@@ -77,12 +78,13 @@ func (c *Correction) Runs(t time.Time) (until time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// About reports whether the correction is about an SLO, or about some of the budgets it is split into.
+// About reports whether the correction is about an SLO, or about some of the budgets it is split
+// into.
 func (c *Correction) About(id ID) bool {
 	return slices.ContainsFunc(c.SLOs, func(pattern string) bool { return covers(pattern, id) || ID(pattern).Base() == id })
 }
 
-// CorrectionsOf is the corrections that are about a budget, by file and line.
+// CorrectionsOf returns the corrections that are about a budget, by file and line.
 func (s *Set) CorrectionsOf(id ID) []*Correction {
 	var all []*Correction
 	for _, c := range s.Corrections {
@@ -93,7 +95,7 @@ func (s *Set) CorrectionsOf(id ID) []*Correction {
 	return all
 }
 
-// Expired is the recurring corrections that have no more runs after t, as warnings.
+// Expired returns the recurring corrections that have no more runs after t, as warnings.
 func (s *Set) Expired(t time.Time) Problems {
 	var out Problems
 	for _, c := range s.Corrections {

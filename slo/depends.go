@@ -10,7 +10,7 @@ type Dependency struct {
 	Column  int
 }
 
-// String is the dependency as it is written: pay, or pay/availability.
+// String returns the dependency as it is written: pay, or pay/availability.
 func (d Dependency) String() string {
 	if d.SLO == "" {
 		return d.Service
@@ -18,8 +18,8 @@ func (d Dependency) String() string {
 	return d.Service + "/" + d.SLO
 }
 
-// Upstream is everything an SLO depends on, directly or through others: the steps of a journey, and
-// the SLOs of the services that its service depends on. The nearest come first.
+// Upstream returns everything an SLO depends on, directly or through others: the steps of a
+// journey, and the SLOs of the services that its service depends on. The nearest come first.
 func (s *Set) Upstream(id ID) []ID { return s.upstream[id.Base()] }
 
 // findUpstream walks from every SLO once, as it is asked in every tick.
@@ -50,7 +50,7 @@ func (s *Set) walkUp(start ID, byService map[string][]*Spec) (out []ID) {
 	return out
 }
 
-// calls is what an SLO depends on directly.
+// calls returns what an SLO depends on directly.
 func (s *Set) calls(id ID, byService map[string][]*Spec) []ID {
 	out := s.Lookup(id).StepIDs()
 	service := s.Service(id.Service())

@@ -26,7 +26,7 @@ const (
 	Weighted Combine = "weighted" // the mean of the steps by weight: a figure of merit, not a share of users
 )
 
-// Journeys are the SLOs that are derived from others, in an order in which every journey comes
+// Journeys returns the SLOs that are derived from others, in an order in which every journey comes
 // after those that are its steps; otherwise by ID.
 func (s *Set) Journeys() (out []*Spec) {
 	done := map[ID]bool{}

@@ -17,27 +17,28 @@ type Objective struct{ allowed int64 }
 // Billion is the denominator of an Objective.
 const Billion = 1_000_000_000
 
-// maxDigits is how many digits may follow the point: 99.9999999 % allows one bad event in a billion.
+// maxDigits is how many digits may follow the point: 99.9999999 % allows one bad event in a
+// billion.
 const maxDigits = 7
 
-// Allowed is how many events in a [Billion] may be bad: 1,000,000 for 99.9 %. It is at least 1
+// Allowed returns how many events in a [Billion] may be bad: 1,000,000 for 99.9 %. It is at least 1
 // and less than Billion.
 func (o Objective) Allowed() int64 { return o.allowed }
 
-// AllowedRatio is the budget as a share of all events, 0.001 for 99.9 %, for showing.
+// AllowedRatio returns the budget as a share of all events, 0.001 for 99.9 %, for showing.
 func (o Objective) AllowedRatio() float64 { return float64(o.allowed) / Billion }
 
-// Ratio is the objective as a share of all events, 0.999 for 99.9 %, for showing.
+// Ratio returns the objective as a share of all events, 0.999 for 99.9 %, for showing.
 func (o Objective) Ratio() float64 { return float64(Billion-o.allowed) / Billion }
 
-// Percent is the objective as written, without trailing zeros: "99.9".
+// Percent returns the objective as written, without trailing zeros: "99.9".
 func (o Objective) Percent() string {
 	good := Billion - o.allowed
 	s := fmt.Sprintf("%d.%07d", good/(Billion/100), good%(Billion/100))
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 
-// String is the objective with its sign: "99.9%".
+// String returns the objective with its sign: "99.9%".
 func (o Objective) String() string { return o.Percent() + "%" }
 
 // ParseObjective reads a percentage such as "99.9" or "99.9%". It refuses what cannot be an
@@ -78,7 +79,8 @@ func checkObjective(s, text string, good int64) (Objective, error) {
 	return Objective{allowed: Billion - good}, nil
 }
 
-// percentOfRatio writes the ratio that was given as a percentage: 0.999 (9,990,000 parts) becomes 99.9.
+// percentOfRatio writes the ratio that was given as a percentage: 0.999 (9,990,000 parts) becomes
+// 99.9.
 func percentOfRatio(good int64) string {
 	if good >= Billion/100 {
 		return "99.9"

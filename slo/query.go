@@ -26,7 +26,7 @@ type Query struct {
 	Column   int
 }
 
-// Rename is the bare selector with another metric in the place of its own.
+// Rename returns the bare selector with another metric in the place of its own.
 func (q *Query) Rename(metric string) *Query {
 	out := *q
 	out.Metric = metric
@@ -56,7 +56,8 @@ func (q *Query) Bare() bool { return q != nil && q.Metric != "" }
 // Windowed reports whether `$window` occurs in the query.
 func (q *Query) Windowed() bool { return q != nil && strings.Contains(q.Text, WindowVariable) }
 
-// Render is the query with `$window` replaced by the given range. Of a bare selector it is the text itself.
+// Render returns the query with `$window` replaced by the given range. Of a bare selector it is the
+// text itself.
 func (q *Query) Render(window time.Duration) string {
 	return strings.ReplaceAll(q.Text, WindowVariable, ShortDuration(window))
 }
@@ -90,7 +91,8 @@ func ParseQuery(text string) (*Query, error) {
 	return q, nil
 }
 
-// InspectQuery parses PromQL and says what no query of an SLO may contain. The query is nil if it could not be parsed.
+// InspectQuery parses PromQL and says what no query of an SLO may contain. The query is nil if it
+// could not be parsed.
 func InspectQuery(written string) (*Query, []Remark) {
 	text := strings.TrimSpace(written)
 	lead := strings.Index(written, text)
@@ -118,8 +120,8 @@ func InspectQuery(written string) (*Query, []Remark) {
 	return q, shift(inspect(text, expr), lead)
 }
 
-// Expr returns the parsed expression, in which five minutes stand for `$window`; nil if it does not parse,
-// which reading the file has refused.
+// Expr returns the parsed expression, in which five minutes stand for `$window`; nil if it does not
+// parse, which reading the file has refused.
 func (q *Query) Expr() parser.Expr {
 	e, err := promQL.ParseExpr(strings.ReplaceAll(q.Text, WindowVariable, windowStandIn))
 	if err != nil {
@@ -128,11 +130,13 @@ func (q *Query) Expr() parser.Expr {
 	return e
 }
 
-// IsSelector reports whether the query is a selector and nothing else. One that does not name its metric is not [Query.Bare].
+// IsSelector reports whether the query is a selector and nothing else. One that does not name its
+// metric is not [Query.Bare].
 func (q *Query) IsSelector() bool { return selector(q.Expr()) != nil }
 
-// Selector returns the query itself if it is a bare selector, and otherwise the only selector in its expression, as a query
-// that has nothing but Metric and Matchers; nil if there are several, or it names no metric.
+// Selector returns the query itself if it is a bare selector, and otherwise the only selector in
+// its expression, as a query that has nothing but Metric and Matchers; nil if there are several, or
+// it names no metric.
 func (q *Query) Selector() *Query {
 	if q.Bare() {
 		return q
@@ -197,7 +201,8 @@ func variables(text string) (out []Remark) {
 	return out
 }
 
-// comments refuses comments, which would hide the rest of a larger query that this one becomes part of.
+// comments refuses comments, which would hide the rest of a larger query that this one becomes part
+// of.
 func comments(text string) (out []Remark) {
 	lexer := parser.Lex(text)
 	for range len(text) + 1 {
@@ -233,7 +238,8 @@ func syntax(text string, err error) (out []Remark) {
 	return out
 }
 
-// SyntaxHint says what to write instead of PromQL that its parser refuses with that message; "" if that is not known.
+// SyntaxHint says what to write instead of PromQL that its parser refuses with that message; "" if
+// that is not known.
 func SyntaxHint(message string) string {
 	switch {
 	case strings.Contains(message, "expected type range vector"):
@@ -248,7 +254,7 @@ func SyntaxHint(message string) string {
 	return ""
 }
 
-// selector is the expression as a selector that stands alone, or nil.
+// selector returns the expression as a selector that stands alone, or nil.
 func selector(e parser.Expr) *parser.VectorSelector {
 	for {
 		p, ok := e.(*parser.ParenExpr)
@@ -264,7 +270,8 @@ func selector(e parser.Expr) *parser.VectorSelector {
 	return v
 }
 
-// bare fills metric and matchers from a selector, if it has neither offset nor @ and names its metric.
+// bare fills metric and matchers from a selector, if it has neither offset nor @ and names its
+// metric.
 func (q *Query) bare(v *parser.VectorSelector) {
 	if v.OriginalOffset != 0 || v.Timestamp != nil || v.StartOrEnd != 0 {
 		return
@@ -351,8 +358,8 @@ func inspectRange(text string, at posrange.PositionRange, length time.Duration) 
 	return []Remark{{offset, "fixed-range", fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
 }
 
-// Drops reports whether the result of an expression cannot carry the label, because an aggregation or a matching in it leaves
-// the label out.
+// Drops reports whether the result of an expression cannot carry the label, because an aggregation
+// or a matching in it leaves the label out.
 func (q *Query) Drops(label string) bool { return dropsLabel(q.Expr(), label) }
 
 // dropsLabel reports whether the result of the expression cannot carry the label, because an

@@ -74,7 +74,7 @@ func Tiers() []string {
 	return names
 }
 
-// TierObjective is the objective of a request class, if there is such a class.
+// TierObjective returns the objective of a request class, if there is such a class.
 func TierObjective(tier string) (Objective, bool) {
 	for _, t := range tiers {
 		if t.name == tier {

@@ -27,15 +27,16 @@ type Set struct {
 	upstream map[ID][]ID // of SLOs that depend on something
 }
 
-// Lookup is the SLO of that name, or of the budget of that name; nil if there is none.
+// Lookup returns the SLO of that name, or of the budget of that name; nil if there is none.
 func (s *Set) Lookup(id ID) *Spec { return s.specs[id.Base()] }
 
-// Service is the service of that name; nil if there is none.
+// Service returns the service of that name; nil if there is none.
 func (s *Set) Service(name string) *Service { return s.services[name] }
 
-// NewSet makes a set of SLOs with distinct IDs. Of a service that is described several times
-// the description with signals counts, or else the first one, and the dependencies are taken from wherever they
-// stand; of one that nobody describes, as in other people's formats, what its SLOs share.
+// NewSet makes a set of SLOs with distinct IDs. Of a service that is described several times the
+// description with signals counts, or else the first one, and the dependencies are taken from
+// wherever they stand; of one that nobody describes, as in other people's formats, what its SLOs
+// share.
 func NewSet(specs []*Spec, services []*Service, warnings Problems) *Set {
 	s := &Set{
 		Specs:    slices.SortedFunc(slices.Values(specs), func(a, b *Spec) int { return cmp.Compare(a.ID(), b.ID()) }),

@@ -24,7 +24,7 @@ import (
 // label values follow in braces: `checkout/availability{route="/pay"}`.
 type ID string
 
-// Base is the SLO's own name without the label values of a single budget.
+// Base returns the SLO's own name without the label values of a single budget.
 func (id ID) Base() ID {
 	if i := strings.IndexByte(string(id), '{'); i >= 0 {
 		return id[:i]
@@ -32,23 +32,23 @@ func (id ID) Base() ID {
 	return id
 }
 
-// Group is the part of the ID in braces, braces included, or "" for an SLO without `by:`.
+// Group returns the part of the ID in braces, braces included, or "" for an SLO without `by:`.
 func (id ID) Group() string { return string(id[len(id.Base()):]) }
 
-// Service is the part before the slash.
+// Service returns the part before the slash.
 func (id ID) Service() string {
 	service, _, _ := strings.Cut(string(id.Base()), "/")
 	return service
 }
 
-// Name is the part after the slash, without label values.
+// Name returns the part after the slash, without label values.
 func (id ID) Name() string {
 	_, name, _ := strings.Cut(string(id.Base()), "/")
 	return name
 }
 
-// NameForm is the form of the name of a service or an SLO, as a regular expression. Names become part
-// of addresses, label values and file names, hence the plain letters.
+// NameForm is the form of the name of a service or an SLO, as a regular expression. Names become
+// part of addresses, label values and file names, hence the plain letters.
 const NameForm = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
 
 // Spec is one SLO as its owner wrote it, with defaults filled in. It is never changed after
@@ -68,8 +68,9 @@ type Spec struct {
 	Slack       SlackRoute
 	File        string // where it was read from
 	Line        int    // line of the SLO's own entry in File, from 1
-	// Places are where its parts stand in File, for messages: name, objective, window.0, page.0, ticket.0, alerts,
-	// by.0, below. Queries know their own places, and whatever is not listed is found at the name.
+	// Places are where its parts stand in File, for messages: name, objective, window.0, page.0,
+	// ticket.0, alerts, by.0, below. Queries know their own places, and whatever is not listed is
+	// found at the name.
 	Places map[string]strictyaml.Pos
 }
 
@@ -107,10 +108,10 @@ func (s *Spec) Queries() (out []*Query) {
 	return out
 }
 
-// ID is the SLO's name, `service/slo`.
+// ID returns the SLO's name, `service/slo`.
 func (s *Spec) ID() ID { return ID(s.Service + "/" + s.Name) }
 
-// Window is the window that drives the alerts and the budget that is shown first.
+// Window returns the window that drives the alerts and the budget that is shown first.
 func (s *Spec) Window() Window { return s.Windows[0] }
 
 // Links are the addresses a person may want while the budget burns. Only http and https
@@ -129,8 +130,8 @@ type SlackRoute struct {
 	Escalate Escalation
 }
 
-// Escalation is what happens when nobody acknowledges a page: after After, and again each After, three times at most,
-// Mention is called.
+// Escalation is what happens when nobody acknowledges a page: after After, and again each After,
+// three times at most, Mention is called.
 type Escalation struct {
 	After   time.Duration // whole minutes; zero is never
 	Mention []Mention     // as in SlackRoute; empty is those who were called first
@@ -235,7 +236,7 @@ type Pair struct {
 	Long, Short time.Duration
 }
 
-// Burn is the burn rate above which the pair fires for a budget of the given length:
+// Burn returns the burn rate above which the pair fires for a budget of the given length:
 // share × length ÷ long window. It is a rational number; the decision compares integers (see
 // package alerting), this float is for showing.
 func (p Pair) Burn(length time.Duration) float64 {

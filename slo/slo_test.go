@@ -52,7 +52,8 @@ func TestObjectivesAreDecimals(t *testing.T) {
 	}
 }
 
-// Whatever can be written with seven digits is read and written back, and nothing is lost on the way.
+// Whatever can be written with seven digits is read and written back, and nothing is lost on the
+// way.
 func TestObjectivesReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := Objective{allowed: rapid.Int64Range(1, Billion-Billion/100-1).Draw(t, "allowed")}
@@ -138,7 +139,8 @@ func TestScaledPairsAreUsable(t *testing.T) {
 	})
 }
 
-// A pair is dead exactly if a total outage does not burn faster than it asks; told by fractions here.
+// A pair is dead exactly if a total outage does not burn faster than it asks; told by fractions
+// here.
 func TestDeadPairsAgainstFractions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := Objective{allowed: rapid.OneOf(rapid.Int64Range(1, Billion-1), rapid.Just(int64(Billion/2)), rapid.Just(int64(Billion/10))).Draw(t, "allowed")}

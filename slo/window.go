@@ -27,7 +27,7 @@ type Window struct {
 	Zone     *time.Location // of a calendar window; UTC if it was not given
 }
 
-// Length is the window's nominal length: of a calendar window 7, 30, 91 or 365 days. It turns
+// Length returns the window's nominal length: of a calendar window 7, 30, 91 or 365 days. It turns
 // shares of a budget into burn rates, so that a threshold does not wander with the month.
 func (w Window) Length() time.Duration {
 	switch w.Calendar {
@@ -43,9 +43,10 @@ func (w Window) Length() time.Duration {
 	return w.Rolling
 }
 
-// Start is the first instant that belongs to the window at time t, rounded down to a whole hour
-// in UTC: the ledger thins minutes to hours with age, and no figure may depend on whether it
-// already has. (Calendar periods begin on a whole hour anyway, but for the few zones that are half an hour off.)
+// Start returns the first instant that belongs to the window at time t, rounded down to a whole
+// hour in UTC: the ledger thins minutes to hours with age, and no figure may depend on whether it
+// already has. (Calendar periods begin on a whole hour anyway, but for the few zones that are half
+// an hour off.)
 func (w Window) Start(t time.Time) time.Time {
 	if w.Calendar == "" {
 		return t.Add(-w.Rolling).Truncate(time.Hour)
@@ -53,7 +54,7 @@ func (w Window) Start(t time.Time) time.Time {
 	return w.periodStart(t).Truncate(time.Hour)
 }
 
-// Reset is when the budget of a calendar window starts anew, strictly after t. For a rolling
+// Reset returns when the budget of a calendar window starts anew, strictly after t. For a rolling
 // window it is the zero time: a rolling budget never resets, errors age out of it.
 func (w Window) Reset(t time.Time) time.Time {
 	if w.Calendar == "" {
@@ -89,7 +90,7 @@ func (w Window) periodStart(t time.Time) time.Time {
 	return midnight(y, m, d, w.Location())
 }
 
-// midnight is the first instant of a day. Where a clock change falls on midnight, that is not
+// midnight returns the first instant of a day. Where a clock change falls on midnight, that is not
 // always 00:00: the hour may be missing, or come twice.
 func midnight(y int, m time.Month, d int, zone *time.Location) time.Time {
 	day := time.Date(y, m, d, 12, 0, 0, 0, zone).Day()

@@ -61,7 +61,8 @@ func TestCalendarWindowsAcrossClockChanges(t *testing.T) {
 	}
 }
 
-// Whatever the zone and the time: a window contains its time, and windows follow each other without gap or overlap.
+// Whatever the zone and the time: a window contains its time, and windows follow each other without
+// gap or overlap.
 func TestCalendarWindowsTileTime(t *testing.T) {
 	zones := []string{
 		"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Asuncion", "America/Havana",

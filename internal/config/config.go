@@ -20,7 +20,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// Config is slowburn.yaml. The zero Config is filled by defaults; nothing in it is changed after loading.
+// Config is slowburn.yaml. The zero Config is filled by defaults; nothing in it is changed after
+// loading.
 type Config struct {
 	Prometheus Prometheus
 	SLOs       []string // files, folders and globs
@@ -64,7 +65,8 @@ type Prometheus struct {
 	HTTP        promconfig.HTTPClientConfig
 }
 
-// Beside is the same server, asked with a part of the requests at a time and for small answers.
+// Beside returns the same server, asked with a part of the requests at a time and for small
+// answers.
 func (p Prometheus) Beside() Prometheus {
 	p.Concurrency = max(p.Concurrency/2, 1)
 	return p
@@ -111,7 +113,7 @@ func defaults(dir string) Config {
 	}
 }
 
-// Schedules are the reports without where they go, and where each of them goes, by name.
+// Schedules returns the reports without where they go, and where each of them goes, by name.
 func (c Config) Schedules() ([]report.Schedule, map[string]string) {
 	var all []report.Schedule
 	channels := map[string]string{}
@@ -132,7 +134,8 @@ func Load(path string) (Config, error) {
 	return Parse(path, data)
 }
 
-// Parse reads the text of a configuration; path names it in problems, and relative paths start at its folder.
+// Parse reads the text of a configuration; path names it in problems, and relative paths start at
+// its folder.
 func Parse(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
 	cfg.file = path
@@ -145,7 +148,8 @@ func Parse(path string, data []byte) (Config, error) {
 	return cfg, withoutUnknownValues(parsed.Problems()).Err()
 }
 
-// withoutUnknownValues cuts the values of unknown keys out of what is shown: one may be a password whose key is misspelt.
+// withoutUnknownValues cuts the values of unknown keys out of what is shown: one may be a password
+// whose key is misspelt.
 func withoutUnknownValues(problems slo.Problems) slo.Problems {
 	for i, p := range problems {
 		source, below, ok := strings.Cut(p.Snippet, "\n")

@@ -12,7 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
-// parsed is a configuration of /etc/slowburn that must be good.
+// parsed returns a configuration of /etc/slowburn that must be good.
 func parsed(t *testing.T, text string) Config {
 	t.Helper()
 	cfg, err := Parse("/etc/slowburn/slowburn.yaml", []byte(text))

@@ -10,7 +10,8 @@ import (
 // maxEntries bounds every list of the configuration.
 const maxEntries = 1000
 
-// The keys of slowburn.yaml, map by map. The reader, the JSON Schema and docs/configuration.md have them from here.
+// The keys of slowburn.yaml, map by map. The reader, the JSON Schema and docs/configuration.md have
+// them from here.
 var (
 	configKeys = schema.Object("The configuration of slowburn. Everything has a default; an empty file would do for a Prometheus on this machine.",
 		schema.May("prometheus", prometheusKeys),

@@ -31,8 +31,8 @@ var httpWords = map[string]string{
 	"insecure_skip_verify":   "Do not check the server's certificate.",
 }
 
-// httpKeys are the settings of the HTTP client, taken from the type that reads them, so that the two
-// agree whatever its version.
+// httpKeys returns the settings of the HTTP client, taken from the type that reads them, so that
+// the two agree whatever its version.
 func httpKeys() (keys []schema.Key) {
 	s := ofType(reflect.TypeFor[promconfig.HTTPClientConfig]())
 	s.Properties["follow_redirects"].Standard(promconfig.DefaultHTTPClientConfig.FollowRedirects)
@@ -46,7 +46,7 @@ func httpKeys() (keys []schema.Key) {
 // httpNames are their names.
 var httpNames = schema.Object("", httpKeys()...).Keys()
 
-// ofType is the schema of what the YAML library reads into a type.
+// ofType returns the schema of what the YAML library reads into a type.
 func ofType(t reflect.Type) *schema.Schema {
 	switch t {
 	case reflect.TypeFor[promconfig.URL]():

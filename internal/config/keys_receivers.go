@@ -35,7 +35,7 @@ var (
 	))
 )
 
-// receiverLists are the keys under which the receivers of each kind stand.
+// receiverLists returns the keys under which the receivers of each kind stand.
 func receiverLists() (keys []schema.Key) {
 	for _, kind := range receivers.Kinds() {
 		one := receiverKeys(kind)
@@ -49,7 +49,7 @@ func receiverLists() (keys []schema.Key) {
 	return keys
 }
 
-// receiverKeys are the keys of one receiver of a kind.
+// receiverKeys returns the keys of one receiver of a kind.
 func receiverKeys(kind notify.Kind) *schema.Schema {
 	s := schema.Object(kind.One, schema.May("name", schema.Text("Tells it apart from others of its kind: routes name it kind/name.", `^[^/ ]*[^/\s][^/ ]*$`, "payments")))
 	for _, k := range kind.Keys {
@@ -82,14 +82,14 @@ func addressed(s *schema.Schema) *schema.Schema {
 	return s
 }
 
-// receiverNames is a list of names of receivers.
+// receiverNames returns a list of names of receivers.
 func receiverNames(doc string) *schema.Schema {
 	s := schema.Texts(doc, 100, "slack", "pagerduty/payments")
 	s.MinItems = 1
 	return s
 }
 
-// oneOrMoreOf is a value, or a list of them.
+// oneOrMoreOf returns a value, or a list of them.
 func oneOrMoreOf(doc string, one *schema.Schema) *schema.Schema {
 	return schema.Either(doc, one, schema.List("", maxEntries, one))
 }

@@ -180,7 +180,7 @@ func readMatch(o strictyaml.Object) map[string][]string {
 	return match
 }
 
-// keysOf are the keys of a map, whatever they are called.
+// keysOf returns the keys of a map, whatever they are called.
 func keysOf(v strictyaml.Value) (keys []string) {
 	if v.IsMap() {
 		for i := 0; i < len(v.Node().Content); i += 2 {
@@ -190,7 +190,7 @@ func keysOf(v strictyaml.Value) (keys []string) {
 	return keys
 }
 
-// oneOrMore is a text, or a list of them.
+// oneOrMore returns a text, or a list of them.
 func oneOrMore(v strictyaml.Value) []string {
 	if v.IsList() {
 		return texts(v)

@@ -10,8 +10,8 @@ import (
 
 // Route says who is told about what matches. The first that matches decides.
 type Route struct {
-	// Match names what must hold: severity, owner, service, tier, or "label " and a label's name. Each is
-	// one of several values; nothing matches everything.
+	// Match names what must hold: severity, owner, service, tier, or "label " and a label's name.
+	// Each is one of several values; nothing matches everything.
 	Match   map[string][]string
 	To      []string // receivers: a kind, which is all of it, or one by its name
 	Channel string   // of Slack; "" is the service's own, or the default one
@@ -23,8 +23,8 @@ var Severities = []string{string(alerting.Page), string(alerting.Ticket), string
 // SlackReceiver is Slack's name as a receiver, in the outbox and in routes.
 const SlackReceiver = "slack"
 
-// ReceiverNames returns the names of all receivers of a configuration. Slack is one if it can be reached, or if there
-// is no other: then what is owed waits for it.
+// ReceiverNames returns the names of all receivers of a configuration. Slack is one if it can be
+// reached, or if there is no other: then what is owed waits for it.
 func (c Config) ReceiverNames(slack bool) []string {
 	var names []string
 	if slack || len(c.Receivers) == 0 {

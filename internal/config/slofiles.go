@@ -17,13 +17,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
-// LoadSet reads the SLO files and the files of corrections that the configuration names: together, because corrections
-// name SLOs.
+// LoadSet reads the SLO files and the files of corrections that the configuration names: together,
+// because corrections name SLOs.
 func (c *Config) LoadSet(foreign ...file.Reader) (*slo.Set, error) {
 	return loadFrom(slices.Concat(c.SLOs, c.Corrections), c.Abs, c.blame, foreign)
 }
 
-// blame is a problem with a path of slos or corrections, at its line of the configuration.
+// blame returns a problem with a path of slos or corrections, at its line of the configuration.
 func (c *Config) blame(path, message, hint string) slo.Problem {
 	if at := c.paths[path]; at.Given() {
 		if slices.Contains(c.Corrections, path) {
@@ -42,8 +42,9 @@ func LoadSLOs(paths []string, foreign ...file.Reader) (*slo.Set, error) {
 	return loadFrom(paths, func(p string) string { return p }, blame, foreign)
 }
 
-// loadFrom reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below) and globs. Its error
-// holds every problem of every file, the unreadable ones included; blame puts those of a path where it was written.
+// loadFrom reads every SLO file that the paths name: files, folders (all *.yaml and *.yml below)
+// and globs. Its error holds every problem of every file, the unreadable ones included; blame puts
+// those of a path where it was written.
 func loadFrom(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem, foreign []file.Reader) (*slo.Set, error) {
 	files, problems := readFiles(paths, abs, blame)
 	if len(foreign) == 0 {
@@ -63,7 +64,8 @@ func loadFrom(paths []string, abs func(string) string, blame func(path, message,
 	return set, nil
 }
 
-// Formats are the readers of other people's SLO files; lenient puts up with what OpenSLO's own examples get wrong.
+// Formats returns the readers of other people's SLO files; lenient puts up with what OpenSLO's own
+// examples get wrong.
 func Formats(lenient bool) []file.Reader {
 	return []file.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{Lenient: lenient})}
 }
@@ -138,7 +140,8 @@ func isYAML(name string) bool {
 	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(filepath.Base(name), ".")
 }
 
-// ReadBounded reads a regular file no larger than a reader of YAML accepts: not a device, not a pipe.
+// ReadBounded reads a regular file no larger than a reader of YAML accepts: not a device, not a
+// pipe.
 func ReadBounded(name string) ([]byte, error) {
 	info, err := os.Stat(name)
 	switch {
@@ -162,7 +165,8 @@ func unwrapPath(err error) error {
 	return err
 }
 
-// Shown is the name under which a file appears in messages: relative to the working directory if it is below it.
+// Shown returns the name under which a file appears in messages: relative to the working directory
+// if it is below it.
 func Shown(name string) string {
 	wd, err := os.Getwd()
 	if err != nil {

@@ -1,9 +1,10 @@
 // Package crontime reads cron expressions and walks them on the clock of a time zone.
 //
-// A clock on the wall skips an hour in spring and shows one twice in autumn. A cron library that is asked in such
-// a zone leaves out what the clock skips and repeats what it shows twice. Here it is asked in UTC, where no hour is
-// missing and none comes twice, and its answer is read as what the clock on the wall shows ([Instant]): every run comes
-// exactly once, and one that is skipped comes at the first instant after the gap.
+// A clock on the wall skips an hour in spring and shows one twice in autumn. A cron library that is
+// asked in such a zone leaves out what the clock skips and repeats what it shows twice. Here it is
+// asked in UTC, where no hour is missing and none comes twice, and its answer is read as what the
+// clock on the wall shows ([Instant]): every run comes exactly once, and one that is skipped comes
+// at the first instant after the gap.
 package crontime
 
 import (
@@ -21,8 +22,8 @@ type Schedule struct {
 	cron cron.Schedule
 }
 
-// Parse reads five cron fields or a word such as @weekly, and the name of a time zone ("" is UTC). Schedules that can
-// never run are refused.
+// Parse reads five cron fields or a word such as @weekly, and the name of a time zone ("" is UTC).
+// Schedules that can never run are refused.
 func Parse(expression, zone string) (Schedule, error) {
 	s := Schedule{Cron: strings.TrimSpace(expression)}
 	if hint := refuse(s.Cron); hint != "" {
@@ -45,11 +46,11 @@ func Parse(expression, zone string) (Schedule, error) {
 // five years ahead, which holds every day and every weekday of February 29th it can name.
 var someLeapYear = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// NextWall is the first wall-clock time of the schedule at or after wall, both written as if they were UTC; zero if there is none
-// within five years.
+// NextWall returns the first wall-clock time of the schedule at or after wall, both written as if
+// they were UTC; zero if there is none within five years.
 func (s Schedule) NextWall(wall time.Time) time.Time { return s.cron.Next(wall.Add(-time.Nanosecond)) }
 
-// Between is the runs in [from, to), oldest first, and at most that many of them.
+// Between returns the runs in [from, to), oldest first, and at most that many of them.
 func (s Schedule) Between(from, to time.Time, most int) []time.Time {
 	var all []time.Time
 	for wall := Wall(from.In(s.Zone)).Add(-widestGap); len(all) < most; wall = wall.Add(time.Nanosecond) {
@@ -63,8 +64,8 @@ func (s Schedule) Between(from, to time.Time, most int) []time.Time {
 	return all
 }
 
-// widestGap is the widest gap of any clock: a day, where a country crossed the date line. A run that falls into a gap
-// comes after it, so the walk begins before it.
+// widestGap is the widest gap of any clock: a day, where a country crossed the date line. A run
+// that falls into a gap comes after it, so the walk begins before it.
 const widestGap = 25 * time.Hour
 
 // refuse names what the parser would take and we do not, or would stumble over.
@@ -80,7 +81,7 @@ func refuse(expression string) string {
 	return ""
 }
 
-// Zone is the time zone of that name; "" is UTC.
+// Zone returns the time zone of that name; "" is UTC.
 func Zone(name string) (*time.Location, error) {
 	if name == "" || name == "UTC" {
 		return time.UTC, nil
@@ -111,8 +112,8 @@ func explain(expression string, err error) string {
 	return err.Error()
 }
 
-// Instant is when a clock in the zone first shows the wall time, or, if it skips it, the first instant
-// after the gap. So every wall time is exactly one instant, and their order is kept.
+// Instant returns when a clock in the zone first shows the wall time, or, if it skips it, the first
+// instant after the gap. So every wall time is exactly one instant, and their order is kept.
 func Instant(wall time.Time, zone *time.Location) time.Time {
 	y, mo, d := wall.Date()
 	h, mi, s := wall.Clock()
@@ -133,7 +134,7 @@ func Instant(wall time.Time, zone *time.Location) time.Time {
 	return t
 }
 
-// Wall is what a clock in t's zone shows, written as if it were UTC.
+// Wall returns what a clock in t's zone shows, written as if it were UTC.
 func Wall(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)

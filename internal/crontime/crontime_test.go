@@ -17,7 +17,8 @@ func zoneOf(t *testing.T, name string) *time.Location {
 	return z
 }
 
-// Every wall time is one instant, in the same order, and it shows that time unless the clock skips it.
+// Every wall time is one instant, in the same order, and it shows that time unless the clock skips
+// it.
 func TestInstantsKeepTheOrderOfTheWallClock(t *testing.T) {
 	zones := []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo"}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Markdown writes the keys of a map as a table for the documentation: what each means, and what holds
-// where it is left out. Keys of maps below follow with their path. Definitions are looked up in the
-// schema of the whole file; maps among them are entered only if they are named.
+// Markdown writes the keys of a map as a table for the documentation: what each means, and what
+// holds where it is left out. Keys of maps below follow with their path. Definitions are looked up
+// in the schema of the whole file; maps among them are entered only if they are named.
 func (s *Schema) Markdown(whole *Schema, enter ...string) string {
 	t := table{whole: whole, enter: enter}
 	t.b.WriteString("| Key | Meaning | Default |\n|---|---|---|\n")

@@ -1,5 +1,5 @@
-// Package schema is the language in which the keys of slowburn's files are described, once each: their
-// names, what they mean, the form of their values, their defaults and examples.
+// Package schema is the language in which the keys of slowburn's files are described, once each:
+// their names, what they mean, the form of their values, their defaults and examples.
 //
 // The tables stand beside the readers: slo/file has those of the SLO file and of the file of
 // corrections, internal/config those of slowburn.yaml, internal/signals those of a source of golden
@@ -214,8 +214,8 @@ var Off = &Schema{Enum: []any{"off", "none", "no", "false", false}}
 // Number makes a bound of numbers.
 func Number(f float64) *float64 { return &f }
 
-// Forms of texts. A duration is as Prometheus writes them, without years, and not zero. A share is in
-// percent, up to 100 %, with two digits that count after the point.
+// Forms of texts. A duration is as Prometheus writes them, without years, and not zero. A share is
+// in percent, up to 100 %, with two digits that count after the point.
 const (
 	DurationForm = `^\s*(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?\s*$`
 	NotZero      = `[1-9]`

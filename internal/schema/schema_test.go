@@ -23,7 +23,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// beyond is what a schema cannot say, by the words of the parser. Each class must occur in the test below.
+// beyond is what a schema cannot say, by the words of the parser. Each class must occur in the test
+// below.
 var beyond = map[string]*regexp.Regexp{
 	"PromQL":                   regexp.MustCompile(`^PromQL|^a PromQL comment|^the query|^the expression|^the selector|^the histogram must be|^unknown variable|^match cannot be|^le cannot be|@ fixes|offset counts|^a range of`),
 	"lengths inside of texts":  regexp.MustCompile(`^a window (of|must)|^(short|long) \(|must be a whole number of minutes|^no_data must be at least`),
@@ -36,7 +37,8 @@ var beyond = map[string]*regexp.Regexp{
 	"finer rules of addresses": regexp.MustCompile(`is not a web address`),
 }
 
-// judge is the answer of the parser. Its refusal is beyond a schema if every problem is; told are the classes.
+// judge returns the answer of the parser. Its refusal is beyond a schema if every problem is; told
+// are the classes.
 func judge(text string) (accepted, expressible bool, told []string, words error) {
 	_, err := file.Load([]file.File{{Name: "f.yaml", Data: []byte(text)}})
 	problems, ok := errors.AsType[slo.Problems](err)
@@ -65,7 +67,8 @@ func classes() (out []string) {
 	return out
 }
 
-// lives is how many random files are judged; `make lives` and CI ask for 10,000, which takes some seconds.
+// lives is how many random files are judged; `make lives` and CI ask for 10,000, which takes some
+// seconds.
 var lives = flag.Int("lives", 1000, "random SLO files that the schema and the parser judge")
 
 // The schema accepts a file exactly if the parser does, for everything that a schema can say: on
@@ -250,10 +253,12 @@ func TestCorrectionsAndParserAgree(t *testing.T) {
 	}
 }
 
-// keysOf finds the tables of keys in a document: <!-- keys: NAME -->, the table, <!-- end of keys -->.
+// keysOf finds the tables of keys in a document: <!-- keys: NAME -->, the table, <!-- end of keys
+// -->.
 var keysOf = regexp.MustCompile(`(?s)(<!-- keys: ([a-z_]+) -->\n).*?(<!-- end of keys -->)`)
 
-// The tables of keys in the documentation are those that the readers have. UPDATE=1 go test writes them.
+// The tables of keys in the documentation are those that the readers have. UPDATE=1 go test writes
+// them.
 func TestDocumentedKeys(t *testing.T) {
 	s, c := file.Schema(), config.Schema()
 	tables := map[string]string{
@@ -294,7 +299,7 @@ func TestDocumentedKeys(t *testing.T) {
 	}
 }
 
-// sections are the keys of the configuration, a table for each of the first level.
+// sections returns the keys of the configuration, a table for each of the first level.
 func sections(c *schema.Schema) string {
 	var b strings.Builder
 	for _, name := range c.Keys() {

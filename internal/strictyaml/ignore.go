@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Ignore is a comment by which somebody accepts a warning and says why, at the end of the line that is warned
-// about or in the comments right above it:
+// Ignore is a comment by which somebody accepts a warning and says why, at the end of the line that
+// is warned about or in the comments right above it:
 //
 //	# slowburn:ignore dead-alert the ticket is meant for total outages only
 type Ignore struct {
@@ -17,7 +17,7 @@ type Ignore struct {
 
 var ignoreComment = regexp.MustCompile(`(?:^|\s)#\s*slowburn:ignore\b[ \t]*(\S*)[ \t]*(.*)$`)
 
-// ignore is the comment of that kind in a line, if there is one.
+// ignore returns the comment of that kind in a line, if there is one.
 func (s *source) ignore(line int) (Ignore, bool) {
 	text := s.line(line)
 	if !strings.Contains(text, "slowburn:ignore") {
@@ -44,14 +44,15 @@ func (s *source) accepted(line int, id string) bool {
 	return false
 }
 
-// show adds the source line to a problem. It is not told if it is a lint's warning that a comment accepts.
+// show adds the source line to a problem. It is not told if it is a lint's warning that a comment
+// accepts.
 func (s *source) show(p Problem) (shown Problem, told bool) {
 	p.Snippet = s.snippet(Pos{p.Line, p.Column})
 	return p, p.Severity != Warning || p.ID == "" || !s.accepted(p.Line, p.ID)
 }
 
-// Show adds the source line with a caret to a problem of this file that was found elsewhere. It is not to be told
-// if it is a lint's warning that a comment in the file accepts.
+// Show adds the source line with a caret to a problem of this file that was found elsewhere. It is
+// not to be told if it is a lint's warning that a comment in the file accepts.
 func (f *File) Show(p Problem) (shown Problem, told bool) { return f.src.show(p) }
 
 // Ignores lists the comments that accept warnings, in order.

@@ -11,8 +11,9 @@ type Object struct {
 	fields map[string]Value
 }
 
-// Object is the value as a map with some of the given keys. An unknown key or one that is
-// written twice is recorded; the rest can be used. Of a value that is not a map the result has no fields.
+// Object reads the value as a map with some of the given keys. An unknown key or one that is
+// written twice is recorded; the rest can be used. Of a value that is not a map the result has no
+// fields.
 func (v Value) Object(known ...string) (Object, bool) {
 	if !v.Given() {
 		return Object{}, false
@@ -61,10 +62,10 @@ func (v Value) unknownKey(field Value, known []string) {
 	v.src.add(at, Error, "unknown key "+quote(key), hint)
 }
 
-// Get is the value of a key, or the zero Value if it was not written.
+// Get returns the value of a key, or the zero Value if it was not written.
 func (o Object) Get(key string) Value { return o.fields[key] }
 
-// Need is the value of a key that must be there; if it is not, that is recorded with the hint.
+// Need returns the value of a key that must be there; if it is not, that is recorded with the hint.
 func (o Object) Need(key, hint string) Value {
 	v := o.fields[key]
 	if !v.Given() && o.IsMap() {
@@ -81,7 +82,7 @@ func enumerate(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-// Nearest is the word of the choice that s was probably meant to be, or "" if none is near.
+// Nearest returns the word of the choice that s was probably meant to be, or "" if none is near.
 // Near is at most one slip (a letter wrong, missing, extra, or two swapped) per three letters.
 func Nearest(s string, choice []string) string {
 	best, distance := "", len(s)/3+1
@@ -108,7 +109,7 @@ func simplify(s string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
 }
 
-// slips is the edit distance with swaps of neighbours (optimal string alignment).
+// slips returns the edit distance with swaps of neighbours (optimal string alignment).
 func slips(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -2,8 +2,8 @@ package strictyaml
 
 import "slices"
 
-// Only is a map without the keys that are not named, for decoding into a struct that shares its map with
-// other settings. Places stay as they are.
+// Only returns a map without the keys that are not named, for decoding into a struct that shares
+// its map with other settings. Places stay as they are.
 func (v Value) Only(keys ...string) Value {
 	if !v.IsMap() {
 		return v

@@ -72,7 +72,7 @@ func Parse(name string, data []byte, o Options) (f *File) {
 	return f
 }
 
-// Problems is everything found so far, sorted, each once.
+// Problems returns everything found so far, sorted, each once.
 func (f *File) Problems() Problems { return f.src.all() }
 
 // checkText refuses what is not text before a YAML parser gets to see it.

@@ -15,7 +15,7 @@ type Pos struct {
 
 func place(n *yaml.Node) Pos { return Pos{Line: n.Line, Column: n.Column} }
 
-// Place is where the value starts; an empty one is found at its key.
+// Place returns where the value starts; an empty one is found at its key.
 func (v Value) Place() Pos {
 	if v.node == nil {
 		return Pos{}
@@ -26,7 +26,7 @@ func (v Value) Place() Pos {
 	return place(v.node)
 }
 
-// keyPlace is where the value's key stands, or the value itself if it has none.
+// keyPlace returns where the value's key stands, or the value itself if it has none.
 func (v Value) keyPlace() Pos {
 	if v.key != nil {
 		return place(v.key)
@@ -34,7 +34,7 @@ func (v Value) keyPlace() Pos {
 	return place(v.node)
 }
 
-// Inside is the place in the file of a byte of the value's text, so that an error of an
+// Inside returns the place in the file of a byte of the value's text, so that an error of an
 // embedded language can point into it. It follows quotes, escapes, folded lines and block
 // indentation; if it loses the thread, it answers with the place of the whole value.
 func (v Value) Inside(offset int) Pos {
@@ -105,7 +105,7 @@ func (w *walker) newline() bool {
 	return n > 0
 }
 
-// find is the source offset of the byte of the text.
+// find returns the source offset of the byte of the text.
 func (w *walker) find(text string, offset int) (int, bool) {
 	offset = min(max(offset, 0), len(text))
 	for i := 0; i < offset; {
@@ -121,7 +121,8 @@ func (w *walker) find(text string, offset int) (int, bool) {
 	return w.settle(), w.pos <= len(w.src)
 }
 
-// settle is the place of the next character: at the end of a line that is on the next one with text.
+// settle returns the place of the next character: at the end of a line that is on the next one with
+// text.
 func (w *walker) settle() int {
 	if w.style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && lineBreak(strings.TrimLeft(w.rest(), " \t")) > 0 {
 		rest := strings.TrimLeft(w.rest(), " \t\r\n")
@@ -130,7 +131,8 @@ func (w *walker) settle() int {
 	return w.pos
 }
 
-// step consumes one unit: a character, an escape or a fold. It answers how many bytes of text that was.
+// step consumes one unit: a character, an escape or a fold. It answers how many bytes of text that
+// was.
 func (w *walker) step(text string) (int, bool) {
 	if w.pos >= len(w.src) {
 		return 0, false
@@ -174,7 +176,7 @@ func (w *walker) fold(text string) (int, bool) {
 	return spaceRun(text)
 }
 
-// spaceRun is how much of the text the fold became: one space, or line breaks.
+// spaceRun returns how much of the text the fold became: one space, or line breaks.
 func spaceRun(text string) (int, bool) {
 	if text[0] == ' ' {
 		return 1, true

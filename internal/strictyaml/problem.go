@@ -28,8 +28,8 @@ type Problem struct {
 	Snippet  string // the source line and a caret below it
 }
 
-// Error is the problem as it is shown: place, message and the ID of the lint that says so, the source line with
-// a caret, the hint.
+// Error returns the problem as it is shown: place, message and the ID of the lint that says so, the
+// source line with a caret, the hint.
 //
 //	checkout.yaml:5:16: warning: an objective of 5% allows most events to be bad [objective-inverted]
 //	     5 |     objective: 5
@@ -54,7 +54,7 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// place is "file:line:column: ", as far as it is known.
+// place returns "file:line:column: ", as far as it is known.
 func (p Problem) place() string {
 	switch {
 	case p.File == "" && p.Line == 0:
@@ -79,7 +79,7 @@ func (ps Problems) Error() string {
 	return strings.Join(parts, "\n")
 }
 
-// Err is the problems as an error if one of them has the severity Error, and nil otherwise.
+// Err returns the problems as an error if one of them has the severity Error, and nil otherwise.
 func (ps Problems) Err() error {
 	if ps.Fatal() {
 		return ps
@@ -92,7 +92,7 @@ func (ps Problems) Fatal() bool {
 	return slices.ContainsFunc(ps, func(p Problem) bool { return p.Severity == Error })
 }
 
-// Sorted is the problems by file, line, column, severity and text, each once.
+// Sorted returns the problems by file, line, column, severity and text, each once.
 func (ps Problems) Sorted() Problems {
 	out := slices.Clone(ps)
 	slices.SortStableFunc(out, compareProblems)

@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxProblems bounds how many problems of one file are told; whoever has more will run the check again.
+// maxProblems bounds how many problems of one file are told; whoever has more will run the check
+// again.
 const maxProblems = 100
 
 // maxSnippet is how many characters of a source line are shown.
@@ -36,7 +37,7 @@ func newSource(file, text string) *source {
 	return s
 }
 
-// lineBreak is the length in bytes of the line break that text starts with, 0 if it does not.
+// lineBreak returns the length in bytes of the line break that text starts with, 0 if it does not.
 // These are the breaks that the YAML scanner counts.
 func lineBreak(text string) int {
 	switch {
@@ -52,7 +53,7 @@ func lineBreak(text string) int {
 	return 0
 }
 
-// line is the text of a line without its break; lines count from 1.
+// line returns the text of a line without its break; lines count from 1.
 func (s *source) line(n int) string {
 	if n < 1 || n > len(s.starts) {
 		return ""
@@ -64,7 +65,7 @@ func (s *source) line(n int) string {
 	return strings.TrimRight(s.text[s.starts[n-1]:end], "\r\n\u0085\u2028\u2029")
 }
 
-// offset is the byte offset of a place, or -1 if there is no such place.
+// offset returns the byte offset of a place, or -1 if there is no such place.
 func (s *source) offset(p Pos) int {
 	if p.Line < 1 || p.Line > len(s.starts) || p.Column < 1 {
 		return -1
@@ -80,7 +81,7 @@ func (s *source) offset(p Pos) int {
 	return at
 }
 
-// at is the place of a byte offset.
+// at returns the place of a byte offset.
 func (s *source) at(offset int) Pos {
 	line, found := slices.BinarySearch(s.starts, offset)
 	if found {
@@ -109,7 +110,7 @@ func (s *source) record(p Problem) {
 	s.problems = append(s.problems, p)
 }
 
-// all is what was recorded, in order, with a last line about what was left off.
+// all returns what was recorded, in order, with a last line about what was left off.
 func (s *source) all() Problems {
 	out := s.problems.Sorted()
 	if s.dropped > 0 {
@@ -125,7 +126,7 @@ func (s *source) all() Problems {
 // in a line must not take long, and showing a part without looking for them would be worse.
 const longestShown = 8 << 10
 
-// snippet is the source line with a caret under the column. A long line is cut around the
+// snippet returns the source line with a caret under the column. A long line is cut around the
 // caret, secrets are blanked, and what would disturb a terminal is replaced.
 func (s *source) snippet(p Pos) string {
 	text := s.line(p.Line)

@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// told is what Parse and a walk say, one line each, without snippets.
+// told returns what Parse and a walk say, one line each, without snippets.
 func told(ps Problems) string {
 	var lines []string
 	for _, p := range ps {
@@ -240,7 +240,8 @@ func TestHTTPClientConfigOfTheConfigFile(t *testing.T) {
 	}
 }
 
-// A place inside a string is exact in every style of YAML: the byte under the caret is the byte meant.
+// A place inside a string is exact in every style of YAML: the byte under the caret is the byte
+// meant.
 func TestPlacesInsideStrings(t *testing.T) {
 	for _, c := range []struct{ name, data string }{
 		{"plain", "a: one two X three"},
@@ -325,7 +326,8 @@ var seeds = []string{
 	"---\na: 1\n---\nb: 2\n", "? a\n: b\n", "a: &x 1\nb: *x\n", "!!binary x", "\t", "a:\n\t- b", "%YAML 1.2\n---\na", "a: \u2028b\n", "{a: 'x\n y'}",
 }
 
-// FuzzParse asks every value of any input for everything: nothing may panic, every place lies in the file.
+// FuzzParse asks every value of any input for everything: nothing may panic, every place lies in
+// the file.
 func FuzzParse(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s))

@@ -24,7 +24,7 @@ type Value struct {
 // Given reports whether the value was written at all.
 func (v Value) Given() bool { return v.node != nil }
 
-// Name is how messages call the value: its key, or "an entry of" and the key of the list.
+// Name returns how messages call the value: its key, or "an entry of" and the key of the list.
 func (v Value) Name() string {
 	if v.name == "" {
 		return "the document"
@@ -32,19 +32,22 @@ func (v Value) Name() string {
 	return v.name
 }
 
-// Node is the tree below the value, for decoding by other means. It is nil if nothing was written.
+// Node returns the tree below the value, for decoding by other means. It is nil if nothing was
+// written.
 func (v Value) Node() *yaml.Node { return v.node }
 
-// Problem records that the value is wrong and why; the hint, which may be empty, says what to write instead.
+// Problem records that the value is wrong and why; the hint, which may be empty, says what to write
+// instead.
 func (v Value) Problem(message, hint string) { v.ProblemAt(v.Place(), Error, message, hint) }
 
 // Warn records that the value is strange; the file can be used.
 func (v Value) Warn(message, hint string) { v.ProblemAt(v.Place(), Warning, message, hint) }
 
-// Lint records that the value is strange, by the name of the lint that says so: a comment can accept it ([Ignore]).
+// Lint records that the value is strange, by the name of the lint that says so: a comment can
+// accept it ([Ignore]).
 func (v Value) Lint(id, message, hint string) { v.LintAt(v.Place(), id, message, hint) }
 
-// LintAt is Lint at a place of the same file.
+// LintAt does what Lint does, at a place of the same file.
 func (v Value) LintAt(at Pos, id, message, hint string) {
 	if v.src == nil {
 		return
@@ -55,14 +58,15 @@ func (v Value) LintAt(at Pos, id, message, hint string) {
 	}
 }
 
-// ProblemAt records a problem at a place of the same file, for example inside the value ([Value.Inside]).
+// ProblemAt records a problem at a place of the same file, for example inside the value
+// ([Value.Inside]).
 func (v Value) ProblemAt(at Pos, severity Severity, message, hint string) {
 	if v.src != nil {
 		v.src.add(at, severity, message, hint)
 	}
 }
 
-// Describe is a problem of this value that is not recorded, for callers that judge later.
+// Describe returns a problem of this value that is not recorded, for callers that judge later.
 func (v Value) Describe(severity Severity, message, hint string) Problem {
 	p := Problem{Severity: severity, Message: message, Hint: hint}
 	if v.src != nil {
@@ -72,7 +76,7 @@ func (v Value) Describe(severity Severity, message, hint string) Problem {
 	return p
 }
 
-// File is the name of the file the value stands in.
+// File returns the name of the file the value stands in.
 func (v Value) File() string {
 	if v.src == nil {
 		return ""
@@ -91,7 +95,7 @@ func (v Value) IsList() bool { return v.node != nil && v.node.Kind == yaml.Seque
 // IsMap reports whether the value is a map.
 func (v Value) IsMap() bool { return v.node != nil && v.node.Kind == yaml.MappingNode }
 
-// Literal is a scalar exactly as it was written, whether or not YAML takes it for a number. For
+// Literal reads a scalar exactly as it was written, whether or not YAML takes it for a number. For
 // example is what the message shows if it is none: "a percentage such as 99.9".
 func (v Value) Literal(example string) (string, bool) {
 	if !v.Given() {
@@ -104,7 +108,7 @@ func (v Value) Literal(example string) (string, bool) {
 	return v.node.Value, true
 }
 
-// Text is a text. A number, a date or a truth value is refused: it must be put in quotes.
+// Text reads a text. A number, a date or a truth value is refused: it must be put in quotes.
 func (v Value) Text() (string, bool) {
 	s, ok := v.Literal("text")
 	if !ok {
@@ -121,7 +125,7 @@ func (v Value) Text() (string, bool) {
 	return s, true
 }
 
-// OneOf is a text out of a fixed choice.
+// OneOf reads a text out of a fixed choice.
 func (v Value) OneOf(choice ...string) (string, bool) {
 	s, ok := v.Literal("one of " + strings.Join(choice, ", "))
 	if !ok || slices.Contains(choice, s) {
@@ -135,7 +139,7 @@ func (v Value) OneOf(choice ...string) (string, bool) {
 	return "", false
 }
 
-// Bool is a truth value: true, on, yes, or false, off, no.
+// Bool reads a truth value: true, on, yes, or false, off, no.
 func (v Value) Bool() (value, ok bool) {
 	s, ok := v.Literal("on or off")
 	if !ok {
@@ -151,7 +155,7 @@ func (v Value) Bool() (value, ok bool) {
 	return false, false
 }
 
-// Int is a whole number from low to high, in decimal digits.
+// Int reads a whole number from low to high, in decimal digits.
 func (v Value) Int(low, high int64) (int64, bool) {
 	s, ok := v.Literal("a whole number")
 	if !ok {
@@ -165,7 +169,7 @@ func (v Value) Int(low, high int64) (int64, bool) {
 	return n, true
 }
 
-// Number is the value of a finite decimal number such as 0.5.
+// Number reads the value of a finite decimal number such as 0.5.
 func (v Value) Number() (float64, bool) {
 	s, ok := v.Literal("a number such as 0.5")
 	if !ok {
@@ -188,7 +192,7 @@ func ParseNumber(s string) (float64, error) {
 	return strconv.ParseFloat(s, 64)
 }
 
-// Duration is a positive duration as Prometheus writes them: 30s, 5m, 1h30m, 28d, 4w.
+// Duration reads a positive duration as Prometheus writes them: 30s, 5m, 1h30m, 28d, 4w.
 func (v Value) Duration() (time.Duration, bool) {
 	s, ok := v.Literal("a duration such as 5m")
 	if !ok {
@@ -202,7 +206,7 @@ func (v Value) Duration() (time.Duration, bool) {
 	return d, true
 }
 
-// List is the entries of a list of at most that many; of a longer one there are none.
+// List reads the entries of a list of at most that many; of a longer one there are none.
 func (v Value) List(most int) ([]Value, bool) {
 	if !v.Given() {
 		return nil, false
@@ -222,7 +226,7 @@ func (v Value) List(most int) ([]Value, bool) {
 	return out, true
 }
 
-// entryName is how messages call an entry of a list.
+// entryName returns how messages call an entry of a list.
 func entryName(list Value) string {
 	if list.name == "" {
 		return "an entry"
@@ -299,10 +303,10 @@ func short(s string) string {
 	return s
 }
 
-// quote is short text in quotes, with control characters escaped.
+// quote returns short text in quotes, with control characters escaped.
 func quote(s string) string { return strconv.Quote(short(s)) }
 
-// Child is the value of a key of a map, without asking whether the other keys are known.
+// Child returns the value of a key of a map, without asking whether the other keys are known.
 func (v Value) Child(key string) Value {
 	if !v.IsMap() {
 		return Value{}
@@ -318,7 +322,7 @@ func (v Value) Child(key string) Value {
 // Has reports whether a map has the key.
 func (v Value) Has(key string) bool { return v.Child(key).Given() }
 
-// Peek is the text of a key of a map, or "": for recognising a format before reading it.
+// Peek returns the text of a key of a map, or "": for recognising a format before reading it.
 func (v Value) Peek(key string) string {
 	if c := v.Child(key); c.IsText() {
 		return c.node.Value

@@ -57,7 +57,7 @@ func filesIn(a *txtar.Archive, folder string) (files []File) {
 	return files
 }
 
-// told is everything that Load says about the files.
+// told returns everything that Load says about the files.
 func told(files []File) string {
 	set, err := Load(files)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// hostile are big files, each made to be dear to read. They have a quarter of the size allowed, so
-// that the race detector gets through them.
+// hostile returns big files, each made to be dear to read. They have a quarter of the size allowed,
+// so that the race detector gets through them.
 func hostile() map[string]string {
 	fill := func(head, piece, tail string) string {
 		n := (strictyaml.MaxSize/4 - len(head) - len(tail)) / len(piece)

@@ -185,7 +185,8 @@ func stripSuffix(v strictyaml.Value, q *slo.Query) *slo.Query {
 	return q
 }
 
-// bucketUnit is the unit of a histogram's buckets, which by convention its name tells; seconds otherwise.
+// bucketUnit returns the unit of a histogram's buckets, which by convention its name tells; seconds
+// otherwise.
 func bucketUnit(metric string) time.Duration {
 	for suffix, unit := range map[string]time.Duration{
 		"_milliseconds": time.Millisecond, "_ms": time.Millisecond, "_msec": time.Millisecond,

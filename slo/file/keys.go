@@ -27,7 +27,8 @@ const namesForm = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*(/[a-zA-Z0-9][-_.a-zA-Z0-9]*)?$`
 
 var goodName = regexp.MustCompile(slo.NameForm)
 
-// The keys of an SLO file, map by map. The reader, the JSON Schema and docs/slo-file.md have them from here.
+// The keys of an SLO file, map by map. The reader, the JSON Schema and docs/slo-file.md have them
+// from here.
 var (
 	serviceKeys = schema.Object("What one service promises, and when somebody wants to be told.",
 		schema.Need("version", &schema.Schema{Const: Version, Description: "The format of this file, always `" + Version + "`."}),

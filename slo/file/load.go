@@ -8,8 +8,8 @@
 //
 // The package is part of the pure core: files are handed to it as bytes.
 //
-// Reading order: keys.go (what may stand in a file), this file, native.go (our own format) with indicator.go, journey.go, depends.go,
-// readalerts.go and fields.go, readcorrection.go, print.go.
+// Reading order: keys.go (what may stand in a file), this file, native.go (our own format) with
+// indicator.go, journey.go, depends.go, readalerts.go and fields.go, readcorrection.go, print.go.
 package file
 
 import (
@@ -36,8 +36,8 @@ type Reader struct {
 	Read       func(documents []strictyaml.Value) []*slo.Spec
 }
 
-// Load reads SLO files, and files of corrections among them. It returns either all their SLOs, or an error that is of the type
-// [Problems] and holds every problem of every file, warnings included.
+// Load reads SLO files, and files of corrections among them. It returns either all their SLOs, or
+// an error that is of the type [slo.Problems] and holds every problem of every file, warnings included.
 func Load(files []File, foreign ...Reader) (*slo.Set, error) {
 	l := loader{files: map[string]*strictyaml.File{}, holdCorrections: map[string]bool{}}
 	for _, f := range files {

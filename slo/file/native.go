@@ -114,7 +114,7 @@ func (r *sloReader) read(v strictyaml.Value) *slo.Spec {
 	return s
 }
 
-// objective is the objective that was written, or the one of the tier.
+// objective returns the objective that was written, or the one of the tier.
 func (r *sloReader) objective(o strictyaml.Object) (slo.Objective, bool) {
 	v := o.Get("objective")
 	if !v.Given() {

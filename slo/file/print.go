@@ -12,10 +12,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/internal/yamlout"
 )
 
-// SchemaURL is where editors find the JSON Schema of the SLO file; [Print] names it in the first line.
+// SchemaURL is where editors find the JSON Schema of the SLO file; [Print] names it in the first
+// line.
 const SchemaURL = "https://raw.githubusercontent.com/slowburn-sre/slowburn/main/docs/schema/slo.json"
 
-// Modeline is the comment by which editors find a schema.
+// Modeline returns the comment by which editors find a schema.
 func Modeline(url string) string { return "# yaml-language-server: $schema=" + url + "\n" }
 
 // Notes are comments for what [Print] writes: by what they are about (an SLO's ID, or the name of
@@ -110,7 +111,7 @@ func sheets(service *slo.Service, specs []*slo.Spec) (out []sheet) {
 
 func bare(name, tier string) *slo.Service { return &slo.Service{Name: name, Tier: tier} }
 
-// withoutSignals is the description for further documents, of which only one may have signals.
+// withoutSignals returns the description for further documents, of which only one may have signals.
 func withoutSignals(s *slo.Service) *slo.Service {
 	c := *s
 	c.Signals, c.DependsOn = nil, nil
@@ -128,8 +129,8 @@ func partition(specs []*slo.Spec, service *slo.Service) (fitting, rest []*slo.Sp
 	return fitting, rest
 }
 
-// fits reports whether the SLO can stand below that description: it inherits what it does not
-// say, so it must say whatever the service does. Mentions alone can be taken back, by an empty list.
+// fits reports whether the SLO can stand below that description: it inherits what it does not say,
+// so it must say whatever the service does. Mentions alone can be taken back, by an empty list.
 func fits(s *slo.Spec, service *slo.Service) bool {
 	says := func(mine, theirs string) bool { return theirs == "" || mine != "" }
 	return s.Tier == service.Tier && says(s.Owner, service.Owner) && says(s.Slack.Channel, service.Slack.Channel) &&
@@ -151,7 +152,7 @@ type printer struct {
 	used  map[string]bool
 }
 
-// note is the notes above a key.
+// note returns the notes above a key.
 func (p *printer) note(key string) []string {
 	if p.used == nil {
 		p.used = map[string]bool{}
@@ -175,7 +176,7 @@ func (p *printer) addText(m *yamlout.Map, path, text string) {
 	}
 }
 
-// whole is the notes of the whole, and those whose key has not been written.
+// whole returns the notes of the whole, and those whose key has not been written.
 func (p *printer) whole() (out []string) {
 	out = append(out, p.notes[""]...)
 	for _, key := range sortedKeys(p.notes) {
@@ -338,7 +339,7 @@ func (p *printer) journey(m *yamlout.Map, j *slo.Journey) {
 	}
 }
 
-// complement is x of a query that reads 1 - (x), which is what a ratio of good events becomes
+// complement returns x of a query that reads 1 - (x), which is what a ratio of good events becomes
 // when it is read: writing it back as it was keeps it short enough to be read again.
 func complement(text string) (*slo.Query, bool) {
 	inner, ok := strings.CutPrefix(text, "1 - (")
@@ -350,7 +351,7 @@ func complement(text string) (*slo.Query, bool) {
 	return q, err == nil && q.Text == inner
 }
 
-// histogramText is the histogram's selector. A name that ends like one of a histogram's series
+// histogramText returns the histogram's selector. A name that ends like one of a histogram's series
 // would lose that end when it is read, so it gets another one to lose.
 func histogramText(q *slo.Query) string {
 	for _, suffix := range histogramSuffixes {
@@ -361,7 +362,7 @@ func histogramText(q *slo.Query) string {
 	return q.Text
 }
 
-// limitText is a latency limit as it was written, without quotes where it needs none.
+// limitText returns a latency limit as it was written, without quotes where it needs none.
 func limitText(text string) yamlout.Value {
 	if trimmed := strings.TrimSpace(text); trimmed == text && strings.Trim(text, "0123456789.hmsdw") == "" {
 		return yamlout.Raw(text)
@@ -497,7 +498,8 @@ func (p *printer) dependencies(m *yamlout.Map, all []slo.Dependency) {
 	}
 }
 
-// number writes a number so that it reads back the same, without an exponent where people would not use one.
+// number writes a number so that it reads back the same, without an exponent where people would not
+// use one.
 func number(f float64) string {
 	if a := math.Abs(f); a == 0 || a >= 1e-6 && a < 1e15 {
 		return strconv.FormatFloat(f, 'f', -1, 64)

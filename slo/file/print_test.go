@@ -41,7 +41,8 @@ var same = cmp.Options{
 	cmp.Transformer("matcher", func(m *labels.Matcher) string { return m.String() }),
 }
 
-// printsBack is the law: Load(Print(Load(x))) is Load(x), and printing once more changes no byte.
+// printsBack holds the law: Load(Print(Load(x))) is Load(x), and printing once more changes no
+// byte.
 func printsBack(t interface{ Fatalf(string, ...any) }, set *slo.Set) {
 	out := Print(set.Specs, set.Services, Layout{})
 	again, err := Load([]File{{"printed.yaml", out}})
@@ -81,7 +82,8 @@ func TestWhatIsPrintedIsReadBack(t *testing.T) {
 	}
 }
 
-// Every file of the tests, the documentation, the demo and the deployment that is good is read back.
+// Every file of the tests, the documentation, the demo and the deployment that is good is read
+// back.
 func TestEveryExampleIsReadBack(t *testing.T) {
 	var all [][]File
 	archives, _ := filepath.Glob("testdata/*.txtar")
@@ -229,7 +231,8 @@ func TestWhatCannotBeInheritedStandsAlone(t *testing.T) {
 	}
 }
 
-// A ratio of good events is kept as 1 - (…), which may be longer than a query can be; it is written as it was.
+// A ratio of good events is kept as 1 - (…), which may be longer than a query can be; it is written
+// as it was.
 func TestALongRatioOfGoodEventsIsReadBack(t *testing.T) {
 	longest := "sum(" + strings.Repeat("x", slo.MaxQuery-len("sum()")) + ")"
 	for _, q := range []string{longest, "x"} {

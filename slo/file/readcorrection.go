@@ -12,8 +12,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// DefaultCap is the share of its window, in basis points, that a correction excuses at most if it does not say otherwise: of
-// four weeks 33 hours. It is more than maintenance should take, and less than hides what went wrong.
+// DefaultCap is the share of its window, in basis points, that a correction excuses at most if it
+// does not say otherwise: of four weeks 33 hours. It is more than maintenance should take, and less
+// than hides what went wrong.
 const DefaultCap = 500
 
 // The limits of corrections. A recurring one must be looked at again within a good year.
@@ -44,7 +45,8 @@ func (l *loader) readCorrections(doc strictyaml.Value) {
 	}
 }
 
-// read fills the correction from its entry; false if something was missing or wrong, which has then been recorded.
+// read fills the correction from its entry; false if something was missing or wrong, which has then
+// been recorded.
 func (r *correctionReader) read(v strictyaml.Value) bool {
 	o, ok := v.Object(correctionKeys.Keys()...)
 	if !ok {
@@ -106,8 +108,8 @@ func (r *correctionReader) when() bool {
 	return true
 }
 
-// recurring reads a correction with a schedule. It must begin, so that it does not reach into a past for which nobody
-// decided it, and it must expire, so that somebody looks at it again.
+// recurring reads a correction with a schedule. It must begin, so that it does not reach into a
+// past for which nobody decided it, and it must expire, so that somebody looks at it again.
 func (r *correctionReader) recurring() bool {
 	if v := r.o.Get("to"); v.Given() {
 		v.Problem("to does not go with a schedule", "write duration for how long each run lasts, and expires for when there are no more")
@@ -156,7 +158,8 @@ func (r *correctionReader) ordered(end string, from, to time.Time) bool {
 	return false
 }
 
-// timeForms are how a time may be written: with its own offset, or as the clock of the time zone shows it.
+// timeForms are how a time may be written: with its own offset, or as the clock of the time zone
+// shows it.
 var timeForms = []struct {
 	layout string
 	wall   bool
@@ -261,7 +264,7 @@ func (l *loader) checkCap(r correctionReader) {
 	}
 }
 
-// densest is the most time of the spans that one window can hold.
+// densest returns the most time of the spans that one window can hold.
 func densest(spans []slo.Span, window time.Duration) (most time.Duration) {
 	sum := time.Duration(0)
 	for from, to := 0, 0; to < len(spans); to++ {
@@ -275,7 +278,7 @@ func densest(spans []slo.Span, window time.Duration) (most time.Duration) {
 	return most
 }
 
-// overlap is where two lists of spans first hold the same time.
+// overlap returns where two lists of spans first hold the same time.
 func overlap(a, b []slo.Span) (time.Time, bool) {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		from, to := a[i].From, a[i].To

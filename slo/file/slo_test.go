@@ -175,7 +175,7 @@ func TestTheOrderOfFilesDoesNotMatter(t *testing.T) {
 	}
 }
 
-// mentions are some that are good.
+// mentions returns some that are good.
 func mentions(texts ...string) (all []slo.Mention) {
 	for _, s := range texts {
 		m, err := slo.ParseMention(s)

@@ -79,7 +79,8 @@ func Minutes(v strictyaml.Value) (time.Duration, bool) {
 	return d, ok
 }
 
-// Percent reads a share such as 2% or 2.5% into basis points, exactly. It is from least to most of them.
+// Percent reads a share such as 2% or 2.5% into basis points, exactly. It is from least to most of
+// them.
 func Percent(v strictyaml.Value, least, most int64) (int64, bool) {
 	s, ok := v.Literal("a percentage such as 2%")
 	if !ok {

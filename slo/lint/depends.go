@@ -66,10 +66,11 @@ func servicesOf(set *slo.Set, name string) (out []string) {
 	return out
 }
 
-// lintNines compares what a service promises with what its dependency does. A service cannot be better
-// than what it cannot do without; and to leave room for faults of its own, a dependency should fail at
-// most a tenth as often. Source: The Calculus of Service Availability (ACM Queue, 2017), the rule of the
-// extra nine. Latency is left out unless it was named: how slow is too slow differs.
+// lintNines compares what a service promises with what its dependency does. A service cannot be
+// better than what it cannot do without; and to leave room for faults of its own, a dependency
+// should fail at most a tenth as often. Source: The Calculus of Service Availability (ACM Queue,
+// 2017), the rule of the extra nine. Latency is left out unless it was named: how slow is too slow
+// differs.
 func lintNines(set *slo.Set, service *slo.Service, d slo.Dependency, theirs []*slo.Spec) (f finding, found bool) {
 	var mine, weakest *slo.Spec
 	for _, s := range set.Specs {

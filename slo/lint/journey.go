@@ -54,7 +54,7 @@ func wrongStep(set *slo.Set, j *slo.Spec, step slo.ID, complete bool) (message, 
 	return "", ""
 }
 
-// circle is the shortest way from one node to another, both included; nil if there is none.
+// circle returns the shortest way from one node to another, both included; nil if there is none.
 func circle[T comparable](from, to T, next func(T) []T) []T {
 	before := map[T]T{from: from}
 	for queue := []T{from}; len(queue) > 0; queue = queue[1:] {
@@ -105,7 +105,8 @@ func lintWeights(s *slo.Spec) []finding {
 	return []finding{strange("weight-unused", "weight", fmt.Sprintf("weights mean nothing with combine: %s", s.SLI.Journey.Combine), "write combine: weighted, or remove the weight")}
 }
 
-// unreachable says that a journey is missed although every one of its steps just keeps its objective.
+// unreachable says that a journey is missed although every one of its steps just keeps its
+// objective.
 func unreachable(set *slo.Set, j *slo.Spec) (finding, bool) {
 	kept, sum, worst, mean, weights := 1.0, 0.0, 0.0, 0.0, 0.0
 	var promised []string
@@ -132,7 +133,8 @@ func unreachable(set *slo.Set, j *slo.Spec) (finding, bool) {
 		fmt.Sprintf("promise at most %s%%, or about %s%% of each of the %d steps", percentDown(reached), percentUp(each), len(promised))), true
 }
 
-// percentDown and percentUp write a ratio in percent with at most four digits, rounded to the careful side.
+// percentDown and percentUp write a ratio in percent with at most four digits, rounded to the
+// careful side.
 func percentDown(f float64) string { return percentText(math.Floor(f*1e6 + 1e-6)) }
 func percentUp(f float64) string   { return percentText(math.Ceil(f*1e6 - 1e-6)) }
 

@@ -13,7 +13,8 @@ import (
 // it is read after the scrape.
 const fastestNotice = 2 * time.Minute
 
-// lintObjective finds objectives that are meant the other way round, and those that nothing can defend.
+// lintObjective finds objectives that are meant the other way round, and those that nothing can
+// defend.
 func lintObjective(s *slo.Spec) []finding {
 	if s.Objective.Allowed() > slo.Billion/2 {
 		return []finding{strange("objective-inverted", "objective", fmt.Sprintf("an objective of %s allows most events to be bad", s.Objective),
@@ -60,7 +61,7 @@ func DeadDefault(s *slo.Spec, p slo.Pair) (message, hint string) {
 		fmt.Sprintf("it needs an objective above %s%%, or write alerts of your own with a smaller budget or a longer window", decimals(lowestObjective(p, s.Window())))
 }
 
-// lowestObjective is the objective above which the pair can fire, in percent, for messages.
+// lowestObjective returns the objective above which the pair can fire, in percent, for messages.
 func lowestObjective(p slo.Pair, w slo.Window) float64 {
 	return 100 * (1 - 1/p.Burn(w.Length()))
 }

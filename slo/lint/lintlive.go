@@ -28,8 +28,8 @@ type Tally struct {
 	Total, Bad float64
 }
 
-// Live looks for what only a server can tell: windows with too few scrapes, gauges that are counted, targets that
-// the traffic is too little for, and those that were never met.
+// Live looks for what only a server can tell: windows with too few scrapes, gauges that are
+// counted, targets that the traffic is too little for, and those that were never met.
 func Live(s *slo.Spec, seen Seen) (out slo.Problems) {
 	out = append(out, lintScrape(s, seen.Scrape)...)
 	out = append(out, lintTypes(s, seen.Types)...)
@@ -44,7 +44,8 @@ const minScrapes = 4
 // slot is the step of the ledger.
 const slot = time.Minute
 
-// lintScrape finds windows that hold too few scrapes: those of the alerts, and the ledger's own minutes.
+// lintScrape finds windows that hold too few scrapes: those of the alerts, and the ledger's own
+// minutes.
 func lintScrape(s *slo.Spec, interval time.Duration) (out slo.Problems) {
 	if interval > slot {
 		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so some minutes of the ledger hold no sample, and are unknown", slo.ShortDuration(interval)),
@@ -74,8 +75,8 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + time.Minute - 1) / time.Minute * time.Minute
 }
 
-// manyFalls is the share of falling changes above which something is no counter. Counters fall when their process
-// starts anew, which is rare.
+// manyFalls is the share of falling changes above which something is no counter. Counters fall when
+// their process starts anew, which is rare.
 const manyFalls = 0.1
 
 // lintTypes finds gauges that are counted, and counters whose value is looked at.
@@ -98,8 +99,8 @@ func lintTypes(s *slo.Spec, types map[string]Type) (out slo.Problems) {
 	return out
 }
 
-// minAllowed is how many bad events a budget must allow. With fewer, a single error is a large share of the budget,
-// and the alerts are about chance.
+// minAllowed is how many bad events a budget must allow. With fewer, a single error is a large
+// share of the budget, and the alerts are about chance.
 const minAllowed = 10
 
 // lintTraffic finds objectives that are too strict for the number of events.
@@ -164,7 +165,7 @@ func sum(days []Tally) (out Tally) {
 	return out
 }
 
-// steps is the highest usual objective that fits, "" if none does.
+// steps returns the highest usual objective that fits, "" if none does.
 func steps(fits func(slo.Objective) bool) string {
 	for _, text := range []string{"99.99", "99.95", "99.9", "99.5", "99", "98", "95", "90"} {
 		if o, err := slo.ParseObjective(text); err == nil && fits(o) {

@@ -9,7 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
-// month is four weeks of days with that many events, of which a share is bad; bad days replace some of them.
+// month returns four weeks of days with that many events, of which a share is bad; bad days replace
+// some of them.
 func month(events, share float64, others map[int]float64) (days []lint.Tally) {
 	for i := range 28 {
 		d := lint.Tally{End: time.Date(2026, 11, 1+i, 0, 0, 0, 0, time.UTC), Total: events, Bad: events * share}

@@ -52,7 +52,8 @@ func lintNarrowing(s *slo.Spec) (out []finding) {
 	return out
 }
 
-// lintDiffering finds a bad or good counter of its own whose labels pick something else than those of total.
+// lintDiffering finds a bad or good counter of its own whose labels pick something else than those
+// of total.
 func lintDiffering(s *slo.Spec) (out []finding) {
 	eachPart(s, func(part string, total, some *slo.Query) {
 		if some.Metric == total.Metric || len(some.Matchers) == 0 || len(total.Matchers) == 0 {
@@ -87,7 +88,7 @@ func eachPart(s *slo.Spec, f func(part string, total, some *slo.Query)) {
 	}
 }
 
-// on is the matcher on a label, nil if there is none.
+// on returns the matcher on a label, nil if there is none.
 func on(matchers []*labels.Matcher, label string) *labels.Matcher {
 	if i := slices.IndexFunc(matchers, func(m *labels.Matcher) bool { return m.Name == label }); i >= 0 {
 		return matchers[i]
@@ -153,7 +154,8 @@ func lintSwapped(s *slo.Spec) []finding {
 	return nil
 }
 
-// looks says what the events are that a matcher picks: part, or the other if it picks only typical ones of that.
+// looks says what the events are that a matcher picks: part, or the other if it picks only typical
+// ones of that.
 func looks(m *labels.Matcher, part string) string {
 	for _, o := range opposites {
 		switch bad, good := m.Matches(o.bad), m.Matches(o.good); {
@@ -166,7 +168,7 @@ func looks(m *labels.Matcher, part string) string {
 	return part
 }
 
-// allMatchers is every matcher of a query, in an expression those of all its selectors.
+// allMatchers returns every matcher of a query, in an expression those of all its selectors.
 func allMatchers(q *slo.Query) (out []*labels.Matcher) {
 	if q.Bare() {
 		return q.Matchers
@@ -221,8 +223,9 @@ func lintCounter(part string, q *slo.Query) []finding {
 	return nil
 }
 
-// gaugeName are endings of names that only gauges have. Other names say nothing: many counters do not end
-// with _total, those of ingress-nginx and Envoy among them. A live server knows better, see [Live].
+// gaugeName are endings of names that only gauges have. Other names say nothing: many counters do
+// not end with _total, those of ingress-nginx and Envoy among them. A live server knows better, see
+// [Live].
 var gaugeName = regexp.MustCompile(`(^|_)(up|length|depth|size|ratio|percent|percentage|usage|utilization|current|active|in_flight|inflight|in_progress|pending|waiting|idle|available|free|used|limit|lag|age|backlog|temperature|celsius|temp|timestamp|timestamp_seconds|info|status|state|min|max|avg|mean|quantile|goroutines|threads)$`)
 
 // lintExpression judges an expression that is to count events over $window.

@@ -12,7 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
-// The reference describes every lint under its name, and its examples are found to have that fault and no other.
+// The reference describes every lint under its name, and its examples are found to have that fault
+// and no other.
 func TestTheReferenceOfTheLints(t *testing.T) {
 	text, err := os.ReadFile("../../docs/check.md")
 	if err != nil {

@@ -194,7 +194,7 @@ func (i *sli) measure(r *reader, o strictyaml.Object, method string, slice float
 	return foreign.Events(i.total, i.some, i.kind)
 }
 
-// share is the share of good or bad events in a minute, as one expression.
+// share returns the share of good or bad events in a minute, as one expression.
 func (i *sli) share(want foreign.Kind) (*slo.Query, []string) {
 	if i.raw.Given() {
 		return i.raw.Share(i.kind, want), nil

@@ -71,7 +71,8 @@ func (l library) add(o object) {
 	l[key] = o
 }
 
-// find is the object that a reference names. What is missing is an error, or the warning of a lint.
+// find returns the object that a reference names. What is missing is an error, or the warning of a
+// lint.
 func (l library) find(kind string, ref strictyaml.Value, lint string) (object, bool) {
 	name, ok := ref.Text()
 	if !ok {
@@ -89,7 +90,7 @@ func (l library) find(kind string, ref strictyaml.Value, lint string) (object, b
 	return o, ok
 }
 
-// similar is a hint at what a reference was probably meant to be.
+// similar returns a hint at what a reference was probably meant to be.
 func (l library) similar(kind, name string) string {
 	var names []string
 	for key := range l {

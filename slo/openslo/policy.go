@@ -52,7 +52,7 @@ func (r *reader) policies(v strictyaml.Value) (out policies, good bool) {
 	return out, good
 }
 
-// referred is an object that is written in place or named by a reference.
+// referred returns an object that is written in place or named by a reference.
 func (r *reader) referred(v strictyaml.Value, kind, key string) (object, bool) {
 	if ref := v.Child(key); ref.Given() {
 		v.Object(key)

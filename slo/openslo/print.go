@@ -25,7 +25,8 @@ import (
 // The reader of this package makes the same SLOs of it again where OpenSLO has words for them:
 // counted events, rolling and calendar windows, objectives, owners, links, burn-rate alerts whose
 // short window is a twelfth of the long one. A histogram becomes a bucket and a count, an uptime a
-// threshold, and `$window` becomes {{.window}}, as Sloth writes it, since OpenSLO has no word for it.
+// threshold, and `$window` becomes {{.window}}, as Sloth writes it, since OpenSLO has no word for
+// it.
 func Print(specs []*slo.Spec, services []*slo.Service) (text []byte, lost slo.Problems) {
 	p := printer{names: map[string]slo.ID{}}
 	sorted := slices.SortedFunc(slices.Values(specs), func(a, b *slo.Spec) int { return strings.Compare(string(a.ID()), string(b.ID())) })
@@ -109,8 +110,8 @@ func (p *printer) slo(s *slo.Spec, service *slo.Service) {
 	p.lost = append(p.lost, w.lost...)
 }
 
-// name is a name for the SLO that OpenSLO allows and no other SLO has: in OpenSLO a name is unique
-// among all services.
+// name returns a name for the SLO that OpenSLO allows and no other SLO has: in OpenSLO a name is
+// unique among all services.
 func (p *printer) name(w *writer) string {
 	name := w.dns(w.spec.Name)
 	for _, candidate := range []string{name, dns(w.spec.Service + "-" + name)} {
@@ -156,13 +157,13 @@ func (w *writer) loseIf(given bool, part, reason string) {
 
 var notDNS = regexp.MustCompile(`[^a-z0-9]+`)
 
-// dns is the name in the letters that OpenSLO allows.
+// dns returns the name in the letters that OpenSLO allows.
 func dns(name string) string {
 	out := strings.Trim(notDNS.ReplaceAllString(strings.ToLower(name), "-"), "-")
 	return strings.TrimRight(out[:min(len(out), maxDNSLabel)], "-")
 }
 
-// dns is that, and says if it is another name.
+// dns returns that, and says if it is another name.
 func (w *writer) dns(name string) string {
 	out := dns(name)
 	if !dnsLabel.MatchString(name) || len(name) > maxDNSLabel {
@@ -215,7 +216,7 @@ func (w *writer) body() (yamlout.Map, bool) {
 	return m, true
 }
 
-// ratio is the objective as a ratio, exactly: 0.999.
+// ratio returns the objective as a ratio, exactly: 0.999.
 func ratio(o slo.Objective) string {
 	return strings.TrimRight(fmt.Sprintf("0.%09d", slo.Billion-o.Allowed()), "0")
 }
@@ -329,7 +330,7 @@ func threshold(q *slo.Query) yamlout.Map {
 	return yamlout.Map{{Key: "thresholdMetric", Value: source(q.Text)}}
 }
 
-// source is a metric source with that query. Our variable is written as Sloth writes it.
+// source returns a metric source with that query. Our variable is written as Sloth writes it.
 func source(query string) yamlout.Map {
 	query = strings.ReplaceAll(query, slo.WindowVariable, "{{.window}}")
 	return yamlout.Map{{Key: "metricSource", Value: yamlout.Map{
@@ -355,7 +356,7 @@ func ratioOf(key, some, total string) yamlout.Map {
 	}}}
 }
 
-// divided is a count divided by the labels of the SLO.
+// divided returns a count divided by the labels of the SLO.
 func (w *writer) divided(query string) string {
 	if len(w.spec.By) == 0 {
 		return query
@@ -445,7 +446,7 @@ func (w *writer) policy(name, severity string, p slo.Pair, noData bool) yamlout.
 	return yamlout.List{{Value: inPlace("AlertPolicy", name, spec)}}
 }
 
-// inPlace is an object that is written inside of another.
+// inPlace returns an object that is written inside of another.
 func inPlace(kind, name string, spec yamlout.Map) yamlout.Map {
 	return yamlout.Map{
 		{Key: "kind", Value: yamlout.Text(kind)},

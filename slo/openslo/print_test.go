@@ -22,7 +22,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/openslo"
 )
 
-// meaning compares SLOs by what they mean: not by their places, nor by the spelling of bare selectors.
+// meaning compares SLOs by what they mean: not by their places, nor by the spelling of bare
+// selectors.
 var meaning = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmpopts.IgnoreFields(slo.Spec{}, "File", "Line", "Places"),
@@ -60,7 +61,7 @@ func read(t interface{ Fatalf(string, ...any) }, text []byte) *slo.Set {
 	return set
 }
 
-// carried is what comes back of an SLO: itself, without what OpenSLO has no words for.
+// carried returns what comes back of an SLO: itself, without what OpenSLO has no words for.
 func carried(s slo.Spec) slo.Spec {
 	defaults, _ := slo.DefaultAlerts(s.Window(), s.Objective)
 	s.Windows = s.Windows[:1]

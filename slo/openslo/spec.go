@@ -111,7 +111,7 @@ func (p *promise) objective(v strictyaml.Value) (*slo.Spec, bool) {
 	return &s, promised && sliced && measured
 }
 
-// firstGiven is the first of some values that was written.
+// firstGiven returns the first of some values that was written.
 func firstGiven(values ...strictyaml.Value) strictyaml.Value {
 	for _, v := range values {
 		if v.Given() {
@@ -121,7 +121,7 @@ func firstGiven(values ...strictyaml.Value) strictyaml.Value {
 	return strictyaml.Value{}
 }
 
-// indicatorOf is the indicator of the SLO, or of this objective if it is a composite.
+// indicatorOf returns the indicator of the SLO, or of this objective if it is a composite.
 func (p *promise) indicatorOf(o strictyaml.Object) (*sli, bool) {
 	own := o.Get("indicator").Given() || o.Get("indicatorRef").Given()
 	if w := o.Get("compositeWeight"); w.Given() {
@@ -176,7 +176,7 @@ func target(o strictyaml.Object) (slo.Objective, bool) {
 	return foreign.Objective(ratio, text)
 }
 
-// slice is the share of good events that makes a time slice good. Slices are minutes here.
+// slice returns the share of good events that makes a time slice good. Slices are minutes here.
 func (p *promise) slice(o strictyaml.Object) (share float64, ok bool) {
 	if p.method == occurrences {
 		return 0, true

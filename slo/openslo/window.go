@@ -27,7 +27,7 @@ var units = map[string]time.Duration{
 	"M": 30 * slo.Day, "Q": 90 * slo.Day, "Y": 365 * slo.Day,
 }
 
-// length is the span as a duration, or the longest one there is.
+// length returns the span as a duration, or the longest one there is.
 func (s span) length() time.Duration {
 	if unit := units[s.unit]; s.count < int64(math.MaxInt64/unit) {
 		return time.Duration(s.count) * unit
@@ -75,7 +75,7 @@ func (r *reader) window(spec strictyaml.Object) (slo.Window, bool) {
 	return lasting(o, at, length)
 }
 
-// lasting is the window of that length, rolling or by the calendar as o says.
+// lasting returns the window of that length, rolling or by the calendar as o says.
 func lasting(o strictyaml.Object, at strictyaml.Value, length span) (slo.Window, bool) {
 	rolling, _ := o.Get("isRolling").Bool()
 	calendar := o.Get("calendar")

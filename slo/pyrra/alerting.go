@@ -69,7 +69,7 @@ func (a alerting) alerts(s *slo.Spec, window strictyaml.Value) slo.Alerts {
 	return out
 }
 
-// pairs are the tiers that page, or those that do not, as shares of the budget.
+// pairs returns the tiers that page, or those that do not, as shares of the budget.
 func (a alerting) pairs(s *slo.Spec, page bool) (out []slo.Pair) {
 	length := s.Window().Length()
 	for _, t := range tiers {
@@ -108,13 +108,14 @@ func (a alerting) pages(t tier) bool {
 	return t.page
 }
 
-// scale is a duration for four weeks in a window of another length, to the nearest minute as in Pyrra.
+// scale returns a duration for four weeks in a window of another length, to the nearest minute as
+// in Pyrra.
 func scale(d, length time.Duration) time.Duration {
 	four := 28 * slo.Day
 	return time.Duration(float64(d) * float64(length) / float64(four)).Round(time.Minute)
 }
 
-// noData is how long Pyrra waits before it tells about missing data: as long as a total outage
+// noData returns how long Pyrra waits before it tells about missing data: as long as a total outage
 // takes to fire the fastest alert.
 func noData(s *slo.Spec) time.Duration {
 	length := s.Window().Length()

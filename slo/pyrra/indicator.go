@@ -107,7 +107,7 @@ func latency(v strictyaml.Value) (foreign.Measured, bool) {
 	return m, true
 }
 
-// bucket is the limit that the selector's le names, and its other matchers.
+// bucket returns the limit that the selector's le names, and its other matchers.
 func bucket(q *slo.Query) (limit float64, rest []*labels.Matcher, found bool) {
 	for _, m := range q.Matchers {
 		if m.Name != labels.BucketLabel {

@@ -91,7 +91,7 @@ type document struct {
 	root  strictyaml.Value
 }
 
-// key is how this document spells a key of several words.
+// key returns how this document spells a key of several words.
 func (d document) key(snake string) string {
 	if !d.camel {
 		return snake
@@ -139,7 +139,8 @@ func name(v strictyaml.Value) (string, bool) {
 
 const noRules = "it is about the rules that Sloth generates, and there are none here"
 
-// plugins warns about code that only Sloth can run. A chain that is emptied makes Sloth generate nothing.
+// plugins warns about code that only Sloth can run. A chain that is emptied makes Sloth generate
+// nothing.
 func (d document) plugins(v strictyaml.Value) {
 	o, ok := v.Object("overridePrevious", "chain")
 	if !ok {
@@ -261,7 +262,8 @@ func enabled(v strictyaml.Value, s *slo.Spec) bool {
 	return !disabled
 }
 
-// alerts are the pairs of the catalogue, or the workbook's. Whoever disabled both wants to hear nothing.
+// alerts returns the pairs of the catalogue, or the workbook's. Whoever disabled both wants to hear
+// nothing.
 func (d document) alerts(at strictyaml.Value, s *slo.Spec, page, ticket bool) slo.Alerts {
 	if !page && !ticket {
 		return slo.Alerts{Significance: true}

@@ -21,7 +21,7 @@ type Node struct {
 	Map  bool
 }
 
-// String is the tree as YAML in flow style, on one line.
+// String returns the tree as YAML in flow style, on one line.
 func (n *Node) String() string {
 	if n.Leaf != "" {
 		return n.Leaf
@@ -39,7 +39,8 @@ func (n *Node) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// Text is the tree as a file: its keys, and the entries of lists below them, on lines of their own.
+// Text returns the tree as a file: its keys, and the entries of lists below them, on lines of their
+// own.
 func (n *Node) Text() string {
 	if !n.Map || len(n.Kids) == 0 {
 		return n.String()
@@ -59,13 +60,13 @@ func (n *Node) Text() string {
 	return b.String()
 }
 
-// Leaf is a leaf, Map a map of alternating keys and values whose nil values are left out, List a list.
+// Leaf makes a leaf of YAML as it is written.
 func Leaf(yaml string) *Node { return &Node{Leaf: yaml} }
 
-// List is a list of the entries.
+// List returns a list of the entries.
 func List(kids ...*Node) *Node { return &Node{Kids: kids} }
 
-// Map is an empty map.
+// Map returns an empty map.
 func Map() *Node { return &Node{Map: true} }
 
 // With appends a key, unless the value is nil.
@@ -76,7 +77,7 @@ func (n *Node) With(key string, v *Node) *Node {
 	return n
 }
 
-// Clone is a copy that can be changed.
+// Clone returns a copy that can be changed.
 func (n *Node) Clone() *Node {
 	c := *n
 	c.Keys = slices.Clone(n.Keys)
@@ -90,15 +91,15 @@ func (n *Node) Clone() *Node {
 // Rand makes random files. The same source gives the same files.
 type Rand struct{ *rand.Rand }
 
-// New is a Rand with a seed.
+// New returns a Rand with a seed.
 func New(seed uint64) Rand { return Rand{rand.New(rand.NewPCG(seed, 1))} }
 
 func (r Rand) chance(percent int) bool { return r.IntN(100) < percent }
 
-// of is one of the leaves.
+// of returns one of the leaves.
 func (r Rand) of(leaves ...string) *Node { return Leaf(leaves[r.IntN(len(leaves))]) }
 
-// maybe is the value, or nothing.
+// maybe returns the value, or nothing.
 func (r Rand) maybe(percent int, v func() *Node) *Node {
 	if r.chance(percent) {
 		return v()
@@ -111,7 +112,7 @@ func (r Rand) maybeOf(percent int, leaves ...string) *Node {
 	return r.maybe(percent, func() *Node { return r.of(leaves...) })
 }
 
-// some is a list of distinct leaves, at least low of them.
+// some returns a list of distinct leaves, at least low of them.
 func (r Rand) some(low int, leaves ...string) *Node {
 	out := List()
 	for _, i := range r.Perm(len(leaves))[:low+r.IntN(len(leaves)-low+1)] {
@@ -120,7 +121,7 @@ func (r Rand) some(low int, leaves ...string) *Node {
 	return out
 }
 
-// File is a valid SLO file of one document.
+// File returns a valid SLO file of one document.
 func (r Rand) File() *Node {
 	tier := r.maybeOf(30, "critical", "high_fast", "'high_slow'", "low")
 	slos := List()
@@ -386,7 +387,7 @@ func (r Rand) grow(n *Node) {
 	}
 }
 
-// Config is a valid configuration.
+// Config returns a valid configuration.
 func (r Rand) Config() *Node {
 	text := func() *Node { return r.of("a", "'b c'", "x/y.db", "'1'") }
 	prometheus := func() *Node {

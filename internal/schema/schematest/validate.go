@@ -38,7 +38,7 @@ func Compile(t testing.TB, data []byte) *Validator {
 	return v
 }
 
-// Ref is the definition that a reference names.
+// Ref returns the definition that a reference names.
 func (v *Validator) Ref(ref string) map[string]any {
 	defs, _ := v.root["$defs"].(map[string]any)
 	s, _ := defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
@@ -90,7 +90,7 @@ func (v *Validator) CheckAt(path string, value any) error {
 	return s.Validate(value)
 }
 
-// value is YAML in the types of JSON.
+// value returns YAML in the types of JSON.
 func value(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.MappingNode:

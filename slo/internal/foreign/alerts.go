@@ -37,7 +37,7 @@ func Percent(ratio string) (string, error) {
 	return strings.TrimSuffix(strings.TrimRight(r.Mul(r, big.NewRat(100, 1)).FloatString(12), "0"), "."), nil
 }
 
-// Share is the share of the budget, in basis points, that a burn rate over the long window
+// Share returns the share of the budget, in basis points, that a burn rate over the long window
 // spends in a window of that length: rate × long ÷ length, to the nearest hundredth of a percent.
 func Share(rate float64, long, length time.Duration) int64 {
 	return int64(rate*float64(long)/float64(length)*10000 + 0.5)
@@ -65,7 +65,7 @@ func Living(v strictyaml.Value, s *slo.Spec, pairs []slo.Pair) (out []slo.Pair) 
 	return out
 }
 
-// Alerts is when slowburn tells about an SLO whose format gives these pairs: what no other
+// Alerts returns when slowburn tells about an SLO whose format gives these pairs: what no other
 // format knows (shares spent, missing data, the low-traffic guard) has slowburn's default.
 func Alerts(v strictyaml.Value, s *slo.Spec, page, ticket []slo.Pair) slo.Alerts {
 	a, _ := slo.DefaultAlerts(s.Window(), s.Objective)
@@ -73,7 +73,7 @@ func Alerts(v strictyaml.Value, s *slo.Spec, page, ticket []slo.Pair) slo.Alerts
 	return a
 }
 
-// Workbook is the pairs of the workbook for a window, whatever the objective.
+// Workbook returns the pairs of the workbook for a window, whatever the objective.
 func Workbook(w slo.Window) (page, ticket []slo.Pair) {
 	strict, _ := slo.ParseObjective("99.9999999") // nothing is dead at this one
 	a, _ := slo.DefaultAlerts(w, strict)

@@ -12,7 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
-// readers are all foreign formats, as strict as the reference tools.
+// readers returns all foreign formats, as strict as the reference tools.
 func readers() []file.Reader {
 	return []file.Reader{sloth.Reader(sloth.Options{}), pyrra.Reader(), openslo.Reader(openslo.Options{})}
 }

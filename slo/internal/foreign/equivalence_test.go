@@ -71,7 +71,7 @@ func slothFile(queries []string) string {
 	return "version: prometheus/v1\nservice: shop\nslos:\n  - name: slo\n    objective: 99\n    alerting: {name: A}\n    sli: " + sli + "\n"
 }
 
-// badRatio is the share of bad events over an hour, as an SLO's queries have it.
+// badRatio returns the share of bad events over an hour, as an SLO's queries have it.
 func badRatio(s *slo.Spec) string {
 	count := func(q *slo.Query) string {
 		if !q.Bare() {
@@ -88,7 +88,7 @@ func badRatio(s *slo.Spec) string {
 	return "1 - " + count(s.SLI.Good) + " / " + count(s.SLI.Total)
 }
 
-// counters are two hours of counters that grow at random and a gauge that is 0 now and then.
+// counters returns two hours of counters that grow at random and a gauge that is 0 now and then.
 func counters(t *testing.T) (*promfake.DB, time.Time) {
 	db := promfake.New(promfake.Options{})
 	start := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)

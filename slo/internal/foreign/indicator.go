@@ -54,7 +54,7 @@ func Events(total, some Query, kind Kind) (Measured, bool) {
 	return m, m.Total != nil && query != nil
 }
 
-// together is the labels by which both queries are divided.
+// together returns the labels by which both queries are divided.
 func together(total, some Query) ([]string, bool) {
 	t, s := total.groups(), some.groups()
 	switch {
@@ -79,7 +79,7 @@ func list(names []string) string {
 	return "(" + strings.Join(names, ", ") + ")"
 }
 
-// events is the query as one that counts events: a bare counter if it has that shape, and
+// events returns the query as one that counts events: a bare counter if it has that shape, and
 // otherwise an expression. One that belongs to a single budget becomes a single series.
 func (q Query) events(divided bool) *slo.Query {
 	if c, ok := q.counter(); ok {
@@ -113,13 +113,13 @@ func Ratio(q Query, kind Kind) (Measured, bool) {
 	return q.ratio(kind)
 }
 
-// ratio is the query as a ratio of bad events, whatever it is made of.
+// ratio returns the query as a ratio of bad events, whatever it is made of.
 func (q Query) ratio(kind Kind) (Measured, bool) {
 	m := Measured{slo.Indicator{Kind: slo.Ratio, Bad: q.Share(kind, Bad)}, q.groups().by}
 	return m, m.Bad != nil
 }
 
-// Share is the query, which is a share of events of one kind, as the share of the wanted kind.
+// Share returns the query, which is a share of events of one kind, as the share of the wanted kind.
 func (q Query) Share(of, want Kind) *slo.Query {
 	text := q.text(q.node)
 	if of != want {
@@ -128,7 +128,7 @@ func (q Query) Share(of, want Kind) *slo.Query {
 	return q.made(text)
 }
 
-// Quotient is the share of the wanted kind of events in each minute, as one expression.
+// Quotient returns the share of the wanted kind of events in each minute, as one expression.
 func Quotient(total, some Query, of, want Kind) (*slo.Query, []string) {
 	by, ok := together(total, some)
 	if !ok {
@@ -188,12 +188,12 @@ func (q Query) Samples() Query {
 	return q
 }
 
-// over is a function over the selector and the window.
+// over returns a function over the selector and the window.
 func (q Query) over(function string, s *parser.VectorSelector) parser.Expr {
 	return &parser.Call{Func: parser.Functions[function], Args: parser.Expressions{&parser.MatrixSelector{VectorSelector: s, Range: q.window}}}
 }
 
-// Selector is the query as a bare selector, which it must be.
+// Selector returns the query as a bare selector, which it must be.
 func (q Query) Selector() (*slo.Query, bool) {
 	if s, ok := q.node.(*parser.VectorSelector); !ok || !namesMetric(s) {
 		q.at.Problem("this must be the selector of one metric, without functions", `write metric{label="value"}`)

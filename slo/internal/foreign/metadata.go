@@ -79,7 +79,7 @@ func Describe(s *slo.Spec, v strictyaml.Value, prefix string, taken ...string) {
 	}
 }
 
-// place is the field that a label or annotation fills, or nil.
+// place returns the field that a label or annotation fills, or nil.
 func place(s *slo.Spec, key string) *string {
 	switch {
 	case slices.Contains(owners, key):
@@ -92,7 +92,7 @@ func place(s *slo.Spec, key string) *string {
 	return nil
 }
 
-// text is a text, or a link that people can be offered to click on.
+// text returns a text, or a link that people can be offered to click on.
 func text(v strictyaml.Value, link bool) string {
 	if v.IsList() {
 		Lost(v, "it is a list, and here is room for one")

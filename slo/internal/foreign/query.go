@@ -24,7 +24,7 @@ type Query struct {
 // Given reports whether there is a query.
 func (q Query) Given() bool { return q.node != nil }
 
-// part is a part of the query.
+// part returns a part of the query.
 func (q Query) part(node parser.Expr) Query { return Query{q.at, unwrap(node), q.window} }
 
 // same reports whether two queries ask the same.
@@ -100,7 +100,7 @@ func fill(v strictyaml.Value, text string) (filled string, q Query, count int) {
 	return filled, q, count
 }
 
-// printed is how the parser writes a range.
+// printed returns how the parser writes a range.
 func printed(d time.Duration) string { return model.Duration(d).String() }
 
 // syntax records what the parser said, its first error only: the others mostly follow from it.
@@ -145,8 +145,8 @@ func (q *Query) suits(placeholders int, w Windows) bool {
 	return good
 }
 
-// shifted takes away an offset that all selectors have alike, which others need for data that arrive
-// late. The ledger counts events at their own time, and fills in what comes late.
+// shifted takes away an offset that all selectors have alike, which others need for data that
+// arrive late. The ledger counts events at their own time, and fills in what comes late.
 func (q Query) shifted() {
 	var selectors []*parser.VectorSelector
 	visit(q.node, func(n parser.Node) {
@@ -194,7 +194,8 @@ func eachRange(e parser.Expr, f func(parser.Node, *time.Duration)) {
 	})
 }
 
-// eachShift calls f with everything in the tree that asks about another time than the minute at hand.
+// eachShift calls f with everything in the tree that asks about another time than the minute at
+// hand.
 func eachShift(e parser.Expr, f func(n parser.Node, what, hint string)) {
 	judge := func(n parser.Node, offset time.Duration, fixed bool) {
 		switch {
@@ -239,10 +240,11 @@ func (q Query) text(node parser.Expr) string {
 	return strings.ReplaceAll(node.String(), "["+printed(q.window), "["+slo.WindowVariable)
 }
 
-// Plain is the query as an expression, with $window where the window was.
+// Plain returns the query as an expression, with $window where the window was.
 func (q Query) Plain() *slo.Query { return q.made(q.text(q.node)) }
 
-// made is a query of ours with the place of the foreign one; nil if it cannot be one, which is recorded.
+// made returns a query of ours with the place of the foreign one; nil if it cannot be one, which is
+// recorded.
 func (q Query) made(text string) *slo.Query {
 	out, err := slo.ParseQuery(text)
 	if err != nil {

@@ -57,7 +57,7 @@ func namesMetric(s *parser.VectorSelector) bool {
 	})
 }
 
-// withoutZero is the tree without `or vector(0)`, which others need so that a quotient of
+// withoutZero returns the tree without `or vector(0)`, which others need so that a quotient of
 // nothing is not nothing. The ledger takes missing bad events beside existing total ones for
 // none, and tells a quiet service from a missing one.
 func withoutZero(e parser.Expr) parser.Expr {
@@ -119,7 +119,7 @@ func (q Query) countsEvents() (found bool) {
 	return found
 }
 
-// groups is how the result of the tree is divided into series.
+// groups returns how the result of the tree is divided into series.
 func (q Query) groups() groups { return groupsOf(q.node) }
 
 func groupsOf(e parser.Expr) groups {
@@ -237,7 +237,8 @@ func paceOfBoth(op parser.ItemType, l, r pace, isBool bool) pace {
 }
 
 // counts makes each rate of a tree that is per second an increase over the window, in place. A
-// fixed range of a rate only said how smooth it was to be; of an increase it would say how much is counted.
+// fixed range of a rate only said how smooth it was to be; of an increase it would say how much is
+// counted.
 func (q Query) counts() {
 	visit(q.node, func(n parser.Node) {
 		c, ok := n.(*parser.Call)

@@ -57,14 +57,14 @@ func (m *Map) AddText(key, text string, notes ...string) {
 	}
 }
 
-// Document is the map as a whole document.
+// Document returns the map as a whole document.
 func Document(m Map) []byte {
 	var w writer
 	m.write(&w, 0)
 	return w.Bytes()
 }
 
-// Comments is paragraphs as comment lines without indentation, one `#` each.
+// Comments returns paragraphs as comment lines without indentation, one `#` each.
 func Comments(paragraphs ...string) []byte {
 	var w writer
 	w.notes(paragraphs, 0)
@@ -146,7 +146,8 @@ func writeValue(w *writer, v Value, indent int) {
 	}
 }
 
-// write writes the entries. The notes of a map's first key would stand behind the hyphen, so they stand above it.
+// write writes the entries. The notes of a map's first key would stand behind the hyphen, so they
+// stand above it.
 func (l List) write(w *writer, indent int) {
 	for i, e := range l {
 		m, isMap := e.Value.(Map)
@@ -193,7 +194,8 @@ func (t Text) write(w *writer, indent int) {
 }
 
 // blocky reports whether a text has several lines and survives as a literal block: printable, the
-// first line without space in front (which would be taken for indentation), one line break at the end at most.
+// first line without space in front (which would be taken for indentation), one line break at the
+// end at most.
 func blocky(s string) bool {
 	if !strings.Contains(strings.TrimSuffix(s, "\n"), "\n") || strings.HasSuffix(s, "\n\n") {
 		return false
@@ -210,7 +212,8 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
 }
 
-// word is text that is safe without quotes; words are those that YAML, old or new, takes for something else.
+// word is text that is safe without quotes; words are those that YAML, old or new, takes for
+// something else.
 var (
 	word     = regexp.MustCompile(`^[A-Za-z][-A-Za-z0-9_./ ,()&;+=%@':]*$`)
 	flowWord = regexp.MustCompile(`^[A-Za-z][-A-Za-z0-9_./+]*$`)
@@ -233,7 +236,7 @@ func quote(s string, safe bool) string {
 	return escaped(s)
 }
 
-// escaped is the text in double quotes, everything that is not printable as an escape.
+// escaped returns the text in double quotes, everything that is not printable as an escape.
 func escaped(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -258,7 +261,7 @@ func escaped(s string) string {
 	return b.String()
 }
 
-// Flow is a map on one line: {budget: 2%, long: 1h}. Its values are used as they are.
+// Flow returns a map on one line: {budget: 2%, long: 1h}. Its values are used as they are.
 func Flow(pairs ...[2]string) Raw {
 	parts := make([]string, len(pairs))
 	for i, p := range pairs {
@@ -267,10 +270,10 @@ func Flow(pairs ...[2]string) Raw {
 	return Raw("{" + strings.Join(parts, ", ") + "}")
 }
 
-// FlowList is a list on one line. Its values are used as they are.
+// FlowList returns a list on one line. Its values are used as they are.
 func FlowList(values []string) Raw { return Raw("[" + strings.Join(values, ", ") + "]") }
 
-// FlowText is a text for use in [Flow] and [FlowList], in quotes where needed.
+// FlowText returns a text for use in [Flow] and [FlowList], in quotes where needed.
 func FlowText(s string) string {
 	return quote(s, flowWord.MatchString(s) && !slices.Contains(words, strings.ToLower(s)))
 }
