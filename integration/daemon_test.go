@@ -82,13 +82,13 @@ func (d *daemon) start() {
 	d.t.Cleanup(client.CloseIdle)
 	reader := prom.New(client, prom.Options{})
 	reader.Restore(snap.Marks)
-	leg, err := slack.New(slack.Config{Token: slack.Secret(d.slack.Token), APIURL: d.slack.APIURL(), Fallback: "#" + channel})
+	receiver, err := slack.New(slack.Config{Token: slack.Secret(d.slack.Token), APIURL: d.slack.APIURL(), Fallback: "#" + channel})
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.pump = outbox.NewPump(d.db, map[string]outbox.Leg{"slack": leg}, outbox.Options{Now: func() time.Time { return d.now }})
+	d.pump = outbox.NewPump(d.db, map[string]outbox.Receiver{"slack": receiver}, outbox.Options{Now: func() time.Time { return d.now }})
 	d.Engine = engine.New(engine.Options{
-		Source: reader, Store: d.db, Composer: composer{slack.House{Leg: "slack", Channel: "#" + channel}},
+		Source: reader, Store: d.db, Composer: composer{slack.House{Receiver: "slack", Channel: "#" + channel}},
 		Log: slog.New(slog.DiscardHandler), Lag: 30 * time.Second,
 	}, d.set, snap)
 }

@@ -16,14 +16,14 @@ const partSlack = "slack"
 
 // slack looks at the token, what it may do, the channels, and the ways by which people can act. Nothing is posted.
 func (d *doctor) slack(ctx context.Context) {
-	leg, err := daemon.NewSlack(d.cfg.Slack, d.getenv, d.log)
+	receiver, err := daemon.NewSlack(d.cfg.Slack, d.getenv, d.log)
 	if err != nil {
 		d.add(stateFail, partSlack, "", "%v", err)
 		return
 	}
-	client, bot := leg.(*slack.Client)
+	client, bot := receiver.(*slack.Client)
 	switch {
-	case leg == nil:
+	case receiver == nil:
 		d.add(stateOff, partSlack, "make an app from deploy/slack and set SLACK_BOT_TOKEN or slack.bot_token_file", "nobody is told: there is no bot token and no webhook")
 		return
 	case !bot:

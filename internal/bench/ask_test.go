@@ -120,7 +120,7 @@ func BenchmarkSay(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	pump := outbox.NewPump(c.store, map[string]outbox.Leg{"slack": client}, outbox.Options{})
+	pump := outbox.NewPump(c.store, map[string]outbox.Receiver{"slack": client}, outbox.Options{})
 	ctx, cancel := context.WithCancel(background)
 	var done sync.WaitGroup
 	done.Go(func() { _ = pump.Run(ctx) })

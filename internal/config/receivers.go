@@ -29,9 +29,9 @@ type Heartbeat struct {
 	Every        time.Duration
 }
 
-// Fallback says where a page goes that another leg does not deliver.
+// Fallback says where a page goes that another receiver does not deliver.
 type Fallback struct {
-	To    []string // in this order; empty is every leg, pagers first
+	To    []string // in this order; empty is every receiver, pagers first
 	After time.Duration
 }
 

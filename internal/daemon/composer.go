@@ -20,7 +20,7 @@ import (
 // composer hands what the engine has decided to the receivers that make messages of it. It is pure: who is told
 // follows from the facts and the configuration.
 type composer struct {
-	receivers map[string]notify.Composer // by name
+	composers map[string]notify.Composer // of the receivers, by name
 	slack     slack.House                // reports, and notices about slowburn's own senses, go to Slack only
 	house     notify.House
 	routing   routing
@@ -33,13 +33,13 @@ var _ engine.Composer = composer{}
 func newComposer(cfg config.Config, receivers map[string]notify.Receiver, externalURL string, slackWorks, interactive bool) composer {
 	house := notify.House{URL: externalURL, Version: version.Version, Prometheus: cfg.Prometheus.URL}
 	c := composer{
-		receivers: map[string]notify.Composer{},
-		slack:     slack.House{House: house, Leg: config.SlackReceiver, Channel: cfg.Slack.Channel, Interactive: interactive},
+		composers: map[string]notify.Composer{},
+		slack:     slack.House{House: house, Receiver: config.SlackReceiver, Channel: cfg.Slack.Channel, Interactive: interactive},
 		house:     house,
 		routing:   NewRouting(cfg, slackWorks),
 	}
 	for name, r := range receivers {
-		c.receivers[name] = r
+		c.composers[name] = r
 	}
 	c.setInteractive(interactive)
 	return c
@@ -48,7 +48,7 @@ func newComposer(cfg config.Config, receivers map[string]notify.Receiver, extern
 // setInteractive shows buttons in Slack, or none.
 func (c *composer) setInteractive(works bool) {
 	c.slack.Interactive = works
-	c.receivers[config.SlackReceiver] = c.slack
+	c.composers[config.SlackReceiver] = c.slack
 }
 
 // Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an
@@ -89,7 +89,7 @@ func (c composer) Act(d incidents.Done) []outbox.Entry {
 	}
 	for _, name := range c.routing.receivers {
 		f := notify.Facts{Told: d.Told, House: c.house, Target: notify.Target{Receiver: name}}
-		entries = append(entries, c.receivers[name].Acknowledged(f, d.Act)...)
+		entries = append(entries, c.composers[name].Acknowledged(f, d.Act)...)
 	}
 	return entries
 }
@@ -108,7 +108,7 @@ func (c composer) chats(t incidents.Told, compose func(notify.Chat, notify.Targe
 	var entries []outbox.Entry
 	told := map[string]bool{}
 	for _, to := range all {
-		if chat, ok := c.receivers[to.receiver].(notify.Chat); ok {
+		if chat, ok := c.composers[to.receiver].(notify.Chat); ok {
 			entries = append(entries, compose(chat, notify.Target{Receiver: to.receiver, Channel: to.channel, Again: told[to.receiver]})...)
 			told[to.receiver] = true
 		}
@@ -118,10 +118,10 @@ func (c composer) chats(t incidents.Told, compose func(notify.Chat, notify.Targe
 
 // tell makes the messages of an event for one target.
 func (c composer) tell(t incidents.Told, to notify.Target) []outbox.Entry {
-	if _, chat := c.receivers[to.Receiver].(notify.Chat); !chat && t.Silenced && t.Event.Kind != alerting.Resolved {
+	if _, chat := c.composers[to.Receiver].(notify.Chat); !chat && t.Silenced && t.Event.Kind != alerting.Resolved {
 		return nil // when the silence ends, the next event tells it
 	}
-	return c.receivers[to.Receiver].Event(notify.Facts{Told: t, House: c.house, Target: to})
+	return c.composers[to.Receiver].Event(notify.Facts{Told: t, House: c.house, Target: to})
 }
 
 // instead makes the page of an open incident for a receiver that is told in place of another one. It is one message,
@@ -130,7 +130,7 @@ func (c composer) instead(t incidents.Told, name, down string) []outbox.Entry {
 	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	to := notify.Target{Receiver: name, First: true, Instead: down, Key: notify.FallbackKey(t.Incident.ID, name)}
-	return c.receivers[name].Event(notify.Facts{Told: t, House: c.house, Target: to})
+	return c.composers[name].Event(notify.Facts{Told: t, House: c.house, Target: to})
 }
 
 // Report makes the messages of a report: a root message with the verdict, and its sections as replies. They

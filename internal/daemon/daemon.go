@@ -109,7 +109,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	a.ways.Store(w)
 	reader := prom.New(client, prom.Options{})
 	reader.Restore(snap.Marks)
-	a.Pump = outbox.NewPump(a.db, w.legs, outbox.Options{Logger: o.Log, Now: a.now})
+	a.Pump = outbox.NewPump(a.db, w.reached, outbox.Options{Logger: o.Log, Now: a.now})
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
 	schedules, channels := cfg.Schedules()
@@ -138,12 +138,12 @@ func (a *Daemon) direct(entries []outbox.Entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), directTimeout)
 	defer cancel()
 	for _, e := range entries {
-		leg := a.Pump.Leg(e.Leg)
-		if leg == nil || e.Op == outbox.Edit {
+		receiver := a.Pump.Receiver(e.Receiver)
+		if receiver == nil || e.Op == outbox.Edit {
 			continue
 		}
-		root, _, _ := a.db.Root(ctx, e.Leg, e.Thread) // reading may still work; without it the message stands alone
-		if _, err := leg.Deliver(ctx, outbox.Owed{Entry: e}, root); err != nil {
+		root, _, _ := a.db.Root(ctx, e.Receiver, e.Thread) // reading may still work; without it the message stands alone
+		if _, err := receiver.Deliver(ctx, outbox.Owed{Entry: e}, root); err != nil {
 			a.Log.Error("cannot send past the full store", "key", e.Key, "err", err)
 		}
 	}
@@ -224,7 +224,7 @@ func (a *Daemon) tryReload(ctx context.Context) error {
 	}
 	w.setInteractive(a.Desk != nil) // the doors are opened at the start only
 	a.ways.Store(w)
-	a.Pump.SetLegs(w.legs)
+	a.Pump.SetReceivers(w.reached)
 	a.sources.Store(&cfg.Signals)
 	return nil
 }

@@ -23,7 +23,7 @@ type Doors struct {
 }
 
 // OpenDoors reads the secrets. Without a bot token they lead nowhere: nobody could be answered.
-func OpenDoors(cfg config.Slack, leg outbox.Leg, getenv func(string) string, log *slog.Logger) (Doors, error) {
+func OpenDoors(cfg config.Slack, receiver outbox.Receiver, getenv func(string) string, log *slog.Logger) (Doors, error) {
 	app, err := secret(cfg.AppTokenFile, getenv("SLACK_APP_TOKEN"), log)
 	if err != nil {
 		return Doors{}, err
@@ -36,7 +36,7 @@ func OpenDoors(cfg config.Slack, leg outbox.Leg, getenv func(string) string, log
 	for _, s := range strings.Fields(signing) {
 		d.Signing = append(d.Signing, slack.Secret(s))
 	}
-	if _, bot := leg.(*slack.Client); d.Open() && !bot {
+	if _, bot := receiver.(*slack.Client); d.Open() && !bot {
 		log.Warn("buttons and commands in Slack are off: they need a bot token (SLACK_BOT_TOKEN or slack.bot_token_file)")
 		return Doors{}, nil
 	}
@@ -48,7 +48,7 @@ func (d Doors) Open() bool { return d.AppToken != "" || len(d.Signing) > 0 }
 
 // newDesk makes what takes presses and commands; nil if there is no way for them to come in.
 func (a *Daemon) newDesk(d Doors) (*slack.Desk, error) {
-	client, bot := a.ways.Load().legs[config.SlackReceiver].(*slack.Client)
+	client, bot := a.ways.Load().reached[config.SlackReceiver].(*slack.Client)
 	if !d.Open() || !bot {
 		return nil, nil
 	}

@@ -101,7 +101,7 @@ func (a *Daemon) draftFacts(ctx context.Context, i alerting.Incident) (postmorte
 // messages are the addresses of the messages that told an incident's events, as far as Slack has said them, by the
 // event's key.
 func (a *Daemon) messages(ctx context.Context, i alerting.Incident) (map[string]string, error) {
-	sent, err := a.db.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Leg: config.SlackReceiver, Thread: i.Thread()})
+	sent, err := a.db.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Receiver: config.SlackReceiver, Thread: i.Thread()})
 	links := map[string]string{}
 	for _, o := range sent {
 		for _, e := range i.Log {

@@ -15,7 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 )
 
-const everyLeg = `
+const everyReceiver = `
 slack: {channel: "#reliability"}
 pagerduty: [{routing_key_file: k}, {name: payments, routing_key_file: k}]
 alertmanagers: [{url: "http://127.0.0.1:9093"}, {url: "http://127.0.0.1:9094", name: second}]
@@ -51,7 +51,7 @@ func TestWhoIsTold(t *testing.T) {
 		"a label that is missing is not": {`[{match: {labels: {region: eu}}, to: [webhook]}]`, alerting.Ticket, false, withoutPagers},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := parsed(t, everyLeg+"routes: "+cmp.Or(c.routes, "[]"))
+			cfg := parsed(t, everyReceiver+"routes: "+cmp.Or(c.routes, "[]"))
 			got := NewRouting(cfg, !c.withoutSlack).To(notifytest.Spec(), notifytest.ID, c.severity)
 			if TargetNames(got) != c.want {
 				t.Errorf("told: %s\nwanted: %s", TargetNames(got), c.want)
@@ -82,7 +82,7 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// told is what a composer owes for each event of a story, as "leg op" and for Slack with its thread's channel.
+// told is what a composer owes for each event of a story, as "receiver op" and for Slack with its thread's channel.
 func toldBy(c composer, ticket bool) (lines []string) {
 	seen := map[string]bool{}
 	for _, f := range notifytest.Story("", ticket) {
@@ -93,7 +93,7 @@ func toldBy(c composer, ticket bool) (lines []string) {
 				continue // what is owed already changes nothing
 			}
 			seen[e.Key] = true
-			word := fmt.Sprintf("%s%s %s", e.Leg, e.Channel, e.Op)
+			word := fmt.Sprintf("%s%s %s", e.Receiver, e.Channel, e.Op)
 			if e.IfTold {
 				word += "?"
 			}
@@ -107,8 +107,8 @@ func toldBy(c composer, ticket bool) (lines []string) {
 	return lines
 }
 
-func TestEveryLegHearsTheWholeStory(t *testing.T) {
-	cfg := parsed(t, everyLeg+`
+func TestEveryReceiverHearsTheWholeStory(t *testing.T) {
+	cfg := parsed(t, everyReceiver+`
 routes:
   - {match: {severity: ticket}, to: [slack, webhook], channel: "#tickets"}
   - {match: {severity: page}, to: [slack, pagerduty/payments, alertmanager/second, webhook], channel: "#oncall"}

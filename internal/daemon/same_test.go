@@ -62,13 +62,13 @@ func plainly(t *testing.T, body []byte) string {
 
 // TestAnEventReadsTheSameEverywhere: what happened is said in the same words by every receiver, each in full or in its summary.
 func TestAnEventReadsTheSameEverywhere(t *testing.T) {
-	cfg := parsed(t, everyLeg)
+	cfg := parsed(t, everyReceiver)
 	c := newComposer(cfg, made(t, cfg), "https://slowburn.example.com", true, false)
 	told := map[string]int{}
 	for _, ticket := range []bool{false, true} {
 		for _, f := range notifytest.Story("", ticket) {
 			for _, e := range c.Event(f.Told) {
-				kind := notify.KindOf(e.Leg)
+				kind := notify.KindOf(e.Receiver)
 				text := undress(e.Body)
 				if kind != "slack" {
 					text = plainly(t, e.Body)
@@ -76,14 +76,14 @@ func TestAnEventReadsTheSameEverywhere(t *testing.T) {
 				if strings.Contains(text, f.Predicate()) {
 					told[kind+" in short"]++
 				} else if e.Op != outbox.Edit && f.Event.Kind != alerting.Escalated || kind == "webhook" {
-					t.Errorf("%s %s of %s does not say %q:\n%s", e.Leg, e.Op, f.Event.Kind, f.Predicate(), text)
+					t.Errorf("%s %s of %s does not say %q:\n%s", e.Receiver, e.Op, f.Event.Kind, f.Predicate(), text)
 				}
 				if kind == "webhook" || kind == "slack" && e.Op == outbox.Reply || kind == "pagerduty" && e.Op == outbox.Edit {
 					continue // a summary, a part of the thread, or no words at all
 				}
 				for _, sentence := range f.Lead() {
 					if !strings.Contains(text, sentence.String()) {
-						t.Errorf("%s %s of %s does not say %q:\n%s", e.Leg, e.Op, f.Event.Kind, sentence, text)
+						t.Errorf("%s %s of %s does not say %q:\n%s", e.Receiver, e.Op, f.Event.Kind, sentence, text)
 					}
 				}
 				told[kind+" in full"]++

@@ -234,16 +234,16 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	leg := &leg{Client: client, w: w}
+	receiver := &receiver{Client: client, w: w}
 	quick := outbox.Pace{Every: time.Millisecond, Burst: 100}
-	w.pump = outbox.NewPump(w.store, map[string]outbox.Leg{"slack": leg}, outbox.Options{
+	w.pump = outbox.NewPump(w.store, map[string]outbox.Receiver{"slack": receiver}, outbox.Options{
 		Post: quick, Edit: quick, Find: quick, Attempt: 300 * time.Millisecond,
 	})
 	w.engine = engine.New(engine.Options{
 		Source: reader, Store: w.store, Composer: voice{house: slack.House{Channel: channel}},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
 		Skew:     w.skew,
-		Direct:   func(entries []outbox.Entry) { w.direct(leg, entries) },
+		Direct:   func(entries []outbox.Entry) { w.direct(receiver, entries) },
 		Evidence: w.evidence,
 	}, w.set, snap)
 }
@@ -262,9 +262,9 @@ func (w *world) skew(ctx context.Context, now time.Time) (time.Duration, *prom.E
 }
 
 // direct sends past the store, into the thread if there is one.
-func (w *world) direct(l outbox.Leg, entries []outbox.Entry) {
+func (w *world) direct(l outbox.Receiver, entries []outbox.Entry) {
 	for _, e := range entries {
-		root, _, _ := w.store.Root(context.Background(), e.Leg, e.Thread)
+		root, _, _ := w.store.Root(context.Background(), e.Receiver, e.Thread)
 		_, _ = l.Deliver(context.Background(), outbox.Owed{Entry: e}, root)
 	}
 }
@@ -324,13 +324,13 @@ func (w *world) revive() {
 	w.open()
 }
 
-// leg is the way to Slack, with points before and after the call.
-type leg struct {
+// receiver is the way to Slack, with points before and after the call.
+type receiver struct {
 	*slack.Client
 	w *world
 }
 
-func (l *leg) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+func (l *receiver) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
 	if err := l.w.reach("slack before"); err != nil {
 		return outbox.Receipt{}, &outbox.Failure{Class: outbox.Retry, Reason: "not sent"}
 	}

@@ -46,7 +46,7 @@ type Target struct {
 // owed once.
 func (f Facts) Entry(op outbox.Op, body any) outbox.Entry {
 	return outbox.Entry{
-		Key: cmp.Or(f.Key, f.Event.Key()+"/"+f.Receiver), Leg: f.Receiver, Lane: f.lane(), Thread: f.Event.Incident,
+		Key: cmp.Or(f.Key, f.Event.Key()+"/"+f.Receiver), Receiver: f.Receiver, Lane: f.lane(), Thread: f.Event.Incident,
 		Op: op, Body: JSON(body), Created: f.Now,
 	}
 }
@@ -70,7 +70,7 @@ func (f Facts) FollowUp(op outbox.Op, body any) outbox.Entry {
 // is the act's with the receiver's name.
 func (f Facts) ActEntry(a alerting.Act, op outbox.Op, body any) outbox.Entry {
 	return outbox.Entry{
-		Key: "act/" + a.Key + "/" + f.Receiver, Leg: f.Receiver, Lane: outbox.LaneTicket, Thread: f.Incident.ID,
+		Key: "act/" + a.Key + "/" + f.Receiver, Receiver: f.Receiver, Lane: outbox.LaneTicket, Thread: f.Incident.ID,
 		Op: op, Body: JSON(body), Created: f.Now, IfTold: true,
 	}
 }

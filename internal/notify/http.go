@@ -114,7 +114,7 @@ func Seconds(s string) time.Duration {
 }
 
 // Failure sorts a status as most receivers mean it; nil is a success. What a receiver documents
-// otherwise, its leg sorts before it asks here.
+// otherwise, its package sorts before it asks here.
 func (a Answer) Failure() error {
 	reason := "http " + strconv.Itoa(a.Status)
 	switch s := a.Status; {

@@ -11,7 +11,7 @@ func JSON(v any) json.RawMessage {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		panic("leg: " + err.Error()) // a mistake in the code: messages are made of plain values
+		panic("notify: " + err.Error()) // a mistake in the code: messages are made of plain values
 	}
 	return bytes.TrimSpace(b.Bytes())
 }

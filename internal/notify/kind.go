@@ -14,7 +14,7 @@ import (
 // Receiver is one place that is told. It is two halves: a [Composer] writes down what is owed, and Deliver and Find take
 // that there.
 type Receiver interface {
-	outbox.Leg
+	outbox.Receiver
 	Composer
 }
 

@@ -3,7 +3,7 @@
 // A decision and the messages it owes are written down in one transaction, before anything is
 // sent. Each message is an [Entry] under a unique key, and that key is both the schedule and the
 // de-duplication: what is owed once cannot be owed twice. A second loop, the pump, takes what is
-// due, sends it through a leg (Slack first) and writes the result down. A crash between the
+// due, sends it through a receiver (Slack first) and writes the result down. A crash between the
 // two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked
 // up at the receiver before it is sent again.
 //
@@ -55,18 +55,18 @@ const (
 
 // Entry is one message that is owed.
 type Entry struct {
-	Key     string          `json:"key"`     // unique for ever, such as an event's key + "/reply", or report/weekly/2026-W48
-	Leg     string          `json:"leg"`     // who delivers it: "slack"
-	Lane    Lane            `json:"lane"`    //
-	Channel string          `json:"channel"` // where to, in the leg's own terms
-	Thread  string          `json:"thread"`  // what it is about: an incident's ID, or a report; all its entries share one root message
-	Op      Op              `json:"op"`
-	Body    json.RawMessage `json:"body"`    // the composed message, in the leg's own form
-	Created time.Time       `json:"created"` // when it was decided
+	Key      string          `json:"key"`     // unique for ever, such as an event's key + "/reply", or report/weekly/2026-W48
+	Receiver string          `json:"leg"`     // who delivers it: "slack"; under its old name, by which it is stored
+	Lane     Lane            `json:"lane"`    //
+	Channel  string          `json:"channel"` // where to, in the receiver's own terms
+	Thread   string          `json:"thread"`  // what it is about: an incident's ID, or a report; all its entries share one root message
+	Op       Op              `json:"op"`
+	Body     json.RawMessage `json:"body"`    // the composed message, in the receiver's own form
+	Created  time.Time       `json:"created"` // when it was decided
 	// Tried says that it may have been sent already without being written down (the disk was
 	// full): it is looked up at the receiver first.
 	Tried bool `json:"tried,omitempty"`
-	// IfTold says that the entry only follows up on what its leg has been told about the thread: if nothing
+	// IfTold says that the entry only follows up on what its receiver has been told about the thread: if nothing
 	// was sent there, and no post of the thread waits, it is needless.
 	IfTold bool `json:"if_told,omitempty"`
 }
@@ -108,7 +108,7 @@ type Owed struct {
 	Receipt  Receipt   `json:"receipt,omitzero"`
 
 	// Repeat is set by the pump, never stored: an earlier attempt may have arrived, nobody can
-	// look it up, and the leg should say in the message that it may be a repeat.
+	// look it up, and the receiver should say in the message that it may be a repeat.
 	Repeat bool `json:"-"`
 	// Inherited is set by the pump, never stored: the page was owed when the process began. The one before may have
 	// sent it without being able to write that down, because a full disk must not silence a page.

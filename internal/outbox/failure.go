@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Class is what a failure means for the next attempt. A leg sorts every error of its receiver
+// Class is what a failure means for the next attempt. A receiver sorts every error
 // into one of them.
 type Class string
 
@@ -19,7 +19,7 @@ const (
 	RateLimited Class = "rate_limited"
 	// Ambiguous: it may have been delivered; look it up before sending it again.
 	Ambiguous Class = "ambiguous"
-	// Degrade: the receiver refuses this form of the message; a plainer one may pass. A leg deals with
+	// Degrade: this form of the message is refused; a plainer one may pass. A receiver deals with
 	// it inside Deliver and returns it only when it refuses even a mere sentence, which is odd enough to
 	// try again.
 	Degrade Class = "degrade"
@@ -34,7 +34,7 @@ const (
 	Permanent Class = "permanent"
 )
 
-// Failure is an error of a leg with its class. Reason is short, stable and free of secrets ("is_archived",
+// Failure is an error of a receiver with its class. Reason is short, stable and free of secrets ("is_archived",
 // "timeout"): it is counted, stored and shown.
 type Failure struct {
 	Class  Class

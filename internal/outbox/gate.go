@@ -61,7 +61,7 @@ func (g *gate) failed(key gateKey, f *Failure, next, now time.Time) {
 	case RateLimited, Misconfigured:
 		g.hold(next, now, f.Error())
 	case Retry, Ambiguous:
-		d := min(backoff(key.leg+key.channel, g.fails), longestHold)
+		d := min(backoff(key.receiver+key.channel, g.fails), longestHold)
 		g.hold(now.Add(d), now, f.Error())
 	default:
 		return // the fault lies with the one message

@@ -61,7 +61,7 @@ func TestNextTry(t *testing.T) {
 	}
 }
 
-// recorder is a leg that writes down what it is given.
+// recorder is a receiver that writes down what it is given.
 type recorder struct {
 	mu   sync.Mutex
 	got  []string
@@ -92,7 +92,7 @@ func (r *recorder) String() string {
 }
 
 func entry(key, thread string, op outbox.Op, lane outbox.Lane) outbox.Entry {
-	return outbox.Entry{Key: key, Leg: "l", Lane: lane, Channel: "c", Thread: thread, Op: op, Body: json.RawMessage("{}"), Created: noon}
+	return outbox.Entry{Key: key, Receiver: "l", Lane: lane, Channel: "c", Thread: thread, Op: op, Body: json.RawMessage("{}"), Created: noon}
 }
 
 func TestOrder(t *testing.T) {
@@ -120,16 +120,16 @@ func TestOrder(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store, leg := &outboxtest.Store{}, &recorder{}
+			store, receiver := &outboxtest.Store{}, &recorder{}
 			store.Add(c.entries...)
-			p := outbox.NewPump(store, map[string]outbox.Leg{"l": leg}, outbox.Options{})
+			p := outbox.NewPump(store, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
 			for i := range 10 {
 				if _, err := p.Pass(t.Context(), noon.Add(time.Duration(i)*time.Second)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if leg.String() != c.want {
-				t.Errorf("sent %s, want %s", leg, c.want)
+			if receiver.String() != c.want {
+				t.Errorf("sent %s, want %s", receiver, c.want)
 			}
 			if store.Open() != 0 {
 				t.Errorf("%d entries are left", store.Open())
@@ -139,28 +139,28 @@ func TestOrder(t *testing.T) {
 }
 
 func TestOnePostASecond(t *testing.T) {
-	store, leg := &outboxtest.Store{}, &recorder{}
+	store, receiver := &outboxtest.Store{}, &recorder{}
 	for i := range 10 {
 		store.Add(entry(fmt.Sprint(i), fmt.Sprint(i), outbox.Post, outbox.LanePage))
 	}
-	p := outbox.NewPump(store, map[string]outbox.Leg{"l": leg}, outbox.Options{})
+	p := outbox.NewPump(store, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
 	for i := range 20 {
 		_, _ = p.Pass(t.Context(), noon.Add(time.Duration(i)*250*time.Millisecond))
 	}
-	if n := len(strings.Fields(leg.String())); n != 5 {
+	if n := len(strings.Fields(receiver.String())); n != 5 {
 		t.Errorf("%d posts in 4.75 seconds, want 5", n)
 	}
 	_, _ = p.Pass(t.Context(), noon.Add(-time.Hour)) // the clock steps back
-	if n := len(strings.Fields(leg.String())); n > 6 {
+	if n := len(strings.Fields(receiver.String())); n > 6 {
 		t.Errorf("%d posts: a clock that steps back gives no tokens", n)
 	}
 }
 
 func TestAStopLetsTheSendUnderWayFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, leg := &outboxtest.Store{}, &recorder{hold: make(chan struct{})}
+		store, receiver := &outboxtest.Store{}, &recorder{hold: make(chan struct{})}
 		store.Add(entry("a", "a", outbox.Post, outbox.LanePage), entry("b", "b", outbox.Post, outbox.LanePage))
-		p := outbox.NewPump(store, map[string]outbox.Leg{"l": leg}, outbox.Options{})
+		p := outbox.NewPump(store, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
@@ -172,20 +172,20 @@ func TestAStopLetsTheSendUnderWayFinish(t *testing.T) {
 			t.Fatal("Run returned while a send was under way")
 		default:
 		}
-		close(leg.hold)
+		close(receiver.hold)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if got := store.Get("a").State; got != outbox.Sent || leg.String() != "a" {
-			t.Errorf("a is %s, sent was %q: the one under way, and no more", got, leg)
+		if got := store.Get("a").State; got != outbox.Sent || receiver.String() != "a" {
+			t.Errorf("a is %s, sent was %q: the one under way, and no more", got, receiver)
 		}
 	})
 }
 
 func TestKickWakesRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, leg := &outboxtest.Store{}, &recorder{}
-		p := outbox.NewPump(store, map[string]outbox.Leg{"l": leg}, outbox.Options{Every: time.Hour})
+		store, receiver := &outboxtest.Store{}, &recorder{}
+		p := outbox.NewPump(store, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Every: time.Hour})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
@@ -194,7 +194,7 @@ func TestKickWakesRun(t *testing.T) {
 		p.Kick()
 		p.Kick()
 		synctest.Wait()
-		if leg.String() != "a" {
+		if receiver.String() != "a" {
 			t.Error("nothing was sent after a kick")
 		}
 		stop()
@@ -202,12 +202,12 @@ func TestKickWakesRun(t *testing.T) {
 	})
 }
 
-func TestAnUnknownLegIsShownAndWaitsItsTurn(t *testing.T) {
+func TestAnUnknownReceiverIsShownAndWaitsItsTurn(t *testing.T) {
 	store := &outboxtest.Store{}
 	store.Add(entry("a", "a", outbox.Post, outbox.LanePage))
 	p := outbox.NewPump(store, nil, outbox.Options{})
 	s, err := p.Pass(t.Context(), noon)
-	if err != nil || s.Healthy() || store.Get("a").LastErr != "misconfigured: no leg named l" {
+	if err != nil || s.Healthy() || store.Get("a").LastErr != "misconfigured: no receiver named l" {
 		t.Errorf("%v %+v %q", err, s, store.Get("a").LastErr)
 	}
 	_, _ = p.Pass(t.Context(), noon.Add(25*time.Hour))
@@ -231,8 +231,8 @@ func TestFollowUps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var store outboxtest.Store
-			leg := &recorder{}
-			pump := outbox.NewPump(&store, map[string]outbox.Leg{"l": leg}, outbox.Options{})
+			receiver := &recorder{}
+			pump := outbox.NewPump(&store, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
 			at := noon
 			for _, entries := range [][]outbox.Entry{c.before, c.then} {
 				store.Add(entries...)
@@ -243,9 +243,17 @@ func TestFollowUps(t *testing.T) {
 					at = at.Add(2 * time.Second)
 				}
 			}
-			if got := leg.String(); got != c.want || store.Open() != 0 {
+			if got := receiver.String(); got != c.want || store.Open() != 0 {
 				t.Errorf("sent %q, not %q; %d left", got, c.want, store.Open())
 			}
 		})
+	}
+}
+
+// TestStoredEntriesStayReadable: what a receiver was called when it was written down.
+func TestStoredEntriesStayReadable(t *testing.T) {
+	var e outbox.Entry
+	if err := json.Unmarshal([]byte(`{"key":"k","leg":"slack","op":"post"}`), &e); err != nil || e.Receiver != "slack" {
+		t.Errorf("%+v: %v", e, err)
 	}
 }

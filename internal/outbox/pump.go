@@ -11,8 +11,8 @@ import (
 // Options tune a Pump. The zero value is ready to use; every field left zero takes its default.
 type Options struct {
 	Post     Pace          // new messages per channel; default one a second
-	Edit     Pace          // edits per leg; default fifty a minute
-	Find     Pace          // look-ups per leg; default forty a minute
+	Edit     Pace          // edits per receiver; default fifty a minute
+	Find     Pace          // look-ups per receiver; default forty a minute
 	Storm    Storm         // default: fold when more than 20 roots wait, keep 5
 	Parallel int           // channels worked on at once; default 16
 	Attempt  time.Duration // the longest a single delivery may take; default 10 s
@@ -52,13 +52,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Pump delivers what is due. It never reports its own trouble through the legs: a message about
+// Pump delivers what is due. It never reports its own trouble through the receivers: a message about
 // a failing channel would fail as well and owe another message. Trouble is shown in its
 // Summary, which metrics, health and pages read, and is logged.
 type Pump struct {
-	store Store
-	legs  map[string]Leg
-	opts  Options
+	store     Store
+	receivers map[string]Receiver
+	opts      Options
 
 	kick    chan struct{}
 	workers sync.WaitGroup
@@ -73,29 +73,29 @@ type Pump struct {
 	inherited map[string]bool
 }
 
-// NewPump makes a pump over a store and its legs by name.
-func NewPump(store Store, legs map[string]Leg, opts Options) *Pump {
+// NewPump makes a pump over a store and its receivers by name.
+func NewPump(store Store, receivers map[string]Receiver, opts Options) *Pump {
 	opts = opts.withDefaults()
 	return &Pump{
-		store: store, legs: legs, opts: opts,
+		store: store, receivers: receivers, opts: opts,
 		kick: make(chan struct{}, 1), slots: make(chan struct{}, opts.Parallel),
 		gates: map[gateKey]*gate{}, busy: map[place]bool{}, unsaved: map[string]Result{},
 		tally: newTally(),
 	}
 }
 
-// SetLegs exchanges the legs; sends that are under way finish with the old ones.
-func (p *Pump) SetLegs(legs map[string]Leg) {
+// SetReceivers exchanges the receivers; sends that are under way finish with the old ones.
+func (p *Pump) SetReceivers(receivers map[string]Receiver) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.legs = legs
+	p.receivers = receivers
 }
 
-// Leg is the leg of a name, nil if there is none.
-func (p *Pump) Leg(name string) Leg {
+// Receiver is the receiver of a name, nil if there is none.
+func (p *Pump) Receiver(name string) Receiver {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.legs[name]
+	return p.receivers[name]
 }
 
 // Kick makes Run look at once, after something was committed. It never blocks.
@@ -153,7 +153,7 @@ func (p *Pump) dispatch(ctx context.Context, now time.Time) error {
 		}
 		p.workers.Go(func() {
 			defer p.release(pl)
-			w := worker{Pump: p, place: pl, leg: p.Leg(pl.leg), now: now, began: time.Now()}
+			w := worker{Pump: p, place: pl, receiver: p.Receiver(pl.receiver), now: now, began: time.Now()}
 			w.work(ctx, byPlace[pl])
 		})
 	}
@@ -170,7 +170,7 @@ func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
 	held := map[[2]string]bool{} // threads whose root is somewhere that the store does not know yet
 	for _, o := range due {
 		if r, kept := p.unsaved[o.Key]; kept && r.State == Sent && o.Op != Reply {
-			held[[2]string{o.Leg, o.Thread}] = true
+			held[[2]string{o.Receiver, o.Thread}] = true
 		}
 	}
 	for _, o := range due {
@@ -181,8 +181,8 @@ func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
 			}
 			o.NextTry, o.LastErr = r.NextTry, r.Err
 		}
-		pl := place{o.Leg, o.Channel}
-		if held[[2]string{o.Leg, o.Thread}] {
+		pl := place{o.Receiver, o.Channel}
+		if held[[2]string{o.Receiver, o.Thread}] {
 			continue
 		}
 		if byPlace[pl] == nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// place is one queue: a channel of a leg.
-type place struct{ leg, channel string }
+// place is one queue: a channel of a receiver.
+type place struct{ receiver, channel string }
 
 // step is one message to send and the entries it settles.
 type step struct {
@@ -61,10 +61,10 @@ type thread struct {
 // Within a thread nothing is reordered: the root comes before the replies, the replies come in their order,
 // and one that must wait holds up those behind it. Threads overtake each other by lane; a thread is as urgent as
 // the most urgent message it holds, so an escalation pulls its root along.
-func plan(pending []Owed, roots map[string]Receipt, leg Leg, now time.Time) queue {
+func plan(pending []Owed, roots map[string]Receipt, receiver Receiver, now time.Time) queue {
 	var q queue
 	for _, t := range threads(pending, roots, now, &q) {
-		t.plan(&q, leg, now)
+		t.plan(&q, receiver, now)
 	}
 	for _, steps := range [][]step{q.posts, q.edits, q.lookups} {
 		slices.SortStableFunc(steps, byUrgency)
@@ -110,11 +110,11 @@ func (t *thread) add(o Owed) {
 }
 
 // plan adds what the thread may send now.
-func (t *thread) plan(q *queue, leg Leg, now time.Time) {
+func (t *thread) plan(q *queue, receiver Receiver, now time.Time) {
 	edit := t.newestEdit(q)
 	switch {
 	case t.post != nil:
-		t.planPost(q, leg, edit, now)
+		t.planPost(q, receiver, edit, now)
 	case len(t.replies) > 0 && t.replies[0].Ambiguous():
 		t.planReply(q, now) // it is looked for under this root, so the root must not change meanwhile
 	case edit != nil && t.root.Shared:
@@ -146,9 +146,9 @@ func (t *thread) newestEdit(q *queue) *Owed {
 	return &t.edits[last]
 }
 
-func (t *thread) planPost(q *queue, leg Leg, edit *Owed, now time.Time) {
+func (t *thread) planPost(q *queue, receiver Receiver, edit *Owed, now time.Time) {
 	s := step{owed: *t.post, lane: t.lane}
-	if folder, ok := leg.(Folder); ok && edit != nil {
+	if folder, ok := receiver.(Folder); ok && edit != nil {
 		if body := folder.Fold(t.post.Entry, edit.Entry); body != nil {
 			s.owed.Body, s.stale = body, []string{edit.Key}
 		}
@@ -188,8 +188,8 @@ type Storm struct {
 // fold names the overflow of a storm in digests, and puts those before what else is as urgent: everybody is named within seconds. Root messages are
 // folded apart from what follows on them. The folded entries share the digest's receipt; what follows about a folded root is
 // said in the digest's thread.
-func (s Storm) fold(posts []step, leg Leg) []step {
-	digester, ok := leg.(Digester)
+func (s Storm) fold(posts []step, receiver Receiver) []step {
+	digester, ok := receiver.(Digester)
 	if !ok || s.At <= 0 {
 		return posts
 	}

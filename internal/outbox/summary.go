@@ -26,9 +26,9 @@ type Summary struct {
 
 // ChannelHealth is one channel that is being held back.
 type ChannelHealth struct {
-	Leg, Channel string // Channel is empty when the whole leg is concerned
-	Until        time.Time
-	Reason       string
+	Receiver, Channel string // Channel is empty when the whole receiver is concerned
+	Until             time.Time
+	Reason            string
 }
 
 // Healthy reports whether nothing is wrong that a person should know of: nothing misconfigured, the store
@@ -93,11 +93,11 @@ func (p *Pump) Summary() Summary {
 	s.Waiting, s.Failures = maps.Clone(s.Waiting), maps.Clone(s.Failures)
 	for key, g := range p.gates {
 		if g.held(s.At) {
-			s.Channels = append(s.Channels, ChannelHealth{key.leg, key.channel, g.until, g.reason})
+			s.Channels = append(s.Channels, ChannelHealth{key.receiver, key.channel, g.until, g.reason})
 		}
 	}
 	slices.SortFunc(s.Channels, func(a, b ChannelHealth) int {
-		return cmp.Or(cmp.Compare(a.Leg, b.Leg), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.Receiver, b.Receiver), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Reason, b.Reason))
 	})
 	return s
 }

@@ -12,9 +12,9 @@ import (
 type worker struct {
 	*Pump
 	place
-	leg   Leg
-	now   time.Time // the time of the pass
-	began time.Time // when that was on the machine's own clock
+	receiver Receiver
+	now      time.Time // the time of the pass
+	began    time.Time // when that was on the machine's own clock
 }
 
 // at is the time of the pass plus what has gone by since: a call may take seconds, and a
@@ -22,7 +22,7 @@ type worker struct {
 func (w *worker) at() time.Time { return w.now.Add(time.Since(w.began)) }
 
 func (w *worker) work(ctx context.Context, pending []Owed) {
-	if w.leg == nil {
+	if w.receiver == nil {
 		w.orphans(ctx, pending)
 		return
 	}
@@ -32,24 +32,24 @@ func (w *worker) work(ctx context.Context, pending []Owed) {
 		return
 	}
 	pending, untold := w.untold(pending, roots)
-	q := plan(pending, roots, w.leg, w.now)
+	q := plan(pending, roots, w.receiver, w.now)
 	q.needless = append(q.needless, untold...)
 	for _, o := range q.needless {
 		w.settle(ctx, o.Key, Result{State: Superseded, At: w.at()})
 	}
 	for _, o := range q.expired {
 		w.settle(ctx, o.Key, Result{State: Dead, At: w.at(), Err: o.LastErr})
-		w.opts.Logger.Error("a message is given up: it is too old to be worth sending", "leg", w.place.leg, "channel", w.channel,
+		w.opts.Logger.Error("a message is given up: it is too old to be worth sending", "receiver", w.place.receiver, "channel", w.channel,
 			"key", o.Key, "attempts", o.Attempts, "err", o.LastErr)
 	}
 	w.lookUp(ctx, &q)
-	w.sendAll(ctx, w.opts.Storm.fold(q.posts, w.leg), toPost, w.opts.Post)
+	w.sendAll(ctx, w.opts.Storm.fold(q.posts, w.receiver), toPost, w.opts.Post)
 	w.sendAll(ctx, q.edits, toEdit, w.opts.Edit)
 }
 
-// orphans are entries of a leg that is not configured any more. They wait, visibly, and die of age.
+// orphans are entries of a receiver that is not configured any more. They wait, visibly, and die of age.
 func (w *worker) orphans(ctx context.Context, pending []Owed) {
-	f := &Failure{Class: Misconfigured, Reason: "no leg named " + w.place.leg}
+	f := &Failure{Class: Misconfigured, Reason: "no receiver named " + w.place.receiver}
 	for _, o := range pending {
 		if !o.NextTry.After(w.now) {
 			w.settle(ctx, o.Key, NextTry(o, f, w.now))
@@ -71,7 +71,7 @@ func (w *worker) roots(ctx context.Context, pending []Owed) (map[string]Receipt,
 		if _, known := roots[o.Thread]; known || waiting[o.Thread] || o.NextTry.After(w.now) {
 			continue
 		}
-		root, _, err := w.store.Root(ctx, w.place.leg, o.Thread)
+		root, _, err := w.store.Root(ctx, w.place.receiver, o.Thread)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +141,7 @@ func (w *worker) send(ctx context.Context, s step) {
 func (w *worker) deliver(ctx context.Context, s step) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.opts.Attempt)
 	defer cancel()
-	return w.leg.Deliver(ctx, s.owed, s.root)
+	return w.receiver.Deliver(ctx, s.owed, s.root)
 }
 
 // sendAfresh posts a message whose place is gone, because a person deleted the root. If an earlier attempt may
@@ -226,7 +226,7 @@ func (w *worker) failed(ctx context.Context, s step, f *Failure) {
 		v = toPost
 	}
 	w.hold(v, s.owed, f, at)
-	w.opts.Logger.Warn("delivery failed", "leg", w.place.leg, "channel", w.channel,
+	w.opts.Logger.Warn("delivery failed", "receiver", w.place.receiver, "channel", w.channel,
 		"key", s.owed.Key, "attempt", s.owed.Attempts+1, "err", f.Error())
 }
 
@@ -279,7 +279,7 @@ func (w *worker) lookUp(ctx context.Context, q *queue) {
 	}
 }
 
-// find asks the leg for the messages of a group of one root.
+// find asks the receiver for the messages of a group of one root.
 func (w *worker) find(ctx context.Context, group []step) (map[string]Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.opts.Attempt)
 	defer cancel()
@@ -287,7 +287,7 @@ func (w *worker) find(ctx context.Context, group []step) (map[string]Receipt, er
 	for i, s := range group {
 		owed[i] = s.owed
 	}
-	return w.leg.Find(ctx, owed, group[0].root)
+	return w.receiver.Find(ctx, owed, group[0].root)
 }
 
 func (w *worker) foundOut(ctx context.Context, q *queue, group []step, found map[string]Receipt, begun time.Time) {

@@ -1,6 +1,6 @@
 // Package rules writes an SLO as recording and alerting rules for Prometheus.
 //
-// slowburn decides from its own ledger and needs no rules. They are a second leg for those who want
+// slowburn decides from its own ledger and needs no rules. They are a second way for those who want
 // one: alerts that still work while slowburn is down, and series under the names that existing
 // dashboards read ([Names]).
 //

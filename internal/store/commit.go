@@ -231,7 +231,7 @@ func owe(ctx context.Context, tx *sql.Tx, seq int64, e outbox.Entry) error {
 	if e.Tried {
 		begun = max(nanos(e.Created), 1)
 	}
-	_, err = tx.ExecContext(ctx, sqlOwe, e.Key, seq, e.Leg, int(e.Lane), e.Channel, e.Thread, string(e.Op),
+	_, err = tx.ExecContext(ctx, sqlOwe, e.Key, seq, e.Receiver, int(e.Lane), e.Channel, e.Thread, string(e.Op),
 		nanos(e.Created), string(data), int64(checksum(data)), begun)
 	return err
 }

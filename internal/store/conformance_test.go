@@ -277,7 +277,7 @@ func oweAll(t testing.TB, db Store, entries ...outbox.Entry) {
 }
 
 func entry(key string, op outbox.Op) outbox.Entry {
-	return outbox.Entry{Key: key, Leg: "slack", Channel: "#a", Thread: "t", Op: op, Created: start, Body: []byte(`{}`)}
+	return outbox.Entry{Key: key, Receiver: "slack", Channel: "#a", Thread: "t", Op: op, Created: start, Body: []byte(`{}`)}
 }
 
 func testOnce(t *testing.T, db Store) {
@@ -362,7 +362,7 @@ func testRoot(t *testing.T, db Store) {
 		t.Errorf("got %+v, %v", r, ok)
 	}
 	if _, ok := got2(db.Root(background, "webhook", "t"))(t); ok {
-		t.Error("another leg has the same root")
+		t.Error("another receiver has the same root")
 	}
 }
 
@@ -414,9 +414,9 @@ func testDepth(t *testing.T, db Store) {
 	same(t, "depth", d, Depth{Count: map[outbox.State]int{outbox.Pending: 2, outbox.Sent: 1, outbox.Dead: 1}, Oldest: at(9)})
 	all := got(db.Deliveries(background))(t)
 	same(t, "deliveries", all, []Delivery{{
-		Leg: "slack", Channel: "#a", Pending: 2, Retrying: 2, Dead: 1, Oldest: at(9), LastSent: at(22), LastErr: "dead",
+		Receiver: "slack", Channel: "#a", Pending: 2, Retrying: 2, Dead: 1, Oldest: at(9), LastSent: at(22), LastErr: "dead",
 	}})
-	dead := got(db.Outbox(background, OutboxFilter{State: outbox.Dead, Leg: "slack", Thread: "t", Channel: "#a", Limit: 5}))(t)
+	dead := got(db.Outbox(background, OutboxFilter{State: outbox.Dead, Receiver: "slack", Thread: "t", Channel: "#a", Limit: 5}))(t)
 	if len(dead) != 1 || dead[0].Key != "3" {
 		t.Errorf("dead: %+v", dead)
 	}

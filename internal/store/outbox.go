@@ -78,7 +78,7 @@ func (db *DB) Owes(ctx context.Context, key string) (bool, error) {
 
 // Root is the newest receipt of a sent post or edit of the thread: where its root message is
 // now. It is false if nothing of the thread was sent.
-func (db *DB) Root(ctx context.Context, leg, thread string) (outbox.Receipt, bool, error) {
+func (db *DB) Root(ctx context.Context, receiver, thread string) (outbox.Receipt, bool, error) {
 	var r outbox.Receipt
 	found := false
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
@@ -88,20 +88,20 @@ func (db *DB) Root(ctx context.Context, leg, thread string) (outbox.Receipt, boo
 		}
 		found = true
 		return unpackReceipt(receipt, &r)
-	}, sqlRoot, thread, leg)
+	}, sqlRoot, thread, receiver)
 	return r, found, wrap("root", db.path, err)
 }
 
 // OutboxFilter narrows [DB.Outbox]; zero fields do not.
 type OutboxFilter struct {
-	State                outbox.State
-	Leg, Thread, Channel string
-	Limit                int
+	State                     outbox.State
+	Receiver, Thread, Channel string
+	Limit                     int
 }
 
 // Outbox lists entries, newest first.
 func (db *DB) Outbox(ctx context.Context, f OutboxFilter) ([]outbox.Owed, error) {
-	all, err := readOwed(ctx, db.r, sqlList, string(f.State), f.Leg, f.Thread, f.Channel, limit(f.Limit))
+	all, err := readOwed(ctx, db.r, sqlList, string(f.State), f.Receiver, f.Thread, f.Channel, limit(f.Limit))
 	return all, wrap("outbox", db.path, err)
 }
 
@@ -130,24 +130,24 @@ func (db *DB) Depth(ctx context.Context) (Depth, error) {
 	return d, wrap("depth", db.path, err)
 }
 
-// Delivery is how one channel of one leg does.
+// Delivery is how one channel of one receiver does.
 type Delivery struct {
-	Leg, Channel string
-	Pending      int       // owed
-	Retrying     int       // of these, tried before
-	Dead         int       // given up
-	Oldest       time.Time // when the oldest pending entry was decided
-	LastSent     time.Time
-	LastErr      string // of the newest entry that has one
+	Receiver, Channel string
+	Pending           int       // owed
+	Retrying          int       // of these, tried before
+	Dead              int       // given up
+	Oldest            time.Time // when the oldest pending entry was decided
+	LastSent          time.Time
+	LastErr           string // of the newest entry that has one
 }
 
-// Deliveries lists the channels that anything was owed to, by leg and channel.
+// Deliveries lists the channels that anything was owed to, by receiver and channel.
 func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
 	var all []Delivery
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
 		var d Delivery
 		var oldest, sent sql.NullInt64
-		if err := rows.Scan(&d.Leg, &d.Channel, &d.Pending, &d.Retrying, &d.Dead, &oldest, &sent); err != nil {
+		if err := rows.Scan(&d.Receiver, &d.Channel, &d.Pending, &d.Retrying, &d.Dead, &oldest, &sent); err != nil {
 			return err
 		}
 		d.Oldest, d.LastSent = timeOf(oldest.Int64), timeOf(sent.Int64)
@@ -157,7 +157,7 @@ func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
 	for i := range all {
 		if err == nil {
 			d := &all[i]
-			err = each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&d.LastErr) }, sqlLastErr, d.Leg, d.Channel)
+			err = each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&d.LastErr) }, sqlLastErr, d.Receiver, d.Channel)
 		}
 	}
 	return all, wrap("deliveries", db.path, err)

@@ -101,7 +101,7 @@ func incidentAt(id slo.ID, n int, open bool) alerting.Incident {
 
 func entryAt(id slo.ID, n int) outbox.Entry {
 	return outbox.Entry{
-		Key: fmt.Sprintf("%s/page/%d/opened/%d", id, n/5, n), Leg: "slack", Lane: outbox.LanePage, Channel: "#oncall",
+		Key: fmt.Sprintf("%s/page/%d/opened/%d", id, n/5, n), Receiver: "slack", Lane: outbox.LanePage, Channel: "#oncall",
 		Thread: fmt.Sprintf("%s/page/%d", id, n/5), Op: outbox.Post, Body: json.RawMessage(`{"text":"down"}`), Created: at(n),
 	}
 }

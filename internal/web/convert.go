@@ -158,7 +158,7 @@ func toOutbox(d store.Depth, channels []store.Delivery) *api.Outbox {
 	}
 	for _, c := range channels {
 		o.Channels = append(o.Channels, api.Channel{
-			Receiver: c.Leg, Channel: c.Channel, Pending: c.Pending, Retrying: c.Retrying, Dead: c.Dead, LastErr: c.LastErr, OldLeg: c.Leg,
+			Receiver: c.Receiver, Channel: c.Channel, Pending: c.Pending, Retrying: c.Retrying, Dead: c.Dead, LastErr: c.LastErr, OldLeg: c.Receiver,
 		})
 	}
 	slices.SortStableFunc(o.Channels, func(a, b api.Channel) int {

@@ -252,7 +252,7 @@ func decided(id slo.ID, spec *slo.Spec, ledger *budget.Ledger) (store.Account, [
 
 func entry(i alerting.Incident) outbox.Entry {
 	return outbox.Entry{
-		Key: i.ID + "/post", Leg: "slack", Channel: "#reliability", Thread: i.ID, Op: outbox.Post,
+		Key: i.ID + "/post", Receiver: "slack", Channel: "#reliability", Thread: i.ID, Op: outbox.Post,
 		Body: json.RawMessage(`{}`), Created: i.Detected,
 	}
 }

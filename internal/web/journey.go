@@ -71,7 +71,7 @@ func (s *jsonAPI) detail(ctx context.Context, i alerting.Incident) (api.Incident
 
 // slackLink is where the incident's message in Slack is, or the one in whose thread it is told; "" if that is not known.
 func (s *server) slackLink(ctx context.Context, i alerting.Incident) (string, error) {
-	told, err := s.Archive.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Leg: "slack", Thread: i.Thread()})
+	told, err := s.Archive.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Receiver: "slack", Thread: i.Thread()})
 	for _, o := range told { // newest first; the message may have been posted afresh
 		if o.Op != outbox.Reply && o.Receipt.Link != "" {
 			return o.Receipt.Link, err

@@ -379,7 +379,7 @@ func channelTable(channels []store.Delivery, now time.Time) table {
 		if !c.LastSent.IsZero() {
 			sent = stamp(c.LastSent)
 		}
-		t.add(state, text(strings.TrimSpace(c.Leg+" "+c.Channel)), text(figures.Count(c.Pending)), text(figures.Count(c.Retrying)), text(figures.Count(c.Dead)), oldest, sent, text(cmp.Or(c.LastErr, figures.Unknown)))
+		t.add(state, text(strings.TrimSpace(c.Receiver+" "+c.Channel)), text(figures.Count(c.Pending)), text(figures.Count(c.Retrying)), text(figures.Count(c.Dead)), oldest, sent, text(cmp.Or(c.LastErr, figures.Unknown)))
 	}
 	return t
 }
@@ -389,7 +389,7 @@ func (s *site) deadTable(ctx context.Context, dead []outbox.Owed) table {
 		{"Message", asName}, {"To", asText}, {"Decided", asText}, {"Attempts", asNumber}, {"Why", asWhole},
 	}}
 	for _, o := range dead {
-		t.add(s.threadLink(ctx, o.Thread), text(strings.TrimSpace(o.Leg+" "+o.Channel))+small(string(o.Op)), stamp(o.Created), text(figures.Count(o.Attempts)), text(o.LastErr))
+		t.add(s.threadLink(ctx, o.Thread), text(strings.TrimSpace(o.Receiver+" "+o.Channel))+small(string(o.Op)), stamp(o.Created), text(figures.Count(o.Attempts)), text(o.LastErr))
 	}
 	return t
 }

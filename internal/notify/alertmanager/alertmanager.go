@@ -162,7 +162,7 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 	if err := c.post(ctx, c.held(m)); err != nil {
 		return outbox.Receipt{}, err
 	}
-	return outbox.Receipt{Channel: o.Leg, TS: o.Thread}, nil
+	return outbox.Receipt{Channel: o.Receiver, TS: o.Thread}, nil
 }
 
 // Find cannot look anything up, and need not: an alert is told apart by its labels, so telling it twice

@@ -13,7 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
 )
 
-// world is an Alertmanager, the leg to it and a clock that stands still unless it is moved.
+// world is an Alertmanager, the receiver to it and a clock that stands still unless it is moved.
 type world struct {
 	t     *testing.T
 	r     *notifytest.Receiver
@@ -35,7 +35,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) deliver(entries ...outbox.Entry) {
 	w.t.Helper()
 	w.store.Add(entries...)
-	pump := outbox.NewPump(&w.store, map[string]outbox.Leg{"alertmanager": w.c}, outbox.Options{})
+	pump := outbox.NewPump(&w.store, map[string]outbox.Receiver{"alertmanager": w.c}, outbox.Options{})
 	for range 3 {
 		if _, err := pump.Pass(w.t.Context(), w.now); err != nil {
 			w.t.Fatal(err)

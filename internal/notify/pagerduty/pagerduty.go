@@ -183,7 +183,7 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 	if err != nil {
 		return outbox.Receipt{}, err
 	}
-	return outbox.Receipt{Channel: o.Leg, TS: e.DedupKey}, nil
+	return outbox.Receipt{Channel: o.Receiver, TS: e.DedupKey}, nil
 }
 
 // Find cannot look anything up: the API only takes events.

@@ -25,8 +25,8 @@ func newClient(t *testing.T, r *notifytest.Receiver) *Client {
 }
 
 // deliver sends all of a story at once through the pump, and passes until nothing is owed.
-func deliver(t *testing.T, store *outboxtest.Store, c outbox.Leg, passes int) {
-	pump := outbox.NewPump(store, map[string]outbox.Leg{"pagerduty": c}, outbox.Options{})
+func deliver(t *testing.T, store *outboxtest.Store, c outbox.Receiver, passes int) {
+	pump := outbox.NewPump(store, map[string]outbox.Receiver{"pagerduty": c}, outbox.Options{})
 	at := notifytest.Noon.Add(time.Hour)
 	for range passes {
 		if _, err := pump.Pass(t.Context(), at); err != nil {

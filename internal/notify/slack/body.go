@@ -98,7 +98,7 @@ func (b Body) instead(channel, reason string) Body {
 	return b
 }
 
-// instead marks composed messages as sent in place of those of another leg, which is down.
+// instead marks composed messages as sent in place of those of another receiver, which is down.
 func instead(entries []outbox.Entry, down string) []outbox.Entry {
 	for i := range entries {
 		b, err := parseBody(entries[i].Body)

@@ -37,7 +37,7 @@ func TestEveryDocumentedErrorHasAClass(t *testing.T) {
 		}
 		w.srv.ClearFaults()
 		w.srv.Inject(slacktest.Fault{Count: -1, Do: slacktest.APIError(code)})
-		_, err := w.leg.Deliver(t.Context(), outbox.Owed{Entry: w.post("a")}, outbox.Receipt{})
+		_, err := w.receiver.Deliver(t.Context(), outbox.Owed{Entry: w.post("a")}, outbox.Receipt{})
 		if f := outbox.FailureOf(err); f.Class != errorClasses[code] || f.Reason != code {
 			t.Errorf("%s arrives as %v", code, err)
 		}

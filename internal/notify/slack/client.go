@@ -28,7 +28,7 @@ type Config struct {
 	HTTP     *http.Client // default: bounded in time and size, without redirects
 }
 
-// Client is the leg that speaks to Slack as a bot. It posts, edits, replies, and finds its own messages
+// Client is the receiver that speaks to Slack as a bot. It posts, edits, replies, and finds its own messages
 // again. It is safe for concurrent use.
 type Client struct {
 	api      *goslack.Client
@@ -43,7 +43,7 @@ type Client struct {
 	chartless, pictureless atomic.Int64
 }
 
-var _ outbox.Leg = (*Client)(nil)
+var _ outbox.Receiver = (*Client)(nil)
 
 // New makes a client. It connects to nothing.
 func New(c Config) (*Client, error) {

@@ -28,13 +28,13 @@ const (
 
 // world is a workspace, a store, a pump between them, and a clock that only the test moves.
 type world struct {
-	t     testing.TB
-	clock atomic.Int64 // nanoseconds since the epoch
-	srv   *slacktest.Server
-	store *outboxtest.Store
-	leg   outbox.Leg
-	pump  *outbox.Pump
-	opts  outbox.Options
+	t        testing.TB
+	clock    atomic.Int64 // nanoseconds since the epoch
+	srv      *slacktest.Server
+	store    *outboxtest.Store
+	receiver outbox.Receiver
+	pump     *outbox.Pump
+	opts     outbox.Options
 }
 
 func newWorld(t testing.TB, opts slacktest.Options) *world {
@@ -43,7 +43,7 @@ func newWorld(t testing.TB, opts slacktest.Options) *world {
 	opts.Now, opts.Token = w.now, token
 	w.srv = slacktest.Start(opts)
 	t.Cleanup(w.srv.Close)
-	w.leg = w.client(Config{})
+	w.receiver = w.client(Config{})
 	w.restart()
 	return w
 }
@@ -61,7 +61,7 @@ func (w *world) client(c Config) *Client {
 
 // restart forgets everything but the store.
 func (w *world) restart() {
-	w.pump = outbox.NewPump(w.store, map[string]outbox.Leg{"slack": w.leg}, w.opts)
+	w.pump = outbox.NewPump(w.store, map[string]outbox.Receiver{"slack": w.receiver}, w.opts)
 }
 
 // run makes a pass every step of the clock.
@@ -90,7 +90,7 @@ func (w *world) settle(limit time.Duration) {
 func (w *world) message(key, thread string, op outbox.Op, lane outbox.Lane) outbox.Entry {
 	icon := "🔥 Page"
 	b := Body{Text: icon + ": " + key, Blocks: []Block{header(icon), section(key + " " + thread)}, Name: icon + " · " + thread, Incident: thread, SLO: "s/" + thread}
-	return outbox.Entry{Key: key, Leg: "slack", Lane: lane, Channel: general, Thread: thread, Op: op, Body: b.marshal(), Created: w.now()}
+	return outbox.Entry{Key: key, Receiver: "slack", Lane: lane, Channel: general, Thread: thread, Op: op, Body: b.marshal(), Created: w.now()}
 }
 
 func (w *world) post(key string) outbox.Entry {
@@ -324,7 +324,7 @@ func TestWhatIsNeverMendedDiesVisibly(t *testing.T) {
 
 func TestARefusedChannelFallsBack(t *testing.T) {
 	w := newWorld(t, slacktest.Options{})
-	w.leg = w.client(Config{Fallback: "#reliability"})
+	w.receiver = w.client(Config{Fallback: "#reliability"})
 	w.restart()
 	w.srv.SetArchived(general, true)
 	w.store.Add(w.post("a"), w.message("b", "a", outbox.Reply, outbox.LanePage))
@@ -516,7 +516,7 @@ func TestAWebhookPostsAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.leg = hook
+	w.receiver = hook
 	w.restart()
 	w.srv.Inject(slacktest.Fault{Method: "webhook", Do: slacktest.ResetAfter()})
 	w.store.Add(w.post("a"), w.message("reply", "a", outbox.Reply, outbox.LanePage))
@@ -597,10 +597,10 @@ func TestTheTokenIsNowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := w.leg.(*Client)
+	client := w.receiver.(*Client)
 	var said []any
-	for _, leg := range []outbox.Leg{client, webhook} {
-		_, err := leg.Deliver(t.Context(), outbox.Owed{Entry: w.post("a")}, outbox.Receipt{})
+	for _, receiver := range []outbox.Receiver{client, webhook} {
+		_, err := receiver.Deliver(t.Context(), outbox.Owed{Entry: w.post("a")}, outbox.Receipt{})
 		said = append(said, err, fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err))
 	}
 	_, err = client.Find(t.Context(), []outbox.Owed{{Entry: w.post("a")}}, outbox.Receipt{})
@@ -639,13 +639,13 @@ func TestSecretsGoToNobodyElse(t *testing.T) {
 
 func TestAMessageHasTheLinkThatSlackGivesIt(t *testing.T) {
 	w := newWorld(t, slacktest.Options{})
-	if err := w.leg.(*Client).Introduce(t.Context()); err != nil {
+	if err := w.receiver.(*Client).Introduce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.store.Add(w.post("a"))
 	w.settle(time.Minute)
 	got := w.store.Get("a").Receipt
-	want, err := w.leg.(*Client).api.GetPermalinkContext(t.Context(), &goslack.PermalinkParameters{Channel: got.Channel, Ts: got.TS})
+	want, err := w.receiver.(*Client).api.GetPermalinkContext(t.Context(), &goslack.PermalinkParameters{Channel: got.Channel, Ts: got.TS})
 	if err != nil || got.Link != want {
 		t.Errorf("the link is %q, Slack's %q (%v)", got.Link, want, err)
 	}
@@ -660,7 +660,7 @@ func TestAWebhookRepeatsOnceAndSaysSoForEachKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.leg = hook
+		w.receiver = hook
 		w.restart()
 		rng := rand.New(rand.NewPCG(uint64(seed), 3))
 		kills := 0

@@ -14,7 +14,7 @@ import (
 // House is what all messages of one slowburn to Slack have in common.
 type House struct {
 	notify.House
-	Leg         string // name of the receiver that delivers; default "slack"
+	Receiver    string // name of the receiver that delivers; default "slack"
 	Channel     string // where messages go that name no other channel
 	Interactive bool   // buttons work: presses reach slowburn by Socket Mode or by signed requests
 }
@@ -60,13 +60,13 @@ func (h House) signature() string {
 	return strings.TrimSpace("slowburn " + escape(plain(h.Version, 40)))
 }
 
-func (h House) leg() string { return cmp.Or(h.Leg, "slack") }
+func (h House) receiver() string { return cmp.Or(h.Receiver, "slack") }
 
 // entry is one message about the incident.
 func (f message) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body) outbox.Entry {
 	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)
 	return outbox.Entry{
-		Key: f.Event.Key() + "/" + suffix, Leg: f.house.leg(), Lane: lane, Channel: f.channel(),
+		Key: f.Event.Key() + "/" + suffix, Receiver: f.house.receiver(), Lane: lane, Channel: f.channel(),
 		Thread: cmp.Or(f.Incident.Group, f.Event.Incident), Op: op, Body: b.marshal(), Created: f.Now,
 	}
 }

@@ -241,7 +241,7 @@ func TestSlackTakesWhatWeCompose(t *testing.T) {
 			if e.Op == outbox.Edit {
 				e.Op = outbox.Post
 			}
-			if _, err := w.leg.Deliver(t.Context(), outbox.Owed{Entry: e}, outbox.Receipt{Channel: general}); err != nil {
+			if _, err := w.receiver.Deliver(t.Context(), outbox.Owed{Entry: e}, outbox.Receipt{Channel: general}); err != nil {
 				t.Fatalf("%v\n%s", err, e.Body)
 			}
 		}

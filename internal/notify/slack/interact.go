@@ -166,7 +166,7 @@ func (d *Desk) postDraft(ctx context.Context, p press, i alerting.Incident) outc
 		b := Body{Text: fmt.Sprintf("📝 Postmortem draft, asked for by %s (%d of %d)", escape(who), n+1, len(all)), Incident: i.ID, SLO: string(i.SLO)}
 		b.Blocks = []Block{contextBlock(mrkdwn(b.Text)), markdown(piece)}
 		owed = append(owed, outbox.Entry{
-			Key: fmt.Sprintf("%s/%d", p.key(), n), Leg: "slack", Lane: outbox.LaneReport, Channel: p.channel, Thread: i.ID,
+			Key: fmt.Sprintf("%s/%d", p.key(), n), Receiver: "slack", Lane: outbox.LaneReport, Channel: p.channel, Thread: i.ID,
 			Op: outbox.Reply, Body: b.marshal(), Created: now,
 		})
 	}

@@ -64,7 +64,7 @@ func (h House) Permit(a alerting.Act, channel string, now time.Time) []outbox.En
 	b.Incident = "permit/" + a.Key
 	b.Blocks = []Block{section(text), contextBlock(mrkdwn(h.signature()))}
 	return []outbox.Entry{{
-		Key: "permit/" + a.Key + "/post", Leg: h.leg(), Lane: outbox.LaneTicket, Channel: cmp.Or(channel, h.Channel),
+		Key: "permit/" + a.Key + "/post", Receiver: h.receiver(), Lane: outbox.LaneTicket, Channel: cmp.Or(channel, h.Channel),
 		Thread: "permit/" + a.Key, Op: outbox.Post, Body: b.marshal(), Created: now,
 	}}
 }

@@ -57,7 +57,7 @@ func (r Report) entry(suffix string, op outbox.Op, b Body, now time.Time) outbox
 	thread := "report/" + r.Name + "/" + r.Period
 	b.Incident = thread
 	return outbox.Entry{
-		Key: thread + "/" + suffix, Leg: r.leg(), Lane: outbox.LaneReport, Channel: r.Channel,
+		Key: thread + "/" + suffix, Receiver: r.receiver(), Lane: outbox.LaneReport, Channel: r.Channel,
 		Thread: thread, Op: op, Body: b.marshal(), Created: now,
 	}
 }
@@ -189,7 +189,7 @@ func (n Notice) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body, now
 	thread := "notice/" + n.Kind + "/" + unix(n.Since)
 	b.Incident = thread
 	return outbox.Entry{
-		Key: thread + "/" + suffix, Leg: n.leg(), Lane: lane, Channel: n.Channel,
+		Key: thread + "/" + suffix, Receiver: n.receiver(), Lane: lane, Channel: n.Channel,
 		Thread: thread, Op: op, Body: b.marshal(), Created: now,
 	}
 }

@@ -58,6 +58,6 @@ func ComposeReview(r Review, now time.Time) []outbox.Entry {
 	b := Body{Text: clip(sentence, maxSentence), Broadcast: true, Incident: r.Incident, SLO: string(r.SLO)}
 	b.Blocks = []Block{section(strings.Join(lines, "\n"))}
 	return []outbox.Entry{{
-		Key: r.Key, Leg: r.leg(), Lane: outbox.LaneReport, Channel: r.Channel, Thread: r.Incident, Op: outbox.Reply, Body: b.marshal(), Created: now,
+		Key: r.Key, Receiver: r.receiver(), Lane: outbox.LaneReport, Channel: r.Channel, Thread: r.Incident, Op: outbox.Reply, Body: b.marshal(), Created: now,
 	}}
 }

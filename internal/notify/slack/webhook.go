@@ -11,7 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// Webhook is the degraded leg, for those who have no bot: an incoming webhook. It is bound to
+// Webhook is the degraded receiver, for those who have no bot: an incoming webhook. It is bound to
 // one channel and answers no time stamp, so there are no edits (they are skipped), no threads
 // (replies become messages; each is a whole sentence), and no looking up (what may have arrived is sent
 // again, marked as a possible repeat).
@@ -20,9 +20,9 @@ type Webhook struct {
 	http    *http.Client
 }
 
-var _ outbox.Leg = (*Webhook)(nil)
+var _ outbox.Receiver = (*Webhook)(nil)
 
-// NewWebhook makes the leg for a webhook's address. A nil client is replaced by one that is bounded in time and size.
+// NewWebhook makes the receiver for a webhook's address. A nil client is replaced by one that is bounded in time and size.
 func NewWebhook(address Secret, client *http.Client) (*Webhook, error) {
 	if address == "" {
 		return nil, errors.New("no address of a Slack webhook; set slack.webhook_url_file")

@@ -153,7 +153,7 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 	if err != nil {
 		return outbox.Receipt{}, err
 	}
-	return outbox.Receipt{Channel: o.Leg, TS: id}, nil
+	return outbox.Receipt{Channel: o.Receiver, TS: id}, nil
 }
 
 // failureOf knows one answer beyond the usual ones: 409, by which a receiver says that it has it already.

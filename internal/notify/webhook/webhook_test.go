@@ -35,8 +35,8 @@ func compose(story []notify.Facts) (entries []outbox.Entry) {
 	return entries
 }
 
-func pass(t *testing.T, store *outboxtest.Store, c outbox.Leg, passes int) {
-	pump := outbox.NewPump(store, map[string]outbox.Leg{"webhook": c}, outbox.Options{})
+func pass(t *testing.T, store *outboxtest.Store, c outbox.Receiver, passes int) {
+	pump := outbox.NewPump(store, map[string]outbox.Receiver{"webhook": c}, outbox.Options{})
 	at := notifytest.Noon.Add(time.Hour)
 	for range passes {
 		_, _ = pump.Pass(t.Context(), at)

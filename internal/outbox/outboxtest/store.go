@@ -1,4 +1,4 @@
-// Package outboxtest has a naive store of what is owed, for tests of the pump and of its legs. It
+// Package outboxtest has a naive store of what is owed, for tests of the pump and of its receivers. It
 // keeps everything in memory, can be told to fail, and can crash at a chosen write.
 package outboxtest
 
@@ -124,7 +124,7 @@ func (s *Store) Settle(_ context.Context, key string, r outbox.Result) error {
 }
 
 // Root is the newest receipt of a sent post or edit.
-func (s *Store) Root(_ context.Context, leg, thread string) (outbox.Receipt, bool, error) {
+func (s *Store) Root(_ context.Context, receiver, thread string) (outbox.Receipt, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.check("root", thread); err != nil {
@@ -132,7 +132,7 @@ func (s *Store) Root(_ context.Context, leg, thread string) (outbox.Receipt, boo
 	}
 	var newest *outbox.Owed
 	for _, o := range s.threads[thread] {
-		root := o.Leg == leg && o.Op != outbox.Reply && o.State == outbox.Sent
+		root := o.Receiver == receiver && o.Op != outbox.Reply && o.State == outbox.Sent
 		if root {
 			newest = o
 		}

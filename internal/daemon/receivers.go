@@ -27,30 +27,30 @@ import (
 // ways are who is told, and how, as the configuration says. They are made anew by a reload.
 type ways struct {
 	composer
-	legs      map[string]outbox.Leg // the receivers that can be reached, by name
-	doors     Doors                 // by which people answer
+	reached   map[string]outbox.Receiver // the receivers that can be reached, by name
+	doors     Doors                      // by which people answer
 	fallback  config.Fallback
 	heartbeat heartbeat
 }
 
 // newWays makes the receivers of a configuration. It connects to nothing.
 func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
-	w := &ways{legs: map[string]outbox.Leg{}, fallback: cfg.Fallback}
+	w := &ways{reached: map[string]outbox.Receiver{}, fallback: cfg.Fallback}
 	toSlack, err := NewSlack(cfg.Slack, a.Getenv, a.Log)
 	if err != nil {
 		return nil, err
 	}
 	if toSlack != nil {
-		w.legs[config.SlackReceiver] = toSlack
+		w.reached[config.SlackReceiver] = toSlack
 	}
 	beside := map[string]notify.Receiver{}
 	for _, r := range cfg.Receivers {
 		if beside[r.Name], err = a.NewReceiver(r); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
-		w.legs[r.Name] = beside[r.Name]
+		w.reached[r.Name] = beside[r.Name]
 	}
-	if len(w.legs) == 0 {
+	if len(w.reached) == 0 {
 		a.Log.Warn("nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file), no webhook and no other receiver; what is owed waits in the outbox")
 	}
 	if w.doors, err = OpenDoors(cfg.Slack, toSlack, a.Getenv, a.Log); err != nil {
@@ -95,7 +95,7 @@ func (a *Daemon) NewReceiver(r config.Receiver) (notify.Receiver, error) {
 }
 
 // NewSlack makes what delivers to Slack: by bot token, by webhook, or nil.
-func NewSlack(cfg config.Slack, getenv func(string) string, log *slog.Logger) (outbox.Leg, error) {
+func NewSlack(cfg config.Slack, getenv func(string) string, log *slog.Logger) (outbox.Receiver, error) {
 	token, err := secret(cfg.BotTokenFile, getenv("SLACK_BOT_TOKEN"), log)
 	if err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (a *Daemon) runReceivers(ctx context.Context) error {
 
 // introduce lets the client of Slack learn where its messages are shown. Without that they have no links, and nothing else.
 func (a *Daemon) introduce(ctx context.Context) {
-	if client, ok := a.ways.Load().legs[config.SlackReceiver].(*slack.Client); ok {
+	if client, ok := a.ways.Load().reached[config.SlackReceiver].(*slack.Client); ok {
 		if err := client.Introduce(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Debug("Slack does not say where its pages are; messages have no links for now", "err", err)
 		}
@@ -189,7 +189,7 @@ func (a *Daemon) keepOpen(ctx context.Context) {
 	defer cancel()
 	w, open := a.ways.Load(), a.Engine.Open(a.now())
 	var all sync.WaitGroup
-	for name, r := range w.receivers {
+	for name, r := range w.composers {
 		if keeper, ok := r.(notify.Keeper); ok {
 			all.Go(func() {
 				if err := keeper.Keep(ctx, w.openFor(name, open)); err != nil {
@@ -247,7 +247,7 @@ func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) 
 	for _, o := range due {
 		if o.Lane == outbox.LanePage && o.Op != outbox.Edit && now.Sub(o.Created) >= after {
 			incident := strings.TrimSuffix(o.Thread, "@"+o.Channel)
-			stuck[incident] = append(stuck[incident], o.Leg)
+			stuck[incident] = append(stuck[incident], o.Receiver)
 		}
 	}
 	return stuck, err
@@ -259,7 +259,7 @@ func (a *Daemon) another(ctx context.Context, w *ways, t incidents.Told, down []
 		if slices.Contains(down, name) {
 			continue
 		}
-		known, err := a.db.Outbox(ctx, store.OutboxFilter{Leg: name, Thread: t.Incident.ID})
+		known, err := a.db.Outbox(ctx, store.OutboxFilter{Receiver: name, Thread: t.Incident.ID})
 		if err != nil || slices.ContainsFunc(known, begins) {
 			return nil
 		}

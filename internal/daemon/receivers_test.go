@@ -32,8 +32,8 @@ import (
 
 const testKey = "0123456789abcdef0123456789abcdef"
 
-// twoLegs are a pager and a webhook, as they would be configured, at two receivers.
-func twoLegs(t *testing.T, now func() time.Time) (legs map[string]outbox.Leg, pager, hook *notifytest.Receiver) {
+// twoReceivers are a pager and a webhook, as they would be configured, and the servers behind them.
+func twoReceivers(t *testing.T, now func() time.Time) (receivers map[string]outbox.Receiver, pager, hook *notifytest.Receiver) {
 	t.Helper()
 	pager, hook = notifytest.NewReceiver(t, nil), notifytest.NewReceiver(t, nil)
 	toPager, err := pagerduty.New(testKey, pager.URL)
@@ -44,17 +44,17 @@ func twoLegs(t *testing.T, now func() time.Time) (legs map[string]outbox.Leg, pa
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]outbox.Leg{"pagerduty": toPager, "webhook": toHook}, pager, hook
+	return map[string]outbox.Receiver{"pagerduty": toPager, "webhook": toHook}, pager, hook
 }
 
-// TestTwoLegsUnderFaults: random faults of either receiver, and a kill after any request whose outcome is not written down. Both
+// TestTwoReceiversUnderFaults: random faults of either receiver, and a kill after any request whose outcome is not written down. Both
 // receivers hear everything, in order; what the webhook gets again says so.
-func TestTwoLegsUnderFaults(t *testing.T) {
+func TestTwoReceiversUnderFaults(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			at := notifytest.Noon.Add(time.Hour)
-			legs, pager, hook := twoLegs(t, func() time.Time { return at })
+			receivers, pager, hook := twoReceivers(t, func() time.Time { return at })
 			var calm atomic.Bool
 			faulty := func(n int, _ notifytest.Request) (int, http.Header, string) { // receivers answer side by side
 				status := []int{202, 202, 503, 500, -1, 429, 404, 202}[rand.New(rand.NewPCG(seed, uint64(n)+2)).IntN(8)]
@@ -67,7 +67,7 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 			hook.Answer(faulty)
 			var db outboxtest.Store
 			kills := 0
-			pump := outbox.NewPump(&db, legs, outbox.Options{Parallel: 1})
+			pump := outbox.NewPump(&db, receivers, outbox.Options{Parallel: 1})
 			step := func() {
 				_, _ = pump.Pass(t.Context(), at)
 				at = at.Add(time.Duration(1+rng.IntN(20)) * time.Second)
@@ -81,11 +81,11 @@ func TestTwoLegsUnderFaults(t *testing.T) {
 					})
 					_, _ = pump.Pass(t.Context(), at)
 					db.FailWith(nil)
-					pump = outbox.NewPump(&db, legs, outbox.Options{Parallel: 1})
+					pump = outbox.NewPump(&db, receivers, outbox.Options{Parallel: 1})
 				}
 			}
 			for n := range notifytest.Story("", false) {
-				for name, r := range legs {
+				for name, r := range receivers {
 					f := notifytest.Story(name, false)[n]
 					f.Now = at
 					db.Add(r.(notify.Receiver).Event(f)...)
@@ -123,7 +123,7 @@ func checkHook(t *testing.T, owed []outbox.Owed, got []notifytest.Request) {
 	}
 	n := 0
 	for _, o := range owed {
-		if o.Leg == "webhook" {
+		if o.Receiver == "webhook" {
 			n++
 		}
 	}
@@ -145,9 +145,9 @@ func checkHook(t *testing.T, owed []outbox.Owed, got []notifytest.Request) {
 	}
 }
 
-// TestAHangingLegDelaysNoOther: one receiver answers nothing at all, the other gets its page at once.
-func TestAHangingLegDelaysNoOther(t *testing.T) {
-	legs, pager, hook := twoLegs(t, time.Now)
+// TestAHangingReceiverDelaysNoOther: one receiver answers nothing at all, the other gets its page at once.
+func TestAHangingReceiverDelaysNoOther(t *testing.T) {
+	receivers, pager, hook := twoReceivers(t, time.Now)
 	release := make(chan struct{})
 	letGo := sync.OnceFunc(func() { close(release) })
 	defer letGo()
@@ -156,9 +156,9 @@ func TestAHangingLegDelaysNoOther(t *testing.T) {
 	pager.Answer(func(int, notifytest.Request) (int, http.Header, string) { got <- struct{}{}; return 202, nil, "" })
 	var db outboxtest.Store
 	for _, name := range []string{"webhook", "pagerduty"} {
-		db.Add(legs[name].(notify.Receiver).Event(notifytest.Story(name, false)[0])...)
+		db.Add(receivers[name].(notify.Receiver).Event(notifytest.Story(name, false)[0])...)
 	}
-	pump := outbox.NewPump(&db, legs, outbox.Options{Attempt: time.Minute})
+	pump := outbox.NewPump(&db, receivers, outbox.Options{Attempt: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- pump.Run(ctx) }()
@@ -194,7 +194,7 @@ func openStory(t *testing.T, text string) *Daemon {
 
 func (a *Daemon) owedTo(t *testing.T, name string) []outbox.Owed {
 	t.Helper()
-	all, err := a.db.Outbox(t.Context(), store.OutboxFilter{Leg: name})
+	all, err := a.db.Outbox(t.Context(), store.OutboxFilter{Receiver: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestFallback(t *testing.T) {
 	for name, c := range map[string]struct {
 		config string
 		after  time.Duration
-		sent   []string // legs whose entries were delivered
+		sent   []string // receivers whose entries were delivered
 		want   map[string]int
 	}{
 		"a page that waits for a minute waits":          {toSlack, time.Minute, nil, map[string]int{}},
