@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/alertmanager"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
+	"github.com/slowburn-sre/slowburn/internal/notify/pagerduty"
+	"github.com/slowburn-sre/slowburn/internal/notify/slack"
+	"github.com/slowburn-sre/slowburn/internal/notify/webhook"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/web"
+	"github.com/slowburn-sre/slowburn/postmortem"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// awkward is a budget with an incident whose figures are easily rounded wrongly, and how they read.
+type awkward struct {
+	what       string
+	objective  string
+	bad, total int64         // of the window, all in one minute, in thousandths of events
+	long       budget.Sum    // of the long window of the alert
+	lasted     time.Duration // from the onset to the end of the last bad minute
+
+	sli, left, cost, burn, events, duration string
+}
+
+const thousand, million = 1000, 1_000_000
+
+var awkwards = []awkward{
+	{
+		"a hair below the objective", "99.9", 10_004 * thousand, 10 * million * thousand,
+		budget.Sum{Bad: 1342, Total: 100_000},
+		65 * time.Minute,
+		"99.899 %", "−0.1 %", "100.1 %", "13.42×", "10,004", "1 h 5 min",
+	},
+	{
+		"just below a line of the policy, and next to no burn", "99.9", 7504 * thousand, 10 * million * thousand,
+		budget.Sum{Bad: 4, Total: million},
+		20 * time.Minute,
+		"99.924 %", "24.9 %", "75.1 %", "<0.01×", "7,504", "20 min",
+	},
+	{
+		"five nines that are breached", "99.999", 400 * thousand, 10 * million * thousand,
+		budget.Sum{Bad: 1, Total: 100},
+		25 * time.Hour,
+		"99.99600 %", "−300.0 %", "400.0 %", "1,000×", "400", "1 d 1 h",
+	},
+	{
+		"between two digits", "99.9", 35_649 * thousand, 100 * million * thousand,
+		budget.Sum{Bad: 144, Total: 10_000},
+		2 * time.Minute,
+		"99.964 %", "64.3 %", "35.7 %", "14.4×", "35,649", "2 min",
+	},
+	{
+		"a fraction of an event", "99.9", 1_234_567, 10 * million * thousand,
+		budget.Sum{Bad: 9999, Total: 100_000},
+		75*slo.Day + 5*time.Hour + 59*time.Minute,
+		"99.987 %", "87.6 %", "12.4 %", "99.99×", "1,234", "75 d 5 h",
+	},
+	{
+		"overspent by one event of very many", "99.9", 4*million*million*thousand + 1, 4 * million * million * million,
+		budget.Sum{Bad: 1, Total: 3000},
+		time.Hour,
+		"99.899 %", "−0.1 %", "100.1 %", "0.33×", "4,000,000,000,000", "1 h",
+	},
+}
+
+// detected is how long each incident took to be seen: it is cut, not rounded.
+const detected, detectedText = 59*time.Second + 600*time.Millisecond, "59 s"
+
+// awkwardNow is the end of the newest minute.
+var awkwardNow = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+
+// lived is all that the surfaces show of an awkward budget.
+type lived struct {
+	spec           *slo.Spec
+	ledger         *budget.Ledger
+	status         budget.Status
+	open, resolved alerting.Incident
+	long           budget.Sum
+}
+
+func (a awkward) live(t *testing.T) lived {
+	t.Helper()
+	o, err := slo.ParseObjective(a.objective)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := slo.Pair{Budget: 200, Long: time.Hour, Short: 5 * time.Minute}
+	l := lived{
+		spec: &slo.Spec{
+			Service: "checkout", Name: "availability", Owner: "payments", Objective: o, Windows: []slo.Window{{Rolling: 28 * slo.Day}},
+			SLI: notifytest.Spec().SLI, Alerts: slo.Alerts{Page: []slo.Pair{pair}},
+		},
+		ledger: &budget.Ledger{}, long: a.long,
+	}
+	at := budget.MinuteOf(awkwardNow)
+	last := at - 10 // the bad minute
+	for m := at - budget.Minutes(80*slo.Day); m < at; m++ {
+		slot := budget.Count(0, 0)
+		if m == last {
+			slot = budget.Count(a.bad, a.total)
+		}
+		l.ledger.Put(m, slot)
+	}
+	l.status = budget.StatusAt(l.ledger, o, l.spec.Window(), at)
+	onset := last.End().Add(-a.lasted)
+	e := alerting.Event{
+		At: at - 1, SLO: l.spec.ID(), Incident: "checkout/availability/page/1", Kind: alerting.Opened, Severity: alerting.Page,
+		Rule: alerting.RulePage, Reason: alerting.BurnHigh, Pair: &pair, Long: &l.long, Short: &l.long, Since: budget.MinuteOf(onset),
+		Budget: alerting.Account{Bad: l.status.Sum.Bad, Total: l.status.Sum.Total, Allowed: l.status.Allowed},
+		Burn:   &alerting.Burning{Onset: budget.MinuteOf(onset), Last: last, Bad: a.bad, Total: a.total, Minute: 1, PeakAt: last, Peak: l.long},
+	}
+	l.open = alerting.Incident{}.Apply(e)
+	l.open.Onset, l.open.Detected, l.open.Ended = onset, onset.Add(detected), last.End()
+	e.Kind, e.Reason = alerting.Resolved, alerting.BurnLow
+	l.resolved = l.open.Apply(e)
+	l.resolved.Ended = last.End()
+	return l
+}
+
+// told is what a receiver is told of an incident.
+func (l lived) told(i alerting.Incident) notify.Facts {
+	return notify.Facts{
+		Target: notify.Target{Receiver: "r", First: true}, House: notify.House{URL: "https://slowburn.example"},
+		Told: incidents.Told{Facts: sentences.Facts{
+			Spec: l.spec, Event: i.Last, Incident: i, Status: l.status, Outlook: budget.Outlook{Known: true, Lasts: true}, Now: awkwardNow,
+		}},
+	}
+}
+
+// Snapshot is what the pages and the API read.
+func (l lived) Snapshot() *engine.Snapshot {
+	b := engine.Budget{
+		ID: l.spec.ID(), Spec: l.spec, AsOf: awkwardNow, Windows: []budget.Status{l.status}, Data: "ok", Since: l.ledger.Begin().Time(), Filling: 1,
+		Open: []alerting.Incident{l.open},
+	}
+	rate, known := budget.Burn(l.long, l.spec.Objective)
+	b.Burns = []engine.WindowBurn{{Window: time.Hour, Rate: rate, Known: known}}
+	return &engine.Snapshot{Set: slo.NewSet([]*slo.Spec{l.spec}, nil, nil), Budgets: []engine.Budget{b}}
+}
+
+// archive has the one incident, which is over.
+type archive struct {
+	*store.DB
+	incident alerting.Incident
+}
+
+func (a archive) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
+	return []alerting.Incident{a.incident}, nil
+}
+
+func (a archive) Incident(context.Context, string) (alerting.Incident, bool, error) {
+	return a.incident, true, nil
+}
+
+func (archive) Evidence(context.Context, string) ([]store.Evidence, error) { return nil, nil }
+
+func (archive) Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error) { return nil, nil }
+
+func (archive) Acts(context.Context, store.ActFilter) ([]alerting.Act, error) { return nil, nil }
+
+// readable undoes what a surface does to signs that mean something there.
+func readable(text string) string {
+	text = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\<`, "<").Replace(text)
+	return html.UnescapeString(text)
+}
+
+// surfaces are the texts that people read of an awkward budget, by where they read it.
+func (l lived) surfaces(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	say := func(where string, entries []outbox.Entry) {
+		for _, e := range entries {
+			all[where] += string(e.Body) + "\n"
+		}
+	}
+	for state, i := range map[string]alerting.Incident{"open": l.open, "resolved": l.resolved} {
+		f := l.told(i)
+		say("Slack, "+state, slack.House{House: f.House, Channel: "#oncall"}.Event(f))
+		say("PagerDuty, "+state, (&pagerduty.Client{}).Event(f))
+		say("Alertmanager, "+state, (&alertmanager.Client{}).Event(f))
+		say("webhook, "+state, (&webhook.Client{}).Event(f))
+	}
+	daemon := httptest.NewServer(web.New(web.Options{
+		Source: l, Archive: archive{incident: l.resolved}, Now: func() time.Time { return awkwardNow },
+		Reloaded: func() (bool, time.Time) { return true, awkwardNow },
+	}))
+	defer daemon.Close()
+	for where, path := range map[string]string{"page of all budgets": "/", "page of incidents": "/incidents", "page of an incident": "/incidents/" + l.open.ID} {
+		w := httptest.NewRecorder()
+		daemon.Config.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, daemon.URL+path, nil))
+		if w.Code != http.StatusOK {
+			t.Fatalf("%s: %d", path, w.Code)
+		}
+		all[where] = w.Body.String()
+	}
+	for where, c := range map[string]interface{ Run(*env) error }{
+		"slowburn status":    &statusCmd{remote: remote{URL: daemon.URL}},
+		"slowburn incidents": &incidentsListCmd{remote: remote{URL: daemon.URL}, Limit: 50},
+	} {
+		var out, errs bytes.Buffer
+		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs}, ctx: context.Background(), cli: &cli{}})
+		all[where] = out.String() + errs.String()
+	}
+	all["report"] = report.Build(report.Input{
+		Name: "weekly", Period: report.PeriodOf(slo.Week, awkwardNow.Add(-time.Hour)),
+		Subjects: []report.Subject{{ID: l.spec.ID(), Spec: l.spec, Ledger: l.ledger, Incidents: []alerting.Incident{l.resolved}}},
+	}).Markdown()
+	all["draft"] = postmortem.Draft(postmortem.Facts{Incident: l.resolved, Spec: l.spec, Ledger: l.ledger}).Markdown()
+	for where := range all {
+		all[where] = readable(all[where])
+	}
+	return all
+}
+
+// shownOn says which figure is shown where.
+var shownOn = map[string][]string{
+	"SLI":               {"Slack, open", "Slack, resolved", "page of all budgets", "slowburn status", "report"},
+	"budget left":       {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of all budgets", "slowburn status", "report", "draft"},
+	"cost":              {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "report", "draft"},
+	"burn rate":         {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "slowburn status", "draft"},
+	"bad events":        {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of an incident", "report", "draft"},
+	"duration":          {"Slack, resolved", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "report", "draft"},
+	"time to detection": {"Slack, open", "page of an incident", "slowburn incidents", "report", "draft"},
+}
+
+// Every figure reads the same wherever it is shown, and is rounded towards the worse.
+func TestAFigureReadsTheSameEverywhere(t *testing.T) {
+	for _, a := range awkwards {
+		t.Run(a.what, func(t *testing.T) {
+			l := a.live(t)
+			all := l.surfaces(t)
+			for figure, want := range map[string]string{
+				"SLI": a.sli, "budget left": a.left, "cost": a.cost, "burn rate": a.burn, "bad events": a.events, "duration": a.duration, "time to detection": detectedText,
+			} {
+				for _, where := range shownOn[figure] {
+					if !whole(all[where], want) {
+						t.Errorf("%s: the %s is not %q:\n%s", where, figure, want, all[where])
+					}
+				}
+			}
+		})
+	}
+}
+
+// whole reports whether a text has a figure that is no part of a longer one.
+func whole(text, figure string) bool {
+	for {
+		before, after, found := strings.Cut(text, figure)
+		switch {
+		case !found:
+			return false
+		case !strings.ContainsAny(lastRune(before), "0123456789.,−-") && !strings.ContainsAny(firstRune(after), "0123456789"):
+			return true
+		}
+		text = after
+	}
+}
+
+func firstRune(s string) string {
+	for _, r := range s {
+		return string(r)
+	}
+	return ""
+}
+
+func lastRune(s string) string {
+	r := []rune(s)
+	return string(r[max(len(r)-1, 0):])
+}
+
+// What is not known is a dash on every surface that has a place for it, and no figure.
+func TestWhatIsNotKnownIsADashEverywhere(t *testing.T) {
+	for what, slot := range map[string]budget.Slot{"no traffic": budget.Count(0, 0), "no data": {State: budget.Absent}} {
+		t.Run(what, func(t *testing.T) {
+			l := awkwards[0].live(t)
+			at := budget.MinuteOf(awkwardNow)
+			l.ledger = &budget.Ledger{}
+			for m := at - budget.Minutes(30*slo.Day); m < at; m++ {
+				l.ledger.Put(m, slot)
+			}
+			l.long = budget.Sum{}
+			l.status = budget.StatusAt(l.ledger, l.spec.Objective, l.spec.Window(), at)
+			all := l.surfaces(t)
+			for where, row := range map[string]string{"slowburn status": "checkout/availability", "report": "| `checkout/availability` | payments |"} {
+				for line := range strings.Lines(all[where]) {
+					if !strings.HasPrefix(line, row) {
+						continue
+					}
+					line = strings.ReplaceAll(strings.ReplaceAll(line, "99.9 %", ""), "28d", "")
+					if strings.Count(line, figures.Unknown) < 3 || strings.Contains(line, "%") {
+						t.Errorf("%s: %s", where, line)
+					}
+				}
+			}
+			for _, where := range []string{"slowburn status", "report", "page of all budgets", "Slack, open"} {
+				if slices.ContainsFunc([]string{"NaN", "Inf", "–"}, func(bad string) bool {
+					return strings.Contains(strings.ReplaceAll(all[where], "Mon–Fri 09–18", ""), bad)
+				}) {
+					t.Errorf("%s:\n%s", where, all[where])
+				}
+			}
+			if page := all["page of all budgets"]; strings.Count(page, `<span class="figure">—</span>`) < 3 {
+				t.Error(page)
+			}
+		})
+	}
+}
