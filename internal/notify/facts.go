@@ -177,7 +177,7 @@ func (h House) QueryURL(t incidents.Told) string {
 	}
 	q := url.Values{
 		"g0.expr": {queries[len(queries)-1].Text}, "g0.tab": {"0"},
-		"g0.range_input": {slo.ShortDuration(back)}, "g0.end_input": {t.Event.Time().UTC().Format("2006-01-02 15:04:05")},
+		"g0.range_input": {slo.ShortDuration(back)}, "g0.end_input": {t.Event.Time().UTC().Format(time.DateTime)},
 	}
 	return strings.TrimSuffix(h.Prometheus, "/") + "/graph?" + q.Encode()
 }

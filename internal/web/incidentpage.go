@@ -263,7 +263,7 @@ func (s *site) readForm(r *http.Request) (api.Act, error) {
 
 // formKey makes one act of a button that is pressed twice: the same, by the same person, in the same minute.
 func (s *site) formKey(a api.Act, more string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Text, more, s.Now().Format("200601021504")}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Text, more, s.Now().Truncate(time.Minute).Format(time.RFC3339)}, "\x00")))
 	return "web/" + hex.EncodeToString(sum[:16])
 }
 
