@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+	"github.com/slowburn-sre/slowburn/internal/schematest"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 

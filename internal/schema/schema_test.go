@@ -17,7 +17,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/schema"
-	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+	"github.com/slowburn-sre/slowburn/internal/schematest"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"

@@ -18,7 +18,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+	"github.com/slowburn-sre/slowburn/internal/schematest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
 
-	"github.com/slowburn-sre/slowburn/internal/schema/schematest"
+	"github.com/slowburn-sre/slowburn/internal/schematest"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/openslo"
