@@ -31,7 +31,7 @@ type Span struct {
 	To   time.Time
 }
 
-// Length is the time from the one end to the other.
+// Length returns the time from the one end to the other.
 func (s Span) Length() time.Duration { return s.To.Sub(s.From) }
 
 // Alerts compares what fired, oldest first. Alerts of one severity that overlap are one burn.
@@ -91,7 +91,7 @@ func merge(alerts []Alert) []Alert {
 	return out
 }
 
-// ourSpans are our burns while they were open. A ticket that became a page was a ticket until then.
+// ourSpans returns our burns while they were open. A ticket that became a page was a ticket until then.
 func ourSpans(o Ours) []Alert {
 	var out []Alert
 	for _, i := range o.Incidents {
@@ -234,7 +234,7 @@ func unseen(o Ours, t Theirs, s Alert) (missing, silent, n int) {
 	return missing, silent, n
 }
 
-// wait is the shortest `for` of Pyrra's alerts of a severity.
+// wait returns the shortest `for` of Pyrra's alerts of a severity.
 // Source: pyrra-dev/pyrra 0.10, slo/slo.go: the window divided by 20160 and, for tickets, by 672.
 func wait(spec *slo.Spec, severity alerting.Severity) time.Duration {
 	part := time.Duration(20160)

@@ -89,7 +89,7 @@ func pyrraCounts(spec *slo.Spec, name, group string) (total, bad string) {
 	return "", ""
 }
 
-// pyrraName is a metric's name without the suffix that says how it counts, as Pyrra cuts it.
+// pyrraName returns a metric's name without the suffix that says how it counts, as Pyrra cuts it.
 func pyrraName(metric string) string {
 	for _, suffix := range []string{"_total", "_count", "_bucket"} {
 		if cut, found := strings.CutSuffix(metric, suffix); found {
@@ -99,5 +99,5 @@ func pyrraName(metric string) string {
 	return metric
 }
 
-// seconds is a number of seconds as a duration.
+// seconds returns a number of seconds as a duration.
 func seconds(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }

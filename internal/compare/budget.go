@@ -80,7 +80,7 @@ func (w *walk) step(to float64, c Cause, format string, args ...any) {
 	w.at = to
 }
 
-// left is the share of their budget that a bad ratio leaves.
+// left returns the share of their budget that a bad ratio leaves.
 func (w *walk) left(ratio float64) float64 { return 1 - ratio/w.allowed }
 
 // bucket is five minutes in both accounts.
@@ -108,7 +108,7 @@ func (w *walk) buckets() []bucket {
 	return out
 }
 
-// ratio is the ledger's share of bad events in [from, to), NaN without events.
+// ratio returns the ledger's share of bad events in [from, to), NaN without events.
 func (w *walk) ratio(from, to time.Time) float64 {
 	r, ok := w.ours.Ledger.Sum(budget.MinuteOf(from), budget.MinuteOf(to)).BadRatio()
 	if !ok {
@@ -132,7 +132,7 @@ func (w *walk) throughRatios() {
 	w.step(w.left(w.eventRatio(w.window)), Averages, "%s", weights(w.ours.Ledger, buckets))
 }
 
-// counted is the ledger's ratio where they have one too.
+// counted returns the ledger's ratio where they have one too.
 func (b bucket) counted() float64 {
 	if math.IsNaN(b.theirs) || math.IsNaN(b.ours) {
 		return b.theirs
@@ -206,7 +206,7 @@ func mean(buckets []bucket, value func(bucket) float64) float64 {
 	return sum / float64(n)
 }
 
-// births are the ends of the buckets in which the ledger has bad events and they have none, nor in
+// births returns the ends of the buckets in which the ledger has bad events and they have none, nor in
 // the next: they did not see them late, they never saw them.
 func births(buckets []bucket) map[int64]bool {
 	born := map[int64]bool{}
@@ -219,7 +219,7 @@ func births(buckets []bucket) map[int64]bool {
 	return born
 }
 
-// eventRatio is the ledger's bad events over all events, divided once.
+// eventRatio returns the ledger's bad events over all events, divided once.
 func (w *walk) eventRatio(window time.Duration) float64 {
 	end := w.ours.At.Time()
 	return w.ratio(end.Add(-window), end)

@@ -132,7 +132,7 @@ type Budget struct {
 	Reasons []Reason
 }
 
-// known is a pointer to a figure, nil for what is not a finite number.
+// known returns a pointer to a figure, nil for what is not a finite number.
 func known(v float64) *float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil

@@ -72,7 +72,7 @@ type reader struct {
 	at  time.Time
 }
 
-// value is the answer to an instant query; nil without one.
+// value returns the answer to an instant query; nil without one.
 func (r reader) value(query string) (*float64, error) {
 	if query == "" {
 		return nil, nil
@@ -130,7 +130,7 @@ func (r reader) ratios(query string, length time.Duration) (out []Point, err err
 	return out, err
 }
 
-// since is the first time at which a series that always has a value has one.
+// since returns the first time at which a series that always has a value has one.
 func (r reader) since(query string, length time.Duration) (first time.Time, err error) {
 	err = r.over(query, length, Step, func(s *model.SampleStream) {
 		if at := s.Values; first.IsZero() && len(at) > 0 {

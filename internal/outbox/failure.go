@@ -45,10 +45,10 @@ type Failure struct {
 	Op Op
 }
 
-// Error is "class: reason", the form that Owed.LastErr keeps.
+// Error returns "class: reason", the form that Owed.LastErr keeps.
 func (f *Failure) Error() string { return string(f.Class) + ": " + f.Reason }
 
-// FailureOf is the failure in err; an error that is none may have happened at any time, so it counts as ambiguous.
+// FailureOf returns the failure in err; an error that is none may have happened at any time, so it counts as ambiguous.
 func FailureOf(err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
@@ -57,7 +57,7 @@ func FailureOf(err error) *Failure {
 	return &Failure{Class: Ambiguous, Reason: "unexpected error"}
 }
 
-// ClassOf is the class in a stored "class: reason".
+// ClassOf returns the class in a stored "class: reason".
 func ClassOf(lastErr string) Class {
 	class, _, _ := strings.Cut(lastErr, ": ")
 	return Class(class)
@@ -85,7 +85,7 @@ var maxAge = map[Lane]time.Duration{
 // expired reports whether the entry is too old to be tried again.
 func (o Owed) expired(now time.Time) bool { return now.Sub(o.Created) > maxAge[o.Lane] }
 
-// NextTry is what a failed attempt leads to: another try at a later time, or the end. It is a pure function;
+// NextTry returns what a failed attempt leads to: another try at a later time, or the end. It is a pure function;
 // its jitter comes from the entry's key, so that entries that failed together do not come back
 // together and yet every replay is the same.
 func NextTry(o Owed, f *Failure, now time.Time) Result {
@@ -102,7 +102,7 @@ func (o Owed) waits(now time.Time) bool {
 	return o.NextTry.After(now) && o.NextTry.Sub(now) <= longestAsked+longestWait
 }
 
-// wait is the time until the next try.
+// wait returns the time until the next try.
 func wait(o Owed, f *Failure) time.Duration {
 	switch {
 	case f.Class == RateLimited && f.After > 0:

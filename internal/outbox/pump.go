@@ -91,7 +91,7 @@ func (p *Pump) SetReceivers(receivers map[string]Receiver) {
 	p.receivers = receivers
 }
 
-// Receiver is the receiver of a name, nil if there is none.
+// Receiver returns the receiver of a name, nil if there is none.
 func (p *Pump) Receiver(name string) Receiver {
 	p.mu.Lock()
 	defer p.mu.Unlock()

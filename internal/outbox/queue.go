@@ -29,7 +29,7 @@ func (s step) verb() verb {
 	return toEdit
 }
 
-// keys are the keys of all entries that the step settles.
+// keys returns the keys of all entries that the step settles.
 func (s step) keys() []string {
 	keys := []string{s.owed.Key}
 	for _, o := range s.folded {
@@ -130,7 +130,7 @@ func (t *thread) plan(q *queue, receiver Receiver, now time.Time) {
 	}
 }
 
-// newestEdit is the edit that matters; older ones are needless. Only one that may have become a
+// newestEdit returns the edit that matters; older ones are needless. Only one that may have become a
 // fresh root message, its old one being gone, has to be cleared up first.
 func (t *thread) newestEdit(q *queue) *Owed {
 	for i := range t.edits {
@@ -263,7 +263,7 @@ func digests(fold []step, d Digester) []step {
 	return out
 }
 
-// digest is one message in place of several. Its key is that of the first.
+// digest returns one message in place of several. Its key is that of the first.
 func digest(of []step, body json.RawMessage) step {
 	s := step{owed: of[0].owed, root: of[0].root, lane: of[0].lane}
 	s.owed.Body = body

@@ -85,7 +85,7 @@ func (t *tally) settled(r Result) {
 	}
 }
 
-// Summary is how delivery stands now. It is safe to call at any time.
+// Summary returns how delivery stands now. It is safe to call at any time.
 func (p *Pump) Summary() Summary {
 	p.mu.Lock()
 	defer p.mu.Unlock()

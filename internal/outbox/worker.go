@@ -17,7 +17,7 @@ type worker struct {
 	began    time.Time // when that was on the machine's own clock
 }
 
-// at is the time of the pass plus what has gone by since: a call may take seconds, and a
+// at returns the time of the pass plus what has gone by since: a call may take seconds, and a
 // Retry-After counts from its answer.
 func (w *worker) at() time.Time { return w.now.Add(time.Since(w.began)) }
 
@@ -137,7 +137,7 @@ func (w *worker) send(ctx context.Context, s step) {
 	}
 }
 
-// deliver is one bounded attempt. It outlives ctx, so that a stop lets it finish.
+// deliver returns one bounded attempt. It outlives ctx, so that a stop lets it finish.
 func (w *worker) deliver(ctx context.Context, s step) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.opts.Attempt)
 	defer cancel()
@@ -314,7 +314,7 @@ var notLookedUp = &Failure{Class: Ambiguous, Reason: "look-up failed"}
 // once: if the second outcome is unclear as well, it waits until it can be looked up.
 const repeated = " after a repeat"
 
-// unclear is why an entry stays ambiguous when its look-up failed.
+// unclear returns why an entry stays ambiguous when its look-up failed.
 func unclear(o Owed) *Failure {
 	if strings.HasSuffix(o.LastErr, repeated) {
 		return &Failure{Class: Ambiguous, Reason: notLookedUp.Reason + repeated}

@@ -106,7 +106,7 @@ func (r *Reader) Backfills(marks map[string][]byte, specs []*slo.Spec) []*Backfi
 // Done reports whether nothing is left to read.
 func (b *Backfill) Done() bool { return b.pos <= b.plan.From }
 
-// Specs are the SLOs whose history it is.
+// Specs returns the SLOs whose history it is.
 func (b *Backfill) Specs() []*slo.Spec { return b.specs }
 
 // Progress says how far it has come.
@@ -236,7 +236,7 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 	b.bundles = bundles(raw)
 }
 
-// perMinute is about how many samples a minute of the bundle holds.
+// perMinute returns about how many samples a minute of the bundle holds.
 func (b *bundle) perMinute(s *state) int64 {
 	interval := int64(unknownPace)
 	for _, t := range s.targets {
@@ -351,7 +351,7 @@ func (b *Backfill) hoursOf(s *slo.Spec, sink *hourSink, out *Batch) {
 	}
 }
 
-// mark is what a restart needs: the plan, the position and the names. It is empty when all is done.
+// mark returns what a restart needs: the plan, the position and the names. It is empty when all is done.
 func (b *Backfill) mark() []byte {
 	if b.Done() {
 		return nil

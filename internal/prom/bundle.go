@@ -90,7 +90,7 @@ func unquoteMeta(s string) (string, bool) {
 	return plain, regexp.QuoteMeta(plain) == s
 }
 
-// alternation is the regular expression for any of the values.
+// alternation returns the regular expression for any of the values.
 func alternation(values []string) string {
 	quoted := make([]string, len(values))
 	for i, v := range values {
@@ -198,7 +198,7 @@ func positive(t term) map[string]string {
 	return out
 }
 
-// pieces is into how many queries the SLOs have to be split: a power of two, so that it seldom changes.
+// pieces returns into how many queries the SLOs have to be split: a power of two, so that it seldom changes.
 func pieces(specs []rawSpec) int {
 	most := 0
 	for _, patterns := range patternsOf(specs) {
@@ -241,7 +241,7 @@ func newBundle(key string, specs []rawSpec) *bundle {
 	return b
 }
 
-// merge is the one selector that covers all of them.
+// merge returns the one selector that covers all of them.
 func merge(specs []rawSpec) string {
 	metrics := map[string]bool{}
 	for _, s := range specs {

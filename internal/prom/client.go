@@ -201,7 +201,7 @@ func (l *limited) Read(p []byte) (int, error) {
 
 var errTooLarge = errors.New("answer is too large")
 
-// body is the answer's body, decompressed and limited.
+// body returns the answer's body, decompressed and limited.
 func (c *Client) body(resp *http.Response) (*limited, error) {
 	var r io.Reader = resp.Body
 	if resp.Header.Get("Content-Encoding") == "gzip" {
@@ -269,7 +269,7 @@ func statusError(fail failer, code int, body io.Reader) *Error {
 	return fail(Refused, "the server refuses the query", err)
 }
 
-// errorText is the server's explanation: short, printable, and only if it is in the API's form.
+// errorText returns the server's explanation: short, printable, and only if it is in the API's form.
 func errorText(body io.Reader) string {
 	b, _ := io.ReadAll(io.LimitReader(body, 4<<10))
 	a := answer{}

@@ -77,7 +77,7 @@ type account struct {
 	hole  hole
 }
 
-// empty is the first minute of which nothing is known yet.
+// empty returns the first minute of which nothing is known yet.
 func (a *account) empty() budget.Minute { return max(slotOf(a.last), a.done) + 1 }
 
 // hole is a stretch without samples that has just ended. It is kept open for one scrape
@@ -131,7 +131,7 @@ const (
 	unknownPace = 60_000
 )
 
-// slotOf is the minute whose slot (m, m+1] holds the sample.
+// slotOf returns the minute whose slot (m, m+1] holds the sample.
 func slotOf(ms int64) budget.Minute {
 	ms--
 	if ms < 0 {
@@ -169,7 +169,7 @@ func (p *pace) learn(gap int64) {
 
 func near(a, b int32) bool { return math.Abs(float64(a-b)) <= 0.2*float64(b) }
 
-// ms is the learned interval, or a stand-in.
+// ms returns the learned interval, or a stand-in.
 func (p *pace) ms() int64 { return int64(orDefault(p.interval, unknownPace)) }
 
 // isHole reports whether a gap is longer than scrapes are apart, with one missed scrape forgiven.
@@ -277,7 +277,7 @@ func (t *stepper) walk(to budget.Minute) {
 	}
 }
 
-// upcoming is the first minute after pos that has a sample.
+// upcoming returns the first minute after pos that has a sample.
 func (t *stepper) upcoming() (first budget.Minute, ok bool) {
 	for i, r := range t.runs {
 		for t.next[i] < len(r.samples) && slotOf(r.samples[t.next[i]].ms) <= t.pos {
@@ -354,7 +354,7 @@ func (t *stepper) learnTargets() {
 	t.touched = t.touched[:0]
 }
 
-// lastScrape is when the target was last scraped before ms, 0 if it never was.
+// lastScrape returns when the target was last scraped before ms, 0 if it never was.
 func (t *stepper) lastScrape(target int32, ms int64) int64 {
 	last := t.targets[target].last
 	if last < t.last-forget {
@@ -427,7 +427,7 @@ func shorter(a, b int64) int64 {
 	return a
 }
 
-// increment is how many events a sample shows, since when they may have happened, and whether
+// increment returns how many events a sample shows, since when they may have happened, and whether
 // the whole value counts because the counter is new.
 func (t *stepper) increment(e *entry, cur *cursor, s sample) (n float64, from int64, birth bool) {
 	switch {
@@ -563,7 +563,7 @@ func (t *stepper) spread(a int32, sum tally, from, to budget.Minute, partial boo
 	}
 }
 
-// part is the i-th of n parts of sum, as equal as integers can be.
+// part returns the i-th of n parts of sum, as equal as integers can be.
 func part(sum, i, n int64) int64 {
 	if i < sum%n {
 		return sum/n + 1

@@ -126,7 +126,7 @@ func (d *decoder) fill(mark int) int {
 	return 0
 }
 
-// peek is the next byte that is not white space.
+// peek returns the next byte that is not white space.
 func (d *decoder) peek() byte {
 	for {
 		for d.pos < d.end {

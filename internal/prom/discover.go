@@ -86,7 +86,7 @@ func (c *Client) LabelValues(ctx context.Context, name string, selectors []strin
 	return values, err
 }
 
-// SeriesLabels is the labels of at most limit series that a selector matches in [from, to]. It
+// SeriesLabels returns the labels of at most limit series that a selector matches in [from, to]. It
 // reads the server's index, no samples.
 func (c *Client) SeriesLabels(ctx context.Context, selector string, from, to time.Time, limit int) ([]map[string]string, *Error) {
 	var series []map[string]string

@@ -70,7 +70,7 @@ const (
 	roleFraction // share of events that were good
 )
 
-// formulas are the queries of an SLO.
+// formulas returns the queries of an SLO.
 func (r *Reader) formulas(s *slo.Spec) []formula {
 	counted := func(ro role, q *slo.Query) formula {
 		text, scale := r.render(q, s.By)

@@ -259,7 +259,7 @@ func (d *reader) int() int64 {
 	return v
 }
 
-// count is the length of a list; no element takes less than a byte.
+// count returns the length of a list; no element takes less than a byte.
 func (d *reader) count() int {
 	n := d.uint()
 	if n > uint64(len(d.b)) {
@@ -365,7 +365,7 @@ func (b *bundle) adoptPromises(s *state, m *saved, known map[slo.ID]bool) {
 	s.primed, s.read, s.last = true, max(s.read, m.read), max(s.last, m.last)
 }
 
-// specOf is the index of the SLO of a budget, -1 if it is not in the bundle.
+// specOf returns the index of the SLO of a budget, -1 if it is not in the bundle.
 func (b *bundle) specOf(id slo.ID) int {
 	base := id.Base()
 	for lo, hi := 0, len(b.specs); lo < hi; {

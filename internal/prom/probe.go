@@ -49,7 +49,7 @@ func (f *firstValue) sample(_ int64, v float64) {
 	}
 }
 
-// ScrapeInterval is how far apart the samples of a bare selector were in the ten minutes before at, by the series that has
+// ScrapeInterval returns how far apart the samples of a bare selector were in the ten minutes before at, by the series that has
 // most of them; 0 if there are not two.
 func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Time) (time.Duration, *Error) {
 	const back = 10 * time.Minute
@@ -60,7 +60,7 @@ func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Ti
 	return (back / time.Duration(p.Value)).Round(time.Second), nil
 }
 
-// MetricType is what the targets of the server say a metric is: counter, gauge, histogram, summary; "" if none says so. Of
+// MetricType returns what the targets of the server say a metric is: counter, gauge, histogram, summary; "" if none says so. Of
 // a metric with several types the first is told.
 func (c *Client) MetricType(ctx context.Context, name string) (string, *Error) {
 	var envelope struct {
@@ -102,7 +102,7 @@ func (c *Client) BuildInfo(ctx context.Context) (BuildInfo, *Error) {
 	return envelope.Data, err
 }
 
-// ClockSkew is how far the server's clock is ahead of ours, to about the time the request took. now is our time just before.
+// ClockSkew returns how far the server's clock is ahead of ours, to about the time the request took. now is our time just before.
 func (c *Client) ClockSkew(ctx context.Context, now func() time.Time) (skew, within time.Duration, err *Error) {
 	before := now()
 	s := &firstValue{}

@@ -228,7 +228,7 @@ func (r *Reader) loadMarks() map[string]*saved {
 	return out
 }
 
-// donors are the marks a bundle's state is made of: all that know one of its SLOs or read its metrics.
+// donors returns the marks a bundle's state is made of: all that know one of its SLOs or read its metrics.
 func (b *bundle) donors(all map[string]*saved) []*saved {
 	if own, ok := all[b.key]; ok && b.sameSpecs(own) {
 		return []*saved{own}
@@ -314,7 +314,7 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, to budget.Minu
 	return r.cover(ctx, b, s, from, to, got)
 }
 
-// owed is the first slot that any SLO of the bundle waits for.
+// owed returns the first slot that any SLO of the bundle waits for.
 func (s *state) owed() budget.Minute {
 	first := s.promises[0].since
 	for _, p := range s.promises {
@@ -345,7 +345,7 @@ func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget
 // samplesPerQuery bounds an answer to about two thirds of the default cap in bytes.
 const samplesPerQuery = 600_000
 
-// affordable is how many minutes of the bundle one answer may hold.
+// affordable returns how many minutes of the bundle one answer may hold.
 func (b *bundle) affordable(s *state) budget.Minute {
 	return budget.Minute(min(max(samplesPerQuery/max(b.perMinute(s), 1), 1), reachBack))
 }

@@ -60,14 +60,14 @@ type Word struct {
 // lookBack is how long after its end an incident may still come to require a review, because late data were counted.
 const lookBack = 28 * slo.Day
 
-// Reviews are the reviews as they were last read, newest incident first.
+// Reviews returns the reviews as they were last read, newest incident first.
 func (k *Keeper) Reviews() []postmortem.Review {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return slices.Clone(k.reviews)
 }
 
-// File is the review of an incident as it stands, and false if there is none.
+// File returns the review of an incident as it stands, and false if there is none.
 func (k *Keeper) File(incident string) (text string, ok bool) {
 	for _, r := range k.Reviews() {
 		if r.Incident == incident {
@@ -180,7 +180,7 @@ func (k *Keeper) remind(ctx context.Context, all []postmortem.Review, incidents 
 	return problems
 }
 
-// incidentOf is the incident of a review; of one that is long over, what the file says of it.
+// incidentOf returns the incident of a review; of one that is long over, what the file says of it.
 func incidentOf(r postmortem.Review, incidents []alerting.Incident) alerting.Incident {
 	if n := slices.IndexFunc(incidents, func(i alerting.Incident) bool { return i.ID == r.Incident }); n >= 0 {
 		return incidents[n]
@@ -195,7 +195,7 @@ func (k *Keeper) zone() *time.Location {
 	return k.Zone
 }
 
-// file is where the review of an incident is written: the day, the budget and the time it began, as a name that any file
+// file returns where the review of an incident is written: the day, the budget and the time it began, as a name that any file
 // system takes.
 func (k *Keeper) file(i alerting.Incident) string {
 	name := strings.Map(func(r rune) rune {

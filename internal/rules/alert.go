@@ -51,7 +51,7 @@ func share(points int64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%02d", points/100, points%100), "0"), ".") + "%"
 }
 
-// alertLabels are those of a record and, for routing, the owner.
+// alertLabels returns those of a record and, for routing, the owner.
 func (b *builder) alertLabels(more ...string) map[string]string {
 	m := b.labels(more...)
 	if b.spec.Owner != "" {

@@ -154,10 +154,10 @@ func totalName(w time.Duration) string { return "slowburn:total:increase" + shor
 func badName(w time.Duration) string   { return "slowburn:bad:increase" + short(w) }
 func ratioName(w time.Duration) string { return "slowburn:bad:ratio" + short(w) }
 
-// short is a duration as it stands in the name of a series: 28 days are 28d, not 4w.
+// short returns a duration as it stands in the name of a series: 28 days are 28d, not 4w.
 func short(w time.Duration) string { return slo.ShortDuration(w) }
 
-// promDuration is a duration as Prometheus itself, and so Sloth and Pyrra, write it: 4w.
+// promDuration returns a duration as Prometheus itself, and so Sloth and Pyrra, write it: 4w.
 func promDuration(w time.Duration) string { return model.Duration(w).String() }
 
 // counts records what happened over each window: totals, bad events, and their ratio.
@@ -182,7 +182,7 @@ func (b *builder) tiled(name string, w time.Duration) string {
 	return fmt.Sprintf("sum_over_time(%s[%s:%s])", b.recorded(name), short(w), short(tile))
 }
 
-// rawLimit is longer for other people's names, whose series are promised to have their values.
+// rawLimit returns longer for other people's names, whose series are promised to have their values.
 func (b *builder) rawLimit() time.Duration {
 	if b.options.Names == Sloth || b.options.Names == Pyrra {
 		return 100 * slo.Day
@@ -190,7 +190,7 @@ func (b *builder) rawLimit() time.Duration {
 	return rawLimit
 }
 
-// windows are the tile and all that the alerts and the names look at, shortest first.
+// windows returns the tile and all that the alerts and the names look at, shortest first.
 func (b *builder) windows() []time.Duration {
 	out := []time.Duration{tile}
 	for _, p := range b.pairs() {

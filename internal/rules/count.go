@@ -50,7 +50,7 @@ func newCount(spec *slo.Spec, scrape time.Duration) (*count, error) {
 // querier writes PromQL about one SLO.
 type querier struct{ spec *slo.Spec }
 
-// by is the clause that keeps the labels of a budget, with a space around it.
+// by returns the clause that keeps the labels of a budget, with a space around it.
 func (q querier) by() string {
 	if len(q.spec.By) == 0 {
 		return ""
@@ -61,16 +61,16 @@ func (q querier) by() string {
 // on matches two sides by the labels of a budget.
 func (q querier) on() string { return "on (" + strings.Join(q.spec.By, ", ") + ")" }
 
-// recordedTotal is the total of the same window, which stands one rule above.
+// recordedTotal returns the total of the same window, which stands one rule above.
 func (q querier) recordedTotal(w time.Duration) string { return selectorOf(q.spec, totalName(w)) }
 
-// orZero is an expression, or 0 where it has no value and the total has one: no bad series beside a
+// orZero returns an expression, or 0 where it has no value and the total has one: no bad series beside a
 // total means no bad event.
 func (q querier) orZero(expr string, w time.Duration) string {
 	return fmt.Sprintf("%s\nor %s\n0 * %s", expr, q.on(), q.recordedTotal(w))
 }
 
-// rest is the total without the good events. Rates extrapolate, and may find more good events than
+// rest returns the total without the good events. Rates extrapolate, and may find more good events than
 // there were.
 func (q querier) rest(good string, w time.Duration) string {
 	return fmt.Sprintf("clamp_min(%s - %s (\n%s\n), 0)", q.recordedTotal(w), q.on(), good)
@@ -225,7 +225,7 @@ func (q querier) slices(scrape time.Duration) (*count, error) {
 	return q.sliced(expr), nil
 }
 
-// worst is 1 while any series fulfils the condition: one that is bad makes the minute bad.
+// worst returns 1 while any series fulfils the condition: one that is bad makes the minute bad.
 func (q querier) worst(text, condition string) string {
 	return fmt.Sprintf("max%s(%s %s)", q.by(), finite(text), condition)
 }

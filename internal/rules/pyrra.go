@@ -37,7 +37,7 @@ func (b *builder) pyrra() error {
 	return nil
 }
 
-// pyrraBase is the name that Pyrra's series begin with, and what the total selects.
+// pyrraBase returns the name that Pyrra's series begin with, and what the total selects.
 func (b *builder) pyrraBase() (string, []*labels.Matcher, error) {
 	i := b.spec.SLI
 	switch {
@@ -51,7 +51,7 @@ func (b *builder) pyrraBase() (string, []*labels.Matcher, error) {
 	return "", nil, b.refuse("Pyrra names its series after a metric, and this SLO is made of expressions")
 }
 
-// pyrraName is a metric's name without the suffix that says how it counts.
+// pyrraName returns a metric's name without the suffix that says how it counts.
 func pyrraName(metric string) string {
 	for _, suffix := range []string{"_total", "_count", "_bucket"} {
 		if name, found := strings.CutSuffix(metric, suffix); found {
@@ -92,7 +92,7 @@ func (b *builder) pyrraIncreases(period time.Duration, extra map[string]string) 
 	}
 }
 
-// pyrraLabels are the labels that Pyrra keeps: those of the budgets, those that only the errors
+// pyrraLabels returns the labels that Pyrra keeps: those of the budgets, those that only the errors
 // select by, and those that are selected by a pattern.
 func (b *builder) pyrraLabels(total, other []*labels.Matcher) []string {
 	keep := map[string]bool{}
@@ -116,7 +116,7 @@ func byClause(names []string) string {
 	return " by (" + strings.Join(names, ", ") + ") "
 }
 
-// equalities are the labels that a selector fixes; Pyrra puts them on its series.
+// equalities returns the labels that a selector fixes; Pyrra puts them on its series.
 func equalities(matchers []*labels.Matcher) map[string]string {
 	m := map[string]string{}
 	for _, x := range matchers {
@@ -137,7 +137,7 @@ func (b *builder) pyrraGeneric(period time.Duration) {
 	b.pyrraRecord("pyrra_errors:rate5m", rate(badName(tile)), nil)
 }
 
-// exhaustion is how long the whole budget lasts at the burn at which a pair fires, in whole minutes.
+// exhaustion returns how long the whole budget lasts at the burn at which a pair fires, in whole minutes.
 func exhaustion(p slo.Pair) time.Duration {
 	return (p.Long * 10000 / time.Duration(p.Budget)).Round(time.Minute)
 }

@@ -59,7 +59,7 @@ func (b *builder) slothRecord(name, expr string, more ...string) {
 	b.group.Rules = append(b.group.Rules, Rule{Record: name, Expr: expr, Labels: b.slothLabels(more...)})
 }
 
-// slothLabels are the labels by which Sloth knows an SLO.
+// slothLabels returns the labels by which Sloth knows an SLO.
 func (b *builder) slothLabels(more ...string) map[string]string {
 	m := map[string]string{"sloth_id": b.slothID(), "sloth_service": b.spec.Service, "sloth_slo": b.spec.Name}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -68,7 +68,7 @@ func (b *builder) slothLabels(more ...string) map[string]string {
 	return m
 }
 
-// slothID is how Sloth names an SLO: service and name with a hyphen between.
+// slothID returns how Sloth names an SLO: service and name with a hyphen between.
 func (b *builder) slothID() string { return b.spec.Service + "-" + b.spec.Name }
 
 func (b *builder) slothSelector() string {

@@ -8,7 +8,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Threshold is the ratio of bad events above which a pair fires, in PromQL: share of the budget ×
+// Threshold returns the ratio of bad events above which a pair fires, in PromQL: share of the budget ×
 // length of its window ÷ long window × allowed ratio. It is written without an error: as a decimal
 // ("0.0144") where it ends, else as a fraction ("7 / 750").
 //
@@ -23,7 +23,7 @@ func Threshold(p slo.Pair, spec *slo.Spec) string {
 	return "(" + r.Num().String() + " / " + r.Denom().String() + ")"
 }
 
-// burn is the burn rate above which a pair fires.
+// burn returns the burn rate above which a pair fires.
 func burn(p slo.Pair, spec *slo.Spec) *big.Rat {
 	r := big.NewRat(p.Budget, 10000)
 	return r.Mul(r, big.NewRat(int64(spec.Window().Length()/time.Minute), int64(p.Long/time.Minute)))
@@ -31,13 +31,13 @@ func burn(p slo.Pair, spec *slo.Spec) *big.Rat {
 
 func allowedRatio(spec *slo.Spec) *big.Rat { return big.NewRat(spec.Objective.Allowed(), slo.Billion) }
 
-// allowed is the budget as a share of all events: "0.001".
+// allowed returns the budget as a share of all events: "0.001".
 func allowed(spec *slo.Spec) string {
 	text, _ := decimal(allowedRatio(spec))
 	return text
 }
 
-// objective is the promised share of good events: "0.999".
+// objective returns the promised share of good events: "0.999".
 func objective(spec *slo.Spec) string {
 	text, _ := decimal(new(big.Rat).Sub(big.NewRat(1, 1), allowedRatio(spec)))
 	return text

@@ -50,7 +50,7 @@ func YAML(groups []Group) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// remarks are the notes of all groups, each said once, with the groups that it is about.
+// remarks returns the notes of all groups, each said once, with the groups that it is about.
 func remarks(groups []Group) []string {
 	var notes []string
 	about := map[string][]string{}

@@ -129,7 +129,7 @@ func (c *commit) pack(t *Turn) (packed, error) {
 	return p, err
 }
 
-// packState is the state without Through, which is kept beside it.
+// packState returns the state without Through, which is kept beside it.
 func packState(s alerting.State) ([]byte, error) {
 	s.Through = 0
 	return json.Marshal(s)

@@ -146,7 +146,7 @@ func (f *fold) fetch(ctx context.Context) error {
 	return err
 }
 
-// fineFrom is the first minute of a day that the ledger keeps as a minute; 0 if it keeps none.
+// fineFrom returns the first minute of a day that the ledger keeps as a minute; 0 if it keeps none.
 func fineFrom(l *budget.Ledger, day int64) int64 {
 	first := int64(0)
 	l.Each(budget.Minute(day*minutesPerDay), budget.Minute((day+1)*minutesPerDay), func(m budget.Minute, _ budget.Slot) bool {
@@ -180,7 +180,7 @@ func (f *fold) writeDays(ctx context.Context) error {
 	return nil
 }
 
-// ledgerOf is the ledger that a day is written from: the given one, if it has all that the disk has.
+// ledgerOf returns the ledger that a day is written from: the given one, if it has all that the disk has.
 func (f *fold) ledgerOf(p page) *budget.Ledger {
 	if given := f.given[p.budget]; given != nil && !f.late[p] {
 		return given

@@ -76,7 +76,7 @@ func (db *DB) Owes(ctx context.Context, key string) (bool, error) {
 	return n > 0, wrap("owes", db.path, err)
 }
 
-// Root is the newest receipt of a sent post or edit of the thread: where its root message is
+// Root returns the newest receipt of a sent post or edit of the thread: where its root message is
 // now. It is false if nothing of the thread was sent.
 func (db *DB) Root(ctx context.Context, receiver, thread string) (outbox.Receipt, bool, error) {
 	var r outbox.Receipt
@@ -229,7 +229,7 @@ func unpackJSON(text string, sum int64, v any) error {
 	return nil
 }
 
-// limit is how many rows are wanted, a thousand if that is not said.
+// limit returns how many rows are wanted, a thousand if that is not said.
 func limit(n int) int {
 	if n <= 0 {
 		return 1000

@@ -30,7 +30,7 @@ func (db *DB) Incidents(ctx context.Context, f IncidentFilter) ([]alerting.Incid
 	return all, wrap("incidents", db.path, err)
 }
 
-// Incident is the incident with the ID, and false if there is none.
+// Incident returns the incident with the ID, and false if there is none.
 func (db *DB) Incident(ctx context.Context, id string) (alerting.Incident, bool, error) {
 	all, err := db.readIncidents(ctx, sqlIncident, id)
 	if len(all) == 0 || err != nil {
@@ -95,7 +95,7 @@ func readActs(ctx context.Context, q querier, query string, args ...any) ([]aler
 	return all, err
 }
 
-// Evidence is what was found out about an incident, oldest first.
+// Evidence returns what was found out about an incident, oldest first.
 func (db *DB) Evidence(ctx context.Context, incident string) ([]Evidence, error) {
 	all, err := readEvidence(ctx, db.r, sqlEvidence, incident)
 	return all, wrap("evidence", db.path, err)
@@ -126,7 +126,7 @@ func (db *DB) Reports(ctx context.Context, name string, n int) ([]Report, error)
 	return all, wrap("reports", db.path, err)
 }
 
-// Report is a kept report, and false if there is none of this name and period.
+// Report returns a kept report, and false if there is none of this name and period.
 func (db *DB) Report(ctx context.Context, name, period string) (Report, bool, error) {
 	all, err := db.readReports(ctx, sqlReport, name, period)
 	if len(all) == 0 || err != nil {

@@ -240,7 +240,7 @@ func (r *reader) slot() budget.Slot {
 	return s
 }
 
-// count is a number of things that take at least a byte each.
+// count returns a number of things that take at least a byte each.
 func (r *reader) count(n uint64) int {
 	if n > uint64(len(r.b)) {
 		r.err = errShort

@@ -246,7 +246,7 @@ func (db *DB) sameVersion() error {
 	return err
 }
 
-// Path is where the store is, as an absolute path.
+// Path returns where the store is, as an absolute path.
 func (db *DB) Path() string { return db.path }
 
 // Close waits for what is being written and frees the lock. The store must not be used afterwards.
@@ -323,7 +323,7 @@ func each(ctx context.Context, q querier, f func(*sql.Rows) error, query string,
 	return rows.Err()
 }
 
-// nanos is how a time is kept: nanoseconds since the Unix epoch, 0 for none.
+// nanos returns how a time is kept: nanoseconds since the Unix epoch, 0 for none.
 func nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -331,7 +331,7 @@ func nanos(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// timeOf is the inverse of nanos, in UTC.
+// timeOf returns the inverse of nanos, in UTC.
 func timeOf(n int64) time.Time {
 	if n == 0 {
 		return time.Time{}

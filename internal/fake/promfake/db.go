@@ -91,7 +91,7 @@ func New(opts Options) *DB {
 	return db
 }
 
-// now is the server's clock.
+// now returns the server's clock.
 func (db *DB) now() time.Time {
 	if db.opts.Now != nil {
 		return db.opts.Now()
@@ -99,7 +99,7 @@ func (db *DB) now() time.Time {
 	return time.Now()
 }
 
-// horizon is the newest timestamp (in milliseconds) that readers may see.
+// horizon returns the newest timestamp (in milliseconds) that readers may see.
 func (db *DB) horizon() int64 {
 	if db.opts.Now != nil {
 		return db.opts.Now().UnixMilli()

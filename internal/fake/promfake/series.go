@@ -200,7 +200,7 @@ func (s *Series) writable(enc chunkenc.Encoding, ms int64) *chunk {
 	return &s.chunks[len(s.chunks)-1]
 }
 
-// lastT is the timestamp of the newest sample, or the beginning of time.
+// lastT returns the timestamp of the newest sample, or the beginning of time.
 func (s *Series) lastT() int64 {
 	if n := len(s.chunks); n > 0 {
 		return s.chunks[n-1].maxT
@@ -208,7 +208,7 @@ func (s *Series) lastT() int64 {
 	return minTime
 }
 
-// encoding is the kind of the newest sample.
+// encoding returns the kind of the newest sample.
 func (s *Series) encoding() chunkenc.Encoding {
 	if n := len(s.chunks); n > 0 {
 		return s.chunks[n-1].Encoding()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// load is the relative traffic at t: about 1 on average over a weekday, high
+// load returns the relative traffic at t: about 1 on average over a weekday, high
 // in the afternoon, low at night, less at the weekend.
 func load(t time.Time) float64 {
 	t = t.UTC()

@@ -22,10 +22,10 @@ type Outage struct {
 	Lead    time.Duration
 }
 
-// End is when the outage is over.
+// End returns when the outage is over.
 func (o Outage) End() time.Time { return o.Start.Add(o.Length) }
 
-// fraction is the share of work on a route that fails at t.
+// fraction returns the share of work on a route that fails at t.
 func (o Outage) fraction(route string, t time.Time) float64 {
 	if t.Before(o.Start) || !t.Before(o.End()) {
 		return 0
@@ -40,7 +40,7 @@ func (o Outage) fraction(route string, t time.Time) float64 {
 	return o.Fraction
 }
 
-// Story is the outage of the demo: checkout v2.4.1 is deployed, three minutes
+// Story returns the outage of the demo: checkout v2.4.1 is deployed, three minutes
 // later, at start, payments by card begin to fail on every pod, six of ten
 // requests to /pay, and it is rolled back after the given length.
 func Story(start time.Time, length time.Duration) Outage {
@@ -68,7 +68,7 @@ func Past(live time.Time) []Outage {
 	}
 }
 
-// lengthFor is how long the outage must last to spend this share of the budget
+// lengthFor returns how long the outage must last to spend this share of the budget
 // that `allowed` (1 − objective) leaves in the 28 days before live.
 func (o Outage) lengthFor(share, allowed float64, live time.Time) time.Duration {
 	var total float64
@@ -90,7 +90,7 @@ type rollout struct {
 	version string
 }
 
-// failing is the share of work on a route of a service that fails at t.
+// failing returns the share of work on a route of a service that fails at t.
 func (s *Shop) failing(service, route string, t time.Time) float64 {
 	worst := 0.0
 	for _, o := range s.outages {

@@ -78,7 +78,7 @@ func (t *target) start(version string) *pod {
 	return p
 }
 
-// shortHash is the middle part of a pod name, which changes with a rollout.
+// shortHash returns the middle part of a pod name, which changes with a rollout.
 func shortHash(parts ...any) string {
 	h := fnv.New32a()
 	fmt.Fprint(h, parts...)

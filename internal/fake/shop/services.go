@@ -42,7 +42,7 @@ const (
 // an exemplar. In an outage every interval does.
 const exemplarShare = 0.1
 
-// checkout is an HTTP API with a classic latency histogram.
+// checkout returns an HTTP API with a classic latency histogram.
 func checkout(p *pod) func(moment) {
 	routes := []struct {
 		path string  // and, of /pay, the payment
@@ -95,7 +95,7 @@ func (e endpoint) serve(p *pod, m moment, mean, noise, outage float64) float64 {
 	return n
 }
 
-// payments is a gRPC service.
+// payments returns a gRPC service.
 func payments(p *pod) func(moment) {
 	methods := []struct {
 		name                   string
@@ -126,7 +126,7 @@ func payments(p *pod) func(moment) {
 	}
 }
 
-// partners is an HTTP API that hardly anybody calls.
+// partners returns an HTTP API that hardly anybody calls.
 func partners(p *pod) func(moment) {
 	e := httpEndpoint(p, "/export")
 	latency := classic(p, "http_request_duration_seconds", []float64{0.5, 1, 2.5})
@@ -159,7 +159,7 @@ func ordersWorker(p *pod) func(moment) {
 	}
 }
 
-// web is the front end: a probe from outside, and latency as a native histogram.
+// web returns the front end: a probe from outside, and latency as a native histogram.
 func web(p *pod) func(moment) {
 	const page = "https://shop.example.com/"
 	up := p.outside(1, "probe_success", page)
@@ -248,7 +248,7 @@ func (h *classicHistogram) observe(p *pod, n, slow float64, m moment) {
 	h.count.value += n
 }
 
-// emptyNative is a native histogram of schema 2 (four buckets per doubling)
+// emptyNative returns a native histogram of schema 2 (four buckets per doubling)
 // over 32 ms to 1 s.
 func emptyNative() *histogram.Histogram {
 	return &histogram.Histogram{

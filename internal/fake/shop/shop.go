@@ -35,7 +35,7 @@ func New(seed uint64, db *promfake.DB, live time.Time) *Shop {
 	return NewWithHistory(seed, db, live, History)
 }
 
-// NewWithHistory is New with a history of another length, for tests that need
+// NewWithHistory returns New with a history of another length, for tests that need
 // the shop but not its past.
 func NewWithHistory(seed uint64, db *promfake.DB, live time.Time, history time.Duration) *Shop {
 	s := &Shop{db: db, seed: seed, live: live.UTC(), rollouts: map[string][]rollout{}}
@@ -68,7 +68,7 @@ func (s *Shop) scheduleReleases(svc service, begin time.Time) {
 	}
 }
 
-// Live is the moment the shop goes live, as given to [New].
+// Live returns the moment the shop goes live, as given to [New].
 func (s *Shop) Live() time.Time { return s.live }
 
 // Outages returns everything that goes wrong in this shop, past and staged.

@@ -14,7 +14,7 @@ type method struct {
 	do    func(*workspace, *request) reply
 }
 
-// methodTable is the Web API.
+// methodTable returns the Web API.
 func methodTable() map[string]method {
 	none := func(*Channel) string { return "" }
 	always := func(scope string) func(*Channel) string { return func(*Channel) string { return scope } }

@@ -51,7 +51,7 @@ func (d drawing) text(v any) template.HTML {
 	return d.names.plain(str(m["text"]))
 }
 
-// scalar is a string or a number as text.
+// scalar returns a string or a number as text.
 func scalar(v any) string {
 	if n, ok := v.(json.Number); ok {
 		return n.String()
@@ -59,7 +59,7 @@ func scalar(v any) string {
 	return str(v)
 }
 
-// summary is the beginning of a message in one line, for the mark above a
+// summary returns the beginning of a message in one line, for the mark above a
 // broadcast reply.
 func (d drawing) summary(m *Message) string {
 	const most = 90
@@ -90,7 +90,7 @@ func (d drawing) local(address any) string {
 	return ""
 }
 
-// picture is the address of an image block that the stand-in itself serves: one of its own addresses, or an uploaded file.
+// picture returns the address of an image block that the stand-in itself serves: one of its own addresses, or an uploaded file.
 func (d drawing) picture(b map[string]any) string {
 	if f, ok := b["slack_file"].(map[string]any); ok && str(f["id"]) != "" {
 		return "/files/" + url.PathEscape(str(f["id"]))
@@ -100,7 +100,7 @@ func (d drawing) picture(b map[string]any) string {
 
 var hexColor = regexp.MustCompile(`^#?[0-9a-fA-F]{6}$`)
 
-// color is the colour bar of an attachment.
+// color returns the colour bar of an attachment.
 func color(v any) string {
 	switch s := str(v); {
 	case s == "good":

@@ -32,7 +32,7 @@ func chartSVG(block map[string]any) template.HTML {
 	return w.html()
 }
 
-// legend is the names of a chart's series or segments, in order.
+// legend returns the names of a chart's series or segments, in order.
 func legend(block map[string]any) (out []string) {
 	chart, _ := block["chart"].(map[string]any)
 	for _, key := range []string{"series", "segments"} {
@@ -143,7 +143,7 @@ func (s scale) y(v float64) float64 {
 	return plotBottom - (v-s.low)/(s.high-s.low)*(plotBottom-plotTop)
 }
 
-// slot is the width of one category.
+// slot returns the width of one category.
 func (s scale) slot() float64 { return float64(plotRight-plotLeft) / float64(max(s.n, 1)) }
 
 func (s scale) x(i int) float64 { return plotLeft + s.slot()*(float64(i)+0.5) }

@@ -195,7 +195,7 @@ func updateMessage(w *workspace, r *request) reply {
 	return okay(map[string]any{"channel": m.Channel, "ts": m.TS, "text": m.Text, "message": w.wire(m, true)})
 }
 
-// applyTo is an edit: what was given replaces, what was left out stays.
+// applyTo returns an edit: what was given replaces, what was left out stays.
 func (c content) applyTo(r *request) func(*Message) {
 	return func(m *Message) {
 		if c.text != "" {

@@ -125,7 +125,7 @@ func InvalidBlocks(kind string) Effect {
 	}}
 }
 
-// RefuseCharts is the standing fault of a workspace that data_visualization has
+// RefuseCharts returns the standing fault of a workspace that data_visualization has
 // not reached.
 func RefuseCharts() Fault {
 	chart := "data_visualization"
@@ -211,7 +211,7 @@ func EmptyError() Effect {
 // documents say that some part of it may have succeeded.
 func FatalErrorPosted() Effect { return Commit(APIError("fatal_error")) }
 
-// Effects is one of every kind, in a fixed order, for random fault schedules.
+// Effects returns one of every kind, in a fixed order, for random fault schedules.
 // Those named "hang" or "slow body" last until the caller gives up.
 func Effects() []Effect {
 	return []Effect{

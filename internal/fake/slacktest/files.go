@@ -13,7 +13,7 @@ import (
 // largestUpload bounds what the stand-in keeps in memory of one file.
 const largestUpload = 16 << 20
 
-// getUploadURL is the first of three steps: it announces a file.
+// getUploadURL returns the first of three steps: it announces a file.
 func getUploadURL(w *workspace, r *request) reply {
 	size, err := strconv.Atoi(r.arg("length"))
 	if r.arg("filename") == "" || err != nil || size <= 0 {
@@ -62,7 +62,7 @@ func uploadedBytes(r *http.Request) ([]byte, error) {
 	return io.ReadAll(part)
 }
 
-// completeUpload is the third step: it names the files and shares them. Slack
+// completeUpload returns the third step: it names the files and shares them. Slack
 // shares some time later; the stand-in does so at once.
 func completeUpload(w *workspace, r *request) reply {
 	var named []struct{ ID, Title string }

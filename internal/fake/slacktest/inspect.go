@@ -216,7 +216,7 @@ func (s *Server) Violations() []Violation { return s.State().Violations() }
 // HasBlock reports whether the message has a block of that type.
 func (m Message) HasBlock(kind string) bool { return hasBlock(m.Blocks, kind) }
 
-// Visible is all text a person could read in the message, one piece per line,
+// Visible returns all text a person could read in the message, one piece per line,
 // as it was sent (mrkdwn and entities are left alone).
 func (m Message) Visible() string {
 	lines := []string{m.Text}

@@ -46,7 +46,7 @@ func (s *Server) SetCallbacks(interactionsURL, commandsURL string) {
 	})
 }
 
-// SigningSecret is the secret that callbacks are signed with.
+// SigningSecret returns the secret that callbacks are signed with.
 func (s *Server) SigningSecret() string { return s.ws.opts.SigningSecret }
 
 // Press presses the button with that action ID on a message, as a user, and
@@ -127,7 +127,7 @@ func (s *Server) showAnswer(channel, user string, a Ack) {
 	})
 }
 
-// flat is a form as Socket Mode sends it: a JSON object.
+// flat returns a form as Socket Mode sends it: a JSON object.
 func flat(form url.Values) map[string]string {
 	out := map[string]string{}
 	for k := range form {
@@ -136,7 +136,7 @@ func flat(form url.Values) map[string]string {
 	return out
 }
 
-// pressPayload is the block_actions payload of a button press, or of a choice.
+// pressPayload returns the block_actions payload of a button press, or of a choice.
 func (w *workspace) pressPayload(ts, actionID, value, user string) (map[string]any, error) {
 	m := w.findAnywhere(ts)
 	if m == nil {
@@ -161,7 +161,7 @@ func (w *workspace) pressPayload(ts, actionID, value, user string) (map[string]a
 	}, nil
 }
 
-// action is the entry of "actions" for a control of the message.
+// action returns the entry of "actions" for a control of the message.
 func (m Message) action(id, value string) (map[string]any, error) {
 	if value == "" {
 		buttons := m.Buttons()
@@ -262,7 +262,7 @@ func (s *Server) post(target, body string, header http.Header, change []func(*ht
 	return Ack{Status: resp.StatusCode, Body: string(answer)}, nil
 }
 
-// Sign is Slack's v0 request signature of a body at a time (Unix seconds as
+// Sign returns Slack's v0 request signature of a body at a time (Unix seconds as
 // text).
 func Sign(secret, timestamp, body string) string {
 	mac := hmac.New(sha256.New, []byte(secret))

@@ -44,7 +44,7 @@ type Options struct {
 	PingEvery time.Duration
 }
 
-// AllScopes is every scope the stand-in knows, and the default of
+// AllScopes returns every scope the stand-in knows, and the default of
 // [Options].Scopes.
 func AllScopes() []string {
 	return []string{

@@ -202,7 +202,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// busiest is the channel to open when none was asked for: the one that was last
+// busiest returns the channel to open when none was asked for: the one that was last
 // written to.
 func (st State) busiest() *Channel {
 	var best *Channel
@@ -240,7 +240,7 @@ func (st State) view(c Channel, thread string) view {
 	return v
 }
 
-// channelItems are messages and whispers by time, with a line for each day.
+// channelItems returns messages and whispers by time, with a line for each day.
 func (st State) channelItems(c Channel, thread string) []item {
 	var items []item
 	for _, m := range st.w.messages[c.ID] {

@@ -84,7 +84,7 @@ func (w *workspace) pace(c Call, p pace) (wait int) {
 
 func posts(method string) bool { return method == "chat.postMessage" || method == "webhook" }
 
-// lane is what a Retry-After applies to: a channel for posts, a method for
+// lane returns what a Retry-After applies to: a channel for posts, a method for
 // everything else.
 func lane(c Call) string {
 	if posts(c.Method) {

@@ -57,10 +57,10 @@ func Listen(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// URL is the address of the page, without a trailing slash.
+// URL returns the address of the page, without a trailing slash.
 func (s *Server) URL() string { return s.base }
 
-// APIURL is what a client takes for https://slack.com/api/, with the trailing
+// APIURL returns what a client takes for https://slack.com/api/, with the trailing
 // slash.
 func (s *Server) APIURL() string { return s.base + "/api/" }
 

@@ -48,7 +48,7 @@ func (c *socket) ping() error {
 	return c.conn.WriteControl(websocket.PingMessage, []byte("Ping from the stand-in"), time.Now().Add(ackTimeout))
 }
 
-// openConnection is apps.connections.open: an address that is good for one connection.
+// openConnection returns apps.connections.open: an address that is good for one connection.
 func openConnection(w *workspace, _ *request) reply {
 	ticket := w.id("L")
 	w.tickets[ticket] = true
@@ -250,6 +250,6 @@ func (s *Server) Stall() {
 // Cut ends the open connections without a word.
 func (s *Server) Cut() { s.sockets.closeAll() }
 
-// Connections is how many connections by Socket Mode the app has open, and how
+// Connections returns how many connections by Socket Mode the app has open, and how
 // many it ever had.
 func (st State) Connections() (open, ever int) { return st.w.listening, st.w.greeted }

@@ -274,7 +274,7 @@ func (w *workspace) replies(channel, root string) []*Message {
 	return out
 }
 
-// permalink is the address of a message. It has Slack's path, on the
+// permalink returns the address of a message. It has Slack's path, on the
 // stand-in's own host, and leads to the page.
 func (w *workspace) permalink(m *Message) string {
 	link := w.url + "/archives/" + m.Channel + "/p" + strings.ReplaceAll(m.TS, ".", "")
@@ -284,7 +284,7 @@ func (w *workspace) permalink(m *Message) string {
 	return link
 }
 
-// wire is the message as the Web API shows it.
+// wire returns the message as the Web API shows it.
 func (w *workspace) wire(m *Message, withMetadata bool) map[string]any {
 	out := map[string]any{
 		"type": "message", "ts": m.TS, "user": m.User, "text": m.Text,

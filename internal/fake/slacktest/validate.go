@@ -70,7 +70,7 @@ func (c *checker) block(at string, v any) {
 	check(c, at, b)
 }
 
-// blockCheck is the check of a kind of block. The kinds that the product has no use for are let
+// blockCheck returns the check of a kind of block. The kinds that the product has no use for are let
 // through with their common fields checked.
 func blockCheck(kind string) (check func(*checker, string, map[string]any), known bool) {
 	switch kind {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// WebhookURL is an incoming webhook bound to a channel, given by ID or name. It
+// WebhookURL returns an incoming webhook bound to a channel, given by ID or name. It
 // keeps working as an address when the channel is archived, and then answers as
 // Slack does.
 func (s *Server) WebhookURL(channel string) string {

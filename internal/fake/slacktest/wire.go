@@ -38,19 +38,19 @@ type reply struct {
 	header  http.Header
 }
 
-// okay is the answer {"ok":true, …}.
+// okay returns the answer {"ok":true, …}.
 func okay(fields map[string]any) reply {
 	body := map[string]any{"ok": true}
 	maps.Copy(body, fields)
 	return reply{outcome: "ok", body: body}
 }
 
-// refuse is the answer {"ok":false,"error":code}.
+// refuse returns the answer {"ok":false,"error":code}.
 func refuse(code string) reply {
 	return reply{outcome: code, body: map[string]any{"ok": false, "error": code}}
 }
 
-// refused is the answer for a payload that [Limits] do not allow, with the
+// refused returns the answer for a payload that [Limits] do not allow, with the
 // places in errors and response_metadata.messages as Slack gives them.
 func refused(r *refusal) reply {
 	out := refuse(r.code)
@@ -66,7 +66,7 @@ func refused(r *refusal) reply {
 	return out
 }
 
-// tooMany is a 429.
+// tooMany returns a 429.
 func tooMany(wait int) reply {
 	r := refuse("ratelimited")
 	r.status, r.wait = http.StatusTooManyRequests, wait

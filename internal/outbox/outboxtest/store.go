@@ -67,7 +67,7 @@ func (s *Store) Get(key string) outbox.Owed {
 	return outbox.Owed{}
 }
 
-// Open is how many entries are pending.
+// Open returns how many entries are pending.
 func (s *Store) Open() int {
 	n := 0
 	for _, o := range s.All() {
@@ -123,7 +123,7 @@ func (s *Store) Settle(_ context.Context, key string, r outbox.Result) error {
 	return nil
 }
 
-// Root is the newest receipt of a sent post or edit.
+// Root returns the newest receipt of a sent post or edit.
 func (s *Store) Root(_ context.Context, receiver, thread string) (outbox.Receipt, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -77,10 +77,10 @@ type Count struct {
 	UnseenGood, UnseenBad int64 // part of Good and Bad
 }
 
-// Total is all events, good and bad.
+// Total returns all events, good and bad.
 func (c Count) Total() int64 { return c.Good + c.Bad }
 
-// Seen is what an ideal reader of the samples would count.
+// Seen returns what an ideal reader of the samples would count.
 func (c Count) Seen() Count {
 	return Count{Good: c.Good - c.UnseenGood, Bad: c.Bad - c.UnseenBad}
 }
@@ -143,7 +143,7 @@ func Generate(db *promfake.DB, o Options) (*World, error) {
 	return w, nil
 }
 
-// Standard is a world with everything that makes counting hard: four tiers of
+// Standard returns a world with everything that makes counting hard: four tiers of
 // traffic named high (2,000 requests a second), medium (20), low (180 an hour)
 // and verylow (6 an hour), restarts, churn, missed scrapes, late-born error
 // series, one incident in the open and one while Prometheus was down for
@@ -172,13 +172,13 @@ func Standard(seed uint64, start time.Time, length, interval time.Duration) Opti
 	return o
 }
 
-// rate is the requests per second of the service at ms: a calm day's curve.
+// rate returns the requests per second of the service at ms: a calm day's curve.
 func (s Service) rate(ms int64) float64 {
 	hour := float64(ms%(24*3600*1000)) / (3600 * 1000)
 	return s.PerSecond * (1 + 0.5*math.Sin(2*math.Pi*(hour-9)/24))
 }
 
-// badShare is the share of requests that fail at ms.
+// badShare returns the share of requests that fail at ms.
 func (s Service) badShare(ms int64) float64 {
 	share := s.BadShare
 	for _, i := range s.Incidents {
