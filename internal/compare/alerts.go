@@ -72,7 +72,8 @@ func (a Alert) matches(b Alert) bool { return a.Severity == b.Severity && overla
 
 func overlap(a, b Span) bool { return a.From.Before(b.To) && b.From.Before(a.To) }
 
-// merge makes one alert of those of one severity that overlap or touch: several pairs fire for one burn.
+// merge makes one alert of those of one severity that overlap or touch: several pairs fire for one
+// burn.
 func merge(alerts []Alert) []Alert {
 	sorted := slices.Clone(alerts)
 	slices.SortStableFunc(sorted, func(a, b Alert) int {
@@ -91,7 +92,8 @@ func merge(alerts []Alert) []Alert {
 	return out
 }
 
-// ourSpans returns our burns while they were open. A ticket that became a page was a ticket until then.
+// ourSpans returns our burns while they were open. A ticket that became a page was a ticket until
+// then.
 func ourSpans(o Ours) []Alert {
 	var out []Alert
 	for _, i := range o.Incidents {
@@ -202,9 +204,9 @@ func onlyOurs(o Ours, t Theirs, s Alert, ours []Alert) (Cause, string) {
 	return Figures, "their ratios stayed below their threshold, or their windows are others"
 }
 
-// unseen looks at the stretches of five minutes before our alert in which the ledger has bad events:
-// how many they have no ratio of, how many they have as 0, and how many there are. Without recorded
-// ratios nothing can be said.
+// unseen looks at the stretches of five minutes before our alert in which the ledger has bad
+// events: how many they have no ratio of, how many they have as 0, and how many there are. Without
+// recorded ratios nothing can be said.
 func unseen(o Ours, t Theirs, s Alert) (missing, silent, n int) {
 	if len(t.Ratios) == 0 {
 		return 0, 0, 0
@@ -234,8 +236,8 @@ func unseen(o Ours, t Theirs, s Alert) (missing, silent, n int) {
 	return missing, silent, n
 }
 
-// wait returns the shortest `for` of Pyrra's alerts of a severity.
-// Source: pyrra-dev/pyrra 0.10, slo/slo.go: the window divided by 20160 and, for tickets, by 672.
+// wait returns the shortest `for` of Pyrra's alerts of a severity. Source: pyrra-dev/pyrra 0.10,
+// slo/slo.go: the window divided by 20160 and, for tickets, by 672.
 func wait(spec *slo.Spec, severity alerting.Severity) time.Duration {
 	part := time.Duration(20160)
 	if severity == alerting.Ticket {

@@ -13,7 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// questions are the PromQL that finds what a tool has recorded about a budget. Empty ones are not asked.
+// questions are the PromQL that finds what a tool has recorded about a budget. Empty ones are not
+// asked.
 type questions struct {
 	remaining, objective, window string // at one time; the window in seconds
 	bad, total                   string // at one time
@@ -34,7 +35,8 @@ func selector(parts ...string) string {
 	return "{" + strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ") + "}"
 }
 
-// askSloth asks for the series of slok/sloth 0.16. What concerns the SLO as a whole has no labels of a group.
+// askSloth asks for the series of slok/sloth 0.16. What concerns the SLO as a whole has no labels
+// of a group.
 func askSloth(spec *slo.Spec, group string) questions {
 	service, name := "sloth_service="+strconv.Quote(spec.Service), "sloth_slo="+strconv.Quote(spec.Name)
 	whole, one := selector(service, name), selector(service, name, group)
@@ -47,7 +49,8 @@ func askSloth(spec *slo.Spec, group string) questions {
 	}
 }
 
-// askPyrra asks for the series of pyrra-dev/pyrra 0.10: the generic ones, and the counts of the window.
+// askPyrra asks for the series of pyrra-dev/pyrra 0.10: the generic ones, and the counts of the
+// window.
 func askPyrra(spec *slo.Spec, group string) questions {
 	name := "slo=" + strconv.Quote(spec.Name)
 	q := questions{

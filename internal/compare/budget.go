@@ -68,8 +68,8 @@ func (w *walk) adopt() {
 	}
 }
 
-// step goes to the next figure. From a figure that is not a number there is no distance, and to
-// one that is not, the step is left out.
+// step goes to the next figure. From a figure that is not a number there is no distance, and to one
+// that is not, the step is left out.
 func (w *walk) step(to float64, c Cause, format string, args ...any) {
 	if math.IsNaN(to) {
 		return
@@ -206,8 +206,8 @@ func mean(buckets []bucket, value func(bucket) float64) float64 {
 	return sum / float64(n)
 }
 
-// births returns the ends of the buckets in which the ledger has bad events and they have none, nor in
-// the next: they did not see them late, they never saw them.
+// births returns the ends of the buckets in which the ledger has bad events and they have none, nor
+// in the next: they did not see them late, they never saw them.
 func births(buckets []bucket) map[int64]bool {
 	born := map[int64]bool{}
 	for i, b := range buckets {

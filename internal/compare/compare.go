@@ -1,10 +1,11 @@
 // Package compare explains why another tool shows another error budget.
 //
-// Who runs slowburn beside Sloth or Pyrra for a while sees two figures for one promise. This package
-// takes their recorded series ([Theirs]) and our ledger ([Ours]) and walks from the one figure to the
-// other in steps. Each step changes one thing and has a [Cause]: count the events of five minutes
-// from the ledger, fill the holes, divide once instead of averaging ratios, take our objective, take
-// our window. What a step changes is its part of the difference, so the parts add up to the whole:
+// Who runs slowburn beside Sloth or Pyrra for a while sees two figures for one promise. This
+// package takes their recorded series ([Theirs]) and our ledger ([Ours]) and walks from the one
+// figure to the other in steps. Each step changes one thing and has a [Cause]: count the events of
+// five minutes from the ledger, fill the holes, divide once instead of averaging ratios, take our
+// objective, take our window. What a step changes is its part of the difference, so the parts add
+// up to the whole:
 //
 //	theirs ─ history ─ counting ─ births ─ holes ─ averages ─ objective ─ window ─► ours
 //
@@ -38,11 +39,13 @@ type Cause string
 
 // The causes.
 const (
-	// Averages: the mean of five-minute ratios, in which a quiet night weighs as much as a busy day.
+	// Averages: the mean of five-minute ratios, in which a quiet night weighs as much as a busy
+	// day.
 	Averages Cause = "average_of_averages"
 	// Holes: a recorded ratio is 0/0 or is missing while there were events.
 	Holes Cause = "nan_holes"
-	// Births: increase() and rate() do not see the first sample of a series, which for a rare error is all of it.
+	// Births: increase() and rate() do not see the first sample of a series, which for a rare error
+	// is all of it.
 	Births Cause = "counter_births"
 	// Counting: rates extrapolate, and evaluate at other instants.
 	Counting Cause = "counting"
@@ -127,8 +130,8 @@ type Budget struct {
 	Ours       *float64 // share of the budget that is left
 	Theirs     *float64 // the same, as the other tool has recorded it
 	Difference *float64 // theirs − ours
-	// Reasons add up to the difference, but for parts too small to tell; the largest is first. Where
-	// theirs is not a number, they explain what it would have been without its holes.
+	// Reasons add up to the difference, but for parts too small to tell; the largest is first.
+	// Where theirs is not a number, they explain what it would have been without its holes.
 	Reasons []Reason
 }
 

@@ -31,8 +31,8 @@ const maxSteps = 10_000
 // alertStep is how exactly the begin and end of their alerts are found.
 const alertStep = time.Minute
 
-// Read asks Prometheus what a tool has recorded about a budget by the time at. It is [ErrNothing] if
-// nothing is there. Answers with warnings are errors: something may be missing in them.
+// Read asks Prometheus what a tool has recorded about a budget by the time at. It is [ErrNothing]
+// if nothing is there. Answers with warnings are errors: something may be missing in them.
 func Read(ctx context.Context, p Prometheus, tool Tool, spec *slo.Spec, id slo.ID, at time.Time) (Theirs, error) {
 	r := reader{ctx, p, at}
 	q, t := ask(tool, spec, id), Theirs{Tool: tool}

@@ -1,16 +1,16 @@
 // Package outbox is what we owe the world.
 //
-// A decision and the messages it owes are written down in one transaction, before anything is
-// sent. Each message is an [Entry] under a unique key, and that key is both the schedule and the
+// A decision and the messages it owes are written down in one transaction, before anything is sent.
+// Each message is an [Entry] under a unique key, and that key is both the schedule and the
 // de-duplication: what is owed once cannot be owed twice. A second loop, the pump, takes what is
 // due, sends it through a receiver (Slack first) and writes the result down. A crash between the
-// two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked
-// up at the receiver before it is sent again.
+// two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked up
+// at the receiver before it is sent again.
 //
 // # What holds
 //
-// The promises of delivery, and the tests that hold them (packages outbox, slack, engine, web and report). Random lives take
-// -lives.
+// The promises of delivery, and the tests that hold them (packages outbox, slack, engine, web and
+// report). Random lives take -lives.
 //
 //	I1  no loss            slack: TestRandomFaultsLoseNothingAndDoubleNothing; engine: TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail
 //	I2  effectively once   the same, by the keys that stand in the channel; slack: TestAWebhookRepeatsOnceAndSaysSoForEachKill
@@ -63,11 +63,11 @@ type Entry struct {
 	Op       Op              `json:"op"`
 	Body     json.RawMessage `json:"body"`    // the composed message, in the receiver's own form
 	Created  time.Time       `json:"created"` // when it was decided
-	// Tried says that it may have been sent already without being written down (the disk was
-	// full): it is looked up at the receiver first.
+	// Tried says that it may have been sent already without being written down (the disk was full):
+	// it is looked up at the receiver first.
 	Tried bool `json:"tried,omitempty"`
-	// IfTold says that the entry only follows up on what its receiver has been told about the thread: if nothing
-	// was sent there, and no post of the thread waits, it is needless.
+	// IfTold says that the entry only follows up on what its receiver has been told about the
+	// thread: if nothing was sent there, and no post of the thread waits, it is needless.
 	IfTold bool `json:"if_told,omitempty"`
 }
 
@@ -87,8 +87,8 @@ type Receipt struct {
 	Channel string `json:"channel"` // the receiver's own ID of the channel
 	TS      string `json:"ts"`      // the receiver's ID of the message, "" if it gives none
 	Link    string `json:"link,omitempty"`
-	// Shared says that the message is a digest that names several threads. Replies may follow it, but it
-	// is no thread's own to edit.
+	// Shared says that the message is a digest that names several threads. Replies may follow it,
+	// but it is no thread's own to edit.
 	Shared bool `json:"shared,omitempty"`
 }
 
@@ -107,16 +107,18 @@ type Owed struct {
 	Settled  time.Time `json:"settled,omitzero"`
 	Receipt  Receipt   `json:"receipt,omitzero"`
 
-	// Repeat is set by the pump, never stored: an earlier attempt may have arrived, nobody can
-	// look it up, and the receiver should say in the message that it may be a repeat.
+	// Repeat is set by the pump, never stored: an earlier attempt may have arrived, nobody can look
+	// it up, and the receiver should say in the message that it may be a repeat.
 	Repeat bool `json:"-"`
-	// Inherited is set by the pump, never stored: the page was owed when the process began. The one before may have
-	// sent it without being able to write that down, because a full disk must not silence a page.
+	// Inherited is set by the pump, never stored: the page was owed when the process began. The one
+	// before may have sent it without being able to write that down, because a full disk must not
+	// silence a page.
 	Inherited bool `json:"-"`
 }
 
-// Ambiguous reports whether an earlier attempt may have been delivered without our knowing: a send was
-// begun and its result never written, the last attempt broke off too late to be sure, or it is inherited.
+// Ambiguous reports whether an earlier attempt may have been delivered without our knowing: a send
+// was begun and its result never written, the last attempt broke off too late to be sure, or it is
+// inherited.
 func (o Owed) Ambiguous() bool {
 	return !o.Begun.IsZero() || ClassOf(o.LastErr) == Ambiguous || o.Inherited
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Class is what a failure means for the next attempt. A receiver sorts every error
-// into one of them.
+// Class is what a failure means for the next attempt. A receiver sorts every error into one of
+// them.
 type Class string
 
 // The classes.
@@ -20,13 +20,13 @@ const (
 	// Ambiguous: it may have been delivered; look it up before sending it again.
 	Ambiguous Class = "ambiguous"
 	// Degrade: this form of the message is refused; a plainer one may pass. A receiver deals with
-	// it inside Deliver and returns it only when it refuses even a mere sentence, which is odd enough to
-	// try again.
+	// it inside Deliver and returns it only when it refuses even a mere sentence, which is odd
+	// enough to try again.
 	Degrade Class = "degrade"
 	// TargetGone: the message to edit does not exist any more.
 	TargetGone Class = "target_gone"
-	// Misconfigured: nothing will help until a person changes something: a revoked token, an archived
-	// channel. It is tried again slowly, so that nothing is lost when it is put right.
+	// Misconfigured: nothing will help until a person changes something: a revoked token, an
+	// archived channel. It is tried again slowly, so that nothing is lost when it is put right.
 	Misconfigured Class = "misconfigured"
 	// Unknown: an answer that nobody has documented.
 	Unknown Class = "unknown"
@@ -34,21 +34,22 @@ const (
 	Permanent Class = "permanent"
 )
 
-// Failure is an error of a receiver with its class. Reason is short, stable and free of secrets ("is_archived",
-// "timeout"): it is counted, stored and shown.
+// Failure is an error of a receiver with its class. Reason is short, stable and free of secrets
+// ("is_archived", "timeout"): it is counted, stored and shown.
 type Failure struct {
 	Class  Class
 	Reason string
 	After  time.Duration // of RateLimited: what the receiver asked for; 0 if it did not say, or nothing sensible
-	// Op is the kind of call that failed when it was not the entry's own: a fresh post in
-	// place of an edit. Empty means the entry's.
+	// Op is the kind of call that failed when it was not the entry's own: a fresh post in place of
+	// an edit. Empty means the entry's.
 	Op Op
 }
 
 // Error returns "class: reason", the form that Owed.LastErr keeps.
 func (f *Failure) Error() string { return string(f.Class) + ": " + f.Reason }
 
-// FailureOf returns the failure in err; an error that is none may have happened at any time, so it counts as ambiguous.
+// FailureOf returns the failure in err; an error that is none may have happened at any time, so it
+// counts as ambiguous.
 func FailureOf(err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
@@ -85,9 +86,9 @@ var maxAge = map[Lane]time.Duration{
 // expired reports whether the entry is too old to be tried again.
 func (o Owed) expired(now time.Time) bool { return now.Sub(o.Created) > maxAge[o.Lane] }
 
-// NextTry returns what a failed attempt leads to: another try at a later time, or the end. It is a pure function;
-// its jitter comes from the entry's key, so that entries that failed together do not come back
-// together and yet every replay is the same.
+// NextTry returns what a failed attempt leads to: another try at a later time, or the end. It is a
+// pure function; its jitter comes from the entry's key, so that entries that failed together do not
+// come back together and yet every replay is the same.
 func NextTry(o Owed, f *Failure, now time.Time) Result {
 	r := Result{State: Pending, Err: f.Error(), At: now, NextTry: now.Add(wait(o, f))}
 	if f.Class == Permanent || o.expired(now) {
@@ -96,8 +97,8 @@ func NextTry(o Owed, f *Failure, now time.Time) Result {
 	return r
 }
 
-// waits reports whether the next try is still to come. A wait beyond any that NextTry makes is not believed:
-// the clock has been set back since.
+// waits reports whether the next try is still to come. A wait beyond any that NextTry makes is not
+// believed: the clock has been set back since.
 func (o Owed) waits(now time.Time) bool {
 	return o.NextTry.After(now) && o.NextTry.Sub(now) <= longestAsked+longestWait
 }
@@ -115,7 +116,8 @@ func wait(o Owed, f *Failure) time.Duration {
 	return backoff(o.Key, o.Attempts)
 }
 
-// backoff doubles from a second to a minute, then takes off up to a quarter; it is never below a second.
+// backoff doubles from a second to a minute, then takes off up to a quarter; it is never below a
+// second.
 func backoff(key string, attempts int) time.Duration {
 	d := longestWait
 	if attempts < 6 {

@@ -24,8 +24,8 @@ func gateOf(pl place, v verb) gateKey {
 	return gateKey{pl, v}
 }
 
-// gate lets calls through at a pace, and holds them back while the receiver is in trouble, so that one
-// entry finds out for all when the trouble is over.
+// gate lets calls through at a pace, and holds them back while the receiver is in trouble, so that
+// one entry finds out for all when the trouble is over.
 type gate struct {
 	bucket bucket
 	until  time.Time // held back until then
@@ -37,8 +37,8 @@ type gate struct {
 // longestHold bounds how long a failing receiver is left alone.
 const longestHold = 30 * time.Second
 
-// held reports whether the gate is shut for trouble. A time beyond any that it is ever shut for is not believed: the clock has
-// been set back since.
+// held reports whether the gate is shut for trouble. A time beyond any that it is ever shut for is
+// not believed: the clock has been set back since.
 func (g *gate) held(now time.Time) bool {
 	return now.Before(g.until) && g.until.Sub(now) <= longestAsked+longestWait
 }
@@ -46,8 +46,8 @@ func (g *gate) held(now time.Time) bool {
 // take lets one call through, if pace and trouble allow.
 func (g *gate) take(p Pace, now time.Time) bool { return !g.held(now) && g.bucket.take(p, now) }
 
-// worked opens the gate after a call that went through it at the given time and succeeded. What another call has
-// been told since then stands.
+// worked opens the gate after a call that went through it at the given time and succeeded. What
+// another call has been told since then stands.
 func (g *gate) worked(began time.Time) {
 	if g.since.After(began) || g.held(began) {
 		return

@@ -14,11 +14,12 @@ type bucket struct {
 	last  time.Time
 }
 
-// setBack is from how far on a step back is a clock that was set right, and not one of two workers that is a little behind.
+// setBack is from how far on a step back is a clock that was set right, and not one of two workers
+// that is a little behind.
 const setBack = time.Minute
 
-// take takes a token at the given time and reports whether there was one. A clock that steps back refills nothing and takes
-// nothing away; from there it goes on.
+// take takes a token at the given time and reports whether there was one. A clock that steps back
+// refills nothing and takes nothing away; from there it goes on.
 func (b *bucket) take(p Pace, now time.Time) bool {
 	switch gone := now.Sub(b.last); {
 	case gone < -setBack:

@@ -52,8 +52,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Pump delivers what is due. It never reports its own trouble through the receivers: a message about
-// a failing channel would fail as well and owe another message. Trouble is shown in its
+// Pump delivers what is due. It never reports its own trouble through the receivers: a message
+// about a failing channel would fail as well and owe another message. Trouble is shown in its
 // Summary, which metrics, health and pages read, and is logged.
 type Pump struct {
 	store     Store
@@ -107,8 +107,8 @@ func (p *Pump) Kick() {
 }
 
 // Run delivers until ctx ends, then lets the sends that are under way finish; each of them is
-// bounded by Options.Attempt. It returns nil when ctx ends; a store that cannot be read is
-// reported by the Summary and asked again.
+// bounded by Options.Attempt. It returns nil when ctx ends; a store that cannot be read is reported
+// by the Summary and asked again.
 func (p *Pump) Run(ctx context.Context) error {
 	ticker := time.NewTicker(p.opts.Every)
 	defer ticker.Stop()
@@ -127,16 +127,16 @@ func (p *Pump) Run(ctx context.Context) error {
 }
 
 // Pass does once what is due at the given time and waits until it is done: at most as much per
-// channel as the paces allow at that moment. The error is that of reading the store; failures of deliveries
-// are in the Summary, which counts since the pump was made.
+// channel as the paces allow at that moment. The error is that of reading the store; failures of
+// deliveries are in the Summary, which counts since the pump was made.
 func (p *Pump) Pass(ctx context.Context, now time.Time) (Summary, error) {
 	err := p.dispatch(ctx, now)
 	p.workers.Wait()
 	return p.Summary(), err
 }
 
-// dispatch starts the work of every channel that has some and is idle. A channel that hangs
-// keeps one worker and nothing else.
+// dispatch starts the work of every channel that has some and is idle. A channel that hangs keeps
+// one worker and nothing else.
 func (p *Pump) dispatch(ctx context.Context, now time.Time) error {
 	unsaved := p.saveUnsaved(ctx)
 	due, err := p.store.Due(ctx, now)

@@ -55,12 +55,13 @@ type thread struct {
 	lane           Lane
 }
 
-// plan decides, without doing anything, what one place sends next. pending are its entries in the order of Seq,
-// roots the root messages that exist.
+// plan decides, without doing anything, what one place sends next. pending are its entries in the
+// order of Seq, roots the root messages that exist.
 //
-// Within a thread nothing is reordered: the root comes before the replies, the replies come in their order,
-// and one that must wait holds up those behind it. Threads overtake each other by lane; a thread is as urgent as
-// the most urgent message it holds, so an escalation pulls its root along.
+// Within a thread nothing is reordered: the root comes before the replies, the replies come in
+// their order, and one that must wait holds up those behind it. Threads overtake each other by
+// lane; a thread is as urgent as the most urgent message it holds, so an escalation pulls its root
+// along.
 func plan(pending []Owed, roots map[string]Receipt, receiver Receiver, now time.Time) queue {
 	var q queue
 	for _, t := range threads(pending, roots, now, &q) {
@@ -130,8 +131,8 @@ func (t *thread) plan(q *queue, receiver Receiver, now time.Time) {
 	}
 }
 
-// newestEdit returns the edit that matters; older ones are needless. Only one that may have become a
-// fresh root message, its old one being gone, has to be cleared up first.
+// newestEdit returns the edit that matters; older ones are needless. Only one that may have become
+// a fresh root message, its old one being gone, has to be cleared up first.
 func (t *thread) newestEdit(q *queue) *Owed {
 	for i := range t.edits {
 		if t.edits[i].Ambiguous() {
@@ -168,7 +169,8 @@ func (t *thread) planEdit(q *queue, to *[]step, edit *Owed, now time.Time) {
 }
 
 // put adds a step whose time has come. What may have arrived is asked for first, but not sooner
-// than a request that was under way could have come in; an edit needs no asking, doing it twice is doing it once.
+// than a request that was under way could have come in; an edit needs no asking, doing it twice is
+// doing it once.
 func (q *queue) put(to *[]step, s step, now time.Time) {
 	switch {
 	case s.owed.waits(now):
@@ -185,9 +187,10 @@ type Storm struct {
 	Keep int // the most urgent, which still get a message of their own
 }
 
-// fold names the overflow of a storm in digests, and puts those before what else is as urgent: everybody is named within seconds. Root messages are
-// folded apart from what follows on them. The folded entries share the digest's receipt; what follows about a folded root is
-// said in the digest's thread.
+// fold names the overflow of a storm in digests, and puts those before what else is as urgent:
+// everybody is named within seconds. Root messages are folded apart from what follows on them. The
+// folded entries share the digest's receipt; what follows about a folded root is said in the
+// digest's thread.
 func (s Storm) fold(posts []step, receiver Receiver) []step {
 	digester, ok := receiver.(Digester)
 	if !ok || s.At <= 0 {
@@ -214,7 +217,8 @@ func (s Storm) fold(posts []step, receiver Receiver) []step {
 	return all
 }
 
-// sortOut tells what can be folded, messages about incidents that certainly have not arrived, from the rest.
+// sortOut tells what can be folded, messages about incidents that certainly have not arrived, from
+// the rest.
 func sortOut(posts []step) (roots, replies, rest []step) {
 	for _, p := range posts {
 		switch {
@@ -229,8 +233,8 @@ func sortOut(posts []step) (roots, replies, rest []step) {
 	return roots, replies, rest
 }
 
-// byThread parts replies that belong into the thread of one earlier digest from the others, which have a root each: those are
-// told in the channel.
+// byThread parts replies that belong into the thread of one earlier digest from the others, which
+// have a root each: those are told in the channel.
 func byThread(all []step) [][]step {
 	at := map[Receipt]int{}
 	var groups [][]step

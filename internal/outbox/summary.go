@@ -31,8 +31,8 @@ type ChannelHealth struct {
 	Reason            string
 }
 
-// Healthy reports whether nothing is wrong that a person should know of: nothing misconfigured, the store
-// at work, and nothing waiting for longer than five minutes.
+// Healthy reports whether nothing is wrong that a person should know of: nothing misconfigured, the
+// store at work, and nothing waiting for longer than five minutes.
 func (s Summary) Healthy() bool {
 	for _, c := range s.Channels {
 		if ClassOf(c.Reason) == Misconfigured {

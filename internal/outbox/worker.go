@@ -47,7 +47,8 @@ func (w *worker) work(ctx context.Context, pending []Owed) {
 	w.sendAll(ctx, q.edits, toEdit, w.opts.Edit)
 }
 
-// orphans are entries of a receiver that is not configured any more. They wait, visibly, and die of age.
+// orphans are entries of a receiver that is not configured any more. They wait, visibly, and die of
+// age.
 func (w *worker) orphans(ctx context.Context, pending []Owed) {
 	f := &Failure{Class: Misconfigured, Reason: "no receiver named " + w.place.receiver}
 	for _, o := range pending {
@@ -80,8 +81,8 @@ func (w *worker) roots(ctx context.Context, pending []Owed) (map[string]Receipt,
 	return roots, nil
 }
 
-// untold takes out what only follows up on a thread of which nothing was sent, and nothing waits to be.
-// While outcomes are not written down, nobody can be sure of that.
+// untold takes out what only follows up on a thread of which nothing was sent, and nothing waits to
+// be. While outcomes are not written down, nobody can be sure of that.
 func (w *worker) untold(pending []Owed, roots map[string]Receipt) (rest, untold []Owed) {
 	w.mu.Lock()
 	sure := len(w.unsaved) == 0
@@ -144,8 +145,8 @@ func (w *worker) deliver(ctx context.Context, s step) (Receipt, error) {
 	return w.receiver.Deliver(ctx, s.owed, s.root)
 }
 
-// sendAfresh posts a message whose place is gone, because a person deleted the root. If an earlier attempt may
-// have done so already, it looks first.
+// sendAfresh posts a message whose place is gone, because a person deleted the root. If an earlier
+// attempt may have done so already, it looks first.
 func (w *worker) sendAfresh(ctx context.Context, s *step) (Receipt, error) {
 	s.root = Receipt{}
 	if s.owed.Ambiguous() {
@@ -171,8 +172,8 @@ func (w *worker) sendAfresh(ctx context.Context, s *step) (Receipt, error) {
 	return r, nil
 }
 
-// findAfresh looks for a message that may have been posted afresh before; the zero receipt says that it has not, or
-// that it is to be repeated.
+// findAfresh looks for a message that may have been posted afresh before; the zero receipt says
+// that it has not, or that it is to be repeated.
 func (w *worker) findAfresh(ctx context.Context, s *step) (Receipt, error) {
 	if !w.take(toFind, w.opts.Find) {
 		return Receipt{}, notLookedUp
@@ -216,7 +217,8 @@ func (w *worker) failed(ctx context.Context, s step, f *Failure) {
 	for _, o := range append([]Owed{s.owed}, s.folded...) {
 		r := NextTry(o, f, at)
 		if o.Op == Edit && o.Ambiguous() && f.Op != Post {
-			// An earlier attempt may have become a fresh post; that this edit failed says nothing about it.
+			// An earlier attempt may have become a fresh post; that this edit failed says nothing
+			// about it.
 			r.Err = (&Failure{Class: Ambiguous, Reason: f.Reason}).Error()
 		}
 		w.settle(ctx, o.Key, r)
@@ -239,8 +241,8 @@ func (w *worker) hold(v verb, o Owed, f *Failure, at time.Time) {
 	w.gate(key).failed(key, f, at.Add(wait(o, f)), at)
 }
 
-// settle writes an outcome down, or keeps it until that is possible. It outlives ctx: what was
-// sent is to be known after a stop as well.
+// settle writes an outcome down, or keeps it until that is possible. It outlives ctx: what was sent
+// is to be known after a stop as well.
 func (w *worker) settle(ctx context.Context, key string, r Result) {
 	err := w.store.Settle(context.WithoutCancel(ctx), key, r)
 	w.mu.Lock()
@@ -259,8 +261,9 @@ func (w *worker) storeFailed(err error) {
 	w.tally.StoreError = err.Error()
 }
 
-// lookUp finds out which of the ambiguous entries arrived. Those are settled; those that did not are set back
-// to pending; those that cannot be asked for are sent again, saying that they may be a repeat.
+// lookUp finds out which of the ambiguous entries arrived. Those are settled; those that did not
+// are set back to pending; those that cannot be asked for are sent again, saying that they may be a
+// repeat.
 func (w *worker) lookUp(ctx context.Context, q *queue) {
 	for _, group := range byRoot(q.lookups) {
 		if ctx.Err() != nil || !w.take(toFind, w.opts.Find) {
@@ -310,8 +313,8 @@ func (w *worker) foundOut(ctx context.Context, q *queue, group []step, found map
 // notLookedUp keeps an entry ambiguous.
 var notLookedUp = &Failure{Class: Ambiguous, Reason: "look-up failed"}
 
-// repeated marks a failure of an entry that was sent again although it may have arrived. That is done
-// once: if the second outcome is unclear as well, it waits until it can be looked up.
+// repeated marks a failure of an entry that was sent again although it may have arrived. That is
+// done once: if the second outcome is unclear as well, it waits until it can be looked up.
 const repeated = " after a repeat"
 
 // unclear returns why an entry stays ambiguous when its look-up failed.
@@ -322,14 +325,16 @@ func unclear(o Owed) *Failure {
 	return notLookedUp
 }
 
-// patience is how old a message may grow while look-ups fail; then it is rather sent twice than not at all.
+// patience is how old a message may grow while look-ups fail; then it is rather sent twice than not
+// at all.
 const patience = 5 * time.Minute
 
 func (w *worker) impatient(o Owed) bool {
 	return w.at().Sub(o.Created) > patience && o.LastErr == notLookedUp.Error()
 }
 
-// notFoundOut keeps entries ambiguous whose look-up failed, and returns those that have waited enough.
+// notFoundOut keeps entries ambiguous whose look-up failed, and returns those that have waited
+// enough.
 func (w *worker) notFoundOut(ctx context.Context, group []step, f *Failure) []step {
 	w.hold(toFind, group[0].owed, f, w.at())
 	var enough []step

@@ -14,8 +14,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// consumption compares shares of the error budget: the ratio of bad to total events. The
-// error is relative, in percent.
+// consumption compares shares of the error budget: the ratio of bad to total events. The error is
+// relative, in percent.
 func consumption(bad, total, wantBad, wantTotal float64) float64 {
 	want := wantBad / wantTotal
 	if total == 0 {
@@ -24,8 +24,8 @@ func consumption(bad, total, wantBad, wantTotal float64) float64 {
 	return math.Abs(bad/total-want) / want * 100
 }
 
-// accuracy plays a world over the given days and returns, per tier, the error of the ledger against what
-// really happened and against what samples can show.
+// accuracy plays a world over the given days and returns, per tier, the error of the ledger against
+// what really happened and against what samples can show.
 func accuracy(t testing.TB, seed uint64, days int, interval time.Duration) (c *Client, w *truth.World, real, seen map[string]float64) {
 	db := promfake.New(promfake.Options{})
 	w, err := truth.Generate(db, truth.Standard(seed, t0, time.Duration(days)*24*time.Hour, interval))
@@ -55,8 +55,9 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// TestBudgetAgainstTruth: over days with restarts, churn, births, gaps and an incident while Prometheus
-// is down, the share of the budget that is spent is what an ideal reader of the samples would say.
+// TestBudgetAgainstTruth: over days with restarts, churn, births, gaps and an incident while
+// Prometheus is down, the share of the budget that is spent is what an ideal reader of the samples
+// would say.
 func TestBudgetAgainstTruth(t *testing.T) {
 	errs := map[string][]float64{}
 	for seed := range uint64(3) {

@@ -13,15 +13,16 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A backfill reads the history of SLOs that were seen for the first time: newest day first, so that alerts and
-// budgets become useful early, and inside a day forwards, so that counters can be followed. It is a
-// thing apart from live reading, which begins at once.
+// A backfill reads the history of SLOs that were seen for the first time: newest day first, so that
+// alerts and budgets become useful early, and inside a day forwards, so that counters can be
+// followed. It is a thing apart from live reading, which begins at once.
 //
-// Every day starts with an hour of lead, in which positions are taken. What was away for that whole hour and then
-// returns in the day looks new; a hole that spans the boundary of two days is not bridged. Those are the two ways in which history
-// is less exact than what is read live.
+// Every day starts with an hour of lead, in which positions are taken. What was away for that whole
+// hour and then returns in the day looks new; a hole that spans the boundary of two days is not
+// bridged. Those are the two ways in which history is less exact than what is read live.
 
-// Plan says which history is wanted. From ≤ Fine ≤ To; all are rounded to whole hours outwards, but for To.
+// Plan says which history is wanted. From ≤ Fine ≤ To; all are rounded to whole hours outwards, but
+// for To.
 type Plan struct {
 	From budget.Minute // the oldest minute
 	Fine budget.Minute // from here on minutes are kept; before it sums of hours
@@ -31,7 +32,8 @@ type Plan struct {
 // Progress is how much of a plan is done, in minutes of history.
 type Progress struct{ Done, Of budget.Minute }
 
-// Backfill is a history being read. It may run beside live reads; its own methods are for one goroutine.
+// Backfill is a history being read. It may run beside live reads; its own methods are for one
+// goroutine.
 type Backfill struct {
 	r       *Reader
 	name    string
@@ -56,7 +58,8 @@ const (
 	backfillDay    = 24 * 60
 	backfillLead   = 60
 	backfillPiece  = 60
-	// denseSamples is above how many samples a minute hours are taken from Prometheus' own increase.
+	// denseSamples is above how many samples a minute hours are taken from Prometheus' own
+	// increase.
 	denseSamples = 2_000
 )
 
@@ -73,7 +76,8 @@ func (r *Reader) Backfill(specs []*slo.Spec, p Plan) *Backfill {
 	return b
 }
 
-// Backfills takes up the unfinished backfills among the marks of a store. SLOs that are no longer in specs are left out.
+// Backfills takes up the unfinished backfills among the marks of a store. SLOs that are no longer
+// in specs are left out.
 func (r *Reader) Backfills(marks map[string][]byte, specs []*slo.Spec) []*Backfill {
 	byID := map[slo.ID]*slo.Spec{}
 	for _, s := range specs {
@@ -118,8 +122,9 @@ func (b *Backfill) Progress() Progress {
 	return p
 }
 
-// Next reads the next piece, at most an hour of history per query. The batch's marks are kept with its slots, as in a live
-// read; there is nothing to commit. After a failure nothing has moved, and Next may be called again later.
+// Next reads the next piece, at most an hour of history per query. The batch's marks are kept with
+// its slots, as in a live read; there is nothing to commit. After a failure nothing has moved, and
+// Next may be called again later.
 func (b *Backfill) Next(ctx context.Context) *Batch {
 	before := b.r.client.Usage()
 	out := &Batch{Readings: map[slo.ID]Reading{}, Marks: map[string][]byte{}}
@@ -216,8 +221,8 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 	return true
 }
 
-// sort plans the bundles once the bounds of latency SLOs are known. Only here is the reader's own state touched, so live
-// reads do not wait for history.
+// sort plans the bundles once the bounds of latency SLOs are known. Only here is the reader's own
+// state touched, so live reads do not wait for history.
 func (b *Backfill) sort(ctx context.Context, out *Batch) {
 	b.r.mu.Lock()
 	defer b.r.mu.Unlock()
@@ -270,7 +275,8 @@ func (b *Backfill) takeExpr(s *slo.Spec, got map[slo.ID]*evaluated, from, to bud
 	}
 }
 
-// fold marks slots as backfilled and, where only hours are kept, adds them up; finished hours go into the batch.
+// fold marks slots as backfilled and, where only hours are kept, adds them up; finished hours go
+// into the batch.
 func (b *Backfill) fold(out *Batch) {
 	d := b.day
 	for id, r := range out.Readings {
@@ -351,7 +357,8 @@ func (b *Backfill) hoursOf(s *slo.Spec, sink *hourSink, out *Batch) {
 	}
 }
 
-// mark returns what a restart needs: the plan, the position and the names. It is empty when all is done.
+// mark returns what a restart needs: the plan, the position and the names. It is empty when all is
+// done.
 func (b *Backfill) mark() []byte {
 	if b.Done() {
 		return nil

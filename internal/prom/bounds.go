@@ -40,7 +40,8 @@ func boundKey(s *slo.Spec) string {
 	return s.SLI.Histogram.Text + " " + strconv.FormatFloat(s.SLI.Below, 'g', -1, 64)
 }
 
-// lookUpBounds finds the buckets of latency SLOs where they are not known, and reports whether any changed.
+// lookUpBounds finds the buckets of latency SLOs where they are not known, and reports whether any
+// changed.
 func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.Minute, out *Batch) (changed bool) {
 	var due []*slo.Spec
 	for _, s := range specs {
@@ -199,9 +200,10 @@ func (c *Client) labelValues(ctx context.Context, name, selector string, from, t
 	return a.list, err
 }
 
-// Histogram says how a latency SLO can be computed from what the server has: from the counters of a classic histogram with a
-// bucket at its limit, which are selectors, or from a native one, if both are "". Its error is of the kind Unusable if
-// it cannot; it says which bounds are near, or wraps [ErrNoHistogram].
+// Histogram says how a latency SLO can be computed from what the server has: from the counters of a
+// classic histogram with a bucket at its limit, which are selectors, or from a native one, if both
+// are "". Its error is of the kind Unusable if it cannot; it says which bounds are near, or wraps
+// [ErrNoHistogram].
 func (c *Client) Histogram(ctx context.Context, s *slo.Spec, at time.Time) (total, good string, err *Error) {
 	b, err := New(c, Options{}).lookUpBound(ctx, s, budget.MinuteOf(at))
 	h := s.SLI.Histogram

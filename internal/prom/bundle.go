@@ -17,9 +17,9 @@ import (
 )
 
 // A bundle is a set of SLOs whose raw samples come out of one query. Two SLOs are in the same
-// bundle when they share a metric and select by the same labels; the selectors are then
-// merged into one that holds at least everything they ask for, and every series that arrives is led
-// to its SLOs by their own matchers.
+// bundle when they share a metric and select by the same labels; the selectors are then merged into
+// one that holds at least everything they ask for, and every series that arrives is led to its SLOs
+// by their own matchers.
 
 const (
 	maxAlternatives = 500   // of one label in one query
@@ -131,7 +131,8 @@ func bundles(specs []rawSpec) []*bundle {
 	return out
 }
 
-// families names, for each metric, the set of metrics that are connected with it by an SLO that uses both.
+// families names, for each metric, the set of metrics that are connected with it by an SLO that
+// uses both.
 func families(specs []rawSpec) map[string]string {
 	parent := map[string]string{}
 	var find func(string) string
@@ -163,7 +164,8 @@ func families(specs []rawSpec) map[string]string {
 	return names
 }
 
-// shape lists the labels that every term selects by a wanted value or pattern; only those survive merging.
+// shape lists the labels that every term selects by a wanted value or pattern; only those survive
+// merging.
 func shape(terms []term) []string {
 	count := map[string]int{}
 	for _, t := range terms {
@@ -198,7 +200,8 @@ func positive(t term) map[string]string {
 	return out
 }
 
-// pieces returns into how many queries the SLOs have to be split: a power of two, so that it seldom changes.
+// pieces returns into how many queries the SLOs have to be split: a power of two, so that it seldom
+// changes.
 func pieces(specs []rawSpec) int {
 	most := 0
 	for _, patterns := range patternsOf(specs) {

@@ -126,8 +126,8 @@ func specGen(i int) *rapid.Generator[*slo.Spec] {
 	})
 }
 
-// TestMergingLosesNothing: the naive twin asks every SLO's own matchers; the merged selector must let the series through and the
-// router must lead it to the same SLOs.
+// TestMergingLosesNothing: the naive twin asks every SLO's own matchers; the merged selector must
+// let the series through and the router must lead it to the same SLOs.
 func TestMergingLosesNothing(t *testing.T) {
 	p := parser.NewParser(parser.Options{})
 	rapid.Check(t, func(t *rapid.T) {

@@ -24,8 +24,8 @@ const (
 	DefaultMaxBytes    = 32 << 20
 )
 
-// ClientOptions says where Prometheus is and how to talk to it. The zero value of every field
-// but URL stands for its default.
+// ClientOptions says where Prometheus is and how to talk to it. The zero value of every field but
+// URL stands for its default.
 type ClientOptions struct {
 	URL  string                  // base address, such as http://127.0.0.1:9090
 	HTTP config.HTTPClientConfig // credentials, TLS, proxy, headers
@@ -41,8 +41,8 @@ type ClientOptions struct {
 	UserAgent string
 }
 
-// Client asks a Prometheus-compatible server. It never retries: the next tick does, losslessly.
-// It is safe for concurrent use.
+// Client asks a Prometheus-compatible server. It never retries: the next tick does, losslessly. It
+// is safe for concurrent use.
 type Client struct {
 	opts ClientOptions
 	base *url.URL
@@ -269,7 +269,8 @@ func statusError(fail failer, code int, body io.Reader) *Error {
 	return fail(Refused, "the server refuses the query", err)
 }
 
-// errorText returns the server's explanation: short, printable, and only if it is in the API's form.
+// errorText returns the server's explanation: short, printable, and only if it is in the API's
+// form.
 func errorText(body io.Reader) string {
 	b, _ := io.ReadAll(io.LimitReader(body, 4<<10))
 	a := answer{}
@@ -293,8 +294,8 @@ func printable(s string) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// query asks for one instant. Samples go to the sink as they are decoded; after an error what
-// the sink got is worthless.
+// query asks for one instant. Samples go to the sink as they are decoded; after an error what the
+// sink got is worthless.
 func (c *Client) query(ctx context.Context, q string, at time.Time, to sink) (answer, *Error) {
 	return c.ask(ctx, "/api/v1/query", url.Values{"query": {q}, "time": {unix(at)}}, to)
 }

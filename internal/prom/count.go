@@ -6,12 +6,12 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// This file is the counting itself: from raw samples of counters to events per minute. It does
-// no I/O and knows no clock.
+// This file is the counting itself: from raw samples of counters to events per minute. It does no
+// I/O and knows no clock.
 //
-// A [state] is moved forward one minute at a time by [stepper.step], and what a step does
-// depends on nothing but the state before it and the samples of its minute. That is why the
-// outcome cannot depend on how time was cut into reads.
+// A [state] is moved forward one minute at a time by [stepper.step], and what a step does depends
+// on nothing but the state before it and the samples of its minute. That is why the outcome cannot
+// depend on how time was cut into reads.
 //
 // The rules, in the order in which a sample meets them:
 //
@@ -80,8 +80,8 @@ type account struct {
 // empty returns the first minute of which nothing is known yet.
 func (a *account) empty() budget.Minute { return max(slotOf(a.last), a.done) + 1 }
 
-// hole is a stretch without samples that has just ended. It is kept open for one scrape
-// interval, until every target had the chance to come back with its difference across it.
+// hole is a stretch without samples that has just ended. It is kept open for one scrape interval,
+// until every target had the chance to come back with its difference across it.
 type hole struct {
 	from, until budget.Minute // minutes to spread over, both included
 	sum         tally
@@ -94,7 +94,8 @@ type promise struct {
 	sight int64         // newest sample of any of its totals so far; 0 = never seen
 }
 
-// state is everything that counting remembers. Its slices are indexed by the registry of the bundle.
+// state is everything that counting remembers. Its slices are indexed by the registry of the
+// bundle.
 type state struct {
 	cursors  []cursor
 	targets  []target
@@ -125,7 +126,8 @@ func (s *state) grow(cursors, targets, accounts int) {
 
 const (
 	minuteMs = 60_000
-	// forget is after how long without a sample, while others had some, a series, target or budget is forgotten.
+	// forget is after how long without a sample, while others had some, a series, target or budget
+	// is forgotten.
 	forget = 25 * 60 * minuteMs
 	// unknownPace stands in until an interval is known.
 	unknownPace = 60_000
@@ -518,8 +520,9 @@ func (t *stepper) settleCount(a int32, m budget.Minute, sum *minute, all tally) 
 	}
 }
 
-// settleUp books a minute of an uptime gauge: one event, good if every sample was 1. A minute between
-// two scrapes that are regularly further apart is as the later one says; a hole is absent, for a gauge has no memory.
+// settleUp books a minute of an uptime gauge: one event, good if every sample was 1. A minute
+// between two scrapes that are regularly further apart is as the later one says; a hole is absent,
+// for a gauge has no memory.
 func (t *stepper) settleUp(a int32, m budget.Minute, sum *minute) {
 	acc := &t.state.accounts[a]
 	s := budget.Count(0, budget.Unit)

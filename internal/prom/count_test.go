@@ -61,8 +61,8 @@ func slots(m map[budget.Minute]budget.Slot) string {
 	return strings.Join(out, " ")
 }
 
-// TestCounting has one life per rule. The reader takes its position at the end of minute 1; every sample after 120 s is
-// counted. Each life is read minute by minute and at one go.
+// TestCounting has one life per rule. The reader takes its position at the end of minute 1; every
+// sample after 120 s is counted. Each life is read minute by minute and at one go.
 func TestCounting(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -12,8 +12,8 @@ import (
 
 // sink takes the samples of an answer as they are decoded.
 type sink interface {
-	// series begins a series. The bytes are its labels as a JSON object, valid until the
-	// call returns. On false its samples are skipped.
+	// series begins a series. The bytes are its labels as a JSON object, valid until the call
+	// returns. On false its samples are skipped.
 	series(metric []byte) bool
 	// sample is the next sample of the series: milliseconds since 1970 and the value.
 	sample(ms int64, v float64)
@@ -57,8 +57,8 @@ func kindOf(errorType string) Kind {
 
 // The decoder below reads the API's JSON as a stream through one buffer. It knows exactly the
 // shapes that matter and skips everything else. Compared with encoding/json it makes no
-// intermediate values, and it hands the labels of a series over unparsed: a reader that has
-// seen the same bytes before need not look inside them.
+// intermediate values, and it hands the labels of a series over unparsed: a reader that has seen
+// the same bytes before need not look inside them.
 
 const (
 	maxToken = 1 << 20 // the longest label set or string
@@ -97,7 +97,8 @@ func (d *decoder) fail(format string, args ...any) {
 	panic(syntaxError{fmt.Errorf("bad JSON: "+format, args...)})
 }
 
-// fill makes at least one more byte available, keeping those from mark on, and returns where mark is now.
+// fill makes at least one more byte available, keeping those from mark on, and returns where mark
+// is now.
 func (d *decoder) fill(mark int) int {
 	if d.err != nil {
 		panic(syntaxError{fmt.Errorf("the answer ends too early: %w", d.err)})
@@ -246,7 +247,8 @@ func (d *decoder) data(key string, depth int) {
 	}
 }
 
-// result reads the elements of a vector or matrix, or the two of a scalar; its bracket is open already.
+// result reads the elements of a vector or matrix, or the two of a scalar; its bracket is open
+// already.
 func (d *decoder) result(depth int) {
 	switch d.peek() {
 	case ']':
@@ -299,7 +301,8 @@ func (d *decoder) pair(wanted bool) {
 	}
 }
 
-// millis reads a time in seconds, such as 1700000000.123, without the detour over a float where it can.
+// millis reads a time in seconds, such as 1700000000.123, without the detour over a float where it
+// can.
 func (d *decoder) millis() int64 {
 	tok := d.scalar()
 	var n int64
@@ -390,7 +393,8 @@ func (d *decoder) text() string {
 	return s
 }
 
-// scalar returns the bytes of a string (with its quotes) or of a number or word. They are valid until the next read.
+// scalar returns the bytes of a string (with its quotes) or of a number or word. They are valid
+// until the next read.
 func (d *decoder) scalar() []byte {
 	first := d.peek()
 	start := d.pos

@@ -120,7 +120,8 @@ func TestDecodeOtherShapes(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no input crashes the decoder, and where encoding/json accepts an answer of the right shape both read the same.
+// FuzzDecode: no input crashes the decoder, and where encoding/json accepts an answer of the right
+// shape both read the same.
 func FuzzDecode(f *testing.F) {
 	f.Add(goodAnswer)
 	f.Add(`{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}`)

@@ -78,8 +78,8 @@ func (s *curves) sample(ms int64, v float64) {
 }
 
 // LabelValues lists at most limit values of a label among the series that any of the selectors
-// matches in [from, to]. It reads the server's index, no samples. When there are more, which
-// ones come is the server's choice.
+// matches in [from, to]. It reads the server's index, no samples. When there are more, which ones
+// come is the server's choice.
 func (c *Client) LabelValues(ctx context.Context, name string, selectors []string, from, to time.Time, limit int) ([]string, *Error) {
 	var values []string
 	err := c.list(ctx, "/api/v1/label/"+url.PathEscape(model.EscapeName(name, model.ValueEncodingEscaping))+"/values", selectors, from, to, limit, &values)

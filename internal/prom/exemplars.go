@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Exemplar is one event that stands for the many that a series counts, with what its program
-// wrote to it: usually the ID of a trace. All of it is foreign text.
+// Exemplar is one event that stands for the many that a series counts, with what its program wrote
+// to it: usually the ID of a trace. All of it is foreign text.
 type Exemplar struct {
 	Series map[string]string // labels of the series
 	Labels map[string]string // of the exemplar, such as trace_id
@@ -17,8 +17,8 @@ type Exemplar struct {
 	At     time.Time
 }
 
-// Exemplars asks for the exemplars of every series that an expression selects, in [from, to], in the server's
-// order. A server without them refuses, or knows none.
+// Exemplars asks for the exemplars of every series that an expression selects, in [from, to], in
+// the server's order. A server without them refuses, or knows none.
 func (c *Client) Exemplars(ctx context.Context, expr string, from, to time.Time) ([]Exemplar, *Error) {
 	var series []struct {
 		SeriesLabels map[string]string

@@ -16,12 +16,12 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// SLOs that are not made of bare selectors are evaluated by Prometheus, once per minute, at the end of each
-// slot. This is the less exact way: rates extrapolate, and first samples are lost.
+// SLOs that are not made of bare selectors are evaluated by Prometheus, once per minute, at the end
+// of each slot. This is the less exact way: rates extrapolate, and first samples are lost.
 //
 // Where an expression has `$window` under a rate, the range is a minute and one scrape interval,
-// because a rate over (t−w, t] sees only what lies between the first and the last sample in it; the result is
-// scaled back to a minute. A rate is per second and is multiplied by 60.
+// because a rate over (t−w, t] sees only what lies between the first and the last sample in it; the
+// result is scaled back to a minute. A rate is per second and is multiplied by 60.
 
 // exprState is the reading position of such an SLO.
 type exprState struct {
@@ -130,7 +130,8 @@ func (r *Reader) render(q *slo.Query, by []string) (string, float64) {
 	return q.Render(time.Minute), 1
 }
 
-// rateKind says whether an expression counts per second ("rate"), per window ("increase"), or neither.
+// rateKind says whether an expression counts per second ("rate"), per window ("increase"), or
+// neither.
 func rateKind(text string) (kind string) {
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
 	if err != nil {
@@ -181,12 +182,14 @@ func (r *Reader) readExpr(ctx context.Context, s *slo.Spec, to budget.Minute, ou
 	}
 }
 
-// undecided reports whether the SLO is on a histogram of which nothing has been seen yet, or that has no fitting bucket.
+// undecided reports whether the SLO is on a histogram of which nothing has been seen yet, or that
+// has no fitting bucket.
 func (r *Reader) undecided(s *slo.Spec) bool {
 	return s.SLI.Kind == slo.Latency && s.SLI.Histogram.Bare() && !r.bounds[s.ID()].native
 }
 
-// takeAbsent says of an SLO without any series that its slots are absent; a failure to look consumes no time.
+// takeAbsent says of an SLO without any series that its slots are absent; a failure to look
+// consumes no time.
 func (r *Reader) takeAbsent(s *slo.Spec, st exprState, to budget.Minute, out *Batch) {
 	if r.bounds[s.ID()].limit != boundKey(s) {
 		return
@@ -194,7 +197,8 @@ func (r *Reader) takeAbsent(s *slo.Spec, st exprState, to budget.Minute, out *Ba
 	r.takeSlots(s, st, nil, max(st.read+1, st.since), to, out)
 }
 
-// takeSlots puts the evaluated slots into the batch. Slots without data are absent; they are asked for again for an hour.
+// takeSlots puts the evaluated slots into the batch. Slots without data are absent; they are asked
+// for again for an hour.
 func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated, from, to budget.Minute, out *Batch) {
 	next := st
 	if len(s.By) == 0 && got[s.ID()] == nil {

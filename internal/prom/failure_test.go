@@ -35,8 +35,8 @@ func steady(t testing.TB) *promfake.DB {
 	return db
 }
 
-// TestFailuresCountNothing: whatever goes wrong, the time is not consumed, the kind is right, and afterwards
-// the ledger is the same as if nothing had happened.
+// TestFailuresCountNothing: whatever goes wrong, the time is not consumed, the kind is right, and
+// afterwards the ledger is the same as if nothing had happened.
 func TestFailuresCountNothing(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other host was asked, with authorization %q", r.Header.Get("Authorization"))
@@ -234,8 +234,8 @@ func TestDownFromTheStart(t *testing.T) {
 	}
 }
 
-// TestOutageOfTheServer is fault 5 of the list: Prometheus does not scrape for half an hour while the service goes on. The minutes are
-// unknown in time and, once it is back, known in sum.
+// TestOutageOfTheServer is fault 5 of the list: Prometheus does not scrape for half an hour while
+// the service goes on. The minutes are unknown in time and, once it is back, known in sum.
 func TestOutageOfTheServer(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	for k, code := range []string{"200", "500"} {

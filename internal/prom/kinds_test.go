@@ -253,7 +253,8 @@ func TestGroupsAreCapped(t *testing.T) {
 	}
 }
 
-// TestReloadKeepsPositions: an SLO that stays keeps counting through any change of the set; one that is new or changed begins anew.
+// TestReloadKeepsPositions: an SLO that stays keeps counting through any change of the set; one
+// that is new or changed begins anew.
 func TestReloadKeepsPositions(t *testing.T) {
 	db, _ := world(t, 3, 3*time.Hour, 30*time.Second, true)
 	c := serve(t, db)

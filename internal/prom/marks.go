@@ -10,9 +10,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A mark is a reading position as it is kept in the store: a version byte, a CRC-32 of the rest, and
-// varints. Series and targets are kept by the hash of their labels (8 bytes), times relative
-// to the newest sample, values as integers where they are: about 15 bytes a series.
+// A mark is a reading position as it is kept in the store: a version byte, a CRC-32 of the rest,
+// and varints. Series and targets are kept by the hash of their labels (8 bytes), times relative to
+// the newest sample, values as integers where they are: about 15 bytes a series.
 
 const markVersion = 1
 
@@ -303,8 +303,9 @@ func (d *reader) pace() pace {
 	return p
 }
 
-// adopt builds the state of a bundle out of marks: usually the one that the same bundle saved, otherwise, after the set of SLOs
-// has changed, those of all bundles that read the same metrics. An SLO that none of them knows begins after minute to.
+// adopt builds the state of a bundle out of marks: usually the one that the same bundle saved,
+// otherwise, after the set of SLOs has changed, those of all bundles that read the same metrics. An
+// SLO that none of them knows begins after minute to.
 func (b *bundle) adopt(marks []*saved, to budget.Minute) *state {
 	s := &state{promises: make([]promise, len(b.specs))}
 	for i := range s.promises {
@@ -341,8 +342,8 @@ func (b *bundle) adopt(marks []*saved, to budget.Minute) *state {
 	return s
 }
 
-// adoptPromises takes over the SLOs that have not changed, and the position with them: the oldest, if the
-// marks disagree; what is read again is recognised by the cursors.
+// adoptPromises takes over the SLOs that have not changed, and the position with them: the oldest,
+// if the marks disagree; what is read again is recognised by the cursors.
 func (b *bundle) adoptPromises(s *state, m *saved, known map[slo.ID]bool) {
 	mine := false
 	for _, p := range m.promises {

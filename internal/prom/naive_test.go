@@ -10,15 +10,17 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// drawn is a life drawn at random: a few targets that are scraped together with all their series, with missed scrapes, a common
-// outage, restarts, and series that are born late and go away with a restart.
+// drawn is a life drawn at random: a few targets that are scraped together with all their series,
+// with missed scrapes, a common outage, restarts, and series that are born late and go away with a
+// restart.
 type drawn struct {
 	text   string
 	total  float64 // increments after minute 2, by the plainest reading of the rules
 	latest float64
 }
 
-// drawLife plays the targets scrape by scrape and counts, beside it, what the rules say, with everything in sight.
+// drawLife plays the targets scrape by scrape and counts, beside it, what the rules say, with
+// everything in sight.
 func drawLife(t *rapid.T) drawn {
 	d := drawn{}
 	step := rapid.SampledFrom([]float64{15, 30, 60}).Draw(t, "interval")
@@ -72,7 +74,8 @@ func drawLife(t *rapid.T) drawn {
 	return d
 }
 
-// TestNothingIsLostOrCountedTwice: the sum of all slots is the sum of all increments, to the thousandth.
+// TestNothingIsLostOrCountedTwice: the sum of all slots is the sum of all increments, to the
+// thousandth.
 func TestNothingIsLostOrCountedTwice(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d := drawLife(rt)

@@ -16,7 +16,8 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// hasData reports whether a selector matches anything in the five minutes before the end of minute to.
+// hasData reports whether a selector matches anything in the five minutes before the end of minute
+// to.
 func (c *Client) hasData(ctx context.Context, selector string, to budget.Minute) (bool, *Error) {
 	a, err := c.query(ctx, "count("+selector+")", to.End(), nil)
 	return a.nSeries > 0, err
@@ -49,8 +50,8 @@ func (f *firstValue) sample(_ int64, v float64) {
 	}
 }
 
-// ScrapeInterval returns how far apart the samples of a bare selector were in the ten minutes before at, by the series that has
-// most of them; 0 if there are not two.
+// ScrapeInterval returns how far apart the samples of a bare selector were in the ten minutes
+// before at, by the series that has most of them; 0 if there are not two.
 func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Time) (time.Duration, *Error) {
 	const back = 10 * time.Minute
 	p, err := c.Probe(ctx, "max(count_over_time("+selector+"["+model.Duration(back).String()+"]))", at)
@@ -60,8 +61,8 @@ func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Ti
 	return (back / time.Duration(p.Value)).Round(time.Second), nil
 }
 
-// MetricType returns what the targets of the server say a metric is: counter, gauge, histogram, summary; "" if none says so. Of
-// a metric with several types the first is told.
+// MetricType returns what the targets of the server say a metric is: counter, gauge, histogram,
+// summary; "" if none says so. Of a metric with several types the first is told.
 func (c *Client) MetricType(ctx context.Context, name string) (string, *Error) {
 	var envelope struct {
 		Data map[string][]struct{ Type string }
@@ -102,7 +103,8 @@ func (c *Client) BuildInfo(ctx context.Context) (BuildInfo, *Error) {
 	return envelope.Data, err
 }
 
-// ClockSkew returns how far the server's clock is ahead of ours, to about the time the request took. now is our time just before.
+// ClockSkew returns how far the server's clock is ahead of ours, to about the time the request
+// took. now is our time just before.
 func (c *Client) ClockSkew(ctx context.Context, now func() time.Time) (skew, within time.Duration, err *Error) {
 	before := now()
 	s := &firstValue{}

@@ -22,7 +22,8 @@ type Reading struct {
 	Problems []string        // faults in the data, in plain words, sorted
 }
 
-// Failure says that some SLOs could not be read. Their time is not consumed: the next tick reads it.
+// Failure says that some SLOs could not be read. Their time is not consumed: the next tick reads
+// it.
 type Failure struct {
 	Bundle string
 	SLOs   []slo.ID
@@ -54,12 +55,14 @@ type Batch struct {
 
 // Options of a [Reader].
 type Options struct {
-	// Interval is the scrape interval assumed for expressions, which do not show theirs. 0 means 30 s.
+	// Interval is the scrape interval assumed for expressions, which do not show theirs. 0 means 30
+	// s.
 	Interval time.Duration
 }
 
-// Reader reads the slots of SLOs. It remembers where it is in memory and in marks; nothing it
-// has read counts before Commit. Its methods may be called from several goroutines, one at a time does the work.
+// Reader reads the slots of SLOs. It remembers where it is in memory and in marks; nothing it has
+// read counts before Commit. Its methods may be called from several goroutines, one at a time does
+// the work.
 type Reader struct {
 	client *Client
 	opts   Options
@@ -84,8 +87,8 @@ func New(c *Client, o Options) *Reader {
 	}
 }
 
-// Restore takes over the positions that a store has kept. A mark that cannot be read is as good as none: its SLOs begin
-// anew, and the next batch says so.
+// Restore takes over the positions that a store has kept. A mark that cannot be read is as good as
+// none: its SLOs begin anew, and the next batch says so.
 func (r *Reader) Restore(marks map[string][]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,9 +117,9 @@ const (
 	lead = 5 * time.Minute
 )
 
-// Read reads everything new of all SLOs up to and including the slot of minute to, which should lie a scrape
-// interval back so that its samples have arrived. At the first sight of an SLO it takes a position;
-// slots follow from the minute after to, earlier ones are for a [Backfill].
+// Read reads everything new of all SLOs up to and including the slot of minute to, which should lie
+// a scrape interval back so that its samples have arrived. At the first sight of an SLO it takes a
+// position; slots follow from the minute after to, earlier ones are for a [Backfill].
 func (r *Reader) Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) *Batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,8 +169,8 @@ func (r *Reader) each(n int, job func(int)) {
 	wg.Wait()
 }
 
-// Commit makes the batch's positions the reader's own. Call it after the store has kept the
-// batch; without it, the next Read reads the same again.
+// Commit makes the batch's positions the reader's own. Call it after the store has kept the batch;
+// without it, the next Read reads the same again.
 func (r *Reader) Commit(b *Batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,7 +190,8 @@ func (r *Reader) Commit(b *Batch) {
 	}
 }
 
-// replan sorts the SLOs into bundles. Positions are carried over through the marks, as in a restart.
+// replan sorts the SLOs into bundles. Positions are carried over through the marks, as in a
+// restart.
 func (r *Reader) replan(specs []*slo.Spec, to budget.Minute, out *Batch) {
 	var raw []rawSpec
 	r.evaluate = nil
@@ -228,7 +232,8 @@ func (r *Reader) loadMarks() map[string]*saved {
 	return out
 }
 
-// donors returns the marks a bundle's state is made of: all that know one of its SLOs or read its metrics.
+// donors returns the marks a bundle's state is made of: all that know one of its SLOs or read its
+// metrics.
 func (b *bundle) donors(all map[string]*saved) []*saved {
 	if own, ok := all[b.key]; ok && b.sameSpecs(own) {
 		return []*saved{own}

@@ -244,8 +244,9 @@ func groupID(s *slo.Spec, ls []label) slo.ID {
 	return GroupID(s.ID(), values)
 }
 
-// GroupID names one budget of an SLO with `by:` labels: service/name{route="/pay"}, the labels sorted by
-// name and the values quoted as Go and PromQL do. Without labels it is the SLO's own name.
+// GroupID names one budget of an SLO with `by:` labels: service/name{route="/pay"}, the labels
+// sorted by name and the values quoted as Go and PromQL do. Without labels it is the SLO's own
+// name.
 func GroupID(base slo.ID, values map[string]string) slo.ID {
 	if len(values) == 0 {
 		return base

@@ -54,8 +54,8 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkTick is the steady state of 5,000 SLOs over 30,000 series. Its CPU figure holds the server too, for it
-// runs in the process; server-ms is what the same queries cost without our side.
+// BenchmarkTick is the steady state of 5,000 SLOs over 30,000 series. Its CPU figure holds the
+// server too, for it runs in the process; server-ms is what the same queries cost without our side.
 func BenchmarkTick(b *testing.B) {
 	db, specs := fleet(b, 5_000, 40)
 	c := serve(b, db)

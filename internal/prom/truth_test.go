@@ -57,8 +57,8 @@ func TestSumsAgainstTruth(t *testing.T) {
 			}
 			for _, name := range tiers {
 				bad, total := got.sum(slo.ID("svc/" + name))
-				// What happened before the position was taken is not ours to count. A
-				// sample stands for the time since the one before, so a scrape of slack on either side.
+				// What happened before the position was taken is not ours to count. A sample stands
+				// for the time since the one before, so a scrape of slack on either side.
 				want := w.Service(name).Sum((first + 1).Time(), (last + 1).Time()).Seen()
 				slack := func(n int64) float64 { return 3 + 0.004*float64(n) }
 				if d := math.Abs(float64(bad)/1000 - float64(want.Bad)); d > slack(want.Bad) {
@@ -89,7 +89,8 @@ func newCutWorld(t *testing.T, specs []*slo.Spec, interval time.Duration) *cutWo
 	return w
 }
 
-// TestCutLaw: however time is cut into reads, by restarts and by lost commits, the same slots come out.
+// TestCutLaw: however time is cut into reads, by restarts and by lost commits, the same slots come
+// out.
 func TestCutLaw(t *testing.T) {
 	specs := tierSpecs(t)
 	specs[1].By = []string{"instance"}

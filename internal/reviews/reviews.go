@@ -1,11 +1,12 @@
-// Package reviews keeps postmortems where people work on them: as Markdown files in a folder fit for a Git repository.
+// Package reviews keeps postmortems where people work on them: as Markdown files in a folder fit
+// for a Git repository.
 //
-// A draft is written once, as a new file, when the error-budget policy requires it. From then on the file belongs to
-// people: slowburn reads status and action items back from it and never writes to it again. What is late is said in
-// the incident's thread, once a week.
+// A draft is written once, as a new file, when the error-budget policy requires it. From then on
+// the file belongs to people: slowburn reads status and action items back from it and never writes
+// to it again. What is late is said in the incident's thread, once a week.
 //
-// Keeper.Pass is one round of all that. It may be repeated at any time and after any crash: a file that is there is
-// not written again, and a message is owed under a key that is its only copy.
+// Keeper.Pass is one round of all that. It may be repeated at any time and after any crash: a file
+// that is there is not written again, and a message is owed under a key that is its only copy.
 package reviews
 
 import (
@@ -31,8 +32,8 @@ import (
 // Keeper keeps the reviews of one folder. All fields but Folder are needed.
 type Keeper struct {
 	Folder string // "" keeps no files: what is required is told, and drafted on demand
-	// Incidents lists the incidents that were resolved since a time; Judge applies the policy to one, and is false if its
-	// SLO is gone; Draft writes its postmortem.
+	// Incidents lists the incidents that were resolved since a time; Judge applies the policy to
+	// one, and is false if its SLO is gone; Draft writes its postmortem.
 	Incidents func(ctx context.Context, since time.Time) ([]alerting.Incident, error)
 	Judge     func(alerting.Incident) (postmortem.Verdict, bool)
 	Draft     func(context.Context, alerting.Incident) (string, error)
@@ -57,7 +58,8 @@ type Word struct {
 	Overdue  []postmortem.Action
 }
 
-// lookBack is how long after its end an incident may still come to require a review, because late data were counted.
+// lookBack is how long after its end an incident may still come to require a review, because late
+// data were counted.
 const lookBack = 28 * slo.Day
 
 // Reviews returns the reviews as they were last read, newest incident first.
@@ -92,7 +94,8 @@ func (k *Keeper) Run(ctx context.Context, now func() time.Time, due <-chan struc
 	}
 }
 
-// Pass reads the folder, drafts what is required and missing, and says what is late. One round at a time.
+// Pass reads the folder, drafts what is required and missing, and says what is late. One round at a
+// time.
 func (k *Keeper) Pass(ctx context.Context, now time.Time) error {
 	all, problems := k.read()
 	known := map[string]postmortem.Review{}
@@ -195,8 +198,8 @@ func (k *Keeper) zone() *time.Location {
 	return k.Zone
 }
 
-// file returns where the review of an incident is written: the day, the budget and the time it began, as a name that any file
-// system takes.
+// file returns where the review of an incident is written: the day, the budget and the time it
+// began, as a name that any file system takes.
 func (k *Keeper) file(i alerting.Incident) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -240,8 +243,8 @@ func (k *Keeper) write(path, text string) error {
 	return nil
 }
 
-// read reads every review of the folder and of the folders in it, newest first. Other Markdown files, such as a README,
-// have no front matter that names an incident and are passed over.
+// read reads every review of the folder and of the folders in it, newest first. Other Markdown
+// files, such as a README, have no front matter that names an incident and are passed over.
 func (k *Keeper) read() ([]postmortem.Review, []error) {
 	if k.Folder == "" {
 		return nil, nil

@@ -64,14 +64,14 @@ func (q querier) on() string { return "on (" + strings.Join(q.spec.By, ", ") + "
 // recordedTotal returns the total of the same window, which stands one rule above.
 func (q querier) recordedTotal(w time.Duration) string { return selectorOf(q.spec, totalName(w)) }
 
-// orZero returns an expression, or 0 where it has no value and the total has one: no bad series beside a
-// total means no bad event.
+// orZero returns an expression, or 0 where it has no value and the total has one: no bad series
+// beside a total means no bad event.
 func (q querier) orZero(expr string, w time.Duration) string {
 	return fmt.Sprintf("%s\nor %s\n0 * %s", expr, q.on(), q.recordedTotal(w))
 }
 
-// rest returns the total without the good events. Rates extrapolate, and may find more good events than
-// there were.
+// rest returns the total without the good events. Rates extrapolate, and may find more good events
+// than there were.
 func (q querier) rest(good string, w time.Duration) string {
 	return fmt.Sprintf("clamp_min(%s - %s (\n%s\n), 0)", q.recordedTotal(w), q.on(), good)
 }

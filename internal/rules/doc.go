@@ -22,9 +22,9 @@
 //
 // # What rules cannot do
 //
-// They know nothing of the low-traffic test, of the first sample of a series, of a hole in the data,
-// of calendar windows, of events before they were loaded. What is lost for a given SLO is told in
-// [Group.Notes] and becomes a comment of the file.
+// They know nothing of the low-traffic test, of the first sample of a series, of a hole in the
+// data, of calendar windows, of events before they were loaded. What is lost for a given SLO is
+// told in [Group.Notes] and becomes a comment of the file.
 //
 // # Reading order
 //

@@ -26,9 +26,9 @@ const (
 	lasts = 25 * time.Minute             // how long it lasts
 )
 
-// TestLatency is how long after the beginning of a fault the page is decided: by slowburn, and by the rules exported from the same
-// SLOs in a Prometheus, on the same samples, scraped every 15 s. Each fault has its own service, and begins at its own moment of
-// the minute and of the scrape.
+// TestLatency is how long after the beginning of a fault the page is decided: by slowburn, and by
+// the rules exported from the same SLOs in a Prometheus, on the same samples, scraped every 15 s.
+// Each fault has its own service, and begins at its own moment of the minute and of the scrape.
 func TestLatency(t *testing.T) {
 	shares := []float64{1, 0.2, 0.05}
 	if *lives < 10 {
@@ -105,7 +105,8 @@ func (l *latency) service(i int, begin time.Time, offset time.Duration, share fl
 	}
 }
 
-// ours ticks as the daemon does: half a minute after each minute, seeing only what has been scraped by then.
+// ours ticks as the daemon does: half a minute after each minute, seeing only what has been scraped
+// by then.
 func (l *latency) ours() []time.Duration {
 	client, err := prom.NewClient(prom.ClientOptions{URL: l.url})
 	if err != nil {
@@ -144,7 +145,8 @@ func (l *latency) ours() []time.Duration {
 	return l.after(found)
 }
 
-// theirs evaluates the exported rules every so often. An alert without `for` is sent by the evaluation that finds it.
+// theirs evaluates the exported rules every so often. An alert without `for` is sent by the
+// evaluation that finds it.
 func (l *latency) theirs(every time.Duration) []time.Duration {
 	found := map[slo.ID]time.Time{}
 	for _, spec := range l.specs {

@@ -15,8 +15,8 @@ import (
 
 // pyrra adds the series of Pyrra, named after the metric: the events of the whole window
 // (http_requests:increase4w), the error ratios of the alert windows, which Pyrra calls burn rates
-// (http_requests:burnrate5m), and the generic ones that its Grafana dashboards read.
-// Source: pyrra-dev/pyrra 0.10, slo/rules.go.
+// (http_requests:burnrate5m), and the generic ones that its Grafana dashboards read. Source:
+// pyrra-dev/pyrra 0.10, slo/rules.go.
 func (b *builder) pyrra() error {
 	period := b.spec.Window().Rolling
 	if period == 0 {
@@ -137,7 +137,8 @@ func (b *builder) pyrraGeneric(period time.Duration) {
 	b.pyrraRecord("pyrra_errors:rate5m", rate(badName(tile)), nil)
 }
 
-// exhaustion returns how long the whole budget lasts at the burn at which a pair fires, in whole minutes.
+// exhaustion returns how long the whole budget lasts at the burn at which a pair fires, in whole
+// minutes.
 func exhaustion(p slo.Pair) time.Duration {
 	return (p.Long * 10000 / time.Duration(p.Budget)).Round(time.Minute)
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// slothWindows are the windows over which Sloth always records.
-// Source: slok/sloth 0.16, the default catalogue of alert windows.
+// slothWindows are the windows over which Sloth always records. Source: slok/sloth 0.16, the
+// default catalogue of alert windows.
 var slothWindows = []time.Duration{
 	5 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, slo.Day, 3 * slo.Day,
 }
 
 // sloth adds the series of Sloth. All but one have Sloth's values: the error ratio of the whole
 // period is the ratio of its events here, where Sloth takes the mean of the five-minute ratios. And
-// where Sloth records 0/0, there is no sample.
-// Source: slok/sloth 0.16, plugins sli_rules, metadata_rules.
+// where Sloth records 0/0, there is no sample. Source: slok/sloth 0.16, plugins sli_rules,
+// metadata_rules.
 func (b *builder) sloth() error {
 	for _, taken := range []string{"sloth_id", "sloth_service", "sloth_slo", "sloth_window"} {
 		if slices.Contains(b.spec.By, taken) {

@@ -8,9 +8,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Threshold returns the ratio of bad events above which a pair fires, in PromQL: share of the budget ×
-// length of its window ÷ long window × allowed ratio. It is written without an error: as a decimal
-// ("0.0144") where it ends, else as a fraction ("7 / 750").
+// Threshold returns the ratio of bad events above which a pair fires, in PromQL: share of the
+// budget × length of its window ÷ long window × allowed ratio. It is written without an error: as a
+// decimal ("0.0144") where it ends, else as a fraction ("7 / 750").
 //
 // Prometheus calculates in floating point, and the comparison is exact all the same. Both sides are
 // one division of whole numbers, or one reading of a decimal, and each gives the float nearest to

@@ -64,8 +64,8 @@ func journalBytes(b *testing.B, db *DB) float64 {
 	return n
 }
 
-// BenchmarkFoldAndLoad is a restart of ten thousand budgets with some days of minutes, weeks
-// of hours, and an hour in the journal. SLOWBURN_BENCH_DAYS says how many days of minutes.
+// BenchmarkFoldAndLoad is a restart of ten thousand budgets with some days of minutes, weeks of
+// hours, and an hour in the journal. SLOWBURN_BENCH_DAYS says how many days of minutes.
 func BenchmarkFoldAndLoad(b *testing.B) {
 	days := 1
 	if s := os.Getenv("SLOWBURN_BENCH_DAYS"); s != "" {

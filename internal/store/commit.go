@@ -12,8 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Commit writes down a tick: all of it, or nothing. When it fails, the tick may be committed
-// again, by itself or as part of the next; committing the same tick twice changes nothing.
+// Commit writes down a tick: all of it, or nothing. When it fails, the tick may be committed again,
+// by itself or as part of the next; committing the same tick twice changes nothing.
 func (db *DB) Commit(ctx context.Context, t Tick) error {
 	for _, turn := range t.Turns {
 		if err := turn.check(); err != nil {
@@ -135,7 +135,8 @@ func packState(s alerting.State) ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// sameButThrough may say false of equal states, which costs some bytes, never true of different ones.
+// sameButThrough may say false of equal states, which costs some bytes, never true of different
+// ones.
 func sameButThrough(a, b alerting.State) bool {
 	if !sameOpen(a.Burn, b.Burn) || !sameOpen(a.NoData, b.NoData) {
 		return false
@@ -190,7 +191,8 @@ func (c *commit) acts(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// evidence writes what was found out. What was found at the time is not replaced by what is found later.
+// evidence writes what was found out. What was found at the time is not replaced by what is found
+// later.
 func (c *commit) evidence(ctx context.Context, tx *sql.Tx) error {
 	for _, e := range c.tick.Evidence {
 		if _, err := tx.ExecContext(ctx, sqlAddEvidence, e.Incident, string(e.Kind), nanos(e.At), string(e.Data), int64(checksum(e.Data))); err != nil {
@@ -284,8 +286,8 @@ func next(ctx context.Context, tx *sql.Tx, name string, n int) (int64, error) {
 	return value, err
 }
 
-// readKnown reads the numbers of all budgets. What state was last written is left open: it may
-// be anywhere in the journal.
+// readKnown reads the numbers of all budgets. What state was last written is left open: it may be
+// anywhere in the journal.
 func readKnown(ctx context.Context, q querier) (map[slo.ID]*known, error) {
 	all := map[slo.ID]*known{}
 	err := each(ctx, q, func(rows *sql.Rows) error {

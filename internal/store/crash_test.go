@@ -18,8 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// The tests of this file run this test program again as a child: to be killed, or to hold the
-// store open. childMode and childPath say what it does.
+// The tests of this file run this test program again as a child: to be killed, or to hold the store
+// open. childMode and childPath say what it does.
 const (
 	childMode = "STORE_TEST_CHILD"
 	childPath = "STORE_TEST_PATH"
@@ -279,8 +279,8 @@ func TestAKilledProcessKeepsEveryAcknowledgedTick(t *testing.T) {
 	}
 }
 
-// expectTicks fails unless the account has every tick up to the last acknowledged one, and no
-// more than one that was not.
+// expectTicks fails unless the account has every tick up to the last acknowledged one, and no more
+// than one that was not.
 func expectTicks(t *testing.T, id slo.ID, a Account, turn, acked int) {
 	t.Helper()
 	if n := int(a.State.Through - minute(acked+1)); n != 0 && n != 1 {

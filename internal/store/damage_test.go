@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// sample is a small store, closed, and what it holds. The golden files hold the same: do not change it.
+// sample is a small store, closed, and what it holds. The golden files hold the same: do not change
+// it.
 func sample(t testing.TB) ([]byte, picture) {
 	t.Helper()
 	path := tempPath(t)
@@ -121,8 +122,8 @@ func TestFlippedBitsAreNoticed(t *testing.T) {
 	t.Logf("%d of %d flips were noticed; the others hit what is not read", noticed, tries)
 }
 
-// protected is what checksums cover: all but what happened to an entry, when the last tick was,
-// and the texts of reports.
+// protected is what checksums cover: all but what happened to an entry, when the last tick was, and
+// the texts of reports.
 func protected(p picture) picture {
 	p.Outbox, p.Reports, p.Last = nil, nil, at(0)
 	return p
@@ -225,8 +226,8 @@ func TestOddPathsWork(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the golden file of the newest schema")
 
-// Every schema that was ever released can be read. A golden file is written once, with -update,
-// and then kept for ever.
+// Every schema that was ever released can be read. A golden file is written once, with -update, and
+// then kept for ever.
 func TestEveryReleasedSchemaCanBeRead(t *testing.T) {
 	whole, want := sample(t)
 	const golden = "testdata/v1.db.gz"

@@ -24,8 +24,8 @@ var (
 	ErrInvalid = errors.New("the tick cannot be kept")
 )
 
-// Error is every error of this package: what was tried, on which file, why it failed, and
-// what a person can do about it.
+// Error is every error of this package: what was tried, on which file, why it failed, and what a
+// person can do about it.
 type Error struct {
 	Op   string // such as "open" or "commit"
 	Path string
@@ -60,8 +60,8 @@ const (
 	hintRead    = "the disk reports errors; look at the kernel's log"
 )
 
-// wrap makes err an *Error of the operation. Causes that a person can do something about are
-// named and get a hint.
+// wrap makes err an *Error of the operation. Causes that a person can do something about are named
+// and get a hint.
 func wrap(op, path string, err error) error {
 	var known *Error
 	if err == nil || errors.As(err, &known) {
@@ -101,14 +101,15 @@ func hintFor(err error) string {
 	return ""
 }
 
-// IsDiskFull reports whether something could not be written because the disk, or the quota, is
-// used up. The store is as it was before, and works again as soon as there is space.
+// IsDiskFull reports whether something could not be written because the disk, or the quota, is used
+// up. The store is as it was before, and works again as soon as there is space.
 func IsDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) ||
 		isCode(err, sqlite3.SQLITE_FULL) || isExtended(err, sqlite3.SQLITE_IOERR_SHMSIZE)
 }
 
-// isCorrupt also knows a schema that lost a table or a column: no statement of ours asks for one that it has not made.
+// isCorrupt also knows a schema that lost a table or a column: no statement of ours asks for one
+// that it has not made.
 func isCorrupt(err error) bool {
 	return isCode(err, sqlite3.SQLITE_CORRUPT) || isCode(err, sqlite3.SQLITE_NOTADB) ||
 		isCode(err, sqlite3.SQLITE_ERROR) && strings.Contains(err.Error(), "no such ")

@@ -12,14 +12,14 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Fold turns the journal into day blocks, in one transaction, and empties it. The days that
-// changed are written as the given ledgers have them; a budget that is not given is brought up to date from
+// Fold turns the journal into day blocks, in one transaction, and empties it. The days that changed
+// are written as the given ledgers have them; a budget that is not given is brought up to date from
 // the disk. Days whose minutes were thinned out since the last fold follow suit.
 //
 // The ledgers must hold what was committed since they began, and must not change meanwhile. Thin
 // them just before a fold, so that the memory and the disk agree on which minutes there are. A fold
-// never deletes: what a ledger has forgotten, or never had because its SLO was away for
-// a while, stays on the disk until [DB.DropDays].
+// never deletes: what a ledger has forgotten, or never had because its SLO was away for a while,
+// stays on the disk until [DB.DropDays].
 func (db *DB) Fold(ctx context.Context, ledgers map[slo.ID]*budget.Ledger) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -104,9 +104,9 @@ func (f *fold) note(seq int64, t *packed) error {
 	return nil
 }
 
-// compare looks for days of which the disk has other minutes than the ledger: the ledger
-// thinned them out, and the day is written anew; or it began in the midst of the day, because its SLO
-// was away until then, and the day is put together from the disk and the journal.
+// compare looks for days of which the disk has other minutes than the ledger: the ledger thinned
+// them out, and the day is written anew; or it began in the midst of the day, because its SLO was
+// away until then, and the day is put together from the disk and the journal.
 func (f *fold) compare(ctx context.Context) error {
 	return each(ctx, f.tx, func(rows *sql.Rows) error {
 		var p page
@@ -180,7 +180,8 @@ func (f *fold) writeDays(ctx context.Context) error {
 	return nil
 }
 
-// ledgerOf returns the ledger that a day is written from: the given one, if it has all that the disk has.
+// ledgerOf returns the ledger that a day is written from: the given one, if it has all that the
+// disk has.
 func (f *fold) ledgerOf(p page) *budget.Ledger {
 	if given := f.given[p.budget]; given != nil && !f.late[p] {
 		return given

@@ -11,8 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Load reads what a restart begins with: the ledgers and states of all budgets, the open incidents, the
-// reading positions and facts. The ledgers belong to the caller.
+// Load reads what a restart begins with: the ledgers and states of all budgets, the open incidents,
+// the reading positions and facts. The ledgers belong to the caller.
 func (db *DB) Load(ctx context.Context) (Snapshot, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -44,8 +44,8 @@ func (db *DB) load(ctx context.Context) (Snapshot, error) {
 	return snap, nil
 }
 
-// Account reads one budget, such as that of an SLO that comes back after it was taken out of the files
-// for a while; it is false if nothing is known of it.
+// Account reads one budget, such as that of an SLO that comes back after it was taken out of the
+// files for a while; it is false if nothing is known of it.
 func (db *DB) Account(ctx context.Context, id slo.ID) (Account, bool, error) {
 	tx, err := db.w.BeginTx(ctx, nil)
 	if err != nil {

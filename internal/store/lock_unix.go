@@ -13,9 +13,9 @@ import (
 
 var errQuota error = syscall.EDQUOT
 
-// acquire takes the lock of a store, or says who has it. The lock belongs to the open file, so
-// the kernel frees it with the process, however that ends; the file itself stays, as removing it
-// would let two processes hold two different files of one name.
+// acquire takes the lock of a store, or says who has it. The lock belongs to the open file, so the
+// kernel frees it with the process, however that ends; the file itself stays, as removing it would
+// let two processes hold two different files of one name.
 func acquire(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -32,8 +32,8 @@ func acquire(path string) (*os.File, error) {
 	return f, nil
 }
 
-// sign leaves the process's number for those who find the lock taken. Failing to (a full disk)
-// does not matter: the lock is held.
+// sign leaves the process's number for those who find the lock taken. Failing to (a full disk) does
+// not matter: the lock is held.
 func sign(f *os.File) {
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)

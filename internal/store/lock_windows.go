@@ -13,8 +13,8 @@ var errQuota error = syscall.Errno(1295) // ERROR_DISK_QUOTA_EXCEEDED
 
 const errSharing = syscall.Errno(32) // ERROR_SHARING_VIOLATION
 
-// acquire takes the lock of a store, or says who has it. The file is opened so that others may
-// read it and not write it; the system frees it with the process, however that ends.
+// acquire takes the lock of a store, or says who has it. The file is opened so that others may read
+// it and not write it; the system frees it with the process, however that ends.
 func acquire(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

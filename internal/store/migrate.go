@@ -19,8 +19,8 @@ const schemaVersion = 3
 // applicationID marks a SQLite file as ours, in its header: "slow".
 const applicationID = 0x736c6f77
 
-// migrate brings the schema to schemaVersion, one transaction per migration. It refuses a file
-// from the future and one that is not ours before it writes anything.
+// migrate brings the schema to schemaVersion, one transaction per migration. It refuses a file from
+// the future and one that is not ours before it writes anything.
 func migrate(ctx context.Context, db *sql.DB, fault func(string) error) error {
 	version, err := identify(ctx, db)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 
 var _ outbox.Store = (*DB)(nil)
 
-// Due returns every pending entry, in the order in which they were committed, also those that
-// wait for their next try: the pump must know what stands before what.
+// Due returns every pending entry, in the order in which they were committed, also those that wait
+// for their next try: the pump must know what stands before what.
 func (db *DB) Due(ctx context.Context, _ time.Time) ([]outbox.Owed, error) {
 	all, err := readOwed(ctx, db.r, sqlPending)
 	return all, wrap("due", db.path, err)
@@ -33,8 +33,8 @@ func (db *DB) Begin(ctx context.Context, keys []string, at time.Time) error {
 }
 
 // Settle writes down what an attempt came to: state, error, next try and receipt; it adds one to
-// the attempts and ends what Begin began. What was sent stays sent, whatever is heard
-// later. An unknown key is ErrUnknown.
+// the attempts and ends what Begin began. What was sent stays sent, whatever is heard later. An
+// unknown key is ErrUnknown.
 func (db *DB) Settle(ctx context.Context, key string, r outbox.Result) error {
 	receipt, err := packReceipt(r.Receipt)
 	if err != nil {
@@ -163,8 +163,8 @@ func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
 	return all, wrap("deliveries", db.path, err)
 }
 
-// Prune deletes entries that were sent or superseded before a time. What is dead is kept, and so
-// is every entry of a thread that is still in use.
+// Prune deletes entries that were sent or superseded before a time. What is dead is kept, and so is
+// every entry of a thread that is still in use.
 func (db *DB) Prune(ctx context.Context, before time.Time) error {
 	return db.write(ctx, "prune", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, sqlPrune, nanos(before))

@@ -120,7 +120,8 @@ func readEvidence(ctx context.Context, q querier, query string, args ...any) ([]
 	return all, err
 }
 
-// Reports lists the kept reports of a name, of all if it is "", newest first, without their contents.
+// Reports lists the kept reports of a name, of all if it is "", newest first, without their
+// contents.
 func (db *DB) Reports(ctx context.Context, name string, n int) ([]Report, error) {
 	all, err := db.readReports(ctx, sqlReports, name, limit(n))
 	return all, wrap("reports", db.path, err)

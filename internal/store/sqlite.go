@@ -21,21 +21,22 @@ import (
 
 // Options of [Open]. The zero value is what a daemon wants.
 type Options struct {
-	// CheckFor bounds the look for damage when the store is opened: a store too big to be read in this
-	// time is checked in part. Zero means two seconds, negative means not at all.
+	// CheckFor bounds the look for damage when the store is opened: a store too big to be read in
+	// this time is checked in part. Zero means two seconds, negative means not at all.
 	CheckFor time.Duration
 	// ReadOnly opens beside a running daemon, without the lock; everything that writes fails.
 	ReadOnly bool
 	// Fault is called before every step that changes the disk, with the step's name; its error is
 	// the step's. Every operation (commit, fold, begin, settle, supersede, prune, dropdays, forget)
-	// has the steps ".begin", ".commit" and ".done", the last after it took effect. Within a commit are
-	// .journal, .incidents, .acts, .evidence, .outbox, .marks, .facts and .reports, within a fold .days, .states and
-	// .journal; "open.migrate" is before a migration. It is for tests and may be nil.
+	// has the steps ".begin", ".commit" and ".done", the last after it took effect. Within a commit
+	// are .journal, .incidents, .acts, .evidence, .outbox, .marks, .facts and .reports, within a
+	// fold .days, .states and .journal; "open.migrate" is before a migration. It is for tests and
+	// may be nil.
 	Fault func(op string) error
 }
 
-// DB is a store in a SQLite file. Its methods may be called from any goroutine; writes wait for each
-// other, reads do not wait.
+// DB is a store in a SQLite file. Its methods may be called from any goroutine; writes wait for
+// each other, reads do not wait.
 type DB struct {
 	path  string
 	fault func(string) error
@@ -58,9 +59,9 @@ type known struct {
 // defaultCheck bounds the look for damage at start.
 const defaultCheck = 2 * time.Second
 
-// Open opens the store at path, and creates it, with its directory, if there is none. Only one process
-// can have it open. A file that is damaged, foreign or from a newer slowburn is refused and left
-// as it is; errors are of type *Error.
+// Open opens the store at path, and creates it, with its directory, if there is none. Only one
+// process can have it open. A file that is damaged, foreign or from a newer slowburn is refused and
+// left as it is; errors are of type *Error.
 func Open(path string, opts Options) (*DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -214,8 +215,8 @@ func dsn(path, query string) string {
 	return u.String()
 }
 
-// check looks for damage in the structure of the file, for a bounded time. What the structure
-// holds is checked when it is read: every record carries its checksum.
+// check looks for damage in the structure of the file, for a bounded time. What the structure holds
+// is checked when it is read: every record carries its checksum.
 func (db *DB) check(limit time.Duration) error {
 	if limit < 0 {
 		return nil
@@ -292,8 +293,8 @@ func (db *DB) transact(ctx context.Context, op string, f func(*sql.Tx) error) er
 	return db.fault(op + ".done")
 }
 
-// present refuses to go on when the file is no longer at its path: SQLite would go on writing
-// into a file that nobody can find any more.
+// present refuses to go on when the file is no longer at its path: SQLite would go on writing into
+// a file that nobody can find any more.
 func (db *DB) present() error {
 	now, err := os.Stat(db.path)
 	if err != nil || !os.SameFile(now, db.file) {

@@ -1,7 +1,7 @@
 package store
 
-// All SQL is here and in migrations. SQLite and PostgreSQL both take it: numbered parameters,
-// `on conflict`, `returning`, no types beyond bigint, text and blob.
+// All SQL is here and in migrations. SQLite and PostgreSQL both take it: numbered parameters, `on
+// conflict`, `returning`, no types beyond bigint, text and blob.
 const (
 	sqlNext = `update counters set value = value + $1 where name = $2 returning value`
 	sqlSet  = `update counters set value = $1 where name = $2`

@@ -1,29 +1,29 @@
 // Package store keeps everything that must survive: the ledger, the state of the machines, the
 // incidents, the reading positions and the messages that are owed.
 //
-// The engine commits once per tick: [DB.Commit] writes all [Turn]s of a tick in one
-// transaction, all or nothing. So a decision and the messages it owes are never apart, and a
-// process killed at any moment finds on its restart what the last whole tick left ([DB.Load]).
+// The engine commits once per tick: [DB.Commit] writes all [Turn]s of a tick in one transaction,
+// all or nothing. So a decision and the messages it owes are never apart, and a process killed at
+// any moment finds on its restart what the last whole tick left ([DB.Load]).
 //
 // # On disk
 //
-// The store is a SQLite file. Ledgers and states are packed, everything else is plain rows that
-// any SQLite shell can show.
+// The store is a SQLite file. Ledgers and states are packed, everything else is plain rows that any
+// SQLite shell can show.
 //
 // A tick is one packed record of the journal: the new slots of every budget, and the states that
-// changed in more than the minute they have come to. Now and then [DB.Fold] turns the journal
-// into a block per budget and day. (A row per budget and minute was measured: 605 ms a tick for
-// ten thousand budgets, against 0.4 ms.) In the journal a budget is a number, given once and never
+// changed in more than the minute they have come to. Now and then [DB.Fold] turns the journal into
+// a block per budget and day. (A row per budget and minute was measured: 605 ms a tick for ten
+// thousand budgets, against 0.4 ms.) In the journal a budget is a number, given once and never
 // again.
 //
-// Records and incidents carry a checksum. A file that is damaged, foreign or from the future is refused
-// with an [Error] that says what to do, and is left as it is.
+// Records and incidents carry a checksum. A file that is damaged, foreign or from the future is
+// refused with an [Error] that says what to do, and is left as it is.
 //
 // # How to read
 //
-// Begin with the values below, then migrations/0001.sql. commit.go, fold.go and load.go are the life
-// of a tick, record.go is its packed form; outbox.go and read.go are for the pump and for those
-// who only look. sqlite.go opens the file.
+// Begin with the values below, then migrations/0001.sql. commit.go, fold.go and load.go are the
+// life of a tick, record.go is its packed form; outbox.go and read.go are for the pump and for
+// those who only look. sqlite.go opens the file.
 package store
 
 import (
@@ -56,28 +56,33 @@ func (t Turn) Apply(l *budget.Ledger) {
 	}
 }
 
-// Tick is one transaction. A zero At is no tick of the engine: acts and messages that come between two.
+// Tick is one transaction. A zero At is no tick of the engine: acts and messages that come between
+// two.
 type Tick struct {
 	At    time.Time
 	Turns []Turn
 	// Marks are the reading positions of package prom that changed, by name, in its own encoding.
 	// An empty one deletes the mark.
 	Marks map[string][]byte
-	// Incidents are those that changed without a decision about their budget: somebody did something about them.
+	// Incidents are those that changed without a decision about their budget: somebody did
+	// something about them.
 	Incidents []alerting.Incident
 	// Acts are what people did since the last tick. One whose key is known already is passed over.
 	Acts []alerting.Act
-	// Evidence is what was found out about incidents. What was found before for the same event stays.
+	// Evidence is what was found out about incidents. What was found before for the same event
+	// stays.
 	Evidence []Evidence
 	// Owed are messages that belong to no single budget: reports, notices about the source.
 	Owed []outbox.Entry
-	// Facts are small values kept by name, such as when a report last ran. An empty value deletes the fact.
+	// Facts are small values kept by name, such as when a report last ran. An empty value deletes
+	// the fact.
 	Facts map[string]string
 	// Reports are finished reports, by name and period.
 	Reports []Report
 }
 
-// Evidence is what was found out about an incident when an event asked for it, in the form of package evidence.
+// Evidence is what was found out about an incident when an event asked for it, in the form of
+// package evidence.
 type Evidence struct {
 	Incident string
 	Kind     alerting.Kind // of the event: opened, escalated or resolved
@@ -106,7 +111,8 @@ type Snapshot struct {
 	Evidence []Evidence                   // about open incidents, oldest first
 	Marks    map[string][]byte
 	Facts    map[string]string
-	// Acts are those that are not about a single incident: silences, permits, changes, and what takes them back, oldest first.
+	// Acts are those that are not about a single incident: silences, permits, changes, and what
+	// takes them back, oldest first.
 	Acts     []alerting.Act
 	LastTick time.Time
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// twin is what the store should hold, kept naively: every slot in a map, and the ledgers as the engine
-// has them.
+// twin is what the store should hold, kept naively: every slot in a map, and the ledgers as the
+// engine has them.
 type twin struct {
 	slots   map[slo.ID]map[budget.Minute]budget.Slot
 	ledgers map[slo.ID]*budget.Ledger
@@ -26,7 +26,8 @@ type twin struct {
 }
 
 // TestTwin lives a random life: ticks with gaps, healed slots and backfills, folds, thinning,
-// forgetting, clean and unclean restarts. Whatever the order, what is loaded is what the twin holds.
+// forgetting, clean and unclean restarts. Whatever the order, what is loaded is what the twin
+// holds.
 func TestTwin(t *testing.T) {
 	dir := t.TempDir()
 	lives := 0

@@ -1,21 +1,20 @@
-// Package strictyaml reads YAML that people wrote by hand, and tells them everything that is
-// wrong with it at once, each thing with its place.
+// Package strictyaml reads YAML that people wrote by hand, and tells them everything that is wrong
+// with it at once, each thing with its place.
 //
-// Decoding into structs has two faults for this purpose: it stops too early, and the values
-// it leaves behind no longer know where they came from, so that a PromQL error can only say
-// "somewhere in this file". Here a file is parsed into a tree and walked. Each [Value] knows
-// its place, and asking it for something it is not ([Value.Text], [Value.Object],
-// [Value.Duration], …) records a [Problem] and goes on; a typing error in one place never
-// hides a wrong number in another.
+// Decoding into structs has two faults for this purpose: it stops too early, and the values it
+// leaves behind no longer know where they came from, so that a PromQL error can only say "somewhere
+// in this file". Here a file is parsed into a tree and walked. Each [Value] knows its place, and
+// asking it for something it is not ([Value.Text], [Value.Object], [Value.Duration], …) records a
+// [Problem] and goes on; a typing error in one place never hides a wrong number in another.
 //
-// A small YAML is accepted: no anchors, aliases, merge keys or tags, no duplicate keys, no
-// more than [MaxSize] bytes and [MaxDepth] levels. What remains means to the program what it
-// seems to mean to the reader.
+// A small YAML is accepted: no anchors, aliases, merge keys or tags, no duplicate keys, no more
+// than [MaxSize] bytes and [MaxDepth] levels. What remains means to the program what it seems to
+// mean to the reader.
 //
 // The package is pure: bytes come in, values and problems come out.
 //
-// Reading order: problem.go (what is told), parse.go (bytes to tree), value.go (asking the
-// tree), position.go (places inside a string), source.go (lines, carets, blanked secrets).
+// Reading order: problem.go (what is told), parse.go (bytes to tree), value.go (asking the tree),
+// position.go (places inside a string), source.go (lines, carets, blanked secrets).
 package strictyaml
 
 import (

@@ -122,8 +122,8 @@ func (s *source) all() Problems {
 	return out
 }
 
-// longestShown is how many bytes a line may have of which a part is shown: finding the secrets
-// in a line must not take long, and showing a part without looking for them would be worse.
+// longestShown is how many bytes a line may have of which a part is shown: finding the secrets in a
+// line must not take long, and showing a part without looking for them would be worse.
 const longestShown = 8 << 10
 
 // snippet returns the source line with a caret under the column. A long line is cut around the

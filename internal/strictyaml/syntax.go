@@ -34,8 +34,8 @@ func (s *source) addLoadError(e *yaml.LoadError) {
 	s.add(at, Error, message, hint)
 }
 
-// startsAtContext reports whether the mistake was made where the construct begins: a quote that
-// is never closed is found missing only at the end of the file.
+// startsAtContext reports whether the mistake was made where the construct begins: a quote that is
+// never closed is found missing only at the end of the file.
 func startsAtContext(message string) bool {
 	return strings.Contains(message, "unexpected end of stream") ||
 		strings.Contains(message, "could not find expected ':'") ||

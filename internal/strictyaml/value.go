@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Value is one value of a file: text, number, list or map, with its place. Asking it for what
-// it is not records a problem. The zero Value stands for "not written": asking it for anything
-// gives the zero answer and records nothing.
+// Value is one value of a file: text, number, list or map, with its place. Asking it for what it is
+// not records a problem. The zero Value stands for "not written": asking it for anything gives the
+// zero answer and records nothing.
 type Value struct {
 	node *yaml.Node
 	key  *yaml.Node // the key it stands under, nil for list entries and the root

@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
-// sli is an indicator before it is known how its budget is counted. One of the three is given:
-// a threshold, a pair of total and some, or a raw ratio.
+// sli is an indicator before it is known how its budget is counted. One of the three is given: a
+// threshold, a pair of total and some, or a raw ratio.
 type sli struct {
 	broken      bool // what is wrong with it has been recorded
 	inline      bool
@@ -214,8 +214,8 @@ func (i *sli) compare(o strictyaml.Object) (foreign.Measured, bool) {
 	return foreign.Measured{Indicator: m}, ok1 && ok2 && q != nil
 }
 
-// noThreshold refuses op and value beside a ratio. The reference validator sees them only where
-// the indicator is written inline.
+// noThreshold refuses op and value beside a ratio. The reference validator sees them only where the
+// indicator is written inline.
 func (r *reader) noThreshold(o strictyaml.Object, inline bool) bool {
 	for _, key := range []string{"op", "value"} {
 		v := o.Get(key)

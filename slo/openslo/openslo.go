@@ -1,13 +1,13 @@
 // Package openslo reads OpenSLO documents (openslo/v1, all kinds, and SLOs of openslo/v1alpha).
 //
-// Documents refer to each other by kind and name, across files and in any order; so all of
-// them are gathered first (library.go) and the SLOs read after that. OpenSLO leaves open what a
-// query means: a counter, its sum, a rate over some range. Package foreign looks at its tree, so
-// that events are counted wherever the query allows it.
+// Documents refer to each other by kind and name, across files and in any order; so all of them are
+// gathered first (library.go) and the SLOs read after that. OpenSLO leaves open what a query means:
+// a counter, its sum, a rate over some range. Package foreign looks at its tree, so that events are
+// counted wherever the query allows it.
 //
 // The reader is as strict as the reference validator, or lenient where the specification's own
-// examples do not pass that validator ([Options]). What OpenSLO cannot say has slowburn's
-// default, and what slowburn cannot do is named. See docs/formats.md for the whole account.
+// examples do not pass that validator ([Options]). What OpenSLO cannot say has slowburn's default,
+// and what slowburn cannot do is named. See docs/formats.md for the whole account.
 //
 // Reading order: [Reader], library.go, spec.go (an SLO), indicator.go, window.go, policy.go
 // (alerts), alpha.go.

@@ -17,10 +17,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/internal/yamlout"
 )
 
-// Print writes SLOs as OpenSLO v1: a Service for each service, an SLO with its indicator and
-// alert policies written in place for each SLO, by name. What OpenSLO cannot say stands as a
-// comment above the document it is missing from, and is answered as a list of warnings with the
-// places of the SLOs. The same input gives the same bytes.
+// Print writes SLOs as OpenSLO v1: a Service for each service, an SLO with its indicator and alert
+// policies written in place for each SLO, by name. What OpenSLO cannot say stands as a comment
+// above the document it is missing from, and is answered as a list of warnings with the places of
+// the SLOs. The same input gives the same bytes.
 //
 // The reader of this package makes the same SLOs of it again where OpenSLO has words for them:
 // counted events, rolling and calendar windows, objectives, owners, links, burn-rate alerts whose

@@ -20,8 +20,8 @@ type span struct {
 	unit  string
 }
 
-// units of OpenSLO, with the lengths that its reference library gives them. Mind m and M; s
-// occurs in v1alpha only.
+// units of OpenSLO, with the lengths that its reference library gives them. Mind m and M; s occurs
+// in v1alpha only.
 var units = map[string]time.Duration{
 	"s": time.Second, "m": time.Minute, "h": time.Hour, "d": slo.Day, "w": 7 * slo.Day,
 	"M": 30 * slo.Day, "Q": 90 * slo.Day, "Y": 365 * slo.Day,
@@ -111,8 +111,8 @@ var periods = []struct {
 	{slo.Year, []span{{1, "Y"}, {12, "M"}, {4, "Q"}}},
 }
 
-// readCalendar reads a calendar window. Periods begin with the week, month, quarter or year
-// here; one that is anchored elsewhere is moved with a word. One of another length rolls.
+// readCalendar reads a calendar window. Periods begin with the week, month, quarter or year here;
+// one that is anchored elsewhere is moved with a word. One of another length rolls.
 func readCalendar(duration, v strictyaml.Value, length span) (slo.Window, bool) {
 	o, _ := v.Object("startTime", "timeZone")
 	at := o.Need("startTime", "write startTime: 2026-01-01 00:00:00")

@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
-// tier is one of Pyrra's four alerts. Its windows are fractions of the SLO's.
-// Source: the rules that Pyrra 0.10 generates (slo/rules.go of the project).
+// tier is one of Pyrra's four alerts. Its windows are fractions of the SLO's. Source: the rules
+// that Pyrra 0.10 generates (slo/rules.go of the project).
 type tier struct {
 	severity           string // key of alerting.severities
 	burn               int

@@ -1,11 +1,11 @@
 // Package pyrra reads the ServiceLevelObjective objects of Pyrra (pyrra.dev/v1alpha1) as they are,
 // whether they lie in a folder or were copied out of a cluster.
 //
-// Pyrra's indicators are bare selectors, which is what the ledger likes best. Its four
-// alerts burn at 14, 7, 2 and 1 times the budget over windows that are fractions of the SLO's;
-// here they are pairs with the share of the budget that they stand for. What Pyrra accepts
-// although it cannot mean what it says (a target of 100, two indicators, windows of zero
-// seconds) is refused or mended with a word. See docs/formats.md for the whole account.
+// Pyrra's indicators are bare selectors, which is what the ledger likes best. Its four alerts burn
+// at 14, 7, 2 and 1 times the budget over windows that are fractions of the SLO's; here they are
+// pairs with the share of the budget that they stand for. What Pyrra accepts although it cannot
+// mean what it says (a target of 100, two indicators, windows of zero seconds) is refused or mended
+// with a word. See docs/formats.md for the whole account.
 //
 // Reading order: [Reader], object.read, indicator.go, alerting.go.
 package pyrra

@@ -1,14 +1,14 @@
-// Package sloth reads the SLOs of Sloth as they are: the files of `prometheus/v1`, the
-// Kubernetes objects PrometheusServiceLevel, and its catalogues of alert windows.
+// Package sloth reads the SLOs of Sloth as they are: the files of `prometheus/v1`, the Kubernetes
+// objects PrometheusServiceLevel, and its catalogues of alert windows.
 //
-// Sloth promises over one period per process, 30 days unless told otherwise ([Options]), and
-// alerts by the same table of the workbook as slowburn does, so an SLO means here what it means
-// there, with one improvement that needs nothing of the file: events are counted, where Sloth
-// averages the ratios of five minutes. What Sloth accepts although it cannot mean what it says
-// (unknown keys, an objective of 100) is refused. See docs/formats.md for the whole account.
+// Sloth promises over one period per process, 30 days unless told otherwise ([Options]), and alerts
+// by the same table of the workbook as slowburn does, so an SLO means here what it means there,
+// with one improvement that needs nothing of the file: events are counted, where Sloth averages the
+// ratios of five minutes. What Sloth accepts although it cannot mean what it says (unknown keys, an
+// objective of 100) is refused. See docs/formats.md for the whole account.
 //
-// Reading order: [Reader], then document.read (both spellings of the format are one tree with
-// other keys), indicator, alerting; catalogue.go for the windows.
+// Reading order: [Reader], then document.read (both spellings of the format are one tree with other
+// keys), indicator, alerting; catalogue.go for the windows.
 package sloth
 
 import (

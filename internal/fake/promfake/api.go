@@ -66,8 +66,7 @@ func badParam(name string, err error) *apiError {
 	return badData(fmt.Errorf("invalid parameter %q: %w", name, err))
 }
 
-// answer is what an endpoint returns: data that can append itself as JSON, and
-// remarks about it.
+// answer is what an endpoint returns: data that can append itself as JSON, and remarks about it.
 type answer struct {
 	data  appender
 	query string // for the positions in annotations
@@ -77,8 +76,8 @@ type answer struct {
 // endpoint answers one request; exactly one result is set.
 type endpoint func(r *http.Request) (*answer, *apiError)
 
-// Handler serves the HTTP API of the DB, with the faults of [DB.Faults]
-// injected and gzip where the client asks for it. It may be called many times.
+// Handler serves the HTTP API of the DB, with the faults of [DB.Faults] injected and gzip where the
+// client asks for it. It may be called many times.
 func (db *DB) Handler() http.Handler {
 	mux := http.NewServeMux()
 	both := func(path string, e endpoint) {
@@ -158,8 +157,8 @@ func (db *DB) queryRange(r *http.Request) (*answer, *apiError) {
 	})
 }
 
-// execute runs the query that prepare makes, under the request's timeout and
-// lookback, and keeps the books about it.
+// execute runs the query that prepare makes, under the request's timeout and lookback, and keeps
+// the books about it.
 func (db *DB) execute(r *http.Request, prepare func(context.Context, promql.QueryOpts) (promql.Query, error)) (*answer, *apiError) {
 	limit, err := limitParam(r)
 	if err != nil {

@@ -15,33 +15,32 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// ErrOutOfOrder is returned for a sample that is older than, or differs from,
-// the newest sample of its series. As in Prometheus, a series only grows.
-// [Series.InsertLate] is the way around it.
+// ErrOutOfOrder is returned for a sample that is older than, or differs from, the newest sample of
+// its series. As in Prometheus, a series only grows. [Series.InsertLate] is the way around it.
 var ErrOutOfOrder = errors.New("promfake: sample is not newer than the last one of its series")
 
-// Options configures a [DB]. The zero value is a Prometheus with default
-// settings on the system clock.
+// Options configures a [DB]. The zero value is a Prometheus with default settings on the system
+// clock.
 type Options struct {
-	// Now is the server's clock: the default evaluation time of a query and
-	// the instant after which samples are hidden. Nil means the system clock
-	// with nothing hidden. It must be safe for concurrent use.
+	// Now is the server's clock: the default evaluation time of a query and the instant after which
+	// samples are hidden. Nil means the system clock with nothing hidden. It must be safe for
+	// concurrent use.
 	Now func() time.Time
 
-	// Lookback is how long a sample stays current in an instant query.
-	// Zero means 5 minutes, as in Prometheus.
+	// Lookback is how long a sample stays current in an instant query. Zero means 5 minutes, as in
+	// Prometheus.
 	Lookback time.Duration
 
 	// Timeout bounds every query. Zero means 2 minutes, as in Prometheus.
 	Timeout time.Duration
 
-	// MaxSamples bounds the samples one query may hold in memory; a query
-	// above it fails with an execution error. Zero means 50 million.
+	// MaxSamples bounds the samples one query may hold in memory; a query above it fails with an
+	// execution error. Zero means 50 million.
 	MaxSamples int
 }
 
-// DB is the store together with the engine that queries it. It is safe for
-// concurrent use: samples may be appended while queries run.
+// DB is the store together with the engine that queries it. It is safe for concurrent use: samples
+// may be appended while queries run.
 type DB struct {
 	// Faults is the plan of failures that [DB.Handler] injects. Empty at first.
 	Faults Faults
@@ -107,9 +106,9 @@ func (db *DB) horizon() int64 {
 	return maxTime
 }
 
-// Series returns the series with these labels and creates it, empty, when it
-// does not exist. Holding on to the result makes appending many samples fast.
-// An empty series is invisible to queries.
+// Series returns the series with these labels and creates it, empty, when it does not exist.
+// Holding on to the result makes appending many samples fast. An empty series is invisible to
+// queries.
 func (db *DB) Series(lset labels.Labels) *Series {
 	var buf [512]byte
 	key := lset.Bytes(buf[:0])
@@ -136,8 +135,8 @@ func (db *DB) index(s *Series) {
 	s.lset.Range(func(l labels.Label) { db.postings[l] = append(db.postings[l], s) })
 }
 
-// Append adds one sample at ms (milliseconds since 1970). The timestamps of a
-// series must rise; see [ErrOutOfOrder].
+// Append adds one sample at ms (milliseconds since 1970). The timestamps of a series must rise; see
+// [ErrOutOfOrder].
 func (db *DB) Append(lset labels.Labels, ms int64, v float64) error {
 	return db.Series(lset).Append(ms, v)
 }
@@ -152,14 +151,14 @@ func (db *DB) AppendFloatHistogram(lset labels.Labels, ms int64, h *histogram.Fl
 	return db.Series(lset).AppendFloatHistogram(ms, h)
 }
 
-// AppendExemplar attaches an exemplar to the series with these labels. Its
-// timestamp (Ts, milliseconds) must not be older than the previous one's.
+// AppendExemplar attaches an exemplar to the series with these labels. Its timestamp (Ts,
+// milliseconds) must not be older than the previous one's.
 func (db *DB) AppendExemplar(lset labels.Labels, e exemplar.Exemplar) error {
 	return db.Series(lset).AppendExemplar(e)
 }
 
-// MarkStale ends the series at ms, as Prometheus does when a target or a
-// series disappears: from ms on, an instant query no longer sees it.
+// MarkStale ends the series at ms, as Prometheus does when a target or a series disappears: from ms
+// on, an instant query no longer sees it.
 func (db *DB) MarkStale(lset labels.Labels, ms int64) error {
 	return db.Series(lset).MarkStale(ms)
 }
@@ -171,8 +170,8 @@ func (db *DB) SetMetadata(metric string, m metadata.Metadata) {
 	db.metadata[metric] = m
 }
 
-// Trim drops samples older than before, a whole chunk (up to 120 samples) at a
-// time, and forgets series that have none left. It is the retention.
+// Trim drops samples older than before, a whole chunk (up to 120 samples) at a time, and forgets
+// series that have none left. It is the retention.
 func (db *DB) Trim(before time.Time) {
 	ms := before.UnixMilli()
 	db.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
-// A test writes an hour of samples at once, lets the server believe it is half
-// past nine, and asks over HTTP.
+// A test writes an hour of samples at once, lets the server believe it is half past nine, and asks
+// over HTTP.
 func Example() {
 	nine := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 	db := promfake.New(promfake.Options{Now: func() time.Time { return nine.Add(30 * time.Minute) }})

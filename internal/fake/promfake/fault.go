@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Fault is one thing that goes wrong. The zero values of When, After and Times
-// mean: every request, at once, for ever.
+// Fault is one thing that goes wrong. The zero values of When, After and Times mean: every request,
+// at once, for ever.
 type Fault struct {
-	// When selects the requests; nil selects all of them. The form has been
-	// parsed, so r.FormValue works for GET and POST.
+	// When selects the requests; nil selects all of them. The form has been parsed, so r.FormValue
+	// works for GET and POST.
 	When func(r *http.Request) bool
 	// After lets this many selected requests pass before the first failure.
 	After int
@@ -29,8 +29,8 @@ type Fault struct {
 // Failure writes a wrong answer to w. The true one is to be had from next.
 type Failure func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
-// Faults is a plan of failures. The first fault that selects a request answers
-// it. The zero value is an empty plan; it is safe for concurrent use.
+// Faults is a plan of failures. The first fault that selects a request answers it. The zero value
+// is an empty plan; it is safe for concurrent use.
 type Faults struct {
 	mu   sync.Mutex
 	plan []*planned
@@ -41,8 +41,8 @@ type planned struct {
 	seen, hits int
 }
 
-// Add puts a fault at the end of the plan. The returned function tells how many
-// requests it has hit.
+// Add puts a fault at the end of the plan. The returned function tells how many requests it has
+// hit.
 func (f *Faults) Add(fault Fault) (hits func() int) {
 	p := &planned{Fault: fault}
 	f.mu.Lock()
@@ -107,8 +107,8 @@ func OnQuery(text string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return strings.Contains(r.FormValue("query"), text) }
 }
 
-// Status fails with a status code and an error in the form of Prometheus, with
-// an error type that fits the code.
+// Status fails with a status code and an error in the form of Prometheus, with an error type that
+// fits the code.
 func Status(code int) Failure {
 	typ := map[int]string{400: errBadData, 404: errNotFound, 422: errExec, 499: errCanceled, 503: errTimeout}[code]
 	if typ == "" {
@@ -220,8 +220,8 @@ func Cut() Failure {
 	}
 }
 
-// Warn adds warnings to the true answer, as a federated server does when a part
-// of it did not respond.
+// Warn adds warnings to the true answer, as a federated server does when a part of it did not
+// respond.
 func Warn(texts ...string) Failure {
 	return Rewrite(func(body []byte) []byte {
 		if len(body) == 0 || !bytes.HasPrefix(body, []byte(`{"status":"success"`)) {
@@ -250,16 +250,15 @@ func Partial(n int, texts ...string) Failure {
 // point finds the value of a sample: [1700000000.123,"42"].
 var point = regexp.MustCompile(`(\[-?\d+(?:\.\d+)?,)"[^"]*"\]`)
 
-// Values replaces every sample value of the true answer, for example by "NaN",
-// "+Inf", "-1" or "1e309".
+// Values replaces every sample value of the true answer, for example by "NaN", "+Inf", "-1" or
+// "1e309".
 func Values(text string) Failure {
 	return Rewrite(func(body []byte) []byte {
 		return point.ReplaceAll(body, []byte(`${1}"`+text+`"]`))
 	})
 }
 
-// Duplicate repeats the result of the true answer, so that every series is
-// there twice.
+// Duplicate repeats the result of the true answer, so that every series is there twice.
 func Duplicate() Failure {
 	return Rewrite(func(body []byte) []byte {
 		open := []byte(`"result":[{`)

@@ -14,8 +14,8 @@ type view struct {
 	mint, maxt int64
 }
 
-// Iterator returns an iterator over a snapshot of the series. Samples that are
-// appended later do not appear in it.
+// Iterator returns an iterator over a snapshot of the series. Samples that are appended later do
+// not appear in it.
 func (v view) Iterator(reuse chunkenc.Iterator) chunkenc.Iterator {
 	it, ok := reuse.(*iterator)
 	if !ok {
@@ -25,16 +25,16 @@ func (v view) Iterator(reuse chunkenc.Iterator) chunkenc.Iterator {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	it.chunks = overlapping(v.chunks, v.mint, v.maxt)
-	// An iterator over the chunk being written must be made under the lock;
-	// once made, it may be read beside further appends.
+	// An iterator over the chunk being written must be made under the lock; once made, it may be
+	// read beside further appends.
 	if n := len(it.chunks); n > 0 && it.chunks[n-1].maxT == v.lastT() {
 		it.tail = it.chunks[n-1].Iterator(nil)
 	}
 	return it
 }
 
-// overlapping returns the chunks that touch [mint, maxt], in a slice of its own
-// length so that later appends to the series stay invisible.
+// overlapping returns the chunks that touch [mint, maxt], in a slice of its own length so that
+// later appends to the series stay invisible.
 func overlapping(all []chunk, mint, maxt int64) []chunk {
 	from := sort.Search(len(all), func(i int) bool { return all[i].maxT >= mint })
 	to := sort.Search(len(all), func(i int) bool { return all[i].minT > maxt })
@@ -48,8 +48,8 @@ func overlapping(all []chunk, mint, maxt int64) []chunk {
 	return part
 }
 
-// millis is milliseconds since 1970. (Under its plain name the parameter of Seek
-// would look to vet like that of an io.Seeker.)
+// millis is milliseconds since 1970. (Under its plain name the parameter of Seek would look to vet
+// like that of an io.Seeker.)
 type millis = int64
 
 // iterator walks the chunks of a view in order.

@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/prometheus/util/stats"
 )
 
-// Most samples of an answer are two numbers. Reflection would cost more than
-// the query, so everything large appends itself to a byte slice.
+// Most samples of an answer are two numbers. Reflection would cost more than the query, so
+// everything large appends itself to a byte slice.
 
 // appender appends its JSON form to b.
 type appender interface{ appendJSON(b []byte) []byte }
@@ -175,8 +175,8 @@ func appendHistogram(b []byte, h *histogram.FloatHistogram) []byte {
 	return append(b, '}')
 }
 
-// appendBucket writes [boundaries,"lower","upper","count"], where boundaries
-// is 0 for (lower,upper], 1 for [lower,upper), 2 for both open, 3 for both closed.
+// appendBucket writes [boundaries,"lower","upper","count"], where boundaries is 0 for
+// (lower,upper], 1 for [lower,upper), 2 for both open, 3 for both closed.
 func appendBucket(b []byte, k histogram.Bucket[float64]) []byte {
 	kind := byte('2')
 	switch {

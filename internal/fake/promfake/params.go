@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Bounds of an open time range. Clients send them as text when they mean
-// "everything"; they lie beyond what RFC 3339 can say, hence the own texts.
+// Bounds of an open time range. Clients send them as text when they mean "everything"; they lie
+// beyond what RFC 3339 can say, hence the own texts.
 var (
 	earliest = time.Unix(math.MinInt64/1000+62135596801, 0).UTC()
 	latest   = time.Unix(math.MaxInt64/1000-62135596801, 999999999).UTC()
@@ -60,8 +60,7 @@ func limitParam(r *http.Request) (int, error) {
 	return n, err
 }
 
-// parseTime reads Unix seconds with a fraction, rounded to milliseconds, or
-// RFC 3339.
+// parseTime reads Unix seconds with a fraction, rounded to milliseconds, or RFC 3339.
 func parseTime(s string) (time.Time, error) {
 	if f, err := strconv.ParseFloat(s, 64); err == nil {
 		sec, frac := math.Modf(f)

@@ -56,8 +56,8 @@ func ask(t *testing.T, c v1.API, query string, when time.Time) string {
 	return v.String()
 }
 
-// ramp fills a counter that grows by one per second, a sample each 15 s from
-// 15 s on, for n samples.
+// ramp fills a counter that grows by one per second, a sample each 15 s from 15 s on, for n
+// samples.
 func ramp(t testing.TB, db *promfake.DB, l labels.Labels, n int) {
 	t.Helper()
 	s := db.Series(l)

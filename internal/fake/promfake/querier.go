@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// Querier implements storage.Queryable: it is how the engine reads the DB. The
-// clock is read once, so that one query sees one horizon.
+// Querier implements storage.Queryable: it is how the engine reads the DB. The clock is read once,
+// so that one query sees one horizon.
 func (db *DB) Querier(mint, maxt int64) (storage.Querier, error) {
 	return &querier{db: db, mint: mint, maxt: maxt, horizon: db.horizon()}, nil
 }
@@ -52,8 +52,8 @@ func (db *DB) find(mint, maxt int64, ms []*labels.Matcher) []*Series {
 	return found
 }
 
-// candidates returns the shortest list of series that certainly holds every
-// match: the postings of one equality matcher, or everything.
+// candidates returns the shortest list of series that certainly holds every match: the postings of
+// one equality matcher, or everything.
 func (db *DB) candidates(ms []*labels.Matcher) []*Series {
 	best, narrowed := db.all, false
 	for _, m := range ms {
@@ -113,8 +113,8 @@ func limited(set map[string]bool, hints *storage.LabelHints) []string {
 // Close implements storage.Querier.
 func (*querier) Close() error { return nil }
 
-// exemplars returns the exemplars within [mint, maxt] of every series that
-// matches one of the sets, sorted by series.
+// exemplars returns the exemplars within [mint, maxt] of every series that matches one of the sets,
+// sorted by series.
 func (db *DB) exemplars(mint, maxt int64, sets [][]*labels.Matcher) []exemplar.QueryResult {
 	maxt = min(maxt, db.horizon())
 	seen := map[*Series]bool{}

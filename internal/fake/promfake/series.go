@@ -15,13 +15,13 @@ const (
 	minTime = math.MinInt64
 	maxTime = math.MaxInt64
 
-	// samplesPerChunk bounds a chunk. Reading the newest sample decodes its
-	// chunk from the front, so a chunk must not be long; Prometheus uses 120 too.
+	// samplesPerChunk bounds a chunk. Reading the newest sample decodes its chunk from the front,
+	// so a chunk must not be long; Prometheus uses 120 too.
 	samplesPerChunk = 120
 )
 
-// Series is one time series: labels and a growing list of compressed chunks.
-// Only the last chunk is written to. It is safe for concurrent use.
+// Series is one time series: labels and a growing list of compressed chunks. Only the last chunk is
+// written to. It is safe for concurrent use.
 type Series struct {
 	lset labels.Labels
 
@@ -32,8 +32,7 @@ type Series struct {
 	exemplars []exemplar.Exemplar
 }
 
-// chunk is a run of samples of one type with its time range (milliseconds,
-// both ends inclusive).
+// chunk is a run of samples of one type with its time range (milliseconds, both ends inclusive).
 type chunk struct {
 	chunkenc.Chunk
 	minT, maxT int64
@@ -42,9 +41,8 @@ type chunk struct {
 // Labels returns the labels of the series.
 func (s *Series) Labels() labels.Labels { return s.lset }
 
-// Append adds a float sample at ms (milliseconds since 1970). A repeat of the
-// newest sample is accepted and changes nothing; otherwise ms must be newer
-// than everything in the series.
+// Append adds a float sample at ms (milliseconds since 1970). A repeat of the newest sample is
+// accepted and changes nothing; otherwise ms must be newer than everything in the series.
 func (s *Series) Append(ms int64, v float64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,8 +62,8 @@ func (s *Series) appendFloat(ms int64, v float64) {
 	c.maxT, s.last = ms, v
 }
 
-// AppendHistogram adds a native histogram at ms. The histogram may be changed
-// afterwards; the series keeps a compressed copy.
+// AppendHistogram adds a native histogram at ms. The histogram may be changed afterwards; the
+// series keeps a compressed copy.
 func (s *Series) AppendHistogram(ms int64, h *histogram.Histogram) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,9 +87,8 @@ func (s *Series) AppendFloatHistogram(ms int64, h *histogram.FloatHistogram) err
 	})
 }
 
-// appendNative appends through add, which may answer with another chunk: a
-// fresh one (counter reset, other layout) or the same one recoded with more
-// buckets.
+// appendNative appends through add, which may answer with another chunk: a fresh one (counter
+// reset, other layout) or the same one recoded with more buckets.
 func (s *Series) appendNative(enc chunkenc.Encoding, ms int64, add func(prev chunkenc.Appender) (chunkenc.Chunk, bool, chunkenc.Appender, error)) error {
 	prev := s.app
 	c := s.writable(enc, ms)
@@ -142,9 +139,9 @@ func (s *Series) AppendExemplar(e exemplar.Exemplar) error {
 	return nil
 }
 
-// InsertLate adds a float sample anywhere in the past of a series of floats,
-// as a server with an out-of-order window does. A sample that is already there
-// is kept. It rewrites the series from that point and is meant for tests.
+// InsertLate adds a float sample anywhere in the past of a series of floats, as a server with an
+// out-of-order window does. A sample that is already there is kept. It rewrites the series from
+// that point and is meant for tests.
 func (s *Series) InsertLate(ms int64, v float64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,8 +174,8 @@ func (s *Series) InsertLate(ms int64, v float64) error {
 	return nil
 }
 
-// writable returns the chunk that takes the next sample of this encoding,
-// sealing the last chunk when it is full or of another kind.
+// writable returns the chunk that takes the next sample of this encoding, sealing the last chunk
+// when it is full or of another kind.
 func (s *Series) writable(enc chunkenc.Encoding, ms int64) *chunk {
 	if n := len(s.chunks); n > 0 && s.app != nil {
 		c := &s.chunks[n-1]

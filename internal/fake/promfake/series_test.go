@@ -35,8 +35,8 @@ func within(all []sample, mint, maxt int64) (out []sample) {
 	return out
 }
 
-// scan reads a series with the iterator of the store: Next only, or a mixture
-// of Next and Seek that skip says.
+// scan reads a series with the iterator of the store: Next only, or a mixture of Next and Seek that
+// skip says.
 func scan(t require, db *promfake.DB, mint, maxt int64, seek []int64) (out []sample) {
 	q, err := db.Querier(mint, maxt)
 	if err != nil {
@@ -198,8 +198,8 @@ func TestAppendsAndQueriesAtTheSameTime(t *testing.T) {
 	}
 }
 
-// BenchmarkRawMinute reads the newest minute of 30,000 series raw, which is what
-// one tick of the ledger over a large installation asks for.
+// BenchmarkRawMinute reads the newest minute of 30,000 series raw, which is what one tick of the
+// ledger over a large installation asks for.
 func BenchmarkRawMinute(b *testing.B) {
 	db := promfake.New(promfake.Options{})
 	for i := range 30_000 {

@@ -18,8 +18,8 @@ type Server struct {
 	done chan struct{}
 }
 
-// Start serves the handler (usually [DB.Handler]) on a free port of 127.0.0.1.
-// Close the server when done.
+// Start serves the handler (usually [DB.Handler]) on a free port of 127.0.0.1. Close the server
+// when done.
 func Start(h http.Handler) (*Server, error) { return Listen("127.0.0.1:0", h) }
 
 // Listen serves the handler on a given address.
@@ -40,8 +40,8 @@ func Listen(addr string, h http.Handler) (*Server, error) {
 	return s, nil
 }
 
-// Close cuts all connections, which also ends requests that hang, and waits
-// for the listener to be gone.
+// Close cuts all connections, which also ends requests that hang, and waits for the listener to be
+// gone.
 func (s *Server) Close() error {
 	err := s.srv.Close()
 	<-s.done

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// load returns the relative traffic at t: about 1 on average over a weekday, high
-// in the afternoon, low at night, less at the weekend.
+// load returns the relative traffic at t: about 1 on average over a weekday, high in the afternoon,
+// low at night, less at the weekend.
 func load(t time.Time) float64 {
 	t = t.UTC()
 	hour := float64(t.Hour()) + float64(t.Minute())/60

@@ -13,11 +13,11 @@ type Outage struct {
 	Start   time.Time
 	Ramp    time.Duration // from no failures to Fraction, in a straight line
 	Length  time.Duration // from Start to the end, the ramp included
-	// Fraction is the share of work that fails once the ramp is over, 0…1:
-	// requests answered with an error, probes that fail, jobs not taken up.
+	// Fraction is the share of work that fails once the ramp is over, 0…1: requests answered with
+	// an error, probes that fail, jobs not taken up.
 	Fraction float64
-	// Version, if set, is what was deployed Lead before Start: pods are replaced
-	// then, and again at the end, when the version before is rolled back.
+	// Version, if set, is what was deployed Lead before Start: pods are replaced then, and again at
+	// the end, when the version before is rolled back.
 	Version string
 	Lead    time.Duration
 }
@@ -40,9 +40,9 @@ func (o Outage) fraction(route string, t time.Time) float64 {
 	return o.Fraction
 }
 
-// Story returns the outage of the demo: checkout v2.4.1 is deployed, three minutes
-// later, at start, payments by card begin to fail on every pod, six of ten
-// requests to /pay, and it is rolled back after the given length.
+// Story returns the outage of the demo: checkout v2.4.1 is deployed, three minutes later, at start,
+// payments by card begin to fail on every pod, six of ten requests to /pay, and it is rolled back
+// after the given length.
 func Story(start time.Time, length time.Duration) Outage {
 	return Outage{
 		Service: "checkout", Routes: []string{"/pay card"}, Version: "v2.4.1", Lead: 3 * time.Minute,
@@ -50,9 +50,8 @@ func Story(start time.Time, length time.Duration) Outage {
 	}
 }
 
-// Past returns the incidents in the history of a shop that goes live at the
-// given time. The large one spends about 35 % of checkout's budget of 28 days
-// at 99.9 %, whatever the weekday.
+// Past returns the incidents in the history of a shop that goes live at the given time. The large
+// one spends about 35 % of checkout's budget of 28 days at 99.9 %, whatever the weekday.
 func Past(live time.Time) []Outage {
 	day := func(ago, hour, minute int) time.Time {
 		y, m, d := live.UTC().Date()
@@ -68,8 +67,8 @@ func Past(live time.Time) []Outage {
 	}
 }
 
-// lengthFor returns how long the outage must last to spend this share of the budget
-// that `allowed` (1 − objective) leaves in the 28 days before live.
+// lengthFor returns how long the outage must last to spend this share of the budget that `allowed`
+// (1 − objective) leaves in the 28 days before live.
 func (o Outage) lengthFor(share, allowed float64, live time.Time) time.Duration {
 	var total float64
 	for t := live.AddDate(0, 0, -28); t.Before(live); t = t.Add(time.Minute) {
@@ -101,8 +100,8 @@ func (s *Shop) failing(service, route string, t time.Time) float64 {
 	return worst
 }
 
-// deployed returns how many rollouts have reached a pod of the service by t,
-// and the version the last of them brought.
+// deployed returns how many rollouts have reached a pod of the service by t, and the version the
+// last of them brought.
 func (s *Shop) deployed(service string, t time.Time) (generation int, version string) {
 	for _, r := range s.rollouts[service] {
 		if !r.at.After(t) {
@@ -112,8 +111,7 @@ func (s *Shop) deployed(service string, t time.Time) (generation int, version st
 	return generation, version
 }
 
-// addRollouts puts the deployment and the roll-back of an outage into the
-// service's list.
+// addRollouts puts the deployment and the roll-back of an outage into the service's list.
 func (s *Shop) addRollouts(o Outage) {
 	if o.Version == "" {
 		return

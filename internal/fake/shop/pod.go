@@ -14,12 +14,12 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/chance"
 )
 
-// restartEvery is how often, on average, a pod crashes and starts again under
-// its old name, with its counters at zero.
+// restartEvery is how often, on average, a pod crashes and starts again under its old name, with
+// its counters at zero.
 const restartEvery = 9 * 24 * time.Hour
 
-// target is one replica of a service as Prometheus sees it: scraped at a fixed
-// offset in every interval, whichever pod runs there at the moment.
+// target is one replica of a service as Prometheus sees it: scraped at a fixed offset in every
+// interval, whichever pod runs there at the moment.
 type target struct {
 	shop       *Shop
 	service    service
@@ -85,8 +85,7 @@ func shortHash(parts ...any) string {
 	return fmt.Sprintf("%08x", h.Sum32())
 }
 
-// moment is the interval a pod lives through: what happens in the `seconds`
-// before t.
+// moment is the interval a pod lives through: what happens in the `seconds` before t.
 type moment struct {
 	t       time.Time
 	seconds float64
@@ -129,8 +128,7 @@ type metric struct {
 	exemplars []exemplar.Exemplar
 }
 
-// add registers a metric of the pod under its job and instance, which pairs may
-// override.
+// add registers a metric of the pod under its job and instance, which pairs may override.
 func (p *pod) add(m *metric, name string, pairs ...string) *metric {
 	b := labels.NewBuilder(labels.FromStrings("__name__", name, "job", p.job, "instance", p.instance))
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -154,8 +152,8 @@ func (p *pod) gauge(value float64, name string, pairs ...string) *metric {
 	return p.add(&metric{gauge: true, value: value}, name, pairs...)
 }
 
-// outside registers a gauge that describes the pod's service from outside,
-// under an instance of its own that no deployment changes.
+// outside registers a gauge that describes the pod's service from outside, under an instance of its
+// own that no deployment changes.
 func (p *pod) outside(value float64, name, instance string, pairs ...string) *metric {
 	m := p.gauge(value, name, append(pairs, "instance", instance)...)
 	m.stable = true

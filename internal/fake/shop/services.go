@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/chance"
 )
 
-// service is one part of the shop. instrument registers the metrics of a new
-// pod and returns what the pod does in an interval.
+// service is one part of the shop. instrument registers the metrics of a new pod and returns what
+// the pod does in an interval.
 type service struct {
 	name       string
 	version    string // major and minor; releases count the patch
@@ -38,8 +38,8 @@ const (
 	slowShare = 0.004 // of requests take longer than 300 ms
 )
 
-// exemplarShare is the chance that an interval with errors on a good day leaves
-// an exemplar. In an outage every interval does.
+// exemplarShare is the chance that an interval with errors on a good day leaves an exemplar. In an
+// outage every interval does.
 const exemplarShare = 0.1
 
 // checkout returns an HTTP API with a classic latency histogram.
@@ -80,8 +80,8 @@ func httpEndpoint(p *pod, route string, pairs ...string) endpoint {
 	}
 }
 
-// serve handles about mean requests, of which the share noise fails always and
-// the share outage of the others too. It returns how many there were.
+// serve handles about mean requests, of which the share noise fails always and the share outage of
+// the others too. It returns how many there were.
 func (e endpoint) serve(p *pod, m moment, mean, noise, outage float64) float64 {
 	n := chance.Poisson(p.rng, mean)
 	bad := chance.Binomial(p.rng, n, noise+outage)
@@ -136,8 +136,8 @@ func partners(p *pod) func(moment) {
 	}
 }
 
-// ordersWorker takes jobs from a queue. When it fails, the queue grows and its
-// head gets old; afterwards it works off what has piled up.
+// ordersWorker takes jobs from a queue. When it fails, the queue grows and its head gets old;
+// afterwards it works off what has piled up.
 func ordersWorker(p *pod) func(moment) {
 	ok := p.counter("jobs_processed_total", "result", "ok")
 	failed := p.lazyCounter("jobs_processed_total", "result", "failed")
@@ -214,8 +214,8 @@ func classic(p *pod, name string, bounds []float64, pairs ...string) *classicHis
 	return h
 }
 
-// observe spreads n requests over the buckets: about six of ten into the
-// fastest, most of the rest below the slow bound, the share slow above it.
+// observe spreads n requests over the buckets: about six of ten into the fastest, most of the rest
+// below the slow bound, the share slow above it.
 func (h *classicHistogram) observe(p *pod, n, slow float64, m moment) {
 	left := n
 	take := func(share float64) float64 {
@@ -248,8 +248,7 @@ func (h *classicHistogram) observe(p *pod, n, slow float64, m moment) {
 	h.count.value += n
 }
 
-// emptyNative returns a native histogram of schema 2 (four buckets per doubling)
-// over 32 ms to 1 s.
+// emptyNative returns a native histogram of schema 2 (four buckets per doubling) over 32 ms to 1 s.
 func emptyNative() *histogram.Histogram {
 	return &histogram.Histogram{
 		Schema: 2, ZeroThreshold: 1e-9,

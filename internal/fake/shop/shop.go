@@ -16,8 +16,8 @@ const (
 	History = 31 * 24 * time.Hour
 )
 
-// Shop generates the metrics of the shop. It is not safe for concurrent use;
-// the DB it writes to is.
+// Shop generates the metrics of the shop. It is not safe for concurrent use; the DB it writes to
+// is.
 type Shop struct {
 	db       *promfake.DB
 	seed     uint64
@@ -28,15 +28,14 @@ type Shop struct {
 	targets  []*target
 }
 
-// New returns a shop that goes live at the given time and has existed for
-// [History] before. It writes nothing yet: Fill(live) writes the history. The
-// same seed and time yield the same samples.
+// New returns a shop that goes live at the given time and has existed for [History] before. It
+// writes nothing yet: Fill(live) writes the history. The same seed and time yield the same samples.
 func New(seed uint64, db *promfake.DB, live time.Time) *Shop {
 	return NewWithHistory(seed, db, live, History)
 }
 
-// NewWithHistory returns New with a history of another length, for tests that need
-// the shop but not its past.
+// NewWithHistory returns New with a history of another length, for tests that need the shop but not
+// its past.
 func NewWithHistory(seed uint64, db *promfake.DB, live time.Time, history time.Duration) *Shop {
 	s := &Shop{db: db, seed: seed, live: live.UTC(), rollouts: map[string][]rollout{}}
 	begin := s.live.Add(-history).Truncate(Interval)
@@ -57,8 +56,8 @@ func NewWithHistory(seed uint64, db *promfake.DB, live time.Time, history time.D
 	return s
 }
 
-// scheduleReleases plans a regular deployment of a service every week of its
-// history, so that pods are replaced now and then without any trouble.
+// scheduleReleases plans a regular deployment of a service every week of its history, so that pods
+// are replaced now and then without any trouble.
 func (s *Shop) scheduleReleases(svc service, begin time.Time) {
 	s.rollout(svc.name, begin.Add(-time.Hour), svc.version+".0")
 	patch := 1
@@ -84,13 +83,13 @@ func (s *Shop) Stage(o Outage) error {
 	return nil
 }
 
-// Fill appends every sample that is due until to, inclusive. Going backwards
-// does nothing. How the time is cut into calls makes no difference.
+// Fill appends every sample that is due until to, inclusive. Going backwards does nothing. How the
+// time is cut into calls makes no difference.
 func (s *Shop) Fill(to time.Time) {
 	var wg sync.WaitGroup
 	for _, t := range s.targets {
-		// Targets share nothing but the DB, so a long span is worth a
-		// goroutine each; the samples are the same either way.
+		// Targets share nothing but the DB, so a long span is worth a goroutine each; the samples
+		// are the same either way.
 		if to.Sub(s.filled) > time.Hour {
 			wg.Go(func() { t.scrapeUntil(to) })
 		} else {

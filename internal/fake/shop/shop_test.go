@@ -53,8 +53,8 @@ func number(t testing.TB, c v1.API, query string, at time.Time) float64 {
 	return float64(vec[0].Value)
 }
 
-// BenchmarkHistory writes the whole history. It reports the size of the result
-// and the heap that is in use with it.
+// BenchmarkHistory writes the whole history. It reports the size of the result and the heap that is
+// in use with it.
 func BenchmarkHistory(b *testing.B) {
 	var sz promfake.Size
 	var mem runtime.MemStats
@@ -126,8 +126,8 @@ func TestHistoryIsAsIntended(t *testing.T) {
 	}
 }
 
-// outline condenses everything in a DB into text: the samples and the exemplars
-// of the last hour, raw.
+// outline condenses everything in a DB into text: the samples and the exemplars of the last hour,
+// raw.
 func outline(t *testing.T, db *promfake.DB, at time.Time) string {
 	t.Helper()
 	c := client(t, db)

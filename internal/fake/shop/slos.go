@@ -9,8 +9,8 @@ import (
 //go:embed slos/*.yaml
 var sloFS embed.FS
 
-// SLOFiles returns the SLO files of the shop by file name (checkout.yaml, …).
-// They are also the examples of this repository.
+// SLOFiles returns the SLO files of the shop by file name (checkout.yaml, …). They are also the
+// examples of this repository.
 func SLOFiles() map[string]string {
 	out := map[string]string{}
 	err := fs.WalkDir(sloFS, "slos", func(path string, d fs.DirEntry, err error) error {

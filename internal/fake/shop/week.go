@@ -8,8 +8,9 @@ import (
 // StockCount is how long the nightly stock count of [Week] keeps the orders worker from its queue.
 const StockCount = 34 * time.Minute
 
-// Week returns what goes wrong in the seven days before a Monday, for the demo to stage before the shop's history
-// is written. It is made for three decisions, beside the small incident of [Past] on the Wednesday:
+// Week returns what goes wrong in the seven days before a Monday, for the demo to stage before the
+// shop's history is written. It is made for three decisions, beside the small incident of [Past] on
+// the Wednesday:
 //
 //   - On Thursday afternoon payments v1.9.0 fails a quarter of its calls until it is rolled back: the large outage.
 //   - In the nights of the working days a new stock count holds the queue of the orders worker. No night is much by

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// A method of the Web API: what it needs, how often it may be called, and what
-// it does.
+// A method of the Web API: what it needs, how often it may be called, and what it does.
 type method struct {
 	scope func(*Channel) string // "" when none is needed
 	pace  pace
@@ -60,8 +59,8 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, req, func(ws *workspace) reply { return ws.invoke(req) })
 }
 
-// serve is the way of every call, whether API, webhook or upload: the log, the
-// early-call check, the fault plan, then handle, which runs under the lock.
+// serve is the way of every call, whether API, webhook or upload: the log, the early-call check,
+// the fault plan, then handle, which runs under the lock.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, req *request, handle func(*workspace) reply) {
 	x := &exchange{w: w, r: r, server: s, req: req, handle: handle}
 	var effect *Effect

@@ -18,8 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
-// slack-go's own test server, which compat_test.go asks, leaves a goroutine per
-// message behind.
+// slack-go's own test server, which compat_test.go asks, leaves a goroutine per message behind.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/slack-go/slack/slacktest.(*Server).queueForWebsocket"))
 }

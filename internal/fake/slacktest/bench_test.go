@@ -8,8 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
-// A post and a look at the state, in a workspace that grows with b.N; the model
-// checker does this all the time.
+// A post and a look at the state, in a workspace that grows with b.N; the model checker does this
+// all the time.
 func BenchmarkPost(b *testing.B) {
 	srv := slacktest.Start(slacktest.Options{Unpaced: true})
 	defer srv.Close()

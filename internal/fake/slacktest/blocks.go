@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// drawing holds the functions with which page.html draws Block Kit. They take
-// decoded JSON of any shape and return something sensible for all of it,
-// because the page must show even what a later version of Slack sends.
+// drawing holds the functions with which page.html draws Block Kit. They take decoded JSON of any
+// shape and return something sensible for all of it, because the page must show even what a later
+// version of Slack sends.
 type drawing struct {
 	names names
 	url   string
@@ -59,8 +59,7 @@ func scalar(v any) string {
 	return str(v)
 }
 
-// summary returns the beginning of a message in one line, for the mark above a
-// broadcast reply.
+// summary returns the beginning of a message in one line, for the mark above a broadcast reply.
 func (d drawing) summary(m *Message) string {
 	const most = 90
 	if m.Deleted {
@@ -81,8 +80,8 @@ func renderMarkdown(s any) template.HTML {
 	return template.HTML(b.String())
 }
 
-// local returns the address of an image if the stand-in itself serves it, since
-// the page asks nobody else for anything.
+// local returns the address of an image if the stand-in itself serves it, since the page asks
+// nobody else for anything.
 func (d drawing) local(address any) string {
 	if path, ok := strings.CutPrefix(str(address), d.url+"/files/"); ok && d.url != "" {
 		return "/files/" + path
@@ -90,7 +89,8 @@ func (d drawing) local(address any) string {
 	return ""
 }
 
-// picture returns the address of an image block that the stand-in itself serves: one of its own addresses, or an uploaded file.
+// picture returns the address of an image block that the stand-in itself serves: one of its own
+// addresses, or an uploaded file.
 func (d drawing) picture(b map[string]any) string {
 	if f, ok := b["slack_file"].(map[string]any); ok && str(f["id"]) != "" {
 		return "/files/" + url.PathEscape(str(f["id"]))
@@ -205,8 +205,7 @@ func initials(name string) string {
 
 func (d drawing) emojiName(name string) template.HTML { return d.names.plain(":" + name + ":") }
 
-// pairs makes a map of its arguments, so that a template can be given several
-// things.
+// pairs makes a map of its arguments, so that a template can be given several things.
 func pairs(kv ...any) map[string]any {
 	m := map[string]any{}
 	for i := 0; i+1 < len(kv); i += 2 {

@@ -14,8 +14,8 @@ const (
 	plotTop, plotBottom     = 10, 170
 )
 
-// chartSVG draws a data_visualization block. Colours come from the style sheet
-// by class, so that they follow light and dark.
+// chartSVG draws a data_visualization block. Colours come from the style sheet by class, so that
+// they follow light and dark.
 func chartSVG(block map[string]any) template.HTML {
 	w := &writer{}
 	chart, _ := block["chart"].(map[string]any)
@@ -117,8 +117,7 @@ type scale struct {
 	n               int
 }
 
-// scaleFor chooses an axis that starts at zero, holds every value, and has
-// about four round steps.
+// scaleFor chooses an axis that starts at zero, holds every value, and has about four round steps.
 func scaleFor(series [][]float64, n int) scale {
 	low, high := 0.0, 0.0
 	for _, points := range series {
@@ -148,8 +147,7 @@ func (s scale) slot() float64 { return float64(plotRight-plotLeft) / float64(max
 
 func (s scale) x(i int) float64 { return plotLeft + s.slot()*(float64(i)+0.5) }
 
-// grid draws the horizontal lines with their values, and as many category names
-// as fit.
+// grid draws the horizontal lines with their values, and as many category names as fit.
 func (w *writer) grid(s scale, categories []any) {
 	for i := 0; s.low+float64(i)*s.step <= s.high+s.step/1e6; i++ {
 		v := s.low + float64(i)*s.step

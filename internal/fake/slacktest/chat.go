@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// content is what a message says, as far as a call gave it. A nil slice means
-// that the argument was left out, an empty one that it was given empty.
+// content is what a message says, as far as a call gave it. A nil slice means that the argument was
+// left out, an empty one that it was given empty.
 type content struct {
 	text        string
 	blocks      []any
@@ -96,8 +96,8 @@ func postMessage(w *workspace, r *request) reply {
 	return out
 }
 
-// threadOf puts m into the thread that the call names. Where the parent is gone
-// and left no thread behind, the reply lands in the channel without one.
+// threadOf puts m into the thread that the call names. Where the parent is gone and left no thread
+// behind, the reply lands in the channel without one.
 func (w *workspace) threadOf(m *Message, r *request) string {
 	ts := r.arg("thread_ts")
 	if ts == "" {
@@ -156,8 +156,8 @@ func (w *workspace) whisper(e Ephemeral) {
 	w.version++
 }
 
-// own finds the message that the call wants to change. Unlike posting, this
-// takes a channel ID only.
+// own finds the message that the call wants to change. Unlike posting, this takes a channel ID
+// only.
 func (w *workspace) own(r *request) (*Message, string) {
 	c := w.channel(r.arg("channel"), false)
 	switch {

@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
-// One small session against both stand-ins: ours, and the one that slack-go's
-// own authors ship. Where both have an opinion, it is the same.
+// One small session against both stand-ins: ours, and the one that slack-go's own authors ship.
+// Where both have an opinion, it is the same.
 func TestSessionAgreesWithSlackGosOwnServer(t *testing.T) {
 	ours, _ := start(t, slacktest.Options{Channels: []slacktest.Channel{{ID: "C024BE91L", Name: "fun", Joined: true}}})
 	other := theirs.NewTestServer()

@@ -25,8 +25,8 @@ func (w *workspace) readable(r *request) (*Channel, string) {
 	return c, ""
 }
 
-// history lists what a channel shows, newest first: messages and broadcast
-// replies, but no other replies.
+// history lists what a channel shows, newest first: messages and broadcast replies, but no other
+// replies.
 func history(w *workspace, r *request) reply {
 	c, code := w.readable(r)
 	if code != "" {
@@ -43,8 +43,7 @@ func history(w *workspace, r *request) reply {
 	return w.messagePage(r, shown, nil)
 }
 
-// replies lists a thread, parent first. The range arguments apply to the
-// replies only.
+// replies lists a thread, parent first. The range arguments apply to the replies only.
 func replies(w *workspace, r *request) reply {
 	c, code := w.readable(r)
 	if code != "" {
@@ -69,8 +68,8 @@ func replies(w *workspace, r *request) reply {
 	return w.messagePage(r, shown, m)
 }
 
-// within applies oldest, latest and inclusive. Time stamps have a fixed width,
-// so they compare as strings; a bare "1700000000" is completed first.
+// within applies oldest, latest and inclusive. Time stamps have a fixed width, so they compare as
+// strings; a bare "1700000000" is completed first.
 func (r *request) within(ts string) bool {
 	oldest, latest := fullTS(r.arg("oldest")), fullTS(r.arg("latest"))
 	inclusive := r.flag("inclusive")
@@ -106,8 +105,7 @@ func (w *workspace) messagePage(r *request, list []*Message, root *Message) repl
 	})
 }
 
-// page turns limit and cursor into a range of a list of n items and the cursor
-// after it.
+// page turns limit and cursor into a range of a list of n items and the cursor after it.
 func (r *request) page(n int) (from, to int, next, code string) {
 	limit := defaultPage
 	if s := r.arg("limit"); s != "" && s != "0" {

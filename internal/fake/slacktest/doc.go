@@ -1,16 +1,15 @@
-// Package slacktest is a stand-in for Slack: a small workspace that lives in
-// memory, speaks Slack's Web API over real HTTP on the loopback interface, and
-// shows its channels as a page a person can read.
+// Package slacktest is a stand-in for Slack: a small workspace that lives in memory, speaks Slack's
+// Web API over real HTTP on the loopback interface, and shows its channels as a page a person can
+// read.
 //
 // # Why
 //
-// What slowburn owes its users is decided in the worst minute: Slack answers
-// 429, or resets the connection after it has already stored the message. No
-// live workspace can be made to do that on order, and a mock that returns what
-// the test wrote into it proves nothing. So this package keeps real state
-// (messages, threads, edits, metadata, files, scopes), enforces the limits that
-// Slack documents, and misbehaves exactly when a [Fault] tells it to. Unit
-// tests, the model checker and "slowburn demo" all use the same stand-in.
+// What slowburn owes its users is decided in the worst minute: Slack answers 429, or resets the
+// connection after it has already stored the message. No live workspace can be made to do that on
+// order, and a mock that returns what the test wrote into it proves nothing. So this package keeps
+// real state (messages, threads, edits, metadata, files, scopes), enforces the limits that Slack
+// documents, and misbehaves exactly when a [Fault] tells it to. Unit tests, the model checker and
+// "slowburn demo" all use the same stand-in.
 //
 // # How to read it
 //
@@ -30,8 +29,8 @@
 //     Socket Mode, by which the app may hear of the latter two.
 //   - page.go, blocks.go, mrkdwn.go and chart.go draw the workspace.
 //
-// CONTRACT.md beside this file says which behaviours come from Slack's documents
-// and which are guesses.
+// CONTRACT.md beside this file says which behaviours come from Slack's documents and which are
+// guesses.
 //
 // # Example
 //
@@ -41,6 +40,6 @@
 //	client := slack.New(srv.Token, slack.OptionAPIURL(srv.APIURL()))
 //	// … the post reports an error, yet srv.Messages("general") holds the message.
 //
-// The package imports no "testing", so that the demo can link it. All methods
-// of [Server] are safe for concurrent use.
+// The package imports no "testing", so that the demo can link it. All methods of [Server] are safe
+// for concurrent use.
 package slacktest

@@ -15,8 +15,7 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// patience bounds how long an expectation waits. It only ever passes when a
-// test fails.
+// patience bounds how long an expectation waits. It only ever passes when a test fails.
 const patience = 30 * time.Second
 
 // An Expectation says in a few lines what a person should have seen:
@@ -29,9 +28,8 @@ const patience = 30 * time.Second
 //	root.Reply("acknowledged")
 //	x.NothingElse()
 //
-// Every expectation waits until it holds or fails the test with the whole
-// workspace printed. A message that was expected is crossed off; NothingElse
-// fails if one is left over.
+// Every expectation waits until it holds or fails the test with the whole workspace printed. A
+// message that was expected is crossed off; NothingElse fails if one is left over.
 type Expectation struct {
 	t    TB
 	s    *Server
@@ -50,8 +48,8 @@ type Seen struct {
 	TS      string
 }
 
-// Message waits for a message in the channel, not a reply and not yet crossed
-// off, that shows all these words.
+// Message waits for a message in the channel, not a reply and not yet crossed off, that shows all
+// these words.
 func (x *Expectation) Message(channel string, words ...string) Seen {
 	x.t.Helper()
 	return x.find("a message in "+channel, words, func(st State) []Message { return st.Roots(channel) })
@@ -86,8 +84,7 @@ func (x *Expectation) find(what string, words []string, among func(State) []Mess
 	return found
 }
 
-// Edited waits until the message's newest version, which must be an edit, shows
-// all these words.
+// Edited waits until the message's newest version, which must be an edit, shows all these words.
 func (m Seen) Edited(words ...string) {
 	m.x.t.Helper()
 	m.x.until("an edit with "+strings.Join(words, ", "), func(st State) bool {
@@ -135,9 +132,9 @@ func (m Seen) Now() Message {
 	return now
 }
 
-// NothingElse fails if the app posted a message that nobody expected, or did
-// what no well-behaved app does. It looks once: a test that wants to know that
-// nothing more is to come has to wait for the app to be idle first.
+// NothingElse fails if the app posted a message that nobody expected, or did what no well-behaved
+// app does. It looks once: a test that wants to know that nothing more is to come has to wait for
+// the app to be idle first.
 func (x *Expectation) NothingElse() {
 	x.t.Helper()
 	st := x.s.State()

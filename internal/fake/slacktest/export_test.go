@@ -1,7 +1,6 @@
 package slacktest
 
-// RenderMrkdwn is how the page shows a text; the fuzz test calls it without the
-// rest of the page.
+// RenderMrkdwn is how the page shows a text; the fuzz test calls it without the rest of the page.
 func (s *Server) RenderMrkdwn(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

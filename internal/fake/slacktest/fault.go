@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A Fault is one entry of the fault plan: which calls it strikes, how many, and
-// what happens to them.
+// A Fault is one entry of the fault plan: which calls it strikes, how many, and what happens to
+// them.
 //
-// Entries are tried in the order of injection; the first that strikes wins, and
-// only the winner uses up one of its Count.
+// Entries are tried in the order of injection; the first that strikes wins, and only the winner
+// uses up one of its Count.
 type Fault struct {
 	Method  string          // "" for every method; "webhook" and "upload" too
 	Channel string          // channel ID or name, "" for every channel
@@ -31,8 +31,7 @@ type planted struct {
 // Inject adds a fault to the plan.
 func (s *Server) Inject(f Fault) { s.locked(func(w *workspace) { w.plant(f) }) }
 
-// ClearFaults forgets the plan. Waits that callers were already told to keep
-// still hold.
+// ClearFaults forgets the plan. Waits that callers were already told to keep still hold.
 func (s *Server) ClearFaults() { s.locked(func(w *workspace) { w.faults = nil }) }
 
 func (w *workspace) plant(f Fault) { w.faults = append(w.faults, &planted{Fault: f}) }
@@ -58,14 +57,14 @@ func (w *workspace) fault(c Call) *Effect {
 // An Effect is what a fault does to a call. Make one with the functions below.
 type Effect struct {
 	Name string // for the call log and for failure messages
-	// Commits says that the workspace takes the call to heart although the
-	// caller is told otherwise, or nothing.
+	// Commits says that the workspace takes the call to heart although the caller is told
+	// otherwise, or nothing.
 	Commits bool
 	play    func(*exchange)
 }
 
-// Commit returns the effect with the call carried out first, whatever is then
-// answered: Commit(ServerError(502)) is a gateway that lost the answer.
+// Commit returns the effect with the call carried out first, whatever is then answered:
+// Commit(ServerError(502)) is a gateway that lost the answer.
 func Commit(e Effect) Effect {
 	return Effect{Name: "commit, " + e.Name, Commits: true, play: func(x *exchange) {
 		x.run()
@@ -73,8 +72,7 @@ func Commit(e Effect) Effect {
 	}}
 }
 
-// RateLimited answers 429 with that Retry-After. A call before it has passed is
-// a [Violation].
+// RateLimited answers 429 with that Retry-After. A call before it has passed is a [Violation].
 func RateLimited(seconds int) Effect {
 	return Effect{Name: "429 Retry-After " + strconv.Itoa(seconds), play: func(x *exchange) {
 		x.server.locked(func(w *workspace) { w.holdOff(x.req.call, time.Duration(seconds)*time.Second) })
@@ -82,9 +80,9 @@ func RateLimited(seconds int) Effect {
 	}}
 }
 
-// RetryAfter answers 429 with exactly that header value, or without the header
-// if it is "". Nothing is expected of the caller: it is for values such as "0",
-// "-5", "1.5", an HTTP date or "1000000000000" that mean nothing sensible.
+// RetryAfter answers 429 with exactly that header value, or without the header if it is "". Nothing
+// is expected of the caller: it is for values such as "0", "-5", "1.5", an HTTP date or
+// "1000000000000" that mean nothing sensible.
 func RetryAfter(value string) Effect {
 	return Effect{Name: "429 Retry-After " + strconv.Quote(value), play: func(x *exchange) {
 		rep := tooMany(0)
@@ -95,8 +93,8 @@ func RetryAfter(value string) Effect {
 	}}
 }
 
-// APIError answers {"ok":false,"error":code} with status 200, without carrying
-// out the call. "ratelimited" is a code too.
+// APIError answers {"ok":false,"error":code} with status 200, without carrying out the call.
+// "ratelimited" is a code too.
 func APIError(code string) Effect {
 	return Effect{Name: code, play: func(x *exchange) { x.answer(refuse(code)) }}
 }
@@ -106,8 +104,8 @@ func MissingScope(needed string) Effect {
 	return Effect{Name: "missing_scope", play: func(x *exchange) { x.answer(missingScope(needed, []string{"chat:write"})) }}
 }
 
-// InvalidBlocks answers invalid_blocks, blaming the first block of that type,
-// or the first block at all if it is "".
+// InvalidBlocks answers invalid_blocks, blaming the first block of that type, or the first block at
+// all if it is "".
 func InvalidBlocks(kind string) Effect {
 	return Effect{Name: "invalid_blocks", play: func(x *exchange) {
 		at := 0
@@ -125,8 +123,7 @@ func InvalidBlocks(kind string) Effect {
 	}}
 }
 
-// RefuseCharts returns the standing fault of a workspace that data_visualization has
-// not reached.
+// RefuseCharts returns the standing fault of a workspace that data_visualization has not reached.
 func RefuseCharts() Fault {
 	chart := "data_visualization"
 	return Fault{When: func(c Call) bool { return c.HasBlock(chart) }, Count: -1, Do: InvalidBlocks(chart)}
@@ -142,8 +139,8 @@ func ServerError(status int) Effect {
 	}}
 }
 
-// SlowBody carries out the call, answers the first half of the body, and the
-// rest only after that time or not at all if the caller leaves first.
+// SlowBody carries out the call, answers the first half of the body, and the rest only after that
+// time or not at all if the caller leaves first.
 func SlowBody(d time.Duration) Effect {
 	return Effect{Name: "slow body", Commits: true, play: func(x *exchange) {
 		half, rest := x.half()
@@ -160,8 +157,8 @@ func SlowBody(d time.Duration) Effect {
 	}}
 }
 
-// Hang never answers and never carries out the call; it ends when the caller
-// leaves or the server is closed.
+// Hang never answers and never carries out the call; it ends when the caller leaves or the server
+// is closed.
 func Hang() Effect {
 	return Effect{Name: "hang", play: func(x *exchange) {
 		x.log(0, "hang")
@@ -173,8 +170,7 @@ func Hang() Effect {
 	}}
 }
 
-// HangAfter carries out the call, then never answers: the timeout after which
-// nobody knows.
+// HangAfter carries out the call, then never answers: the timeout after which nobody knows.
 func HangAfter() Effect { return Commit(Hang()) }
 
 // ResetBefore resets the connection before the call was carried out.
@@ -188,8 +184,8 @@ func ResetBefore() Effect {
 // ResetAfter carries out the call, then resets the connection.
 func ResetAfter() Effect { return Commit(ResetBefore()) }
 
-// Truncated carries out the call, then answers half of the JSON, complete as
-// far as HTTP is concerned.
+// Truncated carries out the call, then answers half of the JSON, complete as far as HTTP is
+// concerned.
 func Truncated() Effect {
 	return Effect{Name: "truncated JSON", Commits: true, play: func(x *exchange) {
 		half, _ := x.half()
@@ -207,12 +203,12 @@ func EmptyError() Effect {
 	return Effect{Name: "empty error", play: func(x *exchange) { x.answer(refuse("")) }}
 }
 
-// FatalErrorPosted carries out the call and answers fatal_error, of which the
-// documents say that some part of it may have succeeded.
+// FatalErrorPosted carries out the call and answers fatal_error, of which the documents say that
+// some part of it may have succeeded.
 func FatalErrorPosted() Effect { return Commit(APIError("fatal_error")) }
 
-// Effects returns one of every kind, in a fixed order, for random fault schedules.
-// Those named "hang" or "slow body" last until the caller gives up.
+// Effects returns one of every kind, in a fixed order, for random fault schedules. Those named
+// "hang" or "slow body" last until the caller gives up.
 func Effects() []Effect {
 	return []Effect{
 		RateLimited(1), RetryAfter(""), RetryAfter("0"), RetryAfter("-5"), RetryAfter("1.5"),
@@ -278,8 +274,8 @@ func (x *exchange) half() (first, rest []byte) {
 	return b[:len(b)/2], b[len(b)/2:]
 }
 
-// log writes the line of the call log. It is written before the answer, so that
-// a caller who has read the answer finds the line.
+// log writes the line of the call log. It is written before the answer, so that a caller who has
+// read the answer finds the line.
 func (x *exchange) log(status int, outcome string) {
 	x.server.locked(func(w *workspace) {
 		c := x.req.call
@@ -289,8 +285,8 @@ func (x *exchange) log(status int, outcome string) {
 	})
 }
 
-// reset closes the connection so that the caller's kernel reports a reset
-// rather than an orderly end.
+// reset closes the connection so that the caller's kernel reports a reset rather than an orderly
+// end.
 func (x *exchange) reset() {
 	conn, _, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {

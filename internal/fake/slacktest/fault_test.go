@@ -17,8 +17,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
-// What slack-go makes of each way to fail, and whether the message is there
-// afterwards. The last column is what the delivery code has to find out.
+// What slack-go makes of each way to fail, and whether the message is there afterwards. The last
+// column is what the delivery code has to find out.
 func TestEveryFault(t *testing.T) {
 	statusCode := func(n int) func(error) bool {
 		return func(err error) bool {

@@ -62,8 +62,8 @@ func uploadedBytes(r *http.Request) ([]byte, error) {
 	return io.ReadAll(part)
 }
 
-// completeUpload returns the third step: it names the files and shares them. Slack
-// shares some time later; the stand-in does so at once.
+// completeUpload returns the third step: it names the files and shares them. Slack shares some time
+// later; the stand-in does so at once.
 func completeUpload(w *workspace, r *request) reply {
 	var named []struct{ ID, Title string }
 	if err := json.Unmarshal([]byte(r.arg("files")), &named); err != nil || len(named) == 0 {

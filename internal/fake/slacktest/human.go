@@ -2,12 +2,11 @@ package slacktest
 
 import "slices"
 
-// What people do to a workspace while an app is not looking. All of these take
-// channels by ID or name and panic if there is no such channel: a test that
-// names the wrong one should not go on.
+// What people do to a workspace while an app is not looking. All of these take channels by ID or
+// name and panic if there is no such channel: a test that names the wrong one should not go on.
 
-// Say posts as a user, into the channel or, with a threadTS, into a thread, and
-// returns the message.
+// Say posts as a user, into the channel or, with a threadTS, into a thread, and returns the
+// message.
 func (s *Server) Say(channel, user, text, threadTS string) Message {
 	var m Message
 	s.onChannel(channel, func(w *workspace, c *Channel) {
@@ -16,8 +15,7 @@ func (s *Server) Say(channel, user, text, threadTS string) Message {
 	return m
 }
 
-// DeleteMessage deletes a message, whoever wrote it, and reports whether it was
-// there.
+// DeleteMessage deletes a message, whoever wrote it, and reports whether it was there.
 func (s *Server) DeleteMessage(channel, ts string) (found bool) {
 	s.onChannel(channel, func(w *workspace, c *Channel) {
 		if m := w.find(c.ID, ts); m != nil && !m.Deleted {
@@ -56,8 +54,8 @@ func (s *Server) RevokeToken(value string) {
 	})
 }
 
-// SetToken adds a token with those scopes, or gives a known one new scopes and
-// lifts its revocation.
+// SetToken adds a token with those scopes, or gives a known one new scopes and lifts its
+// revocation.
 func (s *Server) SetToken(value string, scopes ...string) {
 	s.locked(func(w *workspace) { w.tokens[value] = &token{scopes: slices.Clone(scopes)} })
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A State is the workspace at one moment. It does not change any more, so a
-// test can look at several things in it without a race.
+// A State is the workspace at one moment. It does not change any more, so a test can look at
+// several things in it without a race.
 //
 // Channels are given by ID or by name, with or without "#".
 type State struct {
@@ -42,9 +42,9 @@ func (w *workspace) snapshot() State {
 	return State{c}
 }
 
-// Wait blocks until ok is true of the state, and returns nil then; it asks
-// after every change of the workspace and does not poll. The error is that of
-// ctx, with the newest calls added, or says that the server was closed.
+// Wait blocks until ok is true of the state, and returns nil then; it asks after every change of
+// the workspace and does not poll. The error is that of ctx, with the newest calls added, or says
+// that the server was closed.
 func (s *Server) Wait(ctx context.Context, ok func(State) bool) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
@@ -74,8 +74,8 @@ func (s *Server) Wait(ctx context.Context, ok func(State) bool) error {
 // Channels returns the channels in their order.
 func (st State) Channels() []Channel { return slices.Clone(st.w.channels) }
 
-// Messages returns what the channel shows, oldest first: messages and broadcast
-// replies that were not deleted.
+// Messages returns what the channel shows, oldest first: messages and broadcast replies that were
+// not deleted.
 func (st State) Messages(channel string) []Message {
 	return st.filter(channel, func(m *Message) bool { return !m.Deleted && (m.ThreadTS == "" || m.Broadcast) })
 }
@@ -90,8 +90,7 @@ func (st State) Thread(channel, ts string) []Message {
 	return st.filter(channel, func(m *Message) bool { return !m.Deleted && m.ThreadTS == ts })
 }
 
-// All returns every message of the channel ever posted, replies and deleted
-// ones included.
+// All returns every message of the channel ever posted, replies and deleted ones included.
 func (st State) All(channel string) []Message {
 	return st.filter(channel, func(*Message) bool { return true })
 }
@@ -105,9 +104,9 @@ func (st State) Message(channel, ts string) (Message, bool) {
 	return *m, true
 }
 
-// ByMetadata returns the messages of all channels, not deleted, whose metadata
-// payload holds that value under key. Two messages for one key are what a
-// delivery without duplicates never leaves behind.
+// ByMetadata returns the messages of all channels, not deleted, whose metadata payload holds that
+// value under key. Two messages for one key are what a delivery without duplicates never leaves
+// behind.
 func (st State) ByMetadata(key, value string) []Message {
 	var out []Message
 	for _, c := range st.w.channels {
@@ -140,8 +139,8 @@ func (st State) Files() []File {
 	return out
 }
 
-// Calls returns the log of calls, in the order in which they were decided.
-// With names of methods, only those.
+// Calls returns the log of calls, in the order in which they were decided. With names of methods,
+// only those.
 func (st State) Calls(methods ...string) []Call {
 	var out []Call
 	for _, c := range st.w.calls {
@@ -152,15 +151,15 @@ func (st State) Calls(methods ...string) []Call {
 	return out
 }
 
-// Violations returns what no well-behaved app does. A test that is not about
-// misbehaviour ends by asking that it is empty.
+// Violations returns what no well-behaved app does. A test that is not about misbehaviour ends by
+// asking that it is empty.
 func (st State) Violations() []Violation { return slices.Clone(st.w.violations) }
 
 // Version grows with every change that a page could show.
 func (st State) Version() int { return st.w.version }
 
-// String shows the workspace as text, for failure messages: channels, messages
-// with their threads, and the last calls.
+// String shows the workspace as text, for failure messages: channels, messages with their threads,
+// and the last calls.
 func (st State) String() string {
 	var b strings.Builder
 	for _, c := range st.w.channels {
@@ -216,8 +215,8 @@ func (s *Server) Violations() []Violation { return s.State().Violations() }
 // HasBlock reports whether the message has a block of that type.
 func (m Message) HasBlock(kind string) bool { return hasBlock(m.Blocks, kind) }
 
-// Visible returns all text a person could read in the message, one piece per line,
-// as it was sent (mrkdwn and entities are left alone).
+// Visible returns all text a person could read in the message, one piece per line, as it was sent
+// (mrkdwn and entities are left alone).
 func (m Message) Visible() string {
 	lines := []string{m.Text}
 	visible(m.Blocks, &lines)
@@ -323,9 +322,8 @@ func (m Message) Color() string {
 	return ""
 }
 
-// Mentions returns the control sequences of the message that notify people:
-// "<@U0ANA>", "<!here>", "<!subteam^S1>". An untrusted name that smuggles one in
-// shows here.
+// Mentions returns the control sequences of the message that notify people: "<@U0ANA>", "<!here>",
+// "<!subteam^S1>". An untrusted name that smuggles one in shows here.
 func (m Message) Mentions() []string {
 	return mentionPattern.FindAllString(m.Visible(), -1)
 }

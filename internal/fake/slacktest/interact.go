@@ -33,12 +33,11 @@ type Ack struct {
 	Body   string
 }
 
-// ErrNoCallbackURL is returned by [Server.Press] and [Server.Command] while no
-// URL is set for them.
+// ErrNoCallbackURL is returned by [Server.Press] and [Server.Command] while no URL is set for them.
 var ErrNoCallbackURL = errors.New("slacktest: no request URL is set for this kind of callback")
 
-// SetCallbacks sets where button presses and slash commands are sent, for an app
-// that is started after the stand-in. An empty URL switches that kind off.
+// SetCallbacks sets where button presses and slash commands are sent, for an app that is started
+// after the stand-in. An empty URL switches that kind off.
 func (s *Server) SetCallbacks(interactionsURL, commandsURL string) {
 	s.locked(func(w *workspace) {
 		w.opts.InteractionsURL, w.opts.CommandsURL = interactionsURL, commandsURL
@@ -49,19 +48,17 @@ func (s *Server) SetCallbacks(interactionsURL, commandsURL string) {
 // SigningSecret returns the secret that callbacks are signed with.
 func (s *Server) SigningSecret() string { return s.ws.opts.SigningSecret }
 
-// Press presses the button with that action ID on a message, as a user, and
-// returns what the app answered. Like Slack it gives up after three seconds.
-// Each change may alter the signed request before it is sent, to try what a
-// forger would.
+// Press presses the button with that action ID on a message, as a user, and returns what the app
+// answered. Like Slack it gives up after three seconds. Each change may alter the signed request
+// before it is sent, to try what a forger would.
 //
-// It goes over Socket Mode if the app is connected that way, else to the
-// request URL; the changes matter only there.
+// It goes over Socket Mode if the app is connected that way, else to the request URL; the changes
+// matter only there.
 func (s *Server) Press(messageTS, actionID, user string, change ...func(*http.Request)) (Ack, error) {
 	return s.Choose(messageTS, actionID, "", user, change...)
 }
 
-// Choose chooses an option of a menu, by the option's value. An empty value
-// presses a button.
+// Choose chooses an option of a menu, by the option's value. An empty value presses a button.
 func (s *Server) Choose(messageTS, actionID, value, user string, change ...func(*http.Request)) (Ack, error) {
 	var payload map[string]any
 	var target string
@@ -114,8 +111,8 @@ func (s *Server) typed(target string, form url.Values, change []func(*http.Reque
 	return s.envelope("slash_commands", raw)
 }
 
-// showAnswer shows what the acknowledgement of a command says: to the person, or
-// to the channel if it wants that.
+// showAnswer shows what the acknowledgement of a command says: to the person, or to the channel if
+// it wants that.
 func (s *Server) showAnswer(channel, user string, a Ack) {
 	args := url.Values{}
 	if a.Status != http.StatusOK || jsonArgs(strings.NewReader(a.Body), args) != nil {
@@ -229,8 +226,8 @@ func (s *Server) callback(target string, form url.Values, change []func(*http.Re
 	return s.post(target, body, header, change)
 }
 
-// Replay sends the last callback again, byte for byte, as a network that
-// duplicates or somebody who listened would.
+// Replay sends the last callback again, byte for byte, as a network that duplicates or somebody who
+// listened would.
 func (s *Server) Replay(change ...func(*http.Request)) (Ack, error) {
 	s.last.Lock()
 	target, body, header := s.last.url, s.last.body, s.last.header
@@ -262,8 +259,7 @@ func (s *Server) post(target, body string, header http.Header, change []func(*ht
 	return Ack{Status: resp.StatusCode, Body: string(answer)}, nil
 }
 
-// Sign returns Slack's v0 request signature of a body at a time (Unix seconds as
-// text).
+// Sign returns Slack's v0 request signature of a body at a time (Unix seconds as text).
 func Sign(secret, timestamp, body string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	_, _ = io.WriteString(mac, "v0:"+timestamp+":"+body)

@@ -15,8 +15,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
-// app is a minimal receiver of callbacks, written with slack-go: it checks the
-// signature, edits the message, and says so in the thread.
+// app is a minimal receiver of callbacks, written with slack-go: it checks the signature, edits the
+// message, and says so in the thread.
 func app(t *testing.T, srv *slacktest.Server, api *slack.Client) (url string) {
 	t.Helper()
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A Limit is one row of what Slack allows: a thing, how small and how large it
-// may be, in which unit, and where that is written.
+// A Limit is one row of what Slack allows: a thing, how small and how large it may be, in which
+// unit, and where that is written.
 type Limit struct {
 	Name   string // the thing, as a dotted path: "section.text"
 	Min    int    // smallest allowed value; 0 means no lower bound
@@ -25,9 +25,9 @@ const (
 
 // Limits is everything Slack bounds in a message, in one table.
 //
-// It is the oracle for the product's own limits: the numbers were taken from
-// Slack's reference pages, not from the product, so that a slip in one is
-// caught by the other. Where sources disagree, the stricter one stands here.
+// It is the oracle for the product's own limits: the numbers were taken from Slack's reference
+// pages, not from the product, so that a slip in one is caught by the other. Where sources
+// disagree, the stricter one stands here.
 var Limits = []Limit{
 	{"message.blocks", 0, 50, "items", docs},
 	{"message.attachments", 0, 100, "items", methods + "/chat.postMessage"},
@@ -86,16 +86,16 @@ var Limits = []Limit{
 	{"metadata.event_type", 1, 255, "characters", guessed},
 }
 
-// pace is how often something may happen: a bucket that holds burst calls and
-// refills one every interval.
+// pace is how often something may happen: a bucket that holds burst calls and refills one every
+// interval.
 type pace struct {
 	interval time.Duration
 	burst    int
 }
 
-// Rates, from docs.slack.dev/apis/web-api/rate-limits. A tier promises "at
-// least" so many calls a minute and tolerates "occasional bursts"; the stand-in
-// grants exactly the promise, and how large a burst may be is a guess.
+// Rates, from docs.slack.dev/apis/web-api/rate-limits. A tier promises "at least" so many calls a
+// minute and tolerates "occasional bursts"; the stand-in grants exactly the promise, and how large
+// a burst may be is a guess.
 var (
 	tier1 = pace{time.Minute, 10} // the burst: as many as an app may have connections
 	tier2 = pace{time.Minute / 20, 20}
@@ -119,8 +119,8 @@ var limitTable = func() map[string]Limit {
 	return byName
 }()
 
-// LimitOf returns the limit of that name. It panics on a name that is not in
-// the table, because a check without a number is a mistake in the program.
+// LimitOf returns the limit of that name. It panics on a name that is not in the table, because a
+// check without a number is a mistake in the program.
 func LimitOf(name string) Limit {
 	l, ok := limitTable[name]
 	if !ok {

@@ -59,8 +59,8 @@ func padded(i, n int) string {
 	return s + strings.Repeat("é", n-len(s))
 }
 
-// Every case builds a payload at a limit; the test sends it at the limit, which
-// must pass, and one beyond, which must not.
+// Every case builds a payload at a limit; the test sends it at the limit, which must pass, and one
+// beyond, which must not.
 func TestEveryLimitAtItsEdge(t *testing.T) {
 	section := func(f obj) []any { f["type"] = "section"; return []any{f} }
 	cases := []struct {
@@ -226,9 +226,9 @@ func TestSlackGoReadsTheProblems(t *testing.T) {
 	}
 }
 
-// The edge test takes its numbers from the table, so it cannot notice a slip in
-// it. These are the same limits from a second source, the registry of the
-// slackblocks project; only the two chart counts stand stricter in the table.
+// The edge test takes its numbers from the table, so it cannot notice a slip in it. These are the
+// same limits from a second source, the registry of the slackblocks project; only the two chart
+// counts stand stricter in the table.
 func TestLimitsAgainstASecondSource(t *testing.T) {
 	for name, want := range map[string]int{
 		"message.blocks": 50, "message.attachments": 100, "block_id": 255, "action_id": 255, "text": 3000,
@@ -248,8 +248,7 @@ func TestLimitsAgainstASecondSource(t *testing.T) {
 	}
 }
 
-// The limits that a payload test cannot reach one by one are at least named
-// once and have a source.
+// The limits that a payload test cannot reach one by one are at least named once and have a source.
 func TestLimitsTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, l := range slacktest.Limits {

@@ -11,9 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// A writer builds HTML. It keeps the one rule that makes the page safe: what
-// came from a message goes through text, and raw only ever sees constants of
-// this program.
+// A writer builds HTML. It keeps the one rule that makes the page safe: what came from a message
+// goes through text, and raw only ever sees constants of this program.
 type writer struct{ b strings.Builder }
 
 func (w *writer) raw(s string)  { w.b.WriteString(s) }
@@ -141,8 +140,7 @@ func (r *renderer) inline(s string, depth int) {
 	}
 }
 
-// special renders what starts at the beginning of s, if it is markup, and
-// returns its length.
+// special renders what starts at the beginning of s, if it is markup, and returns its length.
 func (r *renderer) special(s string, prev rune, depth int) int {
 	switch s[0] {
 	case '<':
@@ -171,8 +169,8 @@ func (r *renderer) special(s string, prev rune, depth int) int {
 	return 0
 }
 
-// closing finds the delimiter that closes the one at s[0]. Both must hug their
-// text and stand at the edge of a word.
+// closing finds the delimiter that closes the one at s[0]. Both must hug their text and stand at
+// the edge of a word.
 func closing(s string, prev rune) int {
 	if wordy(prev) || len(s) < 3 || s[1] == ' ' || s[1] == s[0] {
 		return 0

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Options describe the workspace. The zero value is a workspace with two public
-// channels, "general" and "reliability", and a bot that may do everything
-// slowburn can make use of.
+// Options describe the workspace. The zero value is a workspace with two public channels, "general"
+// and "reliability", and a bot that may do everything slowburn can make use of.
 type Options struct {
 	Addr string           // listen address; default "127.0.0.1:0"
 	Now  func() time.Time // the workspace's clock; default time.Now
@@ -24,28 +23,27 @@ type Options struct {
 	Channels []Channel
 	Users    []User
 
-	// Unpaced switches the rate limits off, for tests about something else.
-	// A 429 that was injected must still be waited out.
+	// Unpaced switches the rate limits off, for tests about something else. A 429 that was injected
+	// must still be waited out.
 	Unpaced bool
-	// NoCharts makes a workspace that data_visualization has not reached yet:
-	// it answers invalid_blocks to every message with a chart.
+	// NoCharts makes a workspace that data_visualization has not reached yet: it answers
+	// invalid_blocks to every message with a chart.
 	NoCharts bool
 
-	// Where signed button presses and slash commands are sent; see [Server.Press].
-	// Empty: buttons are shown but cannot be pressed. Can be set later with
-	// [Server.SetCallbacks].
+	// Where signed button presses and slash commands are sent; see [Server.Press]. Empty: buttons
+	// are shown but cannot be pressed. Can be set later with [Server.SetCallbacks].
 	InteractionsURL string
 	CommandsURL     string
 	SigningSecret   string
-	// SignedAt is the clock of the request signatures; default Now. A receiver
-	// that judges their age by the real clock wants time.Now here.
+	// SignedAt is the clock of the request signatures; default Now. A receiver that judges their
+	// age by the real clock wants time.Now here.
 	SignedAt func() time.Time
-	// PingEvery is the time between two pings over Socket Mode, on the wall's clock; default a second.
+	// PingEvery is the time between two pings over Socket Mode, on the wall's clock; default a
+	// second.
 	PingEvery time.Duration
 }
 
-// AllScopes returns every scope the stand-in knows, and the default of
-// [Options].Scopes.
+// AllScopes returns every scope the stand-in knows, and the default of [Options].Scopes.
 func AllScopes() []string {
 	return []string{
 		"chat:write", "chat:write.public", "chat:write.customize",

@@ -20,8 +20,7 @@ import (
 //go:embed page.html page.css page.js
 var assets embed.FS
 
-// policy lets the page load its own style sheet and script, and nothing from
-// anywhere else.
+// policy lets the page load its own style sheet and script, and nothing from anywhere else.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -151,8 +150,7 @@ type threadView struct {
 	Items []item
 }
 
-// item is one entry of a list: a day, a message, or something only the viewer
-// sees.
+// item is one entry of a list: a day, a message, or something only the viewer sees.
 type item struct {
 	Day        string
 	Message    *Message
@@ -202,8 +200,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// busiest returns the channel to open when none was asked for: the one that was last
-// written to.
+// busiest returns the channel to open when none was asked for: the one that was last written to.
 func (st State) busiest() *Channel {
 	var best *Channel
 	last := ""
@@ -304,15 +301,14 @@ func (w *workspace) realName(id string) string {
 
 var pageTemplate = template.Must(template.New("page.html").Funcs(drawing{}.funcs()).ParseFS(assets, "page.html"))
 
-// template returns the page's template with functions that know this
-// workspace's names.
+// template returns the page's template with functions that know this workspace's names.
 func (w *workspace) template() *template.Template {
 	t := template.Must(pageTemplate.Clone())
 	return t.Funcs(drawing{names: w.names(), url: w.url}.funcs())
 }
 
-// markdown renders markdown blocks. Raw HTML and dangerous links are left out by
-// goldmark unless told otherwise.
+// markdown renders markdown blocks. Raw HTML and dangerous links are left out by goldmark unless
+// told otherwise.
 var markdown = goldmark.New(goldmark.WithExtensions(
 	extension.Strikethrough,
 	extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),

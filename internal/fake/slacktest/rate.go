@@ -7,8 +7,8 @@ import (
 
 // A pacer counts calls against the documented rates, on the workspace's clock.
 //
-// Each key ("chat.update", or "chat.postMessage C0SLOW0001") has a bucket of
-// calls that refills steadily. The zero value is ready to use.
+// Each key ("chat.update", or "chat.postMessage C0SLOW0001") has a bucket of calls that refills
+// steadily. The zero value is ready to use.
 type pacer struct {
 	buckets map[string]*bucket
 }
@@ -18,8 +18,8 @@ type bucket struct {
 	last   time.Time
 }
 
-// take takes one call from every bucket, or from none, and then says how long to
-// wait until all of them could have given one.
+// take takes one call from every bucket, or from none, and then says how long to wait until all of
+// them could have given one.
 func (p *pacer) take(now time.Time, wants []want) (wait time.Duration) {
 	for _, w := range wants {
 		b := p.fill(w, now)
@@ -59,14 +59,13 @@ func (p *pacer) fill(w want, now time.Time) *bucket {
 	return b
 }
 
-// wholeSeconds rounds a wait up to the seconds of a Retry-After header, at
-// least one.
+// wholeSeconds rounds a wait up to the seconds of a Retry-After header, at least one.
 func wholeSeconds(d time.Duration) int {
 	return max(1, int(math.Ceil(d.Seconds())))
 }
 
-// pace takes the call from its buckets; a wait in seconds means it was refused,
-// and the caller is now expected to keep it.
+// pace takes the call from its buckets; a wait in seconds means it was refused, and the caller is
+// now expected to keep it.
 func (w *workspace) pace(c Call, p pace) (wait int) {
 	if w.opts.Unpaced {
 		return 0
@@ -84,8 +83,7 @@ func (w *workspace) pace(c Call, p pace) (wait int) {
 
 func posts(method string) bool { return method == "chat.postMessage" || method == "webhook" }
 
-// lane returns what a Retry-After applies to: a channel for posts, a method for
-// everything else.
+// lane returns what a Retry-After applies to: a channel for posts, a method for everything else.
 func lane(c Call) string {
 	if posts(c.Method) {
 		return c.Method + " " + c.Channel
@@ -96,8 +94,8 @@ func lane(c Call) string {
 // holdOff remembers that the caller was told to wait.
 func (w *workspace) holdOff(c Call, d time.Duration) { w.notBefore[lane(c)] = w.now().Add(d) }
 
-// early records a violation and returns the seconds left if the caller was told
-// to wait longer than it did.
+// early records a violation and returns the seconds left if the caller was told to wait longer than
+// it did.
 func (w *workspace) early(req *request) int {
 	left := w.notBefore[lane(req.call)].Sub(w.now())
 	if left <= 0 {

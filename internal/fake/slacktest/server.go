@@ -26,8 +26,8 @@ type Server struct {
 	sockets sockets
 }
 
-// Start runs a stand-in and panics if it cannot listen. For a given address
-// that may be taken, use [Listen].
+// Start runs a stand-in and panics if it cannot listen. For a given address that may be taken, use
+// [Listen].
 func Start(opts Options) *Server {
 	s, err := Listen(opts)
 	if err != nil {
@@ -60,8 +60,7 @@ func Listen(opts Options) (*Server, error) {
 // URL returns the address of the page, without a trailing slash.
 func (s *Server) URL() string { return s.base }
 
-// APIURL returns what a client takes for https://slack.com/api/, with the trailing
-// slash.
+// APIURL returns what a client takes for https://slack.com/api/, with the trailing slash.
 func (s *Server) APIURL() string { return s.base + "/api/" }
 
 // Close ends all connections, hanging ones too, and waits for the handlers.

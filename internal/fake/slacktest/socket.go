@@ -12,7 +12,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Socket Mode: the app opens a WebSocket and gets its callbacks as envelopes, each of which it acknowledges.
+// Socket Mode: the app opens a WebSocket and gets its callbacks as envelopes, each of which it
+// acknowledges.
 
 const (
 	maxSockets    = 10       // connections of one app
@@ -231,16 +232,16 @@ func (s *Server) deliver(id string, raw json.RawMessage) (Ack, error) {
 	}
 }
 
-// Disconnect tells the app to connect again, for a reason such as "refresh_requested" or "warning", as Slack does
-// every few hours.
+// Disconnect tells the app to connect again, for a reason such as "refresh_requested" or "warning",
+// as Slack does every few hours.
 func (s *Server) Disconnect(reason string) {
 	for _, c := range s.sockets.all() {
 		_ = c.send(map[string]any{"type": "disconnect", "reason": reason, "debug_info": map[string]any{"host": "stand-in"}})
 	}
 }
 
-// Stall lets the open connections fall silent: they stay open, and nothing comes over them, no ping either, until
-// the app connects anew.
+// Stall lets the open connections fall silent: they stay open, and nothing comes over them, no ping
+// either, until the app connects anew.
 func (s *Server) Stall() {
 	s.sockets.mu.Lock()
 	defer s.sockets.mu.Unlock()
@@ -250,6 +251,6 @@ func (s *Server) Stall() {
 // Cut ends the open connections without a word.
 func (s *Server) Cut() { s.sockets.closeAll() }
 
-// Connections returns how many connections by Socket Mode the app has open, and how
-// many it ever had.
+// Connections returns how many connections by Socket Mode the app has open, and how many it ever
+// had.
 func (st State) Connections() (open, ever int) { return st.w.listening, st.w.greeted }

@@ -31,8 +31,8 @@ type Metadata struct {
 	Payload   map[string]any `json:"event_payload"`
 }
 
-// A Message as the workspace holds it. Values handed out are snapshots: later
-// edits do not change them.
+// A Message as the workspace holds it. Values handed out are snapshots: later edits do not change
+// them.
 type Message struct {
 	Channel     string // channel ID
 	TS          string // unique in the workspace, "sec.micro"
@@ -94,9 +94,9 @@ type Call struct {
 // HasBlock reports whether the call carried a block of that type.
 func (c Call) HasBlock(kind string) bool { return hasBlock(c.blocks, kind) }
 
-// A Violation is something no well-behaved app does. A call is judged by when it
-// arrives: one that was already on its way while the 429 was sent counts too, as
-// an app with one queue per channel has none of those.
+// A Violation is something no well-behaved app does. A call is judged by when it arrives: one that
+// was already on its way while the 429 was sent counts too, as an app with one queue per channel
+// has none of those.
 type Violation struct {
 	At      time.Time
 	Kind    string // "early": called before Retry-After had passed; "reply-to-reply"
@@ -112,8 +112,8 @@ func (v Violation) String() string {
 
 // workspace is all state. Its methods expect the server's lock to be held.
 //
-// Messages are never changed in place: an edit puts a new value at the same
-// index of a copied slice. So a snapshot is a copy of the slice headers.
+// Messages are never changed in place: an edit puts a new value at the same index of a copied
+// slice. So a snapshot is a copy of the slice headers.
 type workspace struct {
 	opts       Options
 	url        string // of the server, for links
@@ -219,8 +219,7 @@ func (w *workspace) replace(m Message) *Message {
 	return &m
 }
 
-// edit replaces the message by change(copy of it) and keeps the old version in
-// its history.
+// edit replaces the message by change(copy of it) and keeps the old version in its history.
 func (w *workspace) edit(old *Message, change func(*Message)) *Message {
 	m, before := *old, *old
 	before.Edits = nil
@@ -231,8 +230,8 @@ func (w *workspace) edit(old *Message, change func(*Message)) *Message {
 	return w.replace(m)
 }
 
-// nextTS returns the time as Slack writes it, unique and rising even if the
-// clock stands still or steps back.
+// nextTS returns the time as Slack writes it, unique and rising even if the clock stands still or
+// steps back.
 func (w *workspace) nextTS() string {
 	micro := max(w.now().UnixMicro(), w.lastMicro+1)
 	w.lastMicro = micro
@@ -274,8 +273,8 @@ func (w *workspace) replies(channel, root string) []*Message {
 	return out
 }
 
-// permalink returns the address of a message. It has Slack's path, on the
-// stand-in's own host, and leads to the page.
+// permalink returns the address of a message. It has Slack's path, on the stand-in's own host, and
+// leads to the page.
 func (w *workspace) permalink(m *Message) string {
 	link := w.url + "/archives/" + m.Channel + "/p" + strings.ReplaceAll(m.TS, ".", "")
 	if m.ThreadTS != "" {

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// A refusal is why Slack does not take a message: an error code and, for
-// malformed blocks, sentences that each end in a JSON pointer to the place.
+// A refusal is why Slack does not take a message: an error code and, for malformed blocks,
+// sentences that each end in a JSON pointer to the place.
 type refusal struct {
 	code     string
 	problems []string
@@ -25,8 +25,8 @@ type checker struct {
 	blockIDs map[string]bool
 }
 
-// checkBlocks holds decoded blocks against [Limits]. at is the pointer of the
-// array, "/blocks" for a message's own.
+// checkBlocks holds decoded blocks against [Limits]. at is the pointer of the array, "/blocks" for
+// a message's own.
 func checkBlocks(blocks []any, at string) *refusal {
 	c := &checker{blockIDs: map[string]bool{}}
 	if n, limit := len(blocks), LimitOf("message.blocks"); n > limit.Max {
@@ -70,8 +70,8 @@ func (c *checker) block(at string, v any) {
 	check(c, at, b)
 }
 
-// blockCheck returns the check of a kind of block. The kinds that the product has no use for are let
-// through with their common fields checked.
+// blockCheck returns the check of a kind of block. The kinds that the product has no use for are
+// let through with their common fields checked.
 func blockCheck(kind string) (check func(*checker, string, map[string]any), known bool) {
 	switch kind {
 	case "section":
@@ -201,8 +201,8 @@ func (c *checker) table(at string, b map[string]any) {
 	}
 }
 
-// cell checks a table cell. raw_number is in the reference, but the API has
-// refused it before, so the stand-in takes the safe side and refuses it too.
+// cell checks a table cell. raw_number is in the reference, but the API has refused it before, so
+// the stand-in takes the safe side and refuses it too.
 func (c *checker) cell(at string, v any) {
 	m, _ := v.(map[string]any)
 	switch kind := str(m["type"]); kind {
@@ -243,8 +243,8 @@ func (c *checker) segment(at string, v any) {
 	}
 }
 
-// series checks the lines, bars or areas of a chart: unique names, and exactly
-// one point for every category.
+// series checks the lines, bars or areas of a chart: unique names, and exactly one point for every
+// category.
 func (c *checker) series(at string, chart map[string]any) {
 	axis, _ := chart["axis_config"].(map[string]any)
 	c.length(at+"/axis_config/x_label", "chart.axis_label", str(axis["x_label"]))
@@ -352,8 +352,7 @@ func (c *checker) confirm(at string, v any) {
 	c.text(at+"/deny", "confirm.deny", m["deny"], true)
 }
 
-// text checks a text object: its type, its length, and that "emoji" is only
-// given with plain text.
+// text checks a text object: its type, its length, and that "emoji" is only given with plain text.
 func (c *checker) text(at, limit string, v any, plainOnly bool) {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -451,8 +450,8 @@ func checkAttachments(attachments []any) *refusal {
 	return nil
 }
 
-// characters counts what a reader or a client sees of some blocks: every
-// string in them except names of types and identifiers.
+// characters counts what a reader or a client sees of some blocks: every string in them except
+// names of types and identifiers.
 func characters(v any) (n int) {
 	switch v := v.(type) {
 	case string:

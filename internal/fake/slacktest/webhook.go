@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// WebhookURL returns an incoming webhook bound to a channel, given by ID or name. It
-// keeps working as an address when the channel is archived, and then answers as
-// Slack does.
+// WebhookURL returns an incoming webhook bound to a channel, given by ID or name. It keeps working
+// as an address when the channel is archived, and then answers as Slack does.
 func (s *Server) WebhookURL(channel string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -16,8 +15,8 @@ func (s *Server) WebhookURL(channel string) string {
 	return s.base + "/services/" + o.TeamID + "/" + o.BotID + "/hook-" + s.ws.resolve(channel)
 }
 
-// webhook takes a message without a token, and answers in plain text: "ok", but
-// no time stamp, so what was posted can be neither edited nor answered.
+// webhook takes a message without a token, and answers in plain text: "ok", but no time stamp, so
+// what was posted can be neither edited nor answered.
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	channel := strings.TrimPrefix(r.PathValue("secret"), "hook-")
 	req := &request{call: Call{Method: "webhook", Channel: channel}}

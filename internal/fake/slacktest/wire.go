@@ -50,8 +50,8 @@ func refuse(code string) reply {
 	return reply{outcome: code, body: map[string]any{"ok": false, "error": code}}
 }
 
-// refused returns the answer for a payload that [Limits] do not allow, with the
-// places in errors and response_metadata.messages as Slack gives them.
+// refused returns the answer for a payload that [Limits] do not allow, with the places in errors
+// and response_metadata.messages as Slack gives them.
 func refused(r *refusal) reply {
 	out := refuse(r.code)
 	if len(r.problems) == 0 {

@@ -1,5 +1,5 @@
-// Package outboxtest has a naive store of what is owed, for tests of the pump and of its receivers. It
-// keeps everything in memory, can be told to fail, and can crash at a chosen write.
+// Package outboxtest has a naive store of what is owed, for tests of the pump and of its receivers.
+// It keeps everything in memory, can be told to fail, and can crash at a chosen write.
 package outboxtest
 
 import (
@@ -14,7 +14,8 @@ import (
 // ErrDown is what a store answers that was told to fail.
 var ErrDown = errors.New("the store is down")
 
-// Store is the naive twin of the real one: a list, and where to find things in it. It is safe for concurrent use.
+// Store is the naive twin of the real one: a list, and where to find things in it. It is safe for
+// concurrent use.
 type Store struct {
 	mu      sync.Mutex
 	entries []*outbox.Owed

@@ -20,8 +20,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
-// sameRatio are indicators as Sloth's users write them: a query of errors and one of all events,
-// or a raw ratio alone.
+// sameRatio are indicators as Sloth's users write them: a query of errors and one of all events, or
+// a raw ratio alone.
 var sameRatio = [][]string{
 	{`sum(rate(req_total{code=~"5.."}[{{.window}}]))`, `sum(rate(req_total[{{.window}}]))`},
 	{`sum by (route) (rate(req_total{code="500"}[{{.window}}]))`, `sum by (route) (rate(req_total[{{.window}}]))`},

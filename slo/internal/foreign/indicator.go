@@ -32,9 +32,9 @@ type Measured struct {
 	By []string
 }
 
-// Events makes an indicator of two queries: all events, and those that are good or bad. Bad
-// events that are written as total - good are turned into the good ones. Queries that are
-// divided by different labels are refused: their quotient would have no series.
+// Events makes an indicator of two queries: all events, and those that are good or bad. Bad events
+// that are written as total - good are turned into the good ones. Queries that are divided by
+// different labels are refused: their quotient would have no series.
 func Events(total, some Query, kind Kind) (Measured, bool) {
 	if rest, ok := some.rest(total); ok {
 		some, kind = rest, kind.opposite()
@@ -100,8 +100,8 @@ func (q Query) events(divided bool) *slo.Query {
 	return made
 }
 
-// Ratio makes an indicator of a ready-made ratio. A quotient of two counts is taken apart, so
-// that events are counted and not ratios averaged; anything else stays a ratio.
+// Ratio makes an indicator of a ready-made ratio. A quotient of two counts is taken apart, so that
+// events are counted and not ratios averaged; anything else stays a ratio.
 func Ratio(q Query, kind Kind) (Measured, bool) {
 	if x, ok := q.complement(); ok {
 		return Ratio(x, kind.opposite())

@@ -57,9 +57,9 @@ var (
 )
 
 // Describe takes owner, runbook and dashboard out of labels or annotations, and warns about all
-// others: they were meant for the rules, alerts or objects of the other program. Keys are
-// compared without the prefix, and those without it belong to other programs; what another
-// object said before is kept. The caller takes care of the keys that it names.
+// others: they were meant for the rules, alerts or objects of the other program. Keys are compared
+// without the prefix, and those without it belong to other programs; what another object said
+// before is kept. The caller takes care of the keys that it names.
 func Describe(s *slo.Spec, v strictyaml.Value, prefix string, taken ...string) {
 	var lost []string
 	for _, e := range Entries(v) {

@@ -78,8 +78,8 @@ func Parse(v strictyaml.Value, w Windows) (Query, bool) {
 	return q, q.suits(count, w)
 }
 
-// fill puts a range of the same length in the place of each {{.window}}, so that places in the
-// text stay what they were. It answers how many there were, or -1 if something else was meant.
+// fill puts a range of the same length in the place of each {{.window}}, so that places in the text
+// stay what they were. It answers how many there were, or -1 if something else was meant.
 func fill(v strictyaml.Value, text string) (filled string, q Query, count int) {
 	q = Query{at: v, window: 12_347_321 * time.Millisecond}
 	for strings.Contains(text, printed(q.window)) {

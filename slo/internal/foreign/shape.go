@@ -22,8 +22,8 @@ type groups struct {
 
 func (g groups) equal(o groups) bool { return g.loose == o.loose && slices.Equal(g.by, o.by) }
 
-// counter recognises a tree that does nothing but count the events of one counter over the
-// window: sum(rate(x[w])) and its relatives.
+// counter recognises a tree that does nothing but count the events of one counter over the window:
+// sum(rate(x[w])) and its relatives.
 func (q Query) counter() (counted, bool) {
 	switch e := withoutZero(q.node).(type) {
 	case *parser.AggregateExpr:
@@ -58,8 +58,8 @@ func namesMetric(s *parser.VectorSelector) bool {
 }
 
 // withoutZero returns the tree without `or vector(0)`, which others need so that a quotient of
-// nothing is not nothing. The ledger takes missing bad events beside existing total ones for
-// none, and tells a quiet service from a missing one.
+// nothing is not nothing. The ledger takes missing bad events beside existing total ones for none,
+// and tells a quiet service from a missing one.
 func withoutZero(e parser.Expr) parser.Expr {
 	e = unwrap(e)
 	b, ok := e.(*parser.BinaryExpr)
@@ -83,8 +83,8 @@ func sorted(names []string) []string {
 	return slices.Compact(out)
 }
 
-// operands takes a binary expression with that operator apart, if it matches its two sides
-// series by series.
+// operands takes a binary expression with that operator apart, if it matches its two sides series
+// by series.
 func (q Query) operands(op parser.ItemType) (left, right Query, ok bool) {
 	b, ok := withoutZero(q.node).(*parser.BinaryExpr)
 	if !ok || b.Op != op {
@@ -108,8 +108,8 @@ func (q Query) rest(x Query) (Query, bool) {
 	return right, ok && left.same(x)
 }
 
-// countsEvents reports whether the tree counts something over the window at all, as against
-// looking at a value.
+// countsEvents reports whether the tree counts something over the window at all, as against looking
+// at a value.
 func (q Query) countsEvents() (found bool) {
 	visit(q.node, func(n parser.Node) {
 		if c, ok := n.(*parser.Call); ok && slices.Contains([]string{"rate", "irate", "increase", "count_over_time", "sum_over_time"}, c.Func.Name) {

@@ -1,9 +1,9 @@
 // Package yamlout writes YAML that people will read and edit: keys in the order they are given,
 // comments above them, texts in the plainest style that still means the same.
 //
-// It is the counterpart of package strictyaml and keeps to the small YAML that is accepted
-// there. The YAML library could write trees too, but it chooses quotes, folds and the places of
-// comments by itself, and a converted file is looked at before it is believed.
+// It is the counterpart of package strictyaml and keeps to the small YAML that is accepted there.
+// The YAML library could write trees too, but it chooses quotes, folds and the places of comments
+// by itself, and a converted file is looked at before it is believed.
 //
 // Same input, same bytes. There are four kinds of values: [Text], [Raw], [Map] and [List].
 package yamlout

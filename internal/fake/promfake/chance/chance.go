@@ -1,6 +1,5 @@
-// Package chance draws counts of events. Its generators depend on a seed and a
-// name only, so that what one of them draws does not shift when another is
-// added or asked more often.
+// Package chance draws counts of events. Its generators depend on a seed and a name only, so that
+// what one of them draws does not shift when another is added or asked more often.
 package chance
 
 import (
@@ -16,8 +15,8 @@ func New(seed uint64, name string) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
-// Poisson draws how many independent events happen when mean are expected. The
-// result is a whole number. Above a mean of 30 it is a rounded normal draw.
+// Poisson draws how many independent events happen when mean are expected. The result is a whole
+// number. Above a mean of 30 it is a rounded normal draw.
 func Poisson(r *rand.Rand, mean float64) float64 {
 	if mean <= 0 {
 		return 0
@@ -33,9 +32,8 @@ func Poisson(r *rand.Rand, mean float64) float64 {
 	return n
 }
 
-// Binomial draws how many of n events come out with probability p each. The
-// result is a whole number from 0 to n. For small n·p it is a Poisson draw, for
-// large a rounded normal one.
+// Binomial draws how many of n events come out with probability p each. The result is a whole
+// number from 0 to n. For small n·p it is a Poisson draw, for large a rounded normal one.
 func Binomial(r *rand.Rand, n, p float64) float64 {
 	switch {
 	case n <= 0 || p <= 0:

@@ -13,10 +13,9 @@ import (
 
 const minute = 60_000 // milliseconds
 
-// player plays one replica of a service through the whole time, pod after pod.
-// It moves from boundary to boundary (a minute ends, a scrape is due, the pod
-// crashes or is replaced) and draws the events in between. Times are
-// milliseconds since 1970.
+// player plays one replica of a service through the whole time, pod after pod. It moves from
+// boundary to boundary (a minute ends, a scrape is due, the pod crashes or is replaced) and draws
+// the events in between. Times are milliseconds since 1970.
 type player struct {
 	db       *promfake.DB
 	o        Options
@@ -157,8 +156,8 @@ func (p *player) down(ms int64) bool {
 	return false
 }
 
-// expose writes a sample. All that is pending is seen by it, unless a reset
-// hides behind a value that is not below the last one.
+// expose writes a sample. All that is pending is seen by it, unless a reset hides behind a value
+// that is not below the last one.
 func (c *counter) expose(now int64, minutes []Count) {
 	if c.lazy && c.value == 0 {
 		c.mark(now)
@@ -198,8 +197,8 @@ func (p *player) restart(now int64) {
 	p.crash = p.after(now, p.truth.Service.Restarts.Milliseconds())
 }
 
-// replace ends the pod and starts another in its place. The old one's series
-// end with the scrape that no longer finds it.
+// replace ends the pod and starts another in its place. The old one's series end with the scrape
+// that no longer finds it.
 func (p *player) replace(now int64) {
 	p.lose()
 	if at := max(p.scrape, now+1); !p.down(at) {

@@ -1,31 +1,28 @@
 // Package truth generates counters whose true event counts are known.
 //
-// To say how exactly a ledger counts, one must know what really happened. This
-// package plays a world of services minute by minute: requests arrive, some
-// fail, pods crash and are replaced, scrapes are missed, Prometheus itself is
-// down for a while. It writes what Prometheus would have scraped into a
-// promfake.DB and keeps beside it, per service and minute, what happened and
-// what no reader of the samples can ever know.
+// To say how exactly a ledger counts, one must know what really happened. This package plays a
+// world of services minute by minute: requests arrive, some fail, pods crash and are replaced,
+// scrapes are missed, Prometheus itself is down for a while. It writes what Prometheus would have
+// scraped into a promfake.DB and keeps beside it, per service and minute, what happened and what no
+// reader of the samples can ever know.
 //
 //	world, err := truth.Generate(db, truth.Standard(1, start, 24*time.Hour, 30*time.Second))
 //	world.Service("high").Sum(from, to) // the events of these minutes
 //
 // # What is unseen
 //
-// A counter reports at its next scrape whatever happened before. Two things
-// never come out: events between the last scrape of a process and its death,
-// and events behind a reset that does not show, because the counter had grown
-// past its old value again by the next scrape. Both are counted as unseen, in
-// the minute in which they happened. Missed scrapes and a Prometheus that was
-// down hide nothing for good.
+// A counter reports at its next scrape whatever happened before. Two things never come out: events
+// between the last scrape of a process and its death, and events behind a reset that does not show,
+// because the counter had grown past its old value again by the next scrape. Both are counted as
+// unseen, in the minute in which they happened. Missed scrapes and a Prometheus that was down hide
+// nothing for good.
 //
 // # The series
 //
-// Every service has http_requests_total{job, instance, code} with code 200 and
-// 500, and up{job, instance}. A target is scraped at its own offset. A failed
-// scrape writes up 0 and ends the series with stale markers, as Prometheus
-// does; a pod that is gone gets the markers at the next scrape that would have
-// been; while Prometheus is down nothing is written at all.
+// Every service has http_requests_total{job, instance, code} with code 200 and 500, and up{job,
+// instance}. A target is scraped at its own offset. A failed scrape writes up 0 and ends the series
+// with stale markers, as Prometheus does; a pod that is gone gets the markers at the next scrape
+// that would have been; while Prometheus is down nothing is written at all.
 package truth
 
 import (
@@ -123,8 +120,8 @@ func (w *World) Service(name string) *Truth {
 	return nil
 }
 
-// Generate plays the world and writes what was scraped into db. The same
-// options yield the same samples and the same truth.
+// Generate plays the world and writes what was scraped into db. The same options yield the same
+// samples and the same truth.
 func Generate(db *promfake.DB, o Options) (*World, error) {
 	if !o.Start.Equal(o.Start.Truncate(time.Minute)) {
 		return nil, fmt.Errorf("truth: start %s is not a whole minute", o.Start)
@@ -143,11 +140,10 @@ func Generate(db *promfake.DB, o Options) (*World, error) {
 	return w, nil
 }
 
-// Standard returns a world with everything that makes counting hard: four tiers of
-// traffic named high (2,000 requests a second), medium (20), low (180 an hour)
-// and verylow (6 an hour), restarts, churn, missed scrapes, late-born error
-// series, one incident in the open and one while Prometheus was down for
-// twenty minutes. The length should be six hours or more.
+// Standard returns a world with everything that makes counting hard: four tiers of traffic named
+// high (2,000 requests a second), medium (20), low (180 an hour) and verylow (6 an hour), restarts,
+// churn, missed scrapes, late-born error series, one incident in the open and one while Prometheus
+// was down for twenty minutes. The length should be six hours or more.
 func Standard(seed uint64, start time.Time, length, interval time.Duration) Options {
 	at := func(share float64, d time.Duration) Span {
 		from := start.Add(time.Duration(share * float64(length))).Truncate(time.Minute)

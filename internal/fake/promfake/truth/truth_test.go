@@ -40,9 +40,9 @@ func read(t *testing.T, db *promfake.DB, query string, at time.Time) model.Matri
 	return v.(model.Matrix)
 }
 
-// count is the plainest reader there is: every first value and every difference
-// counts, and a value below the one before is a value after a reset. It errs
-// only where a series went away and came back above its old value.
+// count is the plainest reader there is: every first value and every difference counts, and a value
+// below the one before is a value after a reset. It errs only where a series went away and came
+// back above its old value.
 func count(m model.Matrix) (events int64) {
 	for _, s := range m {
 		last := 0.0
@@ -78,9 +78,9 @@ func TestReaderFindsEveryObservableEvent(t *testing.T) {
 					seen, true int64
 				}{{"200", sum.Seen().Good, sum.Good}, {"500", sum.Seen().Bad, sum.Bad}} {
 					got := count(read(t, db, fmt.Sprintf(`http_requests_total{job=%q,code=%q}[13h]`, svc.Service.Name, side.code), end.Add(time.Minute)))
-					// A late-born series that comes back above its old value
-					// is known to be new by its marker, which the API does
-					// not show: the plain reader may miss a few of those.
+					// A late-born series that comes back above its old value is known to be new by
+					// its marker, which the API does not show: the plain reader may miss a few of
+					// those.
 					slack := int64(0)
 					if side.code == "500" {
 						slack = 8

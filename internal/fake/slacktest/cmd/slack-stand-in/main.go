@@ -1,4 +1,5 @@
-// Command slack-stand-in runs the stand-in for Slack by itself, to try slowburn, or any other app, against it:
+// Command slack-stand-in runs the stand-in for Slack by itself, to try slowburn, or any other app,
+// against it:
 //
 //	go run ./internal/fake/slacktest/cmd/slack-stand-in -channels general,payments-oncall
 //
