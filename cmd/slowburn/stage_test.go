@@ -159,9 +159,7 @@ const patience = 20 * time.Second
 func eventually(try func() error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) { // a try may be a process
 		err := try()
 		if err == nil {
 			return nil
@@ -169,7 +167,7 @@ func eventually(try func() error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-ticker.C:
+		case <-time.After(pause):
 		}
 	}
 }
