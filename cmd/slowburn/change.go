@@ -92,13 +92,13 @@ func (c *changeListCmd) Run(e *env) error {
 
 // dearest is the greatest share of a budget that went after a change.
 func dearest(c api.Change) string {
-	var worst *float64
+	var worst api.ChangeCost
 	for _, cost := range c.Costs {
-		if cost.Spent != nil && (worst == nil || *cost.Spent > *worst) {
-			worst = cost.Spent
+		if cost.Spent != nil && (worst.Spent == nil || *cost.Spent > *worst.Spent) {
+			worst = cost
 		}
 	}
-	return shareSpent(worst)
+	return spentOf(worst.Excess, worst.Allowed)
 }
 
 type changeUndoCmd struct {

@@ -138,7 +138,7 @@ func printGate(e *env, g api.Gate) {
 	}
 	t := newTable(e.out, "", "BUDGET", "GATE", "LEFT")
 	for _, b := range g.Budgets {
-		t.row("", b.SLO, b.State, shareLeft(b.Remaining))
+		t.row("", b.SLO, b.State, leftOf(b.Account))
 	}
 	_ = t.flush()
 }

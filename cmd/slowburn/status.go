@@ -87,7 +87,7 @@ func worseFirst(a, b api.SLO) int {
 func printStatus(e *env, all []api.SLO) error {
 	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "STATE")
 	for _, s := range all {
-		t.row(s.ID, figures.Decimal(s.Objective)+" %", s.Window, sliOf(s.Budget.Account, s.Objective), leftOf(s.Budget.Account),
+		t.row(s.ID, figures.Decimal(s.Objective)+" %", s.Window, sliOf(s.Budget.Bad, s.Budget.Total, s.Objective), leftOf(s.Budget.Account),
 			burnOf(s), outlookOf(s.Budget), gateOf(s), stateOf(s)+marked(s))
 	}
 	if err := t.flush(); err != nil {
@@ -135,7 +135,7 @@ func tellJourney(w io.Writer, j *api.Journey) {
 	}
 	fmt.Fprintln(w, ".")
 	for _, s := range j.Steps {
-		line := fmt.Sprintf("  %s: %s good, %s in the last %s", s.SLO, percentGood(s.SLI, s.Objective), percentGood(s.Recent, s.Objective), j.Over)
+		line := fmt.Sprintf("  %s: %s good, %s in the last %s", s.SLO, sliOf(s.Bad, s.Total, s.Objective), sliOf(s.RecentBad, s.RecentTotal, s.Objective), j.Over)
 		if s.Worst {
 			line += ", the worst now"
 		}

@@ -72,28 +72,13 @@ func shareSpent(v *float64) string {
 	return figures.Cost(parts(*v), wholeParts)
 }
 
-// sliOf writes the SLI of an account under an objective, a percentage.
-func sliOf(a api.Account, objective float64) string {
-	if a.Bad == nil || a.Total == nil {
-		return figures.Unknown
-	}
-	return sliUnder(objective, thousandths(*a.Bad), thousandths(*a.Total))
-}
-
-// percentGood writes an SLI of which nothing but its percentage is known.
-func percentGood(sli *float64, objective float64) string {
-	if sli == nil {
-		return figures.Unknown
-	}
-	return sliUnder(objective, parts(1-*sli/100), wholeParts)
-}
-
-func sliUnder(objective float64, bad, total int64) string {
+// sliOf writes the SLI of counts under an objective, a percentage.
+func sliOf(bad, total *float64, objective float64) string {
 	o, err := slo.ParseObjective(figures.Decimal(objective))
-	if err != nil {
-		return figures.Unknown // the daemon is none of ours
+	if err != nil || bad == nil || total == nil {
+		return figures.Unknown // or the daemon is none of ours
 	}
-	return figures.SLI(bad, total, o)
+	return figures.SLI(thousandths(*bad), thousandths(*total), o)
 }
 
 // lasting writes a duration in seconds.

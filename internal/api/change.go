@@ -49,13 +49,14 @@ type Change struct {
 
 // ChangeCost is what went wrong after a change beyond what went wrong before: correlated, not proven.
 type ChangeCost struct {
-	SLO    string    `json:"slo"`
-	From   time.Time `json:"from"`   // the time after the change that is looked at
-	To     time.Time `json:"to"`     //
-	Excess *float64  `json:"excess"` // bad events; null if it is not known
-	Spent  *float64  `json:"spent"`  // share of the budget; null if it is not known
-	Shared []string  `json:"shared"` // keys of other changes so near that nobody can tell which of them it was
-	Text   string    `json:"text"`   // in words
+	SLO     string    `json:"slo"`
+	From    time.Time `json:"from"`    // the time after the change that is looked at
+	To      time.Time `json:"to"`      //
+	Excess  *float64  `json:"excess"`  // bad events; null if it is not known, as the next two
+	Allowed *float64  `json:"allowed"` // bad events that the budget allowed then
+	Spent   *float64  `json:"spent"`   // share of the budget
+	Shared  []string  `json:"shared"`  // keys of other changes so near that nobody can tell which of them it was
+	Text    string    `json:"text"`    // in words
 }
 
 // Experiment is how an experiment stands.
@@ -90,7 +91,7 @@ type OldDelivery struct {
 // CostOf converts what a change cost one budget.
 func CostOf(c alerting.Cost) ChangeCost {
 	return ChangeCost{
-		SLO: string(c.SLO), From: c.From.UTC(), To: c.To.UTC(), Excess: IfKnown(Events(c.Excess), c.Known), Spent: IfKnown(c.Spent(), c.Known),
+		SLO: string(c.SLO), From: c.From.UTC(), To: c.To.UTC(), Excess: IfKnown(Events(c.Excess), c.Known), Allowed: IfKnown(Events(c.Allowed), c.Known), Spent: IfKnown(c.Spent(), c.Known),
 		Shared: append([]string{}, c.Shared...), Text: c.Sentence(),
 	}
 }

@@ -60,11 +60,16 @@ type Step struct {
 	SLO       string   `json:"slo"`
 	Objective float64  `json:"objective"` // percent
 	Weight    float64  `json:"weight"`
-	SLI       *float64 `json:"sli"`       // percent of good events in the journey's first window; null without traffic
-	Recent    *float64 `json:"recentSli"` // and over the recent window
-	Worst     bool     `json:"worst"`     // it has the highest recent share of bad events
-	Data      string   `json:"data"`      // state of the newest minute
-	Open      []string `json:"openIncidents"`
+	Bad       *float64 `json:"bad"` // events in the journey's first window; null before anything is known
+	Total     *float64 `json:"total"`
+	SLI       *float64 `json:"sli"` // percent of good events; null without traffic
+	// The same over the recent window.
+	RecentBad   *float64 `json:"recentBad"`
+	RecentTotal *float64 `json:"recentTotal"`
+	Recent      *float64 `json:"recentSli"`
+	Worst       bool     `json:"worst"` // it has the highest recent share of bad events
+	Data        string   `json:"data"`  // state of the newest minute
+	Open        []string `json:"openIncidents"`
 }
 
 // WindowBudget is the error budget of one window.

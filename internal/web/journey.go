@@ -26,7 +26,9 @@ func toJourney(b engine.Budget) *api.Journey {
 	}
 	for n, s := range b.Journey.Steps {
 		j.Steps = append(j.Steps, api.Step{
-			SLO: string(s.SLO), Objective: api.PromiseOf(s.SLO, s.Spec).Objective, Weight: float64(s.Weight) / 1000, SLI: api.Percent(s.Sum), Recent: api.Percent(s.Recent),
+			SLO: string(s.SLO), Objective: api.PromiseOf(s.SLO, s.Spec).Objective, Weight: float64(s.Weight) / 1000,
+			Bad: api.IfKnown(api.Events(s.Sum.Bad), s.Sum.Seen() > 0), Total: api.IfKnown(api.Events(s.Sum.Total), s.Sum.Seen() > 0), SLI: api.Percent(s.Sum),
+			RecentBad: api.IfKnown(api.Events(s.Recent.Bad), s.Recent.Seen() > 0), RecentTotal: api.IfKnown(api.Events(s.Recent.Total), s.Recent.Seen() > 0), Recent: api.Percent(s.Recent),
 			Worst: n == b.Journey.Worst, Data: s.Data, Open: append([]string{}, s.Open...),
 		})
 	}
