@@ -12,8 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Do takes what a person did: it is written down, together with the messages that tell of it, before anything
-// comes of it. An act whose key is known changes nothing. See [incidents.Book.Act].
+// Do takes what a person did: it is written down, together with the messages that tell of it,
+// before anything comes of it. An act whose key is known changes nothing. See [incidents.Book.Act].
 func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -46,7 +46,8 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	return nil
 }
 
-// pastOf reads the incidents that are not open from the store, as far as there are any of these IDs.
+// pastOf reads the incidents that are not open from the store, as far as there are any of these
+// IDs.
 func pastOf(ctx context.Context, from Store, book incidents.Book, ids []string) (incidents.Past, error) {
 	past := incidents.Past{}
 	for _, id := range ids {
@@ -64,8 +65,8 @@ func pastOf(ctx context.Context, from Store, book incidents.Book, ids []string) 
 	return past, nil
 }
 
-// compose makes the messages of what came of events or of an act. Those of a process before this one are marked: it may have sent them
-// past a full disk and died before it could write that down.
+// compose makes the messages of what came of events or of an act. Those of a process before this
+// one are marked: it may have sent them past a full disk and died before it could write that down.
 func (e *Engine) compose(out incidents.Outcome) []outbox.Entry {
 	var all []outbox.Entry
 	for _, t := range out.Told {

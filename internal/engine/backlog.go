@@ -9,7 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// backlog holds the ticks that are decided and not committed yet, oldest first: more than one only while the store refuses them.
+// backlog holds the ticks that are decided and not committed yet, oldest first: more than one only
+// while the store refuses them.
 type backlog struct {
 	store Store
 	ticks []store.Tick
@@ -35,8 +36,9 @@ func (b *backlog) save(ctx context.Context) error {
 	return nil
 }
 
-// write commits what is not yet committed, then a tick, which it does not keep if that fails. The second try is for an error that came
-// although the first took effect; committing twice changes nothing.
+// write commits what is not yet committed, then a tick, which it does not keep if that fails. The
+// second try is for an error that came although the first took effect; committing twice changes
+// nothing.
 func (b *backlog) write(ctx context.Context, tick store.Tick) error {
 	if err := b.save(ctx); err != nil {
 		return err
@@ -48,9 +50,10 @@ func (b *backlog) write(ctx context.Context, tick store.Tick) error {
 	return err
 }
 
-// pages are the pages of the newest tick that are to be sent past the store that refuses it. They are marked: the outbox
-// looks them up before sending them again. What the outbox holds already, because the commit took effect and only said
-// that it failed, is left to it; if it cannot be asked, a page is rather sent twice than not at all.
+// pages returns and marks the pages of the newest tick that are to be sent past the store that
+// refuses it. The outbox looks them up before sending them again. What the outbox holds already,
+// because the commit took effect and only said that it failed, is left to it; if it cannot be
+// asked, a page is rather sent twice than not at all.
 func (b *backlog) pages(ctx context.Context) []outbox.Entry {
 	var pages []outbox.Entry
 	tick := &b.ticks[len(b.ticks)-1]

@@ -14,8 +14,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// account is one budget in memory. The engine's lock guards all of it but the ledger: that is written under the engine's lock and
-// under its own, so it may be read under either.
+// account is one budget in memory. The engine's lock guards all of it but the ledger: that is
+// written under the engine's lock and under its own, so it may be read under either.
 type account struct {
 	id       slo.ID
 	spec     *slo.Spec
@@ -57,7 +57,8 @@ func (b *budgets) all() []*account {
 	return slices.SortedFunc(maps.Values(b.byID), func(x, y *account) int { return cmp.Compare(x.id, y.id) })
 }
 
-// known is the account of a budget that is in force, or was until its SLO was taken out; nil if there is none.
+// known returns the account of a budget that is in force, or was until its SLO was taken out; nil
+// if there is none.
 func (b *budgets) known(id slo.ID) *account {
 	if a := b.byID[id]; a != nil {
 		return a
@@ -65,8 +66,8 @@ func (b *budgets) known(id slo.ID) *account {
 	return b.away[id]
 }
 
-// write lets f write into a ledger while nobody reads it. What is shown of the budget, and of the journeys above it, is read anew
-// afterwards.
+// write lets f write into a ledger while nobody reads it. What is shown of the budget, and of the
+// journeys above it, is read anew afterwards.
 func (b *budgets) write(a *account, f func(*budget.Ledger)) {
 	a.mu.Lock()
 	f(a.ledger)
@@ -101,8 +102,8 @@ func (b *budgets) remove(a *account) {
 	}
 }
 
-// read is the account of a reading; it is opened with its first slot. It is nil if there is nothing to say yet, or if a reload took
-// the SLO out while it was being read.
+// read returns the account of a reading, which it opens with the first slot. It is nil if there is
+// nothing to say yet, or if a reload took the SLO out while it was being read.
 func (b *budgets) read(id slo.ID, reading prom.Reading) (a *account, isNew bool) {
 	if a := b.byID[id]; a != nil {
 		return a, false
@@ -122,7 +123,8 @@ func (b *budgets) read(id slo.ID, reading prom.Reading) (a *account, isNew bool)
 func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) story {
 	turn := store.Turn{SLO: a.id}
 	if len(reading.Slots) > 0 {
-		// Minutes that nobody has read or will read, as while the SLO was away, are no missing data.
+		// Minutes that nobody has read or will read, as while the SLO was away, are no missing
+		// data.
 		a.state.Through = max(a.state.Through, reading.Slots[0].At)
 	}
 	from, to := a.state.Through, a.state.Through
@@ -143,7 +145,7 @@ func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) st
 	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: state, Measured: true}, Events: events}, turn}
 }
 
-// input is what a decision about an account may look at, without acts.
+// input returns what a decision about an account may look at, without acts.
 func (b *budgets) input(a *account) alerting.Input {
 	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: b.policy}
 }
@@ -180,8 +182,8 @@ func (b *budgets) InService(name string) []incidents.Budget {
 	return all
 }
 
-// wholeService is a service in the form of an SLO without a name, which promises nothing of its own; nil if the ID is not
-// that of a service. Its terms are those of its first SLO.
+// wholeService returns a service in the form of an SLO without a name, which promises nothing of
+// its own; nil if the ID is not that of a service. Its terms are those of its first SLO.
 func wholeService(set *slo.Set, id slo.ID) *slo.Spec {
 	if id.Name() != "" {
 		return nil
@@ -220,14 +222,15 @@ func (b *budgets) exchange(set *slo.Set, policy *alerting.Policy) {
 	}
 }
 
-// belongs reports whether a budget is one of the set's: there is such an SLO, and it has label values
-// if and only if the budget has some.
+// belongs reports whether a budget is one of the set's: there is such an SLO, and it has label
+// values if and only if the budget has some.
 func belongs(id slo.ID, set *slo.Set) bool {
 	spec := set.Lookup(id)
 	return spec != nil && (id.Group() != "") == (len(spec.By) > 0)
 }
 
-// excuse lays the corrections of the set over a ledger. Budgets that share their window and their corrections share the work.
+// excuse lays the corrections of the set over a ledger. Budgets that share their window and their
+// corrections share the work.
 func (b *budgets) excuse(a *account) {
 	corrections := b.set.CorrectionsOf(a.id)
 	if len(corrections) == 0 {
@@ -246,8 +249,8 @@ func (b *budgets) excuse(a *account) {
 	b.write(a, func(l *budget.Ledger) { l.Excuse(x) })
 }
 
-// upstreamFirst orders the budgets of a reading so that those that others depend on come before them: what is told about
-// an SLO then knows what has just begun to burn upstream of it.
+// upstreamFirst orders the budgets of a reading so that those that others depend on come before
+// them: what is told about an SLO then knows what has just begun to burn upstream of it.
 func (b *budgets) upstreamFirst(readings map[slo.ID]prom.Reading) []slo.ID {
 	ids := slices.Sorted(maps.Keys(readings))
 	slices.SortStableFunc(ids, func(x, y slo.ID) int { // whoever depends on an SLO depends on more than it does

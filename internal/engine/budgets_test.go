@@ -9,7 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestBudgetsOfAnSLO opens budgets and puts them away at random. Those of an SLO are always what a walk over all of them finds.
+// TestBudgetsOfAnSLO opens budgets and puts them away at random. Those of an SLO are always what a
+// walk over all of them finds.
 func TestBudgetsOfAnSLO(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	b := newBudgets(slo.NewSet(nil, nil, nil), nil)

@@ -10,14 +10,14 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
-// A machine's clock can be wrong: it steps by an hour, or wakes up in 1970. Samples are stamped by the
-// source's clock, so that one decides which minutes are over. Reading beyond it would find
-// minutes empty that have not happened yet, take them for missing data, and never look at them again;
-// staying behind it would be blind without saying so.
+// A machine's clock can be wrong: it steps by an hour, or wakes up in 1970. Samples are stamped by
+// the source's clock, so that one decides which minutes are over. Reading beyond it would find
+// minutes empty that have not happened yet, take them for missing data, and never look at them
+// again; staying behind it would be blind without saying so.
 
 const (
-	// toleratedSkew is how far the clocks may be apart before ours is corrected: more than a slow answer
-	// or a source that answers a little in the past.
+	// toleratedSkew is how far the clocks may be apart before ours is corrected: more than a slow
+	// answer or a source that answers a little in the past.
 	toleratedSkew = 45 * time.Second
 )
 
@@ -30,15 +30,15 @@ var (
 // clock is what is known of our own clock: the correction in force, 0 if none is needed.
 type clock struct{ skew atomic.Int64 }
 
-// Corrected turns our time into the source's, as the newest tick has found it. What else goes by time, such
-// as the outbox, should go by it too: messages carry it.
+// Corrected turns our time into the source's, as the newest tick has found it. What else goes by
+// time, such as the outbox, should go by it too: messages carry it.
 func (e *Engine) Corrected(now time.Time) time.Time { return e.clock.corrected(now) }
 
 func (c *clock) corrected(now time.Time) time.Time { return now.Add(time.Duration(c.skew.Load())) }
 
-// correct turns our time into the source's, where the two are further apart than can be tolerated. A source
-// that cannot be asked because it is out fails the tick; one that only refuses the question leaves the
-// correction as it was.
+// correct turns our time into the source's, where the two are further apart than can be tolerated.
+// A source that cannot be asked because it is out fails the tick; one that only refuses the
+// question leaves the correction as it was.
 func (c *clock) correct(ctx context.Context, now time.Time, ask func(context.Context, time.Time) (time.Duration, *prom.Error), log *slog.Logger) (time.Time, *prom.Error) {
 	if ask == nil {
 		return now, nil

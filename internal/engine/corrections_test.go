@@ -10,7 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// maintain reloads with a planned maintenance over [from, to), in minutes since t0; without minutes, with none.
+// maintain reloads with a planned maintenance over [from, to), in minutes since t0; without
+// minutes, with none.
 func (w *world) maintain(minutes ...int) {
 	w.t.Helper()
 	set := slo.NewSet(w.set.Specs, nil, nil)
@@ -36,8 +37,8 @@ func (w *world) status() budget.Status {
 	return b.Windows[0]
 }
 
-// A planned maintenance holds the page, and leaves its minutes out of the budget while gross stays visible; over a
-// restart, too. Taken out of the files, the minutes count again.
+// A planned maintenance holds the page, and leaves its minutes out of the budget while gross stays
+// visible; over a restart, too. Taken out of the files, the minutes count again.
 func TestAPlannedMaintenance(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{10, 40}))
 	w.steps(5)
@@ -62,7 +63,8 @@ func TestAPlannedMaintenance(t *testing.T) {
 	}
 }
 
-// What is excused after the fact leaves the budget; the incident that was told stays told, and ends on good minutes.
+// What is excused after the fact leaves the budget; the incident that was told stays told, and ends
+// on good minutes.
 func TestACorrectionAfterTheFact(t *testing.T) {
 	w := during(t)
 	w.maintain(10, 17)

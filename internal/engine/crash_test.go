@@ -46,8 +46,8 @@ func (w *world) told() told {
 	return out
 }
 
-// compare plays the story with something going wrong at the n-th step that touches the disk or Slack, for
-// every n, and compares what is left with a life in which nothing did.
+// compare plays the story with something going wrong at the n-th step that touches the disk or
+// Slack, for every n, and compares what is left with a life in which nothing did.
 func compare(t *testing.T, wrong func(w *world, name string) error) {
 	smooth := story(t)
 	points := 0
@@ -92,17 +92,20 @@ func compare(t *testing.T, wrong func(w *world, name string) error) {
 	}
 }
 
-// TestEveryStepMayFail (law 5): an error at any step of the disk or of Slack leaves the same incidents and the same messages.
+// TestEveryStepMayFail (law 5): an error at any step of the disk or of Slack leaves the same
+// incidents and the same messages.
 func TestEveryStepMayFail(t *testing.T) {
 	compare(t, func(_ *world, name string) error { return fmt.Errorf("%s: %w", name, syscall.EIO) })
 }
 
-// TestKillAtEveryStep (law 5, faults 1, 2, 4): kill -9 at any step, restart from what was on the disk.
+// TestKillAtEveryStep (law 5, faults 1, 2, 4): kill -9 at any step, restart from what was on the
+// disk.
 func TestKillAtEveryStep(t *testing.T) {
 	compare(t, func(w *world, _ string) error { w.kill(); return errDead })
 }
 
-// TestKillAfterEveryFailure: an error at any step, and the kill at the very next one, so that memory cannot help.
+// TestKillAfterEveryFailure: an error at any step, and the kill at the very next one, so that
+// memory cannot help.
 func TestKillAfterEveryFailure(t *testing.T) {
 	compare(t, func(w *world, name string) error {
 		w.point = func(string) error { w.point = nil; w.kill(); return errDead }
@@ -110,8 +113,8 @@ func TestKillAfterEveryFailure(t *testing.T) {
 	})
 }
 
-// TestCommitThatOnlySaysItFailed: every first commit takes effect and reports an error. The outbox has the page then, so
-// it is not sent past it.
+// TestCommitThatOnlySaysItFailed: every first commit takes effect and reports an error. The outbox
+// has the page then, so it is not sent past it.
 func TestCommitThatOnlySaysItFailed(t *testing.T) {
 	w, n := story(t), 0
 	w.looks = false // checkTold counts the messages of the incident itself
@@ -128,8 +131,9 @@ func TestCommitThatOnlySaysItFailed(t *testing.T) {
 	w.checkBudgets()
 }
 
-// TestDiskFull (fault 29): the disk is full for half an hour, in which a service breaks and recovers. The page goes out, health is red,
-// and afterwards everything is on the disk and nothing was said twice.
+// TestDiskFull (fault 29): the disk is full for half an hour, in which a service breaks and
+// recovers. The page goes out, health is red, and afterwards everything is on the disk and nothing
+// was said twice.
 func TestDiskFull(t *testing.T) {
 	for name, tc := range map[string]struct {
 		outage   [2]int

@@ -13,11 +13,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// What people declare is no business of the state machine: no rule opens or ends it. The book folds the acts into events at
-// once, and the ticks bring the account up to date.
+// What people declare is no business of the state machine: no rule opens or ends it. The book folds
+// the acts into events at once, and the ticks bring the account up to date.
 
-// tendDeclared says of declared incidents what is due, and settles the account of those that were closed before the ledger
-// had come so far.
+// tendDeclared says of declared incidents what is due, and settles the account of those that were
+// closed before the ledger had come so far.
 func (e *Engine) tendDeclared(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
 	book, out := e.book.Tend(e.budgets, now)
 	owed := e.compose(out)
@@ -30,7 +30,8 @@ func (e *Engine) tendDeclared(ctx context.Context, now time.Time, tick *store.Ti
 // settleFor is how long after its end a declared incident may still wait for data of its time.
 const settleFor = slo.Day
 
-// settling are the declared incidents that were closed and wait for the ledger, by ID; nil before it was read from the store.
+// settling are the declared incidents that were closed and wait for the ledger, by ID; nil before
+// it was read from the store.
 type settling map[string]bool
 
 // add waits for the ledger of an incident that was closed just now.
@@ -40,7 +41,8 @@ func (s settling) add(id string) {
 	}
 }
 
-// settle reckons closed declared incidents until the ledger has passed their end, and returns those that it has.
+// settle reckons closed declared incidents until the ledger has passed their end, and returns those
+// that it has.
 func (s *settling) settle(ctx context.Context, from Store, w incidents.World, now time.Time) (settled []alerting.Incident) {
 	s.find(ctx, from, now)
 	for _, id := range slices.Sorted(maps.Keys(*s)) {

@@ -57,7 +57,8 @@ func TestADeclaredIncidentLivesFromItsActToItsEnd(t *testing.T) {
 	if i.Open || !acked || i.Severity != alerting.Page || w.engine.Snapshot().Open.Len() != 0 || len(w.incidents()) != 1 {
 		t.Errorf("it ended as %+v", i)
 	}
-	// Its account is what the ledger holds from its onset to its end, although that came in only after the end.
+	// Its account is what the ledger holds from its onset to its end, although that came in only
+	// after the end.
 	var want budget.Sum
 	w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
 		want = l.Sum(budget.MinuteOf(i.Onset), budget.MinuteOf(ended))

@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
-// TestDowntime (faults 8, 27): slowburn is away for six hours, stopped or suspended. The ledger is exact afterwards; what is over is
-// told calmly, what still burns pages at once.
+// TestDowntime (faults 8, 27): slowburn is away for six hours, stopped or suspended. The ledger is
+// exact afterwards; what is over is told calmly, what still burns pages at once.
 func TestDowntime(t *testing.T) {
 	for n, tc := range []struct {
 		name   string
@@ -60,8 +60,9 @@ func TestDowntime(t *testing.T) {
 	}
 }
 
-// TestClockSteps (fault 26): the daemon's clock jumps, stays wrong for a while, and is put right. The source's clock decides, so
-// nothing is paged that did not happen and nothing that happens is overlooked.
+// TestClockSteps (fault 26): the daemon's clock jumps, stays wrong for a while, and is put right.
+// The source's clock decides, so nothing is paged that did not happen and nothing that happens is
+// overlooked.
 func TestClockSteps(t *testing.T) {
 	n := 0
 	for name, step := range map[string]time.Duration{
@@ -124,7 +125,8 @@ func TestStartWithAWrongClock(t *testing.T) {
 	}
 }
 
-// TestClockCannotBeAsked: the clock steps and Prometheus is out at that moment. Nothing is read on a guess.
+// TestClockCannotBeAsked: the clock steps and Prometheus is out at that moment. Nothing is read on
+// a guess.
 func TestClockCannotBeAsked(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{20, 26}))
 	w.steps(10)
@@ -145,7 +147,8 @@ func TestClockCannotBeAsked(t *testing.T) {
 	v.checkBudgets()
 }
 
-// TestStopWhileReading: a tick whose context ends while Prometheus is read decides nothing and loses nothing.
+// TestStopWhileReading: a tick whose context ends while Prometheus is read decides nothing and
+// loses nothing.
 func TestStopWhileReading(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{10, 16}))
 	w.steps(11)

@@ -26,11 +26,13 @@ import (
 
 // Source is where slots come from; *prom.Reader is one.
 type Source interface {
-	// Read returns what is new for the specs up to and including minute to. It fails per bundle, never as a whole.
+	// Read returns what is new for the specs up to and including minute to. It fails per bundle,
+	// never as a whole.
 	Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) *prom.Batch
 	// Commit accepts the batch: the next Read goes on after it.
 	Commit(*prom.Batch)
-	// Backfill plans to read the history before what Read has read; Backfills takes up what was left unfinished.
+	// Backfill plans to read the history before what Read has read; Backfills takes up what was
+	// left unfinished.
 	Backfill(specs []*slo.Spec, p prom.Plan) *prom.Backfill
 	Backfills(marks map[string][]byte, specs []*slo.Spec) []*prom.Backfill
 }
@@ -45,7 +47,8 @@ type Store interface {
 	Owes(ctx context.Context, key string) (bool, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
 	Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error)
-	// DropDays forgets days of the ledger before a time; Prune forgets messages that were settled before one.
+	// DropDays forgets days of the ledger before a time; Prune forgets messages that were settled
+	// before one.
 	DropDays(ctx context.Context, before time.Time) error
 	Prune(ctx context.Context, before time.Time) error
 }
@@ -89,9 +92,11 @@ type Options struct {
 	Log      *slog.Logger
 	// Lag is how far behind now the newest slot is read, so that its last sample has arrived.
 	Lag time.Duration
-	// Skew tells how far the source's clock is ahead of now; nil trusts our own clock. See clock.go.
+	// Skew tells how far the source's clock is ahead of now; nil trusts our own clock. See
+	// clock.go.
 	Skew func(ctx context.Context, now time.Time) (time.Duration, *prom.Error)
-	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; "" is the default channel.
+	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; ""
+	// is the default channel.
 	Reports        []report.Schedule
 	ReportChannels map[string]string
 	// Services reads the golden signals of every service at a time, for reports; nil reads none.
@@ -109,8 +114,8 @@ type Options struct {
 	Observe func(Summary)
 	// Policy is the error-budget policy; nil is none.
 	Policy *alerting.Policy
-	// Evidence finds out what burns and what changed; it fills in what a request needs beyond what the engine knows. Nil
-	// finds out nothing.
+	// Evidence finds out what burns and what changed; it fills in what a request needs beyond what
+	// the engine knows. Nil finds out nothing.
 	Evidence func(context.Context, evidence.Request) evidence.Evidence
 	// KeepFor is how long hours are kept; at least the longest window. Zero is 400 days.
 	KeepFor time.Duration
@@ -187,8 +192,8 @@ func (s *Summary) count(turn store.Turn, events int) {
 	s.Owed += len(turn.Entries)
 }
 
-// Tick is one turn: everything that is new up to now. A ctx that ends while Prometheus is read ends the
-// turn; what has been decided is written down in any case.
+// Tick makes one turn: it reads and decides everything that is new up to now. A ctx that ends while
+// Prometheus is read ends the turn; what has been decided is written down in any case.
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	specs := e.Snapshot().Set.Specs
 	ours := now
@@ -213,7 +218,8 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	return sum
 }
 
-// take turns what was read into decisions and writes them down. It returns the pages that the store did not take.
+// take turns what was read into decisions and writes them down. It returns the pages that the store
+// did not take.
 func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, services map[string][]report.Service, ours, now time.Time, to budget.Minute) (Summary, []outbox.Entry) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -237,7 +243,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	return sum, pages
 }
 
-// unread is a batch that holds nothing but the reason why.
+// unread makes a batch that holds nothing but the reason why.
 func unread(specs []*slo.Spec, err *prom.Error) *prom.Batch {
 	f := prom.Failure{Bundle: "time()", Err: err}
 	for _, s := range specs {
@@ -268,8 +274,9 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 	return append(all, e.budgets.decideJourneys(batch.Readings, e.book)...)
 }
 
-// commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it owes are
-// returned to be sent directly (a full disk must not silence them), and the tick is written with the next one.
+// commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it
+// owes are returned to be sent directly (a full disk must not silence them), and the tick is
+// written with the next one.
 //
 // The second try is for an error that came although the tick is on the disk.
 func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) (pages []outbox.Entry) {
@@ -299,7 +306,8 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 }
 
 // Owe writes down messages that are decided on beside the ticks, by a function of what is open. No
-// incident ends meanwhile: its end is owed after them. While the store cannot be written, nothing is owed.
+// incident ends meanwhile: its end is owed after them. While the store cannot be written, nothing
+// is owed.
 func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []incidents.Told) []outbox.Entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -352,5 +360,6 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	}
 }
 
-// keepSent is how long messages that were sent are kept. What could not be sent is kept until somebody looks.
+// keepSent is how long messages that were sent are kept. What could not be sent is kept until
+// somebody looks.
 const keepSent = 90 * slo.Day

@@ -9,12 +9,13 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// Evidence is gathered after a decision, never before it: the page is on its way while Prometheus is asked what burns
-// and what changed. What is found is written down together with the messages that tell it, so it is told once, however
-// often the process dies on the way: an open incident without evidence is asked about again.
+// Evidence is gathered after a decision, never before it: the page is on its way while Prometheus
+// is asked what burns and what changed. What is found is written down together with the messages
+// that tell it, so it is told once, however often the process dies on the way: an open incident
+// without evidence is asked about again.
 
-// LookInto gathers evidence about open incidents until ctx ends: at the start, and whenever one has opened or become
-// a page. It holds nothing up: no lock is held while it asks.
+// LookInto gathers evidence about open incidents until ctx ends: at the start, and whenever one has
+// opened or become a page. It holds nothing up: no lock is held while it asks.
 func (e *Engine) LookInto(ctx context.Context, now func() time.Time) error {
 	for {
 		e.Gather(ctx, now)
@@ -52,7 +53,8 @@ func (e *Engine) want() {
 	}
 }
 
-// nextQuestion is what to find out about the most urgent open incident that was not looked into yet.
+// nextQuestion returns what to find out about the most urgent open incident that was not looked
+// into yet.
 func (e *Engine) nextQuestion() (evidence.Request, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -67,8 +69,8 @@ func (e *Engine) nextQuestion() (evidence.Request, bool) {
 	}, true
 }
 
-// keep writes evidence down with the messages that tell it. An incident that ended meanwhile keeps it for its draft and
-// its page, and nobody is told.
+// keep writes evidence down with the messages that tell it. An incident that ended meanwhile keeps
+// it for its draft and its page, and nobody is told.
 func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Time) {
 	data, err := json.Marshal(found)
 	if err != nil {

@@ -33,8 +33,8 @@ func (w *world) kept(incident string) []store.Evidence {
 	return all
 }
 
-// TestEvidenceFollowsThePage: the headline goes out by itself, then the root shows what burns, to the end, and the thread
-// tells it once.
+// TestEvidenceFollowsThePage: the headline goes out by itself, then the root shows what burns, to
+// the end, and the thread tells it once.
 func TestEvidenceFollowsThePage(t *testing.T) {
 	w, asked := oneService(t, outage(50, [2]int{4, 8})), 0
 	w.looks, w.finds = true, culprit(&asked)
@@ -61,7 +61,8 @@ func TestEvidenceFollowsThePage(t *testing.T) {
 	}
 }
 
-// TestEvidenceIsGatheredOnceOverRestarts: a restart asks about an open incident that has none, and not about one that has.
+// TestEvidenceIsGatheredOnceOverRestarts: a restart asks about an open incident that has none, and
+// not about one that has.
 func TestEvidenceIsGatheredOnceOverRestarts(t *testing.T) {
 	w, asked := oneService(t, outage(50, [2]int{4, 30})), 0
 	w.finds = culprit(&asked)
@@ -106,8 +107,8 @@ func TestATicketThatBecomesAPageIsLookedIntoAgain(t *testing.T) {
 	}
 }
 
-// TestNobodyIsToldOfEvidenceThatComesTooLate: the incident ends while it is asked about; its draft has the evidence, the
-// thread does not.
+// TestNobodyIsToldOfEvidenceThatComesTooLate: the incident ends while it is asked about; its draft
+// has the evidence, the thread does not.
 func TestNobodyIsToldOfEvidenceThatComesTooLate(t *testing.T) {
 	w, asked := oneService(t, outage(50, [2]int{4, 8})), 0
 	find := culprit(&asked)
@@ -146,7 +147,8 @@ func TestEvidenceThatIsNotToBeHad(t *testing.T) {
 	}
 }
 
-// TestWhatIsLongOverIsNotLookedInto: after a downtime nobody asks about incidents that came and went.
+// TestWhatIsLongOverIsNotLookedInto: after a downtime nobody asks about incidents that came and
+// went.
 func TestWhatIsLongOverIsNotLookedInto(t *testing.T) {
 	w, asked := oneService(t, outage(50, [2]int{10, 20})), 0
 	w.looks, w.finds = true, culprit(&asked)
@@ -158,7 +160,8 @@ func TestWhatIsLongOverIsNotLookedInto(t *testing.T) {
 	}
 }
 
-// TestLookIntoWaitsForWhatOpensAndEnds: the loop asks when an incident opens, and ends with its context even in mid-question.
+// TestLookIntoWaitsForWhatOpensAndEnds: the loop asks when an incident opens, and ends with its
+// context even in mid-question.
 func TestLookIntoWaitsForWhatOpensAndEnds(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{4, 30}))
 	ctx, stop := context.WithCancel(context.Background())

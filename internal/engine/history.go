@@ -33,14 +33,15 @@ const (
 	specsPerFill = 200
 	// maxHistory is how far a backfill looks at most.
 	maxHistory = 100 * slo.Day
-	// barrenAfter is after how much history without any data a backfill takes it that Prometheus keeps no more.
+	// barrenAfter is after how much history without any data a backfill takes it that Prometheus
+	// keeps no more.
 	barrenAfter = budget.Minute(3 * 24 * 60)
 	// fillRetry is how long a backfill waits after a failure.
 	fillRetry = 10 * time.Second
 )
 
-// factHistory says that the history of an SLO is wanted, and up to which minute, until it is read: a
-// restart before the first piece would forget it.
+// factHistory says that the history of an SLO is wanted, and up to which minute, until it is read:
+// a restart before the first piece would forget it.
 func factHistory(id slo.ID) string { return "history/" + string(id) }
 
 // resume goes on with the histories that were wanted before a restart.
@@ -85,8 +86,8 @@ func (b *backfills) plan(set *slo.Set, fresh map[slo.ID]budget.Minute) {
 	}
 }
 
-// FillHistory reads the history of new SLOs, piece by piece, until ctx ends. Live evaluation goes on
-// meanwhile: the recent days come first, so that alerts see what they need.
+// FillHistory reads the history of new SLOs, piece by piece, until ctx ends. Live evaluation goes
+// on meanwhile: the recent days come first, so that alerts see what they need.
 func (e *Engine) FillHistory(ctx context.Context, now func() time.Time) error {
 	for ctx.Err() == nil {
 		wait := time.Second
@@ -117,7 +118,8 @@ func (e *Engine) FillAll(ctx context.Context, now time.Time) error {
 	}
 }
 
-// fillPiece reads one piece of the first history that is not complete. It reports whether there is more.
+// fillPiece reads one piece of the first history that is not complete. It reports whether there is
+// more.
 func (e *Engine) fillPiece(ctx context.Context, now time.Time) (bool, error) {
 	e.mu.RLock()
 	f, behind := e.backfills.next(), len(e.backlog.ticks) > 0
@@ -140,7 +142,8 @@ func (e *Engine) fillPiece(ctx context.Context, now time.Time) (bool, error) {
 // errBehind is why no history is read while the store does not take what there is.
 var errBehind = errors.New("the store is behind")
 
-// takePiece writes a piece of history into the ledgers and the store. What was spent in it is no news.
+// takePiece writes a piece of history into the ledgers and the store. What was spent in it is no
+// news.
 func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now time.Time) (bool, error) {
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
 	progress := f.work.Progress()
@@ -200,7 +203,7 @@ func (b *budgets) takeHistory(a *account, r prom.Reading) store.Turn {
 	return turn
 }
 
-// next is the history to go on with; nil if there is none.
+// next returns the history to go on with; nil if there is none.
 func (b *backfills) next() *fill {
 	if len(b.fills) == 0 {
 		return nil

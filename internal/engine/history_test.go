@@ -9,7 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestHistoryOverFailures: the history is read over disk errors, kills and restarts, and nothing of it is missing.
+// TestHistoryOverFailures: the history is read over disk errors, kills and restarts, and nothing of
+// it is missing.
 func TestHistoryOverFailures(t *testing.T) {
 	for name, wrong := range map[string]func(w *world) error{
 		"the disk fails": func(*world) error { return syscall.EIO },
@@ -76,7 +77,8 @@ func (w *world) checkHistory(n int) {
 	}
 }
 
-// TestHistoryWaitsForTheDisk: while nothing can be written, no more history is read, which would pile up in memory.
+// TestHistoryWaitsForTheDisk: while nothing can be written, no more history is read, which would
+// pile up in memory.
 func TestHistoryWaitsForTheDisk(t *testing.T) {
 	w := oneService(t, steady(50))
 	w.steps(2)

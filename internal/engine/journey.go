@@ -13,11 +13,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A journey has no queries. Whenever a minute of a step is written, read or healed, the same minute of the
-// journey is derived, as soon as every step has it. From there on it is an SLO like any other: its slots are
-// kept in the same commit as those they were made of, and its ledger is what alerts look at.
+// A journey has no queries. Whenever a minute of a step is written, read or healed, the same minute
+// of the journey is derived, as soon as every step has it. From there on it is an SLO like any
+// other: its slots are kept in the same commit as those they were made of, and its ledger is what
+// alerts look at.
 
-// decideJourneys advances the journeys over what their steps have just learned, and adds their readings.
+// decideJourneys advances the journeys over what their steps have just learned, and adds their
+// readings.
 func (b *budgets) decideJourneys(readings map[slo.ID]prom.Reading, book incidents.Book) (all []story) {
 	for _, j := range b.set.Journeys() {
 		reading := b.derive(j, readings)
@@ -38,7 +40,7 @@ func (b *budgets) decideJourneys(readings map[slo.ID]prom.Reading, book incident
 	return all
 }
 
-// stepsOf are the ledgers of a journey's steps; nil if one has none yet.
+// stepsOf returns the ledgers of a journey's steps; nil if one has none yet.
 func (b *budgets) stepsOf(j *slo.Spec) []*budget.Ledger {
 	var all []*budget.Ledger
 	for _, step := range j.SLI.Journey.Steps {
@@ -51,8 +53,8 @@ func (b *budgets) stepsOf(j *slo.Spec) []*budget.Ledger {
 	return all
 }
 
-// derive makes the minutes of a journey, or the hours where a step keeps no minutes, of which a step has just learned
-// something. Minutes that some step has not read yet are left for later.
+// derive makes the minutes of a journey, or the hours where a step keeps no minutes, of which a
+// step has just learned something. Minutes that some step has not read yet are left for later.
 func (b *budgets) derive(j *slo.Spec, readings map[slo.ID]prom.Reading) (out prom.Reading) {
 	steps := b.stepsOf(j)
 	if steps == nil {
@@ -80,7 +82,7 @@ func (b *budgets) derive(j *slo.Spec, readings map[slo.ID]prom.Reading) (out pro
 	return out
 }
 
-// touched is every minute and hour that the readings write in a step of the journey.
+// touched finds every minute and hour that the readings write in a step of the journey.
 func touched(j *slo.Spec, readings map[slo.ID]prom.Reading) (minutes map[budget.Minute]bool, hours map[int64]bool) {
 	minutes, hours = map[budget.Minute]bool{}, map[int64]bool{}
 	for _, step := range j.SLI.Journey.Steps {
@@ -94,7 +96,7 @@ func touched(j *slo.Spec, readings map[slo.ID]prom.Reading) (minutes map[budget.
 	return minutes, hours
 }
 
-// everything is a whole ledger as a reading.
+// everything reads a whole ledger.
 func everything(l *budget.Ledger) (out prom.Reading) {
 	l.Each(l.First(), l.End(), func(m budget.Minute, s budget.Slot) bool {
 		if s.State != budget.Unseen {
@@ -108,8 +110,8 @@ func everything(l *budget.Ledger) (out prom.Reading) {
 	return out
 }
 
-// journeysHistory derives the past of journeys from what has just been read of their steps'. What a journey already has
-// stays: it was derived under the terms of its time.
+// journeysHistory derives the past of journeys from what has just been read of their steps'. What a
+// journey already has stays: it was derived under the terms of its time.
 func (b *budgets) journeysHistory(readings map[slo.ID]prom.Reading) (all []store.Turn) {
 	for _, j := range b.set.Journeys() {
 		a := b.byID[j.ID()]
@@ -160,8 +162,8 @@ type StepState struct {
 	Open   []string
 }
 
-// journey is how the steps of a journey stand; nil for what is none. The ledgers are as measured, since the journey is derived
-// from that.
+// journey returns how the steps of a journey stand; nil for what is none. The ledgers are as
+// measured, since the journey is derived from that.
 func (b *budgets) journey(a *account) *Journey {
 	ledgers := []*budget.Ledger(nil)
 	if a.spec.SLI.Kind == slo.Composed {

@@ -53,8 +53,8 @@ func (w *world) checkJourney(j *slo.Spec) (minutes int) {
 	return minutes
 }
 
-// TestAJourneyBurnsWithItsSteps: the till is out for a while. It pages, the journey pages, the shop does not; also when
-// the daemon is killed in between.
+// TestAJourneyBurnsWithItsSteps: the till is out for a while. It pages, the journey pages, the shop
+// does not; also when the daemon is killed in between.
 func TestAJourneyBurnsWithItsSteps(t *testing.T) {
 	for name, again := range map[string]func(*world){
 		"without interruption": func(*world) {},
@@ -103,7 +103,8 @@ func (r listener) Event(t incidents.Told) []outbox.Entry {
 	return r.Composer.Event(t)
 }
 
-// Both begin to burn in the same minute; whoever depends on the other knows it at once, although its name comes first.
+// Both begin to burn in the same minute; whoever depends on the other knows it at once, although
+// its name comes first.
 func TestWhatBurnsUpstreamIsTold(t *testing.T) {
 	services := []*slo.Service{{Name: "app", DependsOn: []slo.Dependency{{Service: "shop"}}}, {Name: "shop", DependsOn: []slo.Dependency{{Service: "till"}}}}
 	order := journey("all", slo.Weakest, "shop", "till")

@@ -7,9 +7,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// lives is how many random lives TestRandomLives plays. From whole on, which is what `make lives` and CI ask for, the
-// long tables are tried whole, and every eighth step of a story fails. Below it samples of them are: each
-// case is a service with its Prometheus, Slack and store on disk, and there are hundreds.
+// lives is how many random lives TestRandomLives plays. From whole on, which is what `make lives`
+// and CI ask for, the long tables are tried whole, and every eighth step of a story fails. Below it
+// samples of them are: each case is a service with its Prometheus, Slack and store on disk, and
+// there are hundreds.
 var lives = flag.Int("lives", 2, "random lives of the model checker; from 6 on the long tables are tried whole")
 
 const whole = 6
@@ -20,7 +21,8 @@ var firstSeed = flag.Uint64("seed", 1, "seed of the first random life")
 // everyStep takes the time to let every single step fail.
 var everyStep = flag.Bool("everystep", false, "fail at every step of a story, not at every eighth")
 
-// sampled reports whether the n-th case of a long table is to be left out, of which one in so many is kept.
+// sampled reports whether the n-th case of a long table is to be left out, of which one in so many
+// is kept.
 func sampled(n, of int) bool { return *lives < whole && n%of != 0 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

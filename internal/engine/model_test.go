@@ -17,7 +17,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// reference is what the decisions must be: one walk over the true events, in one piece, from the zero state.
+// reference is what the decisions must be: one walk over the true events, in one piece, from the
+// zero state.
 func reference(spec *slo.Spec, s *service, from, to budget.Minute) []alerting.Event {
 	l := &budget.Ledger{}
 	for m := from; m < to; m++ {
@@ -53,8 +54,9 @@ func (w *world) checkReference() []alerting.Incident {
 	return want
 }
 
-// TestLiveEqualsBacktest (laws 1 and 10): three days, all rules, ticks of a minute or of an hour, restarts and outages of
-// Prometheus in between: the same incidents as one walk over the same events.
+// TestLiveEqualsBacktest (laws 1 and 10): three days, all rules, ticks of a minute or of an hour,
+// restarts and outages of Prometheus in between: the same incidents as one walk over the same
+// events.
 func TestLiveEqualsBacktest(t *testing.T) {
 	for seed := range uint64(2) {
 		if sampled(int(seed), 2) {
@@ -123,7 +125,8 @@ const (
 	calm       = 75 // minutes at the end in which nothing goes wrong, for everything to be told
 )
 
-// newLife draws outages that are far enough apart to be told apart, and not to be taken for one that flaps.
+// newLife draws outages that are far enough apart to be told apart, and not to be taken for one
+// that flaps.
 func newLife(seed uint64) *life {
 	l := &life{seed: seed, rng: rand.New(rand.NewPCG(seed, 77))}
 	for at := 5 + l.rng.IntN(40); at < lifeLength; {
@@ -157,7 +160,8 @@ var troublesOfLife = []trouble{
 		func(w *world, _ *life) { w.db.Faults.Clear() },
 	},
 	{"slack", func(w *world, l *life) {
-		// Looking up works: while it does not, nobody can know what arrived, and the outbox rather repeats itself.
+		// Looking up works: while it does not, nobody can know what arrived, and the outbox rather
+		// repeats itself.
 		w.slack.Inject(slacktest.Fault{Count: -1, When: notLookUp, Do: slackTroubles[l.rng.IntN(len(slackTroubles))]})
 	}, func(w *world, _ *life) { w.slack.ClearFaults() }},
 	{"disk", func(w *world, l *life) {
@@ -184,7 +188,8 @@ var troublesOfLife = []trouble{
 	{"away", func(w *world, l *life) { w.pass(time.Duration(l.rng.IntN(40)) * time.Minute) }, func(*world, *life) {}},
 }
 
-// live plays the life. At most one trouble goes on at a time, or two of Prometheus, Slack and the daemon.
+// live plays the life. At most one trouble goes on at a time, or two of Prometheus, Slack and the
+// daemon.
 func (l *life) live(w *world) {
 	w.step()
 	minute := func() int { return int(w.now().Sub(t0) / time.Minute) }

@@ -21,8 +21,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// raw is what a person finds who reads the samples themselves: how many events each counter gained in each minute, in
-// whole events.
+// raw is what a person finds who reads the samples themselves: how many events each counter gained
+// in each minute, in whole events.
 type raw struct{ bad, total map[int64]int64 } // by minutes since 1970
 
 // recount reads every sample of the counters and knows nothing of ledgers, windows and rules.
@@ -71,15 +71,15 @@ func (r raw) burns(m time.Time) bool {
 	return 100*bad > total
 }
 
-// above reports whether the burn over [to-d, to) is above the threshold of the promise: half a percent of four weeks in
-// ten minutes.
+// above reports whether the burn over [to-d, to) is above the threshold of the promise: half a
+// percent of four weeks in ten minutes.
 func (r raw) above(to time.Time, d time.Duration) bool {
 	bad, total := r.sum(to.Add(-d), to)
 	return total > 0 && float64(bad)/float64(total)/0.01 >= 0.005*28*24*6
 }
 
-// allowed is what 99 % allow of the four weeks before a time, which begin at a whole hour, if all of them had had the
-// traffic that there was since the ledger began.
+// allowed is what 99 % allow of the four weeks before a time, which begin at a whole hour, if all
+// of them had had the traffic that there was since the ledger began.
 func (r raw) allowed(began, at time.Time) int64 {
 	_, total := r.sum(began, at)
 	window := at.Sub(at.Add(-28 * slo.Day).Truncate(time.Hour))
@@ -88,7 +88,8 @@ func (r raw) allowed(began, at time.Time) int64 {
 	return scaled.Div(scaled, big.NewInt(100)).Int64()
 }
 
-// aWeek is a world with two incidents of the shop's, one of which is short, and with background noise.
+// aWeek is a world with two incidents of the shop's, one of which is short, and with background
+// noise.
 func aWeek(t *testing.T) *world {
 	return oneService(t, func(m budget.Minute) (int, int) {
 		at := int(m - budget.MinuteOf(t0))
@@ -183,7 +184,8 @@ func accountOf(r raw, began, at time.Time, spent int64) alerting.Account {
 	return alerting.Account{Bad: spent * budget.Unit, Total: total * budget.Unit, Allowed: r.allowed(began, at)}
 }
 
-// checkQueries asks Prometheus what the draft says one may ask it. It extrapolates, so it is near and not the same.
+// checkQueries asks Prometheus what the draft says one may ask it. It extrapolates, so it is near
+// and not the same.
 func checkQueries(t *testing.T, w *world, all []postmortem.Query, from, to time.Time, bad, total int64) {
 	t.Helper()
 	want := []float64{float64(bad), float64(total), float64(bad) / float64(total)}

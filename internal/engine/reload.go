@@ -14,12 +14,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Reload swaps the set of SLOs. State is kept by SLO ID: an SLO whose objective or alerts changed goes
-// on with its ledger and its open incident, under the new terms from the next minute on. What is open for
-// an SLO that is gone is closed, with that as the reason; its ledger is kept and picked up again if
-// the SLO comes back. If that cannot be written down, nothing changes.
+// Reload swaps the set of SLOs. State is kept by SLO ID: an SLO whose objective or alerts changed
+// goes on with its ledger and its open incident, under the new terms from the next minute on. What
+// is open for an SLO that is gone is closed, with that as the reason; its ledger is kept and picked
+// up again if the SLO comes back. If that cannot be written down, nothing changes.
 //
-// Corrections are laid anew over every ledger, the past of it too. What was told before is not taken back.
+// Corrections are laid anew over every ledger, the past of it too. What was told before is not
+// taken back.
 //
 // An SLO whose indicator changed counts different events from now on. Its history is not rewritten.
 func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, policy *alerting.Policy, now time.Time) error {
@@ -49,7 +50,8 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 	return nil
 }
 
-// remove tells of the end of what is open for SLOs that are gone, and returns the book without it. It changes nothing yet.
+// remove tells of the end of what is open for SLOs that are gone, and returns the book without it.
+// It changes nothing yet.
 func (e *Engine) remove(ctx context.Context, gone []*account, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
 	var all []story
 	for _, a := range gone {
@@ -74,8 +76,8 @@ func (e *Engine) close(book incidents.Book, turns []store.Turn) {
 	}
 }
 
-// restore takes an account over from before a restart. If its SLO was taken out meanwhile, the first tick
-// closes what is open.
+// restore takes an account over from before a restart. If its SLO was taken out meanwhile, the
+// first tick closes what is open.
 func (b *budgets) restore(a *account, book incidents.Book) {
 	a.counted = a.ledger.Sum(a.ledger.First(), a.state.Through)
 	if belongs(a.id, b.set) {
@@ -95,7 +97,7 @@ func (b *budgets) restore(a *account, book incidents.Book) {
 	}
 }
 
-// promisedTo is the objective of an SLO that is gone, as its open incident remembers it.
+// promisedTo finds the objective of an SLO that is gone, in what its open incident remembers.
 func promisedTo(b incidents.Book, a *account) slo.Objective {
 	share := 0.01
 	if a.state.Burn != nil {

@@ -33,8 +33,8 @@ func during(t *testing.T) *world {
 	return w
 }
 
-// TestRemoveDuringIncident (fault 36): an SLO that is taken out is closed with that as the reason; when it comes back, it starts anew
-// and still knows its past.
+// TestRemoveDuringIncident (fault 36): an SLO that is taken out is closed with that as the reason;
+// when it comes back, it starts anew and still knows its past.
 func TestRemoveDuringIncident(t *testing.T) {
 	w := during(t)
 	if err := w.reload(); err != nil {
@@ -68,7 +68,8 @@ func TestRemoveDuringIncident(t *testing.T) {
 	w.checkOncePerKey()
 }
 
-// TestRemoveThread: two SLOs that burn in one thread are taken out. What is said last in the thread shows none of them as open.
+// TestRemoveThread: two SLOs that burn in one thread are taken out. What is said last in the thread
+// shows none of them as open.
 func TestRemoveThread(t *testing.T) {
 	second := promise("shop")
 	second.Name = "second"
@@ -86,7 +87,8 @@ func TestRemoveThread(t *testing.T) {
 	}
 }
 
-// TestRemovedWhileAway: the SLO is taken out of the files while slowburn does not run. Its incident does not stay open for ever.
+// TestRemovedWhileAway: the SLO is taken out of the files while slowburn does not run. Its incident
+// does not stay open for ever.
 func TestRemovedWhileAway(t *testing.T) {
 	w := during(t)
 	w.close()
@@ -132,7 +134,8 @@ func TestReloadFails(t *testing.T) {
 	w.checkBudgets()
 }
 
-// TestReloadFailsWithEvidence: what was found out about an incident is still known after a reload that the disk refuses.
+// TestReloadFailsWithEvidence: what was found out about an incident is still known after a reload
+// that the disk refuses.
 func TestReloadFailsWithEvidence(t *testing.T) {
 	w := during(t)
 	w.looks = true
@@ -151,7 +154,8 @@ func TestReloadFailsWithEvidence(t *testing.T) {
 	}
 }
 
-// TestObjectiveChanged (fault 36): new terms hold from the next minute on. The incident goes on, and ends when the new terms say so.
+// TestObjectiveChanged (fault 36): new terms hold from the next minute on. The incident goes on,
+// and ends when the new terms say so.
 func TestObjectiveChanged(t *testing.T) {
 	w := during(t)
 	looser := promise("shop")
@@ -175,7 +179,8 @@ func TestObjectiveChanged(t *testing.T) {
 	w.checkBudgets()
 }
 
-// TestManyReloads (fault 35): two hundred reloads in the midst of an incident say nothing and forget nothing.
+// TestManyReloads (fault 35): two hundred reloads in the midst of an incident say nothing and
+// forget nothing.
 func TestManyReloads(t *testing.T) {
 	w := during(t)
 	before := w.told()
@@ -200,7 +205,8 @@ func TestManyReloads(t *testing.T) {
 	w.checkBudgets()
 }
 
-// TestAddedSLO: an SLO that is added gets its history, also when the daemon is killed before it is read.
+// TestAddedSLO: an SLO that is added gets its history, also when the daemon is killed before it is
+// read.
 func TestAddedSLO(t *testing.T) {
 	for _, killed := range []bool{false, true} {
 		w := newWorld(t, specsOf(promise("shop")), &service{name: "shop", load: steady(50)}, &service{name: "new", load: outage(50, [2]int{5, 8})})

@@ -18,8 +18,8 @@ import (
 // factReport names the fact that keeps the newest period of a report that is owed.
 func factReport(name string) string { return "report/" + name + "/last" }
 
-// oweReports composes the reports that are due. The message that is owed, the report itself and the fact that
-// it was made are one transaction: it comes once per period, over any restart.
+// oweReports composes the reports that are due. The message that is owed, the report itself and the
+// fact that it was made are one transaction: it comes once per period, over any restart.
 //
 // A report waits until the ledgers have reached the end of its period, but not for ever.
 func (e *Engine) oweReports(ctx context.Context, now time.Time, services map[string][]report.Service, tick *store.Tick, sum *Summary) {
@@ -41,7 +41,8 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, services map[str
 	}
 }
 
-// signalsFor reads the golden signals for the reports that are due, before the engine is held up by anything.
+// signalsFor reads the golden signals for the reports that are due, before the engine is held up by
+// anything.
 func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]report.Service {
 	e.mu.RLock()
 	due := report.Due(e.Reports, reported(e.Reports, e.facts, now, map[string]string{}), now)
@@ -58,7 +59,8 @@ func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]rep
 	return all
 }
 
-// servicesPatience bounds the reading of all golden signals for one report; what has not come by then is unknown.
+// servicesPatience bounds the reading of all golden signals for one report; what has not come by
+// then is unknown.
 const servicesPatience = 20 * time.Second
 
 // servicesAt reads the golden signals of every service with a bounded patience.
@@ -92,7 +94,7 @@ func (b *budgets) reached(p report.Period, zone *time.Location) bool {
 	return true
 }
 
-// schedule is the configured report of a name; one that is not configured is in UTC.
+// schedule finds the configured report of a name; one that is not configured is in UTC.
 func (s *Snapshot) schedule(name string) report.Schedule {
 	for _, r := range s.reports {
 		if r.Name == name {
@@ -102,8 +104,8 @@ func (s *Snapshot) schedule(name string) report.Schedule {
 	return report.Schedule{Name: name, Schedule: crontime.Schedule{Zone: time.UTC}}
 }
 
-// reported is the newest period of each report. A schedule that is seen for the first time owes nothing of the past, which it writes
-// into fresh.
+// reported finds the newest period of each report. A schedule that is seen for the first time owes
+// nothing of the past, which it writes into fresh.
 func reported(schedules []report.Schedule, facts map[string]string, now time.Time, fresh map[string]string) map[string]report.Period {
 	last := map[string]report.Period{}
 	for _, s := range schedules {
@@ -119,7 +121,8 @@ func reported(schedules []report.Schedule, facts map[string]string, now time.Tim
 	return last
 }
 
-// buildReport is for a tick, which has written into the ledgers and published nothing of that yet.
+// buildReport builds a report for a tick, which has written into the ledgers and published nothing
+// of that yet.
 func (e *Engine) buildReport(ctx context.Context, run report.Run, services []report.Service) (report.Report, error) {
 	s := e.sight()
 	for _, a := range e.budgets.byID {
@@ -133,8 +136,8 @@ func (e *Engine) buildReport(ctx context.Context, run report.Run, services []rep
 	return report.Build(in), nil
 }
 
-// MakeReport builds the report of any period that has begun, also one that was never sent: by name in the zone of the
-// configured report, else in UTC. It is false for a period in the future.
+// MakeReport builds the report of any period that has begun, also one that was never sent: by name
+// in the zone of the configured report, else in UTC. It is false for a period in the future.
 func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, now time.Time) (store.Report, bool, error) {
 	seen := e.Snapshot()
 	s := seen.schedule(name)
@@ -156,7 +159,7 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 	return keep(report.Build(in), now), true, nil
 }
 
-// keep is a report in the form in which it is stored.
+// keep puts a report into the form in which it is stored.
 func keep(r report.Report, now time.Time) store.Report {
 	return store.Report{
 		Name: r.Name, Period: r.Period.String(), From: r.From, To: r.To, At: now, Markdown: r.Markdown(), Data: api.ReportJSON(r),

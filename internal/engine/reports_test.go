@@ -50,7 +50,8 @@ func (w *world) wantReports(want ...string) {
 	w.checkOncePerKey()
 }
 
-// TestOneReportPerPeriod: three weeks with restarts, one of them in the very minute of the report; one report a week.
+// TestOneReportPerPeriod: three weeks with restarts, one of them in the very minute of the report;
+// one report a week.
 func TestOneReportPerPeriod(t *testing.T) {
 	w := newWorldAt(t, t0.Add(-time.Hour), schedule(t, "weekly", "0 9 * * MON", "Europe/Berlin"), specsOf(promise("shop")), &service{name: "shop", load: steady(50)})
 	w.pass(12 * time.Hour) // a schedule that is seen for the first time owes nothing of the past
@@ -90,7 +91,8 @@ func TestReportOverKills(t *testing.T) {
 	}
 }
 
-// TestReportAfterDowntime: slowburn is away when a report is due, for a day, or for three weeks. It sends the newest one, late, once.
+// TestReportAfterDowntime: slowburn is away when a report is due, for a day, or for three weeks. It
+// sends the newest one, late, once.
 func TestReportAfterDowntime(t *testing.T) {
 	for name, tc := range map[string]struct {
 		away time.Duration
@@ -112,8 +114,8 @@ func TestReportAfterDowntime(t *testing.T) {
 	}
 }
 
-// TestReportOnClockChanges: a schedule at half past two in the night, over the nights in which that time does not
-// exist or comes twice.
+// TestReportOnClockChanges: a schedule at half past two in the night, over the nights in which that
+// time does not exist or comes twice.
 func TestReportOnClockChanges(t *testing.T) {
 	n := 0
 	for name, tc := range map[string]struct {
@@ -143,8 +145,8 @@ func TestReportOnClockChanges(t *testing.T) {
 	}
 }
 
-// TestReportWaitsForItsData: Prometheus is out when the report is due, wholly or for one of the SLOs. It comes when the week is read,
-// or after six hours, if it cannot be.
+// TestReportWaitsForItsData: Prometheus is out when the report is due, wholly or for one of the
+// SLOs. It comes when the week is read, or after six hours, if it cannot be.
 func TestReportWaitsForItsData(t *testing.T) {
 	for name, fault := range map[string]promfake.Fault{
 		"Prometheus is out":         {Do: promfake.Status(503)},
@@ -175,8 +177,8 @@ func TestReportWaitsForItsData(t *testing.T) {
 	w.wantReports("weekly/2026-W44")
 }
 
-// TestReportWithAWrongClock: a clock that is a week ahead sends no report of a week that is not over, not even while nobody can be asked
-// for the right time.
+// TestReportWithAWrongClock: a clock that is a week ahead sends no report of a week that is not
+// over, not even while nobody can be asked for the right time.
 func TestReportWithAWrongClock(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		w := newWorldAt(t, t0.Add(2*time.Hour), schedule(t, "weekly", "0 9 * * MON", "Europe/Berlin"), specsOf(promise("shop")), &service{name: "shop", load: steady(50)})

@@ -10,7 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A quarter and ninety days stand in the ledger although nobody could read them from Prometheus any more.
+// A quarter and ninety days stand in the ledger although nobody could read them from Prometheus any
+// more.
 func TestTheLedgerOutlivesTheRetentionOfPrometheus(t *testing.T) {
 	db, err := store.Open(t.TempDir()+"/slowburn.db", store.Options{})
 	if err != nil {

@@ -52,8 +52,9 @@ func (nowhere) Incidents(context.Context, store.IncidentFilter) ([]alerting.Inci
 	return nil, nil
 }
 
-// TestRun: a tick at once and then one for every minute that has become readable; a tick that takes too long
-// leaves some out, which the next one catches up on; the end of the context ends a tick that waits for Prometheus.
+// TestRun: a tick at once and then one for every minute that has become readable; a tick that takes
+// too long leaves some out, which the next one catches up on; the end of the context ends a tick
+// that waits for Prometheus.
 func TestRun(t *testing.T) {
 	for name, tc := range map[string]struct {
 		slow time.Duration
@@ -87,7 +88,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestEverybodyAtOnce: ticks, reloads, the reading of history and everything that looks, side by side. The race detector is the judge.
+// TestEverybodyAtOnce: ticks, reloads, the reading of history and everything that looks, side by
+// side. The race detector is the judge.
 func TestEverybodyAtOnce(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{3, 12}))
 	done := make(chan struct{})
@@ -131,7 +133,8 @@ func TestEverybodyAtOnce(t *testing.T) {
 	w.checkTold()
 }
 
-// TestStopWhileCommitting (fault 3): the daemon is told to stop while it writes. The tick is finished, and nothing is sent past the store.
+// TestStopWhileCommitting (fault 3): the daemon is told to stop while it writes. The tick is
+// finished, and nothing is sent past the store.
 func TestStopWhileCommitting(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{10, 16}))
 	w.steps(12)

@@ -9,8 +9,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// TestSlackOut (faults 19 to 23): Slack is out in one of its ways while an incident opens, or while it resolves. When it is back
-// everything is said, once, in order, and the root shows the newest state.
+// TestSlackOut (faults 19 to 23): Slack is out in one of its ways while an incident opens, or while
+// it resolves. When it is back everything is said, once, in order, and the root shows the newest
+// state.
 func TestSlackOut(t *testing.T) {
 	n := 0
 	for name, do := range map[string]slacktest.Effect{
@@ -81,8 +82,8 @@ func (w *world) checkTold() {
 	}
 }
 
-// TestSlackRefusesUs: the token is revoked or the channel archived while an incident begins. It stays visible as owed, and is told when
-// somebody has put it right.
+// TestSlackRefusesUs: the token is revoked or the channel archived while an incident begins. It
+// stays visible as owed, and is told when somebody has put it right.
 func TestSlackRefusesUs(t *testing.T) {
 	for name, act := range map[string]struct{ breaks, mends func(w *world) }{
 		"the token is revoked": {
@@ -115,7 +116,8 @@ func TestSlackRefusesUs(t *testing.T) {
 	}
 }
 
-// TestSlackOutForDays: a page that is too old to be sent dies visibly. Nobody is woken by it days late; the end of the story is told.
+// TestSlackOutForDays: a page that is too old to be sent dies visibly. Nobody is woken by it days
+// late; the end of the story is told.
 func TestSlackOutForDays(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{5, 10}))
 	w.slack.Inject(slacktest.Fault{Count: -1, Do: slacktest.ServerError(503)})
@@ -133,7 +135,8 @@ func TestSlackOutForDays(t *testing.T) {
 	}
 }
 
-// TestClockStepWhileSlackIsOut: a try that was put off by a clock that was wrong is not put off for as long as the clock was.
+// TestClockStepWhileSlackIsOut: a try that was put off by a clock that was wrong is not put off for
+// as long as the clock was.
 func TestClockStepWhileSlackIsOut(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{10, 30}))
 	w.steps(10)

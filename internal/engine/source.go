@@ -31,7 +31,8 @@ var subjects = []subject{
 	{"slos", SLOsBlind, SLOsSee, unusable},
 }
 
-// unusable tells an SLO that cannot be computed from what Prometheus has from a Prometheus that does not answer.
+// unusable tells an SLO that cannot be computed from what Prometheus has from a Prometheus that
+// does not answer.
 func unusable(f prom.Failure) bool {
 	var err *prom.Error
 	return errors.As(f.Err, &err) && err.Kind == prom.Unusable
@@ -77,7 +78,8 @@ func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick,
 	}
 }
 
-// watch goes on with an outage of a subject by the newest failures. The notice has no kind if none is owed.
+// watch goes on with an outage of a subject by the newest failures. The notice has no kind if none
+// is owed.
 func (s subject) watch(o outage, failures []prom.Failure, now time.Time) (outage, Notice) {
 	n, text := Notice{At: now}, ""
 	for _, f := range failures {
@@ -101,7 +103,7 @@ func (s subject) watch(o outage, failures []prom.Failure, now time.Time) (outage
 	return o, n
 }
 
-// facts are what is kept of an outage.
+// facts returns what is kept of an outage.
 func (s subject) facts(o outage) map[string]string {
 	since, told := "", ""
 	if !o.since.IsZero() {

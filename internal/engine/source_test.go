@@ -37,8 +37,9 @@ func troubles(t *testing.T) map[string]promfake.Failure {
 	}
 }
 
-// TestPrometheusOutWhileHealthy (faults 5, 10, 11, 12): half an hour without an answer, and nobody hears of the service. One notice
-// after five minutes, one when it is over, and a ledger that is exact.
+// TestPrometheusOutWhileHealthy (faults 5, 10, 11, 12): half an hour without an answer, and nobody
+// hears of the service. One notice after five minutes, one when it is over, and a ledger that is
+// exact.
 func TestPrometheusOutWhileHealthy(t *testing.T) {
 	n := 0
 	for name, fault := range troubles(t) {
@@ -72,7 +73,8 @@ func TestPrometheusOutWhileHealthy(t *testing.T) {
 	}
 }
 
-// TestPrometheusOutDuringIncident (fault 6): the incident began before and ends after. It stays open, it is one.
+// TestPrometheusOutDuringIncident (fault 6): the incident began before and ends after. It stays
+// open, it is one.
 func TestPrometheusOutDuringIncident(t *testing.T) {
 	n := 0
 	for name, fault := range troubles(t) {
@@ -105,7 +107,8 @@ func TestPrometheusOutDuringIncident(t *testing.T) {
 	}
 }
 
-// TestPrometheusOutAcrossTheEnd: the service recovers while nobody can see it. The resolve comes with the data.
+// TestPrometheusOutAcrossTheEnd: the service recovers while nobody can see it. The resolve comes
+// with the data.
 func TestPrometheusOutAcrossTheEnd(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{20, 30}))
 	w.steps(26)
@@ -122,7 +125,8 @@ func TestPrometheusOutAcrossTheEnd(t *testing.T) {
 	w.checkBudgets()
 }
 
-// TestIncidentInsideGap (fault 7): it began and ended while Prometheus could not be reached. It is told once, calmly.
+// TestIncidentInsideGap (fault 7): it began and ended while Prometheus could not be reached. It is
+// told once, calmly.
 func TestIncidentInsideGap(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{25, 35}))
 	w.steps(20)
@@ -141,7 +145,8 @@ func TestIncidentInsideGap(t *testing.T) {
 	w.checkOncePerKey()
 }
 
-// TestEscalationInsideGap: a ticket was open, became a page and ended while nobody could see it. Nobody is woken for it.
+// TestEscalationInsideGap: a ticket was open, became a page and ended while nobody could see it.
+// Nobody is woken for it.
 func TestEscalationInsideGap(t *testing.T) {
 	spec := promise("shop")
 	spec.Alerts.Ticket = []slo.Pair{{Budget: 20, Long: 30 * time.Minute, Short: 5 * time.Minute}}
@@ -178,8 +183,8 @@ func TestEscalationInsideGap(t *testing.T) {
 	}
 }
 
-// TestNobodyScrapes: Prometheus answers and has no data for a while. The SLO goes silent, says so, and the
-// difference of the counters tells afterwards what happened meanwhile.
+// TestNobodyScrapes: Prometheus answers and has no data for a while. The SLO goes silent, says so,
+// and the difference of the counters tells afterwards what happened meanwhile.
 func TestNobodyScrapes(t *testing.T) {
 	from, to := budget.MinuteOf(t0)+20, budget.MinuteOf(t0)+50
 	for name, during := range map[string][][2]int{
@@ -231,7 +236,8 @@ func TestOneSLOCannotBeRead(t *testing.T) {
 	w.checkBudgets()
 }
 
-// TestSourceNoticeOverRestarts: the notice is one, and its end is told, also when the daemon restarts in between.
+// TestSourceNoticeOverRestarts: the notice is one, and its end is told, also when the daemon
+// restarts in between.
 func TestSourceNoticeOverRestarts(t *testing.T) {
 	w := oneService(t, steady(50))
 	w.steps(5)

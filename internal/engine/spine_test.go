@@ -8,8 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 )
 
-// TestSpine: a healthy service, an outage of eight minutes, recovery. One page with its numbers, its thread, one resolve
-// that the channel sees, and a ledger that is exact.
+// TestSpine: a healthy service, an outage of eight minutes, recovery. One page with its numbers,
+// its thread, one resolve that the channel sees, and a ledger that is exact.
 func TestSpine(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{20, 28}))
 	w.steps(44)

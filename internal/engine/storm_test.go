@@ -19,8 +19,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// storm is a fleet of which every budget burns, ten of them in each service and so in each thread. Its source and its store
-// cost nothing, so what is measured is the engine.
+// storm is a fleet of which every budget burns, ten of them in each service and so in each thread.
+// Its source and its store cost nothing, so what is measured is the engine.
 type storm struct {
 	specs []*slo.Spec
 	down  bool

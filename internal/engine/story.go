@@ -15,8 +15,8 @@ type story struct {
 	turn store.Turn
 }
 
-// tell adds the turns to the tick, with what became of their incidents and the messages that are owed for them. It returns the book
-// as the events leave it.
+// tell adds the turns to the tick, with what became of their incidents and the messages that are
+// owed for them. It returns the book as the events leave it.
 func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
 	var turns []incidents.Turn
 	var follows []string

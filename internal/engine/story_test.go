@@ -73,7 +73,8 @@ func TestWhoJoinsWhomDoesNotDependOnTheTicks(t *testing.T) {
 	}
 }
 
-// TestFlappingStaysInItsThread: a service that breaks every quarter of an hour has one root message.
+// TestFlappingStaysInItsThread: a service that breaks every quarter of an hour has one root
+// message.
 func TestFlappingStaysInItsThread(t *testing.T) {
 	var spans [][2]int
 	for at := 5; at < 120; at += 15 {

@@ -44,8 +44,8 @@ const lag = 30 * time.Second
 const channel = "#reliability"
 
 // world is slowburn as it is deployed, with a Prometheus and a Slack around it that speak HTTP, on
-// clocks that move only when the test says so. The clock of Prometheus, of Slack and of the services is
-// the true one; the daemon's may be off by wrong.
+// clocks that move only when the test says so. The clock of Prometheus, of Slack and of the
+// services is the true one; the daemon's may be off by wrong.
 type world struct {
 	t     testing.TB
 	at    atomic.Int64 // true time, nanoseconds
@@ -62,7 +62,8 @@ type world struct {
 	reports []report.Schedule
 	path    string // of the store
 
-	// point, if set, is asked at every step that touches the disk or Slack; its error is the step's.
+	// point, if set, is asked at every step that touches the disk or Slack; its error is the
+	// step's.
 	point func(name string) error
 	dead  bool // killed: nothing happens any more until revive
 
@@ -103,8 +104,8 @@ func outage(n int, spans ...[2]int) func(budget.Minute) (int, int) {
 	}
 }
 
-// promise is an SLO over a service: 99 %, a page above a fifth bad over ten minutes and over two. The windows are short so
-// that a story is.
+// promise is an SLO over a service: 99 %, a page above a fifth bad over ten minutes and over two.
+// The windows are short so that a story is.
 func promise(name string) *slo.Spec {
 	objective, err := slo.ParseObjective("99")
 	if err != nil {
@@ -300,7 +301,8 @@ func (w *world) reach(name string) error {
 	return nil
 }
 
-// kill ends the process as kill -9 does at this very moment: what is on the disk is what revive finds.
+// kill ends the process as kill -9 does at this very moment: what is on the disk is what revive
+// finds.
 func (w *world) kill() {
 	w.dead = true
 	to := filepath.Join(w.t.TempDir(), filepath.Base(w.path))
@@ -452,8 +454,8 @@ func (w *world) pending() []outbox.Owed {
 	return all
 }
 
-// checkBudgets compares every ledger with what really happened, to the event, over the minutes from the
-// ledger's beginning to its end.
+// checkBudgets compares every ledger with what really happened, to the event, over the minutes from
+// the ledger's beginning to its end.
 func (w *world) checkBudgets() {
 	w.t.Helper()
 	for _, s := range w.services {

@@ -16,7 +16,7 @@ type ActError struct {
 	Text    string
 }
 
-// Error is the sentence.
+// Error returns the sentence.
 func (e *ActError) Error() string { return e.Text }
 
 // ActProblem is the kind of an [ActError].
@@ -41,7 +41,8 @@ func invalid(format string, args ...any) error {
 	return &ActError{ActInvalid, fmt.Sprintf(format, args...)}
 }
 
-// Mentions lists the incidents that [Book.Act] needs to know for an act: those that it names, and the one that it would declare.
+// Mentions lists the incidents that [Book.Act] needs to know for an act: those that it names, and
+// the one that it would declare.
 func Mentions(a alerting.Act) []string {
 	all := []string{a.Incident}
 	switch a.Kind {
@@ -53,9 +54,10 @@ func Mentions(a alerting.Act) []string {
 	return slices.DeleteFunc(all, func(id string) bool { return id == "" })
 }
 
-// Act takes what a person did. It returns the book as the act leaves it, and what came of it: nothing at all if an act of this key was
-// taken before. The act is dated now, unless it has a time of its own that has passed; minutes that are decided already are not decided
-// again, so there it counts from the next one on. What cannot be done is an [ActError].
+// Act takes what a person did. It returns the book as the act leaves it, and what came of it:
+// nothing at all if an act of this key was taken before. The act is dated now, unless it has a time
+// of its own that has passed; minutes that are decided already are not decided again, so there it
+// counts from the next one on. What cannot be done is an [ActError].
 func (b Book) Act(w World, a alerting.Act, past Past, now time.Time) (Book, Outcome, error) {
 	if a.At.IsZero() || a.At.After(now) {
 		a.At = now
@@ -144,7 +146,8 @@ func (r *request) onIncident() (known bool, err error) {
 	return false, nil
 }
 
-// tell adds what those who watch are told of an act on an incident, with a book that may be the one before or after the act.
+// tell adds what those who watch are told of an act on an incident, with a book that may be the one
+// before or after the act.
 func (r *request) tell(b Book, done Done, i alerting.Incident) {
 	on, ok := b.budget(r.world, i.SLO)
 	if !ok {
@@ -180,8 +183,8 @@ func (r *request) declare() (known bool, err error) {
 	return false, nil
 }
 
-// byPerson returns an incident with the act. No rule moves a declared one, so what the act makes of that is an event, of which people are
-// told.
+// byPerson returns an incident with the act. No rule moves a declared one, so what the act makes of
+// that is an event, of which people are told.
 func (r *request) byPerson(i alerting.Incident) alerting.Incident {
 	var kind alerting.Kind
 	level := r.act.Level
@@ -208,8 +211,9 @@ func (r *request) byPerson(i alerting.Incident) alerting.Incident {
 	return i
 }
 
-// spread lets an acknowledgement, and the undoing of one, hold for everything that is open in the thread. Each incident gets an act of
-// its own, under a key that follows from the first; the thread is told once.
+// spread lets an acknowledgement, and the undoing of one, hold for everything that is open in the
+// thread. Each incident gets an act of its own, under a key that follows from the first; the thread
+// is told once.
 func (r *request) spread(first alerting.Incident) {
 	if r.act.Kind != alerting.Acknowledge && r.act.Kind != alerting.Undo {
 		return
@@ -233,9 +237,9 @@ func (r *request) spread(first alerting.Incident) {
 	}
 }
 
-// move takes an incident into another thread: that of the one into which it is merged, or its own again. What was told in its
-// thread goes along with a merge. Each stays an incident of its own, with its own cost. Both threads are told, as they are after the
-// move.
+// move takes an incident into another thread: that of the one into which it is merged, or its own
+// again. What was told in its thread goes along with a merge. Each stays an incident of its own,
+// with its own cost. Both threads are told, as they are after the move.
 func (r *request) move(i alerting.Incident) error {
 	from, to := i.Thread(), ""
 	if r.act.Kind == alerting.Merge {
@@ -270,7 +274,8 @@ func (r *request) move(i alerting.Incident) error {
 	return nil
 }
 
-// inTime is when an act on an incident counts: not before the incident, and not in a minute that is decided.
+// inTime returns when an act on an incident counts: not before the incident, and not in a minute
+// that is decided.
 func (r *request) inTime(a alerting.Act, i alerting.Incident) time.Time {
 	at := a.At
 	if on, _ := r.world.Budget(i.SLO); on.Measured && i.Open && at.Before(on.State.Through.Time()) {
@@ -282,8 +287,9 @@ func (r *request) inTime(a alerting.Act, i alerting.Incident) time.Time {
 	return at
 }
 
-// isScoped reports whether an act has to be remembered although it is about no incident: silences hold for incidents to
-// come, the gate looks at permits and experiments, and changes explain what burns.
+// isScoped reports whether an act has to be remembered although it is about no incident: silences
+// hold for incidents to come, the gate looks at permits and experiments, and changes explain what
+// burns.
 func isScoped(a alerting.Act) bool {
 	switch a.Kind {
 	case alerting.Silence, alerting.Undo, alerting.Override, alerting.Exempt, alerting.Changed, alerting.Experiment:

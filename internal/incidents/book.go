@@ -1,14 +1,15 @@
-// Package incidents keeps the book of open incidents: what is open, on which budget, in which thread people read of it, what they did
-// about it and what was found out. It decides what people are told.
+// Package incidents keeps the book of open incidents: what is open, on which budget, in which
+// thread people read of it, what they did about it and what was found out. It decides what people
+// are told.
 //
 //	Tell   events of budgets → the next book, and what people are told of them
 //	Tend   the same for incidents that people have declared, which no rule moves
 //	Act    what a person did → the same, or why it cannot be done
 //	Open   what may be said of every open incident
 //
-// A [Book] is a value. Nothing changes one; [Book.Edit] gives a [Draft], and what the draft has become is another
-// book. So whoever composes a message may look at the book as it is going to be, and whoever could not write that down goes on
-// with the book as it was.
+// A [Book] is a value. Nothing changes one; [Book.Edit] gives a [Draft], and what the draft has
+// become is another book. So whoever composes a message may look at the book as it is going to be,
+// and whoever could not write that down goes on with the book as it was.
 package incidents
 
 import (
@@ -22,8 +23,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Book is every incident that is open, found by its ID, its thread, its budget and its service without looking at the others.
-// The zero value is empty.
+// Book is every incident that is open, found by its ID, its thread, its budget and its service
+// without looking at the others. The zero value is empty.
 type Book struct {
 	open      map[string]*alerting.Incident // what is pointed to never changes
 	byThread  index[string]
@@ -34,8 +35,8 @@ type Book struct {
 	evidence  map[string]*evidence.Evidence // about open incidents, the newest
 }
 
-// NewBook returns the book that a store has kept: the open incidents, what was done to budgets and services, oldest first, and what was
-// found out about incidents.
+// NewBook returns the book that a store has kept: the open incidents, what was done to budgets and
+// services, oldest first, and what was found out about incidents.
 func NewBook(open []alerting.Incident, acts []alerting.Act, found map[string]*evidence.Evidence) Book {
 	d := (Book{}).Edit()
 	for _, i := range open {
@@ -48,7 +49,7 @@ func NewBook(open []alerting.Incident, acts []alerting.Act, found map[string]*ev
 	return d.Book
 }
 
-// Len is the number of incidents.
+// Len returns the number of incidents.
 func (b Book) Len() int { return len(b.open) }
 
 // Find looks an incident up by its ID. It returns the zero Incident and false if that is not open.
@@ -113,7 +114,8 @@ func (b Book) pick(ids []string) []alerting.Incident {
 	return all
 }
 
-// Acts lists what was done to budgets and services, and not to an incident, oldest first. Nobody may change the list.
+// Acts lists what was done to budgets and services, and not to an incident, oldest first. Nobody
+// may change the list.
 func (b Book) Acts() []alerting.Act { return b.acts }
 
 // ActsOn lists the acts that a budget's decisions depend on, in the order in which they were done.
@@ -137,7 +139,8 @@ func (b Book) scopedActsOn(id slo.ID) []alerting.Act {
 	return all
 }
 
-// Forget returns a book without the silences and overrides that are over, and without changes that are long past.
+// Forget returns a book without the silences and overrides that are over, and without changes that
+// are long past.
 func (b Book) Forget(now time.Time) Book {
 	ended := func(a alerting.Act) bool {
 		switch a.Kind {
@@ -156,8 +159,9 @@ func (b Book) Forget(now time.Time) Book {
 	return b
 }
 
-// Unexplained returns the most urgent incident, pages first, that was not looked into since it opened or became a page, and the kind
-// of that event. What is over is left alone: nobody can act on it, and its draft asks for itself. It returns false if there is none.
+// Unexplained returns the most urgent incident, pages first, that was not looked into since it
+// opened or became a page, and the kind of that event. What is over is left alone: nobody can act
+// on it, and its draft asks for itself. It returns false if there is none.
 func (b Book) Unexplained(w World) (alerting.Incident, alerting.Kind, bool) {
 	var first *alerting.Incident
 	for id, i := range b.open {
@@ -174,7 +178,8 @@ func (b Book) Unexplained(w World) (alerting.Incident, alerting.Kind, bool) {
 	return *first, asks(first), true
 }
 
-// asks is the event for which an incident is looked into: a ticket that becomes a page is looked into again.
+// asks returns the event for which an incident is looked into: a ticket that becomes a page is
+// looked into again.
 func asks(i *alerting.Incident) alerting.Kind {
 	if !i.Escalated.IsZero() {
 		return alerting.Escalated
@@ -198,11 +203,13 @@ func (b Book) With(changed ...alerting.Incident) Book {
 	return d.Book
 }
 
-// Edit begins a draft. The book is copied with the first change, so one draft should take all changes of a tick.
+// Edit begins a draft. The book is copied with the first change, so one draft should take all
+// changes of a tick.
 func (b Book) Edit() *Draft { return &Draft{Book: b} }
 
-// Draft is a book that is being changed. It reads as the book that it has become so far. An incident that has ended stays in
-// it until it is removed, so that the messages about its end find it.
+// Draft is a book that is being changed. It reads as the book that it has become so far. An
+// incident that has ended stays in it until it is removed, so that the messages about its end find
+// it.
 type Draft struct {
 	Book
 	copied bool
@@ -262,7 +269,7 @@ func (d *Draft) copy() {
 	d.byThread, d.byBudget, d.byService = clone(d.byThread), clone(d.byBudget), clone(d.byService)
 }
 
-// clone is a map that may be written, with what m has.
+// clone copies a map, so that it may be written; nil becomes an empty one.
 func clone[M ~map[K]V, K comparable, V any](m M) M {
 	if m == nil {
 		return M{}
@@ -270,8 +277,8 @@ func clone[M ~map[K]V, K comparable, V any](m M) M {
 	return maps.Clone(m)
 }
 
-// index holds the sorted IDs of incidents by what they have in common. Its lists are shared between books, so they are replaced and
-// never changed in place.
+// index holds the sorted IDs of incidents by what they have in common. Its lists are shared between
+// books, so they are replaced and never changed in place.
 type index[K comparable] map[K][]string
 
 func (x index[K]) add(key K, id string) {

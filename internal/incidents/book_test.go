@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestEveryBookStays changes a book at random, and asks every book on the way, after the last change, for what a walk over all its
-// incidents finds.
+// TestEveryBookStays changes a book at random, and asks every book on the way, after the last
+// change, for what a walk over all its incidents finds.
 func TestEveryBookStays(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	type page struct {

@@ -24,7 +24,7 @@ var actKinds = map[alerting.ActKind]bool{
 	alerting.Override: false, alerting.Exempt: false, alerting.Changed: false, alerting.Experiment: false, alerting.Configured: false,
 }
 
-// checkAct is what can be said about an act by itself.
+// checkAct checks what can be said about an act by itself.
 func checkAct(a alerting.Act, now time.Time) error {
 	needsIncident, known := actKinds[a.Kind]
 	switch {
@@ -60,7 +60,7 @@ func checkAct(a alerting.Act, now time.Time) error {
 	return nil
 }
 
-// checkScope is for acts that are about no single incident.
+// checkScope checks an act that is about no single incident.
 func (r *request) checkScope() error {
 	a := r.act
 	switch {
@@ -81,7 +81,7 @@ func hasService(set *slo.Set, name string) bool {
 	return slices.ContainsFunc(set.Specs, func(s *slo.Spec) bool { return s.Service == name })
 }
 
-// checkOn is whether an act can be done to an incident in the state in which it is.
+// checkOn checks whether an act can be done to an incident in the state in which it is.
 func checkOn(i alerting.Incident, a alerting.Act) error {
 	after := a.Kind == alerting.Remark || a.Kind == alerting.Mitigated || a.Kind == alerting.Undo || a.Kind == alerting.Classify ||
 		a.Kind == alerting.Merge || a.Kind == alerting.Split
@@ -118,7 +118,7 @@ func checkUndo(i alerting.Incident, a alerting.Act) error {
 	return nil
 }
 
-// checkPolicy is what can be said about an act that the policy looks at.
+// checkPolicy checks an act that the policy looks at.
 func (r *request) checkPolicy() error {
 	a := r.act
 	switch a.Kind {
@@ -138,6 +138,7 @@ func (r *request) checkPolicy() error {
 // longestOverride is how long a gate may be passed by an override: for a release, not for a policy.
 const longestOverride = slo.Day
 
+// checkPermit checks an override or an exemption.
 func (r *request) checkPermit() error {
 	a := r.act
 	switch {
@@ -153,6 +154,7 @@ func (r *request) checkPermit() error {
 	return nil
 }
 
+// checkChange checks a change or an experiment by itself.
 func checkChange(a alerting.Act) error {
 	c := a.Change
 	switch {
@@ -187,7 +189,8 @@ func (r *request) mayRun() error {
 	return nil
 }
 
-// Permit is an exemption from the policy or an override of the gate, told to those who are told of freezes.
+// Permit is an exemption from the policy or an override of the gate, told to those who are told of
+// freezes.
 type Permit struct {
 	alerting.Act
 	Spec   *slo.Spec // an SLO of the service
@@ -195,7 +198,8 @@ type Permit struct {
 	Now    time.Time
 }
 
-// permit is what those who watch are told of a permit; nil if the act is none or there is no policy.
+// permit returns what those who watch are told of a permit; nil if the act is none or there is no
+// policy.
 func (r *request) permit() *Permit {
 	if r.act.Kind != alerting.Override && r.act.Kind != alerting.Exempt {
 		return nil

@@ -102,8 +102,8 @@ func threads(b Book) map[string]string {
 	return all
 }
 
-// TestJoins: burns of one service and channel share the thread of the first, in whatever order their budgets are evaluated. A burn
-// that comes back joins the thread in which it was told before.
+// TestJoins: burns of one service and channel share the thread of the first, in whatever order
+// their budgets are evaluated. A burn that comes back joins the thread in which it was told before.
 func TestJoins(t *testing.T) {
 	w := newWorld("shop/a", "shop/b", "shop/c", "search/d")
 	w.budgets["shop/c"].Spec.Slack.Channel = "#elsewhere"
@@ -136,7 +136,8 @@ func TestJoins(t *testing.T) {
 	}
 }
 
-// TestWhatIsTold: of an incident that is over before anybody could be told, its end is told and nobody is reminded.
+// TestWhatIsTold: of an incident that is over before anybody could be told, its end is told and
+// nobody is reminded.
 func TestWhatIsTold(t *testing.T) {
 	w := newWorld("shop/a")
 	reminder := event(4, "shop/a", alerting.Updated)
@@ -170,7 +171,8 @@ func TestWhatIsTold(t *testing.T) {
 	}
 }
 
-// TestTheLoudestIsTheFace: the root message of a thread shows the loudest incident, and names the others.
+// TestTheLoudestIsTheFace: the root message of a thread shows the loudest incident, and names the
+// others.
 func TestTheLoudestIsTheFace(t *testing.T) {
 	w := newWorld("shop/a", "shop/b")
 	ticket := event(1, "shop/a", alerting.Opened)
@@ -262,7 +264,8 @@ func TestActs(t *testing.T) {
 	}
 }
 
-// TestDeclared: a person opens an incident and ends it. The messages of both see it in its thread; the book has it in between.
+// TestDeclared: a person opens an incident and ends it. The messages of both see it in its thread;
+// the book has it in between.
 func TestDeclared(t *testing.T) {
 	w := newWorld("shop/a")
 	b := burning(w, "shop/a")
@@ -282,7 +285,8 @@ func TestDeclared(t *testing.T) {
 	}
 }
 
-// TestSilenceOfAService: what opens within a silence of its service knows of it, and is told without a call.
+// TestSilenceOfAService: what opens within a silence of its service knows of it, and is told
+// without a call.
 func TestSilenceOfAService(t *testing.T) {
 	w := newWorld("shop/a", "search/b")
 	silence := alerting.Act{Key: "s1", Kind: alerting.Silence, By: "ana", Via: "cli", Service: "shop", Until: t0.Add(time.Hour)}
@@ -299,8 +303,8 @@ func TestSilenceOfAService(t *testing.T) {
 	}
 }
 
-// TestEvidenceStays: what was found out about an incident stays while it is open, in whatever thread, and in every book that had it. What
-// becomes a page is looked into again.
+// TestEvidenceStays: what was found out about an incident stays while it is open, in whatever
+// thread, and in every book that had it. What becomes a page is looked into again.
 func TestEvidenceStays(t *testing.T) {
 	w := newWorld("shop/a", "search/c")
 	open := event(1, "shop/a", alerting.Opened)

@@ -26,12 +26,13 @@ type Outcome struct {
 	Permit    *Permit             // that people are told of; nil if there is none
 }
 
-// Past are incidents that are not in the book because they have ended, by ID: those that events or an act name.
+// Past are incidents that are not in the book because they have ended, by ID: those that events or
+// an act name.
 type Past map[string]alerting.Incident
 
-// Tell folds the events of budgets into incidents. It returns the book as they leave it, and for every turn what came of it. The events
-// of different budgets are told in the order in which they happened, so that which incident joins which does not
-// depend on how time was cut into ticks.
+// Tell folds the events of budgets into incidents. It returns the book as they leave it, and for
+// every turn what came of it. The events of different budgets are told in the order in which they
+// happened, so that which incident joins which does not depend on how time was cut into ticks.
 func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Outcome) {
 	type line struct {
 		event alerting.Event
@@ -72,8 +73,8 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 	return d.Book, all
 }
 
-// apply folds an event into its incident. One that opens joins the thread of what burns already in its service, and knows
-// of a silence that it falls into.
+// apply folds an event into its incident. One that opens joins the thread of what burns already in
+// its service, and knows of a silence that it falls into.
 func (d *Draft) apply(w World, t Turn, event alerting.Event, past Past) alerting.Incident {
 	i, _ := d.Find(event.Incident)
 	i = i.Apply(event)
@@ -89,8 +90,9 @@ func (d *Draft) apply(w World, t Turn, event alerting.Event, past Past) alerting
 	return i
 }
 
-// joins returns the incident in whose thread a new one is told, "" for its own: that of the burn which it comes back
-// from, or of the oldest burn of the same service that is open then and told in the same channel.
+// joins returns the incident in whose thread a new one is told, "" for its own: that of the burn
+// which it comes back from, or of the oldest burn of the same service that is open then and told in
+// the same channel.
 func (b Book) joins(w World, t Turn, event alerting.Event, past Past) string {
 	if !event.Rule.Burns() {
 		return ""
@@ -128,8 +130,9 @@ func (b Book) find(id string, past Past) (alerting.Incident, bool) {
 	return i, ok
 }
 
-// worthTelling reports whether people are to be told of an event, after its incident has taken it. What happened while nobody could be
-// told is told by the event that ends it, and nobody is reminded of what has been taken or of a page that is told only now.
+// worthTelling reports whether people are to be told of an event, after its incident has taken it.
+// What happened while nobody could be told is told by the event that ends it, and nobody is
+// reminded of what has been taken or of a page that is told only now.
 func (b Book) worthTelling(event alerting.Event, i alerting.Incident, all []alerting.Event) bool {
 	reminder := event.Reason == alerting.Unacknowledged
 	for _, other := range all {
@@ -162,7 +165,8 @@ func overAlready(events []alerting.Event, incident string) bool {
 	return over
 }
 
-// Tend says of declared incidents what is due, as no rule does. It returns the book as that leaves it.
+// Tend says of declared incidents what is due, as no rule does. It returns the book as that leaves
+// it.
 func (b Book) Tend(w World, now time.Time) (Book, Outcome) {
 	d, out := b.Edit(), Outcome{}
 	for _, i := range b.Declared() {
@@ -196,7 +200,8 @@ func (b Book) Open(w World, now time.Time) []Told {
 	return all
 }
 
-// Describe tells of one incident what may be said about it now; false if the files do not name its SLO any more.
+// Describe tells of one incident what may be said about it now; false if the files do not name its
+// SLO any more.
 func (b Book) Describe(w World, i alerting.Incident, now time.Time) (Told, bool) {
 	on, ok := b.budget(w, i.SLO)
 	if !ok {
@@ -205,7 +210,8 @@ func (b Book) Describe(w World, i alerting.Incident, now time.Time) (Told, bool)
 	return b.told(w, on, i.Last, i, now), true
 }
 
-// told is what can be told of an event, with what else is told in its thread. The root message shows the loudest.
+// told gathers what can be told of an event, with what else is told in its thread. The root message
+// shows the loudest.
 func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Told {
 	t := b.alone(w, on, event, i, now)
 	if i.ID == "" {
@@ -224,7 +230,7 @@ func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident
 	return t
 }
 
-// alone is what can be told of an event without those around it.
+// alone gathers what can be told of an event without those around it.
 func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Told {
 	at := event.At + 1
 	t := Told{
@@ -257,13 +263,15 @@ func (b Book) silenced(event alerting.Event, i alerting.Incident) bool {
 	return silent
 }
 
-// trailPoints is how many steps a trail has at most, and trailBefore how much of the time before the onset it shows.
+// trailPoints is how many steps a trail has at most, and trailBefore how much of the time before
+// the onset it shows.
 const (
 	trailPoints = 20
 	trailBefore = 10 // minutes
 )
 
-// trail sums up what happened minute by minute, or in steps of a few, from just before the onset of an incident on.
+// trail sums up what happened minute by minute, or in steps of a few, from just before the onset of
+// an incident on.
 func trail(l *budget.Ledger, i alerting.Incident, at budget.Minute) []Point {
 	from := i.Last.Burn.Onset - trailBefore
 	step := (at - from + trailPoints - 1) / trailPoints
@@ -301,7 +309,8 @@ func (b Book) verdictAt(in alerting.Input, event alerting.Event) alerting.Verdic
 	return alerting.Judge(in, st, b.acts, event.Time())
 }
 
-// worstStep finds the step of a journey with the highest share of bad events over the short window that an event is about.
+// worstStep finds the step of a journey with the highest share of bad events over the short window
+// that an event is about.
 func worstStep(w World, spec *slo.Spec, event alerting.Event) *alerting.Step {
 	if spec.SLI.Kind != slo.Composed || event.Rule == alerting.RuleNoData {
 		return nil

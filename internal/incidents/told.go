@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Told is an event with everything a message about it may show. What there is to say, and in which words, it has from
-// its Facts.
+// Told is an event with everything a message about it may show. What there is to say, and in which
+// words, it has from its Facts.
 type Told struct {
 	sentences.Facts
 	Trail     []Point             // how a burn went, from just before its onset on; nil for what is no burn
@@ -24,15 +24,16 @@ type Told struct {
 	Evidence  *evidence.Evidence // nil as long as there is none
 }
 
-// Done is an act with everything that a message about it may show. Told is of the incident that it is about,
-// after the act, and its Event is the incident's newest.
+// Done is an act with everything that a message about it may show. Told is of the incident that it
+// is about, after the act, and its Event is the incident's newest.
 type Done struct {
 	Told
 	Act alerting.Act
-	// Echo says that the act follows from one on another incident of the same thread, which has told it there.
+	// Echo says that the act follows from one on another incident of the same thread, which has
+	// told it there.
 	Echo bool
-	// From is, of a merge and a split, the thread in which the incident was told before, and Left the loudest that is still
-	// told there; nil if nothing is.
+	// From is, of a merge and a split, the thread in which the incident was told before, and Left
+	// the loudest that is still told there; nil if nothing is.
 	From string
 	Left *Told
 }

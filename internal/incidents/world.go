@@ -6,12 +6,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// World is what the book asks about the budgets that incidents and acts are on. Its ledgers are only read.
+// World is what the book asks about the budgets that incidents and acts are on. Its ledgers are
+// only read.
 type World interface {
 	// Set returns the SLOs in force.
 	Set() *slo.Set
-	// Budget returns a budget, or a service as a whole, whose ledger is empty. It returns false for what the files do not name any
-	// more.
+	// Budget returns a budget, or a service as a whole, whose ledger is empty. It returns false for
+	// what the files do not name any more.
 	Budget(id slo.ID) (Budget, bool)
 	// InService lists the measured budgets of a service.
 	InService(name string) []Budget
