@@ -24,7 +24,7 @@ var (
 	)
 
 	fallbackKeys = schema.Object("Where a page goes that another receiver does not take.",
-		schema.May("to", receiverNames("In this order.").Or("PagerDuty, Slack, Alertmanager, webhooks")),
+		schema.May("to", receiverNames("In this order.").Or("what wakes people, then Slack, then the others")),
 		schema.May("after", schema.Ref("duration", "How long a page may wait before it goes another way.").Standard(slo.ShortDuration(defaultFallback))),
 	)
 
