@@ -131,7 +131,7 @@ func (s *Snapshot) PostmortemAt() int64 {
 }
 
 // Verdict is what the error-budget policy says of a budget at a time.
-func (s *Snapshot) Verdict(b Budget, now time.Time) alerting.Verdict {
+func (s *Snapshot) Verdict(b *Budget, now time.Time) alerting.Verdict {
 	return b.verdict.At(now.Add(s.skew), s.Policy, s.permits)
 }
 
@@ -139,7 +139,7 @@ func (s *Snapshot) Verdict(b Budget, now time.Time) alerting.Verdict {
 // one SLO, and an empty service takes in all. It looks at the memory alone, so it answers also while Prometheus, or
 // the disk, does not. An SLO of which nothing was read yet has a verdict, too: unknown.
 func (s *Snapshot) Verdicts(service, name string, now time.Time) []alerting.Verdict {
-	return s.judge(service, name, func(b Budget) alerting.Verdict { return s.Verdict(b, now) })
+	return s.judge(service, name, func(b Budget) alerting.Verdict { return s.Verdict(&b, now) })
 }
 
 // MayRun is Verdicts for an experiment that would spend so much of each budget, in basis points.

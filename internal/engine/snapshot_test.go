@@ -203,3 +203,53 @@ func TestTheCountNeverFalls(t *testing.T) {
 		t.Error("nothing was forgotten")
 	}
 }
+
+// TestABudgetIsFoundAmongItsNeighbours: names may begin alike.
+func TestABudgetIsFoundAmongItsNeighbours(t *testing.T) {
+	spec := promise("shop")
+	accounts := map[slo.ID]store.Account{}
+	set := slo.NewSet(specsOf(spec, promise("shop-2"), promise("shopping")), nil, nil)
+	for _, name := range []string{"api", `api2`, "routes", "routes-2"} {
+		one := *spec
+		one.Name = name
+		if name == "routes" {
+			one.By = []string{"route"}
+			accounts[`shop/routes{route="a"}`], accounts[`shop/routes{route="b"}`] = store.Account{Ledger: &budget.Ledger{}}, store.Account{Ledger: &budget.Ledger{}}
+		} else {
+			accounts[one.ID()] = store.Account{Ledger: &budget.Ledger{}}
+		}
+		set.Specs = append(set.Specs, &one)
+	}
+	set = slo.NewSet(set.Specs, nil, nil)
+	accounts["shop-2/availability"], accounts["shopping/availability"] = store.Account{Ledger: &budget.Ledger{}}, store.Account{Ledger: &budget.Ledger{}}
+	seen := engine.New(engine.Options{Source: &storm{}, Store: forgetful{}, Composer: mute{}, Log: slog.New(slog.DiscardHandler)}, set, store.Snapshot{Accounts: accounts}).Snapshot()
+	ids := func(all []engine.Budget) (names []slo.ID) {
+		for _, b := range all {
+			names = append(names, b.ID)
+		}
+		return names
+	}
+	for _, c := range []struct {
+		got  []engine.Budget
+		want []slo.ID
+	}{
+		{seen.BudgetsOf("shop/api"), []slo.ID{"shop/api"}},
+		{seen.BudgetsOf("shop/routes"), []slo.ID{`shop/routes{route="a"}`, `shop/routes{route="b"}`}},
+		{seen.BudgetsOf("shop/availability"), nil},
+		{seen.BudgetsOf("shop/a"), nil},
+		{seen.InService("shop"), []slo.ID{"shop/api", "shop/api2", "shop/routes-2", `shop/routes{route="a"}`, `shop/routes{route="b"}`}},
+		{seen.InService("shop-2"), []slo.ID{"shop-2/availability"}},
+		{seen.InService("nobody"), nil},
+	} {
+		if got := ids(c.got); !slices.Equal(got, c.want) {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	var judged []slo.ID // what was never read is unknown
+	for _, v := range seen.Verdicts("shop", "", t0) {
+		judged = append(judged, v.SLO)
+	}
+	if want := append([]slo.ID{"shop/api", "shop/api2", "shop/availability"}, ids(seen.InService("shop"))[2:]...); !slices.Equal(judged, want) {
+		t.Errorf("judged: %q, want %q", judged, want)
+	}
+}

@@ -83,12 +83,12 @@ func (c sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
 		}
 	}
 	for _, sev := range []alerting.Severity{alerting.Page, alerting.Ticket} {
-		gauge(descFiring, truth(isOpen(b, sev)), string(sev))
+		gauge(descFiring, truth(isOpen(&b, sev)), string(sev))
 	}
 }
 
 // isOpen reports whether an incident of a severity is open.
-func isOpen(b engine.Budget, sev alerting.Severity) bool {
+func isOpen(b *engine.Budget, sev alerting.Severity) bool {
 	return slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Severity == sev })
 }
 

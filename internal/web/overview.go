@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -69,6 +70,14 @@ type tally struct {
 	Words, Key, Query string
 }
 
+// ranked is one budget before anybody has decided to show it: what filters and orders it.
+type ranked struct {
+	budget *engine.Budget
+	grade  grade
+	bar    float64
+	gate   alerting.Verdict
+}
+
 // row is one budget in the list.
 type row struct {
 	ID          slo.ID
@@ -100,25 +109,32 @@ func (s *site) overview(heading string, all []engine.Budget, q url.Values) overv
 	o := overview{Heading: heading, Total: len(all), Grades: grades}
 	seen, now := s.Source.Snapshot(), s.Now()
 	services, teams, tiers, states := []string{}, []string{}, []string{}, map[string]int{}
-	var rows []row
-	for _, b := range all {
-		rw := rowOf(b, gradeOf(b))
-		rw.Gate = seen.Verdict(b, now)
+	var found []ranked
+	for n := range all {
+		b := &all[n]
+		r := ranked{b, gradeOf(b), barWidth(b.Windows[0]), seen.Verdict(b, now)}
 		services, teams, tiers = append(services, b.ID.Service()), append(teams, b.Spec.Owner), append(tiers, b.Spec.Tier)
-		for _, state := range rw.states() {
+		of := r.states()
+		for _, state := range of {
 			states[state]++
 		}
-		if rw.passes(q) {
-			rows = append(rows, rw)
+		if r.passes(q, of) {
+			found = append(found, r)
 		}
 	}
-	worstFirst(rows)
-	o.Found, o.Counts = len(rows), countsOf(states)
-	if len(rows) > shownBudgets && q.Get("all") == "" {
-		rows = rows[:shownBudgets]
+	worstFirst(found)
+	o.Found, o.Counts = len(found), countsOf(states)
+	if len(found) > shownBudgets && q.Get("all") == "" {
+		found = found[:shownBudgets]
 		q = cloned(q)
 		q.Set("all", "1")
 		o.More = s.prefix + "/?" + q.Encode()
+	}
+	var rows []row
+	for _, r := range found {
+		rw := rowOf(r.budget, r.grade)
+		rw.Gate = r.gate
+		rows = append(rows, rw)
 	}
 	o.Table = s.budgetTable(heading, rows)
 	o.Filter = &filter{Fields: []field{
@@ -144,13 +160,13 @@ func cloned(q url.Values) url.Values {
 const burning = "burning"
 
 // states are the names under which a filter finds the budget: its grade, whether it burns, and its gate's state.
-func (rw row) states() []string {
-	all := []string{rw.Grade.Key}
-	if slices.ContainsFunc(rw.Open, func(i alerting.Incident) bool { return i.Rule != alerting.RuleNoData && i.Severity != alerting.Notice }) {
+func (r *ranked) states() []string {
+	all := []string{r.grade.Key}
+	if slices.ContainsFunc(r.budget.Open, func(i alerting.Incident) bool { return i.Rule != alerting.RuleNoData && i.Severity != alerting.Notice }) {
 		all = append(all, burning)
 	}
-	if rw.hasGate() {
-		all = append(all, gatePrefix+string(rw.Gate.Gate))
+	if hasGate(r.gate) {
+		all = append(all, gatePrefix+string(r.gate.Gate))
 	}
 	return all
 }
@@ -158,23 +174,24 @@ func (rw row) states() []string {
 // gatePrefix distinguishes a state of the gate from one of the budget.
 const gatePrefix = "gate-"
 
-func (rw row) hasGate() bool { return rw.Gate.Gate != "" && !rw.Gate.NoPolicy }
+// hasGate reports whether there is a policy that says something of a budget.
+func hasGate(v alerting.Verdict) bool { return v.Gate != "" && !v.NoPolicy }
 
-// passes reports whether the filter lets the budget through.
-func (rw row) passes(q url.Values) bool {
-	state, words := q.Get("state"), strings.ToLower(q.Get("q"))
-	return is(q.Get("service"), rw.ID.Service()) && is(q.Get("team"), rw.Owner) && is(q.Get("tier"), rw.Tier) &&
-		(state == "" || slices.Contains(rw.states(), state) || slices.Contains(rw.states(), gatePrefix+state)) &&
-		strings.Contains(strings.ToLower(string(rw.ID)+" "+rw.Owner+" "+rw.Description), words)
+// passes reports whether the filter lets the budget, which is in these states, through.
+func (r *ranked) passes(q url.Values, states []string) bool {
+	b, state, words := r.budget, q.Get("state"), strings.ToLower(q.Get("q"))
+	return is(q.Get("service"), b.ID.Service()) && is(q.Get("team"), b.Spec.Owner) && is(q.Get("tier"), b.Spec.Tier) &&
+		(state == "" || slices.Contains(states, state) || slices.Contains(states, gatePrefix+state)) &&
+		(words == "" || strings.Contains(strings.ToLower(string(b.ID)+" "+b.Spec.Owner+" "+b.Spec.Description), words))
 }
 
 // is reports whether a choice that may be left open is met.
 func is(wanted, have string) bool { return wanted == "" || wanted == have }
 
 // worstFirst orders budgets.
-func worstFirst(rows []row) {
-	slices.SortStableFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.Grade.Order, b.Grade.Order), cmp.Compare(a.Bar, b.Bar), cmp.Compare(a.ID, b.ID))
+func worstFirst(all []ranked) {
+	slices.SortFunc(all, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.grade.Order, b.grade.Order), cmp.Compare(a.bar, b.bar), cmp.Compare(a.budget.ID, b.budget.ID))
 	})
 }
 
@@ -212,15 +229,20 @@ func stateOptions(states map[string]int) []option {
 	return all
 }
 
-func rowOf(b engine.Budget, g grade) row {
+// barWidth is the share of a budget that is left, from 0 to 100.
+func barWidth(st budget.Status) float64 {
+	if st.Sum.Total == 0 {
+		return 0
+	}
+	return 100 * min(max(st.Remaining(), 0), 1)
+}
+
+func rowOf(b *engine.Budget, g grade) row {
 	st := b.Windows[0]
 	rw := row{
 		ID: b.ID, Description: b.Spec.Description, Grade: g, Objective: b.Spec.Objective.Percent() + " %",
 		SLI: sliFigure(st, b.Spec.Objective), Left: leftFigure(st), Forecast: forecast(b), Open: b.Open,
-		IsJourney: b.Spec.SLI.Kind == slo.Composed, Tier: b.Spec.Tier, Owner: b.Spec.Owner,
-	}
-	if st.Sum.Total > 0 {
-		rw.Bar = 100 * min(max(st.Remaining(), 0), 1)
+		IsJourney: b.Spec.SLI.Kind == slo.Composed, Tier: b.Spec.Tier, Owner: b.Spec.Owner, Bar: barWidth(st),
 	}
 	rw.Fast, rw.Slow = pageBurns(b)
 	return rw
@@ -228,7 +250,7 @@ func rowOf(b engine.Budget, g grade) row {
 
 // pageBurns are the burns over the long windows of the two page pairs: an hour and six, unless the SLO
 // says otherwise.
-func pageBurns(b engine.Budget) (fast, slow figure) {
+func pageBurns(b *engine.Budget) (fast, slow figure) {
 	fast, slow = unknown("no alert window"), unknown("no alert window")
 	pairs := append(slices.Clone(b.Spec.Alerts.Page), b.Spec.Alerts.Ticket...)
 	for n, p := range pairs[:min(len(pairs), 2)] {
@@ -257,7 +279,7 @@ func (l links) budgetTable(label string, rows []row) table {
 		{"Burn, slow", asNumber},
 		{"Forecast", asText},
 	}}
-	gated := slices.ContainsFunc(rows, row.hasGate)
+	gated := slices.ContainsFunc(rows, func(rw row) bool { return hasGate(rw.Gate) })
 	if gated {
 		t.Head = append(t.Head, column{"Gate", asText})
 	}

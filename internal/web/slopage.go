@@ -71,11 +71,11 @@ func (s *site) sloPage(r *http.Request) (string, page, error) {
 func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	st := b.Windows[0]
 	v := sloView{
-		row: rowOf(b, gradeOf(b)), Budget: b, Status: st,
+		row: rowOf(&b, gradeOf(&b)), Budget: b, Status: st,
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec.SLI),
 		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), History: figures.Known(b.Filling),
 	}
-	v.Gate = s.Source.Snapshot().Verdict(b, s.Now())
+	v.Gate = s.Source.Snapshot().Verdict(&b, s.Now())
 	v.Policy = gateViewOf(v.Gate)
 	v.Facts = sloFacts(v.row, b)
 	found, err := s.incidentsOf(r.Context(), b.ID)

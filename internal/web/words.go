@@ -55,7 +55,7 @@ func burnFigure(rate float64, known bool, window time.Duration) figure {
 }
 
 // forecast says when the budget will be gone.
-func forecast(b engine.Budget) figure {
+func forecast(b *engine.Budget) figure {
 	o := b.Outlook
 	switch {
 	case b.Windows[0].Sum.Total == 0:
@@ -93,7 +93,7 @@ var grades = []grade{
 // lowBelow is the share of the budget below which it is called low.
 const lowBelow = 0.25
 
-func gradeOf(b engine.Budget) grade {
+func gradeOf(b *engine.Budget) grade {
 	st := b.Windows[0]
 	noData := slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData })
 	switch {
