@@ -63,10 +63,14 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ticks := 0
-				e := engine.New(engine.Options{
+				var e *engine.Engine
+				e = engine.New(engine.Options{
 					Source: idle{tc.slow}, Store: nowhere{}, Composer: voice{}, Log: slog.New(slog.DiscardHandler), Lag: lag,
 					Observe: func(s engine.Summary) {
 						ticks++
+						if took := e.Snapshot().Last.Took; took != s.Took {
+							t.Errorf("others see that it took %s", took)
+						}
 						if s.Took != tc.slow {
 							t.Errorf("the tick says that it took %s", s.Took)
 						}

@@ -157,12 +157,53 @@ func TestAPermitEndsByItself(t *testing.T) {
 // script is a source that reads what it is told to.
 type script struct {
 	storm
-	slots []budget.SlotAt
+	next map[slo.ID][]budget.SlotAt
 }
 
 // Read returns what is next.
-func (s *script) Read(_ context.Context, specs []*slo.Spec, _ budget.Minute) *prom.Batch {
-	return &prom.Batch{Readings: map[slo.ID]prom.Reading{specs[0].ID(): {Slots: s.slots}}}
+func (s *script) Read(context.Context, []*slo.Spec, budget.Minute) *prom.Batch {
+	b := &prom.Batch{Readings: map[slo.ID]prom.Reading{}}
+	for id, slots := range s.next {
+		b.Readings[id] = prom.Reading{Slots: slots}
+	}
+	return b
+}
+
+// engine makes one over budgets that were never read.
+func (s *script) engine(specs ...*slo.Spec) *engine.Engine {
+	return engine.New(engine.Options{
+		Source: s, Store: forgetful{}, Composer: mute{}, Log: slog.New(slog.DiscardHandler),
+	}, slo.NewSet(specs, nil, nil), store.Snapshot{})
+}
+
+// TestAJourneyFollowsItsSteps also where they change and it does not.
+func TestAJourneyFollowsItsSteps(t *testing.T) {
+	order, source := journey("order", slo.Weakest, "shop", "till"), &script{}
+	e := source.engine(promise("shop"), promise("till"), order)
+	for n, bad := range []int64{0, 1} { // of ten in the shop, where five fail in the till
+		source.next = map[slo.ID][]budget.SlotAt{"shop/availability": {{At: budget.MinuteOf(t0), Slot: budget.Count(bad, 10)}}}
+		if n == 0 {
+			source.next["till/availability"] = []budget.SlotAt{{At: budget.MinuteOf(t0), Slot: budget.Count(5, 10)}}
+		}
+		e.Tick(t.Context(), t0.Add(time.Duration(n+1)*time.Minute))
+		b, _ := e.Snapshot().Budget(order.ID())
+		if got := b.Journey.Steps[0].Sum.Bad; got != bad || b.Windows[0].Sum.Bad != 5 {
+			t.Errorf("%d bad events of the journey, %d of its step, want 5 and %d", b.Windows[0].Sum.Bad, got, bad)
+		}
+	}
+}
+
+// TestHistoryIsSeenAsItIsRead, piece by piece.
+func TestHistoryIsSeenAsItIsRead(t *testing.T) {
+	w := oneService(t, steady(50))
+	w.steps(2)
+	b, _ := w.engine.Snapshot().Budget("shop/availability")
+	if err := w.engine.FillAll(t.Context(), w.now()); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := w.engine.Snapshot().Budget("shop/availability"); !now.Since.Before(b.Since) || b.Filling != 0 || now.Filling != 1 {
+		t.Errorf("from %s, %v read; before that from %s, %v read", now.Since, now.Filling, b.Since, b.Filling)
+	}
 }
 
 // TestTheCountNeverFalls: what is counted of a budget grows by what happens, while its ledger grows at its old end, and shrinks there.
@@ -191,7 +232,7 @@ func TestTheCountNeverFalls(t *testing.T) {
 		{"what is read anew is not counted again", []budget.SlotAt{slot(2, 1), slot(3, 2)}, 4 * time.Minute, 11},
 		{"what is forgotten stays counted", []budget.SlotAt{slot(300, 1)}, 301 * time.Minute, 12},
 	} {
-		source.slots = step.slots
+		source.next = map[slo.ID][]budget.SlotAt{spec.ID(): step.slots}
 		e.Tick(t.Context(), t0.Add(step.after))
 		b, _ := e.Snapshot().Budget(spec.ID())
 		if b.Counted.Bad != step.want*budget.Unit || b.Counted.Total != 10*step.want*budget.Unit {
@@ -206,50 +247,47 @@ func TestTheCountNeverFalls(t *testing.T) {
 
 // TestABudgetIsFoundAmongItsNeighbours: names may begin alike.
 func TestABudgetIsFoundAmongItsNeighbours(t *testing.T) {
-	spec := promise("shop")
-	accounts := map[slo.ID]store.Account{}
-	set := slo.NewSet(specsOf(spec, promise("shop-2"), promise("shopping")), nil, nil)
-	for _, name := range []string{"api", `api2`, "routes", "routes-2"} {
-		one := *spec
-		one.Name = name
-		if name == "routes" {
-			one.By = []string{"route"}
-			accounts[`shop/routes{route="a"}`], accounts[`shop/routes{route="b"}`] = store.Account{Ledger: &budget.Ledger{}}, store.Account{Ledger: &budget.Ledger{}}
-		} else {
-			accounts[one.ID()] = store.Account{Ledger: &budget.Ledger{}}
+	minute := []budget.SlotAt{{At: budget.MinuteOf(t0), Slot: budget.Count(0, 1)}}
+	source := &script{next: map[slo.ID][]budget.SlotAt{
+		"shop/api": minute, "shop/api2": minute, `shop/api-2{route="a"}`: minute, `shop/api-2{route="b"}`: minute,
+		"shop-2/api": minute, "shopping/api": minute,
+	}}
+	specs := specsOf(promise("shop")) // which is never read
+	for id := range source.next {
+		spec := *promise(id.Service())
+		if spec.Name = id.Name(); id.Group() != "" {
+			spec.By = []string{"route"}
 		}
-		set.Specs = append(set.Specs, &one)
-	}
-	set = slo.NewSet(set.Specs, nil, nil)
-	accounts["shop-2/availability"], accounts["shopping/availability"] = store.Account{Ledger: &budget.Ledger{}}, store.Account{Ledger: &budget.Ledger{}}
-	seen := engine.New(engine.Options{Source: &storm{}, Store: forgetful{}, Composer: mute{}, Log: slog.New(slog.DiscardHandler)}, set, store.Snapshot{Accounts: accounts}).Snapshot()
-	ids := func(all []engine.Budget) (names []slo.ID) {
-		for _, b := range all {
-			names = append(names, b.ID)
-		}
-		return names
-	}
-	for _, c := range []struct {
-		got  []engine.Budget
-		want []slo.ID
-	}{
-		{seen.BudgetsOf("shop/api"), []slo.ID{"shop/api"}},
-		{seen.BudgetsOf("shop/routes"), []slo.ID{`shop/routes{route="a"}`, `shop/routes{route="b"}`}},
-		{seen.BudgetsOf("shop/availability"), nil},
-		{seen.BudgetsOf("shop/a"), nil},
-		{seen.InService("shop"), []slo.ID{"shop/api", "shop/api2", "shop/routes-2", `shop/routes{route="a"}`, `shop/routes{route="b"}`}},
-		{seen.InService("shop-2"), []slo.ID{"shop-2/availability"}},
-		{seen.InService("nobody"), nil},
-	} {
-		if got := ids(c.got); !slices.Equal(got, c.want) {
-			t.Errorf("%q, want %q", got, c.want)
+		if id.Group() != `{route="b"}` {
+			specs = append(specs, &spec)
 		}
 	}
-	var judged []slo.ID // what was never read is unknown
+	e := source.engine(specs...)
+	e.Tick(t.Context(), t0.Add(time.Minute))
+	seen := e.Snapshot()
+	var judged []engine.Budget
 	for _, v := range seen.Verdicts("shop", "", t0) {
-		judged = append(judged, v.SLO)
+		judged = append(judged, engine.Budget{ID: v.SLO})
 	}
-	if want := append([]slo.ID{"shop/api", "shop/api2", "shop/availability"}, ids(seen.InService("shop"))[2:]...); !slices.Equal(judged, want) {
-		t.Errorf("judged: %q, want %q", judged, want)
+	for name, c := range map[string]struct {
+		got  []engine.Budget
+		want string
+	}{
+		"one budget":        {seen.BudgetsOf("shop/api"), "shop/api"},
+		"one for each":      {seen.BudgetsOf("shop/api-2"), `shop/api-2{route="a"} shop/api-2{route="b"}`},
+		"not read":          {seen.BudgetsOf("shop/availability"), ""},
+		"part of a name":    {seen.BudgetsOf("shop/ap"), ""},
+		"a service":         {seen.InService("shop"), `shop/api shop/api-2{route="a"} shop/api-2{route="b"} shop/api2`},
+		"a service of one":  {seen.InService("shop-2"), "shop-2/api"},
+		"no service":        {seen.InService("sho"), ""},
+		"verdicts, unknown": {judged, `shop/api shop/api-2{route="a"} shop/api-2{route="b"} shop/api2 shop/availability`},
+	} {
+		var got []string
+		for _, b := range c.got {
+			got = append(got, string(b.ID))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
