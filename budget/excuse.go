@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -218,21 +219,14 @@ func (o LeftOut) Minutes() int { return o.Sum.Known + o.Sum.Partial + o.Sum.Unkn
 // Text says it in words: "db-upgrade: 20 minutes of planned maintenance (anna: a new database)", and what counts all the same.
 func (o LeftOut) Text() string {
 	c := o.Correction
-	text := fmt.Sprintf("%s: %s of %s (%s: %s)", c.Name, minutes(o.Minutes()), c.Kind.Text(), c.Author, c.Reason)
+	text := fmt.Sprintf("%s: %s of %s (%s: %s)", c.Name, figures.Plural(o.Minutes(), "minute"), c.Kind.Text(), c.Author, c.Reason)
 	if o.Capped > 0 {
-		text += fmt.Sprintf("; its cap is reached, %s more count", minutes(o.Capped))
+		text += fmt.Sprintf("; its cap is reached, %s more count", figures.Plural(o.Capped, "minute"))
 	}
 	if o.Coarse > 0 {
-		text += fmt.Sprintf("; %s more count, as only the sum of their hour is known", minutes(o.Coarse))
+		text += fmt.Sprintf("; %s more count, as only the sum of their hour is known", figures.Plural(o.Coarse, "minute"))
 	}
 	return text
-}
-
-func minutes(n int) string {
-	if n == 1 {
-		return "1 minute"
-	}
-	return fmt.Sprintf("%d minutes", n)
 }
 
 // leftOut is what each correction leaves out of [from, to), in their order; corrections that name no minute of it are left out.

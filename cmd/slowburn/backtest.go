@@ -222,8 +222,8 @@ func counts(r replay) string {
 	for _, i := range r.Incidents {
 		n[i.Severity]++
 	}
-	return fmt.Sprintf("%d %s, %d %s, %d %s about the budget", n[alerting.Page], plural(n[alerting.Page], "page", "pages"),
-		n[alerting.Ticket], plural(n[alerting.Ticket], "ticket", "tickets"), len(r.Notices), plural(len(r.Notices), "notice", "notices"))
+	return figures.Plural(n[alerting.Page], "page") + ", " + figures.Plural(n[alerting.Ticket], "ticket") + ", " +
+		figures.Plural(len(r.Notices), "notice") + " about the budget"
 }
 
 func tellScore(out io.Writer, s alerting.Score) {

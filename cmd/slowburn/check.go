@@ -12,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -96,14 +97,7 @@ func (c *checkCmd) refuse(e *env, err error) error {
 			n++
 		}
 	}
-	return answerNo(fmt.Errorf("%d %s to put right", n, plural(n, "problem", "problems")))
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
+	return answerNo(errors.New(figures.Plural(n, "problem") + " to put right"))
 }
 
 // probe asks a live server about every SLO of the set. Its findings are shown with their source lines, less those that a

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/lint"
@@ -49,7 +50,7 @@ func (o outcome) summary(w io.Writer) (err error) {
 		verdict = "one warning"
 	}
 	if !o.problems.Fatal() {
-		_, err = fmt.Fprintf(w, "%d %s of %d %s: %s\n", o.slos, plural(o.slos, "SLO", "SLOs"), o.services, plural(o.services, "service", "services"), verdict)
+		_, err = fmt.Fprintf(w, "%s of %s: %s\n", figures.Plural(o.slos, "SLO"), figures.Plural(o.services, "service"), verdict)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -56,7 +57,7 @@ func (c *convertCmd) tell(e *env, specs int, lost slo.Problems) error {
 	if len(lost) == 0 {
 		return nil
 	}
-	said := fmt.Errorf("%d %s read; %d %s could not be carried over", specs, plural(specs, "SLO was", "SLOs were"), len(lost), plural(len(lost), "thing", "things"))
+	said := fmt.Errorf("read %s; %s could not be carried over", figures.Plural(specs, "SLO"), figures.Plural(len(lost), "thing"))
 	if c.Strict {
 		return answerNo(said)
 	}

@@ -30,6 +30,7 @@
 // silence, a deploy, an exemption) is an [alerting.Act] that it reads beside the ledger, and so does the error-budget
 // policy, [alerting.Judge].
 //
+// Package internal/figures writes every number, share, duration and time that people read, wherever they read it.
 // Package postmortem drafts the review of what happened; package internal/report writes the weekly account, when
 // internal/crontime says that it is due; package internal/register writes the record that regulators ask for.
 //

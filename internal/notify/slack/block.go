@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 // Blocks are kept as the JSON that Slack takes, so that what is stored is what is sent and the
@@ -107,7 +109,7 @@ func table(rows [][]string) Block {
 	for i, row := range rows {
 		for _, s := range row {
 			if s = plain(s, foreignLimit); s == "" {
-				s = "–"
+				s = figures.Unknown
 			}
 			out[i] = append(out[i], cell{"raw_text", s})
 		}
