@@ -191,7 +191,7 @@ func outlookOf(b api.Budget) string {
 func stateOf(s api.SLO) string {
 	for _, severity := range []string{"page", "ticket"} {
 		for _, a := range s.Alerts {
-			if a.State == "firing" && a.Severity == severity {
+			if a.State == api.AlertFiring && a.Severity == severity {
 				return strings.ToUpper(severity)
 			}
 		}

@@ -141,6 +141,14 @@ type Alert struct {
 	Reason    string     `json:"reason,omitempty"` // of held_back
 }
 
+// The states of an alert.
+const (
+	AlertFiring   = "firing"
+	AlertHeldBack = "held_back"
+	AlertOK       = "ok"
+	AlertUnknown  = "unknown"
+)
+
 // Data is what is known about an SLO's data.
 type Data struct {
 	State    string     `json:"state"`              // ok, zero_traffic, absent, partial, error; unseen before the first reading

@@ -7,7 +7,7 @@
 //     follows from the time it was scheduled for, never from the time it is made. Once per report and
 //     period, over restarts, downtime and both changes of the clock.
 //   - [Build] computes a [Report] from ledgers and incidents. It has every figure and no layout;
-//     [Report.Markdown], [Report.JSON] and [Report.Summary] show it.
+//     [Report.Markdown] and [Report.Summary] show it, and package api as JSON.
 //
 // # How the figures are made
 //
@@ -19,5 +19,5 @@
 // What is not known is a dash, and an SLO with too little traffic is said to be so, not judged.
 //
 // Reading order: period.go, schedule.go, input.go, build.go (the budgets), burners.go (where
-// it went), load.go (pages and tickets), decide.go, then words.go, markdown.go, summary.go and json.go.
+// it went), load.go (pages and tickets), decide.go, then words.go, markdown.go and summary.go.
 package report

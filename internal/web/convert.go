@@ -56,39 +56,31 @@ func toAlerts(b engine.Budget) []api.Alert {
 	for _, st := range b.Standings {
 		a := api.Alert{Severity: string(st.Severity), Rule: pairName(st.Pair), State: stateOf(st), Threshold: &st.Threshold, Reason: st.HeldBack}
 		a.LongBurn, a.ShortBurn = api.BurnRate(st.Long, b.Spec.Objective), api.BurnRate(st.Short, b.Spec.Objective)
-		if i, ok := openBurn(b); ok && a.State == alertFiring {
+		if i, ok := openBurn(b); ok && a.State == api.AlertFiring {
 			a.Since = &i.Detected
 		}
 		all = append(all, a)
 	}
 	if b.Spec.Alerts.NoData > 0 {
-		a := api.Alert{Severity: string(alerting.Ticket), Rule: string(alerting.RuleNoData), State: alertOK}
+		a := api.Alert{Severity: string(alerting.Ticket), Rule: string(alerting.RuleNoData), State: api.AlertOK}
 		if n := slices.IndexFunc(b.Open, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData }); n >= 0 {
-			a.State, a.Since = alertFiring, &b.Open[n].Detected
+			a.State, a.Since = api.AlertFiring, &b.Open[n].Detected
 		}
 		all = append(all, a)
 	}
 	return all
 }
 
-// The states of an alert in the API.
-const (
-	alertFiring   = "firing"
-	alertHeldBack = "held_back"
-	alertOK       = "ok"
-	alertUnknown  = "unknown"
-)
-
 func stateOf(st alerting.Standing) string {
 	switch {
 	case st.Over && st.HeldBack != "":
-		return alertHeldBack
+		return api.AlertHeldBack
 	case st.Over:
-		return alertFiring
+		return api.AlertFiring
 	case st.Long.Total == 0:
-		return alertUnknown
+		return api.AlertUnknown
 	}
-	return alertOK
+	return api.AlertOK
 }
 
 // openBurn is the open burn incident of a budget; there is at most one.

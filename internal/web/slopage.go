@@ -12,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
@@ -266,14 +267,14 @@ func alertCells(a alerting.Standing, b engine.Budget) []markup {
 	now := figures.Burn(a.Long.Bad, a.Long.Total, o) + " over " + long + ", " + figures.Burn(a.Short.Bad, a.Short.Total, o) + " over " + short
 	key, state := stateOf(a), "Quiet"
 	switch key {
-	case alertFiring:
+	case api.AlertFiring:
 		state = "Firing"
-	case alertHeldBack:
+	case api.AlertHeldBack:
 		state = "Held back: " + a.HeldBack
 		if a.Severity == alerting.Page {
 			state += fmt.Sprintf(" (%s bad of %s events, in %s)", figures.Count(int(a.Sure.Bad)), figures.Count(int(a.Sure.Total)), figures.Plural(a.Sure.Minutes, "different minute"))
 		}
-	case alertUnknown:
+	case api.AlertUnknown:
 		state = "— no events over " + long
 	}
 	return []markup{text(string(a.Severity)), text(when), text(now), `<span class="alert-` + text(key) + `">` + text(state) + "</span>"}
