@@ -66,8 +66,8 @@ type Request struct {
 	TraceURL  string            // address of a trace, with {trace_id} in it; "" makes no links
 }
 
-// Limit is how long Gather takes at most. What has not come by then is unknown.
-const Limit = 5 * time.Second
+// limit is how long Gather takes at most. What has not come by then is unknown.
+const limit = 5 * time.Second
 
 const (
 	// leastWindow and mostWindow bound the time since the onset that is looked at: it needs a few scrapes, and a
@@ -107,7 +107,7 @@ func newGatherer(r Request) *gatherer {
 // Gather asks all at once and takes at most [Limit]. It never fails: what it cannot find out is unknown, with the reason.
 func Gather(ctx context.Context, r Request) Evidence {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, Limit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	g := newGatherer(r)
 	e := Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset.UTC(), At: r.At.UTC()}
@@ -137,7 +137,7 @@ func (g *gatherer) signals(ctx context.Context) signals.Snapshot {
 		back = 0
 	}
 	service := cmp.Or(g.Service, &slo.Service{Name: g.Spec.Service})
-	return signals.Take(ctx, g.Client, service, g.At, signals.SnapshotOptions{Catalogue: g.Sources, Back: back, Timeout: Limit})
+	return signals.Take(ctx, g.Client, service, g.At, signals.SnapshotOptions{Catalogue: g.Sources, Back: back, Timeout: limit})
 }
 
 // Empty reports whether nothing at all was found out.

@@ -5,8 +5,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/signals"
 )
 
-// SignalLine is one golden signal now against its baseline, such as "errors 8.4 %, before 0.02 %".
-func SignalLine(s signals.Signal) string {
+// signalLine is one golden signal now against its baseline, such as "errors 8.4 %, before 0.02 %".
+func signalLine(s signals.Signal) string {
 	name := s.Name
 	if s.What != "" {
 		name += " " + s.What
@@ -24,11 +24,11 @@ func (e Evidence) Lines() []string {
 	var lines []string
 	for _, one := range []signals.Signal{s.Latency, s.Traffic, s.Errors} {
 		if s.From != "" {
-			lines = append(lines, SignalLine(one))
+			lines = append(lines, signalLine(one))
 		}
 	}
 	for _, one := range s.Saturation {
-		line := SignalLine(one.Signal)
+		line := signalLine(one.Signal)
 		if one.Limit > 0 {
 			line += ", full at " + Figure(signals.Reading{Value: one.Limit, Known: true}, one.Unit)
 		}

@@ -30,7 +30,7 @@ func (b *builder) alerts() {
 // alert adds the alert of one pair: both windows above the threshold. Both sides carry the same
 // labels, without which `and` would never find a match.
 func (b *builder) alert(p slo.Pair, severity string) {
-	threshold := Threshold(p, b.spec)
+	threshold := threshold(p, b.spec)
 	expr := fmt.Sprintf("%s > %s\nand\n%s > %s", b.recorded(ratioName(p.Long)), threshold, b.recorded(ratioName(p.Short)), threshold)
 	labels := b.alertLabels(labelSeverity, severity, labelLong, short(p.Long), labelShort, short(p.Short))
 	if b.options.Names == Pyrra {

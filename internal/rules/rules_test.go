@@ -109,7 +109,7 @@ func TestThresholds(t *testing.T) {
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			s := &slo.Spec{Objective: objectiveOf(t, c.objective), Windows: []slo.Window{{Rolling: time.Duration(c.days) * slo.Day}}}
-			if got := Threshold(c.pair, s); got != c.want {
+			if got := threshold(c.pair, s); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -134,8 +134,8 @@ func TestThresholdsDecideAsIntegersDo(t *testing.T) {
 		}
 		bad := new(big.Rat).Mul(exact, new(big.Rat).SetInt(total)).Num().Int64() + rapid.Int64Range(-1, 1).Draw(t, "beside")
 		want := big.NewRat(bad, total.Int64()).Cmp(exact) > 0
-		if got := float64(bad)/float64(total.Int64()) > evaluate(t, Threshold(p, s)); got != want {
-			t.Fatalf("%d of %d above %s: got %v, want %v", bad, total, Threshold(p, s), got, want)
+		if got := float64(bad)/float64(total.Int64()) > evaluate(t, threshold(p, s)); got != want {
+			t.Fatalf("%d of %d above %s: got %v, want %v", bad, total, threshold(p, s), got, want)
 		}
 	})
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Threshold returns the ratio of bad events above which a pair fires, in PromQL: share of the
+// threshold returns the ratio of bad events above which a pair fires, in PromQL: share of the
 // budget × length of its window ÷ long window × allowed ratio. It is written without an error: as a
 // decimal ("0.0144") where it ends, else as a fraction ("7 / 750").
 //
 // Prometheus calculates in floating point, and the comparison is exact all the same. Both sides are
 // one division of whole numbers, or one reading of a decimal, and each gives the float nearest to
 // the true value: what is equal stays equal. 144 bad of 10,000 are not above 0.0144.
-func Threshold(p slo.Pair, spec *slo.Spec) string {
+func threshold(p slo.Pair, spec *slo.Spec) string {
 	r := new(big.Rat).Mul(burn(p, spec), allowedRatio(spec))
 	if text, ends := decimal(r); ends {
 		return text

@@ -217,7 +217,7 @@ func Number(f float64) *float64 { return &f }
 // Forms of texts. A duration is as Prometheus writes them, without years, and not zero. A share is
 // in percent, up to 100 %, with two digits that count after the point.
 const (
-	DurationForm = `^\s*(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?\s*$`
+	durationForm = `^\s*(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?\s*$`
 	NotZero      = `[1-9]`
 	DecimalForm  = `^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$`
 	AddressForm  = `^[hH][tT][tT][pP][sS]?://[^@/?#\s]+([/?#].*)?$`
@@ -226,7 +226,7 @@ const (
 
 // Duration describes a duration. It is a definition, to which [Ref] refers.
 func Duration() *Schema {
-	s := Form(DurationForm, NotZero).Such("5m", "1h30m", "28d")
+	s := Form(durationForm, NotZero).Such("5m", "1h30m", "28d")
 	s.Description = "A duration as Prometheus writes them, the large unit first: 300ms, 30s, 5m, 1h30m, 28d, 4w. Months and years are not durations, because they differ in length."
 	return s
 }

@@ -206,7 +206,7 @@ func failAt(t *testing.T, n int, want []picture) bool {
 		before := left
 		if err := step(db); err == nil {
 			continue
-		} else if !IsDiskFull(err) || before < 0 {
+		} else if !isDiskFull(err) || before < 0 {
 			t.Fatalf("%s: %v", where, err)
 		}
 		db.Close()
@@ -366,7 +366,7 @@ func TestAFullDiskIsNamedAndPassesByItself(t *testing.T) {
 	tick := tickAt(5, "shop/pay", "shop/cart")
 	tick.Marks["big"] = make([]byte, 1<<20)
 	err := db.Commit(background, tick)
-	if !IsDiskFull(err) || !strings.Contains(err.Error(), "free some space") {
+	if !isDiskFull(err) || !strings.Contains(err.Error(), "free some space") {
 		t.Fatalf("got %v", err)
 	}
 	same(t, "on the full disk", pictureOf(t, db), before)

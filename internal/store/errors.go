@@ -91,7 +91,7 @@ func hintFor(err error) string {
 		return hintDir
 	case errors.Is(err, syscall.ENOTDIR):
 		return hintNotDir
-	case IsDiskFull(err):
+	case isDiskFull(err):
 		return hintFull
 	case errors.Is(err, fs.ErrPermission), isCode(err, sqlite3.SQLITE_READONLY), isCode(err, sqlite3.SQLITE_CANTOPEN):
 		return hintPerm
@@ -101,9 +101,9 @@ func hintFor(err error) string {
 	return ""
 }
 
-// IsDiskFull reports whether something could not be written because the disk, or the quota, is used
+// isDiskFull reports whether something could not be written because the disk, or the quota, is used
 // up. The store is as it was before, and works again as soon as there is space.
-func IsDiskFull(err error) bool {
+func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) ||
 		isCode(err, sqlite3.SQLITE_FULL) || isExtended(err, sqlite3.SQLITE_IOERR_SHMSIZE)
 }

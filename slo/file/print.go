@@ -16,8 +16,8 @@ import (
 // line.
 const SchemaURL = "https://raw.githubusercontent.com/slowburn-sre/slowburn/main/docs/schema/slo.json"
 
-// Modeline returns the comment by which editors find a schema.
-func Modeline(url string) string { return "# yaml-language-server: $schema=" + url + "\n" }
+// modeline returns the comment by which editors find a schema.
+func modeline(url string) string { return "# yaml-language-server: $schema=" + url + "\n" }
 
 // Notes are comments for what [Print] writes: by what they are about (an SLO's ID, or the name of
 // a service), then by the key they stand above. Keys are those of the file, `sli` or
@@ -48,7 +48,7 @@ type Layout struct {
 // stand below its service's description, because it lacks something that the service has, is
 // written into a document of its own for the same service.
 func Print(specs []*slo.Spec, services []*slo.Service, o Layout) []byte {
-	out := []byte(Modeline(SchemaURL))
+	out := []byte(modeline(SchemaURL))
 	out = append(out, yamlout.Comments(o.Head...)...)
 	for i, d := range documents(specs, services) {
 		if i > 0 {

@@ -103,7 +103,7 @@ func TestEveryExampleIsReadBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasPrefix(string(data), Modeline(SchemaURL)) {
+			if !strings.HasPrefix(string(data), modeline(SchemaURL)) {
 				t.Errorf("%s does not name its schema in the first line", name)
 			}
 			all = append(all, []File{{name, data}})
