@@ -57,7 +57,6 @@ type Request struct {
 	Kind      alerting.Kind
 	SLO       slo.ID // with label values for a budget of an SLO with `by:`
 	Spec      *slo.Spec
-	Sources   signals.Catalogue // where golden signals are found; nil is the built-in catalogue
 	Service   *slo.Service      // nil if no file says anything about it
 	Onset     time.Time         // the beginning of the first bad minute
 	At        time.Time         // the end of the newest minute that was evaluated
@@ -137,7 +136,7 @@ func (g *gatherer) signals(ctx context.Context) signals.Snapshot {
 		back = 0
 	}
 	service := cmp.Or(g.Service, &slo.Service{Name: g.Spec.Service})
-	return signals.Take(ctx, g.Client, service, g.At, signals.SnapshotOptions{Catalogue: g.Sources, Back: back, Timeout: limit})
+	return signals.Take(ctx, g.Client, service, g.At, signals.SnapshotOptions{Catalogue: g.Catalogue, Back: back, Timeout: limit})
 }
 
 // Empty reports whether nothing at all was found out.

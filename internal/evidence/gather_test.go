@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -109,5 +110,21 @@ func TestEvidenceIsKeptAsItIs(t *testing.T) {
 	again.Signals.Window, again.Signals.Back = e.Signals.Window, e.Signals.Back
 	if diff := cmp.Diff(e, again); diff != "" {
 		t.Errorf("kept as JSON it is another:\n%s", diff)
+	}
+}
+
+func TestSignalsOfAHousesOwnSourceAreRead(t *testing.T) {
+	own, err := signals.Parse("house.yaml", []byte("- {name: house, title: our own, group: [job], traffic: [http_requests_total]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := onset.Add(6 * time.Minute)
+	db, set := stage(t, shop.Story(onset, 20*time.Minute), now)
+	e := evidence.Gather(context.Background(), evidence.Request{
+		Client: client(t, db), SLO: "checkout/latency", Spec: set.Lookup("checkout/latency"), Onset: onset, At: now,
+		Service: &slo.Service{Name: "checkout", Signals: &slo.Signals{From: "house", Match: `{job="checkout"}`}}, Catalogue: own,
+	})
+	if !e.Signals.Traffic.Now.Known {
+		t.Errorf("traffic is not known: %s", e.Signals.Traffic.Now.Reason)
 	}
 }
