@@ -60,3 +60,26 @@ func TestPredicates(t *testing.T) {
 		})
 	}
 }
+
+// TestActs: who did what, with what the person wrote apart from it.
+func TestActs(t *testing.T) {
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	f := sentences.Facts{Event: alerting.Event{Rule: alerting.RulePage}, Incident: alerting.Incident{
+		Open: true, Severity: alerting.Page, Acts: []alerting.Act{{Key: "a", Kind: alerting.Acknowledge}},
+	}}
+	for want, act := range map[string]alerting.Act{
+		"ana has acknowledged this page and the 2 other incidents of this thread, 2026-11-23 12:00 UTC.": {Kind: alerting.Acknowledge, By: "ana", At: at},
+		"ana has silenced this until the budget recovers. It is still counted, and this thread goes on.": {Kind: alerting.Silence, By: "ana"},
+		"ana has taken back what was done: nobody has it.":                                               {Kind: alerting.Undo, By: "ana", Other: "a"},
+		"ana has made this a ticket.": {Kind: alerting.Escalate, By: "ana", Level: alerting.Ticket},
+		"ana says:":                   {Kind: alerting.Remark, By: "ana", Text: "the card terminal is down"},
+	} {
+		said := f.Act(act, 2)
+		if got := said[0].String(); got != want {
+			t.Errorf("says %q\n   want %q", got, want)
+		}
+		if act.Text != "" && (len(said) != 2 || said[1].String() != act.Text || !said[1][0].Quote) {
+			t.Errorf("what was written is told as %v", said)
+		}
+	}
+}

@@ -5,10 +5,10 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // Act composes what is owed when somebody does something about an incident: the root message shows it, and the thread
@@ -112,73 +112,36 @@ func (f message) actSentence(d deed, a alerting.Act) string {
 
 // deed tells an act.
 func (f message) deed(a alerting.Act) deed {
-	who := "*" + person(a) + "* "
-	d := deed{icon: "📝", head: "Note by", text: who + "says:"}
+	d := deed{icon: "📝", head: "Note by"}
 	switch a.Kind {
 	case alerting.Acknowledge:
-		d = deed{"👀", "Acknowledged by", who + "has acknowledged this " + f.Tier() + together(f.Told) + ", " + at(a.At) + "."}
+		d = deed{icon: "👀", head: "Acknowledged by"}
 	case alerting.Silence:
-		d = deed{"🔕", "Silenced by", who + "has silenced this " + until(a) + ". It is still counted, and this thread goes on."}
+		d = deed{icon: "🔕", head: "Silenced by"}
 	case alerting.Mitigated:
-		d = deed{"🩹", "Mitigated by", who + "says that users no longer feel it, since " + at(a.At) + "."}
+		d = deed{icon: "🩹", head: "Mitigated by"}
 	case alerting.Undo:
-		d = deed{"↩️", "Taken back by", who + "has taken back what was done: " + undone(f.Incident.Acts, a)}
+		d = deed{icon: "↩️", head: "Taken back by"}
 	case alerting.Merge:
-		d = deed{"🔀", "Merged by", who + "has merged this into " + code(plain(a.Other, 200)) + "."}
+		d = deed{icon: "🔀", head: "Merged by"}
 	case alerting.Split:
-		d = deed{"🔀", "Taken apart by", who + "has taken this out of the thread of another incident."}
+		d = deed{icon: "🔀", head: "Taken apart by"}
 	case alerting.Escalate:
-		d = deed{"🎫", "Made a ticket by", who + "has made this a ticket."}
+		d = deed{icon: "🎫", head: "Made a ticket by"}
 		if a.Level == alerting.Page {
-			d = deed{"🔥", "Made a page by", who + "has made this a *page*."}
-			if s, ok := alerting.Silent(f.Incident.Acts, a.At); ok && s.Incident != "" {
-				d.text += " That ends the silence."
-			}
+			d = deed{icon: "🔥", head: "Made a page by"}
 		}
 	}
-	if a.Text != "" {
-		d.text += "\n> " + escape(plain(a.Text, foreignLimit))
+	others := len(f.Others)
+	if f.Face != nil {
+		others = len(f.Face.Others)
 	}
+	d.text = f.dressLines(f.Act(a, others))
 	return d
-}
-
-// together says that the thread tells more than this incident.
-func together(t incidents.Told) string {
-	n := len(t.Others)
-	if t.Face != nil {
-		n = len(t.Face.Others)
-	}
-	if n == 0 {
-		return ""
-	}
-	return " and the " + figures.Plural(n, "other incident") + " of this thread"
-}
-
-// undone says which kind of act was taken back.
-func undone(acts []alerting.Act, a alerting.Act) string {
-	for _, b := range acts {
-		if b.Key != a.Other {
-			continue
-		}
-		switch b.Kind {
-		case alerting.Acknowledge:
-			return "nobody has it."
-		case alerting.Silence:
-			return "it is not silent any more."
-		case alerting.Escalate:
-			return "it is as loud as its rule says."
-		}
-	}
-	return "it does not count."
 }
 
 // person is who did it, as plain text.
 func person(a alerting.Act) string { return escape(plain(a.By, 80)) }
 
 // until is how long a silence lasts.
-func until(a alerting.Act) string {
-	if a.Until.IsZero() {
-		return "until the budget recovers"
-	}
-	return "until " + at(a.Until)
-}
+func until(a alerting.Act) string { return dress(sentences.Until(a.Until)) }

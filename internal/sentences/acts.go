@@ -1,0 +1,73 @@
+package sentences
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+)
+
+// Act says what somebody did about the incident, which is as it stands after it. others is how many more incidents are
+// told in the same thread. What the person wrote comes last, if anything.
+func (f Facts) Act(a alerting.Act, others int) []Text {
+	who := strong(a.By)
+	var t Text
+	switch a.Kind {
+	case alerting.Acknowledge:
+		t = say(who, " has acknowledged this ", f.Tier())
+		if others > 0 {
+			t = say(t, " and the ", figures.Plural(others, "other incident"), " of this thread")
+		}
+		t = say(t, ", ", moment(a.At), ".")
+	case alerting.Silence:
+		t = say(who, " has silenced this ", Until(a.Until), ". It is still counted, and this thread goes on.")
+	case alerting.Mitigated:
+		t = say(who, " says that users no longer feel it, since ", moment(a.At), ".")
+	case alerting.Undo:
+		t = say(who, " has taken back what was done: ", undone(f.Incident.Acts, a))
+	case alerting.Merge:
+		t = say(who, " has merged this into ", foreign(a.Other), ".")
+	case alerting.Split:
+		t = say(who, " has taken this out of the thread of another incident.")
+	case alerting.Escalate:
+		t = say(who, " has made this a ticket.")
+		if a.Level == alerting.Page {
+			t = say(who, " has made this a ", strong("page"), ".")
+			if s, ok := alerting.Silent(f.Incident.Acts, a.At); ok && s.Incident != "" {
+				t = say(t, " That ends the silence.")
+			}
+		}
+	default:
+		t = say(who, " says:")
+	}
+	if a.Text == "" {
+		return []Text{t}
+	}
+	return []Text{t, {{Words: a.Text, Quote: true}}}
+}
+
+// Until says how long a silence lasts.
+func Until(t time.Time) Text {
+	if t.IsZero() {
+		return say("until the budget recovers")
+	}
+	return say("until ", moment(t))
+}
+
+// undone says what it means that an act was taken back.
+func undone(acts []alerting.Act, a alerting.Act) string {
+	for _, b := range acts {
+		if b.Key != a.Other {
+			continue
+		}
+		switch b.Kind {
+		case alerting.Acknowledge:
+			return "nobody has it."
+		case alerting.Silence:
+			return "it is not silent any more."
+		case alerting.Escalate:
+			return "it is as loud as its rule says."
+		}
+	}
+	return "it does not count."
+}
