@@ -191,7 +191,7 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 		v.Since = st.GateSince.Time()
 	}
 	v.Go = v.Gate == GateOpen
-	v.Reason = figures.Left(v.Budget.Sum.Bad, v.Budget.Allowed) + " of the error budget of " + v.Budget.Window.String() + " is left"
+	v.Reason = figures.Left(v.Budget.Sum.Bad, v.Budget.Allowed) + " of the error budget of " + figures.Window(v.Budget.Window) + " is left"
 	line, name := limits.CautionBelow, "cautious"
 	if v.Gate == GateFrozen {
 		line, name = limits.FreezeBelow, "a freeze"

@@ -104,8 +104,8 @@ func TestVerdicts(t *testing.T) {
 		goes bool
 		says string
 	}{
-		{"an overspent budget freezes", in, frozen, nil, at.Time(), GateFrozen, false, "−10.7 % of the error budget of 7d is left; the policy is a freeze below 0 %, until 5 % are left."},
-		{"a budget with room is open", in, in.at(start), nil, start.Time(), GateOpen, true, "100 % of the error budget of 7d is left."},
+		{"an overspent budget freezes", in, frozen, nil, at.Time(), GateFrozen, false, "−10.7 % of the error budget of 7 d is left; the policy is a freeze below 0 %, until 5 % are left."},
+		{"a budget with room is open", in, in.at(start), nil, start.Time(), GateOpen, true, "100 % of the error budget of 7 d is left."},
 		{"no policy is unknown", Input{ID: in.ID, Spec: in.Spec, Ledger: in.Ledger}, frozen, nil, at.Time(), GateUnknown, false, "no error-budget policy"},
 		{"nothing read yet is unknown", Input{ID: in.ID, Spec: in.Spec, Ledger: &budget.Ledger{}, Policy: in.Policy}, State{}, nil, at.Time(), GateUnknown, false, "Nothing is known"},
 		{"old data are unknown", in, frozen, nil, at.Time().Add(20 * time.Minute), GateUnknown, false, "The newest data are 20 min old"},

@@ -177,7 +177,7 @@ func summary(d Document) string {
 		figures.Share(d.Impact.Bad, d.Impact.Total) + "; the objective of " + o.Percent() + " % allows " +
 		figures.Decimal(float64(o.Allowed())/(slo.Billion/100)) + " %), counted to " + figures.UTC(i.Last.Time()) + "."
 	if d.Impact.After != nil && d.Impact.After.Allowed > 0 {
-		s += " That is " + figures.Cost(d.Impact.Bad, d.Impact.After.Allowed) + " of the budget of its window (" + d.Facts.Spec.Window().String() + ")."
+		s += " That is " + figures.Cost(d.Impact.Bad, d.Impact.After.Allowed) + " of the budget of its window (" + figures.Window(d.Facts.Spec.Window()) + ")."
 	}
 	return s + " It was detected after " + figures.Duration(i.TimeToDetect()) + "."
 }

@@ -181,7 +181,7 @@ func (d Document) impact(b *strings.Builder) {
 		{"Minutes with bad events", figures.Count(im.BadMinutes)},
 	}
 	if im.After != nil {
-		rows = append(rows, []string{"Share of the budget (" + d.Facts.Spec.Window().String() + ")", figures.Cost(im.Bad, im.After.Allowed)})
+		rows = append(rows, []string{"Share of the budget (" + figures.Window(d.Facts.Spec.Window()) + ")", figures.Cost(im.Bad, im.After.Allowed)})
 	}
 	if d.Verdict.Bad > 0 {
 		rows = append(rows, []string{"Share of a four-week budget", figures.Cost(d.Verdict.Bad, d.Verdict.Allowed)})

@@ -224,6 +224,14 @@ func Duration(d time.Duration) string {
 	return s
 }
 
+// Window writes the window of an SLO: "28 d", or "month (Europe/Berlin)".
+func Window(w slo.Window) string {
+	if w.Calendar == "" {
+		return Duration(w.Rolling)
+	}
+	return w.String()
+}
+
 // UTC writes a time in UTC to the minute: "2026-03-29 01:00 UTC". The zero time is [Unknown].
 func UTC(t time.Time) string { return In(t, time.UTC) }
 

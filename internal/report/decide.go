@@ -87,7 +87,7 @@ func (b *builder) aboutBudget(r Row) []Decision {
 	case r.Budget.LeftBelow(policy.CautionBelow):
 		return one(Caution, r.Left(), " of the budget left. Hold back risky changes?")
 	case compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, 1, tooLooseParts) < 0 && r.InWindow.Known*100 >= r.InWindow.Minutes*repairPercent:
-		return one(TooLoose, "promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(), ", so hardly anything of its budget was spent in ", r.Budget.Window.String(),
+		return one(TooLoose, "promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(), ", so hardly anything of its budget was spent in ", figures.Window(r.Budget.Window),
 			". Promise more if users need it, or spend it on faster change?")
 	}
 	return nil

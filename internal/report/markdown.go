@@ -100,11 +100,11 @@ func (r Report) budgetText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {
 		rows = append(rows, []string{
-			markdown.Code(string(w.ID)), ownerText(w.Spec.Owner), w.SLI(), w.objective(), w.Budget.Window.String(), w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
+			markdown.Code(string(w.ID)), ownerText(w.Spec.Owner), w.SLI(), w.objective(), figures.Window(w.Budget.Window), w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
 		})
 		for _, o := range w.Others {
 			rows = append(rows, []string{
-				"", "", figures.SLI(o.Budget.Sum.Bad, o.Budget.Sum.Total, w.Spec.Objective), w.objective(), o.Budget.Window.String(),
+				"", "", figures.SLI(o.Budget.Sum.Bad, o.Budget.Sum.Total, w.Spec.Objective), w.objective(), figures.Window(o.Budget.Window),
 				figures.Left(o.Budget.Sum.Bad, o.Budget.Allowed), figures.Unknown, figures.Unknown, o.Verdict.Text(),
 			})
 		}

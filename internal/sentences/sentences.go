@@ -165,10 +165,10 @@ func (f Facts) Promise() Text {
 
 // Period returns the SLO's window in words: "28 d", "the month (Europe/Berlin)".
 func (f Facts) Period() string {
-	if w := f.Spec.Window(); w.Calendar == "" {
-		return figures.Duration(w.Rolling)
+	if w := f.Spec.Window(); w.Calendar != "" {
+		return "the " + figures.Window(w)
 	}
-	return "the " + f.Spec.Window().String()
+	return figures.Window(f.Spec.Window())
 }
 
 // Burning says what an incident that is open does, in the pair of windows that fired and since it began.

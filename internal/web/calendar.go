@@ -35,7 +35,7 @@ const calendarDays = 35
 // calendar sums up the days of the first window.
 func (s *site) calendar(b engine.Budget, incidents []alerting.Incident) calendar {
 	st := b.Windows[0]
-	c := calendar{Allowed: st.Allowed, Window: st.Window.String(), Objective: b.Spec.Objective}
+	c := calendar{Allowed: st.Allowed, Window: figures.Window(st.Window), Objective: b.Spec.Objective}
 	from := later(later(st.From, b.AsOf.Add(-(calendarDays-1)*slo.Day)), b.Since).Truncate(slo.Day)
 	s.Source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		_, attribution := alerting.Attribution(l, incidents)

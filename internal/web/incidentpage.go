@@ -88,7 +88,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 		ended = "Burned so far until"
 	}
 	if spec != nil {
-		cost, peak = "of "+spec.Window().String(), unknown("no events")
+		cost, peak = "of "+figures.Window(spec.Window()), unknown("no events")
 		if rate, ok := i.PeakBurn(spec.Objective); ok && i.First.Pair != nil {
 			peak = figure{figures.Times(rate), "over " + slo.ShortDuration(i.First.Pair.Short)}
 		}

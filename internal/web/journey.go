@@ -91,7 +91,7 @@ func (s *site) journeyPart(b engine.Budget) *part {
 	p := part{Heading: "Steps", ID: "steps", Words: indicatorWords(b.Spec.SLI), Table: table{Label: "Steps", Head: []column{
 		{"State", asState},
 		{"Step", asName},
-		{"SLI in " + b.Windows[0].Window.String(), asNumber},
+		{"SLI in " + figures.Window(b.Windows[0].Window), asNumber},
 		{"SLI, last " + figures.Duration(b.Journey.Over), asNumber},
 	}}}
 	if total := b.Windows[0].Sum.Total; !weighted && total > 0 {

@@ -112,10 +112,10 @@ func sloFacts(rw row, b engine.Budget) []fact {
 	st := b.Windows[0]
 	bad := unknown("nothing read yet")
 	if st.Sum.Seen() > 0 {
-		bad = figure{figures.Events(st.Sum.Bad), "of " + figures.Events(st.Allowed) + " allowed in " + st.Window.String()}
+		bad = figure{figures.Events(st.Sum.Bad), "of " + figures.Events(st.Allowed) + " allowed in " + figures.Window(st.Window)}
 	}
 	return []fact{
-		{"Objective", figure{rw.Objective, "in " + st.Window.String()}},
+		{"Objective", figure{rw.Objective, "in " + figures.Window(st.Window)}},
 		{"SLI", rw.SLI},
 		{"Budget left", rw.Left},
 		{"Bad events", bad},
@@ -145,9 +145,9 @@ func (s *site) sloParts(b engine.Budget, power bool) []part {
 		{"Minutes known", asNumber},
 	}}
 	for _, w := range b.Windows {
-		windows.add(windowCells(w.Window.String(), w, b.Spec.Objective)...)
+		windows.add(windowCells(figures.Window(w.Window), w, b.Spec.Objective)...)
 		if g := w.Gross; g != nil {
-			windows.add(windowCells(w.Window.String()+", without corrections", *g, b.Spec.Objective)...)
+			windows.add(windowCells(figures.Window(w.Window)+", without corrections", *g, b.Spec.Objective)...)
 		}
 	}
 	parts := []part{
@@ -200,7 +200,7 @@ func (s *site) worstPart(b engine.Budget) part {
 			if !ok || w.Sum.Bad == 0 || length > b.AsOf.Sub(st.From) {
 				continue
 			}
-			searched := "all of " + st.Window.String()
+			searched := "all of " + figures.Window(st.Window)
 			if length < time.Hour && w.Searched < to-max(from, l.First()) {
 				searched = figures.Duration(time.Duration(w.Searched)*time.Minute) + ", for which minutes are kept"
 			}
@@ -221,7 +221,7 @@ func correctionTable(b engine.Budget) table {
 		{"Correction", asName},
 		{"Why, and who says so", asWhole},
 		{"When", asText},
-		{"Left out of " + b.Windows[0].Window.String(), asWhole},
+		{"Left out of " + figures.Window(b.Windows[0].Window), asWhole},
 	}}
 	for _, c := range b.Corrections {
 		o, concerns := left[c]

@@ -24,7 +24,7 @@ func sliOf(s budget.Sum, o slo.Objective) string { return figures.SLI(s.Bad, s.T
 
 // sliFigure is the SLI of a window.
 func sliFigure(st budget.Status, o slo.Objective) figure {
-	window := "in " + st.Window.String()
+	window := "in " + figures.Window(st.Window)
 	switch {
 	case st.Sum.Seen() == 0:
 		return unknown("nothing read yet")
@@ -40,9 +40,9 @@ func leftFigure(st budget.Status) figure {
 	case st.Sum.Seen() == 0:
 		return unknown("nothing read yet")
 	case st.Sum.Total == 0:
-		return unknown("no events in " + st.Window.String())
+		return unknown("no events in " + figures.Window(st.Window))
 	}
-	return figure{figures.Left(st.Sum.Bad, st.Allowed), "of " + st.Window.String()}
+	return figure{figures.Left(st.Sum.Bad, st.Allowed), "of " + figures.Window(st.Window)}
 }
 
 // burnFigure is the burn rate over a window.

@@ -227,7 +227,7 @@ func (f message) footer() string {
 	var parts []string
 	if p := f.Incident.Last.Pair; p != nil && f.Event.Rule != alerting.RuleNoData {
 		parts = append(parts, fmt.Sprintf("Rule: %s when %s of the %s budget burns in %s, confirmed over %s (above %s)",
-			f.Tier(), figures.Basis(p.Budget), escape(f.Spec.Window().String()), figures.Duration(p.Long), figures.Duration(p.Short), figures.Times(p.Burn(f.Spec.Window().Length()))))
+			f.Tier(), figures.Basis(p.Budget), escape(figures.Window(f.Spec.Window())), figures.Duration(p.Long), figures.Duration(p.Short), figures.Times(p.Burn(f.Spec.Window().Length()))))
 	}
 	switch {
 	case f.Event.Rule == alerting.RuleNoData:
