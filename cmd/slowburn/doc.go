@@ -61,8 +61,9 @@
 // # What ties it together
 //
 // Package internal/engine is the minute hand: read, decide, commit, once a minute. Package
-// internal/web shows it: pages, a JSON API, metrics. Package internal/api holds every JSON shape, of
-// the API as of webhooks, reports and commands. Package internal/config reads slowburn.yaml, internal/daemon wires one process of all of it, and this package holds the flags: a file for each
+// internal/web shows it: pages, a JSON API, metrics. Package internal/api holds every JSON shape,
+// of the API as of webhooks, reports and commands. Package internal/config reads slowburn.yaml,
+// internal/daemon wires one process of all of it, and this package holds the flags: a file for each
 // command.
 //
 // # What it is tried on

@@ -6,12 +6,12 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 )
 
-// NewChange is what is posted to /api/v1/changes: by a person, or by a pipeline. Only service, by, and a title or a
-// version are needed. A change that is posted twice with the same key, or without a key but with the same service,
-// kind, version (or title) and start, is one change.
+// NewChange is what is posted to /api/v1/changes: by a person, or by a pipeline. Only service, by,
+// and a title or a version are needed. A change that is posted twice with the same key, or without
+// a key but with the same service, kind, version (or title) and start, is one change.
 //
-// An experiment is a change of the kind experiment with an end and a spend. It is recorded only if the policy lets it
-// run; else the answer is 409 and says why.
+// An experiment is a change of the kind experiment with an end and a spend. It is recorded only if
+// the policy lets it run; else the answer is 409 and says why.
 type NewChange struct {
 	Key     string     `json:"key,omitempty"`
 	Service string     `json:"service"`        // or service/slo
@@ -29,7 +29,8 @@ type NewChange struct {
 	Text    string     `json:"text,omitempty"`
 }
 
-// Change is something that was done to a service, with what went wrong after it. A list of them is ordered newest first.
+// Change is something that was done to a service, with what went wrong after it. A list of them is
+// ordered newest first.
 type Change struct {
 	Key        string       `json:"key"`
 	Service    string       `json:"service"`
@@ -47,7 +48,8 @@ type Change struct {
 	Experiment *Experiment  `json:"experiment,omitempty"` // of the kind experiment
 }
 
-// ChangeCost is what went wrong after a change beyond what went wrong before: correlated, not proven.
+// ChangeCost is what went wrong after a change beyond what went wrong before: correlated, not
+// proven.
 type ChangeCost struct {
 	SLO     string    `json:"slo"`
 	From    time.Time `json:"from"`    // the time after the change that is looked at
@@ -67,8 +69,8 @@ type Experiment struct {
 	Spend  float64 `json:"spend"` // the share of the budget that it may take
 }
 
-// Delivery is how changes are delivered: the DORA figures, as far as the changes that were recorded tell them. What
-// they do not tell is null.
+// Delivery is how changes are delivered: the DORA figures, as far as the changes that were recorded
+// tell them. What they do not tell is null.
 type Delivery struct {
 	From        time.Time `json:"from"`
 	To          time.Time `json:"to"`

@@ -17,8 +17,8 @@ type BudgetDifference struct {
 	Ours       *float64 `json:"ours"`       // share of the budget that is left
 	Theirs     *float64 `json:"theirs"`     // the same, as the other tool has recorded it
 	Difference *float64 `json:"difference"` // theirs − ours
-	// Reasons add up to the difference, but for parts too small to tell; the largest is first. Where
-	// theirs is not a number, they explain what it would have been without its holes.
+	// Reasons add up to the difference, but for parts too small to tell; the largest is first.
+	// Where theirs is not a number, they explain what it would have been without its holes.
 	Reasons []DifferenceReason `json:"reasons"`
 }
 

@@ -1,15 +1,17 @@
-// Package api holds every JSON shape that slowburn shows to programs, under one set of names and units, and makes them
-// of the values of the core. A fact is converted here, once, at the edge; nothing inside reads these types back but the
-// commands that ask a daemon.
+// Package api holds every JSON shape that slowburn shows to programs, under one set of names and
+// units, and makes them of the values of the core. A fact is converted here, once, at the edge;
+// nothing inside reads these types back but the commands that ask a daemon.
 //
 // # Names and units
 //
-// Times are RFC 3339 in UTC. Durations are numbers of seconds, and their names end in Seconds; what is named by its
-// length, such as a window, is a string as Prometheus writes it ("28d"). Counts are events and may have three decimals.
-// Percentages are those of an SLI and an objective alone; every other share is a plain number with 1 for the whole.
-// What is not known is null, never 0. Lists are in a fixed order that each type names.
+// Times are RFC 3339 in UTC. Durations are numbers of seconds, and their names end in Seconds; what
+// is named by its length, such as a window, is a string as Prometheus writes it ("28d"). Counts are
+// events and may have three decimals. Percentages are those of an SLI and an objective alone; every
+// other share is a plain number with 1 for the whole. What is not known is null, never 0. Lists are
+// in a fixed order that each type names.
 //
-// A field that gets a better name keeps the old one beside it for a release, in a type or a field that says Old.
+// A field that gets a better name keeps the old one beside it for a release, in a type or a field
+// that says Old.
 //
 // # The HTTP API
 //

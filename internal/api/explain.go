@@ -7,8 +7,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Explanation is what `slowburn explain` found out. Where the budget went comes from the daemon; the queries and what the
-// alerts can catch come from the SLO file, and are absent without it.
+// Explanation is what `slowburn explain` found out. Where the budget went comes from the daemon;
+// the queries and what the alerts can catch come from the SLO file, and are absent without it.
 type Explanation struct {
 	Spend
 	Queries []Query `json:"queries,omitempty"`
@@ -16,7 +16,8 @@ type Explanation struct {
 	Note    string  `json:"note,omitempty"` // why there are no queries and no alerts
 }
 
-// Query is PromQL by which a figure can be traced: evaluated at an instant, over a range that begins at from.
+// Query is PromQL by which a figure can be traced: evaluated at an instant, over a range that
+// begins at from.
 type Query struct {
 	What string    `json:"what"` // "bad events", "all events", "share of bad events"
 	Text string    `json:"text"`
@@ -33,7 +34,8 @@ type Power struct {
 	FalseDays       int     `json:"falsePagesDays"`
 }
 
-// Reach is what a pair of windows or a whole tier catches; all but its name is null if it catches nothing.
+// Reach is what a pair of windows or a whole tier catches; all but its name is null if it catches
+// nothing.
 type Reach struct {
 	Severity  string   `json:"severity"`
 	Pair      string   `json:"pair"` // 1h/5m; "any" for the tier

@@ -6,7 +6,8 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 )
 
-// Gate is the verdict of the error-budget policy on a service, or on one of its SLOs: that of the worst of its budgets.
+// Gate is the verdict of the error-budget policy on a service, or on one of its SLOs: that of the
+// worst of its budgets.
 type Gate struct {
 	Service  string     `json:"service"`
 	SLO      string     `json:"slo"`     // the ID of the budget that decides; "" if there is none

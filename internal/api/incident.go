@@ -32,7 +32,8 @@ type Incident struct {
 	TimeToMitigate    *float64 `json:"timeToMitigateSeconds"`    // from the onset to when a person said that users no longer feel it
 	TimeToResolve     *float64 `json:"timeToResolveSeconds"`     // from the onset to the end of the last bad minute; null while open
 
-	// What it took, in events since the onset. It is null where data are missing, and for a service as a whole.
+	// What it took, in events since the onset. It is null where data are missing, and for a service
+	// as a whole.
 	Bad      *float64 `json:"bad"`
 	Total    *float64 `json:"total"`
 	Allowed  *float64 `json:"allowed"`  // bad events that the whole budget allowed at its newest event
@@ -40,7 +41,8 @@ type Incident struct {
 	PeakBurn *float64 `json:"peakBurn"` // over the firing pair's short window
 	Burn     *Firing  `json:"burn"`     // null where no pair of windows fired
 
-	// Thread is the incident in whose thread this one is told, because they burn together; "" is its own.
+	// Thread is the incident in whose thread this one is told, because they burn together; "" is
+	// its own.
 	Thread string `json:"thread,omitempty"`
 	// MergedInto is the incident into which a person merged this one.
 	MergedInto     string `json:"mergedInto,omitempty"`
@@ -61,8 +63,8 @@ type Firing struct {
 	ShortRate *float64 `json:"shortRate"` //
 }
 
-// OldIncident are names that the HTTP API writes beside the new ones for one more release: durations as Prometheus
-// writes them ("1h30m").
+// OldIncident are names that the HTTP API writes beside the new ones for one more release:
+// durations as Prometheus writes them ("1h30m").
 type OldIncident struct {
 	Duration          string  `json:"duration"`
 	TimeToDetect      string  `json:"timeToDetect"`
@@ -80,8 +82,8 @@ type IncidentDetail struct {
 	Links    Links       `json:"links"`
 	// Upstream is what it depends on and burned at the same time, nearest first.
 	Upstream []Upstream `json:"upstream"`
-	// Evidence is what was found out when the incident opened and when it became a page, as it was found then:
-	// what burns, what changed, traces, golden signals. See package evidence, Evidence.
+	// Evidence is what was found out when the incident opened and when it became a page, as it was
+	// found then: what burns, what changed, traces, golden signals. See package evidence, Evidence.
 	Evidence []json.RawMessage `json:"evidence"`
 }
 
@@ -111,7 +113,8 @@ type Happening struct {
 	Text     string    `json:"text"`             // in words
 }
 
-// IncidentOf converts an incident as it stands at a time. The SLO is needed for burn rates and may be nil.
+// IncidentOf converts an incident as it stands at a time. The SLO is needed for burn rates and may
+// be nil.
 func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 	out := Incident{
 		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Title: i.Title(), Severity: string(i.Severity), Open: i.Open,

@@ -10,7 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/register"
 )
 
-// Register is the incident register for regulators. Its names are those of the regulations where they have one.
+// Register is the incident register for regulators. Its names are those of the regulations where
+// they have one.
 type Register struct {
 	Note    string          `json:"note"`    // what the register is and is not
 	Entries []RegisterEntry `json:"entries"` // oldest first
@@ -87,8 +88,8 @@ func registerEntry(e register.Entry) RegisterEntry {
 	return out
 }
 
-// CSV writes the entries as comma-separated values (RFC 4180) with a header; an empty cell is not known. Cells
-// that a spreadsheet would take for a formula are quoted by an apostrophe.
+// CSV writes the entries as comma-separated values (RFC 4180) with a header; an empty cell is not
+// known. Cells that a spreadsheet would take for a formula are quoted by an apostrophe.
 func (r Register) CSV() []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)

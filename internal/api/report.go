@@ -11,7 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Report is a report as it was sent. A list of them is ordered newest first and has neither Markdown nor data.
+// Report is a report as it was sent. A list of them is ordered newest first and has neither
+// Markdown nor data.
 type Report struct {
 	Name     string    `json:"name"`
 	Period   string    `json:"period"` // 2026-W47, 2026-11, 2026-Q4
@@ -23,7 +24,8 @@ type Report struct {
 	Data any `json:"data,omitempty"`
 }
 
-// ReportData are the facts of a report. They are kept as they were made, so what an older version wrote has older names.
+// ReportData are the facts of a report. They are kept as they were made, so what an older version
+// wrote has older names.
 type ReportData struct {
 	Key         string           `json:"key"`
 	Title       string           `json:"title"`
@@ -65,7 +67,8 @@ type ReportSLO struct {
 	From     time.Time `json:"from"`     // where the window begins
 	To       time.Time `json:"to"`       // the end of the period
 	Before   *float64  `json:"remainingBefore"`
-	// Coverage is the share of the window's minutes whose events are known, also of those before the ledger began.
+	// Coverage is the share of the window's minutes whose events are known, also of those before
+	// the ledger began.
 	Coverage *float64       `json:"coverage"`
 	Outlook  ReportOutlook  `json:"outlook"`
 	Period   Span           `json:"period"`
@@ -111,7 +114,8 @@ type WorstWindow struct {
 	Whole  bool       `json:"wholePeriod"` // all of the period could be searched
 }
 
-// Burner says where the budget went that one SLO burned in the period: attributed + unattributed = bad.
+// Burner says where the budget went that one SLO burned in the period: attributed + unattributed =
+// bad.
 type Burner struct {
 	ID           string   `json:"id"`
 	Bad          float64  `json:"bad"`
@@ -122,7 +126,8 @@ type Burner struct {
 	Query        string   `json:"query"`
 }
 
-// ReportIncident is an incident of the period. Open is at its end, and bad is what the ledger knows by then.
+// ReportIncident is an incident of the period. Open is at its end, and bad is what the ledger knows
+// by then.
 type ReportIncident struct {
 	Incident
 	InPeriod  float64  `json:"badInPeriod"` // of bad, in this period and counted to no other incident
@@ -190,8 +195,8 @@ type ReportService struct {
 	Signals []ReportSignal `json:"signals"`
 }
 
-// ReportSignal is one golden signal, over the last hour of the period and over the same hour a week before. Values are
-// written with their unit.
+// ReportSignal is one golden signal, over the last hour of the period and over the same hour a week
+// before. Values are written with their unit.
 type ReportSignal struct {
 	Kind     string `json:"kind"` // latency, traffic, errors or saturation
 	What     string `json:"what,omitempty"`
@@ -210,7 +215,8 @@ type Decision struct {
 	Text  string `json:"text"`
 }
 
-// ReportJSON writes the facts of a report, indented, with a line break at its end. The same report gives the same bytes.
+// ReportJSON writes the facts of a report, indented, with a line break at its end. The same report
+// gives the same bytes.
 func ReportJSON(r report.Report) []byte {
 	b, err := json.MarshalIndent(ReportDataOf(r), "", "  ")
 	if err != nil {

@@ -20,30 +20,33 @@ type Promise struct {
 	Objective   float64 `json:"objective"` // percent
 }
 
-// SLO is one error budget: an SLO, or one combination of label values of an SLO with `by:`. A list of them is
-// ordered by ID.
+// SLO is one error budget: an SLO, or one combination of label values of an SLO with `by:`. A list
+// of them is ordered by ID.
 type SLO struct {
 	Promise
 	WindowBudget
-	// Windows are the further windows of an SLO that has several; the first one, which drives the alerts, is above.
+	// Windows are the further windows of an SLO that has several; the first one, which drives the
+	// alerts, is above.
 	Windows []WindowBudget `json:"windows,omitempty"`
 	Burn    []Burn         `json:"burn"`   // of every alert window, shortest first
 	Alerts  []Alert        `json:"alerts"` // pages, then tickets, then the rest
 	// Open are the IDs of the incidents that have not ended, in order.
 	Open []string `json:"openIncidents"`
 	Data Data     `json:"data"`
-	// DependsOn are the SLOs that it depends on, directly or through others, nearest first: the steps of a journey, and those of
-	// declared dependencies.
+	// DependsOn are the SLOs that it depends on, directly or through others, nearest first: the
+	// steps of a journey, and those of declared dependencies.
 	DependsOn []string `json:"dependsOn,omitempty"`
 	Journey   *Journey `json:"journey,omitempty"` // how the steps of a journey stand
-	// Gate is what the error-budget policy says: open, caution, frozen, exempt or unknown; null without a policy.
+	// Gate is what the error-budget policy says: open, caution, frozen, exempt or unknown; null
+	// without a policy.
 	Gate *string `json:"gate"`
 }
 
 // Journey is an SLO that is derived from others.
 type Journey struct {
 	Combine string `json:"combine"` // weakest, product or weighted
-	// Bad is between what the number of bad events in the first window lies. Null for weighted, which is no share of users.
+	// Bad is between what the number of bad events in the first window lies. Null for weighted,
+	// which is no share of users.
 	Bad   *Between `json:"bad"`
 	Over  string   `json:"recentWindow"` // of what is called recent
 	Steps []Step   `json:"steps"`        // in the file's order
@@ -91,19 +94,21 @@ type Account struct {
 // Budget is the account of a window with what it rests on, and what will become of it.
 type Budget struct {
 	Account
-	// Coverage is the share of the window's minutes, since the ledger began, whose events are known.
+	// Coverage is the share of the window's minutes, since the ledger began, whose events are
+	// known.
 	Coverage float64 `json:"coverage"`
-	// Gross is the account before corrections, and Corrections is what each of them left out; both are absent where none
-	// concerns the window.
+	// Gross is the account before corrections, and Corrections is what each of them left out; both
+	// are absent where none concerns the window.
 	Gross       *Account     `json:"gross,omitempty"`
 	Corrections []Correction `json:"corrections,omitempty"`
-	// Outlook is spent, exhausts, lasts or unknown; only exhausts has an ExhaustsAt, which is to the hour.
-	// Only the first window has a forecast.
+	// Outlook is spent, exhausts, lasts or unknown; only exhausts has an ExhaustsAt, which is to
+	// the hour. Only the first window has a forecast.
 	Outlook    string     `json:"outlook,omitempty"`
 	ExhaustsAt *time.Time `json:"exhaustsAt"`
 }
 
-// Correction is what a correction leaves out of a window. They are listed in the order of the files.
+// Correction is what a correction leaves out of a window. They are listed in the order of the
+// files.
 type Correction struct {
 	Name    string    `json:"name"`
 	Kind    string    `json:"kind"` // maintenance, measurement, exclusion
@@ -114,8 +119,8 @@ type Correction struct {
 	Minutes int       `json:"minutes"` // that are left out
 	Bad     float64   `json:"bad"`     // events in them
 	Total   float64   `json:"total"`
-	// Capped are minutes that count all the same, because the correction has reached its cap; Coarse are minutes that count all the
-	// same, because only the sum of their hour is known.
+	// Capped are minutes that count all the same, because the correction has reached its cap;
+	// Coarse are minutes that count all the same, because only the sum of their hour is known.
 	Capped int    `json:"cappedMinutes,omitempty"`
 	Coarse int    `json:"coarseMinutes,omitempty"`
 	Text   string `json:"text"` // all of it in words
@@ -131,7 +136,8 @@ type Burn struct {
 type Alert struct {
 	Severity string `json:"severity"` // page, ticket
 	Rule     string `json:"rule"`     // the pair of windows, "1h/5m"; or no_data
-	// State is firing; held_back (above the threshold, silent for Reason); ok; or unknown without traffic.
+	// State is firing; held_back (above the threshold, silent for Reason); ok; or unknown without
+	// traffic.
 	State string `json:"state"`
 	// Since is when the incident that the rule is part of was opened, null if none is.
 	Since     *time.Time `json:"since"`
@@ -178,7 +184,8 @@ type HistoryPoint struct {
 	Remaining *float64 `json:"remaining"`
 	Known     int      `json:"knownMinutes"`
 	Unknown   int      `json:"unknownMinutes"` // minutes that were read and told nothing
-	// Excused are minutes that corrections leave out; where there are any, GrossBad and GrossTotal are the events with them.
+	// Excused are minutes that corrections leave out; where there are any, GrossBad and GrossTotal
+	// are the events with them.
 	Excused    int      `json:"excusedMinutes,omitempty"`
 	GrossBad   *float64 `json:"grossBad,omitempty"`
 	GrossTotal *float64 `json:"grossTotal,omitempty"`

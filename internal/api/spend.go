@@ -9,8 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Spend is where the budget of an SLO's first window went. The buckets add up to the whole, and so do the incidents with
-// the unattributed.
+// Spend is where the budget of an SLO's first window went. The buckets add up to the whole, and so
+// do the incidents with the unattributed.
 type Spend struct {
 	ID        string    `json:"id"`
 	Objective float64   `json:"objective"` // percent
@@ -21,7 +21,8 @@ type Spend struct {
 	Bad       float64   `json:"bad"`
 	Total     float64   `json:"total"`
 	Spent     *float64  `json:"spent"` // share of the budget
-	// GrossBad and GrossTotal are the events with those that corrections leave out; absent without corrections.
+	// GrossBad and GrossTotal are the events with those that corrections leave out; absent without
+	// corrections.
 	GrossBad    *float64     `json:"grossBad,omitempty"`
 	GrossTotal  *float64     `json:"grossTotal,omitempty"`
 	Corrections []Correction `json:"corrections,omitempty"`
@@ -52,7 +53,8 @@ type SpentBucket struct {
 	LeftOut float64 `json:"leftOut,omitempty"`        // bad events in them
 }
 
-// SpentIncident is a burn, with the part of it that lies in the window and that no incident before it has taken.
+// SpentIncident is a burn, with the part of it that lies in the window and that no incident before
+// it has taken.
 type SpentIncident struct {
 	ID       string    `json:"id"`
 	Severity string    `json:"severity"`
@@ -74,8 +76,8 @@ type SpentData struct {
 	Problems []string `json:"problems,omitempty"`
 }
 
-// SpendOf divides what a window of a budget holds: once by time, into days or hours, and once by incidents. Whose budget it
-// is and the state of its data are for the caller to add.
+// SpendOf divides what a window of a budget holds: once by time, into days or hours, and once by
+// incidents. Whose budget it is and the state of its data are for the caller to add.
 func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, hourly bool) Spend {
 	w := WindowOf(st)
 	out := Spend{
@@ -101,8 +103,8 @@ func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, 
 	return out
 }
 
-// divide fills the buckets. It adds up hours, which the ledger has at any age: days begin at midnight of the window's zone, and
-// the window at any hour.
+// divide fills the buckets. It adds up hours, which the ledger has at any age: days begin at
+// midnight of the window's zone, and the window at any hour.
 func (s *Spend) divide(st budget.Status, l *budget.Ledger, hourly bool) {
 	zone, layout := st.Window.Zone, "Mon 2006-01-02"
 	if zone == nil {
@@ -135,7 +137,8 @@ func (s *Spend) divide(st budget.Status, l *budget.Ledger, hourly bool) {
 	s.Data.Unseen = s.Data.Minutes - s.Data.Known - s.Data.Unknown - s.Data.Excused
 }
 
-// bucketSum is what the ledger holds of a bucket; gross is bad events with those that corrections leave out.
+// bucketSum is what the ledger holds of a bucket; gross is bad events with those that corrections
+// leave out.
 type bucketSum struct {
 	name     string
 	from, to budget.Minute
