@@ -32,7 +32,7 @@ const minForecastEvents = 5
 // The present burn is that of the shortest look-back (counted back from at; shortest first) that tells
 // enough: five bad events, or so many good ones that the budget certainly lasts.
 //
-// It finds the smallest h for which
+// The budget is that of [StatusAt], also while the window has seen less than its length. It finds the smallest h for which
 //
 //	bad(t+h−P, t] + r_bad·h > allowed·(total(t+h−P, t] + r_total·h)
 //
@@ -79,11 +79,17 @@ func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, to
 		limit = int(reset.Sub(at.Time()) / time.Hour)
 	}
 	kept := l.Sum(from, at)
+	// What the window is taken to hold beyond what was seen ([StatusAt]) gives way to what is yet to come.
+	unseen := float64(expectedTotal(l, w, from, at, kept.Total) - kept.Total)
+	fading := totalRate
+	if w.Calendar == "" {
+		fading = unseen / max(float64(l.First()-from)/60, 1)
+	}
 	for h := 1; h <= limit; h++ {
 		if w.Calendar == "" {
 			kept = kept.minus(l.Sum(from+Minute(h-1)*60, min(from+Minute(h)*60, at)))
 		}
-		room := o.AllowedRatio()*float64(kept.Total) - float64(kept.Bad)
+		room := o.AllowedRatio()*(float64(kept.Total)+max(unseen-fading*float64(h), 0)) - float64(kept.Bad)
 		net := badRate - o.AllowedRatio()*totalRate // how fast it shrinks
 		if room < net*float64(h) {
 			return inHours(max(room/net, float64(h-1)), h)

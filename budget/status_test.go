@@ -134,3 +134,40 @@ func TestForecast(t *testing.T) {
 		t.Errorf("a forecast was made from four bad events: %+v", f)
 	}
 }
+
+// The forecast is of the budget that is shown: if what burns goes on, it is spent when the forecast said, also in a window
+// that is older than the ledger, or has just begun.
+func TestTheForecastComesTrue(t *testing.T) {
+	o, now := objective(t, "99.9"), MinuteOf(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
+	for _, c := range []struct {
+		name string
+		w    slo.Window
+		days Minute // how old the ledger is
+		burn int64  // of the last hour
+	}{
+		{"a ledger of four days", slo.Window{Rolling: 30 * slo.Day}, 4, 50},
+		{"a ledger of four days that burns slowly", slo.Window{Rolling: 30 * slo.Day}, 4, 5},
+		{"an old ledger", slo.Window{Rolling: 30 * slo.Day}, 40, 20},
+		{"a month that has just begun", slo.Window{Calendar: "month"}, 40, 50},
+		{"a month that has just begun, in a young ledger", slo.Window{Calendar: "month"}, 4, 50},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var l Ledger
+			for m := now - c.days*1440; m < now; m++ {
+				bad := int64(0)
+				if m >= now-60 {
+					bad = c.burn * Unit
+				}
+				l.Put(m, Count(bad, 1000*Unit))
+			}
+			f := Forecast(&l, o, c.w, now, time.Hour)
+			at := now
+			for ; StatusAt(&l, o, c.w, at).Left() >= 0; at++ {
+				l.Put(at, Count(c.burn*Unit, 1000*Unit))
+			}
+			if came := (at - now).Time().Sub(Minute(0).Time()); f.In < came-time.Hour || f.In > came+time.Hour {
+				t.Errorf("the forecast is %v, and the budget is spent after %v", f.In, came)
+			}
+		})
+	}
+}
