@@ -81,9 +81,7 @@ func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Tim
 	defer e.mu.Unlock()
 	tick := store.Tick{Evidence: []store.Evidence{{Incident: found.Incident, Kind: found.Kind, At: now, Data: data}}}
 	if i, ok := e.book.Find(found.Incident); ok && e.budgets.byID[i.SLO] != nil {
-		draft := e.book.Edit()
-		draft.PutEvidence(&found)
-		e.book = draft.Book
+		e.book = e.book.WithEvidence(&found)
 		told, _ := e.book.Describe(e.budgets, i, now)
 		tick.Owed = e.Composer.Evidence(told)
 	}

@@ -66,7 +66,7 @@ func (b Book) Act(w World, a alerting.Act, past Past, now time.Time) (Book, Outc
 	if err := checkAct(a, now); err != nil {
 		return b, Outcome{}, err
 	}
-	r := request{Book: b, world: w, past: past, now: now, act: a, after: b.Edit()}
+	r := request{Book: b, world: w, past: past, now: now, act: a, after: b.edit()}
 	take := r.onIncident
 	switch {
 	case a.Kind == alerting.Declare:
@@ -88,7 +88,7 @@ type request struct {
 	past  Past
 	now   time.Time
 	act   alerting.Act
-	after *Draft
+	after *draft
 	out   Outcome
 }
 
@@ -96,9 +96,9 @@ type request struct {
 func (r *request) change(i alerting.Incident) {
 	r.out.Incidents = append(r.out.Incidents, i)
 	if i.Open {
-		r.after.Put(i)
+		r.after.put(i)
 	} else {
-		r.after.Remove(i.ID)
+		r.after.remove(i.ID)
 	}
 }
 
@@ -179,7 +179,7 @@ func (r *request) declare() (known bool, err error) {
 		i = i.Take(a)
 	}
 	r.change(i)
-	r.out.Told = append(r.out.Told, r.With(i).told(r.world, on, i.Last, i, r.now)) // in place, so that its thread shows it
+	r.out.Told = append(r.out.Told, r.with(i).told(r.world, on, i.Last, i, r.now)) // in place, so that its thread shows it
 	return false, nil
 }
 
@@ -206,7 +206,7 @@ func (r *request) byPerson(i alerting.Incident) alerting.Incident {
 	}
 	i = i.Take(r.act).Apply(i.ByPerson(kind, level, r.act.At, on.Input, on.State.Through))
 	if ok {
-		r.out.Told = append(r.out.Told, r.With(i).told(r.world, on, i.Last, i, r.now))
+		r.out.Told = append(r.out.Told, r.with(i).told(r.world, on, i.Last, i, r.now))
 	}
 	return i
 }
@@ -218,7 +218,7 @@ func (r *request) spread(first alerting.Incident) {
 	if r.act.Kind != alerting.Acknowledge && r.act.Kind != alerting.Undo {
 		return
 	}
-	for _, i := range r.InThread(first.Thread()) {
+	for _, i := range r.inThread(first.Thread()) {
 		echo := r.act
 		echo.Key, echo.Incident, echo.SLO = r.act.Key+"@"+i.ID, i.ID, i.SLO
 		if has, taken := i.Acknowledged(); i.ID == first.ID || r.act.Kind == alerting.Acknowledge && taken && has.By == echo.By {
@@ -255,7 +255,7 @@ func (r *request) move(i alerting.Incident) error {
 	i = i.Take(r.act)
 	i.Group = to
 	r.change(i)
-	for _, o := range r.InThread(i.ID) {
+	for _, o := range r.inThread(i.ID) {
 		if o.ID != i.ID && to != "" {
 			o.Group = to
 			r.change(o)
@@ -265,7 +265,7 @@ func (r *request) move(i alerting.Incident) error {
 		return nil
 	}
 	done := Done{Act: r.act, From: from}
-	if left := r.after.InThread(from); len(left) > 0 {
+	if left := r.after.inThread(from); len(left) > 0 {
 		if told, ok := r.after.Describe(r.world, left[0], r.now); ok {
 			done.Left = &told
 		}

@@ -7,9 +7,9 @@
 //	Act    what a person did → the same, or why it cannot be done
 //	Open   what may be said of every open incident
 //
-// A [Book] is a value. Nothing changes one; [Book.Edit] gives a [Draft], and what the draft has
-// become is another book. So whoever composes a message may look at the book as it is going to be,
-// and whoever could not write that down goes on with the book as it was.
+// A [Book] is a value: what changes it gives another one. So whoever composes a message may look at
+// the book as it is going to be, and whoever could not write that down goes on with the book as it
+// was.
 package incidents
 
 import (
@@ -38,11 +38,11 @@ type Book struct {
 // NewBook returns the book that a store has kept: the open incidents, what was done to budgets and
 // services, oldest first, and what was found out about incidents.
 func NewBook(open []alerting.Incident, acts []alerting.Act, found map[string]*evidence.Evidence) Book {
-	d := (Book{}).Edit()
+	d := (Book{}).edit()
 	for _, i := range open {
-		d.Put(i)
+		d.put(i)
 		if e := found[i.ID]; e != nil {
-			d.PutEvidence(e)
+			d.evidence[i.ID] = e
 		}
 	}
 	d.setActs(slices.Clone(acts))
@@ -63,8 +63,8 @@ func (b Book) Find(id string) (alerting.Incident, bool) {
 // All lists the incidents by ID.
 func (b Book) All() []alerting.Incident { return b.pick(slices.Sorted(maps.Keys(b.open))) }
 
-// Declared lists the incidents that people have declared, by ID.
-func (b Book) Declared() []alerting.Incident {
+// declared lists the incidents that people have declared, by ID.
+func (b Book) declared() []alerting.Incident {
 	var ids []string
 	for id, i := range b.open {
 		if i.Rule == alerting.RuleDeclared {
@@ -81,8 +81,8 @@ func (b Book) OnBudget(id slo.ID) []alerting.Incident { return b.pick(b.byBudget
 // InService lists the incidents of a service by ID.
 func (b Book) InService(name string) []alerting.Incident { return b.pick(b.byService[name]) }
 
-// InThread lists the incidents that are told in one thread, the loudest first, then the oldest.
-func (b Book) InThread(thread string) []alerting.Incident {
+// inThread lists the incidents that are told in one thread, the loudest first, then the oldest.
+func (b Book) inThread(thread string) []alerting.Incident {
 	var all []alerting.Incident
 	for _, id := range b.byThread[thread] {
 		if i := b.open[id]; i.Open {
@@ -95,9 +95,9 @@ func (b Book) InThread(thread string) []alerting.Incident {
 	return all
 }
 
-// Acknowledged reports whether somebody has one of the incidents of a thread.
-func (b Book) Acknowledged(thread string) bool {
-	return slices.ContainsFunc(b.InThread(thread), func(i alerting.Incident) bool {
+// acknowledged reports whether somebody has one of the incidents of a thread.
+func (b Book) acknowledged(thread string) bool {
+	return slices.ContainsFunc(b.inThread(thread), func(i alerting.Incident) bool {
 		_, acked := i.Acknowledged()
 		return acked
 	})
@@ -152,7 +152,7 @@ func (b Book) Forget(now time.Time) Book {
 		return false
 	}
 	if slices.ContainsFunc(b.acts, ended) {
-		d := b.Edit()
+		d := b.edit()
 		d.setActs(slices.DeleteFunc(slices.Clone(b.acts), ended))
 		return d.Book
 	}
@@ -194,29 +194,38 @@ func moreUrgent(a, b *alerting.Incident) bool {
 	return cmp.Or(a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID)) < 0
 }
 
-// With returns a book in which the incidents stand as given.
-func (b Book) With(changed ...alerting.Incident) Book {
-	d := b.Edit()
+// with returns a book in which the incidents stand as given.
+func (b Book) with(changed ...alerting.Incident) Book {
+	d := b.edit()
 	for _, i := range changed {
-		d.Put(i)
+		d.put(i)
 	}
 	return d.Book
 }
 
-// Edit begins a draft. The book is copied with the first change, so one draft should take all
-// changes of a tick.
-func (b Book) Edit() *Draft { return &Draft{Book: b} }
+// WithEvidence returns a book that knows what was found out about an incident, in the place of what
+// was known.
+func (b Book) WithEvidence(found *evidence.Evidence) Book {
+	d := b.edit()
+	d.copy()
+	d.evidence[found.Incident] = found
+	return d.Book
+}
 
-// Draft is a book that is being changed. It reads as the book that it has become so far. An
+// edit begins a draft. The book is copied with the first change, so one draft should take all
+// changes of a tick.
+func (b Book) edit() *draft { return &draft{Book: b} }
+
+// draft is a book that is being changed. It reads as the book that it has become so far. An
 // incident that has ended stays in it until it is removed, so that the messages about its end find
 // it.
-type Draft struct {
+type draft struct {
 	Book
 	copied bool
 }
 
-// Put writes an incident into the draft, in the place of what it was before.
-func (d *Draft) Put(i alerting.Incident) {
+// put writes an incident into the draft, in the place of what it was before.
+func (d *draft) put(i alerting.Incident) {
 	d.copy()
 	was := d.open[i.ID]
 	d.open[i.ID] = &i
@@ -231,8 +240,8 @@ func (d *Draft) Put(i alerting.Incident) {
 	d.byService.add(i.SLO.Service(), i.ID)
 }
 
-// Remove takes an incident out of the draft, and what was found out about it.
-func (d *Draft) Remove(id string) {
+// remove takes an incident out of the draft, and what was found out about it.
+func (d *draft) remove(id string) {
 	i := d.open[id]
 	if i == nil {
 		return
@@ -243,24 +252,18 @@ func (d *Draft) Remove(id string) {
 	d.unlist(i)
 }
 
-func (d *Draft) unlist(i *alerting.Incident) {
+func (d *draft) unlist(i *alerting.Incident) {
 	d.byThread.remove(i.Thread(), i.ID)
 	d.byBudget.remove(i.SLO, i.ID)
 	d.byService.remove(i.SLO.Service(), i.ID)
 }
 
-// PutEvidence keeps what was found out about an incident, in the place of what was known.
-func (d *Draft) PutEvidence(found *evidence.Evidence) {
-	d.copy()
-	d.evidence[found.Incident] = found
-}
-
-func (d *Draft) setActs(all []alerting.Act) {
+func (d *draft) setActs(all []alerting.Act) {
 	d.acts = all
 	d.scoped = slices.DeleteFunc(slices.Clone(all), func(a alerting.Act) bool { return a.Kind == alerting.Changed })
 }
 
-func (d *Draft) copy() {
+func (d *draft) copy() {
 	if d.copied {
 		return
 	}

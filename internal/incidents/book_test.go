@@ -24,7 +24,7 @@ func TestEveryBookStays(t *testing.T) {
 	pages := []page{{want: map[string]alerting.Incident{}}}
 	for range 300 {
 		before := pages[r.IntN(len(pages))]
-		draft, want := before.book.Edit(), maps.Clone(before.want)
+		draft, want := before.book.edit(), maps.Clone(before.want)
 		for range r.IntN(4) {
 			id := slo.ID(fmt.Sprintf("service%d/slo%d", r.IntN(3), r.IntN(3)))
 			i := alerting.Incident{SLO: id, Open: r.IntN(5) > 0, Rule: alerting.RulePage, Severity: alerting.Page}
@@ -36,11 +36,11 @@ func TestEveryBookStays(t *testing.T) {
 				i.Rule, i.Severity = alerting.RuleDeclared, alerting.Ticket
 			}
 			if r.IntN(3) == 0 {
-				draft.Remove(i.ID)
+				draft.remove(i.ID)
 				delete(want, i.ID)
 				continue
 			}
-			draft.Put(i)
+			draft.put(i)
 			want[i.ID] = i
 		}
 		pages = append(pages, page{draft.Book, want})
@@ -62,7 +62,7 @@ func TestEveryBookStays(t *testing.T) {
 			}
 		}
 		check("all", p.book.All(), where(func(alerting.Incident) bool { return true }))
-		check("declared", p.book.Declared(), where(func(i alerting.Incident) bool { return i.Rule == alerting.RuleDeclared }))
+		check("declared", p.book.declared(), where(func(i alerting.Incident) bool { return i.Rule == alerting.RuleDeclared }))
 		check("of a service", p.book.InService("service1"), where(func(i alerting.Incident) bool { return i.SLO.Service() == "service1" }))
 		check("of a budget", p.book.OnBudget("service1/slo2"), where(func(i alerting.Incident) bool { return i.SLO == "service1/slo2" }))
 		for _, thread := range []string{"thread1", "service0/slo0/1"} {
@@ -70,7 +70,7 @@ func TestEveryBookStays(t *testing.T) {
 			slices.SortStableFunc(told, func(a, b alerting.Incident) int { // pages first
 				return falseFirst(a.Severity == alerting.Ticket, b.Severity == alerting.Ticket)
 			})
-			check("in a thread", p.book.InThread(thread), told)
+			check("in a thread", p.book.inThread(thread), told)
 		}
 		for id, want := range p.want {
 			if got, ok := p.book.Find(id); !ok || cmp.Diff(want, got) != "" {

@@ -271,13 +271,13 @@ func TestDeclared(t *testing.T) {
 	b := burning(w, "shop/a")
 	declare := alerting.Act{Key: "d1", Kind: alerting.Declare, By: "ana", Via: "cli", SLO: "shop/a", Text: "carts are empty", Level: alerting.Ticket}
 	open, out, err := b.Act(w, declare, nil, t0.Add(2*time.Hour))
-	if err != nil || len(out.Told) != 1 || out.Told[0].Event.Kind != alerting.Opened || len(out.Done) != 0 || len(open.Declared()) != 1 {
+	if err != nil || len(out.Told) != 1 || out.Told[0].Event.Kind != alerting.Opened || len(out.Done) != 0 || len(open.declared()) != 1 {
 		t.Fatalf("declared: %v %+v", err, out)
 	}
-	i := open.Declared()[0]
+	i := open.declared()[0]
 	closing := alerting.Act{Key: "d2", Kind: alerting.Close, By: "ana", Via: "cli", Incident: i.ID}
 	after, out, err := open.Act(w, closing, nil, t0.Add(3*time.Hour))
-	if err != nil || len(out.Told) != 1 || out.Told[0].Event.Kind != alerting.Resolved || len(after.Declared()) != 0 || after.Len() != 1 {
+	if err != nil || len(out.Told) != 1 || out.Told[0].Event.Kind != alerting.Resolved || len(after.declared()) != 0 || after.Len() != 1 {
 		t.Fatalf("closed: %v %+v", err, out)
 	}
 	if _, out, err := after.Act(w, declare, Past{i.ID: out.Incidents[0]}, t0.Add(4*time.Hour)); err != nil || len(out.Acts) > 0 {
@@ -314,9 +314,7 @@ func TestEvidenceStays(t *testing.T) {
 	if !ok || i.ID != "shop/a/page" || kind != alerting.Opened {
 		t.Fatalf("looked into is %q", i.ID)
 	}
-	d := b.Edit()
-	d.PutEvidence(&evidence.Evidence{Incident: i.ID, Kind: kind})
-	known := d.Book
+	known := b.WithEvidence(&evidence.Evidence{Incident: i.ID, Kind: kind})
 	if _, _, ok := known.Unexplained(w); ok {
 		t.Error("it is asked twice")
 	}

@@ -45,7 +45,7 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.event.At, b.event.At) })
-	d, all := b.Edit(), make([]Outcome, len(turns))
+	d, all := b.edit(), make([]Outcome, len(turns))
 	for _, l := range lines {
 		i := d.apply(w, turns[l.turn], l.event, past)
 		if t := turns[l.turn]; d.worthTelling(l.event, i, t.Events) {
@@ -66,7 +66,7 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 	for _, o := range all {
 		for _, i := range o.Incidents {
 			if !i.Open {
-				d.Remove(i.ID)
+				d.remove(i.ID)
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 
 // apply folds an event into its incident. One that opens joins the thread of what burns already in
 // its service, and knows of a silence that it falls into.
-func (d *Draft) apply(w World, t Turn, event alerting.Event, past Past) alerting.Incident {
+func (d *draft) apply(w World, t Turn, event alerting.Event, past Past) alerting.Incident {
 	i, _ := d.Find(event.Incident)
 	i = i.Apply(event)
 	if event.Kind == alerting.Opened {
@@ -85,7 +85,7 @@ func (d *Draft) apply(w World, t Turn, event alerting.Event, past Past) alerting
 		}
 	}
 	if i.ID != "" { // a notice outside of an incident has none
-		d.Put(i)
+		d.put(i)
 	}
 	return i
 }
@@ -145,7 +145,7 @@ func (b Book) worthTelling(event alerting.Event, i alerting.Incident, all []aler
 			return false
 		}
 	}
-	return !reminder || !b.Acknowledged(i.Thread())
+	return !reminder || !b.acknowledged(i.Thread())
 }
 
 // overAlready reports whether an incident begins and ends within these events.
@@ -168,8 +168,8 @@ func overAlready(events []alerting.Event, incident string) bool {
 // Tend says of declared incidents what is due, as no rule does. It returns the book as that leaves
 // it.
 func (b Book) Tend(w World, now time.Time) (Book, Outcome) {
-	d, out := b.Edit(), Outcome{}
-	for _, i := range b.Declared() {
+	d, out := b.edit(), Outcome{}
+	for _, i := range b.declared() {
 		on, ok := d.budget(w, i.SLO)
 		if !ok {
 			continue
@@ -179,9 +179,9 @@ func (b Book) Tend(w World, now time.Time) (Book, Outcome) {
 			continue
 		}
 		i = i.Apply(event)
-		d.Put(i)
+		d.put(i)
 		out.Incidents = append(out.Incidents, i)
-		if event.Reason == alerting.Unacknowledged && d.Acknowledged(i.Thread()) {
+		if event.Reason == alerting.Unacknowledged && d.acknowledged(i.Thread()) {
 			continue
 		}
 		out.Told = append(out.Told, d.told(w, on, event, i, now))
@@ -217,7 +217,7 @@ func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident
 	if i.ID == "" {
 		return t
 	}
-	all := b.InThread(i.Thread())
+	all := b.inThread(i.Thread())
 	if len(all) > 0 && all[0].ID != i.ID {
 		if on, ok := b.budget(w, all[0].SLO); ok {
 			face := b.alone(w, on, all[0].Last, all[0], now)
