@@ -37,8 +37,9 @@ func (e *Engine) Snapshot() *Snapshot { return e.seen.Load() }
 
 // publish lets everybody see what stands now.
 func (e *Engine) publish() {
-	s := e.sight()
-	for _, a := range e.budgets.all() {
+	s, all := e.sight(), e.budgets.all()
+	s.Budgets = make([]Budget, 0, len(all))
+	for _, a := range all {
 		s.Budgets = append(s.Budgets, e.view(a))
 	}
 	for _, spec := range e.budgets.set.Specs {
