@@ -114,7 +114,7 @@ func impact(f Facts) Impact {
 	return im
 }
 
-// account is the budget of the SLO's own window over the minutes before at.
+// account returns the budget of the SLO's own window over the minutes before at.
 func (f Facts) account(at budget.Minute) *alerting.Account {
 	s := budget.StatusAt(f.Ledger, f.Spec.Objective, f.Spec.Window(), at)
 	return &alerting.Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed}
@@ -134,7 +134,7 @@ func badMinutes(l *budget.Ledger, from, to budget.Minute) int {
 // changeBack is how long before the onset a change is of interest.
 const changeBack = 2 * time.Hour
 
-// changes are those that people recorded, with what they cost, and those that somebody saw, oldest first.
+// changes returns those that people recorded, with what they cost, and those that somebody saw, oldest first.
 func changes(f Facts) []Change {
 	if f.Changes == nil && f.Acts == nil {
 		return nil
@@ -160,7 +160,7 @@ func changes(f Facts) []Change {
 	return all
 }
 
-// summary is the incident in a few sentences, for a reader who reads nothing else.
+// summary returns the incident in a few sentences, for a reader who reads nothing else.
 func summary(d Document) string {
 	i, o := d.Facts.Incident, d.Facts.Spec.Objective
 	id := markdown.Code(string(d.Facts.id()))
@@ -275,7 +275,7 @@ func caveats(f Facts, from, to budget.Minute, v Verdict) []string {
 	return list
 }
 
-// excusedBy is how many minutes of [from, to) a correction leaves out.
+// excusedBy returns how many minutes of [from, to) a correction leaves out.
 func excusedBy(l *budget.Ledger, c *slo.Correction, from, to budget.Minute) int {
 	n := 0
 	for m := from; m < to; m++ {

@@ -66,7 +66,7 @@ type Change struct {
 	Cost string // what went wrong after it, as a sentence; "" is not known
 }
 
-// id is the budget the incident is about.
+// id returns the budget the incident is about.
 func (f Facts) id() slo.ID {
 	if f.Incident.SLO != "" {
 		return f.Incident.SLO
@@ -74,7 +74,7 @@ func (f Facts) id() slo.ID {
 	return f.Spec.ID()
 }
 
-// span is the time that is counted: from the onset to the newest event. It is longer than the burn, as an alert is resolved
+// span returns the time that is counted: from the onset to the newest event. It is longer than the burn, as an alert is resolved
 // some time after the last bad minute, and it is what the incident's own account covers.
 func (f Facts) span() (from, to budget.Minute) {
 	from = budget.MinuteOf(f.Incident.Onset)

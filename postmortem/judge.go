@@ -28,7 +28,7 @@ const (
 	NoTraffic   Reason = "no_traffic"   // no four-week budget is known to measure it by
 )
 
-// Text is the reason as a sentence part.
+// Text returns the reason as a sentence part.
 func (r Reason) Text() string {
 	switch r {
 	case OverLimit:
@@ -90,10 +90,10 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 	return v
 }
 
-// end is one past the minute of the newest event.
+// end returns one past the minute of the newest event.
 func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
 
-// FourWeekAllowed is how many bad events an objective allows in the four weeks before at, in thousandths.
+// FourWeekAllowed returns how many bad events an objective allows in the four weeks before at, in thousandths.
 // It is scaled if the ledger does not reach back that far (see budget.StatusAt): a day-old ledger
 // holds a day's budget, and any incident would look enormous beside it.
 //
@@ -107,7 +107,7 @@ func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) (allow
 	return status.Allowed, !l.Empty() && l.First() > from && l.First() < at
 }
 
-// NextReview is until when a draft should be reviewed: five working days after the incident ended, counted in the
+// NextReview returns the day until which a draft should be reviewed: five working days after the incident ended, counted in the
 // zone. Saturdays and Sundays do not count; holidays are not known here.
 func NextReview(ended time.Time, zone *time.Location) time.Time {
 	t := ended.In(zone)

@@ -116,7 +116,7 @@ func (d Document) front(b *strings.Builder) {
 	b.WriteString("postmortem_required: " + strconv.FormatBool(d.Verdict.Required) + "\n---\n\n")
 }
 
-// responders are those who did something about the incident, quoted, in the order in which they came.
+// responders returns those who did something about the incident, quoted, in the order in which they came.
 func responders(i alerting.Incident) []string {
 	var all []string
 	for _, a := range alerting.InForce(i.Acts, forever) {
@@ -148,7 +148,7 @@ func (d Document) policy() string {
 	return s + "."
 }
 
-// links is a line of addresses, or nothing.
+// links returns a line of addresses, or nothing.
 func (d Document) links() string {
 	var all []string
 	for _, l := range [][2]string{
@@ -194,7 +194,7 @@ func (d Document) impact(b *strings.Builder) {
 		"\n*What did it mean for users: who could not do what? Was anything lost, such as money, data or trust? Who outside must be told?*\n")
 }
 
-// left is the budget that an account leaves: "62.1 % (621 of 1,000 events)".
+// left returns the budget that an account leaves: "62.1 % (621 of 1,000 events)".
 func left(a *alerting.Account) string {
 	if a == nil {
 		return figures.Unknown
@@ -232,7 +232,7 @@ func (d Document) times(b *strings.Builder) {
 	}
 }
 
-// said is a figure that rests on what a person said at that time.
+// said returns a figure that rests on what a person said at that time.
 func said(at time.Time, figure string) string {
 	if at.IsZero() {
 		return "not recorded"
@@ -274,7 +274,7 @@ func (d Document) detection(b *strings.Builder) {
 	b.WriteString("\n*Did a person or a user know before the alert? What would have halved the time to detect? Could the one who was called act on what the alert said?*\n")
 }
 
-// opener is the event that opened the incident; Incident.First may be a later escalation.
+// opener returns the event that opened the incident; Incident.First may be a later escalation.
 func opener(i alerting.Incident) alerting.Event {
 	for _, e := range i.Log {
 		if e.Kind == alerting.Opened {
@@ -474,7 +474,7 @@ func (d Document) causes(b *strings.Builder) {
 		"*Class of outage: one word for its kind, as `class` above, so that the quarter's report can add up what each kind costs.* " + classes(d.Facts.Reviews) + "\n")
 }
 
-// classes are the words that are in use already.
+// classes returns the words that are in use already.
 func classes(all []Review) string {
 	var used []string
 	for _, r := range all {
@@ -574,7 +574,7 @@ func review(all []Review, incident string) (Review, bool) {
 	return all[n], true
 }
 
-// done is how many action items are done: "2 of 3".
+// done returns how many action items are done: "2 of 3".
 func done(all []Action) string {
 	n := 0
 	for _, a := range all {

@@ -62,7 +62,7 @@ func floor(m, size budget.Minute) budget.Minute {
 // bars are eighths of a full bar.
 var bars = []rune("▁▂▃▄▅▆▇█")
 
-// bar is the bar for a share of the highest, 0…1.
+// bar returns the bar for a share of the highest, 0…1.
 func bar(share float64) rune { return bars[int(share*float64(len(bars)-1)+0.5)] }
 
 // Sparkline draws the curve from zero, or from its lowest value if that is below, to its highest; what is not known is a

@@ -20,7 +20,7 @@ type Query struct {
 	Note string
 }
 
-// Queries are the indicator's own queries over [from, to), last the share of bad events. For a
+// Queries returns the indicator's own queries over [from, to), last the share of bad events. For a
 // budget with `by:` labels the label values are added to bare selectors.
 //
 // Prometheus' increase extrapolates to the ends of its range and the ledger counts every sample, so they
@@ -52,7 +52,7 @@ func Queries(spec *slo.Spec, id slo.ID, from, to time.Time) []Query {
 	return nil
 }
 
-// queries are those of the incident; of a journey, those of its steps.
+// queries returns those of the incident; of a journey, those of its steps.
 func (f Facts) queries(from, to budget.Minute) []Query {
 	all := Queries(f.Spec, f.id(), from.Time(), to.Time())
 	for _, step := range f.Steps {
@@ -76,7 +76,7 @@ func (r ranger) query(what, text, note string) Query {
 
 func (r ranger) length() string { return slo.ShortDuration(r.to.Sub(r.from)) }
 
-// over is the range selector and the instant: "[35m] @ 1767225600".
+// over returns the range selector and the instant: "[35m] @ 1767225600".
 func (r ranger) over() string { return fmt.Sprintf("[%s] @ %d", r.length(), r.to.Unix()) }
 
 func (r ranger) events(sli slo.Indicator) []Query {

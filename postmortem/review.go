@@ -210,7 +210,7 @@ func asked(c ast.Node) bool {
 	return ok && e.Level == 1 && e.NextSibling() == nil
 }
 
-// target is where a cell's link leads, or its text.
+// target returns where a cell's link leads, or its text.
 func target(c ast.Node, said string, src []byte) string {
 	for n := c.FirstChild(); n != nil; n = n.NextSibling() {
 		switch n := n.(type) {
@@ -223,7 +223,7 @@ func target(c ast.Node, said string, src []byte) string {
 	return said
 }
 
-// words is the text of a node without its markup.
+// words returns the text of a node without its markup.
 func words(n ast.Node, src []byte) string {
 	var b strings.Builder
 	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {

@@ -256,7 +256,7 @@ func Day(t time.Time) string {
 // nothing and exactly all have none.
 func down(num, den int64, digits int) string { return percent(num, den, digits, false) }
 
-// up is down, rounded up.
+// up returns down, rounded up.
 func up(num, den int64, digits int) string { return percent(num, den, digits, true) }
 
 func percent(num, den int64, digits int, up bool) string {

@@ -41,7 +41,7 @@ func Text(s string) string {
 	return b.String()
 }
 
-// Link is a Markdown link; without a web address it is the text alone.
+// Link returns a Markdown link; without a web address it is the text alone.
 func Link(text, url string) string {
 	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") || strings.ContainsAny(url, " <>\n\r\t") {
 		return Text(text)
@@ -68,7 +68,7 @@ func Cut(s string, n int) string {
 	return s
 }
 
-// Fence is a Markdown code block that nothing in the lines can leave.
+// Fence returns a Markdown code block that nothing in the lines can leave.
 func Fence(language string, lines ...string) string {
 	text := strings.Join(lines, "\n")
 	fence := "```"

@@ -42,7 +42,7 @@ type Target struct {
 	Instead, Key string
 }
 
-// Entry is one message about the event. Its key is Key, or the event's with the receiver's name: it is
+// Entry returns one message about the event. Its key is Key, or the event's with the receiver's name: it is
 // owed once.
 func (f Facts) Entry(op outbox.Op, body any) outbox.Entry {
 	return outbox.Entry{
@@ -51,7 +51,7 @@ func (f Facts) Entry(op outbox.Op, body any) outbox.Entry {
 	}
 }
 
-// Begin is the message that tells a receiver of an incident first. Its key is Key, or the incident's with the
+// Begin returns the message that tells a receiver of an incident first. Its key is Key, or the incident's with the
 // receiver's name, whatever the event: every event may owe it, and it is owed once.
 func (f Facts) Begin(body any) outbox.Entry {
 	e := f.Entry(outbox.Post, body)
@@ -59,14 +59,14 @@ func (f Facts) Begin(body any) outbox.Entry {
 	return e
 }
 
-// FollowUp is a message about the event that only matters where the incident has been told.
+// FollowUp returns a message about the event that only matters where the incident has been told.
 func (f Facts) FollowUp(op outbox.Op, body any) outbox.Entry {
 	e := f.Entry(op, body)
 	e.IfTold = true
 	return e
 }
 
-// ActEntry is a message about what somebody did, which only matters where the incident has been told. Its key
+// ActEntry returns a message about what somebody did, which only matters where the incident has been told. Its key
 // is the act's with the receiver's name.
 func (f Facts) ActEntry(a alerting.Act, op outbox.Op, body any) outbox.Entry {
 	return outbox.Entry{
@@ -75,7 +75,7 @@ func (f Facts) ActEntry(a alerting.Act, op outbox.Op, body any) outbox.Entry {
 	}
 }
 
-// FallbackKey is the key of what goes out through a receiver in place of another one. It names the incident
+// FallbackKey returns the key of what goes out through a receiver in place of another one. It names the incident
 // only: it is owed once, however many receivers are down and however often that is found out.
 func FallbackKey(incident, receiver string) string { return incident + "/fallback/" + receiver }
 
@@ -89,7 +89,7 @@ func (f Facts) lane() outbox.Lane {
 	return outbox.LaneTicket
 }
 
-// Severity is how loud the incident is, or of a notice "notice".
+// Severity returns how loud the incident is, or of a notice "notice".
 func (f Facts) Severity() alerting.Severity {
 	if f.Incident.ID == "" || f.Event.Kind == alerting.Noticed {
 		return f.Event.Severity
@@ -97,7 +97,7 @@ func (f Facts) Severity() alerting.Severity {
 	return f.Incident.Loud()
 }
 
-// Summary is one sentence without its full stop: which SLO, and how bad it is.
+// Summary returns one sentence without its full stop: which SLO, and how bad it is.
 func (f Facts) Summary() string {
 	if f.Instead != "" {
 		return "[" + f.Instead + " is down] " + f.Told.Summary()
@@ -105,7 +105,7 @@ func (f Facts) Summary() string {
 	return f.Told.Summary()
 }
 
-// Description is what a person needs to know beyond the summary, one sentence a line.
+// Description returns what a person needs to know beyond the summary, one sentence a line.
 func (f Facts) Description() string {
 	var lines []string
 	for _, t := range append(f.Lead(), f.Elsewhere()...) {
@@ -123,7 +123,7 @@ func (f Facts) Description() string {
 // Link is an address with words.
 type Link struct{ Text, URL string }
 
-// Links are where to go next; each is an http or https address.
+// Links returns where to go next; each is an http or https address.
 func (f Facts) Links() []Link {
 	all := []Link{
 		{"Runbook", f.Spec.Links.Runbook},
@@ -140,7 +140,7 @@ func isWeb(address string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// IncidentURL is the page of the incident, "" if there is none.
+// IncidentURL returns the page of the incident, "" if there is none.
 func (f Facts) IncidentURL() string {
 	if f.Incident.ID == "" {
 		return ""
@@ -148,7 +148,7 @@ func (f Facts) IncidentURL() string {
 	return f.Page("incidents", f.Incident.ID)
 }
 
-// SLOURL is the page of the SLO, "" if there is none, as for a service as a whole.
+// SLOURL returns the page of the SLO, "" if there is none, as for a service as a whole.
 func (f Facts) SLOURL() string {
 	if f.Event.SLO.Name() == "" {
 		return ""
@@ -156,7 +156,7 @@ func (f Facts) SLOURL() string {
 	return f.Page("slo", string(f.Event.SLO))
 }
 
-// Page is the address of a page of slowburn's own, "" if it has none.
+// Page returns the address of a page of slowburn's own, "" if it has none.
 func (h House) Page(path ...string) string {
 	if h.URL == "" {
 		return ""
@@ -164,7 +164,7 @@ func (h House) Page(path ...string) string {
 	return strings.TrimSuffix(h.URL, "/") + (&url.URL{Path: "/" + strings.Join(path, "/")}).EscapedPath()
 }
 
-// QueryURL is where Prometheus shows the share of bad events around an event, "" if there is no such page.
+// QueryURL returns where Prometheus shows the share of bad events around an event, "" if there is no such page.
 func (h House) QueryURL(t incidents.Told) string {
 	const back = 6 * time.Hour
 	from := t.Incident.Onset
@@ -182,7 +182,7 @@ func (h House) QueryURL(t incidents.Told) string {
 	return strings.TrimSuffix(h.Prometheus, "/") + "/graph?" + q.Encode()
 }
 
-// Labels are what receivers route by: severity, service, slo, owner, tier, incident, and the
+// Labels returns what receivers route by: severity, service, slo, owner, tier, incident, and the
 // values of the budget's own labels, which override none of these.
 func (f Facts) Labels() map[string]string {
 	labels := Group(f.Event.SLO)

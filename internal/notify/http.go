@@ -21,7 +21,7 @@ import (
 
 var errRedirected = errors.New("redirected")
 
-// NewClient is an HTTP client that waits for a bounded time and follows no redirect: a request may
+// NewClient returns an HTTP client that waits for a bounded time and follows no redirect: a request may
 // carry a secret, and is meant for the configured address only. It never tries again; only the
 // outbox knows whether that is safe.
 func NewClient() *http.Client {
@@ -132,7 +132,7 @@ func (a Answer) Failure() error {
 	return Fail(outbox.Misconfigured, reason) // a wrong address, credentials, a redirect
 }
 
-// Fail is a failure of a class. The reason is short, stable and free of secrets.
+// Fail returns a failure of a class. The reason is short, stable and free of secrets.
 func Fail(class outbox.Class, reason string) *outbox.Failure {
 	return &outbox.Failure{Class: class, Reason: reason}
 }

@@ -107,10 +107,10 @@ type Settings struct {
 	Now    func() time.Time
 }
 
-// Text is a setting that is no secret, "" if it was left out.
+// Text returns a setting that is no secret, "" if it was left out.
 func (s Settings) Text(key string) string { return s.Values[key].Reveal() }
 
-// KindOf is the kind of receiver that a receiver's name begins with: "pagerduty" of "pagerduty/payments".
+// KindOf returns the kind of receiver that a receiver's name begins with: "pagerduty" of "pagerduty/payments".
 func KindOf(name string) string {
 	kind, _, _ := strings.Cut(name, "/")
 	return kind

@@ -8,10 +8,10 @@ type Secret string
 
 const hidden = "<secret>"
 
-// Reveal is the value itself. Hand it to nothing but the request.
+// Reveal returns the value itself. Hand it to nothing but the request.
 func (s Secret) Reveal() string { return string(s) }
 
-// String is "<secret>", or "" if there is none.
+// String returns "<secret>", or "" if there is none.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -19,11 +19,11 @@ func (s Secret) String() string {
 	return hidden
 }
 
-// GoString is String, for %#v.
+// GoString returns String, for %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalText is String, for JSON and YAML.
+// MarshalText returns String, for JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogValue is String, for slog.
+// LogValue returns String, for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

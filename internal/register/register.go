@@ -131,7 +131,7 @@ func (e *Entry) take(acts []alerting.Act) {
 	}
 }
 
-// perDay is the number of events on an average day of the four weeks before a minute, in thousandths, counted over
+// perDay returns the number of events on an average day of the four weeks before a minute, in thousandths, counted over
 // the minutes that are known; zero if less than a day is.
 func perDay(l *budget.Ledger, at budget.Minute) int64 {
 	const day = 24 * 60
@@ -165,7 +165,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// Duration is from the onset to the end of the incident, and false while it is open.
+// Duration returns the time from the onset to the end of the incident, and false while it is open.
 func (e Entry) Duration() (time.Duration, bool) {
 	from := e.Incident.Onset
 	if from.IsZero() {

@@ -74,7 +74,7 @@ const (
 // Judged reports whether the verdict says that the promise was kept or broken.
 func (v Verdict) Judged() bool { return v == Over || v == Within }
 
-// Text is the verdict in words.
+// Text returns the verdict in words.
 func (v Verdict) Text() string {
 	switch v {
 	case Over:
@@ -290,7 +290,7 @@ func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
 	return Outlook{}
 }
 
-// query is the PromQL that traces a row: the share of bad events over its window, as far back as the ledger goes.
+// query returns the PromQL that traces a row: the share of bad events over its window, as far back as the ledger goes.
 func query(s Subject, from, to time.Time) string {
 	if first := s.Ledger.First().Time(); !s.Ledger.Empty() && first.After(from) && first.Before(to) {
 		from = first

@@ -68,7 +68,7 @@ func (r Report) changeText(limit int) string {
 		"\nEvents that went bad after a change beyond the share that did before it: correlated in time, not proven. An experiment's own spend is shown apart from that of services.\n"
 }
 
-// deliveryText is the line about deploys.
+// deliveryText returns the line about deploys.
 func (r Report) deliveryText() string {
 	d := r.Delivery
 	if d.Deploys == 0 {
@@ -83,7 +83,7 @@ func (r Report) deliveryText() string {
 	return s
 }
 
-// middle is a median with its number, or n/a where the feed does not tell.
+// middle returns a median with its number, or n/a where the feed does not tell.
 func middle(sorted []time.Duration) string {
 	if len(sorted) == 0 {
 		return "n/a"

@@ -70,7 +70,7 @@ func (b *builder) decide() {
 	}
 }
 
-// aboutBudget is what a budget's standing suggests.
+// aboutBudget returns what a budget's standing suggests.
 func (b *builder) aboutBudget(r Row) []Decision {
 	one := func(t Topic, parts ...string) []Decision { return []Decision{{t, r.ID, strings.Join(parts, "")}} }
 	policy := b.in.Policy.Of(r.ID.Service())

@@ -107,7 +107,7 @@ func workingHours(t time.Time) bool {
 	return day && t.Hour() >= dayBegins && t.Hour() < dayEnds
 }
 
-// shiftOf is when the shift began that t falls into: at 9 or at 21 o'clock.
+// shiftOf returns when the shift began that t falls into: at 9 or at 21 o'clock.
 func shiftOf(t time.Time) time.Time {
 	y, m, d := t.Date()
 	switch {

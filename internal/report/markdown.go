@@ -182,7 +182,7 @@ func (r Report) incidentText(limit int) string {
 		". Both count from the onset, the first bad minute; to resolve ends with the last one. At such numbers a change of a median says nothing.\n"
 }
 
-// cells is the incident's row. Missing data cost nothing that is known.
+// cells returns the incident's row. Missing data cost nothing that is known.
 func (i Incident) cells(zone *time.Location) []string {
 	what, cost := string(i.Severity), []string{figures.Unknown, figures.Unknown, figures.Unknown}
 	switch {

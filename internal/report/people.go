@@ -31,7 +31,7 @@ type Toil struct {
 	People  int   // who recorded anything
 }
 
-// Share is the share of toil in what was recorded, and false if nothing was.
+// Share returns the share of toil in what was recorded, and false if nothing was.
 func (t Toil) Share() (float64, bool) {
 	if t.Toil+t.Project == 0 {
 		return 0, false
@@ -80,7 +80,7 @@ func (b *builder) people() {
 	})
 }
 
-// firstActs is the oldest act of a kind on each incident.
+// firstActs returns the oldest act of a kind on each incident.
 func firstActs(acts []alerting.Act, kind alerting.ActKind) map[string]alerting.Act {
 	first := map[string]alerting.Act{}
 	for _, a := range acts {
@@ -179,7 +179,7 @@ func (r Report) toilText() string {
 		figures.Plural(r.Toil.People, "person") + " recorded, " + word + " the line of 50 %. The developers' own share of operational work should stay near 5 %.\n"
 }
 
-// aboutPeople is what promises and pages that were left alone suggest.
+// aboutPeople returns what promises and pages that were left alone suggest.
 func (b *builder) aboutPeople() []Decision {
 	var all []Decision
 	overdue := 0

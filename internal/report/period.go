@@ -46,7 +46,7 @@ func (p Period) first() Period {
 	return p
 }
 
-// last is the highest number in the period's year.
+// last returns the highest number in the period's year.
 func (p Period) last() int {
 	switch p.Kind {
 	case slo.Week:
@@ -58,7 +58,7 @@ func (p Period) last() int {
 	return 12
 }
 
-// PeriodOf is the period of a kind that holds the calendar day of t, in t's own zone.
+// PeriodOf returns the period of a kind that holds the calendar day of t, in t's own zone.
 func PeriodOf(kind slo.Calendar, t time.Time) Period {
 	y, m, _ := t.Date()
 	switch kind {
@@ -74,7 +74,7 @@ func PeriodOf(kind slo.Calendar, t time.Time) Period {
 // IsZero reports whether the period is the zero value: none.
 func (p Period) IsZero() bool { return p == Period{} }
 
-// String is the period's text, which ParsePeriod reads.
+// String returns the period's text, which ParsePeriod reads.
 func (p Period) String() string {
 	switch p.Kind {
 	case slo.Week:
@@ -87,7 +87,7 @@ func (p Period) String() string {
 	return ""
 }
 
-// MarshalText is String; the zero period is empty.
+// MarshalText returns String; the zero period is empty.
 func (p Period) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // UnmarshalText is ParsePeriod; empty text is the zero period.
@@ -100,7 +100,7 @@ func (p *Period) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Next is the period after this one.
+// Next returns the period after this one.
 func (p Period) Next() Period {
 	if p.Number++; p.Number > p.last() {
 		p.Year, p.Number = p.Year+1, 1
@@ -108,7 +108,7 @@ func (p Period) Next() Period {
 	return p
 }
 
-// Prev is the period before this one.
+// Prev returns the period before this one.
 func (p Period) Prev() Period {
 	if p.Number--; p.Number < 1 {
 		p.Year--
@@ -117,7 +117,7 @@ func (p Period) Prev() Period {
 	return p
 }
 
-// wallStart is midnight of the period's first day as wall-clock time: the reading of a clock in any
+// wallStart returns midnight of the period's first day as wall-clock time: the reading of a clock in any
 // zone, written as if it were UTC.
 func (p Period) wallStart() time.Time {
 	switch p.Kind {
@@ -133,7 +133,7 @@ func (p Period) wallStart() time.Time {
 
 func (p Period) wallEnd() time.Time { return p.Next().wallStart() }
 
-// Bounds are the first instant of the period in a zone and the first one after it. A midnight that the
+// Bounds returns the first instant of the period in a zone and the first one after it. A midnight that the
 // clock skips is the instant after the gap; one that it shows twice is the first.
 func (p Period) Bounds(zone *time.Location) (from, to time.Time) {
 	return crontime.Instant(p.wallStart(), zone), crontime.Instant(p.wallEnd(), zone)

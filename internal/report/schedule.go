@@ -49,7 +49,7 @@ func guess(name string, c crontime.Schedule) slo.Calendar {
 	return slo.Quarter
 }
 
-// At is when the report of a period is due: the first run after the period has ended and before the
+// At returns when the report of a period is due: the first run after the period has ended and before the
 // next one has. It is false for a period in which no run falls, as with a yearly schedule of a monthly report.
 func (s Schedule) At(p Period) (time.Time, bool) {
 	end := p.wallEnd()
@@ -103,7 +103,7 @@ type Run struct {
 	Missed    []Period  // older periods that were due and not sent, oldest first; they are listed, not sent
 }
 
-// Key is unique among all runs: "report/weekly/2026-W48". It names the message that is owed.
+// Key returns a name that is unique among all runs: "report/weekly/2026-W48". The message that is owed carries it.
 func (r Run) Key() string { return "report/" + r.Report + "/" + r.Period.String() }
 
 const (
@@ -142,7 +142,7 @@ func Due(schedules []Schedule, last map[string]Period, now time.Time) []Run {
 	return runs
 }
 
-// Newest is the newest period whose report was due at or before now, and when that was.
+// Newest returns the newest period whose report was due at or before now, and when that was.
 func (s Schedule) Newest(now time.Time) (Period, time.Time, bool) {
 	p := PeriodOf(s.Kind, now.In(s.Zone))
 	for range lookback {

@@ -60,7 +60,7 @@ func (r Report) Summary() Summary {
 	return s
 }
 
-// plain is a decision without markup.
+// plain returns a decision without markup.
 func (d Decision) plain() string {
 	if d.ID == "" {
 		return d.Text

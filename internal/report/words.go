@@ -8,14 +8,14 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// SLI is the share of good events over the window, rounded down: "99.9312 %". It is a dash without traffic.
+// SLI returns the share of good events over the window, rounded down: "99.9312 %". It is a dash without traffic.
 func (r Row) SLI() string {
 	return figures.SLI(r.Budget.Sum.Bad, r.Budget.Sum.Total, r.Spec.Objective)
 }
 
 func (r Row) objective() string { return r.Spec.Objective.Percent() + " %" }
 
-// Left is the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a dash where nothing can be said.
+// Left returns the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a dash where nothing can be said.
 func (r Row) Left() string {
 	if r.Verdict == NoData || r.Verdict == NoTraffic {
 		return figures.Unknown
@@ -23,7 +23,7 @@ func (r Row) Left() string {
 	return figures.Left(r.Budget.Sum.Bad, r.Budget.Allowed)
 }
 
-// Change is how many points of the budget left came or went since the period's beginning: "-12.3", "+4.0".
+// Change returns how many points of the budget left came or went since the period's beginning: "-12.3", "+4.0".
 func (r Row) Change() string {
 	if !r.BeforeKnown || r.Budget.Allowed <= 0 || r.Left() == figures.Unknown {
 		return figures.Unknown
@@ -33,7 +33,7 @@ func (r Row) Change() string {
 	return figures.Points(now - before)
 }
 
-// Text is the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash.
+// Text returns the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash.
 func (o Outlook) Text() string {
 	switch o.State {
 	case "gone", "lasts":
@@ -50,10 +50,10 @@ func (o Outlook) Text() string {
 
 func hours(n int) string { return figures.Duration(time.Duration(n) * time.Hour) }
 
-// Coverage is the share of the minutes that are known, rounded down.
+// Coverage returns the share of the minutes that are known, rounded down.
 func (s Span) Coverage() string { return figures.Known(float64(s.Known) / float64(s.Minutes)) }
 
-// reviewText is the state of the postmortem as Markdown: "not required", "**required, not begun**", "draft (required)".
+// reviewText returns the state of the postmortem as Markdown: "not required", "**required, not begun**", "draft (required)".
 func (i Incident) reviewText() string {
 	switch {
 	case i.Missing():
@@ -66,7 +66,7 @@ func (i Incident) reviewText() string {
 	return markdown.Text(i.Review)
 }
 
-// resolveText is the time to resolve.
+// resolveText returns the time to resolve.
 func (i Incident) resolveText() string {
 	if i.Open {
 		return "open"
@@ -86,7 +86,7 @@ func (r Report) Title() string {
 	return s
 }
 
-// Span is the period in words, with its zone: "2026-11-16 00:00 CET to 2026-11-23 00:00 CET (Europe/Berlin)".
+// Span returns the period in words, with its zone: "2026-11-16 00:00 CET to 2026-11-23 00:00 CET (Europe/Berlin)".
 func (r Report) Span() string {
 	return figures.In(r.From, r.zone) + " to " + figures.In(r.To, r.zone) + " (" + r.Zone + ")"
 }
@@ -94,7 +94,7 @@ func (r Report) Span() string {
 // verdictLimit is how long a verdict may be: a notification shows no more.
 const verdictLimit = 150
 
-// Verdict is the report in one line of at most 150 runes, without markup:
+// Verdict returns the report in one line of at most 150 runes, without markup:
 // "11 of 12 SLOs within budget (-1 vs 2026-W46); over budget: checkout/availability".
 func (r Report) Verdict() string {
 	t := r.Tally

@@ -49,7 +49,7 @@ type message struct {
 	All  []Alert `json:"alerts"` // the newest first; the others have ended
 }
 
-// Alerts are the alerts of an incident, the one that stands for its state first. An incident that
+// Alerts returns the alerts of an incident, the one that stands for its state first. An incident that
 // became a page is another alert to an Alertmanager, because its labels differ, so the ticket's has ended.
 // EndsAt of an open one is zero.
 func Alerts(f notify.Facts) []Alert {
@@ -199,7 +199,7 @@ func (c *Client) Keep(ctx context.Context, open []notify.Facts) error {
 	return c.post(ctx, all)
 }
 
-// held are the alerts of a message, the open one kept for a while from now on.
+// held returns the alerts of a message, the open one kept for a while from now on.
 func (c *Client) held(m message) []Alert {
 	all := slices.Clone(m.All)
 	if m.Open {

@@ -21,7 +21,7 @@ import (
 // Noon is the time at which [Story] begins.
 var Noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// Spec is an SLO with everything that a message may show.
+// Spec returns an SLO with everything that a message may show.
 func Spec() *slo.Spec {
 	set, err := file.Load([]file.File{{Name: "checkout.yaml", Data: []byte(document)}})
 	if err != nil {
@@ -47,7 +47,7 @@ slos:
 // ID is the budget that [Story] is about: one of a label's values, which holds what must be escaped.
 const ID slo.ID = `checkout/availability{route="/pay?<b>&\"x\""}`
 
-// Ledger is what [Story] is about: a fifth of the requests fails in the twenty minutes from [Noon].
+// Ledger returns what [Story] is about: a fifth of the requests fails in the twenty minutes from [Noon].
 func Ledger() *budget.Ledger {
 	ledger, start := &budget.Ledger{}, budget.MinuteOf(Noon)
 	for m := start - 2000; m < start+60; m++ {
@@ -60,7 +60,7 @@ func Ledger() *budget.Ledger {
 	return ledger
 }
 
-// Story is what happens to a budget whose service fails a fifth of its requests for twenty minutes: the facts
+// Story returns what happens to a budget whose service fails a fifth of its requests for twenty minutes: the facts
 // of each event, as the receiver of a name gets them. The first is a ticket that becomes a page in the second if ticket is true,
 // and else a page.
 func Story(receiver string, ticket bool) []notify.Facts {
@@ -124,7 +124,7 @@ func NewReceiver(t testing.TB, answer func(n int, r Request) (int, http.Header, 
 	return r
 }
 
-// Got are the requests so far.
+// Got returns the requests so far.
 func (s *Receiver) Got() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -102,7 +102,7 @@ func trigger(f notify.Facts) Event {
 	return e
 }
 
-// severity is PagerDuty's word for ours.
+// severity returns PagerDuty's word for ours.
 func severity(s alerting.Severity) string {
 	switch s {
 	case alerting.Page:
@@ -114,7 +114,7 @@ func severity(s alerting.Severity) string {
 	return "info"
 }
 
-// dedupKey is the incident's ID, or where that is too long as much of it as fits and a hash.
+// dedupKey returns the incident's ID, or where that is too long as much of it as fits and a hash.
 func dedupKey(incident string) string {
 	if utf8.RuneCountInString(incident) <= maxKey {
 		return incident

@@ -76,7 +76,7 @@ func (f message) moved(done incidents.Done) []outbox.Entry {
 	return entries
 }
 
-// leftBehind is what the root message of the thread shows that an incident has left: what is still told there, or of the
+// leftBehind returns what the root message of the thread shows that an incident has left: what is still told there, or of the
 // incident's own that it goes on elsewhere. What is over stays as it was told, which is nil.
 func (f message) leftBehind(d deed, done incidents.Done) *Body {
 	switch {
@@ -140,8 +140,8 @@ func (f message) deed(a alerting.Act) deed {
 	return d
 }
 
-// person is who did it, as plain text.
+// person returns who did it, as plain text.
 func person(a alerting.Act) string { return escape(plain(a.By, 80)) }
 
-// until is how long a silence lasts.
+// until returns how long a silence lasts.
 func until(a alerting.Act) string { return dress(sentences.Until(a.Until)) }

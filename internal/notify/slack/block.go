@@ -87,7 +87,7 @@ type option struct {
 	Value string `json:"value"`
 }
 
-// actions is a row of controls. Its block_id carries the incident, since the value of a menu's
+// actions returns a row of controls. Its block_id carries the incident, since the value of a menu's
 // option is too short for one.
 func actions(id string, elements ...any) Block {
 	return block(struct {
@@ -158,7 +158,7 @@ func chart(c Chart) (Block, bool) {
 	}), true
 }
 
-// markdown is a block of standard Markdown, for reports. What hides or could notify anybody is taken out of it.
+// markdown returns a block of standard Markdown, for reports. What hides or could notify anybody is taken out of it.
 func markdown(text string) Block {
 	return block(struct {
 		Type string `json:"type"`
@@ -176,7 +176,7 @@ func visible(r rune) rune {
 	return r
 }
 
-// plainer is a block as sections of text; what needs no change stays.
+// plainer returns a block as sections of text; what needs no change stays.
 func plainer(raw Block) []Block {
 	var m struct {
 		Type string   `json:"type"`

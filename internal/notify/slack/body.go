@@ -57,14 +57,14 @@ func (b Body) metadata(key string) metadata {
 	return m
 }
 
-// hashKey is a short stand-in for a key where hundreds have to be named.
+// hashKey returns a short stand-in for a key where hundreds have to be named.
 func hashKey(key string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key))
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// shortKey is a key as metadata hold it: itself, or its hash if it is too long for them.
+// shortKey returns a key as metadata hold it: itself, or its hash if it is too long for them.
 func shortKey(key string) string {
 	if len(key) > 500 {
 		return hashKey(key)
@@ -114,7 +114,7 @@ func instead(entries []outbox.Entry, down string) []outbox.Entry {
 	return entries
 }
 
-// forms are the message in ever plainer forms, best first: without charts; without controls, and with tables and
+// forms returns the message in ever plainer forms, best first: without charts; without controls, and with tables and
 // Markdown as text; the header and the first words; no blocks at all; the sentence alone. The sentence always arrives.
 func (b Body) forms() []Body {
 	var out []Body
@@ -169,7 +169,7 @@ func (b Body) headline() Body {
 	return b
 }
 
-// unblocked is the message as mere text: the sentence and what the sections say, as far as it fits.
+// unblocked returns the message as mere text: the sentence and what the sections say, as far as it fits.
 func (b Body) unblocked() Body {
 	short := b.sentence()
 	for _, raw := range b.asText().Blocks {
@@ -186,7 +186,7 @@ func (b Body) unblocked() Body {
 	return short
 }
 
-// sentence is the barest form: the sentence, and whom it is for.
+// sentence returns the barest form: the sentence, and whom it is for.
 func (b Body) sentence() Body {
 	b.Blocks = nil
 	if len(b.Mention) > 0 {

@@ -35,7 +35,7 @@ func (d *Desk) commandJob(form url.Values) (job, bool, error) {
 	}, true, nil
 }
 
-// answer is what /slowburn says, from memory.
+// answer returns what /slowburn says, from memory.
 func (d *Desk) answer(text string) Body {
 	words := strings.Fields(plain(text, foreignLimit))
 	verb, rest := "", ""
@@ -63,7 +63,7 @@ func helpBody(before string) Body {
 		"`/slowburn help` this")
 }
 
-// sections is an answer of a sentence and lines, all escaped.
+// sections returns an answer of a sentence and lines, all escaped.
 func sections(sentence string, lines ...string) Body {
 	b := Body{Text: sentence}
 	text := "*" + sentence + "*"
@@ -151,7 +151,7 @@ func (s Standing) urgency() int {
 	return highest
 }
 
-// line is one budget: "🔥 checkout/availability · 43 % left · gone in 5 hours · page open".
+// line returns one budget: "🔥 checkout/availability · 43 % left · gone in 5 hours · page open".
 func (s Standing) line() string {
 	icon := map[int]string{urgencyNone: "🟢", urgencySpent: "🔴", urgencyTicket: "🎫", urgencyUnknown: "❔", urgencyPage: "🔥"}[s.urgency()]
 	parts := []string{icon + " *" + escape(string(s.ID)) + "*"}
@@ -236,7 +236,7 @@ func (d *Desk) gateBody(scope string) Body {
 	return sections(gateWord(v)+": "+escape(scope), lines...)
 }
 
-// gateWord is a verdict as an icon and a word.
+// gateWord returns a verdict as an icon and a word.
 func gateWord(v alerting.Verdict) string {
 	switch {
 	case v.Go:

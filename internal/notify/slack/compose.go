@@ -51,7 +51,7 @@ func inThread(entries []outbox.Entry, to notify.Target) []outbox.Entry {
 	return entries
 }
 
-// event is what is owed because of the event, in one channel.
+// event returns what is owed because of the event, in one channel.
 func (f message) event() []outbox.Entry {
 	if f.Event.Rule == alerting.RulePolicy {
 		return f.gateTurned()
@@ -85,7 +85,7 @@ func (f message) event() []outbox.Entry {
 	return nil
 }
 
-// changed is what is owed when an incident goes on: the new state, and a reply if people must notice.
+// changed returns what is owed when an incident goes on: the new state, and a reply if people must notice.
 func (f message) changed() []outbox.Entry {
 	edit := func(lane outbox.Lane) outbox.Entry { return f.entry("edit", lane, outbox.Edit, f.root()) }
 	reply := func(b Body) []outbox.Entry {
@@ -108,7 +108,7 @@ func (f message) changed() []outbox.Entry {
 	return []outbox.Entry{edit(outbox.LaneTicket)}
 }
 
-// joined is what is owed when an incident goes into the thread of another: the root message shows it, and a reply tells of
+// joined returns what is owed when an incident goes into the thread of another: the root message shows it, and a reply tells of
 // it. People are called only if nobody was before, or if they may believe that it was over.
 func (f message) joined() []outbox.Entry {
 	b := f.escalation()
@@ -142,7 +142,7 @@ func firstHeard(i alerting.Incident, event alerting.Event) bool {
 	return i.Unheard()
 }
 
-// lane is how urgent the beginning of the incident is.
+// lane returns how urgent the beginning of the incident is.
 func lane(e alerting.Event) outbox.Lane {
 	if e.Severity == alerting.Page {
 		return outbox.LanePage

@@ -30,7 +30,7 @@ var silences = []struct {
 	{"Until it recovers", "recovered", 0},
 }
 
-// controls are what can be done from a message; none acknowledges what is over.
+// controls returns what can be done from a message; none acknowledges what is over.
 func (f message) controls() []Block {
 	if !f.house.Interactive {
 		return nil
@@ -77,7 +77,7 @@ func controlID(incident string) string {
 	return "#" + hashKey(incident)
 }
 
-// incidentOf is an incident's ID from what a control carried; "" if it is a hash and no open one has it.
+// incidentOf returns an incident's ID from what a control carried; "" if it is a hash and no open one has it.
 func incidentOf(control string, open []alerting.Incident) string {
 	if !strings.HasPrefix(control, "#") {
 		return control
@@ -102,12 +102,12 @@ type press struct {
 	hook    string // response_url
 }
 
-// key is the same for every delivery of the same press, and for no other.
+// key returns the same for every delivery of the same press, and for no other.
 func (p press) key() string {
 	return strings.Join([]string{"slack", p.user, p.at, p.action, cmp.Or(p.value, "-"), hashKey(p.control)}, "/")
 }
 
-// act is what the press stands for, but for who did it and about what; false if it is no act.
+// act returns what the press stands for, but for who did it and about what; false if it is no act.
 func (p press) act(now time.Time) (alerting.Act, bool) {
 	a := alerting.Act{Key: p.key(), Via: "slack", Who: p.user}
 	switch p.action {

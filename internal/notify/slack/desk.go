@@ -39,7 +39,7 @@ type Backend interface {
 // Refusal is an error that is meant for the person who asked: a sentence such as "The incident is over."
 type Refusal string
 
-// Error is the sentence.
+// Error returns the sentence.
 func (r Refusal) Error() string { return string(r) }
 
 // Standing is one budget, as far as /slowburn tells of it.

@@ -86,7 +86,7 @@ func (d *digester) mentionAll(mentions []string) {
 	}
 }
 
-// news is the digest of what is told of incidents that are known already.
+// news returns the digest of what is told of incidents that are known already.
 func (d *digester) news(waiting int) Body {
 	state := "🧵 Much news"
 	said := fmt.Sprintf("of %s at once", figures.Plural(d.n, "incident"))
@@ -98,7 +98,7 @@ func (d *digester) news(waiting int) Body {
 	return d.listed(b)
 }
 
-// body is the digest; waiting is how many incidents wait in all.
+// body returns the digest; waiting is how many incidents wait in all.
 func (d *digester) body(waiting int) Body {
 	if d.replies {
 		return d.news(waiting)

@@ -18,7 +18,7 @@ const foreignLimit = 200
 // change the formatting around it.
 func escape(s string) string { return neutralize(plain(s, foreignLimit)) }
 
-// escapeLong is escape for a line of a longer text.
+// escapeLong returns escape for a line of a longer text.
 func escapeLong(s string) string { return neutralize(plain(s, 1000)) }
 
 func neutralize(s string) string { return entities.Replace(neutral.Replace(underscores(s))) }
@@ -100,7 +100,7 @@ func clip(s string, limit int) string {
 	return string([]rune(s)[:limit-1]) + "…"
 }
 
-// link is a mrkdwn link. Its address must be http or https; anything else leaves only the words.
+// link returns a mrkdwn link. Its address must be http or https; anything else leaves only the words.
 func link(address, words string) string {
 	safe, ok := safeURL(address)
 	if !ok {
@@ -112,7 +112,7 @@ func link(address, words string) string {
 // maxURL is how long an address may be in a link; Slack allows 3000 in a button.
 const maxURL = 1500
 
-// safeURL is an absolute http or https address in which nothing can end the link.
+// safeURL returns an absolute http or https address in which nothing can end the link.
 func safeURL(address string) (string, bool) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

@@ -45,7 +45,7 @@ const (
 	longestLine = 300
 )
 
-// evidence is the essence of what was found out, for the root message. When it is over, the signals and the traces of its
+// evidence returns the essence of what was found out, for the root message. When it is over, the signals and the traces of its
 // beginning are left to the thread.
 func (f message) evidence() []Block {
 	e := f.Evidence
@@ -69,7 +69,7 @@ func (f message) evidence() []Block {
 	return out
 }
 
-// findings is the reply that tells all of it.
+// findings returns the reply that tells all of it.
 func (f message) findings() Body {
 	e := f.Evidence
 	if e.Empty() {
@@ -90,7 +90,7 @@ func (f message) findings() Body {
 	return b
 }
 
-// tense is the first of two words while the incident is open.
+// tense returns the first of two words while the incident is open.
 func (f message) tense(now, then string) string {
 	if f.Incident.Open {
 		return now
@@ -98,7 +98,7 @@ func (f message) tense(now, then string) string {
 	return then
 }
 
-// headline is what was found in a few words.
+// headline returns what was found in a few words.
 func headline(e *evidence.Evidence) string {
 	if c := e.Changes; len(c) > 0 {
 		return e.Burns.Headline() + "; " + c[0].What
@@ -106,7 +106,7 @@ func headline(e *evidence.Evidence) string {
 	return e.Burns.Headline()
 }
 
-// changes are what was changed, with links to where they are described.
+// changes returns what was changed, with links to where they are described.
 func changes(e *evidence.Evidence) []string {
 	var lines []string
 	for _, c := range e.Changes {
@@ -123,7 +123,7 @@ func changes(e *evidence.Evidence) []string {
 	return lines
 }
 
-// traces are links to traces or, without a place to show them, their IDs.
+// traces returns links to traces or, without a place to show them, their IDs.
 func traces(e *evidence.Evidence) (parts []string) {
 	for _, t := range e.Traces {
 		part := cmp.Or(shortLink(t.URL, clip(t.ID, 9)), code(clip(t.ID, 64)))
@@ -135,7 +135,7 @@ func traces(e *evidence.Evidence) (parts []string) {
 	return parts
 }
 
-// shortLink is a link, or nothing if its address is none or would take the room of what has to be said.
+// shortLink returns a link, or nothing if its address is none or would take the room of what has to be said.
 func shortLink(address, words string) string {
 	if safe, ok := safeURL(address); !ok || len(safe) > 400 {
 		return ""
@@ -180,7 +180,7 @@ func safe(lines []string) []string {
 
 func line(s string) string { return neutralize(plain(s, longestLine)) }
 
-// listed is a title with lines, as many as there is room for; nothing without any.
+// listed returns a title with lines, as many as there is room for; nothing without any.
 func listed(title string, lines []string, room int) string {
 	text := ""
 	for _, l := range lines {

@@ -28,10 +28,10 @@ type message struct {
 
 func (f message) channel() string { return cmp.Or(f.to.Channel, f.Spec.Slack.Channel, f.house.Channel) }
 
-// mentions are the ones of a page, from the configuration and from nowhere else.
+// mentions returns the ones of a page, from the configuration and from nowhere else.
 func (f message) mentions() []string { return written(f.Spec.Slack.Mention) }
 
-// backup are those who are called when nobody answers.
+// backup returns those who are called when nobody answers.
 func (f message) backup() []string {
 	if m := written(f.Spec.Slack.Escalate.Mention); len(m) > 0 {
 		return m
@@ -39,7 +39,7 @@ func (f message) backup() []string {
 	return f.mentions()
 }
 
-// woken are those who are called when a silence ends: nobody for a ticket, and nobody if somebody has it.
+// woken returns those who are called when a silence ends: nobody for a ticket, and nobody if somebody has it.
 func (f message) woken() []string {
 	if _, acked := f.Incident.Acknowledged(); acked || f.Loud() != alerting.Page {
 		return nil
@@ -55,14 +55,14 @@ func written(mentions []slo.Mention) (out []string) {
 	return out
 }
 
-// signature is who speaks.
+// signature returns who speaks.
 func (h House) signature() string {
 	return strings.TrimSpace("slowburn " + escape(plain(h.Version, 40)))
 }
 
 func (h House) receiver() string { return cmp.Or(h.Receiver, "slack") }
 
-// entry is one message about the incident.
+// entry returns one message about the incident.
 func (f message) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body) outbox.Entry {
 	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)
 	return outbox.Entry{

@@ -126,7 +126,7 @@ func nextCursor(more bool, cursor string) string {
 	return cursor
 }
 
-// oldest is the time from which on to search, as Slack writes it.
+// oldest returns the time from which on to search, as Slack writes it.
 func oldest(owed []outbox.Owed) string {
 	first := owed[0].Created
 	for _, o := range owed {

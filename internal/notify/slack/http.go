@@ -57,7 +57,7 @@ func (d *Desk) signed(understand func(url.Values) (job, bool, error)) http.Handl
 	}
 }
 
-// read is the form of a request that Slack has signed. Nothing is parsed before the signature is known to be good.
+// read returns the form of a request that Slack has signed. Nothing is parsed before the signature is known to be good.
 func (d *Desk) read(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" || r.ContentLength > maxRequest {

@@ -116,7 +116,7 @@ func (d *Desk) press(ctx context.Context, p press) outcome {
 	return d.done(p, a, d.Backend.Do(ctx, a))
 }
 
-// done is what to say when an act was tried.
+// done returns what to say when an act was tried.
 func (d *Desk) done(p press, a alerting.Act, err error) outcome {
 	var no Refusal
 	switch {
@@ -128,7 +128,7 @@ func (d *Desk) done(p press, a alerting.Act, err error) outcome {
 	return d.failed(p, string(a.Kind), a.Incident, err)
 }
 
-// failed is what to say when something could not be written down.
+// failed returns what to say when something could not be written down.
 func (d *Desk) failed(p press, what, incident string, err error) outcome {
 	d.Log.Error("what was asked for in Slack could not be written down", "what", what, "incident", incident, "user", p.user, "err", err)
 	return whisper("⚠️ That could not be written down, and nothing has changed. Please try again; if it goes on, look at slowburn's log.")
@@ -137,7 +137,7 @@ func (d *Desk) failed(p press, what, incident string, err error) outcome {
 // whisper says a sentence, already escaped, to one person.
 func whisper(text string) outcome { return says(Body{Text: text}) }
 
-// ephemeral is a body as an answer that only the person sees.
+// ephemeral returns a body as an answer that only the person sees.
 func (b Body) ephemeral() map[string]any {
 	m := map[string]any{"response_type": "ephemeral", "replace_original": false, "text": b.Text}
 	if len(b.Blocks) > 0 {

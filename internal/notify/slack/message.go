@@ -19,7 +19,7 @@ const maxSentence = 149
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// name is the budget's name as plain text.
+// name returns the budget's name as plain text.
 func (f message) name(limit int) string { return plain(string(f.Event.SLO), limit) }
 
 // icons stand before the states.
@@ -28,7 +28,7 @@ var icons = map[string]string{
 	sentences.NoData: "❔", sentences.Page: "🔥", sentences.Ticket: "🎫",
 }
 
-// state is the icon and the words that every message begins with.
+// state returns the icon and the words that every message begins with.
 func (f message) state() string { return icons[f.State()] + " " + f.State() }
 
 // sentence puts a state, the name and the predicate together within the limit of a notification; the name gives way.
@@ -38,7 +38,7 @@ func (f message) sentence(state, predicate string) string {
 	return clip(escape(state)+": "+f.shortName(max(room, 24))+" "+predicate, maxSentence)
 }
 
-// predicate is what the notification says after the name.
+// predicate returns what the notification says after the name.
 func (f message) predicate() string {
 	if f.Event.Rule == alerting.RuleDeclared {
 		return f.Predicate() // it ends in a person's own words
@@ -46,7 +46,7 @@ func (f message) predicate() string {
 	return f.Predicate() + "."
 }
 
-// shortName is the escaped name, cut so that its escaped form has at most so many characters.
+// shortName returns the escaped name, cut so that its escaped form has at most so many characters.
 func (f message) shortName(room int) string {
 	size := 0
 	name := []rune(f.name(room))
@@ -62,7 +62,7 @@ func (f message) shortName(room int) string {
 // dress puts a text into mrkdwn.
 func dress(t sentences.Text) string { return dressed(t, func(string) string { return "" }) }
 
-// dressed is dress with links to the pages of the incidents that the text names.
+// dressed returns dress with links to the pages of the incidents that the text names.
 func dressed(t sentences.Text, page func(incident string) string) string {
 	var b strings.Builder
 	for _, p := range t {
@@ -91,7 +91,7 @@ func dressed(t sentences.Text, page func(incident string) string) string {
 // nearby is how many characters of the name of another SLO are shown, so that several fit into a section.
 const nearby = 80
 
-// dressLines is dress for a text a line.
+// dressLines returns dress for a text a line.
 func (f message) dressLines(all []sentences.Text) string {
 	var lines []string
 	for _, t := range all {
@@ -102,7 +102,7 @@ func (f message) dressLines(all []sentences.Text) string {
 	return strings.Join(lines, "\n")
 }
 
-// root is the root message in its newest state.
+// root returns the root message in its newest state.
 func (f message) root() Body {
 	if f.Face != nil {
 		face := message{Told: *f.Face, house: f.house, to: f.to}
@@ -153,7 +153,7 @@ func also(others []alerting.Incident) string {
 	return strings.Join(lines, "\n")
 }
 
-// fields are the figures, two in a row.
+// fields returns the figures, two in a row.
 func (f message) fields() []*Text {
 	var out []*Text
 	add := func(name, value string) {
@@ -198,7 +198,7 @@ func (f message) sli() string {
 	return figures.SLI(f.Status.Sum.Bad, f.Status.Sum.Total, f.Spec.Objective) + " (objective " + f.Spec.Objective.Percent() + " %)"
 }
 
-// links are where to go next.
+// links returns where to go next.
 func (f message) links() string {
 	const between = "  ·  "
 	var out []string
@@ -266,7 +266,7 @@ func (f message) others() string {
 	return "Also above: " + strings.Join(over, ", ")
 }
 
-// escalation is the reply that wakes somebody when a ticket becomes a page.
+// escalation returns the reply that wakes somebody when a ticket becomes a page.
 func (f message) escalation() Body {
 	b := Body{Text: f.sentence("🔥 Now a page", f.predicate()), Broadcast: !f.Silenced}
 	if !f.Silenced {
@@ -283,7 +283,7 @@ func (f message) escalation() Body {
 	return b
 }
 
-// reminder is the reply that brings an incident back to mind, and calls somebody.
+// reminder returns the reply that brings an incident back to mind, and calls somebody.
 func (f message) reminder(state, text string, mention []string) Body {
 	b := Body{Text: f.sentence(state, f.predicate()), Broadcast: true, Mention: mention}
 	text = state + ". " + text + "\n" + dress(f.Windows())
@@ -294,7 +294,7 @@ func (f message) reminder(state, text string, mention []string) Body {
 	return b
 }
 
-// resolution is the reply that ends the thread. It mentions nobody: whoever can sleep may sleep on.
+// resolution returns the reply that ends the thread. It mentions nobody: whoever can sleep may sleep on.
 func (f message) resolution() Body {
 	b := Body{Text: f.sentence(f.state(), f.predicate()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && f.Face == nil}
 	text := icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100))

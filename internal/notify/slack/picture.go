@@ -61,7 +61,7 @@ func (c *Client) pictured(ctx context.Context, b Body) (Body, bool) {
 	return b, true
 }
 
-// inWords is a chart for those who do not see it.
+// inWords returns a chart for those who do not see it.
 func inWords(points []Point) string {
 	first, last, top := points[0], points[len(points)-1], points[0]
 	for _, p := range points {
@@ -123,7 +123,7 @@ func picture(points []Point) []byte {
 	return b.Bytes()
 }
 
-// lastWord is the time of day of a label that also has a day.
+// lastWord returns the time of day of a label that also has a day.
 func lastWord(s string) string {
 	for i := len(s) - 1; i >= 0; i-- {
 		if s[i] == ' ' {

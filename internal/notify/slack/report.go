@@ -37,7 +37,7 @@ const (
 	tableBudget = 8_000  // characters of one table
 )
 
-// ComposeReport is one root message with the verdict and a table, and its details as replies. It is pure; the
+// ComposeReport returns one root message with the verdict and a table, and its details as replies. It is pure; the
 // keys hold name and period, so a report is owed once however often it is composed.
 func ComposeReport(r Report, now time.Time) []outbox.Entry {
 	tables := tablesOf(r.Table)
@@ -82,7 +82,7 @@ func (r Report) root(rows [][]string, _ time.Time) Body {
 	return b
 }
 
-// decisions are what is to be decided, numbered.
+// decisions returns what is to be decided, numbered.
 func (r Report) decisions() string {
 	if len(r.Decide) == 0 {
 		return "*To be decided:* nothing."
@@ -94,7 +94,7 @@ func (r Report) decisions() string {
 	return strings.Join(lines, "\n")
 }
 
-// replies are the rows that found no room, and the details: short ones together, long ones cut between lines.
+// replies returns the rows that found no room, and the details: short ones together, long ones cut between lines.
 func (r Report) replies(tables [][][]string) []Body {
 	var out []Body
 	for i, rows := range tables {
@@ -172,7 +172,7 @@ type Notice struct {
 	Effect string    // what that means: "12 SLOs cannot be watched."
 }
 
-// ComposeNotice is a message when an outage begins, and an edit and a reply when it is over. It is pure.
+// ComposeNotice returns a message when an outage begins, and an edit and a reply when it is over. It is pure.
 func ComposeNotice(n Notice, now time.Time) []outbox.Entry {
 	root := n.body()
 	if !n.Over {

@@ -24,7 +24,7 @@ type Review struct {
 	Overdue  []string // action items that are overdue, foreign text
 }
 
-// ComposeReview is one reply in the incident's thread, which is seen in the channel, too. It is pure.
+// ComposeReview returns one reply in the incident's thread, which is seen in the channel, too. It is pure.
 func ComposeReview(r Review, now time.Time) []outbox.Entry {
 	name := escape(plain(string(r.SLO), 60))
 	var lines []string

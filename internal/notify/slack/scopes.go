@@ -19,7 +19,7 @@ type Need struct {
 // Required is the one scope without which nothing works.
 const Required = "chat:write"
 
-// Needs are the bot's scopes, most important first.
+// Needs returns the bot's scopes, most important first.
 func Needs() []Need {
 	return []Need{
 		{Required, []string{"chat.postMessage", "chat.update"}, "messages about incidents and reports", "nothing is posted at all"},
@@ -37,14 +37,14 @@ func Needs() []Need {
 // freely are the methods that need no scope.
 var freely = []string{"auth.test"}
 
-// scopesOf are the scopes that a token was granted, from the header of any answer.
+// scopesOf returns the scopes that a token was granted, from the header of any answer.
 func scopesOf(h http.Header) []string {
 	scopes := strings.FieldsFunc(h.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
 	slices.Sort(scopes)
 	return scopes
 }
 
-// skewOf is how far the clock of an answer is ahead of ours, from its Date header, which has whole seconds; zero if
+// skewOf returns how far the clock of an answer is ahead of ours, from its Date header, which has whole seconds; zero if
 // there is none.
 func skewOf(h http.Header, sent time.Time) time.Duration {
 	date, err := http.ParseTime(h.Get("Date"))

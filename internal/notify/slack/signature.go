@@ -47,7 +47,7 @@ func verify(secrets []Secret, h http.Header, body []byte, now time.Time) bool {
 	return good
 }
 
-// sign is Slack's signature of a body at a time, version 0.
+// sign returns Slack's signature of a body at a time, version 0.
 func sign(secret Secret, stamp string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write([]byte("v0:" + stamp + ":"))

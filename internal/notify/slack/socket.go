@@ -50,7 +50,7 @@ func (d *Desk) runSocket(ctx context.Context) {
 	}
 }
 
-// newSocket is a client of Socket Mode that is not yet connected.
+// newSocket returns a client of Socket Mode that is not yet connected.
 func newSocket(token Secret, address string, t socketTiming) *socketmode.Client {
 	client := httpClient()
 	client.Timeout += longestPause

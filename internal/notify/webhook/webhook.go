@@ -169,13 +169,13 @@ func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[strin
 	return nil, outbox.ErrNoLookup
 }
 
-// messageID is the ID of a message in the headers: a key may hold any character, a header may not.
+// messageID returns the ID of a message in the headers: a key may hold any character, a header may not.
 func messageID(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return "msg_" + hex.EncodeToString(sum[:16])
 }
 
-// Sign is the signature of a body that is sent under an ID at a time, as a receiver computes it too.
+// Sign returns the signature of a body that is sent under an ID at a time, as a receiver computes it too.
 func Sign(key []byte, id, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, key)
 	_, _ = mac.Write([]byte(id + "." + timestamp + "."))

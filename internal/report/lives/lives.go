@@ -73,7 +73,7 @@ func Read(text string) ([]Life, error) {
 	return all, nil
 }
 
-// Spec is an SLO over two counters with the workbook's alerts.
+// Spec returns an SLO over two counters with the workbook's alerts.
 func Spec(id slo.ID, objective string, windows ...slo.Window) (*slo.Spec, error) {
 	o, err := slo.ParseObjective(objective)
 	pair := func(b int64, long, short time.Duration) slo.Pair {
