@@ -9,7 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// What was counted in the first minutes is a share of the bad events of those minutes, not of the whole incident.
+// What was counted in the first minutes is a share of the bad events of those minutes, not of the
+// whole incident.
 func TestContributorsAreAShareOfTheTimeInWhichTheyWereCounted(t *testing.T) {
 	var b strings.Builder
 	d := Document{Impact: Impact{Bad: 1_000_000}}

@@ -90,7 +90,8 @@ func timesOf(i alerting.Incident) Times {
 	return t
 }
 
-// impact reads the ledger where it still keeps the minutes, so that data that came late count, and the log elsewhere.
+// impact reads the ledger where it still keeps the minutes, so that data that came late count, and
+// the log elsewhere.
 func impact(f Facts) Impact {
 	last := f.Incident.Last
 	im := Impact{Bad: f.Incident.Claim().Spent(f.Ledger)}
@@ -134,7 +135,8 @@ func badMinutes(l *budget.Ledger, from, to budget.Minute) int {
 // changeBack is how long before the onset a change is of interest.
 const changeBack = 2 * time.Hour
 
-// changes returns those that people recorded, with what they cost, and those that somebody saw, oldest first.
+// changes returns those that people recorded, with what they cost, and those that somebody saw,
+// oldest first.
 func changes(f Facts) []Change {
 	if f.Changes == nil && f.Acts == nil {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Facts is everything a draft is made of. Incident, Spec and Ledger are needed. The rest is optional: nil evidence was
-// not collected, an empty list was collected and nothing was found.
+// Facts is everything a draft is made of. Incident, Spec and Ledger are needed. The rest is
+// optional: nil evidence was not collected, an empty list was collected and nothing was found.
 type Facts struct {
 	Incident alerting.Incident
 	Spec     *slo.Spec
@@ -74,8 +74,9 @@ func (f Facts) id() slo.ID {
 	return f.Spec.ID()
 }
 
-// span returns the time that is counted: from the onset to the newest event. It is longer than the burn, as an alert is resolved
-// some time after the last bad minute, and it is what the incident's own account covers.
+// span returns the time that is counted: from the onset to the newest event. It is longer than the
+// burn, as an alert is resolved some time after the last bad minute, and it is what the incident's
+// own account covers.
 func (f Facts) span() (from, to budget.Minute) {
 	from = budget.MinuteOf(f.Incident.Onset)
 	return from, max(end(f.Incident), from+1)

@@ -8,9 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// DefaultLimit is the share of a four-week budget, in basis points, above which an incident needs
-// a postmortem.
-// Source: The Site Reliability Workbook, appendix B, example error budget policy.
+// DefaultLimit is the share of a four-week budget, in basis points, above which an incident needs a
+// postmortem. Source: The Site Reliability Workbook, appendix B, example error budget policy.
 const DefaultLimit = 2000
 
 // fourWeeks is the window of the policy. It is the same for every SLO, so that incidents compare.
@@ -52,12 +51,14 @@ type Verdict struct {
 	Bad      int64 // bad events of the incident, in thousandths
 	Allowed  int64 // bad events that four weeks allow, in thousandths
 	Limit    int64 // in basis points
-	// Scaled is true when the ledger is younger than four weeks and Allowed was scaled up from what it has seen.
+	// Scaled is true when the ledger is younger than four weeks and Allowed was scaled up from what
+	// it has seen.
 	Scaled bool
 }
 
-// Required applies the policy: whether an incident with so many bad events took more than the limit, in
-// basis points, of what four weeks allow (both in thousandths of events). It is strict and exact.
+// Required applies the policy: whether an incident with so many bad events took more than the
+// limit, in basis points, of what four weeks allow (both in thousandths of events). It is strict
+// and exact.
 func Required(bad, fourWeekAllowed, limit int64) (bool, Reason) {
 	switch {
 	case bad <= 0:
@@ -70,9 +71,10 @@ func Required(bad, fourWeekAllowed, limit int64) (bool, Reason) {
 	return false, UnderLimit
 }
 
-// Judge applies the policy to an incident by what the ledger knows now. It may be asked again after the
-// incident was resolved: minutes that were filled in later count, and can put it above the limit ([CrossedLate]).
-// A limit of zero is [DefaultLimit]. Once required stays required; remembering that is the caller's.
+// Judge applies the policy to an incident by what the ledger knows now. It may be asked again after
+// the incident was resolved: minutes that were filled in later count, and can put it above the
+// limit ([CrossedLate]). A limit of zero is [DefaultLimit]. Once required stays required;
+// remembering that is the caller's.
 func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) Verdict {
 	if limit == 0 {
 		limit = DefaultLimit
@@ -93,11 +95,12 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 // end returns one past the minute of the newest event.
 func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
 
-// FourWeekAllowed returns how many bad events an objective allows in the four weeks before at, in thousandths.
-// It is scaled if the ledger does not reach back that far (see budget.StatusAt): a day-old ledger
-// holds a day's budget, and any incident would look enormous beside it.
+// FourWeekAllowed returns how many bad events an objective allows in the four weeks before at, in
+// thousandths. It is scaled if the ledger does not reach back that far (see budget.StatusAt): a
+// day-old ledger holds a day's budget, and any incident would look enormous beside it.
 //
-// It is that of the whole hour before at: minutes are thinned out after some days, and the verdict must not change then.
+// It is that of the whole hour before at: minutes are thinned out after some days, and the verdict
+// must not change then.
 func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) (allowed int64, scaled bool) {
 	if hour := floor(at, 60); hour > l.First() {
 		at = hour
@@ -107,8 +110,9 @@ func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) (allow
 	return status.Allowed, !l.Empty() && l.First() > from && l.First() < at
 }
 
-// NextReview returns the day until which a draft should be reviewed: five working days after the incident ended, counted in the
-// zone. Saturdays and Sundays do not count; holidays are not known here.
+// NextReview returns the day until which a draft should be reviewed: five working days after the
+// incident ended, counted in the zone. Saturdays and Sundays do not count; holidays are not known
+// here.
 func NextReview(ended time.Time, zone *time.Location) time.Time {
 	t := ended.In(zone)
 	for n := 0; n < 5; {

@@ -16,9 +16,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// DefaultTemplate is how a draft is laid out unless the house has a template of its own. A template is one of Go's
-// text/template; it has Front (YAML front matter for tools, which slowburn reads back), Title, Summary, Policy, Links and
-// `section "…"`, which writes a heading and what belongs below it. The sections are those that are named here.
+// DefaultTemplate is how a draft is laid out unless the house has a template of its own. A template
+// is one of Go's text/template; it has Front (YAML front matter for tools, which slowburn reads
+// back), Title, Summary, Policy, Links and `section "…"`, which writes a heading and what belongs
+// below it. The sections are those that are named here.
 const DefaultTemplate = `{{.Front}}# {{.Title}}
 
 > This is a draft. Figures, times and queries were filled in from data; what is in *italics* is a question to the people who were there.
@@ -42,7 +43,8 @@ func (d Document) Markdown() string {
 	return text
 }
 
-// Render writes the document by a template, see DefaultTemplate. A template that asks for what there is not is an error.
+// Render writes the document by a template, see DefaultTemplate. A template that asks for what
+// there is not is an error.
 func (d Document) Render(layout string) (string, error) {
 	t, err := template.New("postmortem").Funcs(template.FuncMap{"section": d.section}).Parse(layout)
 	if err != nil {
@@ -57,7 +59,8 @@ func (d Document) Render(layout string) (string, error) {
 	return strings.TrimRight(b.String(), "\n") + "\n", err
 }
 
-// CheckTemplate renders a template of an empty document, so that its mistakes are found before an incident is over.
+// CheckTemplate renders a template of an empty document, so that its mistakes are found before an
+// incident is over.
 func CheckTemplate(layout string) error {
 	spec := &slo.Spec{Service: "example", Name: "example", Windows: []slo.Window{{Rolling: 28 * slo.Day}}}
 	_, err := Document{Facts: Facts{Spec: spec}}.Render(layout)
@@ -116,7 +119,8 @@ func (d Document) front(b *strings.Builder) {
 	b.WriteString("postmortem_required: " + strconv.FormatBool(d.Verdict.Required) + "\n---\n\n")
 }
 
-// responders returns those who did something about the incident, quoted, in the order in which they came.
+// responders returns those who did something about the incident, quoted, in the order in which they
+// came.
 func responders(i alerting.Incident) []string {
 	var all []string
 	for _, a := range alerting.InForce(i.Acts, forever) {
@@ -127,7 +131,8 @@ func responders(i alerting.Incident) []string {
 	return all
 }
 
-// unlinked keeps a quoted name from being taken for a mention or a link where the front matter is shown as text.
+// unlinked keeps a quoted name from being taken for a mention or a link where the front matter is
+// shown as text.
 var unlinked = strings.NewReplacer("<", `\x3c`, "[", `\x5b`)
 
 // forever is after every act.

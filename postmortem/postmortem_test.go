@@ -184,7 +184,8 @@ func TestJudge(t *testing.T) {
 	l := life(t, outage)
 	i := l.Incidents[0]
 	v := postmortem.Judge(i, l.Spec.Objective, l.Ledger, 0)
-	// 20 minutes × 400 events = 8,000 of 40,320 that four weeks allow, 19.8 %; of the SLO's own week it is 79 %.
+	// 20 minutes × 400 events = 8,000 of 40,320 that four weeks allow, 19.8 %; of the SLO's own
+	// week it is 79 %.
 	if v.Required || v.Reason != postmortem.UnderLimit || v.Bad != 8000_000 || v.Allowed/1000_000 != 40 {
 		t.Errorf("the SLO's own window was taken for the four weeks: %+v", v)
 	}

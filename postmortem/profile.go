@@ -24,8 +24,8 @@ const maxBuckets = 48
 // bucketSizes are the lengths of a bucket, shortest first.
 var bucketSizes = []budget.Minute{5, 15, 30, 60, 180, 360, 720, 1440}
 
-// profile cuts the time from a little before the incident to a little after it into buckets. Where the
-// minutes have been thinned out only whole hours can be shown.
+// profile cuts the time from a little before the incident to a little after it into buckets. Where
+// the minutes have been thinned out only whole hours can be shown.
 func profile(l *budget.Ledger, from, to budget.Minute) []Bucket {
 	size := bucketSizes[0]
 	for _, s := range bucketSizes {
@@ -65,8 +65,8 @@ var bars = []rune("▁▂▃▄▅▆▇█")
 // bar returns the bar for a share of the highest, 0…1.
 func bar(share float64) rune { return bars[int(share*float64(len(bars)-1)+0.5)] }
 
-// Sparkline draws the curve from zero, or from its lowest value if that is below, to its highest; what is not known is a
-// dot. Noise so looks like noise.
+// Sparkline draws the curve from zero, or from its lowest value if that is below, to its highest;
+// what is not known is a dot. Noise so looks like noise.
 func (c Curve) Sparkline() string {
 	low, high := 0.0, 0.0
 	for _, v := range c.Values {
@@ -88,8 +88,8 @@ func (c Curve) Sparkline() string {
 	return s.String()
 }
 
-// Sparkline draws the bad share of each bucket against the worst one. A bucket without bad events is the
-// lowest bar, one of which nothing is known is a dot, one without traffic is a blank.
+// Sparkline draws the bad share of each bucket against the worst one. A bucket without bad events
+// is the lowest bar, one of which nothing is known is a dot, one without traffic is a blank.
 func Sparkline(buckets []Bucket) string {
 	worst := 0.0
 	for _, b := range buckets {

@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Query is PromQL by which a figure can be traced, and the instant at which to evaluate it. The range
-// reaches back from At over the whole time in question.
+// Query is PromQL by which a figure can be traced, and the instant at which to evaluate it. The
+// range reaches back from At over the whole time in question.
 type Query struct {
 	What string // "bad events", "all events", "share of bad events"
 	Text string
@@ -23,8 +23,8 @@ type Query struct {
 // Queries returns the indicator's own queries over [from, to), last the share of bad events. For a
 // budget with `by:` labels the label values are added to bare selectors.
 //
-// Prometheus' increase extrapolates to the ends of its range and the ledger counts every sample, so they
-// differ a little; after a hole or a restart of many targets the ledger is the one to believe.
+// Prometheus' increase extrapolates to the ends of its range and the ledger counts every sample, so
+// they differ a little; after a hole or a restart of many targets the ledger is the one to believe.
 //
 // An SLO that is gone from the files has none.
 func Queries(spec *slo.Spec, id slo.ID, from, to time.Time) []Query {

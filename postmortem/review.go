@@ -19,8 +19,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Review is a postmortem as people have it: a Markdown file that began as a draft. slowburn reads back from it what
-// reports and reminders need, and never writes to it again.
+// Review is a postmortem as people have it: a Markdown file that began as a draft. slowburn reads
+// back from it what reports and reminders need, and never writes to it again.
 type Review struct {
 	Incident string
 	SLO      slo.ID
@@ -63,8 +63,8 @@ func (a Action) Overdue(now time.Time) bool {
 	return !a.Done && !a.Due.IsZero() && !now.Before(a.Due.AddDate(0, 0, 1))
 }
 
-// ReadReview reads a postmortem file. The front matter must say which incident it is about. What is wrong elsewhere, such as
-// a date that is none, is told beside the review, which holds the rest.
+// ReadReview reads a postmortem file. The front matter must say which incident it is about. What is
+// wrong elsewhere, such as a date that is none, is told beside the review, which holds the rest.
 func ReadReview(file []byte) (Review, []error) {
 	front, body, ok := cutFront(file)
 	if !ok {
@@ -107,8 +107,8 @@ func cutFront(file []byte) (front, body []byte, ok bool) {
 	return bytes.Cut(rest, []byte("\n---\n"))
 }
 
-// actionRows reads the tables below the heading "Action items". A row whose text is still the draft's question, in
-// italics, is no item yet.
+// actionRows reads the tables below the heading "Action items". A row whose text is still the
+// draft's question, in italics, is no item yet.
 func actionRows(body []byte) ([]Action, []error) {
 	doc := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser().Parse(text.NewReader(body))
 	var all []Action

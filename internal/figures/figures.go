@@ -6,8 +6,8 @@
 // rounded up. An SLI of 99.8999 % under an objective of 99.9 % never reads 99.9 %, and a budget
 // that is overspent by a hair never reads 0.0 %. What is not known is [Unknown], never zero.
 //
-// Everything here is a pure function of its arguments. Counts are in thousandths of an event, as
-// in package budget, and are divided as integers. JSON is not for people: it keeps exact numbers.
+// Everything here is a pure function of its arguments. Counts are in thousandths of an event, as in
+// package budget, and are divided as integers. JSON is not for people: it keeps exact numbers.
 package figures
 
 import (
@@ -65,7 +65,8 @@ func Cost(bad, allowed int64) string {
 }
 
 // Share writes a part of a whole of which more is worse, such as bad events of all events: rounded
-// up, with two digits that count. "43 %", "3.1 %", "0.023 %". A little is not nothing: "<0.000001 %".
+// up, with two digits that count. "43 %", "3.1 %", "0.023 %". A little is not nothing: "<0.000001
+// %".
 func Share(part, whole int64) string {
 	digits := 0
 	for p := big.NewInt(part); part > 0 && p.Mul(p, big.NewInt(10)).Cmp(big.NewInt(whole)) < 0; digits++ {

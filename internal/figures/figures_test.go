@@ -156,7 +156,8 @@ func TestSharesBracketTheQuotient(t *testing.T) {
 	})
 }
 
-// An SLI that misses its objective reads as less than the objective, and one that meets it does not.
+// An SLI that misses its objective reads as less than the objective, and one that meets it does
+// not.
 func TestAnSLIReadsOnItsSideOfTheObjective(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o, err := slo.ParseObjective(rapid.SampledFrom([]string{"90", "99", "99.5", "99.9", "99.95", "99.999", "99.9999999"}).Draw(t, "objective"))

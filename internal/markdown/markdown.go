@@ -1,5 +1,5 @@
-// Package markdown writes the pieces of Markdown that reports and postmortems are made of. Names and
-// texts come from other people: nothing in them can leave the place that it is given.
+// Package markdown writes the pieces of Markdown that reports and postmortems are made of. Names
+// and texts come from other people: nothing in them can leave the place that it is given.
 package markdown
 
 import (

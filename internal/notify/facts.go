@@ -37,13 +37,13 @@ type Target struct {
 	Channel  string // of a chat, if a route names one
 	First    bool   // it has not heard of the incident before this event
 	Again    bool   // the receiver tells it in another channel, too
-	// Instead is the name of the receiver in whose place this goes out, because it stays down, and Key its key then.
-	// Both are empty usually.
+	// Instead is the name of the receiver in whose place this goes out, because it stays down, and
+	// Key its key then. Both are empty usually.
 	Instead, Key string
 }
 
-// Entry returns one message about the event. Its key is Key, or the event's with the receiver's name: it is
-// owed once.
+// Entry returns one message about the event. Its key is Key, or the event's with the receiver's
+// name: it is owed once.
 func (f Facts) Entry(op outbox.Op, body any) outbox.Entry {
 	return outbox.Entry{
 		Key: cmp.Or(f.Key, f.Event.Key()+"/"+f.Receiver), Receiver: f.Receiver, Lane: f.lane(), Thread: f.Event.Incident,
@@ -51,8 +51,9 @@ func (f Facts) Entry(op outbox.Op, body any) outbox.Entry {
 	}
 }
 
-// Begin returns the message that tells a receiver of an incident first. Its key is Key, or the incident's with the
-// receiver's name, whatever the event: every event may owe it, and it is owed once.
+// Begin returns the message that tells a receiver of an incident first. Its key is Key, or the
+// incident's with the receiver's name, whatever the event: every event may owe it, and it is owed
+// once.
 func (f Facts) Begin(body any) outbox.Entry {
 	e := f.Entry(outbox.Post, body)
 	e.Key = cmp.Or(f.Key, f.Incident.ID+"/begin/"+f.Receiver)
@@ -66,8 +67,8 @@ func (f Facts) FollowUp(op outbox.Op, body any) outbox.Entry {
 	return e
 }
 
-// ActEntry returns a message about what somebody did, which only matters where the incident has been told. Its key
-// is the act's with the receiver's name.
+// ActEntry returns a message about what somebody did, which only matters where the incident has
+// been told. Its key is the act's with the receiver's name.
 func (f Facts) ActEntry(a alerting.Act, op outbox.Op, body any) outbox.Entry {
 	return outbox.Entry{
 		Key: "act/" + a.Key + "/" + f.Receiver, Receiver: f.Receiver, Lane: outbox.LaneTicket, Thread: f.Incident.ID,
@@ -75,8 +76,9 @@ func (f Facts) ActEntry(a alerting.Act, op outbox.Op, body any) outbox.Entry {
 	}
 }
 
-// FallbackKey returns the key of what goes out through a receiver in place of another one. It names the incident
-// only: it is owed once, however many receivers are down and however often that is found out.
+// FallbackKey returns the key of what goes out through a receiver in place of another one. It names
+// the incident only: it is owed once, however many receivers are down and however often that is
+// found out.
 func FallbackKey(incident, receiver string) string { return incident + "/fallback/" + receiver }
 
 func (f Facts) lane() outbox.Lane {
@@ -164,7 +166,8 @@ func (h House) Page(path ...string) string {
 	return strings.TrimSuffix(h.URL, "/") + (&url.URL{Path: "/" + strings.Join(path, "/")}).EscapedPath()
 }
 
-// QueryURL returns where Prometheus shows the share of bad events around an event, "" if there is no such page.
+// QueryURL returns where Prometheus shows the share of bad events around an event, "" if there is
+// no such page.
 func (h House) QueryURL(t incidents.Told) string {
 	const back = 6 * time.Hour
 	from := t.Incident.Onset

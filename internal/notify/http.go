@@ -21,8 +21,8 @@ import (
 
 var errRedirected = errors.New("redirected")
 
-// NewClient returns an HTTP client that waits for a bounded time and follows no redirect: a request may
-// carry a secret, and is meant for the configured address only. It never tries again; only the
+// NewClient returns an HTTP client that waits for a bounded time and follows no redirect: a request
+// may carry a secret, and is meant for the configured address only. It never tries again; only the
 // outbox knows whether that is safe.
 func NewClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -104,7 +104,8 @@ func do(c *http.Client, req *http.Request) (Answer, error) {
 	return Answer{Status: resp.StatusCode, Body: text, After: Seconds(resp.Header.Get("Retry-After"))}, nil
 }
 
-// Seconds reads a Retry-After in seconds, also a fraction such as 1.5. Zero means that it makes no sense, or is a date.
+// Seconds reads a Retry-After in seconds, also a fraction such as 1.5. Zero means that it makes no
+// sense, or is a date.
 func Seconds(s string) time.Duration {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(f > 0) {

@@ -11,8 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// Receiver is one place that is told. It is two halves: a [Composer] writes down what is owed, and Deliver and Find take
-// that there.
+// Receiver is one place that is told. It is two halves: a [Composer] writes down what is owed, and
+// Deliver and Find take that there.
 type Receiver interface {
 	outbox.Receiver
 	Composer
@@ -20,15 +20,16 @@ type Receiver interface {
 
 // Composer is the half of a receiver that is pure.
 type Composer interface {
-	// Event composes what is owed because of an event, each message under a key of its own ([Facts.Entry],
-	// [Facts.Begin]). Every event of an incident comes here, the newest last.
+	// Event composes what is owed because of an event, each message under a key of its own
+	// ([Facts.Entry], [Facts.Begin]). Every event of an incident comes here, the newest last.
 	Event(f Facts) []outbox.Entry
-	// Acknowledged composes what is owed because somebody has taken the incident; nothing where that is no news.
+	// Acknowledged composes what is owed because somebody has taken the incident; nothing where
+	// that is no news.
 	Acknowledged(f Facts, a alerting.Act) []outbox.Entry
 }
 
-// Chat is a receiver in which people read along. It tells of an incident in a thread, goes on with it while the incident
-// is silenced, and hears more: what people do and what is found out.
+// Chat is a receiver in which people read along. It tells of an incident in a thread, goes on with
+// it while the incident is silenced, and hears more: what people do and what is found out.
 type Chat interface {
 	Composer
 	// Act composes what is owed because somebody did something about an incident.
@@ -52,8 +53,8 @@ type Checker interface {
 	Check(ctx context.Context) error
 }
 
-// Kind is a kind of receiver: what slowburn.yaml says about one, and how that becomes a receiver. It is all that the
-// rest of slowburn knows of it.
+// Kind is a kind of receiver: what slowburn.yaml says about one, and how that becomes a receiver.
+// It is all that the rest of slowburn knows of it.
 type Kind struct {
 	Name  string // in routes, and the beginning of each receiver's name: "pagerduty"
 	Key   string // of slowburn.yaml, which holds a list of them; or one or a list, if it is Name
@@ -63,7 +64,8 @@ type Kind struct {
 	Keys  []Key  // of one, beside name
 	HTTP  bool   // one takes the settings of Prometheus's HTTP client as well
 	Pager bool   // it wakes people: where no route matches it is told of pages only, and it is the first to stand in for another
-	// ByHost names a receiver without a name by the host of its url, since there usually are several.
+	// ByHost names a receiver without a name by the host of its url, since there usually are
+	// several.
 	ByHost bool
 	// New makes a receiver. It connects to nothing.
 	New func(Settings) (Receiver, error)
@@ -110,7 +112,8 @@ type Settings struct {
 // Text returns a setting that is no secret, "" if it was left out.
 func (s Settings) Text(key string) string { return s.Values[key].Reveal() }
 
-// KindOf returns the kind of receiver that a receiver's name begins with: "pagerduty" of "pagerduty/payments".
+// KindOf returns the kind of receiver that a receiver's name begins with: "pagerduty" of
+// "pagerduty/payments".
 func KindOf(name string) string {
 	kind, _, _ := strings.Cut(name, "/")
 	return kind

@@ -1,8 +1,9 @@
-// Package register is the record that regulators ask for: every incident with its times, how much it cost, whether it
-// has happened before, and until when which report would be due.
+// Package register is the record that regulators ask for: every incident with its times, how much
+// it cost, whether it has happened before, and until when which report would be due.
 //
-// New makes the entries from incidents and what people did about them; package api writes them down. The package is
-// pure, and it never classifies: whether an incident is major is the entity's own decision.
+// New makes the entries from incidents and what people did about them; package api writes them
+// down. The package is pure, and it never classifies: whether an incident is major is the entity's
+// own decision.
 package register
 
 import (
@@ -16,10 +17,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Entry is one incident as the register for regulators has it: the facts that the European Union's Digital
-// Operational Resilience Act (Regulation (EU) 2022/2554, articles 17 to 19, with the delegated regulations 2024/1772
-// and 2025/301) asks of a financial entity, as far as a program that counts events can know them. It never classifies:
-// whether an incident is major is for the entity to decide, and the decision enters as an act (alerting.Classify).
+// Entry is one incident as the register for regulators has it: the facts that the European Union's
+// Digital Operational Resilience Act (Regulation (EU) 2022/2554, articles 17 to 19, with the
+// delegated regulations 2024/1772 and 2025/301) asks of a financial entity, as far as a program
+// that counts events can know them. It never classifies: whether an incident is major is for the
+// entity to decide, and the decision enters as an act (alerting.Classify).
 type Entry struct {
 	Incident alerting.Incident
 	Owner    string
@@ -39,16 +41,17 @@ type Entry struct {
 	Due        Deadlines
 }
 
-// Deadlines are until when reports would have to be with the authority if the incident is classified as major. They
-// follow from when it was known and when it was classified; zero is not yet determined.
+// Deadlines are until when reports would have to be with the authority if the incident is
+// classified as major. They follow from when it was known and when it was classified; zero is not
+// yet determined.
 type Deadlines struct {
 	Initial      time.Time // 4 h after it was classified, and 24 h after it was known
 	Intermediate time.Time // 72 h after the initial one was due
 	Final        time.Time // a month after the intermediate one was due
 }
 
-// Indication holds one figure against the threshold that the regulation gives for it. It is a hint for whoever
-// classifies, not a verdict.
+// Indication holds one figure against the threshold that the regulation gives for it. It is a hint
+// for whoever classifies, not a verdict.
 type Indication struct {
 	Criterion string
 	Value     string // "" is not known to slowburn
@@ -68,8 +71,8 @@ type Subject struct {
 // Recurring is how many months back an earlier incident of the same SLO counts as a hint.
 const Recurring = 6
 
-// New makes the entries of incidents, oldest first. Incidents that burned nothing, such as missing data, are
-// entered too: that nobody could see is a fact of its own.
+// New makes the entries of incidents, oldest first. Incidents that burned nothing, such as missing
+// data, are entered too: that nobody could see is a fact of its own.
 func New(incidents []Subject) []Entry {
 	var all []Entry
 	for _, r := range incidents {
@@ -110,7 +113,8 @@ func (r Subject) entry() Entry {
 	return e
 }
 
-// take enters what people did: the first acknowledgement and mitigation, and the newest classification.
+// take enters what people did: the first acknowledgement and mitigation, and the newest
+// classification.
 func (e *Entry) take(acts []alerting.Act) {
 	acts = slices.Clone(acts)
 	slices.SortStableFunc(acts, func(a, b alerting.Act) int { return a.At.Compare(b.At) })
@@ -131,8 +135,8 @@ func (e *Entry) take(acts []alerting.Act) {
 	}
 }
 
-// perDay returns the number of events on an average day of the four weeks before a minute, in thousandths, counted over
-// the minutes that are known; zero if less than a day is.
+// perDay returns the number of events on an average day of the four weeks before a minute, in
+// thousandths, counted over the minutes that are known; zero if less than a day is.
 func perDay(l *budget.Ledger, at budget.Minute) int64 {
 	const day = 24 * 60
 	sum := l.Sum(max(at-28*day, l.First()), at)
@@ -177,8 +181,9 @@ func (e Entry) Duration() (time.Duration, bool) {
 	return e.Incident.Resolved.Sub(from), true
 }
 
-// Indications holds the entry against the thresholds of Delegated Regulation (EU) 2024/1772, article 9. Clients,
-// counterparts, Member States, data losses, reputation and cost are not known to a program that counts events.
+// Indications holds the entry against the thresholds of Delegated Regulation (EU) 2024/1772,
+// article 9. Clients, counterparts, Member States, data losses, reputation and cost are not known
+// to a program that counts events.
 func (e Entry) Indications() []Indication {
 	all := []Indication{
 		{Criterion: "failed transactions of a daily average", Threshold: "10 %"},

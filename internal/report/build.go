@@ -54,7 +54,8 @@ type Tally struct {
 	Over   []slo.ID // worst first
 	// Unjudged are neither: too little traffic, no traffic, or no data.
 	Unjudged int
-	// Before is Within as it was at the period's beginning; it says nothing if BeforeKnown is false.
+	// Before is Within as it was at the period's beginning; it says nothing if BeforeKnown is
+	// false.
 	Before      int
 	BeforeKnown bool
 }
@@ -90,10 +91,11 @@ func (v Verdict) Text() string {
 }
 
 const (
-	// enoughBad is how many bad events a window must allow before a budget is judged: below ten, one
-	// unlucky user is a tenth of it.
+	// enoughBad is how many bad events a window must allow before a budget is judged: below ten,
+	// one unlucky user is a tenth of it.
 	enoughBad = 10 * budget.Unit
-	// enoughKnown is the share of a window, in percent, that must be known before a budget is said to be kept.
+	// enoughKnown is the share of a window, in percent, that must be known before a budget is said
+	// to be kept.
 	enoughKnown = 50
 )
 
@@ -115,7 +117,8 @@ type Row struct {
 	Query    string // PromQL of the share of bad events over the window, evaluated at its end
 }
 
-// Outlook says when the budget will be gone at the end of the period, if it goes on burning as in its last days.
+// Outlook says when the budget will be gone at the end of the period, if it goes on burning as in
+// its last days.
 type Outlook struct {
 	State    string // "gone", "exhausts", "lasts", or "" for not known
 	Hours    int    // until it is exhausted
@@ -143,8 +146,8 @@ type Other struct {
 
 // Build computes the report of a period. It is a pure function of its input.
 //
-// The period's bounds are rounded down to whole hours in UTC. In nearly every zone they are whole hours
-// already; in the others the account is shifted by half an hour, the same way each time.
+// The period's bounds are rounded down to whole hours in UTC. In nearly every zone they are whole
+// hours already; in the others the account is shifted by half an hour, the same way each time.
 func Build(in Input) Report {
 	b := newBuilder(in)
 	for _, s := range b.subjects {
@@ -246,7 +249,8 @@ func (b *builder) row(s Subject) {
 	b.Rows = append(b.Rows, row)
 }
 
-// judge says how a budget stands. That it is overspent can be said on little data; that it is kept cannot.
+// judge says how a budget stands. That it is overspent can be said on little data; that it is kept
+// cannot.
 func judge(s budget.Status, known Span, o slo.Objective) Verdict {
 	over := s.Sum.Bad > s.Allowed
 	switch {
@@ -276,7 +280,8 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 	}
 }
 
-// outlook forecasts the exhaustion of a budget from its last days: a quarter of the window, three days at most.
+// outlook forecasts the exhaustion of a budget from its last days: a quarter of the window, three
+// days at most.
 func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
 	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, min(3*slo.Day, w.Length()/4))
 	switch {
@@ -290,7 +295,8 @@ func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
 	return Outlook{}
 }
 
-// query returns the PromQL that traces a row: the share of bad events over its window, as far back as the ledger goes.
+// query returns the PromQL that traces a row: the share of bad events over its window, as far back
+// as the ledger goes.
 func query(s Subject, from, to time.Time) string {
 	if first := s.Ledger.First().Time(); !s.Ledger.Empty() && first.After(from) && first.Before(to) {
 		from = first
@@ -319,8 +325,8 @@ func (b *builder) finish() {
 	b.decide()
 }
 
-// sortRows puts the worst SLO first and keeps the budgets of one SLO together. Rows that stand alike stay in
-// the order of their names.
+// sortRows puts the worst SLO first and keeps the budgets of one SLO together. Rows that stand
+// alike stay in the order of their names.
 func sortRows(rows []Row) {
 	sort.SliceStable(rows, func(i, j int) bool { return rows[i].worse(rows[j]) })
 	rank := map[slo.ID]int{}

@@ -64,7 +64,8 @@ func of(t testing.TB, periodText string, all []lives.Life) report.Input {
 	return in
 }
 
-// The goldens: a period and lives become Markdown, JSON and the parts of a message, the same ones in any order.
+// The goldens: a period and lives become Markdown, JSON and the parts of a message, the same ones
+// in any order.
 func TestGoldens(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, file := range files {
@@ -156,9 +157,10 @@ var (
 	randomTo     = budget.MinuteOf(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 )
 
-// Law: bad events of a period = those of its incidents + the unattributed rest; neither is negative; the
-// incidents' parts add up to the attributed ones; what they get over all periods is no more than they had;
-// an incident alone within the period gets all it had; and thinning the ledger changes nothing.
+// Law: bad events of a period = those of its incidents + the unattributed rest; neither is
+// negative; the incidents' parts add up to the attributed ones; what they get over all periods is
+// no more than they had; an incident alone within the period gets all it had; and thinning the
+// ledger changes nothing.
 func TestIncidentsAndTheRestAreTheTotal(t *testing.T) {
 	overRandomLives(t, func(rt *testing.T, s report.Subject) {
 		r := buildOne(s, randomPeriod)
@@ -193,8 +195,8 @@ func TestIncidentsAndTheRestAreTheTotal(t *testing.T) {
 	})
 }
 
-// The same law when people have declared incidents of the same time, reaching into those of the rules and into each other, and
-// have merged some.
+// The same law when people have declared incidents of the same time, reaching into those of the
+// rules and into each other, and have merged some.
 func TestWhatPeopleDeclareAndMergeIsCountedOnce(t *testing.T) {
 	overRandomLives(t, func(rt *testing.T, s report.Subject) {
 		in := alerting.Input{ID: s.ID, Spec: s.Spec, Ledger: s.Ledger}
@@ -417,7 +419,8 @@ func TestPagesAreCountedAgainstShifts(t *testing.T) {
 	}
 }
 
-// A report of many SLOs: nothing in the message exceeds its bounds, and nothing is cut off silently.
+// A report of many SLOs: nothing in the message exceeds its bounds, and nothing is cut off
+// silently.
 func TestSummaryIsBoundedAndComplete(t *testing.T) {
 	var text strings.Builder
 	for i := range 60 {

@@ -9,8 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Burner says where the budget went that one SLO burned in the period.
-// Attributed + Unattributed = Bad, always.
+// Burner says where the budget went that one SLO burned in the period. Attributed + Unattributed =
+// Bad, always.
 type Burner struct {
 	ID           slo.ID
 	From         time.Time
@@ -28,8 +28,8 @@ func (b Burner) more(o Burner) bool {
 	return compareShares(b.Bad, b.Allowed, o.Bad, o.Allowed) > 0
 }
 
-// compareShares compares a/b with c/d exactly, for numbers that are not negative. A share of nothing
-// is larger than any other, or zero if nothing was taken from it.
+// compareShares compares a/b with c/d exactly, for numbers that are not negative. A share of
+// nothing is larger than any other, or zero if nothing was taken from it.
 func compareShares(a, b, c, d int64) int {
 	if a == 0 || c == 0 {
 		return min(1, int(min(a, 1)-min(c, 1)))
@@ -73,7 +73,8 @@ func (b *builder) attribute(s Subject) {
 	}
 }
 
-// declared adds the incidents that people declared for a service as a whole. What they cost is not known.
+// declared adds the incidents that people declared for a service as a whole. What they cost is not
+// known.
 func (b *builder) declared(s Subject) {
 	for _, i := range s.Incidents {
 		if overlaps(i, b.From, b.To) {

@@ -39,7 +39,8 @@ const (
 	repairPercent = 90  // less than this known
 )
 
-// decide proposes what to talk about. Per SLO only the most pressing thing about its budget is said.
+// decide proposes what to talk about. Per SLO only the most pressing thing about its budget is
+// said.
 func (b *builder) decide() {
 	var all []Decision
 	for _, r := range b.Rows {

@@ -1,5 +1,5 @@
-// Package report gives the account of a week, a month or a quarter: who kept their promise, where the
-// budget went, how loud the alerts were, what should be talked about.
+// Package report gives the account of a week, a month or a quarter: who kept their promise, where
+// the budget went, how loud the alerts were, what should be talked about.
 //
 // Two questions, two pure functions:
 //
@@ -11,13 +11,15 @@
 //
 // # How the figures are made
 //
-// A period is counted in whole hours (see [Build]), because the ledger keeps old time in hours and no figure may
-// depend on its age. Two periods that follow one another share no minute and leave none out.
+// A period is counted in whole hours (see [Build]), because the ledger keeps old time in hours and
+// no figure may depend on its age. Two periods that follow one another share no minute and leave
+// none out.
 //
-// Bad events of a period are those of its incidents plus the unattributed rest; the two always add up to
-// the total. Every row names the time it covers, a query that traces it, and how much of the data was there.
-// What is not known is a dash, and an SLO with too little traffic is said to be so, not judged.
+// Bad events of a period are those of its incidents plus the unattributed rest; the two always add
+// up to the total. Every row names the time it covers, a query that traces it, and how much of the
+// data was there. What is not known is a dash, and an SLO with too little traffic is said to be so,
+// not judged.
 //
-// Reading order: period.go, schedule.go, input.go, build.go (the budgets), burners.go (where
-// it went), load.go (pages and tickets), decide.go, then words.go, markdown.go and summary.go.
+// Reading order: period.go, schedule.go, input.go, build.go (the budgets), burners.go (where it
+// went), load.go (pages and tickets), decide.go, then words.go, markdown.go and summary.go.
 package report

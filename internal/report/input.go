@@ -9,7 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Input is everything a report is made of. Nothing else enters it: the same input gives the same bytes.
+// Input is everything a report is made of. Nothing else enters it: the same input gives the same
+// bytes.
 type Input struct {
 	Name     string           // of the report: "weekly"
 	Period   Period           // what it is about
@@ -19,11 +20,12 @@ type Input struct {
 	Missed   []Period         // older ones that were never sent
 	Subjects []Subject        // in any order
 	Policy   *alerting.Policy // nil is the default one
-	// Acts are what people did, at least on the incidents of the period and within it; Reviews are the postmortems as
-	// their files stand. Both in any order.
+	// Acts are what people did, at least on the incidents of the period and within it; Reviews are
+	// the postmortems as their files stand. Both in any order.
 	Acts    []alerting.Act
 	Reviews []postmortem.Review
-	// Services are the golden signals at the end of the period; Undelivered is how many messages were given up in it.
+	// Services are the golden signals at the end of the period; Undelivered is how many messages
+	// were given up in it.
 	Services    []Service
 	Undelivered int
 	// Team makes it the report of one owner's SLOs.

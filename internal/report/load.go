@@ -12,8 +12,8 @@ type Load struct {
 	Tickets    int // incidents that opened as a ticket
 	OutOfHours int
 	Unresolved int // incidents open at the end of the period
-	// Acknowledged are pages that somebody took on. Of the Judged ones, which ended, those are Precise that took at least
-	// the share of the budget that their alert is about.
+	// Acknowledged are pages that somebody took on. Of the Judged ones, which ended, those are
+	// Precise that took at least the share of the budget that their alert is about.
 	Acknowledged    int
 	Judged, Precise int
 	NoData          int // notices of missing data
@@ -30,9 +30,8 @@ type Load struct {
 }
 
 const (
-	// pagesPerShift is how many incidents a shift can take: each is worth about six hours of work, and
-	// a shift has twelve.
-	// Source: Site Reliability Engineering, chapter 11.
+	// pagesPerShift is how many incidents a shift can take: each is worth about six hours of work,
+	// and a shift has twelve. Source: Site Reliability Engineering, chapter 11.
 	pagesPerShift = 2
 	shiftLength   = 12 * time.Hour
 	dayBegins     = 9  // o'clock; working hours and the day shift begin

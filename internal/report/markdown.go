@@ -261,7 +261,8 @@ func (r Report) dataText(limit int) string {
 	return figures.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit) + r.correctionsText(limit) + r.undeliveredText()
 }
 
-// correctionsText shows gross beside net for the budgets that corrections concern, and who answers for them.
+// correctionsText shows gross beside net for the budgets that corrections concern, and who answers
+// for them.
 func (r Report) correctionsText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {

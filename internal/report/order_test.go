@@ -11,8 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// The same input gives the same bytes: a big one full of ties. Three random lives stand under five names each, so that rows,
-// incidents and costs are alike, and people do things in the same second.
+// The same input gives the same bytes: a big one full of ties. Three random lives stand under five
+// names each, so that rows, incidents and costs are alike, and people do things in the same second.
 func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 	in := report.Input{Name: "weekly", Period: randomPeriod}
 	for seed := range uint64(3) {

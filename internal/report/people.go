@@ -22,9 +22,9 @@ type Person struct {
 	OutOfHours   int // of them, out of working hours
 }
 
-// Toil is the work that people recorded (alerting.Worked), in minutes. Source of the lines: Site Reliability
-// Engineering, chapters 1 and 5: at most half of the time of a reliability team goes into operations; and developers of a
-// service keep about a twentieth of its operational work.
+// Toil is the work that people recorded (alerting.Worked), in minutes. Source of the lines: Site
+// Reliability Engineering, chapters 1 and 5: at most half of the time of a reliability team goes
+// into operations; and developers of a service keep about a twentieth of its operational work.
 type Toil struct {
 	Toil    int64 // operational work
 	Project int64 // engineering
@@ -99,7 +99,8 @@ type Action struct {
 	Overdue  bool // at the end of the period
 }
 
-// actions lists what postmortems promised and nobody has done yet: overdue ones first, then by day and priority.
+// actions lists what postmortems promised and nobody has done yet: overdue ones first, then by day
+// and priority.
 func (b *builder) actions() {
 	for _, r := range b.in.Reviews {
 		for _, a := range r.Actions {
@@ -208,11 +209,12 @@ func overdueText(n int, oldest Action) string {
 	return first + what + " (" + cmp.Or(oldest.Owner, "nobody's") + ", due " + figures.Day(oldest.Due) + "). Do it now, move it, or drop it?"
 }
 
-// classLimit is the share of a quarter's budget, in basis points, above which a class of outages asks for a place in the
-// next plan. Source: The Site Reliability Workbook, appendix B.
+// classLimit is the share of a quarter's budget, in basis points, above which a class of outages
+// asks for a place in the next plan. Source: The Site Reliability Workbook, appendix B.
 const classLimit = 2000
 
-// aboutClasses holds the classes of outage of a quarter against the budget of each SLO for that quarter.
+// aboutClasses holds the classes of outage of a quarter against the budget of each SLO for that
+// quarter.
 func (b *builder) aboutClasses() []Decision {
 	if b.Period.Kind != slo.Quarter {
 		return nil

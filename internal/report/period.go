@@ -117,8 +117,8 @@ func (p Period) Prev() Period {
 	return p
 }
 
-// wallStart returns midnight of the period's first day as wall-clock time: the reading of a clock in any
-// zone, written as if it were UTC.
+// wallStart returns midnight of the period's first day as wall-clock time: the reading of a clock
+// in any zone, written as if it were UTC.
 func (p Period) wallStart() time.Time {
 	switch p.Kind {
 	case slo.Week:
@@ -133,8 +133,8 @@ func (p Period) wallStart() time.Time {
 
 func (p Period) wallEnd() time.Time { return p.Next().wallStart() }
 
-// Bounds returns the first instant of the period in a zone and the first one after it. A midnight that the
-// clock skips is the instant after the gap; one that it shows twice is the first.
+// Bounds returns the first instant of the period in a zone and the first one after it. A midnight
+// that the clock skips is the instant after the gap; one that it shows twice is the first.
 func (p Period) Bounds(zone *time.Location) (from, to time.Time) {
 	return crontime.Instant(p.wallStart(), zone), crontime.Instant(p.wallEnd(), zone)
 }

@@ -73,7 +73,8 @@ func TestBoundsOfPeriods(t *testing.T) {
 	}
 }
 
-// Periods tile time: each instant is in exactly one, the one that PeriodOf names, and neighbours touch.
+// Periods tile time: each instant is in exactly one, the one that PeriodOf names, and neighbours
+// touch.
 func TestPeriodsTileTime(t *testing.T) {
 	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kolkata", "Africa/Cairo"}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -17,8 +17,8 @@ type Schedule struct {
 	Team              string       // the owner whose SLOs it is about, "" for all
 }
 
-// NewSchedule makes the schedule of a report. Its period is derived from the report's name (a name with
-// "week", "month" or "quarter" in it), or else from how far apart the runs are.
+// NewSchedule makes the schedule of a report. Its period is derived from the report's name (a name
+// with "week", "month" or "quarter" in it), or else from how far apart the runs are.
 func NewSchedule(name string, when crontime.Schedule) Schedule {
 	return Schedule{Schedule: when, Name: name, Kind: guess(name, when)}
 }
@@ -49,8 +49,9 @@ func guess(name string, c crontime.Schedule) slo.Calendar {
 	return slo.Quarter
 }
 
-// At returns when the report of a period is due: the first run after the period has ended and before the
-// next one has. It is false for a period in which no run falls, as with a yearly schedule of a monthly report.
+// At returns when the report of a period is due: the first run after the period has ended and
+// before the next one has. It is false for a period in which no run falls, as with a yearly
+// schedule of a monthly report.
 func (s Schedule) At(p Period) (time.Time, bool) {
 	end := p.wallEnd()
 	wall := s.NextWall(end)
@@ -77,7 +78,8 @@ func (s Schedule) Warnings(now time.Time) []string {
 	return all
 }
 
-// gap describes the first run within two years whose time of day the clock jumps over, "" if there is none.
+// gap describes the first run within two years whose time of day the clock jumps over, "" if there
+// is none.
 func (s Schedule) gap(now time.Time) string {
 	limit := now.AddDate(2, 0, 0)
 	for t := now.In(s.Zone); ; {
@@ -103,7 +105,8 @@ type Run struct {
 	Missed    []Period  // older periods that were due and not sent, oldest first; they are listed, not sent
 }
 
-// Key returns a name that is unique among all runs: "report/weekly/2026-W48". The message that is owed carries it.
+// Key returns a name that is unique among all runs: "report/weekly/2026-W48". The message that is
+// owed carries it.
 func (r Run) Key() string { return "report/" + r.Report + "/" + r.Period.String() }
 
 const (
@@ -115,12 +118,14 @@ const (
 
 // Due lists the reports that are due at now, in the order of the schedules.
 //
-// last holds for each report the newest period that was sent; the caller stores it with the message that
-// it owes. After a downtime the newest missed report is sent, once, and the older ones are listed with it.
-// A report that is not in last is new, and nothing that lies in the past is owed: it is due only if its
-// time came within the last hour. For it the caller stores [Schedule.Newest] when it first sees the schedule.
+// last holds for each report the newest period that was sent; the caller stores it with the message
+// that it owes. After a downtime the newest missed report is sent, once, and the older ones are
+// listed with it. A report that is not in last is new, and nothing that lies in the past is owed:
+// it is due only if its time came within the last hour. For it the caller stores [Schedule.Newest]
+// when it first sees the schedule.
 //
-// A clock that is set back sends nothing again, as only a period that ends after the last one is due.
+// A clock that is set back sends nothing again, as only a period that ends after the last one is
+// due.
 func Due(schedules []Schedule, last map[string]Period, now time.Time) []Run {
 	var runs []Run
 	for _, s := range schedules {

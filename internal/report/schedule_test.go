@@ -109,8 +109,9 @@ func TestCatchUp(t *testing.T) {
 	}
 }
 
-// Whatever the schedule, the zone, the ticks and the downtimes: no period comes twice or out of order, each due
-// period is sent or listed as missed, and while the program runs each comes at the first tick after its time.
+// Whatever the schedule, the zone, the ticks and the downtimes: no period comes twice or out of
+// order, each due period is sent or listed as missed, and while the program runs each comes at the
+// first tick after its time.
 func TestEachPeriodComesOnce(t *testing.T) {
 	crons := []string{"30 2 * * SUN", "0 9 * * MON", "*/10 * * * *", "30 1 * * *", "0 0 * * MON", "15 2 1 * *", "0 3 29 2,3 *"}
 	zones := []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe"}

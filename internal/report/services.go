@@ -8,21 +8,23 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 )
 
-// Service is a service with its golden signals at the end of the period. Values are already written with their unit; "" is
-// not known.
+// Service is a service with its golden signals at the end of the period. Values are already written
+// with their unit; "" is not known.
 type Service struct {
 	Name    string
 	Owner   string
 	Signals []Signal
 }
 
-// Signal is one golden signal, over the last hour of the period and over the same hour a week before.
+// Signal is one golden signal, over the last hour of the period and over the same hour a week
+// before.
 type Signal struct {
 	Kind   string // latency, traffic, errors or saturation
 	What   string
 	Now    string
 	Before string
-	// Of saturation: the share of the limit that is in use, and when it will be full, if it goes on like this.
+	// Of saturation: the share of the limit that is in use, and when it will be full, if it goes on
+	// like this.
 	Used     string
 	Forecast string
 	// Soon says that the forecast falls within four weeks.

@@ -6,8 +6,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
-// Summary is the report in parts, for a message with a thread. Title, Verdict, Columns and Rows are plain text; the
-// text of a Detail is standard Markdown (not Slack's mrkdwn).
+// Summary is the report in parts, for a message with a thread. Title, Verdict, Columns and Rows are
+// plain text; the text of a Detail is standard Markdown (not Slack's mrkdwn).
 type Summary struct {
 	Key     string // unique, "report/weekly/2026-W48"
 	Title   string
@@ -32,7 +32,8 @@ const (
 	summaryDecisions = 5
 	// detailRows is how many rows a section of the thread has at most; the full report has all.
 	detailRows = 20
-	// detailRunes bounds a section, so that it fits one message. Whole lines are left out, never half of one.
+	// detailRunes bounds a section, so that it fits one message. Whole lines are left out, never
+	// half of one.
 	detailRunes = 8000
 )
 

@@ -8,14 +8,16 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// SLI returns the share of good events over the window, rounded down: "99.9312 %". It is a dash without traffic.
+// SLI returns the share of good events over the window, rounded down: "99.9312 %". It is a dash
+// without traffic.
 func (r Row) SLI() string {
 	return figures.SLI(r.Budget.Sum.Bad, r.Budget.Sum.Total, r.Spec.Objective)
 }
 
 func (r Row) objective() string { return r.Spec.Objective.Percent() + " %" }
 
-// Left returns the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a dash where nothing can be said.
+// Left returns the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a
+// dash where nothing can be said.
 func (r Row) Left() string {
 	if r.Verdict == NoData || r.Verdict == NoTraffic {
 		return figures.Unknown
@@ -23,7 +25,8 @@ func (r Row) Left() string {
 	return figures.Left(r.Budget.Sum.Bad, r.Budget.Allowed)
 }
 
-// Change returns how many points of the budget left came or went since the period's beginning: "-12.3", "+4.0".
+// Change returns how many points of the budget left came or went since the period's beginning:
+// "-12.3", "+4.0".
 func (r Row) Change() string {
 	if !r.BeforeKnown || r.Budget.Allowed <= 0 || r.Left() == figures.Unknown {
 		return figures.Unknown
@@ -53,7 +56,8 @@ func hours(n int) string { return figures.Duration(time.Duration(n) * time.Hour)
 // Coverage returns the share of the minutes that are known, rounded down.
 func (s Span) Coverage() string { return figures.Known(float64(s.Known) / float64(s.Minutes)) }
 
-// reviewText returns the state of the postmortem as Markdown: "not required", "**required, not begun**", "draft (required)".
+// reviewText returns the state of the postmortem as Markdown: "not required", "**required, not
+// begun**", "draft (required)".
 func (i Incident) reviewText() string {
 	switch {
 	case i.Missing():
@@ -86,7 +90,8 @@ func (r Report) Title() string {
 	return s
 }
 
-// Span returns the period in words, with its zone: "2026-11-16 00:00 CET to 2026-11-23 00:00 CET (Europe/Berlin)".
+// Span returns the period in words, with its zone: "2026-11-16 00:00 CET to 2026-11-23 00:00 CET
+// (Europe/Berlin)".
 func (r Report) Span() string {
 	return figures.In(r.From, r.zone) + " to " + figures.In(r.To, r.zone) + " (" + r.Zone + ")"
 }
@@ -94,8 +99,8 @@ func (r Report) Span() string {
 // verdictLimit is how long a verdict may be: a notification shows no more.
 const verdictLimit = 150
 
-// Verdict returns the report in one line of at most 150 runes, without markup:
-// "11 of 12 SLOs within budget (-1 vs 2026-W46); over budget: checkout/availability".
+// Verdict returns the report in one line of at most 150 runes, without markup: "11 of 12 SLOs
+// within budget (-1 vs 2026-W46); over budget: checkout/availability".
 func (r Report) Verdict() string {
 	t := r.Tally
 	s := figures.Count(t.Within) + " of " + figures.Plural(t.Within+len(t.Over), "SLO")

@@ -7,8 +7,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
-// Act says what somebody did about the incident, which is as it stands after it. others is how many more incidents are
-// told in the same thread. What the person wrote comes last, if anything.
+// Act says what somebody did about the incident, which is as it stands after it. others is how many
+// more incidents are told in the same thread. What the person wrote comes last, if anything.
 func (f Facts) Act(a alerting.Act, others int) []Text {
 	who := strong(a.By)
 	var t Text

@@ -1,9 +1,9 @@
-// Package sentences says what happens to an error budget: every sentence about an incident is made here, once, and
-// without markup. Slack dresses them, the other receivers, the pages and the drafts of postmortems take them as they
-// are; so an event reads the same wherever it is read.
+// Package sentences says what happens to an error budget: every sentence about an incident is made
+// here, once, and without markup. Slack dresses them, the other receivers, the pages and the drafts
+// of postmortems take them as they are; so an event reads the same wherever it is read.
 //
-// They are read at three in the morning by somebody who was asleep a minute ago: the state comes first, then one
-// thought per sentence, then the figures.
+// They are read at three in the morning by somebody who was asleep a minute ago: the state comes
+// first, then one thought per sentence, then the figures.
 package sentences
 
 import (
@@ -120,7 +120,8 @@ func (f Facts) Experiment() string {
 	return "has used up the budget it was given"
 }
 
-// Lead returns what happened, a text a line: what was promised, how it stands, and what is to be expected.
+// Lead returns what happened, a text a line: what was promised, how it stands, and what is to be
+// expected.
 func (f Facts) Lead() []Text {
 	var all []Text
 	if f.Spec.Name != "" {
@@ -171,7 +172,8 @@ func (f Facts) Period() string {
 	return figures.Window(f.Spec.Window())
 }
 
-// Burning says what an incident that is open does, in the pair of windows that fired and since it began.
+// Burning says what an incident that is open does, in the pair of windows that fired and since it
+// began.
 func (f Facts) Burning() []Text {
 	return said([]Text{f.Windows(), f.Tested(), f.affected(), f.forecast()})
 }
@@ -195,7 +197,8 @@ func (f Facts) Windows() Text {
 	}
 }
 
-// lowTraffic is below how many events in the long window people want to know that chance was ruled out.
+// lowTraffic is below how many events in the long window people want to know that chance was ruled
+// out.
 const lowTraffic = 1000
 
 // Tested says how the test for low traffic came out. It is empty where there is traffic enough.
@@ -267,7 +270,8 @@ func (f Facts) Data() Text {
 		"; what happened meanwhile is filled in if Prometheus has it.")
 }
 
-// Ending says why an incident is over, and what stays of it: the onset and the cost do not vanish with the end.
+// Ending says why an incident is over, and what stays of it: the onset and the cost do not vanish
+// with the end.
 func (f Facts) Ending() []Text {
 	i := f.Incident
 	story := say("It burned for ", strong(figures.Duration(i.Duration())), ", from ", moment(i.Onset), " to ", moment(i.Ended))
@@ -302,7 +306,8 @@ func (f Facts) Tier() string {
 	return "ticket"
 }
 
-// Declared says what a person has declared, and what it has taken of the budget as far as that is known.
+// Declared says what a person has declared, and what it has taken of the budget as far as that is
+// known.
 func (f Facts) Declared() []Text {
 	i := f.Incident
 	all := []Text{{{Words: i.Title(), Quote: true}}}
@@ -389,7 +394,8 @@ func (f Facts) mayFail(left int64) string {
 	return figures.Events(left) + " more " + Unit(f.Spec.SLI.Kind, left != budget.Unit) + " may go bad"
 }
 
-// fast says how fast the budget burns over the long window of the pair that fired: "13.42× too fast".
+// fast says how fast the budget burns over the long window of the pair that fired: "13.42× too
+// fast".
 func (f Facts) fast() string {
 	long := f.Incident.Last.Long
 	if long == nil || long.Total == 0 {

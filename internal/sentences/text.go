@@ -7,8 +7,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
-// Text is a sentence or several, in parts. Whoever can show no more than letters takes [Text.String]; whoever can
-// shows a part as what it is. Words that have a mark may hold anything and must be escaped where there is markup.
+// Text is a sentence or several, in parts. Whoever can show no more than letters takes
+// [Text.String]; whoever can shows a part as what it is. Words that have a mark may hold anything
+// and must be escaped where there is markup.
 type Text []Part
 
 // Part is some words of a text. The marks say what they are.

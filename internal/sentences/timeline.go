@@ -6,7 +6,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Event tells an event of a timeline, with the figures it was decided on, as the rest of a line that begins with its time.
+// Event tells an event of a timeline, with the figures it was decided on, as the rest of a line
+// that begins with its time.
 func Event(e alerting.Event, spec *slo.Spec) string {
 	switch e.Reason {
 	case alerting.BurnHigh:
@@ -111,7 +112,8 @@ func opening(e alerting.Event) string {
 	return string(e.Severity) + " opened"
 }
 
-// Fired says which windows an event was decided on: "2 % of the budget in 1h: burn 36× over 1h and 40.2× over 5m, above 13.44×".
+// Fired says which windows an event was decided on: "2 % of the budget in 1h: burn 36× over 1h and
+// 40.2× over 5m, above 13.44×".
 func Fired(e alerting.Event, spec *slo.Spec) string {
 	if e.Pair == nil || e.Long == nil || e.Short == nil {
 		return "the budget burns too fast"

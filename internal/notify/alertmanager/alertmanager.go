@@ -2,12 +2,13 @@
 //
 // An Alertmanager forgets an alert that nobody repeats: it takes it for resolved at its endsAt, and
 // keeps nothing over a restart. So there are two ways to it. Transitions (fired, became a page,
-// resolved) go through the outbox like everything else that is owed. Beside it [Client.Keep] repeats
-// every minute what is open, with an endsAt that moves on. Neither depends on the other: a restarted
-// slowburn repeats what its store says is open, and a restarted Alertmanager hears it within a minute.
+// resolved) go through the outbox like everything else that is owed. Beside it [Client.Keep]
+// repeats every minute what is open, with an endsAt that moves on. Neither depends on the other: a
+// restarted slowburn repeats what its store says is open, and a restarted Alertmanager hears it
+// within a minute.
 //
-// Of several Alertmanagers each is a receiver of its own and is told everything, as they expect of a
-// Prometheus; one that is down delays none of the others.
+// Of several Alertmanagers each is a receiver of its own and is told everything, as they expect of
+// a Prometheus; one that is down delays none of the others.
 package alertmanager
 
 import (
@@ -42,16 +43,16 @@ type Alert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// message is the body of an entry: the incident's alerts as they stand. EndsAt of those that are open
-// is set when they are sent.
+// message is the body of an entry: the incident's alerts as they stand. EndsAt of those that are
+// open is set when they are sent.
 type message struct {
 	Open bool    `json:"open"`
 	All  []Alert `json:"alerts"` // the newest first; the others have ended
 }
 
-// Alerts returns the alerts of an incident, the one that stands for its state first. An incident that
-// became a page is another alert to an Alertmanager, because its labels differ, so the ticket's has ended.
-// EndsAt of an open one is zero.
+// Alerts returns the alerts of an incident, the one that stands for its state first. An incident
+// that became a page is another alert to an Alertmanager, because its labels differ, so the
+// ticket's has ended. EndsAt of an open one is zero.
 func Alerts(f notify.Facts) []Alert {
 	i := f.Incident
 	a := Alert{Labels: f.Labels(), Annotations: annotations(f), StartsAt: i.Detected.UTC(), EndsAt: i.Resolved.UTC(), GeneratorURL: f.SLOURL()}
@@ -89,8 +90,9 @@ func annotations(f notify.Facts) map[string]string {
 	return m
 }
 
-// Event composes what an Alertmanager is told about an event: that the incident began, once; that it became another
-// alert; and its end. Notices have no end and are no alerts; newer figures come with the repetition.
+// Event composes what an Alertmanager is told about an event: that the incident began, once; that
+// it became another alert; and its end. Notices have no end and are no alerts; newer figures come
+// with the repetition.
 func (*Client) Event(f notify.Facts) []outbox.Entry {
 	var entries []outbox.Entry
 	body := message{Open: f.Incident.Open, All: Alerts(f)}
@@ -126,7 +128,8 @@ type Client struct {
 	http    *http.Client
 	now     func() time.Time
 
-	// mu lets one request at a time through, so that a repetition never comes after the end of an alert.
+	// mu lets one request at a time through, so that a repetition never comes after the end of an
+	// alert.
 	mu    sync.Mutex
 	ended map[string]message // by incident, for as long as they are repeated
 }
@@ -138,8 +141,8 @@ var (
 	_ outbox.Folder   = (*Client)(nil)
 )
 
-// New makes the receiver for the Alertmanager at an address, through a client that knows its credentials.
-// now is the clock that alerts end by.
+// New makes the receiver for the Alertmanager at an address, through a client that knows its
+// credentials. now is the clock that alerts end by.
 func New(address string, client *http.Client, now func() time.Time) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -165,8 +168,8 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 	return outbox.Receipt{Channel: o.Receiver, TS: o.Thread}, nil
 }
 
-// Find cannot look anything up, and need not: an alert is told apart by its labels, so telling it twice
-// is telling it once.
+// Find cannot look anything up, and need not: an alert is told apart by its labels, so telling it
+// twice is telling it once.
 func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
 	return nil, outbox.ErrNoLookup
 }
@@ -217,7 +220,8 @@ func (c *Client) Check(ctx context.Context) error {
 	return answer.Failure()
 }
 
-// post sends alerts. The API answers 200, 400 for what it will never take, and 5xx for its own trouble.
+// post sends alerts. The API answers 200, 400 for what it will never take, and 5xx for its own
+// trouble.
 func (c *Client) post(ctx context.Context, all []Alert) error {
 	answer, err := notify.Post(ctx, c.http, c.address.JoinPath("/api/v2/alerts").String(), nil, notify.JSON(all))
 	if err != nil {

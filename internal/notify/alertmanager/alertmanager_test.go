@@ -117,7 +117,8 @@ func TestWhatIsOpenIsRepeatedAndEndsLater(t *testing.T) {
 	}
 }
 
-// TestNoRepetitionAfterTheEnd: a repetition that was prepared before the end must not bring the alert back.
+// TestNoRepetitionAfterTheEnd: a repetition that was prepared before the end must not bring the
+// alert back.
 func TestNoRepetitionAfterTheEnd(t *testing.T) {
 	w := newWorld(t)
 	story := notifytest.Story("alertmanager", false)

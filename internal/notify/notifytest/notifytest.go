@@ -44,10 +44,12 @@ slos:
     by: [route]
 `
 
-// ID is the budget that [Story] is about: one of a label's values, which holds what must be escaped.
+// ID is the budget that [Story] is about: one of a label's values, which holds what must be
+// escaped.
 const ID slo.ID = `checkout/availability{route="/pay?<b>&\"x\""}`
 
-// Ledger returns what [Story] is about: a fifth of the requests fails in the twenty minutes from [Noon].
+// Ledger returns what [Story] is about: a fifth of the requests fails in the twenty minutes from
+// [Noon].
 func Ledger() *budget.Ledger {
 	ledger, start := &budget.Ledger{}, budget.MinuteOf(Noon)
 	for m := start - 2000; m < start+60; m++ {
@@ -60,9 +62,9 @@ func Ledger() *budget.Ledger {
 	return ledger
 }
 
-// Story returns what happens to a budget whose service fails a fifth of its requests for twenty minutes: the facts
-// of each event, as the receiver of a name gets them. The first is a ticket that becomes a page in the second if ticket is true,
-// and else a page.
+// Story returns what happens to a budget whose service fails a fifth of its requests for twenty
+// minutes: the facts of each event, as the receiver of a name gets them. The first is a ticket that
+// becomes a page in the second if ticket is true, and else a page.
 func Story(receiver string, ticket bool) []notify.Facts {
 	spec, ledger, start := Spec(), Ledger(), budget.MinuteOf(Noon)
 	in := alerting.Input{ID: ID, Spec: spec, Ledger: ledger}
@@ -114,8 +116,8 @@ type Receiver struct {
 	answer func(n int, r Request) (status int, header http.Header, body string)
 }
 
-// NewReceiver starts a receiver. answer is asked with the number of each request, from 0; status -1 cuts the
-// connection after the request was read. A nil answer is 202.
+// NewReceiver starts a receiver. answer is asked with the number of each request, from 0; status -1
+// cuts the connection after the request was read. A nil answer is 202.
 func NewReceiver(t testing.TB, answer func(n int, r Request) (int, http.Header, string)) *Receiver {
 	r := &Receiver{answer: answer}
 	srv := httptest.NewServer(r)

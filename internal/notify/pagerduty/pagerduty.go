@@ -31,7 +31,8 @@ const (
 	EU = "https://events.eu.pagerduty.com/v2/enqueue"
 )
 
-// Limits of the API. Link texts and addresses are bounded so that the whole stays far below maxSize.
+// Limits of the API. Link texts and addresses are bounded so that the whole stays far below
+// maxSize.
 const (
 	maxKey     = 255     // characters of a dedup_key
 	maxSummary = 1024    // characters
@@ -67,8 +68,8 @@ type Payload struct {
 	Details   map[string]string `json:"custom_details,omitempty"`
 }
 
-// Event composes what PagerDuty is told about an event: the beginning of an incident, once, and its end. A notice
-// opens nothing that anybody could resolve, and newer figures are no news to a pager.
+// Event composes what PagerDuty is told about an event: the beginning of an incident, once, and its
+// end. A notice opens nothing that anybody could resolve, and newer figures are no news to a pager.
 func (*Client) Event(f notify.Facts) []outbox.Entry {
 	switch {
 	case f.Event.Kind == alerting.Noticed:
@@ -152,8 +153,8 @@ var (
 
 var keyForm = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 
-// New makes the receiver for a routing key (an integration key of type Events API v2). An empty address
-// is US.
+// New makes the receiver for a routing key (an integration key of type Events API v2). An empty
+// address is US.
 func New(key notify.Secret, address string) (*Client, error) {
 	if !keyForm.MatchString(key.Reveal()) {
 		return nil, errors.New("the PagerDuty routing key must be 32 letters and digits: the integration key of an Events API v2 integration")
@@ -165,7 +166,8 @@ func New(key notify.Secret, address string) (*Client, error) {
 	return &Client{key: key, address: address, http: notify.NewClient()}, nil
 }
 
-// Deliver sends one event. PagerDuty merges what has the same key, so nothing is marked as a repeat.
+// Deliver sends one event. PagerDuty merges what has the same key, so nothing is marked as a
+// repeat.
 func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (outbox.Receipt, error) {
 	var e Event
 	if json.Unmarshal(o.Body, &e) != nil {

@@ -1,5 +1,6 @@
-// Package receivers lists the kinds of receiver beside Slack. The reader of slowburn.yaml, its JSON Schema, the
-// documentation, routes, `slowburn doctor` and the daemon know them from here and from nowhere else.
+// Package receivers lists the kinds of receiver beside Slack. The reader of slowburn.yaml, its JSON
+// Schema, the documentation, routes, `slowburn doctor` and the daemon know them from here and from
+// nowhere else.
 package receivers
 
 import (
@@ -20,8 +21,8 @@ func Kinds() []notify.Kind {
 	}
 }
 
-// Kind finds the kind of a name such as "pagerduty" or "pagerduty/payments". It returns false for Slack and for what
-// does not exist.
+// Kind finds the kind of a name such as "pagerduty" or "pagerduty/payments". It returns false for
+// Slack and for what does not exist.
 func Kind(name string) (notify.Kind, bool) {
 	all := Kinds()
 	n := slices.IndexFunc(all, func(k notify.Kind) bool { return k.Name == notify.KindOf(name) })

@@ -11,8 +11,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
-// Act composes what is owed when somebody does something about an incident: the root message shows it, and the thread
-// tells it, so that everybody sees who has it. Only making it a page calls people.
+// Act composes what is owed when somebody does something about an incident: the root message shows
+// it, and the thread tells it, so that everybody sees who has it. Only making it a page calls
+// people.
 func (h House) Act(d incidents.Done, to notify.Target) []outbox.Entry {
 	if d.Echo {
 		return nil
@@ -51,7 +52,8 @@ func (f message) acted(d incidents.Done) []outbox.Entry {
 	return entries
 }
 
-// moved tells a merge or a split in both threads: the one that the incident comes into, and the one that it leaves.
+// moved tells a merge or a split in both threads: the one that the incident comes into, and the one
+// that it leaves.
 func (f message) moved(done incidents.Done) []outbox.Entry {
 	a, d := done.Act, f.deed(done.Act)
 	body := func(text string) Body {
@@ -76,8 +78,9 @@ func (f message) moved(done incidents.Done) []outbox.Entry {
 	return entries
 }
 
-// leftBehind returns what the root message of the thread shows that an incident has left: what is still told there, or of the
-// incident's own that it goes on elsewhere. What is over stays as it was told, which is nil.
+// leftBehind returns what the root message of the thread shows that an incident has left: what is
+// still told there, or of the incident's own that it goes on elsewhere. What is over stays as it
+// was told, which is nil.
 func (f message) leftBehind(d deed, done incidents.Done) *Body {
 	switch {
 	case done.Left != nil:

@@ -12,7 +12,8 @@ import (
 )
 
 // Blocks are kept as the JSON that Slack takes, so that what is stored is what is sent and the
-// limits can be checked on it whatever made it. The functions here build the few kinds that slowburn uses.
+// limits can be checked on it whatever made it. The functions here build the few kinds that
+// slowburn uses.
 
 // Block is one Block Kit block, as JSON.
 type Block = json.RawMessage
@@ -103,7 +104,8 @@ type cell struct {
 	Text string `json:"text"`
 }
 
-// table shows rows of plain text; the first row is the heading. What is too much is cut off by the caller.
+// table shows rows of plain text; the first row is the heading. What is too much is cut off by the
+// caller.
 func table(rows [][]string) Block {
 	out := make([][]cell, len(rows))
 	for i, row := range rows {
@@ -133,7 +135,8 @@ type Chart struct {
 	Points []Point
 }
 
-// chart draws with Slack's own charts. A workspace that has none refuses the block; it is dropped then.
+// chart draws with Slack's own charts. A workspace that has none refuses the block; it is dropped
+// then.
 func chart(c Chart) (Block, bool) {
 	seen := map[string]bool{}
 	var points []Point
@@ -158,7 +161,8 @@ func chart(c Chart) (Block, bool) {
 	}), true
 }
 
-// markdown returns a block of standard Markdown, for reports. What hides or could notify anybody is taken out of it.
+// markdown returns a block of standard Markdown, for reports. What hides or could notify anybody is
+// taken out of it.
 func markdown(text string) Block {
 	return block(struct {
 		Type string `json:"type"`

@@ -14,12 +14,12 @@ import (
 
 // Body is a composed message, in the form in which the outbox keeps it.
 type Body struct {
-	// Text is the sentence of the notification and for screen readers, state first, mrkdwn-escaped. With
-	// Blocks it is not shown in the channel; without it is the message.
+	// Text is the sentence of the notification and for screen readers, state first, mrkdwn-escaped.
+	// With Blocks it is not shown in the channel; without it is the message.
 	Text   string  `json:"text"`
 	Blocks []Block `json:"blocks,omitempty"`
-	// Mention are the people to notify, as the configuration names them: <!subteam^S…>, <@U…>, <!here>.
-	// They stand in Blocks as well; this is for the plain form.
+	// Mention are the people to notify, as the configuration names them: <!subteam^S…>, <@U…>,
+	// <!here>. They stand in Blocks as well; this is for the plain form.
 	Mention []string `json:"mention,omitempty"`
 	// Broadcast shows a reply in the channel, too.
 	Broadcast bool `json:"broadcast,omitempty"`
@@ -42,8 +42,8 @@ func parseBody(raw json.RawMessage) (Body, error) {
 // EventType is the type of the metadata that every message carries, by which it is found again.
 const EventType = "slowburn_incident"
 
-// metadata is what other programs, and slowburn after a crash, know a message by. Everybody in
-// the workspace may read it.
+// metadata is what other programs, and slowburn after a crash, know a message by. Everybody in the
+// workspace may read it.
 type metadata struct {
 	Type    string            `json:"event_type"`
 	Payload map[string]string `json:"event_payload"`
@@ -114,8 +114,9 @@ func instead(entries []outbox.Entry, down string) []outbox.Entry {
 	return entries
 }
 
-// forms returns the message in ever plainer forms, best first: without charts; without controls, and with tables and
-// Markdown as text; the header and the first words; no blocks at all; the sentence alone. The sentence always arrives.
+// forms returns the message in ever plainer forms, best first: without charts; without controls,
+// and with tables and Markdown as text; the header and the first words; no blocks at all; the
+// sentence alone. The sentence always arrives.
 func (b Body) forms() []Body {
 	var out []Body
 	for _, form := range []Body{b, b.without("data_visualization"), b.without("data_visualization", "actions").asText(), b.headline(), b.unblocked()} {
@@ -169,7 +170,8 @@ func (b Body) headline() Body {
 	return b
 }
 
-// unblocked returns the message as mere text: the sentence and what the sections say, as far as it fits.
+// unblocked returns the message as mere text: the sentence and what the sections say, as far as it
+// fits.
 func (b Body) unblocked() Body {
 	short := b.sentence()
 	for _, raw := range b.asText().Blocks {

@@ -201,8 +201,8 @@ func (l *life) check() {
 	}
 }
 
-// early are the calls that came before a Retry-After had passed, without those that were on their way when
-// it was said to another channel.
+// early are the calls that came before a Retry-After had passed, without those that were on their
+// way when it was said to another channel.
 func early(st slacktest.State) []slacktest.Violation {
 	return slices.DeleteFunc(st.Violations(), func(v slacktest.Violation) bool {
 		return slices.ContainsFunc(st.Calls(v.Method), func(c slacktest.Call) bool {
@@ -250,8 +250,8 @@ func (l *life) checkThread(st slacktest.State, id string) {
 	}
 }
 
-// deletedReplies compares the replies. A reply whose root was gone stands in the channel by itself, where
-// somebody may have deleted it as well.
+// deletedReplies compares the replies. A reply whose root was gone stands in the channel by itself,
+// where somebody may have deleted it as well.
 func (l *life) deletedReplies(got, want []string) bool {
 	if len(l.deleted) == 0 {
 		return slices.Equal(got, want)

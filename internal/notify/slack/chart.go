@@ -8,7 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 )
 
-// burnChart draws how fast the budget burned since just before the onset. What is not known has no point.
+// burnChart draws how fast the budget burned since just before the onset. What is not known has no
+// point.
 func burnChart(t incidents.Told) Chart {
 	c := Chart{Title: "Burn rate, 1 is sustainable (UTC)", Name: "burn rate"}
 	layout := "15:04"

@@ -13,8 +13,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// errorClasses is every error that Slack documents for chat.postMessage, chat.update and incoming webhooks, and what
-// it means for the next attempt. Source: the methods' reference pages and docs.slack.dev/messaging/sending-messages-using-incoming-webhooks.
+// errorClasses is every error that Slack documents for chat.postMessage, chat.update and incoming
+// webhooks, and what it means for the next attempt. Source: the methods' reference pages and
+// docs.slack.dev/messaging/sending-messages-using-incoming-webhooks.
 var errorClasses = func() map[string]outbox.Class {
 	classes := map[string]outbox.Class{}
 	for class, codes := range map[outbox.Class][]string{
@@ -65,8 +66,8 @@ var channelErrors = []string{
 	"posting_to_general_channel_denied", "user_not_found",
 }
 
-// failureOf sorts an error of the Slack library, of HTTP or of the network. The failure's
-// reason is made here, word by word: an error's own text may hold an address or a token.
+// failureOf sorts an error of the Slack library, of HTTP or of the network. The failure's reason is
+// made here, word by word: an error's own text may hold an address or a token.
 func failureOf(err error) *outbox.Failure {
 	var (
 		limited *goslack.RateLimitedError

@@ -8,7 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// documented are the errors on the reference pages of chat.postMessage and chat.update, and of incoming webhooks.
+// documented are the errors on the reference pages of chat.postMessage and chat.update, and of
+// incoming webhooks.
 const documented = `
 as_user_not_supported attachment_payload_limit_exceeded cannot_reply_to_message channel_not_found
 duplicate_channel_not_found duplicate_message_not_found ekm_access_denied invalid_blocks invalid_blocks_format

@@ -28,8 +28,8 @@ type Config struct {
 	HTTP     *http.Client // default: bounded in time and size, without redirects
 }
 
-// Client is the receiver that speaks to Slack as a bot. It posts, edits, replies, and finds its own messages
-// again. It is safe for concurrent use.
+// Client is the receiver that speaks to Slack as a bot. It posts, edits, replies, and finds its own
+// messages again. It is safe for concurrent use.
 type Client struct {
 	api      *goslack.Client
 	address  string // of the API
@@ -38,8 +38,8 @@ type Client struct {
 	mu        sync.Mutex
 	ids       map[string]string // channel IDs by the name in the configuration
 	workspace string            // address of its pages, "" until Introduce has asked
-	// chartless is when the workspace was last seen to take a message only without its chart, pictureless when it
-	// refused a picture in its place; in seconds since the epoch.
+	// chartless is when the workspace was last seen to take a message only without its chart,
+	// pictureless when it refused a picture in its place; in seconds since the epoch.
 	chartless, pictureless atomic.Int64
 }
 
@@ -93,7 +93,8 @@ func (c *Client) postTo(ctx context.Context, to target, key string, body Body) (
 	return c.inForms(ctx, body, func(b Body) (outbox.Receipt, error) { return c.post(ctx, to, key, b) })
 }
 
-// inForms tries ever plainer forms while Slack refuses the form. It is bounded by the number of forms.
+// inForms tries ever plainer forms while Slack refuses the form. It is bounded by the number of
+// forms.
 func (c *Client) inForms(ctx context.Context, body Body, send func(Body) (outbox.Receipt, error)) (receipt outbox.Receipt, err error) {
 	forms := body.forms()
 	if body.has("data_visualization") {
@@ -120,7 +121,8 @@ func (c *Client) inForms(ctx context.Context, body Body, send func(Body) (outbox
 	return receipt, err
 }
 
-// chartsAgain is how long a workspace that refused a chart, or a picture, is sent none: charts come to workspaces by and by.
+// chartsAgain is how long a workspace that refused a chart, or a picture, is sent none: charts come
+// to workspaces by and by.
 const chartsAgain = 24 * time.Hour
 
 // lately reports whether something was refused less than that ago.
@@ -145,7 +147,8 @@ func (c *Client) post(ctx context.Context, to target, key string, b Body) (outbo
 	return c.linked(receiptOf(channel, ts, err))
 }
 
-// update edits a root message. The metadata is left out, which keeps what it had: the key of its post.
+// update edits a root message. The metadata is left out, which keeps what it had: the key of its
+// post.
 func (c *Client) update(ctx context.Context, b Body, root outbox.Receipt) (outbox.Receipt, error) {
 	channel, ts, _, err := c.api.UpdateMessageContext(ctx, root.Channel, root.TS, b.options()...)
 	r, err := c.linked(receiptOf(channel, ts, err))
@@ -153,8 +156,8 @@ func (c *Client) update(ctx context.Context, b Body, root outbox.Receipt) (outbo
 	return r, err
 }
 
-// Introduce asks once where the workspace has its pages, so that receipts carry a link. It needs no permission, and no
-// delivery waits for it.
+// Introduce asks once where the workspace has its pages, so that receipts carry a link. It needs no
+// permission, and no delivery waits for it.
 func (c *Client) Introduce(ctx context.Context) error {
 	c.mu.Lock()
 	known := c.workspace != ""

@@ -26,7 +26,8 @@ func (d *Desk) commandJob(form url.Values) (job, bool, error) {
 	if !userPattern.MatchString(user) || form.Get("trigger_id") == "" || hook != "" && !d.answerable(hook) {
 		return job{}, false, errMalformed
 	}
-	// The team of the person is not told; in a shared channel, strangers see only their own apps' commands.
+	// The team of the person is not told; in a shared channel, strangers see only their own apps'
+	// commands.
 	from := origin{app: form.Get("api_app_id"), team: form.Get("team_id"), enterprise: form.Get("enterprise_id")}
 	text := form.Get("text")
 	return job{
@@ -89,8 +90,8 @@ func limited(lines []string, whole string) []string {
 	return append(slices.Clip(lines[:shown]), fmt.Sprintf("… and %d more; %s", len(lines)-shown, whole))
 }
 
-// statusBody shows the budgets of a service or an SLO, or all of them, worst first; what is unknown comes first of all,
-// since nobody knows how bad it is.
+// statusBody shows the budgets of a service or an SLO, or all of them, worst first; what is unknown
+// comes first of all, since nobody knows how bad it is.
 func statusBody(all []Standing, which string) Body {
 	all = slices.DeleteFunc(slices.Clone(all), func(s Standing) bool {
 		return which != "" && which != s.ID.Service() && which != string(s.ID) && which != string(s.ID.Base())

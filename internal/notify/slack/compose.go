@@ -16,12 +16,12 @@ var _ notify.Chat = House{}
 
 // Event composes what is owed because of an event.
 //
-// An incident has one root message, which always shows its newest state, and a thread, which
-// is its history. Edits notify nobody, so what people must notice is a reply as well, and
-// what may not wait is broadcast to the channel. Only a page mentions people, and only when it begins.
+// An incident has one root message, which always shows its newest state, and a thread, which is its
+// history. Edits notify nobody, so what people must notice is a reply as well, and what may not
+// wait is broadcast to the channel. Only a page mentions people, and only when it begins.
 //
-// The channel in which an incident began has its thread; one that hears of it only when it becomes a page has a
-// thread of its own from then on.
+// The channel in which an incident began has its thread; one that hears of it only when it becomes
+// a page has a thread of its own from then on.
 func (h House) Event(facts notify.Facts) []outbox.Entry {
 	f := message{Told: facts.Told, house: h, to: facts.Target}
 	if f.to.First && f.Event.Kind == alerting.Escalated {
@@ -37,7 +37,8 @@ func (h House) Event(facts notify.Facts) []outbox.Entry {
 	return entries
 }
 
-// Acknowledged composes nothing: people read it in the thread, where [House.Act] tells all that they do.
+// Acknowledged composes nothing: people read it in the thread, where [House.Act] tells all that
+// they do.
 func (House) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
 
 // inThread puts messages into the thread of a further channel.
@@ -85,7 +86,8 @@ func (f message) event() []outbox.Entry {
 	return nil
 }
 
-// changed returns what is owed when an incident goes on: the new state, and a reply if people must notice.
+// changed returns what is owed when an incident goes on: the new state, and a reply if people must
+// notice.
 func (f message) changed() []outbox.Entry {
 	edit := func(lane outbox.Lane) outbox.Entry { return f.entry("edit", lane, outbox.Edit, f.root()) }
 	reply := func(b Body) []outbox.Entry {
@@ -108,8 +110,9 @@ func (f message) changed() []outbox.Entry {
 	return []outbox.Entry{edit(outbox.LaneTicket)}
 }
 
-// joined returns what is owed when an incident goes into the thread of another: the root message shows it, and a reply tells of
-// it. People are called only if nobody was before, or if they may believe that it was over.
+// joined returns what is owed when an incident goes into the thread of another: the root message
+// shows it, and a reply tells of it. People are called only if nobody was before, or if they may
+// believe that it was over.
 func (f message) joined() []outbox.Entry {
 	b := f.escalation()
 	b.Text = f.sentence(f.state(), f.predicate())
@@ -164,12 +167,14 @@ func (f message) missedLive() []outbox.Entry {
 	if op == outbox.Reply || len(f.Incident.Log) == 0 {
 		return []outbox.Entry{post}
 	}
-	// It has the key of the page that it would have been: if that was sent after all, it is found and brought up to date.
+	// It has the key of the page that it would have been: if that was sent after all, it is found
+	// and brought up to date.
 	post.Key = f.Incident.Log[0].Key() + "/post"
 	return []outbox.Entry{post, f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root())}
 }
 
-// spent tells that a share of the budget is gone: in the thread of the incident that does it, or by itself.
+// spent tells that a share of the budget is gone: in the thread of the incident that does it, or by
+// itself.
 func (f message) spent() []outbox.Entry {
 	b := f.spentBody()
 	if f.Silenced && !f.Incident.Open || f.Incident.Unheard() {

@@ -9,8 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 )
 
-// Actions of the controls under a message. The value of a button, and the block_id of a menu, names the
-// incident; the value of a menu's option says for how long.
+// Actions of the controls under a message. The value of a button, and the block_id of a menu, names
+// the incident; the value of a menu's option says for how long.
 const (
 	ActionAck        = "slowburn_ack"
 	ActionSilence    = "slowburn_silence"
@@ -20,7 +20,8 @@ const (
 	ActionPostmortem = "slowburn_postmortem"
 )
 
-// silences are for how long an incident may be silenced from Slack; zero is until the budget recovers.
+// silences are for how long an incident may be silenced from Slack; zero is until the budget
+// recovers.
 var silences = []struct {
 	words, value string
 	length       time.Duration
@@ -69,7 +70,8 @@ func silenceMenu() menu {
 	return m
 }
 
-// controlID names an incident within the length of a block_id: by its ID, or by a hash of one that is too long.
+// controlID names an incident within the length of a block_id: by its ID, or by a hash of one that
+// is too long.
 func controlID(incident string) string {
 	if len(incident) <= limitOf("block_id") {
 		return incident
@@ -77,7 +79,8 @@ func controlID(incident string) string {
 	return "#" + hashKey(incident)
 }
 
-// incidentOf returns an incident's ID from what a control carried; "" if it is a hash and no open one has it.
+// incidentOf returns an incident's ID from what a control carried; "" if it is a hash and no open
+// one has it.
 func incidentOf(control string, open []alerting.Incident) string {
 	if !strings.HasPrefix(control, "#") {
 		return control

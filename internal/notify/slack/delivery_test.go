@@ -651,8 +651,8 @@ func TestAMessageHasTheLinkThatSlackGivesIt(t *testing.T) {
 	}
 }
 
-// A webhook cannot be asked what arrived. Whoever is killed between the answer and its writing down says it again, once and
-// marked, and nothing is lost.
+// A webhook cannot be asked what arrived. Whoever is killed between the answer and its writing down
+// says it again, once and marked, and nothing is lost.
 func TestAWebhookRepeatsOnceAndSaysSoForEachKill(t *testing.T) {
 	for seed := range *lives {
 		w := newWorld(t, slacktest.Options{})

@@ -15,10 +15,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Backend is the rest of slowburn, as far as people reach it from Slack. All but Do, Owe and Draft answer from memory.
+// Backend is the rest of slowburn, as far as people reach it from Slack. All but Do, Owe and Draft
+// answer from memory.
 type Backend interface {
-	// Do writes down what a person did. An act whose key is known changes nothing. An error that is a [Refusal] is
-	// shown to the person; any other means that nothing was written down.
+	// Do writes down what a person did. An act whose key is known changes nothing. An error that is
+	// a [Refusal] is shown to the person; any other means that nothing was written down.
 	Do(context.Context, alerting.Act) error
 	// Owe writes down messages that are to be sent. One whose key is known is owed already.
 	Owe(context.Context, []outbox.Entry) error
@@ -28,7 +29,8 @@ type Backend interface {
 	Open() []alerting.Incident
 	// Standings are all budgets, by ID.
 	Standings() []Standing
-	// Gate is the error-budget policy's verdict on a service or an SLO; it is false if there is no such thing.
+	// Gate is the error-budget policy's verdict on a service or an SLO; it is false if there is no
+	// such thing.
 	Gate(scope string) (alerting.Verdict, bool)
 	// Now is what time it is, for decisions.
 	Now() time.Time
@@ -36,7 +38,8 @@ type Backend interface {
 	Draft(context.Context, alerting.Incident) (string, error)
 }
 
-// Refusal is an error that is meant for the person who asked: a sentence such as "The incident is over."
+// Refusal is an error that is meant for the person who asked: a sentence such as "The incident is
+// over."
 type Refusal string
 
 // Error returns the sentence.
@@ -56,23 +59,25 @@ type Standing struct {
 type DeskConfig struct {
 	Client  *Client // required: who we are, people's names, drafts in threads
 	Backend Backend // required
-	// AppToken opens Socket Mode; "" leaves it out. SigningSecrets are those that requests over HTTP are
-	// signed with, more than one during a rotation; none refuses them all.
+	// AppToken opens Socket Mode; "" leaves it out. SigningSecrets are those that requests over
+	// HTTP are signed with, more than one during a rotation; none refuses them all.
 	AppToken       Secret
 	SigningSecrets []Secret
 	Log            *slog.Logger     // nil discards
 	Now            func() time.Time // the wall's clock, by which signatures age; nil is time.Now
 }
 
-// Desk takes what people do in Slack: the controls under a message, and /slowburn. It has two doors,
-// [Desk.Handler] for signed requests and [Desk.Run] for Socket Mode, and one way behind them.
+// Desk takes what people do in Slack: the controls under a message, and /slowburn. It has two
+// doors, [Desk.Handler] for signed requests and [Desk.Run] for Socket Mode, and one way behind
+// them.
 //
-// Slack waits three seconds for an answer and shows the person a failure after that. So the work is waited for a
-// little, because an answer that comes after the act was written down is worth more, and then the
-// request is acknowledged while the work goes on; what remains to be said is said to the response_url.
+// Slack waits three seconds for an answer and shows the person a failure after that. So the work is
+// waited for a little, because an answer that comes after the act was written down is worth more,
+// and then the request is acknowledged while the work goes on; what remains to be said is said to
+// the response_url.
 //
-// Deliveries are told apart by what Slack says about the press itself: who, what, when. One that arrives twice,
-// over whichever door, has one effect.
+// Deliveries are told apart by what Slack says about the press itself: who, what, when. One that
+// arrives twice, over whichever door, has one effect.
 type Desk struct {
 	DeskConfig
 	hook   *http.Client // for response_urls
@@ -88,7 +93,8 @@ type Desk struct {
 }
 
 const (
-	// patience is how long Slack is left waiting for the outcome, of the three seconds that it waits at all.
+	// patience is how long Slack is left waiting for the outcome, of the three seconds that it
+	// waits at all.
 	patience = 2 * time.Second
 	// workLimit bounds one piece of work, answered or not.
 	workLimit = 30 * time.Second
@@ -110,8 +116,8 @@ func NewDesk(c DeskConfig) (*Desk, error) {
 	return &Desk{DeskConfig: c, hook: httpClient(), timing: usualTiming, slots: make(chan struct{}, maxWork)}, nil
 }
 
-// Run keeps Socket Mode connected, if there is a token for it, until ctx ends; then it lets the work in
-// flight finish, which is bounded. It returns nil.
+// Run keeps Socket Mode connected, if there is a token for it, until ctx ends; then it lets the
+// work in flight finish, which is bounded. It returns nil.
 func (d *Desk) Run(ctx context.Context) error {
 	if d.AppToken != "" {
 		d.runSocket(ctx)
@@ -137,7 +143,8 @@ func says(b Body) outcome { return outcome{say: &b} }
 type job struct {
 	key  string // the same for every delivery of the same press
 	hook string // response_url; "" if there is none
-	// inline says that the acknowledgement itself can carry words, as for a command. Under a message it cannot.
+	// inline says that the acknowledgement itself can carry words, as for a command. Under a
+	// message it cannot.
 	inline bool
 	do     func(context.Context) outcome
 }

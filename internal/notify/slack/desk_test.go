@@ -476,7 +476,8 @@ func TestAnEnvelopeThatArrivesTwiceHasOneEffect(t *testing.T) {
 	}
 }
 
-// Slack waits three seconds. The clock here is virtual: the answer comes after two, whatever the backend does.
+// Slack waits three seconds. The clock here is virtual: the answer comes after two, whatever the
+// backend does.
 func TestTheAnswerDoesNotWaitForASlowBackend(t *testing.T) {
 	for name, slow := range map[string]time.Duration{"a quick one": 0, "a slow one": 10 * time.Second, "one that never comes back": time.Hour} {
 		t.Run(name, func(t *testing.T) {

@@ -11,9 +11,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// When hundreds of SLOs trip at once, for a cause that they share, a message for each would come at one a second, and
-// the last minutes late. The overflow is named in digests instead, most urgent first. The same goes for their ends, when the
-// cause is gone, and for whatever else is told of hundreds at once.
+// When hundreds of SLOs trip at once, for a cause that they share, a message for each would come at
+// one a second, and the last minutes late. The overflow is named in digests instead, most urgent
+// first. The same goes for their ends, when the cause is gone, and for whatever else is told of
+// hundreds at once.
 
 const (
 	digestNames = 200    // in one digest; their hashes must fit into its metadata

@@ -1,15 +1,15 @@
 // Package slack says in Slack what happened, and keeps it true.
 //
 // It has two halves that share one value, the [Body] of a message. [Compose] turns the facts about
-// an event into entries of the outbox; it is pure, so what people will read can be reviewed as
-// text (testdata/*.txtar). [Client] and [Webhook] are receivers of the outbox: they turn an entry
-// into a message and an answer of Slack into a receipt or a classed failure.
+// an event into entries of the outbox; it is pure, so what people will read can be reviewed as text
+// (testdata/*.txtar). [Client] and [Webhook] are receivers of the outbox: they turn an entry into a
+// message and an answer of Slack into a receipt or a classed failure.
 //
 // # What people see
 //
-// One root message per incident always shows its newest state, with the onset and the peak kept
-// to the end; its thread is the history. An edit notifies nobody, so what must be noticed is
-// a reply, too. Only a page mentions people, only those whom the configuration names.
+// One root message per incident always shows its newest state, with the onset and the peak kept to
+// the end; its thread is the history. An edit notifies nobody, so what must be noticed is a reply,
+// too. Only a page mentions people, only those whom the configuration names.
 //
 // # What can go wrong, and what happens then
 //
@@ -29,12 +29,13 @@
 //
 // # Acting
 //
-// People act by the controls under a message and by /slowburn. Both come in by Socket Mode or as signed
-// requests, and go the same way from there ([Desk]): is it ours, was it here before, who is it, and then an
-// [alerting.Act] for the rest of slowburn. Slack is answered within its three seconds, whatever happens.
+// People act by the controls under a message and by /slowburn. Both come in by Socket Mode or as
+// signed requests, and go the same way from there ([Desk]): is it ours, was it here before, who is
+// it, and then an [alerting.Act] for the rest of slowburn. Slack is answered within its three
+// seconds, whatever happens.
 //
-// Reading order: facts.go, compose.go, message.go and words.go for what is said; body.go,
-// block.go, limits.go for its form; client.go, classify.go, find.go, webhook.go for how it is delivered; desk.go,
-// interact.go, command.go for acting, signature.go, http.go, socket.go for how it comes in; scopes.go for what
-// all of it needs.
+// Reading order: facts.go, compose.go, message.go and words.go for what is said; body.go, block.go,
+// limits.go for its form; client.go, classify.go, find.go, webhook.go for how it is delivered;
+// desk.go, interact.go, command.go for acting, signature.go, http.go, socket.go for how it comes
+// in; scopes.go for what all of it needs.
 package slack

@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// Everything that was not written by this package is foreign: names, label values, descriptions, queries.
-// It reaches a message in one of two ways, through plain in a plain_text object or
-// through escape in mrkdwn, and nowhere else.
+// Everything that was not written by this package is foreign: names, label values, descriptions,
+// queries. It reaches a message in one of two ways, through plain in a plain_text object or through
+// escape in mrkdwn, and nowhere else.
 
 // foreignLimit is how many characters of one foreign text are shown.
 const foreignLimit = 200
 
-// escape makes foreign text safe inside mrkdwn: it cannot mention anybody, open a link or
-// change the formatting around it.
+// escape makes foreign text safe inside mrkdwn: it cannot mention anybody, open a link or change
+// the formatting around it.
 func escape(s string) string { return neutralize(plain(s, foreignLimit)) }
 
 // escapeLong returns escape for a line of a longer text.
@@ -23,8 +23,8 @@ func escapeLong(s string) string { return neutralize(plain(s, 1000)) }
 
 func neutralize(s string) string { return entities.Replace(neutral.Replace(underscores(s))) }
 
-// underscores replaces those that could open or close italics. Inside a word, as in a metric's name, they
-// mean nothing and stay, so that the name can be copied.
+// underscores replaces those that could open or close italics. Inside a word, as in a metric's
+// name, they mean nothing and stay, so that the name can be copied.
 func underscores(s string) string {
 	if !strings.Contains(s, "_") {
 		return s
@@ -56,8 +56,8 @@ func code(s string) string {
 	return "`" + entities.Replace(s) + "`"
 }
 
-// plain makes foreign text fit for showing: one line, no control characters, nothing that
-// turns the direction of writing or hides, at most limit characters.
+// plain makes foreign text fit for showing: one line, no control characters, nothing that turns the
+// direction of writing or hides, at most limit characters.
 func plain(s string, limit int) string {
 	var b strings.Builder
 	b.Grow(min(len(s), 4*limit))
@@ -83,11 +83,12 @@ func plain(s string, limit int) string {
 	return clip(controls.Replace(b.String()), limit)
 }
 
-// controls are how mentions begin. Plain text does not interpret them, but then nobody has to rely on that.
+// controls are how mentions begin. Plain text does not interpret them, but then nobody has to rely
+// on that.
 var controls = strings.NewReplacer("<!", "‹!", "<@", "‹@", "<#", "‹#")
 
-// hides reports whether a character has no place in a line of text: control characters, marks that turn
-// the direction of writing, invisible ones, and what is not valid at all.
+// hides reports whether a character has no place in a line of text: control characters, marks that
+// turn the direction of writing, invisible ones, and what is not valid at all.
 func hides(r rune) bool {
 	return r == utf8.RuneError || unicode.Is(unicode.C, r) || unicode.Is(unicode.Bidi_Control, r)
 }
@@ -100,7 +101,8 @@ func clip(s string, limit int) string {
 	return string([]rune(s)[:limit-1]) + "…"
 }
 
-// link returns a mrkdwn link. Its address must be http or https; anything else leaves only the words.
+// link returns a mrkdwn link. Its address must be http or https; anything else leaves only the
+// words.
 func link(address, words string) string {
 	safe, ok := safeURL(address)
 	if !ok {

@@ -12,9 +12,10 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 )
 
-// Evidence composes what is owed when slowburn has looked into an incident: the root message shows the essence, the thread
-// all of it. If nothing could be found out the root stays as it is; the thread says so in small print if something failed, and
-// nothing if there was nothing to ask. Facts.Event is the incident's newest.
+// Evidence composes what is owed when slowburn has looked into an incident: the root message shows
+// the essence, the thread all of it. If nothing could be found out the root stays as it is; the
+// thread says so in small print if something failed, and nothing if there was nothing to ask.
+// Facts.Event is the incident's newest.
 func (h House) Evidence(facts notify.Facts) []outbox.Entry {
 	f := message{Told: facts.Told, house: h, to: facts.Target}
 	return inThread(f.looked(), facts.Target)
@@ -45,8 +46,8 @@ const (
 	longestLine = 300
 )
 
-// evidence returns the essence of what was found out, for the root message. When it is over, the signals and the traces of its
-// beginning are left to the thread.
+// evidence returns the essence of what was found out, for the root message. When it is over, the
+// signals and the traces of its beginning are left to the thread.
 func (f message) evidence() []Block {
 	e := f.Evidence
 	if e == nil || e.Empty() || f.Incident.ID == "" {
@@ -135,7 +136,8 @@ func traces(e *evidence.Evidence) (parts []string) {
 	return parts
 }
 
-// shortLink returns a link, or nothing if its address is none or would take the room of what has to be said.
+// shortLink returns a link, or nothing if its address is none or would take the room of what has to
+// be said.
 func shortLink(address, words string) string {
 	if safe, ok := safeURL(address); !ok || len(safe) > 400 {
 		return ""

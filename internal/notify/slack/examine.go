@@ -20,8 +20,9 @@ func (p Place) Writable(can func(scope string) bool) bool {
 	return !p.Archived && (p.Member || !p.Private && can("chat:write.public"))
 }
 
-// Place looks a channel up by name or ID, without posting. It needs channels:read or groups:read, else
-// the error is a failure with the reason missing_scope. An archived channel is found by its ID only.
+// Place looks a channel up by name or ID, without posting. It needs channels:read or groups:read,
+// else the error is a failure with the reason missing_scope. An archived channel is found by its ID
+// only.
 func (c *Client) Place(ctx context.Context, name string) (Place, error) {
 	id, err := c.channelID(ctx, name)
 	if err != nil {
@@ -34,8 +35,8 @@ func (c *Client) Place(ctx context.Context, name string) (Place, error) {
 	return Place{ID: ch.ID, Private: ch.IsPrivate, Member: ch.IsMember, Archived: ch.IsArchived}, nil
 }
 
-// TrySocket connects by Socket Mode, waits for Slack's greeting and leaves again, within ten seconds. It returns how
-// many connections the app has, this one included.
+// TrySocket connects by Socket Mode, waits for Slack's greeting and leaves again, within ten
+// seconds. It returns how many connections the app has, this one included.
 func TrySocket(ctx context.Context, c *Client, token Secret) (connections int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trySocketFor)
 	defer cancel()

@@ -39,7 +39,8 @@ func (f message) backup() []string {
 	return f.mentions()
 }
 
-// woken returns those who are called when a silence ends: nobody for a ticket, and nobody if somebody has it.
+// woken returns those who are called when a silence ends: nobody for a ticket, and nobody if
+// somebody has it.
 func (f message) woken() []string {
 	if _, acked := f.Incident.Acknowledged(); acked || f.Loud() != alerting.Page {
 		return nil

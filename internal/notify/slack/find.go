@@ -20,9 +20,9 @@ const (
 	clockSkew = 10 * time.Minute // between slowburn and Slack
 )
 
-// Find looks for the messages of the given entries by the key in their metadata, from when they were decided. For
-// that it must be allowed to read the channel (channels:history, groups:history); if it is not, the
-// error is ErrNoLookup.
+// Find looks for the messages of the given entries by the key in their metadata, from when they
+// were decided. For that it must be allowed to read the channel (channels:history, groups:history);
+// if it is not, the error is ErrNoLookup.
 func (c *Client) Find(ctx context.Context, owed []outbox.Owed, root outbox.Receipt) (map[string]outbox.Receipt, error) {
 	found := map[string]outbox.Receipt{}
 	channels := []string{root.Channel}

@@ -11,8 +11,8 @@ import (
 // maxRequest bounds what one request may hold: a press carries the message it was made on.
 const maxRequest = 1 << 20
 
-// Handler takes Slack's signed requests: POST …/interactions for presses, POST …/commands for /slowburn. Whatever
-// is wrong with a request, the answer says no more than that it was refused.
+// Handler takes Slack's signed requests: POST …/interactions for presses, POST …/commands for
+// /slowburn. Whatever is wrong with a request, the answer says no more than that it was refused.
 func (d *Desk) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /slack/interactions", d.signed(func(form url.Values) (job, bool, error) {
@@ -57,7 +57,8 @@ func (d *Desk) signed(understand func(url.Values) (job, bool, error)) http.Handl
 	}
 }
 
-// read returns the form of a request that Slack has signed. Nothing is parsed before the signature is known to be good.
+// read returns the form of a request that Slack has signed. Nothing is parsed before the signature
+// is known to be good.
 func (d *Desk) read(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" || r.ContentLength > maxRequest {

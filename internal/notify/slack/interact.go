@@ -14,7 +14,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// interaction is the payload of a press, the same over HTTP and over Socket Mode, as far as we look at it.
+// interaction is the payload of a press, the same over HTTP and over Socket Mode, as far as we look
+// at it.
 type interaction struct {
 	Type       string    `json:"type"`
 	App        string    `json:"api_app_id"`
@@ -60,8 +61,8 @@ var (
 // ourActions are the controls that slowburn makes.
 var ourActions = []string{ActionAck, ActionSilence, ActionPage, ActionTicket, ActionPostmortem}
 
-// interactionJob understands a press. It is false for what is well-formed and none of our business, such as
-// links, which Slack tells about as well.
+// interactionJob understands a press. It is false for what is well-formed and none of our business,
+// such as links, which Slack tells about as well.
 func (d *Desk) interactionJob(payload []byte) (job, bool, error) {
 	var in interaction
 	if err := json.Unmarshal(payload, &in); err != nil {
@@ -92,8 +93,8 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// press does what a control stands for, and says why if it cannot be done. What has been done is seen in the
-// message itself, so nothing is said about it.
+// press does what a control stands for, and says why if it cannot be done. What has been done is
+// seen in the message itself, so nothing is said about it.
 func (d *Desk) press(ctx context.Context, p press) outcome {
 	i, ok := d.Backend.Incident(ctx, incidentOf(p.control, d.Backend.Open()))
 	if !ok {
@@ -152,7 +153,8 @@ const (
 	draftPieces = 4
 )
 
-// postDraft puts the draft of the postmortem into the thread, where everybody who was there can correct it.
+// postDraft puts the draft of the postmortem into the thread, where everybody who was there can
+// correct it.
 func (d *Desk) postDraft(ctx context.Context, p press, i alerting.Incident) outcome {
 	text, err := d.Backend.Draft(ctx, i)
 	if err != nil {
@@ -179,11 +181,12 @@ func (d *Desk) postDraft(ctx context.Context, p press, i alerting.Incident) outc
 	return outcome{}
 }
 
-// lookupLimit bounds what a person's name or our own identity may take to look up: the page does not wait for it.
+// lookupLimit bounds what a person's name or our own identity may take to look up: the page does
+// not wait for it.
 const lookupLimit = time.Second
 
-// known does the work only for deliveries that were meant for us: from our app in our workspace, and not by a
-// stranger who looks on in a shared channel.
+// known does the work only for deliveries that were meant for us: from our app in our workspace,
+// and not by a stranger who looks on in a shared channel.
 func (d *Desk) known(from origin, do func(context.Context) outcome) func(context.Context) outcome {
 	return func(ctx context.Context) outcome {
 		self, err := d.self.get(ctx, d.Client)

@@ -49,8 +49,8 @@ func limitOf(name string) int {
 	return n
 }
 
-// Validate returns what Slack would refuse in a message, nothing if it is fine. It knows the
-// blocks that slowburn builds and refuses every other.
+// Validate returns what Slack would refuse in a message, nothing if it is fine. It knows the blocks
+// that slowburn builds and refuses every other.
 func (b Body) Validate() []string {
 	v := validator{count: map[string]int{}}
 	v.length("text", b.Text, 1, limitOf("message.text"))

@@ -13,7 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// What the messages look like. What they say is made by package sentences; here it is put into blocks.
+// What the messages look like. What they say is made by package sentences; here it is put into
+// blocks.
 
 const maxSentence = 149
 
@@ -31,7 +32,8 @@ var icons = map[string]string{
 // state returns the icon and the words that every message begins with.
 func (f message) state() string { return icons[f.State()] + " " + f.State() }
 
-// sentence puts a state, the name and the predicate together within the limit of a notification; the name gives way.
+// sentence puts a state, the name and the predicate together within the limit of a notification;
+// the name gives way.
 func (f message) sentence(state, predicate string) string {
 	predicate = escapeLong(predicate)
 	room := maxSentence - len([]rune(state+": "+predicate)) - 1
@@ -88,7 +90,8 @@ func dressed(t sentences.Text, page func(incident string) string) string {
 	return b.String()
 }
 
-// nearby is how many characters of the name of another SLO are shown, so that several fit into a section.
+// nearby is how many characters of the name of another SLO are shown, so that several fit into a
+// section.
 const nearby = 80
 
 // dressLines returns dress for a text a line.
@@ -294,7 +297,8 @@ func (f message) reminder(state, text string, mention []string) Body {
 	return b
 }
 
-// resolution returns the reply that ends the thread. It mentions nobody: whoever can sleep may sleep on.
+// resolution returns the reply that ends the thread. It mentions nobody: whoever can sleep may
+// sleep on.
 func (f message) resolution() Body {
 	b := Body{Text: f.sentence(f.state(), f.predicate()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && f.Face == nil}
 	text := icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100))

@@ -28,8 +28,8 @@ const (
 	nameLimit  = 80
 )
 
-// name returns a person's real name, or what the request calls them if Slack does not tell (users:read is missing, or it
-// takes too long). It is plain text.
+// name returns a person's real name, or what the request calls them if Slack does not tell
+// (users:read is missing, or it takes too long). It is plain text.
 func (p *people) name(ctx context.Context, c *Client, id, called string, now time.Time) string {
 	p.mu.Lock()
 	known, ok := p.names[id]

@@ -17,9 +17,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// A workspace to which Slack's own charts have not come is sent the chart as a picture. The picture is uploaded first,
-// which nobody sees, and the message that names it is sent once, as every message is: so a crash between the two
-// leaves nothing but an unused file.
+// A workspace to which Slack's own charts have not come is sent the chart as a picture. The picture
+// is uploaded first, which nobody sees, and the message that names it is sent once, as every
+// message is: so a crash between the two leaves nothing but an unused file.
 
 const (
 	pictureWidth, pictureHeight = 960, 360

@@ -10,8 +10,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// gateTurned announces that the error-budget policy froze a budget's releases, or lets them go again. Coming into
-// caution and out of it is no news of its own: the budget's shares are told already.
+// gateTurned announces that the error-budget policy froze a budget's releases, or lets them go
+// again. Coming into caution and out of it is no news of its own: the budget's shares are told
+// already.
 func (f message) gateTurned() []outbox.Entry {
 	if f.Event.Reason != alerting.PolicyFrozen && f.Event.Reason != alerting.PolicyThawed {
 		return nil
@@ -48,8 +49,8 @@ func (f message) gateBody() Body {
 	return b
 }
 
-// Permit composes what tells that somebody lets releases pass which the policy would stop. channel is where that is said,
-// "" for the default.
+// Permit composes what tells that somebody lets releases pass which the policy would stop. channel
+// is where that is said, "" for the default.
 func (h House) Permit(a alerting.Act, channel string, now time.Time) []outbox.Entry {
 	what, until := cmp.Or(string(a.SLO), a.Service), "until it is taken back"
 	if !a.Until.IsZero() {

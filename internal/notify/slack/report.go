@@ -10,7 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// Report is a reliability report as plain inputs: what package report has worked out, ready to be shown.
+// Report is a reliability report as plain inputs: what package report has worked out, ready to be
+// shown.
 type Report struct {
 	House
 	Name    string     // of the report in the configuration, "weekly"
@@ -37,8 +38,8 @@ const (
 	tableBudget = 8_000  // characters of one table
 )
 
-// ComposeReport returns one root message with the verdict and a table, and its details as replies. It is pure; the
-// keys hold name and period, so a report is owed once however often it is composed.
+// ComposeReport returns one root message with the verdict and a table, and its details as replies.
+// It is pure; the keys hold name and period, so a report is owed once however often it is composed.
 func ComposeReport(r Report, now time.Time) []outbox.Entry {
 	tables := tablesOf(r.Table)
 	replies := r.replies(tables)
@@ -94,7 +95,8 @@ func (r Report) decisions() string {
 	return strings.Join(lines, "\n")
 }
 
-// replies returns the rows that found no room, and the details: short ones together, long ones cut between lines.
+// replies returns the rows that found no room, and the details: short ones together, long ones cut
+// between lines.
 func (r Report) replies(tables [][][]string) []Body {
 	var out []Body
 	for i, rows := range tables {
@@ -159,8 +161,8 @@ func characters(row []string) int {
 	return n
 }
 
-// Notice is word about slowburn's own senses, such as that Prometheus cannot be reached. There is one
-// thread per outage.
+// Notice is word about slowburn's own senses, such as that Prometheus cannot be reached. There is
+// one thread per outage.
 type Notice struct {
 	House
 	Kind   string    // "prometheus": what the notice is about, part of its key
@@ -172,7 +174,8 @@ type Notice struct {
 	Effect string    // what that means: "12 SLOs cannot be watched."
 }
 
-// ComposeNotice returns a message when an outage begins, and an edit and a reply when it is over. It is pure.
+// ComposeNotice returns a message when an outage begins, and an edit and a reply when it is over.
+// It is pure.
 func ComposeNotice(n Notice, now time.Time) []outbox.Entry {
 	root := n.body()
 	if !n.Over {

@@ -9,8 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Review is word about the postmortem of an incident: that the policy requires one and a draft is ready, or that it, or
-// something it promised, is late.
+// Review is word about the postmortem of an incident: that the policy requires one and a draft is
+// ready, or that it, or something it promised, is late.
 type Review struct {
 	House
 	Key      string // unique for ever
@@ -24,7 +24,8 @@ type Review struct {
 	Overdue  []string // action items that are overdue, foreign text
 }
 
-// ComposeReview returns one reply in the incident's thread, which is seen in the channel, too. It is pure.
+// ComposeReview returns one reply in the incident's thread, which is seen in the channel, too. It
+// is pure.
 func ComposeReview(r Review, now time.Time) []outbox.Entry {
 	name := escape(plain(string(r.SLO), 60))
 	var lines []string

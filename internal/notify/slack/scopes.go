@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Need is one method of Slack's API that slowburn calls, with the scope that it takes and what it is for. The
-// manifests in deploy/slack ask for these scopes and for no other.
+// Need is one method of Slack's API that slowburn calls, with the scope that it takes and what it
+// is for. The manifests in deploy/slack ask for these scopes and for no other.
 type Need struct {
 	Scope   string
 	Methods []string // that need it; none for what Slack itself does with the scope
@@ -44,8 +44,8 @@ func scopesOf(h http.Header) []string {
 	return scopes
 }
 
-// skewOf returns how far the clock of an answer is ahead of ours, from its Date header, which has whole seconds; zero if
-// there is none.
+// skewOf returns how far the clock of an answer is ahead of ours, from its Date header, which has
+// whole seconds; zero if there is none.
 func skewOf(h http.Header, sent time.Time) time.Duration {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {

@@ -26,7 +26,8 @@ var methodsOf = map[string]string{
 	"UploadToURL": "files.completeUploadExternal", // the step between, which is no method
 }
 
-// The table of scopes is what the code calls: no method without its scope, no scope without a reason.
+// The table of scopes is what the code calls: no method without its scope, no scope without a
+// reason.
 func TestTheScopesAreThoseThatTheCallsNeed(t *testing.T) {
 	var needed []string
 	for _, n := range Needs() {
@@ -76,7 +77,8 @@ func callsIn(t *testing.T) []string {
 	return slices.Compact(calls)
 }
 
-// The manifests parse as Slack's library reads them, and ask for the scopes of the table and no other.
+// The manifests parse as Slack's library reads them, and ask for the scopes of the table and no
+// other.
 func TestTheManifestsAskForWhatIsNeeded(t *testing.T) {
 	var want []string
 	for _, n := range Needs() {
@@ -116,7 +118,8 @@ func TestTheManifestsAskForWhatIsNeeded(t *testing.T) {
 	}
 }
 
-// With the scopes of the manifest everything works, and with the required one alone everything but what the table says.
+// With the scopes of the manifest everything works, and with the required one alone everything but
+// what the table says.
 func TestTheScopesAreEnough(t *testing.T) {
 	var all []string
 	for _, n := range Needs() {

@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
-// What comes in over HTTP is believed only if Slack signed it: a MAC over the time and the raw body, with a secret
-// that the app and Slack share. The check is our own because it decides who may silence a page: it takes one
-// header of each name, one spelling of each value, and nothing before the MAC is right is parsed at all.
+// What comes in over HTTP is believed only if Slack signed it: a MAC over the time and the raw
+// body, with a secret that the app and Slack share. The check is our own because it decides who may
+// silence a page: it takes one header of each name, one spelling of each value, and nothing before
+// the MAC is right is parsed at all.
 
 const (
 	headerSignature = "X-Slack-Signature"
@@ -24,8 +25,8 @@ const (
 // plainDigits is a time as Slack writes it: no sign, no space, no exponent, ASCII.
 var plainDigits = regexp.MustCompile(`^[1-9][0-9]{0,11}$`)
 
-// verify reports whether the body was signed, with one of the secrets and not long ago. During a rotation there are
-// two secrets; empty ones never count.
+// verify reports whether the body was signed, with one of the secrets and not long ago. During a
+// rotation there are two secrets; empty ones never count.
 func verify(secrets []Secret, h http.Header, body []byte, now time.Time) bool {
 	stamps, signatures := h.Values(headerTimestamp), h.Values(headerSignature)
 	if len(stamps) != 1 || len(signatures) != 1 || !plainDigits.MatchString(stamps[0]) {

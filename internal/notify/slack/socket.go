@@ -18,10 +18,11 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 )
 
-// Socket Mode turns the direction round: slowburn connects to Slack and deliveries come in over that connection, so
-// nothing has to be reachable from outside. Slack ends each connection after some hours, and now and then one falls
-// silent; the library notices both and connects again. Three things it leaves to us: not to connect again and again
-// when every connection ends at once, to bound what Slack asks it to wait, and to go on after a refused token.
+// Socket Mode turns the direction round: slowburn connects to Slack and deliveries come in over
+// that connection, so nothing has to be reachable from outside. Slack ends each connection after
+// some hours, and now and then one falls silent; the library notices both and connects again. Three
+// things it leaves to us: not to connect again and again when every connection ends at once, to
+// bound what Slack asks it to wait, and to go on after a refused token.
 
 const (
 	longestFrame = 1 << 20         // bytes of one delivery
@@ -80,7 +81,8 @@ func (d *Desk) listen(ctx context.Context, client *socketmode.Client) error {
 	return err
 }
 
-// heard takes one event. Nothing here may wait: the library answers Slack's pings only while events are taken.
+// heard takes one event. Nothing here may wait: the library answers Slack's pings only while events
+// are taken.
 func (d *Desk) heard(ctx context.Context, client *socketmode.Client, e socketmode.Event, all *sync.WaitGroup) {
 	switch e.Type {
 	case socketmode.EventTypeHello:
@@ -96,8 +98,8 @@ func (d *Desk) heard(ctx context.Context, client *socketmode.Client, e socketmod
 	}
 }
 
-// delivered does what an envelope asks for, and acknowledges it. One that cannot be taken is left alone, so that
-// Slack tells the person.
+// delivered does what an envelope asks for, and acknowledges it. One that cannot be taken is left
+// alone, so that Slack tells the person.
 func (d *Desk) delivered(ctx context.Context, client *socketmode.Client, e socketmode.Event) {
 	j, ours, err := d.socketJob(e)
 	if err != nil || !ours {
@@ -146,8 +148,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// paced keeps apps.connections.open, the first step of every connection, from being called in a tight loop, and
-// bounds what its answers may ask the library to wait.
+// paced keeps apps.connections.open, the first step of every connection, from being called in a
+// tight loop, and bounds what its answers may ask the library to wait.
 type paced struct {
 	next     http.RoundTripper
 	shortest time.Duration

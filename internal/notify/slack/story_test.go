@@ -93,7 +93,8 @@ func (s *story) play(minutes int, slot budget.Slot) *story {
 	return s
 }
 
-// tell advances to the present and composes what is new. What opens and ends within one call is late.
+// tell advances to the present and composes what is new. What opens and ends within one call is
+// late.
 func (s *story) tell(now time.Time) {
 	in := alerting.Input{ID: s.spec.ID(), Spec: s.spec, Ledger: s.ledger}
 	var events []alerting.Event

@@ -7,8 +7,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 )
 
-// httpClient returns a client that waits for a bounded time, follows no redirect (the request carries a token) and reads
-// a bounded answer. It never tries again: only the outbox knows whether that is safe.
+// httpClient returns a client that waits for a bounded time, follows no redirect (the request
+// carries a token) and reads a bounded answer. It never tries again: only the outbox knows whether
+// that is safe.
 func httpClient() *http.Client {
 	c := notify.NewClient()
 	c.Transport.(*http.Transport).MaxIdleConnsPerHost = 16

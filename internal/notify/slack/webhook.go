@@ -13,8 +13,8 @@ import (
 
 // Webhook is the degraded receiver, for those who have no bot: an incoming webhook. It is bound to
 // one channel and answers no time stamp, so there are no edits (they are skipped), no threads
-// (replies become messages; each is a whole sentence), and no looking up (what may have arrived is sent
-// again, marked as a possible repeat).
+// (replies become messages; each is a whole sentence), and no looking up (what may have arrived is
+// sent again, marked as a possible repeat).
 type Webhook struct {
 	address Secret
 	http    *http.Client
@@ -22,7 +22,8 @@ type Webhook struct {
 
 var _ outbox.Receiver = (*Webhook)(nil)
 
-// NewWebhook makes the receiver for a webhook's address. A nil client is replaced by one that is bounded in time and size.
+// NewWebhook makes the receiver for a webhook's address. A nil client is replaced by one that is
+// bounded in time and size.
 func NewWebhook(address Secret, client *http.Client) (*Webhook, error) {
 	if address == "" {
 		return nil, errors.New("no address of a Slack webhook; set slack.webhook_url_file")
@@ -69,7 +70,8 @@ func (w *Webhook) post(ctx context.Context, b Body) error {
 	return postJSON(ctx, w.http, w.address.Reveal(), map[string]any{"text": b.Text, "blocks": append([]Block{}, b.Blocks...), "unfurl_links": false, "unfurl_media": false})
 }
 
-// postJSON sends a payload to one of Slack's hooks. Its error never holds the address, which is a secret.
+// postJSON sends a payload to one of Slack's hooks. Its error never holds the address, which is a
+// secret.
 func postJSON(ctx context.Context, client *http.Client, address string, payload any) error {
 	text, err := json.Marshal(payload)
 	if err != nil {

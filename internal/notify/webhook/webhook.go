@@ -1,9 +1,9 @@
-// Package webhook tells any program that takes an HTTP request: one POST per event, a JSON
-// document of a documented form ([api.Message]), signed as standardwebhooks.com describes.
+// Package webhook tells any program that takes an HTTP request: one POST per event, a JSON document
+// of a documented form ([api.Message]), signed as standardwebhooks.com describes.
 //
 // The events of an incident come in the order in which they happened, each under an ID of its own
-// that stays the same however often it is sent. A receiver that keeps the IDs it has seen takes every
-// event once; a repetition whose first attempt may have arrived says so in a header.
+// that stays the same however often it is sent. A receiver that keeps the IDs it has seen takes
+// every event once; a repetition whose first attempt may have arrived says so in a header.
 package webhook
 
 import (
@@ -50,8 +50,8 @@ type Client struct {
 
 var _ notify.Receiver = (*Client)(nil)
 
-// New makes the receiver. It connects to nothing, and will connect to nothing but the given address:
-// redirects are failures. A nil HTTP is replaced by a client that is bounded in time.
+// New makes the receiver. It connects to nothing, and will connect to nothing but the given
+// address: redirects are failures. A nil HTTP is replaced by a client that is bounded in time.
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL.Reveal())
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -104,7 +104,8 @@ func Kind() notify.Kind {
 	}
 }
 
-// Event composes what a webhook is told about an event: the event, and before it, once, that the incident began.
+// Event composes what a webhook is told about an event: the event, and before it, once, that the
+// incident began.
 func (*Client) Event(f notify.Facts) []outbox.Entry {
 	if f.Incident.ID == "" || f.Event.Kind == alerting.Noticed {
 		e := f.Entry(outbox.Post, nil)
@@ -156,7 +157,8 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 	return outbox.Receipt{Channel: o.Receiver, TS: id}, nil
 }
 
-// failureOf knows one answer beyond the usual ones: 409, by which a receiver says that it has it already.
+// failureOf knows one answer beyond the usual ones: 409, by which a receiver says that it has it
+// already.
 func failureOf(a notify.Answer) error {
 	if a.Status == http.StatusConflict {
 		return nil
@@ -169,13 +171,15 @@ func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[strin
 	return nil, outbox.ErrNoLookup
 }
 
-// messageID returns the ID of a message in the headers: a key may hold any character, a header may not.
+// messageID returns the ID of a message in the headers: a key may hold any character, a header may
+// not.
 func messageID(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return "msg_" + hex.EncodeToString(sum[:16])
 }
 
-// Sign returns the signature of a body that is sent under an ID at a time, as a receiver computes it too.
+// Sign returns the signature of a body that is sent under an ID at a time, as a receiver computes
+// it too.
 func Sign(key []byte, id, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, key)
 	_, _ = mac.Write([]byte(id + "." + timestamp + "."))

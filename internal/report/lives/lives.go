@@ -5,11 +5,12 @@
 //	2026-11-18T10:00Z 2026-11-18T10:40Z 300/1000
 //	2026-11-19T03:00Z 2026-11-19T03:20Z absent
 //
-// A line `slo` begins a life: name, objective, one or more windows with commas between them, owner. The
-// other lines write the minutes of [from, to): bad and total events per minute, then optionally `late`
-// (read from history) or `partial`; or `absent`. A later line overwrites an earlier one. The alerts are
-// the workbook's, and the incidents are those that alerting.Advance finds in the last ten days. Of what lies
-// four days before these the ledger keeps whole hours only, as a real one would.
+// A line `slo` begins a life: name, objective, one or more windows with commas between them, owner.
+// The other lines write the minutes of [from, to): bad and total events per minute, then optionally
+// `late` (read from history) or `partial`; or `absent`. A later line overwrites an earlier one. The
+// alerts are the workbook's, and the incidents are those that alerting.Advance finds in the last
+// ten days. Of what lies four days before these the ledger keeps whole hours only, as a real one
+// would.
 package lives
 
 import (
