@@ -289,6 +289,12 @@ func TestQueriesArePromQL(t *testing.T) {
 			"a/b",
 			`1 - sum(sum_over_time(probe_success[35m] @ 1795038300)) / sum(count_over_time(probe_success[35m] @ 1795038300))`,
 		},
+		{
+			"an expression of a gauge",
+			slo.Indicator{Kind: slo.Uptime, Up: &slo.Query{Text: "max(up) or vector(0)"}},
+			"a/b",
+			`avg_over_time(((max(up) or vector(0)) != bool 1)[35m:1m] @ 1795038300)`,
+		},
 		{"slices", slo.Indicator{Kind: slo.Slices, Slice: &slo.Query{Text: "lag[$window]"}, GoodWhen: slo.Condition{Op: "<", Value: 0.3}}, "a/b", ""},
 		{
 			"a ratio",

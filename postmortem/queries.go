@@ -28,26 +28,17 @@ type Query struct {
 //
 // An SLO that is gone from the files has none.
 func Queries(spec *slo.Spec, id slo.ID, from, to time.Time) []Query {
-	if len(spec.Queries()) == 0 {
-		return nil
-	}
 	r := ranger{group: strings.Trim(id.Group(), "{}"), from: from.UTC(), to: to.UTC()}
-	sli := spec.SLI
-	switch sli.Kind {
-	case slo.Events:
-		return r.events(sli)
-	case slo.Latency:
+	switch sli, m := &spec.SLI, spec.SLI.Minutes(); {
+	case sli.Counters() != nil:
+		return r.events(sli.Counters())
+	case sli.Histogram != nil:
 		return r.latency(sli)
-	case slo.Uptime:
+	case sli.Up.Bare():
 		up := r.selector(sli.Up)
 		return []Query{r.query("share of bad events", fmt.Sprintf("1 - sum(sum_over_time(%[1]s%[2]s)) / sum(count_over_time(%[1]s%[2]s))", up, r.over()), "")}
-	case slo.Slices:
-		text := fmt.Sprintf("1 - avg_over_time(((%s) %s bool %s)[%s:1m] @ %d)", sli.Slice.Render(time.Minute),
-			sli.GoodWhen.Op, number(sli.GoodWhen.Value), r.length(), r.to.Unix())
-		return []Query{r.query("share of bad minutes", text, "")}
-	case slo.Ratio:
-		text := fmt.Sprintf("avg_over_time((%s)[%s:1m] @ %d)", sli.Bad.Render(time.Minute), r.length(), r.to.Unix())
-		return []Query{r.query("share of bad events", text, "a mean of ready-made ratios; it does not weigh them by traffic")}
+	case m != nil:
+		return r.minutes(m)
 	}
 	return nil
 }
@@ -79,19 +70,32 @@ func (r ranger) length() string { return slo.ShortDuration(r.to.Sub(r.from)) }
 // over returns the range selector and the instant: "[35m] @ 1767225600".
 func (r ranger) over() string { return fmt.Sprintf("[%s] @ %d", r.length(), r.to.Unix()) }
 
-func (r ranger) events(sli slo.Indicator) []Query {
-	what, part, form := "bad events", sli.Bad, "%s\n/\n%s"
-	if part == nil {
-		what, part, form = "good events", sli.Good, "1 -\n%s\n/\n%s"
+// minutes takes the mean of the minutes in the range.
+func (r ranger) minutes(m *slo.Minutes) []Query {
+	text := fmt.Sprintf("avg_over_time((%s)[%s:1m] @ %d)", m.Series(m.Query.Render(time.Minute)), r.length(), r.to.Unix())
+	what, note := "share of bad minutes", ""
+	if m.Good {
+		text = "1 - " + text
+	}
+	if m.Unbounded {
+		what, note = "share of bad events", "a mean of ready-made ratios; it does not weigh them by traffic"
+	}
+	return []Query{r.query(what, text, note)}
+}
+
+func (r ranger) events(c *slo.Counters) []Query {
+	what, form := "bad events", "%s\n/\n%s"
+	if c.Good {
+		what, form = "good events", "1 -\n%s\n/\n%s"
 	}
 	note := ""
-	if !part.Bare() || !sli.Total.Bare() {
+	if !c.Bare() {
 		note = "an expression cannot carry its instant: evaluate it at the time given"
 		if r.group != "" {
 			note += ", and read the series {" + r.group + "}"
 		}
 	}
-	bad, total := r.increase(part), r.increase(sli.Total)
+	bad, total := r.increase(c.Part), r.increase(c.Total)
 	return []Query{
 		r.query(what, bad, note),
 		r.query("all events", total, note),
@@ -107,7 +111,7 @@ func (r ranger) increase(q *slo.Query) string {
 	return "sum(increase(" + r.selector(q) + r.over() + "))"
 }
 
-func (r ranger) latency(sli slo.Indicator) []Query {
+func (r ranger) latency(sli *slo.Indicator) []Query {
 	if !sli.Histogram.Bare() {
 		return []Query{r.query("latency", sli.Histogram.Render(r.to.Sub(r.from)), "")}
 	}

@@ -1,6 +1,12 @@
 package slo
 
-import "iter"
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+)
 
 // Kind is the sort of indicator.
 type Kind string
@@ -16,6 +22,43 @@ const (
 	// Composed is derived from the SLOs of its steps, see [Journey].
 	Composed Kind = "journey"
 )
+
+// traits are what others ask about a kind instead of telling the kinds apart.
+type traits struct {
+	unit  string // what is counted, one of it; "" is an event
+	words string // how events are told good from bad, for a page; %s is the limit
+	// minutes says how a minute is judged; nil where events are counted or derived.
+	minutes func(*Indicator) *Minutes
+}
+
+var kinds = map[Kind]traits{
+	Events:  {words: "Events are counted from the raw samples of counters."},
+	Latency: {words: "An event is good when it took no longer than %s, counted from a histogram."},
+	Uptime: {unit: "check", words: "Every minute is an event; it is good when the gauge is 1 all through it.", minutes: func(i *Indicator) *Minutes {
+		return &Minutes{Query: i.Up, form: "(%s) != bool 1", share: func(v float64) float64 { return oneIf(v != 1) }}
+	}},
+	Slices: {unit: "minute", words: "Every minute is an event; it is good when the value is %s.", minutes: func(i *Indicator) *Minutes {
+		form := "(%s) " + i.GoodWhen.Op + " bool " + strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64)
+		return &Minutes{Query: i.Slice, Rates: true, Good: true, form: form, share: func(v float64) float64 { return oneIf(!i.GoodWhen.Holds(v)) }}
+	}},
+	Ratio: {words: "Every minute weighs the same; the query says which share of it was bad.", minutes: func(i *Indicator) *Minutes {
+		return &Minutes{Query: i.Bad, Rates: true, Unbounded: true, form: "%s", share: func(v float64) float64 { return v }}
+	}},
+	Composed: {words: "Derived, minute by minute, from the SLOs of its steps (%s)."},
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// Unit returns what an SLO of this kind counts, one of it: "event", "minute" or "check".
+func (k Kind) Unit() string { return cmp.Or(kinds[k].unit, "event") }
+
+// Words returns a sentence about how events are told good from bad; `%s` in it stands for the limit.
+func (k Kind) Words() string { return kinds[k].words }
 
 // Indicator says how events are told good from bad. Only the fields of its Kind are set.
 type Indicator struct {
@@ -43,6 +86,83 @@ type Indicator struct {
 
 	// Composed: the journey.
 	Journey *Journey
+}
+
+// Counters are the queries of an indicator that counts events.
+type Counters struct {
+	Total, Part *Query
+	Good        bool // Part is the good events, else the bad ones
+}
+
+// Bare reports whether both are bare selectors, whose raw samples can be counted; nil is not.
+func (c *Counters) Bare() bool { return c != nil && c.Total.Bare() && c.Part.Bare() }
+
+// Counters returns the counters of an indicator; nil if it has none, as one of a histogram has.
+func (i *Indicator) Counters() *Counters {
+	switch {
+	case i.Total == nil:
+		return nil
+	case i.Bad != nil:
+		return &Counters{Total: i.Total, Part: i.Bad}
+	}
+	return &Counters{Total: i.Total, Part: i.Good, Good: true}
+}
+
+// Minutes says how a whole minute is judged by the value of a query. Of several series the worst one
+// decides.
+type Minutes struct {
+	Query     *Query
+	Rates     bool // `$window` in Query is the range of a rate, which needs a scrape interval more
+	Good      bool // what [Minutes.Series] writes is the good share, else the bad one
+	Unbounded bool // the share may be below 0 or above 1, and is clamped
+
+	form  string // PromQL of the share, with %s for a value
+	share func(float64) float64
+}
+
+// Minutes returns how minutes are judged; nil of an indicator that counts events, is derived, or has no
+// query.
+func (i *Indicator) Minutes() *Minutes {
+	judge := kinds[i.Kind].minutes
+	if judge == nil {
+		return nil
+	}
+	m := judge(i)
+	if m.Query == nil {
+		return nil
+	}
+	return m
+}
+
+// Render returns the query over one minute, for a server that scrapes so often.
+func (m *Minutes) Render(scrape time.Duration) string {
+	if m.Rates {
+		return m.Query.Render(time.Minute + scrape)
+	}
+	return m.Query.Render(time.Minute)
+}
+
+// Bad returns the share of a minute that is bad at a value, which is a number, and whether it had to
+// be clamped.
+func (m *Minutes) Bad(v float64) (share float64, clamped bool) {
+	share = m.share(v)
+	return min(max(share, 0), 1), share < 0 || share > 1
+}
+
+// Series writes the share in PromQL, series by series, for an expression that yields the value.
+func (m *Minutes) Series(value string) string { return fmt.Sprintf(m.form, value) }
+
+// Worst writes the bad share in PromQL, that of the worst series. by is an aggregation clause, with
+// a space around it, or empty.
+func (m *Minutes) Worst(by, value string) string {
+	switch series := m.Series(value); {
+	case m.Good:
+		return "1 - min" + by + "(" + series + ")"
+	case m.Unbounded:
+		return "clamp(max" + by + "(" + series + "), 0, 1)"
+	default:
+		return "max" + by + "(" + series + ")"
+	}
 }
 
 // Condition compares a value with a fixed number, as in `< 0.3`.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,7 +91,7 @@ var perSecond = regexp.MustCompile(`\brate\(`)
 // daily is the queries for the events of a day: all, and those that are bad or good. Of what is judged minute by minute
 // it is the share of bad ones alone.
 func (f *facts) daily() (total, other string, isGood bool) {
-	spec, every := f.spec, "1h"
+	every := "1h"
 	if f.series > manySeries {
 		every = "4h"
 	}
@@ -107,22 +106,15 @@ func (f *facts) daily() (total, other string, isGood bool) {
 		}
 		return text
 	}
-	shareOf := func(minute string) string { return fmt.Sprintf("avg_over_time((%s)[1d:%s])", minute, every) }
-	switch i := spec.SLI; {
-	case i.Kind == slo.Events && i.Good != nil:
-		return counted(i.Total), counted(i.Good), true
-	case i.Kind == slo.Events:
-		return counted(i.Total), counted(i.Bad), false
-	case i.Kind == slo.Latency && f.good != "":
+	switch i, c := &f.spec.SLI, f.spec.SLI.Counters(); {
+	case c != nil:
+		return counted(c.Total), counted(c.Part), c.Good
+	case i.Histogram != nil && f.good != "":
 		return grown(f.total), grown(f.good), true
-	case i.Kind == slo.Latency:
+	case i.Histogram != nil:
 		h := grown(f.total)
 		return "histogram_count(" + h + ")", fmt.Sprintf("histogram_count(%s) * histogram_fraction(-Inf, %v, %s)", h, i.Below, h), true
-	case i.Kind == slo.Uptime:
-		return "", shareOf(fmt.Sprintf("max(%s != bool 1)", i.Up.Render(probeWindow))), false
-	case i.Kind == slo.Slices:
-		good := fmt.Sprintf("(%s) %s bool %s", i.Slice.Render(probeWindow), i.GoodWhen.Op, strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64))
-		return "", shareOf("1 - min(" + good + ")"), false
 	}
-	return "", shareOf("clamp(max(" + spec.SLI.Bad.Render(probeWindow) + "), 0, 1)"), false
+	m := f.spec.SLI.Minutes()
+	return "", fmt.Sprintf("avg_over_time((%s)[1d:%s])", m.Worst("", m.Query.Render(probeWindow)), every), false
 }

@@ -108,7 +108,7 @@ type facts struct {
 // bare are the queries that are bare selectors; those of a histogram are no series of their own.
 func (f *facts) bare() (out []*slo.Query) {
 	for _, q := range f.spec.Queries() {
-		if q.Bare() && f.spec.SLI.Kind != slo.Latency {
+		if q.Bare() && q != f.spec.SLI.Histogram {
 			out = append(out, q)
 		}
 	}
@@ -117,13 +117,14 @@ func (f *facts) bare() (out []*slo.Query) {
 
 // basics asks whether each query is answered, and with data.
 func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, err error) {
-	if f.spec.SLI.Kind == slo.Latency && f.spec.SLI.Histogram.Bare() {
+	if f.spec.SLI.Histogram.Bare() {
 		return i.histogram(ctx, f)
 	}
+	counters, ratio := f.spec.SLI.Counters(), f.spec.SLI.Kind == slo.Ratio
 	for part, q := range f.spec.Parts() {
 		text := q.Render(probeWindow)
 		switch {
-		case f.spec.SLI.Kind == slo.Ratio:
+		case ratio:
 			text = "max(" + text + ")"
 		case q.Bare():
 			text = "count(" + text + ")"
@@ -137,11 +138,11 @@ func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, e
 			found = append(found, lint.Finding(f.spec, part, "query-refused", failure.Err.Error()+hintOf(failure), tryIt(q)))
 		case failure != nil:
 			return nil, failure
-		case probe.Series == 0 && (part != "bad" || f.spec.SLI.Kind == slo.Ratio): // a perfect service has no bad series
+		case probe.Series == 0 && (part != "bad" || counters == nil): // a perfect service has no bad series
 			found = append(found, lint.Finding(f.spec, part, "no-data", "the query returns no data", tryIt(q)))
-		case f.spec.SLI.Kind == slo.Ratio && probe.Value > 1:
+		case ratio && probe.Value > 1:
 			found = append(found, lint.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %v now, but a ratio goes from 0 to 1", probe.Value), "divide by 100 if it is a percentage"))
-		case q.Bare() && f.spec.SLI.Kind != slo.Ratio:
+		case q.Bare() && !ratio:
 			f.series = max(f.series, probe.Value)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/rules"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -76,30 +77,20 @@ func pyrraCounts(spec *slo.Spec, name, group string) (total, bad string) {
 		for _, m := range matchers {
 			parts = append(parts, m.String())
 		}
-		return "sum(" + pyrraName(metric) + ":increase" + window + selector(parts...) + ")"
+		return "sum(" + rules.PyrraName(metric) + ":increase" + window + selector(parts...) + ")"
 	}
-	switch i := spec.SLI; {
-	case i.Kind == slo.Events && i.Total.Bare() && i.Bad.Bare():
-		total = sum(i.Total.Metric, i.Total.Matchers, "")
-		return total, fmt.Sprintf("(%s or 0 * %s)", sum(i.Bad.Metric, i.Bad.Matchers, ""), total)
-	case i.Kind == slo.Events && i.Total.Bare() && i.Good.Bare():
-		total = sum(i.Total.Metric, i.Total.Matchers, "")
-		return total, fmt.Sprintf("(%s - %s)", total, sum(i.Good.Metric, i.Good.Matchers, ""))
-	case i.Kind == slo.Latency:
+	switch i, c := &spec.SLI, spec.SLI.Counters(); {
+	case c.Bare():
+		total, bad = sum(c.Total.Metric, c.Total.Matchers, ""), sum(c.Part.Metric, c.Part.Matchers, "")
+		if c.Good {
+			return total, fmt.Sprintf("(%s - %s)", total, bad)
+		}
+		return total, fmt.Sprintf("(%s or 0 * %s)", bad, total)
+	case i.Histogram != nil:
 		total = sum(i.Histogram.Metric, i.Histogram.Matchers, `le=""`)
 		return total, fmt.Sprintf("(%s - %s)", total, sum(i.Histogram.Metric, i.Histogram.Matchers, `le!=""`))
 	}
 	return "", ""
-}
-
-// pyrraName returns a metric's name without the suffix that says how it counts, as Pyrra cuts it.
-func pyrraName(metric string) string {
-	for _, suffix := range []string{"_total", "_count", "_bucket"} {
-		if cut, found := strings.CutSuffix(metric, suffix); found {
-			return cut
-		}
-	}
-	return metric
 }
 
 // seconds returns a number of seconds as a duration.

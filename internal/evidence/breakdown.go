@@ -42,23 +42,20 @@ var promQL = parser.NewParser(parser.Options{})
 
 // meterOf finds out how the events of a budget can be counted by a label. Where that cannot be done, the error says why.
 func (g *gatherer) meterOf(ctx context.Context) (*meter, error) {
-	switch sli := g.Spec.SLI; sli.Kind {
-	case slo.Events:
-		part := cmp.Or(sli.Bad, sli.Good)
-		all, ok := counterOf(sli.Total)
-		some, ok2 := counterOf(part)
+	switch sli, c := &g.Spec.SLI, g.Spec.SLI.Counters(); {
+	case c != nil:
+		all, ok := counterOf(c.Total)
+		some, ok2 := counterOf(c.Part)
 		if ok && ok2 {
-			return counters(all.with(g.group), some.with(g.group), sli.Bad == nil), nil
+			return counters(all.with(g.group), some.with(g.group), c.Good), nil
 		}
-	case slo.Latency:
-		if s, ok := counterOf(sli.Histogram); ok && sli.Histogram.Bare() {
-			return g.histogram(ctx, s.with(g.group), sli.Below)
-		}
-	case slo.Uptime:
+	case sli.Histogram.Bare():
+		s := series{sli.Histogram.Metric, sli.Histogram.Matchers}
+		return g.histogram(ctx, s.with(g.group), sli.Below)
+	case sli.Up != nil:
 		if s, ok := counterOf(sli.Up); ok {
 			return probes(s.with(g.group)), nil
 		}
-	case slo.Slices, slo.Ratio:
 	}
 	return nil, errUncountable
 }

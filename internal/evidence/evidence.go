@@ -118,7 +118,7 @@ func Gather(ctx context.Context, r Request) Evidence {
 	wg.Go(func() { exemplars, traces = g.exemplars(ctx) })
 	wg.Go(func() { e.Signals = g.signals(ctx) })
 	wg.Wait()
-	e.Traces = pickTraces(exemplars, r.Spec.SLI.Kind == slo.Latency, e.Burns.Contributors, r.TraceURL)
+	e.Traces = pickTraces(exemplars, r.Spec.SLI.Histogram != nil, e.Burns.Contributors, r.TraceURL)
 	if changes != nil {
 		e.Problems = append(e.Problems, "changes: "+changes.Error())
 	}

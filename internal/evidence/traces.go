@@ -13,7 +13,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // maxTraces is how many are shown.
@@ -44,26 +43,28 @@ func (g *gatherer) exemplars(ctx context.Context) ([]prom.Exemplar, error) {
 
 // exemplary says where exemplars are looked for, and which of them are of bad events.
 func (g *gatherer) exemplary() (selector string, bad func(prom.Exemplar) bool, ok bool) {
-	sli := g.Spec.SLI
-	q := cmp.Or(sli.Bad, sli.Total, sli.Histogram)
+	sli, c := &g.Spec.SLI, g.Spec.SLI.Counters()
+	q := sli.Histogram
+	switch {
+	case c != nil && c.Good:
+		q = c.Total
+	case c != nil:
+		q = c.Part
+	}
 	s, ok := counterOf(q)
 	if !ok {
 		return "", nil, false
 	}
 	s = s.with(g.group)
 	bad = func(prom.Exemplar) bool { return true }
-	switch sli.Kind {
-	case slo.Latency:
+	if c == nil {
 		selector = s.String() + " or " + s.suffixed("_bucket").String()
 		return selector, func(e prom.Exemplar) bool { return e.Value > sli.Below }, true
-	case slo.Events:
-		if good, ok := counterOf(sli.Good); sli.Bad == nil && ok {
-			bad = func(e prom.Exemplar) bool { return !good.selects(e.Series) }
-		}
-		return s.String(), bad, true
-	case slo.Uptime, slo.Slices, slo.Ratio:
 	}
-	return "", nil, false
+	if good, ok := counterOf(c.Part); c.Good && ok {
+		bad = func(e prom.Exemplar) bool { return !good.selects(e.Series) }
+	}
+	return s.String(), bad, true
 }
 
 func (s series) selects(l map[string]string) bool {

@@ -172,7 +172,7 @@ func keepsPromises(t *testing.T, s *slo.Spec) {
 			t.Errorf("%s has the pair %+v", s.ID(), p)
 		}
 	}
-	if n := len(s.Queries()); n == 0 || (s.SLI.Kind == slo.Events) != (n == 2) {
+	if n := len(s.Queries()); n == 0 || (s.SLI.Counters() != nil) != (n == 2) {
 		t.Errorf("%s has %d queries", s.ID(), n)
 	}
 	for _, q := range s.Queries() {

@@ -348,7 +348,7 @@ func (b *Backfill) hoursOf(s *slo.Spec, sink *hourSink, out *Batch) {
 			if !m.hasTotal {
 				continue
 			}
-			bad, total, _ := m.events(s.SLI.Kind == slo.Latency || s.SLI.Good != nil)
+			bad, total, _ := m.events(countsGood(s))
 			sum := budget.Sum{Bad: bad, Total: total, Known: 60, BadSlots: int(min(60, (bad+budget.Unit-1)/budget.Unit))}
 			r.Hours = append(r.Hours, budget.HourAt{Hour: at.Hour(), Sum: sum})
 		}

@@ -45,7 +45,7 @@ func boundKey(s *slo.Spec) string {
 func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.Minute, out *Batch) (changed bool) {
 	var due []*slo.Spec
 	for _, s := range specs {
-		if s.SLI.Kind != slo.Latency || !s.SLI.Histogram.Bare() {
+		if !s.SLI.Histogram.Bare() {
 			continue
 		}
 		if b, ok := r.bounds[s.ID()]; !ok || b.limit != boundKey(s) || to-b.checked >= b.wait(s.ID()) {

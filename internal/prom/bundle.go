@@ -50,26 +50,20 @@ type bundle struct {
 // an SLO that Prometheus has to evaluate.
 func termsOf(s *slo.Spec, les []string) []term {
 	raw := func(r role, q *slo.Query) term { return term{role: r, metric: q.Metric, matchers: q.Matchers} }
-	switch i := s.SLI; i.Kind {
-	case slo.Events:
-		other, r := i.Bad, roleBad
-		if other == nil {
-			other, r = i.Good, roleGood
+	switch i, counters := &s.SLI, s.SLI.Counters(); {
+	case counters.Bare():
+		r := roleBad
+		if counters.Good {
+			r = roleGood
 		}
-		if i.Total.Bare() && other.Bare() {
-			return []term{raw(roleTotal, i.Total), raw(r, other)}
-		}
-	case slo.Uptime:
-		if i.Up.Bare() {
-			return []term{raw(roleUp, i.Up)}
-		}
-	case slo.Latency:
-		if i.Histogram.Bare() && len(les) > 0 {
-			ms := i.Histogram.Matchers
-			return []term{
-				{role: roleTotal, metric: i.Histogram.Metric + "_count", matchers: with(ms, labels.MatchEqual, "le", "")},
-				{role: roleGood, metric: i.Histogram.Metric + "_bucket", matchers: with(ms, labels.MatchRegexp, "le", alternation(les))},
-			}
+		return []term{raw(roleTotal, counters.Total), raw(r, counters.Part)}
+	case i.Up.Bare():
+		return []term{raw(roleUp, i.Up)}
+	case i.Histogram.Bare() && len(les) > 0:
+		ms := i.Histogram.Matchers
+		return []term{
+			{role: roleTotal, metric: i.Histogram.Metric + "_count", matchers: with(ms, labels.MatchEqual, "le", "")},
+			{role: roleGood, metric: i.Histogram.Metric + "_bucket", matchers: with(ms, labels.MatchRegexp, "le", alternation(les))},
 		}
 	}
 	return nil

@@ -65,9 +65,8 @@ type formula struct {
 
 // Roles that only formulas have.
 const (
-	roleSlice role = iota + 16
-	roleRatio
-	roleFraction // share of events that were good
+	roleMinute   role = iota + 16 // a value by which the minute is judged
+	roleFraction                  // share of events that were good
 )
 
 // formulas returns the queries of an SLO.
@@ -76,14 +75,12 @@ func (r *Reader) formulas(s *slo.Spec) []formula {
 		text, scale := r.render(q, s.By)
 		return formula{ro, text, scale}
 	}
-	i := s.SLI
-	switch i.Kind {
-	case slo.Events:
-		if i.Bad != nil {
-			return []formula{counted(roleTotal, i.Total), counted(roleBad, i.Bad)}
-		}
-		return []formula{counted(roleTotal, i.Total), counted(roleGood, i.Good)}
-	case slo.Latency:
+	switch i, counters := &s.SLI, s.SLI.Counters(); {
+	case counters != nil && counters.Good:
+		return []formula{counted(roleTotal, counters.Total), counted(roleGood, counters.Part)}
+	case counters != nil:
+		return []formula{counted(roleTotal, counters.Total), counted(roleBad, counters.Part)}
+	case i.Histogram != nil:
 		window := minuteAnd(r.opts.Interval)
 		h := fmt.Sprintf("sum%s(increase(%s[%s]))", byClause(s.By), i.Histogram.Text, slo.ShortDuration(window))
 		limit := strconv.FormatFloat(i.Below, 'g', -1, 64)
@@ -91,14 +88,8 @@ func (r *Reader) formulas(s *slo.Spec) []formula {
 			{roleTotal, "histogram_count(" + h + ")", perMinute(window)},
 			{roleFraction, "histogram_fraction(-Inf, " + limit + ", " + h + ")", 1},
 		}
-	case slo.Uptime:
-		return []formula{{roleUp, i.Up.Render(time.Minute), 1}}
-	case slo.Slices:
-		return []formula{{roleSlice, i.Slice.Render(minuteAnd(r.opts.Interval)), 1}}
-	case slo.Ratio:
-		return []formula{{roleRatio, i.Bad.Render(minuteAnd(r.opts.Interval)), 1}}
 	}
-	return nil
+	return []formula{{roleMinute, s.SLI.Minutes().Render(r.opts.Interval), 1}}
 }
 
 func minuteAnd(d time.Duration) time.Duration { return time.Minute + d }
@@ -185,7 +176,7 @@ func (r *Reader) readExpr(ctx context.Context, s *slo.Spec, to budget.Minute, ou
 // undecided reports whether the SLO is on a histogram of which nothing has been seen yet, or that
 // has no fitting bucket.
 func (r *Reader) undecided(s *slo.Spec) bool {
-	return s.SLI.Kind == slo.Latency && s.SLI.Histogram.Bare() && !r.bounds[s.ID()].native
+	return s.SLI.Histogram.Bare() && !r.bounds[s.ID()].native
 }
 
 // takeAbsent says of an SLO without any series that its slots are absent; a failure to look
@@ -235,8 +226,8 @@ type minuteValues struct {
 	tally
 	hasTotal, hasOther bool
 	fraction           float64
-	down, seen         bool
-	ratio              float64
+	seen               bool
+	bad                float64 // share of the minute
 }
 
 func (ev *evaluated) problems() []string {
@@ -245,7 +236,7 @@ func (ev *evaluated) problems() []string {
 
 // evaluateSlots asks for every formula over [from, to] and makes slots of the answers.
 func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
-	sink := &exprSink{spec: s, found: map[slo.ID]*evaluated{}}
+	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), found: map[slo.ID]*evaluated{}}
 	for _, f := range r.formulas(s) {
 		sink.formula = f
 		if _, err := r.client.queryRange(ctx, f.query, from.End(), to.End(), time.Minute, sink); err != nil {
@@ -258,7 +249,7 @@ func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, from, to budget
 	for _, id := range slices.Sorted(maps.Keys(sink.found)) {
 		sink.found[id].settle(s)
 	}
-	if s.SLI.Kind == slo.Slices && s.SLI.Missing != slo.Exclude && s.SLI.Missing != "" {
+	if s.SLI.Missing != slo.Exclude && s.SLI.Missing != "" {
 		sink.fillMissing(from, to)
 	}
 	return sink.found, nil
@@ -267,6 +258,7 @@ func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, from, to budget
 // exprSink adds up the answers of an SLO's formulas.
 type exprSink struct {
 	spec    *slo.Spec
+	minutes *slo.Minutes // nil where events are counted
 	formula formula
 	found   map[slo.ID]*evaluated
 	current *evaluated
@@ -317,15 +309,12 @@ func (x *exprSink) sample(ms int64, v float64) {
 		}
 	case role == roleFraction:
 		m.fraction, m.hasOther = v, true
-	case role == roleUp:
-		m.seen, m.down = true, m.down || v != 1
-	case role == roleSlice:
-		m.seen, m.down = true, m.down || !x.spec.SLI.GoodWhen.Holds(v)
-	case role == roleRatio:
-		if v < 0 || v > 1 {
+	case role == roleMinute:
+		bad, clamped := x.minutes.Bad(v)
+		if clamped {
 			x.current.clamped++
 		}
-		m.seen, m.ratio = true, max(m.ratio, min(max(v, 0), 1))
+		m.seen, m.bad = true, max(m.bad, bad)
 	}
 }
 
@@ -335,24 +324,22 @@ func (ev *evaluated) settle(s *slo.Spec) {
 		switch {
 		case m.hasTotal:
 			t := m.tally
-			if s.SLI.Kind == slo.Latency {
+			if s.SLI.Histogram != nil {
 				t.good = t.total * min(max(m.fraction, 0), 1)
 			}
-			bad, total, clamped := t.events(s.SLI.Kind == slo.Latency || s.SLI.Good != nil)
+			bad, total, clamped := t.events(countsGood(s))
 			if clamped {
 				ev.clamped++
 			}
 			ev.slots[at] = budget.Count(bad, total)
-		case !m.seen:
-		case s.SLI.Kind == slo.Ratio:
-			ev.slots[at] = budget.Count(thousandths(m.ratio), budget.Unit)
-		case m.down:
-			ev.slots[at] = budget.Count(budget.Unit, budget.Unit)
-		default:
-			ev.slots[at] = budget.Count(0, budget.Unit)
+		case m.seen:
+			ev.slots[at] = budget.Count(thousandths(m.bad), budget.Unit)
 		}
 	}
 }
+
+// countsGood reports whether the good events of an SLO are counted, and the bad ones are the rest.
+func countsGood(s *slo.Spec) bool { return s.SLI.Histogram != nil || s.SLI.Good != nil }
 
 // fillMissing applies the policy of a slices SLO to minutes that were answered without data.
 func (x *exprSink) fillMissing(from, to budget.Minute) {

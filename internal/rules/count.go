@@ -28,23 +28,17 @@ const sliceName = "slowburn:bad:slice"
 // newCount prepares the counting of an indicator, or says why rules cannot.
 func newCount(spec *slo.Spec, scrape time.Duration) (*count, error) {
 	q := querier{spec}
-	switch spec.SLI.Kind {
-	case slo.Events:
-		return q.events()
-	case slo.Latency:
+	switch i, m := &spec.SLI, spec.SLI.Minutes(); {
+	case i.Counters() != nil:
+		return q.events(i.Counters())
+	case i.Histogram != nil:
 		return q.latency()
-	case slo.Uptime:
-		return q.sliced(q.worst(spec.SLI.Up.Render(time.Minute), "!= bool 1")), nil
-	case slo.Slices:
-		return q.slices(scrape)
-	case slo.Ratio:
-		text := spec.SLI.Bad.Render(time.Minute + scrape)
-		return q.sliced(fmt.Sprintf("clamp(max%s(%s), 0, 1)", q.by(), finite(text))), nil
+	case m != nil:
+		return q.minutes(m, scrape)
+	case i.Kind != slo.Composed:
+		return nil, &Refusal{spec.ID(), fmt.Sprintf("an indicator of the kind %q cannot be written as rules", i.Kind)}
 	}
-	if spec.SLI.Kind == slo.Composed {
-		return nil, &Refusal{spec.ID(), "a journey is derived minute by minute from what is known of its steps, and a rule sees only sums over windows; write rules of its steps, or measure the journey as events"}
-	}
-	return nil, &Refusal{spec.ID(), fmt.Sprintf("an indicator of the kind %q cannot be written as rules", spec.SLI.Kind)}
+	return nil, &Refusal{spec.ID(), "a journey is derived minute by minute from what is known of its steps, and a rule sees only sums over windows; write rules of its steps, or measure the journey as events"}
 }
 
 // querier writes PromQL about one SLO.
@@ -76,25 +70,21 @@ func (q querier) rest(good string, w time.Duration) string {
 	return fmt.Sprintf("clamp_min(%s - %s (\n%s\n), 0)", q.recordedTotal(w), q.on(), good)
 }
 
-func (q querier) events() (*count, error) {
-	total, err := q.counter(q.spec.SLI.Total)
+func (q querier) events(c *slo.Counters) (*count, error) {
+	total, err := q.counter(c.Total)
 	if err != nil {
 		return nil, err
 	}
-	other, isBad := q.spec.SLI.Bad, q.spec.SLI.Bad != nil
-	if !isBad {
-		other = q.spec.SLI.Good
-	}
-	found, err := q.counter(other)
+	part, err := q.counter(c.Part)
 	if err != nil {
 		return nil, err
 	}
 	bad := func(w time.Duration) string {
-		if expr := q.orZero(found(w), w); isBad {
-			return expr
-		} else {
+		expr := q.orZero(part(w), w)
+		if c.Good {
 			return q.rest(expr, w)
 		}
+		return expr
 	}
 	return &count{total: total, bad: bad}, nil
 }
@@ -207,31 +197,21 @@ func metric(name string, matchers ...*labels.Matcher) string {
 	return name + "{" + strings.Join(parts, ", ") + "}"
 }
 
-// slices judges each minute by a condition.
-func (q querier) slices(scrape time.Duration) (*count, error) {
-	i := q.spec.SLI
-	condition := fmt.Sprintf("%s bool %s", i.GoodWhen.Op, strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64))
-	good := fmt.Sprintf("min%s(%s %s)", q.by(), finite(i.Slice.Render(time.Minute+scrape)), condition)
-	expr := "1 - " + good
+// minutes judges each minute by the worst series. NaN and the infinities tell nothing.
+func (q querier) minutes(m *slo.Minutes, scrape time.Duration) (*count, error) {
+	text, missing := m.Render(scrape), q.spec.SLI.Missing
+	expr := m.Worst(q.by(), fmt.Sprintf("(%s) and abs(%s) < Inf", text, text))
 	switch {
-	case i.Missing == slo.Exclude || i.Missing == "":
+	case missing == slo.Exclude || missing == "":
 	case len(q.spec.By) > 0:
-		return nil, &Refusal{q.spec.ID(), fmt.Sprintf("missing: %s cannot be applied by rules to labels whose values they do not know; use missing: exclude, or take by away", i.Missing)}
-	case i.Missing == slo.MissingBad:
+		return nil, &Refusal{q.spec.ID(), fmt.Sprintf("missing: %s cannot be applied by rules to labels whose values they do not know; use missing: exclude, or take by away", missing)}
+	case missing == slo.MissingBad:
 		expr += "\nor vector(1)"
 	default:
 		expr += "\nor vector(0)"
 	}
 	return q.sliced(expr), nil
 }
-
-// worst returns 1 while any series fulfils the condition: one that is bad makes the minute bad.
-func (q querier) worst(text, condition string) string {
-	return fmt.Sprintf("max%s(%s %s)", q.by(), finite(text), condition)
-}
-
-// finite drops NaN and the infinities, which tell nothing.
-func finite(text string) string { return fmt.Sprintf("((%s) and abs(%s) < Inf)", text, text) }
 
 // sliced counts minutes. The subquery looks at the end of every whole minute, as the ledger does.
 func (q querier) sliced(slice string) *count {

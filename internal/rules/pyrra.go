@@ -39,20 +39,20 @@ func (b *builder) pyrra() error {
 
 // pyrraBase returns the name that Pyrra's series begin with, and what the total selects.
 func (b *builder) pyrraBase() (string, []*labels.Matcher, error) {
-	i := b.spec.SLI
-	switch {
-	case i.Kind == slo.Events && i.Total.Bare() && (i.Bad == nil || i.Bad.Bare()) && (i.Good == nil || i.Good.Bare()):
-		return pyrraName(i.Total.Metric), i.Total.Matchers, nil
-	case i.Kind == slo.Latency:
-		return pyrraName(i.Histogram.Metric), i.Histogram.Matchers, nil
-	case i.Kind == slo.Uptime && i.Up.Bare():
+	switch i := &b.spec.SLI; {
+	case i.Counters().Bare():
+		return PyrraName(i.Total.Metric), i.Total.Matchers, nil
+	case i.Histogram != nil:
+		return PyrraName(i.Histogram.Metric), i.Histogram.Matchers, nil
+	case i.Up.Bare():
 		return i.Up.Metric, i.Up.Matchers, nil
 	}
 	return "", nil, b.refuse("Pyrra names its series after a metric, and this SLO is made of expressions")
 }
 
-// pyrraName returns a metric's name without the suffix that says how it counts.
-func pyrraName(metric string) string {
+// PyrraName returns a metric's name as Pyrra's series begin: without the suffix that says how it
+// counts.
+func PyrraName(metric string) string {
 	for _, suffix := range []string{"_total", "_count", "_bucket"} {
 		if name, found := strings.CutSuffix(metric, suffix); found {
 			return name
@@ -63,28 +63,24 @@ func pyrraName(metric string) string {
 
 // pyrraIncreases records the events of the whole window, with the labels that tell good from bad.
 func (b *builder) pyrraIncreases(period time.Duration, extra map[string]string) {
-	i, w := b.spec.SLI, promDuration(period)
+	w := promDuration(period)
 	increase := func(query, metric string, keep []string, more ...string) {
-		b.pyrraRecord(pyrraName(metric)+":increase"+w, fmt.Sprintf("sum%s(increase(%s[%s]))", byClause(keep), query, w), extra, more...)
+		b.pyrraRecord(PyrraName(metric)+":increase"+w, fmt.Sprintf("sum%s(increase(%s[%s]))", byClause(keep), query, w), extra, more...)
 	}
-	switch i.Kind {
-	case slo.Events:
-		other := i.Bad
-		if other == nil {
-			other = i.Good
+	switch i, c := &b.spec.SLI, b.spec.SLI.Counters(); {
+	case c.Bare():
+		keep := b.pyrraLabels(c.Total.Matchers, c.Part.Matchers)
+		increase(c.Total.Text, c.Total.Metric, keep)
+		if c.Part.Metric != c.Total.Metric {
+			increase(c.Part.Text, c.Part.Metric, keep)
 		}
-		keep := b.pyrraLabels(i.Total.Matchers, other.Matchers)
-		increase(i.Total.Text, i.Total.Metric, keep)
-		if other.Metric != i.Total.Metric {
-			increase(other.Text, other.Metric, keep)
-		}
-	case slo.Latency:
+	case i.Histogram != nil:
 		keep := b.pyrraLabels(i.Histogram.Matchers, nil)
 		increase(metric(i.Histogram.Metric+"_count", i.Histogram.Matchers...), i.Histogram.Metric+"_count", keep)
 		bucket := append(slices.Clone(i.Histogram.Matchers), bucketLimit(i.Below))
 		increase(metric(i.Histogram.Metric+"_bucket", bucket...), i.Histogram.Metric+"_bucket", keep,
 			labels.BucketLabel, strconv.FormatFloat(i.Below, 'f', -1, 64))
-	case slo.Uptime:
+	case i.Up.Bare():
 		keep := b.pyrraLabels(i.Up.Matchers, nil)
 		for _, f := range []string{"count", "sum"} {
 			b.pyrraRecord(i.Up.Metric+":"+f+w, fmt.Sprintf("sum%s(%s_over_time(%s[%s]))", byClause(keep), f, i.Up.Text, w), extra)

@@ -157,7 +157,7 @@ func said(all []Text) []Text {
 
 // Promise says what the SLO promises.
 func (f Facts) Promise() Text {
-	promise := f.Spec.Objective.Percent() + " % of " + Unit(f.Spec.SLI.Kind, true) + " good, over "
+	promise := f.Spec.Objective.Percent() + " % of " + unit(f.Spec.SLI.Kind, true) + " good, over "
 	if f.Spec.Description == "" {
 		return say("Promised: ", promise, foreign(f.Period()), ".")
 	}
@@ -286,7 +286,7 @@ func (f Facts) why() string {
 	case f.Missed():
 		return "This began and ended while slowburn or its data were not available. It is told now so that nobody is surprised by the spent budget; there is nothing to do at once."
 	case f.Event.Reason == alerting.AgedOut:
-		return "It is over: the last bad " + Unit(f.Spec.SLI.Kind, false) + " has left the alert's windows. There is no traffic at the moment, so this is not proof that it works."
+		return "It is over: the last bad " + unit(f.Spec.SLI.Kind, false) + " has left the alert's windows. There is no traffic at the moment, so this is not proof that it works."
 	case f.Event.Reason == alerting.SLORemoved:
 		return "Closed because the SLO was removed, not because it recovered."
 	case f.Event.Reason == alerting.RuleRemoved:
@@ -385,13 +385,13 @@ func (f Facts) Left() string {
 	case left < 0:
 		return f.left() + ": overspent by " + Counted(-left, f.Spec.SLI.Kind)
 	case left == 0:
-		return f.left() + ": no " + Unit(f.Spec.SLI.Kind, false) + " may go bad"
+		return f.left() + ": no " + unit(f.Spec.SLI.Kind, false) + " may go bad"
 	}
 	return f.left() + ": " + f.mayFail(left)
 }
 
 func (f Facts) mayFail(left int64) string {
-	return figures.Events(left) + " more " + Unit(f.Spec.SLI.Kind, left != budget.Unit) + " may go bad"
+	return figures.Events(left) + " more " + unit(f.Spec.SLI.Kind, left != budget.Unit) + " may go bad"
 }
 
 // fast says how fast the budget burns over the long window of the pair that fired: "13.42× too
@@ -421,23 +421,14 @@ func (f Facts) left() string { return figures.Left(f.Status.Sum.Bad, f.Status.Al
 
 func cost(i alerting.Incident) string { return figures.Cost(i.Bad(), i.Last.Budget.Allowed) }
 
-// Unit returns what an SLO counts: "event", "minute" or "check", or many of them.
-func Unit(k slo.Kind, many bool) string {
-	one := "event"
-	switch k {
-	case slo.Slices:
-		one = "minute"
-	case slo.Uptime:
-		one = "check"
-	case slo.Events, slo.Latency, slo.Ratio, slo.Composed:
-	}
+func unit(k slo.Kind, many bool) string {
 	if many {
-		return one + "s"
+		return k.Unit() + "s"
 	}
-	return one
+	return k.Unit()
 }
 
 // Counted writes a count in thousandths with its unit: "1 event", "1,234 events".
 func Counted(thousandths int64, k slo.Kind) string {
-	return figures.Events(thousandths) + " " + Unit(k, thousandths != budget.Unit)
+	return figures.Events(thousandths) + " " + unit(k, thousandths != budget.Unit)
 }

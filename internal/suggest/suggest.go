@@ -227,7 +227,7 @@ func baseName(metric string) string {
 
 // sameKind tells an SLO of latency from one of errors on the same histogram.
 func sameKind(spec *slo.Spec, metric string) bool {
-	return (spec.SLI.Kind == slo.Latency) == strings.HasSuffix(metric, "_bucket")
+	return (spec.SLI.Histogram != nil) == strings.HasSuffix(metric, "_bucket")
 }
 
 // overlaps reports whether matchers let the group's series through, as far as its labels tell.

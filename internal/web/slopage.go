@@ -73,7 +73,7 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	st := b.Windows[0]
 	v := sloView{
 		row: rowOf(&b, gradeOf(&b)), Budget: b, Status: st,
-		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec.SLI),
+		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec),
 		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), History: figures.Known(b.Filling),
 	}
 	v.Gate = s.Source.Snapshot().Verdict(&b, s.Now())

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"html/template"
 	"net/url"
 	"slices"
@@ -123,16 +124,6 @@ var dataWords = map[string]string{
 	"unseen":       "Not read yet.",
 }
 
-// kindWords explain the indicators.
-var kindWords = map[slo.Kind]string{
-	slo.Events:   "Events are counted from the raw samples of counters.",
-	slo.Latency:  "An event is good when it took no longer than %s, counted from a histogram.",
-	slo.Uptime:   "Every sample of the gauge is an event; it is good while the gauge is up.",
-	slo.Slices:   "Every minute is an event; it is good when the value is %s.",
-	slo.Composed: "Derived, minute by minute, from the SLOs of its steps (%s).",
-	slo.Ratio:    "Every minute weighs the same; the query says which share of it was bad.",
-}
-
 // combineWords explain how a journey is derived.
 var combineWords = map[slo.Combine]string{
 	slo.Weakest:  "as bad as the worst of them",
@@ -140,29 +131,29 @@ var combineWords = map[slo.Combine]string{
 	slo.Weighted: "their mean by weight",
 }
 
+// indicatorWords explain an indicator.
 func indicatorWords(i slo.Indicator) string {
-	detail := i.LimitText
-	switch i.Kind {
-	case slo.Composed:
-		detail = combineWords[i.Journey.Combine]
-	case slo.Slices:
-		detail = i.GoodWhen.Op + " " + figures.Decimal(i.GoodWhen.Value)
+	limit := i.LimitText
+	switch {
+	case i.Journey != nil:
+		limit = combineWords[i.Journey.Combine]
+	case i.GoodWhen.Op != "":
+		limit = i.GoodWhen.Op + " " + figures.Decimal(i.GoodWhen.Value)
 	}
-	return strings.Replace(kindWords[i.Kind], "%s", detail, 1)
+	return strings.Replace(i.Kind.Words(), "%s", limit, 1)
 }
 
 // query is one query with what it counts.
 type query struct{ Name, Text string }
 
-func queriesOf(i slo.Indicator) []query {
-	var all []query
-	for _, q := range []struct {
-		name string
-		*slo.Query
-	}{{"Total events", i.Total}, {"Bad events", i.Bad}, {"Good events", i.Good}, {"Histogram", i.Histogram}, {"Gauge", i.Up}, {"Value", i.Slice}} {
-		if q.Query != nil {
-			all = append(all, query{q.name, q.Text})
-		}
+// partWords name the queries of an indicator.
+var partWords = map[string]string{
+	"total": "Total events", "bad": "Bad events", "good": "Good events", "histogram": "Histogram", "up": "Gauge", "query": "Value",
+}
+
+func queriesOf(s *slo.Spec) (all []query) {
+	for part, q := range s.Parts() {
+		all = append(all, query{cmp.Or(partWords[part], part), q.Text})
 	}
 	return all
 }

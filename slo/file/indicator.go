@@ -77,22 +77,17 @@ func (r *sloReader) indicator(v strictyaml.Value) (slo.Indicator, bool) {
 	if !ok {
 		return slo.Indicator{}, false
 	}
-	var kinds []slo.Kind
-	for _, k := range []slo.Kind{slo.Events, slo.Latency, slo.Uptime, slo.Slices, slo.Ratio, slo.Composed} {
-		if o.Get(string(k)).Given() {
-			kinds = append(kinds, k)
-		}
-	}
+	all := sliKeys.Keys()
+	kinds := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !o.Get(k).Given() })
 	if len(kinds) != 1 {
 		if len(kinds) > 1 {
 			v.Problem(fmt.Sprintf("sli has both %s and %s", kinds[0], kinds[1]), "write one SLO for each")
 		} else {
-			v.Problem("sli is empty", "write events, latency, uptime, slices, ratio or journey")
+			v.Problem("sli is empty", "write "+strings.Join(all[:len(all)-1], ", ")+" or "+all[len(all)-1])
 		}
 		return slo.Indicator{}, false
 	}
-	part := o.Get(string(kinds[0]))
-	switch kinds[0] {
+	switch part := o.Get(kinds[0]); slo.Kind(kinds[0]) {
 	case slo.Events:
 		return r.events(part)
 	case slo.Latency:
@@ -104,8 +99,9 @@ func (r *sloReader) indicator(v strictyaml.Value) (slo.Indicator, bool) {
 		return r.slices(part)
 	case slo.Composed:
 		return r.journey(part)
+	default:
+		return r.ratio(part)
 	}
-	return r.ratio(part)
 }
 
 // badOrGood reads whichever of bad and good was written; both or none is refused.

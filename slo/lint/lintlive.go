@@ -90,9 +90,9 @@ func lintTypes(s *slo.Spec, types map[string]Type) (out slo.Problems) {
 		}
 		switch {
 		case !q.Bare():
-		case s.SLI.Kind == slo.Events && gauge:
+		case s.SLI.Counters() != nil && gauge:
 			out = append(out, Finding(s, part, "gauge-counted", why, "count a counter; for a gauge write uptime or slices"))
-		case s.SLI.Kind != slo.Events && s.SLI.Kind != slo.Latency && t.Name == "counter":
+		case s.SLI.Minutes() != nil && t.Name == "counter":
 			out = append(out, Finding(s, part, "counter-as-gauge", fmt.Sprintf("%s is a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
 		}
 	}
@@ -105,7 +105,7 @@ const minAllowed = 10
 
 // lintTraffic finds objectives that are too strict for the number of events.
 func lintTraffic(s *slo.Spec, days []Tally) slo.Problems {
-	if s.SLI.Kind != slo.Events && s.SLI.Kind != slo.Latency || len(days) == 0 {
+	if s.SLI.Counters() == nil && s.SLI.Histogram == nil || len(days) == 0 {
 		return nil
 	}
 	all := sum(days)

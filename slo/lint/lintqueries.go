@@ -16,10 +16,11 @@ import (
 
 // lintSameQueries refuses a total that is also bad or good.
 func lintSameQueries(s *slo.Spec) []finding {
-	if s.SLI.Kind != slo.Events || s.SLI.Total == nil {
+	c := s.SLI.Counters()
+	if c == nil {
 		return nil
 	}
-	total := s.SLI.Total.Expr()
+	total := c.Total.Expr()
 	for part, q := range map[string]*slo.Query{"bad": s.SLI.Bad, "good": s.SLI.Good} {
 		if q == nil || total == nil {
 			continue
@@ -77,7 +78,7 @@ func lintDiffering(s *slo.Spec) (out []finding) {
 
 // eachPart calls f with what bad or good reads, beside what total reads.
 func eachPart(s *slo.Spec, f func(part string, total, some *slo.Query)) {
-	if s.SLI.Kind != slo.Events {
+	if s.SLI.Total == nil {
 		return
 	}
 	total := s.SLI.Total.Selector()
@@ -133,7 +134,7 @@ var telling = map[string]*regexp.Regexp{
 // lintSwapped suspects that good and bad were exchanged.
 func lintSwapped(s *slo.Spec) []finding {
 	for part, q := range s.Parts() {
-		if part != "good" && part != "bad" || s.SLI.Kind != slo.Events {
+		if part != "good" && part != "bad" || s.SLI.Total == nil {
 			continue
 		}
 		other := map[string]string{"good": "bad", "bad": "good"}[part]
@@ -195,7 +196,7 @@ func visit(e parser.Expr, f func(parser.Node)) {
 
 // lintCounting finds event queries that do not count events.
 func lintCounting(s *slo.Spec) (out []finding) {
-	if s.SLI.Kind != slo.Events {
+	if s.SLI.Counters() == nil {
 		return nil
 	}
 	for part, q := range s.Parts() {
@@ -272,10 +273,10 @@ func aggregates(e parser.Expr) (found bool) {
 
 // lintGauges finds counters where the value itself is looked at.
 func lintGauges(s *slo.Spec) (out []finding) {
+	if s.SLI.Minutes() == nil {
+		return nil
+	}
 	for part, q := range s.Parts() {
-		if part != "up" && part != "query" && (s.SLI.Kind != slo.Ratio || part != "bad") {
-			continue
-		}
 		if q.Bare() && strings.HasSuffix(q.Metric, "_total") {
 			out = append(out, strange("counter-as-gauge", part, fmt.Sprintf("%s looks like a counter, whose value only grows", q.Metric), "use events to count, or a gauge here"))
 		}
@@ -306,7 +307,7 @@ func lintRatio(s *slo.Spec) (out []finding) {
 const manySeconds = 60
 
 func lintLimit(s *slo.Spec) []finding {
-	if s.SLI.Kind != slo.Latency || s.SLI.Histogram == nil {
+	if s.SLI.Histogram == nil {
 		return nil
 	}
 	if _, err := strictyaml.ParseNumber(s.SLI.LimitText); err != nil || s.SLI.Below < manySeconds || !strings.HasSuffix(s.SLI.Histogram.Metric, "_seconds") {

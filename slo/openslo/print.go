@@ -262,26 +262,30 @@ func shortest(d time.Duration) string {
 
 // indicator writes the indicator, and what belongs to it in the SLO and in the objective.
 func (w *writer) indicator() (metric yamlout.Map, method string, objective yamlout.Map, ok bool) {
-	i := w.spec.SLI
-	switch i.Kind {
-	case slo.Events:
+	i, m := &w.spec.SLI, w.spec.SLI.Minutes()
+	switch {
+	case i.Counters() != nil:
 		return w.counts(i.Total, i.Bad, i.Good), occurrences, nil, true
-	case slo.Latency:
+	case i.Histogram != nil:
 		w.notes = append(w.notes, "The histogram is written as a bucket and a count, since OpenSLO has no histograms; a native one has no such series.")
 		return w.histogram(), occurrences, nil, true
-	case slo.Uptime:
+	case i.Up != nil:
 		w.loseBy()
 		w.notes = append(w.notes, "The uptime is written as a threshold: good while the gauge is 1.")
 		objective := yamlout.Map{{Key: "op", Value: yamlout.Text("gte")}, {Key: "value", Value: yamlout.Raw("1")}}
 		return threshold(i.Up), occurrences, objective, true
-	case slo.Slices:
+	case i.GoodWhen.Op != "":
 		return w.slices()
-	case slo.Composed:
+	case m == nil:
 		w.lose("the SLO", "it is a journey, and OpenSLO has nothing that is derived from other SLOs (its composites are objectives of one SLO)")
 		return nil, "", nil, false
 	}
 	w.loseBy()
-	ratio := yamlout.Map{{Key: "counter", Value: yamlout.Raw("false")}, {Key: "raw", Value: source(i.Bad.Text)}, {Key: "rawType", Value: yamlout.Text("failure")}}
+	raw := "failure"
+	if m.Good {
+		raw = "success"
+	}
+	ratio := yamlout.Map{{Key: "counter", Value: yamlout.Raw("false")}, {Key: "raw", Value: source(m.Series(m.Query.Text))}, {Key: "rawType", Value: yamlout.Text(raw)}}
 	return yamlout.Map{{Key: "ratioMetric", Value: ratio}}, ratioTimeslices, yamlout.Map{{Key: "timeSliceWindow", Value: yamlout.Raw("1m")}}, true
 }
 
