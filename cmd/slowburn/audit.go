@@ -36,7 +36,7 @@ func (c *auditCmd) Run(e *env) error {
 	return t.flush()
 }
 
-// saying is an act's words, or its facts without the digest.
+// saying returns an act's words, or its facts without the digest.
 func saying(a api.Act) string {
 	var all []string
 	if a.Text != "" {

@@ -101,7 +101,7 @@ func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
 	return set, client, nil
 }
 
-// span is the time to replay, in whole minutes.
+// span returns the time to replay, in whole minutes.
 func (c *backtestCmd) span(now time.Time) (from, to budget.Minute, err error) {
 	end := c.To
 	if end.IsZero() {
@@ -170,7 +170,7 @@ func composeJourney(j *slo.Spec, ledgers map[slo.ID]*budget.Ledger) *budget.Ledg
 	return budget.ComposeAll(j.SLI.Journey, steps)
 }
 
-// replayOne is the whole of a backtest: the live decision code, from the zero state.
+// replayOne runs the live decision code from the zero state.
 func replayOne(in alerting.Input, from, to budget.Minute) replay {
 	_, events := alerting.Advance(in, alerting.State{Through: from}, to)
 	r := replay{ID: in.ID, Incidents: alerting.Fold(nil, events)}

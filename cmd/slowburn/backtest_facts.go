@@ -6,7 +6,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
-// backtestAsFacts is what JSON and YAML show; labels are nil without a list of incidents.
+// backtestAsFacts returns what JSON and YAML show; labels are nil without a list of incidents.
 func backtestAsFacts(replays []replay, labels []alerting.Span, from, to budget.Minute) api.Backtest {
 	facts := api.Backtest{From: from.Time(), To: to.Time(), SLOs: []api.Replay{}}
 	for _, r := range replays {
@@ -25,7 +25,7 @@ func backtestAsFacts(replays []replay, labels []alerting.Span, from, to budget.M
 	return facts
 }
 
-// pagesOf are the spans of all pages; one that is still open lasts to the end of the replay.
+// pagesOf returns the spans of all pages; one that is still open lasts to the end of the replay.
 func pagesOf(replays []replay, to budget.Minute) []alerting.Span {
 	var pages []alerting.Span
 	for _, r := range replays {

@@ -90,7 +90,7 @@ func (c *changeListCmd) Run(e *env) error {
 	return t.flush()
 }
 
-// dearest is the greatest share of a budget that went after a change.
+// dearest returns the greatest share of a budget that went after a change.
 func dearest(c api.Change) string {
 	var worst api.ChangeCost
 	for _, cost := range c.Costs {

@@ -150,7 +150,7 @@ func shownIn(found slo.Problems) (out slo.Problems) {
 	return out
 }
 
-// sourceTime is what time it is for the server, whose clock stamps the data; our own if it does not say.
+// sourceTime returns the time by the clock of the server, whose clock stamps the data; our own if it does not say.
 func sourceTime(ctx context.Context, client *prom.Client, now func() time.Time) time.Time {
 	skew, _, err := client.ClockSkew(ctx, now)
 	if err != nil {

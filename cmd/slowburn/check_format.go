@@ -55,7 +55,7 @@ func (o outcome) summary(w io.Writer) (err error) {
 	return err
 }
 
-// count is how many problems have that severity.
+// count returns how many problems have that severity.
 func (o outcome) count(s strictyaml.Severity) (n int) {
 	for _, p := range o.problems {
 		if p.Severity == s {
@@ -93,7 +93,7 @@ func (o outcome) github(w io.Writer) error {
 	return o.summary(w)
 }
 
-// sentence is the message with its hint.
+// sentence returns the message with its hint.
 func sentence(p slo.Problem) string {
 	if p.Hint == "" {
 		return p.Message
@@ -184,7 +184,7 @@ func (o outcome) sarifRules() (rules []object, index map[string]int) {
 	return rules, index
 }
 
-// sarifPlace is where a problem is; what belongs to no file has no place.
+// sarifPlace returns where a problem is; what belongs to no file has no place.
 func sarifPlace(p slo.Problem) []object {
 	if p.File == "" {
 		return []object{}
@@ -200,7 +200,7 @@ func sarifPlace(p slo.Problem) []object {
 	return []object{{"physicalLocation": where}}
 }
 
-// fileURI is a path as a URI reference: relative to where the program runs, or with file: if it is absolute.
+// fileURI returns a path as a URI reference: relative to where the program runs, or with file: if it is absolute.
 func fileURI(name string) string {
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	for i, part := range parts {

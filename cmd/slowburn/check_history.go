@@ -25,7 +25,7 @@ const (
 // errTooMany says that a history was not read, to spare the server.
 var errTooMany = fmt.Errorf("it has more than %d series; sum them up by a recording rule first", tooManySeries)
 
-// history is the good and bad events of the last days, by looking at the counters now and then. What happened to a counter
+// history returns the good and bad events of the last days, by looking at the counters now and then. What happened to a counter
 // between its last look and its end is missing, so it is an estimate.
 func (i *inspector) history(ctx context.Context, f *facts) ([]lint.Tally, *prom.Error) {
 	if f.series > tooManySeries {
@@ -54,7 +54,7 @@ func (i *inspector) history(ctx context.Context, f *facts) ([]lint.Tally, *prom.
 	return out, nil
 }
 
-// slices is the history of what is judged minute by minute: every minute is an event, and some of them are looked at.
+// slices returns the history of what is judged minute by minute: every minute is an event, and some of them are looked at.
 func (i *inspector) slices(ctx context.Context, bad string) (out []lint.Tally, err *prom.Error) {
 	shares, err := i.days(ctx, bad)
 	for _, p := range shares {
@@ -67,7 +67,7 @@ func (i *inspector) slices(ctx context.Context, bad string) (out []lint.Tally, e
 // dailyPoints are the values of a query at the ends of days, in order.
 type dailyPoints []prom.Point
 
-// at is the value at a time; without any there was nothing.
+// at returns the value at a time; without any there was nothing.
 func (ps dailyPoints) at(ms int64) float64 {
 	for _, p := range ps {
 		if p.At == ms {
@@ -88,7 +88,7 @@ func (i *inspector) days(ctx context.Context, query string) (dailyPoints, *prom.
 // perSecond recognises an expression that counts events per second.
 var perSecond = regexp.MustCompile(`\brate\(`)
 
-// daily is the queries for the events of a day: all, and those that are bad or good. Of what is judged minute by minute
+// daily returns the queries for the events of a day: all, and those that are bad or good. Of what is judged minute by minute
 // it is the share of bad ones alone.
 func (f *facts) daily() (total, other string, isGood bool) {
 	every := "1h"

@@ -105,7 +105,7 @@ type facts struct {
 	series      float64 // how many of the largest query
 }
 
-// bare are the queries that are bare selectors; those of a histogram are no series of their own.
+// bare returns the queries that are bare selectors; those of a histogram are no series of their own.
 func (f *facts) bare() (out []*slo.Query) {
 	for _, q := range f.spec.Queries() {
 		if q.Bare() && q != f.spec.SLI.Histogram {
@@ -186,7 +186,7 @@ func hintOf(e *prom.Error) string {
 // fallsOf is the share of the changes of counters that go down, if there are enough of them.
 const fallsOf = "sum(resets(%[1]s[30m])) / (sum(changes(%[1]s[30m])) >= 10)"
 
-// metricType is the type of what a bare selector picks: as its targets say, or by how it moves if they do not.
+// metricType returns the type of what a bare selector picks: as its targets say, or by how it moves if they do not.
 func (i *inspector) metricType(ctx context.Context, selector string) (t lint.Type, err error) {
 	i.mu.Lock()
 	t, known := i.types[selector]
@@ -215,7 +215,7 @@ func (i *inspector) metricType(ctx context.Context, selector string) (t lint.Typ
 	return t, nil
 }
 
-// missingLabels are the labels of by that no series of a bare query has.
+// missingLabels returns the labels of by that no series of a bare query has.
 func (i *inspector) missingLabels(ctx context.Context, f *facts) (found slo.Problems, err error) {
 	for n, label := range f.spec.By {
 		if f.total == "" {

@@ -41,7 +41,7 @@ type comparison struct {
 	Error  string // why there is nothing to compare
 }
 
-// comparisonFacts is what JSON and YAML show of comparisons.
+// comparisonFacts returns what JSON and YAML show of comparisons.
 func comparisonFacts(all []comparison) []api.Comparison {
 	var out []api.Comparison
 	for _, x := range all {
@@ -120,7 +120,7 @@ func (c *compareCmd) prepare(e *env) (*slo.Set, *prom.Client, compare.Prometheus
 	return set, client, server, nil
 }
 
-// newAPI is the API client of Prometheus. It follows no redirects: credentials must not travel.
+// newAPI returns the API client of Prometheus. It follows no redirects: credentials must not travel.
 func newAPI(p config.Prometheus) (compare.Prometheus, error) {
 	transport, err := promconfig.NewRoundTripperFromConfig(p.HTTP, "prometheus")
 	if err != nil {

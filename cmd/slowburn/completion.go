@@ -69,7 +69,7 @@ func wordOf(f *kong.Flag) word {
 	return w
 }
 
-// pathOf is the names of the commands down to n, without the program's.
+// pathOf returns the names of the commands down to n, without the program's.
 func pathOf(n *kong.Node) string {
 	if n.Type == kong.ApplicationNode {
 		return ""

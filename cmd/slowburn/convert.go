@@ -118,7 +118,7 @@ func (o *origins) watch(readers []file.Reader) []file.Reader {
 	return out
 }
 
-// document is the index of the foreign document that a line belongs to, or -1.
+// document returns the index of the foreign document that a line belongs to, or -1.
 func (o *origins) document(file string, line int) int {
 	i, found := slices.BinarySearchFunc(o.starts, place{file, line}, place.compare)
 	if !found {
@@ -130,7 +130,7 @@ func (o *origins) document(file string, line int) int {
 	return i
 }
 
-// lost is what the readers of other formats said while reading. What the lint says of the SLOs is
+// lost returns what the readers of other formats said while reading. What the lint says of the SLOs is
 // left to check.
 func (o *origins) lost(set *slo.Set) (out slo.Problems) {
 	lint := lint.Set(set)
@@ -143,7 +143,7 @@ func (o *origins) lost(set *slo.Set) (out slo.Problems) {
 	return out
 }
 
-// layout is the comments of a converted file: where each SLO is from, what was chosen, what was lost.
+// layout returns the comments of a converted file: where each SLO is from, what was chosen, what was lost.
 func (o *origins) layout(set *slo.Set, lost slo.Problems) file.Layout {
 	if len(o.format) == 0 {
 		return file.Layout{}
@@ -165,7 +165,7 @@ func (o *origins) layout(set *slo.Set, lost slo.Problems) file.Layout {
 	return l
 }
 
-// owner is the SLO that a warning is about: the last one above it in the same document.
+// owner returns the SLO that a warning is about: the last one above it in the same document.
 func (o *origins) owner(set *slo.Set, w slo.Problem) (owner *slo.Spec) {
 	document := o.document(w.File, w.Line)
 	for _, s := range set.Specs {
@@ -176,7 +176,7 @@ func (o *origins) owner(set *slo.Set, w slo.Problem) (owner *slo.Spec) {
 	return owner
 }
 
-// sources are the files the SLOs came from.
+// sources returns the files the SLOs came from.
 func sources(set *slo.Set) (files []string) {
 	for _, s := range set.Specs {
 		files = append(files, s.File)

@@ -88,7 +88,7 @@ func (d *doctor) channels(ctx context.Context, client *slack.Client, self slack.
 	}
 }
 
-// channelNames are the channels that messages may go to, sorted.
+// channelNames returns the channels that messages may go to, sorted.
 func (d *doctor) channelNames() []string {
 	names := []string{d.cfg.Slack.Channel}
 	for _, s := range d.set.Specs {

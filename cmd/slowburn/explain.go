@@ -71,7 +71,7 @@ func (x *explanation) consult(e *env) error {
 	return nil
 }
 
-// localSpec is the SLO in the files of the configuration; nil, and why in a sentence, if it is not there.
+// localSpec returns the SLO in the files of the configuration; nil, and why in a sentence, if it is not there.
 func localSpec(e *env, id slo.ID) (*slo.Spec, string) {
 	cfg, err := config.Load(e.cli.ConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {

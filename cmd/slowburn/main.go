@@ -98,7 +98,7 @@ func (e exitError) Unwrap() error { return e.err }
 func answerNo(err error) error      { return exitError{exitNo, err} }
 func cannotFindOut(err error) error { return exitError{exitUnknown, err} }
 
-// run is the whole program but for the process around it.
+// run parses the command line and runs its command; it returns the exit code.
 func run(args []string, around surroundings) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -119,7 +119,7 @@ func tellCorrections(out io.Writer, s api.SLO) {
 	}
 }
 
-// correctionText is a correction in a line.
+// correctionText returns a correction in a line.
 func correctionText(c api.Correction) string {
 	if c.Running {
 		return c.Text + ", runs until " + figures.UTC(c.Until)
@@ -166,7 +166,7 @@ func burnOf(s api.SLO) string {
 	return figures.Times(*b.Rate) + " over " + b.Window
 }
 
-// gateOf is what the error-budget policy says.
+// gateOf returns what the error-budget policy says.
 func gateOf(s api.SLO) string {
 	if s.Gate == nil {
 		return figures.Unknown

@@ -89,7 +89,7 @@ func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client,
 	return existing, cfg.Signals, client, nil
 }
 
-// withFiles are the paths of the configuration under which there are SLO files. Whoever asks for suggestions may
+// withFiles returns the paths of the configuration under which there are SLO files. Whoever asks for suggestions may
 // not have any yet.
 func withFiles(cfg config.Config) (paths []string) {
 	for _, p := range cfg.SLOs {

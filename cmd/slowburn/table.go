@@ -32,7 +32,7 @@ func (t table) flush() error { return t.w.Flush() }
 
 func thousandths(events float64) int64 { return int64(math.Round(events * budget.Unit)) }
 
-// parts is a share in so many parts that what a float loses cannot be seen; it rounds up.
+// parts returns a share in so many parts that what a float loses cannot be seen; it rounds up.
 func parts(share float64) int64 { return int64(math.Ceil(share*wholeParts - 0.5)) }
 
 // wholeParts are the parts of the whole.

@@ -68,7 +68,7 @@ func difference(before, after *slo.Set) map[string]string {
 	return facts
 }
 
-// printed is every SLO of a set as it would be written, wherever it stands in the files.
+// printed returns every SLO of a set as it would be written, wherever it stands in the files.
 func printed(set *slo.Set) map[string]string {
 	all := map[string]string{}
 	if set == nil {

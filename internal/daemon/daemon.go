@@ -247,10 +247,10 @@ func (a *Daemon) afterTick(observe func(engine.Summary)) func(engine.Summary) {
 	}
 }
 
-// now is our clock, corrected if the source's says otherwise: messages carry the source's time, and age by it.
+// now returns our clock, corrected if the source's says otherwise: messages carry the source's time, and age by it.
 func (a *Daemon) now() time.Time { return a.Engine.Corrected(a.Clock()) }
 
-// handler is everything that is served over HTTP.
+// handler returns everything that is served over HTTP.
 func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
 		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery,

@@ -87,10 +87,10 @@ func (b backend) Owe(ctx context.Context, entries []outbox.Entry) error {
 	return err
 }
 
-// Now is the time that the evaluation goes by.
+// Now returns the time that the evaluation goes by.
 func (b backend) Now() time.Time { return b.now() }
 
-// Incident is one incident, from memory while it is open.
+// Incident returns one incident, from memory while it is open.
 func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bool) {
 	if i, open := b.Engine.Snapshot().Open.Find(id); open {
 		return i, true
@@ -99,10 +99,10 @@ func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bo
 	return i, ok && err == nil
 }
 
-// Open are the incidents that have not ended.
+// Open returns the incidents that have not ended.
 func (b backend) Open() []alerting.Incident { return b.Engine.Snapshot().Open.All() }
 
-// Standings are all budgets.
+// Standings returns all budgets.
 func (b backend) Standings() []slack.Standing {
 	var all []slack.Standing
 	for _, x := range b.Engine.Snapshot().Budgets {
@@ -111,14 +111,14 @@ func (b backend) Standings() []slack.Standing {
 	return all
 }
 
-// Gate is the verdict of the error-budget policy on a service or an SLO.
+// Gate returns the verdict of the error-budget policy on a service or an SLO.
 func (b backend) Gate(scope string) (alerting.Verdict, bool) {
 	service, name, _ := strings.Cut(scope, "/")
 	all := b.Engine.Snapshot().Verdicts(service, name, b.Clock())
 	return alerting.Worst(all), len(all) > 0
 }
 
-// Draft is the draft of a postmortem.
+// Draft returns the draft of a postmortem.
 func (b backend) Draft(ctx context.Context, i alerting.Incident) (string, error) {
 	return b.Postmortem(ctx, i)
 }

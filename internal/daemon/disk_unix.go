@@ -4,7 +4,7 @@ package daemon
 
 import "syscall"
 
-// FreeSpace is how many bytes this process may still write on the disk of a folder.
+// FreeSpace returns how many bytes this process may still write on the disk of a folder.
 func FreeSpace(dir string) (uint64, bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

@@ -32,7 +32,7 @@ func (a *Daemon) evidence(ctx context.Context, r evidence.Request) evidence.Evid
 	return found
 }
 
-// foundOut is what burnt and what changed, as it was found then; where nobody has looked, or looked in vain, it is asked
+// foundOut returns what burnt and what changed, as it was found then; where nobody has looked, or looked in vain, it is asked
 // for now. It is nil for an incident in which nothing burned.
 func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.Evidence, error) {
 	if i.Last.Burn == nil {
@@ -86,7 +86,7 @@ func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *e
 	return out
 }
 
-// picks are the ways to each signal of a snapshot.
+// picks returns the ways to each signal of a snapshot.
 func picks(s signals.Snapshot) []func(signals.Snapshot) signals.Signal {
 	all := []func(signals.Snapshot) signals.Signal{
 		func(s signals.Snapshot) signals.Signal { return s.Latency },

@@ -85,7 +85,7 @@ func (a *Daemon) runHeartbeat(ctx context.Context) {
 	}
 }
 
-// early is how much sooner than its interval a heartbeat may go out: ticks jitter.
+// early returns how much sooner than its interval a heartbeat may go out: ticks jitter.
 func early(every time.Duration) time.Duration { return every / 10 }
 
 // pingTimeout bounds one heartbeat.

@@ -17,7 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
-// Pages are the incidents that were pages, oldest first.
+// Pages returns the incidents that were pages, oldest first.
 func (a *Daemon) Pages(ctx context.Context) ([]alerting.Incident, error) {
 	all, err := a.db.Incidents(ctx, store.IncidentFilter{})
 	var pages []alerting.Incident
@@ -29,7 +29,7 @@ func (a *Daemon) Pages(ctx context.Context) ([]alerting.Incident, error) {
 	return pages, err
 }
 
-// review is the postmortem of an incident as people have it, or a draft.
+// review returns the postmortem of an incident as people have it, or a draft.
 func (a *Daemon) review(ctx context.Context, i alerting.Incident) (string, error) {
 	if text, ok := a.Keeper.File(i.ID); ok {
 		return text, nil
@@ -54,7 +54,7 @@ func (a *Daemon) Postmortem(ctx context.Context, i alerting.Incident) (string, e
 	return text, err
 }
 
-// draftFacts is everything that a draft is made of besides the ledgers.
+// draftFacts returns everything that a draft is made of besides the ledgers.
 func (a *Daemon) draftFacts(ctx context.Context, i alerting.Incident) (postmortem.Facts, error) {
 	f := postmortem.Facts{
 		Incident: i, Limit: a.Engine.Snapshot().PostmortemAt(), Zone: a.Keeper.Zone, Reviews: a.Keeper.Reviews(), Depends: a.Engine.Snapshot().Set.Upstream(i.SLO),
@@ -98,7 +98,7 @@ func (a *Daemon) draftFacts(ctx context.Context, i alerting.Incident) (postmorte
 	return f, err
 }
 
-// messages are the addresses of the messages that told an incident's events, as far as Slack has said them, by the
+// messages returns the addresses of the messages that told an incident's events, as far as Slack has said them, by the
 // event's key.
 func (a *Daemon) messages(ctx context.Context, i alerting.Incident) (map[string]string, error) {
 	sent, err := a.db.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Receiver: config.SlackReceiver, Thread: i.Thread()})

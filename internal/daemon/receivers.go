@@ -114,7 +114,7 @@ func NewSlack(cfg config.Slack, getenv func(string) string, log *slog.Logger) (o
 	return nil, nil
 }
 
-// secret is what a file holds, or the value if no file is named. A file that holds nothing is an error: it
+// secret returns what a file holds, or the value if no file is named. A file that holds nothing is an error: it
 // was named by somebody who believes that it does.
 func secret(file, value string, log *slog.Logger) (string, error) {
 	if file == "" {

@@ -15,7 +15,7 @@ import (
 // target is where a message goes: a receiver, and for Slack a channel if the route names one.
 type target struct{ receiver, channel string }
 
-// String is a target as people read it.
+// String returns a target as people read it.
 func (t target) String() string { return strings.TrimSpace(t.receiver + " " + t.channel) }
 
 // routing decides who is told.
@@ -25,14 +25,14 @@ type routing struct {
 	channel   string // Slack's default
 }
 
-// NewRouting is the routing of a configuration; slack says whether Slack can be reached.
+// NewRouting returns the routing of a configuration; slack says whether Slack can be reached.
 func NewRouting(cfg config.Config, slack bool) routing {
 	return routing{receivers: cfg.ReceiverNames(slack), routes: cfg.Routes, channel: cfg.Slack.Channel}
 }
 
 func (r routing) has(receiver string) bool { return slices.Contains(r.receivers, receiver) }
 
-// To is who is told about a budget at a severity. Without a route that matches it is everybody, but what
+// To returns who is told about a budget at a severity. Without a route that matches it is everybody, but what
 // is there to wake people of pages only.
 func (r routing) To(spec *slo.Spec, id slo.ID, severity alerting.Severity) []target {
 	for _, route := range r.routes {
@@ -64,7 +64,7 @@ func (r routing) expand(names []string, channel string) []target {
 	return all
 }
 
-// told is who is told about an event: of an incident everybody who is told at any severity that it has had.
+// told returns who is told about an event: of an incident everybody who is told at any severity that it has had.
 // first are those who were not told about the events before.
 func (r routing) told(spec *slo.Spec, e alerting.Event, i alerting.Incident) (all []target, first map[target]bool) {
 	first = map[target]bool{}
@@ -85,7 +85,7 @@ func (r routing) told(spec *slo.Spec, e alerting.Event, i alerting.Incident) (al
 	return all, first
 }
 
-// fallbacks are the receivers that a page may go to instead, in the order of the configuration, or what wakes
+// fallbacks returns the receivers that a page may go to instead, in the order of the configuration, or what wakes
 // people first, then Slack, then the rest.
 func (r routing) fallbacks(f config.Fallback) []string {
 	order := f.To

@@ -78,7 +78,7 @@ func (s series) suffixed(suffix string, more ...*labels.Matcher) series {
 	return s.with(more)
 }
 
-// String is the selector. Values are quoted by Prometheus' own printer.
+// String returns the selector. Values are quoted by Prometheus' own printer.
 func (s series) String() string {
 	parts := []string{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, s.metric).String()}
 	for _, m := range s.matchers {
@@ -87,7 +87,7 @@ func (s series) String() string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// counterOf is the counter that a query reads: a bare selector, or the one below sum and rate or increase.
+// counterOf returns the counter that a query reads: a bare selector, or the one below sum and rate or increase.
 func counterOf(q *slo.Query) (series, bool) {
 	if q.Bare() {
 		return series{q.Metric, q.Matchers}, true
@@ -143,7 +143,7 @@ func counters(total, part series, good bool) *meter {
 	return m
 }
 
-// gained is what counters gained within a range. What was not there before counts whole, as in the ledger: increase
+// gained returns what counters gained within a range. What was not there before counts whole, as in the ledger: increase
 // would leave out the first sample of a new series, which after a deployment is every series.
 func gained(selector, over string) string {
 	before := over
@@ -224,7 +224,7 @@ func (g *gatherer) rank(ctx context.Context) ranking.Ranking {
 	return r
 }
 
-// labels are the ones worth comparing: those with more than one value, and not too many; replicas last.
+// labels returns those worth comparing: those with more than one value, and not too many; replicas last.
 func (g *gatherer) labels(ctx context.Context, m *meter) (names, skipped []string, _ error) {
 	values := map[string]map[string]bool{}
 	carried := map[string]bool{}

@@ -56,7 +56,7 @@ func (g *gatherer) changes(ctx context.Context) ([]ranking.Change, error) {
 	return likeliest(all, g.Onset), errors.Join(failed...)
 }
 
-// recorded are the changes that people or their pipelines declared, less those that were taken back.
+// recorded returns the changes that people or their pipelines declared, less those that were taken back.
 func (g *gatherer) recorded() (out []ranking.Change) {
 	undone := map[string]bool{}
 	for _, a := range g.Acts {
@@ -77,7 +77,7 @@ func (g *gatherer) recorded() (out []ranking.Change) {
 // targetLabels say which targets belong to a service, and not what a request was about.
 var targetLabels = []string{"job", "namespace", "app", "service", "service_name", "app_kubernetes_io_name", "cluster", "env", "environment"}
 
-// scope is matchers that pick the service's own targets, and names that its workload may have.
+// scope returns matchers that pick the service's own targets, and names that its workload may have.
 func (g *gatherer) scope() (scope []*labels.Matcher, names []string) {
 	if g.Service != nil && g.Service.Signals != nil {
 		scope, _ = signals.ParseMatch(g.Service.Signals.Match)
@@ -141,7 +141,7 @@ func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []st
 	return all, nil
 }
 
-// version is what a series of build_info calls what runs.
+// version returns what a series of build_info calls what runs.
 func version(l map[string]string) string {
 	for _, name := range versionLabels {
 		if v := l[name]; v != "" {

@@ -146,7 +146,7 @@ func (e Evidence) Empty() bool {
 	return nowhere && len(e.Changes) == 0 && len(e.Traces) == 0 && !known
 }
 
-// Failure is why something could not be found out that should have been, "" if all went well.
+// Failure returns why something could not be found out that should have been, "" if all went well.
 func (e Evidence) Failure() string {
 	if e.Burns.Verdict == ranking.NotKnown {
 		return e.Burns.Reason

@@ -122,7 +122,7 @@ func traceOf(e prom.Exemplar) string {
 	return ""
 }
 
-// placeOf is the labels that say what a request was about.
+// placeOf returns the labels that say what a request was about.
 func placeOf(e prom.Exemplar) string {
 	var parts []string
 	for name, value := range e.Series {

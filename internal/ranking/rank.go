@@ -112,7 +112,7 @@ func Rank(all []Breakdown, allowed float64) Ranking {
 	return r
 }
 
-// widest is the count of the label that most series carry.
+// widest returns the count of the label that most series carry.
 func widest(a, b Count) Count {
 	if b.Total > a.Total {
 		return b
@@ -154,7 +154,7 @@ func newTally(b Breakdown, allowed float64) *tally {
 
 func ratio(c Count) float64 { return float64(c.Bad) / float64(max(c.Total, 1)) }
 
-// past is the share of bad events that is expected of a value, and of how many events that is known.
+// past returns the share of bad events that is expected of a value, and of how many events that is known.
 func (t *tally) past(before Count) (share, known float64) {
 	switch {
 	case t.before.Total == 0:
@@ -179,7 +179,7 @@ func (t *tally) compare(value string) Contributor {
 	return c
 }
 
-// score is the part of the excess that is sure.
+// score returns the part of the excess that is sure.
 func (c Contributor) score() float64 {
 	if c.Sigmas <= 0 {
 		return math.Inf(-1)
@@ -187,7 +187,7 @@ func (c Contributor) score() float64 {
 	return float64(c.Excess) * (1 - sure/c.Sigmas)
 }
 
-// standOut are the values that got surely worse, and clearly more so than the others.
+// standOut returns the values that got surely worse, and clearly more so than the others.
 func (t *tally) standOut() (out []Contributor) {
 	if len(t.values) < 2 {
 		return nil // where there is one value, it explains everything and says nothing
@@ -213,10 +213,10 @@ func (t *tally) standOut() (out []Contributor) {
 	return out
 }
 
-// rate is how much worse the value got: excess bad events per event.
+// rate returns how much worse the value got: excess bad events per event.
 func (c Contributor) rate() float64 { return float64(c.Excess) / float64(c.Now.Total) }
 
-// moved is the value that traffic went to, if that explains most of the additional bad events: the sum over all values
+// moved returns the value that traffic went to, if that explains most of the additional bad events: the sum over all values
 // of (share of the traffic now − before) × share of bad events before.
 func (t *tally) moved() *Contributor {
 	all := float64(t.now.Bad) - float64(t.now.Total)*t.usual

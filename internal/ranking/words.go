@@ -12,7 +12,7 @@ import (
 
 // The sentences are plain text with foreign names in them: whoever shows them escapes them as a whole.
 
-// Name is the label with its value, as PromQL writes it.
+// Name returns the label with its value, as PromQL writes it.
 func (c Contributor) Name() string {
 	if c.Value == "" {
 		return "no " + c.Label
@@ -20,7 +20,7 @@ func (c Contributor) Name() string {
 	return c.Label + "=" + strconv.Quote(markdown.Cut(c.Value, 60))
 }
 
-// Headline is the ranking in a few words, for the middle of a sentence.
+// Headline returns the ranking in a few words, for the middle of a sentence.
 func (r Ranking) Headline() string {
 	switch r.Verdict {
 	case StandsOut:

@@ -69,7 +69,7 @@ type saturationSource struct {
 // Catalogue is an ordered list of sources. Earlier ones are preferred.
 type Catalogue []*Entry
 
-// Lookup is the entry of that name, or nil.
+// Lookup returns the entry of that name, or nil.
 func (c Catalogue) Lookup(name string) *Entry {
 	if i := slices.IndexFunc(c, func(e *Entry) bool { return e.Name == name }); i >= 0 {
 		return c[i]
@@ -77,7 +77,7 @@ func (c Catalogue) Lookup(name string) *Entry {
 	return nil
 }
 
-// Names are the names of all entries, in order.
+// Names returns the names of all entries, in order.
 func (c Catalogue) Names() []string {
 	names := make([]string, len(c))
 	for i, e := range c {
@@ -86,7 +86,7 @@ func (c Catalogue) Names() []string {
 	return names
 }
 
-// With is the catalogue with a house's additions. An addition of the name of an entry replaces it.
+// With returns the catalogue with a house's additions. An addition of the name of an entry replaces it.
 func (c Catalogue) With(house Catalogue) Catalogue {
 	out := slices.Clone(c)
 	for _, e := range house {
@@ -99,7 +99,7 @@ func (c Catalogue) With(house Catalogue) Catalogue {
 	return out
 }
 
-// Default is the built-in catalogue.
+// Default returns the built-in catalogue.
 func Default() Catalogue { return slices.Clone(defaultCatalogue()) }
 
 var defaultCatalogue = sync.OnceValue(func() Catalogue {

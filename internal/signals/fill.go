@@ -69,7 +69,7 @@ func matchersFor(match []*labels.Matcher, live *Live) []*labels.Matcher {
 	return match[:len(match)-len(live.only)]
 }
 
-// absent is the first metric that does not exist, or "".
+// absent returns the first metric that does not exist, or "".
 func absent(live *Live, metrics []string) string {
 	for _, name := range metrics {
 		if !live.Has(name) {
@@ -79,7 +79,7 @@ func absent(live *Live, metrics []string) string {
 	return ""
 }
 
-// applicable are the matchers of the catalogue whose labels the metric has.
+// applicable returns the matchers of the catalogue whose labels the metric has.
 func applicable(live *Live, metric string, set []*labels.Matcher) (out []*labels.Matcher) {
 	for _, m := range set {
 		if live.HasLabel(metric, m.Name) {
@@ -185,7 +185,7 @@ func (f *Filled) fillErrors(match []*labels.Matcher, live *Live) {
 	f.Errors.Query = "1 - " + share(count("rate", good), total)
 }
 
-// Counted is the metric whose events are counted, and how they are summed.
+// Counted returns the metric whose events are counted, and how they are summed.
 func (f *Filled) Counted(live *Live) (string, func(function, selector string) string) {
 	if total := f.Entry.PickTraffic(live); len(total) > 0 {
 		return total[0], func(function, s string) string { return sum(function, s) }
@@ -287,7 +287,7 @@ var units = []struct {
 	{"_ns", 1e-9},
 }
 
-// bucketUnit is the unit of a histogram's buckets in seconds.
+// bucketUnit returns the unit of a histogram's buckets in seconds.
 func bucketUnit(name string, declared float64) float64 {
 	if unit, ok := NamedUnit(name); ok {
 		return unit
@@ -298,7 +298,7 @@ func bucketUnit(name string, declared float64) float64 {
 	return 1
 }
 
-// NamedUnit is the unit of a histogram's buckets in seconds, if its name tells one other than seconds.
+// NamedUnit returns the unit of a histogram's buckets in seconds, if its name tells one other than seconds.
 func NamedUnit(name string) (seconds float64, ok bool) {
 	for _, u := range units {
 		if strings.HasSuffix(name, u.suffix) {

@@ -63,7 +63,7 @@ func forecast(points []prom.Point, limit float64, at time.Time) Forecast {
 	return agree(long, short, limit, at)
 }
 
-// agree is the forecast of two lines that say the same.
+// agree returns the forecast of two lines that say the same.
 func agree(long, short line, limit float64, at time.Time) Forecast {
 	if long.slope <= 0 || short.slope <= 0 {
 		return Forecast{Reason: "it is not growing"}
@@ -143,7 +143,7 @@ func fit(points []prom.Point, at time.Time) (line, string) {
 	return line{now: my - slope*mx, slope: slope, uncertain: math.Sqrt(wrong / (n - 2) / sxx)}, ""
 }
 
-// stepError is the sum of squares that is left when the points are taken for two levels with one step
+// stepError returns the sum of squares that is left when the points are taken for two levels with one step
 // between them, at its best place.
 func stepError(points []prom.Point) float64 {
 	var total, squares float64

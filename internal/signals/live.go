@@ -39,13 +39,13 @@ func (l *Live) Has(metric string) bool { return l.labels[metric] != nil }
 // HasLabel reports whether the metric exists with that label.
 func (l *Live) HasLabel(metric, label string) bool { return l.labels[metric][label] }
 
-// Metrics are the metrics that exist, sorted.
+// Metrics returns the metrics that exist, sorted.
 func (l *Live) Metrics() []string { return slices.Sorted(maps.Keys(l.labels)) }
 
 // histogramParts are the series of a classic histogram; without suffix the name is that of a native one.
 var histogramParts = []string{"_bucket", "_count", ""}
 
-// Metrics are the names of all metrics that the entry knows, sorted.
+// Metrics returns the names of all metrics that the entry knows, sorted.
 func (e *Entry) Metrics() []string {
 	var names []string
 	for _, alternative := range e.Traffic {
@@ -121,7 +121,7 @@ func selectors(names []string, match []*labels.Matcher) []string {
 	return out
 }
 
-// labelled are the metrics whose labels decide how the entry is read.
+// labelled returns the metrics whose labels decide how the entry is read.
 func (e *Entry) labelled() (names []string) {
 	for _, alternative := range e.Traffic {
 		names = append(names, alternative...)
@@ -172,7 +172,7 @@ func (e *Entry) PickTraffic(live *Live) []string {
 	return nil
 }
 
-// pickHistogram is the first histogram that exists. The one of the traffic that is counted comes first, so that
+// pickHistogram returns the first histogram that exists. The one of the traffic that is counted comes first, so that
 // both are about the same events.
 func (e *Entry) pickHistogram(live *Live) (name string, native bool) {
 	candidates := slices.Clone(e.latency.histograms)

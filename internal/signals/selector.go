@@ -62,7 +62,7 @@ func ParseMatch(text string) ([]*labels.Matcher, error) {
 	return promQL.ParseMetricSelector(text)
 }
 
-// opposite is the matcher that matches whatever m does not.
+// opposite returns the matcher that matches whatever m does not.
 func opposite(m *labels.Matcher) *labels.Matcher {
 	types := map[labels.MatchType]labels.MatchType{
 		labels.MatchEqual: labels.MatchNotEqual, labels.MatchNotEqual: labels.MatchEqual,

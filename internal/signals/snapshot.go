@@ -66,7 +66,7 @@ type Saturation struct {
 	Forecast Forecast `json:"forecast"`
 }
 
-// Share is how much of the limit is in use, if that is known.
+// Share returns how much of the limit is in use, if that is known.
 func (s Saturation) Share() (float64, bool) {
 	if !s.Now.Known || s.Limit <= 0 {
 		return 0, false
@@ -245,7 +245,7 @@ func (t taker) saturation(p Part) Saturation {
 	return s
 }
 
-// number is the single finite value of a query.
+// number returns the single finite value of a query.
 func (t taker) number(query string, at time.Time) Reading {
 	list, err := t.client.Vector(t.ctx, query, at)
 	switch {

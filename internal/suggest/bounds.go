@@ -42,7 +42,7 @@ type le struct {
 // ladder is the finite buckets of a histogram, from the smallest.
 type ladder []le
 
-// classOf is the class that the ladder fits: the tightest whose limits are kept. Between bounds, the lower
+// classOf returns the class that the ladder fits: the tightest whose limits are kept. Between bounds, the lower
 // one speaks.
 func (l ladder) classOf() string {
 	for _, c := range classes {
@@ -53,7 +53,7 @@ func (l ladder) classOf() string {
 	return ""
 }
 
-// within is the share of requests that were surely not slower.
+// within returns the share of requests that were surely not slower.
 func (l ladder) within(seconds float64) (share float64) {
 	for _, b := range l {
 		if b.bound <= seconds*(1+1e-9) {
@@ -63,7 +63,7 @@ func (l ladder) within(seconds float64) (share float64) {
 	return share
 }
 
-// candidates are the bounds to look at in history: from the smallest that 99 % kept yesterday.
+// candidates returns the bounds to look at in history: from the smallest that 99 % kept yesterday.
 func (l ladder) candidates() ladder {
 	const tries = 3
 	for i, b := range l {
@@ -143,7 +143,7 @@ func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	return sortTypes(cellsOf(cells, route), route, c.Unit), "", nil
 }
 
-// route is the label that tells request types apart, "" if there is none or it has too many values.
+// route returns the label that tells request types apart, "" if there is none or it has too many values.
 func (s *scout) route(src source, metric string, matchers []*labels.Matcher) (string, error) {
 	for _, name := range src.entry.Routes {
 		if !src.live.HasLabel(metric, name) {
@@ -247,7 +247,7 @@ func ladderOf(cells []cell, unit float64) ladder {
 	return l
 }
 
-// latencyHistory is the history of the requests of a service that were slower than a bucket's bound.
+// latencyHistory returns the history of the requests of a service that were slower than a bucket's bound.
 func (s *scout) latencyHistory(g group, t types, b le) (record, error) {
 	c := g.entry.Fill(g.match(), g.live).Counts
 	metric := c.Metric + "_bucket"
@@ -270,7 +270,7 @@ func (s *scout) latencyHistory(g group, t types, b le) (record, error) {
 // nativeBounds are the limits that are tried for a native histogram, in seconds.
 var nativeBounds = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
-// nativeLadder is the ladder of a native histogram, at the usual limits.
+// nativeLadder returns the ladder of a native histogram, at the usual limits.
 func (s *scout) nativeLadder(g group) (ladder, error) {
 	c := g.entry.Fill(g.match(), g.live).Counts
 	var l ladder
@@ -292,7 +292,7 @@ func fraction(c signals.Counts, bound float64, over string) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', 12, 64) }
 
-// nativeHistory is the history of the requests of a service that were slower than a limit.
+// nativeHistory returns the history of the requests of a service that were slower than a limit.
 func (s *scout) nativeHistory(g group, b le) (record, error) {
 	c := g.entry.Fill(g.match(), g.live).Counts
 	const over = "[6h:30m]"

@@ -44,7 +44,7 @@ func resolutionFor(series float64) resolution {
 	return resolutions[len(resolutions)-1].resolution
 }
 
-// gained is what counters gained within a step, whether or not they still exist at its end: the last value in
+// gained returns what counters gained within a step, whether or not they still exist at its end: the last value in
 // it less the last one before it, or all of it where they were reset or are new. What was out of sight for a
 // while when the step began is not new: its value before is looked for a little further back.
 func (r resolution) gained(selector string) string {
@@ -53,12 +53,12 @@ func (r resolution) gained(selector string) string {
 	return "((" + last + " - " + before + ") >= 0 or " + last + ")"
 }
 
-// last is the last value within a time, which may lie back.
+// last returns the last value within a time, which may lie back.
 func (r resolution) last(selector string, within time.Duration, offset string) string {
 	return "last_over_time(" + selector + "[" + slo.ShortDuration(within) + r.looks() + "]" + offset + ")"
 }
 
-// looks is the resolution of a subquery, or nothing if every sample is read.
+// looks returns the resolution of a subquery, or nothing if every sample is read.
 func (r resolution) looks() string {
 	if r.every == 0 {
 		return ""
@@ -121,7 +121,7 @@ func fromGood(total, good curve) curve {
 	return bad
 }
 
-// eventsHistory is the history of good and bad events of every service of a source, by their labels. Bare counters
+// eventsHistory returns the history of good and bad events of every service of a source, by their labels. Bare counters
 // are read for all services at once.
 func (s *scout) eventsHistory(src source, groups []group) (map[string]record, error) {
 	all := src.entry.Fill(nil, src.live).Counts
@@ -151,7 +151,7 @@ func (s *scout) eventsHistory(src source, groups []group) (map[string]record, er
 	return out, nil
 }
 
-// badHistory is the bad events by service. There are fewer series of them, so they may be read more closely, but in the
+// badHistory returns the bad events by service. There are fewer series of them, so they may be read more closely, but in the
 // same steps. An event that is bad for two reasons is one event.
 func (s *scout) badHistory(selectors, labels []string, total resolution) (map[string]curve, error) {
 	series := 0.0
@@ -198,12 +198,12 @@ func (s *scout) slowHistory(groups []group) (map[string]record, error) {
 	return out, err
 }
 
-// sampled is a query over $window as one over a long step that looks at a sample every half hour.
+// sampled returns a query over $window as one over a long step that looks at a sample every half hour.
 func sampled(query string) string {
 	return strings.ReplaceAll(query, "["+slo.WindowVariable+"]", "["+slo.ShortDuration(manyStep)+":30m]")
 }
 
-// one is the single curve of a query; nil if there is none.
+// one returns the single curve of a query; nil if there is none.
 func (s *scout) one(query string, step time.Duration) (curve, error) {
 	all, err := s.curves(query, step)
 	for _, c := range all {
@@ -212,7 +212,7 @@ func (s *scout) one(query string, step time.Duration) (curve, error) {
 	return nil, err
 }
 
-// uptimeHistory is the history of a gauge that is 1 or 0, in minutes.
+// uptimeHistory returns the history of a gauge that is 1 or 0, in minutes.
 func (s *scout) uptimeHistory(g group) (record, error) {
 	every := "1m"
 	if g.day > 100 {
@@ -242,7 +242,7 @@ var lateSteps = []float64{10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 
 // lateEvery is how often the age is looked at.
 const lateEvery = 5 * time.Minute
 
-// late is the history of an age: the smallest limit that is well above the usual and was kept to 99 % in the worst
+// late returns the history of an age: the smallest limit that is well above the usual and was kept to 99 % in the worst
 // week.
 func (s *scout) late(query string) (limit float64, r record, err error) {
 	age, err := s.one(query, lateEvery)

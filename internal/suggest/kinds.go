@@ -74,7 +74,7 @@ func eventsOf(c signals.Counts) slo.Indicator {
 	return sli
 }
 
-// increase is what a counter gained.
+// increase returns what a counter gained.
 func increase(selector string) string {
 	return "sum(increase(" + selector + "[" + slo.WindowVariable + "]))"
 }
@@ -108,7 +108,7 @@ func (s *suggester) decide(one SLO, r record, most string, g group) SLO {
 	return one
 }
 
-// interval is how often the metrics of a group are scraped, 0 if unknown.
+// interval returns how often the metrics of a group are scraped, 0 if unknown.
 func (s *suggester) interval(g group) time.Duration {
 	f := g.entry.Fill(g.match(), g.live)
 	if !f.Counts.Raw {
@@ -164,7 +164,7 @@ func (s *suggester) latency(src source, groups []group) error {
 	return nil
 }
 
-// latencyOf is the latency SLOs of one service.
+// latencyOf returns the latency SLOs of one service.
 func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
 	c := g.entry.Fill(g.match(), g.live).Counts
 	if c.Native {

@@ -33,7 +33,7 @@ func (s *suggester) proposals() ([]Proposal, error) {
 	return out, nil
 }
 
-// tier is the class of the service's requests, if they are all of one.
+// tier returns the class of the service's requests, if they are all of one.
 func tier(v *service) string {
 	slices.Sort(v.class)
 	if c := slices.Compact(v.class); len(c) == 1 {
@@ -42,7 +42,7 @@ func tier(v *service) string {
 	return ""
 }
 
-// saturation is the measures with a limit that the runtimes know about the service and that have data now. Those of
+// saturation returns the measures with a limit that the runtimes know about the service and that have data now. Those of
 // its own entry come with signals.from.
 func (s *suggester) saturation(v *service) (out []slo.Saturation, err error) {
 	for _, src := range s.all {
@@ -63,7 +63,7 @@ func (s *suggester) saturation(v *service) (out []slo.Saturation, err error) {
 	return out, nil
 }
 
-// matches are the ways to find the service's series in a runtime source: its own labels, or a container of its name.
+// matches returns the ways to find the service's series in a runtime source: its own labels, or a container of its name.
 func (src source) matches(g group) [][]*labels.Matcher {
 	out := [][]*labels.Matcher{g.match()}
 	if src.entry.Attach != "" {
@@ -82,7 +82,7 @@ func first(list []string) string {
 // measured is the time over which a measure is looked at, as long as that of a snapshot.
 const measured = 5 * time.Minute
 
-// measures are those of a source that have a limit and a value.
+// measures returns those of a source that have a limit and a value.
 func (s *suggester) measures(src source, match []*labels.Matcher) (out []slo.Saturation, err error) {
 	for _, p := range src.entry.Fill(match, src.live).Saturation {
 		if p.Limit <= 0 {

@@ -109,7 +109,7 @@ func (g group) match() []*labels.Matcher {
 	return equal(pairs...)
 }
 
-// name is what the service is called: the value of the first label, in letters that names may have.
+// name returns what the service is called: the value of the first label, in letters that names may have.
 func (g group) name() string {
 	if len(g.labels) == 0 {
 		return g.entry.Name
@@ -135,7 +135,7 @@ func equal(pairs ...string) (out []*labels.Matcher) {
 	return out
 }
 
-// anyOf is a matcher for one of several values of a label.
+// anyOf returns a matcher for one of several values of a label.
 func anyOf(label string, values []string) *labels.Matcher {
 	if len(values) == 1 {
 		return labels.MustNewMatcher(labels.MatchEqual, label, values[0])
@@ -147,7 +147,7 @@ func anyOf(label string, values []string) *labels.Matcher {
 	return labels.MustNewMatcher(labels.MatchRegexp, label, strings.Join(quoted, "|"))
 }
 
-// grown is what counters gained in the time before: the difference to their value then, or all of it where
+// grown returns what counters gained in the time before: the difference to their value then, or all of it where
 // they were reset or are new, as the ledger counts it. It reads three samples of a series, however long the time is.
 func grown(selector string, over time.Duration) string {
 	return "((" + selector + " - " + selector + " offset " + slo.ShortDuration(over) + ") >= 0 or " + selector + ")"
@@ -168,7 +168,7 @@ func by(names ...string) string {
 // maxGroups is how many services of one source are looked at.
 const maxGroups = 500
 
-// groups are the services that a source tells apart and in which something happened within a day.
+// groups returns the services that a source tells apart and in which something happened within a day.
 func (s *scout) groups(src source) ([]group, error) {
 	metric, happened := src.census()
 	if metric == "" {
@@ -194,7 +194,7 @@ func (s *scout) groups(src source) ([]group, error) {
 	return out[:min(len(out), maxGroups)], nil
 }
 
-// valueOf is the value of the element with these labels, 0 if there is none.
+// valueOf returns the value of the element with these labels, 0 if there is none.
 func valueOf(list []prom.Element, want map[string]string) float64 {
 	for _, one := range list {
 		if sameLabels(one.Labels, want) {
@@ -216,7 +216,7 @@ func sameLabels(a, b map[string]string) bool {
 	return true
 }
 
-// census is the metric that tells which services a source has, and the query of what happened to each of
+// census returns the metric that tells which services a source has, and the query of what happened to each of
 // them within a day, given how to group.
 func (src source) census() (metric string, query func(by string) string) {
 	e, f := src.entry, src.entry.Fill(nil, src.live)

@@ -141,7 +141,7 @@ func (s *suggester) writable(g group) bool {
 	return err == nil
 }
 
-// of is the service of a group.
+// of returns the service of a group.
 func (s *suggester) of(g group) *service {
 	name := s.nameOf(g)
 	v := s.services[name]
@@ -157,7 +157,7 @@ func (s *suggester) of(g group) *service {
 	return v
 }
 
-// nameOf is the name of a group's service. If the same source has another service of that name, say in another
+// nameOf returns the name of a group's service. If the same source has another service of that name, say in another
 // namespace, the other labels become part of it.
 func (s *suggester) nameOf(g group) string {
 	name := g.name()

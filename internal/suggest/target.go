@@ -30,7 +30,7 @@ type record struct {
 	unit    string // what is counted: events, or minutes
 }
 
-// span is the time that the record covers, holes included.
+// span returns the time that the record covers, holes included.
 func (r record) span() time.Duration {
 	if len(r.buckets) == 0 {
 		return 0
@@ -39,7 +39,7 @@ func (r record) span() time.Duration {
 	return time.Duration(r.buckets[last].at-r.buckets[0].at)*time.Millisecond + r.step
 }
 
-// events is how many events a window holds, taken from the record.
+// events returns how many events a window holds, taken from the record.
 func (r record) events() float64 {
 	total := 0.0
 	for _, b := range r.buckets {
@@ -51,7 +51,7 @@ func (r record) events() float64 {
 // week is the length of the window in which the target must have been met, or all there is if that is less.
 const week = 7 * 24 * time.Hour
 
-// worst is the largest share of bad events in any week of the record, and when that week ended. Without
+// worst returns the largest share of bad events in any week of the record, and when that week ended. Without
 // events there is none.
 func (r record) worst() (share float64, end time.Time, ok bool) {
 	var total, bad float64
@@ -86,7 +86,7 @@ const (
 	wholeHistory = 27 * 24 * time.Hour
 )
 
-// aim is the highest step that was met in the worst week and whose budget is more than chance. Steps
+// aim returns the highest step that was met in the worst week and whose budget is more than chance. Steps
 // stricter than most, if that is not "", are not considered.
 func (r record) aim(most string) target {
 	share, end, ok := r.worst()
