@@ -11,8 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// actsCmd is the table of what a person can do about an incident: the verb, the kind of act that it records, and its help.
-// Verbs that need no more than the incident share one command.
+// actsCmd is the table of what a person can do about an incident: the verb, the kind of act that it
+// records, and its help. Verbs that need no more than the incident share one command.
 type actsCmd struct {
 	Ack       incidentAct `cmd:"" act:"acknowledge" help:"Acknowledge: you have it."`
 	Silence   silenceCmd  `cmd:"" help:"Hear no more of it for a while, or until the budget recovers."`

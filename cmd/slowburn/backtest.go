@@ -117,8 +117,8 @@ func (c *backtestCmd) span(now time.Time) (from, to budget.Minute, err error) {
 	return budget.MinuteOf(begin), budget.MinuteOf(end), nil
 }
 
-// readHistory reads every minute, and before the first one as many as the alerts look back; of the windows of
-// the budgets before that, the sums of hours.
+// readHistory reads every minute, and before the first one as many as the alerts look back; of the
+// windows of the budgets before that, the sums of hours.
 func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minute) (map[slo.ID]*budget.Ledger, map[slo.ID][]string, error) {
 	horizon, past := budget.Minute(0), budget.Minute(0)
 	for _, spec := range set.Specs {

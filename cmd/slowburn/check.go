@@ -57,7 +57,8 @@ func (c *checkCmd) Run(e *env) error {
 	return nil
 }
 
-// load reads the given paths, or the configuration and what it names. The configuration is optional when paths are given.
+// load reads the given paths, or the configuration and what it names. The configuration is optional
+// when paths are given.
 func (c *checkCmd) load(e *env) (*slo.Set, config.Config, error) {
 	cfg, err := config.Load(e.cli.ConfigFile)
 	if len(c.Paths) > 0 {
@@ -100,8 +101,8 @@ func (c *checkCmd) refuse(e *env, err error) error {
 	return answerNo(errors.New(figures.Plural(n, "problem") + " to put right"))
 }
 
-// probe asks a live server about every SLO of the set. Its findings are shown with their source lines, less those that a
-// comment accepts.
+// probe asks a live server about every SLO of the set. Its findings are shown with their source
+// lines, less those that a comment accepts.
 func (c *checkCmd) probe(e *env, cfg config.Config, set *slo.Set) (slo.Problems, error) {
 	cfg.Prometheus.URL = c.Prometheus
 	client, err := daemon.NewClient(cfg.Prometheus)
@@ -150,7 +151,8 @@ func shownIn(found slo.Problems) (out slo.Problems) {
 	return out
 }
 
-// sourceTime returns the time by the clock of the server, whose clock stamps the data; our own if it does not say.
+// sourceTime returns the time by the clock of the server, whose clock stamps the data; our own if
+// it does not say.
 func sourceTime(ctx context.Context, client *prom.Client, now func() time.Time) time.Time {
 	skew, _, err := client.ClockSkew(ctx, now)
 	if err != nil {

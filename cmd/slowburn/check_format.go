@@ -18,7 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
-// outcome is what check found. With an error among the problems nothing was loaded, and the counts are 0.
+// outcome is what check found. With an error among the problems nothing was loaded, and the counts
+// are 0.
 type outcome struct {
 	slos, services int
 	problems       slo.Problems
@@ -71,8 +72,8 @@ var (
 	commandProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-// github writes workflow commands, which GitHub shows at the lines of a pull request.
-// Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+// github writes workflow commands, which GitHub shows at the lines of a pull request. Source:
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 func (o outcome) github(w io.Writer) error {
 	for _, p := range o.problems {
 		var at []string
@@ -141,9 +142,8 @@ const (
 	checkDocs   = projectURL + "/blob/main/docs/check.md#"
 )
 
-// sarif writes the Static Analysis Results Interchange Format 2.1.0, which code scanning of GitHub, GitLab and
-// editors read.
-// Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/
+// sarif writes the Static Analysis Results Interchange Format 2.1.0, which code scanning of GitHub,
+// GitLab and editors read. Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/
 func (o outcome) sarif(w io.Writer) error {
 	rules, index := o.sarifRules()
 	results := []object{}
@@ -200,7 +200,8 @@ func sarifPlace(p slo.Problem) []object {
 	return []object{{"physicalLocation": where}}
 }
 
-// fileURI returns a path as a URI reference: relative to where the program runs, or with file: if it is absolute.
+// fileURI returns a path as a URI reference: relative to where the program runs, or with file: if
+// it is absolute.
 func fileURI(name string) string {
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	for i, part := range parts {

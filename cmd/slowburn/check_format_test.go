@@ -12,7 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// someProblems are of every kind: with and without lint, place, column and hint, with what formats could stumble over.
+// someProblems are of every kind: with and without lint, place, column and hint, with what formats
+// could stumble over.
 var someProblems = slo.Problems{
 	{File: "slos/a b,c:d%.yaml", Line: 7, Column: 21, Severity: strictyaml.Error, ID: "dead-alert", Message: "100% dead\n::error::no", Hint: "write <less>, or more"},
 	{File: "/etc/slos/ä.yaml", Line: 3, Severity: strictyaml.Warning, ID: "no-data", Message: `"quoted" & <angled>`},
@@ -58,7 +59,8 @@ func TestJSONOutcome(t *testing.T) {
 	}
 }
 
-// The essentials of the SARIF 2.1.0 schema, checked by hand: what is required, of which type, and that indices lead somewhere.
+// The essentials of the SARIF 2.1.0 schema, checked by hand: what is required, of which type, and
+// that indices lead somewhere.
 func TestSARIFHasTheFormOfItsStandard(t *testing.T) {
 	for name, problems := range map[string]slo.Problems{"many problems": someProblems, "none": nil} {
 		t.Run(name, func(t *testing.T) {

@@ -12,11 +12,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
-// historyDays is how far back an SLO is compared with what happened: four weeks, the default window.
+// historyDays is how far back an SLO is compared with what happened: four weeks, the default
+// window.
 const historyDays = 28
 
-// manySeries are series of which a sample an hour would be too much: 672 samples each in four weeks. They are looked at
-// every four hours. tooManySeries is what the ledger refuses to read, too.
+// manySeries are series of which a sample an hour would be too much: 672 samples each in four
+// weeks. They are looked at every four hours. tooManySeries is what the ledger refuses to read,
+// too.
 const (
 	manySeries    = 3000
 	tooManySeries = 10_000
@@ -25,8 +27,9 @@ const (
 // errTooMany says that a history was not read, to spare the server.
 var errTooMany = fmt.Errorf("it has more than %d series; sum them up by a recording rule first", tooManySeries)
 
-// history returns the good and bad events of the last days, by looking at the counters now and then. What happened to a counter
-// between its last look and its end is missing, so it is an estimate.
+// history returns the good and bad events of the last days, by looking at the counters now and
+// then. What happened to a counter between its last look and its end is missing, so it is an
+// estimate.
 func (i *inspector) history(ctx context.Context, f *facts) ([]lint.Tally, *prom.Error) {
 	if f.series > tooManySeries {
 		return nil, &prom.Error{Kind: prom.TooLarge, Op: "history", Err: errTooMany}
@@ -54,7 +57,8 @@ func (i *inspector) history(ctx context.Context, f *facts) ([]lint.Tally, *prom.
 	return out, nil
 }
 
-// slices returns the history of what is judged minute by minute: every minute is an event, and some of them are looked at.
+// slices returns the history of what is judged minute by minute: every minute is an event, and some
+// of them are looked at.
 func (i *inspector) slices(ctx context.Context, bad string) (out []lint.Tally, err *prom.Error) {
 	shares, err := i.days(ctx, bad)
 	for _, p := range shares {
@@ -88,8 +92,8 @@ func (i *inspector) days(ctx context.Context, query string) (dailyPoints, *prom.
 // perSecond recognises an expression that counts events per second.
 var perSecond = regexp.MustCompile(`\brate\(`)
 
-// daily returns the queries for the events of a day: all, and those that are bad or good. Of what is judged minute by minute
-// it is the share of bad ones alone.
+// daily returns the queries for the events of a day: all, and those that are bad or good. Of what
+// is judged minute by minute it is the share of bad ones alone.
 func (f *facts) daily() (total, other string, isGood bool) {
 	every := "1h"
 	if f.series > manySeries {

@@ -12,9 +12,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
-// What a server is asked, per SLO of two bare counters: two counts of series, the distance of scrapes, the type of each
-// metric (once for all SLOs), whether it falls if nobody knows its type, and the days of four weeks, two range queries
-// over subqueries with a step of at least an hour. See docs/check.md for what that costs.
+// What a server is asked, per SLO of two bare counters: two counts of series, the distance of
+// scrapes, the type of each metric (once for all SLOs), whether it falls if nobody knows its type,
+// and the days of four weeks, two range queries over subqueries with a step of at least an hour.
+// See docs/check.md for what that costs.
 
 // probeWindow stands in for $window when a query is tried.
 const probeWindow = 5 * time.Minute
@@ -31,8 +32,9 @@ type inspector struct {
 	types map[string]lint.Type // by the text of a selector
 }
 
-// checkLive asks a server about every SLO of the set. What it finds is a warning at the part it is about; a server that
-// does not answer is an error. unread are the SLOs that could not be compared with their history, and why.
+// checkLive asks a server about every SLO of the set. What it finds is a warning at the part it is
+// about; a server that does not answer is an error. unread are the SLOs that could not be compared
+// with their history, and why.
 func checkLive(ctx context.Context, client *prom.Client, set *slo.Set, now time.Time) (found slo.Problems, unread map[slo.ID]error, err error) {
 	i := &inspector{client: client, now: now, types: map[string]lint.Type{}}
 	problems, histories, failures := make([]slo.Problems, len(set.Specs)), make([]error, len(set.Specs)), make([]error, len(set.Specs))
@@ -105,7 +107,8 @@ type facts struct {
 	series      float64 // how many of the largest query
 }
 
-// bare returns the queries that are bare selectors; those of a histogram are no series of their own.
+// bare returns the queries that are bare selectors; those of a histogram are no series of their
+// own.
 func (f *facts) bare() (out []*slo.Query) {
 	for _, q := range f.spec.Queries() {
 		if q.Bare() && q != f.spec.SLI.Histogram {
@@ -186,7 +189,8 @@ func hintOf(e *prom.Error) string {
 // fallsOf is the share of the changes of counters that go down, if there are enough of them.
 const fallsOf = "sum(resets(%[1]s[30m])) / (sum(changes(%[1]s[30m])) >= 10)"
 
-// metricType returns the type of what a bare selector picks: as its targets say, or by how it moves if they do not.
+// metricType returns the type of what a bare selector picks: as its targets say, or by how it moves
+// if they do not.
 func (i *inspector) metricType(ctx context.Context, selector string) (t lint.Type, err error) {
 	i.mu.Lock()
 	t, known := i.types[selector]

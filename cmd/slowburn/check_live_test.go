@@ -22,7 +22,8 @@ import (
 // liveNow is when the server of these tests is asked.
 var liveNow = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
-// liveServer knows four weeks of services whose faults are known, in samples every five minutes but for the last hour.
+// liveServer knows four weeks of services whose faults are known, in samples every five minutes but
+// for the last hour.
 func liveServer(t testing.TB) string {
 	t.Helper()
 	db := promfake.New(promfake.Options{Now: func() time.Time { return liveNow }})
@@ -124,7 +125,8 @@ func TestWhatALiveServerKnows(t *testing.T) {
 	}
 }
 
-// What a check costs the server, per SLO and by the number of its series: measured here, told in docs/check.md.
+// What a check costs the server, per SLO and by the number of its series: measured here, told in
+// docs/check.md.
 func TestACheckIsCheapForTheServer(t *testing.T) {
 	db := promfake.New(promfake.Options{Now: func() time.Time { return liveNow }})
 	const series = 20

@@ -120,7 +120,8 @@ func (c *compareCmd) prepare(e *env) (*slo.Set, *prom.Client, compare.Prometheus
 	return set, client, server, nil
 }
 
-// newAPI returns the API client of Prometheus. It follows no redirects: credentials must not travel.
+// newAPI returns the API client of Prometheus. It follows no redirects: credentials must not
+// travel.
 func newAPI(p config.Prometheus) (compare.Prometheus, error) {
 	transport, err := promconfig.NewRoundTripperFromConfig(p.HTTP, "prometheus")
 	if err != nil {
@@ -152,7 +153,8 @@ func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
 	return shown, nil
 }
 
-// one compares the budgets of one SLO: each is counted over the longer of both windows and replayed.
+// one compares the budgets of one SLO: each is counted over the longer of both windows and
+// replayed.
 func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server compare.Prometheus, at time.Time, shown map[slo.ID]*float64) ([]comparison, error) {
 	tool, theirs, err := c.find(e.ctx, server, spec, at)
 	if errors.Is(err, compare.ErrNothing) {

@@ -12,8 +12,9 @@ type completionCmd struct {
 	Shell string `arg:"" help:"The shell: bash, zsh or fish." enum:"bash,zsh,fish"`
 }
 
-// Run prints a script that completes commands, flags and the values of flags that have a fixed choice. It is
-// made from the same model that parses the command line, so it knows what this very version knows.
+// Run prints a script that completes commands, flags and the values of flags that have a fixed
+// choice. It is made from the same model that parses the command line, so it knows what this very
+// version knows.
 func (c *completionCmd) Run(e *env, k *kong.Context) error {
 	return completionScripts[c.Shell].Execute(e.out, completions(k.Model.Node, nil))
 }
@@ -33,7 +34,8 @@ type word struct {
 	Value      bool     // the flag takes a value
 }
 
-// completions walks the commands, outermost first. Flags of a command may also be given after its subcommands.
+// completions walks the commands, outermost first. Flags of a command may also be given after its
+// subcommands.
 func completions(n *kong.Node, inherited []word) []completion {
 	flags := slices.Clone(inherited)
 	for _, f := range n.Flags {
@@ -83,8 +85,8 @@ func firstSentence(help string) string {
 	return strings.NewReplacer("'", "’", "[", "(", "]", ")", "\n", " ", `\`, "").Replace(strings.TrimSuffix(first, "."))
 }
 
-// completionScripts are the scripts by shell. Each asks which commands stand on the line so far, and offers
-// what may follow them.
+// completionScripts are the scripts by shell. Each asks which commands stand on the line so far,
+// and offers what may follow them.
 var completionScripts = map[string]*template.Template{
 	"bash": script("# For bash. Put it into ~/.bashrc: source <(slowburn completion bash)\n" + bashCompletion),
 	"zsh": script("# For zsh. Put it into ~/.zshrc: source <(slowburn completion zsh)\n" +

@@ -65,7 +65,8 @@ func (c *convertCmd) tell(e *env, specs int, lost slo.Problems) error {
 	return nil
 }
 
-// toSlowburn prints the SLOs in our own format, reads them again, and insists that they are the same.
+// toSlowburn prints the SLOs in our own format, reads them again, and insists that they are the
+// same.
 func toSlowburn(set *slo.Set, o *origins, lost slo.Problems) ([]byte, error) {
 	out := file.Print(set.Specs, set.Services, o.layout(set, lost))
 	again, err := file.Load([]file.File{{Name: "the converted file", Data: out}})
@@ -130,8 +131,8 @@ func (o *origins) document(file string, line int) int {
 	return i
 }
 
-// lost returns what the readers of other formats said while reading. What the lint says of the SLOs is
-// left to check.
+// lost returns what the readers of other formats said while reading. What the lint says of the SLOs
+// is left to check.
 func (o *origins) lost(set *slo.Set) (out slo.Problems) {
 	lint := lint.Set(set)
 	for _, w := range set.Warnings {
@@ -143,7 +144,8 @@ func (o *origins) lost(set *slo.Set) (out slo.Problems) {
 	return out
 }
 
-// layout returns the comments of a converted file: where each SLO is from, what was chosen, what was lost.
+// layout returns the comments of a converted file: where each SLO is from, what was chosen, what
+// was lost.
 func (o *origins) layout(set *slo.Set, lost slo.Problems) file.Layout {
 	if len(o.format) == 0 {
 		return file.Layout{}

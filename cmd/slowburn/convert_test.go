@@ -119,7 +119,8 @@ func TestWhateverIsReadIsConverted(t *testing.T) {
 	}
 }
 
-// conformance is the boundary files of the other formats, and what stands in the archives of their tests.
+// conformance is the boundary files of the other formats, and what stands in the archives of their
+// tests.
 func conformance(t *testing.T) []string {
 	names, err := filepath.Glob("internal/foreign/testdata/conformance/*/*.yaml")
 	if err != nil || len(names) == 0 {

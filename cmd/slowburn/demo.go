@@ -13,7 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/cmd/slowburn-demo/flags"
 )
 
-// demoCmd runs the demo, which is a program of its own: the daemon's binary carries no shop and no stand-ins.
+// demoCmd runs the demo, which is a program of its own: the daemon's binary carries no shop and no
+// stand-ins.
 type demoCmd struct {
 	flags.Demo
 }

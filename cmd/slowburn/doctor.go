@@ -30,7 +30,8 @@ const (
 	stateOff  = "off"
 )
 
-// Run looks at everything that slowburn needs, changes nothing, and answers "no" if something does not work.
+// Run looks at everything that slowburn needs, changes nothing, and answers "no" if something does
+// not work.
 func (c *doctorCmd) Run(e *env) error {
 	cfg, err := config.Load(e.cli.ConfigFile)
 	if err != nil {
@@ -128,7 +129,8 @@ func firstWord(texts ...string) string {
 	return ""
 }
 
-// sourceClock compares the source's clock with ours. Decisions go by the source's, so only much is worth a word.
+// sourceClock compares the source's clock with ours. Decisions go by the source's, so only much is
+// worth a word.
 func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
 	skew, within, failed := client.ClockSkew(ctx, d.now)
 	switch {

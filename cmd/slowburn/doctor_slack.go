@@ -14,7 +14,8 @@ import (
 
 const partSlack = "slack"
 
-// slack looks at the token, what it may do, the channels, and the ways by which people can act. Nothing is posted.
+// slack looks at the token, what it may do, the channels, and the ways by which people can act.
+// Nothing is posted.
 func (d *doctor) slack(ctx context.Context) {
 	receiver, err := daemon.NewSlack(d.cfg.Slack, d.getenv, d.log)
 	if err != nil {

@@ -55,7 +55,8 @@ func (c *explainCmd) explain(e *env) (*explanation, error) {
 	return x, x.consult(e)
 }
 
-// consult reads the SLO file for what the daemon does not tell: the queries, and the alerts as they are written.
+// consult reads the SLO file for what the daemon does not tell: the queries, and the alerts as they
+// are written.
 func (x *explanation) consult(e *env) error {
 	spec, note := localSpec(e, slo.ID(x.ID))
 	if spec == nil {
@@ -71,7 +72,8 @@ func (x *explanation) consult(e *env) error {
 	return nil
 }
 
-// localSpec returns the SLO in the files of the configuration; nil, and why in a sentence, if it is not there.
+// localSpec returns the SLO in the files of the configuration; nil, and why in a sentence, if it is
+// not there.
 func localSpec(e *env, id slo.ID) (*slo.Spec, string) {
 	cfg, err := config.Load(e.cli.ConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {

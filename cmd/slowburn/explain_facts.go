@@ -50,7 +50,8 @@ func (x *explanation) tellCorrections(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// quiet reports whether there is nothing to tell: no bad event, and no minute that is not known or left out.
+// quiet reports whether there is nothing to tell: no bad event, and no minute that is not known or
+// left out.
 func quiet(b api.SpentBucket) bool { return b.Bad == 0 && b.Known == b.Minutes }
 
 // tellBuckets shows every day, but of the hours only those that have something to tell.

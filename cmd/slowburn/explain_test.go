@@ -18,7 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
-// explained is a daemon that knows where one budget went: ten events a minute over two days, with an incident.
+// explained is a daemon that knows where one budget went: ten events a minute over two days, with
+// an incident.
 type explained struct {
 	spend api.Spend
 	asked []string
@@ -65,7 +66,8 @@ slos:
         bad: http_requests_total{job="shop",code=~"5.."}
 `
 
-// explainArgs runs explain as its command line would, beside a configuration if there are SLO files.
+// explainArgs runs explain as its command line would, beside a configuration if there are SLO
+// files.
 func explainArgs(t *testing.T, x *explained, file string, args ...string) (code int, out, told string) {
 	t.Helper()
 	server := httptest.NewServer(x)

@@ -122,8 +122,8 @@ func run(args []string, around surroundings) int {
 	return parseAndRun(parser, &c, args, &env{surroundings: around, ctx: ctx, cli: &c})
 }
 
-// help prints the usual help, and the flags of the command that is meant if none is named: `slowburn incidents --help`
-// tells how to list them.
+// help prints the usual help, and the flags of the command that is meant if none is named:
+// `slowburn incidents --help` tells how to list them.
 func help(o kong.HelpOptions, k *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(o, k); err != nil {
 		return err

@@ -13,9 +13,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 )
 
-// The scripts in testdata/script are sessions with the whole program: every `slowburn …` in them is a process
-// of its own, and Prometheus and Slack are the stand-ins of the demo, over HTTP. Beside the usual
-// commands of testscript they know:
+// The scripts in testdata/script are sessions with the whole program: every `slowburn …` in them is
+// a process of its own, and Prometheus and Slack are the stand-ins of the demo, over HTTP. Beside
+// the usual commands of testscript they know:
 //
 //	exits CODE COMMAND…        runs the command and insists on its exit code
 //	until PATTERN COMMAND…     runs it until its output matches

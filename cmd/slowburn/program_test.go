@@ -24,7 +24,8 @@ func said(args ...string) (code int, out, err string) {
 	return code, o.String(), e.String()
 }
 
-// What the outside relies on: these commands and flags are there. Those of later versions are added with them.
+// What the outside relies on: these commands and flags are there. Those of later versions are added
+// with them.
 var contract = map[string][]string{
 	"serve":           {"--web.listen-address", "--web.config.file", "--web.external-url", "--web.insecure", "--storage.path"},
 	"demo":            {"--once"},

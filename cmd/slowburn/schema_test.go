@@ -24,14 +24,16 @@ func TestSchemaCommand(t *testing.T) {
 // configBeyond is what the schema of the configuration cannot say.
 var configBeyond = regexp.MustCompile(`two reports named|must be a whole number [^"]*"\d+(\.0+|e\d+)"|there would be no caution|schedule|time zone|timezone|period|is not a web address|cron|not one matcher|PromQL|names no metric|written twice|limit must be a number|no receiver called|two receivers called`)
 
-// configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a number
-// or a truth value in the place of a text, and "on" for true. The schema is stricter there.
+// configLax is what the library that reads the settings of the HTTP client lets pass: nothing, a
+// number or a truth value in the place of a text, and "on" for true. The schema is stricter there.
 var configLax = regexp.MustCompile(`^ *- at '/(prometheus|alertmanagers/\d+|webhooks/\d+)/(basic_auth|http_headers|tls_config|follow_redirects)\b.*(got \w+, want|must be one of)`)
 
-// lives is how many random files are judged; `make lives` and CI ask for 10,000, which takes some seconds.
+// lives is how many random files are judged; `make lives` and CI ask for 10,000, which takes some
+// seconds.
 var lives = flag.Int("lives", 1000, "random configurations that the schema and the parser judge")
 
-// The schema accepts a configuration exactly if the parser does, for everything that a schema can say.
+// The schema accepts a configuration exactly if the parser does, for everything that a schema can
+// say.
 func TestConfigSchemaAndParserAgree(t *testing.T) {
 	v := schematest.Compile(t, config.Schema().JSON())
 	r := schematest.New(7)

@@ -22,8 +22,9 @@ import (
 //
 // It holds one service of which everything is known: http_requests_total by code, and the histogram
 // http_request_duration_seconds with bounds 0.1, 0.25, 0.5 and 1, scraped every 30 seconds, for so
-// many days before the script begins and for a week after. base is the share of requests that
-// fail always, bad the share in a stretch of time. PROMETHEUS names its address, PROMETHEUS_HOST its host and port.
+// many days before the script begins and for a week after. base is the share of requests that fail
+// always, bad the share in a stretch of time. PROMETHEUS names its address, PROMETHEUS_HOST its
+// host and port.
 func stagePrometheus(ts *testscript.TestScript, _ bool, args []string) {
 	s := stageOf(ts)
 	switch args[0] {

@@ -44,8 +44,8 @@ type stageKey struct{}
 
 func stageOf(ts *testscript.TestScript) *theatre { return ts.Value(stageKey{}).(*theatre) }
 
-// curtainUp is when every script begins: Monday, in the middle of a minute, so that the seconds a script
-// takes do not move it into another one.
+// curtainUp is when every script begins: Monday, in the middle of a minute, so that the seconds a
+// script takes do not move it into another one.
 var curtainUp = time.Date(2026, time.November, 16, 8, 0, 35, 0, time.UTC)
 
 func openStage(env *testscript.Env) error {
@@ -91,7 +91,8 @@ func (s *theatre) set(at time.Time) error {
 	return os.Rename(s.file+".new", s.file)
 }
 
-// stageClock lets time pass: "clock 09:30", "clock 2026-11-17T09:30", "clock +90m", "clock jump 12:00".
+// stageClock lets time pass: "clock 09:30", "clock 2026-11-17T09:30", "clock +90m", "clock jump
+// 12:00".
 func stageClock(ts *testscript.TestScript, _ bool, args []string) {
 	s := stageOf(ts)
 	jump := len(args) == 2 && args[0] == "jump"
@@ -221,8 +222,8 @@ func (s *theatre) command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// stageHTTP asks the daemon (a path) or anybody on this machine (an address): "http get /-/healthy". The status
-// is printed first, then the body.
+// stageHTTP asks the daemon (a path) or anybody on this machine (an address): "http get
+// /-/healthy". The status is printed first, then the body.
 func stageHTTP(ts *testscript.TestScript, _ bool, args []string) {
 	fmt.Fprint(ts.Stdout(), stageOf(ts).http(ts, args))
 }
@@ -268,7 +269,8 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// makeFile makes what a txtar cannot hold: "make huge FILE", "make nested FILE", "make garbage FILE".
+// makeFile makes what a txtar cannot hold: "make huge FILE", "make nested FILE", "make garbage
+// FILE".
 func makeFile(ts *testscript.TestScript, _ bool, args []string) {
 	text := ""
 	switch args[0] {

@@ -67,7 +67,8 @@ func (c *statusCmd) wanted(s api.SLO) bool {
 	return c.Which == "" || s.Service == c.Which || s.Service+"/"+s.Name == c.Which || s.ID == c.Which
 }
 
-// worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad it is.
+// worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad
+// it is.
 func worseFirst(a, b api.SLO) int {
 	switch left, right := a.Budget.Remaining, b.Budget.Remaining; {
 	case left == nil && right == nil:

@@ -13,7 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
-// A budget that is overspent by a hair, and an SLI a hair below its objective, do not look as if all were well.
+// A budget that is overspent by a hair, and an SLI a hair below its objective, do not look as if
+// all were well.
 func TestStatusRoundsTowardsTheWorse(t *testing.T) {
 	account := func(bad, total, allowed float64) api.WindowBudget {
 		return api.WindowBudget{Window: "28d", SLI: new(100 * (1 - bad/total)), Budget: api.Budget{Account: api.Account{

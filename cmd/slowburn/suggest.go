@@ -23,7 +23,8 @@ type suggestCmd struct {
 	OutputDir  string `name:"output-dir" placeholder:"DIR" help:"Write one file per service into this folder instead of printing. A file that exists is left alone."`
 }
 
-// Run looks at what the server has and writes SLO files for it. Without anything to propose the answer is no.
+// Run looks at what the server has and writes SLO files for it. Without anything to propose the
+// answer is no.
 func (c *suggestCmd) Run(e *env) error {
 	only, err := c.only()
 	if err != nil {
@@ -64,8 +65,8 @@ func (c *suggestCmd) only() (*regexp.Regexp, error) {
 	return r, nil
 }
 
-// prepare finds the server, the SLOs that exist already, and the sources that are known. Without a configuration there
-// are no SLOs, and no sources but the built-in ones.
+// prepare finds the server, the SLOs that exist already, and the sources that are known. Without a
+// configuration there are no SLOs, and no sources but the built-in ones.
 func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client, error) {
 	cfg, err := config.Load(e.cli.ConfigFile)
 	missing := errors.Is(err, os.ErrNotExist)
@@ -89,8 +90,8 @@ func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client,
 	return existing, cfg.Signals, client, nil
 }
 
-// withFiles returns the paths of the configuration under which there are SLO files. Whoever asks for suggestions may
-// not have any yet.
+// withFiles returns the paths of the configuration under which there are SLO files. Whoever asks
+// for suggestions may not have any yet.
 func withFiles(cfg config.Config) (paths []string) {
 	for _, p := range cfg.SLOs {
 		if found, err := config.Expand(cfg.Abs(p)); err == nil && len(found) == 0 || errors.Is(err, fs.ErrNotExist) {
@@ -101,8 +102,8 @@ func withFiles(cfg config.Config) (paths []string) {
 	return paths
 }
 
-// printProposals writes all proposals as one stream of documents. Those that are only comments come last, where they
-// belong to no document.
+// printProposals writes all proposals as one stream of documents. Those that are only comments come
+// last, where they belong to no document.
 func printProposals(out io.Writer, list []suggest.Proposal) error {
 	divider := ""
 	for _, empty := range []bool{false, true} {

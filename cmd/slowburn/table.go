@@ -27,8 +27,8 @@ func (t table) row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t"
 
 func (t table) flush() error { return t.w.Flush() }
 
-// The figures of the API are exact numbers, null where nothing is known. Counts of events have three
-// decimals there, so they are whole thousandths again here.
+// The figures of the API are exact numbers, null where nothing is known. Counts of events have
+// three decimals there, so they are whole thousandths again here.
 
 func thousandths(events float64) int64 { return int64(math.Round(events * budget.Unit)) }
 

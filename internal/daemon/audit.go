@@ -16,7 +16,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// recordConfig writes into the audit log that a configuration was taken into use, and what it changed.
+// recordConfig writes into the audit log that a configuration was taken into use, and what it
+// changed.
 func (a *Daemon) recordConfig(ctx context.Context, before, after *slo.Set) {
 	facts := difference(before, after)
 	text := "the configuration was read anew"
@@ -36,7 +37,8 @@ func (a *Daemon) recordConfig(ctx context.Context, before, after *slo.Set) {
 	}
 }
 
-// difference names what distinguishes two sets of SLOs. The digest stands for the whole of the newer one.
+// difference names what distinguishes two sets of SLOs. The digest stands for the whole of the
+// newer one.
 func difference(before, after *slo.Set) map[string]string {
 	old, now := printed(before), printed(after)
 	var added, removed, changed []string

@@ -17,8 +17,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/report"
 )
 
-// composer hands what the engine has decided to the receivers that make messages of it. It is pure: who is told
-// follows from the facts and the configuration.
+// composer hands what the engine has decided to the receivers that make messages of it. It is pure:
+// who is told follows from the facts and the configuration.
 type composer struct {
 	composers map[string]notify.Composer // of the receivers, by name
 	slack     slack.House                // reports, and notices about slowburn's own senses, go to Slack only
@@ -28,8 +28,8 @@ type composer struct {
 
 var _ engine.Composer = composer{}
 
-// newComposer makes the composer of a configuration and its receivers beside Slack. slackWorks says whether there is a way
-// to Slack, interactive whether presses of its buttons reach us.
+// newComposer makes the composer of a configuration and its receivers beside Slack. slackWorks says
+// whether there is a way to Slack, interactive whether presses of its buttons reach us.
 func newComposer(cfg config.Config, receivers map[string]notify.Receiver, externalURL string, slackWorks, interactive bool) composer {
 	house := notify.House{URL: externalURL, Version: version.Version, Prometheus: cfg.Prometheus.URL}
 	c := composer{
@@ -52,8 +52,8 @@ func (c *composer) setInteractive(works bool) {
 }
 
 // Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an
-// incident is news to every receiver that has heard of it by whatever way, such as a route that has changed
-// since or in place of another; the outbox knows which those are.
+// incident is news to every receiver that has heard of it by whatever way, such as a route that has
+// changed since or in place of another; the outbox knows which those are.
 func (c composer) Event(t incidents.Told) []outbox.Entry {
 	all, first := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
@@ -80,8 +80,8 @@ func ifTold(entries []outbox.Entry) []outbox.Entry {
 	return entries
 }
 
-// Act makes the messages about what somebody did. Beside chats an acknowledgement is news; what is made
-// louder or quieter comes with the next event.
+// Act makes the messages about what somebody did. Beside chats an acknowledgement is news; what is
+// made louder or quieter comes with the next event.
 func (c composer) Act(d incidents.Done) []outbox.Entry {
 	entries := c.chats(d.Told, func(chat notify.Chat, to notify.Target) []outbox.Entry { return chat.Act(d, to) })
 	if d.Act.Kind != alerting.Acknowledge {
@@ -94,8 +94,8 @@ func (c composer) Act(d incidents.Done) []outbox.Entry {
 	return entries
 }
 
-// Evidence makes the messages about what was found out, for every channel that has a thread of the incident. The
-// receivers that are no chats have none.
+// Evidence makes the messages about what was found out, for every channel that has a thread of the
+// incident. The receivers that are no chats have none.
 func (c composer) Evidence(t incidents.Told) []outbox.Entry {
 	return c.chats(t, func(chat notify.Chat, to notify.Target) []outbox.Entry {
 		return chat.Evidence(notify.Facts{Told: t, House: c.house, Target: to})
@@ -124,8 +124,8 @@ func (c composer) tell(t incidents.Told, to notify.Target) []outbox.Entry {
 	return c.composers[to.Receiver].Event(notify.Facts{Told: t, House: c.house, Target: to})
 }
 
-// instead makes the page of an open incident for a receiver that is told in place of another one. It is one message,
-// whatever the receiver makes of an incident that begins.
+// instead makes the page of an open incident for a receiver that is told in place of another one.
+// It is one message, whatever the receiver makes of an incident that begins.
 func (c composer) instead(t incidents.Told, name, down string) []outbox.Entry {
 	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
@@ -133,8 +133,8 @@ func (c composer) instead(t incidents.Told, name, down string) []outbox.Entry {
 	return c.composers[name].Event(notify.Facts{Told: t, House: c.house, Target: to})
 }
 
-// Report makes the messages of a report: a root message with the verdict, and its sections as replies. They
-// are for Slack only, like notices: without it, the pages have them.
+// Report makes the messages of a report: a root message with the verdict, and its sections as
+// replies. They are for Slack only, like notices: without it, the pages have them.
 func (c composer) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
 	if !c.routing.has(config.SlackReceiver) {
 		return nil

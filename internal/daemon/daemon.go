@@ -33,8 +33,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Daemon is everything of the daemon, wired and not yet running. `serve` runs it on the system's clock and
-// `demo` on one that goes faster; nothing in it knows the difference.
+// Daemon is everything of the daemon, wired and not yet running. `serve` runs it on the system's
+// clock and `demo` on one that goes faster; nothing in it knows the difference.
 type Daemon struct {
 	Options
 	cfg     config.Config
@@ -68,7 +68,8 @@ type Options struct {
 	Getenv      func(string) string
 }
 
-// WriteTokenEnv names the variable that holds the token for writes from elsewhere, for the daemon and for those who ask it.
+// WriteTokenEnv names the variable that holds the token for writes from elsewhere, for the daemon
+// and for those who ask it.
 const WriteTokenEnv = "SLOWBURN_WRITE_TOKEN"
 
 // The pace of a daemon.
@@ -83,7 +84,8 @@ type reloadState struct {
 	at   atomic.Int64
 }
 
-// New wires everything in the order in which it depends on each other. On an error nothing stays open.
+// New wires everything in the order in which it depends on each other. On an error nothing stays
+// open.
 func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daemon, error) {
 	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
 	a.sources.Store(&cfg.Signals)
@@ -187,8 +189,8 @@ func (a *Daemon) Run(ctx context.Context) error {
 // Close closes the store.
 func (a *Daemon) Close() error { return a.db.Close() }
 
-// Reload reads the configuration and the SLO files again. If anything is wrong with them, everything stays
-// as it is and the metric says so.
+// Reload reads the configuration and the SLO files again. If anything is wrong with them,
+// everything stays as it is and the metric says so.
 func (a *Daemon) Reload(ctx context.Context) error {
 	before := a.Engine.Snapshot().Set
 	err := a.tryReload(ctx)
@@ -236,7 +238,8 @@ func (r *reloadState) mark(good bool, at time.Time) {
 	}
 }
 
-// afterTick lets those know who work after every tick; who is still at it makes one round for several.
+// afterTick lets those know who work after every tick; who is still at it makes one round for
+// several.
 func (a *Daemon) afterTick(observe func(engine.Summary)) func(engine.Summary) {
 	return func(s engine.Summary) {
 		observe(s)
@@ -247,7 +250,8 @@ func (a *Daemon) afterTick(observe func(engine.Summary)) func(engine.Summary) {
 	}
 }
 
-// now returns our clock, corrected if the source's says otherwise: messages carry the source's time, and age by it.
+// now returns our clock, corrected if the source's says otherwise: messages carry the source's
+// time, and age by it.
 func (a *Daemon) now() time.Time { return a.Engine.Corrected(a.Clock()) }
 
 // handler returns everything that is served over HTTP.
@@ -311,8 +315,8 @@ func (a *Daemon) watchHangup(ctx context.Context) error {
 	}
 }
 
-// NewLogger makes the logger of a program of the house. Level and format are as the flags have them, in the words of
-// promslog; what they do not allow is ignored.
+// NewLogger makes the logger of a program of the house. Level and format are as the flags have
+// them, in the words of promslog; what they do not allow is ignored.
 func NewLogger(w io.Writer, level, format string) *slog.Logger {
 	l := promslog.NewLevel()
 	_ = l.Set(level)

@@ -32,8 +32,8 @@ func (a *Daemon) evidence(ctx context.Context, r evidence.Request) evidence.Evid
 	return found
 }
 
-// foundOut returns what burnt and what changed, as it was found then; where nobody has looked, or looked in vain, it is asked
-// for now. It is nil for an incident in which nothing burned.
+// foundOut returns what burnt and what changed, as it was found then; where nobody has looked, or
+// looked in vain, it is asked for now. It is nil for an incident in which nothing burned.
 func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.Evidence, error) {
 	if i.Last.Burn == nil {
 		return nil, nil
@@ -56,9 +56,9 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.E
 	return &found, err
 }
 
-// goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak and after
-// its end. What was found when it opened is preferred over asking again. It is nil for a service whose file names no
-// signals, and where nothing burned.
+// goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak
+// and after its end. What was found when it opened is preferred over asking again. It is nil for a
+// service whose file names no signals, and where nothing burned.
 func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *evidence.Evidence) *postmortem.Signals {
 	service := a.Engine.Snapshot().Set.Service(i.SLO.Service())
 	if service == nil || service.Signals == nil || i.Last.Burn == nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 )
 
-// heartbeat is an address that is asked as long as everything works. Who watches it alerts when the asking stops:
-// whatever is wrong with slowburn, it is noticed from outside.
+// heartbeat is an address that is asked as long as everything works. Who watches it alerts when the
+// asking stops: whatever is wrong with slowburn, it is noticed from outside.
 type heartbeat struct {
 	address notify.Secret // "" is nobody
 	every   time.Duration

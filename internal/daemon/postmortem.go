@@ -98,8 +98,8 @@ func (a *Daemon) draftFacts(ctx context.Context, i alerting.Incident) (postmorte
 	return f, err
 }
 
-// messages returns the addresses of the messages that told an incident's events, as far as Slack has said them, by the
-// event's key.
+// messages returns the addresses of the messages that told an incident's events, as far as Slack
+// has said them, by the event's key.
 func (a *Daemon) messages(ctx context.Context, i alerting.Incident) (map[string]string, error) {
 	sent, err := a.db.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Receiver: config.SlackReceiver, Thread: i.Thread()})
 	links := map[string]string{}

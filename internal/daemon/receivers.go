@@ -114,8 +114,8 @@ func NewSlack(cfg config.Slack, getenv func(string) string, log *slog.Logger) (o
 	return nil, nil
 }
 
-// secret returns what a file holds, or the value if no file is named. A file that holds nothing is an error: it
-// was named by somebody who believes that it does.
+// secret returns what a file holds, or the value if no file is named. A file that holds nothing is
+// an error: it was named by somebody who believes that it does.
 func secret(file, value string, log *slog.Logger) (string, error) {
 	if file == "" {
 		return strings.TrimSpace(value), nil
@@ -146,8 +146,9 @@ func (c currentWays) Report(r report.Report, channel string, now time.Time) []ou
 }
 func (c currentWays) Notice(n engine.Notice) []outbox.Entry { return c.Load().Notice(n) }
 
-// runReceivers does what receivers need beside the outbox, until ctx ends: it repeats what is open to those who
-// would forget it, sends pages another way that do not get through, and tells the heartbeat.
+// runReceivers does what receivers need beside the outbox, until ctx ends: it repeats what is open
+// to those who would forget it, sends pages another way that do not get through, and tells the
+// heartbeat.
 func (a *Daemon) runReceivers(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -170,7 +171,8 @@ func (a *Daemon) runReceivers(ctx context.Context) error {
 	}
 }
 
-// introduce lets the client of Slack learn where its messages are shown. Without that they have no links, and nothing else.
+// introduce lets the client of Slack learn where its messages are shown. Without that they have no
+// links, and nothing else.
 func (a *Daemon) introduce(ctx context.Context) {
 	if client, ok := a.ways.Load().reached[config.SlackReceiver].(*slack.Client); ok {
 		if err := client.Introduce(ctx); err != nil && ctx.Err() == nil {
@@ -182,8 +184,8 @@ func (a *Daemon) introduce(ctx context.Context) {
 // keepTimeout bounds one repetition, so that none runs into the next.
 const keepTimeout = 20 * time.Second
 
-// keepOpen repeats every open incident to the receivers that are told about it and forget what nobody repeats, to all at
-// the same time.
+// keepOpen repeats every open incident to the receivers that are told about it and forget what
+// nobody repeats, to all at the same time.
 func (a *Daemon) keepOpen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
@@ -217,8 +219,9 @@ func (c composer) openFor(name string, open []incidents.Told) []notify.Facts {
 	return mine
 }
 
-// fallBack owes pages another way that one receiver has not taken for too long: once per incident, through the
-// first receiver in order that is not in trouble with it too. If that one has told it anyway, nothing is owed.
+// fallBack owes pages another way that one receiver has not taken for too long: once per incident,
+// through the first receiver in order that is not in trouble with it too. If that one has told it
+// anyway, nothing is owed.
 func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 	w := a.ways.Load()
 	stuck, err := a.stuck(ctx, now, w.fallback.After)

@@ -47,8 +47,9 @@ func twoReceivers(t *testing.T, now func() time.Time) (receivers map[string]outb
 	return map[string]outbox.Receiver{"pagerduty": toPager, "webhook": toHook}, pager, hook
 }
 
-// TestTwoReceiversUnderFaults: random faults of either receiver, and a kill after any request whose outcome is not written down. Both
-// receivers hear everything, in order; what the webhook gets again says so.
+// TestTwoReceiversUnderFaults: random faults of either receiver, and a kill after any request whose
+// outcome is not written down. Both receivers hear everything, in order; what the webhook gets
+// again says so.
 func TestTwoReceiversUnderFaults(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
@@ -145,7 +146,8 @@ func checkHook(t *testing.T, owed []outbox.Owed, got []notifytest.Request) {
 	}
 }
 
-// TestAHangingReceiverDelaysNoOther: one receiver answers nothing at all, the other gets its page at once.
+// TestAHangingReceiverDelaysNoOther: one receiver answers nothing at all, the other gets its page
+// at once.
 func TestAHangingReceiverDelaysNoOther(t *testing.T) {
 	receivers, pager, hook := twoReceivers(t, time.Now)
 	release := make(chan struct{})

@@ -83,7 +83,8 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 	return slack.ComposeReview(r, now)
 }
 
-// inFolder returns a file as people know it: in the folder of postmortems, wherever that is on this machine.
+// inFolder returns a file as people know it: in the folder of postmortems, wherever that is on this
+// machine.
 func inFolder(file string) string {
 	if file == "" {
 		return ""

@@ -32,8 +32,8 @@ func NewRouting(cfg config.Config, slack bool) routing {
 
 func (r routing) has(receiver string) bool { return slices.Contains(r.receivers, receiver) }
 
-// To returns who is told about a budget at a severity. Without a route that matches it is everybody, but what
-// is there to wake people of pages only.
+// To returns who is told about a budget at a severity. Without a route that matches it is
+// everybody, but what is there to wake people of pages only.
 func (r routing) To(spec *slo.Spec, id slo.ID, severity alerting.Severity) []target {
 	for _, route := range r.routes {
 		if route.Matches(spec, id, severity) {
@@ -64,8 +64,8 @@ func (r routing) expand(names []string, channel string) []target {
 	return all
 }
 
-// told returns who is told about an event: of an incident everybody who is told at any severity that it has had.
-// first are those who were not told about the events before.
+// told returns who is told about an event: of an incident everybody who is told at any severity
+// that it has had. first are those who were not told about the events before.
 func (r routing) told(spec *slo.Spec, e alerting.Event, i alerting.Incident) (all []target, first map[target]bool) {
 	first = map[target]bool{}
 	if i.ID == "" || e.Kind == alerting.Noticed && !i.Open {
@@ -85,8 +85,8 @@ func (r routing) told(spec *slo.Spec, e alerting.Event, i alerting.Incident) (al
 	return all, first
 }
 
-// fallbacks returns the receivers that a page may go to instead, in the order of the configuration, or what wakes
-// people first, then Slack, then the rest.
+// fallbacks returns the receivers that a page may go to instead, in the order of the configuration,
+// or what wakes people first, then Slack, then the rest.
 func (r routing) fallbacks(f config.Fallback) []string {
 	order := f.To
 	if len(order) == 0 {

@@ -82,7 +82,8 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// told is what a composer owes for each event of a story, as "receiver op" and for Slack with its thread's channel.
+// told is what a composer owes for each event of a story, as "receiver op" and for Slack with its
+// thread's channel.
 func toldBy(c composer, ticket bool) (lines []string) {
 	seen := map[string]bool{}
 	for _, f := range notifytest.Story("", ticket) {

@@ -12,7 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// undress takes a message of Slack's out of its markup: times are what they fall back to, and nothing is bold.
+// undress takes a message of Slack's out of its markup: times are what they fall back to, and
+// nothing is bold.
 func undress(body []byte) string {
 	var b struct {
 		Text   string            `json:"text"`
@@ -60,7 +61,8 @@ func plainly(t *testing.T, body []byte) string {
 	return strings.Join(texts, "\n")
 }
 
-// TestAnEventReadsTheSameEverywhere: what happened is said in the same words by every receiver, each in full or in its summary.
+// TestAnEventReadsTheSameEverywhere: what happened is said in the same words by every receiver,
+// each in full or in its summary.
 func TestAnEventReadsTheSameEverywhere(t *testing.T) {
 	cfg := parsed(t, everyReceiver)
 	c := newComposer(cfg, made(t, cfg), "https://slowburn.example.com", true, false)

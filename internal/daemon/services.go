@@ -11,7 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// servicesAt takes the golden signals of every service that names some, for a report: over the hour before at.
+// servicesAt takes the golden signals of every service that names some, for a report: over the hour
+// before at.
 func (a *Daemon) servicesAt(ctx context.Context, at time.Time) []report.Service {
 	var all []report.Service
 	for _, s := range a.Engine.Snapshot().Set.Services {

@@ -28,7 +28,8 @@ const (
 	maxSeries = 2_000 // that are looked at to find labels
 )
 
-// meter counts the events of an SLO by the values of a label, from selectors whose series carry the labels.
+// meter counts the events of an SLO by the values of a label, from selectors whose series carry the
+// labels.
 type meter struct {
 	total, part string                       // selectors: of all events, and of the bad or the good ones
 	good        bool                         // part is the good ones
@@ -40,7 +41,8 @@ type meter struct {
 // promQL is Prometheus' own parser, with its stable language.
 var promQL = parser.NewParser(parser.Options{})
 
-// meterOf finds out how the events of a budget can be counted by a label. Where that cannot be done, the error says why.
+// meterOf finds out how the events of a budget can be counted by a label. Where that cannot be
+// done, the error says why.
 func (g *gatherer) meterOf(ctx context.Context) (*meter, error) {
 	switch sli, c := &g.Spec.SLI, g.Spec.SLI.Counters(); {
 	case c != nil:
@@ -87,7 +89,8 @@ func (s series) String() string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// counterOf returns the counter that a query reads: a bare selector, or the one below sum and rate or increase.
+// counterOf returns the counter that a query reads: a bare selector, or the one below sum and rate
+// or increase.
 func counterOf(q *slo.Query) (series, bool) {
 	if q.Bare() {
 		return series{q.Metric, q.Matchers}, true
@@ -143,8 +146,9 @@ func counters(total, part series, good bool) *meter {
 	return m
 }
 
-// gained returns what counters gained within a range. What was not there before counts whole, as in the ledger: increase
-// would leave out the first sample of a new series, which after a deployment is every series.
+// gained returns what counters gained within a range. What was not there before counts whole, as in
+// the ledger: increase would leave out the first sample of a new series, which after a deployment
+// is every series.
 func gained(selector, over string) string {
 	before := over
 	if d, err := model.ParseDuration(over); err == nil && time.Duration(d) < time.Hour {
@@ -164,7 +168,8 @@ func probes(up series) *meter {
 	return m
 }
 
-// histogram counts events below a limit: from the bucket of a classic histogram, else from a native one.
+// histogram counts events below a limit: from the bucket of a classic histogram, else from a native
+// one.
 func (g *gatherer) histogram(ctx context.Context, s series, below float64) (*meter, error) {
 	buckets := s.suffixed("_bucket")
 	les, err := g.Client.LabelValues(ctx, "le", []string{buckets.String()}, g.from, g.at, maxSeries)
@@ -224,7 +229,8 @@ func (g *gatherer) rank(ctx context.Context) ranking.Ranking {
 	return r
 }
 
-// labels returns those worth comparing: those with more than one value, and not too many; replicas last.
+// labels returns those worth comparing: those with more than one value, and not too many; replicas
+// last.
 func (g *gatherer) labels(ctx context.Context, m *meter) (names, skipped []string, _ error) {
 	values := map[string]map[string]bool{}
 	carried := map[string]bool{}

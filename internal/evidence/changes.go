@@ -32,7 +32,8 @@ const (
 	maxChanges = 5
 )
 
-// ActsBack is how long before the onset acts are of interest: a maintenance or an experiment may still go on.
+// ActsBack is how long before the onset acts are of interest: a maintenance or an experiment may
+// still go on.
 const ActsBack = 24 * time.Hour
 
 // changes looks for what was recorded and for what the metrics show.
@@ -56,7 +57,8 @@ func (g *gatherer) changes(ctx context.Context) ([]ranking.Change, error) {
 	return likeliest(all, g.Onset), errors.Join(failed...)
 }
 
-// recorded returns the changes that people or their pipelines declared, less those that were taken back.
+// recorded returns the changes that people or their pipelines declared, less those that were taken
+// back.
 func (g *gatherer) recorded() (out []ranking.Change) {
 	undone := map[string]bool{}
 	for _, a := range g.Acts {
@@ -151,7 +153,8 @@ func version(l map[string]string) string {
 	return ""
 }
 
-// appeared finds the times at which a series begins that was not there before, and names it and those that were.
+// appeared finds the times at which a series begins that was not there before, and names it and
+// those that were.
 func appeared(curves []prom.Curve, name func(map[string]string) string) (out []ranking.Change) {
 	present := map[int64][]string{} // names by time
 	for _, c := range curves {
@@ -253,8 +256,9 @@ func started(times []float64, from, to time.Time) (out []ranking.Change) {
 	return out
 }
 
-// join adds changes, less those that an earlier one at about the same time stands for: a deployment shows as a version, as a
-// generation and as new processes. What was recorded, and the version, say most.
+// join adds changes, less those that an earlier one at about the same time stands for: a deployment
+// shows as a version, as a generation and as new processes. What was recorded, and the version, say
+// most.
 func join(all, more []ranking.Change) []ranking.Change {
 	for _, c := range more {
 		i := slices.IndexFunc(all, func(a ranking.Change) bool { return a.At.Sub(c.At).Abs() <= sameChange && a.Seen != c.Seen })
@@ -267,7 +271,8 @@ func join(all, more []ranking.Change) []ranking.Change {
 	return all
 }
 
-// likeliest orders changes by how near they are to the onset, those before it first: what came after it did not begin it.
+// likeliest orders changes by how near they are to the onset, those before it first: what came
+// after it did not begin it.
 func likeliest(all []ranking.Change, onset time.Time) []ranking.Change {
 	after := func(c ranking.Change) int {
 		if c.At.After(onset.Add(sameChange / 2)) {

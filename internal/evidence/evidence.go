@@ -1,21 +1,22 @@
 // Package evidence finds out what burns and what changed.
 //
-// When an incident opens, the first message goes out at once. Then this package asks Prometheus, within a few
-// seconds and a few dozen bounded queries, what a person would look at next:
+// When an incident opens, the first message goes out at once. Then this package asks Prometheus,
+// within a few seconds and a few dozen bounded queries, what a person would look at next:
 //
 //	Gather ──► rank      which label values got worse than their own past (package ranking, pure; breakdown.go asks)
 //	       ├─► changes   what was deployed, restarted or declared near the onset (changes.go)
 //	       ├─► traces    requests that show it, from exemplars (traces.go)
 //	       └─► signals   the four golden signals, now and before the onset (package signals)
 //
-// The answer, [Evidence], is a plain value. It is kept with the incident, so that the message, the page, the API and
-// the draft of the postmortem all show the same: what was found then, not what can still be found later.
+// The answer, [Evidence], is a plain value. It is kept with the incident, so that the message, the
+// page, the API and the draft of the postmortem all show the same: what was found then, not what
+// can still be found later.
 //
 // # Honest words
 //
-// What is found is correlated, not proven, and the sentences (package ranking) say so. "Most of the excess" is said of half of it
-// and more, and "no single value stands out" and "too few events to say" are answers. What could not be asked is unknown,
-// with the reason.
+// What is found is correlated, not proven, and the sentences (package ranking) say so. "Most of the
+// excess" is said of half of it and more, and "no single value stands out" and "too few events to
+// say" are answers. What could not be asked is unknown, with the reason.
 //
 // Reading order: this file, breakdown.go, changes.go, traces.go, words.go.
 package evidence
@@ -69,16 +70,16 @@ type Request struct {
 const limit = 5 * time.Second
 
 const (
-	// leastWindow and mostWindow bound the time since the onset that is looked at: it needs a few scrapes, and a
-	// burn of days is no different in its last hours.
+	// leastWindow and mostWindow bound the time since the onset that is looked at: it needs a few
+	// scrapes, and a burn of days is no different in its last hours.
 	leastWindow = 3 * time.Minute
 	mostWindow  = 6 * time.Hour
 	// leastUsual is how long the time before the onset is that values are compared with.
 	leastUsual = time.Hour
 	// margin keeps the beginning of the burn, which may have been slow, out of what was usual.
 	margin = 2 * time.Minute
-	// weekBack is how old a burn must be for its signals to be compared with the week before: the hour before the onset is
-	// then another time of day.
+	// weekBack is how old a burn must be for its signals to be compared with the week before: the
+	// hour before the onset is then another time of day.
 	weekBack = 6 * time.Hour
 )
 
@@ -103,7 +104,8 @@ func newGatherer(r Request) *gatherer {
 	return g
 }
 
-// Gather asks all at once and takes at most [Limit]. It never fails: what it cannot find out is unknown, with the reason.
+// Gather asks all at once and takes at most [Limit]. It never fails: what it cannot find out is
+// unknown, with the reason.
 func Gather(ctx context.Context, r Request) Evidence {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -129,7 +131,8 @@ func Gather(ctx context.Context, r Request) Evidence {
 	return e
 }
 
-// signals compares the golden signals with the time before the onset or, of a long burn, with the week before.
+// signals compares the golden signals with the time before the onset or, of a long burn, with the
+// week before.
 func (g *gatherer) signals(ctx context.Context) signals.Snapshot {
 	back := g.At.Sub(g.Onset) + 10*time.Minute
 	if back > weekBack {

@@ -76,8 +76,8 @@ func (s series) selects(l map[string]string) bool {
 	return l[model.MetricNameLabel] == s.metric
 }
 
-// pickTraces takes the slowest of a latency, else the newest, each from another series as far as there are. They are of
-// the label value that burns most, if they can be.
+// pickTraces takes the slowest of a latency, else the newest, each from another series as far as
+// there are. They are of the label value that burns most, if they can be.
 func pickTraces(all []prom.Exemplar, latency bool, burns []ranking.Contributor, template string) (out []ranking.Trace) {
 	if len(burns) > 0 {
 		others := func(e prom.Exemplar) bool { return e.Series[burns[0].Label] != burns[0].Value }

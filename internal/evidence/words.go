@@ -5,7 +5,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/signals"
 )
 
-// signalLine returns one golden signal now against its baseline, such as "errors 8.4 %, before 0.02 %".
+// signalLine returns one golden signal now against its baseline, such as "errors 8.4 %, before 0.02
+// %".
 func signalLine(s signals.Signal) string {
 	name := s.Name
 	if s.What != "" {
@@ -14,8 +15,8 @@ func signalLine(s signals.Signal) string {
 	return name + " " + Figure(s.Now, s.Unit) + ", before " + Figure(s.Baseline, s.Unit)
 }
 
-// Lines returns the golden signals, one line each; what is not known says so. There are none if the service's file names no
-// signals.
+// Lines returns the golden signals, one line each; what is not known says so. There are none if the
+// service's file names no signals.
 func (e Evidence) Lines() []string {
 	s := e.Signals
 	if s.From == "" && len(s.Saturation) == 0 {

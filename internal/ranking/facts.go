@@ -1,5 +1,6 @@
-// Package ranking says where a burn is and what may have set it off: label values by how much worse they got, changes
-// near the onset, and requests that show it. [Rank] compares what was counted; package internal/evidence asks for it.
+// Package ranking says where a burn is and what may have set it off: label values by how much worse
+// they got, changes near the onset, and requests that show it. [Rank] compares what was counted;
+// package internal/evidence asks for it.
 //
 // The package is pure. Its values are stored with incidents as JSON.
 package ranking
@@ -16,7 +17,8 @@ type Change struct {
 	Query string    `json:"query,omitempty"`
 }
 
-// Recorded is how a change is known that somebody declared: as an act, of which the store knows more.
+// Recorded is how a change is known that somebody declared: as an act, of which the store knows
+// more.
 const Recorded = "recorded"
 
 // Trace is one event that shows the burn.

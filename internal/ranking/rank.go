@@ -15,7 +15,8 @@ type Count struct {
 	Total int64 `json:"total"`
 }
 
-// Breakdown is the events of an SLO by the values of one label: since the onset, and in a time before it.
+// Breakdown is the events of an SLO by the values of one label: since the onset, and in a time
+// before it.
 type Breakdown struct {
 	Label       string
 	Now, Before map[string]Count
@@ -60,28 +61,33 @@ type Ranking struct {
 }
 
 const (
-	// young is how many events a value must have had to have a past of its own; of one that was hardly ever seen the average
-	// of all is expected.
+	// young is how many events a value must have had to have a past of its own; of one that was
+	// hardly ever seen the average of all is expected.
 	young = 20 * budget.Unit
-	// sure is by how many standard deviations an excess is discounted before values are compared. It makes a
-	// large and sure excess win over a larger one that may be noise, as that of a value that always fails a lot.
+	// sure is by how many standard deviations an excess is discounted before values are compared.
+	// It makes a large and sure excess win over a larger one that may be noise, as that of a value
+	// that always fails a lot.
 	sure = 3
-	// enough is how many bad events there must be for anything to be said, half of it for a single value.
+	// enough is how many bad events there must be for anything to be said, half of it for a single
+	// value.
 	enough = 10 * budget.Unit
 	// leastShare of the excess is what a value must explain to be named.
 	leastShare = 0.1
-	// apart is how many times more than the others a value must have worsened to stand out from them.
+	// apart is how many times more than the others a value must have worsened to stand out from
+	// them.
 	apart = 2
 	// maxContributors is how many are kept.
 	maxContributors = 5
 )
 
-// Replicas are the labels that name one copy of a program. They are named only if most of it is in one copy.
+// Replicas are the labels that name one copy of a program. They are named only if most of it is in
+// one copy.
 var Replicas = []string{"instance", "pod", "pod_name", "host", "hostname", "node", "container_id", "server"}
 
-// Rank compares every value with its own past. A value that always fails a lot is no news, so neither the most bad
-// events nor the highest share of them counts, but the excess over what the value's own past would have given. allowed
-// is the share of bad events that the objective allows, which stands in where there is no past.
+// Rank compares every value with its own past. A value that always fails a lot is no news, so
+// neither the most bad events nor the highest share of them counts, but the excess over what the
+// value's own past would have given. allowed is the share of bad events that the objective allows,
+// which stands in where there is no past.
 func Rank(all []Breakdown, allowed float64) Ranking {
 	r := Ranking{Verdict: Spread}
 	var moved *Contributor
@@ -154,7 +160,8 @@ func newTally(b Breakdown, allowed float64) *tally {
 
 func ratio(c Count) float64 { return float64(c.Bad) / float64(max(c.Total, 1)) }
 
-// past returns the share of bad events that is expected of a value, and of how many events that is known.
+// past returns the share of bad events that is expected of a value, and of how many events that is
+// known.
 func (t *tally) past(before Count) (share, known float64) {
 	switch {
 	case t.before.Total == 0:
@@ -166,8 +173,8 @@ func (t *tally) past(before Count) (share, known float64) {
 	return (float64(before.Bad)/budget.Unit + t.usual) / known, known
 }
 
-// compare measures a value against its past, by the difference of two proportions: the past is a sample as well, and the
-// shorter it is against the present, the less it says.
+// compare measures a value against its past, by the difference of two proportions: the past is a
+// sample as well, and the shorter it is against the present, the less it says.
 func (t *tally) compare(value string) Contributor {
 	c := Contributor{Label: t.Label, Value: value, Now: t.Now[value], Before: t.Before[value], Query: t.Query}
 	p, known := t.past(c.Before)
@@ -216,8 +223,8 @@ func (t *tally) standOut() (out []Contributor) {
 // rate returns how much worse the value got: excess bad events per event.
 func (c Contributor) rate() float64 { return float64(c.Excess) / float64(c.Now.Total) }
 
-// moved returns the value that traffic went to, if that explains most of the additional bad events: the sum over all values
-// of (share of the traffic now − before) × share of bad events before.
+// moved returns the value that traffic went to, if that explains most of the additional bad events:
+// the sum over all values of (share of the traffic now − before) × share of bad events before.
 func (t *tally) moved() *Contributor {
 	all := float64(t.now.Bad) - float64(t.now.Total)*t.usual
 	byMix := all - t.excess
@@ -240,8 +247,8 @@ func (t *tally) moved() *Contributor {
 	return most
 }
 
-// together orders the values of all labels, the surest first, and joins those that are the very same events: a route
-// and its handler.
+// together orders the values of all labels, the surest first, and joins those that are the very
+// same events: a route and its handler.
 func together(all []Contributor) (out []Contributor) {
 	slices.SortStableFunc(all, func(a, b Contributor) int {
 		return cmp.Or(cmp.Compare(b.score(), a.score()), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value))

@@ -141,8 +141,9 @@ func blamed(b Breakdown, score func(now, before Count) float64) (best string) {
 	return best
 }
 
-// TestRankFindsTheCulprit plays the cases in which naive rankings blame the route that always fails a lot. The least
-// that is asked for is what "excess over its own baseline" and its z-score reached in a study of the same cases.
+// TestRankFindsTheCulprit plays the cases in which naive rankings blame the route that always fails
+// a lot. The least that is asked for is what "excess over its own baseline" and its z-score reached
+// in a study of the same cases.
 func TestRankFindsTheCulprit(t *testing.T) {
 	const lives = 400
 	for _, c := range []struct {

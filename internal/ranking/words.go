@@ -10,7 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 )
 
-// The sentences are plain text with foreign names in them: whoever shows them escapes them as a whole.
+// The sentences are plain text with foreign names in them: whoever shows them escapes them as a
+// whole.
 
 // Name returns the label with its value, as PromQL writes it.
 func (c Contributor) Name() string {

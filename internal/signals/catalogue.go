@@ -86,7 +86,8 @@ func (c Catalogue) Names() []string {
 	return names
 }
 
-// With returns the catalogue with a house's additions. An addition of the name of an entry replaces it.
+// With returns the catalogue with a house's additions. An addition of the name of an entry replaces
+// it.
 func (c Catalogue) With(house Catalogue) Catalogue {
 	out := slices.Clone(c)
 	for _, e := range house {

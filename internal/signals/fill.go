@@ -48,8 +48,8 @@ type Counts struct {
 // quantile is the latency that is shown.
 const quantile = "0.99"
 
-// Fill turns the entry into queries about the service that the matchers pick, asking only for what is
-// live. The queries are PromQL with `$window` as the range; all of them parse.
+// Fill turns the entry into queries about the service that the matchers pick, asking only for what
+// is live. The queries are PromQL with `$window` as the range; all of them parse.
 func (e *Entry) Fill(match []*labels.Matcher, live *Live) *Filled {
 	f := &Filled{Entry: e, Match: Braces(match)}
 	match = append(append([]*labels.Matcher{}, match...), live.only...)
@@ -202,7 +202,8 @@ func (f *Filled) asCount(selector string) string {
 	return sumNative("increase", selector)
 }
 
-// share divides events by all events. No series of the part means none of it, as long as there is a total.
+// share divides events by all events. No series of the part means none of it, as long as there is a
+// total.
 func share(part, total string) string {
 	return "((" + part + ") or (" + total + ") * 0) / (" + total + ")"
 }
@@ -298,7 +299,8 @@ func bucketUnit(name string, declared float64) float64 {
 	return 1
 }
 
-// NamedUnit returns the unit of a histogram's buckets in seconds, if its name tells one other than seconds.
+// NamedUnit returns the unit of a histogram's buckets in seconds, if its name tells one other than
+// seconds.
 func NamedUnit(name string) (seconds float64, ok bool) {
 	for _, u := range units {
 		if strings.HasSuffix(name, u.suffix) {

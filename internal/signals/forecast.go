@@ -10,8 +10,8 @@ import (
 
 // Forecast says when something will be full, or why nobody can say.
 type Forecast struct {
-	// Earliest and Latest bound when the limit is reached, if it goes on like this. Both are zero if
-	// there is no forecast.
+	// Earliest and Latest bound when the limit is reached, if it goes on like this. Both are zero
+	// if there is no forecast.
 	Earliest time.Time `json:"earliest,omitzero"`
 	Latest   time.Time `json:"latest,omitzero"`
 	Reason   string    `json:"reason,omitempty"` // why there is no forecast
@@ -20,8 +20,8 @@ type Forecast struct {
 // Known reports whether there is a forecast.
 func (f Forecast) Known() bool { return !f.Earliest.IsZero() }
 
-// The two look-backs of a forecast. The short one sees what happens now, the long one spans several of the
-// daily ups and downs; a forecast is given only if both say the same.
+// The two look-backs of a forecast. The short one sees what happens now, the long one spans several
+// of the daily ups and downs; a forecast is given only if both say the same.
 const (
 	shortLook = 6 * time.Hour
 	longLook  = 3 * 24 * time.Hour
@@ -108,7 +108,8 @@ func since(points []prom.Point, from time.Time) []prom.Point {
 	return nil
 }
 
-// line is a least-squares line: its value now, its slope per second, and the standard error of the slope.
+// line is a least-squares line: its value now, its slope per second, and the standard error of the
+// slope.
 type line struct{ now, slope, uncertain float64 }
 
 // fit draws the line through points, or says why there is none.
@@ -143,8 +144,8 @@ func fit(points []prom.Point, at time.Time) (line, string) {
 	return line{now: my - slope*mx, slope: slope, uncertain: math.Sqrt(wrong / (n - 2) / sxx)}, ""
 }
 
-// stepError returns the sum of squares that is left when the points are taken for two levels with one step
-// between them, at its best place.
+// stepError returns the sum of squares that is left when the points are taken for two levels with
+// one step between them, at its best place.
 func stepError(points []prom.Point) float64 {
 	var total, squares float64
 	for _, p := range points {

@@ -11,7 +11,8 @@ import (
 
 var noon = time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)
 
-// drawn is three days of a gauge, a sample every quarter of an hour; hours is the time left until noon, negative.
+// drawn is three days of a gauge, a sample every quarter of an hour; hours is the time left until
+// noon, negative.
 func drawn(f func(hours float64) float64) (points []prom.Point) {
 	for at := noon.Add(-longLook); !at.After(noon); at = at.Add(forecastStep) {
 		points = append(points, prom.Point{At: at.UnixMilli(), Value: f(at.Sub(noon).Hours())})

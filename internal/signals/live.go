@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
-// Live is what a server has of the metrics of one entry: which of them exist, and with which labels.
-// Only what is in it is ever asked for.
+// Live is what a server has of the metrics of one entry: which of them exist, and with which
+// labels. Only what is in it is ever asked for.
 type Live struct {
 	labels map[string]map[string]bool // label names by metric
 	only   []*labels.Matcher          // the alternatives of Entry.only that match something
@@ -42,7 +42,8 @@ func (l *Live) HasLabel(metric, label string) bool { return l.labels[metric][lab
 // Metrics returns the metrics that exist, sorted.
 func (l *Live) Metrics() []string { return slices.Sorted(maps.Keys(l.labels)) }
 
-// histogramParts are the series of a classic histogram; without suffix the name is that of a native one.
+// histogramParts are the series of a classic histogram; without suffix the name is that of a native
+// one.
 var histogramParts = []string{"_bucket", "_count", ""}
 
 // Metrics returns the names of all metrics that the entry knows, sorted.
@@ -83,8 +84,8 @@ const (
 // glance is how far back a metric counts as existing.
 const glance = time.Hour
 
-// Look finds out what the server has of an entry, narrowed by matchers. It asks for names once, and for
-// the labels of those metrics whose labels matter.
+// Look finds out what the server has of an entry, narrowed by matchers. It asks for names once, and
+// for the labels of those metrics whose labels matter.
 func (e *Entry) Look(ctx context.Context, c *prom.Client, match []*labels.Matcher, at time.Time) (*Live, error) {
 	names, err := c.LabelValues(ctx, model.MetricNameLabel, selectors(e.Metrics(), match), at.Add(-glance), at, maxNames)
 	if err != nil {
@@ -162,7 +163,8 @@ func (e *Entry) lookOnly(ctx context.Context, c *prom.Client, live *Live, match 
 	return only, nil
 }
 
-// PickTraffic chooses the first alternative of traffic that exists as a whole, nil if there is none.
+// PickTraffic chooses the first alternative of traffic that exists as a whole, nil if there is
+// none.
 func (e *Entry) PickTraffic(live *Live) []string {
 	for _, alternative := range e.Traffic {
 		if !slices.ContainsFunc(alternative, func(name string) bool { return !live.Has(name) }) {
@@ -172,8 +174,8 @@ func (e *Entry) PickTraffic(live *Live) []string {
 	return nil
 }
 
-// pickHistogram returns the first histogram that exists. The one of the traffic that is counted comes first, so that
-// both are about the same events.
+// pickHistogram returns the first histogram that exists. The one of the traffic that is counted
+// comes first, so that both are about the same events.
 func (e *Entry) pickHistogram(live *Live) (name string, native bool) {
 	candidates := slices.Clone(e.latency.histograms)
 	if total := e.PickTraffic(live); len(total) > 0 {

@@ -50,8 +50,8 @@ func Braces(set []*labels.Matcher) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// ParseMatch reads matchers in braces, such as {job="checkout"}, as they stand in an SLO file
-// under signals.match. An empty text is no matcher.
+// ParseMatch reads matchers in braces, such as {job="checkout"}, as they stand in an SLO file under
+// signals.match. An empty text is no matcher.
 func ParseMatch(text string) ([]*labels.Matcher, error) {
 	if text = strings.TrimSpace(text); text == "" || text == "{}" {
 		return nil, nil
@@ -114,8 +114,8 @@ func metricOf(v *parser.VectorSelector) string {
 	return ""
 }
 
-// fill narrows every selector of the template by matchers. `$window` is no PromQL, so a length
-// that occurs nowhere else takes its place while the expression is printed.
+// fill narrows every selector of the template by matchers. `$window` is no PromQL, so a length that
+// occurs nowhere else takes its place while the expression is printed.
 func (t template) fill(match []*labels.Matcher) string {
 	values := Braces(match) + t.text
 	length := 7 * time.Minute

@@ -102,13 +102,13 @@ const (
 	snapshotTimeout = 5 * time.Second
 	baselineBack    = 7 * 24 * time.Hour // the same hour of the same weekday
 	forecastStep    = 15 * time.Minute
-	// maxMeasures caps the measures of saturation; with it a snapshot asks at most
-	// 3 signals × 2 + 10 measures × 3 = 36 queries, beside what it asks of the index.
+	// maxMeasures caps the measures of saturation; with it a snapshot asks at most 3 signals × 2 +
+	// 10 measures × 3 = 36 queries, beside what it asks of the index.
 	maxMeasures = 10
 )
 
-// Take reads the golden signals of a service. It never fails: what cannot be read within the timeout
-// is unknown, with the reason. Without signals in the service's file, all of it is.
+// Take reads the golden signals of a service. It never fails: what cannot be read within the
+// timeout is unknown, with the reason. Without signals in the service's file, all of it is.
 func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Time, o SnapshotOptions) Snapshot {
 	if o.Catalogue == nil {
 		o.Catalogue = defaultCatalogue()

@@ -12,8 +12,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/suggest"
 )
 
-// bigServer has that many series, of which the recognised ones, 16 for each of the services, have four weeks of
-// samples, one every 30 seconds; the others have a few samples each, since nobody should read them.
+// bigServer has that many series, of which the recognised ones, 16 for each of the services, have
+// four weeks of samples, one every 30 seconds; the others have a few samples each, since nobody
+// should read them.
 func bigServer(tb testing.TB, series, services int) *promfake.DB {
 	const scrape = 30 * time.Second
 	const length = 28*24*time.Hour + time.Hour
@@ -53,8 +54,8 @@ func measure(tb testing.TB, db *promfake.DB, services int) (promfake.Stats, time
 	return db.Stats().Sub(before), time.Since(start)
 }
 
-// BenchmarkSuggest looks at a server of 200,000 series. It reports the samples that were read as a share of what
-// such a server holds: every series, every 30 seconds, for four weeks.
+// BenchmarkSuggest looks at a server of 200,000 series. It reports the samples that were read as a
+// share of what such a server holds: every series, every 30 seconds, for four weeks.
 func BenchmarkSuggest(b *testing.B) {
 	const series, services = 200_000, 40
 	db := bigServer(b, series, services)

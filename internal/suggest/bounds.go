@@ -18,17 +18,19 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
-// A latency objective needs a limit that is the bound of a bucket: anything else would be interpolated. Which bound is
-// decided by what the service does: the smallest one that 99 % of the requests of the worst week kept.
+// A latency objective needs a limit that is the bound of a bucket: anything else would be
+// interpolated. Which bound is decided by what the service does: the smallest one that 99 % of the
+// requests of the worst week kept.
 
-// class is a request class of the workbook.
-// Source: The Site Reliability Workbook, chapter 5, "Alerting at Scale".
+// class is a request class of the workbook. Source: The Site Reliability Workbook, chapter 5,
+// "Alerting at Scale".
 type class struct {
 	name     string
 	p90, p99 float64 // seconds
 }
 
-// classes from the fastest. CRITICAL is no matter of speed, and whether something is critical cannot be measured.
+// classes from the fastest. CRITICAL is no matter of speed, and whether something is critical
+// cannot be measured.
 var classes = []class{{"high_fast", 0.1, 0.2}, {"high_slow", 1, 5}, {"low", math.Inf(1), math.Inf(1)}}
 
 // le is one bucket of a histogram: its bound in seconds, how it is spelled, and the share of the
@@ -42,8 +44,8 @@ type le struct {
 // ladder is the finite buckets of a histogram, from the smallest.
 type ladder []le
 
-// classOf returns the class that the ladder fits: the tightest whose limits are kept. Between bounds, the lower
-// one speaks.
+// classOf returns the class that the ladder fits: the tightest whose limits are kept. Between
+// bounds, the lower one speaks.
 func (l ladder) classOf() string {
 	for _, c := range classes {
 		if l.within(c.p90) >= 0.9 && l.within(c.p99) >= 0.99 || math.IsInf(c.p90, 1) {
@@ -108,7 +110,8 @@ const (
 // day is the time whose requests decide which bounds are tried.
 const day = 24 * time.Hour
 
-// latencies reads the buckets of the last day of a classic histogram: for every service, its request types by class.
+// latencies reads the buckets of the last day of a classic histogram: for every service, its
+// request types by class.
 func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	c := src.entry.Fill(nil, src.live).Counts
 	metric := c.Metric + "_bucket"
@@ -143,7 +146,8 @@ func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	return sortTypes(cellsOf(cells, route), route, c.Unit), "", nil
 }
 
-// route returns the label that tells request types apart, "" if there is none or it has too many values.
+// route returns the label that tells request types apart, "" if there is none or it has too many
+// values.
 func (s *scout) route(src source, metric string, matchers []*labels.Matcher) (string, error) {
 	for _, name := range src.entry.Routes {
 		if !src.live.HasLabel(metric, name) {
@@ -247,7 +251,8 @@ func ladderOf(cells []cell, unit float64) ladder {
 	return l
 }
 
-// latencyHistory returns the history of the requests of a service that were slower than a bucket's bound.
+// latencyHistory returns the history of the requests of a service that were slower than a bucket's
+// bound.
 func (s *scout) latencyHistory(g group, t types, b le) (record, error) {
 	c := g.entry.Fill(g.match(), g.live).Counts
 	metric := c.Metric + "_bucket"

@@ -8,8 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// FuzzLabelValue takes any label value through queries and YAML: either PromQL of ours refuses the value, or
-// the file can be loaded and means what it shows.
+// FuzzLabelValue takes any label value through queries and YAML: either PromQL of ours refuses the
+// value, or the file can be loaded and means what it shows.
 func FuzzLabelValue(f *testing.F) {
 	for _, v := range []string{"checkout", `a"}`, "a\nb", "'", `\`, "#", "[7m]", "\xff", "é", "a: b"} {
 		f.Add(v)

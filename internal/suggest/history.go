@@ -16,16 +16,17 @@ import (
 // lookBack is the history that is looked at: four weeks, the default window of an SLO.
 const lookBack = 28 * 24 * time.Hour
 
-// A resolution says how closely history is read. Incidents and the death of processes go together: an outage
-// often ends with a rollback, and the counters of its errors end with it. So it is not enough to look at counters where a
-// step ends; within a step their last value counts, and it is looked for every so often.
+// A resolution says how closely history is read. Incidents and the death of processes go together:
+// an outage often ends with a rollback, and the counters of its errors end with it. So it is not
+// enough to look at counters where a step ends; within a step their last value counts, and it is
+// looked for every so often.
 type resolution struct {
 	step  time.Duration // of history
 	every time.Duration // between looks within a step; 0 means at every sample
 }
 
-// resolutions by the number of series, so that no query reads more than about 30 million samples, and on a
-// large server each reads a fraction of a percent of what there is.
+// resolutions by the number of series, so that no query reads more than about 30 million samples,
+// and on a large server each reads a fraction of a percent of what there is.
 var resolutions = []struct {
 	series float64
 	resolution
@@ -44,9 +45,10 @@ func resolutionFor(series float64) resolution {
 	return resolutions[len(resolutions)-1].resolution
 }
 
-// gained returns what counters gained within a step, whether or not they still exist at its end: the last value in
-// it less the last one before it, or all of it where they were reset or are new. What was out of sight for a
-// while when the step began is not new: its value before is looked for a little further back.
+// gained returns what counters gained within a step, whether or not they still exist at its end:
+// the last value in it less the last one before it, or all of it where they were reset or are new.
+// What was out of sight for a while when the step began is not new: its value before is looked for
+// a little further back.
 func (r resolution) gained(selector string) string {
 	last := r.last(selector, r.step, "")
 	before := r.last(selector, max(20*time.Minute, 2*r.every), " offset "+slo.ShortDuration(r.step))
@@ -93,9 +95,9 @@ func (s *scout) curves(query string, step time.Duration) (map[string]curve, erro
 // labelKey names a set of labels.
 func labelKey(m map[string]string) string { return labels.FromMap(m).String() }
 
-// recordOf joins the curves of all and of bad events. A step counts only if the one before is known too:
-// otherwise counters that merely came back into sight would look new. Where nothing is known about bad
-// events, there were none, as long as something is known about all.
+// recordOf joins the curves of all and of bad events. A step counts only if the one before is known
+// too: otherwise counters that merely came back into sight would look new. Where nothing is known
+// about bad events, there were none, as long as something is known about all.
 func recordOf(total, bad curve, step time.Duration) record {
 	r := record{step: step, window: lookBack, unit: "events"}
 	for at, n := range total {
@@ -121,8 +123,8 @@ func fromGood(total, good curve) curve {
 	return bad
 }
 
-// eventsHistory returns the history of good and bad events of every service of a source, by their labels. Bare counters
-// are read for all services at once.
+// eventsHistory returns the history of good and bad events of every service of a source, by their
+// labels. Bare counters are read for all services at once.
 func (s *scout) eventsHistory(src source, groups []group) (map[string]record, error) {
 	all := src.entry.Fill(nil, src.live).Counts
 	if all.Bad == "" && all.Good == "" {
@@ -151,8 +153,8 @@ func (s *scout) eventsHistory(src source, groups []group) (map[string]record, er
 	return out, nil
 }
 
-// badHistory returns the bad events by service. There are fewer series of them, so they may be read more closely, but in the
-// same steps. An event that is bad for two reasons is one event.
+// badHistory returns the bad events by service. There are fewer series of them, so they may be read
+// more closely, but in the same steps. An event that is bad for two reasons is one event.
 func (s *scout) badHistory(selectors, labels []string, total resolution) (map[string]curve, error) {
 	series := 0.0
 	for _, one := range selectors {
@@ -173,8 +175,8 @@ func (s *scout) badHistory(selectors, labels []string, total resolution) (map[st
 	return s.curves("sum "+by(labels...)+" ("+strings.Join(parts, " or ")+")", r.step)
 }
 
-// slowHistory is for what is no bare counter: every service is asked for by itself. Its samples are looked at
-// every half hour.
+// slowHistory is for what is no bare counter: every service is asked for by itself. Its samples are
+// looked at every half hour.
 func (s *scout) slowHistory(groups []group) (map[string]record, error) {
 	records := make([]record, len(groups))
 	err := each(len(groups), func(i int) error {
@@ -198,7 +200,8 @@ func (s *scout) slowHistory(groups []group) (map[string]record, error) {
 	return out, err
 }
 
-// sampled returns a query over $window as one over a long step that looks at a sample every half hour.
+// sampled returns a query over $window as one over a long step that looks at a sample every half
+// hour.
 func sampled(query string) string {
 	return strings.ReplaceAll(query, "["+slo.WindowVariable+"]", "["+slo.ShortDuration(manyStep)+":30m]")
 }
@@ -242,8 +245,8 @@ var lateSteps = []float64{10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 
 // lateEvery is how often the age is looked at.
 const lateEvery = 5 * time.Minute
 
-// late returns the history of an age: the smallest limit that is well above the usual and was kept to 99 % in the worst
-// week.
+// late returns the history of an age: the smallest limit that is well above the usual and was kept
+// to 99 % in the worst week.
 func (s *scout) late(query string) (limit float64, r record, err error) {
 	age, err := s.one(query, lateEvery)
 	if err != nil || len(age) == 0 {

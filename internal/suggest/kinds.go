@@ -14,7 +14,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// The kinds of SLO that are proposed: good events, fast events, a gauge that is 1, an age that stays low.
+// The kinds of SLO that are proposed: good events, fast events, a gauge that is 1, an age that
+// stays low.
 
 // what describes good events in the words of their kind.
 var what = map[string]struct{ name, good, fast string }{
@@ -79,7 +80,8 @@ func increase(selector string) string {
 	return "sum(increase(" + selector + "[" + slo.WindowVariable + "]))"
 }
 
-// query makes a query of text that was made of the catalogue and of the labels of a service, both of which were parsed before.
+// query makes a query of text that was made of the catalogue and of the labels of a service, both
+// of which were parsed before.
 func query(text string) *slo.Query {
 	q, err := slo.ParseQuery(text)
 	if err != nil {
@@ -88,8 +90,8 @@ func query(text string) *slo.Query {
 	return q
 }
 
-// namedLikeCounter reports whether a metric's name tells that it is a counter. If not, it is written as an expression:
-// a reader, and the lint, could take the bare selector for a gauge.
+// namedLikeCounter reports whether a metric's name tells that it is a counter. If not, it is
+// written as an expression: a reader, and the lint, could take the bare selector for a gauge.
 func namedLikeCounter(selector string) bool {
 	name, _, _ := strings.Cut(selector, "{")
 	return name == "" || strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_count")
@@ -188,7 +190,8 @@ func (s *suggester) latencyOf(g group, list []types) (out []SLO, err error) {
 	return out, nil
 }
 
-// bestBound takes the smallest bound that kept 99 % in the worst week, or the best of those that were tried.
+// bestBound takes the smallest bound that kept 99 % in the worst week, or the best of those that
+// were tried.
 func (s *suggester) bestBound(g group, t types, c signals.Counts) (best SLO, err error) {
 	for i, b := range t.ladder.candidates() {
 		var r record

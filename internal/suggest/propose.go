@@ -42,8 +42,8 @@ func tier(v *service) string {
 	return ""
 }
 
-// saturation returns the measures with a limit that the runtimes know about the service and that have data now. Those of
-// its own entry come with signals.from.
+// saturation returns the measures with a limit that the runtimes know about the service and that
+// have data now. Those of its own entry come with signals.from.
 func (s *suggester) saturation(v *service) (out []slo.Saturation, err error) {
 	for _, src := range s.all {
 		if src.entry.Role != signals.RuntimeRole {
@@ -63,7 +63,8 @@ func (s *suggester) saturation(v *service) (out []slo.Saturation, err error) {
 	return out, nil
 }
 
-// matches returns the ways to find the service's series in a runtime source: its own labels, or a container of its name.
+// matches returns the ways to find the service's series in a runtime source: its own labels, or a
+// container of its name.
 func (src source) matches(g group) [][]*labels.Matcher {
 	out := [][]*labels.Matcher{g.match()}
 	if src.entry.Attach != "" {
@@ -106,8 +107,8 @@ func (s *suggester) measures(src source, match []*labels.Matcher) (out []slo.Sat
 // minScrapes is how many samples a short window needs to survive a missed scrape.
 const minScrapes = 4
 
-// setAlerts gives the SLO its alerts, and says why where the defaults do not fit: pairs that could never fire are left out, and
-// short windows hold at least four scrapes.
+// setAlerts gives the SLO its alerts, and says why where the defaults do not fit: pairs that could
+// never fire are left out, and short windows hold at least four scrapes.
 func (one *SLO) setAlerts(quiet bool, scrape time.Duration) {
 	defaults, never := slo.DefaultAlerts(one.Window(), one.Objective)
 	dead := len(never.Page)+len(never.Ticket) > 0

@@ -18,8 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// scout asks a server what it has. It reads the index for names and labels, and of the samples only what
-// recognised sources need: counters at whole steps of history, never between.
+// scout asks a server what it has. It reads the index for names and labels, and of the samples only
+// what recognised sources need: counters at whole steps of history, never between.
 type scout struct {
 	ctx    context.Context
 	client *prom.Client
@@ -56,7 +56,8 @@ type source struct {
 // workers is how many requests are on their way at a time, so that a busy server stays usable.
 const workers = 4
 
-// each calls f with 0 … n−1, a few at a time, and waits for all. The first error, by index, is returned.
+// each calls f with 0 … n−1, a few at a time, and waits for all. The first error, by index, is
+// returned.
 func each(n int, f func(int) error) error {
 	errs := make([]error, n)
 	gate := make(chan struct{}, workers)
@@ -109,7 +110,8 @@ func (g group) match() []*labels.Matcher {
 	return equal(pairs...)
 }
 
-// name returns what the service is called: the value of the first label, in letters that names may have.
+// name returns what the service is called: the value of the first label, in letters that names may
+// have.
 func (g group) name() string {
 	if len(g.labels) == 0 {
 		return g.entry.Name
@@ -147,8 +149,9 @@ func anyOf(label string, values []string) *labels.Matcher {
 	return labels.MustNewMatcher(labels.MatchRegexp, label, strings.Join(quoted, "|"))
 }
 
-// grown returns what counters gained in the time before: the difference to their value then, or all of it where
-// they were reset or are new, as the ledger counts it. It reads three samples of a series, however long the time is.
+// grown returns what counters gained in the time before: the difference to their value then, or all
+// of it where they were reset or are new, as the ledger counts it. It reads three samples of a
+// series, however long the time is.
 func grown(selector string, over time.Duration) string {
 	return "((" + selector + " - " + selector + " offset " + slo.ShortDuration(over) + ") >= 0 or " + selector + ")"
 }
@@ -168,7 +171,8 @@ func by(names ...string) string {
 // maxGroups is how many services of one source are looked at.
 const maxGroups = 500
 
-// groups returns the services that a source tells apart and in which something happened within a day.
+// groups returns the services that a source tells apart and in which something happened within a
+// day.
 func (s *scout) groups(src source) ([]group, error) {
 	metric, happened := src.census()
 	if metric == "" {
@@ -216,8 +220,8 @@ func sameLabels(a, b map[string]string) bool {
 	return true
 }
 
-// census returns the metric that tells which services a source has, and the query of what happened to each of
-// them within a day, given how to group.
+// census returns the metric that tells which services a source has, and the query of what happened
+// to each of them within a day, given how to group.
 func (src source) census() (metric string, query func(by string) string) {
 	e, f := src.entry, src.entry.Fill(nil, src.live)
 	aggregate := func(operator, inner string) func(string) string {

@@ -17,7 +17,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Options says what to suggest. At must be set; the zero value of the others stands for the default.
+// Options says what to suggest. At must be set; the zero value of the others stands for the
+// default.
 type Options struct {
 	At        time.Time         // the end of the history that is looked at
 	Service   *regexp.Regexp    // only services whose whole name matches; nil means all
@@ -40,7 +41,8 @@ type SLO struct {
 	Refused string // why there is none after all, as half a sentence; "" if there is one
 }
 
-// Note is a sentence about an SLO, and the key of its file that it is about, "" for the SLO as a whole.
+// Note is a sentence about an SLO, and the key of its file that it is about, "" for the SLO as a
+// whole.
 type Note struct{ Key, Text string }
 
 // explain adds a note.
@@ -48,9 +50,9 @@ func (one *SLO) explain(key, format string, args ...any) {
 	one.Why = append(one.Why, Note{key, fmt.Sprintf(format, args...)})
 }
 
-// Propose looks at what a server has, and proposes SLOs for the services it finds, sorted by name. It finds
-// nothing rather than guess: what is proposed has data, and its targets were met. With an error there may be proposals
-// too: it then tells which sources the server did not answer about.
+// Propose looks at what a server has, and proposes SLOs for the services it finds, sorted by name.
+// It finds nothing rather than guess: what is proposed has data, and its targets were met. With an
+// error there may be proposals too: it then tells which sources the server did not answer about.
 func Propose(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error) {
 	if o.Catalogue == nil {
 		o.Catalogue = signals.Default()
@@ -86,7 +88,8 @@ func Propose(ctx context.Context, c *prom.Client, o Options) ([]Proposal, error)
 	return list, errors.Join(append(failures, err)...)
 }
 
-// hopeless reports whether it makes no sense to ask on: nobody answers, or nobody waits for the answer.
+// hopeless reports whether it makes no sense to ask on: nobody answers, or nobody waits for the
+// answer.
 func hopeless(ctx context.Context, err error) bool {
 	var e *prom.Error
 	return ctx.Err() != nil || !errors.As(err, &e) || e.Kind == prom.Unreachable || e.Kind == prom.BadAnswer
@@ -131,8 +134,8 @@ func (s *suggester) visit(src source) error {
 	return nil
 }
 
-// writable reports whether the group's labels can stand in an SLO file. A placeholder such as $x in a label value
-// cannot; the service is named with that reason, and nothing is proposed for it.
+// writable reports whether the group's labels can stand in an SLO file. A placeholder such as $x in
+// a label value cannot; the service is named with that reason, and nothing is proposed for it.
 func (s *suggester) writable(g group) bool {
 	_, err := slo.ParseQuery(signals.Selector("up", g.match()))
 	if err != nil {
@@ -157,8 +160,8 @@ func (s *suggester) of(g group) *service {
 	return v
 }
 
-// nameOf returns the name of a group's service. If the same source has another service of that name, say in another
-// namespace, the other labels become part of it.
+// nameOf returns the name of a group's service. If the same source has another service of that
+// name, say in another namespace, the other labels become part of it.
 func (s *suggester) nameOf(g group) string {
 	name := g.name()
 	if v := s.services[name]; v != nil && v.group.entry == g.entry && !sameLabels(v.group.values, g.values) {
@@ -178,7 +181,8 @@ func (v *service) note(format string, args ...any) {
 	}
 }
 
-// taken says whether another source has counted the same kind of event for this service, and notes it.
+// taken says whether another source has counted the same kind of event for this service, and notes
+// it.
 func (v *service) taken(g group) bool {
 	kind := g.entry.Counts
 	if other, ok := v.counts[kind]; ok && other != g.entry.Name && kind != "" {
@@ -205,8 +209,8 @@ func (s *suggester) add(v *service, g group, metric string, one SLO) {
 	v.SLOs = append(v.SLOs, one)
 }
 
-// covers names an existing SLO that makes this promise already: it has the same name, or counts the same
-// metric of the same service.
+// covers names an existing SLO that makes this promise already: it has the same name, or counts the
+// same metric of the same service.
 func (s *suggester) covers(service, name, metric string, g group) slo.ID {
 	if spec := s.Existing.Lookup(slo.ID(service + "/" + name)); spec != nil {
 		return spec.ID()

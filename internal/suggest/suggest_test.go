@@ -95,7 +95,8 @@ func TestErrorsOfProcessesThatAreGoneStillCount(t *testing.T) {
 	if err := db.MarkStale(dead, start.Add(30*time.Minute).UnixMilli()); err != nil {
 		t.Fatal(err)
 	}
-	// 3,000 errors among 6 million requests of the week: 99.95 % were good, the pod had been there for half an hour.
+	// 3,000 errors among 6 million requests of the week: 99.95 % were good, the pod had been there
+	// for half an hour.
 	list := propose(t, db, suggest.Options{})
 	if got := list[0].SLOs[0].Objective.Percent(); got != "99.95" {
 		t.Errorf("the target is %s\n%s", got, text(list))

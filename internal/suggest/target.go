@@ -12,8 +12,8 @@ import (
 // steps are the objectives that are proposed, from the strictest. Others are false precision.
 var steps = []string{"99.99", "99.95", "99.9", "99.5", "99", "95", "90"}
 
-// minAllowed is how many bad events a budget must allow. With fewer, a single error is a large share
-// of the budget, and the alerts are about chance.
+// minAllowed is how many bad events a budget must allow. With fewer, a single error is a large
+// share of the budget, and the alerts are about chance.
 const minAllowed = 10
 
 // bucket is what happened in one step of history.
@@ -48,11 +48,12 @@ func (r record) events() float64 {
 	return total * float64(r.window) / math.Max(float64(r.span()), 1)
 }
 
-// week is the length of the window in which the target must have been met, or all there is if that is less.
+// week is the length of the window in which the target must have been met, or all there is if that
+// is less.
 const week = 7 * 24 * time.Hour
 
-// worst returns the largest share of bad events in any week of the record, and when that week ended. Without
-// events there is none.
+// worst returns the largest share of bad events in any week of the record, and when that week
+// ended. Without events there is none.
 func (r record) worst() (share float64, end time.Time, ok bool) {
 	var total, bad float64
 	from := 0
@@ -86,8 +87,8 @@ const (
 	wholeHistory = 27 * 24 * time.Hour
 )
 
-// aim returns the highest step that was met in the worst week and whose budget is more than chance. Steps
-// stricter than most, if that is not "", are not considered.
+// aim returns the highest step that was met in the worst week and whose budget is more than chance.
+// Steps stricter than most, if that is not "", are not considered.
 func (r record) aim(most string) target {
 	share, end, ok := r.worst()
 	switch {

@@ -17,8 +17,8 @@ func (p Proposal) Empty() bool {
 	return true
 }
 
-// YAML writes the proposal as an SLO file, with comments that explain each choice. The same proposal makes the same bytes. Of
-// a proposal without SLOs, only comments are left.
+// YAML writes the proposal as an SLO file, with comments that explain each choice. The same
+// proposal makes the same bytes. Of a proposal without SLOs, only comments are left.
 func (p Proposal) YAML() []byte {
 	if p.Empty() {
 		head := append([]string{p.Service.Name + ": there is no SLO to propose."}, p.Notes...)
