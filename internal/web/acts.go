@@ -119,7 +119,7 @@ func (s *jsonAPI) apiAck(r *http.Request) (any, error) {
 	return s.detail(r.Context(), i)
 }
 
-// apiActs is the audit log.
+// apiActs returns the audit log.
 func (s *jsonAPI) apiActs(r *http.Request) (any, error) {
 	p := params{q: r.URL.Query()}
 	f := store.ActFilter{
@@ -133,7 +133,7 @@ func (s *jsonAPI) apiActs(r *http.Request) (any, error) {
 	return append([]api.Act{}, found...), err
 }
 
-// problemOfAct is what to answer for an act that was not done.
+// problemOfAct returns what to answer for an act that was not done.
 func problemOfAct(err *incidents.ActError) *problem {
 	switch err.Problem {
 	case incidents.ActUnknown:

@@ -29,7 +29,7 @@ type problem struct {
 	text string
 }
 
-// Error is the sentence.
+// Error returns the sentence.
 func (p *problem) Error() string { return p.text }
 
 func notFound(format string, args ...any) error {
@@ -40,7 +40,7 @@ func badRequest(format string, args ...any) error {
 	return &problem{http.StatusBadRequest, "bad_data", fmt.Sprintf(format, args...)}
 }
 
-// problemOf is what to answer for an error. What is no problem of ours is one of the store.
+// problemOf returns what to answer for an error. What is no problem of ours is one of the store.
 func problemOf(err error) *problem {
 	var p *problem
 	var act *incidents.ActError
@@ -138,7 +138,7 @@ func (s *jsonAPI) apiSLO(r *http.Request) (any, error) {
 // maxID is how long a name may be; nothing is longer.
 const maxID = 4096
 
-// findBudget is the budget of an ID, whose label values may be given apart.
+// findBudget returns the budget of an ID, whose label values may be given apart.
 func (s *server) findBudget(path, labels string) (engine.Budget, error) {
 	id := slo.ID(path + labels)
 	if len(id) > maxID {
@@ -245,7 +245,7 @@ func (s *server) findIncident(ctx context.Context, id string) (alerting.Incident
 	return i, notFound("There is no incident %q.", id)
 }
 
-// draft is the postmortem of an incident.
+// draft returns the postmortem of an incident.
 func (s *server) draft(ctx context.Context, i alerting.Incident) (string, error) {
 	if s.Postmortem == nil {
 		return "", notFound("Postmortem drafts are not available here.")

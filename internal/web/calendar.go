@@ -50,7 +50,7 @@ func (s *site) calendar(b engine.Budget, incidents []alerting.Incident) calendar
 	return c
 }
 
-// spent is a share of the budget.
+// spent returns a share of the budget.
 func (c calendar) spent(bad int64) string { return figures.Cost(bad, c.Allowed) }
 
 // Words say what the calendar shows.
@@ -116,7 +116,7 @@ func (c calendar) draw(b *strings.Builder, d day, x, y, most float64) {
 	fmt.Fprintf(b, `<text class="tick end strong" x="%.0f" y="%.0f">%s</text>`, x+dayWidth-6, y+15, words)
 }
 
-// Table is the same in figures, newest first.
+// Table lists the same in figures, newest first.
 func (c calendar) Table() table {
 	t := table{Label: "Days", Head: []column{
 		{"Day (UTC)", asName},

@@ -30,7 +30,7 @@ func (s *jsonAPI) apiChanges(r *http.Request) (any, error) {
 	return all, nil
 }
 
-// apiExperiment is one experiment, for whoever runs it to ask again and again whether it must end.
+// apiExperiment returns one experiment, for whoever runs it to ask again and again whether it must end.
 func (s *jsonAPI) apiExperiment(r *http.Request) (any, error) {
 	for _, c := range s.Source.Snapshot().Changes("", time.Time{}, time.Time{}, s.Now()) {
 		if c.Key == r.PathValue("key") && c.Trial != nil {

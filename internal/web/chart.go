@@ -73,7 +73,7 @@ func (c chart) SVG() template.HTML {
 	return template.HTML(d.String()) //nolint:gosec // everything foreign was escaped above
 }
 
-// scale is the vertical axis: its ends, and the distance of its labels.
+// scale returns the vertical axis: its ends, and the distance of its labels.
 func (c chart) scale() (low, high, step float64) {
 	low, high = c.Low, c.High
 	for _, l := range c.Lines {
@@ -90,7 +90,7 @@ func (c chart) scale() (low, high, step float64) {
 	return math.Floor(low/step) * step, math.Ceil(high/step-1e-9) * step, step
 }
 
-// niceStep is the next of 1, 2, 5, 10, … that is at least v.
+// niceStep returns the next of 1, 2, 5, 10, … that is at least v.
 func niceStep(v float64) float64 {
 	base := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, f := range []float64{1, 2, 5} {
@@ -119,7 +119,7 @@ func (d *drawing) y(v float64) float64 {
 	return chartTop + (d.high-v)/(d.high-d.low)*(chartHeight-chartTop-chartBottom)
 }
 
-// path is a line with a gap wherever a value is not known. A value between two gaps is a dot.
+// path returns a line with a gap wherever a value is not known. A value between two gaps is a dot.
 func (d *drawing) path(points []point) string {
 	var b strings.Builder
 	pen := false
@@ -166,7 +166,7 @@ func (d *drawing) vertical(step float64) {
 	}
 }
 
-// axisLabel is short enough for the margin.
+// axisLabel writes a value short enough for the margin.
 func axisLabel(v float64, digits int) string {
 	if math.Abs(v) >= 10_000 {
 		return fmt.Sprintf("%gk", v/1000)

@@ -43,7 +43,7 @@ func toSLO(b engine.Budget) api.SLO {
 	return out
 }
 
-// sinceOf is where the ledger begins, nil while it is empty.
+// sinceOf returns where the ledger begins, nil while it is empty.
 func sinceOf(b engine.Budget) *time.Time {
 	if b.Since.Unix() <= 0 {
 		return nil
@@ -83,7 +83,7 @@ func stateOf(st alerting.Standing) string {
 	return api.AlertOK
 }
 
-// openBurn is the open burn incident of a budget; there is at most one.
+// openBurn returns the open burn incident of a budget; there is at most one.
 func openBurn(b engine.Budget) (alerting.Incident, bool) {
 	for _, i := range b.Open {
 		if i.Rule == alerting.RulePage || i.Rule == alerting.RuleTicket {

@@ -49,7 +49,7 @@ func (s *jsonAPI) serveGate(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, g, nil)
 }
 
-// statusOf is the status code that says no: 503 where nobody knows, so that whoever may ask again does.
+// statusOf returns the status code that says no: 503 where nobody knows, so that whoever may ask again does.
 func statusOf(g api.Gate) int {
 	if g.State == string(alerting.GateUnknown) {
 		return http.StatusServiceUnavailable
@@ -81,7 +81,7 @@ func (s *jsonAPI) gateOf(ask func(service, name string, now time.Time) []alertin
 	return g, nil
 }
 
-// gates is the state of every gate by its budget's ID; without a policy there is none.
+// gates returns the state of every gate by its budget's ID; without a policy there is none.
 func (s *jsonAPI) gates(service, name string) map[slo.ID]string {
 	m := map[slo.ID]string{}
 	for _, v := range s.Source.Snapshot().Verdicts(service, name, s.Now()) {

@@ -16,7 +16,7 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base
 // maxInFlight bounds how many requests are worked on at once; more are turned away.
 const maxInFlight = 64
 
-// guard is what every request passes first: headers, the Host check, the bounds. A handler that panics is logged
+// guard returns the handler that every request passes first: headers, the Host check, the bounds. A handler that panics is logged
 // and answered with 500.
 func guard(next http.Handler, externalHost string, log *slog.Logger) http.Handler {
 	slots := make(chan struct{}, maxInFlight)

@@ -40,7 +40,7 @@ type incidentView struct {
 	Silences  []option
 }
 
-// costOf is the share of the budget that an incident took.
+// costOf returns the share of the budget that an incident took.
 func costOf(i alerting.Incident) string {
 	if i.Last.Burn == nil {
 		return figures.Unknown
@@ -81,7 +81,7 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	return "incident", page{Title: "Incident of " + string(i.SLO), Here: here.Here, Body: v}, nil
 }
 
-// incidentFacts are the times and the cost of an incident.
+// incidentFacts returns the times and the cost of an incident.
 func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	ended, cost, peak := "Ended", "", unknown("the SLO was removed")
 	if i.Open {
@@ -124,7 +124,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	})
 }
 
-// incidentParts are what was found out about an incident, what burned upstream, and what was before.
+// incidentParts returns what was found out about an incident, what burned upstream, and what was before.
 func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 	found, err := s.evidenceOf(ctx, i)
 	upstream, err2 := s.upstreamOf(ctx, i)
@@ -148,7 +148,7 @@ func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 	return append(parts, before)
 }
 
-// evidenceOf is what was found out about an incident when it opened and when it got worse: the newest of it.
+// evidenceOf returns what was found out about an incident when it opened and when it got worse: the newest of it.
 func (s *site) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, error) {
 	kept, err := s.Archive.Evidence(ctx, i.ID)
 	if err != nil || len(kept) == 0 {
@@ -193,7 +193,7 @@ func (s *site) earlier(ctx context.Context, i alerting.Incident) (table, error) 
 	return t, err
 }
 
-// reviewOf is the postmortem of an incident as people have it, nil if there is none.
+// reviewOf returns the postmortem of an incident as people have it, nil if there is none.
 func (s *server) reviewOf(incident string) *postmortem.Review {
 	if s.Reviews == nil {
 		return nil
@@ -229,7 +229,7 @@ func (s *site) postIncident(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, s.prefix+incidentPath(a.Incident)+"#timeline", http.StatusSeeOther)
 }
 
-// readForm is the act that a form asks for.
+// readForm returns the act that a form asks for.
 func (s *site) readForm(r *http.Request) (api.Act, error) {
 	if err := r.ParseForm(); err != nil {
 		return api.Act{}, badRequest("The form cannot be read.")

@@ -65,7 +65,7 @@ func (s *site) incidentsPage(r *http.Request) (string, page, error) {
 	return "list", page{Title: "Incidents", Here: "incidents", Body: v}, err
 }
 
-// services are the services that there are, for a filter.
+// services returns the services that there are, for a filter.
 func (s *site) services() []option {
 	var all []string
 	for _, b := range s.Source.Snapshot().Budgets {
@@ -87,7 +87,7 @@ func (s *site) reportsPage(r *http.Request) (string, page, error) {
 	return "list", page{Title: "Reports", Here: "reports", Body: v}, err
 }
 
-// changesPage is what was done to the services, with what went wrong after it.
+// changesPage returns what was done to the services, with what went wrong after it.
 func (s *site) changesPage(r *http.Request) (string, page, error) {
 	q, now := r.URL.Query(), s.Now()
 	service, kind := q.Get("service"), q.Get("kind")
@@ -111,7 +111,7 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 	return "list", page{Title: "Changes", Here: "changes", Body: v}, err
 }
 
-// delivery are the figures about delivering changes, as far as the changes that were recorded tell them.
+// delivery returns the figures about delivering changes, as far as the changes that were recorded tell them.
 func (s *site) delivery(r *http.Request, service string, changes []engine.Change, from, to time.Time) ([]fact, error) {
 	incidents, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
 	if err != nil || len(changes) == 0 {
@@ -144,7 +144,7 @@ func median(all []time.Duration, of string) figure {
 	return figure{figures.Duration(alerting.Median(all)), "median " + of}
 }
 
-// changesOn are the newest changes of the last four weeks that a budget felt, with what they cost it alone.
+// changesOn returns the newest changes of the last four weeks that a budget felt, with what they cost it alone.
 func (s *server) changesOn(b engine.Budget) []engine.Change {
 	var all []engine.Change
 	for _, c := range s.Source.Snapshot().Changes(b.ID.Service(), s.Now().Add(-defaultDelivery), time.Time{}, s.Now()) {
@@ -183,7 +183,7 @@ func (l links) changeTable(changes []engine.Change) table {
 	return t
 }
 
-// costWords is what a change cost the budget that it cost most.
+// costWords returns what a change cost the budget that it cost most.
 func costWords(c engine.Change) (spent string, sentence markup) {
 	spent = figures.Unknown
 	if len(c.Costs) == 0 {
@@ -196,7 +196,7 @@ func costWords(c engine.Change) (spent string, sentence markup) {
 	return spent, text(string(worst.SLO) + ": " + worst.Sentence())
 }
 
-// actionsPage is what the reviews of incidents came to: what is still to be done, and how far the reviews are.
+// actionsPage returns what the reviews of incidents came to: what is still to be done, and how far the reviews are.
 func (s *site) actionsPage(*http.Request) (string, page, error) {
 	v := list{Heading: "Action items"}
 	if s.Reviews == nil {
@@ -249,7 +249,7 @@ type item struct {
 	of postmortem.Review
 }
 
-// openItems are the action items that are not done: overdue ones first, then by day; those without a day are last.
+// openItems returns the action items that are not done: overdue ones first, then by day; those without a day are last.
 func openItems(reviews []postmortem.Review, now time.Time) []item {
 	var all []item
 	for _, r := range reviews {
@@ -274,7 +274,7 @@ func openItems(reviews []postmortem.Review, now time.Time) []item {
 // shownActs is how many acts a page lists.
 const shownActs = 200
 
-// auditPage is what people did.
+// auditPage returns what people did.
 func (s *site) auditPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
 	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Service: q.Get("service"), Incident: q.Get("incident"), Limit: shownActs}
@@ -307,7 +307,7 @@ var actKinds = choices([]string{
 // shownDead is how many dead letters a page lists.
 const shownDead = 100
 
-// statusPage is how slowburn itself does: the evaluation, and whether what it owes arrives.
+// statusPage returns how slowburn itself does: the evaluation, and whether what it owes arrives.
 func (s *site) statusPage(r *http.Request) (string, page, error) {
 	_, health := s.health()
 	last, now := s.Source.Snapshot().Last, s.Now()

@@ -39,7 +39,7 @@ var decorationKey = parser.NewContextKey()
 // render turns Markdown into HTML. Raw HTML in it is dropped, and so are links that are scripts.
 func (p *pages) render(markdown string) template.HTML { return p.decorate(markdown, decoration{}) }
 
-// decorate is render with something added.
+// decorate renders Markdown with something added.
 func (p *pages) decorate(markdown string, d decoration) template.HTML {
 	if strings.HasPrefix(markdown, "---\n") { // front matter is for files
 		if _, rest, ok := strings.Cut(markdown[4:], "\n---\n"); ok {
@@ -172,7 +172,7 @@ func cells(row ast.Node) []ast.Node {
 	return all
 }
 
-// plainText is the text of a node without its markup.
+// plainText returns the text of a node without its markup.
 func plainText(n ast.Node, source []byte) string {
 	var b strings.Builder
 	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {

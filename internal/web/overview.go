@@ -41,7 +41,7 @@ type field struct {
 // option is one choice. Those of the same group stand together.
 type option struct{ Value, Words, Group string }
 
-// Groups are the options by group, in their order.
+// Groups returns the options by group, in their order.
 func (f field) Groups() [][]option {
 	var all [][]option
 	for n, o := range f.Options {
@@ -53,7 +53,7 @@ func (f field) Groups() [][]option {
 	return all
 }
 
-// choices are options that are called as they are; an empty one is left out.
+// choices returns options that are called as they are; an empty one is left out.
 func choices(all []string) []option {
 	var out []option
 	slices.Sort(all)
@@ -159,7 +159,7 @@ func cloned(q url.Values) url.Values {
 // burning is the state of every budget with an open page or ticket.
 const burning = "burning"
 
-// states are the names under which a filter finds the budget: its grade, whether it burns, and its gate's state.
+// states returns the names under which a filter finds the budget: its grade, whether it burns, and its gate's state.
 func (r *ranked) states() []string {
 	all := []string{r.grade.Key}
 	if slices.ContainsFunc(r.budget.Open, func(i alerting.Incident) bool { return i.Rule != alerting.RuleNoData && i.Severity != alerting.Notice }) {
@@ -195,7 +195,7 @@ func worstFirst(all []ranked) {
 	})
 }
 
-// countsOf are the counts at the top: what somebody may have to do something about.
+// countsOf returns the counts at the top: what somebody may have to do something about.
 func countsOf(states map[string]int) []tally {
 	var all []tally
 	for _, c := range []tally{
@@ -215,7 +215,7 @@ func countsOf(states map[string]int) []tally {
 	return all
 }
 
-// stateOptions are the states that there are, with how often.
+// stateOptions returns the states that there are, with how often.
 func stateOptions(states map[string]int) []option {
 	all := []option{{burning, "Burning (" + figures.Count(states[burning]) + ")", "Budget"}}
 	for _, g := range grades {
@@ -229,7 +229,7 @@ func stateOptions(states map[string]int) []option {
 	return all
 }
 
-// barWidth is the share of a budget that is left, from 0 to 100.
+// barWidth returns the share of a budget that is left, from 0 to 100.
 func barWidth(st budget.Status) float64 {
 	if st.Sum.Total == 0 {
 		return 0
@@ -248,7 +248,7 @@ func rowOf(b *engine.Budget, g grade) row {
 	return rw
 }
 
-// pageBurns are the burns over the long windows of the two page pairs: an hour and six, unless the SLO
+// pageBurns returns the burns over the long windows of the two page pairs: an hour and six, unless the SLO
 // says otherwise.
 func pageBurns(b *engine.Budget) (fast, slow figure) {
 	fast, slow = unknown("no alert window"), unknown("no alert window")
@@ -298,7 +298,7 @@ func (l links) budgetTable(label string, rows []row) table {
 	return t
 }
 
-// budgetName is a budget's link with what is open.
+// budgetName returns a budget's link with what is open.
 func (l links) budgetName(rw row) markup {
 	cell := l.sloLink(rw.ID)
 	if rw.IsJourney {

@@ -10,7 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// powerPart is what the alerts of an SLO can catch. To find out means to play outages to them, which takes a second or
+// powerPart returns what the alerts of an SLO can catch. To find out means to play outages to them, which takes a second or
 // two, so it is done when somebody asks.
 func (s *site) powerPart(b engine.Budget, asked bool) part {
 	p := part{Heading: "What the alerts can catch", ID: "power"}
@@ -43,7 +43,7 @@ func (s *site) powerPart(b engine.Budget, asked bool) part {
 	return p
 }
 
-// joint is what comes between a path and a further parameter.
+// joint returns what comes between a path and a further parameter.
 func joint(path string) string {
 	for _, c := range path {
 		if c == '?' {

@@ -26,7 +26,7 @@ type reportView struct {
 	CSS    template.CSS // of that file
 }
 
-// reportPath is the address of a report's page, without the prefix.
+// reportPath returns the address of a report's page, without the prefix.
 func reportPath(name, period string) string {
 	return "/reports/" + url.PathEscape(name) + "/" + url.PathEscape(period)
 }
@@ -68,7 +68,7 @@ func (s *site) serveReport(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// fileName is a name without what a file system or a header could stumble over.
+// fileName returns a name without what a file system or a header could stumble over.
 func fileName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
@@ -78,7 +78,7 @@ func fileName(name string) string {
 	}, name)
 }
 
-// reportHTML is the report's document with links of names, and with small charts in its table of budgets.
+// reportHTML returns the report's document with links of names, and with small charts in its table of budgets.
 func (s *site) reportHTML(r store.Report, links func(string) string) template.HTML {
 	return s.pages.decorate(r.Markdown, decoration{
 		Whole: true, Link: links, Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },

@@ -67,12 +67,12 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	return "service", page{Title: name, Here: "slos", Body: v}, nil
 }
 
-// gateOfService is the verdict on a service, nil without a policy.
+// gateOfService returns the verdict on a service, nil without a policy.
 func (s *site) gateOfService(name string) *gateView {
 	return gateViewOf(alerting.Worst(s.Source.Snapshot().Verdicts(name, "", s.Now())))
 }
 
-// gateViewOf is nil without a policy, and for what has no budget.
+// gateViewOf returns nil without a policy, and for what has no budget.
 func gateViewOf(v alerting.Verdict) *gateView {
 	if v.NoPolicy || v.SLO == "" {
 		return nil
@@ -80,7 +80,7 @@ func gateViewOf(v alerting.Verdict) *gateView {
 	return &gateView{v, gateBadge(v), v.Gate.Meaning()}
 }
 
-// dependencyTable is what a service depends on, and what of that burns.
+// dependencyTable returns what a service depends on, and what of that burns.
 func (s *site) dependencyTable(all []slo.Dependency) table {
 	t := table{Label: "Dependencies", Head: []column{
 		{"State", asState},
@@ -110,7 +110,7 @@ func (s *site) dependencyTable(all []slo.Dependency) table {
 	return t
 }
 
-// signalPart is the golden signals of a service.
+// signalPart returns the golden signals of a service.
 func (s *site) signalPart(ctx context.Context, service slo.Service) part {
 	p := part{Heading: "Golden signals", ID: "signals", Empty: "The service's file says nothing about signals."}
 	if service.Signals == nil {
@@ -148,7 +148,7 @@ func (s *site) signalPart(ctx context.Context, service slo.Service) part {
 	return p
 }
 
-// readingOf is a value, or why there is none.
+// readingOf returns a value, or why there is none.
 func readingOf(r signals.Reading, unit string) markup {
 	if !r.Known {
 		return figureOf(unknown(r.Reason))
@@ -184,7 +184,7 @@ const (
 	signalsLimit = 3 * time.Second
 )
 
-// take is a snapshot that is some seconds old at most; false for a service that nobody knows.
+// take returns a snapshot that is some seconds old at most; false for a service that nobody knows.
 func (c *signalCache) take(ctx context.Context, read func(context.Context, string) (signals.Snapshot, bool), service string) (signals.Snapshot, bool) {
 	if read == nil {
 		return signals.Snapshot{}, false

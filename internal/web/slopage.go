@@ -93,7 +93,7 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	return v
 }
 
-// rangesOf are the links to other times, and the time that was asked for; zero is each chart's own.
+// rangesOf returns the links to other times, and the time that was asked for; zero is each chart's own.
 func rangesOf(path, asked string) ([]rangeLink, time.Duration) {
 	var span time.Duration
 	all := []rangeLink{{"usual", path + "#charts", true}}
@@ -107,7 +107,7 @@ func rangesOf(path, asked string) ([]rangeLink, time.Duration) {
 	return all, span
 }
 
-// sloFacts are the figures at the top.
+// sloFacts returns the figures at the top.
 func sloFacts(rw row, b engine.Budget) []fact {
 	st := b.Windows[0]
 	bad := unknown("nothing read yet")
@@ -126,7 +126,7 @@ func sloFacts(rw row, b engine.Budget) []fact {
 	}
 }
 
-// sloParts are the tables between the charts and the incidents.
+// sloParts returns the tables between the charts and the incidents.
 func (s *site) sloParts(b engine.Budget, power bool) []part {
 	alerts := table{Label: "Alerts", Head: []column{
 		{"Alert", asName}, {"Fires when", asWhole}, {"Burn now", asText}, {"State", asText},
@@ -177,7 +177,7 @@ func windowCells(name string, st budget.Status, o slo.Objective) []markup {
 // worstLengths are the lengths of the windows whose worst is shown.
 var worstLengths = []time.Duration{5 * time.Minute, time.Hour, 6 * time.Hour, slo.Day, 7 * slo.Day}
 
-// worstPart is the worst stretch of every length.
+// worstPart returns the worst stretch of every length.
 func (s *site) worstPart(b engine.Budget) part {
 	st := b.Windows[0]
 	p := part{
@@ -211,7 +211,7 @@ func (s *site) worstPart(b engine.Budget) part {
 	return p
 }
 
-// correctionTable are the corrections that leave something out of the first window, run, or are to come.
+// correctionTable returns the corrections that leave something out of the first window, run, or are to come.
 func correctionTable(b engine.Budget) table {
 	left := map[*slo.Correction]budget.LeftOut{}
 	for _, o := range b.Windows[0].LeftOut {
@@ -394,7 +394,7 @@ func (s *site) burnRates(b engine.Budget, incidents []alerting.Incident, asked t
 	return c
 }
 
-// sliding is the burn rate over the window before the end of each step.
+// sliding returns the burn rate over the window before the end of each step.
 func sliding(points []incidents.Point, o slo.Objective, step, window time.Duration, from time.Time) []point {
 	var all []point
 	n := max(int(window/step), 1)
@@ -426,7 +426,7 @@ func highest(l line) string {
 	return fmt.Sprintf("Burn %s: at most %s, at %s.", l.Name, figures.Times(top.Value), figures.UTC(top.At))
 }
 
-// shadesOf are the incidents as stretches of time.
+// shadesOf returns the incidents as stretches of time.
 func shadesOf(incidents []alerting.Incident, now time.Time) []shade {
 	var all []shade
 	for _, i := range incidents {

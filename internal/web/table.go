@@ -85,10 +85,10 @@ func (c column) write(b *strings.Builder, cell markup) {
 	b.WriteByte('\n')
 }
 
-// text is other people's text.
+// text returns other people's text.
 func text(s string) markup { return markup(html.EscapeString(s)) } //nolint:gosec // escaped
 
-// small is a text that says more about what stands before it.
+// small returns a text that says more about what stands before it.
 func small(s string) markup {
 	if s == "" {
 		return ""
@@ -96,17 +96,17 @@ func small(s string) markup {
 	return " <small>" + text(s) + "</small>"
 }
 
-// figureOf is a figure with its note.
+// figureOf returns a figure with its note.
 func figureOf(f figure) markup {
 	return `<span class="figure">` + text(f.Text) + "</span>" + small(f.Note)
 }
 
-// badge is a state in a word, in one of the style sheet's colours.
+// badge returns a state in a word, in one of the style sheet's colours.
 func badge(key, word string) markup {
 	return `<span class="state state-` + text(key) + `">` + text(word) + "</span>"
 }
 
-// link is a link; one that leads anywhere but to a web page, or within these pages, is its text alone.
+// link returns a link; one that leads anywhere but to a web page, or within these pages, is its text alone.
 func link(to, words string) markup {
 	u, err := url.Parse(to)
 	if err != nil || to == "" || !slices.Contains([]string{"", "http", "https"}, u.Scheme) {
@@ -124,7 +124,7 @@ func joined(pieces []markup, between string) markup {
 	return markup(strings.Join(all, between)) //nolint:gosec // the pieces are escaped
 }
 
-// barOf is a bar of so many percent.
+// barOf returns a bar of so many percent.
 func barOf(key string, percent float64) markup {
 	return markup(fmt.Sprintf(`<svg class="bar bar-%s" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">`+ //nolint:gosec // numbers and our own words
 		`<rect class="track" width="100" height="6"/><rect class="fill" width="%.1f" height="6"/></svg>`, key, percent))
@@ -157,7 +157,7 @@ func (l links) incidentTable(found []alerting.Incident) table {
 	return t
 }
 
-// nameOf is what kind of incident it is, in a word or two.
+// nameOf returns what kind of incident it is, in a word or two.
 func nameOf(i alerting.Incident) string {
 	switch {
 	case i.Rule == alerting.RuleNoData:
@@ -170,7 +170,7 @@ func nameOf(i alerting.Incident) string {
 	return "Notice"
 }
 
-// stateKey is the style sheet's name of an open incident's colour.
+// stateKey returns the style sheet's name of an open incident's colour.
 func stateKey(i alerting.Incident) string {
 	if i.Rule == alerting.RuleNoData {
 		return "no-data"
@@ -194,7 +194,7 @@ var gateKeys = map[alerting.Gate]string{
 	alerting.GateOpen: "good", alerting.GateCaution: "low", alerting.GateFrozen: "spent", alerting.GateExempt: "exempt", alerting.GateUnknown: "unknown",
 }
 
-// gateBadge is the state of the gate; somebody may have opened it in spite of that.
+// gateBadge returns the state of the gate; somebody may have opened it in spite of that.
 func gateBadge(v alerting.Verdict) markup {
 	b := badge(gateKeys[v.Gate], string(v.Gate))
 	if v.Go && v.Gate != alerting.GateOpen && v.Gate != alerting.GateExempt {
@@ -203,10 +203,10 @@ func gateBadge(v alerting.Verdict) markup {
 	return b
 }
 
-// servicePath is the address of a service's page, without the prefix.
+// servicePath returns the address of a service's page, without the prefix.
 func servicePath(name string) string { return "/services/" + url.PathEscape(name) }
 
-// sinceWords is how long ago something was.
+// sinceWords returns how long ago something was.
 func sinceWords(t, now time.Time) string {
 	return figures.Duration(now.Sub(t).Truncate(time.Minute)) + " ago"
 }

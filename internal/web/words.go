@@ -23,7 +23,7 @@ func unknown(why string) figure { return figure{figures.Unknown, why} }
 // sliOf writes the SLI of a sum.
 func sliOf(s budget.Sum, o slo.Objective) string { return figures.SLI(s.Bad, s.Total, o) }
 
-// sliFigure is the SLI of a window.
+// sliFigure returns the SLI of a window.
 func sliFigure(st budget.Status, o slo.Objective) figure {
 	window := "in " + figures.Window(st.Window)
 	switch {
@@ -35,7 +35,7 @@ func sliFigure(st budget.Status, o slo.Objective) figure {
 	return figure{sliOf(st.Sum, o), window}
 }
 
-// leftFigure is the share of the budget that is left.
+// leftFigure returns the share of the budget that is left.
 func leftFigure(st budget.Status) figure {
 	switch {
 	case st.Sum.Seen() == 0:
@@ -46,7 +46,7 @@ func leftFigure(st budget.Status) figure {
 	return figure{figures.Left(st.Sum.Bad, st.Allowed), "of " + figures.Window(st.Window)}
 }
 
-// burnFigure is the burn rate over a window.
+// burnFigure returns the burn rate over a window.
 func burnFigure(rate float64, known bool, window time.Duration) figure {
 	over := "over " + slo.ShortDuration(window)
 	if !known {
@@ -158,7 +158,7 @@ func queriesOf(s *slo.Spec) (all []query) {
 	return all
 }
 
-// stamp is a time to the minute; the element has it exactly.
+// stamp returns a time to the minute; the element has it exactly.
 func stamp(t time.Time) template.HTML {
 	if t.IsZero() {
 		return figures.Unknown
@@ -167,7 +167,7 @@ func stamp(t time.Time) template.HTML {
 	return template.HTML(`<time datetime="` + iso + `" title="` + iso + `">` + figures.UTC(t) + `</time>`) //nolint:gosec // made of digits
 }
 
-// budgetPath is the address of a budget's page, without the prefix.
+// budgetPath returns the address of a budget's page, without the prefix.
 func budgetPath(id slo.ID) string {
 	path := "/slo/" + url.PathEscape(id.Service()) + "/" + url.PathEscape(id.Name())
 	if g := id.Group(); g != "" {
@@ -176,7 +176,7 @@ func budgetPath(id slo.ID) string {
 	return path
 }
 
-// incidentPath is the address of an incident's page, without the prefix. Slashes stay readable unless a server
+// incidentPath returns the address of an incident's page, without the prefix. Slashes stay readable unless a server
 // on the way would fold them.
 func incidentPath(id string) string {
 	escaped := url.PathEscape(id)
