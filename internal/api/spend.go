@@ -150,7 +150,8 @@ func spentShare(bad int64, st budget.Status) SpentShare {
 	return SpentShare{Bad: Events(bad), Share: shareOf(bad, st)}
 }
 
-// shareOf returns the share of a budget that so many bad events took, nil if the window allows none.
+// shareOf returns the share of a budget that so many bad events took, nil if the window allows
+// none.
 func shareOf(bad int64, st budget.Status) *float64 {
 	if st.Allowed <= 0 {
 		return nil

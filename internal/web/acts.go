@@ -25,7 +25,8 @@ var humanActs = []alerting.ActKind{
 // viaWeb is how an act came that was done by a form on a page.
 const viaWeb = "web"
 
-// routeWrites is the part of the API that changes something. A browser that was sent here by another site is refused.
+// routeWrites is the part of the API that changes something. A browser that was sent here by
+// another site is refused.
 func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
 	write := func(pattern string, f func(*http.Request) (any, error)) {
 		mux.Handle("POST /api/v1/"+pattern, http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -61,8 +62,8 @@ func readAct(r *http.Request) (api.Act, error) {
 	return a, nil
 }
 
-// do hands an act on. What the request leaves open is filled in: a key, by which the sender could have made it safe to
-// repeat, and that it came this way.
+// do hands an act on. What the request leaves open is filled in: a key, by which the sender could
+// have made it safe to repeat, and that it came this way.
 func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	switch {
 	case s.Do == nil:

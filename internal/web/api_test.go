@@ -145,7 +145,8 @@ func TestStatusCodes(t *testing.T) {
 	}
 }
 
-// A clean path that climbs is answered by a redirect to where it leads, on this host and nowhere else.
+// A clean path that climbs is answered by a redirect to where it leads, on this host and nowhere
+// else.
 func TestPathsAreCleanedHere(t *testing.T) {
 	h := newShop(t).handler()
 	for _, path := range []string{"/slo/../../etc/passwd", "//evil.example/x", "/slo//evil.example", "/\\evil.example"} {

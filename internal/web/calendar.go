@@ -76,7 +76,8 @@ const (
 	dayHead             = 22.0
 )
 
-// SVG draws the days in weeks from Monday. A bar's height is the day's share, beside that of the worst day.
+// SVG draws the days in weeks from Monday. A bar's height is the day's share, beside that of the
+// worst day.
 func (c calendar) SVG() template.HTML {
 	if len(c.Days) == 0 {
 		return ""

@@ -30,7 +30,8 @@ func (s *jsonAPI) apiChanges(r *http.Request) (any, error) {
 	return all, nil
 }
 
-// apiExperiment returns one experiment, for whoever runs it to ask again and again whether it must end.
+// apiExperiment returns one experiment, for whoever runs it to ask again and again whether it must
+// end.
 func (s *jsonAPI) apiExperiment(r *http.Request) (any, error) {
 	for _, c := range s.Source.Snapshot().Changes("", time.Time{}, time.Time{}, s.Now()) {
 		if c.Key == r.PathValue("key") && c.Trial != nil {
@@ -40,7 +41,8 @@ func (s *jsonAPI) apiExperiment(r *http.Request) (any, error) {
 	return nil, notFound("There is no experiment %q.", clip(r.PathValue("key")))
 }
 
-// defaultDelivery is the time that delivery is told of if none is asked for: the four weeks that error budgets are usual for.
+// defaultDelivery is the time that delivery is told of if none is asked for: the four weeks that
+// error budgets are usual for.
 const defaultDelivery = 28 * slo.Day
 
 func (s *jsonAPI) apiDelivery(r *http.Request) (any, error) {
@@ -77,8 +79,8 @@ func (s *jsonAPI) apiChanged(r *http.Request) (any, error) {
 	return toChange(engine.Change{Act: done}), err
 }
 
-// actOf turns a change into a fact. What is left out is filled in: it happens now, and its key follows from what it
-// is, so that a pipeline may repeat itself.
+// actOf turns a change into a fact. What is left out is filled in: it happens now, and its key
+// follows from what it is, so that a pipeline may repeat itself.
 func actOf(n api.NewChange, now time.Time) (alerting.Act, error) {
 	c := alerting.Change{
 		Kind: cmp.Or(n.Kind, "deploy"), Title: n.Title, Version: n.Version, Link: n.Link, Failed: n.Failed,

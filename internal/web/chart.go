@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// chart is a small line chart over time, drawn as SVG by the server. It says what it shows in words, for those
-// who do not see it, and draws nothing where nothing is known.
+// chart is a small line chart over time, drawn as SVG by the server. It says what it shows in
+// words, for those who do not see it, and draws nothing where nothing is known.
 type chart struct {
 	ID         string // unique on the page
 	Title      string

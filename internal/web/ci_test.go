@@ -99,7 +99,8 @@ func read(t testing.TB, name string, into any) {
 	}
 }
 
-// The other examples call the program; its commands and flags are held to its own model in cmd/slowburn.
+// The other examples call the program; its commands and flags are held to its own model in
+// cmd/slowburn.
 func TestExamplesForCIAreYAML(t *testing.T) {
 	for name, job := range map[string]string{"github-actions.yml": "jobs", "gitlab-ci.yml": "gate"} {
 		var tree map[string]any
@@ -161,8 +162,8 @@ func TestTheGateOverHTTP(t *testing.T) {
 	}
 }
 
-// A thousand SLOs that have spent their budgets, as they are when Prometheus is down: there is none here. The gate of
-// one of them, and of all of them in one answer.
+// A thousand SLOs that have spent their budgets, as they are when Prometheus is down: there is none
+// here. The gate of one of them, and of all of them in one answer.
 func BenchmarkGate(b *testing.B) {
 	text := "version: slowburn/v1\nservice: big\nslos:\n"
 	for n := range 1000 {

@@ -7,11 +7,12 @@
 //
 // # How to read
 //
-// web.go holds the options and the routes, and what all parts share: server. Above it stand jsonAPI, which answers
-// programs, and site, which shows pages. guard.go is what every request passes first: the headers, the Host check, the
-// limits. Package api has the shapes of the JSON API; convert.go fills those that need the engine or the store, and
-// api.go serves them. metrics.go and evaluation.go are the metrics, health.go is health, readiness and reload, serve.go
-// the listener.
+// web.go holds the options and the routes, and what all parts share: server. Above it stand
+// jsonAPI, which answers programs, and site, which shows pages. guard.go is what every request
+// passes first: the headers, the Host check, the limits. Package api has the shapes of the JSON
+// API; convert.go fills those that need the engine or the store, and api.go serves them. metrics.go
+// and evaluation.go are the metrics, health.go is health, readiness and reload, serve.go the
+// listener.
 //
 // The pages are rendered here, once, as plain HTML that works without a script. pages.go serves
 // them; overview.go, servicepage.go, slopage.go (with calendar.go, power.go and journey.go),

@@ -6,8 +6,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/engine"
 )
 
-// EvaluationMetrics registers the metrics about evaluating, and returns the function that is to be told of
-// every tick (engine.Options.Observe).
+// EvaluationMetrics registers the metrics about evaluating, and returns the function that is to be
+// told of every tick (engine.Options.Observe).
 func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})

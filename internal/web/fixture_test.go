@@ -26,8 +26,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// The tests look at a small shop at half past eight on a Sunday: real ledgers, walked through by the real
-// decision code, in a real engine and a real store.
+// The tests look at a small shop at half past eight on a Sunday: real ledgers, walked through by
+// the real decision code, in a real engine and a real store.
 
 var now = time.Date(2026, 11, 22, 8, 30, 30, 0, time.UTC)
 
@@ -224,8 +224,8 @@ func live(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incident
 	return account, incidents
 }
 
-// liveOn writes down a life of four weeks, hours first and the last eight days by minutes, and decides about those whose
-// alert windows lie in minutes, too.
+// liveOn writes down a life of four weeks, hours first and the last eight days by minutes, and
+// decides about those whose alert windows lie in minutes, too.
 func liveOn(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incident) {
 	end, fine := budget.MinuteOf(now), budget.MinuteOf(now.Add(-8*slo.Day).Truncate(time.Hour))
 	ledger := &budget.Ledger{}
@@ -272,8 +272,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// TestServeTheShop serves the shop to the browser of the module integration, which sets SLOWBURN_SERVE, reads the addresses
-// of all pages from the first line, and closes the input when it has seen them. Otherwise it has nothing to do.
+// TestServeTheShop serves the shop to the browser of the module integration, which sets
+// SLOWBURN_SERVE, reads the addresses of all pages from the first line, and closes the input when
+// it has seen them. Otherwise it has nothing to do.
 func TestServeTheShop(t *testing.T) {
 	if os.Getenv("SLOWBURN_SERVE") == "" {
 		return

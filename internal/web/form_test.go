@@ -87,7 +87,8 @@ func TestAPressedTwiceButtonIsOneAct(t *testing.T) {
 	}
 }
 
-// There is a form only where something can be done with it, and it asks for the token only where it is needed.
+// There is a form only where something can be done with it, and it asks for the token only where it
+// is needed.
 func TestWhoSeesTheForm(t *testing.T) {
 	for _, c := range []struct {
 		what, from, token string

@@ -11,8 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// routeGate serves the gate. CI systems differ in what they can do: some read JSON, some only a status code, and
-// some can only post. A post asks, too, and changes nothing, so it needs no token.
+// routeGate serves the gate. CI systems differ in what they can do: some read JSON, some only a
+// status code, and some can only post. A post asks, too, and changes nothing, so it needs no token.
 func (s *jsonAPI) routeGate(mux *http.ServeMux) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		mux.HandleFunc(method+" /api/v1/gate/{service}/{slo...}", s.serveGate)
@@ -49,7 +49,8 @@ func (s *jsonAPI) serveGate(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, g, nil)
 }
 
-// statusOf returns the status code that says no: 503 where nobody knows, so that whoever may ask again does.
+// statusOf returns the status code that says no: 503 where nobody knows, so that whoever may ask
+// again does.
 func statusOf(g api.Gate) int {
 	if g.State == string(alerting.GateUnknown) {
 		return http.StatusServiceUnavailable

@@ -16,8 +16,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base
 // maxInFlight bounds how many requests are worked on at once; more are turned away.
 const maxInFlight = 64
 
-// guard returns the handler that every request passes first: headers, the Host check, the bounds. A handler that panics is logged
-// and answered with 500.
+// guard returns the handler that every request passes first: headers, the Host check, the bounds. A
+// handler that panics is logged and answered with 500.
 func guard(next http.Handler, externalHost string, log *slog.Logger) http.Handler {
 	slots := make(chan struct{}, maxInFlight)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -54,9 +54,9 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// hostAllowed guards against DNS rebinding: a page elsewhere can make a browser believe that its own
-// name is the loopback address, and read what is served there. So whoever connects over loopback must
-// have asked for a name of this machine, or for the host of the external URL.
+// hostAllowed guards against DNS rebinding: a page elsewhere can make a browser believe that its
+// own name is the loopback address, and read what is served there. So whoever connects over
+// loopback must have asked for a name of this machine, or for the host of the external URL.
 func hostAllowed(r *http.Request, externalHost string) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok || !isLoopback(local.String()) {
@@ -65,8 +65,8 @@ func hostAllowed(r *http.Request, externalHost string) bool {
 	return isLoopback(r.Host) || externalHost != "" && strings.EqualFold(hostOf(r.Host), externalHost)
 }
 
-// isLoopback reports whether an address, with or without a port, is on the loopback interface by its
-// very name. No name is looked up.
+// isLoopback reports whether an address, with or without a port, is on the loopback interface by
+// its very name. No name is looked up.
 func isLoopback(address string) bool {
 	host := hostOf(address)
 	if strings.EqualFold(host, "localhost") {

@@ -63,7 +63,8 @@ func tell(w http.ResponseWriter, ok bool, sentence string) {
 	fmt.Fprintln(w, sentence)
 }
 
-// reload reads the configuration again. Requests that a browser sends for another site never get here.
+// reload reads the configuration again. Requests that a browser sends for another site never get
+// here.
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	if !s.mayWrite(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -81,8 +82,8 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	tell(w, true, "Reloaded.")
 }
 
-// mayWrite reports whether a request comes from this machine itself, not passed on by a proxy on it, or
-// carries the write token.
+// mayWrite reports whether a request comes from this machine itself, not passed on by a proxy on
+// it, or carries the write token.
 func (s *server) mayWrite(r *http.Request) bool {
 	for _, passedOn := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} {
 		if r.Header.Get(passedOn) != "" {

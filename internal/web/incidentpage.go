@@ -124,7 +124,8 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	})
 }
 
-// incidentParts returns what was found out about an incident, what burned upstream, and what was before.
+// incidentParts returns what was found out about an incident, what burned upstream, and what was
+// before.
 func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 	found, err := s.evidenceOf(ctx, i)
 	upstream, err2 := s.upstreamOf(ctx, i)
@@ -148,7 +149,8 @@ func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 	return append(parts, before)
 }
 
-// evidenceOf returns what was found out about an incident when it opened and when it got worse: the newest of it.
+// evidenceOf returns what was found out about an incident when it opened and when it got worse: the
+// newest of it.
 func (s *site) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, error) {
 	kept, err := s.Archive.Evidence(ctx, i.ID)
 	if err != nil || len(kept) == 0 {
@@ -214,8 +216,8 @@ var formActs = []alerting.ActKind{alerting.Acknowledge, alerting.Mitigated, aler
 // maxForm bounds what a form may send.
 const maxForm = 16 << 10
 
-// postIncident takes the form on an incident's page, and shows the page again. Whoever may not write as they are
-// brings the write token in the form: a browser has no other way to send it.
+// postIncident takes the form on an incident's page, and shows the page again. Whoever may not
+// write as they are brings the write token in the form: a browser has no other way to send it.
 func (s *site) postIncident(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	a, err := s.readForm(r)
@@ -261,7 +263,8 @@ func (s *site) readForm(r *http.Request) (api.Act, error) {
 	return a, nil
 }
 
-// formKey makes one act of a button that is pressed twice: the same, by the same person, in the same minute.
+// formKey makes one act of a button that is pressed twice: the same, by the same person, in the
+// same minute.
 func (s *site) formKey(a api.Act, more string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Text, more, s.Now().Truncate(time.Minute).Format(time.RFC3339)}, "\x00")))
 	return "web/" + hex.EncodeToString(sum[:16])

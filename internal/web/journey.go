@@ -49,7 +49,8 @@ func (s *server) upstreamOf(ctx context.Context, i alerting.Incident) ([]alertin
 	return alerting.Upstreams(b.Upstream, found, i.Onset, end), err
 }
 
-// detail returns an incident with its timeline, what burned upstream of it and what was found out about it.
+// detail returns an incident with its timeline, what burned upstream of it and what was found out
+// about it.
 func (s *jsonAPI) detail(ctx context.Context, i alerting.Incident) (api.IncidentDetail, error) {
 	d := api.DetailOf(i, s.Source.Snapshot().Set.Lookup(i.SLO), s.Now())
 	found, err := s.upstreamOf(ctx, i)
@@ -71,7 +72,8 @@ func (s *jsonAPI) detail(ctx context.Context, i alerting.Incident) (api.Incident
 	return d, errors.Join(err, err2, err3)
 }
 
-// slackLink returns where the incident's message in Slack is, or the one in whose thread it is told; "" if that is not known.
+// slackLink returns where the incident's message in Slack is, or the one in whose thread it is
+// told; "" if that is not known.
 func (s *server) slackLink(ctx context.Context, i alerting.Incident) (string, error) {
 	told, err := s.Archive.Outbox(ctx, store.OutboxFilter{State: outbox.Sent, Receiver: "slack", Thread: i.Thread()})
 	for _, o := range told { // newest first; the message may have been posted afresh

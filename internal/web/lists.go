@@ -28,8 +28,8 @@ type list struct {
 	Parts         []part
 }
 
-// part is a table with its heading and what it says in words; Empty is said instead of a table without rows, More
-// comes last.
+// part is a table with its heading and what it says in words; Empty is said instead of a table
+// without rows, More comes last.
 type part struct {
 	Heading, ID, Words string
 	Table              table
@@ -111,7 +111,8 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 	return "list", page{Title: "Changes", Here: "changes", Body: v}, err
 }
 
-// delivery returns the figures about delivering changes, as far as the changes that were recorded tell them.
+// delivery returns the figures about delivering changes, as far as the changes that were recorded
+// tell them.
 func (s *site) delivery(r *http.Request, service string, changes []engine.Change, from, to time.Time) ([]fact, error) {
 	incidents, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
 	if err != nil || len(changes) == 0 {
@@ -144,7 +145,8 @@ func median(all []time.Duration, of string) figure {
 	return figure{figures.Duration(alerting.Median(all)), "median " + of}
 }
 
-// changesOn returns the newest changes of the last four weeks that a budget felt, with what they cost it alone.
+// changesOn returns the newest changes of the last four weeks that a budget felt, with what they
+// cost it alone.
 func (s *server) changesOn(b engine.Budget) []engine.Change {
 	var all []engine.Change
 	for _, c := range s.Source.Snapshot().Changes(b.ID.Service(), s.Now().Add(-defaultDelivery), time.Time{}, s.Now()) {
@@ -196,7 +198,8 @@ func costWords(c engine.Change) (spent string, sentence markup) {
 	return spent, text(string(worst.SLO) + ": " + worst.Sentence())
 }
 
-// actionsPage returns what the reviews of incidents came to: what is still to be done, and how far the reviews are.
+// actionsPage returns what the reviews of incidents came to: what is still to be done, and how far
+// the reviews are.
 func (s *site) actionsPage(*http.Request) (string, page, error) {
 	v := list{Heading: "Action items"}
 	if s.Reviews == nil {
@@ -249,7 +252,8 @@ type item struct {
 	of postmortem.Review
 }
 
-// openItems returns the action items that are not done: overdue ones first, then by day; those without a day are last.
+// openItems returns the action items that are not done: overdue ones first, then by day; those
+// without a day are last.
 func openItems(reviews []postmortem.Review, now time.Time) []item {
 	var all []item
 	for _, r := range reviews {
@@ -347,7 +351,8 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, errors.Join(err, err2, err3)
 }
 
-// lateDelivery is after how long a message that waits is late: a storm is over by then, or something is wrong.
+// lateDelivery is after how long a message that waits is late: a storm is over by then, or
+// something is wrong.
 const lateDelivery = 5 * time.Minute
 
 func channelTable(channels []store.Delivery, now time.Time) table {

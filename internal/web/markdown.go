@@ -61,7 +61,8 @@ type dress struct{}
 // longTable is from how many rows on a table begins on a new sheet of paper.
 const longTable = 25
 
-// Transform moves headings one level down, below that of the page if it has one, lets wide tables scroll, and adds the decoration.
+// Transform moves headings one level down, below that of the page if it has one, lets wide tables
+// scroll, and adds the decoration.
 func (dress) Transform(doc *ast.Document, reader gmtext.Reader, ctx parser.Context) {
 	d, _ := ctx.Get(decorationKey).(decoration)
 	var codes []*ast.CodeSpan

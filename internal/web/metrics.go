@@ -16,7 +16,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// registerMetrics registers everything that is read when it is asked for, and the runtime's own metrics.
+// registerMetrics registers everything that is read when it is asked for, and the runtime's own
+// metrics.
 func registerMetrics(s *server) {
 	s.Registry.MustRegister(
 		sloCollector{s},
@@ -97,7 +98,8 @@ var (
 	descOldest  = prometheus.NewDesc("slowburn_outbox_oldest_pending_age_seconds", "Age of the oldest message that is still owed, 0 if none is.", nil, nil)
 )
 
-// outboxCollector reads the outbox when it is scraped. If the store cannot be read, its metrics are absent.
+// outboxCollector reads the outbox when it is scraped. If the store cannot be read, its metrics are
+// absent.
 type outboxCollector struct{ *server }
 
 // Describe names the metrics.

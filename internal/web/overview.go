@@ -94,7 +94,8 @@ type row struct {
 	Tier, Owner string
 }
 
-// shownBudgets is how many budgets the overview lists unless all are asked for. The worst come first.
+// shownBudgets is how many budgets the overview lists unless all are asked for. The worst come
+// first.
 const shownBudgets = 200
 
 func (s *site) overviewPage(r *http.Request) (string, page, error) {
@@ -159,7 +160,8 @@ func cloned(q url.Values) url.Values {
 // burning is the state of every budget with an open page or ticket.
 const burning = "burning"
 
-// states returns the names under which a filter finds the budget: its grade, whether it burns, and its gate's state.
+// states returns the names under which a filter finds the budget: its grade, whether it burns, and
+// its gate's state.
 func (r *ranked) states() []string {
 	all := []string{r.grade.Key}
 	if slices.ContainsFunc(r.budget.Open, func(i alerting.Incident) bool { return i.Rule != alerting.RuleNoData && i.Severity != alerting.Notice }) {
@@ -248,8 +250,8 @@ func rowOf(b *engine.Budget, g grade) row {
 	return rw
 }
 
-// pageBurns returns the burns over the long windows of the two page pairs: an hour and six, unless the SLO
-// says otherwise.
+// pageBurns returns the burns over the long windows of the two page pairs: an hour and six, unless
+// the SLO says otherwise.
 func pageBurns(b *engine.Budget) (fast, slow figure) {
 	fast, slow = unknown("no alert window"), unknown("no alert window")
 	pairs := append(slices.Clone(b.Spec.Alerts.Page), b.Spec.Alerts.Ticket...)

@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// powerPart returns what the alerts of an SLO can catch. To find out means to play outages to them, which takes a second or
-// two, so it is done when somebody asks.
+// powerPart returns what the alerts of an SLO can catch. To find out means to play outages to them,
+// which takes a second or two, so it is done when somebody asks.
 func (s *site) powerPart(b engine.Budget, asked bool) part {
 	p := part{Heading: "What the alerts can catch", ID: "power"}
 	st := b.Windows[0]
@@ -65,8 +65,8 @@ func reachCells(name string, r alerting.Reach) []markup {
 	return cells
 }
 
-// powerCache keeps what was found out for as long as the spec is the same one and its traffic about the same. One is
-// found out at a time.
+// powerCache keeps what was found out for as long as the spec is the same one and its traffic about
+// the same. One is found out at a time.
 type powerCache struct {
 	mu      sync.Mutex
 	IfKnown map[*slo.Spec]alerting.Power

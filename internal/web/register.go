@@ -7,7 +7,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
-// register is the incident register for regulators, as JSON in the usual envelope, or with format=csv as a file.
+// register is the incident register for regulators, as JSON in the usual envelope, or with
+// format=csv as a file.
 func (s *jsonAPI) register(w http.ResponseWriter, r *http.Request) {
 	p := params{q: r.URL.Query()}
 	from, to := p.time("from", time.Time{}), p.time("to", s.Now())

@@ -78,7 +78,8 @@ func fileName(name string) string {
 	}, name)
 }
 
-// reportHTML returns the report's document with links of names, and with small charts in its table of budgets.
+// reportHTML returns the report's document with links of names, and with small charts in its table
+// of budgets.
 func (s *site) reportHTML(r store.Report, links func(string) string) template.HTML {
 	return s.pages.decorate(r.Markdown, decoration{
 		Whole: true, Link: links, Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },
@@ -88,7 +89,8 @@ func (s *site) reportHTML(r store.Report, links func(string) string) template.HT
 // incidentName is how the ID of an incident ends.
 var incidentName = regexp.MustCompile(`/[a-z_]+/[0-9]+$`)
 
-// named finds the page of an SLO or an incident that a document names; the pages are below an address.
+// named finds the page of an SLO or an incident that a document names; the pages are below an
+// address.
 func (s *site) named(address string) func(string) string {
 	seen := s.Source.Snapshot()
 	return func(name string) string {
@@ -106,7 +108,8 @@ func (s *site) named(address string) func(string) string {
 // sparkSteps is about how many bars a spark has.
 const sparkSteps = 28
 
-// spark draws in a few bars when an SLO's bad events of a period happened. Where nothing is known there is no bar.
+// spark draws in a few bars when an SLO's bad events of a period happened. Where nothing is known
+// there is no bar.
 func (s *site) spark(id slo.ID, from, to time.Time) template.HTML {
 	step := wholeHours(to.Sub(from) / sparkSteps)
 	points, _ := s.Source.Snapshot().History(id, from, to, step)

@@ -20,7 +20,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A real report has bars, sparks and links on its page, and the same in a file that asks nobody for anything.
+// A real report has bars, sparks and links on its page, and the same in a file that asks nobody for
+// anything.
 func TestAReportAsAPageAndAsAFile(t *testing.T) {
 	s := newShop(t)
 	s.options.Report = func(_ context.Context, name, period string) (store.Report, bool, error) {
@@ -65,7 +66,8 @@ func TestAReportAsAPageAndAsAFile(t *testing.T) {
 	}
 }
 
-// Incidents and unattributed burn add up to all, on every day; overlapping incidents are not counted twice.
+// Incidents and unattributed burn add up to all, on every day; overlapping incidents are not
+// counted twice.
 func TestTheCalendarAddsUp(t *testing.T) {
 	s := newShop(t)
 	b, _ := s.source.Snapshot().Budget("checkout/availability")

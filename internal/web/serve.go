@@ -17,8 +17,8 @@ import (
 // shutdownIn bounds how long requests in flight may take when slowburn stops.
 const shutdownIn = 10 * time.Second
 
-// Serve serves the handler on the listener until ctx ends, then lets the requests in flight finish, for at
-// most ten seconds. It closes the listener. webConfigFile is TLS and authentication in the
+// Serve serves the handler on the listener until ctx ends, then lets the requests in flight finish,
+// for at most ten seconds. It closes the listener. webConfigFile is TLS and authentication in the
 // format of the Prometheus family, "" for neither.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile string, log *slog.Logger) error {
 	srv := &http.Server{

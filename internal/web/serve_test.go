@@ -63,7 +63,8 @@ func TestHasAuth(t *testing.T) {
 	}
 }
 
-// A page elsewhere whose name resolves to this machine must not be able to read what is served here.
+// A page elsewhere whose name resolves to this machine must not be able to read what is served
+// here.
 func TestHostCheck(t *testing.T) {
 	h := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "reliability.example.org", quiet)
 	for _, c := range []struct {

@@ -15,7 +15,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// serviceView is the page of one service: how it is, whether it may be changed, and what it stands on.
+// serviceView is the page of one service: how it is, whether it may be changed, and what it stands
+// on.
 type serviceView struct {
 	Name    string
 	Service slo.Service // zero but for its name if only its SLOs are known
@@ -164,7 +165,8 @@ func queryCell(query string) markup {
 	return `<details><summary>query</summary><pre tabindex="0"><code>` + text(query) + `</code></pre></details>`
 }
 
-// signalCache keeps snapshots for some seconds: a page that many look at during an incident asks Prometheus once.
+// signalCache keeps snapshots for some seconds: a page that many look at during an incident asks
+// Prometheus once.
 type signalCache struct {
 	mu   sync.Mutex
 	shot map[string]*signalShot

@@ -93,7 +93,8 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	return v
 }
 
-// rangesOf returns the links to other times, and the time that was asked for; zero is each chart's own.
+// rangesOf returns the links to other times, and the time that was asked for; zero is each chart's
+// own.
 func rangesOf(path, asked string) ([]rangeLink, time.Duration) {
 	var span time.Duration
 	all := []rangeLink{{"usual", path + "#charts", true}}
@@ -211,7 +212,8 @@ func (s *site) worstPart(b engine.Budget) part {
 	return p
 }
 
-// correctionTable returns the corrections that leave something out of the first window, run, or are to come.
+// correctionTable returns the corrections that leave something out of the first window, run, or are
+// to come.
 func correctionTable(b engine.Budget) table {
 	left := map[*slo.Correction]budget.LeftOut{}
 	for _, o := range b.Windows[0].LeftOut {
@@ -299,7 +301,8 @@ func noticesOf(a slo.Alerts) string {
 	return strings.Join(all, " ")
 }
 
-// burnDown draws what was left of the budget over so long a time, over the first window if it is zero.
+// burnDown draws what was left of the budget over so long a time, over the first window if it is
+// zero.
 func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span time.Duration) chart {
 	window := b.Spec.Window()
 	from := later(b.AsOf.Add(-cmp.Or(span, window.Length())), b.Since).Truncate(time.Hour)
@@ -357,8 +360,8 @@ func downWords(known []budget.Status, gaps bool) string {
 	return s
 }
 
-// burnRates draws the burn over the long windows of the page pairs: over so long a time, or if it is zero for two days,
-// as far as single minutes are kept. Further back it goes by the hour.
+// burnRates draws the burn over the long windows of the page pairs: over so long a time, or if it
+// is zero for two days, as far as single minutes are kept. Further back it goes by the hour.
 func (s *site) burnRates(b engine.Budget, incidents []alerting.Incident, asked time.Duration) chart {
 	pairs := b.Spec.Alerts.Page
 	if len(pairs) == 0 {

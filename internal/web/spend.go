@@ -13,7 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// apiSpend answers where the budget of the first window went. It reads the archive for the incidents of that time.
+// apiSpend answers where the budget of the first window went. It reads the archive for the
+// incidents of that time.
 func (s *jsonAPI) apiSpend(ctx context.Context, b engine.Budget, q url.Values) (any, error) {
 	by := q.Get("by")
 	if by != "" && by != "day" && by != "hour" {

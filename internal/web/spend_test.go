@@ -50,7 +50,8 @@ func spendOf(t *testing.T, s *shop, path string) (got api.Spend) {
 	return got
 }
 
-// What explain prints of a week is what the report says of it: the whole, every incident, and the rest.
+// What explain prints of a week is what the report says of it: the whole, every incident, and the
+// rest.
 func TestTheSpendOfAWeekIsThatOfItsReport(t *testing.T) {
 	s := newShopOn(t, shopSet(t, weekly), map[slo.ID]life{"shop/week": weeklyLife})
 	got := spendOf(t, s, "shop/week/spend")

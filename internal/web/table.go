@@ -14,13 +14,15 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// This file is the only place, beside chart.go, in which Go writes HTML: every table of every page is made here. What
-// comes from outside goes through text, link or one of the functions that are made of them, so it is escaped.
+// This file is the only place, beside chart.go, in which Go writes HTML: every table of every page
+// is made here. What comes from outside goes through text, link or one of the functions that are
+// made of them, so it is escaped.
 
 // markup is a piece of a page, escaped already.
 type markup = template.HTML
 
-// table is a table of any page. On a narrow screen each row becomes a card, and each cell is told by its column's name.
+// table is a table of any page. On a narrow screen each row becomes a card, and each cell is told
+// by its column's name.
 type table struct {
 	Label string // what it is, for those who do not see it
 	Head  []column
@@ -49,8 +51,8 @@ const (
 // add appends a row.
 func (t *table) add(cells ...markup) { t.Rows = append(t.Rows, cells) }
 
-// HTML writes the table; without rows there is none. The roles are there because a table that is laid out as cards
-// is no table to a screen reader any more.
+// HTML writes the table; without rows there is none. The roles are there because a table that is
+// laid out as cards is no table to a screen reader any more.
 func (t table) HTML() markup {
 	if len(t.Rows) == 0 {
 		return ""
@@ -106,7 +108,8 @@ func badge(key, word string) markup {
 	return `<span class="state state-` + text(key) + `">` + text(word) + "</span>"
 }
 
-// link returns a link; one that leads anywhere but to a web page, or within these pages, is its text alone.
+// link returns a link; one that leads anywhere but to a web page, or within these pages, is its
+// text alone.
 func link(to, words string) markup {
 	u, err := url.Parse(to)
 	if err != nil || to == "" || !slices.Contains([]string{"", "http", "https"}, u.Scheme) {
@@ -130,7 +133,8 @@ func barOf(key string, percent float64) markup {
 		`<rect class="track" width="100" height="6"/><rect class="fill" width="%.1f" height="6"/></svg>`, key, percent))
 }
 
-// links makes the links within the pages: each begins with the path of the external URL, without the slash at its end.
+// links makes the links within the pages: each begins with the path of the external URL, without
+// the slash at its end.
 type links struct{ prefix string }
 
 func (l links) sloLink(id slo.ID) markup { return link(l.prefix+budgetPath(id), string(id)) }

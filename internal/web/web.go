@@ -43,40 +43,45 @@ type Archive interface {
 type Options struct {
 	Source  Source
 	Archive Archive
-	// Reload reads the configuration again; nil answers that nothing can be reloaded. Reloaded says how
-	// the newest one went, and when the last good one was.
+	// Reload reads the configuration again; nil answers that nothing can be reloaded. Reloaded says
+	// how the newest one went, and when the last good one was.
 	Reload   func(context.Context) error
 	Reloaded func() (ok bool, at time.Time)
 	// Do takes what somebody does; nil takes nothing.
 	Do func(context.Context, alerting.Act) error
-	// Postmortem is the review of an incident as Markdown: its file, or else a draft; nil offers none.
+	// Postmortem is the review of an incident as Markdown: its file, or else a draft; nil offers
+	// none.
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
-	// Signals takes the golden signals of a service now; it is false for one that nobody knows. Nil knows none.
+	// Signals takes the golden signals of a service now; it is false for one that nobody knows. Nil
+	// knows none.
 	Signals func(ctx context.Context, service string) (signals.Snapshot, bool)
-	// Register makes the entries of the incidents that were open in [from, to), for regulators; nil has none.
+	// Register makes the entries of the incidents that were open in [from, to), for regulators; nil
+	// has none.
 	Register func(ctx context.Context, from, to time.Time) ([]register.Entry, error)
-	// Report builds the report of a period that was never sent; it is false for one that cannot be. Nil builds none.
+	// Report builds the report of a period that was never sent; it is false for one that cannot be.
+	// Nil builds none.
 	Report func(ctx context.Context, name, period string) (store.Report, bool, error)
 	// Reviews are the postmortems as people have them; nil means that none are kept.
 	Reviews func() []postmortem.Review
 	// Slack takes what is posted below /slack/; nil takes nothing. It checks by itself who asks.
 	Slack http.Handler
-	// Now is the time that the evaluation goes by; nil is time.Now. Interval is the time between two ticks
-	// on that clock, a minute if zero.
+	// Now is the time that the evaluation goes by; nil is time.Now. Interval is the time between
+	// two ticks on that clock, a minute if zero.
 	Now      func() time.Time
 	Interval time.Duration
 	// Registry takes slowburn's metrics and is served as /metrics; nil makes one.
 	Registry *prometheus.Registry
 	Version  string
-	// ExternalURL is the address under which people reach the pages. Its host may be asked for on the
-	// loopback interface, and its path is put before every link.
+	// ExternalURL is the address under which people reach the pages. Its host may be asked for on
+	// the loopback interface, and its path is put before every link.
 	ExternalURL string
 	// WriteToken allows writes from elsewhere than this machine, as a bearer token; "" allows none.
 	WriteToken string
 	Log        *slog.Logger // nil discards
 }
 
-// server is what all parts share: the options, what is looked up in the engine and the archive. By itself it answers whether slowburn is well.
+// server is what all parts share: the options, what is looked up in the engine and the archive. By
+// itself it answers whether slowburn is well.
 type server struct {
 	Options
 	began time.Time

@@ -176,8 +176,8 @@ func budgetPath(id slo.ID) string {
 	return path
 }
 
-// incidentPath returns the address of an incident's page, without the prefix. Slashes stay readable unless a server
-// on the way would fold them.
+// incidentPath returns the address of an incident's page, without the prefix. Slashes stay readable
+// unless a server on the way would fold them.
 func incidentPath(id string) string {
 	escaped := url.PathEscape(id)
 	if strings.Contains(id, "//") || strings.Contains(id, "/.") {
