@@ -3,6 +3,7 @@
 package markdown
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -40,6 +41,9 @@ func Text(s string) string {
 	}
 	return b.String()
 }
+
+// Value returns Text, or a dash for what is not known.
+func Value(s string) string { return cmp.Or(Text(s), figures.Unknown) }
 
 // Link returns a Markdown link; without a web address it is the text alone.
 func Link(text, url string) string {

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -163,13 +162,17 @@ func Build(in Input) Report {
 
 // add takes one subject in. Nothing else of a report reads a ledger.
 func (b *builder) add(s Subject) {
-	if s.Ledger == nil {
-		b.declared(s)
+	b.alerts(s)
+	if s.Ledger == nil { // incidents that people declared for a service as a whole; what they cost is not known
+		for _, i := range s.Incidents {
+			if overlaps(i, b.From, b.To) {
+				b.Incidents = append(b.Incidents, b.incident(s, i, 0))
+			}
+		}
 		return
 	}
 	b.row(s)
 	b.attribute(s)
-	b.alerts(s)
 	b.changes(s)
 }
 
@@ -192,16 +195,19 @@ func newBuilder(in Input) *builder {
 		in.Policy = &policy
 	}
 	in.order()
-	b := &builder{in: in, acts: map[string][]alerting.Act{}, acked: firstActs(in.Acts, alerting.Acknowledge)}
+	b := &builder{in: in, acts: map[string][]alerting.Act{}, acked: map[string]alerting.Act{}}
 	for _, a := range in.Acts {
 		b.acts[a.Incident] = append(b.acts[a.Incident], a)
+		if _, seen := b.acked[a.Incident]; a.Kind == alerting.Acknowledge && a.Incident != "" && !seen {
+			b.acked[a.Incident] = a
+		}
 	}
 	for _, s := range in.Subjects {
 		if b.concerns(s.Spec.Owner) {
 			b.subjects = append(b.subjects, s)
 		}
 	}
-	sort.SliceStable(b.subjects, func(i, j int) bool { return b.subjects[i].ID < b.subjects[j].ID })
+	slices.SortStableFunc(b.subjects, func(x, y Subject) int { return cmp.Compare(x.ID, y.ID) })
 	from, to := in.Period.Bounds(in.Zone)
 	from, to = from.UTC().Truncate(time.Hour), to.UTC().Truncate(time.Hour)
 	soFar := !in.Until.IsZero() && in.Until.Before(to)
@@ -215,10 +221,10 @@ func newBuilder(in Input) *builder {
 	b.Report = Report{
 		Key:  Run{Report: in.Name, Period: in.Period}.Key(),
 		Name: in.Name, Period: in.Period, Team: in.Team, Zone: in.Zone.String(), From: from, To: to, SoFar: soFar, zone: in.Zone,
-		Late: in.Late, Missed: in.Missed, Previous: in.Previous, Whole: in.Whole,
+		Undelivered: in.Undelivered, Late: in.Late, Missed: in.Missed, Previous: in.Previous, Whole: in.Whole,
 		Tally: Tally{Over: []slo.ID{}}, Rows: []Row{}, Burners: []Burner{}, Incidents: []Incident{}, Decisions: []Decision{},
 	}
-	b.Load = newLoad(b.From, b.To, in.Zone)
+	b.Load = Load{from: from, to: to, zone: in.Zone, shifts: map[time.Time]int{}}
 	return b
 }
 
@@ -311,7 +317,7 @@ func query(s Subject, from, to time.Time) string {
 // finish orders what was collected and draws the conclusions.
 func (b *builder) finish() {
 	sortRows(b.Rows)
-	sort.SliceStable(b.Burners, func(i, j int) bool { return b.Burners[i].more(b.Burners[j]) })
+	slices.SortStableFunc(b.Burners, func(x, y Burner) int { return compareShares(y.Bad, y.Allowed, x.Bad, x.Allowed) })
 	slices.SortFunc(b.Incidents, func(x, y Incident) int {
 		return cmp.Or(x.Onset.Compare(y.Onset), cmp.Compare(x.SLO, y.SLO), x.Detected.Compare(y.Detected), cmp.Compare(x.ID, y.ID))
 	})
@@ -321,29 +327,29 @@ func (b *builder) finish() {
 	b.actions()
 	b.deliver()
 	b.services()
-	b.Undelivered = b.in.Undelivered
 	b.decide()
 }
 
-// sortRows puts the worst SLO first and keeps the budgets of one SLO together. Rows that stand
-// alike stay in the order of their names.
+// sortRows puts the worst SLO first and keeps the budgets of one SLO together: what was judged comes
+// first, by the share of the budget that is spent. Rows that stand alike stay in the order of their
+// names.
 func sortRows(rows []Row) {
-	sort.SliceStable(rows, func(i, j int) bool { return rows[i].worse(rows[j]) })
+	slices.SortStableFunc(rows, func(x, y Row) int {
+		switch first, second := x.Verdict.Judged(), y.Verdict.Judged(); {
+		case first && !second:
+			return -1
+		case second && !first:
+			return 1
+		}
+		return compareShares(y.Budget.Sum.Bad, y.Budget.Allowed, x.Budget.Sum.Bad, x.Budget.Allowed)
+	})
 	rank := map[slo.ID]int{}
 	for _, r := range rows {
 		if _, seen := rank[r.ID.Base()]; !seen {
 			rank[r.ID.Base()] = len(rank)
 		}
 	}
-	sort.SliceStable(rows, func(i, j int) bool { return rank[rows[i].ID.Base()] < rank[rows[j].ID.Base()] })
-}
-
-// worse orders rows: what was judged first, by the share of the budget that is spent.
-func (r Row) worse(o Row) bool {
-	if r.Verdict.Judged() != o.Verdict.Judged() {
-		return r.Verdict.Judged()
-	}
-	return compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, o.Budget.Sum.Bad, o.Budget.Allowed) > 0
+	slices.SortStableFunc(rows, func(x, y Row) int { return cmp.Compare(rank[x.ID.Base()], rank[y.ID.Base()]) })
 }
 
 // tally counts SLOs, now and at the period's beginning.

@@ -23,11 +23,6 @@ type Burner struct {
 	Query        string // PromQL of the share of bad events over the period, evaluated at To
 }
 
-// more orders burners by the share of their budget that burned.
-func (b Burner) more(o Burner) bool {
-	return compareShares(b.Bad, b.Allowed, o.Bad, o.Allowed) > 0
-}
-
 // compareShares compares a/b with c/d exactly, for numbers that are not negative. A share of
 // nothing is larger than any other, or zero if nothing was taken from it.
 func compareShares(a, b, c, d int64) int {
@@ -71,17 +66,6 @@ func (b *builder) attribute(s Subject) {
 	if bad > 0 {
 		b.Burners = append(b.Burners, burner)
 	}
-}
-
-// declared adds the incidents that people declared for a service as a whole. What they cost is not
-// known.
-func (b *builder) declared(s Subject) {
-	for _, i := range s.Incidents {
-		if overlaps(i, b.From, b.To) {
-			b.Incidents = append(b.Incidents, b.incident(s, i, 0))
-		}
-	}
-	b.alerts(s)
 }
 
 func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incident {

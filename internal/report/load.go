@@ -39,10 +39,6 @@ const (
 	nightBegins   = 21 // o'clock; the night shift begins
 )
 
-func newLoad(from, to time.Time, zone *time.Location) Load {
-	return Load{from: from, to: to, zone: zone, shifts: map[time.Time]int{}}
-}
-
 // in reports whether t, the end of the minute that decided something, lies in the period.
 func (l *Load) in(t time.Time) bool { return t.After(l.from) && !t.After(l.to) }
 
@@ -71,7 +67,12 @@ func (l *Load) count(e alerting.Event) {
 	case e.Rule == alerting.RuleNoData:
 		l.NoData++
 	case e.Severity == alerting.Page:
-		l.page(e.Time().In(l.zone))
+		l.Pages++
+		t := e.Time().In(l.zone)
+		if !workingHours(t) {
+			l.OutOfHours++
+		}
+		l.shifts[shiftOf(t)]++
 	case e.Kind == alerting.Opened:
 		l.Tickets++
 	}
@@ -90,14 +91,6 @@ func (l *Load) answer(i alerting.Incident, page alerting.Event, ack alerting.Act
 	if compareShares(i.Bad(), i.Last.Budget.Allowed, page.Pair.Budget, 10000) >= 0 {
 		l.Precise++
 	}
-}
-
-func (l *Load) page(t time.Time) {
-	l.Pages++
-	if !workingHours(t) {
-		l.OutOfHours++
-	}
-	l.shifts[shiftOf(t)]++
 }
 
 // workingHours is Monday to Friday, nine to six; holidays are not known.

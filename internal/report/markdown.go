@@ -100,7 +100,7 @@ func (r Report) budgetText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {
 		rows = append(rows, []string{
-			markdown.Code(string(w.ID)), ownerText(w.Spec.Owner), w.SLI(), w.objective(), figures.Window(w.Budget.Window), w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
+			markdown.Code(string(w.ID)), markdown.Value(w.Spec.Owner), w.SLI(), w.objective(), figures.Window(w.Budget.Window), w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
 		})
 		for _, o := range w.Others {
 			rows = append(rows, []string{
@@ -112,13 +112,6 @@ func (r Report) budgetText(limit int) string {
 	return table(head, rows, limit) + groupText(r.Rows) +
 		"\nBudget left is the share of the window's bad events that may still happen; change is in points of it since the period began. " +
 		"The forecast takes the burn of the window's last days, with the band in which it lies four times of five. — is not known.\n"
-}
-
-func ownerText(s string) string {
-	if s == "" {
-		return figures.Unknown
-	}
-	return markdown.Text(s)
 }
 
 // groupText sums up SLOs that have one budget per label value.
@@ -201,7 +194,11 @@ func (i Incident) cells(zone *time.Location) []string {
 			}
 		}
 	}
-	row := []string{figures.In(i.Onset, zone), markdown.Code(string(i.SLO)), what, figures.Duration(i.TimeToDetect()), i.resolveText()}
+	resolve := "open"
+	if !i.Open {
+		resolve = figures.Duration(i.TimeToResolve())
+	}
+	row := []string{figures.In(i.Onset, zone), markdown.Code(string(i.SLO)), what, figures.Duration(i.TimeToDetect()), resolve}
 	return append(append(row, cost...), i.reviewText(), markdown.Code(i.ID))
 }
 
@@ -219,20 +216,11 @@ func (r Report) loadText(int) string {
 	s := figures.Plural(l.Pages, "page") + " in " + figures.Plural(l.Shifts, "shift") + " of twelve hours, " + figures.Count(l.OutOfHours) +
 		" out of hours (Mon–Fri 09–18 " + markdown.Text(r.Zone) + "). " + figures.Plural(l.Tickets, "ticket") + ", " +
 		figures.Plural(l.NoData, "notice") + " of missing data. Open at the end: " + figures.Count(l.Unresolved) + ".\n"
-	if l.Pages == 0 {
-		return s + r.peopleText()
+	if l.Pages > 0 {
+		s += "\nThe line is two pages a shift: " + figures.Plural(l.Heavy, "shift") + " above it; most were " +
+			strconv.Itoa(l.MostPages) + ", in the shift from " + figures.In(l.MostAt, r.zone) + ".\n"
 	}
-	s += "\nThe line is two pages a shift: " + figures.Plural(l.Heavy, "shift") + " above it; most were " +
-		strconv.Itoa(l.MostPages) + ", in the shift from " + figures.In(l.MostAt, r.zone) + ".\n"
 	return s + r.peopleText()
-}
-
-// undeliveredText names messages that never arrived.
-func (r Report) undeliveredText() string {
-	if r.Undelivered == 0 {
-		return ""
-	}
-	return "\n**" + figures.Plural(r.Undelivered, "message") + " could not be delivered** and was given up; the delivery page has them with the reason.\n"
 }
 
 func (r Report) dataText(limit int) string {
@@ -253,12 +241,16 @@ func (r Report) dataText(limit int) string {
 			markdown.Code(string(w.ID)), s.Coverage(), figures.Count(s.Unknown), figures.Count(s.Partial), figures.Count(s.Unread), w.InWindow.Coverage(), note,
 		})
 	}
-	if len(rows) == 0 {
-		return "Every minute of the period is known.\n" + r.correctionsText(limit) + r.undeliveredText()
+	text := "Every minute of the period is known.\n"
+	if len(rows) > 0 {
+		head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
+		text = figures.Plural(len(r.Rows)-len(rows), "budget") + " without a gap. The others:\n\n" + table(head, rows, limit)
 	}
-	full := len(r.Rows) - len(rows)
-	head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
-	return figures.Plural(full, "budget") + " without a gap. The others:\n\n" + table(head, rows, limit) + r.correctionsText(limit) + r.undeliveredText()
+	text += r.correctionsText(limit)
+	if r.Undelivered > 0 {
+		text += "\n**" + figures.Plural(r.Undelivered, "message") + " could not be delivered** and was given up; the delivery page has them with the reason.\n"
+	}
+	return text
 }
 
 // correctionsText shows gross beside net for the budgets that corrections concern, and who answers

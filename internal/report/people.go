@@ -42,7 +42,6 @@ func (t Toil) Share() (float64, bool) {
 // people counts who acknowledged what, and who recorded how much work, in the period.
 func (b *builder) people() {
 	by := map[string]*Person{}
-	first := firstActs(b.in.Acts, alerting.Acknowledge)
 	recorded := map[string]bool{}
 	for _, a := range b.in.Acts {
 		if !b.Load.in(a.At) {
@@ -50,7 +49,7 @@ func (b *builder) people() {
 		}
 		switch a.Kind {
 		case alerting.Acknowledge:
-			if first[a.Incident].Key != a.Key {
+			if b.acked[a.Incident].Key != a.Key {
 				continue
 			}
 			p := by[a.By]
@@ -78,17 +77,6 @@ func (b *builder) people() {
 	slices.SortFunc(b.People, func(x, y Person) int {
 		return cmp.Or(cmp.Compare(y.Acknowledged, x.Acknowledged), cmp.Compare(x.Name, y.Name))
 	})
-}
-
-// firstActs returns the oldest act of a kind on each incident.
-func firstActs(acts []alerting.Act, kind alerting.ActKind) map[string]alerting.Act {
-	first := map[string]alerting.Act{}
-	for _, a := range acts {
-		if old, seen := first[a.Incident]; a.Kind == kind && a.Incident != "" && (!seen || a.At.Before(old.At)) {
-			first[a.Incident] = a
-		}
-	}
-	return first
 }
 
 // Action is an action item of a postmortem that is not done.
@@ -133,7 +121,7 @@ func (r Report) actionText(limit int) string {
 		if a.Overdue {
 			due = "**" + due + ", overdue**"
 		}
-		rows = append(rows, []string{markdown.Link(a.What, a.Link), cmp.Or(markdown.Text(a.Priority), figures.Unknown), ownerText(a.Owner), due, markdown.Code(a.Incident)})
+		rows = append(rows, []string{markdown.Link(a.What, a.Link), markdown.Value(a.Priority), markdown.Value(a.Owner), due, markdown.Code(a.Incident)})
 	}
 	return table([]string{"What", "Priority", "Owner", "Due", "Incident"}, rows, limit)
 }

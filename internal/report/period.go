@@ -35,15 +35,10 @@ func ParsePeriod(s string) (Period, error) {
 	}
 	n, err := strconv.ParseUint(rest, 10, 8)
 	if err != nil || len(rest) != digits || n < 1 || int(n) > p.last() {
-		return Period{}, fmt.Errorf("period %q: the %ss of %d are numbered 1 to %d, written like %s", s, p.Kind, y, p.last(), p.first())
+		return Period{}, fmt.Errorf("period %q: the %ss of %d are numbered 1 to %d, written like %s", s, p.Kind, y, p.last(), Period{p.Kind, y, 1})
 	}
 	p.Number = int(n)
 	return p, nil
-}
-
-func (p Period) first() Period {
-	p.Number = 1
-	return p
 }
 
 // last returns the highest number in the period's year.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 )
 
@@ -46,14 +45,14 @@ func (r Report) serviceText(limit int) string {
 	var rows [][]string
 	for _, s := range r.Services {
 		for _, g := range s.Signals {
-			forecast := cmp.Or(markdown.Text(g.Forecast), figures.Unknown)
+			forecast := markdown.Value(g.Forecast)
 			if g.Soon {
 				forecast = "**" + forecast + "**"
 			}
 			if g.Kind != "saturation" {
 				forecast = ""
 			}
-			rows = append(rows, []string{markdown.Code(s.Name), markdown.Text(g.Kind), markdown.Text(g.What), value(g.Now), value(g.Before), markdown.Text(g.Used), forecast})
+			rows = append(rows, []string{markdown.Code(s.Name), markdown.Text(g.Kind), markdown.Text(g.What), markdown.Value(g.Now), markdown.Value(g.Before), markdown.Text(g.Used), forecast})
 		}
 	}
 	if len(rows) == 0 {
@@ -62,8 +61,6 @@ func (r Report) serviceText(limit int) string {
 	head := []string{"Service", "Signal", "", "At the end:", "A week before:", "Of its limit:", "Full"}
 	return table(head, rows, limit) + "\nOver the last hour of the period. — is not known. A forecast is a band, and is given only where two look-backs agree.\n"
 }
-
-func value(s string) string { return cmp.Or(markdown.Text(s), figures.Unknown) }
 
 // aboutCapacity names what will be full soon.
 func (b *builder) aboutCapacity() []Decision {

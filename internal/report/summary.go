@@ -50,7 +50,11 @@ func (r Report) Summary() Summary {
 		s.More = "+ " + figures.Count(rest) + " more in the thread"
 	}
 	for _, d := range r.Decisions[:min(len(r.Decisions), summaryDecisions)] {
-		s.Decide = append(s.Decide, d.plain())
+		name := ""
+		if d.ID != "" {
+			name = string(d.ID) + ": "
+		}
+		s.Decide = append(s.Decide, name+d.Text)
 	}
 	for _, part := range r.sections() {
 		if part.heading == decisionHeading && len(r.Decisions) <= summaryDecisions {
@@ -59,14 +63,6 @@ func (r Report) Summary() Summary {
 		s.Details = append(s.Details, Detail{part.heading, bound(part.write(detailRows))})
 	}
 	return s
-}
-
-// plain returns a decision without markup.
-func (d Decision) plain() string {
-	if d.ID == "" {
-		return d.Text
-	}
-	return string(d.ID) + ": " + d.Text
 }
 
 // bound leaves out the last lines of a text that is too long, and says so.

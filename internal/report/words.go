@@ -70,14 +70,6 @@ func (i Incident) reviewText() string {
 	return markdown.Text(i.Review)
 }
 
-// resolveText returns the time to resolve.
-func (i Incident) resolveText() string {
-	if i.Open {
-		return "open"
-	}
-	return figures.Duration(i.TimeToResolve())
-}
-
 // Title names the report: "Reliability report weekly, 2026-W47".
 func (r Report) Title() string {
 	s := "Reliability report " + r.Name + ", " + r.Period.String()
@@ -104,41 +96,33 @@ const verdictLimit = 150
 func (r Report) Verdict() string {
 	t := r.Tally
 	s := figures.Count(t.Within) + " of " + figures.Plural(t.Within+len(t.Over), "SLO")
-	if n := r.judged(); n > t.Within+len(t.Over) {
-		s += " (" + figures.Count(n) + " budgets)"
+	budgets := 0 // that can be judged: one per SLO, or one per label value
+	for _, w := range r.Rows {
+		if w.Verdict.Judged() {
+			budgets++
+		}
+	}
+	if budgets > t.Within+len(t.Over) {
+		s += " (" + figures.Count(budgets) + " budgets)"
 	}
 	s += " within budget"
 	if t.Within+len(t.Over) == 0 {
 		s = "no SLO can be judged"
 	}
 	if t.BeforeKnown {
-		s += " (" + difference(t.Within-t.Before) + " vs " + r.Period.Prev().String() + ")"
+		change := figures.Count(t.Within - t.Before)
+		switch {
+		case t.Within == t.Before:
+			change = "unchanged"
+		case t.Within > t.Before:
+			change = "+" + change
+		}
+		s += " (" + change + " vs " + r.Period.Prev().String() + ")"
 	}
 	if t.Unjudged > 0 {
 		s += "; " + figures.Count(t.Unjudged) + " not judged"
 	}
 	return markdown.Cut(s+overList(t.Over, verdictLimit-len([]rune(s))), verdictLimit)
-}
-
-// judged counts the budgets that can be judged: one per SLO, or one per label value.
-func (r Report) judged() int {
-	n := 0
-	for _, w := range r.Rows {
-		if w.Verdict.Judged() {
-			n++
-		}
-	}
-	return n
-}
-
-func difference(n int) string {
-	switch {
-	case n == 0:
-		return "unchanged"
-	case n > 0:
-		return "+" + figures.Count(n)
-	}
-	return figures.Count(n)
 }
 
 // overList names as many as fit into the room, and counts the others.
