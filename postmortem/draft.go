@@ -1,7 +1,8 @@
 package postmortem
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ func impact(f Facts) Impact {
 	after := last.Budget
 	im.After = &after
 	if fine(f.Ledger, from) {
-		im.Total, im.BadMinutes = max(im.Total, f.Ledger.Sum(from, to).Total), max(im.BadMinutes, badMinutes(f.Ledger, from, to))
+		im.Total, im.BadMinutes = max(im.Total, f.Ledger.Sum(from, to).Total), max(im.BadMinutes, minutes(f.Ledger, from, to, func(s budget.Slot) bool { return s.Bad > 0 }))
 		im.Before, im.After = f.account(from), f.account(to)
 		return im
 	}
@@ -121,10 +122,11 @@ func (f Facts) account(at budget.Minute) *alerting.Account {
 	return &alerting.Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed}
 }
 
-func badMinutes(l *budget.Ledger, from, to budget.Minute) int {
+// minutes counts those of [from, to) that are so.
+func minutes(l *budget.Ledger, from, to budget.Minute, so func(budget.Slot) bool) int {
 	n := 0
 	l.Each(from, to, func(_ budget.Minute, s budget.Slot) bool {
-		if s.Bad > 0 {
+		if so(s) {
 			n++
 		}
 		return true
@@ -158,7 +160,7 @@ func changes(f Facts) []Change {
 		}
 		all = append(all, Change{ranking.Change{At: began.UTC(), What: a.Name(), Seen: ranking.Recorded, Link: a.Link}, c.Sentence()})
 	}
-	sort.SliceStable(all, func(a, b int) bool { return all[a].At.Before(all[b].At) })
+	slices.SortStableFunc(all, func(a, b Change) int { return a.At.Compare(b.At) })
 	return all
 }
 
@@ -217,7 +219,7 @@ func timeline(f Facts, changes []Change) []Entry {
 	for _, u := range f.Upstream {
 		all = append(all, Entry{At: u.Onset.UTC(), Text: string(u.SLO) + ", which it depends on, began to burn"})
 	}
-	sort.SliceStable(all, func(a, b int) bool { return all[a].At.Before(all[b].At) })
+	slices.SortStableFunc(all, func(a, b Entry) int { return a.At.Compare(b.At) })
 	return all
 }
 
@@ -228,12 +230,7 @@ func earlier(f Facts) []alerting.Incident {
 			all = append(all, e)
 		}
 	}
-	sort.SliceStable(all, func(a, b int) bool {
-		if !all[a].Onset.Equal(all[b].Onset) {
-			return all[a].Onset.After(all[b].Onset)
-		}
-		return all[a].ID < all[b].ID
-	})
+	slices.SortStableFunc(all, func(a, b alerting.Incident) int { return cmp.Or(b.Onset.Compare(a.Onset), cmp.Compare(a.ID, b.ID)) })
 	return all
 }
 
@@ -250,7 +247,7 @@ func caveats(f Facts, from, to budget.Minute, v Verdict) []string {
 		add(sum.Unknown, "are unknown: the source gave no usable answer. They are counted neither as good nor as bad, so the impact may be larger.")
 		add(all-sum.Seen()-sum.Unknown, "were never read.")
 		add(sum.Partial, "are partial: how many events they had is known, when within a gap they happened is not.")
-		add(backfilled(f.Ledger, from, to), "were read from history, after the fact. If those lie before the alert, it came late because the data came late.")
+		add(minutes(f.Ledger, from, to, func(s budget.Slot) bool { return s.Backfilled }), "were read from history, after the fact. If those lie before the alert, it came late because the data came late.")
 	} else {
 		list = append(list, "The minutes of the incident are no longer kept; the figures come from the incident's log, the profile from sums of whole hours.")
 	}
@@ -285,16 +282,5 @@ func excusedBy(l *budget.Ledger, c *slo.Correction, from, to budget.Minute) int 
 			n++
 		}
 	}
-	return n
-}
-
-func backfilled(l *budget.Ledger, from, to budget.Minute) int {
-	n := 0
-	l.Each(from, to, func(_ budget.Minute, s budget.Slot) bool {
-		if s.Backfilled {
-			n++
-		}
-		return true
-	})
 	return n
 }

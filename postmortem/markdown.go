@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
@@ -299,21 +300,18 @@ func (d Document) around(b *strings.Builder) {
 		"`" + Sparkline(p) + "`\n(· is unknown, a blank is no traffic)\n\n")
 	rows := make([][]string, len(p))
 	for n, k := range p {
-		rows[n] = bucketRow(k, o)
+		rows[n] = append(append([]string{figures.UTC(k.From)}, eventCells(k.Sum, o)...), strconv.Itoa(k.Sum.Known)+" of "+strconv.Itoa(k.Minutes))
 	}
 	b.WriteString(markdown.Table([]string{"From", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows))
 }
 
-func bucketRow(k Bucket, o slo.Objective) []string {
-	row := []string{
-		figures.UTC(k.From), figures.Unknown, figures.Unknown, figures.Unknown, figures.Unknown,
-		strconv.Itoa(k.Sum.Known) + " of " + strconv.Itoa(k.Minutes),
+// eventCells writes a sum: all events, the bad ones, their share and the burn rate.
+func eventCells(sum budget.Sum, o slo.Objective) []string {
+	total, bad := figures.Unknown, figures.Unknown
+	if sum.Seen() > 0 {
+		total, bad = figures.Events(sum.Total), figures.Events(sum.Bad)
 	}
-	if k.Known() {
-		row[1], row[2] = figures.Events(k.Sum.Total), figures.Events(k.Sum.Bad)
-		row[3], row[4] = figures.Share(k.Sum.Bad, k.Sum.Total), figures.Burn(k.Sum.Bad, k.Sum.Total, o)
-	}
-	return row
+	return []string{total, bad, figures.Share(sum.Bad, sum.Total), figures.Burn(sum.Bad, sum.Total, o)}
 }
 
 const notCollected = "Not collected.\n"
@@ -330,7 +328,7 @@ func (d Document) signals(b *strings.Builder) {
 	}
 	rows := make([][]string, len(s.All))
 	for n, g := range s.All {
-		rows[n] = []string{markdown.Text(g.Kind), markdown.Text(g.Name), value(g.Before), value(g.Onset), value(g.Peak), value(g.After), markdown.Code(g.Query)}
+		rows[n] = []string{markdown.Text(g.Kind), markdown.Text(g.Name), markdown.Value(g.Before), markdown.Value(g.Onset), markdown.Value(g.Peak), markdown.Value(g.After), markdown.Code(g.Query)}
 	}
 	b.WriteString(markdown.Table([]string{"Signal", "", "Before:", "Onset:", "Peak:", "After:", "Query"}, rows))
 	b.WriteString("\nTaken before, at " + d.when(s.Before) + "; at the onset, " + d.when(s.Onset) + "; at the peak of the burn, " + d.when(s.Peak) +
@@ -338,17 +336,10 @@ func (d Document) signals(b *strings.Builder) {
 	for _, g := range s.All {
 		if c := g.Curve; c != nil && len(c.Values) > 0 {
 			fmt.Fprintf(b, "\n- %s, from %s in steps of %s: `%s` (%s to %s, drawn from 0)", markdown.Text(strings.TrimSpace(g.Kind+" "+g.Name)),
-				figures.UTC(c.From), figures.Duration(c.Step), c.Sparkline(), value(c.Low), value(c.High))
+				figures.UTC(c.From), figures.Duration(c.Step), c.Sparkline(), markdown.Value(c.Low), markdown.Value(c.High))
 		}
 	}
 	b.WriteString("\n")
-}
-
-func value(s string) string {
-	if s == "" {
-		return figures.Unknown
-	}
-	return markdown.Text(s)
 }
 
 func (d Document) contributors(b *strings.Builder) {
@@ -391,14 +382,8 @@ func (d Document) steps(b *strings.Builder) {
 	var rows [][]string
 	for _, s := range d.Facts.Steps {
 		sum := s.Ledger.Sum(from, to)
-		bad, total := figures.Unknown, figures.Unknown
-		if sum.Seen() > 0 {
-			bad, total = figures.Events(sum.Bad), figures.Events(sum.Total)
-		}
-		rows = append(rows, []string{
-			markdown.Code(string(s.ID)), total, bad, figures.Share(sum.Bad, sum.Total),
-			figures.Burn(sum.Bad, sum.Total, s.Spec.Objective), strconv.Itoa(sum.Known) + " of " + strconv.Itoa(int(to-from)),
-		})
+		row := append([]string{markdown.Code(string(s.ID))}, eventCells(sum, s.Spec.Objective)...)
+		rows = append(rows, append(row, strconv.Itoa(sum.Known)+" of "+strconv.Itoa(int(to-from))))
 	}
 	b.WriteString(markdown.Table([]string{"Step", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows) + "\n")
 }
