@@ -154,19 +154,12 @@ func (e Entry) deadlines() Deadlines {
 		return d
 	}
 	d.Initial = known.Add(24 * time.Hour)
-	if !e.Classified.IsZero() {
-		d.Initial = earlier(d.Initial, e.Classified.Add(4*time.Hour))
+	if sooner := e.Classified.Add(4 * time.Hour); !e.Classified.IsZero() && sooner.Before(d.Initial) {
+		d.Initial = sooner
 	}
 	d.Intermediate = d.Initial.Add(72 * time.Hour)
 	d.Final = d.Intermediate.AddDate(0, 1, 0)
 	return d
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // Duration returns the time from the onset to the end of the incident, and false while it is open.
@@ -192,13 +185,13 @@ func (e Entry) Indications() []Indication {
 	}
 	set := func(n int, value string, reached bool) { all[n].Value, all[n].Reached = value, &reached }
 	if e.PerDay > 0 {
-		set(0, percentOf(e.Bad, e.PerDay), e.Bad*10 > e.PerDay)
+		set(0, measured(100*float64(e.Bad)/float64(e.PerDay), "%"), e.Bad*10 > e.PerDay)
 	}
 	if d, ok := e.Duration(); ok {
-		set(1, hours(d), d > 24*time.Hour)
+		set(1, measured(d.Hours(), "h"), d > 24*time.Hour)
 	}
 	if e.Incident.Last.Burn != nil {
-		set(2, hours(e.Down), e.Down > 2*time.Hour)
+		set(2, measured(e.Down.Hours(), "h"), e.Down > 2*time.Hour)
 	}
 	for _, c := range []struct{ criterion, threshold string }{
 		{"clients affected", "10 %, or 100,000"},
@@ -213,11 +206,9 @@ func (e Entry) Indications() []Indication {
 	return all
 }
 
-func percentOf(part, whole int64) string {
-	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 2, 64) + " %"
-}
-
-func hours(d time.Duration) string { return strconv.FormatFloat(d.Hours(), 'f', 2, 64) + " h" }
+// measured writes a value in the unit of its threshold, so that the two can be compared as they
+// stand.
+func measured(v float64, unit string) string { return strconv.FormatFloat(v, 'f', 2, 64) + " " + unit }
 
 // Note says what the register is and is not; it goes with every export.
 const Note = "Facts as slowburn counted them. Whether an incident is major is the entity's own decision; due dates hold only for incidents that it classifies as major."

@@ -123,16 +123,11 @@ func Fired(e alerting.Event, spec *slo.Spec) string {
 		figures.Burn(e.Short.Bad, e.Short.Total, o) + " over " + slo.ShortDuration(e.Pair.Short) + ", above " +
 		figures.Times(e.Pair.Burn(spec.Window().Length())) + " (" + figures.Basis(e.Pair.Budget) + " of the budget in " +
 		slo.ShortDuration(e.Pair.Long) + ")"
-	if e.Sure != nil {
-		s += "; " + sure(*e.Sure)
+	if test := e.Sure; test != nil {
+		s += "; " + figures.Count(int(test.Bad)) + " bad of " + figures.Count(int(test.Total)) + " events in " +
+			figures.Plural(test.Minutes, "different minute") + ", by chance with a probability of " + test.Probability()
 	}
 	return s
-}
-
-// sure tells the low-traffic test.
-func sure(s alerting.Significance) string {
-	return figures.Count(int(s.Bad)) + " bad of " + figures.Count(int(s.Total)) + " events in " +
-		figures.Plural(s.Minutes, "different minute") + ", by chance with a probability of " + s.Probability()
 }
 
 func soFar(e alerting.Event) string {
