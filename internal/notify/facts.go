@@ -134,12 +134,10 @@ func (f Facts) Links() []Link {
 		{"SLO", f.SLOURL()},
 		{"Query", f.QueryURL(f.Told)},
 	}
-	return slices.DeleteFunc(all, func(l Link) bool { return !isWeb(l.URL) })
-}
-
-func isWeb(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+	return slices.DeleteFunc(all, func(l Link) bool {
+		u, err := url.Parse(l.URL)
+		return err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""
+	})
 }
 
 // IncidentURL returns the page of the incident, "" if there is none.

@@ -6,8 +6,6 @@ import "log/slog"
 // marshalled, only "<secret>" comes out; Reveal is the one way to its value.
 type Secret string
 
-const hidden = "<secret>"
-
 // Reveal returns the value itself. Hand it to nothing but the request.
 func (s Secret) Reveal() string { return string(s) }
 
@@ -16,7 +14,7 @@ func (s Secret) String() string {
 	if s == "" {
 		return ""
 	}
-	return hidden
+	return "<secret>"
 }
 
 // GoString returns String, for %#v.

@@ -14,6 +14,7 @@ package alertmanager
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -67,10 +68,7 @@ func Alerts(f notify.Facts) []Alert {
 		return []Alert{a}
 	}
 	before := a
-	before.Labels = map[string]string{}
-	for name, value := range a.Labels {
-		before.Labels[name] = value
-	}
+	before.Labels = maps.Clone(a.Labels)
 	before.Labels["severity"] = string(alerting.Ticket)
 	a.StartsAt, before.EndsAt = i.Escalated.UTC(), i.Escalated.UTC()
 	return []Alert{a, before}
@@ -82,11 +80,7 @@ func annotations(f notify.Facts) map[string]string {
 		"summary": f.Summary(), "description": f.Description(), "incident_url": f.IncidentURL(),
 		"runbook_url": f.Spec.Links.Runbook, "dashboard_url": f.Spec.Links.Dashboard,
 	}
-	for name, value := range m {
-		if value == "" {
-			delete(m, name)
-		}
-	}
+	maps.DeleteFunc(m, func(_, value string) bool { return value == "" })
 	return m
 }
 
@@ -94,11 +88,11 @@ func annotations(f notify.Facts) map[string]string {
 // it became another alert; and its end. Notices have no end and are no alerts; newer figures come
 // with the repetition.
 func (*Client) Event(f notify.Facts) []outbox.Entry {
-	var entries []outbox.Entry
-	body := message{Open: f.Incident.Open, All: Alerts(f)}
 	if f.Event.Kind == alerting.Noticed {
 		return nil
 	}
+	var entries []outbox.Entry
+	body := message{Open: f.Incident.Open, All: Alerts(f)}
 	if f.Incident.Open {
 		entries = append(entries, f.Begin(body))
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func NewReceiver(t testing.TB, answer func(n int, r Request) (int, http.Header, 
 func (s *Receiver) Got() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Request(nil), s.got...)
+	return slices.Clone(s.got)
 }
 
 // Answer exchanges how it answers.

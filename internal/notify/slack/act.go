@@ -2,7 +2,6 @@ package slack
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
@@ -38,9 +37,7 @@ func (f message) acted(d incidents.Done) []outbox.Entry {
 		if a.Level == alerting.Page {
 			lane, reply.Broadcast, reply.Mention = outbox.LanePage, true, f.mentions()
 		}
-		if len(reply.Mention) > 0 {
-			reply.Blocks = append(reply.Blocks, section("For "+strings.Join(reply.Mention, " ")))
-		}
+		reply.Blocks = append(reply.Blocks, sectionIf(forWhom(reply.Mention))...)
 	}
 	entries := []outbox.Entry{
 		f.entry("edit", lane, outbox.Edit, f.root()),

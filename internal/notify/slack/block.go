@@ -55,6 +55,22 @@ func section(text string, fields ...*Text) Block {
 	return block(s)
 }
 
+// sectionIf returns a section with the text, or nothing if there is none.
+func sectionIf(text string) []Block {
+	if text == "" {
+		return nil
+	}
+	return []Block{section(text)}
+}
+
+// forWhom says whom a message calls. It is empty if it calls nobody.
+func forWhom(mentions []string) string {
+	if len(mentions) == 0 {
+		return ""
+	}
+	return "For " + strings.Join(mentions, " ")
+}
+
 func contextBlock(texts ...*Text) Block {
 	return block(struct {
 		Type     string  `json:"type"`

@@ -78,24 +78,24 @@ func (m metadata) names(key string) bool {
 		(m.Payload["key"] == shortKey(key) || slices.Contains(strings.Fields(m.Payload["folded"]), hashKey(key)))
 }
 
-// repeated says that the message may have been sent before.
-func (b Body) repeated() Body {
-	const note = "(may be a repeat) "
-	b.Text = note + b.Text
+// noted puts small print before the n-th block, if there are blocks and room for one more.
+func (b Body) noted(n int, text string) Body {
 	if len(b.Blocks) > 0 && len(b.Blocks) < limitOf("message.blocks") {
-		b.Blocks = slices.Insert(slices.Clone(b.Blocks), 0, contextBlock(plainText("This may be a repeat: it is not known whether an earlier attempt arrived.")))
+		b.Blocks = slices.Insert(slices.Clone(b.Blocks), n, contextBlock(plainText(plain(text, foreignLimit))))
 	}
 	return b
+}
+
+// repeated says that the message may have been sent before.
+func (b Body) repeated() Body {
+	b.Text = "(may be a repeat) " + b.Text
+	return b.noted(0, "This may be a repeat: it is not known whether an earlier attempt arrived.")
 }
 
 // instead says that the message was meant for another channel.
 func (b Body) instead(channel, reason string) Body {
 	b.Text = "(meant for " + escape(channel) + ") " + b.Text
-	if len(b.Blocks) > 0 && len(b.Blocks) < limitOf("message.blocks") {
-		note := plainText(plain("Meant for "+channel+", which Slack refuses: "+reason, foreignLimit))
-		b.Blocks = slices.Insert(slices.Clone(b.Blocks), 0, contextBlock(note))
-	}
-	return b
+	return b.noted(0, "Meant for "+channel+", which Slack refuses: "+reason)
 }
 
 // instead marks composed messages as sent in place of those of another receiver, which is down.
@@ -106,10 +106,7 @@ func instead(entries []outbox.Entry, down string) []outbox.Entry {
 			continue
 		}
 		b.Text = clip("("+escape(down)+" is down) "+b.Text, limitOf("message.text"))
-		if len(b.Blocks) > 0 && len(b.Blocks) < limitOf("message.blocks") {
-			b.Blocks = slices.Insert(slices.Clone(b.Blocks), 1, contextBlock(plainText(plain("Sent here because "+down+" could not be told.", foreignLimit))))
-		}
-		entries[i].Body = b.marshal()
+		entries[i].Body = b.noted(1, "Sent here because "+down+" could not be told.").marshal()
 	}
 	return entries
 }
@@ -121,7 +118,7 @@ func (b Body) forms() []Body {
 	var out []Body
 	for _, form := range []Body{b, b.without("data_visualization"), b.without("data_visualization", "actions").asText(), b.headline(), b.unblocked()} {
 		same := len(out) > 0 && slices.EqualFunc(out[len(out)-1].Blocks, form.Blocks, func(x, y Block) bool { return bytes.Equal(x, y) }) && out[len(out)-1].Text == form.Text
-		if !same && form.fits() {
+		if !same && len(form.Validate()) == 0 {
 			out = append(out, form)
 		}
 	}

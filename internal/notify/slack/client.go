@@ -18,6 +18,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
+// Secret is a token or a webhook's address; it never shows.
+type Secret = notify.Secret
+
 // Config is what a [Client] needs.
 type Config struct {
 	Token  Secret

@@ -3,7 +3,6 @@ package slack
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
@@ -122,9 +121,7 @@ func (f message) joined() []outbox.Entry {
 		b.Mention = nil
 	}
 	b.Blocks = []Block{section(icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100)) + "\n" + f.dressLines(f.Lead()))}
-	if len(b.Mention) > 0 {
-		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
-	}
+	b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	return []outbox.Entry{
 		f.entry("edit", lane(f.Event), outbox.Edit, f.root()),
 		f.entry("reply", lane(f.Event), outbox.Reply, b),

@@ -125,17 +125,15 @@ func (p press) act(now time.Time) (alerting.Act, bool) {
 	case ActionSilence:
 		a.Kind = alerting.Silence
 		for _, s := range silences {
-			if s.value == p.value && s.length > 0 {
+			if s.value != p.value {
+				continue
+			}
+			if s.length > 0 {
 				a.Until = now.Add(s.length)
 			}
+			return a, true
 		}
-		return a, slices.ContainsFunc(silences, func(s struct {
-			words, value string
-			length       time.Duration
-		},
-		) bool {
-			return s.value == p.value
-		})
+		return a, false
 	}
 	return a, a.Kind != ""
 }

@@ -2,7 +2,6 @@ package slack
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -73,61 +72,39 @@ func (d *digester) add(e outbox.Entry) bool {
 	d.loud = d.loud || b.Broadcast
 	if e.Lane == outbox.LanePage {
 		d.pages++
-		d.mentionAll(b.Mention)
+		for _, m := range b.Mention {
+			if len(d.mention) < slo.MaxMentions && !slices.Contains(d.mention, m) {
+				d.mention = append(d.mention, m)
+			}
+		}
 	}
 	d.folded = append(d.folded, hashKey(e.Key))
 	return true
 }
 
-func (d *digester) mentionAll(mentions []string) {
-	for _, m := range mentions {
-		if len(d.mention) < slo.MaxMentions && !slices.Contains(d.mention, m) {
-			d.mention = append(d.mention, m)
-		}
-	}
-}
-
-// news returns the digest of what is told of incidents that are known already.
-func (d *digester) news(waiting int) Body {
-	state := "🧵 Much news"
-	said := fmt.Sprintf("of %s at once", figures.Plural(d.n, "incident"))
-	if waiting > d.n {
-		said += fmt.Sprintf("; %s more follow", figures.Count(waiting-d.n))
-	}
-	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state, Broadcast: d.loud}
-	b.Blocks = append(b.Blocks, header(state+" · "+figures.Plural(d.n, "incident")), section("*News "+said+".* Each is told here rather than in its thread."))
-	return d.listed(b)
-}
-
 // body returns the digest; waiting is how many incidents wait in all.
 func (d *digester) body(waiting int) Body {
-	if d.replies {
-		return d.news(waiting)
-	}
-	state := "🎫 Many tickets"
-	if d.pages > 0 {
+	incidents := figures.Plural(d.n, "incident")
+	state, before, said := "🎫 Many tickets", "", incidents+" at once"
+	after := "Such numbers have a common cause more often than not. What follows about these incidents is said in this thread."
+	switch {
+	case d.replies:
+		state, before, said = "🧵 Much news", "News ", "of "+said
+		after = "Each is told here rather than in its thread."
+	case d.pages > 0:
 		state = "🔥 Many pages"
-	}
-	said := fmt.Sprintf("%s at once", figures.Plural(d.n, "incident"))
-	if d.pages > 0 && d.pages < d.n {
-		said += fmt.Sprintf(", %s among them", figures.Plural(d.pages, "page"))
+		if d.pages < d.n {
+			said += ", " + figures.Plural(d.pages, "page") + " among them"
+		}
 	}
 	if waiting > d.n {
-		said += fmt.Sprintf("; %s more follow", figures.Count(waiting-d.n))
+		said += "; " + figures.Count(waiting-d.n) + " more follow"
 	}
-	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state}
-	b.Blocks = append(b.Blocks, header(state+" · "+figures.Plural(d.n, "incident")),
-		section("*"+said+".* Such numbers have a common cause more often than not. What follows about these incidents is said in this thread."))
-	return d.listed(b)
-}
-
-// listed adds the names, and whom it is for.
-func (d *digester) listed(b Body) Body {
+	b := Body{Text: state + ": " + said + ".", Mention: d.mention, Folded: d.folded, Name: state, Broadcast: d.replies && d.loud}
+	b.Blocks = append(b.Blocks, header(state+" · "+incidents), section("*"+before+said+".* "+after))
 	for _, s := range d.sections {
 		b.Blocks = append(b.Blocks, section(strings.TrimSuffix(s, "\n")))
 	}
-	if len(d.mention) > 0 {
-		b.Blocks = append(b.Blocks, section("For "+strings.Join(d.mention, " ")))
-	}
+	b.Blocks = append(b.Blocks, sectionIf(forWhom(d.mention))...)
 	return b
 }

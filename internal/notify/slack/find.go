@@ -93,7 +93,10 @@ func (c *Client) page(ctx context.Context, channel, thread, oldest, cursor strin
 		})
 		switch {
 		case err != nil:
-			return nil, "", gone(failureOf(err))
+			if f := failureOf(err); f.Class != outbox.TargetGone {
+				return nil, "", f
+			}
+			return nil, "", nil // a thread that does not exist holds nothing
 		case len(messages) == 0 && cursor == "":
 			return nil, "", failureOf(nil) // a thread holds at least its root
 		}
@@ -109,14 +112,6 @@ func (c *Client) page(ctx context.Context, channel, thread, oldest, cursor strin
 		return nil, "", failureOf(nil)
 	}
 	return h.Messages, nextCursor(h.HasMore, h.ResponseMetaData.NextCursor), nil
-}
-
-// gone turns a thread that does not exist into an empty one.
-func gone(f *outbox.Failure) error {
-	if f.Class == outbox.TargetGone {
-		return nil
-	}
-	return f
 }
 
 func nextCursor(more bool, cursor string) string {

@@ -1,13 +1,13 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -73,24 +73,15 @@ func (d *Desk) interactionJob(payload []byte) (job, bool, error) {
 	}
 	a := in.Actions[0]
 	p := press{
-		user: in.User.ID, name: firstOf(in.User.Name, in.User.Username, in.User.ID), at: a.At,
-		action: a.ID, value: a.Option.Value, control: firstOf(a.Value, a.Block),
-		channel: in.Container.Channel, thread: firstOf(in.Container.Thread, in.Container.TS), hook: in.Hook,
+		user: in.User.ID, name: cmp.Or(in.User.Name, in.User.Username, in.User.ID), at: a.At,
+		action: a.ID, value: a.Option.Value, control: cmp.Or(a.Value, a.Block),
+		channel: in.Container.Channel, thread: cmp.Or(in.Container.Thread, in.Container.TS), hook: in.Hook,
 	}
 	if !userPattern.MatchString(p.user) || !stampPattern.MatchString(p.at) || p.control == "" || p.hook != "" && !d.answerable(p.hook) {
 		return job{}, false, errMalformed
 	}
 	from := origin{in.App, in.Team.ID, in.Enterprise.ID, in.User.Team}
 	return job{key: p.key(), hook: p.hook, do: d.known(from, func(ctx context.Context) outcome { return d.press(ctx, p) })}, true, nil
-}
-
-func firstOf(texts ...string) string {
-	for _, s := range texts {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // press does what a control stands for, and says why if it cannot be done. What has been done is
@@ -208,7 +199,7 @@ func (d *Desk) known(from origin, do func(context.Context) outcome) func(context
 // stranger says why a delivery is not ours, "" if it is.
 func (i Identity) stranger(from origin) string {
 	switch {
-	case i.App != "" && from.app != "" && strings.Compare(i.App, from.app) != 0:
+	case i.App != "" && from.app != "" && i.App != from.app:
 		return "another app"
 	case from.team == i.TeamID, i.Enterprise != "" && from.enterprise == i.Enterprise:
 		return ""

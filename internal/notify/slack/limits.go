@@ -72,9 +72,6 @@ func (b Body) Validate() []string {
 	return v.problems
 }
 
-// fits reports whether the message is within every limit.
-func (b Body) fits() bool { return len(b.Validate()) == 0 }
-
 type validator struct {
 	problems []string
 	total    int

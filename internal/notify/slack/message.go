@@ -2,7 +2,6 @@ package slack
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,10 +17,13 @@ import (
 
 const maxSentence = 149
 
-func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
-
 // name returns the budget's name as plain text.
 func (f message) name(limit int) string { return plain(string(f.Event.SLO), limit) }
+
+// at shows a moment in the reader's own time zone, and in UTC where that is not possible.
+func at(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), figures.UTC(t))
+}
 
 // icons stand before the states.
 var icons = map[string]string{
@@ -114,24 +116,17 @@ func (f message) root() Body {
 	state := f.state()
 	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.dressLines(f.Lead()), f.fields()...))
-	if s := f.dressLines(f.Elsewhere()); s != "" {
-		b.Blocks = append(b.Blocks, section(s))
-	}
+	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
 	b.Blocks = append(b.Blocks, f.evidence()...)
 	if c, ok := chart(burnChart(f.Told)); ok {
 		b.Blocks = append(b.Blocks, c)
 	}
 	if f.Incident.Open && f.Loud() == alerting.Page {
-		if b.Mention = f.mentions(); len(b.Mention) > 0 {
-			b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
-		}
+		b.Mention = f.mentions()
+		b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	}
-	if also := also(f.Others); also != "" {
-		b.Blocks = append(b.Blocks, section(also))
-	}
-	if l := f.links(); l != "" {
-		b.Blocks = append(b.Blocks, section(l))
-	}
+	b.Blocks = append(b.Blocks, sectionIf(also(f.Others))...)
+	b.Blocks = append(b.Blocks, sectionIf(f.links())...)
 	b.Blocks = append(b.Blocks, f.controls()...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
 	return b
@@ -319,9 +314,7 @@ func (f message) spentBody() Body {
 	state := "📉 " + figures.Basis(f.Event.Level) + " spent"
 	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.dressLines(f.Lead()), mrkdwn("*SLI over "+escape(f.Period())+"*\n"+f.sli())))
-	if l := f.links(); l != "" {
-		b.Blocks = append(b.Blocks, section(l))
-	}
+	b.Blocks = append(b.Blocks, sectionIf(f.links())...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
 	return b
 }

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ func (p *people) name(ctx context.Context, c *Client, id, called string, now tim
 		}
 		return plain(called, nameLimit)
 	}
-	name := plain(firstOf(u.RealName, u.Profile.DisplayName, u.Name, called), nameLimit)
+	name := plain(cmp.Or(u.RealName, u.Profile.DisplayName, u.Name, called), nameLimit)
 	p.learn(id, nameFor{name, now.Add(personLife)})
 	return name
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	goslack "github.com/slack-go/slack"
@@ -115,22 +116,13 @@ func picture(points []Point) []byte {
 		stroke(img, x(i-1), y(points[i-1].Value), x(i), y(points[i].Value), 4, flame)
 	}
 	for _, i := range []int{0, len(points) / 2, len(points) - 1} {
-		text := lastWord(points[i].Label)
+		label := points[i].Label
+		text := label[strings.LastIndexByte(label, ' ')+1:] // the time of day of a label that also has a day
 		write(img, x(i)-len(text)*letterWidth/2, pictureHeight-pictureBottom+16, text)
 	}
 	var b bytes.Buffer
 	_ = png.Encode(&b, img) // a buffer takes everything
 	return b.Bytes()
-}
-
-// lastWord returns the time of day of a label that also has a day.
-func lastWord(s string) string {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == ' ' {
-			return s[i+1:]
-		}
-	}
-	return s
 }
 
 // short writes a value as an axis does.

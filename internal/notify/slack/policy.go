@@ -39,12 +39,8 @@ func (f message) gateBody() Body {
 	lines = append(lines, dress(f.Late()))
 	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(strings.Join(lines, "\n")))
-	if len(b.Mention) > 0 {
-		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
-	}
-	if l := f.links(); l != "" {
-		b.Blocks = append(b.Blocks, section(l))
-	}
+	b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
+	b.Blocks = append(b.Blocks, sectionIf(f.links())...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
 	return b
 }
@@ -77,9 +73,7 @@ func (f message) abort() []outbox.Entry {
 		header("🛑 Abort the experiment · " + f.name(80)),
 		section("The experiment " + code(f.Event.Act) + " " + f.Experiment() + ". End it now.\n" + dress(f.Spending())),
 	}
-	if len(b.Mention) > 0 {
-		b.Blocks = append(b.Blocks, section("For "+strings.Join(b.Mention, " ")))
-	}
+	b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
 	return []outbox.Entry{f.entry("post", outbox.LaneTicket, outbox.Post, b)}
 }

@@ -42,13 +42,8 @@ const (
 // It is pure; the keys hold name and period, so a report is owed once however often it is composed.
 func ComposeReport(r Report, now time.Time) []outbox.Entry {
 	tables := tablesOf(r.Table)
-	replies := r.replies(tables)
-	first := [][]string(nil)
-	if len(tables) > 0 {
-		first = tables[0]
-	}
-	entries := []outbox.Entry{r.entry("post", outbox.Post, r.root(first, now), now)}
-	for i, b := range replies {
+	entries := []outbox.Entry{r.entry("post", outbox.Post, r.root(tables), now)}
+	for i, b := range r.replies(tables) {
 		entries = append(entries, r.entry("reply/"+strconv.Itoa(i+1), outbox.Reply, b, now))
 	}
 	return entries
@@ -63,17 +58,17 @@ func (r Report) entry(suffix string, op outbox.Op, b Body, now time.Time) outbox
 	}
 }
 
-func (r Report) root(rows [][]string, _ time.Time) Body {
+func (r Report) root(tables [][][]string) Body {
 	b := Body{Text: clip("📋 "+escape(plain(r.Title, 60))+": "+escape(plain(r.Verdict, maxSentence)), maxSentence), Name: "📋 " + plain(r.Title, 80)}
 	b.Blocks = append(b.Blocks, header("📋 "+plain(r.Title, 140)), section("*"+escape(cmp.Or(r.Verdict, "No verdict"))+"*"))
 	b.Blocks = append(b.Blocks, section(r.decisions()))
-	if len(rows) > 0 {
-		b.Blocks = append(b.Blocks, table(rows))
+	more := len(r.Table)
+	if len(tables) > 0 {
+		b.Blocks = append(b.Blocks, table(tables[0]))
+		more -= len(tables[0])
 	}
-	if r.More != "" {
-		b.Blocks = append(b.Blocks, section(escape(plain(r.More, 120))))
-	}
-	if more := len(r.Table) - len(rows); more > 0 {
+	b.Blocks = append(b.Blocks, sectionIf(escape(plain(r.More, 120)))...)
+	if more > 0 {
 		b.Blocks = append(b.Blocks, section("+ "+figures.Count(more)+" more in the thread"))
 	}
 	if address := cmp.Or(r.Link, r.Page("reports", r.Name, r.Period)); address != "" {
@@ -189,7 +184,7 @@ func ComposeNotice(n Notice, now time.Time) []outbox.Entry {
 }
 
 func (n Notice) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body, now time.Time) outbox.Entry {
-	thread := "notice/" + n.Kind + "/" + unix(n.Since)
+	thread := "notice/" + n.Kind + "/" + strconv.FormatInt(n.Since.Unix(), 10)
 	b.Incident = thread
 	return outbox.Entry{
 		Key: thread + "/" + suffix, Receiver: n.receiver(), Lane: lane, Channel: n.Channel,

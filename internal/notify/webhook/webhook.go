@@ -148,22 +148,13 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 		header.Set(HeaderRepeat, "1")
 	}
 	answer, err := notify.Post(ctx, c.http, c.address.Reveal(), header, o.Body)
-	if err == nil {
-		err = failureOf(answer)
+	if err == nil && answer.Status != http.StatusConflict { // by which a receiver says that it has it already
+		err = answer.Failure()
 	}
 	if err != nil {
 		return outbox.Receipt{}, err
 	}
 	return outbox.Receipt{Channel: o.Receiver, TS: id}, nil
-}
-
-// failureOf knows one answer beyond the usual ones: 409, by which a receiver says that it has it
-// already.
-func failureOf(a notify.Answer) error {
-	if a.Status == http.StatusConflict {
-		return nil
-	}
-	return a.Failure()
 }
 
 // Find cannot look anything up.
