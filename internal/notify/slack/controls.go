@@ -12,12 +12,13 @@ import (
 // Actions of the controls under a message. The value of a button, and the block_id of a menu, names
 // the incident; the value of a menu's option says for how long.
 const (
-	ActionAck        = "slowburn_ack"
-	ActionSilence    = "slowburn_silence"
-	ActionPage       = "slowburn_page"   // make it a page
-	ActionTicket     = "slowburn_ticket" // make it a ticket
-	ActionClose      = "slowburn_close"  // of one that a person has declared
-	ActionPostmortem = "slowburn_postmortem"
+	actionPrefix     = "slowburn_" // of all of them, and of no other app's
+	ActionAck        = actionPrefix + "ack"
+	ActionSilence    = actionPrefix + "silence"
+	ActionPage       = actionPrefix + "page"   // make it a page
+	ActionTicket     = actionPrefix + "ticket" // make it a ticket
+	ActionClose      = actionPrefix + "close"  // of one that a person has declared
+	ActionPostmortem = actionPrefix + "postmortem"
 )
 
 // silences are for how long an incident may be silenced from Slack; zero is until the budget

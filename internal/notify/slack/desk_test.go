@@ -195,7 +195,7 @@ func (s *scene) connected(n int) {
 func (s *scene) message(incident string) string {
 	s.Helper()
 	f := message{house: House{Interactive: true}}
-	f.Event.Incident, f.Incident = incident, alerting.Incident{Open: true, Severity: alerting.Page}
+	f.Event.Incident, f.Incident = incident, alerting.Incident{Open: true, Severity: alerting.Page, Rule: alerting.RuleDeclared}
 	b := Body{Text: "burning " + incident, Blocks: append([]Block{section("burning " + incident)}, f.controls()...)}
 	_, err := s.desk.Client.postTo(s.Context(), target{channel: general}, incident, b)
 	if err != nil {
@@ -238,6 +238,7 @@ func TestWhatPeopleDo(t *testing.T) {
 			s.press(ts, ActionSilence, "4h")
 			s.press(ts, ActionSilence, "recovered")
 			s.press(ts, ActionTicket, "")
+			s.press(ts, ActionClose, "")
 			var got []string
 			for _, a := range s.back.done() {
 				got = append(got, fmt.Sprintf("%s %s %s by %s (%s) via %s until %v", a.Kind, a.Incident, a.Level, a.By, a.Who, a.Via, !a.Until.IsZero()))
@@ -248,6 +249,7 @@ func TestWhatPeopleDo(t *testing.T) {
 			slices.Sort(got)
 			want := []string{
 				"acknowledge " + burning + "  by Ana Sousa (U0ANA) via slack until false",
+				"close " + burning + "  by Ana Sousa (U0ANA) via slack until false",
 				"escalate " + burning + " ticket by Ana Sousa (U0ANA) via slack until false",
 				"silence " + burning + "  by Ana Sousa (U0ANA) via slack until false",
 				"silence " + burning + "  by Ana Sousa (U0ANA) via slack until true",

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -58,9 +58,6 @@ var (
 	errMalformed = errors.New("not what Slack sends")
 )
 
-// ourActions are the controls that slowburn makes.
-var ourActions = []string{ActionAck, ActionSilence, ActionPage, ActionTicket, ActionPostmortem}
-
 // interactionJob understands a press. It is false for what is well-formed and none of our business,
 // such as links, which Slack tells about as well.
 func (d *Desk) interactionJob(payload []byte) (job, bool, error) {
@@ -68,7 +65,7 @@ func (d *Desk) interactionJob(payload []byte) (job, bool, error) {
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return job{}, false, errMalformed
 	}
-	if in.Type != "block_actions" || len(in.Actions) != 1 || !slices.Contains(ourActions, in.Actions[0].ID) {
+	if in.Type != "block_actions" || len(in.Actions) != 1 || !strings.HasPrefix(in.Actions[0].ID, actionPrefix) {
 		return job{}, false, nil
 	}
 	a := in.Actions[0]
