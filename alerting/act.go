@@ -75,7 +75,7 @@ type Change struct {
 	Spend int64 `json:"spend,omitempty"`
 }
 
-// Name is the change in a few words: its kind, its title and its version, none of them twice.
+// Name returns the change in a few words: its kind, its title and its version, none of them twice.
 func (c *Change) Name() string {
 	what := cmp.Or(c.Title, c.Version)
 	if c.Version != "" && !strings.Contains(what, c.Version) {
@@ -96,7 +96,7 @@ func (a Act) Concerns(id slo.ID) bool {
 	return a.Incident == ""
 }
 
-// InForce are the acts that were done by a time and not taken back by then, in their order.
+// InForce returns the acts that were done by a time and not taken back by then, in their order.
 func InForce(acts []Act, at time.Time) []Act {
 	undone := map[string]bool{}
 	for _, a := range acts {
@@ -113,7 +113,7 @@ func InForce(acts []Act, at time.Time) []Act {
 	return all
 }
 
-// Silent is the silence among the acts that is in force at a time, and false if there is none. Of several it is
+// Silent returns the silence among the acts that is in force at a time, and false if there is none. Of several it is
 // the newest.
 func Silent(acts []Act, at time.Time) (Act, bool) {
 	all := InForce(acts, at)

@@ -17,7 +17,7 @@ func (w *walk) stepActs(m budget.Minute) {
 	w.remind(m, acts)
 }
 
-// actsBy are the acts on the open burn that were done before the end of a minute and not taken back.
+// actsBy returns the acts on the open burn that were done before the end of a minute and not taken back.
 func (w *walk) actsBy(m budget.Minute) []Act {
 	var all []Act
 	for _, a := range w.Acts {

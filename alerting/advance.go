@@ -60,7 +60,7 @@ type Open struct {
 	Quiet  budget.Minute `json:"quiet,omitempty"`  // of one that flaps: since when it could be over
 }
 
-// loud is how loud the incident is.
+// loud returns how loud the incident is.
 func (o *Open) loud() Severity {
 	if o.Set != "" {
 		return o.Set
@@ -213,7 +213,7 @@ func (w *walk) anyShortBad(m budget.Minute) bool {
 	return w.Ledger.Sum(m+1-longest, m+1).Bad > 0
 }
 
-// pageFires is the page pair that fires and is believed, with the test it passed.
+// pageFires returns the page pair that fires and is believed, with the test it passed.
 func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
 	var sure *Significance
 	r := firing(w.Input, w.Spec.Alerts.Page, m, func(r reading) bool {

@@ -96,7 +96,7 @@ func readAll(in Input, pairs []slo.Pair, m budget.Minute) []reading {
 	return rs
 }
 
-// firing is the first pair that fires and passes the test, nil if none does. Most minutes are told by
+// firing returns the first pair that fires and passes the test, nil if none does. Most minutes are told by
 // the short window alone, so the long one is read only if that is above the threshold.
 func firing(in Input, pairs []slo.Pair, m budget.Minute, pass func(reading) bool) *reading {
 	for _, p := range pairs {
@@ -119,7 +119,7 @@ func allQuiet(rs []reading) bool {
 	return true
 }
 
-// onset is the first bad minute of the burn that fired at m: going back through the long window, the
+// onset returns the first bad minute of the burn that fired at m: going back through the long window, the
 // earliest minute that belongs to the burn, with less than a short window between it and the next, and with the time
 // from it to the next burning, too: a stray error hours before is not where it began.
 func onset(in Input, r *reading, m budget.Minute) budget.Minute {

@@ -31,7 +31,7 @@ type Cost struct {
 	Shared []string
 }
 
-// Spent is the share of the budget that went.
+// Spent returns the share of the budget that went.
 func (c Cost) Spent() float64 { return Account{Bad: c.Excess, Allowed: c.Allowed}.Spent() }
 
 // Sentence says what the change cost, and how sure that is.
@@ -83,7 +83,7 @@ func Attribute(in Input, acts []Act, to budget.Minute) []Cost {
 	return all
 }
 
-// changesOn are the changes that concern a budget and began before a minute, oldest first.
+// changesOn returns the changes that concern a budget and began before a minute, oldest first.
 func changesOn(id slo.ID, acts []Act, to budget.Minute) []Act {
 	var changes []Act
 	for _, a := range InForce(acts, to.Time()) {
@@ -95,7 +95,7 @@ func changesOn(id slo.ID, acts []Act, to budget.Minute) []Act {
 	return changes
 }
 
-// span is the time in which the change shows, as far as no other comes between.
+// span returns the time in which the change shows, as far as no other comes between.
 func (c *Change) span() (from, to time.Time) { return c.Start, c.naturalEnd() }
 
 func (c *Change) naturalEnd() time.Time {
@@ -140,13 +140,13 @@ type Delivery struct {
 	Lead []time.Duration
 }
 
-// PerWeek is how many deploys there were in a week.
+// PerWeek returns how many deploys there were in a week.
 func (d Delivery) PerWeek() (float64, bool) {
 	weeks := d.To.Sub(d.From).Hours() / (7 * 24)
 	return float64(d.Deploys) / weeks, weeks > 0 && d.Deploys > 0
 }
 
-// FailureRate is the share of deploys that failed, and false without deploys.
+// FailureRate returns the share of deploys that failed, and false without deploys.
 func (d Delivery) FailureRate() (float64, bool) { return share(d.Failed, d.Deploys) }
 
 // Deliver works out the figures of the deploys that began in [from, to), from all acts and incidents of the
@@ -181,7 +181,7 @@ func Deliver(acts []Act, incidents []Incident, from, to time.Time) Delivery {
 	return d
 }
 
-// fate is whether a deploy failed, and when that was made good; zero if it was not yet.
+// fate returns whether a deploy failed, and when that was made good; zero if it was not yet.
 func fate(a Act, later []Act, incidents []Incident) (failed bool, good time.Time) {
 	end, failed := a.Change.naturalEnd(), a.Change.Failed
 	for _, o := range later {
@@ -201,7 +201,7 @@ func fate(a Act, later []Act, incidents []Incident) (failed bool, good time.Time
 	return failed, good
 }
 
-// About is the service that an act is about, "" if it is about none.
+// About returns the service that an act is about, "" if it is about none.
 func (a Act) About() string {
 	if a.SLO != "" {
 		return a.SLO.Service()

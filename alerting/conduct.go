@@ -23,12 +23,12 @@ func (i Incident) Knows(key string) bool {
 // forever is after every act.
 var forever = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 
-// of are the acts of a kind that were not taken back.
+// of returns the acts of a kind that were not taken back.
 func (i Incident) of(kind ActKind) []Act {
 	return slices.DeleteFunc(InForce(i.Acts, forever), func(a Act) bool { return a.Kind != kind })
 }
 
-// Acknowledged is the act by which somebody took the incident, the newest if several did, and false while nobody has it.
+// Acknowledged returns the act by which somebody took the incident, the newest if several did, and false while nobody has it.
 func (i Incident) Acknowledged() (Act, bool) {
 	all := i.of(Acknowledge)
 	if len(all) == 0 {
@@ -37,11 +37,11 @@ func (i Incident) Acknowledged() (Act, bool) {
 	return all[len(all)-1], true
 }
 
-// Silenced is the silence that is in force at a time, and false if there is none. A silence that was given to
+// Silenced returns the silence that is in force at a time, and false if there is none. A silence that was given to
 // a ticket ends when the ticket becomes a page.
 func (i Incident) Silenced(at time.Time) (Act, bool) { return silentOn(i.Acts, at, i.Escalated) }
 
-// silentOn is the silence in force at a time on an incident that became a page then, or never if that is zero.
+// silentOn returns the silence in force at a time on an incident that became a page then, or never if that is zero.
 func silentOn(acts []Act, at, escalated time.Time) (Act, bool) {
 	a, ok := Silent(acts, at)
 	if broken := a.Incident != "" && !escalated.IsZero() && a.At.Before(escalated) && !at.Before(escalated); broken {
@@ -60,16 +60,16 @@ func (i Incident) Unheard() bool {
 	return len(i.Log) > 0
 }
 
-// TimeToAcknowledge is from the alert to the first acknowledgement; it is false while there is none.
+// TimeToAcknowledge returns the time from the alert to the first acknowledgement; it is false while there is none.
 func (i Incident) TimeToAcknowledge() (time.Duration, bool) {
 	return since(i.Detected, i.of(Acknowledge))
 }
 
-// TimeToMitigate is from the onset to when a person said that users no longer feel it; it is false while
+// TimeToMitigate returns the time from the onset to when a person said that users no longer feel it; it is false while
 // nobody has.
 func (i Incident) TimeToMitigate() (time.Duration, bool) { return since(i.Onset, i.of(Mitigated)) }
 
-// since is the time from a beginning to the first of some acts.
+// since returns the time from a beginning to the first of some acts.
 func since(from time.Time, acts []Act) (time.Duration, bool) {
 	if len(acts) == 0 {
 		return 0, false
@@ -77,7 +77,7 @@ func since(from time.Time, acts []Act) (time.Duration, bool) {
 	return max(acts[0].At.Sub(from), 0), true
 }
 
-// MergedInto is the incident into which a person merged this one, "" if nobody did or somebody took them apart again.
+// MergedInto returns the incident into which a person merged this one, "" if nobody did or somebody took them apart again.
 func (i Incident) MergedInto() string {
 	into := ""
 	for _, a := range InForce(i.Acts, forever) {
@@ -91,7 +91,7 @@ func (i Incident) MergedInto() string {
 	return into
 }
 
-// Thread is the incident in whose thread this one is told.
+// Thread returns the incident in whose thread this one is told.
 func (i Incident) Thread() string {
 	if i.Group != "" {
 		return i.Group

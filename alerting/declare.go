@@ -23,10 +23,10 @@ func DeclaredID(a Act) string {
 	return string(a.scope()) + "/" + string(RuleDeclared) + "/" + strconv.FormatUint(h.Sum64(), 36)
 }
 
-// scope is the SLO that an act is about, or the service in the place of one.
+// scope returns the SLO that an act is about, or the service in the place of one.
 func (a Act) scope() slo.ID { return cmp.Or(a.SLO, slo.ID(a.Service)) }
 
-// Declared is the incident that an act declares. through is how far the ledger goes.
+// Declared returns the incident that an act declares. through is how far the ledger goes.
 func Declared(a Act, in Input, through budget.Minute) Incident {
 	i := Incident{ID: DeclaredID(a), SLO: a.scope(), Rule: RuleDeclared, Onset: a.At}
 	if !a.Since.IsZero() && a.Since.Before(a.At) {
@@ -37,7 +37,7 @@ func Declared(a Act, in Input, through budget.Minute) Incident {
 	return Incident{}.Apply(e).Take(a)
 }
 
-// ByPerson is an event of a declared incident, with what the incident has taken so far. It is dated at the end of the last
+// ByPerson returns an event of a declared incident, with what the incident has taken so far. It is dated at the end of the last
 // whole minute, so it never lies ahead.
 func (i Incident) ByPerson(kind Kind, level Severity, at time.Time, in Input, through budget.Minute) Event {
 	e := Event{
@@ -47,7 +47,7 @@ func (i Incident) ByPerson(kind Kind, level Severity, at time.Time, in Input, th
 	return e.reckoned(budget.MinuteOf(i.Onset), in, through)
 }
 
-// reckoned is an event of a declared incident with what the ledger holds from its onset to the event, or as far as it goes.
+// reckoned returns an event of a declared incident with what the ledger holds from its onset to the event, or as far as it goes.
 // Where it holds nothing, nothing is said.
 func (e Event) reckoned(onset budget.Minute, in Input, through budget.Minute) Event {
 	to := min(through, e.At+1)
@@ -76,7 +76,7 @@ func (i Incident) Settle(in Input, through budget.Minute) Incident {
 	return i
 }
 
-// Title is what a declared incident is about, in the words of who declared it; "" if a rule opened it.
+// Title returns what a declared incident is about, in the words of who declared it; "" if a rule opened it.
 func (i Incident) Title() string {
 	if i.Rule == RuleDeclared {
 		for _, a := range i.Acts {
@@ -88,7 +88,7 @@ func (i Incident) Title() string {
 	return ""
 }
 
-// Tend is what has to be said of a declared incident that is open, at a time: that a silence has ended, that nobody has it
+// Tend returns what has to be said of a declared incident that is open, at a time: that a silence has ended, that nobody has it
 // for as long as the SLO says, or once in a while how it stands. It is false if nothing is due.
 func (i Incident) Tend(in Input, through budget.Minute, at time.Time) (Event, bool) {
 	acts := InForce(in.Acts, at)

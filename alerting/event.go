@@ -97,10 +97,10 @@ type Event struct {
 	Act     string `json:"act,omitempty"` // of an experiment: its key
 }
 
-// Time is when the event happened: the end of the minute that decided it.
+// Time returns when the event happened: the end of the minute that decided it.
 func (e Event) Time() time.Time { return e.At.End() }
 
-// Key is unique among all events of an incident.
+// Key returns a key that is unique among all events of an incident.
 func (e Event) Key() string {
 	return e.Incident + "/" + string(e.Kind) + "/" + strconv.FormatInt(e.Time().Unix(), 10)
 }
@@ -112,7 +112,7 @@ type Account struct {
 	Allowed int64 `json:"allowed"`
 }
 
-// Spent is the share of the budget that is gone, above 1 when it is overspent.
+// Spent returns the share of the budget that is gone, above 1 when it is overspent.
 func (a Account) Spent() float64 {
 	switch {
 	case a.Bad == 0:

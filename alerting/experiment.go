@@ -29,7 +29,7 @@ type Trial struct {
 	Costs  []Cost // by SLO
 }
 
-// Ask is whether an experiment that would spend so much of the budget, in basis points, may run: the gate is open,
+// Ask returns whether an experiment that would spend so much of the budget, in basis points, may run: the gate is open,
 // nothing burns, no other experiment runs, and what it spends leaves the budget above the line of caution. An
 // exemption or an override does not count here: they are for releases that cannot wait.
 func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
@@ -57,7 +57,7 @@ func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
 	return v
 }
 
-// runningOn is the experiment that runs on a budget, nil if none does.
+// runningOn returns the experiment that runs on a budget, nil if none does.
 func runningOn(id slo.ID, acts []Act, now time.Time) *Act {
 	for _, a := range InForce(acts, now) {
 		if a.Kind == Experiment && a.Change != nil && a.Concerns(id) && !a.Change.Start.After(now) && now.Before(a.Change.End) {
@@ -104,7 +104,7 @@ func (w *walk) mustEnd(a Act, m budget.Minute) Reason {
 	return ""
 }
 
-// Look is how an experiment stands at a time, from the budgets that it concerns and their states.
+// Look returns how an experiment stands at a time, from the budgets that it concerns and their states.
 func Look(experiment Act, budgets []Input, states []State, now time.Time) Trial {
 	c := experiment.Change
 	t := Trial{Act: experiment, Phase: Running}

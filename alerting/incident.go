@@ -88,7 +88,7 @@ func Fold(known map[string]Incident, events []Event) []Incident {
 	return incidents
 }
 
-// Bad is the number of bad events between the onset and the newest event, in thousandths.
+// Bad returns the number of bad events between the onset and the newest event, in thousandths.
 func (i Incident) Bad() int64 {
 	if i.Last.Burn == nil {
 		return 0
@@ -117,7 +117,7 @@ func Attribution(l *budget.Ledger, incidents []Incident) ([]Incident, budget.Att
 	return ordered, budget.Attribute(l, claims)
 }
 
-// Loud is how loud the incident is now; a person may have made it quieter than it once was.
+// Loud returns how loud the incident is now; a person may have made it quieter than it once was.
 func (i Incident) Loud() Severity {
 	if i.Last.Severity == "" {
 		return i.Severity
@@ -125,13 +125,13 @@ func (i Incident) Loud() Severity {
 	return i.Last.Severity
 }
 
-// Cost is the share of the whole budget that the incident's bad events took, as the budget was
+// Cost returns the share of the whole budget that the incident's bad events took, as the budget was
 // at its newest event.
 func (i Incident) Cost() float64 {
 	return Account{Bad: i.Bad(), Allowed: i.Last.Budget.Allowed}.Spent()
 }
 
-// Duration is how long it burned: from the onset to the end of the last bad minute.
+// Duration returns how long it burned: from the onset to the end of the last bad minute.
 func (i Incident) Duration() time.Duration {
 	if i.Ended.IsZero() {
 		return i.Last.Time().Sub(i.Onset)
@@ -139,7 +139,7 @@ func (i Incident) Duration() time.Duration {
 	return i.Ended.Sub(i.Onset)
 }
 
-// PeakBurn is the highest burn rate over the firing pair's short window, and false without traffic.
+// PeakBurn returns the highest burn rate over the firing pair's short window, and false without traffic.
 func (i Incident) PeakBurn(o slo.Objective) (float64, bool) {
 	if i.Last.Burn == nil {
 		return 0, false
@@ -147,11 +147,11 @@ func (i Incident) PeakBurn(o slo.Objective) (float64, bool) {
 	return budget.Burn(i.Last.Burn.Peak, o)
 }
 
-// TimeToDetect is from the onset to the alert. TimeToResolve is from the onset to the end of the
+// TimeToDetect returns the time from the onset to the alert. TimeToResolve is from the onset to the end of the
 // burn, which comes before the alert is resolved. Both are definitions that reports print along.
 func (i Incident) TimeToDetect() time.Duration { return i.Detected.Sub(i.Onset) }
 
-// TimeToResolve is from the onset to the end of the last bad minute; zero while it is open.
+// TimeToResolve returns the time from the onset to the end of the last bad minute; zero while it is open.
 func (i Incident) TimeToResolve() time.Duration {
 	if i.Open {
 		return 0

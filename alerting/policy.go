@@ -36,7 +36,7 @@ func DefaultPolicy() Policy {
 	return Policy{Limits: Limits{CautionBelow: 2500, FreezeBelow: 0, Thaw: 500}, PostmortemAt: 2000, StaleAfter: 15 * time.Minute}
 }
 
-// Of is the limits that a service is under.
+// Of returns the limits that a service is under.
 func (p *Policy) Of(service string) Limits {
 	if l, ok := p.Services[service]; ok {
 		return l
@@ -56,7 +56,7 @@ const (
 	GateUnknown Gate = "unknown"
 )
 
-// Meaning is what a state allows, in a sentence.
+// Meaning returns what a state allows, in a sentence.
 func (g Gate) Meaning() string {
 	switch g {
 	case GateOpen:
@@ -71,7 +71,7 @@ func (g Gate) Meaning() string {
 	return "Nobody can say how much budget is left, and unknown is not go."
 }
 
-// next is the state that follows a state, for what is left of the budget now. The zero Gate has no past.
+// next returns the state that follows a state, for what is left of the budget now. The zero Gate has no past.
 func (l Limits) next(now Gate, s budget.Status) Gate {
 	back := func(line int64) bool { return !s.LeftBelow(min(line+l.Thaw, 10000)) }
 	switch {
@@ -140,13 +140,13 @@ type Verdict struct {
 // leastCoverage is the share of the window that must be known for a verdict.
 const leastCoverage = 0.5
 
-// Judge is the policy's verdict on one budget at a time: from the ledger and from the acts that concern it alone, so
+// Judge returns the policy's verdict on one budget at a time: from the ledger and from the acts that concern it alone, so
 // it stands also while the source of the data is down. Without a policy it is unknown.
 func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
 	return Assess(in, st).At(now, in.Policy, acts)
 }
 
-// Assess is the part of a verdict that only a new minute can change: what the policy says of the budget as of the newest minute
+// Assess returns the part of a verdict that only a new minute can change: what the policy says of the budget as of the newest minute
 // that was walked. [Verdict.At] makes it the verdict of a time.
 func Assess(in Input, st State) Verdict {
 	v := Verdict{Service: in.ID.Service(), SLO: in.ID, Gate: GateUnknown}
@@ -170,7 +170,7 @@ func Assess(in Input, st State) Verdict {
 	return v
 }
 
-// At is an assessed verdict as it stands at a time: by then the data may be too old to judge by, and permits come and go.
+// At returns an assessed verdict as it stands at a time: by then the data may be too old to judge by, and permits come and go.
 func (v Verdict) At(now time.Time, p *Policy, acts []Act) Verdict {
 	if age := now.Sub(v.AsOf); p != nil && !v.AsOf.IsZero() && age > p.StaleAfter {
 		v = Verdict{
@@ -225,7 +225,7 @@ func (v *Verdict) permit(id slo.ID, acts []Act, now time.Time) {
 	}
 }
 
-// permitOn is the newest act of a kind that lets a budget pass at a time, nil if none does.
+// permitOn returns the newest act of a kind that lets a budget pass at a time, nil if none does.
 func permitOn(id slo.ID, kind ActKind, acts []Act, now time.Time) *Act {
 	for _, a := range slices.Backward(InForce(acts, now)) {
 		if a.Kind == kind && a.Concerns(id) && (a.Until.IsZero() || now.Before(a.Until)) {
@@ -250,7 +250,7 @@ func (v Verdict) rank() int {
 	return 4
 }
 
-// Worst is the verdict on all of them together: that of the worst, of equals of the one with the least budget left.
+// Worst returns the verdict on all of them together: that of the worst, of equals of the one with the least budget left.
 // Of none it is unknown.
 func Worst(all []Verdict) Verdict {
 	if len(all) == 0 {

@@ -74,7 +74,7 @@ type stage struct {
 	rate float64 // events a minute
 }
 
-// tier is the reach of all pairs of a tier; those of each pair alone are appended to pairs.
+// tier returns the reach of all pairs of a tier, and appends that of each pair alone to pairs.
 func (s stage) tier(sev Severity, all []slo.Pair, pairs *[]PairReach) Reach {
 	if len(all) == 0 {
 		return Reach{}
@@ -94,7 +94,7 @@ func (s stage) tier(sev Severity, all []slo.Pair, pairs *[]PairReach) Reach {
 	return r
 }
 
-// only is the stage for some pairs of one tier, without everything that is not about burning.
+// only returns the stage for some pairs of one tier, without everything that is not about burning.
 func (s stage) only(sev Severity, pairs ...slo.Pair) stage {
 	spec := *s.spec
 	spec.Alerts = slo.Alerts{Significance: s.spec.Alerts.Significance}
@@ -106,7 +106,7 @@ func (s stage) only(sev Severity, pairs ...slo.Pair) stage {
 	return stage{spec: &spec, rate: s.rate}
 }
 
-// outages is the reach but for its ratio.
+// outages returns the reach but for its ratio.
 func (s stage) outages() (r Reach) {
 	longest := Horizon(s.spec)
 	opened := first(s.walk(s.burn(1, longest, 0), stageStart), Opened)
@@ -120,7 +120,7 @@ func (s stage) outages() (r Reach) {
 	return r
 }
 
-// reset is how long after an outage of such a length the incident resolves.
+// reset returns how long after an outage of such a length the incident resolves.
 func (s stage) reset(length budget.Minute) time.Duration {
 	// When the last bad event has left the longest window, everything resolves.
 	resolved := first(s.walk(s.burn(1, length, Horizon(s.spec)), stageStart), Resolved)
@@ -158,7 +158,7 @@ func (s stage) everFires(ratio float64, p slo.Pair) bool {
 	return first(s.walk(l, stageStart+long), Opened) != nil
 }
 
-// burn is a ledger with a clean past as long as any alert looks back, so many minutes at an error ratio
+// burn returns a ledger with a clean past as long as any alert looks back, so many minutes at an error ratio
 // from stageStart on, and so many clean ones after.
 func (s stage) burn(ratio float64, length, after budget.Minute) *budget.Ledger {
 	l, past := &budget.Ledger{}, Horizon(s.spec)/60*60+60
@@ -204,7 +204,7 @@ func (s stage) falsePages() (pages int) {
 // chance is a sequence of numbers that look random and are the same each time: SplitMix64, by Steele, Lea and Flood.
 type chance uint64
 
-// next is a number between 0 and 1.
+// next draws a number between 0 and 1.
 func (c *chance) next() float64 {
 	*c += 0x9e3779b97f4a7c15
 	z := uint64(*c)
@@ -213,7 +213,7 @@ func (c *chance) next() float64 {
 	return float64((z^z>>31)>>11) / (1 << 53)
 }
 
-// normal is about normally distributed: twelve numbers less six.
+// normal draws a number of about the standard normal distribution: twelve of next less six.
 func (c *chance) normal() float64 {
 	sum := -6.0
 	for range 12 {
@@ -222,7 +222,7 @@ func (c *chance) normal() float64 {
 	return sum
 }
 
-// draw is a number of the Poisson distribution; of a large mean, by the normal distribution.
+// draw draws a number of the Poisson distribution; of a large mean, by the normal distribution.
 func (c *chance) draw(mean float64) int64 {
 	if mean > 100 {
 		return int64(math.Max(0, math.Round(mean+math.Sqrt(mean)*c.normal())))

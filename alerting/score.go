@@ -21,10 +21,10 @@ type Score struct {
 	DetectedIn, ResetIn []time.Duration
 }
 
-// Precision is the share of alerts that were about an incident, and false without alerts.
+// Precision returns the share of alerts that were about an incident, and false without alerts.
 func (s Score) Precision() (float64, bool) { return share(s.True, s.Alerts) }
 
-// Recall is the share of incidents that were alerted, and false without incidents.
+// Recall returns the share of incidents that were alerted, and false without incidents.
 func (s Score) Recall() (float64, bool) { return share(s.Found, s.Incidents) }
 
 func share(part, whole int) (float64, bool) {
@@ -66,7 +66,7 @@ func ScoreAgainst(alerts, incidents []Span) Score {
 	return s
 }
 
-// Median is the middle of sorted durations, of an even number the lower of the middle two, and zero of none.
+// Median returns the middle of sorted durations, of an even number the lower of the middle two, and zero of none.
 func Median(sorted []time.Duration) time.Duration {
 	if len(sorted) == 0 {
 		return 0

@@ -59,7 +59,7 @@ func (s Significance) Probability() string {
 	return figures.Ratio(max(s.Chance, math.SmallestNonzeroFloat64))
 }
 
-// binomialTail is P(X ≥ k) for X ~ Binomial(n, p), to about ten digits. Far above the mean it sums the tail
+// binomialTail returns P(X ≥ k) for X ~ Binomial(n, p), to about ten digits. Far above the mean it sums the tail
 // itself, so small chances keep their digits.
 func binomialTail(k, n int64, p float64) float64 {
 	switch {

@@ -66,7 +66,7 @@ func heldBy(in Input, m budget.Minute) string {
 	return c.Kind.Text() + " “" + c.Name + "” until " + figures.UTC(until.Time())
 }
 
-// Horizon is how many minutes back Advance may look at single minutes: the longest alert window of the
+// Horizon returns how many minutes back Advance may look at single minutes: the longest alert window of the
 // SLO. A ledger must not be thinned within it, or a replay would differ.
 func Horizon(spec *slo.Spec) budget.Minute {
 	longest := budget.Minute(0)
@@ -76,7 +76,7 @@ func Horizon(spec *slo.Spec) budget.Minute {
 	return longest + 60
 }
 
-// History is how many minutes of the past the windows of an SLO look at. A calendar window looks at its
+// History returns how many minutes of the past the windows of an SLO look at. A calendar window looks at its
 // last period, too, which tells how large the budget of this one will be.
 func History(spec *slo.Spec) budget.Minute {
 	longest := time.Duration(0)

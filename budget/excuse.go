@@ -75,7 +75,7 @@ func join(all []excuse, e excuse) []excuse {
 	return append(all, e)
 }
 
-// without is what is left of a stretch outside of others, which are disjoint and sorted.
+// without returns what is left of a stretch outside of others, which are disjoint and sorted.
 func without(e excuse, others []excuse) []excuse {
 	var rest []excuse
 	for _, o := range within(others, e.from, e.to) {
@@ -90,7 +90,7 @@ func without(e excuse, others []excuse) []excuse {
 	return rest
 }
 
-// within is the stretches that have a minute in [from, to), of disjoint and sorted ones.
+// within returns the stretches that have a minute in [from, to), of disjoint and sorted ones.
 func within(all []excuse, from, to Minute) []excuse {
 	i := sort.Search(len(all), func(i int) bool { return all[i].to > from })
 	n := sort.Search(len(all)-i, func(n int) bool { return all[i+n].from >= to })
@@ -124,7 +124,7 @@ func (r *ration) take(e excuse) {
 	}
 }
 
-// used is how many of the taken minutes lie at start or after it, where the window begins. Start never goes back.
+// used returns how many of the taken minutes lie at start or after it, where the window begins. Start never goes back.
 func (r *ration) used(start Minute) Minute {
 	for r.old < len(r.taken) && r.taken[r.old].to <= start {
 		r.oldSum += r.taken[r.old].to - r.taken[r.old].from
@@ -137,7 +137,7 @@ func (r *ration) used(start Minute) Minute {
 	return used
 }
 
-// At is the correction that excuses a minute and the first minute that it does not excuse any more; nil if none does.
+// At returns the correction that excuses a minute and the first minute that it does not excuse any more; nil if none does.
 func (x *Excuses) At(m Minute) (*slo.Correction, Minute) {
 	if x == nil {
 		return nil, 0
@@ -164,7 +164,7 @@ func (x *Excuses) cuts(h int64) bool {
 // correction came later or history was read by the hour, that hour is not excused: nobody knows what to leave out.
 func (l *Ledger) Excuse(x *Excuses) { l.excuses = x }
 
-// Gross is the ledger without its corrections, for reading until the ledger is written the next time.
+// Gross returns the ledger without its corrections, for reading until the ledger is written the next time.
 func (l *Ledger) Gross() *Ledger {
 	if l.excuses == nil {
 		return l
@@ -174,7 +174,7 @@ func (l *Ledger) Gross() *Ledger {
 	return &gross
 }
 
-// Excuses are the corrections that are laid over the ledger.
+// Excuses returns the corrections that are laid over the ledger.
 func (l *Ledger) Excuses() *Excuses { return l.excuses }
 
 // excused reports whether a minute is left out.
@@ -186,7 +186,7 @@ func (l *Ledger) excused(m Minute) bool {
 	return len(s) > 0 && (l.fineAt(m.Hour()) || s[0].covers(m.Hour()))
 }
 
-// leaves is what a stretch of the union leaves out of the gross sum of [from, to). Where only the sum of an hour is
+// leaves returns what a stretch of the union leaves out of the gross sum of [from, to). Where only the sum of an hour is
 // known, the hour is left out whole or not at all.
 func (l *Ledger) leaves(s excuse, from, to Minute) Sum {
 	var sum Sum
@@ -213,7 +213,7 @@ type LeftOut struct {
 	Coarse     int // minutes that it names and that count all the same, because only the sum of their hour is known
 }
 
-// Minutes is how many minutes that were read are left out.
+// Minutes returns how many minutes that were read are left out.
 func (o LeftOut) Minutes() int { return o.Sum.Known + o.Sum.Partial + o.Sum.Unknown }
 
 // Text says it in words: "db-upgrade: 20 minutes of planned maintenance (anna: a new database)", and what counts all the same.
@@ -229,7 +229,7 @@ func (o LeftOut) Text() string {
 	return text
 }
 
-// leftOut is what each correction leaves out of [from, to), in their order; corrections that name no minute of it are left out.
+// leftOut returns what each correction leaves out of [from, to), in their order; corrections that name no minute of it are left out.
 func (l *Ledger) leftOut(from, to Minute) []LeftOut {
 	x := l.excuses
 	if x == nil || l.Empty() {

@@ -71,7 +71,7 @@ func extend(l *Ledger, o slo.Objective, w slo.Window, at Minute, recent Sum, loo
 	return f
 }
 
-// exhaustion is the time until the budget is gone at the given rates per hour, 0 if it never is.
+// exhaustion returns the time until the budget is gone at the given rates per hour, 0 if it never is.
 func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, totalRate float64) time.Duration {
 	limit := int(w.Length() / time.Hour)
 	from := MinuteOf(w.Start(at.Time()))
@@ -98,7 +98,7 @@ func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, to
 	return 0
 }
 
-// Recovery is when at least a share of the budget, in basis points, is left again if no event goes bad from now
+// Recovery returns when at least a share of the budget, in basis points, is left again if no event goes bad from now
 // on and traffic stays what it was: in a rolling window old errors age out hour by hour, a calendar window
 // starts anew. It is at itself if that much is left already.
 func Recovery(l *Ledger, o slo.Objective, w slo.Window, at Minute, basisPoints int64) time.Time {
@@ -122,7 +122,7 @@ func Recovery(l *Ledger, o slo.Objective, w slo.Window, at Minute, basisPoints i
 	}
 }
 
-// inHours is x hours, which lie in the hour that ends with h: to the minute while minutes matter, else to the hour.
+// inHours returns x hours, which lie in the hour that ends with h: to the minute while minutes matter, else to the hour.
 func inHours(x float64, h int) time.Duration {
 	if h > 6 {
 		return time.Duration(h) * time.Hour
@@ -140,7 +140,7 @@ func (s Sum) minus(o Sum) Sum {
 // z90 is the 90th percentile of the standard normal distribution.
 const z90 = 1.2815515655446004
 
-// gammaQuantile is the quantile of Gamma(shape, 1) at the standard normal deviate z, by the
+// gammaQuantile returns the quantile of Gamma(shape, 1) at the standard normal deviate z, by the
 // Wilson–Hilferty approximation; for shapes above five it is good to a percent.
 func gammaQuantile(shape, z float64) float64 {
 	c := 1 / (9 * shape)

@@ -12,7 +12,7 @@ import (
 // steps' shares. Taking the worst step's slot as it stands would let a quiet step fail unseen: with 1,000
 // requests a minute in the shop and 10 at the till, a day without the till would be 1 in 2,700 of four weeks' events.
 
-// Compose is the slot of a journey's minute, given the slots of its steps in their order.
+// Compose returns the slot of a journey's minute, given the slots of its steps in their order.
 //
 // What one step does not know the journey does not know: the state is that of the worst step, and there are
 // counts only if every step has some, as where all are Partial. A step without traffic has no share and is left out; if none
@@ -42,7 +42,7 @@ func Compose(j *slo.Journey, steps []Slot) Slot {
 // gravity orders states by how little they tell.
 var gravity = [...]int{ZeroTraffic: 0, OK: 1, Partial: 2, Absent: 3, Failed: 4, Unseen: 5, Excused: 6}
 
-// ComposeHour is the sum of a journey's hour where the minutes of a step are gone. It is less exact than the sum
+// ComposeHour returns the sum of a journey's hour where the minutes of a step are gone. It is less exact than the sum
 // of composed minutes: failures of two steps in different minutes of the hour look as if they had met. So
 // no minute of it counts as known, but as partial. The zero Sum is an hour in which a step was never read.
 func ComposeHour(j *slo.Journey, steps []Sum) Sum {
@@ -66,7 +66,7 @@ func ComposeHour(j *slo.Journey, steps []Sum) Sum {
 	return s
 }
 
-// ComposeAt is the slot of a journey's minute, from the ledgers of its steps. It is false where a step keeps no
+// ComposeAt returns the slot of a journey's minute, from the ledgers of its steps. It is false where a step keeps no
 // minutes any more, so that only the hour can be had, from [ComposeHourAt]. It goes by what was measured: corrections of a step say
 // nothing about the journey, which may have corrections of its own.
 func ComposeAt(j *slo.Journey, steps []*Ledger, m Minute) (Slot, bool) {
@@ -80,7 +80,7 @@ func ComposeAt(j *slo.Journey, steps []*Ledger, m Minute) (Slot, bool) {
 	return Compose(j, slots), true
 }
 
-// ComposeHourAt is the sum of a journey's hour, counted from the Unix epoch, from the ledgers of its steps.
+// ComposeHourAt returns the sum of a journey's hour, counted from the Unix epoch, from the ledgers of its steps.
 func ComposeHourAt(j *slo.Journey, steps []*Ledger, h int64) Sum {
 	return ComposeHour(j, sumsOf(steps, Minute(h*60), Minute(h*60+60)))
 }
@@ -93,7 +93,7 @@ func sumsOf(ledgers []*Ledger, from, to Minute) []Sum {
 	return sums
 }
 
-// ComposeAll is the ledger of a journey as far back as those of all its steps go.
+// ComposeAll returns the ledger of a journey as far back as those of all its steps go.
 func ComposeAll(j *slo.Journey, steps []*Ledger) *Ledger {
 	out := &Ledger{}
 	from, fine, to := steps[0].First(), Minute(0), steps[0].End()
@@ -121,10 +121,10 @@ func ComposeAll(j *slo.Journey, steps []*Ledger) *Ledger {
 // its worst step; if they never did, the failures add up (Fréchet's bounds).
 type Bounds struct{ Least, Most int64 }
 
-// Plus is the sum of both.
+// Plus returns the sum of both.
 func (b Bounds) Plus(o Bounds) Bounds { return Bounds{b.Least + o.Least, b.Most + o.Most} }
 
-// BoundsOf are the bounds of a number of a journey's events, given the sums of its steps over the same
+// BoundsOf returns the bounds of a number of a journey's events, given the sums of its steps over the same
 // time. They hold for weakest and product; a weighted mean is no share of users and has none.
 func BoundsOf(total int64, steps []Sum) (b Bounds) {
 	for _, s := range steps {
@@ -137,7 +137,7 @@ func BoundsOf(total int64, steps []Sum) (b Bounds) {
 	return b
 }
 
-// BoundsOver are the bounds of a journey's bad events in [from, to), from its own ledger and those of its steps. Where only hours are
+// BoundsOver returns the bounds of a journey's bad events in [from, to), from its own ledger and those of its steps. Where only hours are
 // kept they are wider, and they always hold the journey's own figure.
 func BoundsOver(own *Ledger, steps []*Ledger, from, to Minute) (b Bounds) {
 	fine := own.Fine()
@@ -159,7 +159,7 @@ func BoundsOver(own *Ledger, steps []*Ledger, from, to Minute) (b Bounds) {
 	return b
 }
 
-// WorstOf is the index of the sum with the highest share of bad events, the first of several; -1 if none is bad.
+// WorstOf returns the index of the sum with the highest share of bad events, the first of several; -1 if none is bad.
 func WorstOf(sums []Sum) int {
 	worst := -1
 	for i, s := range sums {
@@ -180,7 +180,7 @@ func appendPart(parts []part, j *slo.Journey, i int, bad, total int64) []part {
 	return append(parts, part{bad, total, j.Steps[i].Weight})
 }
 
-// badOf is how many of the first part's events were bad for the journey, rounded to the nearest thousandth.
+// badOf returns how many of the first part's events were bad for the journey, rounded to the nearest thousandth.
 func badOf(c slo.Combine, parts []part) (bad int64) {
 	total := parts[0].total
 	switch c {
@@ -204,7 +204,7 @@ func badOf(c slo.Combine, parts []part) (bad int64) {
 	return bad
 }
 
-// scale is total × bad ÷ of, with up added before the division, exactly; 0 ≤ bad ≤ of.
+// scale returns total × bad ÷ of, with up added before the division, exactly; 0 ≤ bad ≤ of.
 func scale(total, bad, of int64, up uint64) int64 {
 	hi, lo := bits.Mul64(uint64(total), uint64(bad))
 	lo, carry := bits.Add64(lo, up, 0)
@@ -212,7 +212,7 @@ func scale(total, bad, of int64, up uint64) int64 {
 	return int64(q)
 }
 
-// rounded is total × ratio to the nearest whole number; half is rounded up.
+// rounded returns total × ratio to the nearest whole number; half is rounded up.
 func rounded(total int64, ratio *big.Rat) int64 {
 	x := ratio.Mul(ratio, big.NewRat(total, 1))
 	n := new(big.Int).Lsh(x.Num(), 1)

@@ -158,7 +158,7 @@ func (l *Ledger) prepend(h int64) bool {
 // fineAt reports whether the minutes of an hour are known, if anything is.
 func (l *Ledger) fineAt(h int64) bool { return h >= l.fineFirst || l.kept[h] != nil }
 
-// packed is the minutes of an hour, nil if nothing was written or only their sum is kept.
+// packed returns the minutes of an hour, nil if nothing was written or only their sum is kept.
 func (l *Ledger) packed(h int64) []byte {
 	if i := h - l.fineFirst; i < 0 || i >= int64(len(l.fine)) {
 		return l.kept[h]
@@ -166,7 +166,7 @@ func (l *Ledger) packed(h int64) []byte {
 	return l.fine[h-l.fineFirst]
 }
 
-// At is the slot of a minute; Unseen if it was never written or has been thinned out, Excused if a correction leaves it out.
+// At returns the slot of a minute; Unseen if it was never written or has been thinned out, Excused if a correction leaves it out.
 func (l *Ledger) At(m Minute) Slot {
 	if l.excused(m) {
 		return Slot{State: Excused}
@@ -183,14 +183,14 @@ func (l *Ledger) At(m Minute) Slot {
 	return s
 }
 
-// First is the oldest minute that is still accounted for, rounded down to its hour, and End
+// First returns the oldest minute that is still accounted for, rounded down to its hour, and End
 // is one past the newest. Both are zero for an empty ledger.
 func (l *Ledger) First() Minute { return Minute(l.first * 60) }
 
-// Fine is the minute from which on minutes are kept; before it there are only sums of hours.
+// Fine returns the minute from which on minutes are kept; before it there are only sums of hours.
 func (l *Ledger) Fine() Minute { return Minute(l.fineFirst * 60) }
 
-// Begin is the oldest minute that was written, to the minute where minutes are kept.
+// Begin returns the oldest minute that was written, to the minute where minutes are kept.
 func (l *Ledger) Begin() Minute {
 	if l.Empty() || l.fineFirst > l.first || len(l.fine) == 0 {
 		return l.First()
@@ -204,7 +204,7 @@ func (l *Ledger) Begin() Minute {
 	return l.First()
 }
 
-// End is one past the newest slot that was written.
+// End returns one past the newest slot that was written.
 func (l *Ledger) End() Minute { return l.end }
 
 // Empty reports whether nothing was ever written.
@@ -225,7 +225,7 @@ func (l *Ledger) Sum(from, to Minute) Sum {
 	return sum
 }
 
-// gross is Sum before corrections.
+// gross returns the sum before corrections.
 func (l *Ledger) gross(from, to Minute) Sum {
 	from, to = max(from, l.First()), min(to, l.end)
 	if from >= to || l.Empty() {
@@ -372,7 +372,7 @@ func appendSlot(b []byte, s Slot) []byte {
 	return b
 }
 
-// unpack is the inverse of pack.
+// unpack undoes pack.
 func unpack(b []byte) hourSlots {
 	var s hourSlots
 	for i := 0; len(b) > 0 && i < 60; i++ {
@@ -381,7 +381,7 @@ func unpack(b []byte) hourSlots {
 	return s
 }
 
-// nextSlot is readSlot without its checks, for bytes that pack wrote in this process: every
+// nextSlot returns readSlot without its checks, for bytes that pack wrote in this process: every
 // sum over a window begins and ends inside a packed hour.
 func nextSlot(b []byte) (Slot, []byte) {
 	head, i := b[0], 1
@@ -395,7 +395,7 @@ func nextSlot(b []byte) (Slot, []byte) {
 	return s, b[i:]
 }
 
-// skipSlot is where the slot behind the one at i begins.
+// skipSlot returns where the slot behind the one at i begins.
 func skipSlot(b []byte, i int) int {
 	head := b[i]
 	i++
@@ -464,7 +464,7 @@ const (
 	hourFine    = 2 // length and packed minutes
 )
 
-// Day is the number of a day since the Unix epoch, in UTC.
+// Day returns the number of a day since the Unix epoch, in UTC.
 func (m Minute) Day() int64 { return floorDiv(int64(m), 24*60) }
 
 // EncodeDay writes the hours of a day for the disk; nil if the ledger has none of them.

@@ -6,7 +6,7 @@ import "time"
 // (m, m+1], left open as a range selector of Prometheus is.
 type Minute int64
 
-// MinuteOf is the minute that contains t: the last one that began at or before t.
+// MinuteOf returns the minute that contains t: the last one that began at or before t.
 func MinuteOf(t time.Time) Minute {
 	s := t.Unix()
 	if s < 0 {
@@ -15,16 +15,16 @@ func MinuteOf(t time.Time) Minute {
 	return Minute(s / 60)
 }
 
-// Time is when the minute begins, in UTC.
+// Time returns when the minute begins, in UTC.
 func (m Minute) Time() time.Time { return time.Unix(int64(m)*60, 0).UTC() }
 
-// End is when the minute is over, in UTC.
+// End returns when the minute is over, in UTC.
 func (m Minute) End() time.Time { return (m + 1).Time() }
 
-// Hour is the hour of the minute, counted from the Unix epoch.
+// Hour returns the hour of the minute, counted from the Unix epoch.
 func (m Minute) Hour() int64 { return floorDiv(int64(m), 60) }
 
-// Minutes is a duration in whole minutes, rounded down.
+// Minutes returns a duration in whole minutes, rounded down.
 func Minutes(d time.Duration) Minute { return Minute(d / time.Minute) }
 
 func floorDiv(a, b int64) int64 {
@@ -56,7 +56,7 @@ const (
 // Known reports whether the slot's events are known, both how many and when.
 func (s State) Known() bool { return s == OK || s == ZeroTraffic }
 
-// String is the state's name as the API shows it.
+// String returns the state's name as the API shows it.
 func (s State) String() string {
 	switch s {
 	case OK:
@@ -117,7 +117,7 @@ type Sum struct {
 	Excused    int   `json:",omitempty"` // slots that were read and that corrections leave out of all of the above
 }
 
-// Plus is the sum of both.
+// Plus returns the sum of both.
 func (s Sum) Plus(o Sum) Sum {
 	return Sum{
 		s.Bad + o.Bad, s.Total + o.Total,
@@ -148,10 +148,10 @@ func (s *Sum) add(slot Slot) {
 	}
 }
 
-// Seen is how many slots have contributed to the counts: the known and the partial ones.
+// Seen returns how many slots have contributed to the counts: the known and the partial ones.
 func (s Sum) Seen() int { return s.Known + s.Partial }
 
-// BadRatio is the share of bad events, and false if there were no events.
+// BadRatio returns the share of bad events, and false if there were no events.
 func (s Sum) BadRatio() (float64, bool) {
 	if s.Total == 0 {
 		return 0, false

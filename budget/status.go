@@ -26,10 +26,10 @@ type Status struct {
 	LeftOut []LeftOut
 }
 
-// Remaining is the share of the budget that is left; negative when it is overspent.
+// Remaining returns the share of the budget that is left; negative when it is overspent.
 func (s Status) Remaining() float64 { return 1 - s.Spent }
 
-// Left is how many more events may go bad in this window, in thousandths; negative when overspent.
+// Left returns how many more events may go bad in this window, in thousandths; negative when overspent.
 func (s Status) Left() int64 { return s.Allowed - s.Sum.Bad }
 
 // StatusAt sums up the budget of a window over the minutes before at.
@@ -65,7 +65,7 @@ func expectedTotal(l *Ledger, w slo.Window, from, at Minute, seen int64) int64 {
 	return max(seen, stretched(l, last, at, l.Sum(last, at).Total))
 }
 
-// stretched is the total of [from, at) if the traffic since the ledger began had been there from the start.
+// stretched returns the total of [from, at) if the traffic since the ledger began had been there from the start.
 func stretched(l *Ledger, from, at Minute, total int64) int64 {
 	begun := l.First() // to the hour: no figure may depend on whether minutes have been thinned out
 	if l.Empty() || begun <= from || begun >= at {
@@ -86,14 +86,14 @@ func spent(bad, allowed int64) float64 {
 	return float64(bad) / float64(allowed)
 }
 
-// Share is total × parts ÷ a billion, rounded down, without overflow.
+// Share returns total × parts ÷ a billion, rounded down, without overflow.
 func Share(total, parts int64) int64 {
 	hi, lo := bits.Mul64(uint64(total), uint64(parts))
 	q, _ := bits.Div64(hi, lo, slo.Billion)
 	return int64(q)
 }
 
-// Burn is how many times faster than sustainable the budget burned over a sum: the share of bad
+// Burn returns how many times faster than sustainable the budget burned over a sum: the share of bad
 // events divided by the share that is allowed. At 1 the budget lasts exactly its window. It is false without traffic.
 func Burn(s Sum, o slo.Objective) (float64, bool) {
 	ratio, ok := s.BadRatio()

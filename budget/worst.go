@@ -11,7 +11,7 @@ type Stretch struct {
 	Searched Minute
 }
 
-// Worst is the window of the given length in [from, to) in which the largest share of events was bad, the first one of
+// Worst returns the window of the given length in [from, to) in which the largest share of events was bad, the first one of
 // several; false if there were no events. Windows below an hour begin at any minute, longer ones at any whole hour.
 //
 // Two services with the same share of bad events over a month differ here: one outage of 43 minutes has a worst hour far
@@ -40,7 +40,7 @@ func Worst(l *Ledger, from, to Minute, length time.Duration) (Stretch, bool) {
 	return worst, found
 }
 
-// cells are the sums of every step of [from, to), without the part at the beginning that is not kept so finely.
+// cells returns the sums of every step of [from, to), without the part at the beginning that is not kept so finely.
 func (l *Ledger) cells(from, to, step Minute) (cells []Sum, first Minute) {
 	from, to = max(from, l.First()), min(to, l.end)
 	if step == 1 {

@@ -26,7 +26,7 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 	}
 }
 
-// untilNext is how long to wait, in wall time, until the next minute is readable.
+// untilNext returns how long to wait, in wall time, until the next minute is readable.
 func untilNext(now time.Time, lag, minute time.Duration) time.Duration {
 	next := now.Add(-lag).Truncate(time.Minute).Add(time.Minute + lag)
 	return time.Duration(float64(next.Sub(now)) * minute.Minutes())

@@ -68,7 +68,7 @@ func (e *Engine) publishOnly(ids ...slo.ID) {
 	e.seen.Store(s)
 }
 
-// sight is a snapshot without its budgets.
+// sight returns a snapshot without its budgets.
 func (e *Engine) sight() *Snapshot {
 	s := &Snapshot{
 		Set: e.budgets.set, Open: e.book, Last: e.last, Policy: e.budgets.policy,
@@ -82,12 +82,12 @@ func (e *Engine) sight() *Snapshot {
 	return s
 }
 
-// find is the index of a budget.
+// find returns the index of a budget.
 func (s *Snapshot) find(id slo.ID) (int, bool) {
 	return slices.BinarySearchFunc(s.Budgets, id, func(b Budget, id slo.ID) int { return cmp.Compare(b.ID, id) })
 }
 
-// Budget is one budget. It is false for one that nobody knows.
+// Budget returns one budget. It is false for one that nobody knows.
 func (s *Snapshot) Budget(id slo.ID) (Budget, bool) {
 	n, ok := s.find(id)
 	if !ok {
@@ -96,7 +96,7 @@ func (s *Snapshot) Budget(id slo.ID) (Budget, bool) {
 	return s.Budgets[n], true
 }
 
-// startingWith are the budgets whose IDs begin alike.
+// startingWith returns the budgets whose IDs begin alike.
 func (s *Snapshot) startingWith(prefix slo.ID) []Budget {
 	from, _ := s.find(prefix)
 	to := from
@@ -106,7 +106,7 @@ func (s *Snapshot) startingWith(prefix slo.ID) []Budget {
 	return s.Budgets[from:to:to]
 }
 
-// BudgetsOf are the budgets of an SLO: one, or one per combination of its label values.
+// BudgetsOf returns the budgets of an SLO: one, or one per combination of its label values.
 func (s *Snapshot) BudgetsOf(id slo.ID) []Budget {
 	if n, ok := s.find(id); ok {
 		return s.Budgets[n : n+1 : n+1]
@@ -114,7 +114,7 @@ func (s *Snapshot) BudgetsOf(id slo.ID) []Budget {
 	return s.startingWith(id + "{")
 }
 
-// InService are the budgets of a service, or all of them if it is empty.
+// InService returns the budgets of a service, or all of them if it is empty.
 func (s *Snapshot) InService(service string) []Budget {
 	if service == "" {
 		return s.Budgets
@@ -122,7 +122,7 @@ func (s *Snapshot) InService(service string) []Budget {
 	return s.startingWith(slo.ID(service + "/"))
 }
 
-// PostmortemAt is the share of a four-week budget, in basis points, above which an incident needs a postmortem; 0
+// PostmortemAt returns the share of a four-week budget, in basis points, above which an incident needs a postmortem; 0
 // without a policy.
 func (s *Snapshot) PostmortemAt() int64 {
 	if s.Policy == nil {
@@ -131,19 +131,19 @@ func (s *Snapshot) PostmortemAt() int64 {
 	return s.Policy.PostmortemAt
 }
 
-// Verdict is what the error-budget policy says of a budget at a time.
+// Verdict returns what the error-budget policy says of a budget at a time.
 func (s *Snapshot) Verdict(b *Budget, now time.Time) alerting.Verdict {
 	return b.verdict.At(now.Add(s.skew), s.Policy, s.permits)
 }
 
-// Verdicts is what the error-budget policy says of every budget of a service at a time, by ID; a name narrows it to
+// Verdicts returns what the error-budget policy says of every budget of a service at a time, by ID; a name narrows it to
 // one SLO, and an empty service takes in all. It looks at the memory alone, so it answers also while Prometheus, or
 // the disk, does not. An SLO of which nothing was read yet has a verdict, too: unknown.
 func (s *Snapshot) Verdicts(service, name string, now time.Time) []alerting.Verdict {
 	return s.judge(service, name, func(b Budget) alerting.Verdict { return s.Verdict(&b, now) })
 }
 
-// MayRun is Verdicts for an experiment that would spend so much of each budget, in basis points.
+// MayRun returns the verdicts on an experiment that would spend so much of each budget, in basis points.
 func (s *Snapshot) MayRun(service, name string, spend int64, now time.Time) []alerting.Verdict {
 	return s.judge(service, name, func(b Budget) (v alerting.Verdict) {
 		s.read(func(in []alerting.Input) {
@@ -234,7 +234,7 @@ func (s *Snapshot) History(id slo.ID, from, to time.Time, step time.Duration) ([
 	return points, true
 }
 
-// BurnDown is the share of the budget that was left at the end of each step, over the first window.
+// BurnDown returns the share of the budget that was left at the end of each step, over the first window.
 func (s *Snapshot) BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool) {
 	b, ok := s.Budget(id)
 	if !ok {
@@ -296,7 +296,7 @@ func (s *Snapshot) Changes(service string, from, to, now time.Time) []Change {
 	return all
 }
 
-// trial is how an experiment stands.
+// trial returns how an experiment stands.
 func (s *Snapshot) trial(experiment alerting.Act, now time.Time) (t *alerting.Trial) {
 	var budgets []Budget
 	var states []alerting.State

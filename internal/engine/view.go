@@ -45,7 +45,7 @@ type WindowBurn struct {
 	Known  bool
 }
 
-// view is a budget as it stands. Its ledger is read only if it was written since the last time.
+// view returns a budget as it stands. Its ledger is read only if it was written since the last time.
 func (e *Engine) view(a *account) Budget {
 	if a.figures == nil {
 		a.figures = e.budgets.figures(a)
@@ -61,7 +61,7 @@ func (e *Engine) view(a *account) Budget {
 	return b
 }
 
-// figures is what a ledger and the state over it come to.
+// figures returns what a ledger and the state over it come to.
 func (b *budgets) figures(a *account) *Budget {
 	in, at := b.input(a), a.state.Through
 	f := &Budget{
@@ -93,7 +93,7 @@ func burns(in alerting.Input, at budget.Minute) []WindowBurn {
 	return all
 }
 
-// Open is every open incident with what may be said about it at a time, by ID.
+// Open returns every open incident with what may be said about it at a time, by ID.
 func (e *Engine) Open(now time.Time) []incidents.Told {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
