@@ -9,12 +9,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Act is what a person did or declared: an acknowledgement, a silence, a deploy. It is a dated fact. Acts are
-// kept for ever, in the order in which they were told, and never changed: what takes one back is another act. So a
-// replay sees what the live evaluation saw, and the list of all acts is the audit log.
+// Act is what a person did or declared: an acknowledgement, a silence, a deploy. It is a dated
+// fact. Acts are kept for ever, in the order in which they were told, and never changed: what takes
+// one back is another act. So a replay sees what the live evaluation saw, and the list of all acts
+// is the audit log.
 type Act struct {
-	// Key is unique for ever: an act that is told twice, by a button pressed twice or a retried request,
-	// is one act.
+	// Key is unique for ever: an act that is told twice, by a button pressed twice or a retried
+	// request, is one act.
 	Key  string    `json:"key"`
 	At   time.Time `json:"at"`
 	Kind ActKind   `json:"kind"`
@@ -22,7 +23,8 @@ type Act struct {
 	Via  string    `json:"via"`           // how it was told: slack, api, cli, config, webhook
 	Who  string    `json:"who,omitempty"` // the identity that was proven, such as a Slack user ID; "" if none was
 
-	// What it is about, as far as it applies: an incident, a budget or SLO, a service. All empty is everything.
+	// What it is about, as far as it applies: an incident, a budget or SLO, a service. All empty is
+	// everything.
 	Incident string `json:"incident,omitempty"`
 	SLO      slo.ID `json:"slo,omitempty"`
 	Service  string `json:"service,omitempty"`
@@ -84,8 +86,8 @@ func (c *Change) Name() string {
 	return strings.TrimSpace(c.Kind + " " + what)
 }
 
-// Concerns reports whether an act is about a budget: about itself, its SLO, its service, or everything. Acts on
-// single incidents are about the incident's budget only.
+// Concerns reports whether an act is about a budget: about itself, its SLO, its service, or
+// everything. Acts on single incidents are about the incident's budget only.
 func (a Act) Concerns(id slo.ID) bool {
 	switch {
 	case a.SLO != "":
@@ -113,8 +115,8 @@ func InForce(acts []Act, at time.Time) []Act {
 	return all
 }
 
-// Silent returns the silence among the acts that is in force at a time, and false if there is none. Of several it is
-// the newest.
+// Silent returns the silence among the acts that is in force at a time, and false if there is none.
+// Of several it is the newest.
 func Silent(acts []Act, at time.Time) (Act, bool) {
 	all := InForce(acts, at)
 	for n := len(all) - 1; n >= 0; n-- {
@@ -131,7 +133,8 @@ const (
 	NotMajor = "not major"
 )
 
-// Work is what a Worked act tells: so much time, in minutes, spent on operations (toil) or on engineering (project).
+// Work is what a Worked act tells: so much time, in minutes, spent on operations (toil) or on
+// engineering (project).
 type Work struct {
 	Project bool
 	Minutes int64

@@ -6,8 +6,8 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// stepActs moves the open burn by what people did up to the end of the minute, and by what they did not. It
-// looks at no data: a page that somebody asks for does not wait for Prometheus.
+// stepActs moves the open burn by what people did up to the end of the minute, and by what they did
+// not. It looks at no data: a page that somebody asks for does not wait for Prometheus.
 func (w *walk) stepActs(m budget.Minute) {
 	if w.Burn == nil || len(w.Acts) == 0 && w.Spec.Slack.Escalate.After == 0 {
 		return
@@ -17,7 +17,8 @@ func (w *walk) stepActs(m budget.Minute) {
 	w.remind(m, acts)
 }
 
-// actsBy returns the acts on the open burn that were done before the end of a minute and not taken back.
+// actsBy returns the acts on the open burn that were done before the end of a minute and not taken
+// back.
 func (w *walk) actsBy(m budget.Minute) []Act {
 	var all []Act
 	for _, a := range w.Acts {

@@ -118,7 +118,8 @@ func TestWhatPeopleDoMovesTheMachine(t *testing.T) {
 }
 
 func TestARuleBreaksWhatAPersonSaidBefore(t *testing.T) {
-	// A slow burn that is a ticket, which somebody silences and calls a ticket, turns into an outage.
+	// A slow burn that is a ticket, which somebody silences and calls a ticket, turns into an
+	// outage.
 	spec := fullSpec(t)
 	l := incident(0.005, 1000, 0)
 	for m := l.End(); m < start+1100; m++ {
@@ -148,7 +149,8 @@ func TestARuleBreaksWhatAPersonSaidBefore(t *testing.T) {
 	}
 }
 
-// A service that flaps is two incidents: one that ends when it first may, and one that stays open until the flapping ends.
+// A service that flaps is two incidents: one that ends when it first may, and one that stays open
+// until the flapping ends.
 func TestFlappingIsNotManyIncidents(t *testing.T) {
 	for _, c := range []struct {
 		bad, good, share int // minutes of either, and how many in a thousand fail

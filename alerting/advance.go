@@ -11,8 +11,8 @@ type Input struct {
 	Spec   *slo.Spec
 	Ledger *budget.Ledger
 	Policy *Policy // the error-budget policy, nil without one
-	// Acts are what people did about the budget and its incidents, oldest first. An act counts from the minute in
-	// which it was done.
+	// Acts are what people did about the budget and its incidents, oldest first. An act counts from
+	// the minute in which it was done.
 	Acts []Act
 }
 
@@ -31,11 +31,12 @@ type State struct {
 	BurnLast string `json:"burn_last,omitempty"`
 	// Missing counts the minutes without known data since the last known one.
 	Missing int `json:"missing,omitempty"`
-	// Spent is the highest share of the budget that was told, in basis points. It counts only
-	// if SpentSeen: what was spent before the first look is no news.
+	// Spent is the highest share of the budget that was told, in basis points. It counts only if
+	// SpentSeen: what was spent before the first look is no news.
 	Spent     int64 `json:"spent,omitempty"`
 	SpentSeen bool  `json:"spent_seen,omitempty"`
-	// Gate is what the error-budget policy says, and GateSince the minute from which on it does; "" before the first look.
+	// Gate is what the error-budget policy says, and GateSince the minute from which on it does; ""
+	// before the first look.
 	Gate      Gate          `json:"gate,omitempty"`
 	GateSince budget.Minute `json:"gate_since,omitempty"`
 	// Aborted is the key of the newest experiment that had to end.
@@ -68,8 +69,8 @@ func (o *Open) loud() Severity {
 	return o.Severity
 }
 
-// Advance walks the minutes from st.Through up to, not including, to, and returns the new state and the
-// events in the order in which they happened. It is a pure function: however a stretch of time
+// Advance walks the minutes from st.Through up to, not including, to, and returns the new state and
+// the events in the order in which they happened. It is a pure function: however a stretch of time
 // is cut into calls, the same events come out.
 func Advance(in Input, st State, to budget.Minute) (State, []Event) {
 	w := walk{Input: in, State: st.clone()}
@@ -172,8 +173,9 @@ func (w *walk) account(m budget.Minute, slot budget.Slot) {
 	w.peak(m)
 }
 
-// goesOn reports whether a bad minute continues the burn: it follows within a short window of the last one, or
-// the short window is above the threshold again. A single error a while later is neither.
+// goesOn reports whether a bad minute continues the burn: it follows within a short window of the
+// last one, or the short window is above the threshold again. A single error a while later is
+// neither.
 func (w *walk) goesOn(m budget.Minute) bool {
 	short := budget.Minutes(w.Burn.Pair.Short)
 	return m-w.Burn.Burning.Last <= short ||
@@ -291,9 +293,10 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 	return true
 }
 
-// hold is how long a burn that came back must have been quiet before it is called over again, and within which
-// of the end of another it counts as coming back. So a service that flaps is one incident that ends and
-// one that stays open until the flapping does, rather than one each few minutes; the first end is told at once.
+// hold is how long a burn that came back must have been quiet before it is called over again, and
+// within which of the end of another it counts as coming back. So a service that flaps is one
+// incident that ends and one that stays open until the flapping does, rather than one each few
+// minutes; the first end is told at once.
 const hold = budget.Minute(30)
 
 // held reports whether a burn that could be over is held open, because it came back before.
@@ -326,17 +329,19 @@ func anyBad(rs []reading) bool {
 	return false
 }
 
-// updateDue spaces the updates of an open incident: after 5, 15 and 30 minutes, then every half hour.
+// updateDue spaces the updates of an open incident: after 5, 15 and 30 minutes, then every half
+// hour.
 func (w *walk) updateDue(m budget.Minute) bool {
 	age := m - w.Burn.Opened
 	return age == 5 || age == 15 || age > 0 && age%30 == 0
 }
 
-// spentHysteresis is how far, in tenths of a level, the spending must fall before the level can be told again.
+// spentHysteresis is how far, in tenths of a level, the spending must fall before the level can be
+// told again.
 const spentHysteresis = 9
 
-// stepSpent tells once when a share of the budget is crossed. Spending rises only with a bad event, or
-// when the far edge of the window moves on, which it does by whole hours.
+// stepSpent tells once when a share of the budget is crossed. Spending rises only with a bad event,
+// or when the far edge of the window moves on, which it does by whole hours.
 func (w *walk) stepSpent(m budget.Minute, slot budget.Slot) {
 	levels := w.Spec.Alerts.Spent
 	if len(levels) == 0 || slot.Bad == 0 && (m+1)%60 != 0 && w.SpentSeen {

@@ -13,8 +13,8 @@ import (
 type reading struct {
 	pair        slo.Pair
 	long, short budget.Sum
-	// over reports whether the burn was above the threshold in each window; fires takes the
-	// minutes of the long window that were not seen for not bad.
+	// over reports whether the burn was above the threshold in each window; fires takes the minutes
+	// of the long window that were not seen for not bad.
 	longOver, shortOver, fires bool
 }
 
@@ -40,8 +40,8 @@ func read(in Input, p slo.Pair, m budget.Minute) reading {
 // over reports whether both windows burn, taking what was seen for the whole.
 func (r reading) over() bool { return r.longOver && r.shortOver }
 
-// quiet reports whether the pair is below its threshold on known data: the short window is
-// wholly known, or the long one is below its threshold and nearly wholly known.
+// quiet reports whether the pair is below its threshold on known data: the short window is wholly
+// known, or the long one is below its threshold and nearly wholly known.
 func (r reading) quiet() bool {
 	long, short := int(budget.Minutes(r.pair.Long)), int(budget.Minutes(r.pair.Short))
 	return !r.over() && (r.short.Known == short || !r.longOver && r.long.Known*20 >= long*19)
@@ -59,11 +59,13 @@ func thresholdOf(p slo.Pair, spec *slo.Spec) threshold {
 	}
 }
 
-// rounding is far above what the products of exceeded can be off by as floats: 2⁻⁵³ for each factor.
+// rounding is far above what the products of exceeded can be off by as floats: 2⁻⁵³ for each
+// factor.
 const rounding = 1e-12
 
-// exceeded reports whether bad/total × share/of > threshold, strictly and exactly. Floats tell nearly
-// every case apart in a hundredth of the time; what is too close for them is decided by integers.
+// exceeded reports whether bad/total × share/of > threshold, strictly and exactly. Floats tell
+// nearly every case apart in a hundredth of the time; what is too close for them is decided by
+// integers.
 func (t threshold) exceeded(s budget.Sum, share, of int64) bool {
 	if s.Bad == 0 {
 		return false
@@ -96,8 +98,8 @@ func readAll(in Input, pairs []slo.Pair, m budget.Minute) []reading {
 	return rs
 }
 
-// firing returns the first pair that fires and passes the test, nil if none does. Most minutes are told by
-// the short window alone, so the long one is read only if that is above the threshold.
+// firing returns the first pair that fires and passes the test, nil if none does. Most minutes are
+// told by the short window alone, so the long one is read only if that is above the threshold.
 func firing(in Input, pairs []slo.Pair, m budget.Minute, pass func(reading) bool) *reading {
 	for _, p := range pairs {
 		if !thresholdOf(p, in.Spec).exceeded(in.Ledger.Sum(m+1-budget.Minutes(p.Short), m+1), 1, 1) {
@@ -119,9 +121,10 @@ func allQuiet(rs []reading) bool {
 	return true
 }
 
-// onset returns the first bad minute of the burn that fired at m: going back through the long window, the
-// earliest minute that belongs to the burn, with less than a short window between it and the next, and with the time
-// from it to the next burning, too: a stray error hours before is not where it began.
+// onset returns the first bad minute of the burn that fired at m: going back through the long
+// window, the earliest minute that belongs to the burn, with less than a short window between it
+// and the next, and with the time from it to the next burning, too: a stray error hours before is
+// not where it began.
 func onset(in Input, r *reading, m budget.Minute) budget.Minute {
 	from := m + 1 - budget.Minutes(r.pair.Long)
 	first, gap := m, budget.Minute(0)

@@ -11,8 +11,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A pair fires above its threshold and not on it, however many events there are: floats may decide only what
-// they can tell apart.
+// A pair fires above its threshold and not on it, however many events there are: floats may decide
+// only what they can tell apart.
 func TestThresholdsAreExact(t *testing.T) {
 	spec := workbookSpec(t, "99.9", nil, nil)
 	rapid.Check(t, func(t *rapid.T) {

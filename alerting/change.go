@@ -13,16 +13,18 @@ import (
 // ChangeWindow is how long after a change what goes wrong is laid at its door.
 const ChangeWindow = 2 * time.Hour
 
-// Cost is what went wrong after a change beyond what went wrong before it. It is correlated and not proven: what else
-// happened at the time is in it, too.
+// Cost is what went wrong after a change beyond what went wrong before it. It is correlated and not
+// proven: what else happened at the time is in it, too.
 type Cost struct {
 	Change Act
 	SLO    slo.ID
-	// From and To are the time after the change: ChangeWindow beyond its end, or until the next change, or until now.
+	// From and To are the time after the change: ChangeWindow beyond its end, or until the next
+	// change, or until now.
 	From, To time.Time
 	Before   budget.Sum // of as long a time as ChangeWindow before it
 	After    budget.Sum // of [From, To)
-	// Excess is how many events went bad beyond the share that did before, in thousandths; never negative.
+	// Excess is how many events went bad beyond the share that did before, in thousandths; never
+	// negative.
 	Excess  int64
 	Allowed int64 // by the budget of the first window, as it was at To, in thousandths
 	// Known is false where no traffic before or after says what the change did.
@@ -55,9 +57,9 @@ func (c Cost) Sentence() string {
 	return s + ". Correlated, not proven."
 }
 
-// Attribute finds what each change cost a budget, in the order in which the changes began, over the minutes before
-// to. Acts that are no changes, or of other services, or taken back, are passed over. An experiment is a change whose
-// cost is all that went bad while it ran: it was meant to.
+// Attribute finds what each change cost a budget, in the order in which the changes began, over the
+// minutes before to. Acts that are no changes, or of other services, or taken back, are passed
+// over. An experiment is a change whose cost is all that went bad while it ran: it was meant to.
 //
 // Where the ledger has thinned minutes out, after some days, times are rounded out to whole hours.
 func Attribute(in Input, acts []Act, to budget.Minute) []Cost {
@@ -126,15 +128,16 @@ func (c *Cost) measure(in Input, from, end time.Time, to budget.Minute) {
 	}
 }
 
-// Delivery is the DORA figures of the changes that were recorded. What the feed does not tell is not known.
+// Delivery is the DORA figures of the changes that were recorded. What the feed does not tell is
+// not known.
 type Delivery struct {
 	From, To time.Time
 	Deploys  int // changes of the kind deploy that began in [From, To)
-	// Failed are those that say so themselves, that were rolled back within ChangeWindow, or after which an incident
-	// began before the next deploy and within ChangeWindow.
+	// Failed are those that say so themselves, that were rolled back within ChangeWindow, or after
+	// which an incident began before the next deploy and within ChangeWindow.
 	Failed int
-	// Recovery is from the start of a failed deploy until its incident, its rollback or the deploy that followed made it
-	// good; sorted. Those that are not made good yet are missing.
+	// Recovery is from the start of a failed deploy until its incident, its rollback or the deploy
+	// that followed made it good; sorted. Those that are not made good yet are missing.
 	Recovery []time.Duration
 	// Lead is from the oldest commit of a deploy to its start, where the feed tells both; sorted.
 	Lead []time.Duration
@@ -149,8 +152,8 @@ func (d Delivery) PerWeek() (float64, bool) {
 // FailureRate returns the share of deploys that failed, and false without deploys.
 func (d Delivery) FailureRate() (float64, bool) { return share(d.Failed, d.Deploys) }
 
-// Deliver works out the figures of the deploys that began in [from, to), from all acts and incidents of the
-// services concerned; both may be in any order.
+// Deliver works out the figures of the deploys that began in [from, to), from all acts and
+// incidents of the services concerned; both may be in any order.
 func Deliver(acts []Act, incidents []Incident, from, to time.Time) Delivery {
 	d := Delivery{From: from, To: to}
 	var changes []Act

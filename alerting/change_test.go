@@ -26,8 +26,8 @@ func deploy(key string, after int, more ...func(*Act)) Act {
 func rollback(a *Act)                  { a.Change.Kind = "rollback" }
 func until(d time.Duration) func(*Act) { return func(a *Act) { a.Change.End = a.Change.Start.Add(d) } }
 
-// shopFloor is an SLO of 99 % over a week, a hundred events a minute with one bad one, and from start on so many more
-// bad ones for an hour.
+// shopFloor is an SLO of 99 % over a week, a hundred events a minute with one bad one, and from
+// start on so many more bad ones for an hour.
 func shopFloor(t testing.TB, more int64) Input {
 	in := weekly(t, 0)
 	for m := start - 300; m < start+600; m++ {
@@ -90,8 +90,8 @@ func TestTheCostOfADeployInWords(t *testing.T) {
 	}
 }
 
-// However changes lie, none is charged for more than went wrong, and a minute is charged to one change, but for changes
-// that begin together.
+// However changes lie, none is charged for more than went wrong, and a minute is charged to one
+// change, but for changes that begin together.
 func TestChargesNeverExceedWhatWentWrong(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 9))

@@ -28,7 +28,8 @@ func (i Incident) of(kind ActKind) []Act {
 	return slices.DeleteFunc(InForce(i.Acts, forever), func(a Act) bool { return a.Kind != kind })
 }
 
-// Acknowledged returns the act by which somebody took the incident, the newest if several did, and false while nobody has it.
+// Acknowledged returns the act by which somebody took the incident, the newest if several did, and
+// false while nobody has it.
 func (i Incident) Acknowledged() (Act, bool) {
 	all := i.of(Acknowledge)
 	if len(all) == 0 {
@@ -37,11 +38,12 @@ func (i Incident) Acknowledged() (Act, bool) {
 	return all[len(all)-1], true
 }
 
-// Silenced returns the silence that is in force at a time, and false if there is none. A silence that was given to
-// a ticket ends when the ticket becomes a page.
+// Silenced returns the silence that is in force at a time, and false if there is none. A silence
+// that was given to a ticket ends when the ticket becomes a page.
 func (i Incident) Silenced(at time.Time) (Act, bool) { return silentOn(i.Acts, at, i.Escalated) }
 
-// silentOn returns the silence in force at a time on an incident that became a page then, or never if that is zero.
+// silentOn returns the silence in force at a time on an incident that became a page then, or never
+// if that is zero.
 func silentOn(acts []Act, at, escalated time.Time) (Act, bool) {
 	a, ok := Silent(acts, at)
 	if broken := a.Incident != "" && !escalated.IsZero() && a.At.Before(escalated) && !at.Before(escalated); broken {
@@ -50,7 +52,8 @@ func silentOn(acts []Act, at, escalated time.Time) (Act, bool) {
 	return a, ok
 }
 
-// Unheard reports whether every event so far fell into a silence, so that nothing was said about the incident.
+// Unheard reports whether every event so far fell into a silence, so that nothing was said about
+// the incident.
 func (i Incident) Unheard() bool {
 	for _, e := range i.Log {
 		if _, silent := i.Silenced(e.Time()); !silent {
@@ -60,13 +63,14 @@ func (i Incident) Unheard() bool {
 	return len(i.Log) > 0
 }
 
-// TimeToAcknowledge returns the time from the alert to the first acknowledgement; it is false while there is none.
+// TimeToAcknowledge returns the time from the alert to the first acknowledgement; it is false while
+// there is none.
 func (i Incident) TimeToAcknowledge() (time.Duration, bool) {
 	return since(i.Detected, i.of(Acknowledge))
 }
 
-// TimeToMitigate returns the time from the onset to when a person said that users no longer feel it; it is false while
-// nobody has.
+// TimeToMitigate returns the time from the onset to when a person said that users no longer feel
+// it; it is false while nobody has.
 func (i Incident) TimeToMitigate() (time.Duration, bool) { return since(i.Onset, i.of(Mitigated)) }
 
 // since returns the time from a beginning to the first of some acts.
@@ -77,7 +81,8 @@ func since(from time.Time, acts []Act) (time.Duration, bool) {
 	return max(acts[0].At.Sub(from), 0), true
 }
 
-// MergedInto returns the incident into which a person merged this one, "" if nobody did or somebody took them apart again.
+// MergedInto returns the incident into which a person merged this one, "" if nobody did or somebody
+// took them apart again.
 func (i Incident) MergedInto() string {
 	into := ""
 	for _, a := range InForce(i.Acts, forever) {

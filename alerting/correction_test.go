@@ -15,7 +15,8 @@ func TestWhatHappensInAMaintenance(t *testing.T) {
 		minutes budget.Minute
 		slot    budget.Slot
 	}
-	// Each life begins with a good day; the maintenance begins an hour after it and lasts for an hour, or for seven.
+	// Each life begins with a good day; the maintenance begins an hour after it and lasts for an
+	// hour, or for seven.
 	for _, c := range []struct {
 		name string
 		cap  int64 // in basis points of the window

@@ -11,12 +11,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A declared incident is one that no rule saw. It is made of acts alone: Declare opens it, Escalate makes it louder or
-// quieter, Close ends it. If it is about an SLO, what it took of the budget is what the ledger holds between its onset and
-// its end; if it is about a service as a whole, that is not known.
+// A declared incident is one that no rule saw. It is made of acts alone: Declare opens it, Escalate
+// makes it louder or quieter, Close ends it. If it is about an SLO, what it took of the budget is
+// what the ledger holds between its onset and its end; if it is about a service as a whole, that is
+// not known.
 
-// DeclaredID names the incident that an act declares. It follows from the act's key, so an act that is told twice declares one
-// incident.
+// DeclaredID names the incident that an act declares. It follows from the act's key, so an act that
+// is told twice declares one incident.
 func DeclaredID(a Act) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(a.Key))
@@ -37,8 +38,8 @@ func Declared(a Act, in Input, through budget.Minute) Incident {
 	return Incident{}.Apply(e).Take(a)
 }
 
-// ByPerson returns an event of a declared incident, with what the incident has taken so far. It is dated at the end of the last
-// whole minute, so it never lies ahead.
+// ByPerson returns an event of a declared incident, with what the incident has taken so far. It is
+// dated at the end of the last whole minute, so it never lies ahead.
 func (i Incident) ByPerson(kind Kind, level Severity, at time.Time, in Input, through budget.Minute) Event {
 	e := Event{
 		At: max(budget.MinuteOf(at)-1, i.Last.At), SLO: i.SLO, Incident: i.ID, Kind: kind, Severity: level, Rule: RuleDeclared, Reason: ByPerson,
@@ -47,8 +48,8 @@ func (i Incident) ByPerson(kind Kind, level Severity, at time.Time, in Input, th
 	return e.reckoned(budget.MinuteOf(i.Onset), in, through)
 }
 
-// reckoned returns an event of a declared incident with what the ledger holds from its onset to the event, or as far as it goes.
-// Where it holds nothing, nothing is said.
+// reckoned returns an event of a declared incident with what the ledger holds from its onset to the
+// event, or as far as it goes. Where it holds nothing, nothing is said.
 func (e Event) reckoned(onset budget.Minute, in Input, through budget.Minute) Event {
 	to := min(through, e.At+1)
 	sum := in.Ledger.Sum(onset, max(to, onset))
@@ -61,7 +62,8 @@ func (e Event) reckoned(onset budget.Minute, in Input, through budget.Minute) Ev
 	return e
 }
 
-// Settle brings the account of a declared incident that was closed up to date with a ledger that has come further.
+// Settle brings the account of a declared incident that was closed up to date with a ledger that
+// has come further.
 func (i Incident) Settle(in Input, through budget.Minute) Incident {
 	i.Last = i.Last.reckoned(budget.MinuteOf(i.Onset), in, through)
 	if i.Last.Burn != nil {
@@ -76,7 +78,8 @@ func (i Incident) Settle(in Input, through budget.Minute) Incident {
 	return i
 }
 
-// Title returns what a declared incident is about, in the words of who declared it; "" if a rule opened it.
+// Title returns what a declared incident is about, in the words of who declared it; "" if a rule
+// opened it.
 func (i Incident) Title() string {
 	if i.Rule == RuleDeclared {
 		for _, a := range i.Acts {
@@ -88,8 +91,9 @@ func (i Incident) Title() string {
 	return ""
 }
 
-// Tend returns what has to be said of a declared incident that is open, at a time: that a silence has ended, that nobody has it
-// for as long as the SLO says, or once in a while how it stands. It is false if nothing is due.
+// Tend returns what has to be said of a declared incident that is open, at a time: that a silence
+// has ended, that nobody has it for as long as the SLO says, or once in a while how it stands. It
+// is false if nothing is due.
 func (i Incident) Tend(in Input, through budget.Minute, at time.Time) (Event, bool) {
 	acts := InForce(in.Acts, at)
 	if _, silent := silentOn(in.Acts, at, i.Escalated); silent || !i.Open {

@@ -92,7 +92,8 @@ type Event struct {
 	Budget Account       `json:"budget"`          // of the first window, at this time
 	Burn   *Burning      `json:"burn,omitempty"`  // of a burn incident, so far
 	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data; of declared: since when it is
-	// Follows is, of a burn that comes back soon after its end, the incident that it comes back from.
+	// Follows is, of a burn that comes back soon after its end, the incident that it comes back
+	// from.
 	Follows string `json:"follows,omitempty"`
 	Act     string `json:"act,omitempty"` // of an experiment: its key
 }

@@ -29,9 +29,10 @@ type Trial struct {
 	Costs  []Cost // by SLO
 }
 
-// Ask returns whether an experiment that would spend so much of the budget, in basis points, may run: the gate is open,
-// nothing burns, no other experiment runs, and what it spends leaves the budget above the line of caution. An
-// exemption or an override does not count here: they are for releases that cannot wait.
+// Ask returns whether an experiment that would spend so much of the budget, in basis points, may
+// run: the gate is open, nothing burns, no other experiment runs, and what it spends leaves the
+// budget above the line of caution. An exemption or an override does not count here: they are for
+// releases that cannot wait.
 func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
 	v := Judge(in, st, nil, now)
 	running := runningOn(in.ID, acts, now)
@@ -72,8 +73,9 @@ func (c Cost) exceeds() bool {
 	return budget.CompareProducts(c.Excess, 10000, c.Allowed, c.Change.Change.Spend) > 0
 }
 
-// stepExperiment tells once when the experiment that runs has to end: it has used up what it was given, or an alert
-// has fired since it began. What was told later than the minute is not known in it.
+// stepExperiment tells once when the experiment that runs has to end: it has used up what it was
+// given, or an alert has fired since it began. What was told later than the minute is not known in
+// it.
 func (w *walk) stepExperiment(m budget.Minute) {
 	if !slices.ContainsFunc(w.Acts, func(a Act) bool { return a.Kind == Experiment }) {
 		return
@@ -104,7 +106,8 @@ func (w *walk) mustEnd(a Act, m budget.Minute) Reason {
 	return ""
 }
 
-// Look returns how an experiment stands at a time, from the budgets that it concerns and their states.
+// Look returns how an experiment stands at a time, from the budgets that it concerns and their
+// states.
 func Look(experiment Act, budgets []Input, states []State, now time.Time) Trial {
 	c := experiment.Change
 	t := Trial{Act: experiment, Phase: Running}

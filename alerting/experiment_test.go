@@ -9,7 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// chaos is an experiment of an hour on the shop that may spend 2 % of its budget: about two hundred events.
+// chaos is an experiment of an hour on the shop that may spend 2 % of its budget: about two hundred
+// events.
 func chaos(after int, more ...func(*Act)) Act {
 	a := deploy("chaos", after, until(time.Hour))
 	a.Kind, a.Change.Kind, a.Change.Spend, a.Change.Title = Experiment, "experiment", 200, "one pod dies"

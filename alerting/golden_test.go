@@ -23,12 +23,14 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// Each archive below testdata is an idea: an SLO (slo.yaml), its minutes (series), and what is decided and
-// said about them (events). `make golden PKG=./alerting` writes the events; CONTRIBUTING.md has a tutorial.
+// Each archive below testdata is an idea: an SLO (slo.yaml), its minutes (series), and what is
+// decided and said about them (events). `make golden PKG=./alerting` writes the events;
+// CONTRIBUTING.md has a tutorial.
 //
-// A series begins with `from DATE TIME` in UTC, and goes on with BAD/TOTALxN: N minutes, or hours or days (x6h,
-// x4d), with so many bad of so many events each. `_xN` is minutes without data. Minutes that turn up later
-// have a section of their own, late, with lines `at DATE TIME from DATE TIME BAD/TOTALxN`. A # begins a comment.
+// A series begins with `from DATE TIME` in UTC, and goes on with BAD/TOTALxN: N minutes, or hours
+// or days (x6h, x4d), with so many bad of so many events each. `_xN` is minutes without data.
+// Minutes that turn up later have a section of their own, late, with lines `at DATE TIME from DATE
+// TIME BAD/TOTALxN`. A # begins a comment.
 func TestDecisions(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {
@@ -183,7 +185,8 @@ func (s *story) play() string {
 	return b.String()
 }
 
-// tell writes one event: when and what, what it was decided on, what people read, and how the budget stands.
+// tell writes one event: when and what, what it was decided on, what people read, and how the
+// budget stands.
 func (s *story) tell(b *strings.Builder, in alerting.Input, e alerting.Event, i alerting.Incident) {
 	status := budget.StatusAt(in.Ledger, s.spec.Objective, s.spec.Window(), e.At+1)
 	what := string(e.Severity)

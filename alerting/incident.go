@@ -28,15 +28,15 @@ type Incident struct {
 	Last  Event   `json:"last"`  // the newest one
 	Log   []Event `json:"log"`   // all of them, oldest first
 
-	// Group is the incident in whose thread this one is told, because they burn together or people merged them; "" is
-	// its own. What it costs stays its own.
+	// Group is the incident in whose thread this one is told, because they burn together or people
+	// merged them; "" is its own. What it costs stays its own.
 	Group string `json:"group,omitempty"`
 
 	Acts []Act `json:"acts,omitempty"` // what people did about it, in the order in which it was told
 }
 
-// Apply folds an event into the incident. The zero Incident takes the event that opens it; an
-// event that was already applied changes nothing.
+// Apply folds an event into the incident. The zero Incident takes the event that opens it; an event
+// that was already applied changes nothing.
 func (i Incident) Apply(e Event) Incident {
 	for _, old := range i.Log {
 		if old.Key() == e.Key() && old.Level == e.Level {
@@ -63,8 +63,8 @@ func (i Incident) Apply(e Event) Incident {
 	return i
 }
 
-// Fold groups events by incident and folds each group, in order of first appearance. Notices
-// that belong to no incident are left out. Incidents that the events continue are taken from known.
+// Fold groups events by incident and folds each group, in order of first appearance. Notices that
+// belong to no incident are left out. Incidents that the events continue are taken from known.
 func Fold(known map[string]Incident, events []Event) []Incident {
 	var order []string
 	changed := map[string]Incident{}
@@ -96,7 +96,8 @@ func (i Incident) Bad() int64 {
 	return i.Last.Burn.Bad
 }
 
-// Claim returns what the incident may claim of its budget's bad events: those from its onset to its newest event.
+// Claim returns what the incident may claim of its budget's bad events: those from its onset to its
+// newest event.
 func (i Incident) Claim() budget.Claim {
 	if i.Last.Burn == nil {
 		return budget.Claim{}
@@ -104,8 +105,9 @@ func (i Incident) Claim() budget.Claim {
 	return budget.Claim{From: i.Last.Burn.Onset, To: i.Last.At + 1, Bad: i.Bad(), Open: i.Open}
 }
 
-// Attribution gives the bad events of a ledger to the incidents of its budget. It returns the incidents in the order in which
-// they claim, the first detected first, whatever order they come in.
+// Attribution gives the bad events of a ledger to the incidents of its budget. It returns the
+// incidents in the order in which they claim, the first detected first, whatever order they come
+// in.
 func Attribution(l *budget.Ledger, incidents []Incident) ([]Incident, budget.Attribution) {
 	ordered := slices.SortedStableFunc(slices.Values(incidents), func(a, b Incident) int {
 		return cmp.Or(a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID))
@@ -139,7 +141,8 @@ func (i Incident) Duration() time.Duration {
 	return i.Ended.Sub(i.Onset)
 }
 
-// PeakBurn returns the highest burn rate over the firing pair's short window, and false without traffic.
+// PeakBurn returns the highest burn rate over the firing pair's short window, and false without
+// traffic.
 func (i Incident) PeakBurn(o slo.Objective) (float64, bool) {
 	if i.Last.Burn == nil {
 		return 0, false
@@ -147,11 +150,13 @@ func (i Incident) PeakBurn(o slo.Objective) (float64, bool) {
 	return budget.Burn(i.Last.Burn.Peak, o)
 }
 
-// TimeToDetect returns the time from the onset to the alert. TimeToResolve is from the onset to the end of the
-// burn, which comes before the alert is resolved. Both are definitions that reports print along.
+// TimeToDetect returns the time from the onset to the alert. TimeToResolve is from the onset to the
+// end of the burn, which comes before the alert is resolved. Both are definitions that reports
+// print along.
 func (i Incident) TimeToDetect() time.Duration { return i.Detected.Sub(i.Onset) }
 
-// TimeToResolve returns the time from the onset to the end of the last bad minute; zero while it is open.
+// TimeToResolve returns the time from the onset to the end of the last bad minute; zero while it is
+// open.
 func (i Incident) TimeToResolve() time.Duration {
 	if i.Open {
 		return 0

@@ -79,8 +79,8 @@ func fullSpec(t testing.TB) *slo.Spec {
 	return spec
 }
 
-// lived advances over a life in cuts of random length. Between cuts, the state goes through
-// JSON, and the ledger through its form on disk, thinned as far as is allowed, as over a restart.
+// lived advances over a life in cuts of random length. Between cuts, the state goes through JSON,
+// and the ledger through its form on disk, thinned as far as is allowed, as over a restart.
 func lived(t testing.TB, spec *slo.Spec, whole *budget.Ledger, rng *rand.Rand, horizon budget.Minute, acts ...Act) []Event {
 	var events []Event
 	state := State{Through: start}
@@ -124,7 +124,8 @@ func throughDisk(t testing.TB, st State, l *budget.Ledger) (State, *budget.Ledge
 	return back, loaded
 }
 
-// correct lays random corrections over a life: several stretches of an hour or so, cut short by their caps.
+// correct lays random corrections over a life: several stretches of an hour or so, cut short by
+// their caps.
 func correct(rng *rand.Rand, spec *slo.Spec, l *budget.Ledger) {
 	var all []*slo.Correction
 	for range 1 + rng.IntN(3) {
@@ -139,8 +140,8 @@ func correct(rng *rand.Rand, spec *slo.Spec, l *budget.Ledger) {
 	l.Excuse(budget.NewExcuses(all, spec.Window()))
 }
 
-// lives is how many random lives the laws are tried on: a month of minutes each, walked twice. `make lives` and
-// CI ask for more, `make bench` for 200.
+// lives is how many random lives the laws are tried on: a month of minutes each, walked twice.
+// `make lives` and CI ask for more, `make bench` for 200.
 var lives = flag.Int("lives", 6, "how many random lives to try the laws on")
 
 const daysOfLife = 5

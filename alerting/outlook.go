@@ -7,8 +7,8 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// Outlook forecasts a budget from the windows of its pages, shortest first: an outage that has begun, or ended, a few minutes
-// ago is the present burn, not the average of six hours.
+// Outlook forecasts a budget from the windows of its pages, shortest first: an outage that has
+// begun, or ended, a few minutes ago is the present burn, not the average of six hours.
 func Outlook(in Input, at budget.Minute) budget.Outlook {
 	lookbacks := []time.Duration{6 * time.Hour}
 	if len(in.Spec.Alerts.Page) > 0 {

@@ -9,29 +9,31 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Policy is the error-budget policy: what may be changed while how much of a budget is left. It looks at the
-// first window of an SLO, the one that drives its alerts.
+// Policy is the error-budget policy: what may be changed while how much of a budget is left. It
+// looks at the first window of an SLO, the one that drives its alerts.
 type Policy struct {
 	Limits
 	Services map[string]Limits // of services that have limits of their own
 	Notify   slo.SlackRoute    // who is told when a gate freezes and thaws; without a channel it is the service's own
-	// PostmortemAt is the share of a four-week budget, in basis points, above which one incident needs a postmortem.
+	// PostmortemAt is the share of a four-week budget, in basis points, above which one incident
+	// needs a postmortem.
 	PostmortemAt int64
 	// StaleAfter is how old the newest known minute may be; after that the verdict is unknown.
 	StaleAfter time.Duration
 }
 
-// Limits are the lines of a policy: shares of the budget that is left, in basis points from 0 to 10000.
+// Limits are the lines of a policy: shares of the budget that is left, in basis points from 0 to
+// 10000.
 type Limits struct {
 	CautionBelow int64
 	FreezeBelow  int64
-	// Thaw is how far above a line the budget must come back before the line is taken for left behind, so
-	// that a budget that stands at a line does not stop and start releases by the hour.
+	// Thaw is how far above a line the budget must come back before the line is taken for left
+	// behind, so that a budget that stands at a line does not stop and start releases by the hour.
 	Thaw int64
 }
 
-// DefaultPolicy is: caution below a quarter of the budget, freeze when it is overspent, both until 5 % more are
-// left, a postmortem for an incident above 20 % of four weeks' budget.
+// DefaultPolicy is: caution below a quarter of the budget, freeze when it is overspent, both until
+// 5 % more are left, a postmortem for an incident above 20 % of four weeks' budget.
 func DefaultPolicy() Policy {
 	return Policy{Limits: Limits{CautionBelow: 2500, FreezeBelow: 0, Thaw: 500}, PostmortemAt: 2000, StaleAfter: 15 * time.Minute}
 }
@@ -47,7 +49,8 @@ func (p *Policy) Of(service string) Limits {
 // Gate is what the policy says of a budget, or of a service by the worst of its budgets.
 type Gate string
 
-// The states of a gate. Exempt and unknown are never remembered; they follow from what is known when somebody asks.
+// The states of a gate. Exempt and unknown are never remembered; they follow from what is known
+// when somebody asks.
 const (
 	GateOpen    Gate = "open"
 	GateCaution Gate = "caution"
@@ -71,7 +74,8 @@ func (g Gate) Meaning() string {
 	return "Nobody can say how much budget is left, and unknown is not go."
 }
 
-// next returns the state that follows a state, for what is left of the budget now. The zero Gate has no past.
+// next returns the state that follows a state, for what is left of the budget now. The zero Gate
+// has no past.
 func (l Limits) next(now Gate, s budget.Status) Gate {
 	back := func(line int64) bool { return !s.LeftBelow(min(line+l.Thaw, 10000)) }
 	switch {
@@ -83,8 +87,8 @@ func (l Limits) next(now Gate, s budget.Status) Gate {
 	return GateOpen
 }
 
-// stepGate remembers the policy's state of the budget and tells when it changes. What it was at the first
-// look is no news.
+// stepGate remembers the policy's state of the budget and tells when it changes. What it was at the
+// first look is no news.
 func (w *walk) stepGate(m budget.Minute, slot budget.Slot) {
 	if w.Policy == nil {
 		w.Gate, w.GateSince = "", 0
@@ -128,8 +132,8 @@ type Verdict struct {
 	Since   time.Time // since when the gate is in this state; zero if that is not known
 	AsOf    time.Time // the end of the newest minute that is known; zero if none is
 	Budget  budget.Status
-	// Clears says what would open the gate, and ClearsAt about when: if no event goes bad from now on. Empty and zero
-	// where time alone does not help.
+	// Clears says what would open the gate, and ClearsAt about when: if no event goes bad from now
+	// on. Empty and zero where time alone does not help.
 	Clears   string
 	ClearsAt time.Time
 	// Permit is the exemption or the override that is in force, nil if none is.
@@ -140,14 +144,15 @@ type Verdict struct {
 // leastCoverage is the share of the window that must be known for a verdict.
 const leastCoverage = 0.5
 
-// Judge returns the policy's verdict on one budget at a time: from the ledger and from the acts that concern it alone, so
-// it stands also while the source of the data is down. Without a policy it is unknown.
+// Judge returns the policy's verdict on one budget at a time: from the ledger and from the acts
+// that concern it alone, so it stands also while the source of the data is down. Without a policy
+// it is unknown.
 func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
 	return Assess(in, st).At(now, in.Policy, acts)
 }
 
-// Assess returns the part of a verdict that only a new minute can change: what the policy says of the budget as of the newest minute
-// that was walked. [Verdict.At] makes it the verdict of a time.
+// Assess returns the part of a verdict that only a new minute can change: what the policy says of
+// the budget as of the newest minute that was walked. [Verdict.At] makes it the verdict of a time.
 func Assess(in Input, st State) Verdict {
 	v := Verdict{Service: in.ID.Service(), SLO: in.ID, Gate: GateUnknown}
 	known := st.Through - budget.Minute(st.Missing)
@@ -170,7 +175,8 @@ func Assess(in Input, st State) Verdict {
 	return v
 }
 
-// At returns an assessed verdict as it stands at a time: by then the data may be too old to judge by, and permits come and go.
+// At returns an assessed verdict as it stands at a time: by then the data may be too old to judge
+// by, and permits come and go.
 func (v Verdict) At(now time.Time, p *Policy, acts []Act) Verdict {
 	if age := now.Sub(v.AsOf); p != nil && !v.AsOf.IsZero() && age > p.StaleAfter {
 		v = Verdict{
@@ -235,7 +241,8 @@ func permitOn(id slo.ID, kind ActKind, acts []Act, now time.Time) *Act {
 	return nil
 }
 
-// rank orders verdicts: what certainly says no comes before what nobody knows, and that before what says yes.
+// rank orders verdicts: what certainly says no comes before what nobody knows, and that before what
+// says yes.
 func (v Verdict) rank() int {
 	switch {
 	case v.Go && v.Gate == GateOpen:
@@ -250,8 +257,8 @@ func (v Verdict) rank() int {
 	return 4
 }
 
-// Worst returns the verdict on all of them together: that of the worst, of equals of the one with the least budget left.
-// Of none it is unknown.
+// Worst returns the verdict on all of them together: that of the worst, of equals of the one with
+// the least budget left. Of none it is unknown.
 func Worst(all []Verdict) Verdict {
 	if len(all) == 0 {
 		return Verdict{Gate: GateUnknown, Reason: "There is no budget to judge by."}

@@ -11,8 +11,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// weekly is an SLO of 99 % over a week with nothing but a policy, and a ledger of two weeks with a hundred events a
-// minute: ten thousand and eighty may go bad. From start on, ten a minute do, for as long as is said.
+// weekly is an SLO of 99 % over a week with nothing but a policy, and a ledger of two weeks with a
+// hundred events a minute: ten thousand and eighty may go bad. From start on, ten a minute do, for
+// as long as is said.
 func weekly(t testing.TB, burns budget.Minute) Input {
 	spec := workbookSpec(t, "99", nil, nil)
 	spec.Windows = []slo.Window{{Rolling: 7 * slo.Day}}

@@ -8,15 +8,15 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Power is what the alerts of an SLO can and cannot catch at a given traffic. None of its figures is
-// computed from a formula: each is what [Advance] did on a ledger made for the question, so it holds for the
-// code that decides live, in slots of a minute and with the low-traffic test.
+// Power is what the alerts of an SLO can and cannot catch at a given traffic. None of its figures
+// is computed from a formula: each is what [Advance] did on a ledger made for the question, so it
+// holds for the code that decides live, in slots of a minute and with the low-traffic test.
 type Power struct {
 	EventsPerMinute float64
 	Page, Ticket    Reach // of all pairs of the tier together, as if there were no other tier
 	Pairs           []PairReach
-	// FalsePages is how many pages there were in FalseDays simulated days of a service that spends half of
-	// its budget, with failures that have nothing to do with each other.
+	// FalsePages is how many pages there were in FalseDays simulated days of a service that spends
+	// half of its budget, with failures that have nothing to do with each other.
 	FalsePages int
 }
 
@@ -30,8 +30,8 @@ type PairReach struct {
 
 // Reach is what a pair or a tier catches. Its zero value catches nothing.
 //
-// An outage here is total: every event is bad, after a time without errors. A decision looks only at the past,
-// so the shortest outage that fires is as long as a lasting one takes to fire.
+// An outage here is total: every event is bad, after a time without errors. A decision looks only
+// at the past, so the shortest outage that fires is as long as a lasting one takes to fire.
 type Reach struct {
 	Outage    time.Duration // the shortest outage that fires, in whole minutes; 0 if none does
 	Gone      float64       // the share of the whole budget that is gone by then
@@ -40,7 +40,8 @@ type Reach struct {
 	Ratio     float64       // the smallest constant error ratio that ever fires, to 0.3 % of itself; 0 if none does
 }
 
-// FalseDays is how long the simulation behind [Power.FalsePages] is: long enough for some failures at a few events an hour.
+// FalseDays is how long the simulation behind [Power.FalsePages] is: long enough for some failures
+// at a few events an hour.
 const FalseDays = 60
 
 // The bounds of the traffic that is simulated. Above the upper one nothing changes any more.
@@ -49,11 +50,13 @@ const (
 	mostTraffic  = 1e7
 )
 
-// stageStart is when every simulated burn begins: a whole hour, far from the begin of a month or quarter.
+// stageStart is when every simulated burn begins: a whole hour, far from the begin of a month or
+// quarter.
 const stageStart = budget.Minute(1440 * 20_012)
 
-// PowerOf says what the alerts of spec catch at so many events a minute. At less than one event a week
-// it catches nothing, which the zero Reach says. It is a pure function; the simulation's seed is fixed.
+// PowerOf says what the alerts of spec catch at so many events a minute. At less than one event a
+// week it catches nothing, which the zero Reach says. It is a pure function; the simulation's seed
+// is fixed.
 func PowerOf(spec *slo.Spec, eventsPerMinute float64) Power {
 	p := Power{EventsPerMinute: eventsPerMinute}
 	if !(eventsPerMinute >= leastTraffic) {
@@ -149,8 +152,8 @@ func (s stage) smallestRatio(p slo.Pair) float64 {
 	return math.Exp(fires)
 }
 
-// everFires reports whether a constant ratio fires. The long window takes in more of it all the time until it is
-// full, so it is enough to look from then on, for as long as the short window is.
+// everFires reports whether a constant ratio fires. The long window takes in more of it all the
+// time until it is full, so it is enough to look from then on, for as long as the short window is.
 func (s stage) everFires(ratio float64, p slo.Pair) bool {
 	long, short := budget.Minutes(p.Long), budget.Minutes(p.Short)
 	l := &budget.Ledger{}
@@ -158,8 +161,8 @@ func (s stage) everFires(ratio float64, p slo.Pair) bool {
 	return first(s.walk(l, stageStart+long), Opened) != nil
 }
 
-// burn returns a ledger with a clean past as long as any alert looks back, so many minutes at an error ratio
-// from stageStart on, and so many clean ones after.
+// burn returns a ledger with a clean past as long as any alert looks back, so many minutes at an
+// error ratio from stageStart on, and so many clean ones after.
 func (s stage) burn(ratio float64, length, after budget.Minute) *budget.Ledger {
 	l, past := &budget.Ledger{}, Horizon(s.spec)/60*60+60
 	s.put(l, stageStart-past, stageStart, 0)
@@ -184,7 +187,8 @@ func (s stage) walk(l *budget.Ledger, from budget.Minute) []Event {
 	return events
 }
 
-// falsePages counts the pages in FalseDays of unrelated failures at half of the budget's error ratio.
+// falsePages counts the pages in FalseDays of unrelated failures at half of the budget's error
+// ratio.
 func (s stage) falsePages() (pages int) {
 	rng := chance(2016)
 	half := s.spec.Objective.AllowedRatio() / 2
@@ -201,7 +205,8 @@ func (s stage) falsePages() (pages int) {
 	return pages
 }
 
-// chance is a sequence of numbers that look random and are the same each time: SplitMix64, by Steele, Lea and Flood.
+// chance is a sequence of numbers that look random and are the same each time: SplitMix64, by
+// Steele, Lea and Flood.
 type chance uint64
 
 // next draws a number between 0 and 1.

@@ -14,7 +14,8 @@ import (
 // near reports whether got is within a share of want.
 func near(got, want, share float64) bool { return math.Abs(got-want) <= share*math.Abs(want) }
 
-// The workbook's pairs at 99.9 % over 30 days: the exact times of its formulas, rounded up to slots of a minute.
+// The workbook's pairs at 99.9 % over 30 days: the exact times of its formulas, rounded up to slots
+// of a minute.
 func TestPowerOfTheWorkbook(t *testing.T) {
 	p := PowerOf(workbookSpec(t, "99.9", []slo.Pair{fast, slow}, []slo.Pair{day, threeD}), 10_000)
 	for _, c := range []struct {
@@ -104,7 +105,8 @@ func TestPowerOfNothing(t *testing.T) {
 	}
 }
 
-// A burn rate is a share of the budget over a window, so the same shares of a week fire at smaller burns.
+// A burn rate is a share of the budget over a window, so the same shares of a week fire at smaller
+// burns.
 func TestPowerScalesWithTheWindow(t *testing.T) {
 	spec := workbookSpec(t, "99.9", nil, nil)
 	spec.Windows = []slo.Window{{Rolling: 7 * slo.Day}}

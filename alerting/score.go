@@ -10,14 +10,14 @@ type Span struct{ From, To time.Time }
 
 func (s Span) overlaps(o Span) bool { return s.From.Before(o.To) && o.From.Before(s.To) }
 
-// Score compares alerts with the incidents that people say there were. The four figures are the workbook's
-// attributes of an alerting strategy.
+// Score compares alerts with the incidents that people say there were. The four figures are the
+// workbook's attributes of an alerting strategy.
 type Score struct {
 	Alerts, Incidents int
 	True              int // alerts that overlap an incident
 	Found             int // incidents that an alert overlaps
-	// DetectedIn and ResetIn are, for each incident that was found, the time from its beginning to the
-	// first alert and from its end to the end of the last; sorted.
+	// DetectedIn and ResetIn are, for each incident that was found, the time from its beginning to
+	// the first alert and from its end to the end of the last; sorted.
 	DetectedIn, ResetIn []time.Duration
 }
 
@@ -66,7 +66,8 @@ func ScoreAgainst(alerts, incidents []Span) Score {
 	return s
 }
 
-// Median returns the middle of sorted durations, of an even number the lower of the middle two, and zero of none.
+// Median returns the middle of sorted durations, of an even number the lower of the middle two, and
+// zero of none.
 func Median(sorted []time.Duration) time.Duration {
 	if len(sorted) == 0 {
 		return 0

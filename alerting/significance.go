@@ -24,8 +24,9 @@ type Significance struct {
 	Total   int64   `json:"total"`   // whole events in it
 	Minutes int     `json:"minutes"` // different minutes with a bad event
 	Chance  float64 `json:"chance"`  // P(at least Bad of Total | the objective is kept)
-	// Derived is of a journey that is derived from its steps: its events were counted at one step and its failures
-	// at another, where one failure among few requests stands for many here. Then a number of failures proves nothing.
+	// Derived is of a journey that is derived from its steps: its events were counted at one step
+	// and its failures at another, where one failure among few requests stands for many here. Then
+	// a number of failures proves nothing.
 	Derived bool `json:"derived,omitempty"`
 }
 
@@ -59,8 +60,8 @@ func (s Significance) Probability() string {
 	return figures.Ratio(max(s.Chance, math.SmallestNonzeroFloat64))
 }
 
-// binomialTail returns P(X ≥ k) for X ~ Binomial(n, p), to about ten digits. Far above the mean it sums the tail
-// itself, so small chances keep their digits.
+// binomialTail returns P(X ≥ k) for X ~ Binomial(n, p), to about ten digits. Far above the mean it
+// sums the tail itself, so small chances keep their digits.
 func binomialTail(k, n int64, p float64) float64 {
 	switch {
 	case k <= 0:

@@ -66,8 +66,8 @@ func heldBy(in Input, m budget.Minute) string {
 	return c.Kind.Text() + " “" + c.Name + "” until " + figures.UTC(until.Time())
 }
 
-// Horizon returns how many minutes back Advance may look at single minutes: the longest alert window of the
-// SLO. A ledger must not be thinned within it, or a replay would differ.
+// Horizon returns how many minutes back Advance may look at single minutes: the longest alert
+// window of the SLO. A ledger must not be thinned within it, or a replay would differ.
 func Horizon(spec *slo.Spec) budget.Minute {
 	longest := budget.Minute(0)
 	for _, p := range append(append([]slo.Pair(nil), spec.Alerts.Page...), spec.Alerts.Ticket...) {
@@ -76,8 +76,8 @@ func Horizon(spec *slo.Spec) budget.Minute {
 	return longest + 60
 }
 
-// History returns how many minutes of the past the windows of an SLO look at. A calendar window looks at its
-// last period, too, which tells how large the budget of this one will be.
+// History returns how many minutes of the past the windows of an SLO look at. A calendar window
+// looks at its last period, too, which tells how large the budget of this one will be.
 func History(spec *slo.Spec) budget.Minute {
 	longest := time.Duration(0)
 	for _, w := range spec.Windows {

@@ -19,8 +19,9 @@ type Upstream struct {
 	Open     bool
 }
 
-// Upstreams picks, out of many incidents, the burns of what an SLO depends on (see slo.Set.Upstream) that
-// overlap the time from its own onset to its end. They are in the order of on, then by onset.
+// Upstreams picks, out of many incidents, the burns of what an SLO depends on (see
+// slo.Set.Upstream) that overlap the time from its own onset to its end. They are in the order of
+// on, then by onset.
 func Upstreams(on []slo.ID, incidents []Incident, onset, end time.Time) []Upstream {
 	var all []Upstream
 	for _, i := range incidents {

@@ -11,9 +11,9 @@ import (
 )
 
 // The vectors of the Site Reliability Workbook's chapter 5, exact in continuous time, walked by the
-// live decision code in slots of a minute. A window that crosses its threshold inside a minute is seen
-// at the minute's end, so every time below is the exact one rounded up to the minute, and one minute more
-// where the exact time is a whole minute (the comparison is strict).
+// live decision code in slots of a minute. A window that crosses its threshold inside a minute is
+// seen at the minute's end, so every time below is the exact one rounded up to the minute, and one
+// minute more where the exact time is a whole minute (the comparison is strict).
 
 const (
 	rate  = 1_000_000 // events a minute: no low-traffic effects
@@ -41,8 +41,8 @@ var (
 	threeD = slo.Pair{Budget: 1000, Long: 72 * time.Hour, Short: 6 * time.Hour}
 )
 
-// incident is a ledger of four clean days, then length minutes at the given error ratio, then clean days.
-// A length with a fraction makes the last minute partly bad.
+// incident is a ledger of four clean days, then length minutes at the given error ratio, then clean
+// days. A length with a fraction makes the last minute partly bad.
 func incident(ratio, length float64, after int) *budget.Ledger {
 	l := &budget.Ledger{}
 	for m := start - 4*1440; m < start+budget.Minute(math.Ceil(length))+budget.Minute(after); m++ {
@@ -63,7 +63,8 @@ func minutes(f float64) budget.Minute {
 	return m
 }
 
-// firstFiring is how many minutes after the start the pair fires, by the code that decides live; -1 if never.
+// firstFiring is how many minutes after the start the pair fires, by the code that decides live; -1
+// if never.
 func firstFiring(spec *slo.Spec, l *budget.Ledger) budget.Minute {
 	_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start - 60}, l.End())
 	for _, e := range events {
@@ -110,7 +111,8 @@ func TestDetectionTimesOfTheWorkbook(t *testing.T) {
 				if p.exact != never {
 					want = minutes(p.exact)
 				}
-				// The significance test asks for three bad minutes or fifty errors; at this rate it never delays.
+				// The significance test asks for three bad minutes or fifty errors; at this rate it
+				// never delays.
 				if got := firstFiring(p.spec, l); got != want {
 					t.Errorf("after %d minutes, want %d", got, want)
 				}
@@ -231,7 +233,8 @@ func TestTheBinomialTail(t *testing.T) {
 	}
 }
 
-// A stray error hours before a burn is not where it began, however long the short window of the pair is.
+// A stray error hours before a burn is not where it began, however long the short window of the
+// pair is.
 func TestTheOnsetIsWhereTheBurnBegan(t *testing.T) {
 	spec := fullSpec(t)
 	var l budget.Ledger

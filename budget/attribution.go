@@ -2,16 +2,18 @@ package budget
 
 import "slices"
 
-// Claim is what an incident knows of itself: the minutes [From, To) in which it burned, and the bad events that were counted
-// in them at the time, in thousandths. The zero Claim is of an incident that burned nothing, as missing data do not.
+// Claim is what an incident knows of itself: the minutes [From, To) in which it burned, and the bad
+// events that were counted in them at the time, in thousandths. The zero Claim is of an incident
+// that burned nothing, as missing data do not.
 type Claim struct {
 	From, To Minute
 	Bad      int64
 	Open     bool // it goes on burning after To
 }
 
-// Spent returns how many bad events the claim's minutes hold: as many as were counted at the time, or more if the ledger has
-// since learned of more. Where minutes have been thinned out, the count of the time stands.
+// Spent returns how many bad events the claim's minutes hold: as many as were counted at the time,
+// or more if the ledger has since learned of more. Where minutes have been thinned out, the count
+// of the time stands.
 func (c Claim) Spent(l *Ledger) int64 {
 	known := int64(0)
 	l.Each(c.From, c.To, func(_ Minute, s Slot) bool {
@@ -21,19 +23,19 @@ func (c Claim) Spent(l *Ledger) int64 {
 	return max(known, c.Bad)
 }
 
-// Attribution gives each bad event of a ledger to one incident or to none. It reads the ledger when it is asked, so it is
-// good until the ledger is written.
+// Attribution gives each bad event of a ledger to one incident or to none. It reads the ledger when
+// it is asked, so it is good until the ledger is written.
 type Attribution struct {
 	ledger *Ledger
 	own    []Claim // in the order of the incidents
 }
 
-// Attribute settles what each claim may call its own. Where claims overlap, the earlier in the list goes first and the later
-// gets only what is left.
+// Attribute settles what each claim may call its own. Where claims overlap, the earlier in the list
+// goes first and the later gets only what is left.
 //
-// A claim never gets more than the ledger holds in its hours, without what corrections leave out. How much two claims share
-// is rounded up to whole hours, so that nothing is given twice, and no figure depends on whether minutes have been
-// thinned out.
+// A claim never gets more than the ledger holds in its hours, without what corrections leave out.
+// How much two claims share is rounded up to whole hours, so that nothing is given twice, and no
+// figure depends on whether minutes have been thinned out.
 func Attribute(l *Ledger, claims []Claim) Attribution {
 	a := Attribution{ledger: l, own: slices.Clone(claims)}
 	for n := range a.own {
@@ -57,11 +59,12 @@ func Attribute(l *Ledger, claims []Claim) Attribution {
 	return a
 }
 
-// In returns how many bad events of [from, to) belong to each claim, and how many to none. Together they are what the
-// ledger holds of that time.
+// In returns how many bad events of [from, to) belong to each claim, and how many to none. Together
+// they are what the ledger holds of that time.
 //
-// A claim that lies within the time gets all that it may call its own. One that crosses a bound is split there by whole hours,
-// so its part before the bound may hold bad events of the first hour from before it began.
+// A claim that lies within the time gets all that it may call its own. One that crosses a bound is
+// split there by whole hours, so its part before the bound may hold bad events of the first hour
+// from before it began.
 func (a Attribution) In(from, to Minute) (shares []int64, unattributed int64) {
 	shares = make([]int64, len(a.own))
 	unattributed = a.ledger.Sum(from, to).Bad

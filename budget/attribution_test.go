@@ -43,8 +43,9 @@ func drawClaims(t *rapid.T, l *Ledger) []Claim {
 	return all
 }
 
-// Law: what incidents took and what none took is all that was burned, in every stretch of time, whatever the incidents say,
-// however they overlap, with corrections and without minutes. Nobody gets less than nothing.
+// Law: what incidents took and what none took is all that was burned, in every stretch of time,
+// whatever the incidents say, however they overlap, with corrections and without minutes. Nobody
+// gets less than nothing.
 func TestIncidentsAndTheRestAreAllThatBurned(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLedger(t)
@@ -81,7 +82,8 @@ func TestIncidentsAndTheRestAreAllThatBurned(t *testing.T) {
 	})
 }
 
-// The naive twin: claims that begin and end with the hour, one after the other, get their minutes one by one.
+// The naive twin: claims that begin and end with the hour, one after the other, get their minutes
+// one by one.
 func TestClaimsApartGetTheirMinutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLedger(t)

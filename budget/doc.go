@@ -1,9 +1,9 @@
 // Package budget is the arithmetic of bad events.
 //
-// An error budget is a number of events that may go wrong: of a million requests under an
-// objective of 99.9 %, a thousand. The [Ledger] writes down, minute by minute, how many events
-// there were and how many were bad ([Slot]). Everything else is a sum over it: the budget that
-// is spent ([StatusAt]), how fast it burns ([Burn]), when it will be gone ([Forecast]).
+// An error budget is a number of events that may go wrong: of a million requests under an objective
+// of 99.9 %, a thousand. The [Ledger] writes down, minute by minute, how many events there were and
+// how many were bad ([Slot]). Everything else is a sum over it: the budget that is spent
+// ([StatusAt]), how fast it burns ([Burn]), when it will be gone ([Forecast]).
 //
 // Three rules keep the figures true:
 //

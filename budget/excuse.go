@@ -11,11 +11,13 @@ import (
 )
 
 // Excuses are the minutes of one budget that corrections leave out. They are laid over a ledger by
-// [Ledger.Excuse] and never written into it. A minute is excused once, by the first correction that may.
+// [Ledger.Excuse] and never written into it. A minute is excused once, by the first correction that
+// may.
 //
-// A cap bounds each correction: of every window that ends anywhere it excuses at most that share, in minutes,
-// the earliest ones first. Which minutes those are follows from the corrections alone, not from traffic and not
-// from when somebody looks; so a replay excuses the same, and what a plan may cost is known beforehand.
+// A cap bounds each correction: of every window that ends anywhere it excuses at most that share,
+// in minutes, the earliest ones first. Which minutes those are follows from the corrections alone,
+// not from traffic and not from when somebody looks; so a replay excuses the same, and what a plan
+// may cost is known beforehand.
 //
 // Excuses are never changed after they are made. Nil excuses nothing.
 type Excuses struct {
@@ -124,7 +126,8 @@ func (r *ration) take(e excuse) {
 	}
 }
 
-// used returns how many of the taken minutes lie at start or after it, where the window begins. Start never goes back.
+// used returns how many of the taken minutes lie at start or after it, where the window begins.
+// Start never goes back.
 func (r *ration) used(start Minute) Minute {
 	for r.old < len(r.taken) && r.taken[r.old].to <= start {
 		r.oldSum += r.taken[r.old].to - r.taken[r.old].from
@@ -137,7 +140,8 @@ func (r *ration) used(start Minute) Minute {
 	return used
 }
 
-// At returns the correction that excuses a minute and the first minute that it does not excuse any more; nil if none does.
+// At returns the correction that excuses a minute and the first minute that it does not excuse any
+// more; nil if none does.
 func (x *Excuses) At(m Minute) (*slo.Correction, Minute) {
 	if x == nil {
 		return nil, 0
@@ -157,14 +161,17 @@ func (x *Excuses) cuts(h int64) bool {
 	return len(s) > 0 && !s[0].covers(h)
 }
 
-// Excuse lays corrections over the ledger: from now on it reads net, and an excused minute counts for nothing. Its
-// slots stay as they were read; [Ledger.Gross] shows them. Nil takes corrections off.
+// Excuse lays corrections over the ledger: from now on it reads net, and an excused minute counts
+// for nothing. Its slots stay as they were read; [Ledger.Gross] shows them. Nil takes corrections
+// off.
 //
-// An hour that is excused in part keeps its minutes when the ledger is thinned. If they are gone already, because the
-// correction came later or history was read by the hour, that hour is not excused: nobody knows what to leave out.
+// An hour that is excused in part keeps its minutes when the ledger is thinned. If they are gone
+// already, because the correction came later or history was read by the hour, that hour is not
+// excused: nobody knows what to leave out.
 func (l *Ledger) Excuse(x *Excuses) { l.excuses = x }
 
-// Gross returns the ledger without its corrections, for reading until the ledger is written the next time.
+// Gross returns the ledger without its corrections, for reading until the ledger is written the
+// next time.
 func (l *Ledger) Gross() *Ledger {
 	if l.excuses == nil {
 		return l
@@ -186,8 +193,8 @@ func (l *Ledger) excused(m Minute) bool {
 	return len(s) > 0 && (l.fineAt(m.Hour()) || s[0].covers(m.Hour()))
 }
 
-// leaves returns what a stretch of the union leaves out of the gross sum of [from, to). Where only the sum of an hour is
-// known, the hour is left out whole or not at all.
+// leaves returns what a stretch of the union leaves out of the gross sum of [from, to). Where only
+// the sum of an hour is known, the hour is left out whole or not at all.
 func (l *Ledger) leaves(s excuse, from, to Minute) Sum {
 	var sum Sum
 	a, b := max(s.from, from, l.First()), min(s.to, to, l.end)
@@ -216,7 +223,8 @@ type LeftOut struct {
 // Minutes returns how many minutes that were read are left out.
 func (o LeftOut) Minutes() int { return o.Sum.Known + o.Sum.Partial + o.Sum.Unknown }
 
-// Text says it in words: "db-upgrade: 20 minutes of planned maintenance (anna: a new database)", and what counts all the same.
+// Text says it in words: "db-upgrade: 20 minutes of planned maintenance (anna: a new database)",
+// and what counts all the same.
 func (o LeftOut) Text() string {
 	c := o.Correction
 	text := fmt.Sprintf("%s: %s of %s (%s: %s)", c.Name, figures.Plural(o.Minutes(), "minute"), c.Kind.Text(), c.Author, c.Reason)
@@ -229,7 +237,8 @@ func (o LeftOut) Text() string {
 	return text
 }
 
-// leftOut returns what each correction leaves out of [from, to), in their order; corrections that name no minute of it are left out.
+// leftOut returns what each correction leaves out of [from, to), in their order; corrections that
+// name no minute of it are left out.
 func (l *Ledger) leftOut(from, to Minute) []LeftOut {
 	x := l.excuses
 	if x == nil || l.Empty() {
@@ -250,7 +259,8 @@ func (l *Ledger) leftOut(from, to Minute) []LeftOut {
 	return slices.DeleteFunc(all, func(o LeftOut) bool { return o.Correction == nil })
 }
 
-// attribute adds what a stretch leaves out, hour by hour. An hour of which only the sum is known belongs to who excuses its beginning.
+// attribute adds what a stretch leaves out, hour by hour. An hour of which only the sum is known
+// belongs to who excuses its beginning.
 func (l *Ledger) attribute(e *LeftOut, s excuse, from, to Minute) {
 	for a, b := max(s.from, from), min(s.to, to); a < b; {
 		h := a.Hour()

@@ -14,31 +14,33 @@ type Outlook struct {
 	Known bool
 	// Gone is true when the budget is already spent.
 	Gone bool
-	// Lasts is true when the budget is never exhausted at this rate, because old errors
-	// age out of the window faster than new ones come, or because a calendar window resets first.
+	// Lasts is true when the budget is never exhausted at this rate, because old errors age out of
+	// the window faster than new ones come, or because a calendar window resets first.
 	Lasts bool
-	// In is the time to exhaustion, in whole hours, or in minutes below six hours; Early and Late are its 80 % band. Late is
-	// zero when the slower end of the band never gets there.
+	// In is the time to exhaustion, in whole hours, or in minutes below six hours; Early and Late
+	// are its 80 % band. Late is zero when the slower end of the band never gets there.
 	In, Early, Late time.Duration
 	// Over is the look-back that stands for the present burn.
 	Over time.Duration
 }
 
-// minForecastEvents is how many bad events a forecast needs: below it the band is wider than any use of it.
+// minForecastEvents is how many bad events a forecast needs: below it the band is wider than any
+// use of it.
 const minForecastEvents = 5
 
 // Forecast extends the present burn into the future.
 //
-// The present burn is that of the shortest look-back (counted back from at; shortest first) that tells
-// enough: five bad events, or so many good ones that the budget certainly lasts.
+// The present burn is that of the shortest look-back (counted back from at; shortest first) that
+// tells enough: five bad events, or so many good ones that the budget certainly lasts.
 //
-// The budget is that of [StatusAt], also while the window has seen less than its length. It finds the smallest h for which
+// The budget is that of [StatusAt], also while the window has seen less than its length. It finds
+// the smallest h for which
 //
 //	bad(t+h−P, t] + r_bad·h > allowed·(total(t+h−P, t] + r_total·h)
 //
-// that is, it lets old errors age out of a rolling window while new ones come in; dividing what
-// is left by the rate, as is often done, does not. The band takes r_bad at the 10th and the
-// 90th percentile of Gamma(k+½), the posterior of a Poisson rate after k bad events.
+// that is, it lets old errors age out of a rolling window while new ones come in; dividing what is
+// left by the rate, as is often done, does not. The band takes r_bad at the 10th and the 90th
+// percentile of Gamma(k+½), the posterior of a Poisson rate after k bad events.
 func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, lookbacks ...time.Duration) Outlook {
 	now := StatusAt(l, o, w, at)
 	if now.Sum.Bad > 0 && now.Left() < 0 {
@@ -71,7 +73,8 @@ func extend(l *Ledger, o slo.Objective, w slo.Window, at Minute, recent Sum, loo
 	return f
 }
 
-// exhaustion returns the time until the budget is gone at the given rates per hour, 0 if it never is.
+// exhaustion returns the time until the budget is gone at the given rates per hour, 0 if it never
+// is.
 func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, totalRate float64) time.Duration {
 	limit := int(w.Length() / time.Hour)
 	from := MinuteOf(w.Start(at.Time()))
@@ -79,7 +82,8 @@ func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, to
 		limit = int(reset.Sub(at.Time()) / time.Hour)
 	}
 	kept := l.Sum(from, at)
-	// What the window is taken to hold beyond what was seen ([StatusAt]) gives way to what is yet to come.
+	// What the window is taken to hold beyond what was seen ([StatusAt]) gives way to what is yet
+	// to come.
 	unseen := float64(expectedTotal(l, w, from, at, kept.Total) - kept.Total)
 	fading := totalRate
 	if w.Calendar == "" {
@@ -98,9 +102,9 @@ func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, to
 	return 0
 }
 
-// Recovery returns when at least a share of the budget, in basis points, is left again if no event goes bad from now
-// on and traffic stays what it was: in a rolling window old errors age out hour by hour, a calendar window
-// starts anew. It is at itself if that much is left already.
+// Recovery returns when at least a share of the budget, in basis points, is left again if no event
+// goes bad from now on and traffic stays what it was: in a rolling window old errors age out hour
+// by hour, a calendar window starts anew. It is at itself if that much is left already.
 func Recovery(l *Ledger, o slo.Objective, w slo.Window, at Minute, basisPoints int64) time.Time {
 	s := StatusAt(l, o, w, at)
 	if !s.LeftBelow(basisPoints) {
@@ -122,7 +126,8 @@ func Recovery(l *Ledger, o slo.Objective, w slo.Window, at Minute, basisPoints i
 	}
 }
 
-// inHours returns x hours, which lie in the hour that ends with h: to the minute while minutes matter, else to the hour.
+// inHours returns x hours, which lie in the hour that ends with h: to the minute while minutes
+// matter, else to the hour.
 func inHours(x float64, h int) time.Duration {
 	if h > 6 {
 		return time.Duration(h) * time.Hour

@@ -9,14 +9,16 @@ import (
 
 // A derived journey has no events of its own. Each of its minutes takes its number of events from
 // the first step that had any, since that is where users begin, and its share of bad ones from the
-// steps' shares. Taking the worst step's slot as it stands would let a quiet step fail unseen: with 1,000
-// requests a minute in the shop and 10 at the till, a day without the till would be 1 in 2,700 of four weeks' events.
+// steps' shares. Taking the worst step's slot as it stands would let a quiet step fail unseen: with
+// 1,000 requests a minute in the shop and 10 at the till, a day without the till would be 1 in
+// 2,700 of four weeks' events.
 
 // Compose returns the slot of a journey's minute, given the slots of its steps in their order.
 //
-// What one step does not know the journey does not know: the state is that of the worst step, and there are
-// counts only if every step has some, as where all are Partial. A step without traffic has no share and is left out; if none
-// had traffic, the journey had none. The order of the steps decides nothing but the number of events.
+// What one step does not know the journey does not know: the state is that of the worst step, and
+// there are counts only if every step has some, as where all are Partial. A step without traffic
+// has no share and is left out; if none had traffic, the journey had none. The order of the steps
+// decides nothing but the number of events.
 func Compose(j *slo.Journey, steps []Slot) Slot {
 	parts := make([]part, 0, len(steps))
 	s := Slot{State: ZeroTraffic}
@@ -42,9 +44,10 @@ func Compose(j *slo.Journey, steps []Slot) Slot {
 // gravity orders states by how little they tell.
 var gravity = [...]int{ZeroTraffic: 0, OK: 1, Partial: 2, Absent: 3, Failed: 4, Unseen: 5, Excused: 6}
 
-// ComposeHour returns the sum of a journey's hour where the minutes of a step are gone. It is less exact than the sum
-// of composed minutes: failures of two steps in different minutes of the hour look as if they had met. So
-// no minute of it counts as known, but as partial. The zero Sum is an hour in which a step was never read.
+// ComposeHour returns the sum of a journey's hour where the minutes of a step are gone. It is less
+// exact than the sum of composed minutes: failures of two steps in different minutes of the hour
+// look as if they had met. So no minute of it counts as known, but as partial. The zero Sum is an
+// hour in which a step was never read.
 func ComposeHour(j *slo.Journey, steps []Sum) Sum {
 	parts := make([]part, 0, len(steps))
 	seen, unknown := 60, 0
@@ -66,9 +69,10 @@ func ComposeHour(j *slo.Journey, steps []Sum) Sum {
 	return s
 }
 
-// ComposeAt returns the slot of a journey's minute, from the ledgers of its steps. It is false where a step keeps no
-// minutes any more, so that only the hour can be had, from [ComposeHourAt]. It goes by what was measured: corrections of a step say
-// nothing about the journey, which may have corrections of its own.
+// ComposeAt returns the slot of a journey's minute, from the ledgers of its steps. It is false
+// where a step keeps no minutes any more, so that only the hour can be had, from [ComposeHourAt].
+// It goes by what was measured: corrections of a step say nothing about the journey, which may have
+// corrections of its own.
 func ComposeAt(j *slo.Journey, steps []*Ledger, m Minute) (Slot, bool) {
 	slots := make([]Slot, len(steps))
 	for i, l := range steps {
@@ -80,7 +84,8 @@ func ComposeAt(j *slo.Journey, steps []*Ledger, m Minute) (Slot, bool) {
 	return Compose(j, slots), true
 }
 
-// ComposeHourAt returns the sum of a journey's hour, counted from the Unix epoch, from the ledgers of its steps.
+// ComposeHourAt returns the sum of a journey's hour, counted from the Unix epoch, from the ledgers
+// of its steps.
 func ComposeHourAt(j *slo.Journey, steps []*Ledger, h int64) Sum {
 	return ComposeHour(j, sumsOf(steps, Minute(h*60), Minute(h*60+60)))
 }
@@ -117,15 +122,16 @@ func ComposeAll(j *slo.Journey, steps []*Ledger) *Ledger {
 }
 
 // Bounds are the least and the most events of a journey that can have been bad, given its steps, in
-// thousandths. If the failures of the steps always met the same users, the journey is as bad as
-// its worst step; if they never did, the failures add up (Fréchet's bounds).
+// thousandths. If the failures of the steps always met the same users, the journey is as bad as its
+// worst step; if they never did, the failures add up (Fréchet's bounds).
 type Bounds struct{ Least, Most int64 }
 
 // Plus returns the sum of both.
 func (b Bounds) Plus(o Bounds) Bounds { return Bounds{b.Least + o.Least, b.Most + o.Most} }
 
-// BoundsOf returns the bounds of a number of a journey's events, given the sums of its steps over the same
-// time. They hold for weakest and product; a weighted mean is no share of users and has none.
+// BoundsOf returns the bounds of a number of a journey's events, given the sums of its steps over
+// the same time. They hold for weakest and product; a weighted mean is no share of users and has
+// none.
 func BoundsOf(total int64, steps []Sum) (b Bounds) {
 	for _, s := range steps {
 		if s.Total <= 0 {
@@ -137,8 +143,9 @@ func BoundsOf(total int64, steps []Sum) (b Bounds) {
 	return b
 }
 
-// BoundsOver returns the bounds of a journey's bad events in [from, to), from its own ledger and those of its steps. Where only hours are
-// kept they are wider, and they always hold the journey's own figure.
+// BoundsOver returns the bounds of a journey's bad events in [from, to), from its own ledger and
+// those of its steps. Where only hours are kept they are wider, and they always hold the journey's
+// own figure.
 func BoundsOver(own *Ledger, steps []*Ledger, from, to Minute) (b Bounds) {
 	fine := own.Fine()
 	for _, l := range steps {
@@ -159,7 +166,8 @@ func BoundsOver(own *Ledger, steps []*Ledger, from, to Minute) (b Bounds) {
 	return b
 }
 
-// WorstOf returns the index of the sum with the highest share of bad events, the first of several; -1 if none is bad.
+// WorstOf returns the index of the sum with the highest share of bad events, the first of several;
+// -1 if none is bad.
 func WorstOf(sums []Sum) int {
 	worst := -1
 	for i, s := range sums {
@@ -180,7 +188,8 @@ func appendPart(parts []part, j *slo.Journey, i int, bad, total int64) []part {
 	return append(parts, part{bad, total, j.Steps[i].Weight})
 }
 
-// badOf returns how many of the first part's events were bad for the journey, rounded to the nearest thousandth.
+// badOf returns how many of the first part's events were bad for the journey, rounded to the
+// nearest thousandth.
 func badOf(c slo.Combine, parts []part) (bad int64) {
 	total := parts[0].total
 	switch c {

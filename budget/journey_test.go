@@ -188,7 +188,8 @@ func TestComposeLiesBetweenItsBounds(t *testing.T) {
 	})
 }
 
-// One step that knows nothing is enough; and the order of the steps after the first changes nothing.
+// One step that knows nothing is enough; and the order of the steps after the first changes
+// nothing.
 func TestComposeKnowsNoMoreThanItsStepsAndNoOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		j, steps := drawJourney(t)

@@ -52,8 +52,8 @@ func (h *hourSum) addTo(s *Sum) {
 
 type hourSlots [60]Slot
 
-// Put writes the slot of a minute, replacing what was there. Minutes whose hour has been
-// thinned out, or lies before everything that was kept, are refused with false.
+// Put writes the slot of a minute, replacing what was there. Minutes whose hour has been thinned
+// out, or lies before everything that was kept, are refused with false.
 func (l *Ledger) Put(m Minute, s Slot) bool {
 	h := m.Hour()
 	if len(l.sums) > 0 && (h < l.first || h < l.fineFirst) {
@@ -69,8 +69,8 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 	return true
 }
 
-// follow writes a minute behind those that its hour has, as every tick does, without unpacking them. It
-// refuses a minute that is to replace another, or to say nothing.
+// follow writes a minute behind those that its hour has, as every tick does, without unpacking
+// them. It refuses a minute that is to replace another, or to say nothing.
 func (l *Ledger) follow(m Minute, s Slot) bool {
 	h := m.Hour()
 	packed, empty := l.fine[h-l.fineFirst], int(m-Minute(h*60))
@@ -102,8 +102,9 @@ func (l *Ledger) setHour(h int64, s *hourSlots) {
 	}
 }
 
-// PutHour writes the sum of a whole hour (counted from the Unix epoch) whose minutes are not
-// known or no longer matter, as a coarse backfill does. It refuses with false an hour whose minutes are kept.
+// PutHour writes the sum of a whole hour (counted from the Unix epoch) whose minutes are not known
+// or no longer matter, as a coarse backfill does. It refuses with false an hour whose minutes are
+// kept.
 func (l *Ledger) PutHour(h int64, s Sum) bool {
 	if l.Empty() {
 		l.first, l.fineFirst, l.end = h, h+1, Minute(h*60)
@@ -142,8 +143,8 @@ func (l *Ledger) grow(h int64) {
 	}
 }
 
-// prepend makes room for an hour before the first, as a backfill that runs towards the past
-// needs it. It refuses hours that have been thinned out.
+// prepend makes room for an hour before the first, as a backfill that runs towards the past needs
+// it. It refuses hours that have been thinned out.
 func (l *Ledger) prepend(h int64) bool {
 	if h >= l.first || l.fineFirst > l.first {
 		return false
@@ -166,7 +167,8 @@ func (l *Ledger) packed(h int64) []byte {
 	return l.fine[h-l.fineFirst]
 }
 
-// At returns the slot of a minute; Unseen if it was never written or has been thinned out, Excused if a correction leaves it out.
+// At returns the slot of a minute; Unseen if it was never written or has been thinned out, Excused
+// if a correction leaves it out.
 func (l *Ledger) At(m Minute) Slot {
 	if l.excused(m) {
 		return Slot{State: Excused}
@@ -183,8 +185,8 @@ func (l *Ledger) At(m Minute) Slot {
 	return s
 }
 
-// First returns the oldest minute that is still accounted for, rounded down to its hour, and End
-// is one past the newest. Both are zero for an empty ledger.
+// First returns the oldest minute that is still accounted for, rounded down to its hour, and End is
+// one past the newest. Both are zero for an empty ledger.
 func (l *Ledger) First() Minute { return Minute(l.first * 60) }
 
 // Fine returns the minute from which on minutes are kept; before it there are only sums of hours.
@@ -210,8 +212,8 @@ func (l *Ledger) End() Minute { return l.end }
 // Empty reports whether nothing was ever written.
 func (l *Ledger) Empty() bool { return len(l.sums) == 0 }
 
-// Sum adds up the slots in [from, to), without those that corrections leave out. Where minutes have been thinned out, an
-// hour that is touched counts whole.
+// Sum adds up the slots in [from, to), without those that corrections leave out. Where minutes have
+// been thinned out, an hour that is touched counts whole.
 func (l *Ledger) Sum(from, to Minute) Sum {
 	sum := l.gross(from, to)
 	if l.excuses == nil || from >= to {
@@ -282,8 +284,8 @@ func (l *Ledger) Each(from, to Minute, f func(Minute, Slot) bool) {
 	}
 }
 
-// Thin forgets the minutes of every hour before the one that contains m, and keeps their sums. An hour that is excused
-// in part keeps its minutes as long as it is.
+// Thin forgets the minutes of every hour before the one that contains m, and keeps their sums. An
+// hour that is excused in part keeps its minutes as long as it is.
 func (l *Ledger) Thin(m Minute) {
 	l.thin(min(m.Hour()-l.fineFirst, int64(len(l.fine))), l.excuses.cuts)
 	maps.DeleteFunc(l.kept, func(h int64, _ []byte) bool { return h < m.Hour() && !l.excuses.cuts(h) })
@@ -330,9 +332,9 @@ func (s Sum) hour() hourSum {
 	return hourSum{s.Bad, s.Total, uint8(s.Known), uint8(s.Partial), uint8(s.Unknown), uint8(s.BadSlots)}
 }
 
-// The packed hour: for each of 60 minutes one byte of state and flags, followed, where there
-// are events, by the total and the bad events as varints. A run of equal empty minutes at the
-// end is cut off.
+// The packed hour: for each of 60 minutes one byte of state and flags, followed, where there are
+// events, by the total and the bad events as varints. A run of equal empty minutes at the end is
+// cut off.
 const (
 	flagBackfilled = 1 << 4
 	flagTotal      = 1 << 5 // a total follows

@@ -2,8 +2,8 @@ package budget
 
 import "time"
 
-// Minute is a minute since the Unix epoch. The slot of minute m covers the samples stamped in
-// (m, m+1], left open as a range selector of Prometheus is.
+// Minute is a minute since the Unix epoch. The slot of minute m covers the samples stamped in (m,
+// m+1], left open as a range selector of Prometheus is.
 type Minute int64
 
 // MinuteOf returns the minute that contains t: the last one that began at or before t.
@@ -35,8 +35,8 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// Unit is one event. Counts are whole thousandths of an event, because a ratio or an
-// extrapolated increase may count a fraction; they are rounded once, where they are read.
+// Unit is one event. Counts are whole thousandths of an event, because a ratio or an extrapolated
+// increase may count a fraction; they are rounded once, where they are read.
 const Unit = 1000
 
 // State says what is known about a slot.
@@ -75,8 +75,8 @@ func (s State) String() string {
 	return "unseen"
 }
 
-// Slot is what happened in one minute: so many events, so many of them bad, in thousandths.
-// A Partial slot may have counts; an Absent one never does. 0 ≤ Bad ≤ Total holds always.
+// Slot is what happened in one minute: so many events, so many of them bad, in thousandths. A
+// Partial slot may have counts; an Absent one never does. 0 ≤ Bad ≤ Total holds always.
 type Slot struct {
 	Bad, Total int64
 	State      State
@@ -84,8 +84,8 @@ type Slot struct {
 	Backfilled bool
 }
 
-// Count makes a slot of counted events; its state follows from the total. Bad events beyond
-// the total are cut off (the caller reports them), negative counts become zero.
+// Count makes a slot of counted events; its state follows from the total. Bad events beyond the
+// total are cut off (the caller reports them), negative counts become zero.
 func Count(bad, total int64) Slot {
 	total = max(total, 0)
 	s := Slot{Bad: min(max(bad, 0), total), Total: total, State: OK}

@@ -8,8 +8,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Status is the state of one error budget at one moment: the figures that the API, the pages and the
-// reports show. Ratios are for showing; decisions compare the integers.
+// Status is the state of one error budget at one moment: the figures that the API, the pages and
+// the reports show. Ratios are for showing; decisions compare the integers.
 type Status struct {
 	At       time.Time // the end of the last minute that is counted
 	From     time.Time // where the window begins
@@ -20,8 +20,8 @@ type Status struct {
 	Spent    float64  // share of the budget that is gone; above 1 when it is overspent
 	Coverage float64  // share of the window's minutes, since the ledger began, and without those that are left out, whose events are known
 
-	// Gross is the same before corrections, and LeftOut is what each of them left out; both are empty where none
-	// concerns the window.
+	// Gross is the same before corrections, and LeftOut is what each of them left out; both are
+	// empty where none concerns the window.
 	Gross   *Status
 	LeftOut []LeftOut
 }
@@ -29,15 +29,17 @@ type Status struct {
 // Remaining returns the share of the budget that is left; negative when it is overspent.
 func (s Status) Remaining() float64 { return 1 - s.Spent }
 
-// Left returns how many more events may go bad in this window, in thousandths; negative when overspent.
+// Left returns how many more events may go bad in this window, in thousandths; negative when
+// overspent.
 func (s Status) Left() int64 { return s.Allowed - s.Sum.Bad }
 
 // StatusAt sums up the budget of a window over the minutes before at.
 //
-// The budget is a share of the events of the whole window. Two windows have not seen that many yet: a calendar window
-// that has just begun, and any window while the ledger is younger than it. A share of their first few events would make the first
-// error of the month look like the end of the budget. Such a window is taken to hold as many events as its length
-// holds at the traffic there has been.
+// The budget is a share of the events of the whole window. Two windows have not seen that many yet:
+// a calendar window that has just begun, and any window while the ledger is younger than it. A
+// share of their first few events would make the first error of the month look like the end of the
+// budget. Such a window is taken to hold as many events as its length holds at the traffic there
+// has been.
 func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 	from := MinuteOf(w.Start(at.Time()))
 	s := Status{At: at.Time(), From: from.Time(), Window: w, Sum: l.Sum(from, at)}
@@ -65,7 +67,8 @@ func expectedTotal(l *Ledger, w slo.Window, from, at Minute, seen int64) int64 {
 	return max(seen, stretched(l, last, at, l.Sum(last, at).Total))
 }
 
-// stretched returns the total of [from, at) if the traffic since the ledger began had been there from the start.
+// stretched returns the total of [from, at) if the traffic since the ledger began had been there
+// from the start.
 func stretched(l *Ledger, from, at Minute, total int64) int64 {
 	begun := l.First() // to the hour: no figure may depend on whether minutes have been thinned out
 	if l.Empty() || begun <= from || begun >= at {
@@ -93,14 +96,16 @@ func Share(total, parts int64) int64 {
 	return int64(q)
 }
 
-// Burn returns how many times faster than sustainable the budget burned over a sum: the share of bad
-// events divided by the share that is allowed. At 1 the budget lasts exactly its window. It is false without traffic.
+// Burn returns how many times faster than sustainable the budget burned over a sum: the share of
+// bad events divided by the share that is allowed. At 1 the budget lasts exactly its window. It is
+// false without traffic.
 func Burn(s Sum, o slo.Objective) (float64, bool) {
 	ratio, ok := s.BadRatio()
 	return ratio / o.AllowedRatio(), ok
 }
 
-// SpentAtLeast reports exactly whether at least the given share of the budget, in basis points, is gone.
+// SpentAtLeast reports exactly whether at least the given share of the budget, in basis points, is
+// gone.
 func (s Status) SpentAtLeast(basisPoints int64) bool {
 	if s.Sum.Bad == 0 {
 		return false
@@ -108,7 +113,8 @@ func (s Status) SpentAtLeast(basisPoints int64) bool {
 	return CompareProducts(s.Sum.Bad, 10000, s.Allowed, basisPoints) >= 0
 }
 
-// LeftBelow reports exactly whether less than the given share of the budget, in basis points from 0 to 10000, is left.
+// LeftBelow reports exactly whether less than the given share of the budget, in basis points from 0
+// to 10000, is left.
 func (s Status) LeftBelow(basisPoints int64) bool {
 	return s.Sum.Bad > 0 && CompareProducts(s.Sum.Bad, 10000, s.Allowed, 10000-basisPoints) > 0
 }

@@ -17,7 +17,8 @@ func objective(t testing.TB, s string) slo.Objective {
 	return o
 }
 
-// steady is a ledger of so many days, ending at minute to, with n events a minute; bad says how many thousandths are bad.
+// steady is a ledger of so many days, ending at minute to, with n events a minute; bad says how
+// many thousandths are bad.
 func steady(to Minute, days int, n int64, bad func(Minute) int64) *Ledger {
 	l := &Ledger{}
 	for m := to - Minute(days*1440); m < to; m++ {
@@ -74,7 +75,8 @@ func TestSpentIsComparedExactly(t *testing.T) {
 }
 
 func TestACalendarWindowIsSizedByTheTrafficBeforeIt(t *testing.T) {
-	// Ten minutes into the month one minute is out: that is one minute of a month, not a tenth of everything.
+	// Ten minutes into the month one minute is out: that is one minute of a month, not a tenth of
+	// everything.
 	monthStart := MinuteOf(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
 	to := monthStart + 10
 	l := steady(to, 31, 100, func(m Minute) int64 {
@@ -93,7 +95,8 @@ func TestForecast(t *testing.T) {
 	o, w := objective(t, "99.9"), slo.Window{Rolling: 30 * slo.Day}
 	const rate = 1000 // events a minute
 	budgetOf := func(share float64) int64 { return int64(share * 30 * 1440 * rate * 0.001 * Unit) }
-	// 40 % of the budget was spent twenty days ago; since then nothing but the burn of the last six hours.
+	// 40 % of the budget was spent twenty days ago; since then nothing but the burn of the last six
+	// hours.
 	build := func(burn float64) *Ledger {
 		past := noon - 20*1440
 		left := budgetOf(0.4)
@@ -135,8 +138,8 @@ func TestForecast(t *testing.T) {
 	}
 }
 
-// The forecast is of the budget that is shown: if what burns goes on, it is spent when the forecast said, also in a window
-// that is older than the ledger, or has just begun.
+// The forecast is of the budget that is shown: if what burns goes on, it is spent when the forecast
+// said, also in a window that is older than the ledger, or has just begun.
 func TestTheForecastComesTrue(t *testing.T) {
 	o, now := objective(t, "99.9"), MinuteOf(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
 	for _, c := range []struct {

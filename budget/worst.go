@@ -6,16 +6,18 @@ import "time"
 type Stretch struct {
 	From, To Minute
 	Sum      Sum
-	// Searched is the part of the time asked for in which a window of this length could be looked for, in minutes. Below an
-	// hour that is where minutes are still kept.
+	// Searched is the part of the time asked for in which a window of this length could be looked
+	// for, in minutes. Below an hour that is where minutes are still kept.
 	Searched Minute
 }
 
-// Worst returns the window of the given length in [from, to) in which the largest share of events was bad, the first one of
-// several; false if there were no events. Windows below an hour begin at any minute, longer ones at any whole hour.
+// Worst returns the window of the given length in [from, to) in which the largest share of events
+// was bad, the first one of several; false if there were no events. Windows below an hour begin at
+// any minute, longer ones at any whole hour.
 //
-// Two services with the same share of bad events over a month differ here: one outage of 43 minutes has a worst hour far
-// below that of 43 single bad minutes. Source: Hauer et al., Meaningful Availability, NSDI 2020.
+// Two services with the same share of bad events over a month differ here: one outage of 43 minutes
+// has a worst hour far below that of 43 single bad minutes. Source: Hauer et al., Meaningful
+// Availability, NSDI 2020.
 func Worst(l *Ledger, from, to Minute, length time.Duration) (Stretch, bool) {
 	step := Minute(1)
 	if length >= time.Hour {
@@ -40,7 +42,8 @@ func Worst(l *Ledger, from, to Minute, length time.Duration) (Stretch, bool) {
 	return worst, found
 }
 
-// cells returns the sums of every step of [from, to), without the part at the beginning that is not kept so finely.
+// cells returns the sums of every step of [from, to), without the part at the beginning that is not
+// kept so finely.
 func (l *Ledger) cells(from, to, step Minute) (cells []Sum, first Minute) {
 	from, to = max(from, l.First()), min(to, l.end)
 	if step == 1 {

@@ -48,7 +48,8 @@ func TestTheWorstWindowIsTheOneThatTryingThemAllFinds(t *testing.T) {
 	})
 }
 
-// The figure exists for this: two services of the same ratio over the month, one with an outage and one with blips.
+// The figure exists for this: two services of the same ratio over the month, one with an outage and
+// one with blips.
 func TestAnOutageAndManyBlipsDifferInTheirWorstHour(t *testing.T) {
 	var outage, blips Ledger
 	for m := range Minute(28 * 1440) {

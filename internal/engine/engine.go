@@ -107,8 +107,8 @@ type Options struct {
 	ExternalURL string
 	// Kick is called after a commit that owes something; nil is nobody.
 	Kick func()
-	// Direct sends pages that could not be written down, because the disk is full; nil loses
-	// the shortcut, not the messages: they go out when the disk is back.
+	// Direct sends pages that could not be written down, because the disk is full; nil loses the
+	// shortcut, not the messages: they go out when the disk is back.
 	Direct func([]outbox.Entry)
 	// Observe is told of every tick that Run made; nil is nobody.
 	Observe func(Summary)

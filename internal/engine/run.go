@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Run calls Tick until ctx ends: at once, and then each time a minute has become readable, which is when it is over
-// and the lag has passed. minute is how long one lasts in wall time: less than a minute in the demo, whose clock
-// runs faster. A tick that takes longer than its turn is followed by one that catches up on all the minutes missed.
+// Run calls Tick until ctx ends: at once, and then each time a minute has become readable, which is
+// when it is over and the lag has passed. minute is how long one lasts in wall time: less than a
+// minute in the demo, whose clock runs faster. A tick that takes longer than its turn is followed
+// by one that catches up on all the minutes missed.
 func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Duration) error {
 	for {
 		began := time.Now()

@@ -14,11 +14,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Snapshot is what is known after a tick, an act or a reload, as it stood then. It never changes, and whoever reads it waits for
-// nobody. What it holds is shared between its readers, so none of them may sort or cut it in place.
+// Snapshot is what is known after a tick, an act or a reload, as it stood then. It never changes,
+// and whoever reads it waits for nobody. What it holds is shared between its readers, so none of
+// them may sort or cut it in place.
 //
-// Ledgers are too large to be copied with every tick. A method that reads one finds in it what was written after the snapshot
-// was taken, too, and waits while the minutes of a reading are put into it, but not for a tick or its commit.
+// Ledgers are too large to be copied with every tick. A method that reads one finds in it what was
+// written after the snapshot was taken, too, and waits while the minutes of a reading are put into
+// it, but not for a tick or its commit.
 type Snapshot struct {
 	Set     *slo.Set
 	Budgets []Budget         // by ID
@@ -50,7 +52,8 @@ func (e *Engine) publish() {
 	e.seen.Store(s)
 }
 
-// publishOnly is publish where nothing has changed but some budgets, and the journeys above them. There may be none.
+// publishOnly is publish where nothing has changed but some budgets, and the journeys above them.
+// There may be none.
 func (e *Engine) publishOnly(ids ...slo.ID) {
 	s, before := e.sight(), e.Snapshot()
 	s.Budgets, s.unread = slices.Clone(before.Budgets), before.unread
@@ -122,8 +125,8 @@ func (s *Snapshot) InService(service string) []Budget {
 	return s.startingWith(slo.ID(service + "/"))
 }
 
-// PostmortemAt returns the share of a four-week budget, in basis points, above which an incident needs a postmortem; 0
-// without a policy.
+// PostmortemAt returns the share of a four-week budget, in basis points, above which an incident
+// needs a postmortem; 0 without a policy.
 func (s *Snapshot) PostmortemAt() int64 {
 	if s.Policy == nil {
 		return 0
@@ -136,14 +139,16 @@ func (s *Snapshot) Verdict(b *Budget, now time.Time) alerting.Verdict {
 	return b.verdict.At(now.Add(s.skew), s.Policy, s.permits)
 }
 
-// Verdicts returns what the error-budget policy says of every budget of a service at a time, by ID; a name narrows it to
-// one SLO, and an empty service takes in all. It looks at the memory alone, so it answers also while Prometheus, or
-// the disk, does not. An SLO of which nothing was read yet has a verdict, too: unknown.
+// Verdicts returns what the error-budget policy says of every budget of a service at a time, by ID;
+// a name narrows it to one SLO, and an empty service takes in all. It looks at the memory alone, so
+// it answers also while Prometheus, or the disk, does not. An SLO of which nothing was read yet has
+// a verdict, too: unknown.
 func (s *Snapshot) Verdicts(service, name string, now time.Time) []alerting.Verdict {
 	return s.judge(service, name, func(b Budget) alerting.Verdict { return s.Verdict(&b, now) })
 }
 
-// MayRun returns the verdicts on an experiment that would spend so much of each budget, in basis points.
+// MayRun returns the verdicts on an experiment that would spend so much of each budget, in basis
+// points.
 func (s *Snapshot) MayRun(service, name string, spend int64, now time.Time) []alerting.Verdict {
 	return s.judge(service, name, func(b Budget) (v alerting.Verdict) {
 		s.read(func(in []alerting.Input) {
@@ -164,8 +169,9 @@ func (s *Snapshot) judge(service, name string, f func(Budget) alerting.Verdict) 
 	return all
 }
 
-// read lets f read the ledgers of budgets while nobody writes them. f must not keep them, and must not ask for another one.
-// The locks are taken one by one: since only one goroutine writes, one ledger at a time, nobody waits in a circle.
+// read lets f read the ledgers of budgets while nobody writes them. f must not keep them, and must
+// not ask for another one. The locks are taken one by one: since only one goroutine writes, one
+// ledger at a time, nobody waits in a circle.
 func (s *Snapshot) read(f func([]alerting.Input), budgets ...Budget) {
 	var all []alerting.Input
 	for _, b := range budgets {
@@ -181,14 +187,15 @@ func (s *Snapshot) readOne(b Budget, f func(*budget.Ledger)) {
 	s.read(func(all []alerting.Input) { f(all[0].Ledger) }, b)
 }
 
-// WithLedger lets f read a budget's ledger while nobody writes it. f must not keep it, nor ask for another. The ledger of a
-// service as a whole, for which somebody declared an incident, is empty. It is false for a budget that nobody knows.
+// WithLedger lets f read a budget's ledger while nobody writes it. f must not keep it, nor ask for
+// another. The ledger of a service as a whole, for which somebody declared an incident, is empty.
+// It is false for a budget that nobody knows.
 func (s *Snapshot) WithLedger(id slo.ID, f func(*slo.Spec, *budget.Ledger)) bool {
 	return s.WithSteps(id, func(in alerting.Input, _ []alerting.Input) { f(in.Spec, in.Ledger) })
 }
 
-// WithSteps lets f read a budget, and the steps of a journey in their order, while nobody writes them. f must not keep
-// their ledgers, nor ask for others.
+// WithSteps lets f read a budget, and the steps of a journey in their order, while nobody writes
+// them. f must not keep their ledgers, nor ask for others.
 func (s *Snapshot) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerting.Input)) bool {
 	b, ok := s.Budget(id)
 	if !ok {
@@ -210,8 +217,8 @@ func (s *Snapshot) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerti
 	return true
 }
 
-// History sums up a budget in steps, from (inclusive) to (exclusive). Steps are at least a minute; where
-// minutes have been thinned out, at least an hour is sensible.
+// History sums up a budget in steps, from (inclusive) to (exclusive). Steps are at least a minute;
+// where minutes have been thinned out, at least an hour is sensible.
 func (s *Snapshot) History(id slo.ID, from, to time.Time, step time.Duration) ([]incidents.Point, bool) {
 	b, ok := s.Budget(id)
 	if !ok {
@@ -234,7 +241,8 @@ func (s *Snapshot) History(id slo.ID, from, to time.Time, step time.Duration) ([
 	return points, true
 }
 
-// BurnDown returns the share of the budget that was left at the end of each step, over the first window.
+// BurnDown returns the share of the budget that was left at the end of each step, over the first
+// window.
 func (s *Snapshot) BurnDown(id slo.ID, from, to time.Time, step time.Duration) ([]budget.Status, bool) {
 	b, ok := s.Budget(id)
 	if !ok {
@@ -259,8 +267,8 @@ type Change struct {
 	Trial *alerting.Trial // of an experiment
 }
 
-// Changes lists the changes and experiments of the last hundred days that began in [from, to), of a service or of all,
-// newest first. Zero times do not narrow.
+// Changes lists the changes and experiments of the last hundred days that began in [from, to), of a
+// service or of all, newest first. Zero times do not narrow.
 func (s *Snapshot) Changes(service string, from, to, now time.Time) []Change {
 	now = now.Add(s.skew)
 	var all []Change

@@ -19,7 +19,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// page is what somebody reads under a path now. A page that does not come within some seconds fails the test.
+// page is what somebody reads under a path now. A page that does not come within some seconds fails
+// the test.
 func (w *world) page(path string) string {
 	w.t.Helper()
 	h := web.New(web.Options{Source: w.engine, Archive: w.store, Now: w.daemonNow})
@@ -41,7 +42,8 @@ func (w *world) page(path string) string {
 	}
 }
 
-// TestPagesAnswerWhileTheStoreIsStuck: the disk hangs in the commit of a tick, or of an act. Whoever looks sees what stood before.
+// TestPagesAnswerWhileTheStoreIsStuck: the disk hangs in the commit of a tick, or of an act.
+// Whoever looks sees what stood before.
 func TestPagesAnswerWhileTheStoreIsStuck(t *testing.T) {
 	for name, begin := range map[string]func(*world){
 		"tick": func(w *world) { w.engine.Tick(context.Background(), w.daemonNow()) },
@@ -206,7 +208,8 @@ func TestHistoryIsSeenAsItIsRead(t *testing.T) {
 	}
 }
 
-// TestTheCountNeverFalls: what is counted of a budget grows by what happens, while its ledger grows at its old end, and shrinks there.
+// TestTheCountNeverFalls: what is counted of a budget grows by what happens, while its ledger grows
+// at its old end, and shrinks there.
 func TestTheCountNeverFalls(t *testing.T) {
 	start, spec, source := budget.MinuteOf(t0), promise("shop"), &script{}
 	slot := func(after budget.Minute, n int64) budget.SlotAt {

@@ -26,11 +26,12 @@ type Budget struct {
 	Problems  []string  // what was wrong with the data, in words
 	Upstream  []slo.ID  // the SLOs that it depends on, nearest first
 	Journey   *Journey  // of a journey, how its steps stand
-	// Corrections are all corrections that are about the budget, past and future ones too. What they leave out of a window
-	// is said by its status.
+	// Corrections are all corrections that are about the budget, past and future ones too. What
+	// they leave out of a window is said by its status.
 	Corrections []*slo.Correction
-	// Counted is what the ledger held when this process opened it, and every minute since. Minutes that become known late are not
-	// added, and what is forgotten is not taken off, so it never falls.
+	// Counted is what the ledger held when this process opened it, and every minute since. Minutes
+	// that become known late are not added, and what is forgotten is not taken off, so it never
+	// falls.
 	Counted budget.Sum
 
 	account *account
@@ -45,7 +46,8 @@ type WindowBurn struct {
 	Known  bool
 }
 
-// view returns a budget as it stands. Its ledger is read only if it was written since the last time.
+// view returns a budget as it stands. Its ledger is read only if it was written since the last
+// time.
 func (e *Engine) view(a *account) Budget {
 	if a.figures == nil {
 		a.figures = e.budgets.figures(a)
