@@ -1,76 +1,109 @@
-// Slowburn counts every good and bad event of a service, and speaks when an error budget burns.
+// Slowburn counts every good and bad event of a service, and alerts when an error budget burns.
 //
-// This page is the tour of the code, bottom up. Each stop is a package whose own documentation says
-// more; read them in this order and you have read the program.
+// This page is the tour of the code. It names every package, from the values up to the program, in
+// the order in which they are best read. The documentation of each package says more.
 //
-// # What was promised
+// # What is promised
 //
-// Package slo says what counts as an event, how many may go bad, over which time, and when somebody
-// wants to be told. A [slo.Spec] is an immutable value. Package slo/file reads a [slo.Set] of them
-// from YAML, whole or not at all, and prints it; slo/lint finds what is valid and cannot mean what
-// it says. Package internal/config reads slowburn.yaml by the same rules.
+// Package slo has the values: a [slo.Spec] is one service level objective. It says which events
+// count, how many of them may be bad, over which window, and who is told. Specs are immutable.
 //
-// Packages slo/sloth, slo/pyrra and slo/openslo read what others have written, into the same
-// values. Package internal/schema is how the keys of our own files are described, once, for
-// readers, editors and the documentation; internal/rules writes the same promises as Prometheus
-// rules, and internal/compare says why another tool shows another budget.
+// Package internal/strictyaml reads YAML that people write and reports every mistake with its line,
+// column and a hint. Package internal/schema describes the keys of a file once, for the readers,
+// the JSON Schemas and the tables of the documentation.
 //
-// # What happened
+// Package slo/file reads SLO files and corrections into a [slo.Set], whole or not at all, and
+// prints SLOs. Package slo/internal/yamlout writes the YAML. Package slo/lint finds SLOs that are
+// valid and cannot mean what they say.
 //
-// Package internal/prom reads Prometheus: the raw samples since the last time, each once, counted
-// by a cursor per series. It hands out slots: how many events there were in a minute, how many were
-// bad, and whether that is known at all. Package budget keeps the slots in a ledger and does the
-// arithmetic: sums, burn rates, what is left, how long it lasts.
+// Packages slo/sloth, slo/pyrra and slo/openslo read the files of Sloth, Pyrra and OpenSLO into the
+// same values; slo/openslo writes OpenSLO, too. Package slo/internal/foreign is what the three
+// share.
 //
-// # When to speak
+// # What happens
 //
-// Package alerting has one verb, [alerting.Advance]. It walks the minutes it has not yet seen and
-// says what happened: a burn opened, escalated, ended. Live evaluation, catching up after a restart
-// and a backtest are the same call over one minute, an hour or a month. What people do or declare
-// (an acknowledgement, a silence, a deploy, an exemption) is an [alerting.Act] that it reads beside
-// the ledger, and so does the error-budget policy, [alerting.Judge].
+// Package internal/figures writes every number, share, duration and time that people read, with one
+// rule of rounding.
 //
-// Package internal/figures writes every number, share, duration and time that people read, wherever
-// they read it. Package postmortem drafts the review of what happened; package internal/report
-// writes the weekly account, when internal/crontime says that it is due; package internal/register
-// writes the record that regulators ask for.
+// Package budget has the arithmetic. Its ledger keeps how many events there were in each minute,
+// how many were bad, and whether that is known; it computes burn rates, what is left and how long
+// it lasts. Package internal/prom fills it: it reads raw samples from Prometheus, each once, and
+// counts them with a cursor per series.
 //
-// Package internal/signals knows where common programs show their latency, traffic, errors and
-// saturation: as evidence, and for package internal/suggest, which proposes SLOs.
+// # When to alert
 //
-// So far everything that decides is pure: no clock, no network, no disk. Time is an argument.
+// Package alerting has one verb, [alerting.Advance]. It walks the minutes that it has not seen yet
+// and returns what happened: an alert opened, escalated, resolved. Live evaluation, catching up
+// after a restart and a backtest are the same call over one minute, an hour or a month. What people
+// do (acknowledge, silence, deploy) is an [alerting.Act] that it reads beside the ledger. The
+// error-budget policy, [alerting.Judge], is here as well.
+//
+// Package internal/sentences words what happened: every sentence about an incident is made here,
+// once, in plain text. Package internal/incidents keeps the book of open incidents, with the
+// threads in which they are told and what people did, and decides which messages follow.
 //
 // # What burns, and what changed
 //
-// Package internal/evidence asks Prometheus about an incident after its first message: which label
-// values went bad, what was deployed, which traces show it. How that is ranked is pure (package
-// internal/ranking); what is asked is bounded.
+// Package internal/signals knows in which metrics common programs show latency, traffic, errors and
+// saturation. Package internal/ranking ranks label values and changes by how well they explain a
+// burn; it is pure. Package internal/evidence asks Prometheus for what internal/ranking needs,
+// bounded in time and number of queries.
 //
-// # What is owed
+// # What is written about it
 //
-// Package internal/outbox holds the messages that are owed, each under a unique key, and delivers
-// them: in order, at the pace the receiver allows, looked up before they are repeated. Package
-// internal/notify is what all receivers share; below it slack, pagerduty, alertmanager and webhook
-// compose messages (pure) and deliver them (not). Slack also takes what people press and type
-// there. Package internal/reviews keeps postmortems as files that people go on writing.
+// Package internal/markdown writes the pieces of Markdown that documents are made of. Package
+// postmortem decides which incidents need a postmortem and drafts it; package internal/reviews
+// keeps the drafts as files that people edit, and reads status and action items back.
 //
-// # What survives
+// Package internal/report writes the report of a week, month or quarter, when internal/crontime
+// says that it is due. Package internal/register writes the incident register that regulators ask
+// for.
 //
-// Package internal/store commits a tick: slots, states, incidents, reading positions and the
-// messages owed because of them, in one transaction. Kill the process anywhere; it goes on where
-// the last whole tick left off.
+// So far everything that decides is pure: no clock, no network, no disk. Time is an argument.
 //
-// # What ties it together
+// # What is sent, and what is stored
 //
-// Package internal/engine is the minute hand: read, decide, commit, once a minute. Package
-// internal/web shows it: pages, a JSON API, metrics. Package internal/api holds every JSON shape,
-// of the API as of webhooks, reports and commands. Package internal/config reads slowburn.yaml,
-// internal/daemon wires one process of all of it, and this package holds the flags: a file for each
-// command.
+// Package internal/outbox holds the messages that are to be sent, each under a unique key, and
+// delivers them: in order, at the pace that the receiver allows, and never again before it has
+// looked for what may have arrived.
 //
-// # What it is tried on
+// Package internal/notify is what all receivers share. Below it, internal/notify/slack,
+// internal/notify/pagerduty, internal/notify/alertmanager and internal/notify/webhook compose
+// messages (pure) and deliver them (not); slack also takes what people press and type there.
+// Package internal/notify/receivers lists the kinds of receiver beside Slack.
 //
-// Package internal/fake/promfake is a Prometheus inside the process (the real engine over a store
-// in memory), internal/fake/shop a small shop that fills it, internal/fake/slacktest a stand-in for
-// Slack. The tests use them, and cmd/slowburn-demo is made of them; the daemon links none of them.
+// Package internal/store commits a tick in one transaction: slots, states, incidents, reading
+// positions, and the messages that follow from them. After a crash the daemon goes on from the last
+// whole tick.
+//
+// # The daemon
+//
+// Package internal/engine is the loop: once a minute it reads, decides and commits. Package
+// internal/api holds every JSON shape, of the HTTP API as of webhooks, reports and commands.
+// Package internal/web serves the pages, the API and the metrics.
+//
+// Package internal/config reads slowburn.yaml by the rules of the SLO files. Package
+// internal/daemon wires one process of all of this, and reloads it.
+//
+// # The commands
+//
+// This package holds the flags: one file for each command. Three commands have a package: package
+// internal/suggest proposes SLOs from what a Prometheus has, internal/rules writes SLOs as
+// Prometheus rules, and internal/compare explains why another tool shows another error budget.
+//
+// # The demo and the tests
+//
+// Package internal/fake/promfake is a Prometheus inside the process: the real PromQL engine over a
+// store in memory. Package internal/fake/promfake/chance draws its counts of events from a seed,
+// and internal/fake/promfake/truth generates counters whose true counts are known. Package
+// internal/fake/shop is a small shop that fills it. Package internal/fake/slacktest stands in for
+// Slack; internal/fake/slacktest/cmd/slack-stand-in runs it alone.
+//
+// Package cmd/slowburn-demo is the demo: the daemon between these fakes. Its flags are in
+// cmd/slowburn-demo/flags, so that the command demo explains them without linking the demo.
+//
+// Some packages are for tests only. Package internal/bench measures the whole chain;
+// internal/schematest makes random SLO files; internal/report/lives makes short histories of SLOs;
+// internal/foreigntest, internal/outbox/outboxtest and internal/notify/notifytest are what tests of
+// the readers, of the outbox and of receivers share.
 package main
