@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-// monday is when the demo is started; the story plays on the Monday before.
-var monday = time.Date(2026, time.November, 16, 8, 0, 35, 0, time.UTC)
+// monday is when the demo is started; the story plays on the Monday before, as in README.md.
+var monday = time.Date(2026, time.November, 30, 8, 0, 35, 0, time.UTC)
 
 // raceDetector is true in a test binary with the race detector; see race_test.go.
 var raceDetector bool
@@ -56,4 +57,33 @@ func TestDemoTellsTheSameStoryEveryTime(t *testing.T) {
 			t.Errorf("the story has no %q:\n%s", part, told[0])
 		}
 	}
+	rest := told[0]
+	for _, line := range excerpt(t) {
+		_, after, found := strings.Cut(rest, "\n"+line+"\n")
+		if !found {
+			t.Errorf("README.md shows this, and the demo does not print it, or not here: %s", line)
+			continue
+		}
+		rest = "\n" + after
+	}
+}
+
+// excerpt returns the lines of the demo that README.md shows, without those that leave something out.
+func excerpt(t *testing.T) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "--once` plays the same story on a simulated clock and prints it:\n\n```\n")
+	block, _, found := strings.Cut(after, "```")
+	for line := range strings.Lines(block) {
+		if line = strings.TrimSuffix(line, "\n"); line != "" && strings.TrimSpace(line) != "…" {
+			lines = append(lines, line)
+		}
+	}
+	if !found || len(lines) < 10 {
+		t.Fatalf("README.md has no excerpt of the demo any more: %q", lines)
+	}
+	return lines
 }
