@@ -17,6 +17,16 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
+// LoadAll reads the configuration and the files that it names.
+func LoadAll(path string) (Config, *slo.Set, error) {
+	cfg, err := Load(path)
+	if err != nil {
+		return cfg, nil, err
+	}
+	set, err := cfg.LoadSet()
+	return cfg, set, err
+}
+
 // LoadSet reads the SLO files and the files of corrections that the configuration names: together,
 // because corrections name SLOs.
 func (c *Config) LoadSet(foreign ...file.Reader) (*slo.Set, error) {

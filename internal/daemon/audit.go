@@ -28,7 +28,7 @@ func (a *Daemon) recordConfig(ctx context.Context, before, after *slo.Set) {
 			return
 		}
 	}
-	now := a.now()
+	now := a.Now()
 	act := alerting.Act{
 		Key: "config/" + strconv.FormatInt(now.UnixNano(), 10), Kind: alerting.Configured, By: "slowburn", Via: "config", Text: text, Facts: facts,
 	}

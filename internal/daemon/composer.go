@@ -66,16 +66,13 @@ func (c composer) Event(t incidents.Told) []outbox.Entry {
 		return entries
 	}
 	for _, name := range c.routing.receivers {
-		if !told[name] {
-			entries = append(entries, ifTold(c.tell(t, notify.Target{Receiver: name}))...)
+		if told[name] {
+			continue
 		}
-	}
-	return entries
-}
-
-func ifTold(entries []outbox.Entry) []outbox.Entry {
-	for i := range entries {
-		entries[i].IfTold = true
+		for _, e := range c.tell(t, notify.Target{Receiver: name}) {
+			e.IfTold = true
+			entries = append(entries, e)
+		}
 	}
 	return entries
 }
@@ -172,14 +169,8 @@ func (c composer) Notice(n engine.Notice) []outbox.Entry {
 	if n.Kind == engine.SLOsBlind || n.Kind == engine.SLOsSee {
 		m.Kind, m.Title = "slos", "Data for some SLOs"
 	}
-	m.Effect = blindness(n.SLOs)
-	return slack.ComposeNotice(m, n.At)
-}
-
-// blindness says what it means that so many SLOs cannot be read.
-func blindness(n int) string {
-	if n == 0 {
-		return ""
+	if n.SLOs > 0 {
+		m.Effect = figures.Plural(n.SLOs, "SLO") + " cannot be judged: nothing pages and nothing resolves until the data are back. The missing minutes are read then."
 	}
-	return figures.Plural(n, "SLO") + " cannot be judged: nothing pages and nothing resolves until the data are back. The missing minutes are read then."
+	return slack.ComposeNotice(m, n.At)
 }

@@ -111,7 +111,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	a.ways.Store(w)
 	reader := prom.New(client, prom.Options{})
 	reader.Restore(snap.Marks)
-	a.Pump = outbox.NewPump(a.db, w.reached, outbox.Options{Logger: o.Log, Now: a.now})
+	a.Pump = outbox.NewPump(a.db, w.reached, outbox.Options{Logger: o.Log, Now: a.Now})
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
 	schedules, channels := cfg.Schedules()
@@ -122,7 +122,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		Services: a.servicesAt,
 		Reviews:  func() []postmortem.Review { return a.Keeper.Reviews() },
 		Kick:     a.Pump.Kick, Direct: a.direct,
-		Observe:  a.observe(a.afterTick(web.EvaluationMetrics(registry))),
+		Observe:  a.observe(web.EvaluationMetrics(registry)),
 		Evidence: a.evidence,
 	}, set, snap)
 	a.client = client
@@ -177,7 +177,7 @@ func (a *Daemon) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
 	actor(a.Pump.Run)
 	actor(a.runReceivers)
-	actor(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.now, a.ticked) })
+	actor(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
 	if a.Desk != nil {
 		actor(a.Desk.Run)
 	}
@@ -208,11 +208,7 @@ func (a *Daemon) tryReload(ctx context.Context) error {
 	if a.ConfigFile == "" {
 		return errors.New("there is no configuration file to read")
 	}
-	cfg, err := config.Load(a.ConfigFile)
-	if err != nil {
-		return err
-	}
-	set, err := cfg.LoadSet()
+	cfg, set, err := config.LoadAll(a.ConfigFile)
 	if err != nil {
 		return err
 	}
@@ -238,21 +234,9 @@ func (r *reloadState) mark(good bool, at time.Time) {
 	}
 }
 
-// afterTick lets those know who work after every tick; who is still at it makes one round for
-// several.
-func (a *Daemon) afterTick(observe func(engine.Summary)) func(engine.Summary) {
-	return func(s engine.Summary) {
-		observe(s)
-		select {
-		case a.ticked <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// now returns our clock, corrected if the source's says otherwise: messages carry the source's
+// Now returns our clock, corrected if the source's says otherwise: messages carry the source's
 // time, and age by it.
-func (a *Daemon) now() time.Time { return a.Engine.Corrected(a.Clock()) }
+func (a *Daemon) Now() time.Time { return a.Engine.Corrected(a.Clock()) }
 
 // handler returns everything that is served over HTTP.
 func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
@@ -297,7 +281,7 @@ func (a *Daemon) signals(ctx context.Context, service string) (signals.Snapshot,
 	if known == nil {
 		return signals.Snapshot{}, false
 	}
-	return signals.Take(ctx, a.client, known, a.now(), signals.SnapshotOptions{Catalogue: *a.sources.Load()}), true
+	return signals.Take(ctx, a.client, known, a.Now(), signals.SnapshotOptions{Catalogue: *a.sources.Load()}), true
 }
 
 // watchHangup reloads on SIGHUP.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
@@ -87,9 +86,6 @@ func (b backend) Owe(ctx context.Context, entries []outbox.Entry) error {
 	return err
 }
 
-// Now returns the time that the evaluation goes by.
-func (b backend) Now() time.Time { return b.now() }
-
 // Incident returns one incident, from memory while it is open.
 func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bool) {
 	if i, open := b.Engine.Snapshot().Open.Find(id); open {
@@ -116,9 +112,4 @@ func (b backend) Gate(scope string) (alerting.Verdict, bool) {
 	service, name, _ := strings.Cut(scope, "/")
 	all := b.Engine.Snapshot().Verdicts(service, name, b.Clock())
 	return alerting.Worst(all), len(all) > 0
-}
-
-// Draft returns the draft of a postmortem.
-func (b backend) Draft(ctx context.Context, i alerting.Incident) (string, error) {
-	return b.Postmortem(ctx, i)
 }

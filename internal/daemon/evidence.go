@@ -39,9 +39,9 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.E
 		return nil, nil
 	}
 	kept, err := a.db.Evidence(ctx, i.ID)
-	for n := len(kept) - 1; n >= 0; n-- {
+	for _, k := range slices.Backward(kept) {
 		var e evidence.Evidence
-		if json.Unmarshal(kept[n].Data, &e) == nil && !e.At.IsZero() && e.Burns.Verdict != ranking.NotKnown {
+		if json.Unmarshal(k.Data, &e) == nil && !e.At.IsZero() && e.Burns.Verdict != ranking.NotKnown {
 			return &e, nil
 		}
 	}
@@ -79,10 +79,12 @@ func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *e
 	if kept != nil && kept.Signals.From != "" && kept.Kind == alerting.Opened {
 		out.Onset, shots[1] = kept.Signals.At, kept.Signals
 	}
+	var units []string
 	for _, pick := range picks(shots[0]) {
 		out.All = append(out.All, asTold(shots, pick))
+		units = append(units, pick(shots[0]).Unit)
 	}
-	a.draw(ctx, i, out.All, units(shots[0]))
+	a.draw(ctx, i, out.All, units)
 	return out
 }
 
@@ -102,13 +104,6 @@ func picks(s signals.Snapshot) []func(signals.Snapshot) signals.Signal {
 			}
 			return signals.Signal{}
 		})
-	}
-	return all
-}
-
-func units(s signals.Snapshot) (all []string) {
-	for _, pick := range picks(s) {
-		all = append(all, pick(s).Unit)
 	}
 	return all
 }

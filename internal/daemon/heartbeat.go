@@ -42,10 +42,15 @@ func newReceiverMetrics(r prometheus.Registerer) receiverMetrics {
 	return m
 }
 
-// observe hands a tick on, and to the heartbeat if everything worked: the tick, and delivery.
+// observe hands a tick on, to those who work after every tick (who is still at it makes one round
+// for several), and to the heartbeat if everything worked: the tick, and delivery.
 func (a *Daemon) observe(next func(engine.Summary)) func(engine.Summary) {
 	return func(s engine.Summary) {
 		next(s)
+		select {
+		case a.ticked <- struct{}{}:
+		default:
+		}
 		if a.ways.Load().heartbeat.address == "" {
 			return
 		}
@@ -71,7 +76,7 @@ func (a *Daemon) runHeartbeat(ctx context.Context) {
 		case <-a.beat:
 		}
 		h := a.ways.Load().heartbeat
-		if h.address == "" || time.Since(last) < h.every-early(h.every) {
+		if h.address == "" || time.Since(last) < h.every-h.every/10 { // ticks jitter
 			continue
 		}
 		last = time.Now()
@@ -84,9 +89,6 @@ func (a *Daemon) runHeartbeat(ctx context.Context) {
 		a.metrics.lastBeat.SetToCurrentTime()
 	}
 }
-
-// early returns how much sooner than its interval a heartbeat may go out: ticks jitter.
-func early(every time.Duration) time.Duration { return every / 10 }
 
 // pingTimeout bounds one heartbeat.
 const pingTimeout = 10 * time.Second

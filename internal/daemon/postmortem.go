@@ -20,13 +20,9 @@ import (
 // Pages returns the incidents that were pages, oldest first.
 func (a *Daemon) Pages(ctx context.Context) ([]alerting.Incident, error) {
 	all, err := a.db.Incidents(ctx, store.IncidentFilter{})
-	var pages []alerting.Incident
-	for n := len(all) - 1; n >= 0; n-- {
-		if all[n].Severity == alerting.Page {
-			pages = append(pages, all[n])
-		}
-	}
-	return pages, err
+	all = slices.DeleteFunc(all, func(i alerting.Incident) bool { return i.Severity != alerting.Page })
+	slices.Reverse(all)
+	return all, err
 }
 
 // review returns the postmortem of an incident as people have it, or a draft.

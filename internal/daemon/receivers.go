@@ -73,7 +73,7 @@ func (a *Daemon) NewReceiver(r config.Receiver) (notify.Receiver, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no kind of receiver called %s", notify.KindOf(r.Name))
 	}
-	s := notify.Settings{Values: map[string]notify.Secret{}, Now: a.now}
+	s := notify.Settings{Values: map[string]notify.Secret{}, Now: a.Now}
 	for key, value := range r.Values {
 		s.Values[key] = notify.Secret(value)
 	}
@@ -160,7 +160,7 @@ func (a *Daemon) runReceivers(ctx context.Context) error {
 			running.Go(func() { a.keepOpen(ctx) })
 			running.Go(func() { a.introduce(ctx) })
 		}
-		if err := a.fallBack(ctx, a.now()); err != nil && ctx.Err() == nil {
+		if err := a.fallBack(ctx, a.Now()); err != nil && ctx.Err() == nil {
 			a.Log.Error("cannot look for pages that do not get through", "err", err)
 		}
 		select {
@@ -189,7 +189,7 @@ const keepTimeout = 20 * time.Second
 func (a *Daemon) keepOpen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
-	w, open := a.ways.Load(), a.Engine.Open(a.now())
+	w, open := a.ways.Load(), a.Engine.Open(a.Now())
 	var all sync.WaitGroup
 	for name, r := range w.composers {
 		if keeper, ok := r.(notify.Keeper); ok {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"path/filepath"
@@ -51,7 +52,7 @@ func (a *Daemon) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
 // tellReview owes a word about a review.
 func (a *Daemon) tellReview(ctx context.Context, w reviews.Word) error {
 	if spec := a.Engine.Snapshot().Set.Lookup(w.Incident.SLO); spec != nil {
-		if err := a.db.Commit(ctx, store.Tick{Owed: a.ways.Load().Review(w, spec, a.now())}); err != nil {
+		if err := a.db.Commit(ctx, store.Tick{Owed: a.ways.Load().Review(w, spec, a.Now())}); err != nil {
 			return err
 		}
 		a.Pump.Kick()
@@ -68,9 +69,7 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 		House: c.slack, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: inFolder(w.File), Late: w.Late,
 		By: figures.Day(w.By), Draft: c.house.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",
 	}
-	if spec.Slack.Channel != "" {
-		r.Channel = spec.Slack.Channel
-	}
+	r.Channel = cmp.Or(spec.Slack.Channel, r.Channel)
 	if v := w.Required; v != nil {
 		r.Required = v.Reason.Text()
 		if v.Allowed > 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Backend is the rest of slowburn, as far as people reach it from Slack. All but Do, Owe and Draft
-// answer from memory.
+// Backend is the rest of slowburn, as far as people reach it from Slack. All but Do, Owe and
+// Postmortem answer from memory.
 type Backend interface {
 	// Do writes down what a person did. An act whose key is known changes nothing. An error that is
 	// a [Refusal] is shown to the person; any other means that nothing was written down.
@@ -34,8 +34,8 @@ type Backend interface {
 	Gate(scope string) (alerting.Verdict, bool)
 	// Now is what time it is, for decisions.
 	Now() time.Time
-	// Draft is the draft of an incident's postmortem, as Markdown.
-	Draft(context.Context, alerting.Incident) (string, error)
+	// Postmortem drafts an incident's postmortem, as Markdown.
+	Postmortem(context.Context, alerting.Incident) (string, error)
 }
 
 // Refusal is an error that is meant for the person who asked: a sentence such as "The incident is

@@ -85,7 +85,7 @@ func (o *office) Gate(scope string) (alerting.Verdict, bool) {
 	}, scope == "checkout"
 }
 
-func (o *office) Draft(_ context.Context, i alerting.Incident) (string, error) {
+func (o *office) Postmortem(_ context.Context, i alerting.Incident) (string, error) {
 	return "# Postmortem\n\nIt was <!channel> all along: " + i.ID + "\n", nil
 }
 

@@ -144,7 +144,7 @@ const (
 // postDraft puts the draft of the postmortem into the thread, where everybody who was there can
 // correct it.
 func (d *Desk) postDraft(ctx context.Context, p press, i alerting.Incident) outcome {
-	text, err := d.Backend.Draft(ctx, i)
+	text, err := d.Backend.Postmortem(ctx, i)
 	if err != nil {
 		d.Log.Error("the draft that was asked for in Slack failed", "incident", i.ID, "err", err)
 		return whisper("⚠️ The draft could not be made; slowburn's log says why.")
