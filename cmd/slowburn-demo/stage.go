@@ -211,12 +211,7 @@ func (s *stage) writeFiles() (config.Config, *slo.Set, error) {
 			return config.Config{}, nil, err
 		}
 	}
-	cfg, err := config.Load(filepath.Join(s.dir, "slowburn.yaml"))
-	if err != nil {
-		return config.Config{}, nil, err
-	}
-	set, err := cfg.LoadSet()
-	return cfg, set, err
+	return config.LoadAll(filepath.Join(s.dir, "slowburn.yaml"))
 }
 
 // live runs the daemon on the accelerated clock until it is interrupted.

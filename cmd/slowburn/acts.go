@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -36,23 +37,12 @@ type actor struct {
 
 // do tells the daemon and prints what it has written down.
 func (c actor) do(e *env, a alerting.Act) error {
-	a.By, a.Via = c.By, "cli"
-	if a.Text == "" {
-		a.Text = c.Reason
-	}
+	a.By, a.Via, a.Text = c.By, "cli", cmp.Or(a.Text, c.Reason)
 	var done api.Act
-	if err := c.post(e, "acts", a, &done); err != nil {
+	return c.record(e, "acts", a, &done, func() error {
+		_, err := fmt.Fprintf(e.out, "%s: %s by %s\n", done.Kind, cmp.Or(done.Incident, string(done.SLO)+done.Service), done.By)
 		return err
-	}
-	if printed, err := c.print(e, done); printed {
-		return err
-	}
-	about := done.Incident
-	if about == "" {
-		about = string(done.SLO) + done.Service
-	}
-	_, err := fmt.Fprintf(e.out, "%s: %s by %s\n", done.Kind, about, done.By)
-	return err
+	})
 }
 
 // incidentAct records the act of its verb in actsCmd.

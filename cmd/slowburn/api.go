@@ -17,10 +17,36 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 
-// remote are the flags of commands that ask a running daemon.
+// remote are the flags of commands that ask a running daemon for facts.
 type remote struct {
-	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+	client
+	printer
+}
+
+// client asks a running daemon.
+type client struct {
+	URL string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+}
+
+// printer prints facts as somebody wants to have them.
+type printer struct {
 	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
+}
+
+// show asks the API and prints the data of its answer.
+func (d remote) show(e *env, path string, query url.Values, data any, table func() error) error {
+	if err := d.get(e, path, query, data); err != nil {
+		return err
+	}
+	return d.print(e, data, table)
+}
+
+// record sends something to the API and prints what the daemon has written down.
+func (d remote) record(e *env, path string, body, done any, table func() error) error {
+	if err := d.post(e, path, body, done); err != nil {
+		return err
+	}
+	return d.print(e, done, table)
 }
 
 // apiTimeout bounds one question to the daemon.
@@ -30,7 +56,7 @@ const apiTimeout = 30 * time.Second
 const maxAnswer = 64 << 20
 
 // get asks the API and decodes the data of its answer.
-func (d remote) get(e *env, path string, query url.Values, data any) error {
+func (d client) get(e *env, path string, query url.Values, data any) error {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
@@ -38,7 +64,7 @@ func (d remote) get(e *env, path string, query url.Values, data any) error {
 }
 
 // post sends something to the API and decodes the data of its answer.
-func (d remote) post(e *env, path string, body, data any) error {
+func (d client) post(e *env, path string, body, data any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -47,7 +73,7 @@ func (d remote) post(e *env, path string, body, data any) error {
 }
 
 // send asks the daemon. Only what has a body is a write, which may need the token.
-func (d remote) send(e *env, method, path string, body io.Reader) (*http.Response, error) {
+func (d client) send(e *env, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(e.ctx, method, strings.TrimSuffix(d.URL, "/")+"/"+path, body)
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
@@ -57,15 +83,14 @@ func (d remote) send(e *env, method, path string, body io.Reader) (*http.Respons
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
 	}
-	client := http.Client{Timeout: apiTimeout}
-	resp, err := client.Do(req)
+	resp, err := (&http.Client{Timeout: apiTimeout}).Do(req)
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
 	}
 	return resp, nil
 }
 
-func (d remote) ask(e *env, method, path string, body io.Reader, data any) error {
+func (d client) ask(e *env, method, path string, body io.Reader, data any) error {
 	resp, err := d.send(e, method, "api/v1/"+path, body)
 	if err != nil {
 		return err
@@ -86,7 +111,7 @@ func (d remote) ask(e *env, method, path string, body io.Reader, data any) error
 }
 
 // page copies one of the daemon's pages to the output.
-func (d remote) page(e *env, path string) error {
+func (d client) page(e *env, path string) error {
 	resp, err := d.send(e, http.MethodGet, path, nil)
 	if err != nil {
 		return err
@@ -103,21 +128,27 @@ func (d remote) page(e *env, path string) error {
 	return err
 }
 
-// print writes facts as JSON or YAML; it is false if a table is wanted.
-func (d remote) print(e *env, facts any) (bool, error) {
-	switch d.Output {
+// print writes facts as JSON or YAML, or as a table if that is wanted.
+func (p printer) print(e *env, facts any, table func() error) error {
+	switch p.Output {
 	case "json":
-		enc := json.NewEncoder(e.out)
-		enc.SetIndent("", "  ")
-		return true, enc.Encode(facts)
+		return indented(e.out).Encode(facts)
 	case "yaml":
 		text, err := yamlOf(facts)
-		if err == nil {
-			_, err = e.out.Write(text)
+		if err != nil {
+			return err
 		}
-		return true, err
+		_, err = e.out.Write(text)
+		return err
 	}
-	return false, nil
+	return table()
+}
+
+// indented returns an encoder of JSON that people can read.
+func indented(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc
 }
 
 // yamlOf writes facts under the names they have in JSON.

@@ -23,17 +23,13 @@ type auditCmd struct {
 func (c *auditCmd) Run(e *env) error {
 	var acts []api.Act
 	q := url.Values{"kind": {c.Kind}, "service": {c.Service}, "limit": {strconv.Itoa(c.Limit)}}
-	if err := c.get(e, "acts", q, &acts); err != nil {
-		return err
-	}
-	if printed, err := c.print(e, acts); printed {
-		return err
-	}
-	t := newTable(e.out, "WHEN", "WHO", "VIA", "WHAT", "ABOUT", "SAYING")
-	for _, a := range acts {
-		t.row(figures.UTC(a.At), a.By, a.Via, string(a.Kind), cmp.Or(a.Incident, string(a.SLO), a.Service), saying(a))
-	}
-	return t.flush()
+	return c.show(e, "acts", q, &acts, func() error {
+		t := newTable(e.out, "WHEN", "WHO", "VIA", "WHAT", "ABOUT", "SAYING")
+		for _, a := range acts {
+			t.row(figures.UTC(a.At), a.By, a.Via, string(a.Kind), cmp.Or(a.Incident, string(a.SLO), a.Service), saying(a))
+		}
+		return t.flush()
+	})
 }
 
 // saying returns an act's words, or its facts without the digest.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type backtestCmd struct {
 	To         time.Time      `help:"Replay up to this time (RFC 3339)."`
 	Prometheus string         `name:"prometheus.url" placeholder:"URL" help:"The server; overrides the configuration."`
 	Incidents  string         `help:"A CSV file of incidents that people know of, with columns from,to (RFC 3339): tells how well the alerts would have done." placeholder:"FILE"`
-	Output     string         `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
+	printer
 }
 
 // replay is what a backtest found out about one budget.
@@ -47,7 +48,7 @@ func (c *backtestCmd) Run(e *env) error {
 	if _, _, err := c.span(e.now()); err != nil {
 		return exitError{exitUsage, err}
 	}
-	set, client, err := c.prepare(e)
+	_, set, client, err := prepare(e, c.Paths, c.Prometheus)
 	if err != nil {
 		return err
 	}
@@ -71,34 +72,31 @@ func (c *backtestCmd) Run(e *env) error {
 		r.Problems = problems[id]
 		replays = append(replays, r)
 	}
-	if done, err := (remote{Output: c.Output}).print(e, backtestAsFacts(replays, labels, from, to)); done {
-		return err
-	}
-	return c.tell(e, replays, labels, from, to)
+	return c.print(e, backtestAsFacts(replays, labels, from, to), func() error { return c.tell(e, replays, labels, from, to) })
 }
 
-func (c *backtestCmd) prepare(e *env) (*slo.Set, *prom.Client, error) {
+// prepare reads the SLOs of the paths or, without any, of the configuration, and makes the client of
+// the server: the one that is named, or that of the configuration.
+func prepare(e *env, paths []string, server string) (config.Config, *slo.Set, *prom.Client, error) {
 	cfg, err := config.Load(e.cli.ConfigFile)
-	if err != nil && (len(c.Paths) == 0 || !errors.Is(err, os.ErrNotExist)) {
-		return nil, nil, refused(err)
+	if err != nil && (len(paths) == 0 || !errors.Is(err, os.ErrNotExist)) {
+		return cfg, nil, nil, refused(err)
 	}
 	var set *slo.Set
-	if len(c.Paths) > 0 {
-		set, err = config.LoadSLOs(c.Paths)
+	if len(paths) > 0 {
+		set, err = config.LoadSLOs(paths)
 	} else {
 		set, err = cfg.LoadSet()
 	}
 	if err != nil {
-		return nil, nil, refused(err)
+		return cfg, nil, nil, refused(err)
 	}
-	if c.Prometheus != "" {
-		cfg.Prometheus.URL = c.Prometheus
-	}
+	cfg.Prometheus.URL = cmp.Or(server, cfg.Prometheus.URL)
 	client, err := daemon.NewClient(cfg.Prometheus)
 	if err != nil {
-		return nil, nil, cannotFindOut(err)
+		return cfg, nil, nil, cannotFindOut(err)
 	}
-	return set, client, nil
+	return cfg, set, client, nil
 }
 
 // span returns the time to replay, in whole minutes.
@@ -273,18 +271,17 @@ func parseSpan(row []string) (alerting.Span, error) {
 	if len(row) < 2 {
 		return alerting.Span{}, errors.New("an incident is two times: from,to")
 	}
-	from, err := time.Parse(time.RFC3339, strings.TrimSpace(row[0]))
-	if err != nil {
-		return alerting.Span{}, fmt.Errorf("%q is not a time such as 2026-11-16T08:30:00Z", row[0])
+	var ends [2]time.Time
+	for n, text := range row[:2] {
+		var err error
+		if ends[n], err = time.Parse(time.RFC3339, strings.TrimSpace(text)); err != nil {
+			return alerting.Span{}, fmt.Errorf("%q is not a time such as 2026-11-16T08:30:00Z", text)
+		}
 	}
-	to, err := time.Parse(time.RFC3339, strings.TrimSpace(row[1]))
-	if err != nil {
-		return alerting.Span{}, fmt.Errorf("%q is not a time such as 2026-11-16T08:30:00Z", row[1])
-	}
-	if !from.Before(to) {
+	if !ends[0].Before(ends[1]) {
 		return alerting.Span{}, errors.New("from is not before to")
 	}
-	return alerting.Span{From: from, To: to}, nil
+	return alerting.Span{From: ends[0], To: ends[1]}, nil
 }
 
 // bar shows progress on a terminal, and nothing elsewhere.

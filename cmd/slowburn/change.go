@@ -38,14 +38,10 @@ func (c *changeAddCmd) Run(e *env) error {
 		Start: instant(c.Start), End: instant(c.End), Commit: instant(c.Commit), Spend: c.Spend, By: c.By, Via: "cli", Text: c.Reason,
 	}
 	var done api.Change
-	if err := c.post(e, "changes", n, &done); err != nil {
+	return c.record(e, "changes", n, &done, func() error {
+		_, err := fmt.Fprintf(e.out, "recorded: %s\n", done.Key)
 		return err
-	}
-	if printed, err := c.print(e, done); printed {
-		return err
-	}
-	_, err := fmt.Fprintf(e.out, "recorded: %s\n", done.Key)
-	return err
+	})
 }
 
 func instant(t time.Time) *time.Time {
@@ -65,29 +61,22 @@ type changeListCmd struct {
 
 // Run lists changes.
 func (c *changeListCmd) Run(e *env) error {
-	query := url.Values{"limit": {fmt.Sprint(c.Limit)}, "from": {e.now().Add(-c.Last).UTC().Format(time.RFC3339)}}
-	if c.Service != "" {
-		query.Set("service", c.Service)
-	}
-	if c.Kind != "" {
-		query.Set("kind", c.Kind)
+	query := url.Values{
+		"service": {c.Service}, "kind": {c.Kind}, "limit": {fmt.Sprint(c.Limit)},
+		"from": {e.now().Add(-c.Last).UTC().Format(time.RFC3339)},
 	}
 	var all []api.Change
-	if err := c.get(e, "changes", query, &all); err != nil {
-		return err
-	}
-	if done, err := c.print(e, all); done {
-		return err
-	}
-	t := newTable(e.out, "START", "SERVICE", "KIND", "WHAT", "BY", "BUDGET", "KEY")
-	for _, ch := range all {
-		what := ch.Title
-		if ch.Version != "" {
-			what = ch.Version + " " + what
+	return c.show(e, "changes", query, &all, func() error {
+		t := newTable(e.out, "START", "SERVICE", "KIND", "WHAT", "BY", "BUDGET", "KEY")
+		for _, ch := range all {
+			what := ch.Title
+			if ch.Version != "" {
+				what = ch.Version + " " + what
+			}
+			t.row(figures.UTC(ch.Start), ch.Service, ch.Kind, what, ch.By, dearest(ch), ch.Key)
 		}
-		t.row(figures.UTC(ch.Start), ch.Service, ch.Kind, what, ch.By, dearest(ch), ch.Key)
-	}
-	return t.flush()
+		return t.flush()
+	})
 }
 
 // dearest returns the greatest share of a budget that went after a change.

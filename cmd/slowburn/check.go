@@ -89,16 +89,11 @@ func (c *checkCmd) refuse(e *env, err error) error {
 	if !errors.As(err, &problems) {
 		return cannotFindOut(err)
 	}
-	if err := c.write(e.out, outcome{problems: problems}); err != nil {
+	o := outcome{problems: problems}
+	if err := c.write(e.out, o); err != nil {
 		return cannotFindOut(err)
 	}
-	n := 0
-	for _, p := range problems {
-		if p.Severity == strictyaml.Error {
-			n++
-		}
-	}
-	return answerNo(errors.New(figures.Plural(n, "problem") + " to put right"))
+	return answerNo(errors.New(figures.Plural(o.count(strictyaml.Error), "problem") + " to put right"))
 }
 
 // probe asks a live server about every SLO of the set. Its findings are shown with their source

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
@@ -102,15 +102,8 @@ func sentence(p slo.Problem) string {
 	return p.Message + "\nhint: " + p.Hint
 }
 
-// invalidID stands for what is no lint's: a file that cannot be read as it is.
-const invalidID = "invalid"
-
-func lintID(p slo.Problem) string {
-	if p.ID == "" {
-		return invalidID
-	}
-	return p.ID
-}
+// lintID names a problem's lint; a file that cannot be read as it is is no lint's.
+func lintID(p slo.Problem) string { return cmp.Or(p.ID, "invalid") }
 
 // json writes one object.
 func (o outcome) json(w io.Writer) error {
@@ -126,8 +119,7 @@ func (o outcome) json(w io.Writer) error {
 
 // writeIndented writes JSON whose texts stay readable: nothing of it is put into a web page.
 func writeIndented(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
+	e := indented(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

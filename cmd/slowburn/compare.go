@@ -28,53 +28,25 @@ type compareCmd struct {
 	With       string   `help:"Whose recorded series to compare with; auto takes what is there." enum:"auto,sloth,pyrra" default:"auto"`
 	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"The server that has both; overrides the configuration."`
 	URL        string   `help:"A running daemon whose figures are ours; without it they are counted from Prometheus." env:"SLOWBURN_URL"`
-	Output     string   `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
-}
-
-// comparison is what was found about one budget.
-type comparison struct {
-	ID     slo.ID
-	Tool   compare.Tool
-	Window string
-	Budget compare.Budget
-	Alerts []compare.AlertDifference
-	Error  string // why there is nothing to compare
-}
-
-// comparisonFacts returns what JSON and YAML show of comparisons.
-func comparisonFacts(all []comparison) []api.Comparison {
-	var out []api.Comparison
-	for _, x := range all {
-		one := api.Comparison{
-			ID: string(x.ID), Tool: string(x.Tool), Window: x.Window, Error: x.Error,
-			Budget: api.BudgetDifference{Ours: x.Budget.Ours, Theirs: x.Budget.Theirs, Difference: x.Budget.Difference},
-		}
-		for _, r := range x.Budget.Reasons {
-			one.Budget.Reasons = append(one.Budget.Reasons, api.DifferenceReason{Cause: string(r.Cause), Part: r.Part, Text: r.Text})
-		}
-		for _, a := range x.Alerts {
-			one.Alerts = append(one.Alerts, api.AlertDifference{
-				Severity: string(a.Severity), Theirs: (*api.FiringPeriod)(a.Theirs), Ours: (*api.FiringPeriod)(a.Ours),
-				Later: a.Later, Cause: string(a.Cause), Text: a.Text,
-			})
-		}
-		out = append(out, one)
-	}
-	return out
+	printer
 }
 
 // Run compares every budget that the other tool has recorded.
 func (c *compareCmd) Run(e *env) error {
-	set, client, server, err := c.prepare(e)
+	cfg, set, client, err := prepare(e, c.Paths, c.Prometheus)
 	if err != nil {
 		return err
+	}
+	server, err := newAPI(cfg.Prometheus)
+	if err != nil {
+		return cannotFindOut(err)
 	}
 	shown, err := c.daemon(e)
 	if err != nil {
 		return err
 	}
 	at := sourceTime(e.ctx, client, e.now).Add(-time.Minute).UTC().Truncate(compare.Step)
-	var all []comparison
+	var all []api.Comparison
 	for _, spec := range set.Specs {
 		if spec.SLI.Kind == slo.Composed {
 			continue // it is derived from SLOs that are compared themselves, and other tools have no such thing
@@ -85,39 +57,13 @@ func (c *compareCmd) Run(e *env) error {
 		}
 		all = append(all, found...)
 	}
-	if done, err := (remote{Output: c.Output}).print(e, comparisonFacts(all)); done {
-		return anything(err, all)
+	if err := c.print(e, all, func() error { return c.tell(e, all, at) }); err != nil {
+		return err
 	}
-	return anything(c.tell(e, all, at), all)
-}
-
-// anything is "could not find out" when nothing at all could be compared.
-func anything(err error, all []comparison) error {
-	if err == nil && !slices.ContainsFunc(all, func(x comparison) bool { return x.Error == "" }) {
+	if !slices.ContainsFunc(all, func(x api.Comparison) bool { return x.Error == "" }) {
 		return cannotFindOut(errors.New("there is nothing to compare: the other tool has recorded none of these SLOs"))
 	}
-	return err
-}
-
-// prepare loads the SLOs and opens both ways to Prometheus: ours, which counts samples, and the
-// plain API, through which recorded series are read.
-func (c *compareCmd) prepare(e *env) (*slo.Set, *prom.Client, compare.Prometheus, error) {
-	set, client, err := (&backtestCmd{Paths: c.Paths, Prometheus: c.Prometheus}).prepare(e)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	cfg, err := config.Load(e.cli.ConfigFile)
-	if err != nil && len(c.Paths) == 0 {
-		return nil, nil, nil, refused(err)
-	}
-	if c.Prometheus != "" {
-		cfg.Prometheus.URL = c.Prometheus
-	}
-	server, err := newAPI(cfg.Prometheus)
-	if err != nil {
-		return nil, nil, nil, cannotFindOut(err)
-	}
-	return set, client, server, nil
+	return nil
 }
 
 // newAPI returns the API client of Prometheus. It follows no redirects: credentials must not
@@ -143,7 +89,7 @@ func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
 		return nil, nil
 	}
 	var all []api.SLO
-	if err := (remote{URL: c.URL}).get(e, "slos", nil, &all); err != nil {
+	if err := (client{c.URL}).get(e, "slos", nil, &all); err != nil {
 		return nil, err
 	}
 	shown := map[slo.ID]*float64{}
@@ -155,10 +101,10 @@ func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
 
 // one compares the budgets of one SLO: each is counted over the longer of both windows and
 // replayed.
-func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server compare.Prometheus, at time.Time, shown map[slo.ID]*float64) ([]comparison, error) {
+func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server compare.Prometheus, at time.Time, shown map[slo.ID]*float64) ([]api.Comparison, error) {
 	tool, theirs, err := c.find(e.ctx, server, spec, at)
 	if errors.Is(err, compare.ErrNothing) {
-		return []comparison{{ID: spec.ID(), Window: spec.Window().String(), Error: "no series of " + c.whose() + " are recorded for it"}}, nil
+		return []api.Comparison{{ID: string(spec.ID()), Window: spec.Window().String(), Error: "no series of " + c.whose() + " are recorded for it"}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -169,7 +115,7 @@ func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server com
 	if err != nil {
 		return nil, err
 	}
-	var out []comparison
+	var out []api.Comparison
 	for _, id := range slices.Sorted(maps.Keys(ledgers)) {
 		ours := compare.Ours{ID: id, Spec: spec, Ledger: ledgers[id], At: to, From: from, Remaining: shown[id]}
 		ours.Incidents = replayOne(alerting.Input{ID: id, Spec: spec, Ledger: ledgers[id]}, from, to).Incidents
@@ -178,12 +124,26 @@ func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server com
 				return nil, err
 			}
 		}
-		out = append(out, comparison{
-			ID: id, Tool: tool, Window: spec.Window().String(),
-			Budget: compare.Budgets(ours, theirs), Alerts: compare.Alerts(ours, theirs),
-		})
+		found := comparisonOf(compare.Budgets(ours, theirs), compare.Alerts(ours, theirs))
+		found.ID, found.Tool, found.Window = string(id), string(tool), spec.Window().String()
+		out = append(out, found)
 	}
 	return out, nil
+}
+
+// comparisonOf writes the differences of one budget in the shape of the API.
+func comparisonOf(b compare.Budget, alerts []compare.AlertDifference) api.Comparison {
+	out := api.Comparison{Budget: api.BudgetDifference{Ours: b.Ours, Theirs: b.Theirs, Difference: b.Difference}}
+	for _, r := range b.Reasons {
+		out.Budget.Reasons = append(out.Budget.Reasons, api.DifferenceReason{Cause: string(r.Cause), Part: r.Part, Text: r.Text})
+	}
+	for _, a := range alerts {
+		out.Alerts = append(out.Alerts, api.AlertDifference{
+			Severity: string(a.Severity), Theirs: (*api.FiringPeriod)(a.Theirs), Ours: (*api.FiringPeriod)(a.Ours),
+			Later: a.Later, Cause: string(a.Cause), Text: a.Text,
+		})
+	}
+	return out
 }
 
 // find asks the tools in turn.
@@ -210,20 +170,20 @@ func (c *compareCmd) whose() string {
 }
 
 // tell prints the figures, then why they differ, then the alerts that only one of both gave.
-func (c *compareCmd) tell(e *env, all []comparison, at time.Time) error {
+func (c *compareCmd) tell(e *env, all []api.Comparison, at time.Time) error {
 	fmt.Fprintf(e.out, "Budgets left at %s.\n\n", figures.UTC(at))
 	t := newTable(e.out, "SLO", "WINDOW", "OURS", "THEIRS", "DIFFERENCE", "MAINLY BECAUSE OF", "ALERTS: BOTH", "ONLY OURS", "ONLY THEIRS")
 	for _, x := range all {
 		if x.Error != "" {
-			t.row(string(x.ID), x.Window, x.Error)
+			t.row(x.ID, x.Window, x.Error)
 			continue
 		}
 		because := ""
 		if len(x.Budget.Reasons) > 0 {
-			because = string(x.Budget.Reasons[0].Cause)
+			because = x.Budget.Reasons[0].Cause
 		}
 		both, ours, theirs := countAlerts(x.Alerts)
-		t.row(string(x.ID), x.Window, shareLeft(x.Budget.Ours), shareLeft(x.Budget.Theirs)+" ("+string(x.Tool)+")", points(x.Budget.Difference),
+		t.row(x.ID, x.Window, shareLeft(x.Budget.Ours), shareLeft(x.Budget.Theirs)+" ("+x.Tool+")", points(x.Budget.Difference),
 			because, fmt.Sprint(both), fmt.Sprint(ours), fmt.Sprint(theirs))
 	}
 	if err := t.flush(); err != nil {
@@ -235,7 +195,7 @@ func (c *compareCmd) tell(e *env, all []comparison, at time.Time) error {
 	return nil
 }
 
-func countAlerts(all []compare.AlertDifference) (both, ours, theirs int) {
+func countAlerts(all []api.AlertDifference) (both, ours, theirs int) {
 	for _, a := range all {
 		switch {
 		case a.Ours == nil:
@@ -257,7 +217,7 @@ func points(v *float64) string {
 	return figures.Points(*v) + " pp"
 }
 
-func tellReasons(e *env, x comparison) {
+func tellReasons(e *env, x api.Comparison) {
 	if len(x.Budget.Reasons) == 0 && len(x.Alerts) == 0 {
 		return
 	}
@@ -268,9 +228,9 @@ func tellReasons(e *env, x comparison) {
 	for _, a := range x.Alerts {
 		switch {
 		case a.Ours == nil:
-			fmt.Fprintf(e.out, "  %s  %s, only theirs, for %s. %s: %s\n", figures.UTC(a.Theirs.From), a.Severity, figures.Duration(a.Theirs.Length()), a.Cause, a.Text)
+			fmt.Fprintf(e.out, "  %s  %s, only theirs, for %s. %s: %s\n", figures.UTC(a.Theirs.From), a.Severity, figures.Duration(a.Theirs.To.Sub(a.Theirs.From)), a.Cause, a.Text)
 		case a.Theirs == nil:
-			fmt.Fprintf(e.out, "  %s  %s, only ours, for %s. %s: %s\n", figures.UTC(a.Ours.From), a.Severity, figures.Duration(a.Ours.Length()), a.Cause, a.Text)
+			fmt.Fprintf(e.out, "  %s  %s, only ours, for %s. %s: %s\n", figures.UTC(a.Ours.From), a.Severity, figures.Duration(a.Ours.To.Sub(a.Ours.From)), a.Cause, a.Text)
 		case a.Later != 0:
 			fmt.Fprintf(e.out, "  %s  %s of both, ours %s\n", figures.UTC(a.Theirs.From), a.Severity, laterText(a.Later))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-type doctorCmd struct {
-	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
-}
+type doctorCmd struct{ printer }
 
 // The states of a finding.
 const (
@@ -33,11 +32,7 @@ const (
 // Run looks at everything that slowburn needs, changes nothing, and answers "no" if something does
 // not work.
 func (c *doctorCmd) Run(e *env) error {
-	cfg, err := config.Load(e.cli.ConfigFile)
-	if err != nil {
-		return refused(err)
-	}
-	set, err := cfg.LoadSet()
+	cfg, set, err := config.LoadAll(e.cli.ConfigFile)
 	if err != nil {
 		return refused(err)
 	}
@@ -49,7 +44,7 @@ func (c *doctorCmd) Run(e *env) error {
 	d.slack(ctx)
 	d.receivers(ctx)
 	d.store(ctx)
-	if err := c.print(e, d.found); err != nil {
+	if err := c.print(e, d.found, d.table); err != nil {
 		return cannotFindOut(err)
 	}
 	if slices.ContainsFunc(d.found, func(f api.Finding) bool { return f.State == stateFail }) {
@@ -60,20 +55,6 @@ func (c *doctorCmd) Run(e *env) error {
 
 // doctorTimeout bounds the whole look.
 const doctorTimeout = 2 * time.Minute
-
-func (c *doctorCmd) print(e *env, found []api.Finding) error {
-	if done, err := (remote{Output: c.Output}).print(e, found); done {
-		return err
-	}
-	t := newTable(e.out, "", "PART", "FINDING")
-	for _, f := range found {
-		t.row(f.State, f.Part, f.Finding)
-		if f.Todo != "" {
-			t.row("", "", "  → "+f.Todo)
-		}
-	}
-	return t.flush()
-}
 
 // doctor collects findings.
 type doctor struct {
@@ -91,6 +72,18 @@ func (d *doctor) add(state, part, todo, format string, args ...any) {
 	d.found = append(d.found, api.Finding{State: state, Part: part, Finding: fmt.Sprintf(format, args...), Todo: todo})
 }
 
+// table prints the findings, and below each what to do about it.
+func (d *doctor) table() error {
+	t := newTable(d.out, "", "PART", "FINDING")
+	for _, f := range d.found {
+		t.row(f.State, f.Part, f.Finding)
+		if f.Todo != "" {
+			t.row("", "", "  → "+f.Todo)
+		}
+	}
+	return t.flush()
+}
+
 // prometheus looks at the source of the data.
 func (d *doctor) prometheus(ctx context.Context) {
 	const part = "prometheus"
@@ -104,12 +97,10 @@ func (d *doctor) prometheus(ctx context.Context) {
 		d.add(stateFail, part, err.Hint, "queries do not work: %v", err)
 		return
 	}
-	info, failed := client.BuildInfo(ctx)
-	switch {
-	case failed != nil:
+	if info, failed := client.BuildInfo(ctx); failed != nil {
 		d.add(stateWarn, part, "", "it answers queries and does not say what it is; some servers do not")
-	default:
-		d.ok(part, "%s %s answers", firstWord(info.Application, "Prometheus"), info.Version)
+	} else {
+		d.ok(part, "%s %s answers", cmp.Or(info.Application, "Prometheus"), info.Version)
 	}
 	d.sourceClock(ctx, client)
 	d.scrapes(ctx, client)
@@ -118,15 +109,6 @@ func (d *doctor) prometheus(ctx context.Context) {
 	} else {
 		d.ok(part, "exemplars can be read, for example traces in messages")
 	}
-}
-
-func firstWord(texts ...string) string {
-	for _, s := range texts {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // sourceClock compares the source's clock with ours. Decisions go by the source's, so only much is

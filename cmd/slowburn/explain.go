@@ -32,10 +32,7 @@ func (c *explainCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if done, err := c.print(e, x.Explanation); done {
-		return err
-	}
-	return x.tell(e.out, c.By)
+	return c.print(e, x.Explanation, func() error { return x.tell(e.out, c.By) })
 }
 
 func (c *explainCmd) explain(e *env) (*explanation, error) {

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
-	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
@@ -19,10 +19,8 @@ func (x *explanation) tell(w io.Writer, by string) error {
 	fmt.Fprintf(w, "From %s to %s: %s bad of %s events, %s of the budget of %s.\n\n",
 		figures.UTC(x.From), figures.UTC(x.To), eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed), allowed)
 	x.tellCorrections(w)
-	for _, part := range []func(io.Writer, string) error{x.tellBuckets, x.tellIncidents} {
-		if err := part(w, by); err != nil {
-			return err
-		}
+	if err := errors.Join(x.tellBuckets(w, by), x.tellIncidents(w)); err != nil {
+		return err
 	}
 	x.tellData(w)
 	if x.Journey != nil {
@@ -50,11 +48,8 @@ func (x *explanation) tellCorrections(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// quiet reports whether there is nothing to tell: no bad event, and no minute that is not known or
-// left out.
-func quiet(b api.SpentBucket) bool { return b.Bad == 0 && b.Known == b.Minutes }
-
-// tellBuckets shows every day, but of the hours only those that have something to tell.
+// tellBuckets shows every day, but of the hours only those that have something to tell: a bad event,
+// or a minute that is not known or left out.
 func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	columns := []string{strings.ToUpper(by), "BAD", "TOTAL", "BUDGET", "KNOWN MINUTES"}
 	if x.GrossBad != nil {
@@ -63,7 +58,7 @@ func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	t := newTable(w, columns...)
 	hidden, leftOut := 0, 0.0
 	for _, b := range x.Buckets {
-		if by == "hour" && quiet(b) {
+		if by == "hour" && b.Bad == 0 && b.Known == b.Minutes {
 			hidden++
 			continue
 		}
@@ -92,7 +87,7 @@ func (x *explanation) corrected(minutes int, bad float64, row ...string) []strin
 	return append(row, fmt.Sprintf("%s bad in %s", eventsOf(bad), figures.Plural(minutes, "minute")))
 }
 
-func (x *explanation) tellIncidents(w io.Writer, _ string) error {
+func (x *explanation) tellIncidents(w io.Writer) error {
 	fmt.Fprintln(w)
 	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "BAD", "BUDGET")
 	for _, i := range x.Incidents {
@@ -152,15 +147,12 @@ func (x *explanation) tellAlerts(w io.Writer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "False pages: %s in %d simulated days of unrelated failures at half of the allowed error ratio.\n", countOf(p.FalsePages), p.FalseDays)
-	return err
-}
-
-func countOf(n int) string {
-	if n == 0 {
-		return "none"
+	pages := "none"
+	if p.FalsePages > 0 {
+		pages = fmt.Sprint(p.FalsePages)
 	}
-	return fmt.Sprint(n)
+	_, err := fmt.Fprintf(w, "False pages: %s in %d simulated days of unrelated failures at half of the allowed error ratio.\n", pages, p.FalseDays)
+	return err
 }
 
 // orNever writes seconds.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -41,15 +42,26 @@ func (c *gateCmd) Run(e *env) error {
 		query = url.Values{"spend": {c.Spend}}
 	}
 	var g api.Gate
-	if err := c.get(e, gatePath(c.Which), query, &g); err != nil {
+	service, name, one := strings.Cut(c.Which, "/")
+	path := "gate/" + url.PathEscape(service)
+	if one {
+		path += "/" + url.PathEscape(name)
+	}
+	if err := c.get(e, path, query, &g); err != nil {
 		return cannotFindOut(err) // a service that nobody knows is no reason to release, and none not to
 	}
-	if done, err := c.print(e, g); !done {
-		printGate(e, g)
-	} else if err != nil {
+	if err := c.print(e, g, func() error { return printGate(e, g) }); err != nil {
 		return err
 	}
-	return gateCode(g)
+	switch {
+	case g.Go:
+		return nil
+	case g.State == "unknown":
+		return exitError{exitUnknown, nil}
+	case g.State == "caution":
+		return exitError{exitGuarded, nil}
+	}
+	return exitError{exitNo, nil}
 }
 
 // permit writes an override or an exemption down.
@@ -73,40 +85,14 @@ func (c *gateCmd) reserve(e *env) error {
 	end := start.Add(c.For)
 	n := api.NewChange{Service: c.Which, Kind: "experiment", Title: c.Title, Start: &start, End: &end, Spend: c.Spend, By: c.By, Via: "cli", Text: c.Reason}
 	var done api.Change
-	if err := c.post(e, "changes", n, &done); err != nil {
+	return c.record(e, "changes", n, &done, func() error {
+		_, err := fmt.Fprintf(e.out, "go: the experiment may run until %s\nKey: %s\nAsk again and again whether it must end: %s/api/v1/experiments/%s\n",
+			figures.UTC(end), done.Key, strings.TrimSuffix(c.URL, "/"), done.Key)
 		return err
-	}
-	if printed, err := c.print(e, done); printed {
-		return err
-	}
-	_, err := fmt.Fprintf(e.out, "go: the experiment may run until %s\nKey: %s\nAsk again and again whether it must end: %s/api/v1/experiments/%s\n",
-		figures.UTC(end), done.Key, strings.TrimSuffix(c.URL, "/"), done.Key)
-	return err
+	})
 }
 
-func gatePath(which string) string {
-	service, name, one := strings.Cut(which, "/")
-	path := "gate/" + url.PathEscape(service)
-	if one {
-		path += "/" + url.PathEscape(name)
-	}
-	return path
-}
-
-// gateCode is the exit code of a verdict, which has been printed.
-func gateCode(g api.Gate) error {
-	switch {
-	case g.Go:
-		return nil
-	case g.State == "unknown":
-		return exitError{exitUnknown, nil}
-	case g.State == "caution":
-		return exitError{exitGuarded, nil}
-	}
-	return exitError{exitNo, nil}
-}
-
-func printGate(e *env, g api.Gate) {
+func printGate(e *env, g api.Gate) error {
 	answer := "no"
 	switch {
 	case g.Go:
@@ -116,11 +102,7 @@ func printGate(e *env, g api.Gate) {
 	case g.State == "unknown":
 		answer = "nobody knows"
 	}
-	which := g.SLO
-	if which == "" {
-		which = g.Service
-	}
-	fmt.Fprintf(e.out, "%s: %s, %s\n%s\n", which, g.State, answer, g.Reason)
+	fmt.Fprintf(e.out, "%s: %s, %s\n%s\n", cmp.Or(g.SLO, g.Service), g.State, answer, g.Reason)
 	if g.Go || g.State != "open" { // an open gate may still be closed to an experiment
 		fmt.Fprintln(e.out, g.Meaning)
 	}
@@ -134,11 +116,11 @@ func printGate(e *env, g api.Gate) {
 		fmt.Fprintf(e.out, "Permitted by %s (%s, key %s): %s\n", p.By, p.Kind, p.Key, p.Reason)
 	}
 	if len(g.Budgets) == 0 {
-		return
+		return nil
 	}
 	t := newTable(e.out, "", "BUDGET", "GATE", "LEFT")
 	for _, b := range g.Budgets {
 		t.row("", b.SLO, b.State, leftOf(b.Account))
 	}
-	_ = t.flush()
+	return t.flush()
 }

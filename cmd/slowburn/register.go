@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,7 +13,7 @@ import (
 )
 
 type registerCmd struct {
-	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+	client
 	Output string `short:"o" help:"How to print." enum:"json,csv" default:"json"`
 	From   string `help:"Only incidents that were open after this time, such as 2026-01-01T00:00:00Z." placeholder:"TIME"`
 	To     string `help:"And before this one." placeholder:"TIME"`
@@ -22,31 +21,20 @@ type registerCmd struct {
 
 // Run prints the incident register.
 func (c *registerCmd) Run(e *env) error {
-	q := url.Values{}
-	for name, value := range map[string]string{"from": c.From, "to": c.To} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	d := remote{URL: c.URL}
+	q := url.Values{"from": {c.From}, "to": {c.To}}
 	if c.Output == "csv" {
 		q.Set("format", "csv")
-		return d.copy(e, "register", q)
+		return c.copy(e, "register", q)
 	}
 	var entries json.RawMessage
-	if err := d.get(e, "register", q, &entries); err != nil {
+	if err := c.get(e, "register", q, &entries); err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := json.Indent(&b, entries, "", "  "); err != nil {
-		return cannotFindOut(err)
-	}
-	_, err := fmt.Fprintln(e.out, b.String())
-	return err
+	return writeIndented(e.out, entries)
 }
 
 // copy prints an answer of the API that is a file.
-func (d remote) copy(e *env, path string, q url.Values) error {
+func (d client) copy(e *env, path string, q url.Values) error {
 	resp, err := d.send(e, http.MethodGet, "api/v1/"+path+"?"+q.Encode(), nil)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 
@@ -10,7 +9,7 @@ import (
 )
 
 type reportCmd struct {
-	URL    string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+	client
 	Output string `short:"o" help:"How to print: html is one file that needs nothing else." enum:"markdown,html,json" default:"markdown"`
 	HTML   bool   `name:"html" help:"The same as --output=html."`
 	Name   string `arg:"" optional:"" help:"The report's name." default:"weekly"`
@@ -19,7 +18,6 @@ type reportCmd struct {
 
 // Run prints a report: one that was sent, or that of any other period, made now from the ledger.
 func (c *reportCmd) Run(e *env) error {
-	d := remote{URL: c.URL}
 	period := c.Period
 	if period != "" {
 		if _, err := report.ParsePeriod(period); err != nil {
@@ -27,7 +25,7 @@ func (c *reportCmd) Run(e *env) error {
 		}
 	} else {
 		var sent []api.Report
-		if err := d.get(e, "reports", url.Values{"name": {c.Name}, "limit": {"1"}}, &sent); err != nil {
+		if err := c.get(e, "reports", url.Values{"name": {c.Name}, "limit": {"1"}}, &sent); err != nil {
 			return err
 		}
 		if len(sent) == 0 {
@@ -37,16 +35,14 @@ func (c *reportCmd) Run(e *env) error {
 	}
 	path := "reports/" + url.PathEscape(c.Name) + "/" + url.PathEscape(period)
 	if c.HTML || c.Output == "html" {
-		return d.page(e, path+"?file=1")
+		return c.page(e, path+"?file=1")
 	}
 	var r api.Report
-	if err := d.get(e, path, nil, &r); err != nil {
+	if err := c.get(e, path, nil, &r); err != nil {
 		return err
 	}
 	if c.Output == "json" {
-		enc := json.NewEncoder(e.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r.Data)
+		return indented(e.out).Encode(r.Data)
 	}
 	_, err := fmt.Fprint(e.out, r.Markdown)
 	return err

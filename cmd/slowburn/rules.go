@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,11 +55,8 @@ func (c *rulesCmd) load(e *env) (*slo.Set, error) {
 	if len(c.Paths) > 0 {
 		return config.LoadSLOs(c.Paths)
 	}
-	cfg, err := config.Load(e.cli.ConfigFile)
-	if err != nil {
-		return nil, err
-	}
-	return cfg.LoadSet()
+	_, set, err := config.LoadAll(e.cli.ConfigFile)
+	return set, err
 }
 
 // write prints the groups, or puts them into the file.
@@ -90,9 +86,7 @@ func (c *rulesCmd) print(out io.Writer, groups []rules.Group) error {
 		}
 		return err
 	case "json":
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(groups)
+		return indented(out).Encode(groups)
 	}
 	t := newTable(out, "GROUP", "KIND", "NAME", "FOR", "SEVERITY", "WINDOWS")
 	for _, g := range groups {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -32,35 +33,26 @@ func (c *serveCmd) Run(e *env) error {
 	if err := web.CheckAddress(c.Listen, auth, c.Insecure); err != nil {
 		return exitError{exitUsage, err}
 	}
-	cfg, err := config.Load(e.cli.ConfigFile)
-	if err != nil {
-		return refused(err)
-	}
-	set, err := cfg.LoadSet()
+	cfg, set, err := config.LoadAll(e.cli.ConfigFile)
 	if err != nil {
 		return refused(err)
 	}
 	for _, w := range append(slices.Clone(set.Warnings), set.Expired(e.now())...) {
 		e.log.Warn("SLO file", "lint", w.ID, "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
 	}
-	if c.Storage != "" {
-		cfg.StorePath = c.Storage
-	}
+	cfg.StorePath = cmp.Or(c.Storage, cfg.StorePath)
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return cannotFindOut(fmt.Errorf("listening: %w", err))
 	}
-	external := c.ExternalURL
-	if external == "" {
-		external = "http://" + listener.Addr().String()
-	}
+	address := "http://" + listener.Addr().String()
 	a, err := daemon.New(e.ctx, cfg, set, daemon.Options{
 		Log: e.log, Clock: e.now, Every: e.every, Lag: c.Lag, Listener: listener,
-		ExternalURL: external, WebConfig: c.WebConfig, ConfigFile: e.cli.ConfigFile, Getenv: e.getenv,
+		ExternalURL: cmp.Or(c.ExternalURL, address), WebConfig: c.WebConfig, ConfigFile: e.cli.ConfigFile, Getenv: e.getenv,
 	})
 	if err != nil {
 		return cannotFindOut(err)
 	}
-	e.log.Info("slowburn is running", "address", "http://"+listener.Addr().String(), "slos", len(set.Specs), "store", cfg.StorePath)
+	e.log.Info("slowburn is running", "address", address, "slos", len(set.Specs), "store", cfg.StorePath)
 	return a.Run(e.ctx)
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -57,10 +59,7 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 	for _, s := range all {
 		over = over || s.Budget.Remaining != nil && *s.Budget.Remaining < 0
 	}
-	if done, err := c.print(e, all); done {
-		return over, err
-	}
-	return over, printStatus(e, all)
+	return over, c.print(e, all, func() error { return printStatus(e, all) })
 }
 
 func (c *statusCmd) wanted(s api.SLO) bool {
@@ -70,26 +69,24 @@ func (c *statusCmd) wanted(s api.SLO) bool {
 // worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad
 // it is.
 func worseFirst(a, b api.SLO) int {
-	switch left, right := a.Budget.Remaining, b.Budget.Remaining; {
-	case left == nil && right == nil:
-		return strings.Compare(a.ID, b.ID)
-	case left == nil:
-		return -1
-	case right == nil:
-		return 1
-	case *left < *right:
-		return -1
-	case *left > *right:
-		return 1
+	left := func(s api.SLO) float64 {
+		if s.Budget.Remaining == nil {
+			return math.Inf(-1)
+		}
+		return *s.Budget.Remaining
 	}
-	return strings.Compare(a.ID, b.ID)
+	return cmp.Or(cmp.Compare(left(a), left(b)), cmp.Compare(a.ID, b.ID))
 }
 
 func printStatus(e *env, all []api.SLO) error {
 	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "STATE")
 	for _, s := range all {
+		gate := figures.Unknown
+		if s.Gate != nil {
+			gate = *s.Gate
+		}
 		t.row(s.ID, figures.Decimal(s.Objective)+" %", s.Window, sliOf(s.Budget.Bad, s.Budget.Total, s.Objective), leftOf(s.Budget.Account),
-			burnOf(s), outlookOf(s.Budget), gateOf(s), stateOf(s)+marked(s))
+			burnOf(s), outlookOf(s.Budget), gate, stateOf(s)+marked(s))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -167,14 +164,6 @@ func burnOf(s api.SLO) string {
 	return figures.Times(*b.Rate) + " over " + b.Window
 }
 
-// gateOf returns what the error-budget policy says.
-func gateOf(s api.SLO) string {
-	if s.Gate == nil {
-		return figures.Unknown
-	}
-	return *s.Gate
-}
-
 func outlookOf(b api.Budget) string {
 	switch b.Outlook {
 	case "exhausts":
@@ -231,29 +220,22 @@ type incidentsListCmd struct {
 
 // Run lists incidents.
 func (c *incidentsListCmd) Run(e *env) error {
-	query := url.Values{"limit": {fmt.Sprint(c.Limit)}}
+	query := url.Values{"service": {c.Service}, "limit": {fmt.Sprint(c.Limit)}}
 	if c.Open {
 		query.Set("open", "true")
 	}
-	if c.Service != "" {
-		query.Set("service", c.Service)
-	}
 	var all []api.Incident
-	if err := c.get(e, "incidents", query, &all); err != nil {
-		return err
-	}
-	if done, err := c.print(e, all); done {
-		return err
-	}
-	t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "BUDGET")
-	for _, i := range all {
-		state := "resolved"
-		if i.Open {
-			state = "open"
+	return c.show(e, "incidents", query, &all, func() error {
+		t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "BUDGET")
+		for _, i := range all {
+			state := "resolved"
+			if i.Open {
+				state = "open"
+			}
+			t.row(i.ID, i.Severity, state, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
 		}
-		t.row(i.ID, i.Severity, state, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
-	}
-	return t.flush()
+		return t.flush()
+	})
 }
 
 type incidentsShowCmd struct {
@@ -264,26 +246,22 @@ type incidentsShowCmd struct {
 // Run shows one incident.
 func (c *incidentsShowCmd) Run(e *env) error {
 	var i api.IncidentDetail
-	if err := c.get(e, "incidents/"+url.PathEscape(c.ID), nil, &i); err != nil {
-		return err
-	}
-	if done, err := c.print(e, i); done {
-		return err
-	}
-	fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
-		i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
-	if i.Title != "" {
-		fmt.Fprintf(e.out, "declared: %s\n", i.Title)
-	}
-	if i.MergedInto != "" {
-		fmt.Fprintf(e.out, "merged into %s\n", i.MergedInto)
-	}
-	if i.TimeToAcknowledge != nil {
-		fmt.Fprintf(e.out, "acknowledged by %s after %s\n", i.AcknowledgedBy, lasting(*i.TimeToAcknowledge))
-	}
-	fmt.Fprintln(e.out)
-	for _, h := range i.Timeline {
-		fmt.Fprintf(e.out, "%s  %-11s %s\n", figures.UTC(h.At), h.Kind, h.Text)
-	}
-	return nil
+	return c.show(e, "incidents/"+url.PathEscape(c.ID), nil, &i, func() error {
+		fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
+			i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
+		if i.Title != "" {
+			fmt.Fprintf(e.out, "declared: %s\n", i.Title)
+		}
+		if i.MergedInto != "" {
+			fmt.Fprintf(e.out, "merged into %s\n", i.MergedInto)
+		}
+		if i.TimeToAcknowledge != nil {
+			fmt.Fprintf(e.out, "acknowledged by %s after %s\n", i.AcknowledgedBy, lasting(*i.TimeToAcknowledge))
+		}
+		fmt.Fprintln(e.out)
+		for _, h := range i.Timeline {
+			fmt.Fprintf(e.out, "%s  %-11s %s\n", figures.UTC(h.At), h.Kind, h.Text)
+		}
+		return nil
+	})
 }

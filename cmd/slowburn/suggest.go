@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
@@ -26,9 +27,12 @@ type suggestCmd struct {
 // Run looks at what the server has and writes SLO files for it. Without anything to propose the
 // answer is no.
 func (c *suggestCmd) Run(e *env) error {
-	only, err := c.only()
-	if err != nil {
-		return exitError{exitUsage, err}
+	var only *regexp.Regexp
+	if c.Service != "" {
+		var err error
+		if only, err = regexp.Compile("^(?:" + c.Service + ")$"); err != nil {
+			return exitError{exitUsage, fmt.Errorf("--service %q: %w", c.Service, err)}
+		}
 	}
 	existing, sources, client, err := c.prepare(e)
 	if err != nil {
@@ -43,27 +47,14 @@ func (c *suggestCmd) Run(e *env) error {
 	if err := errors.Join(failure, err); err != nil {
 		return cannotFindOut(err) // what was found is written all the same
 	}
-	for _, p := range list {
-		if !p.Empty() {
-			return nil
-		}
+	if slices.ContainsFunc(list, func(p suggest.Proposal) bool { return !p.Empty() }) {
+		return nil
 	}
 	return answerNo(errors.New("nothing was found that an SLO could be made of and that has none yet"))
 }
 
 // settled is how long ago samples have arrived for certain.
 const settled = probeWindow / 5
-
-func (c *suggestCmd) only() (*regexp.Regexp, error) {
-	if c.Service == "" {
-		return nil, nil
-	}
-	r, err := regexp.Compile("^(?:" + c.Service + ")$")
-	if err != nil {
-		return nil, fmt.Errorf("--service %q: %w", c.Service, err)
-	}
-	return r, nil
-}
 
 // prepare finds the server, the SLOs that exist already, and the sources that are known. Without a
 // configuration there are no SLOs, and no sources but the built-in ones.
@@ -131,7 +122,7 @@ func (c *suggestCmd) write(out io.Writer, list []suggest.Proposal) error {
 			continue
 		}
 		name := filepath.Join(c.OutputDir, p.Service.Name+".yaml")
-		switch err := create(name, p.YAML()); {
+		switch err := create(name, p.YAML(), 0o666); {
 		case errors.Is(err, fs.ErrExist):
 			fmt.Fprintf(out, "%s exists and is left alone\n", name)
 		case err != nil:
@@ -144,8 +135,8 @@ func (c *suggestCmd) write(out io.Writer, list []suggest.Proposal) error {
 }
 
 // create writes a file that does not exist yet.
-func create(name string, data []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+func create(name string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
