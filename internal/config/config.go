@@ -51,13 +51,13 @@ type Report struct {
 	Channel string // "" is Slack's default channel
 }
 
-// ReviewsConfig says where postmortems are kept as files.
+// Reviews says where postmortems are kept as files.
 type Reviews struct {
 	Path     string // a folder; "" keeps none
 	Template string // the text of the house's own template, "" for the usual one
 }
 
-// PrometheusConfig says where the metrics are.
+// Prometheus says where the metrics are.
 type Prometheus struct {
 	URL         string
 	Timeout     time.Duration
@@ -72,7 +72,7 @@ func (p Prometheus) Beside() Prometheus {
 	return p
 }
 
-// SlackConfig says how messages reach people. Without a token and a webhook nothing is sent, and
+// Slack says how messages reach people. Without a token and a webhook nothing is sent, and
 // the log and the web pages say so.
 type Slack struct {
 	Channel      string

@@ -195,11 +195,10 @@ func oneOrMore(v strictyaml.Value) []string {
 	if v.IsList() {
 		return texts(v)
 	}
-	text, ok := v.Text()
-	if !ok {
-		return nil
+	if text, ok := v.Text(); ok {
+		return []string{text}
 	}
-	return []string{text}
+	return nil
 }
 
 // readTo reads names of receivers, which must exist.

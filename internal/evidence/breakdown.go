@@ -9,7 +9,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -82,11 +81,7 @@ func (s series) suffixed(suffix string, more ...*labels.Matcher) series {
 
 // String returns the selector. Values are quoted by Prometheus' own printer.
 func (s series) String() string {
-	parts := []string{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, s.metric).String()}
-	for _, m := range s.matchers {
-		parts = append(parts, m.String())
-	}
-	return "{" + strings.Join(parts, ",") + "}"
+	return braces(append([]*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, s.metric)}, s.matchers...))
 }
 
 // counterOf returns the counter that a query reads: a bare selector, or the one below sum and rate

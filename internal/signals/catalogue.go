@@ -195,7 +195,11 @@ func readSaturation(v strictyaml.Value) (out []saturationSource) {
 		s.name, _ = o.Need("name", "write what gets full").Text()
 		s.query = readTemplate(o.Need("query", "write the PromQL of the measure"))
 		if limit := o.Get("limit"); limit.Given() {
-			s.limit = readLimit(limit)
+			if f, ok := limit.Number(); ok && f <= 0 {
+				limit.Problem("limit must be a number above zero", "write the value at which it is full, such as 0.9")
+			} else {
+				s.limit = f
+			}
 		}
 		out = append(out, s)
 	}
@@ -212,16 +216,6 @@ func readTemplate(v strictyaml.Value) template {
 		v.Problem(err.Error(), "")
 	}
 	return t
-}
-
-// readLimit reads a number above zero.
-func readLimit(v strictyaml.Value) float64 {
-	f, ok := v.Number()
-	if ok && f <= 0 {
-		v.Problem("limit must be a number above zero", "write the value at which it is full, such as 0.9")
-		return 0
-	}
-	return f
 }
 
 // readAlternatives reads lists of matchers.

@@ -180,7 +180,12 @@ func (f *Filled) fillErrors(match []*labels.Matcher, live *Live) {
 		f.Errors.Query = share(count("rate", bad), total)
 		return
 	}
-	good := Selector(metric, f.Counts.Matchers, opposites(conditions))
+	var inverse []*labels.Matcher
+	for _, m := range conditions {
+		i, _ := m.Inverse() // every kind of matcher has one
+		inverse = append(inverse, i)
+	}
+	good := Selector(metric, f.Counts.Matchers, inverse)
 	f.Counts.Good = f.asCount(good)
 	f.Errors.Query = "1 - " + share(count("rate", good), total)
 }
@@ -206,14 +211,6 @@ func (f *Filled) asCount(selector string) string {
 // total.
 func share(part, total string) string {
 	return "((" + part + ") or (" + total + ") * 0) / (" + total + ")"
-}
-
-func opposites(set []*labels.Matcher) []*labels.Matcher {
-	out := make([]*labels.Matcher, len(set))
-	for i, m := range set {
-		out[i] = opposite(m)
-	}
-	return out
 }
 
 func labelNames(alternatives [][]*labels.Matcher) (out []string) {

@@ -177,10 +177,11 @@ func (e *Entry) PickTraffic(live *Live) []string {
 // pickHistogram returns the first histogram that exists. The one of the traffic that is counted
 // comes first, so that both are about the same events.
 func (e *Entry) pickHistogram(live *Live) (name string, native bool) {
-	candidates := slices.Clone(e.latency.histograms)
+	candidates := e.latency.histograms
 	if total := e.PickTraffic(live); len(total) > 0 {
-		base := strings.TrimSuffix(total[0], "_count")
-		slices.SortStableFunc(candidates, func(a, b string) int { return rank(a == base) - rank(b == base) })
+		if base := strings.TrimSuffix(total[0], "_count"); slices.Contains(candidates, base) {
+			candidates = append([]string{base}, candidates...)
+		}
 	}
 	for _, name := range candidates {
 		switch {
@@ -191,13 +192,6 @@ func (e *Entry) pickHistogram(live *Live) (name string, native bool) {
 		}
 	}
 	return "", false
-}
-
-func rank(first bool) int {
-	if first {
-		return 0
-	}
-	return 1
 }
 
 // PickGroup chooses the labels that tell services apart, among those that the metric has.

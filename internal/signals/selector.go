@@ -62,15 +62,6 @@ func ParseMatch(text string) ([]*labels.Matcher, error) {
 	return promQL.ParseMetricSelector(text)
 }
 
-// opposite returns the matcher that matches whatever m does not.
-func opposite(m *labels.Matcher) *labels.Matcher {
-	types := map[labels.MatchType]labels.MatchType{
-		labels.MatchEqual: labels.MatchNotEqual, labels.MatchNotEqual: labels.MatchEqual,
-		labels.MatchRegexp: labels.MatchNotRegexp, labels.MatchNotRegexp: labels.MatchRegexp,
-	}
-	return labels.MustNewMatcher(types[m.Type], m.Name, m.Value)
-}
-
 // template is a query of the catalogue, parsed once. In its text `$window` stands for the range.
 type template struct {
 	text    string

@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -113,15 +114,7 @@ func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Tim
 	if o.Catalogue == nil {
 		o.Catalogue = defaultCatalogue()
 	}
-	if o.Window == 0 {
-		o.Window = snapshotWindow
-	}
-	if o.Timeout == 0 {
-		o.Timeout = snapshotTimeout
-	}
-	if o.Back == 0 {
-		o.Back = baselineBack
-	}
+	o.Window, o.Timeout, o.Back = cmp.Or(o.Window, snapshotWindow), cmp.Or(o.Timeout, snapshotTimeout), cmp.Or(o.Back, baselineBack)
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	s := Snapshot{Service: service.Name, At: at.UTC(), Window: o.Window, Back: o.Back}
@@ -208,17 +201,13 @@ type taker struct {
 	back   time.Duration
 }
 
-func (t taker) render(query string) string {
-	return strings.ReplaceAll(query, slo.WindowVariable, slo.ShortDuration(t.window))
-}
-
 func (t taker) signal(name string, p Part) Signal {
 	s := Signal{Name: name, What: p.Name, Unit: p.Unit}
 	if p.Query == "" {
 		s.Now.Reason, s.Baseline.Reason = p.Reason, p.Reason
 		return s
 	}
-	s.Query = t.render(p.Query)
+	s.Query = strings.ReplaceAll(p.Query, slo.WindowVariable, slo.ShortDuration(t.window))
 	s.Now, s.Baseline = t.number(s.Query, t.at), t.number(s.Query, t.at.Add(-t.back))
 	return s
 }
@@ -226,11 +215,12 @@ func (t taker) signal(name string, p Part) Signal {
 func (t taker) saturation(p Part) Saturation {
 	s := Saturation{Signal: t.signal(p.Name, p), Limit: p.Limit}
 	s.What = ""
-	if p.Limit <= 0 || !s.Now.Known {
+	switch {
+	case p.Limit <= 0:
 		s.Forecast.Reason = "no limit is known"
-		if p.Limit > 0 {
-			s.Forecast.Reason = s.Now.Reason
-		}
+		return s
+	case !s.Now.Known:
+		s.Forecast.Reason = s.Now.Reason
 		return s
 	}
 	curves, err := t.client.Range(t.ctx, s.Query, t.at.Add(-longLook), t.at, forecastStep)

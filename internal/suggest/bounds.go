@@ -89,15 +89,11 @@ func (t types) describe() string {
 	if t.values == nil {
 		return "all requests"
 	}
-	return "the requests with " + t.label + " " + strings.Join(quoted(t.values), ", ")
-}
-
-func quoted(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = strconv.Quote(s)
+	var quoted []string
+	for _, v := range t.values {
+		quoted = append(quoted, strconv.Quote(v))
 	}
-	return out
+	return "the requests with " + t.label + " " + strings.Join(quoted, ", ")
 }
 
 // How many buckets and routes are read for one source.
@@ -143,7 +139,7 @@ func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return sortTypes(cellsOf(cells, route), route, c.Unit), "", nil
+	return sortTypes(cells, route, c.Unit), "", nil
 }
 
 // route returns the label that tells request types apart, "" if there is none or it has too many
@@ -162,34 +158,28 @@ func (s *scout) route(src source, metric string, matchers []*labels.Matcher) (st
 	return "", nil
 }
 
-// cell is the requests of one service, route and bucket.
+// cell is the requests within one bucket.
 type cell struct {
-	group, route, le string
-	n                float64
+	le string
+	n  float64
 }
 
-func cellsOf(list []prom.Element, route string) (out []cell) {
+// sortTypes makes a ladder of every route of every service, and joins the routes of a class.
+func sortTypes(list []prom.Element, route string, unit float64) map[string][]types {
+	services := map[string]map[string][]cell{} // by route
 	for _, one := range list {
 		rest := maps.Clone(one.Labels)
 		delete(rest, labels.BucketLabel)
 		delete(rest, route)
-		out = append(out, cell{labelKey(rest), one.Labels[route], one.Labels[labels.BucketLabel], one.Value})
-	}
-	return out
-}
-
-// sortTypes makes a ladder of every route and joins the routes of a class.
-func sortTypes(cells []cell, route string, unit float64) map[string][]types {
-	byRoute := map[string]map[string][]cell{}
-	for _, c := range cells {
-		if byRoute[c.group] == nil {
-			byRoute[c.group] = map[string][]cell{}
+		service, value := labelKey(rest), one.Labels[route]
+		if services[service] == nil {
+			services[service] = map[string][]cell{}
 		}
-		byRoute[c.group][c.route] = append(byRoute[c.group][c.route], c)
+		services[service][value] = append(services[service][value], cell{one.Labels[labels.BucketLabel], one.Value})
 	}
 	out := map[string][]types{}
-	for g, routes := range byRoute {
-		out[g] = typesOf(routes, route, unit)
+	for service, routes := range services {
+		out[service] = typesOf(routes, route, unit)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package suggest
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -57,15 +58,11 @@ func (r resolution) gained(selector string) string {
 
 // last returns the last value within a time, which may lie back.
 func (r resolution) last(selector string, within time.Duration, offset string) string {
-	return "last_over_time(" + selector + "[" + slo.ShortDuration(within) + r.looks() + "]" + offset + ")"
-}
-
-// looks returns the resolution of a subquery, or nothing if every sample is read.
-func (r resolution) looks() string {
-	if r.every == 0 {
-		return ""
+	looks := "" // at every sample
+	if r.every > 0 {
+		looks = ":" + slo.ShortDuration(r.every)
 	}
-	return ":" + slo.ShortDuration(r.every)
+	return "last_over_time(" + selector + "[" + slo.ShortDuration(within) + looks + "]" + offset + ")"
 }
 
 // manyStep is the step of what is read one service at a time, with a look every half hour.
@@ -252,7 +249,8 @@ func (s *scout) late(query string) (limit float64, r record, err error) {
 	if err != nil || len(age) == 0 {
 		return 0, record{}, err
 	}
-	usual := median(age)
+	ages := slices.Sorted(maps.Values(age))
+	usual := ages[len(ages)/2]
 	for _, limit = range lateSteps {
 		total, bad := curve{}, curve{}
 		for at, seconds := range age {
@@ -267,13 +265,4 @@ func (s *scout) late(query string) (limit float64, r record, err error) {
 		}
 	}
 	return limit, r, nil
-}
-
-func median(c curve) float64 {
-	var values []float64
-	for _, v := range c {
-		values = append(values, v)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

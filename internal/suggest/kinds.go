@@ -204,7 +204,11 @@ func (s *suggester) bestBound(g group, t types, c signals.Counts) (best SLO, err
 			return best, err
 		}
 		one := newSLO("latency", fmt.Sprintf(what[g.entry.Counts].fast, spoken(b.bound)), latencyWithin(c, t, b))
-		one.explain("sli.latency.below", "Yesterday %s of %s took at most %s%s.", figures.Known(b.share), t.describe(), spoken(b.bound), boundWords(c))
+		bound := ", a bound of its buckets"
+		if c.Native {
+			bound = ""
+		}
+		one.explain("sli.latency.below", "Yesterday %s of %s took at most %s%s.", figures.Known(b.share), t.describe(), spoken(b.bound), bound)
 		if _, err := strconv.ParseFloat(one.SLI.LimitText, 64); err == nil {
 			one.explain("sli.latency.below", "It is in the unit of the buckets.")
 		}
@@ -217,13 +221,6 @@ func (s *suggester) bestBound(g group, t types, c signals.Counts) (best SLO, err
 		}
 	}
 	return best, nil
-}
-
-func boundWords(c signals.Counts) string {
-	if c.Native {
-		return ""
-	}
-	return ", a bound of its buckets"
 }
 
 // latencyWithin makes an indicator of events that take no longer than a bound.

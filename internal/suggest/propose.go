@@ -20,7 +20,10 @@ func (s *suggester) proposals() ([]Proposal, error) {
 	out := make([]Proposal, len(names))
 	err := each(len(names), func(i int) (err error) {
 		v := s.services[names[i]]
-		v.Service.Tier = tier(v)
+		slices.Sort(v.class)
+		if c := slices.Compact(v.class); len(c) == 1 { // all its requests are of one class
+			v.Service.Tier = c[0]
+		}
 		if v.Service.Signals != nil {
 			v.Service.Signals.Saturation, err = s.saturation(v)
 		}
@@ -31,15 +34,6 @@ func (s *suggester) proposals() ([]Proposal, error) {
 		return nil, err
 	}
 	return out, nil
-}
-
-// tier returns the class of the service's requests, if they are all of one.
-func tier(v *service) string {
-	slices.Sort(v.class)
-	if c := slices.Compact(v.class); len(c) == 1 {
-		return c[0]
-	}
-	return ""
 }
 
 // saturation returns the measures with a limit that the runtimes know about the service and that

@@ -3,6 +3,7 @@ package suggest
 import (
 	"cmp"
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -70,12 +71,7 @@ func each(n int, f func(int) error) error {
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(errs...)
 }
 
 // sources looks for every entry of the catalogue.
@@ -201,23 +197,11 @@ func (s *scout) groups(src source) ([]group, error) {
 // valueOf returns the value of the element with these labels, 0 if there is none.
 func valueOf(list []prom.Element, want map[string]string) float64 {
 	for _, one := range list {
-		if sameLabels(one.Labels, want) {
+		if maps.Equal(one.Labels, want) {
 			return one.Value
 		}
 	}
 	return 0
-}
-
-func sameLabels(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if b[k] != v {
-			return false
-		}
-	}
-	return true
 }
 
 // census returns the metric that tells which services a source has, and the query of what happened

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -164,8 +165,8 @@ func (s *suggester) of(g group) *service {
 // name, say in another namespace, the other labels become part of it.
 func (s *suggester) nameOf(g group) string {
 	name := g.name()
-	if v := s.services[name]; v != nil && v.group.entry == g.entry && !sameLabels(v.group.values, g.values) {
-		parts := []string{}
+	if v := s.services[name]; v != nil && v.group.entry == g.entry && !maps.Equal(v.group.values, g.values) {
+		var parts []string
 		for _, label := range g.labels {
 			parts = append(parts, g.values[label])
 		}

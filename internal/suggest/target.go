@@ -3,6 +3,7 @@ package suggest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -99,9 +100,9 @@ func (r record) aim(most string) target {
 	}
 	t := target{}
 	events := r.events()
-	for _, text := range steps {
+	for i, text := range steps {
 		step, err := slo.ParseObjective(text)
-		if err != nil || tooStrict(text, most) || share > step.AllowedRatio() {
+		if err != nil || i < slices.Index(steps, most) || share > step.AllowedRatio() {
 			continue
 		}
 		if allowed := events * step.AllowedRatio(); allowed < minAllowed {
@@ -123,19 +124,6 @@ func (r record) aim(most string) target {
 	}
 	t.refused = fmt.Sprintf("in the worst week %s were good, and below 90 %% there is no objective worth promising", figures.Known(1-share))
 	return t
-}
-
-// tooStrict compares steps by their place in the list.
-func tooStrict(step, most string) bool {
-	for _, s := range steps {
-		switch {
-		case most == "" || s == most:
-			return false
-		case s == step:
-			return true
-		}
-	}
-	return false
 }
 
 // when names the time in which the target must have been met.

@@ -2,6 +2,7 @@ package suggest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -9,12 +10,7 @@ import (
 
 // Empty reports whether nothing is proposed that could stand in a file.
 func (p Proposal) Empty() bool {
-	for _, one := range p.SLOs {
-		if one.Refused == "" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.SLOs, func(one SLO) bool { return one.Refused == "" })
 }
 
 // YAML writes the proposal as an SLO file, with comments that explain each choice. The same
