@@ -104,7 +104,8 @@ func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
 func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server compare.Prometheus, at time.Time, shown map[slo.ID]*float64) ([]api.Comparison, error) {
 	tool, theirs, err := c.find(e.ctx, server, spec, at)
 	if errors.Is(err, compare.ErrNothing) {
-		return []api.Comparison{{ID: string(spec.ID()), Window: spec.Window().String(), Error: "no series of " + c.whose() + " are recorded for it"}}, nil
+		whose := map[string]string{"auto": "Sloth or Pyrra", "sloth": "Sloth", "pyrra": "Pyrra"}[c.With]
+		return []api.Comparison{{ID: string(spec.ID()), Window: spec.Window().String(), Error: "no series of " + whose + " are recorded for it"}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -160,13 +161,6 @@ func (c *compareCmd) find(ctx context.Context, server compare.Prometheus, spec *
 		}
 	}
 	return "", compare.Theirs{}, err
-}
-
-func (c *compareCmd) whose() string {
-	if c.With == "auto" {
-		return "Sloth or Pyrra"
-	}
-	return map[string]string{"sloth": "Sloth", "pyrra": "Pyrra"}[c.With]
 }
 
 // tell prints the figures, then why they differ, then the alerts that only one of both gave.

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // The exit codes.
@@ -97,6 +98,16 @@ func (e exitError) Unwrap() error { return e.err }
 
 func answerNo(err error) error      { return exitError{exitNo, err} }
 func cannotFindOut(err error) error { return exitError{exitUnknown, err} }
+
+// refused answers to files that cannot be used: "no" if they were read and are wrong, else
+// nobody knows.
+func refused(err error) error {
+	var problems slo.Problems
+	if errors.As(err, &problems) {
+		return answerNo(err)
+	}
+	return cannotFindOut(err)
+}
 
 // run parses the command line and runs its command; it returns the exit code.
 func run(args []string, around surroundings) int {

@@ -91,26 +91,18 @@ func (c *rulesCmd) print(out io.Writer, groups []rules.Group) error {
 	t := newTable(out, "GROUP", "KIND", "NAME", "FOR", "SEVERITY", "WINDOWS")
 	for _, g := range groups {
 		for _, r := range g.Rules {
-			kind, name := "record", r.Record
+			kind, name, lasting, windows := "record", r.Record, "", ""
 			if r.Alert != "" {
 				kind, name = "alert", r.Alert
 			}
-			t.row(g.Name, kind, name, ruleFor(r), r.Labels["severity"], ruleWindows(r))
+			if r.For != 0 {
+				lasting = slo.ShortDuration(r.For)
+			}
+			if r.Labels["long"] != "" {
+				windows = r.Labels["long"] + " and " + r.Labels["short"]
+			}
+			t.row(g.Name, kind, name, lasting, r.Labels["severity"], windows)
 		}
 	}
 	return t.flush()
-}
-
-func ruleFor(r rules.Rule) string {
-	if r.For == 0 {
-		return ""
-	}
-	return slo.ShortDuration(r.For)
-}
-
-func ruleWindows(r rules.Rule) string {
-	if r.Labels["long"] == "" {
-		return ""
-	}
-	return r.Labels["long"] + " and " + r.Labels["short"]
 }

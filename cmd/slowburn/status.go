@@ -48,7 +48,11 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 	if err := c.get(e, "slos", nil, &all); err != nil {
 		return false, err
 	}
-	all = slices.DeleteFunc(all, func(s api.SLO) bool { return !c.wanted(s) })
+	if c.Which != "" {
+		all = slices.DeleteFunc(all, func(s api.SLO) bool {
+			return s.Service != c.Which && s.Service+"/"+s.Name != c.Which && s.ID != c.Which
+		})
+	}
 	if len(all) == 0 && c.Which != "" {
 		return false, answerNo(fmt.Errorf("there is no SLO %q", c.Which))
 	}
@@ -60,10 +64,6 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 		over = over || s.Budget.Remaining != nil && *s.Budget.Remaining < 0
 	}
 	return over, c.print(e, all, func() error { return printStatus(e, all) })
-}
-
-func (c *statusCmd) wanted(s api.SLO) bool {
-	return c.Which == "" || s.Service == c.Which || s.Service+"/"+s.Name == c.Which || s.ID == c.Which
 }
 
 // worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad

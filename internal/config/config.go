@@ -385,18 +385,7 @@ func (c *Config) readPaths(v strictyaml.Value) []string {
 			c.paths[item.Node().Value] = item
 		}
 	}
-	return texts(v)
-}
-
-func texts(v strictyaml.Value) []string {
-	var all []string
-	list, _ := v.List(maxEntries)
-	for _, item := range list {
-		if text, ok := item.Text(); ok {
-			all = append(all, text)
-		}
-	}
-	return all
+	return v.Texts(maxEntries)
 }
 
 // login is where a password belongs that stands in an address.

@@ -193,7 +193,7 @@ func keysOf(v strictyaml.Value) (keys []string) {
 // oneOrMore returns a text, or a list of them.
 func oneOrMore(v strictyaml.Value) []string {
 	if v.IsList() {
-		return texts(v)
+		return v.Texts(maxEntries)
 	}
 	if text, ok := v.Text(); ok {
 		return []string{text}

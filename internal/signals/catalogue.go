@@ -152,16 +152,19 @@ func readEntry(v strictyaml.Value) *Entry {
 		e.Role = Role(role)
 	}
 	e.Counts, _ = o.Get("counts").OneOf(entryKeys.Choices("counts")...)
-	for _, g := range texts(o.Need("group", "write the labels that tell services apart: group: [job]")) {
+	for _, g := range o.Need("group", "write the labels that tell services apart: group: [job]").Texts(maxEntries) {
 		e.group = append(e.group, strings.Split(g, "|"))
 	}
-	for _, t := range texts(o.Get("traffic")) {
+	for _, t := range o.Get("traffic").Texts(maxEntries) {
 		e.Traffic = append(e.Traffic, strings.Split(t, " + "))
 	}
 	e.Attach, _ = o.Get("attach").Text()
 	e.only, e.errors = readAlternatives(o.Get("only")), readAlternatives(o.Get("errors"))
 	e.exclude = readMatchers(o.Get("exclude"))
-	e.failures, e.Freshness, e.Routes, e.Traps = texts(o.Get("failures")), texts(o.Get("freshness")), texts(o.Get("routes")), texts(o.Get("traps"))
+	e.failures = o.Get("failures").Texts(maxEntries)
+	e.Freshness = o.Get("freshness").Texts(maxEntries)
+	e.Routes = o.Get("routes").Texts(maxEntries)
+	e.Traps = o.Get("traps").Texts(maxEntries)
 	e.Uptime, _ = o.Get("uptime").Text()
 	e.latency = readLatency(o.Get("latency"))
 	e.saturation = readSaturation(o.Get("saturation"))
@@ -174,7 +177,7 @@ func readLatency(v strictyaml.Value) (l latencySource) {
 		return l
 	}
 	o, _ := v.Object(latencyKeys.Keys()...)
-	l.histograms = texts(o.Get("histograms"))
+	l.histograms = o.Get("histograms").Texts(maxEntries)
 	l.exclude = readMatchers(o.Get("exclude"))
 	l.name, _ = o.Get("name").Text()
 	if unit, ok := o.Get("unit").OneOf(latencyKeys.Choices("unit")...); ok {
@@ -246,17 +249,6 @@ func readMatchers(v strictyaml.Value) (out []*labels.Matcher) {
 			continue
 		}
 		out = append(out, set[0])
-	}
-	return out
-}
-
-// texts reads a list of texts.
-func texts(v strictyaml.Value) (out []string) {
-	list, _ := v.List(maxEntries)
-	for _, item := range list {
-		if s, ok := item.Text(); ok {
-			out = append(out, s)
-		}
 	}
 	return out
 }

@@ -114,7 +114,9 @@ func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Tim
 	if o.Catalogue == nil {
 		o.Catalogue = defaultCatalogue()
 	}
-	o.Window, o.Timeout, o.Back = cmp.Or(o.Window, snapshotWindow), cmp.Or(o.Timeout, snapshotTimeout), cmp.Or(o.Back, baselineBack)
+	o.Window = cmp.Or(o.Window, snapshotWindow)
+	o.Timeout = cmp.Or(o.Timeout, snapshotTimeout)
+	o.Back = cmp.Or(o.Back, baselineBack)
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	s := Snapshot{Service: service.Name, At: at.UTC(), Window: o.Window, Back: o.Back}

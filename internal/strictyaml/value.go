@@ -206,6 +206,17 @@ func (v Value) Duration() (time.Duration, bool) {
 	return d, true
 }
 
+// Texts reads a list of at most that many texts; entries that are no text are left out.
+func (v Value) Texts(most int) (all []string) {
+	list, _ := v.List(most)
+	for _, item := range list {
+		if text, ok := item.Text(); ok {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
 // List reads the entries of a list of at most that many; of a longer one there are none.
 func (v Value) List(most int) ([]Value, bool) {
 	if !v.Given() {
