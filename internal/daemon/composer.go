@@ -136,20 +136,9 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 	if !c.routing.has(config.SlackReceiver) {
 		return nil
 	}
-	s := r.Summary()
 	house := c.slack
-	if channel != "" {
-		house.Channel = channel
-	}
-	m := slack.Report{
-		House: house, Name: r.Name, Period: r.Period.String(), Title: s.Title, Verdict: s.Verdict,
-		Table: append([][]string{s.Columns}, s.Rows...), Link: s.Whole.URL, Footer: s.Span,
-		Decide: s.Decide, More: s.More,
-	}
-	for _, d := range s.Details {
-		m.Details = append(m.Details, slack.Detail{Title: d.Title, Markdown: d.Text})
-	}
-	return slack.ComposeReport(m, now)
+	house.Channel = cmp.Or(channel, house.Channel)
+	return slack.ComposeReport(slack.Report{House: house, Summary: r.Summary()}, now)
 }
 
 // Permit makes the message that somebody lets a release pass.

@@ -207,7 +207,6 @@ func (e *Engine) reportInput(ctx context.Context, seen *Snapshot, s report.Sched
 		}
 	}
 	if e.ExternalURL != "" {
-		in.Whole = report.Link{Text: "the whole report", URL: e.ExternalURL + "/reports/" + s.Name + "/" + p.String()}
 		in.Previous = report.Link{Text: p.Prev().String(), URL: e.ExternalURL + "/reports/" + s.Name + "/" + p.Prev().String()}
 	}
 	return in, nil

@@ -521,12 +521,7 @@ func (v voice) Evidence(t incidents.Told) []outbox.Entry {
 
 // Report makes the messages of a report.
 func (v voice) Report(r report.Report, _ string, now time.Time) []outbox.Entry {
-	s := r.Summary()
-	m := slack.Report{House: v.house, Name: r.Name, Period: r.Period.String(), Title: s.Title, Verdict: s.Verdict, Table: append([][]string{s.Columns}, s.Rows...)}
-	for _, d := range s.Details {
-		m.Details = append(m.Details, slack.Detail{Title: d.Title, Markdown: d.Text})
-	}
-	return slack.ComposeReport(m, now)
+	return slack.ComposeReport(slack.Report{House: v.house, Summary: r.Summary()}, now)
 }
 
 // Notice makes the messages about the source.

@@ -80,18 +80,6 @@ type Key struct {
 	Example  string
 }
 
-// InFile returns the key as it stands in slowburn.yaml; of two only one may be there.
-func (k Key) InFile() []string {
-	switch k.Form {
-	case SecretFile:
-		return []string{k.Name + "_file"}
-	case SecretOrAddress:
-		return []string{k.Name, k.Name + "_file"}
-	case Address:
-	}
-	return []string{k.Name}
-}
-
 // Form is what stands under a [Key].
 type Form int
 

@@ -41,7 +41,6 @@ type Report struct {
 	Decisions   []Decision
 
 	Previous Link
-	Whole    Link
 
 	zone *time.Location
 }
@@ -221,7 +220,7 @@ func newBuilder(in Input) *builder {
 	b.Report = Report{
 		Key:  Run{Report: in.Name, Period: in.Period}.Key(),
 		Name: in.Name, Period: in.Period, Team: in.Team, Zone: in.Zone.String(), From: from, To: to, SoFar: soFar, zone: in.Zone,
-		Undelivered: in.Undelivered, Late: in.Late, Missed: in.Missed, Previous: in.Previous, Whole: in.Whole,
+		Undelivered: in.Undelivered, Late: in.Late, Missed: in.Missed, Previous: in.Previous,
 		Tally: Tally{Over: []slo.ID{}}, Rows: []Row{}, Burners: []Burner{}, Incidents: []Incident{}, Decisions: []Decision{},
 	}
 	b.Load = Load{from: from, to: to, zone: in.Zone, shifts: map[time.Time]int{}}

@@ -31,7 +31,6 @@ type Input struct {
 	// Team makes it the report of one owner's SLOs.
 	Team     string
 	Previous Link // to the report before this one
-	Whole    Link // to the full report, for the summary
 }
 
 // Subject is one error budget with what happened to it.

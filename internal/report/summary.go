@@ -18,8 +18,6 @@ type Summary struct {
 	Rows    [][]string // the worst, at most ten
 	More    string     // "+ 4 more in the thread", or ""
 	Details []Detail   // for the thread, in order
-	Whole   Link
-	Before  Link // the previous report
 }
 
 // Detail is one section of the thread.
@@ -40,7 +38,7 @@ const (
 // Summary cuts the report into parts.
 func (r Report) Summary() Summary {
 	s := Summary{
-		Key: r.Key, Title: r.Title(), Verdict: r.Verdict(), Span: r.Span(), Whole: r.Whole, Before: r.Previous,
+		Key: r.Key, Title: r.Title(), Verdict: r.Verdict(), Span: r.Span(),
 		Columns: []string{"SLO", "SLI", "Objective", "Budget left", "Change", "Standing"},
 	}
 	for _, w := range r.Rows[:min(len(r.Rows), summaryRows)] {

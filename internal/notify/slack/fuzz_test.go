@@ -20,6 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -152,12 +153,15 @@ func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
 	for _, kind := range []alerting.ActKind{alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo} {
 		entries = append(entries, f.acted(incidents.Done{Told: f.Told, Act: randomAct(r, kind)})...)
 	}
-	report := Report{House: f.house, Name: "weekly", Period: "2026-W48", Title: text(r), Verdict: text(r), Footer: text(r), Details: []Detail{{text(r), text(r) + "\n" + text(r)}}}
+	weekly := Report{House: f.house, Summary: report.Summary{
+		Key: "report/weekly/2026-W48", Title: text(r), Verdict: text(r), Span: text(r), Columns: []string{text(r), text(r), text(r)},
+		Details: []report.Detail{{Title: text(r), Text: text(r) + "\n" + text(r)}},
+	}}
 	for range r.IntN(40) {
-		report.Table = append(report.Table, []string{text(r), text(r), text(r)})
+		weekly.Rows = append(weekly.Rows, []string{text(r), text(r), text(r)})
 	}
 	notice := Notice{House: f.house, Kind: "p", Title: text(r), Reason: text(r), Effect: text(r), Since: monday, At: monday, Over: r.IntN(2) == 0}
-	entries = append(entries, ComposeReport(report, monday)...)
+	entries = append(entries, ComposeReport(weekly, monday)...)
 	entries = append(entries, ComposeNotice(notice, monday)...)
 	body, _ := digest(entries)
 	e := entries[0]

@@ -8,28 +8,13 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report"
 )
 
-// Report is a reliability report as plain inputs: what package report has worked out, ready to be
-// shown.
+// Report is a reliability report, and who says it.
 type Report struct {
 	House
-	Name    string     // of the report in the configuration, "weekly"
-	Period  string     // "2026-W48"; Name and Period are said once, whatever happens
-	Title   string     // "Reliability, week 48 of 2026"
-	Verdict string     // one line: "11 of 12 SLOs kept their objective; one fewer than last week"
-	Decide  []string   // what is to be decided, as sentences
-	Table   [][]string // the first row is the heading
-	More    string     // what the table leaves out, "+ 4 more in the thread"
-	Details []Detail   // as few replies as they fit into
-	Link    string     // to the whole report, default its page of slowburn's own
-	Footer  string     // the exact period and zone, the share of the data that is known
-}
-
-// Detail is a section of a report that goes into the thread.
-type Detail struct {
-	Title    string
-	Markdown string
+	report.Summary
 }
 
 const (
@@ -39,9 +24,9 @@ const (
 )
 
 // ComposeReport returns one root message with the verdict and a table, and its details as replies.
-// It is pure; the keys hold name and period, so a report is owed once however often it is composed.
+// It is pure; the keys hold the report's, so it is owed once however often it is composed.
 func ComposeReport(r Report, now time.Time) []outbox.Entry {
-	tables := tablesOf(r.Table)
+	tables := tablesOf(r.Columns, r.Rows)
 	entries := []outbox.Entry{r.entry("post", outbox.Post, r.root(tables), now)}
 	for i, b := range r.replies(tables) {
 		entries = append(entries, r.entry("reply/"+strconv.Itoa(i+1), outbox.Reply, b, now))
@@ -50,11 +35,10 @@ func ComposeReport(r Report, now time.Time) []outbox.Entry {
 }
 
 func (r Report) entry(suffix string, op outbox.Op, b Body, now time.Time) outbox.Entry {
-	thread := "report/" + r.Name + "/" + r.Period
-	b.Incident = thread
+	b.Incident = r.Key
 	return outbox.Entry{
-		Key: thread + "/" + suffix, Receiver: r.receiver(), Lane: outbox.LaneReport, Channel: r.Channel,
-		Thread: thread, Op: op, Body: b.marshal(), Created: now,
+		Key: r.Key + "/" + suffix, Receiver: r.receiver(), Lane: outbox.LaneReport, Channel: r.Channel,
+		Thread: r.Key, Op: op, Body: b.marshal(), Created: now,
 	}
 }
 
@@ -62,19 +46,19 @@ func (r Report) root(tables [][][]string) Body {
 	b := Body{Text: clip("📋 "+escape(plain(r.Title, 60))+": "+escape(plain(r.Verdict, maxSentence)), maxSentence), Name: "📋 " + plain(r.Title, 80)}
 	b.Blocks = append(b.Blocks, header("📋 "+plain(r.Title, 140)), section("*"+escape(cmp.Or(r.Verdict, "No verdict"))+"*"))
 	b.Blocks = append(b.Blocks, section(r.decisions()))
-	more := len(r.Table)
+	more := len(r.Rows)
 	if len(tables) > 0 {
 		b.Blocks = append(b.Blocks, table(tables[0]))
-		more -= len(tables[0])
+		more -= len(tables[0]) - 1 // the heading
 	}
 	b.Blocks = append(b.Blocks, sectionIf(escape(plain(r.More, 120)))...)
 	if more > 0 {
 		b.Blocks = append(b.Blocks, section("+ "+figures.Count(more)+" more in the thread"))
 	}
-	if address := cmp.Or(r.Link, r.Page("reports", r.Name, r.Period)); address != "" {
+	if address := r.Page("reports", strings.TrimPrefix(r.Key, "report/")); address != "" {
 		b.Blocks = append(b.Blocks, section(link(address, "The whole report")))
 	}
-	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.Trim(escape(r.Footer)+" · "+r.signature(), " ·"))))
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(strings.Trim(escape(r.Span)+" · "+r.signature(), " ·"))))
 	return b
 }
 
@@ -101,7 +85,7 @@ func (r Report) replies(tables [][][]string) []Body {
 	}
 	room := 0 // in the newest reply
 	for _, d := range r.Details {
-		for i, piece := range pieces(d.Markdown, detailRoom) {
+		for i, piece := range pieces(d.Text, detailRoom) {
 			title := cmp.Or(plain(d.Title, 120), "Details")
 			if i > 0 {
 				title += " (continued)"
@@ -121,14 +105,11 @@ func (r Report) replies(tables [][][]string) []Body {
 }
 
 // tablesOf cuts rows into tables that Slack takes, each with the heading. Nothing is left out.
-func tablesOf(rows [][]string) [][][]string {
-	if len(rows) < 2 {
-		return nil
-	}
-	heading := rowOf(rows[0])
+func tablesOf(heading []string, rows [][]string) [][][]string {
+	heading = rowOf(heading)
 	var out [][][]string
 	size := 0
-	for _, row := range rows[1:] {
+	for _, row := range rows {
 		row = rowOf(row)
 		n := characters(row)
 		if last := len(out) - 1; last < 0 || len(out[last]) >= tableRows || size+n > tableBudget {

@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -235,16 +236,16 @@ func TestMessagesReadWell(t *testing.T) {
 }
 
 func weekly() Report {
-	r := Report{
-		House: house, Name: "weekly", Period: "2026-W48", Title: "Reliability, week 48 of 2026",
+	r := Report{House: house, Summary: report.Summary{
+		Key: "report/weekly/2026-W48", Title: "Reliability, week 48 of 2026",
 		Verdict: "11 of 12 SLOs kept their objective, one fewer than last week",
-		Table:   [][]string{{"SLO", "SLI", "Objective", "Budget left"}},
-		Footer:  "Mon 23 Nov 2026 00:00 to Mon 30 Nov 2026 00:00, Europe/Berlin; 100 % of the data is known",
-		Details: []Detail{{"Incidents", "- **checkout/availability**: 43 minutes, 12 % of the budget\n- none else\n"}},
-	}
+		Columns: []string{"SLO", "SLI", "Objective", "Budget left"},
+		Span:    "Mon 23 Nov 2026 00:00 to Mon 30 Nov 2026 00:00, Europe/Berlin; 100 % of the data is known",
+		Details: []report.Detail{{Title: "Incidents", Text: "- **checkout/availability**: 43 minutes, 12 % of the budget\n- none else\n"}},
+	}}
 	r.Channel = "#reliability-leads"
 	for i := range 24 {
-		r.Table = append(r.Table, []string{fmt.Sprintf("service-%02d/availability", i), "99.95 %", "99.9 %", "50 %"})
+		r.Rows = append(r.Rows, []string{fmt.Sprintf("service-%02d/availability", i), "99.95 %", "99.9 %", "50 %"})
 	}
 	return r
 }
