@@ -122,7 +122,7 @@ func (f Facts) account(at budget.Minute) *alerting.Account {
 	return &alerting.Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed}
 }
 
-// minutes counts those of [from, to) that are so.
+// minutes counts the minutes of [from, to) for which so is true.
 func minutes(l *budget.Ledger, from, to budget.Minute, so func(budget.Slot) bool) int {
 	n := 0
 	l.Each(from, to, func(_ budget.Minute, s budget.Slot) bool {

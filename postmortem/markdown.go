@@ -68,7 +68,6 @@ func CheckTemplate(layout string) error {
 	return err
 }
 
-// section writes one section with its heading.
 func (d Document) section(heading string) (string, error) {
 	writers := map[string]func(*strings.Builder){
 		"Impact": d.impact, "Times": d.times, "Detection": d.detection, "Around the incident": d.around, "Golden signals": d.signals,
@@ -373,7 +372,7 @@ func (d Document) contributors(b *strings.Builder) {
 	}
 }
 
-// steps are the steps of a journey over the time that is counted.
+// steps writes those of a journey over the time that is counted.
 func (d Document) steps(b *strings.Builder) {
 	if len(d.Facts.Steps) == 0 {
 		return

@@ -161,7 +161,6 @@ func actionsOf(table *extast.Table, src []byte) ([]Action, []error) {
 	return all, problems
 }
 
-// actionOf reads one row.
 func actionOf(names []string, cells []ast.Node, src []byte) (Action, error) {
 	var a Action
 	var err error

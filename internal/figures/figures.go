@@ -257,7 +257,7 @@ func Day(t time.Time) string {
 // nothing and exactly all have none.
 func down(num, den int64, digits int) string { return percent(num, den, digits, false) }
 
-// up returns down, rounded up.
+// up writes num/den as down does, rounded up.
 func up(num, den int64, digits int) string { return percent(num, den, digits, true) }
 
 func percent(num, den int64, digits int, up bool) string {

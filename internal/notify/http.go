@@ -89,7 +89,6 @@ func Get(ctx context.Context, c *http.Client, address string) (Answer, error) {
 	return do(c, req)
 }
 
-// do sends a request and reads what comes back.
 func do(c *http.Client, req *http.Request) (Answer, error) {
 	req.Header.Set("User-Agent", "slowburn")
 	resp, err := c.Do(req)

@@ -237,7 +237,6 @@ func (in *Input) order() {
 	slices.SortStableFunc(in.Services, func(x, y Service) int { return cmp.Compare(x.Name, y.Name) })
 }
 
-// row adds the row of one budget.
 func (b *builder) row(s Subject) {
 	o, w := s.Spec.Objective, s.Spec.Window()
 	now, before := budget.StatusAt(s.Ledger, o, w, b.to), budget.StatusAt(s.Ledger, o, w, b.from)

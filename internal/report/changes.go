@@ -68,7 +68,6 @@ func (r Report) changeText(limit int) string {
 		"\nEvents that went bad after a change beyond the share that did before it: correlated in time, not proven. An experiment's own spend is shown apart from that of services.\n"
 }
 
-// deliveryText returns the line about deploys.
 func (r Report) deliveryText() string {
 	d := r.Delivery
 	if d.Deploys == 0 {
@@ -79,8 +78,7 @@ func (r Report) deliveryText() string {
 		s += " (" + figures.Value(week) + " a week)"
 	}
 	s += ", of which " + figures.Count(d.Failed) + " failed: change failure rate " + figures.Share(int64(d.Failed), int64(d.Deploys))
-	s += "; median time to recover " + middle(d.Recovery) + "; lead time " + middle(d.Lead) + ".\n"
-	return s
+	return s + "; median time to recover " + middle(d.Recovery) + "; lead time " + middle(d.Lead) + ".\n"
 }
 
 // middle returns a median with its number, or n/a where the feed does not tell.

@@ -93,7 +93,7 @@ func (l *Load) answer(i alerting.Incident, page alerting.Event, ack alerting.Act
 	}
 }
 
-// workingHours is Monday to Friday, nine to six; holidays are not known.
+// workingHours holds from Monday to Friday, nine to six; holidays are not known.
 func workingHours(t time.Time) bool {
 	day := t.Weekday() != time.Saturday && t.Weekday() != time.Sunday
 	return day && t.Hour() >= dayBegins && t.Hour() < dayEnds

@@ -138,19 +138,16 @@ func (r Report) peopleText() string {
 		}
 		b.WriteString("\n")
 	}
-	for n, p := range r.People {
-		if n == 0 {
-			b.WriteString("\nPer person: ")
-		} else {
-			b.WriteString("; ")
-		}
-		b.WriteString(markdown.Text(p.Name) + " " + figures.Count(p.Acknowledged))
+	var people []string
+	for _, p := range r.People {
+		s := markdown.Text(p.Name) + " " + figures.Count(p.Acknowledged)
 		if p.OutOfHours > 0 {
-			b.WriteString(" (" + figures.Count(p.OutOfHours) + " out of hours)")
+			s += " (" + figures.Count(p.OutOfHours) + " out of hours)"
 		}
+		people = append(people, s)
 	}
-	if len(r.People) > 0 {
-		b.WriteString(". First acknowledgements count.\n")
+	if len(people) > 0 {
+		b.WriteString("\nPer person: " + strings.Join(people, "; ") + ". First acknowledgements count.\n")
 	}
 	return b.String() + r.toilText()
 }

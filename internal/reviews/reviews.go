@@ -201,26 +201,12 @@ func (k *Keeper) zone() *time.Location {
 // file returns where the review of an incident is written: the day, the budget and the time it
 // began, as a name that any file system takes.
 func (k *Keeper) file(i alerting.Incident) string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_':
-			return r
-		}
-		return '-'
-	}, i.ID)
-	for strings.Contains(name, "--") {
-		name = strings.ReplaceAll(name, "--", "-")
-	}
-	return filepath.Join(k.Folder, i.Detected.UTC().Format(time.DateOnly)+"-"+clip(strings.Trim(name, "-"))+".md")
-}
-
-// clip keeps the end of a long name, which tells incidents apart.
-func clip(name string) string {
 	const most = 150
-	if len(name) > most {
-		return name[len(name)-most:]
-	}
-	return name
+	name := strings.Join(strings.FieldsFunc(i.ID, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
+	}), "-")
+	name = name[max(len(name)-most, 0):] // the end tells incidents apart
+	return filepath.Join(k.Folder, i.Detected.UTC().Format(time.DateOnly)+"-"+name+".md")
 }
 
 // write makes a file that is whole or not there at all, and leaves one that exists as it is.

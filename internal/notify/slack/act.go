@@ -110,7 +110,6 @@ func (f message) actSentence(d deed, a alerting.Act) string {
 	return clip(state+f.shortName(max(maxSentence-len([]rune(state)), 24)), maxSentence)
 }
 
-// deed tells an act.
 func (f message) deed(a alerting.Act) deed {
 	d := deed{icon: "📝", head: "Note by"}
 	switch a.Kind {

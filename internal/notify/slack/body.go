@@ -125,12 +125,10 @@ func (b Body) forms() []Body {
 	return append(out, b.sentence())
 }
 
-// has reports whether there is a block of a type.
 func (b Body) has(kind string) bool {
 	return slices.ContainsFunc(b.Blocks, func(raw Block) bool { return kindOf(raw) == kind })
 }
 
-// without leaves blocks of some types out.
 func (b Body) without(kinds ...string) Body {
 	b.Blocks = slices.DeleteFunc(slices.Clone(b.Blocks), func(raw Block) bool { return slices.Contains(kinds, kindOf(raw)) })
 	return b

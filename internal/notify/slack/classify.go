@@ -92,7 +92,6 @@ func failureOf(err error) *outbox.Failure {
 
 var codePattern = regexp.MustCompile(`^[a-z0-9_]{1,60}$`)
 
-// codeFailure sorts one of Slack's error codes.
 func codeFailure(errorCode string) *outbox.Failure {
 	class, known := errorClasses[errorCode]
 	switch {

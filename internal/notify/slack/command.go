@@ -20,7 +20,6 @@ const (
 	shownRoom  = 8_000
 )
 
-// commandJob understands /slowburn.
 func (d *Desk) commandJob(form url.Values) (job, bool, error) {
 	user, hook := form.Get("user_id"), form.Get("response_url")
 	if !userPattern.MatchString(user) || form.Get("trigger_id") == "" || hook != "" && !d.answerable(hook) {
@@ -237,7 +236,6 @@ func (d *Desk) gateBody(scope string) Body {
 	return sections(gateWord(v)+": "+escape(scope), lines...)
 }
 
-// gateWord returns a verdict as an icon and a word.
 func gateWord(v alerting.Verdict) string {
 	switch {
 	case v.Go:

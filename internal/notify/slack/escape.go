@@ -18,7 +18,7 @@ const foreignLimit = 200
 // the formatting around it.
 func escape(s string) string { return neutralize(plain(s, foreignLimit)) }
 
-// escapeLong returns escape for a line of a longer text.
+// escapeLong escapes a line of a longer text.
 func escapeLong(s string) string { return neutralize(plain(s, 1000)) }
 
 func neutralize(s string) string { return entities.Replace(neutral.Replace(underscores(s))) }
@@ -47,7 +47,6 @@ var (
 	neutral = strings.NewReplacer("*", "∗", "~", "∼", "`", "ʼ")
 )
 
-// code shows foreign text in a code span.
 func code(s string) string {
 	s = strings.ReplaceAll(plain(s, foreignLimit), "`", "ʼ")
 	if s == "" {

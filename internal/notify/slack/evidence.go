@@ -171,7 +171,6 @@ func provenance(e *evidence.Evidence) string {
 	return clip(strings.Join(parts, " · "), limitOf("context.text"))
 }
 
-// safe makes foreign lines safe.
 func safe(lines []string) []string {
 	out := make([]string, len(lines))
 	for i, l := range lines {

@@ -56,14 +56,12 @@ func written(mentions []slo.Mention) (out []string) {
 	return out
 }
 
-// signature returns who speaks.
 func (h House) signature() string {
 	return strings.TrimSpace("slowburn " + escape(plain(h.Version, 40)))
 }
 
 func (h House) receiver() string { return cmp.Or(h.Receiver, "slack") }
 
-// entry returns one message about the incident.
 func (f message) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body) outbox.Entry {
 	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)
 	return outbox.Entry{

@@ -17,7 +17,6 @@ import (
 
 const maxSentence = 149
 
-// name returns the budget's name as plain text.
 func (f message) name(limit int) string { return plain(string(f.Event.SLO), limit) }
 
 // at shows a moment in the reader's own time zone, and in UTC where that is not possible.
@@ -66,7 +65,7 @@ func (f message) shortName(room int) string {
 // dress puts a text into mrkdwn.
 func dress(t sentences.Text) string { return dressed(t, func(string) string { return "" }) }
 
-// dressed returns dress with links to the pages of the incidents that the text names.
+// dressed puts a text into mrkdwn, with links to the pages of the incidents that it names.
 func dressed(t sentences.Text, page func(incident string) string) string {
 	var b strings.Builder
 	for _, p := range t {
@@ -96,7 +95,7 @@ func dressed(t sentences.Text, page func(incident string) string) string {
 // section.
 const nearby = 80
 
-// dressLines returns dress for a text a line.
+// dressLines puts texts into mrkdwn, one a line.
 func (f message) dressLines(all []sentences.Text) string {
 	var lines []string
 	for _, t := range all {
@@ -196,7 +195,6 @@ func (f message) sli() string {
 	return figures.SLI(f.Status.Sum.Bad, f.Status.Sum.Total, f.Spec.Objective) + " (objective " + f.Spec.Objective.Percent() + " %)"
 }
 
-// links returns where to go next.
 func (f message) links() string {
 	const between = "  ·  "
 	var out []string
@@ -309,7 +307,6 @@ func (f message) resolution() Body {
 	return b
 }
 
-// spentBody tells that a share of the budget is gone.
 func (f message) spentBody() Body {
 	state := "📉 " + figures.Basis(f.Event.Level) + " spent"
 	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}

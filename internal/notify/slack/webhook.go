@@ -84,7 +84,7 @@ func postJSON(ctx context.Context, client *http.Client, address string, payload 
 	return webhookFailure(answer)
 }
 
-// webhookFailure is nil for a success.
+// webhookFailure sorts the answer of a webhook; a success is nil.
 func webhookFailure(a notify.Answer) error {
 	word := strings.TrimSpace(string(a.Body))
 	class, known := errorClasses[word]

@@ -163,7 +163,6 @@ func slot(fields []string) (budget.Slot, error) {
 
 const played = 10 * 24 * 60 // minutes before the end in which alerts are played
 
-// fill writes the ledger.
 func (l *Life) fill() {
 	if len(l.slots) == 0 {
 		return
@@ -185,7 +184,6 @@ func (l *Life) fill() {
 	}
 }
 
-// play finds the incidents.
 func (l *Life) play() {
 	end := l.Ledger.End()
 	in := alerting.Input{ID: l.ID, Spec: l.Spec, Ledger: l.Ledger}
