@@ -29,12 +29,12 @@ type planted struct {
 }
 
 // Inject adds a fault to the plan.
-func (s *Server) Inject(f Fault) { s.locked(func(w *workspace) { w.plant(f) }) }
+func (s *Room) Inject(f Fault) {
+	s.locked(func(w *workspace) { w.faults = append(w.faults, &planted{Fault: f}) })
+}
 
 // ClearFaults forgets the plan. Waits that callers were already told to keep still hold.
-func (s *Server) ClearFaults() { s.locked(func(w *workspace) { w.faults = nil }) }
-
-func (w *workspace) plant(f Fault) { w.faults = append(w.faults, &planted{Fault: f}) }
+func (s *Room) ClearFaults() { s.locked(func(w *workspace) { w.faults = nil }) }
 
 // fault returns the effect that strikes this call, or nil.
 func (w *workspace) fault(c Call) *Effect {

@@ -7,7 +7,7 @@ import "slices"
 
 // Say posts as a user, into the channel or, with a threadTS, into a thread, and returns the
 // message.
-func (s *Server) Say(channel, user, text, threadTS string) Message {
+func (s *Room) Say(channel, user, text, threadTS string) Message {
 	var m Message
 	s.onChannel(channel, func(w *workspace, c *Channel) {
 		m = *w.add(Message{Channel: c.ID, User: user, Text: text, ThreadTS: threadTS})
@@ -16,7 +16,7 @@ func (s *Server) Say(channel, user, text, threadTS string) Message {
 }
 
 // DeleteMessage deletes a message, whoever wrote it, and reports whether it was there.
-func (s *Server) DeleteMessage(channel, ts string) (found bool) {
+func (s *Room) DeleteMessage(channel, ts string) (found bool) {
 	s.onChannel(channel, func(w *workspace, c *Channel) {
 		if m := w.find(c.ID, ts); m != nil && !m.Deleted {
 			w.remove(m)
@@ -27,7 +27,7 @@ func (s *Server) DeleteMessage(channel, ts string) (found bool) {
 }
 
 // React puts an emoji under a message as a user.
-func (s *Server) React(channel, ts, emoji, user string) {
+func (s *Room) React(channel, ts, emoji, user string) {
 	s.onChannel(channel, func(w *workspace, c *Channel) {
 		if m := w.find(c.ID, ts); m != nil {
 			w.react(m, emoji, user)
@@ -36,17 +36,17 @@ func (s *Server) React(channel, ts, emoji, user string) {
 }
 
 // SetArchived archives a channel or brings it back.
-func (s *Server) SetArchived(channel string, archived bool) {
+func (s *Room) SetArchived(channel string, archived bool) {
 	s.onChannel(channel, func(_ *workspace, c *Channel) { c.Archived = archived })
 }
 
 // SetJoined invites the app to a channel or removes it.
-func (s *Server) SetJoined(channel string, joined bool) {
+func (s *Room) SetJoined(channel string, joined bool) {
 	s.onChannel(channel, func(_ *workspace, c *Channel) { c.Joined = joined })
 }
 
 // RevokeToken makes a token answer token_revoked from now on.
-func (s *Server) RevokeToken(value string) {
+func (s *Room) RevokeToken(value string) {
 	s.locked(func(w *workspace) {
 		if t := w.tokens[value]; t != nil {
 			t.revoked = true
@@ -56,11 +56,11 @@ func (s *Server) RevokeToken(value string) {
 
 // SetToken adds a token with those scopes, or gives a known one new scopes and lifts its
 // revocation.
-func (s *Server) SetToken(value string, scopes ...string) {
+func (s *Room) SetToken(value string, scopes ...string) {
 	s.locked(func(w *workspace) { w.tokens[value] = &token{scopes: slices.Clone(scopes)} })
 }
 
-func (s *Server) onChannel(ref string, f func(*workspace, *Channel)) {
+func (s *Room) onChannel(ref string, f func(*workspace, *Channel)) {
 	s.locked(func(w *workspace) {
 		c := w.channel(ref, true)
 		if c == nil {

@@ -20,7 +20,7 @@ type State struct {
 }
 
 // State returns the workspace as it is now.
-func (s *Server) State() State {
+func (s *Room) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ws.snapshot()
@@ -45,7 +45,7 @@ func (w *workspace) snapshot() State {
 // Wait blocks until ok is true of the state, and returns nil then; it asks after every change of
 // the workspace and does not poll. The error is that of ctx, with the newest calls added, or says
 // that the server was closed.
-func (s *Server) Wait(ctx context.Context, ok func(State) bool) error {
+func (s *Room) Wait(ctx context.Context, ok func(State) bool) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -195,22 +195,22 @@ func (m Message) line() string {
 // The same questions, asked of the workspace as it is now.
 
 // Messages is [State.Messages] now.
-func (s *Server) Messages(channel string) []Message { return s.State().Messages(channel) }
+func (s *Room) Messages(channel string) []Message { return s.State().Messages(channel) }
 
 // Thread is [State.Thread] now.
-func (s *Server) Thread(channel, ts string) []Message { return s.State().Thread(channel, ts) }
+func (s *Room) Thread(channel, ts string) []Message { return s.State().Thread(channel, ts) }
 
 // Message is [State.Message] now.
-func (s *Server) Message(channel, ts string) (Message, bool) { return s.State().Message(channel, ts) }
+func (s *Room) Message(channel, ts string) (Message, bool) { return s.State().Message(channel, ts) }
 
 // ByMetadata is [State.ByMetadata] now.
-func (s *Server) ByMetadata(key, value string) []Message { return s.State().ByMetadata(key, value) }
+func (s *Room) ByMetadata(key, value string) []Message { return s.State().ByMetadata(key, value) }
 
 // Calls is [State.Calls] now.
-func (s *Server) Calls(methods ...string) []Call { return s.State().Calls(methods...) }
+func (s *Room) Calls(methods ...string) []Call { return s.State().Calls(methods...) }
 
 // Violations is [State.Violations] now.
-func (s *Server) Violations() []Violation { return s.State().Violations() }
+func (s *Room) Violations() []Violation { return s.State().Violations() }
 
 // HasBlock reports whether the message has a block of that type.
 func (m Message) HasBlock(kind string) bool { return hasBlock(m.Blocks, kind) }

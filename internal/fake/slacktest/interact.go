@@ -88,7 +88,7 @@ func (s *Server) Command(channel, command, text, user string, change ...func(*ht
 		target = w.opts.CommandsURL
 		form = url.Values{
 			"command": {command}, "text": {text}, "channel_id": {c.ID}, "channel_name": {c.Name},
-			"user_id": {user}, "user_name": {w.userName(user)}, "team_id": {w.opts.TeamID},
+			"user_id": {user}, "user_name": {w.opts.user(user).Name}, "team_id": {w.opts.TeamID},
 			"api_app_id": {w.opts.AppID}, "trigger_id": {w.id("trigger")}, "response_url": {w.newResponseURL(c.ID, "", user)},
 		}
 	})
@@ -148,7 +148,7 @@ func (w *workspace) pressPayload(ts, actionID, value, user string) (map[string]a
 	return map[string]any{
 		"type": "block_actions", "api_app_id": w.opts.AppID, "token": "deprecated",
 		"team":       map[string]any{"id": w.opts.TeamID, "domain": "acme"},
-		"user":       map[string]any{"id": user, "username": w.userName(user), "name": w.userName(user), "team_id": w.opts.TeamID},
+		"user":       map[string]any{"id": user, "username": w.opts.user(user).Name, "name": w.opts.user(user).Name, "team_id": w.opts.TeamID},
 		"channel":    map[string]any{"id": c.ID, "name": c.Name},
 		"container":  map[string]any{"type": "message", "message_ts": ts, "channel_id": c.ID, "thread_ts": m.ThreadTS, "is_ephemeral": false},
 		"trigger_id": w.id("trigger"), "response_url": w.newResponseURL(c.ID, ts, user),
@@ -191,13 +191,14 @@ func (w *workspace) findAnywhere(ts string) *Message {
 	return nil
 }
 
-func (w *workspace) userName(id string) string {
-	for _, u := range w.opts.Users {
+// user returns the person of an ID; of one that nobody has, the ID is the name.
+func (o Options) user(id string) User {
+	for _, u := range o.Users {
 		if u.ID == id {
-			return u.Name
+			return u
 		}
 	}
-	return id
+	return User{ID: id, Name: id}
 }
 
 // lastCallback remembers one request, so that it can be replayed.

@@ -2,7 +2,6 @@ package slacktest
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
 	"encoding/json"
 	"html/template"
@@ -24,7 +23,11 @@ var assets embed.FS
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-func (s *Server) pageRoutes(mux *http.ServeMux) {
+// pages are what a person sees of the server.
+type pages struct{ *Server }
+
+// routes serves the channels as pages, and takes what is pressed and written there.
+func (s pages) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /-/version", s.versionPage)
 	mux.HandleFunc("GET /page.css", asset("page.css", "text/css; charset=utf-8"))
@@ -49,14 +52,14 @@ func asset(name, kind string) http.HandlerFunc {
 }
 
 // versionPage tells the script whether there is anything new.
-func (s *Server) versionPage(w http.ResponseWriter, _ *http.Request) {
+func (s pages) versionPage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(map[string]int{"version": s.State().Version()})
 }
 
 // permalinkPage leads from Slack's form of a link to the message on the page.
-func (s *Server) permalinkPage(w http.ResponseWriter, r *http.Request) {
+func (s pages) permalinkPage(w http.ResponseWriter, r *http.Request) {
 	digits := strings.TrimPrefix(r.PathValue("message"), "p")
 	if len(digits) < 7 {
 		http.NotFound(w, r)
@@ -73,7 +76,7 @@ func (s *Server) permalinkPage(w http.ResponseWriter, r *http.Request) {
 // pictures are the kinds of files the page may show rather than offer.
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
-func (s *Server) filePage(w http.ResponseWriter, r *http.Request) {
+func (s pages) filePage(w http.ResponseWriter, r *http.Request) {
 	f := s.State().w.files[r.PathValue("id")]
 	if f == nil || !f.Uploaded {
 		http.NotFound(w, r)
@@ -93,13 +96,13 @@ func (s *Server) filePage(w http.ResponseWriter, r *http.Request) {
 var fileName = regexp.MustCompile(`[^A-Za-z0-9._ -]`)
 
 // pressPage presses a button, or chooses from a menu, for the person looking at the page.
-func (s *Server) pressPage(w http.ResponseWriter, r *http.Request) {
+func (s pages) pressPage(w http.ResponseWriter, r *http.Request) {
 	ack, err := s.Choose(r.PostFormValue("ts"), r.PostFormValue("action"), r.PostFormValue("value"), s.ws.opts.Users[0].ID)
 	s.back(w, r, err == nil && ack.Status < 300)
 }
 
 // sayPage says something for the person looking at the page; what begins with a slash is a command.
-func (s *Server) sayPage(w http.ResponseWriter, r *http.Request) {
+func (s pages) sayPage(w http.ResponseWriter, r *http.Request) {
 	channel, text, user := r.PostFormValue("channel"), r.PostFormValue("text"), s.ws.opts.Users[0].ID
 	if c := s.State().w.channel(channel, false); c == nil || text == "" {
 		http.NotFound(w, r)
@@ -116,7 +119,7 @@ func (s *Server) sayPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // back leads to the page that a form was on.
-func (s *Server) back(w http.ResponseWriter, r *http.Request, answered bool) {
+func (s pages) back(w http.ResponseWriter, r *http.Request, answered bool) {
 	q := url.Values{"channel": {r.PostFormValue("channel")}}
 	if thread := r.PostFormValue("thread"); thread != "" {
 		q.Set("thread", thread)
@@ -171,7 +174,7 @@ type item struct {
 }
 
 // page shows a channel, and a thread beside it.
-func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+func (s pages) page(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	st, now := s.ws.snapshot(), s.ws.now()
 	s.mu.Unlock()
@@ -193,7 +196,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	st.w.opts.Now = func() time.Time { return now }
 	var b bytes.Buffer
-	if err := st.w.template().Execute(&b, v); err != nil {
+	if err := templateOf(st.w).Execute(&b, v); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -268,10 +271,11 @@ func (st State) channelItems(c Channel, thread string) []item {
 }
 
 func (st State) item(m Message, thread string, inThread bool) item {
+	author := st.w.opts.user(m.User)
 	it := item{
 		Message: &m, At: m.Posted.UTC(), ID: "m" + m.TS, InThread: inThread, Thread: thread,
 		Bot: m.User == st.w.opts.BotUser, Open: m.TS == thread && !inThread,
-		Author:   first(m.Username, st.w.realName(m.User)),
+		Author:   first(m.Username, author.Real, author.Name),
 		CanPress: st.w.opts.InteractionsURL != "" || st.w.listening > 0,
 	}
 	if inThread {
@@ -290,19 +294,10 @@ func (st State) item(m Message, thread string, inThread bool) item {
 	return it
 }
 
-func (w *workspace) realName(id string) string {
-	for _, u := range w.opts.Users {
-		if u.ID == id {
-			return cmp.Or(u.Real, u.Name)
-		}
-	}
-	return id
-}
-
 var pageTemplate = template.Must(template.New("page.html").Funcs(drawing{}.funcs()).ParseFS(assets, "page.html"))
 
-// template returns the page's template with functions that know this workspace's names.
-func (w *workspace) template() *template.Template {
+// templateOf returns the page's template with functions that know this workspace's names.
+func templateOf(w *workspace) *template.Template {
 	t := template.Must(pageTemplate.Clone())
 	return t.Funcs(drawing{names: w.names(), url: w.url}.funcs())
 }

@@ -13,15 +13,12 @@ type Server struct {
 	Token    string // the bot token of [Options]
 	AppToken string // its app-level token, for Socket Mode
 
-	mu      sync.Mutex
-	changed *sync.Cond // any change of ws
-	ws      *workspace
+	Room
 
 	base    string
 	http    *http.Server
 	calls   sync.WaitGroup // handlers and callbacks under way
-	closing chan struct{}
-	callout *http.Client // for interaction callbacks
+	callout *http.Client   // for interaction callbacks
 	last    lastCallback
 	sockets sockets
 }
@@ -44,10 +41,9 @@ func Listen(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	s := &Server{
+		Room:  Room{ws: newWorkspace(opts), closing: make(chan struct{})},
 		Token: opts.Token, AppToken: opts.AppToken,
-		ws:      newWorkspace(opts),
 		base:    "http://" + ln.Addr().String(),
-		closing: make(chan struct{}),
 		callout: &http.Client{Timeout: ackTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 	s.ws.url = s.base
@@ -96,12 +92,20 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /upload/v1/{id}", s.upload)
 	mux.HandleFunc("POST /response/{id}", s.responseURL)
 	mux.HandleFunc("GET /link/{ticket}", s.socket)
-	s.pageRoutes(mux)
+	pages{s}.routes(mux)
 	return mux
 }
 
+// Room is the workspace behind its lock: what tests see of it, and what people do in it.
+type Room struct {
+	mu      sync.Mutex
+	changed *sync.Cond // any change of ws
+	ws      *workspace
+	closing chan struct{}
+}
+
 // locked runs f on the workspace, then wakes everyone who waits for a change.
-func (s *Server) locked(f func(*workspace)) {
+func (s *Room) locked(f func(*workspace)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(s.ws)

@@ -162,7 +162,7 @@ func newWorkspace(opts Options) *workspace {
 		}
 	}
 	if opts.NoCharts {
-		w.plant(RefuseCharts())
+		w.faults = append(w.faults, &planted{Fault: RefuseCharts()})
 	}
 	return w
 }
