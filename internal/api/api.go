@@ -23,8 +23,7 @@ func Percent(s budget.Sum) *float64 {
 	if s.Total == 0 {
 		return nil
 	}
-	p := 100 * float64(s.Total-s.Bad) / float64(s.Total)
-	return &p
+	return new(100 * float64(s.Total-s.Bad) / float64(s.Total))
 }
 
 // BurnRate computes how many times faster than sustainable a sum burned, nil without traffic.
@@ -43,9 +42,11 @@ func TimeOrNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
-	return &t
+	return new(t.UTC())
 }
+
+// ratio computes a/b, nil if there is nothing to divide by.
+func ratio(a, b int64) *float64 { return IfKnown(float64(a)/float64(max(b, 1)), b > 0) }
 
 // seconds makes null of a duration that is not known.
 func seconds(d time.Duration, known bool) *float64 { return IfKnown(d.Seconds(), known) }
@@ -55,6 +56,5 @@ func inWords(seconds *float64) *string {
 	if seconds == nil {
 		return nil
 	}
-	s := slo.ShortDuration(time.Duration(*seconds * float64(time.Second)).Round(time.Second))
-	return &s
+	return new(slo.ShortDuration(time.Duration(*seconds * float64(time.Second)).Round(time.Second)))
 }

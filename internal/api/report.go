@@ -231,11 +231,14 @@ func ReportDataOf(r report.Report) ReportData {
 	out := ReportData{
 		Key: r.Key, Title: r.Title(), Verdict: r.Verdict(), Name: r.Name, Period: r.Period.String(), Timezone: r.Zone,
 		From: r.From, To: r.To, Late: r.Late, Missed: []string{},
-		Tally: Tally{Within: r.Tally.Within, Over: texts(r.Tally.Over), Unjudged: r.Tally.Unjudged},
+		Tally: Tally{Within: r.Tally.Within, Over: []string{}, Unjudged: r.Tally.Unjudged},
 		SLOs:  []ReportSLO{}, Burners: []Burner{}, Incidents: []ReportIncident{}, Decisions: []Decision{},
 		Load: loadOf(r), Actions: []ActionItem{}, Changes: []ReportChange{},
 		Delivery: ReportDelivery{delivery, delivery.FailureRate, delivery.Recovery, delivery.Lead},
 		Services: []ReportService{}, Undelivered: r.Undelivered, Previous: r.Previous.URL,
+	}
+	for _, id := range r.Tally.Over {
+		out.Tally.Over = append(out.Tally.Over, string(id))
 	}
 	for _, p := range r.Missed {
 		out.Missed = append(out.Missed, p.String())
@@ -276,22 +279,15 @@ func ReportDataOf(r report.Report) ReportData {
 	return out
 }
 
-// ratio computes a/b, nil if there is nothing to divide by.
-func ratio(a, b int64) *float64 { return IfKnown(float64(a)/float64(max(b, 1)), b > 0) }
-
-func texts(ids []slo.ID) []string {
-	all := []string{}
-	for _, id := range ids {
-		all = append(all, string(id))
-	}
-	return all
-}
-
 func reportSLO(r report.Row) ReportSLO {
 	out := ReportSLO{
 		Promise: PromiseOf(r.ID, r.Spec), WindowBudget: reportWindow(r.Budget, r.Verdict), Standing: string(r.Verdict),
 		From: r.Budget.From, To: r.Budget.At, Coverage: ratio(int64(r.InWindow.Known), int64(r.InWindow.Minutes)),
-		Outlook: ReportOutlook(r.Outlook), Period: spanOf(r.InPeriod), Query: r.Query,
+		Outlook: ReportOutlook(r.Outlook), Query: r.Query,
+		Period: Span{
+			Minutes: r.InPeriod.Minutes, Known: r.InPeriod.Known, Partial: r.InPeriod.Partial, Unknown: r.InPeriod.Unknown,
+			Unread: r.InPeriod.Unread, Bad: Events(r.InPeriod.Bad), Total: Events(r.InPeriod.Total),
+		},
 	}
 	out.OldGross = out.Budget.Gross
 	for _, c := range out.Budget.Corrections {
@@ -320,13 +316,6 @@ func reportWindow(st budget.Status, v report.Verdict) WindowBudget {
 		w.Budget.Spent, w.Budget.Remaining = nil, nil
 	}
 	return w
-}
-
-func spanOf(s report.Span) Span {
-	return Span{
-		Minutes: s.Minutes, Known: s.Known, Partial: s.Partial, Unknown: s.Unknown, Unread: s.Unread,
-		Bad: Events(s.Bad), Total: Events(s.Total),
-	}
 }
 
 func reportIncident(i report.Incident, at time.Time) ReportIncident {

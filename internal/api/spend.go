@@ -82,7 +82,7 @@ func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, 
 	w := WindowOf(st)
 	out := Spend{
 		Window: w.Window, From: st.From, To: st.At, Allowed: w.Budget.Allowed, Bad: Events(st.Sum.Bad), Total: Events(st.Sum.Total),
-		Spent: shareOf(st.Sum.Bad, st), Corrections: w.Budget.Corrections, Buckets: []SpentBucket{}, Incidents: []SpentIncident{},
+		Spent: ratio(st.Sum.Bad, st.Allowed), Corrections: w.Budget.Corrections, Buckets: []SpentBucket{}, Incidents: []SpentIncident{},
 	}
 	if g := w.Budget.Gross; g != nil {
 		out.GrossBad, out.GrossTotal = g.Bad, g.Total
@@ -147,15 +147,5 @@ type bucketSum struct {
 }
 
 func spentShare(bad int64, st budget.Status) SpentShare {
-	return SpentShare{Bad: Events(bad), Share: shareOf(bad, st)}
-}
-
-// shareOf returns the share of a budget that so many bad events took, nil if the window allows
-// none.
-func shareOf(bad int64, st budget.Status) *float64 {
-	if st.Allowed <= 0 {
-		return nil
-	}
-	share := float64(bad) / float64(st.Allowed)
-	return &share
+	return SpentShare{Bad: Events(bad), Share: ratio(bad, st.Allowed)}
 }
