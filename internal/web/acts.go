@@ -44,22 +44,25 @@ func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
 	write("incidents/{id...}", s.apiAck)
 }
 
-// maxAct bounds the body of an act.
+// maxAct bounds the body of an act or a change.
 const maxAct = 64 << 10
 
-// readAct reads an act from a request; an empty body is an act without anything.
-func readAct(r *http.Request) (api.Act, error) {
-	var a api.Act
-	body := http.MaxBytesReader(nil, r.Body, maxAct)
-	if r.ContentLength == 0 {
-		return a, nil
-	}
-	dec := json.NewDecoder(body)
+// decode reads the JSON body of a request, and refuses fields that the value does not have.
+func decode(r *http.Request, into any, what string) error {
+	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAct))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&a); err != nil {
-		return a, badRequest("The body is no act: %s.", err)
+	if err := dec.Decode(into); err != nil {
+		return badRequest("The body is no %s: %s.", what, err)
 	}
-	return a, nil
+	return nil
+}
+
+// readAct reads an act from a request; an empty body is an act without anything.
+func readAct(r *http.Request) (a api.Act, err error) {
+	if r.ContentLength != 0 {
+		err = decode(r, &a, "act")
+	}
+	return a, err
 }
 
 // do hands an act on. What the request leaves open is filled in: a key, by which the sender could

@@ -40,6 +40,15 @@ func badRequest(format string, args ...any) error {
 	return &problem{http.StatusBadRequest, "bad_data", fmt.Sprintf(format, args...)}
 }
 
+// notServed returns what to answer where nothing is served, or nothing but reads.
+func notServed(w http.ResponseWriter, r *http.Request, sentence string) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		return &problem{http.StatusMethodNotAllowed, "bad_data", "This can only be read."}
+	}
+	return &problem{http.StatusNotFound, "not_found", sentence}
+}
+
 // problemOf returns what to answer for an error. What is no problem of ours is one of the store.
 func problemOf(err error) *problem {
 	var p *problem
@@ -82,12 +91,7 @@ func (s *jsonAPI) routes(mux *http.ServeMux) {
 	s.routeWrites(mux)
 	s.routeGate(mux)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			s.answer(w, nil, &problem{http.StatusMethodNotAllowed, "bad_data", "This can only be read."})
-			return
-		}
-		s.answer(w, nil, notFound("There is nothing at this address."))
+		s.answer(w, nil, notServed(w, r, "There is nothing at this address."))
 	})
 }
 
@@ -313,11 +317,12 @@ func (s *jsonAPI) apiSignals(r *http.Request) (any, error) {
 }
 
 func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
+	seen := s.Source.Snapshot()
 	ok, at := s.Reloaded()
 	healthy, sentence := s.health()
 	st := api.Status{
-		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(s.Source.Snapshot().Last),
-		SLOs: len(s.Source.Snapshot().Budgets), Open: s.Source.Snapshot().Open.Len(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
+		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(seen.Last),
+		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
 	}
 	depth, err := s.Archive.Depth(r.Context())
 	channels, err2 := s.Archive.Deliveries(r.Context())

@@ -2,7 +2,7 @@ package web
 
 import (
 	"cmp"
-	"encoding/json"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -52,24 +52,26 @@ func (s *jsonAPI) apiDelivery(r *http.Request) (any, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	incidents, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
-	if err != nil {
-		return nil, err
-	}
+	changes := s.Source.Snapshot().Changes(service, from, to.Add(alerting.ChangeWindow), s.Now())
+	d, err := s.deliver(r.Context(), service, changes, from, to)
+	return api.DeliveryOf(d).WithOldNames(), err
+}
+
+// deliver computes the figures about delivering changes.
+func (s *server) deliver(ctx context.Context, service string, changes []engine.Change, from, to time.Time) (alerting.Delivery, error) {
+	incidents, err := s.Archive.Incidents(ctx, store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
 	var acts []alerting.Act
-	for _, c := range s.Source.Snapshot().Changes(service, from, to.Add(alerting.ChangeWindow), s.Now()) {
+	for _, c := range changes {
 		acts = append(acts, c.Act)
 	}
-	return api.DeliveryOf(alerting.Deliver(acts, incidents, from, to)).WithOldNames(), nil
+	return alerting.Deliver(acts, incidents, from, to), err
 }
 
 // apiChanged takes a change, or an experiment that is asked for.
 func (s *jsonAPI) apiChanged(r *http.Request) (any, error) {
 	var n api.NewChange
-	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAct))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&n); err != nil {
-		return nil, badRequest("The body is no change: %s.", err)
+	if err := decode(r, &n, "change"); err != nil {
+		return nil, err
 	}
 	a, err := actOf(n, s.Now())
 	if err != nil {

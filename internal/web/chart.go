@@ -161,17 +161,13 @@ func (d *drawing) vertical(step float64) {
 		if math.Abs(v) < step/1000 {
 			class, v = "grid zero", 0
 		}
+		label := fmt.Sprintf("%.*f", digits, v)
+		if math.Abs(v) >= 10_000 { // short enough for the margin
+			label = fmt.Sprintf("%gk", v/1000)
+		}
 		d.printf(`<line class="%s" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/>`, class, chartLeft, chartWidth-chartRight, d.y(v), d.y(v))
-		d.printf(`<text class="tick end" x="%.0f" y="%.1f">%s</text>`, chartLeft-6, d.y(v)+4, axisLabel(v, digits)+d.Unit)
+		d.printf(`<text class="tick end" x="%.0f" y="%.1f">%s</text>`, chartLeft-6, d.y(v)+4, label+d.Unit)
 	}
-}
-
-// axisLabel writes a value short enough for the margin.
-func axisLabel(v float64, digits int) string {
-	if math.Abs(v) >= 10_000 {
-		return fmt.Sprintf("%gk", v/1000)
-	}
-	return fmt.Sprintf("%.*f", digits, v)
 }
 
 // xSteps are the distances that labels of the time axis may have.

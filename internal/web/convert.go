@@ -53,18 +53,25 @@ func sinceOf(b engine.Budget) *time.Time {
 
 func toAlerts(b engine.Budget) []api.Alert {
 	all := []api.Alert{}
+	since := func(rules ...alerting.Rule) *time.Time { // nil if no incident of these rules is open
+		n := slices.IndexFunc(b.Open, func(i alerting.Incident) bool { return slices.Contains(rules, i.Rule) })
+		if n < 0 {
+			return nil
+		}
+		return &b.Open[n].Detected
+	}
 	for _, st := range b.Standings {
 		a := api.Alert{Severity: string(st.Severity), Rule: pairName(st.Pair), State: stateOf(st), Threshold: &st.Threshold, Reason: st.HeldBack}
 		a.LongBurn, a.ShortBurn = api.BurnRate(st.Long, b.Spec.Objective), api.BurnRate(st.Short, b.Spec.Objective)
-		if i, ok := openBurn(b); ok && a.State == api.AlertFiring {
-			a.Since = &i.Detected
+		if a.State == api.AlertFiring {
+			a.Since = since(alerting.RulePage, alerting.RuleTicket)
 		}
 		all = append(all, a)
 	}
 	if b.Spec.Alerts.NoData > 0 {
-		a := api.Alert{Severity: string(alerting.Ticket), Rule: string(alerting.RuleNoData), State: api.AlertOK}
-		if n := slices.IndexFunc(b.Open, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData }); n >= 0 {
-			a.State, a.Since = api.AlertFiring, &b.Open[n].Detected
+		a := api.Alert{Severity: string(alerting.Ticket), Rule: string(alerting.RuleNoData), State: api.AlertOK, Since: since(alerting.RuleNoData)}
+		if a.Since != nil {
+			a.State = api.AlertFiring
 		}
 		all = append(all, a)
 	}
@@ -83,16 +90,6 @@ func stateOf(st alerting.Standing) string {
 	return api.AlertOK
 }
 
-// openBurn returns the open burn incident of a budget; there is at most one.
-func openBurn(b engine.Budget) (alerting.Incident, bool) {
-	for _, i := range b.Open {
-		if i.Rule == alerting.RulePage || i.Rule == alerting.RuleTicket {
-			return i, true
-		}
-	}
-	return alerting.Incident{}, false
-}
-
 func pairName(p slo.Pair) string { return slo.ShortDuration(p.Long) + "/" + slo.ShortDuration(p.Short) }
 
 // toHistory joins the steps of a ledger with what was left of the budget at their ends.
@@ -100,20 +97,17 @@ func toHistory(b engine.Budget, points []incidents.Point, left []budget.Status, 
 	at := map[int64]*float64{}
 	for _, st := range left {
 		if st.Sum.Total > 0 {
-			r := st.Remaining()
-			at[st.At.Unix()] = &r
+			at[st.At.Unix()] = new(st.Remaining())
 		}
 	}
 	h := api.History{ID: string(b.ID), From: from.UTC(), To: to.UTC(), Step: slo.ShortDuration(step), Points: []api.HistoryPoint{}}
 	for _, p := range points {
 		point := api.HistoryPoint{At: p.At.UTC(), Known: p.Sum.Known, Unknown: p.Sum.Unknown, SLI: api.Percent(p.Sum), Burn: api.BurnRate(p.Sum, b.Spec.Objective)}
 		if p.Sum.Seen() > 0 {
-			bad, total := api.Events(p.Sum.Bad), api.Events(p.Sum.Total)
-			point.Bad, point.Total, point.Remaining = &bad, &total, at[p.At.Add(step).Unix()]
+			point.Bad, point.Total, point.Remaining = new(api.Events(p.Sum.Bad)), new(api.Events(p.Sum.Total)), at[p.At.Add(step).Unix()]
 		}
 		if p.Sum.Excused > 0 {
-			bad, total := api.Events(p.Gross.Bad), api.Events(p.Gross.Total)
-			point.Excused, point.GrossBad, point.GrossTotal = p.Sum.Excused, &bad, &total
+			point.Excused, point.GrossBad, point.GrossTotal = p.Sum.Excused, new(api.Events(p.Gross.Bad)), new(api.Events(p.Gross.Total))
 		}
 		h.Points = append(h.Points, point)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,32 +44,21 @@ func (s *jsonAPI) serveGate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if fail && !g.Go && g.State != allowed {
-		s.write(w, statusOf(g), api.Answer{Status: "success", Data: g})
+		code := http.StatusConflict
+		if g.State == string(alerting.GateUnknown) {
+			code = http.StatusServiceUnavailable // nobody knows yet: whoever may ask again does
+		}
+		s.write(w, code, api.Answer{Status: "success", Data: g})
 		return
 	}
 	s.answer(w, g, nil)
-}
-
-// statusOf returns the status code that says no: 503 where nobody knows, so that whoever may ask
-// again does.
-func statusOf(g api.Gate) int {
-	if g.State == string(alerting.GateUnknown) {
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusConflict
 }
 
 func (s *jsonAPI) gateOf(ask func(service, name string, now time.Time) []alerting.Verdict, service, name string) (api.Gate, error) {
 	base, _, grouped := strings.Cut(name, "{")
 	all := ask(service, base, s.Now())
 	if grouped {
-		one := all[:0:0]
-		for _, v := range all {
-			if string(v.SLO) == service+"/"+name {
-				one = append(one, v)
-			}
-		}
-		all = one
+		all = slices.DeleteFunc(all, func(v alerting.Verdict) bool { return string(v.SLO) != service+"/"+name })
 	}
 	if len(all) == 0 {
 		return api.Gate{}, notFound("There is no service or SLO %q.", strings.TrimSuffix(service+"/"+name, "/"))

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -85,17 +86,12 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 // mayWrite reports whether a request comes from this machine itself, not passed on by a proxy on
 // it, or carries the write token.
 func (s *server) mayWrite(r *http.Request) bool {
-	for _, passedOn := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} {
-		if r.Header.Get(passedOn) != "" {
-			return s.hasToken(r)
-		}
-	}
-	return isLoopback(r.RemoteAddr) || s.hasToken(r)
-}
-
-func (s *server) hasToken(r *http.Request) bool {
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && s.isToken(given)
+	if ok && s.isToken(given) {
+		return true
+	}
+	passedOn := slices.ContainsFunc([]string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"}, func(name string) bool { return r.Header.Get(name) != "" })
+	return !passedOn && isLoopback(r.RemoteAddr)
 }
 
 // isToken reports whether something is the write token. Without a token nothing is.

@@ -76,7 +76,7 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	if text, err := s.draft(ctx, i); err != nil {
 		v.NoDraft = problemOf(err).text
 	} else {
-		v.Draft = s.pages.decorate(text, decoration{Link: s.named(s.prefix)})
+		v.Draft = s.pages.render(text, decoration{Link: s.named(s.prefix)})
 	}
 	return "incident", page{Title: "Incident of " + string(i.SLO), Here: here.Here, Body: v}, nil
 }
@@ -129,7 +129,8 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 	found, err := s.evidenceOf(ctx, i)
 	upstream, err2 := s.upstreamOf(ctx, i)
-	earlier, err3 := s.earlier(ctx, i)
+	earlier, err3 := s.incidentsOf(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Onset, Limit: shownIncidents})
+	earlier = slices.DeleteFunc(earlier, func(o alerting.Incident) bool { return !o.Onset.Before(i.Onset) })
 	parts := found
 	if len(upstream) > 0 {
 		t := table{Label: "Upstream", Head: []column{{"Severity", asState}, {"SLO", asName}, {"From", asText}, {"To", asText}}}
@@ -142,7 +143,8 @@ func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 		}
 		parts = append(parts, part{Heading: "Upstream", Words: "It depends on what burned at the same time:", Table: t})
 	}
-	before := part{Heading: "Earlier incidents of this budget", Table: earlier, Empty: "None that is known."}
+	before := part{Heading: "Earlier incidents of this budget", Table: s.incidentTable(earlier[:min(len(earlier), earlierIncidents)]), Empty: "None that is known."}
+	before.Table.Label = "Earlier incidents"
 	if err := errors.Join(err, err2, err3); err != nil { // what is open is in memory; what was before is not
 		before.Empty = "They cannot be read: " + err.Error()
 	}
@@ -186,23 +188,14 @@ func (s *site) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, err
 	}}, nil
 }
 
-// earlier lists the incidents of the same budget before this one.
-func (s *site) earlier(ctx context.Context, i alerting.Incident) (table, error) {
-	found, err := s.Archive.Incidents(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Onset, Limit: shownIncidents})
-	found = slices.DeleteFunc(found, func(o alerting.Incident) bool { return o.SLO != i.SLO || !o.Onset.Before(i.Onset) })
-	t := s.incidentTable(found[:min(len(found), earlierIncidents)])
-	t.Label = "Earlier incidents"
-	return t, err
-}
-
 // reviewOf returns the postmortem of an incident as people have it, nil if there is none.
 func (s *server) reviewOf(incident string) *postmortem.Review {
-	if s.Reviews == nil {
-		return nil
-	}
-	all := s.Reviews()
-	if n := slices.IndexFunc(all, func(r postmortem.Review) bool { return r.Incident == incident }); n >= 0 {
-		return &all[n]
+	if s.Reviews != nil {
+		for _, r := range s.Reviews() {
+			if r.Incident == incident {
+				return &r
+			}
+		}
 	}
 	return nil
 }

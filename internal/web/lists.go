@@ -114,15 +114,10 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 // delivery returns the figures about delivering changes, as far as the changes that were recorded
 // tell them.
 func (s *site) delivery(r *http.Request, service string, changes []engine.Change, from, to time.Time) ([]fact, error) {
-	incidents, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
+	d, err := s.deliver(r.Context(), service, changes, from, to)
 	if err != nil || len(changes) == 0 {
 		return nil, err
 	}
-	var acts []alerting.Act
-	for _, c := range changes {
-		acts = append(acts, c.Act)
-	}
-	d := alerting.Deliver(acts, incidents, from, to)
 	perWeek, rate := unknown("nothing was recorded"), unknown("nothing was recorded")
 	if v, ok := d.PerWeek(); ok {
 		perWeek = figure{figures.Value(v), figures.Plural(d.Deploys, "deploy") + " in four weeks"}
@@ -379,7 +374,7 @@ func channelTable(channels []store.Delivery, now time.Time) table {
 			state = badge("unknown", "nothing sent yet")
 		}
 		if c.Pending > 0 {
-			oldest = text(sinceWords(c.Oldest, now))
+			oldest = text(figures.Duration(now.Sub(c.Oldest).Truncate(time.Minute)) + " ago")
 		}
 		if !c.LastSent.IsZero() {
 			sent = stamp(c.LastSent)

@@ -36,11 +36,9 @@ type decoration struct {
 // decorationKey is where a document's decoration is while it is parsed.
 var decorationKey = parser.NewContextKey()
 
-// render turns Markdown into HTML. Raw HTML in it is dropped, and so are links that are scripts.
-func (p *pages) render(markdown string) template.HTML { return p.decorate(markdown, decoration{}) }
-
-// decorate renders Markdown with something added.
-func (p *pages) decorate(markdown string, d decoration) template.HTML {
+// render turns Markdown into HTML, with the decoration. Raw HTML in it is dropped, and so are links
+// that are scripts.
+func (p *pages) render(markdown string, d decoration) template.HTML {
 	if strings.HasPrefix(markdown, "---\n") { // front matter is for files
 		if _, rest, ok := strings.Cut(markdown[4:], "\n---\n"); ok {
 			markdown = rest
@@ -126,7 +124,8 @@ func (d decoration) dressTable(t *extast.Table, source []byte) {
 		if name == nil || left == nil {
 			continue
 		}
-		if share, ok := percentIn(plainText(left, source)); ok {
+		number, ok := strings.CutSuffix(plainText(left, source), " %")
+		if share, err := strconv.ParseFloat(number, 64); ok && err == nil {
 			insert(left, barOf(barKey(share), min(max(share, 0), 100)))
 		}
 		if change != nil && d.Spark != nil {
@@ -142,17 +141,10 @@ func barKey(percent float64) string {
 	switch {
 	case percent <= 0:
 		return "spent"
-	case percent < 100*lowBelow:
+	case percent < lowBelow/100:
 		return "low"
 	}
 	return "good"
-}
-
-// percentIn reads a figure such as "62.1 %".
-func percentIn(text string) (float64, bool) {
-	number, ok := strings.CutSuffix(text, " %")
-	v, err := strconv.ParseFloat(number, 64)
-	return v, ok && err == nil
 }
 
 // insert puts our own HTML into a cell, before what is there.

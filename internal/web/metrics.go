@@ -63,28 +63,24 @@ func (c sloCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect reads every budget.
 func (c sloCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, b := range c.Source.Snapshot().Budgets {
-		c.collect(ch, b)
-	}
-}
-
-func (c sloCollector) collect(ch chan<- prometheus.Metric, b engine.Budget) {
-	labels := []string{b.ID.Service(), b.ID.Name(), b.ID.Group()}
-	gauge := func(d *prometheus.Desc, v float64, more ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append(labels[:3:3], more...)...)
-	}
-	gauge(descObjective, b.Spec.Objective.Ratio())
-	ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, api.Events(b.Counted.Total), labels...)
-	ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, api.Events(b.Counted.Bad), labels...)
-	if b.Windows[0].Sum.Total > 0 {
-		gauge(descRemaining, b.Windows[0].Remaining())
-	}
-	for _, w := range b.Burns {
-		if w.Known {
-			gauge(descBurn, w.Rate, slo.ShortDuration(w.Window))
+		labels := []string{b.ID.Service(), b.ID.Name(), b.ID.Group()}
+		gauge := func(d *prometheus.Desc, v float64, more ...string) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append(labels[:3:3], more...)...)
 		}
-	}
-	for _, sev := range []alerting.Severity{alerting.Page, alerting.Ticket} {
-		gauge(descFiring, truth(isOpen(&b, sev)), string(sev))
+		gauge(descObjective, b.Spec.Objective.Ratio())
+		ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, api.Events(b.Counted.Total), labels...)
+		ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, api.Events(b.Counted.Bad), labels...)
+		if b.Windows[0].Sum.Total > 0 {
+			gauge(descRemaining, b.Windows[0].Remaining())
+		}
+		for _, w := range b.Burns {
+			if w.Known {
+				gauge(descBurn, w.Rate, slo.ShortDuration(w.Window))
+			}
+		}
+		for _, sev := range []alerting.Severity{alerting.Page, alerting.Ticket} {
+			gauge(descFiring, truth(isOpen(&b, sev)), string(sev))
+		}
 	}
 }
 

@@ -2,13 +2,14 @@ package web
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -74,8 +75,17 @@ type tally struct {
 type ranked struct {
 	budget *engine.Budget
 	grade  grade
-	bar    float64
+	bar    float64 // the share of the budget that is left, from 0 to 100
 	gate   alerting.Verdict
+}
+
+// rank judges a budget at a time.
+func rank(seen *engine.Snapshot, b *engine.Budget, now time.Time) ranked {
+	r := ranked{budget: b, grade: gradeOf(b), gate: seen.Verdict(b, now)}
+	if st := b.Windows[0]; st.Sum.Total > 0 {
+		r.bar = 100 * min(max(st.Remaining(), 0), 1)
+	}
+	return r
 }
 
 // row is one budget in the list.
@@ -113,7 +123,7 @@ func (s *site) overview(heading string, all []engine.Budget, q url.Values) overv
 	var found []ranked
 	for n := range all {
 		b := &all[n]
-		r := ranked{b, gradeOf(b), barWidth(b.Windows[0]), seen.Verdict(b, now)}
+		r := rank(seen, b, now)
 		services, teams, tiers = append(services, b.ID.Service()), append(teams, b.Spec.Owner), append(tiers, b.Spec.Tier)
 		of := r.states()
 		for _, state := range of {
@@ -123,19 +133,19 @@ func (s *site) overview(heading string, all []engine.Budget, q url.Values) overv
 			found = append(found, r)
 		}
 	}
-	worstFirst(found)
+	slices.SortFunc(found, func(a, b ranked) int { // worst first
+		return cmp.Or(cmp.Compare(a.grade.Order, b.grade.Order), cmp.Compare(a.bar, b.bar), cmp.Compare(a.budget.ID, b.budget.ID))
+	})
 	o.Found, o.Counts = len(found), countsOf(states)
 	if len(found) > shownBudgets && q.Get("all") == "" {
 		found = found[:shownBudgets]
-		q = cloned(q)
+		q = maps.Clone(q)
 		q.Set("all", "1")
 		o.More = s.prefix + "/?" + q.Encode()
 	}
 	var rows []row
 	for _, r := range found {
-		rw := rowOf(r.budget, r.grade)
-		rw.Gate = r.gate
-		rows = append(rows, rw)
+		rows = append(rows, rowOf(r))
 	}
 	o.Table = s.budgetTable(heading, rows)
 	o.Filter = &filter{Fields: []field{
@@ -147,14 +157,6 @@ func (s *site) overview(heading string, all []engine.Budget, q url.Values) overv
 	}}
 	o.Filter.Fields = slices.DeleteFunc(o.Filter.Fields, func(f field) bool { return f.Name != "q" && len(f.Options) == 0 })
 	return o
-}
-
-func cloned(q url.Values) url.Values {
-	out := url.Values{}
-	for name, values := range q {
-		out[name] = values
-	}
-	return out
 }
 
 // burning is the state of every budget with an open page or ticket.
@@ -190,13 +192,6 @@ func (r *ranked) passes(q url.Values, states []string) bool {
 // is reports whether a choice that may be left open is met.
 func is(wanted, have string) bool { return wanted == "" || wanted == have }
 
-// worstFirst orders budgets.
-func worstFirst(all []ranked) {
-	slices.SortFunc(all, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(a.grade.Order, b.grade.Order), cmp.Compare(a.bar, b.bar), cmp.Compare(a.budget.ID, b.budget.ID))
-	})
-}
-
 // countsOf returns the counts at the top: what somebody may have to do something about.
 func countsOf(states map[string]int) []tally {
 	var all []tally
@@ -231,21 +226,14 @@ func stateOptions(states map[string]int) []option {
 	return all
 }
 
-// barWidth returns the share of a budget that is left, from 0 to 100.
-func barWidth(st budget.Status) float64 {
-	if st.Sum.Total == 0 {
-		return 0
-	}
-	return 100 * min(max(st.Remaining(), 0), 1)
-}
-
-func rowOf(b *engine.Budget, g grade) row {
-	st := b.Windows[0]
+func rowOf(r ranked) row {
+	b := r.budget
 	rw := row{
-		ID: b.ID, Description: b.Spec.Description, Grade: g, Objective: b.Spec.Objective.Percent() + " %",
-		SLI: sliFigure(st, b.Spec.Objective), Left: leftFigure(st), Forecast: forecast(b), Open: b.Open,
-		IsJourney: b.Spec.SLI.Kind == slo.Composed, Tier: b.Spec.Tier, Owner: b.Spec.Owner, Bar: barWidth(st),
+		ID: b.ID, Description: b.Spec.Description, Grade: r.grade, Objective: b.Spec.Objective.Percent() + " %",
+		Forecast: forecast(b), Open: b.Open, Bar: r.bar, Gate: r.gate,
+		IsJourney: b.Spec.SLI.Kind == slo.Composed, Tier: b.Spec.Tier, Owner: b.Spec.Owner,
 	}
+	rw.SLI, rw.Left = windowFigures(b.Windows[0], b.Spec.Objective)
 	rw.Fast, rw.Slow = pageBurns(b)
 	return rw
 }
@@ -253,21 +241,20 @@ func rowOf(b *engine.Budget, g grade) row {
 // pageBurns returns the burns over the long windows of the two page pairs: an hour and six, unless
 // the SLO says otherwise.
 func pageBurns(b *engine.Budget) (fast, slow figure) {
-	fast, slow = unknown("no alert window"), unknown("no alert window")
+	burns := []figure{unknown("no alert window"), unknown("no alert window")}
 	pairs := append(slices.Clone(b.Spec.Alerts.Page), b.Spec.Alerts.Ticket...)
-	for n, p := range pairs[:min(len(pairs), 2)] {
+	for n, p := range pairs[:min(len(pairs), len(burns))] {
 		for _, w := range b.Burns {
-			if w.Window != p.Long {
-				continue
-			}
-			if n == 0 {
-				fast = burnFigure(w.Rate, w.Known, w.Window)
-			} else {
-				slow = burnFigure(w.Rate, w.Known, w.Window)
+			over := "over " + slo.ShortDuration(w.Window)
+			switch {
+			case w.Window == p.Long && w.Known:
+				burns[n] = figure{figures.Times(w.Rate), over}
+			case w.Window == p.Long:
+				burns[n] = unknown("no events " + over)
 			}
 		}
 	}
-	return fast, slow
+	return burns[0], burns[1]
 }
 
 // budgetTable lists budgets. Where there is no policy there is no column for its gate.

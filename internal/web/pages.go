@@ -86,12 +86,7 @@ func (s *site) routes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			s.show(w, "", page{}, &problem{http.StatusMethodNotAllowed, "bad_data", "This can only be read."})
-			return
-		}
-		s.show(w, "", page{}, notFound("There is no page at this address."))
+		s.show(w, "", page{}, notServed(w, r, "There is no page at this address."))
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -166,7 +167,7 @@ func TestPathsAndMarkup(t *testing.T) {
 		{"a path with labels", budgetPath(`a/b{c="/d"}`), "/slo/a/b?labels=%7Bc%3D%22%2Fd%22%7D"},
 		{"an incident's path", incidentPath(`a/b{c="/d"}/page/1`), "/incidents/a/b%7Bc=%22/d%22%7D/page/1"},
 		{"a path that a server would fold", incidentPath(`a/b{c="//d"}/page/1`), "/incidents/a%2Fb%7Bc=%22%2F%2Fd%22%7D%2Fpage%2F1"},
-		{"front matter is not shown", string(newPages("").render("---\nid: 1\n---\n\n# A\n")), "<h2>A</h2>\n"},
+		{"front matter is not shown", string(newPages("").render("---\nid: 1\n---\n\n# A\n", decoration{})), "<h2>A</h2>\n"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, c.got, c.want)
@@ -239,3 +240,17 @@ type thousand struct {
 
 // Budgets is all of them.
 func (m thousand) Budgets() []engine.Budget { return m.all }
+
+// A budget is low by exact integers, where floats no longer tell 75 % from a thousandth of an event
+// more.
+func TestLowIsExact(t *testing.T) {
+	for _, c := range []struct {
+		bad  int64
+		want string
+	}{{3e16 - 1, "good"}, {3e16, "good"}, {3e16 + 1, "low"}, {4e16, "low"}, {4e16 + 1, "spent"}} {
+		st := budget.Status{Sum: budget.Sum{Total: 4e17, Bad: c.bad, Known: 1}, Allowed: 4e16, Spent: float64(c.bad) / 4e16}
+		if got := gradeOf(&engine.Budget{Windows: []budget.Status{st}}); got.Key != c.want {
+			t.Errorf("%d bad of %d allowed: %s; want %s", c.bad, st.Allowed, got.Key, c.want)
+		}
+	}
+}

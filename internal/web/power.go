@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -45,10 +46,8 @@ func (s *site) powerPart(b engine.Budget, asked bool) part {
 
 // joint returns what comes between a path and a further parameter.
 func joint(path string) string {
-	for _, c := range path {
-		if c == '?' {
-			return "&"
-		}
+	if strings.Contains(path, "?") {
+		return "&"
 	}
 	return "?"
 }
@@ -68,8 +67,8 @@ func reachCells(name string, r alerting.Reach) []markup {
 // powerCache keeps what was found out for as long as the spec is the same one and its traffic about
 // the same. One is found out at a time.
 type powerCache struct {
-	mu      sync.Mutex
-	IfKnown map[*slo.Spec]alerting.Power
+	mu    sync.Mutex
+	known map[*slo.Spec]alerting.Power
 }
 
 // manyPowers is how many are kept; a reload makes all of them useless.
@@ -78,13 +77,13 @@ const manyPowers = 200
 func (c *powerCache) of(spec *slo.Spec, rate float64) alerting.Power {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, ok := c.IfKnown[spec]
+	p, ok := c.known[spec]
 	if !ok || rate > 1.2*p.EventsPerMinute || rate < p.EventsPerMinute/1.2 {
 		p = alerting.PowerOf(spec, rate)
-		if c.IfKnown == nil || len(c.IfKnown) >= manyPowers {
-			c.IfKnown = map[*slo.Spec]alerting.Power{}
+		if c.known == nil || len(c.known) >= manyPowers {
+			c.known = map[*slo.Spec]alerting.Power{}
 		}
-		c.IfKnown[spec] = p
+		c.known[spec] = p
 	}
 	return p
 }

@@ -16,10 +16,10 @@ func (s *jsonAPI) register(w http.ResponseWriter, r *http.Request) {
 	if format != "" && format != "json" && format != "csv" {
 		p.fail("format", "json or csv")
 	}
-	if p.err != nil || s.Register == nil {
-		if p.err == nil {
-			p.err = notFound("There is no register here.")
-		}
+	if p.err == nil && s.Register == nil {
+		p.err = notFound("There is no register here.")
+	}
+	if p.err != nil {
 		s.answer(w, nil, p.err)
 		return
 	}

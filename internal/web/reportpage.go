@@ -81,7 +81,7 @@ func fileName(name string) string {
 // reportHTML returns the report's document with links of names, and with small charts in its table
 // of budgets.
 func (s *site) reportHTML(r store.Report, links func(string) string) template.HTML {
-	return s.pages.decorate(r.Markdown, decoration{
+	return s.pages.render(r.Markdown, decoration{
 		Whole: true, Link: links, Spark: func(id slo.ID) template.HTML { return s.spark(id, r.From, r.To) },
 	})
 }
@@ -111,7 +111,7 @@ const sparkSteps = 28
 // spark draws in a few bars when an SLO's bad events of a period happened. Where nothing is known
 // there is no bar.
 func (s *site) spark(id slo.ID, from, to time.Time) template.HTML {
-	step := wholeHours(to.Sub(from) / sparkSteps)
+	step := whole(to.Sub(from)/sparkSteps, time.Hour)
 	points, _ := s.Source.Snapshot().History(id, from, to, step)
 	most := int64(0)
 	for _, p := range points {

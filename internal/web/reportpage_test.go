@@ -72,7 +72,7 @@ func TestTheCalendarAddsUp(t *testing.T) {
 	s := newShop(t)
 	b, _ := s.source.Snapshot().Budget("checkout/availability")
 	srv := &site{server: &server{Options: s.options}}
-	found, err := srv.incidentsOf(t.Context(), b.ID)
+	found, err := srv.incidentsOf(t.Context(), store.IncidentFilter{SLO: b.ID, Limit: shownIncidents})
 	must(t, err)
 	twice := append(append([]alerting.Incident{}, found...), found...)
 	c, again := srv.calendar(b, found), srv.calendar(b, twice)

@@ -47,7 +47,7 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	if known != nil {
 		v.Service = *known
 	}
-	v.Gate = s.gateOfService(name)
+	v.Gate = gateViewOf(alerting.Worst(seen.Verdicts(name, "", s.Now())))
 	open, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: name, Open: true})
 	if err != nil { // memory knows those that are open, too
 		open = seen.Open.InService(name)
@@ -66,11 +66,6 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 		Words: "What went afterwards, beyond what went before, is correlated and not proven.",
 	})
 	return "service", page{Title: name, Here: "slos", Body: v}, nil
-}
-
-// gateOfService returns the verdict on a service, nil without a policy.
-func (s *site) gateOfService(name string) *gateView {
-	return gateViewOf(alerting.Worst(s.Source.Snapshot().Verdicts(name, "", s.Now())))
 }
 
 // gateViewOf returns nil without a policy, and for what has no budget.
@@ -99,14 +94,17 @@ func (s *site) dependencyTable(all []slo.Dependency) table {
 		if d.SLO != "" {
 			which = s.sloLink(slo.ID(d.Service + "/" + d.SLO))
 		}
-		var burns []markup
+		var burns markup
 		for _, i := range open.InService(d.Service) {
 			if d.SLO == "" || i.SLO.Name() == d.SLO {
-				burns = append(burns, s.incidentLink(i.ID, string(i.SLO)+": "+nameOf(i)+" since "+figures.UTC(i.Onset)))
+				if burns != "" {
+					burns += "<br>"
+				}
+				burns += s.incidentLink(i.ID, string(i.SLO)+": "+nameOf(i)+" since "+figures.UTC(i.Onset))
 				state = badge(stateKey(i), "burns")
 			}
 		}
-		t.add(state, s.serviceLink(d.Service), which, text(fails), joined(burns, "<br>"))
+		t.add(state, s.serviceLink(d.Service), which, text(fails), burns)
 	}
 	return t
 }
@@ -177,7 +175,7 @@ type signalShot struct {
 	mu sync.Mutex
 	at time.Time
 	signals.Snapshot
-	IfKnown bool
+	known bool
 }
 
 // The bounds of a snapshot for a page. What has not come by then is unknown.
@@ -206,8 +204,8 @@ func (c *signalCache) take(ctx context.Context, read func(context.Context, strin
 	if now := time.Now(); now.Sub(one.at) > signalsFor {
 		ctx, cancel := context.WithTimeout(ctx, signalsLimit)
 		defer cancel()
-		one.Snapshot, one.IfKnown = read(ctx, service)
+		one.Snapshot, one.known = read(ctx, service)
 		one.at = now
 	}
-	return one.Snapshot, one.IfKnown
+	return one.Snapshot, one.known
 }

@@ -72,14 +72,13 @@ func (s *site) sloPage(r *http.Request) (string, page, error) {
 func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	st := b.Windows[0]
 	v := sloView{
-		row: rowOf(&b, gradeOf(&b)), Budget: b, Status: st,
+		row: rowOf(rank(s.Source.Snapshot(), &b, s.Now())), Budget: b, Status: st,
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec),
 		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), History: figures.Known(b.Filling),
 	}
-	v.Gate = s.Source.Snapshot().Verdict(&b, s.Now())
 	v.Policy = gateViewOf(v.Gate)
 	v.Facts = sloFacts(v.row, b)
-	found, err := s.incidentsOf(r.Context(), b.ID)
+	found, err := s.incidentsOf(r.Context(), store.IncidentFilter{SLO: b.ID, Limit: shownIncidents})
 	if err != nil {
 		v.NoArchive = "The incidents cannot be read: " + err.Error()
 	}
@@ -172,7 +171,8 @@ func windowCells(name string, st budget.Status, o slo.Objective) []markup {
 		events = []markup{text(figures.Events(st.Sum.Total)), text(figures.Events(st.Sum.Bad)), text(figures.Events(st.Allowed))}
 	}
 	cells := append([]markup{text(name), stamp(st.From)}, events...)
-	return append(cells, text(sliFigure(st, o).Text), text(leftFigure(st).Text), text(figures.Known(st.Coverage)))
+	sli, left := windowFigures(st, o)
+	return append(cells, text(sli.Text), text(left.Text), text(figures.Known(st.Coverage)))
 }
 
 // worstLengths are the lengths of the windows whose worst is shown.
@@ -254,10 +254,10 @@ func leftOutWords(o budget.LeftOut) string {
 	return words
 }
 
-// incidentsOf lists the newest incidents of one budget.
-func (s *server) incidentsOf(ctx context.Context, id slo.ID) ([]alerting.Incident, error) {
-	found, err := s.Archive.Incidents(ctx, store.IncidentFilter{SLO: id, Limit: shownIncidents})
-	return slices.DeleteFunc(found, func(i alerting.Incident) bool { return i.SLO != id }), err
+// incidentsOf lists the incidents of one budget alone: the archive's are of all budgets of its SLO.
+func (s *server) incidentsOf(ctx context.Context, f store.IncidentFilter) ([]alerting.Incident, error) {
+	found, err := s.Archive.Incidents(ctx, f)
+	return slices.DeleteFunc(found, func(i alerting.Incident) bool { return i.SLO != f.SLO }), err
 }
 
 // alertCells say when an alert fires and how it stands.
@@ -306,10 +306,11 @@ func noticesOf(a slo.Alerts) string {
 func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span time.Duration) chart {
 	window := b.Spec.Window()
 	from := later(b.AsOf.Add(-cmp.Or(span, window.Length())), b.Since).Truncate(time.Hour)
-	step := wholeHours(b.AsOf.Sub(from) / 200)
+	unit := time.Hour
 	if b.AsOf.Sub(from) <= slo.Day {
-		step = wholeMinutes(b.AsOf.Sub(from) / 200)
+		unit = time.Minute
 	}
+	step := whole(b.AsOf.Sub(from)/200, unit)
 	left, _ := s.Source.Snapshot().BurnDown(b.ID, from.Add(step), b.AsOf, step)
 	points, _ := s.Source.Snapshot().History(b.ID, from, b.AsOf, step)
 	seen := map[int64]bool{}
@@ -317,7 +318,7 @@ func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span tim
 		seen[p.At.Add(step).Unix()] = p.Sum.Seen() > 0
 	}
 	if now := b.Windows[0]; now.Sum.Total > 0 && (len(left) == 0 || left[len(left)-1].At.Before(now.At)) {
-		left, seen[now.At.Unix()] = append(left, now), seenAt(points)
+		left, seen[now.At.Unix()] = append(left, now), len(points) > 0 && points[len(points)-1].Sum.Seen() > 0
 	}
 	l, known := line{Key: "a", Name: "budget left"}, []budget.Status(nil)
 	for _, st := range left {
@@ -326,23 +327,14 @@ func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span tim
 			known = append(known, st)
 		}
 	}
+	title := "Error budget left, " + window.String() + " window"
+	if span > 0 {
+		title += ", last " + slo.ShortDuration(span)
+	}
 	return chart{
-		ID: "burn-down", Title: "Error budget left, " + window.String() + " window" + lately(span), Words: downWords(known, len(left) > len(known)),
+		ID: "burn-down", Title: title, Words: downWords(known, len(left) > len(known)),
 		From: from, To: b.AsOf, Low: 0, High: 100, Unit: "%", Lines: []line{l}, Shades: shadesOf(incidents, b.AsOf),
 	}
-}
-
-// lately names the time that a chart shows, if it was asked for.
-func lately(span time.Duration) string {
-	if span == 0 {
-		return ""
-	}
-	return ", last " + slo.ShortDuration(span)
-}
-
-// seenAt reports whether the newest step is known.
-func seenAt(points []incidents.Point) bool {
-	return len(points) > 0 && points[len(points)-1].Sum.Seen() > 0
 }
 
 // downWords says what a burn-down shows.
@@ -375,10 +367,11 @@ func (s *site) burnRates(b engine.Budget, incidents []alerting.Incident, asked t
 	kept := time.Duration(alerting.Horizon(b.Spec))*time.Minute - longest - time.Hour
 	span := cmp.Or(asked, min(48*time.Hour, max(kept.Truncate(time.Hour), time.Hour)))
 	from := later(b.AsOf.Add(-span), b.Since)
-	step := wholeMinutes(span / 288)
+	unit := time.Minute
 	if span > kept {
-		step = wholeHours(span / 288)
+		unit = time.Hour
 	}
+	step := whole(span/288, unit)
 	points, _ := s.Source.Snapshot().History(b.ID, b.AsOf.Add(-b.AsOf.Sub(from).Truncate(step)-longest.Truncate(step)), b.AsOf, step)
 	c := chart{
 		ID: "burn-rate", Title: "Burn rate, last " + slo.ShortDuration(b.AsOf.Sub(from).Truncate(time.Minute)), From: from, To: b.AsOf, High: 1, Unit: "×",
@@ -437,11 +430,7 @@ func shadesOf(incidents []alerting.Incident, now time.Time) []shade {
 		if i.Open {
 			to = now
 		}
-		key := string(i.Severity)
-		if i.Rule == alerting.RuleNoData {
-			key = "no-data"
-		}
-		all = append(all, shade{i.Onset, to, key, string(i.Severity) + " from " + figures.UTC(i.Onset) + " to " + figures.UTC(to)})
+		all = append(all, shade{i.Onset, to, stateKey(i), string(i.Severity) + " from " + figures.UTC(i.Onset) + " to " + figures.UTC(to)})
 	}
 	return all
 }
@@ -453,11 +442,5 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// wholeHours and wholeMinutes round a step up, so that no step cuts what the ledger keeps whole.
-func wholeHours(d time.Duration) time.Duration {
-	return max((d + time.Hour - 1).Truncate(time.Hour), time.Hour)
-}
-
-func wholeMinutes(d time.Duration) time.Duration {
-	return max((d + time.Minute - 1).Truncate(time.Minute), time.Minute)
-}
+// whole rounds a step up to whole units, so that it cuts nothing that the ledger keeps whole.
+func whole(d, unit time.Duration) time.Duration { return max((d + unit - 1).Truncate(unit), unit) }

@@ -3,9 +3,7 @@ package web
 import (
 	"context"
 	"net/url"
-	"slices"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
@@ -21,11 +19,10 @@ func (s *jsonAPI) apiSpend(ctx context.Context, b engine.Budget, q url.Values) (
 		return nil, badRequest("by is %q; it must be day or hour.", clip(by))
 	}
 	st := b.Windows[0]
-	found, err := s.Archive.Incidents(ctx, store.IncidentFilter{SLO: b.ID, From: st.From, To: st.At, Limit: maxIncidents})
+	found, err := s.incidentsOf(ctx, store.IncidentFilter{SLO: b.ID, From: st.From, To: st.At, Limit: maxIncidents})
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return i.SLO != b.ID })
 	var out api.Spend
 	if !s.Source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) { out = api.SpendOf(st, l, found, by == "hour") }) {
 		return nil, notFound("There is no SLO %q.", string(b.ID))

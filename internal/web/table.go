@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -118,15 +117,6 @@ func link(to, words string) markup {
 	return `<a href="` + text(to) + `">` + text(words) + "</a>"
 }
 
-// joined puts pieces one after the other, with something between them.
-func joined(pieces []markup, between string) markup {
-	var all []string
-	for _, p := range pieces {
-		all = append(all, string(p))
-	}
-	return markup(strings.Join(all, between)) //nolint:gosec // the pieces are escaped
-}
-
 // barOf returns a bar of so many percent.
 func barOf(key string, percent float64) markup {
 	return markup(fmt.Sprintf(`<svg class="bar bar-%s" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">`+ //nolint:gosec // numbers and our own words
@@ -209,8 +199,3 @@ func gateBadge(v alerting.Verdict) markup {
 
 // servicePath returns the address of a service's page, without the prefix.
 func servicePath(name string) string { return "/services/" + url.PathEscape(name) }
-
-// sinceWords returns how long ago something was.
-func sinceWords(t, now time.Time) string {
-	return figures.Duration(now.Sub(t).Truncate(time.Minute)) + " ago"
-}

@@ -23,36 +23,16 @@ func unknown(why string) figure { return figure{figures.Unknown, why} }
 // sliOf writes the SLI of a sum.
 func sliOf(s budget.Sum, o slo.Objective) string { return figures.SLI(s.Bad, s.Total, o) }
 
-// sliFigure returns the SLI of a window.
-func sliFigure(st budget.Status, o slo.Objective) figure {
-	window := "in " + figures.Window(st.Window)
+// windowFigures returns the SLI of a window, and the share of its budget that is left.
+func windowFigures(st budget.Status, o slo.Objective) (sli, left figure) {
+	window := figures.Window(st.Window)
 	switch {
 	case st.Sum.Seen() == 0:
-		return unknown("nothing read yet")
+		return unknown("nothing read yet"), unknown("nothing read yet")
 	case st.Sum.Total == 0:
-		return unknown("no events " + window)
+		return unknown("no events in " + window), unknown("no events in " + window)
 	}
-	return figure{sliOf(st.Sum, o), window}
-}
-
-// leftFigure returns the share of the budget that is left.
-func leftFigure(st budget.Status) figure {
-	switch {
-	case st.Sum.Seen() == 0:
-		return unknown("nothing read yet")
-	case st.Sum.Total == 0:
-		return unknown("no events in " + figures.Window(st.Window))
-	}
-	return figure{figures.Left(st.Sum.Bad, st.Allowed), "of " + figures.Window(st.Window)}
-}
-
-// burnFigure returns the burn rate over a window.
-func burnFigure(rate float64, known bool, window time.Duration) figure {
-	over := "over " + slo.ShortDuration(window)
-	if !known {
-		return unknown("no events " + over)
-	}
-	return figure{figures.Times(rate), over}
+	return figure{sliOf(st.Sum, o), "in " + window}, figure{figures.Left(st.Sum.Bad, st.Allowed), "of " + window}
 }
 
 // forecast says when the budget will be gone.
@@ -91,8 +71,8 @@ var grades = []grade{
 	{"good", "Good", 6},
 }
 
-// lowBelow is the share of the budget below which it is called low.
-const lowBelow = 0.25
+// lowBelow is the share of the budget, in basis points, below which it is called low.
+const lowBelow = 2500
 
 func gradeOf(b *engine.Budget) grade {
 	st := b.Windows[0]
@@ -108,7 +88,7 @@ func gradeOf(b *engine.Budget) grade {
 		return grades[3]
 	case st.Sum.Total == 0:
 		return grades[5]
-	case st.Remaining() < lowBelow:
+	case st.LeftBelow(lowBelow):
 		return grades[4]
 	}
 	return grades[6]
