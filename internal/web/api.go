@@ -258,12 +258,11 @@ func (s *server) draft(ctx context.Context, i alerting.Incident) (string, error)
 }
 
 func (s *jsonAPI) apiPostmortems(*http.Request) (any, error) {
-	all, now := []api.Review{}, s.Now()
-	if s.Reviews == nil {
-		return all, nil
-	}
-	for _, r := range s.Reviews() {
-		all = append(all, api.ReviewOf(r, now))
+	all := []api.Review{}
+	if s.Reviews != nil {
+		for _, r := range s.Reviews() {
+			all = append(all, api.ReviewOf(r, s.Now()))
+		}
 	}
 	return all, nil
 }

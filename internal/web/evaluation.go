@@ -38,7 +38,7 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 	series := gauge("slowburn_prometheus_followed_series", "Series whose counters are being followed.")
 	return func(s engine.Summary) {
 		ticks.Inc()
-		last.Set(float64(s.At.UnixMilli()) / 1000)
+		last.Set(unix(s.At))
 		through.Set(float64(s.Through.Unix()))
 		took.Observe(s.Took.Seconds())
 		budgets.Set(float64(s.SLOs))

@@ -37,7 +37,7 @@ func newPages(prefix string) *pages {
 	funcs := template.FuncMap{
 		"navigation": func() any { return navigation }, "at": func(path string) string { return prefix + path }, "stamp": stamp, "duration": figures.Duration,
 		"slo": func(id slo.ID) string { return prefix + budgetPath(id) }, "incident": func(id string) string { return prefix + incidentPath(id) },
-		"service": func(name string) string { return prefix + servicePath(name) }, "events": figures.Events, "figure": figureOf, "badge": badge,
+		"service": func(name string) string { return prefix + servicePath(name) }, "figure": figureOf, "badge": badge, "gateBadge": gateBadge,
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: newMarkdown()}

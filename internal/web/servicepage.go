@@ -20,15 +20,8 @@ import (
 type serviceView struct {
 	Name    string
 	Service slo.Service // zero but for its name if only its SLOs are known
-	Gate    *gateView   // nil without a policy
+	Gate    alerting.Verdict
 	Parts   []part
-}
-
-// gateView is the policy's verdict.
-type gateView struct {
-	alerting.Verdict
-	Badge   markup
-	Meaning string
 }
 
 // recentChanges is how far back the page of a service lists changes.
@@ -47,7 +40,7 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	if known != nil {
 		v.Service = *known
 	}
-	v.Gate = gateViewOf(alerting.Worst(seen.Verdicts(name, "", s.Now())))
+	v.Gate = alerting.Worst(seen.Verdicts(name, "", s.Now()))
 	open, err := s.Archive.Incidents(r.Context(), store.IncidentFilter{Service: name, Open: true})
 	if err != nil { // memory knows those that are open, too
 		open = seen.Open.InService(name)
@@ -66,14 +59,6 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 		Words: "What went afterwards, beyond what went before, is correlated and not proven.",
 	})
 	return "service", page{Title: name, Here: "slos", Body: v}, nil
-}
-
-// gateViewOf returns nil without a policy, and for what has no budget.
-func gateViewOf(v alerting.Verdict) *gateView {
-	if v.NoPolicy || v.SLO == "" {
-		return nil
-	}
-	return &gateView{v, gateBadge(v), v.Gate.Meaning()}
 }
 
 // dependencyTable returns what a service depends on, and what of that burns.

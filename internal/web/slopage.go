@@ -24,7 +24,6 @@ import (
 type sloView struct {
 	row
 	Budget    engine.Budget
-	Status    budget.Status // of the first window
 	Facts     []fact
 	Ranges    []rangeLink
 	BurnDown  chart
@@ -33,7 +32,6 @@ type sloView struct {
 	Before    []part // how it stands, before the incidents
 	NoArchive string // why there are no incidents
 	Incidents table
-	Policy    *gateView // nil without a policy
 	Changes   part
 	Data      string
 	Since     *time.Time // where the ledger begins; nil while it is empty
@@ -72,11 +70,10 @@ func (s *site) sloPage(r *http.Request) (string, page, error) {
 func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	st := b.Windows[0]
 	v := sloView{
-		row: rowOf(rank(s.Source.Snapshot(), &b, s.Now())), Budget: b, Status: st,
+		row: rowOf(rank(s.Source.Snapshot(), &b, s.Now())), Budget: b,
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec),
 		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), History: figures.Known(b.Filling),
 	}
-	v.Policy = gateViewOf(v.Gate)
 	v.Facts = sloFacts(v.row, b)
 	found, err := s.incidentsOf(r.Context(), store.IncidentFilter{SLO: b.ID, Limit: shownIncidents})
 	if err != nil {
