@@ -147,7 +147,7 @@ func (w *walk) emitNoData(m budget.Minute, kind Kind, reason Reason) {
 // stepBurn opens, escalates, updates and closes the burn incident.
 func (w *walk) stepBurn(m budget.Minute, slot budget.Slot) {
 	if w.Burn != nil {
-		w.account(m, slot)
+		w.addMinute(m, slot)
 	}
 	switch {
 	case w.Burn == nil:
@@ -159,8 +159,8 @@ func (w *walk) stepBurn(m budget.Minute, slot budget.Slot) {
 	}
 }
 
-// account adds the minute to the open incident.
-func (w *walk) account(m budget.Minute, slot budget.Slot) {
+// addMinute adds the minute to what the open incident has cost so far.
+func (w *walk) addMinute(m budget.Minute, slot budget.Slot) {
 	b := &w.Burn.Burning
 	b.Bad += slot.Bad
 	b.Total += slot.Total
@@ -234,7 +234,7 @@ func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *
 	sum := w.Ledger.Sum(first, m+1)
 	w.Burn = &Open{
 		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair,
-		Waits: m, Flaps: w.BurnEnd > 0 && m-w.BurnEnd < hold,
+		Waits: m, Flaps: w.BurnEnd > 0 && m-w.BurnEnd < keepFiringFor,
 		Burning: Burning{Onset: first, Last: m, Bad: sum.Bad, Total: sum.Total, Minute: sum.BadSlots},
 	}
 	w.peak(m)
@@ -272,16 +272,16 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 	switch {
 	case len(pairs) == 0:
 		reason = RuleRemoved
-	case silent(rs):
+	case noTraffic(rs):
 		if anyBad(rs) {
 			return false // nobody has used the service since: no evidence that it works
 		}
 		reason = AgedOut
-	case !allQuiet(rs):
+	case !allRecovered(rs):
 		w.Burn.Quiet = 0
 		return false
 	}
-	if w.held(m) && reason != RuleRemoved {
+	if w.keepsFiring(m) && reason != RuleRemoved {
 		return false
 	}
 	w.emitBurn(m, Resolved, reason)
@@ -293,25 +293,25 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 	return true
 }
 
-// hold is how long a burn that came back must have been quiet before it is called over again, and
-// within which of the end of another it counts as coming back. So a service that flaps is one
-// incident that ends and one that stays open until the flapping does, rather than one each few
-// minutes; the first end is told at once.
-const hold = budget.Minute(30)
+// keepFiringFor is how long a burn that came back must have been quiet before it is called over
+// again, and within which of the end of another it counts as coming back. So a service that flaps
+// is one incident that ends and one that stays open until the flapping does, rather than one each
+// few minutes; the first end is told at once.
+const keepFiringFor = budget.Minute(30)
 
-// held reports whether a burn that could be over is held open, because it came back before.
-func (w *walk) held(m budget.Minute) bool {
+// keepsFiring reports whether a burn that could be over is held open, because it came back before.
+func (w *walk) keepsFiring(m budget.Minute) bool {
 	if !w.Burn.Flaps {
 		return false
 	}
 	if w.Burn.Quiet == 0 {
 		w.Burn.Quiet = m
 	}
-	return m-w.Burn.Quiet < hold
+	return m-w.Burn.Quiet < keepFiringFor
 }
 
-// silent reports whether there was no event at all in the short windows, and none was left out.
-func silent(rs []reading) bool {
+// noTraffic reports whether there was no event at all in the short windows, and none was left out.
+func noTraffic(rs []reading) bool {
 	for _, r := range rs {
 		if r.short.Total > 0 || r.short.Excused > 0 {
 			return false

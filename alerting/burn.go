@@ -40,9 +40,9 @@ func read(in Input, p slo.Pair, m budget.Minute) reading {
 // over reports whether both windows burn, taking what was seen for the whole.
 func (r reading) over() bool { return r.longOver && r.shortOver }
 
-// quiet reports whether the pair is below its threshold on known data: the short window is wholly
-// known, or the long one is below its threshold and nearly wholly known.
-func (r reading) quiet() bool {
+// recovered reports whether the pair is below its threshold on known data: the short window is
+// wholly known, or the long one is below its threshold and nearly wholly known.
+func (r reading) recovered() bool {
 	long, short := int(budget.Minutes(r.pair.Long)), int(budget.Minutes(r.pair.Short))
 	return !r.over() && (r.short.Known == short || !r.longOver && r.long.Known*20 >= long*19)
 }
@@ -112,9 +112,9 @@ func firing(in Input, pairs []slo.Pair, m budget.Minute, pass func(reading) bool
 	return nil
 }
 
-func allQuiet(rs []reading) bool {
+func allRecovered(rs []reading) bool {
 	for _, r := range rs {
-		if !r.quiet() {
+		if !r.recovered() {
 			return false
 		}
 	}

@@ -171,12 +171,12 @@ func Deliver(acts []Act, incidents []Incident, from, to time.Time) Delivery {
 		if !a.Change.Commit.IsZero() && a.Change.Commit.Before(a.Change.Start) {
 			d.Lead = append(d.Lead, a.Change.Start.Sub(a.Change.Commit))
 		}
-		failed, good := fate(a, changes[n+1:], incidents)
+		failed, restored := outcomeOf(a, changes[n+1:], incidents)
 		if failed {
 			d.Failed++
 		}
-		if failed && !good.IsZero() {
-			d.Recovery = append(d.Recovery, good.Sub(a.Change.Start))
+		if failed && !restored.IsZero() {
+			d.Recovery = append(d.Recovery, restored.Sub(a.Change.Start))
 		}
 	}
 	slices.Sort(d.Recovery)
@@ -184,16 +184,17 @@ func Deliver(acts []Act, incidents []Incident, from, to time.Time) Delivery {
 	return d
 }
 
-// fate returns whether a deploy failed, and when that was made good; zero if it was not yet.
-func fate(a Act, later []Act, incidents []Incident) (failed bool, good time.Time) {
+// outcomeOf returns whether a deploy failed, by its own word, by a rollback or by an incident, and
+// when service was restored; zero if it is not yet.
+func outcomeOf(a Act, later []Act, incidents []Incident) (failed bool, restored time.Time) {
 	end, failed := a.Change.naturalEnd(), a.Change.Failed
 	for _, o := range later {
 		if o.About() != a.About() || o.Change.Kind != "deploy" && o.Change.Kind != "rollback" {
 			continue
 		}
-		good = o.Change.Start
-		failed = failed || o.Change.Kind == "rollback" && good.Before(end)
-		end = minTime(end, good)
+		restored = o.Change.Start
+		failed = failed || o.Change.Kind == "rollback" && restored.Before(end)
+		end = minTime(end, restored)
 		break
 	}
 	for _, i := range incidents {
@@ -201,7 +202,7 @@ func fate(a Act, later []Act, incidents []Incident) (failed bool, good time.Time
 			return true, i.Ended
 		}
 	}
-	return failed, good
+	return failed, restored
 }
 
 // About returns the service that an act is about, "" if it is about none.

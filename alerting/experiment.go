@@ -119,15 +119,16 @@ func Look(experiment Act, budgets []Input, states []State, now time.Time) Trial 
 	}
 	for n, in := range budgets {
 		if experiment.Concerns(in.ID) && t.Phase != Planned {
-			t.look(in, states[n])
+			t.addBudget(in, states[n])
 		}
 	}
 	slices.SortFunc(t.Costs, func(x, y Cost) int { return cmp.Compare(x.SLO, y.SLO) })
 	return t
 }
 
-// look adds what one budget says of the experiment.
-func (t *Trial) look(in Input, st State) {
+// addBudget adds what the experiment cost one budget, and ends it in the Abort phase if that budget
+// has a reason.
+func (t *Trial) addBudget(in Input, st State) {
 	c := Cost{Change: t.Act, SLO: in.ID}
 	c.measure(in, t.Act.Change.Start, t.Act.Change.End, st.Through)
 	t.Costs = append(t.Costs, c)

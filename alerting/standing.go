@@ -22,7 +22,7 @@ type Standing struct {
 // Standings reads every pair of an SLO at the minute before at, pages first.
 func Standings(in Input, st State, at budget.Minute) []Standing {
 	var all []Standing
-	held := heldBy(in, at-1)
+	muted := correctionAt(in, at-1)
 	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
 		s := standing(in, Page, r)
 		s.Sure = significanceOf(r.long, in.Spec)
@@ -43,8 +43,8 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 		all = append(all, s)
 	}
 	for i := range all {
-		if all[i].Over && held != "" {
-			all[i].HeldBack = held
+		if all[i].Over && muted != "" {
+			all[i].HeldBack = muted
 		}
 	}
 	return all
@@ -57,8 +57,8 @@ func standing(in Input, sev Severity, r reading) Standing {
 	}
 }
 
-// heldBy says which correction holds every alert back in minute m, "" if none does.
-func heldBy(in Input, m budget.Minute) string {
+// correctionAt says which correction holds every alert back in minute m, "" if none does.
+func correctionAt(in Input, m budget.Minute) string {
 	c, until := in.Ledger.Excuses().At(m)
 	if c == nil {
 		return ""

@@ -10,7 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// register makes the entries of the incidents that were open in a time.
+// register reads the incidents that were open in [from, to) from the store, with those before them
+// that may make them recurring, and returns their entries in order.
 func (a *Daemon) register(ctx context.Context, from, to time.Time) ([]register.Entry, error) {
 	incidents, err := a.db.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: maxJudged})
 	if err != nil {

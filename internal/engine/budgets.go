@@ -39,7 +39,7 @@ type budgets struct {
 	policy  *alerting.Policy // nil is none
 	byID    map[slo.ID]*account
 	bySLO   map[slo.ID][]*account      // the same: one of an SLO, or one per combination of its label values, by ID
-	away    map[slo.ID]*account        // of SLOs that were taken out; they go on if a reload brings them back
+	removed map[slo.ID]*account        // of SLOs that were taken out; they go on if a reload brings them back
 	orphans []slo.ID                   // of these, what a restart found open
 	excuses map[string]*budget.Excuses // of the set, see excuse
 	above   map[slo.ID][]slo.ID        // of the set, see journeysAbove
@@ -48,7 +48,7 @@ type budgets struct {
 func newBudgets(set *slo.Set, policy *alerting.Policy) *budgets {
 	return &budgets{
 		set: set, policy: policy, byID: map[slo.ID]*account{}, bySLO: map[slo.ID][]*account{},
-		away: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{}, above: journeysAbove(set),
+		removed: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{}, above: journeysAbove(set),
 	}
 }
 
@@ -63,7 +63,7 @@ func (b *budgets) known(id slo.ID) *account {
 	if a := b.byID[id]; a != nil {
 		return a
 	}
-	return b.away[id]
+	return b.removed[id]
 }
 
 // write lets f write into a ledger while nobody reads it. What is shown of the budget, and of the
@@ -92,9 +92,9 @@ func (b *budgets) put(a *account) {
 	b.bySLO[a.id.Base()] = slices.Insert(same, n, a)
 }
 
-// remove puts an account away.
+// remove takes an account out, and keeps it in case a reload brings its SLO back.
 func (b *budgets) remove(a *account) {
-	b.away[a.id] = a
+	b.removed[a.id] = a
 	delete(b.byID, a.id)
 	rest := slices.DeleteFunc(b.bySLO[a.id.Base()], func(x *account) bool { return x == a })
 	if b.bySLO[a.id.Base()] = rest; len(rest) == 0 {
@@ -210,11 +210,11 @@ func (b *budgets) exchange(set *slo.Set, policy *alerting.Policy) {
 			b.remove(a)
 		}
 	}
-	for id, a := range b.away {
+	for id, a := range b.removed {
 		if belongs(id, set) {
 			a.spec = set.Lookup(id)
 			b.put(a)
-			delete(b.away, id)
+			delete(b.removed, id)
 		}
 	}
 	for _, a := range b.byID {

@@ -127,20 +127,20 @@ type Engine struct {
 
 	seen atomic.Pointer[Snapshot] // what readers see; they do not wait for the rest
 
-	mu        sync.RWMutex
-	budgets   *budgets
-	book      incidents.Book
-	began     time.Time     // of the first tick; zero before it, and for ever if no process went before
-	follows   bool          // another process has decided before this one
-	wanted    chan struct{} // wakes whoever gathers it
-	facts     map[string]string
-	backlog   backlog
-	last      Summary
-	outages   map[string]outage
-	nextFold  time.Time
-	backfills backfills
-	clock     clock
-	settling  settling
+	mu         sync.RWMutex
+	budgets    *budgets
+	book       incidents.Book
+	began      time.Time     // of the first tick; zero before it, and for ever if no process went before
+	follows    bool          // another process has decided before this one
+	wakeGather chan struct{} // wakes LookInto
+	facts      map[string]string
+	backlog    backlog
+	last       Summary
+	outages    map[string]outage
+	nextFold   time.Time
+	backfills  backfills
+	clock      clock
+	settling   settling
 }
 
 // New makes an engine that goes on where the snapshot left off.
@@ -150,8 +150,8 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	}
 	e := &Engine{
 		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store}, facts: map[string]string{},
-		backfills: backfills{source: o.Source, shares: map[slo.ID]float64{}},
-		wanted:    make(chan struct{}, 1),
+		backfills:  backfills{source: o.Source, shares: map[slo.ID]float64{}},
+		wakeGather: make(chan struct{}, 1),
 	}
 	e.book = incidents.NewBook(slices.Collect(maps.Values(snap.Open)), snap.Acts, evidenceFrom(snap.Evidence))
 	for id, a := range snap.Accounts {
@@ -184,13 +184,6 @@ type Summary struct {
 
 // Good reports whether everything worked, so that a heartbeat may be sent.
 func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil }
-
-func (s *Summary) count(turn store.Turn, events int) {
-	s.SLOs++
-	s.Slots += len(turn.Slots)
-	s.Events += events
-	s.Owed += len(turn.Entries)
-}
 
 // Tick makes one turn: it reads and decides everything that is new up to now. A ctx that ends while
 // Prometheus is read ends the turn; what has been decided is written down in any case.
@@ -296,7 +289,7 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 		e.kick()
 	}
 	if sum.Events > 0 {
-		e.want()
+		e.wake()
 	}
 	e.Source.Commit(batch)
 	for k, v := range tick.Facts {

@@ -22,7 +22,7 @@ func (e *Engine) LookInto(ctx context.Context, now func() time.Time) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-e.wanted:
+		case <-e.wakeGather:
 		}
 	}
 }
@@ -41,14 +41,14 @@ func (e *Engine) Gather(ctx context.Context, now func() time.Time) {
 		if ctx.Err() != nil {
 			return // stopped in the middle: what is missing now is no finding
 		}
-		e.keep(context.WithoutCancel(ctx), found, e.Corrected(now()))
+		e.saveEvidence(context.WithoutCancel(ctx), found, e.Corrected(now()))
 	}
 }
 
-// want wakes LookInto. It never blocks.
-func (e *Engine) want() {
+// wake wakes LookInto. It never blocks.
+func (e *Engine) wake() {
 	select {
-	case e.wanted <- struct{}{}:
+	case e.wakeGather <- struct{}{}:
 	default:
 	}
 }
@@ -69,9 +69,9 @@ func (e *Engine) nextQuestion() (evidence.Request, bool) {
 	}, true
 }
 
-// keep writes evidence down with the messages that tell it. An incident that ended meanwhile keeps
-// it for its draft and its page, and nobody is told.
-func (e *Engine) keep(ctx context.Context, found evidence.Evidence, now time.Time) {
+// saveEvidence commits evidence with the messages that tell it. An incident that ended meanwhile
+// keeps it for its draft and its page, and nobody is told.
+func (e *Engine) saveEvidence(ctx context.Context, found evidence.Evidence, now time.Time) {
 	data, err := json.Marshal(found)
 	if err != nil {
 		e.Log.Error("cannot write evidence down", "incident", found.Incident, "err", err)

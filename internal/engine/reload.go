@@ -90,7 +90,7 @@ func (b *budgets) restore(a *account, book incidents.Book) {
 		Service: a.id.Service(), Name: a.id.Name(), Description: "This SLO is no longer in the files.",
 		Objective: promisedTo(book, a), Windows: []slo.Window{{Rolling: 28 * slo.Day}},
 	}
-	b.away[a.id] = a
+	b.removed[a.id] = a
 	if a.open() {
 		b.orphans = append(b.orphans, a.id)
 		slices.Sort(b.orphans)
@@ -117,7 +117,7 @@ func promisedTo(b incidents.Book, a *account) slo.Objective {
 func (e *Engine) closeOrphans(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
 	var gone []*account
 	for _, id := range e.budgets.orphans {
-		if a := e.budgets.away[id]; a != nil && a.open() {
+		if a := e.budgets.removed[id]; a != nil && a.open() {
 			gone = append(gone, a)
 		}
 	}

@@ -33,7 +33,7 @@ func (e *Engine) oweReports(ctx context.Context, now time.Time, services map[str
 			sum.Failures = append(sum.Failures, err.Error())
 			continue
 		}
-		tick.Reports = append(tick.Reports, keep(r, now))
+		tick.Reports = append(tick.Reports, storedForm(r, now))
 		entries := e.Composer.Report(r, e.ReportChannels[run.Report], now)
 		sum.Owed += len(entries)
 		tick.Owed = append(tick.Owed, entries...)
@@ -71,13 +71,6 @@ func servicesAt(ctx context.Context, read func(context.Context, time.Time) []rep
 	ctx, cancel := context.WithTimeout(ctx, servicesPatience)
 	defer cancel()
 	return read(ctx, at)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // reportPatience is how long a report waits for data of its period that cannot be read yet.
@@ -124,7 +117,7 @@ func reported(schedules []report.Schedule, facts map[string]string, now time.Tim
 // buildReport builds a report for a tick, which has written into the ledgers and published nothing
 // of that yet.
 func (e *Engine) buildReport(ctx context.Context, run report.Run, services []report.Service) (report.Report, error) {
-	s := e.sight()
+	s := e.withoutBudgets()
 	for _, a := range e.budgets.byID {
 		s.Budgets = append(s.Budgets, Budget{ID: a.id, Spec: a.spec, account: a})
 	}
@@ -145,7 +138,11 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 	if from.After(now) {
 		return store.Report{}, false, nil
 	}
-	in, err := e.reportInput(ctx, seen, s, p, servicesAt(ctx, e.Services, earlier(to, now)))
+	at := to
+	if at.After(now) {
+		at = now
+	}
+	in, err := e.reportInput(ctx, seen, s, p, servicesAt(ctx, e.Services, at))
 	if err != nil {
 		return store.Report{}, false, err
 	}
@@ -156,11 +153,11 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 			}
 		}
 	}
-	return keep(report.Build(in), now), true, nil
+	return storedForm(report.Build(in), now), true, nil
 }
 
-// keep puts a report into the form in which it is stored.
-func keep(r report.Report, now time.Time) store.Report {
+// storedForm returns a report in the form in which it is stored.
+func storedForm(r report.Report, now time.Time) store.Report {
 	return store.Report{
 		Name: r.Name, Period: r.Period.String(), From: r.From, To: r.To, At: now, Markdown: r.Markdown(), Data: api.ReportJSON(r),
 	}

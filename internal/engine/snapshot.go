@@ -39,7 +39,7 @@ func (e *Engine) Snapshot() *Snapshot { return e.seen.Load() }
 
 // publish lets everybody see what stands now.
 func (e *Engine) publish() {
-	s, all := e.sight(), e.budgets.all()
+	s, all := e.withoutBudgets(), e.budgets.all()
 	s.Budgets = make([]Budget, 0, len(all))
 	for _, a := range all {
 		s.Budgets = append(s.Budgets, e.view(a))
@@ -55,7 +55,7 @@ func (e *Engine) publish() {
 // publishOnly is publish where nothing has changed but some budgets, and the journeys above them.
 // There may be none.
 func (e *Engine) publishOnly(ids ...slo.ID) {
-	s, before := e.sight(), e.Snapshot()
+	s, before := e.withoutBudgets(), e.Snapshot()
 	s.Budgets, s.unread = slices.Clone(before.Budgets), before.unread
 	renew := func(id slo.ID) {
 		if n, ok := s.find(id); ok {
@@ -71,8 +71,8 @@ func (e *Engine) publishOnly(ids ...slo.ID) {
 	e.seen.Store(s)
 }
 
-// sight returns a snapshot without its budgets.
-func (e *Engine) sight() *Snapshot {
+// withoutBudgets returns a snapshot without its budgets.
+func (e *Engine) withoutBudgets() *Snapshot {
 	s := &Snapshot{
 		Set: e.budgets.set, Open: e.book, Last: e.last, Policy: e.budgets.policy,
 		reports: e.Reports, skew: time.Duration(e.clock.skew.Load()),

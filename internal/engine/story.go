@@ -39,7 +39,10 @@ func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *sto
 		turn := all[n].turn
 		turn.Incidents, turn.Entries = out.Incidents, e.compose(out)
 		tick.Turns = append(tick.Turns, turn)
-		sum.count(turn, len(all[n].Events))
+		sum.SLOs++
+		sum.Slots += len(turn.Slots)
+		sum.Events += len(all[n].Events)
+		sum.Owed += len(turn.Entries)
 	}
 	return book
 }

@@ -104,7 +104,8 @@ func checkOn(i alerting.Incident, a alerting.Act) error {
 	return nil
 }
 
-// checkUndo refuses to take back what another act than an undo takes back.
+// checkUndo refuses to undo an act that has an act of its own to reverse it, as a merge has the
+// split.
 func checkUndo(i alerting.Incident, a alerting.Act) error {
 	n := slices.IndexFunc(i.Acts, func(b alerting.Act) bool { return b.Key == a.Other })
 	switch kind := i.Acts[n].Kind; {

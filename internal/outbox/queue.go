@@ -110,7 +110,8 @@ func (t *thread) add(o Owed) {
 	t.lane = min(t.lane, o.Lane)
 }
 
-// plan adds what the thread may send now.
+// plan adds to the queue what the thread may send now: its root before its replies, and of its
+// edits the newest.
 func (t *thread) plan(q *queue, receiver Receiver, now time.Time) {
 	edit := t.newestEdit(q)
 	switch {

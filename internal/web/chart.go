@@ -73,7 +73,8 @@ func (c chart) SVG() template.HTML {
 	return template.HTML(d.String()) //nolint:gosec // everything foreign was escaped above
 }
 
-// scale returns the vertical axis: its ends, and the distance of its labels.
+// scale widens the vertical axis from its least ends to all known values and rounds the ends to
+// whole steps.
 func (c chart) scale() (low, high, step float64) {
 	low, high = c.Low, c.High
 	for _, l := range c.Lines {
