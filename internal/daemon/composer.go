@@ -124,7 +124,7 @@ func (c composer) tell(t incidents.Told, to notify.Target) []outbox.Entry {
 // instead makes the page of an open incident for a receiver that is told in place of another one.
 // It is one message, whatever the receiver makes of an incident that begins.
 func (c composer) instead(t incidents.Told, name, down string) []outbox.Entry {
-	t.Event, t.Incident.Group, t.Face, t.Others = t.Incident.Last, "", nil, nil // a message of its own
+	t.Event, t.Incident.Group, t.Root, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	to := notify.Target{Receiver: name, First: true, Instead: down, Key: notify.FallbackKey(t.Incident.ID, name)}
 	return c.composers[name].Event(notify.Facts{Told: t, House: c.house, Target: to})

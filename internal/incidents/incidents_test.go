@@ -179,11 +179,11 @@ func TestTheLoudestIsTheFace(t *testing.T) {
 	ticket.Severity, ticket.Rule = alerting.Ticket, alerting.RuleTicket
 	b, out := (Book{}).Tell(w, []Turn{w.turn("shop/a", ticket), w.turn("shop/b", event(2, "shop/b", alerting.Opened))}, nil, t0)
 	page := out[1].Told[0]
-	if page.Face != nil || len(page.Others) != 1 || page.Others[0].ID != "shop/a/page" {
-		t.Errorf("the page names %d others, and its face is %v", len(page.Others), page.Face)
+	if page.Root != nil || len(page.Others) != 1 || page.Others[0].ID != "shop/a/page" {
+		t.Errorf("the page names %d others, and its root is %v", len(page.Others), page.Root)
 	}
 	open := b.Open(w, t0)
-	if len(open) != 2 || open[0].Face == nil || open[0].Face.Incident.ID != "shop/b/page" || len(open[0].Face.Others) != 1 {
+	if len(open) != 2 || open[0].Root == nil || open[0].Root.Incident.ID != "shop/b/page" || len(open[0].Root.Others) != 1 {
 		t.Fatalf("the ticket is not shown below the page")
 	}
 }

@@ -220,9 +220,9 @@ func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident
 	all := b.inThread(i.Thread())
 	if len(all) > 0 && all[0].ID != i.ID {
 		if on, ok := b.budget(w, all[0].SLO); ok {
-			face := b.alone(w, on, all[0].Last, all[0], now)
-			face.Others = all[1:]
-			t.Face = &face
+			root := b.alone(w, on, all[0].Last, all[0], now)
+			root.Others = all[1:]
+			t.Root = &root
 		}
 		return t
 	}

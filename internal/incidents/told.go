@@ -16,7 +16,7 @@ type Told struct {
 	sentences.Facts
 	Trail     []Point             // how a burn went, from just before its onset on; nil for what is no burn
 	Others    []alerting.Incident // what else is open in the same thread, the loudest first
-	Face      *Told               // what the root message of the thread shows instead, because it is louder; nil if it shows this
+	Root      *Told               // what the root message of the thread shows instead, because it is louder; nil if it shows this
 	Silenced  bool                // somebody wants to hear no more for now; what is composed must not call anybody
 	Standings []alerting.Standing
 	Gate      alerting.Verdict   // of the error-budget policy, at the event

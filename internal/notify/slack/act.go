@@ -132,8 +132,8 @@ func (f message) deed(a alerting.Act) deed {
 		}
 	}
 	others := len(f.Others)
-	if f.Face != nil {
-		others = len(f.Face.Others)
+	if f.Root != nil {
+		others = len(f.Root.Others)
 	}
 	d.text = f.dressLines(f.Act(a, others))
 	return d

@@ -130,7 +130,7 @@ func (f message) joined() []outbox.Entry {
 
 // paged reports whether another incident of the thread is a page.
 func paged(t incidents.Told) bool {
-	return t.Face != nil && t.Face.Loud() == alerting.Page ||
+	return t.Root != nil && t.Root.Loud() == alerting.Page ||
 		slices.ContainsFunc(t.Others, func(i alerting.Incident) bool { return i.Loud() == alerting.Page })
 }
 
@@ -159,7 +159,7 @@ func (f message) missedLive() []outbox.Entry {
 	if f.Incident.Group != "" {
 		op = outbox.Reply
 	}
-	f.Face, f.Others = nil, nil
+	f.Root, f.Others = nil, nil
 	post := f.entry("missed", outbox.LaneTicket, op, f.root())
 	if op == outbox.Reply || len(f.Incident.Log) == 0 {
 		return []outbox.Entry{post}

@@ -108,9 +108,9 @@ func (f message) dressLines(all []sentences.Text) string {
 
 // root returns the root message in its newest state.
 func (f message) root() Body {
-	if f.Face != nil {
-		face := message{Told: *f.Face, house: f.house, to: f.to}
-		return face.root()
+	if f.Root != nil {
+		root := message{Told: *f.Root, house: f.house, to: f.to}
+		return root.root()
 	}
 	state := f.state()
 	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}
@@ -293,7 +293,7 @@ func (f message) reminder(state, text string, mention []string) Body {
 // resolution returns the reply that ends the thread. It mentions nobody: whoever can sleep may
 // sleep on.
 func (f message) resolution() Body {
-	b := Body{Text: f.sentence(f.state(), f.predicate()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && f.Face == nil}
+	b := Body{Text: f.sentence(f.state(), f.predicate()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && f.Root == nil}
 	text := icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100))
 	switch f.Event.Rule {
 	case alerting.RuleNoData:
