@@ -15,17 +15,17 @@ import (
 // actsCmd is the table of what a person can do about an incident: the verb, the kind of act that it
 // records, and its help. Verbs that need no more than the incident share one command.
 type actsCmd struct {
-	Ack       incidentAct `cmd:"" act:"acknowledge" help:"Acknowledge: you have it."`
-	Silence   silenceCmd  `cmd:"" help:"Hear no more of it for a while, or until the budget recovers."`
-	Escalate  escalateCmd `cmd:"" help:"Make it a page, or a ticket."`
-	Note      noteCmd     `cmd:"" help:"Put a note into the timeline."`
-	Mitigated incidentAct `cmd:"" act:"mitigated" help:"Say that users no longer feel it."`
+	Ack       incidentAct `cmd:"" act:"acknowledge" help:"Acknowledge an incident."`
+	Silence   silenceCmd  `cmd:"" help:"Silence an incident for a while, or until the budget recovers."`
+	Escalate  escalateCmd `cmd:"" help:"Make an incident a page, or a ticket."`
+	Note      noteCmd     `cmd:"" help:"Add a note to the timeline."`
+	Mitigated incidentAct `cmd:"" act:"mitigated" help:"Record that users are no longer affected."`
 	Classify  classifyCmd `cmd:"" help:"Record whether the entity classes it as major, for the register."`
 	Declare   declareCmd  `cmd:"" help:"Declare an incident that no alert has seen."`
 	Close     incidentAct `cmd:"" act:"close" help:"Close an incident that was declared."`
-	Merge     mergeCmd    `cmd:"" help:"Let another incident's thread go on with this one, too."`
-	Split     incidentAct `cmd:"" act:"split" help:"Give it a thread of its own again."`
-	Undo      undoCmd     `cmd:"" help:"Take an act back, by the key that 'incidents show -o json' tells."`
+	Merge     mergeCmd    `cmd:"" help:"Continue an incident in the thread of another one."`
+	Split     incidentAct `cmd:"" act:"split" help:"Give an incident its own thread again."`
+	Undo      undoCmd     `cmd:"" help:"Revert an act, by the key that 'incidents show -o json' prints."`
 }
 
 // actor is who does it, and why.
@@ -61,7 +61,7 @@ type silenceCmd struct {
 	ID  string        `arg:"" optional:"" help:"The incident's ID."`
 	SLO string        `help:"Instead of an incident: all of an SLO, SERVICE/SLO." xor:"what"`
 	All string        `name:"service" help:"Instead of an incident: all of a service." placeholder:"SERVICE" xor:"what"`
-	For time.Duration `help:"For how long; until the budget recovers if not said."`
+	For time.Duration `help:"For how long; by default until the budget recovers."`
 }
 
 // Run asks the daemon to silence an incident, an SLO or a service.
@@ -76,7 +76,7 @@ func (c *silenceCmd) Run(e *env) error {
 type escalateCmd struct {
 	actor
 	ID string `arg:"" help:"The incident's ID."`
-	To string `help:"How loud: page or ticket." enum:"page,ticket" default:"page"`
+	To string `help:"The new severity: page or ticket." enum:"page,ticket" default:"page"`
 }
 
 // Run asks the daemon to make an incident louder, or quieter.
@@ -99,10 +99,10 @@ type declareCmd struct {
 	actor
 	Which  string `arg:"" help:"SERVICE/SLO, or SERVICE as a whole." placeholder:"SERVICE[/SLO]"`
 	Title  string `arg:"" help:"What is wrong, in a few words."`
-	Page   bool   `help:"It is worth waking somebody." xor:"level" required:""`
-	Ticket bool   `help:"It can be looked at in working hours." xor:"level" required:""`
-	Since  string `help:"When it began: 2026-11-22T11:40:00Z, or so long ago: 20m. Now, if not said." placeholder:"TIME"`
-	Key    string `help:"A name of your own for it: told twice under the same one, one incident is declared."`
+	Page   bool   `help:"Declare it as a page." xor:"level" required:""`
+	Ticket bool   `help:"Declare it as a ticket." xor:"level" required:""`
+	Since  string `help:"When it began: 2026-11-22T11:40:00Z, or 20m for 20 minutes ago. The default is now." placeholder:"TIME"`
+	Key    string `help:"Makes it safe to repeat: calls with the same key declare one incident."`
 }
 
 // Run asks the daemon to open an incident by hand.
@@ -129,7 +129,7 @@ func (c *declareCmd) Run(e *env) error {
 
 type mergeCmd struct {
 	actor
-	ID   string `arg:"" help:"The incident that goes on in another thread."`
+	ID   string `arg:"" help:"The incident that continues in another thread."`
 	Into string `arg:"" help:"The incident whose thread that is."`
 }
 

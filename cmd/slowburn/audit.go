@@ -16,7 +16,7 @@ type auditCmd struct {
 	remote
 	Kind    string `help:"Only acts of this kind, such as acknowledge, override or config." placeholder:"KIND"`
 	Service string `help:"Only acts about this service." placeholder:"SERVICE"`
-	Limit   int    `help:"At most so many, the newest." default:"100"`
+	Limit   int    `help:"At most this many, the newest." default:"100"`
 }
 
 // Run lists what people did, newest first.

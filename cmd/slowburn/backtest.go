@@ -30,7 +30,7 @@ type backtestCmd struct {
 	From       time.Time      `help:"Replay from this time (RFC 3339) instead."`
 	To         time.Time      `help:"Replay up to this time (RFC 3339)."`
 	Prometheus string         `name:"prometheus.url" placeholder:"URL" help:"The server; overrides the configuration."`
-	Incidents  string         `help:"A CSV file of incidents that people know of, with columns from,to (RFC 3339): tells how well the alerts would have done." placeholder:"FILE"`
+	Incidents  string         `help:"A CSV file of incidents that people know of, with columns from,to (RFC 3339): reports how well the alerts would have done." placeholder:"FILE"`
 	printer
 }
 

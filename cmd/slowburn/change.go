@@ -13,7 +13,7 @@ import (
 type changeCmd struct {
 	Add  changeAddCmd  `cmd:"" help:"Record a change: a deploy, a new configuration, an experiment, a maintenance."`
 	List changeListCmd `cmd:"" help:"List changes with what went wrong after them, newest first."`
-	Undo changeUndoCmd `cmd:"" help:"Take a change, an override or an exemption back, by its key."`
+	Undo changeUndoCmd `cmd:"" help:"Revert a change, an override or an exemption, by its key."`
 }
 
 type changeAddCmd struct {
@@ -21,14 +21,14 @@ type changeAddCmd struct {
 	Which   string    `arg:"" help:"SERVICE, or SERVICE/SLO if it is about one SLO alone."`
 	Kind    string    `help:"What kind of change." enum:"deploy,config,data,flag,maintenance,rollback,experiment" default:"deploy"`
 	Title   string    `help:"What was changed."`
-	Version string    `help:"The version that came."`
+	Version string    `help:"The new version."`
 	Link    string    `help:"Where to read more." placeholder:"URL"`
-	Start   time.Time `help:"When it began, such as 2026-11-22T08:30:00Z; now if not said."`
-	End     time.Time `help:"When it was through."`
+	Start   time.Time `help:"When it began, such as 2026-11-22T08:30:00Z; now by default."`
+	End     time.Time `help:"When it ended."`
 	Commit  time.Time `help:"When the oldest of what it brings was written, for lead time."`
 	Failed  bool      `help:"It was rolled back, or needed a fix."`
 	Spend   string    `help:"Of an experiment: how much of the budget it may spend." placeholder:"5%"`
-	Key     string    `help:"Makes it safe to repeat; made of service, kind, version and start if not said."`
+	Key     string    `help:"Makes it safe to repeat; made of service, kind, version and start by default."`
 }
 
 // Run records a change. An experiment that may not run is answered "no".
@@ -55,8 +55,8 @@ type changeListCmd struct {
 	remote
 	Service string        `arg:"" optional:"" help:"Only those of a service."`
 	Kind    string        `help:"Only those of a kind."`
-	Last    time.Duration `help:"Only those that began so long ago." default:"672h"`
-	Limit   int           `help:"At most so many." default:"50"`
+	Last    time.Duration `help:"Only those that began within this time." default:"672h"`
+	Limit   int           `help:"At most this many." default:"50"`
 }
 
 // Run lists changes.

@@ -22,10 +22,10 @@ import (
 
 type checkCmd struct {
 	Paths      []string `arg:"" optional:"" help:"SLO files and corrections: files, folders or globs. Without any: the configuration and what it names."`
-	Strict     bool     `help:"Let warnings fail, too."`
+	Strict     bool     `help:"Fail on warnings, too."`
 	OpenSLO    string   `name:"openslo" help:"How to read OpenSLO files: by the letter, or with what its own examples get wrong." enum:"strict,lenient" default:"strict"`
-	Routes     bool     `help:"Also show who is told about each SLO."`
-	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also ask this server about every query: is there data, a bucket at the limit, enough traffic, and would the target ever have been met."`
+	Routes     bool     `help:"Also show the receivers of each SLO."`
+	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also check every query against this server: data, a bucket at the limit, enough traffic, a target that history met."`
 	Format     string   `aliases:"output" short:"o" help:"text for people; github, json or sarif for programs. -o and --output mean the same." enum:"text,github,json,sarif" default:"text"`
 }
 

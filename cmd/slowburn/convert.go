@@ -21,7 +21,7 @@ type convertCmd struct {
 	Files   []string `arg:"" help:"SLO files, folders or globs, in any format that slowburn reads." placeholder:"FILE"`
 	To      string   `help:"The format to write." enum:"slowburn,openslo" default:"slowburn"`
 	OpenSLO string   `name:"openslo" help:"How OpenSLO is read: as its reference validator does, or forgiving what its own examples get wrong." enum:"strict,lenient" default:"strict"`
-	Strict  bool     `help:"Let it fail if anything could not be carried over."`
+	Strict  bool     `help:"Fail if anything could not be carried over."`
 }
 
 // Run reads files and prints their SLOs in another format. What could not be carried over stands in

@@ -50,21 +50,21 @@ type cli struct {
 	LogFormat  string `name:"log.format" help:"How log lines look." enum:"logfmt,json" default:"logfmt"`
 
 	Serve      serveCmd      `cmd:"" help:"Run the daemon."`
-	Demo       demoCmd       `cmd:"" help:"Show everything in one process: a small shop, an outage, Slack, the daemon. Nothing to install."`
+	Demo       demoCmd       `cmd:"" help:"Run the demo in one process: a small shop, an outage, a Slack stand-in, the daemon. Nothing to install."`
 	Check      checkCmd      `cmd:"" help:"Validate the configuration and SLO files."`
 	Status     statusCmd     `cmd:"" help:"Show budgets, burn rates and open incidents of a running daemon."`
 	Backtest   backtestCmd   `cmd:"" help:"Replay history through the live decision code: what would have paged, and when."`
-	Explain    explainCmd    `cmd:"" help:"Say where a budget went, and what its alerts can and cannot catch."`
-	Suggest    suggestCmd    `cmd:"" help:"Look at what Prometheus has, and propose SLOs with realistic targets."`
+	Explain    explainCmd    `cmd:"" help:"Show where a budget went, and what its alerts can and cannot catch."`
+	Suggest    suggestCmd    `cmd:"" help:"Propose SLOs with realistic targets from what Prometheus has."`
 	Convert    convertCmd    `cmd:"" help:"Turn SLO files of Sloth, Pyrra and OpenSLO into slowburn's own format, or any of them into OpenSLO."`
 	Rules      rulesCmd      `cmd:"" help:"Write Prometheus recording and alerting rules for the same SLOs."`
-	Compare    compareCmd    `cmd:"" help:"Compare with what Sloth or Pyrra has recorded, and say why it differs."`
+	Compare    compareCmd    `cmd:"" help:"Compare with what Sloth or Pyrra has recorded, and explain the differences."`
 	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the SLO file or of the configuration, for editors."`
-	Gate       gateCmd       `cmd:"" help:"May we release? Asks the error-budget policy of a running daemon."`
+	Gate       gateCmd       `cmd:"" help:"Ask the error-budget policy of a running daemon whether a release may go out."`
 	Change     changeCmd     `cmd:"" help:"Record what was done to a service, and show what it cost."`
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
-	Doctor     doctorCmd     `cmd:"" help:"Look whether everything is reachable and permitted, and say which feature is off and why."`
+	Doctor     doctorCmd     `cmd:"" help:"Check that everything is reachable and permitted, and report which feature is off and why."`
 	Postmortem postmortemCmd `cmd:"" help:"Print a postmortem, list those that are kept."`
 	Register   registerCmd   `cmd:"" help:"Print the incident register: the facts that regulators ask for, as JSON or CSV."`
 	Audit      auditCmd      `cmd:"" help:"List what people did: acknowledgements, overrides, changes, new configurations."`
@@ -120,7 +120,7 @@ func run(args []string, around surroundings) int {
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("slowburn"),
-		kong.Description("Counts every good and bad event, and speaks when an error budget burns."),
+		kong.Description("Counts every good and bad event, and alerts when an error budget burns."),
 		kong.Writers(around.out, around.err),
 		kong.UsageOnError(),
 		kong.Help(help),

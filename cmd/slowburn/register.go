@@ -16,7 +16,7 @@ type registerCmd struct {
 	client
 	Output string `short:"o" help:"How to print." enum:"json,csv" default:"json"`
 	From   string `help:"Only incidents that were open after this time, such as 2026-01-01T00:00:00Z." placeholder:"TIME"`
-	To     string `help:"And before this one." placeholder:"TIME"`
+	To     string `help:"Only incidents that were open before this time." placeholder:"TIME"`
 }
 
 // Run prints the incident register.

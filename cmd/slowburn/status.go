@@ -17,8 +17,8 @@ import (
 type statusCmd struct {
 	remote
 	Which string        `arg:"" optional:"" help:"SERVICE or SERVICE/SLO; everything without it."`
-	Watch bool          `short:"w" help:"Show it again and again."`
-	Every time.Duration `help:"How often --watch asks." default:"5s"`
+	Watch bool          `short:"w" help:"Repeat until interrupted."`
+	Every time.Duration `help:"How often --watch queries the daemon." default:"5s"`
 }
 
 // Run shows budgets, worst first. It answers "no" when a budget is overspent.
@@ -215,7 +215,7 @@ type incidentsListCmd struct {
 	remote
 	Open    bool   `help:"Only those that have not ended."`
 	Service string `help:"Only those of a service."`
-	Limit   int    `help:"At most so many." default:"50"`
+	Limit   int    `help:"At most this many." default:"50"`
 }
 
 // Run lists incidents.
