@@ -59,6 +59,12 @@ func thresholdOf(p slo.Pair, spec *slo.Spec) threshold {
 	}
 }
 
+// Burns reports exactly whether a sum burns faster than a pair allows, taking what was seen for the
+// whole.
+func Burns(p slo.Pair, spec *slo.Spec, s budget.Sum) bool {
+	return thresholdOf(p, spec).exceeded(s, 1, 1)
+}
+
 // rounding is far above what the products of exceeded can be off by as floats: 2⁻⁵³ for each
 // factor.
 const rounding = 1e-12
@@ -102,7 +108,7 @@ func readAll(in Input, pairs []slo.Pair, m budget.Minute) []reading {
 // told by the short window alone, so the long one is read only if that is above the threshold.
 func firing(in Input, pairs []slo.Pair, m budget.Minute, pass func(reading) bool) *reading {
 	for _, p := range pairs {
-		if !thresholdOf(p, in.Spec).exceeded(in.Ledger.Sum(m+1-budget.Minutes(p.Short), m+1), 1, 1) {
+		if !Burns(p, in.Spec, in.Ledger.Sum(m+1-budget.Minutes(p.Short), m+1)) {
 			continue
 		}
 		if r := read(in, p, m); r.fires && pass(r) {

@@ -130,6 +130,36 @@ func (q *Query) Expr() parser.Expr {
 	return e
 }
 
+// Gain says over what an expression counts events.
+type Gain int
+
+// The ways to count.
+const (
+	NoGain    Gain = iota // it does not say
+	PerWindow             // over its range, by increase or delta
+	PerSecond             // by rate
+)
+
+// Gain returns what the value of the expression is a number of events of.
+func (q *Query) Gain() (g Gain) {
+	expr := q.Expr()
+	if expr == nil {
+		return NoGain
+	}
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		if call, ok := n.(*parser.Call); ok {
+			switch call.Func.Name {
+			case "rate", "irate", "deriv":
+				g = PerSecond
+			case "increase", "delta", "idelta":
+				g = max(g, PerWindow)
+			}
+		}
+		return nil
+	})
+	return g
+}
+
 // IsSelector reports whether the query is a selector and nothing else. One that does not name its
 // metric is not [Query.Bare].
 func (q *Query) IsSelector() bool { return selector(q.Expr()) != nil }

@@ -25,3 +25,20 @@ func TestRename(t *testing.T) {
 		t.Errorf("a name in UTF-8: %s", got.Text)
 	}
 }
+
+// Subqueries and functions around it do not hide how an expression counts.
+func TestGain(t *testing.T) {
+	for text, want := range map[string]Gain{
+		`sum(rate(r[$window]))`:                          PerSecond,
+		`sum(irate(r[5m])) * 60`:                         PerSecond,
+		`increase(a[$window]) + rate(b[$window])`:        PerSecond,
+		`sum by (x) (increase(r[$window])) or vector(0)`: PerWindow,
+		`max_over_time(delta(r[$window])[1h:1m])`:        PerWindow,
+		`sum(requests:count5m)`:                          NoGain,
+		`sum(rate_total{rate="increase"}) # rate(r[1m])`: NoGain,
+	} {
+		if got := (&Query{Text: text}).Gain(); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -89,9 +88,6 @@ func (i *inspector) days(ctx context.Context, query string) (dailyPoints, *prom.
 	return curves[0].Points, nil
 }
 
-// perSecond recognises an expression that counts events per second.
-var perSecond = regexp.MustCompile(`\brate\(`)
-
 // daily returns the queries for the events of a day: all, and those that are bad or good. Of what
 // is judged minute by minute it is the share of bad ones alone.
 func (f *facts) daily() (total, other string, isGood bool) {
@@ -105,7 +101,7 @@ func (f *facts) daily() (total, other string, isGood bool) {
 			return grown(q.Text)
 		}
 		text := "sum(" + strings.ReplaceAll(strings.ReplaceAll(q.Text, "["+slo.WindowVariable+"]", "[1d:"+every+"]"), slo.WindowVariable, "1d") + ")"
-		if perSecond.MatchString(q.Text) {
+		if q.Gain() == slo.PerSecond {
 			text += " * 86400"
 		}
 		return text

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"math/big"
 	"slices"
 	"time"
 
@@ -133,7 +132,7 @@ func onlyTheirs(o Ours, a Alert, ours []Alert) (Cause, string) {
 	for m := from - 1; m < to; m++ {
 		for _, p := range pairs {
 			long, short := sums(o.Ledger, p, m)
-			if above(p, o.Spec, long) && above(p, o.Spec, short) {
+			if alerting.Burns(p, o.Spec, long) && alerting.Burns(p, o.Spec, short) {
 				return LowTraffic, fmt.Sprintf("the burn was above the threshold over %s and %s, but %s bad events of %s may be chance",
 					slo.ShortDuration(p.Long), slo.ShortDuration(p.Short), figures.Events(long.Bad), figures.Events(long.Total))
 			}
@@ -172,17 +171,6 @@ func (h *highest) text() string {
 func sums(l *budget.Ledger, p slo.Pair, m budget.Minute) (long, short budget.Sum) {
 	to := m + 1
 	return l.Sum(to-budget.Minutes(p.Long), to), l.Sum(to-budget.Minutes(p.Short), to)
-}
-
-// above reports exactly whether a sum burns faster than a pair allows, as the live decision does.
-func above(p slo.Pair, spec *slo.Spec, s budget.Sum) bool {
-	if s.Bad == 0 {
-		return false
-	}
-	threshold := big.NewRat(p.Budget, 10000)
-	threshold.Mul(threshold, big.NewRat(int64(spec.Window().Length()), int64(p.Long)))
-	threshold.Mul(threshold, big.NewRat(spec.Objective.Allowed(), slo.Billion))
-	return big.NewRat(s.Bad, s.Total).Cmp(threshold) > 0
 }
 
 // onlyOurs says why they did not alert.

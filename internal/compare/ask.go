@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -92,6 +91,3 @@ func pyrraCounts(spec *slo.Spec, name, group string) (total, bad string) {
 	}
 	return "", ""
 }
-
-// seconds returns a number of seconds as a duration.
-func seconds(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }

@@ -51,7 +51,7 @@ func Read(ctx context.Context, p Prometheus, tool Tool, spec *slo.Spec, id slo.I
 		return t, fmt.Errorf("%s, %s: %w", tool, id, ErrNothing)
 	}
 	if window != nil {
-		t.Window = seconds(*window)
+		t.Window = time.Duration(*window * float64(time.Second))
 	}
 	length := cmp.Or(t.Window, spec.Window().Length())
 	var err error

@@ -37,6 +37,3 @@ func (b *bucket) take(p Pace, now time.Time) bool {
 	b.spent++
 	return true
 }
-
-// owe takes a token that may not be there; later ones wait for it.
-func (b *bucket) owe() { b.spent++ }

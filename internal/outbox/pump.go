@@ -80,7 +80,7 @@ func NewPump(store Store, receivers map[string]Receiver, opts Options) *Pump {
 		store: store, receivers: receivers, opts: opts,
 		kick: make(chan struct{}, 1), slots: make(chan struct{}, opts.Parallel),
 		gates: map[gateKey]*gate{}, busy: map[place]bool{}, unsaved: map[string]Result{},
-		tally: newTally(),
+		tally: tally{Summary{Failures: map[string]int{}}},
 	}
 }
 

@@ -45,8 +45,6 @@ func (s Summary) Healthy() bool {
 // tally is the running account behind the Summary.
 type tally struct{ Summary }
 
-func newTally() tally { return tally{Summary{Failures: map[string]int{}}} }
-
 // read takes note of what the store holds.
 func (t *tally) read(due []Owed, err error, now time.Time) {
 	t.At, t.StoreError = now, ""

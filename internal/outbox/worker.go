@@ -161,7 +161,7 @@ func (w *worker) sendAfresh(ctx context.Context, s *step) (Receipt, error) {
 		defer w.mu.Unlock()
 		return Receipt{}, &Failure{Class: RateLimited, Reason: "the root is gone and posting is held back", After: g.until.Sub(w.at()), Op: Post}
 	}
-	g.bucket.owe()
+	g.bucket.spent++ // a token that may not be there; later ones wait for it
 	w.mu.Unlock()
 	r, err := w.deliver(ctx, *s)
 	if err != nil {

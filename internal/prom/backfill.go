@@ -170,7 +170,7 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 		}
 	}
 	for i, ev := range evaluated {
-		b.takeExpr(b.exprs[i], ev, d.at, end, out)
+		maps.Copy(out.Readings, readingsOf(b.exprs[i], ev, d.at, end-1, d.at-1))
 	}
 	d.at = end
 	b.fold(out)
@@ -257,24 +257,6 @@ func (b *bundle) countable() bool {
 	return !slices.ContainsFunc(b.terms, func(t term) bool { return t.role == roleUp })
 }
 
-// takeExpr puts evaluated minutes into the batch.
-func (b *Backfill) takeExpr(s *slo.Spec, got map[slo.ID]*evaluated, from, to budget.Minute, out *Batch) {
-	if len(s.By) == 0 && got[s.ID()] == nil {
-		got = map[slo.ID]*evaluated{s.ID(): {}}
-	}
-	for id, ev := range got {
-		reading := Reading{Problems: ev.problems()}
-		for at := from; at < to; at++ {
-			slot, ok := ev.slots[at]
-			if !ok {
-				slot.State = budget.Absent
-			}
-			reading.Slots = append(reading.Slots, budget.SlotAt{At: at, Slot: slot})
-		}
-		out.Readings[id] = reading
-	}
-}
-
 // fold marks slots as backfilled and, where only hours are kept, adds them up; finished hours go
 // into the batch.
 func (b *Backfill) fold(out *Batch) {
@@ -330,7 +312,7 @@ func (b *Backfill) takeDense(ctx context.Context, end budget.Minute, out *Batch)
 					continue
 				}
 				sink.formula = formula{role: t.role, scale: 1}
-				q := fmt.Sprintf("sum%s(increase(%s[1h]))", byClause(s.By), selectorText(t.metric, &slo.Query{Matchers: t.matchers}))
+				q := fmt.Sprintf("sum%s(increase(%s[1h]))", byClause(s.By), selectorText(t.metric, t.matchers))
 				_, errs[i] = b.r.client.queryRange(ctx, q, d.from.Time().Add(time.Hour), d.to.Time(), time.Hour, sink)
 			}
 			b.hoursOf(s, sink, out)

@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,7 +90,7 @@ func (b bound) wait(id slo.ID) budget.Minute {
 func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, to budget.Minute) (bound, *Error) {
 	h := s.SLI.Histogram
 	b := bound{limit: boundKey(s), checked: to}
-	selector := selectorText(h.Metric+"_bucket", h)
+	selector := selectorText(h.Metric+"_bucket", h.Matchers)
 	texts, err := r.client.labelValues(ctx, "le", selector, (to - 60).Time(), to.End())
 	if err != nil {
 		return b, err
@@ -115,7 +115,7 @@ func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, to budget.Minute)
 	if len(texts) > 0 {
 		return b, noBucket(s, selector, lower, upper)
 	}
-	b.native, err = r.client.hasData(ctx, selectorText(h.Metric, h), to)
+	b.native, err = r.client.hasData(ctx, selectorText(h.Metric, h.Matchers), to)
 	return b, err
 }
 
@@ -134,15 +134,15 @@ func noBucket(s *slo.Spec, selector string, lower, upper float64) *Error {
 	return &Error{
 		Kind: Unusable, Op: "label values",
 		Hint: "use one of the bounds near it: " + strings.Join(near, ", "),
-		Err:  fmt.Errorf("%s has no bucket at %s (le %v)", selector, orDefault(s.SLI.LimitText, "the limit"), s.SLI.Below),
+		Err:  fmt.Errorf("%s has no bucket at %s (le %v)", selector, cmp.Or(s.SLI.LimitText, "the limit"), s.SLI.Below),
 	}
 }
 
 // selectorText writes a selector for a metric with the matchers of a query.
-func selectorText(metric string, q *slo.Query) string {
-	parts := make([]string, 0, len(q.Matchers)+1)
+func selectorText(metric string, matchers []*labels.Matcher) string {
+	parts := make([]string, 0, len(matchers)+1)
 	parts = append(parts, "__name__="+strconv.Quote(metric))
-	for _, m := range q.Matchers {
+	for _, m := range matchers {
 		parts = append(parts, m.String())
 	}
 	return "{" + strings.Join(parts, ",") + "}"
@@ -213,12 +213,8 @@ func (c *Client) Histogram(ctx context.Context, s *slo.Spec, at time.Time) (tota
 	case len(b.les) == 0:
 		return "", "", &Error{Kind: Unusable, Op: "label values", Err: fmt.Errorf("%w %s", ErrNoHistogram, h.Text)}
 	}
-	for i, le := range b.les {
-		b.les[i] = regexp.QuoteMeta(le)
-	}
-	le := labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, strings.Join(b.les, "|"))
-	bucket := &slo.Query{Matchers: append(slices.Clone(h.Matchers), le)}
-	return selectorText(h.Metric+"_count", h), selectorText(h.Metric+"_bucket", bucket), nil
+	le := labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, alternation(b.les))
+	return selectorText(h.Metric+"_count", h.Matchers), selectorText(h.Metric+"_bucket", append(slices.Clone(h.Matchers), le)), nil
 }
 
 // ErrNoHistogram says that no series of a histogram was found.

@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -59,10 +60,10 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, errors.New("prometheus.url must be an http or https address such as http://127.0.0.1:9090")
 	}
-	o.Timeout = orDefault(o.Timeout, DefaultTimeout)
-	o.Concurrency = orDefault(o.Concurrency, DefaultConcurrency)
-	o.MaxBytes = orDefault(o.MaxBytes, DefaultMaxBytes)
-	o.UserAgent = orDefault(o.UserAgent, "slowburn")
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.Concurrency = cmp.Or(o.Concurrency, DefaultConcurrency)
+	o.MaxBytes = cmp.Or(o.MaxBytes, DefaultMaxBytes)
+	o.UserAgent = cmp.Or(o.UserAgent, "slowburn")
 	transport, err := config.NewRoundTripperFromConfig(o.HTTP, "prometheus", config.WithUserAgent(o.UserAgent))
 	if err != nil {
 		return nil, fmt.Errorf("prometheus: %w", err)
@@ -73,14 +74,6 @@ func NewClient(o ClientOptions) (*Client, error) {
 		gate: make(chan struct{}, o.Concurrency),
 		gzip: !loopback(base.Hostname()),
 	}, nil
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // loopback reports whether the host is this machine, where compressing costs more than it saves.

@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -172,7 +173,7 @@ func (p *pace) learn(gap int64) {
 func near(a, b int32) bool { return math.Abs(float64(a-b)) <= 0.2*float64(b) }
 
 // ms returns the learned interval, or a stand-in.
-func (p *pace) ms() int64 { return int64(orDefault(p.interval, unknownPace)) }
+func (p *pace) ms() int64 { return int64(cmp.Or(p.interval, unknownPace)) }
 
 // isHole reports whether a gap is longer than scrapes are apart, with one missed scrape forgiven.
 func (p *pace) isHole(gap int64) bool { return 2*gap > 5*p.ms() }

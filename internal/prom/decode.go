@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ type answer struct {
 func (a *answer) problem() error {
 	switch {
 	case a.status == "error":
-		return &Error{Kind: kindOf(a.errorType), Hint: "the server says " + orDefault(a.errorType, "error"), Err: errors.New(printable(a.errorText))}
+		return &Error{Kind: kindOf(a.errorType), Hint: "the server says " + cmp.Or(a.errorType, "error"), Err: errors.New(printable(a.errorText))}
 	case a.status != "success" || !a.hasData:
 		return errors.New("no status or data in the answer")
 	case len(a.warnings) > 0:

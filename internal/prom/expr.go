@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/promql/parser"
-
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -112,34 +110,13 @@ func (r *Reader) render(q *slo.Query, by []string) (string, float64) {
 	if !strings.Contains(q.Text, slo.WindowVariable) {
 		return q.Text, 1
 	}
-	switch text := q.Render(wide); rateKind(text) {
-	case "rate":
-		return text, 60
-	case "increase":
-		return text, perMinute(wide)
+	switch q.Gain() {
+	case slo.PerSecond:
+		return q.Render(wide), 60
+	case slo.PerWindow:
+		return q.Render(wide), perMinute(wide)
 	}
 	return q.Render(time.Minute), 1
-}
-
-// rateKind says whether an expression counts per second ("rate"), per window ("increase"), or
-// neither.
-func rateKind(text string) (kind string) {
-	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
-	if err != nil {
-		return ""
-	}
-	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-		if call, ok := n.(*parser.Call); ok {
-			switch call.Func.Name {
-			case "rate", "irate", "deriv":
-				kind = "rate"
-			case "increase", "delta", "idelta":
-				kind = orDefault(kind, "increase")
-			}
-		}
-		return nil
-	})
-	return kind
 }
 
 // maxSteps keeps a range query below Prometheus' limit of 11,000 points.
@@ -191,21 +168,12 @@ func (r *Reader) takeAbsent(s *slo.Spec, st exprState, to budget.Minute, out *Ba
 // takeSlots puts the evaluated slots into the batch. Slots without data are absent; they are asked
 // for again for an hour.
 func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated, from, to budget.Minute, out *Batch) {
-	next := st
-	if len(s.By) == 0 && got[s.ID()] == nil {
-		got = map[slo.ID]*evaluated{s.ID(): {}}
-	}
-	newest := st.next - 1
-	for id, ev := range got {
-		reading := Reading{Problems: ev.problems()}
-		for at := from; at <= to; at++ {
-			slot, ok := ev.slots[at]
-			if ok {
-				newest = max(newest, at)
-			} else if slot.State = budget.Absent; at <= st.read {
-				continue // said before
+	next, newest := st, st.next-1
+	for id, reading := range readingsOf(s, got, from, to, st.read) {
+		for _, slot := range reading.Slots {
+			if slot.Slot.State != budget.Absent {
+				newest = max(newest, slot.At)
 			}
-			reading.Slots = append(reading.Slots, budget.SlotAt{At: at, Slot: slot})
 		}
 		if len(reading.Slots) > 0 {
 			out.Readings[id] = reading
@@ -213,6 +181,29 @@ func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated,
 	}
 	next.next, next.read = newest+1, max(st.read, to)
 	out.exprs[s.ID()], out.Marks[exprPrefix+string(s.ID())] = next, next.save()
+}
+
+// readingsOf makes readings of evaluated slots. Those without data are absent; up to said that has
+// been said before.
+func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, from, to, said budget.Minute) map[slo.ID]Reading {
+	if len(s.By) == 0 && got[s.ID()] == nil {
+		got = map[slo.ID]*evaluated{s.ID(): {}}
+	}
+	readings := map[slo.ID]Reading{}
+	for id, ev := range got {
+		reading := Reading{Problems: (&trouble{clamped: ev.clamped, dropped: ev.dropped}).texts()}
+		for at := from; at <= to; at++ {
+			slot, ok := ev.slots[at]
+			if !ok {
+				slot.State = budget.Absent
+			}
+			if ok || at > said {
+				reading.Slots = append(reading.Slots, budget.SlotAt{At: at, Slot: slot})
+			}
+		}
+		readings[id] = reading
+	}
+	return readings
 }
 
 // evaluated is the outcome for one budget.
@@ -228,10 +219,6 @@ type minuteValues struct {
 	fraction           float64
 	seen               bool
 	bad                float64 // share of the minute
-}
-
-func (ev *evaluated) problems() []string {
-	return (&trouble{clamped: ev.clamped, dropped: ev.dropped}).texts()
 }
 
 // evaluateSlots asks for every formula over [from, to] and makes slots of the answers.

@@ -80,7 +80,7 @@ type Reader struct {
 
 // New makes a reader that knows nothing yet.
 func New(c *Client, o Options) *Reader {
-	o.Interval = orDefault(o.Interval, 30*time.Second)
+	o.Interval = cmp.Or(o.Interval, 30*time.Second)
 	return &Reader{
 		client: c, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
 		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{},

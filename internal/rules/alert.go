@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -48,7 +49,7 @@ func (b *builder) alert(p slo.Pair, severity string) {
 
 // share writes basis points: 200 is 2%.
 func share(points int64) string {
-	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%02d", points/100, points%100), "0"), ".") + "%"
+	return rough(big.NewRat(points, 100)) + "%"
 }
 
 // alertLabels returns those of a record and, for routing, the owner.

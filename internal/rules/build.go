@@ -128,11 +128,15 @@ const (
 )
 
 func (b *builder) labels(more ...string) map[string]string {
-	m := map[string]string{labelService: b.spec.Service, labelSLO: b.spec.Name}
+	return with(map[string]string{labelService: b.spec.Service, labelSLO: b.spec.Name}, more...)
+}
+
+// with adds names and values, in turn, to labels.
+func with(labels map[string]string, more ...string) map[string]string {
 	for i := 0; i+1 < len(more); i += 2 {
-		m[more[i]] = more[i+1]
+		labels[more[i]] = more[i+1]
 	}
-	return m
+	return labels
 }
 
 // record adds a recording rule. An empty expression adds nothing.

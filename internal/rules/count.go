@@ -45,11 +45,13 @@ func newCount(spec *slo.Spec, scrape time.Duration) (*count, error) {
 type querier struct{ spec *slo.Spec }
 
 // by returns the clause that keeps the labels of a budget, with a space around it.
-func (q querier) by() string {
-	if len(q.spec.By) == 0 {
+func (q querier) by() string { return byClause(q.spec.By) }
+
+func byClause(names []string) string {
+	if len(names) == 0 {
 		return ""
 	}
-	return " by (" + strings.Join(q.spec.By, ", ") + ") "
+	return " by (" + strings.Join(names, ", ") + ") "
 }
 
 // on matches two sides by the labels of a budget.
@@ -99,50 +101,32 @@ func (q querier) counter(query *slo.Query) (func(time.Duration) string, error) {
 	if !query.Windowed() {
 		return nil, &Refusal{q.spec.ID(), fmt.Sprintf("%s does not say over which time it counts: write %s as its range", query.Text, slo.WindowVariable)}
 	}
-	shape, err := shapeOf(query, q.spec.By)
-	if err != nil {
-		return nil, &Refusal{q.spec.ID(), err.Error()}
-	}
+	summed, perSecond := isSum(query.Expr(), q.spec.By), query.Gain() == slo.PerSecond
 	return func(w time.Duration) string {
 		expr := query.Render(w)
-		if !shape.summed {
+		if !summed {
 			expr = fmt.Sprintf("sum%s((%s) >= 0)", q.by(), expr) // 0/0 is no event
 		}
-		if shape.perSecond {
+		if perSecond {
 			expr = fmt.Sprintf("(%s) * %d", expr, int64(w/time.Second))
 		}
 		return expr
 	}, nil
 }
 
-// shape is what has to be known of an expression in order to count with it.
-type shape struct {
-	perSecond bool // its value is a rate
-	summed    bool // it is one sum by the labels of the budget, without a division inside
-}
-
-func shapeOf(query *slo.Query, by []string) (s shape, err error) {
-	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query.Render(tile))
-	if err != nil {
-		return s, fmt.Errorf("%s: %w", query.Text, err)
-	}
-	if sum, ok := expr.(*parser.AggregateExpr); ok && sum.Op == parser.SUM && !sum.Without {
-		s.summed = slices.Equal(slices.Sorted(slices.Values(sum.Grouping)), slices.Sorted(slices.Values(by)))
+// isSum reports whether an expression is one sum by the labels, without a division inside.
+func isSum(expr parser.Expr, by []string) bool {
+	sum, ok := expr.(*parser.AggregateExpr)
+	if !ok || sum.Op != parser.SUM || sum.Without || !slices.Equal(slices.Sorted(slices.Values(sum.Grouping)), slices.Sorted(slices.Values(by))) {
+		return false
 	}
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-		switch n := n.(type) {
-		case *parser.Call:
-			if slices.Contains([]string{"rate", "irate", "deriv"}, n.Func.Name) {
-				s.perSecond = true
-			}
-		case *parser.BinaryExpr:
-			if n.Op == parser.DIV {
-				s.summed = false
-			}
+		if b, is := n.(*parser.BinaryExpr); is && b.Op == parser.DIV {
+			ok = false
 		}
 		return nil
 	})
-	return s, nil
+	return ok
 }
 
 // latency counts a classic histogram by its bucket and, where there is none, a native one. Which of

@@ -105,13 +105,6 @@ func (b *builder) pyrraLabels(total, other []*labels.Matcher) []string {
 	return slices.Sorted(maps.Keys(keep))
 }
 
-func byClause(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return " by (" + strings.Join(names, ", ") + ") "
-}
-
 // equalities returns the labels that a selector fixes; Pyrra puts them on its series.
 func equalities(matchers []*labels.Matcher) map[string]string {
 	m := map[string]string{}
@@ -143,8 +136,5 @@ func (b *builder) pyrraRecord(name, expr string, extra map[string]string, more .
 	m := map[string]string{}
 	maps.Copy(m, extra)
 	m["slo"] = b.spec.Name
-	for i := 0; i+1 < len(more); i += 2 {
-		m[more[i]] = more[i+1]
-	}
-	b.group.Rules = append(b.group.Rules, Rule{Record: name, Expr: expr, Labels: m})
+	b.group.Rules = append(b.group.Rules, Rule{Record: name, Expr: expr, Labels: with(m, more...)})
 }

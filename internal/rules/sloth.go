@@ -61,11 +61,7 @@ func (b *builder) slothRecord(name, expr string, more ...string) {
 
 // slothLabels returns the labels by which Sloth knows an SLO.
 func (b *builder) slothLabels(more ...string) map[string]string {
-	m := map[string]string{"sloth_id": b.slothID(), "sloth_service": b.spec.Service, "sloth_slo": b.spec.Name}
-	for i := 0; i+1 < len(more); i += 2 {
-		m[more[i]] = more[i+1]
-	}
-	return m
+	return with(map[string]string{"sloth_id": b.slothID(), "sloth_service": b.spec.Service, "sloth_slo": b.spec.Name}, more...)
 }
 
 // slothID returns how Sloth names an SLO: service and name with a hyphen between.
