@@ -268,7 +268,7 @@ func (d Document) detection(b *strings.Builder) {
 	if rate, ok := i.PeakBurn(d.Facts.Spec.Objective); ok {
 		b.WriteString("\nThe burn peaked at " + figures.Times(rate))
 		if p := i.First.Pair; p != nil {
-			b.WriteString(" over " + slo.ShortDuration(p.Short))
+			b.WriteString(" over " + figures.Duration(p.Short))
 		}
 		b.WriteString(", at " + d.when(i.Last.Burn.PeakAt.End()) + ".\n")
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
-// defaultAddress is S-L-O-W on the keys of a phone.
-const defaultAddress = "127.0.0.1:7569"
-
 type serveCmd struct {
 	Listen      string        `name:"web.listen-address" help:"Where to listen." default:"127.0.0.1:7569" placeholder:"ADDRESS"`
 	WebConfig   string        `name:"web.config.file" help:"TLS and authentication, in the format of the Prometheus family." placeholder:"FILE"`

@@ -85,7 +85,7 @@ func printStatus(e *env, all []api.SLO) error {
 		if s.Gate != nil {
 			gate = *s.Gate
 		}
-		t.row(s.ID, figures.Decimal(s.Objective)+" %", s.Window, sliOf(s.Budget.Bad, s.Budget.Total, s.Objective), leftOf(s.Budget.Account),
+		t.row(s.ID, figures.Decimal(s.Objective)+" %", windowOf(s.Window), sliOf(s.Budget.Bad, s.Budget.Total, s.Objective), leftOf(s.Budget.Account),
 			burnOf(s), outlookOf(s.Budget), gate, stateOf(s)+marked(s))
 	}
 	if err := t.flush(); err != nil {
@@ -161,7 +161,7 @@ func burnOf(s api.SLO) string {
 	if b.Rate == nil {
 		return figures.Unknown
 	}
-	return figures.Times(*b.Rate) + " over " + b.Window
+	return figures.Times(*b.Rate) + " over " + windowOf(b.Window)
 }
 
 func outlookOf(b api.Budget) string {

@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -39,6 +41,15 @@ func parts(share float64) int64 { return int64(math.Ceil(share*wholeParts - 0.5)
 const wholeParts = 1e12
 
 func eventsOf(events float64) string { return figures.Events(thousandths(events)) }
+
+// windowOf writes a window of the API as people read it: "28d" is "28 d" here as on the pages. A calendar window is
+// words already.
+func windowOf(text string) string {
+	if d, err := model.ParseDuration(text); err == nil {
+		return figures.Duration(time.Duration(d))
+	}
+	return text
+}
 
 // spentOf writes the share of a budget that bad events took.
 func spentOf(bad, allowed *float64) string {

@@ -50,7 +50,7 @@ func (r Report) worstText(limit int) string {
 		row := []string{markdown.Code(string(w.ID))}
 		head = head[:1]
 		for _, x := range w.Worst {
-			head = append(head, slo.ShortDuration(x.Length)+":")
+			head = append(head, figures.Duration(x.Length)+":")
 			cell := figures.Unknown
 			if x.Known {
 				cell = figures.SLI(x.Bad, x.Total, w.Spec.Objective)

@@ -112,17 +112,17 @@ func opening(e alerting.Event) string {
 	return string(e.Severity) + " opened"
 }
 
-// Fired says which windows an event was decided on: "2 % of the budget in 1h: burn 36× over 1h and
-// 40.2× over 5m, above 13.44×".
+// Fired says which windows an event was decided on: "burn 36× over 1 h and 40.2× over 5 min, above
+// 13.44× (2 % of the budget in 1 h)".
 func Fired(e alerting.Event, spec *slo.Spec) string {
 	if e.Pair == nil || e.Long == nil || e.Short == nil {
 		return "the budget burns too fast"
 	}
 	o := spec.Objective
-	s := "burn " + figures.Burn(e.Long.Bad, e.Long.Total, o) + " over " + slo.ShortDuration(e.Pair.Long) + " and " +
-		figures.Burn(e.Short.Bad, e.Short.Total, o) + " over " + slo.ShortDuration(e.Pair.Short) + ", above " +
+	s := "burn " + figures.Burn(e.Long.Bad, e.Long.Total, o) + " over " + figures.Duration(e.Pair.Long) + " and " +
+		figures.Burn(e.Short.Bad, e.Short.Total, o) + " over " + figures.Duration(e.Pair.Short) + ", above " +
 		figures.Times(e.Pair.Burn(spec.Window().Length())) + " (" + figures.Basis(e.Pair.Budget) + " of the budget in " +
-		slo.ShortDuration(e.Pair.Long) + ")"
+		figures.Duration(e.Pair.Long) + ")"
 	if test := e.Sure; test != nil {
 		s += "; " + figures.Count(int(test.Bad)) + " bad of " + figures.Count(int(test.Total)) + " events in " +
 			figures.Plural(test.Minutes, "different minute") + ", by chance with a probability of " + test.Probability()

@@ -157,7 +157,7 @@ func by(names ...string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
 		quoted[i] = n
-		if !model.LabelName(n).IsValidLegacy() {
+		if !model.LegacyValidation.IsValidLabelName(n) {
 			quoted[i] = strconv.Quote(n)
 		}
 	}

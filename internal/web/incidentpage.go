@@ -90,7 +90,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	if spec != nil {
 		cost, peak = "of "+figures.Window(spec.Window()), unknown("no events")
 		if rate, ok := i.PeakBurn(spec.Objective); ok && i.First.Pair != nil {
-			peak = figure{figures.Times(rate), "over " + slo.ShortDuration(i.First.Pair.Short)}
+			peak = figure{figures.Times(rate), "over " + figures.Duration(i.First.Pair.Short)}
 		}
 	}
 	bad := unknown("not an incident of bad events")

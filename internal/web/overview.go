@@ -245,7 +245,7 @@ func pageBurns(b *engine.Budget) (fast, slow figure) {
 	pairs := append(slices.Clone(b.Spec.Alerts.Page), b.Spec.Alerts.Ticket...)
 	for n, p := range pairs[:min(len(pairs), len(burns))] {
 		for _, w := range b.Burns {
-			over := "over " + slo.ShortDuration(w.Window)
+			over := "over " + figures.Duration(w.Window)
 			switch {
 			case w.Window == p.Long && w.Known:
 				burns[n] = figure{figures.Times(w.Rate), over}

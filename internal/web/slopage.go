@@ -259,7 +259,7 @@ func (s *server) incidentsOf(ctx context.Context, f store.IncidentFilter) ([]ale
 
 // alertCells say when an alert fires and how it stands.
 func alertCells(a alerting.Standing, b engine.Budget) []markup {
-	long, short := slo.ShortDuration(a.Pair.Long), slo.ShortDuration(a.Pair.Short)
+	long, short := figures.Duration(a.Pair.Long), figures.Duration(a.Pair.Short)
 	when := fmt.Sprintf("%s of the budget would go in %s: burn above %s over %s, and still over %s",
 		figures.Basis(a.Pair.Budget), long, figures.Times(a.Threshold), long, short)
 	o := b.Spec.Objective
@@ -326,7 +326,7 @@ func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span tim
 	}
 	title := "Error budget left, " + window.String() + " window"
 	if span > 0 {
-		title += ", last " + slo.ShortDuration(span)
+		title += ", last " + figures.Duration(span)
 	}
 	return chart{
 		ID: "burn-down", Title: title, Words: downWords(known, len(left) > len(known)),
@@ -371,15 +371,15 @@ func (s *site) burnRates(b engine.Budget, incidents []alerting.Incident, asked t
 	step := whole(span/288, unit)
 	points, _ := s.Source.Snapshot().History(b.ID, b.AsOf.Add(-b.AsOf.Sub(from).Truncate(step)-longest.Truncate(step)), b.AsOf, step)
 	c := chart{
-		ID: "burn-rate", Title: "Burn rate, last " + slo.ShortDuration(b.AsOf.Sub(from).Truncate(time.Minute)), From: from, To: b.AsOf, High: 1, Unit: "×",
+		ID: "burn-rate", Title: "Burn rate, last " + figures.Duration(b.AsOf.Sub(from).Truncate(time.Minute)), From: from, To: b.AsOf, High: 1, Unit: "×",
 		Shades: shadesOf(incidents, b.AsOf),
 	}
 	var words []string
 	for n, p := range pairs {
-		l := line{Key: string(rune('a' + n)), Name: "over " + slo.ShortDuration(p.Long), Points: sliding(points, b.Spec.Objective, step, p.Long, from)}
+		l := line{Key: string(rune('a' + n)), Name: "over " + figures.Duration(p.Long), Points: sliding(points, b.Spec.Objective, step, p.Long, from)}
 		limit := p.Burn(b.Spec.Window().Length())
 		c.Lines = append(c.Lines, l)
-		c.Thresholds = append(c.Thresholds, threshold{limit, "alert above " + figures.Times(limit) + " over " + slo.ShortDuration(p.Long)})
+		c.Thresholds = append(c.Thresholds, threshold{limit, "alert above " + figures.Times(limit) + " over " + figures.Duration(p.Long)})
 		c.High = max(c.High, limit*1.15)
 		words = append(words, highest(l))
 	}
