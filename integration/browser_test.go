@@ -25,9 +25,9 @@ import (
 	"github.com/slowburn-sre/slowburn/integration/servers"
 )
 
-// A browser loads every kind of page, wide and light, narrow and dark. It may complain about nothing, ask nobody
-// else for anything, and never has to scroll sideways. SLOWBURN_SCREENSHOTS names a folder for pictures, of all
-// variants then.
+// A browser loads every kind of page, wide and light, narrow and dark. It may complain about
+// nothing, ask nobody else for anything, and never has to scroll sideways. SLOWBURN_SCREENSHOTS
+// names a folder for pictures, of all variants then.
 func TestPagesInABrowser(t *testing.T) {
 	ctx := browser(t)
 	pages := shopPages(t)
@@ -78,8 +78,9 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 }
 
-// shopPages serves the pages that the tests of internal/web look at, with the hostile ones among them, from the test binary of
-// that package: its TestServeTheShop prints their addresses and serves them until its input is closed.
+// shopPages serves the pages that the tests of internal/web look at, with the hostile ones among
+// them, from the test binary of that package: its TestServeTheShop prints their addresses and
+// serves them until its input is closed.
 func shopPages(t *testing.T) map[string]string {
 	t.Helper()
 	binary := filepath.Join(workDir, "web.test")
@@ -125,8 +126,8 @@ func look(ctx context.Context, t *testing.T, address, name string, width int64, 
 	}
 }
 
-// accessible runs the axe rules on the page that is shown, if SLOWBURN_AXE names the script. What hinders people, which
-// axe calls serious or critical, fails the test.
+// accessible runs the axe rules on the page that is shown, if SLOWBURN_AXE names the script. What
+// hinders people, which axe calls serious or critical, fails the test.
 func accessible(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	path := os.Getenv("SLOWBURN_AXE")

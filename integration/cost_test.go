@@ -22,8 +22,9 @@ const (
 	fleetWarmUp   = 4 // minutes before measuring
 )
 
-// BenchmarkCostOnARealPrometheus is the steady state of five thousand SLOs over thirty thousand series. What the server spends
-// is what its own metrics say, and what it reads is what its query statistics say.
+// BenchmarkCostOnARealPrometheus is the steady state of five thousand SLOs over thirty thousand
+// series. What the server spends is what its own metrics say, and what it reads is what its query
+// statistics say.
 func BenchmarkCostOnARealPrometheus(b *testing.B) {
 	start := time.Now().Add(-48 * time.Hour).Truncate(time.Hour)
 	server := servers.Prometheus(b, servers.PrometheusOptions{OpenMetrics: fleetMetrics(start)})

@@ -23,8 +23,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// daemon is what `slowburn serve` runs, wired as it wires it, on a clock that the test moves: reader, engine, store on
-// disk, outbox and Slack client. Only Slack is a stand-in.
+// daemon is what `slowburn serve` runs, wired as it wires it, on a clock that the test moves:
+// reader, engine, store on disk, outbox and Slack client. Only Slack is a stand-in.
 type daemon struct {
 	t     testing.TB
 	url   string // of Prometheus
@@ -101,8 +101,8 @@ func (d *daemon) restart() {
 	d.start()
 }
 
-// run turns the minute hand up to and including a time, and delivers what is owed. It returns how many turns could not
-// read everything.
+// run turns the minute hand up to and including a time, and delivers what is owed. It returns how
+// many turns could not read everything.
 func (d *daemon) run(until time.Time) (failed int) {
 	d.t.Helper()
 	for ; !d.now.After(until); d.now = d.now.Add(time.Minute) {

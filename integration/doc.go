@@ -1,6 +1,6 @@
-// Package integration holds the tests that need more than Go: real servers, and
-// the genuine server packages of Prometheus. They are modules of their own, so
-// that who builds slowburn downloads none of this.
+// Package integration holds the tests that need more than Go: real servers, and the genuine server
+// packages of Prometheus. They are modules of their own, so that who builds slowburn downloads none
+// of this.
 //
 //	servers/         starts Prometheus, VictoriaMetrics and Alertmanager for a test
 //	conformance/     proves that the embedded Prometheus answers like the original
@@ -13,7 +13,7 @@
 //	cost_test.go     a benchmark: five thousand SLOs on a real Prometheus
 //	e2e_test.go      builds the program
 //
-// Run them with `make integration`. A server or a browser that is not installed skips its
-// tests; SLOWBURN_CI=1 turns that into a failure. Servers may also be unpacked
-// instead of installed: SLOWBURN_SERVERS names the directory.
+// Run them with `make integration`. A server or a browser that is not installed skips its tests;
+// SLOWBURN_CI=1 turns that into a failure. Servers may also be unpacked instead of installed:
+// SLOWBURN_SERVERS names the directory.
 package integration

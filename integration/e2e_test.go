@@ -25,8 +25,8 @@ import (
 // root is the directory of the product's module.
 const root = ".."
 
-// build compiles the daemon once for all tests of this package, into the
-// directory that TestMain removes.
+// build compiles the daemon once for all tests of this package, into the directory that TestMain
+// removes.
 var build = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(workDir, "slowburn")
 	out, err := exec.Command("go", "build", "-C", root, "-o", path, "./cmd/slowburn").CombinedOutput()

@@ -22,8 +22,8 @@ import (
 
 const worldLength = 6 * time.Hour
 
-// newWorld is six hours of four services with everything that makes counting hard, in the embedded Prometheus. It returns its
-// address and the samples.
+// newWorld is six hours of four services with everything that makes counting hard, in the embedded
+// Prometheus. It returns its address and the samples.
 func newWorld(t *testing.T, start time.Time) (string, model.Matrix) {
 	t.Helper()
 	o := truth.Standard(11, start, worldLength, 30*time.Second)
@@ -125,7 +125,8 @@ func readWorld(t *testing.T, url string, specs []*slo.Spec, start time.Time, tur
 	return book
 }
 
-// TestEveryEngineTellsTheSameSlots: the same samples give the same ledger, to the thousandth of an event, whoever serves them.
+// TestEveryEngineTellsTheSameSlots: the same samples give the same ledger, to the thousandth of an
+// event, whoever serves them.
 func TestEveryEngineTellsTheSameSlots(t *testing.T) {
 	t.Parallel()
 	start := time.Now().Add(-48 * time.Hour).Truncate(time.Hour)

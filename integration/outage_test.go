@@ -18,8 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/integration/servers"
 )
 
-// The story: a service fails for 25 minutes, and in the middle of it Prometheus dies for eight. The server has all samples
-// beforehand; the daemon's clock walks over them.
+// The story: a service fails for 25 minutes, and in the middle of it Prometheus dies for eight. The
+// server has all samples beforehand; the daemon's clock walks over them.
 const (
 	failsFor    = 25 * time.Minute
 	goneAfter   = 12 * time.Minute
@@ -49,7 +49,8 @@ func (o outage) gone(at time.Time) bool {
 	return at.After(o.start.Add(goneAfter)) && at.Before(o.start.Add(goneAfter+goneFor))
 }
 
-// counters are the requests and the failures of a pod since the beginning, two hours before the outage.
+// counters are the requests and the failures of a pod since the beginning, two hours before the
+// outage.
 func (o outage) counters(at time.Time) (total, bad int64) {
 	total = int64(at.Sub(o.begin()).Seconds() * perSecond / 2)
 	failing := min(max(at.Sub(o.start), 0), failsFor)
@@ -114,7 +115,8 @@ func (o outage) play(t *testing.T, server *servers.Server) {
 	if len(pages) != 1 || !pages[0].Open {
 		t.Fatalf("%d minutes into the outage: want one open page, got %+v", int(goneAfter.Minutes()), pages)
 	}
-	// Exactly, an error ratio of 20 % burns 2 % of 28 days in one hour after 4.03 minutes; it is seen at the slot's end.
+	// Exactly, an error ratio of 20 % burns 2 % of 28 days in one hour after 4.03 minutes; it is
+	// seen at the slot's end.
 	if after := pages[0].Detected.Sub(o.start); after < 4*time.Minute || after > 6*time.Minute {
 		t.Errorf("paged after %s, want 4 to 6 minutes", after)
 	}
@@ -148,7 +150,8 @@ type replayed struct {
 	Bad                       float64
 }
 
-// checkBacktest lets the program say afterwards, from the same Prometheus, what it would have done. It is what the daemon did.
+// checkBacktest lets the program say afterwards, from the same Prometheus, what it would have done.
+// It is what the daemon did.
 func (o outage) checkBacktest(t *testing.T, d *daemon, first time.Time) {
 	file := filepath.Join(t.TempDir(), "checkout.yaml")
 	if err := os.WriteFile(file, []byte(outageSLOs), 0o600); err != nil {
@@ -184,7 +187,8 @@ func (o outage) checkStory(t *testing.T, d *daemon) {
 	if len(pages) != 1 || pages[0].Open {
 		t.Fatalf("after the outage: want one page, resolved, got %+v", pages)
 	}
-	// The 30-minute window must fall below 5.6 times the budget: 29.2 minutes after the end, and the slots.
+	// The 30-minute window must fall below 5.6 times the budget: 29.2 minutes after the end, and
+	// the slots.
 	if after := pages[0].Resolved.Sub(o.start.Add(failsFor)); after < 29*time.Minute || after > 32*time.Minute {
 		t.Errorf("resolved %s after the end, want 29 to 32 minutes", after)
 	}
@@ -211,9 +215,11 @@ func (o outage) checkStory(t *testing.T, d *daemon) {
 	}
 }
 
-// checkLedger compares the ledger with the counters: nothing is lost over the hole, and it is known to be one.
+// checkLedger compares the ledger with the counters: nothing is lost over the hole, and it is known
+// to be one.
 func (o outage) checkLedger(t *testing.T, d *daemon, first time.Time) {
-	// Both pods are scraped at other seconds than the minute's end, so the sum of slots is that of the last samples in it.
+	// Both pods are scraped at other seconds than the minute's end, so the sum of slots is that of
+	// the last samples in it.
 	last := func(end time.Time) (total, bad int64) {
 		for _, offset := range []time.Duration{3 * time.Second, 11 * time.Second} {
 			n := end.Add(offset - scrapeEvery)

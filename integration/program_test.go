@@ -21,7 +21,8 @@ import (
 )
 
 const (
-	// aFewTurns bounds the wait for something that takes the daemon two or three turns of a minute each.
+	// aFewTurns bounds the wait for something that takes the daemon two or three turns of a minute
+	// each.
 	aFewTurns = 4 * time.Minute
 	// atOnce bounds the wait for a start or a stop.
 	atOnce = 30 * time.Second
@@ -183,8 +184,8 @@ func (p *process) incidents() (all []told) {
 	return all
 }
 
-// TestTheProgramPagesAndResolvesWhatPrometheusScrapes is the main job with everything real but Slack: the program as it is built, a
-// Prometheus that scrapes every second, and the wall clock.
+// TestTheProgramPagesAndResolvesWhatPrometheusScrapes is the main job with everything real but
+// Slack: the program as it is built, a Prometheus that scrapes every second, and the wall clock.
 func TestTheProgramPagesAndResolvesWhatPrometheusScrapes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some minutes of wall time")

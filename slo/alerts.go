@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// bookPages and bookTickets are the workbook's recommended pairs, for a window of four weeks
-// or a month. As shares of the budget they hold for any length; the burn rates follow
-// (14.4, 6, 3 and 1 for 30 days).
-// Source: The Site Reliability Workbook, chapter 5, table 5-8, and the 24 h/2 h pair from the
-// rules printed below it.
+// bookPages and bookTickets are the workbook's recommended pairs, for a window of four weeks or a
+// month. As shares of the budget they hold for any length; the burn rates follow (14.4, 6, 3 and 1
+// for 30 days). Source: The Site Reliability Workbook, chapter 5, table 5-8, and the 24 h/2 h pair
+// from the rules printed below it.
 var (
 	bookPages = []Pair{
 		{Budget: 200, Long: time.Hour, Short: 5 * time.Minute},
@@ -60,8 +59,8 @@ func DefaultAlerts(w Window, o Objective) (alerts, dead Alerts) {
 	return alerts, dead
 }
 
-// Dead reports whether the pair can never fire, even if every event is bad. The burn rate is
-// then 1 ÷ (1 − objective), and firing needs strictly more than share × length ÷ long window.
+// Dead reports whether the pair can never fire, even if every event is bad. The burn rate is then 1
+// ÷ (1 − objective), and firing needs strictly more than share × length ÷ long window.
 func (p Pair) Dead(w Window, o Objective) bool {
 	product := func(factors ...int64) *big.Int {
 		x := big.NewInt(1)
@@ -84,8 +83,8 @@ func (p Pair) LargestBudget(w Window, o Objective) int64 {
 	return limit.Int64()
 }
 
-// scalePairs stretches the pairs from four weeks to another length, in whole minutes. From 28
-// to 31 days they stay as the book has them, with their familiar 1 h and 5 m.
+// scalePairs stretches the pairs from four weeks to another length, in whole minutes. From 28 to 31
+// days they stay as the book has them, with their familiar 1 h and 5 m.
 func scalePairs(pairs []Pair, length time.Duration) []Pair {
 	out := append([]Pair(nil), pairs...)
 	if length >= 28*Day && length <= 31*Day {

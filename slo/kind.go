@@ -11,8 +11,8 @@ import (
 // Kind is the sort of indicator.
 type Kind string
 
-// The kinds of indicator, in the order in which they are preferred: the earlier, the more
-// exact the ledger can be.
+// The kinds of indicator, in the order in which they are preferred: the earlier, the more exact the
+// ledger can be.
 const (
 	Events  Kind = "events"  // counters of good or bad, and of all events
 	Latency Kind = "latency" // a histogram: an event is good when it was at most Below
@@ -57,20 +57,21 @@ func oneIf(yes bool) float64 {
 // Unit returns what an SLO of this kind counts, one of it: "event", "minute" or "check".
 func (k Kind) Unit() string { return cmp.Or(kinds[k].unit, "event") }
 
-// Words returns a sentence about how events are told good from bad; `%s` in it stands for the limit.
+// Words returns a sentence about how events are told good from bad; `%s` in it stands for the
+// limit.
 func (k Kind) Words() string { return kinds[k].words }
 
 // Indicator says how events are told good from bad. Only the fields of its Kind are set.
 type Indicator struct {
 	Kind Kind
 
-	// Events: Total and exactly one of Bad and Good. Ratio: Bad alone, valued 0…1; a ratio
-	// of good events was turned into 1 - (…) while loading.
+	// Events: Total and exactly one of Bad and Good. Ratio: Bad alone, valued 0…1; a ratio of good
+	// events was turned into 1 - (…) while loading.
 	Total, Bad, Good *Query
 
-	// Latency: a histogram's name with matchers (no _bucket suffix), and the limit in the
-	// unit of the buckets, which is seconds unless the name ends with another unit such as
-	// _milliseconds. LimitText is Below as it was written ("300ms").
+	// Latency: a histogram's name with matchers (no _bucket suffix), and the limit in the unit of
+	// the buckets, which is seconds unless the name ends with another unit such as _milliseconds.
+	// LimitText is Below as it was written ("300ms").
 	Histogram *Query
 	Below     float64
 	LimitText string
@@ -78,8 +79,8 @@ type Indicator struct {
 	// Uptime: the gauge.
 	Up *Query
 
-	// Slices: the query, the condition under which a minute is good, and what a minute
-	// without data counts as.
+	// Slices: the query, the condition under which a minute is good, and what a minute without data
+	// counts as.
 	Slice    *Query
 	GoodWhen Condition
 	Missing  Missing
@@ -108,8 +109,8 @@ func (i *Indicator) Counters() *Counters {
 	return &Counters{Total: i.Total, Part: i.Good, Good: true}
 }
 
-// Minutes says how a whole minute is judged by the value of a query. Of several series the worst one
-// decides.
+// Minutes says how a whole minute is judged by the value of a query. Of several series the worst
+// one decides.
 type Minutes struct {
 	Query     *Query
 	Rates     bool // `$window` in Query is the range of a rate, which needs a scrape interval more
@@ -120,8 +121,8 @@ type Minutes struct {
 	share func(float64) float64
 }
 
-// Minutes returns how minutes are judged; nil of an indicator that counts events, is derived, or has no
-// query.
+// Minutes returns how minutes are judged; nil of an indicator that counts events, is derived, or
+// has no query.
 func (i *Indicator) Minutes() *Minutes {
 	judge := kinds[i.Kind].minutes
 	if judge == nil {
@@ -142,8 +143,8 @@ func (m *Minutes) Render(scrape time.Duration) string {
 	return m.Query.Render(time.Minute)
 }
 
-// Bad returns the share of a minute that is bad at a value, which is a number, and whether it had to
-// be clamped.
+// Bad returns the share of a minute that is bad at a value, which is a number, and whether it had
+// to be clamped.
 func (m *Minutes) Bad(v float64) (share float64, clamped bool) {
 	share = m.share(v)
 	return min(max(share, 0), 1), share < 0 || share > 1

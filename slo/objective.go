@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
-// Objective is the promised share of good events. It is kept as a decimal, as the whole number
-// of bad events allowed in a [Billion], because 1 − 0.999 in floating point is not 0.001.
+// Objective is the promised share of good events. It is kept as a decimal, as the whole number of
+// bad events allowed in a [Billion], because 1 − 0.999 in floating point is not 0.001.
 type Objective struct{ allowed int64 }
 
 // Billion is the denominator of an Objective.

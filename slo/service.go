@@ -56,8 +56,8 @@ type Saturation struct {
 	Limit float64 // the value at which it is full
 }
 
-// tiers are the request classes of the workbook with the objectives of their availability.
-// Source: The Site Reliability Workbook, chapter 5, "Alerting at Scale". NO_SLO has none.
+// tiers are the request classes of the workbook with the objectives of their availability. Source:
+// The Site Reliability Workbook, chapter 5, "Alerting at Scale". NO_SLO has none.
 var tiers = []struct{ name, objective string }{
 	{"critical", "99.99"},
 	{"high_fast", "99.9"},

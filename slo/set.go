@@ -7,8 +7,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
-// Problem is one thing that is wrong at one place of one SLO file: file, line, column, the
-// source line with a caret, and what to write instead.
+// Problem is one thing that is wrong at one place of one SLO file: file, line, column, the source
+// line with a caret, and what to write instead.
 type Problem = strictyaml.Problem
 
 // Problems is everything that is wrong with the files.

@@ -14,8 +14,8 @@ const (
 )
 
 var (
-	// Without the bound, for which the compiler would copy the letters of all scripts 79 times: 3 MB and
-	// 10 ms of every start.
+	// Without the bound, for which the compiler would copy the letters of all scripts 79 times: 3
+	// MB and 10 ms of every start.
 	channelForm = regexp.MustCompile(strings.Replace(ChannelForm, "{0,79}", "*", 1))
 	mentionForm = regexp.MustCompile(MentionForm)
 )

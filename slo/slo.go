@@ -1,14 +1,14 @@
 // Package slo says what was promised.
 //
-// A [Spec] is one service level objective: which events count ([Indicator]), how many of
-// them must be good ([Objective]), over which time ([Window]), and when somebody wants to
-// be told ([Alerts]). Specs are immutable values. Package slo/file reads them from YAML, package
-// slo/lint finds those that are valid and yet cannot mean what they say.
+// A [Spec] is one service level objective: which events count ([Indicator]), how many of them must
+// be good ([Objective]), over which time ([Window]), and when somebody wants to be told ([Alerts]).
+// Specs are immutable values. Package slo/file reads them from YAML, package slo/lint finds those
+// that are valid and yet cannot mean what they say.
 //
 // The package is part of the pure core: it knows no network, no disk, no clock and no logger.
 //
-// Reading order: this file, kind.go, service.go, objective.go and window.go, alerts.go (the workbook's
-// table), query.go (PromQL, parsed by Prometheus' own parser), journey.go, depends.go,
+// Reading order: this file, kind.go, service.go, objective.go and window.go, alerts.go (the
+// workbook's table), query.go (PromQL, parsed by Prometheus' own parser), journey.go, depends.go,
 // correction.go, set.go.
 package slo
 
@@ -19,8 +19,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
-// ID names one error budget. It is `service/slo`, and for an SLO with `by:` labels the
-// label values follow in braces: `checkout/availability{route="/pay"}`.
+// ID names one error budget. It is `service/slo`, and for an SLO with `by:` labels the label values
+// follow in braces: `checkout/availability{route="/pay"}`.
 type ID string
 
 // Base returns the SLO's own name without the label values of a single budget.
@@ -90,8 +90,8 @@ func (s *Spec) ID() ID { return ID(s.Service + "/" + s.Name) }
 // Window returns the window that drives the alerts and the budget that is shown first.
 func (s *Spec) Window() Window { return s.Windows[0] }
 
-// Links are the addresses a person may want while the budget burns. Only http and https
-// addresses are accepted.
+// Links are the addresses a person may want while the budget burns. Only http and https addresses
+// are accepted.
 type Links struct {
 	Runbook    string
 	Dashboard  string
@@ -125,18 +125,17 @@ type Alerts struct {
 	Significance bool
 }
 
-// Pair is one row of the workbook's multiwindow, multi-burn-rate table: alert when, both over
-// the Long and over the Short window, the budget burns so fast that Long alone would cost the
-// share Budget of it.
-// Source: The Site Reliability Workbook, chapter 5, method 6.
+// Pair is one row of the workbook's multiwindow, multi-burn-rate table: alert when, both over the
+// Long and over the Short window, the budget burns so fast that Long alone would cost the share
+// Budget of it. Source: The Site Reliability Workbook, chapter 5, method 6.
 type Pair struct {
 	Budget      int64 // share of the error budget in basis points: 200 is 2 %
 	Long, Short time.Duration
 }
 
-// Burn returns the burn rate above which the pair fires for a budget of the given length:
-// share × length ÷ long window. It is a rational number; the decision compares integers (see
-// package alerting), this float is for showing.
+// Burn returns the burn rate above which the pair fires for a budget of the given length: share ×
+// length ÷ long window. It is a rational number; the decision compares integers (see package
+// alerting), this float is for showing.
 func (p Pair) Burn(length time.Duration) float64 {
 	return float64(p.Budget) / 10000 * float64(length) / float64(p.Long)
 }

@@ -19,8 +19,8 @@ const (
 	Year    Calendar = "year"
 )
 
-// Window is the time over which an objective is promised: either the last days (Rolling) or
-// the current calendar period in a time zone. Exactly one of Rolling and Calendar is set.
+// Window is the time over which an objective is promised: either the last days (Rolling) or the
+// current calendar period in a time zone. Exactly one of Rolling and Calendar is set.
 type Window struct {
 	Rolling  time.Duration
 	Calendar Calendar

@@ -19,8 +19,8 @@ const module = "github.com/slowburn-sre/slowburn"
 // core are the packages that only compute. What they may not import is below.
 var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/api", "internal/crontime", "internal/figures", "internal/incidents", "internal/ranking", "internal/sentences", "internal/strictyaml", "internal/schema"}
 
-// notInCore names what would let the outside world into a decision. A prefix
-// covers what is below it.
+// notInCore names what would let the outside world into a decision. A prefix covers what is below
+// it.
 var notInCore = map[string]string{
 	"net":                                 "the core does no I/O: pass the data in",
 	"os":                                  "the core reads no files and no environment: pass bytes or an fs.FS in",
@@ -37,8 +37,8 @@ var notInCore = map[string]string{
 	"github.com/prometheus/client_golang": "the core has no metrics: count what it returns",
 }
 
-// coreExceptions are imports that the rule above would refuse and that are
-// harmless: pure functions below a forbidden prefix.
+// coreExceptions are imports that the rule above would refuse and that are harmless: pure functions
+// below a forbidden prefix.
 var coreExceptions = []string{"net/url", "net/netip"}
 
 func TestCoreStaysPure(t *testing.T) {
@@ -77,8 +77,8 @@ func TestCoreStartsNoGoroutine(t *testing.T) {
 	}
 }
 
-// isCore says whether a package is one of the core, or below one. The readers of
-// foreign formats below slo count as core too.
+// isCore says whether a package is one of the core, or below one. The readers of foreign formats
+// below slo count as core too.
 func isCore(p string) bool {
 	return slices.ContainsFunc(core, func(c string) bool { return under(p, c) })
 }
@@ -120,7 +120,8 @@ var surfaces = []string{
 	"internal/ranking", "internal/report", "internal/reviews", "internal/sentences", "internal/signals", "internal/suggest", "internal/web",
 }
 
-// notForReaders are files of the surfaces that write numbers or times with a layout of their own, and why they may.
+// notForReaders are files of the surfaces that write numbers or times with a layout of their own,
+// and why they may.
 var notForReaders = map[string]string{
 	"internal/notify/slack/picture.go": "it draws",
 	"internal/web/chart.go":            "it draws",
@@ -144,7 +145,8 @@ func TestFiguresAreWrittenInOnePlace(t *testing.T) {
 // floatVerb matches a verb of package fmt that rounds a number.
 var floatVerb = regexp.MustCompile(`%[-+#0]*[0-9]*(\.[0-9*]+)?[feg]`)
 
-// handwritten returns where a number is rounded, or a time written with a layout of its own. What draws is markup.
+// handwritten returns where a number is rounded, or a time written with a layout of its own. What
+// draws is markup.
 func handwritten(p *pkg, files []*ast.File) []string {
 	var found []string
 	for _, f := range files {
@@ -166,7 +168,8 @@ func handwritten(p *pkg, files []*ast.File) []string {
 	return found
 }
 
-// writesByHand says whether a call writes a time with a layout of its own, or a number with fewer digits than it has.
+// writesByHand says whether a call writes a time with a layout of its own, or a number with fewer
+// digits than it has.
 func writesByHand(name string, args []ast.Expr) bool {
 	switch {
 	case name == "Format" && len(args) == 1:
@@ -200,8 +203,8 @@ func TestServerPackagesOfPrometheusAreHidden(t *testing.T) {
 	}
 }
 
-// TestTheDaemonLinksNoDemo asks the linker's view: what a machine in production runs holds no stand-ins, no PromQL
-// engine, and no client of anything that it does not talk to.
+// TestTheDaemonLinksNoDemo asks the linker's view: what a machine in production runs holds no
+// stand-ins, no PromQL engine, and no client of anything that it does not talk to.
 func TestTheDaemonLinksNoDemo(t *testing.T) {
 	foreign := regexp.MustCompile(`^(` + module + `/internal/fake|github.com/prometheus/prometheus/(promql|tsdb)|k8s\.io|go\.opentelemetry\.io|github.com/chromedp)(/.*)?$`)
 	allowed := regexp.MustCompile(`^github.com/prometheus/prometheus/(promql/parser(/.*)?|tsdb/(chunkenc|chunks|fileutil))$`)
@@ -227,8 +230,8 @@ func TestTheDaemonLinksNoDemo(t *testing.T) {
 	}
 }
 
-// jsonElsewhere are packages whose structs may name JSON fields although they are not package api, with the reason. A name
-// covers what is below it.
+// jsonElsewhere are packages whose structs may name JSON fields although they are not package api,
+// with the reason. A name covers what is below it.
 var jsonElsewhere = map[string]string{
 	"internal/api":      "the one place for what programs read",
 	"alerting":          "stored: incidents, states and acts",
@@ -305,8 +308,8 @@ func TestEveryExportedNameHasAComment(t *testing.T) {
 	}
 }
 
-// undocumented returns the exported names of a declaration that nothing
-// explains. A comment on a group of values covers the group.
+// undocumented returns the exported names of a declaration that nothing explains. A comment on a
+// group of values covers the group.
 func undocumented(decl ast.Decl) []string {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
@@ -343,15 +346,15 @@ func undocumentedSpec(spec ast.Spec) []string {
 	return names
 }
 
-// wellKnown are methods of interfaces everybody knows: a comment on them would
-// only repeat the interface.
+// wellKnown are methods of interfaces everybody knows: a comment on them would only repeat the
+// interface.
 var wellKnown = []string{
 	"String", "Error", "Unwrap", "Is", "As", "Len", "Less", "Swap", "Write", "Close", "ServeHTTP",
 	"MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText", "MarshalYAML", "UnmarshalYAML", "Format", "LogValue",
 }
 
-// exportedReceiver says whether a reader of the documentation meets this
-// function: it is no method, or one of an exported type that is not well known.
+// exportedReceiver says whether a reader of the documentation meets this function: it is no method,
+// or one of an exported type that is not well known.
 func exportedReceiver(d *ast.FuncDecl) bool {
 	if d.Recv == nil || len(d.Recv.List) == 0 {
 		return true
@@ -478,8 +481,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// A rule that cannot fail protects nothing: each is shown something it must
-// refuse.
+// A rule that cannot fail protects nothing: each is shown something it must refuse.
 func TestTheRulesCanFail(t *testing.T) {
 	for _, imported := range []string{"net", "net/http", "os/exec", "log/slog", "database/sql", module + "/internal/prom"} {
 		if refusal(imported) == "" {

@@ -30,7 +30,8 @@ func TestCIRunsWhatREADMESays(t *testing.T) {
 	}
 }
 
-// Every package that lives random lives has its number in the Makefile, by which CI lives more of them.
+// Every package that lives random lives has its number in the Makefile, by which CI lives more of
+// them.
 func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
 	makefile := read(t, "Makefile")
 	for _, p := range product(t) {
@@ -42,8 +43,8 @@ func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
 	}
 }
 
-// What the race run skips, the other one runs; what a machine lacks is no excuse in CI; what a generated input
-// cannot be is no loss. There are no other reasons to skip.
+// What the race run skips, the other one runs; what a machine lacks is no excuse in CI; what a
+// generated input cannot be is no loss. There are no other reasons to skip.
 func TestNothingIsSkippedInBothRuns(t *testing.T) {
 	for _, p := range product(t) {
 		for _, f := range p.tests {

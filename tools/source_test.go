@@ -52,8 +52,8 @@ func product(t *testing.T) []*pkg {
 	return all
 }
 
-// walk calls visit with every file of the root module that ends in suffix,
-// relative to the root. Other modules and test data are left out.
+// walk calls visit with every file of the root module that ends in suffix, relative to the root.
+// Other modules and test data are left out.
 func walk(t *testing.T, suffix string, visit func(path string)) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

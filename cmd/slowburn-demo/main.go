@@ -1,9 +1,10 @@
-// Slowburn-demo shows slowburn on a machine that has nothing else: a small shop with a month of history in a
-// Prometheus inside the process, a stand-in for Slack, and the real daemon between them.
+// Slowburn-demo shows slowburn on a machine that has nothing else: a small shop with a month of
+// history in a Prometheus inside the process, a stand-in for Slack, and the real daemon between
+// them.
 //
-// stage.go sets the stage and plays the story live; week.go lets the daemon live through the week before, with
-// people who answer; once.go plays the story on a simulated clock and prints it. The daemon is wired by
-// internal/daemon, as `slowburn serve` wires it: only its clock is the shop's.
+// stage.go sets the stage and plays the story live; week.go lets the daemon live through the week
+// before, with people who answer; once.go plays the story on a simulated clock and prints it. The
+// daemon is wired by internal/daemon, as `slowburn serve` wires it: only its clock is the shop's.
 package main
 
 import (
@@ -41,7 +42,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, time.Now))
 }
 
-// run plays the story and returns the exit code: 0 when it is over, 2 if it cannot be played, 64 for wrong usage.
+// run plays the story and returns the exit code: 0 when it is over, 2 if it cannot be played, 64
+// for wrong usage.
 func run(ctx context.Context, args []string, out, errs io.Writer, now func() time.Time) int {
 	d := demo{out: out, now: now}
 	parser := kong.Must(&d, kong.Name("slowburn-demo"), kong.Writers(out, errs),

@@ -14,8 +14,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 )
 
-// once plays the story minute by minute on a clock that only moves when everything that was due is done,
-// and prints what people would have seen.
+// once plays the story minute by minute on a clock that only moves when everything that was due is
+// done, and prints what people would have seen.
 func (d *demo) once(ctx context.Context, s *stage, a *daemon.Daemon) error {
 	live := s.shop.Live()
 	for at := live; !at.After(live.Add(storyLength)) && ctx.Err() == nil; at = at.Add(time.Minute) {

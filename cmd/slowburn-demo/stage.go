@@ -19,7 +19,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// The story, on the shop's clock. It plays on a Monday morning, so that the weekly report falls into it.
+// The story, on the shop's clock. It plays on a Monday morning, so that the weekly report falls
+// into it.
 const (
 	storyBegins  = 8*time.Hour + 20*time.Minute // the shop goes live, on the last Monday
 	outageAfter  = 6 * time.Minute
@@ -125,7 +126,8 @@ func (d *demo) slackAddress() string {
 	return d.Slack
 }
 
-// lastMonday is the beginning of the newest Monday that is wholly in the past, in UTC: the story must not lie ahead of the wall's clock.
+// lastMonday is the beginning of the newest Monday that is wholly in the past, in UTC: the story
+// must not lie ahead of the wall's clock.
 func lastMonday(t time.Time) time.Time {
 	t = t.UTC().Truncate(slo.Day)
 	days := (int(t.Weekday()) + 6) % 7
@@ -197,7 +199,8 @@ policy:
 postmortems: {path: postmortems/}
 `
 
-// writeFiles puts configuration and SLO files where a person can read them while the demo runs, and loads them.
+// writeFiles puts configuration and SLO files where a person can read them while the demo runs, and
+// loads them.
 func (s *stage) writeFiles() (config.Config, *slo.Set, error) {
 	files := map[string]string{"slowburn.yaml": fmt.Sprintf(demoConfig, s.prom.URL, s.slack.APIURL())}
 	for name, text := range shop.SLOFiles() {

@@ -28,9 +28,10 @@ var people = []slacktest.User{
 // nightDuty has the nights of the week before the story.
 const nightDuty = "U0TOM"
 
-// week is how the daemon lives through the week that the report is about, before anybody looks: in big steps while
-// nothing happens, in small ones around an outage. That is no other evaluation than that of a daemon which ran all the
-// time, because it does not matter how time is cut; what people see in Slack was sent at its time.
+// week is how the daemon lives through the week that the report is about, before anybody looks: in
+// big steps while nothing happens, in small ones around an outage. That is no other evaluation than
+// that of a daemon which ran all the time, because it does not matter how time is cut; what people
+// see in Slack was sent at its time.
 type week struct {
 	*stage
 	Daemon *daemon.Daemon
@@ -62,7 +63,8 @@ func (w week) live(ctx context.Context) error {
 	return nil
 }
 
-// openDoor lets presses of the stand-in's buttons reach the daemon before it listens, and in a run that never does.
+// openDoor lets presses of the stand-in's buttons reach the daemon before it listens, and in a run
+// that never does.
 func (s *stage) openDoor(a *daemon.Daemon) (err error) {
 	if s.door, err = promfake.Start(a.Desk.Handler()); err != nil {
 		return err
@@ -110,7 +112,8 @@ func (s *stage) record(ctx context.Context, a *daemon.Daemon, to time.Time) erro
 	return nil
 }
 
-// answer presses Acknowledge under pages that have been open for some minutes. At night it takes longer.
+// answer presses Acknowledge under pages that have been open for some minutes. At night it takes
+// longer.
 func (s *stage) answer(a *daemon.Daemon, at time.Time) error {
 	who, after := people[1].ID, 4*time.Minute
 	if at.Hour() < 8 {
@@ -181,8 +184,8 @@ func waiting(sum outbox.Summary) int {
 	return n
 }
 
-// writeEarlierReview puts the postmortem of the outage two weeks before into the folder: people wrote it, and closed
-// it, and what they promised is late.
+// writeEarlierReview puts the postmortem of the outage two weeks before into the folder: people
+// wrote it, and closed it, and what they promised is late.
 func (w week) writeEarlierReview() error {
 	dir := filepath.Join(w.dir, "postmortems")
 	if err := os.Mkdir(dir, 0o755); err != nil {

@@ -75,8 +75,8 @@ func (c *backtestCmd) Run(e *env) error {
 	return c.print(e, backtestAsFacts(replays, labels, from, to), func() error { return c.tell(e, replays, labels, from, to) })
 }
 
-// prepare reads the SLOs of the paths or, without any, of the configuration, and makes the client of
-// the server: the one that is named, or that of the configuration.
+// prepare reads the SLOs of the paths or, without any, of the configuration, and makes the client
+// of the server: the one that is named, or that of the configuration.
 func prepare(e *env, paths []string, server string) (config.Config, *slo.Set, *prom.Client, error) {
 	cfg, err := config.Load(e.cli.ConfigFile)
 	if err != nil && (len(paths) == 0 || !errors.Is(err, os.ErrNotExist)) {

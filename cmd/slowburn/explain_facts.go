@@ -48,8 +48,8 @@ func (x *explanation) tellCorrections(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// tellBuckets shows every day, but of the hours only those that have something to tell: a bad event,
-// or a minute that is not known or left out.
+// tellBuckets shows every day, but of the hours only those that have something to tell: a bad
+// event, or a minute that is not known or left out.
 func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	columns := []string{strings.ToUpper(by), "BAD", "TOTAL", "BUDGET", "KNOWN MINUTES"}
 	if x.GrossBad != nil {

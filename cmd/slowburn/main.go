@@ -99,8 +99,8 @@ func (e exitError) Unwrap() error { return e.err }
 func answerNo(err error) error      { return exitError{exitNo, err} }
 func cannotFindOut(err error) error { return exitError{exitUnknown, err} }
 
-// refused answers to files that cannot be used: "no" if they were read and are wrong, else
-// nobody knows.
+// refused answers to files that cannot be used: "no" if they were read and are wrong, else nobody
+// knows.
 func refused(err error) error {
 	var problems slo.Problems
 	if errors.As(err, &problems) {

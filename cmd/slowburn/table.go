@@ -42,8 +42,8 @@ const wholeParts = 1e12
 
 func eventsOf(events float64) string { return figures.Events(thousandths(events)) }
 
-// windowOf writes a window of the API as people read it: "28d" is "28 d" here as on the pages. A calendar window is
-// words already.
+// windowOf writes a window of the API as people read it: "28d" is "28 d" here as on the pages. A
+// calendar window is words already.
 func windowOf(text string) string {
 	if d, err := model.ParseDuration(text); err == nil {
 		return figures.Duration(time.Duration(d))

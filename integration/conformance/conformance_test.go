@@ -18,8 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
-// tolerance is the greatest relative difference between two numbers that count
-// as equal. The engines are the same; only the order of additions may differ.
+// tolerance is the greatest relative difference between two numbers that count as equal. The
+// engines are the same; only the order of additions may differ.
 const tolerance = 1e-12
 
 // question is one request that both servers must answer alike.
@@ -202,8 +202,8 @@ func TestEmbeddedPrometheusAnswersLikeTheRealOne(t *testing.T) {
 	})
 }
 
-// The control: were the comparison blind, or the questions empty, the test above
-// would pass whatever the embedded server answered.
+// The control: were the comparison blind, or the questions empty, the test above would pass
+// whatever the embedded server answered.
 func TestOneWrongSampleIsNoticed(t *testing.T) {
 	samples := world()
 	real := startReal(t, samples)
@@ -305,8 +305,8 @@ func compare(q question, want, got reply) []string {
 	return diffs[:min(len(diffs), 6)]
 }
 
-// normal brings the parts of an answer whose order means nothing into one
-// order: the series of a vector or a matrix, and the lists of hints.
+// normal brings the parts of an answer whose order means nothing into one order: the series of a
+// vector or a matrix, and the lists of hints.
 func normal(q question, v any) any {
 	answer, ok := v.(map[string]any)
 	if !ok {
@@ -404,8 +404,8 @@ func differentItems(at string, want, got []any) []string {
 	return diffs
 }
 
-// near compares numbers by relative difference; equal infinities are equal, and
-// so is one not-a-number to another.
+// near compares numbers by relative difference; equal infinities are equal, and so is one
+// not-a-number to another.
 func near(a, b float64) bool {
 	if a == b || math.IsNaN(a) && math.IsNaN(b) {
 		return true

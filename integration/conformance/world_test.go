@@ -16,18 +16,18 @@ import (
 )
 
 var (
-	// start is a fixed moment, so that a failure can be repeated; it is not
-	// aligned to the block length of the database.
+	// start is a fixed moment, so that a failure can be repeated; it is not aligned to the block
+	// length of the database.
 	start = time.Date(2026, 11, 3, 5, 17, 0, 0, time.UTC)
-	// end is six hours later: the older part is compacted into blocks on disk,
-	// the newer part stays in the head.
+	// end is six hours later: the older part is compacted into blocks on disk, the newer part stays
+	// in the head.
 	end = start.Add(6 * time.Hour)
 )
 
 const step = 15 * time.Second
 
-// sample is one observation of a series: a float unless one of the histograms
-// is set, and perhaps an exemplar.
+// sample is one observation of a series: a float unless one of the histograms is set, and perhaps
+// an exemplar.
 type sample struct {
 	lset labels.Labels
 	ms   int64
@@ -39,10 +39,9 @@ type sample struct {
 
 // world returns all samples in order of time.
 //
-// It holds what makes reading counters hard: resets, an instance that is
-// replaced, a series that ends with a staleness mark and one that merely stops,
-// a hole in the scrapes, births with a value, numbers that are not finite,
-// names that need quoting, classic and native histograms.
+// It holds what makes reading counters hard: resets, an instance that is replaced, a series that
+// ends with a staleness mark and one that merely stops, a hole in the scrapes, births with a value,
+// numbers that are not finite, names that need quoting, classic and native histograms.
 func world() []sample {
 	var all []sample
 	for n, at := 0, start; !at.After(end); n, at = n+1, at.Add(step) {
@@ -134,8 +133,8 @@ func classicHistogram(n int, ms int64) []sample {
 	}
 }
 
-// nativeHistograms are one counter of integers, one of floats that resets, and
-// one with custom bounds.
+// nativeHistograms are one counter of integers, one of floats that resets, and one with custom
+// bounds.
 func nativeHistograms(n int, ms int64) []sample {
 	k := int64(n)
 	name := func(s string) labels.Labels { return labels.FromStrings("__name__", s, "job", "shop") }
@@ -165,8 +164,8 @@ func nativeHistograms(n int, ms int64) []sample {
 	}
 }
 
-// loadReal appends the samples to the genuine server, hour by hour because its
-// head takes only samples of the last hour, and compacts what is old.
+// loadReal appends the samples to the genuine server, hour by hour because its head takes only
+// samples of the last hour, and compacts what is old.
 func loadReal(t *testing.T, s *realprom.Server, all []sample) {
 	t.Helper()
 	for len(all) > 0 {

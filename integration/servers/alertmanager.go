@@ -7,13 +7,12 @@ import (
 	"testing"
 )
 
-// defaultTemplate is where Debian's Alertmanager reads its built-in template
-// from, at every start.
+// defaultTemplate is where Debian's Alertmanager reads its built-in template from, at every start.
 const defaultTemplate = "/usr/share/prometheus/alertmanager/default.tmpl"
 
-// Alertmanager starts an Alertmanager that forwards every alert to a webhook at
-// once, or skips the test where there is none. An empty webhook means that
-// nothing is forwarded; the API works all the same.
+// Alertmanager starts an Alertmanager that forwards every alert to a webhook at once, or skips the
+// test where there is none. An empty webhook means that nothing is forwarded; the API works all the
+// same.
 func Alertmanager(tb testing.TB, webhook string) *Server {
 	tb.Helper()
 	path := find(tb, "prometheus-alertmanager", "alertmanager")

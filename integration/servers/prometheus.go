@@ -9,17 +9,16 @@ import (
 	"time"
 )
 
-// PrometheusOptions says where a Prometheus gets its samples from. The zero
-// value scrapes nothing.
+// PrometheusOptions says where a Prometheus gets its samples from. The zero value scrapes nothing.
 type PrometheusOptions struct {
-	// Scrape lists targets as "host:port" or as the URL of an httptest server;
-	// the metrics path is /metrics.
+	// Scrape lists targets as "host:port" or as the URL of an httptest server; the metrics path is
+	// /metrics.
 	Scrape []string
 	// Interval is the scrape interval; zero means one second.
 	Interval time.Duration
-	// OpenMetrics is history, in OpenMetrics text with timestamps and the
-	// closing "# EOF". It is written into blocks before the server starts, as
-	// `promtool tsdb create-blocks-from openmetrics` does it.
+	// OpenMetrics is history, in OpenMetrics text with timestamps and the closing "# EOF". It is
+	// written into blocks before the server starts, as `promtool tsdb create-blocks-from
+	// openmetrics` does it.
 	OpenMetrics string
 	// Flags are added to the command line.
 	Flags []string
@@ -46,8 +45,7 @@ func Prometheus(tb testing.TB, opts PrometheusOptions) *Server {
 	})
 }
 
-// prometheusConfig writes the configuration file: one job "test" with every
-// target.
+// prometheusConfig writes the configuration file: one job "test" with every target.
 func prometheusConfig(opts PrometheusOptions) string {
 	interval := opts.Interval
 	if interval == 0 {

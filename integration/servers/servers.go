@@ -1,6 +1,6 @@
-// Package servers starts the real servers slowburn works with, for the length
-// of one test: Prometheus, VictoriaMetrics and Alertmanager, each on a free
-// port of the loopback interface with its data in a temporary directory.
+// Package servers starts the real servers slowburn works with, for the length of one test:
+// Prometheus, VictoriaMetrics and Alertmanager, each on a free port of the loopback interface with
+// its data in a temporary directory.
 //
 //	func TestSomething(t *testing.T) {
 //		prom := servers.Prometheus(t, servers.PrometheusOptions{Scrape: []string{target.URL}})
@@ -9,11 +9,11 @@
 //		prom.Start(t) // and its end: same port, same data
 //	}
 //
-// The binaries are not built here, they are found: in PATH, or below the
-// directory named by SLOWBURN_SERVERS, into which Debian packages may have been
-// unpacked with dpkg -x. Where a binary is missing the test is skipped, so that
-// the module can be tested on any machine; with SLOWBURN_CI=1 a missing binary
-// is a failure, so that the continuous integration cannot pass by skipping.
+// The binaries are not built here, they are found: in PATH, or below the directory named by
+// SLOWBURN_SERVERS, into which Debian packages may have been unpacked with dpkg -x. Where a binary
+// is missing the test is skipped, so that the module can be tested on any machine; with
+// SLOWBURN_CI=1 a missing binary is a failure, so that the continuous integration cannot pass by
+// skipping.
 package servers
 
 import (
@@ -33,8 +33,8 @@ import (
 )
 
 const (
-	// startTimeout bounds the wait for a server to say that it is ready. The
-	// slowest of the three needs two seconds on an idle machine.
+	// startTimeout bounds the wait for a server to say that it is ready. The slowest of the three
+	// needs two seconds on an idle machine.
 	startTimeout = 60 * time.Second
 	// stopTimeout bounds the wait for an orderly exit; then it is killed.
 	stopTimeout = 20 * time.Second
@@ -42,8 +42,8 @@ const (
 	pollInterval = 50 * time.Millisecond
 )
 
-// Server is one server process. It keeps its address, its flags and its data
-// directory when it is stopped and started again.
+// Server is one server process. It keeps its address, its flags and its data directory when it is
+// stopped and started again.
 type Server struct {
 	// URL is the base address without a trailing slash.
 	URL string
@@ -66,9 +66,8 @@ func start(tb testing.TB, s *Server) *Server {
 	return s
 }
 
-// Start runs the process and returns when it is ready. It does nothing when
-// the process is running already. A server that cannot be started fails the
-// test with everything the process printed.
+// Start runs the process and returns when it is ready. It does nothing when the process is running
+// already. A server that cannot be started fails the test with everything the process printed.
 func (s *Server) Start(tb testing.TB) {
 	tb.Helper()
 	if s.cmd != nil {
@@ -88,8 +87,8 @@ func (s *Server) Start(tb testing.TB) {
 	}
 }
 
-// Stop ends the process and waits until it is gone: orderly by SIGTERM, and by
-// force if it does not go. It does nothing when the process is not running.
+// Stop ends the process and waits until it is gone: orderly by SIGTERM, and by force if it does not
+// go. It does nothing when the process is not running.
 func (s *Server) Stop(tb testing.TB) {
 	tb.Helper()
 	if s.cmd == nil {
@@ -109,8 +108,7 @@ func (s *Server) Stop(tb testing.TB) {
 // Output returns what the process has printed since its last Start.
 func (s *Server) Output() string { return s.output.String() }
 
-// waitReady asks the readiness path until it answers 200, the process ends or
-// the time is up.
+// waitReady asks the readiness path until it answers 200, the process ends or the time is up.
 func (s *Server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -147,8 +145,8 @@ func probe(ctx context.Context, url string) error {
 	return nil
 }
 
-// find returns the path of the first of the programs that exists, or skips the
-// test. See the package comment for where it looks.
+// find returns the path of the first of the programs that exists, or skips the test. See the
+// package comment for where it looks.
 func find(tb testing.TB, names ...string) string {
 	tb.Helper()
 	for _, name := range names {
@@ -166,8 +164,8 @@ func find(tb testing.TB, names ...string) string {
 	return ""
 }
 
-// Missing ends the test because something it needs is not on this machine:
-// as skipped, or as failed when SLOWBURN_CI=1 promises that everything is there.
+// Missing ends the test because something it needs is not on this machine: as skipped, or as failed
+// when SLOWBURN_CI=1 promises that everything is there.
 func Missing(tb testing.TB, what string) {
 	tb.Helper()
 	if os.Getenv("SLOWBURN_CI") == "1" {
@@ -181,9 +179,8 @@ func isExecutable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// freeAddress returns a loopback address nobody listens on. Another process
-// could take the port before the server does; on a port the kernel hands out
-// in turn that is rare enough to accept.
+// freeAddress returns a loopback address nobody listens on. Another process could take the port
+// before the server does; on a port the kernel hands out in turn that is rare enough to accept.
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

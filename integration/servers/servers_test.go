@@ -18,8 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/integration/servers"
 )
 
-// patience bounds the wait for something a real server does in its own time,
-// such as the next scrape.
+// patience bounds the wait for something a real server does in its own time, such as the next
+// scrape.
 const patience = 30 * time.Second
 
 func TestPrometheusAnswersFromHistoryAndScrapes(t *testing.T) {
@@ -121,8 +121,7 @@ func TestAlertmanagerForwardsAnAlert(t *testing.T) {
 	}
 }
 
-// counterHistory is OpenMetrics text of a counter that grows by 10 a minute
-// from zero at start.
+// counterHistory is OpenMetrics text of a counter that grows by 10 a minute from zero at start.
 func counterHistory(name string, start time.Time, minutes int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# TYPE %s counter\n", strings.TrimSuffix(name, "_total"))
@@ -134,8 +133,8 @@ func counterHistory(name string, start time.Time, minutes int) string {
 	return b.String()
 }
 
-// scalar asks an instant query through the official client and returns the
-// value of its only series, or -1 when there is none (yet).
+// scalar asks an instant query through the official client and returns the value of its only
+// series, or -1 when there is none (yet).
 func scalar(t *testing.T, url, query string, at time.Time) float64 {
 	t.Helper()
 	client, err := api.NewClient(api.Config{Address: url})
@@ -155,8 +154,7 @@ func scalar(t *testing.T, url, query string, at time.Time) float64 {
 	return float64(vector[0].Value)
 }
 
-// eventually waits until the condition holds, and fails the test when it does
-// not within patience.
+// eventually waits until the condition holds, and fails the test when it does not within patience.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {

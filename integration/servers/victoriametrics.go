@@ -6,12 +6,10 @@ import (
 	"testing"
 )
 
-// VictoriaMetrics starts a single-node VictoriaMetrics, or skips the test where
-// there is none.
+// VictoriaMetrics starts a single-node VictoriaMetrics, or skips the test where there is none.
 //
-// It answers the query API of Prometheus with an engine of its own. By default
-// it hides the newest 30 seconds; that is switched off here, so that a test
-// finds the samples it has just imported.
+// It answers the query API of Prometheus with an engine of its own. By default it hides the newest
+// 30 seconds; that is switched off here, so that a test finds the samples it has just imported.
 func VictoriaMetrics(tb testing.TB) *Server {
 	tb.Helper()
 	path := find(tb, "victoria-metrics", "victoria-metrics-prod")
@@ -28,9 +26,8 @@ func VictoriaMetrics(tb testing.TB) *Server {
 	})
 }
 
-// Import sends samples in the Prometheus text format, with timestamps in
-// milliseconds, and makes them visible to queries. Only VictoriaMetrics has
-// this call.
+// Import sends samples in the Prometheus text format, with timestamps in milliseconds, and makes
+// them visible to queries. Only VictoriaMetrics has this call.
 func (s *Server) Import(tb testing.TB, text string) {
 	tb.Helper()
 	s.post(tb, "/api/v1/import/prometheus", "text/plain", text)

@@ -30,10 +30,12 @@ const (
 
 var tiers = []string{"high", "medium", "low", "verylow"}
 
-// share is what part of all events was bad: the consumption of an error budget is this, divided by what is allowed.
+// share is what part of all events was bad: the consumption of an error budget is this, divided by
+// what is allowed.
 type share struct{ bad, total float64 }
 
-// off is how far the share is from the true one, relative to it, in percent; NaN if it has no value.
+// off is how far the share is from the true one, relative to it, in percent; NaN if it has no
+// value.
 func (s share) off(want share) float64 {
 	ratio := want.bad / want.total
 	return math.Abs(s.bad/s.total-ratio) / ratio * 100
@@ -52,12 +54,14 @@ func (e misses) add(way, tier string, v float64) {
 	e[way][tier] = append(e[way][tier], v)
 }
 
-// BenchmarkAccuracy compares 30-day budgets with what really happened: ours and those of the usual ways, on the same samples,
-// over the same HTTP API. It fails if our median misses the goal on any tier.
+// BenchmarkAccuracy compares 30-day budgets with what really happened: ours and those of the usual
+// ways, on the same samples, over the same HTTP API. It fails if our median misses the goal on any
+// tier.
 //
-// "slowburn" is compared with what an ideal reader of the samples would say. Events that died with their process
-// before anything scraped them are in no sample; the next two lines count them in, for us and for the ideal reader, so
-// their difference is ours and the rest is nobody's. The usual ways are compared with the ideal reader.
+// "slowburn" is compared with what an ideal reader of the samples would say. Events that died with
+// their process before anything scraped them are in no sample; the next two lines count them in,
+// for us and for the ideal reader, so their difference is ours and the rest is nobody's. The usual
+// ways are compared with the ideal reader.
 func BenchmarkAccuracy(b *testing.B) {
 	for range b.N {
 		errs := misses{}
@@ -98,8 +102,8 @@ func playMonth(b *testing.B, seed uint64, errs misses) {
 	}
 }
 
-// readMonth reads a month through the reader, in pieces of fifty minutes: the cut law makes them equal to single minutes.
-// It begins after the first scrape, where the position is taken.
+// readMonth reads a month through the reader, in pieces of fifty minutes: the cut law makes them
+// equal to single minutes. It begins after the first scrape, where the position is taken.
 func readMonth(b *testing.B, url string) (map[string]share, time.Time) {
 	c := newChain(b, url, load(b, monthFiles()...), noHistory)
 	r := prom.New(c.client, prom.Options{})
@@ -186,8 +190,9 @@ func (n naive) increments(tier string) (s share) {
 	return s
 }
 
-// ratios averages the error ratio of five minutes, as recorded every 30 seconds, over the month: the way of Sloth's
-// long windows. A recorded NaN (no traffic) would make the average one; it is left out here, in favour of this way.
+// ratios averages the error ratio of five minutes, as recorded every 30 seconds, over the month:
+// the way of Sloth's long windows. A recorded NaN (no traffic) would make the average one; it is
+// left out here, in favour of this way.
 func (n naive) ratios(tier string) (s share) {
 	q := fmt.Sprintf(`sum(rate(http_requests_total{job="%[1]s",code="500"}[5m])) / sum(rate(http_requests_total{job="%[1]s"}[5m]))`, tier)
 	n.each(q, 30*time.Second, func(v float64) {

@@ -24,8 +24,8 @@ import (
 // nobody is an address at which no Prometheus answers.
 const nobody = "http://127.0.0.1:1"
 
-// BenchmarkAsk asks a daemon that holds a month of so many SLOs, while Prometheus is down, and lets it evaluate meanwhile. Each time
-// the handler is a new one, so that no page is remembered.
+// BenchmarkAsk asks a daemon that holds a month of so many SLOs, while Prometheus is down, and lets
+// it evaluate meanwhile. Each time the handler is a new one, so that no page is remembered.
 func BenchmarkAsk(b *testing.B) {
 	for _, size := range []int{1_000, 10_000} {
 		b.Run(fmt.Sprintf("SLOs=%d", size), func(b *testing.B) { benchmarkAsk(b, size) })
@@ -70,7 +70,8 @@ func benchmarkAsk(b *testing.B, size int) {
 	b.Run("outage", func(b *testing.B) { measure(b, func() func() { return outage }) })
 }
 
-// BenchmarkReport makes the account of a week of 200 SLOs, a third of which had an outage, with the store below it.
+// BenchmarkReport makes the account of a week of 200 SLOs, a third of which had an outage, with the
+// store below it.
 func BenchmarkReport(b *testing.B) {
 	end := t0.Add(7 * slo.Day)
 	set := load(b, fleetFiles(200)...)
@@ -96,7 +97,8 @@ func BenchmarkReport(b *testing.B) {
 	})
 }
 
-// weekWithOutage is a month whose last week is decided; every third one has half an hour in which all failed.
+// weekWithOutage is a month whose last week is decided; every third one has half an hour in which
+// all failed.
 func weekWithOutage(spec *slo.Spec, i int, end budget.Minute) (alerting.State, []alerting.Incident, store.Account) {
 	week := end - budget.Minutes(7*slo.Day)
 	l := oldLedger(i, end, week-alerting.Horizon(spec))
@@ -107,7 +109,8 @@ func weekWithOutage(spec *slo.Spec, i int, end budget.Minute) (alerting.State, [
 	return state, alerting.Fold(nil, events), store.Account{Ledger: l, State: state}
 }
 
-// BenchmarkSay is how long it takes from the commit of what is owed until the message stands in an idle channel.
+// BenchmarkSay is how long it takes from the commit of what is owed until the message stands in an
+// idle channel.
 func BenchmarkSay(b *testing.B) {
 	c := newChain(b, nobody, load(b, fleetFiles(1)...), noHistory)
 	var rooms []slacktest.Channel // one for each message: a channel is busy until its message is written down

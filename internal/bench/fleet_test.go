@@ -15,9 +15,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// BenchmarkTick is the steady state: a turn a minute over a fleet whose ledgers hold a month, with all default rules. It
-// reports, per turn, our CPU time, that of the embedded Prometheus, and the wall time; the memory of our process; and
-// how many raw samples the server read for each that was scraped, where 1 is the physical limit.
+// BenchmarkTick is the steady state: a turn a minute over a fleet whose ledgers hold a month, with
+// all default rules. It reports, per turn, our CPU time, that of the embedded Prometheus, and the
+// wall time; the memory of our process; and how many raw samples the server read for each that was
+// scraped, where 1 is the physical limit.
 func BenchmarkTick(b *testing.B) {
 	for _, services := range []int{1_000, 5_000} {
 		b.Run(fmt.Sprintf("SLOs=%d/series=%d", services, services*seriesPerService), func(b *testing.B) {
@@ -88,8 +89,8 @@ slos:
 	return texts
 }
 
-// monthOld is a fleet that has run for a month. Three different ledgers are written minute by minute; the others are loaded from their
-// days, as after a restart.
+// monthOld is a fleet that has run for a month. Three different ledgers are written minute by
+// minute; the others are loaded from their days, as after a restart.
 func monthOld(set *slo.Set, now budget.Minute) map[slo.ID]store.Account {
 	all := map[slo.ID]store.Account{}
 	var patterns []*budget.Ledger
@@ -111,7 +112,8 @@ func monthOld(set *slo.Set, now budget.Minute) map[slo.ID]store.Account {
 	return all
 }
 
-// oldLedger holds hours, and from fine on the minutes that the alert windows need. One minute in three has a bad event.
+// oldLedger holds hours, and from fine on the minutes that the alert windows need. One minute in
+// three has a bad event.
 func oldLedger(i int, now, fine budget.Minute) *budget.Ledger {
 	l := &budget.Ledger{}
 	fine -= fine % 60

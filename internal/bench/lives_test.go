@@ -22,7 +22,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// lives is how many random lives TestLiveIsABacktest tries; `make lives`, CI and `make bench` ask for more.
+// lives is how many random lives TestLiveIsABacktest tries; `make lives`, CI and `make bench` ask
+// for more.
 var lives = flag.Int("lives", 2, "how many random lives to try the law on")
 
 const (
@@ -30,8 +31,8 @@ const (
 	lifeEnd    = lifeLength + 5*time.Minute
 )
 
-// life is a random world of two services: pods crash and are replaced, scrapes are missed, Prometheus is down twice,
-// and now and then something is broken, for minutes or for hours.
+// life is a random world of two services: pods crash and are replaced, scrapes are missed,
+// Prometheus is down twice, and now and then something is broken, for minutes or for hours.
 func life(seed uint64) truth.Options {
 	rng := chance.New(seed, "life")
 	span := func(mean time.Duration) truth.Span {
@@ -56,7 +57,8 @@ func life(seed uint64) truth.Options {
 	return o
 }
 
-// lifeFile has every rule: the four default pairs, shares of the budget, missing data, the guard of low traffic.
+// lifeFile has every rule: the four default pairs, shares of the budget, missing data, the guard of
+// low traffic.
 func lifeFile() string {
 	var b strings.Builder
 	for _, name := range []string{"busy", "quiet"} {
@@ -136,8 +138,9 @@ func (d *daemon) incidents() []alerting.Incident {
 	return all
 }
 
-// withoutBudget strikes out what the budget was when data went missing. It is the one figure that is known better afterwards:
-// the counters that come back tell how much happened meanwhile. That it was missing, and from when to when, is the same.
+// withoutBudget strikes out what the budget was when data went missing. It is the one figure that
+// is known better afterwards: the counters that come back tell how much happened meanwhile. That it
+// was missing, and from when to when, is the same.
 func withoutBudget(i *alerting.Incident) {
 	i.First.Budget, i.Last.Budget = alerting.Account{}, alerting.Account{}
 	for n := range i.Log {
@@ -145,8 +148,8 @@ func withoutBudget(i *alerting.Incident) {
 	}
 }
 
-// TestLiveIsABacktest: a daemon that reads as it goes, in turns of any length, and is restarted now and then, decides
-// what one that reads all of it at once decides afterwards.
+// TestLiveIsABacktest: a daemon that reads as it goes, in turns of any length, and is restarted now
+// and then, decides what one that reads all of it at once decides afterwards.
 func TestLiveIsABacktest(t *testing.T) {
 	eventful, began := 0, time.Now()
 	for seed := range uint64(*lives) {
@@ -182,7 +185,8 @@ func TestLiveIsABacktest(t *testing.T) {
 	t.Logf("%d lives of %s, %d of them eventful, in %s", *lives, lifeLength, eventful, time.Since(began).Round(time.Second))
 }
 
-// turn is the time between two ticks: mostly a minute or a few, at times hours, as after an outage of the daemon.
+// turn is the time between two ticks: mostly a minute or a few, at times hours, as after an outage
+// of the daemon.
 func turn(rng *rand.Rand) time.Duration {
 	return time.Duration([]int{1, 1, 2, 5, 17, 60, 300}[rng.IntN(7)]) * time.Minute
 }

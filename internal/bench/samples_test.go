@@ -11,10 +11,12 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
 )
 
-// BenchmarkSamplesRead compares how many raw samples Prometheus reads for one SLO in an hour, by its own statistics: for us in the
-// steady state, and for recording rules that are evaluated once a minute. The physical limit is every sample once.
+// BenchmarkSamplesRead compares how many raw samples Prometheus reads for one SLO in an hour, by
+// its own statistics: for us in the steady state, and for recording rules that are evaluated once a
+// minute. The physical limit is every sample once.
 //
-// The rules are of the form that Sloth and Pyrra generate; the 30-day record that Sloth makes of its own records is left out.
+// The rules are of the form that Sloth and Pyrra generate; the 30-day record that Sloth makes of
+// its own records is left out.
 func BenchmarkSamplesRead(b *testing.B) {
 	db := promfake.New(promfake.Options{})
 	o := truth.Standard(1, t0, month, 30*time.Second)

@@ -18,8 +18,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
-// The embedded Prometheus of the fleet runs in a process of its own, so that its CPU time and memory are not ours. That process is
-// this test binary, started once more with an order in its environment.
+// The embedded Prometheus of the fleet runs in a process of its own, so that its CPU time and
+// memory are not ours. That process is this test binary, started once more with an order in its
+// environment.
 
 const (
 	orderServices = "SLOWBURN_BENCH_SERVICES" // how many services to serve
@@ -46,7 +47,8 @@ const (
 	scrapeEvery      = 30 * time.Second
 )
 
-// serveFleet writes the samples, prints the address and serves until its input ends, which it does with its parent.
+// serveFleet writes the samples, prints the address and serves until its input ends, which it does
+// with its parent.
 func serveFleet(services, minutes int) {
 	db := promfake.New(promfake.Options{})
 	for i := range services {
@@ -76,7 +78,8 @@ func serveFleet(services, minutes int) {
 	_ = srv.Close()
 }
 
-// perScrape is the increment of a service's k-th series: every third one is failures, of which there are few.
+// perScrape is the increment of a service's k-th series: every third one is failures, of which
+// there are few.
 func perScrape(k int) int {
 	if k%3 == 2 {
 		return 1

@@ -15,12 +15,14 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// The vectors of the Site Reliability Workbook's chapter 5 once more, this time from the other end: counters are scraped, an
-// embedded Prometheus serves them over HTTP, and SLO files, reader, ledger, engine and store do what they do live.
+// The vectors of the Site Reliability Workbook's chapter 5 once more, this time from the other end:
+// counters are scraped, an embedded Prometheus serves them over HTTP, and SLO files, reader,
+// ledger, engine and store do what they do live.
 //
-// The exact times are of continuous time. A slot is a minute, so a crossing inside a minute is seen at its end. The end of
-// a crossing's minute is one more if the exact time is a whole minute, for the comparison is strict. Scrapes that do not fall
-// on the minute's end put some events into the next slot: at most one minute more.
+// The exact times are of continuous time. A slot is a minute, so a crossing inside a minute is seen
+// at its end. The end of a crossing's minute is one more if the exact time is a whole minute, for
+// the comparison is strict. Scrapes that do not fall on the minute's end put some events into the
+// next slot: at most one minute more.
 
 const (
 	never   = -1
@@ -114,8 +116,8 @@ func rounded(minutes float64) float64 {
 	return math.Ceil(minutes)
 }
 
-// play reads all vectors: the clean days by the hour, the first hour of the incidents minute by minute, the
-// rest in pieces. By the law of causality the size of the steps makes no difference.
+// play reads all vectors: the clean days by the hour, the first hour of the incidents minute by
+// minute, the rest in pieces. By the law of causality the size of the steps makes no difference.
 func play(t *testing.T, every, offset time.Duration) map[slo.ID]alerting.Incident {
 	start := t0.Add(clean)
 	end := start.Add(15 * time.Hour)

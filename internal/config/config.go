@@ -72,8 +72,8 @@ func (p Prometheus) Beside() Prometheus {
 	return p
 }
 
-// Slack says how messages reach people. Without a token and a webhook nothing is sent, and
-// the log and the web pages say so.
+// Slack says how messages reach people. Without a token and a webhook nothing is sent, and the log
+// and the web pages say so.
 type Slack struct {
 	Channel      string
 	APIURL       string

@@ -18,8 +18,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
-// Golden loads each folder of each archive in testdata and compares the outcome with the
-// folder's file `specs`. With UPDATE in the environment it writes that file instead.
+// Golden loads each folder of each archive in testdata and compares the outcome with the folder's
+// file `specs`. With UPDATE in the environment it writes that file instead.
 func Golden(t *testing.T, readers ...file.Reader) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {

@@ -328,9 +328,9 @@ func (b *builder) finish() {
 	b.decide()
 }
 
-// sortRows puts the worst SLO first and keeps the budgets of one SLO together: what was judged comes
-// first, by the share of the budget that is spent. Rows that stand alike stay in the order of their
-// names.
+// sortRows puts the worst SLO first and keeps the budgets of one SLO together: what was judged
+// comes first, by the share of the budget that is spent. Rows that stand alike stay in the order of
+// their names.
 func sortRows(rows []Row) {
 	slices.SortStableFunc(rows, func(x, y Row) int {
 		switch first, second := x.Verdict.Judged(), y.Verdict.Judged(); {

@@ -1,9 +1,9 @@
-// Package schematest makes SLO files for tests: random valid ones, and ones in which something
-// was changed that may or may not make them wrong.
+// Package schematest makes SLO files for tests: random valid ones, and ones in which something was
+// changed that may or may not make them wrong.
 //
 // Two laws are tried on them: what is printed is read back the same (package slo), and the JSON
-// Schema accepts what the parser accepts (package internal/schema). A file is a tree whose
-// leaves are YAML as it is written, so that 99.9, '99.9' and 99.9% are three different things.
+// Schema accepts what the parser accepts (package internal/schema). A file is a tree whose leaves
+// are YAML as it is written, so that 99.9, '99.9' and 99.9% are three different things.
 package schematest
 
 import (

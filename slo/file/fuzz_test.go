@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// FuzzLoad feeds Load anything: it never panics, it is deterministic, what it refuses it
-// explains, and what it accepts keeps the promises of Spec.
+// FuzzLoad feeds Load anything: it never panics, it is deterministic, what it refuses it explains,
+// and what it accepts keeps the promises of Spec.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(good))
 	archives, _ := filepath.Glob("testdata/*.txtar")

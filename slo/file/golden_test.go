@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write what the files say instead of comparing it")
 
-// TestWhatIsToldAboutFiles loads each folder of each archive in testdata and compares what is
-// said, word by word, with the folder's file `told`: one folder, one mistake.
+// TestWhatIsToldAboutFiles loads each folder of each archive in testdata and compares what is said,
+// word by word, with the folder's file `told`: one folder, one mistake.
 func TestWhatIsToldAboutFiles(t *testing.T) {
 	archives, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(archives) == 0 {

@@ -130,8 +130,8 @@ func (r *sloReader) events(v strictyaml.Value) (slo.Indicator, bool) {
 	return i, ok && i.Total != nil
 }
 
-// ratio reads a ready-made ratio. One of good events is turned into one of bad events here, so
-// that nobody further down has to know two kinds.
+// ratio reads a ready-made ratio. One of good events is turned into one of bad events here, so that
+// nobody further down has to know two kinds.
 func (r *sloReader) ratio(v strictyaml.Value) (slo.Indicator, bool) {
 	o, _ := v.Object(ratioKeys.Keys()...)
 	bad, good, ok := r.badOrGood(o, anyQuery)

@@ -29,15 +29,16 @@ type File struct {
 }
 
 // Reader reads documents of somebody else's format. Load hands it every document that it
-// Recognises, of all files together, since such documents refer to each other. What is wrong
-// it records on the [strictyaml.Value] it is wrong in.
+// Recognises, of all files together, since such documents refer to each other. What is wrong it
+// records on the [strictyaml.Value] it is wrong in.
 type Reader struct {
 	Recognises func(apiVersion, kind string) bool
 	Read       func(documents []strictyaml.Value) []*slo.Spec
 }
 
 // Load reads SLO files, and files of corrections among them. It returns either all their SLOs, or
-// an error that is of the type [slo.Problems] and holds every problem of every file, warnings included.
+// an error that is of the type [slo.Problems] and holds every problem of every file, warnings
+// included.
 func Load(files []File, foreign ...Reader) (*slo.Set, error) {
 	l := loader{files: map[string]*strictyaml.File{}, holdCorrections: map[string]bool{}}
 	for _, f := range files {

@@ -75,8 +75,8 @@ type sloReader struct {
 	places  map[string]strictyaml.Value
 }
 
-// read makes a spec of an entry; nil if something that the spec needs is missing or wrong,
-// which has then been recorded.
+// read makes a spec of an entry; nil if something that the spec needs is missing or wrong, which
+// has then been recorded.
 func (r *sloReader) read(v strictyaml.Value) *slo.Spec {
 	o, ok := v.Object(sloKeys.Keys()...)
 	if !ok {
@@ -196,8 +196,8 @@ func readCalendar(v strictyaml.Value) (slo.Window, bool) {
 	return slo.Window{Calendar: slo.Calendar(period), Zone: zone}, ok && known
 }
 
-// readName reads the name of a service or an SLO. It becomes part of addresses, label values
-// and file names, hence the plain letters.
+// readName reads the name of a service or an SLO. It becomes part of addresses, label values and
+// file names, hence the plain letters.
 func readName(v strictyaml.Value) (string, bool) {
 	s, ok := v.Text()
 	switch {

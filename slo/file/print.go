@@ -19,11 +19,11 @@ const SchemaURL = "https://raw.githubusercontent.com/slowburn-sre/slowburn/main/
 // modeline returns the comment by which editors find a schema.
 func modeline(url string) string { return "# yaml-language-server: $schema=" + url + "\n" }
 
-// Notes are comments for what [Print] writes: by what they are about (an SLO's ID, or the name of
-// a service), then by the key they stand above. Keys are those of the file, `sli` or
-// `alerts.page`; the key "" is the SLO or service as a whole. A key with a note is written even if
-// it has its default, so that the note has something to stand above; a note for a key that has
-// nothing to write stands above the whole.
+// Notes are comments for what [Print] writes: by what they are about (an SLO's ID, or the name of a
+// service), then by the key they stand above. Keys are those of the file, `sli` or `alerts.page`;
+// the key "" is the SLO or service as a whole. A key with a note is written even if it has its
+// default, so that the note has something to stand above; a note for a key that has nothing to
+// write stands above the whole.
 type Notes map[slo.ID]map[string][]string
 
 // Add adds a note.
@@ -40,13 +40,13 @@ type Layout struct {
 	Notes Notes
 }
 
-// Print writes SLOs in slowburn's own format, as [Load] reads them: one document per service,
-// SLOs by name, what is the same as its default left out. The same input gives the same bytes,
-// and reading them gives the same SLOs and services again, but for the places where they stood.
+// Print writes SLOs in slowburn's own format, as [Load] reads them: one document per service, SLOs
+// by name, what is the same as its default left out. The same input gives the same bytes, and
+// reading them gives the same SLOs and services again, but for the places where they stood.
 //
-// A service without a description of its own gets what all its SLOs share. An SLO that cannot
-// stand below its service's description, because it lacks something that the service has, is
-// written into a document of its own for the same service.
+// A service without a description of its own gets what all its SLOs share. An SLO that cannot stand
+// below its service's description, because it lacks something that the service has, is written into
+// a document of its own for the same service.
 func Print(specs []*slo.Spec, services []*slo.Service, o Layout) []byte {
 	out := []byte(modeline(SchemaURL))
 	out = append(out, yamlout.Comments(o.Head...)...)

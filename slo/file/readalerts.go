@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
-// alerts reads when to tell; what is not written has its default. Default pairs that could
-// never fire are left out with a warning.
+// alerts reads when to tell; what is not written has its default. Default pairs that could never
+// fire are left out with a warning.
 func (r *sloReader) alerts(v strictyaml.Value, s *slo.Spec) (slo.Alerts, bool) {
 	o, ok := v.Object(alertsKeys.Keys()...)
 	defaults, dead := slo.DefaultAlerts(s.Window(), s.Objective)

@@ -9,8 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// fastestNotice is the soonest that anybody can be told: a slot of the ledger is a minute, and
-// it is read after the scrape.
+// fastestNotice is the soonest that anybody can be told: a slot of the ledger is a minute, and it
+// is read after the scrape.
 const fastestNotice = 2 * time.Minute
 
 // lintObjective finds objectives that are meant the other way round, and those that nothing can

@@ -106,8 +106,8 @@ func names(matchers []*labels.Matcher) string {
 	return strings.Join(slices.Compact(out), ", ")
 }
 
-// implies reports whether series that fulfil the matchers may be taken to fulfil m: they have
-// it, or another one on the same label whose values, as far as they can be listed, all fulfil m.
+// implies reports whether series that fulfil the matchers may be taken to fulfil m: they have it,
+// or another one on the same label whose values, as far as they can be listed, all fulfil m.
 func implies(matchers []*labels.Matcher, m *labels.Matcher) bool {
 	return slices.ContainsFunc(matchers, func(o *labels.Matcher) bool {
 		switch {

@@ -1,5 +1,5 @@
-// Package flags are the flags of the demo: slowburn-demo reads them, and `slowburn demo` explains, completes and
-// passes them on without linking the demo.
+// Package flags are the flags of the demo: slowburn-demo reads them, and `slowburn demo` explains,
+// completes and passes them on without linking the demo.
 package flags
 
 import "strconv"

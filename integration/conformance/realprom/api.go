@@ -16,9 +16,9 @@ import (
 
 // newHandler mounts the API of Prometheus v0.315.0 below /api/v1.
 //
-// NewAPI is the one call whose signature is not stable between releases, so it
-// stands here alone. Everything a query does not touch is nil or zero: no
-// scraper, no rules, no remote write, no admin calls.
+// NewAPI is the one call whose signature is not stable between releases, so it stands here alone.
+// Everything a query does not touch is nil or zero: no scraper, no rules, no remote write, no admin
+// calls.
 func newHandler(db *tsdb.DB, engine *promql.Engine) http.Handler {
 	registry := prometheus.NewRegistry()
 	api := apiv1.NewAPI(

@@ -1,18 +1,16 @@
-// Package realprom runs the genuine Prometheus storage, PromQL engine and HTTP
-// API inside a test, without a Prometheus binary.
+// Package realprom runs the genuine Prometheus storage, PromQL engine and HTTP API inside a test,
+// without a Prometheus binary.
 //
-// The daemon's own tests talk to a small embedded Prometheus
-// (internal/fake/promfake): the real PromQL engine over an in-memory store, behind
-// a handler written for slowburn. That is only worth something if the handler
-// and the store answer like the original. This package is the original:
-// tsdb.DB on disk, promql.Engine, and the web/api/v1 handlers, wired as the
-// prometheus command wires them. A test feeds both the same samples, asks both
-// the same questions and compares the JSON.
+// The daemon's own tests talk to a small embedded Prometheus (internal/fake/promfake): the real
+// PromQL engine over an in-memory store, behind a handler written for slowburn. That is only worth
+// something if the handler and the store answer like the original. This package is the original:
+// tsdb.DB on disk, promql.Engine, and the web/api/v1 handlers, wired as the prometheus command
+// wires them. A test feeds both the same samples, asks both the same questions and compares the
+// JSON.
 //
-// It lives in the integration module because linking it costs several hundred
-// packages that nobody who builds slowburn should have to download. Its
-// constructor has more than forty positional parameters, which change from
-// release to release; api.go is the only file that knows them.
+// It lives in the integration module because linking it costs several hundred packages that nobody
+// who builds slowburn should have to download. Its constructor has more than forty positional
+// parameters, which change from release to release; api.go is the only file that knows them.
 package realprom
 
 import (
@@ -30,23 +28,21 @@ import (
 	"github.com/prometheus/prometheus/tsdb"
 )
 
-// retention keeps every sample a test may write: samples older than the
-// retention would be dropped at the next compaction, and the default of 15
-// days is shorter than a budget window.
+// retention keeps every sample a test may write: samples older than the retention would be dropped
+// at the next compaction, and the default of 15 days is shorter than a budget window.
 const retention = 400 * 24 * time.Hour
 
-// Server is a running Prometheus without a scraper: samples arrive through
-// Append.
+// Server is a running Prometheus without a scraper: samples arrive through Append.
 type Server struct {
-	// URL is the base address, such as http://127.0.0.1:40001, without a
-	// trailing slash. The API is below URL + "/api/v1/".
+	// URL is the base address, such as http://127.0.0.1:40001, without a trailing slash. The API is
+	// below URL + "/api/v1/".
 	URL string
 
 	db *tsdb.DB
 }
 
-// Start runs a server over an empty database in a temporary directory and
-// stops it when the test ends.
+// Start runs a server over an empty database in a temporary directory and stops it when the test
+// ends.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	db := openDB(tb)
@@ -56,8 +52,8 @@ func Start(tb testing.TB) *Server {
 	return &Server{URL: server.URL, db: db}
 }
 
-// Append hands an appender to write and commits what it appended. Samples of
-// one series must come in order of time.
+// Append hands an appender to write and commits what it appended. Samples of one series must come
+// in order of time.
 func (s *Server) Append(tb testing.TB, write func(storage.Appender) error) {
 	tb.Helper()
 	app := s.db.Appender(context.Background())
@@ -70,8 +66,8 @@ func (s *Server) Append(tb testing.TB, write func(storage.Appender) error) {
 	}
 }
 
-// Compact moves what is old enough from the head into blocks on disk, so that
-// answers come from both.
+// Compact moves what is old enough from the head into blocks on disk, so that answers come from
+// both.
 func (s *Server) Compact(tb testing.TB) {
 	tb.Helper()
 	if err := s.db.Compact(context.Background()); err != nil {
@@ -79,8 +75,8 @@ func (s *Server) Compact(tb testing.TB) {
 	}
 }
 
-// openDB opens an empty database with everything a query may touch switched
-// on: exemplars are off by default.
+// openDB opens an empty database with everything a query may touch switched on: exemplars are off
+// by default.
 func openDB(tb testing.TB) *tsdb.DB {
 	tb.Helper()
 	opts := tsdb.DefaultOptions()
@@ -119,8 +115,8 @@ func newEngine(tb testing.TB) *promql.Engine {
 	return engine
 }
 
-// lookback is how long a sample stays the answer of an instant query, when
-// neither a newer sample nor a staleness mark follows.
+// lookback is how long a sample stays the answer of an instant query, when neither a newer sample
+// nor a staleness mark follows.
 const lookback = 5 * time.Minute
 
 // always is the readiness check of a server that is ready as soon as it exists.
