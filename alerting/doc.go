@@ -1,10 +1,10 @@
-// Package alerting decides when to speak.
+// Package alerting decides when an alert fires and when it resolves.
 //
-// There is one verb. [Advance] takes what is known about one error budget ([Input]), the memory of
-// its state machine ([State]) and a minute, walks the minutes it has not yet seen, and returns the
-// new memory and what happened ([Event]). Live evaluation is an Advance of one minute, catching up
-// after a restart is an Advance of many, a backtest is an Advance over a month from the zero State.
-// There is no other evaluator, so what a backtest shows is what will happen.
+// One function decides. [Advance] takes what is known about one error budget ([Input]), the memory
+// of its state machine ([State]) and a minute, walks the minutes it has not yet seen, and returns
+// the new memory and what happened ([Event]). Live evaluation is an Advance of one minute, catching
+// up after a restart is an Advance of many, a backtest is an Advance over a month from the zero
+// State. There is no other evaluator, so what a backtest shows is what will happen.
 //
 // An [Incident] is the fold of its events. Its ID is derived from the SLO, the rule and the time it
 // opened, so a replay names it the same.

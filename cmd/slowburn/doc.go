@@ -59,7 +59,9 @@
 // says that it is due. Package internal/register writes the incident register that regulators ask
 // for.
 //
-// So far everything that decides is pure: no clock, no network, no disk. Time is an argument.
+// What decides is pure: no clock, no network, no disk; time is an argument. Of the packages so far
+// only internal/prom, internal/signals and internal/evidence ask a server, and internal/reviews
+// reads and writes files.
 //
 // # What is sent, and what is stored
 //

@@ -6,6 +6,9 @@
 // end, and the store closes last. [Daemon.Reload] reads the configuration again and exchanges what
 // it names, or changes nothing.
 //
+// Who is told about what follows from the routes of the configuration: routes.go decides,
+// composer.go hands the event to the receivers that it names.
+//
 // Time comes from [Options.Clock] only, so the demo and the tests run the same daemon on a clock of
 // their own.
 package daemon

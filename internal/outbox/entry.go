@@ -1,4 +1,5 @@
-// Package outbox is what we owe the world.
+// Package outbox is a durable queue of outgoing messages, and the loop that delivers them. A message
+// that was written down and is not delivered yet is owed.
 //
 // A decision and the messages it owes are written down in one transaction, before anything is sent.
 // Each message is an [Entry] under a unique key, and that key is both the schedule and the

@@ -18,7 +18,7 @@
 // enters. Neither can happen to counts.
 //
 // An alert compares a ratio with its threshold, strictly, as the live decision does (see package
-// alerting). The threshold is written exactly, see [Threshold].
+// alerting). The threshold is written exactly.
 //
 // # What rules cannot do
 //

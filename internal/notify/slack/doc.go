@@ -1,6 +1,6 @@
 // Package slack says in Slack what happened, and keeps it true.
 //
-// It has two halves that share one value, the [Body] of a message. [Compose] turns the facts about
+// It has two halves that share one value, the [Body] of a message. [Composer] turns the facts about
 // an event into entries of the outbox; it is pure, so what people will read can be reviewed as text
 // (testdata/*.txtar). [Client] and [Webhook] are receivers of the outbox: they turn an entry into a
 // message and an answer of Slack into a receipt or a classed failure.
