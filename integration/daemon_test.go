@@ -88,7 +88,7 @@ func (d *daemon) start() {
 	}
 	d.pump = outbox.NewPump(d.db, map[string]outbox.Receiver{"slack": receiver}, outbox.Options{Now: func() time.Time { return d.now }})
 	d.Engine = engine.New(engine.Options{
-		Source: reader, Store: d.db, Composer: composer{slack.House{Receiver: "slack", Channel: "#" + channel}},
+		Source: reader, Store: d.db, Composer: composer{slack.Composer{Receiver: "slack", Channel: "#" + channel}},
 		Log: slog.New(slog.DiscardHandler), Lag: 30 * time.Second,
 	}, d.set, snap)
 }
@@ -162,11 +162,11 @@ func (d *daemon) sum(id slo.ID, from, to time.Time) (s budget.Sum) {
 }
 
 // composer makes Slack messages of what the engine says.
-type composer struct{ house slack.House }
+type composer struct{ house slack.Composer }
 
 // Event implements engine.Composer.
-func (c composer) Event(t incidents.Told) []outbox.Entry {
-	return c.house.Event(notify.Facts{Told: t})
+func (c composer) Event(t incidents.Notification) []outbox.Entry {
+	return c.house.Event(notify.Facts{Notification: t})
 }
 
 // Act implements engine.Composer.
@@ -176,7 +176,7 @@ func (composer) Act(incidents.Done) []outbox.Entry { return nil }
 func (composer) Permit(incidents.Permit) []outbox.Entry { return nil }
 
 // Evidence implements engine.Composer.
-func (composer) Evidence(incidents.Told) []outbox.Entry { return nil }
+func (composer) Evidence(incidents.Notification) []outbox.Entry { return nil }
 
 // Report implements engine.Composer.
 func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
@@ -184,7 +184,7 @@ func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return
 // Notice implements engine.Composer.
 func (c composer) Notice(n engine.Notice) []outbox.Entry {
 	return slack.ComposeNotice(slack.Notice{
-		House: c.house, Kind: "prometheus", Title: "Prometheus", Reason: n.Text,
+		Composer: c.house, Kind: "prometheus", Title: "Prometheus", Reason: n.Text,
 		Since: n.Since, At: n.At, Over: n.Kind == engine.SourceBack,
 	}, n.At)
 }

@@ -140,8 +140,8 @@ func (a awkward) live(t *testing.T) lived {
 // told is what a receiver is told of an incident.
 func (l lived) told(i alerting.Incident) notify.Facts {
 	return notify.Facts{
-		Target: notify.Target{Receiver: "r", First: true}, House: notify.House{URL: "https://slowburn.example"},
-		Told: incidents.Told{Facts: sentences.Facts{
+		Target: notify.Target{Receiver: "r", First: true}, Origin: notify.Origin{URL: "https://slowburn.example"},
+		Notification: incidents.Notification{Facts: sentences.Facts{
 			Spec: l.spec, Event: i.Last, Incident: i, Status: l.status, Outlook: budget.Outlook{Known: true, Lasts: true}, Now: awkwardNow,
 		}},
 	}
@@ -195,7 +195,7 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 	}
 	for state, i := range map[string]alerting.Incident{"open": l.open, "resolved": l.resolved} {
 		f := l.told(i)
-		say("Slack, "+state, slack.House{House: f.House, Channel: "#oncall"}.Event(f))
+		say("Slack, "+state, slack.Composer{Origin: f.Origin, Channel: "#oncall"}.Event(f))
 		say("PagerDuty, "+state, (&pagerduty.Client{}).Event(f))
 		say("Alertmanager, "+state, (&alertmanager.Client{}).Event(f))
 		say("webhook, "+state, (&webhook.Client{}).Event(f))

@@ -134,7 +134,7 @@ func BenchmarkSay(b *testing.B) {
 		n++
 		now := time.Now()
 		owed := slack.ComposeNotice(slack.Notice{
-			House: slack.House{Channel: "#" + room}, Kind: fmt.Sprint("source", n), Title: "Prometheus", Reason: "timeout", Since: now, At: now,
+			Composer: slack.Composer{Channel: "#" + room}, Kind: fmt.Sprint("source", n), Title: "Prometheus", Reason: "timeout", Since: now, At: now,
 		}, now)
 		return func() {
 			if err := c.store.Commit(ctx, store.Tick{At: now, Owed: owed}); err != nil {

@@ -27,7 +27,7 @@ var t0 = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 type silent struct{}
 
 // Event implements engine.Composer.
-func (silent) Event(incidents.Told) []outbox.Entry { return nil }
+func (silent) Event(incidents.Notification) []outbox.Entry { return nil }
 
 // Act implements engine.Composer.
 func (silent) Act(incidents.Done) []outbox.Entry { return nil }
@@ -36,7 +36,7 @@ func (silent) Act(incidents.Done) []outbox.Entry { return nil }
 func (silent) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 
 // Evidence implements engine.Composer.
-func (silent) Evidence(incidents.Told) []outbox.Entry { return nil }
+func (silent) Evidence(incidents.Notification) []outbox.Entry { return nil }
 
 // Notice implements engine.Composer.
 func (silent) Notice(engine.Notice) []outbox.Entry { return nil }

@@ -21,8 +21,8 @@ import (
 // who is told follows from the facts and the configuration.
 type composer struct {
 	composers map[string]notify.Composer // of the receivers, by name
-	slack     slack.House                // reports, and notices about slowburn's own senses, go to Slack only
-	house     notify.House
+	slack     slack.Composer             // reports, and notices about slowburn's own senses, go to Slack only
+	house     notify.Origin
 	routing   routing
 }
 
@@ -31,10 +31,10 @@ var _ engine.Composer = composer{}
 // newComposer makes the composer of a configuration and its receivers beside Slack. slackWorks says
 // whether there is a way to Slack, interactive whether presses of its buttons reach us.
 func newComposer(cfg config.Config, receivers map[string]notify.Receiver, externalURL string, slackWorks, interactive bool) composer {
-	house := notify.House{URL: externalURL, Version: version.Version, Prometheus: cfg.Prometheus.URL}
+	house := notify.Origin{URL: externalURL, Version: version.Version, Prometheus: cfg.Prometheus.URL}
 	c := composer{
 		composers: map[string]notify.Composer{},
-		slack:     slack.House{House: house, Receiver: config.SlackReceiver, Channel: cfg.Slack.Channel, Interactive: interactive},
+		slack:     slack.Composer{Origin: house, Receiver: config.SlackReceiver, Channel: cfg.Slack.Channel, Interactive: interactive},
 		house:     house,
 		routing:   NewRouting(cfg, slackWorks),
 	}
@@ -54,7 +54,7 @@ func (c *composer) setInteractive(works bool) {
 // Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an
 // incident is news to every receiver that has heard of it by whatever way, such as a route that has
 // changed since or in place of another; the outbox knows which those are.
-func (c composer) Event(t incidents.Told) []outbox.Entry {
+func (c composer) Event(t incidents.Notification) []outbox.Entry {
 	all, first := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
 	told := map[string]bool{}
@@ -80,12 +80,12 @@ func (c composer) Event(t incidents.Told) []outbox.Entry {
 // Act makes the messages about what somebody did. Beside chats an acknowledgement is news; what is
 // made louder or quieter comes with the next event.
 func (c composer) Act(d incidents.Done) []outbox.Entry {
-	entries := c.chats(d.Told, func(chat notify.Chat, to notify.Target) []outbox.Entry { return chat.Act(d, to) })
+	entries := c.chats(d.Notification, func(chat notify.Chat, to notify.Target) []outbox.Entry { return chat.Act(d, to) })
 	if d.Act.Kind != alerting.Acknowledge {
 		return entries
 	}
 	for _, name := range c.routing.receivers {
-		f := notify.Facts{Told: d.Told, House: c.house, Target: notify.Target{Receiver: name}}
+		f := notify.Facts{Notification: d.Notification, Origin: c.house, Target: notify.Target{Receiver: name}}
 		entries = append(entries, c.composers[name].Acknowledged(f, d.Act)...)
 	}
 	return entries
@@ -93,14 +93,14 @@ func (c composer) Act(d incidents.Done) []outbox.Entry {
 
 // Evidence makes the messages about what was found out, for every channel that has a thread of the
 // incident. The receivers that are no chats have none.
-func (c composer) Evidence(t incidents.Told) []outbox.Entry {
+func (c composer) Evidence(t incidents.Notification) []outbox.Entry {
 	return c.chats(t, func(chat notify.Chat, to notify.Target) []outbox.Entry {
-		return chat.Evidence(notify.Facts{Told: t, House: c.house, Target: to})
+		return chat.Evidence(notify.Facts{Notification: t, Origin: c.house, Target: to})
 	})
 }
 
 // chats composes for every channel of every chat that is told about an incident.
-func (c composer) chats(t incidents.Told, compose func(notify.Chat, notify.Target) []outbox.Entry) []outbox.Entry {
+func (c composer) chats(t incidents.Notification, compose func(notify.Chat, notify.Target) []outbox.Entry) []outbox.Entry {
 	all, _ := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
 	told := map[string]bool{}
@@ -114,20 +114,20 @@ func (c composer) chats(t incidents.Told, compose func(notify.Chat, notify.Targe
 }
 
 // tell makes the messages of an event for one target.
-func (c composer) tell(t incidents.Told, to notify.Target) []outbox.Entry {
+func (c composer) tell(t incidents.Notification, to notify.Target) []outbox.Entry {
 	if _, chat := c.composers[to.Receiver].(notify.Chat); !chat && t.Silenced && t.Event.Kind != alerting.Resolved {
 		return nil // when the silence ends, the next event tells it
 	}
-	return c.composers[to.Receiver].Event(notify.Facts{Told: t, House: c.house, Target: to})
+	return c.composers[to.Receiver].Event(notify.Facts{Notification: t, Origin: c.house, Target: to})
 }
 
 // instead makes the page of an open incident for a receiver that is told in place of another one.
 // It is one message, whatever the receiver makes of an incident that begins.
-func (c composer) instead(t incidents.Told, name, down string) []outbox.Entry {
+func (c composer) instead(t incidents.Notification, name, down string) []outbox.Entry {
 	t.Event, t.Incident.Group, t.Root, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	to := notify.Target{Receiver: name, First: true, Instead: down, Key: notify.FallbackKey(t.Incident.ID, name)}
-	return c.composers[name].Event(notify.Facts{Told: t, House: c.house, Target: to})
+	return c.composers[name].Event(notify.Facts{Notification: t, Origin: c.house, Target: to})
 }
 
 // Report makes the messages of a report: a root message with the verdict, and its sections as
@@ -138,7 +138,7 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 	}
 	house := c.slack
 	house.Channel = cmp.Or(channel, house.Channel)
-	return slack.ComposeReport(slack.Report{House: house, Summary: r.Summary()}, now)
+	return slack.ComposeReport(slack.Report{Composer: house, Summary: r.Summary()}, now)
 }
 
 // Permit makes the message that somebody lets a release pass.
@@ -152,7 +152,7 @@ func (c composer) Notice(n engine.Notice) []outbox.Entry {
 		return nil
 	}
 	m := slack.Notice{
-		House: c.slack, Kind: "prometheus", Title: "Prometheus", Reason: n.Text, Since: n.Since, At: n.At,
+		Composer: c.slack, Kind: "prometheus", Title: "Prometheus", Reason: n.Text, Since: n.Since, At: n.At,
 		Over: n.Kind == engine.SourceBack || n.Kind == engine.SLOsSee,
 	}
 	if n.Kind == engine.SLOsBlind || n.Kind == engine.SLOsSee {

@@ -137,10 +137,10 @@ func secret(file, value string, log *slog.Logger) (string, error) {
 // currentWays composes as the newest configuration says.
 type currentWays struct{ *atomic.Pointer[ways] }
 
-func (c currentWays) Event(t incidents.Told) []outbox.Entry    { return c.Load().Event(t) }
-func (c currentWays) Act(d incidents.Done) []outbox.Entry      { return c.Load().Act(d) }
-func (c currentWays) Permit(p incidents.Permit) []outbox.Entry { return c.Load().Permit(p) }
-func (c currentWays) Evidence(t incidents.Told) []outbox.Entry { return c.Load().Evidence(t) }
+func (c currentWays) Event(t incidents.Notification) []outbox.Entry    { return c.Load().Event(t) }
+func (c currentWays) Act(d incidents.Done) []outbox.Entry              { return c.Load().Act(d) }
+func (c currentWays) Permit(p incidents.Permit) []outbox.Entry         { return c.Load().Permit(p) }
+func (c currentWays) Evidence(t incidents.Notification) []outbox.Entry { return c.Load().Evidence(t) }
 func (c currentWays) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
 	return c.Load().Report(r, channel, now)
 }
@@ -205,7 +205,7 @@ func (a *Daemon) keepOpen(ctx context.Context) {
 }
 
 // openFor returns the open incidents that a receiver is told about.
-func (c composer) openFor(name string, open []incidents.Told) []notify.Facts {
+func (c composer) openFor(name string, open []incidents.Notification) []notify.Facts {
 	var mine []notify.Facts
 	for _, t := range open {
 		all, _ := c.routing.told(t.Spec, t.Event, t.Incident)
@@ -213,7 +213,7 @@ func (c composer) openFor(name string, open []incidents.Told) []notify.Facts {
 			continue // then it may end there
 		}
 		if slices.ContainsFunc(all, func(to target) bool { return to.receiver == name }) {
-			mine = append(mine, notify.Facts{Told: t, House: c.house, Target: notify.Target{Receiver: name}})
+			mine = append(mine, notify.Facts{Notification: t, Origin: c.house, Target: notify.Target{Receiver: name}})
 		}
 	}
 	return mine
@@ -228,7 +228,7 @@ func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 	if err != nil || len(stuck) == 0 {
 		return err
 	}
-	return a.Engine.Owe(ctx, now, func(open []incidents.Told) []outbox.Entry {
+	return a.Engine.Owe(ctx, now, func(open []incidents.Notification) []outbox.Entry {
 		// Nothing is decided while this runs, but something may have been delivered.
 		if stuck, err = a.stuck(ctx, now, w.fallback.After); err != nil {
 			return nil
@@ -257,7 +257,7 @@ func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) 
 }
 
 // another composes the page of an incident for the first receiver that is not down.
-func (a *Daemon) another(ctx context.Context, w *ways, t incidents.Told, down []string) []outbox.Entry {
+func (a *Daemon) another(ctx context.Context, w *ways, t incidents.Notification, down []string) []outbox.Entry {
 	for _, name := range w.routing.fallbacks(w.fallback) {
 		if slices.Contains(down, name) {
 			continue

@@ -66,7 +66,7 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 		return nil
 	}
 	r := slack.Review{
-		House: c.slack, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: inFolder(w.File), Late: w.Late,
+		Composer: c.slack, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: inFolder(w.File), Late: w.Late,
 		By: figures.Day(w.By), Draft: c.house.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",
 	}
 	r.Channel = cmp.Or(spec.Slack.Channel, r.Channel)

@@ -87,7 +87,7 @@ func TestRoutesThatMakeNoSense(t *testing.T) {
 func toldBy(c composer, ticket bool) (lines []string) {
 	seen := map[string]bool{}
 	for _, f := range notifytest.Story("", ticket) {
-		told := f.Told
+		told := f.Notification
 		var words []string
 		for _, e := range c.Event(told) {
 			if seen[e.Key] {

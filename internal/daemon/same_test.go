@@ -69,7 +69,7 @@ func TestAnEventReadsTheSameEverywhere(t *testing.T) {
 	told := map[string]int{}
 	for _, ticket := range []bool{false, true} {
 		for _, f := range notifytest.Story("", ticket) {
-			for _, e := range c.Event(f.Told) {
+			for _, e := range c.Event(f.Notification) {
 				kind := notify.KindOf(e.Receiver)
 				text := undress(e.Body)
 				if kind != "slack" {

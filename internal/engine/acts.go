@@ -69,7 +69,7 @@ func pastOf(ctx context.Context, from Store, book incidents.Book, ids []string) 
 // one are marked: it may have sent them past a full disk and died before it could write that down.
 func (e *Engine) compose(out incidents.Outcome) []outbox.Entry {
 	var all []outbox.Entry
-	for _, t := range out.Told {
+	for _, t := range out.Notifications {
 		entries := e.Composer.Event(t)
 		for n := range entries {
 			was := &entries[n]

@@ -22,7 +22,7 @@ func (e *Engine) tendDeclared(ctx context.Context, now time.Time, tick *store.Ti
 	book, out := e.book.Tend(e.budgets, now)
 	owed := e.compose(out)
 	tick.Incidents, tick.Owed = append(tick.Incidents, out.Incidents...), append(tick.Owed, owed...)
-	sum.Owed, sum.Events = sum.Owed+len(owed), sum.Events+len(out.Told)
+	sum.Owed, sum.Events = sum.Owed+len(owed), sum.Events+len(out.Notifications)
 	e.book = book
 	tick.Incidents = append(tick.Incidents, e.settling.settle(ctx, e.Store, e.budgets, now)...)
 }

@@ -1,4 +1,4 @@
-// Package engine is the minute hand.
+// Package engine runs the evaluation, once a minute.
 //
 // [Engine.Tick] is one turn of it: read what is new from Prometheus, write it into the ledgers,
 // advance every budget's state machine over the minutes it has not yet seen, compose the messages

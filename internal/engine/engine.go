@@ -53,15 +53,15 @@ type Store interface {
 	Prune(ctx context.Context, before time.Time) error
 }
 
-// Composer turns facts into messages. It is pure; package slack has one.
+// Composer turns facts into messages. It is pure; package daemon has one, over all receivers.
 type Composer interface {
-	Event(incidents.Told) []outbox.Entry
+	Event(incidents.Notification) []outbox.Entry
 	Report(r report.Report, channel string, now time.Time) []outbox.Entry
 	Notice(Notice) []outbox.Entry
 	Permit(incidents.Permit) []outbox.Entry
 	Act(incidents.Done) []outbox.Entry
-	// Evidence tells what was found out about an open incident; Told.Evidence is never nil.
-	Evidence(incidents.Told) []outbox.Entry
+	// Evidence tells what was found out about an open incident; Notification.Evidence is never nil.
+	Evidence(incidents.Notification) []outbox.Entry
 }
 
 // Notice is news about slowburn itself or its source.
@@ -301,7 +301,7 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 // Owe writes down messages that are decided on beside the ticks, by a function of what is open. No
 // incident ends meanwhile: its end is owed after them. While the store cannot be written, nothing
 // is owed.
-func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []incidents.Told) []outbox.Entry) error {
+func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []incidents.Notification) []outbox.Entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.backlog.ticks) > 0 {

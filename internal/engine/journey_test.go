@@ -95,10 +95,10 @@ func TestAJourneyBurnsWithItsSteps(t *testing.T) {
 // listener keeps what the engine says to its composer.
 type listener struct {
 	engine.Composer
-	all *[]incidents.Told
+	all *[]incidents.Notification
 }
 
-func (r listener) Event(t incidents.Told) []outbox.Entry {
+func (r listener) Event(t incidents.Notification) []outbox.Entry {
 	*r.all = append(*r.all, t)
 	return r.Composer.Event(t)
 }
@@ -113,7 +113,7 @@ func TestWhatBurnsUpstreamIsTold(t *testing.T) {
 		&service{name: "app", load: burns}, &service{name: "shop", load: steady(50)}, &service{name: "till", load: burns})
 	w.set = slo.NewSet(w.set.Specs, services, nil)
 	w.restart()
-	var all []incidents.Told
+	var all []incidents.Notification
 	w.engine.Composer = listener{w.engine.Composer, &all}
 	w.steps(20)
 	seen := 0

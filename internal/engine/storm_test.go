@@ -102,7 +102,7 @@ func (forgetful) Incidents(context.Context, store.IncidentFilter) ([]alerting.In
 type mute struct{}
 
 // Event implements engine.Composer.
-func (mute) Event(incidents.Told) []outbox.Entry { return nil }
+func (mute) Event(incidents.Notification) []outbox.Entry { return nil }
 
 // Act implements engine.Composer.
 func (mute) Act(incidents.Done) []outbox.Entry { return nil }
@@ -111,7 +111,7 @@ func (mute) Act(incidents.Done) []outbox.Entry { return nil }
 func (mute) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 
 // Evidence implements engine.Composer.
-func (mute) Evidence(incidents.Told) []outbox.Entry { return nil }
+func (mute) Evidence(incidents.Notification) []outbox.Entry { return nil }
 
 // Notice implements engine.Composer.
 func (mute) Notice(engine.Notice) []outbox.Entry { return nil }

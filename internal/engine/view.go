@@ -96,7 +96,7 @@ func burns(in alerting.Input, at budget.Minute) []WindowBurn {
 }
 
 // Open returns every open incident with what may be said about it at a time, by ID.
-func (e *Engine) Open(now time.Time) []incidents.Told {
+func (e *Engine) Open(now time.Time) []incidents.Notification {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return e.book.Open(e.budgets, now)

@@ -153,7 +153,7 @@ func (r *request) tell(b Book, done Done, i alerting.Incident) {
 	if !ok {
 		return
 	}
-	done.Told = b.told(r.world, on, i.Last, i, r.now)
+	done.Notification = b.told(r.world, on, i.Last, i, r.now)
 	r.out.Done = append(r.out.Done, done)
 }
 
@@ -179,7 +179,7 @@ func (r *request) declare() (known bool, err error) {
 		i = i.Take(a)
 	}
 	r.change(i)
-	r.out.Told = append(r.out.Told, r.with(i).told(r.world, on, i.Last, i, r.now)) // in place, so that its thread shows it
+	r.out.Notifications = append(r.out.Notifications, r.with(i).told(r.world, on, i.Last, i, r.now)) // in place, so that its thread shows it
 	return false, nil
 }
 
@@ -206,7 +206,7 @@ func (r *request) byPerson(i alerting.Incident) alerting.Incident {
 	}
 	i = i.Take(r.act).Apply(i.ByPerson(kind, level, r.act.At, on.Input, on.State.Through))
 	if ok {
-		r.out.Told = append(r.out.Told, r.with(i).told(r.world, on, i.Last, i, r.now))
+		r.out.Notifications = append(r.out.Notifications, r.with(i).told(r.world, on, i.Last, i, r.now))
 	}
 	return i
 }

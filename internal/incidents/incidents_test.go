@@ -155,7 +155,7 @@ func TestWhatIsTold(t *testing.T) {
 	} {
 		b, out := (Book{}).Tell(w, []Turn{w.turn("shop/a", c.events...)}, nil, t0)
 		var got []alerting.Kind
-		for _, told := range out[0].Told {
+		for _, told := range out[0].Notifications {
 			got = append(got, told.Event.Kind)
 			if told.Over != c.over {
 				t.Errorf("%s: over is %t", name, told.Over)
@@ -178,7 +178,7 @@ func TestTheLoudestIsTheFace(t *testing.T) {
 	ticket := event(1, "shop/a", alerting.Opened)
 	ticket.Severity, ticket.Rule = alerting.Ticket, alerting.RuleTicket
 	b, out := (Book{}).Tell(w, []Turn{w.turn("shop/a", ticket), w.turn("shop/b", event(2, "shop/b", alerting.Opened))}, nil, t0)
-	page := out[1].Told[0]
+	page := out[1].Notifications[0]
 	if page.Root != nil || len(page.Others) != 1 || page.Others[0].ID != "shop/a/page" {
 		t.Errorf("the page names %d others, and its root is %v", len(page.Others), page.Root)
 	}
@@ -271,13 +271,13 @@ func TestDeclared(t *testing.T) {
 	b := burning(w, "shop/a")
 	declare := alerting.Act{Key: "d1", Kind: alerting.Declare, By: "ana", Via: "cli", SLO: "shop/a", Text: "carts are empty", Level: alerting.Ticket}
 	open, out, err := b.Act(w, declare, nil, t0.Add(2*time.Hour))
-	if err != nil || len(out.Told) != 1 || out.Told[0].Event.Kind != alerting.Opened || len(out.Done) != 0 || len(open.declared()) != 1 {
+	if err != nil || len(out.Notifications) != 1 || out.Notifications[0].Event.Kind != alerting.Opened || len(out.Done) != 0 || len(open.declared()) != 1 {
 		t.Fatalf("declared: %v %+v", err, out)
 	}
 	i := open.declared()[0]
 	closing := alerting.Act{Key: "d2", Kind: alerting.Close, By: "ana", Via: "cli", Incident: i.ID}
 	after, out, err := open.Act(w, closing, nil, t0.Add(3*time.Hour))
-	if err != nil || len(out.Told) != 1 || out.Told[0].Event.Kind != alerting.Resolved || len(after.declared()) != 0 || after.Len() != 1 {
+	if err != nil || len(out.Notifications) != 1 || out.Notifications[0].Event.Kind != alerting.Resolved || len(after.declared()) != 0 || after.Len() != 1 {
 		t.Fatalf("closed: %v %+v", err, out)
 	}
 	if _, out, err := after.Act(w, declare, Past{i.ID: out.Incidents[0]}, t0.Add(4*time.Hour)); err != nil || len(out.Acts) > 0 {
@@ -295,7 +295,7 @@ func TestSilenceOfAService(t *testing.T) {
 		t.Fatalf("%v; acts on the SLO: %v", err, b.ActsOn("shop/a"))
 	}
 	b, out := b.Tell(w, []Turn{w.turn("shop/a", event(5, "shop/a", alerting.Opened)), w.turn("search/b", event(5, "search/b", alerting.Opened))}, nil, t0)
-	if !out[0].Told[0].Silenced || !out[0].Incidents[0].Knows("s1") || out[1].Told[0].Silenced || len(out[1].Incidents[0].Acts) > 0 {
+	if !out[0].Notifications[0].Silenced || !out[0].Incidents[0].Knows("s1") || out[1].Notifications[0].Silenced || len(out[1].Incidents[0].Acts) > 0 {
 		t.Error("the silence is not of the service")
 	}
 	if got := b.Forget(t0.Add(2 * slo.Day)).Acts(); len(got) != 0 {
@@ -324,7 +324,7 @@ func TestEvidenceStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	over, out := merged.Tell(w, []Turn{w.turn("shop/a", event(90, "shop/a", alerting.Resolved))}, nil, t0)
-	if out[0].Told[0].Evidence == nil {
+	if out[0].Notifications[0].Evidence == nil {
 		t.Error("its end is told without what was found out")
 	}
 	for name, c := range map[string]struct {

@@ -19,11 +19,11 @@ type Turn struct {
 
 // Outcome is what came of events or of an act.
 type Outcome struct {
-	Incidents []alerting.Incident // that changed, as they are now
-	Told      []Told              // the events that people are told of, in their order
-	Acts      []alerting.Act      // to be kept; none if the act was known before
-	Done      []Done              // the acts that people are told of, in their order
-	Permit    *Permit             // that people are told of; nil if there is none
+	Incidents     []alerting.Incident // that changed, as they are now
+	Notifications []Notification      // the events that people are told of, in their order
+	Acts          []alerting.Act      // to be kept; none if the act was known before
+	Done          []Done              // the acts that people are told of, in their order
+	Permit        *Permit             // that people are told of; nil if there is none
 }
 
 // Past are incidents that are not in the book because they have ended, by ID: those that events or
@@ -51,7 +51,7 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 		if t := turns[l.turn]; d.worthTelling(l.event, i, t.Events) {
 			told := d.told(w, t.Budget, l.event, i, now)
 			told.Over = overAlready(t.Events, l.event.Incident)
-			all[l.turn].Told = append(all[l.turn].Told, told)
+			all[l.turn].Notifications = append(all[l.turn].Notifications, told)
 		}
 	}
 	for n, t := range turns {
@@ -184,14 +184,14 @@ func (b Book) Tend(w World, now time.Time) (Book, Outcome) {
 		if event.Reason == alerting.Unacknowledged && d.acknowledged(i.Thread()) {
 			continue
 		}
-		out.Told = append(out.Told, d.told(w, on, event, i, now))
+		out.Notifications = append(out.Notifications, d.told(w, on, event, i, now))
 	}
 	return d.Book, out
 }
 
 // Open tells of every incident what may be said about it now, by ID.
-func (b Book) Open(w World, now time.Time) []Told {
-	var all []Told
+func (b Book) Open(w World, now time.Time) []Notification {
+	var all []Notification
 	for _, i := range b.All() {
 		if on, ok := b.budget(w, i.SLO); ok {
 			all = append(all, b.told(w, on, i.Last, i, now))
@@ -202,17 +202,17 @@ func (b Book) Open(w World, now time.Time) []Told {
 
 // Describe tells of one incident what may be said about it now; false if the files do not name its
 // SLO any more.
-func (b Book) Describe(w World, i alerting.Incident, now time.Time) (Told, bool) {
+func (b Book) Describe(w World, i alerting.Incident, now time.Time) (Notification, bool) {
 	on, ok := b.budget(w, i.SLO)
 	if !ok {
-		return Told{}, false
+		return Notification{}, false
 	}
 	return b.told(w, on, i.Last, i, now), true
 }
 
 // told gathers what can be told of an event, with what else is told in its thread. The root message
 // shows the loudest.
-func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Told {
+func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Notification {
 	t := b.alone(w, on, event, i, now)
 	if i.ID == "" {
 		return t
@@ -231,9 +231,9 @@ func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident
 }
 
 // alone gathers what can be told of an event without those around it.
-func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Told {
+func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Notification {
 	at := event.At + 1
-	t := Told{
+	t := Notification{
 		Facts: sentences.Facts{
 			Event: event, Incident: i, Spec: on.Spec, Now: now,
 			Status:   budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),

@@ -19,13 +19,13 @@ import (
 
 // Facts are everything that a message is made of: what is told, by whom, and to whom.
 type Facts struct {
-	incidents.Told
-	House
+	incidents.Notification
+	Origin
 	Target
 }
 
-// House is what all messages of one slowburn have in common.
-type House struct {
+// Origin is what all messages of one slowburn have in common.
+type Origin struct {
 	URL        string // under which people reach slowburn, "" if they cannot
 	Version    string // of slowburn
 	Prometheus string // address of its pages, "" makes no links to them
@@ -102,9 +102,9 @@ func (f Facts) Severity() alerting.Severity {
 // Summary returns one sentence without its full stop: which SLO, and how bad it is.
 func (f Facts) Summary() string {
 	if f.Instead != "" {
-		return "[" + f.Instead + " is down] " + f.Told.Summary()
+		return "[" + f.Instead + " is down] " + f.Notification.Summary()
 	}
-	return f.Told.Summary()
+	return f.Notification.Summary()
 }
 
 // Description returns what a person needs to know beyond the summary, one sentence a line.
@@ -132,7 +132,7 @@ func (f Facts) Links() []Link {
 		{"Dashboard", f.Spec.Links.Dashboard},
 		{"Incident", f.IncidentURL()},
 		{"SLO", f.SLOURL()},
-		{"Query", f.QueryURL(f.Told)},
+		{"Query", f.QueryURL(f.Notification)},
 	}
 	return slices.DeleteFunc(all, func(l Link) bool {
 		u, err := url.Parse(l.URL)
@@ -157,7 +157,7 @@ func (f Facts) SLOURL() string {
 }
 
 // Page returns the address of a page of slowburn's own, "" if it has none.
-func (h House) Page(path ...string) string {
+func (h Origin) Page(path ...string) string {
 	if h.URL == "" {
 		return ""
 	}
@@ -166,7 +166,7 @@ func (h House) Page(path ...string) string {
 
 // QueryURL returns where Prometheus shows the share of bad events around an event, "" if there is
 // no such page.
-func (h House) QueryURL(t incidents.Told) string {
+func (h Origin) QueryURL(t incidents.Notification) string {
 	const back = 6 * time.Hour
 	from := t.Incident.Onset
 	if from.IsZero() {

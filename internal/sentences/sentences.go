@@ -1,6 +1,8 @@
-// Package sentences says what happens to an error budget: every sentence about an incident is made
-// here, once, and without markup. Slack dresses them, the other receivers, the pages and the drafts
-// of postmortems take them as they are; so an event reads the same wherever it is read.
+// Package sentences puts an incident into words: what burns, since when, what it cost, what people
+// did. Each sentence is made here, once, and without markup. Slack dresses them, the other
+// receivers, the pages and the drafts of postmortems take them as they are; so an event reads the
+// same wherever it is read. What was found out about it (label values, changes, traces) is worded
+// by package ranking, beside the values.
 //
 // They are read at three in the morning by somebody who was asleep a minute ago: the state comes
 // first, then one thought per sentence, then the figures.

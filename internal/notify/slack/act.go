@@ -13,11 +13,11 @@ import (
 // Act composes what is owed when somebody does something about an incident: the root message shows
 // it, and the thread tells it, so that everybody sees who has it. Only making it a page calls
 // people.
-func (h House) Act(d incidents.Done, to notify.Target) []outbox.Entry {
+func (h Composer) Act(d incidents.Done, to notify.Target) []outbox.Entry {
 	if d.Echo {
 		return nil
 	}
-	f := message{Told: d.Told, house: h, to: to}
+	f := message{Notification: d.Notification, house: h, to: to}
 	return inThread(f.acted(d), to)
 }
 
@@ -81,7 +81,7 @@ func (f message) moved(done incidents.Done) []outbox.Entry {
 func (f message) leftBehind(d deed, done incidents.Done) *Body {
 	switch {
 	case done.Left != nil:
-		left := message{Told: *done.Left, house: f.house, to: f.to}
+		left := message{Notification: *done.Left, house: f.house, to: f.to}
 		b := left.root()
 		return &b
 	case done.From != f.Incident.ID || !f.Incident.Open:

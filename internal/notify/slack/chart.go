@@ -10,7 +10,7 @@ import (
 
 // burnChart draws how fast the budget burned since just before the onset. What is not known has no
 // point.
-func burnChart(t incidents.Told) Chart {
+func burnChart(t incidents.Notification) Chart {
 	c := Chart{Title: "Burn rate, 1 is sustainable (UTC)", Name: "burn rate"}
 	layout := "15:04"
 	if t.Now.Sub(t.Incident.Onset) > 20*time.Hour {

@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// House composes what Slack is told.
-var _ notify.Chat = House{}
+// Composer composes what Slack is told.
+var _ notify.Chat = Composer{}
 
 // Event composes what is owed because of an event.
 //
@@ -21,8 +21,8 @@ var _ notify.Chat = House{}
 //
 // The channel in which an incident began has its thread; one that hears of it only when it becomes
 // a page has a thread of its own from then on.
-func (h House) Event(facts notify.Facts) []outbox.Entry {
-	f := message{Told: facts.Told, house: h, to: facts.Target}
+func (h Composer) Event(facts notify.Facts) []outbox.Entry {
+	f := message{Notification: facts.Notification, house: h, to: facts.Target}
 	if f.to.First && f.Event.Kind == alerting.Escalated {
 		f.Event.Kind = alerting.Opened // here it begins as a page
 	}
@@ -36,9 +36,9 @@ func (h House) Event(facts notify.Facts) []outbox.Entry {
 	return entries
 }
 
-// Acknowledged composes nothing: people read it in the thread, where [House.Act] tells all that
+// Acknowledged composes nothing: people read it in the thread, where [Composer.Act] tells all that
 // they do.
-func (House) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
+func (Composer) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
 
 // inThread puts messages into the thread of a further channel.
 func inThread(entries []outbox.Entry, to notify.Target) []outbox.Entry {
@@ -117,7 +117,7 @@ func (f message) joined() []outbox.Entry {
 	b.Text = f.sentence(f.state(), f.predicate())
 	page := f.Loud() == alerting.Page
 	b.Broadcast = page && !f.Silenced
-	if again := f.Event.Follows != ""; !page || paged(f.Told) && !again {
+	if again := f.Event.Follows != ""; !page || paged(f.Notification) && !again {
 		b.Mention = nil
 	}
 	b.Blocks = []Block{section(icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100)) + "\n" + f.dressLines(f.Lead()))}
@@ -129,7 +129,7 @@ func (f message) joined() []outbox.Entry {
 }
 
 // paged reports whether another incident of the thread is a page.
-func paged(t incidents.Told) bool {
+func paged(t incidents.Notification) bool {
 	return t.Root != nil && t.Root.Loud() == alerting.Page ||
 		slices.ContainsFunc(t.Others, func(i alerting.Incident) bool { return i.Loud() == alerting.Page })
 }

@@ -16,8 +16,8 @@ import (
 // the essence, the thread all of it. If nothing could be found out the root stays as it is; the
 // thread says so in small print if something failed, and nothing if there was nothing to ask.
 // Facts.Event is the incident's newest.
-func (h House) Evidence(facts notify.Facts) []outbox.Entry {
-	f := message{Told: facts.Told, house: h, to: facts.Target}
+func (h Composer) Evidence(facts notify.Facts) []outbox.Entry {
+	f := message{Notification: facts.Notification, house: h, to: facts.Target}
 	return inThread(f.looked(), facts.Target)
 }
 

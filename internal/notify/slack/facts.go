@@ -11,9 +11,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// House is what all messages of one slowburn to Slack have in common.
-type House struct {
-	notify.House
+// Composer composes what Slack is told. It is what all messages of one slowburn to Slack have in
+// common.
+type Composer struct {
+	notify.Origin
 	Receiver    string // name of the receiver that delivers; default "slack"
 	Channel     string // where messages go that name no other channel
 	Interactive bool   // buttons work: presses reach slowburn by Socket Mode or by signed requests
@@ -21,8 +22,8 @@ type House struct {
 
 // message is what the messages about an incident are made of.
 type message struct {
-	incidents.Told
-	house House
+	incidents.Notification
+	house Composer
 	to    notify.Target
 }
 
@@ -56,11 +57,11 @@ func written(mentions []slo.Mention) (out []string) {
 	return out
 }
 
-func (h House) signature() string {
+func (h Composer) signature() string {
 	return strings.TrimSpace("slowburn " + escape(plain(h.Version, 40)))
 }
 
-func (h House) receiver() string { return cmp.Or(h.Receiver, "slack") }
+func (h Composer) receiver() string { return cmp.Or(h.Receiver, "slack") }
 
 func (f message) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body) outbox.Entry {
 	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)

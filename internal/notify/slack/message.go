@@ -109,7 +109,7 @@ func (f message) dressLines(all []sentences.Text) string {
 // root returns the root message in its newest state.
 func (f message) root() Body {
 	if f.Root != nil {
-		root := message{Told: *f.Root, house: f.house, to: f.to}
+		root := message{Notification: *f.Root, house: f.house, to: f.to}
 		return root.root()
 	}
 	state := f.state()
@@ -117,7 +117,7 @@ func (f message) root() Body {
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.dressLines(f.Lead()), f.fields()...))
 	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
 	b.Blocks = append(b.Blocks, f.evidence()...)
-	if c, ok := chart(burnChart(f.Told)); ok {
+	if c, ok := chart(burnChart(f.Notification)); ok {
 		b.Blocks = append(b.Blocks, c)
 	}
 	if f.Incident.Open && f.Loud() == alerting.Page {
@@ -208,7 +208,7 @@ func (f message) links() string {
 	}
 	add(f.Spec.Links.Runbook, "📖 Runbook")
 	add(f.Spec.Links.Dashboard, "📊 Dashboard")
-	add(f.house.QueryURL(f.Told), "🔎 Query")
+	add(f.house.QueryURL(f.Notification), "🔎 Query")
 	if f.Incident.ID != "" {
 		add(f.house.Page("incidents", f.Incident.ID), "🕯️ Incident")
 	}

@@ -47,7 +47,7 @@ func (f message) gateBody() Body {
 
 // Permit composes what tells that somebody lets releases pass which the policy would stop. channel
 // is where that is said, "" for the default.
-func (h House) Permit(a alerting.Act, channel string, now time.Time) []outbox.Entry {
+func (h Composer) Permit(a alerting.Act, channel string, now time.Time) []outbox.Entry {
 	what, until := cmp.Or(string(a.SLO), a.Service), "until it is taken back"
 	if !a.Until.IsZero() {
 		until = "until " + at(a.Until)

@@ -13,7 +13,7 @@ import (
 
 // Report is a reliability report, and who says it.
 type Report struct {
-	House
+	Composer
 	report.Summary
 }
 
@@ -140,7 +140,7 @@ func characters(row []string) int {
 // Notice is word about slowburn's own senses, such as that Prometheus cannot be reached. There is
 // one thread per outage.
 type Notice struct {
-	House
+	Composer
 	Kind   string    // "prometheus": what the notice is about, part of its key
 	Title  string    // of what is missing: "Prometheus"
 	Reason string    // foreign text: the error, without secrets

@@ -12,7 +12,7 @@ import (
 // Review is word about the postmortem of an incident: that the policy requires one and a draft is
 // ready, or that it, or something it promised, is late.
 type Review struct {
-	House
+	Composer
 	Key      string // unique for ever
 	Incident string
 	SLO      slo.ID

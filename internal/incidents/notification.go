@@ -10,13 +10,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Told is an event with everything a message about it may show. What there is to say, and in which
+// Notification is an event with everything a message about it may show. What there is to say, and in which
 // words, it has from its Facts.
-type Told struct {
+type Notification struct {
 	sentences.Facts
 	Trail     []Point             // how a burn went, from just before its onset on; nil for what is no burn
 	Others    []alerting.Incident // what else is open in the same thread, the loudest first
-	Root      *Told               // what the root message of the thread shows instead, because it is louder; nil if it shows this
+	Root      *Notification       // what the root message of the thread shows instead, because it is louder; nil if it shows this
 	Silenced  bool                // somebody wants to hear no more for now; what is composed must not call anybody
 	Standings []alerting.Standing
 	Gate      alerting.Verdict   // of the error-budget policy, at the event
@@ -24,10 +24,10 @@ type Told struct {
 	Evidence  *evidence.Evidence // nil as long as there is none
 }
 
-// Done is an act with everything that a message about it may show. Told is of the incident that it
+// Done is an act with everything that a message about it may show. Notification is of the incident that it
 // is about, after the act, and its Event is the incident's newest.
 type Done struct {
-	Told
+	Notification
 	Act alerting.Act
 	// Echo says that the act follows from one on another incident of the same thread, which has
 	// told it there.
@@ -35,7 +35,7 @@ type Done struct {
 	// From is, of a merge and a split, the thread in which the incident was told before, and Left
 	// the loudest that is still told there; nil if nothing is.
 	From string
-	Left *Told
+	Left *Notification
 }
 
 // Point is the sum of one step of a budget's history.
