@@ -44,10 +44,10 @@ func TestStatusRoundsTowardsTheWorse(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]string{
-		"a/just-below":  "a/just-below 99.9 % 28d 99.899 % −0.1 % <0.01× over 1h",
-		"b/policy-line": "b/policy-line 99.9 % 28d 99.924 % 24.9 % 13.42× over 1h",
-		"c/five-nines":  "c/five-nines 99.999 % 28d 99.99600 % −300.0 % 1,234× over 1h",
-		"d/unknown":     "d/unknown 99.9 % 28d — — —",
+		"a/just-below":  "a/just-below 99.9 % 28 d 99.899 % −0.1 % <0.01× over 1 h",
+		"b/policy-line": "b/policy-line 99.9 % 28 d 99.924 % 24.9 % 13.42× over 1 h",
+		"c/five-nines":  "c/five-nines 99.999 % 28 d 99.99600 % −300.0 % 1,234× over 1 h",
+		"d/unknown":     "d/unknown 99.9 % 28 d — — —",
 	} {
 		if n := len(strings.Fields(want)); len(shown[id]) < n || !slices.Equal(shown[id][:n], strings.Fields(want)) {
 			t.Errorf("status shows %q, want %q", strings.Join(shown[id], " "), want)
