@@ -137,9 +137,9 @@ func secret(file, value string, log *slog.Logger) (string, error) {
 // currentWays composes as the newest configuration says.
 type currentWays struct{ *atomic.Pointer[ways] }
 
-func (c currentWays) Event(t incidents.Notification) []outbox.Entry { return c.Load().Event(t) }
-func (c currentWays) Act(d incidents.Done) []outbox.Entry           { return c.Load().Act(d) }
-func (c currentWays) Permit(p incidents.Permit) []outbox.Entry      { return c.Load().Permit(p) }
+func (c currentWays) Event(t incidents.Notification) []outbox.Entry    { return c.Load().Event(t) }
+func (c currentWays) Act(d incidents.Done) []outbox.Entry              { return c.Load().Act(d) }
+func (c currentWays) Permit(p incidents.Permit) []outbox.Entry         { return c.Load().Permit(p) }
 func (c currentWays) Evidence(t incidents.Notification) []outbox.Entry { return c.Load().Evidence(t) }
 
 func (c currentWays) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
