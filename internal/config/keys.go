@@ -89,7 +89,7 @@ var (
 		schema.May("thaw_margin", thawKey().Or("as for the others")),
 	)
 
-	signalsKeys = schema.Object("Origin additions to the catalogue of golden signals.",
+	signalsKeys = schema.Object("Additions to the catalogue of golden signals.",
 		schema.May("sources", signals.Keys()),
 	)
 )

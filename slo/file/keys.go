@@ -137,7 +137,7 @@ var (
 		schema.May("page", pairsKey("Wakes somebody up. `off` switches pages off.", row("2%", "1h", "5m"), row("5%", "6h", "30m"))),
 		schema.May("ticket", pairsKey("Can wait until morning. `off` switches tickets off.", row("10%", "24h", "2h"), row("10%", "3d", "6h"))),
 		schema.May("spent", spentKey().Standard([]string{"50%", "75%", "90%", "100%"})),
-		schema.May("no_data", schema.Either("Notification when data have been missing for that long, at least 2m.", schema.Ref("duration", ""), schema.Off).Standard("10m")),
+		schema.May("no_data", schema.Either("A notification when data have been missing for that long, at least 2m.", schema.Ref("duration", ""), schema.Off).Standard("10m")),
 		schema.May("significance", schema.OnOff("With little traffic, page only if the errors are more than chance.", "on")),
 	)
 
@@ -259,5 +259,5 @@ func row(budget, long, short string) map[string]string {
 func spentKey() *schema.Schema {
 	list := schema.List("", maxShares, schema.Form(`^(0{0,3}\d{1,3}(\.\d{1,2}0*)?|0{0,2}1000(\.0+)?)\s*%$`, schema.NotZero))
 	list.UniqueItems = true
-	return schema.Either("Notification once when that share of the budget is gone.", list, schema.Off)
+	return schema.Either("A notification once when that share of the budget is gone.", list, schema.Off)
 }
