@@ -22,7 +22,6 @@ import (
 type composer struct {
 	composers map[string]notify.Composer // of the receivers, by name
 	slack     slack.Composer             // reports, and notices about slowburn's own senses, go to Slack only
-	house     notify.Origin
 	routing   routing
 }
 
@@ -31,12 +30,13 @@ var _ engine.Composer = composer{}
 // newComposer makes the composer of a configuration and its receivers beside Slack. slackWorks says
 // whether there is a way to Slack, interactive whether presses of its buttons reach us.
 func newComposer(cfg config.Config, receivers map[string]notify.Receiver, externalURL string, slackWorks, interactive bool) composer {
-	house := notify.Origin{URL: externalURL, Version: version.Version, Prometheus: cfg.Prometheus.URL}
 	c := composer{
 		composers: map[string]notify.Composer{},
-		slack:     slack.Composer{Origin: house, Receiver: config.SlackReceiver, Channel: cfg.Slack.Channel, Interactive: interactive},
-		house:     house,
-		routing:   NewRouting(cfg, slackWorks),
+		slack: slack.Composer{
+			Origin:   notify.Origin{URL: externalURL, Version: version.Version, Prometheus: cfg.Prometheus.URL},
+			Receiver: config.SlackReceiver, Channel: cfg.Slack.Channel,
+		},
+		routing: NewRouting(cfg, slackWorks),
 	}
 	for name, r := range receivers {
 		c.composers[name] = r
@@ -85,7 +85,7 @@ func (c composer) Act(d incidents.Done) []outbox.Entry {
 		return entries
 	}
 	for _, name := range c.routing.receivers {
-		f := notify.Facts{Notification: d.Notification, Origin: c.house, Target: notify.Target{Receiver: name}}
+		f := notify.Facts{Notification: d.Notification, Origin: c.slack.Origin, Target: notify.Target{Receiver: name}}
 		entries = append(entries, c.composers[name].Acknowledged(f, d.Act)...)
 	}
 	return entries
@@ -95,7 +95,7 @@ func (c composer) Act(d incidents.Done) []outbox.Entry {
 // incident. The receivers that are no chats have none.
 func (c composer) Evidence(t incidents.Notification) []outbox.Entry {
 	return c.chats(t, func(chat notify.Chat, to notify.Target) []outbox.Entry {
-		return chat.Evidence(notify.Facts{Notification: t, Origin: c.house, Target: to})
+		return chat.Evidence(notify.Facts{Notification: t, Origin: c.slack.Origin, Target: to})
 	})
 }
 
@@ -118,7 +118,7 @@ func (c composer) tell(t incidents.Notification, to notify.Target) []outbox.Entr
 	if _, chat := c.composers[to.Receiver].(notify.Chat); !chat && t.Silenced && t.Event.Kind != alerting.Resolved {
 		return nil // when the silence ends, the next event tells it
 	}
-	return c.composers[to.Receiver].Event(notify.Facts{Notification: t, Origin: c.house, Target: to})
+	return c.composers[to.Receiver].Event(notify.Facts{Notification: t, Origin: c.slack.Origin, Target: to})
 }
 
 // instead makes the page of an open incident for a receiver that is told in place of another one.
@@ -127,7 +127,7 @@ func (c composer) instead(t incidents.Notification, name, down string) []outbox.
 	t.Event, t.Incident.Group, t.Root, t.Others = t.Incident.Last, "", nil, nil // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	to := notify.Target{Receiver: name, First: true, Instead: down, Key: notify.FallbackKey(t.Incident.ID, name)}
-	return c.composers[name].Event(notify.Facts{Notification: t, Origin: c.house, Target: to})
+	return c.composers[name].Event(notify.Facts{Notification: t, Origin: c.slack.Origin, Target: to})
 }
 
 // Report makes the messages of a report: a root message with the verdict, and its sections as
@@ -136,9 +136,9 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 	if !c.routing.has(config.SlackReceiver) {
 		return nil
 	}
-	house := c.slack
-	house.Channel = cmp.Or(channel, house.Channel)
-	return slack.ComposeReport(slack.Report{Composer: house, Summary: r.Summary()}, now)
+	to := c.slack
+	to.Channel = cmp.Or(channel, to.Channel)
+	return slack.ComposeReport(slack.Report{Composer: to, Summary: r.Summary()}, now)
 }
 
 // Permit makes the message that somebody lets a release pass.

@@ -214,7 +214,7 @@ func (c composer) openFor(name string, open []incidents.Notification) []notify.F
 			continue // then it may end there
 		}
 		if slices.ContainsFunc(all, func(to target) bool { return to.receiver == name }) {
-			mine = append(mine, notify.Facts{Notification: t, Origin: c.house, Target: notify.Target{Receiver: name}})
+			mine = append(mine, notify.Facts{Notification: t, Origin: c.slack.Origin, Target: notify.Target{Receiver: name}})
 		}
 	}
 	return mine
