@@ -24,6 +24,7 @@ func Compose(j *slo.Journey, steps []Slot) Slot {
 	s := Slot{State: ZeroTraffic}
 	for i, step := range steps {
 		s.Backfilled = s.Backfilled || step.Backfilled
+		s.Estimated = s.Estimated || step.Estimated
 		if gravity[step.State] > gravity[s.State] {
 			s.State = step.State
 		}
@@ -50,19 +51,19 @@ var gravity = [...]int{ZeroTraffic: 0, OK: 1, Partial: 2, Absent: 3, Failed: 4, 
 // hour in which a step was never read.
 func ComposeHour(j *slo.Journey, steps []Sum) Sum {
 	parts := make([]part, 0, len(steps))
-	seen, unknown := 60, 0
+	seen, unknown, estimated := 60, 0, 0
 	for i, step := range steps {
 		if step.Seen()+step.Unknown == 0 {
 			return Sum{}
 		}
 		seen = min(seen, step.Seen())
-		unknown = max(unknown, step.Unknown)
+		unknown, estimated = max(unknown, step.Unknown), max(estimated, step.Estimated)
 		parts = appendPart(parts, j, i, step.Bad, step.Total)
 	}
 	if seen == 0 {
 		return Sum{Unknown: unknown}
 	}
-	s := Sum{Partial: seen, Unknown: min(unknown, 60-seen)}
+	s := Sum{Partial: seen, Unknown: min(unknown, 60-seen), Estimated: min(estimated, seen)}
 	if len(parts) > 0 {
 		s.Total, s.Bad = parts[0].total, badOf(j.Combine, parts)
 	}

@@ -79,6 +79,7 @@ func naive(j *slo.Journey, steps []Slot) Slot {
 	out := Slot{State: ZeroTraffic}
 	for _, s := range steps {
 		out.Backfilled = out.Backfilled || s.Backfilled
+		out.Estimated = out.Estimated || s.Estimated
 	}
 	for _, worst := range []State{Unseen, Failed, Absent, Partial, OK} {
 		for _, s := range steps {
@@ -147,6 +148,8 @@ func drawJourney(t *rapid.T) (*slo.Journey, []Slot) {
 			s.State = Partial
 		case 2:
 			s.Backfilled = true
+		case 3:
+			s.Estimated = true
 		}
 		steps = append(steps, s)
 	}

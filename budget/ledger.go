@@ -32,8 +32,8 @@ type Ledger struct {
 
 // hourSum is a Sum that fits an hour: 60 is below 256.
 type hourSum struct {
-	bad, total                        int64
-	known, partial, unknown, badSlots uint8
+	bad, total                                   int64
+	known, partial, unknown, badSlots, estimated uint8
 }
 
 func (h *hourSum) sum() (s Sum) {
@@ -48,6 +48,7 @@ func (h *hourSum) addTo(s *Sum) {
 	s.Partial += int(h.partial)
 	s.Unknown += int(h.unknown)
 	s.BadSlots += int(h.badSlots)
+	s.Estimated += int(h.estimated)
 }
 
 type hourSlots [60]Slot
@@ -329,13 +330,14 @@ func (s *hourSlots) sum() hourSum {
 }
 
 func (s Sum) hour() hourSum {
-	return hourSum{s.Bad, s.Total, uint8(s.Known), uint8(s.Partial), uint8(s.Unknown), uint8(s.BadSlots)}
+	return hourSum{s.Bad, s.Total, uint8(s.Known), uint8(s.Partial), uint8(s.Unknown), uint8(s.BadSlots), uint8(s.Estimated)}
 }
 
 // The packed hour: for each of 60 minutes one byte of state and flags, followed, where there are
 // events, by the total and the bad events as varints. A run of equal empty minutes at the end is
 // cut off.
 const (
+	flagEstimated  = 1 << 3 // below it stands the state
 	flagBackfilled = 1 << 4
 	flagTotal      = 1 << 5 // a total follows
 	flagBad        = 1 << 6 // a bad count follows
@@ -357,6 +359,9 @@ func appendSlot(b []byte, s Slot) []byte {
 	head := byte(s.State)
 	if s.Backfilled {
 		head |= flagBackfilled
+	}
+	if s.Estimated {
+		head |= flagEstimated
 	}
 	if s.Total != 0 {
 		head |= flagTotal
@@ -387,7 +392,7 @@ func unpack(b []byte) hourSlots {
 // sum over a window begins and ends inside a packed hour.
 func nextSlot(b []byte) (Slot, []byte) {
 	head, i := b[0], 1
-	s := Slot{State: State(head & 0x0f), Backfilled: head&flagBackfilled != 0}
+	s := Slot{State: State(head & (flagEstimated - 1)), Backfilled: head&flagBackfilled != 0, Estimated: head&flagEstimated != 0}
 	if head&flagTotal != 0 {
 		s.Total, i = nextCount(b, i)
 	}
@@ -430,7 +435,7 @@ func readSlot(b []byte) (Slot, []byte, error) {
 	}
 	head := b[0]
 	b = b[1:]
-	s := Slot{State: State(head & 0x0f), Backfilled: head&flagBackfilled != 0}
+	s := Slot{State: State(head & (flagEstimated - 1)), Backfilled: head&flagBackfilled != 0, Estimated: head&flagEstimated != 0}
 	var err error
 	if head&flagTotal != 0 {
 		s.Total, b, err = readCount(b, err)
@@ -460,10 +465,11 @@ func ReadSlot(b []byte) (Slot, []byte, error) { return readSlot(b) }
 
 // A day on disk: a version byte, then 24 hours. Each is a kind byte and its content.
 const (
-	dayVersion  = 1
-	hourEmpty   = 0
-	hourThinned = 1 // sum as five varints
-	hourFine    = 2 // length and packed minutes
+	dayVersion    = 1
+	hourEmpty     = 0
+	hourThinned   = 1 // bad and total as varints, and four counts of slots
+	hourFine      = 2 // length and packed minutes
+	hourEstimated = 3 // as a thinned hour, and how many of its slots are estimates
 )
 
 // Day returns the number of a day since the Unix epoch, in UTC.
@@ -483,7 +489,7 @@ func (l *Ledger) EncodeDay(day int64) []byte {
 			b = binary.AppendUvarint(b, uint64(len(packed)))
 			b = append(b, packed...)
 		default:
-			b = appendHourSum(append(b, hourThinned), l.sums[i])
+			b = appendHourSum(b, l.sums[i])
 		}
 		any = true
 	}
@@ -494,9 +500,17 @@ func (l *Ledger) EncodeDay(day int64) []byte {
 }
 
 func appendHourSum(b []byte, s hourSum) []byte {
-	b = binary.AppendUvarint(b, uint64(s.bad))
+	kind := byte(hourThinned)
+	if s.estimated > 0 {
+		kind = hourEstimated
+	}
+	b = binary.AppendUvarint(append(b, kind), uint64(s.bad))
 	b = binary.AppendUvarint(b, uint64(s.total))
-	return append(b, s.known, s.partial, s.unknown, s.badSlots)
+	b = append(b, s.known, s.partial, s.unknown, s.badSlots)
+	if kind == hourEstimated {
+		b = append(b, s.estimated)
+	}
+	return b
 }
 
 // LoadDay puts back what EncodeDay wrote. Days are loaded oldest first into an empty ledger. A
@@ -527,23 +541,29 @@ func (l *Ledger) loadHour(h int64, b []byte) ([]byte, error) {
 	case hourEmpty:
 		return b, nil
 	case hourThinned:
-		return l.loadThinned(h, b)
+		return l.loadThinned(h, b, 4)
+	case hourEstimated:
+		return l.loadThinned(h, b, 5)
 	case hourFine:
 		return l.loadFine(h, b)
 	}
 	return nil, errDamaged
 }
 
-func (l *Ledger) loadThinned(h int64, b []byte) ([]byte, error) {
+// loadThinned reads the sum of an hour with so many counts of slots.
+func (l *Ledger) loadThinned(h int64, b []byte, counts int) ([]byte, error) {
 	bad, b, err := readCount(b, nil)
 	total, b, err := readCount(b, err)
-	if err != nil || len(b) < 4 || bad > total || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
+	if err != nil || len(b) < counts || bad > total || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
 		return nil, errDamaged
 	}
 	l.thin(int64(len(l.fine)), func(int64) bool { return true }) // hours before a thinned one are fine because a correction cuts them
-	sum := hourSum{bad, total, b[0], b[1], b[2], b[3]}
+	sum := hourSum{bad: bad, total: total, known: b[0], partial: b[1], unknown: b[2], badSlots: b[3]}
+	if counts > 4 {
+		sum.estimated = min(b[4], sum.known+sum.partial)
+	}
 	l.PutHour(h, sum.sum())
-	return b[4:], nil
+	return b[counts:], nil
 }
 
 func (l *Ledger) loadFine(h int64, b []byte) ([]byte, error) {

@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,7 +27,7 @@ func (t *twin) sum(from, to Minute) Sum {
 }
 
 func drawSlot(t *rapid.T) Slot {
-	s := Slot{State: State(rapid.IntRange(1, 5).Draw(t, "state")), Backfilled: rapid.Bool().Draw(t, "backfilled")}
+	s := Slot{State: State(rapid.IntRange(1, 5).Draw(t, "state")), Backfilled: rapid.Bool().Draw(t, "backfilled"), Estimated: rapid.Bool().Draw(t, "estimated")}
 	switch s.State {
 	case OK, Partial:
 		s.Total = rapid.Int64Range(0, 1<<40).Draw(t, "total")
@@ -96,6 +97,25 @@ func TestADayOnDiskComesBackAsItWas(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// TestADayOfBeforeReadsAsItWas: days that were written before hours knew of estimates.
+func TestADayOfBeforeReadsAsItWas(t *testing.T) {
+	hour := []byte{hourThinned, 8, 80, 59, 1, 0, 2}
+	day := append([]byte{dayVersion}, hour...)
+	for range 23 {
+		day = append(day, hourEmpty)
+	}
+	l := &Ledger{}
+	if err := l.LoadDay(0, day); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := l.Sum(0, 60), (Sum{Bad: 8, Total: 80, Known: 59, Partial: 1, BadSlots: 2}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if !bytes.Equal(l.EncodeDay(0), day) {
+		t.Error("an hour without estimates takes another form")
+	}
 }
 
 func TestADamagedDayIsAnErrorAndNeverAPanic(t *testing.T) {

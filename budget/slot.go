@@ -82,6 +82,9 @@ type Slot struct {
 	State      State
 	// Backfilled marks a slot that was read from history, not as it happened.
 	Backfilled bool
+	// Estimated marks counts that Prometheus has computed and extrapolated, such as those of an
+	// expression with increase. They are not sums of what samples show.
+	Estimated bool
 }
 
 // Count makes a slot of counted events; its state follows from the total. Bad events beyond the
@@ -115,13 +118,14 @@ type Sum struct {
 	Unknown    int   // slots that were read and tell nothing: absent, failed
 	BadSlots   int   // known slots with at least one bad event
 	Excused    int   `json:",omitempty"` // slots that were read and that corrections leave out of all of the above
+	Estimated  int   `json:",omitempty"` // known or partial slots whose counts are estimates, see [Slot]
 }
 
 // Plus returns the sum of both.
 func (s Sum) Plus(o Sum) Sum {
 	return Sum{
 		s.Bad + o.Bad, s.Total + o.Total,
-		s.Known + o.Known, s.Partial + o.Partial, s.Unknown + o.Unknown, s.BadSlots + o.BadSlots, s.Excused + o.Excused,
+		s.Known + o.Known, s.Partial + o.Partial, s.Unknown + o.Unknown, s.BadSlots + o.BadSlots, s.Excused + o.Excused, s.Estimated + o.Estimated,
 	}
 }
 
@@ -135,6 +139,9 @@ func (s *Sum) add(slot Slot) {
 	}
 	s.Bad += slot.Bad
 	s.Total += slot.Total
+	if slot.Estimated && (slot.State.Known() || slot.State == Partial) {
+		s.Estimated++
+	}
 	switch {
 	case slot.State == Partial:
 		s.Partial++

@@ -138,13 +138,17 @@ func (t *packed) linedUp() bool {
 	return true
 }
 
+// estimatedAt is where the count of estimated slots stands above that of bad slots: neither exceeds
+// 60, and a record without the former reads as none.
+const estimatedAt = 8
+
 func appendHours(b []byte, hours []budget.HourAt, at int64) []byte {
 	b = binary.AppendUvarint(b, uint64(len(hours)))
 	for _, h := range hours {
 		b = binary.AppendVarint(b, h.Hour-at)
 		at = h.Hour
 		for _, v := range [...]int64{
-			h.Sum.Bad, h.Sum.Total, int64(h.Sum.Known), int64(h.Sum.Partial), int64(h.Sum.Unknown), int64(h.Sum.BadSlots),
+			h.Sum.Bad, h.Sum.Total, int64(h.Sum.Known), int64(h.Sum.Partial), int64(h.Sum.Unknown), int64(h.Sum.BadSlots | h.Sum.Estimated<<estimatedAt),
 		} {
 			b = binary.AppendUvarint(b, uint64(v))
 		}
@@ -223,6 +227,7 @@ func (r *reader) hours(t *packed) {
 		h.Sum.Bad, h.Sum.Total = int64(r.uvarint()), int64(r.uvarint())
 		h.Sum.Known, h.Sum.Partial = int(r.uvarint()), int(r.uvarint())
 		h.Sum.Unknown, h.Sum.BadSlots = int(r.uvarint()), int(r.uvarint())
+		h.Sum.BadSlots, h.Sum.Estimated = h.Sum.BadSlots&(1<<estimatedAt-1), h.Sum.BadSlots>>estimatedAt
 		t.hours = append(t.hours, h)
 	}
 }
@@ -291,8 +296,8 @@ func (t Turn) check() error {
 	}
 	for _, h := range t.Hours {
 		s := h.Sum
-		if s.Bad < 0 || s.Bad > s.Total || min(s.Known, s.Partial, s.Unknown, s.BadSlots) < 0 ||
-			s.Known+s.Partial+s.Unknown > 60 || s.BadSlots > s.Known {
+		if s.Bad < 0 || s.Bad > s.Total || min(s.Known, s.Partial, s.Unknown, s.BadSlots, s.Estimated) < 0 ||
+			s.Known+s.Partial+s.Unknown > 60 || s.BadSlots > s.Known || s.Estimated > s.Seen() {
 			return fmt.Errorf("%w: %s at hour %d has %+v", ErrInvalid, t.SLO, h.Hour, s)
 		}
 	}

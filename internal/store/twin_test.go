@@ -105,7 +105,7 @@ func (l *life) turn(t *rapid.T, id slo.ID) Turn {
 	}
 	if ledger := l.ledgers[id]; ledger != nil && !ledger.Empty() && rapid.IntRange(0, 9).Draw(t, "hours") == 0 {
 		turn.Slots = nil // a backfill goes on where the ledger begins, towards the past
-		turn.Hours = []budget.HourAt{{Hour: ledger.First().Hour() - 1, Sum: budget.Sum{Bad: 3, Total: 4000, Known: 60, BadSlots: 2}}}
+		turn.Hours = []budget.HourAt{{Hour: ledger.First().Hour() - 1, Sum: budget.Sum{Bad: 3, Total: 4000, Known: 60, BadSlots: 2, Estimated: rapid.IntRange(0, 60).Draw(t, "estimated")}}}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "sorted") > 0 {
 		slices.Reverse(turn.Slots)
@@ -120,7 +120,7 @@ func drawSlot(t *rapid.T) budget.Slot {
 	if rapid.IntRange(0, 4).Draw(t, "unknown") == 0 {
 		s = budget.Slot{State: budget.Absent}
 	}
-	s.Backfilled = rapid.Bool().Draw(t, "backfilled")
+	s.Backfilled, s.Estimated = rapid.Bool().Draw(t, "backfilled"), rapid.Bool().Draw(t, "estimated")
 	return s
 }
 
