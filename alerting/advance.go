@@ -162,8 +162,7 @@ func (w *walk) stepBurn(m budget.Minute, slot budget.Slot) {
 // addMinute adds the minute to what the open incident has cost so far.
 func (w *walk) addMinute(m budget.Minute, slot budget.Slot) {
 	b := &w.Burn.Burning
-	b.Bad += slot.Bad
-	b.Total += slot.Total
+	b.Bad, b.Total = budget.Add(b.Bad, slot.Bad), budget.Add(b.Total, slot.Total)
 	if slot.Bad > 0 {
 		b.Minute++
 	}

@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"math/bits"
 	"slices"
 	"time"
 
@@ -122,9 +121,8 @@ func (c *Cost) measure(in Input, from, end time.Time, to budget.Minute) {
 		return
 	}
 	if c.Known = c.Before.Total > 0 && c.After.Total > 0; c.Known {
-		hi, lo := bits.Mul64(uint64(c.After.Total), uint64(c.Before.Bad))
-		usual, _ := bits.Div64(hi, lo, uint64(c.Before.Total)) // Bad ≤ Total, so it fits
-		c.Excess = max(c.After.Bad-int64(usual), 0)
+		usual := budget.Scale(c.After.Total, c.Before.Bad, c.Before.Total)
+		c.Excess = max(c.After.Bad-usual, 0)
 	}
 }
 

@@ -17,7 +17,7 @@ type Claim struct {
 func (c Claim) Spent(l *Ledger) int64 {
 	known := int64(0)
 	l.Each(c.From, c.To, func(_ Minute, s Slot) bool {
-		known += s.Bad
+		known = Add(known, s.Bad)
 		return true
 	})
 	return max(known, c.Bad)
@@ -42,7 +42,7 @@ func Attribute(l *Ledger, claims []Claim) Attribution {
 		c := &a.own[n]
 		c.Bad = c.Spent(l)
 		if c.Open && c.To < l.End() {
-			c.Bad += l.Sum(c.To, l.End()).Bad
+			c.Bad = Add(c.Bad, l.Sum(c.To, l.End()).Bad)
 			c.To = l.End()
 		}
 		c.Bad = min(c.Bad, a.hours(c.From, c.To))

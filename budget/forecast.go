@@ -137,7 +137,7 @@ func inHours(x float64, h int) time.Duration {
 
 func (s Sum) minus(o Sum) Sum {
 	return Sum{
-		s.Bad - o.Bad, s.Total - o.Total,
+		less(s.Bad, o.Bad), less(s.Total, o.Total),
 		s.Known - o.Known, s.Partial - o.Partial, s.Unknown - o.Unknown, s.BadSlots - o.BadSlots, s.Excused - o.Excused, s.Estimated - o.Estimated,
 	}
 }

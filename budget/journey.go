@@ -2,7 +2,6 @@ package budget
 
 import (
 	"math/big"
-	"math/bits"
 
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -128,7 +127,7 @@ func ComposeAll(j *slo.Journey, steps []*Ledger) *Ledger {
 type Bounds struct{ Least, Most int64 }
 
 // Plus returns the sum of both.
-func (b Bounds) Plus(o Bounds) Bounds { return Bounds{b.Least + o.Least, b.Most + o.Most} }
+func (b Bounds) Plus(o Bounds) Bounds { return Bounds{Add(b.Least, o.Least), Add(b.Most, o.Most)} }
 
 // BoundsOf returns the bounds of a number of a journey's events, given the sums of its steps over
 // the same time. They hold for weakest and product; a weighted mean is no share of users and has
@@ -138,8 +137,8 @@ func BoundsOf(total int64, steps []Sum) (b Bounds) {
 		if s.Total <= 0 {
 			continue
 		}
-		b.Least = max(b.Least, scale(total, s.Bad, s.Total, 0))
-		b.Most = min(total, b.Most+scale(total, s.Bad, s.Total, uint64(s.Total)-1))
+		b.Least = max(b.Least, Scale(total, s.Bad, s.Total))
+		b.Most = min(total, Add(b.Most, scaleUp(total, s.Bad, s.Total, uint64(s.Total)-1)))
 	}
 	return b
 }
@@ -209,17 +208,9 @@ func badOf(c slo.Combine, parts []part) (bad int64) {
 		return rounded(total, sum.Quo(sum, big.NewRat(weights, 1)))
 	}
 	for _, p := range parts {
-		bad = max(bad, scale(total, p.bad, p.total, uint64(p.total)/2))
+		bad = max(bad, scaleUp(total, p.bad, p.total, uint64(p.total)/2))
 	}
 	return bad
-}
-
-// scale returns total × bad ÷ of, with up added before the division, exactly; 0 ≤ bad ≤ of.
-func scale(total, bad, of int64, up uint64) int64 {
-	hi, lo := bits.Mul64(uint64(total), uint64(bad))
-	lo, carry := bits.Add64(lo, up, 0)
-	q, _ := bits.Div64(hi+carry, lo, uint64(of))
-	return int64(q)
 }
 
 // rounded returns total × ratio to the nearest whole number; half is rounded up.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -42,8 +43,7 @@ func (h *hourSum) sum() (s Sum) {
 }
 
 func (h *hourSum) addTo(s *Sum) {
-	s.Bad += h.bad
-	s.Total += h.total
+	s.Bad, s.Total = Add(s.Bad, h.bad), Add(s.Total, h.total)
 	s.Known += int(h.known)
 	s.Partial += int(h.partial)
 	s.Unknown += int(h.unknown)
@@ -54,8 +54,10 @@ func (h *hourSum) addTo(s *Sum) {
 type hourSlots [60]Slot
 
 // Put writes the slot of a minute, replacing what was there. Minutes whose hour has been thinned
-// out, or lies before everything that was kept, are refused with false.
+// out, or lies before everything that was kept, are refused with false. A slot that no minute can
+// hold is written as a failed one.
 func (l *Ledger) Put(m Minute, s Slot) bool {
+	s = s.held()
 	h := m.Hour()
 	if len(l.sums) > 0 && (h < l.first || h < l.fineFirst) {
 		return l.prepend(h) && l.Put(m, s)
@@ -126,7 +128,7 @@ func (l *Ledger) PutHour(h int64, s Sum) bool {
 	for l.first+int64(len(l.sums)) <= h {
 		l.sums = append(l.sums, hourSum{})
 	}
-	l.sums[h-l.first] = s.hour()
+	l.sums[h-l.first] = s.held().hour()
 	l.end = max(l.end, Minute((h+1)*60))
 	return true
 }
@@ -443,18 +445,18 @@ func readSlot(b []byte) (Slot, []byte, error) {
 	if head&flagBad != 0 {
 		s.Bad, b, err = readCount(b, err)
 	}
-	if s.State > Failed || s.Bad > s.Total {
+	if s.State > Failed {
 		err = errDamaged
 	}
-	return s, b, err
+	return s.held(), b, err
 }
 
 func readCount(b []byte, err error) (int64, []byte, error) {
 	v, n := binary.Uvarint(b)
-	if n <= 0 || v>>63 != 0 || err != nil {
+	if n <= 0 || err != nil {
 		return 0, nil, errDamaged
 	}
-	return int64(v), b[n:], nil
+	return int64(min(v, math.MaxInt64)), b[n:], nil
 }
 
 // AppendSlot appends the slot in the form in which it is kept on disk.
@@ -554,7 +556,7 @@ func (l *Ledger) loadHour(h int64, b []byte) ([]byte, error) {
 func (l *Ledger) loadThinned(h int64, b []byte, counts int) ([]byte, error) {
 	bad, b, err := readCount(b, nil)
 	total, b, err := readCount(b, err)
-	if err != nil || len(b) < counts || bad > total || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
+	if err != nil || len(b) < counts || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
 		return nil, errDamaged
 	}
 	l.thin(int64(len(l.fine)), func(int64) bool { return true }) // hours before a thinned one are fine because a correction cuts them

@@ -49,7 +49,7 @@ const (
 	ZeroTraffic              // read, and there were no events
 	Absent                   // Prometheus answered and had no data
 	Partial                  // the sum is known (a counter's difference across a hole), its place in time is not
-	Failed                   // the source answered with something that cannot be used
+	Failed                   // the source answered with something that cannot be used, see [MaxCount]
 	Excused                  // a correction leaves it out; never on disk, see [Ledger.Excuse]
 )
 
@@ -88,8 +88,12 @@ type Slot struct {
 }
 
 // Count makes a slot of counted events; its state follows from the total. Bad events beyond the
-// total are cut off (the caller reports them), negative counts become zero.
+// total are cut off (the caller reports them), negative counts become zero. More than [MaxCount] of
+// either cannot have happened, so nothing is known of such a minute: it is Failed.
 func Count(bad, total int64) Slot {
+	if max(bad, total) > MaxCount {
+		return Slot{State: Failed}
+	}
 	total = max(total, 0)
 	s := Slot{Bad: min(max(bad, 0), total), Total: total, State: OK}
 	if total == 0 {
@@ -121,10 +125,10 @@ type Sum struct {
 	Estimated  int   `json:",omitempty"` // known or partial slots whose counts are estimates, see [Slot]
 }
 
-// Plus returns the sum of both.
+// Plus returns the sum of both; counts saturate.
 func (s Sum) Plus(o Sum) Sum {
 	return Sum{
-		s.Bad + o.Bad, s.Total + o.Total,
+		Add(s.Bad, o.Bad), Add(s.Total, o.Total),
 		s.Known + o.Known, s.Partial + o.Partial, s.Unknown + o.Unknown, s.BadSlots + o.BadSlots, s.Excused + o.Excused, s.Estimated + o.Estimated,
 	}
 }
@@ -137,8 +141,7 @@ func (s *Sum) add(slot Slot) {
 		s.Excused++
 		return
 	}
-	s.Bad += slot.Bad
-	s.Total += slot.Total
+	s.Bad, s.Total = Add(s.Bad, slot.Bad), Add(s.Total, slot.Total)
 	if slot.Estimated && (slot.State.Known() || slot.State == Partial) {
 		s.Estimated++
 	}

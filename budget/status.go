@@ -31,7 +31,7 @@ func (s Status) Remaining() float64 { return 1 - s.Spent }
 
 // Left returns how many more events may go bad in this window, in thousandths; negative when
 // overspent.
-func (s Status) Left() int64 { return s.Allowed - s.Sum.Bad }
+func (s Status) Left() int64 { return Add(s.Allowed, -s.Sum.Bad) }
 
 // StatusAt sums up the budget of a window over the minutes before at.
 //
@@ -74,9 +74,7 @@ func stretched(l *Ledger, from, at Minute, total int64) int64 {
 	if l.Empty() || begun <= from || begun >= at {
 		return total
 	}
-	hi, lo := bits.Mul64(uint64(total), uint64(at-from))
-	q, _ := bits.Div64(hi, lo, uint64(at-begun))
-	return int64(q)
+	return Scale(total, int64(at-from), int64(at-begun))
 }
 
 func spent(bad, allowed int64) float64 {
@@ -89,12 +87,8 @@ func spent(bad, allowed int64) float64 {
 	return float64(bad) / float64(allowed)
 }
 
-// Share returns total × parts ÷ a billion, rounded down, without overflow.
-func Share(total, parts int64) int64 {
-	hi, lo := bits.Mul64(uint64(total), uint64(parts))
-	q, _ := bits.Div64(hi, lo, slo.Billion)
-	return int64(q)
-}
+// Share returns total × parts ÷ a billion, rounded down; it saturates as [Scale] does.
+func Share(total, parts int64) int64 { return Scale(total, parts, slo.Billion) }
 
 // Burn returns how many times faster than sustainable the budget burned over a sum: the share of
 // bad events divided by the share that is allowed. At 1 the budget lasts exactly its window. It is
@@ -119,9 +113,10 @@ func (s Status) LeftBelow(basisPoints int64) bool {
 	return s.Sum.Bad > 0 && CompareProducts(s.Sum.Bad, 10000, s.Allowed, 10000-basisPoints) > 0
 }
 
-// CompareProducts compares a×b with c×d exactly: −1, 0 or 1. None of the four may be negative.
+// CompareProducts compares a×b with c×d exactly: −1, 0 or 1. Of the four, a negative one counts as
+// 0.
 func CompareProducts(a, b, c, d int64) int {
-	h1, l1 := bits.Mul64(uint64(a), uint64(b))
-	h2, l2 := bits.Mul64(uint64(c), uint64(d))
+	h1, l1 := bits.Mul64(uint64(max(a, 0)), uint64(max(b, 0)))
+	h2, l2 := bits.Mul64(uint64(max(c, 0)), uint64(max(d, 0)))
 	return cmp.Or(cmp.Compare(h1, h2), cmp.Compare(l1, l2))
 }

@@ -123,7 +123,7 @@ func (s *Spend) divide(st budget.Status, l *budget.Ledger, hourly bool) {
 		}
 		b := &sums[len(sums)-1]
 		b.net, b.to = b.net.Plus(l.Sum(m, end)), end
-		b.gross += gross.Sum(m, end).Bad
+		b.gross = budget.Add(b.gross, gross.Sum(m, end).Bad)
 	}
 	for _, b := range sums {
 		minutes := int(b.to - b.from)

@@ -330,8 +330,11 @@ func (b *Backfill) hoursOf(s *slo.Spec, sink *hourSink, out *Batch) {
 			if !m.hasTotal {
 				continue
 			}
-			bad, total, _ := m.events(countsGood(s))
+			bad, total, v := m.events(countsGood(s))
 			sum := budget.Sum{Bad: bad, Total: total, Known: 60, BadSlots: int(min(60, (bad+budget.Unit-1)/budget.Unit))}
+			if v == beyond {
+				sum = budget.Sum{Unknown: 60}
+			}
 			r.Hours = append(r.Hours, budget.HourAt{Hour: at.Hour(), Sum: sum})
 		}
 		slices.SortFunc(r.Hours, func(a, b budget.HourAt) int { return cmp.Compare(a.Hour, b.Hour) })

@@ -194,32 +194,41 @@ func (t *tally) add(r role, n float64) {
 
 func (t tally) plus(o tally) tally { return tally{t.total + o.total, t.bad + o.bad, t.good + o.good} }
 
-// events turns a tally into thousandths of bad and total events, rounded once. The flag is true if
-// it had to be bent: more bad or good events than events at all.
-func (t tally) events(byGood bool) (bad, total int64, clamped bool) {
-	total, bad = thousandths(t.total), thousandths(t.bad)
+// verdict says whether the counts of a minute could be taken as they came.
+type verdict uint8
+
+const (
+	asCounted verdict = iota
+	cutOff            // more bad or good events than events at all
+	beyond            // more than any minute can hold, as where a counter wrapped round
+)
+
+// events turns a tally into thousandths of bad and total events, rounded once. Beyond what a minute
+// can hold, the total is such that [budget.Count] makes a failed slot of it.
+func (t tally) events(byGood bool) (bad, total int64, v verdict) {
+	total, ok := budget.Thousandths(t.total)
+	part := t.bad
 	if byGood {
-		bad = total - thousandths(t.good)
+		part = t.good
+	}
+	bad, fits := budget.Thousandths(part)
+	if !ok || !fits {
+		return 0, budget.MaxCount + 1, beyond
+	}
+	if byGood {
+		bad = total - bad
 	}
 	if bad < 0 || bad > total {
-		return min(max(bad, 0), total), total, true
+		return min(max(bad, 0), total), total, cutOff
 	}
-	return bad, total, false
-}
-
-// thousandths rounds once; what cannot be held saturates.
-func thousandths(n float64) int64 {
-	n = math.Round(n * budget.Unit)
-	if n >= math.MaxInt64/2 {
-		return math.MaxInt64 / 2
-	}
-	return int64(n)
+	return bad, total, asCounted
 }
 
 // outcome receives what a step decides.
 type outcome interface {
 	slot(account int32, at budget.Minute, s budget.Slot)
 	clamped(account int32)
+	beyond(account int32)
 	dropped(account int32)
 	reborn(account int32)
 }
@@ -553,9 +562,16 @@ func (t *stepper) closeHole(a int32, m budget.Minute) {
 
 // spread writes a tally evenly over [from, to]; what does not divide goes to the first minutes.
 func (t *stepper) spread(a int32, sum tally, from, to budget.Minute, partial bool) {
-	bad, total, clamped := sum.events(t.info[a].byGood)
-	if clamped {
+	bad, total, v := sum.events(t.info[a].byGood)
+	switch v {
+	case cutOff:
 		t.out.clamped(a)
+	case beyond:
+		t.out.beyond(a)
+		for at := from; at <= to; at++ {
+			t.put(a, at, budget.Count(bad, total))
+		}
+		return
 	}
 	n := int64(to - from + 1)
 	for i := range n {

@@ -191,7 +191,7 @@ func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, from, to, said budget.Mi
 	}
 	readings := map[slo.ID]Reading{}
 	for id, ev := range got {
-		reading := Reading{Problems: (&trouble{clamped: ev.clamped, dropped: ev.dropped}).texts()}
+		reading := Reading{Problems: ev.trouble.texts()}
 		for at := from; at <= to; at++ {
 			slot, ok := ev.slots[at]
 			if !ok {
@@ -208,9 +208,9 @@ func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, from, to, said budget.Mi
 
 // evaluated is the outcome for one budget.
 type evaluated struct {
-	values           map[budget.Minute]*minuteValues
-	slots            map[budget.Minute]budget.Slot
-	clamped, dropped int
+	values map[budget.Minute]*minuteValues
+	slots  map[budget.Minute]budget.Slot
+	trouble
 }
 
 type minuteValues struct {
@@ -314,13 +314,17 @@ func (ev *evaluated) settle(s *slo.Spec) {
 			if s.SLI.Histogram != nil {
 				t.good = t.total * min(max(m.fraction, 0), 1)
 			}
-			bad, total, clamped := t.events(countsGood(s))
-			if clamped {
+			bad, total, v := t.events(countsGood(s))
+			switch v {
+			case cutOff:
 				ev.clamped++
+			case beyond:
+				ev.beyond++
 			}
 			ev.slots[at] = budget.Count(bad, total)
 		case m.seen:
-			ev.slots[at] = budget.Count(thousandths(m.bad), budget.Unit)
+			bad, _ := budget.Thousandths(m.bad)
+			ev.slots[at] = budget.Count(bad, budget.Unit)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -428,7 +429,7 @@ type collected struct {
 }
 
 // trouble counts what was wrong with the data of one account.
-type trouble struct{ clamped, dropped, reborn int }
+type trouble struct{ clamped, beyond, dropped, reborn int }
 
 func (c *collected) slot(a int32, at budget.Minute, s budget.Slot) {
 	for len(c.slots) <= int(a) {
@@ -448,6 +449,7 @@ func (c *collected) trouble(a int32) *trouble {
 }
 
 func (c *collected) clamped(a int32) { c.trouble(a).clamped++ }
+func (c *collected) beyond(a int32)  { c.trouble(a).beyond++ }
 func (c *collected) dropped(a int32) { c.trouble(a).dropped++ }
 func (c *collected) reborn(a int32)  { c.trouble(a).reborn++ }
 
@@ -455,6 +457,9 @@ func (t *trouble) texts() []string {
 	var out []string
 	if t.clamped > 0 {
 		out = append(out, fmt.Sprintf("%d minutes had more bad or good events than events at all; they were cut off", t.clamped))
+	}
+	if t.beyond > 0 {
+		out = append(out, fmt.Sprintf("%d times there were more events than a minute can hold, %s; nothing is known of those minutes (did a counter wrap round below zero?)", t.beyond, figures.Events(budget.MaxCount)))
 	}
 	if t.dropped > 0 {
 		out = append(out, fmt.Sprintf("%d samples were negative or not finite and did not count", t.dropped))
