@@ -73,7 +73,7 @@ func TestSuggestReadsLittleOfABigServer(t *testing.T) {
 	if raceDetector || testing.Short() {
 		t.Skip("writes millions of samples")
 	}
-	const series, services = 20_000, 4
+	const series, services = 10_000, 2
 	stats, _ := measure(t, bigServer(t, series, services), services)
 	if share := float64(stats.SamplesRead) / (series * 28 * 24 * 120); share > 0.01 {
 		t.Errorf("read %.2f %% of the samples", 100*share)

@@ -175,7 +175,8 @@ func TestTheTargetIsTheHighestStepThatTheWorstWeekMet(t *testing.T) {
 
 func TestTheSameServerGivesTheSameBytes(t *testing.T) {
 	db := shopTest(t)
-	if diff := cmp.Diff(text(shopList(t)), text(propose(t, db, suggest.Options{}))); diff != "" {
+	some := suggest.Options{Service: regexp.MustCompile("checkout|web")}
+	if diff := cmp.Diff(text(propose(t, db, some)), text(propose(t, db, some))); diff != "" {
 		t.Fatal(diff)
 	}
 }
