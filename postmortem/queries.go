@@ -118,7 +118,7 @@ func (r ranger) latency(sli *slo.Indicator) []Query {
 	h := *sli.Histogram
 	bucket, count := h, h
 	bucket.Metric, count.Metric = h.Metric+"_bucket", h.Metric+"_count"
-	fast := ranger{join(r.group, `le="`+number(sli.Below)+`"`), r.from, r.to}
+	fast := ranger{join(r.group, slo.BucketAt(sli.Below).String()), r.from, r.to}
 	good, all := fast.increase(&bucket), r.increase(&count)
 	native := fmt.Sprintf("1 - histogram_fraction(0, %s, sum(increase(%s%s)))", number(sli.Below), r.selector(&h), r.over())
 	return []Query{

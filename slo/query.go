@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +43,26 @@ func (q *Query) Rename(metric string) *Query {
 	}
 	out.Text = v.String()
 	return &out
+}
+
+// BucketAt matches the bucket of a limit for a person or a rule: in the ways in which programs write
+// the number most often, for Prometheus 3 writes le="1.0" where 2 wrote le="1".
+func BucketAt(limit float64) *labels.Matcher {
+	spellings := []string{strconv.FormatFloat(limit, 'f', -1, 64), strconv.FormatFloat(limit, 'g', -1, 64)}
+	for _, s := range spellings {
+		if !strings.ContainsAny(s, ".e") {
+			spellings = append(spellings, s+".0")
+		}
+	}
+	slices.Sort(spellings)
+	spellings = slices.Compact(spellings)
+	if len(spellings) == 1 {
+		return labels.MustNewMatcher(labels.MatchEqual, labels.BucketLabel, spellings[0])
+	}
+	for i, s := range spellings {
+		spellings[i] = regexp.QuoteMeta(s)
+	}
+	return labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, strings.Join(spellings, "|"))
 }
 
 // WindowVariable is what stands for the range in an expression.

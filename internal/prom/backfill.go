@@ -231,7 +231,7 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 	var raw []rawSpec
 	b.exprs = nil
 	for _, s := range b.specs {
-		switch terms := termsOf(s, b.r.bounds[s.ID()].les); {
+		switch terms := termsOf(s, b.r.bounds[s.ID()].classic()); {
 		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
 		case !b.r.undecided(s) && s.SLI.Kind != slo.Composed:

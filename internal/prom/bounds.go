@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -24,13 +25,16 @@ import (
 
 // bound is what is known about the histogram of a latency SLO.
 type bound struct {
-	les     []string // spellings of the bucket whose bound is the SLO's limit: "1" and "1.0" are one number
+	les     []string // how the bound of the bucket at the SLO's limit is written now; see [spellings]
 	native  bool     // a native histogram, evaluated by Prometheus
 	limit   string   // for which limit and selector this was found
 	checked budget.Minute
 }
 
-// recheck is after how many minutes the bounds are looked up again: Prometheus 3 respells them.
+// classic reports whether the histogram has a bucket at the limit.
+func (b bound) classic() bool { return len(b.les) > 0 }
+
+// recheck is after how many minutes the bounds are looked up again: a program may get others.
 const recheck = 60
 
 // retryBounds is after how many minutes a histogram that was not found is looked for again.
@@ -68,10 +72,10 @@ func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.
 			return
 		}
 		old := r.bounds[s.ID()]
-		if len(b.les) == 0 && !b.native && old.limit == b.limit {
+		if !b.classic() && !b.native && old.limit == b.limit {
 			b.les, b.native = old.les, old.native // out of sight for a while is no reason to forget
 		}
-		changed = changed || !slices.Equal(old.les, b.les) || old.native != b.native || old.limit != b.limit
+		changed = changed || old.classic() != b.classic() || old.native != b.native || old.limit != b.limit
 		r.bounds[s.ID()] = b
 	})
 	out.Marks[boundsMark] = r.saveBounds()
@@ -80,7 +84,7 @@ func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.
 
 // wait spreads the checks of many SLOs over the hour.
 func (b bound) wait(id slo.ID) budget.Minute {
-	if len(b.les) == 0 && !b.native {
+	if !b.classic() && !b.native {
 		return retryBounds
 	}
 	return recheck + budget.Minute(hashString(string(id))%recheck)
@@ -108,7 +112,7 @@ func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, to budget.Minute)
 			upper = min(upper, le)
 		}
 	}
-	if len(b.les) > 0 {
+	if b.classic() {
 		slices.Sort(b.les)
 		return b, nil
 	}
@@ -117,11 +121,6 @@ func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, to budget.Minute)
 	}
 	b.native, err = r.client.hasData(ctx, selectorText(h.Metric, h.Matchers), to)
 	return b, err
-}
-
-// sameBound compares numbers that were written by people or printed by programs.
-func sameBound(a, b float64) bool {
-	return !math.IsInf(a, 0) && math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
 }
 
 func noBucket(s *slo.Spec, selector string, lower, upper float64) *Error {
@@ -210,11 +209,10 @@ func (c *Client) Histogram(ctx context.Context, s *slo.Spec, at time.Time) (tota
 	switch {
 	case err != nil || b.native:
 		return "", "", err
-	case len(b.les) == 0:
+	case !b.classic():
 		return "", "", &Error{Kind: Unusable, Op: "label values", Err: fmt.Errorf("%w %s", ErrNoHistogram, h.Text)}
 	}
-	le := labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, alternation(b.les))
-	return selectorText(h.Metric+"_count", h.Matchers), selectorText(h.Metric+"_bucket", append(slices.Clone(h.Matchers), le)), nil
+	return selectorText(h.Metric+"_count", h.Matchers), selectorText(h.Metric+"_bucket", append(slices.Clip(h.Matchers), atBound(model.BucketLabel, s.SLI.Below))), nil
 }
 
 // ErrNoHistogram says that no series of a histogram was found.

@@ -46,10 +46,12 @@ type bundle struct {
 	reg      registry
 }
 
-// termsOf returns the raw terms of an SLO; les are the spellings of its bucket bound. It is nil for
-// an SLO that Prometheus has to evaluate.
-func termsOf(s *slo.Spec, les []string) []term {
-	raw := func(r role, q *slo.Query) term { return term{role: r, metric: q.Metric, matchers: q.Matchers} }
+// termsOf returns the raw terms of an SLO; classic says that its histogram has a bucket at the limit.
+// It is nil for an SLO that Prometheus has to evaluate.
+func termsOf(s *slo.Spec, classic bool) []term {
+	raw := func(r role, q *slo.Query) term {
+		return term{role: r, metric: q.Metric, matchers: numeric(q.Matchers)}
+	}
 	switch i, counters := &s.SLI, s.SLI.Counters(); {
 	case counters.Bare():
 		r := roleBad
@@ -59,23 +61,14 @@ func termsOf(s *slo.Spec, les []string) []term {
 		return []term{raw(roleTotal, counters.Total), raw(r, counters.Part)}
 	case i.Up.Bare():
 		return []term{raw(roleUp, i.Up)}
-	case i.Histogram.Bare() && len(les) > 0:
-		ms := i.Histogram.Matchers
+	case i.Histogram.Bare() && classic:
+		ms := slices.Clip(i.Histogram.Matchers)
 		return []term{
-			{role: roleTotal, metric: i.Histogram.Metric + "_count", matchers: with(ms, labels.MatchEqual, "le", "")},
-			{role: roleGood, metric: i.Histogram.Metric + "_bucket", matchers: with(ms, labels.MatchRegexp, "le", alternation(les))},
+			{role: roleTotal, metric: i.Histogram.Metric + "_count", matchers: append(ms, labels.MustNewMatcher(labels.MatchEqual, model.BucketLabel, ""))},
+			{role: roleGood, metric: i.Histogram.Metric + "_bucket", matchers: append(ms, atBound(model.BucketLabel, i.Below))},
 		}
 	}
 	return nil
-}
-
-func with(ms []*labels.Matcher, t labels.MatchType, name, value string) []*labels.Matcher {
-	if t == labels.MatchRegexp && !strings.ContainsAny(value, `|`) {
-		if plain, ok := unquoteMeta(value); ok {
-			t, value = labels.MatchEqual, plain
-		}
-	}
-	return append(slices.Clip(ms), labels.MustNewMatcher(t, name, value))
 }
 
 // unquoteMeta undoes regexp.QuoteMeta.
@@ -302,7 +295,7 @@ func hashTerms(s rawSpec) uint64 {
 	for _, t := range s.terms {
 		fmt.Fprintf(&b, "%d %s", t.role, t.metric)
 		for _, m := range t.matchers {
-			if m.Name != "le" { // a new spelling of the bound is not a new SLO
+			if m.Name != model.BucketLabel || s.spec.SLI.Histogram == nil { // the limit stands for it, below
 				b.WriteString(m.String())
 			}
 		}

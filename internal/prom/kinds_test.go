@@ -77,6 +77,56 @@ func TestBothSpellingsOfABoundCount(t *testing.T) {
 	}
 }
 
+// TestABoundIsWrittenAnew: Prometheus is upgraded from 2 to 3 in minute 12, so le="1" ends and
+// le="1.0" goes on from its value. Nothing is slow; the same in history, and where the SLO names the
+// bucket itself or both spellings are there for a while.
+func TestABoundIsWrittenAnew(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		sli  slo.Indicator
+		both int // scrapes in which both are there
+	}{
+		{"a latency", latency(t, "x", `d{job="a"}`, 1).SLI, 0},
+		{"a latency, both for a while", latency(t, "x", `d{job="a"}`, 1).SLI, 7},
+		{"a bucket by its old name", slo.Indicator{Kind: slo.Events, Total: query(t, "d_count"), Good: query(t, `d_bucket{le="1"}`)}, 0},
+		{"a bucket by its new name", slo.Indicator{Kind: slo.Events, Total: query(t, "d_count"), Good: query(t, `d_bucket{le="1.00"}`)}, 3},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			db := promfake.New(promfake.Options{})
+			for le, at := range map[string]func(i int) bool{"1": func(i int) bool { return i < 25+tc.both }, "1.0": func(i int) bool { return i >= 25 }} {
+				gauge(t, db, "d_bucket", func(i int) (float64, bool) { return 5e6 + 10*float64(i), at(i) }, "job", "a", "instance", "1", "le", le)
+			}
+			must(t, db.MarkStale(lset("d_bucket", "job", "a", "instance", "1", "le", "1"), at(float64(30*(25+tc.both)+7))))
+			gauge(t, db, "d_count", func(i int) (float64, bool) { return 6e6 + 10*float64(i), true }, "job", "a", "instance", "1")
+			c := serve(t, db)
+			specs := []*slo.Spec{{Service: "svc", Name: "x", SLI: tc.sli}}
+			live, past := book{}, book{}
+			r := New(c, Options{})
+			for to := m0 + 10; to <= m0+18; to++ {
+				tick(t, r, specs, to, live)
+			}
+			work := New(c, Options{}).Backfill(specs, Plan{From: m0, Fine: m0, To: m0 + 19})
+			for !work.Done() {
+				past.take(work.Next(t.Context()))
+			}
+			for what, got := range map[string]book{"live": live, "history": past} {
+				for m := m0 + 11; m <= m0+18; m++ {
+					if s := got["svc/x"][m]; s != budget.Count(0, 20_000) && s != (budget.Slot{Total: 20_000, State: budget.OK, Backfilled: true}) {
+						t.Errorf("%s: minute %d is %+v, want none of 20 bad", what, m-m0, s)
+					}
+				}
+			}
+		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestNoBucketAtTheLimit(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	buckets(t, db, "1", "0.1", "0.25", "0.5", "1.0")

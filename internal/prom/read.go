@@ -197,7 +197,7 @@ func (r *Reader) replan(specs []*slo.Spec, to budget.Minute, out *Batch) {
 	var raw []rawSpec
 	r.evaluate = nil
 	for _, s := range specs {
-		terms := termsOf(s, r.bounds[s.ID()].les)
+		terms := termsOf(s, r.bounds[s.ID()].classic())
 		switch {
 		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
@@ -418,7 +418,25 @@ func (g *gather) done() []run {
 		}
 		runs[i] = run{e, g.samples[g.starts[i]:end]}
 	}
-	return runs
+	return joined(runs)
+}
+
+// joined puts runs of one series, of which a label is written in several ways, together.
+func joined(runs []run) []run {
+	first := make(map[int32]int, len(runs))
+	out := runs[:0]
+	for _, r := range runs {
+		at, twice := first[r.series]
+		if !twice || r.series < 0 {
+			first[r.series] = len(out)
+			out = append(out, r)
+			continue
+		}
+		both := slices.Concat(out[at].samples, r.samples)
+		slices.SortStableFunc(both, func(a, b sample) int { return cmp.Compare(a.ms, b.ms) })
+		out[at].samples = slices.CompactFunc(both, func(a, b sample) bool { return a.ms == b.ms })
+	}
+	return out
 }
 
 // collected is the outcome of the steps of one bundle.

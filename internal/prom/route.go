@@ -227,7 +227,11 @@ func hashLabels(ls []label) uint64 {
 	for _, l := range ls {
 		_, _ = h.Write([]byte(l.name))
 		_, _ = h.Write([]byte{0xff})
-		_, _ = h.Write([]byte(l.value))
+		value := l.value
+		if isNumber(l.name) { // written anew, it is the same series
+			value = canonical(value)
+		}
+		_, _ = h.Write([]byte(value))
 		_, _ = h.Write([]byte{0xff})
 	}
 	return mix(h.Sum64())

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,7 +133,7 @@ func isSum(expr parser.Expr, by []string) bool {
 // histogram without a bucket at the limit yields no bad count at all, rather than a wrong one.
 func (q querier) latency() (*count, error) {
 	h, limit := q.spec.SLI.Histogram, strconv.FormatFloat(q.spec.SLI.Below, 'g', -1, 64)
-	bucket := metric(h.Metric+"_bucket", append(slices.Clone(h.Matchers), bucketLimit(q.spec.SLI.Below))...)
+	bucket := metric(h.Metric+"_bucket", append(slices.Clone(h.Matchers), slo.BucketAt(q.spec.SLI.Below))...)
 	native := func(w time.Duration) string { return fmt.Sprintf("sum%s(increase(%s[%s]))", q.by(), h.Text, short(w)) }
 	total := func(w time.Duration) string {
 		return fmt.Sprintf("sum%s(increase(%s[%s]))\nor\nhistogram_count(%s)", q.by(), metric(h.Metric+"_count", h.Matchers...), short(w), native(w))
@@ -145,25 +144,6 @@ func (q querier) latency() (*count, error) {
 			q.by(), bucket, short(w), limit, n, n, n), w)
 	}
 	return &count{total: total, bad: bad}, nil
-}
-
-// bucketLimit matches a bucket's bound by its number: Prometheus 3 writes 1.0 where 2 wrote 1.
-func bucketLimit(limit float64) *labels.Matcher {
-	spellings := []string{strconv.FormatFloat(limit, 'f', -1, 64), strconv.FormatFloat(limit, 'g', -1, 64)}
-	for _, s := range spellings {
-		if !strings.ContainsAny(s, ".e") {
-			spellings = append(spellings, s+".0")
-		}
-	}
-	slices.Sort(spellings)
-	spellings = slices.Compact(spellings)
-	if len(spellings) == 1 {
-		return labels.MustNewMatcher(labels.MatchEqual, labels.BucketLabel, spellings[0])
-	}
-	for i, s := range spellings {
-		spellings[i] = regexp.QuoteMeta(s)
-	}
-	return labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, strings.Join(spellings, "|"))
 }
 
 // metric writes a selector.

@@ -77,7 +77,7 @@ func (b *builder) pyrraIncreases(period time.Duration, extra map[string]string) 
 	case i.Histogram != nil:
 		keep := b.pyrraLabels(i.Histogram.Matchers, nil)
 		increase(metric(i.Histogram.Metric+"_count", i.Histogram.Matchers...), i.Histogram.Metric+"_count", keep)
-		bucket := append(slices.Clone(i.Histogram.Matchers), bucketLimit(i.Below))
+		bucket := append(slices.Clone(i.Histogram.Matchers), slo.BucketAt(i.Below))
 		increase(metric(i.Histogram.Metric+"_bucket", bucket...), i.Histogram.Metric+"_bucket", keep,
 			labels.BucketLabel, strconv.FormatFloat(i.Below, 'f', -1, 64))
 	case i.Up.Bare():

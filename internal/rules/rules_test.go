@@ -196,7 +196,7 @@ func TestNotesSayWhatIsLeftOut(t *testing.T) {
 
 func TestBucketBoundsAreMatchedAsNumbers(t *testing.T) {
 	for limit, want := range map[float64]string{0.3: `le="0.3"`, 1: `le=~"1|1\\.0"`, 1e6: `le=~"1000000|1000000\\.0|1e\\+06"`} {
-		if got := bucketLimit(limit).String(); got != want {
+		if got := slo.BucketAt(limit).String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -385,17 +384,8 @@ func (w *writer) histogram() yamlout.Map {
 	i := w.spec.SLI
 	matchers := i.Histogram.Matchers
 	count := &parser.VectorSelector{Name: i.Histogram.Metric + "_count", LabelMatchers: matchers}
-	bucket := &parser.VectorSelector{Name: i.Histogram.Metric + "_bucket", LabelMatchers: append(slices.Clone(matchers), le(i.Below))}
+	bucket := &parser.VectorSelector{Name: i.Histogram.Metric + "_bucket", LabelMatchers: append(slices.Clone(matchers), slo.BucketAt(i.Below))}
 	return ratioOf("good", w.divided(bucket.String()), w.divided(count.String()))
-}
-
-// le matches the bucket of a limit. Prometheus 3 writes whole numbers as 1.0, and older ones as 1.
-func le(limit float64) *labels.Matcher {
-	text := strconv.FormatFloat(limit, 'f', -1, 64)
-	if strings.Contains(text, ".") {
-		return labels.MustNewMatcher(labels.MatchEqual, labels.BucketLabel, text)
-	}
-	return labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, text+`|`+text+`\.0`)
 }
 
 const targetName = "slowburn"
