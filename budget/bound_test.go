@@ -67,7 +67,7 @@ func TestStoredNumbersOfOlderVersionsAreRead(t *testing.T) {
 		t.Errorf("a minute is %+v, %d bytes are left (%v)", s, len(rest), err)
 	}
 	b := []byte{dayVersion}
-	b = appendHourSum(append(b, hourThinned), hourSum{bad: 3, total: -7, known: 58, unknown: 2, badSlots: 4})
+	b = appendHourSum(b, hourSum{bad: 3, total: -7, known: 58, unknown: 2, badSlots: 4})
 	for range 23 {
 		b = append(b, hourEmpty)
 	}
