@@ -24,6 +24,7 @@ func Compose(j *slo.Journey, steps []Slot) Slot {
 	for i, step := range steps {
 		s.Backfilled = s.Backfilled || step.Backfilled
 		s.Estimated = s.Estimated || step.Estimated
+		s.Shared = s.Shared || step.Shared
 		if gravity[step.State] > gravity[s.State] {
 			s.State = step.State
 		}

@@ -54,12 +54,18 @@ func (h *hourSum) addTo(s *Sum) {
 type hourSlots [60]Slot
 
 // Put writes the slot of a minute, replacing what was there. Minutes whose hour has been thinned
-// out, or lies before everything that was kept, are refused with false. A slot that no minute can
-// hold is written as a failed one.
+// out, or lies before everything that was kept, are refused with false; an hour that a correction
+// cuts still has its minutes. A slot that no minute can hold is written as a failed one.
 func (l *Ledger) Put(m Minute, s Slot) bool {
 	s = s.held()
 	h := m.Hour()
-	if len(l.sums) > 0 && (h < l.first || h < l.fineFirst) {
+	switch {
+	case l.kept[h] != nil:
+		slots := unpack(l.kept[h])
+		slots[m-Minute(h*60)] = s
+		l.kept[h], l.sums[h-l.first] = pack(&slots), slots.sum()
+		return true
+	case len(l.sums) > 0 && (h < l.first || h < l.fineFirst):
 		return l.prepend(h) && l.Put(m, s)
 	}
 	l.grow(h)
@@ -70,6 +76,31 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 	slots[m-Minute(h*60)] = s
 	l.setHour(h, &slots)
 	return true
+}
+
+// Amend adds events, in thousandths, that were found of a minute after it was written, or takes some
+// away where the numbers are negative; see [Slot]. It returns what the minute is now. It refuses
+// with false a minute that was never written, or whose hour has been thinned out: see [Ledger.AmendHour].
+func (l *Ledger) Amend(m Minute, bad, total int64) (Slot, bool) {
+	s := l.Gross().At(m)
+	if s.State == Unseen {
+		return s, false
+	}
+	s = s.amended(bad, total)
+	return s, l.Put(m, s)
+}
+
+// AmendHour does the same to an hour of which only the sum is kept, counted from the Unix epoch. How
+// many of its minutes are known does not change. It refuses an hour of which nothing was written.
+func (l *Ledger) AmendHour(h, bad, total int64) (Sum, bool) {
+	if i := h - l.first; i < 0 || i >= int64(len(l.sums)) || l.fineAt(h) || l.sums[i] == (hourSum{}) {
+		return Sum{}, false
+	}
+	sum := l.sums[h-l.first].sum()
+	sum.Total = max(Add(sum.Total, total), 0)
+	sum.Bad = min(max(Add(sum.Bad, bad), 0), sum.Total)
+	sum = sum.held()
+	return sum, l.PutHour(h, sum)
 }
 
 // follow writes a minute behind those that its hour has, as every tick does, without unpacking
@@ -343,6 +374,7 @@ const (
 	flagBackfilled = 1 << 4
 	flagTotal      = 1 << 5 // a total follows
 	flagBad        = 1 << 6 // a bad count follows
+	flagShared     = 1 << 7
 )
 
 func pack(s *hourSlots) []byte {
@@ -364,6 +396,9 @@ func appendSlot(b []byte, s Slot) []byte {
 	}
 	if s.Estimated {
 		head |= flagEstimated
+	}
+	if s.Shared {
+		head |= flagShared
 	}
 	if s.Total != 0 {
 		head |= flagTotal
@@ -394,7 +429,7 @@ func unpack(b []byte) hourSlots {
 // sum over a window begins and ends inside a packed hour.
 func nextSlot(b []byte) (Slot, []byte) {
 	head, i := b[0], 1
-	s := Slot{State: State(head & (flagEstimated - 1)), Backfilled: head&flagBackfilled != 0, Estimated: head&flagEstimated != 0}
+	s := Slot{State: State(head & (flagEstimated - 1)), Backfilled: head&flagBackfilled != 0, Estimated: head&flagEstimated != 0, Shared: head&flagShared != 0}
 	if head&flagTotal != 0 {
 		s.Total, i = nextCount(b, i)
 	}
@@ -437,7 +472,7 @@ func readSlot(b []byte) (Slot, []byte, error) {
 	}
 	head := b[0]
 	b = b[1:]
-	s := Slot{State: State(head & (flagEstimated - 1)), Backfilled: head&flagBackfilled != 0, Estimated: head&flagEstimated != 0}
+	s := Slot{State: State(head & (flagEstimated - 1)), Backfilled: head&flagBackfilled != 0, Estimated: head&flagEstimated != 0, Shared: head&flagShared != 0}
 	var err error
 	if head&flagTotal != 0 {
 		s.Total, b, err = readCount(b, err)

@@ -2,10 +2,13 @@ package budget
 
 import (
 	"bytes"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // twin is the ledger as one would write it down: a map of minutes.
@@ -27,7 +30,7 @@ func (t *twin) sum(from, to Minute) Sum {
 }
 
 func drawSlot(t *rapid.T) Slot {
-	s := Slot{State: State(rapid.IntRange(1, 5).Draw(t, "state")), Backfilled: rapid.Bool().Draw(t, "backfilled"), Estimated: rapid.Bool().Draw(t, "estimated")}
+	s := Slot{State: State(rapid.IntRange(1, 5).Draw(t, "state")), Backfilled: rapid.Bool().Draw(t, "backfilled"), Estimated: rapid.Bool().Draw(t, "estimated"), Shared: rapid.Bool().Draw(t, "shared")}
 	switch s.State {
 	case OK, Partial:
 		s.Total = rapid.Int64Range(0, 1<<40).Draw(t, "total")
@@ -115,6 +118,88 @@ func TestADayOfBeforeReadsAsItWas(t *testing.T) {
 	}
 	if !bytes.Equal(l.EncodeDay(0), day) {
 		t.Error("an hour without estimates takes another form")
+	}
+}
+
+// TestSlotsOnDisk: the bytes of slots that older versions wrote are read as they were, and a shared
+// one differs from them by a bit that was never set.
+func TestSlotsOnDisk(t *testing.T) {
+	for _, c := range []struct {
+		bytes []byte
+		want  Slot
+	}{
+		{[]byte{0x61, 10, 3}, Slot{Bad: 3, Total: 10, State: OK}},
+		{[]byte{0x31, 10}, Slot{Total: 10, State: OK, Backfilled: true}},
+		{[]byte{0x03}, Slot{State: Absent}},
+		{[]byte{0xe1, 10, 3}, Slot{Bad: 3, Total: 10, State: OK, Shared: true}},
+		{[]byte{0x82}, Slot{State: ZeroTraffic, Shared: true}},
+	} {
+		got, rest, err := ReadSlot(c.bytes)
+		if got != c.want || len(rest) > 0 || err != nil {
+			t.Errorf("%x is read as %+v (%v), want %+v", c.bytes, got, err, c.want)
+		}
+		if again := AppendSlot(nil, c.want); !bytes.Equal(again, c.bytes) {
+			t.Errorf("%+v is written as %x, want %x", c.want, again, c.bytes)
+		}
+	}
+}
+
+// TestEventsFoundLate are added to what the ledger holds of their minute, or of its hour.
+func TestEventsFoundLate(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		was        Slot
+		bad, total int64
+		want       Slot
+	}{
+		{"more of a known minute", Count(1, 10), 2, 5, Count(3, 15)},
+		{"fewer", Count(3, 15), -2, -5, Count(1, 10)},
+		{"fewer than there were are none", Count(3, 15), -20, -50, Count(0, 0)},
+		{"never more bad events than events", Count(3, 15), 20, 0, Count(15, 15)},
+		{"a minute without data is known with what is found", Slot{State: Absent}, 2, 5, Count(2, 5)},
+		{"nothing found in it is known, too", Slot{State: Absent}, 0, 0, Count(0, 0)},
+		{"so is a minute of a hole", Slot{Bad: 1, Total: 4, State: Partial}, 1, 2, Count(2, 6)},
+		{"what the source has spoilt stays so", Slot{State: Failed}, 2, 5, Slot{State: Failed}},
+		{"a minute stays what else it was", Slot{Total: 4, State: OK, Shared: true, Backfilled: true}, 1, 1, Slot{Bad: 1, Total: 5, State: OK, Shared: true, Backfilled: true}},
+		{"more than a minute can hold is an error", Count(1, 1), 0, math.MaxInt64, Slot{State: Failed}},
+		{"less than nothing is none", Count(1, 1), math.MinInt64, math.MinInt64, Count(0, 0)},
+	} {
+		l := &Ledger{}
+		for m := Minute(0); m < 120; m++ {
+			l.Put(m, Count(0, 7))
+		}
+		l.Put(30, c.was)
+		got, ok := l.Amend(30, c.bad, c.total)
+		want := Sum{Total: 59 * 7, Known: 59}
+		want.add(c.want)
+		if !ok || got != c.want || l.At(30) != c.want || l.Sum(0, 60) != want {
+			t.Errorf("%s: %+v, %v, and the hour %+v; want %+v", c.name, got, ok, l.Sum(0, 60), c.want)
+		}
+	}
+	l := &Ledger{}
+	for m := Minute(60); m < 180; m++ {
+		l.Put(m, Count(0, 7))
+	}
+	l.Excuse(NewExcuses([]*slo.Correction{{Cap: 9, Spans: []slo.Span{{From: Minute(61).Time(), To: Minute(62).Time()}}}}, slo.Window{Rolling: slo.Day}))
+	l.Thin(130)
+	if s, ok := l.Amend(70, 1, 1); !ok || s != Count(1, 8) || l.At(70) != s || l.Sum(60, 120).Bad != 1 {
+		t.Errorf("an hour that a correction cuts keeps its minutes: %+v, %v", s, ok)
+	}
+	l.Excuse(nil)
+	l.Thin(130)
+	if _, ok := l.Amend(70, 1, 1); ok {
+		t.Error("a minute that has been thinned out was amended")
+	}
+	if s, ok := l.AmendHour(1, 2, 3); !ok || s != l.Sum(60, 120) || s != (Sum{Bad: 3, Total: 60*7 + 4, Known: 60, BadSlots: 1}) {
+		t.Errorf("the hour is %+v, %v", s, ok)
+	}
+	for _, h := range []int64{0, 2, 3} {
+		if _, ok := l.AmendHour(h, 1, 1); ok {
+			t.Errorf("hour %d was amended, of which nothing was written or minutes are kept", h)
+		}
+	}
+	if _, ok := l.Amend(500, 1, 1); ok {
+		t.Error("a minute was amended that was never written")
 	}
 }
 

@@ -85,6 +85,11 @@ type Slot struct {
 	// Estimated marks counts that Prometheus has computed and extrapolated, such as those of an
 	// expression with increase. They are not sums of what samples show.
 	Estimated bool
+	// Shared marks a slot whose events were shown by a sample in a later minute, as where scrapes
+	// are further apart than a minute and what a counter rose by is spread over the minutes
+	// between. The slot counts like any other; but nothing was known of it before that sample, so
+	// nothing may be decided in it.
+	Shared bool
 }
 
 // Count makes a slot of counted events; its state follows from the total. Bad events beyond the
@@ -100,6 +105,18 @@ func Count(bad, total int64) Slot {
 		s.State = ZeroTraffic
 	}
 	return s
+}
+
+// amended returns the slot with events added that were found later, or taken away again where the
+// numbers are negative. A minute of which nobody knew anything, or not when its events happened, is
+// known then; one that the source has spoilt stays as it is.
+func (s Slot) amended(bad, total int64) Slot {
+	if s.State == Failed {
+		return s
+	}
+	sum := Count(Add(s.Bad, bad), Add(s.Total, total))
+	sum.Backfilled, sum.Estimated, sum.Shared = s.Backfilled, s.Estimated, s.Shared
+	return sum
 }
 
 // SlotAt is a slot and the minute it belongs to.

@@ -122,10 +122,13 @@ func (b *budgets) read(id slo.ID, reading prom.Reading) (a *account, isNew bool)
 // turn writes a reading into the ledger and advances the state machine over it.
 func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) story {
 	turn := store.Turn{SLO: a.id}
-	if len(reading.Slots) > 0 {
-		// Minutes that nobody has read or will read, as while the SLO was away, are no missing
-		// data.
-		a.state.Through = max(a.state.Through, reading.Slots[0].At)
+	for _, s := range reading.Slots {
+		if s.At >= a.state.Through {
+			// Minutes that nobody has read or will read, as while the SLO was away, are no missing
+			// data.
+			a.state.Through = s.At
+			break
+		}
 	}
 	from, to := a.state.Through, a.state.Through
 	b.write(a, func(l *budget.Ledger) {
@@ -137,12 +140,35 @@ func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) st
 		}
 	})
 	a.counted = a.counted.Plus(a.ledger.Sum(from, to))
+	b.amend(a, reading.Late, &turn)
 	a.problems, a.failed = reading.Problems, nil
 	in := b.input(a)
 	in.Acts = book.ActsOn(a.id)
 	state, events := alerting.Advance(in, a.state, to)
 	a.state, turn.State = state, state
 	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: state, Measured: true}, Events: events}, turn}
+}
+
+// amend adds what was found late to the minutes it belongs to, or to the sums of their hours where
+// minutes are not kept any more. The turn gets them as they are now, whole, so that writing it down
+// twice changes nothing. What the ledger knows nothing of is not amended: it is left to the history.
+func (b *budgets) amend(a *account, late []prom.Amendment, turn *store.Turn) {
+	if len(late) == 0 {
+		return
+	}
+	b.write(a, func(l *budget.Ledger) {
+		for _, m := range late {
+			if slot, ok := l.Amend(m.At, m.Bad, m.Total); ok {
+				turn.Slots = append(turn.Slots, budget.SlotAt{At: m.At, Slot: slot})
+			} else if sum, ok := l.AmendHour(m.At.Hour(), m.Bad, m.Total); ok {
+				turn.Hours = append(turn.Hours, budget.HourAt{Hour: m.At.Hour(), Sum: sum})
+			} else {
+				continue
+			}
+			a.counted.Bad = budget.Add(a.counted.Bad, max(m.Bad, 0)) // a counter never falls
+			a.counted.Total = budget.Add(a.counted.Total, max(m.Total, 0))
+		}
+	})
 }
 
 // input returns what a decision about an account may look at, without acts.

@@ -261,7 +261,10 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 			fresh[id.Base()] = a.since
 			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
-		all = append(all, e.budgets.turn(a, reading, e.book))
+		decided := e.budgets.turn(a, reading, e.book)
+		reading.Slots, reading.Hours = decided.turn.Slots, decided.turn.Hours // what was found late, too
+		batch.Readings[id] = reading
+		all = append(all, decided)
 	}
 	e.backfills.plan(e.budgets.set, fresh)
 	return append(all, e.budgets.decideJourneys(batch.Readings, e.book)...)

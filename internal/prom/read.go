@@ -19,8 +19,18 @@ import (
 // Reading is what was learned about one budget.
 type Reading struct {
 	Slots    []budget.SlotAt // new or healed, oldest first
+	Late     []Amendment     // of minutes that were written before, oldest first
 	Hours    []budget.HourAt // from a backfill, oldest first
 	Problems []string        // faults in the data, in plain words, sorted
+}
+
+// Amendment is events that were found of a minute after it had been decided: samples came later than
+// they were waited for. They are added to what the ledger holds, in thousandths; where something was
+// counted in the wrong minute they are negative. A minute of which nothing was known, or not when
+// its events happened, is known with its amendment.
+type Amendment struct {
+	At         budget.Minute
+	Bad, Total int64
 }
 
 // Failure says that some SLOs could not be read. Their time is not consumed: the next tick reads
