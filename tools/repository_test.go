@@ -17,7 +17,7 @@ import (
 const module = "github.com/slowburn-sre/slowburn"
 
 // core are the packages that only compute. What they may not import is below.
-var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/api", "internal/crontime", "internal/figures", "internal/incidents", "internal/ranking", "internal/sentences", "internal/strictyaml", "internal/schema"}
+var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/api", "internal/counting", "internal/crontime", "internal/figures", "internal/incidents", "internal/ranking", "internal/sentences", "internal/strictyaml", "internal/schema"}
 
 // notInCore names what would let the outside world into a decision. A prefix covers what is below
 // it.

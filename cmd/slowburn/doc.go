@@ -28,7 +28,7 @@
 // Package budget has the arithmetic. Its ledger keeps how many events there were in each minute,
 // how many were bad, and whether that is known; it computes burn rates, what is left and how long
 // it lasts. Package internal/prom fills it: it reads raw samples from Prometheus, each once, and
-// counts them with a cursor per series.
+// package internal/counting counts them with a cursor per series and says when a minute is complete.
 //
 // # When to alert
 //

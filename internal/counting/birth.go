@@ -1,0 +1,260 @@
+package counting
+
+import (
+	"math"
+	"slices"
+)
+
+// Group is the first values that one scrape of a target shows. They are judged together: whole if
+// they can have happened since the scrape before, as differences if other series have gone on in
+// them under new names, else as positions.
+type Group struct {
+	Target   int32
+	MS       int64
+	From     int64   // the scrape before, or since when a new target could have been seen
+	Since    int64   // since when the events may have happened
+	Next     int64   // when more is known of its forerunners
+	Deadline int64   // when the verdict falls in any case
+	Bound    float64 // how many events one series can have had
+	Fresh    bool    // the target is new
+	Old      bool    // its process may be any age
+	Series   []int32
+	Values   []float64
+}
+
+// birth books the presence of a series that is seen for the first time and puts it into the group
+// of its scrape, if any of its accounts has begun.
+func (c *Counter) birth(g *Group, s shown, target int32, ms, before int64, fresh bool, last int64) *Group {
+	begun := false
+	for _, r := range c.index.Series[s.series].Routes {
+		p := &c.Promises[c.index.Accounts[r.Account].Promise]
+		begun = begun || r.Role != Up && p.Begun > 0 && ms > p.Begun
+	}
+	c.book(s.series, ms, 0, nothing, 0, s.v)
+	if !begun || s.v == 0 || !c.Primed { // before the first question is answered there is no before
+		return g
+	}
+	if g == nil {
+		g = &Group{Target: target, MS: ms, From: before, Since: before, Fresh: fresh}
+		if fresh {
+			g.Since = last
+			g.From = ms - c.Targets[target].interval() - minuteMs
+			if last > 0 && last < ms {
+				g.From = min(g.From, last-minuteMs)
+			}
+			g.Old = c.q.Since > 0 && ms <= c.q.Since && c.young(s.series, ms)
+		}
+	}
+	g.Series, g.Values = append(g.Series, s.series), append(g.Values, s.v)
+	return g
+}
+
+// young reports whether an account of the series began so lately that a target which is late may
+// have been there before.
+func (c *Counter) young(series int32, ms int64) bool {
+	for _, r := range c.index.Series[series].Routes {
+		p := &c.Promises[c.index.Accounts[r.Account].Promise]
+		if ms <= p.Begun+p.maxLate()+5*minuteMs {
+			return true
+		}
+	}
+	return false
+}
+
+// open begins to judge a group: at once, if nothing can have gone on in it.
+func (c *Counter) open(g *Group) {
+	t := &c.Targets[g.Target]
+	g.Bound = c.bound(g.Target, g.MS, g.From)
+	g.Deadline = g.MS + 2*t.interval() + int64(t.lateness(c.q.Now))
+	sum := 0.0
+	for _, v := range g.Values {
+		sum += v
+	}
+	switch {
+	case sum < slack:
+		c.verdict(g, nil)
+	case !c.tryVerdict(g, g.MS):
+		c.Groups = append(c.Groups, *g)
+	}
+}
+
+// judge gives their verdict to the groups that can have one when the samples up to a time are in.
+func (c *Counter) judge(upto int64, all bool) {
+	if !slices.ContainsFunc(c.Groups, func(g Group) bool { return all || g.Next <= upto }) {
+		return
+	}
+	left := make([]Group, 0, len(c.Groups))
+	for i := range c.Groups {
+		if g := &c.Groups[i]; g.Next > upto && !all || !c.tryVerdict(g, upto) {
+			left = append(left, *g)
+		}
+	}
+	c.Groups = left
+}
+
+// tryVerdict judges a group if it is known by now what has become of its forerunners.
+func (c *Counter) tryVerdict(g *Group, upto int64) bool {
+	gone, next := c.forerunners(g, upto)
+	if next > 0 && upto < g.Deadline {
+		g.Next = min(next, g.Deadline)
+		return false
+	}
+	c.verdict(g, c.succession(g, gone))
+	return true
+}
+
+// forerunners lists the series that may have gone on in the group, and the next time at which
+// another may turn out to have; 0 if none can.
+func (c *Counter) forerunners(g *Group, upto int64) (gone []int32, next int64) {
+	seen := map[int32]bool{}
+	for _, s := range g.Series {
+		seen[s] = true
+	}
+	if !g.Fresh {
+		for _, o := range c.index.byTarget[g.Target] {
+			if iv, ok := c.mayPrecede(g, o, seen); ok {
+				gone = append(gone, o)
+				if again := g.MS + iv*11/10; upto < again && c.Cursors[o].Flags&Ended == 0 {
+					next = again // the target was scraped without it; its next scrape tells whether it is back
+				}
+			}
+		}
+		if next > 0 && c.replaced(g) {
+			next = 0
+		}
+		return gone, next
+	}
+	for _, s := range g.Series {
+		for _, r := range c.index.Series[s].Routes {
+			for _, o := range c.index.byAccount[r.Account] {
+				iv, ok := c.mayPrecede(g, o, seen)
+				if !ok {
+					continue
+				}
+				due := c.Cursors[o].MS + iv*11/10 + int64(c.lateOf(o))
+				if c.Cursors[o].Flags&Ended != 0 || due <= upto {
+					gone = append(gone, o)
+				} else {
+					next = shorter(next, due)
+				}
+			}
+		}
+	}
+	return gone, next
+}
+
+// mayPrecede reports whether a series stopped so shortly before a group that it may have gone on in
+// it, and returns its interval. It says so once.
+func (c *Counter) mayPrecede(g *Group, o int32, seen map[int32]bool) (interval int64, ok bool) {
+	cur := &c.Cursors[o]
+	if cur.MS == 0 || cur.MS >= g.MS || cur.Flags&Heir != 0 || seen[o] {
+		return 0, false
+	}
+	t := c.index.Series[o].Target
+	if g.Fresh && t == g.Target {
+		return 0, false
+	}
+	interval = c.Targets[g.Target].interval()
+	if t >= 0 {
+		interval = c.Targets[t].interval()
+	}
+	if g.MS-cur.MS > interval*7/2+minuteMs || !slices.ContainsFunc(g.Series, func(s int32) bool { return c.index.shares(s, o) }) {
+		return 0, false
+	}
+	seen[o] = true
+	return interval, true
+}
+
+func (c *Counter) lateOf(series int32) float64 {
+	if t := c.index.Series[series].Target; t >= 0 {
+		return c.Targets[t].lateness(c.q.Now)
+	}
+	return 0
+}
+
+// replaced reports whether a scrape of a real target showed none of the series it had before.
+func (c *Counter) replaced(g *Group) bool {
+	if !c.index.Scraped[g.Target] {
+		return false
+	}
+	for _, o := range c.index.byTarget[g.Target] {
+		if c.Cursors[o].MS >= g.MS && !slices.Contains(g.Series, o) {
+			return false
+		}
+	}
+	return true
+}
+
+// succession pairs the series of a group with forerunners: those by the fewest labels different
+// first, then the nearest value that is not above. It is nil if any has fallen, for then a new
+// process began, or if the forerunners stood so low that a new process can have come as far.
+func (c *Counter) succession(g *Group, gone []int32) map[int32]int32 {
+	pairs, used := map[int32]int32{}, map[int32]bool{}
+	sum := 0.0
+	for i, s := range g.Series {
+		best, at := int32(-1), [3]float64{}
+		for _, o := range gone {
+			if used[o] || !c.index.shares(s, o) {
+				continue
+			}
+			d := g.Values[i] - c.Cursors[o].Value
+			rank := [3]float64{float64(c.index.differ(s, o)), 0, math.Abs(d)}
+			if d < 0 {
+				rank[1] = 1
+			}
+			if best < 0 || slices.Compare(rank[:], at[:]) < 0 {
+				best, at = o, rank
+			}
+		}
+		switch {
+		case best < 0:
+		case at[1] > 0:
+			return nil
+		default:
+			used[best], pairs[s] = true, best
+			sum += c.Cursors[best].Value
+		}
+	}
+	if sum < slack {
+		return nil
+	}
+	return pairs
+}
+
+// verdict books a group.
+func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
+	t := &c.Targets[g.Target]
+	t.Old = t.Old || g.Fresh && len(pairs) == 0 && (g.Old || slices.Max(g.Values) > g.Bound)
+	apart := t.Old && g.MS <= t.Born+2*t.interval()
+	for i, s := range g.Series {
+		o, renamed := pairs[s]
+		switch {
+		case renamed:
+			old := &c.Cursors[o]
+			c.blame(s, Renamed)
+			c.born(s, g.MS, g.Values[i]-old.Value, old.MS)
+			old.Flags |= Heir | Ended
+		case apart || g.Values[i] > g.Bound:
+			c.blame(s, Position)
+		default:
+			c.born(s, g.MS, g.Values[i], g.Since)
+		}
+	}
+}
+
+// born books the events of a first value. Its presence is booked already.
+func (c *Counter) born(series int32, ms int64, n float64, since int64) {
+	at := SlotOf(ms)
+	for _, r := range c.index.Series[series].Routes {
+		acc, p := &c.Accounts[r.Account], &c.Promises[c.index.Accounts[r.Account].Promise]
+		switch {
+		case r.Role == Up || p.Begun == 0 || ms <= p.Begun || n == 0:
+		case at <= acc.through():
+			c.amend(series, r, at, ms, n, nothing, 0)
+		default:
+			m := c.minute(r.Account, at)
+			m.Since = shorter(m.Since, since+1)
+			m.Sum.Add(r.Role, n)
+		}
+	}
+}

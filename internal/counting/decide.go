@@ -1,0 +1,224 @@
+package counting
+
+import (
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/budget"
+)
+
+// Decide settles the minutes of every account that are complete.
+func (c *Counter) Decide(now int64) {
+	c.judge(c.Read, true)
+	c.frontiers(now)
+	for a := range c.Accounts {
+		c.advance(int32(a), SlotOf(c.waits[a].Through+1)-1)
+	}
+}
+
+// DecideAll settles every minute up to and including to: nobody is waited for, for everything is
+// in. What is still open then is closed.
+func (c *Counter) DecideAll(to budget.Minute, last bool) {
+	for i := range c.Groups {
+		if g := &c.Groups[i]; last {
+			gone, _ := c.forerunners(g, c.Read)
+			c.verdict(g, c.succession(g, gone))
+		}
+	}
+	if last {
+		c.Groups = nil
+	}
+	for a := range c.Accounts {
+		c.advance(int32(a), to)
+		if acc := &c.Accounts[a]; last {
+			acc.Hole.Until = min(acc.Hole.Until, to)
+			c.closeHole(int32(a), to)
+			if acc.Last > 0 {
+				c.absent(int32(a), acc.empty(), to)
+			}
+		}
+	}
+}
+
+// frontiers finds, for every account, up to where nothing is to come any more.
+func (c *Counter) frontiers(now int64) {
+	const nobody = -1
+	c.waits = slices.Grow(c.waits[:0], len(c.Accounts))[:len(c.Accounts)]
+	for a := range c.waits {
+		c.waits[a] = Wait{Through: nobody}
+	}
+	for i := range c.Cursors {
+		cur, target := &c.Cursors[i], c.targetOf(int32(i))
+		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 {
+			continue
+		}
+		t := &c.Targets[target]
+		through, wait := cur.MS+t.interval()-t.interval()/tolerance, int64(0)
+		if through >= c.Read {
+			through = c.Read
+		} else {
+			wait = t.due(cur.MS) + t.wait(now)
+		}
+		for _, r := range c.index.Series[i].Routes {
+			w := &c.waits[r.Account]
+			if wait > 0 {
+				if now >= min(wait, t.due(cur.MS)+c.Promises[c.index.Accounts[r.Account].Promise].maxLate()) {
+					continue
+				}
+				w.Late = max(w.Late, int64(t.lateness(now)))
+			}
+			if w.Through == nobody || through < w.Through {
+				w.Through = through
+			}
+		}
+	}
+	for a := range c.waits {
+		if c.waits[a].Through == nobody { // nobody lives: only time tells
+			c.waits[a].Through = min(c.Read, now-leastWait)
+		}
+	}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		for _, s := range g.Series {
+			for _, r := range c.index.Series[s].Routes {
+				c.waits[r.Account].Through = min(c.waits[r.Account].Through, g.MS-1)
+			}
+		}
+	}
+}
+
+// advance settles the minutes of an account up to and including to.
+func (c *Counter) advance(a int32, to budget.Minute) {
+	acc := &c.Accounts[a]
+	for acc.open > 0 && c.minutes[acc.open-1].At <= to {
+		m := c.minutes[acc.open-1]
+		acc.open = m.next
+		c.settle(a, m.At, &m)
+	}
+	c.closeHole(a, to)
+	switch info := c.index.Accounts[a]; {
+	case acc.Hole.Open || acc.Last > 0 && acc.Last < c.Last-Forget && c.Promises[info.Promise].Sight > acc.Last:
+	case acc.Last == 0 && info.Grouped:
+	case acc.Last == 0:
+		c.absent(a, c.Promises[info.Promise].Since, to)
+	case acc.Pace.isHole(EndOf(to) - acc.Last):
+		c.absent(a, acc.empty(), to)
+	}
+}
+
+// settle closes the minute of one account.
+func (c *Counter) settle(a int32, m budget.Minute, sum *Minute) {
+	acc, info := &c.Accounts[a], c.index.Accounts[a]
+	all := sum.Sum.plus(acc.Carry)
+	if sum.Last == 0 {
+		acc.Carry = all
+		return
+	}
+	acc.Carry = Tally{}
+	c.closeHole(a, m-1)
+	switch {
+	case info.Up:
+		c.settleUp(a, m, sum)
+	case acc.Hole.Open:
+		acc.Hole.Sum = acc.Hole.Sum.plus(all)
+	default:
+		c.settleCount(a, m, sum, all)
+	}
+	acc.Pace.learn(sum.Gap)
+	acc.Last = max(acc.Last, sum.Last)
+}
+
+// settleCount books a minute of counters, and the empty minutes before it.
+func (c *Counter) settleCount(a int32, m budget.Minute, sum *Minute, all Tally) {
+	acc := &c.Accounts[a]
+	empty := acc.empty()
+	switch {
+	case acc.Last == 0 || empty >= m:
+		c.spread(a, all, m, m, false)
+	case sum.Since == 0 || sum.Since-1 > acc.Last+acc.Pace.ms(): // nothing says what happened in between
+		c.absent(a, empty, m-1)
+		c.spread(a, all, m, m, false)
+	case !acc.Pace.isHole(sum.First - acc.Last):
+		c.spread(a, all, empty, m, false)
+	default:
+		until := max(m, SlotOf(sum.First+acc.Pace.ms()*11/10))
+		acc.Hole = Hole{From: empty, Until: until, Sum: all, Open: true}
+	}
+}
+
+// settleUp books a minute of an uptime gauge: one event, good if every sample was 1. A minute
+// between two scrapes that are regularly further apart is as the later one says; a hole is absent,
+// for a gauge has no memory.
+func (c *Counter) settleUp(a int32, m budget.Minute, sum *Minute) {
+	acc := &c.Accounts[a]
+	s := budget.Count(0, budget.Unit)
+	if sum.Down {
+		s = budget.Count(budget.Unit, budget.Unit)
+	}
+	empty := m
+	if acc.Last > 0 {
+		empty = min(acc.empty(), m)
+	}
+	if acc.Pace.isHole(sum.First - acc.Last) {
+		c.absent(a, empty, m-1)
+		empty = m
+	}
+	for at := empty; at <= m; at++ {
+		c.put(a, at, share(s, at < m))
+	}
+}
+
+// share marks a slot whose events were shown by a sample in a later minute.
+func share(s budget.Slot, shared bool) budget.Slot {
+	_ = shared // TODO
+	return s
+}
+
+// closeHole writes a hole whose time to settle is over at the end of minute m.
+func (c *Counter) closeHole(a int32, m budget.Minute) {
+	if h := c.Accounts[a].Hole; h.Open && h.Until <= m {
+		c.Accounts[a].Hole = Hole{}
+		c.spread(a, h.Sum, h.From, h.Until, true)
+	}
+}
+
+// spread writes a tally evenly over [from, to]; what does not divide goes to the first minutes.
+func (c *Counter) spread(a int32, sum Tally, from, to budget.Minute, partial bool) {
+	bad, total, v := sum.Events(c.index.Accounts[a].ByGood)
+	switch v {
+	case AsCounted:
+	case CutOff:
+		c.trouble(a, Clamped, -1)
+	case TooMany:
+		c.trouble(a, Beyond, -1)
+		for at := from; at <= to; at++ {
+			c.put(a, at, budget.Count(bad, total))
+		}
+		return
+	}
+	n := int64(to - from + 1)
+	for i := range n {
+		s := budget.Count(part(bad, i, n), part(total, i, n))
+		if partial {
+			s.State = budget.Partial
+		}
+		c.put(a, from+budget.Minute(i), share(s, !partial && i < n-1))
+	}
+}
+
+// absent reports minutes without data that were not reported yet.
+func (c *Counter) absent(a int32, from, to budget.Minute) {
+	acc := &c.Accounts[a]
+	for at := max(from, acc.Told+1, c.Promises[c.index.Accounts[a].Promise].Since); at <= to; at++ {
+		c.put(a, at, budget.Slot{State: budget.Absent})
+	}
+	acc.Told = max(acc.Told, to)
+}
+
+func (c *Counter) put(a int32, at budget.Minute, s budget.Slot) {
+	if acc := &c.Accounts[a]; s.State != budget.Absent {
+		acc.Done = max(acc.Done, at)
+	}
+	if at >= c.Promises[c.index.Accounts[a].Promise].Since {
+		c.out.Slot(a, at, s)
+	}
+}

@@ -1,0 +1,39 @@
+// Package counting turns raw samples of counters, as they come, into events per minute. It does no
+// I/O and knows no clock: the time of a question is handed in.
+//
+// # A position per series
+//
+// A [Cursor] remembers the newest sample of every series; what lies behind it was counted. Samples
+// are taken scrape by scrape of a target (see take.go), each is booked in its own minute, whenever
+// it comes. Differences telescope: whatever is lost, late or cut differently, the sum is right.
+//
+//	samples ──► Take: scrapes ──► increments, births ──► minutes that are open
+//	                                                          │
+//	           Decide: who may still show something? ────────►│──► slots, in order
+//	                                                          └──► late events of decided minutes
+//
+// # A minute is decided when it is complete
+//
+// That is when every series of the budget that lives has shown a sample past its end, or is not due
+// within it, or has ended, or is waited for no longer (see wait.go). Each budget has a frontier of
+// its own, so a target that is late delays nobody else's minutes. What comes for a minute that was
+// decided already leaves as an amendment: a signed difference.
+//
+// # What counts
+//
+//   - The difference to the value before, in the minute of the later sample.
+//   - A fall by more than an eighth is a restart of the target: all its series count whole since
+//     then, unless one of them shows that the process lives on; then only the one that fell does. A
+//     smaller fall is a glitch: nothing counts until the old height is passed.
+//   - A first value counts only as far as it can have happened: not more than ten times what its
+//     target served lately in the time since the scrape before, plus five. Series that vanish as
+//     others appear with values not below are the same series under new names (see birth.go).
+//   - A series that was away and is back above its old value gives the difference.
+//   - When a budget is seen for the first time, every value is a position.
+//
+// # The cut law
+//
+// However reads are cut, the same minutes come out of the same samples if those are in time: what
+// is judged later is judged at a time of the samples, never of the reading. Lateness alone is a
+// matter of the clock.
+package counting

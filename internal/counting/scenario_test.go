@@ -1,0 +1,109 @@
+package counting
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// tiers are events per second and target.
+var tiers = []struct {
+	name string
+	rate float64
+}{{"30/s", 30}, {"1/s", 1}, {"60/h", 60.0 / 3600}, {"4/h", 4.0 / 3600}}
+
+func lateTarget(of int, by int64) func(*simWorld, int, bool, int64) int64 {
+	return func(_ *simWorld, target int, _ bool, _ int64) int64 {
+		if of == 0 || target == of {
+			return by
+		}
+		return 0
+	}
+}
+
+func backlog(half bool) func(*simWorld, int, bool, int64) int64 {
+	return func(w *simWorld, target int, _ bool, ms int64) int64 {
+		from, to := begin+60*minute, begin+72*minute
+		if ms < from || ms >= to || half && target%2 == 1 {
+			return 0
+		}
+		return to - ms
+	}
+}
+
+// scenarios is what happens to real data. The bounds are on the error of the sum of bad and of all
+// events, in percent, and on the delay of half and of all decisions, in seconds.
+var scenarios = []struct {
+	scenario
+	bad, total  float64
+	half, worst int64
+	own         bool // every event stands in its own minute
+}{
+	{scenario{name: "plain"}, 0, 0, 22, 37, true},
+	{scenario{name: "deploys", deployEvery: 20}, 3, 1, 22, 67, false},
+	{scenario{name: "deploys, no markers", deployEvery: 20, noMarkers: true}, 3, 1, 22, 97, false},
+	{scenario{name: "restarts", restartEvery: 30}, 0, 0, 22, 67, false},
+	{scenario{name: "restarts every two minutes", restartEvery: 2, quiet: 20}, 0, 0, 22, 67, false},
+	{scenario{name: "failed scrapes", missed: 0.02}, 0, 0, 22, 67, false},
+	{scenario{name: "one second to ten minutes", interval: func(i int) int64 {
+		return []int64{1, 5, 10, 15, 30, 60, 120, 300, 600, 15}[i] * second
+	}}, 0, 0, 67, 187, false},
+	{scenario{name: "label added", relabelAt: 60}, 0, 0, 22, 97, false},
+	{scenario{name: "label added, no markers", relabelAt: 60, noMarkers: true}, 0, 0, 22, 97, false},
+	{scenario{name: "instances renamed", renameTargets: 60}, 0, 0, 22, 97, false},
+	{scenario{name: "instances renamed, no markers", renameTargets: 60, noMarkers: true}, 0, 0, 22, 97, false},
+	{scenario{name: "old targets found", oldTargetAt: 60}, 0, 0, 22, 97, false},
+	{scenario{name: "one of ten 2 min late", late: lateTarget(3, 2*minute)}, 0, 0, 142, 187, true},
+	{scenario{name: "one of ten 10 min late", late: lateTarget(3, 10*minute)}, 0, 0, 622, 667, false},
+	{scenario{name: "all 3 min late", late: lateTarget(0, 3*minute)}, 0, 0, 217, 292, true},
+	{scenario{name: "0 to 40 s late", late: func(_ *simWorld, target int, _ bool, ms int64) int64 {
+		return rand.New(rand.NewPCG(uint64(ms), uint64(target))).Int64N(40 * second)
+	}}, 0, 0, 67, 97, true},
+	{scenario{name: "error series late", late: func(_ *simWorld, _ int, bad bool, ms int64) int64 {
+		if bad && ms > begin+60*minute && ms < begin+70*minute {
+			return 60 * second
+		}
+		return 0
+	}}, 0, 0, 22, 127, false},
+	{scenario{name: "backlog of all", late: backlog(false)}, 0, 0, 22, 900, true},
+	{scenario{name: "backlog of half", late: backlog(true)}, 0, 0, 22, 900, true},
+	{scenario{name: "dips", dips: 0.01}, 0, 0, 22, 37, false},
+	{scenario{name: "lost samples", lost: 0.01}, 0, 0, 22, 67, false},
+	{scenario{name: "error series away", badAway: 0.01}, 0, 0, 22, 127, false},
+	{scenario{name: "server down", downFrom: 60, downTo: 80}, 0, 0, 22, 67, false},
+}
+
+func TestScenarios(t *testing.T) {
+	for _, sc := range scenarios {
+		for _, tier := range tiers {
+			t.Run(fmt.Sprint(sc.name, " ", tier.name), func(t *testing.T) {
+				t.Parallel()
+				world := sc.scenario
+				world.rate = tier.rate
+				r := newSim(newWorld(world, 1))
+				got, want, wrong := r.live(15 * second)
+				percent := func(a, b float64) float64 {
+					if a == b {
+						return 0
+					}
+					return 100 * (a - b) / max(b, 1)
+				}
+				badOff, off := percent(got.Bad, want.Bad), percent(got.Total, want.Total)
+				half, worst := quantile(r.delays, 0.5), quantile(r.delays, 1)
+				text := t.Name() + fmt.Sprintf(": bad %g of %g (%+.2f %%), total %g of %g (%+.3f %%), in another minute %.3f %%; delay %d/%d/%d s; read × %.2f; amended %.2f %%; partial %d; lag %d",
+					got.Bad, want.Bad, badOff, got.Total, want.Total, off, 100*wrong/max(want.Total, 1), half, quantile(r.delays, 0.9), worst, float64(r.read)/float64(r.seen), 100*r.amended/max(want.Total, 1), r.partial, r.lag/1000)
+				t.Log(text)
+				if tr := r.state.troubles[0]; tr != nil {
+					t.Log("troubles", tr.N, tr.Names)
+				}
+				if tier.rate < 0.002 { // a handful of events, whose series come and go with them
+					sc.bad, sc.total = sc.bad+sc.quiet, sc.total+sc.quiet
+				}
+				if math.Abs(badOff) > sc.bad+1e-6 || math.Abs(off) > sc.total+1e-6 || half > sc.half || worst > sc.worst {
+					t.Error("too far")
+				}
+			})
+		}
+	}
+}

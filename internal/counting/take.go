@@ -1,0 +1,471 @@
+package counting
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/budget"
+)
+
+// Outcome receives what is decided.
+type Outcome interface {
+	// Slot is a minute of an account: new, or one that was absent and is known now.
+	Slot(account int32, at budget.Minute, s budget.Slot)
+	// Late is events, in thousandths and signed, that belong to a minute that was decided before.
+	Late(account int32, at budget.Minute, bad, total int64)
+}
+
+// Question is what samples were asked for.
+type Question struct {
+	Since int64 // samples after it could not be seen by an earlier question, ms
+	To    int64 // the newest time asked for
+	Now   int64 // when it was asked
+}
+
+// Counter moves a state by the samples of answers.
+type Counter struct {
+	*State
+	index *Index
+	out   Outcome
+
+	q     Question
+	runs  []Run
+	next  []int32 // per run, its first sample not yet counted
+	shown []shown
+	waits []Wait // per account, by Decide
+}
+
+// shown is what one scrape shows of a series.
+type shown struct {
+	series int32
+	v      float64
+}
+
+// NewCounter counts for a state.
+func NewCounter(s *State, index *Index, out Outcome) *Counter {
+	s.Grow(len(index.Series), len(index.Scraped), len(index.Accounts))
+	return &Counter{State: s, index: index, out: out}
+}
+
+// What a first value may be: slack plus times the target's rate by the time since its last scrape.
+const (
+	slack = 5
+	times = 10
+	// forgive is how long a series may be away, ms, before its return may be that of a new counter.
+	forgive = 5 * minuteMs
+	// rateHalf is after how long a rate has halved, ms.
+	rateHalf = 10 * minuteMs
+	// glitchFor is after how many samples below its height a counter goes on from there.
+	glitchFor = 10
+)
+
+// moment is one scrape of a target: runs[lo:hi] in the order of targets have a sample at ms.
+type moment struct {
+	ms     int64
+	target int32
+	lo, hi int32
+}
+
+// Take counts samples, of any series and in any order: scrape by scrape of a target, oldest first.
+// What was counted before is passed over.
+func (c *Counter) Take(runs []Run, q Question) {
+	c.Grow(len(c.index.Series), len(c.index.Scraped), len(c.index.Accounts))
+	c.q, c.runs = q, runs
+	order, moments := c.moments()
+	c.next = slices.Grow(c.next[:0], len(runs))[:len(runs)]
+	clear(c.next)
+	for _, m := range moments {
+		c.judge(m.ms-1, false)
+		c.shown = c.shown[:0]
+		for _, i := range order[m.lo:m.hi] {
+			r := &runs[i]
+			for int(c.next[i]) < len(r.Samples) && r.Samples[c.next[i]].MS < m.ms {
+				c.next[i]++
+			}
+			if int(c.next[i]) < len(r.Samples) && r.Samples[c.next[i]].MS == m.ms {
+				c.shown = append(c.shown, shown{r.Series, r.Samples[c.next[i]].V})
+				c.next[i]++
+			}
+		}
+		if len(c.shown) > 0 {
+			c.scrape(m.target, m.ms)
+		}
+	}
+	c.judge(q.To, false)
+	c.runs = nil
+	c.Read, c.Asked, c.Primed = max(c.Read, q.To), q.Now, true
+}
+
+// moments sorts runs by target and finds the scrapes among them, oldest first.
+func (c *Counter) moments() (order []int32, out []moment) {
+	count := make([]int32, len(c.Targets)+1)
+	for _, r := range c.runs {
+		if t := c.targetOf(r.Series); t >= 0 && len(r.Samples) > 0 {
+			count[t+1]++
+		}
+	}
+	for i := 1; i < len(count); i++ {
+		count[i] += count[i-1]
+	}
+	order = make([]int32, count[len(count)-1])
+	fill := slices.Clone(count)
+	for i, r := range c.runs {
+		if t := c.targetOf(r.Series); t >= 0 && len(r.Samples) > 0 {
+			order[fill[t]] = int32(i)
+			fill[t]++
+		}
+	}
+	var list []int64
+	for t := range c.Targets {
+		lo, hi := count[t], count[t+1]
+		if lo == hi {
+			continue
+		}
+		list = c.times(list[:0], order[lo:hi])
+		for _, ms := range list {
+			out = append(out, moment{ms, int32(t), lo, hi})
+		}
+	}
+	slices.SortFunc(out, func(a, b moment) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.target, b.target)) })
+	return order, out
+}
+
+func (c *Counter) targetOf(series int32) int32 {
+	if series < 0 || int(series) >= len(c.index.Series) {
+		return -1
+	}
+	return c.index.Series[series].Target
+}
+
+// times lists the times at which the runs have samples. They are usually alike.
+func (c *Counter) times(list []int64, runs []int32) []int64 {
+	known, sorted := 0, true
+	for _, i := range runs {
+		samples := c.runs[i].Samples
+		if !slices.IsSortedFunc(samples, byTime) {
+			samples = slices.Clone(samples)
+			slices.SortStableFunc(samples, byTime)
+			c.runs[i].Samples = samples
+		}
+		at := 0
+		for _, s := range samples {
+			for at < known && list[at] < s.MS {
+				at++
+			}
+			if at == known || list[at] != s.MS {
+				list, sorted = append(list, s.MS), false
+			}
+		}
+		if known == 0 {
+			known, sorted = len(list), true
+		}
+	}
+	if !sorted {
+		slices.Sort(list)
+	}
+	return slices.Compact(list)
+}
+
+func byTime(a, b Sample) int { return cmp.Compare(a.MS, b.MS) }
+
+// known reports whether a series has a position that is not forgotten.
+func (c *Counter) known(series int32) bool {
+	ms := c.Cursors[series].MS
+	return ms > 0 && ms >= c.Last-Forget
+}
+
+// isUp reports whether a series is an uptime gauge.
+func (c *Counter) isUp(series int32) bool {
+	routes := c.index.Series[series].Routes
+	return len(routes) > 0 && routes[0].Role == Up
+}
+
+// unusable reports whether a value never counts.
+func unusable(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 0 }
+
+// scrape counts what one scrape of a target showed.
+func (c *Counter) scrape(target int32, ms int64) {
+	t := &c.Targets[target]
+	fresh := t.Last == 0 || t.Last < c.Last-Forget
+	if fresh {
+		*t = Target{Born: ms, StandIn: c.standIn()}
+	}
+	before := t.Last
+	if before == 0 || before >= ms { // a late scrape: the one before it, not the newest
+		before = ms - t.interval()*3/2
+	}
+	lives := c.evidence(target, ms, before)
+	var sum float64
+	var gap int64
+	var births *Group
+	fromStart := c.Last
+	for _, s := range c.shown {
+		cur := &c.Cursors[s.series]
+		known := c.known(s.series)
+		switch {
+		case known && ms <= cur.MS:
+			continue
+		case unusable(s.v):
+			c.blame(s.series, Dropped)
+			if known { // no value, and yet a sign of life
+				cur.MS = ms
+			}
+			continue
+		case c.isUp(s.series):
+			last := ms
+			if known {
+				last, gap = cur.MS, shorter(gap, ms-cur.MS)
+			}
+			*cur = Cursor{MS: ms}
+			c.book(s.series, ms, 0, nothing, ms-last, s.v)
+			continue
+		case !known:
+			*cur = Cursor{MS: ms, Value: s.v}
+			births = c.birth(births, s, target, ms, before, fresh, fromStart)
+			continue
+		}
+		n, from := c.increment(t, cur, s, ms, before, lives)
+		gap = shorter(gap, ms-cur.MS)
+		c.book(s.series, ms, n, from, ms-cur.MS, s.v)
+		cur.MS, cur.Flags = ms, 0
+		sum += n
+	}
+	if c.q.Since > 0 && ms <= c.q.Since && (gap > 0 || births != nil) {
+		t.learnLate(c.q.Now, c.q.Now-ms, c.longest())
+	}
+	if births != nil {
+		c.open(births)
+	}
+	if ms > t.Last {
+		t.learnRate(sum, ms)
+		t.Last = ms
+	}
+	t.Pace.learn(gap)
+	c.Last = max(c.Last, ms)
+}
+
+// standIn is the interval of the neighbours of what a scrape shows.
+func (c *Counter) standIn() int32 {
+	for _, s := range c.shown {
+		for _, r := range c.index.Series[s.series].Routes {
+			if i := c.Accounts[r.Account].Pace.Interval; i > 0 {
+				return i
+			}
+		}
+	}
+	return 0
+}
+
+func (t *Target) learnRate(sum float64, ms int64) {
+	if _, plausible := budget.Thousandths(sum); t.Last == 0 || !plausible {
+		return
+	}
+	d := float64(ms - t.Last)
+	rate := sum / d * 1000
+	if t.Last == t.Born {
+		t.Rate = rate
+		return
+	}
+	w := math.Exp2(-d / rateHalf)
+	t.Rate = t.Rate*w + rate*(1-w)
+}
+
+// evidence looks for a restart of the target, and reports whether some series shows that there was
+// none: it stands at least seven eighths as high as before, and higher than a new process can.
+func (c *Counter) evidence(target int32, ms, before int64) (lives bool) {
+	t, fell := &c.Targets[target], false
+	for _, s := range c.shown {
+		cur := &c.Cursors[s.series]
+		fell = fell || s.v < cur.Value && c.known(s.series) && ms > cur.MS && !unusable(s.v) && !t.restarted(cur.MS, ms)
+	}
+	if !fell || !c.index.Scraped[target] {
+		return false
+	}
+	bound, deep := c.bound(target, ms, before), false
+	for _, s := range c.shown {
+		cur := &c.Cursors[s.series]
+		switch {
+		case !c.known(s.series) || ms <= cur.MS || unusable(s.v) || t.restarted(cur.MS, ms):
+		case s.v < cur.Value-cur.Value/8:
+			deep = true
+		default:
+			lives = lives || cur.Value > bound
+		}
+	}
+	if deep && !lives {
+		t.restart(ms)
+	}
+	return lives
+}
+
+// increment returns how many events a sample shows and since when they may have happened. It moves
+// the value of the cursor.
+func (c *Counter) increment(t *Target, cur *Cursor, s shown, ms, before int64, lives bool) (n float64, from int64) {
+	old, gap := cur.Value, ms-cur.MS
+	fall := old - s.v
+	if fall > 0 && !t.restarted(cur.MS, ms) && (fall < old/8 || lives && fall <= slack) {
+		c.blame(s.series, Glitch)
+		if cur.Dips > 0 && s.v >= cur.Low {
+			cur.Dips++
+		} else {
+			cur.Dips = 1
+		}
+		if cur.Low = s.v; cur.Dips >= glitchFor {
+			cur.Value, cur.Dips = s.v, 0
+		}
+		return 0, cur.MS
+	}
+	cur.Value, cur.Dips = s.v, 0
+	switch {
+	case fall > 0 || t.restarted(cur.MS, ms):
+		return s.v, cur.MS
+	case gap > forgive && before > cur.MS+gap/2 && s.v > 0:
+		c.blame(s.series, Away)
+		if s.v <= c.bound(c.index.Series[s.series].Target, ms, before) {
+			return s.v, before
+		}
+	}
+	return s.v - old, cur.MS
+}
+
+// bound is how many events a series of the target can have had since the scrape before.
+func (c *Counter) bound(target int32, ms, before int64) float64 {
+	return slack + times*c.rate(target)*float64(max(ms-before, 0))/1000
+}
+
+// rate is how many events a target like this has had lately, per second: its own, or, while it is
+// young, the mean of those that count for the same accounts.
+func (c *Counter) rate(target int32) float64 {
+	t := &c.Targets[target]
+	if t.Rate > 0 && t.Last-t.Born > rateHalf {
+		return t.Rate
+	}
+	var sum, n, old, nOld float64
+	seen := map[int32]bool{target: true}
+	for _, s := range c.index.byTarget[target] {
+		for _, r := range c.index.Series[s].Routes {
+			for _, o := range c.index.byAccount[r.Account] {
+				i := c.index.Series[o].Target
+				if seen[i] || i < 0 || int(i) >= len(c.Targets) {
+					continue
+				}
+				seen[i] = true
+				switch t := &c.Targets[i]; {
+				case t.Last-t.Born <= forgive:
+				case t.Last > c.Last-2*rateHalf:
+					sum, n = sum+t.Rate, n+1
+				case t.Last > c.Last-Forget:
+					old, nOld = old+t.Rate, nOld+1
+				}
+			}
+		}
+	}
+	switch {
+	case n > 0:
+		return max(sum/n, t.Rate)
+	case nOld > 0:
+		return max(old/nOld, t.Rate)
+	}
+	return t.Rate
+}
+
+func shorter(a, b int64) int64 {
+	if a == 0 || b < a {
+		return b
+	}
+	return a
+}
+
+// book puts the events of a sample into the minute of the sample, for every account of its series.
+func (c *Counter) book(series int32, ms int64, n float64, from, gap int64, v float64) {
+	at := SlotOf(ms)
+	for _, r := range c.index.Series[series].Routes {
+		acc, p := &c.Accounts[r.Account], &c.Promises[c.index.Accounts[r.Account].Promise]
+		if r.Role == Total || r.Role == Up {
+			if p.Begun == 0 {
+				p.Begun = EndOf(at)
+			}
+			p.Sight = max(p.Sight, ms)
+		}
+		if at <= acc.through() {
+			c.amend(series, r, at, ms, n, from, v)
+			continue
+		}
+		m := c.minute(r.Account, at)
+		if r.Role == Total || r.Role == Up {
+			m.Last, m.First = max(m.Last, ms), shorter(m.First, ms)
+			if gap > 0 {
+				m.Gap = shorter(m.Gap, gap)
+			}
+		}
+		if r.Role == Up {
+			m.Down = m.Down || v != 1
+			continue
+		}
+		if from >= 0 {
+			m.Since = shorter(m.Since, from+1)
+		}
+		m.Sum.Add(r.Role, n)
+	}
+}
+
+// nothing is in place of the time since when events may have happened, where there are none.
+const nothing = -1
+
+// amend books what belongs to a minute of which something was said already.
+func (c *Counter) amend(series int32, r Route, at budget.Minute, ms int64, n float64, from int64, v float64) {
+	acc, info := &c.Accounts[r.Account], c.index.Accounts[r.Account]
+	if h := &acc.Hole; h.Open && at >= h.From && at <= h.Until {
+		h.Sum.Add(r.Role, n)
+		return
+	}
+	unknown := at > max(SlotOf(acc.Last), acc.Done) // it was told absent
+	first := at
+	if acc.Pace.ms() > minuteMs && from > 0 && !acc.Pace.isHole(ms-from) {
+		first = max(SlotOf(from)+1, at-budget.Minute(Forget/minuteMs))
+	}
+	events, ok := budget.Thousandths(n)
+	if !ok {
+		c.trouble(r.Account, Beyond, series)
+		return
+	}
+	parts := int64(at - first + 1)
+	for i := range parts {
+		var bad, total int64
+		switch part := part(events, i, parts); r.Role {
+		case Total:
+			if total = part; info.ByGood {
+				bad = part
+			}
+		case Bad:
+			bad = part
+		case Good:
+			bad = -part
+		case Up:
+			if unknown {
+				total = budget.Unit
+			}
+			if v != 1 {
+				bad = budget.Unit
+			}
+		}
+		if m := first + budget.Minute(i); m >= c.Promises[info.Promise].Since && (bad != 0 || total != 0 || unknown) {
+			c.out.Late(r.Account, m, bad, total)
+		}
+	}
+	if n > 0 {
+		c.trouble(r.Account, Behind, series)
+	}
+	if r.Role == Total || r.Role == Up {
+		acc.Last = max(acc.Last, ms)
+	}
+}
+
+// part returns the i-th of n parts of sum, as equal as integers can be.
+func part(sum, i, n int64) int64 {
+	if i < sum%n {
+		return sum/n + 1
+	}
+	return sum / n
+}
