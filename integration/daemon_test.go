@@ -162,11 +162,11 @@ func (d *daemon) sum(id slo.ID, from, to time.Time) (s budget.Sum) {
 }
 
 // composer makes Slack messages of what the engine says.
-type composer struct{ house slack.Composer }
+type composer struct{ slack slack.Composer }
 
 // Event implements engine.Composer.
 func (c composer) Event(t incidents.Notification) []outbox.Entry {
-	return c.house.Event(notify.Facts{Notification: t})
+	return c.slack.Event(notify.Facts{Notification: t})
 }
 
 // Act implements engine.Composer.
@@ -184,7 +184,7 @@ func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return
 // Notice implements engine.Composer.
 func (c composer) Notice(n engine.Notice) []outbox.Entry {
 	return slack.ComposeNotice(slack.Notice{
-		Composer: c.house, Kind: "prometheus", Title: "Prometheus", Reason: n.Text,
+		Composer: c.slack, Kind: "prometheus", Title: "Prometheus", Reason: n.Text,
 		Since: n.Since, At: n.At, Over: n.Kind == engine.SourceBack,
 	}, n.At)
 }

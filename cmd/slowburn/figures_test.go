@@ -76,10 +76,10 @@ var awkwards = []awkward{
 		"99.987 %", "87.6 %", "12.4 %", "99.99×", "1,234", "75 d 5 h",
 	},
 	{
-		"overspent by one event of very many", "99.9", 4*million*million*thousand + 1, 4 * million * million * million,
+		"overspent by one event of very many", "99.9", 100*million*thousand + 1, 100 * million * million,
 		budget.Sum{Bad: 1, Total: 3000},
 		time.Hour,
-		"99.899 %", "−0.1 %", "100.1 %", "0.33×", "4,000,000,000,000", "1 h",
+		"99.899 %", "−0.1 %", "100.1 %", "0.33×", "100,000,000", "1 h",
 	},
 }
 

@@ -34,12 +34,6 @@ func (t table) flush() error { return t.w.Flush() }
 
 func thousandths(events float64) int64 { return int64(math.Round(events * budget.Unit)) }
 
-// parts returns a share in so many parts that what a float loses cannot be seen; it rounds up.
-func parts(share float64) int64 { return int64(math.Ceil(share*wholeParts - 0.5)) }
-
-// wholeParts are the parts of the whole.
-const wholeParts = 1e12
-
 func eventsOf(events float64) string { return figures.Events(thousandths(events)) }
 
 // windowOf writes a window of the API as people read it: "28d" is "28 d" here as on the pages. A
@@ -72,7 +66,7 @@ func shareLeft(v *float64) string {
 	if v == nil {
 		return figures.Unknown
 	}
-	return figures.Left(parts(1-*v), wholeParts)
+	return figures.Left(figures.Parts(1 - *v))
 }
 
 // shareSpent writes a share of a budget that went and of which nothing but its ratio is known.
@@ -80,7 +74,7 @@ func shareSpent(v *float64) string {
 	if v == nil {
 		return figures.Unknown
 	}
-	return figures.Cost(parts(*v), wholeParts)
+	return figures.Cost(figures.Parts(*v))
 }
 
 // sliOf writes the SLI of counts under an objective, a percentage.

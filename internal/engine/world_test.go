@@ -241,7 +241,7 @@ func (w *world) open() {
 		Post: quick, Edit: quick, Find: quick, Attempt: 300 * time.Millisecond,
 	})
 	w.engine = engine.New(engine.Options{
-		Source: reader, Store: w.store, Composer: voice{house: slack.Composer{Channel: channel}},
+		Source: reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
 		Skew:     w.skew,
 		Direct:   func(entries []outbox.Entry) { w.direct(receiver, entries) },
@@ -506,37 +506,37 @@ func (w *world) checkOncePerKey() {
 }
 
 // voice is the composer of the daemon, without what only people need.
-type voice struct{ house slack.Composer }
+type voice struct{ slack slack.Composer }
 
 // Event makes the messages about an event.
 func (v voice) Event(t incidents.Notification) []outbox.Entry {
-	return v.house.Event(notify.Facts{Notification: t})
+	return v.slack.Event(notify.Facts{Notification: t})
 }
 
 // Act makes the messages about an act.
-func (v voice) Act(d incidents.Done) []outbox.Entry { return v.house.Act(d, notify.Target{}) }
+func (v voice) Act(d incidents.Done) []outbox.Entry { return v.slack.Act(d, notify.Target{}) }
 
 // Evidence makes the messages about what was found out.
 func (v voice) Evidence(t incidents.Notification) []outbox.Entry {
-	return v.house.Evidence(notify.Facts{Notification: t})
+	return v.slack.Evidence(notify.Facts{Notification: t})
 }
 
 // Report makes the messages of a report.
 func (v voice) Report(r report.Report, _ string, now time.Time) []outbox.Entry {
-	return slack.ComposeReport(slack.Report{Composer: v.house, Summary: r.Summary()}, now)
+	return slack.ComposeReport(slack.Report{Composer: v.slack, Summary: r.Summary()}, now)
 }
 
 // Notice makes the messages about the source.
 func (v voice) Notice(n engine.Notice) []outbox.Entry {
 	return slack.ComposeNotice(slack.Notice{
-		Composer: v.house, Kind: string(n.Kind[:4]), Title: "Prometheus", Reason: n.Text, Since: n.Since, At: n.At,
+		Composer: v.slack, Kind: string(n.Kind[:4]), Title: "Prometheus", Reason: n.Text, Since: n.Since, At: n.At,
 		Over: n.Kind == engine.SourceBack || n.Kind == engine.SLOsSee,
 	}, n.At)
 }
 
 // Permit makes the messages about those who let a release pass.
 func (v voice) Permit(p incidents.Permit) []outbox.Entry {
-	return v.house.Permit(p.Act, p.Notify.Channel, p.Now)
+	return v.slack.Permit(p.Act, p.Notify.Channel, p.Now)
 }
 
 func specsOf(specs ...*slo.Spec) []*slo.Spec { return specs }

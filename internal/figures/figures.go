@@ -77,6 +77,21 @@ func Share(part, whole int64) string {
 	return up(part, whole, min(digits, 6))
 }
 
+// Parts returns a share that is only known as a ratio as so many parts of a whole that what a float
+// loses cannot be seen; it rounds up. It saturates at a million times the whole, and is 0 for
+// what is not a number.
+func Parts(r float64) (part, whole int64) {
+	const parts = 1e12
+	switch part := math.Ceil(r*parts - 0.5); {
+	case math.IsNaN(part):
+		return 0, parts
+	case math.Abs(part) > 1e18:
+		return int64(math.Copysign(1e18, part)), parts
+	default:
+		return int64(part), parts
+	}
+}
+
 // Ratio is [Share] for a share that is only known as a ratio, 0.43 for 43 %.
 func Ratio(r float64) string {
 	const whole = 1e15

@@ -185,3 +185,16 @@ func TestBurnRatesKeepTheirOrder(t *testing.T) {
 		}
 	})
 }
+
+func TestPartsOfARatioLoseNothingThatIsSeen(t *testing.T) {
+	for r, want := range map[float64]string{0.1: "90.0 %", 0.30000000000000004: "70.0 %", 0: "100 %", 1.5: "−50.0 %"} {
+		if got := Left(Parts(r)); got != want {
+			t.Errorf("%v spent leaves %s, want %s", r, got, want)
+		}
+	}
+	for _, r := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e300} {
+		if part, whole := Parts(r); whole <= 0 || part > 1e18 || part < -1e18 {
+			t.Errorf("%v is %d of %d", r, part, whole)
+		}
+	}
+}

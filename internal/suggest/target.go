@@ -140,6 +140,6 @@ func (r record) when(end time.Time) string {
 
 // good writes the share of good events as an SLI under an objective.
 func good(bad float64, o slo.Objective) string {
-	const whole = 1e12
-	return figures.SLI(int64(math.Ceil(bad*whole-0.5)), whole, o)
+	part, whole := figures.Parts(bad)
+	return figures.SLI(part, whole, o)
 }

@@ -17,7 +17,7 @@ func (h Composer) Act(d incidents.Done, to notify.Target) []outbox.Entry {
 	if d.Echo {
 		return nil
 	}
-	f := message{Notification: d.Notification, house: h, to: to}
+	f := message{Notification: d.Notification, composer: h, to: to}
 	return inThread(f.acted(d), to)
 }
 
@@ -81,7 +81,7 @@ func (f message) moved(done incidents.Done) []outbox.Entry {
 func (f message) leftBehind(d deed, done incidents.Done) *Body {
 	switch {
 	case done.Left != nil:
-		left := message{Notification: *done.Left, house: f.house, to: f.to}
+		left := message{Notification: *done.Left, composer: f.composer, to: f.to}
 		b := left.root()
 		return &b
 	case done.From != f.Incident.ID || !f.Incident.Open:
@@ -90,7 +90,7 @@ func (f message) leftBehind(d deed, done incidents.Done) *Body {
 	b := Body{Text: f.actSentence(d, done.Act), Name: d.icon + " Merged · " + f.name(80)}
 	b.Blocks = []Block{
 		header(d.icon + " Merged · " + f.name(100)), section(d.text + " It goes on in that thread; this one is its history."),
-		contextBlock(mrkdwn(f.house.signature())),
+		contextBlock(mrkdwn(f.composer.signature())),
 	}
 	if l := f.links(); l != "" {
 		b.Blocks = slices.Insert(b.Blocks, 2, section(l))

@@ -22,7 +22,7 @@ var _ notify.Chat = Composer{}
 // The channel in which an incident began has its thread; one that hears of it only when it becomes
 // a page has a thread of its own from then on.
 func (h Composer) Event(facts notify.Facts) []outbox.Entry {
-	f := message{Notification: facts.Notification, house: h, to: facts.Target}
+	f := message{Notification: facts.Notification, composer: h, to: facts.Target}
 	if f.to.First && f.Event.Kind == alerting.Escalated {
 		f.Event.Kind = alerting.Opened // here it begins as a page
 	}

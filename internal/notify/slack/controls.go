@@ -34,7 +34,7 @@ var silences = []struct {
 
 // controls returns what can be done from a message; none acknowledges what is over.
 func (f message) controls() []Block {
-	if !f.house.Interactive {
+	if !f.composer.Interactive {
 		return nil
 	}
 	id := controlID(f.Event.Incident)

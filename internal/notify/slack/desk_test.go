@@ -194,7 +194,7 @@ func (s *scene) connected(n int) {
 // message posts one with the controls of an incident.
 func (s *scene) message(incident string) string {
 	s.Helper()
-	f := message{house: Composer{Interactive: true}}
+	f := message{composer: Composer{Interactive: true}}
 	f.Event.Incident, f.Incident = incident, alerting.Incident{Open: true, Severity: alerting.Page, Rule: alerting.RuleDeclared}
 	b := Body{Text: "burning " + incident, Blocks: append([]Block{section("burning " + incident)}, f.controls()...)}
 	_, err := s.desk.Client.postTo(s.Context(), target{channel: general}, incident, b)

@@ -17,7 +17,7 @@ import (
 // thread says so in small print if something failed, and nothing if there was nothing to ask.
 // Facts.Event is the incident's newest.
 func (h Composer) Evidence(facts notify.Facts) []outbox.Entry {
-	f := message{Notification: facts.Notification, house: h, to: facts.Target}
+	f := message{Notification: facts.Notification, composer: h, to: facts.Target}
 	return inThread(f.looked(), facts.Target)
 }
 

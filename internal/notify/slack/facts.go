@@ -23,11 +23,13 @@ type Composer struct {
 // message is what the messages about an incident are made of.
 type message struct {
 	incidents.Notification
-	house Composer
-	to    notify.Target
+	composer Composer
+	to       notify.Target
 }
 
-func (f message) channel() string { return cmp.Or(f.to.Channel, f.Spec.Slack.Channel, f.house.Channel) }
+func (f message) channel() string {
+	return cmp.Or(f.to.Channel, f.Spec.Slack.Channel, f.composer.Channel)
+}
 
 // mentions returns the ones of a page, from the configuration and from nowhere else.
 func (f message) mentions() []string { return written(f.Spec.Slack.Mention) }
@@ -66,7 +68,7 @@ func (h Composer) receiver() string { return cmp.Or(h.Receiver, "slack") }
 func (f message) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body) outbox.Entry {
 	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)
 	return outbox.Entry{
-		Key: f.Event.Key() + "/" + suffix, Receiver: f.house.receiver(), Lane: lane, Channel: f.channel(),
+		Key: f.Event.Key() + "/" + suffix, Receiver: f.composer.receiver(), Lane: lane, Channel: f.channel(),
 		Thread: cmp.Or(f.Incident.Group, f.Event.Incident), Op: op, Body: b.marshal(), Created: f.Now,
 	}
 }

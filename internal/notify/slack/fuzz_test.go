@@ -75,7 +75,7 @@ func randomFacts(r *rand.Rand, o slo.Objective) message {
 		}
 	}
 	sli := r.Float64()
-	f := message{house: Composer{Origin: notify.Origin{URL: "https://slowburn.example", Version: text(r), Prometheus: "https://prometheus.example"}, Channel: "#general", Interactive: r.IntN(2) == 0}}
+	f := message{composer: Composer{Origin: notify.Origin{URL: "https://slowburn.example", Version: text(r), Prometheus: "https://prometheus.example"}, Channel: "#general", Interactive: r.IntN(2) == 0}}
 	f.Facts = sentences.Facts{
 		Spec: &slo.Spec{
 			Service: text(r), Name: text(r), Owner: text(r), Description: text(r), Objective: o,
@@ -153,14 +153,14 @@ func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
 	for _, kind := range []alerting.ActKind{alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo} {
 		entries = append(entries, f.acted(incidents.Done{Notification: f.Notification, Act: randomAct(r, kind)})...)
 	}
-	weekly := Report{Composer: f.house, Summary: report.Summary{
+	weekly := Report{Composer: f.composer, Summary: report.Summary{
 		Key: "report/weekly/2026-W48", Title: text(r), Verdict: text(r), Span: text(r), Columns: []string{text(r), text(r), text(r)},
 		Details: []report.Detail{{Title: text(r), Text: text(r) + "\n" + text(r)}},
 	}}
 	for range r.IntN(40) {
 		weekly.Rows = append(weekly.Rows, []string{text(r), text(r), text(r)})
 	}
-	notice := Notice{Composer: f.house, Kind: "p", Title: text(r), Reason: text(r), Effect: text(r), Since: monday, At: monday, Over: r.IntN(2) == 0}
+	notice := Notice{Composer: f.composer, Kind: "p", Title: text(r), Reason: text(r), Effect: text(r), Since: monday, At: monday, Over: r.IntN(2) == 0}
 	entries = append(entries, ComposeReport(weekly, monday)...)
 	entries = append(entries, ComposeNotice(notice, monday)...)
 	body, _ := digest(entries)

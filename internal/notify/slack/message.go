@@ -100,7 +100,7 @@ func (f message) dressLines(all []sentences.Text) string {
 	var lines []string
 	for _, t := range all {
 		if len(t) > 0 {
-			lines = append(lines, dressed(t, func(id string) string { return f.house.Page("incidents", id) }))
+			lines = append(lines, dressed(t, func(id string) string { return f.composer.Page("incidents", id) }))
 		}
 	}
 	return strings.Join(lines, "\n")
@@ -109,7 +109,7 @@ func (f message) dressLines(all []sentences.Text) string {
 // root returns the root message in its newest state.
 func (f message) root() Body {
 	if f.Root != nil {
-		root := message{Notification: *f.Root, house: f.house, to: f.to}
+		root := message{Notification: *f.Root, composer: f.composer, to: f.to}
 		return root.root()
 	}
 	state := f.state()
@@ -208,12 +208,12 @@ func (f message) links() string {
 	}
 	add(f.Spec.Links.Runbook, "📖 Runbook")
 	add(f.Spec.Links.Dashboard, "📊 Dashboard")
-	add(f.house.QueryURL(f.Notification), "🔎 Query")
+	add(f.composer.QueryURL(f.Notification), "🔎 Query")
 	if f.Incident.ID != "" {
-		add(f.house.Page("incidents", f.Incident.ID), "🕯️ Incident")
+		add(f.composer.Page("incidents", f.Incident.ID), "🕯️ Incident")
 	}
 	if f.Incident.ID != "" && !f.Incident.Open && f.Event.Rule != alerting.RuleNoData {
-		add(f.house.Page("incidents", f.Incident.ID, "postmortem"), "📝 Postmortem draft")
+		add(f.composer.Page("incidents", f.Incident.ID, "postmortem"), "📝 Postmortem draft")
 	}
 	return strings.Join(out, between)
 }
@@ -244,7 +244,7 @@ func (f message) footer() string {
 	if s := f.others(); s != "" {
 		parts = append(parts, s)
 	}
-	return strings.Join(append(parts, f.house.signature()), " · ")
+	return strings.Join(append(parts, f.composer.signature()), " · ")
 }
 
 // others names further pairs of windows that are above their threshold.

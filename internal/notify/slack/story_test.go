@@ -57,7 +57,7 @@ func checkout(t testing.TB) *slo.Spec {
 	}
 }
 
-var house = Composer{
+var composer = Composer{
 	Origin:  notify.Origin{URL: "https://slowburn.example", Version: "v1.0.0", Prometheus: "https://prometheus.example"},
 	Channel: "#reliability", Interactive: true,
 }
@@ -115,7 +115,7 @@ func (s *story) tell(now time.Time) {
 			i = i.Apply(e)
 			s.known[e.Incident] = i
 		}
-		f := message{house: house, Notification: incidents.Notification{
+		f := message{composer: composer, Notification: incidents.Notification{
 			Facts: sentences.Facts{
 				Spec: s.spec, Event: e, Incident: i, Over: ends[e.Incident] == 3, Now: now,
 				Status:  budget.StatusAt(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1),
@@ -194,7 +194,7 @@ func TestMessagesReadWell(t *testing.T) {
 		},
 		"a weekly report": func(*testing.T) []outbox.Entry { return ComposeReport(weekly(), monday) },
 		"Prometheus is away": func(*testing.T) []outbox.Entry {
-			n := Notice{Composer: house, Kind: "prometheus", Title: "Prometheus", Reason: "dial tcp 10.0.0.1:9090: connection refused", Since: monday, At: monday.Add(5 * time.Minute), Effect: "12 SLOs cannot be watched."}
+			n := Notice{Composer: composer, Kind: "prometheus", Title: "Prometheus", Reason: "dial tcp 10.0.0.1:9090: connection refused", Since: monday, At: monday.Add(5 * time.Minute), Effect: "12 SLOs cannot be watched."}
 			n.Channel = "#reliability"
 			over := n
 			over.Over, over.At = true, monday.Add(40*time.Minute)
@@ -236,7 +236,7 @@ func TestMessagesReadWell(t *testing.T) {
 }
 
 func weekly() Report {
-	r := Report{Composer: house, Summary: report.Summary{
+	r := Report{Composer: composer, Summary: report.Summary{
 		Key: "report/weekly/2026-W48", Title: "Reliability, week 48 of 2026",
 		Verdict: "11 of 12 SLOs kept their objective, one fewer than last week",
 		Columns: []string{"SLO", "SLI", "Objective", "Budget left"},
