@@ -138,9 +138,26 @@ func (i *Indicator) Minutes() *Minutes {
 // Render returns the query over one minute, for a server that scrapes so often.
 func (m *Minutes) Render(scrape time.Duration) string {
 	if m.Rates {
-		return m.Query.Render(time.Minute + scrape)
+		return m.Query.Render(RateRange(scrape))
 	}
-	return m.Query.Render(time.Minute)
+	return m.Query.Render(SampleRange(scrape))
+}
+
+// RateRange returns the range of a rate that tells what happened in a minute. A rate over (t−w, t]
+// sees only what lies between the first and the last sample in it: a minute and one scrape interval
+// hold a minute of that, and always two samples. Where scrapes are further apart than a minute, it
+// takes two intervals, and a little because scrapes are not punctual.
+func RateRange(scrape time.Duration) time.Duration {
+	return max(time.Minute+scrape, 2*scrape+scrape/10).Round(time.Second)
+}
+
+// SampleRange returns the range that always holds the newest sample: a minute, or a scrape interval
+// if that is longer, and a little.
+func SampleRange(scrape time.Duration) time.Duration {
+	if scrape <= time.Minute {
+		return time.Minute
+	}
+	return (scrape + scrape/10).Round(time.Second)
 }
 
 // Bad returns the share of a minute that is bad at a value, which is a number, and whether it had

@@ -116,5 +116,5 @@ func (f *facts) daily() (total, other string, isGood bool) {
 		return "histogram_count(" + h + ")", fmt.Sprintf("histogram_count(%s) * histogram_fraction(-Inf, %v, %s)", h, i.Below, h), true
 	}
 	m := f.spec.SLI.Minutes()
-	return "", fmt.Sprintf("avg_over_time((%s)[1d:%s])", m.Worst("", m.Query.Render(probeWindow)), every), false
+	return "", fmt.Sprintf("avg_over_time((%s)[1d:%s])", m.Worst("", f.asked(m.Query)), every), false
 }

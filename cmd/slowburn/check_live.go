@@ -12,13 +12,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
-// What a server is asked, per SLO of two bare counters: two counts of series, the distance of
-// scrapes, the type of each metric (once for all SLOs), whether it falls if nobody knows its type,
+// What a server is asked, per SLO of two bare counters: the distance of scrapes in three small
+// queries, two counts of series, the type of each metric (once for all SLOs), whether it falls if nobody knows its type,
 // and the days of four weeks, two range queries over subqueries with a step of at least an hour.
 // See docs/check.md for what that costs.
-
-// probeWindow stands in for $window when a query is tried.
-const probeWindow = 5 * time.Minute
 
 // atOnce is how many SLOs are asked about at a time; the client bounds the requests.
 const atOnce = 8
@@ -66,22 +63,20 @@ func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Prob
 		return nil, nil, nil
 	}
 	f := &facts{spec: spec}
+	var failure *prom.Error
+	if f.scrape, failure = i.client.ScrapesOf(ctx, spec, i.now); failure != nil {
+		return nil, nil, failure
+	}
 	if found, err = i.basics(ctx, f); err != nil || len(found) > 0 {
 		return found, nil, err
 	}
-	seen := lint.Seen{Types: map[string]lint.Type{}}
+	seen := lint.Seen{Types: map[string]lint.Type{}, Scrape: f.scrape}
 	for _, q := range f.bare() {
 		if _, known := seen.Types[q.Metric]; known {
 			continue
 		}
 		if seen.Types[q.Metric], err = i.metricType(ctx, q.Text); err != nil {
 			return nil, nil, err
-		}
-	}
-	if f.total != "" {
-		var failure *prom.Error
-		if seen.Scrape, failure = i.client.ScrapeInterval(ctx, f.total, i.now); failure != nil {
-			return nil, nil, failure
 		}
 	}
 	missing, err := i.missingLabels(ctx, f)
@@ -103,9 +98,13 @@ func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Prob
 // facts are what basics has found out about an SLO.
 type facts struct {
 	spec        *slo.Spec
-	total, good string  // selectors of counters; of other kinds the total alone, or nothing
-	series      float64 // how many of the largest query
+	scrape      time.Duration // how far apart the samples are, 0 if that is not known
+	total, good string        // selectors of counters; of other kinds the total alone, or nothing
+	series      float64       // how many of the largest query
 }
+
+// asked returns a query as the daemon asks it.
+func (f *facts) asked(q *slo.Query) string { return prom.Asked(f.spec, q, f.scrape) }
 
 // bare returns the queries that are bare selectors; those of a histogram are no series of their
 // own.
@@ -125,12 +124,12 @@ func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, e
 	}
 	counters, ratio := f.spec.SLI.Counters(), f.spec.SLI.Kind == slo.Ratio
 	for part, q := range f.spec.Parts() {
-		text := q.Render(probeWindow)
+		text := f.asked(q)
 		switch {
 		case ratio:
 			text = "max(" + text + ")"
 		case q.Bare():
-			text = "count(" + text + ")"
+			text = "count(" + prom.Newest(q, f.scrape) + ")"
 		}
 		if q.Bare() && f.total == "" {
 			f.total = q.Text
@@ -138,11 +137,11 @@ func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, e
 		probe, failure := i.client.Probe(ctx, text, i.now)
 		switch {
 		case failure != nil && failure.Kind == prom.Refused:
-			found = append(found, lint.Finding(f.spec, part, "query-refused", failure.Err.Error()+hintOf(failure), tryIt(q)))
+			found = append(found, lint.Finding(f.spec, part, "query-refused", failure.Err.Error()+hintOf(failure), f.tryIt(q)))
 		case failure != nil:
 			return nil, failure
 		case probe.Series == 0 && (part != "bad" || counters == nil): // a perfect service has no bad series
-			found = append(found, lint.Finding(f.spec, part, "no-data", "the query returns no data", tryIt(q)))
+			found = append(found, lint.Finding(f.spec, part, "no-data", "the query returns no data", f.tryIt(q)))
 		case ratio && probe.Value > 1:
 			found = append(found, lint.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %v now, but a ratio goes from 0 to 1", probe.Value), "divide by 100 if it is a percentage"))
 		case q.Bare() && !ratio:
@@ -162,7 +161,7 @@ func (i *inspector) histogram(ctx context.Context, f *facts) (slo.Problems, erro
 	case failure != nil && failure.Kind == prom.Unusable:
 		return slo.Problems{lint.Finding(f.spec, "below", "missing-bucket", failure.Err.Error(), failure.Hint+"; an interpolated bucket would only be a guess")}, nil
 	case failure != nil && failure.Kind == prom.Refused:
-		return slo.Problems{lint.Finding(f.spec, "histogram", "query-refused", failure.Err.Error()+hintOf(failure), tryIt(h))}, nil
+		return slo.Problems{lint.Finding(f.spec, "histogram", "query-refused", failure.Err.Error()+hintOf(failure), f.tryIt(h))}, nil
 	case failure != nil:
 		return nil, failure
 	}
@@ -177,7 +176,12 @@ func (i *inspector) histogram(ctx context.Context, f *facts) (slo.Problems, erro
 	return nil, nil
 }
 
-func tryIt(q *slo.Query) string { return "try the query in Prometheus: " + q.Render(probeWindow) }
+func (f *facts) tryIt(q *slo.Query) string {
+	if q.Bare() {
+		return "try the query in Prometheus: " + q.Text
+	}
+	return "try the query in Prometheus: " + f.asked(q)
+}
 
 func hintOf(e *prom.Error) string {
 	if e.Hint == "" {

@@ -103,6 +103,10 @@ func TestWhatALiveServerKnows(t *testing.T) {
 		}},
 		{"good and bad are swapped", "    objective: 99\n    sli: {events: {total: busy_total, bad: 'busy_total{job=\"shop\"}'}}\n", []string{"only 0% of the events were good [good-bad-swapped]"}},
 		{"a slow scrape", "    objective: 99\n    sli: {events: {total: slow_total, bad: 'slow_total{code=\"500\"}'}}\n", []string{"scraped every 2m", "[short-window]", "holds fewer than 4 scrapes"}},
+		{"a slow scrape of what is evaluated: the daemon asks over two scrapes, and so does this", "    objective: 99\n    sli: {events: {total: 'sum(increase(slow_total[$window]))', bad: 'sum(increase(slow_total{code=\"500\"}[$window]))'}}\n", []string{
+			"scraped every 2m, so what happens is known up to 2m later [short-window]", "holds fewer than 4 scrapes",
+		}},
+		{"a hint shows the range that the daemon asks for", "    objective: 99\n    sli: {events: {total: 'sum(increase(bussy_total[$window]))', bad: 'sum(increase(slow_total[$window]))'}}\n", []string{"[no-data]", "sum(increase(bussy_total[4m12s]))"}},
 		{"a gauge by its movement", "    objective: 99\n    sli: {events: {total: jobs_waiting_here, bad: 'jobs_waiting_here{y=\"1\"}'}}\n", []string{"of the changes of jobs_waiting_here go down, so it is no counter [gauge-counted]"}},
 		{"a gauge by its metadata", "    objective: 99\n    sli: {events: {total: described, bad: 'described{y=\"1\"}'}}\n", []string{"described is a gauge, as its own metadata say [gauge-counted]"}},
 		{"a percentage", "    objective: 99\n    sli: {ratio: {bad: error_percent}}\n", []string{"the query is 35 now, but a ratio goes from 0 to 1 [percent-ratio]"}},

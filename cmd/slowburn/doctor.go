@@ -125,20 +125,20 @@ func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
 	}
 }
 
-// scrapes looks how far apart the samples of the first SLO with a plain counter are.
+// scrapes looks how far apart the samples of the first SLO are.
 func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
 	for _, spec := range d.set.Specs {
-		if spec.SLI.Total == nil || !spec.SLI.Total.Bare() {
+		if len(spec.Queries()) == 0 { // a journey
 			continue
 		}
-		interval, failed := client.ScrapeInterval(ctx, spec.SLI.Total.Text, d.now())
+		interval, failed := client.ScrapesOf(ctx, spec, d.now())
 		switch {
 		case failed != nil:
 			d.add(stateFail, "prometheus", failed.Hint, "%s cannot be read: %v", spec.ID(), failed)
 		case interval == 0:
 			d.add(stateFail, "prometheus", "see what is wrong with 'slowburn check --prometheus.url'", "%s has no data", spec.ID())
 		case interval > time.Minute:
-			d.add(stateWarn, "prometheus", "scrape at least once a minute", "%s is scraped every %s, so some minutes stay empty", spec.ID(), interval)
+			d.add(stateWarn, "prometheus", "scrape at least once a minute", "%s is scraped every %s, so alerts come up to %[2]s later", spec.ID(), interval)
 		default:
 			d.ok("prometheus", "%s is scraped every %s", spec.ID(), interval)
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
@@ -54,7 +55,7 @@ func (c *suggestCmd) Run(e *env) error {
 }
 
 // settled is how long ago samples have arrived for certain.
-const settled = probeWindow / 5
+const settled = time.Minute
 
 // prepare finds the server, the SLOs that exist already, and the sources that are known. Without a
 // configuration there are no SLOs, and no sources but the built-in ones.

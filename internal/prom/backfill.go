@@ -49,6 +49,7 @@ type Backfill struct {
 type day struct {
 	from, to, at budget.Minute
 	states       []*state
+	scrapes      []time.Duration           // of the evaluated SLOs: how far apart they are
 	dense        []bool                    // read as hourly increases, for raw samples would be too many
 	hours        map[slo.ID]*budget.Ledger // minutes of a day of which only hours are kept
 }
@@ -149,7 +150,7 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	b.r.each(len(errs), func(i int) {
 		switch {
 		case i >= len(b.bundles):
-			evaluated[i-len(b.bundles)], errs[i] = b.r.evaluateSlots(ctx, b.exprs[i-len(b.bundles)], d.at, end-1)
+			evaluated[i-len(b.bundles)], errs[i] = b.r.evaluateSlots(ctx, b.exprs[i-len(b.bundles)], d.scrapes[i-len(b.bundles)], d.at, end-1)
 		case d.dense[i]:
 			next[i] = d.states[i]
 		default:
@@ -205,8 +206,13 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 	}
 	d.at = d.from
 	d.states, d.dense = make([]*state, len(b.bundles)), make([]bool, len(b.bundles))
-	errs := make([]*Error, len(b.bundles))
-	b.r.each(len(b.bundles), func(i int) {
+	d.scrapes = make([]time.Duration, len(b.exprs))
+	errs := make([]*Error, len(b.bundles)+len(b.exprs))
+	b.r.each(len(errs), func(i int) {
+		if n := i - len(b.bundles); n >= 0 {
+			d.scrapes[n], errs[i] = b.r.client.ScrapesOf(ctx, b.exprs[n], d.to.Time())
+			return
+		}
 		s := b.bundles[i].adopt(nil, d.from-1)
 		s.pos = d.from - backfillLead - 1
 		scan := &collected{b: b.bundles[i]}

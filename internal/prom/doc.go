@@ -15,7 +15,7 @@
 //	                                        route.go
 //
 // What cannot be read raw (expressions, native histograms) is evaluated by Prometheus once per
-// minute, see expr.go.
+// minute, see expr.go and ask.go.
 //
 // # Time
 //

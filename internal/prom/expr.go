@@ -1,13 +1,12 @@
 package prom
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -17,15 +16,14 @@ import (
 // SLOs that are not made of bare selectors are evaluated by Prometheus, once per minute, at the end
 // of each slot. This is the less exact way: rates extrapolate, and first samples are lost.
 //
-// Where an expression has `$window` under a rate, the range is a minute and one scrape interval,
-// because a rate over (t−w, t] sees only what lies between the first and the last sample in it; the
-// result is scaled back to a minute. A rate is per second and is multiplied by 60.
+// How they are asked depends on how far apart the scrapes are, see ask.go.
 
 // exprState is the reading position of such an SLO.
 type exprState struct {
 	since  budget.Minute // first slot that is written
 	next   budget.Minute // first slot not answered with data yet; older ones are final
 	read   budget.Minute // newest slot asked for
+	pace   exprPace
 	primed bool
 }
 
@@ -34,7 +32,21 @@ func (s exprState) save() []byte {
 	e.int(int64(s.since))
 	e.int(int64(s.next))
 	e.int(int64(s.read))
+	e.int(int64(s.pace.asked))
+	e.int(int64(s.pace.scrape))
 	return e.seal()
+}
+
+func loadExpr(mark []byte) (exprState, error) {
+	d, err := open(mark)
+	if err != nil {
+		return exprState{}, err
+	}
+	s := exprState{since: budget.Minute(d.int()), next: budget.Minute(d.int()), read: budget.Minute(d.int()), primed: true}
+	if len(d.b) > 0 { // the marks of older versions end here
+		s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int())}
+	}
+	return s, d.err
 }
 
 // loadExprs takes over the positions of evaluated SLOs.
@@ -44,79 +56,14 @@ func (r *Reader) loadExprs(to budget.Minute) {
 		st := exprState{since: to + 1, next: to + 1, read: to, primed: true}
 		name := exprPrefix + string(s.ID())
 		if mark := r.marks[name]; len(mark) > 0 {
-			if d, err := open(mark); err != nil {
+			if old, err := loadExpr(mark); err != nil {
 				r.problems = append(r.problems, fmt.Sprintf("the mark %s is unusable: %v; the SLO is read as if seen for the first time", name, err))
 			} else {
-				st = exprState{budget.Minute(d.int()), budget.Minute(d.int()), budget.Minute(d.int()), true}
+				st = old
 			}
 		}
 		r.exprs[s.ID()] = st
 	}
-}
-
-// formula is one query and what its values mean.
-type formula struct {
-	role  role
-	query string
-	scale float64
-}
-
-// Roles that only formulas have.
-const (
-	roleMinute   role = iota + 16 // a value by which the minute is judged
-	roleFraction                  // share of events that were good
-)
-
-// formulas returns the queries of an SLO.
-func (r *Reader) formulas(s *slo.Spec) []formula {
-	counted := func(ro role, q *slo.Query) formula {
-		text, scale := r.render(q, s.By)
-		return formula{ro, text, scale}
-	}
-	switch i, counters := &s.SLI, s.SLI.Counters(); {
-	case counters != nil && counters.Good:
-		return []formula{counted(roleTotal, counters.Total), counted(roleGood, counters.Part)}
-	case counters != nil:
-		return []formula{counted(roleTotal, counters.Total), counted(roleBad, counters.Part)}
-	case i.Histogram != nil:
-		window := minuteAnd(r.opts.Interval)
-		h := fmt.Sprintf("sum%s(increase(%s[%s]))", byClause(s.By), i.Histogram.Text, slo.ShortDuration(window))
-		limit := strconv.FormatFloat(i.Below, 'g', -1, 64)
-		return []formula{
-			{roleTotal, "histogram_count(" + h + ")", perMinute(window)},
-			{roleFraction, "histogram_fraction(-Inf, " + limit + ", " + h + ")", 1},
-		}
-	}
-	return []formula{{roleMinute, s.SLI.Minutes().Render(r.opts.Interval), 1}}
-}
-
-func minuteAnd(d time.Duration) time.Duration { return time.Minute + d }
-
-func perMinute(window time.Duration) float64 { return float64(time.Minute) / float64(window) }
-
-func byClause(by []string) string {
-	if len(by) == 0 {
-		return ""
-	}
-	return " by (" + strings.Join(by, ", ") + ") "
-}
-
-// render writes a counting query with its window, and by what its values become events per minute.
-func (r *Reader) render(q *slo.Query, by []string) (string, float64) {
-	wide := minuteAnd(r.opts.Interval)
-	if q.Bare() {
-		return fmt.Sprintf("sum%s(increase(%s[%s]))", byClause(by), q.Text, slo.ShortDuration(wide)), perMinute(wide)
-	}
-	if !strings.Contains(q.Text, slo.WindowVariable) {
-		return q.Text, 1
-	}
-	switch q.Gain() {
-	case slo.PerSecond:
-		return q.Render(wide), 60
-	case slo.PerWindow:
-		return q.Render(wide), perMinute(wide)
-	}
-	return q.Render(time.Minute), 1
 }
 
 // maxSteps keeps a range query below Prometheus' limit of 11,000 points.
@@ -140,7 +87,11 @@ func (r *Reader) readExpr(ctx context.Context, s *slo.Spec, to budget.Minute, ou
 		return func() { r.takeAbsent(s, st, to, out) }
 	}
 	end := min(to, from+maxSteps-1)
-	got, err := r.evaluateSlots(ctx, s, from, end)
+	var got map[slo.ID]*evaluated
+	err := r.learn(ctx, s, to, &st.pace)
+	if err == nil {
+		got, err = r.evaluateSlots(ctx, s, st.pace.scrape, from, end)
+	}
 	return func() {
 		if err != nil {
 			out.Failures = append(out.Failures, Failure{Bundle: string(id), SLOs: []slo.ID{id}, Err: err})
@@ -221,10 +172,11 @@ type minuteValues struct {
 	bad                float64 // share of the minute
 }
 
-// evaluateSlots asks for every formula over [from, to] and makes slots of the answers.
-func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
+// evaluateSlots asks for every formula over [from, to] and makes slots of the answers. scrape is how
+// far apart the scrapes are; 0 is unknown.
+func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, scrape time.Duration, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
 	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), found: map[slo.ID]*evaluated{}}
-	for _, f := range r.formulas(s) {
+	for _, f := range formulas(s, cmp.Or(scrape, r.opts.Interval)) {
 		sink.formula = f
 		if _, err := r.client.queryRange(ctx, f.query, from.End(), to.End(), time.Minute, sink); err != nil {
 			return nil, err

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -48,17 +47,6 @@ func (f *firstValue) sample(_ int64, v float64) {
 	if !f.done {
 		f.v, f.done = v, true
 	}
-}
-
-// ScrapeInterval returns how far apart the samples of a bare selector were in the ten minutes
-// before at, by the series that has most of them; 0 if there are not two.
-func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Time) (time.Duration, *Error) {
-	const back = 10 * time.Minute
-	p, err := c.Probe(ctx, "max(count_over_time("+selector+"["+model.Duration(back).String()+"]))", at)
-	if err != nil || p.Series == 0 || p.Value < 2 {
-		return 0, err
-	}
-	return (back / time.Duration(p.Value)).Round(time.Second), nil
 }
 
 // MetricType returns what the targets of the server say a metric is: counter, gauge, histogram,

@@ -66,8 +66,8 @@ type Batch struct {
 
 // Options of a [Reader].
 type Options struct {
-	// Interval is the scrape interval assumed for expressions, which do not show theirs. 0 means 30
-	// s.
+	// Interval is the scrape interval assumed for expressions until their samples show theirs. 0
+	// means 30 s.
 	Interval time.Duration
 }
 
@@ -91,7 +91,7 @@ type Reader struct {
 
 // New makes a reader that knows nothing yet.
 func New(c *Client, o Options) *Reader {
-	o.Interval = cmp.Or(o.Interval, 30*time.Second)
+	o.Interval = cmp.Or(o.Interval, usualScrape)
 	return &Reader{
 		client: c, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
 		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{},

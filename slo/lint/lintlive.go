@@ -48,7 +48,7 @@ const slot = time.Minute
 // minutes.
 func lintScrape(s *slo.Spec, interval time.Duration) (out slo.Problems) {
 	if interval > slot {
-		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so some minutes of the ledger hold no sample, and are unknown", slo.ShortDuration(interval)),
+		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so what happens is known up to %[1]s later", slo.ShortDuration(interval)),
 			"scrape at least every minute; every 15s or 30s tells of trouble sooner"))
 	}
 	eachPair(s, func(part string, p slo.Pair) {

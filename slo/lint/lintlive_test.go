@@ -44,7 +44,7 @@ func TestLintOfWhatAServerSaw(t *testing.T) {
 		{
 			"a page's 5 m hold two scrapes of 2 m", `{events: {total: x_total, bad: 'x_total{code="5"}'}}`,
 			lint.Seen{Scrape: 2 * time.Minute},
-			[]string{"short-window: scraped every 2m, so some minutes", "short-window: the short window 5m holds fewer than 4 scrapes (every 2m)|write short: 8m"},
+			[]string{"short-window: scraped every 2m, so what happens is known up to 2m later", "short-window: the short window 5m holds fewer than 4 scrapes (every 2m)|write short: 8m"},
 		},
 		{"a gauge that says so", `{events: {total: jobs, bad: 'jobs{x="1"}'}}`, lint.Seen{Types: types{"jobs": {Name: "gauge"}}}, []string{"gauge-counted: jobs is a gauge", "gauge-counted: jobs is a gauge"}},
 		{"a gauge that is seen to fall", `{events: {total: x_total, bad: jobs}}`, lint.Seen{Types: types{"jobs": {Falls: 0.5}, "x_total": {}}}, []string{"gauge-counted: 50% of the changes of jobs go down"}},
