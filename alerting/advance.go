@@ -340,13 +340,17 @@ func (w *walk) updateDue(m budget.Minute) bool {
 const spentHysteresis = 9
 
 // stepSpent tells once when a share of the budget is crossed. Spending rises only with a bad event,
-// or when the far edge of the window moves on, which it does by whole hours.
+// or when the far edge of the window moves on, which it does by whole hours. While too little is
+// known to say what the budget is, nothing is crossed.
 func (w *walk) stepSpent(m budget.Minute, slot budget.Slot) {
 	levels := w.Spec.Alerts.Spent
 	if len(levels) == 0 || slot.Bad == 0 && (m+1)%60 != 0 && w.SpentSeen {
 		return
 	}
 	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	if !status.Sized {
+		return
+	}
 	reached := highest(levels, func(l int64) bool { return status.SpentAtLeast(l) })
 	switch {
 	case !w.SpentSeen:
@@ -407,6 +411,6 @@ func (w *walk) event(m budget.Minute, o *Open, kind Kind, reason Reason) Event {
 	return Event{
 		At: m, SLO: w.ID, Incident: o.Incident, Kind: kind,
 		Severity: o.loud(), Rule: o.Rule, Reason: reason,
-		Budget: Account{Bad: status.Sum.Bad, Total: status.Sum.Total, Allowed: status.Allowed},
+		Budget: AccountOf(status),
 	}
 }

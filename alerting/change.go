@@ -26,6 +26,8 @@ type Cost struct {
 	// negative.
 	Excess  int64
 	Allowed int64 // by the budget of the first window, as it was at To, in thousandths
+	// Projected marks an Allowed that less than a tenth of the window tells.
+	Projected bool
 	// Known is false where no traffic before or after says what the change did.
 	Known bool
 	// Shared are the keys of other changes so near that nobody can tell which of them it was.
@@ -34,6 +36,11 @@ type Cost struct {
 
 // Spent returns the share of the budget that went.
 func (c Cost) Spent() float64 { return Account{Bad: c.Excess, Allowed: c.Allowed}.Spent() }
+
+// CostText writes the share of the budget that went.
+func (c Cost) CostText() string {
+	return figures.Estimate(figures.Cost(c.Excess, c.Allowed), c.Projected)
+}
 
 // Sentence says what the change cost, and how sure that is.
 func (c Cost) Sentence() string {
@@ -46,9 +53,9 @@ func (c Cost) Sentence() string {
 	case c.Excess == 0:
 		return "No more went wrong after " + what + " than before it."
 	}
-	s := "After " + what + " " + figures.Cost(c.Excess, c.Allowed) + " of the budget went, beyond what went before it"
+	s := "After " + what + " " + c.CostText() + " of the budget went, beyond what went before it"
 	if c.Change.Kind == Experiment {
-		s = "While " + what + " ran, " + figures.Cost(c.Excess, c.Allowed) + " of the budget went"
+		s = "While " + what + " ran, " + c.CostText() + " of the budget went"
 	}
 	if n := len(c.Shared); n > 0 {
 		s += "; " + figures.Plural(n, "other change") + " came so near that nobody can tell them apart"
@@ -115,7 +122,8 @@ func (c *Cost) measure(in Input, from, end time.Time, to budget.Minute) {
 	c.From, c.To = first.Time(), last.Time()
 	c.Before = in.Ledger.Sum(first-budget.Minutes(ChangeWindow), first)
 	c.After = in.Ledger.Sum(first, last)
-	c.Allowed = budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), last).Allowed
+	status := budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), last)
+	c.Allowed, c.Projected = status.Allowed, !status.Sized
 	if c.Change.Kind == Experiment {
 		c.Excess, c.Known = c.After.Bad, c.After.Total > 0
 		return

@@ -58,7 +58,7 @@ func (e Event) reckoned(onset budget.Minute, in Input, through budget.Minute) Ev
 	}
 	status := budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), to)
 	e.Burn = &Burning{Onset: onset, Last: e.At, Bad: sum.Bad, Total: sum.Total, Minute: sum.BadSlots}
-	e.Budget = Account{Bad: status.Sum.Bad, Total: status.Sum.Total, Allowed: status.Allowed}
+	e.Budget = AccountOf(status)
 	return e
 }
 

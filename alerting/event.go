@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -111,6 +112,29 @@ type Account struct {
 	Bad     int64 `json:"bad"`
 	Total   int64 `json:"total"`
 	Allowed int64 `json:"allowed"`
+	// Projected marks an Allowed that less than a tenth of the window tells: what it would be at
+	// the traffic that was seen (see budget.Status).
+	Projected bool `json:"projected,omitempty"`
+}
+
+// AccountOf returns a status as integers.
+func AccountOf(s budget.Status) Account {
+	return Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed, Projected: !s.Sized}
+}
+
+// CostOf writes the share of the budget that something took, in thousandths of events: "24.9 %", or
+// "about 24.9 %" of a budget that is projected.
+func (a Account) CostOf(bad int64) string {
+	return figures.Estimate(figures.Cost(bad, a.Allowed), a.Projected)
+}
+
+// LeftText writes the share of the budget that is left: "62.1 %", or that this is unknown of a
+// budget that is projected.
+func (a Account) LeftText() string {
+	if a.Projected {
+		return figures.Unknown
+	}
+	return figures.Left(a.Bad, a.Allowed)
 }
 
 // Spent returns the share of the budget that is gone, above 1 when it is overspent.

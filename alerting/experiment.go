@@ -52,7 +52,7 @@ func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
 	case running != nil:
 		return refuse("Another experiment runs: "+running.Change.Title+", by "+running.By+".", "Its end, at "+figures.UTC(running.Change.End)+".")
 	case limits.CautionBelow+spend > 10000 || v.Budget.LeftBelow(limits.CautionBelow+spend):
-		return refuse(figures.Left(v.Budget.Sum.Bad, v.Budget.Allowed)+" of the error budget is left: after "+figures.Basis(spend)+
+		return refuse(v.Budget.LeftText()+" of the error budget is left: after "+figures.Basis(spend)+
 			" it would be below "+figures.Basis(limits.CautionBelow)+", the line of caution.", "A smaller experiment, or more budget.")
 	}
 	return v
@@ -137,7 +137,7 @@ func (t *Trial) addBudget(in Input, st State) {
 	}
 	switch {
 	case c.exceeds():
-		t.Reason = string(in.ID) + ": it has spent " + figures.Cost(c.Excess, c.Allowed) + " of the error budget; " + figures.Basis(t.Act.Change.Spend) + " were planned."
+		t.Reason = string(in.ID) + ": it has spent " + c.CostText() + " of the error budget; " + figures.Basis(t.Act.Change.Spend) + " were planned."
 	case st.Burn != nil && st.Burn.Opened >= budget.MinuteOf(t.Act.Change.Start):
 		t.Reason = string(in.ID) + ": an alert fired: " + st.Burn.Incident + "."
 	case st.Aborted == t.Act.Key:

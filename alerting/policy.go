@@ -88,7 +88,8 @@ func (l Limits) next(now Gate, s budget.Status) Gate {
 }
 
 // stepGate remembers the policy's state of the budget and tells when it changes. What it was at the
-// first look is no news.
+// first look is no news. While too little of the window is known for a verdict, the state stays
+// what it was.
 func (w *walk) stepGate(m budget.Minute, slot budget.Slot) {
 	if w.Policy == nil {
 		w.Gate, w.GateSince = "", 0
@@ -98,6 +99,9 @@ func (w *walk) stepGate(m budget.Minute, slot budget.Slot) {
 		return
 	}
 	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	if !judgeable(status) {
+		return
+	}
 	before, after := w.Gate, w.Policy.Of(w.ID.Service()).next(w.Gate, status)
 	if before == after {
 		return
@@ -144,6 +148,9 @@ type Verdict struct {
 // leastCoverage is the share of the window that must be known for a verdict.
 const leastCoverage = 0.5
 
+// judgeable reports whether enough is known of a budget for a verdict on it.
+func judgeable(s budget.Status) bool { return s.Sized && s.Coverage >= leastCoverage }
+
 // Judge returns the policy's verdict on one budget at a time: from the ledger and from the acts
 // that concern it alone, so it stands also while the source of the data is down. Without a policy
 // it is unknown.
@@ -166,9 +173,13 @@ func Assess(in Input, st State) Verdict {
 		v.Reason = "There is no error-budget policy: add policy: to the configuration."
 	case v.AsOf.IsZero():
 		v.Reason = "Nothing is known of this budget yet."
-	case v.Budget.Coverage < leastCoverage:
+	case !judgeable(v.Budget):
 		v.Reason = "Only " + figures.Known(v.Budget.Coverage) + " of the minutes of the window are known."
 		v.Clears = "Data for at least half of the window."
+		if v.Budget.Coverage >= leastCoverage {
+			v.Reason = "The data are too young to tell how large the budget of this " + string(v.Budget.Window.Calendar) + " will be."
+			v.Clears = "Data for at least a tenth of a " + string(v.Budget.Window.Calendar) + "."
+		}
 	default:
 		v.judgeBudget(in, st)
 	}
@@ -197,7 +208,7 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 		v.Since = st.GateSince.Time()
 	}
 	v.Go = v.Gate == GateOpen
-	v.Reason = figures.Left(v.Budget.Sum.Bad, v.Budget.Allowed) + " of the error budget of " + figures.Window(v.Budget.Window) + " is left"
+	v.Reason = v.Budget.LeftText() + " of the error budget of " + figures.Window(v.Budget.Window) + " is left"
 	line, name := limits.CautionBelow, "cautious"
 	if v.Gate == GateFrozen {
 		line, name = limits.FreezeBelow, "a freeze"

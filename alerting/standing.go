@@ -26,7 +26,11 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
 		s := standing(in, Page, r)
 		s.Sure = significanceOf(r.long, in.Spec)
-		if s.Over && in.Spec.Alerts.Significance && !s.Sure.Believed() {
+		switch {
+		case !s.Over:
+		case !r.fires && !st.burns(Page):
+			s.HeldBack = tooLittleSeen
+		case in.Spec.Alerts.Significance && !s.Sure.Believed():
 			s.HeldBack = "too few failures to tell from chance"
 		}
 		all = append(all, s)
@@ -35,8 +39,10 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 		s := standing(in, Ticket, r)
 		switch {
 		case !s.Over:
-		case st.Burn != nil && st.Burn.Severity == Page:
+		case st.burns(Page):
 			s.HeldBack = "a page is open"
+		case !r.fires && !st.burns(Ticket):
+			s.HeldBack = tooLittleSeen
 		case at-budget.Minutes(r.pair.Short) < st.PageEnd:
 			s.HeldBack = "its short window reaches back into a page"
 		}
@@ -49,6 +55,13 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 	}
 	return all
 }
+
+// tooLittleSeen says that the burn is above the threshold in what was seen of the windows, and
+// would not be if the rest had no bad event.
+const tooLittleSeen = "too little of its long window has been seen"
+
+// burns reports whether an incident of that tier is open.
+func (st State) burns(tier Severity) bool { return st.Burn != nil && st.Burn.Severity == tier }
 
 func standing(in Input, sev Severity, r reading) Standing {
 	return Standing{

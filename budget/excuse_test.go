@@ -113,7 +113,7 @@ func drawCorrections(t *rapid.T) []*slo.Correction {
 
 func TestTheNetLedgerSumsLikeAMapOfMinutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := &Ledger{}
+		l := yesterday()
 		naive := &netTwin{twin: twin{slots: map[Minute]Slot{}}, thinned: map[int64]bool{}}
 		for at, n := Minute(rapid.IntRange(0, 200).Draw(t, "first")), 0; n < 4; n++ {
 			for end := at + Minute(rapid.IntRange(1, 250).Draw(t, "run")); at < end; at++ {

@@ -84,10 +84,10 @@ func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, to
 	kept := l.Sum(from, at)
 	// What the window is taken to hold beyond what was seen ([StatusAt]) gives way to what is yet
 	// to come.
-	unseen := float64(expectedTotal(l, w, from, at, kept.Total) - kept.Total)
+	unseen := float64(basisOf(l, w, from, at, kept).total - kept.Total)
 	fading := totalRate
 	if w.Calendar == "" {
-		fading = unseen / max(float64(l.First()-from)/60, 1)
+		fading = unseen / max(float64(l.Begin()-from)/60, 1)
 	}
 	for h := 1; h <= limit; h++ {
 		if w.Calendar == "" {

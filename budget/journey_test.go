@@ -223,7 +223,7 @@ func reversed[T any](in []T) (out []T) {
 func TestBoundsOverHoldTheFigure(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		j := journeyOf(rapid.SampledFrom([]slo.Combine{slo.Weakest, slo.Product}).Draw(t, "combine"), 1, 1)
-		steps := []*Ledger{{}, {}}
+		steps := []*Ledger{yesterday(), yesterday()}
 		for m := Minute(600); m < 600+240; m++ {
 			for _, l := range steps {
 				total := rapid.Int64Range(0, 3000).Draw(t, "total")

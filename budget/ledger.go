@@ -24,7 +24,7 @@ type Ledger struct {
 	fineFirst int64    // hour of fine[0]; no minutes are kept before it
 	fine      [][]byte // packed minutes of an hour, nil where nothing was written
 
-	kept map[int64][]byte // packed minutes of older hours that a correction cuts
+	kept map[int64][]byte // packed minutes of older hours that keep them, see Thin
 
 	end Minute // one past the newest slot written
 
@@ -54,8 +54,8 @@ func (h *hourSum) addTo(s *Sum) {
 type hourSlots [60]Slot
 
 // Put writes the slot of a minute, replacing what was there. Minutes whose hour has been thinned
-// out, or lies before everything that was kept, are refused with false; an hour that a correction
-// cuts still has its minutes. A slot that no minute can hold is written as a failed one.
+// out, or lies before everything that was kept, are refused with false; some hours still have their
+// minutes, see [Ledger.Thin]. A slot that no minute can hold is written as a failed one.
 func (l *Ledger) Put(m Minute, s Slot) bool {
 	s = s.held()
 	h := m.Hour()
@@ -146,10 +146,10 @@ func (l *Ledger) PutHour(h int64, s Sum) bool {
 	for len(l.fine) > 0 && l.fine[0] == nil { // hours in which no minute was written are not kept
 		l.fine, l.fineFirst = l.fine[1:], l.fineFirst+1
 	}
-	if h >= l.fineFirst {
-		if len(l.fine) > 0 {
-			return false
-		}
+	switch {
+	case l.kept[h] != nil, h >= l.fineFirst && len(l.fine) > 0:
+		return false
+	case h >= l.fineFirst:
 		l.fineFirst = h + 1
 	}
 	if n := l.first - h; n > 0 {
@@ -226,18 +226,32 @@ func (l *Ledger) First() Minute { return Minute(l.first * 60) }
 // Fine returns the minute from which on minutes are kept; before it there are only sums of hours.
 func (l *Ledger) Fine() Minute { return Minute(l.fineFirst * 60) }
 
-// Begin returns the oldest minute that was written, to the minute where minutes are kept.
+// Begin returns the first minute with data: what is known, though it may be that there were no
+// events, or counted in part. Minutes that were read and hold nothing, as before the service
+// existed, are none. It is [Ledger.End] if there are no data. Thinning does not change it (see
+// [Ledger.Thin]); of an hour of which only the sum was ever known, it is the beginning.
 func (l *Ledger) Begin() Minute {
-	if l.Empty() || l.fineFirst > l.first || len(l.fine) == 0 {
-		return l.First()
+	h, ok := l.firstData()
+	if !ok {
+		return l.end
 	}
-	slots := unpack(l.fine[0])
-	for i, s := range slots {
-		if s != (Slot{}) {
-			return l.First() + Minute(i)
+	begin, b := Minute(h*60), l.packed(h)
+	for m, s := begin, (Slot{}); len(b) > 0; m++ {
+		if s, b = nextSlot(b); s.State.Counts() {
+			return m
 		}
 	}
-	return l.First()
+	return begin
+}
+
+// firstData returns the first hour with data, and false if there is none.
+func (l *Ledger) firstData() (hour int64, ok bool) {
+	for i := range l.sums {
+		if l.sums[i].known > 0 || l.sums[i].partial > 0 {
+			return l.first + int64(i), true
+		}
+	}
+	return 0, false
 }
 
 // End returns one past the newest slot that was written.
@@ -318,12 +332,20 @@ func (l *Ledger) Each(from, to Minute, f func(Minute, Slot) bool) {
 	}
 }
 
-// Thin forgets the minutes of every hour before the one that contains m, and keeps their sums. An
-// hour that is excused in part keeps its minutes as long as it is.
+// Thin forgets the minutes of every hour before the one that contains m, and keeps their sums.
+//
+// Two kinds of hour keep their minutes. One that is excused in part, as long as it is. And those of
+// the first day with data: a ledger that is younger than its window is asked when its data began,
+// and what an hour cost while it was a few minutes old, and has to answer the same ever after.
 func (l *Ledger) Thin(m Minute) {
-	l.thin(min(m.Hour()-l.fineFirst, int64(len(l.fine))), l.excuses.cuts)
-	maps.DeleteFunc(l.kept, func(h int64, _ []byte) bool { return h < m.Hour() && !l.excuses.cuts(h) })
+	first, _ := l.firstData()
+	keep := func(h int64) bool { return h >= first && h < first+firstHours || l.excuses.cuts(h) }
+	l.thin(min(m.Hour()-l.fineFirst, int64(len(l.fine))), keep)
+	maps.DeleteFunc(l.kept, func(h int64, _ []byte) bool { return h < m.Hour() && !keep(h) })
 }
+
+// firstHours is how many hours from the first one with data on keep their minutes.
+const firstHours = 24
 
 // thin forgets the minutes of the first n hours that have some, but for those to keep.
 func (l *Ledger) thin(n int64, keep func(hour int64) bool) {
@@ -594,7 +616,7 @@ func (l *Ledger) loadThinned(h int64, b []byte, counts int) ([]byte, error) {
 	if err != nil || len(b) < counts || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
 		return nil, errDamaged
 	}
-	l.thin(int64(len(l.fine)), func(int64) bool { return true }) // hours before a thinned one are fine because a correction cuts them
+	l.thin(int64(len(l.fine)), func(int64) bool { return true }) // hours before a thinned one are fine because they were to keep their minutes
 	sum := hourSum{bad: bad, total: total, known: b[0], partial: b[1], unknown: b[2], badSlots: b[3]}
 	if counts > 4 {
 		sum.estimated = min(b[4], sum.known+sum.partial)

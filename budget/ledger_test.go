@@ -39,6 +39,14 @@ func drawSlot(t *rapid.T) Slot {
 	return s
 }
 
+// yesterday is a ledger whose data began more than a day before minute 0, so that nothing written
+// since keeps its minutes for being of its first day.
+func yesterday() *Ledger {
+	l := &Ledger{}
+	l.PutHour(-30, Sum{Known: 60})
+	return l
+}
+
 func TestTheLedgerSumsLikeAMapOfMinutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, naive := &Ledger{}, &twin{slots: map[Minute]Slot{}}
@@ -64,7 +72,7 @@ func TestTheLedgerSumsLikeAMapOfMinutes(t *testing.T) {
 
 func TestThinningChangesNoSumOfWholeHours(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l, thin := &Ledger{}, &Ledger{}
+		l, thin := yesterday(), yesterday()
 		base := Minute(rapid.IntRange(0, 300).Draw(t, "base"))
 		for i := range rapid.IntRange(1, 500).Draw(t, "minutes") {
 			s := drawSlot(t)
@@ -81,7 +89,7 @@ func TestThinningChangesNoSumOfWholeHours(t *testing.T) {
 
 func TestADayOnDiskComesBackAsItWas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := &Ledger{}
+		l := yesterday()
 		base := Minute(rapid.IntRange(0, 3000).Draw(t, "base"))
 		for range rapid.IntRange(1, 80).Draw(t, "puts") {
 			l.Put(base+Minute(rapid.IntRange(0, 4000).Draw(t, "minute")), drawSlot(t))
@@ -176,7 +184,7 @@ func TestEventsFoundLate(t *testing.T) {
 			t.Errorf("%s: %+v, %v, and the hour %+v; want %+v", c.name, got, ok, l.Sum(0, 60), c.want)
 		}
 	}
-	l := &Ledger{}
+	l := yesterday()
 	for m := Minute(60); m < 180; m++ {
 		l.Put(m, Count(0, 7))
 	}
@@ -204,7 +212,7 @@ func TestEventsFoundLate(t *testing.T) {
 }
 
 func TestADamagedDayIsAnErrorAndNeverAPanic(t *testing.T) {
-	l := &Ledger{}
+	l := yesterday()
 	for m := Minute(0); m < 1440; m++ {
 		l.Put(m, Count(int64(m%7), int64(m)*1000))
 	}
@@ -257,9 +265,43 @@ func TestABackfillTowardsThePast(t *testing.T) {
 	if diff := cmp.Diff(want, l.Sum(0, 2000)); diff != "" {
 		t.Fatal(diff)
 	}
+	l.PutHour(-30, Sum{Known: 60})
 	l.Thin(1000)
 	if l.Put(500, Count(9, 99)) {
 		t.Fatal("a thinned minute was written")
+	}
+}
+
+// Law: the first minute with data is the same however the ledger was written, thinned and loaded,
+// and absent minutes before it are none.
+func TestTheBeginningIsTheFirstMinuteWithData(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l, want := &Ledger{}, Minute(0)
+		at := Minute(rapid.IntRange(0, 200).Draw(t, "first"))
+		for range rapid.IntRange(0, 150).Draw(t, "absent") {
+			l.Put(at, Slot{State: rapid.SampledFrom([]State{Absent, Failed}).Draw(t, "state")})
+			at++
+		}
+		want = at
+		state := rapid.SampledFrom([]Slot{Count(1, 2), Count(0, 0), {State: Partial}}).Draw(t, "data")
+		for end := at + Minute(rapid.IntRange(1, 3*1440).Draw(t, "data")); at < end; at++ {
+			l.Put(at, state)
+		}
+		if rapid.Bool().Draw(t, "late") && l.Put(want-1, Count(0, 1)) {
+			want--
+		}
+		for range 3 {
+			if got := l.Begin(); got != want {
+				t.Fatalf("the data begin at %d, want %d", got, want)
+			}
+			l.Thin(Minute(rapid.IntRange(0, int(at)+60).Draw(t, "thin")))
+			l = throughDisk(t, l)
+		}
+	})
+	empty := &Ledger{}
+	empty.Put(100, Slot{State: Absent})
+	if got := empty.Begin(); got != 101 {
+		t.Errorf("a ledger without data begins at %d", got)
 	}
 }
 

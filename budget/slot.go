@@ -56,6 +56,10 @@ const (
 // Known reports whether the slot's events are known, both how many and when.
 func (s State) Known() bool { return s == OK || s == ZeroTraffic }
 
+// Counts reports whether the slot's events are counted, be it that only their sum over a stretch of
+// time is known.
+func (s State) Counts() bool { return s.Known() || s == Partial }
+
 // String returns the state's name as the API shows it.
 func (s State) String() string {
 	switch s {

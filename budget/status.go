@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -15,10 +16,15 @@ type Status struct {
 	From     time.Time // where the window begins
 	Window   slo.Window
 	Sum      Sum
-	Allowed  int64    // bad events the window allows, in thousandths
+	Allowed  int64    // bad events the window allows, in thousandths; an estimate while the ledger is younger than it, see StatusAt
 	SLI      *float64 // share of good events, nil without traffic
 	Spent    float64  // share of the budget that is gone; above 1 when it is overspent
-	Coverage float64  // share of the window's minutes, since the ledger began, and without those that are left out, whose events are known
+	Coverage float64  // share of the window's minutes whose events are known; those that corrections leave out are none of them
+
+	// Sized tells whether a share of the budget may be told and acted upon: at least a tenth of the
+	// minutes that its size rests on are known. Else Allowed and Spent are what the window would
+	// come to if the traffic that was seen were that of all of it, and nobody knows that.
+	Sized bool
 
 	// Gross is the same before corrections, and LeftOut is what each of them left out; both are
 	// empty where none concerns the window.
@@ -33,25 +39,39 @@ func (s Status) Remaining() float64 { return 1 - s.Spent }
 // overspent.
 func (s Status) Left() int64 { return Add(s.Allowed, -s.Sum.Bad) }
 
+// LeftText writes the share of the budget that is left: "62.1 %", or that this is unknown while too
+// little is known of the window ([Status.Sized]).
+func (s Status) LeftText() string {
+	if !s.Sized {
+		return figures.Unknown
+	}
+	return figures.Left(s.Sum.Bad, s.Allowed)
+}
+
+// CostOf writes the share of the budget that something took, in thousandths of events: "24.9 %", or
+// "about 24.9 %" while too little is known of the window ([Status.Sized]).
+func (s Status) CostOf(bad int64) string {
+	return figures.Estimate(figures.Cost(bad, s.Allowed), !s.Sized)
+}
+
 // StatusAt sums up the budget of a window over the minutes before at.
 //
 // The budget is a share of the events of the whole window. Two windows have not seen that many yet:
 // a calendar window that has just begun, and any window while the ledger is younger than it. A
 // share of their first few events would make the first error of the month look like the end of the
 // budget. Such a window is taken to hold as many events as its length holds at the traffic there
-// has been.
+// has been since [Ledger.Begin].
 func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 	from := MinuteOf(w.Start(at.Time()))
 	s := Status{At: at.Time(), From: from.Time(), Window: w, Sum: l.Sum(from, at)}
-	s.Allowed = Share(expectedTotal(l, w, from, at, s.Sum.Total), o.Allowed())
+	basis := basisOf(l, w, from, at, s.Sum)
+	s.Allowed, s.Sized = Share(basis.total, o.Allowed()), basis.known*leastKnown >= basis.minutes
 	if ratio, ok := s.Sum.BadRatio(); ok {
 		good := 1 - ratio
 		s.SLI = &good
 	}
 	s.Spent = spent(s.Sum.Bad, s.Allowed)
-	if n := at - max(from, l.Begin()); n > 0 && !l.Empty() {
-		s.Coverage = float64(s.Sum.Known) / float64(max(n-Minute(s.Sum.Excused), 1))
-	}
+	s.Coverage = s.Sum.Coverage(at - from)
 	if s.LeftOut = l.leftOut(from, at); len(s.LeftOut) > 0 {
 		gross := StatusAt(l.Gross(), o, w, at)
 		s.Gross = &gross
@@ -59,19 +79,43 @@ func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 	return s
 }
 
-func expectedTotal(l *Ledger, w slo.Window, from, at Minute, seen int64) int64 {
-	if w.Calendar == "" {
-		return stretched(l, from, at, seen)
-	}
-	last := MinuteOf(at.Time().Add(-w.Length()).Truncate(time.Hour))
-	return max(seen, stretched(l, last, at, l.Sum(last, at).Total))
+// leastKnown is the part of the minutes, one in so many, of which a budget's size must be known
+// before a share of it is told: a tenth. With less, one busy or quiet hour decides what the whole
+// window is taken to hold.
+const leastKnown = 10
+
+// Coverage returns the share of so many minutes, those that the sum is of, whose events are known.
+// Minutes that corrections leave out are not counted.
+func (s Sum) Coverage(minutes Minute) float64 {
+	return float64(s.Known) / float64(max(minutes-Minute(s.Excused), 1))
 }
 
-// stretched returns the total of [from, at) if the traffic since the ledger began had been there
-// from the start.
+// basis is what the size of a budget rests on.
+type basis struct {
+	total          int64  // events that the window is taken to hold, in thousandths
+	known, minutes Minute // of the stretch that this was learned from
+}
+
+// basisOf returns what the size of the budget of a window rests on, given its sum over [from, at).
+// A rolling window is measured by itself; a calendar window by the time of its length before at,
+// unless it holds more already.
+func basisOf(l *Ledger, w slo.Window, from, at Minute, sum Sum) basis {
+	own := sum.Total
+	if w.Calendar != "" {
+		from = MinuteOf(at.Time().Add(-w.Length()).Truncate(time.Hour))
+		sum = l.Sum(from, at)
+	}
+	return basis{
+		total: max(own, stretched(l, from, at, sum.Total)),
+		known: Minute(sum.Known), minutes: max(at-from-Minute(sum.Excused), 1),
+	}
+}
+
+// stretched returns the total of [from, at) if the traffic since the first minute with data had
+// been there from the start.
 func stretched(l *Ledger, from, at Minute, total int64) int64 {
-	begun := l.First() // to the hour: no figure may depend on whether minutes have been thinned out
-	if l.Empty() || begun <= from || begun >= at {
+	begun := l.Begin()
+	if begun <= from || begun >= at {
 		return total
 	}
 	return Scale(total, int64(at-from), int64(at-begun))

@@ -91,6 +91,71 @@ func TestACalendarWindowIsSizedByTheTrafficBeforeIt(t *testing.T) {
 	}
 }
 
+// A window that is not full yet is sized by the traffic since the first minute with data: neither
+// the hour that it lies in nor absent minutes before it make the budget smaller.
+func TestAYoungLedgerIsSizedFromItsFirstMinuteWithData(t *testing.T) {
+	o, rolling := objective(t, "99.9"), slo.Window{Rolling: 28 * slo.Day}
+	monday := MinuteOf(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	for _, c := range []struct {
+		name     string
+		w        slo.Window
+		begun    Minute // when the data begin
+		age      Minute // for how long they have gone on
+		absent   Minute // minutes that were read in vain before them
+		rate     int64  // events a minute
+		bad      int64  // bad events, in the last minutes
+		spent    float64
+		coverage float64
+		sized    bool
+	}{
+		{"ten minutes of outage in a day of data", rolling, noon, 26 * 60, 0, 1000, 10_000, 10_000. / 40_320, 1560. / 40_320, false},
+		{"the same in a backtest that began to look long before", rolling, noon, 26 * 60, 14 * 1440, 1000, 10_000, 10_000. / 40_320, 1560. / 40_320, false},
+		{"half an hour of half the events", rolling, noon, 26 * 60, 0, 1000, 15_000, 15_000. / 40_320, 1560. / 40_320, false},
+		{"an outage 8 minutes after a beginning at the end of an hour", rolling, noon + 52, 8, 0, 746, 1683, 1683. / (746 * 40.320), 8. / 40_320, false},
+		{"4 minutes after the first sample of a service that was waited for", rolling, noon + 56, 4, 5 * 1440, 1200, 600, 600. / (1200 * 40.320), 4. / 40_320, false},
+		{"an hour", rolling, noon, 60, 0, 1000, 0, 0, 60. / 40_320, false},
+		{"a tenth of the window", rolling, noon - 4032, 4032, 0, 1000, 100, 100. / 40_320, .1, true},
+		{"a minute less than a tenth of it", rolling, noon - 4031, 4031, 0, 1000, 100, 100. / 40_320, 4031. / 40_320, false},
+		{"a calendar week that the data began before", slo.Window{Calendar: "week"}, monday - 3*1440, 4 * 1440, 8 * 1440, 1000, 12_000, 12_000. / 10_080, 1, true},
+		{"a calendar week and data that began with it", slo.Window{Calendar: "week"}, monday, 60, 0, 1000, 1000, 1000. / 10_080, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, at := &Ledger{}, c.begun+c.age
+			for m := c.begun - c.absent; m < c.begun; m++ {
+				l.Put(m, Slot{State: Absent})
+			}
+			for m, left := at-1, c.bad; m >= c.begun; m-- {
+				l.Put(m, Count(min(left, c.rate)*Unit, c.rate*Unit))
+				left -= min(left, c.rate)
+			}
+			for _, thin := range []Minute{0, at} {
+				l.Thin(thin)
+				s := StatusAt(l, o, c.w, at)
+				if math.Abs(s.Spent-c.spent) > 1e-6 || math.Abs(s.Coverage-c.coverage) > 1e-9 || s.Sized != c.sized {
+					t.Errorf("thinned to %d: spent %.4f, coverage %.6f, sized %v; want %.4f, %.6f, %v",
+						thin, s.Spent, s.Coverage, s.Sized, c.spent, c.coverage, c.sized)
+				}
+			}
+		})
+	}
+}
+
+// What was left out is neither known nor unknown.
+func TestCoverageLeavesOutWhatIsExcused(t *testing.T) {
+	l := steady(noon, 1, 10, func(Minute) int64 { return 0 })
+	for m := noon - 60; m < noon; m++ {
+		l.Put(m, Slot{State: Absent})
+	}
+	l.Excuse(NewExcuses([]*slo.Correction{excusesOf(10000, noon-120, noon)}, oneDay))
+	if s := StatusAt(l, objective(t, "99"), oneDay, noon); s.Coverage != 1 {
+		t.Errorf("coverage %v", s.Coverage)
+	}
+	l.Excuse(nil)
+	if s := StatusAt(l, objective(t, "99"), oneDay, noon); s.Coverage != 23./24 {
+		t.Errorf("coverage %v", s.Coverage)
+	}
+}
+
 func TestForecast(t *testing.T) {
 	o, w := objective(t, "99.9"), slo.Window{Rolling: 30 * slo.Day}
 	const rate = 1000 // events a minute

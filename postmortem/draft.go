@@ -118,8 +118,7 @@ func impact(f Facts) Impact {
 
 // account returns the budget of the SLO's own window over the minutes before at.
 func (f Facts) account(at budget.Minute) *alerting.Account {
-	s := budget.StatusAt(f.Ledger, f.Spec.Objective, f.Spec.Window(), at)
-	return &alerting.Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed}
+	return new(alerting.AccountOf(budget.StatusAt(f.Ledger, f.Spec.Objective, f.Spec.Window(), at)))
 }
 
 // minutes counts the minutes of [from, to) for which so is true.
@@ -181,7 +180,7 @@ func summary(d Document) string {
 		figures.Share(d.Impact.Bad, d.Impact.Total) + "; the objective of " + o.Percent() + " % allows " +
 		figures.Decimal(float64(o.Allowed())/(slo.Billion/100)) + " %), counted to " + figures.UTC(i.Last.Time()) + "."
 	if d.Impact.After != nil && d.Impact.After.Allowed > 0 {
-		s += " That is " + figures.Cost(d.Impact.Bad, d.Impact.After.Allowed) + " of the budget of its window (" + figures.Window(d.Facts.Spec.Window()) + ")."
+		s += " That is " + d.Impact.After.CostOf(d.Impact.Bad) + " of the budget of its window (" + figures.Window(d.Facts.Spec.Window()) + ")."
 	}
 	return s + " It was detected after " + figures.Duration(i.TimeToDetect()) + "."
 }

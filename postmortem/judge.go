@@ -5,6 +5,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -52,8 +53,8 @@ type Verdict struct {
 	Allowed  int64 // bad events that four weeks allow, in thousandths
 	Limit    int64 // in basis points
 	// Scaled is true when the ledger is younger than four weeks and Allowed was scaled up from what
-	// it has seen.
-	Scaled bool
+	// it has seen, and Projected when that is less than a tenth of them.
+	Scaled, Projected bool
 }
 
 // Required applies the policy: whether an incident with so many bad events took more than the
@@ -84,7 +85,9 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 		return v
 	}
 	v.Bad = i.Claim().Spent(l)
-	v.Allowed, v.Scaled = FourWeekAllowed(l, o, end(i))
+	four := fourWeeksBefore(l, o, end(i))
+	v.Allowed, v.Projected = four.Allowed, !four.Sized
+	v.Scaled = budget.MinuteOf(four.From) < l.Begin()
 	v.Required, v.Reason = Required(v.Bad, v.Allowed, limit)
 	if told, _ := Required(i.Bad(), v.Allowed, limit); v.Required && !i.Open && !told {
 		v.Reason = CrossedLate
@@ -95,19 +98,27 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 // end returns one past the minute of the newest event.
 func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
 
+// CostText writes which share of a four-week budget the incident took.
+func (v Verdict) CostText() string {
+	return figures.Estimate(figures.Cost(v.Bad, v.Allowed), v.Projected)
+}
+
 // FourWeekAllowed returns how many bad events an objective allows in the four weeks before at, in
-// thousandths. It is scaled if the ledger does not reach back that far (see budget.StatusAt): a
-// day-old ledger holds a day's budget, and any incident would look enormous beside it.
+// thousandths, sized as any budget is (see budget.StatusAt).
+func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) int64 {
+	return fourWeeksBefore(l, o, at).Allowed
+}
+
+// fourWeeksBefore returns the budget of the four weeks before at.
 //
 // It is that of the whole hour before at: minutes are thinned out after some days, and the verdict
-// must not change then.
-func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) (allowed int64, scaled bool) {
-	if hour := floor(at, 60); hour > l.First() {
+// must not change then. On the first day of a ledger, when an hour is much of what there is, it is
+// that of the minute: those minutes are kept (see budget.Ledger.Thin).
+func fourWeeksBefore(l *budget.Ledger, o slo.Objective, at budget.Minute) budget.Status {
+	if hour := floor(at, 60); hour >= l.Begin()+budget.Minutes(slo.Day) {
 		at = hour
 	}
-	status := budget.StatusAt(l, o, fourWeeks, at)
-	from := budget.MinuteOf(status.From)
-	return status.Allowed, !l.Empty() && l.First() > from && l.First() < at
+	return budget.StatusAt(l, o, fourWeeks, at)
 }
 
 // NextReview returns the day until which a draft should be reviewed: five working days after the

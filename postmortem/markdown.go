@@ -147,7 +147,7 @@ func (d Document) policy() string {
 	}
 	s := "The error-budget policy " + word + " a postmortem: " + v.Reason.Text()
 	if v.Allowed > 0 && v.Bad > 0 {
-		s += " (" + figures.Events(v.Bad) + " bad events, " + figures.Cost(v.Bad, v.Allowed) + " of the " +
+		s += " (" + figures.Events(v.Bad) + " bad events, " + v.CostText() + " of the " +
 			figures.Events(v.Allowed) + " that four weeks allow; the limit is " + figures.Basis(v.Limit) + ")"
 	}
 	return s + "."
@@ -186,10 +186,10 @@ func (d Document) impact(b *strings.Builder) {
 		{"Minutes with bad events", figures.Count(im.BadMinutes)},
 	}
 	if im.After != nil {
-		rows = append(rows, []string{"Share of the budget (" + figures.Window(d.Facts.Spec.Window()) + ")", figures.Cost(im.Bad, im.After.Allowed)})
+		rows = append(rows, []string{"Share of the budget (" + figures.Window(d.Facts.Spec.Window()) + ")", im.After.CostOf(im.Bad)})
 	}
 	if d.Verdict.Bad > 0 {
-		rows = append(rows, []string{"Share of a four-week budget", figures.Cost(d.Verdict.Bad, d.Verdict.Allowed)})
+		rows = append(rows, []string{"Share of a four-week budget", d.Verdict.CostText()})
 	}
 	from, to := d.Facts.span()
 	rows = append(rows, []string{"Budget left at the onset, " + figures.UTC(from.Time()), left(im.Before)},
@@ -199,9 +199,10 @@ func (d Document) impact(b *strings.Builder) {
 		"\n*What did it mean for users: who could not do what? Was anything lost, such as money, data or trust? Who outside must be told?*\n")
 }
 
-// left returns the budget that an account leaves: "62.1 % (621 of 1,000 events)".
+// left returns the budget that an account leaves: "62.1 % (621 of 1,000 events)". It is unknown where
+// too little of the window is.
 func left(a *alerting.Account) string {
-	if a == nil {
+	if a == nil || a.Projected {
 		return figures.Unknown
 	}
 	return figures.Left(a.Bad, a.Allowed) + " (" + figures.Events(a.Allowed-a.Bad) + " of " + figures.Events(a.Allowed) + " events)"

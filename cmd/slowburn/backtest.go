@@ -194,7 +194,7 @@ func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, fro
 			}
 			cost := figures.Unknown
 			if i.Last.Burn != nil {
-				cost = figures.Cost(i.Bad(), i.Last.Budget.Allowed)
+				cost = i.Last.Budget.CostOf(i.Bad())
 			}
 			t.row(figures.UTC(i.Detected), end, string(i.Severity), string(i.SLO), figures.Duration(i.TimeToDetect()), figures.Duration(i.Duration()), cost)
 		}

@@ -87,7 +87,7 @@ func dearest(c api.Change) string {
 			worst = cost
 		}
 	}
-	return spentOf(worst.Excess, worst.Allowed)
+	return spentOf(worst.Excess, worst.Allowed, worst.Projected)
 }
 
 type changeUndoCmd struct {

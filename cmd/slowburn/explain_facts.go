@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
@@ -14,10 +15,14 @@ func (x *explanation) tell(w io.Writer, by string) error {
 	fmt.Fprintf(w, "%s, %s %% over %s\n", x.ID, figures.Decimal(x.Objective), x.Window)
 	allowed := figures.Unknown
 	if x.Allowed != nil {
-		allowed = eventsOf(*x.Allowed)
+		allowed = figures.Estimate(eventsOf(*x.Allowed), x.Projected)
 	}
 	fmt.Fprintf(w, "From %s to %s: %s bad of %s events, %s of the budget of %s.\n\n",
-		figures.UTC(x.From), figures.UTC(x.To), eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed), allowed)
+		figures.UTC(x.From), figures.UTC(x.To), eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed, x.Projected), allowed)
+	if x.Projected {
+		fmt.Fprintf(w, "Only %s of the %s minutes of the window are known. Its budget is estimated from the traffic in them.\n\n",
+			figures.Count(x.Data.Known), figures.Count(x.Data.Minutes))
+	}
 	x.tellCorrections(w)
 	if err := errors.Join(x.tellBuckets(w, by), x.tellIncidents(w)); err != nil {
 		return err
@@ -36,6 +41,11 @@ func (x *explanation) tell(w io.Writer, by string) error {
 	return x.tellAlerts(w)
 }
 
+// unread reports whether nothing was read of a bucket.
+func unread(b api.SpentBucket) bool {
+	return b.Known == 0 && b.Unknown == 0 && b.Excused == 0 && b.Total == 0
+}
+
 // tellCorrections says what the figures leave out, and what they would be with it.
 func (x *explanation) tellCorrections(w io.Writer) {
 	if x.GrossBad == nil {
@@ -48,8 +58,8 @@ func (x *explanation) tellCorrections(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// tellBuckets shows every day, but of the hours only those that have something to tell: a bad
-// event, or a minute that is not known or left out.
+// tellBuckets shows every day since the ledger began, but of the hours only those that have
+// something to tell: a bad event, or a minute that is not known or left out.
 func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	columns := []string{strings.ToUpper(by), "BAD", "TOTAL", "BUDGET", "KNOWN MINUTES"}
 	if x.GrossBad != nil {
@@ -57,16 +67,23 @@ func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	}
 	t := newTable(w, columns...)
 	hidden, leftOut := 0, 0.0
-	for _, b := range x.Buckets {
+	buckets := x.Buckets
+	for len(buckets) > 0 && unread(buckets[0]) {
+		buckets = buckets[1:]
+	}
+	for _, b := range buckets {
 		if by == "hour" && b.Bad == 0 && b.Known == b.Minutes {
 			hidden++
 			continue
 		}
-		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, eventsOf(b.Bad), eventsOf(b.Total), spentOf(&b.Bad, x.Allowed), fmt.Sprintf("%d of %d", b.Known, b.Minutes))...)
+		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, eventsOf(b.Bad), eventsOf(b.Total), spentOf(&b.Bad, x.Allowed, x.Projected), fmt.Sprintf("%d of %d", b.Known, b.Minutes))...)
 		leftOut += b.LeftOut
 	}
-	t.row(x.corrected(x.Data.Excused, leftOut, "sum", eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))...)
+	t.row(x.corrected(x.Data.Excused, leftOut, "sum", eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed, x.Projected), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))...)
 	err := t.flush()
+	if n := len(x.Buckets) - len(buckets); n > 0 {
+		fmt.Fprintf(w, "Nothing was read of the %s before.\n", figures.Plural(n, by))
+	}
 	switch {
 	case hidden == 1:
 		fmt.Fprintln(w, "1 quiet hour is left out.")
@@ -91,10 +108,10 @@ func (x *explanation) tellIncidents(w io.Writer) error {
 	fmt.Fprintln(w)
 	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "BAD", "BUDGET")
 	for _, i := range x.Incidents {
-		t.row(i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), eventsOf(i.Bad), spentOf(&i.Bad, x.Allowed))
+		t.row(i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), eventsOf(i.Bad), spentOf(&i.Bad, x.Allowed, x.Projected))
 	}
-	t.row("unattributed", "", "", "", eventsOf(x.Unattributed.Bad), spentOf(&x.Unattributed.Bad, x.Allowed))
-	t.row("sum", "", "", "", eventsOf(x.Bad), spentOf(&x.Bad, x.Allowed))
+	t.row("unattributed", "", "", "", eventsOf(x.Unattributed.Bad), spentOf(&x.Unattributed.Bad, x.Allowed, x.Projected))
+	t.row("sum", "", "", "", eventsOf(x.Bad), spentOf(&x.Bad, x.Allowed, x.Projected))
 	return t.flush()
 }
 

@@ -232,7 +232,7 @@ func (c *incidentsListCmd) Run(e *env) error {
 			if i.Open {
 				state = "open"
 			}
-			t.row(i.ID, i.Severity, state, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
+			t.row(i.ID, i.Severity, state, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed, i.Projected))
 		}
 		return t.flush()
 	})
@@ -248,7 +248,7 @@ func (c *incidentsShowCmd) Run(e *env) error {
 	var i api.IncidentDetail
 	return c.show(e, "incidents/"+url.PathEscape(c.ID), nil, &i, func() error {
 		fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
-			i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed))
+			i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed, i.Projected))
 		if i.Title != "" {
 			fmt.Fprintf(e.out, "declared: %s\n", i.Title)
 		}

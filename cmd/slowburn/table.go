@@ -45,12 +45,12 @@ func windowOf(text string) string {
 	return text
 }
 
-// spentOf writes the share of a budget that bad events took.
-func spentOf(bad, allowed *float64) string {
+// spentOf writes the share of a budget that bad events took, and whether that budget is an estimate.
+func spentOf(bad, allowed *float64, estimated bool) string {
 	if bad == nil || allowed == nil {
 		return figures.Unknown
 	}
-	return figures.Cost(thousandths(*bad), thousandths(*allowed))
+	return figures.Estimate(figures.Cost(thousandths(*bad), thousandths(*allowed)), estimated)
 }
 
 // leftOf writes the share of a budget that an account leaves.

@@ -57,8 +57,11 @@ type ChangeCost struct {
 	Excess  *float64  `json:"excess"`  // bad events; null if it is not known, as the next two
 	Allowed *float64  `json:"allowed"` // bad events that the budget allowed then
 	Spent   *float64  `json:"spent"`   // share of the budget
-	Shared  []string  `json:"shared"`  // keys of other changes so near that nobody can tell which of them it was
-	Text    string    `json:"text"`    // in words
+	// Projected is present where less than a tenth of the window was known: allowed is what the
+	// window would allow at the traffic that was seen.
+	Projected bool     `json:"projected,omitempty"`
+	Shared    []string `json:"shared"` // keys of other changes so near that nobody can tell which of them it was
+	Text      string   `json:"text"`   // in words
 }
 
 // Experiment is how an experiment stands.
@@ -94,7 +97,8 @@ type OldDelivery struct {
 func CostOf(c alerting.Cost) ChangeCost {
 	return ChangeCost{
 		SLO: string(c.SLO), From: c.From.UTC(), To: c.To.UTC(), Excess: IfKnown(Events(c.Excess), c.Known), Allowed: IfKnown(Events(c.Allowed), c.Known), Spent: IfKnown(c.Spent(), c.Known),
-		Shared: append([]string{}, c.Shared...), Text: c.Sentence(),
+		Projected: c.Projected,
+		Shared:    append([]string{}, c.Shared...), Text: c.Sentence(),
 	}
 }
 

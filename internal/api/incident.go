@@ -34,12 +34,15 @@ type Incident struct {
 
 	// What it took, in events since the onset. It is null where data are missing, and for a service
 	// as a whole.
-	Bad      *float64 `json:"bad"`
-	Total    *float64 `json:"total"`
-	Allowed  *float64 `json:"allowed"`  // bad events that the whole budget allowed at its newest event
-	Cost     *float64 `json:"cost"`     // bad ÷ allowed: the share of the whole budget
-	PeakBurn *float64 `json:"peakBurn"` // over the firing pair's short window
-	Burn     *Firing  `json:"burn"`     // null where no pair of windows fired
+	Bad     *float64 `json:"bad"`
+	Total   *float64 `json:"total"`
+	Allowed *float64 `json:"allowed"` // bad events that the whole budget allowed at its newest event
+	Cost    *float64 `json:"cost"`    // bad ÷ allowed: the share of the whole budget
+	// Projected is present where less than a tenth of the window was known: allowed is what the
+	// window would allow at the traffic that was seen.
+	Projected bool     `json:"projected,omitempty"`
+	PeakBurn  *float64 `json:"peakBurn"` // over the firing pair's short window
+	Burn      *Firing  `json:"burn"`     // null where no pair of windows fired
 
 	// Thread is the incident in whose thread this one is told, because they burn together; "" is
 	// its own.
@@ -125,7 +128,7 @@ func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 	}
 	if b := i.Last.Burn; b != nil {
 		out.Bad, out.Total, out.Allowed = new(Events(b.Bad)), new(Events(b.Total)), new(Events(i.Last.Budget.Allowed))
-		out.Cost = new(i.Cost())
+		out.Cost, out.Projected = new(i.Cost()), i.Last.Budget.Projected
 	}
 	if spec != nil {
 		out.PeakBurn, out.Burn = IfKnown(i.PeakBurn(spec.Objective)), firing(i.Last, spec)

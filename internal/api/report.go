@@ -67,8 +67,7 @@ type ReportSLO struct {
 	From     time.Time `json:"from"`     // where the window begins
 	To       time.Time `json:"to"`       // the end of the period
 	Before   *float64  `json:"remainingBefore"`
-	// Coverage is the share of the window's minutes whose events are known, also of those before
-	// the ledger began.
+	// Coverage is the same as budget.coverage.
 	Coverage *float64       `json:"coverage"`
 	Outlook  ReportOutlook  `json:"outlook"`
 	Period   Span           `json:"period"`
@@ -119,9 +118,10 @@ type WorstWindow struct {
 type Burner struct {
 	ID           string   `json:"id"`
 	Bad          float64  `json:"bad"`
-	Attributed   float64  `json:"attributed"`   // in incidents
-	Unattributed float64  `json:"unattributed"` // errors that no alert spoke of
-	Spent        *float64 `json:"spent"`        // of the whole window's budget
+	Attributed   float64  `json:"attributed"`          // in incidents
+	Unattributed float64  `json:"unattributed"`        // errors that no alert spoke of
+	Spent        *float64 `json:"spent"`               // of the whole window's budget
+	Projected    bool     `json:"projected,omitempty"` // the budget is what it would be at the traffic that was seen, as less than a tenth of the window is known
 	Incidents    int      `json:"incidents"`
 	Query        string   `json:"query"`
 }
@@ -252,7 +252,7 @@ func ReportDataOf(r report.Report) ReportData {
 	for _, b := range r.Burners {
 		out.Burners = append(out.Burners, Burner{
 			ID: string(b.ID), Bad: Events(b.Bad), Attributed: Events(b.Attributed), Unattributed: Events(b.Unattributed),
-			Spent: ratio(b.Bad, b.Allowed), Incidents: b.Incidents, Query: b.Query,
+			Spent: ratio(b.Bad, b.Allowed), Projected: b.Projected, Incidents: b.Incidents, Query: b.Query,
 		})
 	}
 	for _, i := range r.Incidents {
@@ -282,7 +282,7 @@ func ReportDataOf(r report.Report) ReportData {
 func reportSLO(r report.Row) ReportSLO {
 	out := ReportSLO{
 		Promise: PromiseOf(r.ID, r.Spec), WindowBudget: reportWindow(r.Budget, r.Verdict), Standing: string(r.Verdict),
-		From: r.Budget.From, To: r.Budget.At, Coverage: ratio(int64(r.InWindow.Known), int64(r.InWindow.Minutes)),
+		From: r.Budget.From, To: r.Budget.At, Coverage: new(r.Budget.Coverage),
 		Outlook: ReportOutlook(r.Outlook), Query: r.Query,
 		Period: Span{
 			Minutes: r.InPeriod.Minutes, Known: r.InPeriod.Known, Partial: r.InPeriod.Partial, Unknown: r.InPeriod.Unknown,

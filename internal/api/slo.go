@@ -87,15 +87,18 @@ type Account struct {
 	Allowed   *float64 `json:"allowed"`   // bad events that the window allows
 	Bad       *float64 `json:"bad"`       // bad events that there were
 	Total     *float64 `json:"total"`     // events that there were
-	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null without traffic
+	Spent     *float64 `json:"spent"`     // share of the budget that is gone, above 1 when overspent; null without traffic, or if projected
 	Remaining *float64 `json:"remaining"` // 1 − spent, negative when overspent
+	// Projected is present where less than a tenth of the window is known: allowed is what the
+	// window would allow at the traffic that was seen.
+	Projected bool `json:"projected,omitempty"`
 }
 
 // Budget is the account of a window with what it rests on, and what will become of it.
 type Budget struct {
 	Account
-	// Coverage is the share of the window's minutes, since the ledger began, whose events are
-	// known.
+	// Coverage is the share of the window's minutes whose events are known, without those that
+	// corrections leave out.
 	Coverage float64 `json:"coverage"`
 	// Gross is the account before corrections, and Corrections is what each of them left out; both
 	// are absent where none concerns the window.
@@ -216,8 +219,9 @@ func accountOf(st budget.Status) Account {
 	var a Account
 	if st.Sum.Seen() > 0 {
 		a.Allowed, a.Bad, a.Total = new(Events(st.Allowed)), new(Events(st.Sum.Bad)), new(Events(st.Sum.Total))
+		a.Projected = !st.Sized
 	}
-	if st.Sum.Total > 0 {
+	if st.Sum.Total > 0 && st.Sized {
 		a.Spent, a.Remaining = new(st.Spent), new(st.Remaining())
 	}
 	return a

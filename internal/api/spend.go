@@ -20,7 +20,10 @@ type Spend struct {
 	Allowed   *float64  `json:"allowed"` // bad events that the window allows; null before anything is known
 	Bad       float64   `json:"bad"`
 	Total     float64   `json:"total"`
-	Spent     *float64  `json:"spent"` // share of the budget
+	Spent     *float64  `json:"spent"` // share of the budget; null if projected
+	// Projected is present where less than a tenth of the window is known: allowed is what the
+	// window would allow at the traffic that was seen, and the shares are of that.
+	Projected bool `json:"projected,omitempty"`
 	// GrossBad and GrossTotal are the events with those that corrections leave out; absent without
 	// corrections.
 	GrossBad    *float64     `json:"grossBad,omitempty"`
@@ -82,7 +85,10 @@ func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, 
 	w := WindowOf(st)
 	out := Spend{
 		Window: w.Window, From: st.From, To: st.At, Allowed: w.Budget.Allowed, Bad: Events(st.Sum.Bad), Total: Events(st.Sum.Total),
-		Spent: ratio(st.Sum.Bad, st.Allowed), Corrections: w.Budget.Corrections, Buckets: []SpentBucket{}, Incidents: []SpentIncident{},
+		Projected: w.Budget.Projected, Corrections: w.Budget.Corrections, Buckets: []SpentBucket{}, Incidents: []SpentIncident{},
+	}
+	if !out.Projected {
+		out.Spent = ratio(st.Sum.Bad, st.Allowed)
 	}
 	if g := w.Budget.Gross; g != nil {
 		out.GrossBad, out.GrossTotal = g.Bad, g.Total

@@ -73,7 +73,7 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 	if v := w.Required; v != nil {
 		r.Required = v.Reason.Text()
 		if v.Allowed > 0 {
-			r.Required += ", " + figures.Cost(v.Bad, v.Allowed) + " of what four weeks allow"
+			r.Required += ", " + v.CostText() + " of what four weeks allow"
 		}
 	}
 	for _, a := range w.Overdue {

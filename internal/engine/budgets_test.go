@@ -72,6 +72,7 @@ func TestWhatIsFoundLate(t *testing.T) {
 	if c := a.counted; c.Bad != 3*budget.Unit || c.Total != 35*budget.Unit {
 		t.Errorf("the counters of the metrics are %+v: they must never fall", c)
 	}
+	a.ledger.PutHour(-30, budget.Sum{Known: 60}) // the first day of a ledger keeps its minutes
 	a.ledger.Thin(660)
 	got = b.turn(a, prom.Reading{Late: []prom.Amendment{{At: 601, Bad: budget.Unit, Total: budget.Unit}}}, incidents.Book{}).turn
 	if len(got.Slots) > 0 || len(got.Hours) != 1 || got.Hours[0].Hour != 10 || got.Hours[0].Sum != a.ledger.Sum(600, 660) || got.Hours[0].Sum.Bad != 3*budget.Unit {

@@ -156,7 +156,7 @@ func TestFiguresOfADraftAreThoseOfTheSamples(t *testing.T) {
 		}
 		spentBefore, _ := r.sum(began, onset)
 		spentAfter, _ := r.sum(began, to)
-		fourWeeks := r.allowed(began, to.Truncate(time.Hour))
+		fourWeeks := r.allowed(began, to)
 		told, _ := i.PeakBurn(d.Facts.Spec.Objective)
 		same(t, map[string][2]any{
 			"detected": {d.Times.Detected, detected}, "ended": {d.Times.Ended, ended},
@@ -168,7 +168,7 @@ func TestFiguresOfADraftAreThoseOfTheSamples(t *testing.T) {
 			"required":        {d.Verdict.Required, bad*budget.Unit*5 > fourWeeks},
 			"peak":            {fmt.Sprintf("%.6f", told), fmt.Sprintf("%.6f", peak)},
 			"of all, written": {strings.Contains(d.Summary, figures.Events(bad*budget.Unit)+" of "+figures.Events(total*budget.Unit)+" events were bad ("+figures.Share(bad, total)), true},
-			"of the budget":   {strings.Contains(d.Summary, figures.Cost(bad*budget.Unit, r.allowed(began, to))+" of the budget"), true},
+			"of the budget":   {strings.Contains(d.Summary, "about "+figures.Cost(bad*budget.Unit, r.allowed(began, to))+" of the budget"), true},
 		})
 		for _, k := range d.Profile {
 			if b, n := r.sum(k.From, k.To); k.Known() && k.Sum.Known == k.Minutes && (k.Sum.Bad != b*budget.Unit || k.Sum.Total != n*budget.Unit) {
@@ -181,7 +181,7 @@ func TestFiguresOfADraftAreThoseOfTheSamples(t *testing.T) {
 
 func accountOf(r raw, began, at time.Time, spent int64) alerting.Account {
 	_, total := r.sum(began, at)
-	return alerting.Account{Bad: spent * budget.Unit, Total: total * budget.Unit, Allowed: r.allowed(began, at)}
+	return alerting.Account{Bad: spent * budget.Unit, Total: total * budget.Unit, Allowed: r.allowed(began, at), Projected: true}
 }
 
 // checkQueries asks Prometheus what the draft says one may ask it. It extrapolates, so it is near
@@ -253,7 +253,7 @@ func TestFiguresOfAReportAreThoseOfTheSamples(t *testing.T) {
 			"its time to detect":      {i.TimeToDetectSeconds, i.Detected.Sub(i.Onset).Seconds()},
 			"its time to resolve":     {i.TimeToResolveSeconds, i.Ended.Sub(i.Onset).Seconds()},
 			"its share of the budget": {round(i.BudgetSpent), round(float64(bad*budget.Unit) / float64(r.allowed(began, i.Resolved)))},
-			"its share of four weeks": {round(i.FourWeekBudgetSpent), round(float64(bad*budget.Unit) / float64(r.allowed(began, i.Resolved.Truncate(time.Hour))))},
+			"its share of four weeks": {round(i.FourWeekBudgetSpent), round(float64(bad*budget.Unit) / float64(r.allowed(began, i.Resolved)))},
 		})
 	}
 	same(t, map[string][2]any{
@@ -273,7 +273,7 @@ func TestFiguresOfAReportAreThoseOfTheSamples(t *testing.T) {
 	for _, x := range row.WorstWindows[:2] {
 		length, _ := time.ParseDuration(x.Length)
 		worst := 1.0
-		for m := began; !m.Add(length).After(row.To); m = m.Add(length.Truncate(time.Hour) + map[bool]time.Duration{true: time.Minute}[length < time.Hour]) {
+		for m := began.Truncate(time.Hour); !m.Add(length).After(row.To); m = m.Add(length.Truncate(time.Hour) + map[bool]time.Duration{true: time.Minute}[length < time.Hour]) {
 			if b, n := r.sum(m, m.Add(length)); n > 0 { // of what was an hour or more, whole hours are known for long
 				worst = min(worst, float64(n-b)/float64(n))
 			}
@@ -291,8 +291,8 @@ func TestFiguresOfAReportAreThoseOfTheSamples(t *testing.T) {
 
 func round(f float64) string { return fmt.Sprintf("%.9f", f) }
 
-// began is the hour in which the ledger begins.
+// began is the first minute that the ledger has data of.
 func (w *world) began() (at time.Time) {
-	w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) { at = l.First().Time() })
+	w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) { at = l.Begin().Time() })
 	return at
 }

@@ -252,7 +252,7 @@ func (s *Snapshot) BurnDown(id slo.ID, from, to time.Time, step time.Duration) (
 	var all []budget.Status
 	s.readOne(b, func(l *budget.Ledger) {
 		for m := budget.MinuteOf(from); m <= min(budget.MinuteOf(to), b.state.Through); m += n {
-			if m > l.First() {
+			if m > l.Begin() {
 				all = append(all, budget.StatusAt(l, b.Spec.Objective, b.Spec.Window(), m))
 			}
 		}

@@ -147,11 +147,14 @@ func TestAPermitEndsByItself(t *testing.T) {
 	}
 	w.mustDo(alerting.Act{Key: "e", Kind: alerting.Exempt, By: "Ada", Service: "shop", Text: "Launch", Until: w.now().Add(5 * time.Minute)})
 	seen := w.engine.Snapshot()
-	var got []alerting.Gate
+	var got []string
 	for _, later := range []time.Duration{0, 6 * time.Minute, time.Hour} {
-		got = append(got, seen.Verdicts("shop", "availability", w.now().Add(later))[0].Gate)
+		v := seen.Verdicts("shop", "availability", w.now().Add(later))[0]
+		got = append(got, string(v.Gate)+": "+v.Clears)
 	}
-	if !slices.Equal(got, []alerting.Gate{alerting.GateExempt, alerting.GateOpen, alerting.GateUnknown}) {
+	if want := []string{
+		"exempt: Data for at least half of the window.", "unknown: Data for at least half of the window.", "unknown: Data that are newer than 15 min.",
+	}; !slices.Equal(got, want) {
 		t.Errorf("the gate is %v", got)
 	}
 }

@@ -64,6 +64,15 @@ func Cost(bad, allowed int64) string {
 	return up(bad, allowed, 1)
 }
 
+// Estimate marks a figure that is estimated: "about 24.9 %". Nothing stays nothing, and what is
+// unknown stays unknown.
+func Estimate(figure string, estimated bool) string {
+	if !estimated || figure == "0 %" || figure == Unknown {
+		return figure
+	}
+	return "about " + figure
+}
+
 // Share writes a part of a whole of which more is worse, such as bad events of all events: rounded
 // up, with two digits that count. "43 %", "3.1 %", "0.023 %". A little is not nothing: "<0.000001
 // %".

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -113,8 +112,8 @@ func (f Facts) Description() string {
 	for _, t := range append(f.Lead(), f.Elsewhere()...) {
 		lines = append(lines, t.String())
 	}
-	if f.Status.Sum.Total > 0 {
-		lines = append(lines, figures.Left(f.Status.Sum.Bad, f.Status.Allowed)+" of the budget is left.")
+	if f.Status.Sum.Total > 0 && f.Status.Sized {
+		lines = append(lines, f.Status.LeftText()+" of the budget is left.")
 	}
 	if f.Instead != "" {
 		lines = append(lines, "This goes out here because "+f.Instead+" could not be told.")

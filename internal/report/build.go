@@ -242,7 +242,7 @@ func (b *builder) row(s Subject) {
 	now, before := budget.StatusAt(s.Ledger, o, w, b.to), budget.StatusAt(s.Ledger, o, w, b.from)
 	window := span(s.Ledger, budget.MinuteOf(now.From), b.to)
 	row := Row{
-		ID: s.ID, Spec: s.Spec, Budget: now, Verdict: judge(now, window, o), Before: before, BeforeKnown: before.Allowed > 0 && before.Sum.Seen() > 0,
+		ID: s.ID, Spec: s.Spec, Budget: now, Verdict: judge(now, window, o), Before: before, BeforeKnown: before.Allowed > 0 && before.Sized,
 		Outlook: outlook(s, w, b.to), InPeriod: span(s.Ledger, b.from, b.to), InWindow: window,
 		Query: query(s, now.From, b.To), Worst: b.worst(s.Ledger),
 	}
@@ -262,7 +262,7 @@ func judge(s budget.Status, known Span, o slo.Objective) Verdict {
 		return NoData
 	case s.Sum.Total == 0 && known.Known*100 >= known.Minutes*enoughKnown:
 		return NoTraffic
-	case s.Sum.Total == 0:
+	case s.Sum.Total == 0, !s.Sized:
 		return NoData
 	case s.Allowed < enoughBad && !(over && alerting.Significant(s.Sum, o).Believed()):
 		return LowTraffic

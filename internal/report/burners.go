@@ -17,6 +17,7 @@ type Burner struct {
 	To           time.Time
 	Bad          int64 // bad events in the period, in thousandths
 	Allowed      int64 // of the whole window, at the end of the period
+	Projected    bool  // Allowed is what it would be at the traffic that was seen, as less than a tenth of the window is known
 	Attributed   int64 // of them, in incidents
 	Unattributed int64 // the rest: errors that no alert spoke of
 	Incidents    int
@@ -49,7 +50,8 @@ func (i Incident) Missing() bool { return i.Verdict.Required && i.Review == "" }
 func (b *builder) attribute(s Subject) {
 	bad := s.Ledger.Sum(b.from, b.to).Bad
 	burner := Burner{ID: s.ID, From: b.From, To: b.To, Bad: bad, Query: query(s, b.From, b.To)}
-	burner.Allowed = budget.StatusAt(s.Ledger, s.Spec.Objective, s.Spec.Window(), b.to).Allowed
+	status := budget.StatusAt(s.Ledger, s.Spec.Objective, s.Spec.Window(), b.to)
+	burner.Allowed, burner.Projected = status.Allowed, !status.Sized
 	incidents, attribution := alerting.Attribution(s.Ledger, s.Incidents)
 	shares, rest := attribution.In(b.from, b.to)
 	burner.Unattributed = rest

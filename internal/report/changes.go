@@ -50,7 +50,7 @@ func (r Report) changeText(limit int) string {
 		if c.Excess == 0 {
 			continue
 		}
-		share := figures.Cost(c.Excess, c.Allowed)
+		share := c.CostText()
 		if len(c.Shared) > 0 {
 			share += " (with " + figures.Plural(len(c.Shared), "other change") + ")"
 		}

@@ -54,7 +54,7 @@ func (b *builder) decide() {
 	for _, i := range b.Incidents {
 		if i.Missing() {
 			all = append(all, Decision{Postmortem, i.SLO, "the incident of " + figures.In(i.Onset, b.zone) + " took " +
-				figures.Cost(i.Verdict.Bad, i.Verdict.Allowed) + " of a four-week budget: who writes its postmortem, and what is its P0 item?"})
+				i.Verdict.CostText() + " of a four-week budget: who writes its postmortem, and what is its P0 item?"})
 		}
 	}
 	if b.Load.Heavy > 0 {
@@ -81,7 +81,7 @@ func (b *builder) aboutBudget(r Row) []Decision {
 	case !r.Verdict.Judged():
 		return nil
 	case compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, tooTightTimes, 1) >= 0:
-		return one(TooTight, "its budget is spent ", figures.Cost(r.Budget.Sum.Bad, r.Budget.Allowed), ": promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(),
+		return one(TooTight, "its budget is spent ", r.Budget.CostOf(r.Budget.Sum.Bad), ": promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(),
 			". Freeze and repair, or promise what users need and the service can keep?")
 	case r.Budget.LeftBelow(policy.FreezeBelow):
 		return one(Freeze, "over budget, ", r.Left(), " left. Release nothing but repairs until it is back?")

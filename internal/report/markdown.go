@@ -105,7 +105,7 @@ func (r Report) budgetText(limit int) string {
 		for _, o := range w.Others {
 			rows = append(rows, []string{
 				"", "", figures.SLI(o.Budget.Sum.Bad, o.Budget.Sum.Total, w.Spec.Objective), w.objective(), figures.Window(o.Budget.Window),
-				figures.Left(o.Budget.Sum.Bad, o.Budget.Allowed), figures.Unknown, figures.Unknown, o.Verdict.Text(),
+				o.Budget.LeftText(), figures.Unknown, figures.Unknown, o.Verdict.Text(),
 			})
 		}
 	}
@@ -145,7 +145,7 @@ func (r Report) burnerText(limit int) string {
 	var rows [][]string
 	for _, b := range r.Burners {
 		rows = append(rows, []string{
-			markdown.Code(string(b.ID)), figures.Events(b.Bad), figures.Cost(b.Bad, b.Allowed),
+			markdown.Code(string(b.ID)), figures.Events(b.Bad), figures.Estimate(figures.Cost(b.Bad, b.Allowed), b.Projected),
 			figures.Events(b.Attributed) + " (" + figures.Known(float64(b.Attributed)/float64(b.Bad)) + ")",
 			figures.Events(b.Unattributed) + " (" + figures.Share(b.Unattributed, b.Bad) + ")", strconv.Itoa(b.Incidents),
 		})
@@ -189,8 +189,8 @@ func (i Incident) cells(zone *time.Location) []string {
 		}
 		if i.Verdict.Bad > 0 || i.Last.Budget.Allowed > 0 { // else it was declared, and what it took is not known
 			cost = []string{
-				figures.Events(i.InPeriod), figures.Cost(i.Verdict.Bad, i.Last.Budget.Allowed),
-				figures.Cost(i.Verdict.Bad, i.Verdict.Allowed),
+				figures.Events(i.InPeriod), i.Last.Budget.CostOf(i.Verdict.Bad),
+				i.Verdict.CostText(),
 			}
 		}
 	}
@@ -261,8 +261,8 @@ func (r Report) correctionsText(limit int) string {
 		for i, o := range w.Budget.LeftOut {
 			id, net, gross := "", "", ""
 			if i == 0 {
-				id, net = markdown.Code(string(w.ID)), figures.Cost(w.Budget.Sum.Bad, w.Budget.Allowed)
-				gross = figures.Cost(w.Budget.Gross.Sum.Bad, w.Budget.Gross.Allowed)
+				id, net = markdown.Code(string(w.ID)), w.Budget.CostOf(w.Budget.Sum.Bad)
+				gross = w.Budget.Gross.CostOf(w.Budget.Gross.Sum.Bad)
 			}
 			text := o.Text()
 			if end := o.Correction.Expires; !end.IsZero() && !end.After(r.To) {

@@ -22,7 +22,7 @@ func (r Row) Left() string {
 	if r.Verdict == NoData || r.Verdict == NoTraffic {
 		return figures.Unknown
 	}
-	return figures.Left(r.Budget.Sum.Bad, r.Budget.Allowed)
+	return r.Budget.LeftText()
 }
 
 // Change returns how many points of the budget left came or went since the period's beginning:

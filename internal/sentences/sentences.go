@@ -233,8 +233,8 @@ func (f Facts) bad(b alerting.Burning) string {
 // forecast says when the budget is gone. It is empty if that is not known, or has been said.
 func (f Facts) forecast() Text {
 	switch o := f.Outlook; {
-	case o.Gone && f.Event.Rule == alerting.RuleSpent:
-		return nil // the message says nothing else
+	case o.Gone && (f.Event.Rule == alerting.RuleSpent || !f.Status.Sized):
+		return nil // the message says nothing else, or nobody knows
 	case o.Gone:
 		return say("The error budget is spent.")
 	case o.Lasts:
@@ -378,12 +378,15 @@ func (f Facts) Spending() Text {
 	}
 }
 
-// Left returns the share of the budget that is left, and what that means. It is "" without traffic.
+// Left returns the share of the budget that is left, and what that means. It is "" without traffic, and
+// unknown while too little of the window is.
 func (f Facts) Left() string {
 	left := f.Status.Left()
 	switch {
 	case f.Status.Sum.Total == 0:
 		return ""
+	case !f.Status.Sized:
+		return f.left() + ": only " + figures.Known(f.Status.Coverage) + " of the window is known"
 	case left < 0:
 		return f.left() + ": overspent by " + Counted(-left, f.Spec.SLI.Kind)
 	case left == 0:
@@ -408,8 +411,10 @@ func (f Facts) fast() string {
 
 func (f Facts) outlook() string {
 	switch o := f.Outlook; {
-	case o.Gone || f.Status.Spent >= 1:
+	case f.Status.Sized && (o.Gone || f.Status.Spent >= 1):
 		return "the budget is spent"
+	case !f.Status.Sized && (o.Gone || o.Lasts || !o.Known):
+		return "too little is known yet to say what is left of it"
 	case o.Lasts || !o.Known:
 		return f.left() + " of it is left"
 	default:
@@ -417,11 +422,11 @@ func (f Facts) outlook() string {
 	}
 }
 
-func (f Facts) spent() string { return figures.Cost(f.Status.Sum.Bad, f.Status.Allowed) }
+func (f Facts) spent() string { return f.Status.CostOf(f.Status.Sum.Bad) }
 
-func (f Facts) left() string { return figures.Left(f.Status.Sum.Bad, f.Status.Allowed) }
+func (f Facts) left() string { return f.Status.LeftText() }
 
-func cost(i alerting.Incident) string { return figures.Cost(i.Bad(), i.Last.Budget.Allowed) }
+func cost(i alerting.Incident) string { return i.Last.Budget.CostOf(i.Bad()) }
 
 func unit(k slo.Kind, many bool) string {
 	if many {

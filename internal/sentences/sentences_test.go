@@ -23,7 +23,7 @@ func TestPredicates(t *testing.T) {
 		f := sentences.Facts{
 			Spec:   &slo.Spec{Service: "shop", Name: "pay", Objective: objective, Windows: []slo.Window{{Rolling: 28 * slo.Day}}},
 			Event:  alerting.Event{SLO: "shop/pay", At: at, Kind: alerting.Opened, Severity: alerting.Page, Rule: alerting.RulePage},
-			Status: budget.Status{Sum: budget.Sum{Bad: 7504 * unit, Total: 1e7 * unit}, Allowed: 10_000 * unit, Spent: 0.7504},
+			Status: budget.Status{Sum: budget.Sum{Bad: 7504 * unit, Total: 1e7 * unit}, Allowed: 10_000 * unit, Spent: 0.7504, Sized: true},
 		}
 		f.Incident = alerting.Incident{ID: "i", Open: true, Severity: alerting.Page, Rule: alerting.RulePage, Onset: onset, Detected: onset.Add(5 * time.Minute), Last: f.Event}
 		change(&f)
@@ -51,6 +51,18 @@ func TestPredicates(t *testing.T) {
 		"an overspent budget has none left when its freeze ends": {func(f *sentences.Facts) {
 			f.Event.Rule, f.Event.Reason, f.Status.Sum.Bad = alerting.RulePolicy, alerting.PolicyThawed, 10_001*unit
 		}, "may be released again; none of its error budget is left"},
+		"of a budget of which too little is known no share is told": {
+			func(f *sentences.Facts) { f.Status.Sized = false }, "burns its error budget too fast; too little is known yet to say what is left of it",
+		},
+		"nor that it is spent": {
+			func(f *sentences.Facts) { f.Status.Sized, f.Status.Spent, f.Outlook.Gone = false, 2, true },
+			"burns its error budget too fast; too little is known yet to say what is left of it",
+		},
+		"what an incident took of it is about so much": {func(f *sentences.Facts) {
+			f.Incident.Open, f.Incident.Ended = false, onset.Add(9*time.Minute)
+			f.Incident.Last.Burn = &alerting.Burning{Bad: 3561 * unit}
+			f.Incident.Last.Budget = alerting.Account{Allowed: 10_000 * unit, Projected: true}
+		}, "burned for 9 min and took about 35.7 % of its error budget"},
 		"missing data": {func(f *sentences.Facts) { f.Event.Rule = alerting.RuleNoData }, "has had no data for 11 min; nothing can be said about it"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -134,6 +134,9 @@ func soFar(e alerting.Event) string {
 	if e.Burn == nil {
 		return "no account"
 	}
-	return figures.Events(e.Burn.Bad) + " of " + figures.Events(e.Burn.Total) + " events bad since the onset, " +
-		figures.Left(e.Budget.Bad, e.Budget.Allowed) + " of the budget left"
+	s := figures.Events(e.Burn.Bad) + " of " + figures.Events(e.Burn.Total) + " events bad since the onset"
+	if e.Budget.Projected {
+		return s
+	}
+	return s + ", " + e.Budget.LeftText() + " of the budget left"
 }

@@ -109,12 +109,11 @@ func entryAt(id slo.ID, n int) outbox.Entry {
 // slots is what a ledger says, minute by minute and hour by hour, without its own layout.
 func slots(l *budget.Ledger) map[string]any {
 	m := map[string]any{}
-	l.Each(l.First(), l.End(), func(at budget.Minute, s budget.Slot) bool {
-		if s != (budget.Slot{}) {
+	for at := l.First(); at < l.End(); at++ {
+		if s := l.At(at); s != (budget.Slot{}) {
 			m[at.Time().Format(time.RFC3339)] = s
 		}
-		return true
-	})
+	}
 	for h := l.First(); h < l.End(); h += 60 {
 		if sum := l.Sum(h, h+60); sum != (budget.Sum{}) {
 			m[h.Time().Format("hour 2006-01-02T15")] = sum

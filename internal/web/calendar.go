@@ -16,9 +16,9 @@ import (
 
 // calendar shows day by day where the budget went: in incidents, or without anybody being told.
 type calendar struct {
-	Days    []day // oldest first
-	Allowed int64 // of the first window, in thousandths
-	Window  string
+	Days   []day         // oldest first
+	Budget budget.Status // of the first window
+	Window string
 	slo.Objective
 }
 
@@ -35,7 +35,7 @@ const calendarDays = 35
 // calendar sums up the days of the first window.
 func (s *site) calendar(b engine.Budget, incidents []alerting.Incident) calendar {
 	st := b.Windows[0]
-	c := calendar{Allowed: st.Allowed, Window: figures.Window(st.Window), Objective: b.Spec.Objective}
+	c := calendar{Budget: st, Window: figures.Window(st.Window), Objective: b.Spec.Objective}
 	from := later(later(st.From, b.AsOf.Add(-(calendarDays-1)*slo.Day)), b.Since).Truncate(slo.Day)
 	s.Source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
 		_, attribution := alerting.Attribution(l, incidents)
@@ -51,7 +51,7 @@ func (s *site) calendar(b engine.Budget, incidents []alerting.Incident) calendar
 }
 
 // spent returns a share of the budget.
-func (c calendar) spent(bad int64) string { return figures.Cost(bad, c.Allowed) }
+func (c calendar) spent(bad int64) string { return c.Budget.CostOf(bad) }
 
 // Words say what the calendar shows.
 func (c calendar) Words() string {

@@ -45,7 +45,7 @@ func costOf(i alerting.Incident) string {
 	if i.Last.Burn == nil {
 		return figures.Unknown
 	}
-	return figures.Cost(i.Bad(), i.Last.Budget.Allowed)
+	return i.Last.Budget.CostOf(i.Bad())
 }
 
 // earlierIncidents is how many incidents of the same budget a page lists.

@@ -188,7 +188,7 @@ func costWords(c engine.Change) (spent string, sentence markup) {
 	}
 	worst := slices.MaxFunc(c.Costs, func(a, b alerting.Cost) int { return cmp.Compare(a.Spent(), b.Spent()) })
 	if worst.Known {
-		spent = figures.Cost(worst.Excess, worst.Allowed)
+		spent = worst.CostText()
 	}
 	return spent, text(string(worst.SLO) + ": " + worst.Sentence())
 }

@@ -43,7 +43,7 @@ var (
 	descBad = prometheus.NewDesc("slowburn_slo_bad_events_total",
 		"Bad events, from the beginning of the ledger at the start of this process. Minutes that become known late are not added.", sloLabels, nil)
 	descRemaining = prometheus.NewDesc("slowburn_slo_error_budget_remaining_ratio",
-		"Share of the error budget of the first window that is left; negative when it is overspent, absent without traffic.", sloLabels, nil)
+		"Share of the error budget of the first window that is left; negative when it is overspent, absent without traffic and while less than a tenth of the window is known.", sloLabels, nil)
 	descBurn = prometheus.NewDesc("slowburn_slo_burn_rate",
 		"How many times faster than sustainable the budget burned over the window; absent without traffic.", append(sloLabels[:3:3], "window"), nil)
 	descFiring = prometheus.NewDesc("slowburn_slo_alert_firing",
@@ -70,7 +70,7 @@ func (c sloCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descObjective, b.Spec.Objective.Ratio())
 		ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, api.Events(b.Counted.Total), labels...)
 		ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, api.Events(b.Counted.Bad), labels...)
-		if b.Windows[0].Sum.Total > 0 {
+		if b.Windows[0].Sum.Total > 0 && b.Windows[0].Sized {
 			gauge(descRemaining, b.Windows[0].Remaining())
 		}
 		for _, w := range b.Burns {

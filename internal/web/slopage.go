@@ -109,7 +109,7 @@ func sloFacts(rw row, b engine.Budget) []fact {
 	st := b.Windows[0]
 	bad := unknown("nothing read yet")
 	if st.Sum.Seen() > 0 {
-		bad = figure{figures.Events(st.Sum.Bad), "of " + figures.Events(st.Allowed) + " allowed in " + figures.Window(st.Window)}
+		bad = figure{figures.Events(st.Sum.Bad), "of " + figures.Estimate(figures.Events(st.Allowed), !st.Sized) + " allowed in " + figures.Window(st.Window)}
 	}
 	return []fact{
 		{"Objective", figure{rw.Objective, "in " + figures.Window(st.Window)}},
@@ -165,7 +165,7 @@ func (s *site) sloParts(b engine.Budget, power bool) []part {
 func windowCells(name string, st budget.Status, o slo.Objective) []markup {
 	events := []markup{figures.Unknown, figures.Unknown, figures.Unknown}
 	if st.Sum.Seen() > 0 {
-		events = []markup{text(figures.Events(st.Sum.Total)), text(figures.Events(st.Sum.Bad)), text(figures.Events(st.Allowed))}
+		events = []markup{text(figures.Events(st.Sum.Total)), text(figures.Events(st.Sum.Bad)), text(figures.Estimate(figures.Events(st.Allowed), !st.Sized))}
 	}
 	cells := append([]markup{text(name), stamp(st.From)}, events...)
 	sli, left := windowFigures(st, o)
@@ -203,7 +203,7 @@ func (s *site) worstPart(b engine.Budget) part {
 				searched = figures.Duration(time.Duration(w.Searched)*time.Minute) + ", for which minutes are kept"
 			}
 			p.Table.add(text(figures.Duration(length)), stamp(w.From.Time()), text(sliOf(w.Sum, b.Spec.Objective)), text(figures.Events(w.Sum.Bad)), text(figures.Events(w.Sum.Total)),
-				text(figures.Cost(w.Sum.Bad, st.Allowed)), text(searched))
+				text(st.CostOf(w.Sum.Bad)), text(searched))
 		}
 	})
 	return p
@@ -319,7 +319,7 @@ func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span tim
 	}
 	l, known := line{Key: "a", Name: "budget left"}, []budget.Status(nil)
 	for _, st := range left {
-		p := point{st.At, 100 * st.Remaining(), st.Sum.Total > 0 && seen[st.At.Unix()]}
+		p := point{st.At, 100 * st.Remaining(), st.Sum.Total > 0 && st.Sized && seen[st.At.Unix()]}
 		if l.Points = append(l.Points, p); p.Known {
 			known = append(known, st)
 		}
@@ -340,7 +340,7 @@ func downWords(known []budget.Status, gaps bool) string {
 		return "Nothing is known yet."
 	}
 	left := func(st budget.Status) string {
-		return figures.Left(st.Sum.Bad, st.Allowed) + " on " + figures.UTC(st.At)
+		return st.LeftText() + " on " + figures.UTC(st.At)
 	}
 	s := "From " + left(known[0]) + " to " + left(known[len(known)-1]) + "."
 	if gaps {

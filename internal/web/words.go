@@ -32,7 +32,11 @@ func windowFigures(st budget.Status, o slo.Objective) (sli, left figure) {
 	case st.Sum.Total == 0:
 		return unknown("no events in " + window), unknown("no events in " + window)
 	}
-	return figure{sliOf(st.Sum, o), "in " + window}, figure{figures.Left(st.Sum.Bad, st.Allowed), "of " + window}
+	sli = figure{sliOf(st.Sum, o), "in " + window}
+	if !st.Sized {
+		return sli, unknown("only " + figures.Known(st.Coverage) + " of " + window + " is known")
+	}
+	return sli, figure{st.LeftText(), "of " + window}
 }
 
 // forecast says when the budget will be gone.
@@ -82,11 +86,11 @@ func gradeOf(b *engine.Budget) grade {
 		return grades[0]
 	case noData || b.Data == budget.Absent.String() || b.Data == budget.Failed.String():
 		return grades[1]
-	case st.Left() < 0:
+	case st.Sized && st.Left() < 0:
 		return grades[2]
 	case isOpen(b, alerting.Ticket):
 		return grades[3]
-	case st.Sum.Total == 0:
+	case st.Sum.Total == 0 || !st.Sized:
 		return grades[5]
 	case st.LeftBelow(lowBelow):
 		return grades[4]

@@ -53,7 +53,7 @@ const ID slo.ID = `checkout/availability{route="/pay?<b>&\"x\""}`
 // [Noon].
 func Ledger() *budget.Ledger {
 	ledger, start := &budget.Ledger{}, budget.MinuteOf(Noon)
-	for m := start - 2000; m < start+60; m++ {
+	for m := start - 28*1440; m < start+60; m++ {
 		bad := int64(0)
 		if m >= start && m < start+20 {
 			bad = 20

@@ -145,7 +145,7 @@ func (s Standing) urgency() int {
 	switch {
 	case s.Data != budget.OK.String() && s.Data != budget.ZeroTraffic.String():
 		return urgencyUnknown
-	case highest == urgencyNone && s.Status.Spent >= 1:
+	case highest == urgencyNone && s.Status.Sized && s.Status.Spent >= 1:
 		return urgencySpent
 	}
 	return highest
@@ -158,10 +158,12 @@ func (s Standing) line() string {
 	switch left := s.Status.Left(); {
 	case s.Status.Sum.Total == 0:
 		parts = append(parts, "no traffic in the window")
+	case !s.Status.Sized:
+		parts = append(parts, "only "+figures.Known(s.Status.Coverage)+" of the window is known")
 	case left < 0:
 		parts = append(parts, "overspent by "+sentences.Counted(-left, s.Spec.SLI.Kind))
 	default:
-		parts = append(parts, figures.Left(s.Status.Sum.Bad, s.Status.Allowed)+" of the budget left")
+		parts = append(parts, s.Status.LeftText()+" of the budget left")
 	}
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
 		parts = append(parts, "gone in "+figures.Duration(o.In))

@@ -73,7 +73,7 @@ func (o *office) Open() []alerting.Incident {
 func (o *office) Standings() []Standing {
 	spec := &slo.Spec{}
 	return []Standing{
-		{ID: "checkout/availability", Spec: spec, Data: "ok", Status: budget.Status{Sum: budget.Sum{Bad: 5, Total: 1000}, Allowed: 10, Spent: 0.5}, Open: o.Open()[:1]},
+		{ID: "checkout/availability", Spec: spec, Data: "ok", Status: budget.Status{Sum: budget.Sum{Bad: 5, Total: 1000}, Allowed: 10, Spent: 0.5, Sized: true}, Open: o.Open()[:1]},
 		{ID: "web/<!channel>", Spec: spec, Data: "absent"},
 	}
 }

@@ -84,7 +84,7 @@ func randomFacts(r *rand.Rand, o slo.Objective) message {
 			Tier:  text(r), Slack: slo.SlackRoute{Mention: mentions("<!subteam^S0123>")},
 		},
 		Event: e, Incident: incident,
-		Status:  budget.Status{Sum: sum(), Allowed: figure(r), SLI: &sli, Spent: []float64{0, 0.5, 1, 1e9, math.Inf(1), math.NaN()}[r.IntN(6)]},
+		Status:  budget.Status{Sum: sum(), Allowed: figure(r), SLI: &sli, Sized: r.IntN(2) == 0, Spent: []float64{0, 0.5, 1, 1e9, math.Inf(1), math.NaN()}[r.IntN(6)]},
 		Outlook: budget.Outlook{Known: r.IntN(2) == 0, Gone: r.IntN(3) == 0, In: time.Duration(figure(r)), Early: time.Hour, Late: 2 * time.Hour},
 		Over:    r.IntN(3) == 0,
 	}
