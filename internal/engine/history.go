@@ -179,7 +179,13 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 		e.Log.Info("history is complete", "slos", len(f.work.Specs()), "days", int(progress.Done/(24*60)))
 	}
 	e.backfills.advance(f, progress, done)
-	e.publishOnly(slices.Collect(maps.Keys(batch.Readings))...)
+	var touched []slo.ID // also where there was nothing: how much is read has changed
+	for _, spec := range f.work.Specs() {
+		for _, a := range e.budgets.bySLO[spec.ID()] {
+			touched = append(touched, a.id)
+		}
+	}
+	e.publishOnly(touched...)
 	return len(e.backfills.fills) > 0, err
 }
 

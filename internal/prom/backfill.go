@@ -13,13 +13,17 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// A backfill reads the history of SLOs that were seen for the first time: newest day first, so that
-// alerts and budgets become useful early, and inside a day forwards, so that counters can be
-// followed. It is a thing apart from live reading, which begins at once.
+// A backfill reads the history of SLOs that were seen for the first time, the newest first, so that
+// alerts and budgets become useful early. It is a thing apart from live reading, which begins at
+// once.
 //
-// Every day starts with an hour of lead, in which positions are taken. What was away for that whole
-// hour and then returns in the day looks new; a hole that spans the boundary of two days is not
-// bridged. Those are the two ways in which history is less exact than what is read live.
+// The minutes that alerts look at are read raw, a day at a time and inside it forwards, so that
+// counters can be followed. Before them only hours are kept; hours.go tells how they are had without
+// all of the samples, five days at a time.
+//
+// Every day starts with an hour of lead, every piece of hours with six, in which positions are
+// taken. What was away for all of that and then returns looks new; a hole that spans the boundary is
+// not bridged. Those are the two ways in which history is less exact than what is read live.
 
 // Plan says which history is wanted. From ≤ Fine ≤ To; all are rounded to whole hours outwards, but
 // for To.
@@ -45,13 +49,11 @@ type Backfill struct {
 	day     *day // begun and not finished
 }
 
-// day is the stretch that is being read forwards.
+// day is the stretch that is being read forwards, to the minute.
 type day struct {
 	from, to, at budget.Minute
 	states       []*state
-	scrapes      []time.Duration           // of the evaluated SLOs: how far apart they are
-	dense        []bool                    // read as hourly increases, for raw samples would be too many
-	hours        map[slo.ID]*budget.Ledger // minutes of a day of which only hours are kept
+	scrapes      []time.Duration // of the evaluated SLOs: how far apart they are
 }
 
 const (
@@ -59,9 +61,6 @@ const (
 	backfillDay    = 24 * 60
 	backfillLead   = 60
 	backfillPiece  = 60
-	// denseSamples is above how many samples a minute hours are taken from Prometheus' own
-	// increase.
-	denseSamples = 2_000
 )
 
 // Backfill begins to read the history of some SLOs. Nothing is asked before [Backfill.Next].
@@ -123,13 +122,17 @@ func (b *Backfill) Progress() Progress {
 	return p
 }
 
-// Next reads the next piece, at most an hour of history per query. The batch's marks are kept with
-// its slots, as in a live read; there is nothing to commit. After a failure nothing has moved, and
-// Next may be called again later.
+// Next reads the next piece: an hour of minutes, or up to five days of hours. The batch's marks are
+// kept with its slots, as in a live read; there is nothing to commit. After a failure nothing has
+// moved, and Next may be called again later.
 func (b *Backfill) Next(ctx context.Context) *Batch {
 	before := b.r.client.Usage()
 	out := &Batch{Readings: map[slo.ID]Reading{}, Marks: map[string][]byte{}}
-	if !b.Done() {
+	switch {
+	case b.Done():
+	case b.day == nil && b.pos <= b.plan.Fine:
+		b.advanceHours(ctx, out)
+	default:
 		b.advance(ctx, out)
 	}
 	after := b.r.client.Usage()
@@ -137,6 +140,7 @@ func (b *Backfill) Next(ctx context.Context) *Batch {
 	return out
 }
 
+// advance reads the next hour of minutes.
 func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	if b.day == nil && !b.begin(ctx, out) {
 		return
@@ -148,37 +152,129 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	evaluated := make([]map[slo.ID]*evaluated, len(b.exprs))
 	errs := make([]*Error, len(b.bundles)+len(b.exprs))
 	b.r.each(len(errs), func(i int) {
-		switch {
-		case i >= len(b.bundles):
+		if i >= len(b.bundles) {
 			evaluated[i-len(b.bundles)], errs[i] = b.r.evaluateSlots(ctx, b.exprs[i-len(b.bundles)], d.scrapes[i-len(b.bundles)], d.at, end-1)
-		case d.dense[i]:
-			next[i] = d.states[i]
-		default:
-			next[i], got[i] = d.states[i].clone(), &collected{b: b.bundles[i]}
-			errs[i] = b.r.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, got[i])
-			if errs[i] == nil && end == d.to {
-				newStepper(next[i], b.bundles[i].reg.info, got[i], nil).conclude(end - 1)
-			}
+			return
+		}
+		next[i], got[i] = d.states[i].clone(), &collected{b: b.bundles[i]}
+		errs[i] = b.r.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, got[i])
+		if errs[i] == nil && end == d.to {
+			newStepper(next[i], b.bundles[i].reg.info, got[i], nil).conclude(end - 1)
 		}
 	})
-	if b.failed(errs, out) || !b.takeDense(ctx, end, out) {
+	if b.failed(errs, out) {
 		return
 	}
 	d.states = next
 	for _, c := range got {
-		if c != nil {
-			c.into(out.Readings)
-		}
+		c.into(out.Readings)
 	}
 	for i, ev := range evaluated {
 		maps.Copy(out.Readings, readingsOf(b.exprs[i], ev, d.at, end-1, d.at-1))
 	}
+	for _, r := range out.Readings {
+		for i := range r.Slots {
+			r.Slots[i].Slot.Backfilled = true
+		}
+	}
 	d.at = end
-	b.fold(out)
 	if d.at == d.to {
 		b.pos, b.day = d.from, nil
 	}
 	out.Marks[b.name] = b.mark()
+}
+
+// advanceHours reads the next piece of hours.
+func (b *Backfill) advanceHours(ctx context.Context, out *Batch) {
+	b.sort(ctx, out)
+	from, to := max(b.plan.From, b.pos-coarsePiece*60), b.pos
+	got := make([]map[slo.ID][]budget.HourAt, len(b.bundles)+len(b.exprs))
+	errs := make([]*Error, len(got))
+	b.r.each(len(got), func(i int) {
+		switch {
+		case i >= len(b.bundles):
+			got[i], errs[i] = b.evaluatedHours(ctx, b.exprs[i-len(b.bundles)], from, to)
+		case b.bundles[i].countable():
+			got[i], errs[i] = b.countedHours(ctx, b.bundles[i], from, to)
+		default:
+			got[i], errs[i] = b.gaugedHours(ctx, b.bundles[i], from, to)
+		}
+	})
+	if b.failed(errs, out) {
+		return
+	}
+	for _, hours := range got {
+		for id, list := range hours {
+			out.Readings[id] = Reading{Hours: list}
+		}
+	}
+	b.pos = from
+	out.Marks[b.name] = b.mark()
+}
+
+// countedHours reads hours of counters; as estimates where the server does not let them be counted.
+func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+	hours, err := b.r.readHours(ctx, bu, from, to, b.plan.To)
+	if err != nil && (err.Kind == Refused || err.Kind == BadAnswer || err.Kind == TooLarge) {
+		return b.r.estimateHours(ctx, bu, from, to)
+	}
+	return hours, err
+}
+
+// gaugedHours reads hours of uptime gauges, every sample of them, for a gauge tells nothing of the
+// time between.
+func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+	s := bu.adopt(nil, from-1)
+	s.pos = from - backfillLead - 1
+	got := &collected{b: bu}
+	if err := b.r.cover(ctx, bu, s, from-backfillLead-1, to-1, got); err != nil {
+		return nil, err
+	}
+	newStepper(s, bu.reg.info, got, nil).conclude(to - 1)
+	readings := map[slo.ID]Reading{}
+	got.into(readings)
+	return hoursOfSlots(readings, nil), nil
+}
+
+// evaluatedHours reads hours of an expression, minute by minute, a day at a time or less.
+func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+	var hours map[slo.ID][]budget.HourAt
+	scrapes, err := b.r.client.ScrapesOf(ctx, s, to.Time())
+	if err != nil {
+		return nil, err
+	}
+	piece := budget.Minute(backfillDay)
+	for from < to {
+		end := min(from+piece, to)
+		ev, err := b.r.evaluateSlots(ctx, s, scrapes, from, end-1)
+		if err != nil && (err.Kind == TooLarge || err.Kind == Timeout) && piece > 60 {
+			piece = max(piece/2/60*60, 60)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		hours = hoursOfSlots(readingsOf(s, ev, from, end-1, from-1), hours)
+		from = end
+	}
+	return hours, nil
+}
+
+// hoursOfSlots sums the slots of readings by the hour and adds them to what there is.
+func hoursOfSlots(readings map[slo.ID]Reading, hours map[slo.ID][]budget.HourAt) map[slo.ID][]budget.HourAt {
+	if hours == nil {
+		hours = map[slo.ID][]budget.HourAt{}
+	}
+	for id, r := range readings {
+		var l budget.Ledger
+		for _, s := range r.Slots {
+			l.Put(s.At, s.Slot)
+		}
+		for m := l.First(); m < l.End(); m += 60 {
+			hours[id] = append(hours[id], budget.HourAt{Hour: m.Hour(), Sum: l.Sum(m, m+60)})
+		}
+	}
+	return hours
 }
 
 func (b *Backfill) failed(errs []*Error, out *Batch) bool {
@@ -199,13 +295,10 @@ func (b *Backfill) failed(errs []*Error, out *Batch) bool {
 // begin takes positions an hour before the next day.
 func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 	b.sort(ctx, out)
-	d := &day{to: b.pos, hours: map[slo.ID]*budget.Ledger{}}
-	d.from = max(b.plan.From, (b.pos-1)-(b.pos-1)%backfillDay)
-	if d.from < b.plan.Fine && b.pos > b.plan.Fine {
-		d.from = b.plan.Fine // a day is either minutes or hours
-	}
+	d := &day{to: b.pos}
+	d.from = max(b.plan.From, b.plan.Fine, (b.pos-1)-(b.pos-1)%backfillDay)
 	d.at = d.from
-	d.states, d.dense = make([]*state, len(b.bundles)), make([]bool, len(b.bundles))
+	d.states = make([]*state, len(b.bundles))
 	d.scrapes = make([]time.Duration, len(b.exprs))
 	errs := make([]*Error, len(b.bundles)+len(b.exprs))
 	b.r.each(len(errs), func(i int) {
@@ -218,7 +311,6 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 		scan := &collected{b: b.bundles[i]}
 		errs[i] = b.r.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, scan)
 		d.states[i] = s
-		d.dense[i] = d.to <= b.plan.Fine && b.bundles[i].countable() && b.bundles[i].perMinute(s) > denseSamples
 	})
 	if b.failed(errs, out) {
 		return false
@@ -258,94 +350,9 @@ func (b *bundle) perMinute(s *state) int64 {
 	return int64(len(s.cursors)) * max(1, minuteMs/interval)
 }
 
-// countable reports whether hours of the bundle can be had as increases: not of uptime gauges.
+// countable reports whether the bundle is of counters: not of uptime gauges.
 func (b *bundle) countable() bool {
 	return !slices.ContainsFunc(b.terms, func(t term) bool { return t.role == roleUp })
-}
-
-// fold marks slots as backfilled and, where only hours are kept, adds them up; finished hours go
-// into the batch.
-func (b *Backfill) fold(out *Batch) {
-	d := b.day
-	for id, r := range out.Readings {
-		for i := range r.Slots {
-			r.Slots[i].Slot.Backfilled = true
-		}
-		if d.to <= b.plan.Fine {
-			for _, s := range r.Slots {
-				d.add(id, s)
-			}
-			r.Slots = nil
-		}
-		out.Readings[id] = r
-	}
-	if d.at < d.to {
-		return
-	}
-	for id, l := range d.hours {
-		r := out.Readings[id]
-		for h := l.First(); h < l.End(); h += 60 {
-			r.Hours = append(r.Hours, budget.HourAt{Hour: h.Hour(), Sum: l.Sum(h, h+60)})
-		}
-		out.Readings[id] = r
-	}
-}
-
-// add books a slot; a slot that is healed later in the day replaces itself.
-func (d *day) add(id slo.ID, s budget.SlotAt) {
-	if d.hours[id] == nil {
-		d.hours[id] = &budget.Ledger{}
-	}
-	d.hours[id].Put(s.At, s.Slot)
-}
-
-// takeDense asks for the hours of bundles whose raw samples would be too many.
-func (b *Backfill) takeDense(ctx context.Context, end budget.Minute, out *Batch) bool {
-	d := b.day
-	if end != d.to {
-		return true // once, when the day ends
-	}
-	var errs []*Error
-	for i, bu := range b.bundles {
-		errs = append(errs, nil)
-		if !d.dense[i] {
-			continue
-		}
-		for _, s := range bu.specs {
-			sink := &hourSink{exprSink: exprSink{spec: s, found: map[slo.ID]*evaluated{}}}
-			for _, t := range bu.terms {
-				if bu.specs[t.spec] != s || errs[i] != nil {
-					continue
-				}
-				sink.formula = formula{role: t.role, scale: 1}
-				q := fmt.Sprintf("sum%s(increase(%s[1h]))", byClause(s.By), selectorText(t.metric, t.matchers))
-				_, errs[i] = b.r.client.queryRange(ctx, q, d.from.Time().Add(time.Hour), d.to.Time(), time.Hour, sink)
-			}
-			b.hoursOf(s, sink, out)
-		}
-	}
-	return !b.failed(errs, out)
-}
-
-type hourSink struct{ exprSink }
-
-func (b *Backfill) hoursOf(s *slo.Spec, sink *hourSink, out *Batch) {
-	for id, ev := range sink.found {
-		r := out.Readings[id]
-		for at, m := range ev.values {
-			if !m.hasTotal {
-				continue
-			}
-			bad, total, v := m.events(countsGood(s))
-			sum := budget.Sum{Bad: bad, Total: total, Known: 60, BadSlots: int(min(60, (bad+budget.Unit-1)/budget.Unit))}
-			if v == beyond {
-				sum = budget.Sum{Unknown: 60}
-			}
-			r.Hours = append(r.Hours, budget.HourAt{Hour: at.Hour(), Sum: sum})
-		}
-		slices.SortFunc(r.Hours, func(a, b budget.HourAt) int { return cmp.Compare(a.Hour, b.Hour) })
-		out.Readings[id] = r
-	}
 }
 
 // mark returns what a restart needs: the plan, the position and the names. It is empty when all is

@@ -2,6 +2,8 @@ package prom
 
 import (
 	"math"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,15 +78,15 @@ func TestBackfillResumes(t *testing.T) {
 	p := Plan{From: m0, Fine: m0 + 24*60, To: m0 + 2*24*60 - 7}
 	specs := tierSpecs(t)[:2]
 	whole := history(t, New(c, Options{}), c, specs, p, false)
-	// A day that was begun is begun again, so ten pieces are too few to finish one.
+	// A day that was begun is begun again.
 	b := New(c, Options{}).Backfill(specs, p)
 	var last *Batch
-	for range 30 {
+	for range 24 {
 		last = b.Next(t.Context())
 	}
 	rest := New(c, Options{}).Backfills(last.Marks, specs)
 	if len(rest) != 1 || rest[0].pos != m0+24*60 {
-		t.Fatalf("resumed %v, want one backfill at the beginning of the second day", rest)
+		t.Fatalf("resumed %v, want one backfill before the second day", rest)
 	}
 	for _, s := range specs {
 		if n := whole[s.ID()].Sum(m0, p.To).Seen(); n < 2*24*60-60 {
@@ -93,9 +95,11 @@ func TestBackfillResumes(t *testing.T) {
 	}
 }
 
-func TestDenseHistoryComesInHours(t *testing.T) {
+// TestHoursThatCannotBeCountedAreEstimates: where the server knows no last_over_time, its own increase
+// is taken, and the hours say so.
+func TestHoursThatCannotBeCountedAreEstimates(t *testing.T) {
 	db := promfake.New(promfake.Options{})
-	for i := range 700 {
+	for i := range 70 {
 		s := db.Series(lset("r_total", "job", "a", "instance", string(rune('a'+i%26))+string(rune('a'+i/26)), "code", "200"))
 		for k := range 3 * 120 {
 			if err := s.Append(at(float64(30*k+5)), float64(k)); err != nil {
@@ -103,26 +107,41 @@ func TestDenseHistoryComesInHours(t *testing.T) {
 			}
 		}
 	}
-	c := serve(t, db)
+	handler := db.Handler()
+	srv, err := promfake.Start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.FormValue("query"), "last_over_time") {
+			http.Error(w, `{"status":"error","errorType":"bad_data","error":"unknown function"}`, http.StatusBadRequest)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Close() })
+	c := clientFor(t, srv.URL)
 	s := events(t, "dense", `r_total{job="a"}`, `r_total{job="a",code="500"}`)
-	specs := []*slo.Spec{s}
-	r := New(c, Options{})
-	b := r.Backfill(specs, Plan{From: m0 + 60, Fine: m0 + 180, To: m0 + 180})
-	var hours []budget.HourAt
-	for !b.Done() {
-		batch := b.Next(t.Context())
-		for _, f := range batch.Failures {
-			t.Fatal(f.Err)
-		}
-		hours = append(hours, batch.Readings[s.ID()].Hours...)
+	l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 180, To: m0 + 180}, false)[s.ID()]
+	sum := l.Sum(m0+60, m0+180)
+	if total := float64(sum.Total) / 1000; math.Abs(total-2*70*120) > 2*70*3 || sum.Bad != 0 {
+		t.Errorf("%+v, want about %d events", sum, 2*70*120)
 	}
-	if len(hours) != 2 {
-		t.Fatalf("%d hours, want 2: %v", len(hours), hours)
+	if sum.Known != 120 || sum.Estimated != 120 {
+		t.Errorf("%+v, want two hours that are estimates", sum)
 	}
-	for _, h := range hours {
-		if total := float64(h.Sum.Total) / 1000; math.Abs(total-700*120) > 700*3 || h.Sum.Bad != 0 {
-			t.Errorf("hour %d: %v, want about %d events", h.Hour, h.Sum, 700*120)
-		}
+}
+
+// TestHistoryOfExpressionsIsAnEstimate where it takes an increase.
+func TestHistoryOfExpressionsIsAnEstimate(t *testing.T) {
+	c := serve(t, steady(t))
+	counted := events(t, "counted", `sum(increase(r_total{job="a"}[$window]))`, `sum(increase(r_total{job="a",code="500"}[$window]))`)
+	bare := events(t, "bare", `r_total{job="a"}`, `r_total{job="a",code="500"}`)
+	ledgers := history(t, New(c, Options{}), c, []*slo.Spec{counted, bare}, Plan{From: m0, Fine: m0 + 60, To: m0 + 90}, false)
+	if sum := ledgers[counted.ID()].Sum(m0, m0+90); sum.Estimated == 0 || sum.Estimated != sum.Seen() {
+		t.Errorf("of an expression: %+v, want estimates only", sum)
+	}
+	if sum := ledgers[bare.ID()].Sum(m0, m0+90); sum.Estimated != 0 || sum.Seen() == 0 {
+		t.Errorf("of counters: %+v, want no estimate", sum)
 	}
 }
 

@@ -273,12 +273,22 @@ func (ev *evaluated) settle(s *slo.Spec) {
 			case beyond:
 				ev.beyond++
 			}
-			ev.slots[at] = budget.Count(bad, total)
+			slot := budget.Count(bad, total)
+			slot.Estimated = estimates(s)
+			ev.slots[at] = slot
 		case m.seen:
 			bad, _ := budget.Thousandths(m.bad)
 			ev.slots[at] = budget.Count(bad, budget.Unit)
 		}
 	}
+}
+
+// estimates reports whether Prometheus extrapolates the counts of an SLO that it evaluates: whatever
+// takes an increase or a rate does.
+func estimates(s *slo.Spec) bool {
+	c := s.SLI.Counters()
+	extrapolated := func(q *slo.Query) bool { return q.Bare() || q.Gain() != slo.NoGain }
+	return s.SLI.Histogram != nil || c != nil && (extrapolated(c.Total) || extrapolated(c.Part))
 }
 
 // countsGood reports whether the good events of an SLO are counted, and the bad ones are the rest.

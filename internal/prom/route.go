@@ -212,14 +212,26 @@ func (b *bundle) meet(ls []label) *entry {
 	if len(e.routes) > 0 {
 		e.series = number(r.series, &r.seriesHash, hashLabels(ls))
 	}
-	job, instance := valueOf(ls, "job"), valueOf(ls, "instance")
-	e.scraped = instance != ""
-	identity := []label{}
-	if e.scraped {
-		identity = []label{{"instance", instance}, {"job", job}}
-	}
-	e.target = number(r.targets, &r.targetHash, hashLabels(identity))
+	var hash uint64
+	hash, e.scraped = targetHash(ls)
+	e.target = number(r.targets, &r.targetHash, hash)
 	return e
+}
+
+// targetHash names the target of a series. Without an instance nothing says who was asked.
+func targetHash(ls []label) (hash uint64, scraped bool) {
+	instance := valueOf(ls, "instance")
+	if instance == "" {
+		return hashLabels(nil), false
+	}
+	return hashLabels([]label{{"instance", instance}, {"job", valueOf(ls, "job")}}), true
+}
+
+// targetOf returns the number of a target that is known.
+func (b *bundle) targetOf(ls []label) (int32, bool) {
+	hash, _ := targetHash(ls)
+	i, ok := b.reg.targets[hash]
+	return i, ok
 }
 
 func hashLabels(ls []label) uint64 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -30,6 +31,8 @@ type player struct {
 	good, bad  counter
 	scrape     int64 // next scrape
 	crash, die int64 // the pod's next restart and its replacement
+	rename     int64 // when its series go on under other names
+	instance   string
 }
 
 // counter is one series of a pod beside the truth about it.
@@ -40,6 +43,7 @@ type counter struct {
 	exposed bool    // the last word about the series was a value, not a marker
 	lazy    bool    // not shown while zero
 	reset   bool    // the process restarted since the last successful scrape
+	old     bool    // was never scraped, and what it has counted so far is anybody's guess
 	pending []event // since the last successful scrape and the last restart
 	unseen  func(m *Count, n int64)
 }
@@ -66,7 +70,7 @@ func (p *player) play() {
 	now := p.o.Start.UnixMilli()
 	p.launch(now)
 	for now < p.end {
-		next := min(now-now%minute+minute, p.scrape, p.crash, p.die, p.end)
+		next := min(now-now%minute+minute, p.scrape, p.crash, p.die, p.rename, p.end)
 		p.live(now, next)
 		now = next
 		if now == p.scrape {
@@ -78,6 +82,8 @@ func (p *player) play() {
 			p.replace(now)
 		case p.crash:
 			p.restart(now)
+		case p.rename:
+			p.goOn(now)
 		}
 	}
 	// What was not scraped by the end is beyond the data.
@@ -88,20 +94,74 @@ func (p *player) play() {
 func (p *player) launch(now int64) {
 	p.born++
 	svc := p.truth.Service
-	instance := fmt.Sprintf("%s-%d-%d:8080", svc.Name, p.slot, p.born)
-	series := func(name string, pairs ...string) *promfake.Series {
-		return p.db.Series(labels.FromStrings(append([]string{"__name__", name, "job", svc.Name, "instance", instance}, pairs...)...))
-	}
-	p.up = series("up")
-	p.good.launch(series("http_requests_total", "code", "200"))
-	p.bad.launch(series("http_requests_total", "code", "500"))
+	p.instance = fmt.Sprintf("%s-%d-%d", svc.Name, p.slot, p.born)
+	up, good, bad := p.series(now)
+	p.up = up
+	p.good.launch(good)
+	p.bad.launch(bad)
 	p.scrape = now + 1 + p.rng.Int64N(p.interval)
-	p.crash = p.after(now, svc.Restarts.Milliseconds())
+	if found := svc.Found.UnixMilli(); p.born == 1 && !svc.Found.IsZero() {
+		p.scrape = found + p.rng.Int64N(p.interval)
+		p.good.old, p.bad.old = true, true
+	}
+	p.crash = p.nextCrash(now)
 	p.die = p.after(now, svc.Churn.Milliseconds())
+	for _, at := range svc.Deploys {
+		if at := at.Add(time.Duration(p.slot) * 20 * time.Second).UnixMilli(); at > now {
+			p.die = min(p.die, at)
+			break
+		}
+	}
+	p.rename = math.MaxInt64
+	for _, at := range []time.Time{svc.Relabel, svc.Port} {
+		if ms := at.UnixMilli(); !at.IsZero() && ms > now {
+			p.rename = min(p.rename, ms)
+		}
+	}
+}
+
+// series returns the series of the pod under the names that they have at a time.
+func (p *player) series(now int64) (up, good, bad *promfake.Series) {
+	svc, port := p.truth.Service, "8080"
+	if !svc.Port.IsZero() && now >= svc.Port.UnixMilli() {
+		port = "9090"
+	}
+	one := func(name string, pairs ...string) *promfake.Series {
+		pairs = append(pairs, "__name__", name, "job", svc.Name, "instance", p.instance+":"+port)
+		if !svc.Relabel.IsZero() && now >= svc.Relabel.UnixMilli() {
+			pairs = append(pairs, "cluster", "eu")
+		}
+		return p.db.Series(labels.FromStrings(pairs...))
+	}
+	return one("up"), one("http_requests_total", "code", "200"), one("http_requests_total", "code", "500")
+}
+
+// goOn lets the series of the pod go on under other names.
+func (p *player) goOn(now int64) {
+	p.rename = math.MaxInt64
+	if at := max(p.scrape, now+1); !p.down(at) {
+		must(p.up.MarkStale(at))
+		p.good.mark(at)
+		p.bad.mark(at)
+	}
+	p.up, p.good.series, p.bad.series = p.series(now)
+	p.scrape = now + 1 + p.rng.Int64N(p.interval)
+}
+
+// nextCrash draws when the pod restarts next.
+func (p *player) nextCrash(now int64) int64 {
+	svc := p.truth.Service
+	at := p.after(now, svc.Restarts.Milliseconds())
+	if loop := svc.Loop; !loop.To.IsZero() {
+		if begin := max(now, loop.From.UnixMilli()); loop.contains(begin) {
+			at = min(at, p.after(begin, 4*minute))
+		}
+	}
+	return at
 }
 
 func (c *counter) launch(s *promfake.Series) {
-	c.series, c.value, c.last, c.exposed, c.reset, c.pending = s, 0, 0, false, false, nil
+	c.series, c.value, c.last, c.exposed, c.reset, c.old, c.pending = s, 0, 0, false, false, false, nil
 }
 
 // after draws when something with this mean distance happens next.
@@ -143,8 +203,9 @@ func (p *player) scrapeAt(now int64) {
 		return
 	}
 	must(p.up.Append(now, 1))
-	p.good.expose(now, p.truth.Minutes)
-	p.bad.expose(now, p.truth.Minutes)
+	reset := p.good.reset && p.good.value < p.good.last-p.good.last/8
+	p.good.expose(now, p.truth.Minutes, reset)
+	p.bad.expose(now, p.truth.Minutes, reset)
 }
 
 func (p *player) down(ms int64) bool {
@@ -157,15 +218,19 @@ func (p *player) down(ms int64) bool {
 }
 
 // expose writes a sample. All that is pending is seen by it, unless a reset hides behind a value
-// that is not below the last one.
-func (c *counter) expose(now int64, minutes []Count) {
+// that is not below the last one, and the pod's good events do not show it either.
+func (c *counter) expose(now int64, minutes []Count, reset bool) {
 	if c.lazy && c.value == 0 {
 		c.mark(now)
-		c.last, c.reset = 0, false // seen to be gone: the reader starts anew
+		c.last, c.reset, c.old = 0, false, false // seen to be gone: the reader starts anew
 		return
 	}
 	must(c.series.Append(now, float64(c.value)))
-	if c.reset && c.value >= c.last {
+	if c.old {
+		c.hide(math.MaxInt64, minutes)
+		c.old = false
+	}
+	if c.reset && c.value >= c.last && !reset {
 		c.hide(c.last, minutes)
 	}
 	c.last, c.exposed, c.reset, c.pending = c.value, true, false, c.pending[:0]
@@ -194,7 +259,7 @@ func (p *player) restart(now int64) {
 	for _, c := range []*counter{&p.good, &p.bad} {
 		c.value, c.reset = 0, true
 	}
-	p.crash = p.after(now, p.truth.Service.Restarts.Milliseconds())
+	p.crash = p.nextCrash(now)
 }
 
 // replace ends the pod and starts another in its place. The old one's series end with the scrape

@@ -13,9 +13,9 @@
 //
 // A counter reports at its next scrape whatever happened before. Two things never come out: events
 // between the last scrape of a process and its death, and events behind a reset that does not show,
-// because the counter had grown past its old value again by the next scrape. Both are counted as
-// unseen, in the minute in which they happened. Missed scrapes and a Prometheus that was down hide
-// nothing for good.
+// because the counter, and that of the pod's good events, had grown past its old value again by the
+// next scrape. Both are counted as unseen, in the minute in which they happened; so is what a pod had counted before
+// it was found. Missed scrapes and a Prometheus that was down hide nothing for good.
 //
 // # The series
 //
@@ -54,6 +54,12 @@ type Service struct {
 	Missed    float64       // share of scrapes that fail, 0…1
 	Lazy      bool          // the first failure creates the 500 series
 	Incidents []Incident
+
+	Deploys []time.Time // when all pods are replaced, one after another
+	Loop    Span        // in which every pod crashes after four minutes, on average
+	Found   time.Time   // since when the first pods are scraped; they run from the start
+	Relabel time.Time   // when every series gets one more label
+	Port    time.Time   // when every target gets another port
 }
 
 // Incident raises the share of failures for a while.

@@ -1,0 +1,365 @@
+package prom
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// This file asks for history by the hour; hours.go counts it. A piece of some days costs two range
+// queries that Prometheus answers from every sample once each, and small raw queries for the hours
+// of targets in which something happened. What cannot be had like that is an estimate, and marked
+// as one.
+
+const (
+	coarsePiece = 5 * 24 // hours that are asked for at once
+	coarseLead  = 6      // hours before them, for positions
+	// pointsPerQuery bounds an answer of last values to about two thirds of the default cap in
+	// bytes.
+	pointsPerQuery = 600_000
+	// resetReach is how far resets are looked for behind an hour's edge, at least.
+	resetReach = 5 * time.Minute
+	// lastInHour reaches over an hour, but for the moment of its beginning, which is the hour's
+	// before.
+	lastInHour = "59m59s999ms"
+)
+
+// and adds a matcher to a selector.
+func and(selector, matcher string) string {
+	head := strings.TrimSuffix(selector, "}")
+	if !strings.HasSuffix(head, "{") {
+		head += ","
+	}
+	return head + matcher + "}"
+}
+
+// metrics returns the names that the bundle reads, sorted.
+func (b *bundle) metrics() []string {
+	names := map[string]bool{}
+	for _, t := range b.terms {
+		names[t.metric] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// eachMetric returns a selector for each of the bundle's metrics, for functions that drop their
+// names.
+func (b *bundle) eachMetric() []string {
+	names := b.metrics()
+	if len(names) == 1 {
+		return []string{b.selector}
+	}
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = and(b.selector, matcherText(nameLabel, []string{regexp.QuoteMeta(name)}))
+	}
+	return out
+}
+
+// coarse reads hours of one bundle.
+type coarse struct {
+	r     *Reader
+	b     *bundle
+	count *hourCount
+	pace  map[string]int64
+	out   map[int32][]budget.HourAt
+}
+
+// readHours reads the hours of [from, to) of a bundle of counters.
+func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+	c := &coarse{r: r, b: b, count: newHourCount(), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
+	size, err := c.probe(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	lead := budget.Minute(coarseLead)
+	for at := from; at < to; {
+		end := min(at+size*60, to)
+		err := c.piece(ctx, at, end, min(lead, max(size, 1)), end+60 <= known)
+		if err != nil && (err.Kind == TooLarge || err.Kind == Timeout) && size > 1 {
+			size = min(size, (end-at)/60) / 2
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		at, lead = end, 1
+	}
+	found := map[slo.ID][]budget.HourAt{}
+	for a, hours := range c.out {
+		slices.SortFunc(hours, func(a, b budget.HourAt) int { return cmp.Compare(a.Hour, b.Hour) })
+		found[b.reg.ids[a]] = hours
+	}
+	return found, nil
+}
+
+// probe learns how often each job is scraped, and returns how many hours of the bundle an answer
+// may hold.
+func (c *coarse) probe(ctx context.Context, from, to budget.Minute) (budget.Minute, *Error) {
+	selector := c.b.eachMetric()[0]
+	for _, at := range []budget.Minute{to, (from + to) / 2, from + 120} {
+		sink := &jobSink{}
+		for _, query := range []string{
+			"quantile by (job) (0.5, count_over_time(" + selector + "[2h]))",
+			"count by (job) (last_over_time(" + selector + "[1h]))",
+		} {
+			sink.values = append(sink.values, map[string]float64{})
+			if _, err := c.r.client.query(ctx, query, at.Time(), sink); err != nil {
+				return 0, err
+			}
+		}
+		series := 0.0
+		for job, n := range sink.values[0] {
+			if n > 0 {
+				c.pace[job] = int64(2 * 60 * minuteMs / n)
+			}
+			series += sink.values[1][job]
+		}
+		if series > 0 {
+			return budget.Minute(min(max(pointsPerQuery/(series*float64(len(c.b.metrics()))), 1), coarsePiece)), nil
+		}
+	}
+	return coarsePiece, nil
+}
+
+// jobSink collects a value for each job.
+type jobSink struct {
+	values []map[string]float64
+	job    string
+}
+
+// series implements sink.
+func (j *jobSink) series(metric []byte) bool {
+	j.job = ""
+	return eachLabel(metric, func(n, v string) {
+		if n == "job" {
+			j.job = v
+		}
+	}) == nil
+}
+
+// sample implements sink.
+func (j *jobSink) sample(_ int64, v float64) { j.values[len(j.values)-1][j.job] = v }
+
+// piece reads and counts the hours of [from, to), after some that only give positions.
+func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead bool) *Error {
+	t := &hourTable{first: from.Hour() - int64(lead), from: int(lead), ahead: ahead, pace: c.pace, resets: map[targetHour]bool{}}
+	t.end = t.from + int((to-from)/60)
+	last := to
+	if ahead {
+		last += 60
+	}
+	sink := &lastSink{c: c, t: t, byNumber: map[int32]*hourSeries{}}
+	start := (from - lead*60 + 60).Time()
+	if _, err := c.r.client.queryRange(ctx, "last_over_time("+c.b.selector+"["+lastInHour+"])", start, last.Time(), time.Hour, sink); err != nil {
+		return err
+	}
+	if sink.err != nil {
+		return &Error{Kind: BadAnswer, Op: "query_range", URL: c.r.client.base.Redacted(), Err: sink.err}
+	}
+	reach := resetReach
+	for _, ms := range c.pace {
+		reach = max(reach, time.Duration(ms)*time.Millisecond*5/2)
+	}
+	for _, selector := range c.b.eachMetric() {
+		q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) > 0)", selector, int((time.Hour+reach)/time.Second))
+		if _, err := c.r.client.queryRange(ctx, q, start.Add(time.Hour), to.Time(), time.Hour, &resetSink{c: c, t: t}); err != nil {
+			return err
+		}
+	}
+	t.index()
+	c.count.info = c.b.reg.info
+	c.count.begin(t)
+	raw, err := c.raw(ctx, t, c.count.irregular(t))
+	if err != nil {
+		return err
+	}
+	c.count.count(t, raw)
+	for a, hours := range c.count.hours(t) {
+		c.out[a] = append(c.out[a], hours...)
+	}
+	return nil
+}
+
+// lastSink collects the last values of the hours.
+type lastSink struct {
+	c        *coarse
+	t        *hourTable
+	byNumber map[int32]*hourSeries
+	current  *hourSeries
+	err      error
+}
+
+var errNameless = errors.New("last_over_time drops the names of metrics")
+
+// series implements sink.
+func (l *lastSink) series(metric []byte) bool {
+	if !bytes.Contains(metric, []byte(`"`+nameLabel+`"`)) {
+		l.err = errNameless
+		return false
+	}
+	e, err := l.c.b.entry(metric)
+	if err != nil {
+		l.err = err
+		return false
+	}
+	if e.series < 0 {
+		return false
+	}
+	l.current = l.byNumber[e.series]
+	if l.current == nil {
+		s := &hourSeries{entry: e, metric: string(metric), last: make([]float64, l.t.end+1)}
+		for i := range s.last {
+			s.last[i] = math.NaN()
+		}
+		s.job, s.instance = s.labels()["job"], s.labels()["instance"]
+		l.byNumber[e.series], l.current = s, s
+		l.t.series = append(l.t.series, s)
+	}
+	return true
+}
+
+// sample implements sink. Its time is the end of an hour.
+func (l *lastSink) sample(ms int64, v float64) {
+	if col := int(ms/(60*minuteMs) - 1 - l.t.first); col >= 0 && col < len(l.current.last) && v >= 0 && !math.IsInf(v, 0) {
+		l.current.last[col] = math.Max(v, l.current.known(col)) // a label that is written anew has two ends in one hour
+	}
+}
+
+// resetSink notes in which hours a counter of a target has fallen.
+type resetSink struct {
+	c      *coarse
+	t      *hourTable
+	target int32
+	known  bool
+}
+
+// series implements sink.
+func (r *resetSink) series(metric []byte) bool {
+	var ls []label
+	if eachLabel(metric, func(n, v string) { ls = append(ls, label{n, v}) }) != nil {
+		return false
+	}
+	r.target, r.known = r.c.b.targetOf(ls)
+	return r.known
+}
+
+// sample implements sink. Its time is the end of an hour.
+func (r *resetSink) sample(ms int64, _ float64) {
+	r.t.resets[targetHour{r.target, int(ms/(60*minuteMs) - 1 - r.t.first)}] = true
+}
+
+// raw reads the hours of targets that are to be read raw.
+func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool) (map[targetHour][]run, *Error) {
+	byCol := map[int]map[string]bool{}
+	for target, series := range t.byTarget {
+		for col := 1; col < t.end; col++ {
+			if want[targetHour{target, col}] {
+				if byCol[col] == nil {
+					byCol[col] = map[string]bool{}
+				}
+				byCol[col][series[0].instance] = true
+			}
+		}
+	}
+	got := map[targetHour][]run{}
+	for th := range want {
+		got[th] = nil
+	}
+	for _, col := range slices.Sorted(maps.Keys(byCol)) {
+		from, to := t.startOf(col), t.startOf(col+1)
+		instances := slices.Sorted(maps.Keys(byCol[col]))
+		for part := range slices.Chunk(instances, maxAlternatives) {
+			runs, err := c.rawRuns(ctx, part, from, to)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range runs {
+				if th := (targetHour{r.target, col}); want[th] {
+					got[th] = append(got[th], r)
+				}
+			}
+		}
+	}
+	return got, nil
+}
+
+// rawRuns reads the samples of some instances in (from, to], in parts if they are too many for an
+// answer.
+func (c *coarse) rawRuns(ctx context.Context, instances []string, from, to int64) ([]run, *Error) {
+	patterns := make([]string, len(instances))
+	for i, instance := range instances {
+		patterns[i] = regexp.QuoteMeta(instance)
+	}
+	g := &gather{b: c.b}
+	query := fmt.Sprintf("%s[%dms]", and(c.b.selector, matcherText("instance", patterns)), to-from)
+	a, err := c.r.client.query(ctx, query, time.UnixMilli(to), g)
+	switch {
+	case err == nil && (g.err != nil || a.resultType != "matrix"):
+		return nil, &Error{Kind: BadAnswer, Op: "query", URL: c.r.client.base.Redacted(), Err: cmp.Or(g.err, errShape)}
+	case err == nil:
+		return g.done(), nil
+	case err.Kind != TooLarge || len(instances) == 1 && to-from <= minuteMs:
+		return nil, err
+	}
+	first, second := instances, instances
+	middle := to
+	if n := len(instances); n > 1 {
+		first, second = instances[:n/2], instances[n/2:]
+	} else {
+		middle = from + (to-from)/2
+	}
+	one, err := c.rawRuns(ctx, first, from, middle)
+	if err != nil {
+		return nil, err
+	}
+	if middle == to {
+		middle = from
+	}
+	two, err := c.rawRuns(ctx, second, middle, to)
+	return append(one, two...), err
+}
+
+// estimateHours takes the hours of [from, to) from Prometheus' own increase. They are marked.
+func (r *Reader) estimateHours(ctx context.Context, b *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+	out := map[slo.ID][]budget.HourAt{}
+	for i, s := range b.specs {
+		sink := &exprSink{spec: s, found: map[slo.ID]*evaluated{}}
+		for _, t := range b.terms {
+			if t.spec != i {
+				continue
+			}
+			sink.formula = formula{role: t.role, scale: 1}
+			q := fmt.Sprintf("sum%s(increase(%s[1h]))", byClause(s.By), selectorText(t.metric, t.matchers))
+			if _, err := r.client.queryRange(ctx, q, (from + 60).Time(), to.Time(), time.Hour, sink); err != nil {
+				return nil, err
+			}
+		}
+		for id, ev := range sink.found {
+			for at, m := range ev.values {
+				if !m.hasTotal {
+					continue
+				}
+				bad, total, v := m.events(countsGood(s))
+				sum := budget.Sum{Bad: bad, Total: total, Known: 60, BadSlots: int(min(60, (bad+budget.Unit-1)/budget.Unit)), Estimated: 60}
+				if v == beyond {
+					sum = budget.Sum{Unknown: 60}
+				}
+				out[id] = append(out[id], budget.HourAt{Hour: at.Hour(), Sum: sum})
+			}
+			slices.SortFunc(out[id], func(a, b budget.HourAt) int { return cmp.Compare(a.Hour, b.Hour) })
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,56 @@
+package prom
+
+import (
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// TestHoursAgainstTruth reads the hours of every kind of trouble at every amount of traffic and
+// compares with what the samples can show.
+func TestHoursAgainstTruth(t *testing.T) {
+	const length = 48 * time.Hour
+	db := promfake.New(promfake.Options{})
+	var specs []*slo.Spec
+	worlds := map[string]*truth.Truth{}
+	samples := int64(len(truth.Kinds)*len(truth.Tiers)*4*2) * int64(length/(30*time.Second))
+	for i, kind := range truth.Kinds {
+		for k, tr := range truth.Tiers {
+			w, err := truth.Generate(db, truth.Of(kind, tr, uint64(100*i+k), t0, length, 30*time.Second))
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := w.Services[0].Service.Name
+			worlds[name] = w.Services[0]
+			specs = append(specs, tier(t, name))
+		}
+	}
+	end := m0 + budget.Minutes(length)
+	c := serve(t, db)
+	before := db.Stats()
+	ledgers := history(t, New(c, Options{}), c, specs, Plan{From: m0 + 60, Fine: end, To: end}, false)
+	if st := db.Stats().Sub(before); st.SamplesRead > 2*samples {
+		t.Errorf("%d samples read of %d, want each about twice", st.SamplesRead, samples)
+	}
+	for _, s := range specs {
+		got, seen := ledgers[s.ID()].Sum(m0+60, end), worlds[s.Name].Sum((m0+60).Time(), end.Time()).Seen()
+		e := consumption(float64(got.Bad), float64(got.Total), float64(seen.Bad), float64(seen.Total()))
+		if e > 0.03 {
+			t.Errorf("%s: the budget is off by %.3f %%: %d of %d thousandths, the samples show %d of %d", s.Name, e, got.Bad, got.Total, seen.Bad, seen.Total())
+		}
+		if got.Estimated > 0 {
+			t.Errorf("%s: %d minutes are estimates", s.Name, got.Estimated)
+		}
+		want := int(end - m0 - 60)
+		if found := worlds[s.Name].Service.Found; !found.IsZero() {
+			want = int(end - budget.MinuteOf(found))
+		}
+		if n := got.Seen(); n < want-2 || n > want {
+			t.Errorf("%s: %d minutes are known, want %d", s.Name, n, want)
+		}
+	}
+}
