@@ -41,6 +41,11 @@ type State struct {
 	GateSince budget.Minute `json:"gate_since,omitempty"`
 	// Aborted is the key of the newest experiment that had to end.
 	Aborted string `json:"aborted,omitempty"`
+	// Amended are minutes that have changed since they were walked and were not yet walked again.
+	Amended *Amended `json:"amended,omitempty"`
+	// Burns are the newest burns that were over, oldest first: what is found in minutes that are
+	// walked again was told already where it overlaps one.
+	Burns [4]Stretch `json:"burns,omitzero"`
 }
 
 // Open is an incident that has not ended.
@@ -90,6 +95,10 @@ func (st State) clone() State {
 		open := *st.NoData
 		st.NoData = &open
 	}
+	if st.Amended != nil {
+		amended := *st.Amended
+		st.Amended = &amended
+	}
 	return st
 }
 
@@ -103,24 +112,74 @@ type walk struct {
 // step moves the machine over one minute.
 func (w *walk) step(m budget.Minute) {
 	w.stepActs(m)
+	w.review(m)
 	slot := w.Ledger.At(m)
-	if slot.State == budget.Excused {
+	decides := w.decides(m, slot)
+	switch {
+	case slot.State == budget.Excused:
 		w.Missing = 0 // it is evidence of nothing, not even of missing data
 		return
+	case !decides && slot.State.Known():
+		return // its events were shown by a later sample: the minute of that sample decides
 	}
 	w.stepNoData(m, slot)
-	if !slot.State.Known() {
+	if !decides {
 		return
 	}
-	w.stepBurn(m, slot)
-	w.stepSpent(m, slot)
-	w.stepGate(m, slot)
+	from := w.undecided(m)
+	w.stepBurn(m, from)
+	news := w.news(m, from, slot)
+	w.stepSpent(m, news)
+	w.stepGate(m, news)
 	w.stepExperiment(m)
 }
 
+// mostShared is the longest run of shared minutes, and so the longest scrape interval, of which no
+// minute decides. A longer one is of a journey, with steps that are scraped at different times: it
+// decides once in so many minutes.
+const mostShared = budget.Minute(15)
+
+// decides reports whether a minute moves the machine: what happened in it is known, and was known
+// when it was over.
+func (w *walk) decides(m budget.Minute, slot budget.Slot) bool {
+	if !slot.State.Known() || !slot.Shared {
+		return slot.State.Known()
+	}
+	if m%mostShared != 0 {
+		return false
+	}
+	for i := m - mostShared + 1; i < m; i++ {
+		if !w.Ledger.At(i).Shared {
+			return false
+		}
+	}
+	return true
+}
+
+// undecided returns the first of the minutes up to m of which the newest decision before m knew
+// nothing: m itself, if the minute before it decided.
+func (w *walk) undecided(m budget.Minute) budget.Minute {
+	from := m
+	for from > m-reviewed && !w.decides(from-1, w.Ledger.At(from-1)) {
+		from--
+	}
+	return from
+}
+
+// news reports whether the minutes from one to m can change what is spent: that rises only with a
+// bad event, or when the far edge of the window moves on, which it does by whole hours.
+func (w *walk) news(m, from budget.Minute, slot budget.Slot) bool {
+	return slot.Bad > 0 || (m+1).Hour() > from.Hour() || from < m && w.Ledger.Sum(from, m).Bad > 0
+}
+
 func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {
-	if slot.State.Known() {
+	limit := budget.Minutes(w.Spec.Alerts.NoData)
+	back := w.NoData != nil && w.Amended != nil && m-w.Amended.Known < limit // they come, only late
+	if slot.State.Known() || back {
 		w.Missing = 0
+		if back {
+			w.Missing = int(m - w.Amended.Known)
+		}
 		if w.NoData != nil {
 			w.emitNoData(m, Resolved, DataBack)
 			w.NoData = nil
@@ -128,8 +187,7 @@ func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {
 		return
 	}
 	w.Missing++
-	limit := int(budget.Minutes(w.Spec.Alerts.NoData))
-	if limit > 0 && w.Missing >= limit && w.NoData == nil {
+	if limit > 0 && w.Missing >= int(limit) && w.NoData == nil {
 		w.NoData = &Open{
 			Incident: incidentID(w.ID, RuleNoData, m), Rule: RuleNoData, Severity: Ticket, Opened: m,
 			Burning: Burning{Onset: m + 1 - budget.Minute(w.Missing)},
@@ -144,41 +202,53 @@ func (w *walk) emitNoData(m budget.Minute, kind Kind, reason Reason) {
 	w.events = append(w.events, e)
 }
 
-// stepBurn opens, escalates, updates and closes the burn incident.
-func (w *walk) stepBurn(m budget.Minute, slot budget.Slot) {
+// stepBurn opens, escalates, updates and closes the burn incident. Of the minutes before m, those
+// from a given one on were not decided on.
+func (w *walk) stepBurn(m, from budget.Minute) {
 	if w.Burn != nil {
-		w.addMinute(m, slot)
+		w.account(from, m)
 	}
 	switch {
 	case w.Burn == nil:
-		w.tryOpen(m)
+		w.tryOpen(from, m)
 	case w.Burn.Severity == Ticket && w.tryPage(m):
 	case w.tryResolve(m):
-	case w.updateDue(m):
+	case w.updateDue(from, m):
 		w.emitBurn(m, Updated, StillBurning)
 	}
 }
 
-// addMinute adds the minute to what the open incident has cost so far.
-func (w *walk) addMinute(m budget.Minute, slot budget.Slot) {
+// account takes the minutes from one to m into what the open incident has cost so far. Bad events
+// of which only the sum is known belong to it like others, so it sums up the ledger since the onset
+// each time.
+func (w *walk) account(from, m budget.Minute) {
 	b := &w.Burn.Burning
-	b.Bad, b.Total = budget.Add(b.Bad, slot.Bad), budget.Add(b.Total, slot.Total)
-	if slot.Bad > 0 {
-		b.Minute++
+	for i := max(from, b.Onset); i <= m; i++ {
+		slot := w.Ledger.At(i)
+		if belongs(slot, w.Spec, w.Burn.Pair) && w.goesOn(i) {
+			b.Last = max(b.Last, i)
+		}
+		if slot.State.Known() || slot.Total > 0 {
+			w.peak(i)
+		}
 	}
-	if belongs(slot, w.Spec, w.Burn.Pair) && w.goesOn(m) {
-		b.Last = m
-	}
-	w.peak(m)
+	sum := w.Ledger.Sum(b.Onset, m+1)
+	b.Bad, b.Total, b.Minute = sum.Bad, sum.Total, sum.BadSlots
 }
 
-// goesOn reports whether a bad minute continues the burn: it follows within a short window of the
-// last one, or the short window is above the threshold again. A single error a while later is
-// neither.
+// goesOn reports whether a bad minute continues the burn: nothing keeps it apart from the last one,
+// or the short window is above the threshold again. A single error a while later is neither.
 func (w *walk) goesOn(m budget.Minute) bool {
-	short := budget.Minutes(w.Burn.Pair.Short)
-	return m-w.Burn.Burning.Last <= short ||
-		thresholdOf(w.Burn.Pair, w.Spec).exceeded(w.Ledger.Sum(m+1-short, m+1), 1, 1)
+	b, short := w.Burn.Burning, budget.Minutes(w.Burn.Pair.Short)
+	if m-b.Last <= short || thresholdOf(w.Burn.Pair, w.Spec).exceeded(w.Ledger.Sum(m+1-short, m+1), 1, 1) {
+		return true
+	}
+	var g gap
+	w.Ledger.Each(b.Last+1, m, func(_ budget.Minute, s budget.Slot) bool {
+		g.add(s)
+		return true
+	})
+	return !g.parts(w.Burn.Pair, w.Ledger.Sum(b.Onset, b.Last+1))
 }
 
 func (w *walk) peak(m budget.Minute) {
@@ -189,17 +259,20 @@ func (w *walk) peak(m budget.Minute) {
 	}
 }
 
-func (w *walk) tryOpen(m budget.Minute) {
+func (w *walk) tryOpen(from, m budget.Minute) {
 	if !w.anyShortBad(m) {
 		return
 	}
 	if r, sure := w.pageFires(m); r != nil {
-		w.open(m, RulePage, Page, r, sure)
+		w.open(from, m, RulePage, Page, r, sure)
 		return
+	}
+	if w.Amended != nil {
+		return // a ticket waits until it is known what was missed: it may have been told then
 	}
 	notCovered := func(r reading) bool { return m+1-budget.Minutes(r.pair.Short) >= w.PageEnd }
 	if r := firing(w.Input, w.Spec.Alerts.Ticket, m, notCovered); r != nil {
-		w.open(m, RuleTicket, Ticket, r, nil)
+		w.open(from, m, RuleTicket, Ticket, r, nil)
 	}
 }
 
@@ -228,15 +301,18 @@ func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
 	return r, sure
 }
 
-func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
+func (w *walk) open(from, m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
 	first := max(onset(w.Input, r, m), w.BurnEnd)
-	sum := w.Ledger.Sum(first, m+1)
+	last := m
+	for last > first && !belongs(w.Ledger.At(last), w.Spec, r.pair) {
+		last--
+	}
 	w.Burn = &Open{
 		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair,
 		Waits: m, Flaps: w.BurnEnd > 0 && m-w.BurnEnd < keepFiringFor,
-		Burning: Burning{Onset: first, Last: m, Bad: sum.Bad, Total: sum.Total, Minute: sum.BadSlots},
+		Burning: Burning{Onset: first, Last: last},
 	}
-	w.peak(m)
+	w.account(from, m)
 	w.emitFired(m, Opened, r, sure)
 	if w.Burn.Flaps {
 		w.events[len(w.events)-1].Follows = w.BurnLast
@@ -284,12 +360,21 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 		return false
 	}
 	w.emitBurn(m, Resolved, reason)
-	w.BurnEnd, w.BurnLast = m+1, w.Burn.Incident
-	if w.Burn.Severity == Page {
-		w.PageEnd = m + 1
-	}
+	w.over(m, w.Burn)
 	w.Burn = nil
 	return true
+}
+
+// over remembers a burn that was resolved at m.
+func (w *walk) over(m budget.Minute, o *Open) {
+	if m+1 > w.BurnEnd {
+		w.BurnEnd, w.BurnLast = m+1, o.Incident
+	}
+	if o.Severity == Page {
+		w.PageEnd = max(w.PageEnd, m+1)
+	}
+	copy(w.Burns[:], w.Burns[1:])
+	w.Burns[len(w.Burns)-1] = Stretch{o.Burning.Onset, m + 1}
 }
 
 // keepFiringFor is how long a burn that came back must have been quiet before it is called over
@@ -330,21 +415,26 @@ func anyBad(rs []reading) bool {
 
 // updateDue spaces the updates of an open incident: after 5, 15 and 30 minutes, then every half
 // hour.
-func (w *walk) updateDue(m budget.Minute) bool {
-	age := m - w.Burn.Opened
-	return age == 5 || age == 15 || age > 0 && age%30 == 0
+//
+// Where the minute in which one was due decided nothing, it comes with the next that does.
+func (w *walk) updateDue(from, m budget.Minute) bool {
+	for i := max(from, w.Burn.Opened+1); i <= m; i++ {
+		if age := i - w.Burn.Opened; age == 5 || age == 15 || age%30 == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // spentHysteresis is how far, in tenths of a level, the spending must fall before the level can be
 // told again.
 const spentHysteresis = 9
 
-// stepSpent tells once when a share of the budget is crossed. Spending rises only with a bad event,
-// or when the far edge of the window moves on, which it does by whole hours. While too little is
-// known to say what the budget is, nothing is crossed.
-func (w *walk) stepSpent(m budget.Minute, slot budget.Slot) {
+// stepSpent tells once when a share of the budget is crossed. While too little is known to say what
+// the budget is, nothing is crossed.
+func (w *walk) stepSpent(m budget.Minute, news bool) {
 	levels := w.Spec.Alerts.Spent
-	if len(levels) == 0 || slot.Bad == 0 && (m+1)%60 != 0 && w.SpentSeen {
+	if len(levels) == 0 || w.SpentSeen && !news {
 		return
 	}
 	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)

@@ -128,27 +128,61 @@ func allRecovered(rs []reading) bool {
 }
 
 // onset returns the first bad minute of the burn that fired at m: going back through the long
-// window, the earliest minute that belongs to the burn, with less than a short window between it
-// and the next, and with the time from it to the next burning, too: a stray error hours before is
-// not where it began.
+// window, the earliest minute that belongs to the burn, with nothing between it and the next that
+// keeps them apart, and with the time from it to the next burning, too: a stray error hours before
+// is not where it began. A hole that the window begins in counts whole.
 func onset(in Input, r *reading, m budget.Minute) budget.Minute {
 	from := m + 1 - budget.Minutes(r.pair.Long)
-	first, gap := m, budget.Minute(0)
-	for i := m; i >= from && gap <= budget.Minutes(r.pair.Short); i-- {
-		switch slot := in.Ledger.At(i); {
-		case belongs(slot, in.Spec, r.pair) && halfway(in.Ledger.Sum(i, max(first, i+1)), in.Spec, r.pair):
-			first, gap = i, 0
-		case slot.State.Known():
-			gap++
+	first, g, hole := m, gap{}, false
+	for i := m; i >= from || hole && i >= from-60; i-- {
+		slot := in.Ledger.At(i)
+		if hole = slot.State == budget.Partial; i < from && !hole {
+			break
+		}
+		if belongs(slot, in.Spec, r.pair) && halfway(in.Ledger.Sum(i, max(first, i+1)), in.Spec, r.pair) {
+			first, g = i, gap{}
+			continue
+		}
+		if g.add(slot); g.parts(r.pair, in.Ledger.Sum(first, m+1)) {
+			break
 		}
 	}
 	return first
 }
 
+// gap is what lies between two bad minutes.
+type gap struct {
+	known budget.Minute
+	total int64 // events, in thousandths
+}
+
+func (g *gap) add(s budget.Slot) {
+	if s.State.Known() {
+		g.known++
+		g.total = budget.Add(g.total, s.Total)
+	}
+}
+
+// gapEvidence is how unlikely a gap must be, had the burn gone on in it, to prove that it had not:
+// the power of e.
+const gapEvidence = 5
+
+// parts reports whether a gap keeps the bad minutes around it apart: it is longer than a short
+// window, and so many requests were answered in it that at the rate of the burn some would have
+// failed. At ten requests an hour no short window proves that something works.
+func (g gap) parts(p slo.Pair, burn budget.Sum) bool {
+	if g.known <= budget.Minutes(p.Short) {
+		return false
+	}
+	rate := float64(burn.Bad) / (float64(burn.Total) + budget.Unit)
+	return -math.Log1p(-rate)*float64(g.total)/budget.Unit > gapEvidence
+}
+
 // belongs reports whether a minute is part of a burn: it burned above the budget, and at no less
 // than half of the rate that the pair fires at, which keeps the errors of every day apart from it.
+// A minute of which only a part of a sum is known is as bad as that sum.
 func belongs(s budget.Slot, spec *slo.Spec, p slo.Pair) bool {
-	if !s.State.Known() || s.Bad <= budget.Share(s.Total, spec.Objective.Allowed()) {
+	if s.Bad <= budget.Share(s.Total, spec.Objective.Allowed()) {
 		return false
 	}
 	return halfway(budget.Sum{Bad: s.Bad, Total: s.Total}, spec, p)

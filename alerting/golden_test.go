@@ -28,7 +28,9 @@ import (
 // CONTRIBUTING.md has a tutorial.
 //
 // A series begins with `from DATE TIME` in UTC, and goes on with BAD/TOTALxN: N minutes, or hours
-// or days (x6h, x4d), with so many bad of so many events each. `_xN` is minutes without data.
+// or days (x6h, x4d), with so many bad of so many events each. `_xN` is minutes without data,
+// `~BAD/TOTALxN` a hole of which only the sum is known, and `BAD/TOTALxN@5` minutes that are scraped
+// every five: what happened in them is shown by a sample in the last of five.
 // Minutes that turn up later have a section of their own, late, with lines `at DATE TIME from DATE
 // TIME BAD/TOTALxN`. A # begins a comment.
 func TestDecisions(t *testing.T) {
@@ -79,12 +81,20 @@ type story struct {
 type run struct {
 	known, from, to budget.Minute
 	slot            budget.Slot
+	every           budget.Minute // how far scrapes are apart; 0 is no more than a minute
+}
+
+// at returns the slot of one of its minutes.
+func (r run) at(m budget.Minute) budget.Slot {
+	slot := r.slot
+	slot.Shared = r.every > 0 && (m+1)%r.every != 0
+	return slot
 }
 
 const clock = "2006-01-02 15:04"
 
-// step matches one run of a series: bad, total, how many, of what.
-var step = regexp.MustCompile(`^(?:(\d+)/(\d+)|_)x(\d+)([hd]?)$`)
+// step matches one run of a series: of a hole, bad, total, how many, of what, scraped how often.
+var step = regexp.MustCompile(`^(~?)(?:(\d+)/(\d+)|_)x(\d+)([hd]?)(?:@(\d+))?$`)
 
 func readStory(a *txtar.Archive) (*story, error) {
 	s := &story{}
@@ -131,11 +141,14 @@ func (s *story) read(words []string) error {
 			return fmt.Errorf("%q is not BAD/TOTALxN, nor _xN", words[0])
 		}
 		number := func(s string) int64 { n, _ := strconv.ParseInt(s, 10, 64); return n }
-		r := run{from: s.next, slot: budget.Count(number(m[1])*budget.Unit, number(m[2])*budget.Unit)}
-		if m[2] == "" {
+		r := run{from: s.next, slot: budget.Count(number(m[2])*budget.Unit, number(m[3])*budget.Unit), every: budget.Minute(number(m[6]))}
+		switch {
+		case m[3] == "":
 			r.slot = budget.Slot{State: budget.Absent}
+		case m[1] != "":
+			r.slot.State = budget.Partial
 		}
-		r.to = s.next + budget.Minute(number(m[3])*map[string]int64{"": 1, "h": 60, "d": 1440}[m[4]])
+		r.to = s.next + budget.Minute(number(m[4])*map[string]int64{"": 1, "h": 60, "d": 1440}[m[5]])
 		r.known = max(known, r.from)
 		s.runs, s.next, words = append(s.runs, r), r.to, words[1:]
 	}
@@ -151,6 +164,7 @@ func (s *story) play() string {
 	quiet := 0 // updates that were left out
 	tell := func(to budget.Minute) {
 		var events []alerting.Event
+		from := st.Through
 		st, events = alerting.Advance(in, st, to)
 		for _, e := range events {
 			if i := open[e.Incident]; i.ID != "" || e.Kind == alerting.Opened {
@@ -164,14 +178,20 @@ func (s *story) play() string {
 				fmt.Fprintf(&b, "(%s)\n", figures.Plural(quiet, "update"))
 				quiet = 0
 			}
-			s.tell(&b, in, e, open[e.Incident])
+			told := e.Time() // what is found in minutes that were walked before is told now
+			if e.At < from {
+				told = from.Time()
+			}
+			s.tell(&b, in, e, open[e.Incident], told)
 		}
 	}
 	end := st.Through
 	for _, r := range s.runs {
 		tell(min(r.known, end)) // what becomes known now, was not before
 		for m := r.from; m < r.to; m++ {
-			in.Ledger.Put(m, r.slot)
+			if in.Ledger.Put(m, r.at(m)); m < st.Through {
+				st = st.Amend(budget.SlotAt{At: m, Slot: r.at(m)})
+			}
 		}
 		end = max(end, r.to)
 	}
@@ -187,7 +207,7 @@ func (s *story) play() string {
 
 // tell writes one event: when and what, what it was decided on, what people read, and how the
 // budget stands.
-func (s *story) tell(b *strings.Builder, in alerting.Input, e alerting.Event, i alerting.Incident) {
+func (s *story) tell(b *strings.Builder, in alerting.Input, e alerting.Event, i alerting.Incident, told time.Time) {
 	status := budget.StatusAt(in.Ledger, s.spec.Objective, s.spec.Window(), e.At+1)
 	what := string(e.Severity)
 	if e.Kind != alerting.Noticed {
@@ -195,7 +215,7 @@ func (s *story) tell(b *strings.Builder, in alerting.Input, e alerting.Event, i 
 	}
 	fmt.Fprintf(b, "%s  %s (%s)\n", e.Time().Format("Mon "+clock), what, e.Reason)
 	fmt.Fprintf(b, "    %s\n", s.because(e))
-	fmt.Fprintf(b, "    “%s”\n", says(in, e, i, status))
+	fmt.Fprintf(b, "    “%s”\n", says(in, e, i, status, told))
 	fmt.Fprintf(b, "    SLI %s, %s of the budget left\n", figures.SLI(status.Sum.Bad, status.Sum.Total, s.spec.Objective), figures.Left(status.Sum.Bad, status.Allowed))
 }
 
@@ -219,14 +239,14 @@ func (s *story) because(e alerting.Event) string {
 }
 
 // says is the sentence that goes out about an event.
-func says(in alerting.Input, e alerting.Event, i alerting.Incident, status budget.Status) string {
+func says(in alerting.Input, e alerting.Event, i alerting.Incident, status budget.Status, told time.Time) string {
 	var lookbacks []time.Duration
 	for _, p := range in.Spec.Alerts.Page {
 		lookbacks = append(lookbacks, p.Short, p.Long)
 	}
 	slices.Sort(lookbacks)
 	return sentences.Facts{
-		Spec: in.Spec, Event: e, Incident: i, Status: status,
+		Spec: in.Spec, Event: e, Incident: i, Status: status, Over: !i.Open && told.After(e.Time()), Now: told,
 		Outlook: budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), e.At+1, lookbacks...),
 	}.Summary()
 }

@@ -90,12 +90,12 @@ func (l Limits) next(now Gate, s budget.Status) Gate {
 // stepGate remembers the policy's state of the budget and tells when it changes. What it was at the
 // first look is no news. While too little of the window is known for a verdict, the state stays
 // what it was.
-func (w *walk) stepGate(m budget.Minute, slot budget.Slot) {
+func (w *walk) stepGate(m budget.Minute, news bool) {
 	if w.Policy == nil {
 		w.Gate, w.GateSince = "", 0
 		return
 	}
-	if w.Gate != "" && slot.Bad == 0 && (m+1)%60 != 0 {
+	if w.Gate != "" && !news {
 		return
 	}
 	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)

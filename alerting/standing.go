@@ -80,13 +80,24 @@ func correctionAt(in Input, m budget.Minute) string {
 }
 
 // Horizon returns how many minutes back Advance may look at single minutes: the longest alert
-// window of the SLO. A ledger must not be thinned within it, or a replay would differ.
+// window of the SLO, behind every minute that it may walk again. A ledger must not be thinned within
+// it, or a replay would differ; see [Fine].
 func Horizon(spec *slo.Spec) budget.Minute {
 	longest := budget.Minute(0)
 	for _, p := range append(append([]slo.Pair(nil), spec.Alerts.Page...), spec.Alerts.Ticket...) {
 		longest = max(longest, budget.Minutes(p.Long))
 	}
-	return longest + 60
+	return longest + 60 + reviewed
+}
+
+// Fine returns the first minute that the ledger must keep as a minute. While a burn is open that is
+// no later than its onset, since its account is the sum since then.
+func Fine(spec *slo.Spec, st State) budget.Minute {
+	fine := st.Through - Horizon(spec)
+	if st.Burn != nil {
+		fine = min(fine, st.Burn.Burning.Onset)
+	}
+	return fine
 }
 
 // History returns how many minutes of the past the windows of an SLO look at. A calendar window

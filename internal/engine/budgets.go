@@ -134,8 +134,12 @@ func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) st
 	b.write(a, func(l *budget.Ledger) {
 		for _, s := range reading.Slots {
 			to = max(to, s.At+1)
+			was := l.Gross().At(s.At)
 			if l.Put(s.At, s.Slot) {
 				turn.Slots = append(turn.Slots, s)
+				if was.State != budget.Unseen && was != s.Slot {
+					a.state = a.state.Amend(s)
+				}
 			}
 		}
 	})
@@ -160,6 +164,7 @@ func (b *budgets) amend(a *account, late []prom.Amendment, turn *store.Turn) {
 		for _, m := range late {
 			if slot, ok := l.Amend(m.At, m.Bad, m.Total); ok {
 				turn.Slots = append(turn.Slots, budget.SlotAt{At: m.At, Slot: slot})
+				a.state = a.state.Amend(budget.SlotAt{At: m.At, Slot: slot})
 			} else if sum, ok := l.AmendHour(m.At.Hour(), m.Bad, m.Total); ok {
 				turn.Hours = append(turn.Hours, budget.HourAt{Hour: m.At.Hour(), Sum: sum})
 			} else {

@@ -342,7 +342,7 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	ledgers := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID))
 	for id, a := range e.budgets.byID {
 		e.budgets.write(a, func(l *budget.Ledger) {
-			l.Thin(a.state.Through - alerting.Horizon(a.spec))
+			l.Thin(alerting.Fine(a.spec, a.state))
 			l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
 		})
 		ledgers[id] = a.ledger

@@ -138,17 +138,15 @@ func packState(s alerting.State) ([]byte, error) {
 // sameButThrough may say false of equal states, which costs some bytes, never true of different
 // ones.
 func sameButThrough(a, b alerting.State) bool {
-	if !sameOpen(a.Burn, b.Burn) || !sameOpen(a.NoData, b.NoData) {
+	if !sameValue(a.Burn, b.Burn) || !sameValue(a.NoData, b.NoData) || !sameValue(a.Amended, b.Amended) {
 		return false
 	}
-	a.Through, a.Burn, a.NoData = 0, nil, nil
-	b.Through, b.Burn, b.NoData = 0, nil, nil
+	a.Through, a.Burn, a.NoData, a.Amended = 0, nil, nil, nil
+	b.Through, b.Burn, b.NoData, b.Amended = 0, nil, nil, nil
 	return a == b
 }
 
-func sameOpen(a, b *alerting.Open) bool {
-	return a == b || a != nil && b != nil && *a == *b
-}
+func sameValue[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func (c *commit) incidents(ctx context.Context, tx *sql.Tx) error {
 	all := slices.Clone(c.tick.Incidents)

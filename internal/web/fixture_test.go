@@ -245,8 +245,8 @@ func liveOn(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incide
 
 // decided is what the alerts say about a ledger.
 func decided(id slo.ID, spec *slo.Spec, ledger *budget.Ledger) (store.Account, []alerting.Incident) {
-	in := alerting.Input{ID: id, Spec: spec, Ledger: ledger}
-	state, events := alerting.Advance(in, alerting.State{Through: ledger.Fine() + alerting.Horizon(spec)}, ledger.End())
+	in, began := alerting.Input{ID: id, Spec: spec, Ledger: ledger}, ledger.Fine()+73*60 // the longest window, and an hour
+	state, events := alerting.Advance(in, alerting.State{Through: began}, ledger.End())
 	return store.Account{Ledger: ledger, State: state}, alerting.Fold(nil, events)
 }
 

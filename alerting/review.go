@@ -1,0 +1,124 @@
+package alerting
+
+import (
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/budget"
+)
+
+// This file is about minutes that turn out to be other than they were when they were walked: samples
+// came later than they were waited for. What would have been said of them is found by walking them
+// again, and told where nothing was.
+
+// Stretch is the minutes [From, To).
+type Stretch struct {
+	From budget.Minute `json:"from"`
+	To   budget.Minute `json:"to"`
+}
+
+func (s Stretch) overlaps(o Stretch) bool { return s.From < o.To && o.From < s.To }
+
+// Amended are minutes that have changed since they were walked.
+type Amended struct {
+	From  budget.Minute `json:"from"`            // the first of them
+	Known budget.Minute `json:"known,omitempty"` // the newest that is known
+	Since budget.Minute `json:"since"`           // where the walk was when they began to change
+	Last  budget.Minute `json:"last"`            // and when the newest change came
+}
+
+const (
+	// settled is after how many minutes without a change what has changed is walked again: half of
+	// a backlog says little about the whole.
+	settled = budget.Minute(2)
+	// unsettled is how long changes that do not end are waited for.
+	unsettled = budget.Minute(10)
+	// reviewed is how many minutes back changes are walked again. What comes even later is counted,
+	// and no more.
+	reviewed = budget.Minute(6 * 60)
+)
+
+// Amend takes note of minutes that were walked and have changed since; slots are what they are now.
+// Advance walks them again when the changes have settled.
+func (st State) Amend(slots ...budget.SlotAt) State {
+	st = st.clone()
+	for _, s := range slots {
+		if s.At >= st.Through {
+			continue
+		}
+		a := st.Amended
+		if a == nil {
+			a = &Amended{From: s.At, Since: st.Through}
+			st.Amended = a
+		}
+		a.From, a.Last = min(a.From, s.At), st.Through
+		if s.Slot.State.Known() {
+			a.Known = max(a.Known, s.At)
+			st.Missing = min(st.Missing, int(st.Through-1-s.At))
+		}
+	}
+	return st
+}
+
+// review walks again, before minute m, what has changed and settled.
+func (w *walk) review(m budget.Minute) {
+	a := w.Amended
+	if a == nil || m-a.Last < settled && m-a.Since < unsettled {
+		return
+	}
+	w.Amended = nil
+	from := max(a.From, m-reviewed, w.Burns[0].From) // nobody remembers what was told before that
+	w.revise(from, m)
+	w.tellMissed(from, m)
+}
+
+// revise brings the account of the open burn up to what is known now of the minutes [from, to).
+func (w *walk) revise(from, to budget.Minute) {
+	if w.Burn == nil {
+		return
+	}
+	b := &w.Burn.Burning
+	r := read(w.Input, w.Burn.Pair, w.Burn.Opened)
+	b.Onset = min(b.Onset, max(onset(w.Input, &r, w.Burn.Opened), w.BurnEnd))
+	w.account(from, to-1)
+}
+
+// tellMissed walks the minutes [from, to) again as they are now, and tells of the burns that would
+// have been told of and were not: none that was overlaps them. One that is not over by the rules is
+// open from now on.
+func (w *walk) tellMissed(from, to budget.Minute) {
+	again := walk{Input: w.Input, State: State{}}
+	if w.BurnEnd <= from {
+		again.BurnEnd, again.BurnLast = w.BurnEnd, w.BurnLast
+	}
+	if w.PageEnd <= from {
+		again.PageEnd = w.PageEnd
+	}
+	told := slices.Clone(w.Burns[:])
+	if w.Burn != nil {
+		told = append(told, Stretch{w.Burn.Burning.Onset, to})
+	}
+	for i := from; i < to; i++ {
+		if !again.decides(i, w.Ledger.At(i)) {
+			continue
+		}
+		was := again.Burn
+		again.stepBurn(i, again.undecided(i))
+		if was == nil || again.Burn != nil {
+			continue
+		}
+		if again.missed(was, i+1, told) {
+			w.over(i, was)
+			w.events = append(w.events, again.events...)
+		}
+		again.events = nil
+	}
+	if again.Burn != nil && again.missed(again.Burn, to, told) {
+		w.Burn = again.Burn
+		w.events = append(w.events, again.events...)
+	}
+}
+
+// missed reports whether a burn overlaps none that was told.
+func (w *walk) missed(o *Open, end budget.Minute, told []Stretch) bool {
+	return !slices.ContainsFunc(told, Stretch{o.Burning.Onset, end}.overlaps)
+}
