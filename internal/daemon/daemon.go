@@ -40,6 +40,7 @@ type Daemon struct {
 	cfg     config.Config
 	db      *store.DB
 	client  *prom.Client
+	reader  *prom.Reader
 	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
 	Engine  *engine.Engine
 	Pump    *outbox.Pump
@@ -109,14 +110,14 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		return nil, errors.Join(err, a.db.Close())
 	}
 	a.ways.Store(w)
-	reader := prom.New(client, prom.Options{})
-	reader.Restore(snap.Marks)
+	a.reader = prom.New(client, prom.Options{})
+	a.reader.Restore(snap.Marks)
 	a.Pump = outbox.NewPump(a.db, w.reached, outbox.Options{Logger: o.Log, Now: a.Now})
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
 	schedules, channels := cfg.Schedules()
 	a.Engine = engine.New(engine.Options{
-		Source: reader, Skew: skewOf(client, o.Clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
+		Source: a.reader, Skew: skewOf(client, o.Clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.ExternalURL,
 		Policy:   cfg.Policy,
 		Services: a.servicesAt,
@@ -186,8 +187,11 @@ func (a *Daemon) Run(ctx context.Context) error {
 	return errors.Join(err, a.Close())
 }
 
-// Close closes the store.
-func (a *Daemon) Close() error { return a.db.Close() }
+// Close gives up what is still being read, and closes the store.
+func (a *Daemon) Close() error {
+	a.reader.Close()
+	return a.db.Close()
+}
 
 // Reload reads the configuration and the SLO files again. If anything is wrong with them,
 // everything stays as it is and the metric says so.

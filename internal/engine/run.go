@@ -17,7 +17,11 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 			return nil
 		}
 		e.report(sum, time.Since(began))
-		timer := time.NewTimer(untilNext(e.Corrected(now()), e.Lag, minute))
+		next := untilNext(e.Corrected(now()), e.Lag, minute)
+		if sum.Stats.Waiting > 0 {
+			next = min(next, stragglers)
+		}
+		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -26,6 +30,10 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 		}
 	}
 }
+
+// stragglers is how soon a tick is followed by another while some SLOs lag behind the rest, because
+// their queries are slow. It reads nothing anew of the others.
+const stragglers = 5 * time.Second
 
 // untilNext returns how long to wait, in wall time, until the next minute is readable.
 func untilNext(now time.Time, lag, minute time.Duration) time.Duration {
@@ -52,5 +60,5 @@ func (e *Engine) report(sum Summary, took time.Duration) {
 		return
 	}
 	e.Log.Debug("tick", "through", sum.Through, "budgets", sum.SLOs, "slots", sum.Slots, "events", sum.Events,
-		"queries", sum.Stats.Queries, "samples", sum.Stats.Samples, "took", took)
+		"queries", sum.Stats.Queries, "samples", sum.Stats.Samples, "waiting", sum.Stats.Waiting, "took", took)
 }

@@ -72,6 +72,7 @@ type world struct {
 
 	client *prom.Client
 	store  *store.DB
+	reader *prom.Reader
 	pump   *outbox.Pump
 	engine *engine.Engine
 }
@@ -229,8 +230,8 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	reader := prom.New(w.client, prom.Options{})
-	reader.Restore(snap.Marks)
+	w.reader = prom.New(w.client, prom.Options{})
+	w.reader.Restore(snap.Marks)
 	client, err := slack.New(slack.Config{Token: slack.Secret(w.slack.Token), APIURL: w.slack.APIURL(), HTTP: w.web})
 	if err != nil {
 		w.t.Fatal(err)
@@ -241,7 +242,7 @@ func (w *world) open() {
 		Post: quick, Edit: quick, Find: quick, Attempt: 300 * time.Millisecond,
 	})
 	w.engine = engine.New(engine.Options{
-		Source: reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
+		Source: w.reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
 		Skew:     w.skew,
 		Direct:   func(entries []outbox.Entry) { w.direct(receiver, entries) },
@@ -275,6 +276,7 @@ func (w *world) close() {
 		if err := w.store.Close(); err != nil {
 			w.t.Error(err)
 		}
+		w.reader.Close()
 		w.client.CloseIdle()
 		w.store = nil
 	}

@@ -157,7 +157,7 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 			return
 		}
 		next[i], got[i] = d.states[i].clone(), &collected{b: b.bundles[i]}
-		errs[i] = b.r.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, got[i])
+		errs[i] = b.r.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, time.Time{}, got[i])
 		if errs[i] == nil && end == d.to {
 			newStepper(next[i], b.bundles[i].reg.info, got[i], nil).conclude(end - 1)
 		}
@@ -309,7 +309,7 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 		s := b.bundles[i].adopt(nil, d.from-1)
 		s.pos = d.from - backfillLead - 1
 		scan := &collected{b: b.bundles[i]}
-		errs[i] = b.r.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, scan)
+		errs[i] = b.r.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, time.Time{}, scan)
 		d.states[i] = s
 	})
 	if b.failed(errs, out) {
@@ -336,7 +336,7 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 			b.exprs = append(b.exprs, s)
 		}
 	}
-	b.bundles = bundles(raw)
+	b.bundles = bundles(raw, b.r.large.has)
 }
 
 // perMinute returns about how many samples a minute of the bundle holds.

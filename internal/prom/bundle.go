@@ -44,6 +44,7 @@ type bundle struct {
 	selector string
 	router   router
 	reg      registry
+	meal     meal
 }
 
 // termsOf returns the raw terms of an SLO; classic says that its histogram has a bucket at the limit.
@@ -92,12 +93,16 @@ type rawSpec struct {
 	terms []term
 }
 
-// bundles puts the SLOs that share metrics and shape together, in a stable order.
-func bundles(specs []rawSpec) []*bundle {
+// bundles puts the SLOs that share metrics and shape together, in a stable order, but for those that
+// are apart.
+func bundles(specs []rawSpec, apart func(slo.ID) bool) []*bundle {
 	family := families(specs)
 	shapes := map[string][]rawSpec{}
 	for _, s := range specs {
 		key := family[s.terms[0].metric] + "{" + strings.Join(shape(s.terms), ",") + "}"
+		if id := s.spec.ID(); apart(id) {
+			key += string(id)
+		}
 		shapes[key] = append(shapes[key], s)
 	}
 	var out []*bundle
@@ -257,10 +262,16 @@ func merge(specs []rawSpec) string {
 	return head + "{" + strings.Join(parts, ",") + "}"
 }
 
-func matcherText(name string, patterns []string) string {
-	if !model.LegacyValidation.IsValidLabelName(name) {
-		name = strconv.Quote(name)
+// matcherName writes a label's name as a matcher has it.
+func matcherName(name string) string {
+	if model.LegacyValidation.IsValidLabelName(name) {
+		return name
 	}
+	return strconv.Quote(name)
+}
+
+func matcherText(name string, patterns []string) string {
+	name = matcherName(name)
 	if len(patterns) == 1 {
 		if plain, ok := unquoteMeta(patterns[0]); ok {
 			return name + "=" + strconv.Quote(plain)

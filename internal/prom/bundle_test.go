@@ -22,7 +22,7 @@ func planOf(specs ...*slo.Spec) []*bundle {
 	for _, s := range specs {
 		raw = append(raw, rawSpec{s, termsOf(s, true)})
 	}
-	return bundles(raw)
+	return bundles(raw, func(slo.ID) bool { return false })
 }
 
 func TestSelectorsAreMerged(t *testing.T) {

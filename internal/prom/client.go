@@ -250,14 +250,14 @@ func statusError(fail failer, code int, body io.Reader) *Error {
 		err = fmt.Errorf("HTTP status %d: %s", code, said)
 	}
 	switch {
+	case code != http.StatusTooManyRequests && code != http.StatusServiceUnavailable && tellsOfSize(said):
+		return fail(TooLarge, "the query would load more into the server's memory than it allows", err)
 	case code == http.StatusTooManyRequests || code >= 500:
 		return fail(Overloaded, "the server cannot serve this now", err)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return fail(Refused, "the server wants other credentials", err)
 	case code == http.StatusNotFound:
 		return fail(Refused, "there is no Prometheus API under this address", err)
-	case strings.Contains(said, "too many samples"):
-		return fail(TooLarge, "the query would load too many samples into the server's memory", err)
 	}
 	return fail(Refused, "the server refuses the query", err)
 }

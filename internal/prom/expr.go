@@ -69,36 +69,38 @@ func (r *Reader) loadExprs(to budget.Minute) {
 // maxSteps keeps a range query below Prometheus' limit of 11,000 points.
 const maxSteps = 10_000
 
-// readExpr evaluates one SLO and returns how to put the result into the batch.
-func (r *Reader) readExpr(ctx context.Context, s *slo.Spec, to budget.Minute, out *Batch) func() {
+// exprTask is to evaluate one SLO up to a minute.
+func (r *Reader) exprTask(s *slo.Spec, to budget.Minute) task {
 	id := s.ID()
 	st := r.exprs[id]
 	from := max(st.next, st.read-reachBack, st.since)
-	if to < from || to <= st.read && st.primed && st.next > st.read {
+	work := func(ctx context.Context, _ time.Time) outcomeOf {
+		next, end := st, min(to, from+maxSteps-1)
+		if err := r.learn(ctx, s, to, &next.pace); err != nil {
+			return outcomeOf{err: err}
+		}
+		got, err := r.evaluateSlots(ctx, s, next.pace.scrape, from, end)
+		if err != nil {
+			return outcomeOf{err: err}
+		}
+		return outcomeOf{more: end < to, take: func(out *Batch) { r.takeSlots(s, next, got, from, end, out) }}
+	}
+	at := func(take func(out *Batch)) func(context.Context, time.Time) outcomeOf {
+		return func(context.Context, time.Time) outcomeOf { return outcomeOf{take: take} }
+	}
+	switch {
+	case to < from || to <= st.read && st.primed && st.next > st.read:
 		next := st
 		next.read = max(st.read, to)
-		return func() {
+		work = at(func(out *Batch) {
 			if _, ok := r.marks[exprPrefix+string(id)]; !ok {
 				out.exprs[id], out.Marks[exprPrefix+string(id)] = next, next.save()
 			}
-		}
+		})
+	case r.undecided(s):
+		work = at(func(out *Batch) { r.takeAbsent(s, st, to, out) })
 	}
-	if r.undecided(s) {
-		return func() { r.takeAbsent(s, st, to, out) }
-	}
-	end := min(to, from+maxSteps-1)
-	var got map[slo.ID]*evaluated
-	err := r.learn(ctx, s, to, &st.pace)
-	if err == nil {
-		got, err = r.evaluateSlots(ctx, s, st.pace.scrape, from, end)
-	}
-	return func() {
-		if err != nil {
-			out.Failures = append(out.Failures, Failure{Bundle: string(id), SLOs: []slo.ID{id}, Err: err})
-			return
-		}
-		r.takeSlots(s, st, got, from, end, out)
-	}
+	return task{exprPrefix + string(id), string(id), []slo.ID{id}, work}
 }
 
 // undecided reports whether the SLO is on a histogram of which nothing has been seen yet, or that

@@ -47,6 +47,9 @@ type Stats struct {
 	Samples int64 // see [Usage]
 	Bytes   int64
 	Series  int // series that are being followed
+	// Waiting counts what could be read on at once: bundles that are slow, that came late, or for
+	// which there was no time.
+	Waiting int
 }
 
 // Batch is the outcome of one read. It takes effect with [Reader.Commit].
@@ -69,6 +72,8 @@ type Options struct {
 	// Interval is the scrape interval assumed for expressions until their samples show theirs. 0
 	// means 30 s.
 	Interval time.Duration
+	// Patience is how long a read waits for one bundle; 0 means DefaultPatience.
+	Patience time.Duration
 }
 
 // Reader reads the slots of SLOs. It remembers where it is in memory and in marks; nothing it has
@@ -87,6 +92,8 @@ type Reader struct {
 	exprs    map[slo.ID]exprState
 	bounds   map[slo.ID]bound
 	problems []string // for the next batch
+	lanes    *lanes
+	large    large
 }
 
 // New makes a reader that knows nothing yet.
@@ -95,8 +102,12 @@ func New(c *Client, o Options) *Reader {
 	return &Reader{
 		client: c, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
 		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{},
+		lanes: newLanes(o.Patience),
 	}
 }
+
+// Close gives up what is still being read, and waits for its end.
+func (r *Reader) Close() { r.lanes.close() }
 
 // Restore takes over the positions that a store has kept. A mark that cannot be read is as good as
 // none: its SLOs begin anew, and the next batch says so.
@@ -139,23 +150,19 @@ func (r *Reader) Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) 
 		Readings: map[slo.ID]Reading{}, Marks: map[string][]byte{},
 		states: map[string]*state{}, exprs: map[slo.ID]exprState{},
 	}
-	if r.lookUpBounds(ctx, specs, to, out) || !slices.Equal(specs, r.specs) {
+	if r.lookUpBounds(ctx, specs, to, out) || r.large.planned() || !slices.Equal(specs, r.specs) {
 		r.replan(specs, to, out)
 	}
 	out.Problems = append(out.Problems, r.problems...)
 	r.problems = nil
-	var results sync.Mutex
-	r.each(len(r.plan)+len(r.evaluate), func(i int) {
-		var take func()
-		if i < len(r.plan) {
-			take = r.readBundle(ctx, r.plan[i], to, out)
-		} else {
-			take = r.readExpr(ctx, r.evaluate[i-len(r.plan)], to, out)
-		}
-		results.Lock()
-		defer results.Unlock()
-		take()
-	})
+	var tasks []task
+	for _, b := range r.plan {
+		tasks = append(tasks, r.bundleTask(b, to))
+	}
+	for _, s := range r.evaluate {
+		tasks = append(tasks, r.exprTask(s, to))
+	}
+	r.lanes.run(ctx, tasks, r.client.opts.Concurrency, out)
 	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Compare(a.Bundle, b.Bundle) })
 	after := r.client.Usage()
 	out.Stats.Queries, out.Stats.Samples, out.Stats.Bytes = after.Queries-before.Queries, after.Samples-before.Samples, after.Bytes-before.Bytes
@@ -163,22 +170,7 @@ func (r *Reader) Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) 
 }
 
 // each runs n jobs side by side, as many as the client lets through.
-func (r *Reader) each(n int, job func(int)) {
-	var wg sync.WaitGroup
-	jobs := make(chan int)
-	for range min(n, r.client.opts.Concurrency) {
-		wg.Go(func() {
-			for i := range jobs {
-				job(i)
-			}
-		})
-	}
-	for i := range n {
-		jobs <- i
-	}
-	close(jobs)
-	wg.Wait()
-}
+func (r *Reader) each(n int, job func(int)) { side(n, r.client.opts.Concurrency, job) }
 
 // Commit makes the batch's positions the reader's own. Call it after the store has kept the batch;
 // without it, the next Read reads the same again.
@@ -187,7 +179,7 @@ func (r *Reader) Commit(b *Batch) {
 	defer r.mu.Unlock()
 	maps.Copy(r.states, b.states)
 	for _, p := range r.plan {
-		if p.reg.bloated() {
+		if r.lanes.running[bundlePrefix+p.key] == nil && p.reg.bloated() {
 			r.specs = nil // plan anew, out of the marks, which hold only what is alive
 		}
 	}
@@ -204,6 +196,7 @@ func (r *Reader) Commit(b *Batch) {
 // replan sorts the SLOs into bundles. Positions are carried over through the marks, as in a
 // restart.
 func (r *Reader) replan(specs []*slo.Spec, to budget.Minute, out *Batch) {
+	r.lanes.forget()
 	var raw []rawSpec
 	r.evaluate = nil
 	for _, s := range specs {
@@ -215,7 +208,7 @@ func (r *Reader) replan(specs []*slo.Spec, to budget.Minute, out *Batch) {
 			r.evaluate = append(r.evaluate, s)
 		}
 	}
-	r.specs, r.plan = slices.Clone(specs), bundles(raw)
+	r.specs, r.plan = slices.Clone(specs), bundles(raw, r.large.has)
 	saved := r.loadMarks()
 	r.states = map[string]*state{}
 	for _, b := range r.plan {
@@ -286,28 +279,28 @@ func (r *Reader) dropMarks(out *Batch) {
 	}
 }
 
-// readBundle reads one bundle and returns how to put the result into the batch.
-func (r *Reader) readBundle(ctx context.Context, b *bundle, to budget.Minute, out *Batch) func() {
+// bundleTask is to read one bundle up to a minute.
+func (r *Reader) bundleTask(b *bundle, to budget.Minute) task {
 	committed := r.states[b.key]
-	s := committed.clone()
-	got := &collected{b: b}
-	err := r.follow(ctx, b, s, to, got)
-	moved := s.read > committed.read || s.primed != committed.primed
-	var mark []byte
-	if moved {
-		mark = b.save(s)
-	}
-	return func() {
-		out.Stats.Series += len(s.cursors)
-		if err != nil {
-			out.Failures = append(out.Failures, Failure{Bundle: b.selector, SLOs: b.ids(), Err: err})
-		}
+	work := func(ctx context.Context, until time.Time) outcomeOf {
+		s := committed.clone()
+		got := &collected{b: b}
+		err := r.follow(ctx, b, s, to, until, got)
+		moved := s.read > committed.read || s.primed != committed.primed
+		var mark []byte
 		if moved {
-			out.states[b.key] = s
-			out.Marks[bundlePrefix+b.key] = mark
+			mark = b.save(s)
 		}
-		got.into(out.Readings)
+		return outcomeOf{err: err, more: err == nil && s.read < to, take: func(out *Batch) {
+			out.Stats.Series += len(s.cursors)
+			if moved {
+				out.states[b.key] = s
+				out.Marks[bundlePrefix+b.key] = mark
+			}
+			got.into(out.Readings)
+		}}
 	}
+	return task{bundlePrefix + b.key, b.selector, b.ids(), work}
 }
 
 func (b *bundle) ids() []slo.ID {
@@ -319,7 +312,7 @@ func (b *bundle) ids() []slo.ID {
 }
 
 // follow moves the state up to minute to, in pieces. If a piece fails, what came before it stands.
-func (r *Reader) follow(ctx context.Context, b *bundle, s *state, to budget.Minute, got *collected) *Error {
+func (r *Reader) follow(ctx context.Context, b *bundle, s *state, to budget.Minute, until time.Time, got *collected) *Error {
 	if s.primed && s.read >= to {
 		return nil
 	}
@@ -327,7 +320,7 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, to budget.Minu
 	if !s.primed { // from before the first slot that is owed, even if the first attempts have failed
 		from = min(s.owed()-1, to) - budget.Minutes(lead)
 	}
-	return r.cover(ctx, b, s, from, to, got)
+	return r.cover(ctx, b, s, from, to, until, got)
 }
 
 // owed returns the first slot that any SLO of the bundle waits for.
@@ -339,15 +332,17 @@ func (s *state) owed() budget.Minute {
 	return first
 }
 
-// cover reads and counts the minutes after from, up to to, in pieces that an answer can hold.
-func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, got *collected) *Error {
+// cover reads and counts the minutes after from, up to to, in pieces that an answer can hold. It
+// begins none after until, if there is one.
+func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, until time.Time, got *collected) *Error {
 	s.pos = max(s.pos, from)
-	for piece := budget.Minute(reachBack); from < to; {
-		piece = min(piece, b.affordable(s))
-		end := min(from+piece, to)
+	for first := true; from < to; first = false {
+		if !first && !until.IsZero() && time.Now().After(until) {
+			return nil
+		}
+		end := min(from+min(b.meal.most(), b.affordable(s)), to)
 		err := r.piece(ctx, b, s, from, end, got)
-		if err != nil && err.Kind == TooLarge && end-from > 1 {
-			piece = (end - from) / 2
+		if b.meal.digest(err, end-from) {
 			continue
 		}
 		if err != nil {
@@ -381,16 +376,21 @@ func (r *Reader) piece(ctx context.Context, b *bundle, s *state, from, end budge
 
 // raw asks for the raw samples in (from, to].
 func (r *Reader) raw(ctx context.Context, b *bundle, from, to time.Time) ([]run, *Error) {
-	query := fmt.Sprintf("%s[%ds]", b.selector, int64(to.Sub(from)/time.Second))
-	c := &gather{b: b}
-	a, err := r.client.query(ctx, query, to, c)
-	if err != nil {
-		return nil, err
-	}
-	if c.err != nil || a.resultType != "matrix" {
-		return nil, &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(c.err, errShape)}
-	}
-	return c.done(), nil
+	var runs []run
+	err := r.inParts(ctx, b, from, to, func(selector string) *Error {
+		query := fmt.Sprintf("%s[%ds]", selector, int64(to.Sub(from)/time.Second))
+		c := &gather{b: b}
+		a, err := r.client.query(ctx, query, to, c)
+		if err != nil {
+			return err
+		}
+		if c.err != nil || a.resultType != "matrix" {
+			return &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(c.err, errShape)}
+		}
+		runs = append(runs, c.done()...)
+		return nil
+	})
+	return runs, err
 }
 
 var errShape = errors.New("the answer has the wrong shape")

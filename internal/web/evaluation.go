@@ -35,6 +35,7 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 	samples := counter("slowburn_prometheus_samples_total", "Samples in Prometheus' answers, or read by it where it says so.")
 	bytes := counter("slowburn_prometheus_received_bytes_total", "Bytes of Prometheus' answers, decompressed.")
 	readFailures := counter("slowburn_prometheus_failures_total", "Bundles of SLOs that could not be read.")
+	waiting := gauge("slowburn_prometheus_waiting", "Bundles of SLOs that lag behind the others after the newest tick, because their queries are slow.")
 	series := gauge("slowburn_prometheus_followed_series", "Series whose counters are being followed.")
 	return func(s engine.Summary) {
 		ticks.Inc()
@@ -47,6 +48,7 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 		samples.Add(float64(s.Stats.Samples))
 		bytes.Add(float64(s.Stats.Bytes))
 		series.Set(float64(s.Stats.Series))
+		waiting.Set(float64(s.Stats.Waiting))
 		readFailures.Add(float64(len(s.Failures)))
 		if !s.Good() {
 			failures.Inc()

@@ -1,0 +1,197 @@
+package prom
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// neighbours is two hours of two services with metrics of their own.
+func neighbours(t testing.TB) (*promfake.DB, []*slo.Spec) {
+	t.Helper()
+	db := promfake.New(promfake.Options{})
+	var specs []*slo.Spec
+	for _, name := range []string{"good", "slow"} {
+		for k, code := range []string{"200", "500"} {
+			s := db.Series(lset(name+"_total", "job", "a", "instance", "1", "code", code))
+			for i := range 240 {
+				if err := s.Append(at(float64(30*i+11)), float64(100*i)/float64(1+99*k)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		specs = append(specs, events(t, name, name+`_total{job="a"}`, name+`_total{job="a",code="500"}`))
+	}
+	return db, specs
+}
+
+// TestASlowNeighbourDelaysNobody: a query that is not answered holds up its own SLO, which goes on
+// in a lane of its own and loses nothing; all others are read in every turn.
+func TestASlowNeighbourDelaysNobody(t *testing.T) {
+	db, specs := neighbours(t)
+	release := make(chan struct{})
+	db.Faults.Add(promfake.Fault{When: promfake.OnQuery("slow_total"), Do: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		select {
+		case <-release:
+			next.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	}})
+	r, got := New(serve(t, db), Options{Patience: 100 * time.Millisecond}), book{}
+	defer r.Close()
+	read := func(to budget.Minute) *Batch {
+		b := r.Read(t.Context(), specs, to)
+		got.take(b)
+		r.Commit(b)
+		return b
+	}
+	for to := m0 + 10; to <= m0+20; to++ {
+		b := read(to)
+		if to > m0+10 && got["svc/good"][to].Total != 202*budget.Unit {
+			t.Fatalf("minute %d of the good neighbour is %+v", to-m0, got["svc/good"][to])
+		}
+		if len(b.Failures) != 1 || b.Failures[0].SLOs[0] != "svc/slow" || b.Failures[0].Err.Kind != Timeout {
+			t.Fatalf("minute %d: the failures are %+v", to-m0, b.Failures)
+		}
+		if b.Stats.Waiting == 0 && to > m0+10 {
+			t.Fatalf("minute %d: nobody is waited for", to-m0)
+		}
+	}
+	close(release)
+	for read(m0+20).Stats.Waiting > 0 {
+	}
+	for m := m0 + 11; m <= m0+20; m++ {
+		if s := got["svc/slow"][m]; s.Total != 202*budget.Unit {
+			t.Errorf("minute %d of the slow one is %+v", m-m0, s)
+		}
+	}
+	if b := read(m0 + 21); len(b.Failures) > 0 || got["svc/slow"][m0+21].Total == 0 && b.Stats.Waiting == 0 {
+		t.Errorf("afterwards %+v, %+v", b.Failures, b.Stats)
+	}
+}
+
+// TestASlowServerIsNobodysNeighbour: if nobody is answered, everybody fails in every turn, and is
+// read when the server is back.
+func TestASlowServerIsNobodysNeighbour(t *testing.T) {
+	db, specs := neighbours(t)
+	db.Faults.Fail(promfake.Hang())
+	c := serve(t, db, func(o *ClientOptions) { o.Timeout = 300 * time.Millisecond })
+	r, got := New(c, Options{Patience: 50 * time.Millisecond}), book{}
+	defer r.Close()
+	for to := m0 + 10; to <= m0+16; to++ {
+		b := r.Read(t.Context(), specs, to)
+		r.Commit(b)
+		if len(b.Failures) != 2 {
+			t.Fatalf("minute %d: %d failures, want one of each SLO", to-m0, len(b.Failures))
+		}
+	}
+	db.Faults.Clear()
+	for waiting := true; waiting; {
+		b := r.Read(t.Context(), specs, m0+20)
+		got.take(b)
+		r.Commit(b)
+		waiting = b.Stats.Waiting > 0
+	}
+	for _, s := range specs {
+		if bad, total := got.sum(s.ID()); bad != 10*2*budget.Unit || total != 10*202*budget.Unit {
+			t.Errorf("%s: %d of %d", s.ID(), bad, total)
+		}
+	}
+}
+
+// TestALargeNeighbourIsReadApartAndInParts: an SLO whose minute no answer can hold leaves the bundle
+// of its neighbours, and is read in parts, exactly; what was too large is not asked for again.
+func TestALargeNeighbourIsReadApartAndInParts(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	specs := []*slo.Spec{}
+	truth := map[slo.ID]int64{}
+	for job, pods := range map[string]int{"a": 2, "b": 3, "huge": 400} {
+		specs = append(specs, tier(t, job))
+		for pod := range pods {
+			for k, code := range []string{"200", "404", "500"} {
+				s := db.Series(lset("http_requests_total", "job", job, "instance", fmt.Sprintf("10.0.%d.%d:8080", pod/250, pod%250), "code", code))
+				for i := range 80 {
+					if err := s.Append(at(float64(30*i+11)), float64(i*(k+1))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		truth[slo.ID("svc/"+job)] = int64(pods) * 2 * (1 + 2 + 3) * budget.Unit
+	}
+	var large atomic.Int64
+	db.Faults.Add(promfake.Fault{When: promfake.OnPath("/query"), Do: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		n := &counting{ResponseWriter: w}
+		next.ServeHTTP(n, r)
+		if n.bytes > 40<<10 {
+			large.Add(1)
+		}
+	}})
+	c := serve(t, db, func(o *ClientOptions) { o.MaxBytes = 40 << 10 })
+	r, got := New(c, Options{}), book{}
+	first := int64(0)
+	for to := m0 + 10; to <= m0+30; to++ {
+		b := r.Read(t.Context(), specs, to)
+		got.take(b)
+		r.Commit(b)
+		if to == m0+15 {
+			first = large.Load()
+		}
+		if n := len(b.Failures); n > 0 && to > m0+12 {
+			t.Fatalf("minute %d: %v", to-m0, b.Failures[0].Err)
+		}
+	}
+	if n := large.Load() - first; n > 0 {
+		t.Errorf("%d times it was asked again for what is too large", n)
+	}
+	for id, total := range truth {
+		for m := m0 + 13; m <= m0+30; m++ {
+			if s := got[id][m]; s.Total != total || s.Bad != total/2 {
+				t.Fatalf("%s: minute %d is %+v, want %d events", id, m-m0, s, total)
+			}
+		}
+	}
+	for _, b := range r.plan {
+		if strings.Contains(b.selector, "huge") && (len(b.specs) != 1 || len(b.meal.shards) < 3) {
+			t.Errorf("%s is read with %d others in %d parts", b.selector, len(b.specs)-1, len(b.meal.shards))
+		}
+	}
+}
+
+type counting struct {
+	http.ResponseWriter
+	bytes int
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	c.bytes += len(b)
+	return c.ResponseWriter.Write(b)
+}
+
+// TestTheWordsOfOtherServersForTooMuch: each says in its own words that a query is too large; it is
+// then asked for less.
+func TestTheWordsOfOtherServersForTooMuch(t *testing.T) {
+	for said, want := range map[string]bool{
+		"query processing would load too many samples into memory in query execution":                                                                   true,
+		"the number of matching timeseries exceeds 300000; either narrow down the search or increase -search.max* command-line flag values at vmselect": true,
+		"cannot select more than -search.maxSamplesPerQuery=1000000000 samples; possible solutions: increase the -search.maxSamplesPerQuery":            true,
+		"the query exceeded the maximum number of chunks (limit: 2000000 chunks) (err-mimir-max-chunks-per-query)":                                      true,
+		"the query hit the max number of series limit (limit: 100000 series)":                                                                           true,
+		"expanded matching posting: exceeded series limit: limit 1000 violated (got 1001)":                                                              true,
+		"invalid parameter \"query\": 1:5: parse error: unexpected right brace":                                                                         false,
+		"too many concurrent queries: limit 20 reached while reading samples":                                                                           false,
+		"the request has been rejected because the tenant exceeded the request rate limit":                                                              false,
+		"execution: multiple matches for labels: many-to-one matching must be explicit":                                                                 false,
+	} {
+		if got := tellsOfSize(said); got != want {
+			t.Errorf("%q: %v", said, got)
+		}
+	}
+}
