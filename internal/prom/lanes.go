@@ -67,7 +67,7 @@ type lanes struct {
 func newLanes(patience time.Duration) *lanes {
 	l := &lanes{
 		patience: cmp.Or(patience, DefaultPatience),
-		begun: map[string]int{}, slow: map[string]*Error{}, running: map[string]*job{},
+		begun:    map[string]int{}, slow: map[string]*Error{}, running: map[string]*job{},
 	}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l
