@@ -227,7 +227,7 @@ func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.
 	s := bu.adopt(nil, from-1)
 	s.pos = from - backfillLead - 1
 	got := &collected{b: bu}
-	if err := b.r.cover(ctx, bu, s, from-backfillLead-1, to-1, got); err != nil {
+	if err := b.r.cover(ctx, bu, s, from-backfillLead-1, to-1, time.Time{}, got); err != nil {
 		return nil, err
 	}
 	newStepper(s, bu.reg.info, got, nil).conclude(to - 1)
