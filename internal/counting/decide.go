@@ -115,9 +115,18 @@ func (c *Counter) settle(a int32, m budget.Minute, sum *Minute) {
 	}
 	acc.Carry = Tally{}
 	c.closeHole(a, m-1)
+	failed := info.ByGood && c.question(a, m, sum.Guess, &all)
 	switch {
+	case failed && !acc.Hole.Open:
+		from := min(max(acc.empty(), m-between(acc)), m)
+		c.absent(a, acc.empty(), from-1)
+		for at := from; at <= m; at++ {
+			c.put(a, at, budget.Slot{State: budget.Failed})
+		}
 	case info.Up:
 		c.settleUp(a, m, sum)
+	case !acc.Hole.Open && 2*sum.Guess > all.Total && acc.empty() >= m:
+		c.spread(a, all, m, m, true)
 	case acc.Hole.Open:
 		acc.Hole.Sum = acc.Hole.Sum.plus(all)
 	default:
@@ -126,6 +135,9 @@ func (c *Counter) settle(a int32, m budget.Minute, sum *Minute) {
 	acc.Pace.learn(sum.Gap)
 	acc.Last = max(acc.Last, sum.Last)
 }
+
+// between is how many whole minutes lie between two scrapes of an account.
+func between(acc *Account) budget.Minute { return budget.Minute(max(acc.Pace.ms()/minuteMs-1, 0)) }
 
 // settleCount books a minute of counters, and the empty minutes before it.
 func (c *Counter) settleCount(a int32, m budget.Minute, sum *Minute, all Tally) {

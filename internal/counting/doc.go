@@ -29,6 +29,8 @@
 //     target served lately in the time since the scrape before, plus five. Series that vanish as
 //     others appear with values not below are the same series under new names (see birth.go).
 //   - A series that was away and is back above its old value gives the difference.
+//   - A total whose good series were there and are gone is a question, not an outage (see
+//     counterpart.go).
 //   - When a budget is seen for the first time, every value is a position.
 //
 // # The cut law

@@ -21,6 +21,7 @@ type Route struct {
 type Info struct {
 	Promise int32 // the SLO it belongs to
 	ByGood  bool  // good events are counted, and the bad ones are the rest
+	Twin    bool  // good and total are of one histogram, so that neither is there without the other
 	Up      bool
 	Grouped bool // one of several budgets of its SLO; it begins when it is first seen
 }

@@ -35,6 +35,7 @@ type Flags uint8
 const (
 	Ended Flags = 1 << iota // the server has said that it lives no longer
 	Heir                    // another series has gone on where it stood
+	Still                   // of good events: they stood still while the total grew, when last shown
 )
 
 // Target is a process that is scraped.
@@ -91,11 +92,12 @@ type Minute struct {
 	next    int32 // 1 + the account's next open minute
 	At      budget.Minute
 	Sum     Tally
-	First   int64 // first sample of its total
-	Last    int64 // newest one, 0 if there was none
-	Gap     int64 // shortest between two samples of a series of its total
-	Since   int64 // oldest time since when its events may have happened, plus one; 0 = there are none
-	Down    bool  // of an uptime gauge: some sample was not 1
+	First   int64   // first sample of its total
+	Last    int64   // newest one, 0 if there was none
+	Gap     int64   // shortest between two samples of a series of its total
+	Since   int64   // oldest time since when its events may have happened, plus one; 0 = there are none
+	Down    bool    // of an uptime gauge: some sample was not 1
+	Guess   float64 // events of its total whose good ones were shown later, with others
 }
 
 // State is everything that counting remembers. Its slices are numbered by an [Index].
@@ -105,10 +107,11 @@ type State struct {
 	Accounts []Account
 	Promises []Promise
 	Groups   []Group // first values that wait for their verdict
-	Last     int64   // newest sample of all, ms
-	Read     int64   // everything up to here was asked for
-	Asked    int64   // when that was
-	Primed   bool    // asked at least once
+	Orphans  []Orphan
+	Last     int64 // newest sample of all, ms
+	Read     int64 // everything up to here was asked for
+	Asked    int64 // when that was
+	Primed   bool  // asked at least once
 
 	minutes  []Minute // open ones
 	troubles map[int32]*Trouble
@@ -119,7 +122,7 @@ func (s *State) Clone() *State {
 	c := *s
 	c.Cursors, c.Targets = slices.Clone(s.Cursors), slices.Clone(s.Targets)
 	c.Accounts, c.Promises = slices.Clone(s.Accounts), slices.Clone(s.Promises)
-	c.Groups = slices.Clone(s.Groups)
+	c.Groups, c.Orphans = slices.Clone(s.Groups), slices.Clone(s.Orphans)
 	c.minutes = make([]Minute, 0, len(s.minutes))
 	for i := range c.Accounts {
 		at := &c.Accounts[i].open
@@ -337,6 +340,7 @@ const (
 	Position              // a first value was too large to have happened since
 	Away                  // a series was away for long and is back above its old value
 	Behind                // events came after their minute was decided
+	Unpaired              // a minute's total went on without its good series
 	faults
 )
 

@@ -34,6 +34,9 @@ type Counter struct {
 	next  []int32 // per run, its first sample not yet counted
 	shown []shown
 	waits []Wait // per account, by Decide
+
+	pairs  []pair  // per account, of the scrape that is being counted
+	paired []int32 // accounts of which it shows anything
 }
 
 // shown is what one scrape shows of a series.
@@ -228,9 +231,14 @@ func (c *Counter) scrape(target int32, ms int64) {
 		n, from := c.increment(t, cur, s, ms, before, lives)
 		gap = shorter(gap, ms-cur.MS)
 		c.book(s.series, ms, n, from, ms-cur.MS, s.v)
-		cur.MS, cur.Flags = ms, 0
+		if cur.MS = ms; n > 0 {
+			cur.Flags = 0
+		} else {
+			cur.Flags &= Still
+		}
 		sum += n
 	}
+	c.counterparts(target, ms)
 	if c.q.Since > 0 && ms <= c.q.Since && (gap > 0 || births != nil) {
 		t.learnLate(c.q.Now, c.q.Now-ms, c.longest())
 	}
@@ -387,6 +395,9 @@ func (c *Counter) book(series int32, ms int64, n float64, from, gap int64, v flo
 				p.Begun = EndOf(at)
 			}
 			p.Sight = max(p.Sight, ms)
+		}
+		if c.index.Accounts[r.Account].ByGood {
+			c.note(series, r, ms, n, gap)
 		}
 		if at <= acc.through() {
 			c.amend(series, r, at, ms, n, from, v)
