@@ -32,6 +32,11 @@ type Status struct {
 	LeftOut []LeftOut
 }
 
+// Estimated returns the share of the minutes that tell something whose counts are estimates.
+func (s Status) Estimated() float64 {
+	return float64(s.Sum.Estimated) / float64(max(s.Sum.Seen(), 1))
+}
+
 // Remaining returns the share of the budget that is left; negative when it is overspent.
 func (s Status) Remaining() float64 { return 1 - s.Spent }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // tell writes the explanation for people.
@@ -123,6 +124,9 @@ func (x *explanation) tellData(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nData: %s now. Of %d minutes %d are known, %s%d were read and told nothing, %d are partial or were never read.\n",
 		d.State, d.Minutes, d.Known, excused, d.Unknown, d.Unseen)
+	if text := sentences.Estimated(float64(d.Estimated) / float64(max(d.Known, 1))); text != "" {
+		fmt.Fprintln(w, "  "+text)
+	}
 	for _, p := range d.Problems {
 		fmt.Fprintln(w, "  "+p)
 	}

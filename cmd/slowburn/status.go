@@ -192,8 +192,17 @@ func stateOf(s api.SLO) string {
 	return "ok"
 }
 
-// marked says that a state is read with corrections, and whether one runs.
+// marked says that a state is read with corrections, and whether one runs, and that counts are
+// estimates.
 func marked(s api.SLO) string {
+	if s.Budget.Estimated > 0 {
+		return corrected(s) + ", estimated"
+	}
+	return corrected(s)
+}
+
+// corrected says that a state is read with corrections, and whether one runs.
+func corrected(s api.SLO) string {
 	for _, c := range s.Budget.Corrections {
 		if c.Running {
 			return ", " + c.Kind

@@ -100,6 +100,9 @@ type Budget struct {
 	// Coverage is the share of the window's minutes whose events are known, without those that
 	// corrections leave out.
 	Coverage float64 `json:"coverage"`
+	// Estimated is the share of the minutes that are known whose counts Prometheus has computed and
+	// extrapolated; absent where all are counted from samples.
+	Estimated float64 `json:"estimated,omitempty"`
 	// Gross is the account before corrections, and Corrections is what each of them left out; both
 	// are absent where none concerns the window.
 	Gross       *Account     `json:"gross,omitempty"`
@@ -205,7 +208,7 @@ func PromiseOf(id slo.ID, spec *slo.Spec) Promise {
 
 // WindowOf converts the budget of one window, without a forecast.
 func WindowOf(st budget.Status) WindowBudget {
-	w := WindowBudget{Window: st.Window.String(), SLI: Percent(st.Sum), Budget: Budget{Account: accountOf(st), Coverage: st.Coverage}}
+	w := WindowBudget{Window: st.Window.String(), SLI: Percent(st.Sum), Budget: Budget{Account: accountOf(st), Coverage: st.Coverage, Estimated: st.Estimated()}}
 	if st.Gross != nil {
 		w.Budget.Gross = new(accountOf(*st.Gross))
 	}

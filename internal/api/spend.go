@@ -54,6 +54,8 @@ type SpentBucket struct {
 	Unknown int     `json:"unknownMinutes"`           // were read and told nothing; the rest is excused, partial or was never read
 	Excused int     `json:"excusedMinutes,omitempty"` // were read and are left out by a correction
 	LeftOut float64 `json:"leftOut,omitempty"`        // bad events in them
+	// Estimated are minutes whose counts Prometheus has computed and extrapolated.
+	Estimated int `json:"estimatedMinutes,omitempty"`
 }
 
 // SpentIncident is a burn, with the part of it that lies in the window and that no incident before
@@ -70,13 +72,15 @@ type SpentIncident struct {
 
 // SpentData is what is known about the window's minutes.
 type SpentData struct {
-	State    string   `json:"state"` // of the newest minute, as in Data
-	Minutes  int      `json:"minutes"`
-	Known    int      `json:"knownMinutes"`
-	Unknown  int      `json:"unknownMinutes"`
-	Excused  int      `json:"excusedMinutes,omitempty"`
-	Unseen   int      `json:"otherMinutes"` // partial, or never read
-	Problems []string `json:"problems,omitempty"`
+	State   string `json:"state"` // of the newest minute, as in Data
+	Minutes int    `json:"minutes"`
+	Known   int    `json:"knownMinutes"`
+	Unknown int    `json:"unknownMinutes"`
+	Excused int    `json:"excusedMinutes,omitempty"`
+	Unseen  int    `json:"otherMinutes"` // partial, or never read
+	// Estimated are minutes whose counts Prometheus has computed and extrapolated.
+	Estimated int      `json:"estimatedMinutes,omitempty"`
+	Problems  []string `json:"problems,omitempty"`
 }
 
 // SpendOf divides what a window of a budget holds: once by time, into days or hours, and once by
@@ -135,9 +139,10 @@ func (s *Spend) divide(st budget.Status, l *budget.Ledger, hourly bool) {
 		minutes := int(b.to - b.from)
 		s.Buckets = append(s.Buckets, SpentBucket{
 			At: b.from.Time(), Name: b.name, SpentShare: spentShare(b.net.Bad, st), Total: Events(b.net.Total), Minutes: minutes,
-			Known: b.net.Known, Unknown: b.net.Unknown, Excused: b.net.Excused, LeftOut: Events(b.gross - b.net.Bad),
+			Known: b.net.Known, Unknown: b.net.Unknown, Excused: b.net.Excused, LeftOut: Events(b.gross - b.net.Bad), Estimated: b.net.Estimated,
 		})
 		s.Data.Minutes += minutes
+		s.Data.Estimated += b.net.Estimated
 		s.Data.Known, s.Data.Unknown, s.Data.Excused = s.Data.Known+b.net.Known, s.Data.Unknown+b.net.Unknown, s.Data.Excused+b.net.Excused
 	}
 	s.Data.Unseen = s.Data.Minutes - s.Data.Known - s.Data.Unknown - s.Data.Excused

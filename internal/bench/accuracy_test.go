@@ -171,14 +171,24 @@ func newNaive(b *testing.B, url string) naive {
 // each calls f with every value of a query at every step of the month.
 func (n naive) each(query string, step time.Duration, f func(float64)) {
 	for from := t0; from.Before(t0.Add(month)); from = from.Add(monthSteps) {
-		value, _, _, err := n.api.QueryRange(background, query, promv1.Range{Start: from.Add(step), End: from.Add(monthSteps), Step: step})
-		if err != nil {
-			n.b.Fatal(err)
-		}
-		for _, s := range value.(model.Matrix) {
-			for _, v := range s.Values {
-				f(float64(v.Value))
-			}
+		n.steps(query, from.Add(step), from.Add(monthSteps), step, f)
+	}
+}
+
+// between calls f with every value of a query at the end of every hour in a stretch of time.
+func (n naive) between(query string, from, to time.Time, f func(float64)) {
+	n.steps(query, from.Add(time.Hour), to, time.Hour, f)
+}
+
+// steps calls f with every value of a query at some steps.
+func (n naive) steps(query string, from, to time.Time, step time.Duration, f func(float64)) {
+	value, _, _, err := n.api.QueryRange(background, query, promv1.Range{Start: from, End: to, Step: step})
+	if err != nil {
+		n.b.Fatal(err)
+	}
+	for _, s := range value.(model.Matrix) {
+		for _, v := range s.Values {
+			f(float64(v.Value))
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -36,6 +37,7 @@ type sloView struct {
 	Data      string
 	Since     *time.Time // where the ledger begins; nil while it is empty
 	Coverage  string
+	Estimated string // which part of it is an estimate, in a sentence
 	History   string
 	Indicator string
 	Queries   []query
@@ -72,7 +74,7 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	v := sloView{
 		row: rowOf(rank(s.Source.Snapshot(), &b, s.Now())), Budget: b,
 		Data: dataWords[b.Data], Indicator: indicatorWords(b.Spec.SLI), Queries: queriesOf(b.Spec),
-		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), History: figures.Known(b.Filling),
+		Since: sinceOf(b), Coverage: figures.Known(st.Coverage), Estimated: sentences.Estimated(st.Estimated()), History: figures.Known(b.Filling),
 	}
 	v.Facts = sloFacts(v.row, b)
 	found, err := s.incidentsOf(r.Context(), store.IncidentFilter{SLO: b.ID, Limit: shownIncidents})
