@@ -70,7 +70,8 @@ func pastOf(ctx context.Context, from Store, book incidents.Book, ids []string) 
 func (e *Engine) compose(out incidents.Outcome) []outbox.Entry {
 	var all []outbox.Entry
 	for _, t := range out.Notifications {
-		entries := e.Composer.Event(t)
+		var entries []outbox.Entry
+		e.guard(t.Event.SLO, func() { entries = e.Composer.Event(t) })
 		for n := range entries {
 			was := &entries[n]
 			if was.Op != outbox.Edit && t.Event.Time().Before(e.began) && (was.Lane == outbox.LanePage || t.Over) {
@@ -83,7 +84,7 @@ func (e *Engine) compose(out incidents.Outcome) []outbox.Entry {
 		all = append(all, entries...)
 	}
 	for _, d := range out.Done {
-		all = append(all, e.Composer.Act(d)...)
+		e.guard("", func() { all = append(all, e.Composer.Act(d)...) })
 	}
 	if out.Permit != nil {
 		all = append(all, e.Composer.Permit(*out.Permit)...)

@@ -22,6 +22,7 @@ type account struct {
 	state    alerting.State
 	since    budget.Minute // where live reading began
 	problems []string      // of the newest reading: clamped counts, dropped samples
+	shared   []string      // of the SLO as a whole, which has several budgets
 	failed   error         // of the newest reading; nil if it worked
 	counted  budget.Sum    // what the ledger held when it was opened, and every minute since
 	figures  *Budget       // what the ledger comes to; nil if it was written since
@@ -69,15 +70,15 @@ func (b *budgets) known(id slo.ID) *account {
 // write lets f write into a ledger while nobody reads it. What is shown of the budget, and of the
 // journeys above it, is read anew afterwards.
 func (b *budgets) write(a *account, f func(*budget.Ledger)) {
-	a.mu.Lock()
-	f(a.ledger)
-	a.mu.Unlock()
 	a.figures = nil
 	for _, id := range b.above[a.id] {
 		if j := b.byID[id]; j != nil {
 			j.figures = nil
 		}
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock() // also if it panics
+	f(a.ledger)
 }
 
 // put takes an account in.
@@ -119,9 +120,33 @@ func (b *budgets) read(id slo.ID, reading prom.Reading) (a *account, isNew bool)
 	return a, true
 }
 
-// turn writes a reading into the ledger and advances the state machine over it.
-func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) story {
-	turn := store.Turn{SLO: a.id}
+// share notes what is wrong with an SLO that has a budget for each combination of its label values.
+func (b *budgets) share(id slo.ID, problems []string) {
+	for _, a := range b.bySLO[id] {
+		a.shared = problems
+	}
+}
+
+// turn writes a reading into a ledger and advances the state machine over it.
+func (e *Engine) turn(a *account, reading prom.Reading) story {
+	s := story{turn: store.Turn{SLO: a.id}, before: a.state}
+	var to budget.Minute
+	written := e.guard(a.id, func() { to = e.budgets.record(a, reading, &s.turn) })
+	in := e.budgets.input(a)
+	in.Acts = e.book.ActsOn(a.id)
+	if written {
+		e.guard(a.id, func() {
+			state, events := alerting.Advance(in, a.state, to)
+			a.state, s.Events = state, events
+		})
+	}
+	s.turn.State = a.state
+	s.Budget = incidents.Budget{Input: in, State: a.state, Measured: true}
+	return s
+}
+
+// record writes a reading into the ledger, and returns up to where it can be decided.
+func (b *budgets) record(a *account, reading prom.Reading, turn *store.Turn) budget.Minute {
 	for _, s := range reading.Slots {
 		if s.At >= a.state.Through {
 			// Minutes that nobody has read or will read, as while the SLO was away, are no missing
@@ -144,13 +169,9 @@ func (b *budgets) turn(a *account, reading prom.Reading, book incidents.Book) st
 		}
 	})
 	a.counted = a.counted.Plus(a.ledger.Sum(from, to))
-	b.amend(a, reading.Late, &turn)
+	b.amend(a, reading.Late, turn)
 	a.problems, a.failed = reading.Problems, nil
-	in := b.input(a)
-	in.Acts = book.ActsOn(a.id)
-	state, events := alerting.Advance(in, a.state, to)
-	a.state, turn.State = state, state
-	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: state, Measured: true}, Events: events}, turn}
+	return to
 }
 
 // amend adds what was found late to the minutes it belongs to, or to the sums of their hours where

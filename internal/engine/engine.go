@@ -141,6 +141,7 @@ type Engine struct {
 	backfills  backfills
 	clock      clock
 	settling   settling
+	stops      stops
 }
 
 // New makes an engine that goes on where the snapshot left off.
@@ -180,6 +181,7 @@ type Summary struct {
 	Failures []string
 	Stats    prom.Stats
 	StoreErr error
+	Panics   int // since the start: each of them stopped one budget
 }
 
 // Good reports whether everything worked, so that a heartbeat may be sent.
@@ -221,13 +223,15 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	if e.follows && e.began.IsZero() {
 		e.began = now
 	}
-	e.closeOrphans(ctx, now, &tick, &sum)
+	e.guard("", func() { e.closeOrphans(ctx, now, &tick, &sum) })
 	e.book = e.tell(ctx, e.decide(batch, &tick), now, &tick, &sum)
-	e.tendDeclared(ctx, now, &tick, &sum)
-	e.watchSource(batch, now, &tick, &sum)
+	e.guard("", func() { e.tendDeclared(ctx, now, &tick, &sum) })
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
-		e.oweReports(ctx, now, services, &tick, &sum)
+		e.guard("", func() { e.oweReports(ctx, now, services, &tick, &sum) })
 	}
+	e.stops.failed(batch)
+	e.watchSource(batch, now, &tick, &sum)
+	sum.Panics = e.stops.total
 	pages := e.commit(ctx, tick, batch, &sum)
 	e.book = e.book.Forget(now)
 	e.last = sum
@@ -255,19 +259,20 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 		reading := batch.Readings[id]
 		a, isNew := e.budgets.read(id, reading)
 		if a == nil {
+			e.budgets.share(id, reading.Problems)
 			continue
 		}
 		if isNew && len(e.budgets.bySLO[id.Base()]) == 1 {
 			fresh[id.Base()] = a.since
 			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
-		decided := e.budgets.turn(a, reading, e.book)
+		decided := e.turn(a, reading)
 		reading.Slots, reading.Hours = decided.turn.Slots, decided.turn.Hours // what was found late, too
 		batch.Readings[id] = reading
 		all = append(all, decided)
 	}
 	e.backfills.plan(e.budgets.set, fresh)
-	return append(all, e.budgets.decideJourneys(batch.Readings, e.book)...)
+	return append(all, e.decideJourneys(batch.Readings)...)
 }
 
 // commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it
@@ -341,9 +346,11 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	}
 	ledgers := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID))
 	for id, a := range e.budgets.byID {
-		e.budgets.write(a, func(l *budget.Ledger) {
-			l.Thin(alerting.Fine(a.spec, a.state))
-			l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+		e.guard(id, func() {
+			e.budgets.write(a, func(l *budget.Ledger) {
+				l.Thin(alerting.Fine(a.spec, a.state))
+				l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+			})
 		})
 		ledgers[id] = a.ledger
 	}

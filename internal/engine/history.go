@@ -152,13 +152,14 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 		if a == nil {
 			continue // label values that are not in use any more
 		}
-		turn := e.budgets.takeHistory(a, batch.Readings[id])
+		var turn store.Turn
+		e.guard(id, func() { turn = e.budgets.takeHistory(a, batch.Readings[id]) })
 		if len(turn.Slots)+len(turn.Hours) > 0 {
 			f.found = progress.Done
 			tick.Turns = append(tick.Turns, turn)
 		}
 	}
-	tick.Turns = append(tick.Turns, e.budgets.journeysHistory(batch.Readings)...)
+	e.guard("", func() { tick.Turns = append(tick.Turns, e.budgets.journeysHistory(batch.Readings)...) })
 	done := f.work.Done()
 	if !done && progress.Done-f.found > barrenAfter {
 		done = true

@@ -60,6 +60,7 @@ func (e *Engine) remove(ctx context.Context, gone []*account, now time.Time, tic
 		all = append(all, story{
 			incidents.Turn{Budget: incidents.Budget{Input: in, State: a.state}, Events: alerting.Remove(in, a.state, a.state.Through-1)},
 			store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
+			a.state,
 		})
 	}
 	return e.tell(ctx, all, now, tick, sum)

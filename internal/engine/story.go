@@ -12,7 +12,8 @@ import (
 // story is what one turn of one budget came to, before it is told.
 type story struct {
 	incidents.Turn
-	turn store.Turn
+	turn   store.Turn
+	before alerting.State // of the budget
 }
 
 // tell adds the turns to the tick, with what became of their incidents and the messages that are
@@ -34,7 +35,7 @@ func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *sto
 	if err != nil {
 		e.Log.Warn("cannot look up the incident that another follows; it begins a thread where that one did", "err", err)
 	}
-	book, outcomes := e.book.Tell(e.budgets, turns, past, now)
+	book, outcomes := e.tellAll(all, turns, past, now)
 	for n, out := range outcomes {
 		turn := all[n].turn
 		turn.Incidents, turn.Entries = out.Incidents, e.compose(out)
@@ -45,4 +46,24 @@ func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *sto
 		sum.Owed += len(turn.Entries)
 	}
 	return book
+}
+
+// tellAll tells all turns together, since those of one tick may be one story. If one of them cannot
+// be told, each is told alone, and the budget of that one stands as before.
+func (e *Engine) tellAll(all []story, turns []incidents.Turn, past incidents.Past, now time.Time) (book incidents.Book, outcomes []incidents.Outcome) {
+	if p, _ := try(func() { book, outcomes = e.book.Tell(e.budgets, turns, past, now) }); p == nil {
+		return book, outcomes
+	}
+	book, outcomes = e.book, make([]incidents.Outcome, len(turns))
+	for n := range turns {
+		id := turns[n].Budget.ID
+		told := e.guard(id, func() {
+			next, out := book.Tell(e.budgets, turns[n:n+1], past, now)
+			book, outcomes[n] = next, out[0]
+		})
+		if a := e.budgets.byID[id]; !told && a != nil {
+			a.state, all[n].turn.State, all[n].Events = all[n].before, all[n].before, nil
+		}
+	}
+	return book, outcomes
 }

@@ -50,15 +50,15 @@ type WindowBurn struct {
 // time.
 func (e *Engine) view(a *account) Budget {
 	if a.figures == nil {
-		a.figures = e.budgets.figures(a)
+		a.figures = e.figuresOf(a)
 	}
 	b := *a.figures
-	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), a.problems, 1, openSteps(e.book, b.Journey)
+	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), slices.Concat(a.problems, a.shared), 1, openSteps(e.book, b.Journey)
 	if share, ok := e.backfills.shares[a.id.Base()]; ok {
 		b.Filling = share
 	}
 	if a.failed != nil {
-		b.Data, b.Problems = budget.Failed.String(), append([]string{a.failed.Error()}, a.problems...)
+		b.Data, b.Problems = budget.Failed.String(), append([]string{a.failed.Error()}, b.Problems...)
 	}
 	return b
 }

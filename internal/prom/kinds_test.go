@@ -293,8 +293,14 @@ func TestGroupsAreCapped(t *testing.T) {
 	}
 	r, got := New(serve(t, db), Options{}), book{}
 	specs := []*slo.Spec{events(t, "x", `n`, `n{code="500"}`, "user")}
-	tick(t, r, specs, m0+10, got)
+	first := tick(t, r, specs, m0+10, got)
 	b := tick(t, r, specs, m0+11, got)
+	if first.Stats.Capped != 1 || len(first.Problems) != 1 || b.Stats.Capped != 0 || len(b.Problems) != 0 {
+		t.Errorf("it is told as %q, then as %q; want it once", first.Problems, b.Problems)
+	}
+	if n := len(r.plan[0].reg.seen); n != maxGroups {
+		t.Errorf("the labels of %d series are kept, want those of %d", n, maxGroups)
+	}
 	if len(got) != maxGroups+1 { // the budgets, and the SLO itself with its problem
 		t.Errorf("%d readings", len(got))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,17 @@ type task struct {
 	// work may run while other things happen to the reader, so it uses only what it was made with.
 	// After until it begins no further piece.
 	work func(ctx context.Context, until time.Time) outcomeOf
+}
+
+// do is work. A fault of the program that it shows is the task's own failure, not everybody's.
+func (t task) do(ctx context.Context, until time.Time) (result outcomeOf) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := fmt.Errorf("slowburn has failed to read it: %v, at %s", p, debug.Stack())
+			result = outcomeOf{err: &Error{Kind: Unusable, Op: "reading", Err: err}}
+		}
+	}()
+	return t.work(ctx, until)
 }
 
 // outcomeOf is what a task has found.
@@ -141,7 +153,7 @@ func (l *lanes) start(slow []task, all int, out *Batch) {
 			defer cancel()
 			defer close(j.done)
 			began := time.Now()
-			j.result = t.work(ctx, began.Add(l.patience))
+			j.result = t.do(ctx, began.Add(l.patience))
 			j.took = time.Since(began)
 		})
 	}
@@ -172,7 +184,7 @@ func (l *lanes) sprint(ctx context.Context, tasks []task, out *Batch) {
 		}
 		own, cancel := context.WithTimeoutCause(ctx, l.patience, errPatience)
 		defer cancel()
-		result := t.work(own, began.Add(l.patience/2))
+		result := t.do(own, began.Add(l.patience/2))
 		results.Lock()
 		defer results.Unlock()
 		l.begun[t.name] = l.turn

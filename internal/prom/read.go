@@ -50,6 +50,9 @@ type Stats struct {
 	// Waiting counts what could be read on at once: bundles that are slow, that came late, or for
 	// which there was no time.
 	Waiting int
+	// Capped counts SLOs that were found to have more combinations of label values than are
+	// followed.
+	Capped int
 }
 
 // Batch is the outcome of one read. It takes effect with [Reader.Commit].
@@ -298,6 +301,7 @@ func (r *Reader) bundleTask(b *bundle, to budget.Minute) task {
 				out.Marks[bundlePrefix+b.key] = mark
 			}
 			got.into(out.Readings)
+			out.tellCapped(b)
 		}}
 	}
 	return task{bundlePrefix + b.key, b.selector, b.ids(), work}
@@ -411,6 +415,9 @@ func (g *gather) series(metric []byte) bool {
 		g.err = err
 		return false
 	}
+	if e == nowhere {
+		return false
+	}
 	g.entries = append(g.entries, e)
 	g.starts = append(g.starts, len(g.samples))
 	return true
@@ -512,10 +519,25 @@ func (c *collected) into(out map[slo.ID]Reading) {
 	}
 	for i, s := range c.b.specs {
 		if c.b.reg.capped[i] {
-			c.note(out, s.ID(), fmt.Sprintf("more than %d combinations of %s; the rest is not followed", maxGroups, strings.Join(s.By, ", ")))
+			c.note(out, s.ID(), cappedText(s))
 		}
 		if n := c.b.reg.members[i]; n > maxSeries {
 			c.note(out, s.ID(), fmt.Sprintf("the SLO follows %d series; above %d consider aggregating first", n, maxSeries))
+		}
+	}
+}
+
+func cappedText(s *slo.Spec) string {
+	return fmt.Sprintf("more than %d combinations of %s; the rest is not followed", maxGroups, strings.Join(s.By, ", "))
+}
+
+// tellCapped says of SLOs that have reached the cap since the last time that they have.
+func (b *Batch) tellCapped(of *bundle) {
+	for i := range of.reg.capped {
+		if !of.reg.told[i] {
+			of.reg.told[i] = true
+			b.Stats.Capped++
+			b.Problems = append(b.Problems, string(of.specs[i].ID())+": "+cappedText(of.specs[i]))
 		}
 	}
 }

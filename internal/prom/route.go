@@ -111,6 +111,10 @@ type entry struct {
 	routes  []route
 }
 
+// nowhere is the entry of all series that belong to nothing but budgets beyond the cap. Their
+// samples are passed over.
+var nowhere = &entry{series: -1}
+
 // registry numbers the series, targets and budgets of a bundle. It only grows while a bundle lives;
 // a number that a thrown-away read has used up is harmless.
 type registry struct {
@@ -126,7 +130,9 @@ type registry struct {
 	groups     []int // per spec
 	members    []int // series per spec
 	capped     map[int]bool
-	baseline   int // series known after the first read
+	beyond     map[uint64]struct{} // series of nothing but combinations beyond the cap, by a hash of their labels: there may be very many
+	told       map[int]bool        // of capped
+	baseline   int                 // series known after the first read
 }
 
 // bloated reports whether so many series have come and gone that the registry should be made anew.
@@ -141,6 +147,7 @@ func newRegistry(b *bundle) registry {
 	r := registry{
 		seen: map[string]*entry{}, series: map[uint64]int32{}, targets: map[uint64]int32{}, accounts: map[slo.ID]int32{},
 		groups: make([]int, len(b.specs)), members: make([]int, len(b.specs)), capped: map[int]bool{},
+		beyond: map[uint64]struct{}{}, told: map[int]bool{},
 	}
 	for i, s := range b.specs {
 		if len(s.By) == 0 {
@@ -189,26 +196,40 @@ func (b *bundle) entry(metric []byte) (*entry, error) {
 	if e, ok := b.reg.seen[string(metric)]; ok {
 		return e, nil
 	}
+	hash := hashBytes(metric)
+	if _, ok := b.reg.beyond[hash]; ok {
+		return nowhere, nil
+	}
 	var ls []label
 	if err := eachLabel(metric, func(n, v string) { ls = append(ls, label{n, v}) }); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(ls, func(a, b label) int { return strings.Compare(a.name, b.name) })
 	e := b.meet(ls)
+	if e == nowhere {
+		b.reg.beyond[hash] = struct{}{}
+		return e, nil
+	}
 	b.reg.seen[string(metric)] = e
 	return e, nil
 }
 
 func (b *bundle) meet(ls []label) *entry {
 	r := &b.reg
-	e := &entry{series: -1}
+	e, turnedAway := &entry{series: -1}, false
 	b.router.find(ls, func(t *term) {
 		spec := b.specs[t.spec]
-		if a := r.account(b, t.spec, groupID(spec, ls)); a >= 0 {
-			e.routes = append(e.routes, route{a, t.role})
-			r.members[t.spec]++
+		a := r.account(b, t.spec, groupID(spec, ls))
+		if a < 0 {
+			turnedAway = true
+			return
 		}
+		e.routes = append(e.routes, route{a, t.role})
+		r.members[t.spec]++
 	})
+	if turnedAway && len(e.routes) == 0 {
+		return nowhere
+	}
 	if len(e.routes) > 0 {
 		e.series = number(r.series, &r.seriesHash, hashLabels(ls))
 	}
@@ -232,6 +253,12 @@ func (b *bundle) targetOf(ls []label) (int32, bool) {
 	hash, _ := targetHash(ls)
 	i, ok := b.reg.targets[hash]
 	return i, ok
+}
+
+func hashBytes(b []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(b)
+	return mix(h.Sum64())
 }
 
 func hashLabels(ls []label) uint64 {

@@ -37,7 +37,16 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 	readFailures := counter("slowburn_prometheus_failures_total", "Bundles of SLOs that could not be read.")
 	waiting := gauge("slowburn_prometheus_waiting", "Bundles of SLOs that lag behind the others after the newest tick, because their queries are slow.")
 	series := gauge("slowburn_prometheus_followed_series", "Series whose counters are being followed.")
+	problems := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "slowburn_problems_total", Help: "What went wrong with single SLOs, by kind. panic: a fault of slowburn's, that one budget stands still by; combinations: label values of by: beyond the cap, which are not followed.",
+	}, []string{"kind"})
+	registry.MustRegister(problems)
+	panics, capped := problems.WithLabelValues("panic"), problems.WithLabelValues("combinations")
+	before := 0
 	return func(s engine.Summary) {
+		panics.Add(float64(s.Panics - before))
+		before = s.Panics
+		capped.Add(float64(s.Stats.Capped))
 		ticks.Inc()
 		last.Set(unix(s.At))
 		through.Set(float64(s.Through.Unix()))

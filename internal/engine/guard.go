@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// A fault of the program that shows with the figures of one budget must not end the watch over all
+// others, nor keep the daemon from starting while these figures are on the disk. So what is done
+// for one budget is guarded: if it panics, that budget stands still. Its minutes are written down
+// all the same, its page says what happened, the log has the stack, the panic is counted, and the
+// SLO is told to be one that cannot be judged.
+
+// stops are the budgets that stand still.
+type stops struct {
+	total int              // panics so far
+	now   map[slo.ID]error // since the newest tick was written down
+}
+
+// guard does something for one budget, or beside them for "". It reports whether it was done; if
+// not, the budget is to stand as it did before.
+func (e *Engine) guard(id slo.ID, f func()) bool {
+	p, stack := try(f)
+	if p == nil {
+		return true
+	}
+	e.stops.total++
+	err := fmt.Errorf("slowburn has failed to evaluate it, and does so again with each new minute: %v", p)
+	if e.stops.now == nil {
+		e.stops.now = map[slo.ID]error{}
+	}
+	e.stops.now[id] = err
+	if a := e.budgets.byID[id]; a != nil {
+		a.failed = err
+	}
+	e.Log.Error("panic; the other budgets go on", "slo", id, "panic", p, "stack", string(stack))
+	return false
+}
+
+// try does something and returns with what it panicked, nil if it did not.
+func try(f func()) (p any, stack []byte) {
+	defer func() {
+		if p = recover(); p != nil {
+			stack = debug.Stack()
+		}
+	}()
+	f()
+	return nil, nil
+}
+
+// failed adds the budgets that stand still to what could not be read, which is told.
+func (s *stops) failed(batch *prom.Batch) {
+	for id, err := range s.now {
+		of := string(id)
+		if id == "" {
+			of = "slowburn"
+		}
+		batch.Failures = append(batch.Failures, prom.Failure{
+			Bundle: of, SLOs: []slo.ID{id}, Err: &prom.Error{Kind: prom.Unusable, Op: "evaluation of " + of, Err: err},
+		})
+	}
+	s.now = nil
+}
+
+// errStopped is shown of a budget of which nothing can be shown.
+var errStopped = errors.New("its figures cannot be computed")
+
+// figuresOf is budgets.figures, and no figures at all where those panic.
+func (e *Engine) figuresOf(a *account) (f *Budget) {
+	if e.guard(a.id, func() { f = e.budgets.figures(a) }) {
+		return f
+	}
+	if a.failed == nil { // of an SLO of which nothing was read yet
+		a.failed = errStopped
+	}
+	f = &Budget{
+		ID: a.id, Spec: a.spec, AsOf: a.state.Through.Time(), account: a, state: a.state,
+		verdict: alerting.Verdict{Service: a.spec.Service, SLO: a.id, Gate: alerting.GateUnknown, Reason: a.failed.Error()},
+	}
+	for _, w := range a.spec.Windows {
+		f.Windows = append(f.Windows, budget.Status{At: f.AsOf, From: f.AsOf, Window: w})
+	}
+	if len(f.Windows) == 0 {
+		f.Windows = []budget.Status{{At: f.AsOf, From: f.AsOf}}
+	}
+	return f
+}
