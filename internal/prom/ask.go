@@ -164,11 +164,16 @@ func selectorsOf(q *slo.Query) (out []placed) {
 	return out
 }
 
-// exprPace is how far apart the scrapes of an evaluated SLO are, as its samples said.
+// exprPace is what is remembered of an evaluated SLO: how far apart its scrapes are, as its samples
+// said, and its newest good events.
 type exprPace struct {
 	asked  budget.Minute
 	scrape time.Duration // 0 while unknown
+	good   lastGood
 }
+
+// interval returns how far apart the scrapes are, or a stand-in.
+func (p *exprPace) interval(r *Reader) time.Duration { return cmp.Or(p.scrape, r.opts.Interval) }
 
 const (
 	// usualScrape stands in until an interval is known.

@@ -53,7 +53,7 @@ type Backfill struct {
 type day struct {
 	from, to, at budget.Minute
 	states       []*state
-	scrapes      []time.Duration // of the evaluated SLOs: how far apart they are
+	paces        []exprPace // of the evaluated SLOs
 }
 
 const (
@@ -150,10 +150,11 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	next := make([]*state, len(d.states))
 	got := make([]*collected, len(d.states))
 	evaluated := make([]map[slo.ID]*evaluated, len(b.exprs))
+	paces := slices.Clone(d.paces)
 	errs := make([]*Error, len(b.bundles)+len(b.exprs))
 	b.r.each(len(errs), func(i int) {
 		if i >= len(b.bundles) {
-			evaluated[i-len(b.bundles)], errs[i] = b.r.evaluateSlots(ctx, b.exprs[i-len(b.bundles)], d.scrapes[i-len(b.bundles)], d.at, end-1)
+			evaluated[i-len(b.bundles)], errs[i] = b.r.evaluateSlots(ctx, b.exprs[i-len(b.bundles)], &paces[i-len(b.bundles)], d.at, end-1)
 			return
 		}
 		next[i], got[i] = d.states[i].clone(), &collected{b: b.bundles[i]}
@@ -165,7 +166,7 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	if b.failed(errs, out) {
 		return
 	}
-	d.states = next
+	d.states, d.paces = next, paces
 	for _, c := range got {
 		c.into(out.Readings)
 	}
@@ -239,14 +240,15 @@ func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.
 // evaluatedHours reads hours of an expression, minute by minute, a day at a time or less.
 func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
 	var hours map[slo.ID][]budget.HourAt
-	scrapes, err := b.r.client.ScrapesOf(ctx, s, to.Time())
-	if err != nil {
+	p := exprPace{}
+	if err := b.r.lead(ctx, s, from, to, &p); err != nil {
 		return nil, err
 	}
 	piece := budget.Minute(backfillDay)
 	for from < to {
 		end := min(from+piece, to)
-		ev, err := b.r.evaluateSlots(ctx, s, scrapes, from, end-1)
+		ahead := p
+		ev, err := b.r.evaluateSlots(ctx, s, &ahead, from, end-1)
 		if err != nil && (err.Kind == TooLarge || err.Kind == Timeout) && piece > 60 {
 			piece = max(piece/2/60*60, 60)
 			continue
@@ -254,6 +256,7 @@ func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to bud
 		if err != nil {
 			return nil, err
 		}
+		p = ahead
 		hours = hoursOfSlots(readingsOf(s, ev, from, end-1, from-1), hours)
 		from = end
 	}
@@ -299,11 +302,11 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 	d.from = max(b.plan.From, b.plan.Fine, (b.pos-1)-(b.pos-1)%backfillDay)
 	d.at = d.from
 	d.states = make([]*state, len(b.bundles))
-	d.scrapes = make([]time.Duration, len(b.exprs))
+	d.paces = make([]exprPace, len(b.exprs))
 	errs := make([]*Error, len(b.bundles)+len(b.exprs))
 	b.r.each(len(errs), func(i int) {
 		if n := i - len(b.bundles); n >= 0 {
-			d.scrapes[n], errs[i] = b.r.client.ScrapesOf(ctx, b.exprs[n], d.to.Time())
+			errs[i] = b.r.lead(ctx, b.exprs[n], d.from, d.to, &d.paces[n])
 			return
 		}
 		s := b.bundles[i].adopt(nil, d.from-1)
@@ -329,7 +332,12 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 	var raw []rawSpec
 	b.exprs = nil
 	for _, s := range b.specs {
-		switch terms := termsOf(s, b.r.bounds[s.ID()].classic()); {
+		classic := b.r.bounds[s.ID()].classic()
+		if b.r.undecided(s) { // now; a bucket may have been there once
+			then, err := b.r.lookUpBound(ctx, s, b.plan.From, b.plan.To-1)
+			classic = err == nil && then.classic()
+		}
+		switch terms := termsOf(s, classic); {
 		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
 		case !b.r.undecided(s) && s.SLI.Kind != slo.Composed:

@@ -62,7 +62,7 @@ func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.
 	var mu sync.Mutex
 	r.each(len(due), func(i int) {
 		s := due[i]
-		b, err := r.lookUpBound(ctx, s, to)
+		b, err := r.lookUpBound(ctx, s, to-60, to)
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -90,12 +90,12 @@ func (b bound) wait(id slo.ID) budget.Minute {
 	return recheck + budget.Minute(hashString(string(id))%recheck)
 }
 
-// lookUpBound asks which buckets the histogram has.
-func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, to budget.Minute) (bound, *Error) {
+// lookUpBound asks which buckets the histogram had in [from, to].
+func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, from, to budget.Minute) (bound, *Error) {
 	h := s.SLI.Histogram
 	b := bound{limit: boundKey(s), checked: to}
 	selector := selectorText(h.Metric+"_bucket", h.Matchers)
-	texts, err := r.client.labelValues(ctx, "le", selector, (to - 60).Time(), to.End())
+	texts, err := r.client.labelValues(ctx, "le", selector, from.Time(), to.End())
 	if err != nil {
 		return b, err
 	}
@@ -204,7 +204,7 @@ func (c *Client) labelValues(ctx context.Context, name, selector string, from, t
 // are "". Its error is of the kind Unusable if it cannot; it says which bounds are near, or wraps
 // [ErrNoHistogram].
 func (c *Client) Histogram(ctx context.Context, s *slo.Spec, at time.Time) (total, good string, err *Error) {
-	b, err := New(c, Options{}).lookUpBound(ctx, s, budget.MinuteOf(at))
+	b, err := New(c, Options{}).lookUpBound(ctx, s, budget.MinuteOf(at)-60, budget.MinuteOf(at))
 	h := s.SLI.Histogram
 	switch {
 	case err != nil || b.native:

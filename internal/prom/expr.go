@@ -1,7 +1,6 @@
 package prom
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -34,6 +33,7 @@ func (s exprState) save() []byte {
 	e.int(int64(s.read))
 	e.int(int64(s.pace.asked))
 	e.int(int64(s.pace.scrape))
+	s.pace.good.save(e)
 	return e.seal()
 }
 
@@ -44,7 +44,7 @@ func loadExpr(mark []byte) (exprState, error) {
 	}
 	s := exprState{since: budget.Minute(d.int()), next: budget.Minute(d.int()), read: budget.Minute(d.int()), primed: true}
 	if len(d.b) > 0 { // the marks of older versions end here
-		s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int())}
+		s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int()), good: d.lastGood()}
 	}
 	return s, d.err
 }
@@ -79,7 +79,7 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute) task {
 		if err := r.learn(ctx, s, to, &next.pace); err != nil {
 			return outcomeOf{err: err}
 		}
-		got, err := r.evaluateSlots(ctx, s, next.pace.scrape, from, end)
+		got, err := r.evaluateSlots(ctx, s, &next.pace, from, end)
 		if err != nil {
 			return outcomeOf{err: err}
 		}
@@ -169,16 +169,17 @@ type evaluated struct {
 type minuteValues struct {
 	tally
 	hasTotal, hasOther bool
+	question           bool // whether its events were good is not known
 	fraction           float64
 	seen               bool
 	bad                float64 // share of the minute
 }
 
-// evaluateSlots asks for every formula over [from, to] and makes slots of the answers. scrape is how
-// far apart the scrapes are; 0 is unknown.
-func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, scrape time.Duration, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
+// evaluateSlots asks for every formula over [from, to] and makes slots of the answers. It
+// moves on what is remembered of the SLO.
+func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
 	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), found: map[slo.ID]*evaluated{}}
-	for _, f := range formulas(s, cmp.Or(scrape, r.opts.Interval)) {
+	for _, f := range formulas(s, p.interval(r)) {
 		sink.formula = f
 		if _, err := r.client.queryRange(ctx, f.query, from.End(), to.End(), time.Minute, sink); err != nil {
 			return nil, err
@@ -186,6 +187,9 @@ func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, scrape time.Dur
 	}
 	if sink.err != nil {
 		return nil, &Error{Kind: BadAnswer, Op: "query_range", URL: r.client.base.Redacted(), Err: sink.err}
+	}
+	if err := r.question(ctx, s, p, sink.found[s.ID()], from, to); err != nil {
+		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(sink.found)) {
 		sink.found[id].settle(s)
@@ -263,6 +267,9 @@ func (x *exprSink) sample(ms int64, v float64) {
 func (ev *evaluated) settle(s *slo.Spec) {
 	for at, m := range ev.values {
 		switch {
+		case m.question:
+			ev.unpaired++
+			ev.slots[at] = budget.Slot{State: budget.Failed}
 		case m.hasTotal:
 			t := m.tally
 			if s.SLI.Histogram != nil {

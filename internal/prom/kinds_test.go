@@ -120,6 +120,22 @@ func TestABoundIsWrittenAnew(t *testing.T) {
 	}
 }
 
+// TestHistoryOfABucketThatIsGone: what happened while it was there is known.
+func TestHistoryOfABucketThatIsGone(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	gauge(t, db, "d_bucket", func(i int) (float64, bool) { return 9 * float64(i), i < 30 }, "instance", "1", "le", "1")
+	gauge(t, db, "d_bucket", func(i int) (float64, bool) { return 10 * float64(i), true }, "instance", "1", "le", "2")
+	gauge(t, db, "d_count", func(i int) (float64, bool) { return 10 * float64(i), true }, "instance", "1")
+	work := New(serve(t, db), Options{}).Backfill([]*slo.Spec{latency(t, "x", "d", 1)}, Plan{From: m0, Fine: m0, To: m0 + 120})
+	got := book{}
+	for !work.Done() {
+		got.take(work.Next(t.Context()))
+	}
+	if s := got["svc/x"][m0+10]; s.Bad != 2_000 || s.Total != 20_000 {
+		t.Errorf("%+v, want 2 of 20", s)
+	}
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

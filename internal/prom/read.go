@@ -464,7 +464,7 @@ type collected struct {
 }
 
 // trouble counts what was wrong with the data of one account.
-type trouble struct{ clamped, beyond, dropped, reborn int }
+type trouble struct{ clamped, beyond, dropped, reborn, unpaired int }
 
 func (c *collected) slot(a int32, at budget.Minute, s budget.Slot) {
 	for len(c.slots) <= int(a) {
@@ -501,6 +501,9 @@ func (t *trouble) texts() []string {
 	}
 	if t.reborn > 0 {
 		out = append(out, fmt.Sprintf("%d series went away and came back above their old value; they count as new, from zero (does the exporter let idle series expire?)", t.reborn))
+	}
+	if t.unpaired > 0 {
+		out = append(out, fmt.Sprintf("%d minutes had events and no series of good ones, which were there before; whether they were good is not known (was the series renamed or dropped?)", t.unpaired))
 	}
 	return out
 }
