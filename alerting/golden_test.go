@@ -240,13 +240,8 @@ func (s *story) because(e alerting.Event) string {
 
 // says is the sentence that goes out about an event.
 func says(in alerting.Input, e alerting.Event, i alerting.Incident, status budget.Status, told time.Time) string {
-	var lookbacks []time.Duration
-	for _, p := range in.Spec.Alerts.Page {
-		lookbacks = append(lookbacks, p.Short, p.Long)
-	}
-	slices.Sort(lookbacks)
 	return sentences.Facts{
 		Spec: in.Spec, Event: e, Incident: i, Status: status, Over: !i.Open && told.After(e.Time()), Now: told,
-		Outlook: budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), e.At+1, lookbacks...),
+		Outlook: alerting.Outlook(in, i.BurnsSince(), e.At+1),
 	}.Summary()
 }

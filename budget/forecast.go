@@ -2,6 +2,7 @@ package budget
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/slo"
@@ -14,13 +15,18 @@ type Outlook struct {
 	Known bool
 	// Gone is true when the budget is already spent.
 	Gone bool
-	// Lasts is true when the budget is never exhausted at this rate, because old errors age out of
-	// the window faster than new ones come, or because a calendar window resets first.
+	// Lasts is true when the budget is not exhausted at this rate, at the early end of the band
+	// either: old errors age out of the window faster than new ones come, or a calendar window
+	// resets first.
 	Lasts bool
-	// In is the time to exhaustion, in whole hours, or in minutes below six hours; Early and Late
-	// are its 80 % band. Late is zero when the slower end of the band never gets there.
-	In, Early, Late time.Duration
-	// Over is the look-back that stands for the present burn.
+	// In is the time to exhaustion, in whole hours, or in minutes below six hours. It is zero where
+	// nobody can know it within a quarter nine times of ten (few events, clumps, a burn that barely
+	// exhausts the budget, a budget whose size is not known yet): then only the band may be told.
+	In time.Duration
+	// Early and Late are the band in which it lies four times of five. Late is zero when the slower
+	// end never gets there.
+	Early, Late time.Duration
+	// Over is how much of the past stands for the present burn.
 	Over time.Duration
 }
 
@@ -28,78 +34,207 @@ type Outlook struct {
 // use of it.
 const minForecastEvents = 5
 
+// z90 is the 90th percentile of the standard normal distribution.
+const z90 = 1.2815515655446004
+
 // Forecast extends the present burn into the future.
 //
-// The present burn is that of the shortest look-back (counted back from at; shortest first) that
-// tells enough: five bad events, or so many good ones that the budget certainly lasts.
+// The present burn is the share of bad events since the onset of what is open; onset is zero if
+// nothing is. Where the shorter look-backs (counted back from at) disagree with it, because the
+// burn has changed or is over, they win: it is the share over the longest of them that agrees with
+// all shorter ones. The minute of the onset is left out if it can be, for the failures began
+// somewhere in it.
 //
-// The budget is that of [StatusAt], also while the window has seen less than its length. It finds
-// the smallest h for which
+// The traffic to come is that of the same hours of the weeks before, times what the last hour was
+// of its usual traffic ([traffic]). The budget is that of [StatusAt] at every moment to come, also
+// while the window has seen less than its length: old events age out of a rolling window while new
+// ones come in. Dividing what is left by the rate, as is often done, does neither.
 //
-//	bad(t+h−P, t] + r_bad·h > allowed·(total(t+h−P, t] + r_total·h)
-//
-// that is, it lets old errors age out of a rolling window while new ones come in; dividing what is
-// left by the rate, as is often done, does not. The band takes r_bad at the 10th and the 90th
-// percentile of Gamma(k+½), the posterior of a Poisson rate after k bad events.
-func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, lookbacks ...time.Duration) Outlook {
+// The band is wide for three reasons: few bad events tell the share (a Gamma posterior, widened by
+// how unevenly they came: [Ledger.dispersion]), few are left until the budget is gone, and traffic
+// is not what it usually is, as much as it was not in the weeks before.
+func Forecast(l *Ledger, o slo.Objective, w slo.Window, at, onset Minute, lookbacks ...time.Duration) Outlook {
 	now := StatusAt(l, o, w, at)
 	if now.Sum.Bad > 0 && now.Left() < 0 {
 		return Outlook{Known: true, Gone: true}
 	}
+	burns := burnsOf(l, at, onset, lookbacks)
+	if i := slices.IndexFunc(burns, func(b burn) bool { return b.total > 0 }); i < 0 {
+		return Outlook{}
+	} else if burns = burns[i:]; !slices.ContainsFunc(burns, func(b burn) bool { return !b.harmless(now, o) }) {
+		return Outlook{Lasts: true, Over: burns[0].length(at)}
+	}
+	prior := l.clumps(burns[len(burns)-1].from)
+	present := burns[0]
+	for _, longer := range burns[1:] {
+		if !l.agree(present.from, longer, at, prior) {
+			break
+		}
+		present = longer
+	}
+	phi, _ := l.dispersion(present.from, at, present.share(), prior)
+	out := newRoad(l, o, w, at).outlook(present, phi)
+	out.Over = present.length(at)
+	if !now.Sized {
+		out.In = 0
+	}
+	return out
+}
+
+// burn is what went bad since a minute, in events.
+type burn struct {
+	from       Minute
+	bad, total float64
+}
+
+func burnSince(l *Ledger, from, at Minute) burn {
+	s := l.Sum(from, at)
+	return burn{from, float64(s.Bad) / Unit, float64(s.Total) / Unit}
+}
+
+// burnsOf returns the burns that may stand for the present one, shortest first.
+func burnsOf(l *Ledger, at, onset Minute, lookbacks []time.Duration) []burn {
+	var all []burn
+	open := onset > 0 && onset < at
 	for _, lookback := range lookbacks {
-		recent := l.Sum(at-Minutes(lookback), at)
-		k, total := float64(recent.Bad)/Unit, float64(recent.Total)/Unit
-		switch {
-		case k >= minForecastEvents:
-			return extend(l, o, w, at, recent, lookback)
-		case total > 0 && gammaQuantile(k+0.5, z90) < total*o.AllowedRatio():
-			return Outlook{Lasts: true, Over: lookback}
+		if from := at - Minutes(lookback); !open || from > onset+1 {
+			all = append(all, burnSince(l, from, at))
 		}
 	}
-	return Outlook{}
+	if open {
+		since := burnSince(l, onset+1, at)
+		if since.bad < minForecastEvents {
+			since = burnSince(l, onset, at)
+		}
+		all = append(all, since)
+	}
+	return all
 }
 
-// extend forecasts from the burn of a look-back.
-func extend(l *Ledger, o slo.Objective, w slo.Window, at Minute, recent Sum, lookback time.Duration) Outlook {
-	k, hours := float64(recent.Bad)/Unit, float64(recent.Seen())/60
-	run := func(events float64) time.Duration {
-		return exhaustion(l, o, w, at, events*Unit/hours, float64(recent.Total)/hours)
+func (b burn) share() float64 { return min(b.bad/b.total, 1) }
+
+func (b burn) length(at Minute) time.Duration { return time.Duration(at-b.from) * time.Minute }
+
+// harmless reports, without a look at the traffic to come, that a burn is far from exhausting the
+// budget, as most are.
+func (b burn) harmless(now Status, o slo.Objective) bool {
+	if b.total == 0 {
+		return true
 	}
-	f := Outlook{
-		Known: true, Over: lookback,
-		In: run(k), Early: run(gammaQuantile(k+0.5, z90)), Late: run(gammaQuantile(k+0.5, -z90)),
-	}
-	f.Lasts = f.In == 0
-	return f
+	more := 1.5 * gammaQuantile(b.bad+0.5, z90) / b.total / o.AllowedRatio() * float64(now.Allowed)
+	return float64(now.Sum.Bad)+more < 0.75*float64(now.Allowed)
 }
 
-// exhaustion returns the time until the budget is gone at the given rates per hour, 0 if it never
-// is.
-func exhaustion(l *Ledger, o slo.Objective, w slo.Window, at Minute, badRate, totalRate float64) time.Duration {
-	limit := int(w.Length() / time.Hour)
-	from := MinuteOf(w.Start(at.Time()))
-	if reset := w.Reset(at.Time()); !reset.IsZero() {
-		limit = int(reset.Sub(at.Time()) / time.Hour)
+// agree reports whether what was before a burn that began at from, back to that of a longer one,
+// can have been the same burn: the shares differ by less than three standard deviations.
+func (l *Ledger) agree(from Minute, longer burn, at Minute, prior float64) bool {
+	recent, older := burnSince(l, from, at), burnSince(l, longer.from, from)
+	if recent.total == 0 || older.total == 0 {
+		return true
 	}
-	kept := l.Sum(from, at)
-	// What the window is taken to hold beyond what was seen ([StatusAt]) gives way to what is yet
-	// to come.
-	unseen := float64(basisOf(l, w, from, at, kept).total - kept.Total)
-	fading := totalRate
-	if w.Calendar == "" {
-		fading = unseen / max(float64(l.Begin()-from)/60, 1)
-	}
-	for h := 1; h <= limit; h++ {
-		if w.Calendar == "" {
-			kept = kept.minus(l.Sum(from+Minute(h-1)*60, min(from+Minute(h)*60, at)))
+	p := (recent.bad + older.bad) / (recent.total + older.total)
+	_, now := l.dispersion(from, at, recent.share(), prior)
+	_, then := l.dispersion(older.from, from, older.share(), prior)
+	d := recent.share() - older.share()
+	return d*d <= 9*max(now, then)*variance(p)*(1/recent.total+1/older.total)
+}
+
+// variance is that of one event that is bad with probability p; never zero, so that nothing is
+// certain because all have failed so far.
+func variance(p float64) float64 { return p * max(1-p, 0.02) }
+
+// dispersion says how unevenly bad events came in [from, to), if the share p of all was bad: the
+// variance of their number over that of independent ones, at least 1. It is measured over pieces in
+// which at least one is expected, minutes or (of more than six hours, or where minutes are not
+// kept) hours, and drawn to prior as four more pieces would. The first result compares each piece
+// with p, the second with the piece before: a change of the share makes only the first large.
+func (l *Ledger) dispersion(from, to Minute, p, prior float64) (around, between float64) {
+	pieces, chi, steps, last := -1.0, 0.0, 0.0, 0.0
+	bad, total := 0.0, 0.0
+	add := func(b, t int64) {
+		bad, total = bad+float64(b)/Unit, total+float64(t)/Unit
+		if p*total < 1 {
+			return
 		}
-		room := o.AllowedRatio()*(float64(kept.Total)+max(unseen-fading*float64(h), 0)) - float64(kept.Bad)
-		net := badRate - o.AllowedRatio()*totalRate // how fast it shrinks
-		if room < net*float64(h) {
-			return inHours(max(room/net, float64(h-1)), h)
+		d := (bad - p*total) / math.Sqrt(variance(p)*total)
+		if pieces >= 0 {
+			steps += (d - last) * (d - last) / 2
+		}
+		chi, last, pieces, bad, total = chi+d*d, d, pieces+1, 0, 0
+	}
+	if to-from <= 6*60 && from >= l.Fine() {
+		l.Each(from, to, func(_ Minute, s Slot) bool {
+			add(s.Bad, s.Total)
+			return true
+		})
+	} else {
+		for m := from; m < to; m += 60 {
+			s := l.Sum(m, min(m+60, to))
+			add(s.Bad, s.Total)
 		}
 	}
-	return 0
+	mean := func(sum float64) float64 { return max((sum+4*prior)/(max(pieces, 0)+4), 1) }
+	return mean(chi), mean(steps)
+}
+
+// clumps says how unevenly bad events came in the day before a minute: the median dispersion of
+// its hours with at least five. It is 1 where that is not known.
+func (l *Ledger) clumps(before Minute) float64 {
+	var all []float64
+	for from := max(before-24*60, l.Fine()); from+60 <= before; from += 60 {
+		b := burnSince(l, from, from+60)
+		if b.bad < minForecastEvents {
+			continue
+		}
+		chi, n := 0.0, -1.0
+		l.Each(from, from+60, func(_ Minute, s Slot) bool {
+			if e := b.share() * float64(s.Total) / Unit; e > 0 {
+				d := float64(s.Bad)/Unit - e
+				chi, n = chi+d*d/e, n+1
+			}
+			return true
+		})
+		if n > 0 {
+			all = append(all, chi/n)
+		}
+	}
+	if len(all) < 3 {
+		return 1
+	}
+	slices.Sort(all)
+	return max(all[len(all)/2], 1)
+}
+
+// outlook forecasts from a burn whose bad events came with a dispersion.
+func (r *road) outlook(b burn, phi float64) Outlook {
+	p := b.share()
+	if b.bad < minForecastEvents {
+		if _, ends := r.spentAfter(gammaQuantile(b.bad/phi+0.5, z90) * phi / b.total); ends {
+			return Outlook{}
+		}
+		return Outlook{Lasts: true}
+	}
+	middle, ends := r.spentAfter(p)
+	shape := 1 / (phi*variance(p)/p/b.bad + phi/max(p*r.events(middle)/Unit, 1))
+	miss := r.traffic.miss(middle)
+	at := func(z float64) (float64, bool) {
+		spread := math.Log(gammaQuantile(shape, z) / gammaQuantile(shape, 0))
+		wide := math.Copysign(math.Hypot(spread, z*miss), z)
+		return r.spentAfter(min(p*math.Exp(wide), 1))
+	}
+	early, perhaps := at(z90)
+	if !perhaps {
+		return Outlook{Known: true, Lasts: true}
+	}
+	out := Outlook{Known: true, Early: inMinutes(early)}
+	late, ever := at(-z90)
+	if ever {
+		out.Late = inMinutes(late)
+	}
+	if ends && ever && early >= 0.8*middle && late <= 1.25*middle {
+		out.In = inMinutes(middle)
+	}
+	return out
 }
 
 // Recovery returns when at least a share of the budget, in basis points, is left again if no event
@@ -126,13 +261,12 @@ func Recovery(l *Ledger, o slo.Objective, w slo.Window, at Minute, basisPoints i
 	}
 }
 
-// inHours returns x hours, which lie in the hour that ends with h: to the minute while minutes
-// matter, else to the hour.
-func inHours(x float64, h int) time.Duration {
-	if h > 6 {
-		return time.Duration(h) * time.Hour
+// inMinutes returns a time in minutes as a duration: to the minute within a day, else to the hour.
+func inMinutes(x float64) time.Duration {
+	if x > 24*60 {
+		return time.Duration(math.Round(x/60)) * time.Hour
 	}
-	return max(time.Duration(math.Ceil(x*60))*time.Minute, time.Minute)
+	return time.Duration(max(math.Round(x), 1)) * time.Minute
 }
 
 func (s Sum) minus(o Sum) Sum {
@@ -141,9 +275,6 @@ func (s Sum) minus(o Sum) Sum {
 		s.Known - o.Known, s.Partial - o.Partial, s.Unknown - o.Unknown, s.BadSlots - o.BadSlots, s.Excused - o.Excused, s.Estimated - o.Estimated,
 	}
 }
-
-// z90 is the 90th percentile of the standard normal distribution.
-const z90 = 1.2815515655446004
 
 // gammaQuantile returns the quantile of Gamma(shape, 1) at the standard normal deviate z, by the
 // Wilson–Hilferty approximation; for shapes above five it is good to a percent.

@@ -111,15 +111,14 @@ func basisOf(l *Ledger, w slo.Window, from, at Minute, sum Sum) basis {
 		sum = l.Sum(from, at)
 	}
 	return basis{
-		total: max(own, stretched(l, from, at, sum.Total)),
+		total: max(own, stretched(l.Begin(), from, at, sum.Total)),
 		known: Minute(sum.Known), minutes: max(at-from-Minute(sum.Excused), 1),
 	}
 }
 
-// stretched returns the total of [from, at) if the traffic since the first minute with data had
-// been there from the start.
-func stretched(l *Ledger, from, at Minute, total int64) int64 {
-	begun := l.Begin()
+// stretched returns the total of [from, at) if the traffic since the first minute with data, which
+// is begun, had been there from the start.
+func stretched(begun, from, at Minute, total int64) int64 {
 	if begun <= from || begun >= at {
 		return total
 	}

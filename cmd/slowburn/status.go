@@ -167,8 +167,13 @@ func burnOf(s api.SLO) string {
 func outlookOf(b api.Budget) string {
 	switch b.Outlook {
 	case "exhausts":
-		if b.ExhaustsAt != nil {
+		switch {
+		case b.ExhaustsAt != nil:
 			return "gone by " + figures.UTC(*b.ExhaustsAt)
+		case b.ExhaustsEarliest != nil && b.ExhaustsLatest != nil:
+			return "gone " + figures.UTC(*b.ExhaustsEarliest) + " to " + figures.UTC(*b.ExhaustsLatest)
+		case b.ExhaustsEarliest != nil:
+			return "gone " + figures.UTC(*b.ExhaustsEarliest) + " or later"
 		}
 	case "spent":
 		return "gone"

@@ -107,10 +107,14 @@ type Budget struct {
 	// are absent where none concerns the window.
 	Gross       *Account     `json:"gross,omitempty"`
 	Corrections []Correction `json:"corrections,omitempty"`
-	// Outlook is spent, exhausts, lasts or unknown; only exhausts has an ExhaustsAt, which is to
-	// the hour. Only the first window has a forecast.
-	Outlook    string     `json:"outlook,omitempty"`
-	ExhaustsAt *time.Time `json:"exhaustsAt"`
+	// Outlook is spent, exhausts, lasts or unknown. Only exhausts has the times at which it does,
+	// to the minute within a day, else to the hour: ExhaustsAt where it is known within a quarter,
+	// and a band in which it lies four times of five, whose end is absent where it may never come.
+	// Only the first window has a forecast.
+	Outlook          string     `json:"outlook,omitempty"`
+	ExhaustsAt       *time.Time `json:"exhaustsAt"`
+	ExhaustsEarliest *time.Time `json:"exhaustsEarliest,omitempty"`
+	ExhaustsLatest   *time.Time `json:"exhaustsLatest,omitempty"`
 }
 
 // Correction is what a correction leaves out of a window. They are listed in the order of the
@@ -240,7 +244,14 @@ func (w WindowBudget) WithOutlook(o budget.Outlook, at time.Time) WindowBudget {
 	case !o.Known:
 		w.Budget.Outlook = "unknown"
 	default:
-		w.Budget.Outlook, w.Budget.ExhaustsAt = "exhausts", new(at.Add(o.In).UTC())
+		w.Budget.Outlook = "exhausts"
+		after := func(d time.Duration) *time.Time {
+			if d == 0 {
+				return nil
+			}
+			return new(at.Add(d).UTC())
+		}
+		w.Budget.ExhaustsAt, w.Budget.ExhaustsEarliest, w.Budget.ExhaustsLatest = after(o.In), after(o.Early), after(o.Late)
 	}
 	return w
 }

@@ -11,5 +11,6 @@
 // chain_test.go (SLO files, reader, ledger, engine and store put together as the daemon does it),
 // vectors_test.go (the alerts of the Site Reliability Workbook), lives_test.go (a live run is a
 // backtest), accuracy_test.go (budgets against what really happened), fleet_test.go and
-// server_test.go (thousands of SLOs), ask_test.go (what people and programs ask of them).
+// server_test.go (thousands of SLOs), ask_test.go (what people and programs ask of them),
+// forecast_test.go (when a budget is gone, against lives in which the burn goes on).
 package bench

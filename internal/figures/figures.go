@@ -249,6 +249,18 @@ func Duration(d time.Duration) string {
 	return s
 }
 
+// Until writes when something will happen: "1 h 18 min"; where that is not known, its band "40 min
+// to 3 h", or "40 min or later" where nobody can say how late.
+func Until(in, early, late time.Duration) string {
+	switch {
+	case in > 0 || early == late:
+		return Duration(max(in, early))
+	case late == 0:
+		return Duration(early) + " or later"
+	}
+	return Duration(early) + " to " + Duration(late)
+}
+
 // Window writes the window of an SLO: "28 d", or "month (Europe/Berlin)".
 func Window(w slo.Window) string {
 	if w.Calendar == "" {

@@ -115,6 +115,10 @@ func TestFigures(t *testing.T) {
 		{"a negative duration", Duration(-90 * time.Second), "−1 min 30 s"},
 		{"the smallest duration", Duration(math.MinInt64), "−106,751 d 23 h"},
 		{"no duration", Duration(0), "0 s"},
+		{"when something happens", Until(78*time.Minute, time.Hour, 2*time.Hour), "1 h 18 min"},
+		{"only its band", Until(0, 40*time.Minute, 3*time.Hour), "40 min to 3 h"},
+		{"a band without an end", Until(0, 40*time.Minute, 0), "40 min or later"},
+		{"a band as narrow as its rounding", Until(0, time.Minute, time.Minute), "1 min"},
 
 		{"a time is cut to the minute", UTC(noon), "2026-11-16 12:00 UTC"},
 		{"a time in a zone", In(noon, cet), "2026-11-16 13:00 CET"},

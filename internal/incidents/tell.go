@@ -232,12 +232,15 @@ func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident
 
 // alone gathers what can be told of an event without those around it.
 func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Notification {
-	at := event.At + 1
+	at, onset := event.At+1, on.State.Onset()
+	if i.ID != "" {
+		onset = i.BurnsSince()
+	}
 	t := Notification{
 		Facts: sentences.Facts{
 			Event: event, Incident: i, Spec: on.Spec, Now: now,
 			Status:   budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),
-			Outlook:  alerting.Outlook(on.Input, at),
+			Outlook:  alerting.Outlook(on.Input, onset, at),
 			Upstream: b.burningUpstream(w, on, i),
 			Worst:    worstStep(w, on.Spec, event),
 		},

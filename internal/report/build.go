@@ -119,8 +119,8 @@ type Row struct {
 // its last days.
 type Outlook struct {
 	State    string // "gone", "exhausts", "lasts", or "" for not known
-	Hours    int    // until it is exhausted
-	Earliest int    // the 80 % band around Hours
+	Hours    int    // until it is exhausted, zero where only the band is known
+	Earliest int    // the 80 % band
 	Latest   int    // zero: perhaps never
 }
 
@@ -287,17 +287,20 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 // outlook forecasts the exhaustion of a budget from its last days: a quarter of the window, three
 // days at most.
 func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
-	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, min(3*slo.Day, w.Length()/4))
+	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, 0, min(3*slo.Day, w.Length()/4))
 	switch {
 	case f.Gone:
 		return Outlook{State: "gone"}
 	case f.Lasts:
 		return Outlook{State: "lasts"}
 	case f.Known:
-		return Outlook{"exhausts", int(f.In / time.Hour), int(f.Early / time.Hour), int(f.Late / time.Hour)}
+		return Outlook{"exhausts", wholeHours(f.In), wholeHours(f.Early), wholeHours(f.Late)}
 	}
 	return Outlook{}
 }
+
+// wholeHours returns a duration in hours, rounded up; zero stays zero.
+func wholeHours(d time.Duration) int { return int((d + time.Hour - 1) / time.Hour) }
 
 // query returns the PromQL that traces a row: the share of bad events over its window, as far back
 // as the ledger goes.

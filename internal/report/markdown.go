@@ -111,7 +111,7 @@ func (r Report) budgetText(limit int) string {
 	}
 	return table(head, rows, limit) + groupText(r.Rows) +
 		"\nBudget left is the share of the window's bad events that may still happen; change is in points of it since the period began. " +
-		"The forecast takes the burn of the window's last days, with the band in which it lies four times of five. — is not known.\n"
+		"The forecast takes the burn of the window's last days, with the band in which it lies four times of five; where the band is wide, only the band is told. — is not known.\n"
 }
 
 // groupText sums up SLOs that have one budget per label value.

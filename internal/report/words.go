@@ -36,17 +36,21 @@ func (r Row) Change() string {
 	return figures.Points(now - before)
 }
 
-// Text returns the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash.
+// Text returns the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash; where only the
+// band is known, "6 d – 15 d".
 func (o Outlook) Text() string {
 	switch o.State {
 	case "gone", "lasts":
 		return o.State
 	case "exhausts":
-		late := "never"
+		band := hours(o.Earliest) + " – never"
 		if o.Latest > 0 {
-			late = hours(o.Latest)
+			band = hours(o.Earliest) + " – " + hours(o.Latest)
 		}
-		return hours(o.Hours) + " (" + hours(o.Earliest) + " – " + late + ")"
+		if o.Hours == 0 {
+			return band
+		}
+		return hours(o.Hours) + " (" + band + ")"
 	}
 	return figures.Unknown
 }

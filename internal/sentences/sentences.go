@@ -242,8 +242,11 @@ func (f Facts) forecast() Text {
 	case !o.Known:
 		return nil
 	default:
-		t := say("At this rate the budget is gone in ", strong(figures.Duration(o.In)), ", ", moment(f.Event.Time().Add(o.In)))
-		if o.Early > 0 && o.Late-o.Early > o.In/5 { // a narrow band says nothing more
+		t := say("At this rate the budget is gone in ", strong(figures.Until(o.In, o.Early, o.Late)))
+		if o.In > 0 {
+			t = say(t, ", ", moment(f.Event.Time().Add(o.In)))
+		}
+		if o.In > 0 && o.Late-o.Early > o.In/5 { // a narrow band says nothing more
 			t = say(t, ", give or take: between ", figures.Duration(o.Early), " and ", figures.Duration(o.Late))
 		}
 		return say(t, ".")
@@ -418,7 +421,7 @@ func (f Facts) outlook() string {
 	case o.Lasts || !o.Known:
 		return f.left() + " of it is left"
 	default:
-		return "it is gone in " + figures.Duration(o.In)
+		return "it is gone in " + figures.Until(o.In, o.Early, o.Late)
 	}
 }
 

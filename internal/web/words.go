@@ -51,10 +51,12 @@ func forecast(b *engine.Budget) figure {
 		return figure{"lasts", "at the present burn"}
 	case !o.Known:
 		return unknown("too few failures lately")
-	case o.Late == 0:
-		return figure{"gone in " + figures.Duration(o.In), figures.Duration(o.Early) + " or later"}
 	}
-	return figure{"gone in " + figures.Duration(o.In), figures.Duration(o.Early) + " to " + figures.Duration(o.Late)}
+	text := "gone in " + figures.Until(o.In, o.Early, o.Late)
+	if o.In == 0 {
+		return figure{text, "four times of five"}
+	}
+	return figure{text, figures.Until(0, o.Early, o.Late)}
 }
 
 // grade is the state of a budget as one word. Order ranks it, the worst is 0; Key is for the style

@@ -166,7 +166,7 @@ func (s Standing) line() string {
 		parts = append(parts, s.Status.LeftText()+" of the budget left")
 	}
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
-		parts = append(parts, "gone in "+figures.Duration(o.In))
+		parts = append(parts, "gone in "+figures.Until(o.In, o.Early, o.Late))
 	}
 	if s.urgency() == urgencyUnknown {
 		parts = append(parts, "data: "+escape(s.Data))
