@@ -108,7 +108,7 @@ func readWorld(t *testing.T, url string, specs []*slo.Spec, start time.Time, tur
 	last := budget.MinuteOf(start.Add(worldLength)) - 1
 	for to, more := budget.MinuteOf(start)+10, true; more; to = min(to+turn, last) {
 		more = to < last
-		batch := r.Read(context.Background(), specs, to)
+		batch := r.Read(context.Background(), specs, to.End().Add(31*time.Second))
 		if len(batch.Failures) > 0 {
 			t.Fatalf("reading up to %s: %v", to.End(), batch.Failures[0].Err)
 		}

@@ -111,7 +111,7 @@ func readMonth(b *testing.B, url string) (map[string]share, time.Time) {
 	first := budget.MinuteOf(t0) + 1
 	last := first + budget.Minutes(month) + 4
 	for to := first; ; to = min(to+50, last) {
-		batch := r.Read(background, c.Snapshot().Set.Specs, to)
+		batch := r.Read(background, c.Snapshot().Set.Specs, to.End().Add(31*time.Second))
 		if len(batch.Failures) > 0 {
 			b.Fatal(batch.Failures[0].Err)
 		}

@@ -181,7 +181,7 @@ func (c *Counter) settleUp(a int32, m budget.Minute, sum *Minute) {
 
 // share marks a slot whose events were shown by a sample in a later minute.
 func share(s budget.Slot, shared bool) budget.Slot {
-	_ = shared // TODO
+	s.Shared = shared
 	return s
 }
 

@@ -70,6 +70,9 @@ func (a *Account) empty() budget.Minute { return max(SlotOf(a.Last), a.Done) + 1
 // through returns the newest minute of which something was said.
 func (a *Account) through() budget.Minute { return max(SlotOf(a.Last), a.Done, a.Told) }
 
+// HasOpen reports whether any of its minutes is counted and not decided.
+func (a *Account) HasOpen() bool { return a.open > 0 }
+
 // Hole is a stretch without samples that has just ended. It is kept open for one scrape interval,
 // until every target had the chance to come back with its difference across it.
 type Hole struct {

@@ -295,8 +295,8 @@ func (c *Counter) evidence(target int32, ms, before int64) (lives bool) {
 		cur := &c.Cursors[s.series]
 		switch {
 		case !c.known(s.series) || ms <= cur.MS || unusable(s.v) || t.restarted(cur.MS, ms):
-		case s.v < cur.Value-cur.Value/8:
-			deep = true
+		case s.v < cur.Value-cur.Value/8: // since an older sample it may have fallen at any time
+			deep = deep || cur.MS >= before
 		default:
 			lives = lives || cur.Value > bound
 		}
@@ -312,7 +312,7 @@ func (c *Counter) evidence(target int32, ms, before int64) (lives bool) {
 func (c *Counter) increment(t *Target, cur *Cursor, s shown, ms, before int64, lives bool) (n float64, from int64) {
 	old, gap := cur.Value, ms-cur.MS
 	fall := old - s.v
-	if fall > 0 && !t.restarted(cur.MS, ms) && (fall < old/8 || lives && fall <= slack) {
+	if fall > 0 && !t.restarted(cur.MS, ms) && (fall < old/8 || lives && cur.MS >= before && fall <= slack) {
 		c.blame(s.series, Glitch)
 		if cur.Dips > 0 && s.v >= cur.Low {
 			cur.Dips++
@@ -349,7 +349,7 @@ func (c *Counter) rate(target int32) float64 {
 	if t.Rate > 0 && t.Last-t.Born > rateHalf {
 		return t.Rate
 	}
-	var sum, n, old, nOld float64
+	var sum, n, old, nOld, young float64
 	seen := map[int32]bool{target: true}
 	for _, s := range c.index.byTarget[target] {
 		for _, r := range c.index.Series[s].Routes {
@@ -361,6 +361,7 @@ func (c *Counter) rate(target int32) float64 {
 				seen[i] = true
 				switch t := &c.Targets[i]; {
 				case t.Last-t.Born <= forgive:
+					young = max(young, t.Rate)
 				case t.Last > c.Last-2*rateHalf:
 					sum, n = sum+t.Rate, n+1
 				case t.Last > c.Last-Forget:
@@ -375,7 +376,7 @@ func (c *Counter) rate(target int32) float64 {
 	case nOld > 0:
 		return max(old/nOld, t.Rate)
 	}
-	return t.Rate
+	return max(young, t.Rate)
 }
 
 func shorter(a, b int64) int64 {

@@ -95,6 +95,12 @@ func (c *Counter) Overdue(now, upto int64) []Ask {
 	return out
 }
 
+// Missed reports whether a target is later than it is used to be.
+func (c *Counter) Missed(a Ask, now int64) bool {
+	t := &c.Targets[a.Target]
+	return now > t.due(a.From)+int64(t.lateness(now))
+}
+
 // askNow reports whether an overdue series is asked for by this question. One whose target goes on
 // without it has probably ended, and asking reads its target's samples again.
 func (c *Counter) askNow(t *Target, ms, now, most int64) bool {

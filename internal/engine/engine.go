@@ -26,9 +26,9 @@ import (
 
 // Source is where slots come from; *prom.Reader is one.
 type Source interface {
-	// Read returns what is new for the specs up to and including minute to. It fails per bundle,
-	// never as a whole.
-	Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) *prom.Batch
+	// Read returns what is new for the specs at a time: the minutes that are complete by then. It
+	// fails per bundle, never as a whole.
+	Read(ctx context.Context, specs []*slo.Spec, now time.Time) *prom.Batch
 	// Commit accepts the batch: the next Read goes on after it.
 	Commit(*prom.Batch)
 	// Backfill plans to read the history before what Read has read; Backfills takes up what was
@@ -196,7 +196,7 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
 	batch := unread(specs, err)
 	if err == nil {
-		batch = e.Source.Read(ctx, specs, to-1)
+		batch = e.Source.Read(ctx, specs, now.Add(-e.Lag))
 	}
 
 	if ctx.Err() != nil {

@@ -21,7 +21,7 @@ import (
 // idle is a source and a store in which nothing ever happens, slowly.
 type idle struct{ slow time.Duration }
 
-func (s idle) Read(ctx context.Context, _ []*slo.Spec, _ budget.Minute) *prom.Batch {
+func (s idle) Read(ctx context.Context, _ []*slo.Spec, _ time.Time) *prom.Batch {
 	select {
 	case <-ctx.Done():
 	case <-time.After(s.slow):

@@ -166,7 +166,7 @@ type script struct {
 }
 
 // Read returns what is next.
-func (s *script) Read(context.Context, []*slo.Spec, budget.Minute) *prom.Batch {
+func (s *script) Read(context.Context, []*slo.Spec, time.Time) *prom.Batch {
 	b := &prom.Batch{Readings: map[slo.ID]prom.Reading{}}
 	for id, slots := range s.next {
 		b.Readings[id] = prom.Reading{Slots: slots}

@@ -48,7 +48,8 @@ func newStorm(t testing.TB, n int) (*storm, *engine.Engine, time.Time) {
 }
 
 // Read returns bad minutes since t0 for every budget, or nothing but failures.
-func (s *storm) Read(_ context.Context, specs []*slo.Spec, to budget.Minute) *prom.Batch {
+func (s *storm) Read(_ context.Context, specs []*slo.Spec, now time.Time) *prom.Batch {
+	to := budget.MinuteOf(now) - 1
 	b := &prom.Batch{Readings: map[slo.ID]prom.Reading{}}
 	for _, spec := range specs {
 		if s.down {

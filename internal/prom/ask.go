@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -29,34 +30,34 @@ import (
 
 // formula is one query and what its values mean.
 type formula struct {
-	role  role
+	role  counting.Role
 	query string
 	scale float64
 }
 
 // Roles that only formulas have.
 const (
-	roleMinute   role = iota + 16 // a value by which the minute is judged
-	roleFraction                  // share of events that were good
+	roleMinute   counting.Role = iota + 16 // a value by which the minute is judged
+	roleFraction                           // share of events that were good
 )
 
 // formulas returns the queries of an SLO whose scrapes are so far apart.
 func formulas(s *slo.Spec, scrape time.Duration) []formula {
-	counted := func(ro role, q *slo.Query) formula {
+	counted := func(ro counting.Role, q *slo.Query) formula {
 		text, scale := count(q, s.By, scrape)
 		return formula{ro, text, scale}
 	}
 	switch i, counters := &s.SLI, s.SLI.Counters(); {
 	case counters != nil && counters.Good:
-		return []formula{counted(roleTotal, counters.Total), counted(roleGood, counters.Part)}
+		return []formula{counted(counting.Total, counters.Total), counted(counting.Good, counters.Part)}
 	case counters != nil:
-		return []formula{counted(roleTotal, counters.Total), counted(roleBad, counters.Part)}
+		return []formula{counted(counting.Total, counters.Total), counted(counting.Bad, counters.Part)}
 	case i.Histogram != nil:
 		window := slo.RateRange(scrape)
 		h := fmt.Sprintf("sum%s(increase(%s[%s]))", byClause(s.By), i.Histogram.Text, slo.ShortDuration(window))
 		limit := strconv.FormatFloat(i.Below, 'g', -1, 64)
 		return []formula{
-			{roleTotal, "histogram_count(" + h + ")", perMinute(window)},
+			{counting.Total, "histogram_count(" + h + ")", perMinute(window)},
 			{roleFraction, "histogram_fraction(-Inf, " + limit + ", " + h + ")", 1},
 		}
 	}

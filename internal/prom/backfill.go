@@ -7,9 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -158,17 +158,17 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 			return
 		}
 		next[i], got[i] = d.states[i].clone(), &collected{b: b.bundles[i]}
-		errs[i] = b.r.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, time.Time{}, got[i])
+		errs[i] = b.r.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, got[i])
 		if errs[i] == nil && end == d.to {
-			newStepper(next[i], b.bundles[i].reg.info, got[i], nil).conclude(end - 1)
+			b.bundles[i].conclude(next[i], end-1, got[i])
 		}
 	})
 	if b.failed(errs, out) {
 		return
 	}
 	d.states, d.paces = next, paces
-	for _, c := range got {
-		c.into(out.Readings)
+	for i, c := range got {
+		c.into(out, d.states[i])
 	}
 	for i, ev := range evaluated {
 		maps.Copy(out.Readings, readingsOf(b.exprs[i], ev, d.at, end-1, d.at-1))
@@ -226,14 +226,14 @@ func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget
 // time between.
 func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
 	s := bu.adopt(nil, from-1)
-	s.pos = from - backfillLead - 1
 	got := &collected{b: bu}
-	if err := b.r.cover(ctx, bu, s, from-backfillLead-1, to-1, time.Time{}, got); err != nil {
+	if err := b.r.cover(ctx, bu, s, from-backfillLead-1, to-1, got); err != nil {
 		return nil, err
 	}
-	newStepper(s, bu.reg.info, got, nil).conclude(to - 1)
-	readings := map[slo.ID]Reading{}
-	got.into(readings)
+	bu.conclude(s, to-1, got)
+	history := &Batch{Readings: map[slo.ID]Reading{}}
+	got.into(history, s)
+	readings := history.Readings
 	return hoursOfSlots(readings, nil), nil
 }
 
@@ -310,9 +310,8 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 			return
 		}
 		s := b.bundles[i].adopt(nil, d.from-1)
-		s.pos = d.from - backfillLead - 1
 		scan := &collected{b: b.bundles[i]}
-		errs[i] = b.r.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, time.Time{}, scan)
+		errs[i] = b.r.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, scan)
 		d.states[i] = s
 	})
 	if b.failed(errs, out) {
@@ -347,20 +346,9 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 	b.bundles = bundles(raw, b.r.large.has)
 }
 
-// perMinute returns about how many samples a minute of the bundle holds.
-func (b *bundle) perMinute(s *state) int64 {
-	interval := int64(unknownPace)
-	for _, t := range s.targets {
-		if t.pace.interval > 0 {
-			interval = shorter(interval, int64(t.pace.interval))
-		}
-	}
-	return int64(len(s.cursors)) * max(1, minuteMs/interval)
-}
-
 // countable reports whether the bundle is of counters: not of uptime gauges.
 func (b *bundle) countable() bool {
-	return !slices.ContainsFunc(b.terms, func(t term) bool { return t.role == roleUp })
+	return !slices.ContainsFunc(b.terms, func(t term) bool { return t.role == counting.Up })
 }
 
 // mark returns what a restart needs: the plan, the position and the names. It is empty when all is
@@ -378,5 +366,5 @@ func (b *Backfill) mark() []byte {
 	for _, s := range b.specs {
 		e.string(string(s.ID()))
 	}
-	return e.seal()
+	return e.seal(markVersion)
 }

@@ -162,7 +162,7 @@ func (r *Reader) saveBounds() []byte {
 			e.string(le)
 		}
 	}
-	return e.seal()
+	return e.seal(markVersion)
 }
 
 func (r *Reader) loadBounds(mark []byte) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -30,7 +31,7 @@ const (
 // term is one selector of an SLO and what it selects.
 type term struct {
 	spec     int // in bundle.specs
-	role     role
+	role     counting.Role
 	metric   string
 	matchers []*labels.Matcher
 }
@@ -43,30 +44,30 @@ type bundle struct {
 	terms    []term
 	selector string
 	router   router
-	reg      registry
+	reg      *registry
 	meal     meal
 }
 
 // termsOf returns the raw terms of an SLO; classic says that its histogram has a bucket at the limit.
 // It is nil for an SLO that Prometheus has to evaluate.
 func termsOf(s *slo.Spec, classic bool) []term {
-	raw := func(r role, q *slo.Query) term {
+	raw := func(r counting.Role, q *slo.Query) term {
 		return term{role: r, metric: q.Metric, matchers: numeric(q.Matchers)}
 	}
 	switch i, counters := &s.SLI, s.SLI.Counters(); {
 	case counters.Bare():
-		r := roleBad
+		r := counting.Bad
 		if counters.Good {
-			r = roleGood
+			r = counting.Good
 		}
-		return []term{raw(roleTotal, counters.Total), raw(r, counters.Part)}
+		return []term{raw(counting.Total, counters.Total), raw(r, counters.Part)}
 	case i.Up.Bare():
-		return []term{raw(roleUp, i.Up)}
+		return []term{raw(counting.Up, i.Up)}
 	case i.Histogram.Bare() && classic:
 		ms := slices.Clip(i.Histogram.Matchers)
 		return []term{
-			{role: roleTotal, metric: i.Histogram.Metric + "_count", matchers: append(ms, labels.MustNewMatcher(labels.MatchEqual, model.BucketLabel, ""))},
-			{role: roleGood, metric: i.Histogram.Metric + "_bucket", matchers: append(ms, atBound(model.BucketLabel, i.Below))},
+			{role: counting.Total, metric: i.Histogram.Metric + "_count", matchers: append(ms, labels.MustNewMatcher(labels.MatchEqual, model.BucketLabel, ""))},
+			{role: counting.Good, metric: i.Histogram.Metric + "_bucket", matchers: append(ms, atBound(model.BucketLabel, i.Below))},
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -200,23 +201,26 @@ func TestMarks(t *testing.T) {
 	s := b.adopt(nil, m0)
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range 30_000 {
-		if _, err := b.entry(fmt.Appendf(nil, `{"__name__":"m","job":"a","instance":"i%d","code":"%d"}`, i/6, 200+i%6)); err != nil {
+		if _, err := b.series(fmt.Appendf(nil, `{"__name__":"m","job":"a","instance":"i%d","code":"%d"}`, i/6, 200+i%6)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.grow(len(b.reg.seriesHash), len(b.reg.targetHash), len(b.reg.ids))
-	s.last = at(3600)
-	for i := range s.cursors {
-		ms := s.last - r.Int64N(30_000)
-		s.cursors[i] = cursor{ms, float64(r.IntN(1_000_000)), ms}
+	s.Grow(len(b.reg.seriesHash), len(b.reg.targetHash), len(b.reg.ids))
+	s.Last = at(3600)
+	for i := range s.Cursors {
+		s.Cursors[i] = counting.Cursor{MS: s.Last - r.Int64N(30_000), Value: float64(r.IntN(1_000_000))}
 	}
-	for i := range s.targets {
-		s.targets[i] = target{s.last - r.Int64N(30_000), pace{interval: 30_000}}
+	s.Cursors[7].Dips, s.Cursors[7].Low, s.Cursors[9].Flags = 3, 5, counting.Ended
+	for i := range s.Targets {
+		s.Targets[i] = counting.Target{Last: s.Last - r.Int64N(30_000), Born: at(0), Pace: counting.Pace{Interval: 30_000}, Rate: r.Float64(), Restarts: [3]int64{0, 0, at(600)}}
 	}
-	s.accounts[0] = account{last: s.last, carry: tally{1, 0.5, 0}, hole: hole{m0, m0 + 3, tally{3, 2, 1}, true}}
-	s.primed, s.pos, s.read = true, m0+59, m0+60
+	s.Accounts[0] = counting.Account{Last: s.Last, Carry: counting.Tally{Total: 1, Bad: 0.5}, Hole: counting.Hole{From: m0, Until: m0 + 3, Sum: counting.Tally{Total: 3, Bad: 2, Good: 1}, Open: true}}
+	s.PutMinute(counting.Minute{At: m0 + 60, Sum: counting.Tally{Total: 7}, First: at(3601), Last: at(3610), Gap: 30_000, Since: at(3580)})
+	s.PutMinute(counting.Minute{At: m0 + 59, Sum: counting.Tally{Bad: 7}, Down: true})
+	s.Groups = []counting.Group{{Target: 3, MS: at(3590), From: at(3560), Since: at(3560), Next: at(3620), Deadline: at(3650), Bound: 12.5, Fresh: true, Series: []int32{18, 19}, Values: []float64{7, 9}}}
+	s.Primed, s.Read, s.Asked, s.lag = true, at(3612), at(3613), 5_000
 	mark := b.save(s)
-	if len(mark) > 640_000 {
+	if len(mark) > 800_000 {
 		t.Errorf("30,000 series take %d bytes", len(mark))
 	}
 	m, err := loadMark(mark)
@@ -244,7 +248,7 @@ func FuzzMark(f *testing.F) {
 	f.Add(b.save(b.adopt(nil, m0))[5:])
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e := &encoder{b: body}
-		if m, err := loadMark(e.seal()); err == nil {
+		if m, err := loadMark(e.seal(bundleVersion)); err == nil {
 			b.adopt([]*saved{m}, budget.Minute(1))
 		}
 	})

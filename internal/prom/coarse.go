@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -179,7 +180,7 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 		}
 	}
 	t.index()
-	c.count.info = c.b.reg.info
+	c.count.info = c.b.reg.Accounts
 	c.count.begin(t)
 	raw, err := c.raw(ctx, t, c.count.irregular(t))
 	if err != nil {
@@ -261,7 +262,7 @@ func (r *resetSink) sample(ms int64, _ float64) {
 }
 
 // raw reads the hours of targets that are to be read raw.
-func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool) (map[targetHour][]run, *Error) {
+func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool) (map[targetHour][]counting.Run, *Error) {
 	byCol := map[int]map[string]bool{}
 	for target, series := range t.byTarget {
 		for col := 1; col < t.end; col++ {
@@ -273,7 +274,7 @@ func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool
 			}
 		}
 	}
-	got := map[targetHour][]run{}
+	got := map[targetHour][]counting.Run{}
 	for th := range want {
 		got[th] = nil
 	}
@@ -286,7 +287,7 @@ func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool
 				return nil, err
 			}
 			for _, r := range runs {
-				if th := (targetHour{r.target, col}); want[th] {
+				if th := (targetHour{c.b.reg.Series[r.Series].Target, col}); want[th] {
 					got[th] = append(got[th], r)
 				}
 			}
@@ -297,7 +298,7 @@ func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool
 
 // rawRuns reads the samples of some instances in (from, to], in parts if they are too many for an
 // answer.
-func (c *coarse) rawRuns(ctx context.Context, instances []string, from, to int64) ([]run, *Error) {
+func (c *coarse) rawRuns(ctx context.Context, instances []string, from, to int64) ([]counting.Run, *Error) {
 	patterns := make([]string, len(instances))
 	for i, instance := range instances {
 		patterns[i] = regexp.QuoteMeta(instance)
@@ -351,9 +352,9 @@ func (r *Reader) estimateHours(ctx context.Context, b *bundle, from, to budget.M
 				if !m.hasTotal {
 					continue
 				}
-				bad, total, v := m.events(countsGood(s))
+				bad, total, v := m.Events(countsGood(s))
 				sum := budget.Sum{Bad: bad, Total: total, Known: 60, BadSlots: int(min(60, (bad+budget.Unit-1)/budget.Unit)), Estimated: 60}
-				if v == beyond {
+				if v == counting.TooMany {
 					sum = budget.Sum{Unknown: 60}
 				}
 				out[id] = append(out[id], budget.HourAt{Hour: at.Hour(), Sum: sum})

@@ -99,8 +99,32 @@ func TestCounting(t *testing.T) {
 			"instance=a code=200: 150=1000 210=1004\ninstance=a code=500: 150=500 210=501", 3, "2:0/0 3:1/5",
 		},
 		{
-			"a series that was missing from a scrape of its target is a new counter",
-			"instance=a code=200: 30=0 90=10 150=14 210=20 270=21\ninstance=a code=500: 30=2 90=2 270=5", 4, "2:0/4 3:0/6 4:5/6",
+			"a series that was missing from scrapes of its target and is back above its old value goes on",
+			"instance=a code=200: 30=0 90=10 150=14 210=20 270=21\ninstance=a code=500: 30=2 90=2 270=5", 4, "2:0/4 3:0/6 4:3/4",
+		},
+		{
+			"after more than five minutes it is a new counter, if it can have come so far",
+			"instance=a code=200: 30=0 90=10 150=14 210=20 270=21 330=22 390=23 450=24\ninstance=a code=500: 30=2 90=2 450=4", 7, "2:0/4 3:0/6 4:0/1 5:0/1 6:0/1 7:4/5",
+		},
+		{
+			"a counter that stands a little lower for a moment shows nothing",
+			"instance=a code=200: 30=0 90=100 150=140 210=139 270=145", 4, "2:0/40 3:0/0 4:0/5",
+		},
+		{
+			"when one counter falls deep, its process began anew, and the others count whole",
+			"instance=a code=200: 30=0 90=10 150=14 210=3\ninstance=a code=500: 30=0 90=0 150=1 210=2", 3, "2:1/5 3:2/5",
+		},
+		{
+			"when one falls and the others show that the process lives on, it alone is new",
+			"instance=a code=200: 30=9000 90=9010 150=9014 210=9020\ninstance=a code=500: 30=0 90=100 150=100 210=20", 3, "2:0/4 3:20/26",
+		},
+		{
+			"a label is added to all series: they are the same ones",
+			"instance=a code=200: 30=9000 90=9010 150=9014\ninstance=a code=500: 30=100 90=100 150=100\ninstance=a code=200 cluster=eu: 210=9020\ninstance=a code=500 cluster=eu: 210=101", 3, "2:0/4 3:1/7",
+		},
+		{
+			"an old target that is found late is a position",
+			"instance=a code=200: 30=0 90=10 150=14 210=20 270=26\ninstance=b code=200: 210=9000 270=9003", 4, "2:0/4 3:0/6 4:0/9",
 		},
 		{
 			"a target that missed a scrape goes on where it was",
@@ -167,14 +191,14 @@ func TestDataProblemsAreTold(t *testing.T) {
 	for _, tc := range []struct{ name, life, want string }{
 		{"more bad events than events", "instance=a code=200: 30=9 90=9 150=9\ninstance=a code=500 extra=1: 30=0 90=0 150=4", "more bad or good events"},
 		{"values that are not finite", "instance=a code=200: 30=0 90=10 150=NaN 170=12", "not finite"},
-		{"a series that expired and came back higher", "instance=a code=200: 30=0 90=10 150=14 210=20\ninstance=a code=500: 30=2 90=2 210=5", "came back above"},
+		{"a series that expired and came back higher", "instance=a code=200: 30=0 90=10 150=14 210=20 270=20 330=20 390=20 450=21\ninstance=a code=500: 30=2 90=2 450=5", ": c{code=\"500\",instance=\"a\",job=\"j\"}"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := serve(t, life(t, tc.life))
 			r := New(c, Options{})
 			specs := []*slo.Spec{events(t, "x", `c{extra=""}`, `c{code="500"}`)}
 			tick(t, r, specs, m0+1, book{})
-			b := tick(t, r, specs, m0+3, book{})
+			b := tick(t, r, specs, m0+8, book{})
 			if got := strings.Join(b.Readings["svc/x"].Problems, "; "); !strings.Contains(got, tc.want) {
 				t.Errorf("problems %q, want something about %q", got, tc.want)
 			}

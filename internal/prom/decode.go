@@ -225,9 +225,15 @@ func (d *decoder) topLevel(key string, depth int) {
 	}
 }
 
-// listItem reads an element of a list of strings, as the label endpoints answer.
+// listItem reads an element of a list: of strings, as the label endpoints answer, or of series
+// without samples.
 func (d *decoder) listItem(depth int) {
-	if d.peek() != '"' {
+	switch d.peek() {
+	case '"':
+	case '{':
+		d.oneSeries(d.raw(depth))
+		return
+	default:
 		d.raw(depth)
 		return
 	}

@@ -12,12 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/slowburn-sre/slowburn/internal/counting"
 )
 
 // tape is a sink that remembers everything.
 type tape struct {
 	Metrics []map[string]string
-	Samples [][]sample
+	Samples [][]counting.Sample
 }
 
 func (p *tape) series(metric []byte) bool {
@@ -30,7 +32,7 @@ func (p *tape) series(metric []byte) bool {
 }
 
 func (p *tape) sample(ms int64, v float64) {
-	p.Samples[len(p.Samples)-1] = append(p.Samples[len(p.Samples)-1], sample{ms, v})
+	p.Samples[len(p.Samples)-1] = append(p.Samples[len(p.Samples)-1], counting.Sample{MS: ms, V: v})
 }
 
 // naive decodes with encoding/json.
@@ -50,11 +52,11 @@ func naive(t testing.TB, text string) (*tape, error) {
 	p := &tape{}
 	for _, s := range doc.Data.Result {
 		p.Metrics = append(p.Metrics, s.Metric)
-		var out []sample
+		var out []counting.Sample
 		for _, v := range append(s.Values, s.Value) {
 			if len(v) == 2 {
 				f, _ := strconv.ParseFloat(v[1].(string), 64)
-				out = append(out, sample{int64(math.Round(v[0].(float64) * 1000)), f})
+				out = append(out, counting.Sample{MS: int64(math.Round(v[0].(float64) * 1000)), V: f})
 			}
 		}
 		p.Samples = append(p.Samples, out)
@@ -82,7 +84,7 @@ func TestDecodeAgreesWithEncodingJSON(t *testing.T) {
 			if err := decode(r, got, &a); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(want, got, cmp.AllowUnexported(sample{}), cmpopts.EquateNaNs()); d != "" {
+			if d := cmp.Diff(want, got, cmp.AllowUnexported(counting.Sample{}), cmpopts.EquateNaNs()); d != "" {
 				t.Error(d)
 			}
 			if a.nSeries != 3 || a.samples != 6 || a.samplesRead != 7 || a.resultType != "matrix" || a.problem() != nil {

@@ -5,25 +5,28 @@
 // The usual way to count events per minute is to ask for increase(x[1m]) each minute. It loses the
 // first sample of every new series, extrapolates, and sees nothing of what happened while
 // Prometheus was down; on quiet services a third of an error budget can vanish that way. This
-// package reads the raw samples instead, x[1m] as an instant query, keeps the last value of every
-// series (a cursor), and takes the differences itself. Each sample is read once. Resets, births,
-// holes and late samples are then a matter of arithmetic, and all SLOs on one metric share one
-// query:
+// package reads the raw samples instead, as an instant query of a range selector, and package
+// internal/counting takes the differences: it keeps a cursor per series and counts each sample once,
+// in its own minute, whenever it comes. All SLOs on one metric share one query:
 //
-//	SLOs ──► bundles ──► one query each ──► runs of samples ──► stepper ──► slots per budget
-//	         bundle.go   client.go          decode.go,          count.go
-//	                                        route.go
+//	SLOs ──► bundles ──► windows, overdue ones ──► runs of samples ──► counting ──► slots per budget
+//	         bundle.go   follow.go, client.go      decode.go,
+//	                                               route.go
 //
 // What cannot be read raw (expressions, native histograms) is evaluated by Prometheus once per
-// minute, see expr.go and ask.go.
+// minute, see expr.go.
 //
 // # Time
 //
-// A slot belongs to the minute (m, m+1]. [Reader.Read] counts up to a minute its caller chooses, a
-// scrape interval back, so that its samples have arrived. What the slots say does not depend on how
-// time is cut into reads: the state moves minute by minute (see count.go), and a failed read moves
-// nothing. The one exception is healing: a minute that was reported absent may be written again
-// when its data turn up, or when the counters that come back tell what happened meanwhile.
+// A slot belongs to the minute (m, m+1]. [Reader.Read] is told what time it is. It asks for
+// everything up to a second ago, and a minute is in the batch when it is complete: when no series of
+// its budget that lives can still show a sample in it. Samples that come later than they are waited
+// for are amendments of their minutes ([Reading.Late]). How late a target is used to be is learned;
+// what is waited for is told ([Batch.Waits]).
+//
+// What the slots say does not depend on how time is cut into reads, and a failed read moves nothing
+// but what it has read before it failed. A minute that was reported absent may be written again
+// when the counters that come back tell what happened meanwhile.
 //
 // # Transactions
 //
@@ -34,19 +37,20 @@
 // # Limits, plainly
 //
 //   - Events between the last scrape of a process and its death are seen by nobody.
-//   - A target that is added to Prometheus long after its process started looks like a new process;
-//     its first value counts whole. So does a series that its exporter let expire and then shows again: this one is reported.
-//   - Above ten thousand series an SLO is told to aggregate first; above the cap on an answer's bytes, even for one
-//     minute, it cannot be read and says so. Neither falls back to a coarser way in silence.
+//   - The first value of a series counts as far as it can have happened: ten times the rate of its
+//     target, or of its like, since the scrape before, plus five events. What a new process did beyond
+//     that before its first scrape is not counted, and is told.
+//   - A renamed series with less than five events in all looks new.
+//   - What comes later than MaxLateness after it was due changes the ledger, and delays no decision.
 //   - Warnings in an answer make it a failure, for something may be missing; an expression that always
 //     warns can never be read.
-//   - Only when a whole bundle has no data are late samples looked for (for an hour). A single SLO's late samples
-//     arrive as the difference across its hole, which is exact in sum and marked partial.
+//   - An expression is evaluated half a minute after its minute. What comes later is found only where
+//     there was nothing before, for an hour.
 //
 // # Reading order
 //
-// count.go (the heart, pure), bundle.go and route.go (what shares a query, and which series is
-// whose), read.go (a read from end to end), marks.go (positions on disk), expr.go, bounds.go
-// (buckets of latency SLOs), backfill.go, client.go and decode.go (the wire), probe.go (for check
-// and doctor).
+// bundle.go and route.go (what shares a query, and which series is whose), read.go (a read from end
+// to end), follow.go (what is asked for), lanes.go and parts.go (what is slow or large), marks.go
+// (positions on disk), ask.go and expr.go, bounds.go (buckets of latency SLOs), backfill.go with
+// coarse.go and hours.go, client.go and decode.go (the wire), probe.go (for check and doctor).
 package prom

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -34,7 +35,7 @@ func (s exprState) save() []byte {
 	e.int(int64(s.pace.asked))
 	e.int(int64(s.pace.scrape))
 	s.pace.good.save(e)
-	return e.seal()
+	return e.seal(markVersion)
 }
 
 func loadExpr(mark []byte) (exprState, error) {
@@ -144,7 +145,7 @@ func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, from, to, said budget.Mi
 	}
 	readings := map[slo.ID]Reading{}
 	for id, ev := range got {
-		reading := Reading{Problems: ev.trouble.texts()}
+		reading := Reading{Problems: faultTexts(&ev.Trouble)}
 		for at := from; at <= to; at++ {
 			slot, ok := ev.slots[at]
 			if !ok {
@@ -163,11 +164,11 @@ func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, from, to, said budget.Mi
 type evaluated struct {
 	values map[budget.Minute]*minuteValues
 	slots  map[budget.Minute]budget.Slot
-	trouble
+	counting.Trouble
 }
 
 type minuteValues struct {
-	tally
+	counting.Tally
 	hasTotal, hasOther bool
 	question           bool // whether its events were good is not known
 	fraction           float64
@@ -231,7 +232,7 @@ func (x *exprSink) series(metric []byte) bool {
 
 // sample implements sink. Its time is the end of a slot.
 func (x *exprSink) sample(ms int64, v float64) {
-	at := slotOf(ms)
+	at := counting.SlotOf(ms)
 	m := x.current.values[at]
 	if m == nil {
 		m = &minuteValues{}
@@ -240,24 +241,24 @@ func (x *exprSink) sample(ms int64, v float64) {
 	finite := !math.IsNaN(v) && !math.IsInf(v, 0)
 	role := x.formula.role
 	switch {
-	case role == roleTotal || role == roleBad || role == roleGood:
-		m.hasTotal = m.hasTotal || role == roleTotal
-		m.hasOther = m.hasOther || role != roleTotal
+	case role == counting.Total || role == counting.Bad || role == counting.Good:
+		m.hasTotal = m.hasTotal || role == counting.Total
+		m.hasOther = m.hasOther || role != counting.Total
 		if !finite || v < 0 {
-			x.current.dropped++ // 0/0 without traffic is no event
+			x.current.N[counting.Dropped]++ // 0/0 without traffic is no event
 			return
 		}
-		m.add(role, v*x.formula.scale)
+		m.Add(role, v*x.formula.scale)
 	case !finite:
 		if role != roleFraction {
-			x.current.dropped++
+			x.current.N[counting.Dropped]++
 		}
 	case role == roleFraction:
 		m.fraction, m.hasOther = v, true
 	case role == roleMinute:
 		bad, clamped := x.minutes.Bad(v)
 		if clamped {
-			x.current.clamped++
+			x.current.N[counting.Clamped]++
 		}
 		m.seen, m.bad = true, max(m.bad, bad)
 	}
@@ -268,19 +269,20 @@ func (ev *evaluated) settle(s *slo.Spec) {
 	for at, m := range ev.values {
 		switch {
 		case m.question:
-			ev.unpaired++
+			ev.N[counting.Unpaired]++
 			ev.slots[at] = budget.Slot{State: budget.Failed}
 		case m.hasTotal:
-			t := m.tally
+			t := m.Tally
 			if s.SLI.Histogram != nil {
-				t.good = t.total * min(max(m.fraction, 0), 1)
+				t.Good = t.Total * min(max(m.fraction, 0), 1)
 			}
-			bad, total, v := t.events(countsGood(s))
+			bad, total, v := t.Events(countsGood(s))
 			switch v {
-			case cutOff:
-				ev.clamped++
-			case beyond:
-				ev.beyond++
+			case counting.AsCounted:
+			case counting.CutOff:
+				ev.N[counting.Clamped]++
+			case counting.TooMany:
+				ev.N[counting.Beyond]++
 			}
 			slot := budget.Count(bad, total)
 			slot.Estimated = estimates(s)

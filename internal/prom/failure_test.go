@@ -100,7 +100,7 @@ func checkRecovery(t *testing.T, db *promfake.DB, c *Client, do promfake.Failure
 	}
 	db.Faults.Fail(do)
 	for to := m0 + 15; to < m0+17; to++ {
-		b := r.Read(t.Context(), specs, to)
+		b := r.Read(t.Context(), specs, after(to))
 		if len(b.Readings) != 0 || len(b.Failures) != 1 || b.Failures[0].Err.Kind != want {
 			t.Fatalf("readings %v, failures %v, want one %s", b.Readings, b.Failures, want)
 		}
@@ -164,7 +164,7 @@ func TestDuplicateSeriesCountOnce(t *testing.T) {
 // TestNothingListens: a server that is down, and a context that ends.
 func TestNothingListens(t *testing.T) {
 	c := clientFor(t, "http://user:hunter2@127.0.0.1:1")
-	b := New(c, Options{}).Read(t.Context(), []*slo.Spec{events(t, "x", `a`, `b`)}, m0)
+	b := New(c, Options{}).Read(t.Context(), []*slo.Spec{events(t, "x", `a`, `b`)}, after(m0))
 	if len(b.Failures) != 1 || b.Failures[0].Err.Kind != Unreachable || len(b.Readings) != 0 {
 		t.Fatalf("%+v", b.Failures)
 	}
@@ -208,12 +208,12 @@ func TestConcurrencyIsCapped(t *testing.T) {
 	for i := range 40 {
 		specs = append(specs, events(t, fmt.Sprint("s", i), fmt.Sprintf(`a%d`, i), fmt.Sprintf(`b%d`, i)))
 	}
-	b := New(c, Options{}).Read(t.Context(), specs, m0)
+	b := New(c, Options{}).Read(t.Context(), specs, after(m0))
 	if len(b.Failures) > 0 {
 		t.Fatal(b.Failures[0].Err)
 	}
-	if b.Stats.Queries != 40 || most.Load() > 3 {
-		t.Errorf("%d queries, %d at once; want 40 and at most 3", b.Stats.Queries, most.Load())
+	if b.Stats.Queries != 80 || most.Load() > 3 {
+		t.Errorf("%d queries, %d at once; want 80 and at most 3", b.Stats.Queries, most.Load())
 	}
 }
 
@@ -225,7 +225,7 @@ func TestDownFromTheStart(t *testing.T) {
 	db.Faults.Fail(promfake.Reset())
 	r, got := New(c, Options{}), book{}
 	for to := m0 + 10; to < m0+15; to++ {
-		r.Commit(r.Read(t.Context(), specs, to))
+		r.Commit(r.Read(t.Context(), specs, after(to)))
 	}
 	db.Faults.Clear()
 	tick(t, r, specs, m0+15, got)

@@ -77,6 +77,11 @@ func (b book) take(batch *Batch) {
 		for _, s := range r.Slots {
 			b[id][s.At] = s.Slot
 		}
+		for _, l := range r.Late {
+			s := b[id][l.At]
+			total := s.Total + l.Total
+			b[id][l.At] = budget.Count(min(max(s.Bad+l.Bad, 0), total), total)
+		}
 	}
 }
 
@@ -90,7 +95,7 @@ func (b book) sum(id slo.ID) (bad, total int64) {
 // tick reads and commits, and fails the test on any failure.
 func tick(t testing.TB, r *Reader, specs []*slo.Spec, to budget.Minute, into book) *Batch {
 	t.Helper()
-	b := r.Read(context.Background(), specs, to)
+	b := r.Read(context.Background(), specs, after(to))
 	for _, f := range b.Failures {
 		t.Fatalf("reading to %s: %s: %v", to.End(), f.Bundle, f.Err)
 	}
@@ -98,6 +103,9 @@ func tick(t testing.TB, r *Reader, specs []*slo.Spec, to budget.Minute, into boo
 	r.Commit(b)
 	return b
 }
+
+// after is when the samples of a minute are in.
+func after(m budget.Minute) time.Time { return m.End().Add(31 * time.Second) }
 
 // restart is a reader that knows only the marks of another.
 func restart(r *Reader, c *Client) *Reader {

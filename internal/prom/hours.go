@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 )
 
 // This file counts history by the hour. It does no I/O and knows no clock.
@@ -77,16 +78,16 @@ func (t *hourTable) index() {
 	for _, s := range t.series {
 		t.byTarget[s.target] = append(t.byTarget[s.target], s)
 		for i, r := range s.routes {
-			if !slices.ContainsFunc(s.routes[:i], func(o route) bool { return o.account == r.account }) {
-				t.byAccount[r.account] = append(t.byAccount[r.account], s)
+			if !slices.ContainsFunc(s.routes[:i], func(o counting.Route) bool { return o.Account == r.Account }) {
+				t.byAccount[r.Account] = append(t.byAccount[r.Account], s)
 			}
-			if r.role != roleTotal {
+			if r.Role != counting.Total {
 				continue
 			}
-			p := t.present[r.account]
+			p := t.present[r.Account]
 			if p == nil {
 				p = make([]bool, t.end+1)
-				t.present[r.account] = p
+				t.present[r.Account] = p
 			}
 			for col := range p {
 				p[col] = p[col] || s.has(col)
@@ -110,7 +111,7 @@ func (t *hourTable) gone(s *hourSeries, col int) bool {
 	return s.has(col) && !s.has(col+1) && (col+1 < t.end || t.ahead)
 }
 
-func (t *hourTable) interval(s *hourSeries) int64 { return cmp.Or(t.pace[s.job], unknownPace) }
+func (t *hourTable) interval(s *hourSeries) int64 { return cmp.Or(t.pace[s.job], minuteMs) }
 
 // hourCursor is the newest sample of a series that was counted. Of an hour that was not read raw
 // only the value is known, and the time is the hour's end.
@@ -135,7 +136,7 @@ type hourTarget struct {
 
 // hourTally is what an hour holds of an account.
 type hourTally struct {
-	sum     tally
+	sum     counting.Tally
 	partial int
 	first   int64 // first and last sample of its total that was read raw
 	last    int64
@@ -143,7 +144,7 @@ type hourTally struct {
 
 // hourCount moves positions over the hours of a bundle.
 type hourCount struct {
-	info    []accountInfo
+	info    []counting.Info
 	cursors map[int32]*hourCursor
 	targets map[int32]*hourTarget
 	sight   map[int32]int64 // by SLO: the end of the minute in which its total was seen first, ms
@@ -200,8 +201,8 @@ func (c *hourCount) meet(t *hourTable, s *hourSeries, ms int64) *hourTarget {
 
 // see notes that the total of an account was seen.
 func (c *hourCount) see(account int32, ms int64) {
-	if p := c.info[account].promise; c.sight[p] == 0 {
-		c.sight[p] = endOf(slotOf(ms))
+	if p := c.info[account].Promise; c.sight[p] == 0 {
+		c.sight[p] = counting.EndOf(counting.SlotOf(ms))
 	}
 	c.last[account] = max(c.last[account], ms)
 }
@@ -318,7 +319,7 @@ func (t *hourTable) neighbours(target int32, series []*hourSeries) []int32 {
 	found := map[int32]bool{}
 	for _, s := range series {
 		for _, r := range s.routes {
-			for _, o := range t.byAccount[r.account] {
+			for _, o := range t.byAccount[r.Account] {
 				found[o.target] = true
 			}
 		}
@@ -328,7 +329,7 @@ func (t *hourTable) neighbours(target int32, series []*hourSeries) []int32 {
 }
 
 // count moves over the hours of a table. What was read raw is given by target and column.
-func (c *hourCount) count(t *hourTable, raw map[targetHour][]run) {
+func (c *hourCount) count(t *hourTable, raw map[targetHour][]counting.Run) {
 	for col := 1; col < t.end; col++ {
 		clear(c.hole)
 		for a := range t.present {
@@ -336,7 +337,7 @@ func (c *hourCount) count(t *hourTable, raw map[targetHour][]run) {
 				c.hole[a] = last
 			}
 		}
-		var irregular []run
+		var irregular []counting.Run
 		for _, target := range slices.Sorted(maps.Keys(t.byTarget)) {
 			if runs, ok := raw[targetHour{target, col}]; ok {
 				irregular = append(irregular, runs...)
@@ -388,11 +389,11 @@ func (c *hourCount) regular(t *hourTable, target int32, col int) {
 // minute in which its SLO was seen first is a position and no more.
 func (c *hourCount) book(t *hourTable, s *hourSeries, col int, to int64, n float64, first bool) {
 	for _, r := range s.routes {
-		since, hole := c.hole[r.account]
+		since, hole := c.hole[r.Account]
 		switch {
-		case first && to <= c.sight[c.info[r.account].promise]:
+		case first && to <= c.sight[c.info[r.Account].Promise]:
 		case first || !hole:
-			c.tally(r.account, t.first+int64(col)).sum.add(r.role, n)
+			c.tally(r.Account, t.first+int64(col)).sum.Add(r.Role, n)
 		default:
 			c.bridge(t, r, since, to, n)
 		}
@@ -401,16 +402,16 @@ func (c *hourCount) book(t *hourTable, s *hourSeries, col int, to int64, n float
 
 // bridge spreads events over a hole in which an account had no samples. Hours that were handed out
 // before the hole are over.
-func (c *hourCount) bridge(t *hourTable, r route, from, to int64, n float64) {
-	first, last := slotOf(from)+1, slotOf(to)
-	if h := slotOf(from).Hour(); h < t.first+int64(t.from) {
+func (c *hourCount) bridge(t *hourTable, r counting.Route, from, to int64, n float64) {
+	first, last := counting.SlotOf(from)+1, counting.SlotOf(to)
+	if h := counting.SlotOf(from).Hour(); h < t.first+int64(t.from) {
 		first = max(first, budget.Minute((h+1)*60))
 	}
 	all := float64(last - first + 1)
 	for m := first; m <= last; {
 		end := min(budget.Minute((m.Hour()+1)*60), last+1)
-		h := c.tally(r.account, m.Hour())
-		h.sum.add(r.role, n*float64(end-m)/all)
+		h := c.tally(r.Account, m.Hour())
+		h.sum.Add(r.Role, n*float64(end-m)/all)
 		h.partial = max(h.partial, int(end-m))
 		m = end
 	}
@@ -454,10 +455,10 @@ func (c *hourCount) hours(t *hourTable) map[int32][]budget.HourAt {
 func (t *hourTable) known(account int32, col int, h *hourTally) int {
 	known := 60
 	if !t.is(account, col-1) && h.first > 0 {
-		known -= int(slotOf(h.first) - budget.Minute((t.first+int64(col))*60))
+		known -= int(counting.SlotOf(h.first) - budget.Minute((t.first+int64(col))*60))
 	}
 	if !t.is(account, col+1) && h.last > 0 {
-		known -= int(budget.Minute((t.first+int64(col)+1)*60) - 1 - slotOf(h.last))
+		known -= int(budget.Minute((t.first+int64(col)+1)*60) - 1 - counting.SlotOf(h.last))
 	}
 	return max(known, 0)
 }
@@ -465,12 +466,12 @@ func (t *hourTable) known(account int32, col int, h *hourTally) int {
 // complete reports whether an hour of an account that counts good events has them all the time that
 // its total is there.
 func (c *hourCount) complete(t *hourTable, account int32, col int) bool {
-	if !c.info[account].byGood {
+	if !c.info[account].ByGood {
 		return true
 	}
 	good := func(col int) bool {
 		return slices.ContainsFunc(t.byAccount[account], func(s *hourSeries) bool {
-			return s.has(col) && slices.Contains(s.routes, route{account, roleGood})
+			return s.has(col) && slices.Contains(s.routes, counting.Route{Account: account, Role: counting.Good})
 		})
 	}
 	for at := col - 1; at <= col+1; at++ {
@@ -482,11 +483,11 @@ func (c *hourCount) complete(t *hourTable, account int32, col int) bool {
 }
 
 func (c *hourCount) sumOf(account int32, hour int64, h *hourTally, known int) budget.HourAt {
-	bad, total, v := h.sum.events(c.info[account].byGood)
+	bad, total, v := h.sum.Events(c.info[account].ByGood)
 	switch v {
-	case cutOff:
+	case counting.CutOff:
 		c.clamped[account]++
-	case beyond:
+	case counting.TooMany:
 		return budget.HourAt{Hour: hour, Sum: budget.Sum{Unknown: 60}}
 	}
 	s := budget.Sum{Bad: bad, Total: total, Known: known, Partial: min(h.partial, 60-known)}

@@ -147,7 +147,7 @@ func TestNoBucketAtTheLimit(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	buckets(t, db, "1", "0.1", "0.25", "0.5", "1.0")
 	r := New(serve(t, db), Options{})
-	b := r.Read(t.Context(), []*slo.Spec{latency(t, "fast", `d{job="a"}`, 0.3)}, m0+10)
+	b := r.Read(t.Context(), []*slo.Spec{latency(t, "fast", `d{job="a"}`, 0.3)}, after(m0+10))
 	if len(b.Failures) != 1 || b.Failures[0].Err.Kind != Unusable || !strings.Contains(b.Failures[0].Err.Error(), "0.25, 0.5") {
 		t.Fatalf("%+v, want a failure that names 0.25 and 0.5", b.Failures)
 	}

@@ -5,142 +5,334 @@ import (
 	"errors"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // A mark is a reading position as it is kept in the store: a version byte, a CRC-32 of the rest,
 // and varints. Series and targets are kept by the hash of their labels (8 bytes), times relative to
-// the newest sample, values as integers where they are: about 15 bytes a series.
+// the newest sample, values as integers where they are: about 17 bytes a series. What is counted
+// and not decided yet is kept as well, so that nothing is read twice.
 
-const markVersion = 1
+const (
+	markVersion = 1 // of all marks but those of bundles
+	// bundleVersion is the one of bundles; oldBundle, from when a bundle had one watermark, is read,
+	// too: everything up to it was counted and decided.
+	bundleVersion = 2
+	oldBundle     = 1
+)
 
 var errMark = errors.New("the reading position is damaged or of another version")
 
 // saved is a mark, decoded.
 type saved struct {
-	pos, read budget.Minute
-	last      int64
-	primed    bool
-	promises  []savedPromise
-	targets   []savedTarget
-	series    []savedSeries
-	accounts  []savedAccount
+	read, asked, last int64
+	lag               int64
+	primed            bool
+	promises          []savedPromise
+	targets           []savedTarget
+	series            []savedSeries
+	accounts          []savedAccount
+	groups            []counting.Group  // targets and series by their place in the mark
+	orphans           []counting.Orphan // targets and accounts by their place in the mark
 }
 
 type savedPromise struct {
 	id   slo.ID
 	hash uint64
-	promise
+	counting.Promise
 }
 
 type savedTarget struct {
 	hash uint64
-	target
+	counting.Target
 }
 
 type savedSeries struct {
-	hash uint64
-	cursor
+	hash   uint64
+	target int // its place in the mark, -1 if it is not known
+	counting.Cursor
 }
 
 type savedAccount struct {
 	id slo.ID
-	account
+	counting.Account
+	open []counting.Minute
 }
 
 // save encodes what a state remembers, without what it has forgotten.
 func (b *bundle) save(s *state) []byte {
-	e := &encoder{base: s.last}
-	e.int(int64(s.pos))
-	e.int(int64(s.read))
-	e.int(s.last)
-	e.bool(s.primed)
+	e := &encoder{base: s.Last}
+	e.time(s.Read)
+	e.time(s.Asked)
+	e.int(s.Last)
+	e.int(s.lag)
+	e.bool(s.Primed)
 	e.uint(uint64(len(b.specs)))
 	for i, spec := range b.specs {
+		p := &s.Promises[i]
 		e.string(string(spec.ID()))
 		e.hash(b.hashes[i])
-		e.int(int64(s.promises[i].since))
-		e.time(s.promises[i].sight)
+		e.int(int64(p.Since))
+		e.time(p.Begun)
+		e.time(p.Sight)
 	}
-	alive := func(ms int64) bool { return ms > 0 && ms >= s.last-forget }
-	e.list(len(s.targets), func(i int) bool { return alive(s.targets[i].last) }, func(i int) {
+	alive := func(ms int64) bool { return ms > 0 && ms >= s.Last-counting.Forget }
+	targets := e.list(len(s.Targets), func(i int) bool { return alive(s.Targets[i].Last) }, func(i int) {
 		e.hash(b.reg.targetHash[i])
-		e.time(s.targets[i].last)
-		e.pace(s.targets[i].pace)
+		e.target(&s.Targets[i])
 	})
-	e.list(len(s.cursors), func(i int) bool { return alive(s.cursors[i].ms) }, func(i int) {
+	series := e.list(len(s.Cursors), func(i int) bool { return alive(s.Cursors[i].MS) }, func(i int) {
 		e.hash(b.reg.seriesHash[i])
-		e.time(s.cursors[i].ms)
-		e.float(s.cursors[i].v)
-		e.uint(uint64(max(s.cursors[i].seen-s.cursors[i].ms, 0)))
+		e.uint(uint64(targets(b.reg.Series[i].Target) + 1))
+		e.cursor(&s.Cursors[i])
 	})
-	e.list(len(s.accounts), func(i int) bool { return alive(s.accounts[i].last) || s.accounts[i].told > 0 }, func(i int) {
-		e.uint(uint64(b.reg.info[i].promise))
+	accounts := e.list(len(s.Accounts), func(i int) bool {
+		return alive(s.Accounts[i].Last) || s.Accounts[i].Told > 0 || s.Accounts[i].HasOpen()
+	}, func(i int) {
+		e.uint(uint64(b.reg.Accounts[i].Promise))
 		e.string(b.reg.ids[i].Group())
-		e.account(s.accounts[i])
-	})
-	return e.seal()
-}
-
-func (e *encoder) account(a account) {
-	e.time(a.last)
-	e.pace(a.pace)
-	e.int(int64(a.told))
-	e.int(int64(a.done))
-	e.tally(a.carry)
-	e.bool(a.hole.open)
-	if a.hole.open {
-		e.int(int64(a.hole.from))
-		e.int(int64(a.hole.until))
-		e.tally(a.hole.sum)
-	}
-}
-
-// loadMark decodes a mark.
-func loadMark(b []byte) (*saved, error) {
-	d, err := open(b)
-	if err != nil {
-		return nil, err
-	}
-	s := &saved{pos: budget.Minute(d.int()), read: budget.Minute(d.int()), last: d.int(), primed: d.bool()}
-	d.base = s.last
-	for range d.count() {
-		p := savedPromise{id: slo.ID(d.string()), hash: d.hash()}
-		p.since, p.sight = budget.Minute(d.int()), d.time()
-		s.promises = append(s.promises, p)
-	}
-	for range d.count() {
-		t := savedTarget{hash: d.hash()}
-		t.last, t.pace = d.time(), d.pace()
-		s.targets = append(s.targets, t)
-	}
-	for range d.count() {
-		c := savedSeries{hash: d.hash()}
-		c.ms, c.v = d.time(), d.float()
-		c.seen = c.ms + int64(d.uint())
-		s.series = append(s.series, c)
-	}
-	for range d.count() {
-		base := d.uint()
-		if base >= uint64(len(s.promises)) {
-			return nil, errMark
+		e.account(&s.Accounts[i])
+		var open []counting.Minute
+		s.OpenMinutes(int32(i), func(m counting.Minute) { open = append(open, m) })
+		e.uint(uint64(len(open)))
+		for j := range open {
+			e.minute(&open[j])
 		}
-		s.accounts = append(s.accounts, savedAccount{id: s.promises[base].id + slo.ID(d.string()), account: d.account()})
+	})
+	e.uint(uint64(len(s.Groups)))
+	for i := range s.Groups {
+		e.group(&s.Groups[i], targets, series)
 	}
-	return s, d.err
+	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(o counting.Orphan) bool { return accounts(o.Account) < 0 || targets(o.Target) < 0 })
+	e.uint(uint64(len(orphans)))
+	for i := range orphans {
+		e.uint(uint64(accounts(orphans[i].Account)))
+		e.uint(uint64(targets(orphans[i].Target)))
+		e.orphan(&orphans[i])
+	}
+	return e.seal(bundleVersion)
 }
 
-func (d *reader) account() account {
-	a := account{last: d.time(), pace: d.pace(), told: budget.Minute(d.int()), done: budget.Minute(d.int()), carry: d.tally()}
-	if a.hole.open = d.bool(); a.hole.open {
-		a.hole.from, a.hole.until, a.hole.sum = budget.Minute(d.int()), budget.Minute(d.int()), d.tally()
-		if a.hole.until < a.hole.from || a.hole.until-a.hole.from > 1<<24 {
+func (e *encoder) target(t *counting.Target) {
+	e.time(t.Last)
+	e.time(t.Born)
+	e.pace(t.Pace)
+	e.uint(uint64(t.StandIn))
+	for _, at := range t.Restarts {
+		e.time(at)
+	}
+	e.small(t.Late)
+	e.time(t.LateAt)
+	e.small(t.Rate)
+	e.bool(t.Old)
+}
+
+func (d *reader) target() counting.Target {
+	t := counting.Target{Last: d.time(), Born: d.time(), Pace: d.pace(), StandIn: int32(d.uint())}
+	for i := range t.Restarts {
+		t.Restarts[i] = d.time()
+	}
+	t.Late, t.LateAt, t.Rate, t.Old = d.small(), d.time(), d.small(), d.bool()
+	return t
+}
+
+func (e *encoder) cursor(c *counting.Cursor) {
+	e.time(c.MS)
+	e.float(c.Value)
+	e.uint(uint64(c.Flags)<<1 | min(uint64(c.Dips), 1))
+	if c.Dips > 0 {
+		e.uint(uint64(c.Dips))
+		e.float(c.Low)
+	}
+}
+
+func (d *reader) cursor() counting.Cursor {
+	c := counting.Cursor{MS: d.time(), Value: d.float()}
+	flags := d.uint()
+	if c.Flags = counting.Flags(flags >> 1); flags&1 > 0 {
+		c.Dips, c.Low = uint8(d.uint()), d.float()
+	}
+	return c
+}
+
+func (e *encoder) orphan(o *counting.Orphan) {
+	e.int(int64(o.At))
+	e.time(o.MS)
+	e.float(o.Total)
+	e.uint(uint64(o.Scrapes))
+	e.bool(o.Asked)
+	e.bool(o.Failed)
+	e.tally(o.Rest)
+}
+
+func (d *reader) orphan() counting.Orphan {
+	o := counting.Orphan{Account: int32(d.uint()), Target: int32(d.uint()), At: budget.Minute(d.int()), MS: d.time(), Total: d.float()}
+	o.Scrapes, o.Asked, o.Failed, o.Rest = int32(d.uint()), d.bool(), d.bool(), d.tally()
+	return o
+}
+
+func (e *encoder) account(a *counting.Account) {
+	e.time(a.Last)
+	e.pace(a.Pace)
+	e.int(int64(a.Told))
+	e.int(int64(a.Done))
+	e.tally(a.Carry)
+	e.bool(a.Hole.Open)
+	if a.Hole.Open {
+		e.int(int64(a.Hole.From))
+		e.int(int64(a.Hole.Until))
+		e.tally(a.Hole.Sum)
+	}
+}
+
+func (d *reader) account() counting.Account {
+	a := counting.Account{Last: d.time(), Pace: d.pace(), Told: budget.Minute(d.int()), Done: budget.Minute(d.int()), Carry: d.tally()}
+	if h := &a.Hole; d.bool() {
+		*h = counting.Hole{From: budget.Minute(d.int()), Until: budget.Minute(d.int()), Sum: d.tally(), Open: true}
+		if h.Until < h.From || h.Until-h.From > 1<<24 {
 			d.err = errMark
 		}
 	}
 	return a
+}
+
+func (e *encoder) minute(m *counting.Minute) {
+	e.int(int64(m.At))
+	e.tally(m.Sum)
+	e.time(m.First)
+	e.time(m.Last)
+	e.uint(uint64(m.Gap))
+	e.time(m.Since)
+	e.bool(m.Down)
+	e.float(m.Guess)
+}
+
+func (d *reader) minute() counting.Minute {
+	return counting.Minute{At: budget.Minute(d.int()), Sum: d.tally(), First: d.time(), Last: d.time(), Gap: int64(d.uint()), Since: d.time(), Down: d.bool(), Guess: d.float()}
+}
+
+func (e *encoder) group(g *counting.Group, target, series func(int32) int) {
+	e.uint(uint64(target(g.Target) + 1))
+	for _, at := range []int64{g.MS, g.From, g.Since, g.Next, g.Deadline} {
+		e.time(at)
+	}
+	e.float(g.Bound)
+	e.bool(g.Fresh)
+	e.bool(g.Old)
+	e.uint(uint64(len(g.Series)))
+	for i, s := range g.Series {
+		e.uint(uint64(series(s) + 1))
+		e.float(g.Values[i])
+	}
+}
+
+func (d *reader) group() counting.Group {
+	g := counting.Group{Target: int32(d.uint()) - 1, MS: d.time(), From: d.time(), Since: d.time(), Next: d.time(), Deadline: d.time(), Bound: d.float(), Fresh: d.bool(), Old: d.bool()}
+	for range d.count() {
+		g.Series, g.Values = append(g.Series, int32(d.uint())-1), append(g.Values, d.float())
+	}
+	return g
+}
+
+// loadMark decodes the mark of a bundle.
+func loadMark(b []byte) (*saved, error) {
+	if d, err := openAs(b, oldBundle); err == nil {
+		return loadOldMark(d)
+	}
+	d, err := openAs(b, bundleVersion)
+	if err != nil {
+		return nil, err
+	}
+	s := &saved{}
+	read, asked := d.uint(), d.uint()
+	d.base = d.int()
+	s.last, s.read, s.asked = d.base, d.timeOf(read), d.timeOf(asked)
+	s.lag, s.primed = d.int(), d.bool()
+	for range d.count() {
+		p := savedPromise{id: slo.ID(d.string()), hash: d.hash()}
+		p.Since, p.Begun, p.Sight = budget.Minute(d.int()), d.time(), d.time()
+		s.promises = append(s.promises, p)
+	}
+	for range d.count() {
+		s.targets = append(s.targets, savedTarget{d.hash(), d.target()})
+	}
+	for range d.count() {
+		c := savedSeries{hash: d.hash(), target: int(d.uint()) - 1, Cursor: d.cursor()}
+		if c.target >= len(s.targets) {
+			return nil, errMark
+		}
+		s.series = append(s.series, c)
+	}
+	for range d.count() {
+		a := savedAccount{id: s.budgetOf(d), Account: d.account()}
+		for range d.count() {
+			a.open = append(a.open, d.minute())
+		}
+		s.accounts = append(s.accounts, a)
+	}
+	for range d.count() {
+		g := d.group()
+		if int(g.Target) >= len(s.targets) || g.Target < 0 || slices.ContainsFunc(g.Series, func(i int32) bool { return i < 0 || int(i) >= len(s.series) }) || len(g.Series) == 0 {
+			return nil, errMark
+		}
+		s.groups = append(s.groups, g)
+	}
+	for range d.count() {
+		o := d.orphan()
+		if o.Target < 0 || int(o.Target) >= len(s.targets) || o.Account < 0 || int(o.Account) >= len(s.accounts) {
+			return nil, errMark
+		}
+		s.orphans = append(s.orphans, o)
+	}
+	return s, d.err
+}
+
+// budgetOf reads which budget an account is of.
+func (s *saved) budgetOf(d *reader) slo.ID {
+	base := d.uint()
+	group := slo.ID(d.string())
+	if base >= uint64(len(s.promises)) {
+		d.err = errMark
+		return ""
+	}
+	return s.promises[base].id + group
+}
+
+// loadOldMark decodes a mark with one watermark: all of it was counted and decided.
+func loadOldMark(d *reader) (*saved, error) {
+	s := &saved{}
+	_, read := d.int(), budget.Minute(d.int())
+	s.last, s.primed = d.int(), d.bool()
+	s.read, d.base = counting.EndOf(read), s.last
+	s.asked = s.read
+	for range d.count() {
+		p := savedPromise{id: slo.ID(d.string()), hash: d.hash()}
+		if p.Since, p.Sight = budget.Minute(d.int()), d.time(); p.Sight > 0 {
+			p.Begun = 1
+		}
+		s.promises = append(s.promises, p)
+	}
+	for range d.count() {
+		t := savedTarget{hash: d.hash()}
+		t.Last, t.Pace = d.time(), d.pace()
+		t.Born = max(t.Last-counting.Forget, 1)
+		s.targets = append(s.targets, t)
+	}
+	for range d.count() {
+		c := savedSeries{hash: d.hash(), target: -1}
+		c.MS, c.Value = d.time(), d.float()
+		d.uint()
+		s.series = append(s.series, c)
+	}
+	d.old = true
+	for range d.count() {
+		s.accounts = append(s.accounts, savedAccount{id: s.budgetOf(d), Account: d.account()})
+	}
+	return s, d.err
 }
 
 // encoder appends values.
@@ -182,35 +374,57 @@ func (e *encoder) float(v float64) {
 	e.hash(math.Float64bits(v))
 }
 
-func (e *encoder) tally(t tally) { e.float(t.total); e.float(t.bad); e.float(t.good) }
+// small writes a number that need not be exact.
+func (e *encoder) small(v float64) {
+	e.b = binary.LittleEndian.AppendUint32(e.b, math.Float32bits(float32(v)))
+}
 
-func (e *encoder) pace(p pace) {
-	e.uint(uint64(p.interval))
-	e.uint(uint64(p.votes))
-	if p.votes > 0 {
-		e.uint(uint64(p.candidate))
+// tally writes zeroes in one byte.
+func (e *encoder) tally(t counting.Tally) {
+	e.bool(t != counting.Tally{})
+	if t != (counting.Tally{}) {
+		e.float(t.Total)
+		e.float(t.Bad)
+		e.float(t.Good)
 	}
 }
 
-// list writes the elements that are to be kept.
-func (e *encoder) list(n int, keep func(int) bool, write func(int)) {
-	kept := 0
+func (e *encoder) pace(p counting.Pace) {
+	e.uint(uint64(p.Interval))
+	e.uint(uint64(p.Votes))
+	if p.Votes > 0 {
+		e.uint(uint64(p.Candidate))
+	}
+}
+
+// list writes the elements that are to be kept, and returns their places in the mark; -1 for those
+// that are not.
+func (e *encoder) list(n int, keep func(int) bool, write func(int)) func(int32) int {
+	place, kept := make([]int32, n), int32(0)
 	for i := range n {
+		place[i] = -1
 		if keep(i) {
+			place[i] = kept
 			kept++
 		}
 	}
 	e.uint(uint64(kept))
 	for i := range n {
-		if keep(i) {
+		if place[i] >= 0 {
 			write(i)
 		}
+	}
+	return func(i int32) int {
+		if i < 0 || int(i) >= n {
+			return -1
+		}
+		return int(place[i])
 	}
 }
 
 // seal puts the version and the checksum in front.
-func (e *encoder) seal() []byte {
-	head := binary.LittleEndian.AppendUint32([]byte{markVersion}, crc32.ChecksumIEEE(e.b))
+func (e *encoder) seal(version byte) []byte {
+	head := binary.LittleEndian.AppendUint32([]byte{version}, crc32.ChecksumIEEE(e.b))
 	return append(head, e.b...)
 }
 
@@ -218,12 +432,15 @@ func (e *encoder) seal() []byte {
 type reader struct {
 	b    []byte
 	base int64
+	old  bool // tallies are written out
 	err  error
 }
 
-// open checks the version and the checksum.
-func open(b []byte) (*reader, error) {
-	if len(b) < 5 || b[0] != markVersion || binary.LittleEndian.Uint32(b[1:]) != crc32.ChecksumIEEE(b[5:]) {
+// open checks the version and the checksum of a mark that is not a bundle's.
+func open(b []byte) (*reader, error) { return openAs(b, markVersion) }
+
+func openAs(b []byte, version byte) (*reader, error) {
+	if len(b) < 5 || b[0] != version || binary.LittleEndian.Uint32(b[1:]) != crc32.ChecksumIEEE(b[5:]) {
 		return nil, errMark
 	}
 	return &reader{b: b[5:]}, nil
@@ -277,8 +494,9 @@ func (d *reader) string() string {
 	return string(d.take(n))
 }
 
-func (d *reader) time() int64 {
-	v := d.uint()
+func (d *reader) time() int64 { return d.timeOf(d.uint()) }
+
+func (d *reader) timeOf(v uint64) int64 {
 	if v == 0 {
 		return 0
 	}
@@ -293,12 +511,25 @@ func (d *reader) float() float64 {
 	return math.Float64frombits(d.hash())
 }
 
-func (d *reader) tally() tally { return tally{d.float(), d.float(), d.float()} }
+func (d *reader) small() float64 {
+	return float64(math.Float32frombits(binary.LittleEndian.Uint32(d.take(4))))
+}
 
-func (d *reader) pace() pace {
-	p := pace{interval: int32(d.uint()), votes: uint8(d.uint())}
-	if p.votes > 0 {
-		p.candidate = int32(d.uint())
+func (d *reader) tally() counting.Tally {
+	if !d.old && !d.bool() {
+		return counting.Tally{}
+	}
+	return d.threeFloats()
+}
+
+func (d *reader) threeFloats() counting.Tally {
+	return counting.Tally{Total: d.float(), Bad: d.float(), Good: d.float()}
+}
+
+func (d *reader) pace() counting.Pace {
+	p := counting.Pace{Interval: int32(d.uint()), Votes: uint8(d.uint())}
+	if p.Votes > 0 {
+		p.Candidate = int32(d.uint())
 	}
 	return p
 }
@@ -307,39 +538,72 @@ func (d *reader) pace() pace {
 // otherwise, after the set of SLOs has changed, those of all bundles that read the same metrics. An
 // SLO that none of them knows begins after minute to.
 func (b *bundle) adopt(marks []*saved, to budget.Minute) *state {
-	s := &state{promises: make([]promise, len(b.specs))}
-	for i := range s.promises {
-		s.promises[i].since = to + 1
+	s := &state{State: &counting.State{Promises: make([]counting.Promise, len(b.specs))}}
+	for i := range s.Promises {
+		s.Promises[i].Since = to + 1
 	}
 	known := map[slo.ID]bool{}
 	for _, m := range marks {
 		b.adoptPromises(s, m, known)
 	}
 	for _, m := range marks {
-		for _, t := range m.targets {
-			i := number(b.reg.targets, &b.reg.targetHash, t.hash)
-			s.grow(0, int(i)+1, 0)
-			if t.last > s.targets[i].last {
-				s.targets[i] = t.target
-			}
-		}
-		for _, c := range m.series {
-			i := number(b.reg.series, &b.reg.seriesHash, c.hash)
-			s.grow(int(i)+1, 0, 0)
-			if c.ms > s.cursors[i].ms {
-				s.cursors[i] = c.cursor
-			}
-		}
-		for _, a := range m.accounts {
+		targets, series := b.adoptPositions(s, m)
+		accounts := make([]int32, len(m.accounts))
+		for place, a := range m.accounts {
+			accounts[place] = -1
 			if spec := b.specOf(a.id); spec >= 0 && known[a.id.Base()] {
 				if i := b.reg.account(b, spec, a.id); i >= 0 {
-					s.grow(0, 0, int(i)+1)
-					s.accounts[i] = a.account
+					accounts[place] = i
+					s.Grow(0, 0, int(i)+1)
+					s.Accounts[i] = a.Account
+					for _, open := range a.open {
+						open.Account = i
+						s.PutMinute(open)
+					}
 				}
+			}
+		}
+		for _, g := range m.groups {
+			g.Target, g.Series = targets[g.Target], slices.Clone(g.Series)
+			for i, at := range g.Series {
+				g.Series[i] = series[at]
+			}
+			s.Groups = append(s.Groups, g)
+		}
+		for _, o := range m.orphans {
+			if o.Account = accounts[o.Account]; o.Account >= 0 {
+				o.Target = targets[o.Target]
+				s.Orphans = append(s.Orphans, o)
 			}
 		}
 	}
 	return s
+}
+
+// adoptPositions takes over targets and series, and returns their numbers by their places in the
+// mark.
+func (b *bundle) adoptPositions(s *state, m *saved) (targets, series []int32) {
+	for _, t := range m.targets {
+		i := number(b.reg.targets, &b.reg.targetHash, t.hash)
+		s.Grow(0, int(i)+1, 0)
+		if t.Last > s.Targets[i].Last {
+			s.Targets[i] = t.Target
+		}
+		targets = append(targets, i)
+	}
+	for _, c := range m.series {
+		i, target := b.reg.number(c.hash), int32(-1)
+		if c.target >= 0 {
+			target = targets[c.target]
+		}
+		b.reg.Meet(i, target, false, nil)
+		s.Grow(int(i)+1, 0, 0)
+		if c.MS > s.Cursors[i].MS {
+			s.Cursors[i] = c.Cursor
+		}
+		series = append(series, i)
+	}
+	return targets, series
 }
 
 // adoptPromises takes over the SLOs that have not changed, and the position with them: the oldest,
@@ -353,17 +617,17 @@ func (b *bundle) adoptPromises(s *state, m *saved, known map[slo.ID]bool) {
 		}
 		mine = true
 		if p.hash == b.hashes[i] {
-			s.promises[i] = p.promise
+			s.Promises[i] = p.Promise
 			known[p.id] = true
 		}
 	}
 	if !mine || !m.primed {
 		return
 	}
-	if !s.primed || m.pos < s.pos {
-		s.pos = m.pos
+	if !s.Primed || m.read < s.Read {
+		s.Read, s.Asked, s.lag = m.read, m.asked, m.lag
 	}
-	s.primed, s.read, s.last = true, max(s.read, m.read), max(s.last, m.last)
+	s.Primed, s.Last = true, max(s.Last, m.last)
 }
 
 // specOf returns the index of the SLO of a budget, -1 if it is not in the bundle.

@@ -28,10 +28,10 @@ func drawLife(t *rapid.T) drawn {
 	length := rapid.SampledFrom([]float64{0, 100, 400}).Draw(t, "length")
 	for target := range rapid.IntRange(1, 3).Draw(t, "targets") {
 		lines := [2]string{fmt.Sprintf("instance=%d code=200:", target), fmt.Sprintf("instance=%d code=500:", target)}
-		var value, last [2]float64
-		shown, before := [2]bool{true, false}, [2]bool{}
+		var value, high [2]float64
+		var at [2]float64 // newest sample, 0 = none
+		shown, before, since := [2]bool{true, false}, 0.0, 0.0
 		offset := rapid.Float64Range(1, step-1).Draw(t, "offset")
-		scraped := false
 		for now := offset; now < 1800; now += step {
 			now := float64(int(now*1000)) / 1000
 			restart := rapid.IntRange(0, 25).Draw(t, "restart") == 0
@@ -48,25 +48,36 @@ func drawLife(t *rapid.T) drawn {
 			if missed || now > outage && now < outage+length {
 				continue
 			}
+			for i := range value { // a deep fall since the scrape before is a restart
+				if shown[i] && at[i] > 0 && at[i] == before && value[i] < high[i]*7/8 {
+					since = now
+				}
+			}
 			for i := range value {
 				if !shown[i] {
-					before[i] = false
 					continue
 				}
 				lines[i] += fmt.Sprintf(" %.3f=%g", now, value[i])
 				n := value[i]
 				switch {
-				case !scraped && now <= 60: // the position
+				case at[i] == 0 && now <= 60: // the position
 					n = 0
-				case before[i] && value[i] >= last[i]:
-					n = value[i] - last[i]
+				case at[i] == 0 || at[i] < since || value[i] < high[i]*7/8: // a new counter
+				case value[i] < high[i]: // a glitch
+					n = 0
+				case now-at[i] > 300 && before > (at[i]+now)/2: // away for long while the other was there
+				default:
+					n = value[i] - high[i]
 				}
 				if now > 120 {
 					d.total += n
 				}
-				last[i], before[i] = value[i], true
+				if at[i] == 0 || at[i] < since || value[i] >= high[i] || value[i] < high[i]*7/8 {
+					high[i] = value[i]
+				}
+				at[i] = now
 			}
-			scraped = true
+			before = now
 			d.latest = max(d.latest, now)
 		}
 		d.text += lines[0] + "\n" + lines[1] + "\n"

@@ -47,7 +47,7 @@ func TestASlowNeighbourDelaysNobody(t *testing.T) {
 	r, got := New(serve(t, db), Options{Patience: 100 * time.Millisecond}), book{}
 	defer r.Close()
 	read := func(to budget.Minute) *Batch {
-		b := r.Read(t.Context(), specs, to)
+		b := r.Read(t.Context(), specs, after(to))
 		got.take(b)
 		r.Commit(b)
 		return b
@@ -86,7 +86,7 @@ func TestASlowServerIsNobodysNeighbour(t *testing.T) {
 	r, got := New(c, Options{Patience: 50 * time.Millisecond}), book{}
 	defer r.Close()
 	for to := m0 + 10; to <= m0+16; to++ {
-		b := r.Read(t.Context(), specs, to)
+		b := r.Read(t.Context(), specs, after(to))
 		r.Commit(b)
 		if len(b.Failures) != 2 {
 			t.Fatalf("minute %d: %d failures, want one of each SLO", to-m0, len(b.Failures))
@@ -94,7 +94,7 @@ func TestASlowServerIsNobodysNeighbour(t *testing.T) {
 	}
 	db.Faults.Clear()
 	for waiting := true; waiting; {
-		b := r.Read(t.Context(), specs, m0+20)
+		b := r.Read(t.Context(), specs, after(m0+20))
 		got.take(b)
 		r.Commit(b)
 		waiting = b.Stats.Waiting > 0
@@ -128,7 +128,7 @@ func TestALargeNeighbourIsReadApartAndInParts(t *testing.T) {
 	}
 	var large atomic.Int64
 	db.Faults.Add(promfake.Fault{When: promfake.OnPath("/query"), Do: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		n := &counting{ResponseWriter: w}
+		n := &tallied{ResponseWriter: w}
 		next.ServeHTTP(n, r)
 		if n.bytes > 40<<10 {
 			large.Add(1)
@@ -138,7 +138,7 @@ func TestALargeNeighbourIsReadApartAndInParts(t *testing.T) {
 	r, got := New(c, Options{}), book{}
 	first := int64(0)
 	for to := m0 + 10; to <= m0+30; to++ {
-		b := r.Read(t.Context(), specs, to)
+		b := r.Read(t.Context(), specs, after(to))
 		got.take(b)
 		r.Commit(b)
 		if to == m0+15 {
@@ -165,12 +165,12 @@ func TestALargeNeighbourIsReadApartAndInParts(t *testing.T) {
 	}
 }
 
-type counting struct {
+type tallied struct {
 	http.ResponseWriter
 	bytes int
 }
 
-func (c *counting) Write(b []byte) (int, error) {
+func (c *tallied) Write(b []byte) (int, error) {
 	c.bytes += len(b)
 	return c.ResponseWriter.Write(b)
 }

@@ -36,7 +36,7 @@ type meal struct {
 
 // most returns for how many minutes to ask. Nobody knows how many series a bundle has before it has
 // been read for the first time, so it begins with a few.
-func (m *meal) most() budget.Minute { return cmp.Or(m.minutes, budget.Minutes(lead)) }
+func (m *meal) most() budget.Minute { return cmp.Or(m.minutes, glance/minuteMs) }
 
 // digest learns from the answer to a question for so many minutes. It reports whether to ask again
 // at once, for fewer.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/slowburn-sre/slowburn/internal/counting"
 )
 
 // This file counts the raw samples of irregular hours by the rules of live reading: scrape by scrape
@@ -33,7 +35,7 @@ type rawHour struct {
 }
 
 // takeRaw counts an hour of the targets that were read raw.
-func (c *hourCount) takeRaw(t *hourTable, col int, runs []run) {
+func (c *hourCount) takeRaw(t *hourTable, col int, runs []counting.Run) {
 	if len(runs) == 0 {
 		return
 	}
@@ -48,7 +50,7 @@ func (c *hourCount) takeRaw(t *hourTable, col int, runs []run) {
 }
 
 // scrapes sorts samples into scrapes.
-func (h *rawHour) scrapes(runs []run) (all []hourScrape) {
+func (h *rawHour) scrapes(runs []counting.Run) (all []hourScrape) {
 	series := map[int32]*hourSeries{}
 	for _, s := range h.t.series {
 		series[s.entry.series] = s
@@ -56,29 +58,29 @@ func (h *rawHour) scrapes(runs []run) (all []hourScrape) {
 	from, to := h.t.startOf(h.col), h.t.startOf(h.col+1)
 	at := map[targetMs]int{}
 	for _, r := range runs {
-		s := series[r.series]
+		s := series[r.Series]
 		if s == nil {
 			continue
 		}
-		for _, x := range r.samples {
+		for _, x := range r.Samples {
 			switch {
-			case x.ms <= from || x.ms > to:
+			case x.MS <= from || x.MS > to:
 				continue
-			case math.IsNaN(x.v) || math.IsInf(x.v, 0) || x.v < 0:
+			case math.IsNaN(x.V) || math.IsInf(x.V, 0) || x.V < 0:
 				for _, route := range s.routes {
-					h.dropped[route.account]++
+					h.dropped[route.Account]++
 				}
 				continue
 			}
-			key := targetMs{r.target, x.ms}
+			key := targetMs{s.target, x.MS}
 			i, ok := at[key]
 			if !ok {
 				i = len(all)
 				at[key] = i
-				all = append(all, hourScrape{target: r.target, ms: x.ms})
+				all = append(all, hourScrape{target: s.target, ms: x.MS})
 			}
-			all[i].shown = append(all[i].shown, shown{s, x.v})
-			h.newest[r.series] = max(h.newest[r.series], x.ms)
+			all[i].shown = append(all[i].shown, shown{s, x.V})
+			h.newest[r.Series] = max(h.newest[r.Series], x.MS)
 		}
 	}
 	slices.SortFunc(all, func(a, b hourScrape) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.target, b.target)) })
@@ -97,7 +99,7 @@ func (h *rawHour) noteEdges(account int32) {
 	}
 	tally := h.tally(account, h.t.first+int64(h.col))
 	for _, s := range h.t.byAccount[account] {
-		if slices.Contains(s.routes, route{account, roleTotal}) {
+		if slices.Contains(s.routes, counting.Route{Account: account, Role: counting.Total}) {
 			tally.last = max(tally.last, h.newest[s.entry.series])
 		}
 	}
@@ -112,10 +114,12 @@ func (h *rawHour) scrape(sc *hourScrape) {
 	}
 	for _, x := range sc.shown {
 		for _, r := range x.s.routes {
-			if r.role == roleTotal {
-				h.see(r.account, sc.ms)
-				tally := h.tally(r.account, h.t.first+int64(h.col))
-				tally.first = shorter(tally.first, sc.ms)
+			if r.Role == counting.Total {
+				h.see(r.Account, sc.ms)
+				tally := h.tally(r.Account, h.t.first+int64(h.col))
+				if tally.first == 0 || sc.ms < tally.first {
+					tally.first = sc.ms
+				}
 			}
 		}
 	}
@@ -255,8 +259,8 @@ func (h *rawHour) births(tg *hourTarget, sc *hourScrape, born []shown) {
 // mayBeLate reports whether a target comes so soon after the first sight of its SLO that it only is
 // scraped at another moment.
 func (h *rawHour) mayBeLate(tg *hourTarget, sc *hourScrape, s *hourSeries) bool {
-	return slices.ContainsFunc(s.routes, func(r route) bool {
-		return sc.ms <= h.sight[h.info[r.account].promise]+tg.interval
+	return slices.ContainsFunc(s.routes, func(r counting.Route) bool {
+		return sc.ms <= h.sight[h.info[r.Account].Promise]+tg.interval
 	})
 }
 

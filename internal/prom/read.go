@@ -3,7 +3,6 @@ package prom
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,7 +11,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -58,6 +57,8 @@ type Stats struct {
 // Batch is the outcome of one read. It takes effect with [Reader.Commit].
 type Batch struct {
 	Readings map[slo.ID]Reading
+	// Waits are the budgets whose minutes wait for samples that come late.
+	Waits map[slo.ID]Wait
 	// Marks are the reading positions that changed, to be kept in the same transaction as the
 	// slots. An empty one replaces a position that is no longer needed.
 	Marks    map[string][]byte
@@ -77,7 +78,12 @@ type Options struct {
 	Interval time.Duration
 	// Patience is how long a read waits for one bundle; 0 means DefaultPatience.
 	Patience time.Duration
+	// MaxLateness is how long a sample that is overdue is waited for at most. 0 means 15 minutes.
+	MaxLateness time.Duration
 }
+
+// DefaultMaxLateness is how long a sample that is overdue is waited for at most.
+const DefaultMaxLateness = counting.DefaultMaxLate * time.Millisecond
 
 // Reader reads the slots of SLOs. It remembers where it is in memory and in marks; nothing it has
 // read counts before Commit. Its methods may be called from several goroutines, one at a time does
@@ -102,6 +108,7 @@ type Reader struct {
 // New makes a reader that knows nothing yet.
 func New(c *Client, o Options) *Reader {
 	o.Interval = cmp.Or(o.Interval, usualScrape)
+	o.MaxLateness = cmp.Or(o.MaxLateness, DefaultMaxLateness)
 	return &Reader{
 		client: c, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
 		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{},
@@ -136,16 +143,19 @@ const (
 	exprPrefix   = "expr/"
 	boundsMark   = "bounds"
 
-	// reachBack is how far behind the last read late data are still looked for, minutes.
+	// reachBack is how far behind the last evaluation of an expression late data are looked for,
+	// minutes.
 	reachBack = 60
-	// lead is how much is read at first sight to learn positions and intervals.
-	lead = 5 * time.Minute
+	// settle is how long after its end a minute of an expression is evaluated, for its value does not
+	// tell whether all of its samples are in.
+	settle = 30 * time.Second
 )
 
-// Read reads everything new of all SLOs up to and including the slot of minute to, which should lie
-// a scrape interval back so that its samples have arrived. At the first sight of an SLO it takes a
-// position; slots follow from the minute after to, earlier ones are for a [Backfill].
-func (r *Reader) Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) *Batch {
+// Read reads what is new of all SLOs at a time. Minutes are in the batch when they are complete. At
+// the first sight of an SLO it takes a position; slots follow from the minute of now, earlier ones
+// are for a [Backfill].
+func (r *Reader) Read(ctx context.Context, specs []*slo.Spec, now time.Time) *Batch {
+	to := budget.MinuteOf(now.Add(-settle)) - 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.client.Usage()
@@ -154,13 +164,13 @@ func (r *Reader) Read(ctx context.Context, specs []*slo.Spec, to budget.Minute) 
 		states: map[string]*state{}, exprs: map[slo.ID]exprState{},
 	}
 	if r.lookUpBounds(ctx, specs, to, out) || r.large.planned() || !slices.Equal(specs, r.specs) {
-		r.replan(specs, to, out)
+		r.replan(specs, to, budget.MinuteOf(now.Add(-arrival*time.Millisecond)), out)
 	}
 	out.Problems = append(out.Problems, r.problems...)
 	r.problems = nil
 	var tasks []task
 	for _, b := range r.plan {
-		tasks = append(tasks, r.bundleTask(b, to))
+		tasks = append(tasks, r.bundleTask(b, now))
 	}
 	for _, s := range r.evaluate {
 		tasks = append(tasks, r.exprTask(s, to))
@@ -198,7 +208,7 @@ func (r *Reader) Commit(b *Batch) {
 
 // replan sorts the SLOs into bundles. Positions are carried over through the marks, as in a
 // restart.
-func (r *Reader) replan(specs []*slo.Spec, to budget.Minute, out *Batch) {
+func (r *Reader) replan(specs []*slo.Spec, to, since budget.Minute, out *Batch) {
 	r.lanes.forget()
 	var raw []rawSpec
 	r.evaluate = nil
@@ -215,7 +225,7 @@ func (r *Reader) replan(specs []*slo.Spec, to budget.Minute, out *Batch) {
 	saved := r.loadMarks()
 	r.states = map[string]*state{}
 	for _, b := range r.plan {
-		r.states[b.key] = b.adopt(b.donors(saved), to)
+		r.states[b.key] = b.adopt(b.donors(saved), since-1)
 	}
 	r.loadExprs(to)
 	r.dropMarks(out)
@@ -282,30 +292,36 @@ func (r *Reader) dropMarks(out *Batch) {
 	}
 }
 
-// bundleTask is to read one bundle up to a minute.
-func (r *Reader) bundleTask(b *bundle, to budget.Minute) task {
+// bundleTask is to read one bundle at a time.
+func (r *Reader) bundleTask(b *bundle, now time.Time) task {
 	committed := r.states[b.key]
 	work := func(ctx context.Context, until time.Time) outcomeOf {
 		s := committed.clone()
+		for i, spec := range b.specs {
+			s.Promises[i].MaxLate = r.maxLate(spec).Milliseconds()
+		}
 		got := &collected{b: b}
-		err := r.follow(ctx, b, s, to, until, got)
-		moved := s.read > committed.read || s.primed != committed.primed
+		more, err := r.follow(ctx, b, s, now, until, got)
+		moved := s.Read != committed.Read || s.Asked != committed.Asked || s.Primed != committed.Primed
 		var mark []byte
 		if moved {
 			mark = b.save(s)
 		}
-		return outcomeOf{err: err, more: err == nil && s.read < to, take: func(out *Batch) {
-			out.Stats.Series += len(s.cursors)
+		return outcomeOf{err: err, more: err == nil && more, take: func(out *Batch) {
+			out.Stats.Series += len(s.Cursors)
 			if moved {
 				out.states[b.key] = s
 				out.Marks[bundlePrefix+b.key] = mark
 			}
-			got.into(out.Readings)
+			got.into(out, s)
 			out.tellCapped(b)
 		}}
 	}
 	return task{bundlePrefix + b.key, b.selector, b.ids(), work}
 }
+
+// maxLate returns how long the samples of an SLO are waited for at most.
+func (r *Reader) maxLate(*slo.Spec) time.Duration { return r.opts.MaxLateness }
 
 func (b *bundle) ids() []slo.ID {
 	ids := make([]slo.ID, len(b.specs))
@@ -315,217 +331,66 @@ func (b *bundle) ids() []slo.ID {
 	return ids
 }
 
-// follow moves the state up to minute to, in pieces. If a piece fails, what came before it stands.
-func (r *Reader) follow(ctx context.Context, b *bundle, s *state, to budget.Minute, until time.Time, got *collected) *Error {
-	if s.primed && s.read >= to {
-		return nil
-	}
-	from := max(s.pos, s.read-reachBack)
-	if !s.primed { // from before the first slot that is owed, even if the first attempts have failed
-		from = min(s.owed()-1, to) - budget.Minutes(lead)
-	}
-	return r.cover(ctx, b, s, from, to, until, got)
-}
-
-// owed returns the first slot that any SLO of the bundle waits for.
-func (s *state) owed() budget.Minute {
-	first := s.promises[0].since
-	for _, p := range s.promises {
-		first = min(first, p.since)
-	}
-	return first
-}
-
-// cover reads and counts the minutes after from, up to to, in pieces that an answer can hold. It
-// begins none after until, if there is one.
-func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, until time.Time, got *collected) *Error {
-	s.pos = max(s.pos, from)
-	for first := true; from < to; first = false {
-		if !first && !until.IsZero() && time.Now().After(until) {
-			return nil
-		}
-		end := min(from+min(b.meal.most(), b.affordable(s)), to)
-		err := r.piece(ctx, b, s, from, end, got)
-		if b.meal.digest(err, end-from) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		from = end
-	}
-	return nil
-}
-
-// samplesPerQuery bounds an answer to about two thirds of the default cap in bytes.
-const samplesPerQuery = 600_000
-
-// affordable returns how many minutes of the bundle one answer may hold.
-func (b *bundle) affordable(s *state) budget.Minute {
-	return budget.Minute(min(max(samplesPerQuery/max(b.perMinute(s), 1), 1), reachBack))
-}
-
-// piece reads and counts the minutes after from, up to end.
-func (r *Reader) piece(ctx context.Context, b *bundle, s *state, from, end budget.Minute, got *collected) *Error {
-	runs, err := r.raw(ctx, b, from.End(), end.End())
-	if err != nil {
-		return err
-	}
-	s.grow(len(b.reg.seriesHash), len(b.reg.targetHash), len(b.reg.ids))
-	t := newStepper(s, b.reg.info, got, runs)
-	t.walk(end)
-	t.finish(end)
-	return nil
-}
-
-// raw asks for the raw samples in (from, to].
-func (r *Reader) raw(ctx context.Context, b *bundle, from, to time.Time) ([]run, *Error) {
-	var runs []run
-	err := r.inParts(ctx, b, from, to, func(selector string) *Error {
-		query := fmt.Sprintf("%s[%ds]", selector, int64(to.Sub(from)/time.Second))
-		c := &gather{b: b}
-		a, err := r.client.query(ctx, query, to, c)
-		if err != nil {
-			return err
-		}
-		if c.err != nil || a.resultType != "matrix" {
-			return &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(c.err, errShape)}
-		}
-		runs = append(runs, c.done()...)
-		return nil
-	})
-	return runs, err
-}
-
-var errShape = errors.New("the answer has the wrong shape")
-
-// gather is the sink that collects runs.
-type gather struct {
-	b       *bundle
-	entries []*entry
-	starts  []int
-	samples []sample
-	err     error
-}
-
-// series implements sink.
-func (g *gather) series(metric []byte) bool {
-	e, err := g.b.entry(metric)
-	if err != nil {
-		g.err = err
-		return false
-	}
-	if e == nowhere {
-		return false
-	}
-	g.entries = append(g.entries, e)
-	g.starts = append(g.starts, len(g.samples))
-	return true
-}
-
-// sample implements sink.
-func (g *gather) sample(ms int64, v float64) { g.samples = append(g.samples, sample{ms, v}) }
-
-func (g *gather) done() []run {
-	runs := make([]run, len(g.entries))
-	for i, e := range g.entries {
-		end := len(g.samples)
-		if i+1 < len(g.starts) {
-			end = g.starts[i+1]
-		}
-		runs[i] = run{e, g.samples[g.starts[i]:end]}
-	}
-	return joined(runs)
-}
-
-// joined puts runs of one series, of which a label is written in several ways, together.
-func joined(runs []run) []run {
-	first := make(map[int32]int, len(runs))
-	out := runs[:0]
-	for _, r := range runs {
-		at, twice := first[r.series]
-		if !twice || r.series < 0 {
-			first[r.series] = len(out)
-			out = append(out, r)
-			continue
-		}
-		both := slices.Concat(out[at].samples, r.samples)
-		slices.SortStableFunc(both, func(a, b sample) int { return cmp.Compare(a.ms, b.ms) })
-		out[at].samples = slices.CompactFunc(both, func(a, b sample) bool { return a.ms == b.ms })
-	}
-	return out
-}
-
-// collected is the outcome of the steps of one bundle.
+// collected is the outcome of reading one bundle.
 type collected struct {
-	b        *bundle
-	slots    [][]budget.SlotAt
-	troubles map[int32]*trouble
+	b      *bundle
+	slots  [][]budget.SlotAt
+	late   map[int32][]Amendment
+	behind map[int32]Wait
 }
 
-// trouble counts what was wrong with the data of one account.
-type trouble struct{ clamped, beyond, dropped, reborn, unpaired int }
-
-func (c *collected) slot(a int32, at budget.Minute, s budget.Slot) {
+// Slot implements counting.Outcome.
+func (c *collected) Slot(a int32, at budget.Minute, s budget.Slot) {
 	for len(c.slots) <= int(a) {
 		c.slots = append(c.slots, nil)
 	}
 	c.slots[a] = append(c.slots[a], budget.SlotAt{At: at, Slot: s})
 }
 
-func (c *collected) trouble(a int32) *trouble {
-	if c.troubles == nil {
-		c.troubles = map[int32]*trouble{}
+// Late implements counting.Outcome.
+func (c *collected) Late(a int32, at budget.Minute, bad, total int64) {
+	if c.late == nil {
+		c.late = map[int32][]Amendment{}
 	}
-	if c.troubles[a] == nil {
-		c.troubles[a] = &trouble{}
-	}
-	return c.troubles[a]
-}
-
-func (c *collected) clamped(a int32) { c.trouble(a).clamped++ }
-func (c *collected) beyond(a int32)  { c.trouble(a).beyond++ }
-func (c *collected) dropped(a int32) { c.trouble(a).dropped++ }
-func (c *collected) reborn(a int32)  { c.trouble(a).reborn++ }
-
-func (t *trouble) texts() []string {
-	var out []string
-	if t.clamped > 0 {
-		out = append(out, fmt.Sprintf("%d minutes had more bad or good events than events at all; they were cut off", t.clamped))
-	}
-	if t.beyond > 0 {
-		out = append(out, fmt.Sprintf("%d times there were more events than a minute can hold, %s; nothing is known of those minutes (did a counter wrap round below zero?)", t.beyond, figures.Events(budget.MaxCount)))
-	}
-	if t.dropped > 0 {
-		out = append(out, fmt.Sprintf("%d samples were negative or not finite and did not count", t.dropped))
-	}
-	if t.reborn > 0 {
-		out = append(out, fmt.Sprintf("%d series went away and came back above their old value; they count as new, from zero (does the exporter let idle series expire?)", t.reborn))
-	}
-	if t.unpaired > 0 {
-		out = append(out, fmt.Sprintf("%d minutes had events and no series of good ones, which were there before; whether they were good is not known (was the series renamed or dropped?)", t.unpaired))
-	}
-	return out
-}
-
-// into adds what was collected to the readings.
-func (c *collected) into(out map[slo.ID]Reading) {
-	for a, slots := range c.slots {
-		if len(slots) == 0 {
-			continue
+	list := c.late[a]
+	for i := len(list) - 1; i >= 0 && i >= len(list)-8; i-- { // those of one minute come together
+		if list[i].At == at {
+			list[i].Bad, list[i].Total = list[i].Bad+bad, list[i].Total+total
+			return
 		}
-		slices.SortStableFunc(slots, func(a, b budget.SlotAt) int { return cmp.Compare(a.At, b.At) })
-		out[c.b.reg.ids[a]] = Reading{Slots: slots}
 	}
-	for a, t := range c.troubles {
-		c.note(out, c.b.reg.ids[a], t.texts()...)
+	c.late[a] = append(list, Amendment{At: at, Bad: bad, Total: total})
+}
+
+// into adds what was collected to the batch.
+func (c *collected) into(out *Batch, s *state) {
+	for a, slots := range c.slots {
+		if len(slots) > 0 {
+			slices.SortStableFunc(slots, func(a, b budget.SlotAt) int { return cmp.Compare(a.At, b.At) })
+			out.Readings[c.b.reg.ids[a]] = Reading{Slots: slots}
+		}
+	}
+	for a, late := range c.late {
+		r := out.Readings[c.b.reg.ids[a]]
+		slices.SortStableFunc(late, func(a, b Amendment) int { return cmp.Compare(a.At, b.At) })
+		r.Late = late
+		out.Readings[c.b.reg.ids[a]] = r
+	}
+	for a, w := range c.behind {
+		if out.Waits == nil {
+			out.Waits = map[slo.ID]Wait{}
+		}
+		out.Waits[c.b.reg.ids[a]] = w
+	}
+	for a, t := range s.Troubles() {
+		c.note(out.Readings, c.b.reg.ids[a], faultTexts(t)...)
 	}
 	for i, s := range c.b.specs {
 		if c.b.reg.capped[i] {
-			c.note(out, s.ID(), cappedText(s))
+			c.note(out.Readings, s.ID(), cappedText(s))
 		}
 		if n := c.b.reg.members[i]; n > maxSeries {
-			c.note(out, s.ID(), fmt.Sprintf("the SLO follows %d series; above %d consider aggregating first", n, maxSeries))
+			c.note(out.Readings, s.ID(), fmt.Sprintf("the SLO follows %d series; above %d consider aggregating first", n, maxSeries))
 		}
 	}
 }

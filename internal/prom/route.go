@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -103,36 +104,35 @@ func (t *term) selects(ls []label) bool {
 	return true
 }
 
-// entry is what is known about one series.
-type entry struct {
-	series  int32 // cursor, -1 if it leads nowhere
-	target  int32
-	scraped bool // the target is a real one, with an instance
-	routes  []route
-}
-
-// nowhere is the entry of all series that belong to nothing but budgets beyond the cap. Their
-// samples are passed over.
-var nowhere = &entry{series: -1}
-
 // registry numbers the series, targets and budgets of a bundle. It only grows while a bundle lives;
 // a number that a thrown-away read has used up is harmless.
 type registry struct {
-	seen     map[string]*entry // by the bytes of the labels, as the server writes them
-	series   map[uint64]int32
+	counting.Index
+
+	seen     map[string]int32 // series by the bytes of the labels, as the server writes them; -1 leads nowhere
+	numbers  map[uint64]int32
 	targets  map[uint64]int32
 	accounts map[slo.ID]int32
 
 	seriesHash []uint64
 	targetHash []uint64
+	labels     []string          // per series, its labels as the server writes them; "" while only its position is known
+	instances  map[int32]string  // per target that was met
+	parsed     map[int32][]label // of labels, where they were looked at
+	tried      map[int32]int64   // series that are listed and showed no sample, and when they were asked for
 	ids        []slo.ID
-	info       []accountInfo
 	groups     []int // per spec
 	members    []int // series per spec
 	capped     map[int]bool
 	beyond     map[uint64]struct{} // series of nothing but combinations beyond the cap, by a hash of their labels: there may be very many
 	told       map[int]bool        // of capped
 	baseline   int                 // series known after the first read
+}
+
+// met reports whether the labels of a target are known.
+func (r *registry) met(target int32) bool {
+	_, ok := r.instances[target]
+	return ok
 }
 
 // bloated reports whether so many series have come and gone that the registry should be made anew.
@@ -143,12 +143,13 @@ func (r *registry) bloated() bool {
 	return len(r.seen) > 2*r.baseline+10_000
 }
 
-func newRegistry(b *bundle) registry {
-	r := registry{
-		seen: map[string]*entry{}, series: map[uint64]int32{}, targets: map[uint64]int32{}, accounts: map[slo.ID]int32{},
-		groups: make([]int, len(b.specs)), members: make([]int, len(b.specs)), capped: map[int]bool{},
+func newRegistry(b *bundle) *registry {
+	r := &registry{
+		seen: map[string]int32{}, numbers: map[uint64]int32{}, targets: map[uint64]int32{}, accounts: map[slo.ID]int32{},
+		instances: map[int32]string{}, groups: make([]int, len(b.specs)), members: make([]int, len(b.specs)), capped: map[int]bool{},
 		beyond: map[uint64]struct{}{}, told: map[int]bool{},
 	}
+	r.Name, r.Differ = r.name, r.differ
 	for i, s := range b.specs {
 		if len(s.By) == 0 {
 			r.account(b, i, s.ID())
@@ -170,14 +171,15 @@ func (r *registry) account(b *bundle, spec int, id slo.ID) int32 {
 	i := int32(len(r.ids))
 	r.accounts[id] = i
 	r.ids = append(r.ids, id)
-	info := accountInfo{promise: int32(spec), grouped: len(b.specs[spec].By) > 0}
+	info := counting.Info{Promise: int32(spec), Grouped: len(b.specs[spec].By) > 0}
 	for _, t := range b.terms {
 		if t.spec == spec {
-			info.byGood = info.byGood || t.role == roleGood
-			info.up = info.up || t.role == roleUp
+			info.ByGood = info.ByGood || t.role == counting.Good
+			info.Up = info.Up || t.role == counting.Up
 		}
 	}
-	r.info = append(r.info, info)
+	info.Twin = info.ByGood && b.specs[spec].SLI.Histogram != nil
+	r.AddAccount(info)
 	return i
 }
 
@@ -191,32 +193,62 @@ func number(index map[uint64]int32, list *[]uint64, hash uint64) int32 {
 	return i
 }
 
-// entry looks a series up by its labels as JSON, and gets to know it if it is new.
-func (b *bundle) entry(metric []byte) (*entry, error) {
-	if e, ok := b.reg.seen[string(metric)]; ok {
-		return e, nil
+// series looks a series up by its labels as JSON, and gets to know it if it is new. It is -1 for one
+// that leads nowhere.
+func (b *bundle) series(metric []byte) (int32, error) {
+	if i, ok := b.reg.seen[string(metric)]; ok {
+		return i, nil
 	}
 	hash := hashBytes(metric)
 	if _, ok := b.reg.beyond[hash]; ok {
-		return nowhere, nil
+		return -1, nil
 	}
+	text := string(metric)
+	ls, err := parseLabels(text)
+	if err != nil {
+		return -1, err
+	}
+	i, turnedAway := b.meet(ls, text)
+	if turnedAway {
+		b.reg.beyond[hash] = struct{}{}
+	} else {
+		b.reg.seen[text] = i
+	}
+	return i, nil
+}
+
+// entry is what is known about one series, as history has it.
+type entry struct {
+	series, target int32 // -1 if it leads nowhere
+	scraped        bool  // the target is a real one, with an instance
+	routes         []counting.Route
+}
+
+// entry looks a series up by its labels as JSON.
+func (b *bundle) entry(metric []byte) (*entry, error) {
+	i, err := b.series(metric)
+	if err != nil || i < 0 {
+		return &entry{series: -1, target: -1}, err
+	}
+	s := b.reg.Series[i]
+	return &entry{i, s.Target, b.reg.Scraped[s.Target], s.Routes}, nil
+}
+
+// parseLabels reads labels as JSON, sorted by name.
+func parseLabels(metric string) ([]label, error) {
 	var ls []label
-	if err := eachLabel(metric, func(n, v string) { ls = append(ls, label{n, v}) }); err != nil {
+	if err := eachLabel([]byte(metric), func(n, v string) { ls = append(ls, label{n, v}) }); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(ls, func(a, b label) int { return strings.Compare(a.name, b.name) })
-	e := b.meet(ls)
-	if e == nowhere {
-		b.reg.beyond[hash] = struct{}{}
-		return e, nil
-	}
-	b.reg.seen[string(metric)] = e
-	return e, nil
+	return ls, nil
 }
 
-func (b *bundle) meet(ls []label) *entry {
-	r := &b.reg
-	e, turnedAway := &entry{series: -1}, false
+// meet gets to know a series. What leads to nothing but budgets beyond the cap is turned away: its
+// samples are passed over.
+func (b *bundle) meet(ls []label, text string) (series int32, turnedAway bool) {
+	r := b.reg
+	var routes []counting.Route
 	b.router.find(ls, func(t *term) {
 		spec := b.specs[t.spec]
 		a := r.account(b, t.spec, groupID(spec, ls))
@@ -224,19 +256,79 @@ func (b *bundle) meet(ls []label) *entry {
 			turnedAway = true
 			return
 		}
-		e.routes = append(e.routes, route{a, t.role})
+		routes = append(routes, counting.Route{Account: a, Role: t.role})
 		r.members[t.spec]++
 	})
-	if turnedAway && len(e.routes) == 0 {
-		return nowhere
+	if len(routes) == 0 {
+		return -1, turnedAway
 	}
-	if len(e.routes) > 0 {
-		e.series = number(r.series, &r.seriesHash, hashLabels(ls))
+	hash, scraped := targetHash(ls)
+	target := number(r.targets, &r.targetHash, hash)
+	r.instances[target] = valueOf(ls, "instance")
+	i := r.number(hashLabels(ls))
+	r.Meet(i, target, scraped, routes)
+	r.labels[i] = text
+	return i, false
+}
+
+// number numbers a series.
+func (r *registry) number(hash uint64) int32 {
+	i := number(r.numbers, &r.seriesHash, hash)
+	for len(r.labels) <= int(i) {
+		r.labels = append(r.labels, "")
 	}
-	var hash uint64
-	hash, e.scraped = targetHash(ls)
-	e.target = number(r.targets, &r.targetHash, hash)
-	return e
+	return i
+}
+
+// labelsOf returns the labels of a series; none while only its position is known.
+func (r *registry) labelsOf(series int32) []label {
+	ls, ok := r.parsed[series]
+	if !ok && r.labels[series] != "" {
+		if len(r.parsed) > 100_000 || r.parsed == nil {
+			r.parsed = map[int32][]label{}
+		}
+		ls, _ = parseLabels(r.labels[series])
+		r.parsed[series] = ls
+	}
+	return ls
+}
+
+// differ returns by how many labels two series differ, -1 if that is not known.
+func (r *registry) differ(a, b int32) int {
+	as, bs := r.labelsOf(a), r.labelsOf(b)
+	if as == nil || bs == nil {
+		return -1
+	}
+	n := 0
+	for len(as) > 0 || len(bs) > 0 {
+		switch {
+		case len(bs) == 0 || len(as) > 0 && as[0].name < bs[0].name:
+			n, as = n+1, as[1:]
+		case len(as) == 0 || bs[0].name < as[0].name:
+			n, bs = n+1, bs[1:]
+		default:
+			if as[0].value != bs[0].value {
+				n++
+			}
+			as, bs = as[1:], bs[1:]
+		}
+	}
+	return n
+}
+
+// name writes a series as a selector.
+func (r *registry) name(series int32) string {
+	ls := r.labelsOf(series)
+	if ls == nil {
+		return ""
+	}
+	parts := make([]string, 0, len(ls))
+	for _, l := range ls {
+		if l.name != nameLabel {
+			parts = append(parts, l.name+"="+strconv.Quote(l.value))
+		}
+	}
+	return valueOf(ls, nameLabel) + "{" + strings.Join(parts, ",") + "}"
 }
 
 // targetHash names the target of a series. Without an instance nothing says who was asked.

@@ -60,7 +60,7 @@ func BenchmarkTick(b *testing.B) {
 	db, specs := fleet(b, 5_000, 40)
 	c := serve(b, db)
 	r := New(c, Options{})
-	r.Commit(r.Read(b.Context(), specs, m0+5))
+	r.Commit(r.Read(b.Context(), specs, after(m0+5)))
 	to, before := m0+5, db.Stats()
 	var slots int
 	runtime.GC()
@@ -70,11 +70,11 @@ func BenchmarkTick(b *testing.B) {
 		if to++; to == m0+38 {
 			b.StopTimer()
 			r = New(c, Options{})
-			r.Commit(r.Read(b.Context(), specs, m0+5))
+			r.Commit(r.Read(b.Context(), specs, after(m0+5)))
 			to = m0 + 6
 			b.StartTimer()
 		}
-		batch := r.Read(b.Context(), specs, to)
+		batch := r.Read(b.Context(), specs, after(to))
 		if len(batch.Failures) > 0 {
 			b.Fatal(batch.Failures[0].Err)
 		}

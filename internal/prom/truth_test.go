@@ -110,7 +110,7 @@ func TestCutLaw(t *testing.T) {
 				r = restart(r, w.client)
 			}
 			if rapid.IntRange(0, 9).Draw(rt, "lost") == 0 {
-				r.Read(t.Context(), specs, to) // read, and the commit failed
+				r.Read(t.Context(), specs, after(to)) // read, and the commit failed
 			}
 			tick(t, r, specs, to, got)
 		}

@@ -59,9 +59,9 @@ func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, ev *eva
 		switch {
 		case m == nil || !m.hasTotal:
 		case m.hasOther:
-			still := m.good == 0 && (m.total > 0 || good.still)
+			still := m.Good == 0 && (m.Total > 0 || good.still)
 			*good = lastGood{at: at, still: still}
-		case m.total == 0 || good.at == 0 || good.still || good.anew:
+		case m.Total == 0 || good.at == 0 || good.still || good.anew:
 		default:
 			goesOn, err := r.goesOn(ctx, s.SLI.Total, p, at)
 			if err != nil {

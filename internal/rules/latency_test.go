@@ -119,7 +119,7 @@ func (l *latency) ours() []time.Duration {
 		if l.now = at; !at.Before(t0.Add(calm - time.Hour)) {
 			step = time.Minute
 		}
-		batch := reader.Read(context.Background(), l.specs, budget.MinuteOf(at.Add(-30*time.Second))-1)
+		batch := reader.Read(context.Background(), l.specs, at)
 		for _, spec := range l.specs {
 			id := spec.ID()
 			if ledgers[id] == nil {

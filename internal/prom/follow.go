@@ -1,0 +1,507 @@
+package prom
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+)
+
+// This file asks for the samples of a bundle; package counting counts them.
+//
+//   - One contiguous window for all, from where the last one ended to a second ago: a sample that is
+//     in time is read once.
+//   - Series that owe a sample are asked for by target, from their own cursor on. The answer is empty
+//     until something comes.
+//   - An instant vector tells which of those have ended. A range selector never shows stale markers.
+//   - Every few minutes the list of series tells of those that no window will ever show, for their
+//     samples come late. It reads no samples.
+//   - Where half of the targets are late, the window stays behind by as much, and is tried without
+//     every few minutes.
+
+// state is the reading state of a bundle.
+type state struct {
+	*counting.State
+	lag    int64 // how far the window stays behind, because half of the samples are late, ms
+	listed int64 // when the series were listed, ms
+}
+
+// clone copies the state, so that a read can be thrown away.
+func (s *state) clone() *state { return &state{s.State.Clone(), s.lag, s.listed} }
+
+const (
+	secondMs = 1000
+	minuteMs = 60 * secondMs
+	// arrival is how long a sample takes from its time stamp into an answer, ms.
+	arrival = secondMs
+	// reach is how much is read at once, ms.
+	reach = 60 * minuteMs
+	// lead is how much is read at first sight to learn positions, intervals and rates, ms.
+	lead = 20 * minuteMs
+	// glance is how much of it is read at first, when nobody knows how many series there are, ms.
+	glance = 5 * minuteMs
+	// inLead stands for the time of a list where the lead has shown all series that are in time.
+	inLead = -1
+	// listEvery is how often the series are listed, ms, and listLarge where there are many.
+	listEvery  = 5 * minuteMs
+	listLarge  = 15 * minuteMs
+	manySeries = 20_000
+	// vectorReach is how far back an instant query sees, less a second, ms.
+	vectorReach = 5*minuteMs - secondMs
+	// samplesPerQuery bounds an answer to about two thirds of the default cap in bytes.
+	samplesPerQuery = 600_000
+)
+
+// follow reads what is new at a time, and what has become of what was overdue. If a piece fails,
+// what came before it stands. It begins none after until, and reports whether there is more.
+func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until time.Time, got *collected) (more bool, err *Error) {
+	ms, first := now.UnixMilli(), !s.Primed
+	try := ms-s.listed >= b.listEvery() || ms < s.listed
+	if try {
+		s.lag = 0
+	}
+	upto := (ms - arrival - s.lag) / secondMs * secondMs
+	from := s.Read
+	switch {
+	case first: // from before the first slot that is owed, even if the first attempts have failed
+		s.listed = inLead
+		from = min(s.Owed().Time().UnixMilli(), upto) - lead
+	case upto < from-minuteMs: // time has gone back: beyond the newest sample nothing was there
+		from = min(s.Last, upto)
+		s.Read = from
+	case upto <= from:
+		return false, nil
+	}
+	if s.listed == 0 && !first { // a mark holds positions without names
+		if err := r.listed(ctx, b, min(s.listFrom(ms), from-lead), ms, &lister{b: b}); err != nil {
+			return false, err
+		}
+	}
+	c := counting.NewCounter(s.State, &b.reg.Index, got)
+	if !first {
+		if err := r.askOverdue(ctx, b, s, c, ms, from); err != nil {
+			return false, err
+		}
+	}
+	more, err = r.pieces(ctx, b, s, from, upto, until, func(runs []counting.Run, from, to int64) {
+		q := counting.Question{Since: from, To: to, Now: ms}
+		if first {
+			q.Since = 0
+		}
+		c.Take(runs, q)
+		if to < upto {
+			c.Decide(min(ms, to+arrival+s.lag))
+		}
+	})
+	if err != nil || more {
+		return more, err
+	}
+	return false, r.wind(ctx, b, s, c, got, ms, from, upto, try)
+}
+
+// wind ends a turn of which the window (since, upto] was read: it asks which series have ended and
+// for those that no window shows, and decides.
+func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Counter, got *collected, now, since, upto int64, try bool) *Error {
+	if err := r.askEnded(ctx, b, c, now, upto); err != nil {
+		return err
+	}
+	if try {
+		if s.listed != inLead {
+			if err := r.list(ctx, b, s, c, now, since, upto); err != nil {
+				return err
+			}
+		}
+		s.lag, s.listed = c.MedianLate(now), now
+	}
+	c.Decide(now)
+	got.waits(c, upto)
+	return nil
+}
+
+// cover reads and counts the minutes after from, up to to, of history: all that will ever come has
+// come.
+func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, got *collected) *Error {
+	_, err := r.pieces(ctx, b, s, counting.EndOf(from), counting.EndOf(to), time.Time{}, func(runs []counting.Run, _, to int64) {
+		c := counting.NewCounter(s.State, &b.reg.Index, got)
+		c.Take(runs, counting.Question{To: to, Now: to})
+		c.DecideAll(counting.SlotOf(to), false)
+	})
+	return err
+}
+
+// conclude ends a stretch of history after which nothing follows.
+func (b *bundle) conclude(s *state, to budget.Minute, got *collected) {
+	counting.NewCounter(s.State, &b.reg.Index, got).DecideAll(to, true)
+}
+
+// pieces reads the window (from, to] in pieces that an answer can hold. It begins none after until,
+// if there is one, and reports whether there is more.
+func (r *Reader) pieces(ctx context.Context, b *bundle, s *state, from, to int64, until time.Time, take func(runs []counting.Run, from, to int64)) (more bool, err *Error) {
+	for first := true; from < to; first = false {
+		if !first && !until.IsZero() && time.Now().After(until) {
+			return true, nil
+		}
+		end := min(from+min(int64(b.meal.most())*minuteMs, b.affordable(s)), to)
+		var runs []counting.Run
+		err := r.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(end), func(selector string) *Error {
+			some, err := r.raw(ctx, b, selector, from, end)
+			runs = append(runs, some...)
+			return err
+		})
+		if b.meal.digest(err, budget.Minute((end-from+minuteMs-1)/minuteMs)) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		take(runs, from, end)
+		from = end
+	}
+	return false, nil
+}
+
+// affordable returns how much time of the bundle one answer may hold, ms.
+func (b *bundle) affordable(s *state) int64 {
+	return min(max(samplesPerQuery/max(b.perMinute(s), 1), 1), reach/minuteMs) * minuteMs
+}
+
+// perMinute returns about how many samples a minute of the bundle holds.
+func (b *bundle) perMinute(s *state) int64 {
+	interval := int64(minuteMs)
+	for i := range s.Targets {
+		if iv := int64(s.Targets[i].Pace.Interval); iv > 0 {
+			interval = min(interval, iv)
+		}
+	}
+	return int64(len(s.Cursors)) * max(1, minuteMs/interval)
+}
+
+func (b *bundle) listEvery() int64 {
+	if len(b.reg.seriesHash) > manySeries {
+		return listLarge
+	}
+	return listEvery
+}
+
+// raw asks for the raw samples in (from, to].
+func (r *Reader) raw(ctx context.Context, b *bundle, selector string, from, to int64) ([]counting.Run, *Error) {
+	c := &gather{b: b}
+	a, err := r.client.query(ctx, selector+"["+milliseconds(to-from)+"]", time.UnixMilli(to), c)
+	if err != nil {
+		return nil, err
+	}
+	if c.err != nil || a.resultType != "matrix" {
+		return nil, &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(c.err, errShape)}
+	}
+	return c.done(), nil
+}
+
+// milliseconds writes a duration as PromQL does.
+func milliseconds(ms int64) string {
+	if ms%secondMs == 0 {
+		return strconv.FormatInt(ms/secondMs, 10) + "s"
+	}
+	return strconv.FormatInt(ms, 10) + "ms"
+}
+
+var errShape = errors.New("the answer has the wrong shape")
+
+// gather is the sink that collects runs.
+type gather struct {
+	b       *bundle
+	numbers []int32
+	starts  []int
+	samples []counting.Sample
+	err     error
+}
+
+// series implements sink.
+func (g *gather) series(metric []byte) bool {
+	i, err := g.b.series(metric)
+	if err != nil || i < 0 {
+		g.err = cmp.Or(g.err, err)
+		return false
+	}
+	g.numbers = append(g.numbers, i)
+	g.starts = append(g.starts, len(g.samples))
+	return true
+}
+
+// sample implements sink.
+func (g *gather) sample(ms int64, v float64) {
+	g.samples = append(g.samples, counting.Sample{MS: ms, V: v})
+}
+
+func (g *gather) done() []counting.Run {
+	runs := make([]counting.Run, len(g.numbers))
+	for i, s := range g.numbers {
+		end := len(g.samples)
+		if i+1 < len(g.starts) {
+			end = g.starts[i+1]
+		}
+		runs[i] = counting.Run{Series: s, Samples: g.samples[g.starts[i]:end]}
+	}
+	return runs
+}
+
+// part is some targets of a bundle that are asked together, and since when.
+type part struct {
+	from     int64
+	asks     []counting.Ask
+	selector string
+}
+
+const (
+	// maxParts bounds the questions of one kind in a turn.
+	maxParts = 10
+	// maxNamed is how many targets are named in a question; for more the whole bundle is asked.
+	maxNamed = 100
+)
+
+// parts puts asks of about the same time together.
+func (b *bundle) parts(asks []counting.Ask) []part {
+	asks = slices.DeleteFunc(slices.Clone(asks), func(a counting.Ask) bool { return !b.reg.met(a.Target) })
+	slices.SortFunc(asks, func(a, b counting.Ask) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Target, b.Target))
+	})
+	for width := int64(30 * secondMs); ; width *= 2 {
+		var out []part
+		for _, a := range asks {
+			if n := len(out); n == 0 || a.From > out[n-1].from+width {
+				out = append(out, part{from: a.From})
+			}
+			p := &out[len(out)-1]
+			p.asks = append(p.asks, a)
+		}
+		if len(out) <= maxParts {
+			for i := range out {
+				out[i].selector = b.only(out[i].asks)
+			}
+			return out
+		}
+	}
+}
+
+// only narrows the selector of the bundle to some targets.
+func (b *bundle) only(asks []counting.Ask) string {
+	if len(asks) > maxNamed {
+		return b.selector
+	}
+	names := make([]string, len(asks))
+	for i, a := range asks {
+		names[i] = regexp.QuoteMeta(b.reg.instances[a.Target])
+	}
+	slices.Sort(names)
+	head := strings.TrimSuffix(b.selector, "}")
+	if !strings.HasSuffix(head, "{") {
+		head += ","
+	}
+	return head + matcherText("instance", slices.Compact(names)) + "}"
+}
+
+// askOverdue reads what has come for those that owed something before the window began.
+func (r *Reader) askOverdue(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, to int64) *Error {
+	var runs []counting.Run
+	for _, p := range b.parts(c.Overdue(now, to)) {
+		end := min(to, p.from+reach) // what is older by more comes with the next turns
+		piece := b.affordable(s)
+		for from := p.from; from < end; {
+			upto := min(from+piece, end)
+			some, err := r.raw(ctx, b, p.selector, from, upto)
+			if err != nil && err.Kind == TooLarge && piece > minuteMs {
+				piece /= 2
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			runs, from = append(runs, some...), upto
+		}
+	}
+	if len(runs) > 0 {
+		c.Take(runs, counting.Question{Since: to, To: to, Now: now})
+	}
+	return nil
+}
+
+// askEnded asks an instant vector which of the overdue series have ended: shortly before their
+// look-back is over, for a target that is late would look ended now.
+func (r *Reader) askEnded(ctx context.Context, b *bundle, c *counting.Counter, now, upto int64) *Error {
+	asks := slices.DeleteFunc(c.Overdue(now, upto), func(a counting.Ask) bool { return !c.Missed(a, now) })
+	for _, p := range b.parts(asks) {
+		last := p.asks[len(p.asks)-1].From
+		at := min(now, p.from+vectorReach)
+		if at < last {
+			continue
+		}
+		alive := &lister{b: b}
+		a, err := r.client.query(ctx, p.selector, time.UnixMilli(at), alive)
+		if err != nil {
+			return err
+		}
+		if alive.err != nil || a.resultType != "vector" {
+			return &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a selector must be answered with a vector", Err: cmp.Or(alive.err, errShape)}
+		}
+		c.End(p.asks, alive.has, upto)
+	}
+	return nil
+}
+
+// lister is the sink that collects which series there are.
+type lister struct {
+	b     *bundle
+	found map[int32]bool
+	err   error
+}
+
+// series implements sink.
+func (l *lister) series(metric []byte) bool {
+	i, err := l.b.series(metric)
+	l.err = cmp.Or(l.err, err)
+	if l.found == nil {
+		l.found = map[int32]bool{}
+	}
+	if i >= 0 {
+		l.found[i] = true
+	}
+	return false
+}
+
+// sample implements sink.
+func (l *lister) sample(int64, float64) {}
+
+func (l *lister) has(series int32) bool { return l.found[series] }
+
+// retryListed is after how long a series that is listed and shows no sample is asked for again, ms.
+const retryListed = 60 * minuteMs
+
+// list finds series that no window will ever show, for their samples come late.
+func (r *Reader) list(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64) *Error {
+	found := &lister{b: b}
+	start := s.listFrom(now)
+	if err := r.listed(ctx, b, start, now, found); err != nil {
+		return err
+	}
+	s.Grow(len(b.reg.Series), len(b.reg.Scraped), len(b.reg.Accounts))
+	at := map[int32]bool{}
+	for i := range found.found {
+		if s.Cursors[i].MS > 0 || now-b.reg.tried[i] < retryListed {
+			continue
+		}
+		if b.reg.tried == nil {
+			b.reg.tried = map[int32]int64{}
+		}
+		b.reg.tried[i] = now
+		at[b.reg.Series[i].Target] = true
+	}
+	var asks []counting.Ask
+	for target := range at {
+		asks = append(asks, counting.Ask{Target: target, From: start})
+	}
+	for _, p := range b.parts(asks) {
+		runs, err := r.raw(ctx, b, p.selector, start, upto)
+		if err != nil {
+			return err
+		}
+		c.Take(runs, counting.Question{Since: since, To: upto, Now: now})
+	}
+	return nil
+}
+
+// series lists the series that a selector matches, without their samples.
+func (c *Client) series(ctx context.Context, selector string, from, to time.Time, found sink) *Error {
+	var a answer
+	form := url.Values{"match[]": {selector}, "start": {unix(from)}, "end": {unix(to)}}
+	return c.call(ctx, http.MethodGet, "/api/v1/series", form, func(body io.Reader) error {
+		if err := decode(body, found, &a); err != nil {
+			return err
+		}
+		return a.problem()
+	})
+}
+
+// listed lists the series of a bundle. A list that is too large is left out: only what is always
+// late is missed by that.
+func (r *Reader) listed(ctx context.Context, b *bundle, from, to int64, found *lister) *Error {
+	err := r.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
+		return r.client.series(ctx, selector, time.UnixMilli(from), time.UnixMilli(to), found)
+	})
+	if err != nil && err.Kind == TooLarge {
+		return nil
+	}
+	return err
+}
+
+// listFrom returns since when a series must have had a sample to be listed.
+func (s *state) listFrom(now int64) int64 { return now - max(lead, s.longest()+5*minuteMs) }
+
+// longest is the longest time that any sample is waited for, ms.
+func (s *state) longest() int64 {
+	most := int64(counting.DefaultMaxLate)
+	for _, p := range s.Promises {
+		most = max(most, p.MaxLate)
+	}
+	return most
+}
+
+// Wait is what is waited for: the samples of a budget come late.
+type Wait struct {
+	Through time.Time     // minutes that end up to here are decided
+	Late    time.Duration // how late they come, by experience; 0 if nobody knows yet
+}
+
+// waits notes the budgets that are behind.
+func (c *collected) waits(counter *counting.Counter, upto int64) {
+	for a := range c.b.reg.Accounts {
+		if w := counter.Waits(int32(a)); w.Through < upto-2*minuteMs {
+			if c.behind == nil {
+				c.behind = map[int32]Wait{}
+			}
+			c.behind[int32(a)] = Wait{time.UnixMilli(w.Through).UTC(), time.Duration(w.Late) * time.Millisecond}
+		}
+	}
+}
+
+// faultWords says what each fault is.
+var faultWords = map[counting.Fault]string{
+	counting.Clamped:  "%d minutes had more bad or good events than events at all; they were cut off",
+	counting.Beyond:   "%d times there were more events than a minute can hold, " + figures.Events(budget.MaxCount) + "; nothing is known of those minutes (did a counter wrap round below zero?)",
+	counting.Dropped:  "%d samples were negative or not finite and did not count",
+	counting.Renamed:  "%d series went on under another name; they count as the same",
+	counting.Glitch:   "%d samples stood a little lower than those before them; nothing was counted until the counters were back",
+	counting.Position: "%d series were seen for the first time with more than can have happened since their target's last scrape; their first value did not count",
+	counting.Away:     "%d series were away and came back above their old value; what they show more than then counts (does the exporter let idle series expire?)",
+	counting.Unpaired: "%d minutes had events and no series of good ones, which were there before; whether they were good is not known (was the series renamed or dropped?)",
+	counting.Behind:   "%d samples came after their minute was decided; they were added to it",
+}
+
+// faultTexts says what was wrong with the data of one budget, by fault.
+func faultTexts(t *counting.Trouble) []string {
+	var out []string
+	for f, n := range t.N {
+		if n == 0 {
+			continue
+		}
+		text := fmt.Sprintf(faultWords[counting.Fault(f)], n)
+		if names := t.Names[f]; len(names) > 0 {
+			text += ": " + strings.Join(names, ", ")
+			if n > len(names) {
+				text += " and others"
+			}
+		}
+		out = append(out, text)
+	}
+	return out
+}
