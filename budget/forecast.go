@@ -181,7 +181,7 @@ func (l *Ledger) dispersion(from, to Minute, p, prior float64) (around, between 
 // its hours with at least five. It is 1 where that is not known.
 func (l *Ledger) clumps(before Minute) float64 {
 	var all []float64
-	for from := max(before-24*60, l.Fine()); from+60 <= before; from += 60 {
+	for from := max(floorHour(before)-24*60, l.Fine()); from+60 <= before; from += 60 {
 		b := burnSince(l, from, from+60)
 		if b.bad < minForecastEvents {
 			continue
