@@ -123,7 +123,7 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 		horizon, past = max(horizon, alerting.Horizon(spec)), max(past, alerting.History(spec))
 	}
 	work := reader.Backfill(set.Specs, prom.Plan{From: from - max(past, horizon), Fine: from - horizon, To: to})
-	ledgers, problems := map[slo.ID]*budget.Ledger{}, map[slo.ID][]string{}
+	ledgers := map[slo.ID]*budget.Ledger{}
 	bar := newBar(e.err)
 	for !work.Done() {
 		batch := work.Next(e.ctx)
@@ -140,7 +140,6 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 			for _, h := range reading.Hours {
 				ledgers[id].PutHour(h.Hour, h.Sum)
 			}
-			problems[id] = append(problems[id], reading.Problems...)
 		}
 		p := work.Progress()
 		bar.show(float64(p.Done) / float64(p.Of))
@@ -149,11 +148,7 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 	for _, j := range set.Journeys() {
 		ledgers[j.ID()] = composeJourney(j, ledgers)
 	}
-	for id := range problems {
-		slices.Sort(problems[id])
-		problems[id] = slices.Compact(problems[id])
-	}
-	return ledgers, problems, nil
+	return ledgers, work.Problems(), nil
 }
 
 // composeJourney derives the ledger of a journey; it is empty if one of its steps was never read.

@@ -363,8 +363,25 @@ func (t *Trouble) clone() *Trouble {
 	return &c
 }
 
+// Add adds what was wrong elsewhere.
+func (t *Trouble) Add(o *Trouble) {
+	for f, n := range o.N {
+		t.N[f] += n
+		names := slices.Clone(t.Names[f])
+		for _, name := range o.Names[f] {
+			if len(names) < maxNames && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		t.Names[f] = names
+	}
+}
+
 // Troubles returns what was wrong with each account so far, since the state was made.
 func (s *State) Troubles() map[int32]*Trouble { return s.troubles }
+
+// ForgetTroubles begins to count faults anew.
+func (s *State) ForgetTroubles() { s.troubles = nil }
 
 // trouble notes a fault of an account.
 func (c *Counter) trouble(account int32, f Fault, series int32) {

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +81,32 @@ func TestPrometheusIsUpgraded(t *testing.T) {
 	}
 	if open := w.incidents(); len(open) > 0 {
 		t.Errorf("%+v", open)
+	}
+}
+
+// TestTheBucketIsGone for half an hour while the count goes on: nobody is told of an outage, the SLO
+// is said to be unknown and why, and when the bucket is back its events are counted.
+func TestTheBucketIsGone(t *testing.T) {
+	w := newWorld(t, []*slo.Spec{quick()})
+	all := buckets(t, w, 90, func(minute int) string {
+		if minute >= 30 && minute < 60 {
+			return ""
+		}
+		return "1"
+	})
+	b, _ := all[50].Budget("api/latency")
+	if b.Data != budget.Failed.String() || !slices.ContainsFunc(b.Problems, func(p string) bool { return strings.Contains(p, "request_seconds_bucket") }) {
+		t.Errorf("in the midst: %s, %q", b.Data, b.Problems)
+	}
+	for _, i := range w.incidents() {
+		if i.Rule != "no_data" {
+			t.Errorf("%+v", i)
+		}
+	}
+	if sum := w.sum("api/latency"); sum.Bad != 0 || sum.Unknown > 0 || sum.Total < int64(sum.Known+sum.Partial-1)*600*budget.Unit {
+		t.Errorf("%+v", sum)
+	}
+	if b, _ := all[89].Budget("api/latency"); b.Data != budget.OK.String() {
+		t.Errorf("at last: %s", b.Data)
 	}
 }

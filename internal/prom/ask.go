@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,11 +167,28 @@ func selectorsOf(q *slo.Query) (out []placed) {
 }
 
 // exprPace is what is remembered of an evaluated SLO: how far apart its scrapes are, as its samples
-// said, and its newest good events.
+// said, its newest good events and, in memory, what was wrong so far.
 type exprPace struct {
 	asked  budget.Minute
 	scrape time.Duration // 0 while unknown
 	good   lastGood
+	judged budget.Minute // newest minute whose faults are counted
+	faults map[slo.ID]counting.Trouble
+}
+
+// blame adds the faults of a read.
+func (p *exprPace) blame(found map[slo.ID]*evaluated, to budget.Minute) {
+	p.judged, p.faults = max(p.judged, to), maps.Clone(p.faults) // of one that may be thrown away
+	for id, ev := range found {
+		t := p.faults[id]
+		if t.Add(&ev.Trouble); t.N == (counting.Trouble{}).N {
+			continue
+		}
+		if p.faults == nil {
+			p.faults = map[slo.ID]counting.Trouble{}
+		}
+		p.faults[id] = t
+	}
 }
 
 // interval returns how far apart the scrapes are, or a stand-in.

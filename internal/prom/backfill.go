@@ -46,7 +46,8 @@ type Backfill struct {
 	pos     budget.Minute // everything from here on is done
 	bundles []*bundle
 	exprs   []*slo.Spec
-	day     *day // begun and not finished
+	day     *day                         // begun and not finished
+	faults  map[slo.ID]*counting.Trouble // of finished days
 }
 
 // day is the stretch that is being read forwards, to the minute.
@@ -171,7 +172,7 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 		c.into(out, d.states[i])
 	}
 	for i, ev := range evaluated {
-		maps.Copy(out.Readings, readingsOf(b.exprs[i], ev, d.at, end-1, d.at-1))
+		maps.Copy(out.Readings, readingsOf(b.exprs[i], ev, paces[i].faults, d.at, end-1, d.at-1))
 	}
 	for _, r := range out.Readings {
 		for i := range r.Slots {
@@ -180,9 +181,49 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	}
 	d.at = end
 	if d.at == d.to {
+		b.blame(d)
 		b.pos, b.day = d.from, nil
 	}
 	out.Marks[b.name] = b.mark()
+}
+
+// blame adds the faults of a day that is read.
+func (b *Backfill) blame(d *day) {
+	add := func(id slo.ID, t *counting.Trouble) {
+		if b.faults == nil {
+			b.faults = map[slo.ID]*counting.Trouble{}
+		}
+		if b.faults[id] == nil {
+			b.faults[id] = &counting.Trouble{}
+		}
+		b.faults[id].Add(t)
+	}
+	for i, s := range d.states {
+		for a, t := range s.Troubles() {
+			add(b.bundles[i].reg.ids[a], t)
+		}
+	}
+	for _, p := range d.paces {
+		for id, t := range p.faults {
+			add(id, &t)
+		}
+	}
+}
+
+// Problems returns what was wrong with the data of each budget, in all minutes that were read. The
+// problems of the batches are those of a day so far.
+func (b *Backfill) Problems() map[slo.ID][]string {
+	out := map[slo.ID][]string{}
+	for id, t := range b.faults {
+		out[id] = faultTexts(t)
+	}
+	for _, bu := range b.bundles {
+		bu.notes(func(id slo.ID, text string) { out[id] = append(out[id], text) })
+	}
+	for _, texts := range out {
+		slices.Sort(texts)
+	}
+	return out
 }
 
 // advanceHours reads the next piece of hours.
@@ -257,7 +298,7 @@ func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to bud
 			return nil, err
 		}
 		p = ahead
-		hours = hoursOfSlots(readingsOf(s, ev, from, end-1, from-1), hours)
+		hours = hoursOfSlots(readingsOf(s, ev, nil, from, end-1, from-1), hours)
 		from = end
 	}
 	return hours, nil
@@ -312,6 +353,7 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 		s := b.bundles[i].adopt(nil, d.from-1)
 		scan := &collected{b: b.bundles[i]}
 		errs[i] = b.r.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, scan)
+		s.ForgetTroubles() // those of the hour before are not ours
 		d.states[i] = s
 	})
 	if b.failed(errs, out) {

@@ -123,7 +123,7 @@ func (r *Reader) takeAbsent(s *slo.Spec, st exprState, to budget.Minute, out *Ba
 // for again for an hour.
 func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated, from, to budget.Minute, out *Batch) {
 	next, newest := st, st.next-1
-	for id, reading := range readingsOf(s, got, from, to, st.read) {
+	for id, reading := range readingsOf(s, got, st.pace.faults, from, to, st.read) {
 		for _, slot := range reading.Slots {
 			if slot.Slot.State != budget.Absent {
 				newest = max(newest, slot.At)
@@ -137,15 +137,16 @@ func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated,
 	out.exprs[s.ID()], out.Marks[exprPrefix+string(s.ID())] = next, next.save()
 }
 
-// readingsOf makes readings of evaluated slots. Those without data are absent; up to said that has
-// been said before.
-func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, from, to, said budget.Minute) map[slo.ID]Reading {
+// readingsOf makes readings of evaluated slots and of all faults so far. Slots without data are
+// absent; up to said that has been said before.
+func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, faults map[slo.ID]counting.Trouble, from, to, said budget.Minute) map[slo.ID]Reading {
 	if len(s.By) == 0 && got[s.ID()] == nil {
 		got = map[slo.ID]*evaluated{s.ID(): {}}
 	}
 	readings := map[slo.ID]Reading{}
 	for id, ev := range got {
-		reading := Reading{Problems: faultTexts(&ev.Trouble)}
+		so := faults[id]
+		reading := Reading{Problems: faultTexts(&so)}
 		for at := from; at <= to; at++ {
 			slot, ok := ev.slots[at]
 			if !ok {
@@ -164,7 +165,15 @@ func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, from, to, said budget.Mi
 type evaluated struct {
 	values map[budget.Minute]*minuteValues
 	slots  map[budget.Minute]budget.Slot
+	judged budget.Minute // up to here faults are counted already
 	counting.Trouble
+}
+
+// fault notes what is wrong with a minute, once: minutes without data are asked for again.
+func (ev *evaluated) fault(at budget.Minute, f counting.Fault) {
+	if at > ev.judged {
+		ev.N[f]++
+	}
 }
 
 type minuteValues struct {
@@ -179,7 +188,7 @@ type minuteValues struct {
 // evaluateSlots asks for every formula over [from, to] and makes slots of the answers. It
 // moves on what is remembered of the SLO.
 func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
-	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), found: map[slo.ID]*evaluated{}}
+	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), judged: p.judged, found: map[slo.ID]*evaluated{}}
 	for _, f := range formulas(s, p.interval(r)) {
 		sink.formula = f
 		if _, err := r.client.queryRange(ctx, f.query, from.End(), to.End(), time.Minute, sink); err != nil {
@@ -198,6 +207,7 @@ func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, fr
 	if s.SLI.Missing != slo.Exclude && s.SLI.Missing != "" {
 		sink.fillMissing(from, to)
 	}
+	p.blame(sink.found, to)
 	return sink.found, nil
 }
 
@@ -206,6 +216,7 @@ type exprSink struct {
 	spec    *slo.Spec
 	minutes *slo.Minutes // nil where events are counted
 	formula formula
+	judged  budget.Minute // up to here faults are counted already
 	found   map[slo.ID]*evaluated
 	current *evaluated
 	err     error
@@ -224,7 +235,7 @@ func (x *exprSink) series(metric []byte) bool {
 		if len(x.found) >= maxGroups {
 			return false
 		}
-		x.current = &evaluated{values: map[budget.Minute]*minuteValues{}, slots: map[budget.Minute]budget.Slot{}}
+		x.current = &evaluated{values: map[budget.Minute]*minuteValues{}, slots: map[budget.Minute]budget.Slot{}, judged: x.judged}
 		x.found[id] = x.current
 	}
 	return true
@@ -245,20 +256,20 @@ func (x *exprSink) sample(ms int64, v float64) {
 		m.hasTotal = m.hasTotal || role == counting.Total
 		m.hasOther = m.hasOther || role != counting.Total
 		if !finite || v < 0 {
-			x.current.N[counting.Dropped]++ // 0/0 without traffic is no event
+			x.current.fault(at, counting.Dropped) // 0/0 without traffic is no event
 			return
 		}
 		m.Add(role, v*x.formula.scale)
 	case !finite:
 		if role != roleFraction {
-			x.current.N[counting.Dropped]++
+			x.current.fault(at, counting.Dropped)
 		}
 	case role == roleFraction:
 		m.fraction, m.hasOther = v, true
 	case role == roleMinute:
 		bad, clamped := x.minutes.Bad(v)
 		if clamped {
-			x.current.N[counting.Clamped]++
+			x.current.fault(at, counting.Clamped)
 		}
 		m.seen, m.bad = true, max(m.bad, bad)
 	}
@@ -269,7 +280,7 @@ func (ev *evaluated) settle(s *slo.Spec) {
 	for at, m := range ev.values {
 		switch {
 		case m.question:
-			ev.N[counting.Unpaired]++
+			ev.fault(at, counting.Unpaired)
 			ev.slots[at] = budget.Slot{State: budget.Failed}
 		case m.hasTotal:
 			t := m.Tally
@@ -280,9 +291,9 @@ func (ev *evaluated) settle(s *slo.Spec) {
 			switch v {
 			case counting.AsCounted:
 			case counting.CutOff:
-				ev.N[counting.Clamped]++
+				ev.fault(at, counting.Clamped)
 			case counting.TooMany:
-				ev.N[counting.Beyond]++
+				ev.fault(at, counting.Beyond)
 			}
 			slot := budget.Count(bad, total)
 			slot.Estimated = estimates(s)

@@ -347,3 +347,26 @@ func TestReloadKeepsPositions(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", g, w)
 	}
 }
+
+// TestFaultsAreCountedOnce over a run, though minutes without data are asked for again.
+func TestFaultsAreCountedOnce(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	gauge(t, db, "q", func(int) (float64, bool) { return 0, true })
+	specs := []*slo.Spec{{Service: "svc", Name: "x", SLI: slo.Indicator{Kind: slo.Ratio, Bad: query(t, `max(q) / max(q)`)}}}
+	c := serve(t, db)
+	r, got := New(c, Options{}), book{}
+	var b *Batch
+	for to := m0 + 5; to <= m0+20; to++ {
+		b = tick(t, r, specs, to, got)
+	}
+	if p := b.Readings["svc/x"].Problems; len(p) != 1 || !strings.HasPrefix(p[0], "15 samples") {
+		t.Errorf("live: %q", p)
+	}
+	work := New(c, Options{}).Backfill(specs, Plan{From: m0, Fine: m0, To: m0 + 20})
+	for !work.Done() {
+		work.Next(t.Context())
+	}
+	if p := work.Problems()["svc/x"]; len(p) != 1 || !strings.HasPrefix(p[0], "20 samples") {
+		t.Errorf("history: %q", p)
+	}
+}

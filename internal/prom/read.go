@@ -385,12 +385,17 @@ func (c *collected) into(out *Batch, s *state) {
 	for a, t := range s.Troubles() {
 		c.note(out.Readings, c.b.reg.ids[a], faultTexts(t)...)
 	}
-	for i, s := range c.b.specs {
-		if c.b.reg.capped[i] {
-			c.note(out.Readings, s.ID(), cappedText(s))
+	c.b.notes(func(id slo.ID, text string) { c.note(out.Readings, id, text) })
+}
+
+// notes tells which SLOs of a bundle are too large.
+func (b *bundle) notes(tell func(slo.ID, string)) {
+	for i, s := range b.specs {
+		if b.reg.capped[i] {
+			tell(s.ID(), cappedText(s))
 		}
-		if n := c.b.reg.members[i]; n > maxSeries {
-			c.note(out.Readings, s.ID(), fmt.Sprintf("the SLO follows %d series; above %d consider aggregating first", n, maxSeries))
+		if n := b.reg.members[i]; n > maxSeries {
+			tell(s.ID(), fmt.Sprintf("the SLO follows %d series; above %d consider aggregating first", n, maxSeries))
 		}
 	}
 }

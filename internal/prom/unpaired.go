@@ -39,6 +39,7 @@ func (r *Reader) lead(ctx context.Context, s *slo.Spec, from, to budget.Minute, 
 		return err
 	}
 	_, err := r.evaluateSlots(ctx, s, p, from-backfillLead, from-1)
+	p.faults = nil // those of the hour before are not ours
 	return err
 }
 
