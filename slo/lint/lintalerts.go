@@ -2,7 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,9 +25,17 @@ func lintObjective(s *slo.Spec) []finding {
 	lasts := time.Duration(float64(s.Window().Length()) * s.Objective.AllowedRatio())
 	if lasts < fastestNotice {
 		return []finding{strange("objective-undefendable", "objective", fmt.Sprintf("at %s a total outage spends the whole budget of %s in %s, before anybody can be told", s.Objective, s.Window(), lasts.Round(time.Second)),
-			"alerts cannot defend this objective; write at most 99.99, or let the software fail over by itself")}
+			fmt.Sprintf("alerts cannot defend this objective; write at most %s, or a longer window, or let the software fail over by itself", strings.TrimRight(strconv.FormatFloat(defendable(s.Window()), 'f', 9, 64), "0")))}
 	}
 	return nil
+}
+
+// defendable returns the strictest objective of a window, in percent, of which a total outage takes
+// longer than the fastest notice to spend the budget: what it allows is rounded up to two digits.
+func defendable(w slo.Window) float64 {
+	least := 100 * fastestNotice.Seconds() / w.Length().Seconds()
+	digit := math.Pow10(int(math.Floor(math.Log10(least))) - 1)
+	return 100 - math.Ceil(least/digit)*digit
 }
 
 func lintWindows(s *slo.Spec) (out []finding) {
