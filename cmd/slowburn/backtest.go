@@ -39,7 +39,8 @@ type replay struct {
 	ID        slo.ID
 	Incidents []alerting.Incident
 	Notices   []alerting.Event
-	Known     float64 // share of the minutes whose events are known
+	Known     float64   // share of the minutes whose events are known
+	Begun     time.Time // the first minute with data that was replayed; zero if there was none
 	Problems  []string
 }
 
@@ -72,7 +73,21 @@ func (c *backtestCmd) Run(e *env) error {
 		r.Problems = problems[id]
 		replays = append(replays, r)
 	}
-	return c.print(e, backtestAsFacts(replays, labels, from, to), func() error { return c.tell(e, replays, labels, from, to) })
+	err = c.print(e, backtestAsFacts(replays, labels, from, to), func() error { return c.tell(e, replays, labels, from, to) })
+	if none := withoutData(set, replays); err == nil && len(none) > 0 {
+		return cannotFindOut(fmt.Errorf("there are no data at all of %s: does the metric exist, and do its labels match?", strings.Join(none, ", ")))
+	}
+	return err
+}
+
+// withoutData returns the SLOs of which nothing was found in the time that was replayed.
+func withoutData(set *slo.Set, replays []replay) (none []string) {
+	for _, spec := range set.Specs {
+		if !slices.ContainsFunc(replays, func(r replay) bool { return r.ID.Base() == spec.ID() && !r.Begun.IsZero() }) {
+			none = append(none, string(spec.ID()))
+		}
+	}
+	return none
 }
 
 // prepare reads the SLOs of the paths or, without any, of the configuration, and makes the client
@@ -163,10 +178,17 @@ func composeJourney(j *slo.Spec, ledgers map[slo.ID]*budget.Ledger) *budget.Ledg
 	return budget.ComposeAll(j.SLI.Journey, steps)
 }
 
-// replayOne runs the live decision code from the zero state.
+// replayOne runs the live decision code from the zero state. It begins with the first minute that
+// has data: before a metric existed, none were missing.
 func replayOne(in alerting.Input, from, to budget.Minute) replay {
-	_, events := alerting.Advance(in, alerting.State{Through: from}, to)
-	r := replay{ID: in.ID, Incidents: alerting.Fold(nil, events)}
+	r := replay{ID: in.ID}
+	begin := max(from, in.Ledger.Begin())
+	if begin >= to {
+		return r
+	}
+	r.Begun = begin.Time()
+	_, events := alerting.Advance(in, alerting.State{Through: begin}, to)
+	r.Incidents = alerting.Fold(nil, events)
 	for _, e := range events {
 		if e.Kind == alerting.Noticed {
 			r.Notices = append(r.Notices, e)
@@ -181,25 +203,39 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, from, to budget.Minute) error {
 	fmt.Fprintf(e.out, "Replayed %s to %s, %s.\n\n", figures.UTC(from.Time()), figures.UTC(to.Time()), figures.Duration(to.Time().Sub(from.Time())))
 	t := newTable(e.out, "FROM", "TO", "SEVERITY", "SLO", "DETECTED AFTER", "BURNED", "BUDGET")
+	var all []alerting.Incident
 	for _, r := range replays {
-		for _, i := range r.Incidents {
-			end := "still open"
-			if !i.Open {
-				end = figures.UTC(i.Resolved)
-			}
-			cost := figures.Unknown
-			if i.Last.Burn != nil {
-				cost = i.Last.Budget.CostOf(i.Bad())
-			}
-			t.row(figures.UTC(i.Detected), end, string(i.Severity), string(i.SLO), figures.Duration(i.TimeToDetect()), figures.Duration(i.Duration()), cost)
+		all = append(all, r.Incidents...)
+	}
+	slices.SortStableFunc(all, func(a, b alerting.Incident) int { return a.Detected.Compare(b.Detected) })
+	for _, i := range all {
+		end, what := "still open", string(i.Severity)
+		if !i.Open {
+			end = figures.UTC(i.Resolved)
 		}
+		burned, cost := figures.Unknown, figures.Unknown
+		if i.Last.Burn != nil {
+			burned, cost = figures.Duration(i.Duration()), i.Last.Budget.CostOf(i.Bad())
+		}
+		if i.Rule == alerting.RuleNoData {
+			what = "no data"
+		}
+		t.row(figures.UTC(i.Detected), end, what, string(i.SLO), figures.Duration(i.TimeToDetect()), burned, cost)
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(e.out)
 	for _, r := range replays {
-		fmt.Fprintf(e.out, "%s: %s, data known for %s of the time\n", r.ID, counts(r), figures.Known(r.Known))
+		if r.Begun.IsZero() {
+			fmt.Fprintf(e.out, "%s: no data\n", r.ID)
+			continue
+		}
+		fmt.Fprintf(e.out, "%s: %s, data known for %s of the time", r.ID, counts(r), figures.Known(r.Known))
+		if r.Begun.After(from.Time()) {
+			fmt.Fprintf(e.out, ", none before %s", figures.UTC(r.Begun))
+		}
+		fmt.Fprintln(e.out)
 		for _, p := range r.Problems {
 			fmt.Fprintln(e.out, "  ", p)
 		}
@@ -211,11 +247,17 @@ func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, fro
 }
 
 func counts(r replay) string {
-	n := map[alerting.Severity]int{}
+	n, missing := map[alerting.Severity]int{}, ""
 	for _, i := range r.Incidents {
-		n[i.Severity]++
+		if n[i.Severity]++; i.Rule == alerting.RuleNoData {
+			n[i.Severity]--
+			n["no data"]++
+		}
 	}
-	return figures.Plural(n[alerting.Page], "page") + ", " + figures.Plural(n[alerting.Ticket], "ticket") + ", " +
+	if n["no data"] > 0 {
+		missing = figures.Plural(n["no data"], "stretch") + " without data, "
+	}
+	return figures.Plural(n[alerting.Page], "page") + ", " + figures.Plural(n[alerting.Ticket], "ticket") + ", " + missing +
 		figures.Plural(len(r.Notices), "notice") + " about the budget"
 }
 
