@@ -28,7 +28,7 @@ type Incident struct {
 
 	Duration          float64  `json:"durationSeconds"`          // from the onset to the end of the last bad minute
 	TimeToDetect      float64  `json:"timeToDetectSeconds"`      // from the onset to the alert
-	TimeToAcknowledge *float64 `json:"timeToAcknowledgeSeconds"` // from the alert to the first acknowledgement; null without one
+	TimeToAcknowledge *float64 `json:"timeToAcknowledgeSeconds"` // from the alert, of an escalated ticket the ticket, to the first acknowledgement; null without one
 	TimeToMitigate    *float64 `json:"timeToMitigateSeconds"`    // from the onset to when a person said that users no longer feel it
 	TimeToResolve     *float64 `json:"timeToResolveSeconds"`     // from the onset to the end of the last bad minute; null while open
 
