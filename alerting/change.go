@@ -67,7 +67,8 @@ func (c Cost) Sentence() string {
 // minutes before to. Acts that are no changes, or of other services, or taken back, are passed
 // over. An experiment is a change whose cost is all that went bad while it ran: it was meant to.
 //
-// Where the ledger has thinned minutes out, after some days, times are rounded out to whole hours.
+// It needs the minutes of some hours; [Cuts] are those to keep. Where they have been thinned out all
+// the same, as a change was recorded days later, the hour in which it began counts as after it.
 func Attribute(in Input, acts []Act, to budget.Minute) []Cost {
 	changes := changesOn(in.ID, acts, to)
 	all := make([]Cost, 0, len(changes))
@@ -119,6 +120,9 @@ func (c *Cost) measure(in Input, from, end time.Time, to budget.Minute) {
 		end = c.Change.Change.End
 	}
 	first, last := budget.MinuteOf(from), min(budget.MinuteOf(end), to)
+	if !in.Ledger.Minutes(first) {
+		first = budget.Minute(first.Hour() * 60)
+	}
 	c.From, c.To = first.Time(), last.Time()
 	c.Before = in.Ledger.Sum(first-budget.Minutes(ChangeWindow), first)
 	c.After = in.Ledger.Sum(first, last)
@@ -132,6 +136,30 @@ func (c *Cost) measure(in Input, from, end time.Time, to budget.Minute) {
 		usual := budget.Scale(c.After.Total, c.Before.Bad, c.Before.Total)
 		c.Excess = max(c.After.Bad-usual, 0)
 	}
+}
+
+// mostCuts is of how many changes of a service, the newest, the minutes are kept: at three hours
+// each about 40 kB a budget, a quarter of a month of minutes.
+const mostCuts = 60
+
+// Cuts returns, by service, the minutes at which [Attribute] divides ledgers: where the time before
+// a change begins, where the change does, and where it is no longer looked at. Their hours are to
+// keep their minutes.
+func Cuts(acts []Act, now time.Time) map[string][]budget.Minute {
+	cuts, changes := map[string][]budget.Minute{}, map[string]int{}
+	for _, a := range slices.Backward(InForce(acts, now)) {
+		service := a.About()
+		if a.Change == nil || changes[service] == mostCuts {
+			continue
+		}
+		changes[service]++
+		from, to := a.Change.span()
+		if a.Kind == Experiment && !a.Change.End.IsZero() {
+			to = a.Change.End
+		}
+		cuts[service] = append(cuts[service], budget.MinuteOf(from.Add(-ChangeWindow)), budget.MinuteOf(from), budget.MinuteOf(to))
+	}
+	return cuts
 }
 
 // Delivery is the DORA figures of the changes that were recorded. What the feed does not tell is

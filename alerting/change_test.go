@@ -83,6 +83,66 @@ func TestWhatADeployCost(t *testing.T) {
 	}
 }
 
+// A deploy at 08:23 and the outage from 08:26 to 08:46 that it caused cost the same, and the rollback
+// nothing, whether or not minutes have been thinned out since.
+func TestThinningChangesNoCost(t *testing.T) {
+	const hours = 8 * 60
+	outage := func() Input {
+		in := weekly(t, 0)
+		for m := start + hours + 26; m < start+hours+46; m++ {
+			in.Ledger.Put(m, budget.Count(60*budget.Unit, 100*budget.Unit))
+		}
+		return in
+	}
+	acts := []Act{deploy("v2", hours+23), deploy("v1", hours+43, rollback)}
+	costs := func(in Input) (all []string) {
+		for _, c := range Attribute(in, acts, start+4*1440) {
+			all = append(all, c.Change.Key+" "+c.CostText())
+		}
+		return all
+	}
+	want := []string{"v2 10.1 %", "v1 0 %"}
+	in := outage()
+	for range 3 {
+		if got := costs(in); !slices.Equal(got, want) {
+			t.Errorf("the costs are %v, want %v", got, want)
+		}
+		in.Ledger.Thin(start+4*1440, Cuts(acts, (start + 4*1440).Time())["shop"]...)
+	}
+	// A deploy that was recorded days later is charged with its whole hour.
+	in = outage()
+	in.Ledger.Thin(start + 4*1440)
+	if got := costs(in)[0]; got != "v2 11.9 %" {
+		t.Errorf("without minutes it is %s", got)
+	}
+}
+
+// Law: costs do not depend on whether minutes have been thinned out.
+func TestCostsOutliveMinutes(t *testing.T) {
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		in := weekly(t, 0)
+		for m := start; m < start+1440; m++ {
+			total := rng.Int64N(200)
+			in.Ledger.Put(m, budget.Count(rng.Int64N(total+1)*budget.Unit, total*budget.Unit))
+		}
+		var acts []Act
+		for n := range 1 + rng.IntN(8) {
+			a := deploy(string(rune('a'+n)), rng.IntN(1300), until(time.Duration(rng.IntN(90))*time.Minute))
+			if rng.IntN(3) == 0 {
+				a.Kind = Experiment
+			}
+			acts = append(acts, a)
+		}
+		end := start + 9*1440
+		want := Attribute(in, acts, end)
+		in.Ledger.Thin(end, Cuts(acts, end.Time())["shop"]...)
+		if diff := cmp.Diff(want, Attribute(in, acts, end)); diff != "" {
+			t.Fatalf("seed %d: %s", seed, diff)
+		}
+	}
+}
+
 func TestTheCostOfADeployInWords(t *testing.T) {
 	c := Attribute(shopFloor(t, 8), []Act{deploy("a", 0), deploy("b", 100)}, start+600)[0]
 	if got := c.Sentence(); got != "After this deploy 4.8 % of the budget went, beyond what went before it; 1 other change came so near that nobody can tell them apart. Correlated, not proven." {

@@ -26,6 +26,8 @@ type Ledger struct {
 
 	kept map[int64][]byte // packed minutes of older hours that keep them, see Thin
 
+	fives []five // of hours whose minutes were thinned out, oldest first
+
 	end Minute // one past the newest slot written
 
 	excuses *Excuses // laid over; every sum is net of them
@@ -190,6 +192,9 @@ func (l *Ledger) prepend(h int64) bool {
 	return true
 }
 
+// Minutes reports whether the minutes of the hour of m are kept, not their sum alone.
+func (l *Ledger) Minutes(m Minute) bool { return l.fineAt(m.Hour()) }
+
 // fineAt reports whether the minutes of an hour are known, if anything is.
 func (l *Ledger) fineAt(h int64) bool { return h >= l.fineFirst || l.kept[h] != nil }
 
@@ -334,14 +339,25 @@ func (l *Ledger) Each(from, to Minute, f func(Minute, Slot) bool) {
 
 // Thin forgets the minutes of every hour before the one that contains m, and keeps their sums.
 //
-// Two kinds of hour keep their minutes. One that is excused in part, as long as it is. And those of
-// the first day with data: a ledger that is younger than its window is asked when its data began,
-// and what an hour cost while it was a few minutes old, and has to answer the same ever after.
-func (l *Ledger) Thin(m Minute) {
+// Three kinds of hour keep their minutes. One that is excused in part, as long as it is. Those that
+// hold one of the cuts, minutes at which somebody will ask for a sum. And those of the first day
+// with data: a ledger that is younger than its window is asked when its data began, and what an
+// hour cost while it was a few minutes old, and has to answer the same ever after.
+func (l *Ledger) Thin(m Minute, cuts ...Minute) {
 	first, _ := l.firstData()
-	keep := func(h int64) bool { return h >= first && h < first+firstHours || l.excuses.cuts(h) }
+	cut := make(map[int64]bool, len(cuts))
+	for _, c := range cuts {
+		cut[c.Hour()] = true
+	}
+	keep := func(h int64) bool { return h >= first && h < first+firstHours || cut[h] || l.excuses.cuts(h) }
 	l.thin(min(m.Hour()-l.fineFirst, int64(len(l.fine))), keep)
-	maps.DeleteFunc(l.kept, func(h int64, _ []byte) bool { return h < m.Hour() && !keep(h) })
+	maps.DeleteFunc(l.kept, func(h int64, b []byte) bool {
+		if h >= m.Hour() || keep(h) {
+			return false
+		}
+		l.remember(h, b)
+		return true
+	})
 }
 
 // firstHours is how many hours from the first one with data on keep their minutes.
@@ -353,11 +369,16 @@ func (l *Ledger) thin(n int64, keep func(hour int64) bool) {
 		return
 	}
 	for i, b := range l.fine[:n] {
-		if h := l.fineFirst + int64(i); b != nil && keep(h) {
+		h := l.fineFirst + int64(i)
+		switch {
+		case b == nil:
+		case keep(h):
 			if l.kept == nil {
 				l.kept = map[int64][]byte{}
 			}
 			l.kept[h] = b
+		default:
+			l.remember(h, b)
 		}
 	}
 	l.fine = append([][]byte(nil), l.fine[n:]...)
@@ -374,6 +395,7 @@ func (l *Ledger) Forget(m Minute) {
 	}
 	l.sums = append([]hourSum(nil), l.sums[n:]...)
 	l.first += n
+	l.fives = slices.DeleteFunc(l.fives, func(f five) bool { return f.at < l.First() })
 }
 
 func (s *hourSlots) sum() hourSum {
@@ -529,6 +551,7 @@ const (
 	hourThinned   = 1 // bad and total as varints, and four counts of slots
 	hourFine      = 2 // length and packed minutes
 	hourEstimated = 3 // as a thinned hour, and how many of its slots are estimates
+	hourWorst     = 4 // the worst five minutes of the thinned hour that follows: which of twelve, bad and total
 )
 
 // Day returns the number of a day since the Unix epoch, in UTC.
@@ -548,7 +571,7 @@ func (l *Ledger) EncodeDay(day int64) []byte {
 			b = binary.AppendUvarint(b, uint64(len(packed)))
 			b = append(b, packed...)
 		default:
-			b = appendHourSum(b, l.sums[i])
+			b = appendHourSum(l.appendFive(b, h), l.sums[i])
 		}
 		any = true
 	}
@@ -603,6 +626,12 @@ func (l *Ledger) loadHour(h int64, b []byte) ([]byte, error) {
 		return l.loadThinned(h, b, 4)
 	case hourEstimated:
 		return l.loadThinned(h, b, 5)
+	case hourWorst:
+		rest, err := l.loadFive(h, b)
+		if err != nil || len(rest) == 0 || rest[0] != hourThinned && rest[0] != hourEstimated {
+			return nil, errDamaged
+		}
+		return l.loadHour(h, rest)
 	case hourFine:
 		return l.loadFine(h, b)
 	}

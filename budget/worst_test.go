@@ -11,8 +11,10 @@ import (
 func worstNaively(l *Ledger, from, to, step, n Minute) (best Stretch, found bool) {
 	for m := from; m+n <= to; m += step {
 		s := l.Sum(m, m+n)
-		if s.Total > 0 && (!found || float64(s.Bad)/float64(s.Total) > float64(best.Sum.Bad)/float64(best.Sum.Total)) {
-			best, found = Stretch{From: m, To: m + n, Sum: s}, true
+		if s.Bad > 0 && (!found || float64(s.Bad)/float64(s.Total) > float64(best.Sum.Bad)/float64(best.Sum.Total)) {
+			if best, found = (Stretch{From: m, To: m + n, Sum: s}), true; n == fiveMinutes {
+				best.Sum = Sum{Bad: s.Bad, Total: s.Total}
+			}
 		}
 	}
 	return best, found
@@ -31,8 +33,8 @@ func TestTheWorstWindowIsTheOneThatTryingThemAllFinds(t *testing.T) {
 		if l.Empty() {
 			return
 		}
-		length := rapid.SampledFrom([]time.Duration{time.Minute, 5 * time.Minute, time.Hour, 2 * time.Hour}).Draw(t, "length")
-		step := Minute(1)
+		length := rapid.SampledFrom([]time.Duration{5 * time.Minute, time.Hour, 2 * time.Hour}).Draw(t, "length")
+		step := Minute(5)
 		if length >= time.Hour {
 			step = 60
 		}
@@ -68,7 +70,6 @@ func TestAnOutageAndManyBlipsDifferInTheirWorstHour(t *testing.T) {
 		out, blip   int64
 		description string
 	}{
-		{time.Minute, 1000, 1000, "a minute cannot tell them apart"},
 		{5 * time.Minute, 5000, 1000, "five minutes can"},
 		{time.Hour, 40_000, 1000, "an hour can"}, // the whole hour from 333:00 holds forty of the minutes
 		{28 * 24 * time.Hour, 43_000, 43_000, "the month cannot"},
@@ -81,20 +82,45 @@ func TestAnOutageAndManyBlipsDifferInTheirWorstHour(t *testing.T) {
 	}
 }
 
-func TestShortWindowsAreLookedForWhereMinutesAreKept(t *testing.T) {
-	var l Ledger
-	for m := range Minute(300) {
-		l.Put(m, Count(0, 10))
+// Law: no worst window depends on whether minutes have been thinned out and been on disk, whatever
+// whole hours are asked for, with corrections, too.
+func TestWorstWindowsOutliveMinutes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := yesterday()
+		for m := range 60 * Minute(rapid.IntRange(1, 12).Draw(t, "hours")) {
+			total := int64(rapid.IntRange(0, 5).Draw(t, "total"))
+			l.Put(m, Count(max(int64(rapid.IntRange(-9, 3).Draw(t, "bad")), 0), total))
+		}
+		l.Excuse(NewExcuses(drawCorrections(t), oneDay))
+		length := rapid.SampledFrom([]time.Duration{5 * time.Minute, time.Hour, 3 * time.Hour}).Draw(t, "length")
+		from := Minute(rapid.IntRange(0, 12).Draw(t, "from")) * 60
+		to := from + Minute(rapid.IntRange(1, 12).Draw(t, "to"))*60
+		want, wantOK := Worst(l, from, to, length)
+		for range 3 {
+			l.Thin(Minute(rapid.IntRange(0, 13*60).Draw(t, "thin")), Minute(rapid.IntRange(0, 12*60).Draw(t, "cut")))
+			if got, ok := Worst(l, from, to, length); got != want || ok != wantOK {
+				t.Fatalf("got %+v %v, want %+v %v", got, ok, want, wantOK)
+			}
+			l = throughDisk(t, l)
+		}
+	})
+}
+
+// The worst five minutes are never better than the worst hour: where an hour is known by its sum
+// alone there are none.
+func TestNoFiveMinutesOfASumAlone(t *testing.T) {
+	l := yesterday()
+	for m := Minute(60); m < 180; m++ {
+		l.Put(m, Count(int64(m%50/49), 10))
 	}
-	l.Put(30, Count(10, 10))
-	l.Put(250, Count(5, 10))
-	l.Thin(120)
-	short, _ := Worst(&l, 0, 300, time.Minute)
-	long, _ := Worst(&l, 0, 300, time.Hour)
-	if short.From != 250 || short.Searched != 180 {
-		t.Errorf("the worst minute: %+v", short)
+	if w, ok := Worst(l, 60, 180, 5*time.Minute); !ok || w.From != 95 || w.Searched != 120 {
+		t.Errorf("of what was read by the minute: %+v, %v", w, ok)
 	}
-	if long.From != 0 || long.Sum.Bad != 10 || long.Searched != 300 {
-		t.Errorf("the worst hour: %+v", long)
+	l.PutHour(0, Sum{Bad: 100, Total: 600, Known: 60, BadSlots: 10})
+	if w, ok := Worst(l, 0, 180, 5*time.Minute); ok {
+		t.Errorf("five minutes of an hour that was read as a sum: %+v", w)
+	}
+	if w, ok := Worst(l, 0, 180, time.Hour); !ok || w.From != 0 || w.Sum.Bad != 100 {
+		t.Errorf("the worst hour: %+v, %v", w, ok)
 	}
 }

@@ -109,7 +109,7 @@ type ReportWindow struct {
 type WorstWindow struct {
 	Length string     `json:"length"`
 	From   *time.Time `json:"from"`
-	SLI    *float64   `json:"sli"`         // percent; null without traffic
+	SLI    *float64   `json:"sli"`         // percent; null where no event went bad, or bad events are known by the hour only
 	Whole  bool       `json:"wholePeriod"` // all of the period could be searched
 }
 

@@ -344,11 +344,11 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	if first {
 		return // right after a start everything has just been loaded
 	}
-	ledgers := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID))
+	ledgers, cuts := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID)), alerting.Cuts(e.book.Acts(), now)
 	for id, a := range e.budgets.byID {
 		e.guard(id, func() {
 			e.budgets.write(a, func(l *budget.Ledger) {
-				l.Thin(alerting.Fine(a.spec, a.state))
+				l.Thin(alerting.Fine(a.spec, a.state), cuts[id.Service()]...)
 				l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
 			})
 		})

@@ -273,7 +273,7 @@ func TestFiguresOfAReportAreThoseOfTheSamples(t *testing.T) {
 	for _, x := range row.WorstWindows[:2] {
 		length, _ := time.ParseDuration(x.Length)
 		worst := 1.0
-		for m := began.Truncate(time.Hour); !m.Add(length).After(row.To); m = m.Add(length.Truncate(time.Hour) + map[bool]time.Duration{true: time.Minute}[length < time.Hour]) {
+		for m := began.Truncate(time.Hour); !m.Add(length).After(row.To); m = m.Add(length.Truncate(time.Hour) + map[bool]time.Duration{true: 5 * time.Minute}[length < time.Hour]) {
 			if b, n := r.sum(m, m.Add(length)); n > 0 { // of what was an hour or more, whole hours are known for long
 				worst = min(worst, float64(n-b)/float64(n))
 			}

@@ -19,7 +19,7 @@ type Worst struct {
 	Bad    int64
 	Total  int64
 	Whole  bool // the whole period could be searched
-	Known  bool // there were events in a window of this length
+	Known  bool // an event went bad in a window of this length, and it is known in which
 }
 
 // worst finds the worst window of every length that fits into the period.
@@ -55,7 +55,7 @@ func (r Report) worstText(limit int) string {
 			if x.Known {
 				cell = figures.SLI(x.Bad, x.Total, w.Spec.Objective)
 			}
-			if !x.Whole {
+			if x.Known && !x.Whole {
 				cell, part = cell+"*", true
 			}
 			row = append(row, cell)
@@ -67,7 +67,7 @@ func (r Report) worstText(limit int) string {
 	}
 	note := "\nShare of good events in the worst window of each length. One long outage and many blips look alike over the week and differ here.\n"
 	if part {
-		note += "\\* Looked for in a part of the period only: windows below an hour need minutes, which are kept for the last days, and a young ledger has no more.\n"
+		note += "\\* Looked for in a part of the period only: a young ledger has no more.\n"
 	}
 	return table(head, rows, limit) + note
 }

@@ -110,7 +110,7 @@ func (l *life) turn(t *rapid.T, id slo.ID) Turn {
 	if rapid.IntRange(0, 3).Draw(t, "sorted") > 0 {
 		slices.Reverse(turn.Slots)
 	}
-	l.remember(turn)
+	turn.Slots = l.remember(turn)
 	return turn
 }
 
@@ -124,7 +124,9 @@ func drawSlot(t *rapid.T) budget.Slot {
 	return s
 }
 
-func (l *life) remember(turn Turn) {
+// remember writes a turn into the ledger and returns the slots that it took: the engine commits no
+// others.
+func (l *life) remember(turn Turn) (taken []budget.SlotAt) {
 	id := turn.SLO
 	if l.ledgers[id] == nil {
 		l.ledgers[id], l.slots[id] = new(budget.Ledger), map[budget.Minute]budget.Slot{}
@@ -133,11 +135,13 @@ func (l *life) remember(turn Turn) {
 	for _, s := range turn.Slots {
 		if l.ledgers[id].Put(s.At, s.Slot) {
 			l.slots[id][s.At] = s.Slot
+			taken = append(taken, s)
 		}
 	}
 	for _, h := range turn.Hours {
 		l.ledgers[id].PutHour(h.Hour, h.Sum)
 	}
+	return taken
 }
 
 // fold gives some of the ledgers, and leaves the others to be read from the disk.

@@ -190,7 +190,6 @@ func (s *site) worstPart(b engine.Budget) part {
 			{"Bad", asNumber},
 			{"Events", asNumber},
 			{"Of the budget", asNumber},
-			{"Searched", asText},
 		}},
 	}
 	s.Source.Snapshot().WithLedger(b.ID, func(_ *slo.Spec, l *budget.Ledger) {
@@ -200,12 +199,8 @@ func (s *site) worstPart(b engine.Budget) part {
 			if !ok || w.Sum.Bad == 0 || length > b.AsOf.Sub(st.From) {
 				continue
 			}
-			searched := "all of " + figures.Window(st.Window)
-			if length < time.Hour && w.Searched < to-max(from, l.First()) {
-				searched = figures.Duration(time.Duration(w.Searched)*time.Minute) + ", for which minutes are kept"
-			}
 			p.Table.add(text(figures.Duration(length)), stamp(w.From.Time()), text(sliOf(w.Sum, b.Spec.Objective)), text(figures.Events(w.Sum.Bad)), text(figures.Events(w.Sum.Total)),
-				text(st.CostOf(w.Sum.Bad)), text(searched))
+				text(st.CostOf(w.Sum.Bad)))
 		}
 	})
 	return p
