@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -245,8 +246,11 @@ func liveOn(id slo.ID, spec *slo.Spec, l life) (store.Account, []alerting.Incide
 
 // decided is what the alerts say about a ledger.
 func decided(id slo.ID, spec *slo.Spec, ledger *budget.Ledger) (store.Account, []alerting.Incident) {
-	in, began := alerting.Input{ID: id, Spec: spec, Ledger: ledger}, ledger.Fine()+73*60 // the longest window, and an hour
-	state, events := alerting.Advance(in, alerting.State{Through: began}, ledger.End())
+	began := ledger.Fine() + 60
+	for _, p := range slices.Concat(spec.Alerts.Page, spec.Alerts.Ticket) {
+		began = max(began, ledger.Fine()+budget.Minutes(p.Long)+60)
+	}
+	state, events := alerting.Advance(alerting.Input{ID: id, Spec: spec, Ledger: ledger}, alerting.State{Through: began}, ledger.End())
 	return store.Account{Ledger: ledger, State: state}, alerting.Fold(nil, events)
 }
 
