@@ -38,7 +38,7 @@ func (b bound) classic() bool { return len(b.les) > 0 }
 const recheck = 60
 
 // retryBounds is after how many minutes a histogram that was not found is looked for again.
-const retryBounds = 5
+const retryBounds = 1
 
 func boundKey(s *slo.Spec) string {
 	return s.SLI.Histogram.Text + " " + strconv.FormatFloat(s.SLI.Below, 'g', -1, 64)
