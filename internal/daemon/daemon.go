@@ -117,7 +117,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	a.metrics = newReceiverMetrics(registry)
 	schedules, channels := cfg.Schedules()
 	a.Engine = engine.New(engine.Options{
-		Source: a.reader, Skew: skewOf(client, o.Clock), Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
+		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.ExternalURL,
 		Policy:   cfg.Policy,
 		Services: a.servicesAt,

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -27,8 +26,15 @@ var (
 	plausibleTo   = time.Date(2200, time.January, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// clock is what is known of our own clock: the correction in force, 0 if none is needed.
-type clock struct{ skew atomic.Int64 }
+// clock is what is known of our own clock.
+type clock struct {
+	skew atomic.Int64 // the correction in force, 0 if none is needed
+
+	// Of the newest tick that could ask: our time, and the source's as it was believed.
+	ours, theirs time.Time
+	claim        time.Duration // a skew that is not believed yet
+	claims       int           // how many ticks in a row it was said
+}
 
 // Corrected turns our time into the source's, as the newest tick has found it. What else goes by
 // time, such as the outbox, should go by it too: messages carry it.
@@ -39,11 +45,12 @@ func (c *clock) corrected(now time.Time) time.Time { return now.Add(time.Duratio
 // correct turns our time into the source's, where the two are further apart than can be tolerated.
 // A source that cannot be asked because it is out fails the tick; one that only refuses the
 // question leaves the correction as it was.
-func (c *clock) correct(ctx context.Context, now time.Time, ask func(context.Context, time.Time) (time.Duration, *prom.Error), log *slog.Logger) (time.Time, *prom.Error) {
-	if ask == nil {
+func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.Error) {
+	c := &e.clock
+	if e.Skew == nil {
 		return now, nil
 	}
-	skew, err := ask(ctx, now)
+	skew, err := e.Skew(ctx, now)
 	switch at := now.Add(skew); {
 	case err != nil && (err.Kind == prom.Refused || err.Kind == prom.Partial):
 		return c.corrected(now), nil
@@ -55,8 +62,60 @@ func (c *clock) correct(ctx context.Context, now time.Time, ask func(context.Con
 	if skew.Abs() <= toleratedSkew {
 		skew = 0
 	}
-	if old := time.Duration(c.skew.Swap(int64(skew))); (skew - old).Abs() > toleratedSkew {
-		log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", now.Add(skew).UTC())
+	believed := c.judge(now, skew) || c.claims >= claimsToBelieve && e.hasSamples(ctx, now.Add(skew), c.corrected(now))
+	at := now.Add(skew)
+	if believed {
+		if old := time.Duration(c.skew.Swap(int64(skew))); (skew - old).Abs() > toleratedSkew {
+			e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", at.UTC())
+		}
+		c.claims = 0
+	} else {
+		if c.claims == 1 {
+			e.Log.Warn("the source's clock has jumped; it is not believed yet", "theirs", at.UTC(), "expected", c.corrected(now).UTC())
+		}
+		at = c.corrected(now)
 	}
-	return now.Add(skew), nil
+	c.ours, c.theirs = now, at
+	return at, nil
+}
+
+const (
+	// claimsToBelieve is how many ticks in a row a source must say that its clock has jumped. One
+	// bad replica behind a load balancer says it, too.
+	claimsToBelieve = 5
+	// longestTurn is how far a clock moves between two ticks without having jumped.
+	longestTurn = 5 * time.Minute
+)
+
+// judge reports whether a skew is believed at once: at the start, if it is what it was, if both
+// clocks agree, or if ours has not gone on as clocks do from tick to tick. If only the source's has
+// not, it is a claim.
+func (c *clock) judge(now time.Time, skew time.Duration) bool {
+	goesOn := func(step time.Duration) bool { return step >= -toleratedSkew && step <= longestTurn }
+	switch {
+	case c.ours.IsZero(), skew == 0, (skew - time.Duration(c.skew.Load())).Abs() <= toleratedSkew:
+		return true
+	case goesOn(now.Add(skew).Sub(c.theirs)), !goesOn(now.Sub(c.ours)):
+		return true
+	}
+	if (skew - c.claim).Abs() > toleratedSkew {
+		c.claims = 0
+	}
+	c.claim = skew
+	c.claims++
+	return false
+}
+
+// hasSamples reports whether the source has samples of the time that it says it is. One that has
+// none then, and some of the time that we take it for, is wrong about the time.
+func (e *Engine) hasSamples(ctx context.Context, said, expected time.Time) bool {
+	if e.Sampled == nil {
+		return true
+	}
+	then, err := e.Sampled(ctx, said)
+	if err != nil || then {
+		return err == nil
+	}
+	now, err := e.Sampled(ctx, expected)
+	return err == nil && !now
 }

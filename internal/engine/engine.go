@@ -95,6 +95,8 @@ type Options struct {
 	// Skew tells how far the source's clock is ahead of now; nil trusts our own clock. See
 	// clock.go.
 	Skew func(ctx context.Context, now time.Time) (time.Duration, *prom.Error)
+	// Sampled tells whether the source has samples of the minutes before a time; nil is not asked.
+	Sampled func(ctx context.Context, at time.Time) (bool, *prom.Error)
 	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; ""
 	// is the default channel.
 	Reports        []report.Schedule
@@ -192,7 +194,7 @@ func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil 
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	specs := e.Snapshot().Set.Specs
 	ours := now
-	now, err := e.clock.correct(ctx, ours, e.Skew, e.Log)
+	now, err := e.correct(ctx, ours)
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
 	batch := unread(specs, err)
 	if err == nil {

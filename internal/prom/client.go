@@ -52,6 +52,7 @@ type Client struct {
 	gzip bool
 
 	queries, samples, bytes atomic.Int64
+	dated                   atomic.Int64 // the Date header of the newest answer, in seconds since 1970
 }
 
 // NewClient prepares a client; nothing is sent yet.
@@ -133,6 +134,9 @@ func (c *Client) call(ctx context.Context, method, path string, form url.Values,
 		return c.transportError(ctx, fail, err)
 	}
 	defer resp.Body.Close()
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		c.dated.Store(at.Unix())
+	}
 	body, err := c.body(resp)
 	if err != nil {
 		return fail(BadAnswer, "the answer is not what it says it is (gzip)", err)

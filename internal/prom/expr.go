@@ -70,10 +70,25 @@ func (r *Reader) loadExprs(to budget.Minute) {
 // maxSteps keeps a range query below Prometheus' limit of 11,000 points.
 const maxSteps = 10_000
 
+// windBack returns up to where was read, by the clock that holds now. A source that was ahead of the
+// time for a while has had minutes read that had not happened; they are read again.
+func windBack(read, to budget.Minute) budget.Minute {
+	if read > to+clockSlack {
+		return to - 1
+	}
+	return read
+}
+
+// clockSlack is how far a clock may be put back without anything being read again, in minutes.
+const clockSlack = 2
+
 // exprTask is to evaluate one SLO up to a minute.
 func (r *Reader) exprTask(s *slo.Spec, to budget.Minute) task {
 	id := s.ID()
 	st := r.exprs[id]
+	if read := windBack(st.read, to); read != st.read {
+		st.read, st.next = read, min(st.next, read+1)
+	}
 	from := max(st.next, st.read-reachBack, st.since)
 	work := func(ctx context.Context, _ time.Time) outcomeOf {
 		next, end := st, min(to, from+maxSteps-1)

@@ -22,6 +22,12 @@ func (c *Client) hasData(ctx context.Context, selector string, to budget.Minute)
 	return a.nSeries > 0, err
 }
 
+// Sampled reports whether the server has samples of any target in the five minutes before a time.
+func (c *Client) Sampled(ctx context.Context, at time.Time) (bool, *Error) {
+	a, err := c.query(ctx, "count(up)", at, nil)
+	return a.nSeries > 0, err
+}
+
 // Probe is what an instant query returned.
 type Probe struct {
 	Series int     // how many series
@@ -92,7 +98,8 @@ func (c *Client) BuildInfo(ctx context.Context) (BuildInfo, *Error) {
 }
 
 // ClockSkew returns how far the server's clock is ahead of ours, to about the time the request
-// took. now is our time just before.
+// took. now is our time just before. A server whose Date header is of another time is refused: it
+// contradicts itself.
 func (c *Client) ClockSkew(ctx context.Context, now func() time.Time) (skew, within time.Duration, err *Error) {
 	before := now()
 	s := &firstValue{}
@@ -104,5 +111,16 @@ func (c *Client) ClockSkew(ctx context.Context, now func() time.Time) (skew, wit
 	}
 	took := now().Sub(before)
 	server := time.UnixMilli(int64(s.v * 1000))
+	sensible := server.Year() > 2000 && server.Year() < 2500 // what is not is the caller's to refuse
+	if dated := c.dated.Load(); sensible && dated != 0 && server.Sub(time.Unix(dated, 0)).Abs() > contradiction {
+		return 0, 0, &Error{
+			Kind: Refused, Op: "query", URL: c.base.Redacted(),
+			Err: fmt.Errorf("time() is %s, and the answer is dated %s", server.UTC().Format(time.RFC3339), time.Unix(dated, 0).UTC().Format(time.RFC3339)),
+		}
+	}
 	return server.Sub(before.Add(took / 2)), took/2 + time.Millisecond, nil
 }
+
+// contradiction is how far time() and the Date header of a server may be apart: proxies have clocks
+// of their own, and some answer a little in the past.
+const contradiction = 10 * time.Minute

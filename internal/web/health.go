@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
@@ -32,10 +33,33 @@ func (s *server) health() (bool, string) {
 		return false, "The store cannot be written: " + last.StoreErr.Error() + ". Decisions go on in memory."
 	case last.At.IsZero():
 		return true, "Slowburn has started and evaluates for the first time."
+	case s.decidedFar() > decidedWithin:
+		return false, "Ticks are made and nothing is decided: the newest minute of any SLO is " + figures.Duration(s.decidedFar()) + " away from the newest tick. Is the clock of the source right?"
 	case len(last.Failures) > 0:
 		return true, "Evaluating, but not everything could be read: " + last.Failures[0]
 	}
 	return true, "Evaluating; the last time " + figures.Duration(max(age, 0)) + " ago."
+}
+
+// decidedWithin is how far the newest minute of any SLO may be from the newest tick while reading
+// works: data may be late by a quarter of an hour.
+const decidedWithin = 30 * time.Minute
+
+// decidedFar returns how far from the newest tick, behind it or ahead of it, the newest minute is
+// that was decided for any SLO. It is 0 while something else is known to be wrong, or nothing was
+// read yet.
+func (s *server) decidedFar() time.Duration {
+	seen := s.Source.Snapshot()
+	newest := time.Time{}
+	for n := range seen.Budgets {
+		if at := seen.Budgets[n].AsOf; at.After(newest) {
+			newest = at
+		}
+	}
+	if newest.IsZero() || seen.Last.Through.IsZero() || len(seen.Last.Failures) > 0 {
+		return 0
+	}
+	return seen.Last.Through.Sub(newest).Abs()
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {

@@ -48,6 +48,7 @@ var (
 		"How many times faster than sustainable the budget burned over the window; absent without traffic.", append(sloLabels[:3:3], "window"), nil)
 	descFiring = prometheus.NewDesc("slowburn_slo_alert_firing",
 		"1 if an incident of this severity is open, else 0.", append(sloLabels[:3:3], "severity"), nil)
+	descDecided = prometheus.NewDesc("slowburn_slo_decided_timestamp_seconds", "The end of the newest minute that was decided.", sloLabels, nil)
 )
 
 // sloCollector reads the budgets when it is scraped.
@@ -55,7 +56,7 @@ type sloCollector struct{ *server }
 
 // Describe names the metrics.
 func (c sloCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descObjective, descTotal, descBad, descRemaining, descBurn, descFiring} {
+	for _, d := range []*prometheus.Desc{descObjective, descTotal, descBad, descRemaining, descBurn, descFiring, descDecided} {
 		ch <- d
 	}
 }
@@ -78,6 +79,7 @@ func (c sloCollector) Collect(ch chan<- prometheus.Metric) {
 				gauge(descBurn, w.Rate, slo.ShortDuration(w.Window))
 			}
 		}
+		gauge(descDecided, unix(b.AsOf))
 		for _, sev := range []alerting.Severity{alerting.Page, alerting.Ticket} {
 			gauge(descFiring, truth(isOpen(&b, sev)), string(sev))
 		}

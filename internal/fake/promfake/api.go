@@ -95,7 +95,15 @@ func (db *DB) Handler() http.Handler {
 	mux.Handle("GET /api/v1/status/runtimeinfo", serve(db.serveRuntimeInfo))
 	mux.HandleFunc("GET /-/ready", plain("Prometheus Server is Ready.\n"))
 	mux.HandleFunc("GET /-/healthy", plain("Prometheus Server is Healthy.\n"))
-	return db.counted(db.Faults.Wrap(compressed(mux)))
+	return db.dated(db.counted(db.Faults.Wrap(compressed(mux))))
+}
+
+// dated dates answers by the clock of the DB.
+func (db *DB) dated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", db.now().UTC().Format(http.TimeFormat))
+		next.ServeHTTP(w, r)
+	})
 }
 
 func plain(text string) http.HandlerFunc {
