@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -214,7 +215,13 @@ func (l *life) compare(t *rapid.T) {
 		if d := diff(a.State, l.states[id]); d != "" {
 			t.Fatalf("state of %s:\n%s", id, d)
 		}
-		if d := diff(slots(a.Ledger), slots(want)); d != "" {
+		held := slots(a.Ledger)
+		for at := want.First(); at < want.End(); at++ { // what a ledger kept for a while may stay on the disk
+			if !want.Minutes(at) {
+				delete(held, at.Time().Format(time.RFC3339))
+			}
+		}
+		if d := diff(held, slots(want)); d != "" {
 			t.Fatalf("ledger of %s:\n%s", id, d)
 		}
 		for m, s := range l.slots[id] {
