@@ -18,10 +18,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// This file asks for history by the hour; hours.go counts it. A piece of some days costs two range
-// queries that Prometheus answers from every sample once each, and small raw queries for the hours
-// of targets in which something happened. What cannot be had like that is an estimate, and marked
-// as one.
+// This file asks for history by the hour; hours.go counts it. A piece of some days costs a range
+// query of the values at the hours' ends, one of resets, which Prometheus answers from every sample
+// once, and small raw queries for the hours of targets in which something happened. What cannot be
+// had like that is an estimate, and marked as one.
 
 const (
 	coarsePiece = 5 * 24 // hours that are asked for at once
@@ -161,29 +161,35 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 	if ahead {
 		last += 60
 	}
-	sink := &lastSink{c: c, t: t, byNumber: map[int32]*hourSeries{}}
+	sink := &lastSink{c: c, t: t, byNumber: map[int32]*hourSeries{}, ends: map[targetHour]int{}}
 	start := (from - lead*60 + 60).Time()
-	if _, err := c.r.client.queryRange(ctx, "last_over_time("+c.b.selector+"["+lastInHour+"])", start, last.Time(), time.Hour, sink); err != nil {
+	query, atEnds := "last_over_time("+c.b.selector+"["+lastInHour+"])", c.often()
+	if atEnds {
+		query = c.b.selector
+	}
+	if _, err := c.r.client.queryRange(ctx, query, start, last.Time(), time.Hour, sink); err != nil {
 		return err
 	}
 	if sink.err != nil {
 		return &Error{Kind: BadAnswer, Op: "query_range", URL: c.r.client.base.Redacted(), Err: sink.err}
 	}
-	reach := resetReach
-	for _, ms := range c.pace {
-		reach = max(reach, time.Duration(ms)*time.Millisecond*5/2)
-	}
+	resets := &resetSink{c: c, t: t, shown: map[targetHour]int{}}
 	for _, selector := range c.b.eachMetric() {
-		q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) > 0)", selector, int((time.Hour+reach)/time.Second))
-		if _, err := c.r.client.queryRange(ctx, q, start.Add(time.Hour), to.Time(), time.Hour, &resetSink{c: c, t: t}); err != nil {
+		q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", selector, int((time.Hour+c.reach())/time.Second), aSeries)
+		if _, err := c.r.client.queryRange(ctx, q, start.Add(time.Hour), to.Time(), time.Hour, resets); err != nil {
+			return err
+		}
+	}
+	raw := map[targetHour][]counting.Run{}
+	if atEnds {
+		if err := c.complete(ctx, sink, resets.shown, raw); err != nil {
 			return err
 		}
 	}
 	t.index()
 	c.count.info = c.b.reg.Accounts
 	c.count.begin(t)
-	raw, err := c.raw(ctx, t, c.count.irregular(t))
-	if err != nil {
+	if err := c.raw(ctx, t, c.count.irregular(t), raw); err != nil {
 		return err
 	}
 	c.count.count(t, raw)
@@ -193,16 +199,63 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 	return nil
 }
 
+// often reports whether all jobs are known to be scraped so often that the value at the end of an
+// hour, which a server looks for in the five minutes before it, is the last one of the hour.
+func (c *coarse) often() bool {
+	const apart = 2 * minuteMs
+	for _, ms := range c.pace {
+		if ms > apart {
+			return false
+		}
+	}
+	return len(c.pace) > 0
+}
+
+// reach is how far behind an hour's edge a reset is looked for: two scrapes.
+func (c *coarse) reach() time.Duration {
+	reach := resetReach
+	for _, ms := range c.pace {
+		reach = max(reach, time.Duration(ms)*time.Millisecond*5/2)
+	}
+	return reach
+}
+
+// complete reads the hours of targets raw in which some series have samples, but no value at the
+// end: they ended, or were missing just then. After it the table has the last value of each hour.
+func (c *coarse) complete(ctx context.Context, ends *lastSink, shown map[targetHour]int, raw map[targetHour][]counting.Run) *Error {
+	missing := map[targetHour]bool{}
+	for th, n := range shown {
+		if n > ends.ends[th] {
+			missing[th] = true
+		}
+	}
+	if err := c.raw(ctx, ends.t, missing, raw); err != nil {
+		return err
+	}
+	for th, runs := range raw {
+		for _, r := range runs {
+			for _, x := range r.Samples {
+				if x.MS > ends.t.startOf(th.col) && !math.IsNaN(x.V) {
+					ends.of(r.Series).last[th.col] = x.V
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // lastSink collects the last values of the hours.
 type lastSink struct {
 	c        *coarse
 	t        *hourTable
 	byNumber map[int32]*hourSeries
-	current  *hourSeries
+	ends     map[targetHour]int // how many series of a target have a value in an hour
+	target   int32
+	current  *hourSeries // nil if it leads nowhere
 	err      error
 }
 
-var errNameless = errors.New("last_over_time drops the names of metrics")
+var errNameless = errors.New("the server drops the names of metrics")
 
 // series implements sink.
 func (l *lastSink) series(metric []byte) bool {
@@ -210,40 +263,71 @@ func (l *lastSink) series(metric []byte) bool {
 		l.err = errNameless
 		return false
 	}
-	e, err := l.c.b.entry(metric)
+	n, err := l.c.b.series(metric)
 	if err != nil {
 		l.err = err
 		return false
 	}
-	if e.series < 0 {
-		return false
+	if l.current = nil; n >= 0 {
+		l.current = l.of(n)
+		l.target = l.current.target
+		return true
 	}
-	l.current = l.byNumber[e.series]
-	if l.current == nil {
-		s := &hourSeries{entry: e, metric: string(metric), last: make([]float64, l.t.end+1)}
-		for i := range s.last {
-			s.last[i] = math.NaN()
-		}
-		s.job, s.instance = s.labels()["job"], s.labels()["instance"]
-		l.byNumber[e.series], l.current = s, s
-		l.t.series = append(l.t.series, s)
+	ls, err := parseLabels(string(metric))
+	l.target = l.c.target(l.t, ls)
+	return err == nil
+}
+
+// of returns the row of a series, which it adds to the table if it is new.
+func (l *lastSink) of(series int32) *hourSeries {
+	if s := l.byNumber[series]; s != nil {
+		return s
 	}
-	return true
+	reg := l.c.b.reg
+	known := reg.Series[series]
+	s := &hourSeries{
+		entry:  &entry{series, known.Target, reg.Scraped[known.Target], known.Routes},
+		metric: reg.labels[series], last: make([]float64, l.t.end+1),
+	}
+	for i := range s.last {
+		s.last[i] = math.NaN()
+	}
+	s.job = s.labels()["job"]
+	l.c.target(l.t, reg.labelsOf(series))
+	l.byNumber[series] = s
+	l.t.series = append(l.t.series, s)
+	return s
+}
+
+// target numbers a target and notes its instance.
+func (c *coarse) target(t *hourTable, ls []label) int32 {
+	hash, _ := targetHash(ls)
+	i := number(c.b.reg.targets, &c.b.reg.targetHash, hash)
+	if t.instances == nil {
+		t.instances = map[int32]string{}
+	}
+	t.instances[i] = valueOf(ls, "instance")
+	return i
 }
 
 // sample implements sink. Its time is the end of an hour.
 func (l *lastSink) sample(ms int64, v float64) {
-	if col := int(ms/(60*minuteMs) - 1 - l.t.first); col >= 0 && col < len(l.current.last) && v >= 0 && !math.IsInf(v, 0) {
+	col := int(ms/(60*minuteMs) - 1 - l.t.first)
+	l.ends[targetHour{l.target, col}]++
+	if l.current != nil && col >= 0 && col < len(l.current.last) && v >= 0 && !math.IsInf(v, 0) {
 		l.current.last[col] = math.Max(v, l.current.known(col)) // a label that is written anew has two ends in one hour
 	}
 }
 
-// resetSink notes in which hours a counter of a target has fallen.
+// aSeries is what a series adds to the resets of its target, so that one query tells both.
+const aSeries = 1e-6
+
+// resetSink notes in which hours a counter of a target has fallen, and how many series it had.
 type resetSink struct {
 	c      *coarse
 	t      *hourTable
+	shown  map[targetHour]int
 	target int32
-	known  bool
 }
 
 // series implements sink.
@@ -252,29 +336,33 @@ func (r *resetSink) series(metric []byte) bool {
 	if eachLabel(metric, func(n, v string) { ls = append(ls, label{n, v}) }) != nil {
 		return false
 	}
-	r.target, r.known = r.c.b.targetOf(ls)
-	return r.known
+	r.target = r.c.target(r.t, ls)
+	return true
 }
 
 // sample implements sink. Its time is the end of an hour.
-func (r *resetSink) sample(ms int64, _ float64) {
-	r.t.resets[targetHour{r.target, int(ms/(60*minuteMs) - 1 - r.t.first)}] = true
+func (r *resetSink) sample(ms int64, v float64) {
+	th := targetHour{r.target, int(ms/(60*minuteMs) - 1 - r.t.first)}
+	resets := math.Floor(v)
+	r.shown[th] += int(math.Round((v - resets) / aSeries))
+	if resets > 0 {
+		r.t.resets[th] = true
+	}
 }
 
-// raw reads the hours of targets that are to be read raw.
-func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool) (map[targetHour][]counting.Run, *Error) {
+// raw reads the hours of targets that are wanted and were not read yet.
+func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool, got map[targetHour][]counting.Run) *Error {
 	byCol := map[int]map[string]bool{}
-	for target, series := range t.byTarget {
-		for col := 1; col < t.end; col++ {
-			if want[targetHour{target, col}] {
-				if byCol[col] == nil {
-					byCol[col] = map[string]bool{}
-				}
-				byCol[col][series[0].instance] = true
-			}
+	for th := range want {
+		if _, there := got[th]; there || th.col < 1 || th.col >= t.end {
+			delete(want, th)
+			continue
 		}
+		if byCol[th.col] == nil {
+			byCol[th.col] = map[string]bool{}
+		}
+		byCol[th.col][t.instances[th.target]] = true
 	}
-	got := map[targetHour][]counting.Run{}
 	for th := range want {
 		got[th] = nil
 	}
@@ -284,7 +372,7 @@ func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool
 		for part := range slices.Chunk(instances, maxAlternatives) {
 			runs, err := c.rawRuns(ctx, part, from, to)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			for _, r := range runs {
 				if th := (targetHour{c.b.reg.Series[r.Series].Target, col}); want[th] {
@@ -293,7 +381,7 @@ func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool
 			}
 		}
 	}
-	return got, nil
+	return nil
 }
 
 // rawRuns reads the samples of some instances in (from, to], in parts if they are too many for an

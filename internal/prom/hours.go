@@ -21,10 +21,10 @@ import (
 // hourSeries is what a server says of one series: its last value in each hour.
 type hourSeries struct {
 	*entry
-	metric        string // its labels, as the server writes them
-	job, instance string
-	last          []float64 // by column; NaN = no sample in that hour
-	parsed        map[string]string
+	metric string // its labels, as the server writes them
+	job    string
+	last   []float64 // by column; NaN = no sample in that hour
+	parsed map[string]string
 }
 
 // labels returns the labels of the series.
@@ -56,13 +56,14 @@ type targetHour struct {
 
 // hourTable is what a server says of some hours of a bundle.
 type hourTable struct {
-	first  int64 // hour of column 0, since the Unix epoch
-	from   int   // the first column that is wanted; those before it, of which there is one at least, lead to it
-	end    int   // one past the last column that is counted
-	ahead  bool  // the column at end is known, too: what has no value there has ended
-	series []*hourSeries
-	resets map[targetHour]bool // some counter fell in that hour, or at its edge
-	pace   map[string]int64    // scrape interval by job, ms
+	first     int64 // hour of column 0, since the Unix epoch
+	from      int   // the first column that is wanted; those before it, of which there is one at least, lead to it
+	end       int   // one past the last column that is counted
+	ahead     bool  // the column at end is known, too: what has no value there has ended
+	series    []*hourSeries
+	instances map[int32]string    // by target
+	resets    map[targetHour]bool // some counter fell in that hour, or at its edge
+	pace      map[string]int64    // scrape interval by job, ms
 
 	byTarget  map[int32][]*hourSeries
 	byAccount map[int32][]*hourSeries
@@ -301,7 +302,10 @@ func (t *hourTable) judge(target int32, col int, born []*hourSeries, raw map[tar
 		}
 	}
 	bound := birthSlack + birthFactor*rate*float64(t.interval(born[0]))/1000
-	if sum <= bound && len(vanished) == 0 {
+	if young { // of a process that began within the hour
+		bound = max(bound, birthSlack+rate*1.5*3600)
+	}
+	if sum <= bound && (len(vanished) == 0 || young && t.fallen(col, born, vanished)) {
 		return
 	}
 	raw[targetHour{target, col}] = true
@@ -311,6 +315,22 @@ func (t *hourTable) judge(target int32, col int, born []*hourSeries, raw map[tar
 	if young && witness >= 0 { // it tells whether Prometheus was down before
 		raw[targetHour{witness, col}] = true
 	}
+}
+
+// fallen reports whether some first values of an hour stand lower at its end than all that they could
+// have gone on from, so that none of them goes on.
+func (t *hourTable) fallen(col int, born []*hourSeries, vanished map[int32]bool) bool {
+	return slices.ContainsFunc(born, func(b *hourSeries) bool {
+		lowest := math.Inf(1)
+		for other := range vanished {
+			for _, s := range t.byTarget[other] {
+				if (t.gone(s, col) || t.gone(s, col-1)) && slices.Equal(s.routes, b.routes) {
+					lowest = min(lowest, max(s.known(col), s.known(col-1)))
+				}
+			}
+		}
+		return b.last[col] < lowest && !math.IsInf(lowest, 1)
+	})
 }
 
 // neighbours returns the targets that have series of the same accounts, sorted, without the target

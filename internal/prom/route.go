@@ -224,16 +224,6 @@ type entry struct {
 	routes         []counting.Route
 }
 
-// entry looks a series up by its labels as JSON.
-func (b *bundle) entry(metric []byte) (*entry, error) {
-	i, err := b.series(metric)
-	if err != nil || i < 0 {
-		return &entry{series: -1, target: -1}, err
-	}
-	s := b.reg.Series[i]
-	return &entry{i, s.Target, b.reg.Scraped[s.Target], s.Routes}, nil
-}
-
 // parseLabels reads labels as JSON, sorted by name.
 func parseLabels(metric string) ([]label, error) {
 	var ls []label
@@ -338,13 +328,6 @@ func targetHash(ls []label) (hash uint64, scraped bool) {
 		return hashLabels(nil), false
 	}
 	return hashLabels([]label{{"instance", instance}, {"job", valueOf(ls, "job")}}), true
-}
-
-// targetOf returns the number of a target that is known.
-func (b *bundle) targetOf(ls []label) (int32, bool) {
-	hash, _ := targetHash(ls)
-	i, ok := b.reg.targets[hash]
-	return i, ok
 }
 
 func hashBytes(b []byte) uint64 {
