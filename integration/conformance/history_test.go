@@ -33,7 +33,7 @@ import (
 
 var (
 	historyDays   = flag.Int("history.days", 6, "days of history that BenchmarkHistory reads")
-	historyCopies = flag.Int("history.copies", 3, "how often it has each of its 48 worlds, of eight series each")
+	historyOthers = flag.Int("history.others", 96, "how many ordinary services it has beside its 48 worlds of trouble, of eight series each")
 )
 
 // historyStart is when the worlds begin: a whole hour, some time ago.
@@ -93,24 +93,27 @@ func BenchmarkHistory(b *testing.B) {
 
 func offBy(got, want float64) float64 { return math.Abs(got-want) / max(want, 1) * 100 }
 
-// playWorlds plays every kind of trouble at every amount of traffic, some times over.
+// playWorlds plays every kind of trouble at every amount of traffic, and ordinary services beside
+// them.
 func playWorlds(b *testing.B, db *promfake.DB, length time.Duration) (map[string]*truth.Truth, []*slo.Spec) {
+	kinds := slices.Clone(truth.Kinds)
+	for range *historyOthers / len(truth.Tiers) {
+		kinds = append(kinds, truth.Ordinary)
+	}
 	worlds, specs := map[string]*truth.Truth{}, []*slo.Spec(nil)
-	for i, kind := range truth.Kinds {
+	for i, kind := range kinds {
 		for k, tier := range truth.Tiers {
-			for c := range *historyCopies {
-				o := truth.Of(kind, tier, uint64(1000*c+100*i+k), historyStart, length, 30*time.Second)
-				o.Services[0].Name += fmt.Sprintf("-%d", c)
-				w, err := truth.Generate(db, o)
-				if err != nil {
-					b.Fatal(err)
-				}
-				name := o.Services[0].Name
-				worlds[name] = w.Services[0]
-				specs = append(specs, &slo.Spec{Service: "svc", Name: name, SLI: slo.Indicator{
-					Kind: slo.Events, Total: selector(b, name, ""), Bad: selector(b, name, `,code="500"`),
-				}})
+			o := truth.Of(kind, tier, uint64(100*i+k), historyStart, length, 30*time.Second)
+			o.Services[0].Name += fmt.Sprintf("-%d", i)
+			w, err := truth.Generate(db, o)
+			if err != nil {
+				b.Fatal(err)
 			}
+			name := o.Services[0].Name
+			worlds[name] = w.Services[0]
+			specs = append(specs, &slo.Spec{Service: "svc", Name: name, SLI: slo.Indicator{
+				Kind: slo.Events, Total: selector(b, name, ""), Bad: selector(b, name, `,code="500"`),
+			}})
 		}
 	}
 	return worlds, specs

@@ -221,7 +221,7 @@ func (c *Counter) answer(a, target int32, ms int64, p pair) {
 				share.Good += min(o.Total, math.Floor(only*(o.Total/total)))
 			}
 		}
-		moved = moved.plus(share)
+		moved = moved.Plus(share)
 		c.answered(o, share, guessed)
 	}
 	c.change(a, SlotOf(ms), Tally{Total: -moved.Total, Good: -moved.Good})
@@ -238,12 +238,12 @@ func (c *Counter) answered(o *Orphan, share Tally, guessed bool) {
 			c.minute(o.Account, o.At).Guess += o.Total + share.Total
 		}
 	case !o.Failed:
-		c.change(o.Account, o.At, share.plus(Tally{Total: o.Total}))
+		c.change(o.Account, o.At, share.Plus(Tally{Total: o.Total}))
 	default:
-		all := o.Rest.plus(share).plus(Tally{Total: o.Total})
+		all := o.Rest.Plus(share).Plus(Tally{Total: o.Total})
 		for i := range c.Orphans { // of several, the last one tells
 			if other := &c.Orphans[i]; other != o && other.Failed && other.Account == o.Account && other.At == o.At {
-				other.Rest = other.Rest.plus(all)
+				other.Rest = other.Rest.Plus(all)
 				o.Failed, o.Rest = false, Tally{}
 				return
 			}
@@ -265,7 +265,7 @@ func (c *Counter) change(a int32, at budget.Minute, by Tally) {
 	}
 	if at > c.Accounts[a].through() {
 		m := c.minute(a, at)
-		m.Sum = m.Sum.plus(by)
+		m.Sum = m.Sum.Plus(by)
 		return
 	}
 	signed := func(n float64) int64 {

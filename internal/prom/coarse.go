@@ -79,7 +79,7 @@ type coarse struct {
 
 // readHours reads the hours of [from, to) of a bundle of counters.
 func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
-	c := &coarse{r: r, b: b, count: newHourCount(), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
+	c := &coarse{r: r, b: b, count: newHourCount(&b.reg.Index, len(b.specs)), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
 	size, err := c.probe(ctx, from, to)
 	if err != nil {
 		return nil, err
@@ -187,7 +187,6 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 		}
 	}
 	t.index()
-	c.count.info = c.b.reg.Accounts
 	c.count.begin(t)
 	if err := c.raw(ctx, t, c.count.irregular(t), raw); err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 // and the last one of the hour before is what happened in it: exactly, for differences telescope.
 // So two values per series and hour are enough, where raw samples are a hundred times as many. Only
 // the hours of a target in which something else happened are read raw ([hourCount.irregular]), and
-// are counted from the positions before them by the rules of live reading (rawhours.go).
+// are counted from the positions before them as live reading does, by package counting.
 
 // hourSeries is what a server says of one series: its last value in each hour.
 type hourSeries struct {
@@ -74,7 +74,7 @@ func (t *hourTable) startOf(col int) int64 { return (t.first + int64(col)) * 60 
 
 // index finds what belongs together. Series are put in the order of their numbers.
 func (t *hourTable) index() {
-	slices.SortFunc(t.series, func(a, b *hourSeries) int { return cmp.Compare(a.entry.series, b.entry.series) })
+	slices.SortFunc(t.series, func(a, b *hourSeries) int { return cmp.Compare(a.series, b.series) })
 	t.byTarget, t.byAccount, t.present = map[int32][]*hourSeries{}, map[int32][]*hourSeries{}, map[int32][]bool{}
 	for _, s := range t.series {
 		t.byTarget[s.target] = append(t.byTarget[s.target], s)
@@ -114,27 +114,6 @@ func (t *hourTable) gone(s *hourSeries, col int) bool {
 
 func (t *hourTable) interval(s *hourSeries) int64 { return cmp.Or(t.pace[s.job], minuteMs) }
 
-// hourCursor is the newest sample of a series that was counted. Of an hour that was not read raw
-// only the value is known, and the time is the hour's end.
-type hourCursor struct {
-	s      *hourSeries
-	ms     int64
-	v      float64
-	low    float64 // where it stands while it is below v, after a glitch
-	dipped int
-	heir   bool // another series has gone on where it stood
-}
-
-// hourTarget is what is known of a target.
-type hourTarget struct {
-	last     int64   // newest scrape
-	born     int64   // first scrape
-	restart  int64   // when its process began anew the last time, as far as samples show it
-	rate     float64 // events per second
-	interval int64
-	old      bool // its first values were positions: so are those that come apart from them
-}
-
 // hourTally is what an hour holds of an account.
 type hourTally struct {
 	sum     counting.Tally
@@ -145,21 +124,17 @@ type hourTally struct {
 
 // hourCount moves positions over the hours of a bundle.
 type hourCount struct {
-	info    []counting.Info
-	cursors map[int32]*hourCursor
-	targets map[int32]*hourTarget
-	sight   map[int32]int64 // by SLO: the end of the minute in which its total was seen first, ms
-	last    map[int32]int64 // by account: newest sample of its total; of an hour that was not read raw its end
-	hole    map[int32]int64 // by account: its newest sample before the hole that ends in this hour
-	sums    map[int32]map[int64]*hourTally
-	clamped map[int32]int
-	dropped map[int32]int
+	index *counting.Index
+	state *counting.State
+	last  map[int32]int64 // by account: newest sample of its total; of an hour that was not read raw its end
+	hole  map[int32]int64 // by account: its newest sample before the hole that ends in this hour
+	sums  map[int32]map[int64]*hourTally
 }
 
-func newHourCount() *hourCount {
+func newHourCount(index *counting.Index, promises int) *hourCount {
 	return &hourCount{
-		cursors: map[int32]*hourCursor{}, targets: map[int32]*hourTarget{}, sight: map[int32]int64{}, last: map[int32]int64{}, hole: map[int32]int64{},
-		sums: map[int32]map[int64]*hourTally{}, clamped: map[int32]int{}, dropped: map[int32]int{},
+		index: index, state: &counting.State{Promises: make([]counting.Promise, promises), Primed: true},
+		last: map[int32]int64{}, hole: map[int32]int64{}, sums: map[int32]map[int64]*hourTally{},
 	}
 }
 
@@ -172,40 +147,23 @@ const (
 
 // begin takes positions from the first column, as far as there are none from the tables before.
 func (c *hourCount) begin(t *hourTable) {
+	count := counting.NewCounter(c.state, c.index, nil)
 	for _, s := range t.series {
-		if old := c.cursors[s.entry.series]; old != nil {
-			old.s = s
-		} else if s.has(0) {
-			c.cursors[s.entry.series] = &hourCursor{s: s, ms: t.startOf(1), v: s.last[0]}
-			tg := c.meet(t, s, t.startOf(1))
-			tg.rate = t.rate(s.target, 1)
+		for _, r := range s.routes {
+			if p := &c.state.Accounts[r.Account].Pace; p.Interval == 0 {
+				p.Interval = int32(t.interval(s))
+			}
+		}
+		if s.has(0) && c.state.Cursors[s.series].MS == 0 {
+			count.Stand(s.series, s.last[0], t.startOf(1), t.interval(s))
+			c.state.Targets[s.target].Rate = t.rate(s.target, 1)
 		}
 	}
 	for a := range t.present {
 		if t.is(a, 0) {
-			c.see(a, t.startOf(1))
+			c.last[a] = max(c.last[a], t.startOf(1))
 		}
 	}
-}
-
-// meet notes a sign of life of a target.
-func (c *hourCount) meet(t *hourTable, s *hourSeries, ms int64) *hourTarget {
-	tg := c.targets[s.target]
-	if tg == nil {
-		tg = &hourTarget{born: ms}
-		c.targets[s.target] = tg
-	}
-	tg.interval = t.interval(s)
-	tg.last = max(tg.last, ms-tg.interval)
-	return tg
-}
-
-// see notes that the total of an account was seen.
-func (c *hourCount) see(account int32, ms int64) {
-	if p := c.info[account].Promise; c.sight[p] == 0 {
-		c.sight[p] = counting.EndOf(counting.SlotOf(ms))
-	}
-	c.last[account] = max(c.last[account], ms)
 }
 
 // rate is how many events a second a target has shown in an hour in which nothing fell.
@@ -235,7 +193,7 @@ func (c *hourCount) irregular(t *hourTable) map[targetHour]bool {
 				if s.last[col] < s.last[col-1] {
 					raw[targetHour{s.target, col}] = true
 				}
-			case c.cursors[s.entry.series] != nil || slices.ContainsFunc(s.last[:col], func(v float64) bool { return !math.IsNaN(v) }):
+			case c.known(s) || slices.ContainsFunc(s.last[:col], func(v float64) bool { return !math.IsNaN(v) }):
 				raw[targetHour{s.target, col}] = true // it was away
 			default:
 				born[s.target] = append(born[s.target], s)
@@ -256,6 +214,9 @@ func (c *hourCount) irregular(t *hourTable) map[targetHour]bool {
 	}
 	return raw
 }
+
+// known reports whether a series had a position before this table.
+func (c *hourCount) known(s *hourSeries) bool { return c.state.Cursors[s.series].MS > 0 }
 
 // judge decides whether the first values of a target in an hour can be told from their last ones:
 // if they are so small that they are new whatever happened, or if nothing has vanished whose place
@@ -350,6 +311,7 @@ func (t *hourTable) neighbours(target int32, series []*hourSeries) []int32 {
 
 // count moves over the hours of a table. What was read raw is given by target and column.
 func (c *hourCount) count(t *hourTable, raw map[targetHour][]counting.Run) {
+	count := counting.NewCounter(c.state, c.index, nil)
 	for col := 1; col < t.end; col++ {
 		clear(c.hole)
 		for a := range t.present {
@@ -357,72 +319,85 @@ func (c *hourCount) count(t *hourTable, raw map[targetHour][]counting.Run) {
 				c.hole[a] = last
 			}
 		}
-		var irregular []counting.Run
+		var runs []counting.Run
 		for _, target := range slices.Sorted(maps.Keys(t.byTarget)) {
-			if runs, ok := raw[targetHour{target, col}]; ok {
-				irregular = append(irregular, runs...)
-			} else {
-				c.regular(t, target, col)
+			if there, ok := raw[targetHour{target, col}]; ok {
+				runs = append(runs, there...)
+			} else if values := t.values(target, col); len(values) > 0 {
+				count.Hour(target, values, t.startOf(col+1), t.interval(t.byTarget[target][0]))
 			}
 		}
-		c.takeRaw(t, col, irregular)
-		for a := range t.present {
-			if t.is(a, col) && t.is(a, col+1) {
-				c.see(a, t.startOf(col+1))
-			}
+		c.sight(t, runs)
+		c.state.Last = max(c.state.Last, t.startOf(col))
+		count.Take(runs, counting.Question{To: t.startOf(col + 1), Now: t.startOf(col + 1)})
+		if col == t.end-1 { // whatever still waits for its verdict gets it
+			end := t.startOf(t.end) + 10*minuteMs
+			count.Take(nil, counting.Question{To: end, Now: end})
 		}
+		c.drain(t, col)
 	}
 }
 
-// regular counts an hour of a target by its last values.
-func (c *hourCount) regular(t *hourTable, target int32, col int) {
-	sum, end := 0.0, t.startOf(col+1)
-	var tg *hourTarget
+// values lists the last values of a target in an hour.
+func (t *hourTable) values(target int32, col int) (all []counting.Value) {
 	for _, s := range t.byTarget[target] {
-		if !s.has(col) {
-			continue
+		if s.has(col) {
+			all = append(all, counting.Value{Series: s.series, V: s.last[col]})
 		}
-		tg = c.meet(t, s, end)
-		v, cur := s.last[col], c.cursors[s.entry.series]
-		n, first := v, cur == nil
-		switch {
-		case cur == nil:
-			cur = &hourCursor{s: s}
-			c.cursors[s.entry.series] = cur
-		case s.scraped && tg.restart > cur.ms:
-		case v >= cur.v:
-			n = v - cur.v
-		case cur.dipped > 0: // it stays below its old height all the hour: that is where it goes on
-			n = max(0, v-cur.low)
-		}
-		c.book(t, s, col, end, n, first)
-		sum += n
-		*cur = hourCursor{s: s, ms: end, v: v}
 	}
-	if tg != nil {
-		tg.rate = sum / 3600
+	return all
+}
+
+// sight dates the first sight of SLOs: what comes up to a scrape later than the first sample is only
+// scraped at another moment.
+func (c *hourCount) sight(t *hourTable, runs []counting.Run) {
+	for _, r := range runs {
+		for _, route := range c.index.Series[r.Series].Routes {
+			p := &c.state.Promises[c.index.Accounts[route.Account].Promise]
+			if route.Role != counting.Total || len(r.Samples) == 0 || p.Sight > 0 {
+				continue
+			}
+			begun := counting.EndOf(counting.SlotOf(r.Samples[0].MS + int64(c.state.Accounts[route.Account].Pace.Interval)))
+			if p.Begun == 0 || begun < p.Begun {
+				p.Begun = begun
+			}
+		}
 	}
 }
 
-// book adds the events of a series in (from, to] to its accounts. Where the whole account was
-// without samples in between, they are spread over that time. A first value that comes in the
-// minute in which its SLO was seen first is a position and no more.
-func (c *hourCount) book(t *hourTable, s *hourSeries, col int, to int64, n float64, first bool) {
-	for _, r := range s.routes {
-		since, hole := c.hole[r.Account]
-		switch {
-		case first && to <= c.sight[c.info[r.Account].Promise]:
-		case first || !hole:
-			c.tally(r.Account, t.first+int64(col)).sum.Add(r.Role, n)
-		default:
-			c.bridge(t, r, since, to, n)
+// drain adds what was counted up to the end of an hour to the sums of the hours. Events that
+// happened since before a hole in which their account had no samples are spread over it.
+func (c *hourCount) drain(t *hourTable, col int) {
+	for a := range c.state.Accounts {
+		account := int32(a)
+		since, hole := c.hole[account]
+		c.state.Drain(account, func(m counting.Minute) {
+			h := c.tally(account, m.At.Hour())
+			if m.First > 0 {
+				if h.first == 0 || m.First < h.first {
+					h.first = m.First
+				}
+				h.last = max(h.last, m.Last)
+				c.last[account] = max(c.last[account], m.Last)
+			}
+			if hole && m.Since > 0 && m.Since-1 <= since+int64(c.state.Accounts[a].Pace.Interval) {
+				c.bridge(t, account, since, counting.EndOf(m.At), m.Sum)
+				return
+			}
+			h.sum = h.sum.Plus(m.Sum)
+		})
+	}
+	c.state.Empty()
+	for a := range t.present {
+		if t.is(a, col) && t.is(a, col+1) {
+			c.last[a] = t.startOf(col + 1)
 		}
 	}
 }
 
 // bridge spreads events over a hole in which an account had no samples. Hours that were handed out
 // before the hole are over.
-func (c *hourCount) bridge(t *hourTable, r counting.Route, from, to int64, n float64) {
+func (c *hourCount) bridge(t *hourTable, account int32, from, to int64, sum counting.Tally) {
 	first, last := counting.SlotOf(from)+1, counting.SlotOf(to)
 	if h := counting.SlotOf(from).Hour(); h < t.first+int64(t.from) {
 		first = max(first, budget.Minute((h+1)*60))
@@ -430,8 +405,8 @@ func (c *hourCount) bridge(t *hourTable, r counting.Route, from, to int64, n flo
 	all := float64(last - first + 1)
 	for m := first; m <= last; {
 		end := min(budget.Minute((m.Hour()+1)*60), last+1)
-		h := c.tally(r.Account, m.Hour())
-		h.sum.Add(r.Role, n*float64(end-m)/all)
+		h, share := c.tally(account, m.Hour()), float64(end-m)/all
+		h.sum = h.sum.Plus(counting.Tally{Total: sum.Total * share, Bad: sum.Bad * share, Good: sum.Good * share})
 		h.partial = max(h.partial, int(end-m))
 		m = end
 	}
@@ -486,7 +461,7 @@ func (t *hourTable) known(account int32, col int, h *hourTally) int {
 // complete reports whether an hour of an account that counts good events has them all the time that
 // its total is there.
 func (c *hourCount) complete(t *hourTable, account int32, col int) bool {
-	if !c.info[account].ByGood {
+	if !c.index.Accounts[account].ByGood {
 		return true
 	}
 	good := func(col int) bool {
@@ -503,11 +478,8 @@ func (c *hourCount) complete(t *hourTable, account int32, col int) bool {
 }
 
 func (c *hourCount) sumOf(account int32, hour int64, h *hourTally, known int) budget.HourAt {
-	bad, total, v := h.sum.Events(c.info[account].ByGood)
-	switch v {
-	case counting.CutOff:
-		c.clamped[account]++
-	case counting.TooMany:
+	bad, total, v := h.sum.Events(c.index.Accounts[account].ByGood)
+	if v == counting.TooMany {
 		return budget.HourAt{Hour: hour, Sum: budget.Sum{Unknown: 60}}
 	}
 	s := budget.Sum{Bad: bad, Total: total, Known: known, Partial: min(h.partial, 60-known)}

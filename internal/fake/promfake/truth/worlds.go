@@ -11,6 +11,9 @@ var Kinds = []string{
 	"server down", "server down, restarts", "crash loop", "label added", "port changed", "found late",
 }
 
+// Ordinary is a world as there are many: a pod crashes every five days and is replaced every three.
+const Ordinary = "ordinary"
+
 // Tiers are the amounts of traffic that [Of] makes.
 var Tiers = []Tier{{"high", 300, 0.0005}, {"medium", 8, 0.001}, {"low", 100. / 3600, 0.01}, {"verylow", 8. / 3600, 0.02}}
 
@@ -24,7 +27,7 @@ type Tier struct {
 var name = strings.NewReplacer(", ", "-", " ", "-")
 
 // Of returns a world of one service of four pods whose error series are born late, with trouble of
-// one kind beside two incidents. The length should be two days or more.
+// one kind, one of [Kinds] or [Ordinary], beside two incidents. The length should be two days or more.
 func Of(kind string, tier Tier, seed uint64, start time.Time, length, interval time.Duration) Options {
 	at := func(share float64) time.Time {
 		return start.Add(time.Duration(share * float64(length))).Truncate(time.Minute).Add(23 * time.Second)
@@ -37,6 +40,8 @@ func Of(kind string, tier Tier, seed uint64, start time.Time, length, interval t
 	o := Options{Seed: seed, Start: start, Length: length, Interval: interval}
 	down := Span{at(0.61).Add(-3 * time.Minute), at(0.61).Add(22 * time.Minute)}
 	switch kind {
+	case Ordinary:
+		s.Restarts, s.Churn, s.Missed = 5*24*time.Hour, 3*24*time.Hour, 0.002
 	case "deploys":
 		for day := 7 * time.Hour; day < length; day += 11 * time.Hour {
 			s.Deploys = append(s.Deploys, start.Add(day))
