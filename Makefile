@@ -72,9 +72,9 @@ repository: ## the rules of the house, as tests over the source: comments, impor
 vulns: ## look for known vulnerabilities that the code can reach (skipped when the database is out of reach)
 	@tools/vulns $(GO)
 
-bench: ## measure the figures of docs/benchmarks.md, some five minutes (PKG=./slo/file: all benchmarks of a package)
+bench: ## measure the figures of docs/benchmarks.md, some ten minutes (PKG=./slo/file: all benchmarks of a package)
 ifeq ($(PKG),./...)
-	$(GO) test ./internal/bench -run '^$$' -bench 'Accuracy|SamplesRead' -benchtime 1x -timeout 10m
+	$(GO) test ./internal/bench -run '^$$' -bench 'Accuracy|SamplesRead|History' -benchtime 1x -timeout 20m
 	$(GO) test ./internal/bench -run '^$$' -bench 'Tick|Ask|Report|Say' -benchtime 20x -timeout 10m
 	$(GO) test ./internal/bench -run 'TestTheWorkbookThroughPrometheus|TestLiveIsABacktest' -lives 100 -v -timeout 10m
 	$(GO) test ./internal/bench -run 'TestForecastsComeTrue' -lives 100 -v
@@ -83,6 +83,7 @@ ifeq ($(PKG),./...)
 	$(GO) test ./alerting -run '^$$' -bench 'AdvanceMonth'
 	$(GO) test ./internal/store -run '^$$' -bench 'Commit' -benchtime 100x
 	$(GO) -C integration test -run '^$$' -bench . -benchtime 7x
+	$(GO) -C integration/conformance test -run '^$$' -bench History -benchtime 1x -timeout 30m
 else
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 endif

@@ -70,7 +70,8 @@ func BenchmarkHistory(b *testing.B) {
 			sum := ledgers[slo.ID("svc/"+name)].Sum(from, end)
 			tier := strings.Split(name, "-")[strings.Count(name, "-")-1]
 			e := offBy(float64(sum.Bad)/budget.Unit, float64(seen.Bad))
-			if e > 0.3 {
+			if far := math.Abs(float64(sum.Bad)/budget.Unit - float64(seen.Bad)); e > 0.3 && far > 1 {
+				// One event may have happened just before the first hour and be shown in it.
 				b.Errorf("%s: %.2f bad events, the samples show %d", name, float64(sum.Bad)/budget.Unit, seen.Bad)
 			}
 			errs[tier] = append(errs[tier], e)

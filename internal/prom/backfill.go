@@ -255,12 +255,26 @@ func (b *Backfill) advanceHours(ctx context.Context, out *Batch) {
 }
 
 // countedHours reads hours of counters; as estimates where the server does not let them be counted.
+// If an hour of all of them is too large for an answer, they are read apart.
 func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
 	hours, err := b.r.readHours(ctx, bu, from, to, b.plan.To)
-	if err != nil && (err.Kind == Refused || err.Kind == BadAnswer || err.Kind == TooLarge) {
+	switch {
+	case err == nil:
+		return hours, nil
+	case err.Kind == TooLarge && len(bu.specs) > 1:
+		hours = map[slo.ID][]budget.HourAt{}
+		for _, half := range bu.halves() {
+			some, err := b.countedHours(ctx, half, from, to)
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(hours, some)
+		}
+		return hours, nil
+	case err.Kind == Refused || err.Kind == BadAnswer || err.Kind == TooLarge:
 		return b.r.estimateHours(ctx, bu, from, to)
 	}
-	return hours, err
+	return nil, err
 }
 
 // gaugedHours reads hours of uptime gauges, every sample of them, for a gauge tells nothing of the

@@ -68,6 +68,49 @@ func (b *bundle) eachMetric() []string {
 	return out
 }
 
+// rawSpecs returns the SLOs of the bundle with their terms.
+func (b *bundle) rawSpecs() []rawSpec {
+	specs := make([]rawSpec, len(b.specs))
+	for i, s := range b.specs {
+		specs[i].spec = s
+	}
+	for _, t := range b.terms {
+		specs[t.spec].terms = append(specs[t.spec].terms, t)
+	}
+	return specs
+}
+
+// narrow returns a selector for the SLOs of some targets only: a server that is asked for a few of
+// many need not look for all of them.
+func (c *coarse) narrow(targets map[int32]bool) string {
+	wanted, met := map[int32]bool{}, map[int32]bool{}
+	for _, s := range c.b.reg.Series {
+		if targets[s.Target] {
+			met[s.Target] = true
+			for _, r := range s.Routes {
+				wanted[c.b.reg.Accounts[r.Account].Promise] = true
+			}
+		}
+	}
+	if len(met) < len(targets) || len(wanted) > len(c.b.specs)/2 {
+		return c.b.selector
+	}
+	var specs []rawSpec
+	for i, s := range c.b.rawSpecs() {
+		if wanted[int32(i)] {
+			specs = append(specs, s)
+		}
+	}
+	return merge(specs)
+}
+
+// halves returns two bundles, each with one half of the SLOs.
+func (b *bundle) halves() []*bundle {
+	specs := b.rawSpecs()
+	n := len(specs) / 2
+	return []*bundle{newBundle(b.key+"/0", specs[:n]), newBundle(b.key+"/1", specs[n:])}
+}
+
 // coarse reads hours of one bundle.
 type coarse struct {
 	r     *Reader
@@ -351,25 +394,25 @@ func (r *resetSink) sample(ms int64, v float64) {
 
 // raw reads the hours of targets that are wanted and were not read yet.
 func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool, got map[targetHour][]counting.Run) *Error {
-	byCol := map[int]map[string]bool{}
+	byCol, targets := map[int]map[string]bool{}, map[int]map[int32]bool{}
 	for th := range want {
 		if _, there := got[th]; there || th.col < 1 || th.col >= t.end {
 			delete(want, th)
 			continue
 		}
 		if byCol[th.col] == nil {
-			byCol[th.col] = map[string]bool{}
+			byCol[th.col], targets[th.col] = map[string]bool{}, map[int32]bool{}
 		}
-		byCol[th.col][t.instances[th.target]] = true
+		byCol[th.col][t.instances[th.target]], targets[th.col][th.target] = true, true
 	}
 	for th := range want {
 		got[th] = nil
 	}
 	for _, col := range slices.Sorted(maps.Keys(byCol)) {
 		from, to := t.startOf(col), t.startOf(col+1)
-		instances := slices.Sorted(maps.Keys(byCol[col]))
+		instances, selector := slices.Sorted(maps.Keys(byCol[col])), c.narrow(targets[col])
 		for part := range slices.Chunk(instances, maxAlternatives) {
-			runs, err := c.rawRuns(ctx, part, from, to)
+			runs, err := c.rawRuns(ctx, selector, part, from, to)
 			if err != nil {
 				return err
 			}
@@ -385,13 +428,13 @@ func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool
 
 // rawRuns reads the samples of some instances in (from, to], in parts if they are too many for an
 // answer.
-func (c *coarse) rawRuns(ctx context.Context, instances []string, from, to int64) ([]counting.Run, *Error) {
+func (c *coarse) rawRuns(ctx context.Context, selector string, instances []string, from, to int64) ([]counting.Run, *Error) {
 	patterns := make([]string, len(instances))
 	for i, instance := range instances {
 		patterns[i] = regexp.QuoteMeta(instance)
 	}
 	g := &gather{b: c.b}
-	query := fmt.Sprintf("%s[%dms]", and(c.b.selector, matcherText("instance", patterns)), to-from)
+	query := fmt.Sprintf("%s[%dms]", and(selector, matcherText("instance", patterns)), to-from)
 	a, err := c.r.client.query(ctx, query, time.UnixMilli(to), g)
 	switch {
 	case err == nil && (g.err != nil || a.resultType != "matrix"):
@@ -408,14 +451,14 @@ func (c *coarse) rawRuns(ctx context.Context, instances []string, from, to int64
 	} else {
 		middle = from + (to-from)/2
 	}
-	one, err := c.rawRuns(ctx, first, from, middle)
+	one, err := c.rawRuns(ctx, selector, first, from, middle)
 	if err != nil {
 		return nil, err
 	}
 	if middle == to {
 		middle = from
 	}
-	two, err := c.rawRuns(ctx, second, middle, to)
+	two, err := c.rawRuns(ctx, selector, second, middle, to)
 	return append(one, two...), err
 }
 

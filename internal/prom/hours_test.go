@@ -54,3 +54,29 @@ func TestHoursAgainstTruth(t *testing.T) {
 		}
 	}
 }
+
+// TestHoursInSmallAnswers: where answers may only be small, the hours are the same, and none is an
+// estimate for the sake of its neighbours.
+func TestHoursInSmallAnswers(t *testing.T) {
+	const length = 26 * time.Hour
+	db := promfake.New(promfake.Options{})
+	var specs []*slo.Spec
+	for i, kind := range []string{"churn", "often restarted", "label added", "plain"} {
+		w, err := truth.Generate(db, truth.Of(kind, truth.Tiers[1], uint64(i), t0, length, 30*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, tier(t, w.Services[0].Service.Name))
+	}
+	end := m0 + budget.Minutes(length)
+	plan := Plan{From: m0 + 60, Fine: end, To: end}
+	c := serve(t, db)
+	want := history(t, New(c, Options{}), c, specs, plan, false)
+	small := serve(t, db, func(o *ClientOptions) { o.MaxBytes = 12 << 10 })
+	got := history(t, New(small, Options{}), small, specs, plan, false)
+	for _, s := range specs {
+		if w, g := want[s.ID()].Sum(m0, end), got[s.ID()].Sum(m0, end); w != g || g.Seen() == 0 {
+			t.Errorf("%s: %+v in small answers, %+v in large ones", s.Name, g, w)
+		}
+	}
+}
