@@ -39,6 +39,10 @@ type State struct {
 	// before the first look.
 	Gate      Gate          `json:"gate,omitempty"`
 	GateSince budget.Minute `json:"gate_since,omitempty"`
+	// Silent is the first minute of the silence that lasts, in which there was no event; 0 while
+	// there are some. Hushed is when a silence was told last.
+	Silent budget.Minute `json:"silent,omitempty"`
+	Hushed budget.Minute `json:"hushed,omitempty"`
 	// Aborted is the key of the newest experiment that had to end.
 	Aborted string `json:"aborted,omitempty"`
 	// Amended are minutes that have changed since they were walked and were not yet walked again.
@@ -132,6 +136,7 @@ func (w *walk) step(m budget.Minute) {
 	w.stepSpent(m, news)
 	w.stepGate(m, news)
 	w.stepExperiment(m)
+	w.stepTraffic(m, slot)
 }
 
 // mostShared is the longest run of shared minutes, and so the longest scrape interval, of which no

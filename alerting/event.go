@@ -28,6 +28,7 @@ const (
 	RuleTicket     Rule = "ticket"     // a burn that began as a ticket; it may escalate
 	RuleNoData     Rule = "no_data"    // the data are missing
 	RuleSpent      Rule = "spent"      // a share of the budget is gone
+	RuleTraffic    Rule = "traffic"    // nobody comes any more
 	RulePolicy     Rule = "policy"     // the error-budget policy's gate turned
 	RuleExperiment Rule = "experiment" // an experiment has to end
 	RuleDeclared   Rule = "declared"   // no rule saw it: a person declared it
@@ -60,6 +61,7 @@ const (
 	DataMissing     Reason = "data_missing"     // no known minute for as long as no_data says
 	DataBack        Reason = "data_back"        // a minute is known again
 	BudgetSpent     Reason = "budget_spent"     // a share of the budget was crossed
+	TrafficGone     Reason = "traffic_gone"     // no events, at an hour that had some in the weeks before
 	PolicyFrozen    Reason = "frozen"           // less is left than the policy freezes below
 	PolicyThawed    Reason = "thawed"           // the freeze is over; caution may remain
 	PolicyCaution   Reason = "caution"          // less is left than the policy is cautious below
@@ -93,6 +95,8 @@ type Event struct {
 	Budget Account       `json:"budget"`          // of the first window, at this time
 	Burn   *Burning      `json:"burn,omitempty"`  // of a burn incident, so far
 	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data; of declared: since when it is
+	// Usual is, of traffic that is gone, the least that the same hours of the weeks before have seen.
+	Usual *budget.Sum `json:"usual,omitempty"`
 	// Follows is, of a burn that comes back soon after its end, the incident that it comes back
 	// from.
 	Follows string `json:"follows,omitempty"`

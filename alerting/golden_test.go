@@ -222,6 +222,8 @@ func (s *story) tell(b *strings.Builder, in alerting.Input, e alerting.Event, i 
 // because says what an event was decided on.
 func (s *story) because(e alerting.Event) string {
 	switch {
+	case e.Rule == alerting.RuleTraffic:
+		return "nobody since " + e.Since.Time().Format(clock)
 	case e.Rule == alerting.RuleSpent:
 		return figures.Basis(e.Level) + " of the budget is spent"
 	case e.Rule == alerting.RuleNoData:

@@ -25,7 +25,10 @@ var (
 // The other defaults: shares of the budget in basis points, and how long data may be missing.
 var defaultSpent = []int64{5000, 7500, 9000, 10000}
 
-const defaultNoData = 10 * time.Minute
+const (
+	defaultNoData  = 10 * time.Minute
+	defaultTraffic = 30 * time.Minute
+)
 
 // Shortest returns the shortest window that a pair looks at, or five minutes if there is none.
 func (a Alerts) Shortest() time.Duration {
@@ -41,7 +44,7 @@ func (a Alerts) Shortest() time.Duration {
 // DefaultAlerts returns what is told about an SLO that does not say: the workbook's pairs, scaled
 // to the window. A pair that could never fire at this objective is left out, and stands in dead.
 func DefaultAlerts(w Window, o Objective) (alerts, dead Alerts) {
-	alerts = Alerts{Spent: append([]int64(nil), defaultSpent...), NoData: defaultNoData, Significance: true}
+	alerts = Alerts{Spent: append([]int64(nil), defaultSpent...), NoData: defaultNoData, Traffic: defaultTraffic, Significance: true}
 	for _, p := range scalePairs(bookPages, w.Length()) {
 		if p.Dead(w, o) {
 			dead.Page = append(dead.Page, p)

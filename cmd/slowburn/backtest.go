@@ -190,7 +190,7 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 	_, events := alerting.Advance(in, alerting.State{Through: begin}, to)
 	r.Incidents = alerting.Fold(nil, events)
 	for _, e := range events {
-		if e.Kind == alerting.Noticed {
+		if e.Kind == alerting.Noticed && e.Rule != alerting.RuleTraffic {
 			r.Notices = append(r.Notices, e)
 		}
 	}

@@ -82,6 +82,8 @@ func (f Facts) Predicate() string {
 		return f.gatePredicate()
 	case f.Event.Rule == alerting.RuleExperiment:
 		return "bears an experiment that " + f.Experiment()
+	case f.Event.Rule == alerting.RuleTraffic:
+		return "has had no traffic for " + figures.Duration(f.Event.Time().Sub(f.Event.Since.Time())) + ", which is not usual at this hour"
 	case f.Event.Kind == alerting.Noticed:
 		return "has used " + f.spent() + " of its error budget; " + f.outlook()
 	case f.Event.Rule == alerting.RuleNoData && i.Open:
@@ -130,6 +132,8 @@ func (f Facts) Lead() []Text {
 		all = append(all, f.Promise())
 	}
 	switch {
+	case f.Event.Rule == alerting.RuleTraffic:
+		all = append(all, f.Silence())
 	case f.Event.Kind == alerting.Noticed:
 		all = append(all, f.Spending(), f.forecast(), f.Late())
 	case f.Event.Rule == alerting.RuleNoData:
@@ -441,4 +445,13 @@ func unit(k slo.Kind, many bool) string {
 // Counted writes a count in thousandths with its unit: "1 event", "1,234 events".
 func Counted(thousandths int64, k slo.Kind) string {
 	return figures.Events(thousandths) + " " + unit(k, thousandths != budget.Unit)
+}
+
+// Silence tells that nobody comes any more, and why that is worth a look.
+func (f Facts) Silence() Text {
+	t := say("There has been no event since ", figures.UTC(f.Event.Since.Time()), ". ")
+	if u := f.Event.Usual; u != nil {
+		t = say(t, "The same hours of the weeks before had at least ", Counted(u.Total, f.Spec.SLI.Kind), ". ")
+	}
+	return say(t, "Nothing failed here, so the budget is as it was; but an outage in front of the service looks like this.")
 }

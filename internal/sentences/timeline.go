@@ -22,6 +22,8 @@ func Event(e alerting.Event, spec *slo.Spec) string {
 		return "no data since " + figures.UTC(e.Since.Time())
 	case alerting.DataBack:
 		return "resolved: the data are back"
+	case alerting.TrafficGone:
+		return "no traffic since " + figures.UTC(e.Since.Time())
 	case alerting.BudgetSpent:
 		return figures.Basis(e.Level) + " of the error budget is spent"
 	case alerting.PolicyFrozen:

@@ -137,6 +137,7 @@ var (
 		schema.May("page", pairsKey("Wakes somebody up. `off` switches pages off.", row("2%", "1h", "5m"), row("5%", "6h", "30m"))),
 		schema.May("ticket", pairsKey("Can wait until morning. `off` switches tickets off.", row("10%", "24h", "2h"), row("10%", "3d", "6h"))),
 		schema.May("spent", spentKey().Standard([]string{"50%", "75%", "90%", "100%"})),
+		schema.May("traffic", schema.Either("A notice, never a page, when there have been no events for that long, at least 10m, though the same hours of the weeks before had many.", schema.Ref("duration", ""), schema.Off).Standard("30m")),
 		schema.May("no_data", schema.Either("A notification when data have been missing for that long, at least 2m.", schema.Ref("duration", ""), schema.Off).Standard("10m")),
 		schema.May("significance", schema.OnOff("With little traffic, page only if the errors are more than chance.", "on")),
 	)

@@ -387,6 +387,9 @@ func (p *printer) alerts(m *yamlout.Map, s *slo.Spec) {
 	if s.Alerts.NoData != defaults.NoData || p.has("alerts.no_data") {
 		p.add(&a, "alerts.no_data", orOff(s.Alerts.NoData > 0, yamlout.Raw(slo.ShortDuration(s.Alerts.NoData))))
 	}
+	if s.Alerts.Traffic != defaults.Traffic || p.has("alerts.traffic") {
+		p.add(&a, "alerts.traffic", orOff(s.Alerts.Traffic > 0, yamlout.Raw(slo.ShortDuration(s.Alerts.Traffic))))
+	}
 	if !s.Alerts.Significance || p.has("alerts.significance") {
 		p.add(&a, "alerts.significance", orOff(s.Alerts.Significance, yamlout.Raw("on")))
 	}

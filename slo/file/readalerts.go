@@ -37,6 +37,10 @@ func (r *sloReader) alerts(v strictyaml.Value, s *slo.Spec) (slo.Alerts, bool) {
 		a.NoData, ok = readNoData(e)
 		good = good && ok
 	}
+	if e := o.Get("traffic"); e.Given() {
+		a.Traffic, ok = readTraffic(e)
+		good = good && ok
+	}
 	if e := o.Get("significance"); e.Given() {
 		a.Significance, ok = e.Bool()
 		good = good && ok
@@ -125,6 +129,21 @@ func readNoData(v strictyaml.Value) (time.Duration, bool) {
 	d, ok := Minutes(v)
 	if ok && d < minNoData {
 		v.Problem("no_data must be at least 2m", "data are ordinarily a minute late; write off to switch it off")
+		return 0, false
+	}
+	return d, ok
+}
+
+// minTraffic is how long a silence must be to say anything.
+const minTraffic = 10 * time.Minute
+
+func readTraffic(v strictyaml.Value) (time.Duration, bool) {
+	if off(v) {
+		return 0, true
+	}
+	d, ok := Minutes(v)
+	if ok && d < minTraffic {
+		v.Problem("traffic must be at least 10m", "a shorter silence says little; write off to switch it off")
 		return 0, false
 	}
 	return d, ok

@@ -104,7 +104,7 @@ func TestAWholeFile(t *testing.T) {
 		Alerts: slo.Alerts{
 			Page:   []slo.Pair{{Budget: 200, Long: time.Hour, Short: 5 * time.Minute}, {Budget: 500, Long: 6 * time.Hour, Short: 30 * time.Minute}},
 			Ticket: []slo.Pair{{Budget: 1000, Long: 24 * time.Hour, Short: 2 * time.Hour}},
-			Spent:  []int64{5000, 10000}, NoData: 5 * time.Minute,
+			Spent:  []int64{5000, 10000}, NoData: 5 * time.Minute, Traffic: 30 * time.Minute,
 		},
 		Links: slo.Links{Runbook: "https://wiki.example/checkout", Dashboard: "https://grafana.example/d/1"},
 		Slack: route, File: "good.yaml", Line: 21, Places: map[string]strictyaml.Pos{

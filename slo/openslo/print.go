@@ -397,6 +397,7 @@ func (w *writer) alerts() (out yamlout.List) {
 	defaults, _ := slo.DefaultAlerts(s.Window(), s.Objective)
 	asDefault := slices.Equal(s.Alerts.Page, defaults.Page) && slices.Equal(s.Alerts.Ticket, defaults.Ticket)
 	w.loseIf(!slices.Equal(s.Alerts.Spent, defaults.Spent), "alerts.spent", "OpenSLO knows burn rates only")
+	w.loseIf(s.Alerts.Traffic != defaults.Traffic, "alerts.traffic", "OpenSLO does not tell when nobody comes any more")
 	w.loseIf(!s.Alerts.Significance, "alerts.significance", "OpenSLO has no guard against low traffic that could be off")
 	silent := s.Alerts.NoData == 0
 	w.loseIf(!silent && s.Alerts.NoData != defaults.NoData, "alerts.no_data", "OpenSLO says whether missing data are told, not when")

@@ -309,6 +309,9 @@ func (f message) resolution() Body {
 
 func (f message) spentBody() Body {
 	state := "📉 " + figures.Basis(f.Event.Level) + " spent"
+	if f.Event.Rule == alerting.RuleTraffic {
+		state = "🔇 No traffic"
+	}
 	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.dressLines(f.Lead()), mrkdwn("*SLI over "+escape(f.Period())+"*\n"+f.sli())))
 	b.Blocks = append(b.Blocks, sectionIf(f.links())...)
