@@ -62,6 +62,8 @@ type Spec struct {
 	Windows     []Window // at least one; the first one drives the alerts
 	SLI         Indicator
 	By          []string // label names; one budget per combination of their values
+	// MaxLateness is how long an overdue sample is waited for at most; 0 is as for the source.
+	MaxLateness time.Duration
 	Alerts      Alerts
 	Links       Links
 	Slack       SlackRoute

@@ -18,7 +18,7 @@ type serveCmd struct {
 	ExternalURL string        `name:"web.external-url" help:"The address under which people reach the pages; it goes into messages." placeholder:"URL"`
 	Insecure    bool          `name:"web.insecure" help:"Listen beyond this machine without authentication."`
 	Storage     string        `name:"storage.path" help:"Where the ledger is kept; overrides the configuration." placeholder:"FILE"`
-	Lag         time.Duration `name:"evaluation.lag" help:"How far behind the clock the newest minute is read, so that its last sample has arrived." default:"30s"`
+	Lag         time.Duration `name:"evaluation.lag" help:"How far behind the clock everything is read, at least. Late samples are waited for without it." default:"0s"`
 }
 
 // Run runs the daemon until it is told to stop.

@@ -61,6 +61,7 @@ type Reviews struct {
 type Prometheus struct {
 	URL         string
 	Timeout     time.Duration
+	MaxLateness time.Duration // how long an overdue sample is waited for at most
 	Concurrency int
 	HTTP        promconfig.HTTPClientConfig
 }
@@ -92,6 +93,7 @@ func (s Slack) Works(getenv func(string) string) bool {
 const (
 	defaultPrometheusURL = "http://127.0.0.1:9090"
 	defaultTimeout       = 30 * time.Second
+	defaultMaxLateness   = 15 * time.Minute
 	defaultConcurrency   = 8
 	defaultStorePath     = "data/slowburn.db"
 	defaultSlackAPI      = "https://slack.com/api/"
@@ -101,7 +103,7 @@ const (
 func defaults(dir string) Config {
 	return Config{
 		Prometheus: Prometheus{
-			URL: defaultPrometheusURL, Timeout: defaultTimeout, Concurrency: defaultConcurrency,
+			URL: defaultPrometheusURL, Timeout: defaultTimeout, MaxLateness: defaultMaxLateness, Concurrency: defaultConcurrency,
 			HTTP: promconfig.DefaultHTTPClientConfig,
 		},
 		SLOs:      []string{"slos/"},
@@ -226,6 +228,9 @@ func (c *Config) readPrometheus(v strictyaml.Value) {
 	}
 	if d, ok := o.Get("timeout").Duration(); ok {
 		p.Timeout = d
+	}
+	if d, ok := o.Get("max_lateness").Duration(); ok {
+		p.MaxLateness = d
 	}
 	if n, ok := o.Get("concurrency").Int(1, 1000); ok {
 		p.Concurrency = int(n)

@@ -34,6 +34,7 @@ var (
 		schema.May("url", schema.Text("The server: Prometheus, Thanos, Mimir, Cortex or VictoriaMetrics.", schema.AddressForm).Standard(defaultPrometheusURL)),
 		schema.May("timeout", schema.Ref("duration", "How long a query may take.").Standard(slo.ShortDuration(defaultTimeout))),
 		schema.May("concurrency", concurrencyKey().Standard(defaultConcurrency)),
+		schema.May("max_lateness", schema.Ref("duration", "How long a sample that is overdue is waited for at most before its minute is decided without it.").Standard(slo.ShortDuration(defaultMaxLateness))),
 	).Add(httpKeys()...)
 
 	storeKeys = schema.Object("Where slowburn keeps what it knows.",

@@ -76,7 +76,7 @@ const WriteTokenEnv = "SLOWBURN_WRITE_TOKEN"
 // The pace of a daemon.
 const (
 	TickEvery  = time.Minute
-	DefaultLag = 30 * time.Second // one usual scrape interval and its delay
+	DefaultLag = time.Duration(0) // a minute is decided when it is complete, whatever the clock says
 )
 
 // reloadState is what the metrics say about the newest reload.
@@ -110,7 +110,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		return nil, errors.Join(err, a.db.Close())
 	}
 	a.ways.Store(w)
-	a.reader = prom.New(client, prom.Options{})
+	a.reader = prom.New(client, prom.Options{MaxLateness: cfg.Prometheus.MaxLateness})
 	a.reader.Restore(snap.Marks)
 	a.Pump = outbox.NewPump(a.db, w.reached, outbox.Options{Logger: o.Log, Now: a.Now})
 	registry := prometheus.NewRegistry()

@@ -6,9 +6,9 @@ import (
 )
 
 // Run calls Tick until ctx ends: at once, and then each time a minute has become readable, which is
-// when it is over and the lag has passed. minute is how long one lasts in wall time: less than a
-// minute in the demo, whose clock runs faster. A tick that takes longer than its turn is followed
-// by one that catches up on all the minutes missed.
+// when it is over and its targets have been scraped once more. minute is how long one lasts in wall
+// time: less than a minute in the demo, whose clock runs faster. A tick that takes longer than its
+// turn is followed by one that catches up on all the minutes missed.
 func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Duration) error {
 	for {
 		began := time.Now()
@@ -17,7 +17,7 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 			return nil
 		}
 		e.report(sum, time.Since(began))
-		next := untilNext(e.Corrected(now()), e.Lag, minute)
+		next := untilNext(e.Corrected(now()), max(e.Lag, complete), minute)
 		if sum.Stats.Waiting > 0 {
 			next = min(next, stragglers)
 		}
@@ -34,6 +34,10 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 // stragglers is how soon a tick is followed by another while some SLOs lag behind the rest, because
 // their queries are slow. It reads nothing anew of the others.
 const stragglers = 5 * time.Second
+
+// complete is how long after its end most minutes are complete: their targets have been scraped once
+// more.
+const complete = 30 * time.Second
 
 // untilNext returns how long to wait, in wall time, until the next minute is readable.
 func untilNext(now time.Time, lag, minute time.Duration) time.Duration {

@@ -126,7 +126,7 @@ func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Coun
 		s.lag, s.listed = c.MedianLate(now), now
 	}
 	c.Decide(now)
-	got.waits(c, upto)
+	got.waits(c, now, upto)
 	return nil
 }
 
@@ -462,8 +462,17 @@ type Wait struct {
 	Late    time.Duration // how late they come, by experience; 0 if nobody knows yet
 }
 
+// text says what is waited for.
+func (w Wait) text() string {
+	if w.Late < time.Minute {
+		return "samples are overdue; minutes since " + figures.UTC(w.Through) + " wait for them"
+	}
+	return "samples come about " + figures.Duration(w.Late) + " late; minutes are decided as much later"
+}
+
 // waits notes the budgets that are behind.
-func (c *collected) waits(counter *counting.Counter, upto int64) {
+func (c *collected) waits(counter *counting.Counter, now, upto int64) {
+	c.at = time.UnixMilli(now)
 	for a := range c.b.reg.Accounts {
 		if w := counter.Waits(int32(a)); w.Through < upto-2*minuteMs {
 			if c.behind == nil {

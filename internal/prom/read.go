@@ -49,6 +49,10 @@ type Stats struct {
 	// Waiting counts what could be read on at once: bundles that are slow, that came late, or for
 	// which there was no time.
 	Waiting int
+	// Late counts budgets whose minutes wait for samples that come late, and Behind is how far the
+	// farthest of them is decided behind the time of the read.
+	Late   int
+	Behind time.Duration
 	// Capped counts SLOs that were found to have more combinations of label values than are
 	// followed.
 	Capped int
@@ -321,7 +325,7 @@ func (r *Reader) bundleTask(b *bundle, now time.Time) task {
 }
 
 // maxLate returns how long the samples of an SLO are waited for at most.
-func (r *Reader) maxLate(*slo.Spec) time.Duration { return r.opts.MaxLateness }
+func (r *Reader) maxLate(s *slo.Spec) time.Duration { return cmp.Or(s.MaxLateness, r.opts.MaxLateness) }
 
 func (b *bundle) ids() []slo.ID {
 	ids := make([]slo.ID, len(b.specs))
@@ -337,6 +341,7 @@ type collected struct {
 	slots  [][]budget.SlotAt
 	late   map[int32][]Amendment
 	behind map[int32]Wait
+	at     time.Time // of the read
 }
 
 // Slot implements counting.Outcome.
@@ -381,6 +386,9 @@ func (c *collected) into(out *Batch, s *state) {
 			out.Waits = map[slo.ID]Wait{}
 		}
 		out.Waits[c.b.reg.ids[a]] = w
+		out.Stats.Late++
+		out.Stats.Behind = max(out.Stats.Behind, c.at.Sub(w.Through))
+		c.note(out.Readings, c.b.reg.ids[a], w.text())
 	}
 	for a, t := range s.Troubles() {
 		c.note(out.Readings, c.b.reg.ids[a], faultTexts(t)...)

@@ -36,6 +36,8 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 	bytes := counter("slowburn_prometheus_received_bytes_total", "Bytes of Prometheus' answers, decompressed.")
 	readFailures := counter("slowburn_prometheus_failures_total", "Bundles of SLOs that could not be read.")
 	waiting := gauge("slowburn_prometheus_waiting", "Bundles of SLOs that lag behind the others after the newest tick, because their queries are slow.")
+	late := gauge("slowburn_prometheus_late_budgets", "Budgets whose minutes wait for samples that come late.")
+	behind := gauge("slowburn_prometheus_late_seconds", "How far behind the newest tick the minutes of the farthest such budget are decided.")
 	series := gauge("slowburn_prometheus_followed_series", "Series whose counters are being followed.")
 	problems := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "slowburn_problems_total", Help: "What went wrong with single SLOs, by kind. panic: a fault of slowburn's, that one budget stands still by; combinations: label values of by: beyond the cap, which are not followed.",
@@ -58,6 +60,8 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 		bytes.Add(float64(s.Stats.Bytes))
 		series.Set(float64(s.Stats.Series))
 		waiting.Set(float64(s.Stats.Waiting))
+		late.Set(float64(s.Stats.Late))
+		behind.Set(s.Stats.Behind.Seconds())
 		readFailures.Add(float64(len(s.Failures)))
 		if !s.Good() {
 			failures.Inc()

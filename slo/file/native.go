@@ -105,6 +105,10 @@ func (r *sloReader) read(v strictyaml.Value) *slo.Spec {
 		o.Get("by").Problem("a journey cannot have by: its steps are whole SLOs", "remove it, or write a measured journey: an sli of events with one event per journey")
 		measured = false
 	}
+	if late := o.Get("max_lateness"); late.Given() {
+		d, ok := late.Duration()
+		s.MaxLateness, measured = d, measured && ok
+	}
 	if promised && lasting {
 		s.Alerts, alerting = r.alerts(o.Get("alerts"), s)
 	}

@@ -243,6 +243,9 @@ func (p *printer) spec(s *slo.Spec, service *slo.Service) yamlout.Map {
 	if len(s.By) > 0 {
 		p.add(&m, "by", yamlout.FlowList(flowTexts(s.By)))
 	}
+	if s.MaxLateness > 0 {
+		p.add(&m, "max_lateness", yamlout.Raw(slo.ShortDuration(s.MaxLateness)))
+	}
 	p.alerts(&m, s)
 	p.links(&m, s.Links, service.Links)
 	p.slack(&m, s.Slack, service.Slack)
