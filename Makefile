@@ -23,7 +23,7 @@ race    := $(if $(RACE),-race)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lives check format vet lint tidy repository vulns bench demo fuzz golden integration image clean
+.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet demo fuzz golden integration image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ ifeq ($(PKG),./...)
 else
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 endif
+
+quiet: ## count false calls of quiet services, for docs/benchmarks.md: 48,000 simulated months, some ten minutes
+	$(GO) test ./internal/bench -run 'TestQuiet' -lives 100 -v -timeout 3h
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn-demo

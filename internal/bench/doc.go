@@ -12,5 +12,6 @@
 // vectors_test.go (the alerts of the Site Reliability Workbook), lives_test.go (a live run is a
 // backtest), accuracy_test.go (budgets against what really happened), fleet_test.go and
 // server_test.go (thousands of SLOs), ask_test.go (what people and programs ask of them),
-// forecast_test.go (when a budget is gone, against lives in which the burn goes on).
+// forecast_test.go (when a budget is gone, against lives in which the burn goes on), quiet_test.go
+// (false calls and detection at little traffic).
 package bench
