@@ -275,9 +275,8 @@ func (w *walk) tryOpen(from, m budget.Minute) {
 	if w.Amended != nil {
 		return // a ticket waits until it is known what was missed: it may have been told then
 	}
-	notCovered := func(r reading) bool { return m+1-budget.Minutes(r.pair.Short) >= w.PageEnd }
-	if r := firing(w.Input, w.Spec.Alerts.Ticket, m, notCovered); r != nil {
-		w.open(from, m, RuleTicket, Ticket, r, nil)
+	if r, sure := w.ticketFires(m); r != nil {
+		w.open(from, m, RuleTicket, Ticket, r, sure)
 	}
 }
 
@@ -294,9 +293,22 @@ func (w *walk) anyShortBad(m budget.Minute) bool {
 
 // pageFires returns the page pair that fires and is believed, with the test it passed.
 func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
+	return w.fires(m, Page, w.Spec.Alerts.Page, func(reading) bool { return true })
+}
+
+// ticketFires returns the same of tickets. After a page, a short window must hold only minutes
+// after it.
+func (w *walk) ticketFires(m budget.Minute) (*reading, *Significance) {
+	return w.fires(m, Ticket, w.Spec.Alerts.Ticket, func(r reading) bool { return m+1-budget.Minutes(r.pair.Short) >= w.PageEnd })
+}
+
+func (w *walk) fires(m budget.Minute, sev Severity, pairs []slo.Pair, may func(reading) bool) (*reading, *Significance) {
 	var sure *Significance
-	r := firing(w.Input, w.Spec.Alerts.Page, m, func(r reading) bool {
-		s := significanceOf(r.long, w.Spec)
+	r := firing(w.Input, pairs, m, func(r reading) bool {
+		if !may(r) {
+			return false
+		}
+		s := significanceOf(w.Input, sev, r, m)
 		sure = &s
 		return !w.Spec.Alerts.Significance || s.Believed()
 	})
@@ -308,9 +320,15 @@ func (w *walk) pageFires(m budget.Minute) (*reading, *Significance) {
 
 func (w *walk) open(from, m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
 	first := max(onset(w.Input, r, m), w.BurnEnd)
+	if sure.Believed() {
+		first = min(first, sure.proofBegins(w.Input, max(m+1-budget.Minutes(r.pair.Long), w.BurnEnd), m))
+	}
 	last := m
 	for last > first && !belongs(w.Ledger.At(last), w.Spec, r.pair) {
 		last--
+	}
+	if !belongs(w.Ledger.At(last), w.Spec, r.pair) {
+		last = m // no minute stands out: it burns all the time
 	}
 	w.Burn = &Open{
 		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair,

@@ -13,8 +13,8 @@
 //
 // A burn fires by the workbook's multiwindow, multi-burn-rate method (see slo.Pair): a pair of
 // windows fires when the budget burned faster than its threshold both over the long window (enough
-// of the budget is gone to matter) and over the short one (it is still going on). Pages must also
-// pass the low-traffic test ([Significance]). An upper tier silences the lower: a ticket that turns
+// of the budget is gone to matter) and over the short one (it is still going on). It must also pass
+// the low-traffic test ([Significance]). An upper tier silences the lower: a ticket that turns
 // into a page is escalated, and after a page a ticket stays silent until its short window holds
 // only minutes after the page.
 //

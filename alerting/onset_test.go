@@ -65,19 +65,21 @@ func TestAnIncidentHasWhatItCost(t *testing.T) {
 }
 
 // TestOnsetAtLittleTraffic: the incident has nearly all of the failures of its outage, whose gaps are
-// longer than the short window, and none from long before.
+// longer than the short window, and none from long before. At little traffic that is before the
+// long window, since a failure in it is a part of what proved the outage.
 func TestOnsetAtLittleTraffic(t *testing.T) {
 	spec := workbookSpec(t, "99.9", []slo.Pair{fast}, nil)
 	spec.Alerts.Significance = true
 	for _, c := range []struct {
 		name          string
 		perHour, fail float64
+		stray         budget.Minute // how long before the outage a failure had nothing to do with it
 		within        budget.Minute // of the first failure, for 16 of 20 lives
 	}{
-		{"everything fails at ten an hour", 10, 1, 0},
-		{"everything fails at a hundred an hour", 100, 1, 0},
-		{"a fifth fails at a hundred an hour", 100, 0.2, 3},
-		{"a fifth fails at a thousand an hour", 1000, 0.2, 1},
+		{"everything fails at ten an hour", 10, 1, 80, 0},
+		{"everything fails at a hundred an hour", 100, 1, 70, 0},
+		{"a fifth fails at a hundred an hour", 100, 0.2, 70, 3},
+		{"a fifth fails at a thousand an hour", 1000, 0.2, 40, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			right := 0
@@ -96,7 +98,7 @@ func TestOnsetAtLittleTraffic(t *testing.T) {
 					}
 					l.Put(m, budget.Count(bad*budget.Unit, total*budget.Unit))
 				}
-				l.Put(start+560, budget.Count(budget.Unit, 2*budget.Unit)) // a stray one
+				l.Put(start+600-c.stray, budget.Count(budget.Unit, 2*budget.Unit)) // a stray one
 				_, events := Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, State{Through: start}, start+900)
 				if all := Fold(nil, events); len(all) > 0 {
 					if off := budget.MinuteOf(all[0].Onset) - first; off >= 0 && off <= c.within {

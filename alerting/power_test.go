@@ -69,7 +69,7 @@ func TestPowerAtLittleTraffic(t *testing.T) {
 		{"ten events an hour page with the third failure", spec, 1.0 / 6, 18 * time.Minute, "none"},
 		{"without the test they page with the first, and falsely", &bare, 1.0 / 6, 6 * time.Minute, "some"},
 		{"a hundred an hour without the test page falsely, too", &bare, 100.0 / 60, 2 * time.Minute, "some"},
-		{"one event a minute needs three bad minutes", spec, 1, 3 * time.Minute, "none"},
+		{"of one event a minute, three must fail that are apart", spec, 1, 11 * time.Minute, "none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := PowerOf(c.spec, c.rate)

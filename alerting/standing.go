@@ -16,7 +16,7 @@ type Standing struct {
 	Long, Short budget.Sum   // of its windows
 	Over        bool         // both windows are above the threshold
 	HeldBack    string       // why it does not speak although it is over, "" if it does
-	Sure        Significance // of pages
+	Sure        Significance // whether what it sees is more than chance; only of one that is over
 }
 
 // Standings reads every pair of an SLO at the minute before at, pages first.
@@ -24,19 +24,18 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 	var all []Standing
 	muted := correctionAt(in, at-1)
 	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
-		s := standing(in, Page, r)
-		s.Sure = significanceOf(r.long, in.Spec)
+		s := standing(in, Page, r, at-1)
 		switch {
 		case !s.Over:
 		case !r.fires && !st.burns(Page):
 			s.HeldBack = tooLittleSeen
-		case in.Spec.Alerts.Significance && !s.Sure.Believed():
-			s.HeldBack = "too few failures to tell from chance"
+		case s.chance(in):
+			s.HeldBack = tooFew
 		}
 		all = append(all, s)
 	}
 	for _, r := range readAll(in, in.Spec.Alerts.Ticket, at-1) {
-		s := standing(in, Ticket, r)
+		s := standing(in, Ticket, r, at-1)
 		switch {
 		case !s.Over:
 		case st.burns(Page):
@@ -45,6 +44,8 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 			s.HeldBack = tooLittleSeen
 		case at-budget.Minutes(r.pair.Short) < st.PageEnd:
 			s.HeldBack = "its short window reaches back into a page"
+		case s.chance(in):
+			s.HeldBack = tooFew
 		}
 		all = append(all, s)
 	}
@@ -56,19 +57,29 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 	return all
 }
 
-// tooLittleSeen says that the burn is above the threshold in what was seen of the windows, and
-// would not be if the rest had no bad event.
-const tooLittleSeen = "too little of its long window has been seen"
+// What holds a pair back that is above its threshold: it is so in what was seen of its windows, and
+// would not be if the rest had no bad event; or the low-traffic test takes it for chance.
+const (
+	tooLittleSeen = "too little of its long window has been seen"
+	tooFew        = "too few failures to tell from chance"
+)
 
 // burns reports whether an incident of that tier is open.
 func (st State) burns(tier Severity) bool { return st.Burn != nil && st.Burn.Severity == tier }
 
-func standing(in Input, sev Severity, r reading) Standing {
-	return Standing{
+func standing(in Input, sev Severity, r reading, m budget.Minute) Standing {
+	s := Standing{
 		Severity: sev, Pair: r.pair, Threshold: r.pair.Burn(in.Spec.Window().Length()),
 		Long: r.long, Short: r.short, Over: r.over(),
 	}
+	if s.Over {
+		s.Sure = significanceOf(in, sev, r, m)
+	}
+	return s
 }
+
+// chance reports whether the low-traffic test holds the pair back.
+func (s Standing) chance(in Input) bool { return in.Spec.Alerts.Significance && !s.Sure.Believed() }
 
 // correctionAt says which correction holds every alert back in minute m, "" if none does.
 func correctionAt(in Input, m budget.Minute) string {

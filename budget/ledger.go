@@ -337,6 +337,24 @@ func (l *Ledger) Each(from, to Minute, f func(Minute, Slot) bool) {
 	}
 }
 
+// EachBad calls f for the minutes of [from, to) that are kept, known and have a bad event, oldest
+// first. Hours without one cost next to nothing.
+func (l *Ledger) EachBad(from, to Minute, f func(Minute, Slot)) {
+	from, to = max(from, l.First()), min(to, l.end)
+	for m := from; m < to; m = Minute((m.Hour() + 1) * 60) {
+		h := m.Hour()
+		if l.sums[h-l.first].badSlots == 0 {
+			continue
+		}
+		slots := unpack(l.packed(h))
+		for at := m; at < to && at.Hour() == h; at++ {
+			if s := slots[at-Minute(h*60)]; s.Bad > 0 && s.State.Known() && !l.excused(at) {
+				f(at, s)
+			}
+		}
+	}
+}
+
 // Thin forgets the minutes of every hour before the one that contains m, and keeps their sums.
 //
 // Three kinds of hour keep their minutes. One that is excused in part, as long as it is. Those that

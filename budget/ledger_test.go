@@ -3,6 +3,7 @@ package budget
 import (
 	"bytes"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -332,5 +333,36 @@ func BenchmarkLedgerMinuteOfMonth(b *testing.B) {
 		l.Sum(0, l.End())
 		l.Sum(l.End()-60, l.End())
 		l.Sum(l.End()-4320, l.End())
+	}
+}
+
+func TestEachBadFindsTheBadMinutes(t *testing.T) {
+	l := &Ledger{}
+	slots := map[Minute]Slot{
+		120: Count(1, 5), 121: Count(0, 5), 179: Count(2, 2), 180: {State: Partial, Bad: 7, Total: 9},
+		300: Count(0, 4), 421: Count(3, 4), 422: Count(9, 9), 600: Count(1, 1),
+	}
+	for m := Minute(60); m < 660; m++ {
+		if s, ok := slots[m]; ok {
+			l.Put(m, s)
+		} else {
+			l.Put(m, Count(0, 0))
+		}
+	}
+	l.Excuse(NewExcuses([]*slo.Correction{excusesOf(10000, 422, 423)}, oneDay))
+	l.Thin(360) // the first day keeps its minutes
+	for from := Minute(0); from < 700; from += 7 {
+		for to := from; to < 700; to += 11 {
+			var want, got []Minute
+			for m := from; m < to; m++ {
+				if s := l.At(m); s.Bad > 0 && s.State.Known() {
+					want = append(want, m)
+				}
+			}
+			l.EachBad(from, to, func(m Minute, s Slot) { got = append(got, m) })
+			if !slices.Equal(got, want) {
+				t.Fatalf("the bad minutes of [%d, %d) are %v, want %v", from, to, got, want)
+			}
+		}
 	}
 }

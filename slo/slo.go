@@ -126,7 +126,7 @@ type Alerts struct {
 	// Traffic is how long there may be no events, at an hour that had some in the weeks before, until
 	// that is told. Zero means never.
 	Traffic time.Duration
-	// Significance switches the low-traffic guard on pages on.
+	// Significance switches the low-traffic test of pages and tickets on.
 	Significance bool
 }
 

@@ -251,8 +251,8 @@ func (b *builder) notes() {
 			b.note("The budget of the window %s is not recorded: a rule cannot begin anew on a date.", w)
 		}
 	}
-	if b.spec.Alerts.Significance && len(b.spec.Alerts.Page) > 0 {
-		b.note("Pages have no low-traffic test: where few events happen, a single bad one may page.")
+	if b.spec.Alerts.Significance && len(b.spec.Alerts.Page)+len(b.spec.Alerts.Ticket) > 0 {
+		b.note("Alerts have no low-traffic test: where few events happen, a single bad one may fire them.")
 	}
 	if len(b.spec.Alerts.Spent) > 0 {
 		b.note("Shares of the budget that are spent are not alerted; slowburn:budget:remaining_ratio shows them.")

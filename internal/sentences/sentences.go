@@ -214,11 +214,23 @@ func (f Facts) Tested() Text {
 		return nil
 	}
 	failed := figures.Count(int(s.Bad)) + " of " + Counted(s.Total*budget.Unit, kind) + " failed"
-	chance := ". If the SLO were kept, that would have a probability of " + s.Probability() + "."
+	harmless := "If the SLO were kept"
+	if s.Harmless > 0 && s.Harmless < 1 {
+		harmless = "At a burn of " + figures.Times(s.Harmless)
+	}
+	chance := ". " + harmless + ", that would have a probability of " + s.Probability() + "."
 	if kind == slo.Slices {
 		return say(failed, chance)
 	}
-	return say("Traffic is low, so chance was ruled out: ", failed, ", in ", figures.Plural(s.Minutes, "different minute"), chance)
+	return say("Traffic is low, so chance was ruled out: ", failed, ", in ", figures.Plural(s.Minutes, "different minute"), independent(*s), chance)
+}
+
+// independent says how many failures counted at low traffic, if not each of them.
+func independent(s alerting.Significance) string {
+	if s.Total >= lowTraffic || s.Independent == 0 || s.Independent == s.Bad {
+		return ""
+	}
+	return ", of which " + figures.Count(int(s.Independent)) + " count as independent of each other"
 }
 
 // affected says what went bad since the onset.

@@ -125,9 +125,9 @@ func Fired(e alerting.Event, spec *slo.Spec) string {
 		figures.Burn(e.Short.Bad, e.Short.Total, o) + " over " + figures.Duration(e.Pair.Short) + ", above " +
 		figures.Times(e.Pair.Burn(spec.Window().Length())) + " (" + figures.Basis(e.Pair.Budget) + " of the budget in " +
 		figures.Duration(e.Pair.Long) + ")"
-	if test := e.Sure; test != nil {
+	if test := e.Sure; test != nil && (e.Severity == alerting.Page || test.Total < lowTraffic) {
 		s += "; " + figures.Count(int(test.Bad)) + " bad of " + figures.Count(int(test.Total)) + " events in " +
-			figures.Plural(test.Minutes, "different minute") + ", by chance with a probability of " + test.Probability()
+			figures.Plural(test.Minutes, "different minute") + independent(*test) + ", by chance with a probability of " + test.Probability()
 	}
 	return s
 }

@@ -267,7 +267,7 @@ func alertCells(a alerting.Standing, b engine.Budget) []markup {
 		state = "Firing"
 	case api.AlertHeldBack:
 		state = "Held back: " + a.HeldBack
-		if a.Severity == alerting.Page {
+		if a.Sure.Total > 0 && !a.Sure.Believed() {
 			state += fmt.Sprintf(" (%s bad of %s events, in %s)", figures.Count(int(a.Sure.Bad)), figures.Count(int(a.Sure.Total)), figures.Plural(a.Sure.Minutes, "different minute"))
 		}
 	case api.AlertUnknown:
@@ -289,8 +289,8 @@ func noticesOf(a slo.Alerts) string {
 	if a.NoData > 0 {
 		all = append(all, "A ticket when there have been no data for "+figures.Duration(a.NoData)+".")
 	}
-	if a.Significance && len(a.Page) > 0 {
-		all = append(all, "Pages are held back while the failures could be chance (low traffic).")
+	if a.Significance && len(a.Page)+len(a.Ticket) > 0 {
+		all = append(all, "Pages and tickets are held back while the failures could be chance (low traffic).")
 	}
 	return strings.Join(all, " ")
 }

@@ -140,7 +140,7 @@ var (
 		schema.May("spent", spentKey().Standard([]string{"50%", "75%", "90%", "100%"})),
 		schema.May("traffic", schema.Either("A notice, never a page, when there have been no events for that long, at least 10m, though the same hours of the weeks before had many.", schema.Ref("duration", ""), schema.Off).Standard("30m")),
 		schema.May("no_data", schema.Either("A notification when data have been missing for that long, at least 2m.", schema.Ref("duration", ""), schema.Off).Standard("10m")),
-		schema.May("significance", schema.OnOff("With little traffic, page only if the errors are more than chance.", "on")),
+		schema.May("significance", schema.OnOff("With little traffic, page and open tickets only if the errors are more than chance.", "on")),
 	)
 
 	pairKeys = schema.Object("Fires while the budget burns so fast, over both windows, that the long one alone would cost that share of it.",

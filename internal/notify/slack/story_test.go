@@ -140,8 +140,8 @@ func TestMessagesReadWell(t *testing.T) {
 		},
 		"a page at low traffic": func(t *testing.T) []outbox.Entry {
 			s := newStory(t, checkout(t), 1)
-			for range 3 {
-				s.play(2, bad(0, 2)).play(1, bad(1, 2))
+			for range 4 {
+				s.play(5, bad(0, 2)).play(1, bad(1, 2))
 			}
 			return s.entries
 		},
