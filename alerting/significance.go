@@ -127,6 +127,14 @@ func clumpLength(spec *slo.Spec) budget.Minute {
 	return clumpLasts
 }
 
+// provedSince reports whether the failures from a minute to m, which may lie in a hole, are believed
+// by themselves.
+func (s Significance) provedSince(in Input, from, m budget.Minute) bool {
+	since := test(sample{in.Ledger.Sum(from, m+1), apartIn(in, from, m+1), byMinutes(in.Spec)}, s.Harmless, in.Spec.Objective)
+	since.Level = s.Level
+	return since.Believed()
+}
+
 // proofBegins returns where the evidence begins with which a pair was believed at m: the newest bad
 // minute, not before from, from which on the failures are believed by themselves. A stray one
 // before them, which the long window saw, too, is not where it began.
