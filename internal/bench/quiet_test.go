@@ -89,22 +89,19 @@ func TestQuietServices(t *testing.T) {
 	}
 }
 
-// TestQuietPlainRules counts the same of the workbook's rules without the test, for comparison.
-func TestQuietPlainRules(t *testing.T) {
-	if *lives < 100 {
-		t.Skip("only with many lives")
-	}
+// BenchmarkQuietPlainRules counts the same of the workbook's rules without the test, for comparison.
+func BenchmarkQuietPlainRules(b *testing.B) {
 	for _, f := range []failures{single, clumped} {
 		for _, objective := range objectives {
 			row := fmt.Sprintf("| plain, %s, %s %%", f, objective)
 			for _, perHour := range perHours {
 				q := quiet{objective, perHour, f}
-				plain := *q.spec(t)
+				plain := *q.spec(b)
 				plain.Alerts.Significance = false
 				pages, tickets := q.falseCalls(&plain, *lives)
 				row += fmt.Sprintf(" | %.2g · %.2g", float64(pages)/float64(*lives), float64(tickets)/float64(*lives))
 			}
-			t.Log(row + " |")
+			b.Log(row + " |")
 		}
 	}
 }
@@ -120,23 +117,20 @@ func rate(count, months int) string {
 	return fmt.Sprintf("%.3g (%.2g)", float64(count)/float64(months), upper(count)/float64(months))
 }
 
-// TestQuietDetection measures what the test costs: the time from the first failed request to the
-// page, beside that of the plain rules. From 100 lives on it prints the table of docs/benchmarks.md.
-func TestQuietDetection(t *testing.T) {
-	if *lives < 100 {
-		t.Skip("only with many lives")
-	}
+// BenchmarkQuietDetection measures what the test costs: the time from the first failed request to the
+// page, beside that of the plain rules. It prints the table of docs/benchmarks.md.
+func BenchmarkQuietDetection(b *testing.B) {
 	for _, ratio := range []float64{1, 0.2} {
 		for _, objective := range objectives {
 			row := fmt.Sprintf("| %g %% fail, %s %%", ratio*100, objective)
 			for _, perHour := range perHours {
 				q := quiet{objective, perHour, single}
-				spec := q.spec(t)
+				spec := q.spec(b)
 				plain := *spec
 				plain.Alerts.Significance = false
 				row += fmt.Sprintf(" | %s · %s", detected(q.detection(spec, ratio, *lives)), detected(q.detection(&plain, ratio, *lives)))
 			}
-			t.Log(row + " |")
+			b.Log(row + " |")
 		}
 	}
 }
