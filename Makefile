@@ -90,7 +90,7 @@ else
 endif
 
 quiet: ## count false calls of quiet services, for docs/benchmarks.md: 48,000 simulated months, some ten minutes
-	$(GO) test ./internal/bench -run Quiet -bench Quiet -benchtime 1x -lives 100 -v -timeout 3h
+	$(GO) test ./internal/bench -run Quiet -bench Quiet -benchtime 1x -lives 200 -v -timeout 3h
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn-demo

@@ -50,10 +50,14 @@ slos:
 const ID slo.ID = `checkout/availability{route="/pay?<b>&\"x\""}`
 
 // Ledger returns what [Story] is about: a fifth of the requests fails in the twenty minutes from
-// [Noon].
+// [Noon]. Of four weeks before it, the last four days are known by the minute.
 func Ledger() *budget.Ledger {
 	ledger, start := &budget.Ledger{}, budget.MinuteOf(Noon)
-	for m := start - 28*1440; m < start+60; m++ {
+	fine := start - 4*1440
+	for m := start - 28*1440; m < fine; m += 60 {
+		ledger.PutHour(m.Hour(), budget.Sum{Total: 60 * 100 * budget.Unit, Known: 60})
+	}
+	for m := fine; m < start+60; m++ {
 		bad := int64(0)
 		if m >= start && m < start+20 {
 			bad = 20
