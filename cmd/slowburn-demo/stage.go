@@ -232,6 +232,7 @@ func (d *demo) live(ctx context.Context, s *stage, a *daemon.Daemon) error {
   The shop's clock runs %.0f times faster than yours. It is %s there.
 `, s.slack.URL(), a.Listener.Addr(), s.prom.URL, s.dir, d.Speed, s.now().Format("Monday 15:04"))
 	s.set(s.now(), d.Speed)
+	s.shop.Fill(s.now()) // before the daemon looks, or what the week left out would be missing data
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.play(ctx, a, d.out)
