@@ -105,7 +105,7 @@ func readWorld(t *testing.T, url string, specs []*slo.Spec, start time.Time, tur
 	defer client.CloseIdle()
 	r := prom.New(client, prom.Options{})
 	book := map[slo.ID]map[budget.Minute]budget.Slot{}
-	last := budget.MinuteOf(start.Add(worldLength)) - 1
+	last := budget.MinuteOf(start.Add(worldLength)) - 2 // a minute before the samples end, which says that it is complete
 	for to, more := budget.MinuteOf(start)+10, true; more; to = min(to+turn, last) {
 		more = to < last
 		batch := r.Read(context.Background(), specs, to.End().Add(31*time.Second))
