@@ -271,6 +271,15 @@ func matcherName(name string) string {
 	return strconv.Quote(name)
 }
 
+// and adds a matcher to a selector.
+func and(selector, matcher string) string {
+	head := strings.TrimSuffix(selector, "}")
+	if !strings.HasSuffix(head, "{") {
+		head += ","
+	}
+	return head + matcher + "}"
+}
+
 func matcherText(name string, patterns []string) string {
 	name = matcherName(name)
 	if len(patterns) == 1 {

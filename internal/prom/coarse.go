@@ -10,7 +10,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -35,15 +34,6 @@ const (
 	// before.
 	lastInHour = "59m59s999ms"
 )
-
-// and adds a matcher to a selector.
-func and(selector, matcher string) string {
-	head := strings.TrimSuffix(selector, "}")
-	if !strings.HasSuffix(head, "{") {
-		head += ","
-	}
-	return head + matcher + "}"
-}
 
 // metrics returns the names that the bundle reads, sorted.
 func (b *bundle) metrics() []string {
@@ -374,8 +364,8 @@ type resetSink struct {
 
 // series implements sink.
 func (r *resetSink) series(metric []byte) bool {
-	var ls []label
-	if eachLabel(metric, func(n, v string) { ls = append(ls, label{n, v}) }) != nil {
+	ls, err := parseLabels(string(metric))
+	if err != nil {
 		return false
 	}
 	r.target = r.c.target(r.t, ls)
@@ -433,14 +423,10 @@ func (c *coarse) rawRuns(ctx context.Context, selector string, instances []strin
 	for i, instance := range instances {
 		patterns[i] = regexp.QuoteMeta(instance)
 	}
-	g := &gather{b: c.b}
-	query := fmt.Sprintf("%s[%dms]", and(selector, matcherText("instance", patterns)), to-from)
-	a, err := c.r.client.query(ctx, query, time.UnixMilli(to), g)
+	runs, err := c.r.raw(ctx, c.b, and(selector, matcherText("instance", patterns)), from, to)
 	switch {
-	case err == nil && (g.err != nil || a.resultType != "matrix"):
-		return nil, &Error{Kind: BadAnswer, Op: "query", URL: c.r.client.base.Redacted(), Err: cmp.Or(g.err, errShape)}
 	case err == nil:
-		return g.done(), nil
+		return runs, nil
 	case err.Kind != TooLarge || len(instances) == 1 && to-from <= minuteMs:
 		return nil, err
 	}

@@ -239,8 +239,8 @@ type exprSink struct {
 
 // series implements sink.
 func (x *exprSink) series(metric []byte) bool {
-	var ls []label
-	if err := eachLabel(metric, func(n, v string) { ls = append(ls, label{n, v}) }); err != nil {
+	ls, err := parseLabels(string(metric))
+	if err != nil {
 		x.err = err
 		return false
 	}

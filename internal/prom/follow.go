@@ -304,11 +304,7 @@ func (b *bundle) only(asks []counting.Ask) string {
 		names[i] = regexp.QuoteMeta(b.reg.instances[a.Target])
 	}
 	slices.Sort(names)
-	head := strings.TrimSuffix(b.selector, "}")
-	if !strings.HasSuffix(head, "{") {
-		head += ","
-	}
-	return head + matcherText("instance", slices.Compact(names)) + "}"
+	return and(b.selector, matcherText("instance", slices.Compact(names)))
 }
 
 // askOverdue reads what has come for those that owed something before the window began.

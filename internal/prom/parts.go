@@ -69,11 +69,7 @@ func (p shard) of(selector string) string {
 	if p.others {
 		op = "!~"
 	}
-	body, comma := strings.TrimSuffix(selector, "}"), ","
-	if strings.HasSuffix(body, "{") {
-		comma = ""
-	}
-	return body + comma + matcherName(p.label) + op + strconv.Quote(alternation(p.values)) + "}"
+	return and(selector, matcherName(p.label)+op+strconv.Quote(alternation(p.values)))
 }
 
 // halves cuts a shard in two; it is false for one that cannot be cut.
