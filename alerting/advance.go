@@ -320,7 +320,7 @@ func (w *walk) fires(m budget.Minute, sev Severity, pairs []slo.Pair, may func(r
 
 func (w *walk) open(from, m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
 	first := max(onset(w.Input, r, m), w.BurnEnd)
-	if sure.Believed() && !sure.provedSince(w.Input, first, m) {
+	if sure.Believed() && !sure.provedSince(w.Input, first, m, apartIn(w.Input, first, m+1)) {
 		first = min(first, sure.proofBegins(w.Input, max(m+1-budget.Minutes(r.pair.Long), w.BurnEnd), m))
 	}
 	last := m

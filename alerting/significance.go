@@ -127,10 +127,10 @@ func clumpLength(spec *slo.Spec) budget.Minute {
 	return clumpLasts
 }
 
-// provedSince reports whether the failures from a minute to m, which may lie in a hole, are believed
-// by themselves.
-func (s Significance) provedSince(in Input, from, m budget.Minute) bool {
-	since := test(sample{in.Ledger.Sum(from, m+1), apartIn(in, from, m+1), byMinutes(in.Spec)}, s.Harmless, in.Spec.Objective)
+// provedSince reports whether the failures from a minute to m, of which some may lie in a hole and so
+// many are apart, are believed by themselves.
+func (s Significance) provedSince(in Input, from, m budget.Minute, apart int64) bool {
+	since := test(sample{in.Ledger.Sum(from, m+1), apart, byMinutes(in.Spec)}, s.Harmless, in.Spec.Objective)
 	since.Level = s.Level
 	return since.Believed()
 }
@@ -151,8 +151,7 @@ func (s Significance) proofBegins(in Input, from, m budget.Minute) budget.Minute
 			next--
 		}
 		apart[i], begins = apart[next]+1, bad[i]
-		since := test(sample{in.Ledger.Sum(begins, m+1), apart[i], byMinutes(in.Spec)}, s.Harmless, in.Spec.Objective)
-		if since.Level = s.Level; since.Believed() {
+		if s.provedSince(in, begins, m, apart[i]) {
 			break
 		}
 	}
