@@ -1,6 +1,8 @@
 package alerting
 
 import (
+	"slices"
+
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -60,7 +62,10 @@ type Open struct {
 	Opened   budget.Minute `json:"opened"`
 	Told     budget.Minute `json:"told"` // when its newest event was
 	Pair     slo.Pair      `json:"pair"` // the pair that fired, or none
-	Burning  Burning       `json:"burning"`
+	// Promise is what the SLO promised when the pair fired; nil if none did, and once the burn has
+	// gone on under other terms.
+	Promise *Promise `json:"promise,omitempty"`
+	Burning Burning  `json:"burning"`
 
 	Set    Severity      `json:"set,omitempty"`    // what a person made of Severity, which is the rules'; "" is nothing
 	Raised budget.Minute `json:"raised,omitempty"` // when the rules made a page of a ticket
@@ -330,8 +335,9 @@ func (w *walk) open(from, m budget.Minute, rule Rule, sev Severity, r *reading, 
 	if !belongs(w.Ledger.At(last), w.Spec, r.pair) {
 		last = m // no minute stands out: it burns all the time
 	}
+	now := promiseOf(w.Spec)
 	w.Burn = &Open{
-		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair,
+		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair, Promise: &now,
 		Waits: m, Flaps: w.BurnEnd > 0 && m-w.BurnEnd < keepFiringFor,
 		Burning: Burning{Onset: first, Last: last},
 	}
@@ -354,7 +360,8 @@ func (w *walk) tryPage(m budget.Minute) bool {
 	} else {
 		w.Burn.Paged, w.Burn.Waits = m, m
 	}
-	w.Burn.Severity, w.Burn.Pair, w.Burn.Raised, w.Burn.Set = Page, r.pair, m, ""
+	now := promiseOf(w.Spec)
+	w.Burn.Severity, w.Burn.Pair, w.Burn.Promise, w.Burn.Raised, w.Burn.Set = Page, r.pair, &now, m, ""
 	w.emitFired(m, kind, r, sure)
 	return true
 }
@@ -377,15 +384,38 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 		reason = AgedOut
 	case !allRecovered(rs):
 		w.Burn.Quiet = 0
+		w.goOnUnder(pairs, rs)
 		return false
 	}
-	if w.keepsFiring(m) && reason != RuleRemoved {
+	if reason == BurnLow && w.burnsByOldPromise(m) {
+		reason = PromiseChanged
+	}
+	if w.keepsFiring(m) && reason.Recovered() {
 		return false
 	}
 	w.emitBurn(m, Resolved, reason)
 	w.over(m, w.Burn)
 	w.Burn = nil
 	return true
+}
+
+// goOnUnder forgets under which terms a burn began that goes on under others: those end it, too.
+func (w *walk) goOnUnder(pairs []slo.Pair, rs []reading) {
+	if was := w.Burn.Promise; was != nil && (*was != promiseOf(w.Spec) || !slices.Contains(pairs, w.Burn.Pair)) &&
+		slices.ContainsFunc(rs, reading.over) {
+		w.Burn.Promise = nil
+	}
+}
+
+// burnsByOldPromise reports whether the pair that fired would still do so if the SLO promised what it
+// promised then.
+func (w *walk) burnsByOldPromise(m budget.Minute) bool {
+	was, pair := w.Burn.Promise, w.Burn.Pair
+	if was == nil {
+		return false
+	}
+	t, to := was.threshold(pair), m+1
+	return t.exceeded(w.Ledger.Sum(to-budget.Minutes(pair.Long), to), 1, 1) && t.exceeded(w.Ledger.Sum(to-budget.Minutes(pair.Short), to), 1, 1)
 }
 
 // over remembers a burn that was resolved at m.

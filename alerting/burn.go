@@ -51,11 +51,22 @@ func (r reading) recovered() bool {
 // long × allowed, over their denominators.
 type threshold struct{ num, den [3]int64 }
 
-func thresholdOf(p slo.Pair, spec *slo.Spec) threshold {
-	length := spec.Window().Length()
+func thresholdOf(p slo.Pair, spec *slo.Spec) threshold { return promiseOf(spec).threshold(p) }
+
+// Promise is what an SLO promised when an alert fired.
+type Promise struct {
+	Allowed int64         `json:"allowed"` // bad events in a billion
+	Window  budget.Minute `json:"window"`  // minutes
+}
+
+func promiseOf(spec *slo.Spec) Promise {
+	return Promise{spec.Objective.Allowed(), budget.Minutes(spec.Window().Length())}
+}
+
+func (p Promise) threshold(pair slo.Pair) threshold {
 	return threshold{
-		num: [3]int64{p.Budget, int64(length / time.Minute), spec.Objective.Allowed()},
-		den: [3]int64{10000, int64(p.Long / time.Minute), slo.Billion},
+		num: [3]int64{pair.Budget, int64(p.Window), p.Allowed},
+		den: [3]int64{10000, int64(pair.Long / time.Minute), slo.Billion},
 	}
 }
 

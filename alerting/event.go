@@ -70,12 +70,19 @@ const (
 	ExperimentBurns Reason = "experiment_burns" // an alert fired while it ran
 	SLORemoved      Reason = "slo_removed"      // the SLO was taken out of the files
 	RuleRemoved     Reason = "rule_removed"     // the SLO no longer has the rule that opened it
+	PromiseChanged  Reason = "promise_changed"  // the SLO promises something else now, by which this is no burn
 
 	ByPerson       Reason = "person"         // somebody made it louder, or quieter
 	Unacknowledged Reason = "unacknowledged" // a page that nobody has taken for as long as the SLO says
 	SilenceOver    Reason = "silence_over"   // a silence has ended, and it still burns
 	StillOpen      Reason = "still_open"     // declared, not closed, and some minutes have passed
 )
+
+// Recovered reports whether what ended for the reason got better. What ends because the files say
+// something else now did not, as far as anybody knows.
+func (r Reason) Recovered() bool {
+	return r != SLORemoved && r != RuleRemoved && r != PromiseChanged
+}
 
 // Event is one thing that happened to one SLO, with the figures it was decided on.
 type Event struct {

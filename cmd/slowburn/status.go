@@ -242,11 +242,7 @@ func (c *incidentsListCmd) Run(e *env) error {
 	return c.show(e, "incidents", query, &all, func() error {
 		t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "BUDGET")
 		for _, i := range all {
-			state := "resolved"
-			if i.Open {
-				state = "open"
-			}
-			t.row(i.ID, i.Severity, state, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed, i.Projected))
+			t.row(i.ID, i.Severity, i.State, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed, i.Projected))
 		}
 		return t.flush()
 	})

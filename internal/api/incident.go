@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -19,6 +20,7 @@ type Incident struct {
 	Title    string `json:"title,omitempty"` // of a declared one: what is wrong, in the person's words
 	Severity string `json:"severity"`        // the loudest it ever was
 	Open     bool   `json:"open"`
+	State    string `json:"state"` // in words: open, resolved, data are back, no longer watched (its SLO is gone), no longer an alert (its SLO or alerts changed)
 
 	Onset     time.Time  `json:"onset"`     // the first bad minute
 	Detected  time.Time  `json:"detected"`  // when it opened
@@ -124,7 +126,10 @@ func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
 		Duration: i.Duration().Seconds(), TimeToDetect: i.TimeToDetect().Seconds(), TimeToResolve: seconds(i.TimeToResolve(), !i.Open),
 		TimeToAcknowledge: seconds(i.TimeToAcknowledge()), TimeToMitigate: seconds(i.TimeToMitigate()),
-		Thread: i.Group, MergedInto: i.MergedInto(),
+		Thread: i.Group, MergedInto: i.MergedInto(), State: "open",
+	}
+	if !i.Open {
+		out.State = strings.ToLower(sentences.Ended(i))
 	}
 	if b := i.Last.Burn; b != nil {
 		out.Bad, out.Total, out.Allowed = new(Events(b.Bad)), new(Events(b.Total)), new(Events(i.Last.Budget.Allowed))

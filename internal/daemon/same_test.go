@@ -68,7 +68,13 @@ func TestAnEventReadsTheSameEverywhere(t *testing.T) {
 	c := newComposer(cfg, made(t, cfg), "https://slowburn.example.com", true, false)
 	told := map[string]int{}
 	for _, ticket := range []bool{false, true} {
-		for _, f := range notifytest.Story("", ticket) {
+		story := notifytest.Story("", ticket)
+		for _, reason := range []alerting.Reason{alerting.SLORemoved, alerting.RuleRemoved, alerting.PromiseChanged} {
+			f := story[len(story)-1]
+			f.Event.Reason, f.Incident.Last.Reason = reason, reason
+			story = append(story, f)
+		}
+		for _, f := range story {
 			for _, e := range c.Event(f.Notification) {
 				kind := notify.KindOf(e.Receiver)
 				text := undress(e.Body)

@@ -60,6 +60,29 @@ func TestDowntime(t *testing.T) {
 	}
 }
 
+// TestWhatWasToldLiveWasNotMissed: a page was sent, and the process ended without having been able
+// to write it down, as on a full disk. The next one finds it in the channel. It began and ended
+// before that one looked, and was not missed.
+func TestWhatWasToldLiveWasNotMissed(t *testing.T) {
+	w := oneService(t, outage(50, [2]int{10, 20}))
+	w.steps(8)
+	before := w.copyDisk()
+	w.steps(8)
+	if len(w.rootsWith("Page")) != 1 {
+		t.Fatalf("the channel reads %q", w.roots())
+	}
+	w.close()
+	w.path = before
+	w.pass(2 * time.Hour)
+	w.open()
+	w.steps(5)
+	if all := w.rootsWith("shop/availability"); len(all) != 1 || len(w.rootsWith("Missed live")) != 0 || len(w.rootsWith("Resolved")) != 1 {
+		t.Errorf("the channel reads %q", w.roots())
+	}
+	w.checkBudgets()
+	w.checkOncePerKey()
+}
+
 // TestClockSteps (fault 26): the daemon's clock jumps, stays wrong for a while, and is put right.
 // The source's clock decides, so nothing is paged that did not happen and nothing that happens is
 // overlooked.

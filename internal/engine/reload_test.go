@@ -44,7 +44,7 @@ func TestRemoveDuringIncident(t *testing.T) {
 	if len(is) != 1 || is[0].Open || is[0].Last.Reason != alerting.SLORemoved {
 		t.Fatalf("incidents: %+v", is)
 	}
-	if roots := w.rootsWith("Resolved"); len(roots) != 1 || !strings.Contains(roots[0].Visible(), "Closed because the SLO was removed") {
+	if roots := w.rootsWith("No longer watched"); len(roots) != 1 || strings.Contains(roots[0].Text, "✅") || !strings.Contains(roots[0].Visible(), "Closed because the SLO was removed") {
 		t.Errorf("the channel reads %q", w.roots())
 	}
 	w.steps(12) // longer than no_data
@@ -82,7 +82,7 @@ func TestRemoveThread(t *testing.T) {
 		t.Fatal(err)
 	}
 	roots := w.slack.State().Roots(channel)
-	if len(roots) != 1 || !strings.Contains(roots[0].Text, "Resolved") || strings.Contains(roots[0].Visible(), "Also burning") {
+	if len(roots) != 1 || !strings.Contains(roots[0].Text, "No longer watched") || strings.Contains(roots[0].Visible(), "Also burning") {
 		t.Errorf("the channel reads %q", roots[0].Visible())
 	}
 }
@@ -99,7 +99,7 @@ func TestRemovedWhileAway(t *testing.T) {
 	if len(is) != 1 || is[0].Open || is[0].Last.Reason != alerting.SLORemoved {
 		t.Errorf("incidents: %+v", is)
 	}
-	if roots := w.rootsWith("Resolved"); len(roots) != 1 {
+	if roots := w.rootsWith("No longer watched"); len(roots) != 1 {
 		t.Errorf("the channel reads %q", w.roots())
 	}
 	if open := w.engine.Snapshot().Open.All(); len(open) != 0 {
@@ -177,6 +177,39 @@ func TestObjectiveChanged(t *testing.T) {
 	}
 	w.checkTold()
 	w.checkBudgets()
+}
+
+// TestWhatTheFilesEndIsNotResolved: an SLO that promises less while it burns, or has no such alert
+// any more, does not recover by that, and nobody is told that it did.
+func TestWhatTheFilesEndIsNotResolved(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*slo.Spec)
+		reason alerting.Reason
+		says   string
+	}{
+		"easier":    {func(s *slo.Spec) { s.Objective, _ = slo.ParseObjective("20") }, alerting.PromiseChanged, "by what it promised when this began, the budget still burns"},
+		"longer":    {func(s *slo.Spec) { s.Windows = []slo.Window{{Rolling: 300 * slo.Day}} }, alerting.PromiseChanged, "Closed because the SLO promises something else now"},
+		"later":     {func(s *slo.Spec) { s.Alerts.Page = []slo.Pair{{Budget: 9000, Long: time.Hour, Short: 5 * time.Minute}} }, alerting.PromiseChanged, "Closed because the SLO promises something else now"},
+		"no alerts": {func(s *slo.Spec) { s.Alerts.Page, s.Alerts.Ticket = nil, nil }, alerting.RuleRemoved, "Closed because the SLO has no such alert any more"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := during(t)
+			changed := promise("shop")
+			c.change(changed)
+			if err := w.reload(changed); err != nil {
+				t.Fatal(err)
+			}
+			w.steps(2)
+			is := w.incidents()
+			if len(is) != 1 || is[0].Open || is[0].Last.Reason != c.reason {
+				t.Fatalf("incidents: %+v", is)
+			}
+			roots := w.rootsWith("No longer an alert")
+			if len(roots) != 1 || strings.Contains(roots[0].Visible(), "✅") || strings.Contains(roots[0].Visible(), "It is over") || !strings.Contains(roots[0].Visible(), c.says) {
+				t.Errorf("the channel reads %q", w.roots())
+			}
+		})
+	}
 }
 
 // TestManyReloads (fault 35): two hundred reloads in the midst of an incident say nothing and

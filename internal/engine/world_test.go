@@ -309,6 +309,11 @@ func (w *world) reach(name string) error {
 // finds.
 func (w *world) kill() {
 	w.dead = true
+	w.path = w.copyDisk()
+}
+
+// copyDisk copies what is on the disk at this very moment and returns where it is.
+func (w *world) copyDisk() string {
 	to := filepath.Join(w.t.TempDir(), filepath.Base(w.path))
 	for _, suffix := range []string{"", "-wal"} {
 		data, err := os.ReadFile(w.path + suffix)
@@ -319,7 +324,7 @@ func (w *world) kill() {
 			w.t.Fatal(err)
 		}
 	}
-	w.path = to
+	return to
 }
 
 // revive starts the daemon from what kill has left.

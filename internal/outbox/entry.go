@@ -70,6 +70,10 @@ type Entry struct {
 	// IfTold says that the entry only follows up on what its receiver has been told about the
 	// thread: if nothing was sent there, and no post of the thread waits, it is needless.
 	IfTold bool `json:"if_told,omitempty"`
+	// IfFound says of an edit that it only matters if a process before has sent the post that waits
+	// with it, which is found by looking it up: then people have been told what the post tells
+	// them of.
+	IfFound bool `json:"if_found,omitempty"`
 }
 
 // State is how far an entry has come.

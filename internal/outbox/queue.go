@@ -16,6 +16,7 @@ type step struct {
 	root   Receipt  // of its thread
 	folded []Owed   // entries that the same message settles: the rest of a digest
 	stale  []string // keys of edits that become needless once it is sent
+	untold []string // of these, those that matter if a process before has sent it
 	lane   Lane     // its thread's most urgent
 }
 
@@ -150,6 +151,11 @@ func (t *thread) newestEdit(q *queue) *Owed {
 
 func (t *thread) planPost(q *queue, receiver Receiver, edit *Owed, now time.Time) {
 	s := step{owed: *t.post, lane: t.lane}
+	if edit != nil && edit.IfFound {
+		s.stale = []string{edit.Key}
+		s.untold = s.stale
+		edit = nil
+	}
 	if folder, ok := receiver.(Folder); ok && edit != nil {
 		if body := folder.Fold(t.post.Entry, edit.Entry); body != nil {
 			s.owed.Body, s.stale = body, []string{edit.Key}

@@ -303,10 +303,16 @@ func (w *worker) foundOut(ctx context.Context, q *queue, group []step, found map
 			continue
 		}
 		r := Result{State: Pending, At: w.at(), NextTry: w.at(), Err: (&Failure{Class: Retry, Reason: "looked up: it had not arrived"}).Error()}
-		if receipt, ok := found[s.owed.Key]; ok {
+		receipt, ok := found[s.owed.Key]
+		if ok {
 			r = Result{State: Sent, At: w.at(), Receipt: receipt}
 		}
 		w.settle(ctx, s.owed.Key, r)
+		if ok && s.owed.Attempts > 0 { // it was sent by an attempt of ours
+			for _, key := range s.untold {
+				w.settle(ctx, key, Result{State: Superseded, At: w.at()})
+			}
+		}
 	}
 }
 

@@ -49,6 +49,8 @@ const (
 	MissedLive  = "Missed live"
 	DataAreBack = "Data are back"
 	Resolved    = "Resolved"
+	Unwatched   = "No longer watched"  // the files do not have the SLO any more
+	Unalerted   = "No longer an alert" // the files say something else of the SLO, or of its alerts
 	NoData      = "No data"
 	Page        = "Page"
 	Ticket      = "Ticket"
@@ -59,16 +61,28 @@ func (f Facts) State() string {
 	switch {
 	case f.Missed():
 		return MissedLive
-	case !f.Incident.Open && f.Event.Rule == alerting.RuleNoData:
-		return DataAreBack
 	case !f.Incident.Open:
-		return Resolved
+		return Ended(f.Incident)
 	case f.Event.Rule == alerting.RuleNoData:
 		return NoData
 	case f.Loud() == alerting.Page:
 		return Page
 	}
 	return Ticket
+}
+
+// Ended returns the words that say how an incident is over: what the files took away, or promise
+// otherwise, has not recovered.
+func Ended(i alerting.Incident) string {
+	switch {
+	case i.Last.Reason == alerting.SLORemoved:
+		return Unwatched
+	case !i.Last.Reason.Recovered():
+		return Unalerted
+	case i.Rule == alerting.RuleNoData:
+		return DataAreBack
+	}
+	return Resolved
 }
 
 // Summary returns one sentence without its full stop: which budget, and what is the matter with it.
@@ -88,6 +102,12 @@ func (f Facts) Predicate() string {
 		return "has used " + f.spent() + " of its error budget; " + f.outlook()
 	case f.Event.Rule == alerting.RuleNoData && i.Open:
 		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it"
+	case f.Event.Reason == alerting.SLORemoved:
+		return "is no longer watched: its SLO was removed or renamed while it " + f.did()
+	case f.Event.Reason == alerting.RuleRemoved:
+		return "has no such alert any more; it " + f.did() + " until then"
+	case f.Event.Reason == alerting.PromiseChanged:
+		return "keeps what its SLO promises now; it still burns by what was promised when this began"
 	case f.Event.Rule == alerting.RuleNoData:
 		return "has data again after " + figures.Duration(i.Last.Time().Sub(i.Onset))
 	case f.Event.Rule == alerting.RuleDeclared && i.Open:
@@ -100,6 +120,14 @@ func (f Facts) Predicate() string {
 		return "burned for " + figures.Duration(i.Duration()) + " and took " + cost(i) + " of its error budget"
 	}
 	return "burns its error budget " + f.fast() + "; " + f.outlook()
+}
+
+// did says what went on until the files ended it.
+func (f Facts) did() string {
+	if f.Event.Rule == alerting.RuleNoData {
+		return "had no data"
+	}
+	return "burned for " + figures.Duration(f.Incident.Duration())
 }
 
 func (f Facts) gatePredicate() string {
@@ -285,7 +313,7 @@ func (f Facts) Data() Text {
 		return say("The last known data are from ", moment(i.Onset), ", ", figures.Duration(f.Event.Time().Sub(i.Onset)),
 			" before this message. Until there are new ones this SLO can neither alert nor recover. Often a job was renamed, a target is not scraped, or Prometheus itself is in trouble.")
 	case f.Event.Reason == alerting.SLORemoved:
-		return say("The SLO was removed, so its missing data matter no more.")
+		return say("The SLO was removed or renamed, so its missing data matter no more.")
 	}
 	return say("Data arrive again. They were missing for ", figures.Duration(i.Last.Time().Sub(i.Onset)), ", from ", moment(i.Onset),
 		"; what happened meanwhile is filled in if Prometheus has it.")
@@ -309,9 +337,11 @@ func (f Facts) why() string {
 	case f.Event.Reason == alerting.AgedOut:
 		return "It is over: the last bad " + unit(f.Spec.SLI.Kind, false) + " has left the alert's windows. There is no traffic at the moment, so this is not proof that it works."
 	case f.Event.Reason == alerting.SLORemoved:
-		return "Closed because the SLO was removed, not because it recovered."
+		return "Closed because the SLO was removed or renamed, not because it recovered. Nobody watches it under this name any more."
 	case f.Event.Reason == alerting.RuleRemoved:
 		return "Closed because the SLO has no such alert any more, not because it recovered."
+	case f.Event.Reason == alerting.PromiseChanged:
+		return "Closed because the SLO promises something else now, not because it recovered: by what it promised when this began, the budget still burns fast enough for a " + f.Tier() + "."
 	}
 	return "It is over: the budget no longer burns fast enough for a " + f.Tier() + "."
 }

@@ -29,6 +29,12 @@ func TestPredicates(t *testing.T) {
 		change(&f)
 		return f
 	}
+	ended := func(reason alerting.Reason) func(*sentences.Facts) {
+		return func(f *sentences.Facts) {
+			f.Incident.Open, f.Incident.Ended = false, onset.Add(9*time.Minute)
+			f.Event.Reason, f.Incident.Last.Reason = reason, reason
+		}
+	}
 	for name, c := range map[string]struct {
 		change func(*sentences.Facts)
 		want   string
@@ -63,6 +69,13 @@ func TestPredicates(t *testing.T) {
 			f.Incident.Last.Burn = &alerting.Burning{Bad: 3561 * unit}
 			f.Incident.Last.Budget = alerting.Account{Allowed: 10_000 * unit, Projected: true}
 		}, "burned for 9 min and took about 35.7 % of its error budget"},
+		"what was removed has not recovered": {
+			ended(alerting.SLORemoved), "is no longer watched: its SLO was removed or renamed while it burned for 9 min",
+		},
+		"nor has what lost its alerts": {ended(alerting.RuleRemoved), "has no such alert any more; it burned for 9 min until then"},
+		"nor has what promises less": {
+			ended(alerting.PromiseChanged), "keeps what its SLO promises now; it still burns by what was promised when this began",
+		},
 		"missing data": {func(f *sentences.Facts) { f.Event.Rule = alerting.RuleNoData }, "has had no data for 11 min; nothing can be said about it"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,7 +39,7 @@ func Event(e alerting.Event, spec *slo.Spec) string {
 	case alerting.ExperimentBurns:
 		return "an alert fired while the experiment ran"
 	case alerting.SLORemoved:
-		return "closed: the SLO was taken out of the files"
+		return "closed: the SLO was taken out of the files, or renamed"
 	case alerting.StillOpen:
 		if e.Burn == nil {
 			return "still open"
@@ -56,6 +56,8 @@ func Event(e alerting.Event, spec *slo.Spec) string {
 		return "the silence is over, and it still burns; " + soFar(e)
 	case alerting.RuleRemoved:
 		return "closed: the SLO no longer has the alert that opened it"
+	case alerting.PromiseChanged:
+		return "closed: the SLO promises something else now, and by the old promise it still burns; " + soFar(e)
 	}
 	return string(e.Kind) + ": " + string(e.Reason)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -97,13 +98,14 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	if i.Last.Burn != nil {
 		bad = figure{figures.Events(i.Bad()), "of " + figures.Events(i.Last.Burn.Total) + " since the onset"}
 	}
+	over := sentences.Ended(i)
 	all := []fact{
 		{"Onset", figure{figures.UTC(i.Onset), "the first bad minute"}},
 		{"Detected", figure{figures.UTC(i.Detected), figures.Duration(i.TimeToDetect()) + " after the onset"}},
 		{"Escalated", figure{figures.UTC(i.Escalated), "from a ticket to a page"}},
 		{"Acknowledged", figure{figures.Unknown, "by nobody"}},
 		{ended, figure{figures.UTC(i.Ended), "the last bad minute; " + figures.Duration(i.Duration()) + " after the onset"}},
-		{"Resolved", figure{figures.UTC(i.Resolved), "when the alert was over"}},
+		{over, figure{figures.UTC(i.Resolved), "when the alert was over"}},
 		{"Bad events", bad},
 		{"Share of the budget", figure{costOf(i), cost}},
 		{"Highest burn", peak},
@@ -120,7 +122,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 		all = append(all, fact{"Silenced", figure{until, "by " + a.By}})
 	}
 	return slices.DeleteFunc(all, func(f fact) bool {
-		return f.Name == "Escalated" && i.Escalated.IsZero() || f.Name == "Resolved" && i.Open
+		return f.Name == "Escalated" && i.Escalated.IsZero() || f.Name == over && i.Open
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -174,7 +175,7 @@ func stateKey(i alerting.Incident) string {
 
 func incidentState(i alerting.Incident) markup {
 	if !i.Open {
-		return `<span class="resolved">resolved ` + stamp(i.Resolved) + "</span>"
+		return `<span class="resolved">` + markup(strings.ToLower(sentences.Ended(i))) + " " + stamp(i.Resolved) + "</span>"
 	}
 	state := badge(stateKey(i), "Open")
 	if a, ok := i.Acknowledged(); ok {

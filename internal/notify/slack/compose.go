@@ -164,10 +164,13 @@ func (f message) missedLive() []outbox.Entry {
 	if op == outbox.Reply || len(f.Incident.Log) == 0 {
 		return []outbox.Entry{post}
 	}
-	// It has the key of the page that it would have been: if that was sent after all, it is found
-	// and brought up to date.
+	// It has the key of the page that it would have been: if that was sent after all, it is found,
+	// and brought up to date as what was told live.
 	post.Key = f.Incident.Log[0].Key() + "/post"
-	return []outbox.Entry{post, f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root())}
+	f.Over = false
+	told := f.entry("edit", outbox.LaneTicket, outbox.Edit, f.root())
+	told.IfFound = true
+	return []outbox.Entry{post, told}
 }
 
 // spent tells that a share of the budget is gone: in the thread of the incident that does it, or by

@@ -27,6 +27,7 @@ func at(t time.Time) string {
 // icons stand before the states.
 var icons = map[string]string{
 	sentences.MissedLive: "🕓", sentences.DataAreBack: "✅", sentences.Resolved: "✅",
+	sentences.Unwatched: "⚪", sentences.Unalerted: "⚪",
 	sentences.NoData: "❔", sentences.Page: "🔥", sentences.Ticket: "🎫",
 }
 
