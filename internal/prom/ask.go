@@ -171,7 +171,7 @@ func selectorsOf(q *slo.Query) (out []placed) {
 type exprPace struct {
 	asked  budget.Minute
 	scrape time.Duration // 0 while unknown
-	good   lastGood
+	good   lastGoods
 	judged budget.Minute // newest minute whose faults are counted
 	faults map[slo.ID]counting.Trouble
 }

@@ -52,7 +52,7 @@ func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.
 		if !s.SLI.Histogram.Bare() {
 			continue
 		}
-		if b, ok := r.bounds[s.ID()]; !ok || b.limit != boundKey(s) || to-b.checked >= b.wait(s.ID()) {
+		if b, ok := r.bounds[s.ID()]; !ok || b.limit != boundKey(s) || to-b.checked >= b.wait(s.ID()) || r.gone[s.ID()] {
 			due = append(due, s)
 		}
 	}
@@ -62,7 +62,11 @@ func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.
 	var mu sync.Mutex
 	r.each(len(due), func(i int) {
 		s := due[i]
-		b, err := r.lookUpBound(ctx, s, to-60, to)
+		look := r.lookUpBound
+		if r.gone[s.ID()] {
+			look = r.lookUpNow
+		}
+		b, err := look(ctx, s, to-60, to)
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -94,11 +98,48 @@ func (b bound) wait(id slo.ID) budget.Minute {
 func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, from, to budget.Minute) (bound, *Error) {
 	h := s.SLI.Histogram
 	b := bound{limit: boundKey(s), checked: to}
-	selector := selectorText(h.Metric+"_bucket", h.Matchers)
-	texts, err := r.client.labelValues(ctx, "le", selector, from.Time(), to.End())
+	texts, err := r.client.labelValues(ctx, model.BucketLabel, bucketsOf(s), from.Time(), to.End())
 	if err != nil {
 		return b, err
 	}
+	if err := b.choose(s, texts); err != nil || b.classic() {
+		return b, err
+	}
+	b.native, err = r.client.hasData(ctx, selectorText(h.Metric, h.Matchers), to)
+	return b, err
+}
+
+// lookUpNow asks which buckets a histogram has now whose bucket at the limit may just have gone. The
+// values of labels tell of those that ended hours ago, too.
+func (r *Reader) lookUpNow(ctx context.Context, s *slo.Spec, _, to budget.Minute) (bound, *Error) {
+	b := r.bounds[s.ID()] // what was found stays: it may come back
+	les := &boundSink{}
+	if _, err := r.client.query(ctx, "count by (le) ("+bucketsOf(s)+")", to.End(), les); err != nil {
+		return b, err
+	}
+	now := bound{}
+	return b, now.choose(s, les.texts)
+}
+
+// boundSink collects the bounds of buckets.
+type boundSink struct{ texts []string }
+
+// series implements sink.
+func (l *boundSink) series(metric []byte) bool {
+	_ = eachLabel(metric, func(_, v string) { l.texts = append(l.texts, v) })
+	return false
+}
+
+// sample implements sink.
+func (l *boundSink) sample(int64, float64) {}
+
+// bucketsOf returns a selector of the buckets of the SLO's histogram.
+func bucketsOf(s *slo.Spec) string {
+	return selectorText(s.SLI.Histogram.Metric+"_bucket", s.SLI.Histogram.Matchers)
+}
+
+// choose takes those of the bounds that are the limit. It fails if there are bounds, and none is.
+func (b *bound) choose(s *slo.Spec, texts []string) *Error {
 	lower, upper := math.Inf(-1), math.Inf(1)
 	for _, text := range texts {
 		le, err := strconv.ParseFloat(text, 64)
@@ -112,18 +153,14 @@ func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, from, to budget.M
 			upper = min(upper, le)
 		}
 	}
-	if b.classic() {
-		slices.Sort(b.les)
-		return b, nil
+	slices.Sort(b.les)
+	if len(texts) > 0 && !b.classic() {
+		return noBucket(s, lower, upper)
 	}
-	if len(texts) > 0 {
-		return b, noBucket(s, selector, lower, upper)
-	}
-	b.native, err = r.client.hasData(ctx, selectorText(h.Metric, h.Matchers), to)
-	return b, err
+	return nil
 }
 
-func noBucket(s *slo.Spec, selector string, lower, upper float64) *Error {
+func noBucket(s *slo.Spec, lower, upper float64) *Error {
 	var near []string
 	for _, v := range []float64{lower, upper} {
 		if !math.IsInf(v, 0) {
@@ -133,7 +170,7 @@ func noBucket(s *slo.Spec, selector string, lower, upper float64) *Error {
 	return &Error{
 		Kind: Unusable, Op: "label values",
 		Hint: "use one of the bounds near it: " + strings.Join(near, ", "),
-		Err:  fmt.Errorf("%s has no bucket at %s (le %v)", selector, cmp.Or(s.SLI.LimitText, "the limit"), s.SLI.Below),
+		Err:  fmt.Errorf("%s has no bucket at %s (le %v)", bucketsOf(s), cmp.Or(s.SLI.LimitText, "the limit"), s.SLI.Below),
 	}
 }
 

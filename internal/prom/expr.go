@@ -45,7 +45,7 @@ func loadExpr(mark []byte) (exprState, error) {
 	}
 	s := exprState{since: budget.Minute(d.int()), next: budget.Minute(d.int()), read: budget.Minute(d.int()), primed: true}
 	if len(d.b) > 0 { // the marks of older versions end here
-		s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int()), good: d.lastGood()}
+		s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int()), good: d.lastGoods()}
 	}
 	return s, d.err
 }
@@ -213,7 +213,7 @@ func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, fr
 	if sink.err != nil {
 		return nil, &Error{Kind: BadAnswer, Op: "query_range", URL: r.client.base.Redacted(), Err: sink.err}
 	}
-	if err := r.question(ctx, s, p, sink.found[s.ID()], from, to); err != nil {
+	if err := r.question(ctx, s, p, sink.found, from, to); err != nil {
 		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(sink.found)) {

@@ -120,6 +120,37 @@ func TestABoundIsWrittenAnew(t *testing.T) {
 	}
 }
 
+// TestABucketThatGoesIsNamedAtOnce: from minute 12 to the middle of 16 the bucket at the limit is
+// missing, while the server still lists its bound. The tick after the first minute in question says
+// so, and which bounds are near; it is silent when the bucket is back.
+func TestABucketThatGoesIsNamedAtOnce(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	for le, shown := range map[string]func(i int) bool{"1": func(i int) bool { return i < 24 || i >= 33 }, "0.5": func(int) bool { return true }, "2": func(int) bool { return true }} {
+		gauge(t, db, "d_bucket", func(i int) (float64, bool) {
+			if i == 24 && !shown(i) {
+				must(t, db.MarkStale(lset("d_bucket", "instance", "1", "le", le), at(float64(30*i+7))))
+			}
+			return 10 * float64(i), shown(i)
+		}, "instance", "1", "le", le)
+	}
+	gauge(t, db, "d_count", func(i int) (float64, bool) { return 10 * float64(i), true }, "instance", "1")
+	r, specs := New(serve(t, db), Options{}), []*slo.Spec{latency(t, "x", "d", 1)}
+	var said []string
+	for to := m0 + 8; to <= m0+20; to++ {
+		b := r.Read(t.Context(), specs, after(to))
+		r.Commit(b)
+		for _, f := range b.Failures {
+			said = append(said, fmt.Sprint(to-m0))
+			if !strings.Contains(f.Err.Error(), "0.5, 2") {
+				t.Errorf("minute %d: %v, want the bounds near it", to-m0, f.Err)
+			}
+		}
+	}
+	if got := strings.Join(said, " "); got != "13 14 15" {
+		t.Errorf("said in minutes %s, want 13 to 15", got)
+	}
+}
+
 // TestHistoryOfABucketThatIsGone: what happened while it was there is known.
 func TestHistoryOfABucketThatIsGone(t *testing.T) {
 	db := promfake.New(promfake.Options{})

@@ -104,7 +104,8 @@ type Reader struct {
 	evaluate []*slo.Spec       // SLOs without raw terms
 	exprs    map[slo.ID]exprState
 	bounds   map[slo.ID]bound
-	problems []string // for the next batch
+	gone     map[slo.ID]bool // latency SLOs whose bucket is missing where the count goes on
+	problems []string        // for the next batch
 	lanes    *lanes
 	large    large
 }
@@ -115,7 +116,7 @@ func New(c *Client, o Options) *Reader {
 	o.MaxLateness = cmp.Or(o.MaxLateness, DefaultMaxLateness)
 	return &Reader{
 		client: c, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
-		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{},
+		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{}, gone: map[slo.ID]bool{},
 		lanes: newLanes(o.Patience),
 	}
 }
@@ -318,6 +319,7 @@ func (r *Reader) bundleTask(b *bundle, now time.Time) task {
 				out.Marks[bundlePrefix+b.key] = mark
 			}
 			got.into(out, s)
+			maps.Copy(r.gone, got.failed())
 			out.tellCapped(b)
 		}}
 	}
@@ -394,6 +396,17 @@ func (c *collected) into(out *Batch, s *state) {
 		c.note(out.Readings, c.b.reg.ids[a], faultTexts(t)...)
 	}
 	c.b.notes(func(id slo.ID, text string) { c.note(out.Readings, id, text) })
+}
+
+// failed tells of each latency SLO that has new minutes whether any of them could not be used.
+func (c *collected) failed() map[slo.ID]bool {
+	failed := map[slo.ID]bool{}
+	for a, slots := range c.slots {
+		if s := c.b.specs[c.b.reg.Accounts[a].Promise]; s.SLI.Histogram != nil && len(slots) > 0 {
+			failed[s.ID()] = failed[s.ID()] || slices.ContainsFunc(slots, func(s budget.SlotAt) bool { return s.Slot.State == budget.Failed })
+		}
+	}
+	return failed
 }
 
 // notes tells which SLOs of a bundle are too large.

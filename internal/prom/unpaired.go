@@ -3,6 +3,8 @@ package prom
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -13,7 +15,7 @@ import (
 // An expression of good events that has no answer beside a total that has one looks like an outage.
 // As with counters (see package counting) it is one if there never were good events, if they stood
 // still before they were gone, or if what the total is made of began anew since; else it is a
-// question. For SLOs with `by:` labels nothing is asked.
+// question. Each budget of an SLO with `by:` labels is judged by itself.
 
 // lastGood is what is remembered of the good events of an expression.
 type lastGood struct {
@@ -22,14 +24,37 @@ type lastGood struct {
 	anew  bool          // the total began anew since
 }
 
-func (g *lastGood) save(e *encoder) {
-	e.int(int64(g.at))
-	e.bool(g.still)
-	e.bool(g.anew)
+// lastGoods are those of an SLO, by the group of the budget; "" without `by:` labels.
+type lastGoods map[string]lastGood
+
+func (all lastGoods) save(e *encoder) {
+	save := func(g lastGood) {
+		e.int(int64(g.at))
+		e.bool(g.still)
+		e.bool(g.anew)
+	}
+	save(all[""]) // older versions know of no other
+	groups := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(group string) bool { return group == "" })
+	e.uint(uint64(len(groups)))
+	for _, group := range groups {
+		e.string(group)
+		save(all[group])
+	}
 }
 
-func (d *reader) lastGood() lastGood {
-	return lastGood{at: budget.Minute(d.int()), still: d.bool(), anew: d.bool()}
+func (d *reader) lastGoods() lastGoods {
+	load := func() lastGood { return lastGood{at: budget.Minute(d.int()), still: d.bool(), anew: d.bool()} }
+	all := lastGoods{}
+	if g := load(); g.at > 0 {
+		all[""] = g
+	}
+	if len(d.b) > 0 { // the marks of older versions end here
+		for range d.count() {
+			group := d.string()
+			all[group] = load()
+		}
+	}
+	return all
 }
 
 // lead learns what is to be remembered of an SLO when [from, to) is read: of good events, an hour of
@@ -46,44 +71,89 @@ func (r *Reader) lead(ctx context.Context, s *slo.Spec, from, to budget.Minute, 
 // asksForGood reports whether the good events of an SLO may be in question.
 func asksForGood(s *slo.Spec) bool {
 	c := s.SLI.Counters()
-	return c != nil && c.Good && len(s.By) == 0
+	return c != nil && c.Good
 }
 
+// keepGood is for how many minutes it is remembered of a budget that is gone when it had good events.
+const keepGood = 25 * 60
+
 // question marks the minutes of [from, to] whose good events are in question.
-func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, ev *evaluated, from, to budget.Minute) *Error {
-	if ev == nil || !asksForGood(s) {
+func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, found map[slo.ID]*evaluated, from, to budget.Minute) *Error {
+	if !asksForGood(s) {
 		return nil
 	}
-	good := &p.good
+	good := maps.Clone(p.good) // of one that may be thrown away
+	if good == nil {
+		good = lastGoods{}
+	}
 	for at := from; at <= to; at++ {
-		m := ev.values[at]
-		switch {
-		case m == nil || !m.hasTotal:
-		case m.hasOther:
-			still := m.Good == 0 && (m.Total > 0 || good.still)
-			*good = lastGood{at: at, still: still}
-		case m.Total == 0 || good.at == 0 || good.still || good.anew:
-		default:
-			goesOn, err := r.goesOn(ctx, s.SLI.Total, p, at)
-			if err != nil {
-				return err
+		old := func(slo.ID) bool { return false }
+		asked := false
+		for id, ev := range found {
+			m, g := ev.values[at], good[id.Group()]
+			switch {
+			case m == nil || !m.hasTotal:
+				continue
+			case m.hasOther:
+				g = lastGood{at: at, still: m.Good == 0 && (m.Total > 0 || g.still)}
+			case m.Total == 0 || g.at == 0 || g.still || g.anew:
+				continue
+			default:
+				if !asked {
+					var err *Error
+					if old, err = r.goesOn(ctx, s, p, at, found); err != nil {
+						return err
+					}
+					asked = true
+				}
+				m.question = old(id)
+				g.anew = !m.question
 			}
-			good.anew, m.question = !goesOn, goesOn
+			good[id.Group()] = g
 		}
 	}
+	maps.DeleteFunc(good, func(group string, g lastGood) bool {
+		return group != "" && found[s.ID()+slo.ID(group)] == nil && g.at < to-keepGood
+	})
+	p.good = good
 	return nil
 }
 
-// goesOn reports whether anything of which a total is made up is as old as its newest good events
-// may be, and did not begin anew.
-func (r *Reader) goesOn(ctx context.Context, total *slo.Query, p *exprPace, at budget.Minute) (bool, *Error) {
-	list := selectorsOf(total)
+// goesOn tells of which budgets anything that their total is made of is as old as its newest good
+// events may be, and did not begin anew. Where the labels of the budgets are not those of the
+// counters, all of them are taken together.
+func (r *Reader) goesOn(ctx context.Context, s *slo.Spec, p *exprPace, at budget.Minute, found map[slo.ID]*evaluated) (func(slo.ID) bool, *Error) {
+	list := selectorsOf(s.SLI.Total)
 	if len(list) == 0 {
-		return true, nil
+		return func(slo.ID) bool { return true }, nil
 	}
 	v := parser.VectorSelector{Name: list[0].Name, LabelMatchers: numeric(list[0].LabelMatchers)}
 	back := slo.ShortDuration(2 * slo.RateRange(p.interval(r)))
 	text := adapted(&slo.Query{Text: v.String()}, p.interval(r)).Text
-	a, err := r.client.query(ctx, fmt.Sprintf("count((%s and %s offset %s) unless resets(%s[%s]) > 0)", text, v.String(), back, v.String(), back), at.End(), nil)
-	return a.nSeries > 0, err
+	old := &idSink{spec: s, found: map[slo.ID]bool{}}
+	_, err := r.client.query(ctx, fmt.Sprintf("count%s((%s and %s offset %s) unless resets(%s[%s]) > 0)", byClause(s.By), text, v.String(), back, v.String(), back), at.End(), old)
+	for id := range old.found {
+		if found[id] != nil {
+			return func(id slo.ID) bool { return old.found[id] }, err
+		}
+	}
+	return func(slo.ID) bool { return len(old.found) > 0 }, err
 }
+
+// idSink collects the budgets that series belong to.
+type idSink struct {
+	spec  *slo.Spec
+	found map[slo.ID]bool
+}
+
+// series implements sink.
+func (x *idSink) series(metric []byte) bool {
+	ls, err := parseLabels(string(metric))
+	if err == nil && len(x.found) <= maxGroups {
+		x.found[groupID(x.spec, ls)] = true
+	}
+	return false
+}
+
+// sample implements sink.
+func (x *idSink) sample(int64, float64) {}
