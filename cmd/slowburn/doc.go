@@ -76,7 +76,7 @@
 //
 // Package internal/store commits a tick in one transaction: slots, states, incidents, reading
 // positions, and the messages that follow from them. After a crash the daemon goes on from the last
-// whole tick.
+// whole tick. On PostgreSQL one of several daemons leads, and the others follow what it commits.
 //
 // # The daemon
 //
@@ -106,6 +106,7 @@
 //
 // Some packages are for tests only. Package internal/bench measures the whole chain;
 // internal/schematest makes random SLO files; internal/report/lives makes short histories of SLOs;
-// internal/foreigntest, internal/outbox/outboxtest and internal/notify/notifytest are what tests of
-// the readers, of the outbox and of receivers share.
+// internal/foreigntest, internal/outbox/outboxtest, internal/notify/notifytest and
+// internal/store/pgtest are what tests of the readers, of the outbox, of receivers and of the store
+// share.
 package main

@@ -23,7 +23,13 @@ func (db *DB) Commit(ctx context.Context, t Tick) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	c := commit{db: db, tick: t}
-	err := db.write(ctx, "commit", func(tx *sql.Tx) error { return c.write(ctx, tx) })
+	err := db.write(ctx, "commit", func(tx txn) error {
+		err := c.write(ctx, tx)
+		if err != nil {
+			db.known = nil
+		}
+		return err
+	})
 	if err != nil {
 		db.known = nil // whether the disk has it or not is not known
 		return err
@@ -40,10 +46,10 @@ type commit struct {
 	tick Tick
 }
 
-func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) write(ctx context.Context, tx txn) error {
 	steps := []struct {
 		name string
-		do   func(context.Context, *sql.Tx) error
+		do   func(context.Context, txn) error
 	}{
 		{"journal", c.journal},
 		{"incidents", c.incidents},
@@ -53,6 +59,7 @@ func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
 		{"marks", c.marks},
 		{"facts", c.facts},
 		{"reports", c.reports},
+		{"verdicts", c.verdicts},
 	}
 	for _, s := range steps {
 		if err := c.db.fault("commit." + s.name); err != nil {
@@ -66,7 +73,7 @@ func (c *commit) write(ctx context.Context, tx *sql.Tx) error {
 }
 
 // journal writes the slots and states of all turns as one record.
-func (c *commit) journal(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) journal(ctx context.Context, tx txn) error {
 	if !c.tick.At.IsZero() {
 		if _, err := tx.ExecContext(ctx, sqlSet, nanos(c.tick.At), "last_tick"); err != nil {
 			return err
@@ -94,7 +101,7 @@ func (c *commit) journal(ctx context.Context, tx *sql.Tx) error {
 }
 
 // number gives every budget that has none its number.
-func (c *commit) number(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) number(ctx context.Context, tx txn) error {
 	if c.db.known == nil {
 		var err error
 		if c.db.known, err = readKnown(ctx, tx); err != nil {
@@ -148,13 +155,13 @@ func sameButThrough(a, b alerting.State) bool {
 
 func sameValue[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
-func (c *commit) incidents(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) incidents(ctx context.Context, tx txn) error {
 	all := slices.Clone(c.tick.Incidents)
 	for _, t := range c.tick.Turns {
 		all = append(all, t.Incidents...)
 	}
 	for _, i := range all {
-		data, err := json.Marshal(i)
+		data, sum, err := jsonText(i)
 		if err != nil {
 			return err
 		}
@@ -162,8 +169,8 @@ func (c *commit) incidents(ctx context.Context, tx *sql.Tx) error {
 		if i.Open {
 			open = 1
 		}
-		if _, err := tx.ExecContext(ctx, sqlSetIncident, i.ID, string(i.SLO), i.SLO.Service(), open,
-			nanos(i.Detected), nanos(i.Resolved), string(data), int64(checksum(data))); err != nil {
+		if _, err := tx.ExecContext(ctx, sqlSetIncident, key(i.ID), string(i.SLO), i.SLO.Service(), open,
+			nanos(i.Detected), nanos(i.Resolved), data, sum); err != nil {
 			return err
 		}
 	}
@@ -171,9 +178,9 @@ func (c *commit) incidents(ctx context.Context, tx *sql.Tx) error {
 }
 
 // acts writes what people did. An act that was told before is left as it was.
-func (c *commit) acts(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) acts(ctx context.Context, tx txn) error {
 	for _, a := range c.tick.Acts {
-		data, err := json.Marshal(a)
+		data, sum, err := jsonText(a)
 		if err != nil {
 			return err
 		}
@@ -181,8 +188,8 @@ func (c *commit) acts(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, sqlAddAct, seq, a.Key, nanos(a.At), string(a.Kind), a.Incident, string(a.SLO), a.Service,
-			string(data), int64(checksum(data))); err != nil {
+		if _, err := tx.ExecContext(ctx, sqlAddAct, seq, key(a.Key), nanos(a.At), string(a.Kind), key(a.Incident), string(a.SLO), a.Service,
+			data, sum); err != nil {
 			return err
 		}
 	}
@@ -191,9 +198,10 @@ func (c *commit) acts(ctx context.Context, tx *sql.Tx) error {
 
 // evidence writes what was found out. What was found at the time is not replaced by what is found
 // later.
-func (c *commit) evidence(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) evidence(ctx context.Context, tx txn) error {
 	for _, e := range c.tick.Evidence {
-		if _, err := tx.ExecContext(ctx, sqlAddEvidence, e.Incident, string(e.Kind), nanos(e.At), string(e.Data), int64(checksum(e.Data))); err != nil {
+		data := plain(string(e.Data))
+		if _, err := tx.ExecContext(ctx, sqlAddEvidence, key(e.Incident), string(e.Kind), nanos(e.At), data, textSum(data)); err != nil {
 			return err
 		}
 	}
@@ -201,7 +209,7 @@ func (c *commit) evidence(ctx context.Context, tx *sql.Tx) error {
 }
 
 // outbox writes what is owed, in the order of the turns.
-func (c *commit) outbox(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) outbox(ctx context.Context, tx txn) error {
 	var entries []outbox.Entry
 	for _, t := range c.tick.Turns {
 		entries = append(entries, t.Entries...)
@@ -222,8 +230,8 @@ func (c *commit) outbox(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-func owe(ctx context.Context, tx *sql.Tx, seq int64, e outbox.Entry) error {
-	data, err := json.Marshal(e)
+func owe(ctx context.Context, tx txn, seq int64, e outbox.Entry) error {
+	data, sum, err := jsonText(e)
 	if err != nil {
 		return err
 	}
@@ -231,13 +239,13 @@ func owe(ctx context.Context, tx *sql.Tx, seq int64, e outbox.Entry) error {
 	if e.Tried {
 		begun = max(nanos(e.Created), 1)
 	}
-	_, err = tx.ExecContext(ctx, sqlOwe, e.Key, seq, e.Receiver, int(e.Lane), e.Channel, e.Thread, string(e.Op),
-		nanos(e.Created), string(data), int64(checksum(data)), begun)
+	_, err = tx.ExecContext(ctx, sqlOwe, key(e.Key), seq, e.Receiver, int(e.Lane), e.Channel, key(e.Thread), string(e.Op),
+		nanos(e.Created), data, sum, begun)
 	return err
 }
 
 // marks writes the reading positions; an empty one is deleted.
-func (c *commit) marks(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) marks(ctx context.Context, tx txn) error {
 	for _, name := range slices.Sorted(maps.Keys(c.tick.Marks)) {
 		var err error
 		if mark := c.tick.Marks[name]; len(mark) > 0 {
@@ -252,7 +260,7 @@ func (c *commit) marks(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-func (c *commit) facts(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) facts(ctx context.Context, tx txn) error {
 	for _, name := range slices.Sorted(maps.Keys(c.tick.Facts)) {
 		var err error
 		if value := c.tick.Facts[name]; value != "" {
@@ -267,7 +275,7 @@ func (c *commit) facts(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-func (c *commit) reports(ctx context.Context, tx *sql.Tx) error {
+func (c *commit) reports(ctx context.Context, tx txn) error {
 	for _, r := range c.tick.Reports {
 		if _, err := tx.ExecContext(ctx, sqlSetReport, r.Name, r.Period, nanos(r.From), nanos(r.To), nanos(r.At),
 			r.Markdown, string(r.Data)); err != nil {
@@ -278,7 +286,7 @@ func (c *commit) reports(ctx context.Context, tx *sql.Tx) error {
 }
 
 // next reserves n numbers of a counter and returns the last of them.
-func next(ctx context.Context, tx *sql.Tx, name string, n int) (int64, error) {
+func next(ctx context.Context, tx txn, name string, n int) (int64, error) {
 	var value int64
 	err := tx.QueryRowContext(ctx, sqlNext, n, name).Scan(&value)
 	return value, err

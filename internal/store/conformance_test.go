@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -36,11 +39,21 @@ type Store interface {
 	Evidence(context.Context, string) ([]Evidence, error)
 	Reports(context.Context, string, int) ([]Report, error)
 	Report(context.Context, string, string) (Report, bool, error)
+	Lead(context.Context, func(error)) (*Term, error)
+	Ask(context.Context, Request) error
+	Requests(context.Context) ([]Request, error)
+	Verdict(context.Context, string) (Verdict, bool, error)
+	Follow(context.Context) (*Follower, Snapshot, error)
+	Owes(context.Context, string) (bool, error)
 	Close() error
 }
 
 func TestSQLite(t *testing.T) {
 	testStore(t, func(t testing.TB) Store { return mustOpen(t, tempPath(t), Options{}) })
+}
+
+func TestPostgreSQL(t *testing.T) {
+	testStore(t, func(t testing.TB) Store { return mustLead(t, pgtest.Database(t)) })
 }
 
 // testStore is the conformance test: each store passes all of it. open gives an empty store.
@@ -77,6 +90,12 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"a report is kept by name and period", testReports},
 		{"evidence is kept once per event, and a restart has that of open incidents", testEvidence},
 		{"what people did is kept once, in the order in which it was told", testActs},
+		{"text that is no text is kept as far as it can be", testOddText},
+		{"a key may be as long as it likes", testLongKeys},
+		{"a request is asked once, and answered once, with what came of it", testInbox},
+		{"a follower knows what a restart would load", testFollower},
+		{"a follower that missed what was folded says so", testFollowerFolded},
+		{"who leads may do so at once, until it resigns", testLeads},
 	} {
 		t.Run(test.sentence, func(t *testing.T) { test.run(t, open(t)) })
 	}
@@ -547,5 +566,173 @@ func testActs(t *testing.T, db Store) {
 		{"a limit", ActFilter{Limit: 1}, []alerting.Act{deploy}},
 	} {
 		same(t, c.name, got(db.Acts(background, c.filter))(t), c.want)
+	}
+}
+
+func testOddText(t *testing.T, db Store) {
+	odd := "a\x00b\xffc"
+	tick := tickAt(0, "shop/pay")
+	e := entry(odd, outbox.Post)
+	e.Channel, e.Thread = odd, odd
+	tick.Owed = []outbox.Entry{e}
+	tick.Facts, tick.Marks = map[string]string{odd: odd}, map[string][]byte{odd: {0}}
+	tick.Acts = []alerting.Act{{Key: odd, Incident: odd, By: odd, Service: odd}}
+	tick.Evidence = []Evidence{{Incident: odd, Kind: alerting.Opened, Data: []byte("\"\xff\"")}}
+	tick.Reports = []Report{{Name: odd, Period: odd, Markdown: odd, Data: []byte("\"\xff\"")}}
+	must(t, db.Commit(background, tick))
+	must(t, db.Begin(background, []string{odd}, at(1)))
+	must(t, db.Settle(background, odd, outbox.Result{State: outbox.Sent, Err: odd, Receipt: outbox.Receipt{Channel: odd, TS: odd}}))
+	const kept = "a\uFFFDb\uFFFDc"
+	same(t, "facts", pictureOf(t, db).Facts, map[string]string{kept: kept})
+	same(t, "act", got(db.Acts(background, ActFilter{Incident: odd}))(t)[0].Key, "a\x00b\uFFFDc")
+	same(t, "evidence", string(got(db.Evidence(background, odd))(t)[0].Data), "\"\uFFFD\"")
+	if r, ok := got2(db.Report(background, odd, odd))(t); !ok || r.Markdown != kept {
+		t.Errorf("report: %+v, %v", r, ok)
+	}
+	if o := got(db.Outbox(background, OutboxFilter{State: outbox.Sent, Thread: odd, Channel: odd}))(t); len(o) != 1 || o[0].LastErr != kept {
+		t.Errorf("outbox: %+v", o)
+	}
+	if _, ok := got2(db.Root(background, "slack", odd))(t); !ok {
+		t.Error("the root is lost")
+	}
+}
+
+// No database compresses this into an index.
+func longText(seed byte) string {
+	b := []byte{seed}
+	for len(b) < 20_000 {
+		sum := sha256.Sum256(b)
+		b = append(b, hex.EncodeToString(sum[:])...)
+	}
+	return string(b)
+}
+
+func testLongKeys(t *testing.T, db Store) {
+	long := longText('a')
+	other := long[:len(long)-1] + "!"
+	e, f := entry(long, outbox.Post), entry(other, outbox.Post)
+	e.Thread, f.Thread = long, other
+	i := incidentAt("shop/pay", 0, true)
+	i.ID = long
+	must(t, db.Commit(background, Tick{
+		Owed: []outbox.Entry{e, f, e}, Acts: []alerting.Act{{Key: long, Incident: long}, {Key: other}}, Incidents: []alerting.Incident{i},
+	}))
+	must(t, db.Begin(background, []string{long}, at(1)))
+	must(t, db.Settle(background, long, outbox.Result{State: outbox.Sent, At: at(1)}))
+	due := got(db.Due(background, at(1)))(t)
+	if len(due) != 1 || due[0].Key != other {
+		t.Errorf("%d are owed", len(due))
+	}
+	if ok := got(db.Owes(background, long))(t); !ok {
+		t.Error("the long key is unknown")
+	}
+	if got, ok := got2(db.Incident(background, long))(t); !ok || got.ID != long {
+		t.Error("the incident is unknown")
+	}
+	if acts := got(db.Acts(background, ActFilter{Incident: long}))(t); len(acts) != 1 || acts[0].Key != long {
+		t.Errorf("%d acts", len(acts))
+	}
+	must(t, db.Ask(background, Request{Key: long, Kind: "act", At: at(1), Data: []byte(`{}`)}))
+	must(t, db.Commit(background, Tick{Verdicts: []Verdict{{Key: got(db.Requests(background))(t)[0].Key, At: at(2), Data: []byte(`{}`)}}}))
+	if _, ok := got2(db.Verdict(background, long))(t); !ok {
+		t.Error("no verdict")
+	}
+}
+
+func testInbox(t *testing.T, db Store) {
+	a, b := Request{Key: "a", Kind: "act", At: at(1), Data: []byte(`{"n":1}`)}, Request{Key: "b", Kind: "press", At: at(2), Data: []byte(`{}`)}
+	again := a
+	again.Data = []byte(`{"n":2}`)
+	for _, r := range []Request{a, b, again} {
+		must(t, db.Ask(background, r))
+	}
+	same(t, "asked", got(db.Requests(background))(t), []Request{a, b})
+	if _, ok := got2(db.Verdict(background, "a"))(t); ok {
+		t.Error("a verdict before there is one")
+	}
+	yes := Verdict{Key: "a", At: at(3), Data: []byte(`{"ok":true}`)}
+	no := Verdict{Key: "a", At: at(4), Data: []byte(`{"ok":false}`)}
+	for _, v := range []Verdict{yes, no} {
+		must(t, db.Commit(background, Tick{Acts: []alerting.Act{{Key: "act/a"}}, Verdicts: []Verdict{v}}))
+	}
+	v, ok := got2(db.Verdict(background, "a"))(t)
+	if !ok {
+		t.Fatal("no verdict")
+	}
+	same(t, "verdict", v, yes)
+	must(t, db.Ask(background, a))
+	same(t, "open", got(db.Requests(background))(t), []Request{b})
+	must(t, db.Prune(background, at(10)))
+	if _, ok := got2(db.Verdict(background, "a"))(t); ok {
+		t.Error("an old answer was not pruned")
+	}
+	same(t, "open after pruning", got(db.Requests(background))(t), []Request{b})
+}
+
+func testFollower(t *testing.T, db Store) {
+	fill(t, db, 0, 3)
+	f, snap, err := db.Follow(background)
+	must(t, err)
+	follow := func() News {
+		t.Helper()
+		news, err := f.Next(background)
+		must(t, err)
+		for _, turn := range news.Turns {
+			a := snap.Accounts[turn.SLO]
+			if a.Ledger == nil {
+				a.Ledger = new(budget.Ledger)
+			}
+			turn.Apply(a.Ledger)
+			a.State = turn.State
+			snap.Accounts[turn.SLO] = a
+		}
+		want := got(db.Load(background))(t)
+		same(t, "accounts", len(snap.Accounts), len(want.Accounts))
+		for id, a := range want.Accounts {
+			same(t, string(id), slots(snap.Accounts[id].Ledger), slots(a.Ledger))
+			same(t, "state of "+string(id), snap.Accounts[id].State, a.State)
+		}
+		same(t, "open", news.Open, want.Open)
+		same(t, "facts", news.Facts, want.Facts)
+		same(t, "last tick", news.LastTick, want.LastTick)
+		return news
+	}
+	same(t, "turns without news", len(follow().Turns), 0)
+	fill(t, db, 3, 20)
+	same(t, "turns", len(follow().Turns), 40)
+	tick := tickAt(23, "shop/new", "shop/pay")
+	tick.Acts = []alerting.Act{{Key: "1", Incident: "x"}, {Key: "2"}}
+	must(t, db.Commit(background, tick))
+	same(t, "acts", follow().Acts, tick.Acts)
+	must(t, db.Fold(background, nil)) // nothing was missed
+	follow()
+	fill(t, db, 24, 2)
+	follow()
+}
+
+func testFollowerFolded(t *testing.T, db Store) {
+	fill(t, db, 0, 3)
+	f, _, err := db.Follow(background)
+	must(t, err)
+	fill(t, db, 3, 2)
+	must(t, db.Fold(background, nil))
+	for range 2 {
+		if _, err := f.Next(background); !errors.Is(err, ErrBehind) {
+			t.Errorf("got %v", err)
+		}
+		fill(t, db, 5, 1)
+	}
+}
+
+func testLeads(t *testing.T, db Store) {
+	term := got(db.Lead(background, nil))(t)
+	if !term.Until().After(time.Now()) || term.isLost() {
+		t.Errorf("leads until %s", term.Until())
+	}
+	must(t, db.Commit(background, tickAt(0, "shop/pay")))
+	term.Resign()
+	term.Resign()
+	if term.Until().After(time.Now()) || !term.isLost() {
+		t.Errorf("resigned, and leads until %s", term.Until())
 	}
 }

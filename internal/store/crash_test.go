@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -30,7 +31,9 @@ func TestMain(m *testing.M) {
 	if mode == "" {
 		// Enough for a run of all tests; the flag on the command line goes before.
 		_ = flag.Set("rapid.checks", "50")
-		os.Exit(m.Run())
+		code := m.Run()
+		pgtest.Stop()
+		os.Exit(code)
 	}
 	if err := runChild(mode, path); err != nil {
 		fmt.Fprintln(os.Stderr, err)

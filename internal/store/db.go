@@ -2,10 +2,15 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
-	"os"
+	"encoding/hex"
+	"errors"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -16,30 +21,56 @@ type Options struct {
 	// CheckFor bounds the look for damage when the store is opened: a store too big to be read in
 	// this time is checked in part. Zero means two seconds, negative means not at all.
 	CheckFor time.Duration
-	// ReadOnly opens beside a running daemon, without the lock; everything that writes fails.
+	// ReadOnly opens beside a running daemon, without the lock and without a migration; everything
+	// that writes fails.
 	ReadOnly bool
 	// Fault is called before every step that changes the disk, with the step's name; its error is
 	// the step's. Every operation (commit, fold, begin, settle, supersede, prune, dropdays, forget)
 	// has the steps ".begin", ".commit" and ".done", the last after it took effect. Within a commit
-	// are .journal, .incidents, .acts, .evidence, .outbox, .marks, .facts and .reports, within a
-	// fold .days, .states and .journal; "open.migrate" is before a migration. It is for tests and
+	// are .journal, .incidents, .acts, .evidence, .outbox, .marks, .facts, .reports and .verdicts,
+	// within a fold .days, .states and .journal; "open.migrate" is before a migration. It is for tests and
 	// may be nil.
 	Fault func(op string) error
 }
 
-// DB is a store in a SQLite file. Its methods may be called from any goroutine; writes wait for
-// each other, reads do not wait.
+// DB is a store in a SQLite file, or in a database of PostgreSQL. Its methods may be called from any
+// goroutine; writes wait for each other, reads do not wait.
 type DB struct {
-	path  string
-	fault func(string) error
-	lock  *os.File    // nil when read-only
-	file  os.FileInfo // of the file that was opened
-	w     *sql.DB     // one connection
-	r     *sql.DB
+	path    string // of the file, or where the server is, without secrets
+	fault   func(string) error
+	backend backend
+	w       *sql.DB // one connection, for the engine
+	pump    *sql.DB // for the pump: the same on SQLite, one of its own on PostgreSQL
+	r       *sql.DB
+	view    *sql.DB // for reads that need one view of several tables
+	views   *sql.TxOptions
+	term    atomic.Pointer[Term] // nil until this process leads
 
 	mu sync.Mutex // held by Load, Commit, Fold and Forget
 	// known is what the disk knows of each budget, nil when that has to be read again.
 	known map[slo.ID]*known
+}
+
+// backend is what the two databases do differently. Every statement is the same on both.
+type backend interface {
+	// present refuses to go on when what was opened is no longer there, or when it is known that the
+	// term may not write.
+	present(*Term) error
+	// fence fails unless the term may write; it is the first statement of a transaction, and keeps
+	// the next term from beginning before the transaction is over.
+	fence(context.Context, txn, *Term) error
+	// again reports whether a transaction that failed so has changed nothing and may be tried again
+	// at once.
+	again(error) bool
+	// lead waits until this process leads, and tells what keeps it from trying.
+	lead(ctx context.Context, trouble func(error)) (*Term, error)
+	// wake tells the other processes at the end of the transaction that there is something for
+	// them; listen calls heard whenever one of them did.
+	wake(context.Context, txn) error
+	listen(ctx context.Context, heard func())
+	// timeline names the history that the database is in; a failover begins another.
+	timeline(context.Context, querier) (string, error)
+	close() error
 }
 
 // known is the number of a budget and the state that was last written, if that is known.
@@ -48,24 +79,50 @@ type known struct {
 	state *alerting.State
 }
 
-// write runs f in a transaction: all of it, or nothing.
-func (db *DB) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
-	return wrap(op, db.path, db.transact(ctx, op, f))
+// write runs f in a transaction: all of it, or nothing. f may be run again after an error of the
+// database.
+func (db *DB) write(ctx context.Context, op string, f func(txn) error) error {
+	return wrap(op, db.path, db.transact(ctx, db.w, op, f))
 }
 
-func (db *DB) transact(ctx context.Context, op string, f func(*sql.Tx) error) error {
-	if err := db.present(); err != nil {
+// deliver is write for the pump, which must not wait for what the engine writes.
+func (db *DB) deliver(ctx context.Context, op string, f func(txn) error) error {
+	return wrap(op, db.path, db.transact(ctx, db.pump, op, f))
+}
+
+// mostTries bounds how often a transaction is tried that others got in the way of.
+const mostTries = 5
+
+func (db *DB) transact(ctx context.Context, pool *sql.DB, op string, f func(txn) error) error {
+	return db.retry(func() error { return db.try(ctx, pool, op, f) })
+}
+
+func (db *DB) retry(try func() error) error {
+	for tries := 1; ; tries++ {
+		err := try()
+		if err == nil || tries == mostTries || !db.backend.again(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) try(ctx context.Context, pool *sql.DB, op string, f func(txn) error) error {
+	term := db.term.Load()
+	if err := db.backend.present(term); err != nil {
 		return err
 	}
 	if err := db.fault(op + ".begin"); err != nil {
 		return err
 	}
-	tx, err := db.w.BeginTx(ctx, nil)
+	tx, err := begin(ctx, pool)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(tx); err != nil {
+	if err := db.backend.fence(ctx, txn{tx}, term); err != nil {
+		return err
+	}
+	if err := f(txn{tx}); err != nil {
 		return err
 	}
 	if err := db.fault(op + ".commit"); err != nil {
@@ -77,15 +134,56 @@ func (db *DB) transact(ctx context.Context, op string, f func(*sql.Tx) error) er
 	return db.fault(op + ".done")
 }
 
+// begin begins a transaction; if the connection was broken in the meantime, on another one.
+func begin(ctx context.Context, pool *sql.DB) (*sql.Tx, error) {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil && isCut(err) {
+		return pool.BeginTx(ctx, nil)
+	}
+	return tx, err
+}
+
+// Path returns where the store is: the absolute path of the file, or the address of the database
+// without its password.
+func (db *DB) Path() string { return db.path }
+
+// Close gives up the leadership, waits for what is being written and frees the lock. The store must
+// not be used afterwards.
+func (db *DB) Close() error {
+	if t := db.term.Load(); t != nil {
+		t.Resign()
+	}
+	var errs []error
+	for _, pool := range []*sql.DB{db.r, db.view, db.pump, db.w} { // the writer last: it tidies up the write-ahead log
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	if db.backend != nil {
+		errs = append(errs, db.backend.close())
+	}
+	return wrap("close", db.path, errors.Join(errs...))
+}
+
+// txn is a transaction that writes. Whatever text it is given is kept by every database.
+type txn struct{ *sql.Tx }
+
+func (t txn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return t.Tx.ExecContext(ctx, query, kept(args)...)
+}
+
+func (t txn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.Tx.QueryRowContext(ctx, query, kept(args)...)
+}
+
 // querier is a transaction or a pool.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // each calls f for every row of a query.
 func each(ctx context.Context, q querier, f func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := q.QueryContext(ctx, query, args...)
+	rows, err := q.QueryContext(ctx, query, kept(args)...)
 	if err != nil {
 		return err
 	}
@@ -96,6 +194,43 @@ func each(ctx context.Context, q querier, f func(*sql.Rows) error, query string,
 		}
 	}
 	return rows.Err()
+}
+
+// key is text that an index holds. PostgreSQL refuses a row of an index that is too long.
+type key string
+
+// longestKey is how many bytes of a key stand in an index at most: fewer than a third of a page.
+const longestKey = 1000
+
+// bounded returns the key itself, or, if it is too long, its beginning and its hash.
+func (k key) bounded() string {
+	if len(k) <= longestKey {
+		return string(k)
+	}
+	sum := sha256.Sum256([]byte(k))
+	return strings.ToValidUTF8(string(k[:longestKey-2*len(sum)-1]), "") + "#" + hex.EncodeToString(sum[:])
+}
+
+// kept returns the arguments of a statement with texts as they are kept.
+func kept(args []any) []any {
+	for i, a := range args {
+		switch v := a.(type) {
+		case string:
+			args[i] = plain(v)
+		case key:
+			args[i] = key(plain(string(v))).bounded()
+		}
+	}
+	return args
+}
+
+// plain returns text that PostgreSQL takes: valid UTF-8 without a zero byte. What is neither is
+// replaced, on both databases, so that both keep the same.
+func plain(s string) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, string(utf8.RuneError))
+	}
+	return strings.ReplaceAll(s, "\x00", string(utf8.RuneError))
 }
 
 // nanos returns how a time is kept: nanoseconds since the Unix epoch, 0 for none.

@@ -2,12 +2,17 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -20,11 +25,26 @@ var (
 	ErrForeign = errors.New("the file is a database of another program")
 	ErrGone    = errors.New("the store's file was removed or replaced while it was open")
 	ErrUnknown = errors.New("there is no such entry")
+	// ErrStandby means that another process leads, or that this one has not asked to. Nothing was
+	// written.
+	ErrStandby = errors.New("this process does not lead")
+	// ErrDeposed means that this process led and another leads now. Nothing was written.
+	ErrDeposed = errors.New("this process leads no longer")
 	// ErrInvalid means that the caller handed in what could not be read back. Nothing was written.
 	ErrInvalid = errors.New("the tick cannot be kept")
 )
 
-// Error is every error of this package: what was tried, on which file, why it failed, and what a
+// What is wrong with a server, or with how it is named.
+var (
+	errAddress       = errors.New("the address of the database cannot be read")
+	errUnprotected   = errors.New("the connection would not be protected")
+	errPooled        = errors.New("a pooler stands in between, which shares sessions between its clients")
+	errOldServer     = errors.New("the server is too old")
+	errEncoding      = errors.New("the database cannot keep every text")
+	errForeignTables = errors.New("the database has tables of another program")
+)
+
+// Error is every error of this package: what was tried, on which file or database, why it failed, and what a
 // person can do about it.
 type Error struct {
 	Op   string // such as "open" or "commit"
@@ -60,6 +80,25 @@ const (
 	hintRead    = "the disk reports errors; look at the kernel's log"
 )
 
+// The hints about PostgreSQL.
+const (
+	hintAddress     = "write it as postgres://USER@HOST/DATABASE?sslmode=verify-full"
+	hintUnprotected = "write sslmode=verify-full, and sslrootcert=FILE unless the system knows who signed the server's certificate; only a socket and this machine do without"
+	hintPooled      = "name the server itself: who leads is a lock of a session, which a pooler hands on"
+	hintOldServer   = "upgrade the server"
+	hintEncoding    = "make a database with: create database NAME template template0 encoding 'UTF8'"
+	hintTables      = "nothing was changed; give slowburn a database of its own, or a schema by search_path=NAME"
+	hintServerGone  = "see whether the server runs and can be reached from here; slowburn tries again by itself"
+	hintLogin       = "check the user, the password and pg_hba.conf"
+	hintNoDatabase  = "make it with: create database NAME owner USER template template0 encoding 'UTF8'"
+	hintRights      = "slowburn makes its own tables: let its user own the database, or grant create on the schema"
+	hintReadOnly    = "name the primary, or all servers with target_session_attrs=read-write; slowburn goes on by itself once one takes writes"
+	hintServerFull  = "free some space on the server's disk; slowburn goes on by itself"
+	hintConnections = "raise max_connections: each slowburn takes up to eight"
+	hintDamaged     = "nothing was changed; see the server's log, and restore the database from a backup"
+	hintBusy        = "the server was too slow; slowburn tries again by itself"
+)
+
 // wrap makes err an *Error of the operation. Causes that a person can do something about are named
 // and get a hint.
 func wrap(op, path string, err error) error {
@@ -70,14 +109,17 @@ func wrap(op, path string, err error) error {
 	if isCorrupt(err) && !errors.Is(err, ErrCorrupt) {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	return &Error{Op: op, Path: path, Err: err, Hint: hintFor(err)}
+	return &Error{Op: op, Path: path, Err: err, Hint: hintFor(path, err)}
 }
 
-func hintFor(err error) string {
+func hintFor(path string, err error) string {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return ""
 	case errors.Is(err, ErrCorrupt):
+		if strings.HasPrefix(path, "postgres:") {
+			return hintDamaged
+		}
 		return hintCorrupt
 	case errors.Is(err, ErrNewer):
 		return hintNewer
@@ -91,6 +133,8 @@ func hintFor(err error) string {
 		return hintDir
 	case errors.Is(err, syscall.ENOTDIR):
 		return hintNotDir
+	case codeOf(err) == "53100":
+		return hintServerFull
 	case isDiskFull(err):
 		return hintFull
 	case errors.Is(err, fs.ErrPermission), isCode(err, sqlite3.SQLITE_READONLY), isCode(err, sqlite3.SQLITE_CANTOPEN):
@@ -98,21 +142,84 @@ func hintFor(err error) string {
 	case isCode(err, sqlite3.SQLITE_IOERR):
 		return hintRead
 	}
+	return serverHint(err)
+}
+
+// serverHint says what to do about an error of PostgreSQL, or of the way to it.
+func serverHint(err error) string {
+	for _, known := range []struct {
+		err  error
+		hint string
+	}{
+		{errAddress, hintAddress},
+		{errUnprotected, hintUnprotected},
+		{errPooled, hintPooled},
+		{errOldServer, hintOldServer},
+		{errEncoding, hintEncoding},
+		{errForeignTables, hintTables},
+	} {
+		if errors.Is(err, known.err) {
+			return known.hint
+		}
+	}
+	switch code := codeOf(err); code {
+	case "28000", "28P01":
+		return hintLogin
+	case "3D000":
+		return hintNoDatabase
+	case "42501":
+		return hintRights
+	case "25006":
+		return hintReadOnly
+	case "53300":
+		return hintConnections
+	case "57014", "55P03", "25P03":
+		return hintBusy
+	case "08P01": // a setting that only a server knows
+		return hintPooled
+	case "57P01", "57P02", "57P03", "57P05":
+		return hintServerGone
+	}
+	switch {
+	case strings.Contains(err.Error(), "read only connection"):
+		return hintReadOnly
+	case isCut(err):
+		return hintServerGone
+	}
+	return ""
+}
+
+// isCut reports whether the way to the server is broken, or was never there.
+func isCut(err error) bool {
+	var connect *pgconn.ConnectError
+	var network *net.OpError
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn)
+}
+
+// codeOf returns what PostgreSQL calls an error, "" if it is none of its.
+func codeOf(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
 	return ""
 }
 
 // isDiskFull reports whether something could not be written because the disk, or the quota, is used
 // up. The store is as it was before, and works again as soon as there is space.
 func isDiskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) ||
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) || codeOf(err) == "53100" ||
 		isCode(err, sqlite3.SQLITE_FULL) || isExtended(err, sqlite3.SQLITE_IOERR_SHMSIZE)
 }
 
 // isCorrupt also knows a schema that lost a table or a column: no statement of ours asks for one
 // that it has not made.
+//
+// Codes are those of PostgreSQL's manual, appendix A.
 func isCorrupt(err error) bool {
 	return isCode(err, sqlite3.SQLITE_CORRUPT) || isCode(err, sqlite3.SQLITE_NOTADB) ||
-		isCode(err, sqlite3.SQLITE_ERROR) && strings.Contains(err.Error(), "no such ")
+		isCode(err, sqlite3.SQLITE_ERROR) && strings.Contains(err.Error(), "no such ") ||
+		slices.Contains([]string{"XX001", "XX002", "42P01", "42703"}, codeOf(err))
 }
 
 // isCode compares the primary result code of SQLite, its low byte.

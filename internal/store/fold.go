@@ -24,7 +24,7 @@ import (
 func (db *DB) Fold(ctx context.Context, ledgers map[slo.ID]*budget.Ledger) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.write(ctx, "fold", func(tx *sql.Tx) error {
+	return db.write(ctx, "fold", func(tx txn) error {
 		f := fold{tx: tx, dirty: map[page]bool{}, late: map[page]bool{}, ids: map[int64]slo.ID{}, turns: map[int64]*packed{}}
 		if err := f.read(ctx, ledgers); err != nil {
 			return err
@@ -49,7 +49,7 @@ type page struct{ budget, day int64 }
 
 // fold is one fold under way.
 type fold struct {
-	tx    *sql.Tx
+	tx    txn
 	given map[int64]*budget.Ledger // from the caller
 	disk  map[int64]*budget.Ledger // read back, where none was given or it begins too late
 	dirty map[page]bool
@@ -224,7 +224,7 @@ func (f *fold) clear(ctx context.Context) error {
 
 // DropDays deletes what the ledgers of all budgets say of the days that ended before a time.
 func (db *DB) DropDays(ctx context.Context, before time.Time) error {
-	return db.write(ctx, "dropdays", func(tx *sql.Tx) error {
+	return db.write(ctx, "dropdays", func(tx txn) error {
 		_, err := tx.ExecContext(ctx, sqlDropDays, budget.MinuteOf(before).Day())
 		return err
 	})
@@ -236,7 +236,7 @@ func (db *DB) Forget(ctx context.Context, ids ...slo.ID) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.known = nil
-	return db.write(ctx, "forget", func(tx *sql.Tx) error {
+	return db.write(ctx, "forget", func(tx txn) error {
 		all, err := readKnown(ctx, tx)
 		if err != nil {
 			return err

@@ -21,7 +21,7 @@ func (db *DB) Load(ctx context.Context) (Snapshot, error) {
 }
 
 func (db *DB) load(ctx context.Context) (Snapshot, error) {
-	tx, err := db.w.BeginTx(ctx, nil) // one view of the journal and of the days
+	tx, err := db.view.BeginTx(ctx, db.views) // one view of the journal and of the days
 	if err != nil {
 		return Snapshot{}, err
 	}
@@ -30,10 +30,9 @@ func (db *DB) load(ctx context.Context) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	snap := Snapshot{Accounts: make(map[slo.ID]Account, len(books))}
+	snap := snapshotOf(books)
 	seen := make(map[slo.ID]*known, len(books))
 	for _, b := range books {
-		snap.Accounts[b.id] = b.Account
 		state := b.State
 		seen[b.id] = &known{num: b.num, state: &state}
 	}
@@ -44,10 +43,24 @@ func (db *DB) load(ctx context.Context) (Snapshot, error) {
 	return snap, nil
 }
 
+func snapshotOf(books map[int64]*book) Snapshot {
+	snap := Snapshot{Accounts: make(map[slo.ID]Account, len(books))}
+	for _, b := range books {
+		snap.Accounts[b.id] = b.Account
+	}
+	return snap
+}
+
+// Marks reads the reading positions, which a follower does not.
+func (db *DB) Marks(ctx context.Context) (map[string][]byte, error) {
+	marks, err := readMarks(ctx, db.r)
+	return marks, wrap("marks", db.path, err)
+}
+
 // Account reads one budget, such as that of an SLO that comes back after it was taken out of the
 // files for a while; it is false if nothing is known of it.
 func (db *DB) Account(ctx context.Context, id slo.ID) (Account, bool, error) {
-	tx, err := db.w.BeginTx(ctx, nil)
+	tx, err := db.view.BeginTx(ctx, db.views)
 	if err != nil {
 		return Account{}, false, wrap("account", db.path, err)
 	}
@@ -78,15 +91,11 @@ func (s *Snapshot) readRest(ctx context.Context, q querier) error {
 	if s.Facts, err = readFacts(ctx, q); err != nil {
 		return err
 	}
-	err = each(ctx, q, func(rows *sql.Rows) error {
-		var last int64
-		err := rows.Scan(&last)
-		s.LastTick = timeOf(last)
-		return err
-	}, sqlGet, "last_tick")
+	last, err := counter(ctx, q, "last_tick")
 	if err != nil {
 		return err
 	}
+	s.LastTick = timeOf(last)
 	since := int64(0)
 	if !s.LastTick.IsZero() {
 		since = nanos(s.LastTick.Add(-bindingFor))

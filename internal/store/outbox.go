@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -22,9 +23,9 @@ func (db *DB) Due(ctx context.Context, _ time.Time) ([]outbox.Owed, error) {
 // Begin writes down that a send of the entries starts now. Until [DB.Settle] their outcome is
 // ambiguous. Entries that are no longer pending are passed over.
 func (db *DB) Begin(ctx context.Context, keys []string, at time.Time) error {
-	return db.write(ctx, "begin", func(tx *sql.Tx) error {
-		for _, key := range keys {
-			if _, err := tx.ExecContext(ctx, sqlBegin, nanos(at), key); err != nil {
+	return db.deliver(ctx, "begin", func(tx txn) error {
+		for _, k := range slices.Sorted(slices.Values(keys)) {
+			if _, err := tx.ExecContext(ctx, sqlBegin, nanos(at), key(k)); err != nil {
 				return err
 			}
 		}
@@ -35,7 +36,7 @@ func (db *DB) Begin(ctx context.Context, keys []string, at time.Time) error {
 // Settle writes down what an attempt came to: state, error, next try and receipt; it adds one to
 // the attempts and ends what Begin began. What was sent stays sent, whatever is heard later. An
 // unknown key is ErrUnknown.
-func (db *DB) Settle(ctx context.Context, key string, r outbox.Result) error {
+func (db *DB) Settle(ctx context.Context, k string, r outbox.Result) error {
 	receipt, err := packReceipt(r.Receipt)
 	if err != nil {
 		return wrap("settle", db.path, err)
@@ -44,14 +45,14 @@ func (db *DB) Settle(ctx context.Context, key string, r outbox.Result) error {
 	if r.State == outbox.Pending {
 		settled = time.Time{}
 	}
-	return db.write(ctx, "settle", func(tx *sql.Tx) error {
-		return mustKnow(ctx, tx, key, sqlSettle, string(r.State), nanos(r.NextTry), r.Err, nanos(settled), receipt, key)
+	return db.deliver(ctx, "settle", func(tx txn) error {
+		return mustKnow(ctx, tx, k, sqlSettle, string(r.State), nanos(r.NextTry), r.Err, nanos(settled), receipt, key(k))
 	})
 }
 
 // mustKnow runs an update of one entry, and fails if there is no such entry. That the entry is past
 // the update is no failure.
-func mustKnow(ctx context.Context, tx *sql.Tx, key, update string, args ...any) error {
+func mustKnow(ctx context.Context, tx txn, k, update string, args ...any) error {
 	done, err := tx.ExecContext(ctx, update, args...)
 	if err != nil {
 		return err
@@ -60,19 +61,19 @@ func mustKnow(ctx context.Context, tx *sql.Tx, key, update string, args ...any) 
 		return err
 	}
 	var n int
-	if err := tx.QueryRowContext(ctx, sqlHasEntry, key).Scan(&n); err != nil {
+	if err := tx.QueryRowContext(ctx, sqlHasEntry, key(k)).Scan(&n); err != nil {
 		return err
 	}
 	if n == 0 {
-		return fmt.Errorf("%w: %s", ErrUnknown, key)
+		return fmt.Errorf("%w: %s", ErrUnknown, k)
 	}
 	return nil
 }
 
 // Owes reports whether an entry with the key is in the outbox, in whatever state.
-func (db *DB) Owes(ctx context.Context, key string) (bool, error) {
+func (db *DB) Owes(ctx context.Context, k string) (bool, error) {
 	n := 0
-	err := each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&n) }, sqlHasEntry, key)
+	err := each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&n) }, sqlHasEntry, key(k))
 	return n > 0, wrap("owes", db.path, err)
 }
 
@@ -88,7 +89,7 @@ func (db *DB) Root(ctx context.Context, receiver, thread string) (outbox.Receipt
 		}
 		found = true
 		return unpackReceipt(receipt, &r)
-	}, sqlRoot, thread, receiver)
+	}, sqlRoot, key(thread), receiver)
 	return r, found, wrap("root", db.path, err)
 }
 
@@ -101,7 +102,7 @@ type OutboxFilter struct {
 
 // Outbox lists entries, newest first.
 func (db *DB) Outbox(ctx context.Context, f OutboxFilter) ([]outbox.Owed, error) {
-	all, err := readOwed(ctx, db.r, sqlList, string(f.State), f.Receiver, f.Thread, f.Channel, limit(f.Limit))
+	all, err := readOwed(ctx, db.r, sqlList, string(f.State), f.Receiver, key(f.Thread), f.Channel, limit(f.Limit))
 	return all, wrap("outbox", db.path, err)
 }
 
@@ -164,11 +165,15 @@ func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
 }
 
 // Prune deletes entries that were sent or superseded before a time. What is dead is kept, and so is
-// every entry of a thread that is still in use.
+// every entry of a thread that is still in use. Requests that were answered before the time go too.
 func (db *DB) Prune(ctx context.Context, before time.Time) error {
-	return db.write(ctx, "prune", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, sqlPrune, nanos(before))
-		return err
+	return db.write(ctx, "prune", func(tx txn) error {
+		for _, delete := range []string{sqlPrune, sqlPruneInbox} {
+			if _, err := tx.ExecContext(ctx, delete, nanos(before)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

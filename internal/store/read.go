@@ -32,7 +32,7 @@ func (db *DB) Incidents(ctx context.Context, f IncidentFilter) ([]alerting.Incid
 
 // Incident returns the incident with the ID, and false if there is none.
 func (db *DB) Incident(ctx context.Context, id string) (alerting.Incident, bool, error) {
-	all, err := db.readIncidents(ctx, sqlIncident, id)
+	all, err := db.readIncidents(ctx, sqlIncident, key(id))
 	if len(all) == 0 || err != nil {
 		return alerting.Incident{}, false, wrap("incident", db.path, err)
 	}
@@ -73,7 +73,7 @@ type ActFilter struct {
 
 // Acts lists what people did, newest first: in the reverse of the order in which it was told.
 func (db *DB) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
-	all, err := readActs(ctx, db.r, sqlActs, string(f.Kind), f.Incident, f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
+	all, err := readActs(ctx, db.r, sqlActs, string(f.Kind), key(f.Incident), f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
 	return all, wrap("acts", db.path, err)
 }
 
@@ -97,7 +97,7 @@ func readActs(ctx context.Context, q querier, query string, args ...any) ([]aler
 
 // Evidence returns what was found out about an incident, oldest first.
 func (db *DB) Evidence(ctx context.Context, incident string) ([]Evidence, error) {
-	all, err := readEvidence(ctx, db.r, sqlEvidence, incident)
+	all, err := readEvidence(ctx, db.r, sqlEvidence, key(incident))
 	return all, wrap("evidence", db.path, err)
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -27,8 +28,17 @@ func budgetSum(num int64, id slo.ID, through budget.Minute) int64 {
 }
 
 func factSum(name, value string) int64 {
-	return int64(checksum(fmt.Appendf(nil, "%q %q", name, value)))
+	return int64(checksum(fmt.Appendf(nil, "%q %q", plain(name), plain(value))))
 }
+
+// jsonText returns JSON as it is kept, and its checksum.
+func jsonText(v any) (text string, sum int64, err error) {
+	data, err := json.Marshal(v)
+	text = plain(string(data))
+	return text, textSum(text), err
+}
+
+func textSum(text string) int64 { return int64(checksum([]byte(text))) }
 
 var (
 	errChecksum = fmt.Errorf("%w: a record's checksum is wrong", ErrCorrupt)

@@ -18,6 +18,13 @@ import (
 // defaultCheck bounds the look for damage at start.
 const defaultCheck = 2 * time.Second
 
+// file is a SQLite file as a backend: its lock is the leadership.
+type file struct {
+	path string
+	lock *os.File    // nil when read-only
+	info os.FileInfo // of the file that was opened
+}
+
 // Open opens the store at path, and creates it, with its directory, if there is none. Only one
 // process can have it open. A file that is damaged, foreign or from a newer slowburn is refused and
 // left as it is; errors are of type *Error.
@@ -26,28 +33,34 @@ func Open(path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, wrap("open", path, err)
 	}
-	db := &DB{path: abs, fault: opts.Fault}
-	if db.fault == nil {
-		db.fault = func(string) error { return nil }
-	}
-	if err := db.open(opts); err != nil {
+	f := &file{path: abs}
+	db := newDB(abs, f, opts)
+	if err := db.open(f, opts); err != nil {
 		db.Close()
 		return nil, wrap("open", path, err)
 	}
 	return db, nil
 }
 
-func (db *DB) open(opts Options) error {
+func newDB(path string, b backend, opts Options) *DB {
+	db := &DB{path: path, backend: b, fault: opts.Fault}
+	if db.fault == nil {
+		db.fault = func(string) error { return nil }
+	}
+	return db
+}
+
+func (db *DB) open(f *file, opts Options) error {
 	if !opts.ReadOnly {
-		if err := db.prepare(); err != nil {
+		if err := f.prepare(); err != nil {
 			return err
 		}
 	}
-	if err := inspect(db.path); err != nil {
+	if err := inspect(f.path); err != nil {
 		return err
 	}
 	var err error
-	if db.file, err = os.Stat(db.path); err != nil {
+	if f.info, err = os.Stat(f.path); err != nil {
 		return err
 	}
 	if err := db.connect(opts.ReadOnly); err != nil {
@@ -63,26 +76,26 @@ func (db *DB) open(opts Options) error {
 }
 
 // prepare makes the directory and the file, readable by the owner only, and takes the lock.
-func (db *DB) prepare() error {
-	dir := filepath.Dir(db.path)
+func (f *file) prepare() error {
+	dir := filepath.Dir(f.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if info, err := os.Stat(db.path); err == nil && info.IsDir() {
+	if info, err := os.Stat(f.path); err == nil && info.IsDir() {
 		return syscall.EISDIR
 	}
 	var err error
-	if db.lock, err = acquire(db.path + ".lock"); err != nil {
+	if f.lock, err = acquire(f.path + ".lock"); err != nil {
 		return err
 	}
-	if err := orphaned(db.path); err != nil {
+	if err := orphaned(f.path); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(db.path, os.O_RDWR|os.O_CREATE, 0o600)
+	made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), syncDir(dir))
+	return errors.Join(made.Close(), syncDir(dir))
 }
 
 // orphaned refuses a write-ahead log whose database is missing or empty. SQLite would delete it.
@@ -162,6 +175,7 @@ func (db *DB) connect(readOnly bool) error {
 		return err
 	}
 	db.w.SetMaxOpenConns(1)
+	db.pump, db.view = db.w, db.w
 	if db.r, err = sql.Open("sqlite", dsn(db.path, reading)); err != nil {
 		return err
 	}
@@ -201,34 +215,32 @@ func (db *DB) check(limit time.Duration) error {
 func (db *DB) sameVersion() error {
 	version, err := identify(context.Background(), db.w)
 	if err == nil && version != schemaVersion {
-		err = fmt.Errorf("its schema is version %d, this program needs %d: start the daemon once", version, schemaVersion)
+		err = wrongVersion(version)
 	}
 	return err
 }
 
-// Path returns where the store is, as an absolute path.
-func (db *DB) Path() string { return db.path }
-
-// Close waits for what is being written and frees the lock. The store must not be used afterwards.
-func (db *DB) Close() error {
-	var errs []error
-	for _, pool := range []*sql.DB{db.r, db.w} { // the writer last: it tidies up the write-ahead log
-		if pool != nil {
-			errs = append(errs, pool.Close())
-		}
-	}
-	if db.lock != nil {
-		errs = append(errs, db.lock.Close())
-	}
-	return wrap("close", db.path, errors.Join(errs...))
-}
-
 // present refuses to go on when the file is no longer at its path: SQLite would go on writing into
 // a file that nobody can find any more.
-func (db *DB) present() error {
-	now, err := os.Stat(db.path)
-	if err != nil || !os.SameFile(now, db.file) {
+func (f *file) present(*Term) error {
+	now, err := os.Stat(f.path)
+	if err != nil || !os.SameFile(now, f.info) {
 		return ErrGone
 	}
 	return nil
+}
+
+// fence has nothing to do: whoever has the lock of the file leads.
+func (f *file) fence(context.Context, txn, *Term) error { return nil }
+
+func (f *file) again(error) bool { return false }
+
+// lead gives a term at once, which is over when the store is closed.
+func (f *file) lead(context.Context, func(error)) (*Term, error) { return endless(), nil }
+
+func (f *file) close() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.Close()
 }

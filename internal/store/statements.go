@@ -1,8 +1,15 @@
 package store
 
 // All SQL is here and in migrations. SQLite and PostgreSQL both take it: numbered parameters, `on
-// conflict`, `returning`, no types beyond bigint, text and blob.
+// conflict`, `returning`, no types beyond bigint, text and blob. PostgreSQL gives a parameter the
+// type of its first use, so one that is compared with 0 first is cast.
 const (
+	// The leadership, on PostgreSQL only. The check of a term locks its row, so that the next term
+	// begins after the transaction.
+	sqlLead  = `update leader set term = term + 1, holder = $1 where one = 1 returning term`
+	sqlTerm  = `select count(*) from leader where one = 1 and term = $1 and holder = $2`
+	sqlFence = `select count(*) from (select 1 from leader where one = 1 and term = $1 and holder = $2 for share) x`
+
 	sqlNext = `update counters set value = value + $1 where name = $2 returning value`
 	sqlSet  = `update counters set value = $1 where name = $2`
 	sqlGet  = `select value from counters where name = $1`
@@ -33,16 +40,16 @@ const (
 	sqlIncidents = `select data, sum from incidents
 		where ($1 = '' or service = $1)
 		and ($2 = '' or slo = $2 or substr(slo, 1, length($2) + 1) = $2 || '{')
-		and ($3 = 0 or open = 1)
-		and ($4 = 0 or open = 1 or resolved > $4)
-		and ($5 = 0 or detected < $5)
+		and (cast($3 as bigint) = 0 or open = 1)
+		and (cast($4 as bigint) = 0 or open = 1 or resolved > $4)
+		and (cast($5 as bigint) = 0 or detected < $5)
 		order by detected desc, id limit $6`
 
 	sqlAddAct = `insert into acts (seq, key, at, kind, incident, slo, service, data, sum)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (key) do nothing`
 	sqlActs = `select data, sum from acts
 		where ($1 = '' or kind = $1) and ($2 = '' or incident = $2) and ($3 = '' or service = $3)
-		and ($4 = 0 or at >= $4) and ($5 = 0 or at < $5)
+		and (cast($4 as bigint) = 0 or at >= $4) and (cast($5 as bigint) = 0 or at < $5)
 		order by seq desc limit $6`
 
 	// What is remembered beside the budgets. Permits and changes matter for some time only.

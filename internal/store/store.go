@@ -79,6 +79,8 @@ type Tick struct {
 	Facts map[string]string
 	// Reports are finished reports, by name and period.
 	Reports []Report
+	// Verdicts answer what other processes took from people.
+	Verdicts []Verdict
 }
 
 // Evidence is what was found out about an incident when an event asked for it, in the form of

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Who leads is an advisory lock of a session. The server ends a session that says nothing for a
+// while, and its lock with it; so the lock is a lease, which its holder prolongs by beats, and which
+// it counts itself from before each beat to be sure. Keepalives of TCP would not do: the kernel of a
+// process that is stopped goes on answering them. A write, however late it comes, is refused by the
+// row of the term, which it locks and compares within its transaction.
+const (
+	sqlTryLock = `select pg_try_advisory_lock($1, hashtext(current_schema()))`
+	leadsLock  = applicationID
+)
+
+func (s *server) lead(ctx context.Context, trouble func(error)) (*Term, error) {
+	for failed := false; ; {
+		t, err := s.wait(ctx, func() {
+			if failed {
+				trouble(nil)
+			}
+			failed = false
+		})
+		if err == nil {
+			return t, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		failed = true
+		trouble(err)
+		if !pause(ctx, s.times.poll) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// pause waits, and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// wait asks for the lock on one session until it has it; answered is called after each answer.
+func (s *server) wait(ctx context.Context, answered func()) (*Term, error) {
+	c, err := s.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &Term{Holder: rand.Text(), lost: make(chan struct{})}
+	for {
+		start := clock()
+		var locked bool
+		if err := s.ask(ctx, c, &locked, sqlTryLock, leadsLock); err != nil {
+			hangUp(c)
+			return nil, err
+		}
+		answered()
+		if locked {
+			return t, s.begin(ctx, c, t, start)
+		}
+		if !pause(ctx, s.times.poll) {
+			hangUp(c)
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// session opens a session for the lock.
+func (s *server) session(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.times.lease)
+	defer cancel()
+	c, err := pgx.ConnectConfig(ctx, s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err = suitable(ctx, c); err == nil {
+		_, err = c.Exec(ctx, fmt.Sprintf("%s; set idle_session_timeout = %d", s.settings(s.times.wait), s.times.idle.Milliseconds()))
+	}
+	if err != nil {
+		hangUp(c)
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *server) ask(ctx context.Context, c *pgx.Conn, into any, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, s.times.lease)
+	defer cancel()
+	return c.QueryRow(ctx, query, args...).Scan(into)
+}
+
+// begin begins the term of the session that has the lock. It waits for transactions of the term
+// before that have been checked already.
+func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) error {
+	if err := s.ask(ctx, c, &t.Number, sqlLead, t.Holder); err != nil {
+		hangUp(c)
+		return err
+	}
+	t.until.Store(start + int64(s.times.lease))
+	keep, cancel := context.WithCancel(context.Background())
+	t.resign = cancel
+	go s.keep(keep, c, t)
+	return nil
+}
+
+// keep beats until the term is lost or resigned.
+func (s *server) keep(ctx context.Context, c *pgx.Conn, t *Term) {
+	defer close(t.lost)
+	defer hangUp(c) // frees the lock, if the server still hears us
+	defer t.until.Store(0)
+	for pause(ctx, s.times.beat) {
+		start := clock()
+		// Whoever waits longer than the lease for an answer has none. Until then the session stays
+		// open, because the lock would go with it.
+		beat, cancel := context.WithDeadline(ctx, t.Until())
+		var same int
+		err := c.QueryRow(beat, sqlTerm, t.Number, t.Holder).Scan(&same)
+		cancel()
+		if err != nil || same != 1 {
+			return
+		}
+		t.until.Store(start + int64(s.times.lease))
+	}
+}
+
+// hangUp closes a connection without waiting long for a server that may be gone.
+func hangUp(c *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.Close(ctx)
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Term is one leadership: the time in which this process, and no other, decides, writes and sends.
+type Term struct {
+	// Number grows with each change of leader. A failover to a server that lagged may take it back,
+	// so the term is known by its holder as well, which is new each time.
+	Number int64
+	Holder string
+
+	until  atomic.Int64 // since began, in nanoseconds
+	lost   chan struct{}
+	resign func()
+}
+
+// began is the zero of the clock of leases, which never jumps.
+var began = time.Now()
+
+func clock() int64 { return int64(time.Since(began)) }
+
+// Until returns the time up to which nobody else can lead, counted by the monotonic clock from the
+// beginning of the newest sign of life that the server has answered. Sends must look at it right
+// before they begin, and end by then; it is in the past once the term is lost.
+func (t *Term) Until() time.Time { return began.Add(time.Duration(t.until.Load())) }
+
+// Lost is closed when the leadership is over, as far as this process has noticed. Until may have
+// passed before. Writes are refused from then on.
+func (t *Term) Lost() <-chan struct{} { return t.lost }
+
+// Resign gives the leadership up, so that another process can take it at once. What is being
+// written ends first, or fails. It waits until the lock is free.
+func (t *Term) Resign() {
+	t.resign()
+	<-t.lost
+}
+
+// isLost reports whether Lost is closed.
+func (t *Term) isLost() bool {
+	select {
+	case <-t.lost:
+		return true
+	default:
+		return false
+	}
+}
+
+// endless is the term of a process that has the store for itself.
+func endless() *Term {
+	t := &Term{Number: 1, lost: make(chan struct{})}
+	t.until.Store(math.MaxInt64)
+	t.resign = sync.OnceFunc(func() {
+		t.until.Store(0)
+		close(t.lost)
+	})
+	return t
+}
+
+// Lead waits until this process leads, or ctx ends. On SQLite, whose file one process has for
+// itself, that is at once; on PostgreSQL one of several processes leads and the others wait. What
+// keeps this one from trying is told by trouble, again and again while it lasts, and nil when it is
+// over; it may be nil. Whoever led before must not be waited for: the term of a leader that is gone
+// without a word ends by itself. Reading positions and messages that are owed must be read again
+// after it. While this process leads it returns the term that is running.
+func (db *DB) Lead(ctx context.Context, trouble func(error)) (*Term, error) {
+	if t := db.term.Load(); t != nil && !t.isLost() {
+		return t, nil
+	}
+	if trouble == nil {
+		trouble = func(error) {}
+	}
+	t, err := db.backend.lead(ctx, func(err error) { trouble(wrap("lead", db.path, err)) })
+	if err != nil {
+		return nil, wrap("lead", db.path, err)
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.known = nil // others may have written since
+	db.term.Store(t)
+	return t, nil
+}

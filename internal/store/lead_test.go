@@ -1,0 +1,357 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
+)
+
+// quick are the times of leadership, ten times shorter. Tests wait for what happens, never for a
+// time, so a slow machine makes them slow and not wrong.
+var quick = times{
+	beat: 200 * time.Millisecond, lease: 600 * time.Millisecond, idle: time.Second,
+	inTx: 500 * time.Millisecond, poll: 50 * time.Millisecond, wait: 2 * time.Second,
+}
+
+// leading opens a member and waits until it leads.
+func leading(t testing.TB, address string, opts Options, times times) (*DB, *Term) {
+	t.Helper()
+	db := openAt(t, address, opts, times)
+	return db, takeOver(t, db)
+}
+
+// takeOver waits until a member leads. No fault may keep it from that for long.
+func takeOver(t testing.TB, db *DB) *Term {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(background, time.Minute)
+	defer cancel()
+	var newest atomic.Pointer[error]
+	term, err := db.Lead(ctx, func(err error) { newest.Store(&err) })
+	if err != nil {
+		if e := newest.Load(); e != nil && *e != nil {
+			err = *e
+		}
+		t.Fatalf("nobody took over: %v", err)
+	}
+	return term
+}
+
+// isPassive fails if a member can write anything at all.
+func isPassive(t testing.TB, db *DB, want error) {
+	t.Helper()
+	key := entryAt("shop/pay", 0).Key
+	for what, err := range map[string]error{
+		"commit": db.Commit(background, tickAt(7, "shop/pay")),
+		"begin":  db.Begin(background, []string{key}, at(1)),
+		"settle": db.Settle(background, key, outbox.Result{State: outbox.Sent, At: at(1)}),
+		"fold":   db.Fold(background, nil),
+		"prune":  db.Prune(background, at(100)),
+		"drop":   db.DropDays(background, at(100)),
+		"forget": db.Forget(background, "shop/pay"),
+	} {
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+	}
+}
+
+func TestAStandbyWritesNothingButRequests(t *testing.T) {
+	address := pgtest.Database(t)
+	leader := mustLead(t, address)
+	standby := openAt(t, address, Options{}, quick)
+	must(t, leader.Commit(background, tickAt(0, "shop/pay")))
+	before := pictureOf(t, standby)
+	isPassive(t, standby, ErrStandby)
+	same(t, "store", pictureOf(t, standby), before)
+
+	heard := make(chan struct{}, 100)
+	ctx, stop := context.WithCancel(background)
+	listened := make(chan struct{})
+	go func() {
+		defer close(listened)
+		leader.Listen(ctx, func() { heard <- struct{}{} })
+	}()
+	<-heard // it listens now
+	must(t, standby.Ask(background, Request{Key: "1", Kind: "act", At: at(1), Data: []byte(`{}`)}))
+	<-heard
+	same(t, "requests", len(got(leader.Requests(background))(t)), 1)
+	must(t, leader.Commit(background, Tick{Verdicts: []Verdict{{Key: "1", At: at(2), Data: []byte(`{}`)}}}))
+	<-heard
+	if _, ok := got2(standby.Verdict(background, "1"))(t); !ok {
+		t.Error("no verdict")
+	}
+	stop()
+	<-listened
+}
+
+func TestOneLeadsAndTheNextTakesOverWhenItResignsOrDies(t *testing.T) {
+	address := pgtest.Database(t)
+	a, first := leading(t, address, Options{}, quick)
+	b := openAt(t, address, Options{}, quick)
+	waiting := make(chan *Term)
+	go func() { waiting <- takeOver(t, b) }()
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	select {
+	case <-waiting:
+		t.Fatal("two lead")
+	default:
+	}
+	must(t, a.Close())
+	second := <-waiting
+	if second.Number != first.Number+1 || second.Holder == first.Holder || !first.isLost() {
+		t.Errorf("term %d after %d", second.Number, first.Number)
+	}
+	must(t, b.Commit(background, tickAt(1, "shop/pay")))
+	same(t, "ticks", int(got(b.Load(background))(t).Accounts["shop/pay"].State.Through-minute(0)), 2)
+}
+
+// A process that is stopped answers no beat, but its kernel goes on answering the server's
+// keepalives: only the session's idle time finds it.
+func TestAPartitionEndsTheTermOnBothSides(t *testing.T) {
+	server := pgtest.Shared(t)
+	address := server.Make(t)
+	proxy := server.NewProxy(t)
+	schema := address[len(server.Address("postgres"))+len(" search_path="):]
+	a, first := leading(t, server.Through(proxy.Port, "postgres")+"&search_path="+schema, Options{}, quick)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	proxy.Hold(true)
+	until := first.Until()
+	b := openAt(t, address, Options{}, quick)
+	second := takeOver(t, b)
+	now := time.Now()
+	if !first.Until().Before(now) {
+		t.Errorf("both may send: the first until %s, now %s, until %s when it was cut off", first.Until(), now, until)
+	}
+	must(t, b.Commit(background, tickAt(1, "shop/pay")))
+	before := pictureOf(t, b)
+	proxy.Hold(false)
+	<-first.Lost()
+	isPassive(t, a, ErrDeposed)
+	same(t, "store", pictureOf(t, b), before)
+	if second.isLost() {
+		t.Error("the second term is lost")
+	}
+}
+
+// pausing stops a member at the named step until it is released.
+type pausing struct {
+	at       string
+	armed    atomic.Bool
+	reached  chan struct{}
+	released chan struct{}
+}
+
+func newPausing(at string) *pausing {
+	return &pausing{at: at, reached: make(chan struct{}), released: make(chan struct{})}
+}
+
+func (p *pausing) fault(op string) error {
+	if op == p.at && p.armed.CompareAndSwap(true, false) {
+		close(p.reached)
+		<-p.released
+	}
+	return nil
+}
+
+// patient are times in which nothing ends by itself: neither side notices anything but by the term.
+var patient = times{
+	beat: time.Minute, lease: 3 * time.Minute, idle: 5 * time.Minute,
+	inTx: time.Minute, poll: 20 * time.Millisecond, wait: time.Minute,
+}
+
+// The steps at which a leader is stopped: before its transaction, and within it.
+var (
+	before = []string{"commit.begin", "begin.begin", "settle.begin", "fold.begin", "prune.begin"}
+	within = []string{"commit.journal", "commit.commit", "begin.commit", "settle.commit", "fold.days", "fold.commit"}
+)
+
+func TestADeposedLeaderWritesNothing(t *testing.T) {
+	for _, step := range before {
+		t.Run(step, func(t *testing.T) {
+			err, changed := staleWrite(t, step, sqlFence)
+			if !errors.Is(err, ErrDeposed) || changed != "" {
+				t.Errorf("%v; after the next term began the store changed:\n%s", err, changed)
+			}
+		})
+	}
+}
+
+// What a leader had checked in time goes through, or not, before the next one reads.
+func TestTheNextTermWaitsForAWriteThatIsUnderWay(t *testing.T) {
+	for _, step := range within {
+		t.Run(step, func(t *testing.T) {
+			err, changed := staleWrite(t, step, sqlFence)
+			if err != nil || changed != "" {
+				t.Errorf("%v; after the next term began the store changed:\n%s", err, changed)
+			}
+		})
+	}
+}
+
+// The negative control: a check that does not lock the row of the term lets a write through that the
+// next leader does not know of.
+func TestWithoutTheLockOfTheTermAStaleWriteIsFound(t *testing.T) {
+	err, changed := staleWrite(t, "commit.commit", sqlTerm)
+	if err != nil || changed == "" {
+		t.Errorf("the store did not change: %v", err)
+	}
+}
+
+// staleWrite lets a leader be deposed while it is stopped in a write, and go on once the next one
+// leads, or waits for it. It returns what became of the write, and how the store differs from what
+// the next leader read when it began.
+func staleWrite(t *testing.T, step, check string) (stale error, changed string) {
+	t.Helper()
+	address := pgtest.Database(t)
+	stop := newPausing(step)
+	a, _ := leading(t, address, Options{Fault: stop.fault}, patient)
+	a.backend.(*server).check = check
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	stop.armed.Store(true)
+	written := make(chan error)
+	go func() { written <- act(a, step) }()
+	<-stop.reached
+	depose(t, address)
+
+	b := openAt(t, address, Options{}, patient)
+	type beginning struct {
+		term *Term
+		read picture
+	}
+	began := make(chan beginning)
+	go func() { term := takeOver(t, b); began <- beginning{term, pictureOf(t, b)} }()
+	var next beginning
+	for next.term == nil && !waits(t, address) {
+		select {
+		case next = <-began:
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	close(stop.released)
+	stale = <-written
+	if next.term == nil {
+		next = <-began
+	}
+	return stale, diff(pictureOf(t, b), next.read)
+}
+
+// act does what the step belongs to.
+func act(db *DB, step string) error {
+	key := entryAt("shop/pay", 0).Key
+	switch what, _, _ := strings.Cut(step, "."); what {
+	case "begin":
+		return db.Begin(background, []string{key}, at(1))
+	case "settle":
+		return db.Settle(background, key, outbox.Result{State: outbox.Sent, At: at(1)})
+	case "fold":
+		return db.Fold(background, nil)
+	case "prune":
+		return db.Prune(background, at(1))
+	default:
+		return db.Commit(background, tickAt(1, "shop/pay"))
+	}
+}
+
+// depose ends the session that has the lock of leadership, as the server does with one that says
+// nothing.
+func depose(t testing.TB, address string) {
+	t.Helper()
+	run(t, address, fmt.Sprintf(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
+		and classid = %d and objid::bigint = hashtext(current_schema())::bigint & 4294967295`, leadsLock))
+}
+
+// waits reports whether a statement of the test waits for a lock of another.
+func waits(t testing.TB, address string) (yes bool) {
+	t.Helper()
+	c := got(pgx.Connect(background, address))(t)
+	defer c.Close(background)
+	must(t, c.QueryRow(background, `select exists (select 1 from pg_locks where not granted and relation = 'leader'::regclass)
+		or exists (select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'update leader%')`).Scan(&yes))
+	return yes
+}
+
+func run(t testing.TB, address, statement string) {
+	t.Helper()
+	c := got(pgx.Connect(background, address))(t)
+	defer c.Close(background)
+	_, err := c.Exec(background, statement)
+	must(t, err)
+}
+
+// A leader that is stopped in the midst of a transaction does not keep the next one waiting for
+// ever: the server ends the transaction.
+func TestALeaderThatIsStoppedInATransactionIsNotWaitedForLong(t *testing.T) {
+	address := pgtest.Database(t)
+	stop := newPausing("commit.commit")
+	a, _ := leading(t, address, Options{Fault: stop.fault}, quick)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	stop.armed.Store(true)
+	written := make(chan error)
+	go func() { written <- a.Commit(background, tickAt(1, "shop/pay")) }()
+	<-stop.reached
+	depose(t, address)
+	b := openAt(t, address, Options{}, quick)
+	takeOver(t, b)
+	read := pictureOf(t, b)
+	close(stop.released)
+	if err := <-written; err == nil {
+		t.Error("the write of the deposed leader succeeded")
+	}
+	same(t, "store", pictureOf(t, b), read)
+}
+
+func TestALeaderWhoseServerDiesLeadsAgainWhenItIsBack(t *testing.T) {
+	server := pgtest.Start(t)
+	address := server.Make(t)
+	a, first := leading(t, address, Options{}, quick)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	server.Kill()
+	<-first.Lost()
+	isPassive(t, a, ErrDeposed)
+	must(t, server.Start())
+	second := takeOver(t, a)
+	if second.Number != first.Number+1 {
+		t.Errorf("term %d after %d", second.Number, first.Number)
+	}
+	must(t, a.Commit(background, tickAt(1, "shop/pay")))
+	p := pictureOf(t, a)
+	same(t, "slots", len(p.Ledgers["shop/pay"]), 3) // two minutes and the sum of their hour
+}
+
+// What keeps a standby from asking is told, and that it is over.
+func TestTroubleWithTheServerIsTold(t *testing.T) {
+	server := pgtest.Start(t)
+	address := server.Make(t)
+	a, _ := leading(t, address, Options{}, quick)
+	b := openAt(t, address, Options{}, quick)
+	told := make(chan error, 1000)
+	ctx, stop := context.WithCancel(background)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = b.Lead(ctx, func(err error) { told <- err })
+	}()
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	server.Kill()
+	err := <-told
+	if err == nil || !strings.Contains(err.Error(), "slowburn tries again by itself") {
+		t.Errorf("told %v", err)
+	}
+	must(t, server.Start())
+	for err := range told {
+		if err == nil {
+			break
+		}
+	}
+	stop()
+	<-over
+}
