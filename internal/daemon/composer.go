@@ -158,6 +158,10 @@ func (c composer) Notice(n engine.Notice) []outbox.Entry {
 	if n.Kind == engine.SLOsBlind || n.Kind == engine.SLOsSee {
 		m.Kind, m.Title = "slos", "Data for some SLOs"
 	}
+	if n.Kind == engine.CombinationsCapped {
+		m.Kind, m.Title, m.Reason = "combinations/"+string(n.SLO), string(n.SLO), ""
+		m.Says = "has " + n.Text + ". The first ones keep their budgets; failures in the others are told to nobody. Fewer labels in by:, or queries that select less, bring all of them into sight."
+	}
 	if n.SLOs > 0 {
 		m.Effect = figures.Plural(n.SLOs, "SLO") + " cannot be judged: nothing pages and nothing resolves until the data are back. The missing minutes are read then."
 	}

@@ -71,6 +71,7 @@ type Notice struct {
 	At    time.Time
 	Text  string // what failed, without secrets
 	SLOs  int    // how many SLOs cannot be judged
+	SLO   slo.ID // the one that it is about, if it is about one
 }
 
 // NoticeKind is what a notice is about.
@@ -82,6 +83,9 @@ const (
 	SourceBack NoticeKind = "source_back"
 	SLOsBlind  NoticeKind = "slos_blind" // it answers, and some SLOs cannot be computed from that
 	SLOsSee    NoticeKind = "slos_see"
+	// CombinationsCapped says, once, that an SLO has more combinations of its `by:` labels than are
+	// followed.
+	CombinationsCapped NoticeKind = "combinations_capped"
 )
 
 // Options are what an engine is made of. Source, Store, Composer and Log are required.
@@ -233,6 +237,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	}
 	e.stops.failed(batch)
 	e.watchSource(batch, now, &tick, &sum)
+	e.tellCapped(batch, now, &tick, &sum)
 	sum.Panics = e.stops.total
 	pages := e.commit(ctx, tick, batch, &sum)
 	e.book = e.book.Forget(now)

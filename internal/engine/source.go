@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -75,6 +77,21 @@ func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick,
 				tick.Facts[name] = value
 			}
 		}
+	}
+}
+
+// tellCapped owes one notice for each SLO that has more combinations of its labels than are
+// followed, and no second one after a restart.
+func (e *Engine) tellCapped(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
+	for _, id := range slices.Sorted(maps.Keys(batch.Capped)) {
+		fact, text := "capped/"+string(id), batch.Capped[id]
+		if e.facts[fact] == text {
+			continue
+		}
+		tick.Facts[fact] = text
+		entries := e.Composer.Notice(Notice{Kind: CombinationsCapped, Since: now, At: now, Text: text, SLO: id})
+		sum.Owed += len(entries)
+		tick.Owed = append(tick.Owed, entries...)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -254,6 +257,36 @@ func TestSourceNoticeOverRestarts(t *testing.T) {
 	}
 	w.checkOncePerKey()
 	w.checkBudgets()
+}
+
+// capped is a source that says, as often as it begins anew, that an SLO has too many label values.
+type capped struct {
+	engine.Source
+	said bool
+}
+
+func (c *capped) Read(ctx context.Context, specs []*slo.Spec, now time.Time) *prom.Batch {
+	b := c.Source.Read(ctx, specs, now)
+	if !c.said {
+		b.Capped = map[slo.ID]string{specs[0].ID(): "more than 1000 combinations of route; the rest is not followed"}
+	}
+	c.said = true
+	return b
+}
+
+// TestTooManyCombinationsAreToldOnce: a notice of its own, which opens nothing, and no second one
+// after restarts.
+func TestTooManyCombinationsAreToldOnce(t *testing.T) {
+	w := oneService(t, steady(50))
+	for range 4 {
+		w.engine.Source = &capped{Source: w.engine.Source}
+		w.steps(2)
+		w.restart()
+	}
+	if roots := w.rootsWith("shop/availability has more than 1000 combinations of route"); len(roots) != 1 || len(w.incidents()) != 0 {
+		t.Errorf("the channel reads %q, with %d incidents", w.roots(), len(w.incidents()))
+	}
+	w.checkOncePerKey()
 }
 
 // TestPrometheusSlow (fault 9): answers that never come or drip are as good as none.

@@ -537,8 +537,12 @@ func (v voice) Report(r report.Report, _ string, now time.Time) []outbox.Entry {
 
 // Notice makes the messages about the source.
 func (v voice) Notice(n engine.Notice) []outbox.Entry {
+	says := ""
+	if n.SLO != "" {
+		says = string(n.SLO) + " has " + n.Text
+	}
 	return slack.ComposeNotice(slack.Notice{
-		Composer: v.slack, Kind: string(n.Kind[:4]), Title: "Prometheus", Reason: n.Text, Since: n.Since, At: n.At,
+		Composer: v.slack, Says: says, Kind: string(n.Kind[:4]), Title: "Prometheus", Reason: n.Text, Since: n.Since, At: n.At,
 		Over: n.Kind == engine.SourceBack || n.Kind == engine.SLOsSee,
 	}, n.At)
 }

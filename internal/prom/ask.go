@@ -174,6 +174,7 @@ type exprPace struct {
 	good   lastGoods
 	judged budget.Minute // newest minute whose faults are counted
 	faults map[slo.ID]counting.Trouble
+	capped bool // in memory, too: there were more budgets than are followed
 }
 
 // blame adds the faults of a read.

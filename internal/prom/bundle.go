@@ -26,6 +26,7 @@ const (
 	maxAlternatives = 500   // of one label in one query
 	maxGroups       = 1_000 // budgets of one SLO with by: labels
 	maxSeries       = 10_000
+	maxBeyond       = 100_000 // series beyond the cap that are told by a hash
 )
 
 // term is one selector of an SLO and what it selects.

@@ -138,13 +138,22 @@ func (r *Reader) takeAbsent(s *slo.Spec, st exprState, to budget.Minute, out *Ba
 // for again for an hour.
 func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated, from, to budget.Minute, out *Batch) {
 	next, newest := st, st.next-1
-	for id, reading := range readingsOf(s, got, st.pace.faults, from, to, st.read) {
+	if st.pace.capped && !r.exprs[s.ID()].pace.capped {
+		out.capped(s)
+	}
+	readings := readingsOf(s, got, st.pace.faults, from, to, st.read)
+	if st.pace.capped {
+		all := readings[s.ID()]
+		all.Problems = append(all.Problems, cappedText(s))
+		readings[s.ID()] = all
+	}
+	for id, reading := range readings {
 		for _, slot := range reading.Slots {
 			if slot.Slot.State != budget.Absent {
 				newest = max(newest, slot.At)
 			}
 		}
-		if len(reading.Slots) > 0 {
+		if len(reading.Slots) > 0 || len(reading.Problems) > 0 {
 			out.Readings[id] = reading
 		}
 	}
@@ -223,6 +232,7 @@ func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, fr
 		sink.fillMissing(from, to)
 	}
 	p.blame(sink.found, to)
+	p.capped = p.capped || sink.capped
 	return sink.found, nil
 }
 
@@ -234,6 +244,7 @@ type exprSink struct {
 	judged  budget.Minute // up to here faults are counted already
 	found   map[slo.ID]*evaluated
 	current *evaluated
+	capped  bool // there are more budgets than are followed
 	err     error
 }
 
@@ -248,6 +259,7 @@ func (x *exprSink) series(metric []byte) bool {
 	x.current = x.found[id]
 	if x.current == nil {
 		if len(x.found) >= maxGroups {
+			x.capped = true
 			return false
 		}
 		x.current = &evaluated{values: map[budget.Minute]*minuteValues{}, slots: map[budget.Minute]budget.Slot{}, judged: x.judged}

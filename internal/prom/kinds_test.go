@@ -2,6 +2,8 @@ package prom
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -345,6 +347,9 @@ func TestGroupsAreCapped(t *testing.T) {
 	if first.Stats.Capped != 1 || len(first.Problems) != 1 || b.Stats.Capped != 0 || len(b.Problems) != 0 {
 		t.Errorf("it is told as %q, then as %q; want it once", first.Problems, b.Problems)
 	}
+	if len(first.Capped) != 1 || first.Capped["svc/x"] == "" || len(b.Capped) != 0 {
+		t.Errorf("the SLO is named as %v, then as %v; want it once", first.Capped, b.Capped)
+	}
 	if n := len(r.plan[0].reg.seen); n != maxGroups {
 		t.Errorf("the labels of %d series are kept, want those of %d", n, maxGroups)
 	}
@@ -353,6 +358,44 @@ func TestGroupsAreCapped(t *testing.T) {
 	}
 	if p := b.Readings["svc/x"].Problems; len(p) == 0 || !strings.Contains(p[0], "more than 1000") {
 		t.Errorf("problems %q", p)
+	}
+}
+
+// TestGroupsOfExpressionsAreCapped: the same for what Prometheus evaluates.
+func TestGroupsOfExpressionsAreCapped(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	for i := range maxGroups + 5 {
+		gauge(t, db, "n", func(k int) (float64, bool) { return float64(k), k < 24 }, "user", fmt.Sprint(i), "instance", "1")
+	}
+	r, got := New(serve(t, db), Options{}), book{}
+	specs := []*slo.Spec{events(t, "x", `sum by (user) (increase(n[$window]))`, `sum by (user) (increase(n{code="500"}[$window]))`, "user")}
+	var told, logged []string
+	for to := m0 + 8; to <= m0+11; to++ {
+		b := tick(t, r, specs, to, got)
+		told, logged = append(told, slices.Sorted(maps.Values(b.Capped))...), append(logged, b.Problems...)
+		if p := b.Readings["svc/x"].Problems; to > m0+9 && (len(p) == 0 || !strings.Contains(p[0], "more than 1000")) {
+			t.Errorf("problems %q", p)
+		}
+	}
+	if len(told) != 1 || len(logged) != 1 || len(got) != maxGroups+1 {
+		t.Errorf("told %q, logged %q, of %d budgets; want one line and the first %d", told, logged, len(got)-1, maxGroups)
+	}
+}
+
+// TestSeriesBeyondTheCapCostNothing: however many series of groups beyond the cap come and go, what
+// is remembered of them is bounded.
+func TestSeriesBeyondTheCapCostNothing(t *testing.T) {
+	b := newBundle("x", []rawSpec{{events(t, "x", `n`, `n{code="500"}`, "user"), termsOf(events(t, "x", `n`, `n{code="500"}`, "user"), false)}})
+	for i := range maxGroups + maxBeyond + 20_000 {
+		if _, err := b.series([]byte(`{"__name__":"n","instance":"1","user":"` + fmt.Sprint(i) + `"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(b.reg.seen) + len(b.reg.labels); n > 2*maxGroups {
+		t.Errorf("the labels of %d series are kept", n)
+	}
+	if n := len(b.reg.beyond); n > maxBeyond {
+		t.Errorf("%d series beyond the cap are remembered, more than %d", n, maxBeyond)
 	}
 }
 

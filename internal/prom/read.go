@@ -53,8 +53,7 @@ type Stats struct {
 	// farthest of them is decided behind the time of the read.
 	Late   int
 	Behind time.Duration
-	// Capped counts SLOs that were found to have more combinations of label values than are
-	// followed.
+	// Capped counts [Batch.Capped].
 	Capped int
 }
 
@@ -69,7 +68,10 @@ type Batch struct {
 	Failures []Failure
 	// Problems are faults of the reading itself, such as a mark that could not be read.
 	Problems []string
-	Stats    Stats
+	// Capped are SLOs that were found, since the reader began, to have more combinations of label
+	// values than are followed, and the words for it.
+	Capped map[slo.ID]string
+	Stats  Stats
 
 	states map[string]*state
 	exprs  map[slo.ID]exprState
@@ -430,10 +432,19 @@ func (b *Batch) tellCapped(of *bundle) {
 	for i := range of.reg.capped {
 		if !of.reg.told[i] {
 			of.reg.told[i] = true
-			b.Stats.Capped++
-			b.Problems = append(b.Problems, string(of.specs[i].ID())+": "+cappedText(of.specs[i]))
+			b.capped(of.specs[i])
 		}
 	}
+}
+
+// capped says once of an SLO that it has reached the cap.
+func (b *Batch) capped(s *slo.Spec) {
+	if b.Capped == nil {
+		b.Capped = map[slo.ID]string{}
+	}
+	b.Capped[s.ID()] = cappedText(s)
+	b.Stats.Capped++
+	b.Problems = append(b.Problems, string(s.ID())+": "+cappedText(s))
 }
 
 func (c *collected) note(out map[slo.ID]Reading, id slo.ID, texts ...string) {

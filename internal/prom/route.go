@@ -124,7 +124,7 @@ type registry struct {
 	groups     []int // per spec
 	members    []int // series per spec
 	capped     map[int]bool
-	beyond     map[uint64]struct{} // series of nothing but combinations beyond the cap, by a hash of their labels: there may be very many
+	beyond     map[uint64]struct{} // series of nothing but combinations beyond the cap, by a hash of their labels, up to maxBeyond: others are looked at anew each time
 	told       map[int]bool        // of capped
 	baseline   int                 // series known after the first read
 }
@@ -210,6 +210,9 @@ func (b *bundle) series(metric []byte) (int32, error) {
 	}
 	i, turnedAway := b.meet(ls, text)
 	if turnedAway {
+		if len(b.reg.beyond) >= maxBeyond { // those that are still there come again
+			clear(b.reg.beyond)
+		}
 		b.reg.beyond[hash] = struct{}{}
 	} else {
 		b.reg.seen[text] = i

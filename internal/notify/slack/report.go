@@ -148,6 +148,7 @@ type Notice struct {
 	At     time.Time // of this notice
 	Over   bool      // it works again
 	Effect string    // what that means: "12 SLOs cannot be watched."
+	Says   string    // what is said of the title where nothing is missing, and said once
 }
 
 // ComposeNotice returns a message when an outage begins, and an edit and a reply when it is over.
@@ -180,6 +181,11 @@ func (n Notice) body() Body {
 	if n.Over {
 		state, text = "✅ "+plain(n.Title, 60)+" is back", "✅ *"+title+"* is back after "+figures.Duration(gone)+", from "+at(n.Since)+" to "+at(n.At)+". What was missed is read now, as far as it was kept."
 		short = "✅ " + title + " is back after " + figures.Duration(gone) + "."
+	}
+	if n.Says != "" {
+		state = "✂️ " + plain(n.Title, 60) + " is watched in part"
+		text = "✂️ *" + title + "* " + escape(n.Says)
+		short = "✂️ " + title + " " + escape(n.Says)
 	}
 	b := Body{Text: clip(short, maxSentence), Name: state}
 	b.Blocks = append(b.Blocks, header(state), section(text))

@@ -200,6 +200,11 @@ func TestMessagesReadWell(t *testing.T) {
 			over.Over, over.At = true, monday.Add(40*time.Minute)
 			return append(ComposeNotice(n, n.At), ComposeNotice(over, over.At)...)
 		},
+		"an SLO has more label values than budgets": func(*testing.T) []outbox.Entry {
+			n := Notice{Composer: composer, Kind: "combinations/shop/checkout", Title: "shop/checkout", Since: monday, At: monday, Says: "has more than 1000 combinations of route; the rest is not followed."}
+			n.Channel = "#reliability"
+			return ComposeNotice(n, n.At)
+		},
 		"a storm": func(t *testing.T) []outbox.Entry {
 			entries := newStory(t, checkout(t), 1000).play(9, bad(150, 1000)).entries[:1]
 			for i := range 4 {
