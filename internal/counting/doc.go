@@ -22,7 +22,7 @@
 // # What counts
 //
 //   - The difference to the value before, in the minute of the later sample.
-//   - A fall by more than an eighth is a restart of the target: all its series count whole since
+//   - A fall by an eighth or more is a restart of the target: all its series count whole since
 //     then, unless one of them shows that the process lives on; then only the one that fell does. A
 //     smaller fall is a glitch: nothing counts until the old height is passed.
 //   - A first value counts only as far as it can have happened: not more than ten times what its

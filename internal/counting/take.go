@@ -279,6 +279,10 @@ func (t *Target) learnRate(sum float64, ms int64) {
 	t.Rate = t.Rate*w + rate*(1-w)
 }
 
+// isReset reports whether a counter has begun anew between two values, rather than standing a little
+// lower for a moment: it has lost an eighth.
+func isReset(from, to float64) bool { return to < from && to <= from-from/8 }
+
 // evidence looks for a restart of the target, and reports whether some series shows that there was
 // none: it stands at least seven eighths as high as before, and higher than a new process can.
 func (c *Counter) evidence(target int32, ms, before int64) (lives bool) {
@@ -291,11 +295,14 @@ func (c *Counter) evidence(target int32, ms, before int64) (lives bool) {
 		return false
 	}
 	bound, deep := c.bound(target, ms, before), false
+	if t.Last == t.Born && c.rate(target) == 0 { // after one scrape nobody knows what a new process can have
+		bound = math.Inf(1)
+	}
 	for _, s := range c.shown {
 		cur := &c.Cursors[s.series]
 		switch {
 		case !c.known(s.series) || ms <= cur.MS || unusable(s.v) || t.restarted(cur.MS, ms):
-		case s.v < cur.Value-cur.Value/8: // since an older sample it may have fallen at any time
+		case isReset(cur.Value, s.v): // since an older sample it may have fallen at any time
 			deep = deep || cur.MS >= before
 		default:
 			lives = lives || cur.Value > bound
@@ -312,7 +319,7 @@ func (c *Counter) evidence(target int32, ms, before int64) (lives bool) {
 func (c *Counter) increment(t *Target, cur *Cursor, s shown, ms, before int64, lives bool) (n float64, from int64) {
 	old, gap := cur.Value, ms-cur.MS
 	fall := old - s.v
-	if fall > 0 && !t.restarted(cur.MS, ms) && (fall < old/8 || lives && cur.MS >= before && fall <= slack) {
+	if fall > 0 && !t.restarted(cur.MS, ms) && (!isReset(old, s.v) || lives && cur.MS >= before && fall <= slack) {
 		c.blame(s.series, Glitch)
 		if cur.Dips > 0 && s.v >= cur.Low {
 			cur.Dips++

@@ -115,6 +115,10 @@ func TestCounting(t *testing.T) {
 			"instance=a code=200: 30=0 90=10 150=14 210=3\ninstance=a code=500: 30=0 90=0 150=1 210=2", 3, "2:1/5 3:2/5",
 		},
 		{
+			"a fall of an eighth is deep: the other counters of the process count whole, too",
+			"instance=a code=200: 30=0 90=800 150=700\ninstance=a code=500: 30=0 90=4 150=4", 2, "2:4/704",
+		},
+		{
 			"when one falls and the others show that the process lives on, it alone is new",
 			"instance=a code=200: 30=9000 90=9010 150=9014 210=9020\ninstance=a code=500: 30=0 90=100 150=100 210=20", 3, "2:0/4 3:20/26",
 		},

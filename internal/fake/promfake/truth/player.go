@@ -203,7 +203,7 @@ func (p *player) scrapeAt(now int64) {
 		return
 	}
 	must(p.up.Append(now, 1))
-	reset := p.good.reset && p.good.value < p.good.last-p.good.last/8
+	reset := p.good.reset && p.good.value < p.good.last && 8*(p.good.last-p.good.value) >= p.good.last
 	p.good.expose(now, p.truth.Minutes, reset)
 	p.bad.expose(now, p.truth.Minutes, reset)
 }

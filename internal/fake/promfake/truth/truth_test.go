@@ -41,9 +41,8 @@ func read(t *testing.T, db *promfake.DB, query string, at time.Time) model.Matri
 }
 
 // count is a plain reader: every first value and every difference counts, by code; a value below the
-// one before is a value after a reset, and where the good events of a pod have fallen by more than
-// an eighth all of its counters began anew. It errs only where a
-// series went away and came back above its old value.
+// one before is a value after a reset, and where the good events of a pod have fallen by an eighth
+// or more all of its counters began anew. It errs only where a series went away and came back above its old value.
 func count(m model.Matrix) map[string]int64 {
 	type scrape struct {
 		instance model.LabelValue
@@ -52,7 +51,7 @@ func count(m model.Matrix) map[string]int64 {
 	restarts := map[scrape]bool{}
 	for _, s := range m {
 		for i, p := range s.Values[1:] {
-			if last := s.Values[i].Value; s.Metric["code"] == "200" && p.Value < last-last/8 {
+			if last := s.Values[i].Value; s.Metric["code"] == "200" && p.Value < last && p.Value <= last-last/8 {
 				restarts[scrape{s.Metric["instance"], p.Timestamp}] = true
 			}
 		}
