@@ -105,14 +105,14 @@ func (b *bundle) halves() []*bundle {
 type coarse struct {
 	r     *Reader
 	b     *bundle
-	count *hourCount
+	hours *counting.Hours
 	pace  map[string]int64
 	out   map[int32][]budget.HourAt
 }
 
 // readHours reads the hours of [from, to) of a bundle of counters.
 func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
-	c := &coarse{r: r, b: b, count: newHourCount(&b.reg.Index, len(b.specs)), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
+	c := &coarse{r: r, b: b, hours: counting.NewHours(&b.reg.Index, len(b.specs)), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
 	size, err := c.probe(ctx, from, to)
 	if err != nil {
 		return nil, err
@@ -188,13 +188,13 @@ func (j *jobSink) sample(_ int64, v float64) { j.values[len(j.values)-1][j.job] 
 
 // piece reads and counts the hours of [from, to), after some that only give positions.
 func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead bool) *Error {
-	t := &hourTable{first: from.Hour() - int64(lead), from: int(lead), ahead: ahead, pace: c.pace, resets: map[targetHour]bool{}}
-	t.end = t.from + int((to-from)/60)
+	t := &counting.Table{First: from.Hour() - int64(lead), From: int(lead), Ahead: ahead, Resets: map[counting.TargetHour]bool{}}
+	t.End = t.From + int((to-from)/60)
 	last := to
 	if ahead {
 		last += 60
 	}
-	sink := &lastSink{c: c, t: t, byNumber: map[int32]*hourSeries{}, ends: map[targetHour]int{}}
+	sink := &lastSink{c: c, t: t, byNumber: map[int32]*counting.Row{}, ends: map[counting.TargetHour]int{}}
 	start := (from - lead*60 + 60).Time()
 	query, atEnds := "last_over_time("+c.b.selector+"["+lastInHour+"])", c.often()
 	if atEnds {
@@ -206,26 +206,28 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 	if sink.err != nil {
 		return &Error{Kind: BadAnswer, Op: "query_range", URL: c.r.client.base.Redacted(), Err: sink.err}
 	}
-	resets := &resetSink{c: c, t: t, shown: map[targetHour]int{}}
+	resets := &resetSink{c: c, t: t, shown: map[counting.TargetHour]int{}}
 	for _, selector := range c.b.eachMetric() {
 		q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", selector, int((time.Hour+c.reach())/time.Second), aSeries)
 		if _, err := c.r.client.queryRange(ctx, q, start.Add(time.Hour), to.Time(), time.Hour, resets); err != nil {
 			return err
 		}
 	}
-	raw := map[targetHour][]counting.Run{}
+	raw := map[int]map[int32][]counting.Run{}
 	if atEnds {
 		if err := c.complete(ctx, sink, resets.shown, raw); err != nil {
 			return err
 		}
 	}
-	t.index()
-	c.count.begin(t)
-	if err := c.raw(ctx, t, c.count.irregular(t), raw); err != nil {
-		return err
+	c.hours.Begin(t)
+	for col := 1; col < t.End; col++ {
+		if err := c.raw(ctx, t, col, c.hours.Irregular(col), raw); err != nil {
+			return err
+		}
+		c.hours.Count(col, raw[col])
+		delete(raw, col)
 	}
-	c.count.count(t, raw)
-	for a, hours := range c.count.hours(t) {
+	for a, hours := range c.hours.Sums() {
 		c.out[a] = append(c.out[a], hours...)
 	}
 	return nil
@@ -254,21 +256,26 @@ func (c *coarse) reach() time.Duration {
 
 // complete reads the hours of targets raw in which some series have samples, but no value at the
 // end: they ended, or were missing just then. After it the table has the last value of each hour.
-func (c *coarse) complete(ctx context.Context, ends *lastSink, shown map[targetHour]int, raw map[targetHour][]counting.Run) *Error {
-	missing := map[targetHour]bool{}
+func (c *coarse) complete(ctx context.Context, ends *lastSink, shown map[counting.TargetHour]int, raw map[int]map[int32][]counting.Run) *Error {
+	missing := map[int]map[int32]bool{}
 	for th, n := range shown {
-		if n > ends.ends[th] {
-			missing[th] = true
+		if n > ends.ends[th] && th.Col > 0 && th.Col < ends.t.End {
+			if missing[th.Col] == nil {
+				missing[th.Col] = map[int32]bool{}
+			}
+			missing[th.Col][th.Target] = true
 		}
 	}
-	if err := c.raw(ctx, ends.t, missing, raw); err != nil {
-		return err
-	}
-	for th, runs := range raw {
-		for _, r := range runs {
-			for _, x := range r.Samples {
-				if x.MS > ends.t.startOf(th.col) && !math.IsNaN(x.V) {
-					ends.of(r.Series).last[th.col] = x.V
+	for _, col := range slices.Sorted(maps.Keys(missing)) {
+		if err := c.raw(ctx, ends.t, col, missing[col], raw); err != nil {
+			return err
+		}
+		for _, runs := range raw[col] {
+			for _, r := range runs {
+				for _, x := range r.Samples {
+					if x.MS > ends.t.StartOf(col) && !math.IsNaN(x.V) {
+						ends.of(r.Series).Last[col] = x.V
+					}
 				}
 			}
 		}
@@ -279,11 +286,11 @@ func (c *coarse) complete(ctx context.Context, ends *lastSink, shown map[targetH
 // lastSink collects the last values of the hours.
 type lastSink struct {
 	c        *coarse
-	t        *hourTable
-	byNumber map[int32]*hourSeries
-	ends     map[targetHour]int // how many series of a target have a value in an hour
+	t        *counting.Table
+	byNumber map[int32]*counting.Row
+	ends     map[counting.TargetHour]int // how many series of a target have a value in an hour
 	target   int32
-	current  *hourSeries // nil if it leads nowhere
+	current  *counting.Row // nil if it leads nowhere
 	err      error
 }
 
@@ -302,52 +309,42 @@ func (l *lastSink) series(metric []byte) bool {
 	}
 	if l.current = nil; n >= 0 {
 		l.current = l.of(n)
-		l.target = l.current.target
+		l.target = l.c.b.reg.Series[n].Target
 		return true
 	}
 	ls, err := parseLabels(string(metric))
-	l.target = l.c.target(l.t, ls)
+	l.target = l.c.target(ls)
 	return err == nil
 }
 
 // of returns the row of a series, which it adds to the table if it is new.
-func (l *lastSink) of(series int32) *hourSeries {
-	if s := l.byNumber[series]; s != nil {
-		return s
+func (l *lastSink) of(series int32) *counting.Row {
+	if row := l.byNumber[series]; row != nil {
+		return row
 	}
-	reg := l.c.b.reg
-	known := reg.Series[series]
-	s := &hourSeries{
-		entry:  &entry{series, known.Target, reg.Scraped[known.Target], known.Routes},
-		metric: reg.labels[series], last: make([]float64, l.t.end+1),
-	}
-	for i := range s.last {
-		s.last[i] = math.NaN()
-	}
-	s.job = s.labels()["job"]
-	l.c.target(l.t, reg.labelsOf(series))
-	l.byNumber[series] = s
-	l.t.series = append(l.t.series, s)
-	return s
+	row := &counting.Row{Series: series, Interval: cmp.Or(l.c.pace[valueOf(l.c.b.reg.labelsOf(series), "job")], minuteMs)}
+	row.Last = slices.Repeat([]float64{math.NaN()}, l.t.End+1)
+	l.byNumber[series] = row
+	l.t.Rows = append(l.t.Rows, row)
+	return row
 }
 
-// target numbers a target and notes its instance.
-func (c *coarse) target(t *hourTable, ls []label) int32 {
+// target numbers a target.
+func (c *coarse) target(ls []label) int32 {
 	hash, _ := targetHash(ls)
 	i := number(c.b.reg.targets, &c.b.reg.targetHash, hash)
-	if t.instances == nil {
-		t.instances = map[int32]string{}
-	}
-	t.instances[i] = valueOf(ls, "instance")
+	c.b.reg.instances[i] = valueOf(ls, "instance")
 	return i
 }
 
 // sample implements sink. Its time is the end of an hour.
 func (l *lastSink) sample(ms int64, v float64) {
-	col := int(ms/(60*minuteMs) - 1 - l.t.first)
-	l.ends[targetHour{l.target, col}]++
-	if l.current != nil && col >= 0 && col < len(l.current.last) && v >= 0 && !math.IsInf(v, 0) {
-		l.current.last[col] = math.Max(v, l.current.known(col)) // a label that is written anew has two ends in one hour
+	col := int(ms/(60*minuteMs) - 1 - l.t.First)
+	l.ends[counting.TargetHour{Target: l.target, Col: col}]++
+	if l.current != nil && col >= 0 && col < len(l.current.Last) && v >= 0 && !math.IsInf(v, 0) {
+		if last := &l.current.Last[col]; math.IsNaN(*last) || v > *last { // a label that is written anew has two ends in one hour
+			*last = v
+		}
 	}
 }
 
@@ -357,8 +354,8 @@ const aSeries = 1e-6
 // resetSink notes in which hours a counter of a target has fallen, and how many series it had.
 type resetSink struct {
 	c      *coarse
-	t      *hourTable
-	shown  map[targetHour]int
+	t      *counting.Table
+	shown  map[counting.TargetHour]int
 	target int32
 }
 
@@ -368,48 +365,46 @@ func (r *resetSink) series(metric []byte) bool {
 	if err != nil {
 		return false
 	}
-	r.target = r.c.target(r.t, ls)
+	r.target = r.c.target(ls)
 	return true
 }
 
 // sample implements sink. Its time is the end of an hour.
 func (r *resetSink) sample(ms int64, v float64) {
-	th := targetHour{r.target, int(ms/(60*minuteMs) - 1 - r.t.first)}
+	th := counting.TargetHour{Target: r.target, Col: int(ms/(60*minuteMs) - 1 - r.t.First)}
 	resets := math.Floor(v)
 	r.shown[th] += int(math.Round((v - resets) / aSeries))
 	if resets > 0 {
-		r.t.resets[th] = true
+		r.t.Resets[th] = true
 	}
 }
 
-// raw reads the hours of targets that are wanted and were not read yet.
-func (c *coarse) raw(ctx context.Context, t *hourTable, want map[targetHour]bool, got map[targetHour][]counting.Run) *Error {
-	byCol, targets := map[int]map[string]bool{}, map[int]map[int32]bool{}
-	for th := range want {
-		if _, there := got[th]; there || th.col < 1 || th.col >= t.end {
-			delete(want, th)
+// raw reads an hour of the targets that are wanted and were not read yet.
+func (c *coarse) raw(ctx context.Context, t *counting.Table, col int, want map[int32]bool, got map[int]map[int32][]counting.Run) *Error {
+	if got[col] == nil {
+		got[col] = map[int32][]counting.Run{}
+	}
+	named := map[string]bool{}
+	for target := range want {
+		if _, there := got[col][target]; there {
+			delete(want, target)
 			continue
 		}
-		if byCol[th.col] == nil {
-			byCol[th.col], targets[th.col] = map[string]bool{}, map[int32]bool{}
+		got[col][target] = nil
+		named[c.b.reg.instances[target]] = true
+	}
+	if len(named) == 0 {
+		return nil
+	}
+	selector := c.narrow(want)
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(named)), maxAlternatives) {
+		runs, err := c.rawRuns(ctx, selector, part, t.StartOf(col), t.StartOf(col+1))
+		if err != nil {
+			return err
 		}
-		byCol[th.col][t.instances[th.target]], targets[th.col][th.target] = true, true
-	}
-	for th := range want {
-		got[th] = nil
-	}
-	for _, col := range slices.Sorted(maps.Keys(byCol)) {
-		from, to := t.startOf(col), t.startOf(col+1)
-		instances, selector := slices.Sorted(maps.Keys(byCol[col])), c.narrow(targets[col])
-		for part := range slices.Chunk(instances, maxAlternatives) {
-			runs, err := c.rawRuns(ctx, selector, part, from, to)
-			if err != nil {
-				return err
-			}
-			for _, r := range runs {
-				if th := (targetHour{c.b.reg.Series[r.Series].Target, col}); want[th] {
-					got[th] = append(got[th], r)
-				}
+		for _, r := range runs {
+			if target := c.b.reg.Series[r.Series].Target; want[target] {
+				got[col][target] = append(got[col][target], r)
 			}
 		}
 	}

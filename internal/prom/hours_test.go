@@ -80,3 +80,28 @@ func TestHoursInSmallAnswers(t *testing.T) {
 		}
 	}
 }
+
+// TestHoursJudgeBirthsAsLive: a process that has run for forty minutes when it is found has not had
+// all of its events since, live as in history, though it is young enough for the hour.
+func TestHoursJudgeBirthsAsLive(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	found := 4*60 + 50 // minutes
+	for name, from := range map[string]int{"a": 0, "b": 0, "late": found} {
+		s := db.Series(lset("c", "job", "j", "instance", name, "code", "200"))
+		for i := 2 * from; i < 2*6*60; i++ {
+			v := 10 * i
+			if name == "late" {
+				v -= 10 * 2 * (found - 40)
+			}
+			if err := s.Append(at(float64(30*i+5)), float64(v)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c := serve(t, db)
+	s := events(t, "x", `c{job="j"}`, `c{job="j",code="500"}`)
+	l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 120, Fine: m0 + 360, To: m0 + 360}, false)[s.ID()]
+	if got, want := l.Sum(m0+240, m0+300).Total, int64(2*1200+190)*budget.Unit; got != want {
+		t.Errorf("%d thousandths in the hour, want %d", got, want)
+	}
+}

@@ -220,13 +220,6 @@ func (b *bundle) series(metric []byte) (int32, error) {
 	return i, nil
 }
 
-// entry is what is known about one series, as history has it.
-type entry struct {
-	series, target int32 // -1 if it leads nowhere
-	scraped        bool  // the target is a real one, with an instance
-	routes         []counting.Route
-}
-
 // parseLabels reads labels as JSON, sorted by name.
 func parseLabels(metric string) ([]label, error) {
 	var ls []label
