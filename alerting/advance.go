@@ -73,6 +73,7 @@ type Open struct {
 	Waits  budget.Minute `json:"waits,omitempty"`  // since when it waits for somebody to take it
 	Flaps  bool          `json:"flaps,omitempty"`  // it came back soon after another burn had ended
 	Quiet  budget.Minute `json:"quiet,omitempty"`  // of one that flaps: since when it could be over
+	Late   bool          `json:"late,omitempty"`   // see Event
 }
 
 // loud returns how loud the incident is.
@@ -220,7 +221,7 @@ func (w *walk) stepBurn(m, from budget.Minute) {
 	}
 	switch {
 	case w.Burn == nil:
-		w.tryOpen(from, m)
+		w.tryOpen(m)
 	case w.Burn.Severity == Ticket && w.tryPage(m):
 	case w.tryResolve(m):
 	case w.updateDue(from, m):
@@ -269,19 +270,19 @@ func (w *walk) peak(m budget.Minute) {
 	}
 }
 
-func (w *walk) tryOpen(from, m budget.Minute) {
+func (w *walk) tryOpen(m budget.Minute) {
 	if !w.anyShortBad(m) {
 		return
 	}
 	if r, sure := w.pageFires(m); r != nil {
-		w.open(from, m, RulePage, Page, r, sure)
+		w.open(m, RulePage, Page, r, sure)
 		return
 	}
 	if w.Amended != nil {
 		return // a ticket waits until it is known what was missed: it may have been told then
 	}
 	if r, sure := w.ticketFires(m); r != nil {
-		w.open(from, m, RuleTicket, Ticket, r, sure)
+		w.open(m, RuleTicket, Ticket, r, sure)
 	}
 }
 
@@ -323,29 +324,32 @@ func (w *walk) fires(m budget.Minute, sev Severity, pairs []slo.Pair, may func(r
 	return r, sure
 }
 
-func (w *walk) open(from, m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
+func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *Significance) {
 	first := max(onset(w.Input, r, m), w.BurnEnd)
 	if sure.Believed() && !sure.provedSince(w.Input, first, m, apartIn(w.Input, first, m+1)) {
 		first = min(first, sure.proofBegins(w.Input, max(m+1-budget.Minutes(r.pair.Long), w.BurnEnd), m))
-	}
-	last := m
-	for last > first && !belongs(w.Ledger.At(last), w.Spec, r.pair) {
-		last--
-	}
-	if !belongs(w.Ledger.At(last), w.Spec, r.pair) {
-		last = m // no minute stands out: it burns all the time
 	}
 	now := promiseOf(w.Spec)
 	w.Burn = &Open{
 		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair, Promise: &now,
 		Waits: m, Flaps: w.BurnEnd > 0 && m-w.BurnEnd < keepFiringFor,
-		Burning: Burning{Onset: first, Last: last},
+		Burning: Burning{Onset: first, Last: w.newestBad(first, m, r.pair)},
 	}
-	w.account(from, m)
+	w.account(first, m)
 	w.emitFired(m, Opened, r, sure)
 	if w.Burn.Flaps {
 		w.events[len(w.events)-1].Follows = w.BurnLast
 	}
+}
+
+// newestBad returns the newest minute up to m that belongs to a burn which began with a first one.
+func (w *walk) newestBad(first, m budget.Minute, p slo.Pair) budget.Minute {
+	for last := m; last >= first; last-- {
+		if belongs(w.Ledger.At(last), w.Spec, p) {
+			return last
+		}
+	}
+	return m // no minute stands out: it burns all the time
 }
 
 // tryPage turns an open ticket into a page.
@@ -427,7 +431,7 @@ func (w *walk) over(m budget.Minute, o *Open) {
 		w.PageEnd = max(w.PageEnd, m+1)
 	}
 	copy(w.Burns[:], w.Burns[1:])
-	w.Burns[len(w.Burns)-1] = Stretch{o.Burning.Onset, m + 1}
+	w.Burns[len(w.Burns)-1] = Stretch{From: o.Burning.Onset, To: m + 1, Of: o}
 }
 
 // keepFiringFor is how long a burn that came back must have been quiet before it is called over
@@ -550,10 +554,13 @@ func (w *walk) tell(m budget.Minute, e Event) {
 }
 
 func (w *walk) event(m budget.Minute, o *Open, kind Kind, reason Reason) Event {
+	if w.Amended != nil && o.Burning.Onset > 0 && w.Amended.Known >= o.Burning.Onset {
+		o.Late = true
+	}
 	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
 	return Event{
 		At: m, SLO: w.ID, Incident: o.Incident, Kind: kind,
-		Severity: o.loud(), Rule: o.Rule, Reason: reason,
+		Severity: o.loud(), Rule: o.Rule, Reason: reason, Late: o.Late,
 		Budget: AccountOf(status),
 	}
 }

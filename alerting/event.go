@@ -46,7 +46,8 @@ const (
 	Escalated Kind = "escalated" // a ticket became a page, by its rule or by a person
 	Updated   Kind = "updated"   // still open; newer figures
 	Resolved  Kind = "resolved"
-	Noticed   Kind = "noticed" // a notice: no incident opens
+	Noticed   Kind = "noticed"   // a notice: no incident opens
+	Recounted Kind = "recounted" // it is over, and what it cost is other than it was at its end
 )
 
 // Reason names why an event happened.
@@ -76,6 +77,8 @@ const (
 	Unacknowledged Reason = "unacknowledged" // a page that nobody has taken for as long as the SLO says
 	SilenceOver    Reason = "silence_over"   // a silence has ended, and it still burns
 	StillOpen      Reason = "still_open"     // declared, not closed, and some minutes have passed
+
+	DataLate Reason = "data_late" // events of its minutes were found after it had ended
 )
 
 // Recovered reports whether what ended for the reason got better. What ends because the files say
@@ -108,6 +111,9 @@ type Event struct {
 	// from.
 	Follows string `json:"follows,omitempty"`
 	Act     string `json:"act,omitempty"` // of an experiment: its key
+	// Late marks what was decided when, or told as, it would not have been had the data come in
+	// time: some minutes of its incident were known only after they had been decided.
+	Late bool `json:"late,omitempty"`
 }
 
 // Time returns when the event happened: the end of the minute that decided it.

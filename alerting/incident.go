@@ -28,6 +28,10 @@ type Incident struct {
 	Last  Event   `json:"last"`  // the newest one
 	Log   []Event `json:"log"`   // all of them, oldest first
 
+	// Late says that some of its minutes were known only after they had been decided: when it was
+	// found and what was told of it is other than a backtest tells, or it was missed live.
+	Late bool `json:"late,omitempty"`
+
 	// Group is the incident in whose thread this one is told, because they burn together or people
 	// merged them; "" is its own. What it costs stays its own.
 	Group string `json:"group,omitempty"`
@@ -51,12 +55,15 @@ func (i Incident) Apply(e Event) Incident {
 		i.Severity, i.Escalated, i.First = e.Severity, e.Time(), e
 	case Resolved:
 		i.Open, i.Resolved = false, e.Time()
+	case Recounted:
+		i.Last.Burn, i.Last.Budget, i.Last.Long, i.Last.Short = e.Burn, e.Budget, e.Long, e.Short
 	case Updated, Noticed:
 	}
+	i.Late = i.Late || e.Late
 	if e.Burn != nil {
 		i.Onset, i.Ended = e.Burn.Onset.Time(), e.Burn.Last.End()
 	}
-	if e.Kind != Noticed {
+	if e.Kind != Noticed && e.Kind != Recounted {
 		i.Last = e
 	}
 	i.Log = append(append([]Event(nil), i.Log...), e)
@@ -94,6 +101,17 @@ func (i Incident) Bad() int64 {
 		return 0
 	}
 	return i.Last.Burn.Bad
+}
+
+// Told returns the number of bad events that were told when it ended, in thousandths: samples that
+// came later have added to them. Of an open one it is what [Incident.Bad] is.
+func (i Incident) Told() int64 {
+	for _, e := range i.Log {
+		if e.Kind == Resolved && e.Burn != nil {
+			return e.Burn.Bad
+		}
+	}
+	return i.Bad()
 }
 
 // Claim returns what the incident may claim of its budget's bad events: those from its onset to its

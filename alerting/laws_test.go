@@ -304,7 +304,7 @@ func TestTheCutLawWithLateData(t *testing.T) {
 			if !i.Rule.Burns() {
 				continue
 			}
-			span := Stretch{budget.MinuteOf(i.Onset), max(i.Last.At+1, budget.MinuteOf(i.Onset)+1)}
+			span := Stretch{From: budget.MinuteOf(i.Onset), To: max(i.Last.At+1, budget.MinuteOf(i.Onset)+1)}
 			for _, o := range spans {
 				if span.overlaps(o) {
 					t.Errorf("seed %d: %s overlaps another burn", seed, i.ID)

@@ -10,10 +10,11 @@ import (
 // came later than they were waited for. What would have been said of them is found by walking them
 // again, and told where nothing was.
 
-// Stretch is the minutes [From, To).
+// Stretch is the minutes [From, To), and the burn that was open in them.
 type Stretch struct {
 	From budget.Minute `json:"from"`
 	To   budget.Minute `json:"to"`
+	Of   *Open         `json:"of,omitempty"` // as it ended; nil if nobody remembers; it never changes
 }
 
 func (s Stretch) overlaps(o Stretch) bool { return s.From < o.To && o.From < s.To }
@@ -67,19 +68,56 @@ func (w *walk) review(m budget.Minute) {
 	}
 	w.Amended = nil
 	from := max(a.From, m-reviewed, w.Burns[0].From) // nobody remembers what was told before that
-	w.revise(from, m)
+	w.amendPast(a.From, m)
+	w.revise(a.Known, m)
 	w.tellMissed(from, m)
 }
 
-// revise brings the account of the open burn up to what is known now of the minutes [from, to).
-func (w *walk) revise(from, to budget.Minute) {
+// amendPast brings the accounts of burns that are over up to what is known now of the minutes since
+// from, and tells of those that are other than they were. What was open longer ago than minutes are
+// sure to be kept stays as it was.
+func (w *walk) amendPast(from, m budget.Minute) {
+	for n, s := range w.Burns {
+		if s.Of == nil || s.To <= from || s.From < m-Horizon(w.Spec) {
+			continue
+		}
+		before := budget.Minute(0)
+		for _, o := range w.Burns[:n] {
+			if o.To <= s.Of.Opened {
+				before = max(before, o.To)
+			}
+		}
+		again := walk{Input: w.Input, State: State{Burn: new(*s.Of), BurnEnd: before}}
+		again.recount(s.To - 1)
+		if again.Burn.Burning == s.Of.Burning {
+			continue
+		}
+		again.Burn.Late = true
+		again.emitBurn(s.To-1, Recounted, DataLate)
+		e := again.events[0]
+		e.At = m
+		w.events = append(w.events, e)
+		w.Burns[n].From, w.Burns[n].Of = again.Burn.Burning.Onset, again.Burn
+	}
+}
+
+// recount makes the account of the open burn anew, up to and including a minute.
+func (w *walk) recount(m budget.Minute) {
+	b, o := Burning{}, w.Burn
+	r := read(w.Input, o.Pair, o.Opened)
+	b.Onset = min(o.Burning.Onset, max(onset(w.Input, &r, o.Opened), w.BurnEnd))
+	b.Last = w.newestBad(b.Onset, o.Opened, o.Pair)
+	o.Burning = b
+	w.account(b.Onset, m)
+}
+
+// revise brings the account of the open burn, up to a minute, up to what is known now.
+func (w *walk) revise(known, to budget.Minute) {
 	if w.Burn == nil {
 		return
 	}
-	b := &w.Burn.Burning
-	r := read(w.Input, w.Burn.Pair, w.Burn.Opened)
-	b.Onset = min(b.Onset, max(onset(w.Input, &r, w.Burn.Opened), w.BurnEnd))
-	w.account(from, to-1)
+	w.recount(to - 1)
+	w.Burn.Late = w.Burn.Late || known >= w.Burn.Burning.Onset
 }
 
 // tellMissed walks the minutes [from, to) again as they are now, and tells of the burns that would
@@ -95,7 +133,7 @@ func (w *walk) tellMissed(from, to budget.Minute) {
 	}
 	told := slices.Clone(w.Burns[:])
 	if w.Burn != nil {
-		told = append(told, Stretch{w.Burn.Burning.Onset, to})
+		told = append(told, Stretch{From: w.Burn.Burning.Onset, To: to})
 	}
 	for i := from; i < to; i++ {
 		if !again.decides(i, w.Ledger.At(i)) {
@@ -108,17 +146,26 @@ func (w *walk) tellMissed(from, to budget.Minute) {
 		}
 		if again.missed(was, i+1, told) {
 			w.over(i, was)
-			w.events = append(w.events, again.events...)
+			w.late(again.events)
 		}
 		again.events = nil
 	}
 	if again.Burn != nil && again.missed(again.Burn, to, told) {
 		w.Burn = again.Burn
-		w.events = append(w.events, again.events...)
+		w.Burn.Late = true
+		w.late(again.events)
+	}
+}
+
+// late tells what was found too late to be told in its time.
+func (w *walk) late(events []Event) {
+	for _, e := range events {
+		e.Late = true
+		w.events = append(w.events, e)
 	}
 }
 
 // missed reports whether a burn overlaps none that was told.
 func (w *walk) missed(o *Open, end budget.Minute, told []Stretch) bool {
-	return !slices.ContainsFunc(told, Stretch{o.Burning.Onset, end}.overlaps)
+	return !slices.ContainsFunc(told, Stretch{From: o.Burning.Onset, To: end}.overlaps)
 }

@@ -46,7 +46,7 @@ func TestAnOpenIncidentTakesWhatComesLate(t *testing.T) {
 	if opened := i.Log[0]; opened.Burn.Onset != start+10 || i.TimeToDetect() != opened.Time().Sub(start.Time()) {
 		t.Errorf("it was opened with the onset %d, and detected after %v", opened.Burn.Onset-start, i.TimeToDetect())
 	}
-	if st.Amended != nil || st.Burns[3] != (Stretch{start, i.Last.At + 1}) {
+	if st.Amended != nil || st.Burns[3].From != start || st.Burns[3].To != i.Last.At+1 {
 		t.Errorf("what is remembered: %+v, %+v", st.Amended, st.Burns)
 	}
 }

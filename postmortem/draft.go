@@ -258,7 +258,7 @@ func caveats(f Facts, from, to budget.Minute, v Verdict) []string {
 	}
 	if v.Reason == CrossedLate {
 		list = append(list, "Data that came in after the incident was resolved raised its cost from "+
-			figures.Events(f.Incident.Bad())+" to "+figures.Events(v.Bad)+" bad events.")
+			figures.Events(f.Incident.Told())+" to "+figures.Events(v.Bad)+" bad events.")
 	}
 	for _, o := range budget.StatusAt(f.Ledger, f.Spec.Objective, f.Spec.Window(), to).LeftOut {
 		text := "A correction was in force in the budget's window, and what it leaves out is in no figure here: " + o.Text()

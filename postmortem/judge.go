@@ -89,7 +89,7 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 	v.Allowed, v.Projected = four.Allowed, !four.Sized
 	v.Scaled = budget.MinuteOf(four.From) < l.Begin()
 	v.Required, v.Reason = Required(v.Bad, v.Allowed, limit)
-	if told, _ := Required(i.Bad(), v.Allowed, limit); v.Required && !i.Open && !told {
+	if told, _ := Required(i.Told(), v.Allowed, limit); v.Required && !i.Open && !told {
 		v.Reason = CrossedLate
 	}
 	return v

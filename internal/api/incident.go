@@ -46,6 +46,10 @@ type Incident struct {
 	PeakBurn  *float64 `json:"peakBurn"` // over the firing pair's short window
 	Burn      *Firing  `json:"burn"`     // null where no pair of windows fired
 
+	// Late is present where some of its minutes were known only after they had been decided: when it
+	// was found, and what was told then, is other than a backtest of the same data tells.
+	Late bool `json:"late,omitempty"`
+
 	// Thread is the incident in whose thread this one is told, because they burn together; "" is
 	// its own.
 	Thread string `json:"thread,omitempty"`
@@ -126,7 +130,7 @@ func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
 		Duration: i.Duration().Seconds(), TimeToDetect: i.TimeToDetect().Seconds(), TimeToResolve: seconds(i.TimeToResolve(), !i.Open),
 		TimeToAcknowledge: seconds(i.TimeToAcknowledge()), TimeToMitigate: seconds(i.TimeToMitigate()),
-		Thread: i.Group, MergedInto: i.MergedInto(), State: "open",
+		Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Late: i.Late,
 	}
 	if !i.Open {
 		out.State = strings.ToLower(sentences.Ended(i))

@@ -54,7 +54,14 @@ func (c *composer) setInteractive(works bool) {
 // Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an
 // incident is news to every receiver that has heard of it by whatever way, such as a route that has
 // changed since or in place of another; the outbox knows which those are.
+//
+// That one which is over has cost something else changes its message in chats, and calls nobody.
 func (c composer) Event(t incidents.Notification) []outbox.Entry {
+	if t.Event.Kind == alerting.Recounted {
+		return c.chats(t, func(chat notify.Chat, to notify.Target) []outbox.Entry {
+			return chat.Event(notify.Facts{Notification: t, Origin: c.slack.Origin, Target: to})
+		})
+	}
 	all, first := c.routing.told(t.Spec, t.Event, t.Incident)
 	var entries []outbox.Entry
 	told := map[string]bool{}

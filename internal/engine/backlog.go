@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
@@ -34,6 +36,19 @@ func (b *backlog) save(ctx context.Context) error {
 		b.ticks = b.ticks[1:]
 	}
 	return nil
+}
+
+// overwrite brings incidents of some IDs, as the store has them, up to what it has not taken yet.
+func (b *backlog) overwrite(known incidents.Past, ids []string) {
+	for _, tick := range b.ticks {
+		for _, t := range tick.Turns {
+			for _, i := range t.Incidents {
+				if slices.Contains(ids, i.ID) {
+					known[i.ID] = i
+				}
+			}
+		}
+	}
 }
 
 // write commits what is not yet committed, then a tick, which it does not keep if that fails. The

@@ -20,22 +20,26 @@ type story struct {
 // owed for them. It returns the book as the events leave it.
 func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
 	var turns []incidents.Turn
-	var follows []string
+	var past []string
 	for _, s := range all {
 		turns = append(turns, s.Turn)
 		for _, event := range s.Events {
 			e.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
 				"severity", event.Severity, "reason", event.Reason, "at", event.Time())
-			if event.Kind == alerting.Opened && event.Follows != "" {
-				follows = append(follows, event.Follows)
+			switch {
+			case event.Kind == alerting.Opened && event.Follows != "":
+				past = append(past, event.Follows)
+			case event.Kind == alerting.Recounted:
+				past = append(past, event.Incident)
 			}
 		}
 	}
-	past, err := pastOf(ctx, e.Store, e.book, follows)
+	known, err := pastOf(ctx, e.Store, e.book, past)
+	e.backlog.overwrite(known, past)
 	if err != nil {
-		e.Log.Warn("cannot look up the incident that another follows; it begins a thread where that one did", "err", err)
+		e.Log.Warn("cannot look up incidents that are over: one that follows another begins a thread where that one did, and what was found late of one is not in its record", "err", err)
 	}
-	book, outcomes := e.tellAll(all, turns, past, now)
+	book, outcomes := e.tellAll(all, turns, known, now)
 	for n, out := range outcomes {
 		turn := all[n].turn
 		turn.Incidents, turn.Entries = out.Incidents, e.compose(out)

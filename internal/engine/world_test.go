@@ -67,8 +67,6 @@ type world struct {
 	point func(name string) error
 	dead  bool // killed: nothing happens any more until revive
 
-	amended int // minutes that changed after they had been decided
-
 	looks bool                                                      // evidence is gathered after each tick
 	finds func(context.Context, evidence.Request) evidence.Evidence // nil finds that there is too little to say
 
@@ -244,7 +242,7 @@ func (w *world) open() {
 		Post: quick, Edit: quick, Find: quick, Attempt: 300 * time.Millisecond,
 	})
 	w.engine = engine.New(engine.Options{
-		Source: arrivals{w.reader, w}, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
+		Source: w.reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
 		Skew:     w.skew,
 		Direct:   func(entries []outbox.Entry) { w.direct(receiver, entries) },

@@ -76,7 +76,12 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 // apply folds an event into its incident. One that opens joins the thread of what burns already in
 // its service, and knows of a silence that it falls into.
 func (d *draft) apply(w World, t Turn, event alerting.Event, past Past) alerting.Incident {
-	i, _ := d.Find(event.Incident)
+	i, open := d.Find(event.Incident)
+	if event.Kind == alerting.Recounted && !open {
+		if i = past[event.Incident]; i.ID == "" || i.Open {
+			return alerting.Incident{} // what is remembered of it is older than its end
+		}
+	}
 	i = i.Apply(event)
 	if event.Kind == alerting.Opened {
 		i.Group = d.joins(w, t, event, past)
@@ -134,6 +139,9 @@ func (b Book) find(id string, past Past) (alerting.Incident, bool) {
 // What happened while nobody could be told is told by the event that ends it, and nobody is
 // reminded of what has been taken or of a page that is told only now.
 func (b Book) worthTelling(event alerting.Event, i alerting.Incident, all []alerting.Event) bool {
+	if event.Kind == alerting.Recounted && i.ID == "" {
+		return false
+	}
 	reminder := event.Reason == alerting.Unacknowledged
 	for _, other := range all {
 		if other.Incident != event.Incident {

@@ -334,13 +334,13 @@ func (f Facts) why() string {
 	switch {
 	case f.Missed():
 		return "This began and ended while slowburn or its data were not available. It is told now so that nobody is surprised by the spent budget; there is nothing to do at once."
-	case f.Event.Reason == alerting.AgedOut:
+	case f.Incident.Last.Reason == alerting.AgedOut:
 		return "It is over: the last bad " + unit(f.Spec.SLI.Kind, false) + " has left the alert's windows. There is no traffic at the moment, so this is not proof that it works."
-	case f.Event.Reason == alerting.SLORemoved:
+	case f.Incident.Last.Reason == alerting.SLORemoved:
 		return "Closed because the SLO was removed or renamed, not because it recovered. Nobody watches it under this name any more."
-	case f.Event.Reason == alerting.RuleRemoved:
+	case f.Incident.Last.Reason == alerting.RuleRemoved:
 		return "Closed because the SLO has no such alert any more, not because it recovered."
-	case f.Event.Reason == alerting.PromiseChanged:
+	case f.Incident.Last.Reason == alerting.PromiseChanged:
 		return "Closed because the SLO promises something else now, not because it recovered: by what it promised when this began, the budget still burns fast enough for a " + f.Tier() + "."
 	}
 	return "It is over: the budget no longer burns fast enough for a " + f.Tier() + "."

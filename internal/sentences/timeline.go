@@ -16,6 +16,8 @@ func Event(e alerting.Event, spec *slo.Spec) string {
 		return "still burning: " + soFar(e)
 	case alerting.BurnLow:
 		return "resolved: the burn is below its threshold again; " + soFar(e)
+	case alerting.DataLate:
+		return "counted again, for samples came late: " + soFar(e)
 	case alerting.AgedOut:
 		return "resolved: no traffic, and the last bad event has left the windows; " + soFar(e)
 	case alerting.DataMissing:

@@ -81,6 +81,8 @@ func (f message) event() []outbox.Entry {
 			f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root()),
 			f.entry("reply", outbox.LaneResolve, outbox.Reply, f.resolution()),
 		}
+	case alerting.Recounted:
+		return []outbox.Entry{f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root())}
 	}
 	return nil
 }
