@@ -76,21 +76,31 @@ slos:
 
 // process is the daemon as people run it.
 type process struct {
-	t    *testing.T
-	url  string
-	args []string
-	env  []string
-	log  string // file with what it prints
-	cmd  *exec.Cmd
+	t      *testing.T
+	url    string
+	config string
+	args   []string
+	env    []string
+	log    string // file with what it prints
+	cmd    *exec.Cmd
 }
 
-// newProcess writes the files of a daemon and starts it.
-func newProcess(t *testing.T, prometheus string, slack *slacktest.Server) *process {
+// newProcess writes the files of a daemon and starts it. More is added to its configuration.
+func newProcess(t *testing.T, prometheus string, slack *slacktest.Server, more ...string) *process {
+	t.Helper()
+	p := prepare(t, prometheus, slack, more...)
+	p.start()
+	p.ready()
+	return p
+}
+
+// prepare writes the files of a daemon.
+func prepare(t *testing.T, prometheus string, slack *slacktest.Server, more ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"shop.yaml":     shopSLOs,
-		"slowburn.yaml": fmt.Sprintf("prometheus: {url: %q}\nslos: [shop.yaml]\nslack: {channel: \"#%s\", api_url: %q}\n", prometheus, channel, slack.APIURL()),
+		"slowburn.yaml": fmt.Sprintf("prometheus: {url: %q}\nslos: [shop.yaml]\nslack: {channel: \"#%s\", api_url: %q}\n", prometheus, channel, slack.APIURL()) + strings.Join(more, "\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -104,17 +114,19 @@ func newProcess(t *testing.T, prometheus string, slack *slacktest.Server) *proce
 	_ = l.Close()
 	p := &process{
 		t: t, log: filepath.Join(dir, "log"), url: "http://" + address, env: append(os.Environ(), "SLACK_BOT_TOKEN="+slack.Token),
-		args: []string{"serve", "--config.file=" + filepath.Join(dir, "slowburn.yaml"), "--web.listen-address=" + address, "--evaluation.lag=2s"},
+		config: filepath.Join(dir, "slowburn.yaml"),
 	}
-	p.start()
+	p.args = []string{"serve", "--config.file=" + p.config, "--web.listen-address=" + address, "--evaluation.lag=2s"}
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
+		if p.cmd != nil {
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
 	})
 	return p
 }
 
-// start runs the program and waits until it is ready.
+// start runs the program.
 func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(program(p.t), p.args...)
@@ -127,6 +139,11 @@ func (p *process) start() {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// ready waits until the program is ready.
+func (p *process) ready() {
+	p.t.Helper()
 	p.eventually(atOnce, "ready", func() bool {
 		resp, err := http.Get(p.url + "/-/ready")
 		if err != nil {
@@ -212,7 +229,8 @@ func TestTheProgramPagesAndResolvesWhatPrometheusScrapes(t *testing.T) {
 	}
 	seen("shop/availability")
 	p.kill()
-	p.start() // it turns at once, over minutes that it may have seen before
+	p.start()
+	p.ready() // it turns at once, over minutes that it may have seen before
 	if open := p.incidents(); len(open) != 1 || !open[0].Open || open[0].Rule != "page" {
 		t.Errorf("after kill -9 and a restart the API knows %+v, want the one page", open)
 	}

@@ -146,8 +146,44 @@ func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
 	}
 }
 
-// store looks at the file of the ledger, also beside a running daemon.
+// store looks at the ledger, also beside a running daemon.
 func (d *doctor) store(ctx context.Context) {
+	if d.cfg.Postgres.Given() {
+		d.server(ctx)
+	} else {
+		d.file(ctx)
+	}
+}
+
+// server looks at the PostgreSQL that is the store.
+func (d *doctor) server(ctx context.Context) {
+	const part = "store"
+	db, err := daemon.OpenStore(ctx, d.cfg, store.Options{ReadOnly: true})
+	switch {
+	case errors.Is(err, store.ErrEmpty):
+		d.add(stateWarn, part, "its tables are made when a daemon starts", "the database is empty")
+		return
+	case err != nil:
+		d.add(stateFail, part, "", "%v", err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	about, err := db.About(ctx)
+	if err != nil {
+		d.add(stateFail, part, "", "%v", err)
+		return
+	}
+	d.ok(part, "PostgreSQL %s answers, %s", about.Version, bytesOf(uint64(about.Bytes)))
+	if about.Led {
+		d.ok(part, "a daemon leads")
+	} else {
+		d.add(stateWarn, part, "start one; one that runs leads within seconds", "no daemon leads")
+	}
+	d.outbox(ctx, db)
+}
+
+// file looks at the file of the embedded store.
+func (d *doctor) file(ctx context.Context) {
 	const part = "store"
 	path := d.cfg.StorePath
 	info, err := os.Stat(path)

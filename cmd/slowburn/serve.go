@@ -17,7 +17,7 @@ type serveCmd struct {
 	WebConfig   string        `name:"web.config.file" help:"TLS and authentication, in the format of the Prometheus family." placeholder:"FILE"`
 	ExternalURL string        `name:"web.external-url" help:"The address under which people reach the pages; it goes into messages." placeholder:"URL"`
 	Insecure    bool          `name:"web.insecure" help:"Listen beyond this machine without authentication."`
-	Storage     string        `name:"storage.path" help:"Where the ledger is kept; overrides the configuration." placeholder:"FILE"`
+	Storage     string        `name:"storage.path" help:"The file in which the ledger is kept; overrides the configuration." placeholder:"FILE"`
 	Lag         time.Duration `name:"evaluation.lag" help:"How far behind the clock everything is read, at least. Late samples are waited for without it." default:"0s"`
 }
 
@@ -37,7 +37,9 @@ func (c *serveCmd) Run(e *env) error {
 	for _, w := range append(slices.Clone(set.Warnings), set.Expired(e.now())...) {
 		e.log.Warn("SLO file", "lint", w.ID, "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
 	}
-	cfg.StorePath = cmp.Or(c.Storage, cfg.StorePath)
+	if c.Storage != "" {
+		cfg.StorePath, cfg.Postgres = c.Storage, config.Postgres{}
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return cannotFindOut(fmt.Errorf("listening: %w", err))
@@ -50,6 +52,6 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return cannotFindOut(err)
 	}
-	e.log.Info("slowburn is running", "address", address, "slos", len(set.Specs), "store", cfg.StorePath)
+	e.log.Info("slowburn is running", "address", address, "slos", len(set.Specs), "store", a.Store())
 	return a.Run(e.ctx)
 }

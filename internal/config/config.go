@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -26,6 +28,7 @@ type Config struct {
 	Prometheus Prometheus
 	SLOs       []string // files, folders and globs
 	StorePath  string
+	Postgres   Postgres // instead of StorePath, if it is given
 	Slack      Slack
 	TraceURL   string // of a trace, with {trace_id} in it; "" makes no links
 	Reports    []Report
@@ -43,6 +46,31 @@ type Config struct {
 	Dir   string // of the file; relative paths start here
 	file  string
 	paths map[string]strictyaml.Value // where the entries of slos and corrections stand
+}
+
+// Postgres says which PostgreSQL is the store. It is read when it is opened: the file with the
+// password need not be there when the configuration is checked.
+type Postgres struct {
+	Address string
+	File    string
+}
+
+// Given reports whether the store is a PostgreSQL.
+func (p Postgres) Given() bool { return p != Postgres{} }
+
+// Read returns the address, with its password.
+func (p Postgres) Read() (string, error) {
+	if p.File == "" {
+		return p.Address, nil
+	}
+	text, err := os.ReadFile(p.File)
+	if err != nil {
+		return "", fmt.Errorf("reading the address of PostgreSQL: %w", err)
+	}
+	if address := strings.TrimSpace(string(text)); address != "" {
+		return address, nil
+	}
+	return "", fmt.Errorf("the address of PostgreSQL: %s is empty", p.File)
 }
 
 // Report is a report that is sent on schedule.
@@ -147,19 +175,28 @@ func Parse(path string, data []byte) (Config, error) {
 			cfg.read(o)
 		}
 	}
-	return cfg, withoutUnknownValues(parsed.Problems()).Err()
+	return cfg, withoutSecrets(parsed.Problems()).Err()
 }
 
-// withoutUnknownValues cuts the values of unknown keys out of what is shown: one may be a password
-// whose key is misspelt.
-func withoutUnknownValues(problems slo.Problems) slo.Problems {
+// postgresProblem begins every problem with the address of PostgreSQL.
+const postgresProblem = "the address of PostgreSQL"
+
+// withoutSecrets cuts out of what is shown the values of unknown keys, of which one may be a
+// password whose key is misspelt, and addresses that may hold one.
+func withoutSecrets(problems slo.Problems) slo.Problems {
 	for i, p := range problems {
 		source, below, ok := strings.Cut(p.Snippet, "\n")
 		caret := max(utf8.RuneCountInString(below)-len("^"), 0)
-		if !ok || !strings.HasPrefix(p.Message, "unknown key") || caret > utf8.RuneCountInString(source) {
+		if !ok || caret > utf8.RuneCountInString(source) {
 			continue
 		}
 		line := []rune(source)
+		if strings.HasPrefix(p.Message, postgresProblem) {
+			problems[i].Snippet = string(line[:caret]) + "…\n" + below
+		}
+		if !strings.HasPrefix(p.Message, "unknown key") {
+			continue
+		}
 		if colon := slices.Index(line[caret:], ':'); colon >= 0 {
 			problems[i].Snippet = string(line[:caret+colon+1]) + " …\n" + below
 		}
@@ -175,14 +212,7 @@ func (c *Config) read(o strictyaml.Object) {
 	if v := o.Get("corrections"); v.Given() {
 		c.Corrections = c.readPaths(v)
 	}
-	if s, ok := o.Get("store").Object(append(storeKeys.Keys(), "postgres_file")...); ok {
-		if v := s.Get("postgres_file"); v.Given() {
-			v.Problem("PostgreSQL is not supported by this version", "use path")
-		}
-		if text, ok := s.Get("path").Text(); ok {
-			c.StorePath = c.Abs(text)
-		}
-	}
+	c.readStore(o.Get("store"))
 	c.readSlack(o.Get("slack"))
 	c.readTraces(o.Get("traces"))
 	c.readReports(o.Get("reports"))
@@ -192,6 +222,36 @@ func (c *Config) read(o strictyaml.Object) {
 	}
 	c.readReviews(o.Get("postmortems"))
 	c.readPolicy(o.Get("policy"))
+}
+
+func (c *Config) readStore(v strictyaml.Value) {
+	o, ok := v.Object(storeKeys.Keys()...)
+	if !ok {
+		return
+	}
+	if text, ok := o.Get("path").Text(); ok {
+		c.StorePath = c.Abs(text)
+	}
+	if text, ok := o.Get("postgres_file").Text(); ok {
+		c.Postgres.File = c.Abs(text)
+	}
+	if text, ok := o.Get("postgres").Text(); ok {
+		c.Postgres.Address = text
+		var wrong *store.Error
+		if store.HoldsPassword(text) {
+			o.Get("postgres").Problem(postgresProblem+" holds a password, which everybody would see", "write the address into a file of its own, and name that with postgres_file")
+		} else if errors.As(store.CheckAddress(text), &wrong) {
+			o.Get("postgres").Problem(postgresProblem+" is of no use: "+wrong.Err.Error(), wrong.Hint)
+		}
+	}
+	path, address, addressFile := o.Get("path").Given(), o.Get("postgres"), o.Get("postgres_file")
+	const twice, keep = " is given beside another place of the store", "keep one of path, postgres and postgres_file"
+	switch {
+	case address.Given() && (path || addressFile.Given()):
+		address.Problem(postgresProblem+twice, keep)
+	case addressFile.Given() && path:
+		addressFile.Problem(postgresProblem+twice, keep)
+	}
 }
 
 func (c *Config) readReviews(v strictyaml.Value) {

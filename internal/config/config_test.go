@@ -120,7 +120,11 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 		{"two ways to log in", "prometheus: {bearer_token: x, basic_auth: {username: ana}}", `at most one of`},
 		{"a password and a file of it", "prometheus: {basic_auth: {username: ana, password: x, password_file: y}}", `at most one of`},
 		{"an unknown TLS setting", "prometheus: {tls_config: {insecure: true}}", `1:27: unknown key "insecure"`},
-		{"PostgreSQL", "store: {postgres_file: dsn}", `PostgreSQL is not supported by this version`},
+		{"two stores", "store: {path: a, postgres_file: dsn}", `1:33: the address of PostgreSQL is given beside another place of the store`},
+		{"a PostgreSQL beyond a network without TLS", "store: {postgres: 'postgres://slowburn@db/slowburn'}", `1:19: the address of PostgreSQL is of no use: the connection would not be protected`},
+		{"no address at all", "store: {postgres: 'port=none'}", `1:19: the address of PostgreSQL is of no use`},
+		{"a password in the address", "store: {postgres: 'postgres://a:hunter2@127.0.0.1/x'}", `1:19: the address of PostgreSQL holds a password`},
+		{"a password among the keys", "store: {postgres: 'host=/run user=a password=hunter2'}", `1:19: the address of PostgreSQL holds a password`},
 		{"a report without a name", `reports: [{schedule: "0 9 * * MON"}]`, `name is missing`},
 		{"a report without a time", `reports: [{name: weekly}]`, `schedule is missing`},
 		{"a day that never comes", `reports: [{name: x, schedule: "0 9 31 2 *"}]`, `never runs`},
@@ -183,6 +187,12 @@ func TestNoSecretOfAConfigurationIsShown(t *testing.T) {
 		"slack_bot_token: xoxb-canary",
 		"prometheus: {http_headers: {Authorization: {secret: canary}}}",
 		"prometheus: {oauth2: {client_secret: canary, client_secret_file: x}}",
+		"store: {postgres: 'postgres://slowburn:canary@127.0.0.1/x'}",
+		"store: {path: x, postgres: 'postgres://slowburn:canary@127.0.0.1/x'}",
+		"store:\n  postgres: 'host=/run password=canary'\n",
+		"store: {postgres: 'postgres://slowburn:canary:5432/x'}",
+		"store: {postgres: 'postgres://slowburn:canary@127.0.0.1:x/x'}",
+		"store: {postgres: 'host=/run passwort=canary port=x'}",
 	} {
 		_, err := Parse("slowburn.yaml", []byte(text))
 		if err == nil {

@@ -37,9 +37,11 @@ var (
 		schema.May("max_lateness", schema.Ref("duration", "How long a sample that is overdue is waited for at most before its minute is decided without it.").Standard(slo.ShortDuration(defaultMaxLateness))),
 	).Add(httpKeys()...)
 
-	storeKeys = schema.Object("Where slowburn keeps what it knows.",
+	storeKeys = schema.Object("Where slowburn keeps what it knows: in a file, or in a PostgreSQL. One of the three.",
 		schema.May("path", schema.Text("The file of the embedded store: the ledger and everything else that must survive. One process at a time.", schema.NotBlank).Standard(defaultStorePath)),
-	)
+		schema.May("postgres", schema.Text("The address of a PostgreSQL that several daemons share: one leads, the others stand by. Without a password, which belongs into postgres_file.", schema.NotBlank, "postgres://slowburn@db.example.com/slowburn?sslmode=verify-full")),
+		schema.May("postgres_file", schema.Text("A file with that address.", schema.NotBlank)),
+	).AtMost(1)
 
 	slackKeys = schema.Object("How messages reach people. Without a token and a webhook nothing is posted.",
 		schema.May("channel", schema.Text("The channel, in quotes, of services that name none of their own.", slo.ChannelForm).Standard(defaultChannel)),

@@ -39,6 +39,7 @@ type Daemon struct {
 	Options
 	cfg     config.Config
 	db      *store.DB
+	term    *store.Term // in which this daemon leads
 	client  *prom.Client
 	reader  *prom.Reader
 	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
@@ -98,8 +99,11 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	if a.asker, err = NewClient(cfg.Prometheus.Beside()); err != nil {
 		return nil, err
 	}
-	if a.db, err = store.Open(cfg.StorePath, store.Options{}); err != nil {
+	if a.db, err = OpenStore(ctx, cfg, store.Options{}); err != nil {
 		return nil, err
+	}
+	if a.term, err = a.lead(ctx); err != nil {
+		return nil, errors.Join(err, a.db.Close())
 	}
 	snap, err := a.db.Load(ctx)
 	if err != nil {
@@ -133,6 +137,51 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	}
 	a.web = a.handler(registry)
 	return a, nil
+}
+
+// OpenStore opens the store that a configuration names.
+func OpenStore(ctx context.Context, cfg config.Config, o store.Options) (*store.DB, error) {
+	if !cfg.Postgres.Given() {
+		return store.Open(cfg.StorePath, o)
+	}
+	address, err := cfg.Postgres.Read()
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenPostgres(ctx, address, o)
+}
+
+// lead waits until this daemon leads; the log says so, and what is in the way.
+func (a *Daemon) lead(ctx context.Context) (*store.Term, error) {
+	shared := a.cfg.Postgres.Given()
+	if shared {
+		a.Log.Info("asking to lead; while another daemon does, this one waits", "store", a.db.Path())
+	}
+	term, err := a.db.Lead(ctx, func(err error) {
+		if err != nil {
+			a.Log.Error("cannot ask to lead", "err", err)
+		} else {
+			a.Log.Info("asking to lead works again")
+		}
+	})
+	if shared && err == nil {
+		a.Log.Info("this daemon leads", "term", term.Number)
+	}
+	return term, err
+}
+
+// Store returns where the store is, without secrets.
+func (a *Daemon) Store() string { return a.db.Path() }
+
+// keepLeading ends when the leadership does: another daemon leads then, and this one must begin
+// anew, with what that one writes.
+func (a *Daemon) keepLeading(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-a.term.Lost():
+		return store.ErrDeposed
+	}
 }
 
 // direct sends what could not be written down, because the disk is full: better twice than never.
@@ -172,6 +221,7 @@ func (a *Daemon) Run(ctx context.Context) error {
 		g.Add(func() error { return f(ctx) }, func(error) { cancel() })
 	}
 	actor(func(ctx context.Context) error { <-ctx.Done(); return nil })
+	actor(a.keepLeading)
 	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
 	actor(func(ctx context.Context) error { return a.Engine.Run(ctx, a.Clock, a.Every) })
 	actor(func(ctx context.Context) error { return a.Engine.FillHistory(ctx, a.Clock) })

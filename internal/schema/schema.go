@@ -127,6 +127,9 @@ func (s *Schema) Add(keys ...Key) *Schema {
 	return s
 }
 
+// AtMost lets a map have no more than n of its keys.
+func (s *Schema) AtMost(n int) *Schema { s.MaxProperties = n; return s }
+
 // AddElsewhere appends keys that are documented elsewhere; the sentence says where.
 func (s *Schema) AddElsewhere(sentence string, keys ...Key) *Schema {
 	for _, k := range keys {

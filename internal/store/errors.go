@@ -24,6 +24,7 @@ var (
 	ErrNewer   = errors.New("the store was written by a newer slowburn")
 	ErrForeign = errors.New("the file is a database of another program")
 	ErrGone    = errors.New("the store's file was removed or replaced while it was open")
+	ErrEmpty   = errors.New("the database has no tables yet")
 	ErrUnknown = errors.New("there is no such entry")
 	// ErrStandby means that another process leads, or that this one has not asked to. Nothing was
 	// written.

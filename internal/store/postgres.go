@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -91,12 +92,34 @@ func (db *DB) openServer(ctx context.Context, opts Options) error {
 	}
 	if opts.ReadOnly {
 		version, err := versionOnServer(ctx, db.w)
-		if err == nil && version != schemaVersion {
-			err = wrongVersion(version)
+		switch {
+		case err != nil:
+			return err
+		case version == 0:
+			return ErrEmpty
+		case version < schemaVersion:
+			return wrongVersion(version)
 		}
-		return err
+		return nil
 	}
 	return migrateServer(ctx, db.w, db.fault)
+}
+
+// CheckAddress reports what is wrong with the address of a database, as an *Error. It connects to
+// nothing.
+func CheckAddress(address string) error {
+	_, err := parseAddress(address)
+	return wrap("open", "PostgreSQL", err)
+}
+
+// HoldsPassword reports whether an address must not be shown.
+func HoldsPassword(address string) bool {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		if _, set := u.User.Password(); set {
+			return true
+		}
+	}
+	return strings.Contains(strings.ToLower(address), "password")
 }
 
 // parseAddress reads the address of a database. It refuses one by which what slowburn knows would
@@ -254,3 +277,21 @@ func (s *server) again(err error) bool {
 }
 
 func (s *server) close() error { return nil }
+
+// About is what can be said of a server.
+type About struct {
+	Version string
+	Bytes   int64 // of the whole database
+	Led     bool  // by any process
+}
+
+// About asks the server of a PostgreSQL about itself.
+func (db *DB) About(ctx context.Context) (a About, err error) {
+	const about = `select current_setting('server_version'), pg_database_size(current_database()),
+		exists (select 1 from pg_locks where locktype = 'advisory' and granted
+			and database = (select oid from pg_database where datname = current_database()) and classid = cast($1 as bigint)
+			and objid::bigint = hashtext(current_schema())::bigint & 4294967295)`
+	err = each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&a.Version, &a.Bytes, &a.Led) }, about, leadsLock)
+	a.Version, _, _ = strings.Cut(a.Version, " ")
+	return a, wrap("about", db.path, err)
+}

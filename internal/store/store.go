@@ -7,8 +7,9 @@
 //
 // # On disk
 //
-// The store is a SQLite file. Ledgers and states are packed, everything else is plain rows that any
-// SQLite shell can show.
+// The store is a SQLite file, which one process has for itself, or a database of PostgreSQL, which
+// several share. The statements are the same. Ledgers and states are packed, everything else is
+// plain rows that any shell can show.
 //
 // A tick is one packed record of the journal: the new slots of every budget, and the states that
 // changed in more than the minute they have come to. Now and then [DB.Fold] turns the journal into
@@ -16,14 +17,23 @@
 // thousand budgets, against 0.4 ms.) In the journal a budget is a number, given once and never
 // again.
 //
-// Records and incidents carry a checksum. A file that is damaged, foreign or from the future is
-// refused with an [Error] that says what to do, and is left as it is.
+// Records and incidents carry a checksum. A file or a database that is damaged, foreign or from the
+// future is refused with an [Error] that says what to do, and is left as it is.
+//
+// # Several processes
+//
+// On PostgreSQL one process leads ([DB.Lead]) and all others read. A [Term] says until when its
+// holder may send; every write compares it in its own transaction, so that a leader that was deposed
+// while it stood still writes nothing. The others follow what is committed ([DB.Follow]), and leave
+// what they took from people in the inbox ([DB.Ask]), which the leader answers with the tick in
+// which it is decided ([Tick.Verdicts]).
 //
 // # How to read
 //
 // Begin with the values below, then migrations/0001.sql. commit.go, fold.go and load.go are the
 // life of a tick, record.go is its packed form; outbox.go and read.go are for the pump and for
-// those who only look. sqlite.go opens the file.
+// those who only look. db.go has what the two databases share, sqlite.go and postgres.go what they
+// do not. lead.go and elect.go are the leadership, follow.go and inbox.go are for those who stand by.
 package store
 
 import (
