@@ -306,17 +306,45 @@ func (l *Ledger) part(h int64, from, to Minute) Sum {
 	case to == end: // what comes before is, on the average, less to read than half an hour to its end
 		return whole.minus(l.part(h, begin, from))
 	}
-	var sum Sum
-	b, i, s := l.packed(h), 0, Slot{}
+	b, i := l.packed(h), 0
 	for m := begin; m < from && i < len(b); m++ {
 		i = skipSlot(b, i)
 	}
-	b = b[i:]
-	for m := from; m < to && len(b) > 0; m++ {
-		s, b = nextSlot(b)
-		sum.add(s)
+	return sumPacked(b[i:], int(to-from))
+}
+
+// sumPacked adds up the first n packed slots as [Sum.add] does, without making slots of them:
+// every window of every rule has an edge inside an hour, in every minute.
+func sumPacked(b []byte, n int) (s Sum) {
+	for i := 0; n > 0 && i < len(b); n-- {
+		head, total, bad := b[i], int64(0), int64(0)
+		i++
+		if head&flagTotal != 0 {
+			total, i = nextCount(b, i)
+		}
+		if head&flagBad != 0 {
+			bad, i = nextCount(b, i)
+		}
+		s.Bad, s.Total = s.Bad+bad, s.Total+total // 60 times MaxCount is far from the end of an int64
+		switch state := State(head & (flagEstimated - 1)); {
+		case state == Unseen:
+			continue
+		case state.Known():
+			s.Known++
+			if bad > 0 {
+				s.BadSlots++
+			}
+		case state == Partial:
+			s.Partial++
+		default:
+			s.Unknown++
+			continue
+		}
+		if head&flagEstimated != 0 {
+			s.Estimated++
+		}
 	}
-	return sum
+	return s
 }
 
 // Each calls f for the minutes of [from, to) that are kept, oldest first, until f returns false.
