@@ -168,7 +168,7 @@ func serverHint(err error) string {
 		return hintLogin
 	case "3D000":
 		return hintNoDatabase
-	case "42501":
+	case "42501", "3F000":
 		return hintRights
 	case "25006":
 		return hintReadOnly

@@ -147,6 +147,7 @@ func parseAddress(address string) (*pgx.ConnConfig, error) {
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "slowburn"
 	}
+	cfg.RuntimeParams["client_encoding"] = "UTF8"
 	dialer := &net.Dialer{
 		Timeout:         cfg.ConnectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3},
