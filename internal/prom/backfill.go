@@ -165,6 +165,9 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 		}
 	})
 	if b.failed(errs, out) {
+		if slices.ContainsFunc(b.bundles, func(bu *bundle) bool { return b.r.large.sums(bu.specs[0].ID(), bu.hashes[0]) }) {
+			b.day = nil // begun anew, with what is added up
+		}
 		return
 	}
 	d.states, d.paces = next, paces
@@ -393,6 +396,8 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 			classic = err == nil && then.classic()
 		}
 		switch terms := termsOf(s, classic); {
+		case terms != nil && b.r.sums(s, hashTerms(rawSpec{s, terms}), b.plan.To):
+			b.exprs = append(b.exprs, summed(s, terms))
 		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
 		case !b.r.undecided(s) && s.SLI.Kind != slo.Composed:

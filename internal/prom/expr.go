@@ -24,6 +24,7 @@ type exprState struct {
 	next   budget.Minute // first slot not answered with data yet; older ones are final
 	read   budget.Minute // newest slot asked for
 	pace   exprPace
+	terms  uint64 // of what is added up though it could be read raw, by a hash; else 0
 	primed bool
 }
 
@@ -35,6 +36,7 @@ func (s exprState) save() []byte {
 	e.int(int64(s.pace.asked))
 	e.int(int64(s.pace.scrape))
 	s.pace.good.save(e)
+	e.hash(s.terms)
 	return e.seal(markVersion)
 }
 
@@ -47,19 +49,27 @@ func loadExpr(mark []byte) (exprState, error) {
 	if len(d.b) > 0 { // the marks of older versions end here
 		s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int()), good: d.lastGoods()}
 	}
+	if len(d.b) > 0 {
+		s.terms = d.hash()
+	}
 	return s, d.err
 }
 
-// loadExprs takes over the positions of evaluated SLOs.
-func (r *Reader) loadExprs(to budget.Minute) {
+// loadExprs takes over the positions of evaluated SLOs; those that could be read raw may have begun
+// already.
+func (r *Reader) loadExprs(begun map[slo.ID]exprState, to budget.Minute) {
 	r.exprs = map[slo.ID]exprState{}
 	for _, s := range r.evaluate {
-		st := exprState{since: to + 1, next: to + 1, read: to, primed: true}
+		st, sums := begun[s.ID()]
+		if !sums {
+			st = exprState{since: to + 1, primed: true}
+		}
+		st.next, st.read = st.since, st.since-1
 		name := exprPrefix + string(s.ID())
 		if mark := r.marks[name]; len(mark) > 0 {
 			if old, err := loadExpr(mark); err != nil {
 				r.problems = append(r.problems, fmt.Sprintf("the mark %s is unusable: %v; the SLO is read as if seen for the first time", name, err))
-			} else {
+			} else if old.terms == st.terms {
 				st = old
 			}
 		}
@@ -142,9 +152,14 @@ func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated,
 		out.capped(s)
 	}
 	readings := readingsOf(s, got, st.pace.faults, from, to, st.read)
+	all := readings[s.ID()]
 	if st.pace.capped {
-		all := readings[s.ID()]
 		all.Problems = append(all.Problems, cappedText(s))
+	}
+	if st.terms != 0 {
+		all.Problems = append(all.Problems, summedText())
+	}
+	if len(all.Problems) > 0 {
 		readings[s.ID()] = all
 	}
 	for id, reading := range readings {

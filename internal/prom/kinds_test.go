@@ -385,7 +385,7 @@ func TestGroupsOfExpressionsAreCapped(t *testing.T) {
 // TestSeriesBeyondTheCapCostNothing: however many series of groups beyond the cap come and go, what
 // is remembered of them is bounded.
 func TestSeriesBeyondTheCapCostNothing(t *testing.T) {
-	b := newBundle("x", []rawSpec{{events(t, "x", `n`, `n{code="500"}`, "user"), termsOf(events(t, "x", `n`, `n{code="500"}`, "user"), false)}})
+	b := newBundle("x", []rawSpec{{events(t, "x", `n`, `n{user!="x"}`, "user"), termsOf(events(t, "x", `n`, `n{user!="x"}`, "user"), false)}})
 	for i := range maxGroups + maxBeyond + 20_000 {
 		if _, err := b.series([]byte(`{"__name__":"n","instance":"1","user":"` + fmt.Sprint(i) + `"}`)); err != nil {
 			t.Fatal(err)
@@ -393,6 +393,9 @@ func TestSeriesBeyondTheCapCostNothing(t *testing.T) {
 	}
 	if n := len(b.reg.seen) + len(b.reg.labels); n > 2*maxGroups {
 		t.Errorf("the labels of %d series are kept", n)
+	}
+	if n := b.reg.members[0]; n != maxGroups {
+		t.Errorf("it follows %d series, want %d", n, maxGroups)
 	}
 	if n := len(b.reg.beyond); n > maxBeyond {
 		t.Errorf("%d series beyond the cap are remembered, more than %d", n, maxBeyond)

@@ -165,6 +165,72 @@ func TestALargeNeighbourIsReadApartAndInParts(t *testing.T) {
 	}
 }
 
+// TestWhatNoLabelDividesIsAddedUp: a counter with more values of its one telling label than a query
+// can name is summed by Prometheus, as an estimate that says so. No minute is lost on the way, also
+// in a restart and in history.
+func TestWhatNoLabelDividesIsAddedUp(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	const users = maxValues + 2
+	for user := range users {
+		for name, labels := range map[string][]string{"n": {"code", []string{"200", "500"}[user%2]}, "d_count": nil, "d_bucket": {"le", "0.5"}} {
+			s := db.Series(lset(name, append([]string{"job", "a", "instance", "1", "user", fmt.Sprint(user)}, labels...)...))
+			for i := range 34 {
+				must(t, s.Append(at(float64(30*i+11)), float64(i)))
+			}
+		}
+	}
+	c := serve(t, db, func(o *ClientOptions) { o.MaxBytes = 300 << 10 })
+	for _, spec := range []*slo.Spec{
+		events(t, "x", `n{job="a"}`, `n{job="a",code="500"}`),
+		events(t, "x", `n{job="a"}`, `n{job="a",code="500"}`, "instance"),
+		latency(t, "x", `d{job="a"}`, 0.5),
+	} {
+		bad := int64(0)
+		if spec.SLI.Bad != nil {
+			bad = users * budget.Unit
+		}
+		r, live, past := New(c, Options{}), book{}, book{}
+		said := 0
+		for to := m0 + 8; to <= m0+14; to++ {
+			b := r.Read(t.Context(), []*slo.Spec{spec}, after(to))
+			live.take(b)
+			r.Commit(b)
+			if n := len(b.Failures); n > 0 && to > m0+9 {
+				t.Fatalf("minute %d: %v", to-m0, b.Failures[0].Err)
+			}
+			if to == m0+11 {
+				r = restart(r, c)
+			}
+			for _, p := range b.Problems {
+				if strings.Contains(p, "Prometheus adds them up") {
+					said++
+				}
+			}
+			if p := strings.Join(b.Readings["svc/x"].Problems, "; "); to > m0+9 && !strings.Contains(p, "estimates") {
+				t.Errorf("minute %d: the problems are %q", to-m0, p)
+			}
+		}
+		if said != 2 { // once, and once after the restart
+			t.Errorf("it was logged %d times", said)
+		}
+		work := New(c, Options{}).Backfill([]*slo.Spec{spec}, Plan{From: m0, Fine: m0, To: m0 + 15})
+		for n := 0; !work.Done() && n < 10; n++ {
+			past.take(work.Next(t.Context()))
+		}
+		id := slo.ID("svc/x")
+		if len(spec.By) > 0 {
+			id = `svc/x{instance="1"}`
+		}
+		for what, got := range map[string]book{"live": live, "history": past} {
+			for m := m0 + 9; m <= m0+14; m++ {
+				if s := got[id][m]; s.Total != 2*users*budget.Unit || s.Bad != bad || !s.Estimated {
+					t.Errorf("%s %s: minute %d is %+v, want %d of %d, as an estimate", spec.SLI.Kind, what, m-m0, s, bad, 2*users*budget.Unit)
+				}
+			}
+		}
+	}
+}
+
 type tallied struct {
 	http.ResponseWriter
 	bytes int

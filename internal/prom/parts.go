@@ -16,7 +16,8 @@ import (
 // Some answers are larger than we, or the server, will hold. What was learned of that stays with
 // the bundle, so that it does not ask for too much again: first it asks for fewer minutes at a
 // time; where one is too many still, an SLO that is larger than its neighbours is read apart from
-// them, and one that is alone is read in parts, by the values of a label.
+// them, and one that is alone is read in parts, by the values of a label. Where no label divides it,
+// Prometheus adds it up (sums.go).
 
 const (
 	// partSeries is how many series a part is to have: their minute is about a third of what one
@@ -83,6 +84,7 @@ func (p shard) halves() ([]shard, bool) {
 
 // inParts asks for a bundle's samples in (from, to] until all parts of it are answered.
 func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask func(selector string) *Error) *Error {
+	divided := false
 	tooLarge := func(err *Error) bool { return err != nil && err.Kind == TooLarge && to.Sub(from) <= minutely }
 	if len(b.meal.shards) == 0 {
 		err := ask(b.selector)
@@ -93,7 +95,12 @@ func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask
 			r.large.find(ctx, r.client, b, to)
 			return err
 		}
-		if b.meal.shards = r.divide(ctx, b, from, to); len(b.meal.shards) == 0 {
+		var failed *Error
+		if b.meal.shards, failed = r.divide(ctx, b, from, to); failed != nil {
+			return failed
+		}
+		if divided = true; len(b.meal.shards) == 0 {
+			r.large.sum(b.specs[0].ID(), b.hashes[0])
 			return err
 		}
 	}
@@ -103,6 +110,9 @@ func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask
 			halves, ok := b.meal.shards[i].halves()
 			if !ok { // there are more values of the label now, or one of them is too large by itself
 				b.meal.shards = nil
+				if divided {
+					r.large.sum(b.specs[0].ID(), b.hashes[0])
+				}
 				return err
 			}
 			b.meal.shards = slices.Replace(b.meal.shards, i, i+1, halves...)
@@ -118,33 +128,36 @@ func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask
 
 // divide finds parts of a bundle by a label with enough values; none if there is no such label.
 // What has no value, or one that comes later, is in the last part.
-func (r *Reader) divide(ctx context.Context, b *bundle, from, to time.Time) []shard {
+func (r *Reader) divide(ctx context.Context, b *bundle, from, to time.Time) ([]shard, *Error) {
 	series, err := r.client.Probe(ctx, "count("+b.selector+")", to)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	n := int(series.Value)/partSeries + 2
-	label, values := r.dividing(ctx, b, from, to, n)
-	if label == "" {
-		return nil
+	label, values, err := r.dividing(ctx, b, from, to, n)
+	if err != nil || label == "" {
+		return nil, err
 	}
 	var shards []shard
 	for set := range slices.Chunk(values, (len(values)+n-1)/n) {
 		shards = append(shards, shard{label: label, values: set})
 	}
-	return append(shards, shard{label: label, values: values, others: true})
+	return append(shards, shard{label: label, values: values, others: true}), nil
 }
 
 // dividing returns a label that divides a bundle into about n parts, and its values: what is
 // scraped, if it can be, and else that of which there are most.
-func (r *Reader) dividing(ctx context.Context, b *bundle, from, to time.Time, n int) (label string, values []string) {
+func (r *Reader) dividing(ctx context.Context, b *bundle, from, to time.Time, n int) (label string, values []string, _ *Error) {
 	names, err := r.client.labelNames(ctx, b.selector, from, to)
 	if err != nil {
-		return "", nil
+		return "", nil, err
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == nameLabel || name == "le" || name == "instance" })
 	for _, name := range slices.Concat([]string{"instance"}, names) {
 		found, err := r.client.LabelValues(ctx, name, []string{b.selector}, from, to, maxValues+1)
+		if err != nil && err.Kind != TooLarge {
+			return "", nil, err
+		}
 		if err != nil || len(found) > maxValues || len(found) < 2 || len(found) <= len(values) {
 			continue
 		}
@@ -153,15 +166,41 @@ func (r *Reader) dividing(ctx context.Context, b *bundle, from, to time.Time, n 
 			break
 		}
 	}
-	return label, values
+	return label, values, nil
 }
 
-// large are the SLOs with so many series that they are read apart from others. It has a lock of its
-// own, for they are found while bundles are read.
+// large are the SLOs with so many series that they are read apart from others, or not one by one. It
+// has a lock of its own, for they are found while bundles are read.
 type large struct {
-	mu    sync.Mutex
-	ids   map[slo.ID]bool
-	fresh bool // some were found since the last plan
+	mu     sync.Mutex
+	ids    map[slo.ID]bool
+	summed map[slo.ID]uint64 // added up by Prometheus, see sums.go: by the hash of their terms
+	fresh  bool              // some were found since the last plan
+}
+
+// sum has an SLO added up by Prometheus from the next plan on.
+func (l *large) sum(id slo.ID, hash uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.summed == nil {
+		l.summed = map[slo.ID]uint64{}
+	}
+	l.fresh = l.fresh || l.summed[id] != hash
+	l.summed[id] = hash
+}
+
+// sums reports whether an SLO is added up.
+func (l *large) sums(id slo.ID, hash uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.summed[id] == hash
+}
+
+// forget has the series of an SLO read again.
+func (l *large) forget(id slo.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.summed, id)
 }
 
 // has reports whether an SLO is read apart.

@@ -218,10 +218,17 @@ func (r *Reader) Commit(b *Batch) {
 func (r *Reader) replan(specs []*slo.Spec, to, since budget.Minute, out *Batch) {
 	r.lanes.forget()
 	var raw []rawSpec
+	begun := map[slo.ID]exprState{} // of those that Prometheus adds up
 	r.evaluate = nil
 	for _, s := range specs {
 		terms := termsOf(s, r.bounds[s.ID()].classic())
 		switch {
+		case terms != nil && r.sums(s, hashTerms(rawSpec{s, terms}), to):
+			begun[s.ID()] = exprState{terms: hashTerms(rawSpec{s, terms}), since: r.undecidedSince(s.ID(), to), primed: true}
+			r.evaluate = append(r.evaluate, summed(s, terms))
+			if r.exprs[s.ID()].terms == 0 {
+				r.problems = append(r.problems, string(s.ID())+": "+summedText())
+			}
 		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
 		case s.SLI.Kind != slo.Composed: // a journey asks nothing: it is derived from what its steps are answered
@@ -234,7 +241,7 @@ func (r *Reader) replan(specs []*slo.Spec, to, since budget.Minute, out *Batch) 
 	for _, b := range r.plan {
 		r.states[b.key] = b.adopt(b.donors(saved), since-1)
 	}
-	r.loadExprs(to)
+	r.loadExprs(begun, to)
 	r.dropMarks(out)
 }
 

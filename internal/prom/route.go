@@ -235,6 +235,7 @@ func parseLabels(metric string) ([]label, error) {
 func (b *bundle) meet(ls []label, text string) (series int32, turnedAway bool) {
 	r := b.reg
 	var routes []counting.Route
+	var followed []int
 	b.router.find(ls, func(t *term) {
 		spec := b.specs[t.spec]
 		a := r.account(b, t.spec, groupID(spec, ls))
@@ -243,7 +244,10 @@ func (b *bundle) meet(ls []label, text string) (series int32, turnedAway bool) {
 			return
 		}
 		routes = append(routes, counting.Route{Account: a, Role: t.role})
-		r.members[t.spec]++
+		if !slices.Contains(followed, t.spec) {
+			followed = append(followed, t.spec)
+			r.members[t.spec]++
+		}
 	})
 	if len(routes) == 0 {
 		return -1, turnedAway
