@@ -116,7 +116,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	a.ways.Store(w)
 	a.reader = prom.New(client, prom.Options{MaxLateness: cfg.Prometheus.MaxLateness})
 	a.reader.Restore(snap.Marks)
-	a.Pump = outbox.NewPump(a.db, w.reached, outbox.Options{Logger: o.Log, Now: a.Now})
+	a.Pump = outbox.NewPump(a.db, w.reached, a.delivery())
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
 	schedules, channels := cfg.Schedules()
@@ -126,7 +126,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		Policy:   cfg.Policy,
 		Services: a.servicesAt,
 		Reviews:  func() []postmortem.Review { return a.Keeper.Reviews() },
-		Kick:     a.Pump.Kick, Direct: a.direct,
+		Kick:     a.Pump.Kick, Owe: a.Pump.Owe,
 		Observe:  a.observe(web.EvaluationMetrics(registry)),
 		Evidence: a.evidence,
 	}, set, snap)
@@ -170,6 +170,19 @@ func (a *Daemon) lead(ctx context.Context) (*store.Term, error) {
 	return term, err
 }
 
+// sharedAttempt is the longest that a delivery takes where others may send too: the next leader looks
+// up what this one has begun only after it.
+const sharedAttempt = 5 * time.Second
+
+// delivery returns how the pump works: on a shared store, only as long as this daemon leads.
+func (a *Daemon) delivery() outbox.Options {
+	o := outbox.Options{Logger: a.Log, Now: a.Now}
+	if a.cfg.Postgres.Given() {
+		o.Attempt, o.Lease = sharedAttempt, a.term.Until
+	}
+	return o
+}
+
 // Store returns where the store is, without secrets.
 func (a *Daemon) Store() string { return a.db.Path() }
 
@@ -183,26 +196,6 @@ func (a *Daemon) keepLeading(ctx context.Context) error {
 		return store.ErrDeposed
 	}
 }
-
-// direct sends what could not be written down, because the disk is full: better twice than never.
-// What arrives is found again when the store takes the entries.
-func (a *Daemon) direct(entries []outbox.Entry) {
-	ctx, cancel := context.WithTimeout(context.Background(), directTimeout)
-	defer cancel()
-	for _, e := range entries {
-		receiver := a.Pump.Receiver(e.Receiver)
-		if receiver == nil || e.Op == outbox.Edit {
-			continue
-		}
-		root, _, _ := a.db.Root(ctx, e.Receiver, e.Thread) // reading may still work; without it the message stands alone
-		if _, err := receiver.Deliver(ctx, outbox.Owed{Entry: e}, root); err != nil {
-			a.Log.Error("cannot send past the full store", "key", e.Key, "err", err)
-		}
-	}
-}
-
-// directTimeout bounds sending past a store that cannot be written.
-const directTimeout = 20 * time.Second
 
 // NewClient makes the client of the Prometheus that a configuration names. It connects to nothing.
 func NewClient(p config.Prometheus) (*prom.Client, error) {

@@ -229,7 +229,7 @@ func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 	if err != nil || len(stuck) == 0 {
 		return err
 	}
-	return a.Engine.Owe(ctx, now, func(open []incidents.Notification) []outbox.Entry {
+	return a.Engine.OweBeside(ctx, now, func(open []incidents.Notification) []outbox.Entry {
 		// Nothing is decided while this runs, but something may have been delivered.
 		if stuck, err = a.stuck(ctx, now, w.fallback.After); err != nil {
 			return nil
@@ -246,7 +246,7 @@ func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 
 // stuck names the receivers that have not taken a page for so long, by incident.
 func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) (map[string][]string, error) {
-	due, err := a.db.Due(ctx, now)
+	due, err := a.Pump.Pending(ctx, now)
 	stuck := map[string][]string{}
 	for _, o := range due {
 		if o.Lane == outbox.LanePage && o.Op != outbox.Edit && now.Sub(o.Created) >= after {

@@ -180,6 +180,7 @@ func openStory(t *testing.T, text string) *Daemon {
 	t.Cleanup(func() { _ = db.Close() })
 	cfg := parsed(t, text)
 	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, db: db, metrics: newReceiverMetrics(prometheus.NewRegistry())}
+	a.Pump = outbox.NewPump(db, nil, outbox.Options{})
 	a.ways.Store(&ways{composer: newComposer(cfg, made(t, cfg), "", true, false), fallback: cfg.Fallback})
 	f := notifytest.Story("", false)[0]
 	snap := store.Snapshot{Open: map[string]alerting.Incident{f.Incident.ID: f.Incident}, Accounts: map[slo.ID]store.Account{notifytest.ID: {Ledger: notifytest.Ledger(), State: alerting.State{Through: f.Event.At + 1}}}}

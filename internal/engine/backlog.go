@@ -14,8 +14,10 @@ import (
 // backlog holds the ticks that are decided and not committed yet, oldest first: more than one only
 // while the store refuses them.
 type backlog struct {
-	store Store
-	ticks []store.Tick
+	store  Store
+	ticks  []store.Tick
+	handed int                  // how many of them have handed over what they owe
+	owe    func([]outbox.Entry) // takes that, to be owed in memory; may be nil
 }
 
 // maxUnsaved bounds what a long outage of the disk may hold in memory: a day.
@@ -24,16 +26,28 @@ const maxUnsaved = 1440
 // add takes a tick in, to be saved.
 func (b *backlog) add(tick store.Tick) { b.ticks = append(b.ticks, tick) }
 
-// save commits what is not yet committed, oldest first.
+// save commits what is not yet committed, oldest first. What cannot be committed is handed over, to
+// be owed in memory.
+//
+// The second try is for an error that came although the first took effect; committing twice changes
+// nothing.
 func (b *backlog) save(ctx context.Context) error {
 	for len(b.ticks) > 0 {
-		if err := b.store.Commit(ctx, b.ticks[0]); err != nil {
-			if len(b.ticks) > maxUnsaved {
-				b.ticks = b.ticks[1:]
-			}
-			return fmt.Errorf("commit the tick of %s: %w", b.ticks[0].At.UTC().Format(time.RFC3339), err)
+		err := b.store.Commit(ctx, b.ticks[0])
+		if err != nil {
+			err = b.store.Commit(ctx, b.ticks[0])
 		}
-		b.ticks = b.ticks[1:]
+		if err != nil {
+			err = fmt.Errorf("commit the tick of %s: %w", b.ticks[0].At.UTC().Format(time.RFC3339), err)
+			if unsent := b.unsent(ctx); b.owe != nil && len(unsent) > 0 {
+				b.owe(unsent)
+			}
+			if len(b.ticks) > maxUnsaved {
+				b.drop()
+			}
+			return err
+		}
+		b.drop()
 	}
 	return nil
 }
@@ -51,6 +65,9 @@ func (b *backlog) overwrite(known incidents.Past, ids []string) {
 	}
 }
 
+// drop lets the oldest tick go.
+func (b *backlog) drop() { b.ticks, b.handed = b.ticks[1:], max(b.handed-1, 0) }
+
 // write commits what is not yet committed, then a tick, which it does not keep if that fails. The
 // second try is for an error that came although the first took effect; committing twice changes
 // nothing.
@@ -65,24 +82,42 @@ func (b *backlog) write(ctx context.Context, tick store.Tick) error {
 	return err
 }
 
-// pages returns and marks the pages of the newest tick that are to be sent past the store that
-// refuses it. The outbox looks them up before sending them again. What the outbox holds already,
-// because the commit took effect and only said that it failed, is left to it; if it cannot be
-// asked, a page is rather sent twice than not at all.
-func (b *backlog) pages(ctx context.Context) []outbox.Entry {
-	var pages []outbox.Entry
-	tick := &b.ticks[len(b.ticks)-1]
-	for t := range tick.Turns {
-		for n := range tick.Turns[t].Entries {
-			entry := &tick.Turns[t].Entries[n]
-			if entry.Lane != outbox.LanePage || entry.Op == outbox.Edit {
-				continue
-			}
-			if owed, err := b.store.Owes(ctx, entry.Key); err != nil || !owed {
-				entry.Tried = true
-				pages = append(pages, *entry)
-			}
+// owes reports whether a tick that waits here owes a message.
+func (b *backlog) owes(key string) bool {
+	same := func(e outbox.Entry) bool { return e.Key == key }
+	return slices.ContainsFunc(b.ticks, func(t store.Tick) bool {
+		return slices.ContainsFunc(t.Owed, same) ||
+			slices.ContainsFunc(t.Turns, func(t store.Turn) bool { return slices.ContainsFunc(t.Entries, same) })
+	})
+}
+
+// unsent returns and marks what the ticks owe that the store refuses, each message once, so that it
+// is owed in memory meanwhile. Reports wait for the store. The outbox looks a message up before it
+// sends it again, should this process die. What the store holds already, because the commit took
+// effect and only said that it failed, is left to it; if it cannot be asked, a message is rather sent
+// twice than not at all.
+func (b *backlog) unsent(ctx context.Context) []outbox.Entry {
+	var all []outbox.Entry
+	for ; b.handed < len(b.ticks); b.handed++ {
+		tick := &b.ticks[b.handed]
+		for t := range tick.Turns {
+			all = append(all, b.mark(ctx, tick.Turns[t].Entries)...)
 		}
+		all = append(all, b.mark(ctx, tick.Owed)...)
 	}
-	return pages
+	return all
+}
+
+// mark returns entries that the store does not hold, as they are, and marks them as tried.
+func (b *backlog) mark(ctx context.Context, entries []outbox.Entry) []outbox.Entry {
+	var all []outbox.Entry
+	for n := range entries {
+		e := &entries[n]
+		if owed, err := b.store.Owes(ctx, e.Key); err == nil && owed || e.Lane >= outbox.LaneReport {
+			continue
+		}
+		all = append(all, *e)
+		e.Tried = e.Tried || e.Op != outbox.Edit
+	}
+	return all
 }

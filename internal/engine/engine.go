@@ -113,9 +113,9 @@ type Options struct {
 	ExternalURL string
 	// Kick is called after a commit that owes something; nil is nobody.
 	Kick func()
-	// Direct sends pages that could not be written down, because the disk is full; nil loses the
-	// shortcut, not the messages: they go out when the disk is back.
-	Direct func([]outbox.Entry)
+	// Owe takes messages that could not be written down, because the disk is full, to be owed in
+	// memory; nil loses the shortcut, not the messages: they go out when the disk is back.
+	Owe func([]outbox.Entry)
 	// Observe is told of every tick that Run made; nil is nobody.
 	Observe func(Summary)
 	// Policy is the error-budget policy; nil is none.
@@ -156,7 +156,7 @@ func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 		o.KeepFor = 400 * slo.Day
 	}
 	e := &Engine{
-		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store}, facts: map[string]string{},
+		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store, owe: o.Owe}, facts: map[string]string{},
 		backfills:  backfills{source: o.Source, shares: map[slo.ID]float64{}},
 		wakeGather: make(chan struct{}, 1),
 	}
@@ -212,16 +212,11 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	if err == nil {
 		services = e.signalsFor(ctx, now)
 	}
-	sum, pages := e.take(context.WithoutCancel(ctx), batch, err, services, ours, now, to)
-	if len(pages) > 0 {
-		e.Direct(pages) // takes as long as the receiver does, so the engine is not held up meanwhile
-	}
-	return sum
+	return e.take(context.WithoutCancel(ctx), batch, err, services, ours, now, to)
 }
 
-// take turns what was read into decisions and writes them down. It returns the pages that the store
-// did not take.
-func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, services map[string][]report.Service, ours, now time.Time, to budget.Minute) (Summary, []outbox.Entry) {
+// take turns what was read into decisions and writes them down.
+func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, services map[string][]report.Service, ours, now time.Time, to budget.Minute) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats}
@@ -239,12 +234,12 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	e.watchSource(batch, now, &tick, &sum)
 	e.tellCapped(batch, now, &tick, &sum)
 	sum.Panics = e.stops.total
-	pages := e.commit(ctx, tick, batch, &sum)
+	e.commit(ctx, tick, batch, &sum)
 	e.book = e.book.Forget(now)
 	e.last = sum
 	e.publish()
 	e.fold(ctx, now)
-	return sum, pages
+	return sum
 }
 
 // unread makes a batch that holds nothing but the reason why.
@@ -282,24 +277,15 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 	return append(all, e.decideJourneys(batch.Readings)...)
 }
 
-// commit writes the tick down. If that fails twice, the decisions stand in memory, the pages it
-// owes are returned to be sent directly (a full disk must not silence them), and the tick is
-// written with the next one.
-//
-// The second try is for an error that came although the tick is on the disk.
-func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) (pages []outbox.Entry) {
+// commit writes the tick down. If that fails, the decisions stand in memory, what they owe is owed
+// there too (a full disk must not silence it), and the tick is written with the next one.
+func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) {
 	e.backlog.add(tick)
 	err := e.backlog.save(ctx)
-	if err != nil {
-		err = e.backlog.save(ctx)
-	}
 	switch {
 	case err != nil:
 		sum.StoreErr = err
 		e.Log.Error("cannot write to the store; decisions go on in memory", "err", err, "ticks", len(e.backlog.ticks))
-		if e.Direct != nil {
-			pages = e.backlog.pages(ctx)
-		}
 	case sum.Owed > 0:
 		e.kick()
 	}
@@ -310,23 +296,21 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	for k, v := range tick.Facts {
 		e.facts[k] = v
 	}
-	return pages
 }
 
-// Owe writes down messages that are decided on beside the ticks, by a function of what is open. No
-// incident ends meanwhile: its end is owed after them. While the store cannot be written, nothing
-// is owed.
-func (e *Engine) Owe(ctx context.Context, now time.Time, decide func(open []incidents.Notification) []outbox.Entry) error {
+// OweBeside writes down messages that are decided on beside the ticks, by a function of what is open.
+// No incident ends meanwhile: its end is owed after them. While the store cannot be written, they are
+// owed in memory, as those of a tick are.
+func (e *Engine) OweBeside(ctx context.Context, now time.Time, decide func(open []incidents.Notification) []outbox.Entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.backlog.ticks) > 0 {
-		return nil
-	}
 	entries := decide(e.book.Open(e.budgets, now))
+	entries = slices.DeleteFunc(entries, func(o outbox.Entry) bool { return e.backlog.owes(o.Key) })
 	if len(entries) == 0 {
 		return nil
 	}
-	if err := e.Store.Commit(ctx, store.Tick{At: now, Owed: entries}); err != nil {
+	e.backlog.add(store.Tick{At: now, Owed: entries})
+	if err := e.backlog.save(ctx); err != nil {
 		return fmt.Errorf("write down what is owed: %w", err)
 	}
 	e.kick()

@@ -245,7 +245,7 @@ func (w *world) open() {
 		Source: w.reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
 		Skew:     w.skew,
-		Direct:   func(entries []outbox.Entry) { w.direct(receiver, entries) },
+		Owe:      w.pump.Owe,
 		Evidence: w.evidence,
 	}, w.set, snap)
 }
@@ -261,14 +261,6 @@ func (w *world) evidence(ctx context.Context, r evidence.Request) evidence.Evide
 func (w *world) skew(ctx context.Context, now time.Time) (time.Duration, *prom.Error) {
 	skew, _, err := w.client.ClockSkew(ctx, func() time.Time { return now })
 	return skew, err
-}
-
-// direct sends past the store, into the thread if there is one.
-func (w *world) direct(l outbox.Receiver, entries []outbox.Entry) {
-	for _, e := range entries {
-		root, _, _ := w.store.Root(context.Background(), e.Receiver, e.Thread)
-		_, _ = l.Deliver(context.Background(), outbox.Owed{Entry: e}, root)
-	}
 }
 
 func (w *world) close() {

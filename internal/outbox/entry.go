@@ -3,22 +3,37 @@
 //
 // A decision and the messages it owes are written down in one transaction, before anything is sent.
 // Each message is an [Entry] under a unique key, and that key is both the schedule and the
-// de-duplication: what is owed once cannot be owed twice. A second loop, the pump, takes what is
-// due, sends it through a receiver (Slack first) and writes the result down. A crash between the
-// two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked up
-// at the receiver before it is sent again.
+// de-duplication: what is owed once cannot be owed twice. A second loop, the pump, claims what is
+// due, sends what it got through a receiver (Slack first) and writes the result down. A crash between
+// the two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked
+// up at the receiver before it is sent again.
+//
+// # Claim, then send
+//
+// The pump knows keys and times of what is pending, by channel, and reads of the store only what is
+// new. What a message says it is given when it has begun it: the store's Begin returns what is the
+// claimant's from then on, and whoever has read something older than what is true gets nothing. So
+// two pumps over one store never send the same message, whatever they have read. Where several may
+// send, each asks its lease right before it does, see Options.Lease.
+//
+// # A store that cannot be written
+//
+// If the disk is full, what is owed goes out nevertheless, from memory and with the same queue, pace
+// and retries; the outcomes are written down when there is space again. Only reports wait.
 //
 // # What holds
 //
 // The promises of delivery, and the tests that hold them (packages outbox, slack, engine, web and
 // report). Random lives take -lives.
 //
-//	I1  no loss            slack: TestRandomFaultsLoseNothingAndDoubleNothing; engine: TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail
-//	I2  effectively once   the same, by the keys that stand in the channel; slack: TestAWebhookRepeatsOnceAndSaysSoForEachKill
+//	I1  no loss            slack: TestRandomFaultsLoseNothingAndDoubleNothing; engine: TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail;
+//	                       on a full disk slack: TestAFullDiskSilencesNothing
+//	I2  effectively once   the same, by the keys that stand in the channel; slack: TestAWebhookRepeatsOnceAndSaysSoForEachKill;
+//	                       TestUnderLoadNothingIsDoubled, TestPumpsThatShareAStore
 //	I3  order              TestOrder; slack: TestRandomFaultsLoseNothingAndDoubleNothing
 //	I4  rate, Retry-After  TestOnePostASecond; slack: TestRetryAfterIsHonouredAndConcernsTheWholeChannel; the stand-in refuses whoever is faster
 //	I5  pages first        slack: TestAPageOvertakesEverything, TestAStormIsNamedWithinSeconds, TestTheEndOfAStormIsToldWithinSeconds
-//	I6  one bad channel    slack: TestAHangingChannelDelaysNoOther
+//	I6  one bad channel    slack: TestAHangingChannelDelaysNoOther; TestDeadChannelsStarveNobody
 //	I7  payload, mentions  slack: TestNoInputBreaksAMessage, TestForeignTextStaysText, TestSlackTakesWhatWeCompose
 //	I8  secrets            slack: TestTheTokenIsNowhere, TestSecretsGoToNobodyElse
 //	I9  a report once      the key is the period; engine: the tests of reports
@@ -52,6 +67,9 @@ const (
 	Post  Op = "post"  // the root message of a thread
 	Edit  Op = "edit"  // brings the root message to a newer state; of several, only the newest matters
 	Reply Op = "reply" // a message in the thread
+	// Mend looks for the first copy of a message that was repeated, and lets it lead to the second. It is owed by the
+	// pump itself, see mend.go; nobody composes it.
+	Mend Op = "mend"
 )
 
 // Entry is one message that is owed.
@@ -95,6 +113,8 @@ type Receipt struct {
 	// Shared says that the message is a digest that names several threads. Replies may follow it,
 	// but it is no thread's own to edit.
 	Shared bool `json:"shared,omitempty"`
+	// Repeat says that an earlier copy of the message may stand there, which was not found yet.
+	Repeat bool `json:"repeat,omitempty"`
 }
 
 // None reports whether there is no message at all.
@@ -135,6 +155,15 @@ func (o Owed) suspected() bool {
 	return o.Inherited && !known.Ambiguous()
 }
 
+// Claim asks to begin a send. Begun and Attempts are what the claimant has read of the entry: when an
+// attempt that was never settled began, or zero, and how many were settled. Whoever has read
+// something older than what is true is refused.
+type Claim struct {
+	Key      string
+	Begun    time.Time
+	Attempts int
+}
+
 // Result is what an attempt came to; it is written down by the store's Settle, which also counts
 // the attempt and clears Begun.
 type Result struct {
@@ -143,4 +172,10 @@ type Result struct {
 	Err     string
 	Receipt Receipt
 	At      time.Time
+	// Begun and Attempts are what the sender has read of the entry, as in Claim. Only that it was sent
+	// is written down whatever was read: it is true.
+	Begun    time.Time
+	Attempts int
+	// Then is owed as well, in the same transaction.
+	Then *Entry
 }

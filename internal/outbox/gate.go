@@ -74,3 +74,11 @@ func (g *gate) hold(until, now time.Time, reason string) {
 		g.until, g.since, g.reason = until, now, reason
 	}
 }
+
+// next returns when a call may go through, as far as that is known now.
+func (g *gate) next(p Pace, now time.Time) time.Time {
+	if g.held(now) {
+		return g.until
+	}
+	return g.bucket.next(p, now)
+}

@@ -81,7 +81,7 @@ func (r *recorder) Deliver(_ context.Context, o outbox.Owed, root outbox.Receipt
 	return outbox.Receipt{Channel: "C", TS: fmt.Sprint(len(r.got))}, nil
 }
 
-func (r *recorder) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
+func (r *recorder) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Duration) (map[string][]outbox.Receipt, error) {
 	return nil, outbox.ErrNoLookup
 }
 

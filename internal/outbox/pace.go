@@ -14,6 +14,9 @@ type bucket struct {
 	last  time.Time
 }
 
+// grain is how exact tokens are counted, for rounding.
+const grain = 1e-6
+
 // setBack is from how far on a step back is a clock that was set right, and not one of two workers
 // that is a little behind.
 const setBack = time.Minute
@@ -30,10 +33,18 @@ func (b *bucket) take(p Pace, now time.Time) bool {
 		}
 		b.last = now
 	}
-	const grain = 1e-6 // of rounding
 	if b.spent+1 > float64(p.Burst)+grain {
 		return false
 	}
 	b.spent++
 	return true
+}
+
+// next returns when there is a token, on the clock that take was given.
+func (b *bucket) next(p Pace, now time.Time) time.Time {
+	missing := b.spent + 1 - float64(p.Burst)
+	if b.last.IsZero() || missing <= grain || now.Sub(b.last) < -setBack {
+		return now
+	}
+	return b.last.Add(time.Duration(missing * float64(p.Every)))
 }

@@ -3,7 +3,9 @@ package outbox
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +20,10 @@ type Options struct {
 	Attempt  time.Duration // the longest a single delivery may take; default 10 s
 	Every    time.Duration // how often Run looks; default 500 ms
 	Logger   *slog.Logger  // default: discards
+	// Lease says until when this process may send, by the machine's own clock: beyond that, another
+	// one may. It is asked right before every send, which is then bounded by what is left. Nil says
+	// that there can be no other: the lock on the store's file sees to that.
+	Lease func() time.Time
 	// Now is the clock of Run, by which messages age; default time.Now. The demo's runs faster.
 	Now func() time.Time
 }
@@ -60,17 +66,19 @@ type Pump struct {
 	receivers map[string]Receiver
 	opts      Options
 
+	reading sync.Mutex // held while the store is asked what is new
 	kick    chan struct{}
 	workers sync.WaitGroup
 	slots   chan struct{} // one per channel worked on
 
-	mu      sync.Mutex
-	gates   map[gateKey]*gate
-	busy    map[place]bool
-	unsaved map[string]Result // outcomes that the store refused; they are written as soon as it takes them
-	tally   tally
-	// inherited are the pages that were owed at the first look, by key; nil before it.
-	inherited map[string]bool
+	mu     sync.Mutex
+	shelf  shelf
+	gates  map[gateKey]*gate
+	turn   uint64 // counts workers, for whose turn it is
+	slow   int    // of the places worked on, those in trouble
+	missed bool   // a place had to wait for a slot
+	known  bool   // what the process before has left was read
+	tally  tally
 }
 
 // NewPump makes a pump over a store and its receivers by name.
@@ -79,7 +87,7 @@ func NewPump(store Store, receivers map[string]Receiver, opts Options) *Pump {
 	return &Pump{
 		store: store, receivers: receivers, opts: opts,
 		kick: make(chan struct{}, 1), slots: make(chan struct{}, opts.Parallel),
-		gates: map[gateKey]*gate{}, busy: map[place]bool{}, unsaved: map[string]Result{},
+		gates: map[gateKey]*gate{}, shelf: newShelf(),
 		tally: tally{Summary{Failures: map[string]int{}}},
 	}
 }
@@ -89,6 +97,9 @@ func (p *Pump) SetReceivers(receivers map[string]Receiver) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.receivers = receivers
+	for _, r := range p.shelf.rooms {
+		r.wake = time.Time{}
+	}
 }
 
 // Receiver returns the receiver of a name, nil if there is none.
@@ -135,78 +146,117 @@ func (p *Pump) Pass(ctx context.Context, now time.Time) (Summary, error) {
 	return p.Summary(), err
 }
 
-// dispatch starts the work of every channel that has some and is idle. A channel that hangs keeps
-// one worker and nothing else.
-func (p *Pump) dispatch(ctx context.Context, now time.Time) error {
-	unsaved := p.saveUnsaved(ctx)
-	due, err := p.store.Due(ctx, now)
+// Owe takes entries that could not be written down, because the disk is full: they are owed in
+// memory, with the same queue, pace and retries, until the store has them. One that is owed already
+// changes nothing. Reports wait for the disk; so does everything but pages while others may send
+// too, see Options.Lease.
+func (p *Pump) Owe(entries []Entry) {
 	p.mu.Lock()
-	p.tally.read(due, cmp.Or(err, unsaved), now)
-	p.mu.Unlock()
-	if err != nil {
-		return err
+	for _, e := range entries {
+		if p.shelf.items[e.Key] != nil {
+			continue
+		}
+		p.shelf.extra++
+		o := Owed{Entry: e, State: Pending, Seq: extraSeq + p.shelf.extra}
+		if e.Tried {
+			o.Begun = e.Created
+		}
+		p.shelf.put(o, false, time.Time{})
 	}
-	order, byPlace := p.places(due, now)
-	for _, pl := range order {
-		if !p.claim(pl) {
+	p.mu.Unlock()
+	p.Kick()
+}
+
+// dispatch starts the work of every channel that has some and is idle. A channel that hangs keeps
+// one worker and nothing else. Only what is new is read.
+func (p *Pump) dispatch(ctx context.Context, now time.Time) error {
+	began := time.Now() // now is the time of this moment, however long the store takes to answer
+	unsaved := p.tellStore(ctx, now)
+	err := p.read(ctx, now)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tally.At, p.tally.StoreError = now, ""
+	if failed := cmp.Or(err, unsaved); failed != nil {
+		p.tally.StoreError = failed.Error()
+	}
+	p.missed = false
+	for _, r := range p.ready(now) {
+		if !p.claim(r) {
+			p.missed = true
 			continue
 		}
 		p.workers.Go(func() {
-			defer p.release(pl)
-			w := worker{Pump: p, place: pl, receiver: p.Receiver(pl.receiver), now: now, began: time.Now()}
-			w.work(ctx, byPlace[pl])
+			w := worker{Pump: p, place: r.place, room: r, receiver: p.Receiver(r.receiver), now: now, began: began, slowly: r.troubled}
+			defer w.release()
+			w.work(ctx)
 		})
 	}
+	return err
+}
+
+// read puts on the shelf what was owed since it was last called.
+func (p *Pump) read(ctx context.Context, now time.Time) error {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	p.mu.Lock()
+	after := p.shelf.after
+	p.mu.Unlock()
+	fresh, err := p.store.Due(ctx, after)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, o := range fresh {
+		p.takeIn(o, now)
+	}
+	p.known = true
 	return nil
 }
 
-// places sorts what is due into queues, without what was sent and could not be written down.
-func (p *Pump) places(due []Owed, now time.Time) ([]place, map[place][]Owed) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	byPlace := map[place][]Owed{}
-	var order []place
-	p.inherit(due)
-	held := map[[2]string]bool{} // threads whose root is somewhere that the store does not know yet
-	for _, o := range due {
-		if r, kept := p.unsaved[o.Key]; kept && r.State == Sent && o.Op != Reply {
-			held[[2]string{o.Receiver, o.Thread}] = true
-		}
+// takeIn puts an entry on the shelf that was read. The mutex is held.
+//
+// What belongs to a page or begins a thread, and was owed when the process began, may have been sent
+// by the one before it, on a full disk, without that being written down.
+func (p *Pump) takeIn(o Owed, now time.Time) {
+	o.Inherited = !p.known && (o.Lane == LanePage && o.Op != Edit || o.Op == Post && o.Lane < LaneReport)
+	p.shelf.put(o, true, now)
+	if ClassOf(o.LastErr) == RateLimited && o.NextTry.After(now) {
+		p.gate(gateOf(place{o.Receiver, o.Channel}, verbOf(o))).hold(o.NextTry, now, o.LastErr) // told before a restart, and still true
 	}
-	for _, o := range due {
-		o.Inherited = p.inherited[o.Key]
-		if r, kept := p.unsaved[o.Key]; kept {
-			if r.State != Pending {
-				continue
-			}
-			o.NextTry, o.LastErr = r.NextTry, r.Err
-		}
-		pl := place{o.Receiver, o.Channel}
-		if held[[2]string{o.Receiver, o.Thread}] {
-			continue
-		}
-		if byPlace[pl] == nil {
-			order = append(order, pl)
-		}
-		byPlace[pl] = append(byPlace[pl], o)
-		if ClassOf(o.LastErr) == RateLimited && o.NextTry.After(now) {
-			p.gate(gateOf(pl, verbOf(o))).hold(o.NextTry, now, o.LastErr) // told before a restart, and still true
-		}
-	}
-	return order, byPlace
 }
 
-// inherit notes, at the first look, which pages the process before this one has left.
-func (p *Pump) inherit(due []Owed) {
-	if p.inherited != nil {
-		return
-	}
-	p.inherited = map[string]bool{}
-	for _, o := range due {
-		if o.Lane == LanePage && o.Op != Edit {
-			p.inherited[o.Key] = true
+// Pending returns what is still to be sent, without its bodies and in no order, also what only memory
+// has.
+func (p *Pump) Pending(ctx context.Context, now time.Time) ([]Owed, error) {
+	err := p.read(ctx, now)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []Owed
+	for _, i := range p.shelf.items {
+		if i.State == Pending && i.Op != Mend {
+			o := i.Owed
+			o.Body = nil
+			all = append(all, o)
 		}
 	}
+	return all, err
+}
+
+// ready returns the places where something can be done: those with the most urgent message first,
+// then those that were served the longest time ago. The mutex is held.
+func (p *Pump) ready(now time.Time) []*room {
+	var all []*room
+	for _, r := range p.shelf.rooms {
+		if !r.busy && !(r.wake.After(now) && r.wake.Sub(now) <= longestAsked+longestWait) {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b *room) int {
+		return cmp.Or(cmp.Compare(a.lane, b.lane), cmp.Compare(a.served, b.served),
+			cmp.Compare(a.receiver, b.receiver), cmp.Compare(a.channel, b.channel))
+	})
+	return all
 }
 
 func verbOf(o Owed) verb {
@@ -216,27 +266,40 @@ func verbOf(o Owed) verb {
 	return toPost
 }
 
-// claim takes a channel for one worker; it is false while another is at it or all are at work.
-func (p *Pump) claim(pl place) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.busy[pl] {
+// claim takes a channel for one worker; it is false while all are at work. Places in trouble get
+// half of the workers at most: they may take long, and nobody else shall wait for them. The mutex is
+// held.
+func (p *Pump) claim(r *room) bool {
+	if r.troubled && p.slow >= max(p.opts.Parallel/2, 1) {
 		return false
 	}
 	select {
 	case p.slots <- struct{}{}:
-		p.busy[pl] = true
-		return true
 	default:
 		return false
 	}
+	if r.troubled {
+		p.slow++
+	}
+	p.turn++
+	r.busy, r.served = true, p.turn
+	return true
 }
 
-func (p *Pump) release(pl place) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.busy, pl)
-	<-p.slots
+// release gives the channel back, and notes when something can be done there again.
+func (w *worker) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.slowly {
+		w.slow--
+	}
+	w.room.busy, w.room.troubled = false, w.troubled
+	w.room.wake = w.wake()
+	w.shelf.close(w.room)
+	<-w.slots
+	if w.missed {
+		w.Kick()
+	}
 }
 
 // gate is called with the lock held.
@@ -249,21 +312,59 @@ func (p *Pump) gate(key gateKey) *gate {
 	return g
 }
 
-// saveUnsaved writes down the outcomes that the store refused earlier.
-func (p *Pump) saveUnsaved(ctx context.Context) error {
-	p.mu.Lock()
-	waiting := make(map[string]Result, len(p.unsaved))
-	for k, r := range p.unsaved {
-		waiting[k] = r
-	}
-	p.mu.Unlock()
-	for key, r := range waiting {
-		if err := p.store.Settle(ctx, key, r); err != nil {
+// tellStore writes down the outcomes that the store refused earlier, as far as it has the entries.
+func (p *Pump) tellStore(ctx context.Context, now time.Time) error {
+	for _, u := range p.untold(now) {
+		err := p.store.Settle(ctx, u.key, u.result)
+		p.mu.Lock()
+		p.told(u, err)
+		p.mu.Unlock()
+		if err != nil && !errors.Is(err, ErrTaken) {
 			return err
 		}
-		p.mu.Lock()
-		delete(p.unsaved, key)
-		p.mu.Unlock()
 	}
 	return nil
+}
+
+// untold is an outcome that the store was not told.
+type untold struct {
+	key    string
+	item   *item
+	kept   *Result
+	result Result // with what is believed of the entry
+}
+
+// untold lists the outcomes that the store can be told, in the order of Seq. What it never came to
+// have is let go after a day.
+func (p *Pump) untold(now time.Time) []untold {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []untold
+	for _, i := range p.shelf.kept {
+		switch {
+		case i.stored && i.kept != nil:
+			r := *i.kept
+			r.Begun, r.Attempts = i.begun, i.tries
+			all = append(all, untold{i.Key, i, i.kept, r})
+		case !i.stored && i.State != Pending && now.Sub(i.kept.At) > keptFor:
+			p.shelf.drop(i)
+		}
+	}
+	slices.SortFunc(all, func(a, b untold) int { return cmp.Compare(a.item.Seq, b.item.Seq) })
+	return all
+}
+
+// keptFor is how long an outcome is kept for a store that does not have its entry: the engine keeps
+// what it could not commit for a day.
+const keptFor = 25 * time.Hour
+
+// told notes what the store said to an outcome. The mutex is held.
+func (p *Pump) told(u untold, err error) {
+	switch {
+	case u.item.kept != u.kept: // there is a newer one
+	case err == nil:
+		p.shelf.settled(u.item, u.result)
+	case errors.Is(err, ErrTaken), errors.Is(err, ErrDeposed):
+		p.shelf.distrust(u.item)
+	}
 }

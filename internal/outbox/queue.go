@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"time"
 )
@@ -14,10 +13,14 @@ type place struct{ receiver, channel string }
 type step struct {
 	owed   Owed     // what is sent
 	root   Receipt  // of its thread
+	named  []step   // what a digest names
 	folded []Owed   // entries that the same message settles: the rest of a digest
+	edit   *Owed    // a later state of a root message, in which it is sent at once
 	stale  []string // keys of edits that become needless once it is sent
 	untold []string // of these, those that matter if a process before has sent it
 	lane   Lane     // its thread's most urgent
+	// findable says that it is a repeat of what may be found later.
+	findable bool
 }
 
 // posts reports whether the step puts a new message into the channel, rather than editing one.
@@ -30,20 +33,15 @@ func (s step) verb() verb {
 	return toEdit
 }
 
-// keys returns the keys of all entries that the step settles.
-func (s step) keys() []string {
-	keys := []string{s.owed.Key}
-	for _, o := range s.folded {
-		keys = append(keys, o.Key)
-	}
-	return keys
-}
+// all returns every entry that the step settles.
+func (s step) all() []Owed { return append([]Owed{s.owed}, s.folded...) }
 
 // queue is what one place has to do now, in order.
 type queue struct {
 	posts    []step
 	edits    []step
 	lookups  []step // may have arrived already: ask before sending
+	mends    []Owed // first copies to be found
 	needless []Owed // edits that a newer one of the same message replaced
 	expired  []Owed // too old, and failing
 }
@@ -83,8 +81,14 @@ func threads(pending []Owed, roots map[string]Receipt, now time.Time, q *queue) 
 	byName := map[string]*thread{}
 	var order []*thread
 	for _, o := range pending {
-		if o.Attempts > 0 && o.expired(now) {
+		switch {
+		case o.Attempts > 0 && o.expired(now):
 			q.expired = append(q.expired, o)
+			continue
+		case o.Op == Mend:
+			if !o.waits(now) {
+				q.mends = append(q.mends, o)
+			}
 			continue
 		}
 		t := byName[o.Thread]
@@ -156,10 +160,8 @@ func (t *thread) planPost(q *queue, receiver Receiver, edit *Owed, now time.Time
 		s.untold = s.stale
 		edit = nil
 	}
-	if folder, ok := receiver.(Folder); ok && edit != nil {
-		if body := folder.Fold(t.post.Entry, edit.Entry); body != nil {
-			s.owed.Body, s.stale = body, []string{edit.Key}
-		}
+	if _, ok := receiver.(Folder); ok {
+		s.edit = edit
 	}
 	q.put(&q.posts, s, now)
 }
@@ -194,34 +196,57 @@ type Storm struct {
 	Keep int // the most urgent, which still get a message of their own
 }
 
-// fold names the overflow of a storm in digests, and puts those before what else is as urgent:
-// everybody is named within seconds. Root messages are folded apart from what follows on them. The
-// folded entries share the digest's receipt; what follows about a folded root is said in the
-// digest's thread.
-func (s Storm) fold(posts []step, receiver Receiver) []step {
-	digester, ok := receiver.(Digester)
-	if !ok || s.At <= 0 {
-		return posts
+// line is what is posted, in order: single messages, and groups that are named in digests.
+type line struct {
+	single []step
+	groups [][]step
+}
+
+// fold lets the overflow of a storm be named in digests, before what else is as urgent: everybody is
+// named within seconds. Root messages are folded apart from what follows on them. The folded entries
+// share the digest's receipt; what follows about a folded root is said in the digest's thread.
+func (s Storm) fold(posts []step, receiver Receiver) line {
+	if _, ok := receiver.(Digester); !ok || s.At <= 0 {
+		return line{single: posts}
 	}
 	roots, replies, rest := sortOut(posts)
 	if len(roots) <= s.At && len(replies) <= s.At {
-		return posts
+		return line{single: posts}
 	}
-	var folded []step
+	l := line{single: rest}
 	for _, all := range [][]step{roots, replies} {
 		if len(all) <= s.At {
-			rest = append(rest, all...)
+			l.single = append(l.single, all...)
 			continue
 		}
-		rest = append(rest, all[:s.Keep]...)
-		for _, group := range byThread(all[s.Keep:]) {
-			folded = append(folded, digests(group, digester)...)
+		l.single = append(l.single, all[:s.Keep]...)
+		l.groups = append(l.groups, byThread(all[s.Keep:])...)
+	}
+	slices.SortStableFunc(l.single, byUrgency)
+	return l
+}
+
+// empty reports whether nothing is left.
+func (l *line) empty() bool { return len(l.single) == 0 && len(l.groups) == 0 }
+
+// next returns what comes first: one step to be sent by itself, or the beginning of a group and how
+// many are in it. took takes as many of them out of the line.
+func (l *line) next() (of []step, waiting int, took func(n int)) {
+	first := -1
+	for n, g := range l.groups {
+		if first < 0 || g[0].lane < l.groups[first][0].lane {
+			first = n
 		}
 	}
-	slices.SortStableFunc(rest, byUrgency)
-	all := append(folded, rest...)
-	slices.SortStableFunc(all, func(a, b step) int { return cmp.Compare(a.lane, b.lane) })
-	return all
+	if first < 0 || len(l.single) > 0 && l.single[0].lane < l.groups[first][0].lane {
+		return l.single[:1], 0, func(n int) { l.single = l.single[n:] }
+	}
+	g := l.groups[first]
+	return g[:min(len(g), DigestMost)], len(g), func(n int) {
+		if l.groups[first] = g[n:]; n == len(g) {
+			l.groups = slices.Delete(l.groups, first, first+1)
+		}
+	}
 }
 
 // sortOut tells what can be folded, messages about incidents that certainly have not arrived, from
@@ -257,32 +282,4 @@ func byThread(all []step) [][]step {
 		groups[n] = append(groups[n], p)
 	}
 	return groups
-}
-
-func digests(fold []step, d Digester) []step {
-	var out []step
-	for len(fold) > 0 {
-		entries := make([]Entry, len(fold))
-		for i, s := range fold {
-			entries[i] = s.owed.Entry
-		}
-		body, n := d.Digest(entries)
-		n = min(max(n, 1), len(fold))
-		out = append(out, digest(fold[:n], body))
-		fold = fold[n:]
-	}
-	return out
-}
-
-// digest returns one message in place of several. Its key is that of the first.
-func digest(of []step, body json.RawMessage) step {
-	s := step{owed: of[0].owed, root: of[0].root, lane: of[0].lane}
-	s.owed.Body = body
-	for i, f := range of {
-		s.stale = append(s.stale, f.stale...)
-		if i > 0 {
-			s.folded = append(s.folded, f.owed)
-		}
-	}
-	return s
 }

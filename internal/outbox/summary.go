@@ -14,6 +14,7 @@ type Summary struct {
 	Waiting     map[Lane]int
 	Ambiguous   int       // of those waiting, which may have arrived
 	Retrying    int       // of those waiting, which have failed before
+	Unwritten   int       // messages and outcomes that only memory has, because the store cannot be written
 	Oldest      time.Time // when the oldest waiting entry was decided; zero if none waits
 	LastSuccess time.Time
 	Channels    []ChannelHealth
@@ -45,30 +46,6 @@ func (s Summary) Healthy() bool {
 // tally is the running account behind the Summary.
 type tally struct{ Summary }
 
-// read takes note of what the store holds.
-func (t *tally) read(due []Owed, err error, now time.Time) {
-	t.At, t.StoreError = now, ""
-	if err != nil {
-		t.StoreError = err.Error()
-	}
-	if due == nil && err != nil {
-		return // nothing is known of what waits
-	}
-	t.Waiting, t.Ambiguous, t.Retrying, t.Oldest = map[Lane]int{}, 0, 0, time.Time{}
-	for _, o := range due {
-		t.Waiting[o.Lane]++
-		switch {
-		case o.Ambiguous():
-			t.Ambiguous++
-		case o.Attempts > 0:
-			t.Retrying++
-		}
-		if t.Oldest.IsZero() || o.Created.Before(t.Oldest) {
-			t.Oldest = o.Created
-		}
-	}
-}
-
 // settled counts an outcome.
 func (t *tally) settled(r Result) {
 	switch r.State {
@@ -88,7 +65,8 @@ func (p *Pump) Summary() Summary {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.tally.Summary
-	s.Waiting, s.Failures = maps.Clone(s.Waiting), maps.Clone(s.Failures)
+	s.Failures, s.Unwritten = maps.Clone(s.Failures), len(p.shelf.kept)
+	s.count(p.shelf.items)
 	for key, g := range p.gates {
 		if g.held(s.At) {
 			s.Channels = append(s.Channels, ChannelHealth{key.receiver, key.channel, g.until, g.reason})
@@ -98,4 +76,24 @@ func (p *Pump) Summary() Summary {
 		return cmp.Or(cmp.Compare(a.Receiver, b.Receiver), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Reason, b.Reason))
 	})
 	return s
+}
+
+// count counts what waits.
+func (s *Summary) count(items map[string]*item) {
+	s.Waiting = map[Lane]int{}
+	for _, o := range items {
+		if o.State != Pending || o.Op == Mend {
+			continue
+		}
+		s.Waiting[o.Lane]++
+		switch {
+		case o.Ambiguous():
+			s.Ambiguous++
+		case o.Attempts > 0:
+			s.Retrying++
+		}
+		if s.Oldest.IsZero() || o.Created.Before(s.Oldest) {
+			s.Oldest = o.Created
+		}
+	}
 }

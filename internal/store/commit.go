@@ -230,6 +230,12 @@ func (c *commit) outbox(ctx context.Context, tx txn) error {
 	return nil
 }
 
+// What an entry depends on, beside it.
+const (
+	flagIfTold  = 1
+	flagIfFound = 2
+)
+
 func owe(ctx context.Context, tx txn, seq int64, e outbox.Entry) error {
 	data, sum, err := jsonText(e)
 	if err != nil {
@@ -239,8 +245,15 @@ func owe(ctx context.Context, tx txn, seq int64, e outbox.Entry) error {
 	if e.Tried {
 		begun = max(nanos(e.Created), 1)
 	}
+	var flags int64
+	if e.IfTold {
+		flags |= flagIfTold
+	}
+	if e.IfFound {
+		flags |= flagIfFound
+	}
 	_, err = tx.ExecContext(ctx, sqlOwe, key(e.Key), seq, e.Receiver, int(e.Lane), e.Channel, key(e.Thread), string(e.Op),
-		nanos(e.Created), data, sum, begun)
+		nanos(e.Created), data, sum, begun, flags)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,10 +26,11 @@ type Store interface {
 	Forget(context.Context, ...slo.ID) error
 	DropDays(context.Context, time.Time) error
 	Account(context.Context, slo.ID) (Account, bool, error)
-	Due(context.Context, time.Time) ([]outbox.Owed, error)
-	Begin(context.Context, []string, time.Time) error
+	Due(context.Context, int64) ([]outbox.Owed, error)
+	Bodies(context.Context, []string) (map[string]json.RawMessage, error)
+	Begin(context.Context, []outbox.Claim, time.Time) ([]outbox.Owed, error)
 	Settle(context.Context, string, outbox.Result) error
-	Root(context.Context, string, string) (outbox.Receipt, bool, error)
+	Root(context.Context, string, string) (outbox.Owed, bool, error)
 	Outbox(context.Context, OutboxFilter) ([]outbox.Owed, error)
 	Depth(context.Context) (Depth, error)
 	Deliveries(context.Context) ([]Delivery, error)
@@ -79,6 +81,10 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"an entry is owed once", testOnce},
 		{"what is owed is kept in the order in which it was committed", testOrder},
 		{"a send that was begun is ambiguous until it is settled", testBegun},
+		{"what is begun is begun by one, and settled by that one", testBegunOnce},
+		{"of many who begin at once, one begins each entry", testBeginRace},
+		{"only what is newer than what was read is read again", testFresh},
+		{"what is owed after a send is owed once, in the same transaction", testThen},
 		{"what was sent stays sent", testStaysSent},
 		{"an entry that was sent while the disk was full is ambiguous", testTried},
 		{"the root is the newest sent post or edit of a thread", testRoot},
@@ -325,7 +331,7 @@ func testOrder(t *testing.T, db Store) {
 	}
 	var keys []string
 	last := int64(0)
-	for _, o := range got(db.Due(background, start))(t) {
+	for _, o := range got(db.Due(background, 0))(t) {
 		if o.Seq <= last {
 			t.Errorf("%s has number %d after %d", o.Key, o.Seq, last)
 		}
@@ -334,17 +340,118 @@ func testOrder(t *testing.T, db Store) {
 	same(t, "keys", keys, want)
 }
 
+// claimed begins entries that were never begun, and returns the keys of those that were.
+func claimed(t testing.TB, db Store, at time.Time, keys ...string) []string {
+	t.Helper()
+	var claims []outbox.Claim
+	for _, k := range keys {
+		claims = append(claims, outbox.Claim{Key: k})
+	}
+	var own []string
+	for _, o := range got(db.Begin(background, claims, at))(t) {
+		own = append(own, o.Key)
+	}
+	return own
+}
+
 func testBegun(t *testing.T, db Store) {
 	oweAll(t, db, entry("a", outbox.Post), entry("b", outbox.Reply))
-	must(t, db.Begin(background, []string{"a", "b"}, at(1)))
-	for _, o := range got(db.Due(background, at(1)))(t) {
+	own := got(db.Begin(background, []outbox.Claim{{Key: "b"}, {Key: "a"}}, at(1)))(t)
+	want := outbox.Owed{Entry: entry("a", outbox.Post), Seq: own[0].Seq, State: outbox.Pending, Begun: at(1)}
+	same(t, "what was begun, with its body", own[0], want)
+	for _, o := range got(db.Due(background, 0))(t) {
 		if !o.Begun.Equal(at(1)) {
 			t.Errorf("%s was begun at %s", o.Key, o.Begun)
 		}
 	}
-	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Pending, NextTry: at(5), Err: "busy", At: at(2)}))
-	o := got(db.Due(background, at(1)))(t)[0]
-	same(t, "entry", o, outbox.Owed{Entry: entry("a", outbox.Post), Seq: o.Seq, State: outbox.Pending, Attempts: 1, NextTry: at(5), LastErr: "busy"})
+	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Pending, NextTry: at(5), Err: "busy", At: at(2), Begun: at(1)}))
+	o := got(db.Due(background, 0))(t)[0]
+	header := entry("a", outbox.Post)
+	header.Body = nil
+	same(t, "entry", o, outbox.Owed{Entry: header, Seq: o.Seq, State: outbox.Pending, Attempts: 1, NextTry: at(5), LastErr: "busy"})
+	same(t, "bodies", got(db.Bodies(background, []string{"a", "nobody"}))(t), map[string]json.RawMessage{"a": json.RawMessage("{}")})
+}
+
+func testBegunOnce(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Post), entry("b", outbox.Post), entry("c", outbox.Post))
+	same(t, "the first", claimed(t, db, at(1), "a", "b"), []string{"a", "b"})
+	same(t, "the second", claimed(t, db, at(2), "c", "b", "a", "nobody"), []string{"c"})
+	taken := outbox.Result{State: outbox.Pending, At: at(3)}
+	if err := db.Settle(background, "a", taken); !errors.Is(err, outbox.ErrTaken) {
+		t.Errorf("settled by one who has not begun it: %v", err)
+	}
+	again := got(db.Begin(background, []outbox.Claim{{Key: "a", Begun: at(1)}}, at(4)))(t)
+	if len(again) != 1 || !again[0].Begun.Equal(at(4)) {
+		t.Errorf("who has read that it was begun cannot begin it anew: %+v", again)
+	}
+	taken.Begun = at(4)
+	must(t, db.Settle(background, "a", taken))
+	same(t, "by one who does not know of that attempt", len(claimed(t, db, at(5), "a")), 0)
+	taken.Begun, taken.State = at(1), outbox.Sent
+	must(t, db.Settle(background, "a", taken)) // the first one's message arrived after all
+	same(t, "after that", len(got(db.Begin(background, []outbox.Claim{{Key: "a", Attempts: 2}}, at(5)))(t)), 0)
+}
+
+func testBeginRace(t *testing.T, db Store) {
+	var keys []string
+	var entries []outbox.Entry
+	for i := range 40 {
+		keys = append(keys, fmt.Sprint("k", i))
+		entries = append(entries, entry(keys[i], outbox.Post))
+	}
+	oweAll(t, db, entries...)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	times := map[string]int{}
+	for sender := range 8 {
+		all.Go(func() {
+			for i := range 20 {
+				a, b := keys[(i*7+sender)%len(keys)], keys[(i*3+2*sender)%len(keys)]
+				if a == b {
+					continue
+				}
+				own, err := db.Begin(background, []outbox.Claim{{Key: a}, {Key: b}}, at(1))
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				for _, o := range own {
+					times[o.Key]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	for key, n := range times {
+		if n != 1 {
+			t.Errorf("%s was begun %d times", key, n)
+		}
+	}
+}
+
+func testFresh(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Post))
+	follows := entry("b", outbox.Edit)
+	follows.IfTold = true
+	oweAll(t, db, follows)
+	all := got(db.Due(background, 0))(t)
+	fresh := got(db.Due(background, all[0].Seq))(t)
+	if len(fresh) != 1 || fresh[0].Key != "b" || !fresh[0].IfTold || all[0].IfTold {
+		t.Errorf("got %+v", fresh)
+	}
+	same(t, "nothing is newer", len(got(db.Due(background, all[1].Seq))(t)), 0)
+}
+
+func testThen(t *testing.T, db Store) {
+	oweAll(t, db, entry("a", outbox.Post))
+	more := entry("a/first", outbox.Mend)
+	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Sent, At: at(1), Then: &more}))
+	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Sent, At: at(1), Then: &more}))
+	due := got(db.Due(background, 0))(t)
+	if len(due) != 1 || due[0].Key != more.Key || due[0].Op != outbox.Mend {
+		t.Errorf("got %+v", due)
+	}
 }
 
 func testStaysSent(t *testing.T, db Store) {
@@ -352,7 +459,7 @@ func testStaysSent(t *testing.T, db Store) {
 	sent := outbox.Result{State: outbox.Sent, At: at(1), Receipt: outbox.Receipt{Channel: "C1", TS: "1.2", Link: "https://x"}}
 	must(t, db.Settle(background, "a", sent))
 	must(t, db.Settle(background, "a", outbox.Result{State: outbox.Pending, At: at(2)}))
-	must(t, db.Begin(background, []string{"a"}, at(3)))
+	same(t, "what is begun", len(claimed(t, db, at(3), "a")), 0)
 	o := got(db.Outbox(background, OutboxFilter{}))(t)[0]
 	if o.State != outbox.Sent || o.Receipt != sent.Receipt || !o.Settled.Equal(at(1)) || !o.Begun.IsZero() {
 		t.Errorf("got %+v", o)
@@ -364,7 +471,7 @@ func testTried(t *testing.T, db Store) {
 	oweAll(t, db, a)
 	a.Tried, b.Tried = true, true
 	oweAll(t, db, a, b)
-	for _, o := range got(db.Due(background, start))(t) {
+	for _, o := range got(db.Due(background, 0))(t) {
 		if o.Begun.IsZero() {
 			t.Errorf("%s is not ambiguous", o.Key)
 		}
@@ -380,7 +487,7 @@ func testRoot(t *testing.T, db Store) {
 		must(t, db.Settle(background, key, outbox.Result{State: outbox.Sent, At: at(i), Receipt: outbox.Receipt{TS: key}}))
 	}
 	r, ok := got2(db.Root(background, "slack", "t"))(t)
-	if !ok || r.TS != "c" {
+	if !ok || r.Receipt.TS != "c" || r.Key != "c" {
 		t.Errorf("got %+v, %v", r, ok)
 	}
 	if _, ok := got2(db.Root(background, "webhook", "t"))(t); ok {
@@ -416,7 +523,7 @@ func testPrune(t *testing.T, db Store) {
 	oweAll(t, db, busy)
 	must(t, db.Prune(background, at(1000)))
 	var keys []string
-	for _, o := range got(db.Due(background, start))(t) {
+	for _, o := range got(db.Due(background, 0))(t) {
 		keys = append(keys, o.Key)
 	}
 	for _, o := range got(db.Outbox(background, OutboxFilter{}))(t) {
@@ -490,7 +597,7 @@ func testSideBySide(t *testing.T, db Store) {
 				default:
 				}
 				_, err := db.Incidents(background, IncidentFilter{})
-				_, err2 := db.Due(background, start)
+				_, err2 := db.Due(background, 0)
 				if err := errors.Join(err, err2); err != nil {
 					t.Error(err)
 					return
@@ -500,7 +607,7 @@ func testSideBySide(t *testing.T, db Store) {
 	}
 	for n := range 30 {
 		must(t, db.Commit(background, tickAt(n, "shop/pay")))
-		must(t, db.Begin(background, []string{entryAt("shop/pay", n).Key}, at(n)))
+		claimed(t, db, at(n), entryAt("shop/pay", n).Key)
 	}
 	must(t, db.Fold(background, nil))
 	close(stop)
@@ -580,7 +687,9 @@ func testOddText(t *testing.T, db Store) {
 	tick.Evidence = []Evidence{{Incident: odd, Kind: alerting.Opened, Data: []byte("\"\xff\"")}}
 	tick.Reports = []Report{{Name: odd, Period: odd, Markdown: odd, Data: []byte("\"\xff\"")}}
 	must(t, db.Commit(background, tick))
-	must(t, db.Begin(background, []string{odd}, at(1)))
+	header := got(db.Due(background, 0))(t)
+	header = header[len(header)-1:]
+	same(t, "begun", claimed(t, db, at(1), header[0].Key), []string{header[0].Key})
 	must(t, db.Settle(background, odd, outbox.Result{State: outbox.Sent, Err: odd, Receipt: outbox.Receipt{Channel: odd, TS: odd}}))
 	const kept = "a\uFFFDb\uFFFDc"
 	same(t, "facts", pictureOf(t, db).Facts, map[string]string{kept: kept})
@@ -617,9 +726,11 @@ func testLongKeys(t *testing.T, db Store) {
 	must(t, db.Commit(background, Tick{
 		Owed: []outbox.Entry{e, f, e}, Acts: []alerting.Act{{Key: long, Incident: long}, {Key: other}}, Incidents: []alerting.Incident{i},
 	}))
-	must(t, db.Begin(background, []string{long}, at(1)))
+	if own := claimed(t, db, at(1), long); len(own) != 1 || own[0] != long {
+		t.Errorf("%d were begun", len(own))
+	}
 	must(t, db.Settle(background, long, outbox.Result{State: outbox.Sent, At: at(1)}))
-	due := got(db.Due(background, at(1)))(t)
+	due := got(db.Due(background, 0))(t)
 	if len(due) != 1 || due[0].Key != other {
 		t.Errorf("%d are owed", len(due))
 	}

@@ -115,7 +115,10 @@ func dieAt(path, n string) error {
 // script is a life of a store in which everything happens once. Each step may be repeated.
 var script = []func(Store) error{
 	func(db Store) error { return db.Commit(background, tickAt(0, "shop/pay", "shop/cart")) },
-	func(db Store) error { return db.Begin(background, []string{entryAt("shop/pay", 0).Key}, at(1)) },
+	func(db Store) error {
+		_, err := db.Begin(background, []outbox.Claim{{Key: entryAt("shop/pay", 0).Key}}, at(1))
+		return err
+	},
 	func(db Store) error {
 		return db.Settle(background, entryAt("shop/pay", 0).Key, outbox.Result{State: outbox.Sent, At: at(1)})
 	},

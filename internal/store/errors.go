@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
 // What can be wrong with a store; test for them with errors.Is.
@@ -30,7 +32,7 @@ var (
 	// written.
 	ErrStandby = errors.New("this process does not lead")
 	// ErrDeposed means that this process led and another leads now. Nothing was written.
-	ErrDeposed = errors.New("this process leads no longer")
+	ErrDeposed = outbox.ErrDeposed
 	// ErrInvalid means that the caller handed in what could not be read back. Nothing was written.
 	ErrInvalid = errors.New("the tick cannot be kept")
 )

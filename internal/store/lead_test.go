@@ -49,9 +49,10 @@ func takeOver(t testing.TB, db *DB) *Term {
 func isPassive(t testing.TB, db *DB, want error) {
 	t.Helper()
 	key := entryAt("shop/pay", 0).Key
+	_, begun := db.Begin(background, []outbox.Claim{{Key: key}}, at(1))
 	for what, err := range map[string]error{
 		"commit": db.Commit(background, tickAt(7, "shop/pay")),
-		"begin":  db.Begin(background, []string{key}, at(1)),
+		"begin":  begun,
 		"settle": db.Settle(background, key, outbox.Result{State: outbox.Sent, At: at(1)}),
 		"fold":   db.Fold(background, nil),
 		"prune":  db.Prune(background, at(100)),
@@ -249,7 +250,8 @@ func act(db *DB, step string) error {
 	key := entryAt("shop/pay", 0).Key
 	switch what, _, _ := strings.Cut(step, "."); what {
 	case "begin":
-		return db.Begin(background, []string{key}, at(1))
+		_, err := db.Begin(background, []outbox.Claim{{Key: key}}, at(1))
+		return err
 	case "settle":
 		return db.Settle(background, key, outbox.Result{State: outbox.Sent, At: at(1)})
 	case "fold":

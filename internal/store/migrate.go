@@ -15,7 +15,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // applicationID marks a SQLite file as ours, in its header: "slow".
 const applicationID = 0x736c6f77

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -13,29 +15,75 @@ import (
 
 var _ outbox.Store = (*DB)(nil)
 
-// Due returns every pending entry, in the order in which they were committed, also those that wait
-// for their next try: the pump must know what stands before what.
-func (db *DB) Due(ctx context.Context, _ time.Time) ([]outbox.Owed, error) {
-	all, err := readOwed(ctx, db.r, sqlPending)
+// Due returns the pending entries that were committed after the one with a number, in that order and
+// without their bodies, also those that wait for their next try: the pump must know what stands
+// before what.
+func (db *DB) Due(ctx context.Context, after int64) ([]outbox.Owed, error) {
+	var all []outbox.Owed
+	err := each(ctx, db.r, func(rows *sql.Rows) error {
+		o, err := scanHeader(rows)
+		all = append(all, o)
+		return err
+	}, sqlPending, after)
 	return all, wrap("due", db.path, err)
 }
 
-// Begin writes down that a send of the entries starts now. Until [DB.Settle] their outcome is
-// ambiguous. Entries that are no longer pending are passed over.
-func (db *DB) Begin(ctx context.Context, keys []string, at time.Time) error {
-	return db.deliver(ctx, "begin", func(tx txn) error {
-		for _, k := range slices.Sorted(slices.Values(keys)) {
-			if _, err := tx.ExecContext(ctx, sqlBegin, nanos(at), key(k)); err != nil {
+// Bodies returns what entries say, by key. Keys that are unknown are left out.
+func (db *DB) Bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error) {
+	bodies := make(map[string]json.RawMessage, len(keys))
+	for _, k := range keys {
+		err := each(ctx, db.r, func(rows *sql.Rows) error {
+			var text string
+			var sum int64
+			if err := rows.Scan(&text, &sum); err != nil {
 				return err
 			}
+			var e outbox.Entry
+			err := unpackJSON(text, sum, &e)
+			bodies[k] = e.Body
+			return err
+		}, sqlBody, key(k))
+		if err != nil {
+			return nil, wrap("bodies", db.path, err)
+		}
+	}
+	return bodies, nil
+}
+
+// Begin writes down that a send of the entries starts now, and returns those that are the claimant's
+// from then on: those that are pending and as it has read them. Until [DB.Settle] their outcome
+// is ambiguous.
+//
+// The keys are taken in their order, so that two who begin the same entries never wait for each
+// other.
+func (db *DB) Begin(ctx context.Context, claims []outbox.Claim, at time.Time) ([]outbox.Owed, error) {
+	claims = slices.Clone(claims)
+	slices.SortFunc(claims, func(a, b outbox.Claim) int { return strings.Compare(a.Key, b.Key) })
+	var own []outbox.Owed
+	err := db.deliver(ctx, "begin", func(tx txn) error {
+		own = nil
+		for _, c := range claims {
+			one, err := readOwed(ctx, tx, sqlBegin, nanos(at), key(c.Key), nanos(c.Begun), c.Attempts)
+			if err != nil {
+				return err
+			}
+			for i := range one {
+				one[i].Key = c.Key // as it was claimed, though it may be kept otherwise
+			}
+			own = append(own, one...)
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return own, nil
 }
 
 // Settle writes down what an attempt came to: state, error, next try and receipt; it adds one to
-// the attempts and ends what Begin began. What was sent stays sent, whatever is heard later. An
-// unknown key is ErrUnknown.
+// the attempts and ends what Begin began; what is owed then is owed in the same transaction. What
+// was sent stays sent, whatever is heard later. An unknown key is ErrUnknown; an entry that is not as
+// it was read is left alone, which is [outbox.ErrTaken].
 func (db *DB) Settle(ctx context.Context, k string, r outbox.Result) error {
 	receipt, err := packReceipt(r.Receipt)
 	if err != nil {
@@ -46,28 +94,37 @@ func (db *DB) Settle(ctx context.Context, k string, r outbox.Result) error {
 		settled = time.Time{}
 	}
 	return db.deliver(ctx, "settle", func(tx txn) error {
-		return mustKnow(ctx, tx, k, sqlSettle, string(r.State), nanos(r.NextTry), r.Err, nanos(settled), receipt, key(k))
+		err := settle(ctx, tx, k, string(r.State), nanos(r.NextTry), r.Err, nanos(settled), receipt, key(k), nanos(r.Begun), r.Attempts)
+		if err != nil || r.Then == nil {
+			return err
+		}
+		seq, err := next(ctx, tx, "outbox", 1)
+		if err != nil {
+			return err
+		}
+		return owe(ctx, tx, seq, *r.Then)
 	})
 }
 
-// mustKnow runs an update of one entry, and fails if there is no such entry. That the entry is past
-// the update is no failure.
-func mustKnow(ctx context.Context, tx txn, k, update string, args ...any) error {
-	done, err := tx.ExecContext(ctx, update, args...)
+// settle runs the update of one entry, and fails if there is no such entry, or if it is somebody
+// else's. That it was sent already is no failure.
+func settle(ctx context.Context, tx txn, k string, args ...any) error {
+	done, err := tx.ExecContext(ctx, sqlSettle, args...)
 	if err != nil {
 		return err
 	}
 	if n, err := done.RowsAffected(); n > 0 || err != nil {
 		return err
 	}
-	var n int
-	if err := tx.QueryRowContext(ctx, sqlHasEntry, key(k)).Scan(&n); err != nil {
-		return err
-	}
-	if n == 0 {
+	var state outbox.State
+	err = tx.QueryRowContext(ctx, sqlStateOf, key(k)).Scan(&state)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("%w: %s", ErrUnknown, k)
+	case err == nil && state != outbox.Sent:
+		return fmt.Errorf("%w: %s", outbox.ErrTaken, k)
 	}
-	return nil
+	return err
 }
 
 // Owes reports whether an entry with the key is in the outbox, in whatever state.
@@ -77,20 +134,17 @@ func (db *DB) Owes(ctx context.Context, k string) (bool, error) {
 	return n > 0, wrap("owes", db.path, err)
 }
 
-// Root returns the newest receipt of a sent post or edit of the thread: where its root message is
-// now. It is false if nothing of the thread was sent.
-func (db *DB) Root(ctx context.Context, receiver, thread string) (outbox.Receipt, bool, error) {
-	var r outbox.Receipt
+// Root returns the newest sent post, edit or mend of the thread, without its body: its receipt says
+// where the root message is now. It is false if nothing of the thread was sent.
+func (db *DB) Root(ctx context.Context, receiver, thread string) (outbox.Owed, bool, error) {
+	var root outbox.Owed
 	found := false
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
-		var receipt string
-		if err := rows.Scan(&receipt); err != nil {
-			return err
-		}
+	err := each(ctx, db.r, func(rows *sql.Rows) (err error) {
+		root, err = scanHeader(rows)
 		found = true
-		return unpackReceipt(receipt, &r)
+		return err
 	}, sqlRoot, key(thread), receiver)
-	return r, found, wrap("root", db.path, err)
+	return root, found, wrap("root", db.path, err)
 }
 
 // OutboxFilter narrows [DB.Outbox]; zero fields do not.
@@ -196,12 +250,36 @@ func scanOwed(rows *sql.Rows) (outbox.Owed, error) {
 	)
 	err := rows.Scan(&o.Seq, &entry, &sum, &o.State, &o.Attempts, &begun, &next, &o.LastErr, &settled, &receipt)
 	if err != nil {
-		return o, err
+		return o, fmt.Errorf("%w: %w", errRecord, err)
 	}
 	o.Begun, o.NextTry, o.Settled = timeOf(begun), timeOf(next), timeOf(settled)
 	if err := unpackJSON(entry, sum, &o.Entry); err != nil {
 		return o, fmt.Errorf("entry %d of the outbox: %w", o.Seq, err)
 	}
+	return o, unpackReceipt(receipt, &o.Receipt)
+}
+
+// scanHeader reads what stands beside an entry; it has no body.
+func scanHeader(rows *sql.Rows) (outbox.Owed, error) {
+	var (
+		o                             outbox.Owed
+		receipt, whole                string
+		created, begun, next, settled int64
+		flags                         int64
+	)
+	err := rows.Scan(&o.Seq, &o.Key, &o.Receiver, &o.Lane, &o.Channel, &o.Thread, &o.Op, &created, &flags,
+		&o.State, &o.Attempts, &begun, &next, &o.LastErr, &settled, &receipt, &whole)
+	if err != nil {
+		return o, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	o.Created, o.IfTold, o.IfFound = timeOf(created), flags&flagIfTold != 0, flags&flagIfFound != 0
+	if whole != "" {
+		if err := json.Unmarshal([]byte(whole), &o.Entry); err != nil {
+			return o, fmt.Errorf("%w: %w", errRecord, err)
+		}
+		o.Body = nil
+	}
+	o.Begun, o.NextTry, o.Settled = timeOf(begun), timeOf(next), timeOf(settled)
 	return o, unpackReceipt(receipt, &o.Receipt)
 }
 

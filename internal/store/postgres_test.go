@@ -160,7 +160,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 		fill(t, db, 1, 2)
 		p := pictureOf(t, db)
 		same(t, "slots", len(p.Ledgers["shop/cart"]), 4)
-		must(t, db.Begin(background, []string{"b", "a"}, at(1)))
+		claimed(t, db, at(1), "b", "a")
 	}
 }
 

@@ -65,21 +65,31 @@ const (
 
 	// What is owed already is left alone; only that it may have been sent unwritten is added.
 	sqlOwe = `insert into outbox (key, seq, leg, lane, channel, thread, op, created, entry, sum,
-			state, attempts, begun, next_try, last_err, settled, receipt)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', 0, $11, 0, '', 0, '')
+			state, attempts, begun, next_try, last_err, settled, receipt, flags)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', 0, $11, 0, '', 0, '', $12)
 		on conflict (key) do update set begun = excluded.begun
 			where outbox.state = 'pending' and outbox.begun = 0 and excluded.begun > 0`
-	sqlOwed    = `select seq, entry, sum, state, attempts, begun, next_try, last_err, settled, receipt from outbox `
-	sqlPending = sqlOwed + `where state = 'pending' order by seq`
+	owedColumns = `seq, entry, sum, state, attempts, begun, next_try, last_err, settled, receipt`
+	sqlOwed     = `select ` + owedColumns + ` from outbox `
+	// What stands beside an entry says everything but what it says.
+	// A long key or thread may be kept shortened, and the entry has it whole.
+	sqlHeader = `select seq, key, leg, lane, channel, thread, op, created, flags, state, attempts, begun, next_try, last_err,
+			settled, receipt, case when length(key) + length(thread) > 250 then entry else '' end from outbox `
+	sqlPending = sqlHeader + `where state = 'pending' and seq > $1 order by seq`
+	sqlBody    = `select entry, sum from outbox where key = $1`
 	sqlList    = sqlOwed + `where ($1 = '' or state = $1) and ($2 = '' or leg = $2) and ($3 = '' or thread = $3)
 		and ($4 = '' or channel = $4) order by seq desc limit $5`
-	sqlBegin = `update outbox set begun = $1 where key = $2 and state = 'pending'`
-	// What was sent stays sent, whatever is heard of it later.
+	// Who has read something older than what is true begins nothing.
+	sqlBegin = `update outbox set begun = $1 where key = $2 and state = 'pending' and begun = $3 and attempts = $4
+		returning ` + owedColumns
+	// What was sent stays sent, whatever is heard of it later. That it was sent is true whoever has begun
+	// it since.
 	sqlSettle = `update outbox set state = $1, next_try = $2, last_err = $3, settled = $4, receipt = $5, begun = 0,
 			attempts = attempts + 1
-		where key = $6 and state <> 'sent'`
+		where key = $6 and state <> 'sent' and ($1 = 'sent' or begun = $7 and attempts = $8)`
+	sqlStateOf  = `select state from outbox where key = $1`
 	sqlHasEntry = `select count(*) from outbox where key = $1`
-	sqlRoot     = `select receipt from outbox where thread = $1 and leg = $2 and op <> 'reply' and state = 'sent'
+	sqlRoot     = sqlHeader + `where thread = $1 and leg = $2 and op <> 'reply' and state = 'sent'
 		order by settled desc, seq desc limit 1`
 	sqlDepth    = `select state, count(*), min(created) from outbox group by state`
 	sqlDelivery = `select leg, channel, sum(case when state = 'pending' then 1 else 0 end),

@@ -129,7 +129,6 @@ func TestDeadLettersLeadToTheirIncident(t *testing.T) {
 	s := newShop(t)
 	owed, err := s.archive.Outbox(t.Context(), store.OutboxFilter{State: outbox.Pending, Limit: 1})
 	must(t, err)
-	must(t, s.archive.Begin(t.Context(), []string{owed[0].Key}, now))
 	must(t, s.archive.Settle(t.Context(), owed[0].Key, outbox.Result{State: outbox.Dead, At: now, Err: "permanent: is_archived"}))
 	body := get(s.handler(), "/status").Body.String()
 	if !strings.Contains(body, "permanent: is_archived") || !strings.Contains(body, `href="`+strings.ReplaceAll(string(text(incidentPath(owed[0].Thread))), "&#39;", "'")) || !strings.Contains(body, "dead letters</span>") {

@@ -67,6 +67,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, req *request, han
 	var early int
 	s.locked(func(ws *workspace) {
 		req.call.At = ws.now()
+		w.Header().Set("Date", req.call.At.UTC().Format(http.TimeFormat))
 		req.call.Channel = ws.resolve(req.call.Channel)
 		early = ws.early(req)
 		if early == 0 {

@@ -164,7 +164,7 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 
 // Find cannot look anything up, and need not: an alert is told apart by its labels, so telling it
 // twice is telling it once.
-func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
+func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Duration) (map[string][]outbox.Receipt, error) {
 	return nil, outbox.ErrNoLookup
 }
 

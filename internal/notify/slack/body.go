@@ -72,12 +72,6 @@ func shortKey(key string) string {
 	return key
 }
 
-// names reports whether a message with this metadata delivered the key.
-func (m metadata) names(key string) bool {
-	return m.Type == EventType &&
-		(m.Payload["key"] == shortKey(key) || slices.Contains(strings.Fields(m.Payload["folded"]), hashKey(key)))
-}
-
 // noted puts small print before the n-th block, if there are blocks and room for one more.
 func (b Body) noted(n int, text string) Body {
 	if len(b.Blocks) > 0 && len(b.Blocks) < limitOf("message.blocks") {
@@ -90,6 +84,16 @@ func (b Body) noted(n int, text string) Body {
 func (b Body) repeated() Body {
 	b.Text = "(may be a repeat) " + b.Text
 	return b.noted(0, "This may be a repeat: it is not known whether an earlier attempt arrived.")
+}
+
+// continued is what is left of a message that was sent a second time, because nobody could find out
+// whether it had arrived.
+func continued(link string) Body {
+	text := "🔁 Sent again below, because it was not known whether this message had arrived. What follows is said there."
+	if address, ok := safeURL(link); ok {
+		text = "🔁 Continued in <" + address + "|the same message, sent again> because it was not known whether this one had arrived."
+	}
+	return Body{Text: text}
 }
 
 // instead says that the message was meant for another channel.

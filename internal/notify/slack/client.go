@@ -37,6 +37,7 @@ type Client struct {
 	api      *goslack.Client
 	address  string // of the API
 	fallback string
+	clock    *notify.Clock // Slack's
 
 	mu        sync.Mutex
 	ids       map[string]string // channel IDs by the name in the configuration
@@ -46,7 +47,10 @@ type Client struct {
 	chartless, pictureless atomic.Int64
 }
 
-var _ outbox.Receiver = (*Client)(nil)
+var (
+	_ outbox.Receiver = (*Client)(nil)
+	_ outbox.Pointer  = (*Client)(nil)
+)
 
 // New makes a client. It connects to nothing.
 func New(c Config) (*Client, error) {
@@ -60,10 +64,12 @@ func New(c Config) (*Client, error) {
 	if c.HTTP == nil {
 		c.HTTP = httpClient()
 	}
+	clock := &notify.Clock{}
+	c.HTTP = clock.Watch(c.HTTP)
 	address := strings.TrimSuffix(c.APIURL, "/") + "/"
 	// OptionRetry stays off: the library would post a message again after a reset.
 	api := goslack.New(c.Token.Reveal(), goslack.OptionAPIURL(address), goslack.OptionHTTPClient(c.HTTP))
-	return &Client{api: api, address: address, fallback: c.Fallback, ids: map[string]string{}}, nil
+	return &Client{api: api, address: address, fallback: c.Fallback, clock: clock, ids: map[string]string{}}, nil
 }
 
 // Deliver sends one message, in the best form that Slack takes.
@@ -157,6 +163,13 @@ func (c *Client) update(ctx context.Context, b Body, root outbox.Receipt) (outbo
 	r, err := c.linked(receiptOf(channel, ts, err))
 	r.Shared = root.Shared
 	return r, err
+}
+
+// Point lets a message say nothing but that it goes on at another one.
+func (c *Client) Point(ctx context.Context, from, to outbox.Receipt) error {
+	to, _ = c.linked(to, nil)
+	_, err := c.update(ctx, continued(to.Link), from)
+	return err
 }
 
 // Introduce asks once where the workspace has its pages, so that receipts carry a link. It needs no

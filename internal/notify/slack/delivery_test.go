@@ -566,26 +566,56 @@ func TestAHangingChannelDelaysNoOther(t *testing.T) {
 	}
 }
 
-func TestAFullDiskSilencesNoPage(t *testing.T) {
+// While nothing can be written, what is owed goes out at the usual pace, all but reports; what is
+// owed in memory alone goes out too. When the disk is back each of them is settled, and none is sent
+// again.
+func TestAFullDiskSilencesNothing(t *testing.T) {
 	w := newWorld(t, slacktest.Options{})
-	ticket := w.message("ticket", "ticket", outbox.Post, outbox.LaneTicket)
-	w.store.Add(w.post("a"), ticket)
-	w.store.FailWith(func(op, _ string) error {
+	full := func(op, _ string) error {
 		if op == "begin" || op == "settle" {
 			return outboxtest.ErrDown
 		}
 		return nil
-	})
-	w.run(time.Minute, time.Second)
-	roots := w.wantRoots(1)
-	if !strings.Contains(roots[0].Text, "Page: a") || w.pump.Summary().StoreError == "" {
-		t.Errorf("the page must go out, once, and the trouble be shown: %+v", w.pump.Summary())
 	}
+	report := w.message("report", "report", outbox.Post, outbox.LaneReport)
+	w.store.Add(w.post("a"), w.message("ticket", "ticket", outbox.Post, outbox.LaneTicket), report)
+	w.store.FailWith(full)
+	var owed []outbox.Entry
+	for i := range 5 {
+		owed = append(owed, w.post(fmt.Sprint("page", i)))
+	}
+	w.srv.Inject(slacktest.Fault{Method: "chat.postMessage", Nth: 3, Do: slacktest.RateLimited(7)})
+	w.srv.Inject(slacktest.Fault{Method: "chat.postMessage", Nth: 5, Do: slacktest.ResetBefore()})
+	w.pump.Owe(owed)
+	w.run(time.Minute, time.Second)
+	w.pump.Owe(owed) // and again with the next tick
+	edit, end := w.message("edit", "page1", outbox.Edit, outbox.LaneResolve), w.message("end", "page1", outbox.Reply, outbox.LaneResolve)
+	w.pump.Owe([]outbox.Entry{edit, end})
+	w.run(time.Minute, time.Second)
+	roots := w.wantRoots(7)
+	if w.pump.Summary().StoreError == "" || w.pump.Summary().Unwritten == 0 {
+		t.Errorf("the trouble must be shown: %+v", w.pump.Summary())
+	}
+	root := w.srv.ByMetadata("key", "page1")[0]
+	if !strings.Contains(root.Text, "edit") || len(w.srv.Thread(general, root.TS)) != 1 {
+		t.Errorf("the end is not told where the page stands\n%s", w.srv.State())
+	}
+	for i := range owed {
+		owed[i].Tried = true // as the engine marks what it commits at last
+	}
+	end.Tried = true
+	w.store.Add(append(owed, edit, end)...)
 	w.store.FailWith(nil)
 	w.settle(time.Minute)
-	w.wantRoots(2)
-	if o := w.store.Get("a"); o.State != outbox.Sent || o.Receipt.TS != roots[0].TS {
-		t.Errorf("what was sent meanwhile must be known afterwards: %+v", o)
+	w.wantRoots(8) // the report as well
+	for _, r := range roots {
+		key := fmt.Sprint(r.Metadata.Payload["key"])
+		if o := w.store.Get(key); o.State != outbox.Sent || o.Receipt.TS != r.TS {
+			t.Errorf("what was sent meanwhile must be known afterwards: %+v", o)
+		}
+	}
+	if s := w.pump.Summary(); s.Unwritten != 0 || s.StoreError != "" || len(w.srv.ByMetadata("key", "end")) != 1 {
+		t.Errorf("something is left: %+v", s)
 	}
 }
 
@@ -603,7 +633,7 @@ func TestTheTokenIsNowhere(t *testing.T) {
 		_, err := receiver.Deliver(t.Context(), outbox.Owed{Entry: w.post("a")}, outbox.Receipt{})
 		said = append(said, err, fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err))
 	}
-	_, err = client.Find(t.Context(), []outbox.Owed{{Entry: w.post("a")}}, outbox.Receipt{})
+	_, err = client.Find(t.Context(), []outbox.Owed{{Entry: w.post("a")}}, outbox.Receipt{}, time.Hour)
 	_, httpErr := New(Config{Token: token, APIURL: "http://evil.example/" + token})
 	_, hookErr := NewWebhook("http://evil.example/very-secret-path", nil)
 	secret := Secret(token)

@@ -16,24 +16,28 @@ import (
 // hundreds at once.
 
 const (
-	digestNames = 200    // in one digest; their hashes must fit into its metadata
-	digestRoom  = 10_000 // characters for the names
+	digestNames = outbox.DigestMost // in one digest; their hashes must fit into its metadata
+	digestRoom  = 10_000            // characters for the names
 )
 
 // Digest names the messages of a storm in one.
-func (c *Client) Digest(entries []outbox.Entry) (json.RawMessage, int) { return digest(entries) }
+func (c *Client) Digest(entries []outbox.Entry, waiting int) (json.RawMessage, int) {
+	return digest(entries, waiting)
+}
 
 // Digest names the messages of a storm in one.
-func (w *Webhook) Digest(entries []outbox.Entry) (json.RawMessage, int) { return digest(entries) }
+func (w *Webhook) Digest(entries []outbox.Entry, waiting int) (json.RawMessage, int) {
+	return digest(entries, waiting)
+}
 
-func digest(entries []outbox.Entry) (json.RawMessage, int) {
+func digest(entries []outbox.Entry, waiting int) (json.RawMessage, int) {
 	d := digester{replies: entries[0].Op == outbox.Reply}
 	for _, e := range entries {
 		if !d.add(e) {
 			break
 		}
 	}
-	return d.body(len(entries)).marshal(), d.n
+	return d.body(waiting).marshal(), d.n
 }
 
 // digester collects names until a message is full.

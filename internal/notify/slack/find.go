@@ -15,16 +15,19 @@ import (
 )
 
 const (
-	pageSize  = 200
-	maxPages  = 10
-	clockSkew = 10 * time.Minute // between slowburn and Slack
+	pageSize = 200
+	maxPages = 10
 )
 
-// Find looks for the messages of the given entries by the key in their metadata, from when they
-// were decided. For that it must be allowed to read the channel (channels:history, groups:history);
-// if it is not, the error is ErrNoLookup.
-func (c *Client) Find(ctx context.Context, owed []outbox.Owed, root outbox.Receipt) (map[string]outbox.Receipt, error) {
-	found := map[string]outbox.Receipt{}
+// Find looks for the messages of the given entries by the key in their metadata, as far back as
+// reach says on Slack's own clock. For that it must be allowed to read the channel
+// (channels:history, groups:history); if it is not, the error is ErrNoLookup.
+func (c *Client) Find(ctx context.Context, owed []outbox.Owed, root outbox.Receipt, reach time.Duration) (map[string][]outbox.Receipt, error) {
+	now, err := c.slackTime(ctx)
+	if err != nil {
+		return nil, lookupFailure(err)
+	}
+	s := newSearch(owed, now.Add(-reach))
 	channels := []string{root.Channel}
 	if root.None() {
 		channels = []string{owed[0].Channel}
@@ -35,20 +38,35 @@ func (c *Client) Find(ctx context.Context, owed []outbox.Owed, root outbox.Recei
 	for _, name := range channels {
 		id, err := c.channelID(ctx, name)
 		if err == nil && root.TS != "" {
-			err = c.search(ctx, id, root.TS, owed, found)
+			err = c.search(ctx, id, root.TS, s)
 		}
 		// A reply whose root was deleted stands in the channel, so that is searched as well.
-		if err == nil && len(found) < len(owed) {
-			err = c.search(ctx, id, "", owed, found)
+		if err == nil && !s.done() {
+			err = c.search(ctx, id, "", s)
 		}
 		if err != nil {
 			return nil, lookupFailure(err)
 		}
 	}
-	for key, r := range found {
-		found[key], _ = c.linked(r, nil)
+	for key, copies := range s.found {
+		for i, r := range copies {
+			copies[i], _ = c.linked(r, nil)
+		}
+		slices.SortFunc(s.found[key], func(a, b outbox.Receipt) int { return strings.Compare(a.TS, b.TS) })
 	}
-	return found, nil
+	return s.found, nil
+}
+
+// slackTime returns what time it is for Slack, as its answers say.
+func (c *Client) slackTime(ctx context.Context) (time.Time, error) {
+	if now, known := c.clock.Now(); known {
+		return now, nil
+	}
+	_, err := c.api.AuthTestContext(ctx) // any answer says it; this one needs no permission
+	if now, known := c.clock.Now(); known {
+		return now, nil
+	}
+	return time.Time{}, failureOf(err)
 }
 
 // unreadable are the errors that say that slowburn may post to a channel and not read it.
@@ -67,18 +85,62 @@ func lookupFailure(err error) error {
 	return f
 }
 
+// search is what is looked for: entries by what stands for them in metadata, and what was found.
+type search struct {
+	oldest string // as Slack writes it
+	all    bool   // every copy is wanted, not the newest only
+	keys   map[string]string
+	hashes map[string]string
+	found  map[string][]outbox.Receipt
+}
+
+func newSearch(owed []outbox.Owed, oldest time.Time) *search {
+	s := &search{
+		oldest: fmt.Sprintf("%d.000000", oldest.Unix()),
+		keys:   map[string]string{}, hashes: map[string]string{}, found: map[string][]outbox.Receipt{},
+	}
+	for _, o := range owed {
+		s.keys[shortKey(o.Key)], s.hashes[hashKey(o.Key)] = o.Key, o.Key
+		s.all = s.all || o.Op == outbox.Mend
+	}
+	return s
+}
+
+// done reports whether nothing more is to be found.
+func (s *search) done() bool { return !s.all && len(s.found) == len(s.keys) }
+
+// match notes a message that delivered one of the entries, or names some of them.
+func (s *search) match(channel string, m goslack.Message) {
+	if m.Metadata.EventType != EventType {
+		return
+	}
+	text := func(name string) string { t, _ := m.Metadata.EventPayload[name].(string); return t }
+	r := outbox.Receipt{Channel: channel, TS: m.Timestamp, Shared: text("folded") != ""}
+	add := func(key string, known bool) {
+		if known && !slices.Contains(s.found[key], r) {
+			s.found[key] = append(s.found[key], r)
+		}
+	}
+	key, known := s.keys[text("key")]
+	add(key, known)
+	for _, hash := range strings.Fields(text("folded")) {
+		key, known := s.hashes[hash]
+		add(key, known)
+	}
+}
+
 // search walks through a channel, or a thread of it, and notes what it finds.
-func (c *Client) search(ctx context.Context, channel, thread string, owed []outbox.Owed, found map[string]outbox.Receipt) error {
+func (c *Client) search(ctx context.Context, channel, thread string, s *search) error {
 	cursor := ""
 	for range maxPages {
-		messages, next, err := c.page(ctx, channel, thread, oldest(owed), cursor)
+		messages, next, err := c.page(ctx, channel, thread, s.oldest, cursor)
 		if err != nil {
 			return err
 		}
 		for _, m := range messages {
-			match(channel, m, owed, found)
+			s.match(channel, m)
 		}
-		if next == "" || len(found) == len(owed) {
+		if next == "" || s.done() {
 			return nil
 		}
 		cursor = next
@@ -119,31 +181,6 @@ func nextCursor(more bool, cursor string) string {
 		return ""
 	}
 	return cursor
-}
-
-// oldest returns the time from which on to search, as Slack writes it.
-func oldest(owed []outbox.Owed) string {
-	first := owed[0].Created
-	for _, o := range owed {
-		if o.Created.Before(first) {
-			first = o.Created
-		}
-	}
-	return fmt.Sprintf("%d.000000", first.Add(-clockSkew).Unix())
-}
-
-func match(channel string, m goslack.Message, owed []outbox.Owed, found map[string]outbox.Receipt) {
-	meta := metadata{Type: m.Metadata.EventType, Payload: map[string]string{}}
-	for k, v := range m.Metadata.EventPayload {
-		if s, ok := v.(string); ok {
-			meta.Payload[k] = s
-		}
-	}
-	for _, o := range owed {
-		if meta.names(o.Key) {
-			found[o.Key] = outbox.Receipt{Channel: channel, TS: m.Timestamp, Shared: meta.Payload["folded"] != ""}
-		}
-	}
 }
 
 var idPattern = regexp.MustCompile(`^[CGD][A-Z0-9]{6,}$`)

@@ -163,7 +163,7 @@ func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
 	notice := Notice{Composer: f.composer, Kind: "p", Title: text(r), Reason: text(r), Effect: text(r), Since: monday, At: monday, Over: r.IntN(2) == 0}
 	entries = append(entries, ComposeReport(weekly, monday)...)
 	entries = append(entries, ComposeNotice(notice, monday)...)
-	body, _ := digest(entries)
+	body, _ := digest(entries, len(entries))
 	e := entries[0]
 	e.Body = body
 	return append(entries, e)

@@ -213,7 +213,7 @@ func TestMessagesReadWell(t *testing.T) {
 				e.Body = Body{Text: "x", Name: fmt.Sprintf("🎫 Ticket · service-%d/latency", i)}.marshal()
 				entries = append(entries, e)
 			}
-			body, n := digest(entries)
+			body, n := digest(entries, len(entries))
 			if n != len(entries) {
 				t.Errorf("%d of %d entries are named", n, len(entries))
 			}

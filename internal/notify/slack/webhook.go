@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -38,7 +39,7 @@ func NewWebhook(address Secret, client *http.Client) (*Webhook, error) {
 }
 
 // Find cannot look anything up.
-func (w *Webhook) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
+func (w *Webhook) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Duration) (map[string][]outbox.Receipt, error) {
 	return nil, outbox.ErrNoLookup
 }
 

@@ -158,7 +158,7 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, _ outbox.Receipt) (
 }
 
 // Find cannot look anything up.
-func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt) (map[string]outbox.Receipt, error) {
+func (c *Client) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Duration) (map[string][]outbox.Receipt, error) {
 	return nil, outbox.ErrNoLookup
 }
 

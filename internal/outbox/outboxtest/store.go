@@ -4,6 +4,7 @@ package outboxtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ type Store struct {
 	entries []*outbox.Owed
 	keys    map[string]*outbox.Owed
 	threads map[string][]*outbox.Owed
-	// fail, if set, is asked before every operation ("due", "begin", "settle", "root").
+	// fail, if set, is asked before every operation ("due", "bodies", "begin", "settle", "root").
 	fail func(op, key string) error
 }
 
@@ -33,10 +34,19 @@ func (s *Store) Add(entries ...outbox.Entry) {
 		s.keys, s.threads = map[string]*outbox.Owed{}, map[string][]*outbox.Owed{}
 	}
 	for _, e := range entries {
-		if s.keys[e.Key] == nil {
-			o := &outbox.Owed{Entry: e, Seq: int64(len(s.entries) + 1), State: outbox.Pending}
-			s.entries, s.keys[e.Key], s.threads[e.Thread] = append(s.entries, o), o, append(s.threads[e.Thread], o)
-		}
+		s.add(e)
+	}
+}
+
+// add commits one entry. The mutex is held.
+func (s *Store) add(e outbox.Entry) {
+	o := s.keys[e.Key]
+	if o == nil {
+		o = &outbox.Owed{Entry: e, Seq: int64(len(s.entries) + 1), State: outbox.Pending}
+		s.entries, s.keys[e.Key], s.threads[e.Thread] = append(s.entries, o), o, append(s.threads[e.Thread], o)
+	}
+	if e.Tried && o.State == outbox.Pending && o.Begun.IsZero() {
+		o.Begun = e.Created
 	}
 }
 
@@ -79,33 +89,60 @@ func (s *Store) Open() int {
 	return n
 }
 
-// Due returns the pending entries.
-func (s *Store) Due(context.Context, time.Time) ([]outbox.Owed, error) {
+// Due returns the pending entries above a number, without their bodies.
+func (s *Store) Due(_ context.Context, after int64) ([]outbox.Owed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.check("due", ""); err != nil {
 		return nil, err
 	}
 	var due []outbox.Owed
-	for _, o := range s.entries {
+	for _, o := range s.entries[min(int(after), len(s.entries)):] { // the n-th has the number n
 		if o.State == outbox.Pending {
-			due = append(due, *o)
+			due = append(due, header(o))
 		}
 	}
 	return due, nil
 }
 
-// Begin marks the entries.
-func (s *Store) Begin(_ context.Context, keys []string, at time.Time) error {
+// header returns an entry without its body.
+func header(o *outbox.Owed) outbox.Owed {
+	h := *o
+	h.Body = nil
+	return h
+}
+
+// Bodies returns what entries say.
+func (s *Store) Bodies(_ context.Context, keys []string) (map[string]json.RawMessage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.check("begin", keys[0]); err != nil {
-		return err
+	if err := s.check("bodies", keys[0]); err != nil {
+		return nil, err
 	}
+	bodies := map[string]json.RawMessage{}
 	for _, key := range keys {
-		s.keys[key].Begun = at
+		if o := s.keys[key]; o != nil {
+			bodies[key] = o.Body
+		}
 	}
-	return nil
+	return bodies, nil
+}
+
+// Begin marks the entries that are as the claimant has read them, and returns those.
+func (s *Store) Begin(_ context.Context, claims []outbox.Claim, at time.Time) ([]outbox.Owed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check("begin", claims[0].Key); err != nil {
+		return nil, err
+	}
+	var own []outbox.Owed
+	for _, c := range claims {
+		if o := s.keys[c.Key]; o != nil && o.State == outbox.Pending && o.Begun.Equal(c.Begun) && o.Attempts == c.Attempts {
+			o.Begun = at
+			own = append(own, *o)
+		}
+	}
+	return own, nil
 }
 
 // Settle writes a result down.
@@ -116,32 +153,41 @@ func (s *Store) Settle(_ context.Context, key string, r outbox.Result) error {
 		return err
 	}
 	o := s.keys[key]
+	switch {
+	case o.State == outbox.Sent:
+		return nil
+	case r.State != outbox.Sent && (!o.Begun.Equal(r.Begun) || o.Attempts != r.Attempts):
+		return outbox.ErrTaken
+	}
 	o.State, o.NextTry, o.LastErr, o.Begun = r.State, r.NextTry, r.Err, time.Time{}
 	o.Attempts++
 	if r.State != outbox.Pending {
 		o.Settled, o.Receipt = r.At, r.Receipt
 	}
+	if r.Then != nil {
+		s.add(*r.Then)
+	}
 	return nil
 }
 
-// Root returns the newest receipt of a sent post or edit.
-func (s *Store) Root(_ context.Context, receiver, thread string) (outbox.Receipt, bool, error) {
+// Root returns the newest sent post, edit or mend.
+func (s *Store) Root(_ context.Context, receiver, thread string) (outbox.Owed, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.check("root", thread); err != nil {
-		return outbox.Receipt{}, false, err
+		return outbox.Owed{}, false, err
 	}
 	var newest *outbox.Owed
 	for _, o := range s.threads[thread] {
 		root := o.Receiver == receiver && o.Op != outbox.Reply && o.State == outbox.Sent
-		if root {
+		if root && (newest == nil || !o.Settled.Before(newest.Settled)) {
 			newest = o
 		}
 	}
 	if newest == nil {
-		return outbox.Receipt{}, false, nil
+		return outbox.Owed{}, false, nil
 	}
-	return newest.Receipt, true, nil
+	return header(newest), true, nil
 }
 
 func (s *Store) check(op, key string) error {

@@ -1,0 +1,334 @@
+package outbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
+	"github.com/slowburn-sre/slowburn/internal/store"
+)
+
+// lives is how many random schedules are tried, and with hundreds the load is the full one; `make
+// lives` and CI ask for more.
+var lives = flag.Int("lives", 60, "random schedules of pumps that share a store")
+
+// hooked is a store with a pause point: after it was read, and before anything is claimed.
+type hooked struct {
+	*outboxtest.Store
+	afterDue func()
+	rows     atomic.Int64 // read by Due
+	bodies   atomic.Int64
+}
+
+func (h *hooked) Due(ctx context.Context, after int64) ([]outbox.Owed, error) {
+	due, err := h.Store.Due(ctx, after)
+	h.rows.Add(int64(len(due)))
+	if h.afterDue != nil {
+		h.afterDue()
+	}
+	return due, err
+}
+
+func (h *hooked) Bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error) {
+	h.bodies.Add(int64(len(keys)))
+	return h.Store.Bodies(ctx, keys)
+}
+
+// A pump reads what is due and is held up; another one, or its own worker, sends it meanwhile.
+func TestWhatIsSentBetweenReadingAndClaimingIsNotSentAgain(t *testing.T) {
+	t.Run("by another pump", func(t *testing.T) {
+		db, receiver := &hooked{Store: &outboxtest.Store{}}, &recorder{}
+		db.Add(entry("a", "a", outbox.Post, outbox.LanePage), entry("b", "a", outbox.Reply, outbox.LanePage))
+		receivers := map[string]outbox.Receiver{"l": receiver}
+		other := outbox.NewPump(db.Store, receivers, outbox.Options{})
+		db.afterDue = func() { pass(t, other, noon) }
+		one := outbox.NewPump(db, receivers, outbox.Options{})
+		for i := range 10 {
+			pass(t, one, noon.Add(time.Duration(i)*20*time.Second))
+		}
+		if receiver.String() != "a b" {
+			t.Errorf("sent %q", receiver)
+		}
+	})
+	t.Run("by its own worker", func(t *testing.T) {
+		db, receiver := &hooked{Store: &outboxtest.Store{}}, &recorder{hold: make(chan struct{})}
+		db.Add(entry("a", "a", outbox.Post, outbox.LanePage))
+		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Post: outbox.Pace{Every: time.Nanosecond, Burst: 9}})
+		first := make(chan struct{})
+		go func() { defer close(first); pass(t, p, noon) }()
+		receiver.hold <- struct{}{} // it is being sent
+		db.afterDue = sync.OnceFunc(func() { close(receiver.hold); <-first })
+		pass(t, p, noon.Add(time.Second))
+		if receiver.String() != "a" {
+			t.Errorf("sent %q", receiver)
+		}
+	})
+}
+
+func pass(t *testing.T, p *outbox.Pump, at time.Time) {
+	t.Helper()
+	if _, err := p.Pass(t.Context(), at); err != nil {
+		t.Error(err)
+	}
+}
+
+// truthful is a healthy receiver; one of its channels is archived. It counts what it was given.
+type truthful struct {
+	mu   sync.Mutex
+	sent map[string]int
+	all  atomic.Int64
+}
+
+func (h *truthful) Deliver(_ context.Context, o outbox.Owed, _ outbox.Receipt) (outbox.Receipt, error) {
+	if o.Channel == "#archived" {
+		return outbox.Receipt{}, &outbox.Failure{Class: outbox.Misconfigured, Reason: "is_archived"}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sent[o.Key]++
+	h.all.Add(1)
+	return outbox.Receipt{Channel: o.Channel, TS: o.Key}, nil
+}
+
+func (h *truthful) Find(_ context.Context, owed []outbox.Owed, _ outbox.Receipt, _ time.Duration) (map[string][]outbox.Receipt, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := map[string][]outbox.Receipt{}
+	for _, o := range owed {
+		if h.sent[o.Key] > 0 {
+			found[o.Key] = []outbox.Receipt{{Channel: o.Channel, TS: o.Key}}
+		}
+	}
+	return found, nil
+}
+
+// A real store, a real pump that runs, and messages that come while others wait in an archived
+// channel: nothing is sent twice, and nothing waits for them.
+func TestUnderLoadNothingIsDoubled(t *testing.T) {
+	messages, backlogs := 150, []int{0, 300}
+	if *lives >= 200 {
+		messages, backlogs = 2_000, []int{0, 300, 1_000, 2_500}
+	}
+	for _, backlog := range backlogs {
+		t.Run(fmt.Sprint(backlog, " wait"), func(t *testing.T) {
+			db, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{CheckFor: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			receiver := &truthful{sent: map[string]int{}}
+			p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Post: outbox.Pace{Every: time.Millisecond, Burst: 1}, Every: 5 * time.Millisecond})
+			body, _ := json.Marshal(map[string]any{"text": "x", "blocks": make([]string, 2000)})
+			owe := func(keys []string, channel string) {
+				tick := store.Tick{}
+				for _, key := range keys {
+					e := entry(key, key, outbox.Post, outbox.LaneTicket)
+					e.Channel, e.Body, e.Created = channel, body, time.Now()
+					tick.Owed = append(tick.Owed, e)
+				}
+				if err := db.Commit(t.Context(), tick); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var old []string
+			for i := range backlog {
+				old = append(old, fmt.Sprint("old", i))
+			}
+			owe(old, "#archived")
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- p.Run(ctx) }()
+			for n := range messages {
+				owe([]string{fmt.Sprint("k", n)}, fmt.Sprint("#c", n%40))
+				p.Kick()
+			}
+			for receiver.all.Load() < int64(messages) {
+				time.Sleep(time.Millisecond) // the test's own timeout ends it
+			}
+			stop()
+			<-done
+			for n := range messages {
+				if times := receiver.sent[fmt.Sprint("k", n)]; times != 1 {
+					t.Errorf("k%d was sent %d times", n, times)
+				}
+			}
+			t.Logf("%d messages, %d waiting elsewhere: %d sends", messages, backlog, receiver.all.Load())
+		})
+	}
+}
+
+// What waits in a channel that takes nothing is read once, and costs no pass anything after that.
+func TestWhatWaitsElsewhereCostsNothing(t *testing.T) {
+	db := &hooked{Store: &outboxtest.Store{}}
+	const waiting = 500
+	for i := range waiting {
+		e := entry(fmt.Sprint("old", i), fmt.Sprint("old", i), outbox.Post, outbox.LaneTicket)
+		e.Channel = "#archived"
+		db.Add(e)
+	}
+	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": &truthful{sent: map[string]int{}}}, outbox.Options{})
+	pass(t, p, noon)
+	if n := db.rows.Load(); n != waiting {
+		t.Errorf("%d headers are read first, want %d", n, waiting)
+	}
+	for i := range 100 {
+		db.Add(entry(fmt.Sprint("new", i), fmt.Sprint("new", i), outbox.Post, outbox.LaneTicket))
+		pass(t, p, noon.Add(time.Duration(i+1)*2*time.Second))
+	}
+	if rows, bodies := db.rows.Load()-waiting, db.bodies.Load(); rows != 100 || bodies != 0 {
+		t.Errorf("100 new messages cost %d headers and %d bodies beside those they are begun with", rows, bodies)
+	}
+	if left := db.Open(); left != waiting {
+		t.Errorf("%d are left, want the %d that cannot be sent", left, waiting)
+	}
+}
+
+// hanging takes no message of most channels, and takes its time.
+type hanging struct{ recorder }
+
+func (h *hanging) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+	if o.Channel != "#healthy" {
+		<-ctx.Done()
+		return outbox.Receipt{}, &outbox.Failure{Class: outbox.Ambiguous, Reason: "timeout"}
+	}
+	return h.recorder.Deliver(ctx, o, root)
+}
+
+// Forty dead channels have messages for hours, and one is healthy: it gets its own at once, whatever
+// the others hold.
+func TestDeadChannelsStarveNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, receiver := &outboxtest.Store{}, &hanging{}
+		for i := range 40 * 5 {
+			e := entry(fmt.Sprint("dead", i), fmt.Sprint("dead", i), outbox.Post, outbox.LanePage)
+			e.Channel, e.Created = fmt.Sprint("#dead", i%40), time.Now()
+			db.Add(e)
+		}
+		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		time.Sleep(time.Minute) // they have been tried
+		for i := range 50 {
+			key := fmt.Sprint("k", i)
+			e := entry(key, key, outbox.Post, outbox.LaneTicket)
+			e.Channel, e.Created = "#healthy", time.Now()
+			db.Add(e)
+			p.Kick()
+			time.Sleep(3 * time.Second)
+			if db.Get(key).State != outbox.Sent {
+				t.Fatalf("%s waits for dead channels", key)
+			}
+		}
+		stop()
+		<-done
+	})
+}
+
+// leased is a receiver that says for how long it may take.
+type leased struct {
+	recorder
+	limits []time.Duration
+}
+
+func (l *leased) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+	end, _ := ctx.Deadline()
+	l.mu.Lock()
+	l.limits = append(l.limits, time.Until(end))
+	l.mu.Unlock()
+	return l.recorder.Deliver(ctx, o, root)
+}
+
+// A process asks right before a send whether it may still send, and sends no longer than that.
+func TestALeaseBoundsASend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, receiver := &outboxtest.Store{}, &leased{}
+		end := time.Now().Add(6 * time.Second)
+		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: func() time.Time { return end }})
+		db.Add(entry("a", "a", outbox.Post, outbox.LanePage))
+		pass(t, p, time.Now())
+		if receiver.String() != "a" || receiver.limits[0] != 6*time.Second {
+			t.Errorf("sent %q within %v", receiver, receiver.limits)
+		}
+		db.Add(entry("b", "b", outbox.Post, outbox.LanePage))
+		db.FailWith(func(op, key string) error {
+			if op == "begin" {
+				time.Sleep(7 * time.Second) // it is stopped right after it has begun
+			}
+			return nil
+		})
+		time.Sleep(2 * time.Second)
+		pass(t, p, time.Now())
+		if receiver.String() != "a" {
+			t.Errorf("sent %q after the lease has run out", receiver)
+		}
+		end = time.Now().Add(time.Hour)
+		db.FailWith(nil)
+		for range 20 {
+			time.Sleep(2 * time.Second)
+			pass(t, p, time.Now())
+		}
+		if receiver.String() != "a b" {
+			t.Errorf("sent %q when it may again", receiver)
+		}
+	})
+}
+
+// repeats writes down what is marked.
+type repeats struct{ recorder }
+
+func (r *repeats) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+	if o.Repeat {
+		o.Key += "?"
+	}
+	return r.recorder.Deliver(ctx, o, root)
+}
+
+// Where another may send as well and the store does not answer, only pages go out, marked; where it
+// says that another leads, nothing does.
+func TestWithoutTheStoreOnlyPagesGoOutWhereOthersMaySend(t *testing.T) {
+	for name, c := range map[string]struct {
+		lease func() time.Time
+		err   error
+		want  string
+	}{
+		"alone":            {nil, outboxtest.ErrDown, "page ticket more"},
+		"others may, too":  {func() time.Time { return time.Now().Add(time.Hour) }, outboxtest.ErrDown, "page? more?"},
+		"another one does": {func() time.Time { return time.Now().Add(time.Hour) }, outbox.ErrDeposed, ""},
+		"the lease is out": {func() time.Time { return time.Time{} }, outboxtest.ErrDown, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, receiver := &outboxtest.Store{}, &repeats{}
+			p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: c.lease})
+			pass(t, p, noon)
+			db.Add(entry("page", "page", outbox.Post, outbox.LanePage), entry("ticket", "ticket", outbox.Post, outbox.LaneTicket), entry("report", "report", outbox.Post, outbox.LaneReport))
+			db.FailWith(func(op, _ string) error {
+				if op == "begin" || op == "settle" {
+					return c.err
+				}
+				return nil
+			})
+			for i := range 5 {
+				pass(t, p, noon.Add(time.Duration(i)*2*time.Second))
+			}
+			if name != "another one does" { // whose engine decides nothing
+				p.Owe([]outbox.Entry{entry("more", "more", outbox.Post, outbox.LanePage), entry("other report", "r", outbox.Post, outbox.LaneReport)})
+			}
+			for i := range 5 {
+				pass(t, p, noon.Add(time.Duration(i+5)*2*time.Second))
+			}
+			if receiver.String() != c.want {
+				t.Errorf("sent %q, want %q", receiver, c.want)
+			}
+		})
+	}
+}
