@@ -42,7 +42,7 @@ race: ## the same as make test RACE=1
 
 # How many random lives a package is tried on; `make test` tries a few. engine: from 6 on the long tables are tried whole.
 lives := alerting=30 cmd/slowburn-demo=2 internal/bench=5 internal/engine=6 \
-	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000
+	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000 internal/store=8
 
 lives: ## the random lives that make test cuts short, at length
 	@for one in $(lives); do \

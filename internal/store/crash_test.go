@@ -55,6 +55,9 @@ func runChild(mode, path string) error {
 	if n, ok := strings.CutPrefix(mode, "die at "); ok {
 		return dieAt(path, n)
 	}
+	if mode == "member" {
+		return runMember(path)
+	}
 	db, err := Open(path, Options{})
 	if err != nil {
 		return err
