@@ -84,12 +84,12 @@ ifeq ($(PKG),./...)
 	$(GO) test ./alerting -run '^$$' -bench 'AdvanceMonth'
 	$(GO) test ./internal/store -run '^$$' -bench 'Commit' -benchtime 100x
 	$(GO) -C integration test -run '^$$' -bench . -benchtime 7x
-	$(GO) -C integration/conformance test -run '^$$' -bench History -benchtime 1x -timeout 30m
+	$(GO) -C integration/conformance test -run '^$$' -bench 'History|SideBySide' -benchtime 1x -timeout 30m
 else
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 endif
 
-quiet: ## count false calls of quiet services, for docs/benchmarks.md: 48,000 simulated months, some ten minutes
+quiet: ## count false calls of quiet services, for docs/benchmarks.md: 48,000 simulated months, half an hour of one core
 	$(GO) test ./internal/bench -run Quiet -bench Quiet -benchtime 1x -lives 200 -v -timeout 3h
 
 demo: ## play the whole story on this machine, with nothing installed

@@ -49,7 +49,7 @@ func BenchmarkHistory(b *testing.B) {
 		b.Skip("prometheus is not installed")
 	}
 	db := promfake.New(promfake.Options{})
-	worlds, specs := playWorlds(b, db, time.Duration(*historyDays)*24*time.Hour)
+	worlds, specs := playWorlds(b, db, time.Duration(*historyDays)*24*time.Hour, *historyOthers)
 	dir := filepath.Join(b.TempDir(), "data")
 	samples := writeBlocks(b, db, dir, *historyDays)
 	server := startPrometheus(b, path, dir)
@@ -96,9 +96,9 @@ func offBy(got, want float64) float64 { return math.Abs(got-want) / max(want, 1)
 
 // playWorlds plays every kind of trouble at every amount of traffic, and ordinary services beside
 // them.
-func playWorlds(b *testing.B, db *promfake.DB, length time.Duration) (map[string]*truth.Truth, []*slo.Spec) {
+func playWorlds(b *testing.B, db *promfake.DB, length time.Duration, others int) (map[string]*truth.Truth, []*slo.Spec) {
 	kinds := slices.Clone(truth.Kinds)
-	for range *historyOthers / len(truth.Tiers) {
+	for range others / len(truth.Tiers) {
 		kinds = append(kinds, truth.Ordinary)
 	}
 	worlds, specs := map[string]*truth.Truth{}, []*slo.Spec(nil)
@@ -271,8 +271,14 @@ func (s realServer) increases(b *testing.B, from, end budget.Minute) map[string]
 // rangeOf asks for the hours of [from, to) and calls f with every value, and "job code" of its
 // series.
 func (s realServer) rangeOf(b *testing.B, query string, from, to budget.Minute, f func(string, float64)) {
+	s.steps(b, query, from.Time().Add(time.Hour), to.Time(), time.Hour, f)
+}
+
+// steps asks for a query's values from one time to another and calls f with each, and "job code" of
+// its series.
+func (s realServer) steps(b *testing.B, query string, from, to time.Time, step time.Duration, f func(string, float64)) {
 	resp, err := http.PostForm(s.url+"/api/v1/query_range", url.Values{
-		"query": {query}, "start": {fmt.Sprint(from.Time().Add(time.Hour).Unix())}, "end": {fmt.Sprint(to.Time().Unix())}, "step": {"3600"},
+		"query": {query}, "start": {fmt.Sprint(from.Unix())}, "end": {fmt.Sprint(to.Unix())}, "step": {fmt.Sprint(step.Seconds())},
 	})
 	if err != nil {
 		b.Fatal(err)
