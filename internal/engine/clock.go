@@ -34,6 +34,8 @@ type clock struct {
 	ours, theirs time.Time
 	claim        time.Duration // a skew that is not believed yet
 	claims       int           // how many ticks in a row it was said
+
+	newest time.Time // of the minutes of which samples were read
 }
 
 // Corrected turns our time into the source's, as the newest tick has found it. What else goes by
@@ -62,18 +64,18 @@ func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.E
 	if skew.Abs() <= toleratedSkew {
 		skew = 0
 	}
-	believed := c.judge(now, skew) || c.claims >= claimsToBelieve && e.hasSamples(ctx, now.Add(skew), c.corrected(now))
-	at := now.Add(skew)
-	if believed {
-		if old := time.Duration(c.skew.Swap(int64(skew))); (skew - old).Abs() > toleratedSkew {
+	at, expected := now.Add(skew), c.corrected(now)
+	jumps := at.Sub(expected).Abs() > toleratedSkew
+	if c.judge(now, skew) && !(jumps && e.contradicts(ctx, at, expected)) {
+		if c.skew.Store(int64(skew)); jumps {
 			e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", at.UTC())
 		}
 		c.claims = 0
 	} else {
-		if c.claims == 1 {
-			e.Log.Warn("the source's clock has jumped; it is not believed yet", "theirs", at.UTC(), "expected", c.corrected(now).UTC())
+		if c.claims <= 1 {
+			e.Log.Warn("the source's clock has jumped; it is not believed yet", "theirs", at.UTC(), "expected", expected.UTC())
 		}
-		at = c.corrected(now)
+		at = expected
 	}
 	c.ours, c.theirs = now, at
 	return at, nil
@@ -87,9 +89,9 @@ const (
 	longestTurn = 5 * time.Minute
 )
 
-// judge reports whether a skew is believed at once: at the start, if it is what it was, if both
-// clocks agree, or if ours has not gone on as clocks do from tick to tick. If only the source's has
-// not, it is a claim.
+// judge reports whether a skew is believed, if the samples do not contradict it. It is at once at the
+// start, if it is what it was, if both clocks agree, or if ours has not gone on as clocks do from tick
+// to tick. If only the source's has not, it is a claim, which must be made several times.
 func (c *clock) judge(now time.Time, skew time.Duration) bool {
 	goesOn := func(step time.Duration) bool { return step >= -toleratedSkew && step <= longestTurn }
 	switch {
@@ -103,19 +105,39 @@ func (c *clock) judge(now time.Time, skew time.Duration) bool {
 	}
 	c.claim = skew
 	c.claims++
-	return false
+	return c.claims >= claimsToBelieve
 }
 
-// hasSamples reports whether the source has samples of the time that it says it is. One that has
-// none then, and some of the time that we take it for, is wrong about the time.
-func (e *Engine) hasSamples(ctx context.Context, said, expected time.Time) bool {
-	if e.Sampled == nil {
+// lookBack is how far back the source looks for samples of a time.
+const lookBack = 5 * time.Minute
+
+// contradicts reports whether the samples of the source say that it is not the time that it says it
+// is: it has shown or shows some that are later, or it has none of that time and some of the time
+// that we take it for. One that cannot be asked is not believed either.
+func (e *Engine) contradicts(ctx context.Context, said, expected time.Time) bool {
+	if said.Add(toleratedSkew).Before(e.clock.newest) {
 		return true
 	}
-	then, err := e.Sampled(ctx, said)
-	if err != nil || then {
-		return err == nil
+	if e.Sampled == nil || said.Sub(expected).Abs() <= lookBack {
+		return false
 	}
-	now, err := e.Sampled(ctx, expected)
-	return err == nil && !now
+	specs := e.Snapshot().Set.Specs
+	now, err := e.Sampled(ctx, specs, expected)
+	if err != nil || !now {
+		return err != nil
+	}
+	if said.Before(expected) {
+		return true
+	}
+	then, err := e.Sampled(ctx, specs, said)
+	return err != nil || !then
+}
+
+// sampled takes note of what was read: it was known then, so the time is not before it.
+func (c *clock) sampled(batch *prom.Batch) {
+	for _, r := range batch.Readings {
+		if n := len(r.Slots); n > 0 && r.Slots[n-1].Slot.State.Known() && r.Slots[n-1].At.Time().After(c.newest) {
+			c.newest = r.Slots[n-1].At.Time()
+		}
+	}
 }

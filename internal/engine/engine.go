@@ -99,8 +99,9 @@ type Options struct {
 	// Skew tells how far the source's clock is ahead of now; nil trusts our own clock. See
 	// clock.go.
 	Skew func(ctx context.Context, now time.Time) (time.Duration, *prom.Error)
-	// Sampled tells whether the source has samples of the minutes before a time; nil is not asked.
-	Sampled func(ctx context.Context, at time.Time) (bool, *prom.Error)
+	// Sampled tells whether the source has samples of the minutes before a time, of any target or of
+	// what the SLOs count; nil is not asked.
+	Sampled func(ctx context.Context, specs []*slo.Spec, at time.Time) (bool, *prom.Error)
 	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; ""
 	// is the default channel.
 	Reports        []report.Schedule
@@ -230,6 +231,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
 		e.guard("", func() { e.oweReports(ctx, now, services, &tick, &sum) })
 	}
+	e.clock.sampled(batch)
 	e.stops.failed(batch)
 	e.watchSource(batch, now, &tick, &sum)
 	e.tellCapped(batch, now, &tick, &sum)

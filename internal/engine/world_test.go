@@ -246,6 +246,7 @@ func (w *world) open() {
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
 		Skew:     w.skew,
 		Owe:      w.pump.Owe,
+		Sampled:  w.client.Sampled,
 		Evidence: w.evidence,
 	}, w.set, snap)
 }

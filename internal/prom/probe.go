@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // hasData reports whether a selector matches anything in the five minutes before the end of minute
@@ -22,10 +23,20 @@ func (c *Client) hasData(ctx context.Context, selector string, to budget.Minute)
 	return a.nSeries > 0, err
 }
 
-// Sampled reports whether the server has samples of any target in the five minutes before a time.
-func (c *Client) Sampled(ctx context.Context, at time.Time) (bool, *Error) {
+// Sampled reports whether the server has samples in the five minutes before a time: of any target,
+// or, where targets are not scraped but push, of the first SLO that counts them.
+func (c *Client) Sampled(ctx context.Context, specs []*slo.Spec, at time.Time) (bool, *Error) {
 	a, err := c.query(ctx, "count(up)", at, nil)
-	return a.nSeries > 0, err
+	if err != nil || a.nSeries > 0 {
+		return a.nSeries > 0, err
+	}
+	for _, s := range specs {
+		if s.SLI.Total.Bare() {
+			a, err := c.query(ctx, "count("+selectorText(s.SLI.Total.Metric, nil)+")", at, nil)
+			return a.nSeries > 0, err
+		}
+	}
+	return false, nil
 }
 
 // Probe is what an instant query returned.

@@ -235,6 +235,39 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// TestHealthLooksAtTheAgeOfDecidedMinutes: ticks are made, nothing fails, and the newest minute of any
+// SLO is far behind the newest tick, or ahead of it.
+func TestHealthLooksAtTheAgeOfDecidedMinutes(t *testing.T) {
+	for _, c := range []struct {
+		far  time.Duration // from the newest decided minute to the tick
+		fail bool          // reading fails, and is told so
+		code int
+	}{
+		{far: 30 * time.Minute, code: 200},
+		{far: 31 * time.Minute, code: 503},
+		{far: -30 * time.Minute, code: 200},
+		{far: -31 * time.Minute, code: 503},
+		{far: 3 * time.Hour, fail: true, code: 200},
+	} {
+		s := newShopOf(t, nil)
+		s.options.Now = func() time.Time { return now }
+		h := s.handler()
+		newest := time.Time{}
+		for _, b := range s.source.Snapshot().Budgets {
+			if b.AsOf.After(newest) {
+				newest = b.AsOf
+			}
+		}
+		s.source.last = engine.Summary{At: now, Through: newest.Add(c.far)}
+		if c.fail {
+			s.source.last.Failures = []string{"refused"}
+		}
+		if got := get(h, "/-/healthy"); got.Code != c.code || (c.code == 503) != strings.Contains(got.Body.String(), "Is the clock of the source right?") {
+			t.Errorf("%s: %d, %s", c.far, got.Code, got.Body)
+		}
+	}
+}
+
 func TestReload(t *testing.T) {
 	for _, c := range []struct {
 		what   string
