@@ -24,6 +24,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/reviews"
 	"github.com/slowburn-sre/slowburn/internal/signals"
@@ -323,10 +324,10 @@ func skewOf(client *prom.Client, clock func() time.Time) func(context.Context, t
 }
 
 // signals takes the golden signals of a service, now.
-func (a *Daemon) signals(ctx context.Context, service string) (signals.Snapshot, bool) {
+func (a *Daemon) signals(ctx context.Context, service string) (ranking.Snapshot, bool) {
 	known := a.Engine.Snapshot().Set.Service(service)
 	if known == nil {
-		return signals.Snapshot{}, false
+		return ranking.Snapshot{}, false
 	}
 	return signals.Take(ctx, a.client, known, a.Now(), signals.SnapshotOptions{Catalogue: *a.sources.Load()}), true
 }

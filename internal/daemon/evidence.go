@@ -21,7 +21,7 @@ import (
 const evidenceTimeout = 8 * time.Second
 
 // evidence finds out what burns and what changed.
-func (a *Daemon) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
+func (a *Daemon) evidence(ctx context.Context, r evidence.Request) ranking.Evidence {
 	r.Client, r.TraceURL, r.Catalogue = a.asker, a.cfg.TraceURL, *a.sources.Load()
 	acts, err := a.db.Acts(ctx, store.ActFilter{From: r.Onset.Add(-evidence.ActsBack)})
 	r.Acts = acts
@@ -34,13 +34,13 @@ func (a *Daemon) evidence(ctx context.Context, r evidence.Request) evidence.Evid
 
 // foundOut returns what burnt and what changed, as it was found then; where nobody has looked, or
 // looked in vain, it is asked for now. It is nil for an incident in which nothing burned.
-func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.Evidence, error) {
+func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*ranking.Evidence, error) {
 	if i.Last.Burn == nil {
 		return nil, nil
 	}
 	kept, err := a.db.Evidence(ctx, i.ID)
 	for _, k := range slices.Backward(kept) {
-		var e evidence.Evidence
+		var e ranking.Evidence
 		if json.Unmarshal(k.Data, &e) == nil && !e.At.IsZero() && e.Burns.Verdict != ranking.NotKnown {
 			return &e, nil
 		}
@@ -59,7 +59,7 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*evidence.E
 // goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak
 // and after its end. What was found when it opened is preferred over asking again. It is nil for a
 // service whose file names no signals, and where nothing burned.
-func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *evidence.Evidence) *postmortem.Signals {
+func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *ranking.Evidence) *postmortem.Signals {
 	service := a.Engine.Snapshot().Set.Service(i.SLO.Service())
 	if service == nil || service.Signals == nil || i.Last.Burn == nil {
 		return nil
@@ -68,7 +68,7 @@ func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *e
 	if i.Open {
 		out.After = i.Last.Time()
 	}
-	var shots [4]signals.Snapshot
+	var shots [4]ranking.Snapshot
 	var wg sync.WaitGroup
 	for n, at := range []time.Time{out.Before, out.Onset, out.Peak, out.After} {
 		wg.Go(func() {
@@ -89,31 +89,31 @@ func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *e
 }
 
 // picks returns the ways to each signal of a snapshot.
-func picks(s signals.Snapshot) []func(signals.Snapshot) signals.Signal {
-	all := []func(signals.Snapshot) signals.Signal{
-		func(s signals.Snapshot) signals.Signal { return s.Latency },
-		func(s signals.Snapshot) signals.Signal { return s.Traffic },
-		func(s signals.Snapshot) signals.Signal { return s.Errors },
+func picks(s ranking.Snapshot) []func(ranking.Snapshot) ranking.Signal {
+	all := []func(ranking.Snapshot) ranking.Signal{
+		func(s ranking.Snapshot) ranking.Signal { return s.Latency },
+		func(s ranking.Snapshot) ranking.Signal { return s.Traffic },
+		func(s ranking.Snapshot) ranking.Signal { return s.Errors },
 	}
 	for _, one := range s.Saturation {
-		all = append(all, func(s signals.Snapshot) signals.Signal {
+		all = append(all, func(s ranking.Snapshot) ranking.Signal {
 			for _, other := range s.Saturation {
 				if other.Name == one.Name {
 					return other.Signal
 				}
 			}
-			return signals.Signal{}
+			return ranking.Signal{}
 		})
 	}
 	return all
 }
 
 // asTold writes one signal of four snapshots for a reader.
-func asTold(shots [4]signals.Snapshot, pick func(signals.Snapshot) signals.Signal) postmortem.Signal {
+func asTold(shots [4]ranking.Snapshot, pick func(ranking.Snapshot) ranking.Signal) postmortem.Signal {
 	first := pick(shots[0])
 	value := func(n int) string {
 		if r := pick(shots[n]).Now; r.Known {
-			return evidence.Figure(r, first.Unit)
+			return ranking.Figure(r, first.Unit)
 		}
 		return ""
 	}
@@ -170,7 +170,7 @@ func curveOf(c prom.Curve, from, to time.Time, step time.Duration, unit string) 
 	if low > high {
 		return nil
 	}
-	written := func(v float64) string { return evidence.Figure(signals.Reading{Value: v, Known: true}, unit) }
+	written := func(v float64) string { return ranking.Figure(ranking.Reading{Value: v, Known: true}, unit) }
 	out.Low, out.High = written(low), written(high)
 	return out
 }

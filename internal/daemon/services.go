@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -21,7 +21,7 @@ func (a *Daemon) servicesAt(ctx context.Context, at time.Time) []report.Service 
 		}
 		shot := signals.Take(ctx, a.client, s, at, signals.SnapshotOptions{Catalogue: *a.sources.Load(), Window: time.Hour, Timeout: 10 * time.Second})
 		r := report.Service{Name: s.Name, Owner: s.Owner}
-		for n, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
+		for n, g := range []ranking.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 			if g.Query != "" {
 				r.Signals = append(r.Signals, reported([]string{"latency", "traffic", "errors"}[n], g))
 			}
@@ -35,13 +35,13 @@ func (a *Daemon) servicesAt(ctx context.Context, at time.Time) []report.Service 
 }
 
 // reported writes a signal for a reader; what is not known stays empty.
-func reported(kind string, g signals.Signal) report.Signal {
+func reported(kind string, g ranking.Signal) report.Signal {
 	out := report.Signal{Kind: kind, What: g.What, Query: g.Query}
 	if g.Now.Known {
-		out.Now = evidence.Figure(g.Now, g.Unit)
+		out.Now = ranking.Figure(g.Now, g.Unit)
 	}
 	if g.Baseline.Known {
-		out.Before = evidence.Figure(g.Baseline, g.Unit)
+		out.Before = ranking.Figure(g.Baseline, g.Unit)
 	}
 	return out
 }
@@ -49,7 +49,7 @@ func reported(kind string, g signals.Signal) report.Signal {
 // soon is how far ahead a forecast of saturation asks for a decision.
 const soon = 4 * 7 * slo.Day
 
-func howFull(s signals.Saturation, at time.Time) report.Signal {
+func howFull(s ranking.Saturation, at time.Time) report.Signal {
 	out := reported("saturation", s.Signal)
 	out.What = s.Name
 	if share, ok := s.Share(); ok {

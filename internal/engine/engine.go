@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -123,7 +124,7 @@ type Options struct {
 	Policy *alerting.Policy
 	// Evidence finds out what burns and what changed; it fills in what a request needs beyond what
 	// the engine knows. Nil finds out nothing.
-	Evidence func(context.Context, evidence.Request) evidence.Evidence
+	Evidence func(context.Context, evidence.Request) ranking.Evidence
 	// KeepFor is how long hours are kept; at least the longest window. Zero is 400 days.
 	KeepFor time.Duration
 }

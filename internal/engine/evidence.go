@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -71,7 +72,7 @@ func (e *Engine) nextQuestion() (evidence.Request, bool) {
 
 // saveEvidence commits evidence with the messages that tell it. An incident that ended meanwhile
 // keeps it for its draft and its page, and nobody is told.
-func (e *Engine) saveEvidence(ctx context.Context, found evidence.Evidence, now time.Time) {
+func (e *Engine) saveEvidence(ctx context.Context, found ranking.Evidence, now time.Time) {
 	data, err := json.Marshal(found)
 	if err != nil {
 		e.Log.Error("cannot write evidence down", "incident", found.Incident, "err", err)
@@ -97,10 +98,10 @@ func (e *Engine) saveEvidence(ctx context.Context, found evidence.Evidence, now 
 }
 
 // evidenceFrom reads what a restart finds.
-func evidenceFrom(kept []store.Evidence) map[string]*evidence.Evidence {
-	all := map[string]*evidence.Evidence{}
+func evidenceFrom(kept []store.Evidence) map[string]*ranking.Evidence {
+	all := map[string]*ranking.Evidence{}
 	for _, k := range kept { // the newest comes last
-		found := &evidence.Evidence{Incident: k.Incident, Kind: k.Kind}
+		found := &ranking.Evidence{Incident: k.Incident, Kind: k.Kind}
 		_ = json.Unmarshal(k.Data, found) // evidence in a form of the past is not shown, and not asked for again
 		all[k.Incident] = found
 	}

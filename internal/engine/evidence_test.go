@@ -15,10 +15,10 @@ import (
 )
 
 // culprit finds the same culprit every time, and counts how often it was asked.
-func culprit(asked *int) func(context.Context, evidence.Request) evidence.Evidence {
-	return func(_ context.Context, r evidence.Request) evidence.Evidence {
+func culprit(asked *int) func(context.Context, evidence.Request) ranking.Evidence {
+	return func(_ context.Context, r evidence.Request) ranking.Evidence {
 		*asked++
-		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: ranking.Ranking{
+		return ranking.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: ranking.Ranking{
 			Verdict: ranking.StandsOut, Contributors: []ranking.Contributor{{Label: "route", Value: "/pay", Share: 0.9}},
 		}}
 	}
@@ -112,7 +112,7 @@ func TestATicketThatBecomesAPageIsLookedIntoAgain(t *testing.T) {
 func TestNobodyIsToldOfEvidenceThatComesTooLate(t *testing.T) {
 	w, asked := oneService(t, outage(50, [2]int{4, 8})), 0
 	find := culprit(&asked)
-	w.finds = func(ctx context.Context, r evidence.Request) evidence.Evidence {
+	w.finds = func(ctx context.Context, r evidence.Request) ranking.Evidence {
 		w.looks = false
 		w.steps(20)
 		return find(ctx, r)
@@ -134,8 +134,8 @@ func TestNobodyIsToldOfEvidenceThatComesTooLate(t *testing.T) {
 // TestEvidenceThatIsNotToBeHad: the page stays as it is, and the thread says so in small print.
 func TestEvidenceThatIsNotToBeHad(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{4, 20}))
-	w.looks, w.finds = true, func(_ context.Context, r evidence.Request) evidence.Evidence {
-		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Burns: ranking.Ranking{Verdict: ranking.NotKnown, Reason: "no answer in time"}}
+	w.looks, w.finds = true, func(_ context.Context, r evidence.Request) ranking.Evidence {
+		return ranking.Evidence{Incident: r.Incident, Kind: r.Kind, Burns: ranking.Ranking{Verdict: ranking.NotKnown, Reason: "no answer in time"}}
 	}
 	w.steps(10)
 	roots := w.rootsWith("Page")
@@ -166,10 +166,10 @@ func TestLookIntoWaitsForWhatOpensAndEnds(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{4, 30}))
 	ctx, stop := context.WithCancel(context.Background())
 	asking, done := make(chan struct{}), make(chan error, 1)
-	w.finds = func(ctx context.Context, _ evidence.Request) evidence.Evidence {
+	w.finds = func(ctx context.Context, _ evidence.Request) ranking.Evidence {
 		close(asking)
 		<-ctx.Done()
-		return evidence.Evidence{}
+		return ranking.Evidence{}
 	}
 	go func() { done <- w.engine.LookInto(ctx, w.daemonNow) }()
 	w.steps(10)

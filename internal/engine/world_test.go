@@ -67,8 +67,8 @@ type world struct {
 	point func(name string) error
 	dead  bool // killed: nothing happens any more until revive
 
-	looks bool                                                      // evidence is gathered after each tick
-	finds func(context.Context, evidence.Request) evidence.Evidence // nil finds that there is too little to say
+	looks bool                                                     // evidence is gathered after each tick
+	finds func(context.Context, evidence.Request) ranking.Evidence // nil finds that there is too little to say
 
 	client *prom.Client
 	store  *store.DB
@@ -252,9 +252,9 @@ func (w *world) open() {
 }
 
 // evidence stands in for the questions to Prometheus, which package evidence tests.
-func (w *world) evidence(ctx context.Context, r evidence.Request) evidence.Evidence {
+func (w *world) evidence(ctx context.Context, r evidence.Request) ranking.Evidence {
 	if w.reach("evidence") != nil || w.finds == nil {
-		return evidence.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: ranking.Ranking{Verdict: ranking.TooFew}}
+		return ranking.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset, At: r.At, Burns: ranking.Ranking{Verdict: ranking.TooFew}}
 	}
 	return w.finds(ctx, r)
 }

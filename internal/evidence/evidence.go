@@ -8,7 +8,7 @@
 //	       ├─► traces    requests that show it, from exemplars (traces.go)
 //	       └─► signals   the four golden signals, now and before the onset (package signals)
 //
-// The answer, [Evidence], is a plain value. It is kept with the incident, so that the message, the
+// The answer, [ranking.Evidence], is a plain value. It is kept with the incident, so that the message, the
 // page, the API and the draft of the postmortem all show the same: what was found then, not what
 // can still be found later.
 //
@@ -18,13 +18,12 @@
 // excess" is said of half of it and more, and "no single value stands out" and "too few events to
 // say" are answers. What could not be asked is unknown, with the reason.
 //
-// Reading order: this file, breakdown.go, changes.go, traces.go, words.go.
+// Reading order: this file, breakdown.go, changes.go, traces.go.
 package evidence
 
 import (
 	"cmp"
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,20 +35,6 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
-
-// Evidence is what was found out about an incident at one time. It is kept as JSON.
-type Evidence struct {
-	Incident string           `json:"incident"`
-	Kind     alerting.Kind    `json:"kind"` // of the event that asked for it: opened or escalated
-	Onset    time.Time        `json:"onset"`
-	At       time.Time        `json:"at"`   // the questions are about the time up to here
-	Took     float64          `json:"took"` // seconds
-	Burns    ranking.Ranking  `json:"burns"`
-	Changes  []ranking.Change `json:"changes,omitempty"` // the likeliest first
-	Traces   []ranking.Trace  `json:"traces,omitempty"`
-	Signals  signals.Snapshot `json:"signals"`
-	Problems []string         `json:"problems,omitempty"` // what could not be found out, and why
-}
 
 // Request says what to find out.
 type Request struct {
@@ -106,12 +91,12 @@ func newGatherer(r Request) *gatherer {
 
 // Gather asks all at once and takes at most [Limit]. It never fails: what it cannot find out is
 // unknown, with the reason.
-func Gather(ctx context.Context, r Request) Evidence {
+func Gather(ctx context.Context, r Request) ranking.Evidence {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	g := newGatherer(r)
-	e := Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset.UTC(), At: r.At.UTC()}
+	e := ranking.Evidence{Incident: r.Incident, Kind: r.Kind, Onset: r.Onset.UTC(), At: r.At.UTC()}
 	var exemplars []prom.Exemplar
 	var changes, traces error
 	var wg sync.WaitGroup
@@ -133,26 +118,11 @@ func Gather(ctx context.Context, r Request) Evidence {
 
 // signals compares the golden signals with the time before the onset or, of a long burn, with the
 // week before.
-func (g *gatherer) signals(ctx context.Context) signals.Snapshot {
+func (g *gatherer) signals(ctx context.Context) ranking.Snapshot {
 	back := g.At.Sub(g.Onset) + 10*time.Minute
 	if back > weekBack {
 		back = 0
 	}
 	service := cmp.Or(g.Service, &slo.Service{Name: g.Spec.Service})
 	return signals.Take(ctx, g.Client, service, g.At, signals.SnapshotOptions{Catalogue: g.Catalogue, Back: back, Timeout: limit})
-}
-
-// Empty reports whether nothing at all was found out.
-func (e Evidence) Empty() bool {
-	known := e.Signals.Latency.Now.Known || e.Signals.Traffic.Now.Known || e.Signals.Errors.Now.Known || len(e.Signals.Saturation) > 0
-	nowhere := e.Burns.Verdict == ranking.NotKnown || e.Burns.Verdict == ranking.NoLabels
-	return nowhere && len(e.Changes) == 0 && len(e.Traces) == 0 && !known
-}
-
-// Failure returns why something could not be found out that should have been, "" if all went well.
-func (e Evidence) Failure() string {
-	if e.Burns.Verdict == ranking.NotKnown {
-		return e.Burns.Reason
-	}
-	return strings.Join(e.Problems, "; ")
 }

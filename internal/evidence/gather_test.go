@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -59,7 +60,7 @@ func client(t testing.TB, db *promfake.DB) *prom.Client {
 }
 
 // gather asks about a budget six minutes into the story's outage.
-func gather(t testing.TB, id slo.ID, acts ...alerting.Act) evidence.Evidence {
+func gather(t testing.TB, id slo.ID, acts ...alerting.Act) ranking.Evidence {
 	t.Helper()
 	now := onset.Add(6 * time.Minute)
 	db, set := stage(t, shop.Story(onset, 20*time.Minute), now)
@@ -103,7 +104,7 @@ func TestEvidenceIsKeptAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var again evidence.Evidence
+	var again ranking.Evidence
 	if err := json.Unmarshal(out, &again); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -30,14 +30,14 @@ type Book struct {
 	byThread  index[string]
 	byBudget  index[slo.ID]
 	byService index[string]
-	acts      []alerting.Act                // on budgets and services, and not on an incident, oldest first
-	scoped    []alerting.Act                // of these, what decisions look at; there may be many changes, which they do not
-	evidence  map[string]*evidence.Evidence // about open incidents, the newest
+	acts      []alerting.Act               // on budgets and services, and not on an incident, oldest first
+	scoped    []alerting.Act               // of these, what decisions look at; there may be many changes, which they do not
+	evidence  map[string]*ranking.Evidence // about open incidents, the newest
 }
 
 // NewBook returns the book that a store has kept: the open incidents, what was done to budgets and
 // services, oldest first, and what was found out about incidents.
-func NewBook(open []alerting.Incident, acts []alerting.Act, found map[string]*evidence.Evidence) Book {
+func NewBook(open []alerting.Incident, acts []alerting.Act, found map[string]*ranking.Evidence) Book {
 	d := (Book{}).edit()
 	for _, i := range open {
 		d.put(i)
@@ -205,7 +205,7 @@ func (b Book) with(changed ...alerting.Incident) Book {
 
 // WithEvidence returns a book that knows what was found out about an incident, in the place of what
 // was known.
-func (b Book) WithEvidence(found *evidence.Evidence) Book {
+func (b Book) WithEvidence(found *ranking.Evidence) Book {
 	d := b.edit()
 	d.copy()
 	d.evidence[found.Incident] = found

@@ -12,7 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/evidence"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -314,7 +314,7 @@ func TestEvidenceStays(t *testing.T) {
 	if !ok || i.ID != "shop/a/page" || kind != alerting.Opened {
 		t.Fatalf("looked into is %q", i.ID)
 	}
-	known := b.WithEvidence(&evidence.Evidence{Incident: i.ID, Kind: kind})
+	known := b.WithEvidence(&ranking.Evidence{Incident: i.ID, Kind: kind})
 	if _, _, ok := known.Unexplained(w); ok {
 		t.Error("it is asked twice")
 	}
@@ -335,7 +335,7 @@ func TestEvidenceStays(t *testing.T) {
 			t.Errorf("%s: evidence is %t", name, got)
 		}
 	}
-	again := NewBook(known.All(), known.Acts(), map[string]*evidence.Evidence{i.ID: known.evidence[i.ID]})
+	again := NewBook(known.All(), known.Acts(), map[string]*ranking.Evidence{i.ID: known.evidence[i.ID]})
 	if d := gocmp.Diff(known, again, gocmp.AllowUnexported(Book{}), cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("read back, the book is another:\n%s", d)
 	}

@@ -1,6 +1,7 @@
 // Package ranking says where a burn is and what may have set it off: label values by how much worse
-// they got, changes near the onset, and requests that show it. [Rank] compares what was counted;
-// package internal/evidence asks for it.
+// they got, changes near the onset, requests that show it, and the golden signals then and before.
+// [Evidence] is all of it about one incident, [Rank] compares what was counted; packages
+// internal/evidence and internal/signals ask for it.
 //
 // The package is pure. Its values are stored with incidents as JSON.
 package ranking

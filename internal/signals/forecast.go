@@ -6,19 +6,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 )
-
-// Forecast says when something will be full, or why nobody can say.
-type Forecast struct {
-	// Earliest and Latest bound when the limit is reached, if it goes on like this. Both are zero
-	// if there is no forecast.
-	Earliest time.Time `json:"earliest,omitzero"`
-	Latest   time.Time `json:"latest,omitzero"`
-	Reason   string    `json:"reason,omitempty"` // why there is no forecast
-}
-
-// Known reports whether there is a forecast.
-func (f Forecast) Known() bool { return !f.Earliest.IsZero() }
 
 // The two look-backs of a forecast. The short one sees what happens now, the long one spans several
 // of the daily ups and downs; a forecast is given only if both say the same.
@@ -38,38 +27,38 @@ const (
 
 // forecast draws a line through each look-back and asks when it meets the limit. It says nothing
 // rather than something doubtful: after a step, without a clear line, or when the two differ.
-func forecast(points []prom.Point, limit float64, at time.Time) Forecast {
+func forecast(points []prom.Point, limit float64, at time.Time) ranking.Forecast {
 	points = finite(points)
 	if len(points) == 0 {
-		return Forecast{Reason: "no data"}
+		return ranking.Forecast{Reason: "no data"}
 	}
 	now := points[len(points)-1].Value
 	switch {
 	case limit <= 0:
-		return Forecast{Reason: "no limit is known"}
+		return ranking.Forecast{Reason: "no limit is known"}
 	case now >= limit:
-		return Forecast{Earliest: at, Latest: at}
+		return ranking.Forecast{Earliest: at, Latest: at}
 	case now < minFull*limit:
-		return Forecast{Reason: figures.Known(1-now/limit) + " is free"}
+		return ranking.Forecast{Reason: figures.Known(1-now/limit) + " is free"}
 	}
 	long, reason := fit(since(points, at.Add(-longLook)), at)
 	if reason != "" {
-		return Forecast{Reason: "over three days " + reason}
+		return ranking.Forecast{Reason: "over three days " + reason}
 	}
 	short, reason := fit(since(points, at.Add(-shortLook)), at)
 	if reason != "" {
-		return Forecast{Reason: "over six hours " + reason}
+		return ranking.Forecast{Reason: "over six hours " + reason}
 	}
 	return agree(long, short, limit, at)
 }
 
 // agree returns the forecast of two lines that say the same.
-func agree(long, short line, limit float64, at time.Time) Forecast {
+func agree(long, short line, limit float64, at time.Time) ranking.Forecast {
 	if long.slope <= 0 || short.slope <= 0 {
-		return Forecast{Reason: "it is not growing"}
+		return ranking.Forecast{Reason: "it is not growing"}
 	}
 	if r := long.slope / short.slope; r > maxDiffer || r < 1/maxDiffer {
-		return Forecast{Reason: "the last six hours and the last three days grow at different rates"}
+		return ranking.Forecast{Reason: "the last six hours and the last three days grow at different rates"}
 	}
 	first, last := math.Inf(1), 0.0
 	for _, l := range []line{long, short} {
@@ -82,10 +71,10 @@ func agree(long, short line, limit float64, at time.Time) Forecast {
 		}
 	}
 	if first > farthest.Seconds() {
-		return Forecast{Reason: "it will not be full within 30 days"}
+		return ranking.Forecast{Reason: "it will not be full within 30 days"}
 	}
 	last = math.Min(last, 10*farthest.Seconds())
-	return Forecast{Earliest: at.Add(seconds(first)), Latest: at.Add(seconds(last))}
+	return ranking.Forecast{Earliest: at.Add(seconds(first)), Latest: at.Add(seconds(last))}
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s) * time.Second }

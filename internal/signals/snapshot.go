@@ -3,7 +3,6 @@ package signals
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -12,83 +11,9 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
-
-// Reading is a number, or why there is none. Unknown is never zero.
-type Reading struct {
-	Value  float64 // meaningless unless Known
-	Known  bool
-	Reason string // why it is unknown
-}
-
-// MarshalJSON writes {"value":0.3}, or {"value":null,"reason":"no data"}.
-func (r Reading) MarshalJSON() ([]byte, error) {
-	out := struct {
-		Value  *float64 `json:"value"`
-		Reason string   `json:"reason,omitempty"`
-	}{Reason: r.Reason}
-	if r.Known {
-		out.Value = &r.Value
-	}
-	return json.Marshal(out)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (r *Reading) UnmarshalJSON(data []byte) error {
-	var in struct {
-		Value  *float64 `json:"value"`
-		Reason string   `json:"reason"`
-	}
-	if err := json.Unmarshal(data, &in); err != nil {
-		return err
-	}
-	*r = Reading{Reason: in.Reason, Known: in.Value != nil}
-	if r.Known {
-		r.Value = *in.Value
-	}
-	return nil
-}
-
-// Signal is one of the golden signals of a service, now and as it usually is.
-type Signal struct {
-	Name     string  `json:"name"`           // latency, traffic, errors, or what gets full
-	What     string  `json:"what,omitempty"` // p99, for a latency
-	Unit     string  `json:"unit,omitempty"` // seconds, events/s, ratio, or "" for a measure of its own
-	Query    string  `json:"query,omitempty"`
-	Now      Reading `json:"now"`
-	Baseline Reading `json:"baseline"` // the same window earlier, see Snapshot.Back
-}
-
-// Saturation is one measure of how full a service is.
-type Saturation struct {
-	Signal
-	Limit    float64  `json:"limit,omitempty"` // the value at which it is full; 0 if unknown
-	Forecast Forecast `json:"forecast"`
-}
-
-// Share returns how much of the limit is in use, if that is known.
-func (s Saturation) Share() (float64, bool) {
-	if !s.Now.Known || s.Limit <= 0 {
-		return 0, false
-	}
-	return s.Now.Value / s.Limit, true
-}
-
-// Snapshot is the four golden signals of a service at one time.
-type Snapshot struct {
-	Service    string        `json:"service"`
-	From       string        `json:"from,omitempty"` // the catalogue entry
-	Match      string        `json:"match,omitempty"`
-	At         time.Time     `json:"at"`
-	Window     time.Duration `json:"-"` // over which rates are taken
-	Back       time.Duration `json:"-"` // how much earlier the baselines are
-	Latency    Signal        `json:"latency"`
-	Traffic    Signal        `json:"traffic"`
-	Errors     Signal        `json:"errors"`
-	Saturation []Saturation  `json:"saturation"`
-	Traps      []string      `json:"traps,omitempty"` // what to know before believing the numbers
-}
 
 // SnapshotOptions bounds a snapshot. The zero value stands for the defaults.
 type SnapshotOptions struct {
@@ -110,7 +35,7 @@ const (
 
 // Take reads the golden signals of a service. It never fails: what cannot be read within the
 // timeout is unknown, with the reason. Without signals in the service's file, all of it is.
-func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Time, o SnapshotOptions) Snapshot {
+func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Time, o SnapshotOptions) ranking.Snapshot {
 	if o.Catalogue == nil {
 		o.Catalogue = defaultCatalogue()
 	}
@@ -119,15 +44,15 @@ func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Tim
 	o.Back = cmp.Or(o.Back, baselineBack)
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	s := Snapshot{Service: service.Name, At: at.UTC(), Window: o.Window, Back: o.Back}
-	f, reason := s.prepare(ctx, c, service.Signals, o.Catalogue)
+	s := ranking.Snapshot{Service: service.Name, At: at.UTC(), Window: o.Window, Back: o.Back}
+	f, reason := prepare(ctx, &s, c, service.Signals, o.Catalogue)
 	t := taker{ctx, c, at, o.Window, o.Back}
-	s.fill(t, f, service.Signals, reason)
+	fill(&s, t, f, service.Signals, reason)
 	return s
 }
 
 // prepare finds the catalogue entry and what of it exists; otherwise it says why not.
-func (s *Snapshot) prepare(ctx context.Context, c *prom.Client, signals *slo.Signals, catalogue Catalogue) (*Filled, string) {
+func prepare(ctx context.Context, s *ranking.Snapshot, c *prom.Client, signals *slo.Signals, catalogue Catalogue) (*Filled, string) {
 	if signals == nil {
 		return nil, "the service's file says nothing about its signals"
 	}
@@ -155,16 +80,16 @@ func (s *Snapshot) prepare(ctx context.Context, c *prom.Client, signals *slo.Sig
 }
 
 // fill asks for every signal at once.
-func (s *Snapshot) fill(t taker, f *Filled, signals *slo.Signals, reason string) {
+func fill(s *ranking.Snapshot, t taker, f *Filled, signals *slo.Signals, reason string) {
 	parts := [3]Part{{Reason: reason, Unit: "seconds"}, {Reason: reason, Unit: "events/s"}, {Reason: reason, Unit: "ratio"}}
 	var measures []Part
 	if f != nil {
 		parts, measures = [3]Part{f.Latency, f.Traffic, f.Errors}, f.Saturation
 	}
 	measures = withOwn(signals, measures)
-	s.Saturation = make([]Saturation, len(measures))
+	s.Saturation = make([]ranking.Saturation, len(measures))
 	var wg sync.WaitGroup
-	for i, target := range []*Signal{&s.Latency, &s.Traffic, &s.Errors} {
+	for i, target := range []*ranking.Signal{&s.Latency, &s.Traffic, &s.Errors} {
 		wg.Go(func() { *target = t.signal([]string{"latency", "traffic", "errors"}[i], parts[i]) })
 	}
 	for i, m := range measures {
@@ -203,8 +128,8 @@ type taker struct {
 	back   time.Duration
 }
 
-func (t taker) signal(name string, p Part) Signal {
-	s := Signal{Name: name, What: p.Name, Unit: p.Unit}
+func (t taker) signal(name string, p Part) ranking.Signal {
+	s := ranking.Signal{Name: name, What: p.Name, Unit: p.Unit}
 	if p.Query == "" {
 		s.Now.Reason, s.Baseline.Reason = p.Reason, p.Reason
 		return s
@@ -214,8 +139,8 @@ func (t taker) signal(name string, p Part) Signal {
 	return s
 }
 
-func (t taker) saturation(p Part) Saturation {
-	s := Saturation{Signal: t.signal(p.Name, p), Limit: p.Limit}
+func (t taker) saturation(p Part) ranking.Saturation {
+	s := ranking.Saturation{Signal: t.signal(p.Name, p), Limit: p.Limit}
 	s.What = ""
 	switch {
 	case p.Limit <= 0:
@@ -238,17 +163,17 @@ func (t taker) saturation(p Part) Saturation {
 }
 
 // number returns the single finite value of a query.
-func (t taker) number(query string, at time.Time) Reading {
+func (t taker) number(query string, at time.Time) ranking.Reading {
 	list, err := t.client.Vector(t.ctx, query, at)
 	switch {
 	case err != nil:
-		return Reading{Reason: err.Error()}
+		return ranking.Reading{Reason: err.Error()}
 	case len(list) == 0:
-		return Reading{Reason: "no data"}
+		return ranking.Reading{Reason: "no data"}
 	case len(list) > 1:
-		return Reading{Reason: "the query has " + strconv.Itoa(len(list)) + " values; one is needed"}
+		return ranking.Reading{Reason: "the query has " + strconv.Itoa(len(list)) + " values; one is needed"}
 	case math.IsNaN(list[0].Value), math.IsInf(list[0].Value, 0):
-		return Reading{Reason: "nothing happened in the window"}
+		return ranking.Reading{Reason: "nothing happened in the window"}
 	}
-	return Reading{Value: list[0].Value, Known: true}
+	return ranking.Reading{Value: list[0].Value, Known: true}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -41,7 +42,7 @@ func one(t *testing.T) (*promfake.DB, *prom.Client) {
 }
 
 func TestUnknownIsNullInJSON(t *testing.T) {
-	data, err := json.Marshal([]signals.Reading{{Value: 0, Known: true}, {Reason: "no data"}})
+	data, err := json.Marshal([]ranking.Reading{{Value: 0, Known: true}, {Reason: "no data"}})
 	if want := `[{"value":0},{"value":null,"reason":"no data"}]`; err != nil || string(data) != want {
 		t.Errorf("%s, %v; want %s", data, err, want)
 	}
@@ -75,7 +76,7 @@ func TestWithoutAnswersEverythingIsUnknown(t *testing.T) {
 				db.Faults.Fail(tc.fault)
 			}
 			s := signals.Take(context.Background(), c, &slo.Service{Name: "a", Signals: tc.signals}, live, signals.SnapshotOptions{})
-			for _, one := range []signals.Signal{s.Traffic} {
+			for _, one := range []ranking.Signal{s.Traffic} {
 				if one.Now.Known || one.Baseline.Known || !strings.Contains(one.Now.Reason, tc.reason) {
 					t.Errorf("%s: %+v, want the reason %q", one.Name, one, tc.reason)
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/suggest"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -214,7 +215,7 @@ func TestSnapshotOfTheShop(t *testing.T) {
 	}
 	before := db.Stats()
 	s := signals.Take(context.Background(), serve(t, db), set.Service("checkout"), live, signals.SnapshotOptions{})
-	for _, one := range []signals.Signal{s.Latency, s.Traffic, s.Errors, s.Saturation[0].Signal} {
+	for _, one := range []ranking.Signal{s.Latency, s.Traffic, s.Errors, s.Saturation[0].Signal} {
 		if !one.Now.Known || !one.Baseline.Known {
 			t.Errorf("%s is unknown: %+v", one.Name, one)
 		}

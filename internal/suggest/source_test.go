@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/suggest"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -375,7 +376,7 @@ func (tc sourceCase) checkSnapshot(t *testing.T, db *promfake.DB, p suggest.Prop
 	case s.Latency.Now.Known && (s.Latency.Now.Value <= 0 || s.Latency.Now.Value > tc.latency*1.001):
 		t.Errorf("latency is %v, want at most %v", s.Latency.Now.Value, tc.latency)
 	}
-	got := map[string]signals.Reading{}
+	got := map[string]ranking.Reading{}
 	for _, m := range s.Saturation {
 		got[m.Name] = m.Now
 	}
@@ -384,7 +385,7 @@ func (tc sourceCase) checkSnapshot(t *testing.T, db *promfake.DB, p suggest.Prop
 	}
 }
 
-func near(t *testing.T, name string, got signals.Reading, want float64) {
+func near(t *testing.T, name string, got ranking.Reading, want float64) {
 	t.Helper()
 	if math.IsNaN(want) == got.Known || got.Known && math.Abs(got.Value-want) > 1e-6+1e-6*want {
 		t.Errorf("%s is %+v, want %v", name, got, want)

@@ -20,7 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -306,8 +306,8 @@ func TestReload(t *testing.T) {
 
 func TestGoldenSignalsAreOfKnownServices(t *testing.T) {
 	s := newShop(t)
-	s.options.Signals = func(_ context.Context, service string) (signals.Snapshot, bool) {
-		return signals.Snapshot{}, service == "checkout"
+	s.options.Signals = func(_ context.Context, service string) (ranking.Snapshot, bool) {
+		return ranking.Snapshot{}, service == "checkout"
 	}
 	h := s.handler()
 	for service, want := range map[string]int{"checkout": http.StatusOK, "nobody": http.StatusNotFound} {

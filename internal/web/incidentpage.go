@@ -15,8 +15,8 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
-	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -160,7 +160,7 @@ func (s *site) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, err
 	if err != nil || len(kept) == 0 {
 		return nil, err
 	}
-	var e evidence.Evidence
+	var e ranking.Evidence
 	if err := json.Unmarshal(kept[len(kept)-1].Data, &e); err != nil {
 		return nil, fmt.Errorf("the evidence of %s cannot be read: %w", i.ID, err)
 	}

@@ -8,9 +8,8 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/figures"
-	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -113,13 +112,13 @@ func (s *site) signalPart(ctx context.Context, service slo.Service) part {
 		{"Full", asText},
 		{"Query", asWhole},
 	}}
-	for _, g := range []signals.Signal{shot.Latency, shot.Traffic, shot.Errors} {
+	for _, g := range []ranking.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 		p.Table.add(text(g.Name)+small(g.What), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), "", "", queryCell(g.Query))
 	}
 	for _, g := range shot.Saturation {
 		limit, full := text("not known"), text(g.Forecast.Reason)
 		if g.Limit > 0 {
-			limit = text(evidence.Figure(signals.Reading{Value: g.Limit, Known: true}, g.Unit))
+			limit = text(ranking.Figure(ranking.Reading{Value: g.Limit, Known: true}, g.Unit))
 		}
 		if used, ok := g.Share(); ok {
 			limit += small(figures.Ratio(used) + " of it in use")
@@ -133,11 +132,11 @@ func (s *site) signalPart(ctx context.Context, service slo.Service) part {
 }
 
 // readingOf returns a value, or why there is none.
-func readingOf(r signals.Reading, unit string) markup {
+func readingOf(r ranking.Reading, unit string) markup {
 	if !r.Known {
 		return figureOf(unknown(r.Reason))
 	}
-	return figureOf(figure{evidence.Figure(r, unit), ""})
+	return figureOf(figure{ranking.Figure(r, unit), ""})
 }
 
 // queryCell shows a query to those who want to see it.
@@ -159,7 +158,7 @@ type signalCache struct {
 type signalShot struct {
 	mu sync.Mutex
 	at time.Time
-	signals.Snapshot
+	ranking.Snapshot
 	known bool
 }
 
@@ -170,9 +169,9 @@ const (
 )
 
 // take returns a snapshot that is some seconds old at most; false for a service that nobody knows.
-func (c *signalCache) take(ctx context.Context, read func(context.Context, string) (signals.Snapshot, bool), service string) (signals.Snapshot, bool) {
+func (c *signalCache) take(ctx context.Context, read func(context.Context, string) (ranking.Snapshot, bool), service string) (ranking.Snapshot, bool) {
 	if read == nil {
-		return signals.Snapshot{}, false
+		return ranking.Snapshot{}, false
 	}
 	c.mu.Lock()
 	if c.shot == nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/register"
-	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
@@ -54,7 +54,7 @@ type Options struct {
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
 	// Signals takes the golden signals of a service now; it is false for one that nobody knows. Nil
 	// knows none.
-	Signals func(ctx context.Context, service string) (signals.Snapshot, bool)
+	Signals func(ctx context.Context, service string) (ranking.Snapshot, bool)
 	// Register makes the entries of the incidents that were open in [from, to), for regulators; nil
 	// has none.
 	Register func(ctx context.Context, from, to time.Time) ([]register.Entry, error)

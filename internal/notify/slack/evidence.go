@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -100,7 +99,7 @@ func (f message) tense(now, then string) string {
 }
 
 // headline returns what was found in a few words.
-func headline(e *evidence.Evidence) string {
+func headline(e *ranking.Evidence) string {
 	if c := e.Changes; len(c) > 0 {
 		return e.Burns.Headline() + "; " + c[0].What
 	}
@@ -108,7 +107,7 @@ func headline(e *evidence.Evidence) string {
 }
 
 // changes returns what was changed, with links to where they are described.
-func changes(e *evidence.Evidence) []string {
+func changes(e *ranking.Evidence) []string {
 	var lines []string
 	for _, c := range e.Changes {
 		line := line(c.Sentence(e.Onset))
@@ -125,7 +124,7 @@ func changes(e *evidence.Evidence) []string {
 }
 
 // traces returns links to traces or, without a place to show them, their IDs.
-func traces(e *evidence.Evidence) (parts []string) {
+func traces(e *ranking.Evidence) (parts []string) {
 	for _, t := range e.Traces {
 		part := cmp.Or(shortLink(t.URL, clip(t.ID, 9)), code(clip(t.ID, 64)))
 		if t.Seconds > 0 {
@@ -160,7 +159,7 @@ func joined(parts []string) string {
 }
 
 // provenance says where the findings come from.
-func provenance(e *evidence.Evidence) string {
+func provenance(e *ranking.Evidence) string {
 	parts := []string{"Since the onset, up to " + at(e.At), "found within " + figures.Value(max(e.Took, 0.1)) + " s"}
 	if len(e.Burns.Looked) > 0 {
 		parts = append(parts, "compared by "+escape(strings.Join(e.Burns.Looked, ", ")))

@@ -14,7 +14,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
@@ -22,7 +21,6 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
-	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -111,19 +109,19 @@ func randomAct(r *rand.Rand, kind alerting.ActKind) alerting.Act {
 }
 
 // randomEvidence is evidence with foreign text wherever a name of somebody else can be.
-func randomEvidence(r *rand.Rand) *evidence.Evidence {
+func randomEvidence(r *rand.Rand) *ranking.Evidence {
 	moment := func() time.Time { return monday.Add(time.Duration(r.Int64N(int64(3 * time.Hour)))) }
 	count := func() ranking.Count { return ranking.Count{Bad: figure(r), Total: figure(r)} }
-	reading := func() signals.Reading {
-		return signals.Reading{Value: []float64{0, 0.5, 1e300, math.NaN(), math.Inf(1)}[r.IntN(5)], Known: r.IntN(3) > 0, Reason: text(r)}
+	reading := func() ranking.Reading {
+		return ranking.Reading{Value: []float64{0, 0.5, 1e300, math.NaN(), math.Inf(1)}[r.IntN(5)], Known: r.IntN(3) > 0, Reason: text(r)}
 	}
-	signal := func() signals.Signal {
-		return signals.Signal{Name: text(r), What: text(r), Unit: []string{"", "ratio", "seconds", "events/s"}[r.IntN(4)], Now: reading(), Baseline: reading()}
+	signal := func() ranking.Signal {
+		return ranking.Signal{Name: text(r), What: text(r), Unit: []string{"", "ratio", "seconds", "events/s"}[r.IntN(4)], Now: reading(), Baseline: reading()}
 	}
-	e := &evidence.Evidence{
+	e := &ranking.Evidence{
 		Kind: alerting.Opened, Onset: moment(), At: moment(), Took: r.Float64(), Problems: []string{text(r), text(r)},
 		Burns:   ranking.Ranking{Reason: text(r), Now: count(), Before: count(), Looked: []string{text(r), text(r)}, Skipped: []string{text(r)}},
-		Signals: signals.Snapshot{From: text(r), Latency: signal(), Traffic: signal(), Errors: signal()},
+		Signals: ranking.Snapshot{From: text(r), Latency: signal(), Traffic: signal(), Errors: signal()},
 	}
 	e.Burns.Verdict = []ranking.Verdict{ranking.StandsOut, ranking.Moved, ranking.Spread, ranking.TooFew, ranking.NoLabels, ranking.NotKnown}[r.IntN(6)]
 	for range 1 + r.IntN(5) {
@@ -132,7 +130,7 @@ func randomEvidence(r *rand.Rand) *evidence.Evidence {
 		})
 		e.Changes = append(e.Changes, ranking.Change{At: moment(), What: text(r), Seen: text(r), Who: text(r), Link: "https://ci.example/" + text(r)})
 		e.Traces = append(e.Traces, ranking.Trace{ID: text(r), URL: "https://traces.example/" + text(r), Seconds: r.Float64(), Where: text(r)})
-		e.Signals.Saturation = append(e.Signals.Saturation, signals.Saturation{Signal: signal(), Limit: r.Float64()})
+		e.Signals.Saturation = append(e.Signals.Saturation, ranking.Saturation{Signal: signal(), Limit: r.Float64()})
 	}
 	return e
 }
