@@ -23,7 +23,7 @@ race    := $(if $(RACE),-race)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet demo fuzz golden integration image clean
+.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores demo fuzz golden integration image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,7 +82,7 @@ ifeq ($(PKG),./...)
 	$(GO) test ./internal/engine -run 'TestLiveEqualsBacktestOnDataAsTheyCome' -lives 200 -v -timeout 20m
 	$(GO) test ./internal/rules -run 'TestLatency' -lives 60 -v -timeout 10m
 	$(GO) test ./alerting -run '^$$' -bench 'AdvanceMonth'
-	$(GO) test ./internal/store -run '^$$' -bench 'Commit' -benchtime 100x
+	$(GO) test ./internal/store -run '^$$' -bench 'Commit/SQLite' -benchtime 100x
 	$(GO) -C integration test -run '^$$' -bench . -benchtime 7x
 	$(GO) -C integration/conformance test -run '^$$' -bench 'History|SideBySide' -benchtime 1x -timeout 30m
 else
@@ -91,6 +91,11 @@ endif
 
 quiet: ## count false calls of quiet services, for docs/benchmarks.md: 48,000 simulated months, half an hour of one core
 	$(GO) test ./internal/bench -run Quiet -bench Quiet -benchtime 1x -lives 200 -v -timeout 3h
+
+stores: ## measure both databases with 10,000 SLOs, for docs/benchmarks.md: some five minutes (needs a PostgreSQL)
+	$(GO) test ./internal/bench -run '^$$' -bench Stores -benchtime 10x -timeout 30m
+	$(GO) test ./internal/store -run '^$$' -bench 'Commit|Send' -benchtime 100x
+	$(GO) test ./internal/store -run '^$$' -bench 'Fold' -benchtime 2x -timeout 30m
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn-demo

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -54,16 +53,18 @@ type chain struct {
 // newChain starts a chain on a fresh store, or on what a snapshot says was there before.
 func newChain(t testing.TB, url string, set *slo.Set, snap store.Snapshot) chain {
 	t.Helper()
+	return newChainOn(t, openFile(t), url, set, snap)
+}
+
+// newChainOn starts a chain on a store, which is closed with it.
+func newChainOn(t testing.TB, db *store.DB, url string, set *slo.Set, snap store.Snapshot) chain {
+	t.Helper()
+	t.Cleanup(func() { _ = db.Close() })
 	client, err := prom.NewClient(prom.ClientOptions{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.CloseIdle)
-	db, err := store.Open(filepath.Join(t.TempDir(), "slowburn.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
 	e := engine.New(engine.Options{
 		Source: prom.New(client, prom.Options{}), Store: db, Composer: silent{}, Log: slog.New(slog.DiscardHandler),
 	}, set, snap)

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -22,9 +24,37 @@ import (
 func BenchmarkTick(b *testing.B) {
 	for _, services := range []int{1_000, 5_000} {
 		b.Run(fmt.Sprintf("SLOs=%d/series=%d", services, services*seriesPerService), func(b *testing.B) {
-			benchmarkTick(b, services)
+			benchmarkTick(b, openFile(b), services)
 		})
 	}
+}
+
+// BenchmarkStores is the same at 10,000 SLOs, on both databases.
+func BenchmarkStores(b *testing.B) {
+	b.Run("SQLite", func(b *testing.B) { benchmarkTick(b, openFile(b), 10_000) })
+	b.Run("PostgreSQL", func(b *testing.B) { benchmarkTick(b, openServer(b), 10_000) })
+}
+
+func openFile(b testing.TB) *store.DB {
+	b.Helper()
+	db, err := store.Open(filepath.Join(b.TempDir(), "slowburn.db"), store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return db
+}
+
+// openServer leads on a PostgreSQL that syncs to the disk, as SQLite does.
+func openServer(b testing.TB) *store.DB {
+	b.Helper()
+	db, err := store.OpenPostgres(b.Context(), pgtest.Start(b, pgtest.Durable...).Make(b), store.Options{})
+	if err == nil {
+		_, err = db.Lead(b.Context(), nil)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return db
 }
 
 const (
@@ -32,11 +62,11 @@ const (
 	longestRun = 55 // turns that the samples last for
 )
 
-func benchmarkTick(b *testing.B, services int) {
+func benchmarkTick(b *testing.B, db *store.DB, services int) {
 	srv := startFleet(b, services, warmUp+longestRun+10)
 	set := load(b, fleetFiles(services)...)
 	begin := t0.Add(warmUp * time.Minute)
-	c := newChain(b, srv.url, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(begin))})
+	c := newChainOn(b, db, srv.url, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(begin))})
 	policy := alerting.DefaultPolicy()
 	c.govern(b, &policy, begin)
 	runtime.GC()

@@ -31,14 +31,18 @@ import (
 
 // Server is a server of its own.
 type Server struct {
-	Dir  string // short, because a socket's path may have no more than 107 bytes
-	Port int
-	bin  string
-	as   *syscall.SysProcAttr
-	cmd  *exec.Cmd
-	done chan struct{}
-	log  bytes.Buffer
+	Dir      string // short, because a socket's path may have no more than 107 bytes
+	Port     int
+	bin      string
+	as       *syscall.SysProcAttr
+	cmd      *exec.Cmd
+	settings []string
+	done     chan struct{}
+	log      bytes.Buffer
 }
+
+// Durable are the settings of a server that loses nothing when the power goes, for measurements.
+var Durable = []string{"fsync=on", "full_page_writes=on", "autovacuum=on", "shared_buffers=128MB"}
 
 // errNone says that nothing is installed.
 var errNone = errors.New("PostgreSQL is not installed")
@@ -61,10 +65,11 @@ func version(path string) int {
 	return n
 }
 
-// Start makes and starts a server for the length of a test, for those that stop and kill it.
-func Start(t testing.TB) *Server {
+// Start makes and starts a server for the length of a test, for those that stop and kill it. Settings
+// such as "fsync=on" are for it alone.
+func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s, err := newServer()
+	s, err := newServer(settings...)
 	if err != nil {
 		missing(t, err)
 	}
@@ -72,8 +77,8 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-func newServer() (*Server, error) {
-	s := &Server{bin: binaries(), as: attributes()}
+func newServer(settings ...string) (*Server, error) {
+	s := &Server{bin: binaries(), as: attributes(), settings: settings}
 	if s.bin == "" {
 		return nil, errNone
 	}
@@ -130,9 +135,14 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 
 // Start starts the server, also after Kill, and waits until it answers.
 func (s *Server) Start() error {
-	s.cmd = s.command("postgres", "-D", s.Dir+"/d", "-k", s.Dir, "-p", strconv.Itoa(s.Port), "-h", "127.0.0.1",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB",
-		"-c", "autovacuum=off", "-c", "max_wal_senders=0", "-c", "wal_level=minimal", "-c", "logging_collector=off")
+	args := []string{"-D", s.Dir + "/d", "-k", s.Dir, "-p", strconv.Itoa(s.Port), "-h", "127.0.0.1"}
+	for _, setting := range append([]string{
+		"fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=16MB",
+		"autovacuum=off", "max_wal_senders=0", "wal_level=minimal", "logging_collector=off",
+	}, s.settings...) {
+		args = append(args, "-c", setting)
+	}
+	s.cmd = s.command("postgres", args...)
 	s.done = make(chan struct{})
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	started := make(chan error)
