@@ -37,6 +37,9 @@ type Incident struct {
 	Group string `json:"group,omitempty"`
 
 	Acts []Act `json:"acts,omitempty"` // what people did about it, in the order in which it was told
+
+	// Damaged says that its record could not be read: it has neither events nor acts.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // Apply folds an event into the incident. The zero Incident takes the event that opens it; an event

@@ -60,6 +60,9 @@ type Incident struct {
 	// SilencedUntil is null without a silence, and with one that lasts until the budget recovers.
 	SilencedUntil *time.Time `json:"silencedUntil,omitempty"`
 
+	// Damaged says that its record in the store cannot be read: only what stands beside it is shown.
+	Damaged bool `json:"damaged,omitempty"`
+
 	*OldIncident
 }
 
@@ -130,7 +133,7 @@ func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
 		Duration: i.Duration().Seconds(), TimeToDetect: i.TimeToDetect().Seconds(), TimeToResolve: seconds(i.TimeToResolve(), !i.Open),
 		TimeToAcknowledge: seconds(i.TimeToAcknowledge()), TimeToMitigate: seconds(i.TimeToMitigate()),
-		Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Late: i.Late,
+		Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Damaged: i.Damaged, Late: i.Late,
 	}
 	if !i.Open {
 		out.State = strings.ToLower(sentences.Ended(i))

@@ -110,6 +110,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
+	a.sayDamage(snap)
 	w, err := a.newWays(cfg)
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
@@ -138,6 +139,19 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	}
 	a.web = a.handler(registry)
 	return a, nil
+}
+
+// sayDamage logs what is missing in the store, or cannot be read.
+func (a *Daemon) sayDamage(snap store.Snapshot) {
+	if !snap.Lost.IsZero() {
+		a.Log.Error("the store ends before what was written to it: its write-ahead log was cut or lost, or an older copy was put in its place; what Prometheus still has is decided again",
+			"store", a.db.Path(), "ends", snap.LastTick, "written", snap.Lost)
+	}
+	for id, i := range snap.Open {
+		if i.Damaged {
+			a.Log.Error("the record of an open incident cannot be read; it goes on without its past", "incident", id)
+		}
+	}
 }
 
 // OpenStore opens the store that a configuration names.

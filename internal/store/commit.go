@@ -37,6 +37,7 @@ func (db *DB) Commit(ctx context.Context, t Tick) error {
 	for i := range t.Turns {
 		db.known[t.Turns[i].SLO].state = &c.tick.Turns[i].State
 	}
+	db.backend.noteTick(t.At)
 	return nil
 }
 

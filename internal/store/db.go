@@ -70,6 +70,10 @@ type backend interface {
 	listen(ctx context.Context, heard func())
 	// timeline names the history that the database is in; a failover begins another.
 	timeline(context.Context, querier) (string, error)
+	// noteTick leaves a word, outside of the database, that a tick is in it; lost returns when the
+	// newest such tick was that a process before has left.
+	noteTick(at time.Time)
+	lost() time.Time
 	close() error
 }
 

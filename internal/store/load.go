@@ -40,6 +40,9 @@ func (db *DB) load(ctx context.Context) (Snapshot, error) {
 		return Snapshot{}, err
 	}
 	db.known = seen
+	if lost := db.backend.lost(); lost.After(snap.LastTick) {
+		snap.Lost = lost
+	}
 	return snap, nil
 }
 
@@ -82,7 +85,7 @@ func (s *Snapshot) readRest(ctx context.Context, q querier) error {
 	if s.Open, err = readOpen(ctx, q); err != nil {
 		return err
 	}
-	if s.Evidence, err = readEvidence(ctx, q, sqlOpenEvidence); err != nil {
+	if s.Evidence, err = readEvidence(ctx, q, false, sqlOpenEvidence); err != nil {
 		return err
 	}
 	if s.Marks, err = readMarks(ctx, q); err != nil {

@@ -42,7 +42,7 @@ func sign(f *os.File) {
 
 func holder(f io.Reader) error {
 	b, _ := io.ReadAll(io.LimitReader(f, 32))
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	pid, err := strconv.Atoi(strings.Trim(string(b), "\x00\r\n "))
 	if err != nil {
 		return ErrLocked
 	}

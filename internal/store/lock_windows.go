@@ -42,7 +42,7 @@ func holder(path string) error {
 	}
 	defer f.Close()
 	b, _ := io.ReadAll(io.LimitReader(f, 32))
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	pid, err := strconv.Atoi(strings.Trim(string(b), "\x00\r\n "))
 	if err != nil {
 		return ErrLocked
 	}

@@ -277,6 +277,11 @@ func (s *server) again(err error) bool {
 	return code == "40P01" || code == "40001"
 }
 
+// noteTick has nothing to do: what a server has written it keeps, or somebody restores it knowingly.
+func (s *server) noteTick(time.Time) {}
+
+func (s *server) lost() time.Time { return time.Time{} }
+
 func (s *server) close() error { return nil }
 
 // About is what can be said of a server.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -49,17 +50,34 @@ func (db *DB) readIncidents(ctx context.Context, query string, args ...any) ([]a
 	return all, err
 }
 
+// scanIncident reads an incident. One whose record is damaged hides none of the others: it is what
+// the columns say of it, and marked.
 func scanIncident(rows *sql.Rows) (alerting.Incident, error) {
-	var data string
-	var sum int64
+	var data, id, of string
+	var sum, detected, resolved int64
+	var open int
 	var i alerting.Incident
-	if err := rows.Scan(&data, &sum); err != nil {
+	if err := rows.Scan(&data, &sum, &id, &of, &open, &detected, &resolved); err != nil {
 		return i, err
 	}
 	if err := unpackJSON(data, sum, &i); err != nil {
-		return i, fmt.Errorf("incident: %w", err)
+		return damaged(id, slo.ID(of), open == 1, timeOf(detected), timeOf(resolved)), nil
 	}
 	return i, nil
+}
+
+// damaged returns what is left of an incident whose record cannot be read. Its ID says what it began
+// as: service/slo/rule/time.
+func damaged(id string, of slo.ID, open bool, detected, resolved time.Time) alerting.Incident {
+	rule, _, _ := strings.Cut(strings.TrimPrefix(id, string(of)+"/"), "/")
+	i := alerting.Incident{
+		ID: id, SLO: of, Rule: alerting.Rule(rule), Severity: alerting.Ticket, Open: open, Damaged: true,
+		Onset: detected, Detected: detected, Ended: resolved, Resolved: resolved,
+	}
+	if i.Rule == alerting.RulePage {
+		i.Severity = alerting.Page
+	}
+	return i
 }
 
 // ActFilter narrows [DB.Acts]; zero fields do not.
@@ -95,13 +113,14 @@ func readActs(ctx context.Context, q querier, query string, args ...any) ([]aler
 	return all, err
 }
 
-// Evidence returns what was found out about an incident, oldest first.
+// Evidence returns what was found out about an incident, oldest first. What cannot be read is left
+// out.
 func (db *DB) Evidence(ctx context.Context, incident string) ([]Evidence, error) {
-	all, err := readEvidence(ctx, db.r, sqlEvidence, key(incident))
+	all, err := readEvidence(ctx, db.r, true, sqlEvidence, key(incident))
 	return all, wrap("evidence", db.path, err)
 }
 
-func readEvidence(ctx context.Context, q querier, query string, args ...any) ([]Evidence, error) {
+func readEvidence(ctx context.Context, q querier, readable bool, query string, args ...any) ([]Evidence, error) {
 	var all []Evidence
 	err := each(ctx, q, func(rows *sql.Rows) error {
 		var e Evidence
@@ -111,6 +130,9 @@ func readEvidence(ctx context.Context, q querier, query string, args ...any) ([]
 			return err
 		}
 		if int64(checksum([]byte(data))) != sum {
+			if readable {
+				return nil
+			}
 			return fmt.Errorf("evidence of %s: %w", e.Incident, ErrCorrupt)
 		}
 		e.At, e.Data = timeOf(at), []byte(data)

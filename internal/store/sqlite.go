@@ -22,7 +22,9 @@ const defaultCheck = 2 * time.Second
 type file struct {
 	path string
 	lock *os.File    // nil when read-only
+	held *os.File    // the file itself, locked as well; it must stay open for as long as SQLite has it
 	info os.FileInfo // of the file that was opened
+	seen time.Time   // when the newest tick of the process before was, as the lock's file has it
 }
 
 // Open opens the store at path, and creates it, with its directory, if there is none. Only one
@@ -30,6 +32,9 @@ type file struct {
 // left as it is; errors are of type *Error.
 func Open(path string, opts Options) (*DB, error) {
 	abs, err := filepath.Abs(path)
+	if err == nil {
+		abs, err = realPath(abs)
+	}
 	if err != nil {
 		return nil, wrap("open", path, err)
 	}
@@ -85,17 +90,18 @@ func (f *file) prepare() error {
 		return syscall.EISDIR
 	}
 	var err error
+	f.seen = notedTick(f.path + ".lock")
 	if f.lock, err = acquire(f.path + ".lock"); err != nil {
 		return err
 	}
+	f.noteTick(f.seen)
 	if err := orphaned(f.path); err != nil {
 		return err
 	}
-	made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	if f.held, err = os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
-	return errors.Join(made.Close(), syncDir(dir))
+	return errors.Join(lockFile(f.held), syncDir(dir))
 }
 
 // orphaned refuses a write-ahead log whose database is missing or empty. SQLite would delete it.
@@ -239,8 +245,11 @@ func (f *file) again(error) bool { return false }
 func (f *file) lead(context.Context, func(error)) (*Term, error) { return endless(), nil }
 
 func (f *file) close() error {
-	if f.lock == nil {
-		return nil
+	var errs []error
+	for _, held := range []*os.File{f.held, f.lock} {
+		if held != nil {
+			errs = append(errs, held.Close())
+		}
 	}
-	return f.lock.Close()
+	return errors.Join(errs...)
 }

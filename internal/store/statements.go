@@ -34,10 +34,11 @@ const (
 		values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (id) do update set open = excluded.open, detected = excluded.detected,
 			resolved = excluded.resolved, data = excluded.data, sum = excluded.sum`
-	sqlOpenIncidents = `select data, sum from incidents where open = 1 order by id`
-	sqlIncident      = `select data, sum from incidents where id = $1`
+	sqlIncidentRow   = `select data, sum, id, slo, open, detected, resolved from incidents `
+	sqlOpenIncidents = sqlIncidentRow + `where open = 1 order by id`
+	sqlIncident      = sqlIncidentRow + `where id = $1`
 	// An SLO's incidents include those of its single budgets, whose IDs go on with a brace.
-	sqlIncidents = `select data, sum from incidents
+	sqlIncidents = sqlIncidentRow + `
 		where ($1 = '' or service = $1)
 		and ($2 = '' or slo = $2 or substr(slo, 1, length($2) + 1) = $2 || '{')
 		and (cast($3 as bigint) = 0 or open = 1)

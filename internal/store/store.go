@@ -127,4 +127,8 @@ type Snapshot struct {
 	// takes them back, oldest first.
 	Acts     []alerting.Act
 	LastTick time.Time
+	// Lost is the newest tick that a process before has written and that is not here, because the
+	// write-ahead log was cut or lost, or an older copy was put in the place of the file. It is zero
+	// if nothing is known to be lost.
+	Lost time.Time
 }

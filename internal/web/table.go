@@ -174,6 +174,9 @@ func stateKey(i alerting.Incident) string {
 }
 
 func incidentState(i alerting.Incident) markup {
+	if i.Damaged {
+		return badge("spent", "unreadable") + small("its record is damaged")
+	}
 	if !i.Open {
 		return `<span class="resolved">` + markup(strings.ToLower(sentences.Ended(i))) + " " + stamp(i.Resolved) + "</span>"
 	}
