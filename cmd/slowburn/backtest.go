@@ -190,7 +190,7 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 	_, events := alerting.Advance(in, alerting.State{Through: begin}, to)
 	r.Incidents = alerting.Fold(nil, events)
 	for _, e := range events {
-		if e.Kind == alerting.Noticed && e.Rule != alerting.RuleTraffic {
+		if e.Kind == alerting.Noticed {
 			r.Notices = append(r.Notices, e)
 		}
 	}
@@ -203,24 +203,25 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, from, to budget.Minute) error {
 	fmt.Fprintf(e.out, "Replayed %s to %s, %s.\n\n", figures.UTC(from.Time()), figures.UTC(to.Time()), figures.Duration(to.Time().Sub(from.Time())))
 	t := newTable(e.out, "FROM", "TO", "SEVERITY", "SLO", "DETECTED AFTER", "BURNED", "BUDGET")
-	var all []alerting.Incident
-	for _, r := range replays {
-		all = append(all, r.Incidents...)
+	type row struct {
+		at    time.Time
+		cells []string
 	}
-	slices.SortStableFunc(all, func(a, b alerting.Incident) int { return a.Detected.Compare(b.Detected) })
-	for _, i := range all {
-		end, what := "still open", string(i.Severity)
-		if !i.Open {
-			end = figures.UTC(i.Resolved)
+	var rows []row
+	for _, r := range replays {
+		for _, i := range r.Incidents {
+			rows = append(rows, row{i.Detected, cellsOf(i)})
 		}
-		burned, cost := figures.Unknown, figures.Unknown
-		if i.Last.Burn != nil {
-			burned, cost = figures.Duration(i.Duration()), i.Last.Budget.CostOf(i.Bad())
+		for _, n := range r.Notices {
+			if n.Rule == alerting.RuleTraffic {
+				silent := figures.Duration(n.Time().Sub(n.Since.Time()))
+				rows = append(rows, row{n.Time(), []string{figures.UTC(n.Time()), figures.Unknown, noTraffic, string(n.SLO), silent, figures.Unknown, figures.Unknown}})
+			}
 		}
-		if i.Rule == alerting.RuleNoData {
-			what = "no data"
-		}
-		t.row(figures.UTC(i.Detected), end, what, string(i.SLO), figures.Duration(i.TimeToDetect()), burned, cost)
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return a.at.Compare(b.at) })
+	for _, r := range rows {
+		t.row(r.cells...)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -246,6 +247,26 @@ func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, fro
 	return nil
 }
 
+// noTraffic is what a list says of the silence of the users, which opens no incident.
+const noTraffic = "no traffic"
+
+// cellsOf returns the row of an incident.
+func cellsOf(i alerting.Incident) []string {
+	end, what := "still open", string(i.Severity)
+	if !i.Open {
+		end = figures.UTC(i.Resolved)
+	}
+	burned, cost := figures.Unknown, figures.Unknown
+	if i.Last.Burn != nil {
+		burned, cost = figures.Duration(i.Duration()), i.Last.Budget.CostOf(i.Bad())
+	}
+	if i.Rule == alerting.RuleNoData {
+		what = "no data"
+	}
+	return []string{figures.UTC(i.Detected), end, what, string(i.SLO), figures.Duration(i.TimeToDetect()), burned, cost}
+}
+
+// counts says of how much a replay tells.
 func counts(r replay) string {
 	n, missing := map[alerting.Severity]int{}, ""
 	for _, i := range r.Incidents {
@@ -257,8 +278,17 @@ func counts(r replay) string {
 	if n["no data"] > 0 {
 		missing = figures.Plural(n["no data"], "stretch") + " without data, "
 	}
+	silent := 0
+	for _, e := range r.Notices {
+		if e.Rule == alerting.RuleTraffic {
+			silent++
+		}
+	}
+	if silent > 0 {
+		missing += figures.Plural(silent, "stretch") + " without traffic, "
+	}
 	return figures.Plural(n[alerting.Page], "page") + ", " + figures.Plural(n[alerting.Ticket], "ticket") + ", " + missing +
-		figures.Plural(len(r.Notices), "notice") + " about the budget"
+		figures.Plural(len(r.Notices)-silent, "notice") + " about the budget"
 }
 
 func tellScore(out io.Writer, s alerting.Score) {

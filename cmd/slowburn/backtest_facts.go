@@ -15,7 +15,11 @@ func backtestAsFacts(replays []replay, labels []alerting.Span, from, to budget.M
 			one.Incidents = append(one.Incidents, api.IncidentOf(i, nil, to.Time()).WithOldNames())
 		}
 		for _, n := range r.Notices {
-			one.Notices = append(one.Notices, api.Notice{At: n.Time(), Spent: float64(n.Level) / 10_000})
+			notice := api.Notice{At: n.Time(), Rule: string(n.Rule), Spent: float64(n.Level) / 10_000}
+			if n.Rule == alerting.RuleTraffic {
+				notice.Since = new(n.Since.Time())
+			}
+			one.Notices = append(one.Notices, notice)
 		}
 		facts.SLOs = append(facts.SLOs, one)
 	}

@@ -24,10 +24,13 @@ type Replay struct {
 	Problems  []string   `json:"problems,omitempty"`
 }
 
-// Notice is a level of the budget that was reached.
+// Notice is what is said once and opens no incident: a level of the budget that was reached, or that
+// nobody comes any more.
 type Notice struct {
-	At    time.Time `json:"at"`
-	Spent float64   `json:"spent"`
+	At    time.Time  `json:"at"`
+	Rule  string     `json:"rule"`            // spent, or traffic
+	Spent float64    `json:"spent"`           // share of the budget; 0 of traffic
+	Since *time.Time `json:"since,omitempty"` // of traffic: the first minute without an event
 }
 
 // Score holds pages against incidents that people know of.
