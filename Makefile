@@ -78,6 +78,7 @@ ifeq ($(PKG),./...)
 	$(GO) test ./internal/bench -run '^$$' -bench 'Tick|Ask|Report|Say' -benchtime 20x -timeout 10m
 	$(GO) test ./internal/bench -run 'TestTheWorkbookThroughPrometheus|TestLiveIsABacktest' -lives 100 -v -timeout 10m
 	$(GO) test ./internal/bench -run 'TestForecastsComeTrue' -lives 100 -v
+	$(GO) test ./cmd/slowburn ./internal/counting -run 'TestScenarios$$' -v
 	$(GO) test ./alerting -run 'TestTheCutLaw|TestIncidentsAreWellFormed' -lives 200 -v -timeout 20m
 	$(GO) test ./internal/engine -run 'TestLiveEqualsBacktestOnDataAsTheyCome' -lives 200 -v -timeout 20m
 	$(GO) test ./internal/rules -run 'TestLatency' -lives 60 -v -timeout 10m

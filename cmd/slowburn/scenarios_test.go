@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -238,6 +239,7 @@ func TestScenarios(t *testing.T) {
 				t.Logf("page %s to %s, onset %s, %d bad", p.Detected.Format("15:04"), p.Resolved.Format("15:04"), p.Onset.Format("15:04"), p.Bad()/budget.Unit)
 			}
 			t.Logf("problems %q", got.Problems)
+			t.Log(sc.row(&got, pages))
 			if sc.page == nil {
 				if len(pages) > 0 {
 					t.Errorf("%s: %d pages, want none", sc.sentence, len(pages))
@@ -253,6 +255,21 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+// row is the scenario in the table of docs/benchmarks.md: what was paged, of what was to be paged.
+func (sc *scenario) row(got *replay, pages []alerting.Incident) string {
+	right, said := 0, "none"
+	if sc.page != nil {
+		right = 1
+	}
+	for i, p := range pages {
+		if i == 0 {
+			said = ""
+		}
+		said += fmt.Sprintf("%s after %d min, %s bad", p.Onset.Format("15:04"), int(p.Detected.Sub(p.Onset).Minutes()), figures.Events(p.Bad()))
+	}
+	return fmt.Sprintf("| %s | %d of %d | %s | %s |", sc.sentence, len(pages), right, said, figures.Share(int64(got.Known*1e6), 1e6))
 }
 
 func (p *page) compare(pages []alerting.Incident) error {
