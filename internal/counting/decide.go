@@ -8,6 +8,7 @@ import (
 
 // Decide settles the minutes of every account that are complete.
 func (c *Counter) Decide(now int64) {
+	c.usual(now)
 	c.judge(c.Read, true)
 	c.frontiers(now)
 	for a := range c.Accounts {
@@ -52,16 +53,11 @@ func (c *Counter) frontiers(now int64) {
 			continue
 		}
 		t := &c.Targets[target]
-		through, wait := cur.MS+t.interval()-t.interval()/tolerance, int64(0)
-		if through >= c.Read {
-			through = c.Read
-		} else {
-			wait = t.due(cur.MS) + t.wait(now)
-		}
+		through := min(cur.MS+t.interval()-t.interval()/tolerance, c.Read)
 		for _, r := range c.index.Series[i].Routes {
 			w := &c.waits[r.Account]
-			if wait > 0 {
-				if now >= min(wait, t.due(cur.MS)+c.Promises[c.index.Accounts[r.Account].Promise].maxLate()) {
+			if through < c.Read {
+				if c.gaveUp(t, cur.MS, r.Account, now) {
 					continue
 				}
 				w.Late = max(w.Late, int64(t.lateness(now)))
@@ -73,7 +69,7 @@ func (c *Counter) frontiers(now int64) {
 	}
 	for a := range c.waits {
 		if c.waits[a].Through == nobody { // nobody lives: only time tells
-			c.waits[a].Through = min(c.Read, now-leastWait)
+			c.waits[a].Through, c.waits[a].nobody = min(c.Read, now-leastWait), true
 		}
 	}
 	for i := range c.Groups {

@@ -181,7 +181,7 @@ func throw(t *testing.T, data []byte, seed uint64) {
 		c.Overdue(now, now)
 		c.Take(runs, Question{Since: last, To: now, Now: now})
 		c.End(c.Overdue(now, now), func(i int32) bool { return rnd.IntN(2) == 0 }, now)
-		c.MedianLate(now)
+		c.Lag(now)
 		c.Decide(now)
 		state, last = s, now
 		now += rnd.Int64N(3 * minute)

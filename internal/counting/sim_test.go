@@ -249,6 +249,7 @@ type sim struct {
 	listed  int64
 	now     int64
 	partial int
+	turns   int
 }
 
 func newSim(w *simWorld) *sim {
@@ -337,8 +338,9 @@ func (r *sim) meet(s *simSeries) int32 {
 	return i
 }
 
-// tick is one turn of reading.
-func (r *sim) tick(now int64) {
+// tick is one turn of reading. It returns when the next one is worth it.
+func (r *sim) tick(now int64) (next int64) {
+	r.turns++
 	r.now = now
 	probe := now-r.listed >= 5*minute
 	if probe {
@@ -387,18 +389,20 @@ func (r *sim) tick(now int64) {
 			}
 		}
 		c.Take(runs, q)
-		r.lag = c.MedianLate(now)
+		r.lag = c.Lag(now)
 	}
 	c.Decide(now)
+	return c.Next(now, second+r.lag)
 }
 
-// live reads a world tick by tick and returns what was counted and what is right, from the minute
-// in which reading began.
-func (r *sim) live(every int64) (got, want Tally, wrong float64) {
-	start := begin + 25*minute + 7*second
+// live reads a world turn by turn, on every fifth second, and returns what was counted and what is
+// right, from the minute in which reading began.
+func (r *sim) live() (got, want Tally, wrong float64) {
+	const grid = 5 * second
+	start := begin + 25*minute + 5*second
 	end := begin + r.w.length*minute
-	for now := start; now < end+40*minute; now += every {
-		r.tick(now)
+	for now := start; now < end+40*minute; {
+		now = max(now+grid, (r.tick(now)+grid-1)/grid*grid)
 	}
 	first := r.state.Promises[0].Since
 	for m := first; m <= SlotOf(end); m++ {

@@ -47,6 +47,7 @@ type Target struct {
 	Restarts [restarts]int64 // when its process began anew, the newest last
 	Late     float64         // how late its samples have come, ms, when that was learned
 	LateAt   int64           // when that was
+	Usual    int64           // how late they come now, ms; not kept
 	Rate     float64         // events per second, halving in ten minutes
 	Old      bool            // its first values were positions: so are those that come apart from them
 }

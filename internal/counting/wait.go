@@ -132,22 +132,39 @@ func (c *Counter) End(asked []Ask, shows func(series int32) bool, upto int64) {
 	}
 }
 
-// MedianLate returns how late half of the targets that are waited for are at least, ms, by a
-// question that went up to now; 0 if that is little.
-func (c *Counter) MedianLate(now int64) int64 {
+// Lag returns by how much a window can stay behind and delay nobody, ms, by a question that went up
+// to now: as late as half of the targets that are waited for are, and no more than every account
+// has to wait for one of its own; 0 if that is little.
+func (c *Counter) Lag(now int64) int64 {
 	const little = 20_000
 	var late []int64
+	lateOf := make([]int64, len(c.Targets))
 	for i := range c.Targets {
 		if t := &c.Targets[i]; t.Last > 0 && now < t.due(t.Last)+t.wait(now) {
-			late = append(late, max(0, now-t.Last-t.interval()))
+			lateOf[i] = max(0, now-t.Last-t.interval())
+			late = append(late, lateOf[i])
 		}
 	}
 	if len(late) == 0 {
 		return 0
 	}
+	waits := make([]int64, len(c.Accounts))
+	for i := range c.Cursors {
+		if target := c.targetOf(int32(i)); target >= 0 && c.Cursors[i].MS > 0 {
+			for _, r := range c.index.Series[i].Routes {
+				waits[r.Account] = max(waits[r.Account], lateOf[target]+1)
+			}
+		}
+	}
 	slices.Sort(late)
-	if m := late[len(late)/2]; m > little {
-		return m + tick
+	lag := late[len(late)/2]
+	for _, w := range waits {
+		if w > 0 { // somebody lives
+			lag = min(lag, w-1)
+		}
+	}
+	if lag > little {
+		return lag + tick
 	}
 	return 0
 }
@@ -156,7 +173,88 @@ func (c *Counter) MedianLate(now int64) int64 {
 type Wait struct {
 	Through int64 // minutes that end up to here are decided, ms
 	Late    int64 // how late the samples of those it waits for come, by experience, ms
+
+	nobody bool // lives
+}
+
+// gaveUp reports whether a sample that is due after a cursor is not waited for any more.
+func (c *Counter) gaveUp(t *Target, ms int64, account int32, now int64) bool {
+	return now >= t.due(ms)+min(t.wait(now), c.Promises[c.index.Accounts[account].Promise].maxLate())
 }
 
 // Waits returns what an account waits for, by the last Decide.
 func (c *Counter) Waits(account int32) Wait { return c.waits[account] }
+
+const (
+	// again is how soon a sample that is expected is asked for again, ms; tick is the longest.
+	again = 5_000
+	// sooner is by how much sooner than last time a sample that comes late is asked for, ms.
+	sooner = 2_000
+	// together is how long after the first account another may be ready, ms, to be asked for with it.
+	together = 10_000
+)
+
+// usual learns how late the samples of each target come now. When asked at now, its newest one was
+// there and the one after it was not: its lateness lies between. Within that it is taken to be a
+// little less each time, for it may be over.
+func (c *Counter) usual(now int64) {
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		age := max(now-t.Last, 0)
+		t.Usual = max(min(t.Usual-sooner, age), age-t.interval(), 0)
+	}
+}
+
+// Next returns when the next minute of an account can be complete, ms, after a Decide at now; of
+// several accounts that are ready shortly after one another, when the last is. A sample is seen so
+// long after its time, or by as much later as its target's samples come now.
+func (c *Counter) Next(now, arrival int64) int64 {
+	ready := make([]int64, len(c.Accounts))
+	for i := range c.Cursors {
+		cur, target := &c.Cursors[i], c.targetOf(int32(i))
+		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 {
+			continue
+		}
+		t := &c.Targets[target]
+		for _, r := range c.index.Series[i].Routes {
+			end := EndOf(SlotOf(c.waits[r.Account].Through + 1))
+			shown := cur.MS + t.interval() - t.interval()/tolerance
+			if shown >= end || c.gaveUp(t, cur.MS, r.Account, now) {
+				continue
+			}
+			steps := (end - shown + t.interval() - 1) / t.interval()
+			seen := cur.MS + steps*t.interval() + max(arrival, t.Usual)
+			if seen <= now {
+				seen = now + min(max(now-seen, again), tick)
+			}
+			ready[r.Account] = max(ready[r.Account], seen)
+		}
+	}
+	for i := range c.Groups {
+		for _, s := range c.Groups[i].Series {
+			for _, r := range c.index.Series[s].Routes {
+				ready[r.Account] = max(ready[r.Account], c.Groups[i].Next+arrival, now+again)
+			}
+		}
+	}
+	first, silent := int64(math.MaxInt64), int64(math.MaxInt64)
+	for a := range ready {
+		end := EndOf(SlotOf(c.waits[a].Through + 1))
+		if c.waits[a].nobody { // only time tells, and it can wait for the others
+			silent = min(silent, max(end+leastWait, now+again))
+			continue
+		}
+		ready[a] = max(ready[a], end+arrival, now+again)
+		first = min(first, ready[a])
+	}
+	if first == math.MaxInt64 {
+		return silent
+	}
+	next := first
+	for _, at := range ready {
+		if at <= first+together {
+			next = max(next, at)
+		}
+	}
+	return next
+}

@@ -34,6 +34,7 @@ type clock struct {
 	ours, theirs time.Time
 	claim        time.Duration // a skew that is not believed yet
 	claims       int           // how many ticks in a row it was said
+	agreed       bool          // there was an answer, and it is believed
 
 	newest time.Time // of the minutes of which samples were read
 }
@@ -49,9 +50,13 @@ func (c *clock) corrected(now time.Time) time.Time { return now.Add(time.Duratio
 // question leaves the correction as it was.
 func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.Error) {
 	c := &e.clock
-	if e.Skew == nil {
+	switch since := now.Sub(c.ours); {
+	case e.Skew == nil:
 		return now, nil
+	case since >= 0 && since < complete && c.agreed: // it was asked lately
+		return c.corrected(now), nil
 	}
+	c.agreed = false
 	skew, err := e.Skew(ctx, now)
 	switch at := now.Add(skew); {
 	case err != nil && (err.Kind == prom.Refused || err.Kind == prom.Partial):
@@ -70,7 +75,7 @@ func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.E
 		if c.skew.Store(int64(skew)); jumps {
 			e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", at.UTC())
 		}
-		c.claims = 0
+		c.claims, c.agreed = 0, true
 	} else {
 		if c.claims <= 1 {
 			e.Log.Warn("the source's clock has jumped; it is not believed yet", "theirs", at.UTC(), "expected", expected.UTC())

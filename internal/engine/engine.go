@@ -148,6 +148,7 @@ type Engine struct {
 	nextFold   time.Time
 	backfills  backfills
 	clock      clock
+	quiet      prom.Stats // what looks have cost in which nothing was decided
 	settling   settling
 	stops      stops
 }
@@ -190,6 +191,10 @@ type Summary struct {
 	Stats    prom.Stats
 	StoreErr error
 	Panics   int // since the start: each of them stopped one budget
+	// Next is when the next tick is worth it, by our clock; zero if nobody knows.
+	Next time.Time
+	// Quiet says that it was too early: nothing was complete, and nothing has changed.
+	Quiet bool
 }
 
 // Good reports whether everything worked, so that a heartbeat may be sent.
@@ -210,6 +215,9 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	if ctx.Err() != nil {
 		return Summary{At: now, Failures: []string{"stopped"}}
 	}
+	if batch.Quiet() && e.pass(batch, now) {
+		return Summary{At: now, Next: e.next(batch, ours, now), Stats: batch.Stats, Quiet: true}
+	}
 	var services map[string][]report.Service
 	if err == nil {
 		services = e.signalsFor(ctx, now)
@@ -217,11 +225,47 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	return e.take(context.WithoutCancel(ctx), batch, err, services, ours, now, to)
 }
 
+// pass takes a batch in which nothing is to be decided, which costs nothing. It is false if the last
+// tick that did more is half a minute ago: what goes by time alone is due then.
+func (e *Engine) pass(batch *prom.Batch, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if since := now.Sub(e.last.At); since < 0 || since >= complete || len(e.backlog.ticks) > 0 {
+		return false
+	}
+	for id, reading := range batch.Readings {
+		if a := e.budgets.byID[id]; a != nil {
+			a.problems = reading.Problems
+		}
+	}
+	e.quiet = e.quiet.Plus(batch.Stats)
+	e.Source.Commit(batch)
+	return true
+}
+
+// next returns when the next tick is worth it, by our clock: on a multiple of five seconds, and
+// within a minute, for something goes by time alone.
+func (e *Engine) next(batch *prom.Batch, ours, now time.Time) time.Time {
+	if batch.Next.IsZero() {
+		return time.Time{}
+	}
+	at := batch.Next.Add(e.Lag + ours.Sub(now)).Add(grid - 1).Truncate(grid)
+	soonest, latest := ours.Truncate(grid).Add(grid), ours.Add(time.Minute)
+	switch {
+	case at.Before(soonest):
+		return soonest
+	case at.After(latest):
+		return latest
+	}
+	return at
+}
+
 // take turns what was read into decisions and writes them down.
 func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, services map[string][]report.Service, ours, now time.Time, to budget.Minute) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats}
+	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats.Plus(e.quiet), Next: e.next(batch, ours, now)}
+	e.quiet = prom.Stats{}
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
 	if e.follows && e.began.IsZero() {
 		e.began = now

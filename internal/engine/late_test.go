@@ -2,11 +2,15 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -25,7 +29,7 @@ type lateWorld struct {
 }
 
 func newLateWorld(t *testing.T, targets int, late func(int) time.Duration, fails func(int, time.Time) bool) *lateWorld {
-	w := &lateWorld{world: newWorld(t, specsOf(promise("shop"))), late: late, fails: fails}
+	w := &lateWorld{world: newWorld(t, []*slo.Spec{usual("shop")}), late: late, fails: fails}
 	for i := range targets {
 		series := func(code string) *promfake.Series {
 			return w.db.Series(labels.FromStrings("__name__", "requests_total", "job", "shop", "instance", fmt.Sprint(i), "code", code))
@@ -34,8 +38,18 @@ func newLateWorld(t *testing.T, targets int, late func(int) time.Duration, fails
 		w.sums = append(w.sums, [2]float64{1000, 10})
 		w.filled = append(w.filled, w.now().Add(-time.Hour))
 	}
+	w.lag = 0
 	w.arrive()
+	w.restart()
 	return w
+}
+
+// usual is an SLO of 99.9 % with the alerts that everybody has.
+func usual(name string) *slo.Spec {
+	spec := promise(name)
+	spec.Objective, _ = slo.ParseObjective("99.9")
+	spec.Alerts, _ = slo.DefaultAlerts(spec.Window(), spec.Objective)
+	return spec
 }
 
 // arrive lets Prometheus have what is due by now.
@@ -61,15 +75,15 @@ func (w *lateWorld) arrive() {
 	}
 }
 
+// live lets the daemon look whenever it wants to, for so many minutes.
 func (w *lateWorld) live(minutes int) {
-	for range minutes {
-		w.at.Store(w.now().Truncate(time.Minute).Add(time.Minute + 42*time.Second).UnixNano())
+	for at, end := w.now(), w.now().Add(time.Duration(minutes)*time.Minute); at.Before(end); {
+		w.at.Store(at.UnixNano())
 		w.arrive()
-		w.engine.Tick(w.t.Context(), w.daemonNow())
-		if w.paged.IsZero() && len(w.burns()) > 0 {
+		at = w.engine.Tick(w.t.Context(), at).Next
+		if w.paged.IsZero() && slices.ContainsFunc(w.burns(), func(i alerting.Incident) bool { return i.Severity == alerting.Page }) {
 			w.paged = w.now()
 		}
-		w.deliver()
 	}
 }
 
@@ -85,9 +99,9 @@ func (w *lateWorld) check() {
 	})
 }
 
-// TestLateSamplesPage: whatever is late by up to ten minutes, the page comes by as much later than
-// without lateness, without any flag, and a total outage pages three minutes after its samples; no
-// event is lost.
+// TestLateSamplesPage: whatever is late by up to ten minutes, all or one target of four that alone
+// fails, the page comes as soon after the samples as without lateness, without any flag; no event is
+// lost.
 func TestLateSamplesPage(t *testing.T) {
 	begin, end := t0.Add(60*time.Minute), t0.Add(80*time.Minute)
 	outage := func(_ int, at time.Time) bool { return !at.Before(begin) && at.Before(end) }
@@ -96,13 +110,13 @@ func TestLateSamplesPage(t *testing.T) {
 		late := time.Duration(minutes) * time.Minute
 		for _, tc := range []struct {
 			name   string
-			within time.Duration // without lateness, to the tick at 42 s; a quarter of all needs eight minutes to be a fifth of ten
+			within time.Duration // a quarter of all is above the threshold after four minutes
 			world  func(*testing.T) *lateWorld
 		}{
-			{"all", 3*time.Minute + 42*time.Second, func(t *testing.T) *lateWorld {
+			{"all", 2 * time.Minute, func(t *testing.T) *lateWorld {
 				return newLateWorld(t, 1, func(int) time.Duration { return late }, outage)
 			}},
-			{"one of four, and only it fails", 10 * time.Minute, func(t *testing.T) *lateWorld {
+			{"one of four, and only it fails", 4*time.Minute + 10*time.Second, func(t *testing.T) *lateWorld {
 				return newLateWorld(t, 4, func(i int) time.Duration {
 					if i == 3 {
 						return late
@@ -114,16 +128,147 @@ func TestLateSamplesPage(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d min", tc.name, minutes), func(t *testing.T) {
 				t.Parallel()
 				w := tc.world(t)
-				w.live(130)
+				w.live(100)
 				burns := w.burns()
 				if len(burns) != 1 {
 					t.Fatalf("%d incidents about errors, want one", len(burns))
 				}
-				if after := w.paged.Sub(begin); after > late+tc.within {
-					t.Errorf("paged %s after the outage began", after)
+				after := w.paged.Sub(begin) - late
+				if t.Logf("lateness + %v", after); after > tc.within {
+					t.Errorf("paged %s after the samples of the beginning", after)
 				}
 				w.check()
 			})
 		}
+	}
+}
+
+// TestAPageComesThreeMinutesAfterItsSamples: services whose samples are late by up to ten minutes,
+// side by side, with the alerts that everybody has and no flag. The daemon looks when it says that
+// it will. Whenever in a minute a total outage begins, its page comes as much later as the samples
+// are late, and three minutes at most; without lateness as with.
+func TestAPageComesThreeMinutesAfterItsSamples(t *testing.T) {
+	const most = 10 // minutes late
+	var delays [most + 1][]time.Duration
+	var mu sync.Mutex
+	t.Run("all", func(t *testing.T) {
+		for n := range min(*lives, 6) {
+			begin := t0.Add(62*time.Minute + time.Duration(47*n%60)*time.Second)
+			t.Run(begin.Format("15:04:05"), func(t *testing.T) {
+				t.Parallel()
+				w, looks := newShops(t, most+1, begin), 0
+				for at := w.now(); len(w.paged) <= most && at.Before(begin.Add(20*time.Minute)); looks++ {
+					w.at.Store(at.UnixNano())
+					w.arrive()
+					at = w.engine.Tick(t.Context(), at).Next
+					for _, i := range w.burns() {
+						if _, told := w.paged[i.SLO]; !told && i.Severity == alerting.Page {
+							w.paged[i.SLO] = w.now()
+						}
+					}
+				}
+				if passed := int(w.now().Sub(t0).Minutes()); looks > 12*passed {
+					t.Errorf("%d looks in %d minutes", looks, passed)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for late := range delays {
+					if paged, ok := w.paged[slo.ID(fmt.Sprintf("late-%d/availability", late))]; ok {
+						delays[late] = append(delays[late], paged.Sub(begin)-time.Duration(late)*time.Minute)
+					} else {
+						t.Errorf("no page for what is %d minutes late", late)
+					}
+				}
+			})
+		}
+	})
+	for late, all := range delays {
+		slices.Sort(all)
+		t.Logf("%2d min late: lateness + %v, at most + %v", late, all[len(all)/2], all[len(all)-1])
+		if all[len(all)-1] > 3*time.Minute {
+			t.Errorf("%d min late: a page came %v later", late, all[len(all)-1])
+		}
+	}
+}
+
+// shops are services of which the n-th is n minutes late.
+type shops struct {
+	*world
+	begin  time.Time // of the outage of all
+	filled []time.Time
+	series [][2]*promfake.Series
+	sums   [][2]float64
+	paged  map[slo.ID]time.Time
+}
+
+func newShops(t *testing.T, n int, begin time.Time) *shops {
+	var specs []*slo.Spec
+	for i := range n {
+		specs = append(specs, usual(fmt.Sprint("late-", i)))
+	}
+	w := &shops{world: newWorld(t, specs), begin: begin, paged: map[slo.ID]time.Time{}}
+	for i := range n {
+		series := func(code string) *promfake.Series {
+			return w.db.Series(labels.FromStrings("__name__", "requests_total", "job", fmt.Sprint("late-", i), "instance", "1", "code", code))
+		}
+		w.series = append(w.series, [2]*promfake.Series{series("200"), series("500")})
+		w.sums = append(w.sums, [2]float64{1000, 10})
+		w.filled = append(w.filled, t0.Add(-time.Hour+time.Duration(4*i%15)*time.Second))
+	}
+	w.lag = 0
+	w.arrive()
+	w.restart()
+	return w
+}
+
+// arrive lets Prometheus have what is due by now.
+func (w *shops) arrive() {
+	for i := range w.series {
+		for late := time.Duration(i) * time.Minute; w.filled[i].Add(late).Before(w.now()); w.filled[i] = w.filled[i].Add(15 * time.Second) {
+			if w.filled[i].Before(w.begin) {
+				w.sums[i][0] += 3000
+			} else {
+				w.sums[i][1] += 3000
+			}
+			for k, s := range w.series[i] {
+				if err := s.Append(w.filled[i].UnixMilli(), w.sums[i][k]); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestALookThatIsTooEarlyCostsNothing: the daemon ticks every five seconds. Each minute is decided
+// as soon as it is complete, within ten seconds of its end; ticks in which none can be ask
+// Prometheus for nothing and write nothing down.
+func TestALookThatIsTooEarlyCostsNothing(t *testing.T) {
+	w, writes, minutes := oneService(t, steady(50)), 0, 0
+	w.lag = 0
+	w.restart()
+	w.point = func(name string) error {
+		if strings.HasPrefix(name, "store") {
+			writes++
+		}
+		return nil
+	}
+	for at := t0; at.Before(t0.Add(20 * time.Minute)); at = at.Add(5 * time.Second) {
+		w.at.Store(at.UnixNano())
+		w.fill()
+		before := writes
+		sum := w.engine.Tick(t.Context(), at)
+		if second := at.Second(); sum.Slots > 0 && second > 10 && at.Sub(t0) > time.Minute {
+			t.Errorf("%d minutes decided at second %d", sum.Slots, second)
+		}
+		if sum.Quiet && (sum.Stats.Queries > 0 || writes > before) {
+			t.Errorf("%s: too early, and %d queries, %d writes", at.Format("15:04:05"), sum.Stats.Queries, writes-before)
+		}
+		minutes += sum.Slots
+		if !sum.Next.After(at) || sum.Next.Sub(at) > time.Minute+5*time.Second {
+			t.Errorf("%s: the next at %s", at.Format("15:04:05"), sum.Next.Format("15:04:05"))
+		}
+	}
+	if minutes < 19 {
+		t.Errorf("%d minutes decided", minutes)
 	}
 }

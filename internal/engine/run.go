@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Run calls Tick until ctx ends: at once, and then each time a minute has become readable, which is
-// when it is over and its targets have been scraped once more. minute is how long one lasts in wall
-// time: less than a minute in the demo, whose clock runs faster. A tick that takes longer than its
-// turn is followed by one that catches up on all the minutes missed.
+// Run calls Tick until ctx ends: at once, and then each time another minute can be complete, as the
+// source says, on the next of every five seconds. minute is how long one lasts in wall time: less
+// than a minute in the demo, whose clock runs faster. A tick that takes longer than its turn is
+// followed by one that catches up on all the minutes missed.
 func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Duration) error {
 	for {
 		began := time.Now()
@@ -16,12 +16,10 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 		if ctx.Err() != nil {
 			return nil
 		}
-		e.report(sum, time.Since(began))
-		next := untilNext(e.Corrected(now()), max(e.Lag, complete), minute)
-		if sum.Stats.Waiting > 0 {
-			next = min(next, stragglers)
+		if !sum.Quiet {
+			e.report(sum, time.Since(began))
 		}
-		timer := time.NewTimer(next)
+		timer := time.NewTimer(e.wait(sum, now(), minute))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -31,18 +29,31 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 	}
 }
 
-// stragglers is how soon a tick is followed by another while some SLOs lag behind the rest, because
-// their queries are slow. It reads nothing anew of the others.
-const stragglers = 5 * time.Second
+const (
+	// grid is how exactly the time of a tick is kept: what is ready within it is decided together.
+	grid = 5 * time.Second
+	// complete is how long after its end a minute is looked at if nobody knows when it is complete.
+	complete = 30 * time.Second
+	// stragglers is how soon a tick is followed by another while some SLOs lag behind the rest,
+	// because their queries are slow. It reads nothing anew of the others.
+	stragglers = 5 * time.Second
+)
 
-// complete is how long after its end most minutes are complete: their targets have been scraped once
-// more.
-const complete = 30 * time.Second
-
-// untilNext returns how long to wait, in wall time, until the next minute is readable.
-func untilNext(now time.Time, lag, minute time.Duration) time.Duration {
-	next := now.Add(-lag).Truncate(time.Minute).Add(time.Minute + lag)
-	return time.Duration(float64(next.Sub(now)) * minute.Minutes())
+// wait returns how long to wait, in wall time, until the next tick.
+func (e *Engine) wait(sum Summary, now time.Time, minute time.Duration) time.Duration {
+	next := sum.Next
+	switch at := e.Corrected(now); {
+	case next.IsZero():
+		lag := max(e.Lag, complete)
+		next = now.Add(at.Add(-lag).Truncate(time.Minute).Add(time.Minute + lag).Sub(at))
+	case !next.After(now):
+		next = now.Truncate(grid).Add(grid)
+	}
+	wall := time.Duration(float64(next.Sub(now)) * minute.Minutes())
+	if sum.Stats.Waiting > 0 {
+		wall = min(wall, stragglers)
+	}
+	return wall
 }
 
 // report logs a tick and keeps how long it took.

@@ -50,6 +50,7 @@ type world struct {
 	t     testing.TB
 	at    atomic.Int64 // true time, nanoseconds
 	wrong time.Duration
+	lag   time.Duration // of the daemon
 
 	db       *promfake.DB
 	srv      *promfake.Server
@@ -145,7 +146,7 @@ func newWorld(t testing.TB, specs []*slo.Spec, services ...*service) *world {
 // newWorldAt begins at another time, and with reports.
 func newWorldAt(t testing.TB, start time.Time, reports []report.Schedule, specs []*slo.Spec, services ...*service) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "slowburn.db"), set: slo.NewSet(specs, nil, nil), reports: reports, filled: start.Add(-time.Hour)}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "slowburn.db"), set: slo.NewSet(specs, nil, nil), reports: reports, lag: lag, filled: start.Add(-time.Hour)}
 	w.at.Store(start.UnixNano())
 	w.db = promfake.New(promfake.Options{Now: w.now})
 	var err error
@@ -243,7 +244,7 @@ func (w *world) open() {
 	})
 	w.engine = engine.New(engine.Options{
 		Source: w.reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: lag, Reports: w.reports,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: w.lag, Reports: w.reports,
 		Skew:     w.skew,
 		Owe:      w.pump.Owe,
 		Sampled:  w.client.Sampled,

@@ -343,10 +343,10 @@ func (b *Backfill) failed(errs []*Error, out *Batch) bool {
 		switch {
 		case err == nil:
 		case i < len(b.bundles):
-			out.Failures = append(out.Failures, Failure{b.bundles[i].selector, b.bundles[i].ids(), err})
+			out.Failures = append(out.Failures, Failure{Bundle: b.bundles[i].selector, SLOs: b.bundles[i].ids(), Err: err})
 		default:
 			id := b.exprs[i-len(b.bundles)].ID()
-			out.Failures = append(out.Failures, Failure{string(id), []slo.ID{id}, err})
+			out.Failures = append(out.Failures, Failure{Bundle: string(id), SLOs: []slo.ID{id}, Err: err})
 		}
 	}
 	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Compare(a.Bundle, b.Bundle) })

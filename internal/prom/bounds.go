@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -82,7 +83,9 @@ func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.
 		changed = changed || old.classic() != b.classic() || old.native != b.native || old.limit != b.limit
 		r.bounds[s.ID()] = b
 	})
-	out.Marks[boundsMark] = r.saveBounds()
+	if mark := r.saveBounds(); !bytes.Equal(mark, r.marks[boundsMark]) {
+		out.Marks[boundsMark] = mark
+	}
 	return changed
 }
 

@@ -22,7 +22,8 @@
 // everything up to a second ago, and a minute is in the batch when it is complete: when no series of
 // its budget that lives can still show a sample in it. Samples that come later than they are waited
 // for are amendments of their minutes ([Reading.Late]). How late a target is used to be is learned;
-// what is waited for is told ([Batch.Waits]).
+// what is waited for is told ([Batch.Waits]). A read asks only for that of which another minute can
+// be complete by then, and says when the next one is worth it ([Batch.Next]).
 //
 // What the slots say does not depend on how time is cut into reads, and a failed read moves nothing
 // but what it has read before it failed. A minute that was reported absent may be written again

@@ -34,12 +34,23 @@ import (
 // state is the reading state of a bundle.
 type state struct {
 	*counting.State
-	lag    int64 // how far the window stays behind, because half of the samples are late, ms
-	listed int64 // when the series were listed, ms
+	lag    int64          // how far the window stays behind, because half of the samples are late, ms
+	listed int64          // when the series were listed, ms
+	next   int64          // when a question can complete another minute, ms
+	kept   int64          // up to where the newest mark had read, ms
+	behind map[int32]Wait // accounts that are behind
 }
 
 // clone copies the state, so that a read can be thrown away.
-func (s *state) clone() *state { return &state{s.State.Clone(), s.lag, s.listed} }
+func (s *state) clone() *state {
+	c := *s
+	c.State = s.State.Clone()
+	return &c
+}
+
+// due reports whether a question at a time is worth it: another minute can have become complete, or
+// the clock has gone back.
+func (s *state) due(now int64) bool { return now >= s.next || now < s.Asked }
 
 const (
 	secondMs = 1000
@@ -72,17 +83,16 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until tim
 	if try {
 		s.lag = 0
 	}
-	upto := (ms - arrival - s.lag) / secondMs * secondMs
-	from := s.Read
+	from, upto := s.Read, (ms-arrival-s.lag)/secondMs*secondMs
 	switch {
 	case first: // from before the first slot that is owed, even if the first attempts have failed
 		s.listed = inLead
 		from = min(s.Owed().Time().UnixMilli(), upto) - lead
-	case upto < from-minuteMs: // time has gone back: beyond the newest sample nothing was there
+	case ms-arrival < from-minuteMs: // time has gone back: beyond the newest sample nothing was there
 		from = min(s.Last, upto)
 		s.Read = from
-	case upto <= from:
-		return false, nil
+	default:
+		upto = max(upto, from) // what is late is asked for though the window stays
 	}
 	if s.listed == 0 && !first { // a mark holds positions without names
 		if err := r.listed(ctx, b, min(s.listFrom(ms), from-lead), ms, &lister{b: b}); err != nil {
@@ -106,14 +116,15 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until tim
 		}
 	})
 	if err != nil || more {
+		s.next = ms
 		return more, err
 	}
-	return false, r.wind(ctx, b, s, c, got, ms, from, upto, try)
+	return false, r.wind(ctx, b, s, c, ms, from, upto, try)
 }
 
 // wind ends a turn of which the window (since, upto] was read: it asks which series have ended and
 // for those that no window shows, and decides.
-func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Counter, got *collected, now, since, upto int64, try bool) *Error {
+func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64, try bool) *Error {
 	if err := r.askEnded(ctx, b, c, now, upto); err != nil {
 		return err
 	}
@@ -123,10 +134,19 @@ func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Coun
 				return err
 			}
 		}
-		s.lag, s.listed = c.MedianLate(now), now
+		s.lag, s.listed = c.Lag(now), now
 	}
 	c.Decide(now)
-	got.waits(c, now, upto)
+	s.next = c.Next(now, arrival+s.lag)
+	s.behind = nil
+	for a := range b.reg.Accounts {
+		if w := c.Waits(int32(a)); w.Through < upto-2*minuteMs {
+			if s.behind == nil {
+				s.behind = map[int32]Wait{}
+			}
+			s.behind[int32(a)] = Wait{time.UnixMilli(w.Through).UTC(), time.Duration(w.Late) * time.Millisecond}
+		}
+	}
 	return nil
 }
 
@@ -464,19 +484,6 @@ func (w Wait) text() string {
 		return "samples are overdue; minutes since " + figures.UTC(w.Through) + " wait for them"
 	}
 	return "samples come about " + figures.Duration(w.Late) + " late; minutes are decided as much later"
-}
-
-// waits notes the budgets that are behind.
-func (c *collected) waits(counter *counting.Counter, now, upto int64) {
-	c.at = time.UnixMilli(now)
-	for a := range c.b.reg.Accounts {
-		if w := counter.Waits(int32(a)); w.Through < upto-2*minuteMs {
-			if c.behind == nil {
-				c.behind = map[int32]Wait{}
-			}
-			c.behind[int32(a)] = Wait{time.UnixMilli(w.Through).UTC(), time.Duration(w.Late) * time.Millisecond}
-		}
-	}
 }
 
 // faultWords says what each fault is.

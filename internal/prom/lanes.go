@@ -227,7 +227,7 @@ func (b *Batch) take(t task, result outcomeOf) {
 }
 
 func (b *Batch) fail(t task, err *Error) {
-	b.Failures = append(b.Failures, Failure{Bundle: t.of, SLOs: t.ids, Err: err})
+	b.Failures = append(b.Failures, Failure{Bundle: t.of, SLOs: t.ids, Err: err, task: t.name})
 }
 
 // side runs n jobs side by side, so many at a time.

@@ -38,6 +38,8 @@ type Failure struct {
 	Bundle string
 	SLOs   []slo.ID
 	Err    *Error
+
+	task string // that failed in this read; "" if it did before
 }
 
 // Stats is what a read cost.
@@ -57,6 +59,12 @@ type Stats struct {
 	Capped int
 }
 
+// Plus adds what another read has cost; the rest stays as it stands.
+func (s Stats) Plus(o Stats) Stats {
+	s.Queries, s.Samples, s.Bytes = s.Queries+o.Queries, s.Samples+o.Samples, s.Bytes+o.Bytes
+	return s
+}
+
 // Batch is the outcome of one read. It takes effect with [Reader.Commit].
 type Batch struct {
 	Readings map[slo.ID]Reading
@@ -72,9 +80,26 @@ type Batch struct {
 	// values than are followed, and the words for it.
 	Capped map[slo.ID]string
 	Stats  Stats
+	// Next is when the next read is worth it: another minute can be complete then. It is zero if
+	// nobody knows.
+	Next time.Time
 
+	failed bool // something was tried, and failed
 	states map[string]*state
 	exprs  map[slo.ID]exprState
+}
+
+// Quiet reports whether there is nothing in it to be decided or kept: it was too early.
+func (b *Batch) Quiet() bool {
+	if b.failed || len(b.Marks) > 0 || len(b.Problems) > 0 {
+		return false
+	}
+	for _, r := range b.Readings {
+		if len(r.Slots) > 0 || len(r.Late) > 0 || len(r.Hours) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Options of a [Reader].
@@ -109,6 +134,7 @@ type Reader struct {
 	gone     map[slo.ID]bool // latency SLOs whose bucket is missing where the count goes on
 	problems []string        // for the next batch
 	lanes    *lanes
+	failing  map[string]failing // by task
 	large    large
 }
 
@@ -119,7 +145,7 @@ func New(c *Client, o Options) *Reader {
 	return &Reader{
 		client: c, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
 		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{}, gone: map[slo.ID]bool{},
-		lanes: newLanes(o.Patience),
+		lanes: newLanes(o.Patience), failing: map[string]failing{},
 	}
 }
 
@@ -175,18 +201,93 @@ func (r *Reader) Read(ctx context.Context, specs []*slo.Spec, now time.Time) *Ba
 	}
 	out.Problems = append(out.Problems, r.problems...)
 	r.problems = nil
-	var tasks []task
-	for _, b := range r.plan {
-		tasks = append(tasks, r.bundleTask(b, now))
-	}
-	for _, s := range r.evaluate {
-		tasks = append(tasks, r.exprTask(s, to))
-	}
+	tasks := r.due(now, to, out)
 	r.lanes.run(ctx, tasks, r.client.opts.Concurrency, out)
+	r.schedule(tasks, now, out)
 	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Compare(a.Bundle, b.Bundle) })
 	after := r.client.Usage()
 	out.Stats.Queries, out.Stats.Samples, out.Stats.Bytes = after.Queries-before.Queries, after.Samples-before.Samples, after.Bytes-before.Bytes
 	return out
+}
+
+// failing is a task that failed when it was tried last.
+type failing struct {
+	Failure
+	at time.Time
+}
+
+// retryAfter is after how long what has failed is tried again.
+const retryAfter = 30 * time.Second
+
+// due lists what is worth asking for at a time: that of which another minute can be complete. What
+// has failed lately goes on failing until it is tried again.
+func (r *Reader) due(now time.Time, to budget.Minute, out *Batch) (tasks []task) {
+	add := func(name string, due bool, make func() task) {
+		if f, ok := r.failing[name]; ok {
+			if since := now.Sub(f.at); since >= 0 && since < retryAfter {
+				f.task = ""
+				out.Failures = append(out.Failures, f.Failure)
+				return
+			}
+			due = true
+		}
+		if due {
+			tasks = append(tasks, make())
+		}
+	}
+	for _, b := range r.plan {
+		add(bundlePrefix+b.key, r.states[b.key].due(now.UnixMilli()), func() task { return r.bundleTask(b, now) })
+	}
+	for _, s := range r.evaluate {
+		add(exprPrefix+string(s.ID()), true, func() task { return r.exprTask(s, to) })
+	}
+	return tasks
+}
+
+// schedule notes what has failed, says when the next read is worth it, and what is waited for.
+func (r *Reader) schedule(tasks []task, now time.Time, out *Batch) {
+	for _, t := range tasks {
+		delete(r.failing, t.name)
+	}
+	for key := range out.states { // of the slow lane, too
+		delete(r.failing, bundlePrefix+key)
+	}
+	for _, f := range out.Failures {
+		if f.task != "" {
+			out.failed = true
+			r.failing[f.task] = failing{f, now}
+		}
+	}
+	next := func(at time.Time) {
+		if out.Next.IsZero() || at.Before(out.Next) {
+			out.Next = at
+		}
+	}
+	for _, b := range r.plan {
+		s := r.states[b.key]
+		if moved := out.states[b.key]; moved != nil {
+			s = moved
+		}
+		if f, ok := r.failing[bundlePrefix+b.key]; ok {
+			next(f.at.Add(retryAfter))
+		} else {
+			next(time.UnixMilli(s.next))
+		}
+		out.Stats.Series += len(s.Cursors)
+		for a, w := range s.behind {
+			out.wait(b.reg.ids[a], w, now)
+		}
+	}
+}
+
+// wait notes that a budget is behind.
+func (b *Batch) wait(id slo.ID, w Wait, now time.Time) {
+	if b.Waits == nil {
+		b.Waits = map[slo.ID]Wait{}
+	}
+	b.Waits[id] = w
+	b.Stats.Late++
+	b.Stats.Behind = max(b.Stats.Behind, now.Sub(w.Through))
 }
 
 // each runs n jobs side by side, as many as the client lets through.
@@ -217,6 +318,7 @@ func (r *Reader) Commit(b *Batch) {
 // restart.
 func (r *Reader) replan(specs []*slo.Spec, to, since budget.Minute, out *Batch) {
 	r.lanes.forget()
+	r.failing = map[string]failing{}
 	var raw []rawSpec
 	begun := map[slo.ID]exprState{} // of those that Prometheus adds up
 	r.evaluate = nil
@@ -316,15 +418,16 @@ func (r *Reader) bundleTask(b *bundle, now time.Time) task {
 		}
 		got := &collected{b: b}
 		more, err := r.follow(ctx, b, s, now, until, got)
-		moved := s.Read != committed.Read || s.Asked != committed.Asked || s.Primed != committed.Primed
+		moved := s.Read != committed.Read || s.Asked != committed.Asked || s.Primed != committed.Primed || s.next != committed.next
 		var mark []byte
-		if moved {
-			mark = b.save(s)
+		if moved && (got.decided() || !committed.Primed || s.Read >= s.kept+minuteMs || s.Read < s.kept) {
+			mark, s.kept = b.save(s), s.Read
 		}
 		return outcomeOf{err: err, more: err == nil && more, take: func(out *Batch) {
-			out.Stats.Series += len(s.Cursors)
 			if moved {
 				out.states[b.key] = s
+			}
+			if mark != nil {
 				out.Marks[bundlePrefix+b.key] = mark
 			}
 			got.into(out, s)
@@ -348,12 +451,13 @@ func (b *bundle) ids() []slo.ID {
 
 // collected is the outcome of reading one bundle.
 type collected struct {
-	b      *bundle
-	slots  [][]budget.SlotAt
-	late   map[int32][]Amendment
-	behind map[int32]Wait
-	at     time.Time // of the read
+	b     *bundle
+	slots [][]budget.SlotAt
+	late  map[int32][]Amendment
 }
+
+// decided reports whether there is anything to be written down.
+func (c *collected) decided() bool { return len(c.slots) > 0 || len(c.late) > 0 }
 
 // Slot implements counting.Outcome.
 func (c *collected) Slot(a int32, at budget.Minute, s budget.Slot) {
@@ -392,13 +496,7 @@ func (c *collected) into(out *Batch, s *state) {
 		r.Late = late
 		out.Readings[c.b.reg.ids[a]] = r
 	}
-	for a, w := range c.behind {
-		if out.Waits == nil {
-			out.Waits = map[slo.ID]Wait{}
-		}
-		out.Waits[c.b.reg.ids[a]] = w
-		out.Stats.Late++
-		out.Stats.Behind = max(out.Stats.Behind, c.at.Sub(w.Through))
+	for a, w := range s.behind {
 		c.note(out.Readings, c.b.reg.ids[a], w.text())
 	}
 	for a, t := range s.Troubles() {

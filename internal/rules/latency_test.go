@@ -105,8 +105,8 @@ func (l *latency) service(i int, begin time.Time, offset time.Duration, share fl
 	}
 }
 
-// ours ticks as the daemon does: half a minute after each minute, seeing only what has been scraped
-// by then.
+// ours ticks as the daemon does: on the next of every five seconds after another minute can be
+// complete, seeing only what has been scraped by then.
 func (l *latency) ours() []time.Duration {
 	client, err := prom.NewClient(prom.ClientOptions{URL: l.url})
 	if err != nil {
@@ -114,24 +114,23 @@ func (l *latency) ours() []time.Duration {
 	}
 	reader, found := prom.New(client, prom.Options{}), map[slo.ID]time.Time{}
 	ledgers, states := map[slo.ID]*budget.Ledger{}, map[slo.ID]alerting.State{}
-	step := 45 * time.Minute // while nothing happens; turns of any length come to the same
-	for at := t0.Add(15*time.Minute + 30*time.Second); at.Before(l.end); at = at.Add(step) {
-		if l.now = at; !at.Before(t0.Add(calm - time.Hour)) {
-			step = time.Minute
-		}
+	for at := t0.Add(15*time.Minute + 30*time.Second); at.Before(l.end); {
+		l.now = at
 		batch := reader.Read(context.Background(), l.specs, at)
 		for _, spec := range l.specs {
 			id := spec.ID()
 			if ledgers[id] == nil {
 				ledgers[id] = &budget.Ledger{}
 			}
+			to := states[id].Through
 			for _, s := range batch.Readings[id].Slots {
+				to = max(to, s.At+1)
 				if states[id].Through == 0 {
 					states[id] = alerting.State{Through: s.At}
 				}
 				ledgers[id].Put(s.At, s.Slot)
 			}
-			state, events := alerting.Advance(alerting.Input{ID: id, Spec: spec, Ledger: ledgers[id]}, states[id], budget.MinuteOf(at.Add(-30*time.Second)))
+			state, events := alerting.Advance(alerting.Input{ID: id, Spec: spec, Ledger: ledgers[id]}, states[id], to)
 			states[id] = state
 			for _, e := range events {
 				if e.Severity == alerting.Page && found[id].IsZero() {
@@ -140,6 +139,11 @@ func (l *latency) ours() []time.Duration {
 			}
 		}
 		reader.Commit(batch)
+		if at.Before(t0.Add(calm - time.Hour)) { // nothing happens; turns of any length come to the same
+			at = at.Add(45 * time.Minute)
+		} else {
+			at = batch.Next.Add(5*time.Second - 1).Truncate(5 * time.Second)
+		}
 	}
 	l.now = l.end
 	return l.after(found)

@@ -1,0 +1,104 @@
+package prom
+
+import (
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// TestOnlyWhatCanBeCompleteIsAskedFor: two metrics, one of which comes three minutes late. Each is
+// asked for at about the time at which its next minute is in, and not in between; what is too early
+// is quiet; every sample is read about once.
+func TestOnlyWhatCanBeCompleteIsAskedFor(t *testing.T) {
+	var now time.Time
+	db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+	specs := []*slo.Spec{events(t, "early", `a_total`, `a_total{code="500"}`), events(t, "late", `b_total`, `b_total{code="500"}`)}
+	filled := [2]time.Time{t0.Add(-30 * time.Minute), t0.Add(-30 * time.Minute)}
+	arrive := func() {
+		for i, name := range []string{"a_total", "b_total"} {
+			for late := time.Duration(i) * 3 * time.Minute; !filled[i].Add(late).After(now); filled[i] = filled[i].Add(15 * time.Second) {
+				for _, code := range []string{"200", "500"} {
+					ls := lset(name, "instance", "1", "job", "x", "code", code)
+					if err := db.Append(ls, filled[i].UnixMilli(), float64(filled[i].Unix()-t0.Unix()+1e6)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	now = t0
+	arrive()
+	r, reads, decided := New(serve(t, db), Options{}), map[slo.ID]int{}, map[slo.ID]budget.Minute{}
+	var queries, samples int64
+	for ; now.Before(t0.Add(40 * time.Minute)); now = now.Add(5 * time.Second) {
+		arrive()
+		before := db.Stats()
+		b := r.Read(t.Context(), specs, now)
+		for _, f := range b.Failures {
+			t.Fatal(f.Err)
+		}
+		if b.Quiet() && len(b.Readings) == 0 && b.Stats.Queries > 0 {
+			t.Errorf("%d queries for nothing", b.Stats.Queries)
+		}
+		if now.Sub(t0) > 15*time.Minute {
+			queries, samples = queries+b.Stats.Queries, samples+db.Stats().Sub(before).SamplesRead
+		}
+		for id, reading := range b.Readings {
+			reads[id]++
+			for _, s := range reading.Slots {
+				decided[id] = s.At
+				if late := map[slo.ID]time.Duration{"svc/late": 3 * time.Minute}[id]; now.Sub(t0) > 15*time.Minute && now.Sub(s.At.End()) > late+20*time.Second {
+					t.Errorf("%s: %s is decided at %s", id, s.At.End().Format("15:04:05"), now.Format("15:04:05"))
+				}
+			}
+		}
+		r.Commit(b)
+	}
+	if n := reads["svc/early"]; n < 39 || n > 45 {
+		t.Errorf("what is in time was read %d times in 40 minutes", n)
+	}
+	if n := reads["svc/late"]; n > 160 {
+		t.Errorf("what is late was read %d times in 40 minutes", n)
+	}
+	if scraped := int64(25 * 4 * 4); samples > scraped*13/10 {
+		t.Errorf("%d samples read of %d, by %d queries", samples, scraped, queries)
+	}
+	t.Logf("%v reads, %d queries and %d samples in 25 minutes", reads, queries, samples)
+	if behind := budget.MinuteOf(now) - decided["svc/late"]; behind > 5 {
+		t.Errorf("what is late is decided %d minutes behind", behind)
+	}
+}
+
+// TestTimeThatGoesBack: a source that was half an hour ahead of the time has had minutes read that
+// had not happened. When it is right again they are read again, and the samples count.
+func TestTimeThatGoesBack(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	specs := []*slo.Spec{events(t, "shop", `a_total`, `a_total{code="500"}`)}
+	fill := func(from, to time.Duration) {
+		for at := from; at < to; at += 15 * time.Second {
+			for _, code := range []string{"200", "500"} {
+				if err := db.Append(lset("a_total", "instance", "1", "job", "x", "code", code), t0.Add(at).UnixMilli(), 1e6+at.Seconds()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	fill(-30*time.Minute, 10*time.Minute+20*time.Second)
+	r, got := New(serve(t, db), Options{}), book{}
+	for m := m0; m < m0+10; m++ {
+		tick(t, r, specs, m, got)
+	}
+	tick(t, r, specs, m0+40, got)
+	for m := m0 + 10; m < m0+20; m++ {
+		fill(time.Duration(m-m0)*time.Minute+30*time.Second, time.Duration(m-m0+1)*time.Minute+30*time.Second)
+		tick(t, r, specs, m, got)
+	}
+	for m := m0 + 2; m < m0+18; m++ {
+		if s := got["svc/shop"][m]; s.State != budget.OK || s.Total != 120*budget.Unit || s.Bad != 60*budget.Unit {
+			t.Errorf("minute %d is %+v", m-m0, s)
+		}
+	}
+}
