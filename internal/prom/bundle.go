@@ -25,6 +25,7 @@ import (
 const (
 	maxAlternatives = 500   // of one label in one query
 	maxGroups       = 1_000 // budgets of one SLO with by: labels
+	maxGroupID      = 1_024 // bytes of the name of one, which keys and indexes of the store hold
 	maxSeries       = 10_000
 	maxBeyond       = 100_000 // series beyond the cap that are told by a hash
 )

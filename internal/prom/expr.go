@@ -273,7 +273,7 @@ func (x *exprSink) series(metric []byte) bool {
 	id := groupID(x.spec, ls)
 	x.current = x.found[id]
 	if x.current == nil {
-		if len(x.found) >= maxGroups {
+		if len(x.found) >= maxGroups || len(id) > maxGroupID {
 			x.capped = true
 			return false
 		}

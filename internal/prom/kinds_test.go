@@ -335,6 +335,26 @@ func TestByLabelsMakeOneBudgetEach(t *testing.T) {
 	}
 }
 
+// A raw URL as a label value would be a name that no key and no index of the store holds.
+func TestAGroupWithAVeryLongNameIsNotFollowed(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	for _, value := range []string{"short", strings.Repeat("long", 1000)} {
+		gauge(t, db, "n", func(k int) (float64, bool) { return float64(k), k < 24 }, "url", value, "instance", "1")
+	}
+	r, got := New(serve(t, db), Options{}), book{}
+	specs := []*slo.Spec{events(t, "x", `n`, `n{code="500"}`, "url"), events(t, "y", `sum by (url) (increase(n[$window]))`, `0 * sum by (url) (increase(n[$window]))`, "url")}
+	tick(t, r, specs, m0+10, got)
+	b := tick(t, r, specs, m0+11, got)
+	for _, s := range []slo.ID{"svc/x", "svc/y"} {
+		if p := b.Readings[s].Problems; len(p) == 0 || !strings.Contains(p[0], "very long values") {
+			t.Errorf("problems of %s: %q", s, p)
+		}
+	}
+	if len(got) != 4 || got[`svc/x{url="short"}`] == nil || got[`svc/y{url="short"}`] == nil {
+		t.Errorf("%d readings", len(got))
+	}
+}
+
 func TestGroupsAreCapped(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	for i := range maxGroups + 5 {

@@ -529,7 +529,7 @@ func (b *bundle) notes(tell func(slo.ID, string)) {
 }
 
 func cappedText(s *slo.Spec) string {
-	return fmt.Sprintf("more than %d combinations of %s; the rest is not followed", maxGroups, strings.Join(s.By, ", "))
+	return fmt.Sprintf("more than %d combinations of %s, or very long values; the rest is not followed", maxGroups, strings.Join(s.By, ", "))
 }
 
 // tellCapped says of SLOs that have reached the cap since the last time that they have.

@@ -158,12 +158,12 @@ func newRegistry(b *bundle) *registry {
 	return r
 }
 
-// account numbers a budget; -1 if its SLO has too many.
+// account numbers a budget; -1 if its SLO has too many, or if its label values are too long.
 func (r *registry) account(b *bundle, spec int, id slo.ID) int32 {
 	if i, ok := r.accounts[id]; ok {
 		return i
 	}
-	if r.groups[spec] >= maxGroups {
+	if r.groups[spec] >= maxGroups || len(id) > maxGroupID {
 		r.capped[spec] = true
 		return -1
 	}
