@@ -84,6 +84,8 @@ ifeq ($(PKG),./...)
 	$(GO) test ./internal/rules -run 'TestLatency' -lives 60 -v -timeout 10m
 	$(GO) test ./alerting -run '^$$' -bench 'AdvanceMonth'
 	$(GO) test ./internal/store -run '^$$' -bench 'Commit/SQLite' -benchtime 100x
+	$(GO) test ./internal/outbox -run 'TestUnderLoad|TestPumpsThatShareAStore|TestTheJudge' -lives 10000 -v -timeout 20m
+	$(GO) test ./internal/notify/slack -run '^$$' -bench 'Storm' -benchtime 1x
 	$(GO) -C integration test -run '^$$' -bench . -benchtime 7x
 	$(GO) -C integration/conformance test -run '^$$' -bench 'History|SideBySide' -benchtime 1x -timeout 30m
 else

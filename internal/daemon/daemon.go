@@ -121,6 +121,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	a.Pump = outbox.NewPump(a.db, w.reached, a.delivery())
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
+	registry.MustRegister(unwritten(a.Pump))
 	schedules, channels := cfg.Schedules()
 	a.Engine = engine.New(engine.Options{
 		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,

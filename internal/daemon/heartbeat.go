@@ -11,6 +11,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
 // heartbeat is an address that is asked as long as everything works. Who watches it alerts when the
@@ -40,6 +41,14 @@ func newReceiverMetrics(r prometheus.Registerer) receiverMetrics {
 	}
 	r.MustRegister(m.fallbacks, m.notKept, m.beats, m.lastBeat)
 	return m
+}
+
+// unwritten shows what is owed in memory alone.
+func unwritten(p *outbox.Pump) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "slowburn_outbox_unwritten_entries",
+		Help: "Messages that only memory has, or of which only memory knows that they were sent, because the store cannot be written.",
+	}, func() float64 { return float64(p.Summary().Unwritten) })
 }
 
 // observe hands a tick on, to those who work after every tick (who is still at it makes one round

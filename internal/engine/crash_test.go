@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // story is a short life with an outage from its beginning to its resolve.
@@ -174,6 +177,67 @@ func TestDiskFull(t *testing.T) {
 			w.checkBudgets()
 			w.restart()
 			w.steps(2)
+			w.checkBudgets()
+		})
+	}
+}
+
+// TestAFullDiskSilencesNothing: six services break in the same minute while the disk is full, and
+// Slack takes one message at a time. All six pages go out, and so do their ends; when there is space
+// again each of them is on the disk, and none is said again. The same if the process is killed
+// meanwhile, as far as it had decided.
+func TestAFullDiskSilencesNothing(t *testing.T) {
+	for name, killed := range map[string]bool{"it lives on": false, "it is killed meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var specs []*slo.Spec
+			var services []*service
+			for i := range 6 {
+				name := fmt.Sprint("shop", i)
+				specs = append(specs, promise(name))
+				services = append(services, &service{name: name, load: outage(50, [2]int{15, 25})})
+			}
+			w := newWorld(t, specs, services...)
+			w.steps(10)
+			full := func(name string) error {
+				if strings.HasPrefix(name, "slack") {
+					return nil
+				}
+				return syscall.ENOSPC
+			}
+			w.point = full
+			w.slack.Inject(slacktest.Fault{Method: "chat.postMessage", Nth: 2, Count: 5, Do: slacktest.RateLimited(1)})
+			w.slack.Inject(slacktest.Fault{Method: "chat.postMessage", Nth: 8, Do: slacktest.ResetBefore()})
+			w.steps(12)
+			if pages := w.rootsWith("Page"); len(pages) != 6 {
+				t.Errorf("%d of 6 pages went out: %q", len(pages), w.roots())
+			}
+			if s := w.pump.Summary(); s.Unwritten == 0 {
+				t.Errorf("nothing shows it: %+v", s)
+			}
+			if killed {
+				w.kill()
+				w.revive()
+			} else {
+				w.point = full
+				w.steps(18)
+				if ends := w.rootsWith("Resolved"); len(ends) != 6 {
+					t.Errorf("%d of 6 ends were told: %q", len(ends), w.roots())
+				}
+			}
+			w.point = nil
+			w.steps(30)
+			if roots, ends := w.roots(), w.rootsWith("Resolved"); len(roots) != 6 || len(ends) != 6 {
+				t.Errorf("in the end the channel reads %q", roots)
+			}
+			if left := w.pending(); len(left) > 0 || w.pump.Summary().Unwritten > 0 {
+				t.Errorf("%d are still owed, %d unwritten", len(left), w.pump.Summary().Unwritten)
+			}
+			w.checkOncePerKey()
+			w.checkBudgets()
+			w.restart()
+			w.steps(2)
+			w.checkOncePerKey()
 			w.checkBudgets()
 		})
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// lives is how many random schedules are tried, and with hundreds the load is the full one; `make
-// lives` and CI ask for more.
+// lives is how many random schedules are tried, and from a thousand on the load is the full one;
+// `make lives`, `make bench` and CI ask for more.
 var lives = flag.Int("lives", 60, "random schedules of pumps that share a store")
 
 // hooked is a store with a pause point: after it was read, and before anything is claimed.
@@ -115,7 +115,7 @@ func (h *truthful) Find(_ context.Context, owed []outbox.Owed, _ outbox.Receipt,
 // channel: nothing is sent twice, and nothing waits for them.
 func TestUnderLoadNothingIsDoubled(t *testing.T) {
 	messages, backlogs := 150, []int{0, 300}
-	if *lives >= 200 {
+	if *lives >= 1000 {
 		messages, backlogs = 2_000, []int{0, 300, 1_000, 2_500}
 	}
 	for _, backlog := range backlogs {
@@ -330,5 +330,54 @@ func TestWithoutTheStoreOnlyPagesGoOutWhereOthersMaySend(t *testing.T) {
 				t.Errorf("sent %q, want %q", receiver, c.want)
 			}
 		})
+	}
+}
+
+// digesting names a hundred in a digest.
+type digesting struct {
+	recorder
+	named, digests int
+}
+
+func (d *digesting) Digest(entries []outbox.Entry, _ int) (json.RawMessage, int) {
+	n := min(len(entries), 100)
+	return json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)), n
+}
+
+func (d *digesting) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+	var body struct{ N int }
+	_ = json.Unmarshal(o.Body, &body)
+	if body.N > 0 {
+		d.named, d.digests = d.named+body.N, d.digests+1
+	}
+	return d.recorder.Deliver(ctx, o, root)
+}
+
+// A storm is named in digests, the first of them at once; what is read for that grows as the storm
+// does, and no faster.
+func TestAStormIsFoldedInLinearWork(t *testing.T) {
+	for _, n := range []int{1_000, 3_000} {
+		db, receiver := &hooked{Store: &outboxtest.Store{}}, &digesting{}
+		for i := range n {
+			key := fmt.Sprint("k", i)
+			db.Add(entry(key, key, outbox.Post, outbox.LaneTicket))
+		}
+		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
+		seconds := 0
+		for ; db.Open() > 0 && seconds < n; seconds++ {
+			pass(t, p, noon.Add(time.Duration(seconds)*2*time.Second))
+			if seconds == 2 && receiver.digests == 0 {
+				t.Errorf("%d: no digest in the first seconds", n)
+			}
+		}
+		if receiver.named != n-5 || receiver.digests != (n-5+99)/100 {
+			t.Errorf("%d: %d are named in %d digests", n, receiver.named, receiver.digests)
+		}
+		if rows, bodies := db.rows.Load(), db.bodies.Load(); rows != int64(n) || bodies > 2*int64(n) {
+			t.Errorf("%d: %d headers and %d bodies are read", n, rows, bodies)
+		}
+		if seconds > n/100+20 {
+			t.Errorf("%d: it took %d passes", n, seconds)
+		}
 	}
 }

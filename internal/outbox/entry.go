@@ -27,13 +27,14 @@
 // report). Random lives take -lives.
 //
 //	I1  no loss            slack: TestRandomFaultsLoseNothingAndDoubleNothing; engine: TestRandomLives, TestKillAtEveryStep, TestEveryStepMayFail;
-//	                       on a full disk slack: TestAFullDiskSilencesNothing
+//	                       on a full disk engine and slack: TestAFullDiskSilencesNothing
 //	I2  effectively once   the same, by the keys that stand in the channel; slack: TestAWebhookRepeatsOnceAndSaysSoForEachKill;
-//	                       TestUnderLoadNothingIsDoubled, TestPumpsThatShareAStore
+//	                       TestUnderLoadNothingIsDoubled, TestPumpsThatShareAStore;
+//	                       slack: TestALookUpDoesNotTrustOurClock, TestAFirstCopyIsFoundLaterAndLeadsToTheSecond
 //	I3  order              TestOrder; slack: TestRandomFaultsLoseNothingAndDoubleNothing
 //	I4  rate, Retry-After  TestOnePostASecond; slack: TestRetryAfterIsHonouredAndConcernsTheWholeChannel; the stand-in refuses whoever is faster
 //	I5  pages first        slack: TestAPageOvertakesEverything, TestAStormIsNamedWithinSeconds, TestTheEndOfAStormIsToldWithinSeconds
-//	I6  one bad channel    slack: TestAHangingChannelDelaysNoOther; TestDeadChannelsStarveNobody
+//	I6  one bad channel    slack: TestAHangingChannelDelaysNoOther; TestDeadChannelsStarveNobody, TestWhatWaitsElsewhereCostsNothing
 //	I7  payload, mentions  slack: TestNoInputBreaksAMessage, TestForeignTextStaysText, TestSlackTakesWhatWeCompose
 //	I8  secrets            slack: TestTheTokenIsNowhere, TestSecretsGoToNobodyElse
 //	I9  a report once      the key is the period; engine: the tests of reports

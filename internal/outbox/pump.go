@@ -226,7 +226,7 @@ func (p *Pump) takeIn(o Owed, now time.Time) {
 	}
 }
 
-// Pending returns what is still to be sent, without its bodies and in no order, also what only memory
+// Pending returns what is still to be sent, oldest first and without its bodies, also what only memory
 // has.
 func (p *Pump) Pending(ctx context.Context, now time.Time) ([]Owed, error) {
 	err := p.read(ctx, now)
@@ -240,6 +240,7 @@ func (p *Pump) Pending(ctx context.Context, now time.Time) ([]Owed, error) {
 			all = append(all, o)
 		}
 	}
+	slices.SortFunc(all, func(a, b Owed) int { return cmp.Compare(a.Seq, b.Seq) })
 	return all, err
 }
 

@@ -105,27 +105,86 @@ func (s *shelf) room(pl place) *room {
 	return r
 }
 
-// pending returns what is to be sent at a place, in order: not what is owed in memory alone and has
-// to wait for the store. Where others may send too, what one of them has begun waits until that is
-// certainly over.
-func (s *shelf) pending(r *room, opts Options) []Owed {
+// window is how many entries that could be sent a worker looks at, the most urgent threads first: in
+// a storm it sends some of them, and looks again. So the work grows as the storm does, and no faster.
+const window = 1000
+
+// pending returns what is to be sent at a place, in order, as far as the window goes, and how many
+// posts and replies are beyond it.
+func (s *shelf) pending(r *room, opts Options, now time.Time) (all []Owed, beyond map[Op]int) {
 	r.items = slices.DeleteFunc(r.items, func(i *item) bool { return i.gone })
 	if r.unsorted {
 		slices.SortFunc(r.items, func(a, b *item) int { return cmp.Compare(a.Seq, b.Seq) })
 		r.unsorted = false
 	}
-	all := make([]Owed, 0, len(r.items))
+	within := func(string) bool { return true }
+	if len(r.items) > window {
+		within = r.urgent(opts, now)
+	}
+	beyond = map[Op]int{}
 	for _, i := range r.items {
-		if i.State != Pending || !i.stored && !opts.unwritten(i.Lane) {
+		if !i.sendable(opts) {
+			continue
+		}
+		if !within(i.Thread) {
+			beyond[i.Op]++
 			continue
 		}
 		o := i.Owed
-		if over := i.seen.Add(opts.Attempt + ambiguousWait); opts.Lease != nil && i.stored && !o.Begun.IsZero() && over.After(o.NextTry) {
-			o.NextTry = over
-		}
+		o.NextTry = i.nextTry(opts)
 		all = append(all, o)
 	}
-	return all
+	return all, beyond
+}
+
+// sendable reports whether it may be sent now or later: not what is owed in memory alone and has to
+// wait for the store.
+func (i *item) sendable(opts Options) bool {
+	return !i.gone && i.State == Pending && (i.stored || opts.unwritten(i.Lane))
+}
+
+// nextTry returns until when it waits. Where others may send too, what one of them has begun waits
+// until that is certainly over.
+func (i *item) nextTry(opts Options) time.Time {
+	over := i.seen.Add(opts.Attempt + ambiguousWait)
+	if opts.Lease != nil && i.stored && !i.Owed.Begun.IsZero() && over.After(i.NextTry) {
+		return over
+	}
+	return i.NextTry
+}
+
+// urgent chooses the threads of a window: the most urgent, and of these the oldest. What waits for its
+// time takes no room.
+func (r *room) urgent(opts Options, now time.Time) func(thread string) bool {
+	type about struct {
+		lane  Lane
+		ready int
+	}
+	threads := map[string]*about{}
+	var order []string // by the first entry
+	for _, i := range r.items {
+		if !i.sendable(opts) {
+			continue
+		}
+		t := threads[i.Thread]
+		if t == nil {
+			t = &about{lane: LaneReport}
+			threads[i.Thread], order = t, append(order, i.Thread)
+		}
+		if t.lane = min(t.lane, i.Lane); !i.nextTry(opts).After(now) {
+			t.ready++
+		}
+	}
+	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(threads[a].lane, threads[b].lane) })
+	within, room := map[string]bool{}, window
+	for _, name := range order {
+		if room <= 0 && threads[name].ready > 0 {
+			continue
+		}
+		within[name] = true
+		room -= threads[name].ready
+	}
+	return func(thread string) bool { return within[thread] }
 }
 
 // reread replaces what is known of a place by what the store says now. What it was not told yet, or

@@ -19,6 +19,8 @@ type worker struct {
 	slowly   bool // it has one of the slots of places in trouble
 	troubled bool // the newest call failed in a way that may have taken long
 	again    bool // the store failed: there is more to do as soon as it works
+	// beyond is how many posts and replies wait here that this worker does not look at.
+	beyond map[Op]int
 }
 
 // at returns the time of the pass plus what has gone by since: a call may take seconds, and a
@@ -69,18 +71,28 @@ func (w *worker) pending(ctx context.Context) ([]Owed, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.shelf.pending(w.room, w.opts), nil
+	var all []Owed
+	all, w.beyond = w.shelf.pending(w.room, w.opts, w.now)
+	return all, nil
 }
 
 // wake returns when something can be done here, as far as that is known, and notes what is most
 // urgent. The mutex is held.
 func (w *worker) wake() time.Time {
 	at := w.at()
+	open := map[verb]time.Time{
+		toPost: w.gate(gateOf(w.place, toPost)).next(w.opts.Post, at),
+		toEdit: w.gate(gateOf(w.place, toEdit)).next(w.opts.Edit, at),
+		toFind: w.gate(gateOf(w.place, toFind)).next(w.opts.Find, at),
+	}
 	next := at.Add(longestAsked)
 	w.room.lane = LaneReport
-	for _, o := range w.shelf.pending(w.room, w.opts) {
-		w.room.lane = min(w.room.lane, o.Lane)
-		if due := w.due(o, at); due.Before(next) {
+	for _, i := range w.room.items {
+		if !i.sendable(w.opts) {
+			continue
+		}
+		w.room.lane = min(w.room.lane, i.Lane)
+		if due := i.due(open, w.opts, at); due.Before(next) {
 			next = due
 		}
 	}
@@ -93,30 +105,28 @@ func (w *worker) wake() time.Time {
 // wakeEarly is how much before its time a place is looked at: the pace decides exactly.
 const wakeEarly = 20 * time.Millisecond
 
-// due returns when something can be done about an entry. The mutex is held.
-func (w *worker) due(o Owed, at time.Time) time.Time {
-	next := time.Time{}
+// due returns when something can be done about an entry, with the times at which calls may go
+// through.
+func (i *item) due(open map[verb]time.Time, opts Options, at time.Time) time.Time {
+	next := open[toPost]
 	later := func(t time.Time) {
 		if t.After(next) {
 			next = t
 		}
 	}
-	if o.waits(at) {
+	switch {
+	case i.Op == Edit:
+		next = open[toEdit]
+	case i.Op == Mend:
+		next = open[toFind]
+	case i.Ambiguous():
+		later(i.Owed.Begun.Add(ambiguousWait))
+		later(open[toFind])
+	}
+	o := i.Owed
+	if o.NextTry = i.nextTry(opts); o.waits(at) {
 		later(o.NextTry)
 	}
-	v, pace := toPost, w.opts.Post
-	switch o.Op {
-	case Edit:
-		v, pace = toEdit, w.opts.Edit
-	case Mend:
-		v, pace = toFind, w.opts.Find
-	case Post, Reply:
-		if o.Ambiguous() {
-			later(o.Begun.Add(ambiguousWait))
-			later(w.gate(gateOf(w.place, toFind)).next(w.opts.Find, at))
-		}
-	}
-	later(w.gate(gateOf(w.place, v)).next(pace, at))
 	return next
 }
 
@@ -216,7 +226,7 @@ func (w *worker) sendAll(ctx context.Context, l line, v verb, pace Pace) {
 		of, waiting, took := l.next()
 		s, n := of[0], 1
 		if waiting > 0 {
-			if s, n = w.digest(ctx, of, waiting); n == 0 {
+			if s, n = w.digest(ctx, of, waiting+w.beyond[s.owed.Op]); n == 0 {
 				return
 			}
 		}

@@ -399,6 +399,7 @@ func TestRefusedFormsDegradeToASentence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, slacktest.Options{Unpaced: true})
 			w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
+			w.restart()
 			w.srv.Inject(c.fault)
 			w.store.Add(rich(w))
 			w.run(time.Second, time.Second)
@@ -426,6 +427,7 @@ func TestRefusedFormsDegradeToASentence(t *testing.T) {
 func TestAWorkspaceWithoutChartsIsSentOneOnly(t *testing.T) {
 	w := newWorld(t, slacktest.Options{Unpaced: true})
 	w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
+	w.restart()
 	w.srv.Inject(slacktest.RefuseCharts())
 	for _, name := range []string{"a", "b", "c"} {
 		e := w.post(name)
@@ -461,6 +463,7 @@ func TestAPictureStandsInForAChart(t *testing.T) {
 	t.Run("uploaded before the message, once per message", func(t *testing.T) {
 		w := newWorld(t, slacktest.Options{Unpaced: true})
 		w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
+		w.restart()
 		w.srv.Inject(slacktest.RefuseCharts())
 		w.store.Add(charted(w, "a"))
 		w.run(2*time.Second, time.Second)
@@ -475,6 +478,7 @@ func TestAPictureStandsInForAChart(t *testing.T) {
 	t.Run("without the scope the message comes without, and the scope is not asked for again", func(t *testing.T) {
 		w := newWorld(t, slacktest.Options{Unpaced: true})
 		w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
+		w.restart()
 		w.srv.Inject(slacktest.RefuseCharts())
 		w.srv.Inject(slacktest.Fault{
 			When: func(c slacktest.Call) bool { return c.Method == "files.getUploadURLExternal" }, Count: -1, Do: slacktest.APIError("missing_scope"),
