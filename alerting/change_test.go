@@ -117,11 +117,14 @@ func TestThinningChangesNoCost(t *testing.T) {
 	}
 }
 
-// Law: costs do not depend on whether minutes have been thinned out.
+// Law: costs do not depend on whether minutes have been thinned out, in rolling and in calendar windows.
 func TestCostsOutliveMinutes(t *testing.T) {
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		in := weekly(t, 0)
+		if seed%3 > 0 {
+			in.Spec.Windows = []slo.Window{{Calendar: []slo.Calendar{slo.Week, slo.Month}[seed%3-1]}}
+		}
 		for m := start; m < start+1440; m++ {
 			total := rng.Int64N(200)
 			in.Ledger.Put(m, budget.Count(rng.Int64N(total+1)*budget.Unit, total*budget.Unit))

@@ -33,6 +33,7 @@ func TestGain(t *testing.T) {
 		`sum(irate(r[5m])) * 60`:                         PerSecond,
 		`increase(a[$window]) + rate(b[$window])`:        PerSecond,
 		`sum by (x) (increase(r[$window])) or vector(0)`: PerWindow,
+		`sum(rate(b[5m])) / sum(rate(r[5m])) > 0.01`:     PerSecond, // as the total beside it: they keep their quotient
 		`max_over_time(delta(r[$window])[1h:1m])`:        PerWindow,
 		`sum(requests:count5m)`:                          NoGain,
 		`sum(rate_total{rate="increase"}) # rate(r[1m])`: NoGain,
