@@ -46,6 +46,7 @@ type counter struct {
 	old     bool    // was never scraped, and what it has counted so far is anybody's guess
 	pending []event // since the last successful scrape and the last restart
 	unseen  func(m *Count, n int64)
+	show    func(ms, n int64)
 }
 
 // event is a number of events in a minute.
@@ -61,6 +62,9 @@ func newPlayer(db *promfake.DB, o Options, t *Truth, slot int) *player {
 	}
 	p.good.unseen = func(m *Count, n int64) { m.UnseenGood += n }
 	p.bad.unseen = func(m *Count, n int64) { m.UnseenBad += n }
+	shown := func(ms int64) *Count { return &t.ShownBy[(ms-1-o.Start.UnixMilli())/minute] }
+	p.good.show = func(ms, n int64) { shown(ms).Good += n }
+	p.bad.show = func(ms, n int64) { shown(ms).Bad += n }
 	p.bad.lazy = t.Service.Lazy
 	return p
 }
@@ -226,23 +230,27 @@ func (c *counter) expose(now int64, minutes []Count, reset bool) {
 		return
 	}
 	must(c.series.Append(now, float64(c.value)))
-	if c.old {
-		c.hide(math.MaxInt64, minutes)
-		c.old = false
+	hidden := int64(0)
+	switch {
+	case c.old:
+		hidden = math.MaxInt64
+	case c.reset && c.value >= c.last && !reset:
+		hidden = c.last
 	}
-	if c.reset && c.value >= c.last && !reset {
-		c.hide(c.last, minutes)
-	}
+	c.show(now, c.hide(hidden, minutes))
+	c.old = false
 	c.last, c.exposed, c.reset, c.pending = c.value, true, false, c.pending[:0]
 }
 
-// hide marks the oldest n pending events as unseen.
-func (c *counter) hide(n int64, minutes []Count) {
+// hide marks the oldest n pending events as unseen, and returns how many are left.
+func (c *counter) hide(n int64, minutes []Count) (left int64) {
 	for _, e := range c.pending {
 		k := min(n, e.n)
 		c.unseen(&minutes[e.minute], k)
 		n -= k
+		left += e.n - k
 	}
+	return left
 }
 
 // mark ends the series with a stale marker, if it is not ended already.

@@ -97,12 +97,20 @@ type Truth struct {
 	Service Service
 	Start   time.Time
 	Minutes []Count // Minutes[i] begins i minutes after Start
+	ShownBy []Count // by the minute of the sample that shows them first
 }
 
+// Shown adds up what the samples of the minutes that begin in [from, to) show for the first time,
+// wherever it happened: what an ideal reader books in them. A sample on the boundary of two minutes
+// belongs to the earlier.
+func (t *Truth) Shown(from, to time.Time) Count { return t.sum(t.ShownBy, from, to) }
+
 // Sum adds up the minutes that begin in [from, to).
-func (t *Truth) Sum(from, to time.Time) Count {
+func (t *Truth) Sum(from, to time.Time) Count { return t.sum(t.Minutes, from, to) }
+
+func (t *Truth) sum(minutes []Count, from, to time.Time) Count {
 	var sum Count
-	for i, m := range t.Minutes {
+	for i, m := range minutes {
 		if at := t.Start.Add(time.Duration(i) * time.Minute); !at.Before(from) && at.Before(to) {
 			sum = sum.plus(m)
 		}
@@ -138,6 +146,7 @@ func Generate(db *promfake.DB, o Options) (*World, error) {
 	w := &World{Options: o}
 	for _, svc := range o.Services {
 		t := &Truth{Service: svc, Start: o.Start, Minutes: make([]Count, (o.Length+time.Minute-1)/time.Minute)}
+		t.ShownBy = make([]Count, len(t.Minutes))
 		w.Services = append(w.Services, t)
 		for slot := range max(svc.Pods, 1) {
 			newPlayer(db, o, t, slot).play()

@@ -85,6 +85,9 @@ func TestReaderFindsEveryObservableEvent(t *testing.T) {
 			end := start.Add(o.Length)
 			for _, svc := range world.Services {
 				sum := svc.Sum(start, end)
+				if shown := svc.Shown(start, end); shown.Good != sum.Seen().Good || shown.Bad != sum.Seen().Bad {
+					t.Errorf("%s: %+v are shown, and %+v can be seen", svc.Service.Name, shown, sum.Seen())
+				}
 				counted := count(read(t, db, fmt.Sprintf(`http_requests_total{job=%q}[13h]`, svc.Service.Name), end.Add(time.Minute)))
 				for _, side := range []struct {
 					code       string
