@@ -132,17 +132,19 @@ type Account struct {
 	// Projected marks an Allowed that less than a tenth of the window tells: what it would be at
 	// the traffic that was seen (see budget.Status).
 	Projected bool `json:"projected,omitempty"`
+	// Estimated tells that some of the counts of the window are estimates.
+	Estimated bool `json:"estimated,omitempty"`
 }
 
 // AccountOf returns a status as integers.
 func AccountOf(s budget.Status) Account {
-	return Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed, Projected: !s.Sized}
+	return Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed, Projected: !s.Sized, Estimated: s.Sum.Estimated > 0}
 }
 
 // CostOf writes the share of the budget that something took, in thousandths of events: "24.9 %", or
-// "about 24.9 %" of a budget that is projected.
+// "about 24.9 %" of a budget that is projected or estimated.
 func (a Account) CostOf(bad int64) string {
-	return figures.Estimate(figures.Cost(bad, a.Allowed), a.Projected)
+	return figures.Estimate(figures.Cost(bad, a.Allowed), a.Projected || a.Estimated)
 }
 
 // LeftText writes the share of the budget that is left: "62.1 %", or that this is unknown of a
@@ -151,7 +153,7 @@ func (a Account) LeftText() string {
 	if a.Projected {
 		return figures.Unknown
 	}
-	return figures.Left(a.Bad, a.Allowed)
+	return figures.Estimate(figures.Left(a.Bad, a.Allowed), a.Estimated)
 }
 
 // Spent returns the share of the budget that is gone, above 1 when it is overspent.

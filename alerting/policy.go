@@ -174,7 +174,7 @@ func Assess(in Input, st State) Verdict {
 	case v.AsOf.IsZero():
 		v.Reason = "Nothing is known of this budget yet."
 	case !judgeable(v.Budget):
-		v.Reason = "Only " + figures.Known(v.Budget.Coverage) + " of the minutes of the window are known."
+		v.Reason = "Only " + v.Budget.KnownText() + " of the minutes of the window are known."
 		v.Clears = "Data for at least half of the window."
 		if v.Budget.Coverage >= leastCoverage {
 			v.Reason = "The data are too young to tell how large the budget of this " + string(v.Budget.Window.Calendar) + " will be."
@@ -219,8 +219,8 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 		v.ClearsAt = budget.Recovery(in.Ledger, in.Spec.Objective, in.Spec.Window(), st.Through, back)
 		v.Clears = clears(v.Budget.Window, back, v.ClearsAt)
 	}
-	if v.Budget.Coverage < 0.99 {
-		v.Reason += " (" + figures.Known(v.Budget.Coverage) + " of the minutes are known)"
+	if v.Budget.Coverage < 0.99 || v.Budget.Estimated() > 0 {
+		v.Reason += "; " + v.Budget.KnownText() + " of the minutes are known"
 	}
 	v.Reason += "."
 }

@@ -37,6 +37,9 @@ func (s Status) Estimated() float64 {
 	return float64(s.Sum.Estimated) / float64(max(s.Sum.Seen(), 1))
 }
 
+// KnownText writes which share of the window is known, and how much of that is an estimate.
+func (s Status) KnownText() string { return figures.Coverage(s.Coverage, s.Estimated()) }
+
 // Remaining returns the share of the budget that is left; negative when it is overspent.
 func (s Status) Remaining() float64 { return 1 - s.Spent }
 
@@ -44,19 +47,20 @@ func (s Status) Remaining() float64 { return 1 - s.Spent }
 // overspent.
 func (s Status) Left() int64 { return Add(s.Allowed, -s.Sum.Bad) }
 
-// LeftText writes the share of the budget that is left: "62.1 %", or that this is unknown while too
-// little is known of the window ([Status.Sized]).
+// LeftText writes the share of the budget that is left: "62.1 %", "about 62.1 %" where some of the
+// counts are estimates, or that this is unknown while too little is known of the window
+// ([Status.Sized]).
 func (s Status) LeftText() string {
 	if !s.Sized {
 		return figures.Unknown
 	}
-	return figures.Left(s.Sum.Bad, s.Allowed)
+	return figures.Estimate(figures.Left(s.Sum.Bad, s.Allowed), s.Sum.Estimated > 0)
 }
 
 // CostOf writes the share of the budget that something took, in thousandths of events: "24.9 %", or
-// "about 24.9 %" while too little is known of the window ([Status.Sized]).
+// "about 24.9 %" while too little is known of the window ([Status.Sized]) or some of it is estimated.
 func (s Status) CostOf(bad int64) string {
-	return figures.Estimate(figures.Cost(bad, s.Allowed), !s.Sized)
+	return figures.Estimate(figures.Cost(bad, s.Allowed), !s.Sized || s.Sum.Estimated > 0)
 }
 
 // StatusAt sums up the budget of a window over the minutes before at.

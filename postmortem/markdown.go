@@ -205,7 +205,7 @@ func left(a *alerting.Account) string {
 	if a == nil || a.Projected {
 		return figures.Unknown
 	}
-	return figures.Left(a.Bad, a.Allowed) + " (" + figures.Events(a.Allowed-a.Bad) + " of " + figures.Events(a.Allowed) + " events)"
+	return a.LeftText() + " (" + figures.Events(a.Allowed-a.Bad) + " of " + figures.Events(a.Allowed) + " events)"
 }
 
 func (d Document) times(b *strings.Builder) {

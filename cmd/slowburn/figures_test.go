@@ -325,3 +325,32 @@ func TestWhatIsNotKnownIsADashEverywhere(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEstimateIsMarkedEverywhere: wherever a budget is shown whose counts are estimates, that is
+// said.
+func TestAnEstimateIsMarkedEverywhere(t *testing.T) {
+	l := awkwards[3].live(t)
+	at := budget.MinuteOf(awkwardNow)
+	l.ledger = &budget.Ledger{}
+	for m := at - budget.Minutes(30*slo.Day); m < at; m++ {
+		slot := budget.Count(budget.Unit, 100*thousand*budget.Unit)
+		slot.Estimated = m < at-budget.Minutes(2*slo.Day)
+		l.ledger.Put(m, slot)
+	}
+	l.status = budget.StatusAt(l.ledger, l.spec.Objective, l.spec.Window(), at)
+	if l.status.Estimated() < 0.5 {
+		t.Fatalf("%+v", l.status.Sum)
+	}
+	l.open.Last.Budget, l.resolved.Last.Budget = alerting.AccountOf(l.status), alerting.AccountOf(l.status)
+	all := l.surfaces(t)
+	for _, where := range shownOn["budget left"] {
+		if !strings.Contains(all[where], "about ") && !strings.Contains(all[where], "estimated") {
+			t.Errorf("%s does not say so:\n%s", where, all[where])
+		}
+	}
+	for _, where := range []string{"Slack, open", "report", "slowburn status"} {
+		if !strings.Contains(all[where], "estimated") {
+			t.Errorf("%s does not say how much:\n%s", where, all[where])
+		}
+	}
+}

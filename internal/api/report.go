@@ -90,13 +90,15 @@ type ReportOutlook struct {
 
 // Span is how much of a stretch of time is known, in minutes, and what happened in it, in events.
 type Span struct {
-	Minutes int     `json:"minutes"` // without those that corrections leave out
-	Known   int     `json:"known"`
-	Partial int     `json:"partial"` // the events are known, not their minute
-	Unknown int     `json:"unknown"` // asked for in vain
-	Unread  int     `json:"unread"`  // never read
-	Bad     float64 `json:"bad"`
-	Total   float64 `json:"total"`
+	Minutes int `json:"minutes"` // without those that corrections leave out
+	Known   int `json:"known"`
+	Partial int `json:"partial"` // the events are known, not their minute
+	Unknown int `json:"unknown"` // asked for in vain
+	Unread  int `json:"unread"`  // never read
+	// Estimated are those of the known and partial ones whose events Prometheus has extrapolated.
+	Estimated int     `json:"estimated,omitempty"`
+	Bad       float64 `json:"bad"`
+	Total     float64 `json:"total"`
 }
 
 // ReportWindow is the budget of a further window of the same SLO.
@@ -286,7 +288,7 @@ func reportSLO(r report.Row) ReportSLO {
 		Outlook: ReportOutlook(r.Outlook), Query: r.Query,
 		Period: Span{
 			Minutes: r.InPeriod.Minutes, Known: r.InPeriod.Known, Partial: r.InPeriod.Partial, Unknown: r.InPeriod.Unknown,
-			Unread: r.InPeriod.Unread, Bad: Events(r.InPeriod.Bad), Total: Events(r.InPeriod.Total),
+			Unread: r.InPeriod.Unread, Estimated: r.InPeriod.Estimated, Bad: Events(r.InPeriod.Bad), Total: Events(r.InPeriod.Total),
 		},
 	}
 	out.OldGross = out.Budget.Gross

@@ -73,6 +73,16 @@ func Estimate(figure string, estimated bool) string {
 	return "about " + figure
 }
 
+// Coverage writes which share of some minutes is known, and which part of what is known is an
+// estimate: "98 %", "98 % (12 % of it estimated)".
+func Coverage(known, estimated float64) string {
+	if estimated <= 0 {
+		return Known(known)
+	}
+	const least = 0.001 // a little is not nothing
+	return Known(known) + " (" + Known(max(estimated, least)) + " of it estimated)"
+}
+
 // Share writes a part of a whole of which more is worse, such as bad events of all events: rounded
 // up, with two digits that count. "43 %", "3.1 %", "0.023 %". A little is not nothing: "<0.000001
 // %".

@@ -202,3 +202,14 @@ func TestPartsOfARatioLoseNothingThatIsSeen(t *testing.T) {
 		}
 	}
 }
+
+func TestCoverageSaysWhatIsEstimated(t *testing.T) {
+	for _, tc := range []struct {
+		known, estimated float64
+		want             string
+	}{{0.98, 0, "98.0 %"}, {0.98, 0.123, "98.0 % (12.3 % of it estimated)"}, {1, 1, "100 % (100 % of it estimated)"}, {0.5, 1e-6, "50.0 % (0.1 % of it estimated)"}} {
+		if got := Coverage(tc.known, tc.estimated); got != tc.want {
+			t.Errorf("%v, %v: %q, want %q", tc.known, tc.estimated, got, tc.want)
+		}
+	}
+}

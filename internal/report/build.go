@@ -131,6 +131,8 @@ type Span struct {
 	Partial int // the events are known, not their minute
 	Unknown int // asked for in vain
 	Unread  int // never read, as before the SLO was written
+	// Estimated are those of the known and partial ones whose events Prometheus has extrapolated.
+	Estimated int
 	// Bad and Total are the events, in thousandths.
 	Bad   int64
 	Total int64
@@ -280,7 +282,7 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 	n := int(to-from) - s.Excused
 	return Span{
 		Minutes: n, Known: s.Known, Partial: s.Partial, Unknown: s.Unknown,
-		Unread: max(n-s.Seen()-s.Unknown, 0), Bad: s.Bad, Total: s.Total,
+		Unread: max(n-s.Seen()-s.Unknown, 0), Estimated: s.Estimated, Bad: s.Bad, Total: s.Total,
 	}
 }
 

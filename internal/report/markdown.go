@@ -234,7 +234,7 @@ func (r Report) dataText(limit int) string {
 		case s.Total == 0:
 			note = "no traffic"
 		}
-		if s.Known == s.Minutes && note == "" {
+		if s.Known == s.Minutes && s.Estimated == 0 && w.InWindow.Estimated == 0 && note == "" {
 			continue
 		}
 		rows = append(rows, []string{
@@ -244,7 +244,7 @@ func (r Report) dataText(limit int) string {
 	text := "Every minute of the period is known.\n"
 	if len(rows) > 0 {
 		head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
-		text = figures.Plural(len(r.Rows)-len(rows), "budget") + " without a gap. The others:\n\n" + table(head, rows, limit)
+		text = figures.Plural(len(r.Rows)-len(rows), "budget") + " without a gap or an estimate. The others:\n\n" + table(head, rows, limit)
 	}
 	text += r.correctionsText(limit)
 	if r.Undelivered > 0 {

@@ -57,8 +57,11 @@ func (o Outlook) Text() string {
 
 func hours(n int) string { return figures.Duration(time.Duration(n) * time.Hour) }
 
-// Coverage returns the share of the minutes that are known, rounded down.
-func (s Span) Coverage() string { return figures.Known(float64(s.Known) / float64(s.Minutes)) }
+// Coverage returns the share of the minutes that are known, rounded down, and how much of that is an
+// estimate.
+func (s Span) Coverage() string {
+	return figures.Coverage(float64(s.Known)/float64(s.Minutes), float64(s.Estimated)/float64(max(s.Known+s.Partial, 1)))
+}
 
 // reviewText returns the state of the postmortem as Markdown: "not required", "**required, not
 // begun**", "draft (required)".

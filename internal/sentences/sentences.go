@@ -435,7 +435,7 @@ func (f Facts) Left() string {
 	case f.Status.Sum.Total == 0:
 		return ""
 	case !f.Status.Sized:
-		return f.left() + ": only " + figures.Known(f.Status.Coverage) + " of the window is known"
+		return f.left() + ": only " + f.Status.KnownText() + " of the window is known"
 	case left < 0:
 		return f.left() + ": overspent by " + Counted(-left, f.Spec.SLI.Kind)
 	case left == 0:

@@ -171,7 +171,7 @@ func windowCells(name string, st budget.Status, o slo.Objective) []markup {
 	}
 	cells := append([]markup{text(name), stamp(st.From)}, events...)
 	sli, left := windowFigures(st, o)
-	return append(cells, text(sli.Text), text(left.Text), text(figures.Known(st.Coverage)))
+	return append(cells, text(sli.Text), text(left.Text), text(st.KnownText()))
 }
 
 // worstLengths are the lengths of the windows whose worst is shown.

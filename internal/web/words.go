@@ -34,7 +34,7 @@ func windowFigures(st budget.Status, o slo.Objective) (sli, left figure) {
 	}
 	sli = figure{sliOf(st.Sum, o), "in " + window}
 	if !st.Sized {
-		return sli, unknown("only " + figures.Known(st.Coverage) + " of " + window + " is known")
+		return sli, unknown("only " + st.KnownText() + " of " + window + " is known")
 	}
 	return sli, figure{st.LeftText(), "of " + window}
 }

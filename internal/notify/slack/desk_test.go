@@ -777,3 +777,12 @@ func TestSocketModeAgreesWithTheLibrarysOwnServer(t *testing.T) {
 		t.Errorf("%+v", acts)
 	}
 }
+
+// TestStatusSaysWhatIsEstimated: of counts that are estimates, how many they are.
+func TestStatusSaysWhatIsEstimated(t *testing.T) {
+	st := budget.Status{Sum: budget.Sum{Total: 1000_000, Bad: 300, Known: 100, Estimated: 40}, Allowed: 1000, Coverage: 0.9, Sized: true}
+	line := Standing{ID: "a/b", Spec: &slo.Spec{}, Status: st, Data: "ok"}.line()
+	if want := "about 70.0 % of the budget left · 90.0 % (40.0 % of it estimated) of the window is known"; !strings.Contains(line, want) {
+		t.Errorf("%q, want %q", line, want)
+	}
+}

@@ -233,8 +233,8 @@ func (f message) footer() string {
 	default:
 		parts = append(parts, "Data up to "+at(f.Event.Time()))
 	}
-	if f.Status.Coverage > 0 && f.Status.Coverage < 0.995 {
-		parts = append(parts, figures.Known(f.Status.Coverage)+" of the window is known")
+	if f.Status.Coverage > 0 && (f.Status.Coverage < 0.995 || f.Status.Estimated() > 0) {
+		parts = append(parts, f.Status.KnownText()+" of the window is known")
 	}
 	for _, o := range f.Status.LeftOut[:min(len(f.Status.LeftOut), 3)] {
 		if n := o.Minutes(); n > 0 {
