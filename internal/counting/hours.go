@@ -22,8 +22,9 @@ const hourMs = 60 * minuteMs
 // Row is what a server says of one series: its last value in each hour.
 type Row struct {
 	Series   int32
-	Interval int64     // how far apart the scrapes of its target are, ms
-	Last     []float64 // by column; NaN = no sample in that hour
+	Interval int64        // how far apart the scrapes of its target are, ms
+	Last     []float64    // by column; NaN = no sample in that hour
+	Gone     map[int]bool // columns at whose end it was not there any more, though it has a value
 }
 
 func (r *Row) has(col int) bool {
@@ -105,6 +106,50 @@ func (t *Table) vanished(row *Row, col int) (last float64, ok bool) {
 	return 0, false
 }
 
+// MayHide returns the targets whose process may have begun anew in the hours [from, to) although no
+// counter stands lower at their ends: those of which no series stood higher than it can have come in
+// an hour.
+func (t *Table) MayHide(x *Index, from, to int) map[int32]bool {
+	rows := map[int32][]*Row{}
+	for _, row := range t.Rows {
+		target := x.Series[row.Series].Target
+		rows[target] = append(rows[target], row)
+	}
+	hide := map[int32]bool{}
+	for target, rows := range rows {
+		for col := max(from, 1); col < to && !hide[target]; col++ {
+			shown, alive := 0, 0
+			for _, row := range rows {
+				if row.has(col-1) || row.has(col) {
+					shown++
+				}
+				if row.outlives(col) {
+					alive++
+				}
+			}
+			hide[target] = shown > 0 && (alive == 0 || alive < shown && !x.Scraped[target]) // without a process every counter is alone
+		}
+	}
+	maps.DeleteFunc(hide, func(_ int32, yes bool) bool { return !yes })
+	return hide
+}
+
+// outlives reports whether a counter stands higher at the end of an hour than one that began in it
+// can, by its busiest of the last hours.
+func (r *Row) outlives(col int) bool {
+	if !r.has(col) || !r.has(col-1) || r.Last[col] < r.Last[col-1] {
+		return false
+	}
+	const hours = 6
+	most := 0.0
+	for at := max(col-hours+1, 1); at <= col; at++ {
+		if r.has(at) && r.has(at-1) {
+			most = max(most, r.Last[at]-r.Last[at-1])
+		}
+	}
+	return r.Last[col] > slack+times*most
+}
+
 // hourTally is what an hour holds of an account.
 type hourTally struct {
 	sum     Tally
@@ -183,7 +228,7 @@ func (h *Hours) Irregular(col int) map[int32]bool {
 			case !row.has(col):
 			case t.Resets[TargetHour{target, col}] || row.has(col-1) && row.Last[col] < row.Last[col-1]:
 				raw[target] = true
-			case row.has(col - 1):
+			case row.has(col-1) && !row.Gone[col-1]:
 			case h.Cursors[row.Series].MS > 0:
 				raw[target] = true // it was away
 			default:
@@ -436,7 +481,11 @@ func (h *Hours) Sums() map[int32][]budget.HourAt {
 			}
 		}
 		for col := t.From; col < t.End; col++ {
-			if t.is(a, col) && h.hasGood(a, col) {
+			switch {
+			case !t.is(a, col):
+			case !h.hasGood(a, col):
+				h.blameFor(a, Unpaired, -1, 60)
+			default:
 				tally := h.tally(a, t.First+int64(col))
 				out[a] = append(out[a], h.sumOf(a, t.First+int64(col), tally, t.known(a, col, tally)))
 			}
@@ -481,7 +530,12 @@ func (h *Hours) hasGood(account int32, col int) bool {
 
 func (h *Hours) sumOf(account int32, hour int64, tally *hourTally, known int) budget.HourAt {
 	bad, total, v := tally.sum.Events(h.index.Accounts[account].ByGood)
-	if v == TooMany {
+	switch v {
+	case AsCounted:
+	case CutOff:
+		h.trouble(account, Clamped, -1)
+	case TooMany:
+		h.trouble(account, Beyond, -1)
 		return budget.HourAt{Hour: hour, Sum: budget.Sum{Unknown: 60}}
 	}
 	s := budget.Sum{Bad: bad, Total: total, Known: known, Partial: min(tally.partial, 60-known)}

@@ -386,7 +386,10 @@ func (s *State) Troubles() map[int32]*Trouble { return s.troubles }
 func (s *State) ForgetTroubles() { s.troubles = nil }
 
 // trouble notes a fault of an account.
-func (c *Counter) trouble(account int32, f Fault, series int32) {
+func (c *Counter) trouble(account int32, f Fault, series int32) { c.blameFor(account, f, series, 1) }
+
+// blameFor notes so many faults of one kind.
+func (c *Counter) blameFor(account int32, f Fault, series int32, n int) {
 	if c.troubles == nil {
 		c.troubles = map[int32]*Trouble{}
 	}
@@ -395,7 +398,7 @@ func (c *Counter) trouble(account int32, f Fault, series int32) {
 		t = &Trouble{}
 		c.troubles[account] = t
 	}
-	t.N[f]++
+	t.N[f] += n
 	if series < 0 || len(t.Names[f]) == maxNames {
 		return
 	}

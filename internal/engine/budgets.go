@@ -23,6 +23,7 @@ type account struct {
 	since    budget.Minute // where live reading began
 	problems []string      // of the newest reading: clamped counts, dropped samples
 	shared   []string      // of the SLO as a whole, which has several budgets
+	past     []string      // of its history, as far as this process has read it
 	failed   error         // of the newest reading; nil if it worked
 	counted  budget.Sum    // what the ledger held when it was opened, and every minute since
 	figures  *Budget       // what the ledger comes to; nil if it was written since

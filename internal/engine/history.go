@@ -159,6 +159,14 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 			tick.Turns = append(tick.Turns, turn)
 		}
 	}
+	for id, faults := range f.work.Faults() {
+		if a := e.budgets.byID[id]; a != nil {
+			a.past = a.past[:0:0]
+			for _, text := range faults {
+				a.past = append(a.past, "in the history that was read: "+text)
+			}
+		}
+	}
 	e.guard("", func() { tick.Turns = append(tick.Turns, e.budgets.journeysHistory(batch.Readings)...) })
 	done := f.work.Done()
 	if !done && progress.Done-f.found > barrenAfter {

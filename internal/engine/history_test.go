@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -99,4 +102,33 @@ func TestHistoryWaitsForTheDisk(t *testing.T) {
 		t.Error(err)
 	}
 	w.checkHistory(0)
+}
+
+// TestWhatIsWrongInHistoryIsShown: what was judged while history is read is told where the SLO is
+// shown, counted over all of it: the hours and the minutes.
+func TestWhatIsWrongInHistoryIsShown(t *testing.T) {
+	w := oneService(t, steady(50))
+	for _, hours := range []int{40, 2} { // by the hour, and by the minute
+		begin := t0.Add(-time.Duration(hours) * time.Hour)
+		for i := range 180 {
+			pairs := []string{"__name__", "requests_total", "job", "shop", "instance", "2", "code", "200"}
+			if i >= 90 {
+				pairs = append(pairs, "cluster", "eu")
+			}
+			s := w.db.Series(labels.FromStrings(pairs...))
+			if err := s.Append(begin.Add(time.Duration(i)*30*time.Second).UnixMilli(), float64(100*i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.steps(2)
+	if err := w.engine.FillAll(t.Context(), w.now()); err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	b, _ := w.engine.Snapshot().Budget("shop/availability")
+	shown := strings.Join(b.Problems, "\n")
+	if want := "in the history that was read: 2 series went on under another name; they count as the same: " + `requests_total{cluster="eu"`; !strings.Contains(shown, want) {
+		t.Errorf("shown is %q, want %q", shown, want)
+	}
 }

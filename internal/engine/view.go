@@ -53,7 +53,7 @@ func (e *Engine) view(a *account) Budget {
 		a.figures = e.figuresOf(a)
 	}
 	b := *a.figures
-	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), slices.Concat(a.problems, a.shared), 1, openSteps(e.book, b.Journey)
+	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), slices.Concat(a.problems, a.shared, a.past), 1, openSteps(e.book, b.Journey)
 	if share, ok := e.backfills.shares[a.id.Base()]; ok {
 		b.Filling = share
 	}

@@ -192,7 +192,19 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 
 // blame adds the faults of a day that is read.
 func (b *Backfill) blame(d *day) {
-	add := func(id slo.ID, t *counting.Trouble) {
+	for i, s := range d.states {
+		b.addFaults(b.bundles[i].faults(s.Troubles()))
+	}
+	for _, p := range d.paces {
+		for id, t := range p.faults {
+			b.addFaults(map[slo.ID]*counting.Trouble{id: &t})
+		}
+	}
+}
+
+// addFaults adds what was wrong with data.
+func (b *Backfill) addFaults(found map[slo.ID]*counting.Trouble) {
+	for id, t := range found {
 		if b.faults == nil {
 			b.faults = map[slo.ID]*counting.Trouble{}
 		}
@@ -201,25 +213,32 @@ func (b *Backfill) blame(d *day) {
 		}
 		b.faults[id].Add(t)
 	}
-	for i, s := range d.states {
-		for a, t := range s.Troubles() {
-			add(b.bundles[i].reg.ids[a], t)
-		}
-	}
-	for _, p := range d.paces {
-		for id, t := range p.faults {
-			add(id, &t)
-		}
-	}
 }
 
-// Problems returns what was wrong with the data of each budget, in all minutes that were read. The
-// problems of the batches are those of a day so far.
-func (b *Backfill) Problems() map[slo.ID][]string {
+// faults returns the troubles of a bundle's accounts by their names.
+func (b *bundle) faults(troubles map[int32]*counting.Trouble) map[slo.ID]*counting.Trouble {
+	out := map[slo.ID]*counting.Trouble{}
+	for a, t := range troubles {
+		out[b.reg.ids[a]] = t
+	}
+	return out
+}
+
+// Faults returns what was wrong with the data of each budget, counted over all of the hours and whole
+// days that were read.
+func (b *Backfill) Faults() map[slo.ID][]string {
 	out := map[slo.ID][]string{}
 	for id, t := range b.faults {
-		out[id] = faultTexts(t)
+		if texts := faultTexts(t); len(texts) > 0 {
+			out[id] = texts
+		}
 	}
+	return out
+}
+
+// Problems returns the faults and which SLOs are too large.
+func (b *Backfill) Problems() map[slo.ID][]string {
+	out := b.Faults()
 	for _, bu := range b.bundles {
 		bu.notes(func(id slo.ID, text string) { out[id] = append(out[id], text) })
 	}
@@ -233,7 +252,7 @@ func (b *Backfill) Problems() map[slo.ID][]string {
 func (b *Backfill) advanceHours(ctx context.Context, out *Batch) {
 	b.sort(ctx, out)
 	from, to := max(b.plan.From, b.pos-coarsePiece*60), b.pos
-	got := make([]map[slo.ID][]budget.HourAt, len(b.bundles)+len(b.exprs))
+	got := make([]past, len(b.bundles)+len(b.exprs))
 	errs := make([]*Error, len(got))
 	b.r.each(len(got), func(i int) {
 		switch {
@@ -248,59 +267,67 @@ func (b *Backfill) advanceHours(ctx context.Context, out *Batch) {
 	if b.failed(errs, out) {
 		return
 	}
-	for _, hours := range got {
-		for id, list := range hours {
+	for _, p := range got {
+		for id, list := range p.hours {
 			out.Readings[id] = Reading{Hours: list}
 		}
+		b.addFaults(p.faults)
 	}
 	b.pos = from
 	out.Marks[b.name] = b.mark()
 }
 
+// past is hours of some budgets, and what was wrong with their data.
+type past struct {
+	hours  map[slo.ID][]budget.HourAt
+	faults map[slo.ID]*counting.Trouble
+}
+
 // countedHours reads hours of counters; as estimates where the server does not let them be counted.
 // If an hour of all of them is too large for an answer, they are read apart.
-func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
-	hours, err := b.r.readHours(ctx, bu, from, to, b.plan.To)
+func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (past, *Error) {
+	all, err := b.r.readHours(ctx, bu, from, to, b.plan.To)
 	switch {
 	case err == nil:
-		return hours, nil
+		return all, nil
 	case err.Kind == TooLarge && len(bu.specs) > 1:
-		hours = map[slo.ID][]budget.HourAt{}
+		all = past{map[slo.ID][]budget.HourAt{}, map[slo.ID]*counting.Trouble{}}
 		for _, half := range bu.halves() {
 			some, err := b.countedHours(ctx, half, from, to)
 			if err != nil {
-				return nil, err
+				return past{}, err
 			}
-			maps.Copy(hours, some)
+			maps.Copy(all.hours, some.hours)
+			maps.Copy(all.faults, some.faults)
 		}
-		return hours, nil
+		return all, nil
 	case err.Kind == Refused || err.Kind == BadAnswer || err.Kind == TooLarge:
-		return b.r.estimateHours(ctx, bu, from, to)
+		hours, err := b.r.estimateHours(ctx, bu, from, to)
+		return past{hours: hours}, err
 	}
-	return nil, err
+	return past{}, err
 }
 
 // gaugedHours reads hours of uptime gauges, every sample of them, for a gauge tells nothing of the
 // time between.
-func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (past, *Error) {
 	s := bu.adopt(nil, from-1)
 	got := &collected{b: bu}
 	if err := b.r.cover(ctx, bu, s, from-backfillLead-1, to-1, got); err != nil {
-		return nil, err
+		return past{}, err
 	}
 	bu.conclude(s, to-1, got)
 	history := &Batch{Readings: map[slo.ID]Reading{}}
 	got.into(history, s)
-	readings := history.Readings
-	return hoursOfSlots(readings, nil), nil
+	return past{hoursOfSlots(history.Readings, nil), bu.faults(s.Troubles())}, nil
 }
 
 // evaluatedHours reads hours of an expression, minute by minute, a day at a time or less.
-func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to budget.Minute) (past, *Error) {
 	var hours map[slo.ID][]budget.HourAt
 	p := exprPace{}
 	if err := b.r.lead(ctx, s, from, to, &p); err != nil {
-		return nil, err
+		return past{}, err
 	}
 	piece := budget.Minute(backfillDay)
 	for from < to {
@@ -312,13 +339,17 @@ func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to bud
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return past{}, err
 		}
 		p = ahead
 		hours = hoursOfSlots(readingsOf(s, ev, nil, from, end-1, from-1), hours)
 		from = end
 	}
-	return hours, nil
+	faults := map[slo.ID]*counting.Trouble{}
+	for id, t := range p.faults {
+		faults[id] = &t
+	}
+	return past{hours, faults}, nil
 }
 
 // hoursOfSlots sums the slots of readings by the hour and adds them to what there is.

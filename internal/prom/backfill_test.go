@@ -15,6 +15,13 @@ import (
 // history runs a backfill to its end, restarting it from its marks now and then, and keeps ledgers.
 func history(t *testing.T, r *Reader, c *Client, specs []*slo.Spec, p Plan, restarts bool) map[slo.ID]*budget.Ledger {
 	t.Helper()
+	ledgers, _ := historyOf(t, r, c, specs, p, restarts)
+	return ledgers
+}
+
+// historyOf returns the faults, too.
+func historyOf(t *testing.T, r *Reader, c *Client, specs []*slo.Spec, p Plan, restarts bool) (map[slo.ID]*budget.Ledger, map[slo.ID][]string) {
+	t.Helper()
 	ledgers := map[slo.ID]*budget.Ledger{}
 	b := r.Backfill(specs, p)
 	for n := 0; !b.Done(); n++ {
@@ -52,7 +59,7 @@ func history(t *testing.T, r *Reader, c *Client, specs []*slo.Spec, p Plan, rest
 			b = resumed[0]
 		}
 	}
-	return ledgers
+	return ledgers, b.Faults()
 }
 
 func TestBackfillAgainstTruth(t *testing.T) {

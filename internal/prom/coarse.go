@@ -25,6 +25,7 @@ import (
 const (
 	coarsePiece = 5 * 24 // hours that are asked for at once
 	coarseLead  = 6      // hours before them, for positions
+	resetHours  = 12     // hours of which resets are asked for at once
 	// pointsPerQuery bounds an answer of last values to about two thirds of the default cap in
 	// bytes.
 	pointsPerQuery = 600_000
@@ -111,11 +112,11 @@ type coarse struct {
 }
 
 // readHours reads the hours of [from, to) of a bundle of counters.
-func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budget.Minute) (past, *Error) {
 	c := &coarse{r: r, b: b, hours: counting.NewHours(&b.reg.Index, len(b.specs)), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
 	size, err := c.probe(ctx, from, to)
 	if err != nil {
-		return nil, err
+		return past{}, err
 	}
 	lead := budget.Minute(coarseLead)
 	for at := from; at < to; {
@@ -126,7 +127,7 @@ func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budge
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return past{}, err
 		}
 		at, lead = end, 1
 	}
@@ -135,7 +136,7 @@ func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budge
 		slices.SortFunc(hours, func(a, b budget.HourAt) int { return cmp.Compare(a.Hour, b.Hour) })
 		found[b.reg.ids[a]] = hours
 	}
-	return found, nil
+	return past{found, b.faults(c.hours.Troubles())}, nil
 }
 
 // probe learns how often each job is scraped, and returns how many hours of the bundle an answer
@@ -207,9 +208,8 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 		return &Error{Kind: BadAnswer, Op: "query_range", URL: c.r.client.base.Redacted(), Err: sink.err}
 	}
 	resets := &resetSink{c: c, t: t, shown: map[counting.TargetHour]int{}}
-	for _, selector := range c.b.eachMetric() {
-		q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", selector, int((time.Hour+c.reach())/time.Second), aSeries)
-		if _, err := c.r.client.queryRange(ctx, q, start.Add(time.Hour), to.Time(), time.Hour, resets); err != nil {
+	for at := 1; at < t.End; at += resetHours {
+		if err := c.resets(ctx, sink, resets, at, min(at+resetHours, t.End), atEnds); err != nil {
 			return err
 		}
 	}
@@ -231,6 +231,48 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 		c.out[a] = append(c.out[a], hours...)
 	}
 	return nil
+}
+
+// resets asks in which of the hours [from, to) counters fell, and how many series were there, of the
+// targets of which the last values do not tell it.
+func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, from, to int, atEnds bool) *Error {
+	t := ends.t
+	doubtful := t.MayHide(&c.b.reg.Index, from, to)
+	if atEnds {
+		listed := &lister{b: c.b}
+		err := c.r.client.series(ctx, c.b.selector, time.UnixMilli(t.StartOf(from)), time.UnixMilli(t.StartOf(to)), listed)
+		if err != nil || listed.err != nil {
+			return cmp.Or(err, &Error{Kind: BadAnswer, Op: "series", URL: c.r.client.base.Redacted(), Err: listed.err})
+		}
+		for series := range listed.found {
+			if row := ends.byNumber[series]; row == nil || slices.ContainsFunc(row.Last[from:to], math.IsNaN) {
+				doubtful[c.b.reg.Series[series].Target] = true
+			}
+		}
+	}
+	var instances []string
+	for target := range doubtful {
+		instances = append(instances, c.b.reg.instances[target])
+	}
+	slices.Sort(instances)
+	for part := range slices.Chunk(slices.Compact(instances), maxAlternatives) {
+		for _, selector := range c.b.eachMetric() {
+			q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", and(selector, named(part)), int((time.Hour+c.reach())/time.Second), aSeries)
+			if _, err := c.r.client.queryRange(ctx, q, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, found); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// named matches targets by their instances.
+func named(instances []string) string {
+	patterns := make([]string, len(instances))
+	for i, instance := range instances {
+		patterns[i] = regexp.QuoteMeta(instance)
+	}
+	return matcherText("instance", patterns)
 }
 
 // often reports whether all jobs are known to be scraped so often that the value at the end of an
@@ -273,9 +315,14 @@ func (c *coarse) complete(ctx context.Context, ends *lastSink, shown map[countin
 		for _, runs := range raw[col] {
 			for _, r := range runs {
 				for _, x := range r.Samples {
-					if x.MS > ends.t.StartOf(col) && !math.IsNaN(x.V) {
-						ends.of(r.Series).Last[col] = x.V
+					if x.MS <= ends.t.StartOf(col) || math.IsNaN(x.V) {
+						continue
 					}
+					row := ends.of(r.Series)
+					if math.IsNaN(row.Last[col]) {
+						row.Gone[col] = true
+					}
+					row.Last[col] = x.V
 				}
 			}
 		}
@@ -322,7 +369,7 @@ func (l *lastSink) of(series int32) *counting.Row {
 	if row := l.byNumber[series]; row != nil {
 		return row
 	}
-	row := &counting.Row{Series: series, Interval: cmp.Or(l.c.pace[valueOf(l.c.b.reg.labelsOf(series), "job")], minuteMs)}
+	row := &counting.Row{Series: series, Interval: cmp.Or(l.c.pace[valueOf(l.c.b.reg.labelsOf(series), "job")], minuteMs), Gone: map[int]bool{}}
 	row.Last = slices.Repeat([]float64{math.NaN()}, l.t.End+1)
 	l.byNumber[series] = row
 	l.t.Rows = append(l.t.Rows, row)
@@ -414,11 +461,7 @@ func (c *coarse) raw(ctx context.Context, t *counting.Table, col int, want map[i
 // rawRuns reads the samples of some instances in (from, to], in parts if they are too many for an
 // answer.
 func (c *coarse) rawRuns(ctx context.Context, selector string, instances []string, from, to int64) ([]counting.Run, *Error) {
-	patterns := make([]string, len(instances))
-	for i, instance := range instances {
-		patterns[i] = regexp.QuoteMeta(instance)
-	}
-	runs, err := c.r.raw(ctx, c.b, and(selector, matcherText("instance", patterns)), from, to)
+	runs, err := c.r.raw(ctx, c.b, and(selector, named(instances)), from, to)
 	switch {
 	case err == nil:
 		return runs, nil

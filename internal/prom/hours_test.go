@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -32,15 +33,19 @@ func TestHoursAgainstTruth(t *testing.T) {
 	end := m0 + budget.Minutes(length)
 	c := serve(t, db)
 	before := db.Stats()
-	ledgers := history(t, New(c, Options{}), c, specs, Plan{From: m0 + 60, Fine: end, To: end}, false)
-	if st := db.Stats().Sub(before); st.SamplesRead > 2*samples {
-		t.Errorf("%d samples read of %d, want each about twice", st.SamplesRead, samples)
+	ledgers, faults := historyOf(t, New(c, Options{}), c, specs, Plan{From: m0 + 60, Fine: end, To: end}, false)
+	if st := db.Stats().Sub(before); st.SamplesRead > samples {
+		t.Errorf("%d samples read of %d, want fewer than there are", st.SamplesRead, samples)
 	}
 	for _, s := range specs {
 		got, seen := ledgers[s.ID()].Sum(m0+60, end), worlds[s.Name].Sum((m0+60).Time(), end.Time()).Seen()
 		e := consumption(float64(got.Bad), float64(got.Total), float64(seen.Bad), float64(seen.Total()))
 		if e > 0.03 {
 			t.Errorf("%s: the budget is off by %.3f %%: %d of %d thousandths, the samples show %d of %d", s.Name, e, got.Bad, got.Total, seen.Bad, seen.Total())
+		}
+		if kind := strings.TrimSuffix(s.Name, "-"+truth.Tiers[0].Name); (kind == "label-added" || kind == "port-changed") &&
+			!strings.Contains(strings.Join(faults[s.ID()], "\n"), "8 series went on under another name") {
+			t.Errorf("%s: told is %q, want all eight renames", s.Name, faults[s.ID()])
 		}
 		if got.Estimated > 0 {
 			t.Errorf("%s: %d minutes are estimates", s.Name, got.Estimated)
@@ -103,5 +108,49 @@ func TestHoursJudgeBirthsAsLive(t *testing.T) {
 	l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 120, Fine: m0 + 360, To: m0 + 360}, false)[s.ID()]
 	if got, want := l.Sum(m0+240, m0+300).Total, int64(2*1200+190)*budget.Unit; got != want {
 		t.Errorf("%d thousandths in the hour, want %d", got, want)
+	}
+}
+
+// TestGoodEventsThatAreGoneInHistoryAreTold: the hours are not known, and it is said how many minutes
+// that is.
+func TestGoodEventsThatAreGoneInHistoryAreTold(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	for name, hours := range map[string]int{"n": 6, "fine": 3} {
+		s := db.Series(lset(name, "instance", "1", "job", "j"))
+		for i := range hours * 120 {
+			must(t, s.Append(at(float64(30*i+7)), float64(10*i)))
+		}
+	}
+	c := serve(t, db)
+	s := &slo.Spec{Service: "svc", Name: "x", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, "n"), Good: query(t, "fine")}}
+	ledgers, faults := historyOf(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 300, To: m0 + 300}, false)
+	if sum := ledgers[s.ID()].Sum(m0+60, m0+300); sum.Bad != 0 || sum.Known != 60 {
+		t.Errorf("%+v, want one hour that is known", sum)
+	}
+	if want := "180 minutes had events and no series of good ones"; !strings.Contains(strings.Join(faults[s.ID()], "\n"), want) {
+		t.Errorf("told is %q, want %q", faults[s.ID()], want)
+	}
+}
+
+// TestASeriesThatIsAwayOverTheHour: an error series that ends with a restart, which nothing else shows,
+// and is born again in the next hour as high as it was, has one event more.
+func TestASeriesThatIsAwayOverTheHour(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	good, bad := db.Series(lset("c", "instance", "1", "job", "j", "code", "200")), db.Series(lset("c", "instance", "1", "job", "j", "code", "500"))
+	for i := range 5 * 120 {
+		ms := at(float64(30*i + 7))
+		must(t, good.Append(ms, 0))
+		switch {
+		case i < 225 || i > 243:
+			must(t, bad.Append(ms, 1))
+		case i == 225:
+			must(t, bad.MarkStale(ms))
+		}
+	}
+	c := serve(t, db)
+	s := events(t, "x", `c{job="j"}`, `c{job="j",code="500"}`)
+	l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 240, To: m0 + 240}, false)[s.ID()]
+	if sum := l.Sum(m0+120, m0+180); sum.Bad != budget.Unit {
+		t.Errorf("%+v, want one bad event", sum)
 	}
 }
