@@ -47,7 +47,8 @@ type Backfill struct {
 	bundles []*bundle
 	exprs   []*slo.Spec
 	day     *day                         // begun and not finished
-	faults  map[slo.ID]*counting.Trouble // of finished days
+	faults  map[slo.ID]*counting.Trouble // of finished days and hours
+	guessed map[slo.ID]string            // why hours of an SLO are estimates
 }
 
 // day is the stretch that is being read forwards, to the minute.
@@ -233,6 +234,9 @@ func (b *Backfill) Faults() map[slo.ID][]string {
 			out[id] = texts
 		}
 	}
+	for id, why := range b.guessed {
+		out[id] = append(out[id], "hours could not be counted and are estimates, Prometheus' own increase: "+why)
+	}
 	return out
 }
 
@@ -272,6 +276,12 @@ func (b *Backfill) advanceHours(ctx context.Context, out *Batch) {
 			out.Readings[id] = Reading{Hours: list}
 		}
 		b.addFaults(p.faults)
+		for id, why := range p.why {
+			if b.guessed == nil {
+				b.guessed = map[slo.ID]string{}
+			}
+			b.guessed[id] = why
+		}
 	}
 	b.pos = from
 	out.Marks[b.name] = b.mark()
@@ -281,6 +291,7 @@ func (b *Backfill) advanceHours(ctx context.Context, out *Batch) {
 type past struct {
 	hours  map[slo.ID][]budget.HourAt
 	faults map[slo.ID]*counting.Trouble
+	why    map[slo.ID]string // hours are estimates, because of it
 }
 
 // countedHours reads hours of counters; as estimates where the server does not let them be counted.
@@ -291,7 +302,7 @@ func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget
 	case err == nil:
 		return all, nil
 	case err.Kind == TooLarge && len(bu.specs) > 1:
-		all = past{map[slo.ID][]budget.HourAt{}, map[slo.ID]*counting.Trouble{}}
+		all = past{hours: map[slo.ID][]budget.HourAt{}, faults: map[slo.ID]*counting.Trouble{}, why: map[slo.ID]string{}}
 		for _, half := range bu.halves() {
 			some, err := b.countedHours(ctx, half, from, to)
 			if err != nil {
@@ -299,11 +310,16 @@ func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget
 			}
 			maps.Copy(all.hours, some.hours)
 			maps.Copy(all.faults, some.faults)
+			maps.Copy(all.why, some.why)
 		}
 		return all, nil
 	case err.Kind == Refused || err.Kind == BadAnswer || err.Kind == TooLarge:
-		hours, err := b.r.estimateHours(ctx, bu, from, to)
-		return past{hours: hours}, err
+		hours, failed := b.r.estimateHours(ctx, bu, from, to)
+		why := map[slo.ID]string{}
+		for _, id := range bu.ids() {
+			why[id] = err.Error()
+		}
+		return past{hours: hours, why: why}, failed
 	}
 	return past{}, err
 }
@@ -319,7 +335,7 @@ func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.
 	bu.conclude(s, to-1, got)
 	history := &Batch{Readings: map[slo.ID]Reading{}}
 	got.into(history, s)
-	return past{hoursOfSlots(history.Readings, nil), bu.faults(s.Troubles())}, nil
+	return past{hours: hoursOfSlots(history.Readings, nil), faults: bu.faults(s.Troubles())}, nil
 }
 
 // evaluatedHours reads hours of an expression, minute by minute, a day at a time or less.
@@ -349,7 +365,7 @@ func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to bud
 	for id, t := range p.faults {
 		faults[id] = &t
 	}
-	return past{hours, faults}, nil
+	return past{hours: hours, faults: faults}, nil
 }
 
 // hoursOfSlots sums the slots of readings by the hour and adds them to what there is.

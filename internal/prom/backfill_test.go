@@ -128,8 +128,11 @@ func TestHoursThatCannotBeCountedAreEstimates(t *testing.T) {
 	t.Cleanup(func() { srv.Close() })
 	c := clientFor(t, srv.URL)
 	s := events(t, "dense", `r_total{job="a"}`, `r_total{job="a",code="500"}`)
-	l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 180, To: m0 + 180}, false)[s.ID()]
-	sum := l.Sum(m0+60, m0+180)
+	ledgers, faults := historyOf(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 180, To: m0 + 180}, false)
+	if told := strings.Join(faults[s.ID()], ""); !strings.Contains(told, "estimates") || !strings.Contains(told, "unknown function") {
+		t.Errorf("told is %q, want that they are estimates, and why", told)
+	}
+	sum := ledgers[s.ID()].Sum(m0+60, m0+180)
 	if total := float64(sum.Total) / 1000; math.Abs(total-2*70*120) > 2*70*3 || sum.Bad != 0 {
 		t.Errorf("%+v, want about %d events", sum, 2*70*120)
 	}

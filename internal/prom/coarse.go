@@ -109,6 +109,45 @@ type coarse struct {
 	hours *counting.Hours
 	pace  map[string]int64
 	out   map[int32][]budget.HourAt
+
+	single bool    // less than an hour cannot be asked for
+	shards []shard // what it is asked for in; none is the whole
+}
+
+// ask asks for something of the whole bundle. Where that is too large for an answer, and one SLO and
+// one hour are all that it holds, it asks in parts, by the values of a label, and for a part that
+// fails anew.
+func (c *coarse) ask(ctx context.Context, from, to time.Time, f func(selector string) *Error) *Error {
+	divided := false
+	for i := 0; ; {
+		selector := c.b.selector
+		if len(c.shards) > 0 {
+			selector = c.shards[i].of(selector)
+		}
+		err := f(selector)
+		switch {
+		case err == nil:
+			if i++; i >= len(c.shards) {
+				return nil
+			}
+			continue
+		case err.Kind != TooLarge || !c.single || len(c.b.specs) > 1:
+			return err
+		case len(c.shards) > 0:
+			if halves, ok := c.shards[i].halves(); ok {
+				c.shards = slices.Replace(c.shards, i, i+1, halves...)
+				continue
+			}
+			if divided {
+				return err
+			}
+		}
+		var failed *Error // there are more values of the label now, or it was not divided yet
+		if c.shards, failed = c.r.divide(ctx, c.b, from, to); failed != nil || len(c.shards) == 0 {
+			return cmp.Or(failed, err)
+		}
+		i, divided = 0, true
+	}
 }
 
 // readHours reads the hours of [from, to) of a bundle of counters.
@@ -121,6 +160,7 @@ func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budge
 	lead := budget.Minute(coarseLead)
 	for at := from; at < to; {
 		end := min(at+size*60, to)
+		c.single = size <= 1
 		err := c.piece(ctx, at, end, min(lead, max(size, 1)), end+60 <= known)
 		if err != nil && (err.Kind == TooLarge || err.Kind == Timeout) && size > 1 {
 			size = min(size, (end-at)/60) / 2
@@ -136,7 +176,7 @@ func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budge
 		slices.SortFunc(hours, func(a, b budget.HourAt) int { return cmp.Compare(a.Hour, b.Hour) })
 		found[b.reg.ids[a]] = hours
 	}
-	return past{found, b.faults(c.hours.Troubles())}, nil
+	return past{hours: found, faults: b.faults(c.hours.Troubles())}, nil
 }
 
 // probe learns how often each job is scraped, and returns how many hours of the bundle an answer
@@ -197,15 +237,27 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 	}
 	sink := &lastSink{c: c, t: t, byNumber: map[int32]*counting.Row{}, ends: map[counting.TargetHour]int{}}
 	start := (from - lead*60 + 60).Time()
-	query, atEnds := "last_over_time("+c.b.selector+"["+lastInHour+"])", c.often()
-	if atEnds {
-		query = c.b.selector
-	}
-	if _, err := c.r.client.queryRange(ctx, query, start, last.Time(), time.Hour, sink); err != nil {
+	atEnds := c.often()
+	err := c.ask(ctx, to.Time().Add(-time.Hour), to.Time(), func(selector string) *Error {
+		if !atEnds {
+			selector = "last_over_time(" + selector + "[" + lastInHour + "])"
+		}
+		some := *sink
+		some.ends = map[counting.TargetHour]int{} // of an answer that breaks off, nothing is counted
+		_, err := c.r.client.queryRange(ctx, selector, start, last.Time(), time.Hour, &some)
+		switch {
+		case err != nil:
+			return err
+		case some.err != nil:
+			return &Error{Kind: BadAnswer, Op: "query_range", URL: c.r.client.base.Redacted(), Err: some.err}
+		}
+		for th, n := range some.ends {
+			sink.ends[th] += n
+		}
+		return nil
+	})
+	if err != nil {
 		return err
-	}
-	if sink.err != nil {
-		return &Error{Kind: BadAnswer, Op: "query_range", URL: c.r.client.base.Redacted(), Err: sink.err}
 	}
 	resets := &resetSink{c: c, t: t, shown: map[counting.TargetHour]int{}}
 	for at := 1; at < t.End; at += resetHours {
@@ -240,7 +292,10 @@ func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, f
 	doubtful := t.MayHide(&c.b.reg.Index, from, to)
 	if atEnds {
 		listed := &lister{b: c.b}
-		err := c.r.client.series(ctx, c.b.selector, time.UnixMilli(t.StartOf(from)), time.UnixMilli(t.StartOf(to)), listed)
+		since, until := time.UnixMilli(t.StartOf(from)), time.UnixMilli(t.StartOf(to))
+		err := c.ask(ctx, since, until, func(selector string) *Error {
+			return c.r.client.series(ctx, selector, since, until, listed)
+		})
 		if err != nil || listed.err != nil {
 			return cmp.Or(err, &Error{Kind: BadAnswer, Op: "series", URL: c.r.client.base.Redacted(), Err: listed.err})
 		}
@@ -257,13 +312,35 @@ func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, f
 	slices.Sort(instances)
 	for part := range slices.Chunk(slices.Compact(instances), maxAlternatives) {
 		for _, selector := range c.b.eachMetric() {
-			q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", and(selector, named(part)), int((time.Hour+c.reach())/time.Second), aSeries)
-			if _, err := c.r.client.queryRange(ctx, q, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, found); err != nil {
+			if err := c.resetsOf(ctx, selector, part, found, from, to); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// resetsOf asks for the resets of some instances in the hours [from, to), in parts if they are too
+// many for an answer.
+func (c *coarse) resetsOf(ctx context.Context, selector string, instances []string, found *resetSink, from, to int) *Error {
+	t, some := found.t, *found
+	some.shown = map[counting.TargetHour]int{} // of an answer that breaks off, nothing is counted
+	q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", and(selector, named(instances)), int((time.Hour+c.reach())/time.Second), aSeries)
+	_, err := c.r.client.queryRange(ctx, q, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, &some)
+	switch n := len(instances); {
+	case err == nil:
+		for th, n := range some.shown {
+			found.shown[th] += n
+		}
+		return nil
+	case err.Kind != TooLarge || n == 1:
+		return err
+	default:
+		if err := c.resetsOf(ctx, selector, instances[:n/2], found, from, to); err != nil {
+			return err
+		}
+		return c.resetsOf(ctx, selector, instances[n/2:], found, from, to)
+	}
 }
 
 // named matches targets by their instances.
@@ -465,8 +542,20 @@ func (c *coarse) rawRuns(ctx context.Context, selector string, instances []strin
 	switch {
 	case err == nil:
 		return runs, nil
-	case err.Kind != TooLarge || len(instances) == 1 && to-from <= minuteMs:
+	case err.Kind != TooLarge:
 		return nil, err
+	case len(instances) == 1 && to-from <= minuteMs:
+		if len(c.b.specs) > 1 {
+			return nil, err
+		}
+		runs = nil
+		c.single = true
+		err = c.ask(ctx, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
+			some, err := c.r.raw(ctx, c.b, and(selector, named(instances)), from, to)
+			runs = append(runs, some...)
+			return err
+		})
+		return runs, err
 	}
 	first, second := instances, instances
 	middle := to

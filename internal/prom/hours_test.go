@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +153,35 @@ func TestASeriesThatIsAwayOverTheHour(t *testing.T) {
 	l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 240, To: m0 + 240}, false)[s.ID()]
 	if sum := l.Sum(m0+120, m0+180); sum.Bad != budget.Unit {
 		t.Errorf("%+v, want one bad event", sum)
+	}
+}
+
+// TestHoursOfALargeSLOAreReadInParts: an SLO of which not even one hour fits into an answer is read in
+// parts, and is counted as if it were read at once: also where targets go on under other names, and
+// others take their place.
+func TestHoursOfALargeSLOAreReadInParts(t *testing.T) {
+	db := promfake.New(promfake.Options{})
+	for n := range 60 {
+		for i := range 4 * 120 {
+			name, v := fmt.Sprintf("%d:80", n), float64((n+1)*i)
+			switch {
+			case n%10 == 1 && i >= 200: // another port
+				name = fmt.Sprintf("%d:90", n)
+			case n%10 == 2 && i >= 300: // another pod
+				name, v = fmt.Sprintf("%d-new", n), float64((n+1)*(i-299))
+			case n%10 == 3 && i >= 310: // a restart
+				v = float64((n + 1) * (i - 309))
+			}
+			must(t, db.Series(lset("c", "job", "j", "instance", name, "code", "200")).Append(at(float64(30*i)+float64(n)/4), v))
+		}
+	}
+	s := events(t, "x", `c{job="j"}`, `c{job="j",code="500"}`)
+	plan := Plan{From: m0 + 60, Fine: m0 + 240, To: m0 + 240}
+	c := serve(t, db)
+	want := history(t, New(c, Options{}), c, []*slo.Spec{s}, plan, false)[s.ID()].Sum(m0, m0+240)
+	small := serve(t, db, func(o *ClientOptions) { o.MaxBytes = 5 << 10 })
+	ledgers, faults := historyOf(t, New(small, Options{}), small, []*slo.Spec{s}, plan, false)
+	if got := ledgers[s.ID()].Sum(m0, m0+240); got != want || got.Estimated > 0 {
+		t.Errorf("%+v in parts, %+v at once: %v", got, want, faults)
 	}
 }
