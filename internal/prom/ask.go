@@ -169,12 +169,13 @@ func selectorsOf(q *slo.Query) (out []placed) {
 // exprPace is what is remembered of an evaluated SLO: how far apart its scrapes are, as its samples
 // said, its newest good events and, in memory, what was wrong so far.
 type exprPace struct {
-	asked  budget.Minute
-	scrape time.Duration // 0 while unknown
-	good   lastGoods
-	judged budget.Minute // newest minute whose faults are counted
-	faults map[slo.ID]counting.Trouble
-	capped bool // in memory, too: there were more budgets than are followed
+	asked    budget.Minute
+	scrape   time.Duration // 0 while unknown
+	lateness exprLate
+	good     lastGoods
+	judged   budget.Minute // newest minute whose faults are counted
+	faults   map[slo.ID]counting.Trouble
+	capped   bool // in memory, too: there were more budgets than are followed
 }
 
 // blame adds the faults of a read.

@@ -45,13 +45,15 @@
 //   - What comes later than MaxLateness after it was due changes the ledger, and delays no decision.
 //   - Warnings in an answer make it a failure, for something may be missing; an expression that always
 //     warns can never be read.
-//   - An expression is evaluated half a minute after its minute. What comes later is found only where
+//   - An expression is evaluated half a minute after its minute, or as much later as its samples have
+//     come late lately. What comes later is found within MaxLateness, and a quarter of an hour; where
 //     there was nothing before, for an hour.
 //
 // # Reading order
 //
 // bundle.go and route.go (what shares a query, and which series is whose), read.go (a read from end
 // to end), follow.go (what is asked for), lanes.go and parts.go (what is slow or large), marks.go
-// (positions on disk), ask.go and expr.go, bounds.go (buckets of latency SLOs), backfill.go with
-// coarse.go and hours.go, client.go and decode.go (the wire), probe.go (for check and doctor).
+// (positions on disk), ask.go, expr.go and exprlate.go, bounds.go (buckets of latency SLOs),
+// backfill.go with coarse.go and hours.go, client.go and decode.go (the wire), probe.go (for check
+// and doctor).
 package prom

@@ -37,6 +37,8 @@ func (s exprState) save() []byte {
 	e.int(int64(s.pace.scrape))
 	s.pace.good.save(e)
 	e.hash(s.terms)
+	e.int(int64(s.pace.lateness.late))
+	e.int(s.pace.lateness.seen.Unix())
 	return e.seal(markVersion)
 }
 
@@ -52,7 +54,16 @@ func loadExpr(mark []byte) (exprState, error) {
 	if len(d.b) > 0 {
 		s.terms = d.hash()
 	}
+	if len(d.b) > 0 { // those of newer ones here
+		s.pace.lateness = exprLate{late: time.Duration(d.int()), seen: time.Unix(d.int(), 0)}
+	}
 	return s, d.err
+}
+
+// wait returns what an SLO waits for that is evaluated so long after its minutes; false if that is
+// usual.
+func (s *exprState) wait(after time.Duration) (Wait, bool) {
+	return Wait{Through: s.read.End().UTC(), Late: after}, after >= time.Minute
 }
 
 // loadExprs takes over the positions of evaluated SLOs; those that could be read raw may have begun
@@ -92,30 +103,44 @@ func windBack(read, to budget.Minute) budget.Minute {
 // clockSlack is how far a clock may be put back without anything being read again, in minutes.
 const clockSlack = 2
 
-// exprTask is to evaluate one SLO up to a minute.
-func (r *Reader) exprTask(s *slo.Spec, to budget.Minute) task {
+// exprTask is to evaluate one SLO up to a minute, and those before it that were incomplete.
+func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 	id := s.ID()
 	st := r.exprs[id]
-	if read := windBack(st.read, to); read != st.read {
+	if read := windBack(st.read, budget.MinuteOf(now.Add(-settle))-1); read != st.read {
 		st.read, st.next = read, min(st.next, read+1)
 	}
 	from := max(st.next, st.read-reachBack, st.since)
 	work := func(ctx context.Context, _ time.Time) outcomeOf {
-		next, end := st, min(to, from+maxSteps-1)
+		next, from, upto := st, from, to
 		if err := r.learn(ctx, s, to, &next.pace); err != nil {
 			return outcomeOf{err: err}
+		}
+		first, gained, err := r.learnLate(ctx, s, now, &next.pace.lateness)
+		if err != nil {
+			return outcomeOf{err: err}
+		}
+		if gained {
+			from, upto = max(min(from, first), st.since), max(to, st.read)
+		}
+		end := min(upto, from+maxSteps-1)
+		if end < from {
+			return outcomeOf{take: func(out *Batch) { out.exprs[id] = next }}
 		}
 		got, err := r.evaluateSlots(ctx, s, &next.pace, from, end)
 		if err != nil {
 			return outcomeOf{err: err}
 		}
-		return outcomeOf{more: end < to, take: func(out *Batch) { r.takeSlots(s, next, got, from, end, out) }}
+		return outcomeOf{more: end < upto, take: func(out *Batch) {
+			r.takeSlots(s, next, got, from, end, out)
+			out.tellLate(got, next, next.pace.lateness.settle(now, r.maxLate(s)))
+		}}
 	}
 	at := func(take func(out *Batch)) func(context.Context, time.Time) outcomeOf {
 		return func(context.Context, time.Time) outcomeOf { return outcomeOf{take: take} }
 	}
 	switch {
-	case to < from || to <= st.read && st.primed && st.next > st.read:
+	case (to < from || to <= st.read && st.primed && st.next > st.read) && (!r.kept(s) || !st.pace.lateness.due(now)):
 		next := st
 		next.read = max(st.read, to)
 		work = at(func(out *Batch) {
@@ -174,6 +199,21 @@ func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated,
 	}
 	next.next, next.read = newest+1, max(st.read, to)
 	out.exprs[s.ID()], out.Marks[exprPrefix+string(s.ID())] = next, next.save()
+}
+
+// tellLate adds what an SLO waits for to the problems of its budgets.
+func (b *Batch) tellLate(found map[slo.ID]*evaluated, st exprState, after time.Duration) {
+	w, late := st.wait(after)
+	if !late {
+		return
+	}
+	for id := range found {
+		if r, ok := b.Readings[id]; ok {
+			r.Problems = append(r.Problems, w.text())
+			slices.Sort(r.Problems)
+			b.Readings[id] = r
+		}
+	}
 }
 
 // readingsOf makes readings of evaluated slots and of all faults so far. Slots without data are

@@ -179,9 +179,6 @@ const (
 	// reachBack is how far behind the last evaluation of an expression late data are looked for,
 	// minutes.
 	reachBack = 60
-	// settle is how long after its end a minute of an expression is evaluated, for its value does not
-	// tell whether all of its samples are in.
-	settle = 30 * time.Second
 )
 
 // Read reads what is new of all SLOs at a time. Minutes are in the batch when they are complete. At
@@ -239,7 +236,9 @@ func (r *Reader) due(now time.Time, to budget.Minute, out *Batch) (tasks []task)
 		add(bundlePrefix+b.key, r.states[b.key].due(now.UnixMilli()), func() task { return r.bundleTask(b, now) })
 	}
 	for _, s := range r.evaluate {
-		add(exprPrefix+string(s.ID()), true, func() task { return r.exprTask(s, to) })
+		st := r.exprs[s.ID()]
+		own := budget.MinuteOf(now.Add(-st.pace.lateness.settle(now, r.maxLate(s)))) - 1
+		add(exprPrefix+string(s.ID()), own > st.read || windBack(st.read, to) != st.read || !r.kept(s) || st.pace.lateness.due(now), func() task { return r.exprTask(s, own, now) })
 	}
 	return tasks
 }
@@ -251,6 +250,9 @@ func (r *Reader) schedule(tasks []task, now time.Time, out *Batch) {
 	}
 	for key := range out.states { // of the slow lane, too
 		delete(r.failing, bundlePrefix+key)
+	}
+	for id := range out.exprs {
+		delete(r.failing, exprPrefix+string(id))
 	}
 	for _, f := range out.Failures {
 		if f.task != "" {
@@ -278,6 +280,28 @@ func (r *Reader) schedule(tasks []task, now time.Time, out *Batch) {
 			out.wait(b.reg.ids[a], w, now)
 		}
 	}
+	for _, s := range r.evaluate {
+		st, moved := out.exprs[s.ID()]
+		if !moved {
+			st = r.exprs[s.ID()]
+		}
+		after := st.pace.lateness.settle(now, r.maxLate(s))
+		if f, ok := r.failing[exprPrefix+string(s.ID())]; ok {
+			next(f.at.Add(retryAfter))
+		} else {
+			next((st.read + 1).End().Add(after))
+			next(st.pace.lateness.next(now))
+		}
+		if w, late := st.wait(after); late {
+			out.wait(s.ID(), w, now)
+		}
+	}
+}
+
+// kept reports whether the position of an evaluated SLO was ever kept.
+func (r *Reader) kept(s *slo.Spec) bool {
+	_, ok := r.marks[exprPrefix+string(s.ID())]
+	return ok
 }
 
 // wait notes that a budget is behind.
