@@ -170,6 +170,9 @@ func TestAPageComesThreeMinutesAfterItsSamples(t *testing.T) {
 				if passed := int(w.now().Sub(t0).Minutes()); looks > 12*passed {
 					t.Errorf("%d looks in %d minutes", looks, passed)
 				}
+				if last := w.engine.Snapshot().Last.Stats; last.Late < 7 || last.Late > 9 || last.Behind < 9*time.Minute || last.Behind > 12*time.Minute {
+					t.Errorf("%d budgets are said to be late, the farthest by %v", last.Late, last.Behind)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				for late := range delays {
