@@ -21,11 +21,8 @@ type Correction struct {
 	Author string
 	Reason string
 
-	// Schedule is the cron expression of a recurring correction, Duration how long each run lasts
-	// and Expires when there are no more runs. All are zero for one that happens once.
-	Schedule string
-	Duration time.Duration
-	Expires  time.Time
+	// Expires is when a recurring correction has no more runs; zero for one that happens once.
+	Expires time.Time
 
 	File string // where it was read from
 	Line int    // line of its entry in File, from 1

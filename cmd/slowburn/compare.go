@@ -118,7 +118,7 @@ func (c *compareCmd) one(e *env, spec *slo.Spec, reader *prom.Reader, server com
 	}
 	var out []api.Comparison
 	for _, id := range slices.Sorted(maps.Keys(ledgers)) {
-		ours := compare.Ours{ID: id, Spec: spec, Ledger: ledgers[id], At: to, From: from, Remaining: shown[id]}
+		ours := compare.Ours{Spec: spec, Ledger: ledgers[id], At: to, Remaining: shown[id]}
 		ours.Incidents = replayOne(alerting.Input{ID: id, Spec: spec, Ledger: ledgers[id]}, from, to).Incidents
 		if id.Group() != "" {
 			if theirs, err = compare.Read(e.ctx, server, tool, spec, id, at); err != nil && !errors.Is(err, compare.ErrNothing) {

@@ -99,22 +99,18 @@ type Theirs struct {
 
 // Alert is one alert of theirs that fired.
 type Alert struct {
-	Name     string
 	Severity alerting.Severity
 	Span
 }
 
 // Ours is what slowburn knows about the same budget.
 type Ours struct {
-	ID     slo.ID
 	Spec   *slo.Spec
 	Ledger *budget.Ledger
 	At     budget.Minute // the first minute that does not count
 	// Remaining is what a running daemon shows; nil to take the ledger's.
 	Remaining *float64
 	Incidents []alerting.Incident
-	// From is the first minute over which alerts were replayed.
-	From budget.Minute
 }
 
 // Reason is a part of a difference.

@@ -152,7 +152,7 @@ func (r reader) alerts(query string, length time.Duration) (out []Alert, err err
 				continue
 			}
 			newest[key] = len(out)
-			out = append(out, Alert{string(s.Metric["alertname"]), severity(s.Metric), Span{From: at, To: at.Add(alertStep)}})
+			out = append(out, Alert{severity(s.Metric), Span{From: at, To: at.Add(alertStep)}})
 		}
 	})
 	slices.SortStableFunc(out, func(a, b Alert) int { return a.From.Compare(b.From) })

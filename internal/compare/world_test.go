@@ -137,8 +137,8 @@ func (w *world) ours(s *slo.Spec) Ours {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(client.CloseIdle)
-	o := Ours{ID: s.ID(), Spec: s, Ledger: &budget.Ledger{}, At: budget.MinuteOf(end), From: budget.MinuteOf(t0)}
-	work := prom.New(client, prom.Options{}).Backfill([]*slo.Spec{s}, prom.Plan{From: o.From, Fine: o.From, To: o.At})
+	o := Ours{Spec: s, Ledger: &budget.Ledger{}, At: budget.MinuteOf(end)}
+	work := prom.New(client, prom.Options{}).Backfill([]*slo.Spec{s}, prom.Plan{From: budget.MinuteOf(t0), Fine: budget.MinuteOf(t0), To: o.At})
 	for !work.Done() {
 		batch := work.Next(context.Background())
 		if len(batch.Failures) > 0 {
@@ -148,7 +148,7 @@ func (w *world) ours(s *slo.Spec) Ours {
 			o.Ledger.Put(slot.At, slot.Slot)
 		}
 	}
-	_, events := alerting.Advance(alerting.Input{ID: o.ID, Spec: s, Ledger: o.Ledger}, alerting.State{Through: o.From}, o.At)
+	_, events := alerting.Advance(alerting.Input{ID: s.ID(), Spec: s, Ledger: o.Ledger}, alerting.State{Through: budget.MinuteOf(t0)}, o.At)
 	o.Incidents = alerting.Fold(nil, events)
 	return o
 }

@@ -54,7 +54,7 @@ func Print(specs []*slo.Spec, services []*slo.Service, o Layout) []byte {
 		if i > 0 {
 			out = append(out, "---\n"...)
 		}
-		p := printer{notes: o.Notes[slo.ID(d.service.Name)], first: d.first}
+		p := printer{notes: o.Notes[slo.ID(d.service.Name)]}
 		out = append(out, p.document(d, o.Notes)...)
 	}
 	return out
@@ -148,7 +148,6 @@ func describe(name string, specs []*slo.Spec, services []*slo.Service) *slo.Serv
 // printer writes one service or SLO. Notes that found their key are taken off the list.
 type printer struct {
 	notes map[string][]string
-	first bool
 	used  map[string]bool
 }
 

@@ -132,7 +132,7 @@ func (r *correctionReader) recurring() bool {
 		v.Problem(fmt.Sprintf("it runs more than %d times before it expires", maxRuns), "write one correction over the whole time, or let it expire earlier")
 		return false
 	}
-	r.Schedule, r.Duration, r.Expires = schedule.Cron, duration, expires
+	r.Expires = expires
 	for _, at := range runs {
 		end := at.Add(duration)
 		if end.After(expires) {

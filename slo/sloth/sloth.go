@@ -64,12 +64,12 @@ func read(documents []strictyaml.Value, o Options) (out []*slo.Spec) {
 		case d.Peek("kind") == catalogueKind:
 		case d.Peek("version") == fileVersion && !d.Has("apiVersion"):
 			root, _ := d.Object("version", "service", "labels", "slo_plugins", "interval", "slos")
-			out = append(out, document{&r, false, root, root.Value}.read()...)
+			out = append(out, document{&r, false, root}.read()...)
 		case d.Peek("apiVersion") == objectVersion && d.Peek("kind") == objectKind:
 			root, _ := d.Object("apiVersion", "kind", "metadata", "spec", "status")
 			foreign.Metadata(root)
 			spec, _ := root.Need("spec", "write spec: with service and slos").Object("service", "labels", "sloPlugins", "slos")
-			out = append(out, document{&r, true, spec, root.Value}.read()...)
+			out = append(out, document{&r, true, spec}.read()...)
 		default:
 			d.Problem("this kind of Sloth document is not known", "version: "+fileVersion+", or apiVersion: "+objectVersion+" with kind: "+objectKind+" or "+catalogueKind)
 		}
@@ -88,7 +88,6 @@ type document struct {
 	*reader
 	camel bool // keys as in the Kubernetes object: pageAlert for page_alert
 	spec  strictyaml.Object
-	root  strictyaml.Value
 }
 
 // key returns how this document spells a key of several words.

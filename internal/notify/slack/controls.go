@@ -102,7 +102,6 @@ type press struct {
 	value   string // of the chosen option; "" for a button
 	control string // names the incident
 	channel string // ID
-	thread  string // time stamp of the root message
 	hook    string // response_url
 }
 

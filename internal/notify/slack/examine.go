@@ -11,7 +11,6 @@ import (
 
 // Place is a channel as the bot sees it.
 type Place struct {
-	ID                        string
 	Private, Member, Archived bool
 }
 
@@ -32,7 +31,7 @@ func (c *Client) Place(ctx context.Context, name string) (Place, error) {
 	if err != nil || ch.ID == "" {
 		return Place{}, failureOf(err)
 	}
-	return Place{ID: ch.ID, Private: ch.IsPrivate, Member: ch.IsMember, Archived: ch.IsArchived}, nil
+	return Place{Private: ch.IsPrivate, Member: ch.IsMember, Archived: ch.IsArchived}, nil
 }
 
 // TrySocket connects by Socket Mode, waits for Slack's greeting and leaves again, within ten

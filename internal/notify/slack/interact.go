@@ -29,8 +29,6 @@ type interaction struct {
 	} `json:"user"`
 	Container struct {
 		Channel string `json:"channel_id"`
-		TS      string `json:"message_ts"`
-		Thread  string `json:"thread_ts"`
 	} `json:"container"`
 	Hook    string `json:"response_url"`
 	Actions []struct {
@@ -72,7 +70,7 @@ func (d *Desk) interactionJob(payload []byte) (job, bool, error) {
 	p := press{
 		user: in.User.ID, name: cmp.Or(in.User.Name, in.User.Username, in.User.ID), at: a.At,
 		action: a.ID, value: a.Option.Value, control: cmp.Or(a.Value, a.Block),
-		channel: in.Container.Channel, thread: cmp.Or(in.Container.Thread, in.Container.TS), hook: in.Hook,
+		channel: in.Container.Channel, hook: in.Hook,
 	}
 	if !userPattern.MatchString(p.user) || !stampPattern.MatchString(p.at) || p.control == "" || p.hook != "" && !d.answerable(p.hook) {
 		return job{}, false, errMalformed

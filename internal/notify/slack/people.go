@@ -70,7 +70,6 @@ func (p *people) learn(id string, who nameFor) {
 // Identity is who a bot token makes us.
 type Identity struct {
 	Team, TeamID string
-	User         string // the bot's own user ID
 	App          string // the app's ID, "" without users:read
 	Enterprise   string // of an organisation with several workspaces, else ""
 	Scopes       []string
@@ -84,7 +83,7 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	if err != nil || r.TeamID == "" {
 		return Identity{}, failureOf(err)
 	}
-	i := Identity{Team: r.Team, TeamID: r.TeamID, User: r.UserID, Enterprise: r.EnterpriseID, Scopes: scopesOf(r.Header), Skew: skewOf(r.Header, sent)}
+	i := Identity{Team: r.Team, TeamID: r.TeamID, Enterprise: r.EnterpriseID, Scopes: scopesOf(r.Header), Skew: skewOf(r.Header, sent)}
 	if bot, err := c.api.GetBotInfoContext(ctx, goslack.GetBotInfoParameters{Bot: r.BotID}); err == nil {
 		i.App = bot.AppID
 	}
