@@ -103,12 +103,6 @@ func (v Verdict) CostText() string {
 	return figures.Estimate(figures.Cost(v.Bad, v.Allowed), v.Projected)
 }
 
-// FourWeekAllowed returns how many bad events an objective allows in the four weeks before at, in
-// thousandths, sized as any budget is (see budget.StatusAt).
-func FourWeekAllowed(l *budget.Ledger, o slo.Objective, at budget.Minute) int64 {
-	return fourWeeksBefore(l, o, at).Allowed
-}
-
 // fourWeeksBefore returns the budget of the four weeks before at.
 //
 // It is that of the whole hour before at: minutes are thinned out after some days, and the verdict

@@ -223,7 +223,7 @@ func TestYoungLedgerIsScaledToFourWeeks(t *testing.T) {
 	if v.Required || !v.Scaled || v.Allowed/1000_000 != 40 {
 		t.Errorf("two days of history: %+v", v)
 	}
-	if allowed := postmortem.FourWeekAllowed(new(budget.Ledger), l.Spec.Objective, 100); allowed != 0 {
+	if allowed := postmortem.Judge(l.Incidents[0], l.Spec.Objective, new(budget.Ledger), 0).Allowed; allowed != 0 {
 		t.Errorf("an empty ledger allows %d", allowed)
 	}
 }
