@@ -82,7 +82,7 @@ type ReportSLO struct {
 
 // ReportOutlook says when the budget will be gone, if it goes on burning as in its last days.
 type ReportOutlook struct {
-	State    string `json:"state"`              // gone, exhausts, lasts, or "" for not known
+	State    string `json:"state"`              // spent, exhausts, lasts or unknown, as of a budget
 	Hours    int    `json:"hours,omitempty"`    // until it is exhausted, absent where only the band is known
 	Earliest int    `json:"earliest,omitempty"` // the 80 % band
 	Latest   int    `json:"latest,omitempty"`   // zero: perhaps never

@@ -118,7 +118,7 @@ type Row struct {
 // Outlook says when the budget will be gone at the end of the period, if it goes on burning as in
 // its last days.
 type Outlook struct {
-	State    string // "gone", "exhausts", "lasts", or "" for not known
+	State    string // spent, exhausts, lasts or unknown, as api.Budget says it
 	Hours    int    // until it is exhausted, zero where only the band is known
 	Earliest int    // the 80 % band
 	Latest   int    // zero: perhaps never
@@ -292,13 +292,13 @@ func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
 	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, 0, min(3*slo.Day, w.Length()/4))
 	switch {
 	case f.Gone:
-		return Outlook{State: "gone"}
+		return Outlook{State: "spent"}
 	case f.Lasts:
 		return Outlook{State: "lasts"}
 	case f.Known:
 		return Outlook{"exhausts", wholeHours(f.In), wholeHours(f.Early), wholeHours(f.Late)}
 	}
-	return Outlook{}
+	return Outlook{State: "unknown"}
 }
 
 // wholeHours returns a duration in hours, rounded up; zero stays zero.

@@ -463,3 +463,21 @@ func BenchmarkBuild200(b *testing.B) {
 		}
 	}
 }
+
+func TestTheOutlookOfARowIsSaidAsOfABudget(t *testing.T) {
+	r := report.Build(quiet(t, "2026-W47 UTC", `
+slo a/lasts 99.9 28d
+2026-10-26T00:00Z 2026-11-23T00:00Z 0/1000
+slo a/spent 99.9 28d
+2026-10-26T00:00Z 2026-11-23T00:00Z 10/1000
+slo a/unread 99.9 28d
+2026-10-26T00:00Z 2026-11-23T00:00Z absent`))
+	got := map[slo.ID]string{}
+	for _, row := range r.Rows {
+		got[row.ID] = row.Outlook.State + ": " + row.Outlook.Text()
+	}
+	want := map[slo.ID]string{"a/lasts": "lasts: lasts", "a/spent": "spent: gone", "a/unread": "unknown: —"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

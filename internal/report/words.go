@@ -40,8 +40,10 @@ func (r Row) Change() string {
 // band is known, "6 d – 15 d".
 func (o Outlook) Text() string {
 	switch o.State {
-	case "gone", "lasts":
-		return o.State
+	case "spent":
+		return "gone"
+	case "lasts":
+		return "lasts"
 	case "exhausts":
 		band := hours(o.Earliest) + " – never"
 		if o.Latest > 0 {
