@@ -38,6 +38,10 @@ func stagePrometheus(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Setenv("PROMETHEUS", s.prom.URL)
 		ts.Setenv("PROMETHEUS_HOST", strings.TrimPrefix(s.prom.URL, "http://"))
 	case "fails":
+		if args[1] == "wrapped" { // the counters, not the time
+			s.DB.Faults.Add(promfake.Fault{When: promfake.OnQuery("http_requests_total"), Do: promfake.Values("18446744073709551615")})
+			return
+		}
 		s.DB.Faults.Fail(map[string]promfake.Failure{
 			"503": promfake.Status(503), "html": promfake.HTML(200), "nan": promfake.Values("NaN"), "cut": promfake.Truncated(),
 		}[args[1]])

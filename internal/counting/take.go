@@ -61,6 +61,8 @@ const (
 	rateHalf = 10 * minuteMs
 	// glitchFor is after how many samples below its height a counter goes on from there.
 	glitchFor = 10
+	// tooHigh is a step up that no minute can hold, as where a counter runs below zero and wraps round.
+	tooHigh = budget.MaxCount / budget.Unit
 )
 
 // moment is one scrape of a target: runs[lo:hi] in the order of targets have a sample at ms.
@@ -330,6 +332,12 @@ func (c *Counter) increment(t *Target, cur *Cursor, s shown, ms, before int64, l
 			cur.Value, cur.Dips = s.v, 0
 		}
 		return 0, cur.MS
+	}
+	if -fall > tooHigh && s.v > tooHigh { // no height to stand at: what comes back below was there before
+		if cur.Dips++; cur.Dips < glitchFor {
+			cur.Low = 0
+			return -fall, cur.MS
+		}
 	}
 	cur.Value, cur.Dips = s.v, 0
 	switch {

@@ -38,7 +38,7 @@ func TestACounterThatWrapsRoundIsAnError(t *testing.T) {
 				if m == m0+29 {
 					want = budget.Failed
 				}
-				if s.State != want || s.Total > 40*100*budget.Unit*100 {
+				if s.State != want || s.Total > 404*budget.Unit {
 					t.Errorf("%s of %g: minute %d is %+v", code, value, m-m0, s)
 				}
 			}
