@@ -15,15 +15,17 @@ func TestALookUpDoesNotTrustOurClock(t *testing.T) {
 	for name, c := range map[string]struct {
 		ahead time.Duration // our clock, before Slack's
 		step  time.Duration // by which it is set right after the first answer was lost
+		blind time.Duration // for which look-ups fail
 	}{
 		"both are right":          {},
-		"20 min ahead":            {20 * time.Minute, 0},
-		"two days ahead":          {48 * time.Hour, 0},
-		"20 min behind":           {-20 * time.Minute, 0},
-		"set back by 20 min":      {20 * time.Minute, -20 * time.Minute},
-		"set back by 35 h":        {35 * time.Hour, -35 * time.Hour},
-		"set forward by 20 min":   {-20 * time.Minute, 20 * time.Minute},
-		"set back past the right": {time.Hour, -2 * time.Hour},
+		"20 min ahead":            {ahead: 20 * time.Minute},
+		"two days ahead":          {ahead: 48 * time.Hour},
+		"20 min behind":           {ahead: -20 * time.Minute},
+		"set back by 20 min":      {ahead: 20 * time.Minute, step: -20 * time.Minute},
+		"set back by 35 h":        {ahead: 35 * time.Hour, step: -35 * time.Hour},
+		"the same, and blind":     {ahead: 35 * time.Hour, step: -35 * time.Hour, blind: 2 * time.Hour},
+		"set forward by 20 min":   {ahead: -20 * time.Minute, step: 20 * time.Minute},
+		"set back past the right": {ahead: time.Hour, step: -2 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, slacktest.Options{})
@@ -33,7 +35,13 @@ func TestALookUpDoesNotTrustOurClock(t *testing.T) {
 			e := w.post("a")
 			e.Created = w.now().Add(ours)
 			w.store.Add(e)
-			for i := 0; w.store.Open() > 0 && i < 600; i++ {
+			if c.blind > 0 {
+				w.srv.Inject(slacktest.Fault{Method: "conversations.history", Count: -1, Do: slacktest.ServerError(503)})
+			}
+			for i := 0; w.store.Open() > 0 && i < 9000; i++ {
+				if c.blind > 0 && i == int(c.blind.Seconds()) {
+					w.srv.ClearFaults()
+				}
 				if _, err := w.pump.Pass(t.Context(), w.now().Add(ours)); err != nil {
 					t.Fatal(err)
 				}
