@@ -36,16 +36,13 @@ func BenchmarkHistory(b *testing.B) {
 	db := promfake.New(promfake.Options{})
 	worlds := map[string]*truth.Truth{}
 	var files []string
-	for i, kind := range truth.Kinds {
-		for k, tier := range truth.Tiers {
-			w, err := truth.Generate(db, truth.Of(kind, tier, uint64(100*i+k), t0, length, 30*time.Second))
-			if err != nil {
-				b.Fatal(err)
-			}
-			name := w.Services[0].Service.Name
-			worlds[name] = w.Services[0]
-			files = append(files, fmt.Sprintf(monthSLO, name))
-		}
+	all, err := truth.All(db, t0, length, 30*time.Second)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, w := range all {
+		worlds[w.Service.Name] = w
+		files = append(files, fmt.Sprintf(monthSLO, w.Service.Name))
 	}
 	files = append(files, fmt.Sprintf(monthSLO, "crowd"))
 	crowd(b, db, historySeries-len(worlds)*8, length)

@@ -239,15 +239,23 @@ func newBundle(key string, specs []rawSpec) *bundle {
 	return b
 }
 
+// metricNames returns the names of the metrics that terms select, sorted.
+func metricNames(terms []term) []string {
+	names := make([]string, len(terms))
+	for i, t := range terms {
+		names[i] = t.metric
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // merge returns the one selector that covers all of them.
 func merge(specs []rawSpec) string {
-	metrics := map[string]bool{}
+	var terms []term
 	for _, s := range specs {
-		for _, t := range s.terms {
-			metrics[t.metric] = true
-		}
+		terms = append(terms, s.terms...)
 	}
-	names := slices.Sorted(maps.Keys(metrics))
+	names := metricNames(terms)
 	var parts []string
 	head := ""
 	switch {

@@ -36,19 +36,10 @@ const (
 	lastInHour = "59m59s999ms"
 )
 
-// metrics returns the names that the bundle reads, sorted.
-func (b *bundle) metrics() []string {
-	names := map[string]bool{}
-	for _, t := range b.terms {
-		names[t.metric] = true
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
 // eachMetric returns a selector for each of the bundle's metrics, for functions that drop their
 // names.
 func (b *bundle) eachMetric() []string {
-	names := b.metrics()
+	names := metricNames(b.terms)
 	if len(names) == 1 {
 		return []string{b.selector}
 	}
@@ -202,7 +193,7 @@ func (c *coarse) probe(ctx context.Context, from, to budget.Minute) (budget.Minu
 			series += sink.values[1][job]
 		}
 		if series > 0 {
-			return budget.Minute(min(max(pointsPerQuery/(series*float64(len(c.b.metrics()))), 1), coarsePiece)), nil
+			return budget.Minute(min(max(pointsPerQuery/(series*float64(len(metricNames(c.b.terms)))), 1), coarsePiece)), nil
 		}
 	}
 	return coarsePiece, nil

@@ -20,16 +20,11 @@ func TestHoursAgainstTruth(t *testing.T) {
 	var specs []*slo.Spec
 	worlds := map[string]*truth.Truth{}
 	samples := int64(len(truth.Kinds)*len(truth.Tiers)*4*2) * int64(length/(30*time.Second))
-	for i, kind := range truth.Kinds {
-		for k, tr := range truth.Tiers {
-			w, err := truth.Generate(db, truth.Of(kind, tr, uint64(100*i+k), t0, length, 30*time.Second))
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := w.Services[0].Service.Name
-			worlds[name] = w.Services[0]
-			specs = append(specs, tier(t, name))
-		}
+	all, err := truth.All(db, t0, length, 30*time.Second)
+	must(t, err)
+	for _, w := range all {
+		worlds[w.Service.Name] = w
+		specs = append(specs, tier(t, w.Service.Name))
 	}
 	end := m0 + budget.Minutes(length)
 	c := serve(t, db)

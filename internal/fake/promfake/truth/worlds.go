@@ -3,6 +3,8 @@ package truth
 import (
 	"strings"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 )
 
 // Kinds are the worlds that [Of] makes, each with trouble of one kind.
@@ -70,4 +72,18 @@ func Of(kind string, tier Tier, seed uint64, start time.Time, length, interval t
 	}
 	o.Services = []Service{s}
 	return o
+}
+
+// All plays a world of every kind at every tier, and returns their services, kind by kind.
+func All(db *promfake.DB, start time.Time, length, interval time.Duration) (all []*Truth, err error) {
+	for i, kind := range Kinds {
+		for k, tier := range Tiers {
+			w, err := Generate(db, Of(kind, tier, uint64(100*i+k), start, length, interval))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, w.Services...)
+		}
+	}
+	return all, nil
 }
