@@ -39,6 +39,13 @@ func TestTheNextDaemonLeadsWhenTheFirstIsKilled(t *testing.T) {
 	second.eventually(atOnce, "leading", func() bool { return leads(second) })
 	second.ready()
 	first.says(t, "doctor", "a daemon leads")
+
+	server.Kill() // nobody leads, and nobody gives up
+	second.eventually(atOnce, "without a server", func() bool { return strings.Contains(second.printed(), "cannot ask to lead") })
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	second.eventually(atOnce, "leading again", func() bool { return strings.Count(second.printed(), "this daemon leads") == 2 })
 	second.stop()
 	first.says(t, "doctor", "no daemon leads")
 }

@@ -40,7 +40,7 @@ type Daemon struct {
 	Options
 	cfg     config.Config
 	db      *store.DB
-	term    *store.Term // in which this daemon leads
+	term    atomic.Pointer[store.Term] // in which this daemon leads
 	client  *prom.Client
 	reader  *prom.Reader
 	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
@@ -103,7 +103,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	if a.db, err = OpenStore(ctx, cfg, store.Options{}); err != nil {
 		return nil, err
 	}
-	if a.term, err = a.lead(ctx); err != nil {
+	if err := a.lead(ctx, a.db.Lead); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
 	snap, err := a.db.Load(ctx)
@@ -168,22 +168,26 @@ func OpenStore(ctx context.Context, cfg config.Config, o store.Options) (*store.
 }
 
 // lead waits until this daemon leads; the log says so, and what is in the way.
-func (a *Daemon) lead(ctx context.Context) (*store.Term, error) {
+func (a *Daemon) lead(ctx context.Context, ask func(context.Context, func(error)) (*store.Term, error)) error {
 	shared := a.cfg.Postgres.Given()
 	if shared {
 		a.Log.Info("asking to lead; while another daemon does, this one waits", "store", a.db.Path())
 	}
-	term, err := a.db.Lead(ctx, func(err error) {
+	term, err := ask(ctx, func(err error) {
 		if err != nil {
 			a.Log.Error("cannot ask to lead", "err", err)
 		} else {
 			a.Log.Info("asking to lead works again")
 		}
 	})
-	if shared && err == nil {
+	if err != nil {
+		return err
+	}
+	if shared {
 		a.Log.Info("this daemon leads", "term", term.Number)
 	}
-	return term, err
+	a.term.Store(term)
+	return nil
 }
 
 // sharedAttempt is the longest that a delivery takes where others may send too: the next leader looks
@@ -194,7 +198,7 @@ const sharedAttempt = 5 * time.Second
 func (a *Daemon) delivery() outbox.Options {
 	o := outbox.Options{Logger: a.Log, Now: a.Now}
 	if a.cfg.Postgres.Given() {
-		o.Attempt, o.Lease = sharedAttempt, a.term.Until
+		o.Attempt, o.Lease = sharedAttempt, func() time.Time { return a.term.Load().Until() }
 	}
 	return o
 }
@@ -202,14 +206,19 @@ func (a *Daemon) delivery() outbox.Options {
 // Store returns where the store is, without secrets.
 func (a *Daemon) Store() string { return a.db.Path() }
 
-// keepLeading ends when the leadership does: another daemon leads then, and this one must begin
-// anew, with what that one writes.
+// keepLeading leads again after a term that was lost because the server was away: meanwhile decisions
+// wait in memory, and nothing is sent. It fails when another daemon has led: then this one must
+// begin anew, with what that one has written.
 func (a *Daemon) keepLeading(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-a.term.Lost():
-		return store.ErrDeposed
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.term.Load().Lost():
+		}
+		if err := a.lead(ctx, a.db.Regain); err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
 }
 

@@ -62,8 +62,9 @@ type backend interface {
 	// again reports whether a transaction that failed so has changed nothing and may be tried again
 	// at once.
 	again(error) bool
-	// lead waits until this process leads, and tells what keeps it from trying.
-	lead(ctx context.Context, trouble func(error)) (*Term, error)
+	// lead waits until this process leads, and tells what keeps it from trying. Given a term, it
+	// fails with ErrDeposed if another has begun after that.
+	lead(ctx context.Context, after *Term, trouble func(error)) (*Term, error)
 	// wake tells the other processes at the end of the transaction that there is something for
 	// them; listen calls heard whenever one of them did.
 	wake(context.Context, txn) error

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,18 +20,18 @@ const (
 	leadsLock  = applicationID
 )
 
-func (s *server) lead(ctx context.Context, trouble func(error)) (*Term, error) {
+func (s *server) lead(ctx context.Context, after *Term, trouble func(error)) (*Term, error) {
 	for failed := false; ; {
-		t, err := s.wait(ctx, func() {
+		t, err := s.wait(ctx, after, func() {
 			if failed {
 				trouble(nil)
 			}
 			failed = false
 		})
-		if err == nil {
-			return t, nil
-		}
-		if ctx.Err() != nil {
+		switch {
+		case err == nil, errors.Is(err, ErrDeposed):
+			return t, err
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		}
 		failed = true
@@ -53,26 +54,45 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// wait asks for the lock on one session until it has it; answered is called after each answer.
-func (s *server) wait(ctx context.Context, answered func()) (*Term, error) {
+// wait asks for the lock on one session until it has it; answered is called after each answer. If it
+// is to follow a term, it ends with ErrDeposed as soon as another one has begun.
+func (s *server) wait(ctx context.Context, after *Term, answered func()) (*Term, error) {
 	c, err := s.session(ctx)
 	if err != nil {
 		return nil, err
 	}
+	t, err := s.try(ctx, c, after, answered)
+	if err != nil {
+		hangUp(c)
+	}
+	return t, err
+}
+
+func (s *server) try(ctx context.Context, c *pgx.Conn, after *Term, answered func()) (*Term, error) {
 	t := &Term{Holder: rand.Text(), lost: make(chan struct{})}
+	if err := s.ask(ctx, c, &t.timeline, sqlTimeline); err != nil {
+		return nil, err
+	}
 	for {
 		start := clock()
 		var locked bool
 		if err := s.ask(ctx, c, &locked, sqlTryLock, leadsLock); err != nil {
-			hangUp(c)
 			return nil, err
+		}
+		if after != nil { // nobody else can begin once it is locked
+			var newest int
+			if err := s.ask(ctx, c, &newest, sqlTerm, after.Number, after.Holder); err != nil {
+				return nil, err
+			}
+			if newest != 1 || t.timeline != after.timeline {
+				return nil, ErrDeposed
+			}
 		}
 		answered()
 		if locked {
 			return t, s.begin(ctx, c, t, start)
 		}
 		if !pause(ctx, s.times.poll) {
-			hangUp(c)
 			return nil, ctx.Err()
 		}
 	}
@@ -106,7 +126,6 @@ func (s *server) ask(ctx context.Context, c *pgx.Conn, into any, query string, a
 // before that have been checked already.
 func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) error {
 	if err := s.ask(ctx, c, &t.Number, sqlLead, t.Holder); err != nil {
-		hangUp(c)
 		return err
 	}
 	t.until.Store(start + int64(s.times.lease))

@@ -15,9 +15,10 @@ type Term struct {
 	Number int64
 	Holder string
 
-	until  atomic.Int64 // since began, in nanoseconds
-	lost   chan struct{}
-	resign func()
+	timeline string       // of the server's log, in which it began
+	until    atomic.Int64 // since began, in nanoseconds
+	lost     chan struct{}
+	resign   func()
 }
 
 // began is the zero of the clock of leases, which never jumps.
@@ -72,10 +73,25 @@ func (db *DB) Lead(ctx context.Context, trouble func(error)) (*Term, error) {
 	if t := db.term.Load(); t != nil && !t.isLost() {
 		return t, nil
 	}
+	return db.lead(ctx, nil, trouble)
+}
+
+// Regain is Lead for a process that led, and lost its term because the server was away or did not
+// hear it. It is ErrDeposed if another process has led since, or the server has gone back in time.
+// Otherwise what this process remembers is still all there is, but for what it could not write.
+func (db *DB) Regain(ctx context.Context, trouble func(error)) (*Term, error) {
+	t := db.term.Load()
+	if t == nil || !t.isLost() {
+		return db.Lead(ctx, trouble)
+	}
+	return db.lead(ctx, t, trouble)
+}
+
+func (db *DB) lead(ctx context.Context, after *Term, trouble func(error)) (*Term, error) {
 	if trouble == nil {
 		trouble = func(error) {}
 	}
-	t, err := db.backend.lead(ctx, func(err error) { trouble(wrap("lead", db.path, err)) })
+	t, err := db.backend.lead(ctx, after, func(err error) { trouble(wrap("lead", db.path, err)) })
 	if err != nil {
 		return nil, wrap("lead", db.path, err)
 	}

@@ -320,13 +320,37 @@ func TestALeaderWhoseServerDiesLeadsAgainWhenItIsBack(t *testing.T) {
 	<-first.Lost()
 	isPassive(t, a, ErrDeposed)
 	must(t, server.Start())
-	second := takeOver(t, a)
+	second := got(a.Regain(background, nil))(t)
 	if second.Number != first.Number+1 {
 		t.Errorf("term %d after %d", second.Number, first.Number)
 	}
 	must(t, a.Commit(background, tickAt(1, "shop/pay")))
 	p := pictureOf(t, a)
 	same(t, "slots", len(p.Ledgers["shop/pay"]), 3) // two minutes and the sum of their hour
+}
+
+// A leader that was cut off goes on where it was, unless another has led meanwhile.
+func TestOnlyTheLastLeaderRegainsWhatItLost(t *testing.T) {
+	address := pgtest.Database(t)
+	a, first := leading(t, address, Options{}, quick)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	depose(t, address)
+	<-first.Lost()
+	second := got(a.Regain(background, nil))(t)
+	must(t, a.Commit(background, tickAt(1, "shop/pay")))
+	depose(t, address)
+	b := openAt(t, address, Options{}, quick)
+	third := takeOver(t, b)
+	<-second.Lost()
+	for range 2 { // while the other one leads, and after it
+		if _, err := a.Regain(background, nil); !errors.Is(err, ErrDeposed) {
+			t.Errorf("regained: %v", err)
+		}
+		third.Resign()
+	}
+	isPassive(t, a, ErrDeposed)
+	takeOver(t, a)
+	must(t, a.Commit(background, tickAt(2, "shop/pay")))
 }
 
 // What keeps a standby from asking is told, and that it is over.

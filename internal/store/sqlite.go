@@ -242,7 +242,7 @@ func (f *file) fence(context.Context, txn, *Term) error { return nil }
 func (f *file) again(error) bool { return false }
 
 // lead gives a term at once, which is over when the store is closed.
-func (f *file) lead(context.Context, func(error)) (*Term, error) { return endless(), nil }
+func (f *file) lead(context.Context, *Term, func(error)) (*Term, error) { return endless(), nil }
 
 func (f *file) close() error {
 	var errs []error
