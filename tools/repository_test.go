@@ -237,6 +237,7 @@ var jsonElsewhere = map[string]string{
 	"budget":           "stored: sums in events",
 	"internal/ranking": "stored with an incident's evidence",
 	"internal/outbox":  "stored: what is owed",
+	"internal/drills":  "stored: what came of drills",
 	"internal/notify":  "the forms of Slack, PagerDuty and Alertmanager",
 	"internal/prom":    "the form of Prometheus' answers",
 	"internal/rules":   "the form of Prometheus' rules",

@@ -69,6 +69,9 @@
 // delivers them: in order, at the pace that the receiver allows, and never again before it has
 // looked for what may have arrived.
 //
+// Package internal/drills makes up the burn of a drill, by which somebody sees that pages arrive, and
+// counts what drills have proven.
+//
 // Package internal/notify is what all receivers share. Below it, internal/notify/slack,
 // internal/notify/pagerduty, internal/notify/alertmanager and internal/notify/webhook compose
 // messages (pure) and deliver them (not); slack also takes what people press and type there.

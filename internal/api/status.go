@@ -10,6 +10,7 @@ type Status struct {
 	Tick    *Tick    `json:"lastTick"`
 	SLOs    int      `json:"slos"` // budgets
 	Open    int      `json:"openIncidents"`
+	Paging  Paging   `json:"paging"`
 	Outbox  *Outbox  `json:"outbox"` // null if the store cannot be read
 	Reload  Reloaded `json:"config"`
 }

@@ -35,6 +35,7 @@ type Config struct {
 	Receivers  []Receiver // beside Slack
 	Routes     []Route
 	Fallback   Fallback
+	Drill      Drill
 	Heartbeat  Heartbeat
 	Reviews    Reviews
 	Policy     *alerting.Policy // nil is none
@@ -138,6 +139,7 @@ func defaults(dir string) Config {
 		StorePath: filepath.Join(dir, defaultStorePath),
 		Slack:     Slack{Channel: defaultChannel, APIURL: defaultSlackAPI},
 		Fallback:  Fallback{After: defaultFallback},
+		Drill:     Drill{Wait: defaultDrillWait},
 		Signals:   signals.Default(),
 		Dir:       dir,
 	}

@@ -28,6 +28,7 @@ var (
 		schema.May("routes", schema.List("Who is told about what; the first route that matches decides.", maxEntries, routeKeys)),
 		schema.May("fallback", fallbackKeys),
 		schema.May("heartbeat", heartbeatKeys),
+		schema.May("drill", drillKeys),
 	)
 
 	prometheusKeys = schema.Object("Where the metrics are, with every setting of the HTTP client of the Prometheus family.",

@@ -5,6 +5,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // The keys about who is told beside Slack.
@@ -26,6 +27,13 @@ var (
 	fallbackKeys = schema.Object("Where a page goes that another receiver does not take.",
 		schema.May("to", receiverNames("In this order.").Or("what wakes people, then Slack, then the others")),
 		schema.May("after", schema.Ref("duration", "How long a page may wait before it goes another way.").Standard(slo.ShortDuration(defaultFallback))),
+	)
+
+	drillKeys = schema.Object("Drills on schedule: pages that are marked, by every way by which pages and tickets go. `slowburn drill` makes one at once.",
+		schema.Need("schedule", schema.Text("When, as cron writes it: minute, hour, day of month, month, day of week.", schema.NotBlank, "0 10 * * TUE")),
+		schema.May("timezone", file.ZoneKey("The time zone of the schedule.")),
+		schema.May("loud", schema.OnOff("Calls people as a page does, and asks them to acknowledge it.", false)),
+		schema.May("wait", schema.Ref("duration", "How long a loud one waits for an acknowledgement.").Standard(slo.ShortDuration(defaultDrillWait))),
 	)
 
 	heartbeatKeys = addressed(schema.Object("An address that is asked as long as everything works.",

@@ -9,6 +9,7 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -35,9 +36,17 @@ type Fallback struct {
 	After time.Duration
 }
 
+// Drill says when drills are made. Without a schedule they are made by command only.
+type Drill struct {
+	Schedule *crontime.Schedule
+	Loud     bool
+	Wait     time.Duration // of a loud one: for an acknowledgement
+}
+
 const (
 	defaultHeartbeat = time.Minute
 	defaultFallback  = 5 * time.Minute
+	defaultDrillWait = 15 * time.Minute
 )
 
 // readReceivers reads everything about who is told beside Slack.
@@ -55,6 +64,7 @@ func (c *Config) readReceivers(o strictyaml.Object) {
 	c.readHeartbeat(o.Get("heartbeat"))
 	c.readRoutes(o.Get("routes"))
 	c.readFallback(o.Get("fallback"))
+	c.readDrill(o.Get("drill"))
 }
 
 // readReceiver reads one receiver of a kind.
@@ -141,6 +151,24 @@ func (c *Config) readHeartbeat(v strictyaml.Value) {
 	c.Heartbeat.URL, c.Heartbeat.URLFile = c.readAddress(o)
 	if d, ok := o.Get("interval").Duration(); ok {
 		c.Heartbeat.Every = d
+	}
+}
+
+func (c *Config) readDrill(v strictyaml.Value) {
+	o, ok := v.Object(drillKeys.Keys()...)
+	if !ok {
+		return
+	}
+	zone, known := file.Zone(o.Get("timezone"))
+	if !known {
+		zone = time.UTC // so that the schedule is looked at as well
+	}
+	if when, ok := file.Schedule(o.Need("schedule", "such as 0 10 * * TUE"), zone); ok {
+		c.Drill.Schedule = &when
+	}
+	c.Drill.Loud, _ = o.Get("loud").Bool()
+	if d, ok := o.Get("wait").Duration(); ok {
+		c.Drill.Wait = d
 	}
 }
 

@@ -131,7 +131,7 @@ func (c composer) tell(t incidents.Notification, to notify.Target) []outbox.Entr
 // instead makes the page of an open incident for a receiver that is told in place of another one.
 // It is one message, whatever the receiver makes of an incident that begins.
 func (c composer) instead(t incidents.Notification, name, down string) []outbox.Entry {
-	t.Event, t.Incident.Group, t.Root, t.Others = t.Incident.Last, "", nil, nil // a message of its own
+	t.Event, t.Incident.Group, t.Root, t.Others, t.More = t.Incident.Last, "", nil, nil, 0 // a message of its own
 	t.Event.Kind, t.Event.Severity = alerting.Opened, alerting.Page
 	to := notify.Target{Receiver: name, First: true, Instead: down, Key: notify.FallbackKey(t.Incident.ID, name)}
 	return c.composers[name].Event(notify.Facts{Notification: t, Origin: c.slack.Origin, Target: to})

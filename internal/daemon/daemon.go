@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
@@ -49,6 +48,8 @@ type Daemon struct {
 	ways    atomic.Pointer[ways] // who is told, and how; a reload exchanges it
 	beat    chan struct{}        // a tick that worked, for the heartbeat
 	metrics receiverMetrics
+	paging  pagingMemory
+	drills  drillMemory
 	web     http.Handler
 	reload  reloadState
 	Keeper  *reviews.Keeper
@@ -119,6 +120,8 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	a.reader = prom.New(client, prom.Options{MaxLateness: cfg.Prometheus.MaxLateness})
 	a.reader.Restore(snap.Marks)
 	a.Pump = outbox.NewPump(a.db, w.reached, a.delivery())
+	a.recallPaging(snap.Facts)
+	a.recallDrills(snap.Facts, o.Clock())
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
 	registry.MustRegister(unwritten(a.Pump))
@@ -129,6 +132,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		Policy:   cfg.Policy,
 		Services: a.servicesAt,
 		Reviews:  func() []postmortem.Review { return a.Keeper.Reviews() },
+		Drills:   a.drillsAt,
 		Kick:     a.Pump.Kick, Owe: a.Pump.Owe,
 		Observe:  a.observe(web.EvaluationMetrics(registry)),
 		Evidence: a.evidence,
@@ -246,6 +250,7 @@ func (a *Daemon) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
 	actor(a.Pump.Run)
 	actor(a.runReceivers)
+	actor(a.runDrills)
 	actor(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
 	if a.Desk != nil {
 		actor(a.Desk.Run)
@@ -313,13 +318,14 @@ func (a *Daemon) Now() time.Time { return a.Engine.Corrected(a.Clock()) }
 // handler returns everything that is served over HTTP.
 func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
-		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery,
+		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery, Paging: a.Paging,
 		Postmortem: a.review,
 		Report:     a.report,
 		Register:   a.register,
 		Signals:    a.signals,
 		Slack:      a.signedRequests(),
-		Do:         func(ctx context.Context, act alerting.Act) error { return a.Engine.Do(ctx, act, a.Clock()) },
+		Do:         a.do,
+		Drill:      a.Drill,
 		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
 		Reload:     a.Reload, Reloaded: a.reload.newest, Registry: registry,
 		Version: version.Version, ExternalURL: a.ExternalURL, WriteToken: a.Getenv(WriteTokenEnv), Log: a.Log,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/drills"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -71,7 +72,7 @@ var _ slack.Backend = backend{}
 
 // Do writes down what a person did.
 func (b backend) Do(ctx context.Context, act alerting.Act) error {
-	err := b.Engine.Do(ctx, act, b.Clock())
+	err := b.do(ctx, act)
 	var no *incidents.ActError
 	if errors.As(err, &no) {
 		return slack.Refusal(no.Text)
@@ -88,6 +89,9 @@ func (b backend) Owe(ctx context.Context, entries []outbox.Entry) error {
 
 // Incident returns one incident, from memory while it is open.
 func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bool) {
+	if drills.Is(id) {
+		return b.drilled(id)
+	}
 	if i, open := b.Engine.Snapshot().Open.Find(id); open {
 		return i, true
 	}

@@ -63,7 +63,7 @@ func (a *Daemon) observe(next func(engine.Summary)) func(engine.Summary) {
 		if a.ways.Load().heartbeat.address == "" {
 			return
 		}
-		if !s.Good() || !a.Pump.Summary().Healthy() {
+		if !s.Good() || !a.Pump.Summary().Healthy() || !a.Paging().OK {
 			a.metrics.beats.WithLabelValues("withheld").Inc()
 			return
 		}

@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -30,12 +32,13 @@ type ways struct {
 	reached   map[string]outbox.Receiver // the receivers that can be reached, by name
 	doors     Doors                      // by which people answer
 	fallback  config.Fallback
+	drill     config.Drill
 	heartbeat heartbeat
 }
 
 // newWays makes the receivers of a configuration. It connects to nothing.
 func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
-	w := &ways{reached: map[string]outbox.Receiver{}, fallback: cfg.Fallback}
+	w := &ways{reached: map[string]outbox.Receiver{}, fallback: cfg.Fallback, drill: cfg.Drill}
 	toSlack, err := NewSlack(cfg.Slack, a.Getenv, a.Log)
 	if err != nil {
 		return nil, err
@@ -160,9 +163,13 @@ func (a *Daemon) runReceivers(ctx context.Context) error {
 		if turn%2 == 0 {
 			running.Go(func() { a.keepOpen(ctx) })
 			running.Go(func() { a.introduce(ctx) })
+			running.Go(func() { a.askReceivers(ctx) })
 		}
 		if err := a.fallBack(ctx, a.Now()); err != nil && ctx.Err() == nil {
 			a.Log.Error("cannot look for pages that do not get through", "err", err)
+		}
+		if err := a.tellDeaf(ctx, a.Now()); err != nil && ctx.Err() == nil {
+			a.Log.Error("cannot tell that pages do not arrive", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -190,17 +197,25 @@ const keepTimeout = 20 * time.Second
 func (a *Daemon) keepOpen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
-	w, open := a.ways.Load(), a.Engine.Open(a.Now())
-	var all sync.WaitGroup
+	w := a.ways.Load()
+	keepers := map[string]notify.Keeper{}
 	for name, r := range w.composers {
 		if keeper, ok := r.(notify.Keeper); ok {
-			all.Go(func() {
-				if err := keeper.Keep(ctx, w.openFor(name, open)); err != nil {
-					a.metrics.notKept.WithLabelValues(name, name).Inc()
-					a.Log.Warn("cannot repeat what is open", "receiver", name, "err", err)
-				}
-			})
+			keepers[name] = keeper
 		}
+	}
+	if len(keepers) == 0 {
+		return
+	}
+	open := a.Engine.Open(a.Now())
+	var all sync.WaitGroup
+	for name, keeper := range keepers {
+		all.Go(func() {
+			if err := keeper.Keep(ctx, w.openFor(name, open)); err != nil {
+				a.metrics.notKept.WithLabelValues(name, name).Inc()
+				a.Log.Warn("cannot repeat what is open", "receiver", name, "err", err)
+			}
+		})
 	}
 	all.Wait()
 }
@@ -229,18 +244,20 @@ func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
 	if err != nil || len(stuck) == 0 {
 		return err
 	}
-	return a.Engine.OweBeside(ctx, now, func(open []incidents.Notification) []outbox.Entry {
-		// Nothing is decided while this runs, but something may have been delivered.
-		if stuck, err = a.stuck(ctx, now, w.fallback.After); err != nil {
-			return nil
+	ids := slices.Sorted(maps.Keys(stuck))
+	return a.Engine.OweBeside(ctx, now, ids, func(t incidents.Notification) []outbox.Entry {
+		if down := a.stillDown(ctx, t.Incident.ID, stuck[t.Incident.ID]); len(down) > 0 {
+			return a.another(ctx, w, t, down)
 		}
-		var owed []outbox.Entry
-		for _, t := range open {
-			if down := stuck[t.Incident.ID]; len(down) > 0 {
-				owed = append(owed, a.another(ctx, w, t, down)...)
-			}
-		}
-		return owed
+		return nil
+	})
+}
+
+// stillDown leaves out the receivers that have taken the page meanwhile.
+func (a *Daemon) stillDown(ctx context.Context, incident string, down []string) []string {
+	return slices.DeleteFunc(down, func(name string) bool {
+		known, err := a.db.Outbox(ctx, store.OutboxFilter{Receiver: name, Thread: incident})
+		return err == nil && slices.ContainsFunc(known, func(o outbox.Owed) bool { return o.Op == outbox.Post && o.State == outbox.Sent })
 	})
 }
 
@@ -253,6 +270,12 @@ func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) 
 			incident := strings.TrimSuffix(o.Thread, "@"+o.Channel)
 			stuck[incident] = append(stuck[incident], o.Receiver)
 		}
+	}
+	order := a.ways.Load().routing.receivers
+	for _, down := range stuck {
+		slices.SortStableFunc(down, func(x, y string) int {
+			return cmp.Compare(slices.Index(order, x), slices.Index(order, y))
+		})
 	}
 	return stuck, err
 }

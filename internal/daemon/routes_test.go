@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -134,7 +135,7 @@ func made(t *testing.T, cfg config.Config) map[string]notify.Receiver {
 	t.Helper()
 	all := map[string]notify.Receiver{}
 	for _, r := range cfg.Receivers {
-		s := notify.Settings{Values: map[string]notify.Secret{}}
+		s := notify.Settings{Values: map[string]notify.Secret{}, Client: notify.NewClient(), Now: func() time.Time { return notifytest.Noon }}
 		for key, value := range r.Values {
 			s.Values[key] = notify.Secret(value)
 		}

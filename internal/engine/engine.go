@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,6 +112,9 @@ type Options struct {
 	Services func(ctx context.Context, at time.Time) []report.Service
 	// Reviews are the postmortems as their files stand, for reports; nil is none.
 	Reviews func() []postmortem.Review
+	// Drills says what the drills of the seven days before a time have proven, for reports; nil
+	// leaves it out.
+	Drills func(at time.Time) *report.Drills
 	// ExternalURL is the address of the pages, for links; "" makes none.
 	ExternalURL string
 	// Kick is called after a commit that owes something; nil is nobody.
@@ -345,13 +349,25 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	}
 }
 
-// OweBeside writes down messages that are decided on beside the ticks, by a function of what is open.
-// No incident ends meanwhile: its end is owed after them. While the store cannot be written, they are
-// owed in memory, as those of a tick are.
-func (e *Engine) OweBeside(ctx context.Context, now time.Time, decide func(open []incidents.Notification) []outbox.Entry) error {
+// OweBeside writes down messages that are decided on beside the ticks, by a function of an incident
+// that is open, for those of the IDs that are. None of them ends while it is asked about: its end is
+// owed after them. While the store cannot be written, they are owed in memory, as those of a tick
+// are.
+func (e *Engine) OweBeside(ctx context.Context, now time.Time, ids []string, decide func(incidents.Notification) []outbox.Entry) error {
+	var failed error
+	for some := range slices.Chunk(ids, atATime) {
+		failed = cmp.Or(e.oweBeside(ctx, now, some, decide), failed)
+	}
+	return failed
+}
+
+func (e *Engine) oweBeside(ctx context.Context, now time.Time, ids []string, decide func(incidents.Notification) []outbox.Entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	entries := decide(e.book.Open(e.budgets, now))
+	var entries []outbox.Entry
+	for _, t := range e.book.Open(e.budgets, ids, now) {
+		entries = append(entries, decide(t)...)
+	}
 	entries = slices.DeleteFunc(entries, func(o outbox.Entry) bool { return e.backlog.owes(o.Key) })
 	if len(entries) == 0 {
 		return nil

@@ -34,15 +34,28 @@ func (e *Engine) Gather(ctx context.Context, now func() time.Time) {
 		return
 	}
 	for {
-		q, ok := e.nextQuestion()
-		if !ok || ctx.Err() != nil {
+		ids := e.unexplained()
+		if len(ids) == 0 {
 			return
 		}
-		found := e.Evidence(ctx, q)
-		if ctx.Err() != nil {
-			return // stopped in the middle: what is missing now is no finding
+		for _, id := range ids {
+			q, ok := e.question(id)
+			if !ok {
+				continue
+			}
+			found := e.Evidence(ctx, q)
+			if ctx.Err() != nil {
+				return // stopped in the middle: what is missing now is no finding
+			}
+			e.saveEvidence(context.WithoutCancel(ctx), found, e.Corrected(now()))
+			if len(e.wakeGather) > 0 {
+				break // something has opened that may be more urgent
+			}
 		}
-		e.saveEvidence(context.WithoutCancel(ctx), found, e.Corrected(now()))
+		select {
+		case <-e.wakeGather:
+		default:
+		}
 	}
 }
 
@@ -54,12 +67,18 @@ func (e *Engine) wake() {
 	}
 }
 
-// nextQuestion returns what to find out about the most urgent open incident that was not looked
-// into yet.
-func (e *Engine) nextQuestion() (evidence.Request, bool) {
+// unexplained lists the most urgent open incidents that were not looked into yet.
+func (e *Engine) unexplained() []string {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	i, kind, ok := e.book.Unexplained(e.budgets)
+	return e.book.Unexplained(e.budgets, atATime)
+}
+
+// question returns what to find out about an open incident; false if there is nothing any more.
+func (e *Engine) question(id string) (evidence.Request, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	i, kind, ok := e.book.Unexplain(e.budgets, id)
 	if !ok {
 		return evidence.Request{}, false
 	}

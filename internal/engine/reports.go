@@ -185,6 +185,9 @@ func (e *Engine) reportInput(ctx context.Context, seen *Snapshot, s report.Sched
 	if e.Reviews != nil {
 		in.Reviews = e.Reviews()
 	}
+	if e.Drills != nil && s.Team == "" {
+		in.Drills = e.Drills(to)
+	}
 	dead, err := e.Store.Outbox(ctx, store.OutboxFilter{State: outbox.Dead, Limit: 100_000})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)

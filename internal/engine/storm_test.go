@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
@@ -26,13 +27,19 @@ type storm struct {
 	down  bool
 }
 
-// newStorm makes an engine with n budgets that burn since ten minutes.
+// newStorm makes an engine with n budgets that burn since ten minutes, ten in a thread.
 func newStorm(t testing.TB, n int) (*storm, *engine.Engine, time.Time) {
+	t.Helper()
+	return newStormOf(t, n, 10)
+}
+
+// newStormOf is newStorm with so many budgets in each service.
+func newStormOf(t testing.TB, n, each int) (*storm, *engine.Engine, time.Time) {
 	t.Helper()
 	s := &storm{}
 	for i := range n {
-		spec := promise(fmt.Sprintf("service%04d", i/10))
-		spec.Name = fmt.Sprintf("slo%d", i%10)
+		spec := promise(fmt.Sprintf("service%04d", i/each))
+		spec.Name = fmt.Sprintf("slo%04d", i%each)
 		s.specs = append(s.specs, spec)
 	}
 	e := engine.New(engine.Options{
@@ -120,6 +127,36 @@ func (mute) Notice(engine.Notice) []outbox.Entry { return nil }
 // Permit implements engine.Composer.
 func (mute) Permit(incidents.Permit) []outbox.Entry { return nil }
 
+// TestWorkGrowsWithTheNumberOfIncidents: four times the incidents in one thread are about four times
+// the work, when they open, while they burn, for those who are reminded of them, and when each is
+// looked into. Work is told by what is allocated, which no busy machine changes.
+func TestWorkGrowsWithTheNumberOfIncidents(t *testing.T) {
+	const few, many = 250, 1000
+	work := func(n int) map[string]float64 {
+		var e *engine.Engine
+		var at time.Time
+		cost := func(f func()) float64 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			f()
+			runtime.ReadMemStats(&after)
+			return float64(after.TotalAlloc - before.TotalAlloc)
+		}
+		return map[string]float64{
+			"1 open":  cost(func() { _, e, at = newStormOf(t, n, n) }),
+			"2 tick":  cost(func() { e.Tick(t.Context(), at.Add(time.Minute)) }),
+			"3 told":  cost(func() { e.Open(at) }),
+			"4 later": cost(func() { e.Tick(t.Context(), at.Add(20*time.Minute)) }),
+		}
+	}
+	a, b := work(few), work(many)
+	for what, cost := range b {
+		if growth := cost / a[what]; growth > 1.5*many/few {
+			t.Errorf("%s: %d incidents cost %.1f times as much as %d (%.0f and %.0f bytes)", what, many, growth, few, cost, a[what])
+		}
+	}
+}
+
 // sizes are the numbers of open incidents that are measured.
 var sizes = []int{1_000, 3_000, 10_000}
 
@@ -131,6 +168,21 @@ func BenchmarkOpen(b *testing.B) {
 			for b.Loop() {
 				if len(e.Open(at)) != n {
 					b.Fatal("an incident is missing")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkOneThread is BenchmarkTick where all of them are told in one thread.
+func BenchmarkOneThread(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			_, e, at := newStormOf(b, n, n)
+			for b.Loop() {
+				at = at.Add(time.Minute)
+				if sum := e.Tick(b.Context(), at); !sum.Good() || sum.SLOs != n {
+					b.Fatal(sum)
 				}
 			}
 		})

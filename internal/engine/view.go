@@ -98,9 +98,22 @@ func burns(in alerting.Input, at budget.Minute) []WindowBurn {
 	return all
 }
 
-// Open returns every open incident with what may be said about it at a time, by ID.
+// atATime is how many incidents are told of while the lock is held.
+const atATime = 50
+
+// Open returns every open incident with what may be said about it at a time, by ID. A tick or an act
+// may come in between; an incident is told of as it stands when its turn comes.
 func (e *Engine) Open(now time.Time) []incidents.Notification {
+	var all []incidents.Notification
+	for ids := range slices.Chunk(e.Snapshot().Open.IDs(), atATime) {
+		all = append(all, e.describe(ids, now)...)
+	}
+	return all
+}
+
+// describe tells of those incidents that are open.
+func (e *Engine) describe(ids []string, now time.Time) []incidents.Notification {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return e.book.Open(e.budgets, now)
+	return e.book.Open(e.budgets, ids, now)
 }

@@ -5,7 +5,7 @@
 //	Tell   events of budgets → the next book, and what people are told of them
 //	Tend   the same for incidents that people have declared, which no rule moves
 //	Act    what a person did → the same, or why it cannot be done
-//	Open   what may be said of every open incident
+//	Open   what may be said of open incidents
 //
 // A [Book] is a value: what changes it gives another one. So whoever composes a message may look at
 // the book as it is going to be, and whoever could not write that down goes on with the book as it
@@ -27,12 +27,14 @@ import (
 // without looking at the others. The zero value is empty.
 type Book struct {
 	open      map[string]*alerting.Incident // what is pointed to never changes
-	byThread  index[string]
-	byBudget  index[slo.ID]
-	byService index[string]
-	acts      []alerting.Act               // on budgets and services, and not on an incident, oldest first
-	scoped    []alerting.Act               // of these, what decisions look at; there may be many changes, which they do not
-	evidence  map[string]*ranking.Evidence // about open incidents, the newest
+	byThread  index[string]                 // those that are open, the loudest first, then the oldest
+	byBudget  index[slo.ID]                 // by ID
+	bySLO     index[slo.ID]                 // of all its budgets, the oldest first
+	byService index[string]                 // the oldest first
+	taken     map[string]int                // of threads: how many of the open ones somebody has acknowledged
+	acts      []alerting.Act                // on budgets and services, and not on an incident, oldest first
+	scoped    []alerting.Act                // of these, what decisions look at; there may be many changes, which they do not
+	evidence  map[string]*ranking.Evidence  // about open incidents, the newest
 }
 
 // NewBook returns the book that a store has kept: the open incidents, what was done to budgets and
@@ -60,8 +62,11 @@ func (b Book) Find(id string) (alerting.Incident, bool) {
 	return alerting.Incident{}, false
 }
 
+// IDs lists the incidents' IDs in their order.
+func (b Book) IDs() []string { return slices.Sorted(maps.Keys(b.open)) }
+
 // All lists the incidents by ID.
-func (b Book) All() []alerting.Incident { return b.pick(slices.Sorted(maps.Keys(b.open))) }
+func (b Book) All() []alerting.Incident { return b.pick(b.IDs()) }
 
 // declared lists the incidents that people have declared, by ID.
 func (b Book) declared() []alerting.Incident {
@@ -79,29 +84,17 @@ func (b Book) declared() []alerting.Incident {
 func (b Book) OnBudget(id slo.ID) []alerting.Incident { return b.pick(b.byBudget[id]) }
 
 // InService lists the incidents of a service by ID.
-func (b Book) InService(name string) []alerting.Incident { return b.pick(b.byService[name]) }
+func (b Book) InService(name string) []alerting.Incident {
+	return b.pick(slices.Sorted(slices.Values(b.byService[name])))
+}
 
 // inThread lists the incidents that are told in one thread, the loudest first, then the oldest.
 func (b Book) inThread(thread string) []alerting.Incident {
-	var all []alerting.Incident
-	for _, id := range b.byThread[thread] {
-		if i := b.open[id]; i.Open {
-			all = append(all, *i)
-		}
-	}
-	slices.SortFunc(all, func(a, b alerting.Incident) int {
-		return cmp.Or(cmp.Compare(a.Loud(), b.Loud()), a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID)) // page before ticket
-	})
-	return all
+	return b.pick(b.byThread[thread])
 }
 
 // acknowledged reports whether somebody has one of the incidents of a thread.
-func (b Book) acknowledged(thread string) bool {
-	return slices.ContainsFunc(b.inThread(thread), func(i alerting.Incident) bool {
-		_, acked := i.Acknowledged()
-		return acked
-	})
-}
+func (b Book) acknowledged(thread string) bool { return b.taken[thread] > 0 }
 
 func (b Book) pick(ids []string) []alerting.Incident {
 	if len(ids) == 0 {
@@ -159,23 +152,33 @@ func (b Book) Forget(now time.Time) Book {
 	return b
 }
 
-// Unexplained returns the most urgent incident, pages first, that was not looked into since it
-// opened or became a page, and the kind of that event. What is over is left alone: nobody can act
-// on it, and its draft asks for itself. It returns false if there is none.
-func (b Book) Unexplained(w World) (alerting.Incident, alerting.Kind, bool) {
-	var first *alerting.Incident
-	for id, i := range b.open {
-		if known := b.evidence[id]; i.Last.Burn == nil || known != nil && known.Kind == asks(i) {
-			continue // nothing burns where data are missing
-		}
-		if on, _ := w.Budget(i.SLO); on.Measured && (first == nil || moreUrgent(i, first)) {
-			first = i
+// Unexplained lists the incidents that were not looked into since they opened or became a page, the
+// most urgent first, and at most so many of them. What is over is left alone: nobody can act on it,
+// and its draft asks for itself.
+func (b Book) Unexplained(w World, most int) []string {
+	var all []*alerting.Incident
+	for id := range b.open {
+		if _, _, ok := b.Unexplain(w, id); ok {
+			all = append(all, b.open[id])
 		}
 	}
-	if first == nil {
-		return alerting.Incident{}, "", false
+	slices.SortFunc(all, moreUrgent)
+	var ids []string
+	for _, i := range all[:min(len(all), most)] {
+		ids = append(ids, i.ID)
 	}
-	return *first, asks(first), true
+	return ids
+}
+
+// Unexplain returns an incident that is to be looked into, and the kind of event that asks for it. It
+// is false for one that was, or that is not open any more.
+func (b Book) Unexplain(w World, id string) (alerting.Incident, alerting.Kind, bool) {
+	i, known := b.open[id], b.evidence[id]
+	if i == nil || i.Last.Burn == nil || known != nil && known.Kind == asks(i) {
+		return alerting.Incident{}, "", false // nothing burns where data are missing
+	}
+	on, _ := w.Budget(i.SLO)
+	return *i, asks(i), on.Measured
 }
 
 // asks returns the event for which an incident is looked into: a ticket that becomes a page is
@@ -187,11 +190,9 @@ func asks(i *alerting.Incident) alerting.Kind {
 	return alerting.Opened
 }
 
-func moreUrgent(a, b *alerting.Incident) bool {
-	if page := a.Severity == alerting.Page; page != (b.Severity == alerting.Page) {
-		return page
-	}
-	return cmp.Or(a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID)) < 0
+// moreUrgent orders incidents: pages first, then the oldest.
+func moreUrgent(a, b *alerting.Incident) int {
+	return cmp.Or(cmp.Compare(a.Severity, b.Severity), oldestFirst(a, b))
 }
 
 // with returns a book in which the incidents stand as given.
@@ -206,11 +207,23 @@ func (b Book) with(changed ...alerting.Incident) Book {
 // WithEvidence returns a book that knows what was found out about an incident, in the place of what
 // was known.
 func (b Book) WithEvidence(found *ranking.Evidence) Book {
-	d := b.edit()
-	d.copy()
-	d.evidence[found.Incident] = found
-	return d.Book
+	b.evidence = clone(b.evidence)
+	b.evidence[found.Incident] = found
+	return b
 }
+
+// oldestFirst orders incidents.
+func oldestFirst(a, b *alerting.Incident) int {
+	return cmp.Or(a.Detected.Compare(b.Detected), cmp.Compare(a.ID, b.ID))
+}
+
+// loudestFirst orders incidents: pages before tickets, then the oldest.
+func loudestFirst(a, b *alerting.Incident) int {
+	return cmp.Or(cmp.Compare(a.Loud(), b.Loud()), oldestFirst(a, b))
+}
+
+// byID orders incidents.
+func byID(a, b *alerting.Incident) int { return cmp.Compare(a.ID, b.ID) }
 
 // edit begins a draft. The book is copied with the first change, so one draft should take all
 // changes of a tick.
@@ -222,22 +235,33 @@ func (b Book) edit() *draft { return &draft{Book: b} }
 type draft struct {
 	Book
 	copied bool
+	// own are the lists of the indexes that were copied for the draft.
+	own struct {
+		threads, services map[string]bool
+		budgets, slos     map[slo.ID]bool
+	}
 }
 
 // put writes an incident into the draft, in the place of what it was before.
 func (d *draft) put(i alerting.Incident) {
 	d.copy()
 	was := d.open[i.ID]
-	d.open[i.ID] = &i
-	if was != nil && was.Thread() == i.Thread() {
-		return
+	if was != nil && loudestFirst(was, &i) == 0 && was.Thread() == i.Thread() && was.Open == i.Open && acked(was) == acked(&i) {
+		d.open[i.ID] = &i
+		return // it stands where it stood
 	}
 	if was != nil {
 		d.unlist(was)
 	}
-	d.byThread.add(i.Thread(), i.ID)
-	d.byBudget.add(i.SLO, i.ID)
-	d.byService.add(i.SLO.Service(), i.ID)
+	d.open[i.ID] = &i
+	d.list(&i)
+}
+
+func acked(i *alerting.Incident) int {
+	if _, acked := i.Acknowledged(); acked && i.Open {
+		return 1
+	}
+	return 0
 }
 
 // remove takes an incident out of the draft, and what was found out about it.
@@ -247,15 +271,32 @@ func (d *draft) remove(id string) {
 		return
 	}
 	d.copy()
+	d.unlist(i)
 	delete(d.open, id)
 	delete(d.evidence, id)
-	d.unlist(i)
+}
+
+// list puts an incident into the indexes, unlist takes it out. It is among the open ones then.
+func (d *draft) list(i *alerting.Incident) {
+	if i.Open {
+		d.byThread.add(d.open, d.own.threads, i.Thread(), i, loudestFirst)
+		d.taken[i.Thread()] += acked(i)
+	}
+	d.byBudget.add(d.open, d.own.budgets, i.SLO, i, byID)
+	d.bySLO.add(d.open, d.own.slos, i.SLO.Base(), i, oldestFirst)
+	d.byService.add(d.open, d.own.services, i.SLO.Service(), i, oldestFirst)
 }
 
 func (d *draft) unlist(i *alerting.Incident) {
-	d.byThread.remove(i.Thread(), i.ID)
-	d.byBudget.remove(i.SLO, i.ID)
-	d.byService.remove(i.SLO.Service(), i.ID)
+	if i.Open {
+		d.byThread.remove(d.open, d.own.threads, i.Thread(), i, loudestFirst)
+		if d.taken[i.Thread()] -= acked(i); d.taken[i.Thread()] == 0 {
+			delete(d.taken, i.Thread())
+		}
+	}
+	d.byBudget.remove(d.open, d.own.budgets, i.SLO, i, byID)
+	d.bySLO.remove(d.open, d.own.slos, i.SLO.Base(), i, oldestFirst)
+	d.byService.remove(d.open, d.own.services, i.SLO.Service(), i, oldestFirst)
 }
 
 func (d *draft) setActs(all []alerting.Act) {
@@ -268,8 +309,10 @@ func (d *draft) copy() {
 		return
 	}
 	d.copied = true
-	d.open, d.evidence = clone(d.open), clone(d.evidence)
-	d.byThread, d.byBudget, d.byService = clone(d.byThread), clone(d.byBudget), clone(d.byService)
+	d.open, d.evidence, d.taken = clone(d.open), clone(d.evidence), clone(d.taken)
+	d.byThread, d.byBudget, d.bySLO, d.byService = clone(d.byThread), clone(d.byBudget), clone(d.bySLO), clone(d.byService)
+	d.own.threads, d.own.services = map[string]bool{}, map[string]bool{}
+	d.own.budgets, d.own.slos = map[slo.ID]bool{}, map[slo.ID]bool{}
 }
 
 // clone copies a map, so that it may be written; nil becomes an empty one.
@@ -280,20 +323,37 @@ func clone[M ~map[K]V, K comparable, V any](m M) M {
 	return maps.Clone(m)
 }
 
-// index holds the sorted IDs of incidents by what they have in common. Its lists are shared between
-// books, so they are replaced and never changed in place.
+// index holds the IDs of incidents by what they have in common, in an order. Its lists are shared
+// between books: a draft copies each that it changes, once. Incidents come in about the order in
+// which they stand, so one more costs next to nothing, however many there are.
 type index[K comparable] map[K][]string
 
-func (x index[K]) add(key K, id string) {
-	n, _ := slices.BinarySearch(x[key], id)
-	x[key] = slices.Insert(slices.Clip(x[key]), n, id)
+func (x index[K]) add(open map[string]*alerting.Incident, own map[K]bool, key K, i *alerting.Incident, order func(a, b *alerting.Incident) int) {
+	list := x.owned(own, key)
+	n, _ := x.find(open, list, i, order)
+	x[key] = slices.Insert(list, n, i.ID)
 }
 
-func (x index[K]) remove(key K, id string) {
-	rest := slices.DeleteFunc(slices.Clone(x[key]), func(other string) bool { return other == id })
-	if len(rest) == 0 {
-		delete(x, key)
-		return
+func (x index[K]) remove(open map[string]*alerting.Incident, own map[K]bool, key K, i *alerting.Incident, order func(a, b *alerting.Incident) int) {
+	list := x.owned(own, key)
+	if n, ok := x.find(open, list, i, order); ok {
+		list = slices.Delete(list, n, n+1)
 	}
-	x[key] = rest
+	if x[key] = list; len(list) == 0 {
+		delete(x, key)
+		delete(own, key)
+	}
+}
+
+// owned returns a list that the draft may change.
+func (x index[K]) owned(own map[K]bool, key K) []string {
+	if own[key] {
+		return x[key]
+	}
+	own[key] = true
+	return slices.Clone(x[key])
+}
+
+func (index[K]) find(open map[string]*alerting.Incident, list []string, i *alerting.Incident, order func(a, b *alerting.Incident) int) (int, bool) {
+	return slices.BinarySearchFunc(list, i, func(id string, i *alerting.Incident) int { return order(open[id], i) })
 }

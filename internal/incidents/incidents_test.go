@@ -182,7 +182,7 @@ func TestTheLoudestIsTheFace(t *testing.T) {
 	if page.Root != nil || len(page.Others) != 1 || page.Others[0].ID != "shop/a/page" {
 		t.Errorf("the page names %d others, and its root is %v", len(page.Others), page.Root)
 	}
-	open := b.Open(w, t0)
+	open := b.Open(w, b.IDs(), t0)
 	if len(open) != 2 || open[0].Root == nil || open[0].Root.Incident.ID != "shop/b/page" || len(open[0].Root.Others) != 1 {
 		t.Fatalf("the ticket is not shown below the page")
 	}
@@ -310,12 +310,15 @@ func TestEvidenceStays(t *testing.T) {
 	open := event(1, "shop/a", alerting.Opened)
 	open.Burn = &alerting.Burning{Onset: minute(0), Last: minute(1)}
 	b, _ := burning(w, "search/c").Tell(w, []Turn{w.turn("shop/a", open)}, nil, t0)
-	i, kind, ok := b.Unexplained(w)
+	if ids := b.Unexplained(w, 10); len(ids) != 1 {
+		t.Fatalf("to be looked into are %q", ids)
+	}
+	i, kind, ok := b.Unexplain(w, "shop/a/page")
 	if !ok || i.ID != "shop/a/page" || kind != alerting.Opened {
 		t.Fatalf("looked into is %q", i.ID)
 	}
 	known := b.WithEvidence(&ranking.Evidence{Incident: i.ID, Kind: kind})
-	if _, _, ok := known.Unexplained(w); ok {
+	if _, _, ok := known.Unexplain(w, i.ID); ok || len(known.Unexplained(w, 10)) != 0 {
 		t.Error("it is asked twice")
 	}
 	merge := alerting.Act{Key: "m1", Kind: alerting.Merge, By: "ana", Via: "cli", Incident: i.ID, Other: "search/c/page"}

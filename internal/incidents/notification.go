@@ -15,7 +15,8 @@ import (
 type Notification struct {
 	sentences.Facts
 	Trail     []Point             // how a burn went, from just before its onset on; nil for what is no burn
-	Others    []alerting.Incident // what else is open in the same thread, the loudest first
+	Others    []alerting.Incident // what else is open in the same thread, the loudest first, at most maxOthers
+	More      int                 // how many there are beyond those
 	Root      *Notification       // what the root message of the thread shows instead, because it is louder; nil if it shows this
 	Silenced  bool                // somebody wants to hear no more for now; what is composed must not call anybody
 	Standings []alerting.Standing

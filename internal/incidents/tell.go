@@ -108,22 +108,16 @@ func (b Book) joins(w World, t Turn, event alerting.Event, past Past) string {
 		}
 		return event.Follows
 	}
-	var oldest alerting.Incident
-	for _, i := range b.InService(event.SLO.Service()) {
+	for _, id := range b.byService[event.SLO.Service()] { // the oldest first, so hardly ever far
+		i := b.open[id]
 		if !i.Open || !i.Rule.Burns() || i.Unheard() {
 			continue
 		}
-		if on, _ := w.Budget(i.SLO); !on.Measured || on.Spec.Slack.Channel != t.Spec.Slack.Channel {
-			continue
-		}
-		if oldest.ID == "" || cmp.Or(i.Detected.Compare(oldest.Detected), cmp.Compare(i.ID, oldest.ID)) < 0 {
-			oldest = i
+		if on, _ := w.Budget(i.SLO); on.Measured && on.Spec.Slack.Channel == t.Spec.Slack.Channel {
+			return i.Thread()
 		}
 	}
-	if oldest.ID == "" {
-		return ""
-	}
-	return oldest.Thread()
+	return ""
 }
 
 // find looks an incident up in the book, then in the past.
@@ -197,10 +191,15 @@ func (b Book) Tend(w World, now time.Time) (Book, Outcome) {
 	return d.Book, out
 }
 
-// Open tells of every incident what may be said about it now, by ID.
-func (b Book) Open(w World, now time.Time) []Notification {
+// Open tells of those incidents that are open what may be said about them now, in the order of the
+// IDs.
+func (b Book) Open(w World, ids []string, now time.Time) []Notification {
 	var all []Notification
-	for _, i := range b.All() {
+	for _, id := range ids {
+		i, open := b.Find(id)
+		if !open {
+			continue
+		}
 		if on, ok := b.budget(w, i.SLO); ok {
 			all = append(all, b.told(w, on, i.Last, i, now))
 		}
@@ -225,17 +224,27 @@ func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident
 	if i.ID == "" {
 		return t
 	}
-	all := b.inThread(i.Thread())
-	if len(all) > 0 && all[0].ID != i.ID {
-		if on, ok := b.budget(w, all[0].SLO); ok {
-			root := b.alone(w, on, all[0].Last, all[0], now)
-			root.Others = all[1:]
+	all := b.byThread[i.Thread()]
+	if len(all) > 0 && all[0] != i.ID {
+		loudest := b.open[all[0]]
+		if on, ok := b.budget(w, loudest.SLO); ok {
+			root := b.alone(w, on, loudest.Last, *loudest, now)
+			root.Others, root.More = b.some(all[1:])
 			t.Root = &root
 		}
 		return t
 	}
-	t.Others = all[min(1, len(all)):]
+	t.Others, t.More = b.some(all[min(1, len(all)):])
 	return t
+}
+
+// maxOthers is how many incidents a notification lists beside its own. A message names fewer.
+const maxOthers = 20
+
+// some returns the first few of a list, and how many there are more.
+func (b Book) some(ids []string) (some []alerting.Incident, more int) {
+	n := min(len(ids), maxOthers)
+	return b.pick(ids[:n]), len(ids) - n
 }
 
 // alone gathers what can be told of an event without those around it.
@@ -299,13 +308,9 @@ func (b Book) burningUpstream(w World, on Budget, i alerting.Incident) []alertin
 	if len(upstream) == 0 || i.ID == "" {
 		return nil
 	}
-	seen := map[string]bool{}
 	var open []alerting.Incident
 	for _, id := range upstream {
-		if name := id.Service(); !seen[name] {
-			seen[name] = true
-			open = append(open, b.InService(name)...)
-		}
+		open = append(open, b.pick(b.bySLO[id])...)
 	}
 	open = slices.DeleteFunc(open, func(i alerting.Incident) bool { return !i.Open })
 	return alerting.Upstreams(upstream, open, i.Onset, i.Last.Time())

@@ -26,6 +26,12 @@ type Composer interface {
 	// Acknowledged composes what is owed because somebody has taken the incident; nothing where
 	// that is no news.
 	Acknowledged(f Facts, a alerting.Act) []outbox.Entry
+	// Notice composes what is owed because another way to people takes no pages, or takes them
+	// again.
+	Notice(n Notice) []outbox.Entry
+	// Drill composes a drill, and if it is Over its end. One that is not Loud wakes nobody: it is
+	// made of as much as shows that the receiver takes what slowburn sends.
+	Drill(d Drill) []outbox.Entry
 }
 
 // Chat is a receiver in which people read along. It tells of an incident in a thread, goes on with
@@ -51,6 +57,12 @@ const KeepEvery = time.Minute
 type Checker interface {
 	// Check asks it. The error has no secret in it.
 	Check(ctx context.Context) error
+}
+
+// ChannelChecker is a receiver that can be asked whether it takes messages in a channel.
+type ChannelChecker interface {
+	// CheckChannel asks it. It is false if that cannot be found out. The error has no secret in it.
+	CheckChannel(ctx context.Context, channel string) (known bool, err error)
 }
 
 // Kind is a kind of receiver: what slowburn.yaml says about one, and how that becomes a receiver.

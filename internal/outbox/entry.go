@@ -116,6 +116,9 @@ type Receipt struct {
 	Shared bool `json:"shared,omitempty"`
 	// Repeat says that an earlier copy of the message may stand there, which was not found yet.
 	Repeat bool `json:"repeat,omitempty"`
+	// Refused is why the channel that was meant did not take it, as "class: reason", where it went
+	// into another one instead.
+	Refused string `json:"refused,omitempty"`
 }
 
 // None reports whether there is no message at all.

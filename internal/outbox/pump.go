@@ -62,6 +62,8 @@ func (o Options) withDefaults() Options {
 // about a failing channel would fail as well and owe another message. Trouble is shown in its
 // Summary, which metrics, health and pages read, and is logged.
 type Pump struct {
+	Reach Reach // what is known of whether messages get through
+
 	store     Store
 	receivers map[string]Receiver
 	opts      Options

@@ -188,7 +188,9 @@ func (w *worker) deliver(ctx context.Context, s step) (Receipt, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	return w.receiver.Deliver(ctx, s.owed, s.root)
+	receipt, err := w.receiver.Deliver(ctx, s.owed, s.root)
+	w.Reach.delivered(w.place, receipt, err, w.at())
+	return receipt, err
 }
 
 // sendAfresh posts a message whose place is gone, because a person deleted the root. If an earlier

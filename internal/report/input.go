@@ -28,6 +28,7 @@ type Input struct {
 	// were given up in it.
 	Services    []Service
 	Undelivered int
+	Drills      *Drills // what drills have proven; nil leaves it out
 	// Team makes it the report of one owner's SLOs.
 	Team     string
 	Previous Link // to the report before this one

@@ -21,7 +21,7 @@ type section struct {
 const decisionHeading = "To be decided"
 
 func (r Report) sections() []section {
-	return []section{
+	all := []section{
 		{decisionHeading, r.decisionText},
 		{"Budgets", r.budgetText},
 		{"Where the budget went", r.burnerText},
@@ -33,6 +33,10 @@ func (r Report) sections() []section {
 		{"Worst windows", r.worstText},
 		{"Data quality", r.dataText},
 	}
+	if r.Drills != nil {
+		all = append(all, section{"Drills", r.drillText})
+	}
+	return all
 }
 
 // Markdown writes the whole report. The same report gives the same bytes.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/drills"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
@@ -41,6 +42,7 @@ func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
 	}
 	write("acts", s.apiDo)
 	write("changes", s.apiChanged)
+	write("drills", s.apiDrill)
 	write("incidents/{id...}", s.apiAck)
 }
 
@@ -99,6 +101,23 @@ func (s *jsonAPI) apiDo(r *http.Request) (any, error) {
 	return s.do(r.Context(), a)
 }
 
+// apiDrill begins a drill.
+func (s *jsonAPI) apiDrill(r *http.Request) (any, error) {
+	var n api.NewDrill
+	if r.ContentLength != 0 {
+		if err := decode(r, &n, "drill"); err != nil {
+			return nil, err
+		}
+	}
+	if s.Drill == nil {
+		return nil, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
+	}
+	if err := s.Drill(r.Context(), n.Loud); err != nil {
+		return nil, err
+	}
+	return s.Paging(), nil
+}
+
 // apiAck acknowledges an incident.
 func (s *jsonAPI) apiAck(r *http.Request) (any, error) {
 	id, ok := strings.CutSuffix(r.PathValue("id"), "/ack")
@@ -115,6 +134,9 @@ func (s *jsonAPI) apiAck(r *http.Request) (any, error) {
 	}
 	if _, err := s.do(r.Context(), a); err != nil {
 		return nil, err
+	}
+	if drills.Is(id) {
+		return s.Paging(), nil
 	}
 	i, err := s.findIncident(r.Context(), id)
 	if err != nil {

@@ -84,6 +84,7 @@ func (s *jsonAPI) routes(mux *http.ServeMux) {
 	handle("reports/{name}/{period}", s.apiReport)
 	handle("signals/{service}", s.apiSignals)
 	handle("status", s.apiStatus)
+	handle("drills", func(*http.Request) (any, error) { return s.Paging(), nil })
 	mux.HandleFunc("GET /api/v1/register", s.register)
 	handle("changes", s.apiChanges)
 	handle("experiments/{key...}", s.apiExperiment)
@@ -321,7 +322,7 @@ func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	healthy, sentence := s.health()
 	st := api.Status{
 		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(seen.Last),
-		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
+		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
 	}
 	depth, err := s.Archive.Depth(r.Context())
 	channels, err2 := s.Archive.Deliveries(r.Context())

@@ -12,12 +12,17 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
 // What ships beside the program asks for metrics by name and label. Here every question is held
 // against what is exported.
 func TestDashboardsAndAlertsAskForWhatIsExported(t *testing.T) {
 	s := newShop(t)
+	s.options.Paging = func() api.Paging {
+		return api.Paging{OK: true, Ways: []api.Way{{Receiver: "slack", Channel: "#a", State: api.WayUp, Since: &now, LastTaken: &now, Drill: &api.Drill{LastProven: &now}}}}
+	}
 	EvaluationMetrics(s.options.Registry)(s.source.last)
 	exported := map[string][]string{} // sample → the names of its labels
 	for _, line := range strings.Split(get(s.handler(), "/metrics").Body.String(), "\n") {

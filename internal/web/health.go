@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
@@ -29,6 +30,8 @@ func (s *server) health() (bool, string) {
 		return false, fmt.Sprintf("Nothing has been evaluated since the start %s ago.", figures.Duration(age))
 	case age > lateAfter*s.Interval:
 		return false, fmt.Sprintf("The last evaluation was %s ago; there should be one every %s.", figures.Duration(age), figures.Duration(s.Interval))
+	case !s.canPage():
+		return false, s.deafWords()
 	case last.StoreErr != nil:
 		return false, "The store cannot be written: " + last.StoreErr.Error() + ". Decisions go on in memory."
 	case last.At.IsZero():
@@ -39,6 +42,29 @@ func (s *server) health() (bool, string) {
 		return true, "Evaluating, but not everything could be read: " + last.Failures[0]
 	}
 	return true, "Evaluating; the last time " + figures.Duration(max(age, 0)) + " ago."
+}
+
+// canPage reports whether no way of pages is down.
+func (s *server) canPage() bool { return s.Paging().OK }
+
+// deafWords says which way of pages is down, since when and why.
+func (s *server) deafWords() string {
+	var words string
+	more := 0
+	for _, w := range s.Paging().Ways {
+		if w.State != api.WayDown || !slices.Contains(w.Severities, "page") {
+			continue
+		}
+		if words != "" {
+			more++
+			continue
+		}
+		words = "Pages do not arrive at " + w.Name() + " since " + figures.UTC(*w.Since) + ": " + w.Reason + ". It concerns " + figures.Plural(len(w.Services), "service") + "."
+	}
+	if more > 0 {
+		words += " Nor do they at " + figures.Plural(more, "other place") + "."
+	}
+	return words
 }
 
 // decidedWithin is how far the newest minute of any SLO may be from the newest tick while reading
@@ -67,17 +93,15 @@ func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
 	tell(w, ok, sentence)
 }
 
-// ready reports whether there is something to show: the first tick is done and the newest is fresh.
+// ready reports whether pages are served and acts are taken, which they are from the first tick on,
+// whatever else is wrong. It is for probes: none of them makes anything better by restarting slowburn
+// or by keeping people from it while Prometheus, Slack or the disk does not work.
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	last := s.Source.Snapshot().Last.At
-	switch age := s.Now().Sub(last); {
-	case last.IsZero():
+	if s.Source.Snapshot().Last.At.IsZero() {
 		tell(w, false, "Not ready: nothing has been evaluated yet.")
-	case age > lateAfter*s.Interval:
-		tell(w, false, "Not ready: the last evaluation was "+figures.Duration(age)+" ago.")
-	default:
-		tell(w, true, "Ready.")
+		return
 	}
+	tell(w, true, "Ready.")
 }
 
 func tell(w http.ResponseWriter, ok bool, sentence string) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -339,11 +340,63 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 		}
 		v.Parts = append(v.Parts, part{Heading: "Failures of the newest evaluation", Table: t})
 	}
+	paging := s.Paging()
 	v.Parts = append(v.Parts,
+		part{Heading: "Ways to people", ID: "paging", Words: waysInWords(paging), Table: wayTable(paging, now), Empty: "Nobody is told: there is no receiver."},
 		part{Heading: "Delivery", ID: "delivery", Words: "Every channel that anything was ever owed to.", Table: channelTable(channels, now), Empty: "Nothing was ever owed."},
 		part{Heading: "Dead letters", ID: "dead", Words: "Messages that no receiver took, and that are not tried again.", Table: s.deadTable(r.Context(), dead), Empty: "There are none."},
 	)
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, errors.Join(err, err2, err3)
+}
+
+// waysInWords says how many routes are proven.
+func waysInWords(p api.Paging) string {
+	return "Where pages and tickets go, and whether they arrive there. " + figures.Count(p.Proven) + " of " + figures.Plural(p.Routes, "route") +
+		" (a service's pages or tickets by one of these ways) proven by a drill in the last seven days."
+}
+
+// drillCell says what came of the newest drill of a way.
+func drillCell(d *api.Drill) markup {
+	if d == nil {
+		return text("never")
+	}
+	words := "taken after " + figures.Duration(seconds(d.Took))
+	if d.Answer != nil {
+		words = d.AcknowledgedBy + " answered after " + figures.Duration(seconds(*d.Answer))
+	}
+	at := small(figures.UTC(d.At))
+	switch {
+	case d.Running:
+		return badge("ticket", "under way") + at
+	case d.Proven:
+		return badge("good", "proven") + at + small(words)
+	}
+	return badge("spent", "failed") + at + small(d.Reason)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func wayTable(p api.Paging, now time.Time) table {
+	t := table{Label: "Ways to people", Head: []column{
+		{"State", asState},
+		{"Way", asName},
+		{"Since", asText},
+		{"Takes", asText},
+		{"Services", asNumber},
+		{"Newest drill", asText},
+		{"Reason", asWhole},
+	}}
+	states := map[string]markup{
+		api.WayUp: badge("good", "works"), api.WayDown: badge("spent", "down"), api.WayUnknown: badge("unknown", "nothing sent yet"),
+	}
+	for _, w := range p.Ways {
+		since := text(figures.Unknown)
+		if w.Since != nil {
+			since = text(figures.UTC(*w.Since)) + small("for "+figures.Duration(now.Sub(*w.Since)))
+		}
+		t.add(states[w.State], text(w.Name()), since, text(strings.Join(w.Severities, ", ")), text(figures.Count(len(w.Services))), drillCell(w.Drill), text(w.Reason))
+	}
+	return t
 }
 
 // lateDelivery is after how long a message that waits is late: a storm is over by then, or

@@ -22,6 +22,7 @@ func registerMetrics(s *server) {
 	s.Registry.MustRegister(
 		sloCollector{s},
 		outboxCollector{s},
+		pagingCollector{s},
 		versioncollector.NewCollector("slowburn"),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -120,6 +121,50 @@ func (c outboxCollector) Collect(ch chan<- prometheus.Metric) {
 		age = max(c.Now().Sub(depth.Oldest).Seconds(), 0)
 	}
 	ch <- prometheus.MustNewConstMetric(descOldest, prometheus.GaugeValue, age)
+}
+
+var (
+	wayLabels   = []string{"receiver", "channel"}
+	descUp      = prometheus.NewDesc("slowburn_receiver_up", "0 if pages and tickets do not arrive by this way: a receiver, and of Slack a channel; 1 if nothing is known to be wrong.", wayLabels, nil)
+	descUpSince = prometheus.NewDesc("slowburn_receiver_since_timestamp_seconds", "Since when the way works or does not; absent before the first message to it since the start.", wayLabels, nil)
+	descUpTaken = prometheus.NewDesc("slowburn_receiver_last_success_timestamp_seconds", "When the way took its newest message; absent before the first since the start.", wayLabels, nil)
+)
+
+var (
+	descRoutes = prometheus.NewDesc("slowburn_drill_routes", "Pairs of a service's severity and a way to people, by whether a drill has proven the way in the last seven days.", []string{"proven"}, nil)
+	descDrill  = prometheus.NewDesc("slowburn_drill_last_success_timestamp_seconds", "When a drill has proven the way last; absent before the first.", wayLabels, nil)
+)
+
+// pagingCollector reads how the ways to people stand when it is scraped.
+type pagingCollector struct{ *server }
+
+// Describe names the metrics.
+func (c pagingCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descUp, descUpSince, descUpTaken, descRoutes, descDrill} {
+		ch <- d
+	}
+}
+
+// Collect reads every way.
+func (c pagingCollector) Collect(ch chan<- prometheus.Metric) {
+	p := c.Paging()
+	ch <- prometheus.MustNewConstMetric(descRoutes, prometheus.GaugeValue, float64(p.Proven), "yes")
+	ch <- prometheus.MustNewConstMetric(descRoutes, prometheus.GaugeValue, float64(p.Routes-p.Proven), "no")
+	for _, w := range p.Ways {
+		gauge := func(d *prometheus.Desc, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, w.Receiver, w.Channel)
+		}
+		gauge(descUp, truth(w.State != api.WayDown))
+		if w.Since != nil {
+			gauge(descUpSince, unix(*w.Since))
+		}
+		if w.LastTaken != nil {
+			gauge(descUpTaken, unix(*w.LastTaken))
+		}
+		if w.Drill != nil && w.Drill.LastProven != nil {
+			gauge(descDrill, unix(*w.Drill.LastProven))
+		}
+	}
 }
 
 func truth(b bool) float64 {

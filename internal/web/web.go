@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
@@ -47,6 +48,10 @@ type Options struct {
 	// how the newest one went, and when the last good one was.
 	Reload   func(context.Context) error
 	Reloaded func() (ok bool, at time.Time)
+	// Paging says by which ways pages go out, and how those stand; nil knows of none.
+	Paging func() api.Paging
+	// Drill begins a drill by every way; nil makes none.
+	Drill func(ctx context.Context, loud bool) error
 	// Do takes what somebody does; nil takes nothing.
 	Do func(context.Context, alerting.Act) error
 	// Postmortem is the review of an incident as Markdown: its file, or else a draft; nil offers
@@ -100,6 +105,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Paging == nil {
+		o.Paging = func() api.Paging { return api.Paging{OK: true, Ways: []api.Way{}} }
 	}
 	if o.Reloaded == nil {
 		o.Reloaded = func() (bool, time.Time) { return true, time.Time{} }

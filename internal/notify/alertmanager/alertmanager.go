@@ -105,6 +105,41 @@ func (*Client) Event(f notify.Facts) []outbox.Entry {
 // Acknowledged composes nothing: an alert has no such state.
 func (*Client) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
 
+// Notice composes an alert about a way that takes no pages, and its end. It is not repeated, so it
+// stays for as long as it may take people to put that right.
+func (*Client) Notice(n notify.Notice) []outbox.Entry {
+	a := Alert{
+		Labels:      map[string]string{"alertname": "SlowburnCannotPage", "severity": "page", "way": n.Way},
+		Annotations: map[string]string{"summary": n.State() + ": " + n.Summary(), "description": notify.Lines(n.Lines())},
+		StartsAt:    n.Since.UTC(), EndsAt: n.At.Add(24 * time.Hour).UTC(), GeneratorURL: n.Page("status"),
+	}
+	if n.Over {
+		a.EndsAt = n.At.UTC()
+		return []outbox.Entry{n.Entry(outbox.Edit, message{All: []Alert{a}})}
+	}
+	return []outbox.Entry{n.Entry(outbox.Post, message{All: []Alert{a}})}
+}
+
+// Drill composes a drill. A silent one is an alert that has ended before it is told: an Alertmanager
+// takes it and notifies nobody. A loud one fires until its end.
+func (*Client) Drill(d notify.Drill) []outbox.Entry {
+	a := Alert{
+		Labels:      map[string]string{"alertname": "SlowburnDrill", "severity": "page", "drill": d.ID},
+		Annotations: map[string]string{"summary": "[" + d.State() + "] " + d.Summary(), "description": notify.Lines(d.Lines())},
+		StartsAt:    d.At.Add(-time.Second).UTC(), EndsAt: d.At.UTC(), GeneratorURL: d.Page("status"),
+	}
+	switch {
+	case d.Over && d.Loud:
+		a.EndsAt = d.Until.UTC()
+		return []outbox.Entry{d.Entry(outbox.Edit, message{All: []Alert{a}})}
+	case d.Over:
+		return nil
+	case d.Loud:
+		a.EndsAt = d.Until.UTC()
+	}
+	return []outbox.Entry{d.Entry(outbox.Post, message{All: []Alert{a}})}
+}
+
 // Kind describes Alertmanagers in slowburn.yaml.
 func Kind() notify.Kind {
 	return notify.Kind{

@@ -42,8 +42,8 @@ const (
 
 // Event is what the API takes, without the routing key, which is no part of what is stored.
 type Event struct {
-	Action    string   `json:"event_action"` // trigger, acknowledge or resolve
-	DedupKey  string   `json:"dedup_key"`
+	Action    string   `json:"event_action,omitempty"` // trigger, acknowledge or resolve; change is none of PagerDuty's
+	DedupKey  string   `json:"dedup_key,omitempty"`
 	Client    string   `json:"client,omitempty"`
 	ClientURL string   `json:"client_url,omitempty"`
 	Links     []Link   `json:"links,omitempty"`
@@ -59,9 +59,9 @@ type Link struct {
 // Payload describes the alert, in PagerDuty's common event format.
 type Payload struct {
 	Summary   string            `json:"summary"`
-	Source    string            `json:"source"`    // the SLO
-	Severity  string            `json:"severity"`  // critical, error, warning or info
-	Timestamp time.Time         `json:"timestamp"` // when it was decided
+	Source    string            `json:"source"`             // the SLO
+	Severity  string            `json:"severity,omitempty"` // critical, error, warning or info; a change event has none
+	Timestamp time.Time         `json:"timestamp"`          // when it was decided
 	Component string            `json:"component,omitempty"`
 	Group     string            `json:"group,omitempty"` // the owner
 	Class     string            `json:"class,omitempty"` // the rule that fired
@@ -84,6 +84,39 @@ func (*Client) Event(f notify.Facts) []outbox.Entry {
 func (*Client) Acknowledged(f notify.Facts, a alerting.Act) []outbox.Entry {
 	return []outbox.Entry{f.ActEntry(a, outbox.Edit, Event{Action: "acknowledge", DedupKey: dedupKey(f.Incident.ID)})}
 }
+
+// Notice composes an alert about a way that takes no pages, and its end.
+func (*Client) Notice(n notify.Notice) []outbox.Entry {
+	key := dedupKey(n.Thread())
+	if n.Over {
+		return []outbox.Entry{n.Entry(outbox.Edit, Event{Action: "resolve", DedupKey: key})}
+	}
+	return []outbox.Entry{n.Entry(outbox.Post, Event{Action: "trigger", DedupKey: key, Client: "slowburn", ClientURL: n.Page("status"), Payload: &Payload{
+		Summary: markdown.Cut(n.State()+": "+n.Summary(), maxSummary), Source: "slowburn", Severity: "error", Timestamp: n.At.UTC(), Class: "paging",
+		Details: map[string]string{"description": markdown.Cut(notify.Lines(n.Lines()), maxDetail)},
+	}})}
+}
+
+// Drill composes a drill. A silent one is a change event, which PagerDuty takes by the same key and
+// shows, and of which it tells nobody. A loud one is an alert, and its end.
+func (*Client) Drill(d notify.Drill) []outbox.Entry {
+	e := Event{Action: "trigger", DedupKey: dedupKey(d.ID), Client: "slowburn", ClientURL: d.Page("status"), Payload: &Payload{
+		Summary: markdown.Cut("["+d.State()+"] "+d.Summary(), maxSummary), Source: "slowburn", Severity: "critical", Timestamp: d.At.UTC(), Class: "drill",
+		Details: map[string]string{"description": markdown.Cut(notify.Lines(d.Lines()), maxDetail)},
+	}}
+	switch {
+	case d.Over && d.Loud:
+		return []outbox.Entry{d.Entry(outbox.Edit, Event{Action: "resolve", DedupKey: e.DedupKey})}
+	case d.Over:
+		return nil
+	case !d.Loud:
+		e = Event{Action: change, DedupKey: e.DedupKey, Payload: &Payload{Summary: e.Payload.Summary, Source: "slowburn", Timestamp: d.At.UTC(), Details: e.Payload.Details}}
+	}
+	return []outbox.Entry{d.Entry(outbox.Post, e)}
+}
+
+// change marks an event that goes to the endpoint of change events, which know no action.
+const change = "change"
 
 func trigger(f notify.Facts) Event {
 	e := Event{
@@ -206,6 +239,11 @@ func (c *Client) Fold(_, edit outbox.Entry) json.RawMessage {
 // send makes one request. What PagerDuty documents: 202 is accepted, 400 an event it will never
 // take, 429 too many at a time, and 5xx its own trouble, after which sending again is safe.
 func (c *Client) send(ctx context.Context, e Event) error {
+	address := c.address
+	if e.Action == change {
+		e.Action, e.DedupKey = "", ""
+		address = strings.TrimSuffix(address, "/enqueue") + "/change/enqueue"
+	}
 	body := notify.JSON(struct {
 		Key string `json:"routing_key"`
 		Event
@@ -213,7 +251,7 @@ func (c *Client) send(ctx context.Context, e Event) error {
 	if len(body) > maxSize {
 		return notify.Fail(outbox.Degrade, "too large")
 	}
-	answer, err := notify.Post(ctx, c.http, c.address, nil, body)
+	answer, err := notify.Post(ctx, c.http, address, nil, body)
 	if err != nil {
 		return err
 	}

@@ -131,9 +131,9 @@ func (f message) deed(a alerting.Act) deed {
 			d = deed{icon: "🔥", head: "Made a page by"}
 		}
 	}
-	others := len(f.Others)
+	others := len(f.Others) + f.More
 	if f.Root != nil {
-		others = len(f.Root.Others)
+		others = len(f.Root.Others) + f.Root.More
 	}
 	d.text = f.dressLines(f.Act(a, others))
 	return d

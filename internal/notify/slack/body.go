@@ -27,6 +27,8 @@ type Body struct {
 	Name     string `json:"name,omitempty"`
 	Incident string `json:"incident,omitempty"`
 	SLO      string `json:"slo,omitempty"`
+	// Delete, of an edit, takes the message out of the channel.
+	Delete bool `json:"delete,omitempty"`
 	// Folded are the hashes of the keys that a digest stands for.
 	Folded []string `json:"folded,omitempty"`
 }

@@ -82,12 +82,22 @@ func (c *Client) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt
 		body = body.repeated()
 	}
 	if root.TS != "" && o.Op == outbox.Edit {
+		if body.Delete {
+			return c.remove(ctx, root)
+		}
 		return c.inForms(ctx, body, func(b Body) (outbox.Receipt, error) { return c.update(ctx, b, root) })
+	}
+	if body.Delete {
+		return outbox.Receipt{}, outbox.ErrNeedless // it was never there
 	}
 	to := target{channel: cmp.Or(root.Channel, o.Channel), thread: root.TS}
 	receipt, err := c.postTo(ctx, to, o.Key, body)
 	if f := outbox.FailureOf(err); err != nil && to.thread == "" && c.fallback != "" && to.channel != c.fallback && slices.Contains(channelErrors, f.Reason) {
-		return c.postTo(ctx, target{channel: c.fallback}, o.Key, body.instead(o.Channel, f.Reason))
+		receipt, err = c.postTo(ctx, target{channel: c.fallback}, o.Key, body.instead(o.Channel, f.Reason))
+		if err == nil {
+			receipt.Refused = f.Error()
+		}
+		return receipt, err
 	}
 	if err == nil && to.channel == o.Channel {
 		c.learn(o.Channel, receipt.Channel)
@@ -154,6 +164,16 @@ func (c *Client) post(ctx context.Context, to target, key string, b Body) (outbo
 	}
 	channel, ts, err := c.api.PostMessageContext(ctx, to.channel, opts...)
 	return c.linked(receiptOf(channel, ts, err))
+}
+
+// remove deletes a message; one that is gone already is as well.
+func (c *Client) remove(ctx context.Context, root outbox.Receipt) (outbox.Receipt, error) {
+	if _, _, err := c.api.DeleteMessageContext(ctx, root.Channel, root.TS); err != nil {
+		if f := failureOf(err); f.Class != outbox.TargetGone {
+			return outbox.Receipt{}, f
+		}
+	}
+	return root, nil
 }
 
 // update edits a root message. The metadata is left out, which keeps what it had: the key of its

@@ -161,7 +161,7 @@ func (f message) missedLive() []outbox.Entry {
 	if f.Incident.Group != "" {
 		op = outbox.Reply
 	}
-	f.Root, f.Others = nil, nil
+	f.Root, f.Others, f.More = nil, nil, 0
 	post := f.entry("missed", outbox.LaneTicket, op, f.root())
 	if op == outbox.Reply || len(f.Incident.Log) == 0 {
 		return []outbox.Entry{post}

@@ -125,7 +125,7 @@ func (f message) root() Body {
 		b.Mention = f.mentions()
 		b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	}
-	b.Blocks = append(b.Blocks, sectionIf(also(f.Others))...)
+	b.Blocks = append(b.Blocks, sectionIf(also(f.Others, f.More))...)
 	b.Blocks = append(b.Blocks, sectionIf(f.links())...)
 	b.Blocks = append(b.Blocks, f.controls()...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
@@ -136,17 +136,20 @@ func (f message) root() Body {
 const maxAlso = 15
 
 // also names what else is open in the thread.
-func also(others []alerting.Incident) string {
+func also(others []alerting.Incident, more int) string {
 	if len(others) == 0 {
 		return ""
 	}
 	lines := []string{"*Also burning:*"}
 	for n, i := range others {
 		if n == maxAlso {
-			lines = append(lines, fmt.Sprintf("and %s more", figures.Count(len(others)-n)))
+			more += len(others) - n
 			break
 		}
 		lines = append(lines, fmt.Sprintf("• %s · %s since %s", escape(plain(string(i.SLO), 100)), i.Loud(), at(i.Onset)))
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s more", figures.Count(more)))
 	}
 	return strings.Join(lines, "\n")
 }

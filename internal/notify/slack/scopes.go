@@ -22,7 +22,7 @@ const Required = "chat:write"
 // Needs returns the bot's scopes, most important first.
 func Needs() []Need {
 	return []Need{
-		{Required, []string{"chat.postMessage", "chat.update"}, "messages about incidents and reports", "nothing is posted at all"},
+		{Required, []string{"chat.postMessage", "chat.update", "chat.delete"}, "messages about incidents and reports", "nothing is posted at all"},
 		{"chat:write.public", nil, "posting into public channels without an invitation", "the bot must be invited into every channel"},
 		{"commands", nil, "the command /slowburn", "there is no /slowburn"},
 		{"channels:history", []string{"conversations.history", "conversations.replies"}, "looking a message up after a broken connection, in public channels", "a message whose sending was interrupted may come twice"},

@@ -18,7 +18,8 @@ import (
 
 // methodsOf are the Web API methods behind the calls of the library that this package makes.
 var methodsOf = map[string]string{
-	"PostMessageContext": "chat.postMessage", "UpdateMessageContext": "chat.update", "AuthTestContext": "auth.test",
+	"PostMessageContext": "chat.postMessage", "UpdateMessageContext": "chat.update",
+	"DeleteMessageContext": "chat.delete", "AuthTestContext": "auth.test",
 	"GetConversationHistoryContext": "conversations.history", "GetConversationRepliesContext": "conversations.replies",
 	"GetConversationsContext": "conversations.list", "GetConversationInfoContext": "conversations.info",
 	"GetUserInfoContext": "users.info", "GetBotInfoContext": "bots.info",

@@ -18,6 +18,10 @@ const (
 	TypeAcknowledged = "incident.acknowledged"
 	TypeResolved     = "incident.resolved"
 	TypeSpent        = "budget.spent" // a share of the budget is gone
+	TypePagingDown   = "paging.down"  // another way takes no pages
+	TypePagingUp     = "paging.up"    // it takes them again
+	TypeDrill        = "drill"        // nothing is wrong; it shows that messages arrive
+	TypeDrillOver    = "drill.over"   // a loud one was acknowledged, or nobody did
 )
 
 func messageOf(f notify.Facts, kind, id string) api.Message {

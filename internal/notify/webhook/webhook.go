@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
@@ -135,6 +136,45 @@ func (*Client) Acknowledged(f notify.Facts, a alerting.Act) []outbox.Entry {
 	m.Timestamp, m.AcknowledgedBy = f.Now.UTC(), a.By
 	e.Body = notify.JSON(m)
 	return []outbox.Entry{e}
+}
+
+// Notice composes what tells that another way takes no pages, or takes them again.
+func (*Client) Notice(n notify.Notice) []outbox.Entry {
+	e := n.Entry(outbox.Post, nil)
+	m := api.Message{
+		Version: Version, ID: e.Key, Type: TypePagingDown, Timestamp: n.At.UTC(), Summary: n.State() + ": " + n.Summary(),
+		Severity: string(alerting.Page), Reason: n.Reason, Links: statusLink(n.Origin),
+	}
+	if n.Over {
+		e.Op, m.Type = outbox.Reply, TypePagingUp
+	}
+	e.Body = notify.JSON(m)
+	return []outbox.Entry{e}
+}
+
+// Drill composes a drill, and the end of a loud one.
+func (*Client) Drill(d notify.Drill) []outbox.Entry {
+	if d.Over && !d.Loud {
+		return nil
+	}
+	e := d.Entry(outbox.Post, nil)
+	m := api.Message{
+		Version: Version, ID: e.Key, Type: TypeDrill, Timestamp: d.At.UTC(), Summary: "[" + d.State() + "] " + d.Summary(),
+		Severity: string(alerting.Notice), Reason: "drill", AcknowledgedBy: d.By, Links: statusLink(d.Origin),
+	}
+	if d.Over {
+		e.Op, m.Type = outbox.Reply, TypeDrillOver
+	}
+	e.Body = notify.JSON(m)
+	return []outbox.Entry{e}
+}
+
+// statusLink returns the links of a message that is about no SLO.
+func statusLink(o notify.Origin) map[string]string {
+	if page := o.Page("status"); page != "" {
+		return map[string]string{"status": page}
+	}
+	return nil
 }
 
 // Deliver sends one event.

@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
+	"github.com/slowburn-sre/slowburn/internal/notify/slack"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+)
+
+// wired is a daemon whose engine has an open incident and owes its page, with a Slack beside it and
+// a receiver for everything else that the configuration names.
+type wired struct {
+	*Daemon
+	slack *slacktest.Server
+	other *notifytest.Receiver
+	at    time.Time
+}
+
+const oncall = "#payments-oncall"
+
+// wire starts one. Its SLO pages into [oncall]; "#reliability" is the default channel.
+func wire(t *testing.T, text string) *wired {
+	t.Helper()
+	w := &wired{at: notifytest.Story("", false)[0].Event.Time()}
+	w.slack = slacktest.Start(slacktest.Options{
+		Now:      func() time.Time { return w.at },
+		Channels: []slacktest.Channel{{Name: "payments-oncall", Joined: true}, {Name: "reliability", Joined: true}},
+	})
+	t.Cleanup(w.slack.Close)
+	w.other = notifytest.NewReceiver(t, nil)
+	text = w.config(text)
+	w.Daemon = openStory(t, text)
+	w.Clock = func() time.Time { return w.at }
+	w.Getenv = func(string) string { return "" }
+	w.Keeper = w.newKeeper()
+	w.wireUp(t, text)
+	return w
+}
+
+// config is a configuration in which everything goes to everybody that the rest names.
+func (w *wired) config(rest string) string {
+	to := "slack"
+	for _, kind := range []string{"pagerduty", "webhook", "alertmanager"} {
+		if strings.Contains(rest, kind) {
+			to += ", " + kind
+		}
+	}
+	return "slack: {channel: \"#reliability\"}\nroutes: [{to: [" + to + "], channel: \"" + oncall + "\"}]\n" + strings.ReplaceAll(rest, "OTHER", w.other.URL)
+}
+
+// wireUp connects what openStory has left open; it does so again as after a restart.
+func (w *wired) wireUp(t *testing.T, text string) {
+	t.Helper()
+	client, err := slack.New(slack.Config{Token: slack.Secret(w.slack.Token), APIURL: w.slack.APIURL(), Fallback: "#reliability"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := parsed(t, text)
+	beside := made(t, cfg)
+	reached := map[string]outbox.Receiver{config.SlackReceiver: client}
+	for name, r := range beside {
+		reached[name] = r
+	}
+	w.ways.Store(&ways{composer: newComposer(cfg, beside, "", true, true), fallback: cfg.Fallback, drill: cfg.Drill, reached: reached})
+	w.Pump = outbox.NewPump(w.db, reached, outbox.Options{Find: outbox.Pace{Every: time.Millisecond, Burst: 100}})
+	snap, err := w.db.Load(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.recallPaging(snap.Facts)
+	w.recallDrills(snap.Facts, w.at)
+}
+
+// pass lets a minute go by n times, and does what the daemon does meanwhile.
+func (w *wired) pass(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if _, err := w.Pump.Pass(t.Context(), w.at); err != nil {
+			t.Fatal(err)
+		}
+		w.askReceivers(t.Context())
+		if err := w.tellDeaf(t.Context(), w.at); err != nil {
+			t.Fatal(err)
+		}
+		w.at = w.at.Add(time.Minute)
+	}
+}
+
+// get asks the daemon's own server.
+func (w *wired) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+	r.Host = "127.0.0.1"
+	rec := httptest.NewRecorder()
+	w.handler(prometheus.NewRegistry()).ServeHTTP(rec, r)
+	return rec.Code, rec.Body.String()
+}
+
+// notices returns the messages of a channel that are about ways.
+func (w *wired) notices(channel string) (all []string) {
+	for _, m := range w.slack.Messages(channel) {
+		if strings.Contains(m.Text, "takes") {
+			all = append(all, m.Text)
+		}
+	}
+	return all
+}
+
+// TestAChannelThatRefusesPagesIsUnhealthy: Slack refuses one channel. Health, readiness, metrics,
+// API and pages say what is so, people hear of it once where Slack still works, over a restart too,
+// and all is well again when the channel is.
+func TestAChannelThatRefusesPagesIsUnhealthy(t *testing.T) {
+	w := wire(t, "")
+	w.Engine.Tick(t.Context(), w.at)
+	if code, body := w.get(t, "/-/healthy"); code != http.StatusOK {
+		t.Fatalf("before: %d %s", code, body)
+	}
+	w.slack.SetArchived("payments-oncall", true)
+	w.pass(t, 1)
+	code, body := w.get(t, "/-/healthy")
+	if want := "Pages do not arrive at slack #payments-oncall since 2026-11-23 12:"; code != http.StatusServiceUnavailable || !strings.HasPrefix(body, want) || !strings.Contains(body, "misconfigured: ") {
+		t.Errorf("/-/healthy: %d %s", code, body)
+	}
+	if code, body := w.get(t, "/-/ready"); code != http.StatusOK {
+		t.Errorf("/-/ready: %d %s", code, body)
+	}
+	for path, want := range map[string]string{
+		"/metrics":       `slowburn_receiver_up{channel="#payments-oncall",receiver="slack"} 0`,
+		"/api/v1/status": `"state":"down"`,
+		"/status":        "slack #payments-oncall",
+		"/":              "Slowburn is not well.",
+	} {
+		if code, body := w.get(t, path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d, without %q:\n%s", path, code, want, body)
+		}
+	}
+	if all := w.notices("#reliability"); len(all) != 0 {
+		t.Errorf("a hiccup is told: %q", all)
+	}
+	w.pass(t, 6)
+	if all := w.notices("#reliability"); len(all) != 1 || !strings.Contains(all[0], "📵 Pages do not arrive: slack #payments-oncall takes no pages since") {
+		t.Errorf("told: %q", all)
+	}
+	w.wireUp(t, w.config("")) // a restart
+	w.ways.Load().heartbeat = heartbeat{"https://beat.example.com", time.Minute}
+	w.beat = make(chan struct{}, 1)
+	w.observe(func(engine.Summary) {})(engine.Summary{})
+	if len(w.beat) != 0 {
+		t.Error("the heartbeat says that all is well")
+	}
+	if p := w.Paging(); p.OK {
+		t.Error("a restart has forgotten that a channel is down")
+	}
+	w.pass(t, 6)
+	if all := w.notices("#reliability"); len(all) != 1 {
+		t.Errorf("a restart tells it again: %q", all)
+	}
+	w.slack.SetArchived("payments-oncall", false)
+	w.pass(t, 7)
+	w.Engine.Tick(t.Context(), w.at)
+	if code, body := w.get(t, "/-/healthy"); code != http.StatusOK {
+		t.Errorf("afterwards: %d %s", code, body)
+	}
+	back := 0
+	for _, text := range w.notices("#reliability") {
+		if strings.Contains(text, "takes pages again") {
+			back++
+		}
+	}
+	if back != 2 { // the message and the reply
+		t.Errorf("told: %q", w.notices("#reliability"))
+	}
+}
+
+// TestARevokedTokenIsSeenBeforeAPage: nothing is owed, and Slack takes the token no more. Another
+// receiver hears of it.
+func TestARevokedTokenIsSeenBeforeAPage(t *testing.T) {
+	w := wire(t, "pagerduty: {routing_key_file: k, url: OTHER}\n")
+	w.pass(t, 2)
+	sent := len(w.other.Got())
+	w.slack.RevokeToken(w.slack.Token)
+	w.pass(t, 7)
+	if p := w.Paging(); p.OK || len(p.Ways) != 2 || p.Ways[0].State != api.WayUp || p.Ways[1].Reason != "misconfigured: token_revoked" {
+		t.Errorf("%+v", p)
+	}
+	got := w.other.Got()[sent:]
+	if len(got) != 1 || !strings.Contains(string(got[0].Body), "Pages do not arrive: slack #payments-oncall takes no pages") || !strings.Contains(string(got[0].Body), `"trigger"`) {
+		t.Errorf("the pager has heard %s", got)
+	}
+	w.slack.SetToken(w.slack.Token, "chat:write", "channels:read", "channels:history", "groups:read")
+	w.pass(t, 2)
+	if got = w.other.Got()[sent:]; len(got) != 2 || !strings.Contains(string(got[1].Body), `"resolve"`) || !w.Paging().OK {
+		t.Errorf("the pager has heard %s", got)
+	}
+}
+
+// TestNobodyIsTold: without any receiver slowburn is meant to be looked at, and is well.
+func TestNobodyIsTold(t *testing.T) {
+	w := wire(t, "")
+	w.ways.Store(&ways{composer: w.ways.Load().composer})
+	if p := w.Paging(); !p.OK || len(p.Ways) != 0 {
+		t.Errorf("%+v", p)
+	}
+}

@@ -1,0 +1,68 @@
+package outbox
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// TestReach: when a channel is called down, since when and why.
+func TestReach(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	a, b := place{"slack", "#a"}, place{"slack", "#b"}
+	archived, reset := &Failure{Class: Misconfigured, Reason: "is_archived"}, &Failure{Class: Retry, Reason: "reset"}
+	revoked := &Failure{Class: Misconfigured, Reason: "token_revoked"}
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	for name, c := range map[string]struct {
+		do    func(*Reach)
+		down  bool
+		since time.Time
+	}{
+		"nothing was sent":        {func(*Reach) {}, false, time.Time{}},
+		"what was taken":          {func(r *Reach) { r.delivered(a, Receipt{TS: "1"}, nil, at(1)) }, false, at(1)},
+		"what a person must mend": {func(r *Reach) { r.delivered(a, Receipt{}, archived, at(10)) }, true, at(10)},
+		"a hiccup":                {func(r *Reach) { r.delivered(a, Receipt{}, reset, at(9)) }, false, time.Time{}},
+		"hiccups for minutes": {func(r *Reach) {
+			r.delivered(a, Receipt{}, reset, at(3))
+			r.delivered(a, Receipt{}, &Failure{Class: Ambiguous, Reason: "timeout"}, at(9))
+		}, true, at(3)},
+		"taken in between": {func(r *Reach) {
+			r.delivered(a, Receipt{}, reset, at(3))
+			r.delivered(a, Receipt{TS: "1"}, nil, at(5))
+			r.delivered(a, Receipt{}, reset, at(9))
+		}, false, at(5)},
+		"the message is at fault": {func(r *Reach) {
+			r.delivered(a, Receipt{}, &Failure{Class: Permanent, Reason: "invalid_charset"}, at(5))
+		}, false, time.Time{}},
+		"the message is needless": {func(r *Reach) { r.delivered(a, Receipt{}, ErrNeedless, at(5)) }, false, time.Time{}},
+		"an error of no class":    {func(r *Reach) { r.delivered(a, Receipt{}, errors.New("odd"), at(5)) }, true, at(5)},
+		"another channel took it": {func(r *Reach) { r.delivered(a, Receipt{TS: "1", Refused: archived.Error()}, nil, at(5)) }, true, at(5)},
+		"another channel is down": {func(r *Reach) { r.delivered(b, Receipt{}, archived, at(5)) }, false, time.Time{}},
+		"the whole receiver says no": {func(r *Reach) {
+			r.delivered(a, Receipt{TS: "1"}, nil, at(1))
+			r.Asked("slack", "", revoked, at(4))
+		}, true, at(4)},
+		"it says yes again, which mends what it was refused for": {func(r *Reach) {
+			r.delivered(a, Receipt{}, revoked, at(3))
+			r.Asked("slack", "", revoked, at(4))
+			r.Asked("slack", "", nil, at(6))
+		}, false, at(6)},
+		"it says yes, which says nothing of an archived channel": {func(r *Reach) {
+			r.delivered(a, Receipt{}, archived, at(3))
+			r.Asked("slack", "", nil, at(6))
+		}, true, at(3)},
+		"the channel says yes": {func(r *Reach) {
+			r.delivered(a, Receipt{}, archived, at(3))
+			r.Asked("slack", "#a", nil, at(6))
+		}, false, at(6)},
+		"a process before knew it": {func(r *Reach) { r.Recall("slack", "#a", archived.Error(), at(-60)) }, true, at(-60)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r Reach
+			c.do(&r)
+			if got := r.Of("slack", "#a", at(10)); got.Down != c.down || !got.Since.Equal(c.since) || got.Down != (got.Reason != "") {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
