@@ -178,7 +178,7 @@ var (
 func TestADeposedLeaderWritesNothing(t *testing.T) {
 	for _, step := range before {
 		t.Run(step, func(t *testing.T) {
-			err, changed := staleWrite(t, step, sqlFence)
+			changed, err := staleWrite(t, step, sqlFence)
 			if !errors.Is(err, ErrDeposed) || changed != "" {
 				t.Errorf("%v; after the next term began the store changed:\n%s", err, changed)
 			}
@@ -190,7 +190,7 @@ func TestADeposedLeaderWritesNothing(t *testing.T) {
 func TestTheNextTermWaitsForAWriteThatIsUnderWay(t *testing.T) {
 	for _, step := range within {
 		t.Run(step, func(t *testing.T) {
-			err, changed := staleWrite(t, step, sqlFence)
+			changed, err := staleWrite(t, step, sqlFence)
 			if err != nil || changed != "" {
 				t.Errorf("%v; after the next term began the store changed:\n%s", err, changed)
 			}
@@ -201,16 +201,16 @@ func TestTheNextTermWaitsForAWriteThatIsUnderWay(t *testing.T) {
 // The negative control: a check that does not lock the row of the term lets a write through that the
 // next leader does not know of.
 func TestWithoutTheLockOfTheTermAStaleWriteIsFound(t *testing.T) {
-	err, changed := staleWrite(t, "commit.commit", sqlTerm)
+	changed, err := staleWrite(t, "commit.commit", sqlTerm)
 	if err != nil || changed == "" {
 		t.Errorf("the store did not change: %v", err)
 	}
 }
 
 // staleWrite lets a leader be deposed while it is stopped in a write, and go on once the next one
-// leads, or waits for it. It returns what became of the write, and how the store differs from what
-// the next leader read when it began.
-func staleWrite(t *testing.T, step, check string) (stale error, changed string) {
+// leads, or waits for it. It returns how the store differs from what the next leader read when it
+// began, and what became of the write.
+func staleWrite(t *testing.T, step, check string) (changed string, stale error) {
 	t.Helper()
 	address := pgtest.Database(t)
 	stop := newPausing(step)
@@ -242,7 +242,7 @@ func staleWrite(t *testing.T, step, check string) (stale error, changed string) 
 	if next.term == nil {
 		next = <-began
 	}
-	return stale, diff(pictureOf(t, b), next.read)
+	return diff(pictureOf(t, b), next.read), stale
 }
 
 // act does what the step belongs to.
