@@ -82,8 +82,8 @@ func (db *DB) Begin(ctx context.Context, claims []outbox.Claim, at time.Time) ([
 
 // Settle writes down what an attempt came to: state, error, next try and receipt; it adds one to
 // the attempts and ends what Begin began; what is owed then is owed in the same transaction. What
-// was sent stays sent, whatever is heard later. An unknown key is ErrUnknown; an entry that is not as
-// it was read is left alone, which is [outbox.ErrTaken].
+// was sent stays sent, whatever is heard later. An entry that is not as it was read is left alone,
+// which is [outbox.ErrTaken]; so is one that is there no longer, which is ErrUnknown as well.
 func (db *DB) Settle(ctx context.Context, k string, r outbox.Result) error {
 	receipt, err := packReceipt(r.Receipt)
 	if err != nil {
@@ -120,7 +120,7 @@ func settle(ctx context.Context, tx txn, k string, args ...any) error {
 	err = tx.QueryRowContext(ctx, sqlStateOf, key(k)).Scan(&state)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("%w: %s", ErrUnknown, k)
+		return fmt.Errorf("%w: %w: %s", outbox.ErrTaken, ErrUnknown, k)
 	case err == nil && state != outbox.Sent:
 		return fmt.Errorf("%w: %s", outbox.ErrTaken, k)
 	}

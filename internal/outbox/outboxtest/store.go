@@ -154,6 +154,8 @@ func (s *Store) Settle(_ context.Context, key string, r outbox.Result) error {
 	}
 	o := s.keys[key]
 	switch {
+	case o == nil:
+		return outbox.ErrTaken
 	case o.State == outbox.Sent:
 		return nil
 	case r.State != outbox.Sent && (!o.Begun.Equal(r.Begun) || o.Attempts != r.Attempts):
