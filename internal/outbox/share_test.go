@@ -291,6 +291,7 @@ func (m *member) Begin(ctx context.Context, claims []outbox.Claim, at time.Time)
 	if err != nil {
 		return nil, err
 	}
+	m.pause()
 	if m.beginSaysNothing {
 		for _, c := range claims {
 			if !begun[c.Key] {
@@ -299,6 +300,15 @@ func (m *member) Begin(ctx context.Context, claims []outbox.Claim, at time.Time)
 		}
 	}
 	return own, nil
+}
+
+// pause stops the process now and then where it is most dangerous: it has claimed, and is about to send.
+func (m *member) pause() {
+	if m.lead && m.dice(20) == 0 {
+		m.mu.Lock()
+		m.until = time.Now().Add(2 * idleAfter)
+		m.mu.Unlock()
+	}
 }
 
 func (m *member) Settle(ctx context.Context, key string, r outbox.Result) error {
