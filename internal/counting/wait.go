@@ -121,7 +121,10 @@ func (c *Counter) askNow(t *Target, ms, now, most int64) bool {
 
 // End marks those series of the targets that are overdue and that an instant query, shortly before
 // their look-back is over, no longer shows: they have ended.
+//
+// The same query may have shown series that the index did not know when the counter was made.
 func (c *Counter) End(asked []Ask, shows func(series int32) bool, upto int64) {
+	c.Grow(len(c.index.Series), len(c.index.Scraped), len(c.index.Accounts))
 	for _, ask := range asked {
 		t := &c.Targets[ask.Target]
 		for _, i := range c.index.byTarget[ask.Target] {

@@ -57,6 +57,10 @@ func outagesFrom(facts map[string]string) map[string]outage {
 func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
 	for _, f := range batch.Failures {
 		sum.Failures = append(sum.Failures, f.Err.Error())
+		if f.Err.Stack != nil {
+			e.stops.total++
+			e.Log.Error("panic while reading; the other bundles go on", "bundle", f.Bundle, "err", f.Err, "stack", string(f.Err.Stack))
+		}
 		for _, id := range f.SLOs {
 			for _, a := range e.budgets.bySLO[id] {
 				a.failed = f.Err

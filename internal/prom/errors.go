@@ -24,6 +24,8 @@ type Error struct {
 	URL  string // base address without password
 	Hint string // what a person may do about it
 	Err  error  // the cause
+	// Stack is where the program itself has failed, for its log; nil for every other failure.
+	Stack []byte
 }
 
 type failer = func(Kind, string, error) *Error

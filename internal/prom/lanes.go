@@ -40,8 +40,8 @@ type task struct {
 func (t task) do(ctx context.Context, until time.Time) (result outcomeOf) {
 	defer func() {
 		if p := recover(); p != nil {
-			err := fmt.Errorf("slowburn has failed to read it: %v, at %s", p, debug.Stack())
-			result = outcomeOf{err: &Error{Kind: Unusable, Op: "reading", Err: err}}
+			err := fmt.Errorf("slowburn has failed to read it: %v", p)
+			result = outcomeOf{err: &Error{Kind: Unusable, Op: "reading", Err: err, Stack: debug.Stack()}}
 		}
 	}()
 	return t.work(ctx, until)
