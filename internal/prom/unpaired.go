@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -16,6 +18,9 @@ import (
 // As with counters (see package counting) it is one if there never were good events, if they stood
 // still before they were gone, or if what the total is made of began anew since; else it is a
 // question. Each budget of an SLO with `by:` labels is judged by itself.
+//
+// In the minute in which they go or come back, their increase is that of a part of it, beside a total
+// of all of it. Such a minute is a question, too.
 
 // lastGood is what is remembered of the good events of an expression.
 type lastGood struct {
@@ -86,28 +91,38 @@ func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, found m
 	if good == nil {
 		good = lastGoods{}
 	}
+	asked := map[bool]func(budget.Minute, slo.ID) bool{}
+	old := func(at budget.Minute, id slo.ID, lost bool) (_ bool, err *Error) {
+		if asked[lost] == nil {
+			if asked[lost], err = r.goesOn(ctx, s, p, at, to, found, lost); err != nil {
+				return false, err
+			}
+		}
+		return asked[lost](at, id), nil
+	}
 	for at := from; at <= to; at++ {
-		old := func(slo.ID) bool { return false }
-		asked := false
 		for id, ev := range found {
 			m, g := ev.values[at], good[id.Group()]
-			switch {
-			case m == nil || !m.hasTotal:
+			if m == nil || !m.hasTotal {
 				continue
+			}
+			known := g.at > 0 && !g.still && !g.anew
+			burns := m.Total-m.Good > m.Total*s.Objective.AllowedRatio()
+			var err *Error
+			switch {
 			case m.hasOther:
+				if m.Good > 0 && burns {
+					m.question, err = old(at, id, !known || g.at == at-1)
+				}
 				g = lastGood{at: at, still: m.Good == 0 && (m.Total > 0 || g.still)}
-			case m.Total == 0 || g.at == 0 || g.still || g.anew:
+			case m.Total == 0 || !known:
 				continue
 			default:
-				if !asked {
-					var err *Error
-					if old, err = r.goesOn(ctx, s, p, at, found); err != nil {
-						return err
-					}
-					asked = true
-				}
-				m.question = old(id)
+				m.question, err = old(at, id, false)
 				g.anew = !m.question
+			}
+			if err != nil {
+				return err
 			}
 			good[id.Group()] = g
 		}
@@ -119,41 +134,62 @@ func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, found m
 	return nil
 }
 
-// goesOn tells of which budgets anything that their total is made of is as old as its newest good
+// goesOn tells, minute by minute, of which budgets anything that their total is made of is as old as its newest good
 // events may be, and did not begin anew. Where the labels of the budgets are not those of the
-// counters, all of them are taken together.
-func (r *Reader) goesOn(ctx context.Context, s *slo.Spec, p *exprPace, at budget.Minute, found map[slo.ID]*evaluated) (func(slo.ID) bool, *Error) {
+// counters, all of them are taken together. With lost only targets count of which good events that
+// grew within the minute are gone at its end.
+func (r *Reader) goesOn(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute, found map[slo.ID]*evaluated, lost bool) (func(budget.Minute, slo.ID) bool, *Error) {
 	list := selectorsOf(s.SLI.Total)
 	if len(list) == 0 {
-		return func(slo.ID) bool { return true }, nil
+		return func(budget.Minute, slo.ID) bool { return true }, nil
 	}
 	v := parser.VectorSelector{Name: list[0].Name, LabelMatchers: numeric(list[0].LabelMatchers)}
 	back := slo.ShortDuration(2 * slo.RateRange(p.interval(r)))
 	text := adapted(&slo.Query{Text: v.String()}, p.interval(r)).Text
-	old := &idSink{spec: s, found: map[slo.ID]bool{}}
-	_, err := r.client.query(ctx, fmt.Sprintf("count%s((%s and %s offset %s) unless resets(%s[%s]) > 0)", byClause(s.By), text, v.String(), back, v.String(), back), at.End(), old)
-	for id := range old.found {
-		if found[id] != nil {
-			return func(id slo.ID) bool { return old.found[id] }, err
-		}
+	old := &idSink{spec: s, found: map[budget.Minute]map[slo.ID]bool{}}
+	all := fmt.Sprintf("(%s and %s offset %s) unless resets(%s[%s]) > 0", text, v.String(), back, v.String(), back)
+	if part := selectorsOf(s.SLI.Good); lost && len(part) > 0 {
+		part := parser.VectorSelector{Name: part[0].Name, LabelMatchers: numeric(part[0].LabelMatchers)}
+		good := part.String()
+		scrape := slo.ShortDuration((p.interval(r) + p.interval(r)/10).Round(time.Second)) // where no marker says that a series has ended
+		all = fmt.Sprintf("last_over_time(%s[%s]) and (%s) and on (job, instance) (increase(%s[%s]) > 0 unless (%s and last_over_time(%s[%s])))",
+			v.String(), scrape, all, good, slo.ShortDuration(slo.RateRange(p.interval(r))), good, good, scrape)
 	}
-	return func(slo.ID) bool { return len(old.found) > 0 }, err
+	_, err := r.client.queryRange(ctx, fmt.Sprintf("count%s(%s)", byClause(s.By), all), from.End(), to.End(), time.Minute, old)
+	return func(at budget.Minute, id slo.ID) bool {
+		for other := range old.found[at] {
+			if found[other] != nil {
+				return old.found[at][id]
+			}
+		}
+		return len(old.found[at]) > 0
+	}, err
 }
 
-// idSink collects the budgets that series belong to.
+// idSink collects the budgets that series belong to, by minutes.
 type idSink struct {
-	spec  *slo.Spec
-	found map[slo.ID]bool
+	spec    *slo.Spec
+	current slo.ID
+	found   map[budget.Minute]map[slo.ID]bool
 }
 
 // series implements sink.
 func (x *idSink) series(metric []byte) bool {
 	ls, err := parseLabels(string(metric))
-	if err == nil && len(x.found) <= maxGroups {
-		x.found[groupID(x.spec, ls)] = true
+	if err != nil {
+		return false
 	}
-	return false
+	x.current = groupID(x.spec, ls)
+	return true
 }
 
-// sample implements sink.
-func (x *idSink) sample(int64, float64) {}
+// sample implements sink. Its time is the end of a minute.
+func (x *idSink) sample(ms int64, _ float64) {
+	at := counting.SlotOf(ms)
+	if x.found[at] == nil {
+		x.found[at] = map[slo.ID]bool{}
+	}
+	if len(x.found[at]) <= maxGroups {
+		x.found[at][x.current] = true
+	}
+}
