@@ -1,10 +1,10 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -244,7 +244,7 @@ func (w *world) open() {
 	})
 	w.engine = engine.New(engine.Options{
 		Source: w.reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Lag: w.lag, Reports: w.reports,
+		Log: slog.New(slog.NewTextHandler(w, nil)), Lag: w.lag, Reports: w.reports,
 		Skew:     w.skew,
 		Owe:      w.pump.Owe,
 		Sampled:  w.client.Sampled,
@@ -354,6 +354,14 @@ func (w *world) step() engine.Summary {
 		w.deliver()
 	}
 	return sum
+}
+
+// Write takes the lines of the log. The program fails only for the service that a test breaks on purpose.
+func (w *world) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte(`msg="panic`)) && !bytes.Contains(line, []byte("slo=broken/")) {
+		w.t.Errorf("the program has failed: %s", line)
+	}
+	return len(line), nil
 }
 
 // look gathers evidence if this world does.
