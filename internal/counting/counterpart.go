@@ -208,6 +208,7 @@ func (c *Counter) answer(a, target int32, ms int64, p pair) {
 	}
 	guessed := p.prev > 0 && c.Accounts[a].Pace.isHole(ms-p.prev)
 	moved := Tally{}
+	before := 0.0 // of the total, in minutes that are booked; what is rounded off in one is the next one's
 	for i := range c.Orphans {
 		o := &c.Orphans[i]
 		if !answered(o) {
@@ -218,7 +219,9 @@ func (c *Counter) answer(a, target int32, ms int64, p pair) {
 			share.Total = math.Floor(p.both * float64(o.Scrapes) / scrapes)
 			share.Good = share.Total
 			if only := p.good - p.both; only > 0 && total > 0 {
-				share.Good += min(o.Total, math.Floor(only*(o.Total/total)))
+				good := math.Floor(only*(before+o.Total)/total) - math.Floor(only*before/total)
+				share.Good += min(o.Total, good)
+				before += o.Total
 			}
 		}
 		moved = moved.Plus(share)

@@ -156,6 +156,11 @@ func TestATotalWithoutItsCounterpart(t *testing.T) {
 		{"and are back: their difference tells, and lies evenly", scene{requests: usual, shown: hide(13, 16)}, "4/40 4/40 4/40 4/40~ 4/40~ 4/40~ 4/40 4/40 4/40 4/40", 3},
 		{"the bucket goes while the count goes on", scene{apart: true, twin: true, shown: hide(13, 20)}, "0/40 0/40 0/40 ? ? ? ? ? ? ?", 7},
 		{"and is back", scene{apart: true, twin: true, requests: func(m int, v *values) { v.good = 9 }, shown: hide(13, 16)}, "4/40 4/40 4/40 4/40~ 4/40~ 4/40~ 4/40 4/40 4/40 4/40", 3},
+		{"and is back, and few were bad: no minute rounds off one more", scene{apart: true, twin: true, requests: func(m int, v *values) {
+			if m == 14 {
+				v.good, v.bad = 9, 1
+			}
+		}, shown: hide(13, 19)}, "0/40 0/40 0/40 1/40~ 1/40~ 0/40~ 1/40~ 1/40~ 0/40~ 0/40", 6},
 		{"a bucket that never was there is a question, too", scene{apart: true, twin: true, shown: hide(0, 20)}, "? ? ? ? ? ? ? ? ? ?", 20},
 		{"good events that nobody ever had are an outage", scene{apart: true, shown: hide(0, 20)}, "40/40 40/40 40/40 40/40 40/40 40/40 40/40 40/40 40/40 40/40", 0},
 		{"the process restarts and every request fails: an outage", scene{requests: func(m int, v *values) {
