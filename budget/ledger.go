@@ -92,7 +92,75 @@ func (l *Ledger) Amend(m Minute, bad, total int64) (Slot, bool) {
 	return s, l.Put(m, s)
 }
 
-// AmendHour does the same to an hour of which only the sum is kept, counted from the Unix epoch. How
+// AmendShown amends minutes by what a sample in the minute m shows, where scrapes are further apart
+// than a minute: what it shows is spread over the minutes up to m that no other sample tells of. Of
+// those that were shown by a later sample, that one keeps only the minutes after m. Of those of which
+// nothing is known, minutes since a given one are told of; if it is 0, m is amended alone. It
+// depends on the samples and not on their order. It returns what has changed, nothing if it is
+// refused; see [Ledger.Amend].
+func (l *Ledger) AmendShown(since, m Minute, bad, total int64) []SlotAt {
+	gross := l.Gross()
+	at := gross.At(m)
+	if since == 0 || at.State == Failed || at.State == Partial {
+		if s, ok := l.Amend(m, bad, total); ok {
+			return []SlotAt{{m, s}}
+		}
+		return nil
+	}
+	if at.State == Unseen {
+		return nil
+	}
+	var before Slot // all that was shown of the minutes up to last
+	first, last := m, m
+	for before.take(at); gross.At(last).Shared && last < m+60; last++ {
+		before.take(gross.At(last + 1))
+	}
+	for ; first > m-60; first-- {
+		s := gross.At(first - 1)
+		if !s.Shared && (s.State != Absent || first <= since) {
+			break
+		}
+		before.take(s)
+	}
+	shown := before
+	if at.Shared { // by the sample in last, which keeps it
+		shown = Slot{}
+	}
+	changed := l.share(nil, first, m, shown.amended(bad, total))
+	if at.Shared {
+		changed = l.share(changed, m+1, last, before)
+	}
+	return changed
+}
+
+// take adds the events of another minute.
+func (s *Slot) take(o Slot) { s.Bad, s.Total = Add(s.Bad, o.Bad), Add(s.Total, o.Total) }
+
+// share writes events evenly over [first, last], as a sample in the last of them shows them. What
+// does not divide goes to the first minutes.
+func (l *Ledger) share(changed []SlotAt, first, last Minute, sum Slot) []SlotAt {
+	n := int64(last - first + 1)
+	for m := first; m <= last; m++ {
+		was, i := l.Gross().At(m), int64(m-first)
+		s := Count(Part(sum.Bad, i, n), Part(sum.Total, i, n))
+		s.Backfilled, s.Estimated, s.Shared = was.Backfilled, was.Estimated, m < last
+		if s != was && l.Put(m, s) {
+			changed = append(changed, SlotAt{m, s})
+		}
+	}
+	return changed
+}
+
+// Part returns the i-th of n parts of a sum, as equal as integers can be: what does not divide goes
+// to the first.
+func Part(sum, i, n int64) int64 {
+	if i < sum%n {
+		return sum/n + 1
+	}
+	return sum / n
+}
+
+// AmendHour amends an hour of which only the sum is kept, counted from the Unix epoch. How
 // many of its minutes are known does not change. It refuses an hour of which nothing was written.
 func (l *Ledger) AmendHour(h, bad, total int64) (Sum, bool) {
 	if i := h - l.first; i < 0 || i >= int64(len(l.sums)) || l.fineAt(h) || l.sums[i] == (hourSum{}) {

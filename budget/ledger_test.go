@@ -3,6 +3,7 @@ package budget
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -209,6 +210,53 @@ func TestEventsFoundLate(t *testing.T) {
 	}
 	if _, ok := l.Amend(500, 1, 1); ok {
 		t.Error("a minute was amended that was never written")
+	}
+}
+
+// TestAmendShown: samples of two targets, scraped every five minutes, tell of the same minutes in
+// whatever order they are written down, also of those of which nothing was known.
+func TestAmendShown(t *testing.T) {
+	type sample struct {
+		since, at  Minute
+		bad, total int64
+	}
+	samples := []sample{{101, 105, 7, 50}, {103, 107, 0, 9}, {106, 110, 1, 31}, {108, 112, 0, 0}, {111, 115, 4, 7}, {113, 117, 0, 1000}}
+	want := map[Minute]Slot{}
+	for from, s := Minute(101), 0; s < len(samples); from, s = samples[s].at+1, s+1 {
+		n := int64(samples[s].at - from + 1)
+		for m := from; m <= samples[s].at; m++ {
+			slot := Count(Part(samples[s].bad, int64(m-from), n), Part(samples[s].total, int64(m-from), n))
+			slot.Shared = m < samples[s].at
+			want[m] = slot
+		}
+	}
+	for seed := range uint64(200) {
+		l, rng := &Ledger{}, rand.New(rand.NewPCG(seed, 1))
+		for m := Minute(60); m <= 100; m++ {
+			l.Put(m, Count(0, 7))
+		}
+		for m := Minute(101); m < 120; m++ {
+			l.Put(m, Slot{State: Absent})
+		}
+		var order []int
+		for next := [2]int{0, 1}; len(order) < len(samples); { // a target's own come in order
+			if n := rng.IntN(2); next[n] < len(samples) {
+				order, next[n] = append(order, next[n]), next[n]+2
+			}
+		}
+		for _, i := range order {
+			s := samples[i]
+			for _, c := range l.AmendShown(s.since, s.at, s.bad, s.total) {
+				if l.At(c.At) != c.Slot {
+					t.Fatalf("%d is %+v, told was %+v", c.At, l.At(c.At), c.Slot)
+				}
+			}
+		}
+		for m, slot := range want {
+			if l.At(m) != slot {
+				t.Fatalf("in the order %v, minute %d is %+v; want %+v", order, m, l.At(m), slot)
+			}
+		}
 	}
 }
 

@@ -278,5 +278,5 @@ func (c *Counter) change(a int32, at budget.Minute, by Tally) {
 		}
 		return v
 	}
-	c.out.Late(a, at, signed(by.Total)-signed(by.Good), signed(by.Total))
+	c.out.Late(a, 0, at, signed(by.Total)-signed(by.Good), signed(by.Total))
 }

@@ -15,7 +15,7 @@ type notes map[budget.Minute]budget.Slot
 
 func (n notes) Slot(_ int32, at budget.Minute, s budget.Slot) { n[at] = s }
 
-func (n notes) Late(_ int32, at budget.Minute, bad, total int64) {
+func (n notes) Late(_ int32, _, at budget.Minute, bad, total int64) {
 	s := n[at]
 	if s.State == budget.Failed { // as the ledger does
 		panic("a failed minute cannot be amended")

@@ -171,7 +171,7 @@ func (c *Counter) settleUp(a int32, m budget.Minute, sum *Minute) {
 		empty = m
 	}
 	for at := empty; at <= m; at++ {
-		c.put(a, at, share(s, at < m))
+		c.write(a, at, m, share(s, at < m))
 	}
 }
 
@@ -205,11 +205,13 @@ func (c *Counter) spread(a int32, sum Tally, from, to budget.Minute, partial boo
 	}
 	n := int64(to - from + 1)
 	for i := range n {
-		s := budget.Count(part(bad, i, n), part(total, i, n))
+		s, at := budget.Count(budget.Part(bad, i, n), budget.Part(total, i, n)), from+budget.Minute(i)
 		if partial {
 			s.State = budget.Partial
+			c.put(a, at, s)
+			continue
 		}
-		c.put(a, from+budget.Minute(i), share(s, !partial && i < n-1))
+		c.write(a, at, to, share(s, at < to))
 	}
 }
 
@@ -222,11 +224,15 @@ func (c *Counter) absent(a int32, from, to budget.Minute) {
 	acc.Told = max(acc.Told, to)
 }
 
-func (c *Counter) put(a int32, at budget.Minute, s budget.Slot) {
+func (c *Counter) put(a int32, at budget.Minute, s budget.Slot) { c.write(a, at, at, s) }
+
+// write hands out a minute of which a sample in the minute shown tells. Those before the first one that is
+// owed are, too, if it is a sample of what is owed that shows them: no history before has it.
+func (c *Counter) write(a int32, at, shown budget.Minute, s budget.Slot) {
 	if acc := &c.Accounts[a]; s.State != budget.Absent {
 		acc.Done = max(acc.Done, at)
 	}
-	if at >= c.Promises[c.index.Accounts[a].Promise].Since {
+	if shown >= c.Promises[c.index.Accounts[a].Promise].Since {
 		c.out.Slot(a, at, s)
 	}
 }

@@ -16,7 +16,7 @@ type ledger map[budget.Minute]budget.Slot
 func (l ledger) Slot(_ int32, at budget.Minute, s budget.Slot) { l[at] = s }
 
 // Late implements Outcome.
-func (l ledger) Late(_ int32, at budget.Minute, bad, total int64) {
+func (l ledger) Late(_ int32, _, at budget.Minute, bad, total int64) {
 	s := l[at]
 	l[at] = budget.Slot{Bad: s.Bad + bad, Total: s.Total + total, State: budget.OK}
 }
@@ -126,7 +126,7 @@ func (c *checked) Slot(a int32, at budget.Minute, s budget.Slot) {
 }
 
 // Late implements Outcome.
-func (c *checked) Late(_ int32, _ budget.Minute, bad, total int64) {
+func (c *checked) Late(_ int32, _, _ budget.Minute, bad, total int64) {
 	if total < 0 {
 		c.t.Fatalf("%d events less", total)
 	}

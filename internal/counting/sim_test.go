@@ -292,7 +292,7 @@ func (r *sim) Slot(_ int32, at budget.Minute, s budget.Slot) {
 	}
 }
 
-func (r *sim) Late(_ int32, at budget.Minute, bad, total int64) {
+func (r *sim) Late(_ int32, _, at budget.Minute, bad, total int64) {
 	r.got[at] = r.got[at].Plus(Tally{Total: float64(total) / 1000, Bad: float64(bad) / 1000})
 	r.amended += float64(total) / 1000
 }

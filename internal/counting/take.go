@@ -13,7 +13,9 @@ type Outcome interface {
 	// Slot is a minute of an account: new, or one that was absent and is known now.
 	Slot(account int32, at budget.Minute, s budget.Slot)
 	// Late is events, in thousandths and signed, that belong to a minute that was decided before.
-	Late(account int32, at budget.Minute, bad, total int64)
+	// If since is not 0, scrapes are further apart than a minute, and the events happened in the
+	// minutes up to at that no other sample tells of: back to since, if nothing is known of them.
+	Late(account int32, since, at budget.Minute, bad, total int64)
 }
 
 // Question is what samples were asked for.
@@ -448,38 +450,38 @@ func (c *Counter) amend(series int32, r Route, at budget.Minute, ms int64, n flo
 		return
 	}
 	unknown := at > max(SlotOf(acc.Last), acc.Done) // it was told absent
-	first := at
-	if acc.Pace.ms() > minuteMs && from > 0 && !acc.Pace.isHole(ms-from) {
-		first = max(SlotOf(from)+1, at-budget.Minute(Forget/minuteMs))
+	since := budget.Minute(0)
+	if acc.Pace.ms() > minuteMs && r.Role != Up { // a gauge has no memory
+		if since = at; from > 0 && !acc.Pace.isHole(ms-from) {
+			since = SlotOf(from) + 1
+		}
 	}
+	shows := since > 0 && r.Role == Total // that no other sample tells of the minutes before
 	events, ok := budget.Thousandths(n)
 	if !ok {
 		c.trouble(r.Account, Beyond, series)
 		return
 	}
-	parts := int64(at - first + 1)
-	for i := range parts {
-		var bad, total int64
-		switch part := part(events, i, parts); r.Role {
-		case Total:
-			if total = part; info.ByGood {
-				bad = part
-			}
-		case Bad:
-			bad = part
-		case Good:
-			bad = -part
-		case Up:
-			if unknown {
-				total = budget.Unit
-			}
-			if v != 1 {
-				bad = budget.Unit
-			}
+	var bad, total int64
+	switch r.Role {
+	case Total:
+		if total = events; info.ByGood {
+			bad = events
 		}
-		if m := first + budget.Minute(i); m >= c.Promises[info.Promise].Since && (bad != 0 || total != 0 || unknown) {
-			c.out.Late(r.Account, m, bad, total)
+	case Bad:
+		bad = events
+	case Good:
+		bad = -events
+	case Up:
+		if unknown {
+			total = budget.Unit
 		}
+		if v != 1 {
+			bad = budget.Unit
+		}
+	}
+	if at >= c.Promises[info.Promise].Since && (bad != 0 || total != 0 || unknown || shows) {
+		c.out.Late(r.Account, since, at, bad, total)
 	}
 	if n > 0 {
 		c.trouble(r.Account, Behind, series)
@@ -487,12 +489,4 @@ func (c *Counter) amend(series int32, r Route, at budget.Minute, ms int64, n flo
 	if r.Role == Total || r.Role == Up {
 		acc.Last = max(acc.Last, ms)
 	}
-}
-
-// part returns the i-th of n parts of sum, as equal as integers can be.
-func part(sum, i, n int64) int64 {
-	if i < sum%n {
-		return sum/n + 1
-	}
-	return sum / n
 }

@@ -180,9 +180,16 @@ type Wait struct {
 	nobody bool // lives
 }
 
-// gaveUp reports whether a sample that is due after a cursor is not waited for any more.
+// gaveUp reports whether a sample that is due after a cursor is not waited for any more. How late a
+// target is used to be is only known once another sample of it could come since it was first seen:
+// history ends where the first minute is decided, and has to have what comes late.
 func (c *Counter) gaveUp(t *Target, ms int64, account int32, now int64) bool {
-	return now >= t.due(ms)+min(t.wait(now), c.Promises[c.index.Accounts[account].Promise].maxLate())
+	p := &c.Promises[c.index.Accounts[account].Promise]
+	wait := t.wait(now)
+	if now < t.due(EndOf(p.Since-1))+leastWait {
+		wait = p.maxLate()
+	}
+	return now >= t.due(ms)+min(wait, p.maxLate())
 }
 
 // Waits returns what an account waits for, by the last Decide.

@@ -118,7 +118,7 @@ func (t *flowing) labels(code string) labels.Labels {
 // newFlow draws one. Its troubles are those that it is named after.
 func newFlow(seed uint64, kinds ...string) *flow {
 	rng := rand.New(rand.NewPCG(seed, 11))
-	f := &flow{rng: rng, every: []time.Duration{15, 30, 30, 60}[rng.IntN(4)] * time.Second, scraped: t0.Add(-90 * time.Minute)}
+	f := &flow{rng: rng, every: []time.Duration{15, 30, 60, 120, 300}[rng.IntN(5)] * time.Second, scraped: t0.Add(-90 * time.Minute)}
 	minute := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Minute) }
 	for at := 20 + rng.IntN(40); at < flowLength-90; at += 60 + rng.IntN(80) {
 		length := 4 + rng.IntN(20)

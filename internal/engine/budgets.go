@@ -184,9 +184,11 @@ func (b *budgets) amend(a *account, late []prom.Amendment, turn *store.Turn) {
 	}
 	b.write(a, func(l *budget.Ledger) {
 		for _, m := range late {
-			if slot, ok := l.Amend(m.At, m.Bad, m.Total); ok {
-				turn.Slots = append(turn.Slots, budget.SlotAt{At: m.At, Slot: slot})
-				a.state = a.state.Amend(budget.SlotAt{At: m.At, Slot: slot})
+			if changed := l.AmendShown(m.Since, m.At, m.Bad, m.Total); len(changed) > 0 {
+				turn.Slots = append(turn.Slots, changed...)
+				for _, s := range changed {
+					a.state = a.state.Amend(s)
+				}
 			} else if sum, ok := l.AmendHour(m.At.Hour(), m.Bad, m.Total); ok {
 				turn.Hours = append(turn.Hours, budget.HourAt{Hour: m.At.Hour(), Sum: sum})
 			} else {

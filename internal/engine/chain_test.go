@@ -82,7 +82,7 @@ func FuzzChain(f *testing.F) {
 				l.Put(s.At, s.Slot)
 			}
 			for _, late := range b.Readings[spec.ID()].Late {
-				l.Amend(late.At, late.Bad, late.Total)
+				l.AmendShown(late.Since, late.At, late.Bad, late.Total)
 			}
 			if l.Empty() {
 				continue

@@ -335,6 +335,10 @@ func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.
 	bu.conclude(s, to-1, got)
 	history := &Batch{Readings: map[slo.ID]Reading{}}
 	got.into(history, s)
+	for id, r := range history.Readings {
+		r.Slots = slices.DeleteFunc(r.Slots, func(s budget.SlotAt) bool { return s.At < from }) // of the piece before
+		history.Readings[id] = r
+	}
 	return past{hours: hoursOfSlots(history.Readings, nil), faults: bu.faults(s.Troubles())}, nil
 }
 

@@ -29,6 +29,7 @@ type Reading struct {
 // its events happened, is known with its amendment.
 type Amendment struct {
 	At         budget.Minute
+	Since      budget.Minute // of scrapes further apart than a minute; see [budget.Ledger.AmendShown]
 	Bad, Total int64
 }
 
@@ -492,7 +493,7 @@ func (c *collected) Slot(a int32, at budget.Minute, s budget.Slot) {
 }
 
 // Late implements counting.Outcome.
-func (c *collected) Late(a int32, at budget.Minute, bad, total int64) {
+func (c *collected) Late(a int32, since, at budget.Minute, bad, total int64) {
 	if c.late == nil {
 		c.late = map[int32][]Amendment{}
 	}
@@ -500,10 +501,13 @@ func (c *collected) Late(a int32, at budget.Minute, bad, total int64) {
 	for i := len(list) - 1; i >= 0 && i >= len(list)-8; i-- { // those of one minute come together
 		if list[i].At == at {
 			list[i].Bad, list[i].Total = list[i].Bad+bad, list[i].Total+total
+			if since > 0 && (list[i].Since == 0 || since < list[i].Since) {
+				list[i].Since = since
+			}
 			return
 		}
 	}
-	c.late[a] = append(list, Amendment{At: at, Bad: bad, Total: total})
+	c.late[a] = append(list, Amendment{At: at, Since: since, Bad: bad, Total: total})
 }
 
 // into adds what was collected to the batch.
