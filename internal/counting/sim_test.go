@@ -47,8 +47,8 @@ type scenario struct {
 	restartEvery, deployEvery int64 // minutes
 	missed, lost, dips        float64
 	noMarkers                 bool
-	relabelAt                 int64 // a label is added
-	renameTargets             int64 // instances change their names, and not their processes
+	relabelAt, relabelTo      int64 // a label is added, and taken away again
+	renameTargets, renameTo   int64 // instances change their names, and not their processes; and back
 	oldTargetAt               int64 // half of the targets are found by the server then
 	downFrom, downTo          int64 // the server scrapes nothing
 	late                      func(w *simWorld, target int, bad bool, ms int64) int64
@@ -114,6 +114,11 @@ func (w *simWorld) play(i int) {
 		case every(w.deployEvery):
 			w.end(p, at)
 			p = &process{target: i, generation: p.generation + 1, instance: fmt.Sprintf("i%d-%d", i, p.generation+1), seen: [4]bool{true, true, true, true}}
+		case w.renameTo > 0 && now >= w.renameTo:
+			if strings.HasSuffix(p.instance, "n") {
+				w.end(p, at)
+				p.instance = strings.TrimSuffix(p.instance, "n")
+			}
 		case w.renameTargets > 0 && now >= w.renameTargets && !strings.HasSuffix(p.instance, "n"):
 			w.end(p, at)
 			p.instance += "n"
@@ -141,7 +146,7 @@ func (w *simWorld) poisson(mean float64) float64 {
 
 func (w *simWorld) find(p *process, k int, at int64) *simSeries {
 	labels := fmt.Sprintf("instance=%s,code=%d", p.instance, []int{200, 404, 500, 503}[k])
-	if w.relabelAt > 0 && at >= begin+w.relabelAt*minute {
+	if w.relabelAt > 0 && at >= begin+w.relabelAt*minute && (w.relabelTo == 0 || at < begin+w.relabelTo*minute) {
 		labels += ",cluster=eu"
 	}
 	s := w.byName[labels]
@@ -183,6 +188,13 @@ func (w *simWorld) scrape(p *process, at int64) {
 		if w.relabelAt > 0 && at >= begin+w.relabelAt*minute && at < begin+w.relabelAt*minute+w.interval(p.target) {
 			for _, o := range w.series {
 				if strings.HasPrefix(s.labels, o.labels+",") {
+					w.stale(o, at)
+				}
+			}
+		}
+		if w.relabelTo > 0 && at >= begin+w.relabelTo*minute && at < begin+w.relabelTo*minute+w.interval(p.target) {
+			for _, o := range w.series {
+				if strings.HasPrefix(o.labels, s.labels+",") {
 					w.stale(o, at)
 				}
 			}

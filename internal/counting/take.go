@@ -194,7 +194,10 @@ func unusable(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 
 // scrape counts what one scrape of a target showed.
 func (c *Counter) scrape(target int32, ms int64) {
 	t := &c.Targets[target]
-	fresh := t.Last == 0 || t.Last < c.Last-Forget
+	away := ms-t.Last > t.interval()*7/2+minuteMs
+	fresh := t.Last == 0 || t.Last < c.Last-Forget || away && slices.ContainsFunc(c.shown, func(s shown) bool {
+		return c.Cursors[s.series].Flags&Heir != 0 && ms > c.Cursors[s.series].MS
+	})
 	if fresh {
 		*t = Target{Born: ms, StandIn: c.standIn()}
 	}
@@ -213,6 +216,10 @@ func (c *Counter) scrape(target int32, ms int64) {
 		switch {
 		case known && ms <= cur.MS:
 			continue
+		case known && cur.Flags&Heir != 0: // another went on from it, and now it may go on from that one
+			known = false
+		}
+		switch {
 		case unusable(s.v):
 			c.blame(s.series, Dropped)
 			if known { // no value, and yet a sign of life
