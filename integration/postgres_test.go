@@ -1,11 +1,16 @@
 package integration_test
 
 import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/integration/servers"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
@@ -48,6 +53,72 @@ func TestTheNextDaemonLeadsWhenTheFirstIsKilled(t *testing.T) {
 	second.eventually(atOnce, "leading again", func() bool { return strings.Count(second.printed(), "this daemon leads") == 2 })
 	second.stop()
 	first.says(t, "doctor", "no daemon leads")
+}
+
+// TestAnotherDaemonPagesWhenTheLeaderIsKilledInAnOutage: two daemons on one PostgreSQL serve pages,
+// one is killed before it has told of the outage, and the other tells of it, once.
+func TestAnotherDaemonPagesWhenTheLeaderIsKilledInAnOutage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some minutes of wall time")
+	}
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "address")
+	if err := os.WriteFile(file, []byte(pgtest.Start(t).Make(t)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shop := &shop{failing: true, last: time.Now()}
+	target := httptest.NewServer(shop)
+	defer target.Close()
+	prometheus := servers.Prometheus(t, servers.PrometheusOptions{Scrape: []string{target.URL}})
+	slack := slacktest.Start(slacktest.Options{})
+	defer slack.Close()
+	store := "store: {postgres_file: " + file + "}\n"
+	first, second := newProcess(t, prometheus.URL, slack, store), newProcess(t, prometheus.URL, slack, store)
+
+	second.eventually(atOnce, "showing that it stands by", func() bool { return strings.Contains(second.get("/"), "Standing by: another slowburn leads.") })
+	if !strings.Contains(first.get("/metrics"), "\nslowburn_leader 1\n") || !strings.Contains(second.get("/metrics"), "\nslowburn_leader 0\n") {
+		t.Error("the metrics do not say who leads")
+	}
+	if status := second.get("/api/v1/status"); !strings.Contains(status, `"standby":{"asOf":`) {
+		t.Errorf("the API says nothing of standing by: %s", status)
+	}
+	first.kill()
+	killed := time.Now()
+	second.eventually(15*time.Second, "leading", func() bool { return strings.Contains(second.get("/metrics"), "\nslowburn_leader 1\n") })
+	t.Logf("the next one leads after %s", time.Since(killed).Round(10*time.Millisecond))
+	first.start() // and stands by, as the supervisor wants
+	first.ready()
+
+	ctx, cancel := context.WithTimeout(t.Context(), aFewTurns)
+	defer cancel()
+	if err := slack.Wait(ctx, func(st slacktest.State) bool { return len(st.Roots(channel)) > 0 }); err != nil {
+		t.Fatalf("nobody was told: %v\n%s", err, second.printed())
+	}
+	first.eventually(atOnce, "showing the page of the other", func() bool { all := first.incidents(); return len(all) == 1 && all[0].Open })
+	second.kill() // after it has told
+	first.eventually(15*time.Second, "leading", func() bool { return strings.Contains(first.get("/metrics"), "\nslowburn_leader 1\n") })
+	prometheus.Stop(t)
+	shop.heal()
+	prometheus.Start(t)
+	first.eventually(aFewTurns, "over", func() bool { all := first.incidents(); return len(all) == 1 && !all[0].Open })
+	if roots := slack.State().Roots(channel); len(roots) != 1 {
+		t.Errorf("%d messages in the channel, want one\n%s", len(roots), slack.State())
+	}
+	first.stop()
+}
+
+// get returns what the daemon serves, or why it does not.
+func (p *process) get(path string) string {
+	resp, err := http.Get(p.url + path)
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
 }
 
 // leads reports whether a daemon has said that it leads.

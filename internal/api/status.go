@@ -6,13 +6,20 @@ import "time"
 type Status struct {
 	Version string   `json:"version"`
 	Healthy bool     `json:"healthy"`
-	Health  string   `json:"health"` // in a sentence
+	Health  string   `json:"health"`            // in a sentence
+	Standby *Standby `json:"standby,omitempty"` // if another daemon leads
 	Tick    *Tick    `json:"lastTick"`
 	SLOs    int      `json:"slos"` // budgets
 	Open    int      `json:"openIncidents"`
 	Paging  Paging   `json:"paging"`
 	Outbox  *Outbox  `json:"outbox"` // null if the store cannot be read
 	Reload  Reloaded `json:"config"`
+}
+
+// Standby says how old what a daemon shows is that does not lead.
+type Standby struct {
+	AsOf *time.Time `json:"asOf"` // the leader's newest evaluation; null before the first
+	Age  float64    `json:"ageSeconds"`
 }
 
 // Tick is the newest evaluation; null in Status before the first.

@@ -39,7 +39,8 @@ type Daemon struct {
 	Options
 	cfg     config.Config
 	db      *store.DB
-	term    atomic.Pointer[store.Term] // in which this daemon leads
+	term    atomic.Pointer[store.Term] // in which this daemon leads; nil before it did
+	standby standby                    // what it does until then
 	client  *prom.Client
 	reader  *prom.Reader
 	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
@@ -91,7 +92,7 @@ type reloadState struct {
 // New wires everything in the order in which it depends on each other. On an error nothing stays
 // open.
 func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daemon, error) {
-	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
+	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1), standby: standby{over: make(chan struct{})}}
 	a.sources.Store(&cfg.Signals)
 	a.reload.mark(true, o.Clock())
 	client, err := NewClient(cfg.Prometheus)
@@ -104,10 +105,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	if a.db, err = OpenStore(ctx, cfg, store.Options{}); err != nil {
 		return nil, err
 	}
-	if err := a.lead(ctx, a.db.Lead); err != nil {
-		return nil, errors.Join(err, a.db.Close())
-	}
-	snap, err := a.db.Load(ctx)
+	snap, err := a.load(ctx)
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
@@ -118,15 +116,12 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	}
 	a.ways.Store(w)
 	a.reader = prom.New(client, prom.Options{MaxLateness: cfg.Prometheus.MaxLateness})
-	a.reader.Restore(snap.Marks)
 	a.Pump = outbox.NewPump(a.db, w.reached, a.delivery())
-	a.recallPaging(snap.Facts)
-	a.recallDrills(snap.Facts, o.Clock())
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
-	registry.MustRegister(unwritten(a.Pump))
+	registry.MustRegister(unwritten(a.Pump), a.leadership())
 	schedules, channels := cfg.Schedules()
-	a.Engine = engine.New(engine.Options{
+	a.Engine = engine.NewStandby(engine.Options{
 		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.ExternalURL,
 		Policy:   cfg.Policy,
@@ -143,6 +138,9 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		return nil, errors.Join(err, a.db.Close())
 	}
 	a.web = a.handler(registry)
+	if a.term.Load() != nil {
+		a.goOn(snap.Marks)
+	}
 	return a, nil
 }
 
@@ -171,29 +169,6 @@ func OpenStore(ctx context.Context, cfg config.Config, o store.Options) (*store.
 	return store.OpenPostgres(ctx, address, o)
 }
 
-// lead waits until this daemon leads; the log says so, and what is in the way.
-func (a *Daemon) lead(ctx context.Context, ask func(context.Context, func(error)) (*store.Term, error)) error {
-	shared := a.cfg.Postgres.Given()
-	if shared {
-		a.Log.Info("asking to lead; while another daemon does, this one waits", "store", a.db.Path())
-	}
-	term, err := ask(ctx, func(err error) {
-		if err != nil {
-			a.Log.Error("cannot ask to lead", "err", err)
-		} else {
-			a.Log.Info("asking to lead works again")
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if shared {
-		a.Log.Info("this daemon leads", "term", term.Number)
-	}
-	a.term.Store(term)
-	return nil
-}
-
 // sharedAttempt is the longest that a delivery takes where others may send too: the next leader looks
 // up what this one has begun only after it.
 const sharedAttempt = 5 * time.Second
@@ -202,29 +177,13 @@ const sharedAttempt = 5 * time.Second
 func (a *Daemon) delivery() outbox.Options {
 	o := outbox.Options{Logger: a.Log, Now: a.Now}
 	if a.cfg.Postgres.Given() {
-		o.Attempt, o.Lease = sharedAttempt, func() time.Time { return a.term.Load().Until() }
+		o.Attempt, o.Lease = sharedAttempt, a.leadsUntil
 	}
 	return o
 }
 
 // Store returns where the store is, without secrets.
 func (a *Daemon) Store() string { return a.db.Path() }
-
-// keepLeading leads again after a term that was lost because the server was away: meanwhile decisions
-// wait in memory, and nothing is sent. It fails when another daemon has led: then this one must
-// begin anew, with what that one has written.
-func (a *Daemon) keepLeading(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-a.term.Load().Lost():
-		}
-		if err := a.lead(ctx, a.db.Regain); err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
-}
 
 // NewClient makes the client of the Prometheus that a configuration names. It connects to nothing.
 func NewClient(p config.Prometheus) (*prom.Client, error) {
@@ -236,26 +195,39 @@ func NewClient(p config.Prometheus) (*prom.Client, error) {
 // Run runs the daemon until ctx ends: it stops listening, lets the turn and the sends in flight
 // finish, and closes the store last.
 func (a *Daemon) Run(ctx context.Context) error {
-	a.recordConfig(ctx, nil, a.Engine.Snapshot().Set)
 	var g oklog.Group
 	actor := func(f func(context.Context) error) {
 		ctx, cancel := context.WithCancel(ctx)
 		g.Add(func() error { return f(ctx) }, func(error) { cancel() })
 	}
-	actor(func(ctx context.Context) error { <-ctx.Done(); return nil })
-	actor(a.keepLeading)
-	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
-	actor(func(ctx context.Context) error { return a.Engine.Run(ctx, a.Clock, a.Every) })
-	actor(func(ctx context.Context) error { return a.Engine.FillHistory(ctx, a.Clock) })
-	actor(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
-	actor(a.Pump.Run)
-	actor(a.runReceivers)
-	actor(a.runDrills)
-	actor(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
-	if a.Desk != nil {
-		actor(a.Desk.Run)
+	leading := func(f func(context.Context) error) {
+		actor(func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-a.standby.over:
+				return f(ctx)
+			}
+		})
 	}
+	actor(func(ctx context.Context) error { <-ctx.Done(); return nil })
+	actor(a.standBy)
+	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
 	actor(a.watchHangup)
+	leading(func(ctx context.Context) error {
+		a.recordConfig(ctx, nil, a.Engine.Snapshot().Set)
+		return a.keepLeading(ctx)
+	})
+	leading(func(ctx context.Context) error { return a.Engine.Run(ctx, a.Clock, a.Every) })
+	leading(func(ctx context.Context) error { return a.Engine.FillHistory(ctx, a.Clock) })
+	leading(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
+	leading(a.Pump.Run)
+	leading(a.runReceivers)
+	leading(a.runDrills)
+	leading(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
+	if a.Desk != nil {
+		leading(a.Desk.Run)
+	}
 	err := g.Run()
 	return errors.Join(err, a.Close())
 }
@@ -277,7 +249,9 @@ func (a *Daemon) Reload(ctx context.Context) error {
 		return err
 	}
 	a.Log.Info("reloaded", "slos", len(a.Engine.Snapshot().Set.Specs))
-	a.recordConfig(ctx, before, a.Engine.Snapshot().Set)
+	if after := a.Engine.Snapshot(); !after.Standby {
+		a.recordConfig(ctx, before, after.Set)
+	}
 	return nil
 }
 

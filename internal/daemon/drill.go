@@ -51,6 +51,8 @@ type drillMemory struct {
 // recallDrills takes over what the process before knew. The first scheduled drill is one after now.
 func (a *Daemon) recallDrills(facts map[string]string, now time.Time) {
 	m := &a.drills
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.results, m.scheduled = map[string]drills.Result{}, now
 	for name, value := range facts {
 		var r drills.Result

@@ -121,6 +121,8 @@ const factDeaf = "paging/down/"
 
 // recallPaging takes over what the process before knew.
 func (a *Daemon) recallPaging(facts map[string]string) {
+	a.paging.mu.Lock()
+	defer a.paging.mu.Unlock()
 	a.paging.told = map[string]notify.Told{}
 	for name, value := range facts {
 		way, ok := strings.CutPrefix(name, factDeaf)

@@ -17,6 +17,9 @@ import (
 func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.standby {
+		return store.ErrStandby
+	}
 	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
 	past, err := pastOf(ctx, e.Store, e.book, incidents.Mentions(a))
 	if err != nil {

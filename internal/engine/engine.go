@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -155,29 +154,15 @@ type Engine struct {
 	quiet      prom.Stats // what looks have cost in which nothing was decided
 	settling   settling
 	stops      stops
+	standby    bool // another process decides, and this one follows it; see standby.go
+	found      int  // pieces of evidence that were followed
 }
 
 // New makes an engine that goes on where the snapshot left off.
 func New(o Options, set *slo.Set, snap store.Snapshot) *Engine {
-	if o.KeepFor == 0 {
-		o.KeepFor = 400 * slo.Day
-	}
-	e := &Engine{
-		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store, owe: o.Owe}, facts: map[string]string{},
-		backfills:  backfills{source: o.Source, shares: map[slo.ID]float64{}},
-		wakeGather: make(chan struct{}, 1),
-	}
-	e.book = incidents.NewBook(slices.Collect(maps.Values(snap.Open)), snap.Acts, evidenceFrom(snap.Evidence))
-	for id, a := range snap.Accounts {
-		e.budgets.restore(&account{id: id, ledger: a.Ledger, state: a.State, since: a.State.Through}, e.book)
-	}
-	for k, v := range snap.Facts {
-		e.facts[k] = v
-	}
-	e.follows = !snap.LastTick.IsZero()
-	e.outages = outagesFrom(snap.Facts)
-	e.backfills.resume(set, snap.Marks, e.facts)
-	e.publish()
+	e := NewStandby(o, set, snap)
+	e.last = Summary{} // nothing was evaluated by this process yet
+	e.Lead(snap.Marks)
 	return e
 }
 
@@ -234,7 +219,7 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 func (e *Engine) pass(batch *prom.Batch, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if since := now.Sub(e.last.At); since < 0 || since >= complete || len(e.backlog.ticks) > 0 {
+	if since := now.Sub(e.last.At); since < 0 || since >= complete || len(e.backlog.ticks) > 0 || e.follows && e.began.IsZero() {
 		return false
 	}
 	for id, reading := range batch.Readings {
@@ -398,14 +383,9 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	if first {
 		return // right after a start everything has just been loaded
 	}
-	ledgers, cuts := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID)), alerting.Cuts(e.book.Acts(), now)
+	e.thin(now)
+	ledgers := make(map[slo.ID]*budget.Ledger, len(e.budgets.byID))
 	for id, a := range e.budgets.byID {
-		e.guard(id, func() {
-			e.budgets.write(a, func(l *budget.Ledger) {
-				l.Thin(alerting.Fine(a.spec, a.state), cuts[id.Service()]...)
-				l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
-			})
-		})
 		ledgers[id] = a.ledger
 	}
 	err := e.Store.Fold(ctx, ledgers)
@@ -414,6 +394,19 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 	}
 	if err != nil {
 		e.Log.Error("cannot tidy the store; it is tried again in an hour", "err", err)
+	}
+}
+
+// thin lets go the minutes that nothing needs any more, and the hours that are too old.
+func (e *Engine) thin(now time.Time) {
+	cuts := alerting.Cuts(e.book.Acts(), now)
+	for id, a := range e.budgets.byID {
+		e.guard(id, func() {
+			e.budgets.write(a, func(l *budget.Ledger) {
+				l.Thin(alerting.Fine(a.spec, a.state), cuts[id.Service()]...)
+				l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+			})
+		})
 	}
 }
 

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +25,12 @@ import (
 func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, policy *alerting.Policy, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.standby { // whoever leads closes what is gone
+		e.budgets.exchange(set, policy)
+		e.Reports, e.ReportChannels = reports, channels
+		e.publish()
+		return nil
+	}
 	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
 	if err := e.backlog.save(ctx); err != nil {
 		return fmt.Errorf("reload: %w", err)
@@ -78,7 +83,7 @@ func (e *Engine) close(book incidents.Book, turns []store.Turn) {
 }
 
 // restore takes an account over from before a restart. If its SLO was taken out meanwhile, the
-// first tick closes what is open.
+// first tick closes what is open; see Lead.
 func (b *budgets) restore(a *account, book incidents.Book) {
 	a.counted = a.ledger.Sum(a.ledger.First(), a.state.Through)
 	if belongs(a.id, b.set) {
@@ -92,10 +97,6 @@ func (b *budgets) restore(a *account, book incidents.Book) {
 		Objective: promisedTo(book, a), Windows: []slo.Window{{Rolling: 28 * slo.Day}},
 	}
 	b.removed[a.id] = a
-	if a.open() {
-		b.orphans = append(b.orphans, a.id)
-		slices.Sort(b.orphans)
-	}
 }
 
 // promisedTo finds the objective of an SLO that is gone, in what its open incident remembers.

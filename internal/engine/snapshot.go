@@ -27,6 +27,8 @@ type Snapshot struct {
 	Open    incidents.Book   // and the acts on SLOs and services
 	Last    Summary          // of the newest tick
 	Policy  *alerting.Policy // nil without one
+	// Standby says that another process decides: all of this is as old as the newest tick.
+	Standby bool
 
 	reports []report.Schedule
 	unread  []Budget       // of SLOs of which nothing was read yet
@@ -74,7 +76,7 @@ func (e *Engine) publishOnly(ids ...slo.ID) {
 // withoutBudgets returns a snapshot without its budgets.
 func (e *Engine) withoutBudgets() *Snapshot {
 	s := &Snapshot{
-		Set: e.budgets.set, Open: e.book, Last: e.last, Policy: e.budgets.policy,
+		Set: e.budgets.set, Open: e.book, Last: e.last, Policy: e.budgets.policy, Standby: e.standby,
 		reports: e.Reports, skew: time.Duration(e.clock.skew.Load()),
 	}
 	for _, a := range e.book.Acts() {

@@ -51,6 +51,13 @@ func NewBook(open []alerting.Incident, acts []alerting.Act, found map[string]*ra
 	return d.Book
 }
 
+// Follow returns the book as another process keeps it: with what it has open now, what it has taken
+// from people since, oldest first, and what it found out about incidents.
+func (b Book) Follow(open []alerting.Incident, acts []alerting.Act, found map[string]*ranking.Evidence) Book {
+	wide := slices.DeleteFunc(slices.Clone(acts), func(a alerting.Act) bool { return !isScoped(a) })
+	return NewBook(open, slices.Concat(b.acts, wide), found)
+}
+
 // Len returns the number of incidents.
 func (b Book) Len() int { return len(b.open) }
 

@@ -32,8 +32,9 @@ type News struct {
 	// incidents and messages.
 	Turns []Turn
 	Acts  []alerting.Act // new ones of every kind, oldest first
-	// Open, Facts and LastTick are as they are now, whether they changed or not.
+	// Open, Evidence about it, Facts and LastTick are as they are now, whether they changed or not.
 	Open     map[string]alerting.Incident
+	Evidence []Evidence
 	Facts    map[string]string
 	LastTick time.Time
 }
@@ -126,6 +127,9 @@ func (f *Follower) Next(ctx context.Context) (News, error) {
 
 func (n *News) readRest(ctx context.Context, q querier) (err error) {
 	if n.Open, err = readOpen(ctx, q); err != nil {
+		return err
+	}
+	if n.Evidence, err = readEvidence(ctx, q, false, sqlOpenEvidence); err != nil {
 		return err
 	}
 	if n.Facts, err = readFacts(ctx, q); err != nil {

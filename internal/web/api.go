@@ -58,6 +58,8 @@ func problemOf(err error) *problem {
 		return p
 	case errors.As(err, &act):
 		return problemOfAct(act)
+	case errors.Is(err, store.ErrStandby):
+		return &problem{http.StatusServiceUnavailable, "unavailable", "This slowburn stands by, and takes nothing: another one leads."}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{http.StatusServiceUnavailable, "canceled", "The request took too long."}
 	}
@@ -323,6 +325,9 @@ func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	st := api.Status{
 		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(seen.Last),
 		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
+	}
+	if seen.Standby {
+		st.Standby = &api.Standby{AsOf: api.TimeOrNull(seen.Last.At), Age: max(s.Now().Sub(seen.Last.At), 0).Seconds()}
 	}
 	depth, err := s.Archive.Depth(r.Context())
 	channels, err2 := s.Archive.Deliveries(r.Context())

@@ -24,8 +24,6 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60},
 	})
 	registry.MustRegister(took)
-	last := gauge("slowburn_evaluation_last_timestamp_seconds", "When the newest tick was, on the evaluation's clock.")
-	through := gauge("slowburn_evaluation_through_timestamp_seconds", "The time up to which everything that could be read is evaluated.")
 	budgets := gauge("slowburn_evaluation_budgets", "Error budgets that the newest tick read.")
 	ticks := counter("slowburn_evaluation_ticks_total", "Ticks since the start.")
 	failures := counter("slowburn_evaluation_failures_total", "Ticks in which something failed: reading from Prometheus, or writing to the store.")
@@ -50,8 +48,6 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 		before = s.Panics
 		capped.Add(float64(s.Stats.Capped))
 		ticks.Inc()
-		last.Set(unix(s.At))
-		through.Set(float64(s.Through.Unix()))
 		took.Observe(s.Took.Seconds())
 		budgets.Set(float64(s.SLOs))
 		events.Add(float64(s.Events))

@@ -115,13 +115,14 @@ type shop struct {
 // source is an engine whose newest tick can be set.
 type source struct {
 	*engine.Engine
-	last engine.Summary
+	last    engine.Summary
+	standby bool
 }
 
 // Snapshot is the engine's, with the newest tick as the test wants it.
 func (s *source) Snapshot() *engine.Snapshot {
 	seen := *s.Engine.Snapshot()
-	seen.Last = s.last
+	seen.Last, seen.Standby = s.last, s.standby
 	return &seen
 }
 
@@ -177,7 +178,7 @@ func newShopOn(t testing.TB, set *slo.Set, lives map[slo.ID]life) *shop {
 	src := &source{engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Store: db, Log: slog.New(slog.DiscardHandler)}, set, snap), engine.Summary{
 		At: now.Add(-20 * time.Second), Through: now.Truncate(time.Minute), Took: 340 * time.Millisecond, SLOs: len(lives), Slots: 7,
 		Stats: prom.Stats{Queries: 4, Samples: 1200, Bytes: 65_000, Series: 90},
-	}}
+	}, false}
 	s := &shop{source: src, archive: db}
 	s.options = Options{
 		Source: src, Archive: db, Now: func() time.Time { return now }, Registry: prometheus.NewRegistry(), Version: "1.2.3",

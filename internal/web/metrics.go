@@ -27,6 +27,12 @@ func registerMetrics(s *server) {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "slowburn_evaluation_last_timestamp_seconds", Help: "When the newest tick was, on the evaluation's clock; that of the leader where another daemon leads.",
+		}, func() float64 { return unix(s.Source.Snapshot().Last.At) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "slowburn_evaluation_through_timestamp_seconds", Help: "The time up to which everything that could be read is evaluated.",
+		}, func() float64 { return unix(s.Source.Snapshot().Last.Through) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "slowburn_config_last_reload_successful", Help: "1 if the newest reload of the configuration was good, else 0.",
 		}, func() float64 { ok, _ := s.Reloaded(); return truth(ok) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -58,6 +58,7 @@ type page struct {
 	Age     time.Duration // of the newest minute that was evaluated
 	Healthy bool
 	Health  string
+	Standby bool // then Health says so
 }
 
 func (s *site) routes(mux *http.ServeMux) {
@@ -112,6 +113,7 @@ func (s *site) show(w http.ResponseWriter, name string, p page, err error) {
 	p.Version, p.Last, p.Through = s.Version, last.At, last.Through
 	p.Age = max(s.Now().Sub(last.Through), 0)
 	p.Healthy, p.Health = s.health()
+	p.Standby = s.Source.Snapshot().Standby
 	var b bytes.Buffer
 	if err := s.pages.byName[name].Execute(&b, p); err != nil {
 		s.Log.Error("cannot render a page", "page", name, "err", err)
