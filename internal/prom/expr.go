@@ -48,15 +48,9 @@ func loadExpr(mark []byte) (exprState, error) {
 		return exprState{}, err
 	}
 	s := exprState{since: budget.Minute(d.int()), next: budget.Minute(d.int()), read: budget.Minute(d.int()), primed: true}
-	if len(d.b) > 0 { // the marks of older versions end here
-		s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int()), good: d.lastGoods()}
-	}
-	if len(d.b) > 0 {
-		s.terms = d.hash()
-	}
-	if len(d.b) > 0 { // those of newer ones here
-		s.pace.lateness = exprLate{late: time.Duration(d.int()), seen: time.Unix(d.int(), 0)}
-	}
+	s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int()), good: d.lastGoods()}
+	s.terms = d.hash()
+	s.pace.lateness = exprLate{late: time.Duration(d.int()), seen: time.Unix(d.int(), 0)}
 	return s, d.err
 }
 

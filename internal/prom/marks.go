@@ -19,10 +19,8 @@ import (
 
 const (
 	markVersion = 1 // of all marks but those of bundles
-	// bundleVersion is the one of bundles; oldBundle, from when a bundle had one watermark, is read,
-	// too: everything up to it was counted and decided.
+	// bundleVersion is the one of bundles.
 	bundleVersion = 2
-	oldBundle     = 1
 )
 
 var errMark = errors.New("the reading position is damaged or of another version")
@@ -240,9 +238,6 @@ func (d *reader) group() counting.Group {
 
 // loadMark decodes the mark of a bundle.
 func loadMark(b []byte) (*saved, error) {
-	if d, err := openAs(b, oldBundle); err == nil {
-		return loadOldMark(d)
-	}
 	d, err := openAs(b, bundleVersion)
 	if err != nil {
 		return nil, err
@@ -300,39 +295,6 @@ func (s *saved) budgetOf(d *reader) slo.ID {
 		return ""
 	}
 	return s.promises[base].id + group
-}
-
-// loadOldMark decodes a mark with one watermark: all of it was counted and decided.
-func loadOldMark(d *reader) (*saved, error) {
-	s := &saved{}
-	_, read := d.int(), budget.Minute(d.int())
-	s.last, s.primed = d.int(), d.bool()
-	s.read, d.base = counting.EndOf(read), s.last
-	s.asked = s.read
-	for range d.count() {
-		p := savedPromise{id: slo.ID(d.string()), hash: d.hash()}
-		if p.Since, p.Sight = budget.Minute(d.int()), d.time(); p.Sight > 0 {
-			p.Begun = 1
-		}
-		s.promises = append(s.promises, p)
-	}
-	for range d.count() {
-		t := savedTarget{hash: d.hash()}
-		t.Last, t.Pace = d.time(), d.pace()
-		t.Born = max(t.Last-counting.Forget, 1)
-		s.targets = append(s.targets, t)
-	}
-	for range d.count() {
-		c := savedSeries{hash: d.hash(), target: -1}
-		c.MS, c.Value = d.time(), d.float()
-		d.uint()
-		s.series = append(s.series, c)
-	}
-	d.old = true
-	for range d.count() {
-		s.accounts = append(s.accounts, savedAccount{id: s.budgetOf(d), Account: d.account()})
-	}
-	return s, d.err
 }
 
 // encoder appends values.
@@ -432,7 +394,6 @@ func (e *encoder) seal(version byte) []byte {
 type reader struct {
 	b    []byte
 	base int64
-	old  bool // tallies are written out
 	err  error
 }
 
@@ -516,13 +477,9 @@ func (d *reader) small() float64 {
 }
 
 func (d *reader) tally() counting.Tally {
-	if !d.old && !d.bool() {
+	if !d.bool() {
 		return counting.Tally{}
 	}
-	return d.threeFloats()
-}
-
-func (d *reader) threeFloats() counting.Tally {
 	return counting.Tally{Total: d.float(), Bad: d.float(), Good: d.float()}
 }
 

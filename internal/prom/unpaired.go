@@ -38,7 +38,7 @@ func (all lastGoods) save(e *encoder) {
 		e.bool(g.still)
 		e.bool(g.anew)
 	}
-	save(all[""]) // older versions know of no other
+	save(all[""])
 	groups := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(group string) bool { return group == "" })
 	e.uint(uint64(len(groups)))
 	for _, group := range groups {
@@ -53,11 +53,9 @@ func (d *reader) lastGoods() lastGoods {
 	if g := load(); g.at > 0 {
 		all[""] = g
 	}
-	if len(d.b) > 0 { // the marks of older versions end here
-		for range d.count() {
-			group := d.string()
-			all[group] = load()
-		}
+	for range d.count() {
+		group := d.string()
+		all[group] = load()
 	}
 	return all
 }
