@@ -56,11 +56,8 @@ func (c *Counter) frontiers(now int64) {
 		through := min(cur.MS+t.interval()-t.interval()/tolerance, c.Read)
 		for _, r := range c.index.Series[i].Routes {
 			w := &c.waits[r.Account]
-			if through < c.Read {
-				if c.gaveUp(t, cur.MS, r.Account, now) {
-					continue
-				}
-				w.Late = max(w.Late, int64(t.lateness(now)))
+			if through < c.Read && c.gaveUp(t, cur.MS, r.Account, now) {
+				continue
 			}
 			if w.Through == nobody || through < w.Through {
 				w.Through = through
@@ -69,14 +66,41 @@ func (c *Counter) frontiers(now int64) {
 	}
 	for a := range c.waits {
 		if c.waits[a].Through == nobody { // nobody lives: only time tells
-			c.waits[a].Through, c.waits[a].nobody = min(c.Read, now-leastWait), true
+			c.waits[a].Through, c.waits[a].Nobody = min(c.Read, now-leastWait), true
 		}
 	}
+	c.late(now)
 	for i := range c.Groups {
 		g := &c.Groups[i]
 		for _, s := range g.Series {
 			for _, r := range c.index.Series[s].Routes {
 				c.waits[r.Account].Through = min(c.waits[r.Account].Through, g.MS-1)
+			}
+		}
+	}
+}
+
+// late notes how late those are by experience that owe a sample: of every account those that it
+// waits for, or if it waits for nobody any more, those that it gave up.
+func (c *Counter) late(now int64) {
+	counted := make([]int, len(c.Accounts)) // by account, the number of a target, from 1
+	for target := range c.Targets {
+		t := &c.Targets[target]
+		late := int64(t.lateness(now))
+		if late < minuteMs {
+			continue
+		}
+		for _, i := range c.index.byTarget[target] {
+			cur := &c.Cursors[i]
+			if cur.MS == 0 || cur.Flags&Ended != 0 || cur.MS+t.interval()-t.interval()/tolerance >= c.Read {
+				continue
+			}
+			for _, r := range c.index.Series[i].Routes {
+				w := &c.waits[r.Account]
+				if counted[r.Account] == target+1 || c.gaveUp(t, cur.MS, r.Account, now) != w.Nobody {
+					continue
+				}
+				counted[r.Account], w.Late, w.Targets = target+1, max(w.Late, late), w.Targets+1
 			}
 		}
 	}

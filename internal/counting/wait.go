@@ -175,9 +175,11 @@ func (c *Counter) Lag(now int64) int64 {
 // Wait is what an account waits for.
 type Wait struct {
 	Through int64 // minutes that end up to here are decided, ms
-	Late    int64 // how late the samples of those it waits for come, by experience, ms
-
-	nobody bool // lives
+	// Late is how late the samples of those it waits for come, by experience, ms, and Targets how
+	// many are used to be late. If it waits for nobody any more, they are those that it gave up.
+	Late    int64
+	Targets int
+	Nobody  bool // lives, or is waited for any more
 }
 
 // gaveUp reports whether a sample that is due after a cursor is not waited for any more. How late a
@@ -250,7 +252,7 @@ func (c *Counter) Next(now, arrival int64) int64 {
 	first, silent := int64(math.MaxInt64), int64(math.MaxInt64)
 	for a := range ready {
 		end := EndOf(SlotOf(c.waits[a].Through + 1))
-		if c.waits[a].nobody { // only time tells, and it can wait for the others
+		if c.waits[a].Nobody { // only time tells, and it can wait for the others
 			silent = min(silent, max(end+leastWait, now+again))
 			continue
 		}

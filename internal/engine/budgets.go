@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -45,6 +46,7 @@ type budgets struct {
 	orphans []slo.ID                   // of these, what a restart found open
 	excuses map[string]*budget.Excuses // of the set, see excuse
 	above   map[slo.ID][]slo.ID        // of the set, see journeysAbove
+	waits   map[slo.ID]sentences.Wait  // of the newest batch, see waitOf
 }
 
 func newBudgets(set *slo.Set, policy *alerting.Policy) *budgets {
@@ -142,7 +144,7 @@ func (e *Engine) turn(a *account, reading prom.Reading) story {
 		})
 	}
 	s.turn.State = a.state
-	s.Budget = incidents.Budget{Input: in, State: a.state, Measured: true}
+	s.Budget = incidents.Budget{Input: in, State: a.state, Measured: true, Wait: e.budgets.waitOf(a.spec, a.id)}
 	return s
 }
 
@@ -205,13 +207,31 @@ func (b *budgets) input(a *account) alerting.Input {
 	return alerting.Input{ID: a.id, Spec: a.spec, Ledger: a.ledger, Policy: b.policy}
 }
 
+// waitOf returns what the minutes of a budget wait for: those of a journey for the step that is the
+// farthest behind, those of several budgets of an expression for the same.
+func (b *budgets) waitOf(spec *slo.Spec, id slo.ID) sentences.Wait {
+	if j := spec.SLI.Journey; j != nil {
+		var last sentences.Wait
+		for _, step := range j.Steps {
+			if w := b.waits[step.SLO]; !w.Through.IsZero() && (last.Through.IsZero() || w.Through.Before(last.Through)) {
+				last = w
+			}
+		}
+		return last
+	}
+	if w, ok := b.waits[id]; ok {
+		return w
+	}
+	return b.waits[id.Base()]
+}
+
 // Set implements incidents.World.
 func (b *budgets) Set() *slo.Set { return b.set }
 
 // Budget implements incidents.World.
 func (b *budgets) Budget(id slo.ID) (incidents.Budget, bool) {
 	if a := b.known(id); a != nil {
-		return incidents.Budget{Input: b.input(a), State: a.state, Measured: b.byID[id] == a}, true
+		return incidents.Budget{Input: b.input(a), State: a.state, Measured: b.byID[id] == a, Wait: b.waitOf(a.spec, id)}, true
 	}
 	spec := b.set.Lookup(id)
 	if spec == nil {

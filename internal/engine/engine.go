@@ -227,6 +227,7 @@ func (e *Engine) pass(batch *prom.Batch, now time.Time) bool {
 			a.problems = reading.Problems
 		}
 	}
+	e.budgets.waits = batch.Waits
 	e.quiet = e.quiet.Plus(batch.Stats)
 	e.Source.Commit(batch)
 	return true
@@ -258,6 +259,9 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
 	if e.follows && e.began.IsZero() {
 		e.began = now
+	}
+	if err == nil {
+		e.budgets.waits = batch.Waits
 	}
 	e.guard("", func() { e.closeOrphans(ctx, now, &tick, &sum) })
 	e.book = e.tell(ctx, e.decide(batch, &tick), now, &tick, &sum)

@@ -275,3 +275,55 @@ func TestALookThatIsTooEarlyCostsNothing(t *testing.T) {
 		t.Errorf("%d minutes decided", minutes)
 	}
 }
+
+// TestMessagesSayWhatIsWaitedFor: the samples of a service come nine minutes late. Its page says so,
+// and so does what tells that there are no data, though it has given them up by then. Of a service
+// that is in time no message speaks of lateness.
+func TestMessagesSayWhatIsWaitedFor(t *testing.T) {
+	const late = "Samples of 1 target come about 9 min late; minutes are decided about 9 min after they end."
+	begin := t0.Add(50 * time.Minute)
+	fails := func(_ int, at time.Time) bool { return at.After(begin) && at.Before(begin.Add(10*time.Minute)) }
+	for name, tc := range map[string]struct {
+		late       time.Duration
+		state      string
+		ends       time.Time // no sample is later; zero is never
+		says, isNo string
+	}{
+		"a page":             {9 * time.Minute, "Page", time.Time{}, late, "before."},
+		"no data":            {9 * time.Minute, "No data", begin, "Samples of 1 target came about 9 min late before. They are not waited for any longer;", "are decided"},
+		"a page in time":     {0, "Page", time.Time{}, "went bad", "Samples"},
+		"no data after none": {0, "No data", begin, "The last known data", "Samples"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var w *lateWorld
+			w = newLateWorld(t, 1, func(int) time.Duration {
+				if !tc.ends.IsZero() && w != nil && w.filled[0].After(tc.ends) {
+					return 24 * time.Hour
+				}
+				return tc.late
+			}, fails)
+			for range 45 {
+				w.live(2)
+				if w.pass(time.Minute); w.now().After(begin) {
+					w.deliver()
+				}
+				if roots := w.said(tc.state); len(roots) > 0 {
+					if got := roots[0]; !strings.Contains(got, tc.says) || strings.Contains(got, tc.isNo) {
+						t.Errorf("%s:\n%s\nwant %q and not %q", w.now().Format("15:04"), got, tc.says, tc.isNo)
+					}
+					return
+				}
+			}
+			t.Errorf("no %q is told", tc.state)
+		})
+	}
+}
+
+// said returns what the roots show that begin so.
+func (w *lateWorld) said(state string) (all []string) {
+	for _, m := range w.rootsWith(state) {
+		all = append(all, m.Visible())
+	}
+	return all
+}

@@ -255,7 +255,7 @@ func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Inciden
 	}
 	t := Notification{
 		Facts: sentences.Facts{
-			Event: event, Incident: i, Spec: on.Spec, Now: now,
+			Event: event, Incident: i, Spec: on.Spec, Now: now, Wait: on.Wait,
 			Status:   budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),
 			Outlook:  alerting.Outlook(on.Input, onset, at),
 			Upstream: b.burningUpstream(w, on, i),

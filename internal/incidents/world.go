@@ -3,6 +3,7 @@ package incidents
 import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -22,7 +23,8 @@ type World interface {
 type Budget struct {
 	alerting.Input // from a World it has no acts: those are in the book
 	State          alerting.State
-	Measured       bool // its SLO is in force, and minutes of it have been read
+	Measured       bool           // its SLO is in force, and minutes of it have been read
+	Wait           sentences.Wait // what its minutes wait for
 }
 
 // budget returns a budget with the acts that its decisions depend on.

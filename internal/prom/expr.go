@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -56,8 +57,8 @@ func loadExpr(mark []byte) (exprState, error) {
 
 // wait returns what an SLO waits for that is evaluated so long after its minutes; false if that is
 // usual.
-func (s *exprState) wait(after time.Duration) (Wait, bool) {
-	return Wait{Through: s.read.End().UTC(), Late: after}, after >= time.Minute
+func (s *exprState) wait(after time.Duration) (sentences.Wait, bool) {
+	return sentences.Wait{Through: s.read.End().UTC(), Behind: after, Late: after}, after >= time.Minute
 }
 
 // loadExprs takes over the positions of evaluated SLOs; those that could be read raw may have begun
@@ -203,7 +204,7 @@ func (b *Batch) tellLate(found map[slo.ID]*evaluated, st exprState, after time.D
 	}
 	for id := range found {
 		if r, ok := b.Readings[id]; ok {
-			r.Problems = append(r.Problems, w.text())
+			r.Problems = append(r.Problems, waitText(w))
 			slices.Sort(r.Problems)
 			b.Readings[id] = r
 		}

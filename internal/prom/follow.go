@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // This file asks for the samples of a bundle; package counting counts them.
@@ -34,11 +35,11 @@ import (
 // state is the reading state of a bundle.
 type state struct {
 	*counting.State
-	lag    int64          // how far the window stays behind, because half of the samples are late, ms
-	listed int64          // when the series were listed, ms
-	next   int64          // when a question can complete another minute, ms
-	kept   int64          // up to where the newest mark had read, ms
-	behind map[int32]Wait // accounts that are behind
+	lag    int64                    // how far the window stays behind, because half of the samples are late, ms
+	listed int64                    // when the series were listed, ms
+	next   int64                    // when a question can complete another minute, ms
+	kept   int64                    // up to where the newest mark had read, ms
+	behind map[int32]sentences.Wait // accounts that are behind, or wait in vain
 }
 
 // clone copies the state, so that a read can be thrown away.
@@ -140,11 +141,15 @@ func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Coun
 	s.next = c.Next(now, arrival+s.lag)
 	s.behind = nil
 	for a := range b.reg.Accounts {
-		if w := c.Waits(int32(a)); w.Through < upto-2*minuteMs {
+		w := c.Waits(int32(a))
+		if vain := w.Nobody && w.Late > 0; vain || w.Through < upto-2*minuteMs {
 			if s.behind == nil {
-				s.behind = map[int32]Wait{}
+				s.behind = map[int32]sentences.Wait{}
 			}
-			s.behind[int32(a)] = Wait{time.UnixMilli(w.Through).UTC(), time.Duration(w.Late) * time.Millisecond}
+			s.behind[int32(a)] = sentences.Wait{
+				Through: time.UnixMilli(w.Through).UTC(), Behind: time.Duration(now-counting.EndOf(counting.SlotOf(w.Through+1)-1)) * time.Millisecond,
+				Late: time.Duration(w.Late) * time.Millisecond, Targets: w.Targets, Vain: vain,
+			}
 		}
 	}
 	return nil
@@ -470,20 +475,6 @@ func (s *state) longest() int64 {
 		most = max(most, p.MaxLate)
 	}
 	return most
-}
-
-// Wait is what is waited for: the samples of a budget come late.
-type Wait struct {
-	Through time.Time     // minutes that end up to here are decided
-	Late    time.Duration // how late they come, by experience; 0 if nobody knows yet
-}
-
-// text says what is waited for.
-func (w Wait) text() string {
-	if w.Late < time.Minute {
-		return "samples are overdue; minutes since " + figures.UTC(w.Through) + " wait for them"
-	}
-	return "samples come about " + figures.Duration(w.Late) + " late; minutes are decided as much later"
 }
 
 // faultWords says what each fault is.

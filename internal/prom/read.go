@@ -12,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -69,8 +70,8 @@ func (s Stats) Plus(o Stats) Stats {
 // Batch is the outcome of one read. It takes effect with [Reader.Commit].
 type Batch struct {
 	Readings map[slo.ID]Reading
-	// Waits are the budgets whose minutes wait for samples that come late.
-	Waits map[slo.ID]Wait
+	// Waits are the budgets whose minutes wait for samples that come late, or that gave them up.
+	Waits map[slo.ID]sentences.Wait
 	// Marks are the reading positions that changed, to be kept in the same transaction as the
 	// slots. An empty one replaces a position that is no longer needed.
 	Marks    map[string][]byte
@@ -306,11 +307,13 @@ func (r *Reader) kept(s *slo.Spec) bool {
 }
 
 // wait notes that a budget is behind.
-func (b *Batch) wait(id slo.ID, w Wait, now time.Time) {
+func (b *Batch) wait(id slo.ID, w sentences.Wait, now time.Time) {
 	if b.Waits == nil {
-		b.Waits = map[slo.ID]Wait{}
+		b.Waits = map[slo.ID]sentences.Wait{}
 	}
-	b.Waits[id] = w
+	if b.Waits[id] = w; w.Vain {
+		return
+	}
 	b.Stats.Late++
 	b.Stats.Behind = max(b.Stats.Behind, now.Sub(w.Through))
 }
@@ -525,7 +528,7 @@ func (c *collected) into(out *Batch, s *state) {
 		out.Readings[c.b.reg.ids[a]] = r
 	}
 	for a, w := range s.behind {
-		c.note(out.Readings, c.b.reg.ids[a], w.text())
+		c.note(out.Readings, c.b.reg.ids[a], waitText(w))
 	}
 	for a, t := range s.Troubles() {
 		c.note(out.Readings, c.b.reg.ids[a], faultTexts(t)...)
@@ -558,6 +561,12 @@ func (b *bundle) notes(tell func(slo.ID, string)) {
 
 func cappedText(s *slo.Spec) string {
 	return fmt.Sprintf("more than %d combinations of %s, or very long values; the rest is not followed", maxGroups, strings.Join(s.By, ", "))
+}
+
+// waitText says what is waited for as a problem is said.
+func waitText(w sentences.Wait) string {
+	text := w.Text().String()
+	return strings.ToLower(text[:1]) + strings.TrimSuffix(text[1:], ".")
 }
 
 // tellCapped says of SLOs that have reached the cap since the last time that they have.

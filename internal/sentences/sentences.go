@@ -27,6 +27,7 @@ type Facts struct {
 	Outlook  budget.Outlook
 	Upstream []alerting.Upstream // what it depends on and burns, nearest first
 	Worst    *alerting.Step      // of a journey: its worst step at the time of the event; nil if none is bad
+	Wait     Wait                // what its minutes wait for
 	Now      time.Time           // when this is said; later than the event after a gap
 }
 
@@ -175,7 +176,7 @@ func (f Facts) Lead() []Text {
 		all = append(all, f.Burning()...)
 		all = append(all, f.Late())
 	}
-	return said(all)
+	return said(append(all, f.Waiting()))
 }
 
 // said leaves out what there was nothing to say about.

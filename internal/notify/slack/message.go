@@ -272,7 +272,7 @@ func (f message) escalation() Body {
 	if !f.Silenced {
 		b.Mention = f.mentions()
 	}
-	text := "🔥 *Now a page.* " + f.dressLines(f.Burning())
+	text := "🔥 *Now a page.* " + f.dressLines(append(f.Burning(), f.Waiting()))
 	if a, ok := alerting.Silent(f.Incident.Acts, f.Event.Time()); ok && !f.Silenced {
 		text += "\nThat ends the silence by " + person(a) + ", which was given to a ticket."
 	}
@@ -301,11 +301,11 @@ func (f message) resolution() Body {
 	text := icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100))
 	switch f.Event.Rule {
 	case alerting.RuleNoData:
-		text += "\n" + dress(f.Data())
+		text += "\n" + f.dressLines([]sentences.Text{f.Data(), f.Waiting()})
 	case alerting.RuleDeclared:
 		text += "\n" + f.dressLines(f.Declared())
 	default:
-		text += "\n" + f.dressLines(f.Ending())
+		text += "\n" + f.dressLines(append(f.Ending(), f.Waiting()))
 	}
 	b.Blocks = []Block{section(text)}
 	return b

@@ -36,7 +36,7 @@ func (f message) gateBody() Body {
 	if a := g.Permit; a != nil {
 		lines = append(lines, "*"+escape(string(a.Kind))+"* by "+escape(a.By)+": "+escape(a.Text))
 	}
-	lines = append(lines, dress(f.Late()))
+	lines = append(lines, dress(f.Late()), dress(f.Waiting()))
 	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(strings.Join(lines, "\n")))
 	b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
