@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 )
 
 // What a server is asked, per SLO of two bare counters: the distance of scrapes in three small
-// queries, two counts of series, the type of each metric (once for all SLOs), whether it falls if nobody knows its type,
+// queries, two counts of series, the age of the newest samples, the type of each metric (once for all SLOs), whether it falls if nobody knows its type,
 // and the days of four weeks, two range queries over subqueries with a step of at least an hour.
 // See docs/check.md for what that costs.
 
@@ -24,16 +25,18 @@ const atOnce = 8
 type inspector struct {
 	client *prom.Client
 	now    time.Time
+	most   time.Duration // samples are waited for, where an SLO says nothing else
 
 	mu    sync.Mutex
-	types map[string]lint.Type // by the text of a selector
+	types map[string]lint.Type     // by the text of a selector
+	late  map[slo.ID]time.Duration // by which samples come late, and are waited for
 }
 
-// checkLive asks a server about every SLO of the set. What it finds is a warning at the part it is
+// checkLive asks the server about every SLO of the set. What it finds is a warning at the part it is
 // about; a server that does not answer is an error. unread are the SLOs that could not be compared
 // with their history, and why.
-func checkLive(ctx context.Context, client *prom.Client, set *slo.Set, now time.Time) (found slo.Problems, unread map[slo.ID]error, err error) {
-	i := &inspector{client: client, now: now, types: map[string]lint.Type{}}
+func (i *inspector) checkLive(ctx context.Context, set *slo.Set) (found slo.Problems, unread map[slo.ID]error, err error) {
+	i.types, i.late = map[string]lint.Type{}, map[slo.ID]time.Duration{}
 	problems, histories, failures := make([]slo.Problems, len(set.Specs)), make([]error, len(set.Specs)), make([]error, len(set.Specs))
 	gate := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
@@ -79,6 +82,9 @@ func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Prob
 			return nil, nil, err
 		}
 	}
+	if seen.Late, seen.Most, err = i.lateness(ctx, f); err != nil {
+		return nil, nil, err
+	}
 	missing, err := i.missingLabels(ctx, f)
 	if err != nil {
 		return nil, nil, err
@@ -93,6 +99,22 @@ func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Prob
 		unread = failure
 	}
 	return append(missing, lint.Live(spec, seen)...), unread, nil
+}
+
+// lateness returns how late the samples of an SLO come and how long they are waited for, and notes
+// what comes late and is waited for.
+func (i *inspector) lateness(ctx context.Context, f *facts) (late, most time.Duration, err error) {
+	most = cmp.Or(f.spec.MaxLateness, i.most)
+	late, failure := i.client.LatenessOf(ctx, f.spec, f.scrape, most, i.now)
+	if failure != nil {
+		return 0, 0, failure
+	}
+	if late > 0 && late <= most {
+		i.mu.Lock()
+		i.late[f.spec.ID()] = late
+		i.mu.Unlock()
+	}
+	return late, most, nil
 }
 
 // facts are what basics has found out about an SLO.

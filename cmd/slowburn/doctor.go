@@ -125,7 +125,21 @@ func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
 	}
 }
 
-// scrapes looks how far apart the samples of the first SLO are.
+// lateness looks how late the samples of an SLO come. What is in time is worth no word.
+func (d *doctor) lateness(ctx context.Context, client *prom.Client, spec *slo.Spec, interval time.Duration) {
+	most := cmp.Or(spec.MaxLateness, d.cfg.Prometheus.MaxLateness)
+	late, failed := client.LatenessOf(ctx, spec, interval, most, d.now())
+	about := figures.Duration(late.Truncate(time.Minute))
+	switch {
+	case failed != nil || late == 0:
+	case late > most:
+		d.add(stateWarn, "prometheus", "raise max_lateness of the SLO or of prometheus, or see why they are late", "samples of %s come about %s late and are waited for %s, so minutes are decided without them", spec.ID(), about, figures.Duration(most))
+	default:
+		d.ok("prometheus", "samples of %s come about %s late; its minutes wait for them", spec.ID(), about)
+	}
+}
+
+// scrapes looks how far apart the samples of the first SLO are, and how late they come.
 func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
 	for _, spec := range d.set.Specs {
 		if len(spec.Queries()) == 0 { // a journey
@@ -141,6 +155,9 @@ func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
 			d.add(stateWarn, "prometheus", "scrape at least once a minute", "%s is scraped every %s, so alerts come up to %[2]s later", spec.ID(), interval)
 		default:
 			d.ok("prometheus", "%s is scraped every %s", spec.ID(), interval)
+		}
+		if failed == nil && interval > 0 {
+			d.lateness(ctx, client, spec, interval)
 		}
 		return
 	}

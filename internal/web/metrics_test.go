@@ -3,6 +3,7 @@ package web
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -13,6 +14,31 @@ var contract = []string{
 	"slowburn_slo_burn_rate", "slowburn_slo_alert_firing", "slowburn_evaluation_last_timestamp_seconds", "slowburn_evaluation_duration_seconds",
 	"slowburn_evaluation_failures_total", "slowburn_prometheus_queries_total", "slowburn_prometheus_samples_total", "slowburn_outbox_entries",
 	"slowburn_config_last_reload_successful", "slowburn_build_info",
+}
+
+// TestMetricsSayWhatIsWaitedFor: how many budgets wait for samples that come late, and how far the
+// farthest is decided behind; none once they are in time.
+func TestMetricsSayWhatIsWaitedFor(t *testing.T) {
+	s := newShop(t)
+	observe, h := EvaluationMetrics(s.options.Registry), s.handler()
+	for _, tc := range []struct {
+		late   int
+		behind time.Duration
+		want   [2]string
+	}{
+		{3, 9*time.Minute + 30*time.Second, [2]string{"\nslowburn_prometheus_late_budgets 3\n", "\nslowburn_prometheus_late_seconds 570\n"}},
+		{0, 0, [2]string{"\nslowburn_prometheus_late_budgets 0\n", "\nslowburn_prometheus_late_seconds 0\n"}},
+	} {
+		last := s.source.last
+		last.Stats.Late, last.Stats.Behind = tc.late, tc.behind
+		observe(last)
+		body := get(h, "/metrics").Body.String()
+		for _, want := range tc.want {
+			if !strings.Contains(body, want) {
+				t.Errorf("%q is missing", want)
+			}
+		}
+	}
 }
 
 func TestMetricsKeepTheContractAndTheConventions(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 type Seen struct {
 	Scrape time.Duration   // between two scrapes of what is counted
 	Types  map[string]Type // by name of a bare selector's metric
+	Late   time.Duration   // by which samples come late
+	Most   time.Duration   // they are waited for
 	Days   []Tally         // the newest days, whole and in order; unknown ones are missing
 }
 
@@ -32,6 +34,7 @@ type Tally struct {
 // counted, targets that the traffic is too little for, and those that were never met.
 func Live(s *slo.Spec, seen Seen) (out slo.Problems) {
 	out = append(out, lintScrape(s, seen.Scrape)...)
+	out = append(out, lintLate(s, seen)...)
 	out = append(out, lintTypes(s, seen.Types)...)
 	out = append(out, lintTraffic(s, seen.Days)...)
 	out = append(out, lintHistory(s, seen.Days)...)
@@ -61,6 +64,16 @@ func lintScrape(s *slo.Spec, interval time.Duration) (out slo.Problems) {
 			fmt.Sprintf("scrape at least every %s, or write short: %s", slo.ShortDuration(p.Short/minScrapes), slo.ShortDuration(roundUp(minScrapes*interval)))))
 	})
 	return out
+}
+
+// lintLate finds samples that come later than they are waited for.
+func lintLate(s *slo.Spec, seen Seen) slo.Problems {
+	if seen.Late <= seen.Most {
+		return nil
+	}
+	enough := slo.ShortDuration(roundUp(seen.Late + seen.Late/4))
+	return slo.Problems{Finding(s, firstPart(s), "late-samples", fmt.Sprintf("samples come about %s late and are waited for %s, so minutes are decided without them",
+		slo.ShortDuration(seen.Late.Round(time.Minute)), slo.ShortDuration(seen.Most)), "write max_lateness: "+enough+", or see why they are late")}
 }
 
 // firstPart returns the name of the first part of an indicator.

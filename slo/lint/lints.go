@@ -29,6 +29,7 @@ var Rules = []Rule{
 	{"histogram-suffix", "A histogram is named by one of its series.", false},
 	{"journey-unreachable", "A journey promises more than its steps give.", false},
 	{"labels-differ", "Total and bad are picked by different labels or values.", false},
+	{"late-samples", "Samples come later than they are waited for.", true},
 	{"limit-unit", "A latency limit without a unit is probably not in seconds.", false},
 	{"missing-bucket", "The histogram has no bucket at the latency limit.", true},
 	{"never-met", "No week of the history would have met the objective.", true},
