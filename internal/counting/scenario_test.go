@@ -57,6 +57,7 @@ var scenarios = []struct {
 	{scenario{name: "label added and taken away, no markers", relabelAt: 60, relabelTo: 90, noMarkers: true}, 0, 0, 7, 97, false},
 	{scenario{name: "instances renamed and back", renameTargets: 60, renameTo: 90}, 0, 0, 7, 97, false},
 	{scenario{name: "instances renamed and back, no markers", renameTargets: 60, renameTo: 90, noMarkers: true}, 0, 0, 7, 97, false},
+	{scenario{name: "instances renamed for a minute", renameTargets: 60, renameTo: 61}, 0, 0, 7, 97, false},
 	{scenario{name: "old targets found", oldTargetAt: 60}, 0, 0, 7, 97, false},
 	{scenario{name: "one of ten 2 min late", late: lateTarget(3, 2*minute)}, 0, 0, 122, 142, true},
 	{scenario{name: "one of ten 10 min late", late: lateTarget(3, 10*minute)}, 0, 0, 602, 622, false},

@@ -194,7 +194,7 @@ func unusable(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 
 // scrape counts what one scrape of a target showed.
 func (c *Counter) scrape(target int32, ms int64) {
 	t := &c.Targets[target]
-	away := ms-t.Last > t.interval()*7/2+minuteMs
+	away := ms-t.Last > 2*t.interval() // then no other series of it went on meanwhile
 	fresh := t.Last == 0 || t.Last < c.Last-Forget || away && slices.ContainsFunc(c.shown, func(s shown) bool {
 		return c.Cursors[s.series].Flags&Heir != 0 && ms > c.Cursors[s.series].MS
 	})
