@@ -10,6 +10,10 @@ import (
 const (
 	// tolerance is how far a sample may be off its interval: a tenth.
 	tolerance = 10
+	// early is by how much a sample may come before its time and be asked for beside the window, a
+	// hundredth: what is stamped before a window begins and was not there when the last one ended
+	// would otherwise be seen with its successor only, in another minute.
+	early = 100
 	// leastWait is how long an overdue sample is waited for at least, ms.
 	leastWait = 30_000
 	// tick is about how far apart questions are, ms.
@@ -79,7 +83,7 @@ func (c *Counter) Overdue(now, upto int64) []Ask {
 			continue
 		}
 		t := &c.Targets[target]
-		if t.due(cur.MS) > upto {
+		if cur.MS+t.interval()-t.interval()/early > upto { // the next window shows it
 			continue
 		}
 		if !c.askNow(t, cur.MS, now, most) {

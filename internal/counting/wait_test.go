@@ -22,3 +22,26 @@ func TestWhoHasEndedIsToldBesideASeriesThatIsNew(t *testing.T) {
 		t.Error("the new series has ended")
 	}
 }
+
+// A scrape that is stamped just before a window ended, and arrives after it was read, is in neither
+// window: its target is asked for beside the next one, though it is not late by its interval.
+func TestASampleBetweenTwoWindowsIsAskedFor(t *testing.T) {
+	index := &Index{}
+	index.AddAccount(Info{})
+	index.Meet(0, 0, true, []Route{{0, Total}})
+	c := NewCounter(&State{Promises: make([]Promise, 1)}, index, notes{})
+	at := func(seconds int64) int64 { return EndOf(2000) + seconds*1000 }
+	c.Take([]Run{{0, []Sample{{at(0), 10}, {at(60), 20}, {at(120), 30}}}}, Question{Since: at(0), To: at(179), Now: at(180)})
+	for _, tc := range []struct {
+		about  string
+		window int64 // begins, in seconds
+		asked  int
+	}{
+		{"the next scrape lies in the window", 178, 0},
+		{"the scrape of 180 s is stamped before it", 183, 1},
+	} {
+		if got := c.Overdue(at(tc.window), at(tc.window)); len(got) != tc.asked {
+			t.Errorf("%s: asked for %+v", tc.about, got)
+		}
+	}
+}
