@@ -203,10 +203,13 @@ func Count(n int) string {
 	return group(uint64(n))
 }
 
-// Plural writes a count with its noun: "1 page", "2 pages".
+// Plural writes a count with its noun: "1 page", "2 pages", "2 stretches".
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "ch") {
+		noun += "e"
 	}
 	return Count(n) + " " + noun + "s"
 }
