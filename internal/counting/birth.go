@@ -25,11 +25,7 @@ type Group struct {
 // birth books the presence of a series that is seen for the first time and puts it into the group
 // of its scrape, if any of its accounts has begun.
 func (c *Counter) birth(g *Group, s shown, target int32, ms, before int64, fresh bool, last int64) *Group {
-	begun := false
-	for _, r := range c.index.Series[s.series].Routes {
-		p := &c.Promises[c.index.Accounts[r.Account].Promise]
-		begun = begun || r.Role != Up && p.Begun > 0 && ms > p.Begun
-	}
+	begun := c.begun(s.series, ms)
 	c.book(s.series, ms, 0, nothing, 0, s.v)
 	if !begun || s.v == 0 || !c.Primed { // before the first question is answered there is no before
 		return g
@@ -49,6 +45,17 @@ func (c *Counter) birth(g *Group, s shown, target int32, ms, before int64, fresh
 	return g
 }
 
+// begun reports whether an account of the series had begun before a time: a first value is no
+// position then.
+func (c *Counter) begun(series int32, ms int64) bool {
+	for _, r := range c.index.Series[series].Routes {
+		if p := &c.Promises[c.index.Accounts[r.Account].Promise]; r.Role != Up && p.Begun > 0 && ms > p.Begun {
+			return true
+		}
+	}
+	return false
+}
+
 // young reports whether an account of the series began so lately that a target which is late may
 // have been there before.
 func (c *Counter) young(series int32, ms int64) bool {
@@ -65,6 +72,7 @@ func (c *Counter) young(series int32, ms int64) bool {
 func (c *Counter) open(g *Group) {
 	t := &c.Targets[g.Target]
 	g.Bound = c.bound(g.Target, g.MS, g.From)
+	c.startBound(g)
 	g.Deadline = g.MS + 2*t.interval() + int64(t.lateness(c.q.Now))
 	sum := 0.0
 	for _, v := range g.Values {

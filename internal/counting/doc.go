@@ -28,6 +28,8 @@
 //   - A first value counts only as far as it can have happened: not more than ten times what its
 //     target served lately in the time since the scrape before, plus five. Series that vanish as
 //     others appear with values not below are the same series under new names (see birth.go).
+//   - The start of a process, where it is shown, tells of a restart that no value does, and that a
+//     first value is whole (see start.go).
 //   - A series that was away and is back above its old value gives the difference.
 //   - A total whose good series were there and are gone is a question, not an outage (see
 //     counterpart.go).

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -70,7 +71,7 @@ func cutAt(w *simWorld, rnd *rand.Rand, seed uint64) ledger {
 				runs = append(runs, Run{r.meet(s), got})
 			}
 		}
-		c.Take(runs, Question{Since: from, To: now - second, Now: now})
+		c.Take(runs, Question{Since: from, To: now - second, Now: now, Starts: r.startsOf(c.Unsure(runs))})
 		c.Decide(now)
 		r.state = state
 		step := 15 * second
@@ -100,7 +101,7 @@ func TestHistoryIsAsLive(t *testing.T) {
 				runs = append(runs, Run{r.meet(s), got})
 			}
 		}
-		c.Take(runs, Question{To: to})
+		c.Take(runs, Question{To: to, Starts: r.startsOf(c.Unsure(runs))})
 		c.DecideAll(SlotOf(to), to == begin+150*minute)
 	}
 	for m := SlotOf(begin) + 30; m < SlotOf(begin)+w0; m++ {
@@ -179,7 +180,15 @@ func throw(t *testing.T, data []byte, seed uint64) {
 		s := state.Clone()
 		c := NewCounter(s, x, out)
 		c.Overdue(now, now)
-		c.Take(runs, Question{Since: last, To: now, Now: now})
+		starts := Starts{}
+		for _, r := range runs {
+			for _, s := range r.Samples {
+				starts[r.Series/2] = append(starts[r.Series/2], Sample{s.MS, float64(now)/1000 - rnd.Float64()*120})
+			}
+			slices.SortFunc(starts[r.Series/2], byTime)
+		}
+		c.Unsure(runs)
+		c.Take(runs, Question{Since: last, To: now, Now: now, Starts: starts})
 		c.End(c.Overdue(now, now), func(i int32) bool { return rnd.IntN(2) == 0 }, now)
 		c.Lag(now)
 		c.Decide(now)

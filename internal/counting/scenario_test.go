@@ -44,7 +44,8 @@ var scenarios = []struct {
 	{scenario{name: "deploys", deployEvery: 20}, 3, 1, 7, 67, false},
 	{scenario{name: "deploys, no markers", deployEvery: 20, noMarkers: true}, 3, 1, 7, 97, false},
 	{scenario{name: "restarts", restartEvery: 30}, 0, 0, 7, 67, false},
-	{scenario{name: "restarts every two minutes", restartEvery: 2, quiet: 20}, 0, 0, 7, 67, false},
+	{scenario{name: "restarts every two minutes", restartEvery: 2}, 0, 0, 7, 67, false},
+	{scenario{name: "restarts every two minutes, no starts", restartEvery: 2, startless: true, quiet: 20}, 0, 0, 7, 67, false},
 	{scenario{name: "failed scrapes", missed: 0.02}, 0, 0, 7, 67, false},
 	{scenario{name: "one second to ten minutes", interval: func(i int) int64 {
 		return []int64{1, 5, 10, 15, 30, 60, 120, 300, 600, 15}[i] * second
@@ -96,8 +97,8 @@ func TestScenarios(t *testing.T) {
 				}
 				badOff, off := percent(got.Bad, want.Bad), percent(got.Total, want.Total)
 				half, worst := quantile(r.delays, 0.5), quantile(r.delays, 1)
-				text := t.Name() + fmt.Sprintf(": bad %g of %g (%+.2f %%), total %g of %g (%+.3f %%), in another minute %.3f %%; delay %d/%d/%d s; read × %.2f in %d turns; amended %.2f %%; partial %d; lag %d",
-					got.Bad, want.Bad, badOff, got.Total, want.Total, off, 100*wrong/max(want.Total, 1), half, quantile(r.delays, 0.9), worst, float64(r.read)/float64(r.seen), r.turns, 100*r.amended/max(want.Total, 1), r.partial, r.lag/1000)
+				text := t.Name() + fmt.Sprintf(": bad %g of %g (%+.2f %%), total %g of %g (%+.3f %%), in another minute %.3f %%; delay %d/%d/%d s; read × %.2f in %d turns; amended %.2f %%; partial %d; lag %d; %d starts asked",
+					got.Bad, want.Bad, badOff, got.Total, want.Total, off, 100*wrong/max(want.Total, 1), half, quantile(r.delays, 0.9), worst, float64(r.read)/float64(r.seen), r.turns, 100*r.amended/max(want.Total, 1), r.partial, r.lag/1000, r.asked)
 				t.Log(text)
 				if tr := r.state.troubles[0]; tr != nil {
 					t.Log("troubles", tr.N, tr.Names)

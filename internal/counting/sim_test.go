@@ -47,6 +47,7 @@ type scenario struct {
 	restartEvery, deployEvery int64 // minutes
 	missed, lost, dips        float64
 	noMarkers                 bool
+	startless                 bool  // processes do not show when they began
 	relabelAt, relabelTo      int64 // a label is added, and taken away again
 	renameTargets, renameTo   int64 // instances change their names, and not their processes; and back
 	oldTargetAt               int64 // half of the targets are found by the server then
@@ -62,6 +63,7 @@ type simWorld struct {
 	series []*simSeries
 	byName map[string]*simSeries
 	truth  map[budget.Minute]Tally
+	starts Starts           // of all targets
 	skip   map[[2]int64]int // scrapes a series is still away for
 }
 
@@ -69,12 +71,13 @@ type simWorld struct {
 type process struct {
 	target, generation int
 	instance           string
+	began              int64
 	v, told            [4]float64
 	seen               [4]bool
 }
 
 func newWorld(sc scenario, seed uint64) *simWorld {
-	w := &simWorld{scenario: &sc, rnd: rand.New(rand.NewPCG(seed, 7)), byName: map[string]*simSeries{}, truth: map[budget.Minute]Tally{}, skip: map[[2]int64]int{}}
+	w := &simWorld{scenario: &sc, rnd: rand.New(rand.NewPCG(seed, 7)), byName: map[string]*simSeries{}, truth: map[budget.Minute]Tally{}, starts: Starts{}, skip: map[[2]int64]int{}}
 	if w.targets == 0 {
 		w.targets = 10
 	}
@@ -93,7 +96,7 @@ func newWorld(sc scenario, seed uint64) *simWorld {
 // play lives the life of one target: traffic, scrapes, arrivals.
 func (w *simWorld) play(i int) {
 	iv := w.interval(i)
-	p := &process{target: i, instance: fmt.Sprint("i", i)}
+	p := &process{target: i, instance: fmt.Sprint("i", i), began: begin - 30*24*60*minute}
 	for k := range p.v { // it has run for a month
 		p.v[k] = math.Floor(w.rate * 2_000_000 / []float64{1, 4, 100, 300}[k])
 	}
@@ -110,10 +113,10 @@ func (w *simWorld) play(i int) {
 		switch {
 		case every(w.restartEvery):
 			w.end(p, at)
-			p.v, p.told, p.seen = [4]float64{}, [4]float64{}, [4]bool{true, true, true, true}
+			p.v, p.told, p.seen, p.began = [4]float64{}, [4]float64{}, [4]bool{true, true, true, true}, at-second
 		case every(w.deployEvery):
 			w.end(p, at)
-			p = &process{target: i, generation: p.generation + 1, instance: fmt.Sprintf("i%d-%d", i, p.generation+1), seen: [4]bool{true, true, true, true}}
+			p = &process{target: i, generation: p.generation + 1, instance: fmt.Sprintf("i%d-%d", i, p.generation+1), began: at - second, seen: [4]bool{true, true, true, true}}
 		case w.renameTo > 0 && now >= w.renameTo:
 			if strings.HasSuffix(p.instance, "n") {
 				w.end(p, at)
@@ -185,6 +188,9 @@ func (w *simWorld) scrape(p *process, at int64) {
 			continue // a series is born with its first event
 		}
 		s := w.find(p, k, at)
+		if list := w.starts[s.target]; len(list) == 0 || list[len(list)-1].MS < at {
+			w.starts[s.target] = append(list, Sample{at, float64(p.began) / 1000})
+		}
 		if w.relabelAt > 0 && at >= begin+w.relabelAt*minute && at < begin+w.relabelAt*minute+w.interval(p.target) {
 			for _, o := range w.series {
 				if strings.HasPrefix(s.labels, o.labels+",") {
@@ -262,6 +268,7 @@ type sim struct {
 	now     int64
 	partial int
 	turns   int
+	asked   int // targets, for the start of their processes
 }
 
 func newSim(w *simWorld) *sim {
@@ -340,6 +347,18 @@ func (r *sim) shows(s *simSeries, at int64) bool {
 	return shows
 }
 
+// startsOf is what the server says of when the processes of some targets began.
+func (r *sim) startsOf(targets []int32) Starts {
+	out := Starts{}
+	for _, t := range targets {
+		if !r.w.startless {
+			out[t] = r.w.starts[t]
+			r.asked++
+		}
+	}
+	return out
+}
+
 func (r *sim) meet(s *simSeries) int32 {
 	i := r.numbers[s]
 	routes := []Route{{0, Total}}
@@ -384,6 +403,7 @@ func (r *sim) tick(now int64) (next int64) {
 	if first {
 		q.Since = 0
 	}
+	q.Starts = r.startsOf(c.Unsure(runs))
 	c.Take(runs, q)
 	for _, a := range c.Overdue(now, upto) {
 		if now-a.From < 10*minute {
@@ -400,6 +420,7 @@ func (r *sim) tick(now int64) (next int64) {
 				}
 			}
 		}
+		q.Starts = r.startsOf(c.Unsure(runs))
 		c.Take(runs, q)
 		r.lag = c.Lag(now)
 	}

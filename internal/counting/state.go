@@ -49,6 +49,7 @@ type Target struct {
 	LateAt   int64           // when that was
 	Usual    int64           // how late they come now, ms; not kept
 	Rate     float64         // events per second, halving in ten minutes
+	Start    int64           // when its process began, by itself; 0 = it has not been asked
 	Old      bool            // its first values were positions: so are those that come apart from them
 }
 

@@ -23,6 +23,8 @@ type Question struct {
 	Since int64 // samples after it could not be seen by an earlier question, ms
 	To    int64 // the newest time asked for
 	Now   int64 // when it was asked
+	// Starts are of the targets that [Counter.Unsure] named, as far as they show them.
+	Starts Starts
 }
 
 // Counter moves a state by the samples of answers.
@@ -205,6 +207,7 @@ func (c *Counter) scrape(target int32, ms int64) {
 	if before == 0 || before >= ms { // a late scrape: the one before it, not the newest
 		before = ms - t.interval()*3/2
 	}
+	c.beganAnew(target, ms, before)
 	lives := c.evidence(target, ms, before)
 	var sum float64
 	var gap int64

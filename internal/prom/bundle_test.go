@@ -212,7 +212,7 @@ func TestMarks(t *testing.T) {
 	}
 	s.Cursors[7].Dips, s.Cursors[7].Low, s.Cursors[9].Flags = 3, 5, counting.Ended
 	for i := range s.Targets {
-		s.Targets[i] = counting.Target{Last: s.Last - r.Int64N(30_000), Born: at(0), Pace: counting.Pace{Interval: 30_000}, Rate: r.Float64(), Restarts: [3]int64{0, 0, at(600)}}
+		s.Targets[i] = counting.Target{Last: s.Last - r.Int64N(30_000), Born: at(0), Pace: counting.Pace{Interval: 30_000}, Rate: r.Float64(), Restarts: [3]int64{0, 0, at(600)}, Start: at(600) * int64(i%2)}
 	}
 	s.Accounts[0] = counting.Account{Last: s.Last, Carry: counting.Tally{Total: 1, Bad: 0.5}, Hole: counting.Hole{From: m0, Until: m0 + 3, Sum: counting.Tally{Total: 3, Bad: 2, Good: 1}, Open: true}}
 	s.PutMinute(counting.Minute{At: m0 + 60, Sum: counting.Tally{Total: 7}, First: at(3601), Last: at(3610), Gap: 30_000, Since: at(3580)})

@@ -29,6 +29,7 @@ import (
 //   - An instant vector tells which of those have ended. A range selector never shows stale markers.
 //   - Every few minutes the list of series tells of those that no window will ever show, for their
 //     samples come late. It reads no samples.
+//   - Where the samples do not tell whether a process has begun anew, it is asked (see start.go).
 //   - Where half of the targets are late, the window stays behind by as much, and is tried without
 //     every few minutes.
 
@@ -40,6 +41,9 @@ type state struct {
 	next   int64                    // when a question can complete another minute, ms
 	kept   int64                    // up to where the newest mark had read, ms
 	behind map[int32]sentences.Wait // accounts that are behind, or wait in vain
+
+	started   bool  // some process has shown when it began
+	startless int64 // when none has shown it, ms; not kept
 }
 
 // clone copies the state, so that a read can be thrown away.
@@ -106,15 +110,18 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until tim
 			return false, err
 		}
 	}
-	more, err = r.pieces(ctx, b, s, from, upto, until, func(runs []counting.Run, from, to int64) {
+	more, err = r.pieces(ctx, b, s, from, upto, until, func(runs []counting.Run, from, to int64) *Error {
 		q := counting.Question{Since: from, To: to, Now: ms}
 		if first {
 			q.Since = 0
 		}
-		c.Take(runs, q)
+		if err := r.count(ctx, b, s, c, runs, q); err != nil {
+			return err
+		}
 		if to < upto {
 			c.Decide(min(ms, to+arrival+s.lag))
 		}
+		return nil
 	})
 	if err != nil || more {
 		s.next = ms
@@ -158,10 +165,13 @@ func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Coun
 // cover reads and counts the minutes after from, up to to, of history: all that will ever come has
 // come.
 func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, got *collected) *Error {
-	_, err := r.pieces(ctx, b, s, counting.EndOf(from), counting.EndOf(to), time.Time{}, func(runs []counting.Run, _, to int64) {
+	_, err := r.pieces(ctx, b, s, counting.EndOf(from), counting.EndOf(to), time.Time{}, func(runs []counting.Run, _, to int64) *Error {
 		c := counting.NewCounter(s.State, &b.reg.Index, got)
-		c.Take(runs, counting.Question{To: to, Now: to})
+		if err := r.count(ctx, b, s, c, runs, counting.Question{To: to, Now: to}); err != nil {
+			return err
+		}
 		c.DecideAll(counting.SlotOf(to), false)
+		return nil
 	})
 	return err
 }
@@ -173,7 +183,7 @@ func (b *bundle) conclude(s *state, to budget.Minute, got *collected) {
 
 // pieces reads the window (from, to] in pieces that an answer can hold. It begins none after until,
 // if there is one, and reports whether there is more.
-func (r *Reader) pieces(ctx context.Context, b *bundle, s *state, from, to int64, until time.Time, take func(runs []counting.Run, from, to int64)) (more bool, err *Error) {
+func (r *Reader) pieces(ctx context.Context, b *bundle, s *state, from, to int64, until time.Time, take func(runs []counting.Run, from, to int64) *Error) (more bool, err *Error) {
 	for first := true; from < to; first = false {
 		if !first && !until.IsZero() && time.Now().After(until) {
 			return true, nil
@@ -191,7 +201,9 @@ func (r *Reader) pieces(ctx context.Context, b *bundle, s *state, from, to int64
 		if err != nil {
 			return false, err
 		}
-		take(runs, from, end)
+		if err := take(runs, from, end); err != nil {
+			return false, err
+		}
 		from = end
 	}
 	return false, nil
@@ -352,7 +364,7 @@ func (r *Reader) askOverdue(ctx context.Context, b *bundle, s *state, c *countin
 		}
 	}
 	if len(runs) > 0 {
-		c.Take(runs, counting.Question{Since: to, To: to, Now: now})
+		return r.count(ctx, b, s, c, runs, counting.Question{Since: to, To: to, Now: now})
 	}
 	return nil
 }
@@ -436,7 +448,9 @@ func (r *Reader) list(ctx context.Context, b *bundle, s *state, c *counting.Coun
 		if err != nil {
 			return err
 		}
-		c.Take(runs, counting.Question{Since: since, To: upto, Now: now})
+		if err := r.count(ctx, b, s, c, runs, counting.Question{Since: since, To: upto, Now: now}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

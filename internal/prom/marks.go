@@ -112,6 +112,10 @@ func (b *bundle) save(s *state) []byte {
 		e.uint(uint64(targets(orphans[i].Target)))
 		e.orphan(&orphans[i])
 	}
+	e.list(len(s.Targets), func(i int) bool { return targets(int32(i)) >= 0 && s.Targets[i].Start > 0 }, func(i int) {
+		e.uint(uint64(targets(int32(i))))
+		e.time(s.Targets[i].Start)
+	})
 	return e.seal(bundleVersion)
 }
 
@@ -282,6 +286,15 @@ func loadMark(b []byte) (*saved, error) {
 			return nil, errMark
 		}
 		s.orphans = append(s.orphans, o)
+	}
+	if d.err == nil && len(d.b) > 0 { // marks of old end here
+		for range d.count() {
+			if t := d.uint(); t < uint64(len(s.targets)) {
+				s.targets[t].Start = d.time()
+			} else {
+				return nil, errMark
+			}
+		}
 	}
 	return s, d.err
 }
