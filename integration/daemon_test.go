@@ -89,7 +89,7 @@ func (d *daemon) start() {
 	d.pump = outbox.NewPump(d.db, map[string]outbox.Receiver{"slack": receiver}, outbox.Options{Now: func() time.Time { return d.now }})
 	d.Engine = engine.New(engine.Options{
 		Source: reader, Store: d.db, Composer: composer{slack.Composer{Receiver: "slack", Channel: "#" + channel}},
-		Log: slog.New(slog.DiscardHandler), Lag: 30 * time.Second,
+		Log: slog.New(slog.DiscardHandler),
 	}, d.set, snap)
 }
 

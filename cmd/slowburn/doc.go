@@ -83,8 +83,8 @@
 //
 // # The daemon
 //
-// Package internal/engine is the loop: once a minute it reads, decides and commits. Package
-// internal/api holds every JSON shape, of the HTTP API as of webhooks, reports and commands.
+// Package internal/engine is the loop: when a minute can be complete, it reads, decides and commits.
+// Package internal/api holds every JSON shape, of the HTTP API as of webhooks, reports and commands.
 // Package internal/web serves the pages, the API and the metrics.
 //
 // Package internal/config reads slowburn.yaml by the rules of the SLO files. Package

@@ -95,7 +95,7 @@ type Options struct {
 	Store    Store
 	Composer Composer
 	Log      *slog.Logger
-	// Lag is how far behind now the newest slot is read, so that its last sample has arrived.
+	// Lag is how far behind now everything is read, at least. Late samples are waited for without it.
 	Lag time.Duration
 	// Skew tells how far the source's clock is ahead of now; nil trusts our own clock. See
 	// clock.go.

@@ -38,7 +38,6 @@ func newLateWorld(t *testing.T, targets int, late func(int) time.Duration, fails
 		w.sums = append(w.sums, [2]float64{1000, 10})
 		w.filled = append(w.filled, w.now().Add(-time.Hour))
 	}
-	w.lag = 0
 	w.arrive()
 	w.restart()
 	return w
@@ -218,7 +217,6 @@ func newShops(t *testing.T, n int, begin time.Time) *shops {
 		w.sums = append(w.sums, [2]float64{1000, 10})
 		w.filled = append(w.filled, t0.Add(-time.Hour+time.Duration(4*i%15)*time.Second))
 	}
-	w.lag = 0
 	w.arrive()
 	w.restart()
 	return w
@@ -247,8 +245,6 @@ func (w *shops) arrive() {
 // Prometheus for nothing and write nothing down.
 func TestALookThatIsTooEarlyCostsNothing(t *testing.T) {
 	w, writes, minutes := oneService(t, steady(50)), 0, 0
-	w.lag = 0
-	w.restart()
 	w.point = func(name string) error {
 		if strings.HasPrefix(name, "store") {
 			writes++

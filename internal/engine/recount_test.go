@@ -257,7 +257,7 @@ func TestFiguresOfAReportAreThoseOfTheSamples(t *testing.T) {
 		})
 	}
 	same(t, map[string][2]any{
-		"where it ends": {row.To, w.now().Add(-lag).Truncate(time.Minute)},
+		"where it ends": {row.To, w.now().Truncate(time.Minute)},
 		"bad":           {row.Budget.Bad, float64(bad)}, "total": {row.Budget.Total, float64(total)}, "allowed": {row.Budget.Allowed, float64(allowed) / budget.Unit},
 		"SLI":              {round(row.SLI), round(100 * float64(total-bad) / float64(total))},
 		"bad in the week":  {row.Period.Bad, float64(bad)},

@@ -65,7 +65,7 @@ func TestRun(t *testing.T) {
 				ticks := 0
 				var e *engine.Engine
 				e = engine.New(engine.Options{
-					Source: idle{tc.slow}, Store: nowhere{}, Composer: voice{}, Log: slog.New(slog.DiscardHandler), Lag: lag,
+					Source: idle{tc.slow}, Store: nowhere{}, Composer: voice{}, Log: slog.New(slog.DiscardHandler),
 					Observe: func(s engine.Summary) {
 						ticks++
 						if took := e.Snapshot().Last.Took; took != s.Took {

@@ -37,9 +37,6 @@ import (
 // t0 is when the tests' worlds begin: a Monday, at a whole hour.
 var t0 = time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 
-// lag is the daemon's usual one.
-const lag = 30 * time.Second
-
 // channel is where everything is said.
 const channel = "#reliability"
 
@@ -50,7 +47,6 @@ type world struct {
 	t     testing.TB
 	at    atomic.Int64 // true time, nanoseconds
 	wrong time.Duration
-	lag   time.Duration // of the daemon
 
 	db       *promfake.DB
 	srv      *promfake.Server
@@ -146,7 +142,7 @@ func newWorld(t testing.TB, specs []*slo.Spec, services ...*service) *world {
 // newWorldAt begins at another time, and with reports.
 func newWorldAt(t testing.TB, start time.Time, reports []report.Schedule, specs []*slo.Spec, services ...*service) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "slowburn.db"), set: slo.NewSet(specs, nil, nil), reports: reports, lag: lag, filled: start.Add(-time.Hour)}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "slowburn.db"), set: slo.NewSet(specs, nil, nil), reports: reports, filled: start.Add(-time.Hour)}
 	w.at.Store(start.UnixNano())
 	w.db = promfake.New(promfake.Options{Now: w.now})
 	var err error
@@ -244,7 +240,7 @@ func (w *world) open() {
 	})
 	w.engine = engine.New(engine.Options{
 		Source: w.reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
-		Log: slog.New(slog.NewTextHandler(w, nil)), Lag: w.lag, Reports: w.reports,
+		Log: slog.New(slog.NewTextHandler(w, nil)), Reports: w.reports,
 		Skew:     w.skew,
 		Owe:      w.pump.Owe,
 		Sampled:  w.client.Sampled,

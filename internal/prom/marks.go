@@ -547,7 +547,25 @@ func (b *bundle) adopt(marks []*saved, to budget.Minute) *state {
 			}
 		}
 	}
+	b.join(s, known)
 	return s
+}
+
+// join lets the SLOs that are new in a state begin with the first minute that is seen whole: no lead
+// is read for them, so their counters have a position only a scrape after what the others have read.
+// The minutes before are left to history.
+func (b *bundle) join(s *state, known map[slo.ID]bool) {
+	interval := int64(minuteMs)
+	for i := range s.Targets {
+		interval = max(interval, int64(s.Targets[i].Pace.Interval))
+	}
+	// What is scraped more rarely is stale between its scrapes: nobody is kept blind for it.
+	first := counting.SlotOf(s.Read+min(interval, vectorReach)+secondMs) + 1
+	for i := range s.Promises {
+		if s.Primed && !known[b.specs[i].ID()] {
+			s.Promises[i].Since = max(s.Promises[i].Since, first)
+		}
+	}
 }
 
 // adoptPositions takes over targets and series, and returns their numbers by their places in the
