@@ -15,9 +15,6 @@ import (
 // mendKey is what the key of a mend has in addition to that of its message.
 const mendKey = "/first"
 
-// mendWait gives a request that was under way the time to come in.
-const mendWait = time.Minute
-
 // mendOf returns the mend of a message that was repeated.
 func mendOf(e Entry, now time.Time) *Entry {
 	created := e.Created
