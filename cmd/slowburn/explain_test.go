@@ -149,6 +149,21 @@ func TestExplainSaysWhatItCannot(t *testing.T) {
 	}
 }
 
+// TestExplainSaysWhatIsWrongWithTheData: which part is estimated, and the problems as they are.
+func TestExplainSaysWhatIsWrongWithTheData(t *testing.T) {
+	x := newExplained()
+	x.spend.Data.Known, x.spend.Data.Estimated = 200, 50
+	x.spend.Data.Problems = []string{"3 samples stood a little lower"}
+	_, out, _ := explainArgs(t, x, "", "shop/availability")
+	const want = "  25.0 % of the known minutes are estimates: Prometheus has extrapolated their counts, which misses events where series begin or end.\n  3 samples stood a little lower\n"
+	if !strings.Contains(out, want) {
+		t.Errorf("it does not say %q:\n%s", want, out)
+	}
+	if _, out, _ := explainArgs(t, newExplained(), "", "shop/availability"); strings.Contains(out, "estimates") {
+		t.Errorf("it speaks of estimates where there are none:\n%s", out)
+	}
+}
+
 func TestExplainAsksForOneBudgetOfMany(t *testing.T) {
 	x := newExplained()
 	explainFacts(t, x, "", `shop/availability{route="/pay"}`, "--by", "hour")

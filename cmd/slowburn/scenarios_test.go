@@ -15,7 +15,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
+	"github.com/slowburn-sre/slowburn/slo/sloth"
 )
 
 // The indicators of the scenarios.
@@ -257,6 +259,33 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestAQuotientOfSlothCountsAsSlothDoes: an error query of Sloth's that is a quotient itself, over a
+// total that is a rate. Sloth divides one by the other, about 1 by 10 a second while everything
+// fails, and the share of bad events is the same.
+func TestAQuotientOfSlothCountsAsSlothDoes(t *testing.T) {
+	db := promfake.New(promfake.Options{Now: func() time.Time { return worldEnd }})
+	requests{outage: anOutage, lifetime: 12e3}.write(t, db)
+	client := clientOf(t, db)
+	const (
+		bad   = `(sum(rate(http_requests_total{job="api",code="500"}[W])) / sum(rate(http_requests_total{job="api"}[W])) > 0.01)`
+		total = `sum(rate(http_requests_total{job="api"}[W]))`
+	)
+	text := "version: prometheus/v1\nservice: api\nslos:\n  - name: availability\n    objective: 99\n    sli:\n      events:\n        error_query: " +
+		strings.ReplaceAll(bad, "[W]", "[{{.window}}]") + "\n        total_query: " + strings.ReplaceAll(total, "[W]", "[{{.window}}]") + "\n    alerting: {name: X}\n"
+	set, err := file.Load([]file.File{{Name: "a.yaml", Data: []byte(text)}}, sloth.Reader(sloth.Options{}))
+	must(t, err)
+	want, failed := client.Vector(t.Context(), strings.ReplaceAll(bad+" / "+total, "[W]", "[1h]"), anOutage[1])
+	if failed != nil || len(want) != 1 {
+		t.Fatal(want, failed)
+	}
+	ledgers, _ := readWorld(t, client, set)
+	sum := ledgers["api/availability"].Sum(budget.MinuteOf(anOutage[0]), budget.MinuteOf(anOutage[1]))
+	got := float64(sum.Bad) / float64(sum.Total)
+	if t.Logf("%.4f, by Sloth %.4f", got, want[0].Value); math.Abs(got/want[0].Value-1) > 0.01 {
+		t.Errorf("a share of %.4f is bad, by Sloth %.4f", got, want[0].Value)
+	}
+}
+
 // row is the scenario in the table of docs/benchmarks.md: what was paged, of what was to be paged.
 func (sc *scenario) row(got *replay, pages []alerting.Incident) string {
 	right, said := 0, "none"
@@ -289,8 +318,11 @@ func (p *page) compare(pages []alerting.Incident) error {
 	return nil
 }
 
-// replayWorld replays the last 18 hours of a world.
-func replayWorld(t *testing.T, db *promfake.DB, sc scenario) replay {
+// replayFrom is when what is replayed of a world begins.
+var replayFrom = budget.MinuteOf(worldBegin.Add(6 * time.Hour))
+
+// clientOf asks a server over a world.
+func clientOf(t *testing.T, db *promfake.DB) *prom.Client {
 	t.Helper()
 	server, err := promfake.Start(db.Handler())
 	must(t, err)
@@ -298,6 +330,21 @@ func replayWorld(t *testing.T, db *promfake.DB, sc scenario) replay {
 	client, err := prom.NewClient(prom.ClientOptions{URL: server.URL})
 	must(t, err)
 	t.Cleanup(client.CloseIdle)
+	return client
+}
+
+// readWorld reads what is to be replayed.
+func readWorld(t *testing.T, client *prom.Client, set *slo.Set) (map[slo.ID]*budget.Ledger, map[slo.ID][]string) {
+	t.Helper()
+	e := &env{surroundings: surroundings{err: io.Discard}, ctx: context.Background()}
+	ledgers, problems, err := readHistory(e, prom.New(client, prom.Options{}), set, replayFrom, budget.MinuteOf(worldEnd))
+	must(t, err)
+	return ledgers, problems
+}
+
+// replayWorld replays the last 18 hours of a world.
+func replayWorld(t *testing.T, db *promfake.DB, sc scenario) replay {
+	t.Helper()
 	objective := sc.objective
 	if objective == "" {
 		objective = "99.9"
@@ -305,12 +352,9 @@ func replayWorld(t *testing.T, db *promfake.DB, sc scenario) replay {
 	text := "version: slowburn/v1\nservice: api\nslos:\n  - name: x\n    objective: " + objective + "\n    sli: {" + sc.sli + "}\n"
 	set, err := file.Load([]file.File{{Name: "a.yaml", Data: []byte(text)}})
 	must(t, err)
-	from, to := budget.MinuteOf(worldBegin.Add(6*time.Hour)), budget.MinuteOf(worldEnd)
-	e := &env{surroundings: surroundings{err: io.Discard}, ctx: context.Background()}
-	ledgers, problems, err := readHistory(e, prom.New(client, prom.Options{}), set, from, to)
-	must(t, err)
+	ledgers, problems := readWorld(t, clientOf(t, db), set)
 	spec := set.Specs[0]
-	r := replayOne(alerting.Input{ID: spec.ID(), Spec: spec, Ledger: ledgers[spec.ID()]}, from, to)
+	r := replayOne(alerting.Input{ID: spec.ID(), Spec: spec, Ledger: ledgers[spec.ID()]}, replayFrom, budget.MinuteOf(worldEnd))
 	r.Problems = problems[spec.ID()]
 	return r
 }

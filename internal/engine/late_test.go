@@ -142,6 +142,30 @@ func TestLateSamplesPage(t *testing.T) {
 	}
 }
 
+// TestWhatIsWaitedForLongerPages: a service all of whose samples come twenty minutes late, longer
+// than anything is waited for without a word, and that has `max_lateness: 25m`. The page comes as
+// soon after the samples as ever, and no event is lost.
+func TestWhatIsWaitedForLongerPages(t *testing.T) {
+	const late = 20 * time.Minute
+	begin, end := t0.Add(60*time.Minute), t0.Add(80*time.Minute)
+	w := newLateWorld(t, 1, func(int) time.Duration { return late }, func(_ int, at time.Time) bool { return !at.Before(begin) && at.Before(end) })
+	w.set.Specs[0].MaxLateness = 25 * time.Minute
+	w.restart()
+	w.live(130)
+	if burns := w.burns(); len(burns) != 1 || !burns[0].Onset.Equal(begin) {
+		t.Fatalf("%+v, want one incident since %s", burns, begin)
+	}
+	if after := w.paged.Sub(begin) - late; after <= 0 || after > 3*time.Minute {
+		t.Errorf("paged %v after the samples of the beginning", after)
+	}
+	for _, root := range w.roots() {
+		if strings.Contains(root, "o data") {
+			t.Errorf("data that are waited for are told as missing: %s", root)
+		}
+	}
+	w.check()
+}
+
 // TestAPageComesThreeMinutesAfterItsSamples: services whose samples are late by up to ten minutes,
 // side by side, with the alerts that everybody has and no flag. The daemon looks when it says that
 // it will. Whenever in a minute a total outage begins, its page comes as much later as the samples

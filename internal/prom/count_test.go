@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
@@ -196,6 +197,8 @@ func TestDataProblemsAreTold(t *testing.T) {
 		{"more bad events than events", "instance=a code=200: 30=9 90=9 150=9\ninstance=a code=500 extra=1: 30=0 90=0 150=4", "more bad or good events"},
 		{"values that are not finite", "instance=a code=200: 30=0 90=10 150=NaN 170=12", "not finite"},
 		{"a series that expired and came back higher", "instance=a code=200: 30=0 90=10 150=14 210=20 270=20 330=20 390=20 450=21\ninstance=a code=500: 30=2 90=2 450=5", ": c{code=\"500\",instance=\"a\",job=\"j\"}"},
+		{"a counter that stands a little lower for a moment", "instance=a code=200: 30=0 90=100 150=140 210=139 270=145", "1 samples stood a little lower than those before them; nothing was counted until the counters were back: c{code=\"200\",instance=\"a\",job=\"j\"}"},
+		{"a target of long standing that is found late", "instance=a code=200: 30=0 90=10 150=14 210=20 270=26\ninstance=b code=200: 210=9000 270=9003", "1 series were seen for the first time with more than can have happened since their target's last scrape; their first value did not count: c{code=\"200\",instance=\"b\",job=\"j\"}"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := serve(t, life(t, tc.life))
@@ -208,6 +211,38 @@ func TestDataProblemsAreTold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatCameTooLateIsTold: samples of one target of two come after their minute was decided
+// without them. They are added to it, and it is said.
+func TestWhatCameTooLateIsTold(t *testing.T) {
+	db := life(t, "instance=a code=200: 0=0 30=1 60=2 90=3 120=4\ninstance=b code=200: 0=0 30=1 60=2 90=3 120=4")
+	spec := events(t, "x", `c{job="j"}`, `c{job="j",code="500"}`)
+	spec.MaxLateness = 2 * time.Minute
+	r, got := New(serve(t, db), Options{}), book{}
+	series := func(instance string) *promfake.Series {
+		return db.Series(lset("c", "job", "j", "instance", instance, "code", "200"))
+	}
+	arrive := func(instance string, from, to int) {
+		for i := from; i <= to; i++ {
+			if err := series(instance).Append(at(float64(30*i)), float64(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tick(t, r, []*slo.Spec{spec}, m0+1, got)
+	for n := 2; n <= 8; n++ {
+		arrive("a", 2*n+1, 2*n+2)
+		tick(t, r, []*slo.Spec{spec}, m0+budget.Minute(n), got)
+	}
+	arrive("b", 5, 20)
+	arrive("a", 19, 20)
+	b := tick(t, r, []*slo.Spec{spec}, m0+9, got)
+	want := "samples came after their minute was decided; they were added to it: c{code=\"200\",instance=\"b\",job=\"j\"}"
+	if p := strings.Join(b.Readings["svc/x"].Problems, "; "); !strings.Contains(p, want) {
+		t.Errorf("problems %q, want %q", p, want)
+	}
+	t.Log(slots(got["svc/x"]))
 }
 
 // TestLateDataHeal: minutes reported absent are written again when their samples turn up.

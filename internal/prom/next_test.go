@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -69,6 +70,49 @@ func TestOnlyWhatCanBeCompleteIsAskedFor(t *testing.T) {
 	t.Logf("%v reads, %d queries and %d samples in 25 minutes", reads, queries, samples)
 	if behind := budget.MinuteOf(now) - decided["svc/late"]; behind > 5 {
 		t.Errorf("what is late is decided %d minutes behind", behind)
+	}
+}
+
+// TestATargetThatIsAlwaysLateIsFound: a target appears beside three that are in time, and each of
+// its samples comes ten minutes late, so that no window ever shows one. The list of series tells of
+// it, and from then on none of its events is lost.
+func TestATargetThatIsAlwaysLateIsFound(t *testing.T) {
+	var now time.Time
+	db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+	specs := []*slo.Spec{events(t, "shop", `a_total`, `a_total{code="500"}`)}
+	var filled [4]time.Time
+	for i := range filled {
+		filled[i] = t0.Add(-30 * time.Minute)
+	}
+	begun := t0.Add(10 * time.Minute)
+	filled[3] = begun
+	arrive := func() {
+		for i := range filled {
+			for late := time.Duration(i/3) * 10 * time.Minute; !filled[i].Add(late).After(now); filled[i] = filled[i].Add(15 * time.Second) {
+				v := 1e6 + filled[i].Sub(t0).Seconds()
+				if i == 3 {
+					v = filled[i].Sub(begun).Seconds()
+				}
+				if err := db.Append(lset("a_total", "instance", fmt.Sprint(i), "job", "x", "code", "200"), filled[i].UnixMilli(), v); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	r, got := New(serve(t, db), Options{}), book{}
+	for now = t0; now.Before(t0.Add(60 * time.Minute)); now = now.Add(15 * time.Second) {
+		arrive()
+		b := r.Read(t.Context(), specs, now)
+		for _, f := range b.Failures {
+			t.Fatal(f.Err)
+		}
+		got.take(b)
+		r.Commit(b)
+	}
+	for m := m0 + 12; m < m0+45; m++ { // of a second, one by each
+		if s := got["svc/shop"][m]; s.Total != 240*budget.Unit {
+			t.Errorf("minute %d has %d events, want 240: 60 of them are the late target's", m-m0, s.Total/budget.Unit)
+		}
 	}
 }
 

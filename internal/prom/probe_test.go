@@ -1,6 +1,9 @@
 package prom
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +39,31 @@ func TestClockSkew(t *testing.T) {
 	skew, within, err := serve(t, db).ClockSkew(t.Context(), func() time.Time { return t0 })
 	if err != nil || skew != 90*time.Second || within > time.Second {
 		t.Errorf("skew %v ± %v, %v; want 90 s", skew, within, err)
+	}
+}
+
+// TestATimeThatContradictsItselfIsRefused: the clock of a server whose answers are dated of another
+// time than it says is not believed; a few minutes between the two are a proxy's.
+func TestATimeThatContradictsItselfIsRefused(t *testing.T) {
+	for _, tc := range []struct {
+		dated   time.Duration // from what time() says
+		refused bool
+	}{{0, false}, {9 * time.Minute, false}, {-9 * time.Minute, false}, {11 * time.Minute, true}, {-11 * time.Minute, true}, {-24 * time.Hour, true}} {
+		db := promfake.New(promfake.Options{Now: func() time.Time { return t0.Add(time.Hour) }}).Handler()
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			db.ServeHTTP(answer, r)
+			w.Header().Set("Date", t0.Add(time.Hour+tc.dated).Format(http.TimeFormat))
+			_, _ = answer.Body.WriteTo(w)
+		}))
+		t.Cleanup(srv.Close)
+		skew, _, err := clientFor(t, srv.URL).ClockSkew(t.Context(), func() time.Time { return t0 })
+		switch {
+		case tc.refused && (err == nil || err.Kind != Refused || !strings.Contains(err.Error(), "and the answer is dated")):
+			t.Errorf("dated %v apart: skew %v, %v; want it refused", tc.dated, skew, err)
+		case !tc.refused && (err != nil || skew != time.Hour):
+			t.Errorf("dated %v apart: skew %v, %v; want an hour", tc.dated, skew, err)
+		}
 	}
 }
 

@@ -1,11 +1,16 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
 // contract are the names that others rely on.
@@ -76,6 +81,29 @@ func TestMetricsKeepTheContractAndTheConventions(t *testing.T) {
 			t.Errorf("%s tells what is not known", unknown)
 		}
 	}
+}
+
+// TestProblemsAreCountedByKind: panics come as a total since the start, and combinations beyond the
+// cap as they are met.
+func TestProblemsAreCountedByKind(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	observe := EvaluationMetrics(registry)
+	expect := func(panics, combinations int) {
+		t.Helper()
+		text := fmt.Sprintf(`# HELP slowburn_problems_total What went wrong with single SLOs, by kind. panic: a fault of slowburn's, that one budget stands still by; combinations: label values of by: beyond the cap, which are not followed.
+# TYPE slowburn_problems_total counter
+slowburn_problems_total{kind="combinations"} %d
+slowburn_problems_total{kind="panic"} %d
+`, combinations, panics)
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(text), "slowburn_problems_total"); err != nil {
+			t.Error(err)
+		}
+	}
+	expect(0, 0) // both are there before anything has gone wrong
+	for _, s := range []engine.Summary{{Panics: 2, Stats: prom.Stats{Capped: 1}}, {Panics: 2}, {Panics: 3, Stats: prom.Stats{Capped: 2}}} {
+		observe(s)
+	}
+	expect(3, 3)
 }
 
 // Two applications in one process, as in a test or the demo, do not share metrics.

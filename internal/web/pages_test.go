@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -76,6 +78,32 @@ func TestNothingForeignBecomesMarkup(t *testing.T) {
 	}
 	if !seen {
 		t.Error("no page shows the hostile label at all; this test looks at nothing")
+	}
+}
+
+// TestThePageSaysWhatIsEstimated: half of what an SLO's page shows rests on estimates.
+func TestThePageSaysWhatIsEstimated(t *testing.T) {
+	exact := steady(100, 0)
+	guessed := func(age time.Duration) budget.Slot {
+		s := exact(age)
+		s.Estimated = true
+		return s
+	}
+	id := slo.ID("checkout/availability")
+	page := func(l life) string {
+		s := newShopOf(t, nil)
+		set := shopSet(t, shopYAML)
+		account, _ := liveOn(id, set.Lookup(id), l)
+		s.source.Engine = engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Store: s.archive, Log: slog.New(slog.DiscardHandler)}, set,
+			store.Snapshot{Accounts: map[slo.ID]store.Account{id: account}})
+		return get(s.handler(), "/slo/checkout/availability").Body.String()
+	}
+	const sentence = " of the known minutes are estimates: Prometheus has extrapolated their counts, which misses events where series begin or end."
+	if body := page(between(30*slo.Day, 14*slo.Day, guessed, exact)); !strings.Contains(body, "50.0 %"+sentence) {
+		t.Error("the page does not say that half is estimated")
+	}
+	if body := page(exact); strings.Contains(body, "are estimates") {
+		t.Error("a page speaks of estimates where there are none")
 	}
 }
 
