@@ -229,7 +229,24 @@ func (a *Daemon) Run(ctx context.Context) error {
 		leading(a.Desk.Run)
 	}
 	err := g.Run()
+	a.flush(context.WithoutCancel(ctx))
 	return errors.Join(err, a.Close())
+}
+
+// flushFor bounds how long a stop waits for a store that refused to be written.
+const flushFor = 5 * time.Second
+
+// flush writes down what only memory has, because the store could not be written, as far as it can
+// be now; the log says what is lost.
+func (a *Daemon) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushFor)
+	defer cancel()
+	if err := a.Engine.Flush(ctx); err != nil {
+		a.Log.Error("what was decided while the store could not be written is lost; it is decided again", "err", err)
+	}
+	if err := a.Pump.Flush(ctx); err != nil {
+		a.Log.Error("what was sent while the store could not be written is not known to the next process", "err", err)
+	}
 }
 
 // Close gives up what is still being read, and closes the store.

@@ -173,7 +173,13 @@ func TestAHangingReceiverDelaysNoOther(t *testing.T) {
 // openStory is an app whose engine has an open incident, with the given configuration.
 func openStory(t *testing.T, text string) *Daemon {
 	t.Helper()
-	db, err := store.Open(t.TempDir()+"/slowburn.db", store.Options{})
+	return openStoryIn(t, text, t.TempDir()+"/slowburn.db", nil)
+}
+
+// openStoryIn keeps its store in a file, on a disk that fails as it is told to.
+func openStoryIn(t *testing.T, text, path string, fault func(string) error) *Daemon {
+	t.Helper()
+	db, err := store.Open(path, store.Options{Fault: fault})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +194,8 @@ func openStory(t *testing.T, text string) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Engine = engine.New(engine.Options{Source: prom.New(client, prom.Options{}), Store: db, Composer: currentWays{&a.ways}, Log: a.Log}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
+	a.reader = prom.New(client, prom.Options{})
+	a.Engine = engine.New(engine.Options{Source: a.reader, Store: db, Composer: currentWays{&a.ways}, Log: a.Log, Owe: a.Pump.Owe}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
 	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.Engine.Open(f.Event.Time())[0])}); err != nil {
 		t.Fatal(err)
 	}

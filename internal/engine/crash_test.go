@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -180,6 +181,39 @@ func TestDiskFull(t *testing.T) {
 			w.checkBudgets()
 		})
 	}
+}
+
+// TestAStopWritesDownWhatAFullDiskRefused: Prometheus cannot be reached, and an incident has ended,
+// while the disk is full. There is space again, and the daemon is stopped before its next tick. The
+// one after it tells neither again, and brings both messages to their ends.
+func TestAStopWritesDownWhatAFullDiskRefused(t *testing.T) {
+	w := oneService(t, outage(50, [2]int{5, 15}))
+	w.steps(12)
+	w.point = func(name string) error {
+		if strings.HasPrefix(name, "slack") {
+			return nil
+		}
+		return syscall.ENOSPC
+	}
+	w.steps(10)
+	w.db.Faults.Fail(promfake.Reset())
+	w.steps(8)
+	if len(w.rootsWith("Resolved")) != 1 || len(w.rootsWith("🔌")) != 1 || w.pump.Summary().Unwritten == 0 {
+		t.Fatalf("on the full disk the channel reads %q, %d unwritten", w.roots(), w.pump.Summary().Unwritten)
+	}
+	w.point = nil
+	w.restart()
+	if left := w.pending(); len(left) > 0 {
+		t.Errorf("of what was sent %d messages are not written down as sent", len(left))
+	}
+	w.steps(2)
+	w.db.Faults.Clear()
+	w.steps(10)
+	if len(w.rootsWith("✅ Resolved")) != 1 || len(w.rootsWith("✅ Prometheus")) != 1 || len(w.roots()) != 2 {
+		t.Errorf("in the end the channel reads %q", w.roots())
+	}
+	w.checkOncePerKey()
+	w.checkBudgets()
 }
 
 // TestAFullDiskSilencesNothing: six services break in the same minute while the disk is full, and

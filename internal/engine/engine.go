@@ -338,6 +338,14 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	}
 }
 
+// Flush writes down what the store has refused so far. It is for a stop: what only memory has is lost
+// with the process, and the next one cannot know what people were told of it.
+func (e *Engine) Flush(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.backlog.save(ctx)
+}
+
 // OweBeside writes down messages that are decided on beside the ticks, by a function of an incident
 // that is open, for those of the IDs that are. None of them ends while it is asked about: its end is
 // owed after them. While the store cannot be written, they are owed in memory, as those of a tick

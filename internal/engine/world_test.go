@@ -272,9 +272,12 @@ func (w *world) close() {
 	}
 }
 
-// restart stops the daemon in good order and starts it again.
+// restart stops the daemon in good order and starts it again. As package daemon does, it writes down
+// what it can; on a full disk that is nothing.
 func (w *world) restart() {
 	w.t.Helper()
+	_ = w.engine.Flush(context.Background())
+	_ = w.pump.Flush(context.Background())
 	w.close()
 	w.open()
 }

@@ -329,6 +329,22 @@ func (p *Pump) tellStore(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// Flush writes down the outcomes that the store has refused so far. It is for a stop, after Run and
+// after what is owed was written down.
+func (p *Pump) Flush(ctx context.Context) error {
+	now := p.opts.Now()
+	p.mu.Lock()
+	none := len(p.shelf.kept) == 0
+	p.mu.Unlock()
+	if none {
+		return nil
+	}
+	if err := p.read(ctx, now); err != nil {
+		return err
+	}
+	return p.tellStore(ctx, now)
+}
+
 // untold is an outcome that the store was not told.
 type untold struct {
 	key    string
