@@ -213,8 +213,9 @@ func (c *Counter) closeHole(a int32, m budget.Minute) {
 	}
 }
 
-// spread writes a tally evenly over [from, to]; what does not divide goes to the first minutes.
-func (c *Counter) spread(a int32, sum Tally, from, to budget.Minute, partial bool) {
+// events returns the events of an account's tally, in thousandths, and notes what is wrong with them.
+// It is false where there are more than can be known.
+func (c *Counter) events(a int32, sum Tally) (bad, total int64, known bool) {
 	bad, total, v := sum.Events(c.index.Accounts[a].ByGood)
 	switch v {
 	case AsCounted:
@@ -222,6 +223,14 @@ func (c *Counter) spread(a int32, sum Tally, from, to budget.Minute, partial boo
 		c.trouble(a, Clamped, -1)
 	case TooMany:
 		c.trouble(a, Beyond, -1)
+	}
+	return bad, total, v != TooMany
+}
+
+// spread writes a tally evenly over [from, to]; what does not divide goes to the first minutes.
+func (c *Counter) spread(a int32, sum Tally, from, to budget.Minute, partial bool) {
+	bad, total, known := c.events(a, sum)
+	if !known {
 		for at := from; at <= to; at++ {
 			c.put(a, at, budget.Count(bad, total))
 		}

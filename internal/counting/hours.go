@@ -529,13 +529,8 @@ func (h *Hours) hasGood(account int32, col int) bool {
 }
 
 func (h *Hours) sumOf(account int32, hour int64, tally *hourTally, known int) budget.HourAt {
-	bad, total, v := tally.sum.Events(h.index.Accounts[account].ByGood)
-	switch v {
-	case AsCounted:
-	case CutOff:
-		h.trouble(account, Clamped, -1)
-	case TooMany:
-		h.trouble(account, Beyond, -1)
+	bad, total, countable := h.events(account, tally.sum)
+	if !countable {
 		return budget.HourAt{Hour: hour, Sum: budget.Sum{Unknown: 60}}
 	}
 	s := budget.Sum{Bad: bad, Total: total, Known: known, Partial: min(tally.partial, 60-known)}

@@ -178,6 +178,15 @@ type exprPace struct {
 	capped   bool // in memory, too: there were more budgets than are followed
 }
 
+// troubles returns what was wrong so far, as bundles tell it.
+func (p *exprPace) troubles() map[slo.ID]*counting.Trouble {
+	out := make(map[slo.ID]*counting.Trouble, len(p.faults))
+	for id, t := range p.faults {
+		out[id] = &t
+	}
+	return out
+}
+
 // blame adds the faults of a read.
 func (p *exprPace) blame(found map[slo.ID]*evaluated, to budget.Minute) {
 	p.judged, p.faults = max(p.judged, to), maps.Clone(p.faults) // of one that may be thrown away

@@ -197,9 +197,7 @@ func (b *Backfill) blame(d *day) {
 		b.addFaults(b.bundles[i].faults(s.Troubles()))
 	}
 	for _, p := range d.paces {
-		for id, t := range p.faults {
-			b.addFaults(map[slo.ID]*counting.Trouble{id: &t})
-		}
+		b.addFaults(p.troubles())
 	}
 }
 
@@ -365,11 +363,7 @@ func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to bud
 		hours = hoursOfSlots(readingsOf(s, ev, nil, from, end-1, from-1), hours)
 		from = end
 	}
-	faults := map[slo.ID]*counting.Trouble{}
-	for id, t := range p.faults {
-		faults[id] = &t
-	}
-	return past{hours: hours, faults: faults}, nil
+	return past{hours: hours, faults: p.troubles()}, nil
 }
 
 // hoursOfSlots sums the slots of readings by the hour and adds them to what there is.
