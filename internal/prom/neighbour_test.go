@@ -97,7 +97,7 @@ func TestASlowServerIsNobodysNeighbour(t *testing.T) {
 		b := r.Read(t.Context(), specs, after(m0+20))
 		got.take(b)
 		r.Commit(b)
-		waiting = b.Stats.Waiting > 0
+		waiting = b.Stats.Waiting+len(b.Failures) > 0 // asks again, since a busy machine may need longer than the 300 ms
 	}
 	for _, s := range specs {
 		if bad, total := got.sum(s.ID()); bad != 10*2*budget.Unit || total != 10*202*budget.Unit {
