@@ -150,6 +150,9 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 				ledgers[id] = &budget.Ledger{}
 			}
 			for _, s := range reading.Slots {
+				if s.Slot.State == budget.Absent && ledgers[id].At(s.At).State.Counts() {
+					continue // the day after, which is read before, has a sample that tells of it
+				}
 				ledgers[id].Put(s.At, s.Slot)
 			}
 			for _, h := range reading.Hours {

@@ -192,6 +192,13 @@ var scenarios = []scenario{
 		page: &page{from: clock(6, 21), to: clock(6, 50), within: 5 * time.Minute, bad: 6_000, onset: clock(5, 59)}, known: 0.95,
 	},
 	{
+		name: "outage-in-a-hole-over-midnight", sentence: "the same at midnight, where days of history meet", sli: byPods,
+		world: func(t testing.TB, db *promfake.DB) {
+			pods(t, db, failing(0.5, clock(0, 0), clock(0, 10)), [2]time.Time{clock(-1, 59), clock(0, 21)}, podsOfE)
+		},
+		page: &page{from: clock(0, 21), to: clock(0, 50), within: 5 * time.Minute, bad: 6_000, onset: clock(-1, 59)}, known: 0.95,
+	},
+	{
 		name: "outage-from-a-hole", sentence: "30 minutes of a third failing begin within nine in which nothing was scraped", sli: byPods,
 		world: func(t testing.TB, db *promfake.DB) {
 			pods(t, db, failing(0.3, clock(6, 0), clock(6, 30)), [2]time.Time{clock(5, 59), clock(6, 8)}, podsOfE)

@@ -17,19 +17,34 @@ func (c *Counter) Decide(now int64) {
 }
 
 // DecideAll settles every minute up to and including to: nobody is waited for, for everything is
-// in. What is still open then is closed.
+// in. What is still open then is closed if it is the last; else a minute with first values waits for
+// what comes next to say what they are.
 func (c *Counter) DecideAll(to budget.Minute, last bool) {
+	pending := map[int32]budget.Minute{}
 	for i := range c.Groups {
-		if g := &c.Groups[i]; last {
+		g := &c.Groups[i]
+		if last {
 			gone, _ := c.forerunners(g, c.Read)
 			c.verdict(g, c.succession(g, gone))
+			continue
+		}
+		for _, s := range g.Series {
+			for _, r := range c.index.Series[s].Routes {
+				if at, waits := pending[r.Account]; !waits || SlotOf(g.MS) < at {
+					pending[r.Account] = SlotOf(g.MS)
+				}
+			}
 		}
 	}
 	if last {
 		c.Groups = nil
 	}
 	for a := range c.Accounts {
-		c.advance(int32(a), to)
+		through := to
+		if at, waits := pending[int32(a)]; waits {
+			through = min(to, at-1)
+		}
+		c.advance(int32(a), through)
 		if acc := &c.Accounts[a]; last {
 			acc.Hole.Until = min(acc.Hole.Until, to)
 			c.closeHole(int32(a), to)
@@ -241,10 +256,8 @@ func (c *Counter) spread(a int32, sum Tally, from, to budget.Minute, partial boo
 		s, at := budget.Count(budget.Part(bad, i, n), budget.Part(total, i, n)), from+budget.Minute(i)
 		if partial {
 			s.State = budget.Partial
-			c.put(a, at, s)
-			continue
 		}
-		c.write(a, at, to, share(s, at < to))
+		c.write(a, at, to, share(s, !partial && at < to))
 	}
 }
 

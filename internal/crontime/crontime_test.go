@@ -47,6 +47,9 @@ func TestRunsComeOnceOverBothChangesOfTheClock(t *testing.T) {
 		{"from counts and to does not", "0 2 * * *", "UTC", "2026-11-01T02:00:00Z", "2026-11-02T02:00:00Z", "2026-11-01T02:00:00Z"},
 		{"an hour that is skipped comes after the gap", "30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", "2027-03-28T12:00:00Z", "2027-03-28T01:00:00Z"},
 		{"an hour that is shown twice comes once", "30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z", "2026-10-25T00:30:00Z"},
+		{"weekdays and Sundays, one of which has no such hour", "0 2 * * 0-5", "America/New_York", "2022-03-12T17:00:00Z", "2022-03-15T17:00:00Z", "2022-03-13T07:00:00Z 2022-03-14T06:00:00Z 2022-03-15T06:00:00Z"},
+		{"an hour that is shown twice, in the days around it", "30 1 * * *", "America/New_York", "2022-11-05T16:00:00Z", "2022-11-08T16:00:00Z", "2022-11-06T05:30:00Z 2022-11-07T06:30:00Z 2022-11-08T06:30:00Z"},
+		{"a day that begins at one", "0 0 * * *", "America/Santiago", "2022-09-10T16:00:00Z", "2022-09-13T16:00:00Z", "2022-09-11T04:00:00Z 2022-09-12T03:00:00Z 2022-09-13T03:00:00Z"},
 		{"a day that never was", "0 9 * * *", "Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31T00:00:00Z", "2011-12-30T10:00:00Z 2011-12-30T19:00:00Z"},
 		{"nothing falls between", "0 2 1 1 *", "UTC", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z", ""},
 	} {

@@ -22,8 +22,8 @@ import (
 // all of the samples, five days at a time.
 //
 // Every day starts with an hour of lead, every piece of hours with six, in which positions are
-// taken. What was away for all of that and then returns looks new; a hole that spans the boundary is
-// not bridged. Those are the two ways in which history is less exact than what is read live.
+// taken. A sample that shows minutes of the day before tells of them. What was away for all of the
+// lead and then returns looks new: that is how history is less exact than what is read live.
 
 // Plan says which history is wanted. From ≤ Fine ≤ To; all are rounded to whole hours outwards, but
 // for To.
@@ -178,10 +178,12 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	for i, ev := range evaluated {
 		maps.Copy(out.Readings, readingsOf(b.exprs[i], ev, paces[i].faults, d.at, end-1, d.at-1))
 	}
-	for _, r := range out.Readings {
+	for id, r := range out.Readings {
+		r.Slots = fold(r.Slots, b.plan.Fine)
 		for i := range r.Slots {
 			r.Slots[i].Slot.Backfilled = true
 		}
+		out.Readings[id] = r
 	}
 	d.at = end
 	if d.at == d.to {
@@ -189,6 +191,23 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 		b.pos, b.day = d.from, nil
 	}
 	out.Marks[b.name] = b.mark()
+}
+
+// fold adds to the minute fine what samples after its beginning show of the minutes before, of which
+// only hours are kept. Those hours end with the last sample in them, so nothing is counted twice.
+func fold(slots []budget.SlotAt, fine budget.Minute) []budget.SlotAt {
+	before := 0
+	for before < len(slots) && slots[before].At < fine {
+		before++
+	}
+	if before == 0 || before == len(slots) || slots[before].At != fine {
+		return slots[before:]
+	}
+	first := &slots[before].Slot
+	for _, s := range slots[:before] {
+		first.Bad, first.Total = budget.Add(first.Bad, s.Slot.Bad), budget.Add(first.Total, s.Slot.Total)
+	}
+	return slots[before:]
 }
 
 // blame adds the faults of a day that is read.
