@@ -2,25 +2,20 @@ package web
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
-	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// registerMetrics registers everything that is read when it is asked for, and the runtime's own
-// metrics.
+// registerMetrics registers everything but the metrics of SLOs that is read when it is asked for, and
+// the runtime's own metrics.
 func registerMetrics(s *server) {
 	s.Registry.MustRegister(
-		sloCollector{s},
 		outboxCollector{s},
 		pagingCollector{s},
 		versioncollector.NewCollector("slowburn"),
@@ -39,63 +34,6 @@ func registerMetrics(s *server) {
 			Name: "slowburn_config_last_reload_success_timestamp_seconds", Help: "When the configuration was last loaded well.",
 		}, func() float64 { _, at := s.Reloaded(); return unix(at) }),
 	)
-}
-
-// The metrics of an SLO. `group` is the label values of one budget of an SLO with `by:`, in braces.
-var (
-	sloLabels     = []string{"service", "slo", "group"}
-	descObjective = prometheus.NewDesc("slowburn_slo_objective_ratio", "The promised share of good events.", sloLabels, nil)
-	descTotal     = prometheus.NewDesc("slowburn_slo_events_total",
-		"Events, from the beginning of the ledger at the start of this process. Minutes that become known late are not added.", sloLabels, nil)
-	descBad = prometheus.NewDesc("slowburn_slo_bad_events_total",
-		"Bad events, from the beginning of the ledger at the start of this process. Minutes that become known late are not added.", sloLabels, nil)
-	descRemaining = prometheus.NewDesc("slowburn_slo_error_budget_remaining_ratio",
-		"Share of the error budget of the first window that is left; negative when it is overspent, absent without traffic and while less than a tenth of the window is known.", sloLabels, nil)
-	descBurn = prometheus.NewDesc("slowburn_slo_burn_rate",
-		"How many times faster than sustainable the budget burned over the window; absent without traffic.", append(sloLabels[:3:3], "window"), nil)
-	descFiring = prometheus.NewDesc("slowburn_slo_alert_firing",
-		"1 if an incident of this severity is open, else 0.", append(sloLabels[:3:3], "severity"), nil)
-	descDecided = prometheus.NewDesc("slowburn_slo_decided_timestamp_seconds", "The end of the newest minute that was decided.", sloLabels, nil)
-)
-
-// sloCollector reads the budgets when it is scraped.
-type sloCollector struct{ *server }
-
-// Describe names the metrics.
-func (c sloCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descObjective, descTotal, descBad, descRemaining, descBurn, descFiring, descDecided} {
-		ch <- d
-	}
-}
-
-// Collect reads every budget.
-func (c sloCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, b := range c.Source.Snapshot().Budgets {
-		labels := []string{b.ID.Service(), b.ID.Name(), b.ID.Group()}
-		gauge := func(d *prometheus.Desc, v float64, more ...string) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append(labels[:3:3], more...)...)
-		}
-		gauge(descObjective, b.Spec.Objective.Ratio())
-		ch <- prometheus.MustNewConstMetric(descTotal, prometheus.CounterValue, api.Events(b.Counted.Total), labels...)
-		ch <- prometheus.MustNewConstMetric(descBad, prometheus.CounterValue, api.Events(b.Counted.Bad), labels...)
-		if b.Windows[0].Sum.Total > 0 && b.Windows[0].Sized {
-			gauge(descRemaining, b.Windows[0].Remaining())
-		}
-		for _, w := range b.Burns {
-			if w.Known {
-				gauge(descBurn, w.Rate, slo.ShortDuration(w.Window))
-			}
-		}
-		gauge(descDecided, unix(b.AsOf))
-		for _, sev := range []alerting.Severity{alerting.Page, alerting.Ticket} {
-			gauge(descFiring, truth(isOpen(&b, sev)), string(sev))
-		}
-	}
-}
-
-// isOpen reports whether an incident of a severity is open.
-func isOpen(b *engine.Budget, sev alerting.Severity) bool {
-	return slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Severity == sev })
 }
 
 var (

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
@@ -74,7 +73,8 @@ type Options struct {
 	// two ticks on that clock, a minute if zero.
 	Now      func() time.Time
 	Interval time.Duration
-	// Registry takes slowburn's metrics and is served as /metrics; nil makes one.
+	// Registry takes slowburn's metrics beside those of SLOs, which are served with it as /metrics; nil
+	// makes one.
 	Registry *prometheus.Registry
 	Version  string
 	// ExternalURL is the address under which people reach the pages. Its host may be asked for on
@@ -127,9 +127,7 @@ func (s *server) routes(prefix string) http.Handler {
 	mux.HandleFunc("GET /-/healthy", s.healthy)
 	mux.HandleFunc("GET /-/ready", s.ready)
 	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.reload)))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
-		ErrorLog: promLog{s.Log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4,
-	}))
+	mux.HandleFunc("GET /metrics", s.metrics())
 	if s.Slack != nil {
 		mux.Handle("POST /slack/", s.Slack)
 	}
@@ -153,9 +151,3 @@ func underPrefix(prefix string, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// promLog lets the metrics' handler write to our log.
-type promLog struct{ log *slog.Logger }
-
-// Println logs what went wrong with a scrape.
-func (l promLog) Println(v ...any) { l.log.Error("metrics", "err", v) }
