@@ -15,7 +15,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // applicationID marks a SQLite file as ours, in its header: "slow".
 const applicationID = 0x736c6f77

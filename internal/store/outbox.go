@@ -172,16 +172,18 @@ func (db *DB) Depth(ctx context.Context) (Depth, error) {
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
 		var state outbox.State
 		var n int
-		var oldest int64
-		if err := rows.Scan(&state, &n, &oldest); err != nil {
-			return err
-		}
+		err := rows.Scan(&state, &n)
 		d.Count[state] = n
-		if state == outbox.Pending {
-			d.Oldest = timeOf(oldest)
-		}
-		return nil
+		return err
 	}, sqlDepth)
+	if err == nil {
+		err = each(ctx, db.r, func(rows *sql.Rows) error {
+			var oldest int64
+			err := rows.Scan(&oldest)
+			d.Oldest = timeOf(oldest)
+			return err
+		}, sqlOldest)
+	}
 	return d, wrap("depth", db.path, err)
 }
 
@@ -199,23 +201,26 @@ type Delivery struct {
 // Deliveries lists the channels that anything was owed to, by receiver and channel.
 func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
 	var all []Delivery
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
-		var d Delivery
-		var oldest, sent sql.NullInt64
-		if err := rows.Scan(&d.Receiver, &d.Channel, &d.Pending, &d.Retrying, &d.Dead, &oldest, &sent); err != nil {
-			return err
+	var d Delivery
+	for {
+		more := false
+		err := each(ctx, db.r, func(rows *sql.Rows) error {
+			more = true
+			return rows.Scan(&d.Receiver, &d.Channel)
+		}, sqlNextWay, d.Receiver, d.Channel)
+		if err == nil && more {
+			err = each(ctx, db.r, func(rows *sql.Rows) error {
+				var oldest, sent int64
+				err := rows.Scan(&d.Pending, &d.Retrying, &d.Dead, &oldest, &sent, &d.LastErr)
+				d.Oldest, d.LastSent = timeOf(oldest), timeOf(sent)
+				return err
+			}, sqlWay, d.Receiver, d.Channel)
 		}
-		d.Oldest, d.LastSent = timeOf(oldest.Int64), timeOf(sent.Int64)
+		if err != nil || !more {
+			return all, wrap("deliveries", db.path, err)
+		}
 		all = append(all, d)
-		return nil
-	}, sqlDelivery)
-	for i := range all {
-		if err == nil {
-			d := &all[i]
-			err = each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&d.LastErr) }, sqlLastErr, d.Receiver, d.Channel)
-		}
 	}
-	return all, wrap("deliveries", db.path, err)
 }
 
 // Prune deletes entries that were sent or superseded before a time. What is dead is kept, and so is

@@ -92,13 +92,17 @@ const (
 	sqlHasEntry = `select count(*) from outbox where key = $1`
 	sqlRoot     = sqlHeader + `where thread = $1 and leg = $2 and op <> 'reply' and state = 'sent'
 		order by settled desc, seq desc limit 1`
-	sqlDepth    = `select state, count(*), min(created) from outbox group by state`
-	sqlDelivery = `select leg, channel, sum(case when state = 'pending' then 1 else 0 end),
-			sum(case when state = 'pending' and attempts > 0 then 1 else 0 end),
-			sum(case when state = 'dead' then 1 else 0 end),
-			min(case when state = 'pending' then created end), max(case when state = 'sent' then settled end)
-		from outbox group by leg, channel order by leg, channel`
-	sqlLastErr = `select last_err from outbox where leg = $1 and channel = $2 and last_err <> '' order by seq desc limit 1`
+	// These are answered by indexes, without a look at what the entries say.
+	sqlDepth  = `select state, count(*) from outbox group by state`
+	sqlOldest = `select coalesce(min(created), 0) from outbox where state = 'pending'`
+	// The channels are found one by one, each by a step in the index, and asked about one by one.
+	sqlNextWay = `select leg, channel from outbox where (leg, channel) > ($1, $2) order by leg, channel limit 1`
+	sqlWay     = `select (select count(*) from outbox where state = 'pending' and leg = $1 and channel = $2),
+		(select count(*) from outbox where state = 'pending' and leg = $1 and channel = $2 and attempts > 0),
+		(select count(*) from outbox where state = 'dead' and leg = $1 and channel = $2),
+		(select coalesce(min(created), 0) from outbox where state = 'pending' and leg = $1 and channel = $2),
+		(select coalesce(max(settled), 0) from outbox where state = 'sent' and leg = $1 and channel = $2),
+		coalesce((select last_err from outbox where leg = $1 and channel = $2 and last_err <> '' order by seq desc limit 1), '')`
 	// A thread that is still in use keeps its root message.
 	sqlPrune = `delete from outbox where state in ('sent', 'superseded')
 		and case when settled > 0 then settled else created end < $1
