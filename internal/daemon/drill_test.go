@@ -146,6 +146,10 @@ func TestADrillThatIsRefusedProvesNothing(t *testing.T) {
 func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	w := wire(t, everyWay)
 	w.pass(t, 1)
+	before, err := w.db.Incidents(t.Context(), store.IncidentFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Drill(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +216,11 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	}
 	if !ended {
 		t.Error("the pager's alert was not resolved")
+	}
+	found, err := w.db.Incidents(t.Context(), store.IncidentFilter{})
+	acts, err2 := w.db.Acts(t.Context(), store.ActFilter{})
+	if err := errors.Join(err, err2); err != nil || len(acts) != 0 || len(found) != len(before) {
+		t.Errorf("%v: a drill and its answer count as %d acts, and there are %d incidents, %d before", err, len(acts), len(found), len(before))
 	}
 }
 

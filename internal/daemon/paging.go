@@ -191,22 +191,27 @@ const (
 	channelsAtATime = 5
 )
 
-// askReceivers asks those receivers that can be asked whether they work, each about itself, and in
-// turn about some channels.
+// askReceivers asks receivers whether they work, or at least whether they can be reached, each about
+// itself, and in turn about some channels.
 func (a *Daemon) askReceivers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	w, all := a.ways.Load(), a.currentWays()
 	var running sync.WaitGroup
 	for name, r := range w.reached {
-		checker, ok := r.(notify.Checker)
-		if !ok || !slices.ContainsFunc(all, func(w way) bool { return w.receiver == name }) {
+		if !slices.ContainsFunc(all, func(w way) bool { return w.receiver == name }) {
 			continue
 		}
 		running.Go(func() {
-			err := checker.Check(ctx)
-			if ctx.Err() == nil {
-				a.Pump.Reach.Asked(name, "", err, a.Now())
+			switch r := r.(type) {
+			case notify.Checker:
+				if err := r.Check(ctx); ctx.Err() == nil {
+					a.Pump.Reach.Asked(name, "", err, a.Now())
+				}
+			case notify.Prober:
+				if err := r.Probe(ctx); ctx.Err() == nil {
+					a.Pump.Reach.Probed(name, err, a.Now())
+				}
 			}
 		})
 	}

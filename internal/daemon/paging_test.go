@@ -206,6 +206,46 @@ func TestARevokedTokenIsSeenBeforeAPage(t *testing.T) {
 	}
 }
 
+// TestAReceiverThatIsGoneIsSeenBeforeAPage: nothing is owed, and nobody answers where PagerDuty is.
+// Health, metrics and API say so, and Slack hears of it; that somebody answers again ends it. What
+// was refused is not taken for mended because somebody answers.
+func TestAReceiverThatIsGoneIsSeenBeforeAPage(t *testing.T) {
+	for _, kind := range []string{"pagerduty: {routing_key_file: k, url: OTHER}\n", "webhooks: [{url: OTHER}]\n"} {
+		w := wire(t, kind)
+		w.Engine.Tick(t.Context(), w.at)
+		w.pass(t, 2)
+		if p := w.Paging(); !p.OK || len(p.Ways) != 2 {
+			t.Fatalf("before: %+v", p)
+		}
+		w.other.SetGone(true)
+		w.pass(t, 7)
+		w.Engine.Tick(t.Context(), w.at)
+		name := w.Paging().Ways[0].Receiver
+		if name == config.SlackReceiver {
+			name = w.Paging().Ways[1].Receiver
+		}
+		if code, body := w.get(t, "/-/healthy"); code != http.StatusServiceUnavailable || !strings.HasPrefix(body, "Pages do not arrive at "+name+" since 2026-11-23 12:") {
+			t.Errorf("/-/healthy: %d %s", code, body)
+		}
+		for path, want := range map[string]string{
+			"/metrics":       `slowburn_receiver_up{channel="",receiver="` + name + `"} 0`,
+			"/api/v1/status": `"state":"down"`,
+		} {
+			if code, body := w.get(t, path); code != http.StatusOK || !strings.Contains(body, want) {
+				t.Errorf("%s: %d, without %q:\n%s", path, code, want, body)
+			}
+		}
+		if all := append(w.notices("#reliability"), w.notices(oncall)...); len(all) != 1 || !strings.Contains(all[0], "Pages do not arrive: "+name+" takes no pages since") {
+			t.Errorf("told: %q", all)
+		}
+		w.other.SetGone(false)
+		w.pass(t, 2)
+		if p := w.Paging(); !p.OK {
+			t.Errorf("afterwards: %+v", p)
+		}
+	}
+}
+
 // TestNobodyIsTold: without any receiver slowburn is meant to be looked at, and is well.
 func TestNobodyIsTold(t *testing.T) {
 	w := wire(t, "")

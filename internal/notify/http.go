@@ -89,6 +89,19 @@ func Get(ctx context.Context, c *http.Client, address string) (Answer, error) {
 	return do(c, req)
 }
 
+// Probe asks whether anybody answers at an address to which messages are posted, by a HEAD, which
+// changes nothing there. Whatever the status, somebody does. Its error is that of [Post].
+func Probe(ctx context.Context, c *http.Client, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, address, http.NoBody)
+	if err != nil {
+		return Fail(outbox.Misconfigured, "the address is malformed")
+	}
+	if _, err = do(c, req); outbox.FailureOf(err).Class == outbox.Misconfigured {
+		return nil // it sends who asks so elsewhere, which is an answer
+	}
+	return err
+}
+
 func do(c *http.Client, req *http.Request) (Answer, error) {
 	req.Header.Set("User-Agent", "slowburn")
 	resp, err := c.Do(req)

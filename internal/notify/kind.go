@@ -59,6 +59,13 @@ type Checker interface {
 	Check(ctx context.Context) error
 }
 
+// Prober is a receiver that cannot be asked whether it would take a message, but whether anybody
+// answers at its address.
+type Prober interface {
+	// Probe asks that, and leaves nothing behind. The error has no secret in it.
+	Probe(ctx context.Context) error
+}
+
 // ChannelChecker is a receiver that can be asked whether it takes messages in a channel.
 type ChannelChecker interface {
 	// CheckChannel asks it. It is false if that cannot be found out. The error has no secret in it.

@@ -86,6 +86,20 @@ func (r *Reach) Asked(receiver, channel string, err error, at time.Time) {
 	}
 }
 
+// Probed takes note of whether anybody answers where a receiver is. That somebody does says nothing
+// of whether messages are taken, so what was refused stays so; that nobody does is down.
+func (r *Reach) Probed(receiver string, err error, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.contact(place{receiver, ""})
+	switch {
+	case err != nil:
+		c.silent.note(FailureOf(err).Error(), at)
+	case c.silent.reason != "":
+		c.up, c.silent = at, refusal{}
+	}
+}
+
 // Recall takes over what a process before has known of a channel that was down.
 func (r *Reach) Recall(receiver, channel, reason string, since time.Time) {
 	r.mu.Lock()

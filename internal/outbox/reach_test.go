@@ -55,6 +55,16 @@ func TestReach(t *testing.T) {
 			r.delivered(a, Receipt{}, archived, at(3))
 			r.Asked("slack", "#a", nil, at(6))
 		}, false, at(6)},
+		"nobody answers for minutes": {func(r *Reach) {
+			r.Probed("slack", reset, at(5))
+			r.Probed("slack", reset, at(9))
+		}, true, at(5)},
+		"nobody has answered once": {func(r *Reach) { r.Probed("slack", reset, at(9)) }, false, time.Time{}},
+		"somebody answers again, which says nothing of what is refused": {func(r *Reach) {
+			r.delivered(a, Receipt{}, archived, at(3))
+			r.Probed("slack", reset, at(4))
+			r.Probed("slack", nil, at(6))
+		}, true, at(3)},
 		"a process before knew it": {func(r *Reach) { r.Recall("slack", "#a", archived.Error(), at(-60)) }, true, at(-60)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,5 +74,23 @@ func TestReach(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// TestProbesEnd: whoever was gone and answers is up since then; one that takes nothing is down still,
+// whoever answers there, also where the receiver has no channels.
+func TestProbesEnd(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	var r Reach
+	gone := &Failure{Class: Retry, Reason: "cannot connect"}
+	r.Probed("pagerduty", gone, noon)
+	r.Probed("pagerduty", nil, noon.Add(5*time.Minute))
+	if got := r.Of("pagerduty", "", noon.Add(6*time.Minute)); got.Down || !got.Since.Equal(noon.Add(5*time.Minute)) {
+		t.Errorf("%+v", got)
+	}
+	r.delivered(place{"pagerduty", ""}, Receipt{}, &Failure{Class: Misconfigured, Reason: "http 403"}, noon.Add(7*time.Minute))
+	r.Probed("pagerduty", nil, noon.Add(8*time.Minute))
+	if got := r.Of("pagerduty", "", noon.Add(9*time.Minute)); !got.Down || got.Reason != "misconfigured: http 403" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -112,11 +112,13 @@ type Request struct {
 	Body         []byte
 }
 
-// Receiver is a server that keeps what it gets and answers as it is told.
+// Receiver is a server that keeps what it gets and answers as it is told. It answers a probe, and
+// does not keep it.
 type Receiver struct {
 	URL string
 
 	mu     sync.Mutex
+	gone   bool
 	got    []Request
 	answer func(n int, r Request) (status int, header http.Header, body string)
 }
@@ -138,6 +140,13 @@ func (s *Receiver) Got() []Request {
 	return slices.Clone(s.got)
 }
 
+// SetGone lets the receiver cut every connection, whatever is asked, or answer again.
+func (s *Receiver) SetGone(gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = gone
+}
+
 // Answer exchanges how it answers.
 func (s *Receiver) Answer(answer func(n int, r Request) (int, http.Header, string)) {
 	s.mu.Lock()
@@ -155,9 +164,18 @@ func (s *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	req := Request{r.Method, r.URL.Path, r.Header.Clone(), body}
 	s.mu.Lock()
-	n, answer := len(s.got), s.answer
-	s.got = append(s.got, req)
+	n, answer, gone := len(s.got), s.answer, s.gone
+	if !gone && r.Method != http.MethodHead {
+		s.got = append(s.got, req)
+	}
 	s.mu.Unlock()
+	switch {
+	case gone:
+		panic(http.ErrAbortHandler)
+	case r.Method == http.MethodHead:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
 	if answer == nil {
 		answer = Always(http.StatusAccepted)
 	}

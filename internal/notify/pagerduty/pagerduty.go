@@ -181,6 +181,7 @@ type Client struct {
 
 var (
 	_ notify.Receiver = (*Client)(nil)
+	_ notify.Prober   = (*Client)(nil)
 	_ outbox.Folder   = (*Client)(nil)
 )
 
@@ -198,6 +199,9 @@ func New(key notify.Secret, address string) (*Client, error) {
 	}
 	return &Client{key: key, address: address, http: notify.NewClient()}, nil
 }
+
+// Probe asks whether PagerDuty answers; what it takes, only an event tells.
+func (c *Client) Probe(ctx context.Context) error { return notify.Probe(ctx, c.http, c.address) }
 
 // Deliver sends one event. PagerDuty merges what has the same key, so nothing is marked as a
 // repeat.

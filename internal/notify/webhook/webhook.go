@@ -49,7 +49,10 @@ type Client struct {
 	now     func() time.Time
 }
 
-var _ notify.Receiver = (*Client)(nil)
+var (
+	_ notify.Receiver = (*Client)(nil)
+	_ notify.Prober   = (*Client)(nil)
+)
 
 // New makes the receiver. It connects to nothing, and will connect to nothing but the given
 // address: redirects are failures. A nil HTTP is replaced by a client that is bounded in time.
@@ -66,6 +69,11 @@ func New(c Config) (*Client, error) {
 		c.HTTP = notify.NewClient()
 	}
 	return &Client{address: c.URL, key: key, http: notify.Stay(c.HTTP), now: c.Now}, nil
+}
+
+// Probe asks whether anybody answers at the address; what is taken there, only a message tells.
+func (c *Client) Probe(ctx context.Context) error {
+	return notify.Probe(ctx, c.http, c.address.Reveal())
 }
 
 // minSecret is the shortest text that is taken for a secret, in bytes.
