@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -150,5 +152,41 @@ func TestAnIncidentSaysTheSameUnderOldAndNewNames(t *testing.T) {
 	burn, _ := m["burn"].(map[string]any)
 	if burn["long"] != "1h" || burn["threshold"] != 13.44 || burn["longRate"] != 50.0 || burn["shortRate"] != nil {
 		t.Errorf("the pair that fired: %v", burn)
+	}
+}
+
+// TestDrillsStandApartInAReport: what drills have proven has a section of its own; a report without
+// drills has none.
+func TestDrillsStandApartInAReport(t *testing.T) {
+	section := func(d *report.Drills) string {
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(ReportJSON(report.Report{Drills: d}), &all); err != nil {
+			t.Fatal(err)
+		}
+		var compact bytes.Buffer
+		if all["drills"] != nil {
+			if err := json.Compact(&compact, all["drills"]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return compact.String()
+	}
+	if got := section(nil); got != "" {
+		t.Errorf("without drills: %s", got)
+	}
+	proven := time.Date(2026, 11, 12, 9, 0, 0, 0, time.UTC)
+	got := section(&report.Drills{
+		Routes: 8, Proven: 6, Ways: 3,
+		Unproven: []report.Unproven{
+			{Way: "slack #a", Services: []string{"checkout"}, Reason: "misconfigured: is_archived", Last: proven},
+			{Way: "webhook"},
+		},
+		Answers: []report.Answer{{Way: "pagerduty", By: "mira", After: 95 * time.Second}},
+	})
+	want := `{"routes":8,"proven":6,"ways":3,"unproven":[` +
+		`{"way":"slack #a","services":["checkout"],"reason":"misconfigured: is_archived","lastProven":"2026-11-12T09:00:00Z"},` +
+		`{"way":"webhook","services":[],"lastProven":null}],"answers":[{"way":"pagerduty","by":"mira","seconds":95}]}`
+	if got != want {
+		t.Errorf("%s, want\n%s", got, want)
 	}
 }

@@ -47,6 +47,7 @@ type ReportData struct {
 	Delivery    ReportDelivery   `json:"delivery"`
 	Services    []ReportService  `json:"services"`
 	Undelivered int              `json:"messagesGivenUp"`
+	Drills      *ReportDrills    `json:"drills,omitempty"` // apart: drills count nowhere else; absent from the report of a team
 	Decisions   []Decision       `json:"decisions"`
 	Previous    string           `json:"previous,omitempty"` // the address of the report before
 }
@@ -210,6 +211,30 @@ type ReportSignal struct {
 	Query    string `json:"query,omitempty"`
 }
 
+// ReportDrills is what the drills of the last seven days have proven.
+type ReportDrills struct {
+	Routes   int           `json:"routes"` // pairs of a service's severity and a way
+	Proven   int           `json:"proven"` // of them, by a way that took a drill
+	Ways     int           `json:"ways"`   // channels of receivers
+	Unproven []UnprovenWay `json:"unproven"`
+	Answers  []DrillAnswer `json:"answers"` // of people, to loud drills
+}
+
+// UnprovenWay is a way that took no drill in the last seven days.
+type UnprovenWay struct {
+	Way        string     `json:"way"`
+	Services   []string   `json:"services"`
+	Reason     string     `json:"reason,omitempty"` // of the newest drill
+	LastProven *time.Time `json:"lastProven"`       // null if it never was
+}
+
+// DrillAnswer is how fast a loud drill was acknowledged.
+type DrillAnswer struct {
+	Way     string  `json:"way"`
+	By      string  `json:"by"`
+	Seconds float64 `json:"seconds"`
+}
+
 // Decision is what a report asks people to decide.
 type Decision struct {
 	Topic string `json:"topic"`
@@ -237,7 +262,7 @@ func ReportDataOf(r report.Report) ReportData {
 		SLOs:  []ReportSLO{}, Burners: []Burner{}, Incidents: []ReportIncident{}, Decisions: []Decision{},
 		Load: loadOf(r), Actions: []ActionItem{}, Changes: []ReportChange{},
 		Delivery: ReportDelivery{delivery, delivery.FailureRate, delivery.Recovery, delivery.Lead},
-		Services: []ReportService{}, Undelivered: r.Undelivered, Previous: r.Previous.URL,
+		Services: []ReportService{}, Undelivered: r.Undelivered, Drills: reportDrills(r.Drills), Previous: r.Previous.URL,
 	}
 	for _, id := range r.Tally.Over {
 		out.Tally.Over = append(out.Tally.Over, string(id))
@@ -277,6 +302,20 @@ func ReportDataOf(r report.Report) ReportData {
 	}
 	for _, d := range r.Decisions {
 		out.Decisions = append(out.Decisions, Decision{Topic: string(d.Topic), SLO: string(d.ID), Text: d.Text})
+	}
+	return out
+}
+
+func reportDrills(d *report.Drills) *ReportDrills {
+	if d == nil {
+		return nil
+	}
+	out := &ReportDrills{Routes: d.Routes, Proven: d.Proven, Ways: d.Ways, Unproven: []UnprovenWay{}, Answers: []DrillAnswer{}}
+	for _, u := range d.Unproven {
+		out.Unproven = append(out.Unproven, UnprovenWay{Way: u.Way, Services: append([]string{}, u.Services...), Reason: u.Reason, LastProven: TimeOrNull(u.Last)})
+	}
+	for _, a := range d.Answers {
+		out.Answers = append(out.Answers, DrillAnswer{Way: a.Way, By: a.By, Seconds: a.After.Seconds()})
 	}
 	return out
 }
