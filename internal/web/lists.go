@@ -327,7 +327,7 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 		waiting.Note = "the oldest for " + figures.Duration(now.Sub(depth.Oldest))
 	}
 	v := list{Heading: "Status", Lead: health, Facts: []fact{
-		{"Newest evaluation", figure{figures.Duration(last.Took), figures.Plural(last.SLOs, "budget")}},
+		{"Newest evaluation", figure{figures.Duration(last.Took), evaluatedInWords(last.SLOs, len(s.Source.Snapshot().Budgets))}},
 		{"Asked of Prometheus", figure{figures.Count(int(last.Stats.Queries)), figures.Count(int(last.Stats.Samples)) + " samples, in the newest evaluation"}},
 		{"Configuration", config},
 		{"Messages that wait", waiting},
@@ -347,6 +347,15 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 		part{Heading: "Dead letters", ID: "dead", Words: "Messages that no receiver took, and that are not tried again.", Table: s.deadTable(r.Context(), dead), Empty: "There are none."},
 	)
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, errors.Join(err, err2, err3)
+}
+
+// evaluatedInWords says how many of all budgets had new minutes in a look. Looks come several times a
+// minute, so most are about few.
+func evaluatedInWords(n, of int) string {
+	if n >= of {
+		return "new minutes of " + figures.Plural(n, "budget")
+	}
+	return "new minutes of " + figures.Count(n) + " of " + figures.Plural(of, "budget")
 }
 
 // waysInWords says how many routes are proven.

@@ -282,3 +282,16 @@ func TestLowIsExact(t *testing.T) {
 		}
 	}
 }
+
+// TestTheStatusSaysOfHowManyAnEvaluationWas: a look may be about two of many budgets.
+func TestTheStatusSaysOfHowManyAnEvaluationWas(t *testing.T) {
+	s := newShop(t)
+	all := len(s.source.Snapshot().Budgets)
+	h := s.handler()
+	for n, want := range map[int]string{2: fmt.Sprintf("new minutes of 2 of %d budgets", all), all: fmt.Sprintf("new minutes of %d budgets", all)} {
+		s.source.last.SLOs = n
+		if body := get(h, "/status").Body.String(); !strings.Contains(body, want) {
+			t.Errorf("%d: without %q", n, want)
+		}
+	}
+}
