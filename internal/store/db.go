@@ -59,6 +59,9 @@ type backend interface {
 	// fence fails unless the term may write; it is the first statement of a transaction, and keeps
 	// the next term from beginning before the transaction is over.
 	fence(context.Context, txn, *Term) error
+	// prepared returns where a transaction keeps the statements that it has prepared, nil if the
+	// driver keeps them by itself.
+	prepared() map[string]*sql.Stmt
 	// again reports whether a transaction that failed so has changed nothing and may be tried again
 	// at once.
 	again(error) bool
@@ -124,10 +127,11 @@ func (db *DB) try(ctx context.Context, pool *sql.DB, op string, f func(txn) erro
 		return err
 	}
 	defer tx.Rollback()
-	if err := db.backend.fence(ctx, txn{tx}, term); err != nil {
+	t := txn{Tx: tx, prepared: db.backend.prepared()}
+	if err := db.backend.fence(ctx, t, term); err != nil {
 		return err
 	}
-	if err := f(txn{tx}); err != nil {
+	if err := f(t); err != nil {
 		return err
 	}
 	if err := db.fault(op + ".commit"); err != nil {
@@ -171,10 +175,24 @@ func (db *DB) Close() error {
 }
 
 // txn is a transaction that writes. Whatever text it is given is kept by every database.
-type txn struct{ *sql.Tx }
+type txn struct {
+	*sql.Tx
+	prepared map[string]*sql.Stmt // of this transaction, by their text; nil where that gains nothing
+}
 
 func (t txn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return t.Tx.ExecContext(ctx, query, kept(args)...)
+	if t.prepared == nil {
+		return t.Tx.ExecContext(ctx, query, kept(args)...)
+	}
+	statement := t.prepared[query]
+	if statement == nil {
+		var err error
+		if statement, err = t.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		t.prepared[query] = statement // closed with the transaction
+	}
+	return statement.ExecContext(ctx, kept(args)...)
 }
 
 func (t txn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {

@@ -55,7 +55,7 @@ func (db *DB) ask(ctx context.Context, r Request) error {
 		return err
 	}
 	defer sqlTx.Rollback()
-	tx := txn{sqlTx}
+	tx := txn{Tx: sqlTx}
 	seq, err := next(ctx, tx, "inbox", 1)
 	if err != nil {
 		return err

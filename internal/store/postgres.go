@@ -271,6 +271,8 @@ func (s *server) fence(ctx context.Context, tx txn, t *Term) error {
 	return nil
 }
 
+func (s *server) prepared() map[string]*sql.Stmt { return nil }
+
 // again reports whether the server has undone a transaction because of another one.
 func (s *server) again(err error) bool {
 	code := codeOf(err)
