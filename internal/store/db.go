@@ -36,6 +36,23 @@ type Options struct {
 // DB is a store in a SQLite file, or in a database of PostgreSQL. Its methods may be called from any
 // goroutine; writes wait for each other, reads do not wait.
 type DB struct {
+	*connections
+	messages
+	records
+
+	mu sync.Mutex // held by Load, Commit, Fold and Forget
+	// known is what the disk knows of each budget, nil when that has to be read again.
+	known map[slo.ID]*known
+}
+
+// messages is the outbox of a store, and records what can be looked up in it.
+type (
+	messages struct{ *connections }
+	records  struct{ *connections }
+)
+
+// connections are those to a database, and how transactions go over them.
+type connections struct {
 	path    string // of the file, or where the server is, without secrets
 	fault   func(string) error
 	backend backend
@@ -45,10 +62,6 @@ type DB struct {
 	view    *sql.DB // for reads that need one view of several tables
 	views   *sql.TxOptions
 	term    atomic.Pointer[Term] // nil until this process leads
-
-	mu sync.Mutex // held by Load, Commit, Fold and Forget
-	// known is what the disk knows of each budget, nil when that has to be read again.
-	known map[slo.ID]*known
 }
 
 // backend is what the two databases do differently. Every statement is the same on both.
@@ -89,23 +102,23 @@ type known struct {
 
 // write runs f in a transaction: all of it, or nothing. f may be run again after an error of the
 // database.
-func (db *DB) write(ctx context.Context, op string, f func(txn) error) error {
+func (db *connections) write(ctx context.Context, op string, f func(txn) error) error {
 	return wrap(op, db.path, db.transact(ctx, db.w, op, f))
 }
 
 // deliver is write for the pump, which must not wait for what the engine writes.
-func (db *DB) deliver(ctx context.Context, op string, f func(txn) error) error {
+func (db *connections) deliver(ctx context.Context, op string, f func(txn) error) error {
 	return wrap(op, db.path, db.transact(ctx, db.pump, op, f))
 }
 
 // mostTries bounds how often a transaction is tried that others got in the way of.
 const mostTries = 5
 
-func (db *DB) transact(ctx context.Context, pool *sql.DB, op string, f func(txn) error) error {
+func (db *connections) transact(ctx context.Context, pool *sql.DB, op string, f func(txn) error) error {
 	return db.retry(func() error { return db.try(ctx, pool, op, f) })
 }
 
-func (db *DB) retry(try func() error) error {
+func (db *connections) retry(try func() error) error {
 	for tries := 1; ; tries++ {
 		err := try()
 		if err == nil || tries == mostTries || !db.backend.again(err) {
@@ -114,7 +127,7 @@ func (db *DB) retry(try func() error) error {
 	}
 }
 
-func (db *DB) try(ctx context.Context, pool *sql.DB, op string, f func(txn) error) error {
+func (db *connections) try(ctx context.Context, pool *sql.DB, op string, f func(txn) error) error {
 	term := db.term.Load()
 	if err := db.backend.present(term); err != nil {
 		return err
@@ -154,11 +167,11 @@ func begin(ctx context.Context, pool *sql.DB) (*sql.Tx, error) {
 
 // Path returns where the store is: the absolute path of the file, or the address of the database
 // without its password.
-func (db *DB) Path() string { return db.path }
+func (db *connections) Path() string { return db.path }
 
 // Close gives up the leadership, waits for what is being written and frees the lock. The store must
 // not be used afterwards.
-func (db *DB) Close() error {
+func (db *connections) Close() error {
 	if t := db.term.Load(); t != nil {
 		t.Resign()
 	}

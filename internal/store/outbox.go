@@ -18,7 +18,7 @@ var _ outbox.Store = (*DB)(nil)
 // Due returns the pending entries that were committed after the one with a number, in that order and
 // without their bodies, also those that wait for their next try: the pump must know what stands
 // before what.
-func (db *DB) Due(ctx context.Context, after int64) ([]outbox.Owed, error) {
+func (db messages) Due(ctx context.Context, after int64) ([]outbox.Owed, error) {
 	var all []outbox.Owed
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
 		o, err := scanHeader(rows)
@@ -29,7 +29,7 @@ func (db *DB) Due(ctx context.Context, after int64) ([]outbox.Owed, error) {
 }
 
 // Bodies returns what entries say, by key. Keys that are unknown are left out.
-func (db *DB) Bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error) {
+func (db messages) Bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error) {
 	bodies := make(map[string]json.RawMessage, len(keys))
 	for _, k := range keys {
 		err := each(ctx, db.r, func(rows *sql.Rows) error {
@@ -56,7 +56,7 @@ func (db *DB) Bodies(ctx context.Context, keys []string) (map[string]json.RawMes
 //
 // The keys are taken in their order, so that two who begin the same entries never wait for each
 // other.
-func (db *DB) Begin(ctx context.Context, claims []outbox.Claim, at time.Time) ([]outbox.Owed, error) {
+func (db messages) Begin(ctx context.Context, claims []outbox.Claim, at time.Time) ([]outbox.Owed, error) {
 	claims = slices.Clone(claims)
 	slices.SortFunc(claims, func(a, b outbox.Claim) int { return strings.Compare(a.Key, b.Key) })
 	var own []outbox.Owed
@@ -84,7 +84,7 @@ func (db *DB) Begin(ctx context.Context, claims []outbox.Claim, at time.Time) ([
 // the attempts and ends what Begin began; what is owed then is owed in the same transaction. What
 // was sent stays sent, whatever is heard later. An entry that is not as it was read is left alone,
 // which is [outbox.ErrTaken]; so is one that is there no longer, which is ErrUnknown as well.
-func (db *DB) Settle(ctx context.Context, k string, r outbox.Result) error {
+func (db messages) Settle(ctx context.Context, k string, r outbox.Result) error {
 	receipt, err := packReceipt(r.Receipt)
 	if err != nil {
 		return wrap("settle", db.path, err)
@@ -128,7 +128,7 @@ func settle(ctx context.Context, tx txn, k string, args ...any) error {
 }
 
 // Owes reports whether an entry with the key is in the outbox, in whatever state.
-func (db *DB) Owes(ctx context.Context, k string) (bool, error) {
+func (db messages) Owes(ctx context.Context, k string) (bool, error) {
 	n := 0
 	err := each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&n) }, sqlHasEntry, key(k))
 	return n > 0, wrap("owes", db.path, err)
@@ -136,7 +136,7 @@ func (db *DB) Owes(ctx context.Context, k string) (bool, error) {
 
 // Root returns the newest sent post, edit or mend of the thread, without its body: its receipt says
 // where the root message is now. It is false if nothing of the thread was sent.
-func (db *DB) Root(ctx context.Context, receiver, thread string) (outbox.Owed, bool, error) {
+func (db messages) Root(ctx context.Context, receiver, thread string) (outbox.Owed, bool, error) {
 	var root outbox.Owed
 	found := false
 	err := each(ctx, db.r, func(rows *sql.Rows) (err error) {
@@ -155,7 +155,7 @@ type OutboxFilter struct {
 }
 
 // Outbox lists entries, newest first.
-func (db *DB) Outbox(ctx context.Context, f OutboxFilter) ([]outbox.Owed, error) {
+func (db messages) Outbox(ctx context.Context, f OutboxFilter) ([]outbox.Owed, error) {
 	all, err := readOwed(ctx, db.r, sqlList, string(f.State), f.Receiver, key(f.Thread), f.Channel, limit(f.Limit))
 	return all, wrap("outbox", db.path, err)
 }
@@ -167,7 +167,7 @@ type Depth struct {
 }
 
 // Depth counts the entries by state.
-func (db *DB) Depth(ctx context.Context) (Depth, error) {
+func (db messages) Depth(ctx context.Context) (Depth, error) {
 	d := Depth{Count: map[outbox.State]int{}}
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
 		var state outbox.State
@@ -199,7 +199,7 @@ type Delivery struct {
 }
 
 // Deliveries lists the channels that anything was owed to, by receiver and channel.
-func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
+func (db messages) Deliveries(ctx context.Context) ([]Delivery, error) {
 	var all []Delivery
 	var d Delivery
 	for {
@@ -225,7 +225,7 @@ func (db *DB) Deliveries(ctx context.Context) ([]Delivery, error) {
 
 // Prune deletes entries that were sent or superseded before a time. What is dead is kept, and so is
 // every entry of a thread that is still in use. Requests that were answered before the time go too.
-func (db *DB) Prune(ctx context.Context, before time.Time) error {
+func (db messages) Prune(ctx context.Context, before time.Time) error {
 	return db.write(ctx, "prune", func(tx txn) error {
 		for _, delete := range []string{sqlPrune, sqlPruneInbox} {
 			if _, err := tx.ExecContext(ctx, delete, nanos(before)); err != nil {

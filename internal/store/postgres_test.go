@@ -298,6 +298,6 @@ func TestNoPasswordIsInAnError(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	db := &DB{path: shownAddress(got(parseAddress("postgres://slowburn:canary@db/x?sslmode=verify-full"))(t))}
+	db := &connections{path: shownAddress(got(parseAddress("postgres://slowburn:canary@db/x?sslmode=verify-full"))(t))}
 	same(t, "path", db.Path(), "postgres://db:5432/x")
 }

@@ -22,7 +22,7 @@ type IncidentFilter struct {
 }
 
 // Incidents lists incidents, newest first.
-func (db *DB) Incidents(ctx context.Context, f IncidentFilter) ([]alerting.Incident, error) {
+func (db records) Incidents(ctx context.Context, f IncidentFilter) ([]alerting.Incident, error) {
 	open := 0
 	if f.Open {
 		open = 1
@@ -32,7 +32,7 @@ func (db *DB) Incidents(ctx context.Context, f IncidentFilter) ([]alerting.Incid
 }
 
 // Incident returns the incident with the ID, and false if there is none.
-func (db *DB) Incident(ctx context.Context, id string) (alerting.Incident, bool, error) {
+func (db records) Incident(ctx context.Context, id string) (alerting.Incident, bool, error) {
 	all, err := db.readIncidents(ctx, sqlIncident, key(id))
 	if len(all) == 0 || err != nil {
 		return alerting.Incident{}, false, wrap("incident", db.path, err)
@@ -40,7 +40,7 @@ func (db *DB) Incident(ctx context.Context, id string) (alerting.Incident, bool,
 	return all[0], true, nil
 }
 
-func (db *DB) readIncidents(ctx context.Context, query string, args ...any) ([]alerting.Incident, error) {
+func (db records) readIncidents(ctx context.Context, query string, args ...any) ([]alerting.Incident, error) {
 	var all []alerting.Incident
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
 		i, err := scanIncident(rows)
@@ -90,7 +90,7 @@ type ActFilter struct {
 }
 
 // Acts lists what people did, newest first: in the reverse of the order in which it was told.
-func (db *DB) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
+func (db records) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
 	all, err := readActs(ctx, db.r, sqlActs, string(f.Kind), key(f.Incident), f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
 	return all, wrap("acts", db.path, err)
 }
@@ -115,7 +115,7 @@ func readActs(ctx context.Context, q querier, query string, args ...any) ([]aler
 
 // Evidence returns what was found out about an incident, oldest first. What cannot be read is left
 // out.
-func (db *DB) Evidence(ctx context.Context, incident string) ([]Evidence, error) {
+func (db records) Evidence(ctx context.Context, incident string) ([]Evidence, error) {
 	all, err := readEvidence(ctx, db.r, true, sqlEvidence, key(incident))
 	return all, wrap("evidence", db.path, err)
 }
@@ -144,13 +144,13 @@ func readEvidence(ctx context.Context, q querier, readable bool, query string, a
 
 // Reports lists the kept reports of a name, of all if it is "", newest first, without their
 // contents.
-func (db *DB) Reports(ctx context.Context, name string, n int) ([]Report, error) {
+func (db records) Reports(ctx context.Context, name string, n int) ([]Report, error) {
 	all, err := db.readReports(ctx, sqlReports, name, limit(n))
 	return all, wrap("reports", db.path, err)
 }
 
 // Report returns a kept report, and false if there is none of this name and period.
-func (db *DB) Report(ctx context.Context, name, period string) (Report, bool, error) {
+func (db records) Report(ctx context.Context, name, period string) (Report, bool, error) {
 	all, err := db.readReports(ctx, sqlReport, name, period)
 	if len(all) == 0 || err != nil {
 		return Report{}, false, wrap("report", db.path, err)
@@ -158,7 +158,7 @@ func (db *DB) Report(ctx context.Context, name, period string) (Report, bool, er
 	return all[0], true, nil
 }
 
-func (db *DB) readReports(ctx context.Context, query string, args ...any) ([]Report, error) {
+func (db records) readReports(ctx context.Context, query string, args ...any) ([]Report, error) {
 	var all []Report
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
 		var r Report

@@ -48,11 +48,11 @@ func Open(path string, opts Options) (*DB, error) {
 }
 
 func newDB(path string, b backend, opts Options) *DB {
-	db := &DB{path: path, backend: b, fault: opts.Fault}
-	if db.fault == nil {
-		db.fault = func(string) error { return nil }
+	c := &connections{path: path, backend: b, fault: opts.Fault}
+	if c.fault == nil {
+		c.fault = func(string) error { return nil }
 	}
-	return db
+	return &DB{connections: c, messages: messages{c}, records: records{c}}
 }
 
 func (db *DB) open(f *file, opts Options) error {
@@ -168,7 +168,7 @@ func inspectHeader(head []byte) error {
 	return nil
 }
 
-func (db *DB) connect(readOnly bool) error {
+func (db *connections) connect(readOnly bool) error {
 	common := "_pragma=busy_timeout(5000)&_pragma=cell_size_check(1)&_txlock=immediate"
 	reading := common + "&_pragma=query_only(1)"
 	writing := common + "&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=journal_size_limit(67108864)"
@@ -196,7 +196,7 @@ func dsn(path, query string) string {
 
 // check looks for damage in the structure of the file, for a bounded time. What the structure holds
 // is checked when it is read: every record carries its checksum.
-func (db *DB) check(limit time.Duration) error {
+func (db *connections) check(limit time.Duration) error {
 	if limit < 0 {
 		return nil
 	}
@@ -218,7 +218,7 @@ func (db *DB) check(limit time.Duration) error {
 	return nil
 }
 
-func (db *DB) sameVersion() error {
+func (db *connections) sameVersion() error {
 	version, err := identify(context.Background(), db.w)
 	if err == nil && version != schemaVersion {
 		err = wrongVersion(version)
