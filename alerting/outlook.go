@@ -7,10 +7,9 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// Outlook forecasts a budget at a time: from the burn since the onset of what is open, zero if
-// nothing is, and from the windows of its pages, or some like them, which tell whether that is still
-// the present burn.
-func Outlook(in Input, onset, at budget.Minute) budget.Outlook {
+// Outlook forecasts a budget at a time, knowing which burns were told of: from the one that goes on,
+// or from how the budget burns besides, over the windows of its pages or some like them.
+func Outlook(in Input, at budget.Minute, told ...budget.Burnt) budget.Outlook {
 	lookbacks := []time.Duration{5 * time.Minute, time.Hour, 6 * time.Hour}
 	if len(in.Spec.Alerts.Page) > 0 {
 		lookbacks = nil
@@ -19,22 +18,30 @@ func Outlook(in Input, onset, at budget.Minute) budget.Outlook {
 		lookbacks = append(lookbacks, p.Short, p.Long)
 	}
 	slices.Sort(lookbacks)
-	return budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, onset, slices.Compact(lookbacks)...)
+	return budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, told, slices.Compact(lookbacks)...)
 }
 
-// Onset returns when that which burns began, zero if nothing is open.
-func (s State) Onset() budget.Minute {
-	if s.Burn == nil {
-		return 0
+// Burnt returns the burns that a state remembers, oldest first.
+func (s State) Burnt() []budget.Burnt {
+	var all []budget.Burnt
+	for _, b := range s.Burns {
+		if over := (budget.Burnt{From: b.From, To: b.To, Over: true}); over.To > 0 {
+			if b.Of != nil {
+				over.To = b.Of.Burning.Last + 1
+			}
+			all = append(all, over)
+		}
 	}
-	return s.Burn.Burning.Onset
+	if s.Burn != nil {
+		all = append(all, budget.Burnt{From: s.Burn.Burning.Onset, To: s.Burn.Burning.Last + 1})
+	}
+	return all
 }
 
-// BurnsSince returns when the burn began that an incident is about; zero if it is over, or about
-// something else.
-func (i Incident) BurnsSince() budget.Minute {
-	if !i.Open || i.Last.Burn == nil {
-		return 0
+// Burnt returns the burn that an incident is about; none if it is about something else.
+func (i Incident) Burnt() []budget.Burnt {
+	if i.Last.Burn == nil {
+		return nil
 	}
-	return i.Last.Burn.Onset
+	return []budget.Burnt{{From: i.Last.Burn.Onset, To: i.Last.Burn.Last + 1, Over: !i.Open}}
 }

@@ -37,13 +37,22 @@ const minForecastEvents = 5
 // z90 is the 90th percentile of the standard normal distribution.
 const z90 = 1.2815515655446004
 
+// Burnt is a burn that alerts have told of.
+type Burnt struct {
+	From, To Minute // from its onset to one past the newest minute that belongs to it
+	Over     bool   // an alert says so; else it may go on
+}
+
 // Forecast extends the present burn into the future.
 //
-// The present burn is the share of bad events since the onset of what is open; onset is zero if
-// nothing is. Where the shorter look-backs (counted back from at) disagree with it, because the
-// burn has changed or is over, they win: it is the share over the longest of them that agrees with
-// all shorter ones. The minute of the onset is left out if it can be, for the failures began
-// somewhere in it.
+// The present burn is the share of bad events since the onset of the burn that goes on. Where the
+// shorter look-backs (counted back from at) disagree with it, because it has changed, they win: it
+// is the share over the longest of them that agrees with all shorter ones. The minute of the onset
+// is left out if it can be, for the failures began somewhere in it.
+//
+// A burn that is over tells nothing of what is to come. Its minutes are left out, and the look-backs
+// reach as much further back: what is left is how the budget usually burns. It is over as soon as
+// what came after it cannot have been the same burn, even before an alert says so.
 //
 // The traffic to come is that of the same hours of the weeks before, times what the last hour was
 // of its usual traffic ([traffic]). The budget is that of [StatusAt] at every moment to come, also
@@ -53,26 +62,28 @@ const z90 = 1.2815515655446004
 // The band is wide for three reasons: few bad events tell the share (a Gamma posterior, widened by
 // how unevenly they came: [Ledger.dispersion]), few are left until the budget is gone, and traffic
 // is not what it usually is, as much as it was not in the weeks before.
-func Forecast(l *Ledger, o slo.Objective, w slo.Window, at, onset Minute, lookbacks ...time.Duration) Outlook {
+func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, told []Burnt, lookbacks ...time.Duration) Outlook {
 	now := StatusAt(l, o, w, at)
 	if now.Sum.Bad > 0 && now.Left() < 0 {
 		return Outlook{Known: true, Gone: true}
 	}
-	burns := burnsOf(l, at, onset, lookbacks)
+	onset, over := l.goesOn(at, told)
+	usual := l.aside(over)
+	burns := usual.burnsOf(at, onset, lookbacks)
 	if i := slices.IndexFunc(burns, func(b burn) bool { return b.total > 0 }); i < 0 {
 		return Outlook{}
 	} else if burns = burns[i:]; !slices.ContainsFunc(burns, func(b burn) bool { return !b.harmless(now, o) }) {
 		return Outlook{Lasts: true, Over: burns[0].length(at)}
 	}
-	prior := l.clumps(burns[len(burns)-1].from)
+	prior := usual.clumps(burns[len(burns)-1].from)
 	present := burns[0]
 	for _, longer := range burns[1:] {
-		if !l.agree(present.from, longer, at, prior) {
+		if !usual.agree(present.from, longer, at, prior) {
 			break
 		}
 		present = longer
 	}
-	phi, _ := l.dispersion(present.from, at, present.share(), prior)
+	phi, _ := usual.dispersion(present.from, at, present.share(), prior)
 	out := newRoad(l, o, w, at).outlook(present, phi)
 	out.Over = present.length(at)
 	if !now.Sized {
@@ -87,24 +98,92 @@ type burn struct {
 	bad, total float64
 }
 
-func burnSince(l *Ledger, from, at Minute) burn {
+func (l *Ledger) burnSince(from, at Minute) burn {
 	s := l.Sum(from, at)
 	return burn{from, float64(s.Bad) / Unit, float64(s.Total) / Unit}
 }
 
+// goesOn returns the onset of the burn that goes on at a time, zero if none does, and those that are
+// over by then.
+func (l *Ledger) goesOn(at Minute, told []Burnt) (onset Minute, over []excuse) {
+	for _, b := range told {
+		switch {
+		case b.From >= at:
+		case b.To >= at, !b.Over && !l.ended(b, at):
+			onset = max(onset, b.From)
+		default:
+			over = append(over, excuse{from: b.From, to: b.To})
+		}
+	}
+	return onset, over
+}
+
+// ended reports whether what came after a burn cannot have been the same: so few bad events are
+// three standard deviations below it.
+func (l *Ledger) ended(b Burnt, at Minute) bool {
+	was, since := l.burnSince(min(b.From+1, b.To-1), b.To), l.burnSince(b.To, at)
+	if was.total == 0 || since.total == 0 || since.share() >= was.share() {
+		return false
+	}
+	_, uneven := l.dispersion(was.from, b.To, was.share(), l.clumps(b.From))
+	return differ(was, since, uneven)
+}
+
+// differ reports whether the shares of two burns are three standard deviations or more apart, if bad
+// events came so unevenly.
+func differ(a, b burn, uneven float64) bool {
+	p, d := (a.bad+b.bad)/(a.total+b.total), a.share()-b.share()
+	return d*d > 9*uneven*variance(p)*(1/a.total+1/b.total)
+}
+
+// aside returns the ledger without some stretches, to be read until it is written the next time. Of
+// an hour of which only the sum is known, nothing is left if it has a part in one.
+func (l *Ledger) aside(over []excuse) *Ledger {
+	if len(over) == 0 {
+		return l
+	}
+	x := &Excuses{}
+	if l.excuses != nil {
+		x.union = slices.Clone(l.excuses.union)
+	}
+	for _, s := range over {
+		if !l.fineAt(s.from.Hour()) {
+			s.from = floorHour(s.from)
+		}
+		if last := (s.to - 1).Hour(); !l.fineAt(last) {
+			s.to = Minute((last + 1) * 60)
+		}
+		x.union = sorted(append(x.union, without(s, x.union)...))
+	}
+	rest := *l
+	rest.excuses = x
+	return &rest
+}
+
+// back returns the minute since which so many minutes have passed, without those that are left out.
+func (l *Ledger) back(at, minutes Minute) Minute {
+	from := at - minutes
+	if l.excuses != nil {
+		for _, s := range slices.Backward(l.excuses.union) {
+			from -= max(min(s.to, at)-max(s.from, from), 0)
+		}
+	}
+	return from
+}
+
 // burnsOf returns the burns that may stand for the present one, shortest first.
-func burnsOf(l *Ledger, at, onset Minute, lookbacks []time.Duration) []burn {
+func (l *Ledger) burnsOf(at, onset Minute, lookbacks []time.Duration) []burn {
 	var all []burn
-	open := onset > 0 && onset < at
+	open := onset > 0
 	for _, lookback := range lookbacks {
-		if from := at - Minutes(lookback); !open || from > onset+1 {
-			all = append(all, burnSince(l, from, at))
+		if from := l.back(at, Minutes(lookback)); !open || from > onset+1 {
+			all = append(all, l.burnSince(from, at))
 		}
 	}
 	if open {
-		since := burnSince(l, onset+1, at)
+		since := l.burnSince(onset+1, at)
 		if since.bad < minForecastEvents {
-			since = burnSince(l, onset, at)
+			since = l.burnSince(onset, at)
 		}
 		all = append(all, since)
 	}
@@ -128,15 +207,13 @@ func (b burn) harmless(now Status, o slo.Objective) bool {
 // agree reports whether what was before a burn that began at from, back to that of a longer one,
 // can have been the same burn: the shares differ by less than three standard deviations.
 func (l *Ledger) agree(from Minute, longer burn, at Minute, prior float64) bool {
-	recent, older := burnSince(l, from, at), burnSince(l, longer.from, from)
+	recent, older := l.burnSince(from, at), l.burnSince(longer.from, from)
 	if recent.total == 0 || older.total == 0 {
 		return true
 	}
-	p := (recent.bad + older.bad) / (recent.total + older.total)
 	_, now := l.dispersion(from, at, recent.share(), prior)
 	_, then := l.dispersion(older.from, from, older.share(), prior)
-	d := recent.share() - older.share()
-	return d*d <= 9*max(now, then)*variance(p)*(1/recent.total+1/older.total)
+	return !differ(recent, older, max(now, then))
 }
 
 // variance is that of one event that is bad with probability p; never zero, so that nothing is
@@ -182,7 +259,7 @@ func (l *Ledger) dispersion(from, to Minute, p, prior float64) (around, between 
 func (l *Ledger) clumps(before Minute) float64 {
 	var all []float64
 	for from := max(floorHour(before)-24*60, l.Fine()); from+60 <= before; from += 60 {
-		b := burnSince(l, from, from+60)
+		b := l.burnSince(from, from+60)
 		if b.bad < minForecastEvents {
 			continue
 		}

@@ -3,6 +3,7 @@ package budget
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -11,6 +12,14 @@ import (
 
 // pageLookbacks are those of the default pages.
 var pageLookbacks = []time.Duration{5 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour}
+
+// since is a burn that goes on since a minute; none if that is zero.
+func since(onset Minute) []Burnt {
+	if onset == 0 {
+		return nil
+	}
+	return []Burnt{{From: onset, To: noon}}
+}
 
 // lived is a ledger of so many days before noon, and what comes after it until the budget is spent,
 // with the traffic and the bad events of each minute, in events.
@@ -69,13 +78,13 @@ func TestTheForecastHoldsFromTheThirdMinute(t *testing.T) {
 				}
 				return c.total(m) * 0.0002
 			})
-			f := Forecast(l.Ledger, o, w, noon, onset, pageLookbacks...)
+			f := Forecast(l.Ledger, o, w, noon, since(onset), pageLookbacks...)
 			came := time.Duration(l.spent) * time.Minute
 			if x := float64(f.In) / float64(came); x < 0.95 || x > 1.05 || f.Early >= came || f.Late <= came {
 				t.Errorf("the forecast is %v (%v to %v), and the budget is spent after %v", f.In, f.Early, f.Late, came)
 			}
 			l.Thin(noon - 48*60)
-			if thinned := Forecast(l.Ledger, o, w, noon, onset, pageLookbacks...); thinned != f {
+			if thinned := Forecast(l.Ledger, o, w, noon, since(onset), pageLookbacks...); thinned != f {
 				t.Errorf("thinned: %+v, was %+v", thinned, f)
 			}
 		})
@@ -108,7 +117,7 @@ func TestTheMiddleIsToldOnlyWhereItIsKnown(t *testing.T) {
 				}
 				return c.rate / 5
 			})
-			f := Forecast(l, o, w, noon, onset, pageLookbacks...)
+			f := Forecast(l, o, w, noon, since(onset), pageLookbacks...)
 			got := "nothing"
 			switch {
 			case f.Lasts:
@@ -154,7 +163,7 @@ func TestTheForecastFollowsTheBurn(t *testing.T) {
 			if c.onset == 0 {
 				onset = 0
 			}
-			f := Forecast(l, o, w, noon, onset, pageLookbacks...)
+			f := Forecast(l, o, w, noon, since(onset), pageLookbacks...)
 			left := float64(StatusAt(l, o, w, noon).Left()) / Unit
 			if want := time.Duration(left/500) * time.Minute; f.Gone || f.In < want*9/10 || f.In > want*11/10 || f.Over != c.over {
 				t.Errorf("half of all fail, %.0f still may: %+v", left, f)
@@ -176,7 +185,7 @@ func TestGoodDaysAgeOut(t *testing.T) {
 		}
 		return 0
 	})
-	f := Forecast(l.Ledger, o, w, noon, 0, 6*time.Hour, 48*time.Hour)
+	f := Forecast(l.Ledger, o, w, noon, nil, 6*time.Hour, 48*time.Hour)
 	if came := time.Duration(l.spent) * time.Minute; came == 0 || f.Lasts || f.Early > came || f.Late < came && f.Late > 0 {
 		t.Errorf("the forecast is %+v, and the budget is spent after %v", f, came)
 	}
@@ -196,8 +205,53 @@ func BenchmarkForecast(b *testing.B) {
 			})
 			l.Thin(noon - 73*60)
 			for b.Loop() {
-				Forecast(l, o, w, noon, noon-30, pageLookbacks...)
+				Forecast(l, o, w, noon, since(noon-30), pageLookbacks...)
 			}
 		})
 	}
+}
+
+// A burn that is over tells nothing of what is to come: from the minute on that an alert says so, and
+// from the tenth on at any rate, the forecast is what it would be if it had not been, but for what it
+// has spent.
+func TestTheForecastForgetsABurnThatIsOver(t *testing.T) {
+	o, w := objective(t, "99.9"), slo.Window{Rolling: 7 * slo.Day}
+	for _, rate := range []int64{10, 100, 6000} {
+		for _, usual := range []int64{0, 150, 300, 800} { // in a million
+			for _, burn := range []int64{20, 200, 1000} { // in a thousand
+				for _, lasted := range []Minute{5, 60, 8 * 60} {
+					rng := rand.New(rand.NewPCG(uint64(rate*usual), uint64(burn)))
+					onset := noon - lasted
+					l := steady(noon+120, 8, rate, func(m Minute) int64 {
+						if m >= onset && m < noon {
+							return rate * burn / 1000 * Unit
+						}
+						return int64(chanceOf(rng, float64(rate*usual)/1e6)) * Unit
+					})
+					for _, after := range []Minute{1, 2, 5, 10, 20, 40, 120} {
+						name := fmt.Sprintf("%d/min, %d in a million, for %d minutes %d in a thousand, %d minutes ago", rate, usual, lasted, burn, after)
+						for _, over := range []bool{true, false} {
+							f := Forecast(l, o, w, noon+after, []Burnt{{onset, noon, over}}, pageLookbacks...)
+							if proven := float64(rate*burn*int64(after))/1000 > 20; f.Gone || f.Lasts || !over && !proven {
+								continue
+							}
+							left := StatusAt(l, o, w, noon+after).Remaining()
+							least := time.Duration(left / 4 * float64(w.Length())) // at a burn of 4: few events tell little
+							if usual < 800 && f.Known || f.Known && f.Early < least {
+								t.Errorf("%s: over %v, %.2f left: %+v", name, over, left, f)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// chanceOf draws a Poisson number.
+func chanceOf(rng *rand.Rand, mean float64) (n int) {
+	for x := rng.ExpFloat64(); x < mean; x += rng.ExpFloat64() {
+		n++
+	}
+	return n
 }

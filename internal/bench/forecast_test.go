@@ -132,6 +132,14 @@ func (x *burningLife) ledger(at budget.Minute) *budget.Ledger {
 	return l
 }
 
+// newestBad returns one past the newest minute before at that had a bad event.
+func (x *burningLife) newestBad(at budget.Minute) budget.Minute {
+	for i := at - x.begin; at > x.onset+1 && x.bads[i] == x.bads[i-1]; i-- {
+		at--
+	}
+	return at
+}
+
 // gone goes on until the budget is gone, and returns the minute after which it is; false if it is
 // not within the length of a window.
 func (x *burningLife) gone(at budget.Minute) (budget.Minute, bool) {
@@ -212,7 +220,7 @@ func TestForecastsComeTrue(t *testing.T) {
 				x := newBurningLife(k, uint64(seed))
 				at := x.onset + budget.Minutes(k.after)
 				l := x.ledger(at)
-				f := budget.Forecast(l, objective, window, at, x.onset, 5*time.Minute, 30*time.Minute, time.Hour, 6*time.Hour)
+				f := budget.Forecast(l, objective, window, at, []budget.Burnt{{From: x.onset, To: x.newestBad(at)}}, 5*time.Minute, 30*time.Minute, time.Hour, 6*time.Hour)
 				plain := plainForecast(l, objective, window, at)
 				gone, ends := x.gone(at)
 				n.add(f, plain, time.Duration(gone-at)*time.Minute, ends)

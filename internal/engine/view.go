@@ -68,7 +68,7 @@ func (b *budgets) figures(a *account) *Budget {
 	in, at := b.input(a), a.state.Through
 	f := &Budget{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(),
-		Outlook: alerting.Outlook(in, a.state.Onset(), at), Standings: alerting.Standings(in, a.state, at),
+		Outlook: alerting.Outlook(in, at, a.state.Burnt()...), Standings: alerting.Standings(in, a.state, at),
 		Burns: burns(in, at), Data: a.ledger.Gross().At(at - 1).State.String(),
 		Corrections: b.set.CorrectionsOf(a.id), Upstream: b.set.Upstream(a.id), Journey: b.journey(a),
 		Counted: a.counted, account: a, state: a.state, verdict: alerting.Assess(in, a.state),

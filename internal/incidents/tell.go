@@ -249,15 +249,12 @@ func (b Book) some(ids []string) (some []alerting.Incident, more int) {
 
 // alone gathers what can be told of an event without those around it.
 func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Notification {
-	at, onset := event.At+1, on.State.Onset()
-	if i.ID != "" {
-		onset = i.BurnsSince()
-	}
+	at := event.At + 1
 	t := Notification{
 		Facts: sentences.Facts{
 			Event: event, Incident: i, Spec: on.Spec, Now: now, Wait: on.Wait,
 			Status:   budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),
-			Outlook:  alerting.Outlook(on.Input, onset, at),
+			Outlook:  alerting.Outlook(on.Input, at, on.State.Burnt()...),
 			Upstream: b.burningUpstream(w, on, i),
 			Worst:    worstStep(w, on.Spec, event),
 		},

@@ -287,10 +287,18 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 	}
 }
 
-// outlook forecasts the exhaustion of a budget from its last days: a quarter of the window, three
-// days at most.
+// outlook forecasts the exhaustion of a budget from its last days, without the burns that are over: a
+// quarter of the window, three days at most. Burns are left out by the hour, so that nothing depends
+// on whether minutes have been thinned out.
 func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
-	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, 0, min(3*slo.Day, w.Length()/4))
+	var told []budget.Burnt
+	for _, i := range s.Incidents {
+		for _, b := range i.Burnt() {
+			b.From, b.To = budget.Minute(b.From.Hour()*60), budget.Minute(((b.To-1).Hour()+1)*60)
+			told = append(told, b)
+		}
+	}
+	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, told, min(3*slo.Day, w.Length()/4))
 	switch {
 	case f.Gone:
 		return Outlook{State: "spent"}

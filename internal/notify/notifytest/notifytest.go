@@ -100,7 +100,7 @@ func factsAt(receiver string, in alerting.Input, e alerting.Event, i alerting.In
 		Notification: incidents.Notification{Facts: sentences.Facts{
 			Spec: in.Spec, Event: e, Incident: i, Now: e.Time(),
 			Status:  budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
-			Outlook: alerting.Outlook(in, i.BurnsSince(), at),
+			Outlook: alerting.Outlook(in, at, i.Burnt()...),
 		}},
 	}
 }
