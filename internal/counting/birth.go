@@ -18,8 +18,36 @@ type Group struct {
 	Bound    float64 // how many events one series can have had
 	Fresh    bool    // the target is new
 	Old      bool    // its process may be any age
+	Start    int64   // when its process began, or by when it had begun; 0 = not known
+	Alone    bool    // its target showed nothing else
 	Series   []int32
 	Values   []float64
+	Created  []int64 // when its counters were created; 0 = not known
+}
+
+// since returns since when what is first seen now was not counted by anybody: a target is found up
+// to some minutes after it began.
+func (g *Group) since() int64 {
+	if g.Fresh {
+		return min(g.From, g.MS-forgive)
+	}
+	return g.From
+}
+
+// Tells reports whether anything is known of when it began.
+func (g *Group) Tells() bool {
+	return g.Start > 0 || g.Alone || slices.ContainsFunc(g.Created, func(at int64) bool { return at > 0 })
+}
+
+// wasThere reports whether the process of a group is known to have been there at a time, and shows
+// nothing else now.
+func (g *Group) wasThere(ms int64) bool {
+	return g.Start > 0 && g.Start <= ms && (g.Fresh || g.Alone)
+}
+
+// createdSince reports whether a counter of the group is known to have been created since a time.
+func (g *Group) createdSince(i int, since int64) bool {
+	return g.Created[i] > since && g.Created[i] <= g.MS+startSkew
 }
 
 // birth books the presence of a series that is seen for the first time and puts it into the group
@@ -42,6 +70,7 @@ func (c *Counter) birth(g *Group, s shown, target int32, ms, before int64, fresh
 		}
 	}
 	g.Series, g.Values = append(g.Series, s.series), append(g.Values, s.v)
+	g.Created = append(g.Created, c.q.Created.at(s.series, ms))
 	return g
 }
 
@@ -73,13 +102,14 @@ func (c *Counter) open(g *Group) {
 	t := &c.Targets[g.Target]
 	g.Bound = c.bound(g.Target, g.MS, g.From)
 	c.startBound(g)
+	g.Alone = c.replaced(g)
 	g.Deadline = g.MS + 2*t.interval() + int64(t.lateness(c.q.Now))
 	sum := 0.0
 	for _, v := range g.Values {
 		sum += v
 	}
 	switch {
-	case sum < slack:
+	case sum < slack && !c.mayGoOn(g):
 		c.verdict(g, nil)
 	case !c.tryVerdict(g, g.MS):
 		c.Groups = append(c.Groups, *g)
@@ -193,16 +223,44 @@ func (c *Counter) replaced(g *Group) bool {
 	return true
 }
 
+// goesOn reports whether the process of a group is known to go on from a series: from one of the same
+// target that shows nothing else now, or from one of a target whose process began at the same moment.
+func (c *Counter) goesOn(g *Group, o int32) bool {
+	t := c.index.Series[o].Target
+	switch {
+	case g.Start == 0 || t < 0:
+		return false
+	case t == g.Target:
+		return g.wasThere(c.Cursors[o].MS)
+	}
+	return c.Targets[t].Start == g.Start
+}
+
+// mayGoOn reports whether the process of a group may turn out to go on from any series.
+func (c *Counter) mayGoOn(g *Group) bool {
+	if !g.Fresh {
+		return g.wasThere(g.From)
+	}
+	for i := range c.Targets {
+		if t := &c.Targets[i]; g.Start > 0 && t.Start == g.Start && int32(i) != g.Target {
+			return true
+		}
+	}
+	return false
+}
+
 // succession pairs the series of a group with forerunners: those by the fewest labels different
 // first, then the nearest value that is not above. It is nil if any has fallen, for then a new
-// process began, or if the forerunners stood so low that a new process can have come as far.
+// process began, or if the forerunners stood so low that a new process can have come as far: unless
+// the process is known to go on. What is known to have begun since has no forerunner.
 func (c *Counter) succession(g *Group, gone []int32) map[int32]int32 {
 	pairs, used := map[int32]int32{}, map[int32]bool{}
-	sum := 0.0
+	sum, same := 0.0, true
 	for i, s := range g.Series {
 		best, at := int32(-1), [3]float64{}
 		for _, o := range gone {
-			if used[o] || !c.index.shares(s, o) {
+			last := c.Cursors[o].MS
+			if used[o] || !c.index.shares(s, o) || g.Start > last || g.createdSince(i, last) {
 				continue
 			}
 			d := g.Values[i] - c.Cursors[o].Value
@@ -215,15 +273,16 @@ func (c *Counter) succession(g *Group, gone []int32) map[int32]int32 {
 			}
 		}
 		switch {
-		case best < 0:
+		case best < 0 || at[1] > 0 && g.wasThere(c.Cursors[best].MS): // only it has fallen
 		case at[1] > 0:
 			return nil
 		default:
 			used[best], pairs[s] = true, best
+			same = same && c.goesOn(g, best)
 			sum += c.Cursors[best].Value
 		}
 	}
-	if sum < slack {
+	if sum < slack && !same {
 		return nil
 	}
 	return pairs
@@ -242,6 +301,8 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 			c.blame(s, Renamed)
 			c.born(s, g.MS, g.Values[i]-old.Value, old.MS)
 			old.Flags |= Heir | Ended
+		case g.createdSince(i, g.since()):
+			c.born(s, g.MS, g.Values[i], g.Since)
 		case apart || g.Values[i] > g.Bound:
 			c.blame(s, Position)
 		default:

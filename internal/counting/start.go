@@ -5,9 +5,19 @@ import (
 	"slices"
 )
 
-// Starts are when the processes of targets began: per target a sample for each scrape that showed
-// it, of which the value is the start in seconds since 1970, oldest first.
+// Starts are when processes or counters began: per target, or per series, a sample for each scrape
+// that showed it, of which the value is the start in seconds since 1970, oldest first.
 type Starts map[int32][]Sample
+
+// at returns the start that a scrape showed, ms; 0 if it did not say.
+func (s Starts) at(of int32, ms int64) int64 {
+	list := s[of]
+	i, found := slices.BinarySearchFunc(list, Sample{MS: ms}, byTime)
+	if !found || unusable(list[i].V) || list[i].V > tooHigh {
+		return 0
+	}
+	return int64(list[i].V * 1000)
+}
 
 const (
 	// startSkew is how far the starts that one process shows may lie apart, ms: some compute theirs
@@ -76,21 +86,26 @@ func (c *Counter) Unsure(runs []Run) []int32 {
 // isGap reports whether scrapes of a target have been missed between two that are so far apart, ms.
 func (t *Target) isGap(d int64) bool { return 2*d > 5*t.interval() }
 
-// startAt returns when the process began that a scrape showed, ms; 0 if it did not say.
-func (c *Counter) startAt(target int32, ms int64) int64 {
-	list := c.q.Starts[target]
-	i, found := slices.BinarySearchFunc(list, Sample{MS: ms}, byTime)
-	if !found || unusable(list[i].V) || list[i].V > tooHigh {
-		return 0
+// oldest returns when the oldest counter of a scrape was created, ms, of those that have been seen
+// before or of all; 0 if none says so. Its process is at least as old.
+func (c *Counter) oldest(ms int64, seen bool) int64 {
+	first := int64(0)
+	for _, s := range c.shown {
+		if at := c.q.Created.at(s.series, ms); at > 0 && (!seen || c.known(s.series)) {
+			first = shorter(first, at)
+		}
 	}
-	return int64(list[i].V * 1000)
+	return first
 }
 
 // beganAnew notes a restart that no value tells: the process that a scrape shows began after the
-// scrape before, and what it shows can be its own. A start in the future says only which process it
-// is, by a clock that is ahead.
+// scrape before, or all its counters were created since, and what it shows can be its own. A start
+// in the future says only which process it is, by a clock that is ahead.
 func (c *Counter) beganAnew(target int32, ms, before int64) {
-	t, at := &c.Targets[target], c.startAt(target, ms)
+	t, at := &c.Targets[target], c.q.Starts.at(target, ms)
+	if at == 0 {
+		at = c.oldest(ms, true)
+	}
 	if at == 0 {
 		return
 	}
@@ -111,10 +126,30 @@ func (c *Counter) beganAnew(target int32, ms, before int64) {
 	t.restart(ms)
 }
 
-// startBound widens the bound of the first values of a process that began since the scrape before.
+// createdAnew reports whether a counter that was away is another one now, by its creation.
+func (c *Counter) createdAnew(series int32, ms, before int64) bool {
+	at := c.q.Created.at(series, ms)
+	return at > before && at <= ms+startSkew && c.Targets[c.index.Series[series].Target].isGap(ms-before)
+}
+
+// startBound takes up what is known of the process of a group. It widens the bound of the first
+// values of one that began since they can have happened, unless they are more than it can have had.
 func (c *Counter) startBound(g *Group) {
-	if at := c.startAt(g.Target, g.MS); at <= g.From || at > g.MS+startSkew {
+	at := c.q.Starts.at(g.Target, g.MS)
+	if at == 0 {
+		at = c.oldest(g.MS, false)
+		if at > g.since() { // only the counters are known to be new, each by itself
+			at = 0
+		}
+	}
+	switch {
+	case at == 0 || at > g.MS+startSkew:
 		return
+	case at <= g.since():
+		g.Start = at
+		return
+	case slices.Max(g.Values) <= g.Bound: // else they may be those of another process
+		g.Start = at
 	}
 	g.Old = false
 	if c.rate(g.Target) == 0 { // nobody knows what its target serves

@@ -23,8 +23,9 @@ type Question struct {
 	Since int64 // samples after it could not be seen by an earlier question, ms
 	To    int64 // the newest time asked for
 	Now   int64 // when it was asked
-	// Starts are of the targets that [Counter.Unsure] named, as far as they show them.
-	Starts Starts
+	// Starts are those of the processes of the targets that [Counter.Unsure] named, and Created those
+	// of their series, as far as they show them.
+	Starts, Created Starts
 }
 
 // Counter moves a state by the samples of answers.
@@ -353,7 +354,7 @@ func (c *Counter) increment(t *Target, cur *Cursor, s shown, ms, before int64, l
 	}
 	cur.Value, cur.Dips = s.v, 0
 	switch {
-	case fall > 0 || t.restarted(cur.MS, ms):
+	case fall > 0 || t.restarted(cur.MS, ms) || c.createdAnew(s.series, ms, cur.MS):
 		return s.v, cur.MS
 	case gap > forgive && before > cur.MS+gap/2 && s.v > 0:
 		c.blame(s.series, Away)

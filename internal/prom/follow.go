@@ -42,8 +42,7 @@ type state struct {
 	kept   int64                    // up to where the newest mark had read, ms
 	behind map[int32]sentences.Wait // accounts that are behind, or wait in vain
 
-	started   bool  // some process has shown when it began
-	startless int64 // when none has shown it, ms; not kept
+	beginnings
 }
 
 // clone copies the state, so that a read can be thrown away.

@@ -116,6 +116,10 @@ func (b *bundle) save(s *state) []byte {
 		e.uint(uint64(targets(int32(i))))
 		e.time(s.Targets[i].Start)
 	})
+	e.list(len(s.Groups), func(i int) bool { return s.Groups[i].Tells() }, func(i int) {
+		e.uint(uint64(i))
+		e.beginning(&s.Groups[i])
+	})
 	return e.seal(bundleVersion)
 }
 
@@ -237,7 +241,48 @@ func (d *reader) group() counting.Group {
 	for range d.count() {
 		g.Series, g.Values = append(g.Series, int32(d.uint())-1), append(g.Values, d.float())
 	}
+	g.Created = make([]int64, len(g.Series))
 	return g
+}
+
+// beginning writes what is known of when a group began. Few know it.
+func (e *encoder) beginning(g *counting.Group) {
+	e.time(g.Start)
+	e.bool(g.Alone)
+	for _, at := range g.Created {
+		e.time(at)
+	}
+}
+
+func (d *reader) beginning(g *counting.Group) {
+	g.Start, g.Alone = d.time(), d.bool()
+	for i := range g.Created {
+		g.Created[i] = d.time()
+	}
+}
+
+// beginnings reads when processes and groups began. Marks of old end before it, or in between.
+func (s *saved) beginnings(d *reader) {
+	if d.err != nil || len(d.b) == 0 {
+		return
+	}
+	for range d.count() {
+		if t := d.uint(); t < uint64(len(s.targets)) {
+			s.targets[t].Start = d.time()
+		} else {
+			d.err = errMark
+		}
+	}
+	if d.err != nil || len(d.b) == 0 {
+		return
+	}
+	for range d.count() {
+		if i := d.uint(); i < uint64(len(s.groups)) {
+			d.beginning(&s.groups[i])
+		} else {
+			d.err = errMark
+		}
+	}
 }
 
 // loadMark decodes the mark of a bundle.
@@ -287,15 +332,7 @@ func loadMark(b []byte) (*saved, error) {
 		}
 		s.orphans = append(s.orphans, o)
 	}
-	if d.err == nil && len(d.b) > 0 { // marks of old end here
-		for range d.count() {
-			if t := d.uint(); t < uint64(len(s.targets)) {
-				s.targets[t].Start = d.time()
-			} else {
-				return nil, errMark
-			}
-		}
-	}
+	s.beginnings(d)
 	return s, d.err
 }
 

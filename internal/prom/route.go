@@ -120,7 +120,7 @@ type registry struct {
 	instances  map[int32]string  // per target that was met
 	parsed     map[int32][]label // of labels, where they were looked at
 	tried      map[int32]int64   // series that are listed and showed no sample, and when they were asked for
-	startless  map[int32]int64   // targets that do not show when their process began, and when they were asked
+	startless  map[int32]int64   // targets that do not show when their process or counters began, and when they were asked
 	ids        []slo.ID
 	groups     []int // per spec
 	members    []int // series per spec

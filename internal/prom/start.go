@@ -3,8 +3,12 @@ package prom
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/internal/counting"
 )
@@ -16,70 +20,124 @@ const startMetric = "process_start_time_seconds"
 // again, ms.
 const retryStarts = 60 * minuteMs
 
+// beginnings is what is known of whether a server shows when processes and counters began.
+type beginnings struct {
+	shown bool  // some of a bundle was shown
+	none  int64 // when none was, ms; not kept
+}
+
+// began is when processes, by target, and counters, by series, began.
+type began struct{ starts, created counting.Starts }
+
 // count counts what was read. Where samples may hide that a process began anew, or show first values
-// that only its start explains, the starts of those targets are asked for first, of the same time.
+// that only a start explains, the starts of those targets are asked for first, of the same time.
 func (r *Reader) count(ctx context.Context, b *bundle, s *state, c *counting.Counter, runs []counting.Run, q counting.Question) *Error {
-	var err *Error
-	if q.Starts, err = r.starts(ctx, b, s, c.Unsure(runs), runs, q.Now); err != nil {
+	found, err := r.began(ctx, b, &s.beginnings, c.Unsure(runs), runs, q.Now)
+	if err != nil {
 		return err
 	}
+	q.Starts, q.Created = found.starts, found.created
 	c.Take(runs, q)
 	return nil
 }
 
-// starts asks when the processes of some targets began, at each scrape that the runs span. A server
-// that shows it of none is not asked again for an hour. An answer that is too large or refused is
-// as good as none.
-func (r *Reader) starts(ctx context.Context, b *bundle, s *state, unsure []int32, runs []counting.Run, now int64) (counting.Starts, *Error) {
+// began asks when the processes of some targets began, and their counters, at each scrape that the
+// runs span. A server that shows it of none is not asked again for an hour. An answer that is too
+// large or refused is as good as none.
+func (r *Reader) began(ctx context.Context, b *bundle, known *beginnings, unsure []int32, runs []counting.Run, now int64) (began, *Error) {
 	lately := func(ms int64) bool { return ms > 0 && now >= ms && now-ms < retryStarts }
-	if lately(s.startless) {
-		return nil, nil
+	if lately(known.none) {
+		return began{}, nil
 	}
 	unsure = slices.DeleteFunc(unsure, func(t int32) bool { return !b.reg.met(t) || lately(b.reg.startless[t]) })
 	if len(unsure) == 0 {
-		return nil, nil
+		return began{}, nil
 	}
-	found := &startSink{b: b, starts: counting.Starts{}}
+	found := &startSink{b: b, counters: b.countersOf(unsure, runs), told: map[int32]bool{}, began: began{counting.Starts{}, counting.Starts{}}}
 	from, to := span(runs)
-	var names []string
+	var instances []string
 	for _, t := range unsure {
-		names = append(names, b.reg.instances[t])
+		instances = append(instances, b.reg.instances[t])
 	}
-	slices.Sort(names)
-	for part := range slices.Chunk(slices.Compact(names), maxAlternatives) {
-		query := and(selectorText(startMetric, nil), named(part)) + "[" + milliseconds(to-from+1) + "]"
+	slices.Sort(instances)
+	selector := "{" + matcherText(nameLabel, append(b.createdMetrics(), startMetric)) + "}"
+	for part := range slices.Chunk(slices.Compact(instances), maxAlternatives) {
+		query := and(selector, named(part)) + "[" + milliseconds(to-from+1) + "]"
 		a, err := r.client.query(ctx, query, time.UnixMilli(to), found)
 		switch {
 		case err != nil && (err.Kind == TooLarge || err.Kind == Refused):
-			s.startless = now
-			return nil, nil
+			known.none = now
+			return began{}, nil
 		case err != nil:
-			return nil, err
+			return began{}, err
 		case found.err != nil || a.resultType != "matrix":
-			return nil, &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(found.err, errShape)}
+			return began{}, &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(found.err, errShape)}
 		}
 	}
-	for _, list := range found.starts {
-		slices.SortFunc(list, func(a, b counting.Sample) int { return cmp.Or(cmp.Compare(a.MS, b.MS), cmp.Compare(a.V, b.V)) })
+	for _, lists := range []counting.Starts{found.starts, found.created} {
+		for _, list := range lists {
+			slices.SortFunc(list, func(a, b counting.Sample) int { return cmp.Or(cmp.Compare(a.MS, b.MS), cmp.Compare(a.V, b.V)) })
+		}
 	}
-	s.started = s.started || len(found.starts) > 0
-	if s.startless = 0; !s.started {
-		s.startless = now
+	known.shown = known.shown || len(found.told) > 0
+	if known.none = 0; !known.shown {
+		known.none = now
 	}
-	b.reg.noteStarts(unsure, found.starts, now)
-	return found.starts, nil
+	b.reg.noteStarts(unsure, found.told, now)
+	return found.began, nil
 }
 
 // noteStarts notes which targets have shown no start.
-func (r *registry) noteStarts(asked []int32, found counting.Starts, now int64) {
+func (r *registry) noteStarts(asked []int32, told map[int32]bool, now int64) {
 	if r.startless == nil {
 		r.startless = map[int32]int64{}
 	}
 	for _, t := range asked {
-		if len(found[t]) == 0 {
+		if !told[t] {
 			r.startless[t] = now
 		}
 	}
+}
+
+// createdMetrics returns patterns of the metrics that tell when the bundle's counters were created.
+func (b *bundle) createdMetrics() []string {
+	var names []string
+	for _, name := range metricNames(b.terms) {
+		if created, ok := createdMetric(name); ok {
+			names = append(names, regexp.QuoteMeta(created))
+		}
+	}
+	return slices.Compact(names)
+}
+
+// createdMetric names the metric that tells when a counter was created, as OpenMetrics has it: one
+// series for all that a histogram counts.
+func createdMetric(name string) (string, bool) {
+	for _, suffix := range []string{"_total", "_bucket", "_count"} {
+		if family, ok := strings.CutSuffix(name, suffix); ok {
+			return family + "_created", true
+		}
+	}
+	return "", false
+}
+
+// countersOf finds the counters of targets that were read by the series that tells when they were
+// created.
+func (b *bundle) countersOf(targets []int32, runs []counting.Run) map[uint64][]int32 {
+	counters := map[uint64][]int32{}
+	for _, r := range runs {
+		if r.Series < 0 || !slices.Contains(targets, b.reg.Series[r.Series].Target) {
+			continue
+		}
+		ls := slices.DeleteFunc(slices.Clone(b.reg.labelsOf(r.Series)), func(l label) bool { return l.name == model.BucketLabel })
+		for i, l := range ls {
+			if created, ok := createdMetric(l.value); ok && l.name == nameLabel {
+				ls[i].value = created
+				counters[hashLabels(ls)] = append(counters[hashLabels(ls)], r.Series)
+			}
+		}
+	}
+	return counters
 }
 
 // span returns the times of the first and the last sample of runs.
@@ -95,12 +153,16 @@ func span(runs []counting.Run) (from, to int64) {
 	return from, to
 }
 
-// startSink collects starts by target.
+// startSink collects starts.
 type startSink struct {
-	b      *bundle
-	starts counting.Starts
-	target int32
-	err    error
+	began
+	b        *bundle
+	counters map[uint64][]int32 // by the series that tells when they were created
+	told     map[int32]bool     // targets that show anything
+
+	target  int32   // of the series that is being read; -1 if it tells of counters
+	current []int32 // the counters that it tells of
+	err     error
 }
 
 // series implements sink.
@@ -112,11 +174,27 @@ func (s *startSink) series(metric []byte) bool {
 	}
 	hash, scraped := targetHash(ls)
 	target, known := s.b.reg.targets[hash]
-	s.target = target
-	return scraped && known
+	if !scraped || !known {
+		return false
+	}
+	s.target, s.current = target, nil
+	if valueOf(ls, nameLabel) != startMetric {
+		s.target, s.current = -1, s.counters[hashLabels(ls)]
+		if len(s.current) == 0 {
+			return false
+		}
+	}
+	s.told[target] = true
+	return true
 }
 
 // sample implements sink.
 func (s *startSink) sample(ms int64, v float64) {
-	s.starts[s.target] = append(s.starts[s.target], counting.Sample{MS: ms, V: v})
+	x := counting.Sample{MS: ms, V: v}
+	if s.target >= 0 {
+		s.starts[s.target] = append(s.starts[s.target], x)
+	}
+	for _, i := range s.current {
+		s.created[i] = append(s.created[i], x)
+	}
 }

@@ -75,6 +75,69 @@ func TestProcessesThatBeganAnew(t *testing.T) {
 	}
 }
 
+// TestCountersThatWereCreated: what tells when a counter was created is the series that OpenMetrics
+// has for it, and one of a histogram for all its buckets.
+func TestCountersThatWereCreated(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		created float64 // of the second series, seconds after t0; 0 = it does not say
+		want    string  // of a counter, and of a histogram
+	}{
+		{"since the scrape before", 190, "2:0/4 3:5000/5004 4:10/14"},
+		{"before that", 100, "2:0/4 3:0/4 4:10/14"},
+		{"nobody says when", 0, "2:0/4 3:0/4 4:10/14"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			db := promfake.New(promfake.Options{})
+			write := func(name string, sec, v float64, pairs ...string) {
+				must(t, db.Append(lset(name, append(pairs, "job", "j", "instance", "a")...), at(sec), v))
+			}
+			for i := range 5 {
+				sec, v := float64(30+60*i), float64(9000+4*i)
+				write("c_total", sec, v, "code", "200")
+				write("c_created", sec, float64(t0.Unix()-900), "code", "200")
+				write("h_count", sec, v, "code", "200")
+				write("h_bucket", sec, v, "code", "200", "le", "1")
+				write("h_created", sec, float64(t0.Unix()-900), "code", "200")
+				if i < 3 {
+					continue
+				}
+				v = float64(5000 + 10*(i-3))
+				write("c_total", sec, v, "code", "500")
+				write("h_count", sec, v, "code", "500")
+				write("h_bucket", sec, 0, "code", "500", "le", "1")
+				if tc.created > 0 {
+					write("c_created", sec, float64(t0.Unix())+tc.created, "code", "500")
+					write("h_created", sec, float64(t0.Unix())+tc.created, "code", "500")
+				}
+			}
+			c := serve(t, db)
+			specs := []*slo.Spec{
+				events(t, "x", `c_total{job="j"}`, `c_total{job="j",code="500"}`),
+				{Service: "svc", Name: "y", SLI: slo.Indicator{Kind: slo.Latency, Histogram: query(t, `h{job="j"}`), Below: 1, LimitText: "1"}},
+			}
+			for _, step := range []budget.Minute{1, 100} {
+				for _, reload := range []bool{false, true} {
+					r, got := New(c, Options{}), book{}
+					tick(t, r, specs, m0+1, got)
+					for to := m0 + 1; to < m0+4; {
+						if reload {
+							r = restart(r, c)
+						}
+						to = min(to+step, m0+4)
+						tick(t, r, specs, to, got)
+					}
+					for _, s := range specs {
+						if g := slots(got[s.ID()]); g != tc.want {
+							t.Errorf("%s in steps of %d, out of marks: %v\n got %s\nwant %s", s.ID(), step, reload, g, tc.want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 // addStarts writes when processes began, in seconds after t0, as life writes counters.
 func addStarts(t *testing.T, db *promfake.DB, text string) {
 	t.Helper()
