@@ -45,6 +45,10 @@ type Table struct {
 	Ahead  bool  // the column at End is known, too: what has no value there has ended
 	Rows   []*Row
 	Resets map[TargetHour]bool // some counter fell in that hour, or at its edge
+	// Starts are when the newest process of a target began, by the hours in which it was shown, ms,
+	// and Reach how long after it its counters are shown at the latest.
+	Starts map[TargetHour]int64
+	Reach  int64
 
 	byTarget  map[int32][]*Row
 	byAccount map[int32][]*Row
@@ -217,6 +221,20 @@ func (h *Hours) stand(row *Row, ms int64) {
 	}
 }
 
+// began reports whether a process began in an hour, or so shortly before it that its counters may be
+// shown in it first.
+func (t *Table) began(target int32, col int) bool {
+	return t.Starts[TargetHour{target, col}] > t.StartOf(col)-t.Reach
+}
+
+// mayLive reports whether the process of a target that is seen for the first time in an hour is known
+// to be older, so that it may only have another name. Of one that is gone at the end of the hour, the
+// creation of its counters is not known then.
+func (t *Table) mayLive(target int32, col int, born []*Row) bool {
+	at, shown := t.Starts[TargetHour{target, col}]
+	return shown && at <= t.StartOf(col) || !shown && len(t.Starts) > 0 && t.gone(born[0], col)
+}
+
 // Irregular returns the targets of which the last values do not tell what the rules say of an hour:
 // something fell, began or came back in it, or a budget has data for a part of it. The hours before
 // it must have been counted.
@@ -226,7 +244,7 @@ func (h *Hours) Irregular(col int) map[int32]bool {
 		for _, row := range rows {
 			switch {
 			case !row.has(col):
-			case t.Resets[TargetHour{target, col}] || row.has(col-1) && row.Last[col] < row.Last[col-1]:
+			case t.Resets[TargetHour{target, col}] || t.began(target, col) || row.has(col-1) && row.Last[col] < row.Last[col-1]:
 				raw[target] = true
 			case row.has(col-1) && !row.Gone[col-1]:
 			case h.Cursors[row.Series].MS > 0:
@@ -259,7 +277,8 @@ func (h *Hours) doubt(target int32, col int, born []*Row, raw map[int32]bool) {
 	for _, row := range born {
 		sum, most = sum+row.Last[col], max(most, row.Last[col])
 	}
-	if sum < slack {
+	lives := t.mayLive(target, col, born)
+	if sum < slack && !lives {
 		return
 	}
 	for _, row := range t.byTarget[target] {
@@ -272,7 +291,7 @@ func (h *Hours) doubt(target int32, col int, born []*Row, raw map[int32]bool) {
 	vanished, witness := map[int32]bool{}, int32(-1)
 	for _, other := range others {
 		for _, row := range t.byTarget[other] {
-			if _, ok := t.vanished(row, col); ok {
+			if _, ok := t.vanished(row, col); ok || fresh && t.cameBack(h.index, row, born, col) {
 				vanished[other] = true
 			}
 			if row.has(col-1) && row.has(col) {
@@ -284,7 +303,7 @@ func (h *Hours) doubt(target int32, col int, born []*Row, raw map[int32]bool) {
 	if fresh {
 		scrape += minuteMs
 	}
-	if most <= h.bound(target, scrape, 0) && (len(vanished) == 0 || h.fallen(col, born, vanished)) {
+	if most <= h.bound(target, scrape, 0) && (len(vanished) == 0 || !lives && h.fallen(col, born, vanished)) {
 		return
 	}
 	raw[target] = true
@@ -292,6 +311,16 @@ func (h *Hours) doubt(target int32, col int, born []*Row, raw map[int32]bool) {
 	if witness >= 0 { // it tells whether Prometheus was down before
 		raw[witness] = true
 	}
+}
+
+// cameBack reports whether a series may have gone on in a target that began in an hour, and in itself
+// again before the hour was over: the target ended in it, and where its largest series stood lies
+// between where the series stood at the two ends of the hour.
+func (t *Table) cameBack(x *Index, row *Row, born []*Row, col int) bool {
+	largest := slices.MaxFunc(born, func(a, b *Row) int { return cmp.Compare(a.Last[col], b.Last[col]) })
+	last := largest.Last[col]
+	return t.gone(largest, col) && row.has(col-1) && row.has(col) &&
+		row.Last[col-1] <= last && last <= row.Last[col] && x.shares(largest.Series, row.Series)
 }
 
 // fallen reports whether some first value stands lower at the end of an hour than all that it could
@@ -325,8 +354,9 @@ func (h *Hours) neighbours(target int32, rows []*Row) []int32 {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// Count moves over an hour of the table. What was read raw is given by target.
-func (h *Hours) Count(col int, raw map[int32][]Run) {
+// Count moves over an hour of the table. What was read raw is given by target, with the starts of
+// those that are unsure.
+func (h *Hours) Count(col int, raw map[int32][]Run, starts, created Starts) {
 	t := h.t
 	clear(h.hole)
 	for a := range t.present {
@@ -345,7 +375,7 @@ func (h *Hours) Count(col int, raw map[int32][]Run) {
 	h.sight(runs)
 	end := t.StartOf(col + 1)
 	h.Last = max(h.Last, t.StartOf(col))
-	h.Take(runs, Question{To: end, Now: end})
+	h.Take(runs, Question{To: end, Now: end, Starts: starts, Created: created})
 	if col == t.End-1 { // whatever still waits for its verdict gets it
 		h.Take(nil, Question{To: end + 10*minuteMs, Now: end + 10*minuteMs})
 	}

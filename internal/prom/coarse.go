@@ -31,9 +31,6 @@ const (
 	pointsPerQuery = 600_000
 	// resetReach is how far resets are looked for behind an hour's edge, at least.
 	resetReach = 5 * time.Minute
-	// lastInHour reaches over an hour, but for the moment of its beginning, which is the hour's
-	// before.
-	lastInHour = "59m59s999ms"
 )
 
 // eachMetric returns a selector for each of the bundle's metrics, for functions that drop their
@@ -100,6 +97,8 @@ type coarse struct {
 	hours *counting.Hours
 	pace  map[string]int64
 	out   map[int32][]budget.HourAt
+
+	beginnings beginnings
 
 	single bool    // less than an hour cannot be asked for
 	shards []shard // what it is asked for in; none is the whole
@@ -177,7 +176,7 @@ func (c *coarse) probe(ctx context.Context, from, to budget.Minute) (budget.Minu
 	for _, at := range []budget.Minute{to, (from + to) / 2, from + 120} {
 		sink := &jobSink{}
 		for _, query := range []string{
-			"quantile by (job) (0.5, count_over_time(" + selector + "[2h]))",
+			"quantile by (job) (0.5, max by (job, instance) (count_over_time(" + selector + "[2h])))",
 			"count by (job) (last_over_time(" + selector + "[1h]))",
 		} {
 			sink.values = append(sink.values, map[string]float64{})
@@ -220,7 +219,7 @@ func (j *jobSink) sample(_ int64, v float64) { j.values[len(j.values)-1][j.job] 
 
 // piece reads and counts the hours of [from, to), after some that only give positions.
 func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead bool) *Error {
-	t := &counting.Table{First: from.Hour() - int64(lead), From: int(lead), Ahead: ahead, Resets: map[counting.TargetHour]bool{}}
+	t := &counting.Table{First: from.Hour() - int64(lead), From: int(lead), Ahead: ahead, Resets: map[counting.TargetHour]bool{}, Starts: map[counting.TargetHour]int64{}, Reach: c.reach().Milliseconds()}
 	t.End = t.From + int((to-from)/60)
 	last := to
 	if ahead {
@@ -228,10 +227,9 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 	}
 	sink := &lastSink{c: c, t: t, byNumber: map[int32]*counting.Row{}, ends: map[counting.TargetHour]int{}}
 	start := (from - lead*60 + 60).Time()
-	atEnds := c.often()
 	err := c.ask(ctx, to.Time().Add(-time.Hour), to.Time(), func(selector string) *Error {
-		if !atEnds {
-			selector = "last_over_time(" + selector + "[" + lastInHour + "])"
+		if reach := c.reach(); reach > resetReach { // a server looks back for less
+			selector = "last_over_time(" + selector + "[" + milliseconds(reach.Milliseconds()) + "])"
 		}
 		some := *sink
 		some.ends = map[counting.TargetHour]int{} // of an answer that breaks off, nothing is counted
@@ -252,22 +250,24 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 	}
 	resets := &resetSink{c: c, t: t, shown: map[counting.TargetHour]int{}}
 	for at := 1; at < t.End; at += resetHours {
-		if err := c.resets(ctx, sink, resets, at, min(at+resetHours, t.End), atEnds); err != nil {
+		if err := c.resets(ctx, sink, resets, at, min(at+resetHours, t.End)); err != nil {
 			return err
 		}
 	}
 	raw := map[int]map[int32][]counting.Run{}
-	if atEnds {
-		if err := c.complete(ctx, sink, resets.shown, raw); err != nil {
-			return err
-		}
+	if err := c.complete(ctx, sink, resets.shown, raw); err != nil {
+		return err
 	}
 	c.hours.Begin(t)
 	for col := 1; col < t.End; col++ {
 		if err := c.raw(ctx, t, col, c.hours.Irregular(col), raw); err != nil {
 			return err
 		}
-		c.hours.Count(col, raw[col])
+		found, err := c.began(ctx, raw[col], t.StartOf(col+1))
+		if err != nil {
+			return err
+		}
+		c.hours.Count(col, raw[col], found.starts, found.created)
 		delete(raw, col)
 	}
 	for a, hours := range c.hours.Sums() {
@@ -278,22 +278,20 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 
 // resets asks in which of the hours [from, to) counters fell, and how many series were there, of the
 // targets of which the last values do not tell it.
-func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, from, to int, atEnds bool) *Error {
+func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, from, to int) *Error {
 	t := ends.t
 	doubtful := t.MayHide(&c.b.reg.Index, from, to)
-	if atEnds {
-		listed := &lister{b: c.b}
-		since, until := time.UnixMilli(t.StartOf(from)), time.UnixMilli(t.StartOf(to))
-		err := c.ask(ctx, since, until, func(selector string) *Error {
-			return c.r.client.series(ctx, selector, since, until, listed)
-		})
-		if err != nil || listed.err != nil {
-			return cmp.Or(err, &Error{Kind: BadAnswer, Op: "series", URL: c.r.client.base.Redacted(), Err: listed.err})
-		}
-		for series := range listed.found {
-			if row := ends.byNumber[series]; row == nil || slices.ContainsFunc(row.Last[from:to], math.IsNaN) {
-				doubtful[c.b.reg.Series[series].Target] = true
-			}
+	listed := &lister{b: c.b}
+	since, until := time.UnixMilli(t.StartOf(from)), time.UnixMilli(t.StartOf(to))
+	err := c.ask(ctx, since, until, func(selector string) *Error {
+		return c.r.client.series(ctx, selector, since, until, listed)
+	})
+	if err != nil || listed.err != nil {
+		return cmp.Or(err, &Error{Kind: BadAnswer, Op: "series", URL: c.r.client.base.Redacted(), Err: listed.err})
+	}
+	for series := range listed.found {
+		if row := ends.byNumber[series]; row == nil || slices.ContainsFunc(row.Last[from:to], math.IsNaN) {
+			doubtful[c.b.reg.Series[series].Target] = true
 		}
 	}
 	var instances []string
@@ -306,6 +304,9 @@ func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, f
 			if err := c.resetsOf(ctx, selector, part, found, from, to); err != nil {
 				return err
 			}
+		}
+		if err := c.startsOf(ctx, part, t, from, to); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -343,25 +344,14 @@ func named(instances []string) string {
 	return matcherText("instance", patterns)
 }
 
-// often reports whether all jobs are known to be scraped so often that the value at the end of an
-// hour, which a server looks for in the five minutes before it, is the last one of the hour.
-func (c *coarse) often() bool {
-	const apart = 2 * minuteMs
-	for _, ms := range c.pace {
-		if ms > apart {
-			return false
-		}
-	}
-	return len(c.pace) > 0
-}
-
-// reach is how far behind an hour's edge a reset is looked for: two scrapes.
+// reach is how far behind an hour's edge a reset is looked for, and the last value of an hour before
+// its end: two scrapes, and an hour at most.
 func (c *coarse) reach() time.Duration {
 	reach := resetReach
 	for _, ms := range c.pace {
 		reach = max(reach, time.Duration(ms)*time.Millisecond*5/2)
 	}
-	return reach
+	return min(reach, time.Hour-time.Millisecond)
 }
 
 // complete reads the hours of targets raw in which some series have samples, but no value at the

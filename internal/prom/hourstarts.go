@@ -1,0 +1,74 @@
+package prom
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/counting"
+)
+
+// began asks when the processes began, and the counters, of an hour that was read raw and that ends
+// at a time, where live reading would.
+func (c *coarse) began(ctx context.Context, raw map[int32][]counting.Run, end int64) (began, *Error) {
+	var runs []counting.Run
+	for _, target := range slices.Sorted(maps.Keys(raw)) {
+		runs = append(runs, raw[target]...)
+	}
+	return c.r.began(ctx, c.b, &c.beginnings, c.hours.Unsure(runs), runs, end)
+}
+
+// startsOf asks for the newest start of the processes of some instances in each of the hours
+// [from, to) or, where they show none, for when the oldest of their counters was created that is
+// there at its end.
+func (c *coarse) startsOf(ctx context.Context, instances []string, t *counting.Table, from, to int) *Error {
+	queries := []string{"max by (job, instance) (max_over_time({" + matcherText(nameLabel, []string{startMetric}) + "," + named(instances) + "}[1h]))"}
+	if created := c.b.createdMetrics(); len(created) > 0 {
+		queries = append(queries, fmt.Sprintf("min by (job, instance) (last_over_time({%s,%s}[%ds]))", matcherText(nameLabel, created), named(instances), t.Reach/secondMs))
+	}
+	for _, query := range queries {
+		sink := &hourSink{b: c.b, t: t, found: map[counting.TargetHour]int64{}}
+		_, err := c.r.client.queryRange(ctx, query, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, sink)
+		switch {
+		case err != nil && (err.Kind == TooLarge || err.Kind == Refused):
+		case err != nil:
+			return err
+		default:
+			for th, at := range sink.found {
+				t.Starts[th] = cmp.Or(t.Starts[th], at)
+			}
+		}
+	}
+	return nil
+}
+
+// hourSink collects starts by target and hour.
+type hourSink struct {
+	b      *bundle
+	t      *counting.Table
+	found  map[counting.TargetHour]int64
+	target int32
+}
+
+// series implements sink.
+func (h *hourSink) series(metric []byte) bool {
+	ls, err := parseLabels(string(metric))
+	if err != nil {
+		return false
+	}
+	hash, scraped := targetHash(ls)
+	target, known := h.b.reg.targets[hash]
+	h.target = target
+	return scraped && known
+}
+
+// sample implements sink. Its time is the end of an hour.
+func (h *hourSink) sample(ms int64, v float64) {
+	if v > 0 && v < math.MaxInt32*100 {
+		h.found[counting.TargetHour{Target: h.target, Col: int(ms/(60*minuteMs) - 1 - h.t.First)}] = int64(v * 1000)
+	}
+}
