@@ -45,7 +45,14 @@ type Server struct {
 // ends.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	db := openDB(tb)
+	return Open(tb, tb.TempDir())
+}
+
+// Open runs a server over the database in a directory, as another version may have left it, and
+// stops it when the test ends.
+func Open(tb testing.TB, dir string) *Server {
+	tb.Helper()
+	db := openDB(tb, dir)
 	engine := newEngine(tb)
 	server := httptest.NewServer(newHandler(db, engine))
 	tb.Cleanup(server.Close)
@@ -75,15 +82,15 @@ func (s *Server) Compact(tb testing.TB) {
 	}
 }
 
-// openDB opens an empty database with everything a query may touch switched on: exemplars are off
-// by default.
-func openDB(tb testing.TB) *tsdb.DB {
+// openDB opens a database with everything a query may touch switched on: exemplars are off by
+// default.
+func openDB(tb testing.TB, dir string) *tsdb.DB {
 	tb.Helper()
 	opts := tsdb.DefaultOptions()
 	opts.RetentionDuration = retention.Milliseconds()
 	opts.EnableExemplarStorage = true
 	opts.MaxExemplars = 10_000
-	db, err := tsdb.Open(tb.TempDir(), discard(), nil, opts, nil)
+	db, err := tsdb.Open(dir, discard(), nil, opts, nil)
 	if err != nil {
 		tb.Fatalf("open the database: %v", err)
 	}
