@@ -23,9 +23,10 @@ import (
 // remoteWrite sends samples to a Prometheus as another one does, with the protocol written by hand:
 // a protobuf of series in a block of snappy that compresses nothing.
 type remoteWrite struct {
-	t   testing.TB
-	url string
-	buf []byte
+	t     testing.TB
+	url   string
+	shown func() // lets what was sent be asked for; nil where it can be at once
+	buf   []byte
 }
 
 // staleMarker ends a series.
@@ -72,6 +73,9 @@ func (w *remoteWrite) send() {
 	defer resp.Body.Close()
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode/100 != 2 {
 		w.t.Fatalf("remote write: %s: %s", resp.Status, body)
+	}
+	if w.shown != nil {
+		w.shown()
 	}
 }
 
@@ -209,11 +213,19 @@ func arrivalSLOs() (files []string) {
 	return files
 }
 
-// TestDataAsTheyComeFromARealPrometheus: what an upgrade, a relabelling, a gap in scraping, a remote
-// write that stalls, a bucket that is gone and a restart do to samples pages nobody and loses
-// nothing; an outage beside them is paged.
-func TestDataAsTheyComeFromARealPrometheus(t *testing.T) {
-	w := receiving(t)
+// TestDataAsTheyComeFromARealServer: what an upgrade, a relabelling, a gap in scraping, a remote write
+// that stalls, a bucket that is gone and a restart do to samples pages nobody and loses nothing; an
+// outage beside them is paged.
+func TestDataAsTheyComeFromARealServer(t *testing.T) {
+	t.Run("Prometheus", func(t *testing.T) { testDataAsTheyCome(t, receiving(t)) })
+	t.Run("VictoriaMetrics", func(t *testing.T) {
+		server := servers.VictoriaMetrics(t)
+		testDataAsTheyCome(t, &remoteWrite{t: t, url: server.URL, shown: func() { server.Import(t, "") }})
+	})
+}
+
+func testDataAsTheyCome(t *testing.T, w *remoteWrite) {
+	t.Helper()
 	start := time.Now().UTC().Add(-3 * time.Hour).Truncate(time.Hour)
 	samples := arrivals(start)
 	d := newDaemon(t, w.url, start.Add(20*time.Minute), arrivalSLOs()...)

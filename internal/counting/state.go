@@ -36,6 +36,7 @@ const (
 	Ended Flags = 1 << iota // the server has said that it lives no longer
 	Heir                    // another series has gone on where it stood
 	Still                   // of good events: they stood still while the total grew, when last shown
+	Blank                   // the newest sample is not a number, which may be how a server shows its end
 )
 
 // Target is a process that is scraped.

@@ -225,10 +225,7 @@ func (c *Counter) scrape(target int32, ms int64) {
 		}
 		switch {
 		case unusable(s.v):
-			c.blame(s.series, Dropped)
-			if known { // no value, and yet a sign of life
-				cur.MS = ms
-			}
+			c.drop(s, ms, known, births)
 			continue
 		case c.isUp(s.series):
 			last := ms
@@ -242,6 +239,9 @@ func (c *Counter) scrape(target int32, ms int64) {
 			*cur = Cursor{MS: ms, Value: s.v}
 			births = c.birth(births, s, target, ms, before, fresh, fromStart)
 			continue
+		}
+		if cur.Flags&Blank != 0 { // it goes on, so that was no end
+			c.blame(s.series, Dropped)
 		}
 		n, from := c.increment(t, cur, s, ms, before, lives)
 		gap = shorter(gap, ms-cur.MS)
@@ -266,6 +266,32 @@ func (c *Counter) scrape(target int32, ms int64) {
 	}
 	t.Pace.learn(gap)
 	c.Last = max(c.Last, ms)
+}
+
+// drop passes over a value that never counts. What is no number may be the marker by which a series
+// ends, which VictoriaMetrics answers with like with a sample: it is one where another series of the
+// target begins, and is told as a fault only if the series goes on. Else it is no value, and yet a
+// sign of life.
+func (c *Counter) drop(s shown, ms int64, known bool, births *Group) {
+	cur := &c.Cursors[s.series]
+	begins := func(o shown) bool {
+		return !unusable(o.v) && c.index.shares(s.series, o.series) && (!c.known(o.series) ||
+			c.Cursors[o.series].Flags&Heir != 0 || births != nil && slices.Contains(births.Series, o.series))
+	}
+	switch {
+	case math.IsNaN(s.v) && cur.MS > 0 && cur.Flags&(Ended|Heir) != 0:
+		return
+	case !known, !math.IsNaN(s.v), cur.Flags&Blank != 0:
+		c.blame(s.series, Dropped)
+	case slices.ContainsFunc(c.shown, begins):
+		cur.Flags |= Ended
+		return
+	default:
+		cur.Flags |= Blank
+	}
+	if known {
+		cur.MS = ms
+	}
 }
 
 // standIn is the interval of the neighbours of what a scrape shows.

@@ -165,6 +165,10 @@ func TestCounting(t *testing.T) {
 			"instance=a code=200: 30=0 90=10 150=NaN 160=+Inf 170=12 210=20", 3, "2:0/2 3:0/8",
 		},
 		{
+			"a label is added where the end of a series is shown as a sample that is no number", // by VictoriaMetrics
+			"instance=a code=200: 30=1000 90=1010 150=1020 210=1030 270=NaN\ninstance=a code=200 zone=z: 270=1042 330=1050 390=1060", 5, "2:0/10 3:0/10 4:0/12 5:0/8",
+		},
+		{
 			"negative values never count",
 			"instance=a code=200: 30=0 90=10 150=-5 170=12 210=20", 3, "2:0/2 3:0/8",
 		},
@@ -196,6 +200,8 @@ func TestDataProblemsAreTold(t *testing.T) {
 	for _, tc := range []struct{ name, life, want string }{
 		{"more bad events than events", "instance=a code=200: 30=9 90=9 150=9\ninstance=a code=500 extra=1: 30=0 90=0 150=4", "more bad or good events"},
 		{"values that are not finite", "instance=a code=200: 30=0 90=10 150=NaN 170=12", "not finite"},
+		{"a series that ends with what is no number", "instance=a code=200: 30=1000 90=1010 150=1020 210=NaN\ninstance=a code=200 zone=z: 210=1030 270=1040 330=1050 390=1060 450=1070", "went on under another name"},
+		{"a series that ends so, and nothing begins", "instance=a code=200: 30=1000 90=1010 150=1020 210=NaN\ninstance=b code=200: 30=1000 90=1010 150=1020 210=1030 270=1040 330=1050 390=1060 450=1070", ""},
 		{"a series that expired and came back higher", "instance=a code=200: 30=0 90=10 150=14 210=20 270=20 330=20 390=20 450=21\ninstance=a code=500: 30=2 90=2 450=5", ": c{code=\"500\",instance=\"a\",job=\"j\"}"},
 		{"a counter that stands a little lower for a moment", "instance=a code=200: 30=0 90=100 150=140 210=139 270=145", "1 samples stood a little lower than those before them; nothing was counted until the counters were back: c{code=\"200\",instance=\"a\",job=\"j\"}"},
 		{"a target of long standing that is found late", "instance=a code=200: 30=0 90=10 150=14 210=20 270=26\ninstance=b code=200: 210=9000 270=9003", "1 series were seen for the first time with more than can have happened since their target's last scrape; their first value did not count: c{code=\"200\",instance=\"b\",job=\"j\"}"},
@@ -208,6 +214,8 @@ func TestDataProblemsAreTold(t *testing.T) {
 			b := tick(t, r, specs, m0+8, book{})
 			if got := strings.Join(b.Readings["svc/x"].Problems, "; "); !strings.Contains(got, tc.want) {
 				t.Errorf("problems %q, want something about %q", got, tc.want)
+			} else if strings.Contains(got, "not finite") && tc.want != "not finite" {
+				t.Errorf("problems %q: an end is no value", got)
 			}
 		})
 	}
