@@ -29,7 +29,7 @@ func (s *server) lead(ctx context.Context, after *Term, trouble func(error)) (*T
 			failed = false
 		})
 		switch {
-		case err == nil, errors.Is(err, ErrDeposed):
+		case err == nil, errors.Is(err, ErrDeposed), errors.Is(err, ErrNewer):
 			return t, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -107,6 +107,9 @@ func (s *server) session(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	if err = suitable(ctx, c); err == nil {
+		err = understood(ctx, c)
+	}
+	if err == nil {
 		_, err = c.Exec(ctx, fmt.Sprintf("%s; set idle_session_timeout = %d", s.settings(s.times.wait), s.times.idle.Milliseconds()))
 	}
 	if err != nil {
@@ -122,15 +125,33 @@ func (s *server) ask(ctx context.Context, c *pgx.Conn, into any, query string, a
 	return c.QueryRow(ctx, query, args...).Scan(into)
 }
 
+// understood refuses a schema that a newer program has made, and that this one cannot go on with.
+func understood(ctx context.Context, c *pgx.Conn) error {
+	var version, least int
+	if err := c.QueryRow(ctx, sqlVersion).Scan(&version, &least); err != nil {
+		return err
+	}
+	if least > schemaVersion {
+		return newer(version)
+	}
+	return nil
+}
+
 // begin begins the term of the session that has the lock. It waits for transactions of the term
-// before that have been checked already.
+// before that have been checked already, and for a migration, which may have ended what this program
+// can do here.
 func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) error {
 	if err := s.ask(ctx, c, &t.Number, sqlLead, t.Holder); err != nil {
 		return err
 	}
+	bounded, cancel := context.WithTimeout(ctx, s.times.lease)
+	defer cancel()
+	if err := understood(bounded, c); err != nil {
+		return err
+	}
 	t.until.Store(start + int64(s.times.lease))
-	keep, cancel := context.WithCancel(context.Background())
-	t.resign = cancel
+	keep, resign := context.WithCancel(context.Background())
+	t.resign = resign
 	go s.keep(keep, c, t)
 	return nil
 }

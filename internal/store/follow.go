@@ -199,11 +199,19 @@ func (f *Follower) name(ctx context.Context, q querier, turns []packed) error {
 // timeline is where the database is in the history of its failovers. SQLite has none.
 func (f *file) timeline(context.Context, querier) (string, error) { return "", nil }
 
-const sqlTimeline = `select case when pg_is_in_recovery() then 'in recovery'
-	else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end`
+const (
+	sqlTimeline = `select case when pg_is_in_recovery() then 'in recovery'
+		else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end`
+	sqlPlace = sqlTimeline + `, version, least from meta where one = 1`
+)
 
+// timeline also refuses what an upgrade has made, meanwhile, that this program would misread.
 func (s *server) timeline(ctx context.Context, q querier) (string, error) {
 	var name string
-	err := each(ctx, q, func(rows *sql.Rows) error { return rows.Scan(&name) }, sqlTimeline)
+	var version, least int
+	err := each(ctx, q, func(rows *sql.Rows) error { return rows.Scan(&name, &version, &least) }, sqlPlace)
+	if err == nil && least > schemaVersion {
+		err = newer(version)
+	}
 	return name, err
 }

@@ -113,7 +113,9 @@ const (
 const leastVersion = 4
 
 // migrateServer brings the schema of a PostgreSQL to schemaVersion, in one transaction. A schema
-// that is newer is taken as it is, if it says that this program can work with it.
+// that is newer is taken as it is, if it says that this program can work with it. A leader whose
+// program cannot work with the new one is deposed in the same transaction: nothing of it gets lost,
+// and nothing is written by it in the old way.
 func migrateServer(ctx context.Context, db *sql.DB, fault func(string) error) error {
 	if version, err := versionOnServer(ctx, db); err != nil || version >= schemaVersion {
 		return err
@@ -152,6 +154,11 @@ func migrateServer(ctx context.Context, db *sql.DB, fault func(string) error) er
 	}
 	if _, err := tx.ExecContext(ctx, sqlSetVersion, schemaVersion, leastVersion); err != nil {
 		return err
+	}
+	if version < leastVersion { // whoever leads now, with an older program, must not write any more
+		if _, err := tx.ExecContext(ctx, sqlUnseat); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
 }

@@ -6,9 +6,10 @@ package store
 const (
 	// The leadership, on PostgreSQL only. The check of a term locks its row, so that the next term
 	// begins after the transaction.
-	sqlLead  = `update leader set term = term + 1, holder = $1 where one = 1 returning term`
-	sqlTerm  = `select count(*) from leader where one = 1 and term = $1 and holder = $2`
-	sqlFence = `select count(*) from (select 1 from leader where one = 1 and term = $1 and holder = $2 for share) x`
+	sqlLead   = `update leader set term = term + 1, holder = $1 where one = 1 returning term`
+	sqlUnseat = `update leader set term = term + 1, holder = '' where one = 1`
+	sqlTerm   = `select count(*) from leader where one = 1 and term = $1 and holder = $2`
+	sqlFence  = `select count(*) from (select 1 from leader where one = 1 and term = $1 and holder = $2 for share) x`
 
 	sqlNext = `update counters set value = value + $1 where name = $2 returning value`
 	sqlSet  = `update counters set value = $1 where name = $2`
