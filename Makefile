@@ -23,7 +23,7 @@ race    := $(if $(RACE),-race)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores demo fuzz golden integration image clean
+.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover demo fuzz golden integration image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ race: ## the same as make test RACE=1
 
 # How many random lives a package is tried on; `make test` tries a few. engine: from 6 on the long tables are tried whole.
 lives := alerting=30 cmd/slowburn-demo=2 internal/bench=5 internal/engine=6 \
-	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000 internal/store=8
+	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000 internal/store=200
 
 lives: ## the random lives that make test cuts short, at length
 	@for one in $(lives); do \
@@ -98,8 +98,12 @@ quiet: ## count false calls of quiet services, for docs/benchmarks.md: 48,000 si
 
 stores: ## measure both databases with 10,000 SLOs, for docs/benchmarks.md: some five minutes (needs a PostgreSQL)
 	$(GO) test ./internal/bench -run '^$$' -bench Stores -benchtime 10x -timeout 30m
+	$(GO) test ./internal/bench -run '^$$' -bench TakeOver -benchtime 5x -timeout 30m
 	$(GO) test ./internal/store -run '^$$' -bench 'Commit|Send' -benchtime 100x
 	$(GO) test ./internal/store -run '^$$' -bench 'Fold' -benchtime 2x -timeout 30m
+
+failover: ## let two processes on a PostgreSQL take over from each other while they page, for docs/benchmarks.md: some twelve minutes
+	$(GO) test ./internal/store -run 'TestAPageOutlivesItsLeader' -lives 5000 -v -timeout 1h
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn-demo

@@ -47,14 +47,7 @@ func openFile(b testing.TB) *store.DB {
 // openServer leads on a PostgreSQL that syncs to the disk, as SQLite does.
 func openServer(b testing.TB) *store.DB {
 	b.Helper()
-	db, err := store.OpenPostgres(b.Context(), pgtest.Start(b, pgtest.Durable...).Make(b), store.Options{})
-	if err == nil {
-		_, err = db.Lead(b.Context(), nil)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-	return db
+	return openLeader(b, pgtest.Start(b, pgtest.Durable...).Make(b))
 }
 
 const (

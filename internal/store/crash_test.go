@@ -58,6 +58,9 @@ func runChild(mode, path string) error {
 	if mode == "member" {
 		return runMember(path)
 	}
+	if mode == "pager" {
+		return runPager(path)
+	}
 	db, err := Open(path, Options{})
 	if err != nil {
 		return err

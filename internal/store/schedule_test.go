@@ -26,31 +26,49 @@ import (
 
 var lives = flag.Int("lives", 1, "random schedules of faults over processes that share a PostgreSQL")
 
-// Three processes share a PostgreSQL. They are killed, stopped, cut off and reset at random, and so
-// is the server. Whoever leads writes and sends, as the engine and the pump do.
-func TestRandomFaultsOverThreeProcesses(t *testing.T) {
-	server := pgtest.Start(t)
-	var terms, writes, sends int
-	for seed := range uint64(*lives) {
-		s := newSchedule(t, server, seed)
-		s.run()
-		n := s.judge()
-		terms, writes, sends = terms+n[0], writes+n[1], sends+n[2]
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+// lanes is how many schedules go on side by side, each with a server of its own: they wait most of
+// the time.
+const lanes = 10
+
+// Two or three processes share a PostgreSQL. They are killed, stopped and reset at random, cut off
+// from the server, from where messages go and from what tells them what to decide, and their clocks
+// are wrong; the server is killed, and refuses what is written. Whoever leads writes and sends, as
+// the engine and the pump do.
+func TestRandomFaultsOverProcesses(t *testing.T) {
+	var mu sync.Mutex
+	var all [3]int
+	t.Run("lanes", func(t *testing.T) {
+		for lane := range min(lanes, *lives) {
+			t.Run(strconv.Itoa(lane), func(t *testing.T) {
+				t.Parallel()
+				server := pgtest.Start(t)
+				for seed := lane; seed < *lives; seed += lanes {
+					s := newSchedule(t, server, uint64(seed))
+					s.run()
+					n := s.judge()
+					mu.Lock()
+					for i := range all {
+						all[i] += n[i]
+					}
+					mu.Unlock()
+					if t.Failed() {
+						t.Fatalf("seed %d", seed)
+					}
+				}
+			})
 		}
-	}
-	t.Logf("%d schedules: %d terms, %d writes, %d messages", *lives, terms, writes, sends)
+	})
+	t.Logf("%d schedules: %d terms, %d writes, %d messages", *lives, all[0], all[1], all[2])
 }
 
-// schedule is one life of three processes.
+// schedule is one life of two or three processes.
 type schedule struct {
 	t       *testing.T
 	rng     *rand.Rand
 	server  *pgtest.Server
 	address string
 	members []*member
-	channel *channel
+	world   *world
 
 	mu    sync.Mutex
 	acked []string // writes that a member knows to be kept
@@ -58,39 +76,63 @@ type schedule struct {
 
 // member is a process, and its way to the server.
 type member struct {
+	name  string
 	proxy *pgtest.Proxy
 	cmd   *exec.Cmd
 	in    io.Closer
 	read  sync.WaitGroup
 }
 
-// channel is where messages are sent to. It is asked for those of which nobody knows.
-type channel struct {
+// world is where messages are sent to, and asked for of which nobody knows; and what tells members
+// what there is to decide.
+type world struct {
 	*httptest.Server
 	mu   sync.Mutex
 	sent map[string]int
+	cut  map[string]string // what happens to the requests of a member: path, then how
 }
 
-func newChannel() *channel {
-	c := &channel{sent: map[string]int{}}
-	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		key := r.FormValue("key")
-		if r.Method == http.MethodPost {
-			c.sent[key]++
-		} else if c.sent[key] == 0 {
-			http.NotFound(w, r)
-		}
-	}))
-	return c
+func newWorld() *world {
+	w := &world{sent: map[string]int{}, cut: map[string]string{}}
+	w.Server = httptest.NewServer(http.HandlerFunc(w.serve))
+	return w
+}
+
+func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key, how := r.FormValue("key"), w.cut[r.FormValue("member")+r.URL.Path]
+	if how == "lost" { // it does not get here
+		panic(http.ErrAbortHandler)
+	}
+	switch {
+	case r.URL.Path != "/channel":
+	case r.Method == http.MethodPost:
+		w.sent[key]++
+	case w.sent[key] == 0:
+		http.NotFound(rw, r)
+	}
+	if how == "unanswered" {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// cutOff lets something happen to the requests of a member for a while.
+func (w *world) cutOff(member, path, how string, d time.Duration) {
+	w.mu.Lock()
+	w.cut[member+path] = how
+	w.mu.Unlock()
+	pause(background, d)
+	w.mu.Lock()
+	delete(w.cut, member+path)
+	w.mu.Unlock()
 }
 
 func newSchedule(t *testing.T, server *pgtest.Server, seed uint64) *schedule {
-	s := &schedule{t: t, rng: rand.New(rand.NewPCG(seed, 11)), server: server, address: server.Make(t), channel: newChannel()}
+	s := &schedule{t: t, rng: rand.New(rand.NewPCG(seed, 11)), server: server, address: server.Make(t), world: newWorld()}
 	openAt(t, s.address, Options{}, quick).Close()
-	for range 3 {
-		m := &member{proxy: server.NewProxy(t)}
+	for n := range 2 + s.rng.IntN(2) {
+		m := &member{name: strconv.Itoa(n), proxy: server.NewProxy(t)}
 		s.members = append(s.members, m)
 		s.start(m)
 	}
@@ -100,7 +142,8 @@ func newSchedule(t *testing.T, server *pgtest.Server, seed uint64) *schedule {
 func (s *schedule) start(m *member) {
 	s.t.Helper()
 	_, schema, _ := strings.Cut(s.address, "search_path=")
-	m.cmd = child(s.t, "member", s.server.Through(m.proxy.Port, "postgres")+"&search_path="+schema+" "+s.channel.URL)
+	wrong := time.Duration(s.rng.IntN(3)-1) * s.between(0, 24*time.Hour) // its clock
+	m.cmd = child(s.t, "member", fmt.Sprintf("%s&search_path=%s %s %s %s", s.server.Through(m.proxy.Port, "postgres"), schema, s.world.URL, m.name, wrong))
 	in, err := m.cmd.StdinPipe()
 	must(s.t, err)
 	out, err := m.cmd.StdoutPipe()
@@ -131,7 +174,7 @@ func (s *schedule) run() {
 	var faults sync.WaitGroup
 	for range 8 {
 		m, d := s.members[s.rng.IntN(len(s.members))], s.between(100*time.Millisecond, 2*quick.idle)
-		switch what := s.rng.IntN(10); what {
+		switch what := s.rng.IntN(16); what {
 		case 0, 1:
 			s.end(m)
 			s.start(m)
@@ -147,6 +190,16 @@ func (s *schedule) run() {
 		case 9:
 			s.server.Kill()
 			must(s.t, s.server.Start())
+		case 10, 11:
+			faults.Go(func() { s.world.cutOff(m.name, "/channel", "lost", d) })
+		case 12:
+			faults.Go(func() { s.world.cutOff(m.name, "/channel", "unanswered", d) })
+		case 13, 14:
+			faults.Go(func() { s.world.cutOff(m.name, "/prometheus", "lost", d) })
+		case 15: // as on a full disk: it can be read, and not be written
+			s.refuse(true)
+			pause(background, d)
+			s.refuse(false)
 		}
 		pause(background, s.between(50*time.Millisecond, quick.idle)) // until the next fault
 	}
@@ -172,9 +225,15 @@ func (s *schedule) run() {
 	}
 }
 
+// refuse lets the server refuse what is written, or take it again.
+func (s *schedule) refuse(on bool) {
+	s.server.Exec(s.t, "postgres", fmt.Sprintf("alter system set default_transaction_read_only = %t", on))
+	s.server.Exec(s.t, "postgres", "select pg_reload_conf()")
+}
+
 // judge compares what was kept and sent with what a single process would have done.
 func (s *schedule) judge() (counts [3]int) {
-	s.channel.Close()
+	s.world.Close()
 	db := openAt(s.t, s.address, Options{ReadOnly: true}, quick)
 	defer db.Close()
 	kept := map[string]bool{}
@@ -209,7 +268,7 @@ func (s *schedule) judge() (counts [3]int) {
 		}
 	}
 	for _, o := range got(db.Outbox(background, OutboxFilter{Limit: 1_000_000}))(s.t) {
-		times := s.channel.sent[o.Key]
+		times := s.world.sent[o.Key]
 		if times > 1 || o.State == outbox.Sent && times == 0 {
 			s.t.Errorf("%s is %s and was sent %d times", o.Key, o.State, times)
 		}
@@ -221,7 +280,11 @@ func (s *schedule) judge() (counts [3]int) {
 
 // runMember is a member: it leads whenever it can, until its standard input ends.
 func runMember(args string) error {
-	address, channel, _ := strings.Cut(args, " ")
+	words := strings.Fields(args)
+	wrong, err := time.ParseDuration(words[3])
+	if err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(background)
 	go func() {
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
@@ -230,7 +293,7 @@ func runMember(args string) error {
 	var db *DB
 	for db == nil {
 		var err error
-		if db, err = openPostgres(ctx, address, Options{}, quick); err != nil && !pause(ctx, quick.poll) {
+		if db, err = openPostgres(ctx, words[0], Options{}, quick); err != nil && !pause(ctx, quick.poll) {
 			return nil
 		}
 	}
@@ -240,7 +303,7 @@ func runMember(args string) error {
 		if err != nil {
 			return nil
 		}
-		l := leader{db: db, term: term, channel: channel}
+		l := leader{db: db, term: term, world: words[1], name: words[2], wrong: wrong, seen: map[string]time.Time{}}
 		if l.begin(ctx) {
 			l.work(ctx)
 		}
@@ -250,11 +313,17 @@ func runMember(args string) error {
 
 // leader writes and sends during one term.
 type leader struct {
-	db      *DB
-	term    *Term
-	channel string
-	n       int // of the next write
+	db    *DB
+	term  *Term
+	world string
+	name  string
+	wrong time.Duration        // how far its clock is ahead
+	seen  map[string]time.Time // when it saw that something was begun, by its own clock
+	n     int                  // of the next write
 }
+
+// now is the time as this member has it.
+func (l *leader) now() time.Time { return time.Now().Add(l.wrong) }
 
 // begin reads where the term before has ended.
 func (l *leader) begin(ctx context.Context) bool {
@@ -269,6 +338,11 @@ func (l *leader) begin(ctx context.Context) bool {
 
 func (l *leader) work(ctx context.Context) {
 	for ctx.Err() == nil && !l.term.isLost() {
+		if l.ask(ctx, http.MethodGet, "/prometheus", "") != http.StatusOK { // there is nothing to decide
+			l.deliver(ctx)
+			pause(ctx, quick.beat/8)
+			continue
+		}
 		tick := tickAt(l.n, "shop/pay")
 		tick.Acts = []alerting.Act{{Key: fmt.Sprintf("%d/%d/%s", l.term.Number, l.n, l.term.Holder), Kind: alerting.Changed}}
 		err := l.db.Commit(ctx, tick)
@@ -280,7 +354,7 @@ func (l *leader) work(ctx context.Context) {
 				_ = l.db.Fold(ctx, nil)
 			}
 			l.deliver(ctx)
-			pause(ctx, quick.beat/20)
+			pause(ctx, quick.beat/8)
 		case errors.Is(err, ErrDeposed):
 			return
 		default: // as the engine does: the same tick once more
@@ -297,37 +371,54 @@ func (l *leader) deliver(ctx context.Context) {
 		return
 	}
 	for _, o := range due {
-		if !o.Begun.IsZero() && time.Since(o.Begun) < 2*quick.lease {
+		if l.mayBeUnderWay(o) {
 			continue
 		}
 		found := http.StatusNotFound
 		if !o.Begun.IsZero() {
-			found = l.ask(ctx, http.MethodGet, o.Key)
+			found = l.ask(ctx, http.MethodGet, "/channel", o.Key)
 		}
 		if found == http.StatusNotFound {
-			own, err := l.db.Begin(ctx, []outbox.Claim{{Key: o.Key, Begun: o.Begun, Attempts: o.Attempts}}, time.Now())
+			own, err := l.db.Begin(ctx, []outbox.Claim{{Key: o.Key, Begun: o.Begun, Attempts: o.Attempts}}, l.now())
 			if err != nil || len(own) == 0 {
 				return
 			}
 			o = own[0]
-			found = l.ask(ctx, http.MethodPost, o.Key)
+			found = l.ask(ctx, http.MethodPost, "/channel", o.Key)
 		}
 		if found != http.StatusOK {
 			return
 		}
-		if l.db.Settle(ctx, o.Key, outbox.Result{State: outbox.Sent, At: time.Now(), Begun: o.Begun, Attempts: o.Attempts}) != nil {
+		if l.db.Settle(ctx, o.Key, outbox.Result{State: outbox.Sent, At: l.now(), Begun: o.Begun, Attempts: o.Attempts}) != nil {
 			return
 		}
 	}
 }
 
-// ask sends a message, or looks for it, while the lease lasts; 0 is no answer.
-func (l *leader) ask(ctx context.Context, method, key string) (status int) {
+// mayBeUnderWay reports whether somebody may still be sending a message. The clock of whoever began
+// it is not believed: it counts from when this member has seen it.
+func (l *leader) mayBeUnderWay(o outbox.Owed) bool {
+	if o.Begun.IsZero() {
+		return false
+	}
+	attempt := fmt.Sprint(o.Key, " ", o.Begun.UnixNano(), " ", o.Attempts)
+	if l.seen[attempt].IsZero() {
+		l.seen[attempt] = time.Now()
+	}
+	return time.Since(l.seen[attempt]) < 2*quick.lease
+}
+
+// ask sends a message, looks for it, or asks what is to be decided, while the lease lasts; 0 is no
+// answer.
+func (l *leader) ask(ctx context.Context, method, path, key string) (status int) {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), l.term.Until())
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, l.channel+"/?key="+key, nil)
+	r, err := http.NewRequestWithContext(ctx, method, l.world+path+"?key="+key+"&member="+l.name, nil)
 	if err != nil {
 		return 0
+	}
+	if path == "/channel" { // a connection that breaks must not make the client repeat it by itself
+		r.Close = true
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
