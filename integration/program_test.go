@@ -81,6 +81,7 @@ type process struct {
 	config string
 	args   []string
 	env    []string
+	path   string // of the program
 	log    string // file with what it prints
 	cmd    *exec.Cmd
 }
@@ -129,7 +130,10 @@ func prepare(t *testing.T, prometheus string, slack *slacktest.Server, more ...s
 // start runs the program.
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(program(p.t), p.args...)
+	if p.path == "" {
+		p.path = program(p.t)
+	}
+	p.cmd = exec.Command(p.path, p.args...)
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		p.t.Fatal(err)
