@@ -212,18 +212,23 @@ func TestLiveEqualsBacktestOnDataAsTheyCome(t *testing.T) {
 			t.Parallel()
 			f, spec := newFlow(seed, drawn...), promise("shop")
 			w := newWorld(t, []*slo.Spec{spec})
-			f.fill(w)
-			for range flowLength {
-				w.pass(time.Minute)
-				f.fill(w)
-				w.engine.Tick(t.Context(), w.daemonNow())
-				_ = w.engine.FillAll(t.Context(), w.daemonNow()) // once there is a first minute; what fails is tried again
-				if f.rng.IntN(100) == 0 {
-					w.restart()
-				}
-			}
+			w.live(f, flowLength)
 			w.compareWithBacktest(spec, f)
 		})
+	}
+}
+
+// live lets a daemon read and decide for so many minutes, with restarts.
+func (w *world) live(f *flow, minutes int) {
+	f.fill(w)
+	for range minutes {
+		w.pass(time.Minute)
+		f.fill(w)
+		w.engine.Tick(context.Background(), w.daemonNow())
+		_ = w.engine.FillAll(context.Background(), w.daemonNow()) // once there is a first minute; what fails is tried again
+		if f.rng.IntN(100) == 0 {
+			w.restart()
+		}
 	}
 }
 
@@ -291,6 +296,46 @@ func (w *world) compareLate(got *alerting.Incident, want []alerting.Incident, sp
 	}
 	if d := diff.Diff(was, is); d != "" {
 		w.t.Errorf("%s is late, and another than a backtest finds (-backtest +live):\n%s", got.ID, d)
+	}
+}
+
+// complaints counts what a comparison finds.
+type complaints struct {
+	testing.TB
+	n int
+}
+
+func (c *complaints) Errorf(string, ...any) { c.n++ }
+
+// TestLiveAndBacktestCanDiffer: the negative control. The comparison sees that a backtest is of
+// a larger budget, which changes what incidents cost, or does not count one target.
+func TestLiveAndBacktestCanDiffer(t *testing.T) {
+	f, spec := newFlow(3), promise("shop")
+	w := newWorld(t, []*slo.Spec{spec})
+	w.live(f, 150)
+	if len(w.burns()) == 0 {
+		t.Fatal("nothing burned; the test proves nothing")
+	}
+	differences := func(spec *slo.Spec) int {
+		heard := &complaints{TB: t}
+		w.t = heard
+		defer func() { w.t = t }()
+		w.compareWithBacktest(spec, f)
+		return heard.n
+	}
+	if n := differences(spec); n != 0 {
+		t.Errorf("%d differences of the same", n)
+	}
+	other := *spec
+	other.Windows = slices.Clone(spec.Windows)
+	other.Windows[0].Rolling += slo.Day
+	if differences(&other) == 0 {
+		t.Error("incidents of a larger budget cost less, and nobody sees it")
+	}
+	other = *spec
+	other.SLI.Total = query(`requests_total{job="shop",instance!="0"}`)
+	if differences(&other) == 0 {
+		t.Error("a target is not counted, and nobody sees it")
 	}
 }
 
