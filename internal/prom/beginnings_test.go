@@ -156,3 +156,31 @@ func TestHistoryJudgesNamesAsLive(t *testing.T) {
 		})
 	}
 }
+
+// TestHoursKnowStarts: a process of which each life has one event, and a counter that stands as high
+// at every scrape, loses none of them in history, whichever way it shows when it began.
+func TestHoursKnowStarts(t *testing.T) {
+	for shows, want := range map[string]string{startMetric: "[1 2 1]", "c_created": "[1 2 1]", "other": "[0 0 0]"} {
+		db := promfake.New(promfake.Options{})
+		began := -900.0
+		for i := range 240 * 2 {
+			sec := float64(30*i + 5)
+			switch i {
+			case 90 * 2, 130 * 2, 170 * 2, 210 * 2:
+				began = sec - 8
+			}
+			must(t, db.Append(lset("c_total", "job", "j", "instance", "a"), at(sec), 1))
+			must(t, db.Append(lset(shows, "job", "j", "instance", "a"), at(sec), float64(t0.Unix())+began))
+		}
+		c := serve(t, db)
+		s := events(t, "x", `c_total{job="j"}`, `c_total{job="j",code="500"}`)
+		l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 240, To: m0 + 240}, false)[s.ID()]
+		var got []int64
+		for hour := m0 + 60; hour < m0+240; hour += 60 {
+			got = append(got, l.Sum(hour, hour+60).Total/budget.Unit)
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s is shown: %v events by hour, want %s", shows, got, want)
+		}
+	}
+}
