@@ -381,3 +381,45 @@ func TestAStormIsFoldedInLinearWork(t *testing.T) {
 		}
 	}
 }
+
+// flushing is a receiver that takes a while, in which the pump tells the store what it was not told yet.
+type flushing struct {
+	recorder
+	during func()
+}
+
+func (f *flushing) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+	f.during()
+	return f.recorder.Deliver(ctx, o, root)
+}
+
+// What was owed in memory is written down marked as tried. That it was not is told to the store later,
+// but not while it is being sent: if the sender dies, the next one must look it up.
+func TestWhatIsBeingSentStaysClaimed(t *testing.T) {
+	db, receiver := &outboxtest.Store{}, &flushing{}
+	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: func() time.Time { return time.Now().Add(time.Hour) }})
+	pass(t, p, noon)
+	e := entry("a", "a", outbox.Post, outbox.LanePage)
+	p.Owe([]outbox.Entry{e})
+	e.Tried = true
+	db.Add(e)
+	db.FailWith(func(op, _ string) error {
+		if op == "settle" {
+			return outboxtest.ErrDown
+		}
+		return nil
+	})
+	receiver.during = func() {
+		db.FailWith(nil)
+		_ = p.Flush(t.Context())
+		if o := db.Get("a"); o.Begun.IsZero() {
+			t.Errorf("while it is being sent the store has %+v", o)
+		}
+	}
+	for i := range 10 {
+		pass(t, p, noon.Add(time.Duration(i)*20*time.Second))
+	}
+	if receiver.String() != "a" || db.Get("a").State != outbox.Sent {
+		t.Errorf("sent %q, and the store has %+v", receiver, db.Get("a"))
+	}
+}

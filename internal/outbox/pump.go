@@ -361,6 +361,7 @@ func (p *Pump) untold(now time.Time) []untold {
 	var all []untold
 	for _, i := range p.shelf.kept {
 		switch {
+		case i.mine: // the store has to know that it may be sent right now
 		case i.stored && i.kept != nil:
 			r := *i.kept
 			r.Begun, r.Attempts = i.begun, i.tries
