@@ -423,3 +423,40 @@ func TestWhatIsBeingSentStaysClaimed(t *testing.T) {
 		t.Errorf("sent %q, and the store has %+v", receiver, db.Get("a"))
 	}
 }
+
+// asked counts look-ups.
+type asked struct {
+	recorder
+	finds int
+}
+
+func (a *asked) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Duration) (map[string][]outbox.Receipt, error) {
+	a.finds++
+	return nil, nil
+}
+
+// What another process does not know the outcome of may still be on its way. Its clock may be behind
+// ours: so the time that it was to wait says nothing.
+func TestAnUnclearOutcomeOfAnotherIsNotLookedUpAtOnce(t *testing.T) {
+	db, receiver := &outboxtest.Store{}, &asked{}
+	db.Add(entry("a", "a", outbox.Post, outbox.LanePage))
+	theirs := noon.Add(-time.Hour)
+	_, _ = db.Begin(t.Context(), []outbox.Claim{{Key: "a"}}, theirs)
+	unclear := outbox.Result{
+		State: outbox.Pending, At: theirs, NextTry: theirs.Add(5 * time.Second), Begun: theirs,
+		Err: (&outbox.Failure{Class: outbox.Ambiguous, Reason: "timeout"}).Error(),
+	}
+	if err := db.Settle(t.Context(), "a", unclear); err != nil {
+		t.Fatal(err)
+	}
+	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: func() time.Time { return time.Now().Add(time.Hour) }})
+	for second := range 60 {
+		pass(t, p, noon.Add(time.Duration(second)*time.Second))
+		if second < 10 && receiver.finds > 0 {
+			t.Fatalf("it was looked up after %d s", second)
+		}
+	}
+	if receiver.finds != 1 || receiver.String() != "a" {
+		t.Errorf("it was looked up %d times, and sent %q", receiver.finds, receiver)
+	}
+}

@@ -143,11 +143,12 @@ func (i *item) sendable(opts Options) bool {
 	return !i.gone && i.State == Pending && (i.stored || opts.unwritten(i.Lane))
 }
 
-// nextTry returns until when it waits. Where others may send too, what one of them has begun waits
-// until that is certainly over.
+// nextTry returns until when it waits. Where others may send too, what one of them has begun, or does
+// not know the outcome of, waits until that is certainly over: their clocks need not be ours.
 func (i *item) nextTry(opts Options) time.Time {
 	over := i.seen.Add(opts.Attempt + ambiguousWait)
-	if opts.Lease != nil && i.stored && !i.Owed.Begun.IsZero() && over.After(i.NextTry) {
+	unclear := !i.Owed.Begun.IsZero() || ClassOf(i.LastErr) == Ambiguous
+	if opts.Lease != nil && i.stored && unclear && over.After(i.NextTry) {
 		return over
 	}
 	return i.NextTry
