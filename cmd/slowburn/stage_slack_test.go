@@ -114,7 +114,10 @@ func (s *theatre) typed(ts *testscript.TestScript, text string, words []string) 
 }
 
 func (s *theatre) startSlack(ts *testscript.TestScript, channels []string) {
-	o := slacktest.Options{Now: s.now, SignedAt: time.Now, Channels: []slacktest.Channel{{Name: "reliability", Joined: true}}}
+	o := slacktest.Options{
+		Now: s.now, SignedAt: time.Now, AckWithin: patience,
+		Channels: []slacktest.Channel{{Name: "reliability", Joined: true}},
+	}
 	for _, name := range channels {
 		if name == "on-time" { // by the machine's clock, not the story's
 			o.Now = time.Now

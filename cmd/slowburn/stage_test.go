@@ -154,7 +154,7 @@ func (s *theatre) evaluated(through time.Time) error {
 }
 
 // patience bounds every wait of a script. It only ever passes when a script fails.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // eventually tries until it works.
 func eventually(try func() error) error {

@@ -45,6 +45,7 @@ func TestSlackOut(t *testing.T) {
 			t.Run(name+" "+when.name, func(t *testing.T) {
 				t.Parallel()
 				w := oneService(t, outage(50, [2]int{6, 14}))
+				w.hangs(strings.Contains(name, "hang"))
 				w.steps(when.from)
 				w.slack.Inject(slacktest.Fault{Count: 5, When: notLookUp, Do: do})
 				w.steps(when.to - when.from)

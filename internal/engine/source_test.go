@@ -297,6 +297,7 @@ func TestPrometheusSlow(t *testing.T) {
 		t.Run("Prometheus "+name, func(t *testing.T) {
 			t.Parallel()
 			w := oneService(t, outage(50, [2]int{10, 14}))
+			w.hangs(true)
 			w.steps(5)
 			w.db.Faults.Fail(fault)
 			w.steps(7)

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,8 @@ type world struct {
 	// step's.
 	point func(name string) error
 	dead  bool // killed: nothing happens any more until revive
+
+	within time.Duration // bounds each question and each message; zero is 20 s
 
 	looks bool                                                     // evidence is gathered after each tick
 	finds func(context.Context, evidence.Request) ranking.Evidence // nil finds that there is too little to say
@@ -214,7 +217,7 @@ func (w *world) open() {
 	w.t.Helper()
 	var err error
 	w.client, err = prom.NewClient(prom.ClientOptions{
-		URL: w.srv.URL, Timeout: 300 * time.Millisecond,
+		URL: w.srv.URL, Timeout: cmp.Or(w.within, 20*time.Second),
 		HTTP: config.HTTPClientConfig{Authorization: &config.Authorization{Type: "Bearer", Credentials: "secret"}, FollowRedirects: true},
 	})
 	if err != nil {
@@ -236,7 +239,7 @@ func (w *world) open() {
 	receiver := &receiver{Client: client, w: w}
 	quick := outbox.Pace{Every: time.Millisecond, Burst: 100}
 	w.pump = outbox.NewPump(w.store, map[string]outbox.Receiver{"slack": receiver}, outbox.Options{
-		Post: quick, Edit: quick, Find: quick, Attempt: 300 * time.Millisecond,
+		Post: quick, Edit: quick, Find: quick, Attempt: cmp.Or(w.within, 20*time.Second),
 	})
 	w.engine = engine.New(engine.Options{
 		Source: w.reader, Store: w.store, Composer: voice{slack: slack.Composer{Channel: channel}},
@@ -280,6 +283,14 @@ func (w *world) restart() {
 	_ = w.pump.Flush(context.Background())
 	w.close()
 	w.open()
+}
+
+// hangs makes questions and messages end soon where nothing will answer, from a restart on.
+func (w *world) hangs(yes bool) {
+	if yes {
+		w.within = 300 * time.Millisecond
+		w.restart()
+	}
 }
 
 // errDead is what a killed process hears from everything.

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// ackTimeout is how long Slack waits for the answer to an interaction.
+// ackTimeout is how long Slack waits for the answer to an interaction, and a socket for a write.
 const ackTimeout = 3 * time.Second
 
 // A response_url may be used that often, for that long.

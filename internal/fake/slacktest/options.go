@@ -41,6 +41,9 @@ type Options struct {
 	// PingEvery is the time between two pings over Socket Mode, on the wall's clock; default a
 	// second.
 	PingEvery time.Duration
+	// AckWithin is how long an interaction may go unanswered, on the wall's clock; default 3 s, as
+	// in Slack. Tests of what an answer says give it longer.
+	AckWithin time.Duration
 }
 
 // AllScopes returns every scope the stand-in knows, and the default of [Options].Scopes.
@@ -66,6 +69,7 @@ func (o Options) withDefaults() Options {
 	set(&o.AppToken, "xapp-1-A0SLOW0001-stand-in")
 	set(&o.SigningSecret, "stand-in-signing-secret")
 	o.PingEvery = cmp.Or(o.PingEvery, time.Second)
+	o.AckWithin = cmp.Or(o.AckWithin, ackTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -19,6 +19,7 @@ type Server struct {
 	http    *http.Server
 	calls   sync.WaitGroup // handlers and callbacks under way
 	callout *http.Client   // for interaction callbacks
+	within  time.Duration  // in which one must be acknowledged
 	last    lastCallback
 	sockets sockets
 }
@@ -44,7 +45,8 @@ func Listen(opts Options) (*Server, error) {
 		Room:  Room{ws: newWorkspace(opts), closing: make(chan struct{})},
 		Token: opts.Token, AppToken: opts.AppToken,
 		base:    "http://" + ln.Addr().String(),
-		callout: &http.Client{Timeout: ackTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
+		within:  opts.AckWithin,
+		callout: &http.Client{Timeout: opts.AckWithin, Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 	s.ws.url = s.base
 	s.changed = sync.NewCond(&s.mu)

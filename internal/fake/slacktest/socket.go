@@ -220,13 +220,13 @@ func (s *Server) deliver(id string, raw json.RawMessage) (Ack, error) {
 			return Ack{}, fmt.Errorf("deliver the envelope: %w", err)
 		}
 	}
-	timer := time.NewTimer(ackTimeout)
+	timer := time.NewTimer(s.within)
 	defer timer.Stop()
 	select {
 	case a := <-answer:
 		return a, nil
 	case <-timer.C:
-		return Ack{}, fmt.Errorf("the envelope was not acknowledged within %s", ackTimeout)
+		return Ack{}, fmt.Errorf("the envelope was not acknowledged within %s", s.within)
 	case <-s.closing:
 		return Ack{}, fmt.Errorf("slacktest: the server was closed")
 	}

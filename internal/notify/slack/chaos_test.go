@@ -62,7 +62,6 @@ func newLife(t *testing.T, seed uint64) *life {
 	}
 	var mu sync.Mutex
 	l.opts.Logger = slog.New(slog.NewTextHandler(locked{&mu, l.log}, nil))
-	l.opts.Attempt = 5 * time.Second
 	l.restart()
 	return l
 }

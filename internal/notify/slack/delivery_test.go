@@ -38,7 +38,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB, opts slacktest.Options) *world {
-	w := &world{t: t, store: &outboxtest.Store{}, opts: outbox.Options{Attempt: 200 * time.Millisecond}}
+	w := &world{t: t, store: &outboxtest.Store{}, opts: outbox.Options{Attempt: 20 * time.Second}}
 	w.clock.Store(monday.UnixNano())
 	opts.Now, opts.Token = w.now, token
 	w.srv = slacktest.Start(opts)
@@ -62,6 +62,14 @@ func (w *world) client(c Config) *Client {
 // restart forgets everything but the store.
 func (w *world) restart() {
 	w.pump = outbox.NewPump(w.store, map[string]outbox.Receiver{"slack": w.receiver}, w.opts)
+}
+
+// hangs makes attempts end soon where Slack will not answer.
+func (w *world) hangs(yes bool) {
+	if yes {
+		w.opts.Attempt = 300 * time.Millisecond
+		w.restart()
+	}
 }
 
 // run makes a pass every step of the clock.
@@ -147,6 +155,7 @@ func TestAmbiguousSendsAreLookedUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, slacktest.Options{})
+			w.hangs(name == "Slack posts and never answers")
 			w.srv.Inject(slacktest.Fault{Method: "chat.postMessage", Do: effect})
 			w.store.Add(w.post("a"), w.message("a/reply", "a", outbox.Reply, outbox.LanePage))
 			w.settle(5 * time.Minute)
@@ -255,6 +264,7 @@ func TestTroubleOfSlackIsSatOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, slacktest.Options{})
+			w.hangs(name == "a hang")
 			w.srv.Inject(slacktest.Fault{Method: "chat.postMessage", Count: 3, Do: effect})
 			w.store.Add(w.post("a"))
 			w.settle(6 * time.Minute)
@@ -398,8 +408,6 @@ func TestRefusedFormsDegradeToASentence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, slacktest.Options{Unpaced: true})
-			w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
-			w.restart()
 			w.srv.Inject(c.fault)
 			w.store.Add(rich(w))
 			w.run(time.Second, time.Second)
@@ -426,8 +434,6 @@ func TestRefusedFormsDegradeToASentence(t *testing.T) {
 
 func TestAWorkspaceWithoutChartsIsSentOneOnly(t *testing.T) {
 	w := newWorld(t, slacktest.Options{Unpaced: true})
-	w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
-	w.restart()
 	w.srv.Inject(slacktest.RefuseCharts())
 	for _, name := range []string{"a", "b", "c"} {
 		e := w.post(name)
@@ -462,8 +468,6 @@ func TestAPictureStandsInForAChart(t *testing.T) {
 	}
 	t.Run("uploaded before the message, once per message", func(t *testing.T) {
 		w := newWorld(t, slacktest.Options{Unpaced: true})
-		w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
-		w.restart()
 		w.srv.Inject(slacktest.RefuseCharts())
 		w.store.Add(charted(w, "a"))
 		w.run(2*time.Second, time.Second)
@@ -477,8 +481,6 @@ func TestAPictureStandsInForAChart(t *testing.T) {
 	})
 	t.Run("without the scope the message comes without, and the scope is not asked for again", func(t *testing.T) {
 		w := newWorld(t, slacktest.Options{Unpaced: true})
-		w.opts.Attempt = 5 * time.Second // drawing takes its time under the race detector
-		w.restart()
 		w.srv.Inject(slacktest.RefuseCharts())
 		w.srv.Inject(slacktest.Fault{
 			When: func(c slacktest.Call) bool { return c.Method == "files.getUploadURLExternal" }, Count: -1, Do: slacktest.APIError("missing_scope"),
@@ -542,8 +544,6 @@ func TestAWebhookPostsAndNothingElse(t *testing.T) {
 
 func TestAHangingChannelDelaysNoOther(t *testing.T) {
 	w := newWorld(t, slacktest.Options{})
-	w.opts.Attempt = 3 * time.Second
-	w.restart()
 	w.srv.Inject(slacktest.Fault{Channel: general, Count: -1, Do: slacktest.Hang()})
 	stuck := w.post("a")
 	other := w.post("b")
@@ -554,7 +554,7 @@ func TestAHangingChannelDelaysNoOther(t *testing.T) {
 	go func() { done <- w.pump.Run(ctx) }()
 	wait := func(ok func(slacktest.State) bool) {
 		t.Helper()
-		limit, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		if err := w.srv.Wait(limit, ok); err != nil {
 			t.Fatal(err)

@@ -134,7 +134,7 @@ func newScene(t *testing.T, o slacktest.Options, c DeskConfig) *scene {
 		{ID: over, SLO: "checkout/availability", Rule: alerting.RuleTicket, Severity: alerting.Ticket, Resolved: monday},
 		{ID: "checkout/taken/page/1", Open: true, Acts: []alerting.Act{{Key: "k", Kind: alerting.Acknowledge, By: "Ben Okafor", Who: "U0BEN", At: monday}}},
 	}}}
-	o.Token, o.Unpaced, o.SigningSecret = token, true, secretA.Reveal()
+	o.Token, o.Unpaced, o.SigningSecret, o.AckWithin = token, true, secretA.Reveal(), 20*time.Second
 	s.srv = slacktest.Start(o)
 	t.Cleanup(s.srv.Close)
 	client, err := New(Config{Token: token, APIURL: s.srv.APIURL()})
@@ -171,13 +171,19 @@ func signedDoor(t *testing.T, o slacktest.Options) *scene {
 	return s
 }
 
-// socketDoor opens Socket Mode and waits for the connection.
-func socketDoor(t *testing.T, o slacktest.Options) *scene {
+// socketDoor opens Socket Mode, waits for the connection, and takes it for dead after a silence.
+func socketDoor(t *testing.T, o slacktest.Options, silence time.Duration) *scene {
 	s := newScene(t, o, DeskConfig{AppToken: "xapp-1-A0SLOW0001-stand-in"})
-	s.desk.timing = socketTiming{pings: 2 * time.Second, pause: 10 * time.Millisecond}
+	s.desk.timing = socketTiming{pings: silence, pause: 10 * time.Millisecond}
 	s.run()
 	s.connected(1)
 	return s
+}
+
+// doors are the two ways in which Slack reaches the desk.
+var doors = map[string]func(*testing.T, slacktest.Options) *scene{
+	"signed requests": signedDoor,
+	"Socket Mode":     func(t *testing.T, o slacktest.Options) *scene { return socketDoor(t, o, 20*time.Second) },
 }
 
 // connected waits until one connection is open, the n-th that ever was.
@@ -230,7 +236,7 @@ func (s *scene) whispered(words string) {
 
 // Everything that a person can do does the same over both doors.
 func TestWhatPeopleDo(t *testing.T) {
-	for door, open := range map[string]func(*testing.T, slacktest.Options) *scene{"signed requests": signedDoor, "Socket Mode": socketDoor} {
+	for door, open := range doors {
 		t.Run(door, func(t *testing.T) {
 			s := open(t, slacktest.Options{})
 			ts := s.message(burning)
@@ -463,7 +469,7 @@ func TestAPressThatArrivesTwiceHasOneEffect(t *testing.T) {
 }
 
 func TestAnEnvelopeThatArrivesTwiceHasOneEffect(t *testing.T) {
-	s := socketDoor(t, slacktest.Options{})
+	s := socketDoor(t, slacktest.Options{}, 20*time.Second)
 	s.press(s.message(burning), ActionPostmortem, "")
 	if _, err := s.srv.Redeliver(); err != nil {
 		t.Fatal(err)
@@ -577,7 +583,7 @@ func TestWhatIsDeliveredIsRememberedForLongerThanItIsValid(t *testing.T) {
 
 // What /slowburn answers, over both doors: to the person alone, and whatever the names are.
 func TestCommands(t *testing.T) {
-	for door, open := range map[string]func(*testing.T, slacktest.Options) *scene{"signed requests": signedDoor, "Socket Mode": socketDoor} {
+	for door, open := range doors {
 		t.Run(door, func(t *testing.T) {
 			s := open(t, slacktest.Options{})
 			for n, c := range []struct {
@@ -684,8 +690,11 @@ func TestSocketModeHolds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := socketDoor(t, slacktest.Options{PingEvery: 100 * time.Millisecond})
-			s.desk.timing.pings = 500 * time.Millisecond
+			silence := 20 * time.Second
+			if c.name == "the connection falls silent" {
+				silence = 2 * time.Second
+			}
+			s := socketDoor(t, slacktest.Options{PingEvery: 100 * time.Millisecond}, silence)
 			ts := s.message(burning)
 			c.happen(s)
 			s.connected(2)
