@@ -272,6 +272,13 @@ func TestQueriesArePromQL(t *testing.T) {
 			`sum(increase(e{code=~"5..",route="/pay"}[35m] @ 1795038300)) / sum(increase(r{route="/pay"}[35m] @ 1795038300))`,
 		},
 		{
+			"names that PromQL takes in quotes alone",
+			slo.Indicator{Kind: slo.Events, Bad: bare("http.errors", "http.status", "5.."), Total: bare("http.requests")},
+			`a/b{http.route="/pay"}`,
+			`sum(increase({"http.route"="/pay","http.status"=~"5..",__name__="http.errors"}[35m] @ 1795038300)) / ` +
+				`sum(increase({"http.route"="/pay",__name__="http.requests"}[35m] @ 1795038300))`,
+		},
+		{
 			"an expression",
 			slo.Indicator{Kind: slo.Events, Bad: &slo.Query{Text: "sum(rate(e[$window])) or vector(0)"}, Total: &slo.Query{Text: "sum(rate(r[$window]))"}},
 			"a/b",
@@ -315,7 +322,7 @@ func TestQueriesArePromQL(t *testing.T) {
 				t.Errorf("%s: %s, from %v to %v: %v", c.what, q.Text, q.From, q.At, err)
 			}
 		}
-		if c.sli.Kind == slo.Latency && all[0].Text != `sum(increase(h_bucket{route="/pay",le="0.3"}[35m] @ 1795038300))` {
+		if c.sli.Kind == slo.Latency && all[0].Text != `sum(increase(h_bucket{le="0.3",route="/pay"}[35m] @ 1795038300))` {
 			t.Errorf("%s: the fast events of one budget are %s", c.what, all[0].Text)
 		}
 		if got := strings.Join(strings.Fields(all[len(all)-1].Text), " "); got != c.want {

@@ -2,11 +2,12 @@ package postmortem
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -28,7 +29,7 @@ type Query struct {
 //
 // An SLO that is gone from the files has none.
 func Queries(spec *slo.Spec, id slo.ID, from, to time.Time) []Query {
-	r := ranger{group: strings.Trim(id.Group(), "{}"), from: from.UTC(), to: to.UTC()}
+	r := ranger{group: selectors.Labels(id.Labels()), from: from.UTC(), to: to.UTC()}
 	switch sli, m := &spec.SLI, spec.SLI.Minutes(); {
 	case sli.Counters() != nil:
 		return r.events(sli.Counters())
@@ -57,7 +58,7 @@ func (f Facts) queries(from, to budget.Minute) []Query {
 
 // ranger writes queries over one range.
 type ranger struct {
-	group    string // label matchers of one budget, without braces
+	group    []selectors.Matcher // of one budget
 	from, to time.Time
 }
 
@@ -91,8 +92,8 @@ func (r ranger) events(c *slo.Counters) []Query {
 	note := ""
 	if !c.Bare() {
 		note = "an expression cannot carry its instant: evaluate it at the time given"
-		if r.group != "" {
-			note += ", and read the series {" + r.group + "}"
+		if len(r.group) > 0 {
+			note += ", and read the series " + selectors.Write("", r.group...)
 		}
 	}
 	bad, total := r.increase(c.Part), r.increase(c.Total)
@@ -118,7 +119,7 @@ func (r ranger) latency(sli *slo.Indicator) []Query {
 	h := *sli.Histogram
 	bucket, count := h, h
 	bucket.Metric, count.Metric = h.Metric+"_bucket", h.Metric+"_count"
-	fast := ranger{join(r.group, slo.BucketAt(sli.Below).String()), r.from, r.to}
+	fast := ranger{append(slices.Clip(r.group), selectors.Of(slo.BucketAt(sli.Below))...), r.from, r.to}
 	good, all := fast.increase(&bucket), r.increase(&count)
 	native := fmt.Sprintf("1 - histogram_fraction(0, %s, sum(increase(%s%s)))", number(sli.Below), r.selector(&h), r.over())
 	return []Query{
@@ -134,22 +135,7 @@ func (r ranger) selector(q *slo.Query) string {
 	if !q.Bare() {
 		return q.Text
 	}
-	var parts []string
-	for _, m := range q.Matchers {
-		parts = append(parts, m.String())
-	}
-	matchers := join(strings.Join(parts, ","), r.group)
-	if matchers == "" {
-		return q.Metric
-	}
-	return q.Metric + "{" + matchers + "}"
-}
-
-func join(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "," + b
+	return selectors.Write(q.Metric, append(selectors.Of(q.Matchers...), r.group...)...)
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

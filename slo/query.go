@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/parser/posrange"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 )
 
 // Query is a piece of PromQL out of an SLO file. It is either a bare selector such as
@@ -31,17 +32,11 @@ type Query struct {
 func (q *Query) Rename(metric string) *Query {
 	out := *q
 	out.Metric = metric
-	plain := model.LegacyValidation.IsValidMetricName(metric)
-	if rest, ok := strings.CutPrefix(q.Text, q.Metric); ok && plain {
+	if rest, ok := strings.CutPrefix(q.Text, q.Metric); ok && model.LegacyValidation.IsValidMetricName(metric) {
 		out.Text = metric + rest
 		return &out
 	}
-	name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric) // it stands in the braces
-	v := parser.VectorSelector{LabelMatchers: append([]*labels.Matcher{name}, q.Matchers...)}
-	if plain {
-		v.Name = metric
-	}
-	out.Text = v.String()
+	out.Text = selectors.Metric(metric, q.Matchers...)
 	return &out
 }
 
@@ -59,10 +54,7 @@ func BucketAt(limit float64) *labels.Matcher {
 	if len(spellings) == 1 {
 		return labels.MustNewMatcher(labels.MatchEqual, labels.BucketLabel, spellings[0])
 	}
-	for i, s := range spellings {
-		spellings[i] = regexp.QuoteMeta(s)
-	}
-	return labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, strings.Join(spellings, "|"))
+	return labels.MustNewMatcher(labels.MatchRegexp, labels.BucketLabel, selectors.Alternation(spellings...))
 }
 
 // WindowVariable is what stands for the range in an expression.

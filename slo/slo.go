@@ -13,9 +13,11 @@
 package slo
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
@@ -33,6 +35,22 @@ func (id ID) Base() ID {
 
 // Group returns the part of the ID in braces, braces included, or "" for an SLO without `by:`.
 func (id ID) Group() string { return string(id[len(id.Base()):]) }
+
+// Labels returns the labels of a single budget and their values; nil for an SLO without `by:`.
+func (id ID) Labels() (out []labels.Label) {
+	rest := strings.TrimSuffix(strings.TrimPrefix(id.Group(), "{"), "}")
+	for rest != "" {
+		name, after, _ := strings.Cut(rest, "=")
+		quoted, err := strconv.QuotedPrefix(after)
+		if err != nil {
+			break
+		}
+		value, _ := strconv.Unquote(quoted)
+		out = append(out, labels.Label{Name: name, Value: value})
+		rest = strings.TrimPrefix(after[len(quoted):], ",")
+	}
+	return out
+}
 
 // Service returns the part before the slash.
 func (id ID) Service() string {

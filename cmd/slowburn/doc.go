@@ -11,6 +11,7 @@
 // Package internal/strictyaml reads YAML that people write and reports every mistake with its line,
 // column and a hint. Package internal/schema describes the keys of a file once, for the readers,
 // the JSON Schemas and the tables of the documentation.
+// Package internal/selectors writes PromQL selectors, with every value in its quotes.
 //
 // Package slo/file reads SLO files and corrections into a [slo.Set], whole or not at all, and
 // prints SLOs. Package slo/internal/yamlout writes the YAML. Package slo/lint finds SLOs that are

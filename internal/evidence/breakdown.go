@@ -18,6 +18,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -81,7 +82,7 @@ func (s series) suffixed(suffix string, more ...*labels.Matcher) series {
 
 // String returns the selector. Values are quoted by Prometheus' own printer.
 func (s series) String() string {
-	return braces(append([]*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, s.metric)}, s.matchers...))
+	return selectors.Metric(s.metric, s.matchers...)
 }
 
 // counterOf returns the counter that a query reads: a bare selector, or the one below sum and rate
@@ -136,8 +137,8 @@ func counters(total, part series, good bool) *meter {
 			m.telling[one.Name] = true
 		}
 	}
-	m.count = func(by, over string) string { return "sum by (" + by + ") (" + gained(m.total, over) + ")" }
-	m.partCount = func(by, over string) string { return "sum by (" + by + ") (" + gained(m.part, over) + ")" }
+	m.count = func(by, over string) string { return "sum " + by + " (" + gained(m.total, over) + ")" }
+	m.partCount = func(by, over string) string { return "sum " + by + " (" + gained(m.part, over) + ")" }
 	return m
 }
 
@@ -283,10 +284,7 @@ const partLabel = "slowburn_part"
 
 // query counts all events and the part by a label, in one question.
 func (m *meter) query(label string, length time.Duration) string {
-	by, over := label, slo.ShortDuration(length)
-	if !model.LegacyValidation.IsValidLabelName(label) {
-		by = strconv.Quote(label)
-	}
+	by, over := selectors.By(label), slo.ShortDuration(length)
 	return fmt.Sprintf(`label_replace(%s, "%[3]s", "all", "", "") or label_replace(%[2]s, "%[3]s", "part", "", "")`,
 		m.count(by, over), m.partCount(by, over), partLabel)
 }

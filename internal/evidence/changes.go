@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 )
 
@@ -121,8 +121,9 @@ var versionLabels = []string{"version", "short_version", "tag", "image_tag", "re
 
 // versions finds versions that appeared in metrics like build_info.
 func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Change, error) {
-	info := labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".*build_info")
-	query := "count by (__name__," + strings.Join(versionLabels, ",") + ") (" + braces(append([]*labels.Matcher{info}, scope...)) + ")"
+	info := selectors.Pattern(model.MetricNameLabel, ".*build_info")
+	by := selectors.By(append([]string{model.MetricNameLabel}, versionLabels...)...)
+	query := "count " + by + " (" + selectors.Write("", append([]selectors.Matcher{info}, selectors.Of(scope...)...)...) + ")"
 	curves, err := g.curves(ctx, query)
 	if err != nil {
 		return nil, err
@@ -180,21 +181,18 @@ func appeared(curves []prom.Curve, name func(map[string]string) string) (out []r
 
 // generations finds changes of the specification of a Kubernetes workload of the service's name.
 func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, names []string) ([]ranking.Change, error) {
-	for i, n := range names {
-		names[i] = regexp.QuoteMeta(n)
-	}
 	var queries []string
 	for _, kind := range []string{"deployment", "statefulset", "daemonset"} {
-		match := []*labels.Matcher{
-			labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, "kube_"+kind+"_(metadata|status_observed)_generation"),
-			labels.MustNewMatcher(labels.MatchRegexp, kind, strings.Join(names, "|")),
+		match := []selectors.Matcher{
+			selectors.Pattern(model.MetricNameLabel, "kube_"+kind+"_(metadata|status_observed)_generation"),
+			selectors.Any(kind, names...),
 		}
 		for _, m := range scope {
 			if m.Name == "namespace" {
-				match = append(match, m)
+				match = append(match, selectors.Of(m)...)
 			}
 		}
-		queries = append(queries, fmt.Sprintf(`label_replace(max by (namespace,%[1]s) (%[2]s), "kind", "%[1]s", "", "")`, kind, braces(match)))
+		queries = append(queries, fmt.Sprintf(`label_replace(max by (namespace,%[1]s) (%[2]s), "kind", "%[1]s", "", "")`, kind, selectors.Write("", match...)))
 	}
 	query := strings.Join(queries, " or ")
 	curves, err := g.curves(ctx, query)
@@ -218,8 +216,7 @@ func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, nam
 
 // restarts finds processes that started near the onset.
 func (g *gatherer) restarts(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Change, error) {
-	metric := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, "process_start_time_seconds")
-	query := "topk(1000, " + braces(append([]*labels.Matcher{metric}, scope...)) + ")"
+	query := "topk(1000, " + selectors.Metric("process_start_time_seconds", scope...) + ")"
 	list, err := g.Client.Vector(ctx, query, g.at)
 	if err != nil {
 		return nil, err
@@ -284,12 +281,4 @@ func likeliest(all []ranking.Change, onset time.Time) []ranking.Change {
 		return cmp.Or(cmp.Compare(after(a), after(b)), cmp.Compare(a.At.Sub(onset).Abs(), b.At.Sub(onset).Abs()), cmp.Compare(a.What, b.What))
 	})
 	return all[:min(len(all), maxChanges)]
-}
-
-func braces(matchers []*labels.Matcher) string {
-	parts := make([]string, len(matchers))
-	for i, m := range matchers {
-		parts[i] = m.String()
-	}
-	return "{" + strings.Join(parts, ",") + "}"
 }

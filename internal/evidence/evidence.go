@@ -78,7 +78,9 @@ type gatherer struct {
 
 func newGatherer(r Request) *gatherer {
 	g := &gatherer{Request: r, at: r.At}
-	g.group, _ = signals.ParseMatch(r.SLO.Group()) // it is written like that
+	for _, l := range r.SLO.Labels() {
+		g.group = append(g.group, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
+	}
 	length := min(max(r.At.Sub(r.Onset), leastWindow), mostWindow).Truncate(time.Minute)
 	g.from = r.At.Add(-length)
 	g.usualTo = r.Onset.Add(-margin)

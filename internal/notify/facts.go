@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -197,16 +196,8 @@ func (f Facts) Labels() map[string]string {
 // Group reads the label values of a budget out of its ID: service/slo{route="/pay"}.
 func Group(id slo.ID) map[string]string {
 	values := map[string]string{}
-	rest := strings.TrimSuffix(strings.TrimPrefix(id.Group(), "{"), "}")
-	for rest != "" {
-		name, after, _ := strings.Cut(rest, "=")
-		quoted, err := strconv.QuotedPrefix(after)
-		if err != nil {
-			break
-		}
-		value, _ := strconv.Unquote(quoted)
-		values[name] = value
-		rest = strings.TrimPrefix(after[len(quoted):], ",")
+	for _, l := range id.Labels() {
+		values[l.Name] = l.Value
 	}
 	return values
 }

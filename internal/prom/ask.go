@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -73,7 +74,7 @@ func byClause(by []string) string {
 	if len(by) == 0 {
 		return ""
 	}
-	return " by (" + strings.Join(by, ", ") + ") "
+	return " " + selectors.By(by...) + " "
 }
 
 // count writes a counting query with its window, and by what its values become events per minute.
@@ -125,7 +126,7 @@ func adapted(q *slo.Query, scrape time.Duration) *slo.Query {
 		if !wide && slices.Equal(ms, v.LabelMatchers) || v.OriginalOffset != 0 || v.Timestamp != nil || v.StartOrEnd != 0 {
 			continue
 		}
-		text := (&parser.VectorSelector{Name: v.Name, LabelMatchers: ms}).String()
+		text := selectors.Match(ms...)
 		if wide {
 			text = "last_over_time(" + text + "[" + slo.ShortDuration(slo.SampleRange(scrape)) + "])"
 		}
@@ -289,7 +290,7 @@ func metricsOf(s *slo.Spec) (out []string) {
 				}
 			}
 			if !slices.Contains(seen, name) && len(out) < maxLearned {
-				seen, out = append(seen, name), append(out, (&parser.VectorSelector{Name: v.Name, LabelMatchers: numeric(v.LabelMatchers)}).String())
+				seen, out = append(seen, name), append(out, selectors.Match(numeric(v.LabelMatchers)...))
 			}
 		}
 	}
@@ -334,7 +335,7 @@ func (c *Client) distance(ctx context.Context, pick, selector string, back time.
 		}
 	}
 	times := &sampleTimes{}
-	text := (&parser.VectorSelector{LabelMatchers: matchers}).String()
+	text := selectors.Match(matchers...)
 	if _, err := c.query(ctx, fmt.Sprintf("%s[%s]", text, model.Duration(back)), at, times); err != nil {
 		return 0, err
 	}

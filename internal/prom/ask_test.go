@@ -41,3 +41,10 @@ func TestQueriesFollowTheScrapeInterval(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelsOfBudgetsAreQuotedWhereTheyMustBe(t *testing.T) {
+	want := `sum by (job, "http.route") (increase(n[1m15s]))`
+	if got, _ := count(query(t, "n"), []string{"job", "http.route"}, 15*time.Second); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -18,9 +18,9 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -108,7 +108,7 @@ func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, from, to budget.M
 	if err := b.choose(s, texts); err != nil || b.classic() {
 		return b, err
 	}
-	b.native, err = r.client.hasData(ctx, selectorText(h.Metric, h.Matchers), to)
+	b.native, err = r.client.hasData(ctx, selectors.Metric(h.Metric, h.Matchers...), to)
 	return b, err
 }
 
@@ -138,7 +138,7 @@ func (l *boundSink) sample(int64, float64) {}
 
 // bucketsOf returns a selector of the buckets of the SLO's histogram.
 func bucketsOf(s *slo.Spec) string {
-	return selectorText(s.SLI.Histogram.Metric+"_bucket", s.SLI.Histogram.Matchers)
+	return selectors.Metric(s.SLI.Histogram.Metric+"_bucket", s.SLI.Histogram.Matchers...)
 }
 
 // choose takes those of the bounds that are the limit. It fails if there are bounds, and none is.
@@ -175,16 +175,6 @@ func noBucket(s *slo.Spec, lower, upper float64) *Error {
 		Hint: "use one of the bounds near it: " + strings.Join(near, ", "),
 		Err:  fmt.Errorf("%s has no bucket at %s (le %v)", bucketsOf(s), cmp.Or(s.SLI.LimitText, "the limit"), s.SLI.Below),
 	}
-}
-
-// selectorText writes a selector for a metric with the matchers of a query.
-func selectorText(metric string, matchers []*labels.Matcher) string {
-	parts := make([]string, 0, len(matchers)+1)
-	parts = append(parts, "__name__="+strconv.Quote(metric))
-	for _, m := range matchers {
-		parts = append(parts, m.String())
-	}
-	return "{" + strings.Join(parts, ",") + "}"
 }
 
 // saveBounds encodes the bounds as a mark.
@@ -252,7 +242,9 @@ func (c *Client) Histogram(ctx context.Context, s *slo.Spec, at time.Time) (tota
 	case !b.classic():
 		return "", "", &Error{Kind: Unusable, Op: "label values", Err: fmt.Errorf("%w %s", ErrNoHistogram, h.Text)}
 	}
-	return selectorText(h.Metric+"_count", h.Matchers), selectorText(h.Metric+"_bucket", append(slices.Clip(h.Matchers), atBound(model.BucketLabel, s.SLI.Below))), nil
+	ms := selectors.Of(h.Matchers...)
+	bound := selectors.Of(atBound(model.BucketLabel, s.SLI.Below))[0]
+	return selectors.Write(h.Metric+"_count", ms...), selectors.Write(h.Metric+"_bucket", append(ms, bound)...), nil
 }
 
 // ErrNoHistogram says that no series of a histogram was found.

@@ -7,13 +7,13 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -73,21 +73,6 @@ func termsOf(s *slo.Spec, classic bool) []term {
 		}
 	}
 	return nil
-}
-
-// unquoteMeta undoes regexp.QuoteMeta.
-func unquoteMeta(s string) (string, bool) {
-	plain := strings.ReplaceAll(s, `\`, "")
-	return plain, regexp.QuoteMeta(plain) == s
-}
-
-// alternation returns the regular expression for any of the values.
-func alternation(values []string) string {
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = regexp.QuoteMeta(v)
-	}
-	return strings.Join(quoted, "|")
 }
 
 // raw is an SLO with its terms, on the way into a bundle.
@@ -256,54 +241,18 @@ func merge(specs []rawSpec) string {
 		terms = append(terms, s.terms...)
 	}
 	names := metricNames(terms)
-	var parts []string
-	head := ""
-	switch {
-	case len(names) > 1:
-		parts = append(parts, "__name__=~"+strconv.Quote(alternation(names)))
-	case model.LegacyValidation.IsValidMetricName(names[0]):
-		head = names[0]
-	default:
-		parts = append(parts, "__name__="+strconv.Quote(names[0]))
+	var matchers []selectors.Matcher
+	metric := ""
+	if len(names) == 1 {
+		metric = names[0]
+	} else {
+		matchers = append(matchers, selectors.Any(nameLabel, names...))
 	}
 	patterns := patternsOf(specs)
 	for _, name := range slices.Sorted(maps.Keys(patterns)) {
-		parts = append(parts, matcherText(name, slices.Sorted(maps.Keys(patterns[name]))))
+		matchers = append(matchers, selectors.Pattern(name, slices.Sorted(maps.Keys(patterns[name]))...))
 	}
-	return head + "{" + strings.Join(parts, ",") + "}"
-}
-
-// matcherName writes a label's name as a matcher has it.
-func matcherName(name string) string {
-	if model.LegacyValidation.IsValidLabelName(name) {
-		return name
-	}
-	return strconv.Quote(name)
-}
-
-// and adds a matcher to a selector.
-func and(selector, matcher string) string {
-	head := strings.TrimSuffix(selector, "}")
-	if !strings.HasSuffix(head, "{") {
-		head += ","
-	}
-	return head + matcher + "}"
-}
-
-func matcherText(name string, patterns []string) string {
-	name = matcherName(name)
-	if len(patterns) == 1 {
-		if plain, ok := unquoteMeta(patterns[0]); ok {
-			return name + "=" + strconv.Quote(plain)
-		}
-		return name + "=~" + strconv.Quote(patterns[0])
-	}
-	for i, p := range patterns {
-		if _, plain := unquoteMeta(p); !plain {
-			patterns[i] = "(?:" + p + ")"
-		}
-	}
-	return name + "=~" + strconv.Quote(strings.Join(patterns, "|"))
+	return selectors.Write(metric, matchers...)
 }
 
 func hashString(s string) uint64 {

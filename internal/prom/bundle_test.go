@@ -70,7 +70,7 @@ func TestSelectorsAreMerged(t *testing.T) {
 		{
 			"no label in common: the whole metric",
 			[]*slo.Spec{events(t, "a", `m`, `m{code="500"}`)},
-			[]string{`m{}`},
+			[]string{`m`},
 		},
 		{
 			"names of any alphabet are quoted",

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -42,7 +42,7 @@ func (b *bundle) eachMetric() []string {
 	}
 	out := make([]string, len(names))
 	for i, name := range names {
-		out[i] = and(b.selector, matcherText(nameLabel, []string{regexp.QuoteMeta(name)}))
+		out[i] = selectors.And(b.selector, selectors.Equal(nameLabel, name))
 	}
 	return out
 }
@@ -317,7 +317,7 @@ func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, f
 func (c *coarse) resetsOf(ctx context.Context, selector string, instances []string, found *resetSink, from, to int) *Error {
 	t, some := found.t, *found
 	some.shown = map[counting.TargetHour]int{} // of an answer that breaks off, nothing is counted
-	q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", and(selector, named(instances)), int((time.Hour+c.reach())/time.Second), aSeries)
+	q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", selectors.And(selector, selectors.Any("instance", instances...)), int((time.Hour+c.reach())/time.Second), aSeries)
 	_, err := c.r.client.queryRange(ctx, q, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, &some)
 	switch n := len(instances); {
 	case err == nil:
@@ -333,15 +333,6 @@ func (c *coarse) resetsOf(ctx context.Context, selector string, instances []stri
 		}
 		return c.resetsOf(ctx, selector, instances[n/2:], found, from, to)
 	}
-}
-
-// named matches targets by their instances.
-func named(instances []string) string {
-	patterns := make([]string, len(instances))
-	for i, instance := range instances {
-		patterns[i] = regexp.QuoteMeta(instance)
-	}
-	return matcherText("instance", patterns)
 }
 
 // reach is how far behind an hour's edge a reset is looked for, and the last value of an hour before
@@ -519,7 +510,7 @@ func (c *coarse) raw(ctx context.Context, t *counting.Table, col int, want map[i
 // rawRuns reads the samples of some instances in (from, to], in parts if they are too many for an
 // answer.
 func (c *coarse) rawRuns(ctx context.Context, selector string, instances []string, from, to int64) ([]counting.Run, *Error) {
-	runs, err := c.r.raw(ctx, c.b, and(selector, named(instances)), from, to)
+	runs, err := c.r.raw(ctx, c.b, selectors.And(selector, selectors.Any("instance", instances...)), from, to)
 	switch {
 	case err == nil:
 		return runs, nil
@@ -532,7 +523,7 @@ func (c *coarse) rawRuns(ctx context.Context, selector string, instances []strin
 		runs = nil
 		c.single = true
 		err = c.ask(ctx, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
-			some, err := c.r.raw(ctx, c.b, and(selector, named(instances)), from, to)
+			some, err := c.r.raw(ctx, c.b, selectors.And(selector, selectors.Any("instance", instances...)), from, to)
 			runs = append(runs, some...)
 			return err
 		})
@@ -566,7 +557,7 @@ func (r *Reader) estimateHours(ctx context.Context, b *bundle, from, to budget.M
 				continue
 			}
 			sink.formula = formula{role: t.role, scale: 1}
-			q := fmt.Sprintf("sum%s(increase(%s[1h]))", byClause(s.By), selectorText(t.metric, t.matchers))
+			q := fmt.Sprintf("sum%s(increase(%s[1h]))", byClause(s.By), selectors.Metric(t.metric, t.matchers...))
 			if _, err := r.client.queryRange(ctx, q, (from + 60).Time(), to.Time(), time.Hour, sink); err != nil {
 				return nil, err
 			}

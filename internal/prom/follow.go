@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
@@ -337,10 +337,10 @@ func (b *bundle) only(asks []counting.Ask) string {
 	}
 	names := make([]string, len(asks))
 	for i, a := range asks {
-		names[i] = regexp.QuoteMeta(b.reg.instances[a.Target])
+		names[i] = b.reg.instances[a.Target]
 	}
 	slices.Sort(names)
-	return and(b.selector, matcherText("instance", slices.Compact(names)))
+	return selectors.And(b.selector, selectors.Any("instance", slices.Compact(names)...))
 }
 
 // askOverdue reads what has come for those that owed something before the window began.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 )
 
 // began asks when the processes began, and the counters, of an hour that was read raw and that ends
@@ -26,9 +27,11 @@ func (c *coarse) began(ctx context.Context, raw map[int32][]counting.Run, end in
 // [from, to) or, where they show none, for when the oldest of their counters was created that is
 // there at its end.
 func (c *coarse) startsOf(ctx context.Context, instances []string, t *counting.Table, from, to int) *Error {
-	queries := []string{"max by (job, instance) (max_over_time({" + matcherText(nameLabel, []string{startMetric}) + "," + named(instances) + "}[1h]))"}
+	targets := selectors.Any("instance", instances...)
+	queries := []string{"max by (job, instance) (max_over_time(" + selectors.Write(startMetric, targets) + "[1h]))"}
 	if created := c.b.createdMetrics(); len(created) > 0 {
-		queries = append(queries, fmt.Sprintf("min by (job, instance) (last_over_time({%s,%s}[%ds]))", matcherText(nameLabel, created), named(instances), t.Reach/secondMs))
+		counters := selectors.Write("", selectors.Any(nameLabel, created...), targets)
+		queries = append(queries, fmt.Sprintf("min by (job, instance) (last_over_time(%s[%ds]))", counters, t.Reach/secondMs))
 	}
 	for _, query := range queries {
 		sink := &hourSink{b: c.b, t: t, found: map[counting.TargetHour]int64{}}

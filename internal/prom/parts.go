@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -65,12 +65,11 @@ type shard struct {
 }
 
 // of narrows a selector to the shard.
-func (p shard) of(selector string) string {
-	op := "=~"
+func (p shard) of(whole string) string {
 	if p.others {
-		op = "!~"
+		return selectors.And(whole, selectors.None(p.label, p.values...))
 	}
-	return and(selector, matcherName(p.label)+op+strconv.Quote(alternation(p.values)))
+	return selectors.And(whole, selectors.Any(p.label, p.values...))
 }
 
 // halves cuts a shard in two; it is false for one that cannot be cut.
@@ -224,7 +223,7 @@ func (l *large) find(ctx context.Context, c *Client, b *bundle, at time.Time) {
 	counts := make([]float64, len(b.specs))
 	most := 0
 	for _, t := range b.terms {
-		p, err := c.Probe(ctx, "count("+selectorText(t.metric, t.matchers)+")", at)
+		p, err := c.Probe(ctx, "count("+selectors.Metric(t.metric, t.matchers...)+")", at)
 		if err != nil {
 			return
 		}

@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -32,7 +32,7 @@ func (c *Client) Sampled(ctx context.Context, specs []*slo.Spec, at time.Time) (
 	}
 	for _, s := range specs {
 		if s.SLI.Total.Bare() {
-			a, err := c.query(ctx, "count("+selectorText(s.SLI.Total.Metric, nil)+")", at, nil)
+			a, err := c.query(ctx, "count("+selectors.Write(s.SLI.Total.Metric)+")", at, nil)
 			return a.nSeries > 0, err
 		}
 	}
@@ -87,8 +87,7 @@ func (c *Client) HasLabel(ctx context.Context, selector, label string, at time.T
 	if err != nil {
 		return false, &Error{Kind: Refused, Op: "query", Err: err}
 	}
-	v := &parser.VectorSelector{LabelMatchers: append(matchers, labels.MustNewMatcher(labels.MatchNotEqual, label, ""))}
-	p, failure := c.Probe(ctx, "count("+v.String()+")", at)
+	p, failure := c.Probe(ctx, "count("+selectors.And(selectors.Match(matchers...), selectors.NotEqual(label, ""))+")", at)
 	return p.Series > 0, failure
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -313,13 +314,13 @@ func (r *registry) name(series int32) string {
 	if ls == nil {
 		return ""
 	}
-	parts := make([]string, 0, len(ls))
+	parts := make([]selectors.Matcher, 0, len(ls))
 	for _, l := range ls {
 		if l.name != nameLabel {
-			parts = append(parts, l.name+"="+strconv.Quote(l.value))
+			parts = append(parts, selectors.Equal(l.name, l.value))
 		}
 	}
-	return valueOf(ls, nameLabel) + "{" + strings.Join(parts, ",") + "}"
+	return selectors.Write(valueOf(ls, nameLabel), parts...)
 }
 
 // targetHash names the target of a series. Without an instance nothing says who was asked.

@@ -3,7 +3,6 @@ package prom
 import (
 	"cmp"
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 )
 
 // startMetric is when a process began, in seconds since 1970, as every client library shows it.
@@ -60,9 +60,9 @@ func (r *Reader) began(ctx context.Context, b *bundle, known *beginnings, unsure
 		instances = append(instances, b.reg.instances[t])
 	}
 	slices.Sort(instances)
-	selector := "{" + matcherText(nameLabel, append(b.createdMetrics(), startMetric)) + "}"
+	metrics := selectors.Any(nameLabel, append(b.createdMetrics(), startMetric)...)
 	for part := range slices.Chunk(slices.Compact(instances), maxAlternatives) {
-		query := and(selector, named(part)) + "[" + milliseconds(to-from+1) + "]"
+		query := selectors.Write("", metrics, selectors.Any("instance", part...)) + "[" + milliseconds(to-from+1) + "]"
 		a, err := r.client.query(ctx, query, time.UnixMilli(to), found)
 		switch {
 		case err != nil && (err.Kind == TooLarge || err.Kind == Refused):
@@ -99,12 +99,12 @@ func (r *registry) noteStarts(asked []int32, told map[int32]bool, now int64) {
 	}
 }
 
-// createdMetrics returns patterns of the metrics that tell when the bundle's counters were created.
+// createdMetrics returns the metrics that tell when the bundle's counters were created.
 func (b *bundle) createdMetrics() []string {
 	var names []string
 	for _, name := range metricNames(b.terms) {
 		if created, ok := createdMetric(name); ok {
-			names = append(names, regexp.QuoteMeta(created))
+			names = append(names, created)
 		}
 	}
 	return slices.Compact(names)

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -50,7 +51,7 @@ func (t term) query() *slo.Query {
 	if !model.LegacyValidation.IsValidMetricName(t.metric) {
 		q.Matchers = append([]*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, nameLabel, t.metric)}, q.Matchers...)
 	}
-	q.Text = selectorText(t.metric, t.matchers)
+	q.Text = selectors.Metric(t.metric, t.matchers...)
 	return q
 }
 

@@ -7,10 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/prometheus/promql/parser"
-
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -141,17 +140,16 @@ func (r *Reader) goesOn(ctx context.Context, s *slo.Spec, p *exprPace, from, to 
 	if len(list) == 0 {
 		return func(budget.Minute, slo.ID) bool { return true }, nil
 	}
-	v := parser.VectorSelector{Name: list[0].Name, LabelMatchers: numeric(list[0].LabelMatchers)}
+	every := selectors.Match(numeric(list[0].LabelMatchers)...)
 	back := slo.ShortDuration(2 * slo.RateRange(p.interval(r)))
-	text := adapted(&slo.Query{Text: v.String()}, p.interval(r)).Text
+	text := adapted(&slo.Query{Text: every}, p.interval(r)).Text
 	old := &idSink{spec: s, found: map[budget.Minute]map[slo.ID]bool{}}
-	all := fmt.Sprintf("(%s and %s offset %s) unless resets(%s[%s]) > 0", text, v.String(), back, v.String(), back)
+	all := fmt.Sprintf("(%s and %s offset %s) unless resets(%s[%s]) > 0", text, every, back, every, back)
 	if part := selectorsOf(s.SLI.Good); lost && len(part) > 0 {
-		part := parser.VectorSelector{Name: part[0].Name, LabelMatchers: numeric(part[0].LabelMatchers)}
-		good := part.String()
+		good := selectors.Match(numeric(part[0].LabelMatchers)...)
 		scrape := slo.ShortDuration((p.interval(r) + p.interval(r)/10).Round(time.Second)) // where no marker says that a series has ended
 		all = fmt.Sprintf("last_over_time(%s[%s]) and (%s) and on (job, instance) (increase(%s[%s]) > 0 unless (%s and last_over_time(%s[%s])))",
-			v.String(), scrape, all, good, slo.ShortDuration(slo.RateRange(p.interval(r))), good, good, scrape)
+			every, scrape, all, good, slo.ShortDuration(slo.RateRange(p.interval(r))), good, good, scrape)
 	}
 	_, err := r.client.queryRange(ctx, fmt.Sprintf("count%s(%s)", byClause(s.By), all), from.End(), to.End(), time.Minute, old)
 	return func(at budget.Minute, id slo.ID) bool {

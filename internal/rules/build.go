@@ -3,12 +3,12 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -150,7 +150,7 @@ func (b *builder) record(name, expr string, moreLabels ...string) {
 func (b *builder) recorded(name string) string { return selectorOf(b.spec, name) }
 
 func selectorOf(spec *slo.Spec, name string) string {
-	return fmt.Sprintf("%s{%s=%s, %s=%s}", name, labelService, strconv.Quote(spec.Service), labelSLO, strconv.Quote(spec.Name))
+	return selectors.Write(name, selectors.Equal(labelService, spec.Service), selectors.Equal(labelSLO, spec.Name))
 }
 
 // The names of our series over a window.

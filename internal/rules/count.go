@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -50,11 +49,11 @@ func byClause(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return " by (" + strings.Join(names, ", ") + ") "
+	return " " + selectors.By(names...) + " "
 }
 
 // on matches two sides by the labels of a budget.
-func (q querier) on() string { return "on (" + strings.Join(q.spec.By, ", ") + ")" }
+func (q querier) on() string { return "on " + strings.TrimPrefix(selectors.By(q.spec.By...), "by ") }
 
 // recordedTotal returns the total of the same window, which stands one rule above.
 func (q querier) recordedTotal(w time.Duration) string { return selectorOf(q.spec, totalName(w)) }
@@ -133,10 +132,10 @@ func isSum(expr parser.Expr, by []string) bool {
 // histogram without a bucket at the limit yields no bad count at all, rather than a wrong one.
 func (q querier) latency() (*count, error) {
 	h, limit := q.spec.SLI.Histogram, strconv.FormatFloat(q.spec.SLI.Below, 'g', -1, 64)
-	bucket := metric(h.Metric+"_bucket", append(slices.Clone(h.Matchers), slo.BucketAt(q.spec.SLI.Below))...)
+	bucket := selectors.Write(h.Metric+"_bucket", selectors.Of(append(slices.Clone(h.Matchers), slo.BucketAt(q.spec.SLI.Below))...)...)
 	native := func(w time.Duration) string { return fmt.Sprintf("sum%s(increase(%s[%s]))", q.by(), h.Text, short(w)) }
 	total := func(w time.Duration) string {
-		return fmt.Sprintf("sum%s(increase(%s[%s]))\nor\nhistogram_count(%s)", q.by(), metric(h.Metric+"_count", h.Matchers...), short(w), native(w))
+		return fmt.Sprintf("sum%s(increase(%s[%s]))\nor\nhistogram_count(%s)", q.by(), selectors.Metric(h.Metric+"_count", h.Matchers...), short(w), native(w))
 	}
 	bad := func(w time.Duration) string {
 		n := native(w)
@@ -144,21 +143,6 @@ func (q querier) latency() (*count, error) {
 			q.by(), bucket, short(w), limit, n, n, n), w)
 	}
 	return &count{total: total, bad: bad}, nil
-}
-
-// metric writes a selector.
-func metric(name string, matchers ...*labels.Matcher) string {
-	var parts []string
-	if !model.LegacyValidation.IsValidMetricName(name) {
-		parts, name = append(parts, strconv.Quote(name)), ""
-	}
-	for _, m := range matchers {
-		parts = append(parts, m.String())
-	}
-	if len(parts) == 0 {
-		return name
-	}
-	return name + "{" + strings.Join(parts, ", ") + "}"
 }
 
 // minutes judges each minute by the worst series. NaN and the infinities tell nothing.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -76,9 +77,9 @@ func (b *builder) pyrraIncreases(period time.Duration, extra map[string]string) 
 		}
 	case i.Histogram != nil:
 		keep := b.pyrraLabels(i.Histogram.Matchers, nil)
-		increase(metric(i.Histogram.Metric+"_count", i.Histogram.Matchers...), i.Histogram.Metric+"_count", keep)
+		increase(selectors.Metric(i.Histogram.Metric+"_count", i.Histogram.Matchers...), i.Histogram.Metric+"_count", keep)
 		bucket := append(slices.Clone(i.Histogram.Matchers), slo.BucketAt(i.Below))
-		increase(metric(i.Histogram.Metric+"_bucket", bucket...), i.Histogram.Metric+"_bucket", keep,
+		increase(selectors.Metric(i.Histogram.Metric+"_bucket", bucket...), i.Histogram.Metric+"_bucket", keep,
 			labels.BucketLabel, strconv.FormatFloat(i.Below, 'f', -1, 64))
 	case i.Up.Bare():
 		keep := b.pyrraLabels(i.Up.Matchers, nil)

@@ -34,6 +34,8 @@ func every(t testing.TB) map[string]*slo.Spec {
 		"expressions by label":  shop(t, windowed, 7, "route"),
 		"a histogram":           shop(t, latency, 28),
 		"a histogram by label":  shop(t, latency, 28, "route", "method"),
+		"a label with a dot":    shop(t, counters(t), 30, "http.route"),
+		"two labels, one so":    shop(t, latency, 28, "http.route", "method"),
 		"an uptime":             shop(t, slo.Indicator{Kind: slo.Uptime, Up: query(t, `up{job="checkout"}`)}, 30),
 		"slices":                shop(t, slice, 90),
 		"a ratio":               shop(t, slo.Indicator{Kind: slo.Ratio, Bad: query(t, `job:errors:ratio`)}, 30),

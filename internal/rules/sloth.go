@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -68,5 +69,6 @@ func (b *builder) slothLabels(more ...string) map[string]string {
 func (b *builder) slothID() string { return b.spec.Service + "-" + b.spec.Name }
 
 func (b *builder) slothSelector() string {
-	return fmt.Sprintf("{sloth_id=%q, sloth_service=%q, sloth_slo=%q}", b.slothID(), b.spec.Service, b.spec.Name)
+	return selectors.Write("", selectors.Equal("sloth_id", b.slothID()),
+		selectors.Equal("sloth_service", b.spec.Service), selectors.Equal("sloth_slo", b.spec.Name))
 }

@@ -2,11 +2,13 @@ package signals
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -51,7 +53,7 @@ const quantile = "0.99"
 // Fill turns the entry into queries about the service that the matchers pick, asking only for what
 // is live. The queries are PromQL with `$window` as the range; all of them parse.
 func (e *Entry) Fill(match []*labels.Matcher, live *Live) *Filled {
-	f := &Filled{Entry: e, Match: Braces(match)}
+	f := &Filled{Entry: e, Match: selectors.Metric("", match...)}
 	match = append(append([]*labels.Matcher{}, match...), live.only...)
 	f.fillTraffic(match, live)
 	f.fillErrors(match, live)
@@ -107,7 +109,7 @@ func (f *Filled) fillTraffic(match []*labels.Matcher, live *Live) {
 	total := e.PickTraffic(live)
 	if len(total) > 0 {
 		f.Counts.Matchers = append(append([]*labels.Matcher{}, match...), applicable(live, total[0], e.exclude)...)
-		list := selectors(total, f.Counts.Matchers)
+		list := each(total, f.Counts.Matchers)
 		f.Counts.Total, f.Counts.Raw = list[0], true
 		if len(list) > 1 {
 			f.Counts.Total, f.Counts.Raw = sum("increase", list...), false
@@ -117,7 +119,7 @@ func (f *Filled) fillTraffic(match []*labels.Matcher, live *Live) {
 	}
 	if name, native := e.pickHistogram(live); native {
 		f.Counts.Matchers = append(append([]*labels.Matcher{}, match...), applicable(live, name, e.exclude)...)
-		s := Selector(name, f.Counts.Matchers)
+		s := selectors.Metric(name, f.Counts.Matchers...)
 		f.Counts.Total = sumNative("increase", s)
 		f.Traffic = Part{Query: sumNative("rate", s), Unit: "events/s"}
 		return
@@ -172,10 +174,10 @@ func (f *Filled) fillErrors(match []*labels.Matcher, live *Live) {
 	}
 	total := f.Traffic.Query
 	for _, m := range conditions {
-		f.Counts.Bads = append(f.Counts.Bads, Selector(metric, f.Counts.Matchers, []*labels.Matcher{m}))
+		f.Counts.Bads = append(f.Counts.Bads, selectors.Metric(metric, append(slices.Clip(f.Counts.Matchers), m)...))
 	}
 	if len(conditions) == 1 {
-		bad := Selector(metric, f.Counts.Matchers, conditions)
+		bad := selectors.Metric(metric, slices.Concat(f.Counts.Matchers, conditions)...)
 		f.Counts.Bad = f.asCount(bad)
 		f.Errors.Query = share(count("rate", bad), total)
 		return
@@ -185,7 +187,7 @@ func (f *Filled) fillErrors(match []*labels.Matcher, live *Live) {
 		i, _ := m.Inverse() // every kind of matcher has one
 		inverse = append(inverse, i)
 	}
-	good := Selector(metric, f.Counts.Matchers, inverse)
+	good := selectors.Metric(metric, slices.Concat(f.Counts.Matchers, inverse)...)
 	f.Counts.Good = f.asCount(good)
 	f.Errors.Query = "1 - " + share(count("rate", good), total)
 }
@@ -228,7 +230,7 @@ func (f *Filled) fillFailures(match []*labels.Matcher, live *Live) {
 		f.Errors.Reason = none("errors", f.Entry, f.Entry.failures)
 		return
 	}
-	list := selectors(f.Entry.failures, match)
+	list := each(f.Entry.failures, match)
 	f.Counts.Bad = sum("increase", list...)
 	if f.Counts.Raw {
 		f.Counts.Bad, f.Counts.Bads = list[0], list
@@ -258,11 +260,11 @@ func (f *Filled) fillHistogram(name string, native bool, match []*labels.Matcher
 	}
 	match = append(append([]*labels.Matcher{}, match...), applicable(live, series, e.exclude)...)
 	match = append(match, applicable(live, series, e.latency.exclude)...)
-	f.Counts.Histogram, f.Counts.Metric, f.Counts.Native, f.Counts.Buckets = Selector(name, match), name, native, match
+	f.Counts.Histogram, f.Counts.Metric, f.Counts.Native, f.Counts.Buckets = selectors.Metric(name, match...), name, native, match
 	f.Counts.Unit = bucketUnit(name, e.latency.unit)
-	rates := "sum by (le) (rate(" + Selector(series, match) + "[" + slo.WindowVariable + "]))"
+	rates := "sum by (le) (rate(" + selectors.Metric(series, match...) + "[" + slo.WindowVariable + "]))"
 	if native {
-		rates = "sum(rate(" + Selector(series, match) + "[" + slo.WindowVariable + "]))"
+		rates = "sum(rate(" + selectors.Metric(series, match...) + "[" + slo.WindowVariable + "]))"
 	}
 	f.Latency.Query = "histogram_quantile(" + quantile + ", " + rates + ")"
 	if f.Counts.Unit != 1 {

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 )
 
 // Live is what a server has of the metrics of one entry: which of them exist, and with which
@@ -87,7 +88,7 @@ const glance = time.Hour
 // Look finds out what the server has of an entry, narrowed by matchers. It asks for names once, and
 // for the labels of those metrics whose labels matter.
 func (e *Entry) Look(ctx context.Context, c *prom.Client, match []*labels.Matcher, at time.Time) (*Live, error) {
-	names, err := c.LabelValues(ctx, model.MetricNameLabel, selectors(e.Metrics(), match), at.Add(-glance), at, maxNames)
+	names, err := c.LabelValues(ctx, model.MetricNameLabel, each(e.Metrics(), match), at.Add(-glance), at, maxNames)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func (e *Entry) Look(ctx context.Context, c *prom.Client, match []*labels.Matche
 		if !live.Has(name) {
 			continue
 		}
-		series, err := c.SeriesLabels(ctx, Selector(name, match), at.Add(-glance), at, maxSample)
+		series, err := c.SeriesLabels(ctx, selectors.Metric(name, match...), at.Add(-glance), at, maxSample)
 		if err != nil {
 			return nil, err
 		}
@@ -114,10 +115,10 @@ func (e *Entry) Look(ctx context.Context, c *prom.Client, match []*labels.Matche
 	return live, failure
 }
 
-func selectors(names []string, match []*labels.Matcher) []string {
+func each(names []string, match []*labels.Matcher) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
-		out[i] = Selector(name, match)
+		out[i] = selectors.Metric(name, match...)
 	}
 	return out
 }
@@ -150,7 +151,7 @@ func (e *Entry) lookOnly(ctx context.Context, c *prom.Client, live *Live, match 
 	}
 	for _, alternatives := range e.only {
 		for _, m := range alternatives {
-			found, err := c.SeriesLabels(ctx, Selector(total[0], match, []*labels.Matcher{m}), at.Add(-glance), at, 1)
+			found, err := c.SeriesLabels(ctx, selectors.Metric(total[0], append(slices.Clip(match), m)...), at.Add(-glance), at, 1)
 			if err != nil {
 				return nil, err
 			}

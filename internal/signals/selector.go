@@ -2,7 +2,6 @@ package signals
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,44 +10,12 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // promQL is Prometheus' own parser, with its stable language.
 var promQL = parser.NewParser(parser.Options{})
-
-// classic is a name that needs no quotes.
-var classic = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
-
-// Selector writes `metric{matchers}`. Values and unusual names are quoted by Prometheus' own
-// printer, so that no label value can break out of its place. A label is not matched twice in the
-// same way.
-func Selector(metric string, sets ...[]*labels.Matcher) string {
-	v := &parser.VectorSelector{}
-	if classic.MatchString(metric) {
-		v.Name = metric // otherwise it is written {__name__="a.b"}
-	}
-	v.LabelMatchers = append(v.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric))
-	seen := map[string]bool{}
-	for _, set := range sets {
-		for _, m := range set {
-			if text := m.String(); !seen[text] {
-				seen[text] = true
-				v.LabelMatchers = append(v.LabelMatchers, m)
-			}
-		}
-	}
-	return v.String()
-}
-
-// Braces writes matchers alone: `{job="checkout"}`.
-func Braces(set []*labels.Matcher) string {
-	parts := make([]string, len(set))
-	for i, m := range set {
-		parts[i] = m.String()
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
-}
 
 // ParseMatch reads matchers in braces, such as {job="checkout"}, as they stand in an SLO file under
 // signals.match. An empty text is no matcher.
@@ -108,7 +75,7 @@ func metricOf(v *parser.VectorSelector) string {
 // fill narrows every selector of the template by matchers. `$window` is no PromQL, so a length that
 // occurs nowhere else takes its place while the expression is printed.
 func (t template) fill(match []*labels.Matcher) string {
-	values := Braces(match) + t.text
+	values := selectors.Metric("", match...) + t.text
 	length := 7 * time.Minute
 	for strings.Contains(values, slo.ShortDuration(length)) {
 		length += time.Minute + time.Second

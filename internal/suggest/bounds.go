@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -111,14 +112,14 @@ const day = 24 * time.Hour
 func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	c := src.entry.Fill(nil, src.live).Counts
 	metric := c.Metric + "_bucket"
-	spelled, err := s.values(labels.BucketLabel, signals.Selector(metric, c.Buckets), maxBuckets+1)
+	spelled, err := s.values(labels.BucketLabel, selectors.Metric(metric, c.Buckets...), maxBuckets+1)
 	if err != nil {
 		return nil, "", err
 	}
 	if len(spelled) > maxBuckets {
 		return nil, fmt.Sprintf("%s has more than %d buckets", c.Metric, maxBuckets), nil
 	}
-	infinite := signals.Selector(metric, c.Buckets, equal(labels.BucketLabel, "+Inf"))
+	infinite := selectors.Metric(metric, slices.Concat(c.Buckets, equal(labels.BucketLabel, "+Inf"))...)
 	size, err := s.vector("count(" + infinite + ")")
 	if err != nil {
 		return nil, "", err
@@ -135,7 +136,7 @@ func (s *scout) latencies(src source) (map[string][]types, string, error) {
 	if route != "" {
 		wanted = append(wanted, route)
 	}
-	cells, err := s.vector("sum " + by(wanted...) + " (" + grown(signals.Selector(metric, c.Buckets), day) + ")")
+	cells, err := s.vector("sum " + selectors.By(wanted...) + " (" + grown(selectors.Metric(metric, c.Buckets...), day) + ")")
 	if err != nil {
 		return nil, "", err
 	}
@@ -149,7 +150,7 @@ func (s *scout) route(src source, metric string, matchers []*labels.Matcher) (st
 		if !src.live.HasLabel(metric, name) {
 			continue
 		}
-		values, err := s.values(name, signals.Selector(metric, matchers), maxRoutes+1)
+		values, err := s.values(name, selectors.Metric(metric, matchers...), maxRoutes+1)
 		if err != nil || len(values) > maxRoutes {
 			return "", err
 		}
@@ -252,7 +253,7 @@ func (s *scout) latencyHistory(g group, t types, b le) (record, error) {
 	}
 	r := resolutionFor(math.Max(g.series, 200)) // there are two buckets to read, of which neither is rare
 	query := func(texts []string) string {
-		return "sum(" + r.gained(signals.Selector(metric, set, []*labels.Matcher{anyOf(labels.BucketLabel, texts)})) + ")"
+		return "sum(" + r.gained(selectors.Metric(metric, append(slices.Clip(set), anyOf(labels.BucketLabel, texts))...)) + ")"
 	}
 	total, err := s.one(query([]string{"+Inf"}), r.step)
 	if err != nil {

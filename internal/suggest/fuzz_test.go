@@ -3,6 +3,7 @@ package suggest
 import (
 	"testing"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -17,7 +18,7 @@ func FuzzLabelValue(f *testing.F) {
 	o, _ := slo.ParseObjective("99.9")
 	f.Fuzz(func(t *testing.T, value string) {
 		match := equal("job", value)
-		if _, err := slo.ParseQuery(signals.Selector("up", match)); err != nil {
+		if _, err := slo.ParseQuery(selectors.Metric("up", match...)); err != nil {
 			return
 		}
 		live := signals.NewLive(map[string][]string{"http_requests_total": {"job", "code"}, "process_open_fds": {"job"}, "process_max_fds": {"job"}})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/slowburn-sre/slowburn/internal/signals"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -135,7 +135,7 @@ func (s *scout) eventsHistory(src source, groups []group) (map[string]record, er
 		series += g.series
 	}
 	r := resolutionFor(series)
-	total, err := s.curves("sum "+by(groups[0].labels...)+" ("+r.gained(all.Total)+")", r.step)
+	total, err := s.curves("sum "+selectors.By(groups[0].labels...)+" ("+r.gained(all.Total)+")", r.step)
 	if err != nil {
 		return nil, err
 	}
@@ -152,9 +152,9 @@ func (s *scout) eventsHistory(src source, groups []group) (map[string]record, er
 
 // badHistory returns the bad events by service. There are fewer series of them, so they may be read
 // more closely, but in the same steps. An event that is bad for two reasons is one event.
-func (s *scout) badHistory(selectors, labels []string, total resolution) (map[string]curve, error) {
+func (s *scout) badHistory(bads, labels []string, total resolution) (map[string]curve, error) {
 	series := 0.0
-	for _, one := range selectors {
+	for _, one := range bads {
 		n, err := s.vector("count(" + one + ")")
 		if err != nil {
 			return nil, err
@@ -165,11 +165,11 @@ func (s *scout) badHistory(selectors, labels []string, total resolution) (map[st
 	if r.step != total.step {
 		r = resolution{total.step, 5 * time.Minute}
 	}
-	parts := make([]string, len(selectors))
-	for i, one := range selectors {
+	parts := make([]string, len(bads))
+	for i, one := range bads {
 		parts[i] = r.gained(one)
 	}
-	return s.curves("sum "+by(labels...)+" ("+strings.Join(parts, " or ")+")", r.step)
+	return s.curves("sum "+selectors.By(labels...)+" ("+strings.Join(parts, " or ")+")", r.step)
 }
 
 // slowHistory is for what is no bare counter: every service is asked for by itself. Its samples are
@@ -218,7 +218,7 @@ func (s *scout) uptimeHistory(g group) (record, error) {
 	if g.day > 100 {
 		every = "10m"
 	}
-	query := fmt.Sprintf("avg(avg_over_time(%s[1h:%s]))", signals.Selector(g.entry.Uptime, g.match()), every)
+	query := fmt.Sprintf("avg(avg_over_time(%s[1h:%s]))", selectors.Metric(g.entry.Uptime, g.match()...), every)
 	up, err := s.one(query, time.Hour)
 	if err != nil {
 		return record{}, err

@@ -3,13 +3,13 @@ package suggest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
-
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -227,7 +227,7 @@ func (s *suggester) bestBound(g group, t types, c signals.Counts) (best SLO, err
 func latencyWithin(c signals.Counts, t types, b le) slo.Indicator {
 	h := c.Histogram
 	if t.values != nil {
-		h = signals.Selector(c.Metric, c.Buckets, []*labels.Matcher{anyOf(t.label, t.values)})
+		h = selectors.Metric(c.Metric, append(slices.Clip(c.Buckets), anyOf(t.label, t.values))...)
 	}
 	sli := slo.Indicator{Kind: slo.Latency, Histogram: query(h), Below: b.bound / c.Unit, LimitText: spoken(b.bound)}
 	if _, named := signals.NamedUnit(c.Metric); c.Unit != 1 && !named || time.Duration(math.Round(b.bound*1e3))*time.Millisecond != seconds64(b.bound) {
@@ -251,7 +251,7 @@ func (s *suggester) uptime(src source, groups []group) error {
 	err := each(len(groups), func(i int) error {
 		g := groups[i]
 		r, err := s.uptimeHistory(g)
-		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(signals.Selector(e.Uptime, g.match()))})
+		one := newSLO("uptime", "It can be reached.", slo.Indicator{Kind: slo.Uptime, Up: query(selectors.Metric(e.Uptime, g.match()...))})
 		if len(e.Traffic) == 0 && g.day > 1 {
 			one.explain("sli.uptime", "All %s series count alike; by: [instance] gives each a budget of its own.", figures.Value(g.day))
 		}
@@ -276,7 +276,7 @@ func (s *suggester) freshness(src source, groups []group) error {
 		results := make([]SLO, len(groups))
 		err := each(len(groups), func(i int) (err error) {
 			g := groups[i]
-			age := "max(" + signals.Selector(metric, g.match()) + ")"
+			age := "max(" + selectors.Metric(metric, g.match()...) + ")"
 			limit, r, err := s.late(age)
 			if err != nil || len(r.buckets) == 0 {
 				return err

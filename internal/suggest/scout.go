@@ -6,15 +6,14 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -138,11 +137,7 @@ func anyOf(label string, values []string) *labels.Matcher {
 	if len(values) == 1 {
 		return labels.MustNewMatcher(labels.MatchEqual, label, values[0])
 	}
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = regexp.QuoteMeta(v)
-	}
-	return labels.MustNewMatcher(labels.MatchRegexp, label, strings.Join(quoted, "|"))
+	return labels.MustNewMatcher(labels.MatchRegexp, label, selectors.Alternation(values...))
 }
 
 // grown returns what counters gained in the time before: the difference to their value then, or all
@@ -150,18 +145,6 @@ func anyOf(label string, values []string) *labels.Matcher {
 // series, however long the time is.
 func grown(selector string, over time.Duration) string {
 	return "((" + selector + " - " + selector + " offset " + slo.ShortDuration(over) + ") >= 0 or " + selector + ")"
-}
-
-// by writes the labels of an aggregation.
-func by(names ...string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = n
-		if !model.LegacyValidation.IsValidLabelName(n) {
-			quoted[i] = strconv.Quote(n)
-		}
-	}
-	return "by (" + strings.Join(quoted, ", ") + ")"
 }
 
 // maxGroups is how many services of one source are looked at.
@@ -175,12 +158,12 @@ func (s *scout) groups(src source) ([]group, error) {
 		return nil, nil
 	}
 	names := src.entry.PickGroup(src.live, metric)
-	list, err := s.vector(happened(by(names...)))
+	list, err := s.vector(happened(selectors.By(names...)))
 	if err != nil {
 		return nil, err
 	}
 	f := src.entry.Fill(nil, src.live)
-	series, err := s.vector("count " + by(names...) + " (" + signals.Selector(metric, f.Counts.Matchers) + ")")
+	series, err := s.vector("count " + selectors.By(names...) + " (" + selectors.Metric(metric, f.Counts.Matchers...) + ")")
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +173,9 @@ func (s *scout) groups(src source) ([]group, error) {
 			out = append(out, group{source: src, labels: names, values: one.Labels, day: one.Value, series: valueOf(series, one.Labels)})
 		}
 	}
-	slices.SortFunc(out, func(a, b group) int { return cmp.Compare(signals.Braces(a.match()), signals.Braces(b.match())) })
+	slices.SortFunc(out, func(a, b group) int {
+		return cmp.Compare(selectors.Metric("", a.match()...), selectors.Metric("", b.match()...))
+	})
 	return out[:min(len(out), maxGroups)], nil
 }
 
@@ -214,14 +199,14 @@ func (src source) census() (metric string, query func(by string) string) {
 	switch {
 	case len(e.PickTraffic(src.live)) > 0:
 		metric = e.PickTraffic(src.live)[0]
-		return metric, aggregate("sum", grown(signals.Selector(metric, f.Counts.Matchers), 24*time.Hour))
+		return metric, aggregate("sum", grown(selectors.Metric(metric, f.Counts.Matchers...), 24*time.Hour))
 	case f.Counts.Native:
 		metric = f.Counts.Metric
-		return metric, aggregate("sum", "histogram_count(increase("+signals.Selector(metric, f.Counts.Matchers)+"[1d:1h]))")
+		return metric, aggregate("sum", "histogram_count(increase("+selectors.Metric(metric, f.Counts.Matchers...)+"[1d:1h]))")
 	}
 	for _, metric := range append([]string{e.Uptime}, e.Freshness...) {
 		if metric != "" && src.live.Has(metric) {
-			return metric, aggregate("count", signals.Selector(metric))
+			return metric, aggregate("count", selectors.Metric(metric))
 		}
 	}
 	return "", nil

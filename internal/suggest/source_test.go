@@ -126,7 +126,7 @@ var sourceCases = []sourceCase{
 			`nginx_ingress_controller_request_duration_seconds_bucket{job="ingress",namespace="ingress",exported_namespace="shop",exported_service="cart",le="+Inf"}`:  50.01,
 		},
 		service: "cart", from: "ingress-nginx",
-		want:    []string{`match: '{exported_service="cart", exported_namespace="shop"}'`, "nginx_ingress_controller_response_duration_seconds{"},
+		want:    []string{`match: '{exported_namespace="shop",exported_service="cart"}'`, "nginx_ingress_controller_response_duration_seconds{"},
 		avoid:   []string{"request_duration", `,namespace=`},
 		traffic: 50.01, errors: 0.01 / 50.01, latency: 0.5,
 	},

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -138,7 +139,7 @@ func (s *suggester) visit(src source) error {
 // writable reports whether the group's labels can stand in an SLO file. A placeholder such as $x in
 // a label value cannot; the service is named with that reason, and nothing is proposed for it.
 func (s *suggester) writable(g group) bool {
-	_, err := slo.ParseQuery(signals.Selector("up", g.match()))
+	_, err := slo.ParseQuery(selectors.Metric("up", g.match()...))
 	if err != nil {
 		s.of(g).note("Its labels cannot be written in an SLO file: %v.", err)
 	}
@@ -150,7 +151,7 @@ func (s *suggester) of(g group) *service {
 	name := s.nameOf(g)
 	v := s.services[name]
 	if v == nil {
-		described := &slo.Service{Name: name, Signals: &slo.Signals{From: g.entry.Name, Match: signals.Braces(g.match())}}
+		described := &slo.Service{Name: name, Signals: &slo.Signals{From: g.entry.Name, Match: selectors.Metric("", g.match()...)}}
 		v = &service{Proposal: Proposal{Service: described, Traps: g.entry.Traps}, group: g, counts: map[string]string{}}
 		if known := s.Existing.Service(name); known != nil && known.Signals != nil {
 			described.Signals = nil

@@ -52,7 +52,7 @@ func TestServicesOfOneNameInTwoNamespacesStayApart(t *testing.T) {
 	for _, p := range propose(t, db, suggest.Options{}) {
 		names = append(names, p.Service.Name+" "+p.Service.Signals.Match)
 	}
-	want := []string{`cart {service="cart", namespace="blue"}`, `green-cart {service="cart", namespace="green"}`}
+	want := []string{`cart {namespace="blue",service="cart"}`, `green-cart {namespace="green",service="cart"}`}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
