@@ -67,8 +67,8 @@ func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, told []Burnt,
 	if now.Sum.Bad > 0 && now.Left() < 0 {
 		return Outlook{Known: true, Gone: true}
 	}
-	onset, over := l.goesOn(at, told)
-	usual := l.aside(over)
+	onset, over := past{l}.goesOn(at, told)
+	usual := past{l}.aside(over)
 	burns := usual.burnsOf(at, onset, lookbacks)
 	if i := slices.IndexFunc(burns, func(b burn) bool { return b.total > 0 }); i < 0 {
 		return Outlook{}
@@ -92,20 +92,23 @@ func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, told []Burnt,
 	return out
 }
 
+// past is a ledger of which a forecast asks how it burned.
+type past struct{ *Ledger }
+
 // burn is what went bad since a minute, in events.
 type burn struct {
 	from       Minute
 	bad, total float64
 }
 
-func (l *Ledger) burnSince(from, at Minute) burn {
+func (l past) burnSince(from, at Minute) burn {
 	s := l.Sum(from, at)
 	return burn{from, float64(s.Bad) / Unit, float64(s.Total) / Unit}
 }
 
 // goesOn returns the onset of the burn that goes on at a time, zero if none does, and those that are
 // over by then.
-func (l *Ledger) goesOn(at Minute, told []Burnt) (onset Minute, over []excuse) {
+func (l past) goesOn(at Minute, told []Burnt) (onset Minute, over []excuse) {
 	for _, b := range told {
 		switch {
 		case b.From >= at:
@@ -120,7 +123,7 @@ func (l *Ledger) goesOn(at Minute, told []Burnt) (onset Minute, over []excuse) {
 
 // ended reports whether what came after a burn cannot have been the same: so few bad events are
 // three standard deviations below it.
-func (l *Ledger) ended(b Burnt, at Minute) bool {
+func (l past) ended(b Burnt, at Minute) bool {
 	was, since := l.burnSince(min(b.From+1, b.To-1), b.To), l.burnSince(b.To, at)
 	if was.total == 0 || since.total == 0 || since.share() >= was.share() {
 		return false
@@ -138,7 +141,7 @@ func differ(a, b burn, uneven float64) bool {
 
 // aside returns the ledger without some stretches, to be read until it is written the next time. Of
 // an hour of which only the sum is known, nothing is left if it has a part in one.
-func (l *Ledger) aside(over []excuse) *Ledger {
+func (l past) aside(over []excuse) past {
 	if len(over) == 0 {
 		return l
 	}
@@ -155,13 +158,13 @@ func (l *Ledger) aside(over []excuse) *Ledger {
 		}
 		x.union = sorted(append(x.union, without(s, x.union)...))
 	}
-	rest := *l
+	rest := *l.Ledger
 	rest.excuses = x
-	return &rest
+	return past{&rest}
 }
 
 // back returns the minute since which so many minutes have passed, without those that are left out.
-func (l *Ledger) back(at, minutes Minute) Minute {
+func (l past) back(at, minutes Minute) Minute {
 	from := at - minutes
 	if l.excuses != nil {
 		for _, s := range slices.Backward(l.excuses.union) {
@@ -172,7 +175,7 @@ func (l *Ledger) back(at, minutes Minute) Minute {
 }
 
 // burnsOf returns the burns that may stand for the present one, shortest first.
-func (l *Ledger) burnsOf(at, onset Minute, lookbacks []time.Duration) []burn {
+func (l past) burnsOf(at, onset Minute, lookbacks []time.Duration) []burn {
 	var all []burn
 	open := onset > 0
 	for _, lookback := range lookbacks {
@@ -206,7 +209,7 @@ func (b burn) harmless(now Status, o slo.Objective) bool {
 
 // agree reports whether what was before a burn that began at from, back to that of a longer one,
 // can have been the same burn: the shares differ by less than three standard deviations.
-func (l *Ledger) agree(from Minute, longer burn, at Minute, prior float64) bool {
+func (l past) agree(from Minute, longer burn, at Minute, prior float64) bool {
 	recent, older := l.burnSince(from, at), l.burnSince(longer.from, from)
 	if recent.total == 0 || older.total == 0 {
 		return true
@@ -225,7 +228,7 @@ func variance(p float64) float64 { return p * max(1-p, 0.02) }
 // which at least one is expected, minutes or (of more than six hours, or where minutes are not
 // kept) hours, and drawn to prior as four more pieces would. The first result compares each piece
 // with p, the second with the piece before: a change of the share makes only the first large.
-func (l *Ledger) dispersion(from, to Minute, p, prior float64) (around, between float64) {
+func (l past) dispersion(from, to Minute, p, prior float64) (around, between float64) {
 	pieces, chi, steps, last := -1.0, 0.0, 0.0, 0.0
 	bad, total := 0.0, 0.0
 	add := func(b, t int64) {
@@ -256,7 +259,7 @@ func (l *Ledger) dispersion(from, to Minute, p, prior float64) (around, between 
 
 // clumps says how unevenly bad events came in the day before a minute: the median dispersion of
 // its hours with at least five. It is 1 where that is not known.
-func (l *Ledger) clumps(before Minute) float64 {
+func (l past) clumps(before Minute) float64 {
 	var all []float64
 	for from := max(floorHour(before)-24*60, l.Fine()); from+60 <= before; from += 60 {
 		b := l.burnSince(from, from+60)

@@ -168,14 +168,14 @@ const (
 // ledger is too young; of all hours of the last day where it is younger than that. To come is what
 // is usual times what the last hour was of it.
 type traffic struct {
-	l     *Ledger
+	l     past
 	at    Minute
 	flat  float64           // mean of the last day, in thousandths of events a minute
 	hours [week + 1]float64 // those to come, beginning with the hour before that of at
 }
 
 func newTraffic(l *Ledger, at Minute) *traffic {
-	t := &traffic{l: l, at: at, flat: mean(l.Sum(at-24*60, at))}
+	t := &traffic{l: past{l}, at: at, flat: mean(l.Sum(at-24*60, at))}
 	last, usual := mean(l.Sum(at-60, at)), 0.0
 	for _, part := range [2][2]Minute{{at - 60, floorHour(at)}, {floorHour(at), at}} {
 		usual += t.between(part[0], part[1], t.usual)
@@ -247,7 +247,7 @@ func (t *traffic) usual(hour int64) float64 {
 }
 
 // hourly returns the mean events a minute of an hour, in thousandths, if anything of it is known.
-func (l *Ledger) hourly(h int64) (float64, bool) {
+func (l past) hourly(h int64) (float64, bool) {
 	i := h - l.first
 	if i < 0 || i >= int64(len(l.sums)) {
 		return 0, false
