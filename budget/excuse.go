@@ -193,9 +193,12 @@ func (l *Ledger) excused(m Minute) bool {
 	return len(s) > 0 && (l.fineAt(m.Hour()) || s[0].covers(m.Hour()))
 }
 
+// corrected is a ledger of which is asked what corrections leave out.
+type corrected struct{ *Ledger }
+
 // leaves returns what a stretch of the union leaves out of the gross sum of [from, to). Where only
 // the sum of an hour is known, the hour is left out whole or not at all.
-func (l *Ledger) leaves(s excuse, from, to Minute) Sum {
+func (l corrected) leaves(s excuse, from, to Minute) Sum {
 	var sum Sum
 	a, b := max(s.from, from, l.First()), min(s.to, to, l.end)
 	for a < b {
@@ -239,7 +242,7 @@ func (o LeftOut) Text() string {
 
 // leftOut returns what each correction leaves out of [from, to), in their order; corrections that
 // name no minute of it are left out.
-func (l *Ledger) leftOut(from, to Minute) []LeftOut {
+func (l corrected) leftOut(from, to Minute) []LeftOut {
 	x := l.excuses
 	if x == nil || l.Empty() {
 		return nil
@@ -261,7 +264,7 @@ func (l *Ledger) leftOut(from, to Minute) []LeftOut {
 
 // attribute adds what a stretch leaves out, hour by hour. An hour of which only the sum is known
 // belongs to who excuses its beginning.
-func (l *Ledger) attribute(e *LeftOut, s excuse, from, to Minute) {
+func (l corrected) attribute(e *LeftOut, s excuse, from, to Minute) {
 	for a, b := max(s.from, from), min(s.to, to); a < b; {
 		h := a.Hour()
 		end := min(b, Minute((h+1)*60))

@@ -341,7 +341,7 @@ func (l *Ledger) Sum(from, to Minute) Sum {
 		return sum
 	}
 	for _, s := range within(l.excuses.union, from, to) {
-		left := l.leaves(s, from, to)
+		left := corrected{l}.leaves(s, from, to)
 		sum = sum.minus(left)
 		sum.Excused += left.Known + left.Partial + left.Unknown
 	}
@@ -718,7 +718,7 @@ func (l *Ledger) LoadDay(day int64, b []byte) error {
 	b = b[1:]
 	for h := day * 24; h < day*24+24; h++ {
 		var err error
-		if b, err = l.loadHour(h, b); err != nil {
+		if b, err = (decoder{l}).loadHour(h, b); err != nil {
 			return fmt.Errorf("day %d of the ledger, hour %d: %w", day, h-day*24, err)
 		}
 	}
@@ -728,7 +728,10 @@ func (l *Ledger) LoadDay(day int64, b []byte) error {
 	return nil
 }
 
-func (l *Ledger) loadHour(h int64, b []byte) ([]byte, error) {
+// decoder puts back what EncodeDay wrote, hour by hour.
+type decoder struct{ *Ledger }
+
+func (l decoder) loadHour(h int64, b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, errDamaged
 	}
@@ -753,7 +756,7 @@ func (l *Ledger) loadHour(h int64, b []byte) ([]byte, error) {
 }
 
 // loadThinned reads the sum of an hour with so many counts of slots.
-func (l *Ledger) loadThinned(h int64, b []byte, counts int) ([]byte, error) {
+func (l decoder) loadThinned(h int64, b []byte, counts int) ([]byte, error) {
 	bad, b, err := readCount(b, nil)
 	total, b, err := readCount(b, err)
 	if err != nil || len(b) < counts || int(b[0])+int(b[1])+int(b[2]) > 60 || b[3] > b[0] {
@@ -768,7 +771,7 @@ func (l *Ledger) loadThinned(h int64, b []byte, counts int) ([]byte, error) {
 	return b[counts:], nil
 }
 
-func (l *Ledger) loadFine(h int64, b []byte) ([]byte, error) {
+func (l decoder) loadFine(h int64, b []byte) ([]byte, error) {
 	n, w := binary.Uvarint(b)
 	if w <= 0 || n > uint64(len(b)-w) {
 		return nil, errDamaged

@@ -81,7 +81,7 @@ func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 	}
 	s.Spent = spent(s.Sum.Bad, s.Allowed)
 	s.Coverage = s.Sum.Coverage(at - from)
-	if s.LeftOut = l.leftOut(from, at); len(s.LeftOut) > 0 {
+	if s.LeftOut = (corrected{l}).leftOut(from, at); len(s.LeftOut) > 0 {
 		gross := StatusAt(l.Gross(), o, w, at)
 		s.Gross = &gross
 	}

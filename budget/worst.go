@@ -140,7 +140,7 @@ func (l *Ledger) appendFive(b []byte, h int64) []byte {
 }
 
 // loadFive reads what appendFive wrote, and returns the rest.
-func (l *Ledger) loadFive(h int64, b []byte) ([]byte, error) {
+func (l decoder) loadFive(h int64, b []byte) ([]byte, error) {
 	if len(b) == 0 || b[0] >= 60/fiveMinutes {
 		return nil, errDamaged
 	}
