@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -139,6 +140,60 @@ func TestFiguresAreWrittenInOnePlace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// noSelectors are files that write label="value" and no PromQL.
+var noSelectors = map[string]string{
+	"internal/prom/route.go":    "the ID of a budget",
+	"internal/ranking/words.go": "what people read",
+}
+
+func TestSelectorsAreWrittenInOnePlace(t *testing.T) {
+	for _, p := range product(t) {
+		if under(p.path, "internal/selectors") || under(p.path, "internal/fake") {
+			continue
+		}
+		for _, where := range quotedByHand(p, p.files) {
+			if file, _, _ := strings.Cut(where, ":"); noSelectors[file] == "" {
+				t.Errorf("%s: use internal/selectors, which knows what must be quoted", where)
+			}
+		}
+	}
+}
+
+// matcherVerb matches a label matcher whose value package fmt fills in.
+var matcherVerb = regexp.MustCompile(`[a-z_]+(=|!=|=~|!~)(%q|"%s")`)
+
+// quotedByHand returns where a label matcher or a selector is put together: label= and a quoted
+// value, or a selector of the parser that was not parsed.
+func quotedByHand(p *pkg, files []*ast.File) []string {
+	var found []string
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.BasicLit:
+				if text, err := strconv.Unquote(n.Value); err == nil && matcherVerb.MatchString(text) && !strings.Contains(text, "<") {
+					found = append(found, p.at(n))
+				}
+			case *ast.CompositeLit:
+				if sel, ok := n.Type.(*ast.SelectorExpr); ok && sel.Sel.Name == "VectorSelector" {
+					found = append(found, p.at(n))
+				}
+			case *ast.BinaryExpr:
+				left := n.X
+				if b, ok := left.(*ast.BinaryExpr); ok {
+					left = b.Y
+				}
+				lit, isText := left.(*ast.BasicLit)
+				call, isCall := n.Y.(*ast.CallExpr)
+				if isText && isCall && strings.Contains(source(call.Fun), "Quote") && strings.HasSuffix(strings.Trim(lit.Value, "\"`"), "=") {
+					found = append(found, p.at(n))
+				}
+			}
+			return true
+		})
+	}
+	return found
 }
 
 // floatVerb matches a verb of package fmt that rounds a number.
@@ -518,6 +573,19 @@ var e = fmt.Sprintf("<rect x=%.1f>", x)
 	}
 	if got := handwritten(p, []*ast.File{g}); !slices.Equal(got, []string{"y.go:2", "y.go:3", "y.go:4"}) {
 		t.Errorf("figures were found at %v, want lines 2 to 4", got)
+	}
+	h, err := parser.ParseFile(p.fset, "z.go", `package budget
+var a = "job=" + strconv.Quote(x)
+var b = name + "=" + strconv.Quote(x)
+var c = fmt.Sprintf("up{job=%q}", x)
+var d = (&parser.VectorSelector{Name: x}).String()
+var e = "by " + strconv.Quote(x) + fmt.Sprintf("%q", x)
+`, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := quotedByHand(p, []*ast.File{h}); !slices.Equal(got, []string{"z.go:2", "z.go:3", "z.go:4", "z.go:5"}) {
+		t.Errorf("selectors were found at %v, want lines 2 to 5", got)
 	}
 	var names []string
 	for _, d := range f.Decls {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/internal/yamlout"
@@ -381,11 +382,10 @@ func (w *writer) divided(query string) string {
 
 // histogram writes a latency as the events in the bucket of its limit.
 func (w *writer) histogram() yamlout.Map {
-	i := w.spec.SLI
-	matchers := i.Histogram.Matchers
-	count := &parser.VectorSelector{Name: i.Histogram.Metric + "_count", LabelMatchers: matchers}
-	bucket := &parser.VectorSelector{Name: i.Histogram.Metric + "_bucket", LabelMatchers: append(slices.Clone(matchers), slo.BucketAt(i.Below))}
-	return ratioOf("good", w.divided(bucket.String()), w.divided(count.String()))
+	h := w.spec.SLI.Histogram
+	count := selectors.Metric(h.Metric+"_count", h.Matchers...)
+	bucket := selectors.Metric(h.Metric+"_bucket", append(slices.Clone(h.Matchers), slo.BucketAt(w.spec.SLI.Below))...)
+	return ratioOf("good", w.divided(bucket), w.divided(count))
 }
 
 const targetName = "slowburn"
