@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,10 +96,28 @@ func (d client) ask(e *env, method, path string, body io.Reader, data any) error
 	if err != nil {
 		return err
 	}
+	if resp.StatusCode != http.StatusAccepted {
+		return answerOf(resp, data)
+	}
+	defer resp.Body.Close()
+	waits := api.Answer{Data: data}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&waits); err != nil {
+		return notOurs(resp)
+	}
+	return d.wait(e, waits)
+}
+
+// notOurs says that an answer is none of slowburn.
+func notOurs(resp *http.Response) error {
+	return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", resp.Request.URL.Redacted(), resp.Status))
+}
+
+// answerOf decodes the data of an answer, and closes it.
+func answerOf(resp *http.Response, data any) error {
 	defer resp.Body.Close()
 	answer := api.Answer{Data: data}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&answer); err != nil {
-		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", resp.Request.URL.Redacted(), resp.Status))
+		return notOurs(resp)
 	}
 	if answer.Status != "success" {
 		switch resp.StatusCode {
@@ -108,6 +127,32 @@ func (d client) ask(e *env, method, path string, body io.Reader, data any) error
 		return cannotFindOut(errors.New(answer.Error))
 	}
 	return nil
+}
+
+// answerEvery is how often the daemon is asked what became of what waits.
+const answerEvery = time.Second
+
+// wait waits until something that was asked of a daemon that stands by is done, or refused, by the one
+// that leads.
+func (d client) wait(e *env, waits api.Answer) error {
+	ctx, cancel := context.WithTimeout(e.ctx, apiTimeout)
+	defer cancel()
+	for {
+		select {
+		case <-ctx.Done():
+			return cannotFindOut(errors.New(waits.Error))
+		case <-time.After(answerEvery):
+		}
+		resp, err := d.send(e, http.MethodGet, "api/v1/requests/"+(&url.URL{Path: waits.Key}).EscapedPath(), nil)
+		if err != nil {
+			return err
+		}
+		pending := resp.StatusCode == http.StatusAccepted
+		err = answerOf(resp, nil)
+		if !pending {
+			return err
+		}
+	}
 }
 
 // page copies one of the daemon's pages to the output.

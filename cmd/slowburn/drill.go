@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"time"
@@ -20,7 +21,10 @@ type drillCmd struct {
 // Run makes a drill and answers "no" if a way is not proven by it.
 func (c *drillCmd) Run(e *env) error {
 	var p api.Paging
-	if err := c.post(e, "drills", api.NewDrill{Loud: c.Loud}, &p); err != nil {
+	if err := c.post(e, "drills", api.NewDrill{Loud: c.Loud, Key: rand.Text()}, nil); err != nil {
+		return err
+	}
+	if err := c.get(e, "drills", nil, &p); err != nil {
 		return err
 	}
 	for !c.NoWait && slices.ContainsFunc(p.Ways, func(w api.Way) bool { return w.Drill != nil && w.Drill.Running }) {

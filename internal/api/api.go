@@ -9,7 +9,9 @@ import (
 
 // Answer is what every answer of the HTTP API is in.
 type Answer struct {
-	Status    string `json:"status"` // success or error
+	Status string `json:"status"` // success, error, or pending with code 202
+	// Key is by what to ask what became of a request that is pending: /api/v1/requests/KEY.
+	Key       string `json:"key,omitempty"`
 	Data      any    `json:"data,omitempty"`
 	ErrorType string `json:"errorType,omitempty"` // not_found, bad_data, …
 	Error     string `json:"error,omitempty"`     // a sentence

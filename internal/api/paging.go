@@ -55,5 +55,6 @@ type Drill struct {
 
 // NewDrill asks for a drill.
 type NewDrill struct {
-	Loud bool `json:"loud"`
+	Loud bool   `json:"loud"`
+	Key  string `json:"key,omitempty"` // makes it safe to repeat
 }

@@ -20,6 +20,7 @@ type Status struct {
 type Standby struct {
 	AsOf *time.Time `json:"asOf"` // the leader's newest evaluation; null before the first
 	Age  float64    `json:"ageSeconds"`
+	Why  string     `json:"why"` // what it waits for: "another slowburn leads"
 }
 
 // Tick is the newest evaluation; null in Status before the first.

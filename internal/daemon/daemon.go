@@ -40,7 +40,8 @@ type Daemon struct {
 	cfg     config.Config
 	db      *store.DB
 	term    atomic.Pointer[store.Term] // in which this daemon leads; nil before it did
-	standby standby                    // what it does until then
+	standby standby                    // what it does while it does not
+	heard   bell                       // rings when there is something in the inbox
 	client  *prom.Client
 	reader  *prom.Reader
 	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
@@ -92,7 +93,7 @@ type reloadState struct {
 // New wires everything in the order in which it depends on each other. On an error nothing stays
 // open.
 func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daemon, error) {
-	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1), standby: standby{over: make(chan struct{})}}
+	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
 	a.sources.Store(&cfg.Signals)
 	a.reload.mark(true, o.Clock())
 	client, err := NewClient(cfg.Prometheus)
@@ -200,33 +201,13 @@ func (a *Daemon) Run(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		g.Add(func() error { return f(ctx) }, func(error) { cancel() })
 	}
-	leading := func(f func(context.Context) error) {
-		actor(func(ctx context.Context) error {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-a.standby.over:
-				return f(ctx)
-			}
-		})
-	}
 	actor(func(ctx context.Context) error { <-ctx.Done(); return nil })
-	actor(a.standBy)
+	actor(a.takeTurns)
+	actor(func(ctx context.Context) error { a.db.Listen(ctx, a.heard.ring); return nil })
 	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
 	actor(a.watchHangup)
-	leading(func(ctx context.Context) error {
-		a.recordConfig(ctx, nil, a.Engine.Snapshot().Set)
-		return a.keepLeading(ctx)
-	})
-	leading(func(ctx context.Context) error { return a.Engine.Run(ctx, a.Clock, a.Every) })
-	leading(func(ctx context.Context) error { return a.Engine.FillHistory(ctx, a.Clock) })
-	leading(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
-	leading(a.Pump.Run)
-	leading(a.runReceivers)
-	leading(a.runDrills)
-	leading(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
 	if a.Desk != nil {
-		leading(a.Desk.Run)
+		actor(a.Desk.Run)
 	}
 	err := g.Run()
 	a.flush(context.WithoutCancel(ctx))
@@ -317,6 +298,8 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		Slack:      a.signedRequests(),
 		Do:         a.do,
 		Drill:      a.Drill,
+		Answer:     a.Answer,
+		WaitsFor:   a.waitsFor,
 		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
 		Reload:     a.Reload, Reloaded: a.reload.newest, Registry: registry,
 		Version: version.Version, ExternalURL: a.ExternalURL, WriteToken: a.Getenv(WriteTokenEnv), Log: a.Log,

@@ -72,19 +72,30 @@ var _ slack.Backend = backend{}
 
 // Do writes down what a person did.
 func (b backend) Do(ctx context.Context, act alerting.Act) error {
-	err := b.do(ctx, act)
+	return told(b.do(ctx, act))
+}
+
+// Answer returns what became of an act that waited.
+func (b backend) Answer(ctx context.Context, key string) error {
+	_, err := b.Daemon.Answer(ctx, key)
+	return told(err)
+}
+
+// told returns an error as people in Slack are told of it.
+func told(err error) error {
 	var no *incidents.ActError
-	if errors.As(err, &no) {
+	switch {
+	case errors.As(err, &no):
 		return slack.Refusal(no.Text)
+	case errors.Is(err, store.ErrWaiting):
+		return slack.ErrWaiting
 	}
 	return err
 }
 
-// Owe writes messages down and has them sent.
-func (b backend) Owe(ctx context.Context, entries []outbox.Entry) error {
-	err := b.db.Commit(ctx, store.Tick{At: b.Now(), Owed: entries})
-	b.Pump.Kick()
-	return err
+// Owe writes messages down, under a key, and has them sent.
+func (b backend) Owe(ctx context.Context, key string, entries []outbox.Entry) error {
+	return told(b.shared(ctx, requestOwe, key, entries, func() error { return b.owe(ctx, entries) }))
 }
 
 // Incident returns one incident, from memory while it is open.

@@ -78,8 +78,8 @@ var errDrilling = &incidents.ActError{Problem: incidents.ActConflict, Text: "A d
 // errNobody is why no drill begins without anybody to tell.
 var errNobody = &incidents.ActError{Problem: incidents.ActConflict, Text: "There is nobody to tell: no receiver is configured, or no SLO is."}
 
-// Drill begins a drill by every way. A loud one calls people.
-func (a *Daemon) Drill(ctx context.Context, loud bool) error {
+// drill begins a drill by every way, once for each key. A loud one calls people.
+func (a *Daemon) drill(ctx context.Context, n api.NewDrill, answers ...store.Verdict) error {
 	now := a.Now().UTC().Truncate(time.Second)
 	w, all := a.ways.Load(), a.currentWays()
 	if len(all) == 0 {
@@ -92,14 +92,17 @@ func (a *Daemon) Drill(ctx context.Context, loud bool) error {
 	a.drills.mu.Lock()
 	defer a.drills.mu.Unlock()
 	changed := map[string]drills.Result{}
-	tick := store.Tick{}
+	tick := store.Tick{Verdicts: answers}
 	for _, to := range all {
 		before := a.drills.results[to.String()]
+		if n.Key != "" && before.Key == n.Key {
+			return a.saveDrills(ctx, tick, nil) // it has begun already
+		}
 		if before.Running() {
 			return errDrilling
 		}
-		r := drills.Result{ID: drills.Prefix + now.Format(time.RFC3339) + "/" + to.String(), At: now, Burn: burn, Loud: loud, LastProven: before.LastProven}
-		if loud {
+		r := drills.Result{ID: drills.Prefix + now.Format(time.RFC3339) + "/" + to.String(), At: now, Key: n.Key, Burn: burn, Loud: n.Loud, LastProven: before.LastProven}
+		if n.Loud {
 			r.Until = now.Add(w.drill.Wait)
 		}
 		changed[to.String()] = r
@@ -189,7 +192,7 @@ func (a *Daemon) scheduleDrill(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return a.Drill(ctx, plan.Loud)
+	return a.drill(ctx, api.NewDrill{Loud: plan.Loud})
 }
 
 // tendDrills moves drills on.
@@ -294,7 +297,7 @@ func (a *Daemon) takeDrill(ctx context.Context, r drills.Result, now time.Time) 
 }
 
 // answer takes the acknowledgement of a drill.
-func (a *Daemon) answer(ctx context.Context, act alerting.Act) error {
+func (a *Daemon) answer(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
 	a.drills.mu.Lock()
 	defer a.drills.mu.Unlock()
 	for way, r := range a.drills.results {
@@ -302,14 +305,16 @@ func (a *Daemon) answer(ctx context.Context, act alerting.Act) error {
 		case r.ID != act.Incident:
 		case act.Kind != alerting.Acknowledge:
 			return &incidents.ActError{Problem: incidents.ActInvalid, Text: "A drill can be acknowledged, and nothing else."}
+		case act.Key != "" && r.AnsweredBy == act.Key:
+			return a.saveDrills(ctx, store.Tick{Verdicts: answers}, nil)
 		case !r.Running(), r.By != "":
 			return &incidents.ActError{Problem: incidents.ActConflict, Text: "This drill is over."}
 		default:
-			r.By, r.Answered = act.By, a.Now()
+			r.By, r.Answered, r.AnsweredBy = act.By, a.Now(), act.Key
 			if r.Taken.IsZero() { // who answers has it, whatever was heard of that yet
 				r.Taken = r.Answered
 			}
-			return a.saveDrills(ctx, store.Tick{}, map[string]drills.Result{way: r})
+			return a.saveDrills(ctx, store.Tick{Verdicts: answers}, map[string]drills.Result{way: r})
 		}
 	}
 	return &incidents.ActError{Problem: incidents.ActUnknown, Text: "There is no such drill."}
@@ -327,12 +332,12 @@ func (a *Daemon) drilled(id string) (alerting.Incident, bool) {
 	return alerting.Incident{}, false
 }
 
-// do takes what a person did, to an incident or to a drill.
-func (a *Daemon) do(ctx context.Context, act alerting.Act) error {
+// act takes what a person did, to an incident or to a drill, as the leader.
+func (a *Daemon) act(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
 	if drills.Is(act.Incident) {
-		return a.answer(ctx, act)
+		return a.answer(ctx, act, answers...)
 	}
-	return a.Engine.Do(ctx, act, a.Clock())
+	return a.Engine.Do(ctx, act, a.Clock(), answers...)
 }
 
 // shownDrill returns the newest drill of a way as the API shows it, nil before the first.

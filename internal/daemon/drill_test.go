@@ -19,7 +19,7 @@ const everyWay = "pagerduty: {routing_key_file: k, url: OTHER/v2/enqueue}\nwebho
 // drill makes a drill and goes on with it until it is over, or for so many minutes.
 func (w *wired) runDrill(t *testing.T, loud bool, minutes int) map[string]*api.Drill {
 	t.Helper()
-	if err := w.Drill(t.Context(), loud); err != nil {
+	if err := w.Drill(t.Context(), api.NewDrill{Loud: loud}); err != nil {
 		t.Fatal(err)
 	}
 	return w.tend(t, minutes)
@@ -150,7 +150,7 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Drill(t.Context(), true); err != nil {
+	if err := w.Drill(t.Context(), api.NewDrill{Loud: true}); err != nil {
 		t.Fatal(err)
 	}
 	for way, r := range w.drills.results { // somebody is faster than the look whether it was taken
@@ -170,7 +170,7 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	if d := all["slack "+oncall]; !d.Running {
 		t.Fatalf("%+v", d)
 	}
-	if err := w.Drill(t.Context(), false); !errors.Is(err, errDrilling) {
+	if err := w.Drill(t.Context(), api.NewDrill{}); !errors.Is(err, errDrilling) {
 		t.Errorf("a second drill: %v", err)
 	}
 	if texts := w.drillsIn(oncall); len(texts) != 2 || !strings.Contains(texts[1], "please acknowledge this") {
@@ -194,6 +194,10 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	if err := w.do(t.Context(), act); err != nil {
 		t.Fatal(err)
 	}
+	if err := w.do(t.Context(), act); err != nil {
+		t.Errorf("the same answer once more: %v", err)
+	}
+	act.Key = "another"
 	var no *incidents.ActError
 	if err := w.do(t.Context(), act); !errors.As(err, &no) || no.Problem != incidents.ActConflict {
 		t.Errorf("a second answer: %v", err)

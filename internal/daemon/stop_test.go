@@ -24,7 +24,7 @@ func TestAStopWritesDownWhatWasRefused(t *testing.T) {
 		}
 		return nil
 	})
-	if err := a.lead(t.Context(), a.db.Lead); err != nil {
+	if err := a.lead(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	receivers, _, _ := twoReceivers(t, time.Now)

@@ -66,15 +66,17 @@ func Decide(now time.Time) (burn string, err error) {
 type Result struct {
 	ID         string    `json:"id"` // of its messages
 	At         time.Time `json:"at"`
+	Key        string    `json:"key,omitempty"` // by which it was asked for; "" if it was scheduled
 	Burn       string    `json:"burn"`
 	Loud       bool      `json:"loud,omitempty"`
 	Until      time.Time `json:"until,omitzero"` // of a loud one: how long it waits for an answer
 	Taken      time.Time `json:"taken,omitzero"` // when the receiver took it
 	Ended      time.Time `json:"ended,omitzero"` // zero while it is running
 	Reason     string    `json:"reason,omitempty"`
-	By         string    `json:"by,omitempty"`       // who has acknowledged it
-	Answered   time.Time `json:"answered,omitzero"`  // and when
-	LastProven time.Time `json:"proven_at,omitzero"` // by this drill, or by the newest before it that was proven
+	By         string    `json:"by,omitempty"`          // who has acknowledged it
+	Answered   time.Time `json:"answered,omitzero"`     // and when
+	AnsweredBy string    `json:"answered_by,omitempty"` // the key of that act
+	LastProven time.Time `json:"proven_at,omitzero"`    // by this drill, or by the newest before it that was proven
 }
 
 // Running reports whether the drill is not over yet.

@@ -14,7 +14,8 @@ import (
 
 // Do takes what a person did: it is written down, together with the messages that tell of it,
 // before anything comes of it. An act whose key is known changes nothing. See [incidents.Book.Act].
-func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
+// Answers to whoever asked for it are written in the same transaction, unless it is refused.
+func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers ...store.Verdict) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.standby {
@@ -26,12 +27,15 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time) error {
 		return err
 	}
 	book, out, err := e.book.Act(e.budgets, a, past, now)
-	if err != nil || len(out.Acts) == 0 {
+	if err != nil || len(out.Acts)+len(answers) == 0 {
 		return err
 	}
-	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: e.compose(out)}
+	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: e.compose(out), Verdicts: answers}
 	if err := e.backlog.write(ctx, tick); err != nil {
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
+	}
+	if len(out.Acts) == 0 {
+		return nil
 	}
 	e.book = book
 	if a.Kind == alerting.Close {

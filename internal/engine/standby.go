@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -26,11 +27,25 @@ func NewStandby(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	return e
 }
 
+// StandBy decides nothing any more, because another process does, or may: what was decided and is not
+// in the store is let go. [Engine.LoadAnew] takes over what is there. Run and all that decides must
+// have ended.
+func (e *Engine) StandBy() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.standby, e.follows, e.began = true, false, time.Time{}
+	e.backlog = backlog{store: e.Store, owe: e.Options.Owe}
+	e.backfills = backfills{source: e.Source, shares: map[slo.ID]float64{}}
+	e.settling, e.quiet, e.nextFold = nil, prom.Stats{}, time.Time{}
+	e.publish()
+}
+
 // LoadAnew takes over everything from the store, instead of what was followed so far.
 func (e *Engine) LoadAnew(snap store.Snapshot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.budgets = newBudgets(e.budgets.set, e.budgets.policy)
+	e.found, e.nextFold = 0, time.Time{}
 	e.load(snap)
 }
 
@@ -43,13 +58,13 @@ func (e *Engine) load(snap store.Snapshot) {
 	e.catchUp(snap.Facts, snap.LastTick)
 }
 
-// Follow takes over what another process has decided since. Nothing is evaluated, and nobody is
-// told.
-func (e *Engine) Follow(news store.News) {
+// Follow takes over what another process has decided since, and reports whether there was anything.
+// Nothing is evaluated, and nobody is told.
+func (e *Engine) Follow(news store.News) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(news.Turns)+len(news.Acts) == 0 && news.LastTick.Equal(e.last.At) && len(news.Evidence) == e.found && maps.Equal(news.Facts, e.facts) {
-		return
+		return false
 	}
 	e.found = len(news.Evidence)
 	e.book = e.book.Follow(slices.Collect(maps.Values(news.Open)), news.Acts, evidenceFrom(news.Evidence)).Forget(news.LastTick)
@@ -63,6 +78,7 @@ func (e *Engine) Follow(news store.News) {
 		e.nextFold = now.Truncate(foldEvery).Add(foldEvery)
 	}
 	e.catchUp(news.Facts, news.LastTick)
+	return true
 }
 
 // follow takes over what was decided about a budget.

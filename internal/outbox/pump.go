@@ -169,6 +169,14 @@ func (p *Pump) Owe(entries []Entry) {
 	p.Kick()
 }
 
+// Forget lets go what is owed and what was sent, because another process delivers from now on, or may.
+// Run must have ended; when it runs again it reads anew what the store says.
+func (p *Pump) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shelf, p.known, p.tally.StoreError = newShelf(), false, ""
+}
+
 // dispatch starts the work of every channel that has some and is idle. A channel that hangs keeps
 // one worker and nothing else. Only what is new is read.
 func (p *Pump) dispatch(ctx context.Context, now time.Time) error {

@@ -164,6 +164,9 @@ func (r *Reader) Restore(marks map[string][]byte) {
 		r.marks = map[string][]byte{}
 	}
 	r.states, r.exprs, r.bounds = map[string]*state{}, map[slo.ID]exprState{}, map[slo.ID]bound{}
+	r.gone, r.failing = map[slo.ID]bool{}, map[string]failing{}
+	r.lanes.close() // what is still being read was planned from other positions
+	r.lanes = newLanes(r.opts.Patience)
 	for name, b := range marks {
 		if name == boundsMark && len(b) > 0 {
 			if err := r.loadBounds(b); err != nil {

@@ -119,6 +119,15 @@ func (k *Keeper) Pass(ctx context.Context, now time.Time) error {
 	return errors.Join(append(problems, k.remind(ctx, all, incidents, now)...)...)
 }
 
+// Look reads the folder, and writes and tells nothing: another process does.
+func (k *Keeper) Look() error {
+	all, problems := k.read()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reviews = all
+	return errors.Join(problems...)
+}
+
 // require drafts and tells what the policy requires.
 func (k *Keeper) require(ctx context.Context, i alerting.Incident, drafted bool) error {
 	if i.Open || i.Resolved.IsZero() {

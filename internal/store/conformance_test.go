@@ -754,12 +754,15 @@ func testInbox(t *testing.T, db Store) {
 	a, b := Request{Key: "a", Kind: "act", At: at(1), Data: []byte(`{"n":1}`)}, Request{Key: "b", Kind: "press", At: at(2), Data: []byte(`{}`)}
 	again := a
 	again.Data = []byte(`{"n":2}`)
+	if _, ok := got2(db.Verdict(background, "a"))(t); ok {
+		t.Error("a request that nobody made is known")
+	}
 	for _, r := range []Request{a, b, again} {
 		must(t, db.Ask(background, r))
 	}
 	same(t, "asked", got(db.Requests(background))(t), []Request{a, b})
-	if _, ok := got2(db.Verdict(background, "a"))(t); ok {
-		t.Error("a verdict before there is one")
+	if v, ok := got2(db.Verdict(background, "a"))(t); !ok || !v.At.IsZero() {
+		t.Errorf("%v: a verdict before there is one: %+v", ok, v)
 	}
 	yes := Verdict{Key: "a", At: at(3), Data: []byte(`{"ok":true}`)}
 	no := Verdict{Key: "a", At: at(4), Data: []byte(`{"ok":false}`)}
@@ -771,13 +774,21 @@ func testInbox(t *testing.T, db Store) {
 		t.Fatal("no verdict")
 	}
 	same(t, "verdict", v, yes)
-	must(t, db.Ask(background, a))
 	same(t, "open", got(db.Requests(background))(t), []Request{b})
-	must(t, db.Prune(background, at(10)))
-	if _, ok := got2(db.Verdict(background, "a"))(t); ok {
-		t.Error("an old answer was not pruned")
+	must(t, db.Ask(background, again)) // who asks again is answered again
+	same(t, "open after another question", got(db.Requests(background))(t), []Request{b, again})
+	yes.At = at(5)
+	must(t, db.Commit(background, Tick{Verdicts: []Verdict{yes}}))
+	must(t, db.Ask(background, Request{Key: "c", Kind: "act", At: at(6), Data: []byte(`{}`)}))
+	must(t, db.Commit(background, Tick{Verdicts: []Verdict{{Key: "c", At: yes.At.Add(answersFor), Data: []byte(`{}`)}}}))
+	if _, ok := got2(db.Verdict(background, "a"))(t); !ok {
+		t.Error("an answer of a day ago is gone")
 	}
-	same(t, "open after pruning", got(db.Requests(background))(t), []Request{b})
+	must(t, db.Commit(background, Tick{Verdicts: []Verdict{{Key: "d", At: yes.At.Add(answersFor + time.Second)}}}))
+	if _, ok := got2(db.Verdict(background, "a"))(t); ok {
+		t.Error("an old answer is kept")
+	}
+	same(t, "open when old answers have gone", got(db.Requests(background))(t), []Request{b})
 }
 
 func testFollower(t *testing.T, db Store) {

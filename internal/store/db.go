@@ -78,9 +78,8 @@ type backend interface {
 	// again reports whether a transaction that failed so has changed nothing and may be tried again
 	// at once.
 	again(error) bool
-	// lead waits until this process leads, and tells what keeps it from trying. Given a term, it
-	// fails with ErrDeposed if another has begun after that.
-	lead(ctx context.Context, after *Term, trouble func(error)) (*Term, error)
+	// lead waits until this process leads, and tells each time why it does not.
+	lead(ctx context.Context, waiting func(error)) (*Term, error)
 	// wake tells the other processes at the end of the transaction that there is something for
 	// them; listen calls heard whenever one of them did.
 	wake(context.Context, txn) error
@@ -135,12 +134,18 @@ func (db *connections) try(ctx context.Context, pool *sql.DB, op string, f func(
 	if err := db.fault(op + ".begin"); err != nil {
 		return err
 	}
+	if term != nil && term.ctx != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(term.ctx, cancel)()
+	}
 	tx, err := begin(ctx, pool)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	t := txn{Tx: tx, prepared: db.backend.prepared()}
+	t := txn{Tx: tx, ctx: ctx, prepared: db.backend.prepared()}
 	if err := db.backend.fence(ctx, t, term); err != nil {
 		return err
 	}
@@ -188,28 +193,34 @@ func (db *connections) Close() error {
 }
 
 // txn is a transaction that writes. Whatever text it is given is kept by every database.
+// Its statements end when the term of the writer does, at the latest.
 type txn struct {
 	*sql.Tx
+	ctx      context.Context      //nolint:containedctx // of the transaction
 	prepared map[string]*sql.Stmt // of this transaction, by their text; nil where that gains nothing
 }
 
-func (t txn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (t txn) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
 	if t.prepared == nil {
-		return t.Tx.ExecContext(ctx, query, kept(args)...)
+		return t.Tx.ExecContext(t.ctx, query, kept(args)...)
 	}
 	statement := t.prepared[query]
 	if statement == nil {
 		var err error
-		if statement, err = t.PrepareContext(ctx, query); err != nil {
+		if statement, err = t.PrepareContext(t.ctx, query); err != nil {
 			return nil, err
 		}
 		t.prepared[query] = statement // closed with the transaction
 	}
-	return statement.ExecContext(ctx, kept(args)...)
+	return statement.ExecContext(t.ctx, kept(args)...)
 }
 
-func (t txn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.Tx.QueryRowContext(ctx, query, kept(args)...)
+func (t txn) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.Tx.QueryContext(t.ctx, query, kept(args)...) //nolint:sqlclosecheck // whoever asks closes
+}
+
+func (t txn) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
+	return t.Tx.QueryRowContext(t.ctx, query, kept(args)...)
 }
 
 // querier is a transaction or a pool.

@@ -20,22 +20,16 @@ const (
 	leadsLock  = applicationID
 )
 
-func (s *server) lead(ctx context.Context, after *Term, trouble func(error)) (*Term, error) {
-	for failed := false; ; {
-		t, err := s.wait(ctx, after, func() {
-			if failed {
-				trouble(nil)
-			}
-			failed = false
-		})
+func (s *server) lead(ctx context.Context, waiting func(error)) (*Term, error) {
+	for {
+		t, err := s.wait(ctx, waiting)
 		switch {
-		case err == nil, errors.Is(err, ErrDeposed), errors.Is(err, ErrNewer):
+		case err == nil, errors.Is(err, ErrNewer):
 			return t, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		}
-		failed = true
-		trouble(err)
+		waiting(err)
 		if !pause(ctx, s.times.poll) {
 			return nil, ctx.Err()
 		}
@@ -54,44 +48,31 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// wait asks for the lock on one session until it has it; answered is called after each answer. If it
-// is to follow a term, it ends with ErrDeposed as soon as another one has begun.
-func (s *server) wait(ctx context.Context, after *Term, answered func()) (*Term, error) {
+// wait asks for the lock on one session until it has it.
+func (s *server) wait(ctx context.Context, waiting func(error)) (*Term, error) {
 	c, err := s.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.try(ctx, c, after, answered)
+	t, err := s.try(ctx, c, waiting)
 	if err != nil {
 		hangUp(c)
 	}
 	return t, err
 }
 
-func (s *server) try(ctx context.Context, c *pgx.Conn, after *Term, answered func()) (*Term, error) {
-	t := &Term{Holder: rand.Text(), lost: make(chan struct{})}
-	if err := s.ask(ctx, c, &t.timeline, sqlTimeline); err != nil {
-		return nil, err
-	}
+func (s *server) try(ctx context.Context, c *pgx.Conn, waiting func(error)) (*Term, error) {
 	for {
 		start := clock()
 		var locked bool
 		if err := s.ask(ctx, c, &locked, sqlTryLock, leadsLock); err != nil {
 			return nil, err
 		}
-		if after != nil { // nobody else can begin once it is locked
-			var newest int
-			if err := s.ask(ctx, c, &newest, sqlTerm, after.Number, after.Holder); err != nil {
-				return nil, err
-			}
-			if newest != 1 || t.timeline != after.timeline {
-				return nil, ErrDeposed
-			}
-		}
-		answered()
 		if locked {
+			t := &Term{Holder: rand.Text(), lost: make(chan struct{})}
 			return t, s.begin(ctx, c, t, start)
 		}
+		waiting(nil)
 		if !pause(ctx, s.times.poll) {
 			return nil, ctx.Err()
 		}
@@ -151,7 +132,7 @@ func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) e
 	}
 	t.until.Store(start + int64(s.times.lease))
 	keep, resign := context.WithCancel(context.Background())
-	t.resign = resign
+	t.resign, t.ctx = resign, keep
 	go s.keep(keep, c, t)
 	return nil
 }
@@ -159,7 +140,8 @@ func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) e
 // keep beats until the term is lost or resigned.
 func (s *server) keep(ctx context.Context, c *pgx.Conn, t *Term) {
 	defer close(t.lost)
-	defer hangUp(c) // frees the lock, if the server still hears us
+	defer t.resign() // a server that is cut off must not hold up what is being written
+	defer hangUp(c)  // frees the lock, if the server still hears us
 	defer t.until.Store(0)
 	for pause(ctx, s.times.beat) {
 		start := clock()

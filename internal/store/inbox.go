@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,33 +15,37 @@ type Request struct {
 	Key  string          // unique: the same request twice is one
 	Kind string          // what Data is, to those who write and read it
 	At   time.Time       // when it was taken
-	Data json.RawMessage // JSON
+	Data json.RawMessage // JSON; nil if the record is damaged
 }
 
 // Verdict is the leader's answer to a request. It is committed with what came of the request.
 type Verdict struct {
 	Key  string
-	At   time.Time
+	At   time.Time       // zero while the request waits for it
 	Data json.RawMessage // JSON, for whoever took the request
 }
+
+// ErrWaiting means that a request is in the inbox, and that nobody who leads has answered it yet.
+var ErrWaiting = errors.New("it is written down and waits for whoever leads")
 
 // channelName is by which processes on one PostgreSQL wake each other.
 const channelName = "slowburn"
 
 const (
 	sqlAsk = `insert into inbox (key, seq, kind, at, data, sum, done, verdict) values ($1, $2, $3, $4, $5, $6, 0, '')
-		on conflict (key) do nothing`
-	sqlRequests = `select key, kind, at, data, sum from inbox where done = 0 order by seq limit $1`
-	sqlAnswer   = `update inbox set done = $1, verdict = $2 where key = $3 and done = 0`
-	sqlVerdict  = `select done, verdict from inbox where key = $1 and done > 0`
-	sqlNotify   = `select pg_notify('` + channelName + `', '')`
-	sqlListen   = `listen ` + channelName
-	// Answers are kept for a while, so that a request that is told twice is one.
+		on conflict (key) do update set seq = excluded.seq, kind = excluded.kind, at = excluded.at, data = excluded.data,
+			sum = excluded.sum, done = 0, verdict = '' where inbox.done > 0`
+	sqlRequests   = `select key, kind, at, data, sum from inbox where done = 0 order by seq limit $1`
+	sqlAnswer     = `update inbox set done = $1, verdict = $2 where key = $3 and done = 0`
+	sqlVerdict    = `select done, verdict from inbox where key = $1`
+	sqlNotify     = `select pg_notify('` + channelName + `', '')`
+	sqlListen     = `listen ` + channelName
 	sqlPruneInbox = `delete from inbox where done > 0 and done < $1`
 )
 
 // Ask hands a request to whoever leads, now or next. Any process may ask: it changes nothing but the
-// list of what was asked. A key that was asked before is passed over, whatever became of it.
+// list of what was asked. A key that waits already is passed over. One that was answered is asked
+// anew, as it would be of the leader itself, which knows by the key what it has done.
 func (db *DB) Ask(ctx context.Context, r Request) error {
 	return wrap("ask", db.path, db.retry(func() error { return db.ask(ctx, r) }))
 }
@@ -55,7 +59,7 @@ func (db *DB) ask(ctx context.Context, r Request) error {
 		return err
 	}
 	defer sqlTx.Rollback()
-	tx := txn{Tx: sqlTx}
+	tx := txn{Tx: sqlTx, ctx: ctx}
 	seq, err := next(ctx, tx, "inbox", 1)
 	if err != nil {
 		return err
@@ -70,8 +74,9 @@ func (db *DB) ask(ctx context.Context, r Request) error {
 	return tx.Commit()
 }
 
-// Requests lists what the leader has not answered, in the order in which it was asked. A key that is
-// very long comes back shortened; it is good for a [Verdict] all the same.
+// Requests lists the oldest of what the leader has not answered, in the order in which it was asked. A
+// key that is very long comes back shortened; it is good for a [Verdict] all the same. What is damaged
+// hides none of the others.
 func (db *DB) Requests(ctx context.Context) ([]Request, error) {
 	var all []Request
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
@@ -81,17 +86,17 @@ func (db *DB) Requests(ctx context.Context) ([]Request, error) {
 		if err := rows.Scan(&r.Key, &r.Kind, &at, &data, &sum); err != nil {
 			return err
 		}
-		if textSum(data) != sum {
-			return fmt.Errorf("request %s: %w", r.Key, errChecksum)
+		if r.At = timeOf(at); textSum(data) == sum {
+			r.Data = json.RawMessage(data)
 		}
-		r.At, r.Data = timeOf(at), json.RawMessage(data)
 		all = append(all, r)
 		return nil
 	}, sqlRequests, limit(0))
 	return all, wrap("requests", db.path, err)
 }
 
-// Verdict returns the leader's answer to a request, and false if there is none yet.
+// Verdict returns the leader's answer to a request, and false if nobody knows of the request, or not
+// any more. While it waits, the answer's time is zero.
 func (db *DB) Verdict(ctx context.Context, request string) (Verdict, bool, error) {
 	v, found := Verdict{Key: request}, false
 	err := each(ctx, db.r, func(rows *sql.Rows) error {
@@ -104,10 +109,16 @@ func (db *DB) Verdict(ctx context.Context, request string) (Verdict, bool, error
 	return v, found, wrap("verdict", db.path, err)
 }
 
-// verdicts writes the answers of a tick. What was answered before stays.
+// answersFor is how long answers are kept for those who ask later what became of their request.
+const answersFor = 24 * time.Hour
+
+// verdicts writes the answers of a tick, and lets old ones go. What was answered before stays.
 func (c *commit) verdicts(ctx context.Context, tx txn) error {
 	for _, v := range c.tick.Verdicts {
 		if _, err := tx.ExecContext(ctx, sqlAnswer, nanos(v.At), string(v.Data), key(v.Key)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, sqlPruneInbox, nanos(v.At.Add(-answersFor))); err != nil {
 			return err
 		}
 	}

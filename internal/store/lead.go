@@ -15,10 +15,10 @@ type Term struct {
 	Number int64
 	Holder string
 
-	timeline string       // of the server's log, in which it began
-	until    atomic.Int64 // since began, in nanoseconds
-	lost     chan struct{}
-	resign   func()
+	until  atomic.Int64 // since began, in nanoseconds
+	lost   chan struct{}
+	resign func()
+	ctx    context.Context //nolint:containedctx // ends with the term, and what is being written with it; nil if it cannot be lost
 }
 
 // began is the zero of the clock of leases, which never jumps.
@@ -64,34 +64,20 @@ func endless() *Term {
 }
 
 // Lead waits until this process leads, or ctx ends. On SQLite, whose file one process has for
-// itself, that is at once; on PostgreSQL one of several processes leads and the others wait. What
-// keeps this one from trying is told by trouble, again and again while it lasts, and nil when it is
-// over; it may be nil. Whoever led before must not be waited for: the term of a leader that is gone
-// without a word ends by itself. Reading positions and messages that are owed must be read again
-// after it. While this process leads it returns the term that is running.
-func (db *DB) Lead(ctx context.Context, trouble func(error)) (*Term, error) {
+// itself, that is at once; on PostgreSQL one of several processes leads and the others wait. Each time
+// it has asked in vain, waiting is told why: nil is that another process leads, anything else is what
+// keeps this one from asking. It may be nil. Whoever led before must not be waited for: the term of a
+// leader that is gone without a word ends by itself. After it everything must be read again, also by
+// a process that led before: others may have led meanwhile, and what it could not write is not there.
+// While this process leads it returns the term that is running.
+func (db *DB) Lead(ctx context.Context, waiting func(error)) (*Term, error) {
 	if t := db.term.Load(); t != nil && !t.isLost() {
 		return t, nil
 	}
-	return db.lead(ctx, nil, trouble)
-}
-
-// Regain is Lead for a process that led, and lost its term because the server was away or did not
-// hear it. It is ErrDeposed if another process has led since, or the server has gone back in time.
-// Otherwise what this process remembers is still all there is, but for what it could not write.
-func (db *DB) Regain(ctx context.Context, trouble func(error)) (*Term, error) {
-	t := db.term.Load()
-	if t == nil || !t.isLost() {
-		return db.Lead(ctx, trouble)
+	if waiting == nil {
+		waiting = func(error) {}
 	}
-	return db.lead(ctx, t, trouble)
-}
-
-func (db *DB) lead(ctx context.Context, after *Term, trouble func(error)) (*Term, error) {
-	if trouble == nil {
-		trouble = func(error) {}
-	}
-	t, err := db.backend.lead(ctx, after, func(err error) { trouble(wrap("lead", db.path, err)) })
+	t, err := db.backend.lead(ctx, func(err error) { waiting(wrap("lead", db.path, err)) })
 	if err != nil {
 		return nil, wrap("lead", db.path, err)
 	}

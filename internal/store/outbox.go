@@ -224,15 +224,11 @@ func (db messages) Deliveries(ctx context.Context) ([]Delivery, error) {
 }
 
 // Prune deletes entries that were sent or superseded before a time. What is dead is kept, and so is
-// every entry of a thread that is still in use. Requests that were answered before the time go too.
+// every entry of a thread that is still in use.
 func (db messages) Prune(ctx context.Context, before time.Time) error {
 	return db.write(ctx, "prune", func(tx txn) error {
-		for _, delete := range []string{sqlPrune, sqlPruneInbox} {
-			if _, err := tx.ExecContext(ctx, delete, nanos(before)); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := tx.ExecContext(ctx, sqlPrune, nanos(before))
+		return err
 	})
 }
 

@@ -246,7 +246,7 @@ func (f *file) prepared() map[string]*sql.Stmt { return map[string]*sql.Stmt{} }
 func (f *file) again(error) bool { return false }
 
 // lead gives a term at once, which is over when the store is closed.
-func (f *file) lead(context.Context, *Term, func(error)) (*Term, error) { return endless(), nil }
+func (f *file) lead(context.Context, func(error)) (*Term, error) { return endless(), nil }
 
 func (f *file) close() error {
 	var errs []error

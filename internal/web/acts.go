@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,6 +38,11 @@ func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
 				return
 			}
 			data, err := f(r)
+			var waits *waiting
+			if errors.As(err, &waits) {
+				s.write(w, http.StatusAccepted, api.Answer{Status: "pending", Key: waits.key, Data: data, Error: problemOf(err).text})
+				return
+			}
 			s.answer(w, data, err)
 		})))
 	}
@@ -44,6 +50,42 @@ func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
 	write("changes", s.apiChanged)
 	write("drills", s.apiDrill)
 	write("incidents/{id...}", s.apiAck)
+}
+
+// waiting is the answer to what waits for the daemon that leads.
+type waiting struct {
+	key string
+	error
+}
+
+// Unwrap gives the cause.
+func (w *waiting) Unwrap() error { return w.error }
+
+// orWaiting adds the key to an error that says that it waits.
+func orWaiting(key string, err error) error {
+	if errors.Is(err, store.ErrWaiting) {
+		return &waiting{key, err}
+	}
+	return err
+}
+
+// apiRequest says what became of what had to wait for the daemon that leads.
+func (s *jsonAPI) apiRequest(w http.ResponseWriter, r *http.Request) {
+	key := r.PathValue("key")
+	known, err := false, error(nil)
+	if s.Answer != nil {
+		known, err = s.Answer(r.Context(), key)
+	}
+	switch {
+	case errors.Is(err, store.ErrWaiting):
+		s.write(w, http.StatusAccepted, api.Answer{Status: "pending", Key: key})
+	case err == nil && !known:
+		s.answer(w, nil, notFound("There is no request %q, or not any more.", clip(key)))
+	case err == nil:
+		s.write(w, http.StatusOK, api.Answer{Status: "success", Key: key})
+	default:
+		s.answer(w, nil, err)
+	}
 }
 
 // maxAct bounds the body of an act or a change.
@@ -83,7 +125,7 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 		a.Via = "api"
 	}
 	a.Who = "" // nobody has proven anything
-	err := s.Do(ctx, a)
+	err := orWaiting(a.Key, s.Do(ctx, a))
 	if a.Kind == alerting.Declare {
 		a.Incident = alerting.DeclaredID(a)
 	}
@@ -112,8 +154,11 @@ func (s *jsonAPI) apiDrill(r *http.Request) (any, error) {
 	if s.Drill == nil {
 		return nil, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
 	}
-	if err := s.Drill(r.Context(), n.Loud); err != nil {
-		return nil, err
+	if n.Key == "" {
+		n.Key = rand.Text()
+	}
+	if err := s.Drill(r.Context(), n); err != nil {
+		return nil, orWaiting(n.Key, err)
 	}
 	return s.Paging(), nil
 }
@@ -132,8 +177,8 @@ func (s *jsonAPI) apiAck(r *http.Request) (any, error) {
 	if a.By == "" {
 		a.By = "somebody"
 	}
-	if _, err := s.do(r.Context(), a); err != nil {
-		return nil, err
+	if a, err = s.do(r.Context(), a); err != nil {
+		return a, err
 	}
 	if drills.Is(id) {
 		return s.Paging(), nil

@@ -53,13 +53,17 @@ func notServed(w http.ResponseWriter, r *http.Request, sentence string) error {
 func problemOf(err error) *problem {
 	var p *problem
 	var act *incidents.ActError
+	var waits *waiting
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &act):
 		return problemOfAct(act)
 	case errors.Is(err, store.ErrStandby):
-		return &problem{http.StatusServiceUnavailable, "unavailable", "This slowburn stands by, and takes nothing: another one leads."}
+		return &problem{http.StatusServiceUnavailable, "unavailable", "This slowburn does not lead just now. Nothing was done; please try again."}
+	case errors.As(err, &waits):
+		return &problem{http.StatusAccepted, "pending", "It is written down, and waits for the slowburn that leads, which may be changing just now. " +
+			"What became of it is told at /api/v1/requests/" + waits.key + "."}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{http.StatusServiceUnavailable, "canceled", "The request took too long."}
 	}
@@ -91,6 +95,7 @@ func (s *jsonAPI) routes(mux *http.ServeMux) {
 	handle("changes", s.apiChanges)
 	handle("experiments/{key...}", s.apiExperiment)
 	handle("delivery", s.apiDelivery)
+	mux.HandleFunc("GET /api/v1/requests/{key...}", s.apiRequest)
 	s.routeWrites(mux)
 	s.routeGate(mux)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
@@ -327,7 +332,7 @@ func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
 	}
 	if seen.Standby {
-		st.Standby = &api.Standby{AsOf: api.TimeOrNull(seen.Last.At), Age: max(s.Now().Sub(seen.Last.At), 0).Seconds()}
+		st.Standby = &api.Standby{AsOf: api.TimeOrNull(seen.Last.At), Age: max(s.Now().Sub(seen.Last.At), 0).Seconds(), Why: s.WaitsFor()}
 	}
 	depth, err := s.Archive.Depth(r.Context())
 	channels, err2 := s.Archive.Deliveries(r.Context())

@@ -50,9 +50,14 @@ type Options struct {
 	// Paging says by which ways pages go out, and how those stand; nil knows of none.
 	Paging func() api.Paging
 	// Drill begins a drill by every way; nil makes none.
-	Drill func(ctx context.Context, loud bool) error
-	// Do takes what somebody does; nil takes nothing.
-	Do func(context.Context, alerting.Act) error
+	Drill func(context.Context, api.NewDrill) error
+	// Do takes what somebody does; nil takes nothing. Both are store.ErrWaiting if another daemon has
+	// not answered yet; Answer says later, by the key, what became of it. It is false for a key that
+	// nobody knows.
+	Do     func(context.Context, alerting.Act) error
+	Answer func(ctx context.Context, key string) (known bool, err error)
+	// WaitsFor says what a daemon that stands by waits for; nil is another one.
+	WaitsFor func() string
 	// Postmortem is the review of an incident as Markdown: its file, or else a draft; nil offers
 	// none.
 	Postmortem func(context.Context, alerting.Incident) (markdown string, err error)
@@ -108,6 +113,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Paging == nil {
 		o.Paging = func() api.Paging { return api.Paging{OK: true, Ways: []api.Way{}} }
+	}
+	if o.WaitsFor == nil {
+		o.WaitsFor = func() string { return "another slowburn leads" }
 	}
 	if o.Reloaded == nil {
 		o.Reloaded = func() (bool, time.Time) { return true, time.Time{} }

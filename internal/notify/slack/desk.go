@@ -19,10 +19,14 @@ import (
 // Postmortem answer from memory.
 type Backend interface {
 	// Do writes down what a person did. An act whose key is known changes nothing. An error that is
-	// a [Refusal] is shown to the person; any other means that nothing was written down.
+	// a [Refusal] is shown to the person; ErrWaiting means that it waits for an answer; any other
+	// means that nothing was written down.
 	Do(context.Context, alerting.Act) error
-	// Owe writes down messages that are to be sent. One whose key is known is owed already.
-	Owe(context.Context, []outbox.Entry) error
+	// Answer says what became of an act that waited, by its key, in the errors of Do.
+	Answer(ctx context.Context, key string) error
+	// Owe writes down messages that are to be sent, asked for by a key. One whose own key is known is
+	// owed already.
+	Owe(ctx context.Context, key string, entries []outbox.Entry) error
 	// Incident is one incident, open or not; it is false if nobody knows it.
 	Incident(ctx context.Context, id string) (alerting.Incident, bool)
 	// Open are the incidents that have not ended, by ID.
@@ -44,6 +48,9 @@ type Refusal string
 
 // Error returns the sentence.
 func (r Refusal) Error() string { return string(r) }
+
+// ErrWaiting means that something is written down and waits for the process that leads.
+var ErrWaiting = errors.New("it waits for whoever leads")
 
 // Standing is one budget, as far as /slowburn tells of it.
 type Standing struct {
@@ -68,7 +75,7 @@ type DeskConfig struct {
 }
 
 // Desk takes what people do in Slack: the controls under a message, and /slowburn. It has two
-// doors, [Desk.Handler] for signed requests and [Desk.Run] for Socket Mode, and one way behind
+// doors, [Desk.Handler] for signed requests and [Desk.Connect] for Socket Mode, and one way behind
 // them.
 //
 // Slack waits three seconds for an answer and shows the person a failure after that. So the work is
@@ -102,7 +109,7 @@ const (
 	maxWork = 16
 )
 
-// NewDesk makes a desk. It connects to nothing before Run.
+// NewDesk makes a desk. It connects to nothing before Connect.
 func NewDesk(c DeskConfig) (*Desk, error) {
 	if c.Client == nil || c.Backend == nil {
 		return nil, errors.New("buttons and commands in Slack need a bot token")
@@ -116,12 +123,19 @@ func NewDesk(c DeskConfig) (*Desk, error) {
 	return &Desk{DeskConfig: c, hook: httpClient(), timing: usualTiming, slots: make(chan struct{}, maxWork)}, nil
 }
 
-// Run keeps Socket Mode connected, if there is a token for it, until ctx ends; then it lets the
-// work in flight finish, which is bounded. It returns nil.
-func (d *Desk) Run(ctx context.Context) error {
+// Connect keeps Socket Mode connected, if there is a token for it, until ctx ends. It returns nil, and
+// may be called again.
+func (d *Desk) Connect(ctx context.Context) error {
 	if d.AppToken != "" {
 		d.runSocket(ctx)
 	}
+	<-ctx.Done()
+	return nil
+}
+
+// Run waits until ctx ends, then takes nothing any more and lets the work in flight finish, which is
+// bounded. It returns nil.
+func (d *Desk) Run(ctx context.Context) error {
 	<-ctx.Done()
 	d.mu.Lock()
 	d.shut = true
@@ -135,6 +149,8 @@ func (d *Desk) Run(ctx context.Context) error {
 type outcome struct {
 	refused bool  // it was not meant for us: nothing is said
 	say     *Body // to the person alone, nil for nothing
+	// then finds out, after that, what is left to say; nil if nothing is.
+	then func(context.Context) outcome
 }
 
 func says(b Body) outcome { return outcome{say: &b} }
@@ -176,6 +192,11 @@ func (d *Desk) take(j job) (outcome, error) {
 		}
 		if o.say != nil && !(inTime && j.inline) {
 			d.respond(ctx, j.hook, *o.say)
+		}
+		if o.then != nil {
+			if o := o.then(ctx); o.say != nil {
+				d.respond(ctx, j.hook, *o.say)
+			}
 		}
 	}()
 	timer := time.NewTimer(patience)

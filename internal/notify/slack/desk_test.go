@@ -27,12 +27,13 @@ import (
 
 // office is a backend that remembers.
 type office struct {
-	mu    sync.Mutex
-	acts  map[string]alerting.Act
-	slow  time.Duration
-	fails error
-	owed  []outbox.Entry
-	known []alerting.Incident
+	answer error // to what waited
+	mu     sync.Mutex
+	acts   map[string]alerting.Act
+	slow   time.Duration
+	fails  error
+	owed   []outbox.Entry
+	known  []alerting.Incident
 }
 
 func (o *office) Do(ctx context.Context, a alerting.Act) error {
@@ -89,7 +90,9 @@ func (o *office) Postmortem(_ context.Context, i alerting.Incident) (string, err
 	return "# Postmortem\n\nIt was <!channel> all along: " + i.ID + "\n", nil
 }
 
-func (o *office) Owe(_ context.Context, entries []outbox.Entry) error {
+func (o *office) Answer(context.Context, string) error { return o.answer }
+
+func (o *office) Owe(_ context.Context, _ string, entries []outbox.Entry) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, e := range entries {
@@ -153,6 +156,7 @@ func newScene(t *testing.T, o slacktest.Options, c DeskConfig) *scene {
 func (s *scene) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
+	go func() { _ = s.desk.Connect(ctx) }()
 	go func() { done <- s.desk.Run(ctx) }()
 	s.Cleanup(func() {
 		cancel()

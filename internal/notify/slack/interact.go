@@ -111,8 +111,35 @@ func (d *Desk) done(p press, a alerting.Act, err error) outcome {
 		return outcome{}
 	case errors.As(err, &no):
 		return whisper(escape(no.Error()))
+	case errors.Is(err, ErrWaiting):
+		return d.waits(p, a)
 	}
 	return d.failed(p, string(a.Kind), a.Incident, err)
+}
+
+// answerEvery is how often it is asked what became of an act that waits.
+const answerEvery = time.Second
+
+// waits tells a person that an act waits, and later if it was refused: that it was done is seen in the
+// message.
+func (d *Desk) waits(p press, a alerting.Act) outcome {
+	o := whisper("⏳ It is written down and waits for the slowburn that leads, which may be changing just now. The message shows it when it is done; " +
+		"the key to ask for it by is " + code(a.Key) + ".")
+	o.then = func(ctx context.Context) outcome {
+		for ctx.Err() == nil {
+			pause(ctx, answerEvery)
+			err := d.Backend.Answer(ctx, a.Key)
+			var no Refusal
+			switch {
+			case err == nil:
+				return outcome{}
+			case errors.As(err, &no):
+				return d.done(p, a, err)
+			}
+		}
+		return outcome{}
+	}
+	return o
 }
 
 // failed returns what to say when something could not be written down.
@@ -158,7 +185,10 @@ func (d *Desk) postDraft(ctx context.Context, p press, i alerting.Incident) outc
 			Op: outbox.Reply, Body: b.marshal(), Created: now,
 		})
 	}
-	if err := d.Backend.Owe(ctx, owed); err != nil {
+	switch err := d.Backend.Owe(ctx, p.key(), owed); {
+	case errors.Is(err, ErrWaiting):
+		return whisper("⏳ The draft is written down and waits for the slowburn that leads, which may be changing just now.")
+	case err != nil:
 		return d.failed(p, "draft", i.ID, err)
 	}
 	if len(all) > draftPieces {

@@ -1,0 +1,239 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store"
+)
+
+// What people do at a daemon that stands by goes into an inbox in the store. Whoever leads takes the
+// requests in order, and writes its answer in the transaction in which it does what was asked for. So
+// a leader that dies in between leaves both or neither, and the next one goes on.
+
+// The kinds of requests.
+const (
+	requestAct   = "act"      // alerting.Act
+	requestDrill = "drill"    // api.NewDrill
+	requestOwe   = "messages" // []outbox.Entry
+)
+
+const (
+	// answeredIn is how long a person waits for the leader's answer. Slack waits for three seconds at
+	// all.
+	answeredIn = 2 * time.Second
+	// inboxEvery is how often the inbox is looked at, should nobody be heard.
+	inboxEvery = time.Second
+	// heldFor is how long a request may wait for a leader. What was asked for earlier than that is not
+	// what somebody wants now.
+	heldFor = 10 * time.Minute
+)
+
+// bell wakes those who wait for something in the store.
+type bell struct {
+	mu   sync.Mutex
+	rung chan struct{}
+}
+
+// next is closed when the bell rings the next time.
+func (b *bell) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rung == nil {
+		b.rung = make(chan struct{})
+	}
+	return b.rung
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rung != nil {
+		close(b.rung)
+		b.rung = nil
+	}
+}
+
+// verdict is an answer as it is kept, in JSON by the names of its fields: the zero value is yes.
+type verdict struct {
+	Problem incidents.ActProblem
+	Text    string
+}
+
+func (v verdict) err() error {
+	if v.Problem == "" {
+		return nil
+	}
+	return &incidents.ActError{Problem: v.Problem, Text: v.Text}
+}
+
+// yes is the answer to a request that was done.
+func (a *Daemon) yes(r store.Request) store.Verdict {
+	return store.Verdict{Key: r.Key, At: a.Now(), Data: notify.JSON(verdict{})}
+}
+
+// shared does something as the leader. If another daemon leads, that one does it: data, of a kind, is
+// asked for by a key under which it is done once, however often it is asked for.
+func (a *Daemon) shared(ctx context.Context, kind, key string, data any, do func() error) error {
+	if !a.Engine.Snapshot().Standby {
+		err := do()
+		if !errors.Is(err, store.ErrDeposed) && !errors.Is(err, store.ErrStandby) {
+			return err
+		}
+	}
+	if !a.cfg.Postgres.Given() {
+		return store.ErrStandby
+	}
+	rung := a.heard.next()
+	if err := a.db.Ask(ctx, store.Request{Key: key, Kind: kind, At: a.Now(), Data: notify.JSON(data)}); err != nil {
+		return err
+	}
+	return a.answerTo(ctx, key, rung)
+}
+
+// answerTo waits for the answer to a request, and until this daemon shows what came of it.
+func (a *Daemon) answerTo(ctx context.Context, key string, rung <-chan struct{}) error {
+	patience := time.NewTimer(answeredIn)
+	defer patience.Stop()
+	for {
+		v, known, err := a.db.Verdict(ctx, key)
+		if err == nil && known && !v.At.IsZero() {
+			return a.shown(ctx, v)
+		}
+		again := time.NewTimer(answeredIn / 8)
+		select {
+		case <-ctx.Done():
+			return store.ErrWaiting
+		case <-patience.C:
+			return store.ErrWaiting
+		case <-rung:
+		case <-again.C:
+		}
+		again.Stop()
+		rung = a.heard.next()
+	}
+}
+
+// shown turns an answer into an error, nil for yes, when this daemon shows what came of it.
+func (a *Daemon) shown(ctx context.Context, v store.Verdict) error {
+	var answer verdict
+	if err := json.Unmarshal(v.Data, &answer); err != nil {
+		return err
+	}
+	_ = a.follow(ctx) // logged
+	return answer.err()
+}
+
+// Answer returns what became of a request: nil if it was done, store.ErrWaiting, or why not. It is
+// false if nobody knows of it.
+func (a *Daemon) Answer(ctx context.Context, key string) (known bool, err error) {
+	v, known, err := a.db.Verdict(ctx, key)
+	switch {
+	case err != nil || !known:
+		return known, err
+	case v.At.IsZero():
+		return true, store.ErrWaiting
+	}
+	return true, a.shown(ctx, v)
+}
+
+// runInbox answers what others have taken from people, until ctx ends.
+func (a *Daemon) runInbox(ctx context.Context) error {
+	ticker := time.NewTicker(inboxEvery)
+	defer ticker.Stop()
+	for {
+		rung := a.heard.next()
+		if err := a.judgeAll(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Error("what other daemons took from people cannot be answered; it is tried again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-rung:
+		case <-ticker.C:
+		}
+	}
+}
+
+// judgeAll answers what waits in the inbox, in order. It stops where the store cannot be written.
+func (a *Daemon) judgeAll(ctx context.Context) error {
+	all, err := a.db.Requests(ctx)
+	for _, r := range all {
+		if err == nil {
+			err = a.judgeOne(ctx, r)
+		}
+	}
+	return err
+}
+
+// judgeOne does what a request asks for, or refuses it; either is written down with the answer.
+func (a *Daemon) judgeOne(ctx context.Context, r store.Request) error {
+	err := a.request(ctx, r)
+	var no *incidents.ActError
+	if !errors.As(err, &no) {
+		return err
+	}
+	v := store.Verdict{Key: r.Key, At: a.Now(), Data: notify.JSON(verdict{no.Problem, no.Text})}
+	return a.db.Commit(context.WithoutCancel(ctx), store.Tick{Verdicts: []store.Verdict{v}})
+}
+
+var (
+	errUnread  = &incidents.ActError{Problem: incidents.ActInvalid, Text: "What was asked for cannot be read by the slowburn that leads."}
+	errTooLate = &incidents.ActError{Problem: incidents.ActConflict, Text: "Nobody led for 10 minutes after this was asked for, so it was not done. Ask again if it is still wanted."}
+)
+
+// request does what was asked for.
+func (a *Daemon) request(ctx context.Context, r store.Request) error {
+	if a.Now().Sub(r.At) > heldFor {
+		return errTooLate
+	}
+	switch r.Kind {
+	case requestAct:
+		var act alerting.Act
+		if json.Unmarshal(r.Data, &act) != nil {
+			return errUnread
+		}
+		if act.At.IsZero() {
+			act.At = r.At
+		}
+		return a.act(ctx, act, a.yes(r))
+	case requestDrill:
+		var n api.NewDrill
+		if json.Unmarshal(r.Data, &n) != nil {
+			return errUnread
+		}
+		return a.drill(ctx, n, a.yes(r))
+	case requestOwe:
+		var entries []outbox.Entry
+		if json.Unmarshal(r.Data, &entries) != nil {
+			return errUnread
+		}
+		return a.owe(ctx, entries, a.yes(r))
+	}
+	return errUnread
+}
+
+// do takes what a person did, to an incident or to a drill.
+func (a *Daemon) do(ctx context.Context, act alerting.Act) error {
+	return a.shared(ctx, requestAct, act.Key, act, func() error { return a.act(ctx, act) })
+}
+
+// Drill begins a drill by every way.
+func (a *Daemon) Drill(ctx context.Context, n api.NewDrill) error {
+	return a.shared(ctx, requestDrill, n.Key, n, func() error { return a.drill(ctx, n) })
+}
+
+// owe writes messages down and has them sent.
+func (a *Daemon) owe(ctx context.Context, entries []outbox.Entry, answers ...store.Verdict) error {
+	err := a.db.Commit(context.WithoutCancel(ctx), store.Tick{Owed: entries, Verdicts: answers})
+	a.Pump.Kick()
+	return err
+}

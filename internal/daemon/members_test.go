@@ -1,0 +1,340 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// patience is how long a test waits for what daemons do by themselves.
+const patience = time.Minute
+
+// band is a store on PostgreSQL in which an incident is open, and the daemons that share it.
+type band struct {
+	t        *testing.T
+	server   *pgtest.Server
+	schema   string
+	incident alerting.Incident
+	began    time.Time // on the wall
+}
+
+func newBand(t *testing.T) *band {
+	t.Helper()
+	b := &band{t: t, server: pgtest.Start(t), began: time.Now()}
+	b.schema = b.server.Make(t)
+	f := notifytest.Story("", false)[0]
+	b.incident = f.Incident
+	db := b.open()
+	term := ok(db.Lead(t.Context(), nil))(t)
+	turn := store.Turn{SLO: notifytest.ID, State: alerting.State{Through: f.Event.At + 1}, Incidents: []alerting.Incident{f.Incident}}
+	check(t, db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Turns: []store.Turn{turn}}))
+	term.Resign()
+	return b
+}
+
+func ok[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		check(t, err)
+		return v
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open opens the store beside the daemons.
+func (b *band) open() *store.DB {
+	b.t.Helper()
+	db := ok(store.OpenPostgres(b.t.Context(), b.schema, store.Options{}))(b.t)
+	b.t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func (b *band) now() time.Time {
+	return notifytest.Story("", false)[0].Event.Time().Add(time.Since(b.began))
+}
+
+// member is a daemon of a band.
+type member struct {
+	*Daemon
+	t    *testing.T
+	url  string
+	stop func()
+}
+
+// join starts a daemon that reaches the store at an address.
+func (b *band) join(address string) *member {
+	b.t.Helper()
+	cfg := parsed(b.t, "store: {postgres: '"+address+"'}\n")
+	l := ok(net.Listen("tcp", "127.0.0.1:0"))(b.t)
+	set := slo.NewSet([]*slo.Spec{notifytest.Spec()}, nil, nil)
+	a := ok(New(b.t.Context(), cfg, set, Options{
+		Log: slog.New(slog.DiscardHandler), Clock: b.now, Every: time.Minute, Listener: l, Getenv: func(string) string { return "" },
+	}))(b.t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	m := &member{Daemon: a, t: b.t, url: "http://" + l.Addr().String()}
+	m.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.t.Error(err)
+		}
+	})
+	b.t.Cleanup(m.stop)
+	return m
+}
+
+// until waits until something is so.
+func (b *band) until(what string, is func() bool) {
+	b.t.Helper()
+	end, again := time.After(patience), time.NewTicker(20*time.Millisecond)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-end:
+			b.t.Fatalf("after %s it is not so that %s", patience, what)
+		case <-again.C:
+		}
+	}
+}
+
+func (m *member) leads() bool { return !m.Engine.Snapshot().Standby }
+
+// ask asks a daemon over HTTP; a body makes it a POST.
+func (m *member) ask(path string, body any, form url.Values) (int, string) {
+	m.t.Helper()
+	r := ok(http.NewRequestWithContext(m.t.Context(), http.MethodGet, m.url+path, http.NoBody))(m.t)
+	switch {
+	case body != nil:
+		r = ok(http.NewRequestWithContext(m.t.Context(), http.MethodPost, m.url+path, bytes.NewReader(notify.JSON(body))))(m.t)
+	case form != nil:
+		r = ok(http.NewRequestWithContext(m.t.Context(), http.MethodPost, m.url+path, strings.NewReader(form.Encode())))(m.t)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp := ok(http.DefaultClient.Do(r))(m.t)
+	defer resp.Body.Close()
+	return resp.StatusCode, string(ok(io.ReadAll(resp.Body))(m.t))
+}
+
+// page is the address of the incident's page.
+func (b *band) page() string { return "/incidents/" + (&url.URL{Path: b.incident.ID}).EscapedPath() }
+
+// acts lists what was done, by key.
+func (b *band) acts(db *store.DB) (all []string) {
+	b.t.Helper()
+	for _, a := range ok(db.Acts(b.t.Context(), store.ActFilter{Incident: b.incident.ID}))(b.t) {
+		all = append(all, a.Key)
+	}
+	return all
+}
+
+// TestAnActOnAStandbyIsTheLeaders: by the API and by the form, each once however often and through
+// whom it comes; the standby shows it at once. What is refused is refused there too. Without a leader
+// it waits, and the next leader does it.
+func TestAnActOnAStandbyIsTheLeaders(t *testing.T) {
+	t.Parallel()
+	b := newBand(t)
+	first := b.join(b.schema)
+	b.until("the first leads", first.leads)
+	second, db := b.join(b.schema), b.open()
+	note := api.Act{Key: "note/1", Kind: alerting.Remark, By: "Ada", Incident: b.incident.ID, Text: "hello"}
+	for n, m := range []*member{second, first, second, second} {
+		if code, body := m.ask("/api/v1/acts", note, nil); code != http.StatusOK || !strings.Contains(body, `"note/1"`) {
+			t.Fatalf("%d: %d %s", n, code, body)
+		}
+	}
+	if code, body := second.ask(b.page(), nil, url.Values{"act": {"acknowledge"}, "by": {"Ben"}}); code != http.StatusOK || !strings.Contains(body, "Ben") {
+		t.Errorf("the form: %d, and the page does not show it:\n%s", code, body)
+	}
+	if acts := b.acts(db); len(acts) != 2 {
+		t.Errorf("acts: %v", acts)
+	}
+	wrong := api.Act{Key: "close", Kind: alerting.Close, By: "Ada", Incident: b.incident.ID}
+	codeOf, textOf := first.ask("/api/v1/acts", wrong, nil)
+	if code, body := second.ask("/api/v1/acts", wrong, nil); code != codeOf || body != textOf || code/100 != 4 {
+		t.Errorf("refused with %d %s; by the leader with %d %s", code, body, codeOf, textOf)
+	}
+	if code, body := second.ask("/api/v1/drills", api.NewDrill{}, nil); code != http.StatusConflict || !strings.Contains(body, "nobody to tell") {
+		t.Errorf("a drill: %d %s", code, body)
+	}
+	for _, m := range []*member{first, second} {
+		if code, body := m.ask("/-/ready", nil, nil); code != http.StatusOK {
+			t.Errorf("ready: %d %s", code, body)
+		}
+	}
+	if code, body := second.ask("/api/v1/requests/note/1", nil, nil); code != http.StatusOK {
+		t.Errorf("what became of it: %d %s", code, body)
+	}
+	if code, _ := second.ask("/api/v1/requests/nothing", nil, nil); code != http.StatusNotFound {
+		t.Errorf("what nobody asked for: %d", code)
+	}
+}
+
+// TestWhatNobodyJudgedTheNextLeaderJudges: while nobody leads, an act waits, is told to wait, and can
+// be asked for; then it counts from when it was taken. What has waited for too long is refused, and so
+// is what cannot be read.
+func TestWhatNobodyJudgedTheNextLeaderJudges(t *testing.T) {
+	t.Parallel()
+	b := newBand(t)
+	db := b.open()
+	term := ok(db.Lead(t.Context(), nil))(t) // leads, and answers nobody
+	m := b.join(b.schema)
+	ack := api.Act{Key: "ack/1", Kind: alerting.Acknowledge, By: "Ada", Incident: b.incident.ID}
+	code, body := m.ask("/api/v1/acts", ack, nil)
+	var waits api.Answer
+	if err := json.Unmarshal([]byte(body), &waits); err != nil || code != http.StatusAccepted || waits.Status != "pending" || waits.Key != ack.Key {
+		t.Fatalf("%v: %d %s", err, code, body)
+	}
+	asked := b.now()
+	if code, body := m.ask(b.page(), nil, url.Values{"act": {"remark"}, "by": {"Ben"}, "text": {"x"}}); code != http.StatusAccepted || !strings.Contains(body, "/api/v1/requests/web/") {
+		t.Errorf("the form: %d %s", code, body)
+	}
+	if code, body := m.ask("/api/v1/requests/"+ack.Key, nil, nil); code != http.StatusAccepted {
+		t.Errorf("while it waits: %d %s", code, body)
+	}
+	old := store.Request{Key: "old", Kind: requestAct, At: b.now().Add(-heldFor - time.Minute), Data: notify.JSON(ack)}
+	for _, r := range []store.Request{old, {Key: "strange", Kind: "song", At: b.now(), Data: []byte("{}")}, {Key: "broken", Kind: requestOwe, At: b.now(), Data: []byte("7")}} {
+		check(t, db.Ask(t.Context(), r))
+	}
+	term.Resign()
+	b.until("the act is done", func() bool { code, _ := m.ask("/api/v1/requests/"+ack.Key, nil, nil); return code == http.StatusOK })
+	for key, want := range map[string]int{"old": http.StatusConflict, "strange": http.StatusBadRequest, "broken": http.StatusBadRequest} {
+		b.until(key+" is refused", func() bool { code, _ := m.ask("/api/v1/requests/"+key, nil, nil); return code == want })
+	}
+	i, _, err := db.Incident(t.Context(), b.incident.ID)
+	check(t, err)
+	if has, taken := i.Acknowledged(); !taken || has.At.After(asked) {
+		t.Errorf("acknowledged %v: %+v; it was asked for before %s", taken, has, asked)
+	}
+}
+
+// TestAVerdictIsWrittenWithTheAct: the leader dies before the commit, or after it. There is neither
+// the act nor the answer, or both.
+func TestAVerdictIsWrittenWithTheAct(t *testing.T) {
+	for step, want := range map[string]int{"commit.verdicts": 0, "commit.commit": 0, "commit.done": 1} {
+		t.Run(step, func(t *testing.T) {
+			dead := ""
+			a := openStoryIn(t, "", t.TempDir()+"/slowburn.db", func(op string) error {
+				if dead != "" && (op == dead || op == "commit.begin" && dead == "now") {
+					dead = "now"
+					return io.ErrUnexpectedEOF
+				}
+				return nil
+			})
+			a.Clock = func() time.Time { return notifytest.Story("", false)[0].Event.Time() }
+			check(t, a.lead(t.Context()))
+			act := alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Text: "x", Incident: notifytest.Story("", false)[0].Incident.ID}
+			check(t, a.db.Ask(t.Context(), store.Request{Key: act.Key, Kind: requestAct, At: a.Now(), Data: notify.JSON(act)}))
+			dead = step
+			if err := a.judgeAll(t.Context()); err == nil {
+				t.Fatal("it did not die")
+			}
+			dead = ""
+			acts := ok(a.db.Acts(t.Context(), store.ActFilter{}))(t)
+			v, known, err := a.db.Verdict(t.Context(), act.Key)
+			check(t, err)
+			if answered := known && !v.At.IsZero(); len(acts) != want || answered != (want == 1) {
+				t.Errorf("%d acts, answered %v", len(acts), answered)
+			}
+			check(t, a.judgeAll(t.Context())) // the next one
+			acts = ok(a.db.Acts(t.Context(), store.ActFilter{}))(t)
+			if v, _, _ = a.db.Verdict(t.Context(), act.Key); len(acts) != 1 || v.At.IsZero() {
+				t.Errorf("in the end %d acts, answered %v", len(acts), v.At)
+			}
+		})
+	}
+}
+
+// TestALeaderThatIsCutOffStandsByAgain: another one takes over, the first writes and sends nothing any
+// more, follows when the network is back, and leads again when it is its turn, with what was decided
+// meanwhile.
+func TestALeaderThatIsCutOffStandsByAgain(t *testing.T) {
+	t.Parallel()
+	b := newBand(t)
+	proxy := b.server.NewProxy(t)
+	_, schema, _ := strings.Cut(b.schema, "search_path=")
+	first := b.join(b.server.Through(proxy.Port, "postgres") + "&search_path=" + schema)
+	b.until("the first leads", first.leads)
+	second := b.join(b.schema)
+	proxy.Hold(true)
+	b.until("the first stands by", func() bool { return !first.leads() })
+	b.until("the second leads", second.leads)
+	if first.leadsUntil().After(time.Now()) {
+		t.Error("the first may still send")
+	}
+	if code, body := second.ask("/api/v1/acts", api.Act{Key: "n", Kind: alerting.Remark, By: "Ada", Incident: b.incident.ID, Text: "meanwhile"}, nil); code != http.StatusOK {
+		t.Fatalf("%d %s", code, body)
+	}
+	proxy.Hold(false)
+	page := func() bool { _, body := first.ask(b.page(), nil, nil); return strings.Contains(body, "meanwhile") }
+	b.until("the first shows what was done meanwhile", page)
+	b.until("it says who leads", func() bool {
+		_, body := first.ask("/-/healthy", nil, nil)
+		return strings.Contains(body, "another slowburn leads")
+	})
+	second.stop()
+	b.until("the first leads again", first.leads)
+	if code, body := first.ask("/api/v1/acts", api.Act{Key: "n2", Kind: alerting.Acknowledge, By: "Ben", Incident: b.incident.ID}, nil); code != http.StatusOK || !page() {
+		t.Errorf("%d %s", code, body)
+	}
+	if acts := b.acts(b.open()); len(acts) != 2 {
+		t.Errorf("acts: %v", acts)
+	}
+}
+
+// TestAStandbyThatFellBehindLoadsAnew: what it has missed was folded.
+func TestAStandbyThatFellBehindLoadsAnew(t *testing.T) {
+	t.Parallel()
+	b := newBand(t)
+	db := b.open()
+	term := ok(db.Lead(t.Context(), nil))(t)
+	defer term.Resign()
+	cfg := parsed(t, "store: {postgres: '"+b.schema+"'}\n")
+	l := ok(net.Listen("tcp", "127.0.0.1:0"))(t)
+	defer l.Close()
+	a := ok(New(t.Context(), cfg, slo.NewSet([]*slo.Spec{notifytest.Spec()}, nil, nil), Options{
+		Log: slog.New(slog.DiscardHandler), Clock: b.now, Every: time.Minute, Listener: l, Getenv: func(string) string { return "" },
+	}))(t)
+	defer a.Close()
+	if w := a.waitsFor(); w != "it is not known yet whether another slowburn leads" {
+		t.Errorf("before it has asked it says %q", w)
+	}
+	follower := a.standby.follower
+	i := b.incident
+	i.Open, i.Resolved = false, b.now()
+	at := notifytest.Story("", false)[0].Event.At
+	check(t, db.Commit(t.Context(), store.Tick{At: b.now(), Turns: []store.Turn{{SLO: notifytest.ID, State: alerting.State{Through: at + 2}, Incidents: []alerting.Incident{i}}}}))
+	check(t, db.Fold(t.Context(), nil))
+	check(t, a.follow(t.Context()))
+	if a.standby.follower == follower || a.Engine.Snapshot().Open.Len() != 0 {
+		t.Errorf("%d incidents are open", a.Engine.Snapshot().Open.Len())
+	}
+	scheduled := a.drills.scheduled
+	check(t, a.follow(t.Context()))
+	if !a.drills.scheduled.Equal(scheduled) {
+		t.Error("drills were recalled though nothing has changed")
+	}
+}
