@@ -42,7 +42,7 @@ race: ## the same as make test RACE=1
 
 # How many random lives a package is tried on; `make test` tries a few. engine: from 6 on the long tables are tried whole.
 lives := alerting=30 cmd/slowburn-demo=2 internal/bench=5 internal/engine=6 \
-	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000 internal/store=200
+	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000 internal/store=30
 
 lives: ## the random lives that make test cuts short, at length
 	@for one in $(lives); do \
@@ -103,7 +103,8 @@ stores: ## measure both databases with 10,000 SLOs, for docs/benchmarks.md: some
 	$(GO) test ./internal/store -run '^$$' -bench 'Fold' -benchtime 2x -timeout 30m
 
 failover: ## let two processes on a PostgreSQL take over from each other while they page, for docs/benchmarks.md: some twelve minutes
-	$(GO) test ./internal/store -run 'TestAPageOutlivesItsLeader' -lives 5000 -v -timeout 1h
+	$(GO) test ./internal/store -run 'TestRandomFaultsOverProcesses' -lives 200 -parallel 10 -v -timeout 1h
+	$(GO) test ./internal/store -run 'TestAPageOutlivesItsLeader' -lives 5000 -parallel 12 -v -timeout 1h
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn-demo
