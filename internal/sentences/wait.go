@@ -10,11 +10,11 @@ import (
 // Wait is what the minutes of a budget wait for: samples that come late. The zero value waits for
 // nothing.
 type Wait struct {
-	Through time.Time     // minutes that end up to here are decided
-	Behind  time.Duration // how far that is behind the time at which it was looked at
-	Late    time.Duration // how late samples come, by experience; below a minute nobody knows yet
-	Targets int           // of how many targets; 0 if that is not known
-	Vain    bool          // they were waited for, and minutes are decided without them now
+	Through time.Time     `json:"through"`           // minutes that end up to here are decided
+	Behind  time.Duration `json:"behind,omitempty"`  // how far that is behind the time at which it was looked at
+	Late    time.Duration `json:"late,omitempty"`    // how late samples come, by experience; below a minute nobody knows yet
+	Targets int           `json:"targets,omitempty"` // of how many targets; 0 if that is not known
+	Vain    bool          `json:"vain,omitempty"`    // they were waited for, and minutes are decided without them now
 }
 
 // Text says what is waited for; it is empty if nothing is.
@@ -23,23 +23,47 @@ func (w Wait) Text() Text {
 	if w.Targets > 0 {
 		whose += " of " + figures.Plural(w.Targets, "target")
 	}
-	late := figures.Duration(w.Late.Truncate(time.Minute))
+	return w.text(whose, "about ")
+}
+
+// text says what is waited for of those whose samples they are; about stands before each figure.
+func (w Wait) text(whose, about string) Text {
+	late := about + figures.Duration(w.Late.Truncate(time.Minute))
 	switch {
 	case w.Through.IsZero():
 		return nil
 	case w.Vain:
-		return say(whose, " came about ", late, " late before. They are not waited for any longer; what still comes is added to its own minutes.")
+		return say(whose, " came ", late, " late before. They are not waited for any longer; what still comes is added to its own minutes.")
 	case w.Late < time.Minute:
 		return say(whose, " are overdue; minutes since ", moment(w.Through), " wait for them.")
 	}
-	return say(whose, " come about ", late, " late; minutes are decided about ", figures.Duration((w.Behind + time.Minute - 1).Truncate(time.Minute)), " after they end.")
+	return say(whose, " come ", late, " late; minutes are decided ", about, figures.Duration((w.Behind + time.Minute - 1).Truncate(time.Minute)), " after they end.")
+}
+
+// Waits says what the minutes of several incidents wait for that are told together; it is empty if
+// none waits.
+func Waits(all []Wait) Text {
+	if len(all) == 0 {
+		return nil
+	}
+	most := Wait{Vain: true}
+	for _, w := range all {
+		if most.Through.IsZero() || w.Through.Before(most.Through) {
+			most.Through = w.Through
+		}
+		most.Behind, most.Late, most.Vain = max(most.Behind, w.Behind), max(most.Late, w.Late), most.Vain && w.Vain
+	}
+	return most.text("Samples of "+figures.Plural(len(all), "incident"), "up to about ")
 }
 
 // Waiting says what the minutes of the budget wait for; it is empty if that is nothing, or if nobody
 // watches it any more.
-func (f Facts) Waiting() Text {
+func (f Facts) Waiting() Text { return f.Awaited().Text() }
+
+// Awaited returns what the minutes of the budget wait for: nothing, if nobody watches it any more.
+func (f Facts) Awaited() Wait {
 	if !f.Incident.Open && f.Event.Reason == alerting.SLORemoved {
-		return nil
+		return Wait{}
 	}
-	return f.Wait.Text()
+	return f.Wait
 }

@@ -33,3 +33,24 @@ func TestWaiting(t *testing.T) {
 		t.Errorf("of what nobody watches: %q", got)
 	}
 }
+
+// TestWaits: of incidents that are told together it is said how many wait, and how late at most.
+func TestWaits(t *testing.T) {
+	through := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	wait := func(late time.Duration) sentences.Wait {
+		return sentences.Wait{Through: through, Behind: late + 50*time.Second, Late: late, Targets: 2}
+	}
+	vain := wait(4 * time.Minute)
+	vain.Vain = true
+	for want, all := range map[string][]sentences.Wait{
+		"": nil,
+		"Samples of 1 incident come up to about 3 min late; minutes are decided up to about 4 min after they end.":                                     {wait(3 * time.Minute)},
+		"Samples of 3 incidents come up to about 9 min late; minutes are decided up to about 10 min after they end.":                                   {wait(3 * time.Minute), vain, wait(9 * time.Minute)},
+		"Samples of 2 incidents came up to about 4 min late before. They are not waited for any longer; what still comes is added to its own minutes.": {vain, vain},
+		"Samples of 2 incidents are overdue; minutes since 2026-11-23 12:00 UTC wait for them.":                                                        {wait(0), wait(0)},
+	} {
+		if got := sentences.Waits(all).String(); got != want {
+			t.Errorf("says %q\n   want %q", got, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // Body is a composed message, in the form in which the outbox keeps it.
@@ -31,6 +32,8 @@ type Body struct {
 	Delete bool `json:"delete,omitempty"`
 	// Folded are the hashes of the keys that a digest stands for.
 	Folded []string `json:"folded,omitempty"`
+	// Wait is what the minutes wait for that the message is about, for a digest.
+	Wait *sentences.Wait `json:"wait,omitempty"`
 }
 
 func (b Body) marshal() json.RawMessage { return block(b) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -49,6 +50,7 @@ type digester struct {
 	sections []string
 	mention  []string
 	folded   []string
+	waits    []sentences.Wait
 }
 
 // add takes one entry and reports whether there was room.
@@ -74,6 +76,9 @@ func (d *digester) add(e outbox.Entry) bool {
 	}
 	d.sections[last] += line
 	d.loud = d.loud || b.Broadcast
+	if b.Wait != nil {
+		d.waits = append(d.waits, *b.Wait)
+	}
 	if e.Lane == outbox.LanePage {
 		d.pages++
 		for _, m := range b.Mention {
@@ -109,6 +114,7 @@ func (d *digester) body(waiting int) Body {
 	for _, s := range d.sections {
 		b.Blocks = append(b.Blocks, section(strings.TrimSuffix(s, "\n")))
 	}
+	b.Blocks = append(b.Blocks, sectionIf(dress(sentences.Waits(d.waits)))...)
 	b.Blocks = append(b.Blocks, sectionIf(forWhom(d.mention))...)
 	return b
 }

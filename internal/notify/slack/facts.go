@@ -67,6 +67,9 @@ func (h Composer) receiver() string { return cmp.Or(h.Receiver, "slack") }
 
 func (f message) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body) outbox.Entry {
 	b.Incident, b.SLO = clip(f.Event.Incident, 500), clip(string(f.Event.SLO), 500)
+	if w := f.Awaited(); !w.Through.IsZero() {
+		b.Wait = &w
+	}
 	return outbox.Entry{
 		Key: f.Event.Key() + "/" + suffix, Receiver: f.composer.receiver(), Lane: lane, Channel: f.channel(),
 		Thread: cmp.Or(f.Incident.Group, f.Event.Incident), Op: op, Body: b.marshal(), Created: f.Now,

@@ -286,7 +286,7 @@ func (f message) escalation() Body {
 // reminder returns the reply that brings an incident back to mind, and calls somebody.
 func (f message) reminder(state, text string, mention []string) Body {
 	b := Body{Text: f.sentence(state, f.predicate()), Broadcast: true, Mention: mention}
-	text = state + ". " + text + "\n" + dress(f.Windows())
+	text = state + ". " + text + "\n" + f.dressLines([]sentences.Text{f.Windows(), f.Waiting()})
 	if len(mention) > 0 {
 		text += "\nFor " + strings.Join(mention, " ")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // gateTurned announces that the error-budget policy froze a budget's releases, or lets them go
@@ -71,7 +72,7 @@ func (f message) abort() []outbox.Entry {
 	b := Body{Text: f.sentence("🛑 Abort", f.predicate()), Name: "🛑 Abort · " + f.name(80), Mention: f.mentions()}
 	b.Blocks = []Block{
 		header("🛑 Abort the experiment · " + f.name(80)),
-		section("The experiment " + code(f.Event.Act) + " " + f.Experiment() + ". End it now.\n" + dress(f.Spending())),
+		section("The experiment " + code(f.Event.Act) + " " + f.Experiment() + ". End it now.\n" + f.dressLines([]sentences.Text{f.Spending(), f.Waiting()})),
 	}
 	b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
