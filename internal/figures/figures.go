@@ -203,15 +203,19 @@ func Count(n int) string {
 	return group(uint64(n))
 }
 
-// Plural writes a count with its noun: "1 page", "2 pages", "2 stretches".
+// Plural writes a count with its noun: "1 page", "2 pages", "2 stretches", "2
+// series".
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if strings.HasSuffix(noun, "ch") {
-		noun += "e"
+	switch {
+	case strings.HasSuffix(noun, "ch"):
+		noun += "es"
+	case !strings.HasSuffix(noun, "series"):
+		noun += "s"
 	}
-	return Count(n) + " " + noun + "s"
+	return Count(n) + " " + noun
 }
 
 // Value writes something that was measured and that is neither good nor bad by itself, with three

@@ -97,6 +97,7 @@ func TestFigures(t *testing.T) {
 		{"the smallest number", Count(math.MinInt64), "−9,223,372,036,854,775,808"},
 		{"one is singular", Plural(1, "page"), "1 page"},
 		{"none is plural", Plural(0, "page"), "0 pages"},
+		{"series are series", Plural(2, "series"), "2 series"},
 		{"a hissing sound takes a syllable", Plural(2, "stretch"), "2 stretches"},
 
 		{"three digits of a value", Value(0.0423456), "0.0423"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -247,12 +248,12 @@ func (b *bundle) faults(troubles map[int32]*counting.Trouble) map[slo.ID]*counti
 func (b *Backfill) Faults() map[slo.ID][]string {
 	out := map[slo.ID][]string{}
 	for id, t := range b.faults {
-		if texts := faultTexts(t); len(texts) > 0 {
+		if texts := sentences.Faults(t); len(texts) > 0 {
 			out[id] = texts
 		}
 	}
 	for id, why := range b.guessed {
-		out[id] = append(out[id], "hours could not be counted and are estimates, Prometheus' own increase: "+why)
+		out[id] = append(out[id], sentences.Guessed(why))
 	}
 	return out
 }

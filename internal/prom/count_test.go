@@ -203,8 +203,8 @@ func TestDataProblemsAreTold(t *testing.T) {
 		{"a series that ends with what is no number", "instance=a code=200: 30=1000 90=1010 150=1020 210=NaN\ninstance=a code=200 zone=z: 210=1030 270=1040 330=1050 390=1060 450=1070", "went on under another name"},
 		{"a series that ends so, and nothing begins", "instance=a code=200: 30=1000 90=1010 150=1020 210=NaN\ninstance=b code=200: 30=1000 90=1010 150=1020 210=1030 270=1040 330=1050 390=1060 450=1070", ""},
 		{"a series that expired and came back higher", "instance=a code=200: 30=0 90=10 150=14 210=20 270=20 330=20 390=20 450=21\ninstance=a code=500: 30=2 90=2 450=5", ": c{code=\"500\",instance=\"a\",job=\"j\"}"},
-		{"a counter that stands a little lower for a moment", "instance=a code=200: 30=0 90=100 150=140 210=139 270=145", "1 samples stood a little lower than those before them; nothing was counted until the counters were back: c{code=\"200\",instance=\"a\",job=\"j\"}"},
-		{"a target of long standing that is found late", "instance=a code=200: 30=0 90=10 150=14 210=20 270=26\ninstance=b code=200: 210=9000 270=9003", "1 series were seen for the first time with more than can have happened since their target's last scrape; their first value did not count: c{code=\"200\",instance=\"b\",job=\"j\"}"},
+		{"a counter that stands a little lower for a moment", "instance=a code=200: 30=0 90=100 150=140 210=139 270=145", "1 sample stood a little lower than the one before; nothing was counted until the counters were back: c{code=\"200\",instance=\"a\",job=\"j\"}"},
+		{"a target of long standing that is found late", "instance=a code=200: 30=0 90=10 150=14 210=20 270=26\ninstance=b code=200: 210=9000 270=9003", "1 series was seen for the first time with more than can have happened since the last scrape of its target; its first value did not count: c{code=\"200\",instance=\"b\",job=\"j\"}"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := serve(t, life(t, tc.life))
@@ -246,7 +246,7 @@ func TestWhatCameTooLateIsTold(t *testing.T) {
 	arrive("b", 5, 20)
 	arrive("a", 19, 20)
 	b := tick(t, r, []*slo.Spec{spec}, m0+9, got)
-	want := "samples came after their minute was decided; they were added to it: c{code=\"200\",instance=\"b\",job=\"j\"}"
+	want := "samples came after their minutes were decided; they were added to them: c{code=\"200\",instance=\"b\",job=\"j\"}"
 	if p := strings.Join(b.Readings["svc/x"].Problems, "; "); !strings.Contains(p, want) {
 		t.Errorf("problems %q, want %q", p, want)
 	}

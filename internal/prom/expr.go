@@ -174,10 +174,10 @@ func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated,
 	readings := readingsOf(s, got, st.pace.faults, from, to, st.read)
 	all := readings[s.ID()]
 	if st.pace.capped {
-		all.Problems = append(all.Problems, cappedText(s))
+		all.Problems = append(all.Problems, sentences.Capped(s, maxGroups))
 	}
 	if st.terms != 0 {
-		all.Problems = append(all.Problems, summedText())
+		all.Problems = append(all.Problems, sentences.Summed(partSeries))
 	}
 	if len(all.Problems) > 0 {
 		readings[s.ID()] = all
@@ -204,7 +204,7 @@ func (b *Batch) tellLate(found map[slo.ID]*evaluated, st exprState, after time.D
 	}
 	for id := range found {
 		if r, ok := b.Readings[id]; ok {
-			r.Problems = append(r.Problems, waitText(w))
+			r.Problems = append(r.Problems, w.Problem())
 			slices.Sort(r.Problems)
 			b.Readings[id] = r
 		}
@@ -220,7 +220,7 @@ func readingsOf(s *slo.Spec, got map[slo.ID]*evaluated, faults map[slo.ID]counti
 	readings := map[slo.ID]Reading{}
 	for id, ev := range got {
 		so := faults[id]
-		reading := Reading{Problems: faultTexts(&so)}
+		reading := Reading{Problems: sentences.Faults(&so)}
 		for at := from; at <= to; at++ {
 			slot, ok := ev.slots[at]
 			if !ok {

@@ -4,18 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/counting"
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
@@ -488,36 +485,4 @@ func (s *state) longest() int64 {
 		most = max(most, p.MaxLate)
 	}
 	return most
-}
-
-// faultWords says what each fault is.
-var faultWords = map[counting.Fault]string{
-	counting.Clamped:  "%d minutes had more bad or good events than events at all; they were cut off",
-	counting.Beyond:   "%d times there were more events than a minute can hold, " + figures.Events(budget.MaxCount) + "; nothing is known of those minutes (did a counter wrap round below zero?)",
-	counting.Dropped:  "%d samples were negative or not finite and did not count",
-	counting.Renamed:  "%d series went on under another name; they count as the same",
-	counting.Glitch:   "%d samples stood a little lower than those before them; nothing was counted until the counters were back",
-	counting.Position: "%d series were seen for the first time with more than can have happened since their target's last scrape; their first value did not count",
-	counting.Away:     "%d series were away and came back above their old value; what they show more than then counts (does the exporter let idle series expire?)",
-	counting.Unpaired: "%d minutes had events and no series of good ones, which were there before; whether they were good is not known (was the series renamed or dropped?)",
-	counting.Behind:   "%d samples came after their minute was decided; they were added to it",
-}
-
-// faultTexts says what was wrong with the data of one budget, by fault.
-func faultTexts(t *counting.Trouble) []string {
-	var out []string
-	for f, n := range t.N {
-		if n == 0 {
-			continue
-		}
-		text := fmt.Sprintf(faultWords[counting.Fault(f)], n)
-		if names := t.Names[f]; len(names) > 0 {
-			text += ": " + strings.Join(names, ", ")
-			if n > len(names) {
-				text += " and others"
-			}
-		}
-		out = append(out, text)
-	}
-	return out
 }

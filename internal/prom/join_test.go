@@ -26,6 +26,75 @@ func TestNewAmongOthers(t *testing.T) {
 	}
 }
 
+// TestNewAndScrapedMoreRarely: what is new is scraped more rarely than all that is known. It begins
+// with a whole minute, too: the one after its first scrape.
+func TestNewAndScrapedMoreRarely(t *testing.T) {
+	for _, interval := range []int{30, 60, 120, 300, 600} {
+		for _, phase := range []int{7, 53, 118} {
+			for _, second := range []int{1, 40, 59} {
+				t.Run(fmt.Sprintf("every %d s at second %d, at second %d", interval, phase, second), func(t *testing.T) {
+					t.Parallel()
+					newAndRarer(t, time.Duration(interval)*time.Second, time.Duration(phase)*time.Second, time.Duration(second)*time.Second)
+				})
+			}
+		}
+	}
+}
+
+func newAndRarer(t *testing.T, interval, phase, second time.Duration) {
+	var now time.Time
+	db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+	filled := t0.Add(-time.Hour)
+	arrive := func() {
+		for ; !filled.After(now); filled = filled.Add(time.Second) {
+			for job, every := range map[string]time.Duration{"old": 15 * time.Second, "new": interval} {
+				if (filled.Sub(t0)-phase)%every != 0 {
+					continue
+				}
+				for _, code := range []string{"200", "500"} {
+					if err := db.Append(lset("a_total", "instance", job+":1", "job", job, "code", code), filled.UnixMilli(), float64(filled.Unix()-t0.Unix()+1e6)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	of := func(job string) *slo.Spec {
+		return events(t, job, `a_total{job="`+job+`"}`, `a_total{job="`+job+`",code="500"}`)
+	}
+	now = t0
+	arrive()
+	r, got, reload := New(serve(t, db), Options{}), book{}, t0.Add(20*time.Minute+second)
+	specs := []*slo.Spec{of("old")}
+	for ; now.Before(t0.Add(60 * time.Minute)); now = now.Add(5 * time.Second) {
+		if !now.Before(reload) && len(specs) == 1 {
+			now = reload
+			specs = []*slo.Spec{of("old"), of("new")}
+		}
+		arrive()
+		b := r.Read(t.Context(), specs, now)
+		for _, f := range b.Failures {
+			t.Fatal(f.Err)
+		}
+		got.take(b)
+		r.Commit(b)
+	}
+	first, through := m0+60, m0+59-budget.Minute(2*interval/time.Minute)
+	for m := range got["svc/new"] {
+		first = min(first, m)
+	}
+	if soonest := m0 + 22 + budget.Minute(interval/time.Minute); first > soonest+1 {
+		t.Errorf("it begins %d minutes after the beginning", first-m0)
+	}
+	for m := first; m <= through; m++ {
+		// What a scrape shows is spread over the minutes that it alone tells of.
+		s := got["svc/new"][m]
+		if few := s.Total < 80*budget.Unit || s.Bad < s.Total/2; few && s.State == budget.OK || interval <= 2*time.Minute && s.Total != 120*budget.Unit {
+			t.Errorf("minute %d of %d is %+v", m-m0, first-m0, s)
+		}
+	}
+}
+
 func newAmongOthers(t *testing.T, interval, late, second time.Duration) {
 	var now time.Time
 	db := promfake.New(promfake.Options{Now: func() time.Time { return now }})

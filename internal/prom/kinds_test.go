@@ -376,7 +376,7 @@ func TestGroupsAreCapped(t *testing.T) {
 	if len(got) != maxGroups+1 { // the budgets, and the SLO itself with its problem
 		t.Errorf("%d readings", len(got))
 	}
-	if p := b.Readings["svc/x"].Problems; len(p) == 0 || !strings.Contains(p[0], "more than 1000") {
+	if p := b.Readings["svc/x"].Problems; len(p) == 0 || !strings.Contains(p[0], "more than 1,000") {
 		t.Errorf("problems %q", p)
 	}
 }
@@ -393,7 +393,7 @@ func TestGroupsOfExpressionsAreCapped(t *testing.T) {
 	for to := m0 + 8; to <= m0+11; to++ {
 		b := tick(t, r, specs, to, got)
 		told, logged = append(told, slices.Sorted(maps.Values(b.Capped))...), append(logged, b.Problems...)
-		if p := b.Readings["svc/x"].Problems; to > m0+9 && (len(p) == 0 || !strings.Contains(p[0], "more than 1000")) {
+		if p := b.Readings["svc/x"].Problems; to > m0+9 && (len(p) == 0 || !strings.Contains(p[0], "more than 1,000")) {
 			t.Errorf("problems %q", p)
 		}
 	}

@@ -360,7 +360,7 @@ func (r *Reader) replan(specs []*slo.Spec, to, since budget.Minute, out *Batch) 
 			begun[s.ID()] = exprState{terms: hashTerms(rawSpec{s, terms}), since: r.undecidedSince(s.ID(), to), primed: true}
 			r.evaluate = append(r.evaluate, summed(s, terms))
 			if r.exprs[s.ID()].terms == 0 {
-				r.problems = append(r.problems, string(s.ID())+": "+summedText())
+				r.problems = append(r.problems, string(s.ID())+": "+sentences.Summed(partSeries))
 			}
 		case terms != nil:
 			raw = append(raw, rawSpec{s, terms})
@@ -531,10 +531,10 @@ func (c *collected) into(out *Batch, s *state) {
 		out.Readings[c.b.reg.ids[a]] = r
 	}
 	for a, w := range s.behind {
-		c.note(out.Readings, c.b.reg.ids[a], waitText(w))
+		c.note(out.Readings, c.b.reg.ids[a], w.Problem())
 	}
 	for a, t := range s.Troubles() {
-		c.note(out.Readings, c.b.reg.ids[a], faultTexts(t)...)
+		c.note(out.Readings, c.b.reg.ids[a], sentences.Faults(t)...)
 	}
 	c.b.notes(func(id slo.ID, text string) { c.note(out.Readings, id, text) })
 }
@@ -554,22 +554,12 @@ func (c *collected) failed() map[slo.ID]bool {
 func (b *bundle) notes(tell func(slo.ID, string)) {
 	for i, s := range b.specs {
 		if b.reg.capped[i] {
-			tell(s.ID(), cappedText(s))
+			tell(s.ID(), sentences.Capped(s, maxGroups))
 		}
 		if n := b.reg.members[i]; n > maxSeries {
-			tell(s.ID(), fmt.Sprintf("the SLO follows %d series; above %d consider aggregating first", n, maxSeries))
+			tell(s.ID(), sentences.Large(n, maxSeries))
 		}
 	}
-}
-
-func cappedText(s *slo.Spec) string {
-	return fmt.Sprintf("more than %d combinations of %s, or very long values; the rest is not followed", maxGroups, strings.Join(s.By, ", "))
-}
-
-// waitText says what is waited for as a problem is said.
-func waitText(w sentences.Wait) string {
-	text := w.Text().String()
-	return strings.ToLower(text[:1]) + strings.TrimSuffix(text[1:], ".")
 }
 
 // tellCapped says of SLOs that have reached the cap since the last time that they have.
@@ -587,9 +577,9 @@ func (b *Batch) capped(s *slo.Spec) {
 	if b.Capped == nil {
 		b.Capped = map[slo.ID]string{}
 	}
-	b.Capped[s.ID()] = cappedText(s)
+	b.Capped[s.ID()] = sentences.Capped(s, maxGroups)
 	b.Stats.Capped++
-	b.Problems = append(b.Problems, string(s.ID())+": "+cappedText(s))
+	b.Problems = append(b.Problems, string(s.ID())+": "+sentences.Capped(s, maxGroups))
 }
 
 func (c *collected) note(out map[slo.ID]Reading, id slo.ID, texts ...string) {

@@ -1,8 +1,6 @@
 package prom
 
 import (
-	"fmt"
-
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -53,11 +51,6 @@ func (t term) query() *slo.Query {
 	}
 	q.Text = selectors.Metric(t.metric, t.matchers...)
 	return q
-}
-
-// summedText says that the series of an SLO are added up.
-func summedText() string {
-	return fmt.Sprintf("it has more series than an answer may hold and no label that divides them into parts of %d at most, so Prometheus adds them up; its minutes are estimates", partSeries)
 }
 
 // undecidedSince returns the first minute of an SLO that its bundle, by the plan so far, has not
