@@ -66,7 +66,7 @@ func (i Incident) Unheard() bool {
 // TimeToAcknowledge returns the time from the alert to the first acknowledgement; it is false while
 // there is none.
 func (i Incident) TimeToAcknowledge() (time.Duration, bool) {
-	return since(i.Detected, i.of(Acknowledge))
+	return since(i.Alerted(), i.of(Acknowledge))
 }
 
 // TimeToMitigate returns the time from the onset to when a person said that users no longer feel

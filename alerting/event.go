@@ -114,10 +114,22 @@ type Event struct {
 	// Late marks what was decided when, or told as, it would not have been had the data come in
 	// time: some minutes of its incident were known only after they had been decided.
 	Late bool `json:"late,omitempty"`
+	// Decided is when it was decided, in whole minutes; zero if that was within a minute of when it
+	// happened. It is later where samples came late, or where nobody ran to decide. A backtest, which
+	// has all samples at once, has none.
+	Decided time.Time `json:"decided,omitzero"`
 }
 
 // Time returns when the event happened: the end of the minute that decided it.
 func (e Event) Time() time.Time { return e.At.End() }
+
+// DecidedBy returns the event as it was decided at a time.
+func (e Event) DecidedBy(now time.Time) Event {
+	if whole := budget.MinuteOf(now).Time(); whole.After(e.Time()) {
+		e.Decided = whole
+	}
+	return e
+}
 
 // Key returns a key that is unique among all events of an incident.
 func (e Event) Key() string {

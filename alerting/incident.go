@@ -19,7 +19,7 @@ type Incident struct {
 	Open     bool     `json:"open"`
 
 	Onset     time.Time `json:"onset"`              // the first bad minute
-	Detected  time.Time `json:"detected"`           // when it opened
+	Detected  time.Time `json:"detected"`           // the end of the minute that opened it; people knew at Alerted
 	Escalated time.Time `json:"escalated,omitzero"` // when a ticket became a page
 	Ended     time.Time `json:"ended,omitzero"`     // the end of the last bad minute; of an open one, so far
 	Resolved  time.Time `json:"resolved,omitzero"`
@@ -171,10 +171,19 @@ func (i Incident) PeakBurn(o slo.Objective) (float64, bool) {
 	return budget.Burn(i.Last.Burn.Peak, o)
 }
 
+// Alerted returns when the incident was told: when it opened, or as much later as its samples came
+// late.
+func (i Incident) Alerted() time.Time {
+	if len(i.Log) > 0 && i.Log[0].Decided.After(i.Detected) {
+		return i.Log[0].Decided
+	}
+	return i.Detected
+}
+
 // TimeToDetect returns the time from the onset to the alert. TimeToResolve is from the onset to the
 // end of the burn, which comes before the alert is resolved. Both are definitions that reports
 // print along.
-func (i Incident) TimeToDetect() time.Duration { return i.Detected.Sub(i.Onset) }
+func (i Incident) TimeToDetect() time.Duration { return i.Alerted().Sub(i.Onset) }
 
 // TimeToResolve returns the time from the onset to the end of the last bad minute; zero while it is
 // open.

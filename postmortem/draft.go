@@ -76,14 +76,14 @@ func Draft(f Facts) Document {
 
 func timesOf(i alerting.Incident) Times {
 	t := Times{
-		Onset: i.Onset.UTC(), Detected: i.Detected, Escalated: i.Escalated, Ended: i.Ended, Resolved: i.Resolved,
+		Onset: i.Onset.UTC(), Detected: i.Alerted(), Escalated: i.Escalated, Ended: i.Ended, Resolved: i.Resolved,
 		ToDetect: i.TimeToDetect(), ToResolve: i.TimeToResolve(), Burning: i.Duration(),
 	}
 	if i.Open {
 		t.Ended = time.Time{} // so far is not the end
 	}
 	if d, ok := i.TimeToAcknowledge(); ok {
-		t.ToAcknowledge, t.Acknowledged = d, i.Detected.Add(d)
+		t.ToAcknowledge, t.Acknowledged = d, i.Alerted().Add(d)
 	}
 	if d, ok := i.TimeToMitigate(); ok {
 		t.ToMitigate, t.Mitigated = d, i.Onset.Add(d).UTC()

@@ -120,7 +120,7 @@ func (s *stage) answer(a *daemon.Daemon, at time.Time) error {
 		who, after = nightDuty, 9*time.Minute
 	}
 	for _, i := range a.Engine.Snapshot().Open.All() {
-		if _, has := i.Acknowledged(); has || i.Loud() != alerting.Page || at.Sub(i.Detected) < after {
+		if _, has := i.Acknowledged(); has || i.Loud() != alerting.Page || at.Sub(i.Alerted()) < after {
 			continue
 		}
 		if err := s.press(i, slack.ActionAck, who); err != nil {

@@ -23,13 +23,13 @@ type Incident struct {
 	State    string `json:"state"` // in words: open, resolved, data are back, no longer watched (its SLO is gone), no longer an alert (its SLO or alerts changed)
 
 	Onset     time.Time  `json:"onset"`     // the first bad minute
-	Detected  time.Time  `json:"detected"`  // when it opened
+	Detected  time.Time  `json:"detected"`  // when it was told
 	Escalated *time.Time `json:"escalated"` // when a ticket became a page
 	Ended     *time.Time `json:"ended"`     // end of the last bad minute; of an open one, so far
 	Resolved  *time.Time `json:"resolved"`
 
 	Duration          float64  `json:"durationSeconds"`          // from the onset to the end of the last bad minute
-	TimeToDetect      float64  `json:"timeToDetectSeconds"`      // from the onset to the alert
+	TimeToDetect      float64  `json:"timeToDetectSeconds"`      // from the onset to when it was told
 	TimeToAcknowledge *float64 `json:"timeToAcknowledgeSeconds"` // from the alert, of an escalated ticket the ticket, to the first acknowledgement; null without one
 	TimeToMitigate    *float64 `json:"timeToMitigateSeconds"`    // from the onset to when a person said that users no longer feel it
 	TimeToResolve     *float64 `json:"timeToResolveSeconds"`     // from the onset to the end of the last bad minute; null while open
@@ -130,7 +130,7 @@ type Happening struct {
 func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 	out := Incident{
 		ID: i.ID, SLO: string(i.SLO), Service: i.SLO.Service(), Rule: string(i.Rule), Title: i.Title(), Severity: string(i.Severity), Open: i.Open,
-		Onset: i.Onset.UTC(), Detected: i.Detected.UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
+		Onset: i.Onset.UTC(), Detected: i.Alerted().UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
 		Duration: i.Duration().Seconds(), TimeToDetect: i.TimeToDetect().Seconds(), TimeToResolve: seconds(i.TimeToResolve(), !i.Open),
 		TimeToAcknowledge: seconds(i.TimeToAcknowledge()), TimeToMitigate: seconds(i.TimeToMitigate()),
 		Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Damaged: i.Damaged, Late: i.Late,

@@ -67,7 +67,7 @@ func registerEntry(e register.Entry) RegisterEntry {
 	duration, ended := e.Duration()
 	out := RegisterEntry{
 		ID: i.ID, Service: i.SLO.Service(), SLO: string(i.SLO), Owner: e.Owner, Tier: e.Tier, Rule: string(i.Rule),
-		Onset: TimeOrNull(i.Onset), Detected: TimeOrNull(i.Detected), Acknowledged: TimeOrNull(e.Acknowledged),
+		Onset: TimeOrNull(i.Onset), Detected: TimeOrNull(i.Alerted()), Acknowledged: TimeOrNull(e.Acknowledged),
 		Mitigated: TimeOrNull(e.Mitigated), Resolved: TimeOrNull(i.Resolved),
 		Duration: seconds(duration.Truncate(time.Second), ended), Downtime: seconds(e.Down, i.Last.Burn != nil),
 		Failed: Events(e.Bad), Total: Events(e.Total), PerDay: IfKnown(Events(e.PerDay), e.PerDay > 0),

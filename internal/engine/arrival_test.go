@@ -196,7 +196,7 @@ func (w *world) backtested(spec *slo.Spec, from, to budget.Minute) (*budget.Ledg
 
 // TestLiveEqualsBacktestOnDataAsTheyCome (law 10): whatever reaches Prometheus late, under another
 // name, with a dip or not at all, what was decided live is what a backtest of the same samples
-// decides, in every field, cost included. Where samples came later than they were waited for, an
+// decides, in every field, cost included, but for when it was known. Where samples came later than they were waited for, an
 // incident says so (it is late), and differs in when it was found and what was told meanwhile, and in
 // nothing else. A seed that fails is replayed with -seed and -lives=1.
 func TestLiveEqualsBacktestOnDataAsTheyCome(t *testing.T) {
@@ -232,6 +232,9 @@ func (w *world) live(f *flow, minutes int) {
 	}
 }
 
+// whenDecided is what live alone has: a backtest, and who was never killed, decides at another time.
+var whenDecided = cmpopts.IgnoreFields(alerting.Event{}, "Decided")
+
 func (w *world) compareWithBacktest(spec *slo.Spec, f *flow) {
 	live, since, to := &budget.Ledger{}, budget.MinuteOf(t0)+2, budget.Minute(0)
 	w.engine.Snapshot().WithLedger(spec.ID(), func(_ *slo.Spec, l *budget.Ledger) {
@@ -261,7 +264,7 @@ func (w *world) compareWithBacktest(spec *slo.Spec, f *flow) {
 	if late > 0 { // what is left is the same in every field
 		want, got = withoutLate(want, got)
 	}
-	if d := diff.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+	if d := diff.Diff(want, got, cmpopts.EquateEmpty(), whenDecided); d != "" {
 		w.t.Errorf("live and backtest differ (-backtest +live):\n%.3000s", d)
 	}
 	w.t.Logf("%d incidents, %d of them late, decided up to %v behind", len(want)+late, late, w.now().Sub(to.Time()).Truncate(time.Second))

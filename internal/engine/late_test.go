@@ -12,7 +12,9 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -139,6 +141,49 @@ func TestLateSamplesPage(t *testing.T) {
 				w.check()
 			})
 		}
+	}
+}
+
+// TestTimeToDetectEndsWhenItIsTold: samples come nine minutes late, so an outage is told nine minutes
+// after the minute that opens its incident. That is when it was detected, wherever it is said; a
+// backtest, which has all samples, says when it could have been known.
+func TestTimeToDetectEndsWhenItIsTold(t *testing.T) {
+	const late = 9 * time.Minute
+	begin := t0.Add(50 * time.Minute)
+	w := newLateWorld(t, 1, func(int) time.Duration { return late }, func(_ int, at time.Time) bool { return at.After(begin) && at.Before(begin.Add(20*time.Minute)) })
+	w.live(64)
+	w.deliver()
+	burns := w.burns()
+	if len(burns) != 1 {
+		t.Fatalf("%d incidents about errors, want one", len(burns))
+	}
+	i, told := burns[0], w.paged.Truncate(time.Minute)
+	if i.Late || told.Sub(i.Detected) < late-time.Minute {
+		t.Fatalf("told at %s, opened by the minute that ends at %s, late: %v", w.paged, i.Detected, i.Late)
+	}
+	shown := api.IncidentOf(i, w.set.Specs[0], w.now())
+	for what, got := range map[string]time.Duration{
+		"time to detect":         i.TimeToDetect(),
+		"when it was told":       i.Alerted().Sub(i.Onset),
+		"its time in the API":    shown.Detected.Sub(i.Onset),
+		"its seconds in the API": time.Duration(shown.TimeToDetect) * time.Second,
+	} {
+		if want := told.Sub(begin); got != want {
+			t.Errorf("%s is %v after the onset, want %v", what, got, want)
+		}
+	}
+	if roots := w.rootsWith("Page"); len(roots) != 1 || !strings.Contains(roots[0].Visible(), "("+figures.Duration(told.Sub(begin))+" later)") {
+		t.Errorf("the message: %v", w.roots())
+	}
+	_, again := w.backtested(w.set.Specs[0], budget.MinuteOf(t0), budget.MinuteOf(w.now()))
+	again = slices.DeleteFunc(again, func(i alerting.Incident) bool { return !i.Rule.Burns() })
+	if len(again) != 1 || again[0].ID != i.ID || !again[0].Alerted().Equal(i.Detected) {
+		t.Errorf("a backtest finds %+v", again)
+	}
+	restarted := i.Log[0]
+	w.restart()
+	if is := w.burns(); !is[0].Log[0].Decided.Equal(restarted.Decided) {
+		t.Errorf("after a restart it was told at %s, before at %s", is[0].Alerted(), i.Alerted())
 	}
 }
 

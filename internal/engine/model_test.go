@@ -48,7 +48,7 @@ func (w *world) checkReference() []alerting.Incident {
 	for _, i := range want {
 		wanted[i.ID] = i
 	}
-	if d := cmp.Diff(wanted, got); d != "" {
+	if d := cmp.Diff(wanted, got, whenDecided); d != "" {
 		w.t.Errorf("live and reference differ (-reference +live):\n%s", d)
 	}
 	return want

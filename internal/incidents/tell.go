@@ -41,7 +41,7 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 	var lines []line
 	for n, t := range turns {
 		for _, event := range t.Events {
-			lines = append(lines, line{event, n})
+			lines = append(lines, line{event.DecidedBy(now), n})
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.event.At, b.event.At) })

@@ -149,7 +149,7 @@ func perDay(l *budget.Ledger, at budget.Minute) int64 {
 // The times of Delegated Regulation (EU) 2025/301, article 5.
 func (e Entry) deadlines() Deadlines {
 	var d Deadlines
-	known := e.Incident.Detected
+	known := e.Incident.Alerted()
 	if known.IsZero() || e.Class != "" && e.Class != alerting.Major {
 		return d
 	}

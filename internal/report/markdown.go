@@ -176,7 +176,7 @@ func (r Report) incidentText(limit int) string {
 	}
 	head := []string{"Onset", "SLO", "What", "To detect:", "To resolve:", "Bad in period:", "Cost of budget:", "Of four weeks:", "Postmortem", "Incident"}
 	return table(head, rows, limit) + "\nMedian time to detect " + median(detect) + ", to resolve " + median(resolve) +
-		". Both count from the onset, the first bad minute; to resolve ends with the last one. At such numbers a change of a median says nothing.\n"
+		". Both count from the onset, the first bad minute; to detect ends when it was told, to resolve with the last one. At such numbers a change of a median says nothing.\n"
 }
 
 // cells returns the incident's row. Missing data cost nothing that is known.

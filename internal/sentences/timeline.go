@@ -8,7 +8,17 @@ import (
 
 // Event tells an event of a timeline, with the figures it was decided on, as the rest of a line
 // that begins with its time.
-func Event(e alerting.Event, spec *slo.Spec) string {
+func Event(e alerting.Event, spec *slo.Spec) string { return happening(e, spec) + decided(e) }
+
+// decided says of what began or ended when that was known, if it was later.
+func decided(e alerting.Event) string {
+	if e.Decided.IsZero() || e.Kind != alerting.Opened && e.Kind != alerting.Escalated && e.Kind != alerting.Resolved {
+		return ""
+	}
+	return "; known at " + figures.UTC(e.Decided) + ", " + figures.Duration(e.Decided.Sub(e.Time())) + " later"
+}
+
+func happening(e alerting.Event, spec *slo.Spec) string {
 	switch e.Reason {
 	case alerting.BurnHigh:
 		return opening(e) + ": " + Fired(e, spec)

@@ -101,7 +101,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	over := sentences.Ended(i)
 	all := []fact{
 		{"Onset", figure{figures.UTC(i.Onset), "the first bad minute"}},
-		{"Detected", figure{figures.UTC(i.Detected), figures.Duration(i.TimeToDetect()) + " after the onset"}},
+		{"Detected", figure{figures.UTC(i.Alerted()), figures.Duration(i.TimeToDetect()) + " after the onset"}},
 		{"Escalated", figure{figures.UTC(i.Escalated), "from a ticket to a page"}},
 		{"Acknowledged", figure{figures.Unknown, "by nobody"}},
 		{ended, figure{figures.UTC(i.Ended), "the last bad minute; " + figures.Duration(i.Duration()) + " after the onset"}},

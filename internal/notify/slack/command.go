@@ -175,7 +175,7 @@ func (s Standing) line() string {
 		parts = append(parts, "data: "+escape(s.Data))
 	}
 	for _, i := range s.Open[:min(len(s.Open), 3)] {
-		parts = append(parts, tierOf(i)+" open since "+at(i.Detected))
+		parts = append(parts, tierOf(i)+" open since "+at(i.Alerted()))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -211,7 +211,7 @@ func incidentsBody(open []alerting.Incident) Body {
 		case i.Severity == alerting.Page:
 			icon = "🔥"
 		}
-		lines = append(lines, icon+" *"+escape(string(i.SLO))+"* · "+tierOf(i)+" since "+at(i.Detected)+" · "+code(i.ID))
+		lines = append(lines, icon+" *"+escape(string(i.SLO))+"* · "+tierOf(i)+" since "+at(i.Alerted())+" · "+code(i.ID))
 	}
 	return sections(figures.Plural(len(open), "open incident")+".", limited(lines, "`slowburn incidents --open` shows all")...)
 }

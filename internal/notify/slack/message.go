@@ -172,7 +172,7 @@ func (f message) fields() []*Text {
 	if i.Rule == alerting.RuleDeclared {
 		noticed = "Declared"
 	}
-	add(noticed, at(i.Detected)+" ("+figures.Duration(i.TimeToDetect())+" later)")
+	add(noticed, at(i.Alerted())+" ("+figures.Duration(i.TimeToDetect())+" later)")
 	if !i.Escalated.IsZero() {
 		add("Became a page", at(i.Escalated))
 	}
