@@ -10,11 +10,11 @@ import (
 // Wait is what the minutes of a budget wait for: samples that come late. The zero value waits for
 // nothing.
 type Wait struct {
-	Through time.Time     `json:"through"`           // minutes that end up to here are decided
-	Behind  time.Duration `json:"behind,omitempty"`  // how far that is behind the time at which it was looked at
-	Late    time.Duration `json:"late,omitempty"`    // how late samples come, by experience; below a minute nobody knows yet
-	Targets int           `json:"targets,omitempty"` // of how many targets; 0 if that is not known
-	Vain    bool          `json:"vain,omitempty"`    // they were waited for, and minutes are decided without them now
+	Through time.Time     // minutes that end up to here are decided
+	Behind  time.Duration // how far that is behind the time at which it was looked at
+	Late    time.Duration // how late samples come, by experience; below a minute nobody knows yet
+	Targets int           // of how many targets; 0 if that is not known
+	Vain    bool          // they were waited for, and minutes are decided without them now
 }
 
 // Text says what is waited for; it is empty if nothing is.
