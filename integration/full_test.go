@@ -150,13 +150,7 @@ func smallDisk(t *testing.T, s *pgtest.Server) string {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=8m"); err != nil {
-		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
-			t.Skip("a small file system needs the right to mount one") // it is imitated in package store
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	mountSmall(t, dir)
 	info, err := os.Stat(s.Dir)
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +163,18 @@ func smallDisk(t *testing.T, s *pgtest.Server) string {
 	s.Exec(t, "postgres", "alter system set default_tablespace = small")
 	s.Exec(t, "postgres", "select pg_reload_conf()")
 	return dir
+}
+
+// mountSmall puts a file system of a few megabytes at a folder.
+func mountSmall(t *testing.T, dir string) {
+	t.Helper()
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=8m"); err != nil {
+		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
+			t.Skip("a small file system needs the right to mount one") // it is imitated in packages store and engine
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 }
 
 // fill takes all that is left of a file system.

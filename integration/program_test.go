@@ -56,11 +56,15 @@ func (s *shop) live() {
 	s.last = now
 }
 
-func (s *shop) heal() {
+func (s *shop) heal() { s.turn(false) }
+func (s *shop) fail() { s.turn(true) }
+
+// turn lets all requests fail from now on, or none.
+func (s *shop) turn(failing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live()
-	s.failing = false
+	s.failing = failing
 }
 
 // The windows are as short as a slot allows, so that the story fits into a test.
@@ -250,6 +254,17 @@ func TestTheProgramPagesAndResolvesWhatPrometheusScrapes(t *testing.T) {
 		t.Errorf("%d messages in the channel, want one\n%s", len(roots), slack.State())
 	}
 	p.stop()
+}
+
+// code asks for a page and returns the status of the answer.
+func (p *process) code(path string) int {
+	p.t.Helper()
+	resp, err := http.Get(p.url + path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 // stop is the stop of an init system: SIGTERM, and a good exit soon.
