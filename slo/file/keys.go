@@ -86,7 +86,7 @@ var (
 		schema.May("window", windowKey().Standard("28d")),
 		schema.Need("sli", schema.Ref("sli", "")),
 		schema.May("by", byKey().Or("one budget")),
-		schema.May("max_lateness", schema.Ref("duration", "How long a sample that is overdue is waited for at most before its minute is decided without it.", "25m").Or("that of the source")),
+		schema.May("max_lateness", schema.Ref("duration", "How long a sample that is overdue is waited for at most before its minute is decided without it.", "25m").Or("prometheus.max_lateness")),
 		schema.May("alerts", schema.Ref("alerts", "").Or("the workbook's")),
 		schema.May("links", schema.Ref("links", "").Or("the service's")),
 		schema.May("slack", schema.Ref("slack", "").Or("the service's")),
