@@ -74,29 +74,6 @@ func (c *Counter) birth(g *Group, s shown, target int32, ms, before int64, fresh
 	return g
 }
 
-// begun reports whether an account of the series had begun before a time: a first value is no
-// position then.
-func (c *Counter) begun(series int32, ms int64) bool {
-	for _, r := range c.index.Series[series].Routes {
-		if p := &c.Promises[c.index.Accounts[r.Account].Promise]; r.Role != Up && p.Begun > 0 && ms > p.Begun {
-			return true
-		}
-	}
-	return false
-}
-
-// young reports whether an account of the series began so lately that a target which is late may
-// have been there before.
-func (c *Counter) young(series int32, ms int64) bool {
-	for _, r := range c.index.Series[series].Routes {
-		p := &c.Promises[c.index.Accounts[r.Account].Promise]
-		if ms <= p.Begun+p.maxLate()+5*minuteMs {
-			return true
-		}
-	}
-	return false
-}
-
 // open begins to judge a group: at once, if nothing can have gone on in it.
 func (c *Counter) open(g *Group) {
 	t := &c.Targets[g.Target]

@@ -63,7 +63,7 @@ func (c *Counter) frontiers(now int64) {
 		c.waits[a] = Wait{Through: nobody}
 	}
 	for i := range c.Cursors {
-		cur, target := &c.Cursors[i], c.targetOf(int32(i))
+		cur, target := &c.Cursors[i], c.index.targetOf(int32(i))
 		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 {
 			continue
 		}

@@ -109,3 +109,17 @@ func (x *Index) differ(a, b int32) int {
 	}
 	return 1
 }
+
+// targetOf returns the target of a series, -1 if it has none.
+func (x *Index) targetOf(series int32) int32 {
+	if series < 0 || int(series) >= len(x.Series) {
+		return -1
+	}
+	return x.Series[series].Target
+}
+
+// isUp reports whether a series is an uptime gauge.
+func (x *Index) isUp(series int32) bool {
+	routes := x.Series[series].Routes
+	return len(routes) > 0 && routes[0].Role == Up
+}

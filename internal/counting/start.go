@@ -42,8 +42,8 @@ func (c *Counter) Unsure(runs []Run) []int32 {
 	}
 	seen := map[int32]*look{}
 	for _, r := range runs {
-		target := c.targetOf(r.Series)
-		if target < 0 || !c.index.Scraped[target] || c.isUp(r.Series) {
+		target := c.index.targetOf(r.Series)
+		if target < 0 || !c.index.Scraped[target] || c.index.isUp(r.Series) {
 			continue
 		}
 		l := seen[target]

@@ -386,34 +386,3 @@ func (s *State) Troubles() map[int32]*Trouble { return s.troubles }
 
 // ForgetTroubles begins to count faults anew.
 func (s *State) ForgetTroubles() { s.troubles = nil }
-
-// trouble notes a fault of an account.
-func (c *Counter) trouble(account int32, f Fault, series int32) { c.blameFor(account, f, series, 1) }
-
-// blameFor notes so many faults of one kind.
-func (c *Counter) blameFor(account int32, f Fault, series int32, n int) {
-	if c.troubles == nil {
-		c.troubles = map[int32]*Trouble{}
-	}
-	t := c.troubles[account]
-	if t == nil {
-		t = &Trouble{}
-		c.troubles[account] = t
-	}
-	t.N[f] += n
-	if series < 0 || len(t.Names[f]) == maxNames {
-		return
-	}
-	if name := c.index.name(series); name != "" && !slices.Contains(t.Names[f], name) {
-		t.Names[f] = append(t.Names[f], name)
-	}
-}
-
-// blame notes a fault of a series for all its accounts.
-func (c *Counter) blame(series int32, f Fault) {
-	for i, r := range c.index.Series[series].Routes {
-		if !slices.ContainsFunc(c.index.Series[series].Routes[:i], func(o Route) bool { return o.Account == r.Account }) {
-			c.trouble(r.Account, f, series)
-		}
-	}
-}

@@ -30,9 +30,8 @@ type Question struct {
 
 // Counter moves a state by the samples of answers.
 type Counter struct {
-	*State
-	index *Index
-	out   Outcome
+	view
+	out Outcome
 
 	q     Question
 	runs  []Run
@@ -53,7 +52,7 @@ type shown struct {
 // NewCounter counts for a state.
 func NewCounter(s *State, index *Index, out Outcome) *Counter {
 	s.Grow(len(index.Series), len(index.Scraped), len(index.Accounts))
-	return &Counter{State: s, index: index, out: out}
+	return &Counter{view: view{s, index}, out: out}
 }
 
 // What a first value may be: slack plus times the target's rate by the time since its last scrape.
@@ -111,7 +110,7 @@ func (c *Counter) Take(runs []Run, q Question) {
 func (c *Counter) moments() (order []int32, out []moment) {
 	count := make([]int32, len(c.Targets)+1)
 	for _, r := range c.runs {
-		if t := c.targetOf(r.Series); t >= 0 && len(r.Samples) > 0 {
+		if t := c.index.targetOf(r.Series); t >= 0 && len(r.Samples) > 0 {
 			count[t+1]++
 		}
 	}
@@ -121,7 +120,7 @@ func (c *Counter) moments() (order []int32, out []moment) {
 	order = make([]int32, count[len(count)-1])
 	fill := slices.Clone(count)
 	for i, r := range c.runs {
-		if t := c.targetOf(r.Series); t >= 0 && len(r.Samples) > 0 {
+		if t := c.index.targetOf(r.Series); t >= 0 && len(r.Samples) > 0 {
 			order[fill[t]] = int32(i)
 			fill[t]++
 		}
@@ -139,13 +138,6 @@ func (c *Counter) moments() (order []int32, out []moment) {
 	}
 	slices.SortFunc(out, func(a, b moment) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.target, b.target)) })
 	return order, out
-}
-
-func (c *Counter) targetOf(series int32) int32 {
-	if series < 0 || int(series) >= len(c.index.Series) {
-		return -1
-	}
-	return c.index.Series[series].Target
 }
 
 // times lists the times at which the runs have samples. They are usually alike.
@@ -178,18 +170,6 @@ func (c *Counter) times(list []int64, runs []int32) []int64 {
 }
 
 func byTime(a, b Sample) int { return cmp.Compare(a.MS, b.MS) }
-
-// known reports whether a series has a position that is not forgotten.
-func (c *Counter) known(series int32) bool {
-	ms := c.Cursors[series].MS
-	return ms > 0 && ms >= c.Last-Forget
-}
-
-// isUp reports whether a series is an uptime gauge.
-func (c *Counter) isUp(series int32) bool {
-	routes := c.index.Series[series].Routes
-	return len(routes) > 0 && routes[0].Role == Up
-}
 
 // unusable reports whether a value never counts.
 func unusable(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 0 }
@@ -227,7 +207,7 @@ func (c *Counter) scrape(target int32, ms int64) {
 		case unusable(s.v):
 			c.drop(s, ms, known, births)
 			continue
-		case c.isUp(s.series):
+		case c.index.isUp(s.series):
 			last := ms
 			if known {
 				last, gap = cur.MS, shorter(gap, ms-cur.MS)
@@ -389,48 +369,6 @@ func (c *Counter) increment(t *Target, cur *Cursor, s shown, ms, before int64, l
 		}
 	}
 	return s.v - old, cur.MS
-}
-
-// bound is how many events a series of the target can have had since the scrape before.
-func (c *Counter) bound(target int32, ms, before int64) float64 {
-	return slack + times*c.rate(target)*float64(max(ms-before, 0))/1000
-}
-
-// rate is how many events a target like this has had lately, per second: its own, or, while it is
-// young, the mean of those that count for the same accounts.
-func (c *Counter) rate(target int32) float64 {
-	t := &c.Targets[target]
-	if t.Rate > 0 && t.Last-t.Born > rateHalf {
-		return t.Rate
-	}
-	var sum, n, old, nOld, young float64
-	seen := map[int32]bool{target: true}
-	for _, s := range c.index.byTarget[target] {
-		for _, r := range c.index.Series[s].Routes {
-			for _, o := range c.index.byAccount[r.Account] {
-				i := c.index.Series[o].Target
-				if seen[i] || i < 0 || int(i) >= len(c.Targets) {
-					continue
-				}
-				seen[i] = true
-				switch t := &c.Targets[i]; {
-				case t.Last-t.Born <= forgive:
-					young = max(young, t.Rate)
-				case t.Last > c.Last-2*rateHalf:
-					sum, n = sum+t.Rate, n+1
-				case t.Last > c.Last-Forget:
-					old, nOld = old+t.Rate, nOld+1
-				}
-			}
-		}
-	}
-	switch {
-	case n > 0:
-		return max(sum/n, t.Rate)
-	case nOld > 0:
-		return max(old/nOld, t.Rate)
-	}
-	return max(young, t.Rate)
 }
 
 func shorter(a, b int64) int64 {

@@ -78,7 +78,7 @@ func (c *Counter) Overdue(now, upto int64) []Ask {
 	at := map[int32]int{}
 	var out []Ask
 	for i := range c.Cursors {
-		cur, target := &c.Cursors[i], c.targetOf(int32(i))
+		cur, target := &c.Cursors[i], c.index.targetOf(int32(i))
 		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 || len(c.index.Series[i].Routes) == 0 {
 			continue
 		}
@@ -157,7 +157,7 @@ func (c *Counter) Lag(now int64) int64 {
 	}
 	waits := make([]int64, len(c.Accounts))
 	for i := range c.Cursors {
-		if target := c.targetOf(int32(i)); target >= 0 && c.Cursors[i].MS > 0 {
+		if target := c.index.targetOf(int32(i)); target >= 0 && c.Cursors[i].MS > 0 {
 			for _, r := range c.index.Series[i].Routes {
 				waits[r.Account] = max(waits[r.Account], lateOf[target]+1)
 			}
@@ -227,7 +227,7 @@ func (c *Counter) usual(now int64) {
 func (c *Counter) Next(now, arrival int64) int64 {
 	ready := make([]int64, len(c.Accounts))
 	for i := range c.Cursors {
-		cur, target := &c.Cursors[i], c.targetOf(int32(i))
+		cur, target := &c.Cursors[i], c.index.targetOf(int32(i))
 		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 {
 			continue
 		}
