@@ -165,7 +165,8 @@ type hourTally struct {
 // Hours moves positions over tables of hours, the oldest first: [Hours.Begin] a table, and then, hour
 // by hour, [Hours.Count] it.
 type Hours struct {
-	*Counter
+	view
+	c    *Counter
 	t    *Table
 	last map[int32]int64 // by account: newest sample of its total; of an hour that was not read raw its end
 	hole map[int32]int64 // by account: its newest sample before the hole that ends in this hour
@@ -175,8 +176,14 @@ type Hours struct {
 // NewHours knows no position yet.
 func NewHours(index *Index, promises int) *Hours {
 	state := &State{Promises: make([]Promise, promises), Primed: true}
-	return &Hours{Counter: NewCounter(state, index, nil), last: map[int32]int64{}, hole: map[int32]int64{}, sums: map[int32]map[int64]*hourTally{}}
+	return &Hours{view: view{state, index}, c: NewCounter(state, index, nil), last: map[int32]int64{}, hole: map[int32]int64{}, sums: map[int32]map[int64]*hourTally{}}
 }
+
+// Unsure is [Counter.Unsure] for samples that are read raw.
+func (h *Hours) Unsure(runs []Run) []int32 { return h.c.Unsure(runs) }
+
+// Troubles returns what was wrong with each account so far, in the hours that are wanted.
+func (h *Hours) Troubles() map[int32]*Trouble { return h.State.Troubles() }
 
 // Begin takes up a table, and positions from its first column, as far as there are none from the
 // tables before.
@@ -375,9 +382,9 @@ func (h *Hours) Count(col int, raw map[int32][]Run, starts, created Starts) {
 	h.sight(runs)
 	end := t.StartOf(col + 1)
 	h.Last = max(h.Last, t.StartOf(col))
-	h.Take(runs, Question{To: end, Now: end, Starts: starts, Created: created})
+	h.c.Take(runs, Question{To: end, Now: end, Starts: starts, Created: created})
 	if col == t.End-1 { // whatever still waits for its verdict gets it
-		h.Take(nil, Question{To: end + 10*minuteMs, Now: end + 10*minuteMs})
+		h.c.Take(nil, Question{To: end + 10*minuteMs, Now: end + 10*minuteMs})
 	}
 	h.drain(col)
 	if col < t.From {
@@ -403,8 +410,8 @@ func (h *Hours) whole(target int32, col int) {
 		n, from := v, cur.MS
 		switch {
 		case !h.known(row.Series):
-			h.book(row.Series, end, 0, nothing, 0, v)
-			h.born(row.Series, end, v, end-hourMs)
+			h.c.book(row.Series, end, 0, nothing, 0, v)
+			h.c.born(row.Series, end, v, end-hourMs)
 		case h.index.Scraped[target] && t.restarted(cur.MS, end):
 		case v >= cur.Value:
 			n = v - cur.Value
@@ -412,7 +419,7 @@ func (h *Hours) whole(target int32, col int) {
 			n = max(0, v-cur.Low)
 		}
 		if from > 0 {
-			h.book(row.Series, end, n, from, 0, v)
+			h.c.book(row.Series, end, n, from, 0, v)
 		}
 		sum += n
 		*cur = Cursor{MS: end, Value: v}
@@ -559,7 +566,7 @@ func (h *Hours) hasGood(account int32, col int) bool {
 }
 
 func (h *Hours) sumOf(account int32, hour int64, tally *hourTally, known int) budget.HourAt {
-	bad, total, countable := h.events(account, tally.sum)
+	bad, total, countable := h.c.events(account, tally.sum)
 	if !countable {
 		return budget.HourAt{Hour: hour, Sum: budget.Sum{Unknown: 60}}
 	}
