@@ -1,18 +1,14 @@
 package counting
 
-import (
-	"slices"
-
-	"github.com/slowburn-sre/slowburn/budget"
-)
+import "github.com/slowburn-sre/slowburn/budget"
 
 // Decide settles the minutes of every account that are complete.
 func (c *Counter) Decide(now int64) {
-	c.usual(now)
+	c.Waiting.usual(now)
 	c.judge(c.Read, true)
-	c.frontiers(now)
+	c.Waiting.frontiers(now)
 	for a := range c.Accounts {
-		c.advance(int32(a), SlotOf(c.waits[a].Through+1)-1)
+		c.advance(int32(a), SlotOf(c.Waiting.Of(int32(a)).Through+1)-1)
 	}
 }
 
@@ -50,72 +46,6 @@ func (c *Counter) DecideAll(to budget.Minute, last bool) {
 			c.closeHole(int32(a), to)
 			if acc.Last > 0 {
 				c.absent(int32(a), acc.empty(), to)
-			}
-		}
-	}
-}
-
-// frontiers finds, for every account, up to where nothing is to come any more.
-func (c *Counter) frontiers(now int64) {
-	const nobody = -1
-	c.waits = slices.Grow(c.waits[:0], len(c.Accounts))[:len(c.Accounts)]
-	for a := range c.waits {
-		c.waits[a] = Wait{Through: nobody}
-	}
-	for i := range c.Cursors {
-		cur, target := &c.Cursors[i], c.index.targetOf(int32(i))
-		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 {
-			continue
-		}
-		t := &c.Targets[target]
-		through := min(cur.MS+t.interval()-t.interval()/tolerance, c.Read)
-		for _, r := range c.index.Series[i].Routes {
-			w := &c.waits[r.Account]
-			if through < c.Read && c.gaveUp(t, cur.MS, r.Account, now) {
-				continue
-			}
-			if w.Through == nobody || through < w.Through {
-				w.Through = through
-			}
-		}
-	}
-	for a := range c.waits {
-		if c.waits[a].Through == nobody { // nobody lives: only time tells
-			c.waits[a].Through, c.waits[a].Nobody = min(c.Read, now-leastWait), true
-		}
-	}
-	c.late(now)
-	for i := range c.Groups {
-		g := &c.Groups[i]
-		for _, s := range g.Series {
-			for _, r := range c.index.Series[s].Routes {
-				c.waits[r.Account].Through = min(c.waits[r.Account].Through, g.MS-1)
-			}
-		}
-	}
-}
-
-// late notes how late those are by experience that owe a sample: of every account those that it
-// waits for, or if it waits for nobody any more, those that it gave up.
-func (c *Counter) late(now int64) {
-	counted := make([]int, len(c.Accounts)) // by account, the number of a target, from 1
-	for target := range c.Targets {
-		t := &c.Targets[target]
-		late := int64(t.lateness(now))
-		if late < minuteMs {
-			continue
-		}
-		for _, i := range c.index.byTarget[target] {
-			cur := &c.Cursors[i]
-			if cur.MS == 0 || cur.Flags&Ended != 0 || cur.MS+t.interval()-t.interval()/tolerance >= c.Read {
-				continue
-			}
-			for _, r := range c.index.Series[i].Routes {
-				w := &c.waits[r.Account]
-				if counted[r.Account] == target+1 || c.gaveUp(t, cur.MS, r.Account, now) != w.Nobody {
-					continue
-				}
-				counted[r.Account], w.Late, w.Targets = target+1, max(w.Late, late), w.Targets+1
 			}
 		}
 	}

@@ -179,7 +179,7 @@ func throw(t *testing.T, data []byte, seed uint64) {
 		}
 		s := state.Clone()
 		c := NewCounter(s, x, out)
-		c.Overdue(now, now)
+		c.Waiting.Overdue(now, now)
 		starts := Starts{}
 		for _, r := range runs {
 			for _, s := range r.Samples {
@@ -189,8 +189,8 @@ func throw(t *testing.T, data []byte, seed uint64) {
 		}
 		c.Unsure(runs)
 		c.Take(runs, Question{Since: last, To: now, Now: now, Starts: starts})
-		c.End(c.Overdue(now, now), func(i int32) bool { return rnd.IntN(2) == 0 }, now)
-		c.Lag(now)
+		c.Waiting.End(c.Waiting.Overdue(now, now), func(i int32) bool { return rnd.IntN(2) == 0 }, now)
+		c.Waiting.Lag(now)
 		c.Decide(now)
 		state, last = s, now
 		now += rnd.Int64N(3 * minute)

@@ -386,7 +386,7 @@ func (r *sim) tick(now int64) (next int64) {
 		r.state.Promises[0].Since = SlotOf(upto)
 	}
 	asked := map[int32]int64{}
-	for _, a := range c.Overdue(now, from) {
+	for _, a := range c.Waiting.Overdue(now, from) {
 		asked[a.Target] = a.From
 	}
 	var runs []Run
@@ -405,9 +405,9 @@ func (r *sim) tick(now int64) (next int64) {
 	}
 	q.Starts = r.startsOf(c.Unsure(runs))
 	c.Take(runs, q)
-	for _, a := range c.Overdue(now, upto) {
+	for _, a := range c.Waiting.Overdue(now, upto) {
 		if now-a.From < 10*minute {
-			c.End([]Ask{a}, func(i int32) bool { return r.shows(r.w.series[i], min(now, a.From+5*minute-second)) }, upto)
+			c.Waiting.End([]Ask{a}, func(i int32) bool { return r.shows(r.w.series[i], min(now, a.From+5*minute-second)) }, upto)
 		}
 	}
 	if probe {
@@ -422,10 +422,10 @@ func (r *sim) tick(now int64) (next int64) {
 		}
 		q.Starts = r.startsOf(c.Unsure(runs))
 		c.Take(runs, q)
-		r.lag = c.Lag(now)
+		r.lag = c.Waiting.Lag(now)
 	}
 	c.Decide(now)
-	return c.Next(now, second+r.lag)
+	return c.Waiting.Next(now, second+r.lag)
 }
 
 // live reads a world turn by turn, on every fifth second, and returns what was counted and what is

@@ -31,13 +31,13 @@ type Question struct {
 // Counter moves a state by the samples of answers.
 type Counter struct {
 	view
-	out Outcome
+	out     Outcome
+	Waiting Waiting // who is waited for before a minute is decided
 
 	q     Question
 	runs  []Run
 	next  []int32 // per run, its first sample not yet counted
 	shown []shown
-	waits []Wait // per account, by Decide
 
 	pairs  []pair  // per account, of the scrape that is being counted
 	paired []int32 // accounts of which it shows anything
@@ -52,7 +52,7 @@ type shown struct {
 // NewCounter counts for a state.
 func NewCounter(s *State, index *Index, out Outcome) *Counter {
 	s.Grow(len(index.Series), len(index.Scraped), len(index.Accounts))
-	return &Counter{view: view{s, index}, out: out}
+	return &Counter{view: view{s, index}, out: out, Waiting: Waiting{view: view{s, index}}}
 }
 
 // What a first value may be: slack plus times the target's rate by the time since its last scrape.

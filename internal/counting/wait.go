@@ -5,7 +5,13 @@ import (
 	"slices"
 )
 
-// This file says who is waited for, and how long.
+// Waiting says who is waited for, and how long: which targets are to be asked, and up to where every
+// account is complete. It counts nothing: it only notes how late targets come and which series have
+// ended.
+type Waiting struct {
+	view
+	waits []Wait // per account, by Decide
+}
 
 const (
 	// tolerance is how far a sample may be off its interval: a tenth.
@@ -73,20 +79,20 @@ type Ask struct {
 
 // Overdue lists the targets that owe a sample up to a time: every time as long as somebody waits
 // for it, then seldom, and only those of which nothing at all is seen.
-func (c *Counter) Overdue(now, upto int64) []Ask {
-	most := c.longest() + askSeldom
+func (w *Waiting) Overdue(now, upto int64) []Ask {
+	most := w.longest() + askSeldom
 	at := map[int32]int{}
 	var out []Ask
-	for i := range c.Cursors {
-		cur, target := &c.Cursors[i], c.index.targetOf(int32(i))
-		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 || len(c.index.Series[i].Routes) == 0 {
+	for i := range w.Cursors {
+		cur, target := &w.Cursors[i], w.index.targetOf(int32(i))
+		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 || len(w.index.Series[i].Routes) == 0 {
 			continue
 		}
-		t := &c.Targets[target]
+		t := &w.Targets[target]
 		if cur.MS+t.interval()-t.interval()/early > upto { // the next window shows it
 			continue
 		}
-		if !c.askNow(t, cur.MS, now, most) {
+		if !w.askNow(t, cur.MS, now, most) {
 			continue
 		}
 		if n, ok := at[target]; ok {
@@ -100,15 +106,15 @@ func (c *Counter) Overdue(now, upto int64) []Ask {
 }
 
 // Missed reports whether a target is later than it is used to be.
-func (c *Counter) Missed(a Ask, now int64) bool {
-	t := &c.Targets[a.Target]
+func (w *Waiting) Missed(a Ask, now int64) bool {
+	t := &w.Targets[a.Target]
 	return now > t.due(a.From)+int64(t.lateness(now))
 }
 
 // askNow reports whether an overdue series is asked for by this question. One whose target goes on
 // without it has probably ended, and asking reads its target's samples again.
-func (c *Counter) askNow(t *Target, ms, now, most int64) bool {
-	crossed := func(every int64) bool { return now/every != c.Asked/every }
+func (w *Waiting) askNow(t *Target, ms, now, most int64) bool {
+	crossed := func(every int64) bool { return now/every != w.Asked/every }
 	age := now - ms
 	switch alone := ms < t.Last-t.interval()/2; {
 	case alone && age > most:
@@ -127,12 +133,12 @@ func (c *Counter) askNow(t *Target, ms, now, most int64) bool {
 // their look-back is over, no longer shows: they have ended.
 //
 // The same query may have shown series that the index did not know when the counter was made.
-func (c *Counter) End(asked []Ask, shows func(series int32) bool, upto int64) {
-	c.Grow(len(c.index.Series), len(c.index.Scraped), len(c.index.Accounts))
+func (w *Waiting) End(asked []Ask, shows func(series int32) bool, upto int64) {
+	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
 	for _, ask := range asked {
-		t := &c.Targets[ask.Target]
-		for _, i := range c.index.byTarget[ask.Target] {
-			if cur := &c.Cursors[i]; cur.MS > 0 && t.due(cur.MS) <= upto && !shows(i) {
+		t := &w.Targets[ask.Target]
+		for _, i := range w.index.byTarget[ask.Target] {
+			if cur := &w.Cursors[i]; cur.MS > 0 && t.due(cur.MS) <= upto && !shows(i) {
 				cur.Flags |= Ended
 			}
 		}
@@ -142,12 +148,12 @@ func (c *Counter) End(asked []Ask, shows func(series int32) bool, upto int64) {
 // Lag returns by how much a window can stay behind and delay nobody, ms, by a question that went up
 // to now: as late as half of the targets that are waited for are, and no more than every account
 // has to wait for one of its own; 0 if that is little.
-func (c *Counter) Lag(now int64) int64 {
+func (w *Waiting) Lag(now int64) int64 {
 	const little = 20_000
 	var late []int64
-	lateOf := make([]int64, len(c.Targets))
-	for i := range c.Targets {
-		if t := &c.Targets[i]; t.Last > 0 && now < t.due(t.Last)+t.wait(now) {
+	lateOf := make([]int64, len(w.Targets))
+	for i := range w.Targets {
+		if t := &w.Targets[i]; t.Last > 0 && now < t.due(t.Last)+t.wait(now) {
 			lateOf[i] = max(0, now-t.Last-t.interval())
 			late = append(late, lateOf[i])
 		}
@@ -155,19 +161,19 @@ func (c *Counter) Lag(now int64) int64 {
 	if len(late) == 0 {
 		return 0
 	}
-	waits := make([]int64, len(c.Accounts))
-	for i := range c.Cursors {
-		if target := c.index.targetOf(int32(i)); target >= 0 && c.Cursors[i].MS > 0 {
-			for _, r := range c.index.Series[i].Routes {
+	waits := make([]int64, len(w.Accounts))
+	for i := range w.Cursors {
+		if target := w.index.targetOf(int32(i)); target >= 0 && w.Cursors[i].MS > 0 {
+			for _, r := range w.index.Series[i].Routes {
 				waits[r.Account] = max(waits[r.Account], lateOf[target]+1)
 			}
 		}
 	}
 	slices.Sort(late)
 	lag := late[len(late)/2]
-	for _, w := range waits {
-		if w > 0 { // somebody lives
-			lag = min(lag, w-1)
+	for _, most := range waits {
+		if most > 0 { // somebody lives
+			lag = min(lag, most-1)
 		}
 	}
 	if lag > little {
@@ -186,11 +192,77 @@ type Wait struct {
 	Nobody  bool // lives, or is waited for any more
 }
 
+// frontiers finds, for every account, up to where nothing is to come any more.
+func (w *Waiting) frontiers(now int64) {
+	const nobody = -1
+	w.waits = slices.Grow(w.waits[:0], len(w.Accounts))[:len(w.Accounts)]
+	for a := range w.waits {
+		w.waits[a] = Wait{Through: nobody}
+	}
+	for i := range w.Cursors {
+		cur, target := &w.Cursors[i], w.index.targetOf(int32(i))
+		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 {
+			continue
+		}
+		t := &w.Targets[target]
+		through := min(cur.MS+t.interval()-t.interval()/tolerance, w.Read)
+		for _, r := range w.index.Series[i].Routes {
+			of := &w.waits[r.Account]
+			if through < w.Read && w.gaveUp(t, cur.MS, r.Account, now) {
+				continue
+			}
+			if of.Through == nobody || through < of.Through {
+				of.Through = through
+			}
+		}
+	}
+	for a := range w.waits {
+		if w.waits[a].Through == nobody { // nobody lives: only time tells
+			w.waits[a].Through, w.waits[a].Nobody = min(w.Read, now-leastWait), true
+		}
+	}
+	w.late(now)
+	for i := range w.Groups {
+		g := &w.Groups[i]
+		for _, s := range g.Series {
+			for _, r := range w.index.Series[s].Routes {
+				w.waits[r.Account].Through = min(w.waits[r.Account].Through, g.MS-1)
+			}
+		}
+	}
+}
+
+// late notes how late those are by experience that owe a sample: of every account those that it
+// waits for, or if it waits for nobody any more, those that it gave up.
+func (w *Waiting) late(now int64) {
+	counted := make([]int, len(w.Accounts)) // by account, the number of a target, from 1
+	for target := range w.Targets {
+		t := &w.Targets[target]
+		late := int64(t.lateness(now))
+		if late < minuteMs {
+			continue
+		}
+		for _, i := range w.index.byTarget[target] {
+			cur := &w.Cursors[i]
+			if cur.MS == 0 || cur.Flags&Ended != 0 || cur.MS+t.interval()-t.interval()/tolerance >= w.Read {
+				continue
+			}
+			for _, r := range w.index.Series[i].Routes {
+				of := &w.waits[r.Account]
+				if counted[r.Account] == target+1 || w.gaveUp(t, cur.MS, r.Account, now) != of.Nobody {
+					continue
+				}
+				counted[r.Account], of.Late, of.Targets = target+1, max(of.Late, late), of.Targets+1
+			}
+		}
+	}
+}
+
 // gaveUp reports whether a sample that is due after a cursor is not waited for any more. How late a
 // target is used to be is only known once another sample of it could come since it was first seen:
 // history ends where the first minute is decided, and has to have what comes late.
-func (c *Counter) gaveUp(t *Target, ms int64, account int32, now int64) bool {
-	p := &c.Promises[c.index.Accounts[account].Promise]
+func (w *Waiting) gaveUp(t *Target, ms int64, account int32, now int64) bool {
+	p := &w.Promises[w.index.Accounts[account].Promise]
 	wait := t.wait(now)
 	if now < t.due(EndOf(p.Since-1))+leastWait {
 		wait = p.maxLate()
@@ -198,8 +270,8 @@ func (c *Counter) gaveUp(t *Target, ms int64, account int32, now int64) bool {
 	return now >= t.due(ms)+min(wait, p.maxLate())
 }
 
-// Waits returns what an account waits for, by the last Decide.
-func (c *Counter) Waits(account int32) Wait { return c.waits[account] }
+// Of returns what an account waits for, by the last Decide.
+func (w *Waiting) Of(account int32) Wait { return w.waits[account] }
 
 const (
 	// again is how soon a sample that is expected is asked for again, ms; tick is the longest.
@@ -213,9 +285,9 @@ const (
 // usual learns how late the samples of each target come now. When asked at now, its newest one was
 // there and the one after it was not: its lateness lies between. Within that it is taken to be a
 // little less each time, for it may be over.
-func (c *Counter) usual(now int64) {
-	for i := range c.Targets {
-		t := &c.Targets[i]
+func (w *Waiting) usual(now int64) {
+	for i := range w.Targets {
+		t := &w.Targets[i]
 		age := max(now-t.Last, 0)
 		t.Usual = max(min(t.Usual-sooner, age), age-t.interval(), 0)
 	}
@@ -224,18 +296,18 @@ func (c *Counter) usual(now int64) {
 // Next returns when the next minute of an account can be complete, ms, after a Decide at now; of
 // several accounts that are ready shortly after one another, when the last is. A sample is seen so
 // long after its time, or by as much later as its target's samples come now.
-func (c *Counter) Next(now, arrival int64) int64 {
-	ready := make([]int64, len(c.Accounts))
-	for i := range c.Cursors {
-		cur, target := &c.Cursors[i], c.index.targetOf(int32(i))
+func (w *Waiting) Next(now, arrival int64) int64 {
+	ready := make([]int64, len(w.Accounts))
+	for i := range w.Cursors {
+		cur, target := &w.Cursors[i], w.index.targetOf(int32(i))
 		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 {
 			continue
 		}
-		t := &c.Targets[target]
-		for _, r := range c.index.Series[i].Routes {
-			end := EndOf(SlotOf(c.waits[r.Account].Through + 1))
+		t := &w.Targets[target]
+		for _, r := range w.index.Series[i].Routes {
+			end := EndOf(SlotOf(w.waits[r.Account].Through + 1))
 			shown := cur.MS + t.interval() - t.interval()/tolerance
-			if shown >= end || c.gaveUp(t, cur.MS, r.Account, now) {
+			if shown >= end || w.gaveUp(t, cur.MS, r.Account, now) {
 				continue
 			}
 			steps := (end - shown + t.interval() - 1) / t.interval()
@@ -246,17 +318,17 @@ func (c *Counter) Next(now, arrival int64) int64 {
 			ready[r.Account] = max(ready[r.Account], seen)
 		}
 	}
-	for i := range c.Groups {
-		for _, s := range c.Groups[i].Series {
-			for _, r := range c.index.Series[s].Routes {
-				ready[r.Account] = max(ready[r.Account], c.Groups[i].Next+arrival, now+again)
+	for i := range w.Groups {
+		for _, s := range w.Groups[i].Series {
+			for _, r := range w.index.Series[s].Routes {
+				ready[r.Account] = max(ready[r.Account], w.Groups[i].Next+arrival, now+again)
 			}
 		}
 	}
 	first, silent := int64(math.MaxInt64), int64(math.MaxInt64)
 	for a := range ready {
-		end := EndOf(SlotOf(c.waits[a].Through + 1))
-		if c.waits[a].Nobody { // only time tells, and it can wait for the others
+		end := EndOf(SlotOf(w.waits[a].Through + 1))
+		if w.waits[a].Nobody { // only time tells, and it can wait for the others
 			silent = min(silent, max(end+leastWait, now+again))
 			continue
 		}

@@ -14,7 +14,7 @@ func TestWhoHasEndedIsToldBesideASeriesThatIsNew(t *testing.T) {
 
 	index.Meet(1, 0, true, []Route{{0, Total}})
 	now := start + 5*minuteMs
-	c.End([]Ask{{Target: 0, From: start + 15_000}}, func(series int32) bool { return series == 1 }, now)
+	c.Waiting.End([]Ask{{Target: 0, From: start + 15_000}}, func(series int32) bool { return series == 1 }, now)
 	if state.Cursors[0].Flags&Ended == 0 {
 		t.Error("the old series has not ended")
 	}
@@ -40,7 +40,7 @@ func TestASampleBetweenTwoWindowsIsAskedFor(t *testing.T) {
 		{"the next scrape lies in the window", 178, 0},
 		{"the scrape of 180 s is stamped before it", 183, 1},
 	} {
-		if got := c.Overdue(at(tc.window), at(tc.window)); len(got) != tc.asked {
+		if got := c.Waiting.Overdue(at(tc.window), at(tc.window)); len(got) != tc.asked {
 			t.Errorf("%s: asked for %+v", tc.about, got)
 		}
 	}

@@ -129,7 +129,7 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until tim
 // wind ends a turn of which the window (since, upto] was read: it asks which series have ended and
 // for those that no window shows, and decides.
 func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64, try bool) *Error {
-	if err := r.askEnded(ctx, b, c, now, upto); err != nil {
+	if err := r.askEnded(ctx, b, &c.Waiting, now, upto); err != nil {
 		return err
 	}
 	if try {
@@ -138,13 +138,13 @@ func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Coun
 				return err
 			}
 		}
-		s.lag, s.listed = c.Lag(now), now
+		s.lag, s.listed = c.Waiting.Lag(now), now
 	}
 	c.Decide(now)
-	s.next = c.Next(now, arrival+s.lag)
+	s.next = c.Waiting.Next(now, arrival+s.lag)
 	s.behind = nil
 	for a := range b.reg.Accounts {
-		w := c.Waits(int32(a))
+		w := c.Waiting.Of(int32(a))
 		if vain := w.Nobody && w.Late > 0; vain || w.Through < upto-2*minuteMs {
 			if s.behind == nil {
 				s.behind = map[int32]sentences.Wait{}
@@ -343,7 +343,7 @@ func (b *bundle) only(asks []counting.Ask) string {
 // askOverdue reads what has come for those that owed something before the window began.
 func (r *Reader) askOverdue(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, to int64) *Error {
 	var runs []counting.Run
-	for _, p := range b.parts(c.Overdue(now, to)) {
+	for _, p := range b.parts(c.Waiting.Overdue(now, to)) {
 		end := min(to, p.from+reach) // what is older by more comes with the next turns
 		piece := b.affordable(s)
 		for from := p.from; from < end; {
@@ -367,8 +367,8 @@ func (r *Reader) askOverdue(ctx context.Context, b *bundle, s *state, c *countin
 
 // askEnded asks an instant vector which of the overdue series have ended: shortly before their
 // look-back is over, for a target that is late would look ended now.
-func (r *Reader) askEnded(ctx context.Context, b *bundle, c *counting.Counter, now, upto int64) *Error {
-	asks := slices.DeleteFunc(c.Overdue(now, upto), func(a counting.Ask) bool { return !c.Missed(a, now) })
+func (r *Reader) askEnded(ctx context.Context, b *bundle, w *counting.Waiting, now, upto int64) *Error {
+	asks := slices.DeleteFunc(w.Overdue(now, upto), func(a counting.Ask) bool { return !w.Missed(a, now) })
 	for _, p := range b.parts(asks) {
 		last := p.asks[len(p.asks)-1].From
 		at := min(now, p.from+vectorReach)
@@ -383,7 +383,7 @@ func (r *Reader) askEnded(ctx context.Context, b *bundle, c *counting.Counter, n
 		if alive.err != nil || a.resultType != "vector" {
 			return &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a selector must be answered with a vector", Err: cmp.Or(alive.err, errShape)}
 		}
-		c.End(p.asks, alive.has, upto)
+		w.End(p.asks, alive.has, upto)
 	}
 	return nil
 }
