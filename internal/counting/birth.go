@@ -1,9 +1,6 @@
 package counting
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // Group is the first values that one scrape of a target shows. They are judged together: whole if
 // they can have happened since the scrape before, as differences if other series have gone on in
@@ -79,19 +76,23 @@ func (c *Counter) open(g *Group) {
 	t := &c.Targets[g.Target]
 	g.Bound = c.bound(g.Target, g.MS, g.From)
 	c.startBound(g)
-	g.Alone = c.replaced(g)
+	p := c.pairing(g)
+	g.Alone = p.replaced()
 	g.Deadline = g.MS + 2*t.interval() + int64(t.lateness(c.q.Now))
 	sum := 0.0
 	for _, v := range g.Values {
 		sum += v
 	}
 	switch {
-	case sum < slack && !c.mayGoOn(g):
+	case sum < slack && !p.mayGoOn():
 		c.verdict(g, nil)
 	case !c.tryVerdict(g, g.MS):
 		c.Groups = append(c.Groups, *g)
 	}
 }
+
+// pairing asks about a group by the question that is being counted.
+func (c *Counter) pairing(g *Group) pairing { return pairing{view: c.view, g: g, now: c.q.Now} }
 
 // judge gives their verdict to the groups that can have one when the samples up to a time are in.
 func (c *Counter) judge(upto int64, all bool) {
@@ -109,160 +110,14 @@ func (c *Counter) judge(upto int64, all bool) {
 
 // tryVerdict judges a group if it is known by now what has become of its forerunners.
 func (c *Counter) tryVerdict(g *Group, upto int64) bool {
-	gone, next := c.forerunners(g, upto)
+	p := c.pairing(g)
+	gone, next := p.forerunners(upto)
 	if next > 0 && upto < g.Deadline {
 		g.Next = min(next, g.Deadline)
 		return false
 	}
-	c.verdict(g, c.succession(g, gone))
+	c.verdict(g, p.succession(gone))
 	return true
-}
-
-// forerunners lists the series that may have gone on in the group, and the next time at which
-// another may turn out to have; 0 if none can.
-func (c *Counter) forerunners(g *Group, upto int64) (gone []int32, next int64) {
-	seen := map[int32]bool{}
-	for _, s := range g.Series {
-		seen[s] = true
-	}
-	if !g.Fresh {
-		for _, o := range c.index.byTarget[g.Target] {
-			if iv, ok := c.mayPrecede(g, o, seen); ok {
-				gone = append(gone, o)
-				if again := g.MS + iv*11/10; upto < again && c.Cursors[o].Flags&Ended == 0 {
-					next = again // the target was scraped without it; its next scrape tells whether it is back
-				}
-			}
-		}
-		if next > 0 && c.replaced(g) {
-			next = 0
-		}
-		return gone, next
-	}
-	for _, s := range g.Series {
-		for _, r := range c.index.Series[s].Routes {
-			for _, o := range c.index.byAccount[r.Account] {
-				iv, ok := c.mayPrecede(g, o, seen)
-				if !ok {
-					continue
-				}
-				due := c.Cursors[o].MS + iv*11/10 + int64(c.lateOf(o))
-				if c.Cursors[o].Flags&Ended != 0 || due <= upto {
-					gone = append(gone, o)
-				} else {
-					next = shorter(next, due)
-				}
-			}
-		}
-	}
-	return gone, next
-}
-
-// mayPrecede reports whether a series stopped so shortly before a group that it may have gone on in
-// it, and returns its interval. It says so once.
-func (c *Counter) mayPrecede(g *Group, o int32, seen map[int32]bool) (interval int64, ok bool) {
-	cur := &c.Cursors[o]
-	if cur.MS == 0 || cur.MS >= g.MS || cur.Flags&Heir != 0 || seen[o] {
-		return 0, false
-	}
-	t := c.index.Series[o].Target
-	if g.Fresh && t == g.Target {
-		return 0, false
-	}
-	interval = c.Targets[g.Target].interval()
-	if t >= 0 {
-		interval = c.Targets[t].interval()
-	}
-	if g.MS-cur.MS > interval*7/2+minuteMs || !slices.ContainsFunc(g.Series, func(s int32) bool { return c.index.shares(s, o) }) {
-		return 0, false
-	}
-	seen[o] = true
-	return interval, true
-}
-
-func (c *Counter) lateOf(series int32) float64 {
-	if t := c.index.Series[series].Target; t >= 0 {
-		return c.Targets[t].lateness(c.q.Now)
-	}
-	return 0
-}
-
-// replaced reports whether a scrape of a real target showed none of the series it had before.
-func (c *Counter) replaced(g *Group) bool {
-	if !c.index.Scraped[g.Target] {
-		return false
-	}
-	for _, o := range c.index.byTarget[g.Target] {
-		if c.Cursors[o].MS >= g.MS && !slices.Contains(g.Series, o) {
-			return false
-		}
-	}
-	return true
-}
-
-// goesOn reports whether the process of a group is known to go on from a series: from one of the same
-// target that shows nothing else now, or from one of a target whose process began at the same moment.
-func (c *Counter) goesOn(g *Group, o int32) bool {
-	t := c.index.Series[o].Target
-	switch {
-	case g.Start == 0 || t < 0:
-		return false
-	case t == g.Target:
-		return g.wasThere(c.Cursors[o].MS)
-	}
-	return c.Targets[t].Start == g.Start
-}
-
-// mayGoOn reports whether the process of a group may turn out to go on from any series.
-func (c *Counter) mayGoOn(g *Group) bool {
-	if !g.Fresh {
-		return g.wasThere(g.From)
-	}
-	for i := range c.Targets {
-		if t := &c.Targets[i]; g.Start > 0 && t.Start == g.Start && int32(i) != g.Target {
-			return true
-		}
-	}
-	return false
-}
-
-// succession pairs the series of a group with forerunners: those by the fewest labels different
-// first, then the nearest value that is not above. It is nil if any has fallen, for then a new
-// process began, or if the forerunners stood so low that a new process can have come as far: unless
-// the process is known to go on. What is known to have begun since has no forerunner.
-func (c *Counter) succession(g *Group, gone []int32) map[int32]int32 {
-	pairs, used := map[int32]int32{}, map[int32]bool{}
-	sum, same := 0.0, true
-	for i, s := range g.Series {
-		best, at := int32(-1), [3]float64{}
-		for _, o := range gone {
-			last := c.Cursors[o].MS
-			if used[o] || !c.index.shares(s, o) || g.Start > last || g.createdSince(i, last) {
-				continue
-			}
-			d := g.Values[i] - c.Cursors[o].Value
-			rank := [3]float64{float64(c.index.differ(s, o)), 0, math.Abs(d)}
-			if d < 0 {
-				rank[1] = 1
-			}
-			if best < 0 || slices.Compare(rank[:], at[:]) < 0 {
-				best, at = o, rank
-			}
-		}
-		switch {
-		case best < 0 || at[1] > 0 && g.wasThere(c.Cursors[best].MS): // only it has fallen
-		case at[1] > 0:
-			return nil
-		default:
-			used[best], pairs[s] = true, best
-			same = same && c.goesOn(g, best)
-			sum += c.Cursors[best].Value
-		}
-	}
-	if sum < slack && !same {
-		return nil
-	}
-	return pairs
 }
 
 // verdict books a group.

@@ -20,8 +20,9 @@ func (c *Counter) DecideAll(to budget.Minute, last bool) {
 	for i := range c.Groups {
 		g := &c.Groups[i]
 		if last {
-			gone, _ := c.forerunners(g, c.Read)
-			c.verdict(g, c.succession(g, gone))
+			p := c.pairing(g)
+			gone, _ := p.forerunners(c.Read)
+			c.verdict(g, p.succession(gone))
 			continue
 		}
 		for _, s := range g.Series {
