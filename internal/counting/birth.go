@@ -72,10 +72,10 @@ func (c *Counter) birth(g *Group, s shown, target int32, ms, before int64, fresh
 }
 
 // open begins to judge a group: at once, if nothing can have gone on in it.
-func (c *Counter) open(g *Group) {
+func (c *Counter) open(g *Group, sc *scrape) {
 	t := &c.Targets[g.Target]
 	g.Bound = c.bound(g.Target, g.MS, g.From)
-	c.startBound(g)
+	sc.startBound(g)
 	p := c.pairing(g)
 	g.Alone = p.replaced()
 	g.Deadline = g.MS + 2*t.interval() + int64(t.lateness(c.q.Now))

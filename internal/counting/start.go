@@ -88,10 +88,10 @@ func (t *Target) isGap(d int64) bool { return 2*d > 5*t.interval() }
 
 // oldest returns when the oldest counter of a scrape was created, ms, of those that have been seen
 // before or of all; 0 if none says so. Its process is at least as old.
-func (c *Counter) oldest(ms int64, seen bool) int64 {
+func (sc *scrape) oldest(seen bool) int64 {
 	first := int64(0)
-	for _, s := range c.shown {
-		if at := c.q.Created.at(s.series, ms); at > 0 && (!seen || c.known(s.series)) {
+	for _, s := range sc.shown {
+		if at := sc.created.at(s.series, sc.ms); at > 0 && (!seen || sc.known(s.series)) {
 			first = shorter(first, at)
 		}
 	}
@@ -101,10 +101,11 @@ func (c *Counter) oldest(ms int64, seen bool) int64 {
 // beganAnew notes a restart that no value tells: the process that a scrape shows began after the
 // scrape before, or all its counters were created since, and what it shows can be its own. A start
 // in the future says only which process it is, by a clock that is ahead.
-func (c *Counter) beganAnew(target int32, ms, before int64) {
-	t, at := &c.Targets[target], c.q.Starts.at(target, ms)
+func (sc *scrape) beganAnew() {
+	target, ms, before := sc.target, sc.ms, sc.before
+	t, at := &sc.Targets[target], sc.starts.at(target, ms)
 	if at == 0 {
-		at = c.oldest(ms, true)
+		at = sc.oldest(true)
 	}
 	if at == 0 {
 		return
@@ -116,10 +117,10 @@ func (c *Counter) beganAnew(target int32, ms, before int64) {
 	}
 	limit := float64(slack)
 	if t.isGap(ms - before) {
-		limit = c.bound(target, ms, before)
+		limit = sc.bound(target, ms, before)
 	}
-	for _, s := range c.shown {
-		if !unusable(s.v) && s.v > limit && c.known(s.series) {
+	for _, s := range sc.shown {
+		if !unusable(s.v) && s.v > limit && sc.known(s.series) {
 			return
 		}
 	}
@@ -127,17 +128,17 @@ func (c *Counter) beganAnew(target int32, ms, before int64) {
 }
 
 // createdAnew reports whether a counter that was away is another one now, by its creation.
-func (c *Counter) createdAnew(series int32, ms, before int64) bool {
-	at := c.q.Created.at(series, ms)
-	return at > before && at <= ms+startSkew && c.Targets[c.index.Series[series].Target].isGap(ms-before)
+func (sc *scrape) createdAnew(series int32, before int64) bool {
+	ms, at := sc.ms, sc.created.at(series, sc.ms)
+	return at > before && at <= ms+startSkew && sc.Targets[sc.index.Series[series].Target].isGap(ms-before)
 }
 
 // startBound takes up what is known of the process of a group. It widens the bound of the first
 // values of one that began since they can have happened, unless they are more than it can have had.
-func (c *Counter) startBound(g *Group) {
-	at := c.q.Starts.at(g.Target, g.MS)
+func (sc *scrape) startBound(g *Group) {
+	at := sc.starts.at(g.Target, g.MS)
 	if at == 0 {
-		at = c.oldest(g.MS, false)
+		at = sc.oldest(false)
 		if at > g.since() { // only the counters are known to be new, each by itself
 			at = 0
 		}
@@ -152,7 +153,7 @@ func (c *Counter) startBound(g *Group) {
 		g.Start = at
 	}
 	g.Old = false
-	if c.rate(g.Target) == 0 { // nobody knows what its target serves
+	if sc.rate(g.Target) == 0 { // nobody knows what its target serves
 		g.Bound = math.Inf(1)
 		return
 	}

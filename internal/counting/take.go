@@ -43,12 +43,6 @@ type Counter struct {
 	paired []int32 // accounts of which it shows anything
 }
 
-// shown is what one scrape shows of a series.
-type shown struct {
-	series int32
-	v      float64
-}
-
 // NewCounter counts for a state.
 func NewCounter(s *State, index *Index, out Outcome) *Counter {
 	s.Grow(len(index.Series), len(index.Scraped), len(index.Accounts))
@@ -98,7 +92,7 @@ func (c *Counter) Take(runs []Run, q Question) {
 			}
 		}
 		if len(c.shown) > 0 {
-			c.scrape(m.target, m.ms)
+			c.count(&scrape{view: c.view, target: m.target, ms: m.ms, shown: c.shown, starts: q.Starts, created: q.Created})
 		}
 	}
 	c.judge(q.To, false)
@@ -174,27 +168,29 @@ func byTime(a, b Sample) int { return cmp.Compare(a.MS, b.MS) }
 // unusable reports whether a value never counts.
 func unusable(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 0 }
 
-// scrape counts what one scrape of a target showed.
-func (c *Counter) scrape(target int32, ms int64) {
+// count counts what one scrape of a target showed.
+func (c *Counter) count(sc *scrape) {
+	target, ms := sc.target, sc.ms
 	t := &c.Targets[target]
 	away := ms-t.Last > 2*t.interval() // then no other series of it went on meanwhile
-	fresh := t.Last == 0 || t.Last < c.Last-Forget || away && slices.ContainsFunc(c.shown, func(s shown) bool {
+	fresh := t.Last == 0 || t.Last < c.Last-Forget || away && slices.ContainsFunc(sc.shown, func(s shown) bool {
 		return c.Cursors[s.series].Flags&Heir != 0 && ms > c.Cursors[s.series].MS
 	})
 	if fresh {
-		*t = Target{Born: ms, StandIn: c.standIn()}
+		*t = Target{Born: ms, StandIn: sc.standIn()}
 	}
 	before := t.Last
 	if before == 0 || before >= ms { // a late scrape: the one before it, not the newest
 		before = ms - t.interval()*3/2
 	}
-	c.beganAnew(target, ms, before)
-	lives := c.evidence(target, ms, before)
+	sc.before = before
+	sc.beganAnew()
+	lives := sc.evidence()
 	var sum float64
 	var gap int64
 	var births *Group
 	fromStart := c.Last
-	for _, s := range c.shown {
+	for _, s := range sc.shown {
 		cur := &c.Cursors[s.series]
 		known := c.known(s.series)
 		switch {
@@ -205,7 +201,7 @@ func (c *Counter) scrape(target int32, ms int64) {
 		}
 		switch {
 		case unusable(s.v):
-			c.drop(s, ms, known, births)
+			sc.drop(s, known, births)
 			continue
 		case c.index.isUp(s.series):
 			last := ms
@@ -223,7 +219,7 @@ func (c *Counter) scrape(target int32, ms int64) {
 		if cur.Flags&Blank != 0 { // it goes on, so that was no end
 			c.blame(s.series, Dropped)
 		}
-		n, from := c.increment(t, cur, s, ms, before, lives)
+		n, from := sc.increment(t, cur, s, lives)
 		gap = shorter(gap, ms-cur.MS)
 		c.book(s.series, ms, n, from, ms-cur.MS, s.v)
 		if cur.MS = ms; n > 0 {
@@ -238,7 +234,7 @@ func (c *Counter) scrape(target int32, ms int64) {
 		t.learnLate(c.q.Now, c.q.Now-ms, c.longest())
 	}
 	if births != nil {
-		c.open(births)
+		c.open(births, sc)
 	}
 	if ms > t.Last {
 		t.learnRate(sum, ms)
@@ -246,44 +242,6 @@ func (c *Counter) scrape(target int32, ms int64) {
 	}
 	t.Pace.learn(gap)
 	c.Last = max(c.Last, ms)
-}
-
-// drop passes over a value that never counts. What is no number may be the marker by which a series
-// ends, which VictoriaMetrics answers with like with a sample: it is one where another series of the
-// target begins, and is told as a fault only if the series goes on. Else it is no value, and yet a
-// sign of life.
-func (c *Counter) drop(s shown, ms int64, known bool, births *Group) {
-	cur := &c.Cursors[s.series]
-	begins := func(o shown) bool {
-		return !unusable(o.v) && c.index.shares(s.series, o.series) && (!c.known(o.series) ||
-			c.Cursors[o.series].Flags&Heir != 0 || births != nil && slices.Contains(births.Series, o.series))
-	}
-	switch {
-	case math.IsNaN(s.v) && cur.MS > 0 && cur.Flags&(Ended|Heir) != 0:
-		return
-	case !known, !math.IsNaN(s.v), cur.Flags&Blank != 0:
-		c.blame(s.series, Dropped)
-	case slices.ContainsFunc(c.shown, begins):
-		cur.Flags |= Ended
-		return
-	default:
-		cur.Flags |= Blank
-	}
-	if known {
-		cur.MS = ms
-	}
-}
-
-// standIn is the interval of the neighbours of what a scrape shows.
-func (c *Counter) standIn() int32 {
-	for _, s := range c.shown {
-		for _, r := range c.index.Series[s.series].Routes {
-			if i := c.Accounts[r.Account].Pace.Interval; i > 0 {
-				return i
-			}
-		}
-	}
-	return 0
 }
 
 func (t *Target) learnRate(sum float64, ms int64) {
@@ -298,77 +256,6 @@ func (t *Target) learnRate(sum float64, ms int64) {
 	}
 	w := math.Exp2(-d / rateHalf)
 	t.Rate = t.Rate*w + rate*(1-w)
-}
-
-// isReset reports whether a counter has begun anew between two values, rather than standing a little
-// lower for a moment: it has lost an eighth.
-func isReset(from, to float64) bool { return to < from && to <= from-from/8 }
-
-// evidence looks for a restart of the target, and reports whether some series shows that there was
-// none: it stands at least seven eighths as high as before, and higher than a new process can.
-func (c *Counter) evidence(target int32, ms, before int64) (lives bool) {
-	t, fell := &c.Targets[target], false
-	for _, s := range c.shown {
-		cur := &c.Cursors[s.series]
-		fell = fell || s.v < cur.Value && c.known(s.series) && ms > cur.MS && !unusable(s.v) && !t.restarted(cur.MS, ms)
-	}
-	if !fell || !c.index.Scraped[target] {
-		return false
-	}
-	bound, deep := c.bound(target, ms, before), false
-	if t.Last == t.Born && c.rate(target) == 0 { // after one scrape nobody knows what a new process can have
-		bound = math.Inf(1)
-	}
-	for _, s := range c.shown {
-		cur := &c.Cursors[s.series]
-		switch {
-		case !c.known(s.series) || ms <= cur.MS || unusable(s.v) || t.restarted(cur.MS, ms):
-		case isReset(cur.Value, s.v): // since an older sample it may have fallen at any time
-			deep = deep || cur.MS >= before
-		default:
-			lives = lives || cur.Value > bound
-		}
-	}
-	if deep && !lives {
-		t.restart(ms)
-	}
-	return lives
-}
-
-// increment returns how many events a sample shows and since when they may have happened. It moves
-// the value of the cursor.
-func (c *Counter) increment(t *Target, cur *Cursor, s shown, ms, before int64, lives bool) (n float64, from int64) {
-	old, gap := cur.Value, ms-cur.MS
-	fall := old - s.v
-	if fall > 0 && !t.restarted(cur.MS, ms) && (!isReset(old, s.v) || lives && cur.MS >= before && fall <= slack) {
-		c.blame(s.series, Glitch)
-		if cur.Dips > 0 && s.v >= cur.Low {
-			cur.Dips++
-		} else {
-			cur.Dips = 1
-		}
-		if cur.Low = s.v; cur.Dips >= glitchFor {
-			cur.Value, cur.Dips = s.v, 0
-		}
-		return 0, cur.MS
-	}
-	if -fall > tooHigh && s.v > tooHigh { // no height to stand at: what comes back below was there before
-		if cur.Dips++; cur.Dips < glitchFor {
-			cur.Low = 0
-			return -fall, cur.MS
-		}
-	}
-	cur.Value, cur.Dips = s.v, 0
-	switch {
-	case fall > 0 || t.restarted(cur.MS, ms) || c.createdAnew(s.series, ms, cur.MS):
-		return s.v, cur.MS
-	case gap > forgive && before > cur.MS+gap/2 && s.v > 0:
-		c.blame(s.series, Away)
-		if s.v <= c.bound(c.index.Series[s.series].Target, ms, before) {
-			return s.v, before
-		}
-	}
-	return s.v - old, cur.MS
 }
 
 func shorter(a, b int64) int64 {
