@@ -27,13 +27,26 @@
 //     smaller fall is a glitch: nothing counts until the old height is passed.
 //   - A first value counts only as far as it can have happened: not more than ten times what its
 //     target served lately in the time since the scrape before, plus five. Series that vanish as
-//     others appear with values not below are the same series under new names (see birth.go).
+//     others appear with values not below are the same series under new names (see rename.go).
 //   - The start of a process, where it is shown, tells of a restart that no value does, and that a
 //     first value is whole (see start.go).
 //   - A series that was away and is back above its old value gives the difference.
 //   - A total whose good series were there and are gone is a question, not an outage (see
 //     counterpart.go).
 //   - When a budget is seen for the first time, every value is a position.
+//
+// # Which type owns what
+//
+//   - [State] is everything that is remembered, and nothing else is; [Index] numbers its slices. A
+//     view is both, and answers what is known of a series, a target or an account.
+//   - A scrape is what a target shows at one time: whether its process began anew, and how many
+//     events each sample tells (scrape.go, start.go).
+//   - A [Group] is the first values of a scrape, which wait for their verdict (birth.go). A pairing
+//     asks which series have gone on in it (rename.go).
+//   - [Waiting] says who is asked, who is waited for, and up to where accounts are complete (wait.go).
+//   - [Counter] books what these tell (take.go), keeps what is in question (counterpart.go) and
+//     decides minutes (decide.go). It alone reports to an [Outcome].
+//   - [Hours] counts history by the hour. It has a counter, for what is read raw (hours.go).
 //
 // # The cut law
 //

@@ -28,7 +28,7 @@ type Question struct {
 	Starts, Created Starts
 }
 
-// Counter moves a state by the samples of answers.
+// Counter moves a state by the samples of answers and decides minutes.
 type Counter struct {
 	view
 	out     Outcome
