@@ -37,7 +37,7 @@
 //
 // # Which type owns what
 //
-//   - [State] is everything that is remembered, and nothing else is; [Index] numbers its slices. A
+//   - [State] is all that is kept from one question to the next; [Index] numbers its slices. A
 //     view is both, and answers what is known of a series, a target or an account.
 //   - A scrape is what a target shows at one time: whether its process began anew, and how many
 //     events each sample tells (scrape.go, start.go).
