@@ -176,7 +176,7 @@ const sharedAttempt = 5 * time.Second
 
 // delivery returns how the pump works: on a shared store, only as long as this daemon leads.
 func (a *Daemon) delivery() outbox.Options {
-	o := outbox.Options{Logger: a.Log, Now: a.Now}
+	o := outbox.Options{Logger: a.Log, Now: a.Now, Clock: a.Clock}
 	if a.cfg.Postgres.Given() {
 		o.Attempt, o.Lease = sharedAttempt, a.leadsUntil
 	}

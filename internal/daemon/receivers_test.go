@@ -283,3 +283,17 @@ func TestHeartbeat(t *testing.T) {
 		t.Errorf("withheld: %v", n)
 	}
 }
+
+// The pump goes by the source's time, which may jump, and measures by our own clock how long it waits
+// for what may be on its way.
+func TestThePumpWaitsByOurOwnClock(t *testing.T) {
+	a := openStory(t, "")
+	ours := notifytest.Story("", false)[0].Event.Time()
+	a.Clock = func() time.Time { return ours }
+	a.Engine.Skew = func(context.Context, time.Time) (time.Duration, *prom.Error) { return time.Hour, nil }
+	a.Engine.Tick(t.Context(), ours)
+	o := a.delivery()
+	if theirs := ours.Add(time.Hour); !o.Now().Equal(theirs) || o.Clock == nil || !o.Clock().Equal(ours) {
+		t.Errorf("the pump goes by %s", o.Now())
+	}
+}

@@ -460,3 +460,57 @@ func TestAnUnclearOutcomeOfAnotherIsNotLookedUpAtOnce(t *testing.T) {
 		t.Errorf("it was looked up %d times, and sent %q", receiver.finds, receiver)
 	}
 }
+
+// late is a receiver whose answer to what it is sent is lost. It notes when it had "a", and when that
+// was asked for.
+type late struct {
+	recorder
+	clock         func() time.Time
+	tried, looked time.Time
+}
+
+func (l *late) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receipt) (outbox.Receipt, error) {
+	r, _ := l.recorder.Deliver(ctx, o, root)
+	if o.Key == "a" {
+		l.tried = l.clock()
+	}
+	return r, &outbox.Failure{Class: outbox.Ambiguous, Reason: "timeout"}
+}
+
+func (l *late) Find(_ context.Context, owed []outbox.Owed, _ outbox.Receipt, _ time.Duration) (map[string][]outbox.Receipt, error) {
+	found := map[string][]outbox.Receipt{}
+	for _, o := range owed {
+		if o.Key == "a" {
+			l.looked = l.clock()
+			found[o.Key] = []outbox.Receipt{{Channel: "C", TS: "1"}}
+		}
+	}
+	return found, nil
+}
+
+// A request that timed out may come in later than its sender has given up. Our clock may be corrected
+// otherwise meanwhile, and the store be read again because somebody else did something there: it is
+// not looked up sooner.
+func TestACorrectedClockShortensNoWait(t *testing.T) {
+	for _, lease := range []func() time.Time{nil, func() time.Time { return time.Now().Add(time.Hour) }} {
+		for _, jump := range []time.Duration{0, 3 * time.Second, 2 * time.Minute, -2 * time.Minute} {
+			clock, correction := noon, time.Duration(0)
+			steady := func() time.Time { return clock }
+			db, receiver := &outboxtest.Store{}, &late{clock: steady}
+			p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Clock: steady, Lease: lease})
+			pass(t, p, clock) // what is owed when it begins would be looked up first
+			db.Add(entry("a", "a", outbox.Post, outbox.LanePage), entry("b", "b", outbox.Post, outbox.LaneTicket))
+			for n := 0; n < 3000 && receiver.looked.IsZero(); n++ {
+				pass(t, p, clock.Add(correction))
+				if !receiver.tried.IsZero() && correction == 0 {
+					correction = jump
+					_, _ = db.Begin(t.Context(), []outbox.Claim{{Key: "b"}}, clock)
+				}
+				clock = clock.Add(100 * time.Millisecond)
+			}
+			if wait := receiver.looked.Sub(receiver.tried); receiver.tried.IsZero() || wait < 5*time.Second {
+				t.Errorf("after a jump by %s it was looked up after %s", jump, wait)
+			}
+		}
+	}
+}

@@ -26,6 +26,26 @@ type Options struct {
 	Lease func() time.Time
 	// Now is the clock of Run, by which messages age; default time.Now. The demo's runs faster.
 	Now func() time.Time
+	// Clock measures how long what may still be on its way is waited for. Set it where Now is corrected
+	// and so may jump: the clock that is corrected. Nil says that Now, or the time of a Pass, does.
+	Clock func() time.Time
+}
+
+// clock returns the time by which waits for what may be on its way are measured, when it is now.
+func (o Options) clock(now time.Time) time.Time {
+	if o.Clock == nil {
+		return now
+	}
+	return o.Clock()
+}
+
+// othersOver returns when what another process has begun is certainly over, if it was read now; the
+// zero time where no other sends.
+func (o Options) othersOver(now time.Time) time.Time {
+	if o.Lease == nil {
+		return time.Time{}
+	}
+	return o.clock(now).Add(o.Attempt + ambiguousWait)
 }
 
 func (o Options) withDefaults() Options {
@@ -230,7 +250,7 @@ func (p *Pump) read(ctx context.Context, now time.Time) error {
 // by the one before it, on a full disk, without that being written down.
 func (p *Pump) takeIn(o Owed, now time.Time) {
 	o.Inherited = !p.known && (o.Lane == LanePage && o.Op != Edit || o.Op == Post && o.Lane < LaneReport)
-	p.shelf.put(o, true, now)
+	p.shelf.put(o, true, p.opts.othersOver(now))
 	if ClassOf(o.LastErr) == RateLimited && o.NextTry.After(now) {
 		p.gate(gateOf(place{o.Receiver, o.Channel}, verbOf(o))).hold(o.NextTry, now, o.LastErr) // told before a restart, and still true
 	}

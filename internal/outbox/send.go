@@ -293,6 +293,9 @@ func (w *worker) settle(ctx context.Context, o Owed, r Result) {
 	}
 	w.tally.settled(r)
 	w.shelf.apply(i, r)
+	if i.unclear() {
+		i.over = w.opts.clock(w.at()).Add(ambiguousWait)
+	}
 	if !i.stored {
 		w.shelf.keep(i, r)
 		return

@@ -30,7 +30,7 @@ type item struct {
 	kept   *Result   // an outcome that the store was not told yet
 	gone   bool      // to be taken out of its room
 	mine   bool      // a send is under way
-	seen   time.Time // when it was read
+	over   time.Time // until when an attempt of unknown outcome may still come in, by Options.Clock
 }
 
 // room is one place's part of the shelf.
@@ -56,8 +56,9 @@ func newShelf() shelf {
 // down.
 const extraSeq = 1 << 62
 
-// put adds an entry, or takes note that the store has now what was owed in memory alone.
-func (s *shelf) put(o Owed, stored bool, now time.Time) *item {
+// put adds an entry, or takes note that the store has now what was owed in memory alone. An attempt
+// of it that is news, and of which nobody knows the outcome, may come in until over.
+func (s *shelf) put(o Owed, stored bool, over time.Time) {
 	if stored {
 		s.after = max(s.after, o.Seq)
 	}
@@ -85,14 +86,20 @@ func (s *shelf) put(o Owed, stored bool, now time.Time) *item {
 	case stored: // read again
 		if i.kept == nil && !i.mine {
 			if i.begun.Equal(o.Begun) && i.tries == o.Attempts {
-				now = i.seen // it is the same attempt that was seen before
+				over = time.Time{} // no news
 			}
 			i.begun, i.tries, i.Owed.Begun, i.State = o.Begun, o.Attempts, o.Begun, o.State
 			i.Attempts, i.NextTry, i.LastErr = o.Attempts, o.NextTry, o.LastErr
 		}
 	}
-	i.seen = now
-	return i
+	if i.unclear() && over.After(i.over) {
+		i.over = over
+	}
+}
+
+// unclear reports whether an attempt was begun, by whomever, of which nobody knows the outcome.
+func (i *item) unclear() bool {
+	return !i.Owed.Begun.IsZero() || ClassOf(i.LastErr) == Ambiguous
 }
 
 // room returns a place's part, and makes it if there is none.
@@ -131,7 +138,7 @@ func (s *shelf) pending(r *room, opts Options, now time.Time) (all []Owed, beyon
 			continue
 		}
 		o := i.Owed
-		o.NextTry = i.nextTry(opts)
+		o.NextTry = i.nextTry(opts, now)
 		all = append(all, o)
 	}
 	return all, beyond
@@ -143,12 +150,14 @@ func (i *item) sendable(opts Options) bool {
 	return !i.gone && i.State == Pending && (i.stored || opts.unwritten(i.Lane))
 }
 
-// nextTry returns until when it waits. Where others may send too, what one of them has begun, or does
-// not know the outcome of, waits until that is certainly over: their clocks need not be ours.
-func (i *item) nextTry(opts Options) time.Time {
-	over := i.seen.Add(opts.Attempt + ambiguousWait)
-	unclear := !i.Owed.Begun.IsZero() || ClassOf(i.LastErr) == Ambiguous
-	if opts.Lease != nil && i.stored && unclear && over.After(i.NextTry) {
+// nextTry returns until when it waits. What may still be on its way waits until that is certainly
+// over, whatever the stored time says: whoever wrote it may go by another clock than ours, and ours may
+// have been corrected since.
+func (i *item) nextTry(opts Options, now time.Time) time.Time {
+	if i.over.IsZero() || !i.unclear() {
+		return i.NextTry
+	}
+	if over := now.Add(i.over.Sub(opts.clock(now))); over.After(i.NextTry) {
 		return over
 	}
 	return i.NextTry
@@ -172,7 +181,7 @@ func (r *room) urgent(opts Options, now time.Time) func(thread string) bool {
 			t = &about{lane: LaneReport}
 			threads[i.Thread], order = t, append(order, i.Thread)
 		}
-		if t.lane = min(t.lane, i.Lane); !i.nextTry(opts).After(now) {
+		if t.lane = min(t.lane, i.Lane); !i.nextTry(opts, now).After(now) {
 			t.ready++
 		}
 	}
@@ -190,12 +199,12 @@ func (r *room) urgent(opts Options, now time.Time) func(thread string) bool {
 
 // reread replaces what is known of a place by what the store says now. What it was not told yet, or
 // does not have, stays.
-func (s *shelf) reread(r *room, due []Owed, now time.Time) {
+func (s *shelf) reread(r *room, due []Owed, over time.Time) {
 	there := map[string]bool{}
 	for _, o := range due {
 		if (place{o.Receiver, o.Channel}) == r.place {
 			there[o.Key] = true
-			s.put(o, true, now)
+			s.put(o, true, over)
 		}
 	}
 	for _, i := range r.items {

@@ -66,7 +66,7 @@ func (w *worker) pending(ctx context.Context) ([]Owed, error) {
 			return nil, err
 		}
 		w.mu.Lock()
-		w.shelf.reread(w.room, due, w.now)
+		w.shelf.reread(w.room, due, w.opts.othersOver(w.now))
 		w.mu.Unlock()
 	}
 	w.mu.Lock()
@@ -124,7 +124,7 @@ func (i *item) due(open map[verb]time.Time, opts Options, at time.Time) time.Tim
 		later(open[toFind])
 	}
 	o := i.Owed
-	if o.NextTry = i.nextTry(opts); o.waits(at) {
+	if o.NextTry = i.nextTry(opts, at); o.waits(at) {
 		later(o.NextTry)
 	}
 	return next
