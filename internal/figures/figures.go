@@ -218,6 +218,14 @@ func Plural(n int, noun string) string {
 	return Count(n) + " " + noun
 }
 
+// Different writes how many that are not the same: "3 different minutes", but "1 minute".
+func Different(n int, noun string) string {
+	if n == 1 {
+		return Plural(n, noun)
+	}
+	return Plural(n, "different "+noun)
+}
+
 // Value writes something that was measured and that is neither good nor bad by itself, with three
 // digits that count: "0.0423", "12.3", "4,570".
 func Value(v float64) string {

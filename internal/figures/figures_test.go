@@ -98,6 +98,8 @@ func TestFigures(t *testing.T) {
 		{"one is singular", Plural(1, "page"), "1 page"},
 		{"none is plural", Plural(0, "page"), "0 pages"},
 		{"series are series", Plural(2, "series"), "2 series"},
+		{"one is not different", Different(1, "minute"), "1 minute"},
+		{"more than one are different", Different(3, "minute"), "3 different minutes"},
 		{"a hissing sound takes a syllable", Plural(2, "stretch"), "2 stretches"},
 
 		{"three digits of a value", Value(0.0423456), "0.0423"},

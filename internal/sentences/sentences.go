@@ -251,7 +251,7 @@ func (f Facts) Tested() Text {
 	if kind == slo.Slices {
 		return say(failed, chance)
 	}
-	return say("Traffic is low, so chance was ruled out: ", failed, ", in ", figures.Plural(s.Minutes, "different minute"), independent(*s), chance)
+	return say("Traffic is low, so chance was ruled out: ", failed, ", in ", figures.Different(s.Minutes, "minute"), independent(*s), chance)
 }
 
 // independent says how many failures counted at low traffic, if not each of them.

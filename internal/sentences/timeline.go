@@ -141,7 +141,7 @@ func Fired(e alerting.Event, spec *slo.Spec) string {
 		figures.Duration(e.Pair.Long) + ")"
 	if test := e.Sure; test != nil && (e.Severity == alerting.Page || test.Total < lowTraffic) {
 		s += "; " + figures.Count(int(test.Bad)) + " bad of " + figures.Count(int(test.Total)) + " events in " +
-			figures.Plural(test.Minutes, "different minute") + independent(*test) + ", by chance with a probability of " + test.Probability()
+			figures.Different(test.Minutes, "minute") + independent(*test) + ", by chance with a probability of " + test.Probability()
 	}
 	return s
 }

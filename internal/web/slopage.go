@@ -268,7 +268,7 @@ func alertCells(a alerting.Standing, b engine.Budget) []markup {
 	case api.AlertHeldBack:
 		state = "Held back: " + a.HeldBack
 		if a.Sure.Total > 0 && !a.Sure.Believed() {
-			state += fmt.Sprintf(" (%s bad of %s events, in %s)", figures.Count(int(a.Sure.Bad)), figures.Count(int(a.Sure.Total)), figures.Plural(a.Sure.Minutes, "different minute"))
+			state += fmt.Sprintf(" (%s bad of %s events, in %s)", figures.Count(int(a.Sure.Bad)), figures.Count(int(a.Sure.Total)), figures.Different(a.Sure.Minutes, "minute"))
 		}
 	case api.AlertUnknown:
 		state = "— no events over " + long
