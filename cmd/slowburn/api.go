@@ -31,7 +31,7 @@ type client struct {
 
 // printer prints facts as somebody wants to have them.
 type printer struct {
-	Output string `short:"o" help:"How to print." enum:"table,json,yaml" default:"table"`
+	Output string `short:"o" help:"How to print: ${enum}." enum:"table, json, yaml" default:"table"`
 }
 
 // show asks the API and prints the data of its answer.

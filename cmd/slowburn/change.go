@@ -19,7 +19,7 @@ type changeCmd struct {
 type changeAddCmd struct {
 	actor
 	Which   string    `arg:"" help:"SERVICE, or SERVICE/SLO if it is about one SLO alone."`
-	Kind    string    `help:"What kind of change." enum:"deploy,config,data,flag,maintenance,rollback,experiment" default:"deploy"`
+	Kind    string    `help:"What kind of change: ${enum}." enum:"deploy, config, data, flag, maintenance, rollback, experiment" default:"deploy"`
 	Title   string    `help:"What was changed."`
 	Version string    `help:"The new version."`
 	Link    string    `help:"Where to read more." placeholder:"URL"`

@@ -23,7 +23,7 @@ import (
 type checkCmd struct {
 	Paths      []string `arg:"" optional:"" help:"SLO files and corrections: files, folders or globs. Without any: the configuration and what it names."`
 	Strict     bool     `help:"Fail on warnings, too."`
-	OpenSLO    string   `name:"openslo" help:"How to read OpenSLO files: by the letter, or with what its own examples get wrong." enum:"strict,lenient" default:"strict"`
+	OpenSLO    string   `name:"openslo" help:"How OpenSLO is read: strict, as its reference validator does, or lenient, forgiving what its own examples get wrong." enum:"strict,lenient" default:"strict"`
 	Routes     bool     `help:"Also show the receivers of each SLO."`
 	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"Also check every query against this server: data, a bucket at the limit, enough traffic, a target that history met."`
 	Format     string   `aliases:"output" short:"o" help:"text for people; github, json or sarif for programs. -o and --output mean the same." enum:"text,github,json,sarif" default:"text"`

@@ -25,7 +25,7 @@ import (
 
 type compareCmd struct {
 	Paths      []string `arg:"" optional:"" help:"SLO files, folders or globs. Without any: those of the configuration."`
-	With       string   `help:"Whose recorded series to compare with; auto uses what exists." enum:"auto,sloth,pyrra" default:"auto"`
+	With       string   `help:"Whose recorded series to compare with: ${enum}; auto uses what exists." enum:"auto, sloth, pyrra" default:"auto"`
 	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"The server that has both; overrides the configuration."`
 	URL        string   `help:"A running daemon whose figures are ours; without it they are counted from Prometheus." env:"SLOWBURN_URL"`
 	printer

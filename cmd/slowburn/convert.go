@@ -19,8 +19,8 @@ import (
 
 type convertCmd struct {
 	Files   []string `arg:"" help:"SLO files, folders or globs, in any format that slowburn reads." placeholder:"FILE"`
-	To      string   `help:"The format to write." enum:"slowburn,openslo" default:"slowburn"`
-	OpenSLO string   `name:"openslo" help:"How OpenSLO is read: as its reference validator does, or forgiving what its own examples get wrong." enum:"strict,lenient" default:"strict"`
+	To      string   `help:"The format to write: ${enum}." enum:"slowburn, openslo" default:"slowburn"`
+	OpenSLO string   `name:"openslo" help:"How OpenSLO is read: strict, as its reference validator does, or lenient, forgiving what its own examples get wrong." enum:"strict,lenient" default:"strict"`
 	Strict  bool     `help:"Fail if anything could not be carried over."`
 }
 

@@ -17,7 +17,7 @@ import (
 type explainCmd struct {
 	remote
 	Which string `arg:"" help:"SERVICE/SLO, with its label values for one budget of an SLO with 'by:'."`
-	By    string `help:"How finely to divide the time." enum:"day,hour" default:"day"`
+	By    string `help:"How finely to divide the time: ${enum}." enum:"day, hour" default:"day"`
 }
 
 // explanation is an answer that can tell itself.

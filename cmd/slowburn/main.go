@@ -46,8 +46,8 @@ type surroundings struct {
 // cli is the command line. Its help texts are the reference of the flags.
 type cli struct {
 	ConfigFile string `name:"config.file" help:"The configuration." default:"slowburn.yaml" placeholder:"FILE"`
-	LogLevel   string `name:"log.level" help:"Only log messages of this level or above." enum:"debug,info,warn,error" default:"info"`
-	LogFormat  string `name:"log.format" help:"How log lines look." enum:"logfmt,json" default:"logfmt"`
+	LogLevel   string `name:"log.level" help:"Only log messages of this level or above: ${enum}." enum:"debug, info, warn, error" default:"info"`
+	LogFormat  string `name:"log.format" help:"How log lines look: ${enum}." enum:"logfmt, json" default:"logfmt"`
 
 	Serve      serveCmd      `cmd:"" help:"Run the daemon."`
 	Demo       demoCmd       `cmd:"" help:"Run the demo in one process: a small shop, an outage, a Slack stand-in, the daemon. Nothing to install."`

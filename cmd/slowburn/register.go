@@ -14,7 +14,7 @@ import (
 
 type registerCmd struct {
 	client
-	Output string `short:"o" help:"How to print." enum:"json,csv" default:"json"`
+	Output string `short:"o" help:"How to print: ${enum}." enum:"json, csv" default:"json"`
 	From   string `help:"Only incidents that were open after this time, such as 2026-01-01T00:00:00Z." placeholder:"TIME"`
 	To     string `help:"Only incidents that were open before this time." placeholder:"TIME"`
 }
@@ -54,7 +54,7 @@ func (d client) copy(e *env, path string, q url.Values) error {
 type workCmd struct {
 	actor
 	Hours float64 `arg:"" help:"How many hours."`
-	Kind  string  `help:"Operations by hand, or engineering." enum:"toil,project" default:"toil"`
+	Kind  string  `help:"toil is operations by hand, project is engineering." enum:"toil,project" default:"toil"`
 }
 
 // Run records work, for the share of toil in the reports.
@@ -66,7 +66,7 @@ func (c *workCmd) Run(e *env) error {
 type classifyCmd struct {
 	actor
 	ID    string `arg:"" help:"The incident's ID."`
-	Class string `arg:"" help:"What the entity has decided." enum:"major,not-major"`
+	Class string `arg:"" help:"What the entity has decided: ${enum}." enum:"major, not-major"`
 }
 
 // Run records how the entity classes an incident.

@@ -10,7 +10,7 @@ import (
 
 type reportCmd struct {
 	client
-	Output string `short:"o" help:"How to print: html is one file that needs nothing else." enum:"markdown,html,json" default:"markdown"`
+	Output string `short:"o" help:"How to print: ${enum}; html is one file that needs nothing else." enum:"markdown, html, json" default:"markdown"`
 	HTML   bool   `name:"html" help:"The same as --output=html."`
 	Name   string `arg:"" optional:"" help:"The report's name." default:"weekly"`
 	Period string `help:"The period: 2026-W47, 2026-11 or 2026-Q4. Without it: the newest one that was sent." placeholder:"PERIOD"`
