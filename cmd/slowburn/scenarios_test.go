@@ -139,7 +139,7 @@ var scenarios = []scenario{
 				},
 			})
 		},
-		page: &page{from: clock(-6, 1), within: time.Minute}, problems: []string{"1440 minutes had more"},
+		page: &page{from: clock(-6, 1), within: time.Minute}, problems: []string{"1,440 minutes had more"},
 	},
 	{
 		name: "nan", sentence: "every fiftieth sample is no number", sli: byCounters,

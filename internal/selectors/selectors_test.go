@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"pgregory.net/rapid"
@@ -52,7 +53,7 @@ func TestEveryValueStaysInItsPlace(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		metric, label := text.Filter(some).Draw(t, "metric"), text.Filter(some).Draw(t, "label")
 		values := rapid.SliceOfN(text, 1, 3).Draw(t, "values")
-		if label == labels.MetricName {
+		if label == model.MetricNameLabel {
 			t.Skip("would be another name")
 		}
 		for how, m := range map[labels.MatchType]selectors.Matcher{
@@ -64,7 +65,7 @@ func TestEveryValueStaysInItsPlace(t *testing.T) {
 			}
 			for _, g := range got {
 				switch g.Name {
-				case labels.MetricName:
+				case model.MetricNameLabel:
 					if g.Value != metric {
 						t.Fatalf("the metric %q became %q", metric, g.Value)
 					}
