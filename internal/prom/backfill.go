@@ -161,7 +161,7 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 			return
 		}
 		next[i], got[i] = d.states[i].clone(), &collected{b: b.bundles[i]}
-		errs[i] = b.r.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, got[i])
+		errs[i] = b.r.raw.cover(ctx, b.bundles[i], next[i], d.at-1, end-1, got[i])
 		if errs[i] == nil && end == d.to {
 			b.bundles[i].conclude(next[i], end-1, got[i])
 		}
@@ -315,7 +315,7 @@ type past struct {
 // countedHours reads hours of counters; as estimates where the server does not let them be counted.
 // If an hour of all of them is too large for an answer, they are read apart.
 func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (past, *Error) {
-	all, err := b.r.readHours(ctx, bu, from, to, b.plan.To)
+	all, err := b.r.raw.readHours(ctx, bu, from, to, b.plan.To)
 	switch {
 	case err == nil:
 		return all, nil
@@ -332,7 +332,7 @@ func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget
 		}
 		return all, nil
 	case err.Kind == Refused || err.Kind == BadAnswer || err.Kind == TooLarge:
-		hours, failed := b.r.estimateHours(ctx, bu, from, to)
+		hours, failed := b.r.raw.estimateHours(ctx, bu, from, to)
 		why := map[slo.ID]string{}
 		for _, id := range bu.ids() {
 			why[id] = err.Error()
@@ -347,7 +347,7 @@ func (b *Backfill) countedHours(ctx context.Context, bu *bundle, from, to budget
 func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.Minute) (past, *Error) {
 	s := bu.adopt(nil, from-1)
 	got := &collected{b: bu}
-	if err := b.r.cover(ctx, bu, s, from-backfillLead-1, to-1, got); err != nil {
+	if err := b.r.raw.cover(ctx, bu, s, from-backfillLead-1, to-1, got); err != nil {
 		return past{}, err
 	}
 	bu.conclude(s, to-1, got)
@@ -434,7 +434,7 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 		}
 		s := b.bundles[i].adopt(nil, d.from-1)
 		scan := &collected{b: b.bundles[i]}
-		errs[i] = b.r.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, scan)
+		errs[i] = b.r.raw.cover(ctx, b.bundles[i], s, d.from-backfillLead-1, d.from-1, scan)
 		s.ForgetTroubles() // those of the hour before are not ours
 		d.states[i] = s
 	})

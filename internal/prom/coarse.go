@@ -92,7 +92,7 @@ func (b *bundle) halves() []*bundle {
 
 // coarse reads hours of one bundle.
 type coarse struct {
-	r     *Reader
+	f     *follower
 	b     *bundle
 	hours *counting.Hours
 	pace  map[string]int64
@@ -133,7 +133,7 @@ func (c *coarse) ask(ctx context.Context, from, to time.Time, f func(selector st
 			}
 		}
 		var failed *Error // there are more values of the label now, or it was not divided yet
-		if c.shards, failed = c.r.divide(ctx, c.b, from, to); failed != nil || len(c.shards) == 0 {
+		if c.shards, failed = c.f.divide(ctx, c.b, from, to); failed != nil || len(c.shards) == 0 {
 			return cmp.Or(failed, err)
 		}
 		i, divided = 0, true
@@ -141,8 +141,8 @@ func (c *coarse) ask(ctx context.Context, from, to time.Time, f func(selector st
 }
 
 // readHours reads the hours of [from, to) of a bundle of counters.
-func (r *Reader) readHours(ctx context.Context, b *bundle, from, to, known budget.Minute) (past, *Error) {
-	c := &coarse{r: r, b: b, hours: counting.NewHours(&b.reg.Index, len(b.specs)), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
+func (f *follower) readHours(ctx context.Context, b *bundle, from, to, known budget.Minute) (past, *Error) {
+	c := &coarse{f: f, b: b, hours: counting.NewHours(&b.reg.Index, len(b.specs)), pace: map[string]int64{}, out: map[int32][]budget.HourAt{}}
 	size, err := c.probe(ctx, from, to)
 	if err != nil {
 		return past{}, err
@@ -180,7 +180,7 @@ func (c *coarse) probe(ctx context.Context, from, to budget.Minute) (budget.Minu
 			"count by (job) (last_over_time(" + selector + "[1h]))",
 		} {
 			sink.values = append(sink.values, map[string]float64{})
-			if _, err := c.r.client.query(ctx, query, at.Time(), sink); err != nil {
+			if _, err := c.f.client.query(ctx, query, at.Time(), sink); err != nil {
 				return 0, err
 			}
 		}
@@ -233,12 +233,12 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 		}
 		some := *sink
 		some.ends = map[counting.TargetHour]int{} // of an answer that breaks off, nothing is counted
-		_, err := c.r.client.queryRange(ctx, selector, start, last.Time(), time.Hour, &some)
+		_, err := c.f.client.queryRange(ctx, selector, start, last.Time(), time.Hour, &some)
 		switch {
 		case err != nil:
 			return err
 		case some.err != nil:
-			return &Error{Kind: BadAnswer, Op: "query_range", URL: c.r.client.base.Redacted(), Err: some.err}
+			return &Error{Kind: BadAnswer, Op: "query_range", URL: c.f.client.base.Redacted(), Err: some.err}
 		}
 		for th, n := range some.ends {
 			sink.ends[th] += n
@@ -284,10 +284,10 @@ func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, f
 	listed := &lister{b: c.b}
 	since, until := time.UnixMilli(t.StartOf(from)), time.UnixMilli(t.StartOf(to))
 	err := c.ask(ctx, since, until, func(selector string) *Error {
-		return c.r.client.series(ctx, selector, since, until, listed)
+		return c.f.client.series(ctx, selector, since, until, listed)
 	})
 	if err != nil || listed.err != nil {
-		return cmp.Or(err, &Error{Kind: BadAnswer, Op: "series", URL: c.r.client.base.Redacted(), Err: listed.err})
+		return cmp.Or(err, &Error{Kind: BadAnswer, Op: "series", URL: c.f.client.base.Redacted(), Err: listed.err})
 	}
 	for series := range listed.found {
 		if row := ends.byNumber[series]; row == nil || slices.ContainsFunc(row.Last[from:to], math.IsNaN) {
@@ -318,7 +318,7 @@ func (c *coarse) resetsOf(ctx context.Context, selector string, instances []stri
 	t, some := found.t, *found
 	some.shown = map[counting.TargetHour]int{} // of an answer that breaks off, nothing is counted
 	q := fmt.Sprintf("sum by (job, instance) (resets(%s[%ds]) + %g)", selectors.And(selector, selectors.Any("instance", instances...)), int((time.Hour+c.reach())/time.Second), aSeries)
-	_, err := c.r.client.queryRange(ctx, q, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, &some)
+	_, err := c.f.client.queryRange(ctx, q, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, &some)
 	switch n := len(instances); {
 	case err == nil:
 		for th, n := range some.shown {
@@ -510,7 +510,7 @@ func (c *coarse) raw(ctx context.Context, t *counting.Table, col int, want map[i
 // rawRuns reads the samples of some instances in (from, to], in parts if they are too many for an
 // answer.
 func (c *coarse) rawRuns(ctx context.Context, selector string, instances []string, from, to int64) ([]counting.Run, *Error) {
-	runs, err := c.r.raw(ctx, c.b, selectors.And(selector, selectors.Any("instance", instances...)), from, to)
+	runs, err := c.f.raw(ctx, c.b, selectors.And(selector, selectors.Any("instance", instances...)), from, to)
 	switch {
 	case err == nil:
 		return runs, nil
@@ -523,7 +523,7 @@ func (c *coarse) rawRuns(ctx context.Context, selector string, instances []strin
 		runs = nil
 		c.single = true
 		err = c.ask(ctx, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
-			some, err := c.r.raw(ctx, c.b, selectors.And(selector, selectors.Any("instance", instances...)), from, to)
+			some, err := c.f.raw(ctx, c.b, selectors.And(selector, selectors.Any("instance", instances...)), from, to)
 			runs = append(runs, some...)
 			return err
 		})
@@ -548,7 +548,7 @@ func (c *coarse) rawRuns(ctx context.Context, selector string, instances []strin
 }
 
 // estimateHours takes the hours of [from, to) from Prometheus' own increase. They are marked.
-func (r *Reader) estimateHours(ctx context.Context, b *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
+func (f *follower) estimateHours(ctx context.Context, b *bundle, from, to budget.Minute) (map[slo.ID][]budget.HourAt, *Error) {
 	out := map[slo.ID][]budget.HourAt{}
 	for i, s := range b.specs {
 		sink := &exprSink{spec: s, found: map[slo.ID]*evaluated{}}
@@ -558,7 +558,7 @@ func (r *Reader) estimateHours(ctx context.Context, b *bundle, from, to budget.M
 			}
 			sink.formula = formula{role: t.role, scale: 1}
 			q := fmt.Sprintf("sum%s(increase(%s[1h]))", byClause(s.By), selectors.Metric(t.metric, t.matchers...))
-			if _, err := r.client.queryRange(ctx, q, (from + 60).Time(), to.Time(), time.Hour, sink); err != nil {
+			if _, err := f.client.queryRange(ctx, q, (from + 60).Time(), to.Time(), time.Hour, sink); err != nil {
 				return nil, err
 			}
 		}

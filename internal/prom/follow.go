@@ -76,9 +76,16 @@ const (
 	samplesPerQuery = 600_000
 )
 
+// follower asks a server for the samples of bundles and has them counted. It remembers no position:
+// it is handed the state of a bundle, and moves it.
+type follower struct {
+	client *Client
+	large  *large // what was found to be too large
+}
+
 // follow reads what is new at a time, and what has become of what was overdue. If a piece fails,
 // what came before it stands. It begins none after until, and reports whether there is more.
-func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until time.Time, got *collected) (more bool, err *Error) {
+func (f *follower) follow(ctx context.Context, b *bundle, s *state, now, until time.Time, got *collected) (more bool, err *Error) {
 	ms, first := now.UnixMilli(), !s.Primed
 	try := ms-s.listed >= b.listEvery() || ms < s.listed
 	if try {
@@ -96,22 +103,22 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until tim
 		upto = max(upto, from) // what is late is asked for though the window stays
 	}
 	if s.listed == 0 && !first { // a mark holds positions without names
-		if err := r.listed(ctx, b, min(s.listFrom(ms), from-lead), ms, &lister{b: b}); err != nil {
+		if err := f.listed(ctx, b, min(s.listFrom(ms), from-lead), ms, &lister{b: b}); err != nil {
 			return false, err
 		}
 	}
 	c := counting.NewCounter(s.State, &b.reg.Index, got)
 	if !first {
-		if err := r.askOverdue(ctx, b, s, c, ms, from); err != nil {
+		if err := f.askOverdue(ctx, b, s, c, ms, from); err != nil {
 			return false, err
 		}
 	}
-	more, err = r.pieces(ctx, b, s, from, upto, until, func(runs []counting.Run, from, to int64) *Error {
+	more, err = f.pieces(ctx, b, s, from, upto, until, func(runs []counting.Run, from, to int64) *Error {
 		q := counting.Question{Since: from, To: to, Now: ms}
 		if first {
 			q.Since = 0
 		}
-		if err := r.count(ctx, b, s, c, runs, q); err != nil {
+		if err := f.count(ctx, b, s, c, runs, q); err != nil {
 			return err
 		}
 		if to < upto {
@@ -123,18 +130,18 @@ func (r *Reader) follow(ctx context.Context, b *bundle, s *state, now, until tim
 		s.next = ms
 		return more, err
 	}
-	return false, r.wind(ctx, b, s, c, ms, from, upto, try)
+	return false, f.wind(ctx, b, s, c, ms, from, upto, try)
 }
 
 // wind ends a turn of which the window (since, upto] was read: it asks which series have ended and
 // for those that no window shows, and decides.
-func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64, try bool) *Error {
-	if err := r.askEnded(ctx, b, &c.Waiting, now, upto); err != nil {
+func (f *follower) wind(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64, try bool) *Error {
+	if err := f.askEnded(ctx, b, &c.Waiting, now, upto); err != nil {
 		return err
 	}
 	if try {
 		if s.listed != inLead {
-			if err := r.list(ctx, b, s, c, now, since, upto); err != nil {
+			if err := f.list(ctx, b, s, c, now, since, upto); err != nil {
 				return err
 			}
 		}
@@ -160,10 +167,10 @@ func (r *Reader) wind(ctx context.Context, b *bundle, s *state, c *counting.Coun
 
 // cover reads and counts the minutes after from, up to to, of history: all that will ever come has
 // come.
-func (r *Reader) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, got *collected) *Error {
-	_, err := r.pieces(ctx, b, s, counting.EndOf(from), counting.EndOf(to), time.Time{}, func(runs []counting.Run, _, to int64) *Error {
+func (f *follower) cover(ctx context.Context, b *bundle, s *state, from, to budget.Minute, got *collected) *Error {
+	_, err := f.pieces(ctx, b, s, counting.EndOf(from), counting.EndOf(to), time.Time{}, func(runs []counting.Run, _, to int64) *Error {
 		c := counting.NewCounter(s.State, &b.reg.Index, got)
-		if err := r.count(ctx, b, s, c, runs, counting.Question{To: to, Now: to}); err != nil {
+		if err := f.count(ctx, b, s, c, runs, counting.Question{To: to, Now: to}); err != nil {
 			return err
 		}
 		c.DecideAll(counting.SlotOf(to), false)
@@ -179,15 +186,15 @@ func (b *bundle) conclude(s *state, to budget.Minute, got *collected) {
 
 // pieces reads the window (from, to] in pieces that an answer can hold. It begins none after until,
 // if there is one, and reports whether there is more.
-func (r *Reader) pieces(ctx context.Context, b *bundle, s *state, from, to int64, until time.Time, take func(runs []counting.Run, from, to int64) *Error) (more bool, err *Error) {
+func (f *follower) pieces(ctx context.Context, b *bundle, s *state, from, to int64, until time.Time, take func(runs []counting.Run, from, to int64) *Error) (more bool, err *Error) {
 	for first := true; from < to; first = false {
 		if !first && !until.IsZero() && time.Now().After(until) {
 			return true, nil
 		}
 		end := min(from+min(int64(b.meal.most())*minuteMs, b.affordable(s)), to)
 		var runs []counting.Run
-		err := r.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(end), func(selector string) *Error {
-			some, err := r.raw(ctx, b, selector, from, end)
+		err := f.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(end), func(selector string) *Error {
+			some, err := f.raw(ctx, b, selector, from, end)
 			runs = append(runs, some...)
 			return err
 		})
@@ -229,14 +236,14 @@ func (b *bundle) listEvery() int64 {
 }
 
 // raw asks for the raw samples in (from, to].
-func (r *Reader) raw(ctx context.Context, b *bundle, selector string, from, to int64) ([]counting.Run, *Error) {
+func (f *follower) raw(ctx context.Context, b *bundle, selector string, from, to int64) ([]counting.Run, *Error) {
 	c := &gather{b: b}
-	a, err := r.client.query(ctx, selector+"["+milliseconds(to-from)+"]", time.UnixMilli(to), c)
+	a, err := f.client.query(ctx, selector+"["+milliseconds(to-from)+"]", time.UnixMilli(to), c)
 	if err != nil {
 		return nil, err
 	}
 	if c.err != nil || a.resultType != "matrix" {
-		return nil, &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(c.err, errShape)}
+		return nil, &Error{Kind: BadAnswer, Op: "query", URL: f.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(c.err, errShape)}
 	}
 	return c.done(), nil
 }
@@ -341,14 +348,14 @@ func (b *bundle) only(asks []counting.Ask) string {
 }
 
 // askOverdue reads what has come for those that owed something before the window began.
-func (r *Reader) askOverdue(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, to int64) *Error {
+func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, to int64) *Error {
 	var runs []counting.Run
 	for _, p := range b.parts(c.Waiting.Overdue(now, to)) {
 		end := min(to, p.from+reach) // what is older by more comes with the next turns
 		piece := b.affordable(s)
 		for from := p.from; from < end; {
 			upto := min(from+piece, end)
-			some, err := r.raw(ctx, b, p.selector, from, upto)
+			some, err := f.raw(ctx, b, p.selector, from, upto)
 			if err != nil && err.Kind == TooLarge && piece > minuteMs {
 				piece /= 2
 				continue
@@ -360,14 +367,14 @@ func (r *Reader) askOverdue(ctx context.Context, b *bundle, s *state, c *countin
 		}
 	}
 	if len(runs) > 0 {
-		return r.count(ctx, b, s, c, runs, counting.Question{Since: to, To: to, Now: now})
+		return f.count(ctx, b, s, c, runs, counting.Question{Since: to, To: to, Now: now})
 	}
 	return nil
 }
 
 // askEnded asks an instant vector which of the overdue series have ended: shortly before their
 // look-back is over, for a target that is late would look ended now.
-func (r *Reader) askEnded(ctx context.Context, b *bundle, w *counting.Waiting, now, upto int64) *Error {
+func (f *follower) askEnded(ctx context.Context, b *bundle, w *counting.Waiting, now, upto int64) *Error {
 	asks := slices.DeleteFunc(w.Overdue(now, upto), func(a counting.Ask) bool { return !w.Missed(a, now) })
 	for _, p := range b.parts(asks) {
 		last := p.asks[len(p.asks)-1].From
@@ -376,12 +383,12 @@ func (r *Reader) askEnded(ctx context.Context, b *bundle, w *counting.Waiting, n
 			continue
 		}
 		alive := &lister{b: b}
-		a, err := r.client.query(ctx, p.selector, time.UnixMilli(at), alive)
+		a, err := f.client.query(ctx, p.selector, time.UnixMilli(at), alive)
 		if err != nil {
 			return err
 		}
 		if alive.err != nil || a.resultType != "vector" {
-			return &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a selector must be answered with a vector", Err: cmp.Or(alive.err, errShape)}
+			return &Error{Kind: BadAnswer, Op: "query", URL: f.client.base.Redacted(), Hint: "a selector must be answered with a vector", Err: cmp.Or(alive.err, errShape)}
 		}
 		w.End(p.asks, alive.has, upto)
 	}
@@ -417,10 +424,10 @@ func (l *lister) has(series int32) bool { return l.found[series] }
 const retryListed = 60 * minuteMs
 
 // list finds series that no window will ever show, for their samples come late.
-func (r *Reader) list(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64) *Error {
+func (f *follower) list(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64) *Error {
 	found := &lister{b: b}
 	start := s.listFrom(now)
-	if err := r.listed(ctx, b, start, now, found); err != nil {
+	if err := f.listed(ctx, b, start, now, found); err != nil {
 		return err
 	}
 	s.Grow(len(b.reg.Series), len(b.reg.Scraped), len(b.reg.Accounts))
@@ -440,11 +447,11 @@ func (r *Reader) list(ctx context.Context, b *bundle, s *state, c *counting.Coun
 		asks = append(asks, counting.Ask{Target: target, From: start})
 	}
 	for _, p := range b.parts(asks) {
-		runs, err := r.raw(ctx, b, p.selector, start, upto)
+		runs, err := f.raw(ctx, b, p.selector, start, upto)
 		if err != nil {
 			return err
 		}
-		if err := r.count(ctx, b, s, c, runs, counting.Question{Since: since, To: upto, Now: now}); err != nil {
+		if err := f.count(ctx, b, s, c, runs, counting.Question{Since: since, To: upto, Now: now}); err != nil {
 			return err
 		}
 	}
@@ -465,9 +472,9 @@ func (c *Client) series(ctx context.Context, selector string, from, to time.Time
 
 // listed lists the series of a bundle. A list that is too large is left out: only what is always
 // late is missed by that.
-func (r *Reader) listed(ctx context.Context, b *bundle, from, to int64, found *lister) *Error {
-	err := r.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
-		return r.client.series(ctx, selector, time.UnixMilli(from), time.UnixMilli(to), found)
+func (f *follower) listed(ctx context.Context, b *bundle, from, to int64, found *lister) *Error {
+	err := f.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
+		return f.client.series(ctx, selector, time.UnixMilli(from), time.UnixMilli(to), found)
 	})
 	if err != nil && err.Kind == TooLarge {
 		return nil

@@ -20,7 +20,7 @@ func (c *coarse) began(ctx context.Context, raw map[int32][]counting.Run, end in
 	for _, target := range slices.Sorted(maps.Keys(raw)) {
 		runs = append(runs, raw[target]...)
 	}
-	return c.r.began(ctx, c.b, &c.beginnings, c.hours.Unsure(runs), runs, end)
+	return c.f.began(ctx, c.b, &c.beginnings, c.hours.Unsure(runs), runs, end)
 }
 
 // startsOf asks for the newest start of the processes of some instances in each of the hours
@@ -35,7 +35,7 @@ func (c *coarse) startsOf(ctx context.Context, instances []string, t *counting.T
 	}
 	for _, query := range queries {
 		sink := &hourSink{b: c.b, t: t, found: map[counting.TargetHour]int64{}}
-		_, err := c.r.client.queryRange(ctx, query, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, sink)
+		_, err := c.f.client.queryRange(ctx, query, time.UnixMilli(t.StartOf(from+1)), time.UnixMilli(t.StartOf(to)), time.Hour, sink)
 		switch {
 		case err != nil && (err.Kind == TooLarge || err.Kind == Refused):
 		case err != nil:

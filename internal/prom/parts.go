@@ -82,7 +82,7 @@ func (p shard) halves() ([]shard, bool) {
 }
 
 // inParts asks for a bundle's samples in (from, to] until all parts of it are answered.
-func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask func(selector string) *Error) *Error {
+func (f *follower) inParts(ctx context.Context, b *bundle, from, to time.Time, ask func(selector string) *Error) *Error {
 	divided := false
 	tooLarge := func(err *Error) bool { return err != nil && err.Kind == TooLarge && to.Sub(from) <= minutely }
 	if len(b.meal.shards) == 0 {
@@ -91,15 +91,15 @@ func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask
 			return err
 		}
 		if len(b.specs) > 1 {
-			r.large.find(ctx, r.client, b, to)
+			f.large.find(ctx, f.client, b, to)
 			return err
 		}
 		var failed *Error
-		if b.meal.shards, failed = r.divide(ctx, b, from, to); failed != nil {
+		if b.meal.shards, failed = f.divide(ctx, b, from, to); failed != nil {
 			return failed
 		}
 		if divided = true; len(b.meal.shards) == 0 {
-			r.large.sum(b.specs[0].ID(), b.hashes[0])
+			f.large.sum(b.specs[0].ID(), b.hashes[0])
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask
 			if !ok { // there are more values of the label now, or one of them is too large by itself
 				b.meal.shards = nil
 				if divided {
-					r.large.sum(b.specs[0].ID(), b.hashes[0])
+					f.large.sum(b.specs[0].ID(), b.hashes[0])
 				}
 				return err
 			}
@@ -127,13 +127,13 @@ func (r *Reader) inParts(ctx context.Context, b *bundle, from, to time.Time, ask
 
 // divide finds parts of a bundle by a label with enough values; none if there is no such label.
 // What has no value, or one that comes later, is in the last part.
-func (r *Reader) divide(ctx context.Context, b *bundle, from, to time.Time) ([]shard, *Error) {
-	series, err := r.client.Probe(ctx, "count("+b.selector+")", to)
+func (f *follower) divide(ctx context.Context, b *bundle, from, to time.Time) ([]shard, *Error) {
+	series, err := f.client.Probe(ctx, "count("+b.selector+")", to)
 	if err != nil {
 		return nil, err
 	}
 	n := int(series.Value)/partSeries + 2
-	label, values, err := r.dividing(ctx, b, from, to, n)
+	label, values, err := f.dividing(ctx, b, from, to, n)
 	if err != nil || label == "" {
 		return nil, err
 	}
@@ -146,14 +146,14 @@ func (r *Reader) divide(ctx context.Context, b *bundle, from, to time.Time) ([]s
 
 // dividing returns a label that divides a bundle into about n parts, and its values: what is
 // scraped, if it can be, and else that of which there are most.
-func (r *Reader) dividing(ctx context.Context, b *bundle, from, to time.Time, n int) (label string, values []string, _ *Error) {
-	names, err := r.client.labelNames(ctx, b.selector, from, to)
+func (f *follower) dividing(ctx context.Context, b *bundle, from, to time.Time, n int) (label string, values []string, _ *Error) {
+	names, err := f.client.labelNames(ctx, b.selector, from, to)
 	if err != nil {
 		return "", nil, err
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == nameLabel || name == "le" || name == "instance" })
 	for _, name := range slices.Concat([]string{"instance"}, names) {
-		found, err := r.client.LabelValues(ctx, name, []string{b.selector}, from, to, maxValues+1)
+		found, err := f.client.LabelValues(ctx, name, []string{b.selector}, from, to, maxValues+1)
 		if err != nil && err.Kind != TooLarge {
 			return "", nil, err
 		}

@@ -123,6 +123,7 @@ const DefaultMaxLateness = counting.DefaultMaxLate * time.Millisecond
 // the work.
 type Reader struct {
 	client *Client
+	raw    follower // of what is read raw
 	opts   Options
 
 	mu       sync.Mutex
@@ -137,15 +138,16 @@ type Reader struct {
 	problems []string        // for the next batch
 	lanes    *lanes
 	failing  map[string]failing // by task
-	large    large
+	large    *large
 }
 
 // New makes a reader that knows nothing yet.
 func New(c *Client, o Options) *Reader {
 	o.Interval = cmp.Or(o.Interval, usualScrape)
 	o.MaxLateness = cmp.Or(o.MaxLateness, DefaultMaxLateness)
+	l := &large{}
 	return &Reader{
-		client: c, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
+		client: c, raw: follower{client: c, large: l}, large: l, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
 		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{}, gone: map[slo.ID]bool{},
 		lanes: newLanes(o.Patience), failing: map[string]failing{},
 	}
@@ -448,7 +450,7 @@ func (r *Reader) bundleTask(b *bundle, now time.Time) task {
 			s.Promises[i].MaxLate = r.maxLate(spec).Milliseconds()
 		}
 		got := &collected{b: b}
-		more, err := r.follow(ctx, b, s, now, until, got)
+		more, err := r.raw.follow(ctx, b, s, now, until, got)
 		moved := s.Read != committed.Read || s.Asked != committed.Asked || s.Primed != committed.Primed || s.next != committed.next
 		var mark []byte
 		if moved && (got.decided() || !committed.Primed || s.Read >= s.kept+minuteMs || s.Read < s.kept) {

@@ -31,8 +31,8 @@ type began struct{ starts, created counting.Starts }
 
 // count counts what was read. Where samples may hide that a process began anew, or show first values
 // that only a start explains, the starts of those targets are asked for first, of the same time.
-func (r *Reader) count(ctx context.Context, b *bundle, s *state, c *counting.Counter, runs []counting.Run, q counting.Question) *Error {
-	found, err := r.began(ctx, b, &s.beginnings, c.Unsure(runs), runs, q.Now)
+func (f *follower) count(ctx context.Context, b *bundle, s *state, c *counting.Counter, runs []counting.Run, q counting.Question) *Error {
+	found, err := f.began(ctx, b, &s.beginnings, c.Unsure(runs), runs, q.Now)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (r *Reader) count(ctx context.Context, b *bundle, s *state, c *counting.Cou
 // began asks when the processes of some targets began, and their counters, at each scrape that the
 // runs span. A server that shows it of none is not asked again for an hour. An answer that is too
 // large or refused is as good as none.
-func (r *Reader) began(ctx context.Context, b *bundle, known *beginnings, unsure []int32, runs []counting.Run, now int64) (began, *Error) {
+func (f *follower) began(ctx context.Context, b *bundle, known *beginnings, unsure []int32, runs []counting.Run, now int64) (began, *Error) {
 	lately := func(ms int64) bool { return ms > 0 && now >= ms && now-ms < retryStarts }
 	if lately(known.none) {
 		return began{}, nil
@@ -63,7 +63,7 @@ func (r *Reader) began(ctx context.Context, b *bundle, known *beginnings, unsure
 	metrics := selectors.Any(nameLabel, append(b.createdMetrics(), startMetric)...)
 	for part := range slices.Chunk(slices.Compact(instances), maxAlternatives) {
 		query := selectors.Write("", metrics, selectors.Any("instance", part...)) + "[" + milliseconds(to-from+1) + "]"
-		a, err := r.client.query(ctx, query, time.UnixMilli(to), found)
+		a, err := f.client.query(ctx, query, time.UnixMilli(to), found)
 		switch {
 		case err != nil && (err.Kind == TooLarge || err.Kind == Refused):
 			known.none = now
@@ -71,7 +71,7 @@ func (r *Reader) began(ctx context.Context, b *bundle, known *beginnings, unsure
 		case err != nil:
 			return began{}, err
 		case found.err != nil || a.resultType != "matrix":
-			return began{}, &Error{Kind: BadAnswer, Op: "query", URL: r.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(found.err, errShape)}
+			return began{}, &Error{Kind: BadAnswer, Op: "query", URL: f.client.base.Redacted(), Hint: "a range selector must be answered with a matrix", Err: cmp.Or(found.err, errShape)}
 		}
 	}
 	for _, lists := range []counting.Starts{found.starts, found.created} {
