@@ -204,7 +204,7 @@ func (p *exprPace) blame(found map[slo.ID]*evaluated, to budget.Minute) {
 }
 
 // interval returns how far apart the scrapes are, or a stand-in.
-func (p *exprPace) interval(r *Reader) time.Duration { return cmp.Or(p.scrape, r.opts.Interval) }
+func (p *exprPace) interval(e evaluator) time.Duration { return cmp.Or(p.scrape, e.usual) }
 
 const (
 	// usualScrape stands in until an interval is known.
@@ -215,7 +215,7 @@ const (
 )
 
 // learn asks how far apart the scrapes of an SLO are, if it is time to.
-func (r *Reader) learn(ctx context.Context, s *slo.Spec, to budget.Minute, p *exprPace) *Error {
+func (e evaluator) learn(ctx context.Context, s *slo.Spec, to budget.Minute, p *exprPace) *Error {
 	wait := budget.Minute(learnSoon)
 	if p.scrape > 0 {
 		wait = relearn + budget.Minute(hashString(string(s.ID()))%relearn)
@@ -223,7 +223,7 @@ func (r *Reader) learn(ctx context.Context, s *slo.Spec, to budget.Minute, p *ex
 	if p.asked > 0 && to >= p.asked && to-p.asked < wait {
 		return nil
 	}
-	found, err := r.client.ScrapesOf(ctx, s, to.End())
+	found, err := e.client.ScrapesOf(ctx, s, to.End())
 	if err != nil {
 		return err
 	}

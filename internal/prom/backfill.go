@@ -157,7 +157,7 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	errs := make([]*Error, len(b.bundles)+len(b.exprs))
 	b.r.each(len(errs), func(i int) {
 		if i >= len(b.bundles) {
-			evaluated[i-len(b.bundles)], errs[i] = b.r.evaluateSlots(ctx, b.exprs[i-len(b.bundles)], &paces[i-len(b.bundles)], d.at, end-1)
+			evaluated[i-len(b.bundles)], errs[i] = b.r.eval.evaluateSlots(ctx, b.exprs[i-len(b.bundles)], &paces[i-len(b.bundles)], d.at, end-1)
 			return
 		}
 		next[i], got[i] = d.states[i].clone(), &collected{b: b.bundles[i]}
@@ -364,14 +364,14 @@ func (b *Backfill) gaugedHours(ctx context.Context, bu *bundle, from, to budget.
 func (b *Backfill) evaluatedHours(ctx context.Context, s *slo.Spec, from, to budget.Minute) (past, *Error) {
 	var hours map[slo.ID][]budget.HourAt
 	p := exprPace{}
-	if err := b.r.lead(ctx, s, from, to, &p); err != nil {
+	if err := b.r.eval.lead(ctx, s, from, to, &p); err != nil {
 		return past{}, err
 	}
 	piece := budget.Minute(backfillDay)
 	for from < to {
 		end := min(from+piece, to)
 		ahead := p
-		ev, err := b.r.evaluateSlots(ctx, s, &ahead, from, end-1)
+		ev, err := b.r.eval.evaluateSlots(ctx, s, &ahead, from, end-1)
 		if err != nil && (err.Kind == TooLarge || err.Kind == Timeout) && piece > 60 {
 			piece = max(piece/2/60*60, 60)
 			continue
@@ -429,7 +429,7 @@ func (b *Backfill) begin(ctx context.Context, out *Batch) bool {
 	errs := make([]*Error, len(b.bundles)+len(b.exprs))
 	b.r.each(len(errs), func(i int) {
 		if n := i - len(b.bundles); n >= 0 {
-			errs[i] = b.r.lead(ctx, b.exprs[n], d.from, d.to, &d.paces[n])
+			errs[i] = b.r.eval.lead(ctx, b.exprs[n], d.from, d.to, &d.paces[n])
 			return
 		}
 		s := b.bundles[i].adopt(nil, d.from-1)

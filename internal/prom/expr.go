@@ -108,10 +108,10 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 	from := max(st.next, st.read-reachBack, st.since)
 	work := func(ctx context.Context, _ time.Time) outcomeOf {
 		next, from, upto := st, from, to
-		if err := r.learn(ctx, s, to, &next.pace); err != nil {
+		if err := r.eval.learn(ctx, s, to, &next.pace); err != nil {
 			return outcomeOf{err: err}
 		}
-		first, gained, err := r.learnLate(ctx, s, now, &next.pace.lateness)
+		first, gained, err := r.eval.learnLate(ctx, s, now, r.maxLate(s), &next.pace.lateness)
 		if err != nil {
 			return outcomeOf{err: err}
 		}
@@ -122,7 +122,7 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 		if end < from {
 			return outcomeOf{take: func(out *Batch) { out.exprs[id] = next }}
 		}
-		got, err := r.evaluateSlots(ctx, s, &next.pace, from, end)
+		got, err := r.eval.evaluateSlots(ctx, s, &next.pace, from, end)
 		if err != nil {
 			return outcomeOf{err: err}
 		}
@@ -259,20 +259,27 @@ type minuteValues struct {
 	bad                float64 // share of the minute
 }
 
+// evaluator has a server evaluate expressions, minute by minute. It remembers nothing: it is handed
+// what is known of an SLO, and moves it.
+type evaluator struct {
+	client *Client
+	usual  time.Duration // the scrape interval that is assumed until samples show theirs
+}
+
 // evaluateSlots asks for every formula over [from, to] and makes slots of the answers. It
 // moves on what is remembered of the SLO.
-func (r *Reader) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
+func (e evaluator) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
 	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), judged: p.judged, found: map[slo.ID]*evaluated{}}
-	for _, f := range formulas(s, p.interval(r)) {
+	for _, f := range formulas(s, p.interval(e)) {
 		sink.formula = f
-		if _, err := r.client.queryRange(ctx, f.query, from.End(), to.End(), time.Minute, sink); err != nil {
+		if _, err := e.client.queryRange(ctx, f.query, from.End(), to.End(), time.Minute, sink); err != nil {
 			return nil, err
 		}
 	}
 	if sink.err != nil {
-		return nil, &Error{Kind: BadAnswer, Op: "query_range", URL: r.client.base.Redacted(), Err: sink.err}
+		return nil, &Error{Kind: BadAnswer, Op: "query_range", URL: e.client.base.Redacted(), Err: sink.err}
 	}
-	if err := r.question(ctx, s, p, sink.found, from, to); err != nil {
+	if err := e.question(ctx, s, p, sink.found, from, to); err != nil {
 		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(sink.found)) {

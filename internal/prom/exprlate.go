@@ -59,12 +59,12 @@ func (l *exprLate) next(now time.Time) time.Time {
 }
 
 // learnLate counts the samples of an SLO again, if it is time to, and returns the first minute that
-// has gained some since it was last counted; false if none has.
-func (r *Reader) learnLate(ctx context.Context, s *slo.Spec, now time.Time, l *exprLate) (first budget.Minute, gained bool, err *Error) {
+// has gained some since it was last counted; false if none has. Nothing is taken to be later than most.
+func (e evaluator) learnLate(ctx context.Context, s *slo.Spec, now time.Time, most time.Duration, l *exprLate) (first budget.Minute, gained bool, err *Error) {
 	if !l.due(now) {
 		return 0, false, nil
 	}
-	most, to := r.maxLate(s), budget.MinuteOf(now)-1
+	to := budget.MinuteOf(now) - 1
 	from := to - budget.Minute(max(most, DefaultMaxLateness)/time.Minute) - 1 // what is not waited for is put right, too
 	counts := map[budget.Minute]float64{}
 	for m := from; m <= to; m++ {
@@ -72,7 +72,7 @@ func (r *Reader) learnLate(ctx context.Context, s *slo.Spec, now time.Time, l *e
 	}
 	for _, text := range metricsOf(s) {
 		query := fmt.Sprintf("sum(count_over_time(%s[1m]))", text)
-		_, err := r.client.queryRange(ctx, query, from.End(), to.End(), time.Minute, sampleCounts(counts))
+		_, err := e.client.queryRange(ctx, query, from.End(), to.End(), time.Minute, sampleCounts(counts))
 		if err != nil && err.Kind != Refused && err.Kind != TooLarge { // then nobody knows
 			return 0, false, err
 		}

@@ -123,7 +123,8 @@ const DefaultMaxLateness = counting.DefaultMaxLate * time.Millisecond
 // the work.
 type Reader struct {
 	client *Client
-	raw    follower // of what is read raw
+	raw    follower  // of what is read raw
+	eval   evaluator // of what is not
 	opts   Options
 
 	mu       sync.Mutex
@@ -147,7 +148,7 @@ func New(c *Client, o Options) *Reader {
 	o.MaxLateness = cmp.Or(o.MaxLateness, DefaultMaxLateness)
 	l := &large{}
 	return &Reader{
-		client: c, raw: follower{client: c, large: l}, large: l, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
+		client: c, raw: follower{client: c, large: l}, eval: evaluator{client: c, usual: o.Interval}, large: l, opts: o, marks: map[string][]byte{}, states: map[string]*state{},
 		exprs: map[slo.ID]exprState{}, bounds: map[slo.ID]bound{}, gone: map[slo.ID]bool{},
 		lanes: newLanes(o.Patience), failing: map[string]failing{},
 	}

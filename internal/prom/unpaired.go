@@ -61,11 +61,11 @@ func (d *reader) lastGoods() lastGoods {
 
 // lead learns what is to be remembered of an SLO when [from, to) is read: of good events, an hour of
 // it before.
-func (r *Reader) lead(ctx context.Context, s *slo.Spec, from, to budget.Minute, p *exprPace) *Error {
-	if err := r.learn(ctx, s, to-1, p); err != nil || !asksForGood(s) {
+func (e evaluator) lead(ctx context.Context, s *slo.Spec, from, to budget.Minute, p *exprPace) *Error {
+	if err := e.learn(ctx, s, to-1, p); err != nil || !asksForGood(s) {
 		return err
 	}
-	_, err := r.evaluateSlots(ctx, s, p, from-backfillLead, from-1)
+	_, err := e.evaluateSlots(ctx, s, p, from-backfillLead, from-1)
 	p.faults = nil // those of the hour before are not ours
 	return err
 }
@@ -80,7 +80,7 @@ func asksForGood(s *slo.Spec) bool {
 const keepGood = 25 * 60
 
 // question marks the minutes of [from, to] whose good events are in question.
-func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, found map[slo.ID]*evaluated, from, to budget.Minute) *Error {
+func (e evaluator) question(ctx context.Context, s *slo.Spec, p *exprPace, found map[slo.ID]*evaluated, from, to budget.Minute) *Error {
 	if !asksForGood(s) {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, found m
 	asked := map[bool]func(budget.Minute, slo.ID) bool{}
 	old := func(at budget.Minute, id slo.ID, lost bool) (_ bool, err *Error) {
 		if asked[lost] == nil {
-			if asked[lost], err = r.goesOn(ctx, s, p, at, to, found, lost); err != nil {
+			if asked[lost], err = e.goesOn(ctx, s, p, at, to, found, lost); err != nil {
 				return false, err
 			}
 		}
@@ -135,23 +135,23 @@ func (r *Reader) question(ctx context.Context, s *slo.Spec, p *exprPace, found m
 // events may be, and did not begin anew. Where the labels of the budgets are not those of the
 // counters, all of them are taken together. With lost only targets count of which good events that
 // grew within the minute are gone at its end.
-func (r *Reader) goesOn(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute, found map[slo.ID]*evaluated, lost bool) (func(budget.Minute, slo.ID) bool, *Error) {
+func (e evaluator) goesOn(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute, found map[slo.ID]*evaluated, lost bool) (func(budget.Minute, slo.ID) bool, *Error) {
 	list := selectorsOf(s.SLI.Total)
 	if len(list) == 0 {
 		return func(budget.Minute, slo.ID) bool { return true }, nil
 	}
 	every := selectors.Match(numeric(list[0].LabelMatchers)...)
-	back := slo.ShortDuration(2 * slo.RateRange(p.interval(r)))
-	text := adapted(&slo.Query{Text: every}, p.interval(r)).Text
+	back := slo.ShortDuration(2 * slo.RateRange(p.interval(e)))
+	text := adapted(&slo.Query{Text: every}, p.interval(e)).Text
 	old := &idSink{spec: s, found: map[budget.Minute]map[slo.ID]bool{}}
 	all := fmt.Sprintf("(%s and %s offset %s) unless resets(%s[%s]) > 0", text, every, back, every, back)
 	if part := selectorsOf(s.SLI.Good); lost && len(part) > 0 {
 		good := selectors.Match(numeric(part[0].LabelMatchers)...)
-		scrape := slo.ShortDuration((p.interval(r) + p.interval(r)/10).Round(time.Second)) // where no marker says that a series has ended
+		scrape := slo.ShortDuration((p.interval(e) + p.interval(e)/10).Round(time.Second)) // where no marker says that a series has ended
 		all = fmt.Sprintf("last_over_time(%s[%s]) and (%s) and on (job, instance) (increase(%s[%s]) > 0 unless (%s and last_over_time(%s[%s])))",
-			every, scrape, all, good, slo.ShortDuration(slo.RateRange(p.interval(r))), good, good, scrape)
+			every, scrape, all, good, slo.ShortDuration(slo.RateRange(p.interval(e))), good, good, scrape)
 	}
-	_, err := r.client.queryRange(ctx, fmt.Sprintf("count%s(%s)", byClause(s.By), all), from.End(), to.End(), time.Minute, old)
+	_, err := e.client.queryRange(ctx, fmt.Sprintf("count%s(%s)", byClause(s.By), all), from.End(), to.End(), time.Minute, old)
 	return func(at budget.Minute, id slo.ID) bool {
 		for other := range old.found[at] {
 			if found[other] != nil {
