@@ -457,7 +457,7 @@ func (b *Backfill) sort(ctx context.Context, out *Batch) {
 	for _, s := range b.specs {
 		classic := b.r.bounds[s.ID()].classic()
 		if b.r.undecided(s) { // now; a bucket may have been there once
-			then, err := b.r.lookUpBound(ctx, s, b.plan.From, b.plan.To-1)
+			then, err := b.r.client.lookUpBound(ctx, s, b.plan.From, b.plan.To-1)
 			classic = err == nil && then.classic()
 		}
 		switch terms := termsOf(s, classic); {

@@ -63,7 +63,7 @@ func (r *Reader) lookUpBounds(ctx context.Context, specs []*slo.Spec, to budget.
 	var mu sync.Mutex
 	r.each(len(due), func(i int) {
 		s := due[i]
-		look := r.lookUpBound
+		look := r.client.lookUpBound
 		if r.gone[s.ID()] {
 			look = r.lookUpNow
 		}
@@ -98,17 +98,17 @@ func (b bound) wait(id slo.ID) budget.Minute {
 }
 
 // lookUpBound asks which buckets the histogram had in [from, to].
-func (r *Reader) lookUpBound(ctx context.Context, s *slo.Spec, from, to budget.Minute) (bound, *Error) {
+func (c *Client) lookUpBound(ctx context.Context, s *slo.Spec, from, to budget.Minute) (bound, *Error) {
 	h := s.SLI.Histogram
 	b := bound{limit: boundKey(s), checked: to}
-	texts, err := r.client.labelValues(ctx, model.BucketLabel, bucketsOf(s), from.Time(), to.End())
+	texts, err := c.labelValues(ctx, model.BucketLabel, bucketsOf(s), from.Time(), to.End())
 	if err != nil {
 		return b, err
 	}
 	if err := b.choose(s, texts); err != nil || b.classic() {
 		return b, err
 	}
-	b.native, err = r.client.hasData(ctx, selectors.Metric(h.Metric, h.Matchers...), to)
+	b.native, err = c.hasData(ctx, selectors.Metric(h.Metric, h.Matchers...), to)
 	return b, err
 }
 
@@ -234,7 +234,7 @@ func (c *Client) labelValues(ctx context.Context, name, selector string, from, t
 // are "". Its error is of the kind Unusable if it cannot; it says which bounds are near, or wraps
 // [ErrNoHistogram].
 func (c *Client) Histogram(ctx context.Context, s *slo.Spec, at time.Time) (total, good string, err *Error) {
-	b, err := New(c, Options{}).lookUpBound(ctx, s, budget.MinuteOf(at)-60, budget.MinuteOf(at))
+	b, err := c.lookUpBound(ctx, s, budget.MinuteOf(at)-60, budget.MinuteOf(at))
 	h := s.SLI.Histogram
 	switch {
 	case err != nil || b.native:
