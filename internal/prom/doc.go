@@ -49,11 +49,19 @@
 //     come late lately. What comes later is found within MaxLateness, and a quarter of an hour; where
 //     there was nothing before, for an hour.
 //
+// # Which type owns what
+//
+// A [Reader] plans, and keeps positions, marks and what has failed (read.go, expr.go). It alone knows
+// them: what asks is handed them, and moves a copy. A follower asks for raw samples and has them
+// counted (follow.go, parts.go, start.go, coarse.go), an evaluator has Prometheus evaluate
+// expressions (expr.go, exprlate.go, unpaired.go). A [Client] knows the wire, and answers what needs
+// no position (client.go, bounds.go, probe.go, discover.go).
+//
 // # Reading order
 //
 // bundle.go and route.go (what shares a query, and which series is whose), read.go (a read from end
 // to end), follow.go (what is asked for), lanes.go and parts.go (what is slow or large), marks.go
 // (positions on disk), ask.go, expr.go and exprlate.go, bounds.go (buckets of latency SLOs),
-// backfill.go with coarse.go and hours.go, client.go and decode.go (the wire), probe.go (for check
-// and doctor).
+// backfill.go with coarse.go and hourstarts.go, client.go and decode.go (the wire), probe.go (for
+// check and doctor).
 package prom

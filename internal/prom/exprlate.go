@@ -59,7 +59,8 @@ func (l *exprLate) next(now time.Time) time.Time {
 }
 
 // learnLate counts the samples of an SLO again, if it is time to, and returns the first minute that
-// has gained some since it was last counted; false if none has. Nothing is taken to be later than most.
+// has gained some since it was last counted; false if none has. Nothing is taken to be later than
+// most.
 func (e evaluator) learnLate(ctx context.Context, s *slo.Spec, now time.Time, most time.Duration, l *exprLate) (first budget.Minute, gained bool, err *Error) {
 	if !l.due(now) {
 		return 0, false, nil
