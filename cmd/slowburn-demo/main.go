@@ -27,8 +27,8 @@ import (
 // demo is the command line, and what the program finds around it.
 type demo struct {
 	flags.Demo
-	LogLevel  string `name:"log.level" help:"Only log messages of this level or above." enum:"debug,info,warn,error" default:"warn"`
-	LogFormat string `name:"log.format" help:"How log lines look." enum:"logfmt,json" default:"logfmt"`
+	LogLevel  string `name:"log.level" help:"Only log messages of this level or above: ${enum}." enum:"debug, info, warn, error" default:"warn"`
+	LogFormat string `name:"log.format" help:"How log lines look: ${enum}." enum:"logfmt, json" default:"logfmt"`
 
 	out io.Writer
 	log *slog.Logger
