@@ -71,7 +71,7 @@ func TestWhatWillBeFullSoonAsksForADecision(t *testing.T) {
 		t.Errorf("decisions: %q", about)
 	}
 	text := r.Markdown()
-	if !strings.Contains(text, "| `shop` | latency | p99 | 0.3 s | — |") || strings.Contains(text, "mute") || !strings.Contains(text, "2 messages could not be delivered") {
+	if !strings.Contains(text, "| `shop` | latency | p99 | 0.3 s | — |") || strings.Contains(text, "mute") || !strings.Contains(text, "2 messages could not be delivered**; the page /status says") {
 		t.Error(text)
 	}
 	in.Team = "front"

@@ -252,7 +252,7 @@ func (r Report) dataText(limit int) string {
 	}
 	text += r.correctionsText(limit)
 	if r.Undelivered > 0 {
-		text += "\n**" + figures.Plural(r.Undelivered, "message") + " could not be delivered** and was given up; the delivery page has them with the reason.\n"
+		text += "\n**" + figures.Plural(r.Undelivered, "message") + " could not be delivered**; the page /status says which and why.\n"
 	}
 	return text
 }
