@@ -13,7 +13,8 @@ type Outlook struct {
 	// Known is false when fewer than five bad events back the forecast, or there is no traffic:
 	// then nothing is said at all.
 	Known bool
-	// Gone is true when the budget is already spent.
+	// Gone is true when the budget is already spent. Neither this nor Lasts is told of a budget whose
+	// size is not known yet ([Status.Sized]).
 	Gone bool
 	// Lasts is true when the budget is not exhausted at this rate, at the early end of the band
 	// either: old errors age out of the window faster than new ones come, or a calendar window
@@ -64,6 +65,19 @@ type Burnt struct {
 // is not what it usually is, as much as it was not in the weeks before.
 func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, told []Burnt, lookbacks ...time.Duration) Outlook {
 	now := StatusAt(l, o, w, at)
+	out := forecast(l, o, now, at, told, lookbacks)
+	switch {
+	case now.Sized:
+	case out.Gone || out.Lasts:
+		return Outlook{} // of a budget whose size is not known
+	default:
+		out.In = 0
+	}
+	return out
+}
+
+// forecast is [Forecast] as if the size of the budget were known.
+func forecast(l *Ledger, o slo.Objective, now Status, at Minute, told []Burnt, lookbacks []time.Duration) Outlook {
 	if now.Sum.Bad > 0 && now.Left() < 0 {
 		return Outlook{Known: true, Gone: true}
 	}
@@ -84,11 +98,8 @@ func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, told []Burnt,
 		present = longer
 	}
 	phi, _ := usual.dispersion(present.from, at, present.share(), prior)
-	out := newRoad(l, o, w, at).outlook(present, phi)
+	out := newRoad(l, o, now.Window, at).outlook(present, phi)
 	out.Over = present.length(at)
-	if !now.Sized {
-		out.In = 0
-	}
 	return out
 }
 
@@ -112,7 +123,7 @@ func (l past) goesOn(at Minute, told []Burnt) (onset Minute, over []excuse) {
 	for _, b := range told {
 		switch {
 		case b.From >= at:
-		case b.To >= at, !b.Over && !l.ended(b, at):
+		case b.To > at, !b.Over && !l.ended(b, at):
 			onset = max(onset, b.From)
 		default:
 			over = append(over, excuse{from: b.From, to: b.To})

@@ -48,10 +48,10 @@ func (s Status) Remaining() float64 { return 1 - s.Spent }
 func (s Status) Left() int64 { return Add(s.Allowed, -s.Sum.Bad) }
 
 // LeftText writes the share of the budget that is left: "62.1 %", "about 62.1 %" where some of the
-// counts are estimates, or that this is unknown while too little is known of the window
-// ([Status.Sized]).
+// counts are estimates, or that this is unknown: without traffic, and while too little is known of
+// the window ([Status.Sized]).
 func (s Status) LeftText() string {
-	if !s.Sized {
+	if !s.Sized || s.Sum.Total == 0 {
 		return figures.Unknown
 	}
 	return figures.Estimate(figures.Left(s.Sum.Bad, s.Allowed), s.Sum.Estimated > 0)

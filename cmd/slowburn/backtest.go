@@ -197,9 +197,7 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 			r.Notices = append(r.Notices, e)
 		}
 	}
-	if sum := in.Ledger.Sum(from, to); to > from {
-		r.Known = float64(sum.Known) / float64(to-from)
-	}
+	r.Known = in.Ledger.Sum(from, to).Coverage(to - from)
 	return r
 }
 

@@ -14,15 +14,15 @@ import (
 // tell writes the explanation for people.
 func (x *explanation) tell(w io.Writer, by string) error {
 	fmt.Fprintf(w, "%s, %s %% over %s\n", x.ID, figures.Decimal(x.Objective), x.Window)
-	allowed := figures.Unknown
-	if x.Allowed != nil {
-		allowed = figures.Estimate(eventsOf(*x.Allowed), x.Projected)
-	}
-	fmt.Fprintf(w, "From %s to %s: %s bad of %s events, %s of the budget of %s.\n\n",
-		figures.UTC(x.From), figures.UTC(x.To), eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed, x.Projected), allowed)
-	if x.Projected {
-		fmt.Fprintf(w, "Only %s of the %s minutes of the window are known. Its budget is estimated from the traffic in them.\n\n",
-			figures.Count(x.Data.Known), figures.Count(x.Data.Minutes))
+	fmt.Fprintf(w, "From %s to %s: %s bad of %s events", figures.UTC(x.From), figures.UTC(x.To), eventsOf(x.Bad), eventsOf(x.Total))
+	switch {
+	case x.Allowed == nil:
+		fmt.Fprint(w, ".\n\n")
+	case x.Projected:
+		fmt.Fprintf(w, ".\n\nOnly %s of the %s minutes of the window are known, so what is left of its budget is not. At the traffic in them, it would be %s events; the shares below are of that.\n\n",
+			figures.Count(x.Data.Known), figures.Count(x.Data.Minutes), figures.Estimate(eventsOf(*x.Allowed), true))
+	default:
+		fmt.Fprintf(w, ", %s of the budget of %s.\n\n", spentOf(&x.Bad, x.Allowed, false), eventsOf(*x.Allowed))
 	}
 	x.tellCorrections(w)
 	if err := errors.Join(x.tellBuckets(w, by), x.tellIncidents(w)); err != nil {

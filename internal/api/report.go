@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -135,11 +134,15 @@ type ReportIncident struct {
 	Incident
 	InPeriod  float64  `json:"badInPeriod"` // of bad, in this period and counted to no other incident
 	FourWeeks *float64 `json:"fourWeekBudgetSpent"`
-	Required  bool     `json:"postmortemRequired"`
-	Reason    string   `json:"postmortemReason"`
-	Review    string   `json:"postmortem"` // "", draft, in review, closed
-	Class     string   `json:"class,omitempty"`
-	OldCost   *float64 `json:"budgetSpent"` // the same as cost, for one more release
+	// FourWeeksProjected is present where less than a tenth of the four weeks is known: their budget
+	// is then what they would allow at the traffic that was seen.
+	FourWeeksProjected bool `json:"fourWeekProjected,omitempty"`
+
+	Required bool     `json:"postmortemRequired"`
+	Reason   string   `json:"postmortemReason"`
+	Review   string   `json:"postmortem"` // "", draft, in review, closed
+	Class    string   `json:"class,omitempty"`
+	OldCost  *float64 `json:"budgetSpent"` // the same as cost, for one more release
 }
 
 // Load is how often people were called in the period.
@@ -322,7 +325,7 @@ func reportDrills(d *report.Drills) *ReportDrills {
 
 func reportSLO(r report.Row) ReportSLO {
 	out := ReportSLO{
-		Promise: PromiseOf(r.ID, r.Spec), WindowBudget: reportWindow(r.Budget, r.Verdict), Standing: string(r.Verdict),
+		Promise: PromiseOf(r.ID, r.Spec), WindowBudget: WindowOf(r.Budget), Standing: string(r.Verdict),
 		From: r.Budget.From, To: r.Budget.At, Coverage: new(r.Budget.Coverage),
 		Outlook: ReportOutlook(r.Outlook), Query: r.Query,
 		Period: Span{
@@ -345,26 +348,17 @@ func reportSLO(r report.Row) ReportSLO {
 		out.Worst = append(out.Worst, one)
 	}
 	for _, o := range r.Others {
-		out.Others = append(out.Others, ReportWindow{reportWindow(o.Budget, o.Verdict), string(o.Verdict)})
+		out.Others = append(out.Others, ReportWindow{WindowOf(o.Budget), string(o.Verdict)})
 	}
 	return out
-}
-
-// reportWindow leaves the shares out where a report says nothing about them.
-func reportWindow(st budget.Status, v report.Verdict) WindowBudget {
-	w := WindowOf(st)
-	if v == report.NoData || v == report.NoTraffic {
-		w.Budget.Spent, w.Budget.Remaining = nil, nil
-	}
-	return w
 }
 
 func reportIncident(i report.Incident, at time.Time) ReportIncident {
 	v := i.Verdict
 	out := ReportIncident{
 		Incident: IncidentOf(i.Incident, i.Spec, at), InPeriod: Events(i.InPeriod),
-		FourWeeks: IfKnown(alerting.Account{Bad: v.Bad, Allowed: v.Allowed}.Spent(), v.Reason != postmortem.NoBurn && v.Allowed > 0),
-		Required:  v.Required, Reason: string(v.Reason), Review: i.Review, Class: i.Class,
+		FourWeeks:          IfKnown(alerting.Account{Bad: v.Bad, Allowed: v.Allowed}.Spent(), v.Reason != postmortem.NoBurn && v.Allowed > 0),
+		FourWeeksProjected: v.Projected, Required: v.Required, Reason: string(v.Reason), Review: i.Review, Class: i.Class,
 	}
 	if out.Bad != nil {
 		out.Bad, out.Cost = new(Events(v.Bad)), new(alerting.Account{Bad: v.Bad, Allowed: i.Last.Budget.Allowed}.Spent())

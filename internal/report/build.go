@@ -271,7 +271,7 @@ func judge(s budget.Status, known Span, o slo.Objective) Verdict {
 		return LowTraffic
 	case over:
 		return Over
-	case (known.Known+known.Partial)*100 < known.Minutes*enoughKnown:
+	case known.Known*100 < known.Minutes*enoughKnown:
 		return NoData
 	}
 	return Within
@@ -294,7 +294,10 @@ func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
 	var told []budget.Burnt
 	for _, i := range s.Incidents {
 		for _, b := range i.Burnt() {
-			b.From, b.To = budget.Minute(b.From.Hour()*60), budget.Minute(((b.To-1).Hour()+1)*60)
+			if b.Over = b.Over && b.To < at; b.Over {
+				b.To = min(budget.Minute(((b.To-1).Hour()+1)*60), at)
+			}
+			b.From = budget.Minute(b.From.Hour() * 60)
 			told = append(told, b)
 		}
 	}

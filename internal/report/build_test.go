@@ -362,8 +362,12 @@ func TestVerdicts(t *testing.T) {
 		if got := r.Rows[0].Verdict.Text(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
 		}
-		if strings.Contains(c.want, "data") && (r.Rows[0].Left() != "—" || r.Rows[0].Verdict.Judged()) {
-			t.Errorf("%s: %s of the budget is said to be left", c.what, r.Rows[0].Left())
+		row := r.Rows[0]
+		if strings.Contains(c.want, "data") && row.Verdict.Judged() {
+			t.Errorf("%s: it is judged", c.what)
+		}
+		if (row.Left() == "—") != (!row.Budget.Sized || row.Budget.Sum.Total == 0) {
+			t.Errorf("%s: %s of the budget is said to be left", c.what, row.Left())
 		}
 	}
 }

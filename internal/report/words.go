@@ -17,13 +17,8 @@ func (r Row) SLI() string {
 func (r Row) objective() string { return r.Spec.Objective.Percent() + " %" }
 
 // Left returns the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a
-// dash where nothing can be said.
-func (r Row) Left() string {
-	if r.Verdict == NoData || r.Verdict == NoTraffic {
-		return figures.Unknown
-	}
-	return r.Budget.LeftText()
-}
+// dash without traffic, and while too little is known of the window ([budget.Status.LeftText]).
+func (r Row) Left() string { return r.Budget.LeftText() }
 
 // Change returns how many points of the budget left came or went since the period's beginning:
 // "-12.3", "+4.0".
@@ -62,7 +57,7 @@ func hours(n int) string { return figures.Duration(time.Duration(n) * time.Hour)
 // Coverage returns the share of the minutes that are known, rounded down, and how much of that is an
 // estimate.
 func (s Span) Coverage() string {
-	return figures.Coverage(float64(s.Known)/float64(s.Minutes), float64(s.Estimated)/float64(max(s.Known+s.Partial, 1)))
+	return figures.Coverage(float64(s.Known)/float64(max(s.Minutes, 1)), float64(s.Estimated)/float64(max(s.Known+s.Partial, 1)))
 }
 
 // reviewText returns the state of the postmortem as Markdown: "not required", "**required, not

@@ -49,6 +49,8 @@ func forecast(b *engine.Budget) figure {
 		return figure{"spent", ""}
 	case o.Lasts:
 		return figure{"lasts", "at the present burn"}
+	case !o.Known && !b.Windows[0].Sized:
+		return unknown("too little of " + figures.Window(b.Windows[0].Window) + " is known")
 	case !o.Known:
 		return unknown("too few failures lately")
 	}
