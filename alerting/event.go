@@ -72,6 +72,7 @@ const (
 	SLORemoved      Reason = "slo_removed"      // the SLO was taken out of the files
 	RuleRemoved     Reason = "rule_removed"     // the SLO no longer has the rule that opened it
 	PromiseChanged  Reason = "promise_changed"  // the SLO promises something else now, by which this is no burn
+	TimeWentBack    Reason = "time_went_back"   // the clock it went by was ahead, and its minutes are decided again
 
 	ByPerson       Reason = "person"         // somebody made it louder, or quieter
 	Unacknowledged Reason = "unacknowledged" // a page that nobody has taken for as long as the SLO says
@@ -82,9 +83,9 @@ const (
 )
 
 // Recovered reports whether what ended for the reason got better. What ends because the files say
-// something else now did not, as far as anybody knows.
+// something else now, or because the clock was wrong, did not, as far as anybody knows.
 func (r Reason) Recovered() bool {
-	return r != SLORemoved && r != RuleRemoved && r != PromiseChanged
+	return r != SLORemoved && r != RuleRemoved && r != PromiseChanged && r != TimeWentBack
 }
 
 // Event is one thing that happened to one SLO, with the figures it was decided on.

@@ -196,12 +196,30 @@ func (i Incident) TimeToResolve() time.Duration {
 
 // Remove closes everything that is open for an SLO that no longer exists, and returns the events.
 func Remove(in Input, st State, at budget.Minute) []Event {
+	return closeAll(in, st, at, SLORemoved)
+}
+
+// closeAll closes everything that is open, for a reason that says nothing of the budget.
+func closeAll(in Input, st State, at budget.Minute, reason Reason) []Event {
 	w := walk{Input: in, State: st.clone()}
 	if w.Burn != nil {
-		w.emitBurn(at, Resolved, SLORemoved)
+		w.emitBurn(at, Resolved, reason)
 	}
 	if w.NoData != nil {
-		w.emitNoData(at, Resolved, SLORemoved)
+		w.emitNoData(at, Resolved, reason)
 	}
 	return w.events
+}
+
+// Rewind takes the state back to a minute that was walked already, because the clock was ahead: the
+// minutes from there on are walked again, as what they turn out to be. What is open ends, for nobody
+// knows which of its minutes have happened; what still burns opens anew. The ledger must be as it
+// was walked.
+func Rewind(in Input, st State, to budget.Minute) (State, []Event) {
+	if to >= st.Through {
+		return st, nil
+	}
+	return State{
+		Through: to, Spent: st.Spent, SpentSeen: st.SpentSeen, Gate: st.Gate, GateSince: min(st.GateSince, to), Aborted: st.Aborted,
+	}, closeAll(in, st, st.Through-1, TimeWentBack)
 }

@@ -144,6 +144,7 @@ func (*outage) Commit(*prom.Batch) {}
 func (*outage) Backfill([]*slo.Spec, prom.Plan) *prom.Backfill { return nil }
 
 // Backfills finds none unfinished.
+func (*outage) Restart() map[string][]byte                                { return nil }
 func (*outage) Backfills(map[string][]byte, []*slo.Spec) []*prom.Backfill { return nil }
 
 // loud composes for Slack what is told of events, and nothing else.

@@ -69,7 +69,7 @@ func TestAnEventReadsTheSameEverywhere(t *testing.T) {
 	told := map[string]int{}
 	for _, ticket := range []bool{false, true} {
 		story := notifytest.Story("", ticket)
-		for _, reason := range []alerting.Reason{alerting.SLORemoved, alerting.RuleRemoved, alerting.PromiseChanged} {
+		for _, reason := range []alerting.Reason{alerting.SLORemoved, alerting.RuleRemoved, alerting.PromiseChanged, alerting.TimeWentBack} {
 			f := story[len(story)-1]
 			f.Event.Reason, f.Incident.Last.Reason = reason, reason
 			story = append(story, f)

@@ -6,7 +6,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // A machine's clock can be wrong: it steps by an hour, or wakes up in 1970. Samples are stamped by
@@ -37,6 +42,7 @@ type clock struct {
 	agreed       bool          // there was an answer, and it is believed
 
 	newest time.Time // of the minutes of which samples were read
+	behind int       // how many ticks in a row the believed time was before what is decided
 }
 
 // Corrected turns our time into the source's, as the newest tick has found it. What else goes by
@@ -75,6 +81,9 @@ func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.E
 		if c.skew.Store(int64(skew)); jumps {
 			e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", at.UTC())
 		}
+		if at.Add(toleratedSkew).Before(c.newest) { // it went back, and was said often enough
+			c.newest, c.behind = at, claimsToBelieve
+		}
 		c.claims, c.agreed = 0, true
 	} else {
 		if c.claims <= 1 {
@@ -96,10 +105,12 @@ const (
 
 // judge reports whether a skew is believed, if the samples do not contradict it. It is at once at the
 // start, if it is what it was, if both clocks agree, or if ours has not gone on as clocks do from tick
-// to tick. If only the source's has not, it is a claim, which must be made several times.
+// to tick. If only the source's has not, or if it is before the newest sample, it is a claim, which
+// must be made several times.
 func (c *clock) judge(now time.Time, skew time.Duration) bool {
 	goesOn := func(step time.Duration) bool { return step >= -toleratedSkew && step <= longestTurn }
 	switch {
+	case now.Add(skew + toleratedSkew).Before(c.newest):
 	case c.ours.IsZero(), skew == 0, (skew - time.Duration(c.skew.Load())).Abs() <= toleratedSkew:
 		return true
 	case goesOn(now.Add(skew).Sub(c.theirs)), !goesOn(now.Sub(c.ours)):
@@ -117,25 +128,96 @@ func (c *clock) judge(now time.Time, skew time.Duration) bool {
 const lookBack = 5 * time.Minute
 
 // contradicts reports whether the samples of the source say that it is not the time that it says it
-// is: it has shown or shows some that are later, or it has none of that time and some of the time
-// that we take it for. One that cannot be asked is not believed either.
+// is: it has none of that time and some of the time that we take it for, or it says that it is
+// earlier and has some that are later. Time goes back against those that were read before only if the
+// samples end where it says: the past of a source that lags behind has others after it. One that
+// cannot be asked is not believed either.
 func (e *Engine) contradicts(ctx context.Context, said, expected time.Time) bool {
-	if said.Add(toleratedSkew).Before(e.clock.newest) {
-		return true
-	}
+	back := said.Add(toleratedSkew).Before(e.clock.newest)
 	if e.Sampled == nil || said.Sub(expected).Abs() <= lookBack {
-		return false
+		return back
 	}
 	specs := e.Snapshot().Set.Specs
 	now, err := e.Sampled(ctx, specs, expected)
-	if err != nil || !now {
-		return err != nil
-	}
-	if said.Before(expected) {
+	switch {
+	case err != nil, now && said.Before(expected):
 		return true
+	case back:
+		return !e.endsAt(ctx, specs, said)
+	case !now:
+		return false
 	}
 	then, err := e.Sampled(ctx, specs, said)
 	return err != nil || !then
+}
+
+// endsAt reports whether the samples of the source go up to a time, and not on from there.
+func (e *Engine) endsAt(ctx context.Context, specs []*slo.Spec, at time.Time) bool {
+	then, err := e.Sampled(ctx, specs, at)
+	if err != nil || !then {
+		return false
+	}
+	later, err := e.Sampled(ctx, specs, at.Add(lookBack+time.Minute))
+	return err == nil && !later
+}
+
+// rewind takes what is decided back to the believed time, before to, if it is ahead of it: the source
+// was, and has gone back, here or before a restart. The minutes that have not happened are dropped,
+// and what was opened by them ends. If that cannot be written down, nothing changes until the next
+// tick.
+func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var ahead []*account
+	far := false
+	for _, a := range e.budgets.all() {
+		if a.state.Through > to {
+			ahead, far = append(ahead, a), far || a.state.Through > to+budget.Minutes(longestTurn)
+		}
+	}
+	if !far || !e.clock.agreed || e.Sampled == nil {
+		e.clock.behind = 0
+		return
+	}
+	if e.clock.behind++; e.clock.behind < claimsToBelieve || !e.endsAt(ctx, e.budgets.set.Specs, now) {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	tick := store.Tick{At: now, Marks: e.Source.Restart(), Facts: map[string]string{}}
+	var all []story
+	for _, a := range ahead {
+		e.guard(a.id, func() { all = append(all, e.rewound(a, to)) })
+	}
+	book := e.tell(ctx, all, now, &tick, &Summary{})
+	if err := e.backlog.write(ctx, tick); err != nil {
+		e.Log.Error("cannot go back to the time of the source; it is tried again with the next tick", "err", err)
+		return
+	}
+	e.Log.Warn("the source's clock was ahead; the minutes that have not happened are dropped", "from", to.Time(), "slos", len(all))
+	for _, turn := range tick.Turns {
+		e.budgets.write(e.budgets.byID[turn.SLO], turn.Apply)
+	}
+	e.close(book, tick.Turns)
+	e.clock.behind, e.nextFold = 0, now.Truncate(foldEvery).Add(foldEvery)
+	if e.began.After(now) {
+		e.began = now
+	}
+	e.publish()
+}
+
+// rewound takes a budget back to a minute. It changes nothing yet.
+func (e *Engine) rewound(a *account, to budget.Minute) story {
+	in := e.budgets.input(a)
+	in.Acts = e.book.ActsOn(a.id)
+	state, events := alerting.Rewind(in, a.state, to)
+	turn := store.Turn{SLO: a.id, State: state}
+	a.ledger.Gross().Each(to, a.ledger.End(), func(m budget.Minute, s budget.Slot) bool {
+		if s.State != budget.Unseen {
+			turn.Slots = append(turn.Slots, budget.SlotAt{At: m})
+		}
+		return true
+	})
+	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: a.state, Measured: true}, Events: events}, turn, a.state}
 }
 
 // sampled takes note of what was read: it was known then, so the time is not before it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -125,5 +126,78 @@ func TestTheTimeOfTheSamplesIsBelieved(t *testing.T) {
 	is := w.burns()
 	if len(is) != 1 || is[0].Open || !is[0].Onset.Equal(t0.Add(150*time.Minute)) || is[0].TimeToDetect() > 3*time.Minute {
 		t.Errorf("incidents %+v", is)
+	}
+}
+
+// TestTimeGoesBack: the clock of the source, and its samples with it, is two hours ahead for a while,
+// and is put right. After some ticks slowburn is back, whether it was started again meanwhile or not:
+// the minutes that have not happened are dropped, what they opened ends, and an outage pages in time.
+func TestTimeGoesBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		ours    bool // our clock is the source's
+		restart bool
+	}{"the source's": {}, "both": {ours: true}, "and a restart": {restart: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := oneService(t, outage(50, [2]int{40, 46}, [2]int{130, 150}))
+			w.steps(10)
+			filled := w.filled
+			w.at.Add(int64(2 * time.Hour))
+			w.filled = w.filled.Add(2 * time.Hour)
+			if !c.ours {
+				w.wrong = -2 * time.Hour
+			}
+			w.steps(14) // in an outage of the wrong time
+			if open := w.engine.Snapshot().Open.Len(); open != 1 {
+				t.Fatalf("%d open incidents while the clock is ahead", open)
+			}
+			w.at.Add(int64(-2 * time.Hour))
+			w.filled, w.wrong = filled.Add(14*time.Minute), 0
+			if c.restart {
+				w.restart()
+			}
+			for range 7 {
+				w.step()
+			}
+			if sum := w.step(); sum.Through.Before(w.now().Add(-2*time.Minute)) || sum.Through.After(w.now()) || sum.Skew != 0 {
+				t.Errorf("at %s it is evaluated through %s", w.now(), sum.Through)
+			}
+			w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
+				if later := l.Sum(budget.MinuteOf(w.now())+1, l.End()); later != (budget.Sum{}) {
+					t.Errorf("of minutes that have not happened the ledger knows %+v", later)
+				}
+			})
+			w.restart()
+			w.steps(18)
+			is := w.burns()
+			if len(is) != 2 || is[1].Open || is[1].Last.Reason != alerting.TimeWentBack || len(w.rootsWith("by a clock that was ahead")) != 1 {
+				t.Fatalf("incidents %+v, and the channel reads %q", is, w.roots())
+			}
+			if i := is[0]; i.Open || !i.Onset.Equal(t0.Add(40*time.Minute)) || i.TimeToDetect() > 3*time.Minute || i.Late {
+				t.Errorf("the outage is %+v", i)
+			}
+			if b, _ := w.engine.Snapshot().Budget("shop/availability"); b.AsOf.After(w.now()) || b.AsOf.Before(w.now().Add(-2*time.Minute)) {
+				t.Errorf("at %s it is shown as of %s", w.now(), b.AsOf)
+			}
+		})
+	}
+}
+
+// TestALaggingReplicaDoesNotTakeTimeBack: nothing is scraped for a while, and a source insists on the
+// time of half an hour ago, of which it has samples. It has others of the time after it, so nothing
+// that is decided is dropped.
+func TestALaggingReplicaDoesNotTakeTimeBack(t *testing.T) {
+	w := newWorld(t, []*slo.Spec{promise("shop")}, &service{name: "shop", load: steady(50), down: func(m budget.Minute) bool { return m >= budget.MinuteOf(t0)+40 }})
+	w.steps(40)
+	w.db.Faults.Add(ahead(w, -30*time.Minute, 40))
+	w.steps(25)
+	w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
+		from := budget.MinuteOf(t0) + 5
+		if sum := l.Sum(from, from+30); sum.Known != 30 {
+			t.Errorf("of thirty minutes %d are known", sum.Known)
+		}
+	})
+	if b, _ := w.engine.Snapshot().Budget("shop/availability"); b.AsOf.Before(w.now().Add(-10 * time.Minute)) {
+		t.Errorf("at %s it is shown as of %s", w.now(), b.AsOf)
 	}
 }

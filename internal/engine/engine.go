@@ -32,6 +32,9 @@ type Source interface {
 	Read(ctx context.Context, specs []*slo.Spec, now time.Time) *prom.Batch
 	// Commit accepts the batch: the next Read goes on after it.
 	Commit(*prom.Batch)
+	// Restart forgets the positions: the next Read begins anew at its time. It returns the marks that
+	// are to be deleted.
+	Restart() map[string][]byte
 	// Backfill plans to read the history before what Read has read; Backfills takes up what was
 	// left unfinished.
 	Backfill(specs []*slo.Spec, p prom.Plan) *prom.Backfill
@@ -198,6 +201,7 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
 	batch := unread(specs, err)
 	if err == nil {
+		e.rewind(ctx, now, to)
 		batch = e.Source.Read(ctx, specs, now.Add(-e.Lag))
 	}
 

@@ -30,6 +30,7 @@ func (s idle) Read(ctx context.Context, _ []*slo.Spec, _ time.Time) *prom.Batch 
 }
 func (idle) Commit(*prom.Batch)                                        {}
 func (idle) Backfill([]*slo.Spec, prom.Plan) *prom.Backfill            { return nil }
+func (idle) Restart() map[string][]byte                                { return nil }
 func (idle) Backfills(map[string][]byte, []*slo.Spec) []*prom.Backfill { return nil }
 
 type nowhere struct{}

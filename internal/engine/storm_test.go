@@ -79,6 +79,7 @@ func (*storm) Commit(*prom.Batch) {}
 func (*storm) Backfill([]*slo.Spec, prom.Plan) *prom.Backfill { return nil }
 
 // Backfills finds none unfinished.
+func (*storm) Restart() map[string][]byte                                { return nil }
 func (*storm) Backfills(map[string][]byte, []*slo.Spec) []*prom.Backfill { return nil }
 
 // forgetful is a store that keeps nothing.

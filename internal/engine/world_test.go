@@ -207,7 +207,7 @@ func (s *service) scrape(t testing.TB, at time.Time) {
 	if s.down != nil && s.down(m) {
 		return
 	}
-	if err := errors.Join(s.good.Append(at.UnixMilli(), float64(s.sums[0])), s.bad.Append(at.UnixMilli(), float64(s.sums[1]))); err != nil {
+	if err := errors.Join(s.good.InsertLate(at.UnixMilli(), float64(s.sums[0])), s.bad.InsertLate(at.UnixMilli(), float64(s.sums[1]))); err != nil {
 		t.Fatal(err)
 	}
 }

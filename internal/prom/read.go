@@ -179,6 +179,21 @@ func (r *Reader) Restore(marks map[string][]byte) {
 	}
 }
 
+// Restart forgets the reading positions, and returns their marks, empty, to be deleted with what
+// makes it necessary: the next Read takes new positions, as at the first sight of every SLO.
+func (r *Reader) Restart() map[string][]byte {
+	r.mu.Lock()
+	marks := map[string][]byte{}
+	for name := range r.marks {
+		if strings.HasPrefix(name, bundlePrefix) || strings.HasPrefix(name, exprPrefix) {
+			marks[name] = nil
+		}
+	}
+	r.mu.Unlock()
+	r.Restore(nil)
+	return marks
+}
+
 const (
 	bundlePrefix = "raw/"
 	exprPrefix   = "expr/"

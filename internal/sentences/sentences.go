@@ -109,6 +109,8 @@ func (f Facts) Predicate() string {
 		return "has no such alert any more; it " + f.did() + " until then"
 	case f.Event.Reason == alerting.PromiseChanged:
 		return "keeps what its SLO promises now; it still burns by what was promised when this began"
+	case f.Event.Reason == alerting.TimeWentBack:
+		return f.did() + " by a clock that was ahead; its minutes are decided again"
 	case f.Event.Rule == alerting.RuleNoData:
 		return "has data again after " + figures.Duration(i.Last.Time().Sub(i.Onset))
 	case f.Event.Rule == alerting.RuleDeclared && i.Open:
@@ -315,6 +317,8 @@ func (f Facts) Data() Text {
 			" before this message. Until there are new ones this SLO can neither alert nor recover. Often a job was renamed, a target is not scraped, or Prometheus itself is in trouble.")
 	case f.Event.Reason == alerting.SLORemoved:
 		return say("The SLO was removed or renamed, so its missing data matter no more.")
+	case f.Event.Reason == alerting.TimeWentBack:
+		return say("Closed because the source's clock was ahead, and has gone back: minutes that had not happened were taken for missing data. They are dropped, and read as they come.")
 	}
 	return say("Data arrive again. They were missing for ", figures.Duration(i.Last.Time().Sub(i.Onset)), ", from ", moment(i.Onset),
 		"; what happened meanwhile is filled in if Prometheus has it.")
@@ -343,6 +347,8 @@ func (f Facts) why() string {
 		return "Closed because the SLO has no such alert any more, not because it recovered."
 	case f.Incident.Last.Reason == alerting.PromiseChanged:
 		return "Closed because the SLO promises something else now, not because it recovered: by what it promised when this began, the budget still burns fast enough for a " + f.Tier() + "."
+	case f.Incident.Last.Reason == alerting.TimeWentBack:
+		return "Closed because the source's clock was ahead, and has gone back, not because it recovered. The minutes that had not happened are dropped; if it still burns, it opens anew."
 	}
 	return "It is over: the budget no longer burns fast enough for a " + f.Tier() + "."
 }

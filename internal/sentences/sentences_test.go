@@ -76,6 +76,9 @@ func TestPredicates(t *testing.T) {
 		"nor has what promises less": {
 			ended(alerting.PromiseChanged), "keeps what its SLO promises now; it still burns by what was promised when this began",
 		},
+		"nor has what a wrong clock has opened": {
+			ended(alerting.TimeWentBack), "burned for 9 min by a clock that was ahead; its minutes are decided again",
+		},
 		"missing data": {func(f *sentences.Facts) { f.Event.Rule = alerting.RuleNoData }, "has had no data for 11 min; nothing can be said about it"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,6 +70,8 @@ func happening(e alerting.Event, spec *slo.Spec) string {
 		return "closed: the SLO no longer has the alert that opened it"
 	case alerting.PromiseChanged:
 		return "closed: the SLO promises something else now, and by the old promise it still burns; " + soFar(e)
+	case alerting.TimeWentBack:
+		return "closed: the source's clock was ahead, and its minutes are decided again"
 	}
 	return string(e.Kind) + ": " + string(e.Reason)
 }
