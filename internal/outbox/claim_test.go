@@ -424,6 +424,43 @@ func TestWhatIsBeingSentStaysClaimed(t *testing.T) {
 	}
 }
 
+// settling is a store that takes a while to settle.
+type settling struct {
+	*outboxtest.Store
+	during func()
+}
+
+func (s *settling) Settle(ctx context.Context, key string, r outbox.Result) error {
+	if during := s.during; during != nil {
+		s.during = nil
+		during()
+	}
+	return s.Store.Settle(ctx, key, r)
+}
+
+// Nor is that told while the store is told what came of the sending: it would no longer know that the
+// outcome is unclear, and the message would be sent again.
+func TestWhatIsBeingSettledStaysClaimed(t *testing.T) {
+	db, receiver := &settling{Store: &outboxtest.Store{}}, &late{}
+	var p *outbox.Pump
+	receiver.clock = func() time.Time { // it is sent now
+		db.during = func() { _ = p.Flush(t.Context()) }
+		return time.Now()
+	}
+	p = outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: func() time.Time { return time.Now().Add(time.Hour) }})
+	pass(t, p, noon)
+	e := entry("a", "a", outbox.Post, outbox.LanePage)
+	p.Owe([]outbox.Entry{e})
+	e.Tried = true
+	db.Add(e)
+	for i := range 10 {
+		pass(t, p, noon.Add(time.Duration(i)*20*time.Second))
+	}
+	if receiver.String() != "a" || db.Get("a").State != outbox.Sent {
+		t.Errorf("sent %q, and the store has %+v", receiver, db.Get("a"))
+	}
+}
+
 // asked counts look-ups.
 type asked struct {
 	recorder

@@ -301,9 +301,11 @@ func (w *worker) settle(ctx context.Context, o Owed, r Result) {
 		return
 	}
 	r.Begun, r.Attempts = i.begun, i.tries
+	i.mine = true // an outcome that is kept is older than this one: it may not be told first
 	w.mu.Unlock()
 	err := w.store.Settle(context.WithoutCancel(ctx), i.Key, r)
 	w.mu.Lock()
+	i.mine = false
 	switch {
 	case err == nil:
 		w.shelf.settled(i, r)

@@ -29,7 +29,7 @@ type item struct {
 	stored bool      // the store has it; if not, it is owed in memory alone, with its body
 	kept   *Result   // an outcome that the store was not told yet
 	gone   bool      // to be taken out of its room
-	mine   bool      // a send is under way
+	mine   bool      // it is being sent, or settled
 	over   time.Time // until when an attempt of unknown outcome may still come in, by Options.Clock
 }
 
