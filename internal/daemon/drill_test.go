@@ -3,6 +3,8 @@ package daemon
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -10,8 +12,13 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/crontime"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify"
+	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
+	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 const everyWay = "pagerduty: {routing_key_file: k, url: OTHER/v2/enqueue}\nwebhooks: [{url: OTHER/hook}]\nalertmanagers: [{url: OTHER/am}]\n"
@@ -278,5 +285,80 @@ func TestScheduledDrills(t *testing.T) {
 	w.at = day.Add(36*time.Hour + 40*time.Minute + 2*time.Hour)
 	if at := made(); !at.Equal(first) {
 		t.Errorf("two hours late, at %s", at)
+	}
+}
+
+// TestADrillCountsNowhere: beside its own section, a report reads as if no drill had been made and
+// none answered, and so does the register. The section tells the same as text and as data.
+func TestADrillCountsNowhere(t *testing.T) {
+	w := wire(t, everyWay)
+	w.pass(t, 1)
+	w.Engine.Drills = w.drillsAt
+	snap, err := w.db.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := snap.Accounts[notifytest.ID]
+	page := notifytest.Story("", false)[0].Incident
+	if err := w.db.Commit(t.Context(), store.Tick{At: w.at, Turns: []store.Turn{{SLO: notifytest.ID, State: account.State, Incidents: []alerting.Incident{page}}}}); err != nil {
+		t.Fatal(err)
+	}
+	period, now := report.PeriodOf(slo.Week, w.at), w.at.Add(time.Hour)
+	section := regexp.MustCompile(`(?s)\n## Drills\n(.*?)\n## `)
+	told := func() (rest, text string, d *api.ReportDrills) {
+		t.Helper()
+		r, ok, err := w.Engine.MakeReport(t.Context(), "weekly", period, now)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		entries, err := w.register(t.Context(), w.at.AddDate(0, -1, 0), w.at.AddDate(0, 1, 0))
+		if err != nil || len(entries) == 0 {
+			t.Fatalf("%v: %d entries in the register", err, len(entries))
+		}
+		data := map[string]any{}
+		if err := json.Unmarshal(r.Data, &data); err != nil {
+			t.Fatal(err)
+		}
+		if data["drills"] != nil {
+			d = &api.ReportDrills{}
+			if err := json.Unmarshal(notify.JSON(data["drills"]), d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		delete(data, "drills")
+		if found := section.FindStringSubmatch(r.Markdown); found != nil {
+			text = found[1]
+		}
+		rest = section.ReplaceAllString(r.Markdown, "\n## ")
+		return string(notify.JSON(data)) + rest + string(notify.JSON(api.RegisterOf(entries))), text, d
+	}
+	before, text, d := told()
+	if text != "" || d != nil {
+		t.Errorf("before the first drill: %q, %+v", text, d)
+	}
+	w.runDrill(t, true, 1)
+	for _, r := range w.drills.results {
+		if strings.Contains(r.ID, "slack") {
+			if err := w.do(t.Context(), alerting.Act{Kind: alerting.Acknowledge, Incident: r.ID, By: "Ana Sousa", Key: "k"}); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	w.tend(t, 2)
+	after, text, d := told()
+	if after != before {
+		t.Errorf("a drill counts:\n%s\nbefore:\n%s", after, before)
+	}
+	if d == nil || len(d.Answers) != 1 || d.Answers[0].By != "Ana Sousa" {
+		t.Fatalf("data: %+v", d)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("**%d of %d routes**", d.Proven, d.Routes), fmt.Sprintf("one of %d ways", d.Ways),
+		"| Ana Sousa | " + figures.Duration(time.Duration(d.Answers[0].Seconds*float64(time.Second))) + " |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %q", want, text)
+		}
 	}
 }
