@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -458,6 +459,30 @@ func TestWhatIsBeingSettledStaysClaimed(t *testing.T) {
 	}
 	if receiver.String() != "a" || db.Get("a").State != outbox.Sent {
 		t.Errorf("sent %q, and the store has %+v", receiver, db.Get("a"))
+	}
+}
+
+// A place is read again; before the answer is there, something is owed there, and read.
+func TestWhatIsOwedDuringARereadIsNotForgotten(t *testing.T) {
+	db, receiver := &hooked{Store: &outboxtest.Store{}}, &recorder{}
+	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
+	pass(t, p, noon)
+	db.Add(entry("a", "a", outbox.Post, outbox.LanePage))
+	calls := 0
+	db.afterDue = func() {
+		switch calls++; calls {
+		case 1: // somebody else begins it: the claim is refused
+			_, _ = db.Begin(t.Context(), []outbox.Claim{{Key: "a"}}, noon)
+		case 3: // the place is being read again
+			db.Add(entry("b", "b", outbox.Post, outbox.LanePage))
+			_, _ = p.Pending(t.Context(), noon)
+		}
+	}
+	for i := range 10 {
+		pass(t, p, noon.Add(time.Duration(i)*20*time.Second))
+	}
+	if !strings.Contains(receiver.String(), "b") {
+		t.Errorf("sent %q", receiver)
 	}
 }
 

@@ -198,8 +198,8 @@ func (r *room) urgent(opts Options, now time.Time) func(thread string) bool {
 }
 
 // reread replaces what is known of a place by what the store says now. What it was not told yet, or
-// does not have, stays.
-func (s *shelf) reread(r *room, due []Owed, over time.Time) {
+// does not have, stays; so does what is newer than what was known when it was asked.
+func (s *shelf) reread(r *room, due []Owed, known int64, over time.Time) {
 	there := map[string]bool{}
 	for _, o := range due {
 		if (place{o.Receiver, o.Channel}) == r.place {
@@ -208,7 +208,7 @@ func (s *shelf) reread(r *room, due []Owed, over time.Time) {
 		}
 	}
 	for _, i := range r.items {
-		if i.stored && !there[i.Key] && i.kept == nil && !i.mine {
+		if i.stored && i.Seq <= known && !there[i.Key] && i.kept == nil && !i.mine {
 			s.drop(i)
 		}
 	}

@@ -58,7 +58,7 @@ func (w *worker) work(ctx context.Context) {
 // process changes any of it; where another one did, it is read again first.
 func (w *worker) pending(ctx context.Context) ([]Owed, error) {
 	w.mu.Lock()
-	stale := w.room.stale
+	stale, known := w.room.stale, w.shelf.after
 	w.mu.Unlock()
 	if stale {
 		due, err := w.store.Due(ctx, 0)
@@ -66,7 +66,7 @@ func (w *worker) pending(ctx context.Context) ([]Owed, error) {
 			return nil, err
 		}
 		w.mu.Lock()
-		w.shelf.reread(w.room, due, w.opts.othersOver(w.now))
+		w.shelf.reread(w.room, due, known, w.opts.othersOver(w.now))
 		w.mu.Unlock()
 	}
 	w.mu.Lock()
