@@ -97,6 +97,8 @@ func (b *backlog) owes(key string) bool {
 // effect and only said that it failed, is left to it; if it cannot be asked, a message is rather sent
 // twice than not at all.
 func (b *backlog) unsent(ctx context.Context) []outbox.Entry {
+	ctx, cancel := context.WithTimeout(ctx, pastPatience) // the engine is locked meanwhile
+	defer cancel()
 	var all []outbox.Entry
 	for ; b.handed < len(b.ticks); b.handed++ {
 		tick := &b.ticks[b.handed]

@@ -145,6 +145,10 @@ func (s *Series) AppendExemplar(e exemplar.Exemplar) error {
 func (s *Series) InsertLate(ms int64, v float64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ms > s.lastT() {
+		s.appendFloat(ms, v)
+		return nil
+	}
 	keep := len(s.chunks)
 	for keep > 0 && s.chunks[keep-1].maxT >= ms {
 		keep--
