@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,21 +34,10 @@ func TestAFullFileSystemSilencesNothing(t *testing.T) {
 	slack := slacktest.Start(slacktest.Options{})
 	t.Cleanup(slack.Close)
 	p := newProcess(t, prometheus.URL, slack, "store: {path: "+filepath.Join(disk, "slowburn.db")+"}")
-	seen := func(what string) {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), aFewTurns)
-		defer cancel()
-		if err := slack.Wait(ctx, func(st slacktest.State) bool {
-			roots := st.Roots(channel)
-			return len(roots) > 0 && strings.Contains(roots[0].Text, what)
-		}); err != nil {
-			t.Fatalf("nobody saw %q: %v\n%s", what, err, p.printed())
-		}
-	}
 
 	fill(t, disk)
 	shop.fail()
-	seen("shop/availability")
+	p.seen(slack, "shop/availability")
 	if metrics := p.get("/metrics"); !owedInMemory.MatchString(metrics) {
 		t.Errorf("no metric says that a message is not written down\n%s", p.printed())
 	}
@@ -60,7 +48,7 @@ func TestAFullFileSystemSilencesNothing(t *testing.T) {
 		t.Errorf("/-/healthy answers %d with a full disk", code)
 	}
 	shop.heal()
-	seen("Resolved")
+	p.seen(slack, "Resolved")
 	if !strings.Contains(p.printed(), "full") {
 		t.Errorf("the log does not say why\n%s", p.printed())
 	}

@@ -193,6 +193,19 @@ type told struct {
 	Open          bool
 }
 
+// seen waits until the first message in the channel says something.
+func (p *process) seen(slack *slacktest.Server, what string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), aFewTurns)
+	defer cancel()
+	if err := slack.Wait(ctx, func(st slacktest.State) bool {
+		roots := st.Roots(channel)
+		return len(roots) > 0 && strings.Contains(roots[0].Text, what)
+	}); err != nil {
+		p.t.Fatalf("nobody saw %q: %v\n%s", what, err, p.printed())
+	}
+}
+
 // incidents asks the API.
 func (p *process) incidents() (all []told) {
 	p.t.Helper()
@@ -224,18 +237,7 @@ func TestTheProgramPagesAndResolvesWhatPrometheusScrapes(t *testing.T) {
 	defer slack.Close()
 	p := newProcess(t, prometheus.URL, slack)
 
-	seen := func(what string) {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), aFewTurns)
-		defer cancel()
-		if err := slack.Wait(ctx, func(st slacktest.State) bool {
-			roots := st.Roots(channel)
-			return len(roots) > 0 && strings.Contains(roots[0].Text, what)
-		}); err != nil {
-			t.Fatalf("nobody saw %q: %v\n%s", what, err, p.printed())
-		}
-	}
-	seen("shop/availability")
+	p.seen(slack, "shop/availability")
 	p.kill()
 	p.start()
 	p.ready() // it turns at once, over minutes that it may have seen before
@@ -245,7 +247,7 @@ func TestTheProgramPagesAndResolvesWhatPrometheusScrapes(t *testing.T) {
 	prometheus.Stop(t)
 	shop.heal()
 	prometheus.Start(t)
-	seen("Resolved")
+	p.seen(slack, "Resolved")
 
 	if all := p.incidents(); len(all) != 1 || all[0].Open {
 		t.Errorf("at the end the API knows %+v, want the one page, resolved", all)

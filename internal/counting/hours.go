@@ -58,6 +58,9 @@ type Table struct {
 // StartOf returns when the hour of a column begins, ms.
 func (t *Table) StartOf(col int) int64 { return (t.First + int64(col)) * hourMs }
 
+// EndingAt returns the column of the hour that ends at a time, ms.
+func (t *Table) EndingAt(ms int64) int { return int(ms/hourMs - 1 - t.First) }
+
 // sort finds what belongs together. Rows are put in the order of their series.
 func (t *Table) sort(x *Index) {
 	slices.SortFunc(t.Rows, func(a, b *Row) int { return cmp.Compare(a.Series, b.Series) })

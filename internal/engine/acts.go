@@ -53,8 +53,9 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers 
 	return nil
 }
 
-// pastPatience bounds the reads for which the engine is locked. Writes are given up when the term is lost; a read of a
-// server that is cut off silently ends with its connection, which may take many minutes.
+// pastPatience bounds the reads for which the engine is locked. Writes are given up when the term is
+// lost; a read of a server that is cut off silently ends with its connection, which may take many
+// minutes.
 const pastPatience = 5 * time.Second
 
 // pastOf reads the incidents that are not open from the store, as far as there are any of these

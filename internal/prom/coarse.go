@@ -435,7 +435,7 @@ func (c *coarse) target(ls []label) int32 {
 
 // sample implements sink. Its time is the end of an hour.
 func (l *lastSink) sample(ms int64, v float64) {
-	col := int(ms/(60*minuteMs) - 1 - l.t.First)
+	col := l.t.EndingAt(ms)
 	l.ends[counting.TargetHour{Target: l.target, Col: col}]++
 	if l.current != nil && col >= 0 && col < len(l.current.Last) && v >= 0 && !math.IsInf(v, 0) {
 		if last := &l.current.Last[col]; math.IsNaN(*last) || v > *last { // a label that is written anew has two ends in one hour
@@ -467,7 +467,7 @@ func (r *resetSink) series(metric []byte) bool {
 
 // sample implements sink. Its time is the end of an hour.
 func (r *resetSink) sample(ms int64, v float64) {
-	th := counting.TargetHour{Target: r.target, Col: int(ms/(60*minuteMs) - 1 - r.t.First)}
+	th := counting.TargetHour{Target: r.target, Col: r.t.EndingAt(ms)}
 	resets := math.Floor(v)
 	r.shown[th] += int(math.Round((v - resets) / aSeries))
 	if resets > 0 {

@@ -72,6 +72,6 @@ func (h *hourSink) series(metric []byte) bool {
 // sample implements sink. Its time is the end of an hour.
 func (h *hourSink) sample(ms int64, v float64) {
 	if v > 0 && v < math.MaxInt32*100 {
-		h.found[counting.TargetHour{Target: h.target, Col: int(ms/(60*minuteMs) - 1 - h.t.First)}] = int64(v * 1000)
+		h.found[counting.TargetHour{Target: h.target, Col: h.t.EndingAt(ms)}] = int64(v * 1000)
 	}
 }
