@@ -9,11 +9,10 @@ import (
 
 // receivers looks at those beside Slack. Most cannot be asked without sending something.
 func (d *doctor) receivers(ctx context.Context) {
-	a := &daemon.Daemon{Options: daemon.Options{Log: d.log, Clock: d.now}}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	for _, r := range d.cfg.Receivers {
-		made, err := a.NewReceiver(r)
+		made, err := daemon.NewReceiver(r, d.now, d.log)
 		if err != nil {
 			d.add(stateFail, r.Name, "put its settings right", "%v", err)
 			continue

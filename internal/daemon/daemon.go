@@ -47,11 +47,11 @@ type Daemon struct {
 	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
 	Engine  *engine.Engine
 	Pump    *outbox.Pump
-	ways    atomic.Pointer[ways] // who is told, and how; a reload exchanges it
-	beat    chan struct{}        // a tick that worked, for the heartbeat
+	ways    waysInForce // who is told, and how; a reload exchanges them
 	metrics receiverMetrics
-	paging  pagingMemory
-	drills  drillMemory
+	drills  *drillBook
+	arrival *arrival
+	pulse   *pulse
 	web     http.Handler
 	reload  reloadState
 	Keeper  *reviews.Keeper
@@ -93,7 +93,7 @@ type reloadState struct {
 // New wires everything in the order in which it depends on each other. On an error nothing stays
 // open.
 func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daemon, error) {
-	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
+	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1)}
 	a.sources.Store(&cfg.Signals)
 	a.reload.mark(true, o.Clock())
 	client, err := NewClient(cfg.Prometheus)
@@ -123,17 +123,18 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	registry.MustRegister(unwritten(a.Pump), a.leadership())
 	schedules, channels := cfg.Schedules()
 	a.Engine = engine.NewStandby(engine.Options{
-		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: currentWays{&a.ways}, Log: o.Log, Lag: o.Lag,
+		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: currentWays{&a.ways.Pointer}, Log: o.Log, Lag: o.Lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.ExternalURL,
 		Policy:   cfg.Policy,
 		Services: a.servicesAt,
 		Reviews:  func() []postmortem.Review { return a.Keeper.Reviews() },
-		Drills:   a.drillsAt,
+		Drills:   func(at time.Time) *report.Drills { return a.drills.reported(at) },
 		Kick:     a.Pump.Kick, Owe: a.Pump.Owe,
 		Observe:  a.observe(web.EvaluationMetrics(registry)),
 		Evidence: a.evidence,
 	}, set, snap)
 	a.client = client
+	a.connect()
 	a.Keeper = a.newKeeper()
 	if a.Desk, err = a.newDesk(w.doors); err != nil {
 		return nil, errors.Join(err, a.db.Close())
@@ -143,6 +144,32 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		a.goOn(snap.Marks)
 	}
 	return a, nil
+}
+
+// connect makes the parts that see to it that people are told, from the store, the pump and the
+// engine.
+func (a *Daemon) connect() {
+	a.ways.seen = a.Engine.Snapshot
+	a.drills = &drillBook{db: a.db, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways}
+	a.arrival = &arrival{
+		db: a.db, engine: a.Engine, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways, drills: a.drills, metrics: a.metrics,
+	}
+	a.pulse = &pulse{
+		ways: &a.ways, pump: a.Pump, paging: a.arrival.standing, log: a.Log, metrics: a.metrics, worked: make(chan struct{}, 1),
+	}
+}
+
+// observe hands a tick on: to the metrics, to those who work after every tick (who is still at it
+// makes one round for several), and to the heartbeat.
+func (a *Daemon) observe(next func(engine.Summary)) func(engine.Summary) {
+	return func(s engine.Summary) {
+		next(s)
+		select {
+		case a.ticked <- struct{}{}:
+		default:
+		}
+		a.pulse.observe(s)
+	}
 }
 
 // sayDamage logs what is missing in the store, or cannot be read.
@@ -290,7 +317,7 @@ func (a *Daemon) Now() time.Time { return a.Engine.Corrected(a.Clock()) }
 // handler returns everything that is served over HTTP.
 func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
-		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery, Paging: a.Paging,
+		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery, Paging: a.arrival.standing,
 		Postmortem: a.review,
 		Report:     a.report,
 		Register:   a.register,

@@ -101,7 +101,7 @@ func (b backend) Owe(ctx context.Context, key string, entries []outbox.Entry) er
 // Incident returns one incident, from memory while it is open.
 func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bool) {
 	if drills.Is(id) {
-		return b.drilled(id)
+		return b.drills.incident(id)
 	}
 	if i, open := b.Engine.Snapshot().Open.Find(id); open {
 		return i, true

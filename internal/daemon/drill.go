@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -41,35 +42,40 @@ const (
 	lateDrill = time.Hour
 )
 
-// drillMemory is the newest drill of each way, by the way's name. The zero value is empty.
-type drillMemory struct {
+// drillBook begins drills, moves them on, and knows the newest one of each way.
+type drillBook struct {
+	db   *store.DB
+	pump *outbox.Pump
+	log  *slog.Logger
+	now  func() time.Time // by the source's clock
+	ways *waysInForce
+
 	mu        sync.Mutex
-	results   map[string]drills.Result
-	scheduled time.Time
+	results   map[string]drills.Result // the newest of each way, by the way's name
+	scheduled time.Time                // when the newest scheduled one was due
 }
 
-// recallDrills takes over what the process before knew. The first scheduled drill is one after now.
-func (a *Daemon) recallDrills(facts map[string]string, now time.Time) {
-	m := &a.drills
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.results, m.scheduled = map[string]drills.Result{}, now
+// recall takes over what the process before knew. The first scheduled drill is one after now.
+func (b *drillBook) recall(facts map[string]string, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.results, b.scheduled = map[string]drills.Result{}, now
 	for name, value := range facts {
 		var r drills.Result
 		if way, ok := strings.CutPrefix(name, factDrill); ok && json.Unmarshal([]byte(value), &r) == nil {
-			m.results[way] = r
+			b.results[way] = r
 		}
 	}
 	if at, err := time.Parse(time.RFC3339, facts[factScheduled]); err == nil {
-		m.scheduled = at
+		b.scheduled = at
 	}
 }
 
-// drillOf returns the newest drill of a way; its time is zero before the first.
-func (a *Daemon) drillOf(w way) drills.Result {
-	a.drills.mu.Lock()
-	defer a.drills.mu.Unlock()
-	return a.drills.results[w.String()]
+// newest returns the newest drill of a way; its time is zero before the first.
+func (b *drillBook) newest(w way) drills.Result {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.results[w.String()]
 }
 
 // errDrilling is why no drill begins while another one is not over.
@@ -78,10 +84,10 @@ var errDrilling = &incidents.ActError{Problem: incidents.ActConflict, Text: "A d
 // errNobody is why no drill begins without anybody to tell.
 var errNobody = &incidents.ActError{Problem: incidents.ActConflict, Text: "There is nobody to tell: no receiver is configured, or no SLO is."}
 
-// drill begins a drill by every way, once for each key. A loud one calls people.
-func (a *Daemon) drill(ctx context.Context, n api.NewDrill, answers ...store.Verdict) error {
-	now := a.Now().UTC().Truncate(time.Second)
-	w, all := a.ways.Load(), a.currentWays()
+// begin begins a drill by every way, once for each key. A loud one calls people.
+func (b *drillBook) begin(ctx context.Context, n api.NewDrill, answers ...store.Verdict) error {
+	now := b.now().UTC().Truncate(time.Second)
+	w, all := b.ways.Load(), b.ways.current()
 	if len(all) == 0 {
 		return errNobody
 	}
@@ -89,14 +95,14 @@ func (a *Daemon) drill(ctx context.Context, n api.NewDrill, answers ...store.Ver
 	if err != nil {
 		return err
 	}
-	a.drills.mu.Lock()
-	defer a.drills.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	changed := map[string]drills.Result{}
 	tick := store.Tick{Verdicts: answers}
 	for _, to := range all {
-		before := a.drills.results[to.String()]
+		before := b.results[to.String()]
 		if n.Key != "" && before.Key == n.Key {
-			return a.saveDrills(ctx, tick, nil) // it has begun already
+			return b.save(ctx, tick, nil) // it has begun already
 		}
 		if before.Running() {
 			return errDrilling
@@ -108,28 +114,28 @@ func (a *Daemon) drill(ctx context.Context, n api.NewDrill, answers ...store.Ver
 		changed[to.String()] = r
 		tick.Owed = append(tick.Owed, w.drillEntries(r, to)...)
 	}
-	return a.saveDrills(ctx, tick, changed)
+	return b.save(ctx, tick, changed)
 }
 
-// saveDrills writes down how drills stand and what is owed for them. The memory's lock is held.
-func (a *Daemon) saveDrills(ctx context.Context, tick store.Tick, changed map[string]drills.Result) error {
+// save writes down how drills stand and what is owed for them. The memory's lock is held.
+func (b *drillBook) save(ctx context.Context, tick store.Tick, changed map[string]drills.Result) error {
 	if tick.Facts == nil {
 		tick.Facts = map[string]string{}
 	}
 	for way, r := range changed {
 		tick.Facts[factDrill+way] = string(notify.JSON(r))
 	}
-	if err := a.db.Commit(context.WithoutCancel(ctx), tick); err != nil {
+	if err := b.db.Commit(context.WithoutCancel(ctx), tick); err != nil {
 		return err
 	}
-	maps.Copy(a.drills.results, changed)
+	maps.Copy(b.results, changed)
 	for way, r := range changed {
 		if r.Running() {
 			continue
 		}
-		a.Log.Info("drill", "way", way, "proven", r.Proven(), "reason", r.Reason, "loud", r.Loud, "by", r.By)
+		b.log.Info("drill", "way", way, "proven", r.Proven(), "reason", r.Reason, "loud", r.Loud, "by", r.By)
 	}
-	a.Pump.Kick()
+	b.pump.Kick()
 	return nil
 }
 
@@ -148,15 +154,15 @@ func (c composer) drillEntries(r drills.Result, to way) []outbox.Entry {
 	return who.Drill(d)
 }
 
-// runDrills makes the drills that are scheduled, and goes on with those that are under way, until
+// run makes the drills that are scheduled, and goes on with those that are under way, until
 // ctx ends.
-func (a *Daemon) runDrills(ctx context.Context) error {
+func (b *drillBook) run(ctx context.Context) error {
 	ticker := time.NewTicker(drillEvery)
 	defer ticker.Stop()
 	for {
-		err := errors.Join(a.scheduleDrill(ctx, a.Now()), a.tendDrills(ctx, a.Now()))
+		err := errors.Join(b.schedule(ctx, b.now()), b.tendAll(ctx, b.now()))
 		if err != nil && ctx.Err() == nil {
-			a.Log.Error("a drill cannot go on", "err", err)
+			b.log.Error("a drill cannot go on", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -166,16 +172,16 @@ func (a *Daemon) runDrills(ctx context.Context) error {
 	}
 }
 
-// scheduleDrill begins a drill whose time has come. One that cannot be made, because another one is
+// schedule begins a drill whose time has come. One that cannot be made, because another one is
 // under way, is left out.
-func (a *Daemon) scheduleDrill(ctx context.Context, now time.Time) error {
-	plan := a.ways.Load().drill
+func (b *drillBook) schedule(ctx context.Context, now time.Time) error {
+	plan := b.ways.Load().drill
 	if plan.Schedule == nil {
 		return nil
 	}
-	a.drills.mu.Lock()
-	from := a.drills.scheduled
-	a.drills.mu.Unlock()
+	b.mu.Lock()
+	from := b.scheduled
+	b.mu.Unlock()
 	if late := now.Add(-lateDrill); from.Before(late) {
 		from = late
 	}
@@ -183,27 +189,27 @@ func (a *Daemon) scheduleDrill(ctx context.Context, now time.Time) error {
 	if len(due) == 0 {
 		return nil
 	}
-	a.drills.mu.Lock()
-	err := a.saveDrills(ctx, store.Tick{Facts: map[string]string{factScheduled: due[0].UTC().Format(time.RFC3339)}}, nil)
+	b.mu.Lock()
+	err := b.save(ctx, store.Tick{Facts: map[string]string{factScheduled: due[0].UTC().Format(time.RFC3339)}}, nil)
 	if err == nil {
-		a.drills.scheduled = due[0]
+		b.scheduled = due[0]
 	}
-	a.drills.mu.Unlock()
+	b.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	return a.drill(ctx, api.NewDrill{Loud: plan.Loud})
+	return b.begin(ctx, api.NewDrill{Loud: plan.Loud})
 }
 
-// tendDrills moves drills on.
-func (a *Daemon) tendDrills(ctx context.Context, now time.Time) error {
-	a.drills.mu.Lock()
-	defer a.drills.mu.Unlock()
-	all, w := a.currentWays(), a.ways.Load()
-	heard := a.answering()
+// tendAll moves drills on.
+func (b *drillBook) tendAll(ctx context.Context, now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all, w := b.ways.current(), b.ways.Load()
+	heard := b.answering()
 	changed := map[string]drills.Result{}
 	tick := store.Tick{}
-	for name, r := range a.drills.results {
+	for name, r := range b.results {
 		if !r.Running() {
 			continue
 		}
@@ -212,7 +218,7 @@ func (a *Daemon) tendDrills(ctx context.Context, now time.Time) error {
 			changed[name] = r.End(now, "nobody is told this way any more")
 			continue
 		}
-		next, err := a.tendDrill(ctx, r, all[n], heard, now)
+		next, err := b.tend(ctx, r, all[n], heard, now)
 		if err != nil {
 			return err
 		}
@@ -227,14 +233,14 @@ func (a *Daemon) tendDrills(ctx context.Context, now time.Time) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return a.saveDrills(ctx, tick, changed)
+	return b.save(ctx, tick, changed)
 }
 
 // answering reports whether a loud drill is under way by a way by which people can answer it. The
 // others last as long as that.
-func (a *Daemon) answering() bool {
-	for name, r := range a.drills.results {
-		if r.Running() && r.Loud && a.answers(name) {
+func (b *drillBook) answering() bool {
+	for name, r := range b.results {
+		if r.Running() && r.Loud && b.answers(name) {
 			return true
 		}
 	}
@@ -242,20 +248,20 @@ func (a *Daemon) answering() bool {
 }
 
 // answers reports whether people can answer by a way: in Slack, by a button.
-func (a *Daemon) answers(way string) bool {
+func (b *drillBook) answers(way string) bool {
 	receiver, _, _ := strings.Cut(way, " ")
-	return receiver == config.SlackReceiver && a.ways.Load().slack.Interactive
+	return receiver == config.SlackReceiver && b.ways.Load().slack.Interactive
 }
 
-// tendDrill returns how one drill stands now.
-func (a *Daemon) tendDrill(ctx context.Context, r drills.Result, to way, heard bool, now time.Time) (drills.Result, error) {
+// tend returns how one drill stands now.
+func (b *drillBook) tend(ctx context.Context, r drills.Result, to way, heard bool, now time.Time) (drills.Result, error) {
 	if r.Taken.IsZero() {
-		return a.takeDrill(ctx, r, now)
+		return b.take(ctx, r, now)
 	}
 	switch {
 	case !r.Loud, r.By != "":
 		return r.End(now, ""), nil
-	case a.answers(to.String()):
+	case b.answers(to.String()):
 		if now.After(r.Until) {
 			return r.End(now, "nobody acknowledged it"), nil
 		}
@@ -265,9 +271,9 @@ func (a *Daemon) tendDrill(ctx context.Context, r drills.Result, to way, heard b
 	return r, nil
 }
 
-// takeDrill looks whether the receiver has taken the message of a drill.
-func (a *Daemon) takeDrill(ctx context.Context, r drills.Result, now time.Time) (drills.Result, error) {
-	known, err := a.db.Outbox(ctx, store.OutboxFilter{Thread: r.ID})
+// take looks whether the receiver has taken the message of a drill.
+func (b *drillBook) take(ctx context.Context, r drills.Result, now time.Time) (drills.Result, error) {
+	known, err := b.db.Outbox(ctx, store.OutboxFilter{Thread: r.ID})
 	if err != nil {
 		return r, err
 	}
@@ -297,34 +303,34 @@ func (a *Daemon) takeDrill(ctx context.Context, r drills.Result, now time.Time) 
 }
 
 // answer takes the acknowledgement of a drill.
-func (a *Daemon) answer(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
-	a.drills.mu.Lock()
-	defer a.drills.mu.Unlock()
-	for way, r := range a.drills.results {
+func (b *drillBook) answer(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for way, r := range b.results {
 		switch {
 		case r.ID != act.Incident:
 		case act.Kind != alerting.Acknowledge:
 			return &incidents.ActError{Problem: incidents.ActInvalid, Text: "A drill can be acknowledged, and nothing else."}
 		case act.Key != "" && r.AnsweredBy == act.Key:
-			return a.saveDrills(ctx, store.Tick{Verdicts: answers}, nil)
+			return b.save(ctx, store.Tick{Verdicts: answers}, nil)
 		case !r.Running(), r.By != "":
 			return &incidents.ActError{Problem: incidents.ActConflict, Text: "This drill is over."}
 		default:
-			r.By, r.Answered, r.AnsweredBy = act.By, a.Now(), act.Key
+			r.By, r.Answered, r.AnsweredBy = act.By, b.now(), act.Key
 			if r.Taken.IsZero() { // who answers has it, whatever was heard of that yet
 				r.Taken = r.Answered
 			}
-			return a.saveDrills(ctx, store.Tick{Verdicts: answers}, map[string]drills.Result{way: r})
+			return b.save(ctx, store.Tick{Verdicts: answers}, map[string]drills.Result{way: r})
 		}
 	}
 	return &incidents.ActError{Problem: incidents.ActUnknown, Text: "There is no such drill."}
 }
 
-// drilled returns a drill in the form of an incident, which is what buttons are about.
-func (a *Daemon) drilled(id string) (alerting.Incident, bool) {
-	a.drills.mu.Lock()
-	defer a.drills.mu.Unlock()
-	for _, r := range a.drills.results {
+// incident returns a drill in the form of an incident, which is what buttons are about.
+func (b *drillBook) incident(id string) (alerting.Incident, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.results {
 		if r.ID == id {
 			return alerting.Incident{ID: id, Open: r.Running() && r.By == "", Detected: r.At, Resolved: r.Ended}, true
 		}
@@ -332,17 +338,9 @@ func (a *Daemon) drilled(id string) (alerting.Incident, bool) {
 	return alerting.Incident{}, false
 }
 
-// act takes what a person did, to an incident or to a drill, as the leader.
-func (a *Daemon) act(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
-	if drills.Is(act.Incident) {
-		return a.answer(ctx, act, answers...)
-	}
-	return a.Engine.Do(ctx, act, a.Clock(), answers...)
-}
-
-// shownDrill returns the newest drill of a way as the API shows it, nil before the first.
-func (a *Daemon) shownDrill(w way) *api.Drill {
-	r := a.drillOf(w)
+// shown returns the newest drill of a way as the API shows it, nil before the first.
+func (b *drillBook) shown(w way) *api.Drill {
+	r := b.newest(w)
 	if r.At.IsZero() {
 		return nil
 	}
@@ -358,13 +356,13 @@ func (a *Daemon) shownDrill(w way) *api.Drill {
 	return d
 }
 
-// drillsAt returns what the drills of the last seven days have proven, for a report; nil before the
+// reported returns what the drills of the last seven days have proven, for a report; nil before the
 // first.
-func (a *Daemon) drillsAt(at time.Time) *report.Drills {
+func (b *drillBook) reported(at time.Time) *report.Drills {
 	d := &report.Drills{}
 	ever := false
-	for _, w := range a.currentWays() {
-		r := a.drillOf(w)
+	for _, w := range b.ways.current() {
+		r := b.newest(w)
 		ever = ever || !r.At.IsZero()
 		d.Routes += w.routes
 		d.Ways++

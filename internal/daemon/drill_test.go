@@ -39,12 +39,12 @@ func (w *wired) tend(t *testing.T, minutes int) map[string]*api.Drill {
 			t.Fatal(err)
 		}
 		w.at = w.at.Add(10 * time.Second)
-		if err := w.tendDrills(t.Context(), w.at); err != nil {
+		if err := w.drills.tendAll(t.Context(), w.at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	all := map[string]*api.Drill{}
-	for _, way := range w.Paging().Ways {
+	for _, way := range w.arrival.standing().Ways {
 		all[way.Name()] = way.Drill
 	}
 	return all
@@ -70,7 +70,7 @@ func TestASilentDrillProvesEveryWayAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := w.drillsAt(w.at); d != nil {
+	if d := w.drills.reported(w.at); d != nil {
 		t.Errorf("before the first drill: %+v", d)
 	}
 	for way, d := range w.runDrill(t, false, 1) {
@@ -114,10 +114,10 @@ func TestASilentDrillProvesEveryWayAndLeavesNothing(t *testing.T) {
 	if paths["/v2/change/enqueue"] != 1 || paths["/am/api/v2/alerts"] != 1 || paths["/hook"] != 1 || len(paths) != 3 {
 		t.Errorf("requests: %v", paths)
 	}
-	if d := w.drillsAt(w.at); d == nil || d.Proven != d.Routes || d.Routes != 8 || d.Ways != 4 || len(d.Unproven) != 0 {
+	if d := w.drills.reported(w.at); d == nil || d.Proven != d.Routes || d.Routes != 8 || d.Ways != 4 || len(d.Unproven) != 0 {
 		t.Errorf("a report says %+v", d)
 	}
-	if d := w.drillsAt(w.at.Add(8 * 24 * time.Hour)); d.Proven != 0 || len(d.Unproven) != 4 {
+	if d := w.drills.reported(w.at.Add(8 * 24 * time.Hour)); d.Proven != 0 || len(d.Unproven) != 4 {
 		t.Errorf("eight days later it says %+v", d)
 	}
 	after, err := w.db.Incidents(t.Context(), store.IncidentFilter{})
@@ -138,7 +138,7 @@ func TestADrillThatIsRefusedProvesNothing(t *testing.T) {
 			t.Errorf("%s: %+v", way, d)
 		}
 	}
-	if d := w.drillsAt(w.at); d.Proven != 6 || d.Routes != 8 || len(d.Unproven) != 1 || d.Unproven[0].Way != "slack "+oncall {
+	if d := w.drills.reported(w.at); d.Proven != 6 || d.Routes != 8 || len(d.Unproven) != 1 || d.Unproven[0].Way != "slack "+oncall {
 		t.Errorf("a report says %+v", d)
 	}
 	w.slack.SetToken(w.slack.Token, "chat:write", "channels:history", "channels:read")
@@ -162,7 +162,7 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	}
 	for way, r := range w.drills.results { // somebody is faster than the look whether it was taken
 		if strings.Contains(way, "slack") {
-			if err := w.answer(t.Context(), alerting.Act{Kind: alerting.Acknowledge, Incident: r.ID, By: "Bo"}); err != nil {
+			if err := w.drills.answer(t.Context(), alerting.Act{Kind: alerting.Acknowledge, Incident: r.ID, By: "Bo"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -187,7 +187,7 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.recallDrills(snap.Facts, w.at) // a restart
+	w.drills.recall(snap.Facts, w.at) // a restart
 	var id string
 	for _, r := range w.drills.results {
 		if strings.Contains(r.ID, "slack") {
@@ -218,7 +218,7 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	if texts := w.drillsIn(oncall); len(texts) != 2 || !strings.Contains(texts[1], "Ana Sousa acknowledged this drill after") {
 		t.Errorf("the channel reads %q", texts)
 	}
-	if d := w.drillsAt(w.at); len(d.Answers) != 1 || d.Answers[0].By != "Ana Sousa" {
+	if d := w.drills.reported(w.at); len(d.Answers) != 1 || d.Answers[0].By != "Ana Sousa" {
 		t.Errorf("a report says %+v", d)
 	}
 	var ended bool
@@ -258,14 +258,14 @@ func TestScheduledDrills(t *testing.T) {
 	with.drill.Schedule = &cron
 	w.ways.Store(&with)
 	made := func() time.Time {
-		if err := w.scheduleDrill(t.Context(), w.at); err != nil {
+		if err := w.drills.schedule(t.Context(), w.at); err != nil {
 			t.Fatal(err)
 		}
 		w.tend(t, 1)
 		return w.drills.results["slack "+oncall].At
 	}
 	day := w.at.Truncate(24 * time.Hour)
-	w.recallDrills(nil, w.at)
+	w.drills.recall(nil, w.at)
 	if at := made(); !at.IsZero() {
 		t.Errorf("before its time, at %s", at)
 	}
@@ -278,7 +278,7 @@ func TestScheduledDrills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.recallDrills(snap.Facts, w.at)
+	w.drills.recall(snap.Facts, w.at)
 	if at := made(); !at.Equal(first) {
 		t.Errorf("again, at %s", at)
 	}
@@ -293,7 +293,7 @@ func TestScheduledDrills(t *testing.T) {
 func TestADrillCountsNowhere(t *testing.T) {
 	w := wire(t, everyWay)
 	w.pass(t, 1)
-	w.Engine.Drills = w.drillsAt
+	w.Engine.Drills = w.drills.reported
 	snap, err := w.db.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -3,12 +3,14 @@ package daemon
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -19,6 +21,17 @@ import (
 type heartbeat struct {
 	address notify.Secret // "" is nobody
 	every   time.Duration
+}
+
+// pulse asks the heartbeat's address after ticks that worked.
+type pulse struct {
+	ways    *waysInForce
+	pump    *outbox.Pump
+	paging  func() api.Paging
+	log     *slog.Logger
+	metrics receiverMetrics
+
+	worked chan struct{} // a tick did
 }
 
 // receiverMetrics count what the outbox does not.
@@ -51,51 +64,43 @@ func unwritten(p *outbox.Pump) prometheus.Collector {
 	}, func() float64 { return float64(p.Summary().Unwritten) })
 }
 
-// observe hands a tick on, to those who work after every tick (who is still at it makes one round
-// for several), and to the heartbeat if everything worked: the tick, and delivery.
-func (a *Daemon) observe(next func(engine.Summary)) func(engine.Summary) {
-	return func(s engine.Summary) {
-		next(s)
-		select {
-		case a.ticked <- struct{}{}:
-		default:
-		}
-		if a.ways.Load().heartbeat.address == "" {
-			return
-		}
-		if !s.Good() || !a.Pump.Summary().Healthy() || !a.Paging().OK {
-			a.metrics.beats.WithLabelValues("withheld").Inc()
-			return
-		}
-		select {
-		case a.beat <- struct{}{}:
-		default: // one is waiting already
-		}
+// observe takes a tick: the heartbeat goes on if everything worked, that and delivery.
+func (p *pulse) observe(s engine.Summary) {
+	if p.ways.Load().heartbeat.address == "" {
+		return
+	}
+	if !s.Good() || !p.pump.Summary().Healthy() || !p.paging().OK {
+		p.metrics.beats.WithLabelValues("withheld").Inc()
+		return
+	}
+	select {
+	case p.worked <- struct{}{}:
+	default: // one is waiting already
 	}
 }
 
-// runHeartbeat asks the address after ticks that worked, no more often than its interval says.
-func (a *Daemon) runHeartbeat(ctx context.Context) {
+// run asks the address after ticks that worked, no more often than its interval says.
+func (p *pulse) run(ctx context.Context) error {
 	client := notify.NewClient()
 	var last time.Time
 	for {
 		select {
 		case <-ctx.Done():
-			return
-		case <-a.beat:
+			return nil
+		case <-p.worked:
 		}
-		h := a.ways.Load().heartbeat
+		h := p.ways.Load().heartbeat
 		if h.address == "" || time.Since(last) < h.every-h.every/10 { // ticks jitter
 			continue
 		}
 		last = time.Now()
 		if err := h.ping(ctx, client); err != nil {
-			a.metrics.beats.WithLabelValues("failed").Inc()
-			a.Log.Warn("the heartbeat was not taken", "err", err)
+			p.metrics.beats.WithLabelValues("failed").Inc()
+			p.log.Warn("the heartbeat was not taken", "err", err)
 			continue
 		}
-		a.metrics.beats.WithLabelValues("sent").Inc()
-		a.metrics.lastBeat.SetToCurrentTime()
+		p.metrics.beats.WithLabelValues("sent").Inc()
+		p.metrics.lastBeat.SetToCurrentTime()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/drills"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -210,7 +211,7 @@ func (a *Daemon) request(ctx context.Context, r store.Request) error {
 		if json.Unmarshal(r.Data, &n) != nil {
 			return errUnread
 		}
-		return a.drill(ctx, n, a.yes(r))
+		return a.drills.begin(ctx, n, a.yes(r))
 	case requestOwe:
 		var entries []outbox.Entry
 		if json.Unmarshal(r.Data, &entries) != nil {
@@ -226,9 +227,17 @@ func (a *Daemon) do(ctx context.Context, act alerting.Act) error {
 	return a.shared(ctx, requestAct, act.Key, act, func() error { return a.act(ctx, act) })
 }
 
+// act takes what a person did, to an incident or to a drill, as the leader.
+func (a *Daemon) act(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
+	if drills.Is(act.Incident) {
+		return a.drills.answer(ctx, act, answers...)
+	}
+	return a.Engine.Do(ctx, act, a.Clock(), answers...)
+}
+
 // Drill begins a drill by every way.
 func (a *Daemon) Drill(ctx context.Context, n api.NewDrill) error {
-	return a.shared(ctx, requestDrill, n.Key, n, func() error { return a.drill(ctx, n) })
+	return a.shared(ctx, requestDrill, n.Key, n, func() error { return a.drills.begin(ctx, n) })
 }
 
 // owe writes messages down and has them sent.

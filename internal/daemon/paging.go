@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -105,13 +107,31 @@ func (w *way) add(spec *slo.Spec, severity alerting.Severity) {
 	}
 }
 
-// pagingMemory is what the daemon remembers of its ways. The zero value is empty.
-type pagingMemory struct {
+// waysInForce holds the ways of the newest configuration, and knows which of them the SLOs use.
+type waysInForce struct {
+	atomic.Pointer[ways]
+	seen func() *engine.Snapshot
+
+	mu  sync.Mutex
+	of  *slo.Set // of which, with so many budgets and by this configuration, all are
+	by  *ways
+	n   int
+	all []way
+}
+
+// arrival sees to it that pages arrive: it watches the ways by which they go out, says which of them
+// are down, and sends pages another way that do not get through.
+type arrival struct {
+	db      *store.DB
+	engine  *engine.Engine
+	pump    *outbox.Pump
+	log     *slog.Logger
+	now     func() time.Time // by the source's clock
+	ways    *waysInForce
+	drills  *drillBook
+	metrics receiverMetrics
+
 	mu   sync.Mutex
-	of   *slo.Set // of which, with so many budgets and by this configuration, ways are
-	by   *ways
-	n    int
-	ways []way
 	told map[string]notify.Told // by way: that it is down
 	turn int                    // counts channels that were asked
 }
@@ -119,50 +139,49 @@ type pagingMemory struct {
 // factDeaf begins the facts by which it is known after a restart that a way is down, and told.
 const factDeaf = "paging/down/"
 
-// recallPaging takes over what the process before knew.
-func (a *Daemon) recallPaging(facts map[string]string) {
-	a.paging.mu.Lock()
-	defer a.paging.mu.Unlock()
-	a.paging.told = map[string]notify.Told{}
+// recall takes over what the process before knew.
+func (p *arrival) recall(facts map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told = map[string]notify.Told{}
 	for name, value := range facts {
 		way, ok := strings.CutPrefix(name, factDeaf)
 		var d notify.Told
 		if !ok || json.Unmarshal([]byte(value), &d) != nil {
 			continue
 		}
-		a.paging.told[way] = d
+		p.told[way] = d
 		receiver, channel, _ := strings.Cut(way, " ")
-		a.Pump.Reach.Recall(receiver, channel, d.Reason, d.Since)
+		p.pump.Reach.Recall(receiver, channel, d.Reason, d.Since)
 	}
 }
 
-// currentWays returns the ways that are in force. There are none while nobody can be reached at all:
+// current returns the ways that are in force. There are none while nobody can be reached at all:
 // then slowburn is meant to be looked at.
-func (a *Daemon) currentWays() []way {
-	w := a.ways.Load()
+func (f *waysInForce) current() []way {
+	w := f.Load()
 	if len(w.reached) == 0 {
 		return nil
 	}
-	seen := a.Engine.Snapshot()
-	m := &a.paging
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.of != seen.Set || m.by != w || m.n != len(seen.Budgets) {
-		m.of, m.by, m.n = seen.Set, w, len(seen.Budgets)
-		m.ways = w.routing.waysOf(seen)
+	seen := f.seen()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.of != seen.Set || f.by != w || f.n != len(seen.Budgets) {
+		f.of, f.by, f.n = seen.Set, w, len(seen.Budgets)
+		f.all = w.routing.waysOf(seen)
 	}
-	return m.ways
+	return f.all
 }
 
-// Paging returns how the ways stand.
-func (a *Daemon) Paging() api.Paging {
-	p, all := api.Paging{OK: true, Ways: []api.Way{}}, a.currentWays()
+// standing returns how the ways stand.
+func (p *arrival) standing() api.Paging {
+	paging, all := api.Paging{OK: true, Ways: []api.Way{}}, p.ways.current()
 	if len(all) == 0 {
-		return p
+		return paging
 	}
-	now := a.Now()
+	now := p.now()
 	for _, w := range all {
-		c := a.Pump.Reach.Of(w.receiver, w.channel, now)
+		c := p.pump.Reach.Of(w.receiver, w.channel, now)
 		one := api.Way{
 			Receiver: w.receiver, Channel: w.channel, Severities: w.severities(), Services: w.services,
 			State: api.WayUp, Since: api.TimeOrNull(c.Since), Reason: c.Reason, LastTaken: api.TimeOrNull(c.Taken),
@@ -170,18 +189,18 @@ func (a *Daemon) Paging() api.Paging {
 		switch {
 		case c.Down:
 			one.State = api.WayDown
-			p.OK = p.OK && !w.pages
+			paging.OK = paging.OK && !w.pages
 		case c.Since.IsZero():
 			one.State = api.WayUnknown
 		}
-		one.Drill = a.shownDrill(w)
-		p.Routes += w.routes
-		if a.drillOf(w).Fresh(now) {
-			p.Proven += w.routes
+		one.Drill = p.drills.shown(w)
+		paging.Routes += w.routes
+		if p.drills.newest(w).Fresh(now) {
+			paging.Proven += w.routes
 		}
-		p.Ways = append(p.Ways, one)
+		paging.Ways = append(paging.Ways, one)
 	}
-	return p
+	return paging
 }
 
 // askTimeout bounds one round of questions, and channelsAtATime how many channels it is about: a
@@ -191,12 +210,12 @@ const (
 	channelsAtATime = 5
 )
 
-// askReceivers asks receivers whether they work, or at least whether they can be reached, each about
+// ask asks receivers whether they work, or at least whether they can be reached, each about
 // itself, and in turn about some channels.
-func (a *Daemon) askReceivers(ctx context.Context) {
+func (p *arrival) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	w, all := a.ways.Load(), a.currentWays()
+	w, all := p.ways.Load(), p.ways.current()
 	var running sync.WaitGroup
 	for name, r := range w.reached {
 		if !slices.ContainsFunc(all, func(w way) bool { return w.receiver == name }) {
@@ -206,22 +225,22 @@ func (a *Daemon) askReceivers(ctx context.Context) {
 			switch r := r.(type) {
 			case notify.Checker:
 				if err := r.Check(ctx); ctx.Err() == nil {
-					a.Pump.Reach.Asked(name, "", err, a.Now())
+					p.pump.Reach.Asked(name, "", err, p.now())
 				}
 			case notify.Prober:
 				if err := r.Probe(ctx); ctx.Err() == nil {
-					a.Pump.Reach.Probed(name, err, a.Now())
+					p.pump.Reach.Probed(name, err, p.now())
 				}
 			}
 		})
 	}
 	running.Wait()
 	for range min(channelsAtATime, len(all)) {
-		a.paging.turn++
-		to := all[a.paging.turn%len(all)]
+		p.turn++
+		to := all[p.turn%len(all)]
 		if checker, ok := w.reached[to.receiver].(notify.ChannelChecker); ok && to.channel != "" {
 			if known, err := checker.CheckChannel(ctx, to.channel); known && ctx.Err() == nil {
-				a.Pump.Reach.Asked(to.receiver, to.channel, err, a.Now())
+				p.pump.Reach.Asked(to.receiver, to.channel, err, p.now())
 			}
 		}
 	}
@@ -230,25 +249,25 @@ func (a *Daemon) askReceivers(ctx context.Context) {
 // tellDeaf owes a notice about each way of pages that has been down for as long as a page waits
 // before it goes another way, and one when it works again, both by a way that works. What was told
 // is a fact, so a restart tells nothing twice.
-func (a *Daemon) tellDeaf(ctx context.Context, now time.Time) error {
-	w, all := a.ways.Load(), a.currentWays()
+func (p *arrival) tellDeaf(ctx context.Context, now time.Time) error {
+	w, all := p.ways.Load(), p.ways.current()
 	tick := store.Tick{Facts: map[string]string{}}
 	after := map[string]notify.Told{}
 	for _, to := range all {
-		told, known := a.paging.told[to.String()]
-		c := a.Pump.Reach.Of(to.receiver, to.channel, now)
+		told, known := p.told[to.String()]
+		c := p.pump.Reach.Of(to.receiver, to.channel, now)
 		switch {
 		case c.Down && !known && to.pages && now.Sub(c.Since) >= w.fallback.After:
 			d := notify.Told{Since: c.Since, Reason: c.Reason}
-			others, alone := a.others(w, all, to, now)
+			others, alone := p.others(w, all, to, now)
 			for _, through := range others[:min(1, len(others))] {
 				d.Through = append(d.Through, notify.Place{Receiver: through.receiver, Channel: through.channel})
 			}
-			a.Log.Error("pages do not arrive", "receiver", to.receiver, "channel", to.channel, "since", c.Since, "reason", c.Reason, "told", len(d.Through))
+			p.log.Error("pages do not arrive", "receiver", to.receiver, "channel", to.channel, "since", c.Since, "reason", c.Reason, "told", len(d.Through))
 			tick.Owed = append(tick.Owed, w.deafNotice(d, to, alone, now, false)...)
 			after[to.String()] = d
 		case !c.Down && known && !c.Since.IsZero():
-			a.Log.Info("pages arrive again", "receiver", to.receiver, "channel", to.channel)
+			p.log.Info("pages arrive again", "receiver", to.receiver, "channel", to.channel)
 			tick.Owed = append(tick.Owed, w.deafNotice(told, to, nil, now, true)...)
 			after[to.String()] = notify.Told{}
 		}
@@ -262,24 +281,24 @@ func (a *Daemon) tellDeaf(ctx context.Context, now time.Time) error {
 			tick.Facts[factDeaf+name] = string(notify.JSON(d))
 		}
 	}
-	if err := a.db.Commit(ctx, tick); err != nil {
+	if err := p.db.Commit(ctx, tick); err != nil {
 		return err
 	}
 	for name, d := range after {
-		if a.paging.told[name] = d; d.Since.IsZero() {
-			delete(a.paging.told, name)
+		if p.told[name] = d; d.Since.IsZero() {
+			delete(p.told, name)
 		}
 	}
-	a.Pump.Kick()
+	p.pump.Kick()
 	return nil
 }
 
 // others returns the ways that work beside one, in the order in which they should hear of it, and
 // the names of those by which its pages go out meanwhile. A chat is enough while somebody else is
 // paged; where nobody is, what wakes people comes first.
-func (a *Daemon) others(w *ways, all []way, dead way, now time.Time) (others []target, meanwhile []string) {
+func (p *arrival) others(w *ways, all []way, dead way, now time.Time) (others []target, meanwhile []string) {
 	works := func(t target) bool {
-		return t != dead.target && w.reached[t.receiver] != nil && !a.Pump.Reach.Of(t.receiver, t.channel, now).Down
+		return t != dead.target && w.reached[t.receiver] != nil && !p.pump.Reach.Of(t.receiver, t.channel, now).Down
 	}
 	for _, other := range all {
 		shares := slices.ContainsFunc(other.services, func(s string) bool { return slices.Contains(dead.services, s) })

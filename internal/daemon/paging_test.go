@@ -75,12 +75,13 @@ func (w *wired) wireUp(t *testing.T, text string) {
 	}
 	w.ways.Store(&ways{composer: newComposer(cfg, beside, "", true, true), fallback: cfg.Fallback, drill: cfg.Drill, reached: reached})
 	w.Pump = outbox.NewPump(w.db, reached, outbox.Options{Find: outbox.Pace{Every: time.Millisecond, Burst: 100}})
+	w.connect()
 	snap, err := w.db.Load(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.recallPaging(snap.Facts)
-	w.recallDrills(snap.Facts, w.at)
+	w.arrival.recall(snap.Facts)
+	w.drills.recall(snap.Facts, w.at)
 }
 
 // pass lets a minute go by n times, and does what the daemon does meanwhile.
@@ -90,8 +91,8 @@ func (w *wired) pass(t *testing.T, n int) {
 		if _, err := w.Pump.Pass(t.Context(), w.at); err != nil {
 			t.Fatal(err)
 		}
-		w.askReceivers(t.Context())
-		if err := w.tellDeaf(t.Context(), w.at); err != nil {
+		w.arrival.ask(t.Context())
+		if err := w.arrival.tellDeaf(t.Context(), w.at); err != nil {
 			t.Fatal(err)
 		}
 		w.at = w.at.Add(time.Minute)
@@ -155,12 +156,11 @@ func TestAChannelThatRefusesPagesIsUnhealthy(t *testing.T) {
 	}
 	w.wireUp(t, w.config("")) // a restart
 	w.ways.Load().heartbeat = heartbeat{"https://beat.example.com", time.Minute}
-	w.beat = make(chan struct{}, 1)
-	w.observe(func(engine.Summary) {})(engine.Summary{})
-	if len(w.beat) != 0 {
+	w.pulse.observe(engine.Summary{})
+	if len(w.pulse.worked) != 0 {
 		t.Error("the heartbeat says that all is well")
 	}
-	if p := w.Paging(); p.OK {
+	if p := w.arrival.standing(); p.OK {
 		t.Error("a restart has forgotten that a channel is down")
 	}
 	w.pass(t, 6)
@@ -192,7 +192,7 @@ func TestARevokedTokenIsSeenBeforeAPage(t *testing.T) {
 	sent := len(w.other.Got())
 	w.slack.RevokeToken(w.slack.Token)
 	w.pass(t, 7)
-	if p := w.Paging(); p.OK || len(p.Ways) != 2 || p.Ways[0].State != api.WayUp || p.Ways[1].Reason != "misconfigured: token_revoked" {
+	if p := w.arrival.standing(); p.OK || len(p.Ways) != 2 || p.Ways[0].State != api.WayUp || p.Ways[1].Reason != "misconfigured: token_revoked" {
 		t.Errorf("%+v", p)
 	}
 	got := w.other.Got()[sent:]
@@ -201,7 +201,7 @@ func TestARevokedTokenIsSeenBeforeAPage(t *testing.T) {
 	}
 	w.slack.SetToken(w.slack.Token, "chat:write", "channels:read", "channels:history", "groups:read")
 	w.pass(t, 2)
-	if got = w.other.Got()[sent:]; len(got) != 2 || !strings.Contains(string(got[1].Body), `"resolve"`) || !w.Paging().OK {
+	if got = w.other.Got()[sent:]; len(got) != 2 || !strings.Contains(string(got[1].Body), `"resolve"`) || !w.arrival.standing().OK {
 		t.Errorf("the pager has heard %s", got)
 	}
 }
@@ -214,15 +214,15 @@ func TestAReceiverThatIsGoneIsSeenBeforeAPage(t *testing.T) {
 		w := wire(t, kind)
 		w.Engine.Tick(t.Context(), w.at)
 		w.pass(t, 2)
-		if p := w.Paging(); !p.OK || len(p.Ways) != 2 {
+		if p := w.arrival.standing(); !p.OK || len(p.Ways) != 2 {
 			t.Fatalf("before: %+v", p)
 		}
 		w.other.SetGone(true)
 		w.pass(t, 7)
 		w.Engine.Tick(t.Context(), w.at)
-		name := w.Paging().Ways[0].Receiver
+		name := w.arrival.standing().Ways[0].Receiver
 		if name == config.SlackReceiver {
-			name = w.Paging().Ways[1].Receiver
+			name = w.arrival.standing().Ways[1].Receiver
 		}
 		if code, body := w.get(t, "/-/healthy"); code != http.StatusServiceUnavailable || !strings.HasPrefix(body, "Pages do not arrive at "+name+" since 2026-11-23 12:") {
 			t.Errorf("/-/healthy: %d %s", code, body)
@@ -240,7 +240,7 @@ func TestAReceiverThatIsGoneIsSeenBeforeAPage(t *testing.T) {
 		}
 		w.other.SetGone(false)
 		w.pass(t, 2)
-		if p := w.Paging(); !p.OK {
+		if p := w.arrival.standing(); !p.OK {
 			t.Errorf("afterwards: %+v", p)
 		}
 	}
@@ -250,7 +250,7 @@ func TestAReceiverThatIsGoneIsSeenBeforeAPage(t *testing.T) {
 func TestNobodyIsTold(t *testing.T) {
 	w := wire(t, "")
 	w.ways.Store(&ways{composer: w.ways.Load().composer})
-	if p := w.Paging(); !p.OK || len(p.Ways) != 0 {
+	if p := w.arrival.standing(); !p.OK || len(p.Ways) != 0 {
 		t.Errorf("%+v", p)
 	}
 }

@@ -48,7 +48,7 @@ func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 	}
 	beside := map[string]notify.Receiver{}
 	for _, r := range cfg.Receivers {
-		if beside[r.Name], err = a.NewReceiver(r); err != nil {
+		if beside[r.Name], err = NewReceiver(r, a.Now, a.Log); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
 		w.reached[r.Name] = beside[r.Name]
@@ -71,17 +71,17 @@ func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 }
 
 // NewReceiver makes one receiver beside Slack. It reads the files that hold its secrets.
-func (a *Daemon) NewReceiver(r config.Receiver) (notify.Receiver, error) {
+func NewReceiver(r config.Receiver, now func() time.Time, log *slog.Logger) (notify.Receiver, error) {
 	kind, ok := receivers.Kind(r.Name)
 	if !ok {
 		return nil, fmt.Errorf("there is no kind of receiver called %s", notify.KindOf(r.Name))
 	}
-	s := notify.Settings{Values: map[string]notify.Secret{}, Now: a.Now}
+	s := notify.Settings{Values: map[string]notify.Secret{}, Now: now}
 	for key, value := range r.Values {
 		s.Values[key] = notify.Secret(value)
 	}
 	for key, file := range r.Files {
-		text, err := secret(file, "", a.Log)
+		text, err := secret(file, "", log)
 		if err != nil {
 			return nil, err
 		}
@@ -150,26 +150,25 @@ func (c currentWays) Report(r report.Report, channel string, now time.Time) []ou
 }
 func (c currentWays) Notice(n engine.Notice) []outbox.Entry { return c.Load().Notice(n) }
 
-// runReceivers does what receivers need beside the outbox, until ctx ends: it repeats what is open
-// to those who would forget it, sends pages another way that do not get through, and tells the
-// heartbeat.
-func (a *Daemon) runReceivers(ctx context.Context) error {
+// run does what receivers need beside the outbox, until ctx ends: it repeats what is open to those
+// who would forget it, asks them whether they work, and sends pages another way that do not get
+// through.
+func (p *arrival) run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { a.runHeartbeat(ctx) })
 	ticker := time.NewTicker(notify.KeepEvery / 2)
 	defer ticker.Stop()
 	for turn := 0; ; turn++ {
 		if turn%2 == 0 {
-			running.Go(func() { a.keepOpen(ctx) })
-			running.Go(func() { a.introduce(ctx) })
-			running.Go(func() { a.askReceivers(ctx) })
+			running.Go(func() { p.keepOpen(ctx) })
+			running.Go(func() { p.introduce(ctx) })
+			running.Go(func() { p.ask(ctx) })
 		}
-		if err := a.fallBack(ctx, a.Now()); err != nil && ctx.Err() == nil {
-			a.Log.Error("cannot look for pages that do not get through", "err", err)
+		if err := p.fallBack(ctx, p.now()); err != nil && ctx.Err() == nil {
+			p.log.Error("cannot look for pages that do not get through", "err", err)
 		}
-		if err := a.tellDeaf(ctx, a.Now()); err != nil && ctx.Err() == nil {
-			a.Log.Error("cannot tell that pages do not arrive", "err", err)
+		if err := p.tellDeaf(ctx, p.now()); err != nil && ctx.Err() == nil {
+			p.log.Error("cannot tell that pages do not arrive", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -181,10 +180,10 @@ func (a *Daemon) runReceivers(ctx context.Context) error {
 
 // introduce lets the client of Slack learn where its messages are shown. Without that they have no
 // links, and nothing else.
-func (a *Daemon) introduce(ctx context.Context) {
-	if client, ok := a.ways.Load().reached[config.SlackReceiver].(*slack.Client); ok {
+func (p *arrival) introduce(ctx context.Context) {
+	if client, ok := p.ways.Load().reached[config.SlackReceiver].(*slack.Client); ok {
 		if err := client.Introduce(ctx); err != nil && ctx.Err() == nil {
-			a.Log.Debug("Slack does not say where its pages are; messages have no links for now", "err", err)
+			p.log.Debug("Slack does not say where its pages are; messages have no links for now", "err", err)
 		}
 	}
 }
@@ -194,10 +193,10 @@ const keepTimeout = 20 * time.Second
 
 // keepOpen repeats every open incident to the receivers that are told about it and forget what
 // nobody repeats, to all at the same time.
-func (a *Daemon) keepOpen(ctx context.Context) {
+func (p *arrival) keepOpen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
-	w := a.ways.Load()
+	w := p.ways.Load()
 	keepers := map[string]notify.Keeper{}
 	for name, r := range w.composers {
 		if keeper, ok := r.(notify.Keeper); ok {
@@ -207,13 +206,13 @@ func (a *Daemon) keepOpen(ctx context.Context) {
 	if len(keepers) == 0 {
 		return
 	}
-	open := a.Engine.Open(a.Now())
+	open := p.engine.Open(p.now())
 	var all sync.WaitGroup
 	for name, keeper := range keepers {
 		all.Go(func() {
 			if err := keeper.Keep(ctx, w.openFor(name, open)); err != nil {
-				a.metrics.notKept.WithLabelValues(name, name).Inc()
-				a.Log.Warn("cannot repeat what is open", "receiver", name, "err", err)
+				p.metrics.notKept.WithLabelValues(name, name).Inc()
+				p.log.Warn("cannot repeat what is open", "receiver", name, "err", err)
 			}
 		})
 	}
@@ -238,32 +237,32 @@ func (c composer) openFor(name string, open []incidents.Notification) []notify.F
 // fallBack owes pages another way that one receiver has not taken for too long: once per incident,
 // through the first receiver in order that is not in trouble with it too. If that one has told it
 // anyway, nothing is owed.
-func (a *Daemon) fallBack(ctx context.Context, now time.Time) error {
-	w := a.ways.Load()
-	stuck, err := a.stuck(ctx, now, w.fallback.After)
+func (p *arrival) fallBack(ctx context.Context, now time.Time) error {
+	w := p.ways.Load()
+	stuck, err := p.stuck(ctx, now, w.fallback.After)
 	if err != nil || len(stuck) == 0 {
 		return err
 	}
 	ids := slices.Sorted(maps.Keys(stuck))
-	return a.Engine.OweBeside(ctx, now, ids, func(t incidents.Notification) []outbox.Entry {
-		if down := a.stillDown(ctx, t.Incident.ID, stuck[t.Incident.ID]); len(down) > 0 {
-			return a.another(ctx, w, t, down)
+	return p.engine.OweBeside(ctx, now, ids, func(t incidents.Notification) []outbox.Entry {
+		if down := p.stillDown(ctx, t.Incident.ID, stuck[t.Incident.ID]); len(down) > 0 {
+			return p.another(ctx, w, t, down)
 		}
 		return nil
 	})
 }
 
 // stillDown leaves out the receivers that have taken the page meanwhile.
-func (a *Daemon) stillDown(ctx context.Context, incident string, down []string) []string {
+func (p *arrival) stillDown(ctx context.Context, incident string, down []string) []string {
 	return slices.DeleteFunc(down, func(name string) bool {
-		known, err := a.db.Outbox(ctx, store.OutboxFilter{Receiver: name, Thread: incident})
+		known, err := p.db.Outbox(ctx, store.OutboxFilter{Receiver: name, Thread: incident})
 		return err == nil && slices.ContainsFunc(known, func(o outbox.Owed) bool { return o.Op == outbox.Post && o.State == outbox.Sent })
 	})
 }
 
 // stuck names the receivers that have not taken a page for so long, by incident.
-func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) (map[string][]string, error) {
-	due, err := a.Pump.Pending(ctx, now)
+func (p *arrival) stuck(ctx context.Context, now time.Time, after time.Duration) (map[string][]string, error) {
+	due, err := p.pump.Pending(ctx, now)
 	stuck := map[string][]string{}
 	for _, o := range due {
 		if o.Lane == outbox.LanePage && o.Op != outbox.Edit && now.Sub(o.Created) >= after {
@@ -271,7 +270,7 @@ func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) 
 			stuck[incident] = append(stuck[incident], o.Receiver)
 		}
 	}
-	order := a.ways.Load().routing.receivers
+	order := p.ways.Load().routing.receivers
 	for _, down := range stuck {
 		slices.SortStableFunc(down, func(x, y string) int {
 			return cmp.Compare(slices.Index(order, x), slices.Index(order, y))
@@ -281,18 +280,18 @@ func (a *Daemon) stuck(ctx context.Context, now time.Time, after time.Duration) 
 }
 
 // another composes the page of an incident for the first receiver that is not down.
-func (a *Daemon) another(ctx context.Context, w *ways, t incidents.Notification, down []string) []outbox.Entry {
+func (p *arrival) another(ctx context.Context, w *ways, t incidents.Notification, down []string) []outbox.Entry {
 	for _, name := range w.routing.fallbacks(w.fallback) {
 		if slices.Contains(down, name) {
 			continue
 		}
-		known, err := a.db.Outbox(ctx, store.OutboxFilter{Receiver: name, Thread: t.Incident.ID})
+		known, err := p.db.Outbox(ctx, store.OutboxFilter{Receiver: name, Thread: t.Incident.ID})
 		if err != nil || slices.ContainsFunc(known, begins) {
 			return nil
 		}
-		a.Log.Error("a page does not get through and goes out another way",
+		p.log.Error("a page does not get through and goes out another way",
 			"incident", t.Incident.ID, "down", strings.Join(down, ", "), "through", name)
-		a.metrics.fallbacks.WithLabelValues(down[0], name).Inc()
+		p.metrics.fallbacks.WithLabelValues(down[0], name).Inc()
 		return w.instead(t, name, down[0])
 	}
 	return nil

@@ -195,7 +195,8 @@ func openStoryIn(t *testing.T, text, path string, fault func(string) error) *Dae
 		t.Fatal(err)
 	}
 	a.reader = prom.New(client, prom.Options{})
-	a.Engine = engine.New(engine.Options{Source: a.reader, Store: db, Composer: currentWays{&a.ways}, Log: a.Log, Owe: a.Pump.Owe}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
+	a.Engine = engine.New(engine.Options{Source: a.reader, Store: db, Composer: currentWays{&a.ways.Pointer}, Log: a.Log, Owe: a.Pump.Owe}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
+	a.connect()
 	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.Engine.Open(f.Event.Time())[0])}); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +240,7 @@ func TestFallback(t *testing.T) {
 				}
 			}
 			for range 3 { // however often it is looked at
-				if err := a.fallBack(t.Context(), opened.Add(c.after)); err != nil {
+				if err := a.arrival.fallBack(t.Context(), opened.Add(c.after)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -260,26 +261,27 @@ func TestFallback(t *testing.T) {
 
 func TestHeartbeat(t *testing.T) {
 	r := notifytest.NewReceiver(t, notifytest.Always(http.StatusOK))
-	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, beat: make(chan struct{}, 1), metrics: newReceiverMetrics(prometheus.NewRegistry())}
-	a.ways.Store(&ways{heartbeat: heartbeat{notify.Secret(r.URL + "/secret"), time.Minute}})
-	a.Pump = outbox.NewPump(&outboxtest.Store{}, nil, outbox.Options{})
-	observe := a.observe(func(engine.Summary) {})
-	observe(engine.Summary{Failures: []string{"Prometheus is away"}})
-	if len(a.beat) != 0 {
+	p := &pulse{
+		ways: &waysInForce{}, pump: outbox.NewPump(&outboxtest.Store{}, nil, outbox.Options{}), paging: func() api.Paging { return api.Paging{OK: true} },
+		log: slog.New(slog.DiscardHandler), metrics: newReceiverMetrics(prometheus.NewRegistry()), worked: make(chan struct{}, 1),
+	}
+	p.ways.Store(&ways{heartbeat: heartbeat{notify.Secret(r.URL + "/secret"), time.Minute}})
+	p.observe(engine.Summary{Failures: []string{"Prometheus is away"}})
+	if len(p.worked) != 0 {
 		t.Error("it beats although something fails")
 	}
-	observe(engine.Summary{})
-	if len(a.beat) != 1 {
+	p.observe(engine.Summary{})
+	if len(p.worked) != 1 {
 		t.Fatal("it does not beat although everything works")
 	}
-	if err := a.ways.Load().heartbeat.ping(t.Context(), notify.NewClient()); err != nil || len(r.Got()) != 1 || r.Got()[0].Method != http.MethodGet {
+	if err := p.ways.Load().heartbeat.ping(t.Context(), notify.NewClient()); err != nil || len(r.Got()) != 1 || r.Got()[0].Method != http.MethodGet {
 		t.Errorf("%v: %+v", err, r.Got())
 	}
 	r.Answer(notifytest.Always(http.StatusInternalServerError))
-	if err := a.ways.Load().heartbeat.ping(t.Context(), notify.NewClient()); err == nil || strings.Contains(err.Error(), "secret") {
+	if err := p.ways.Load().heartbeat.ping(t.Context(), notify.NewClient()); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error: %v", err)
 	}
-	if n := testutil.ToFloat64(a.metrics.beats.WithLabelValues("withheld")); n != 1 {
+	if n := testutil.ToFloat64(p.metrics.beats.WithLabelValues("withheld")); n != 1 {
 		t.Errorf("withheld: %v", n)
 	}
 }

@@ -95,8 +95,9 @@ func (a *Daemon) leadOn(ctx context.Context) error {
 	do(func(ctx context.Context) error { return a.Engine.FillHistory(ctx, a.Clock) })
 	do(func(ctx context.Context) error { return a.Engine.LookInto(ctx, a.Clock) })
 	do(a.Pump.Run)
-	do(a.runReceivers)
-	do(a.runDrills)
+	do(a.arrival.run)
+	do(a.pulse.run)
+	do(a.drills.run)
 	do(a.runInbox)
 	do(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
 	if a.Desk != nil {
@@ -172,8 +173,8 @@ func (a *Daemon) takeOver(ctx context.Context) error {
 // goOn begins to lead with what was loaded and followed.
 func (a *Daemon) goOn(marks map[string][]byte) {
 	a.reader.Restore(marks)
-	a.recallPaging(a.standby.facts)
-	a.recallDrills(a.standby.facts, a.Clock())
+	a.arrival.recall(a.standby.facts)
+	a.drills.recall(a.standby.facts, a.Clock())
 	a.Engine.Lead(marks)
 }
 
@@ -230,7 +231,7 @@ func (a *Daemon) loadAnew(ctx context.Context) error {
 // followed takes note of what goes by facts beside the engine.
 func (a *Daemon) followed(facts map[string]string) {
 	a.standby.facts = facts
-	a.recallDrills(facts, a.Clock())
+	a.drills.recall(facts, a.Clock())
 	a.lookAtReviews()
 }
 
