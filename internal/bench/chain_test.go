@@ -74,7 +74,7 @@ func newChainOn(t testing.TB, db *store.DB, url string, set *slo.Set, snap store
 // govern puts an error-budget policy in force.
 func (c chain) govern(t testing.TB, policy *alerting.Policy, now time.Time) {
 	t.Helper()
-	if err := c.Reload(t.Context(), c.Snapshot().Set, nil, nil, policy, now); err != nil {
+	if err := c.Reload(t.Context(), engine.Terms{Set: c.Snapshot().Set, Policy: policy}, now); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -123,7 +123,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	registry.MustRegister(unwritten(a.Pump), a.leadership())
 	schedules, channels := cfg.Schedules()
 	a.Engine = engine.NewStandby(engine.Options{
-		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: currentWays{&a.ways.Pointer}, Log: o.Log, Lag: o.Lag,
+		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: w, Log: o.Log, Lag: o.Lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.ExternalURL,
 		Policy:   cfg.Policy,
 		Services: a.servicesAt,
@@ -293,10 +293,10 @@ func (a *Daemon) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Engine.Reload(ctx, set, schedules, channels, cfg.Policy, a.Clock()); err != nil {
+	w.setInteractive(a.Desk != nil) // the doors are opened at the start only
+	if err := a.Engine.Reload(ctx, engine.Terms{Set: set, Policy: cfg.Policy, Reports: schedules, ReportChannels: channels, Composer: w}, a.Clock()); err != nil {
 		return err
 	}
-	w.setInteractive(a.Desk != nil) // the doors are opened at the start only
 	a.ways.Store(w)
 	a.Pump.SetReceivers(w.reached)
 	a.sources.Store(&cfg.Signals)

@@ -10,19 +10,16 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
-	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -136,19 +133,6 @@ func secret(file, value string, log *slog.Logger) (string, error) {
 	}
 	return text, nil
 }
-
-// currentWays composes as the newest configuration says.
-type currentWays struct{ *atomic.Pointer[ways] }
-
-func (c currentWays) Event(t incidents.Notification) []outbox.Entry    { return c.Load().Event(t) }
-func (c currentWays) Act(d incidents.Done) []outbox.Entry              { return c.Load().Act(d) }
-func (c currentWays) Permit(p incidents.Permit) []outbox.Entry         { return c.Load().Permit(p) }
-func (c currentWays) Evidence(t incidents.Notification) []outbox.Entry { return c.Load().Evidence(t) }
-
-func (c currentWays) Report(r report.Report, channel string, now time.Time) []outbox.Entry {
-	return c.Load().Report(r, channel, now)
-}
-func (c currentWays) Notice(n engine.Notice) []outbox.Entry { return c.Load().Notice(n) }
 
 // run does what receivers need beside the outbox, until ctx ends: it repeats what is open to those
 // who would forget it, asks them whether they work, and sends pages another way that do not get

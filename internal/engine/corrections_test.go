@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -22,7 +23,7 @@ func (w *world) maintain(minutes ...int) {
 			Spans: []slo.Span{{From: at(minutes[i]), To: at(minutes[i+1])}},
 		})
 	}
-	if err := w.engine.Reload(context.Background(), set, nil, nil, nil, w.now()); err != nil {
+	if err := w.engine.Reload(context.Background(), engine.Terms{Set: set}, w.now()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.set = set

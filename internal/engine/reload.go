@@ -13,7 +13,20 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Reload swaps the set of SLOs. State is kept by SLO ID: an SLO whose objective or alerts changed
+// Terms are what a configuration says about decisions, and a reload exchanges.
+type Terms struct {
+	Set *slo.Set
+	// Policy is the error-budget policy; nil is none.
+	Policy *alerting.Policy
+	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; "" is
+	// the default channel.
+	Reports        []report.Schedule
+	ReportChannels map[string]string
+	// Composer makes the messages from now on; nil leaves that as it is.
+	Composer Composer
+}
+
+// Reload swaps the set of SLOs, and with it the terms under which they are judged and told. State is kept by SLO ID: an SLO whose objective or alerts changed
 // goes on with its ledger and its open incident, under the new terms from the next minute on. What
 // is open for an SLO that is gone is closed, with that as the reason; its ledger is kept and picked
 // up again if the SLO comes back. If that cannot be written down, nothing changes.
@@ -22,13 +35,11 @@ import (
 // taken back.
 //
 // An SLO whose indicator changed counts different events from now on. Its history is not rewritten.
-func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Schedule, channels map[string]string, policy *alerting.Policy, now time.Time) error {
+func (e *Engine) Reload(ctx context.Context, to Terms, now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.standby { // whoever leads closes what is gone
-		e.budgets.exchange(set, policy)
-		e.Reports, e.ReportChannels = reports, channels
-		e.publish()
+		e.exchange(to)
 		return nil
 	}
 	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
@@ -38,7 +49,7 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 	tick := store.Tick{At: now, Facts: map[string]string{}}
 	var gone []*account
 	for _, a := range e.budgets.all() {
-		if !belongs(a.id, set) && a.open() {
+		if !belongs(a.id, to.Set) && a.open() {
 			gone = append(gone, a)
 		}
 	}
@@ -49,10 +60,18 @@ func (e *Engine) Reload(ctx context.Context, set *slo.Set, reports []report.Sche
 		}
 	}
 	e.close(book, tick.Turns)
-	e.budgets.exchange(set, policy)
-	e.Reports, e.ReportChannels = reports, channels
-	e.publish()
+	e.exchange(to)
 	return nil
+}
+
+// exchange takes new terms into use.
+func (e *Engine) exchange(to Terms) {
+	e.budgets.exchange(to.Set, to.Policy)
+	e.Reports, e.ReportChannels = to.Reports, to.ReportChannels
+	if to.Composer != nil {
+		e.Composer = to.Composer
+	}
+	e.publish()
 }
 
 // remove tells of the end of what is open for SLOs that are gone, and returns the book without it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -15,7 +16,7 @@ import (
 func (w *world) reload(specs ...*slo.Spec) error {
 	w.t.Helper()
 	set := slo.NewSet(specs, nil, nil)
-	err := w.engine.Reload(context.Background(), set, w.reports, nil, nil, w.now())
+	err := w.engine.Reload(context.Background(), engine.Terms{Set: set, Reports: w.reports}, w.now())
 	if err == nil {
 		w.set = set
 	}

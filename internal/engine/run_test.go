@@ -126,7 +126,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 	})
 	week, _ := report.ParsePeriod("2026-W45")
 	side(func() { _, _, _ = e.MakeReport(ctx, "weekly", week, t0.Add(time.Hour)) })
-	side(func() { _ = e.Reload(ctx, slo.NewSet(specsOf(promise("shop")), nil, nil), nil, nil, nil, t0) })
+	side(func() { _ = e.Reload(ctx, engine.Terms{Set: slo.NewSet(specsOf(promise("shop")), nil, nil)}, t0) })
 	side(func() { _ = e.FillAll(ctx, t0) })
 	w.steps(25)
 	close(done)

@@ -142,7 +142,7 @@ func TestAPermitEndsByItself(t *testing.T) {
 	w := oneService(t, steady(50))
 	w.steps(30)
 	policy := alerting.DefaultPolicy()
-	if err := w.engine.Reload(t.Context(), w.set, nil, nil, &policy, w.now()); err != nil {
+	if err := w.engine.Reload(t.Context(), engine.Terms{Set: w.set, Policy: &policy}, w.now()); err != nil {
 		t.Fatal(err)
 	}
 	w.mustDo(alerting.Act{Key: "e", Kind: alerting.Exempt, By: "Ada", Service: "shop", Text: "Launch", Until: w.now().Add(5 * time.Minute)})

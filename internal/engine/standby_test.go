@@ -121,7 +121,7 @@ func TestAStandbyTakesNothingAndReloads(t *testing.T) {
 	if err := s.Do(t.Context(), alerting.Act{Key: "x", Kind: alerting.Override, By: "jo", Service: "shop", Text: "now"}, w.now()); err == nil {
 		t.Error("a standby took an act")
 	}
-	if err := s.Reload(t.Context(), w.set, nil, nil, nil, w.now()); err != nil {
+	if err := s.Reload(t.Context(), engine.Terms{Set: w.set}, w.now()); err != nil {
 		t.Error(err)
 	}
 	s.follow()

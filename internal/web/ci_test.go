@@ -148,7 +148,7 @@ func TestTheGateOverHTTP(t *testing.T) {
 	if w := ask(t, h, "GET", "/slo/checkout/availability", ""); !strings.Contains(w.Body.String(), `<strong>Releases</strong> <span class="state state-spent">frozen</span>`) {
 		t.Error("the page does not show the gate")
 	}
-	must(t, s.source.Reload(t.Context(), s.source.Snapshot().Set, nil, nil, nil, now))
+	must(t, s.source.Reload(t.Context(), engine.Terms{Set: s.source.Snapshot().Set}, now))
 	if w := ask(t, h, "GET", "/api/v1/gate/"+free, ""); !strings.Contains(w.Body.String(), "There is no error-budget policy") {
 		t.Errorf("without a policy: %s", w.Body)
 	}
@@ -156,7 +156,7 @@ func TestTheGateOverHTTP(t *testing.T) {
 	late.Now = func() time.Time { return now.Add(time.Hour) }
 	late.Registry = nil
 	p := alerting.DefaultPolicy()
-	must(t, s.source.Reload(t.Context(), s.source.Snapshot().Set, nil, nil, &p, now))
+	must(t, s.source.Reload(t.Context(), engine.Terms{Set: s.source.Snapshot().Set, Policy: &p}, now))
 	if w := ask(t, New(late), "GET", "/api/v1/gate/"+free+"?fail=1", ""); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("an hour later: %d %s", w.Code, w.Body)
 	}

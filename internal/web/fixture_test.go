@@ -286,8 +286,8 @@ func TestServeTheShop(t *testing.T) {
 	}
 	s := newShop(t)
 	policy := alerting.DefaultPolicy()
-	must(t, s.source.Reload(t.Context(), s.source.Snapshot().Set, nil, nil, &policy, now)) // with gates
-	s.options.Do = nothing                                                                 // and forms
+	must(t, s.source.Reload(t.Context(), engine.Terms{Set: s.source.Snapshot().Set, Policy: &policy}, now)) // with gates
+	s.options.Do = nothing                                                                                  // and forms
 	srv := httptest.NewServer(s.handler())
 	defer srv.Close()
 	pages := s.pagePaths(t)
