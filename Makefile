@@ -102,9 +102,9 @@ stores: ## measure both databases with 10,000 SLOs, for docs/benchmarks.md: some
 	$(GO) test ./internal/store -run '^$$' -bench 'Commit|Send' -benchtime 100x
 	$(GO) test ./internal/store -run '^$$' -bench 'Fold' -benchtime 2x -timeout 30m
 
-failover: ## let two processes on a PostgreSQL take over from each other while they page, for docs/benchmarks.md: some twelve minutes
+failover: ## let two processes on a PostgreSQL take over from each other while they page, for docs/benchmarks.md: some six minutes
 	$(GO) test ./internal/store -run 'TestRandomFaultsOverProcesses' -lives 200 -v -timeout 1h
-	$(GO) test ./internal/store -run 'TestAPageOutlivesItsLeader' -lives 5000 -parallel 12 -v -timeout 1h
+	$(GO) test ./internal/store -run 'TestAPageOutlivesItsLeader' -lives 5000 -v -timeout 1h
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn-demo

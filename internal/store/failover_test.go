@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,13 +20,17 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 )
 
+// pairs is how many pairs of processes take over side by side in each kind of end: they wait most of
+// the time.
+const pairs = 10
+
 // A page is decided right before its leader is killed, or cut off from everything: the other process
 // sends it, once. How long people wait for it is measured, with the times that a daemon has. From
 // fifty lives on the leader is also cut off, and killed in the midst of sending, when nobody can
 // know whether it has sent: then the next one waits until that is over, and looks.
 func TestAPageOutlivesItsLeader(t *testing.T) {
-	server := pgtest.Start(t)
 	rounds := 1 + *lives/50
+	var all sync.WaitGroup
 	for _, c := range []struct {
 		name    string
 		at      string // what its leader has come to
@@ -33,42 +39,51 @@ func TestAPageOutlivesItsLeader(t *testing.T) {
 		howMany int
 	}{
 		{"killed when it is decided", "decided", false, 15 * time.Second, rounds},
-		{"killed when it is begun", "begun", false, 60 * time.Second, rounds - 1},
+		{"killed when it is begun", "begun", false, 15 * time.Second, rounds - 1},
 		{"cut off when it is decided", "decided", true, 60 * time.Second, rounds - 1},
 		{"cut off when it is begun", "begun", true, 60 * time.Second, rounds - 1},
 	} {
 		if c.howMany == 0 {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			var mu sync.Mutex
-			var took []time.Duration
-			t.Run("pairs", func(t *testing.T) {
-				pairs := min(3, c.howMany)
-				for n := range pairs {
-					t.Run(fmt.Sprint(n), func(t *testing.T) {
-						t.Parallel()
-						p := newPair(t, server)
-						for i := n; i < c.howMany; i += pairs {
-							d := p.round(c.at, c.cut)
-							mu.Lock()
-							took = append(took, d)
-							mu.Unlock()
-						}
-					})
+		server := pgtest.Start(t)
+		all.Go(func() { // not t.Parallel, which allows no more than there are cores
+			t.Run(c.name, func(t *testing.T) {
+				took := outlive(t, server, c.howMany, c.at, c.cut)
+				if t.Failed() {
+					return
+				}
+				t.Logf("from decision to message in %d: median %s, worst %s", len(took), took[len(took)/2].Round(10*time.Millisecond), took[len(took)-1].Round(10*time.Millisecond))
+				if *lives >= 50 && took[len(took)-1] > c.atMost {
+					t.Errorf("%s are promised", c.atMost)
 				}
 			})
-			slices.Sort(took)
-			if len(took) == 0 {
-				return
-			}
-			t.Logf("from decision to message in %d: median %s, worst %s", len(took), took[len(took)/2].Round(10*time.Millisecond), took[len(took)-1].Round(10*time.Millisecond))
-			if *lives >= 50 && took[len(took)-1] > c.atMost {
-				t.Errorf("%s are promised", c.atMost)
-			}
 		})
 	}
+	all.Wait()
+}
+
+// outlive lets pairs of processes take over from each other until it has happened so often, and
+// returns the times from decision to message, the shortest first.
+func outlive(t *testing.T, server *pgtest.Server, howMany int, at string, cut bool) (took []time.Duration) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	var next atomic.Int64
+	for n := range min(pairs, howMany) {
+		all.Go(func() {
+			t.Run(strconv.Itoa(n), func(t *testing.T) {
+				for p := newPair(t, server); int(next.Add(1)) <= howMany; {
+					d := p.round(at, cut)
+					mu.Lock()
+					took = append(took, d)
+					mu.Unlock()
+				}
+			})
+		})
+	}
+	all.Wait()
+	slices.Sort(took)
+	return took
 }
 
 // pair is two processes that page, and the world around them.
@@ -155,8 +170,10 @@ func (p *pair) round(at string, cut bool) time.Duration {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := len(p.sent[key]); n != 1 {
-		p.t.Errorf("%s was sent %d times", key, n)
+	for key, times := range p.sent { // what a cut-off leader still sends comes late
+		if len(times) != 1 {
+			p.t.Errorf("%s was sent %d times", key, len(times))
+		}
 	}
 	return took
 }
@@ -230,7 +247,7 @@ func runPager(args string) error {
 		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": w}, outbox.Options{Attempt: 5 * time.Second, Lease: term.Until})
 		var all sync.WaitGroup
 		all.Go(func() { _ = p.Run(leads) })
-		for !term.isLost() && pause(leads, 20*time.Millisecond) {
+		for !term.isLost() && pause(leads, 100*time.Millisecond) {
 			key, err := w.ask(leads, http.MethodGet, "/owed", "")
 			if err != nil || key == "" {
 				continue
