@@ -58,10 +58,10 @@ const maxReminders = 3
 // remind tells of a page that nobody takes, and of a silence that has ended too early.
 func (w *walk) remind(m budget.Minute, acts []Act) {
 	b := w.Burn
-	if w.silentAt(acts, m.End()) {
+	if b.silentAt(acts, m.End()) {
 		return
 	}
-	if w.silentAt(acts, m.Time()) && b.Paged != m && m > b.Opened {
+	if b.silentAt(acts, m.Time()) && b.Paged != m && m > b.Opened {
 		b.Waits = m
 		w.emitBurn(m, Updated, SilenceOver)
 		return
@@ -85,10 +85,10 @@ func acknowledged(acts []Act, incident string) bool {
 }
 
 // silentAt reports whether a silence is in force.
-func (w *walk) silentAt(acts []Act, at time.Time) bool {
+func (o *Open) silentAt(acts []Act, at time.Time) bool {
 	var escalated time.Time
-	if w.Burn.Paged != 0 {
-		escalated = w.Burn.Paged.End()
+	if o.Paged != 0 {
+		escalated = o.Paged.End()
 	}
 	_, silent := silentOn(acts, at, escalated)
 	return silent

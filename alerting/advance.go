@@ -152,7 +152,7 @@ const mostShared = budget.Minute(15)
 
 // decides reports whether a minute moves the machine: what happened in it is known, and was known
 // when it was over.
-func (w *walk) decides(m budget.Minute, slot budget.Slot) bool {
+func (in Input) decides(m budget.Minute, slot budget.Slot) bool {
 	if !slot.State.Known() || !slot.Shared {
 		return slot.State.Known()
 	}
@@ -160,7 +160,7 @@ func (w *walk) decides(m budget.Minute, slot budget.Slot) bool {
 		return false
 	}
 	for i := m - mostShared + 1; i < m; i++ {
-		if !w.Ledger.At(i).Shared {
+		if !in.Ledger.At(i).Shared {
 			return false
 		}
 	}
@@ -169,9 +169,9 @@ func (w *walk) decides(m budget.Minute, slot budget.Slot) bool {
 
 // undecided returns the first of the minutes up to m of which the newest decision before m knew
 // nothing: m itself, if the minute before it decided.
-func (w *walk) undecided(m budget.Minute) budget.Minute {
+func (in Input) undecided(m budget.Minute) budget.Minute {
 	from := m
-	for from > m-reviewed && !w.decides(from-1, w.Ledger.At(from-1)) {
+	for from > m-reviewed && !in.decides(from-1, in.Ledger.At(from-1)) {
 		from--
 	}
 	return from
@@ -179,8 +179,8 @@ func (w *walk) undecided(m budget.Minute) budget.Minute {
 
 // news reports whether the minutes from one to m can change what is spent: that rises only with a
 // bad event, or when the far edge of the window moves on, which it does by whole hours.
-func (w *walk) news(m, from budget.Minute, slot budget.Slot) bool {
-	return slot.Bad > 0 || (m+1).Hour() > from.Hour() || from < m && w.Ledger.Sum(from, m).Bad > 0
+func (in Input) news(m, from budget.Minute, slot budget.Slot) bool {
+	return slot.Bad > 0 || (m+1).Hour() > from.Hour() || from < m && in.Ledger.Sum(from, m).Bad > 0
 }
 
 func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {
@@ -224,7 +224,7 @@ func (w *walk) stepBurn(m, from budget.Minute) {
 		w.tryOpen(m)
 	case w.Burn.Severity == Ticket && w.tryPage(m):
 	case w.tryResolve(m):
-	case w.updateDue(from, m):
+	case w.Burn.updateDue(from, m):
 		w.emitBurn(m, Updated, StillBurning)
 	}
 }
@@ -287,14 +287,14 @@ func (w *walk) tryOpen(m budget.Minute) {
 }
 
 // anyShortBad spares the common case: nothing can fire while no short window holds a bad event.
-func (w *walk) anyShortBad(m budget.Minute) bool {
+func (in Input) anyShortBad(m budget.Minute) bool {
 	longest := budget.Minute(0)
-	for _, pairs := range [][]slo.Pair{w.Spec.Alerts.Page, w.Spec.Alerts.Ticket} {
+	for _, pairs := range [][]slo.Pair{in.Spec.Alerts.Page, in.Spec.Alerts.Ticket} {
 		for _, p := range pairs {
 			longest = max(longest, budget.Minutes(p.Short))
 		}
 	}
-	return w.Ledger.Sum(m+1-longest, m+1).Bad > 0
+	return in.Ledger.Sum(m+1-longest, m+1).Bad > 0
 }
 
 // pageFires returns the page pair that fires and is believed, with the test it passed.
@@ -308,15 +308,15 @@ func (w *walk) ticketFires(m budget.Minute) (*reading, *Significance) {
 	return w.fires(m, Ticket, w.Spec.Alerts.Ticket, func(r reading) bool { return m+1-budget.Minutes(r.pair.Short) >= w.PageEnd })
 }
 
-func (w *walk) fires(m budget.Minute, sev Severity, pairs []slo.Pair, may func(reading) bool) (*reading, *Significance) {
+func (in Input) fires(m budget.Minute, sev Severity, pairs []slo.Pair, may func(reading) bool) (*reading, *Significance) {
 	var sure *Significance
-	r := firing(w.Input, pairs, m, func(r reading) bool {
+	r := firing(in, pairs, m, func(r reading) bool {
 		if !may(r) {
 			return false
 		}
-		s := significanceOf(w.Input, sev, r, m)
+		s := significanceOf(in, sev, r, m)
 		sure = &s
-		return !w.Spec.Alerts.Significance || s.Believed()
+		return !in.Spec.Alerts.Significance || s.Believed()
 	})
 	if r == nil {
 		return nil, nil
@@ -343,9 +343,9 @@ func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *
 }
 
 // newestBad returns the newest minute up to m that belongs to a burn which began with a first one.
-func (w *walk) newestBad(first, m budget.Minute, p slo.Pair) budget.Minute {
+func (in Input) newestBad(first, m budget.Minute, p slo.Pair) budget.Minute {
 	for last := m; last >= first; last-- {
-		if belongs(w.Ledger.At(last), w.Spec, p) {
+		if belongs(in.Ledger.At(last), in.Spec, p) {
 			return last
 		}
 	}
@@ -394,7 +394,7 @@ func (w *walk) tryResolve(m budget.Minute) bool {
 	if reason == BurnLow && w.burnsByOldPromise(m) {
 		reason = PromiseChanged
 	}
-	if w.keepsFiring(m) && reason.Recovered() {
+	if w.Burn.keepsFiring(m) && reason.Recovered() {
 		return false
 	}
 	w.emitBurn(m, Resolved, reason)
@@ -441,14 +441,14 @@ func (w *walk) over(m budget.Minute, o *Open) {
 const keepFiringFor = budget.Minute(30)
 
 // keepsFiring reports whether a burn that could be over is held open, because it came back before.
-func (w *walk) keepsFiring(m budget.Minute) bool {
-	if !w.Burn.Flaps {
+func (o *Open) keepsFiring(m budget.Minute) bool {
+	if !o.Flaps {
 		return false
 	}
-	if w.Burn.Quiet == 0 {
-		w.Burn.Quiet = m
+	if o.Quiet == 0 {
+		o.Quiet = m
 	}
-	return m-w.Burn.Quiet < keepFiringFor
+	return m-o.Quiet < keepFiringFor
 }
 
 // noTraffic reports whether there was no event at all in the short windows, and none was left out.
@@ -474,9 +474,9 @@ func anyBad(rs []reading) bool {
 // hour.
 //
 // Where the minute in which one was due decided nothing, it comes with the next that does.
-func (w *walk) updateDue(from, m budget.Minute) bool {
-	for i := max(from, w.Burn.Opened+1); i <= m; i++ {
-		if age := i - w.Burn.Opened; age == 5 || age == 15 || age%30 == 0 {
+func (o *Open) updateDue(from, m budget.Minute) bool {
+	for i := max(from, o.Opened+1); i <= m; i++ {
+		if age := i - o.Opened; age == 5 || age == 15 || age%30 == 0 {
 			return true
 		}
 	}

@@ -144,13 +144,13 @@ func (w *walk) tellMissed(from, to budget.Minute) {
 		if was == nil || again.Burn != nil {
 			continue
 		}
-		if again.missed(was, i+1, told) {
+		if was.missed(i+1, told) {
 			w.over(i, was)
 			w.late(again.events)
 		}
 		again.events = nil
 	}
-	if again.Burn != nil && again.missed(again.Burn, to, told) {
+	if again.Burn != nil && again.Burn.missed(to, told) {
 		w.Burn = again.Burn
 		w.Burn.Late = true
 		w.late(again.events)
@@ -166,6 +166,6 @@ func (w *walk) late(events []Event) {
 }
 
 // missed reports whether a burn overlaps none that was told.
-func (w *walk) missed(o *Open, end budget.Minute, told []Stretch) bool {
+func (o *Open) missed(end budget.Minute, told []Stretch) bool {
 	return !slices.ContainsFunc(told, Stretch{From: o.Burning.Onset, To: end}.overlaps)
 }

@@ -51,11 +51,11 @@ func (w *walk) stepTraffic(m budget.Minute, slot budget.Slot) {
 // usual returns the least that the same hours of the weeks before have seen, and whether some
 // events were sure to come in [from, to) by that. Whole hours are compared, since of so long ago no
 // minutes are kept.
-func (w *walk) usual(from, to budget.Minute) (least budget.Sum, sure bool) {
+func (in Input) usual(from, to budget.Minute) (least budget.Sum, sure bool) {
 	first, last := from.Hour()*60, ((to-1).Hour()+1)*60
 	known := 0
 	for n := budget.Minute(1); n <= usualWeeks; n++ {
-		s := w.Ledger.Sum(budget.Minute(first)-n*week, budget.Minute(last)-n*week)
+		s := in.Ledger.Sum(budget.Minute(first)-n*week, budget.Minute(last)-n*week)
 		if int64(s.Seen())*10 < (last-first)*9 {
 			continue
 		}
