@@ -12,7 +12,7 @@ import (
 // repeat.
 func (w *worker) lookUp(ctx context.Context, q *queue) {
 	for _, group := range byRoot(q.lookups) {
-		if ctx.Err() != nil || w.left() == 0 || !w.take(toFind, w.opts.Find) {
+		if ctx.Err() != nil || w.opts.left() == 0 || !w.take(toFind, w.opts.Find) {
 			return
 		}
 		begun := w.at()

@@ -134,16 +134,16 @@ func (w *worker) narrow(ctx context.Context, s *step, own map[string]json.RawMes
 }
 
 // claimed notes what the store said to claims.
-func (w *worker) claimed(claims []Claim, own map[string]json.RawMessage, at time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (p *Pump) claimed(claims []Claim, own map[string]json.RawMessage, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, c := range claims {
-		i := w.shelf.items[c.Key]
+		i := p.shelf.items[c.Key]
 		if _, ours := own[c.Key]; ours {
 			i.begun = at
 			continue
 		}
-		w.shelf.distrust(i)
+		p.shelf.distrust(i)
 	}
 }
 
@@ -160,15 +160,15 @@ func (w *worker) unclaim(all []Owed) {
 }
 
 // left returns how long a send may take: zero if this process may not send any more.
-func (w *worker) left() time.Duration {
-	if w.opts.Lease == nil {
-		return w.opts.Attempt
+func (o Options) left() time.Duration {
+	if o.Lease == nil {
+		return o.Attempt
 	}
-	left := time.Until(w.opts.Lease())
-	if left < w.opts.Attempt/attemptPart {
+	left := time.Until(o.Lease())
+	if left < o.Attempt/attemptPart {
 		return 0
 	}
-	return min(left, w.opts.Attempt)
+	return min(left, o.Attempt)
 }
 
 // attemptPart is the part of an attempt for which it is not worth beginning: the answer would come
@@ -182,7 +182,7 @@ var notOurs = &Failure{Class: Retry, Reason: "not sent: another may lead"}
 // deliver returns one bounded attempt. It outlives ctx, so that a stop lets it finish, but not the
 // time in which this process may send.
 func (w *worker) deliver(ctx context.Context, s step) (Receipt, error) {
-	limit := w.left()
+	limit := w.opts.left()
 	if limit == 0 {
 		return Receipt{}, notOurs
 	}

@@ -156,7 +156,7 @@ func (w *worker) rooted(ctx context.Context, pending []Owed) ([]Owed, map[string
 		if _, known := roots[o.Thread]; known || waiting[o.Thread] || unknown[o.Thread] || o.NextTry.After(w.now) {
 			continue
 		}
-		root, err := w.root(ctx, o.Thread)
+		root, err := w.root(ctx, topic{w.place.receiver, o.Thread})
 		if err != nil {
 			w.storeFailed(err)
 			unknown[o.Thread] = true
@@ -171,24 +171,23 @@ func (w *worker) rooted(ctx context.Context, pending []Owed) ([]Owed, map[string
 }
 
 // root returns where a thread's root message is. What this process has sent it knows by itself.
-func (w *worker) root(ctx context.Context, thread string) (Receipt, error) {
-	name := topic{w.place.receiver, thread}
-	w.mu.Lock()
-	root, known := w.shelf.roots[name]
-	w.mu.Unlock()
+func (p *Pump) root(ctx context.Context, name topic) (Receipt, error) {
+	p.mu.Lock()
+	root, known := p.shelf.roots[name]
+	p.mu.Unlock()
 	if known {
 		return root, nil
 	}
-	o, _, err := w.store.Root(ctx, name.receiver, name.thread)
+	o, _, err := p.store.Root(ctx, name.receiver, name.thread)
 	if err != nil {
 		return Receipt{}, err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if known, ok := w.shelf.roots[name]; ok {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.shelf.roots[name]; ok {
 		return known, nil // it was sent meanwhile
 	}
-	w.shelf.roots[name] = o.Receipt
+	p.shelf.roots[name] = o.Receipt
 	return o.Receipt, nil
 }
 
@@ -220,7 +219,7 @@ func (w *worker) giveUp(ctx context.Context, o Owed) {
 // sendAll sends in order, as far as the pace allows.
 func (w *worker) sendAll(ctx context.Context, l line, v verb, pace Pace) {
 	for !l.empty() {
-		if ctx.Err() != nil || w.left() == 0 || !w.take(v, pace) {
+		if ctx.Err() != nil || w.opts.left() == 0 || !w.take(v, pace) {
 			return
 		}
 		of, waiting, took := l.next()
@@ -292,22 +291,22 @@ func (w *worker) upToDate(s step, bodies map[string]json.RawMessage) (e Entry, f
 }
 
 // bodies returns what entries say: from memory what is owed there alone, the rest from the store.
-func (w *worker) bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error) {
+func (p *Pump) bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error) {
 	here := map[string]json.RawMessage{}
 	var there []string
-	w.mu.Lock()
+	p.mu.Lock()
 	for _, key := range keys {
-		if i := w.shelf.items[key]; i != nil && (!i.stored || i.Body != nil) {
+		if i := p.shelf.items[key]; i != nil && (!i.stored || i.Body != nil) {
 			here[key] = i.Body
 		} else {
 			there = append(there, key)
 		}
 	}
-	w.mu.Unlock()
+	p.mu.Unlock()
 	if len(there) == 0 {
 		return here, nil
 	}
-	read, err := w.store.Bodies(ctx, there)
+	read, err := p.store.Bodies(ctx, there)
 	for key, body := range read {
 		here[key] = body
 	}
