@@ -19,6 +19,8 @@ stamp   := github.com/prometheus/common/version
 ldflags := -s -w -X $(stamp).Version=$(VERSION) -X $(stamp).Revision=$(REVISION) -X $(stamp).Branch=$(BRANCH) -X $(stamp).BuildDate=$(DATE)
 tool    := $(GO) tool -modfile=tools/go.mod
 race    := $(if $(RACE),-race)
+# Else each process, of which tests start hundreds, waits a second for races before it ends.
+gorace  := $(if $(RACE),GORACE=atexit_sleep_ms=10)
 # The modules beside the product's: real servers, and the genuine Prometheus packages.
 modules := integration integration/conformance
 
@@ -35,7 +37,7 @@ build: ## build the static binaries into bin/: slowburn, and slowburn-demo besid
 # Without vet, which has a target of its own, and without symbols and debug information, which nobody reads. Tests are
 # many short processes; with Go's usual GOGC they would spend a tenth of their time on freeing memory that nobody lacks.
 test: ## run all tests of the product (RACE=1: with the race detector)
-	GOGC=400 $(GO) test -vet=off -ldflags=-s $(race) $(PKG)
+	$(gorace) GOGC=400 $(GO) test -vet=off -ldflags=-s $(race) $(PKG)
 
 race: ## the same as make test RACE=1
 	$(MAKE) test RACE=1
@@ -119,7 +121,7 @@ golden: ## rewrite the golden files from what the code does now, and show the di
 	@git --no-pager ls-files --others --exclude-standard -- '*testdata*' | sed 's/^/new: /'
 
 integration: ## test against real servers and a browser, as far as they are installed
-	@for dir in $(modules); do $(GO) -C $$dir test $(race) ./... || exit 1; done
+	@for dir in $(modules); do $(gorace) $(GO) -C $$dir test $(race) ./... || exit 1; done
 
 image: ## build the container image (needs docker or a work-alike)
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) --build-arg DATE=$(DATE) -t slowburn:$(VERSION) .

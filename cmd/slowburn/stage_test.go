@@ -56,6 +56,7 @@ func openStage(env *testscript.Env) error {
 	}
 	env.Setenv(clockEnv, s.file)
 	env.Setenv("SLACK_BOT_TOKEN", "")
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	s.vars = env.Vars
 	env.Values[stageKey{}] = s
 	env.Defer(s.close)
