@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -11,11 +12,13 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -33,11 +36,17 @@ type band struct {
 	schema   string
 	incident alerting.Incident
 	began    time.Time // on the wall
+	ahead    atomic.Int64
 }
 
 func newBand(t *testing.T) *band {
 	t.Helper()
-	b := &band{t: t, server: pgtest.Start(t), began: time.Now()}
+	return newBandOn(t, pgtest.Start(t))
+}
+
+func newBandOn(t *testing.T, server *pgtest.Server) *band {
+	t.Helper()
+	b := &band{t: t, server: server, began: time.Now()}
 	b.schema = b.server.Make(t)
 	f := notifytest.Story("", false)[0]
 	b.incident = f.Incident
@@ -72,8 +81,21 @@ func (b *band) open() *store.DB {
 	return db
 }
 
+// now is the time of all members. Jump takes it ahead.
 func (b *band) now() time.Time {
-	return notifytest.Story("", false)[0].Event.Time().Add(time.Since(b.began))
+	return notifytest.Story("", false)[0].Event.Time().Add(time.Since(b.began) + time.Duration(b.ahead.Load()))
+}
+
+func (b *band) jump(by time.Duration) { b.ahead.Add(int64(by)) }
+
+// name is the schema of the band, and through the store's address by a proxy.
+func (b *band) name() string {
+	_, schema, _ := strings.Cut(b.schema, "search_path=")
+	return schema
+}
+
+func (b *band) through(proxy *pgtest.Proxy) string {
+	return b.server.Through(proxy.Port, "postgres") + "&search_path=" + b.name()
 }
 
 // member is a daemon of a band.
@@ -84,14 +106,30 @@ type member struct {
 	stop func()
 }
 
+// seat is how a daemon joins a band. Only the address is needed.
+type seat struct {
+	address string            // of the store
+	source  string            // the address of its Prometheus; "" is one that does not answer
+	config  string            // more of it
+	env     map[string]string // secrets
+	every   time.Duration     // how long a minute is between ticks; zero is a minute
+	log     slog.Handler      // nil discards
+}
+
 // join starts a daemon that reaches the store at an address.
-func (b *band) join(address string) *member {
+func (b *band) join(address string) *member { return b.seat(seat{address: address}) }
+
+func (b *band) seat(s seat) *member {
 	b.t.Helper()
-	cfg := parsed(b.t, "store: {postgres: '"+address+"'}\n")
+	text := "prometheus: {url: '" + cmp.Or(s.source, "http://127.0.0.1:9") + "'}\nslos: [slos/]\nstore: {postgres: '" + s.address + "'}\n" + s.config
+	cfg := ok(config.Parse("slowburn.yaml", []byte(text)))(b.t)
 	l := ok(net.Listen("tcp", "127.0.0.1:0"))(b.t)
 	set := slo.NewSet([]*slo.Spec{notifytest.Spec()}, nil, nil)
+	if s.log == nil {
+		s.log = slog.DiscardHandler
+	}
 	a := ok(New(b.t.Context(), cfg, set, Options{
-		Log: slog.New(slog.DiscardHandler), Clock: b.now, Every: time.Minute, Listener: l, Getenv: func(string) string { return "" },
+		Log: slog.New(s.log), Clock: b.now, Every: cmp.Or(s.every, time.Minute), Listener: l, Getenv: func(name string) string { return s.env[name] },
 	}))(b.t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -287,8 +325,7 @@ func TestALeaderThatIsCutOffStandsByAgain(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)
 	proxy := b.server.NewProxy(t)
-	_, schema, _ := strings.Cut(b.schema, "search_path=")
-	first := b.join(b.server.Through(proxy.Port, "postgres") + "&search_path=" + schema)
+	first := b.join(b.through(proxy))
 	b.until("the first leads", first.leads)
 	second := b.join(b.schema)
 	proxy.Hold(true)

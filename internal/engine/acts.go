@@ -53,16 +53,9 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers 
 	return nil
 }
 
-// pastPatience bounds the reads for which the engine is locked. Writes are given up when the term is
-// lost; a read of a server that is cut off silently ends with its connection, which may take many
-// minutes.
-const pastPatience = 5 * time.Second
-
 // pastOf reads the incidents that are not open from the store, as far as there are any of these
-// IDs. The engine is locked meanwhile, so that a daemon could not stand by until the store answers.
+// IDs.
 func pastOf(ctx context.Context, from Store, book incidents.Book, ids []string) (incidents.Past, error) {
-	ctx, cancel := context.WithTimeout(ctx, pastPatience)
-	defer cancel()
 	past := incidents.Past{}
 	for _, id := range ids {
 		if _, open := book.Find(id); open {

@@ -97,25 +97,32 @@ func (b *backlog) owes(key string) bool {
 // effect and only said that it failed, is left to it; if it cannot be asked, a message is rather sent
 // twice than not at all.
 func (b *backlog) unsent(ctx context.Context) []outbox.Entry {
-	ctx, cancel := context.WithTimeout(ctx, pastPatience) // the engine is locked meanwhile
-	defer cancel()
+	answers := true
+	owes := func(key string) bool {
+		if !answers {
+			return false // nobody waits for each of them anew
+		}
+		owed, err := b.store.Owes(ctx, key)
+		answers = err == nil
+		return owed
+	}
 	var all []outbox.Entry
 	for ; b.handed < len(b.ticks); b.handed++ {
 		tick := &b.ticks[b.handed]
 		for t := range tick.Turns {
-			all = append(all, b.mark(ctx, tick.Turns[t].Entries)...)
+			all = append(all, mark(tick.Turns[t].Entries, owes)...)
 		}
-		all = append(all, b.mark(ctx, tick.Owed)...)
+		all = append(all, mark(tick.Owed, owes)...)
 	}
 	return all
 }
 
-// mark returns entries that the store does not hold, as they are, and marks them as tried.
-func (b *backlog) mark(ctx context.Context, entries []outbox.Entry) []outbox.Entry {
+// mark returns entries that the store does not owe, as they are, and marks them as tried.
+func mark(entries []outbox.Entry, owes func(key string) bool) []outbox.Entry {
 	var all []outbox.Entry
 	for n := range entries {
 		e := &entries[n]
-		if owed, err := b.store.Owes(ctx, e.Key); err == nil && owed || e.Lane >= outbox.LaneReport {
+		if e.Lane >= outbox.LaneReport || owes(e.Key) {
 			continue
 		}
 		all = append(all, *e)

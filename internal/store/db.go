@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -131,14 +132,12 @@ func (db *connections) try(ctx context.Context, pool *sql.DB, op string, f func(
 	if err := db.backend.present(term); err != nil {
 		return err
 	}
+	return inTerm(ctx, term, func(ctx context.Context) error { return db.tryOnce(ctx, term, pool, op, f) })
+}
+
+func (db *connections) tryOnce(ctx context.Context, term *Term, pool *sql.DB, op string, f func(txn) error) error {
 	if err := db.fault(op + ".begin"); err != nil {
 		return err
-	}
-	if term != nil && term.ctx != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(term.ctx, cancel)()
 	}
 	tx, err := begin(ctx, pool)
 	if err != nil {
@@ -159,6 +158,56 @@ func (db *connections) try(ctx context.Context, pool *sql.DB, op string, f func(
 		return err
 	}
 	return db.fault(op + ".done")
+}
+
+// inTerm does something that ends with a term, nil if this process has none. A server that is cut off
+// tells nobody: whoever asks it would wait until the connection ends, which may take many minutes, and
+// a leader would hold all that is locked meanwhile, and not stand by.
+func inTerm(ctx context.Context, term *Term, do func(context.Context) error) error {
+	if term == nil || term.ctx == nil {
+		return do(ctx)
+	}
+	if term.isOver() {
+		return ErrDeposed
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(term.ctx, func() { cancel(ErrDeposed) })()
+	err := do(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), ErrDeposed) {
+		return fmt.Errorf("%w: %w", ErrDeposed, err)
+	}
+	return err
+}
+
+// read asks a pool whose reads go on side by side, and beside writes. Whoever has lost the lead
+// reads nothing until it has asked for it again: it may hold what it decided as the leader for true.
+func read[T any](ctx context.Context, db *connections, op string, f func(context.Context, querier) (T, error)) (v T, err error) {
+	err = inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
+		v, err = f(ctx, db.r)
+		return err
+	})
+	return v, wrap(op, db.path, err)
+}
+
+// each calls f for every row of a query, as read asks it.
+func (db *connections) each(ctx context.Context, op string, f func(*sql.Rows) error, query string, args ...any) error {
+	_, err := read(ctx, db, op, func(ctx context.Context, q querier) (none struct{}, err error) {
+		return none, each(ctx, q, f, query, args...)
+	})
+	return err
+}
+
+// look is read in one view of all tables.
+func (db *connections) look(ctx context.Context, op string, f func(context.Context, *sql.Tx) error) error {
+	return wrap(op, db.path, inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
+		tx, err := db.view.BeginTx(ctx, db.views)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		return f(ctx, tx)
+	}))
 }
 
 // begin begins a transaction; if the connection was broken in the meantime, on another one.

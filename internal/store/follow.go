@@ -48,7 +48,7 @@ const (
 func (db *DB) Follow(ctx context.Context) (*Follower, Snapshot, error) {
 	f := &Follower{db: db}
 	var snap Snapshot
-	err := f.look(ctx, func(tx *sql.Tx) error {
+	err := db.look(ctx, "follow", func(ctx context.Context, tx *sql.Tx) error {
 		books, err := readBooks(ctx, tx, nil)
 		if err != nil {
 			return err
@@ -64,17 +64,7 @@ func (db *DB) Follow(ctx context.Context) (*Follower, Snapshot, error) {
 		f.timeline, f.journal, f.acts, err = f.position(ctx, tx)
 		return err
 	})
-	return f, snap, wrap("follow", db.path, err)
-}
-
-// look runs read in one view of all tables.
-func (f *Follower) look(ctx context.Context, read func(*sql.Tx) error) error {
-	tx, err := f.db.view.BeginTx(ctx, f.db.views)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	return read(tx)
+	return f, snap, err
 }
 
 // position returns where the database is: its timeline, and the newest number of the journal and of
@@ -98,7 +88,7 @@ func counter(ctx context.Context, q querier, name string) (value int64, err erro
 // any more.
 func (f *Follower) Next(ctx context.Context) (News, error) {
 	var news News
-	err := f.look(ctx, func(tx *sql.Tx) error {
+	err := f.db.look(ctx, "follow", func(ctx context.Context, tx *sql.Tx) error {
 		timeline, journal, acts, err := f.position(ctx, tx)
 		if err != nil {
 			return err
@@ -122,7 +112,7 @@ func (f *Follower) Next(ctx context.Context) (News, error) {
 		f.journal, f.acts = journal, acts
 		return nil
 	})
-	return news, wrap("follow", f.db.path, err)
+	return news, err
 }
 
 func (n *News) readRest(ctx context.Context, q querier) (err error) {

@@ -79,7 +79,7 @@ func (db *DB) ask(ctx context.Context, r Request) error {
 // hides none of the others.
 func (db *DB) Requests(ctx context.Context) ([]Request, error) {
 	var all []Request
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
+	err := db.each(ctx, "requests", func(rows *sql.Rows) error {
 		var r Request
 		var at, sum int64
 		var data string
@@ -92,21 +92,21 @@ func (db *DB) Requests(ctx context.Context) ([]Request, error) {
 		all = append(all, r)
 		return nil
 	}, sqlRequests, limit(0))
-	return all, wrap("requests", db.path, err)
+	return all, err
 }
 
 // Verdict returns the leader's answer to a request, and false if nobody knows of the request, or not
 // any more. While it waits, the answer's time is zero.
 func (db *DB) Verdict(ctx context.Context, request string) (Verdict, bool, error) {
 	v, found := Verdict{Key: request}, false
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
+	err := db.each(ctx, "verdict", func(rows *sql.Rows) error {
 		var done int64
 		var data string
 		err := rows.Scan(&done, &data)
 		v.At, v.Data, found = timeOf(done), json.RawMessage(data), true
 		return err
 	}, sqlVerdict, key(request))
-	return v, found, wrap("verdict", db.path, err)
+	return v, found, err
 }
 
 // answersFor is how long answers are kept for those who ask later what became of their request.

@@ -52,6 +52,9 @@ func (t *Term) isLost() bool {
 	}
 }
 
+// isOver reports whether the term has ended, be it that its lock is not free yet.
+func (t *Term) isOver() bool { return t.isLost() || t.ctx != nil && t.ctx.Err() != nil }
+
 // endless is the term of a process that has the store for itself.
 func endless() *Term {
 	t := &Term{Number: 1, lost: make(chan struct{})}
@@ -71,8 +74,11 @@ func endless() *Term {
 // a process that led before: others may have led meanwhile, and what it could not write is not there.
 // While this process leads it returns the term that is running.
 func (db *DB) Lead(ctx context.Context, waiting func(error)) (*Term, error) {
-	if t := db.term.Load(); t != nil && !t.isLost() {
-		return t, nil
+	if t := db.term.Load(); t != nil {
+		if !t.isLost() {
+			return t, nil
+		}
+		db.term.CompareAndSwap(t, nil) // stands by from here on, and reads as everybody does
 	}
 	if waiting == nil {
 		waiting = func(error) {}

@@ -384,3 +384,64 @@ func TestWhatAStandbyWaitsForIsTold(t *testing.T) {
 	stop()
 	<-over
 }
+
+// A server that is cut off tells nobody. What is read for a leader ends with its term, as what is
+// written does; and from then on nothing is waited for until it stands by.
+func TestReadsOfALeaderEndWithItsTerm(t *testing.T) {
+	server := pgtest.Shared(t)
+	address := server.Make(t)
+	proxy := server.NewProxy(t)
+	schema := address[len(server.Address("postgres"))+len(" search_path="):]
+	a, term := leading(t, server.Through(proxy.Port, "postgres")+"&search_path="+schema, Options{}, quick)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	follower, _, err := a.Follow(background)
+	must(t, err)
+	reads := map[string]func() error{
+		"incidents":  func() error { _, err := a.Incidents(background, IncidentFilter{}); return err },
+		"incident":   func() error { _, _, err := a.Incident(background, "x"); return err },
+		"acts":       func() error { _, err := a.Acts(background, ActFilter{}); return err },
+		"evidence":   func() error { _, err := a.Evidence(background, "x"); return err },
+		"reports":    func() error { _, err := a.Reports(background, "", 1); return err },
+		"due":        func() error { _, err := a.Due(background, 0); return err },
+		"bodies":     func() error { _, err := a.Bodies(background, []string{"x"}); return err },
+		"owes":       func() error { _, err := a.Owes(background, "x"); return err },
+		"root":       func() error { _, _, err := a.Root(background, "slack", "x"); return err },
+		"outbox":     func() error { _, err := a.Outbox(background, OutboxFilter{}); return err },
+		"depth":      func() error { _, err := a.Depth(background); return err },
+		"deliveries": func() error { _, err := a.Deliveries(background); return err },
+		"requests":   func() error { _, err := a.Requests(background); return err },
+		"verdict":    func() error { _, _, err := a.Verdict(background, "x"); return err },
+		"marks":      func() error { _, err := a.Marks(background); return err },
+		"load":       func() error { _, err := a.Load(background); return err },
+		"follow":     func() error { _, err := follower.Next(background); return err },
+		"account":    func() error { _, _, err := a.Account(background, "shop/pay"); return err },
+	}
+	for _, when := range []string{"while it is cut off", "after its term"} {
+		proxy.Hold(true)
+		ended := make(chan string, len(reads))
+		for what, read := range reads {
+			go func() {
+				if err := read(); !errors.Is(err, ErrDeposed) {
+					t.Errorf("%s, %s: %v", what, when, err)
+				}
+				ended <- what
+			}()
+		}
+		patience := time.After(30 * time.Second)
+		for range reads {
+			select {
+			case <-ended:
+			case <-patience:
+				t.Fatalf("%s somebody waits for a read that nobody answers", when)
+			}
+		}
+		<-term.Lost()
+	}
+	proxy.Hold(false)
+	takeOver(t, a)
+	for what, read := range reads {
+		if err := read(); err != nil && !errors.Is(err, ErrBehind) {
+			t.Errorf("%s, when it leads again: %v", what, err)
+		}
+	}
+}

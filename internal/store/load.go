@@ -16,16 +16,15 @@ import (
 func (db *DB) Load(ctx context.Context) (Snapshot, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	snap, err := db.load(ctx)
-	return snap, wrap("load", db.path, err)
+	var snap Snapshot
+	err := db.look(ctx, "load", func(ctx context.Context, tx *sql.Tx) (err error) { // one view of the journal and of the days
+		snap, err = db.load(ctx, tx)
+		return err
+	})
+	return snap, err
 }
 
-func (db *DB) load(ctx context.Context) (Snapshot, error) {
-	tx, err := db.view.BeginTx(ctx, db.views) // one view of the journal and of the days
-	if err != nil {
-		return Snapshot{}, err
-	}
-	defer tx.Rollback()
+func (db *DB) load(ctx context.Context, tx querier) (Snapshot, error) {
 	books, err := readBooks(ctx, tx, nil)
 	if err != nil {
 		return Snapshot{}, err
@@ -56,28 +55,25 @@ func snapshotOf(books map[int64]*book) Snapshot {
 
 // Marks reads the reading positions, which a follower does not.
 func (db *DB) Marks(ctx context.Context) (map[string][]byte, error) {
-	marks, err := readMarks(ctx, db.r)
-	return marks, wrap("marks", db.path, err)
+	return read(ctx, db.connections, "marks", readMarks)
 }
 
 // Account reads one budget, such as that of an SLO that comes back after it was taken out of the
 // files for a while; it is false if nothing is known of it.
-func (db *DB) Account(ctx context.Context, id slo.ID) (Account, bool, error) {
-	tx, err := db.view.BeginTx(ctx, db.views)
-	if err != nil {
-		return Account{}, false, wrap("account", db.path, err)
-	}
-	defer tx.Rollback()
-	all, err := readKnown(ctx, tx)
-	if err != nil || all[id] == nil {
-		return Account{}, false, wrap("account", db.path, err)
-	}
-	num := all[id].num
-	books, err := readBooks(ctx, tx, func(n int64) bool { return n == num })
-	if err != nil {
-		return Account{}, false, wrap("account", db.path, err)
-	}
-	return books[num].Account, true, nil
+func (db *DB) Account(ctx context.Context, id slo.ID) (account Account, known bool, err error) {
+	err = db.look(ctx, "account", func(ctx context.Context, tx *sql.Tx) error {
+		all, err := readKnown(ctx, tx)
+		if err != nil || all[id] == nil {
+			return err
+		}
+		num := all[id].num
+		books, err := readBooks(ctx, tx, func(n int64) bool { return n == num })
+		if err == nil {
+			account, known = books[num].Account, true
+		}
+		return err
+	})
+	return account, known, err
 }
 
 func (s *Snapshot) readRest(ctx context.Context, q querier) error {

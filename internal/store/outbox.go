@@ -20,19 +20,19 @@ var _ outbox.Store = (*DB)(nil)
 // before what.
 func (db messages) Due(ctx context.Context, after int64) ([]outbox.Owed, error) {
 	var all []outbox.Owed
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
+	err := db.each(ctx, "due", func(rows *sql.Rows) error {
 		o, err := scanHeader(rows)
 		all = append(all, o)
 		return err
 	}, sqlPending, after)
-	return all, wrap("due", db.path, err)
+	return all, err
 }
 
 // Bodies returns what entries say, by key. Keys that are unknown are left out.
 func (db messages) Bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error) {
 	bodies := make(map[string]json.RawMessage, len(keys))
 	for _, k := range keys {
-		err := each(ctx, db.r, func(rows *sql.Rows) error {
+		err := db.each(ctx, "bodies", func(rows *sql.Rows) error {
 			var text string
 			var sum int64
 			if err := rows.Scan(&text, &sum); err != nil {
@@ -44,7 +44,7 @@ func (db messages) Bodies(ctx context.Context, keys []string) (map[string]json.R
 			return err
 		}, sqlBody, key(k))
 		if err != nil {
-			return nil, wrap("bodies", db.path, err)
+			return nil, err
 		}
 	}
 	return bodies, nil
@@ -130,8 +130,8 @@ func settle(ctx context.Context, tx txn, k string, args ...any) error {
 // Owes reports whether an entry with the key is in the outbox, in whatever state.
 func (db messages) Owes(ctx context.Context, k string) (bool, error) {
 	n := 0
-	err := each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&n) }, sqlHasEntry, key(k))
-	return n > 0, wrap("owes", db.path, err)
+	err := db.each(ctx, "owes", func(rows *sql.Rows) error { return rows.Scan(&n) }, sqlHasEntry, key(k))
+	return n > 0, err
 }
 
 // Root returns the newest sent post, edit or mend of the thread, without its body: its receipt says
@@ -139,12 +139,12 @@ func (db messages) Owes(ctx context.Context, k string) (bool, error) {
 func (db messages) Root(ctx context.Context, receiver, thread string) (outbox.Owed, bool, error) {
 	var root outbox.Owed
 	found := false
-	err := each(ctx, db.r, func(rows *sql.Rows) (err error) {
+	err := db.each(ctx, "root", func(rows *sql.Rows) (err error) {
 		root, err = scanHeader(rows)
 		found = true
 		return err
 	}, sqlRoot, key(thread), receiver)
-	return root, found, wrap("root", db.path, err)
+	return root, found, err
 }
 
 // OutboxFilter narrows [DB.Outbox]; zero fields do not.
@@ -156,8 +156,9 @@ type OutboxFilter struct {
 
 // Outbox lists entries, newest first.
 func (db messages) Outbox(ctx context.Context, f OutboxFilter) ([]outbox.Owed, error) {
-	all, err := readOwed(ctx, db.r, sqlList, string(f.State), f.Receiver, key(f.Thread), f.Channel, limit(f.Limit))
-	return all, wrap("outbox", db.path, err)
+	return read(ctx, db.connections, "outbox", func(ctx context.Context, q querier) ([]outbox.Owed, error) {
+		return readOwed(ctx, q, sqlList, string(f.State), f.Receiver, key(f.Thread), f.Channel, limit(f.Limit))
+	})
 }
 
 // Depth is how full the outbox is.
@@ -169,7 +170,7 @@ type Depth struct {
 // Depth counts the entries by state.
 func (db messages) Depth(ctx context.Context) (Depth, error) {
 	d := Depth{Count: map[outbox.State]int{}}
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
+	err := db.each(ctx, "depth", func(rows *sql.Rows) error {
 		var state outbox.State
 		var n int
 		err := rows.Scan(&state, &n)
@@ -177,14 +178,14 @@ func (db messages) Depth(ctx context.Context) (Depth, error) {
 		return err
 	}, sqlDepth)
 	if err == nil {
-		err = each(ctx, db.r, func(rows *sql.Rows) error {
+		err = db.each(ctx, "depth", func(rows *sql.Rows) error {
 			var oldest int64
 			err := rows.Scan(&oldest)
 			d.Oldest = timeOf(oldest)
 			return err
 		}, sqlOldest)
 	}
-	return d, wrap("depth", db.path, err)
+	return d, err
 }
 
 // Delivery is how one channel of one receiver does.
@@ -204,12 +205,12 @@ func (db messages) Deliveries(ctx context.Context) ([]Delivery, error) {
 	var d Delivery
 	for {
 		more := false
-		err := each(ctx, db.r, func(rows *sql.Rows) error {
+		err := db.each(ctx, "deliveries", func(rows *sql.Rows) error {
 			more = true
 			return rows.Scan(&d.Receiver, &d.Channel)
 		}, sqlNextWay, d.Receiver, d.Channel)
 		if err == nil && more {
-			err = each(ctx, db.r, func(rows *sql.Rows) error {
+			err = db.each(ctx, "deliveries", func(rows *sql.Rows) error {
 				var oldest, sent int64
 				err := rows.Scan(&d.Pending, &d.Retrying, &d.Dead, &oldest, &sent, &d.LastErr)
 				d.Oldest, d.LastSent = timeOf(oldest), timeOf(sent)
@@ -217,7 +218,7 @@ func (db messages) Deliveries(ctx context.Context) ([]Delivery, error) {
 			}, sqlWay, d.Receiver, d.Channel)
 		}
 		if err != nil || !more {
-			return all, wrap("deliveries", db.path, err)
+			return all, err
 		}
 		all = append(all, d)
 	}

@@ -254,7 +254,7 @@ func (s *server) present(t *Term) error {
 	switch {
 	case t == nil:
 		return ErrStandby
-	case t.isLost():
+	case t.isOver():
 		return ErrDeposed
 	}
 	return nil
@@ -299,7 +299,7 @@ func (db *DB) About(ctx context.Context) (a About, err error) {
 		exists (select 1 from pg_locks where locktype = 'advisory' and granted
 			and database = (select oid from pg_database where datname = current_database()) and classid = cast($1 as bigint)
 			and objid::bigint = hashtext(current_schema())::bigint & 4294967295)`
-	err = each(ctx, db.r, func(rows *sql.Rows) error { return rows.Scan(&a.Version, &a.Bytes, &a.Led) }, about, leadsLock)
+	err = db.each(ctx, "about", func(rows *sql.Rows) error { return rows.Scan(&a.Version, &a.Bytes, &a.Led) }, about, leadsLock)
 	a.Version, _, _ = strings.Cut(a.Version, " ")
-	return a, wrap("about", db.path, err)
+	return a, err
 }

@@ -27,22 +27,21 @@ func (db records) Incidents(ctx context.Context, f IncidentFilter) ([]alerting.I
 	if f.Open {
 		open = 1
 	}
-	all, err := db.readIncidents(ctx, sqlIncidents, f.Service, string(f.SLO), open, nanos(f.From), nanos(f.To), limit(f.Limit))
-	return all, wrap("incidents", db.path, err)
+	return db.readIncidents(ctx, "incidents", sqlIncidents, f.Service, string(f.SLO), open, nanos(f.From), nanos(f.To), limit(f.Limit))
 }
 
 // Incident returns the incident with the ID, and false if there is none.
 func (db records) Incident(ctx context.Context, id string) (alerting.Incident, bool, error) {
-	all, err := db.readIncidents(ctx, sqlIncident, key(id))
+	all, err := db.readIncidents(ctx, "incident", sqlIncident, key(id))
 	if len(all) == 0 || err != nil {
-		return alerting.Incident{}, false, wrap("incident", db.path, err)
+		return alerting.Incident{}, false, err
 	}
 	return all[0], true, nil
 }
 
-func (db records) readIncidents(ctx context.Context, query string, args ...any) ([]alerting.Incident, error) {
+func (db records) readIncidents(ctx context.Context, op, query string, args ...any) ([]alerting.Incident, error) {
 	var all []alerting.Incident
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
+	err := db.each(ctx, op, func(rows *sql.Rows) error {
 		i, err := scanIncident(rows)
 		all = append(all, i)
 		return err
@@ -91,8 +90,9 @@ type ActFilter struct {
 
 // Acts lists what people did, newest first: in the reverse of the order in which it was told.
 func (db records) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
-	all, err := readActs(ctx, db.r, sqlActs, string(f.Kind), key(f.Incident), f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
-	return all, wrap("acts", db.path, err)
+	return read(ctx, db.connections, "acts", func(ctx context.Context, q querier) ([]alerting.Act, error) {
+		return readActs(ctx, q, sqlActs, string(f.Kind), key(f.Incident), f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
+	})
 }
 
 func readActs(ctx context.Context, q querier, query string, args ...any) ([]alerting.Act, error) {
@@ -116,8 +116,9 @@ func readActs(ctx context.Context, q querier, query string, args ...any) ([]aler
 // Evidence returns what was found out about an incident, oldest first. What cannot be read is left
 // out.
 func (db records) Evidence(ctx context.Context, incident string) ([]Evidence, error) {
-	all, err := readEvidence(ctx, db.r, true, sqlEvidence, key(incident))
-	return all, wrap("evidence", db.path, err)
+	return read(ctx, db.connections, "evidence", func(ctx context.Context, q querier) ([]Evidence, error) {
+		return readEvidence(ctx, q, true, sqlEvidence, key(incident))
+	})
 }
 
 func readEvidence(ctx context.Context, q querier, readable bool, query string, args ...any) ([]Evidence, error) {
@@ -145,22 +146,21 @@ func readEvidence(ctx context.Context, q querier, readable bool, query string, a
 // Reports lists the kept reports of a name, of all if it is "", newest first, without their
 // contents.
 func (db records) Reports(ctx context.Context, name string, n int) ([]Report, error) {
-	all, err := db.readReports(ctx, sqlReports, name, limit(n))
-	return all, wrap("reports", db.path, err)
+	return db.readReports(ctx, "reports", sqlReports, name, limit(n))
 }
 
 // Report returns a kept report, and false if there is none of this name and period.
 func (db records) Report(ctx context.Context, name, period string) (Report, bool, error) {
-	all, err := db.readReports(ctx, sqlReport, name, period)
+	all, err := db.readReports(ctx, "report", sqlReport, name, period)
 	if len(all) == 0 || err != nil {
-		return Report{}, false, wrap("report", db.path, err)
+		return Report{}, false, err
 	}
 	return all[0], true, nil
 }
 
-func (db records) readReports(ctx context.Context, query string, args ...any) ([]Report, error) {
+func (db records) readReports(ctx context.Context, op, query string, args ...any) ([]Report, error) {
 	var all []Report
-	err := each(ctx, db.r, func(rows *sql.Rows) error {
+	err := db.each(ctx, op, func(rows *sql.Rows) error {
 		var r Report
 		var from, to, at int64
 		var data string

@@ -230,6 +230,38 @@ func (s *Server) Exec(t testing.TB, database, statements string) {
 	}
 }
 
+// Lock keeps everybody else from a table, until it is released or the test is over.
+func (s *Server) Lock(t testing.TB, table string) (release func()) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, s.Address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { c.Close(ctx) })
+	t.Cleanup(release)
+	if _, err := c.Exec(ctx, "begin; lock table "+table+" in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
+// Waits reports whether a statement waits for a lock; like is its text, as SQL compares it.
+func (s *Server) Waits(t testing.TB, like string) (yes bool) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, s.Address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	const waiting = `select exists (select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like $1)`
+	if err := c.QueryRow(ctx, waiting, like).Scan(&yes); err != nil {
+		t.Fatal(err)
+	}
+	return yes
+}
+
 var shared struct {
 	once sync.Once
 	s    *Server
