@@ -98,7 +98,7 @@ func printMessage(out io.Writer, m slacktest.Message, indent string) {
 
 // printDrafts prints the draft of the postmortem of every page of the story.
 func (d *demo) printDrafts(ctx context.Context, a *daemon.Daemon, live time.Time) error {
-	incidents, err := a.Pages(ctx)
+	incidents, err := a.Archive.Pages(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (d *demo) printDrafts(ctx context.Context, a *daemon.Daemon, live time.Time
 		if i.Detected.Before(live) {
 			continue
 		}
-		text, err := a.Postmortem(ctx, i)
+		text, err := a.Archive.Draft(ctx, i)
 		if err != nil {
 			return err
 		}

@@ -23,10 +23,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/reviews"
-	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -42,9 +40,9 @@ type Daemon struct {
 	term    atomic.Pointer[store.Term] // in which this daemon leads; nil before it did
 	standby standby                    // what it does while it does not
 	heard   bell                       // rings when there is something in the inbox
-	client  *prom.Client
 	reader  *prom.Reader
-	asker   *prom.Client // asks for evidence, so that it never takes the evaluation's places
+	witness *witness
+	Archive *Archive
 	Engine  *engine.Engine
 	Pump    *outbox.Pump
 	ways    waysInForce // who is told, and how; a reload exchanges them
@@ -57,8 +55,6 @@ type Daemon struct {
 	Keeper  *reviews.Keeper
 	ticked  chan struct{} // after every tick
 	Desk    *slack.Desk   // nil if nobody can act from Slack
-	// sources are where golden signals are found; a reload replaces them.
-	sources atomic.Pointer[signals.Catalogue]
 }
 
 // Options are what the surroundings decide.
@@ -94,13 +90,13 @@ type reloadState struct {
 // open.
 func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daemon, error) {
 	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1)}
-	a.sources.Store(&cfg.Signals)
 	a.reload.mark(true, o.Clock())
 	client, err := NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, err
 	}
-	if a.asker, err = NewClient(cfg.Prometheus.Beside()); err != nil {
+	asker, err := NewClient(cfg.Prometheus.Beside())
+	if err != nil {
 		return nil, err
 	}
 	if a.db, err = OpenStore(ctx, cfg, store.Options{}); err != nil {
@@ -117,6 +113,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	}
 	a.ways.Store(w)
 	a.reader = prom.New(client, prom.Options{MaxLateness: cfg.Prometheus.MaxLateness})
+	a.witness = a.newWitness(client, asker)
 	a.Pump = outbox.NewPump(a.db, w.reached, a.delivery())
 	registry := prometheus.NewRegistry()
 	a.metrics = newReceiverMetrics(registry)
@@ -126,16 +123,14 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		Source: a.reader, Skew: skewOf(client, o.Clock), Sampled: client.Sampled, Store: a.db, Composer: w, Log: o.Log, Lag: o.Lag,
 		Reports: schedules, ReportChannels: channels, ExternalURL: o.ExternalURL,
 		Policy:   cfg.Policy,
-		Services: a.servicesAt,
+		Services: a.witness.servicesAt,
 		Reviews:  func() []postmortem.Review { return a.Keeper.Reviews() },
 		Drills:   func(at time.Time) *report.Drills { return a.drills.reported(at) },
 		Kick:     a.Pump.Kick, Owe: a.Pump.Owe,
 		Observe:  a.observe(web.EvaluationMetrics(registry)),
-		Evidence: a.evidence,
+		Evidence: a.witness.evidence,
 	}, set, snap)
-	a.client = client
 	a.connect()
-	a.Keeper = a.newKeeper()
 	if a.Desk, err = a.newDesk(w.doors); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
@@ -146,10 +141,23 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	return a, nil
 }
 
-// connect makes the parts that see to it that people are told, from the store, the pump and the
-// engine.
+// newWitness makes what tells of the past, from a client for evidence and one for the rest.
+func (a *Daemon) newWitness(client, asker *prom.Client) *witness {
+	w := &witness{
+		db: a.db, client: client, asker: asker, now: a.Now, traces: a.cfg.TraceURL,
+		seen: func() *engine.Snapshot { return a.Engine.Snapshot() }, // there is none yet
+	}
+	w.sources.Store(&a.cfg.Signals)
+	return w
+}
+
+// connect makes the parts that see to it that people are told, and what is kept for them, from the
+// store, the pump and the engine.
 func (a *Daemon) connect() {
 	a.ways.seen = a.Engine.Snapshot
+	a.Archive = &Archive{db: a.db, seen: a.Engine.Snapshot, witness: a.witness, template: a.cfg.Reviews.Template, url: a.ExternalURL}
+	a.Keeper = a.newKeeper()
+	a.Archive.keeper = a.Keeper
 	a.drills = &drillBook{db: a.db, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways}
 	a.arrival = &arrival{
 		db: a.db, engine: a.Engine, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways, drills: a.drills, metrics: a.metrics,
@@ -299,7 +307,7 @@ func (a *Daemon) tryReload(ctx context.Context) error {
 	}
 	a.ways.Store(w)
 	a.Pump.SetReceivers(w.reached)
-	a.sources.Store(&cfg.Signals)
+	a.witness.sources.Store(&cfg.Signals)
 	return nil
 }
 
@@ -318,10 +326,10 @@ func (a *Daemon) Now() time.Time { return a.Engine.Corrected(a.Clock()) }
 func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
 		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery, Paging: a.arrival.standing,
-		Postmortem: a.review,
+		Postmortem: a.Archive.review,
 		Report:     a.report,
-		Register:   a.register,
-		Signals:    a.signals,
+		Register:   a.Archive.register,
+		Signals:    a.witness.signals,
 		Slack:      a.signedRequests(),
 		Do:         a.do,
 		Drill:      a.Drill,
@@ -352,15 +360,6 @@ func skewOf(client *prom.Client, clock func() time.Time) func(context.Context, t
 		skew, _, err := client.ClockSkew(ctx, clock)
 		return skew, err
 	}
-}
-
-// signals takes the golden signals of a service, now.
-func (a *Daemon) signals(ctx context.Context, service string) (ranking.Snapshot, bool) {
-	known := a.Engine.Snapshot().Set.Service(service)
-	if known == nil {
-		return ranking.Snapshot{}, false
-	}
-	return signals.Take(ctx, a.client, known, a.Now(), signals.SnapshotOptions{Catalogue: *a.sources.Load()}), true
 }
 
 // watchHangup reloads on SIGHUP.

@@ -110,6 +110,11 @@ func (b backend) Incident(ctx context.Context, id string) (alerting.Incident, bo
 	return i, ok && err == nil
 }
 
+// Postmortem drafts the review of an incident.
+func (b backend) Postmortem(ctx context.Context, i alerting.Incident) (string, error) {
+	return b.Archive.Draft(ctx, i)
+}
+
 // Open returns the incidents that have not ended.
 func (b backend) Open() []alerting.Incident { return b.Engine.Snapshot().Open.All() }
 

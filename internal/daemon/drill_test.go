@@ -311,7 +311,7 @@ func TestADrillCountsNowhere(t *testing.T) {
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}
-		entries, err := w.register(t.Context(), w.at.AddDate(0, -1, 0), w.at.AddDate(0, 1, 0))
+		entries, err := w.Archive.register(t.Context(), w.at.AddDate(0, -1, 0), w.at.AddDate(0, 1, 0))
 		if err != nil || len(entries) == 0 {
 			t.Fatalf("%v: %d entries in the register", err, len(entries))
 		}

@@ -6,9 +6,11 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
@@ -20,10 +22,22 @@ import (
 // evidenceTimeout bounds the questions for a draft: it is written with what has come by then.
 const evidenceTimeout = 8 * time.Second
 
+// witness tells what Prometheus and the store know of a time: what burned and what changed, and how
+// the golden signals stood.
+type witness struct {
+	db      *store.DB
+	client  *prom.Client // for what a person or a report asks about services
+	asker   *prom.Client // for evidence, so that it never takes the evaluation's places
+	seen    func() *engine.Snapshot
+	now     func() time.Time                  // by the source's clock
+	traces  string                            // see config.Config.TraceURL
+	sources atomic.Pointer[signals.Catalogue] // where golden signals are found; a reload replaces them
+}
+
 // evidence finds out what burns and what changed.
-func (a *Daemon) evidence(ctx context.Context, r evidence.Request) ranking.Evidence {
-	r.Client, r.TraceURL, r.Catalogue = a.asker, a.cfg.TraceURL, *a.sources.Load()
-	acts, err := a.db.Acts(ctx, store.ActFilter{From: r.Onset.Add(-evidence.ActsBack)})
+func (w *witness) evidence(ctx context.Context, r evidence.Request) ranking.Evidence {
+	r.Client, r.TraceURL, r.Catalogue = w.asker, w.traces, *w.sources.Load()
+	acts, err := w.db.Acts(ctx, store.ActFilter{From: r.Onset.Add(-evidence.ActsBack)})
 	r.Acts = acts
 	found := evidence.Gather(ctx, r)
 	if err != nil {
@@ -34,23 +48,23 @@ func (a *Daemon) evidence(ctx context.Context, r evidence.Request) ranking.Evide
 
 // foundOut returns what burnt and what changed, as it was found then; where nobody has looked, or
 // looked in vain, it is asked for now. It is nil for an incident in which nothing burned.
-func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*ranking.Evidence, error) {
+func (w *witness) foundOut(ctx context.Context, i alerting.Incident) (*ranking.Evidence, error) {
 	if i.Last.Burn == nil {
 		return nil, nil
 	}
-	kept, err := a.db.Evidence(ctx, i.ID)
+	kept, err := w.db.Evidence(ctx, i.ID)
 	for _, k := range slices.Backward(kept) {
 		var e ranking.Evidence
 		if json.Unmarshal(k.Data, &e) == nil && !e.At.IsZero() && e.Burns.Verdict != ranking.NotKnown {
 			return &e, nil
 		}
 	}
-	spec := a.Engine.Snapshot().Set.Lookup(i.SLO)
+	spec := w.seen().Set.Lookup(i.SLO)
 	if spec == nil {
 		return nil, err
 	}
-	found := a.evidence(ctx, evidence.Request{
-		Incident: i.ID, Kind: alerting.Resolved, SLO: i.SLO, Spec: spec, Service: a.Engine.Snapshot().Set.Service(i.SLO.Service()),
+	found := w.evidence(ctx, evidence.Request{
+		Incident: i.ID, Kind: alerting.Resolved, SLO: i.SLO, Spec: spec, Service: w.seen().Set.Service(i.SLO.Service()),
 		Onset: i.Onset, At: i.Last.Burn.Last.End(),
 	})
 	return &found, err
@@ -59,8 +73,8 @@ func (a *Daemon) foundOut(ctx context.Context, i alerting.Incident) (*ranking.Ev
 // goldenSignals looks at the signals of the incident's service before its onset, at it, at its peak
 // and after its end. What was found when it opened is preferred over asking again. It is nil for a
 // service whose file names no signals, and where nothing burned.
-func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *ranking.Evidence) *postmortem.Signals {
-	service := a.Engine.Snapshot().Set.Service(i.SLO.Service())
+func (w *witness) goldenSignals(ctx context.Context, i alerting.Incident, kept *ranking.Evidence) *postmortem.Signals {
+	service := w.seen().Set.Service(i.SLO.Service())
 	if service == nil || service.Signals == nil || i.Last.Burn == nil {
 		return nil
 	}
@@ -72,7 +86,7 @@ func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *r
 	var wg sync.WaitGroup
 	for n, at := range []time.Time{out.Before, out.Onset, out.Peak, out.After} {
 		wg.Go(func() {
-			shots[n] = signals.Take(ctx, a.asker, service, at, signals.SnapshotOptions{Catalogue: *a.sources.Load(), Timeout: evidenceTimeout})
+			shots[n] = signals.Take(ctx, w.asker, service, at, signals.SnapshotOptions{Catalogue: *w.sources.Load(), Timeout: evidenceTimeout})
 		})
 	}
 	wg.Wait()
@@ -84,7 +98,7 @@ func (a *Daemon) goldenSignals(ctx context.Context, i alerting.Incident, kept *r
 		out.All = append(out.All, asTold(shots, pick))
 		units = append(units, pick(shots[0]).Unit)
 	}
-	a.draw(ctx, i, out.All, units)
+	w.draw(ctx, i, out.All, units)
 	return out
 }
 
@@ -132,7 +146,7 @@ const (
 )
 
 // draw asks for the curves of the signals around an incident, all at once.
-func (a *Daemon) draw(ctx context.Context, i alerting.Incident, all []postmortem.Signal, units []string) {
+func (w *witness) draw(ctx context.Context, i alerting.Incident, all []postmortem.Signal, units []string) {
 	from, to := i.Onset.Add(-curveMargin), i.Last.Burn.Last.End().Add(curveMargin)
 	if to.After(i.Last.Time()) {
 		to = i.Last.Time()
@@ -144,7 +158,7 @@ func (a *Daemon) draw(ctx context.Context, i alerting.Incident, all []postmortem
 			continue
 		}
 		wg.Go(func() {
-			found, err := a.asker.Range(ctx, all[n].Query, from, to, step)
+			found, err := w.asker.Range(ctx, all[n].Query, from, to, step)
 			if err == nil && len(found) == 1 {
 				all[n].Curve = curveOf(found[0], from, to, step, units[n])
 			}

@@ -44,7 +44,6 @@ func wire(t *testing.T, text string) *wired {
 	w.Daemon = openStory(t, text)
 	w.Clock = func() time.Time { return w.at }
 	w.Getenv = func(string) string { return "" }
-	w.Keeper = w.newKeeper()
 	w.wireUp(t, text)
 	return w
 }

@@ -12,19 +12,19 @@ import (
 
 // register reads the incidents that were open in [from, to) from the store, with those before them
 // that may make them recurring, and returns their entries in order.
-func (a *Daemon) register(ctx context.Context, from, to time.Time) ([]register.Entry, error) {
-	incidents, err := a.db.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: maxJudged})
+func (r *Archive) register(ctx context.Context, from, to time.Time) ([]register.Entry, error) {
+	incidents, err := r.db.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: maxJudged})
 	if err != nil {
 		return nil, err
 	}
-	before, err := a.db.Incidents(ctx, store.IncidentFilter{From: from.AddDate(0, -register.Recurring, 0), To: to, Limit: maxJudged})
+	before, err := r.db.Incidents(ctx, store.IncidentFilter{From: from.AddDate(0, -register.Recurring, 0), To: to, Limit: maxJudged})
 	if err != nil {
 		return nil, err
 	}
 	var all []register.Entry
 	for _, i := range incidents {
 		s := register.Subject{Incident: i, Acts: i.Acts, Others: before}
-		a.Engine.Snapshot().WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+		r.seen().WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 			s.Spec, s.Ledger = spec, ledger
 			all = append(all, register.New([]register.Subject{s})...)
 		})

@@ -23,7 +23,7 @@ import (
 // newKeeper makes the keeper of postmortems.
 func (a *Daemon) newKeeper() *reviews.Keeper {
 	k := &reviews.Keeper{
-		Folder: a.cfg.Reviews.Path, Incidents: a.resolvedSince, Judge: a.judge, Draft: a.Postmortem, Tell: a.tellReview, Log: a.Log,
+		Folder: a.cfg.Reviews.Path, Incidents: a.Archive.resolvedSince, Judge: a.Archive.judge, Draft: a.Archive.Draft, Tell: a.tellReview, Log: a.Log,
 	}
 	if len(a.cfg.Reports) > 0 {
 		k.Zone = a.cfg.Reports[0].Zone
@@ -32,8 +32,8 @@ func (a *Daemon) newKeeper() *reviews.Keeper {
 }
 
 // resolvedSince lists the incidents that were resolved since a time.
-func (a *Daemon) resolvedSince(ctx context.Context, since time.Time) ([]alerting.Incident, error) {
-	all, err := a.db.Incidents(ctx, store.IncidentFilter{From: since, Limit: maxJudged})
+func (r *Archive) resolvedSince(ctx context.Context, since time.Time) ([]alerting.Incident, error) {
+	all, err := r.db.Incidents(ctx, store.IncidentFilter{From: since, Limit: maxJudged})
 	return slices.DeleteFunc(all, func(i alerting.Incident) bool { return i.Open }), err
 }
 
@@ -41,9 +41,9 @@ func (a *Daemon) resolvedSince(ctx context.Context, since time.Time) ([]alerting
 const maxJudged = 10_000
 
 // judge applies the error-budget policy to an incident, by what the ledger knows now.
-func (a *Daemon) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
-	limit := a.Engine.Snapshot().PostmortemAt()
-	ok = a.Engine.Snapshot().WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
+func (r *Archive) judge(i alerting.Incident) (v postmortem.Verdict, ok bool) {
+	limit := r.seen().PostmortemAt()
+	ok = r.seen().WithLedger(i.SLO, func(spec *slo.Spec, ledger *budget.Ledger) {
 		v = postmortem.Judge(i, spec.Objective, ledger, limit)
 	})
 	return v, ok

@@ -11,15 +11,24 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
+// signals takes the golden signals of a service, now.
+func (w *witness) signals(ctx context.Context, service string) (ranking.Snapshot, bool) {
+	known := w.seen().Set.Service(service)
+	if known == nil {
+		return ranking.Snapshot{}, false
+	}
+	return signals.Take(ctx, w.client, known, w.now(), signals.SnapshotOptions{Catalogue: *w.sources.Load()}), true
+}
+
 // servicesAt takes the golden signals of every service that names some, for a report: over the hour
 // before at.
-func (a *Daemon) servicesAt(ctx context.Context, at time.Time) []report.Service {
+func (w *witness) servicesAt(ctx context.Context, at time.Time) []report.Service {
 	var all []report.Service
-	for _, s := range a.Engine.Snapshot().Set.Services {
+	for _, s := range w.seen().Set.Services {
 		if s.Signals == nil {
 			continue
 		}
-		shot := signals.Take(ctx, a.client, s, at, signals.SnapshotOptions{Catalogue: *a.sources.Load(), Window: time.Hour, Timeout: 10 * time.Second})
+		shot := signals.Take(ctx, w.client, s, at, signals.SnapshotOptions{Catalogue: *w.sources.Load(), Window: time.Hour, Timeout: 10 * time.Second})
 		r := report.Service{Name: s.Name, Owner: s.Owner}
 		for n, g := range []ranking.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 			if g.Query != "" {
