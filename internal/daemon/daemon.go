@@ -39,7 +39,7 @@ type Daemon struct {
 	db      *store.DB
 	term    atomic.Pointer[store.Term] // in which this daemon leads; nil before it did
 	standby standby                    // what it does while it does not
-	heard   bell                       // rings when there is something in the inbox
+	inbox   *inbox
 	reader  *prom.Reader
 	witness *witness
 	Archive *Archive
@@ -159,6 +159,9 @@ func (a *Daemon) connect() {
 	a.Keeper = a.newKeeper()
 	a.Archive.keeper = a.Keeper
 	a.drills = &drillBook{db: a.db, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways}
+	a.inbox = &inbox{
+		db: a.db, engine: a.Engine, pump: a.Pump, drills: a.drills, log: a.Log, now: a.Now, clock: a.Clock, shares: a.cfg.Postgres.Given(), follow: a.follow,
+	}
 	a.arrival = &arrival{
 		db: a.db, engine: a.Engine, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways, drills: a.drills, metrics: a.metrics,
 	}
@@ -238,7 +241,7 @@ func (a *Daemon) Run(ctx context.Context) error {
 	}
 	actor(func(ctx context.Context) error { <-ctx.Done(); return nil })
 	actor(a.takeTurns)
-	actor(func(ctx context.Context) error { a.db.Listen(ctx, a.heard.ring); return nil })
+	actor(func(ctx context.Context) error { a.db.Listen(ctx, a.inbox.heard.ring); return nil })
 	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
 	actor(a.watchHangup)
 	if a.Desk != nil {
@@ -331,9 +334,9 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		Register:   a.Archive.register,
 		Signals:    a.witness.signals,
 		Slack:      a.signedRequests(),
-		Do:         a.do,
-		Drill:      a.Drill,
-		Answer:     a.Answer,
+		Do:         a.inbox.do,
+		Drill:      a.inbox.drill,
+		Answer:     a.inbox.answer,
 		WaitsFor:   a.waitsFor,
 		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
 		Reload:     a.Reload, Reloaded: a.reload.newest, Registry: registry,

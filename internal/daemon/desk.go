@@ -72,12 +72,12 @@ var _ slack.Backend = backend{}
 
 // Do writes down what a person did.
 func (b backend) Do(ctx context.Context, act alerting.Act) error {
-	return told(b.do(ctx, act))
+	return told(b.inbox.do(ctx, act))
 }
 
 // Answer returns what became of an act that waited.
 func (b backend) Answer(ctx context.Context, key string) error {
-	_, err := b.Daemon.Answer(ctx, key)
+	_, err := b.inbox.answer(ctx, key)
 	return told(err)
 }
 
@@ -95,7 +95,7 @@ func told(err error) error {
 
 // Owe writes messages down, under a key, and has them sent.
 func (b backend) Owe(ctx context.Context, key string, entries []outbox.Entry) error {
-	return told(b.shared(ctx, requestOwe, key, entries, func() error { return b.owe(ctx, entries) }))
+	return told(b.inbox.shared(ctx, requestOwe, key, entries, func() error { return b.inbox.owe(ctx, entries) }))
 }
 
 // Incident returns one incident, from memory while it is open.

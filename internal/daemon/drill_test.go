@@ -26,7 +26,7 @@ const everyWay = "pagerduty: {routing_key_file: k, url: OTHER/v2/enqueue}\nwebho
 // drill makes a drill and goes on with it until it is over, or for so many minutes.
 func (w *wired) runDrill(t *testing.T, loud bool, minutes int) map[string]*api.Drill {
 	t.Helper()
-	if err := w.Drill(t.Context(), api.NewDrill{Loud: loud}); err != nil {
+	if err := w.inbox.drill(t.Context(), api.NewDrill{Loud: loud}); err != nil {
 		t.Fatal(err)
 	}
 	return w.tend(t, minutes)
@@ -157,7 +157,7 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Drill(t.Context(), api.NewDrill{Loud: true}); err != nil {
+	if err := w.inbox.drill(t.Context(), api.NewDrill{Loud: true}); err != nil {
 		t.Fatal(err)
 	}
 	for way, r := range w.drills.results { // somebody is faster than the look whether it was taken
@@ -177,7 +177,7 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 	if d := all["slack "+oncall]; !d.Running {
 		t.Fatalf("%+v", d)
 	}
-	if err := w.Drill(t.Context(), api.NewDrill{}); !errors.Is(err, errDrilling) {
+	if err := w.inbox.drill(t.Context(), api.NewDrill{}); !errors.Is(err, errDrilling) {
 		t.Errorf("a second drill: %v", err)
 	}
 	if texts := w.drillsIn(oncall); len(texts) != 2 || !strings.Contains(texts[1], "please acknowledge this") {
@@ -198,15 +198,15 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 		t.Fatalf("Slack's button finds %+v", i)
 	}
 	act := alerting.Act{Kind: alerting.Acknowledge, Incident: id, By: "Ana Sousa", Key: "k"}
-	if err := w.do(t.Context(), act); err != nil {
+	if err := w.inbox.do(t.Context(), act); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.do(t.Context(), act); err != nil {
+	if err := w.inbox.do(t.Context(), act); err != nil {
 		t.Errorf("the same answer once more: %v", err)
 	}
 	act.Key = "another"
 	var no *incidents.ActError
-	if err := w.do(t.Context(), act); !errors.As(err, &no) || no.Problem != incidents.ActConflict {
+	if err := w.inbox.do(t.Context(), act); !errors.As(err, &no) || no.Problem != incidents.ActConflict {
 		t.Errorf("a second answer: %v", err)
 	}
 	for way, d := range w.tend(t, 2) {
@@ -339,7 +339,7 @@ func TestADrillCountsNowhere(t *testing.T) {
 	w.runDrill(t, true, 1)
 	for _, r := range w.drills.results {
 		if strings.Contains(r.ID, "slack") {
-			if err := w.do(t.Context(), alerting.Act{Kind: alerting.Acknowledge, Incident: r.ID, By: "Ana Sousa", Key: "k"}); err != nil {
+			if err := w.inbox.do(t.Context(), alerting.Act{Kind: alerting.Acknowledge, Incident: r.ID, By: "Ana Sousa", Key: "k"}); err != nil {
 				t.Fatal(err)
 			}
 			break

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/drills"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -37,6 +39,23 @@ const (
 	// what somebody wants now.
 	heldFor = 10 * time.Minute
 )
+
+// inbox does what people ask for as the leader, or has whoever leads do it, and judges what others
+// have taken from people.
+type inbox struct {
+	db     *store.DB
+	engine *engine.Engine
+	pump   *outbox.Pump
+	drills *drillBook
+	log    *slog.Logger
+	now    func() time.Time // by the source's clock
+	clock  func() time.Time // ours
+	shares bool             // others may lead on the same store
+	// follow takes over what was decided, so that it is shown.
+	follow func(context.Context) error
+
+	heard bell // rings when there is something in it
+}
 
 // bell wakes those who wait for something in the store.
 type bell struct {
@@ -77,37 +96,37 @@ func (v verdict) err() error {
 }
 
 // yes is the answer to a request that was done.
-func (a *Daemon) yes(r store.Request) store.Verdict {
-	return store.Verdict{Key: r.Key, At: a.Now(), Data: notify.JSON(verdict{})}
+func (b *inbox) yes(r store.Request) store.Verdict {
+	return store.Verdict{Key: r.Key, At: b.now(), Data: notify.JSON(verdict{})}
 }
 
 // shared does something as the leader. If another daemon leads, that one does it: data, of a kind, is
 // asked for by a key under which it is done once, however often it is asked for.
-func (a *Daemon) shared(ctx context.Context, kind, key string, data any, do func() error) error {
-	if !a.Engine.Snapshot().Standby {
+func (b *inbox) shared(ctx context.Context, kind, key string, data any, do func() error) error {
+	if !b.engine.Snapshot().Standby {
 		err := do()
 		if !errors.Is(err, store.ErrDeposed) && !errors.Is(err, store.ErrStandby) {
 			return err
 		}
 	}
-	if !a.cfg.Postgres.Given() {
+	if !b.shares {
 		return store.ErrStandby
 	}
-	rung := a.heard.next()
-	if err := a.db.Ask(ctx, store.Request{Key: key, Kind: kind, At: a.Now(), Data: notify.JSON(data)}); err != nil {
+	rung := b.heard.next()
+	if err := b.db.Ask(ctx, store.Request{Key: key, Kind: kind, At: b.now(), Data: notify.JSON(data)}); err != nil {
 		return err
 	}
-	return a.answerTo(ctx, key, rung)
+	return b.answerTo(ctx, key, rung)
 }
 
 // answerTo waits for the answer to a request, and until this daemon shows what came of it.
-func (a *Daemon) answerTo(ctx context.Context, key string, rung <-chan struct{}) error {
+func (b *inbox) answerTo(ctx context.Context, key string, rung <-chan struct{}) error {
 	patience := time.NewTimer(answeredIn)
 	defer patience.Stop()
 	for {
-		v, known, err := a.db.Verdict(ctx, key)
+		v, known, err := b.db.Verdict(ctx, key)
 		if err == nil && known && !v.At.IsZero() {
-			return a.shown(ctx, v)
+			return b.shown(ctx, v)
 		}
 		again := time.NewTimer(answeredIn / 8)
 		select {
@@ -119,41 +138,41 @@ func (a *Daemon) answerTo(ctx context.Context, key string, rung <-chan struct{})
 		case <-again.C:
 		}
 		again.Stop()
-		rung = a.heard.next()
+		rung = b.heard.next()
 	}
 }
 
 // shown turns an answer into an error, nil for yes, when this daemon shows what came of it.
-func (a *Daemon) shown(ctx context.Context, v store.Verdict) error {
+func (b *inbox) shown(ctx context.Context, v store.Verdict) error {
 	var answer verdict
 	if err := json.Unmarshal(v.Data, &answer); err != nil {
 		return err
 	}
-	_ = a.follow(ctx) // logged
+	_ = b.follow(ctx) // logged
 	return answer.err()
 }
 
-// Answer returns what became of a request: nil if it was done, store.ErrWaiting, or why not. It is
+// answer returns what became of a request: nil if it was done, store.ErrWaiting, or why not. It is
 // false if nobody knows of it.
-func (a *Daemon) Answer(ctx context.Context, key string) (known bool, err error) {
-	v, known, err := a.db.Verdict(ctx, key)
+func (b *inbox) answer(ctx context.Context, key string) (known bool, err error) {
+	v, known, err := b.db.Verdict(ctx, key)
 	switch {
 	case err != nil || !known:
 		return known, err
 	case v.At.IsZero():
 		return true, store.ErrWaiting
 	}
-	return true, a.shown(ctx, v)
+	return true, b.shown(ctx, v)
 }
 
-// runInbox answers what others have taken from people, until ctx ends.
-func (a *Daemon) runInbox(ctx context.Context) error {
+// run answers what others have taken from people, until ctx ends.
+func (b *inbox) run(ctx context.Context) error {
 	ticker := time.NewTicker(inboxEvery)
 	defer ticker.Stop()
 	for {
-		rung := a.heard.next()
-		if err := a.judgeAll(ctx); err != nil && ctx.Err() == nil {
-			a.Log.Error("what other daemons took from people cannot be answered; it is tried again", "err", err)
+		rung := b.heard.next()
+		if err := b.judgeAll(ctx); err != nil && ctx.Err() == nil {
+			b.log.Error("what other daemons took from people cannot be answered; it is tried again", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -165,25 +184,25 @@ func (a *Daemon) runInbox(ctx context.Context) error {
 }
 
 // judgeAll answers what waits in the inbox, in order. It stops where the store cannot be written.
-func (a *Daemon) judgeAll(ctx context.Context) error {
-	all, err := a.db.Requests(ctx)
+func (b *inbox) judgeAll(ctx context.Context) error {
+	all, err := b.db.Requests(ctx)
 	for _, r := range all {
 		if err == nil {
-			err = a.judgeOne(ctx, r)
+			err = b.judgeOne(ctx, r)
 		}
 	}
 	return err
 }
 
 // judgeOne does what a request asks for, or refuses it; either is written down with the answer.
-func (a *Daemon) judgeOne(ctx context.Context, r store.Request) error {
-	err := a.request(ctx, r)
+func (b *inbox) judgeOne(ctx context.Context, r store.Request) error {
+	err := b.request(ctx, r)
 	var no *incidents.ActError
 	if !errors.As(err, &no) {
 		return err
 	}
-	v := store.Verdict{Key: r.Key, At: a.Now(), Data: notify.JSON(verdict{no.Problem, no.Text})}
-	return a.db.Commit(context.WithoutCancel(ctx), store.Tick{Verdicts: []store.Verdict{v}})
+	v := store.Verdict{Key: r.Key, At: b.now(), Data: notify.JSON(verdict{no.Problem, no.Text})}
+	return b.db.Commit(context.WithoutCancel(ctx), store.Tick{Verdicts: []store.Verdict{v}})
 }
 
 var (
@@ -192,8 +211,8 @@ var (
 )
 
 // request does what was asked for.
-func (a *Daemon) request(ctx context.Context, r store.Request) error {
-	if a.Now().Sub(r.At) > heldFor {
+func (b *inbox) request(ctx context.Context, r store.Request) error {
+	if b.now().Sub(r.At) > heldFor {
 		return errTooLate
 	}
 	switch r.Kind {
@@ -205,44 +224,44 @@ func (a *Daemon) request(ctx context.Context, r store.Request) error {
 		if act.At.IsZero() {
 			act.At = r.At
 		}
-		return a.act(ctx, act, a.yes(r))
+		return b.act(ctx, act, b.yes(r))
 	case requestDrill:
 		var n api.NewDrill
 		if json.Unmarshal(r.Data, &n) != nil {
 			return errUnread
 		}
-		return a.drills.begin(ctx, n, a.yes(r))
+		return b.drills.begin(ctx, n, b.yes(r))
 	case requestOwe:
 		var entries []outbox.Entry
 		if json.Unmarshal(r.Data, &entries) != nil {
 			return errUnread
 		}
-		return a.owe(ctx, entries, a.yes(r))
+		return b.owe(ctx, entries, b.yes(r))
 	}
 	return errUnread
 }
 
 // do takes what a person did, to an incident or to a drill.
-func (a *Daemon) do(ctx context.Context, act alerting.Act) error {
-	return a.shared(ctx, requestAct, act.Key, act, func() error { return a.act(ctx, act) })
+func (b *inbox) do(ctx context.Context, act alerting.Act) error {
+	return b.shared(ctx, requestAct, act.Key, act, func() error { return b.act(ctx, act) })
 }
 
 // act takes what a person did, to an incident or to a drill, as the leader.
-func (a *Daemon) act(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
+func (b *inbox) act(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {
 	if drills.Is(act.Incident) {
-		return a.drills.answer(ctx, act, answers...)
+		return b.drills.answer(ctx, act, answers...)
 	}
-	return a.Engine.Do(ctx, act, a.Clock(), answers...)
+	return b.engine.Do(ctx, act, b.clock(), answers...)
 }
 
-// Drill begins a drill by every way.
-func (a *Daemon) Drill(ctx context.Context, n api.NewDrill) error {
-	return a.shared(ctx, requestDrill, n.Key, n, func() error { return a.drills.begin(ctx, n) })
+// drill begins a drill by every way.
+func (b *inbox) drill(ctx context.Context, n api.NewDrill) error {
+	return b.shared(ctx, requestDrill, n.Key, n, func() error { return b.drills.begin(ctx, n) })
 }
 
 // owe writes messages down and has them sent.
-func (a *Daemon) owe(ctx context.Context, entries []outbox.Entry, answers ...store.Verdict) error {
-	err := a.db.Commit(context.WithoutCancel(ctx), store.Tick{Owed: entries, Verdicts: answers})
-	a.Pump.Kick()
+func (b *inbox) owe(ctx context.Context, entries []outbox.Entry, answers ...store.Verdict) error {
+	err := b.db.Commit(context.WithoutCancel(ctx), store.Tick{Owed: entries, Verdicts: answers})
+	b.pump.Kick()
 	return err
 }

@@ -295,11 +295,12 @@ func TestAVerdictIsWrittenWithTheAct(t *testing.T) {
 				return nil
 			})
 			a.Clock = func() time.Time { return notifytest.Story("", false)[0].Event.Time() }
+			a.connect()
 			check(t, a.lead(t.Context()))
 			act := alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Text: "x", Incident: notifytest.Story("", false)[0].Incident.ID}
 			check(t, a.db.Ask(t.Context(), store.Request{Key: act.Key, Kind: requestAct, At: a.Now(), Data: notify.JSON(act)}))
 			dead = step
-			if err := a.judgeAll(t.Context()); err == nil {
+			if err := a.inbox.judgeAll(t.Context()); err == nil {
 				t.Fatal("it did not die")
 			}
 			dead = ""
@@ -309,7 +310,7 @@ func TestAVerdictIsWrittenWithTheAct(t *testing.T) {
 			if answered := known && !v.At.IsZero(); len(acts) != want || answered != (want == 1) {
 				t.Errorf("%d acts, answered %v", len(acts), answered)
 			}
-			check(t, a.judgeAll(t.Context())) // the next one
+			check(t, a.inbox.judgeAll(t.Context())) // the next one
 			acts = ok(a.db.Acts(t.Context(), store.ActFilter{}))(t)
 			if v, _, _ = a.db.Verdict(t.Context(), act.Key); len(acts) != 1 || v.At.IsZero() {
 				t.Errorf("in the end %d acts, answered %v", len(acts), v.At)

@@ -98,7 +98,7 @@ func (a *Daemon) leadOn(ctx context.Context) error {
 	do(a.arrival.run)
 	do(a.pulse.run)
 	do(a.drills.run)
-	do(a.runInbox)
+	do(a.inbox.run)
 	do(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
 	if a.Desk != nil {
 		do(a.Desk.Connect)
