@@ -165,8 +165,8 @@ func (d *daemon) sum(id slo.ID, from, to time.Time) (s budget.Sum) {
 type composer struct{ slack slack.Composer }
 
 // Event implements engine.Composer.
-func (c composer) Event(t incidents.Notification) []outbox.Entry {
-	return c.slack.Event(notify.Facts{Notification: t})
+func (c composer) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
+	return c.slack.Event(notify.Facts{Notification: t, Target: notify.Target{Shown: shown}})
 }
 
 // Act implements engine.Composer.

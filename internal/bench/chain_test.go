@@ -26,7 +26,7 @@ var t0 = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 type silent struct{}
 
 // Event implements engine.Composer.
-func (silent) Event(incidents.Notification) []outbox.Entry { return nil }
+func (silent) Event(incidents.Notification, outbox.Shown) []outbox.Entry { return nil }
 
 // Act implements engine.Composer.
 func (silent) Act(incidents.Done) []outbox.Entry { return nil }

@@ -154,6 +154,6 @@ type loud struct {
 }
 
 // Event implements engine.Composer.
-func (l loud) Event(t incidents.Notification) []outbox.Entry {
-	return l.to.Event(notify.Facts{Notification: t})
+func (l loud) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
+	return l.to.Event(notify.Facts{Notification: t, Target: notify.Target{Shown: shown}})
 }

@@ -56,9 +56,10 @@ func (c *composer) setInteractive(works bool) {
 // changed since or in place of another; the outbox knows which those are.
 //
 // That one which is over has cost something else changes its message in chats, and calls nobody.
-func (c composer) Event(t incidents.Notification) []outbox.Entry {
+func (c composer) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
 	if t.Event.Kind == alerting.Recounted {
 		return c.chats(t, func(chat notify.Chat, to notify.Target) []outbox.Entry {
+			to.Shown = shown
 			return chat.Event(notify.Facts{Notification: t, Origin: c.slack.Origin, Target: to})
 		})
 	}
@@ -66,7 +67,7 @@ func (c composer) Event(t incidents.Notification) []outbox.Entry {
 	var entries []outbox.Entry
 	told := map[string]bool{}
 	for _, to := range all {
-		entries = append(entries, c.tell(t, notify.Target{Receiver: to.receiver, Channel: to.channel, First: first[to], Again: told[to.receiver]})...)
+		entries = append(entries, c.tell(t, notify.Target{Receiver: to.receiver, Channel: to.channel, First: first[to], Again: told[to.receiver], Shown: shown})...)
 		told[to.receiver] = true
 	}
 	if t.Event.Kind != alerting.Resolved {

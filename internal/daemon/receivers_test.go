@@ -198,7 +198,7 @@ func openStoryIn(t *testing.T, text, path string, fault func(string) error) *Dae
 	a.witness = a.newWitness(client, client)
 	a.Engine = engine.New(engine.Options{Source: a.reader, Store: db, Composer: a.ways.Load(), Log: a.Log, Owe: a.Pump.Owe}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
 	a.connect()
-	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.Engine.Open(f.Event.Time())[0])}); err != nil {
+	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.Engine.Open(f.Event.Time())[0], nil)}); err != nil {
 		t.Fatal(err)
 	}
 	return a

@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
 const everyReceiver = `
@@ -90,23 +91,63 @@ func toldBy(c composer, ticket bool) (lines []string) {
 	for _, f := range notifytest.Story("", ticket) {
 		told := f.Notification
 		var words []string
-		for _, e := range c.Event(told) {
+		for _, e := range c.Event(told, nil) {
 			if seen[e.Key] {
 				continue // what is owed already changes nothing
 			}
 			seen[e.Key] = true
-			word := fmt.Sprintf("%s%s %s", e.Receiver, e.Channel, e.Op)
-			if e.IfTold {
-				word += "?"
-			}
-			if e.Thread != f.Incident.ID {
-				word += " in " + strings.TrimPrefix(e.Thread, f.Incident.ID)
-			}
-			words = append(words, word)
+			words = append(words, inShort(e, f.Incident.ID))
 		}
 		lines = append(lines, string(f.Event.Kind)+": "+strings.Join(words, ", "))
 	}
 	return lines
+}
+
+// inShort says who is owed an entry, and what it does.
+func inShort(e outbox.Entry, thread string) string {
+	word := fmt.Sprintf("%s%s %s", e.Receiver, e.Channel, e.Op)
+	if e.IfTold {
+		word += "?"
+	}
+	if e.Thread != thread {
+		word += " in " + strings.TrimPrefix(e.Thread, thread)
+	}
+	return word
+}
+
+// TestOfEditsThatAreOwedTogetherTheLastIsComposed: a story that is told in one go, as after a hole,
+// brings each channel's message up to date once, where its last event is told. What follows on it,
+// and what other receivers get, is told of every event.
+func TestOfEditsThatAreOwedTogetherTheLastIsComposed(t *testing.T) {
+	cfg := parsed(t, everyReceiver+`
+routes:
+  - {match: {severity: ticket}, to: [slack, webhook], channel: "#tickets"}
+  - {match: {severity: page}, to: [slack], channel: "#oncall"}
+`)
+	c, shown := newComposer(cfg, made(t, cfg), "", true, false), outbox.Shown{}
+	story := notifytest.Story("", true)
+	for _, want := range []string{
+		"slack#tickets edit, slack#tickets reply, webhook reply?, slack#oncall edit in @#oncall, slack#oncall reply in @#oncall, " +
+			"pagerduty edit?, pagerduty/payments edit?, alertmanager/127.0.0.1:9093 edit?, alertmanager/second edit?",
+		"webhook post, webhook reply?", "webhook post, webhook reply?", "webhook post, webhook reply?",
+		"slack#tickets reply, webhook post, webhook reply?, slack#oncall post in @#oncall",
+		"slack#tickets post, webhook post",
+	} {
+		last := story[len(story)-1]
+		story = story[:len(story)-1]
+		entries := c.Event(last.Notification, shown)
+		shown.Add(entries)
+		var words []string
+		for _, e := range entries {
+			words = append(words, inShort(e, last.Incident.ID))
+		}
+		if got := strings.Join(words, ", "); got != want {
+			t.Errorf("%s: got  %s\nwant %s", last.Event.Kind, got, want)
+		}
+	}
+	if other := (outbox.Shown{}); other.Has("slack", "#oncall", "x") || len(story) > 0 {
+		t.Errorf("%d events were not told", len(story))
+	}
 }
 
 func TestEveryReceiverHearsTheWholeStory(t *testing.T) {

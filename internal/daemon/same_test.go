@@ -75,7 +75,7 @@ func TestAnEventReadsTheSameEverywhere(t *testing.T) {
 			story = append(story, f)
 		}
 		for _, f := range story {
-			for _, e := range c.Event(f.Notification) {
+			for _, e := range c.Event(f.Notification, nil) {
 				kind := notify.KindOf(e.Receiver)
 				text := undress(e.Body)
 				if kind != "slack" {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -30,7 +31,7 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers 
 	if err != nil || len(out.Acts)+len(answers) == 0 {
 		return err
 	}
-	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: e.compose(out), Verdicts: answers}
+	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: slices.Concat(e.compose(out)...), Verdicts: answers}
 	if err := e.backlog.write(ctx, tick); err != nil {
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
 	}
@@ -72,29 +73,41 @@ func pastOf(ctx context.Context, from Store, book incidents.Book, ids []string) 
 	return past, nil
 }
 
-// compose makes the messages of what came of events or of an act. Those of a process before this
-// one are marked: it may have sent them past a full disk and died before it could write that down.
-func (e *Engine) compose(out incidents.Outcome) []outbox.Entry {
-	var all []outbox.Entry
-	for _, t := range out.Notifications {
-		var entries []outbox.Entry
-		e.guard(t.Event.SLO, func() { entries = e.Composer.Event(t) })
-		for n := range entries {
-			was := &entries[n]
-			if was.Op != outbox.Edit && t.Event.Time().Before(e.began) && (was.Lane == outbox.LanePage || t.Over) {
-				was.Tried, was.Created = true, t.Event.Time()
-				if t.Over {
-					was.Created = t.Incident.Detected
-				}
-			}
+// compose makes the messages of what came of events or of an act, of each outcome its own. It begins
+// with the last, so that of the edits of one message, which may be thousands, only the one is
+// composed that is going to be sent.
+func (e *Engine) compose(outcomes ...incidents.Outcome) [][]outbox.Entry {
+	all, shown := make([][]outbox.Entry, len(outcomes)), outbox.Shown{}
+	for n, out := range slices.Backward(outcomes) {
+		var parts [][]outbox.Entry // the last first
+		if out.Permit != nil {
+			parts = append(parts, e.Composer.Permit(*out.Permit))
 		}
-		all = append(all, entries...)
-	}
-	for _, d := range out.Done {
-		e.guard("", func() { all = append(all, e.Composer.Act(d)...) })
-	}
-	if out.Permit != nil {
-		all = append(all, e.Composer.Permit(*out.Permit)...)
+		for _, d := range slices.Backward(out.Done) {
+			e.guard("", func() { parts = append(parts, e.Composer.Act(d)) })
+		}
+		for _, t := range slices.Backward(out.Notifications) {
+			e.guard(t.Event.SLO, func() { parts = append(parts, e.composeEvent(t, shown)) })
+		}
+		slices.Reverse(parts)
+		all[n] = slices.Concat(parts...)
 	}
 	return all
+}
+
+// composeEvent makes the messages of one event. Those of a process before this one are marked: it
+// may have sent them past a full disk and died before it could write that down.
+func (e *Engine) composeEvent(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
+	entries := e.Composer.Event(t, shown)
+	shown.Add(entries)
+	for n := range entries {
+		was := &entries[n]
+		if was.Op != outbox.Edit && t.Event.Time().Before(e.began) && (was.Lane == outbox.LanePage || t.Over) {
+			was.Tried, was.Created = true, t.Event.Time()
+			if t.Over {
+				was.Created = t.Incident.Detected
+			}
+		}
+	}
+	return entries
 }

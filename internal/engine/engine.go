@@ -59,7 +59,8 @@ type Store interface {
 
 // Composer turns facts into messages. It is pure; package daemon has one, over all receivers.
 type Composer interface {
-	Event(incidents.Notification) []outbox.Entry
+	// Event makes the messages about an event. It may leave out edits of what is shown anyway.
+	Event(incidents.Notification, outbox.Shown) []outbox.Entry
 	Report(r report.Report, channel string, now time.Time) []outbox.Entry
 	Notice(Notice) []outbox.Entry
 	Permit(incidents.Permit) []outbox.Entry

@@ -41,11 +41,11 @@ func TestAPanicInOneBudgetStopsThatBudget(t *testing.T) {
 // clumsy panics when it is to compose what is about one SLO.
 type clumsy struct{ voice }
 
-func (c clumsy) Event(n incidents.Notification) []outbox.Entry {
+func (c clumsy) Event(n incidents.Notification, shown outbox.Shown) []outbox.Entry {
 	if n.Event.SLO == "broken/availability" {
 		panic("no words")
 	}
-	return c.voice.Event(n)
+	return c.voice.Event(n, shown)
 }
 
 // TestAMessageThatCannotBeComposedSilencesNoOther: the incident is kept, and what is said of others

@@ -98,9 +98,9 @@ type listener struct {
 	all *[]incidents.Notification
 }
 
-func (r listener) Event(t incidents.Notification) []outbox.Entry {
+func (r listener) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
 	*r.all = append(*r.all, t)
-	return r.Composer.Event(t)
+	return r.Composer.Event(t, shown)
 }
 
 // Both begin to burn in the same minute; whoever depends on the other knows it at once, although

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -111,7 +113,7 @@ func (forgetful) Incidents(context.Context, store.IncidentFilter) ([]alerting.In
 type mute struct{}
 
 // Event implements engine.Composer.
-func (mute) Event(incidents.Notification) []outbox.Entry { return nil }
+func (mute) Event(incidents.Notification, outbox.Shown) []outbox.Entry { return nil }
 
 // Act implements engine.Composer.
 func (mute) Act(incidents.Done) []outbox.Entry { return nil }
@@ -154,6 +156,53 @@ func TestWorkGrowsWithTheNumberOfIncidents(t *testing.T) {
 	for what, cost := range b {
 		if growth := cost / a[what]; growth > 1.5*many/few {
 			t.Errorf("%s: %d incidents cost %.1f times as much as %d (%.0f and %.0f bytes)", what, many, growth, few, cost, a[what])
+		}
+	}
+}
+
+// keeping is a store that keeps what is owed.
+type keeping struct {
+	forgetful
+	owed []outbox.Entry
+}
+
+// Commit notes what a tick owes.
+func (k *keeping) Commit(_ context.Context, tick store.Tick) error {
+	for _, t := range tick.Turns {
+		k.owed = append(k.owed, t.Entries...)
+	}
+	k.owed = append(k.owed, tick.Owed...)
+	return nil
+}
+
+// TestAStormOwesOneMessageAnIncident: each incident has one message, its root or a reply, and each
+// thread one edit in a tick, which shows what stands at its end. Nothing else is composed. The same
+// goes for what is told after a hole, when an incident has many events in one tick.
+func TestAStormOwesOneMessageAnIncident(t *testing.T) {
+	const n, each = 60, 20
+	s, db := &storm{}, &keeping{}
+	for i := range n {
+		spec := promise(fmt.Sprintf("service%04d", i/each))
+		spec.Name = fmt.Sprintf("slo%04d", i%each)
+		s.specs = append(s.specs, spec)
+	}
+	e := engine.New(engine.Options{
+		Source: s, Store: db, Composer: voice{slack.Composer{Channel: channel}}, Log: slog.New(slog.DiscardHandler),
+	}, slo.NewSet(s.specs, nil, nil), store.Snapshot{})
+	e.Tick(t.Context(), t0)
+	for _, after := range []time.Duration{10, 11, 12, 30} {
+		db.owed = nil
+		e.Tick(t.Context(), t0.Add(after*time.Minute))
+		ops := map[outbox.Op]int{}
+		for _, o := range db.owed {
+			ops[o.Op]++
+			if o.Op == outbox.Edit && !strings.Contains(string(o.Body), "and 4 more") { // a root names fifteen others
+				t.Errorf("after %d minutes an edit shows less than what is open: %s", after, o.Body)
+			}
+		}
+		if opens := after == 10; ops[outbox.Edit] > n/each || opens && (ops[outbox.Post] != n/each || ops[outbox.Reply] != n-n/each) ||
+			!opens && ops[outbox.Post]+ops[outbox.Reply] > 0 {
+			t.Errorf("after %d minutes %v are owed", after, ops)
 		}
 	}
 }

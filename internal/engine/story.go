@@ -40,9 +40,10 @@ func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *sto
 		e.Log.Warn("cannot look up incidents that are over: one that follows another begins a thread where that one did, and what was found late of one is not in its record", "err", err)
 	}
 	book, outcomes := e.tellAll(all, turns, known, now)
+	owed := e.compose(outcomes...)
 	for n, out := range outcomes {
 		turn := all[n].turn
-		turn.Incidents, turn.Entries = out.Incidents, e.compose(out)
+		turn.Incidents, turn.Entries = out.Incidents, owed[n]
 		tick.Turns = append(tick.Turns, turn)
 		sum.SLOs++
 		sum.Slots += len(turn.Slots)

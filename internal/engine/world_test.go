@@ -528,8 +528,8 @@ func (w *world) checkOncePerKey() {
 type voice struct{ slack slack.Composer }
 
 // Event makes the messages about an event.
-func (v voice) Event(t incidents.Notification) []outbox.Entry {
-	return v.slack.Event(notify.Facts{Notification: t})
+func (v voice) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
+	return v.slack.Event(notify.Facts{Notification: t, Target: notify.Target{Shown: shown}})
 }
 
 // Act makes the messages about an act.

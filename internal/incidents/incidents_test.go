@@ -188,6 +188,52 @@ func TestTheLoudestIsTheFace(t *testing.T) {
 	}
 }
 
+// TestRootsStandAsTheEndLeavesThem: when much is told at once, the root message of a thread shows what
+// is true in the end, whatever the order of its budgets; who is called, and what is shown in the
+// channel, goes by what was true then. What is shown is gathered once for all who share it.
+func TestRootsStandAsTheEndLeavesThem(t *testing.T) {
+	w := newWorld("shop/a", "shop/b", "shop/c", "shop/d")
+	turns := []Turn{
+		w.turn("shop/a", event(1, "shop/a", alerting.Opened), event(9, "shop/a", alerting.Resolved)),
+		w.turn("shop/b", event(5, "shop/b", alerting.Opened)),
+		w.turn("shop/c", event(6, "shop/c", alerting.Opened)),
+		w.turn("shop/d", event(7, "shop/d", alerting.Opened)),
+	}
+	b, out := (Book{}).Tell(w, turns, nil, t0)
+	type face struct {
+		Root       string
+		Others     int
+		Paged, Led bool
+	}
+	var got []face
+	for _, o := range out {
+		for _, told := range o.Notifications {
+			f := face{Others: len(told.Others), Paged: told.Paged, Led: told.Led}
+			if told.Root != nil {
+				f.Root, f.Others = told.Root.Incident.ID, len(told.Root.Others)
+			}
+			got = append(got, f)
+		}
+	}
+	want := []face{
+		{"shop/b/page", 2, false, false}, {"shop/b/page", 2, true, true}, // of a
+		{"", 2, true, true}, {"shop/b/page", 2, true, true}, {"shop/b/page", 2, true, true},
+	}
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Errorf("roots (-want +got):\n%s", d)
+	}
+	if out[2].Notifications[0].Root != out[3].Notifications[0].Root {
+		t.Error("the same root message is gathered twice")
+	}
+	ends := []Turn{w.turn("shop/b", event(20, "shop/b", alerting.Resolved)), w.turn("shop/c", event(21, "shop/c", alerting.Resolved)), w.turn("shop/d", event(22, "shop/d", alerting.Resolved))}
+	_, out = b.Tell(w, ends, nil, t0)
+	for n, led := range []bool{true, true, false} {
+		if told := out[n].Notifications[0]; told.Led != led || told.Root != nil {
+			t.Errorf("the end of %s: led %t, root %v", told.Incident.ID, told.Led, told.Root)
+		}
+	}
+}
+
 // TestActs does one act to a book with two incidents in one thread and a third elsewhere.
 func TestActs(t *testing.T) {
 	act := func(kind alerting.ActKind, incident string) alerting.Act {

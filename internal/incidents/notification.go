@@ -14,11 +14,16 @@ import (
 // words, it has from its Facts.
 type Notification struct {
 	sentences.Facts
-	Trail     []Point             // how a burn went, from just before its onset on; nil for what is no burn
-	Others    []alerting.Incident // what else is open in the same thread, the loudest first, at most maxOthers
-	More      int                 // how many there are beyond those
-	Root      *Notification       // what the root message of the thread shows instead, because it is louder; nil if it shows this
-	Silenced  bool                // somebody wants to hear no more for now; what is composed must not call anybody
+	Trail []Point // how a burn went, from just before its onset on; nil for what is no burn
+	Paged bool    // another incident of the same thread was a page already
+	Led   bool    // another one was louder, or as loud and older, so that the root message was about that
+	// Root is what the root message of the thread shows instead, because it is louder; nil if it shows
+	// this. It stands as all that is told together leaves it, and may be shared. So do Others: what else
+	// is open in the thread, the loudest first, at most maxOthers; and More: how many there are beyond.
+	Root      *Notification
+	Others    []alerting.Incident
+	More      int
+	Silenced  bool // somebody wants to hear no more for now; what is composed must not call anybody
 	Standings []alerting.Standing
 	Gate      alerting.Verdict  // of the error-budget policy, at the event
 	Notify    slo.SlackRoute    // who is told of a change of it

@@ -49,11 +49,12 @@ func (b Book) Tell(w World, turns []Turn, past Past, now time.Time) (Book, []Out
 	for _, l := range lines {
 		i := d.apply(w, turns[l.turn], l.event, past)
 		if t := turns[l.turn]; d.worthTelling(l.event, i, t.Events) {
-			told := d.told(w, t.Budget, l.event, i, now)
+			told := d.heard(w, t.Budget, l.event, i, now)
 			told.Over = overAlready(t.Events, l.event.Incident)
 			all[l.turn].Notifications = append(all[l.turn].Notifications, told)
 		}
 	}
+	d.lead(w, all, now)
 	for n, t := range turns {
 		seen := map[string]bool{}
 		for _, event := range t.Events {
@@ -217,25 +218,60 @@ func (b Book) Describe(w World, i alerting.Incident, now time.Time) (Notificatio
 	return b.told(w, on, i.Last, i, now), true
 }
 
-// told gathers what can be told of an event, with what else is told in its thread. The root message
-// shows the loudest.
+// told gathers what can be told of an event, with what else is told in its thread.
 func (b Book) told(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Notification {
+	t := b.heard(w, on, event, i, now)
+	b.show(w, &t, nil, now)
+	return t
+}
+
+// heard gathers what can be told of an event, but for what the root message of its thread shows.
+func (b Book) heard(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Notification {
 	t := b.alone(w, on, event, i, now)
 	if i.ID == "" {
 		return t
 	}
-	all := b.byThread[i.Thread()]
-	if len(all) > 0 && all[0] != i.ID {
-		loudest := b.open[all[0]]
-		if on, ok := b.budget(w, loudest.SLO); ok {
-			root := b.alone(w, on, loudest.Last, *loudest, now)
-			root.Others, root.More = b.some(all[1:])
-			t.Root = &root
+	for _, id := range b.byThread[i.Thread()] {
+		if id != i.ID { // the loudest beside it
+			t.Paged, t.Led = b.open[id].Loud() == alerting.Page, id == b.byThread[i.Thread()][0]
+			break
 		}
-		return t
 	}
-	t.Others, t.More = b.some(all[min(1, len(all)):])
 	return t
+}
+
+// lead adds to everything that is told what the root messages show after it.
+func (b Book) lead(w World, all []Outcome, now time.Time) {
+	roots := map[string]*Notification{}
+	for _, o := range all {
+		for n := range o.Notifications {
+			b.show(w, &o.Notifications[n], roots, now)
+		}
+	}
+}
+
+// show adds what the root message of its thread shows, which is the loudest that is open there. What
+// is known already of these, by ID, is not gathered again.
+func (b Book) show(w World, t *Notification, known map[string]*Notification, now time.Time) {
+	if t.Incident.ID == "" {
+		return
+	}
+	all := b.byThread[t.Incident.Thread()]
+	if len(all) == 0 || all[0] == t.Incident.ID {
+		t.Others, t.More = b.some(all[min(1, len(all)):])
+		return
+	}
+	loudest := b.open[all[0]]
+	if t.Root = known[loudest.ID]; t.Root != nil {
+		return
+	}
+	if on, ok := b.budget(w, loudest.SLO); ok {
+		root := b.alone(w, on, loudest.Last, *loudest, now)
+		root.Others, root.More = b.some(all[1:])
+		if t.Root = &root; known != nil {
+			known[loudest.ID] = t.Root
+		}
+	}
 }
 
 // maxOthers is how many incidents a notification lists beside its own. A message names fewer.

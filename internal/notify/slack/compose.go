@@ -2,10 +2,8 @@ package slack
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
@@ -77,12 +75,9 @@ func (f message) event() []outbox.Entry {
 	case alerting.Escalated, alerting.Updated:
 		return f.changed()
 	case alerting.Resolved:
-		return []outbox.Entry{
-			f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root()),
-			f.entry("reply", outbox.LaneResolve, outbox.Reply, f.resolution()),
-		}
+		return append(f.edit(outbox.LaneResolve), f.entry("reply", outbox.LaneResolve, outbox.Reply, f.resolution()))
 	case alerting.Recounted:
-		return []outbox.Entry{f.entry("edit", outbox.LaneResolve, outbox.Edit, f.root())}
+		return f.edit(outbox.LaneResolve)
 	}
 	return nil
 }
@@ -90,17 +85,16 @@ func (f message) event() []outbox.Entry {
 // changed returns what is owed when an incident goes on: the new state, and a reply if people must
 // notice.
 func (f message) changed() []outbox.Entry {
-	edit := func(lane outbox.Lane) outbox.Entry { return f.entry("edit", lane, outbox.Edit, f.root()) }
 	reply := func(b Body) []outbox.Entry {
-		return []outbox.Entry{edit(lane(f.Event)), f.entry("reply", lane(f.Event), outbox.Reply, b)}
+		return append(f.edit(lane(f.Event)), f.entry("reply", lane(f.Event), outbox.Reply, b))
 	}
 	switch {
 	case f.Event.Reason == alerting.ByPerson:
-		return []outbox.Entry{edit(lane(f.Event))} // the thread has it from the person
+		return f.edit(lane(f.Event)) // the thread has it from the person
 	case firstHeard(f.Incident, f.Event) && f.Incident.Group != "":
 		return f.joined()
 	case firstHeard(f.Incident, f.Event):
-		return []outbox.Entry{edit(lane(f.Event))} // there is no root message yet, so this becomes it
+		return f.edit(lane(f.Event)) // there is no root message yet, so this becomes it
 	case f.Event.Kind == alerting.Escalated:
 		return reply(f.escalation())
 	case f.Event.Reason == alerting.Unacknowledged:
@@ -108,7 +102,17 @@ func (f message) changed() []outbox.Entry {
 	case f.Event.Reason == alerting.SilenceOver:
 		return reply(f.reminder("🔔 Silence over", "The silence is over, and it still burns.", f.woken()))
 	}
-	return []outbox.Entry{edit(outbox.LaneTicket)}
+	return f.edit(outbox.LaneTicket)
+}
+
+// edit returns the edit that brings the root message up to date; none if a later one, which is owed
+// as well, does so.
+func (f message) edit(lane outbox.Lane) []outbox.Entry {
+	to := inThread([]outbox.Entry{f.addressed("edit", lane, outbox.Edit)}, f.to)[0]
+	if f.to.Shown.Has(to.Receiver, to.Channel, to.Thread) {
+		return nil
+	}
+	return []outbox.Entry{f.entry("edit", lane, outbox.Edit, f.root())}
 }
 
 // joined returns what is owed when an incident goes into the thread of another: the root message
@@ -119,21 +123,12 @@ func (f message) joined() []outbox.Entry {
 	b.Text = f.sentence(f.state(), f.predicate())
 	page := f.Loud() == alerting.Page
 	b.Broadcast = page && !f.Silenced
-	if again := f.Event.Follows != ""; !page || paged(f.Notification) && !again {
+	if again := f.Event.Follows != ""; !page || f.Paged && !again {
 		b.Mention = nil
 	}
 	b.Blocks = []Block{section(icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100)) + "\n" + f.dressLines(f.Lead()))}
 	b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
-	return []outbox.Entry{
-		f.entry("edit", lane(f.Event), outbox.Edit, f.root()),
-		f.entry("reply", lane(f.Event), outbox.Reply, b),
-	}
-}
-
-// paged reports whether another incident of the thread is a page.
-func paged(t incidents.Notification) bool {
-	return t.Root != nil && t.Root.Loud() == alerting.Page ||
-		slices.ContainsFunc(t.Others, func(i alerting.Incident) bool { return i.Loud() == alerting.Page })
+	return append(f.edit(lane(f.Event)), f.entry("reply", lane(f.Event), outbox.Reply, b))
 }
 
 // firstHeard reports whether everything before the event fell into a silence.

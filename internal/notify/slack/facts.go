@@ -70,8 +70,15 @@ func (f message) entry(suffix string, lane outbox.Lane, op outbox.Op, b Body) ou
 	if w := f.Awaited(); !w.Through.IsZero() {
 		b.Wait = &w
 	}
+	e := f.addressed(suffix, lane, op)
+	e.Body = b.marshal()
+	return e
+}
+
+// addressed returns an entry that says nothing yet.
+func (f message) addressed(suffix string, lane outbox.Lane, op outbox.Op) outbox.Entry {
 	return outbox.Entry{
 		Key: f.Event.Key() + "/" + suffix, Receiver: f.composer.receiver(), Lane: lane, Channel: f.channel(),
-		Thread: cmp.Or(f.Incident.Group, f.Event.Incident), Op: op, Body: b.marshal(), Created: f.Now,
+		Thread: cmp.Or(f.Incident.Group, f.Event.Incident), Op: op, Created: f.Now,
 	}
 }

@@ -297,7 +297,7 @@ func (f message) reminder(state, text string, mention []string) Body {
 // resolution returns the reply that ends the thread. It mentions nobody: whoever can sleep may
 // sleep on.
 func (f message) resolution() Body {
-	b := Body{Text: f.sentence(f.state(), f.predicate()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && f.Root == nil}
+	b := Body{Text: f.sentence(f.state(), f.predicate()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && !f.Led}
 	text := icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100))
 	switch f.Event.Rule {
 	case alerting.RuleNoData:
