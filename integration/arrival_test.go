@@ -210,7 +210,8 @@ func arrivalSLOs() (files []string) {
 		}
 		files = append(files, fmt.Sprintf("version: slowburn/v1\nservice: %s\nslos:\n  - name: slo\n    objective: 99.9\n    sli: %s\n    alerts: {spent: off}\n", job, sli))
 	}
-	return files
+	const rates = `{events: {total: 'sum(rate(requests_total{job="write-stall"}[$window]))', bad: 'sum(rate(requests_total{job="write-stall",code=~"5.."}[$window]))'}}`
+	return append(files, fmt.Sprintf("version: slowburn/v1\nservice: expression\nslos:\n  - name: slo\n    objective: 99.9\n    sli: %s\n    alerts: {spent: off}\n", rates))
 }
 
 // TestDataAsTheyComeFromARealServer: what an upgrade, a relabelling, a gap in scraping, a remote write
@@ -255,6 +256,9 @@ func testDataAsTheyCome(t *testing.T, w *remoteWrite) {
 		if s := d.sum(slo.ID(job+"/slo"), from, to); s.Total != want || s.Bad != bad {
 			t.Errorf("%s: %d of %d thousandths, want %d of %d", job, s.Bad, s.Total, bad, want)
 		}
+	}
+	if s := d.sum("expression/slo", from, to); s.Total < want*9999/10_000 || s.Total > want*10_001/10_000 {
+		t.Errorf("rates of what stalled: %d thousandths, want %d", s.Total, want)
 	}
 }
 

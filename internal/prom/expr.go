@@ -111,31 +111,44 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 		if err := r.eval.learn(ctx, s, to, &next.pace); err != nil {
 			return outcomeOf{err: err}
 		}
-		first, gained, err := r.eval.learnLate(ctx, s, now, r.maxLate(s), &next.pace.lateness)
-		if err != nil {
-			return outcomeOf{err: err}
+		late, most := &next.pace.lateness, r.maxLate(s)
+		if next.pace.scrape != st.pace.scrape { // other queries have other answers
+			late.answers = nil
 		}
-		if gained {
-			from, upto = max(min(from, first), st.since), max(to, st.read)
+		if late.due(now) { // what is not due yet tells how late samples come, too
+			from, upto = max(min(from, late.again(now, most)), st.since), budget.MinuteOf(now.Add(-settle))-1
+			late.at, late.times = budget.MinuteOf(now), late.times+1
 		}
 		end := min(upto, from+maxSteps-1)
 		if end < from {
 			return outcomeOf{take: func(out *Batch) { out.exprs[id] = next }}
 		}
-		got, err := r.eval.evaluateSlots(ctx, s, &next.pace, from, end)
+		sink, err := r.eval.ask(ctx, s, &next.pace, from, end, max(to, st.read))
 		if err != nil {
 			return outcomeOf{err: err}
 		}
-		return outcomeOf{more: end < upto, take: func(out *Batch) {
-			r.takeSlots(s, next, got, from, end, out)
-			out.tellLate(got, next, next.pace.lateness.settle(now, r.maxLate(s)))
+		first, last := min(late.learn(sink.answers, from, end, now, most), st.read+1), min(end, max(to, st.read))
+		if first > last {
+			return outcomeOf{take: func(out *Batch) { out.exprs[id] = next }}
+		}
+		if err := r.eval.rewind(ctx, s, &next.pace, first, st.read); err != nil {
+			return outcomeOf{err: err}
+		}
+		sink.only(first, last)
+		got, err := r.eval.judge(ctx, s, &next.pace, sink, first, last)
+		if err != nil {
+			return outcomeOf{err: err}
+		}
+		return outcomeOf{more: last < to, take: func(out *Batch) {
+			r.takeSlots(s, next, got, first, last, out)
+			out.tellLate(got, next, late.settle(now, most))
 		}}
 	}
 	at := func(take func(out *Batch)) func(context.Context, time.Time) outcomeOf {
 		return func(context.Context, time.Time) outcomeOf { return outcomeOf{take: take} }
 	}
 	switch {
-	case (to < from || to <= st.read && st.primed && st.next > st.read) && (!r.kept(s) || !st.pace.lateness.due(now)):
+	case (to < from || to <= st.read && st.primed && st.next > st.read):
 		next := st
 		next.read = max(st.read, to)
 		work = at(func(out *Batch) {
@@ -240,12 +253,13 @@ type evaluated struct {
 	values map[budget.Minute]*minuteValues
 	slots  map[budget.Minute]budget.Slot
 	judged budget.Minute // up to here faults are counted already
+	last   budget.Minute // and up to here they are to be
 	counting.Trouble
 }
 
 // fault notes what is wrong with a minute, once: minutes without data are asked for again.
 func (ev *evaluated) fault(at budget.Minute, f counting.Fault) {
-	if at > ev.judged {
+	if at > ev.judged && at <= ev.last {
 		ev.N[f]++
 	}
 }
@@ -269,9 +283,18 @@ type evaluator struct {
 // evaluateSlots asks for every formula over [from, to] and makes slots of the answers. It
 // moves on what is remembered of the SLO.
 func (e evaluator) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
-	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), judged: p.judged, found: map[slo.ID]*evaluated{}}
-	for _, f := range formulas(s, p.interval(e)) {
-		sink.formula = f
+	sink, err := e.ask(ctx, s, p, from, to, to)
+	if err != nil {
+		return nil, err
+	}
+	return e.judge(ctx, s, p, sink, from, to)
+}
+
+// ask asks for every formula over [from, to]. What is wrong with minutes after last is not counted.
+func (e evaluator) ask(ctx context.Context, s *slo.Spec, p *exprPace, from, to, last budget.Minute) (*exprSink, *Error) {
+	sink := &exprSink{spec: s, minutes: s.SLI.Minutes(), judged: p.judged, last: last, found: map[slo.ID]*evaluated{}, answers: map[budget.Minute]*said{}}
+	for i, f := range formulas(s, p.interval(e)) {
+		sink.formula, sink.rest = f, i > 0
 		if _, err := e.client.queryRange(ctx, f.query, from.End(), to.End(), time.Minute, sink); err != nil {
 			return nil, err
 		}
@@ -279,6 +302,11 @@ func (e evaluator) evaluateSlots(ctx context.Context, s *slo.Spec, p *exprPace, 
 	if sink.err != nil {
 		return nil, &Error{Kind: BadAnswer, Op: "query_range", URL: e.client.base.Redacted(), Err: sink.err}
 	}
+	return sink, nil
+}
+
+// judge makes slots of the answers to [from, to].
+func (e evaluator) judge(ctx context.Context, s *slo.Spec, p *exprPace, sink *exprSink, from, to budget.Minute) (map[slo.ID]*evaluated, *Error) {
 	if err := e.question(ctx, s, p, sink.found, from, to); err != nil {
 		return nil, err
 	}
@@ -298,8 +326,11 @@ type exprSink struct {
 	spec    *slo.Spec
 	minutes *slo.Minutes // nil where events are counted
 	formula formula
+	rest    bool          // it is not the first
 	judged  budget.Minute // up to here faults are counted already
+	last    budget.Minute // and up to here they are to be
 	found   map[slo.ID]*evaluated
+	answers map[budget.Minute]*said // nil if nobody compares them
 	current *evaluated
 	capped  bool // there are more budgets than are followed
 	err     error
@@ -319,15 +350,31 @@ func (x *exprSink) series(metric []byte) bool {
 			x.capped = true
 			return false
 		}
-		x.current = &evaluated{values: map[budget.Minute]*minuteValues{}, slots: map[budget.Minute]budget.Slot{}, judged: x.judged}
+		x.current = &evaluated{values: map[budget.Minute]*minuteValues{}, slots: map[budget.Minute]budget.Slot{}, judged: x.judged, last: x.last}
 		x.found[id] = x.current
 	}
 	return true
 }
 
+// only forgets what was answered outside of [from, to].
+func (x *exprSink) only(from, to budget.Minute) {
+	for id, ev := range x.found {
+		maps.DeleteFunc(ev.values, func(at budget.Minute, _ *minuteValues) bool { return at < from || at > to })
+		if len(ev.values) == 0 {
+			delete(x.found, id)
+		}
+	}
+}
+
 // sample implements sink. Its time is the end of a slot.
 func (x *exprSink) sample(ms int64, v float64) {
 	at := counting.SlotOf(ms)
+	if x.answers != nil {
+		if x.answers[at] == nil {
+			x.answers[at] = &said{}
+		}
+		x.answers[at].add(x.rest, v)
+	}
 	m := x.current.values[at]
 	if m == nil {
 		m = &minuteValues{}

@@ -1,39 +1,61 @@
 package prom
 
 import (
-	"context"
-	"fmt"
 	"math"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/counting"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// The value of an expression does not tell whether all of its samples are in. So the samples of what
-// it is made of are counted, minute by minute, and counted again later: a minute that has gained some
-// was incomplete when it was counted before. That is how late samples come, and minutes are evaluated
-// as much later. Those that had been evaluated before are evaluated again.
+// The value of an expression does not tell whether all of its samples are in. So minutes are asked
+// for again, together with new ones: an answer that differs was incomplete before. That is how late
+// samples come, and minutes are evaluated as much later. Those that had been evaluated before are
+// evaluated again. It takes steps of a query that is asked anyway, and none of its own.
 
 const (
 	// settle is how long after its end a minute of an expression is evaluated at least.
 	settle = 30 * time.Second
-	// recount is how often samples are counted again; recountSoon as long as they come late, and for
-	// the first few times.
-	recount, recountSoon = 5 * time.Minute, time.Minute
-	firstCounts          = 3
+	// reask is after how many minutes they are asked for again; as long as samples come late, and for
+	// the first few times, it is one.
+	reask, firstAsks = 5, 3
 	// exprLateHalf is after how long the lateness of an expression that was learned has halved.
 	exprLateHalf = 10 * time.Minute
 )
 
+// said is what a server said of an expression in a minute: of all budgets, series by series.
+type said struct {
+	series int
+	sum    [2]float64 // of the total, and of the rest
+	asked  time.Time  // when it was said last; zero if never
+	since  time.Time  // and first
+}
+
+// add adds a value.
+func (a *said) add(rest bool, v float64) {
+	a.series++
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+	case rest:
+		a.sum[1] += v
+	default:
+		a.sum[0] += v
+	}
+}
+
+// same reports whether two answers agree, but for the order in which a server adds up.
+func (a *said) same(b *said) bool {
+	near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
+	return a.series == b.series && near(a.sum[0], b.sum[0]) && near(a.sum[1], b.sum[1])
+}
+
 // exprLate is how late the samples of an expression come.
 type exprLate struct {
-	late   time.Duration // when it was seen
-	seen   time.Time
-	counts map[budget.Minute]float64 // of samples, when they were counted last; not kept
-	at     time.Time                 // when that was
-	times  int                       // how often they were counted
+	late    time.Duration // when it was seen
+	seen    time.Time
+	from    budget.Minute // of the first answer
+	answers []said        // to the newest minutes; not kept
+	at      budget.Minute // when they were asked for again
+	times   int           // how often they were
 }
 
 // now returns how late samples are expected.
@@ -47,56 +69,75 @@ func (l *exprLate) settle(now time.Time, most time.Duration) time.Duration {
 	return max(settle, min(l.now(now), most))
 }
 
-// due reports whether it is time to count again.
-func (l *exprLate) due(now time.Time) bool { return !now.Before(l.next(now)) || now.Before(l.at) }
-
-// next returns when it is.
-func (l *exprLate) next(now time.Time) time.Time {
-	if l.times < firstCounts || l.now(now) > settle {
-		return l.at.Add(recountSoon)
+// due reports whether new minutes are to be asked for together with older ones.
+func (l *exprLate) due(now time.Time) bool {
+	wait := budget.Minute(reask)
+	if l.times < firstAsks || l.now(now) > settle {
+		wait = 1
 	}
-	return l.at.Add(recount)
+	since := budget.MinuteOf(now) - l.at
+	return since < 0 || since >= wait
 }
 
-// learnLate counts the samples of an SLO again, if it is time to, and returns the first minute that
-// has gained some since it was last counted; false if none has. Nothing is taken to be later than
-// most.
-func (e evaluator) learnLate(ctx context.Context, s *slo.Spec, now time.Time, most time.Duration, l *exprLate) (first budget.Minute, gained bool, err *Error) {
-	if !l.due(now) {
-		return 0, false, nil
-	}
-	to := budget.MinuteOf(now) - 1
-	from := to - budget.Minute(max(most, DefaultMaxLateness)/time.Minute) - 1 // what is not waited for is put right, too
-	counts := map[budget.Minute]float64{}
-	for m := from; m <= to; m++ {
-		counts[m] = 0
-	}
-	for _, text := range metricsOf(s) {
-		query := fmt.Sprintf("sum(count_over_time(%s[1m]))", text)
-		_, err := e.client.queryRange(ctx, query, from.End(), to.End(), time.Minute, sampleCounts(counts))
-		if err != nil && err.Kind != Refused && err.Kind != TooLarge { // then nobody knows
-			return 0, false, err
+// again returns the first minute that is asked for again: as far back as anything is waited for, and
+// what was answered for the first time since then, for it may be incomplete.
+func (l *exprLate) again(now time.Time, most time.Duration) budget.Minute {
+	old := now.Add(-max(most, DefaultMaxLateness) - time.Minute)
+	first := budget.MinuteOf(old)
+	for i := range l.answers {
+		if m := l.from + budget.Minute(i); m < first && l.answers[i].series > 0 && l.answers[i].since.After(old) {
+			return m
 		}
 	}
-	for m := to; m >= from; m-- {
-		old, counted := l.counts[m]
-		if age := l.at.Sub(m.End()); counted && counts[m] > old && age >= settle {
-			first, gained = m, true
-			late := min(now.Sub(m.End()), age+recountSoon, most)
-			if late >= l.now(now) {
-				l.late, l.seen = late, now
-			}
-		}
-	}
-	l.counts, l.at, l.times = counts, now, l.times+1
-	return first, gained, nil
+	return first
 }
 
-// sampleCounts is the sink that adds up samples by minute.
-type sampleCounts map[budget.Minute]float64
+// learn compares the answers to the minutes [from, to] with those of before, and remembers them. It
+// returns the first minute that has another one, or had none; to+1 if there is none. Nothing is
+// taken to be later than most. Where there is no answer any more, the server has lost samples: what
+// it says now is no better than what it said before.
+func (l *exprLate) learn(got map[budget.Minute]*said, from, to budget.Minute, now time.Time, most time.Duration) (first budget.Minute) {
+	start := max(min(from, l.again(now, most)), to-2*reachBack)
+	answers := make([]said, to-start+1)
+	first, late, lost := to+1, time.Duration(0), false
+	for m := to; m >= min(from, start); m-- {
+		old := l.of(m)
+		if m < from {
+			answers[m-start] = old
+			continue
+		}
+		is := said{asked: now, since: now}
+		if a := got[m]; a != nil {
+			is.series, is.sum = a.series, a.sum
+		}
+		switch known := !old.asked.IsZero(); {
+		case known && old.same(&is):
+			is.since = old.since
+		case known:
+			late = max(late, min(now.Sub(m.End()), old.asked.Sub(m.End())+time.Minute, most))
+			lost = lost || is.series == 0
+			fallthrough
+		default:
+			first = m
+		}
+		if m >= start {
+			answers[m-start] = is
+		}
+	}
+	l.from, l.answers = start, answers
+	if lost {
+		return to + 1
+	}
+	if late > 0 && late >= l.now(now) {
+		l.late, l.seen = late, now
+	}
+	return first
+}
 
-// series implements sink.
-func (c sampleCounts) series([]byte) bool { return true }
-
-// sample implements sink. Its time is the end of a minute.
-func (c sampleCounts) sample(ms int64, v float64) { c[counting.SlotOf(ms)] += v }
+// of returns the answer to a minute.
+func (l *exprLate) of(m budget.Minute) said {
+	if i := m - l.from; i >= 0 && i < budget.Minute(len(l.answers)) {
+		return l.answers[i]
+	}
+	return said{}
+}

@@ -2,6 +2,7 @@ package prom
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -83,4 +84,115 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// stalled is a counter and a gauge of which nothing is written for some minutes. What is missing then
+// comes in its order, so fast; 0 is at once.
+type stalled struct {
+	t          testing.TB
+	db         *promfake.DB
+	scrape     time.Duration
+	begin, end time.Time
+	fast       float64
+	done       time.Time // up to here is written
+	phase      time.Duration
+}
+
+// write writes what is there at a time.
+func (w *stalled) write(now time.Time) {
+	upto := now
+	switch {
+	case now.After(w.begin) && now.Before(w.end):
+		upto = w.begin
+	case now.After(w.begin) && w.fast > 0:
+		upto = w.begin.Add(time.Duration(w.fast * float64(now.Sub(w.end))))
+	}
+	for ; !w.done.Add(w.phase).After(minTime(upto, now)); w.done = w.done.Add(w.scrape) {
+		at := w.done.Add(w.phase)
+		n := at.Sub(t0).Seconds()
+		for i, code := range []string{"200", "500"} {
+			must(w.t, w.db.Append(lset("a_total", "instance", "1", "job", "x", "code", code), at.UnixMilli(), 1e6+n*float64(100-90*i)))
+		}
+		must(w.t, w.db.Append(lset("a_seconds", "instance", "1", "job", "x"), at.UnixMilli(), 1+math.Sin(n/100)))
+	}
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// TestExpressionsAfterAStall: nothing is written for five minutes, and then all of it, at once or
+// bit by bit. In the end every minute of an expression is what the server says of it now, also if
+// the reader was begun anew meanwhile.
+func TestExpressionsAfterAStall(t *testing.T) {
+	specs := []*slo.Spec{
+		events(t, "rate", `sum(rate(a_total[$window]))`, `sum(rate(a_total{code="500"}[$window]))`),
+		events(t, "five", `sum(increase(a_total[5m]))`, `sum(increase(a_total{code="500"}[5m]))`),
+		{Service: "svc", Name: "good", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, `sum(rate(a_total[$window]))`), Good: query(t, `sum(rate(a_total{code="200"}[$window]))`)}},
+		{Service: "svc", Name: "slices", SLI: slo.Indicator{Kind: slo.Slices, Slice: query(t, `max(a_seconds)`), GoodWhen: slo.Condition{Op: "<=", Value: 1.5}}},
+	}
+	for n := range 12 {
+		scrape := []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second}[n%3]
+		begin := t0.Add(30*time.Minute + time.Duration(n)*34*time.Second)
+		fast := []float64{0, 3, 20}[n/3%3]
+		t.Run(fmt.Sprintf("%v scrapes, from %s on, then %g times as fast", scrape, begin.Format("15:04:05"), fast), func(t *testing.T) {
+			t.Parallel()
+			var now time.Time
+			db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+			w := &stalled{t: t, db: db, scrape: scrape, begin: begin, end: begin.Add(5 * time.Minute), fast: fast, done: t0.Add(-time.Hour), phase: 3 * time.Second}
+			c := serve(t, db)
+			r, got := New(c, Options{}), book{}
+			for now = t0; now.Before(t0.Add(70 * time.Minute)); {
+				w.write(now)
+				b := r.Read(t.Context(), specs, now)
+				for _, f := range b.Failures {
+					t.Fatal(f.Err)
+				}
+				got.take(b)
+				r.Commit(b)
+				if n%2 == 1 && now.Sub(w.begin) > 3*time.Minute && now.Sub(w.begin) < 4*time.Minute {
+					r = restart(r, c)
+				}
+				now = later(b.Next, now.Add(5*time.Second))
+			}
+			for _, s := range specs {
+				p := exprPace{scrape: scrape}
+				said, err := r.eval.evaluateSlots(t.Context(), s, &p, m0+10, m0+60)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for m := m0 + 10; m <= m0+60; m++ {
+					if is, want := got[s.ID()][m], said[s.ID()].slots[m]; is != want {
+						t.Errorf("%s: minute %d is %+v, and the server says %+v", s.Name, m-m0, is, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestExpressionsCostWhatTheirAnswersCost: that late samples are looked for costs no query of its own.
+func TestExpressionsCostWhatTheirAnswersCost(t *testing.T) {
+	const minutes, formulas = 120, 2
+	var now time.Time
+	db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+	w := &stalled{t: t, db: db, scrape: 15 * time.Second, begin: t0.Add(24 * time.Hour), done: t0.Add(-time.Hour)}
+	specs := []*slo.Spec{events(t, "rate", `sum(rate(a_total[$window]))`, `sum(rate(a_total{code="500"}[$window]))`)}
+	c := serve(t, db)
+	r, before := New(c, Options{}), int64(0)
+	for now = t0.Add(7 * time.Second); now.Before(t0.Add((10 + minutes) * time.Minute)); {
+		w.write(now)
+		b := r.Read(t.Context(), specs, now)
+		r.Commit(b)
+		if before == 0 && now.After(t0.Add(10*time.Minute)) {
+			before = c.Usage().Queries
+		}
+		now = later(b.Next, now.Add(5*time.Second))
+	}
+	if n := c.Usage().Queries - before; n > minutes*formulas {
+		t.Errorf("%d queries in %d minutes", n, minutes)
+	}
 }

@@ -261,7 +261,7 @@ func (r *Reader) due(now time.Time, to budget.Minute, out *Batch) (tasks []task)
 	for _, s := range r.evaluate {
 		st := r.exprs[s.ID()]
 		own := budget.MinuteOf(now.Add(-st.pace.lateness.settle(now, r.maxLate(s)))) - 1
-		add(exprPrefix+string(s.ID()), own > st.read || windBack(st.read, to) != st.read || !r.kept(s) || st.pace.lateness.due(now), func() task { return r.exprTask(s, own, now) })
+		add(exprPrefix+string(s.ID()), own > st.read || windBack(st.read, to) != st.read || !r.kept(s), func() task { return r.exprTask(s, own, now) })
 	}
 	return tasks
 }
@@ -313,7 +313,6 @@ func (r *Reader) schedule(tasks []task, now time.Time, out *Batch) {
 			next(f.at.Add(retryAfter))
 		} else {
 			next((st.read + 1).End().Add(after))
-			next(st.pace.lateness.next(now))
 		}
 		if w, late := st.wait(after); late {
 			out.wait(s.ID(), w, now)

@@ -70,6 +70,26 @@ func (e evaluator) lead(ctx context.Context, s *slo.Spec, from, to budget.Minute
 	return err
 }
 
+// rewind takes back what is remembered of good events when minutes from first on are evaluated again,
+// of which those up to read had been before: an hour before them tells it anew.
+func (e evaluator) rewind(ctx context.Context, s *slo.Spec, p *exprPace, first, read budget.Minute) *Error {
+	if first > read || !asksForGood(s) {
+		return nil
+	}
+	before := exprPace{scrape: p.scrape, judged: p.judged}
+	if _, err := e.evaluateSlots(ctx, s, &before, first-backfillLead, first-1); err != nil {
+		return err
+	}
+	good := maps.Clone(before.good)
+	for group, g := range p.good {
+		if g.at < first && good[group].at <= g.at { // of longer ago
+			good[group] = g
+		}
+	}
+	p.good = good
+	return nil
+}
+
 // asksForGood reports whether the good events of an SLO may be in question.
 func asksForGood(s *slo.Spec) bool {
 	c := s.SLI.Counters()
