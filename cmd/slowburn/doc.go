@@ -89,7 +89,8 @@
 // Package internal/web serves the pages, the API and the metrics.
 //
 // Package internal/config reads slowburn.yaml by the rules of the SLO files. Package
-// internal/daemon wires one process of all of this, and reloads it.
+// internal/daemon wires one process of all of this, and reloads it. Package internal/trouble logs what
+// goes on failing, without filling the log.
 //
 // # The commands
 //

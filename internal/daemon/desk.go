@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -84,9 +85,12 @@ func (b backend) Answer(ctx context.Context, key string) error {
 // told returns an error as people in Slack are told of it.
 func told(err error) error {
 	var no *incidents.ActError
+	var stored *store.Error
 	switch {
 	case errors.As(err, &no):
 		return slack.Refusal(no.Text)
+	case errors.As(err, &stored) && !stored.Since.IsZero():
+		return slack.Refusal(sentences.NotWritten(stored.Since, errors.Is(err, store.ErrUnclear)))
 	case errors.Is(err, store.ErrWaiting):
 		return slack.ErrWaiting
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/trouble"
 )
 
 // A drill is kept as facts, one per way, and moved on by what the outbox says of its messages. So a
@@ -159,10 +160,10 @@ func (c composer) drillEntries(r drills.Result, to way) []outbox.Entry {
 func (b *drillBook) run(ctx context.Context) error {
 	ticker := time.NewTicker(drillEvery)
 	defer ticker.Stop()
+	var stuck trouble.Spell
 	for {
-		err := errors.Join(b.schedule(ctx, b.now()), b.tendAll(ctx, b.now()))
-		if err != nil && ctx.Err() == nil {
-			b.log.Error("a drill cannot go on", "err", err)
+		if err := errors.Join(b.schedule(ctx, b.now()), b.tendAll(ctx, b.now())); ctx.Err() == nil {
+			stuck.Tried(b.log, "a drill cannot go on", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -16,6 +16,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/trouble"
 )
 
 // What people do at a daemon that stands by goes into an inbox in the store. Whoever leads takes the
@@ -103,36 +104,45 @@ func (b *inbox) yes(r store.Request) store.Verdict {
 // shared does something as the leader. If another daemon leads, that one does it: data, of a kind, is
 // asked for by a key under which it is done once, however often it is asked for.
 func (b *inbox) shared(ctx context.Context, kind, key string, data any, do func() error) error {
+	var done error
 	if !b.engine.Snapshot().Standby {
-		err := do()
-		if !errors.Is(err, store.ErrDeposed) && !errors.Is(err, store.ErrStandby) {
-			return err
+		done = do()
+		if !errors.Is(done, store.ErrDeposed) && !errors.Is(done, store.ErrStandby) {
+			return done
 		}
 	}
 	if !b.shares {
 		return store.ErrStandby
 	}
 	rung := b.heard.next()
-	if err := b.db.Ask(ctx, store.Request{Key: key, Kind: kind, At: b.now(), Data: notify.JSON(data)}); err != nil {
+	if err := b.ask(ctx, store.Request{Key: key, Kind: kind, At: b.now(), Data: notify.JSON(data)}); err != nil {
+		if errors.Is(done, store.ErrUnclear) {
+			return errors.Join(err, store.ErrUnclear) // as the leader it was
+		}
 		return err
 	}
 	return b.answerTo(ctx, key, rung)
 }
 
+// ask writes a request down, unless the database does not answer at all.
+func (b *inbox) ask(ctx context.Context, r store.Request) error {
+	ctx, cancel := context.WithTimeout(ctx, answeredIn)
+	defer cancel()
+	return b.db.Ask(ctx, r)
+}
+
 // answerTo waits for the answer to a request, and until this daemon shows what came of it.
 func (b *inbox) answerTo(ctx context.Context, key string, rung <-chan struct{}) error {
-	patience := time.NewTimer(answeredIn)
-	defer patience.Stop()
+	patience, cancel := context.WithTimeout(ctx, answeredIn)
+	defer cancel()
 	for {
-		v, known, err := b.db.Verdict(ctx, key)
+		v, known, err := b.db.Verdict(patience, key)
 		if err == nil && known && !v.At.IsZero() {
 			return b.shown(ctx, v)
 		}
 		again := time.NewTimer(answeredIn / 8)
 		select {
-		case <-ctx.Done():
-			return store.ErrWaiting
-		case <-patience.C:
+		case <-patience.Done():
 			return store.ErrWaiting
 		case <-rung:
 		case <-again.C:
@@ -169,10 +179,11 @@ func (b *inbox) answer(ctx context.Context, key string) (known bool, err error) 
 func (b *inbox) run(ctx context.Context) error {
 	ticker := time.NewTicker(inboxEvery)
 	defer ticker.Stop()
+	var unjudged trouble.Spell
 	for {
 		rung := b.heard.next()
-		if err := b.judgeAll(ctx); err != nil && ctx.Err() == nil {
-			b.log.Error("what other daemons took from people cannot be answered; it is tried again", "err", err)
+		if err := b.judgeAll(ctx); ctx.Err() == nil {
+			unjudged.Tried(b.log, "what other daemons took from people cannot be answered; it is tried again", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -176,12 +176,14 @@ func (m *member) answer(path string, body any) (int, string) {
 // ask asks a daemon over HTTP; a body makes it a POST.
 func (m *member) ask(path string, body any, form url.Values) (int, string) {
 	m.t.Helper()
-	r := ok(http.NewRequestWithContext(m.t.Context(), http.MethodGet, m.url+path, http.NoBody))(m.t)
+	ctx, cancel := context.WithTimeout(m.t.Context(), patience)
+	defer cancel()
+	r := ok(http.NewRequestWithContext(ctx, http.MethodGet, m.url+path, http.NoBody))(m.t)
 	switch {
 	case body != nil:
-		r = ok(http.NewRequestWithContext(m.t.Context(), http.MethodPost, m.url+path, bytes.NewReader(notify.JSON(body))))(m.t)
+		r = ok(http.NewRequestWithContext(ctx, http.MethodPost, m.url+path, bytes.NewReader(notify.JSON(body))))(m.t)
 	case form != nil:
-		r = ok(http.NewRequestWithContext(m.t.Context(), http.MethodPost, m.url+path, strings.NewReader(form.Encode())))(m.t)
+		r = ok(http.NewRequestWithContext(ctx, http.MethodPost, m.url+path, strings.NewReader(form.Encode())))(m.t)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	resp := ok(http.DefaultClient.Do(r))(m.t)
@@ -274,7 +276,7 @@ func TestWhatNobodyJudgedTheNextLeaderJudges(t *testing.T) {
 	for key, want := range map[string]int{"old": http.StatusConflict, "strange": http.StatusBadRequest, "broken": http.StatusBadRequest} {
 		b.until(key+" is refused", func() bool { code, _ := m.ask("/api/v1/requests/"+key, nil, nil); return code == want })
 	}
-	i, _, err := db.Incident(t.Context(), b.incident.ID)
+	i, _, err := b.open().Incident(t.Context(), b.incident.ID)
 	check(t, err)
 	if has, taken := i.Acknowledged(); !taken || has.At.After(asked) {
 		t.Errorf("acknowledged %v: %+v; it was asked for before %s", taken, has, asked)

@@ -21,6 +21,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/trouble"
 )
 
 // ways are who is told, and how, as the configuration says. They are made anew by a reload.
@@ -142,17 +143,18 @@ func (p *arrival) run(ctx context.Context) error {
 	defer running.Wait()
 	ticker := time.NewTicker(notify.KeepEvery / 2)
 	defer ticker.Stop()
+	var unseen, untold trouble.Spell
 	for turn := 0; ; turn++ {
 		if turn%2 == 0 {
 			running.Go(func() { p.keepOpen(ctx) })
 			running.Go(func() { p.introduce(ctx) })
 			running.Go(func() { p.ask(ctx) })
 		}
-		if err := p.fallBack(ctx, p.now()); err != nil && ctx.Err() == nil {
-			p.log.Error("cannot look for pages that do not get through", "err", err)
+		if err := p.fallBack(ctx, p.now()); ctx.Err() == nil {
+			unseen.Tried(p.log, "cannot look for pages that do not get through", err)
 		}
-		if err := p.tellDeaf(ctx, p.now()); err != nil && ctx.Err() == nil {
-			p.log.Error("cannot tell that pages do not arrive", "err", err)
+		if err := p.tellDeaf(ctx, p.now()); ctx.Err() == nil {
+			untold.Tried(p.log, "cannot tell that pages do not arrive", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/trouble"
 )
 
 // Of several daemons on one store, one leads: it evaluates, sends and writes. The others stand by:
@@ -24,7 +25,8 @@ type standby struct {
 	mu       sync.Mutex        // held while the leader is followed
 	follower *store.Follower   // nil if everything has to be loaded
 	facts    map[string]string // as they were read last
-	failing  bool
+
+	unasked, unfollowed trouble.Spell
 }
 
 const (
@@ -114,7 +116,7 @@ func (a *Daemon) stepDown() {
 	a.Pump.Forget()
 	a.standby.mu.Lock()
 	defer a.standby.mu.Unlock()
-	a.standby.follower, a.standby.failing = nil, false
+	a.standby.follower = nil
 }
 
 // standBy follows whoever leads, and reports whether this daemon leads now. It is false if ctx has
@@ -189,13 +191,7 @@ func (a *Daemon) follow(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	switch failing := err != nil; {
-	case failing && !a.standby.failing:
-		a.Log.Error("cannot follow the leader; pages show what was read last", "err", err)
-	case !failing && a.standby.failing:
-		a.Log.Info("following the leader again")
-	}
-	a.standby.failing = err != nil
+	a.standby.unfollowed.Tried(a.Log, "cannot follow the leader; pages show what was read last", err)
 	return err
 }
 
@@ -268,23 +264,21 @@ func (a *Daemon) lead(ctx context.Context) error {
 	if shared {
 		a.Log.Info("asking to lead; while another daemon does, this one waits", "store", a.db.Path())
 	}
-	failing := false
 	term, err := a.db.Lead(ctx, func(err error) {
-		switch {
-		case err != nil:
-			a.standby.waits.Store(new("who leads is not known, because the database does not answer"))
-			a.Log.Error("cannot ask to lead", "err", err)
-		default:
-			a.standby.waits.Store(new("another slowburn leads"))
-			if failing {
-				a.Log.Info("asking to lead works again")
-			}
+		if ctx.Err() != nil {
+			return
 		}
-		failing = err != nil
+		why := "another slowburn leads"
+		if err != nil {
+			why = "who leads is not known, because the database does not answer"
+		}
+		a.standby.waits.Store(&why)
+		a.standby.unasked.Tried(a.Log, "cannot ask to lead", err)
 	})
 	if err != nil {
 		return err
 	}
+	a.standby.unasked.Tried(a.Log, "cannot ask to lead", nil)
 	if shared {
 		a.standby.waits.Store(new("no other slowburn leads, and this one takes over"))
 		a.Log.Info("this daemon leads", "term", term.Number)

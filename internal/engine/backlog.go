@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,10 +77,14 @@ func (b *backlog) write(ctx context.Context, tick store.Tick) error {
 		return err
 	}
 	err := b.store.Commit(ctx, tick)
-	if err != nil {
-		err = b.store.Commit(ctx, tick)
+	if err == nil {
+		return nil
 	}
-	return err
+	again := b.store.Commit(ctx, tick)
+	if again != nil && errors.Is(err, store.ErrUnclear) {
+		return errors.Join(again, store.ErrUnclear) // it may be the first that took effect
+	}
+	return again
 }
 
 // owes reports whether a tick that waits here owes a message.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/trouble"
 )
 
 // Options tune a Pump. The zero value is ready to use; every field left zero takes its default.
@@ -89,6 +91,7 @@ type Pump struct {
 	opts      Options
 
 	reading sync.Mutex // held while the store is asked what is new
+	unread  trouble.Spell
 	kick    chan struct{}
 	workers sync.WaitGroup
 	slots   chan struct{} // one per channel worked on
@@ -147,8 +150,8 @@ func (p *Pump) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	defer p.workers.Wait()
 	for {
-		if err := p.dispatch(ctx, p.opts.Now()); err != nil && ctx.Err() == nil {
-			p.opts.Logger.Error("cannot read what is owed", "err", err)
+		if err := p.dispatch(ctx, p.opts.Now()); ctx.Err() == nil {
+			p.unread.Tried(p.opts.Logger, "cannot read what is owed", err)
 		}
 		select {
 		case <-ctx.Done():

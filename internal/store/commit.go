@@ -17,7 +17,7 @@ import (
 func (db *DB) Commit(ctx context.Context, t Tick) error {
 	for _, turn := range t.Turns {
 		if err := turn.check(); err != nil {
-			return wrap("commit", db.path, err)
+			return db.wrap("commit", err)
 		}
 	}
 	db.mu.Lock()

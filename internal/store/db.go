@@ -63,6 +63,7 @@ type connections struct {
 	view    *sql.DB // for reads that need one view of several tables
 	views   *sql.TxOptions
 	term    atomic.Pointer[Term] // nil until this process leads
+	reach   *reach               // of a server, nil for a file
 }
 
 // backend is what the two databases do differently. Every statement is the same on both.
@@ -103,12 +104,12 @@ type known struct {
 // write runs f in a transaction: all of it, or nothing. f may be run again after an error of the
 // database.
 func (db *connections) write(ctx context.Context, op string, f func(txn) error) error {
-	return wrap(op, db.path, db.transact(ctx, db.w, op, f))
+	return db.wrap(op, db.transact(ctx, db.w, op, f))
 }
 
 // deliver is write for the pump, which must not wait for what the engine writes.
 func (db *connections) deliver(ctx context.Context, op string, f func(txn) error) error {
-	return wrap(op, db.path, db.transact(ctx, db.pump, op, f))
+	return db.wrap(op, db.transact(ctx, db.pump, op, f))
 }
 
 // mostTries bounds how often a transaction is tried that others got in the way of.
@@ -132,7 +133,7 @@ func (db *connections) try(ctx context.Context, pool *sql.DB, op string, f func(
 	if err := db.backend.present(term); err != nil {
 		return err
 	}
-	return inTerm(ctx, term, func(ctx context.Context) error { return db.tryOnce(ctx, term, pool, op, f) })
+	return db.inTerm(ctx, term, func(ctx context.Context) error { return db.tryOnce(ctx, term, pool, op, f) })
 }
 
 func (db *connections) tryOnce(ctx context.Context, term *Term, pool *sql.DB, op string, f func(txn) error) error {
@@ -155,7 +156,7 @@ func (db *connections) tryOnce(ctx context.Context, term *Term, pool *sql.DB, op
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return err
+		return db.unclear(err)
 	}
 	return db.fault(op + ".done")
 }
@@ -163,7 +164,8 @@ func (db *connections) tryOnce(ctx context.Context, term *Term, pool *sql.DB, op
 // inTerm does something that ends with a term, nil if this process has none. A server that is cut off
 // tells nobody: whoever asks it would wait until the connection ends, which may take many minutes, and
 // a leader would hold all that is locked meanwhile, and not stand by.
-func inTerm(ctx context.Context, term *Term, do func(context.Context) error) error {
+func (db *connections) inTerm(ctx context.Context, term *Term, do func(context.Context) error) (err error) {
+	defer func() { db.reach.heard(err) }()
 	if term == nil || term.ctx == nil {
 		return do(ctx)
 	}
@@ -173,7 +175,7 @@ func inTerm(ctx context.Context, term *Term, do func(context.Context) error) err
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(term.ctx, func() { cancel(ErrDeposed) })()
-	err := do(ctx)
+	err = do(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), ErrDeposed) {
 		return fmt.Errorf("%w: %w", ErrDeposed, err)
 	}
@@ -183,11 +185,13 @@ func inTerm(ctx context.Context, term *Term, do func(context.Context) error) err
 // read asks a pool whose reads go on side by side, and beside writes. Whoever has lost the lead
 // reads nothing until it has asked for it again: it may hold what it decided as the leader for true.
 func read[T any](ctx context.Context, db *connections, op string, f func(context.Context, querier) (T, error)) (v T, err error) {
-	err = inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
+	err = db.inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, db.reach.patience())
+		defer cancel()
 		v, err = f(ctx, db.r)
 		return err
 	})
-	return v, wrap(op, db.path, err)
+	return v, db.wrap(op, err)
 }
 
 // each calls f for every row of a query, as read asks it.
@@ -200,7 +204,7 @@ func (db *connections) each(ctx context.Context, op string, f func(*sql.Rows) er
 
 // look is read in one view of all tables.
 func (db *connections) look(ctx context.Context, op string, f func(context.Context, *sql.Tx) error) error {
-	return wrap(op, db.path, inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
+	return db.wrap(op, db.inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
 		tx, err := db.view.BeginTx(ctx, db.views)
 		if err != nil {
 			return err
@@ -238,7 +242,7 @@ func (db *connections) Close() error {
 	if db.backend != nil {
 		errs = append(errs, db.backend.close())
 	}
-	return wrap("close", db.path, errors.Join(errs...))
+	return db.wrap("close", errors.Join(errs...))
 }
 
 // txn is a transaction that writes. Whatever text it is given is kept by every database.

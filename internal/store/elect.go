@@ -151,7 +151,7 @@ func (s *server) keep(ctx context.Context, c *pgx.Conn, t *Term) {
 		var same int
 		err := c.QueryRow(beat, sqlTerm, t.Number, t.Holder).Scan(&same)
 		cancel()
-		if err != nil || same != 1 {
+		if s.reach.heard(err); err != nil || same != 1 {
 			return
 		}
 		t.until.Store(start + int64(s.times.lease))

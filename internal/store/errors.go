@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -31,8 +32,11 @@ var (
 	// ErrStandby means that another process leads, or that this one has not asked to. Nothing was
 	// written.
 	ErrStandby = errors.New("this process does not lead")
-	// ErrDeposed means that this process led and another leads now. Nothing was written.
+	// ErrDeposed means that this process led and another leads now. Nothing was written, unless it is
+	// ErrUnclear as well.
 	ErrDeposed = outbox.ErrDeposed
+	// ErrUnclear means that the database has not said whether it has written something down.
+	ErrUnclear = errors.New("it is not known whether it is written down")
 	// ErrInvalid means that the caller handed in what could not be read back. Nothing was written.
 	ErrInvalid = errors.New("the tick cannot be kept")
 )
@@ -54,6 +58,8 @@ type Error struct {
 	Path string
 	Err  error
 	Hint string // may be ""
+	// Since is when the database stopped answering, if it does not; by this machine's clock.
+	Since time.Time
 }
 
 // Error puts the hint at the end, in brackets, so that it reaches whoever reads a log.
@@ -101,6 +107,24 @@ const (
 	hintDamaged     = "nothing was changed; see the server's log, and restore the database from a backup"
 	hintBusy        = "the server was too slow; slowburn tries again by itself"
 )
+
+// wrap makes err an *Error of the operation, which says whether the database answers at all.
+func (db *connections) wrap(op string, err error) error {
+	err = wrap(op, db.path, err)
+	var e *Error
+	if errors.As(err, &e) {
+		e.Since = db.reach.silent()
+	}
+	return err
+}
+
+// unclear marks the error of a commit that a server has not answered.
+func (db *connections) unclear(err error) error {
+	if err == nil || db.reach == nil || codeOf(err) != "" {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnclear, err)
+}
 
 // wrap makes err an *Error of the operation. Causes that a person can do something about are named
 // and get a hint.

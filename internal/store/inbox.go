@@ -47,7 +47,11 @@ const (
 // list of what was asked. A key that waits already is passed over. One that was answered is asked
 // anew, as it would be of the leader itself, which knows by the key what it has done.
 func (db *DB) Ask(ctx context.Context, r Request) error {
-	return wrap("ask", db.path, db.retry(func() error { return db.ask(ctx, r) }))
+	return db.wrap("ask", db.retry(func() error {
+		err := db.ask(ctx, r)
+		db.reach.heard(err)
+		return err
+	}))
 }
 
 func (db *DB) ask(ctx context.Context, r Request) error {
@@ -71,7 +75,7 @@ func (db *DB) ask(ctx context.Context, r Request) error {
 	if err := db.backend.wake(ctx, tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	return db.unclear(tx.Commit())
 }
 
 // Requests lists the oldest of what the leader has not answered, in the order in which it was asked. A

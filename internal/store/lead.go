@@ -83,9 +83,12 @@ func (db *DB) Lead(ctx context.Context, waiting func(error)) (*Term, error) {
 	if waiting == nil {
 		waiting = func(error) {}
 	}
-	t, err := db.backend.lead(ctx, func(err error) { waiting(wrap("lead", db.path, err)) })
+	t, err := db.backend.lead(ctx, func(err error) {
+		db.reach.heard(err)
+		waiting(db.wrap("lead", err))
+	})
 	if err != nil {
-		return nil, wrap("lead", db.path, err)
+		return nil, db.wrap("lead", err)
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -87,7 +87,7 @@ func (db messages) Begin(ctx context.Context, claims []outbox.Claim, at time.Tim
 func (db messages) Settle(ctx context.Context, k string, r outbox.Result) error {
 	receipt, err := packReceipt(r.Receipt)
 	if err != nil {
-		return wrap("settle", db.path, err)
+		return db.wrap("settle", err)
 	}
 	settled := r.At
 	if r.State == outbox.Pending {

@@ -22,6 +22,7 @@ type server struct {
 	cfg   *pgx.ConnConfig
 	times times
 	check string // the statement of the fence
+	reach reach
 }
 
 // times are the patience of both sides. Ours must end before the server's: a beat and its answer
@@ -69,6 +70,7 @@ func openPostgres(ctx context.Context, address string, opts Options, t times) (*
 	}
 	s := &server{cfg: cfg, times: t, check: sqlFence}
 	db := newDB(shownAddress(cfg), s, opts)
+	db.reach = &s.reach
 	writing := s.settings(longLimit)
 	if opts.ReadOnly {
 		writing += `; set default_transaction_read_only = on`

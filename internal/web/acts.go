@@ -61,12 +61,12 @@ type waiting struct {
 // Unwrap gives the cause.
 func (w *waiting) Unwrap() error { return w.error }
 
-// orWaiting adds the key to an error that says that it waits.
-func orWaiting(key string, err error) error {
+// notDone says of an error why what was asked for by a key is not done, or not yet.
+func notDone(key string, err error) error {
 	if errors.Is(err, store.ErrWaiting) {
 		return &waiting{key, err}
 	}
-	return err
+	return notWritten(err)
 }
 
 // apiRequest says what became of what had to wait for the daemon that leads.
@@ -125,7 +125,7 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 		a.Via = "api"
 	}
 	a.Who = "" // nobody has proven anything
-	err := orWaiting(a.Key, s.Do(ctx, a))
+	err := notDone(a.Key, s.Do(ctx, a))
 	if a.Kind == alerting.Declare {
 		a.Incident = alerting.DeclaredID(a)
 	}
@@ -158,7 +158,7 @@ func (s *jsonAPI) apiDrill(r *http.Request) (any, error) {
 		n.Key = rand.Text()
 	}
 	if err := s.Drill(r.Context(), n); err != nil {
-		return nil, orWaiting(n.Key, err)
+		return nil, notDone(n.Key, err)
 	}
 	return s.Paging(), nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -54,6 +55,7 @@ func problemOf(err error) *problem {
 	var p *problem
 	var act *incidents.ActError
 	var waits *waiting
+	var stored *store.Error
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -64,10 +66,24 @@ func problemOf(err error) *problem {
 	case errors.As(err, &waits):
 		return &problem{http.StatusAccepted, "pending", "It is written down, and waits for the slowburn that leads, which may be changing just now. " +
 			"What became of it is told at /api/v1/requests/" + waits.key + "."}
+	case errors.As(err, &stored) && !stored.Since.IsZero():
+		return &problem{http.StatusServiceUnavailable, "unavailable", sentences.NotRead(stored.Since)}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{http.StatusServiceUnavailable, "canceled", "The request took too long."}
 	}
 	return &problem{http.StatusServiceUnavailable, "unavailable", err.Error()}
+}
+
+// notWritten says of an error of the store what became of what somebody asked for.
+func notWritten(err error) error {
+	var stored *store.Error
+	switch {
+	case !errors.As(err, &stored), errors.Is(err, store.ErrStandby):
+		return err
+	case !stored.Since.IsZero():
+		return &problem{http.StatusServiceUnavailable, "unavailable", sentences.NotWritten(stored.Since, errors.Is(err, store.ErrUnclear))}
+	}
+	return &problem{http.StatusServiceUnavailable, "unavailable", "Nothing was written. " + err.Error()}
 }
 
 // jsonAPI answers programs; the shapes are those of package api.
@@ -334,10 +350,8 @@ func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	if seen.Standby {
 		st.Standby = &api.Standby{AsOf: api.TimeOrNull(seen.Last.At), Age: max(s.Now().Sub(seen.Last.At), 0).Seconds(), Why: s.WaitsFor()}
 	}
-	depth, err := s.Archive.Depth(r.Context())
-	channels, err2 := s.Archive.Deliveries(r.Context())
-	if err := errors.Join(err, err2); err != nil {
-		s.Log.Error("cannot read the outbox", "err", err)
+	depth, channels, err := s.readOutbox(r.Context())
+	if err != nil {
 		return st, nil
 	}
 	st.Outbox = toOutbox(depth, channels)

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -319,9 +318,11 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 	if !reloaded {
 		config = figure{"refused", "the newest one; that of " + figures.UTC(at) + " stays in force"}
 	}
-	depth, err := s.Archive.Depth(r.Context())
-	channels, err2 := s.Archive.Deliveries(r.Context())
-	dead, err3 := s.Archive.Outbox(r.Context(), store.OutboxFilter{State: outbox.Dead, Limit: shownDead})
+	depth, channels, err := s.readOutbox(r.Context())
+	if err != nil {
+		return "", page{Here: "status"}, err
+	}
+	dead, err := s.Archive.Outbox(r.Context(), store.OutboxFilter{State: outbox.Dead, Limit: shownDead})
 	waiting := figure{figures.Count(depth.Count[outbox.Pending]), "nothing waits"}
 	if !depth.Oldest.IsZero() {
 		waiting.Note = "the oldest for " + figures.Duration(now.Sub(depth.Oldest))
@@ -346,7 +347,7 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 		part{Heading: "Delivery", ID: "delivery", Words: "Every channel that anything was ever owed to.", Table: channelTable(channels, now), Empty: "Nothing was ever owed."},
 		part{Heading: "Dead letters", ID: "dead", Words: "Messages that no receiver took, and that are not tried again.", Table: s.deadTable(r.Context(), dead), Empty: "There are none."},
 	)
-	return "list", page{Title: v.Heading, Here: "status", Body: v}, errors.Join(err, err2, err3)
+	return "list", page{Title: v.Heading, Here: "status", Body: v}, err
 }
 
 // evaluatedInWords says how many of all budgets had new minutes in a look. Looks come several times a

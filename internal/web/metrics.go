@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
 // registerMetrics registers everything but the metrics of SLOs that is read when it is asked for, and
@@ -41,8 +42,21 @@ var (
 	descOldest  = prometheus.NewDesc("slowburn_outbox_oldest_pending_age_seconds", "Age of the oldest message that is still owed, 0 if none is.", nil, nil)
 )
 
+// readOutbox reads how full the outbox is, and how its channels do.
+func (s *server) readOutbox(ctx context.Context) (depth store.Depth, channels []store.Delivery, err error) {
+	if depth, err = s.Archive.Depth(ctx); err == nil {
+		channels, err = s.Archive.Deliveries(ctx)
+	}
+	if ctx.Err() == nil {
+		s.unread.Tried(s.Log, outboxUnread, err)
+	}
+	return depth, channels, err
+}
+
+const outboxUnread = "cannot read the outbox"
+
 // outboxCollector reads the outbox when it is scraped. If the store cannot be read, its metrics are
-// absent.
+// absent; one that is known not to answer is not waited for.
 type outboxCollector struct{ *server }
 
 // Describe names the metrics.
@@ -50,11 +64,13 @@ func (c outboxCollector) Describe(ch chan<- *prometheus.Desc) { ch <- descEntrie
 
 // Collect reads the depth of the outbox.
 func (c outboxCollector) Collect(ch chan<- prometheus.Metric) {
+	if !c.Archive.Silent().IsZero() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	depth, err := c.Archive.Depth(ctx)
-	if err != nil {
-		c.Log.Error("cannot read the outbox", "err", err)
+	if c.unread.Tried(c.Log, outboxUnread, err); err != nil {
 		return
 	}
 	for _, state := range []outbox.State{outbox.Pending, outbox.Sent, outbox.Superseded, outbox.Dead} {

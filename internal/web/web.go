@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/register"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/internal/trouble"
 	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
@@ -37,6 +38,8 @@ type Archive interface {
 	Deliveries(context.Context) ([]store.Delivery, error)
 	Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
+	// Silent is since when it has not answered, zero while it does.
+	Silent() time.Time
 }
 
 // Options are what the pages, the API and the metrics are made of. Source and Archive are required.
@@ -94,7 +97,8 @@ type Options struct {
 // itself it answers whether slowburn is well.
 type server struct {
 	Options
-	began time.Time
+	began  time.Time
+	unread trouble.Spell // while the outbox cannot be read
 }
 
 // New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
