@@ -120,8 +120,9 @@ golden: ## rewrite the golden files from what the code does now, and show the di
 	@git --no-pager diff -- '*testdata*'
 	@git --no-pager ls-files --others --exclude-standard -- '*testdata*' | sed 's/^/new: /'
 
+# Side by side, and more of them than there are cores: most of them wait, for minutes of the wall clock.
 integration: ## test against real servers and a browser, as far as they are installed
-	@for dir in $(modules); do $(gorace) $(GO) -C $$dir test $(race) ./... || exit 1; done
+	@for dir in $(modules); do $(gorace) $(GO) -C $$dir test $(race) -parallel 12 ./... || exit 1; done
 
 image: ## build the container image (needs docker or a work-alike)
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) --build-arg DATE=$(DATE) -t slowburn:$(VERSION) .

@@ -149,7 +149,7 @@ func TestWhatALiveServerKnows(t *testing.T) {
 // docs/check.md.
 func TestACheckIsCheapForTheServer(t *testing.T) {
 	db := promfake.New(promfake.Options{Now: func() time.Time { return liveNow }})
-	const series = 20
+	const series = 4
 	for n := range series {
 		code := []string{"200", "500"}[n%2]
 		s := db.Series(labels.FromStrings("__name__", "r_total", "pod", fmt.Sprint(n), "code", code))
