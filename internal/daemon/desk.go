@@ -73,7 +73,8 @@ var _ slack.Backend = backend{}
 
 // Do writes down what a person did.
 func (b backend) Do(ctx context.Context, act alerting.Act) error {
-	return told(b.inbox.do(ctx, act))
+	_, err := b.inbox.do(ctx, act)
+	return told(err)
 }
 
 // Answer returns what became of an act that waited.

@@ -327,6 +327,18 @@ func (b *drillBook) answer(ctx context.Context, act alerting.Act, answers ...sto
 	return &incidents.ActError{Problem: incidents.ActUnknown, Text: "There is no such drill."}
 }
 
+// answered returns the acknowledgement of a drill as it was written down.
+func (b *drillBook) answered(act alerting.Act) alerting.Act {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.results {
+		if r.ID == act.Incident && r.AnsweredBy == act.Key {
+			act.By, act.At = r.By, r.Answered.UTC()
+		}
+	}
+	return act
+}
+
 // incident returns a drill in the form of an incident, which is what buttons are about.
 func (b *drillBook) incident(id string) (alerting.Incident, bool) {
 	b.mu.Lock()

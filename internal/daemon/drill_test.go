@@ -198,15 +198,15 @@ func TestALoudDrillIsAnsweredByAPerson(t *testing.T) {
 		t.Fatalf("Slack's button finds %+v", i)
 	}
 	act := alerting.Act{Kind: alerting.Acknowledge, Incident: id, By: "Ana Sousa", Key: "k"}
-	if err := w.inbox.do(t.Context(), act); err != nil {
+	if _, err := w.inbox.do(t.Context(), act); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.inbox.do(t.Context(), act); err != nil {
+	if _, err := w.inbox.do(t.Context(), act); err != nil {
 		t.Errorf("the same answer once more: %v", err)
 	}
 	act.Key = "another"
 	var no *incidents.ActError
-	if err := w.inbox.do(t.Context(), act); !errors.As(err, &no) || no.Problem != incidents.ActConflict {
+	if _, err := w.inbox.do(t.Context(), act); !errors.As(err, &no) || no.Problem != incidents.ActConflict {
 		t.Errorf("a second answer: %v", err)
 	}
 	for way, d := range w.tend(t, 2) {
@@ -339,7 +339,7 @@ func TestADrillCountsNowhere(t *testing.T) {
 	w.runDrill(t, true, 1)
 	for _, r := range w.drills.results {
 		if strings.Contains(r.ID, "slack") {
-			if err := w.inbox.do(t.Context(), alerting.Act{Kind: alerting.Acknowledge, Incident: r.ID, By: "Ana Sousa", Key: "k"}); err != nil {
+			if _, err := w.inbox.do(t.Context(), alerting.Act{Kind: alerting.Acknowledge, Incident: r.ID, By: "Ana Sousa", Key: "k"}); err != nil {
 				t.Fatal(err)
 			}
 			break

@@ -252,9 +252,22 @@ func (b *inbox) request(ctx context.Context, r store.Request) error {
 	return errUnread
 }
 
-// do takes what a person did, to an incident or to a drill.
-func (b *inbox) do(ctx context.Context, act alerting.Act) error {
-	return b.shared(ctx, requestAct, act.Key, act, func() error { return b.act(ctx, act) })
+// do takes what a person did, to an incident or to a drill, and returns it as it was written down: also
+// when it was done before, and by whichever daemon.
+func (b *inbox) do(ctx context.Context, act alerting.Act) (alerting.Act, error) {
+	if act.At.IsZero() {
+		act.At = b.now().UTC()
+	}
+	if err := b.shared(ctx, requestAct, act.Key, act, func() error { return b.act(ctx, act) }); err != nil {
+		return act, err
+	}
+	if drills.Is(act.Incident) {
+		return b.drills.answered(act), nil
+	}
+	if known, ok, err := b.db.Act(ctx, act.Key); err == nil && ok {
+		return known, nil
+	}
+	return act, nil // it was done, whether it can be read just now or not
 }
 
 // act takes what a person did, to an incident or to a drill, as the leader.

@@ -38,6 +38,7 @@ type Store interface {
 	Incidents(context.Context, IncidentFilter) ([]alerting.Incident, error)
 	Incident(context.Context, string) (alerting.Incident, bool, error)
 	Acts(context.Context, ActFilter) ([]alerting.Act, error)
+	Act(context.Context, string) (alerting.Act, bool, error)
 	Evidence(context.Context, string) ([]Evidence, error)
 	Reports(context.Context, string, int) ([]Report, error)
 	Report(context.Context, string, string) (Report, bool, error)
@@ -674,6 +675,10 @@ func testActs(t *testing.T, db Store) {
 	} {
 		same(t, c.name, got(db.Acts(background, c.filter))(t), c.want)
 	}
+	first, known := got2(db.Act(background, "ack/1"))(t)
+	same(t, "an act by its key, as it was told first", first, ack)
+	_, none := got2(db.Act(background, "ack/2"))(t)
+	same(t, "known", []bool{known, none}, []bool{true, false})
 }
 
 func testOddText(t *testing.T, db Store) {
@@ -742,6 +747,9 @@ func testLongKeys(t *testing.T, db Store) {
 	}
 	if acts := got(db.Acts(background, ActFilter{Incident: long}))(t); len(acts) != 1 || acts[0].Key != long {
 		t.Errorf("%d acts", len(acts))
+	}
+	if act, ok := got2(db.Act(background, long))(t); !ok || act.Key != long {
+		t.Error("the act is unknown")
 	}
 	must(t, db.Ask(background, Request{Key: long, Kind: "act", At: at(1), Data: []byte(`{}`)}))
 	must(t, db.Commit(background, Tick{Verdicts: []Verdict{{Key: got(db.Requests(background))(t)[0].Key, At: at(2), Data: []byte(`{}`)}}}))

@@ -95,6 +95,17 @@ func (db records) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error)
 	})
 }
 
+// Act returns the act of a key, and false if there is none.
+func (db records) Act(ctx context.Context, k string) (alerting.Act, bool, error) {
+	all, err := read(ctx, db.connections, "act", func(ctx context.Context, q querier) ([]alerting.Act, error) {
+		return readActs(ctx, q, sqlAct, key(k))
+	})
+	if len(all) == 0 || err != nil {
+		return alerting.Act{}, false, err
+	}
+	return all[0], true, nil
+}
+
 func readActs(ctx context.Context, q querier, query string, args ...any) ([]alerting.Act, error) {
 	var all []alerting.Act
 	err := each(ctx, q, func(rows *sql.Rows) error {

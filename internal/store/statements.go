@@ -49,6 +49,7 @@ const (
 
 	sqlAddAct = `insert into acts (seq, key, at, kind, incident, slo, service, data, sum)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (key) do nothing`
+	sqlAct  = `select data, sum from acts where key = $1`
 	sqlActs = `select data, sum from acts
 		where ($1 = '' or kind = $1) and ($2 = '' or incident = $2) and ($3 = '' or service = $3)
 		and (cast($4 as bigint) = 0 or at >= $4) and (cast($5 as bigint) = 0 or at < $5)

@@ -109,7 +109,7 @@ func readAct(r *http.Request) (a api.Act, err error) {
 	return a, err
 }
 
-// do hands an act on. What the request leaves open is filled in: a key, by which the sender could
+// do hands an act on, and returns it as it was written down. What the request leaves open is filled in: a key, by which the sender could
 // have made it safe to repeat, and that it came this way.
 func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	switch {
@@ -125,11 +125,11 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 		a.Via = "api"
 	}
 	a.Who = "" // nobody has proven anything
-	err := notDone(a.Key, s.Do(ctx, a))
+	a, err := s.Do(ctx, a)
 	if a.Kind == alerting.Declare {
 		a.Incident = alerting.DeclaredID(a)
 	}
-	return a, err
+	return a, notDone(a.Key, err)
 }
 
 func (s *jsonAPI) apiDo(r *http.Request) (any, error) {

@@ -32,7 +32,7 @@ func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
 	} {
 		s := newShopOf(t, nil)
 		var got alerting.Act
-		s.options.Do = func(_ context.Context, a alerting.Act) error { got = a; return c.err }
+		s.options.Do = func(_ context.Context, a alerting.Act) (alerting.Act, error) { got = a; return a, c.err }
 		r := httptest.NewRequest(http.MethodPost, "/api/v1/"+c.path, strings.NewReader(c.body))
 		r.RemoteAddr = c.from
 		w := httptest.NewRecorder()

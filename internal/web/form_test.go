@@ -18,7 +18,7 @@ func TestTheFormOfAnIncident(t *testing.T) {
 	s := newShop(t)
 	s.options.WriteToken = "secret"
 	var did []alerting.Act
-	s.options.Do = func(_ context.Context, a alerting.Act) error { did = append(did, a); return nil }
+	s.options.Do = func(_ context.Context, a alerting.Act) (alerting.Act, error) { did = append(did, a); return a, nil }
 	h := s.handler()
 	path := s.pagePaths(t)["incident-open"]
 	id := strings.TrimPrefix(path, "/incidents/")
@@ -92,7 +92,7 @@ func TestAPressedTwiceButtonIsOneAct(t *testing.T) {
 func TestWhoSeesTheForm(t *testing.T) {
 	for _, c := range []struct {
 		what, from, token string
-		do                func(context.Context, alerting.Act) error
+		do                func(context.Context, alerting.Act) (alerting.Act, error)
 		form, asks        bool
 	}{
 		{"on this machine", "127.0.0.1:1", "", nothing, true, false},
@@ -113,7 +113,7 @@ func TestWhoSeesTheForm(t *testing.T) {
 	}
 }
 
-func nothing(context.Context, alerting.Act) error { return nil }
+func nothing(_ context.Context, a alerting.Act) (alerting.Act, error) { return a, nil }
 
 func TestTheOverviewFindsWhatIsAsked(t *testing.T) {
 	s, _, _ := ruled(t)

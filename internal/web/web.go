@@ -54,10 +54,10 @@ type Options struct {
 	Paging func() api.Paging
 	// Drill begins a drill by every way; nil makes none.
 	Drill func(context.Context, api.NewDrill) error
-	// Do takes what somebody does; nil takes nothing. Both are store.ErrWaiting if another daemon has
-	// not answered yet; Answer says later, by the key, what became of it. It is false for a key that
-	// nobody knows.
-	Do     func(context.Context, alerting.Act) error
+	// Do takes what somebody does, and returns it as it was written down; nil takes nothing. Both are
+	// store.ErrWaiting if another daemon has not answered yet; Answer says later, by the key, what
+	// became of it. It is false for a key that nobody knows.
+	Do     func(context.Context, alerting.Act) (alerting.Act, error)
 	Answer func(ctx context.Context, key string) (known bool, err error)
 	// WaitsFor says what a daemon that stands by waits for; nil is another one.
 	WaitsFor func() string
