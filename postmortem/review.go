@@ -16,6 +16,7 @@ import (
 	"github.com/yuin/goldmark/util"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -66,6 +67,9 @@ func (a Action) Overdue(now time.Time) bool {
 // ReadReview reads a postmortem file. The front matter must say which incident it is about. What is
 // wrong elsewhere, such as a date that is none, is told beside the review, which holds the rest.
 func ReadReview(file []byte) (Review, []error) {
+	if err := markdown.Check(file); err != nil {
+		return Review{}, []error{err}
+	}
 	front, body, ok := cutFront(file)
 	if !ok {
 		return Review{}, []error{errors.New("there is no front matter: the file must begin with a line of three dashes, and name its incident as `id`")}

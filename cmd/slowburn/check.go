@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/folder"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -154,7 +155,7 @@ func shownIn(found slo.Problems) (out slo.Problems) {
 	for _, p := range found {
 		f := files[p.File]
 		if f == nil {
-			data, _ := config.ReadBounded(p.File) // it was read a moment ago; without it there is no line to show
+			data, _ := folder.Read(p.File, strictyaml.MaxSize) // it was read a moment ago; without it there is no line to show
 			f = strictyaml.Parse(p.File, data, strictyaml.Options{Documents: true})
 			files[p.File] = f
 		}

@@ -86,7 +86,7 @@ func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client,
 // for suggestions may not have any yet.
 func withFiles(cfg config.Config) (paths []string) {
 	for _, p := range cfg.SLOs {
-		if found, err := config.Expand(cfg.Abs(p)); err == nil && len(found) == 0 || errors.Is(err, fs.ErrNotExist) {
+		if found, err := config.Holds(cfg.Abs(p)); err == nil && !found || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		paths = append(paths, p)

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/folder"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -159,9 +160,9 @@ func (c Config) Schedules() ([]report.Schedule, map[string]string) {
 // Load reads the configuration. Its error holds every problem of the file at once; what is sound of
 // the file is returned beside it, so that check can go on to the SLO files.
 func Load(path string) (Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := folder.ReadOwn(path, strictyaml.MaxSize)
 	if err != nil {
-		return defaults(filepath.Dir(path)), fmt.Errorf("reading the configuration: %w (name another with --config.file)", err)
+		return defaults(filepath.Dir(path)), fmt.Errorf("reading the configuration: %s: %w (name another with --config.file)", path, err)
 	}
 	return Parse(path, data)
 }
@@ -171,39 +172,28 @@ func Load(path string) (Config, error) {
 func Parse(path string, data []byte) (Config, error) {
 	cfg := defaults(filepath.Dir(path))
 	cfg.file = path
-	parsed := strictyaml.Parse(path, data, strictyaml.Options{})
-	if len(parsed.Documents) > 0 {
+	parsed := strictyaml.Parse(path, data, strictyaml.Options{Ours: ours.MatchString, Plain: plainKeys, Maps: mapKeys})
+	switch {
+	case len(parsed.Documents) == 0:
+	case parsed.Foreign() && !resembles(parsed.Documents[0]):
+		parsed.Documents[0].Problem("this is no configuration of slowburn: none of its keys begins a line", "it has keys such as prometheus, slos and slack; see docs/configuration.md")
+	default:
 		if o, ok := parsed.Documents[0].Object(configKeys.Keys()...); ok {
 			cfg.read(o)
 		}
 	}
-	return cfg, withoutSecrets(parsed.Problems()).Err()
+	return cfg, parsed.Problems().Err()
 }
 
 // postgresProblem begins every problem with the address of PostgreSQL.
 const postgresProblem = "the address of PostgreSQL"
 
-// withoutSecrets cuts out of what is shown the values of unknown keys, of which one may be a
-// password whose key is misspelt, and addresses that may hold one.
-func withoutSecrets(problems slo.Problems) slo.Problems {
-	for i, p := range problems {
-		source, below, ok := strings.Cut(p.Snippet, "\n")
-		caret := max(utf8.RuneCountInString(below)-len("^"), 0)
-		if !ok || caret > utf8.RuneCountInString(source) {
-			continue
-		}
-		line := []rune(source)
-		if strings.HasPrefix(p.Message, postgresProblem) {
-			problems[i].Snippet = string(line[:caret]) + "…\n" + below
-		}
-		if !strings.HasPrefix(p.Message, "unknown key") {
-			continue
-		}
-		if colon := slices.Index(line[caret:], ':'); colon >= 0 {
-			problems[i].Snippet = string(line[:caret+colon+1]) + " …\n" + below
-		}
-	}
-	return problems
+// resembles reports whether a document has a key that may be one of ours, misspelt, or no key at
+// all.
+func resembles(doc strictyaml.Value) bool {
+	return doc.Empty() || slices.ContainsFunc(keysOf(doc), func(key string) bool {
+		return strictyaml.Nearest(key, configKeys.Keys()) != ""
+	})
 }
 
 func (c *Config) read(o strictyaml.Object) {
@@ -268,7 +258,7 @@ func (c *Config) readReviews(v strictyaml.Value) {
 	if !ok {
 		return
 	}
-	text, err := os.ReadFile(c.Abs(name))
+	text, err := folder.Read(c.Abs(name), markdown.MaxSize)
 	if err == nil {
 		err = postmortem.CheckTemplate(string(text))
 	}

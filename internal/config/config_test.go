@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -193,12 +194,121 @@ func TestNoSecretOfAConfigurationIsShown(t *testing.T) {
 		"store: {postgres: 'postgres://slowburn:canary:5432/x'}",
 		"store: {postgres: 'postgres://slowburn:canary@127.0.0.1:x/x'}",
 		"store: {postgres: 'host=/run passwort=canary port=x'}",
+		"webhooks: [{url: 'https://hooks.slack.com/services/T0/B0/canary', nam: x}]",
+		"webhooks: [{nam: x, url: https://hooks.slack.com/services/T0/B0/canary}]",
+		"heartbeat: {url: 'https://hc-ping.com/canary', x: 1}",
+		"heartbeat:\n  url: https://hc-ping.com/canary\n  interval: [1]\n  url_file: x\n",
+		"prometheus:\n  basic_auth:\n    username: ana\n    password:\n      - canary\n",
+		"prometheus:\n  basic_auth:\n    username: ana\n    password: [\n      canary]\n",
+		"prometheus:\n  bearer_token: >\n    first\n    canary: x\n  timeout: x\n",
+		"prometheus:\n  bearer_token: \"first\n    canary\n  timeout: 1s\n",
+		"slack: {channel: \"#a, bot_token: \"xoxb-canary\"}",
+		"slack: {bot_token_file: canary, bot_token_file: x}",
+		"slack: {bot_token_file: [canary]}",
+		"slack: {bot_token_file: {canary}}",
+		"slack: {bot_token_file: 12345678, channel: 1} # canary",
+		"pagerduty: {routing_key_file: x, key: first,canary2}",
+		"prometheus: {http_headers: {channel: {values: [canary], x: 1}}}",
+		"prometheus: {authorization: {credentials: canary}, oauth2: {endpoint_params: {path: canary}, y: 1}}",
+		"prometheus: {tls_config: {cert: |\n  canary}}",
+		"? canary\n: prometheus\nslack: 1\n",
+		"slack: {channel: #canary\n",
+		"slack: *canary\n",
+		"canary",
+		"first: canary\nsecond:\tcanary\n\tx",
 	} {
 		_, err := Parse("slowburn.yaml", []byte(text))
 		if err == nil {
 			t.Errorf("%s was taken", text)
 		} else if shown := strings.ReplaceAll(err.Error(), "canary:", ""); strings.Contains(shown, "canary") {
 			t.Errorf("%s\nis shown as: %v", text, err)
+		}
+	}
+}
+
+// hostFile makes a file that is nobody's business, and a folder beside it.
+func hostFile(t *testing.T) (dir, secret string) {
+	t.Helper()
+	dir = t.TempDir()
+	secret = filepath.Join(dir, "secret.yaml")
+	write(t, secret, "password: canary\nversion: canary-99\n")
+	return dir, secret
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const goodSLO = "version: slowburn/v1\nservice: shop\nslos: [{name: pay, objective: 99, sli: {events: {total: 'a_total', bad: 'b_total'}}}]\n"
+
+func TestAMountedConfigMapIsRead(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "slos/..2026_11_29/shop.yaml"), goodSLO)
+	write(t, filepath.Join(dir, "slos/.github/workflows/ci.yml"), "on: push\n")
+	link(t, "..2026_11_29", filepath.Join(dir, "slos/..data"))
+	link(t, "..data/shop.yaml", filepath.Join(dir, "slos/shop.yaml"))
+	for _, path := range []string{"slos/", "slos/*.yaml", "slos/shop.yaml", "."} {
+		set, err := (&Config{SLOs: []string{path}, Dir: dir}).LoadSet()
+		if err != nil || len(set.Specs) != 1 {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestLinksReadNoFileOfTheHost(t *testing.T) {
+	dir, secret := hostFile(t)
+	for name, to := range map[string]string{"a": secret, "b": "../secret.yaml", "c": "/proc/self/environ", "d": "/dev/zero", "e": "/etc/passwd"} {
+		folder := filepath.Join(dir, name)
+		write(t, filepath.Join(folder, "good.yaml"), goodSLO)
+		link(t, to, filepath.Join(folder, "x.yaml"))
+		for _, c := range []Config{
+			{SLOs: []string{folder}},
+			{SLOs: []string{folder + "/*.yaml"}},
+			{SLOs: []string{folder + "/x.yaml"}},
+			{SLOs: []string{folder + "/good.yaml"}, Corrections: []string{folder + "/x.yaml"}},
+		} {
+			_, err := c.LoadSet()
+			if err == nil || !strings.Contains(err.Error(), "x.yaml: is a link that leads out of its folder") || strings.Contains(err.Error(), "canary") {
+				t.Errorf("a link to %s: %v", to, err)
+			}
+		}
+		cfg := filepath.Join(folder, "slowburn.yaml")
+		write(t, cfg, "postmortems: {path: "+folder+", template: x.yaml}")
+		if _, err := Load(cfg); err == nil || !strings.Contains(err.Error(), "leads out of its folder") {
+			t.Errorf("a template that is a link to %s: %v", to, err)
+		}
+	}
+}
+
+func TestNoWordOfWhatIsNoSLOFileIsShown(t *testing.T) {
+	for name, text := range map[string]string{
+		"a token": "canary-99\n", "a shadow file": "root:canary:20228:0:99999:7:::\ndaemon:*:1:\n", "a key": "-----BEGIN KEY-----\ncanary\n",
+		"an environment": "MYSECRET=canary\x00SHELL=/bin/sh\n", "values of a chart": "version: canary\ndb: {password: canary}\n",
+		"a secret of Kubernetes": "apiVersion: v1\nkind: Secret\ndata: {x: canary}\n", "a tag": "!canary x\n", "an alias": "*canary\n", "an anchor": "&canary x\n",
+		"a broken one": "a: 'canary\n",
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "slowburn.yaml"), text)
+		write(t, filepath.Join(dir, "slos/x.yaml"), text)
+		_, err := (&Config{SLOs: []string{"slos"}, Dir: dir}).LoadSet()
+		if err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), " | ") {
+			t.Errorf("%s as an SLO file: %v", name, err)
+		}
+		if _, err := Load(filepath.Join(dir, "slowburn.yaml")); err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), " | ") {
+			t.Errorf("%s as a configuration: %v", name, err)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package config
 
 import (
+	"regexp"
+	"slices"
+	"strings"
+
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -97,6 +101,43 @@ var (
 		schema.May("sources", signals.Keys()),
 	)
 )
+
+// ours finds a line by which a text is known for a configuration, in block or in flow style.
+var ours = regexp.MustCompile(`(?m)^[{\s]*["']?(?:` + strings.Join(configKeys.Keys(), "|") + `)["']?\s*:(?:\s|$)`)
+
+// plainKeys are the keys whose values are shown beside what is wrong, and mapKeys those of the maps
+// around them. Addresses are not shown, since many are secrets themselves, nor what the HTTP client
+// takes, nor the names of files, where people write the secret itself by mistake.
+var plainKeys, mapKeys = plainBelow(configKeys)
+
+func plainBelow(s *schema.Schema) (plain, maps []string) {
+	for name, value := range s.Properties {
+		if name == "postgres" || strings.HasSuffix(name, "_file") || slices.Contains(httpNames, name) || takesAddress(value) {
+			continue
+		}
+		below, around := plainBelow(value)
+		if len(below) > 0 {
+			maps = append(maps, name)
+		} else {
+			plain = append(plain, name)
+		}
+		plain, maps = append(plain, below...), append(maps, around...)
+	}
+	parts := slices.Concat(s.AnyOf, s.OneOf)
+	if s.Items != nil {
+		parts = append(parts, s.Items)
+	}
+	for _, part := range parts {
+		below, around := plainBelow(part)
+		plain, maps = append(plain, below...), append(maps, around...)
+	}
+	return plain, maps
+}
+
+// takesAddress reports whether the value is a web address.
+func takesAddress(s *schema.Schema) bool {
+	return s.Pattern == schema.AddressForm || slices.ContainsFunc(s.AllOf, takesAddress)
+}
 
 // Schema describes slowburn.yaml.
 func Schema() *schema.Schema {

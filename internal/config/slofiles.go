@@ -1,14 +1,17 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/internal/folder"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -83,97 +86,83 @@ func Formats(lenient bool) []file.Reader {
 func readFiles(paths []string, abs func(string) string, blame func(path, message, hint string) slo.Problem) ([]file.File, slo.Problems) {
 	const advice = "; slowburn suggest --output-dir DIR writes files for what Prometheus has, and docs/slo-file.md describes them"
 	var problems slo.Problems
-	var names []string
+	read := map[string]file.File{} // by path: two entries may name the same file
 	for _, p := range paths {
-		found, err := Expand(abs(p))
+		found, err := look(abs(p), func(in *folder.Folder, name string) {
+			path := in.Path(name)
+			if _, twice := read[path]; twice {
+				return
+			}
+			data, err := in.Read(name, strictyaml.MaxSize)
+			if err != nil {
+				problems = append(problems, slo.Problem{File: Shown(path), Severity: strictyaml.Error, Message: err.Error()})
+			}
+			read[path] = file.File{Name: Shown(path), Data: data}
+		})
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			problems = append(problems, blame(p, err.Error(), "create it, or name the file or folder where the SLOs are"+advice))
 		case err != nil:
 			problems = append(problems, blame(p, err.Error(), ""))
-		case len(found) == 0 && isPattern(p):
+		case found == 0 && isPattern(p):
 			problems = append(problems, blame(p, "there are no SLO files here: nothing matches the pattern", "* does not reach into folders; a folder is read with everything below it"))
-		case len(found) == 0:
+		case found == 0:
 			problems = append(problems, blame(p, "there are no SLO files here", "they end with .yaml or .yml"+advice))
 		}
-		names = append(names, found...)
 	}
-	slices.Sort(names)
 	var files []file.File
-	for _, name := range slices.Compact(names) {
-		data, err := ReadBounded(name)
-		if err != nil {
-			problems = append(problems, slo.Problem{File: Shown(name), Severity: strictyaml.Error, Message: err.Error()})
-			continue
+	for _, path := range slices.Sorted(maps.Keys(read)) {
+		if read[path].Data != nil {
+			files = append(files, read[path])
 		}
-		files = append(files, file.File{Name: Shown(name), Data: data})
 	}
 	return files, problems
 }
 
-// maxFiles bounds what a glob or a folder may bring in by mistake.
-const maxFiles = 10_000
+// Holds reports whether a file, a folder or a pattern of the configuration stands for any file.
+func Holds(path string) (bool, error) {
+	found, err := look(path, func(*folder.Folder, string) {})
+	return found > 0, err
+}
 
-// Expand lists the files that a file, a folder or a pattern of the configuration stands for.
-func Expand(path string) ([]string, error) {
+// look opens the folder of what the configuration names, and shows each file that is meant: the
+// file itself, those that a pattern matches, or every YAML file below a folder.
+func look(path string, show func(in *folder.Folder, name string)) (found int, err error) {
+	base, names := path, func(f *folder.Folder) ([]string, error) { return f.Walk(isYAML) }
 	if isPattern(path) {
-		names, err := filepath.Glob(path)
-		if err != nil {
-			return nil, fmt.Errorf("the pattern is malformed: %w", err)
-		}
-		return names, nil
+		var pattern string
+		base, pattern = cutPattern(path)
+		names = func(f *folder.Folder) ([]string, error) { return f.Match(pattern) }
+	} else if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		var name string
+		base, name = filepath.Split(path)
+		names = func(*folder.Folder) ([]string, error) { return []string{name}, nil }
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, unwrapPath(err)
+	in, err := folder.Open(cmp.Or(base, "."))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && isPattern(path):
+		return 0, nil
+	case err != nil:
+		return 0, err
 	}
-	if !info.IsDir() {
-		return []string{path}, nil
+	defer in.Close()
+	list, err := names(in)
+	for _, name := range list {
+		show(in, name)
 	}
-	var names []string
-	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && isYAML(name) {
-			names = append(names, name)
-		}
-		if len(names) > maxFiles {
-			return fmt.Errorf("holds more than %d files", maxFiles)
-		}
-		return err
-	})
-	return names, err
+	return len(list), err
 }
 
 func isPattern(path string) bool { return strings.ContainsAny(path, "*?[") }
 
-func isYAML(name string) bool {
-	ext := filepath.Ext(name)
-	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(filepath.Base(name), ".")
+// cutPattern divides a pattern into the folder that it surely names, and the rest.
+func cutPattern(path string) (base, pattern string) {
+	slashed := filepath.ToSlash(path)
+	end := strings.LastIndexByte(slashed[:strings.IndexAny(slashed, "*?[")], '/') + 1
+	return filepath.FromSlash(slashed[:end]), slashed[end:]
 }
 
-// ReadBounded reads a regular file no larger than a reader of YAML accepts: not a device, not a
-// pipe.
-func ReadBounded(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return nil, unwrapPath(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("is not a regular file")
-	case info.Size() > strictyaml.MaxSize:
-		return nil, fmt.Errorf("is larger than %d bytes", strictyaml.MaxSize)
-	}
-	data, err := os.ReadFile(name)
-	return data, unwrapPath(err)
-}
-
-// unwrapPath leaves out the path, which a Problem shows already.
-func unwrapPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
+func isYAML(name string) bool { return slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name)) }
 
 // Shown returns the name under which a file appears in messages: relative to the working directory
 // if it is below it.

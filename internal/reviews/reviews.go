@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,8 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/folder"
+	"github.com/slowburn-sre/slowburn/internal/markdown"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -73,7 +76,7 @@ func (k *Keeper) Reviews() []postmortem.Review {
 func (k *Keeper) File(incident string) (text string, ok bool) {
 	for _, r := range k.Reviews() {
 		if r.Incident == incident {
-			data, err := os.ReadFile(r.File)
+			data, err := k.open(r.File)
 			return string(data), err == nil // it may have been moved since; the next round finds it
 		}
 	}
@@ -218,76 +221,90 @@ func (k *Keeper) file(i alerting.Incident) string {
 	return filepath.Join(k.Folder, i.Detected.UTC().Format(time.DateOnly)+"-"+name+".md")
 }
 
-// write makes a file that is whole or not there at all, and leaves one that exists as it is.
+// write makes a file that is whole or not there at all, and leaves one that exists as it is. Who
+// else may read it the umask says.
 func (k *Keeper) write(path, text string) error {
 	if err := os.MkdirAll(k.Folder, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(k.Folder, ".draft-*")
+	draft := filepath.Join(k.Folder, ".draft-"+rand.Text())
+	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer os.Remove(draft)
 	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(draft, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
 }
 
 // read reads every review of the folder and of the folders in it, newest first. Other Markdown
-// files, such as a README, have no front matter that names an incident and are passed over.
-func (k *Keeper) read() ([]postmortem.Review, []error) {
+// files, such as a README, have no front matter that names an incident and are passed over. A file
+// that cannot be read keeps no other from being read.
+func (k *Keeper) read() (all []postmortem.Review, problems []error) {
 	if k.Folder == "" {
 		return nil, nil
 	}
-	var all []postmortem.Review
-	var problems []error
-	err := filepath.WalkDir(k.Folder, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil // the first draft makes the folder
-		case err != nil:
-			return err
-		case d.IsDir() && path != k.Folder && strings.HasPrefix(d.Name(), "."):
-			return filepath.SkipDir
-		case d.IsDir() || filepath.Ext(path) != ".md" || strings.HasPrefix(d.Name(), "."):
-			return nil
+	in, err := folder.Open(k.Folder)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // the first draft makes the folder
 		}
-		r, wrong, err := readFile(path)
-		if err != nil {
-			return err
-		}
+		return nil, []error{fmt.Errorf("%s: %w", k.Folder, err)}
+	}
+	defer in.Close()
+	names, err := in.Walk(func(name string) bool { return filepath.Ext(name) == ".md" })
+	if err != nil {
+		problems = append(problems, fmt.Errorf("%s: %w", k.Folder, err))
+	}
+	for _, name := range names {
+		r, wrong := readFile(in, name)
 		for _, w := range wrong {
-			problems = append(problems, fmt.Errorf("%s: %w", path, w))
+			problems = append(problems, fmt.Errorf("%s: %w", in.Path(name), w))
 		}
 		if r.Incident != "" {
 			all = append(all, r)
 		}
-		return nil
-	})
+	}
 	slices.SortFunc(all, func(a, b postmortem.Review) int {
 		return cmp.Or(b.Resolved.Compare(a.Resolved), cmp.Compare(a.Incident, b.Incident))
 	})
-	return all, append(problems, err)
+	return all, problems
 }
 
-// maxFile is how long a review may be.
-const maxFile = 4 << 20
-
-func readFile(path string) (postmortem.Review, []error, error) {
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > maxFile {
-		return postmortem.Review{}, nil, err
+// readFile reads a review. A file that names no incident is none, whatever else is wrong with it.
+func readFile(in *folder.Folder, name string) (postmortem.Review, []error) {
+	data, err := in.Read(name, markdown.MaxSize)
+	if err != nil {
+		return postmortem.Review{}, []error{err}
 	}
-	data, err := os.ReadFile(path)
-	if err != nil || !bytes.Contains(data, []byte("\nid:")) {
-		return postmortem.Review{}, nil, err
+	if !bytes.Contains(data, []byte("\nid:")) {
+		return postmortem.Review{}, nil
 	}
 	r, wrong := postmortem.ReadReview(data)
-	r.File = path
-	return r, wrong, nil
+	r.File = in.Path(name)
+	return r, wrong
+}
+
+// open reads the file of a review once more.
+func (k *Keeper) open(path string) ([]byte, error) {
+	name, err := filepath.Rel(k.Folder, path)
+	if err != nil {
+		return nil, err
+	}
+	in, err := folder.Open(k.Folder)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	data, err := in.Read(name, markdown.MaxSize)
+	if err == nil {
+		err = markdown.Check(data) // it may have been written since it was read
+	}
+	return data, err
 }

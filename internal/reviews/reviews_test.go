@@ -130,6 +130,47 @@ func TestAMovedFileIsStillTheReview(t *testing.T) {
 	}
 }
 
+func TestFilesThatAreNotOfTheFolderAreNamedAndTheOthersRead(t *testing.T) {
+	w := newWorld(t)
+	if err := os.MkdirAll(w.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(w.Folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const front = "---\nid: \"%s\"\nstatus: draft\n---\n"
+	put("good.md", fmt.Sprintf(front, "a"))
+	put("long.md", fmt.Sprintf(front, "b")+strings.Repeat("x\n", 200_000))
+	put("nested.md", fmt.Sprintf(front, "c")+strings.Repeat("> ", 5000))
+	put("signs.md", fmt.Sprintf(front, "d")+strings.Repeat("*a_ [a](\n", 10_000))
+	if err := os.WriteFile(filepath.Join(w.Folder, "..", "outside"), []byte(fmt.Sprintf(front, "e")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"zero.md": "/dev/zero", "out.md": "../outside"} {
+		if err := os.Symlink(to, filepath.Join(w.Folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := w.Look()
+	for _, want := range []string{"zero.md: is a link", "out.md: is a link", "long.md: is larger than", "nested.md: line 5 stands in more than 100", "signs.md: the lines before line"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, which does not say %q", err, want)
+		}
+	}
+	if all := w.Reviews(); len(all) != 1 || all[0].Incident != "a" {
+		t.Errorf("read %+v", all)
+	}
+	if text, ok := w.File("a"); !ok || !strings.Contains(text, "status: draft") {
+		t.Errorf("the file of a is %q", text)
+	}
+	put("good.md", fmt.Sprintf(front, "a")+strings.Repeat("> ", 5000)) // after it was read
+	if _, ok := w.File("a"); ok {
+		t.Error("a file that would take long to show is given out")
+	}
+}
+
 func TestAWordThatCouldNotBeOwedIsSaidLater(t *testing.T) {
 	w := newWorld(t)
 	w.happen("shop/pay/page/1", monday, true)

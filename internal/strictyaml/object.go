@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -58,8 +59,28 @@ func (v Value) unknownKey(field Value, known []string) {
 	hint := "known here: " + enumerate(known)
 	if near := Nearest(key, known); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
+	} else {
+		v.src.hide(key)
 	}
-	v.src.add(at, Error, "unknown key "+quote(key), hint)
+	v.src.add(at, Error, "unknown key "+v.src.keyName(key, at), hint)
+}
+
+// likeKey is how keys are called that somebody makes up, and passwords are not.
+var likeKey = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]*[0-9]?$`)
+
+// keyName returns the name of a key in quotes. Where values may be secrets, what does not look like
+// a key, or has no colon, may be what comes after a comma in one, and is not shown.
+func (s *source) keyName(key string, at Pos) string {
+	if s.secrets.plain != nil {
+		rest, found := "", s.offset(at)
+		if found >= 0 {
+			rest = strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(s.text[found:], `"'`), key), "\"' \t")
+		}
+		if !likeKey.MatchString(key) || !strings.HasPrefix(rest, ":") {
+			return "(if this is a part of a value, put the whole value in quotes)"
+		}
+	}
+	return quote(key)
 }
 
 // Get returns the value of a key, or the zero Value if it was not written.

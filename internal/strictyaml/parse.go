@@ -41,6 +41,13 @@ const maxDocuments = 1000
 type Options struct {
 	// Documents allows several documents in a file, divided by lines of three hyphens.
 	Documents bool
+	// Ours reports whether a text is of the kind that is to be read. Of another, which a link or a
+	// slip of the hand has brought here, no word is shown. Nil takes every text for ours.
+	Ours func(text string) bool
+	// Plain are the keys whose values may be shown beside a problem, if they stand under no other
+	// keys than plain ones and those of Maps; all other values may be secrets. Nil shows the values
+	// of all keys that are known and not called like a secret.
+	Plain, Maps []string
 }
 
 // File is a parsed file. Problems grow while its values are asked for what they are.
@@ -64,12 +71,17 @@ func Parse(name string, data []byte, o Options) (f *File) {
 		return f
 	}
 	f.src = newSource(name, string(bytes.TrimPrefix(data, []byte("\uFEFF"))))
+	f.src.foreign = o.Ours != nil && !o.Ours(f.src.text)
+	f.src.secrets.plain, f.src.secrets.above = o.Plain, o.Maps
 	if !f.src.checkText() {
 		return f
 	}
 	f.parse(o)
 	return f
 }
+
+// Foreign reports whether the text is not of the kind that was to be read.
+func (f *File) Foreign() bool { return f.src.foreign }
 
 // Problems returns everything found so far, sorted, each once.
 func (f *File) Problems() Problems { return f.src.all() }
@@ -139,13 +151,13 @@ func (s *source) admit(n *yaml.Node, depth int) bool {
 	at := place(n)
 	switch {
 	case n.Kind == yaml.AliasNode:
-		s.add(at, Error, fmt.Sprintf("aliases such as *%s are not accepted", short(n.Value)), "write the value out")
+		s.add(at, Error, fmt.Sprintf("aliases such as *%s are not accepted", s.word(n.Value)), "write the value out")
 		return false
 	case n.Anchor != "":
-		s.add(at, Error, fmt.Sprintf("anchors such as &%s are not accepted", short(n.Anchor)), "remove it, and write the value out where it is needed")
+		s.add(at, Error, fmt.Sprintf("anchors such as &%s are not accepted", s.word(n.Anchor)), "remove it, and write the value out where it is needed")
 		return false
 	case n.Style&yaml.TaggedStyle != 0:
-		s.add(at, Error, fmt.Sprintf("tags such as %s are not accepted", short(n.Tag)), "remove it; put text in quotes to keep it text")
+		s.add(at, Error, fmt.Sprintf("tags such as %s are not accepted", s.word(n.Tag)), "remove it; put text in quotes to keep it text")
 		return false
 	case depth > MaxDepth:
 		s.add(at, Error, fmt.Sprintf("nested more than %d levels deep", MaxDepth), "")

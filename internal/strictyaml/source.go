@@ -23,10 +23,14 @@ type source struct {
 	starts   []int // byte offset of each line
 	problems Problems
 	dropped  int // problems beyond maxProblems
+
+	foreign bool  // the text is not of the kind that is to be read, and no word of it is shown
+	secrets *mask // what of it may be shown; found when it is first asked for
+	found   int   // bytes that were looked through for it
 }
 
 func newSource(file, text string) *source {
-	s := &source{file: file, text: text, starts: []int{0}}
+	s := &source{file: file, text: text, starts: []int{0}, secrets: &mask{unknown: map[string]bool{}}}
 	for i := 0; i < len(text); {
 		n := lineBreak(text[i:])
 		if n > 0 {
@@ -130,10 +134,10 @@ const longestShown = 8 << 10
 // caret, secrets are blanked, and what would disturb a terminal is replaced.
 func (s *source) snippet(p Pos) string {
 	text := s.line(p.Line)
-	if len(text) > longestShown || strings.TrimSpace(text) == "" {
+	if s.foreign || len(text) > longestShown || strings.TrimSpace(text) == "" {
 		return ""
 	}
-	line := []rune(blankSecrets(text))
+	line := []rune(blankSecrets(s.masked(p.Line, text)))
 	caret := min(max(p.Column-1, 0), len(line))
 	if len(line) > maxSnippet {
 		from := min(max(caret-maxSnippet/2, 0), len(line)-maxSnippet)
@@ -153,6 +157,41 @@ func (s *source) snippet(p Pos) string {
 		}
 	}
 	return fmt.Sprintf("%6d | %s\n       | %s^", p.Line, strings.TrimRight(shown.String(), " \t"), below.String())
+}
+
+// masked returns a line with an asterisk for each character that may belong to a secret.
+func (s *source) masked(line int, text string) string {
+	var b strings.Builder
+	for i, r := range text {
+		if s.hides(s.starts[line-1]+i) && !unicode.IsSpace(r) {
+			r = '*'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// hides reports whether the byte of the text may belong to a secret.
+func (s *source) hides(offset int) bool {
+	if s.foreign {
+		return true
+	}
+	if s.secrets.hidden == nil {
+		if s.found += len(s.text); s.found > maxFound {
+			return true
+		}
+		s.secrets.text = s.text
+		s.secrets.find()
+	}
+	return offset >= 0 && offset < len(s.text) && s.secrets.hidden[offset]
+}
+
+// hide makes the values of a key secret: nobody knows what it is.
+func (s *source) hide(key string) {
+	if !s.secrets.unknown[key] {
+		s.secrets.unknown[key] = true
+		s.secrets.hidden = nil
+	}
 }
 
 // Secrets live in configuration files and must not be printed, whatever else is wrong on their

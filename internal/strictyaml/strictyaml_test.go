@@ -212,6 +212,54 @@ routing_key: "secret8"
 	}
 }
 
+// maskedAs returns a text with its secrets blanked.
+func maskedAs(text string, plain ...string) string {
+	f := Parse("f", []byte(text), Options{Plain: plain, Maps: []string{"slack", "list"}})
+	var lines []string
+	for n := range f.src.starts {
+		lines = append(lines, blankSecrets(f.src.masked(n+1, f.src.line(n+1))))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestWhereSecretsMayStand(t *testing.T) {
+	const text = "slack: {channel: ops, token: abc} # see x\nlist:\n- {a: b, token: [c, d]}\n- password: |\n    e f\n    g: h\n  channel: i\nnotes: 'j\n  k'\n"
+	for _, c := range []struct {
+		plain []string
+		want  string
+	}{
+		{nil, "slack: {channel: ops, token: ***} # see x\nlist:\n- {a: b, token: **, *]}\n- password: *\n    * *\n    ** *\n  channel: i\nnotes: 'j\n  k'\n"},
+		{[]string{"channel", "notes"}, "slack: {channel: ops, token: ***} * *** *\nlist:\n- {a: *, token: **, *]}\n- password: *\n    * *\n    ** *\n  channel: i\nnotes: 'j\n  **\n"},
+	} {
+		if diff := cmp.Diff(c.want, maskedAs(text, c.plain...)); diff != "" {
+			t.Errorf("plain %q: -want +got\n%s", c.plain, diff)
+		}
+	}
+}
+
+// No value under a key that is not plain is ever shown, in whatever style it is written.
+func TestNoSecretInAnyStyle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.SampledFrom([]string{"canary", "'canary'", "\"canary\"", "[x, canary]", "{x: canary}", "|\n   canary", ">-\n   x\n   canary", "'x\n   canary'", "x\n   canary", "[x,\n canary\n ]", "- canary", "\n - canary", "\n - x: canary", "canary: canary", "'canary", "[canary", "{canary", "*canary", "!canary", "&canary x"}).Draw(t, "value")
+		var b strings.Builder
+		for range rapid.IntRange(0, 3).Draw(t, "before") {
+			b.WriteString(rapid.SampledFrom([]string{"channel: a\n", "list: [a, b]\n", "list:\n- a\n- channel: b\n", "# c\n", "channel: \"a\"\n", "slack: {channel: a}\n"}).Draw(t, "line"))
+		}
+		b.WriteString(rapid.SampledFrom([]string{"token_file: ", "x: ", "\"url\": ", "slack:\n  url: ", "list:\n- channel: a\n  url: ", "slack: {channel: a, url: "}).Draw(t, "key"))
+		b.WriteString(value + "\nchannel: z\n")
+		if got := maskedAs(b.String(), "channel"); strings.Contains(strings.ReplaceAll(got, "canary:", ""), "canary") {
+			t.Fatalf("%s\nis shown as\n%s", b.String(), got)
+		}
+	})
+}
+
+func TestSecretsAreFoundInNoTime(t *testing.T) {
+	for _, part := range []string{"[a,", "{a: b, ", "a: b, ", "'", "\"\\\"", "- ", "? ", "a: 'b\n", " a:\n", "a: |\n b\n", "#", ": "} {
+		m := &mask{text: strings.Repeat(part, MaxSize/len(part)), plain: []string{"a"}, unknown: map[string]bool{}}
+		m.find() // by the square of the length it would take hours
+	}
+}
+
 func TestHTTPClientConfigOfTheConfigFile(t *testing.T) {
 	data := `prometheus:
   url: http://x

@@ -16,7 +16,11 @@ func (s *source) addLoadError(e *yaml.LoadError) {
 	if at.Line > len(s.starts) { // the end of a file without a last line break
 		at = s.at(len(s.text))
 	}
-	message, hint := explain(e.Message)
+	message, hint := s.explain(e.Message, at)
+	if s.foreign {
+		s.add(at, Error, "cannot be read as YAML", "")
+		return
+	}
 	if e.Stage == yaml.ConstructorStage {
 		s.add(at, Error, s.withoutSecret(at, message), hint)
 		return
@@ -58,14 +62,14 @@ var explanations = []struct{ contains, message, hint string }{
 	{"did not find expected ',' or", "a bracket or brace is not closed, or a comma is missing", "put PromQL in single quotes"},
 }
 
-func explain(message string) (string, string) {
+func (s *source) explain(message string, at Pos) (string, string) {
 	for _, e := range explanations {
 		if strings.Contains(message, e.contains) {
 			return e.message, e.hint
 		}
 	}
 	if m := unknownField.FindStringSubmatch(message); m != nil {
-		return "unknown key " + quote(m[1]), ""
+		return "unknown key " + s.keyName(m[1], at), ""
 	}
 	return message, ""
 }
@@ -78,7 +82,7 @@ var quoted = regexp.MustCompile("`[^`]*`")
 
 // withoutSecret takes the value out of a message if its line holds a secret.
 func (s *source) withoutSecret(at Pos, message string) string {
-	if line := s.line(at.Line); blankSecrets(line) != line {
+	if line := s.line(at.Line); blankSecrets(s.masked(at.Line, line)) != line {
 		return quoted.ReplaceAllString(message, "this value")
 	}
 	return message

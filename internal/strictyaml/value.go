@@ -95,6 +95,9 @@ func (v Value) IsList() bool { return v.node != nil && v.node.Kind == yaml.Seque
 // IsMap reports whether the value is a map.
 func (v Value) IsMap() bool { return v.node != nil && v.node.Kind == yaml.MappingNode }
 
+// Empty reports whether the value is a map or a list with nothing in it.
+func (v Value) Empty() bool { return (v.IsMap() || v.IsList()) && len(v.node.Content) == 0 }
+
 // Literal reads a scalar exactly as it was written, whether or not YAML takes it for a number. For
 // example is what the message shows if it is none: "a percentage such as 99.9".
 func (v Value) Literal(example string) (string, bool) {
@@ -115,7 +118,11 @@ func (v Value) Text() (string, bool) {
 		return "", false
 	}
 	if tag := v.node.ShortTag(); tag != "!!str" {
-		v.Problem(fmt.Sprintf("%s must be text, but YAML reads %s as %s", v.Name(), s, kindOf(tag)), fmt.Sprintf("put it in quotes: %q", s))
+		hint := fmt.Sprintf("put it in quotes: %q", s)
+		if v.secret() {
+			hint = "put it in quotes"
+		}
+		v.Problem(fmt.Sprintf("%s must be text, but YAML reads %s as %s", v.Name(), v.shown(s), kindOf(tag)), hint)
 		return "", false
 	}
 	if strings.TrimSpace(s) == "" {
@@ -135,7 +142,7 @@ func (v Value) OneOf(choice ...string) (string, bool) {
 	if near := Nearest(s, choice); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	v.Problem(fmt.Sprintf("%s cannot be %s", v.Name(), quote(s)), hint)
+	v.Problem(fmt.Sprintf("%s cannot be %s", v.Name(), v.shown(quote(s))), hint)
 	return "", false
 }
 
@@ -151,7 +158,7 @@ func (v Value) Bool() (value, ok bool) {
 	case "false", "off", "no":
 		return false, true
 	}
-	v.Problem(fmt.Sprintf("%s cannot be %s", v.Name(), quote(s)), "write on or off")
+	v.Problem(fmt.Sprintf("%s cannot be %s", v.Name(), v.shown(quote(s))), "write on or off")
 	return false, false
 }
 
@@ -163,7 +170,7 @@ func (v Value) Int(low, high int64) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < low || n > high {
-		v.Problem(fmt.Sprintf("%s must be a whole number from %d to %d, not %s", v.Name(), low, high, quote(s)), "")
+		v.Problem(fmt.Sprintf("%s must be a whole number from %d to %d, not %s", v.Name(), low, high, v.shown(quote(s))), "")
 		return 0, false
 	}
 	return n, true
@@ -177,7 +184,7 @@ func (v Value) Number() (float64, bool) {
 	}
 	f, err := ParseNumber(s)
 	if err != nil {
-		v.Problem(fmt.Sprintf("%s must be a number, not %q", v.Name(), s), "")
+		v.Problem(fmt.Sprintf("%s must be a number, not %s", v.Name(), v.shown(strconv.Quote(s))), "")
 	}
 	return f, err == nil
 }
@@ -269,7 +276,7 @@ func (v Value) wrongKind(want string) {
 	}
 	hint := ""
 	switch {
-	case want == "a list" && v.IsText():
+	case want == "a list" && v.IsText() && !v.secret():
 		hint = fmt.Sprintf("put it in brackets: [%s]", short(v.node.Value))
 	case want == "a list":
 		hint = "put it in brackets: [{…}]"
@@ -316,6 +323,27 @@ func short(s string) string {
 
 // quote returns short text in quotes, with control characters escaped.
 func quote(s string) string { return strconv.Quote(short(s)) }
+
+// word returns a short part of the text, unless none of its words are shown.
+func (s *source) word(text string) string {
+	if s.foreign {
+		return "…"
+	}
+	return short(text)
+}
+
+// secret reports whether the value may be a secret.
+func (v Value) secret() bool {
+	return v.src != nil && v.node != nil && v.src.hides(v.src.offset(place(v.node)))
+}
+
+// shown returns the text of the value as a message may show it.
+func (v Value) shown(text string) string {
+	if v.secret() {
+		return "this value"
+	}
+	return text
+}
 
 // Child returns the value of a key of a map, without asking whether the other keys are known.
 func (v Value) Child(key string) Value {

@@ -15,6 +15,7 @@ package file
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -94,7 +95,7 @@ type loader struct {
 
 // parse reads one file and hands each of its documents to whoever knows its format.
 func (l *loader) parse(f File, foreign []Reader) {
-	parsed := strictyaml.Parse(f.Name, f.Data, strictyaml.Options{Documents: true})
+	parsed := strictyaml.Parse(f.Name, f.Data, strictyaml.Options{Documents: true, Ours: ours.MatchString})
 	l.files[f.Name] = parsed
 	for _, doc := range parsed.Documents {
 		version, kind := doc.Peek("apiVersion"), doc.Peek("kind")
@@ -118,6 +119,13 @@ func (l *loader) parse(f File, foreign []Reader) {
 	}
 }
 
+// ours finds a line by which a text is known for an SLO file, whether or not it can be read: the
+// version of a format, or a key that only SLO files have at their beginning.
+var ours = regexp.MustCompile(`(?mi)^[\s{-]*["']?(?:api_?version|version)["']?\s*:\s*["']?(?:slowburn\b|openslo|prometheus/|sloth\.|pyrra\.)|^["']?(?:slos|corrections)["']?\s*:`)
+
+// knownForm is how versions of formats look, and nothing secret does.
+var knownForm = regexp.MustCompile(`^(?:[a-z0-9.-]{1,60}/)?v?[0-9][a-z0-9.]{0,10}$`)
+
 // unknownFormat says what was probably meant by a document that nobody can read.
 func unknownFormat(doc strictyaml.Value, version string) {
 	const hint = "start the file with version: " + Version
@@ -136,6 +144,8 @@ func unknownFormat(doc strictyaml.Value, version string) {
 		doc.Problem("an SLO file is a map with version, service and slos", hint)
 	case !at.Given():
 		doc.Problem("version is missing", hint)
+	case !knownForm.MatchString(version):
+		at.Problem("unknown version", hint)
 	default:
 		at.Problem(fmt.Sprintf("unknown version %q", version), hint)
 	}
