@@ -173,6 +173,43 @@ func (q *Query) Gain() (g Gain) {
 	return g
 }
 
+// Constant reports whether the expression makes events out of nothing, by vector() of a number other
+// than zero beside an `or`.
+func (q *Query) Constant() (found bool) {
+	expr := q.Expr()
+	if expr == nil {
+		return false
+	}
+	parser.Inspect(expr, func(n parser.Node, around []parser.Node) error {
+		call, ok := n.(*parser.Call)
+		if !ok || call.Func.Name != "vector" || !alternative(around) {
+			return nil
+		}
+		number, ok := unwrapParens(call.Args[0]).(*parser.NumberLiteral)
+		found = found || !ok || number.Val != 0
+		return nil
+	})
+	return found
+}
+
+// alternative reports whether one of the nodes is an `or`.
+func alternative(around []parser.Node) bool {
+	return slices.ContainsFunc(around, func(n parser.Node) bool {
+		b, ok := n.(*parser.BinaryExpr)
+		return ok && b.Op == parser.LOR
+	})
+}
+
+func unwrapParens(e parser.Expr) parser.Expr {
+	for {
+		p, ok := e.(*parser.ParenExpr)
+		if !ok {
+			return e
+		}
+		e = p.Expr
+	}
+}
+
 // IsSelector reports whether the query is a selector and nothing else. One that does not name its
 // metric is not [Query.Bare].
 func (q *Query) IsSelector() bool { return selector(q.Expr()) != nil }
@@ -245,9 +282,9 @@ func variables(text string) (out []Remark) {
 }
 
 // comments refuses comments, which would hide the rest of a larger query that this one becomes part
-// of.
+// of. The lexer stops at the $ of $window, so it is shown the stand-in.
 func comments(text string) (out []Remark) {
-	lexer := parser.Lex(text)
+	lexer := parser.Lex(strings.ReplaceAll(text, WindowVariable, windowStandIn))
 	for range len(text) + 1 {
 		var item parser.Item
 		lexer.NextItem(&item)
@@ -299,14 +336,7 @@ func SyntaxHint(message string) string {
 
 // selector returns the expression as a selector that stands alone, or nil.
 func selector(e parser.Expr) *parser.VectorSelector {
-	for {
-		p, ok := e.(*parser.ParenExpr)
-		if !ok {
-			break
-		}
-		e = p.Expr
-	}
-	v, ok := e.(*parser.VectorSelector)
+	v, ok := unwrapParens(e).(*parser.VectorSelector)
 	if !ok {
 		return nil
 	}
@@ -351,16 +381,19 @@ func inspect(text string, expr parser.Expr) (out []Remark) {
 		return append(out, Remark{0, "", fmt.Sprintf("the query is a %s, a constant that says nothing about the service", expr.Type()), "name a metric"})
 	}
 	selectors := 0
-	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+	parser.Inspect(expr, func(n parser.Node, around []parser.Node) error {
 		switch n := n.(type) {
 		case *parser.VectorSelector:
 			selectors++
-			out = append(out, inspectTime(n.PosRange.Start, n.OriginalOffset, n.Timestamp != nil || n.StartOrEnd != 0)...)
+			out = append(out, inspectSelector(n, selector(expr) != nil)...)
 		case *parser.MatrixSelector:
 			out = append(out, inspectRange(text, n.PositionRange(), n.Range)...)
 		case *parser.SubqueryExpr:
 			out = append(out, inspectTime(n.PositionRange().Start, n.OriginalOffset, n.Timestamp != nil || n.StartOrEnd != 0)...)
 			out = append(out, inspectRange(text, n.PositionRange(), n.Range)...)
+			out = append(out, inspectSteps(text, n, around)...)
+		case *parser.NumberLiteral:
+			out = append(out, inspectNumber(n)...)
 		}
 		return nil
 	})
@@ -368,6 +401,62 @@ func inspect(text string, expr parser.Expr) (out []Remark) {
 		out = append(out, Remark{0, "", "the query reads no metric", "name a metric"})
 	}
 	return out
+}
+
+// inspectSelector refuses a selector that reads more than one metric: one without a name reads
+// whatever the server has. Of one that stands alone its place says so, with what is wanted there.
+func inspectSelector(v *parser.VectorSelector, alone bool) (out []Remark) {
+	out = inspectTime(v.PosRange.Start, v.OriginalOffset, v.Timestamp != nil || v.StartOrEnd != 0)
+	named := slices.ContainsFunc(v.LabelMatchers, func(m *labels.Matcher) bool {
+		return m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && m.Value != ""
+	})
+	if !named && !alone {
+		out = append(out, Remark{int(v.PosRange.Start), "", "the selector does not name one metric", `write metric{label="value"}, everywhere in the expression`})
+	}
+	return out
+}
+
+// minStep is the shortest step of a subquery, maxSteps how often its inner part may be evaluated in
+// all, and usualStep what servers take for a step that is left out.
+const (
+	minStep   = time.Second
+	maxSteps  = 11_000
+	usualStep = time.Minute
+)
+
+// inspectSteps refuses subqueries that evaluate their inner part very often. Those around it
+// multiply.
+func inspectSteps(text string, s *parser.SubqueryExpr, around []parser.Node) []Remark {
+	at := int(s.PositionRange().Start)
+	at += max(strings.LastIndexByte(text[at:min(int(s.PositionRange().End), len(text))], '['), 0)
+	if s.Step != 0 && s.Step < minStep {
+		return []Remark{{at, "", fmt.Sprintf("a step of %s evaluates the inner part too often", ShortDuration(s.Step)), "a step is a second at least; leave it out, or write for example [" + WindowVariable + ":30s]"}}
+	}
+	steps := stepsOf(s)
+	for _, n := range around {
+		if outer, ok := n.(*parser.SubqueryExpr); ok {
+			steps = min(steps, maxSteps+1) * min(stepsOf(outer), maxSteps+1)
+		}
+	}
+	if steps > maxSteps && s.Range <= maxRange { // a longer range is refused anyway
+		return []Remark{{at, "", fmt.Sprintf("the inner part would be evaluated more than %d times a minute", maxSteps), "write a longer step or a shorter range, or record the inner part by a rule"}}
+	}
+	return nil
+}
+
+func stepsOf(s *parser.SubqueryExpr) int64 {
+	return int64(s.Range / max(cmp.Or(s.Step, usualStep), 1))
+}
+
+// maxNumber is the largest number of events that a query may speak of.
+const maxNumber = 1e15
+
+// inspectNumber refuses numbers with which no events can be counted.
+func inspectNumber(n *parser.NumberLiteral) []Remark {
+	if n.Duration || !(n.Val > maxNumber || n.Val < -maxNumber) {
+		return nil
+	}
+	return []Remark{{int(n.PosRange.Start), "", "a number beyond 1e15 counts no events", "write a smaller number"}}
 }
 
 // inspectTime refuses what makes a minute's answer be about another time.

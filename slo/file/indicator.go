@@ -65,6 +65,8 @@ func suits(q *slo.Query, use purpose) []slo.Remark {
 			Message: "the expression does not say over which time it counts",
 			Hint:    "write the range as " + slo.WindowVariable + ": sum(increase(requests_total[" + slo.WindowVariable + "])); or give a bare counter, which is counted exactly",
 		}}
+	case use == counting && q.Constant():
+		return []slo.Remark{{Message: "the expression counts events that are none: vector() of a number above zero", Hint: "write or vector(0) for what is not there"}}
 	case use == histogram:
 		return []slo.Remark{{Message: "the histogram must be a bare selector, not an expression", Hint: `write its name and matchers: request_duration_seconds{job="checkout"}`}}
 	}
