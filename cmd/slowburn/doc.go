@@ -17,6 +17,7 @@
 // prints SLOs. Package slo/internal/yamlout writes the YAML. Package slo/lint finds SLOs that are
 // valid and cannot mean what they say.
 //
+// Package internal/folder opens the folders of such files, and lets no link lead out of them.
 // Packages slo/sloth, slo/pyrra and slo/openslo read the files of Sloth, Pyrra and OpenSLO into the
 // same values; slo/openslo writes OpenSLO, too. Package slo/internal/foreign is what the three
 // share.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -100,5 +101,17 @@ func TestLinksThatLeaveAndWhatIsNoFileAreRefused(t *testing.T) {
 	}
 	if _, err := ReadOwn("/dev/zero", 10); err == nil || !strings.Contains(err.Error(), "regular") {
 		t.Errorf("/dev/zero gave %v", err)
+	}
+}
+
+func TestAPipeIsRefusedWithoutWaiting(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "x.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, read := range []func(string, int64) ([]byte, error){Read, ReadOwn} {
+		if _, err := read(filepath.Join(dir, "x.yaml"), 10); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+			t.Errorf("a pipe gave %v", err)
+		}
 	}
 }
