@@ -257,6 +257,8 @@ func statusError(fail failer, code int, body io.Reader) *Error {
 	switch {
 	case code != http.StatusTooManyRequests && code != http.StatusServiceUnavailable && tellsOfSize(said):
 		return fail(TooLarge, "the query would load more into the server's memory than it allows", err)
+	case code != http.StatusTooManyRequests && tellsOfTime(said):
+		return fail(Timeout, "the server has given up the query", err)
 	case code == http.StatusTooManyRequests || code >= 500:
 		return fail(Overloaded, "the server cannot serve this now", err)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:

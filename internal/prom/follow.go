@@ -192,13 +192,12 @@ func (f *follower) pieces(ctx context.Context, b *bundle, s *state, from, to int
 			return true, nil
 		}
 		end := min(from+min(int64(b.meal.most())*minuteMs, b.affordable(s)), to)
-		var runs []counting.Run
-		err := f.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(end), func(selector string) *Error {
-			some, err := f.raw(ctx, b, selector, from, end)
-			runs = append(runs, some...)
-			return err
-		})
-		if b.meal.digest(err, budget.Minute((end-from+minuteMs-1)/minuteMs)) {
+		began := time.Now()
+		runs, err := f.rawOf(ctx, b, b.selector, from, end)
+		f.keepUp(ctx, b, err, time.Since(began), time.UnixMilli(from), time.UnixMilli(end))
+		fits := func(most budget.Minute) budget.Minute { return f.fits(ctx, b, time.UnixMilli(end), most) }
+		tooMuch := func() bool { return f.tooMuch(ctx, err, b.selector, time.UnixMilli(end)) }
+		if b.meal.digest(err, budget.Minute((end-from+minuteMs-1)/minuteMs), fits, tooMuch) {
 			continue
 		}
 		if err != nil {
@@ -233,6 +232,17 @@ func (b *bundle) listEvery() int64 {
 		return listLarge
 	}
 	return listEvery
+}
+
+// rawOf asks for the raw samples of a bundle, or of some of its targets, in (from, to], in the parts
+// that answers can hold.
+func (f *follower) rawOf(ctx context.Context, b *bundle, whole string, from, to int64) (runs []counting.Run, err *Error) {
+	err = f.inParts(ctx, b, whole, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
+		some, err := f.raw(ctx, b, selector, from, to)
+		runs = append(runs, some...)
+		return err
+	})
+	return runs, err
 }
 
 // raw asks for the raw samples in (from, to].
@@ -352,24 +362,33 @@ func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *count
 	var runs []counting.Run
 	for _, p := range b.parts(c.Waiting.Overdue(now, to)) {
 		end := min(to, p.from+reach) // what is older by more comes with the next turns
-		piece := b.affordable(s)
-		for from := p.from; from < end; {
-			upto := min(from+piece, end)
-			some, err := f.raw(ctx, b, p.selector, from, upto)
-			if err != nil && err.Kind == TooLarge && piece > minuteMs {
-				piece /= 2
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			runs, from = append(runs, some...), upto
+		some, err := f.rawBit(ctx, b, s, p.selector, p.from, end)
+		if err != nil {
+			return err
 		}
+		runs = append(runs, some...)
 	}
 	if len(runs) > 0 {
 		return f.count(ctx, b, s, c, runs, counting.Question{Since: to, To: to, Now: now})
 	}
 	return nil
+}
+
+// rawBit asks for the samples of some targets in (from, to], bit by bit.
+func (f *follower) rawBit(ctx context.Context, b *bundle, s *state, selector string, from, to int64) (runs []counting.Run, _ *Error) {
+	for piece := b.affordable(s); from < to; {
+		upto := min(from+piece, to)
+		some, err := f.rawOf(ctx, b, selector, from, upto)
+		if err != nil && err.Kind == TooLarge && piece > minuteMs {
+			piece /= 2
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		runs, from = append(runs, some...), upto
+	}
+	return runs, nil
 }
 
 // askEnded asks an instant vector which of the overdue series have ended: shortly before their
@@ -383,12 +402,15 @@ func (f *follower) askEnded(ctx context.Context, b *bundle, w *counting.Waiting,
 			continue
 		}
 		alive := &lister{b: b}
-		a, err := f.client.query(ctx, p.selector, time.UnixMilli(at), alive)
+		err := f.inParts(ctx, b, p.selector, time.UnixMilli(at), time.UnixMilli(at), func(selector string) *Error {
+			a, err := f.client.query(ctx, selector, time.UnixMilli(at), alive)
+			if err == nil && (alive.err != nil || a.resultType != "vector") {
+				err = &Error{Kind: BadAnswer, Op: "query", URL: f.client.base.Redacted(), Hint: "a selector must be answered with a vector", Err: cmp.Or(alive.err, errShape)}
+			}
+			return err
+		})
 		if err != nil {
 			return err
-		}
-		if alive.err != nil || a.resultType != "vector" {
-			return &Error{Kind: BadAnswer, Op: "query", URL: f.client.base.Redacted(), Hint: "a selector must be answered with a vector", Err: cmp.Or(alive.err, errShape)}
 		}
 		w.End(p.asks, alive.has, upto)
 	}
@@ -447,7 +469,7 @@ func (f *follower) list(ctx context.Context, b *bundle, s *state, c *counting.Co
 		asks = append(asks, counting.Ask{Target: target, From: start})
 	}
 	for _, p := range b.parts(asks) {
-		runs, err := f.raw(ctx, b, p.selector, start, upto)
+		runs, err := f.rawBit(ctx, b, s, p.selector, start, upto)
 		if err != nil {
 			return err
 		}
@@ -473,7 +495,7 @@ func (c *Client) series(ctx context.Context, selector string, from, to time.Time
 // listed lists the series of a bundle. A list that is too large is left out: only what is always
 // late is missed by that.
 func (f *follower) listed(ctx context.Context, b *bundle, from, to int64, found *lister) *Error {
-	err := f.inParts(ctx, b, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
+	err := f.inParts(ctx, b, b.selector, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
 		return f.client.series(ctx, selector, time.UnixMilli(from), time.UnixMilli(to), found)
 	})
 	if err != nil && err.Kind == TooLarge {

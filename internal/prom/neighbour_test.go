@@ -245,6 +245,106 @@ func TestWhatNoLabelDividesIsAddedUp(t *testing.T) {
 	}
 }
 
+// manyOf is a metric of one target, users × clients series, of which each grows by one a scrape, and
+// reads it minute by minute.
+type manyOf struct {
+	db             *promfake.DB
+	users, clients int
+}
+
+// write writes the scrapes [from, to).
+func (m manyOf) write(t testing.TB, from, to int) {
+	t.Helper()
+	for user := range m.users {
+		for client := range m.clients {
+			s := m.db.Series(lset("n", "job", "a", "instance", "1", "user", fmt.Sprint(user), "client", fmt.Sprint(client), "code", []string{"200", "500"}[client%2]))
+			for i := from; i < to; i++ {
+				must(t, s.Append(at(float64(30*i+11)), float64(i)))
+			}
+		}
+	}
+}
+
+// TestWhatIsNotAnsweredInTimeIsDivided: a server gives up queries of a large metric. It is read in
+// parts, exactly; where no part is answered, or reading does not keep up, Prometheus adds it up.
+func TestWhatIsNotAnsweredInTimeIsDivided(t *testing.T) {
+	for name, tc := range map[string]struct {
+		slow func(query string) bool
+		sums bool
+	}{
+		"the whole": {slow: func(q string) bool { return !strings.Contains(q, "user") && !strings.Contains(q, "client") }},
+		"any part":  {slow: func(string) bool { return true }, sums: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := manyOf{promfake.New(promfake.Options{}), 100, 110}
+			m.write(t, 0, 40)
+			m.db.Faults.Add(promfake.Fault{When: promfake.OnPath("/query"), Do: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				at, _ := strconv.ParseFloat(r.FormValue("time"), 64) // where there is anything
+				if q := r.FormValue("query"); strings.HasPrefix(q, "n{") && strings.HasSuffix(q, "s]") && at > float64(t0.Unix()+60) && tc.slow(q) {
+					w.WriteHeader(http.StatusServiceUnavailable)
+					fmt.Fprint(w, `{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}`)
+					return
+				}
+				next.ServeHTTP(w, r)
+			}})
+			spec, got := events(t, "x", `n{job="a"}`, `n{job="a",code="500"}`), book{}
+			r := New(serve(t, m.db), Options{Patience: time.Minute})
+			defer r.Close()
+			for to := m0 + 8; to <= m0+16; to++ {
+				b := r.Read(t.Context(), []*slo.Spec{spec}, after(to))
+				got.take(b)
+				r.Commit(b)
+				if n := len(b.Failures); n > 0 && to > m0+14 {
+					t.Fatalf("minute %d: %v", to-m0, b.Failures[0].Err)
+				}
+			}
+			for at := m0 + 9; at <= m0+16; at++ {
+				if s := got["svc/x"][at]; s.Total != 2*11_000*budget.Unit || s.Bad != 11_000*budget.Unit || s.Estimated != tc.sums {
+					t.Errorf("minute %d is %+v", at-m0, s)
+				}
+			}
+		})
+	}
+}
+
+// TestReadingThatDoesNotKeepUp: five answers in a row that took longer than what they are of.
+func TestReadingThatDoesNotKeepUp(t *testing.T) {
+	m := meal{}
+	for n, took := range []time.Duration{2, 2, 2, 2, 1, 2, 2, 2, 2, 2} {
+		if slow := m.tooSlow(took*time.Minute, time.Minute); slow != (n == 9) {
+			t.Errorf("answer %d: %v", n, slow)
+		}
+	}
+}
+
+// TestALargeTargetThatIsLate: what no answer can hold is late for three minutes, and asked for in
+// parts; so is who of it has ended.
+func TestALargeTargetThatIsLate(t *testing.T) {
+	m := manyOf{promfake.New(promfake.Options{}), 40, 40}
+	c := serve(t, m.db, func(o *ClientOptions) { o.MaxBytes = 60 << 10 })
+	r, got := New(c, Options{}), book{}
+	defer r.Close()
+	spec := events(t, "x", `n{job="a"}`, `n{job="a",code="500"}`)
+	m.write(t, 0, 24)
+	for to := m0 + 8; to <= m0+20; to++ {
+		if to == m0+15 {
+			m.write(t, 24, 50)
+		}
+		b := r.Read(t.Context(), []*slo.Spec{spec}, after(to))
+		got.take(b)
+		r.Commit(b)
+		if n := len(b.Failures); n > 0 && to > m0+9 {
+			t.Fatalf("minute %d: %v", to-m0, b.Failures[0].Err)
+		}
+	}
+	for at := m0 + 9; at <= m0+19; at++ {
+		if s := got["svc/x"][at]; s.Total != 2*1_600*budget.Unit || s.Bad != 1_600*budget.Unit {
+			t.Errorf("minute %d is %+v", at-m0, s)
+		}
+	}
+}
+
 type tallied struct {
 	http.ResponseWriter
 	bytes int

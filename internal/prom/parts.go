@@ -25,6 +25,8 @@ const (
 	partSeries = 50_000
 	// maxValues is how many values of a label a query may name.
 	maxValues = 5_000
+	// forgiven is after how many answers it is tried again what was too much.
+	forgiven = 100
 	// minutely is the shortest piece there is.
 	minutely = time.Minute
 )
@@ -33,28 +35,52 @@ const (
 type meal struct {
 	minutes budget.Minute // the most to ask for; 0 before the first answer
 	shards  []shard       // what it is read in; none is the whole
+	failed  budget.Minute // how many were too many; 0 if none were
+	well    int           // how many answers there were since then
+	behind  int           // and how many in a row took longer than what they are of
 }
 
 // most returns for how many minutes to ask. Nobody knows how many series a bundle has before it has
 // been read for the first time, so it begins with a few.
 func (m *meal) most() budget.Minute { return cmp.Or(m.minutes, glance/minuteMs) }
 
-// digest learns from the answer to a question for so many minutes. It reports whether to ask again
-// at once, for fewer.
-func (m *meal) digest(err *Error, asked budget.Minute) (again bool) {
+// digest learns from the answer to a question for so many minutes, or from its failure; fits tells
+// for how many it would have been answered, and tooMuch whether it failed because of its size. It
+// reports whether to ask again at once, for fewer.
+func (m *meal) digest(err *Error, asked budget.Minute, fits func(most budget.Minute) budget.Minute, tooMuch func() bool) (again bool) {
 	switch {
-	case err == nil && m.minutes == 0:
-		m.minutes = reachBack
 	case err == nil:
-		m.minutes = min(2*max(m.minutes, asked), reachBack)
+		if m.well++; m.well >= forgiven {
+			m.failed = 0
+		}
+		most := budget.Minute(reachBack)
+		if m.failed > 0 {
+			most = m.failed - 1
+		}
+		if m.minutes > 0 {
+			most = min(most, 2*max(m.minutes, asked))
+		}
+		m.minutes = most
 	case asked <= 1:
-	case err.Kind == TooLarge:
-		m.minutes = asked / 2
-		return true
-	case err.Kind == Timeout:
-		m.minutes = asked / 2
+	case err.Kind == TooLarge || err.Kind == Timeout:
+		m.minutes, m.failed, m.well = fits(asked/2), asked, 0
+		return tooMuch()
 	}
 	return false
+}
+
+// overtaken is how many answers in a row may take longer than what they are of.
+const overtaken = 5
+
+// tooSlow learns how long it took to read a piece in parts. It reports whether reading cannot keep
+// up: time and again it took longer than the piece is.
+func (m *meal) tooSlow(took, piece time.Duration) bool {
+	if took <= max(piece, minutely) {
+		m.behind = 0
+		return false
+	}
+	m.behind++
+	return m.behind >= overtaken
 }
 
 // shard is what has one of a set of values of a label, or none of them.
@@ -81,13 +107,54 @@ func (p shard) halves() ([]shard, bool) {
 	return []shard{{label: p.label, values: p.values[:n]}, {label: p.label, values: p.values[n:]}}, true
 }
 
-// inParts asks for a bundle's samples in (from, to] until all parts of it are answered.
-func (f *follower) inParts(ctx context.Context, b *bundle, from, to time.Time, ask func(selector string) *Error) *Error {
+// fits returns how many minutes of a bundle an answer may hold, at most so many: there are as many
+// series, and samples as often as is usual.
+func (f *follower) fits(ctx context.Context, b *bundle, to time.Time, most budget.Minute) budget.Minute {
+	n, err := f.client.Probe(ctx, "count("+b.selector+")", to)
+	if err != nil || n.Series == 0 {
+		return most
+	}
+	perSeries := float64(time.Minute / usualScrape)
+	return budget.Minute(max(min(samplesPerQuery/(n.Value*perSeries), float64(most)), 1))
+}
+
+// tooMuch reports whether a question failed because of the size of what it asks for: the answer is
+// too large, or there was none in time though there are many series.
+func (f *follower) tooMuch(ctx context.Context, err *Error, selector string, to time.Time) bool {
+	if err == nil || err.Kind != Timeout || ctx.Err() != nil {
+		return err != nil && err.Kind == TooLarge
+	}
+	n, failed := f.client.Probe(ctx, "count("+selector+")", to)
+	return failed == nil && n.Value >= partSeries/5
+}
+
+// keepUp has Prometheus add up a bundle of which reading the parts of (from, to] cannot keep up: time
+// and again it took longer than that, or there was no answer, though to other questions there was.
+func (f *follower) keepUp(ctx context.Context, b *bundle, err *Error, took time.Duration, from, to time.Time) {
+	if len(b.meal.shards) == 0 || err != nil && (err.Kind != Timeout || ctx.Err() != nil) {
+		return
+	}
+	if err != nil {
+		if _, silent := f.client.Probe(ctx, "count("+b.selector+")", to); silent != nil {
+			return
+		}
+		took = time.Hour
+	}
+	if b.meal.tooSlow(took, to.Sub(from)) {
+		f.large.sum(b.specs[0].ID(), b.hashes[0])
+	}
+}
+
+// inParts asks for something of a bundle in (from, to] until all parts of it are answered. What is
+// asked for is whole: the selector of the bundle, or a narrower one.
+func (f *follower) inParts(ctx context.Context, b *bundle, whole string, from, to time.Time, ask func(selector string) *Error) *Error {
 	divided := false
-	tooLarge := func(err *Error) bool { return err != nil && err.Kind == TooLarge && to.Sub(from) <= minutely }
+	tooMuch := func(err *Error, selector string) bool {
+		return to.Sub(from) <= minutely && f.tooMuch(ctx, err, selector, to)
+	}
 	if len(b.meal.shards) == 0 {
-		err := ask(b.selector)
-		if !tooLarge(err) {
+		err := ask(whole)
+		if !tooMuch(err, whole) {
 			return err
 		}
 		if len(b.specs) > 1 {
@@ -104,8 +171,9 @@ func (f *follower) inParts(ctx context.Context, b *bundle, from, to time.Time, a
 		}
 	}
 	for i := 0; i < len(b.meal.shards); {
-		err := ask(b.meal.shards[i].of(b.selector))
-		if tooLarge(err) {
+		part := b.meal.shards[i].of(whole)
+		err := ask(part)
+		if tooMuch(err, part) {
 			halves, ok := b.meal.shards[i].halves()
 			if !ok { // there are more values of the label now, or one of them is too large by itself
 				b.meal.shards = nil
@@ -263,4 +331,10 @@ func tellsOfSize(said string) bool {
 	return of("sample", "series", "chunk", "points", "bytes", "response size") &&
 		of("too many", "exceed", "limit", "maximum", "max number", "cannot select more", "-search.max") &&
 		!of("concurren", "rate")
+}
+
+// tellsOfTime reports whether a server's words say that a query has taken it too long.
+func tellsOfTime(said string) bool {
+	said = strings.ToLower(said)
+	return strings.Contains(said, "timed out in") || strings.Contains(said, "timeout exceeded") || strings.Contains(said, "context deadline exceeded")
 }

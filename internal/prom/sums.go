@@ -9,9 +9,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// What is too large for an answer and has no label that divides it is added up by Prometheus: such
-// an SLO is evaluated like an expression, by `sum(increase(…))`. That is less exact, for rates
-// extrapolate and first samples are lost, so its minutes are estimates, and its problems say why.
+// What is too large for an answer and has no label that divides it, or is not read as fast as it
+// grows, is added up by Prometheus: such an SLO is evaluated like an expression, by
+// `sum(increase(…))`. That is less exact, for rates extrapolate and first samples are lost, so its
+// minutes are estimates, and its problems say why.
 
 // sumFor is for how many minutes an SLO is added up at least, before a new plan tries to read its
 // series again.

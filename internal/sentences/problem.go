@@ -91,7 +91,7 @@ func Large(series, most int) string {
 
 // Summed says that the series of an SLO, of which parts hold so many at most, are added up by Prometheus.
 func Summed(most int) string {
-	return "it has more series than an answer may hold and no label that divides them into parts of " + figures.Count(most) + " at most, so Prometheus adds them up; its minutes are estimates"
+	return "it has more series than can be read: no label divides them into parts of " + figures.Count(most) + " at most, or reading the parts does not keep up; so Prometheus adds them up, and its minutes are estimates"
 }
 
 // Guessed says that hours of the history are estimates, and why.
