@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -29,6 +30,12 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
+}
+
 // patience is how long a test waits for what daemons do by themselves.
 const patience = time.Minute
 
@@ -44,7 +51,7 @@ type band struct {
 
 func newBand(t *testing.T) *band {
 	t.Helper()
-	return newBandOn(t, pgtest.Start(t))
+	return newBandOn(t, pgtest.Shared(t))
 }
 
 func newBandOn(t *testing.T, server *pgtest.Server) *band {

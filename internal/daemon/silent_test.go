@@ -11,6 +11,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 )
 
 // diary is what a daemon has logged.
@@ -75,7 +76,7 @@ func (m *member) saysSilent(b *band) {
 // or because it has crashed. The log says what does not work once in the beginning, and when it is over.
 func TestAMemberWhoseDatabaseDoesNotAnswerSaysSo(t *testing.T) {
 	t.Parallel()
-	b := newBand(t)
+	b := newBandOn(t, pgtest.Start(t)) // which is killed
 	proxy := b.server.NewProxy(t)
 	first := b.join(b.schema)
 	b.until("the first leads", first.leads)
