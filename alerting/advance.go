@@ -22,6 +22,9 @@ type Input struct {
 // Through to begin later than the ledger does.
 type State struct {
 	Through budget.Minute `json:"through"` // the first minute not yet walked
+	// Decided is one past the newest minute that moved the machine. Those walked since were unknown: if
+	// they are known later, it goes on with them. 0 is not known, and every minute may have been one.
+	Decided budget.Minute `json:"decided,omitempty"`
 	Burn    *Open         `json:"burn,omitempty"`
 	NoData  *Open         `json:"no_data,omitempty"`
 	// PageEnd is one past the last minute of the newest page; tickets wait for it.
@@ -133,9 +136,14 @@ func (w *walk) step(m budget.Minute) {
 		return // its events were shown by a later sample: the minute of that sample decides
 	}
 	w.stepNoData(m, slot)
-	if !decides {
-		return
+	if decides {
+		w.decide(m, slot)
 	}
+}
+
+// decide moves the machine by what happened in a minute.
+func (w *walk) decide(m budget.Minute, slot budget.Slot) {
+	w.Decided = m + 1
 	from := w.undecided(m)
 	w.stepBurn(m, from)
 	news := w.news(m, from, slot)

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -49,7 +50,7 @@ func (st State) Amend(slots ...budget.SlotAt) State {
 		a := st.Amended
 		if a == nil {
 			a = &Amended{From: s.At, Since: st.Through}
-			st.Amended = a
+			st.Amended, st.Decided = a, cmp.Or(st.Decided, st.Through)
 		}
 		a.From, a.Last = min(a.From, s.At), st.Through
 		if s.Slot.State.Known() {
@@ -60,23 +61,55 @@ func (st State) Amend(slots ...budget.SlotAt) State {
 	return st
 }
 
-// review walks again, before minute m, what has changed and settled.
+// review walks again, before minute m, what has changed and settled. What was unknown when it was
+// walked last, up to m, is decided on as if it were walked for the first time.
 func (w *walk) review(m budget.Minute) {
 	a := w.Amended
 	if a == nil || m-a.Last < settled && m-a.Since < unsettled {
 		return
 	}
 	w.Amended = nil
-	from := max(a.From, m-reviewed, w.Burns[0].From) // nobody remembers what was told before that
-	w.amendPast(a.From, m)
-	w.revise(a.Known, m)
-	w.tellMissed(from, m)
+	decided := cmp.Or(w.Decided, m)
+	if a.From < decided {
+		from := max(a.From, m-reviewed, w.Burns[0].From) // nobody remembers what was told before that
+		w.amendPast(a.From, decided, m)
+		w.revise(a.Known, decided)
+		w.tellMissed(from, decided)
+	}
+	if a.Known >= decided {
+		w.resume(max(a.From, decided, m-reviewed), *a, m)
+	}
 }
 
-// amendPast brings the accounts of burns that are over up to what is known now of the minutes since
-// from, and tells of those that are other than they were. What was open longer ago than minutes are
-// sure to be kept stays as it was.
-func (w *walk) amendPast(from, m budget.Minute) {
+// resume decides on the minutes since from, in which nothing was known when they were walked: the
+// samples of a source come later than anybody waits for them. The newest that is known may have
+// samples to come, as long as they do.
+func (w *walk) resume(from budget.Minute, a Amended, m budget.Minute) {
+	end, told := m, len(w.events)
+	if m-a.Last < unsettled {
+		end = a.Known
+	}
+	for i := from; i < end; i++ {
+		slot := w.Ledger.At(i)
+		if !w.decides(i, slot) {
+			continue
+		}
+		w.decide(i, slot)
+		if w.Burn != nil {
+			w.Burn.Late = true
+		}
+	}
+	found := slices.Clone(w.events[told:])
+	w.events = w.events[:told]
+	if w.late(found); end < m {
+		w.Amended = &Amended{From: end, Known: end, Since: m, Last: a.Last}
+	}
+}
+
+// amendPast brings the accounts of burns that are over up to what is known now of the minutes
+// [from, to), and tells of those that are other than they were. What was open longer ago than minutes
+// are sure to be kept stays as it was.
+func (w *walk) amendPast(from, to, m budget.Minute) {
 	for n, s := range w.Burns {
 		if s.Of == nil || s.To <= from || s.From < m-Horizon(w.Spec) {
 			continue
@@ -89,6 +122,7 @@ func (w *walk) amendPast(from, m budget.Minute) {
 		}
 		again := walk{Input: w.Input, State: State{Burn: new(*s.Of), BurnEnd: before}}
 		again.recount(s.To - 1)
+		w.Burns[n].To = w.lasts(s, *again.Burn, to)
 		if again.Burn.Burning == s.Of.Burning {
 			continue
 		}
@@ -99,6 +133,22 @@ func (w *walk) amendPast(from, m budget.Minute) {
 		w.events = append(w.events, e)
 		w.Burns[n].From, w.Burns[n].Of = again.Burn.Burning.Onset, again.Burn
 	}
+}
+
+// lasts returns up to where a burn that is over lasts by what is known now of the minutes before to: if
+// it would have been over later than it was, what still burned after it is no other. If it would not be
+// over yet, it ends where it did.
+func (w *walk) lasts(s Stretch, o Open, to budget.Minute) budget.Minute {
+	again := walk{Input: w.Input, State: State{Burn: &o}}
+	for i := s.To - 1; i < to; i++ {
+		if !again.decides(i, w.Ledger.At(i)) {
+			continue
+		}
+		if again.stepBurn(i, again.undecided(i)); again.Burn == nil {
+			return i + 1
+		}
+	}
+	return s.To
 }
 
 // recount makes the account of the open burn anew, up to and including a minute.

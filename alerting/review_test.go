@@ -79,3 +79,82 @@ func TestLateDataAreNoMissingData(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsAlwaysLaterIsDecidedAsIfInTime: every minute is unknown when it is walked, and known twenty
+// minutes later. The burns are those of data in time, and end; each event comes that much later.
+func TestWhatIsAlwaysLaterIsDecidedAsIfInTime(t *testing.T) {
+	const late = budget.Minute(20)
+	spec := workbookSpec(t, "99.9", []slo.Pair{fast}, []slo.Pair{slow})
+	good, bad := budget.Count(0, 1000*budget.Unit), budget.Count(500*budget.Unit, 1000*budget.Unit)
+	slot := func(m budget.Minute) budget.Slot {
+		if n := m - start; n >= 60 && n < 80 || n >= 200 && n < 215 {
+			return bad
+		}
+		return good
+	}
+	run := func(late budget.Minute) (all []Incident) {
+		l, st := &budget.Ledger{}, State{Through: start}
+		var events []Event
+		for m := start; m < start+400; m++ {
+			l.Put(m, budget.Slot{State: budget.Absent})
+			if at := m - late; at >= start {
+				l.Put(at, slot(at))
+				if late > 0 {
+					st = st.Amend(budget.SlotAt{At: at, Slot: slot(at)})
+				}
+			}
+			var found []Event
+			st, found = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, st, m+1)
+			for _, e := range found {
+				if e.Late != (late > 0) {
+					t.Errorf("%s of minute %d, %d late, is late: %v", e.Kind, e.At-start, late, e.Late)
+				}
+				if m-e.At > late+unsettled+settled {
+					t.Errorf("minute %d is decided in minute %d", e.At-start, m-start)
+				}
+			}
+			events = append(events, found...)
+		}
+		return Fold(nil, events)
+	}
+	want, got := run(0), run(late)
+	if len(want) != 2 || len(got) != 2 {
+		t.Fatalf("%d incidents in time, %d late", len(want), len(got))
+	}
+	for n, i := range got {
+		if w := want[n]; i.ID != w.ID || i.Open || !i.Onset.Equal(w.Onset) || !i.Ended.Equal(w.Ended) || !i.Resolved.Equal(w.Resolved) || i.Bad() != w.Bad() || len(i.Log) != len(w.Log) {
+			t.Errorf("late %s from %s to %s, %d bad; in time %s from %s to %s, %d bad", i.ID, i.Onset, i.Ended, i.Bad(), w.ID, w.Onset, w.Ended, w.Bad())
+		}
+	}
+}
+
+// TestWhatBurnedOnIsNoOtherBurn: a third of the events of an outage of twenty minutes comes half an hour
+// late. The burn is told, and over, by its first minutes; by the others it went on. That is the same one.
+func TestWhatBurnedOnIsNoOtherBurn(t *testing.T) {
+	const late = budget.Minute(30)
+	spec := workbookSpec(t, "99.9", []slo.Pair{fast, {Budget: 500, Long: 6 * time.Hour, Short: 30 * time.Minute}}, nil)
+	early := budget.Count(0, 1000*budget.Unit)
+	whole := func(m budget.Minute) budget.Slot {
+		if n := m - start; n >= 60 && n < 80 {
+			return budget.Count(500*budget.Unit, 1500*budget.Unit)
+		}
+		return budget.Count(0, 1500*budget.Unit)
+	}
+	l, st := &budget.Ledger{}, State{Through: start}
+	var events []Event
+	for m := start; m < start+300; m++ {
+		l.Put(m, early)
+		if m%5 == 0 { // what is late is asked for now and then
+			for at := max(m-late-5, start); at < m-late; at++ {
+				l.Put(at, whole(at))
+				st = st.Amend(budget.SlotAt{At: at, Slot: whole(at)})
+			}
+		}
+		var found []Event
+		st, found = Advance(Input{ID: spec.ID(), Spec: spec, Ledger: l}, st, m+1)
+		events = append(events, found...)
+	}
+	if all := Fold(nil, events); len(all) != 1 || all[0].Bad() != 20*500*budget.Unit || !all[0].Ended.Equal((start + 80).Time()) {
+		t.Errorf("%d incidents: %+v", len(all), all)
+	}
+}

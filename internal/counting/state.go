@@ -49,6 +49,8 @@ type Target struct {
 	Late     float64         // how late its samples have come, ms, when that was learned
 	LateAt   int64           // when that was
 	Usual    int64           // how late they come now, ms; not kept
+	Behind   int64           // how late the newest came, ms, if no window had shown it; not kept
+	BehindAt int64           // when that was
 	Rate     float64         // events per second, halving in ten minutes
 	Start    int64           // when its process began, by itself; 0 = it has not been asked
 	Old      bool            // its first values were positions: so are those that come apart from them

@@ -230,8 +230,11 @@ func (c *Counter) count(sc *scrape) {
 		sum += n
 	}
 	c.counterparts(target, ms)
-	if c.q.Since > 0 && ms <= c.q.Since && (gap > 0 || births != nil) {
+	switch shows := gap > 0 || births != nil; {
+	case c.q.Since > 0 && ms <= c.q.Since && shows:
 		t.learnLate(c.q.Now, c.q.Now-ms, c.longest())
+	case shows:
+		t.Behind = 0
 	}
 	if births != nil {
 		c.open(births, sc)

@@ -58,7 +58,9 @@ func (t *Target) lateness(now int64) float64 {
 	return t.Late * math.Exp2(-float64(max(now-t.LateAt, 0))/lateHalf)
 }
 
+// learnLate takes note of a sample that no window has shown.
 func (t *Target) learnLate(now, seen, most int64) {
+	t.Behind, t.BehindAt = seen, now
 	if late := float64(min(seen, most)); late > t.lateness(now) {
 		t.Late, t.LateAt = late, now
 	}
@@ -108,7 +110,7 @@ func (w *Waiting) Overdue(now, upto int64) []Ask {
 // Missed reports whether a target is later than it is used to be.
 func (w *Waiting) Missed(a Ask, now int64) bool {
 	t := &w.Targets[a.Target]
-	return now > t.due(a.From)+int64(t.lateness(now))
+	return now > t.due(a.From)+max(int64(t.lateness(now)), t.behind(now))
 }
 
 // askNow reports whether an overdue series is asked for by this question. One whose target goes on
@@ -153,7 +155,7 @@ func (w *Waiting) Lag(now int64) int64 {
 	var late []int64
 	lateOf := make([]int64, len(w.Targets))
 	for i := range w.Targets {
-		if t := &w.Targets[i]; t.Last > 0 && now < t.due(t.Last)+t.wait(now) {
+		if t := &w.Targets[i]; t.Last > 0 && now < t.due(t.Last)+min(t.wait(now), w.longest()) {
 			lateOf[i] = max(0, now-t.Last-t.interval())
 			late = append(late, lateOf[i])
 		}
@@ -190,6 +192,9 @@ type Wait struct {
 	Late    int64
 	Targets int
 	Nobody  bool // lives, or is waited for any more
+	// Most is how long samples are waited for, ms, if they come later. Late is how late then, and
+	// Targets of how many.
+	Most int64
 }
 
 // frontiers finds, for every account, up to where nothing is to come any more.
@@ -235,7 +240,11 @@ func (w *Waiting) frontiers(now int64) {
 // late notes how late those are by experience that owe a sample: of every account those that it
 // waits for, or if it waits for nobody any more, those that it gave up.
 func (w *Waiting) late(now int64) {
-	counted := make([]int, len(w.Accounts)) // by account, the number of a target, from 1
+	counted := make([]struct { // by account
+		late, beyond int // the number of the last target, from 1
+		targets      int // of which samples come later than they are waited for
+		most         int64
+	}, len(w.Accounts))
 	for target := range w.Targets {
 		t := &w.Targets[target]
 		late := int64(t.lateness(now))
@@ -248,22 +257,42 @@ func (w *Waiting) late(now int64) {
 				continue
 			}
 			for _, r := range w.index.Series[i].Routes {
-				of := &w.waits[r.Account]
-				if counted[r.Account] == target+1 || w.gaveUp(t, cur.MS, r.Account, now) != of.Nobody {
-					continue
+				of, seen := &w.waits[r.Account], &counted[r.Account]
+				if seen.beyond <= target && t.behind(now) > w.promise(r.Account).maxLate() {
+					seen.beyond, seen.most, seen.targets = target+1, max(seen.most, t.behind(now)), seen.targets+1
 				}
-				counted[r.Account], of.Late, of.Targets = target+1, max(of.Late, late), of.Targets+1
+				if seen.late <= target && w.gaveUp(t, cur.MS, r.Account, now) == of.Nobody {
+					seen.late, of.Late, of.Targets = target+1, max(of.Late, late), of.Targets+1
+				}
 			}
 		}
 	}
+	for a, seen := range counted {
+		if seen.targets > 0 {
+			of := &w.waits[a]
+			of.Late, of.Targets, of.Most = seen.most, seen.targets, w.promise(int32(a)).maxLate()
+		}
+	}
+}
+
+// behind returns how late the samples of a target come that no window shows, ms; 0 if none come.
+func (t *Target) behind(now int64) int64 {
+	if now-t.BehindAt > 2*askSeldom {
+		return 0
+	}
+	return t.Behind
+}
+
+// promise returns that of which an account is.
+func (w *Waiting) promise(account int32) *Promise {
+	return &w.Promises[w.index.Accounts[account].Promise]
 }
 
 // gaveUp reports whether a sample that is due after a cursor is not waited for any more. How late a
 // target is used to be is only known once another sample of it could come since it was first seen:
 // history ends where the first minute is decided, and has to have what comes late.
 func (w *Waiting) gaveUp(t *Target, ms int64, account int32, now int64) bool {
-	p := &w.Promises[w.index.Accounts[account].Promise]
-	wait := t.wait(now)
+	p, wait := w.promise(account), t.wait(now)
 	if now < t.due(EndOf(p.Since-1))+leastWait {
 		wait = p.maxLate()
 	}

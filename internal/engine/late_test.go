@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -28,6 +29,7 @@ type lateWorld struct {
 	fails  func(target int, at time.Time) bool
 	truth  budget.Sum // since t0
 	paged  time.Time  // when there first was an incident about errors
+	look   func(engine.Summary)
 }
 
 func newLateWorld(t *testing.T, targets int, late func(int) time.Duration, fails func(int, time.Time) bool) *lateWorld {
@@ -81,7 +83,10 @@ func (w *lateWorld) live(minutes int) {
 	for at, end := w.now(), w.now().Add(time.Duration(minutes)*time.Minute); at.Before(end); {
 		w.at.Store(at.UnixNano())
 		w.arrive()
-		at = w.engine.Tick(w.t.Context(), at).Next
+		sum := w.engine.Tick(w.t.Context(), at)
+		if at = sum.Next; w.look != nil {
+			w.look(sum)
+		}
 		if w.paged.IsZero() && slices.ContainsFunc(w.burns(), func(i alerting.Incident) bool { return i.Severity == alerting.Page }) {
 			w.paged = w.now()
 		}
@@ -397,4 +402,75 @@ func (w *lateWorld) said(state string) (all []string) {
 		all = append(all, m.Visible())
 	}
 	return all
+}
+
+// TestWhatIsLaterThanItIsWaitedFor: a service all of whose samples, or those of one target of four
+// that alone fails, come later than anything is waited for, for ever. Each minute is decided without
+// them, and again when they are there: the ledger is exact, the outage is one incident, and told once.
+// What is wrong is said where the SLO is shown, and no sample is read again and again.
+func TestWhatIsLaterThanItIsWaitedFor(t *testing.T) {
+	begin, end := t0.Add(60*time.Minute), t0.Add(80*time.Minute)
+	for _, minutes := range []int{16, 20, 30, 40} {
+		for _, targets := range []int{1, 4} {
+			t.Run(fmt.Sprintf("%d min, one of %d", minutes, targets), func(t *testing.T) {
+				t.Parallel()
+				late, fails := time.Duration(minutes)*time.Minute, targets-1
+				w := newLateWorld(t, targets, func(i int) time.Duration {
+					if i == fails {
+						return late
+					}
+					return 0
+				}, func(i int, at time.Time) bool { return i == fails && !at.Before(begin) && at.Before(end) })
+				w.live(100)
+				last := w.engine.Snapshot().Last
+				if last.Stats.TooLate != 1 || last.Stats.Late != 0 {
+					t.Errorf("%d budgets are said to be too late, %d to wait", last.Stats.TooLate, last.Stats.Late)
+				}
+				said := fmt.Sprintf("samples of 1 target come about %d min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness", minutes)
+				if b, _ := w.engine.Snapshot().Budget("shop/availability"); !slices.Contains(b.Problems, said) || last.Through.Sub(b.AsOf).Abs() > 2*time.Minute {
+					t.Errorf("decided through %s of %s, problems %q", b.AsOf, last.Through, b.Problems)
+				}
+				samples, from := int64(0), w.now()
+				w.look = func(s engine.Summary) { samples += s.Stats.Samples }
+				w.live(100)
+				if most := int64(w.now().Sub(from).Minutes()) * int64(targets) * 4 * 12 / 10; samples > most {
+					t.Errorf("%d samples are read, of %d", samples, most*10/12)
+				}
+				w.deliver()
+				burns := w.burns()
+				if len(burns) != 1 || !burns[0].Late || burns[0].Open || !burns[0].Onset.Equal(begin) || !burns[0].Ended.Equal(end) || burns[0].Bad() != 2000*budget.Unit {
+					t.Fatalf("%d incidents, the first %+v", len(burns), burns[0])
+				}
+				if after := w.paged.Sub(begin) - late; after < 0 || after > 12*time.Minute {
+					t.Errorf("told %s after the samples of the beginning", after)
+				}
+				if told := w.rootsWith("availability burned"); len(told) != 1 {
+					t.Errorf("the channel reads %q", w.roots())
+				}
+				w.check()
+			})
+		}
+	}
+}
+
+// TestWhatComesInTimeAgainIsNoProblem: for an hour the samples come later than they are waited for, and
+// then in time.
+func TestWhatComesInTimeAgainIsNoProblem(t *testing.T) {
+	var w *lateWorld
+	w = newLateWorld(t, 1, func(int) time.Duration {
+		if w == nil || w.filled[0].Before(t0.Add(40*time.Minute)) {
+			return 20 * time.Minute
+		}
+		return 0
+	}, func(int, time.Time) bool { return false })
+	w.live(50)
+	if n := w.engine.Snapshot().Last.Stats.TooLate; n != 1 {
+		t.Fatalf("%d budgets are too late", n)
+	}
+	w.live(30)
+	b, _ := w.engine.Snapshot().Budget("shop/availability")
+	if w.engine.Snapshot().Last.Stats.TooLate != 0 || slices.ContainsFunc(b.Problems, func(s string) bool { return strings.Contains(s, "max_lateness") }) {
+		t.Errorf("it is still said: %q", b.Problems)
+	}
+	w.check()
 }

@@ -70,6 +70,8 @@ const (
 	listEvery  = 5 * minuteMs
 	listLarge  = 15 * minuteMs
 	manySeries = 20_000
+	// listReach is how late samples may always have been and be found, ms.
+	listReach = 60 * minuteMs
 	// vectorReach is how far back an instant query sees, less a second, ms.
 	vectorReach = 5*minuteMs - secondMs
 	// samplesPerQuery bounds an answer to about two thirds of the default cap in bytes.
@@ -152,13 +154,14 @@ func (f *follower) wind(ctx context.Context, b *bundle, s *state, c *counting.Co
 	s.behind = nil
 	for a := range b.reg.Accounts {
 		w := c.Waiting.Of(int32(a))
-		if vain := w.Nobody && w.Late > 0; vain || w.Through < upto-2*minuteMs {
+		if vain := w.Nobody && w.Late > 0; vain || w.Most > 0 || w.Through < upto-2*minuteMs {
 			if s.behind == nil {
 				s.behind = map[int32]sentences.Wait{}
 			}
 			s.behind[int32(a)] = sentences.Wait{
 				Through: time.UnixMilli(w.Through).UTC(), Behind: time.Duration(now-counting.EndOf(counting.SlotOf(w.Through+1)-1)) * time.Millisecond,
 				Late: time.Duration(w.Late) * time.Millisecond, Targets: w.Targets, Vain: vain,
+				Most: time.Duration(w.Most) * time.Millisecond,
 			}
 		}
 	}
@@ -505,7 +508,7 @@ func (f *follower) listed(ctx context.Context, b *bundle, from, to int64, found 
 }
 
 // listFrom returns since when a series must have had a sample to be listed.
-func (s *state) listFrom(now int64) int64 { return now - max(lead, s.longest()+5*minuteMs) }
+func (s *state) listFrom(now int64) int64 { return now - max(listReach, s.longest()+5*minuteMs) }
 
 // longest is the longest time that any sample is waited for, ms.
 func (s *state) longest() int64 {

@@ -57,6 +57,8 @@ type Stats struct {
 	// farthest of them is decided behind the time of the read.
 	Late   int
 	Behind time.Duration
+	// TooLate counts budgets of which samples come later than they are waited for.
+	TooLate int
 	// Capped counts [Batch.Capped].
 	Capped int
 }
@@ -331,7 +333,11 @@ func (b *Batch) wait(id slo.ID, w sentences.Wait, now time.Time) {
 	if b.Waits == nil {
 		b.Waits = map[slo.ID]sentences.Wait{}
 	}
-	if b.Waits[id] = w; w.Vain {
+	switch b.Waits[id] = w; {
+	case w.Most > 0:
+		b.Stats.TooLate++
+		return
+	case w.Vain:
 		return
 	}
 	b.Stats.Late++

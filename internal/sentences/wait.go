@@ -15,6 +15,7 @@ type Wait struct {
 	Late    time.Duration // how late samples come, by experience; below a minute nobody knows yet
 	Targets int           // of how many targets; 0 if that is not known
 	Vain    bool          // they were waited for, and minutes are decided without them now
+	Most    time.Duration // they come, later than this, which is how long they are waited for; 0 if they do not
 }
 
 // Text says what is waited for; it is empty if nothing is.
@@ -32,6 +33,8 @@ func (w Wait) text(whose, about string) Text {
 	switch {
 	case w.Through.IsZero():
 		return nil
+	case w.Most > 0:
+		return say(whose, " come ", late, " late, later than max_lateness (", figures.Duration(w.Most), "): minutes are decided without them, and again when they come. Raise max_lateness.")
 	case w.Vain:
 		return say(whose, " came ", late, " late before. They are not waited for any longer; what still comes is added to its own minutes.")
 	case w.Late < time.Minute:
@@ -48,6 +51,7 @@ func Waits(all []Wait) Text {
 	}
 	most := Wait{Vain: true}
 	for _, w := range all {
+		most.Most = max(most.Most, w.Most)
 		if most.Through.IsZero() || w.Through.Before(most.Through) {
 			most.Through = w.Through
 		}

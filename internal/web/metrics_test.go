@@ -30,21 +30,26 @@ var contract = []string{
 	"slowburn_config_last_reload_successful", "slowburn_build_info",
 }
 
-// TestMetricsSayWhatIsWaitedFor: how many budgets wait for samples that come late, and how far the
-// farthest is decided behind; none once they are in time.
+// TestMetricsSayWhatIsWaitedFor: how many budgets wait for samples that come late, how far the farthest
+// is decided behind, and of how many they come too late; none once they are in time.
 func TestMetricsSayWhatIsWaitedFor(t *testing.T) {
 	s := newShop(t)
 	observe, h := EvaluationMetrics(s.options.Registry), s.handler()
 	for _, tc := range []struct {
-		late   int
-		behind time.Duration
-		want   [2]string
+		late    int
+		behind  time.Duration
+		tooLate int
+		want    [3]string
 	}{
-		{3, 9*time.Minute + 30*time.Second, [2]string{"\nslowburn_prometheus_late_budgets 3\n", "\nslowburn_prometheus_late_seconds 570\n"}},
-		{0, 0, [2]string{"\nslowburn_prometheus_late_budgets 0\n", "\nslowburn_prometheus_late_seconds 0\n"}},
+		{3, 9*time.Minute + 30*time.Second, 2, [3]string{
+			"\nslowburn_prometheus_late_budgets 3\n", "\nslowburn_prometheus_late_seconds 570\n", "\nslowburn_prometheus_too_late_budgets 2\n",
+		}},
+		{0, 0, 0, [3]string{
+			"\nslowburn_prometheus_late_budgets 0\n", "\nslowburn_prometheus_late_seconds 0\n", "\nslowburn_prometheus_too_late_budgets 0\n",
+		}},
 	} {
 		last := s.source.last
-		last.Stats.Late, last.Stats.Behind = tc.late, tc.behind
+		last.Stats.Late, last.Stats.Behind, last.Stats.TooLate = tc.late, tc.behind, tc.tooLate
 		observe(last)
 		body := get(h, "/metrics").Body.String()
 		for _, want := range tc.want {
