@@ -30,6 +30,15 @@ func TestCIRunsWhatREADMESays(t *testing.T) {
 	}
 }
 
+// What starts no goroutine has no races of its own; everything else is run with the race detector.
+func TestTheRaceRunLeavesOutTheCoreAlone(t *testing.T) {
+	_, list, _ := strings.Cut(strings.ReplaceAll(read(t, "Makefile"), "\\\n", ""), "\ncore := ")
+	list, _, _ = strings.Cut(list, "\n")
+	if out := strings.Fields(list); !slices.Equal(out, core) {
+		t.Errorf("make race leaves out %q, and the core is %q", out, core)
+	}
+}
+
 // Every package that lives random lives has its number in the Makefile, by which CI lives more of
 // them.
 func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
