@@ -6,14 +6,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
@@ -24,55 +25,125 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// BenchmarkIncidents opens a page for every SLO of a fleet in one tick, and lets them burn on: with a
-// SQLite store and messages for Slack, which nobody sends. It reports the CPU time of the tick in
-// which they open, and of one in which they burn; the longest that /-/healthy, the metrics and the API
-// took to answer meanwhile, asked without a pause; and the memory.
+// BenchmarkIncidents opens a page for every SLO of a fleet whose ledgers hold a month, in one live
+// tick, and lets them burn on: with a SQLite store and messages for Slack. First without company, for
+// the CPU time of the tick in which they open and of those in which they burn, and for the memory.
+// Then beside a pump that sends to the stand-in for Slack, at its pace, while /-/healthy, the
+// metrics and the API are asked without a pause: for the longest answers, and for the time from the
+// beginning of the tick to the first digest.
 func BenchmarkIncidents(b *testing.B) {
 	for _, each := range []int{4, 1 << 30} {
 		for _, n := range []int{1_000, 3_000, 10_000} {
 			name := fmt.Sprintf("open=%d/threads=%d", n, (n+min(each, n)-1)/min(each, n))
-			b.Run(name, func(b *testing.B) { benchmarkIncidents(b, n, min(each, n)) })
+			b.Run(name, func(b *testing.B) {
+				set := load(b, crowdedFiles(n, min(each, n))...)
+				costOfIncidents(b, set)
+				answersMeanwhile(b, set, each < n)
+			})
 		}
 	}
 }
 
-func benchmarkIncidents(b *testing.B, n, each int) {
-	set := slo.NewSet(allBurning(b, n, each), nil, nil)
-	db, err := store.Open(filepath.Join(b.TempDir(), "slowburn.db"), store.Options{CheckFor: -1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	e := engine.New(engine.Options{
-		Source: &outage{}, Store: db, Composer: loud{to: slack.Composer{Channel: "#a"}}, Log: slog.New(slog.DiscardHandler),
-	}, set, store.Snapshot{})
-	now := t0
-	e.Tick(b.Context(), now)
-	h := web.New(web.Options{Source: e, Archive: db, Now: func() time.Time { return now }})
-	runtime.GC()
-	asked := ask(b, h)
-	began := ownCPU()
-	now = now.Add(10 * time.Minute)
-	e.Tick(b.Context(), now)
-	opening := ownCPU() - began
-	if open := e.Snapshot().Open.Len(); open != n {
-		b.Fatalf("%d of %d are open", open, n)
-	}
+// costOfIncidents measures the ticks.
+func costOfIncidents(b *testing.B, set *slo.Set) {
+	f := newFire(b, set, nil)
+	defer f.close()
+	opening := f.open(b)
 	began, turns := ownCPU(), 0
 	for b.Loop() {
-		now = now.Add(time.Minute)
-		e.Tick(b.Context(), now)
+		f.tick(b)
 		turns++
 	}
 	burns := ownCPU() - began
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(milliseconds(opening), "opening-cpu-ms")
 	b.ReportMetric(milliseconds(burns)/float64(turns), "tick-cpu-ms")
+	b.ReportMetric(residentMB(), "rss-MB")
+}
+
+// answersMeanwhile measures what others see of them. Replies in one thread are sent one by one, so
+// there is a digest only of several threads.
+func answersMeanwhile(b *testing.B, set *slo.Set, digests bool) {
+	ctx, stop := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer stop()
+	stand := slacktest.Start(slacktest.Options{})
+	defer stand.Close()
+	client, err := slack.New(slack.Config{Token: slack.Secret(stand.Token), APIURL: stand.APIURL()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := newFire(b, set, client)
+	defer f.close()
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	running.Go(func() { _ = f.pump.Run(ctx) })
+	asked := ask(b, web.New(web.Options{Source: f.Engine, Archive: f.db, Now: func() time.Time { return f.now }}))
+	began := time.Now()
+	f.open(b)
+	for digests && f.pump.Summary().Folded == 0 {
+		select {
+		case <-ctx.Done():
+			b.Fatalf("no digest: %+v", f.pump.Summary())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if digests {
+		b.ReportMetric(milliseconds(time.Since(began)), "first-digest-ms")
+	}
 	for path, longest := range asked() {
 		b.ReportMetric(milliseconds(longest), path+"-ms")
 	}
-	b.ReportMetric(residentMB(), "rss-MB")
+}
+
+// fire is an engine whose fleet begins to burn.
+type fire struct {
+	*engine.Engine
+	db   *store.DB
+	pump *outbox.Pump
+	now  time.Time
+	n    int
+}
+
+// newFire makes one, which sends by a client, or not at all.
+func newFire(b *testing.B, set *slo.Set, client *slack.Client) *fire {
+	db := openFile(b)
+	f := &fire{db: db, now: t0, n: len(set.Specs), pump: outbox.NewPump(db, map[string]outbox.Receiver{"slack": client}, outbox.Options{})}
+	o := engine.Options{Source: &outage{}, Store: db, Composer: loud{to: slack.Composer{Channel: "#general"}}, Log: slog.New(slog.DiscardHandler)}
+	if client != nil {
+		o.Kick = f.pump.Kick
+	}
+	f.Engine = engine.New(o, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(t0))})
+	f.tick(b)
+	runtime.GC()
+	return f
+}
+
+func (f *fire) close() { _ = f.db.Close() }
+
+// tick makes the turn of the next minute.
+func (f *fire) tick(b *testing.B) {
+	f.now = f.now.Add(time.Minute)
+	if sum := f.Tick(b.Context(), f.now); !sum.Good() {
+		b.Fatal(sum.Failures, sum.StoreErr)
+	}
+}
+
+// open makes turns until the incidents open, in one of them, and returns the CPU time of that.
+func (f *fire) open(b *testing.B) time.Duration {
+	for range 10 {
+		began := ownCPU()
+		f.tick(b)
+		switch f.Snapshot().Open.Len() {
+		case 0:
+		case f.n:
+			return ownCPU() - began
+		default:
+			b.Fatalf("%d of %d have opened", f.Snapshot().Open.Len(), f.n)
+		}
+	}
+	b.Fatal("nothing has opened")
+	return 0
 }
 
 // ask asks a handler for its health and more, again and again, until the function that it returns is
@@ -103,36 +174,27 @@ func ask(b *testing.B, h http.Handler) func() map[string]time.Duration {
 	}
 }
 
-// allBurning are SLOs with so many in each service.
-func allBurning(b *testing.B, n, each int) (specs []*slo.Spec) {
-	objective, err := slo.ParseObjective("99.9")
-	if err != nil {
-		b.Fatal(err)
+// crowdedFiles are services with so many SLOs each.
+func crowdedFiles(n, each int) (texts []string) {
+	for first := 0; first < n; first += each {
+		var text strings.Builder
+		fmt.Fprintf(&text, "version: slowburn/v1\nservice: %s\nslos:\n", serviceName(first/each))
+		for i := first; i < min(first+each, n); i++ {
+			fmt.Fprintf(&text, "  - {name: n%05d, objective: 99.9, sli: {events: {total: 'r{n=\"%[1]d\"}', bad: 'f{n=\"%[1]d\"}'}}}\n", i)
+		}
+		texts = append(texts, text.String())
 	}
-	for i := range n {
-		specs = append(specs, &slo.Spec{
-			Service: fmt.Sprintf("service-%05d", i/each), Name: fmt.Sprintf("slo-%05d", i%each), Objective: objective,
-			Windows: []slo.Window{{Rolling: 28 * slo.Day}},
-			SLI:     slo.Indicator{Kind: slo.Events},
-			Alerts:  slo.Alerts{Page: []slo.Pair{{Budget: 200, Long: time.Hour, Short: 5 * time.Minute}}},
-		})
-	}
-	return specs
+	return texts
 }
 
-// outage is a source in which half of all requests fail.
+// outage is a source in which half of all requests fail since t0.
 type outage struct{}
 
-// Read returns bad minutes for every SLO.
+// Read returns a bad minute for every SLO.
 func (*outage) Read(_ context.Context, specs []*slo.Spec, now time.Time) *prom.Batch {
-	to := budget.MinuteOf(now) - 1
 	batch := &prom.Batch{Readings: map[slo.ID]prom.Reading{}}
 	for _, spec := range specs {
-		var slots []budget.SlotAt
-		for m := max(budget.MinuteOf(t0)-1, to-10); m <= to; m++ {
-			slots = append(slots, budget.SlotAt{At: m, Slot: budget.Count(50*budget.Unit, 100*budget.Unit)})
-		}
-		batch.Readings[spec.ID()] = prom.Reading{Slots: slots}
+		batch.Readings[spec.ID()] = prom.Reading{Slots: []budget.SlotAt{{At: budget.MinuteOf(now) - 1, Slot: budget.Count(5_000*budget.Unit, 10_000*budget.Unit)}}}
 	}
 	return batch
 }

@@ -21,13 +21,14 @@ type account struct {
 	id       slo.ID
 	spec     *slo.Spec
 	state    alerting.State
-	since    budget.Minute // where live reading began
-	problems []string      // of the newest reading: clamped counts, dropped samples
-	shared   []string      // of the SLO as a whole, which has several budgets
-	past     []string      // of its history, as far as this process has read it
-	failed   error         // of the newest reading; nil if it worked
-	counted  budget.Sum    // what the ledger held when it was opened, and every minute since
-	figures  *Budget       // what the ledger comes to; nil if it was written since
+	since    budget.Minute      // where live reading began
+	problems []string           // of the newest reading: clamped counts, dropped samples
+	shared   []string           // of the SLO as a whole, which has several budgets
+	past     []string           // of its history, as far as this process has read it
+	failed   error              // of the newest reading; nil if it worked
+	counted  budget.Sum         // what the ledger held when it was opened, and every minute since
+	figures  *Budget            // what the ledger comes to; nil if it was written since
+	told     *incidents.Figures // the same, as far as messages tell it; nil if nothing was told since
 
 	mu     sync.RWMutex // never held while the store, or anybody else, is waited for
 	ledger *budget.Ledger
@@ -73,10 +74,10 @@ func (b *budgets) known(id slo.ID) *account {
 // write lets f write into a ledger while nobody reads it. What is shown of the budget, and of the
 // journeys above it, is read anew afterwards.
 func (b *budgets) write(a *account, f func(*budget.Ledger)) {
-	a.figures = nil
+	a.figures, a.told = nil, nil
 	for _, id := range b.above[a.id] {
 		if j := b.byID[id]; j != nil {
-			j.figures = nil
+			j.figures, j.told = nil, nil
 		}
 	}
 	a.mu.Lock()
@@ -144,7 +145,10 @@ func (e *Engine) turn(a *account, reading prom.Reading) story {
 		})
 	}
 	s.turn.State = a.state
-	s.Budget = incidents.Budget{Input: in, State: a.state, Measured: true, Wait: e.budgets.waitOf(a.spec, a.id)}
+	if len(s.Events) > 0 { // the snapshot shows the same, so it is computed once
+		_, _ = try(func() { a.told = incidents.FiguresAt(in, a.state, a.state.Through) })
+	}
+	s.Budget = incidents.Budget{Input: in, State: a.state, Measured: true, Wait: e.budgets.waitOf(a.spec, a.id), Figures: a.told}
 	return s
 }
 
@@ -231,7 +235,7 @@ func (b *budgets) Set() *slo.Set { return b.set }
 // Budget implements incidents.World.
 func (b *budgets) Budget(id slo.ID) (incidents.Budget, bool) {
 	if a := b.known(id); a != nil {
-		return incidents.Budget{Input: b.input(a), State: a.state, Measured: b.byID[id] == a, Wait: b.waitOf(a.spec, id)}, true
+		return incidents.Budget{Input: b.input(a), State: a.state, Measured: b.byID[id] == a, Wait: b.waitOf(a.spec, id), Figures: a.told}, true
 	}
 	spec := b.set.Lookup(id)
 	if spec == nil {

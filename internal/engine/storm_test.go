@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -203,6 +204,42 @@ func TestAStormOwesOneMessageAnIncident(t *testing.T) {
 		if opens := after == 10; ops[outbox.Edit] > n/each || opens && (ops[outbox.Post] != n/each || ops[outbox.Reply] != n-n/each) ||
 			!opens && ops[outbox.Post]+ops[outbox.Reply] > 0 {
 			t.Errorf("after %d minutes %v are owed", after, ops)
+		}
+	}
+}
+
+// TestMessagesTellWhatTheSnapshotShows: what is told of a minute that the tick has just decided has
+// the figures that are shown of the budget, which are computed once for both. What is told of an
+// earlier minute, after a hole, has those of that minute.
+func TestMessagesTellWhatTheSnapshotShows(t *testing.T) {
+	for name, minutes := range map[string][]int{"live": {0, 1, 2, 3, 4, 5}, "after a hole": {0, 9}} {
+		s := &storm{specs: []*slo.Spec{promise("shop"), promise("till")}}
+		var told []incidents.Notification
+		e := engine.New(engine.Options{
+			Source: s, Store: forgetful{}, Composer: listener{mute{}, &told}, Log: slog.New(slog.DiscardHandler),
+		}, slo.NewSet(s.specs, nil, nil), store.Snapshot{})
+		seen := 0
+		for _, m := range minutes {
+			told = nil
+			e.Tick(t.Context(), t0.Add(time.Duration(m)*time.Minute))
+			for _, n := range told {
+				seen++
+				b, _ := e.Snapshot().Budget(n.Event.SLO)
+				want := incidents.Figures{At: n.Event.At + 1, Status: b.Windows[0], Outlook: b.Outlook, Standings: b.Standings}
+				if n.Event.Time().Before(b.AsOf) {
+					e.Snapshot().WithSteps(b.ID, func(in alerting.Input, _ []alerting.Input) {
+						want.Status = budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), n.Event.At+1)
+					})
+					want.Outlook, want.Standings = n.Outlook, n.Standings
+				}
+				got := incidents.Figures{At: n.Event.At + 1, Status: n.Status, Outlook: n.Outlook, Standings: n.Standings}
+				if !reflect.DeepEqual(want, got) {
+					t.Errorf("%s, %s at %s: %+v is told, and shown is %+v", name, n.Event.Kind, n.Event.Time(), got, want)
+				}
+			}
+		}
+		if seen == 0 {
+			t.Errorf("%s: nothing was told", name)
 		}
 	}
 }

@@ -68,6 +68,7 @@ func (e *Engine) tellAll(all []story, turns []incidents.Turn, past incidents.Pas
 		})
 		if a := e.budgets.byID[id]; !told && a != nil {
 			a.state, all[n].turn.State, all[n].Events = all[n].before, all[n].before, nil
+			a.told = nil
 		}
 	}
 	return book, outcomes

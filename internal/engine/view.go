@@ -66,9 +66,12 @@ func (e *Engine) view(a *account) Budget {
 // figures returns what a ledger and the state over it come to.
 func (b *budgets) figures(a *account) *Budget {
 	in, at := b.input(a), a.state.Through
+	of := a.told
+	if of == nil || of.At != at {
+		of = incidents.FiguresAt(in, a.state, at)
+	}
 	f := &Budget{
-		ID: a.id, Spec: a.spec, AsOf: at.Time(),
-		Outlook: alerting.Outlook(in, at, a.state.Burnt()...), Standings: alerting.Standings(in, a.state, at),
+		ID: a.id, Spec: a.spec, AsOf: at.Time(), Outlook: of.Outlook, Standings: of.Standings,
 		Burns: burns(in, at), Data: a.ledger.Gross().At(at - 1).State.String(),
 		Corrections: b.set.CorrectionsOf(a.id), Upstream: b.set.Upstream(a.id), Journey: b.journey(a),
 		Counted: a.counted, account: a, state: a.state, verdict: alerting.Assess(in, a.state),

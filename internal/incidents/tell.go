@@ -286,15 +286,15 @@ func (b Book) some(ids []string) (some []alerting.Incident, more int) {
 // alone gathers what can be told of an event without those around it.
 func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Incident, now time.Time) Notification {
 	at := event.At + 1
+	f := on.figuresAt(at)
 	t := Notification{
 		Facts: sentences.Facts{
 			Event: event, Incident: i, Spec: on.Spec, Now: now, Wait: on.Wait,
-			Status:   budget.StatusAt(on.Ledger, on.Spec.Objective, on.Spec.Window(), at),
-			Outlook:  alerting.Outlook(on.Input, at, on.State.Burnt()...),
+			Status: f.Status, Outlook: f.Outlook,
 			Upstream: b.burningUpstream(w, on, i),
 			Worst:    worstStep(w, on.Spec, event),
 		},
-		Silenced: b.silenced(event, i), Standings: alerting.Standings(on.Input, on.State, at), Evidence: b.evidence[i.ID],
+		Silenced: b.silenced(event, i), Standings: f.Standings, Evidence: b.evidence[i.ID],
 	}
 	if i.Last.Burn != nil {
 		t.Trail = trail(on.Ledger, i, at)

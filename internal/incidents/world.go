@@ -25,6 +25,32 @@ type Budget struct {
 	State          alerting.State
 	Measured       bool           // its SLO is in force, and minutes of it have been read
 	Wait           sentences.Wait // what its minutes wait for
+	// Figures are what it comes to at the end of a minute, where that has been computed; nil if not.
+	Figures *Figures
+}
+
+// Figures are what a budget comes to at the end of a minute.
+type Figures struct {
+	At        budget.Minute
+	Status    budget.Status // of its first window
+	Outlook   budget.Outlook
+	Standings []alerting.Standing
+}
+
+// FiguresAt computes what a budget comes to.
+func FiguresAt(in alerting.Input, st alerting.State, at budget.Minute) *Figures {
+	return &Figures{
+		At: at, Status: budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
+		Outlook: alerting.Outlook(in, at, st.Burnt()...), Standings: alerting.Standings(in, st, at),
+	}
+}
+
+// figuresAt returns the figures that are known, or computes those of another minute.
+func (b Budget) figuresAt(at budget.Minute) *Figures {
+	if b.Figures != nil && b.Figures.At == at {
+		return b.Figures
+	}
+	return FiguresAt(b.Input, b.State, at)
 }
 
 // budget returns a budget with the acts that its decisions depend on.
