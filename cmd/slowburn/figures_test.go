@@ -13,6 +13,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
@@ -202,7 +203,7 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 	}
 	daemon := httptest.NewServer(web.New(web.Options{
 		Source: l, Archive: archive{incident: l.resolved}, Now: func() time.Time { return awkwardNow },
-		Reloaded: func() (bool, time.Time) { return true, awkwardNow },
+		Reloaded: func() api.Reloaded { return api.Reloaded{OK: true, At: &awkwardNow} },
 	}))
 	defer daemon.Close()
 	for where, path := range map[string]string{"page of all budgets": "/", "page of incidents": "/incidents", "page of an incident": "/incidents/" + l.open.ID} {

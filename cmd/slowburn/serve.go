@@ -37,9 +37,6 @@ func (c *serveCmd) Run(e *env) error {
 	for _, w := range append(slices.Clone(set.Warnings), set.Expired(e.now())...) {
 		e.log.Warn("SLO file", "lint", w.ID, "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
 	}
-	if c.Storage != "" {
-		cfg.StorePath, cfg.Postgres = c.Storage, config.Postgres{}
-	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return cannotFindOut(fmt.Errorf("listening: %w", err))
@@ -47,7 +44,7 @@ func (c *serveCmd) Run(e *env) error {
 	address := "http://" + listener.Addr().String()
 	a, err := daemon.New(e.ctx, cfg, set, daemon.Options{
 		Log: e.log, Clock: e.now, Every: e.every, Lag: c.Lag, Listener: listener,
-		ExternalURL: cmp.Or(c.ExternalURL, address), WebConfig: c.WebConfig, ConfigFile: e.cli.ConfigFile, Getenv: e.getenv,
+		ExternalURL: cmp.Or(c.ExternalURL, address), WebConfig: c.WebConfig, ConfigFile: e.cli.ConfigFile, Storage: c.Storage, Getenv: e.getenv,
 	})
 	if err != nil {
 		return cannotFindOut(err)

@@ -128,7 +128,7 @@ func (y youth) live(t *testing.T) *youngWorld {
 		Reports: []report.Schedule{report.NewSchedule("weekly", when)},
 	}, slo.NewSet([]*slo.Spec{spec}, nil, nil), snap)
 	w.pages = httptest.NewServer(web.New(web.Options{
-		Source: w, Archive: w.db, Now: func() time.Time { return awkwardNow }, Reloaded: func() (bool, time.Time) { return true, awkwardNow },
+		Source: w, Archive: w.db, Now: func() time.Time { return awkwardNow }, Reloaded: func() api.Reloaded { return api.Reloaded{OK: true, At: &awkwardNow} },
 	}))
 	t.Cleanup(w.pages.Close)
 	return w

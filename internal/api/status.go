@@ -62,4 +62,6 @@ type Channel struct {
 type Reloaded struct {
 	OK bool       `json:"ok"`
 	At *time.Time `json:"at"` // of the last good one
+	// Waiting names keys of slowburn.yaml whose changes take effect after a restart.
+	Waiting []string `json:"waitingForRestart,omitempty"`
 }

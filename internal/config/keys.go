@@ -40,20 +40,20 @@ var (
 		schema.May("timeout", schema.Ref("duration", "How long a query may take.").Standard(slo.ShortDuration(defaultTimeout))),
 		schema.May("concurrency", concurrencyKey().Standard(defaultConcurrency)),
 		schema.May("max_lateness", schema.Ref("duration", "How long a sample that is overdue is waited for at most before its minute is decided without it.").Standard(slo.ShortDuration(defaultMaxLateness))),
-	).Add(httpKeys()...)
+	).Add(httpKeys()...).AtStart()
 
 	storeKeys = schema.Object("Where slowburn keeps what it knows: in a file, or in a PostgreSQL. One of the three.",
 		schema.May("path", schema.Text("The file of the embedded store: the ledger and everything else that must survive. One process at a time.", schema.NotBlank).Standard(defaultStorePath)),
 		schema.May("postgres", schema.Text("The address of a PostgreSQL that several daemons share: one leads, the others stand by. Without a password, which belongs into postgres_file.", schema.NotBlank, "postgres://slowburn@db.example.com/slowburn?sslmode=verify-full")),
 		schema.May("postgres_file", schema.Text("A file with that address.", schema.NotBlank)),
-	).AtMost(1)
+	).AtMost(1).AtStart()
 
 	slackKeys = schema.Object("How messages reach people. Without a token and a webhook nothing is posted.",
 		schema.May("channel", schema.Text("The channel, in quotes, of services that name none of their own.", slo.ChannelForm).Standard(defaultChannel)),
 		schema.May("api_url", schema.Text("The address of Slack's API.", schema.AddressForm).Standard(defaultSlackAPI)),
 		schema.May("bot_token_file", schema.Text("A file with the bot token.", schema.NotBlank).Or("`SLACK_BOT_TOKEN`")),
-		schema.May("app_token_file", schema.Text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", schema.NotBlank).Or("`SLACK_APP_TOKEN`")),
-		schema.May("signing_secret_file", schema.Text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", schema.NotBlank).Or("`SLACK_SIGNING_SECRET`")),
+		schema.May("app_token_file", schema.Text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", schema.NotBlank).Or("`SLACK_APP_TOKEN`").AtStart()),
+		schema.May("signing_secret_file", schema.Text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", schema.NotBlank).Or("`SLACK_SIGNING_SECRET`").AtStart()),
 		schema.May("webhook_url_file", schema.Text("A file with the address of an incoming webhook, instead of a token: messages are posted and never updated.", schema.NotBlank)),
 	)
 

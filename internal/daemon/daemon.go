@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
@@ -35,7 +37,7 @@ import (
 // clock and `demo` on one that goes faster; nothing in it knows the difference.
 type Daemon struct {
 	Options
-	cfg     config.Config
+	cfg     atomic.Pointer[config.Config] // in force
 	db      *store.DB
 	term    atomic.Pointer[store.Term] // in which this daemon leads; nil before it did
 	standby standby                    // what it does while it does not
@@ -67,6 +69,7 @@ type Options struct {
 	ExternalURL string
 	WebConfig   string
 	ConfigFile  string // read again by a reload; "" forbids it
+	Storage     string // the file of the store, instead of what the configuration names; "" is that
 	Getenv      func(string) string
 }
 
@@ -80,17 +83,16 @@ const (
 	DefaultLag = time.Duration(0) // a minute is decided when it is complete, whatever the clock says
 )
 
-// reloadState is what the metrics say about the newest reload.
-type reloadState struct {
-	good atomic.Bool
-	at   atomic.Int64
-}
+// reloadState is what metrics, pages and API say about the newest reload.
+type reloadState struct{ atomic.Pointer[api.Reloaded] }
 
 // New wires everything in the order in which it depends on each other. On an error nothing stays
 // open.
 func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daemon, error) {
-	a := &Daemon{Options: o, cfg: cfg, ticked: make(chan struct{}, 1)}
-	a.reload.mark(true, o.Clock())
+	cfg = cfg.StoredIn(o.Storage)
+	a := &Daemon{Options: o, ticked: make(chan struct{}, 1)}
+	a.cfg.Store(&cfg)
+	a.reload.good(o.Clock(), nil)
 	client, err := NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, err
@@ -143,24 +145,22 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 
 // newWitness makes what tells of the past, from a client for evidence and one for the rest.
 func (a *Daemon) newWitness(client, asker *prom.Client) *witness {
-	w := &witness{
-		db: a.db, client: client, asker: asker, now: a.Now, traces: a.cfg.TraceURL,
+	return &witness{
+		db: a.db, client: client, asker: asker, now: a.Now, cfg: &a.cfg,
 		seen: func() *engine.Snapshot { return a.Engine.Snapshot() }, // there is none yet
 	}
-	w.sources.Store(&a.cfg.Signals)
-	return w
 }
 
 // connect makes the parts that see to it that people are told, and what is kept for them, from the
 // store, the pump and the engine.
 func (a *Daemon) connect() {
 	a.ways.seen = a.Engine.Snapshot
-	a.Archive = &Archive{db: a.db, seen: a.Engine.Snapshot, witness: a.witness, template: a.cfg.Reviews.Template, url: a.ExternalURL}
+	a.Archive = &Archive{db: a.db, seen: a.Engine.Snapshot, witness: a.witness, cfg: &a.cfg, url: a.ExternalURL}
 	a.Keeper = a.newKeeper()
 	a.Archive.keeper = a.Keeper
 	a.drills = &drillBook{db: a.db, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways}
 	a.inbox = &inbox{
-		db: a.db, engine: a.Engine, pump: a.Pump, drills: a.drills, log: a.Log, now: a.Now, clock: a.Clock, shares: a.cfg.Postgres.Given(), follow: a.follow,
+		db: a.db, engine: a.Engine, pump: a.Pump, drills: a.drills, log: a.Log, now: a.Now, clock: a.Clock, shares: a.cfg.Load().Postgres.Given(), follow: a.follow,
 	}
 	a.arrival = &arrival{
 		db: a.db, engine: a.Engine, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways, drills: a.drills, metrics: a.metrics,
@@ -215,7 +215,7 @@ const sharedAttempt = 5 * time.Second
 // delivery returns how the pump works: on a shared store, only as long as this daemon leads.
 func (a *Daemon) delivery() outbox.Options {
 	o := outbox.Options{Logger: a.Log, Now: a.Now, Clock: a.Clock}
-	if a.cfg.Postgres.Given() {
+	if a.cfg.Load().Postgres.Given() {
 		o.Attempt, o.Lease = sharedAttempt, a.leadsUntil
 	}
 	return o
@@ -278,47 +278,59 @@ func (a *Daemon) Close() error {
 // everything stays as it is and the metric says so.
 func (a *Daemon) Reload(ctx context.Context) error {
 	before := a.Engine.Snapshot().Set
-	err := a.tryReload(ctx)
-	a.reload.mark(err == nil, a.Clock())
+	waiting, err := a.tryReload(ctx)
 	if err != nil {
+		a.reload.failed()
 		a.Log.Error("reload failed; the old configuration stays", "err", err)
 		return err
 	}
+	a.reload.good(a.Clock(), waiting)
 	a.Log.Info("reloaded", "slos", len(a.Engine.Snapshot().Set.Specs))
+	if len(waiting) > 0 {
+		a.Log.Warn("a change of some keys needs a restart", "keys", strings.Join(waiting, ", "))
+	}
 	if after := a.Engine.Snapshot(); !after.Standby {
 		a.recordConfig(ctx, before, after.Set)
 	}
 	return nil
 }
 
-func (a *Daemon) tryReload(ctx context.Context) error {
+// tryReload takes the files up, or changes nothing. It returns the keys whose changes take effect
+// after a restart.
+func (a *Daemon) tryReload(ctx context.Context) (waiting []string, err error) {
 	if a.ConfigFile == "" {
-		return errors.New("there is no configuration file to read")
+		return nil, errors.New("there is no configuration file to read")
 	}
 	cfg, set, err := config.LoadAll(a.ConfigFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	cfg, waiting = cfg.StoredIn(a.Storage).TakenUp(*a.cfg.Load())
 	schedules, channels := cfg.Schedules()
 	w, err := a.newWays(cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w.setInteractive(a.Desk != nil) // the doors are opened at the start only
 	if err := a.Engine.Reload(ctx, engine.Terms{Set: set, Policy: cfg.Policy, Reports: schedules, ReportChannels: channels, Composer: w}, a.Clock()); err != nil {
-		return err
+		return nil, err
 	}
+	a.cfg.Store(&cfg)
 	a.ways.Store(w)
 	a.Pump.SetReceivers(w.reached)
-	a.witness.sources.Store(&cfg.Signals)
-	return nil
+	return waiting, nil
 }
 
-func (r *reloadState) mark(good bool, at time.Time) {
-	r.good.Store(good)
-	if good {
-		r.at.Store(at.Unix())
-	}
+// good notes that files were taken up at a time, but for some keys that wait for a restart.
+func (r *reloadState) good(at time.Time, waiting []string) {
+	r.Store(&api.Reloaded{OK: true, At: new(at.UTC().Truncate(time.Second)), Waiting: waiting})
+}
+
+// failed notes that the newest files were refused; those before stay in force.
+func (r *reloadState) failed() {
+	before := *r.Load()
+	before.OK = false
+	r.Store(&before)
 }
 
 // Now returns our clock, corrected if the source's says otherwise: messages carry the source's
@@ -339,13 +351,9 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		Answer:     a.inbox.answer,
 		WaitsFor:   a.waitsFor,
 		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
-		Reload:     a.Reload, Reloaded: a.reload.newest, Registry: registry,
+		Reload:     a.Reload, Reloaded: func() api.Reloaded { return *a.reload.Load() }, Registry: registry,
 		Version: version.Version, ExternalURL: a.ExternalURL, WriteToken: a.Getenv(WriteTokenEnv), Log: a.Log,
 	})
-}
-
-func (r *reloadState) newest() (bool, time.Time) {
-	return r.good.Load(), time.Unix(r.at.Load(), 0).UTC()
 }
 
 // report builds the report of any period, for one that was never sent.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -25,18 +26,17 @@ const evidenceTimeout = 8 * time.Second
 // witness tells what Prometheus and the store know of a time: what burned and what changed, and how
 // the golden signals stood.
 type witness struct {
-	db      *store.DB
-	client  *prom.Client // for what a person or a report asks about services
-	asker   *prom.Client // for evidence, so that it never takes the evaluation's places
-	seen    func() *engine.Snapshot
-	now     func() time.Time                  // by the source's clock
-	traces  string                            // see config.Config.TraceURL
-	sources atomic.Pointer[signals.Catalogue] // where golden signals are found; a reload replaces them
+	db     *store.DB
+	client *prom.Client // for what a person or a report asks about services
+	asker  *prom.Client // for evidence, so that it never takes the evaluation's places
+	seen   func() *engine.Snapshot
+	now    func() time.Time               // by the source's clock
+	cfg    *atomic.Pointer[config.Config] // in force
 }
 
 // evidence finds out what burns and what changed.
 func (w *witness) evidence(ctx context.Context, r evidence.Request) ranking.Evidence {
-	r.Client, r.TraceURL, r.Catalogue = w.asker, w.traces, *w.sources.Load()
+	r.Client, r.TraceURL, r.Catalogue = w.asker, w.cfg.Load().TraceURL, w.cfg.Load().Signals
 	acts, err := w.db.Acts(ctx, store.ActFilter{From: r.Onset.Add(-evidence.ActsBack)})
 	r.Acts = acts
 	found := evidence.Gather(ctx, r)
@@ -86,7 +86,7 @@ func (w *witness) goldenSignals(ctx context.Context, i alerting.Incident, kept *
 	var wg sync.WaitGroup
 	for n, at := range []time.Time{out.Before, out.Onset, out.Peak, out.After} {
 		wg.Go(func() {
-			shots[n] = signals.Take(ctx, w.asker, service, at, signals.SnapshotOptions{Catalogue: *w.sources.Load(), Timeout: evidenceTimeout})
+			shots[n] = signals.Take(ctx, w.asker, service, at, signals.SnapshotOptions{Catalogue: w.cfg.Load().Signals, Timeout: evidenceTimeout})
 		})
 	}
 	wg.Wait()

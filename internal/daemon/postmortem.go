@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/config"
@@ -22,12 +23,12 @@ import (
 // Archive reads what the past has left in the ledger and the store, and draws postmortems and the
 // register from it.
 type Archive struct {
-	db       *store.DB
-	seen     func() *engine.Snapshot
-	witness  *witness
-	keeper   *reviews.Keeper
-	template string // of postmortems; "" is the usual one
-	url      string // of the pages
+	db      *store.DB
+	seen    func() *engine.Snapshot
+	witness *witness
+	keeper  *reviews.Keeper
+	cfg     *atomic.Pointer[config.Config] // in force
+	url     string                         // of the pages
 }
 
 // Pages returns the incidents that were pages, oldest first.
@@ -55,7 +56,7 @@ func (r *Archive) Draft(ctx context.Context, i alerting.Incident) (string, error
 	var text string
 	found := r.seen().WithSteps(i.SLO, func(in alerting.Input, steps []alerting.Input) {
 		facts.Spec, facts.Ledger, facts.Steps = in.Spec, in.Ledger, steps
-		text, err = postmortem.Draft(facts).Render(cmp.Or(r.template, postmortem.DefaultTemplate))
+		text, err = postmortem.Draft(facts).Render(cmp.Or(r.cfg.Load().Reviews.Template, postmortem.DefaultTemplate))
 	})
 	if !found {
 		return "", fmt.Errorf("the SLO %s of incident %s is not in the files any more, so there is nothing to draft from", i.SLO, i.ID)
@@ -66,7 +67,7 @@ func (r *Archive) Draft(ctx context.Context, i alerting.Incident) (string, error
 // facts returns everything that a draft is made of besides the ledgers.
 func (r *Archive) facts(ctx context.Context, i alerting.Incident) (postmortem.Facts, error) {
 	f := postmortem.Facts{
-		Incident: i, Limit: r.seen().PostmortemAt(), Zone: r.keeper.Zone, Reviews: r.keeper.Reviews(), Depends: r.seen().Set.Upstream(i.SLO),
+		Incident: i, Limit: r.seen().PostmortemAt(), Zone: r.keeper.Zone(), Reviews: r.keeper.Reviews(), Depends: r.seen().Set.Upstream(i.SLO),
 		Page: r.url + "/incidents/" + (&url.URL{Path: i.ID}).EscapedPath(),
 	}
 	earlier, err := r.db.Incidents(ctx, store.IncidentFilter{SLO: i.SLO, To: i.Detected, Limit: 20})

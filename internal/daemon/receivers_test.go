@@ -186,6 +186,8 @@ func openStoryIn(t *testing.T, text, path string, fault func(string) error) *Dae
 	t.Cleanup(func() { _ = db.Close() })
 	cfg := parsed(t, text)
 	a := &Daemon{Options: Options{Log: slog.New(slog.DiscardHandler)}, db: db, metrics: newReceiverMetrics(prometheus.NewRegistry())}
+	a.cfg.Store(&cfg)
+	a.reload.good(time.Time{}, nil)
 	a.Pump = outbox.NewPump(db, nil, outbox.Options{})
 	a.ways.Store(&ways{composer: newComposer(cfg, made(t, cfg), "", true, false), fallback: cfg.Fallback})
 	f := notifytest.Story("", false)[0]

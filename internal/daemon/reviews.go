@@ -22,13 +22,19 @@ import (
 
 // newKeeper makes the keeper of postmortems.
 func (a *Daemon) newKeeper() *reviews.Keeper {
-	k := &reviews.Keeper{
-		Folder: a.cfg.Reviews.Path, Incidents: a.Archive.resolvedSince, Judge: a.Archive.judge, Draft: a.Archive.Draft, Tell: a.tellReview, Log: a.Log,
+	return &reviews.Keeper{
+		Folder:    func() string { return a.cfg.Load().Reviews.Path },
+		Zone:      a.zone,
+		Incidents: a.Archive.resolvedSince, Judge: a.Archive.judge, Draft: a.Archive.Draft, Tell: a.tellReview, Log: a.Log,
 	}
-	if len(a.cfg.Reports) > 0 {
-		k.Zone = a.cfg.Reports[0].Zone
+}
+
+// zone returns the time zone of the first report, which is that of working days; nil without one.
+func (a *Daemon) zone() *time.Location {
+	if all := a.cfg.Load().Reports; len(all) > 0 {
+		return all[0].Zone
 	}
-	return k
+	return nil
 }
 
 // resolvedSince lists the incidents that were resolved since a time.

@@ -17,7 +17,7 @@ func (w *witness) signals(ctx context.Context, service string) (ranking.Snapshot
 	if known == nil {
 		return ranking.Snapshot{}, false
 	}
-	return signals.Take(ctx, w.client, known, w.now(), signals.SnapshotOptions{Catalogue: *w.sources.Load()}), true
+	return signals.Take(ctx, w.client, known, w.now(), signals.SnapshotOptions{Catalogue: w.cfg.Load().Signals}), true
 }
 
 // servicesAt takes the golden signals of every service that names some, for a report: over the hour
@@ -28,7 +28,7 @@ func (w *witness) servicesAt(ctx context.Context, at time.Time) []report.Service
 		if s.Signals == nil {
 			continue
 		}
-		shot := signals.Take(ctx, w.client, s, at, signals.SnapshotOptions{Catalogue: *w.sources.Load(), Window: time.Hour, Timeout: 10 * time.Second})
+		shot := signals.Take(ctx, w.client, s, at, signals.SnapshotOptions{Catalogue: w.cfg.Load().Signals, Window: time.Hour, Timeout: 10 * time.Second})
 		r := report.Service{Name: s.Name, Owner: s.Owner}
 		for n, g := range []ranking.Signal{shot.Latency, shot.Traffic, shot.Errors} {
 			if g.Query != "" {

@@ -40,7 +40,7 @@ const (
 
 // load reads what this daemon goes on with. Who has the store for itself leads at once.
 func (a *Daemon) load(ctx context.Context) (snap store.Snapshot, err error) {
-	if a.cfg.Postgres.Given() {
+	if a.cfg.Load().Postgres.Given() {
 		a.standby.follower, snap, err = a.db.Follow(ctx)
 		a.standby.facts = snap.Facts
 		return snap, err
@@ -260,7 +260,7 @@ func (a *Daemon) leadership() prometheus.Collector {
 
 // lead waits until this daemon leads; the log says so, and what is in the way.
 func (a *Daemon) lead(ctx context.Context) error {
-	shared := a.cfg.Postgres.Given()
+	shared := a.cfg.Load().Postgres.Given()
 	if shared {
 		a.Log.Info("asking to lead; while another daemon does, this one waits", "store", a.db.Path())
 	}

@@ -32,9 +32,12 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Keeper keeps the reviews of one folder. All fields but Folder are needed.
+// Keeper keeps the reviews of one folder. All fields are needed.
 type Keeper struct {
-	Folder string // "" keeps no files: what is required is told, and drafted on demand
+	// Folder returns where the files are; "" keeps none: what is required is told, and drafted on
+	// demand. Zone returns that of working days; nil is UTC.
+	Folder func() string
+	Zone   func() *time.Location
 	// Incidents lists the incidents that were resolved since a time; Judge applies the policy to
 	// one, and is false if its SLO is gone; Draft writes its postmortem.
 	Incidents func(ctx context.Context, since time.Time) ([]alerting.Incident, error)
@@ -42,7 +45,6 @@ type Keeper struct {
 	Draft     func(context.Context, alerting.Incident) (string, error)
 	// Tell owes a message. One whose key is known is passed over.
 	Tell func(context.Context, Word) error
-	Zone *time.Location // of working days; nil is UTC
 	Log  *slog.Logger
 
 	mu      sync.RWMutex
@@ -140,20 +142,20 @@ func (k *Keeper) require(ctx context.Context, i alerting.Incident, drafted bool)
 	if !ok || !verdict.Required {
 		return nil
 	}
-	if !drafted && k.Folder != "" {
+	file := ""
+	if where := k.Folder(); where != "" {
+		file = fileIn(where, i)
+	}
+	if !drafted && file != "" {
 		text, err := k.Draft(ctx, i)
 		if err != nil {
 			return err
 		}
-		if err := k.write(k.file(i), text); err != nil {
+		if err := write(file, text); err != nil {
 			return err
 		}
 	}
-	w := Word{Key: i.ID + "/postmortem", Incident: i, Required: &verdict, By: postmortem.NextReview(i.Resolved, k.zone())}
-	if k.Folder != "" {
-		w.File = k.file(i)
-	}
-	return k.tell(ctx, w)
+	return k.tell(ctx, Word{Key: i.ID + "/postmortem", Incident: i, Required: &verdict, File: file, By: postmortem.NextReview(i.Resolved, k.zone())})
 }
 
 // tell owes a word, once.
@@ -204,30 +206,31 @@ func incidentOf(r postmortem.Review, incidents []alerting.Incident) alerting.Inc
 }
 
 func (k *Keeper) zone() *time.Location {
-	if k.Zone == nil {
-		return time.UTC
+	if zone := k.Zone(); zone != nil {
+		return zone
 	}
-	return k.Zone
+	return time.UTC
 }
 
-// file returns where the review of an incident is written: the day, the budget and the time it
+// fileIn returns where the review of an incident is written: the day, the budget and the time it
 // began, as a name that any file system takes.
-func (k *Keeper) file(i alerting.Incident) string {
+func fileIn(where string, i alerting.Incident) string {
 	const most = 150
 	name := strings.Join(strings.FieldsFunc(i.ID, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
 	}), "-")
 	name = name[max(len(name)-most, 0):] // the end tells incidents apart
-	return filepath.Join(k.Folder, i.Detected.UTC().Format(time.DateOnly)+"-"+name+".md")
+	return filepath.Join(where, i.Detected.UTC().Format(time.DateOnly)+"-"+name+".md")
 }
 
 // write makes a file that is whole or not there at all, and leaves one that exists as it is. Who
 // else may read it the umask says.
-func (k *Keeper) write(path, text string) error {
-	if err := os.MkdirAll(k.Folder, 0o755); err != nil {
+func write(path, text string) error {
+	where := filepath.Dir(path)
+	if err := os.MkdirAll(where, 0o755); err != nil {
 		return err
 	}
-	draft := filepath.Join(k.Folder, ".draft-"+rand.Text())
+	draft := filepath.Join(where, ".draft-"+rand.Text())
 	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
@@ -247,20 +250,21 @@ func (k *Keeper) write(path, text string) error {
 // files, such as a README, have no front matter that names an incident and are passed over. A file
 // that cannot be read keeps no other from being read.
 func (k *Keeper) read() (all []postmortem.Review, problems []error) {
-	if k.Folder == "" {
+	where := k.Folder()
+	if where == "" {
 		return nil, nil
 	}
-	in, err := folder.Open(k.Folder)
+	in, err := folder.Open(where)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil // the first draft makes the folder
 		}
-		return nil, []error{fmt.Errorf("%s: %w", k.Folder, err)}
+		return nil, []error{fmt.Errorf("%s: %w", where, err)}
 	}
 	defer in.Close()
 	names, err := in.Walk(func(name string) bool { return filepath.Ext(name) == ".md" })
 	if err != nil {
-		problems = append(problems, fmt.Errorf("%s: %w", k.Folder, err))
+		problems = append(problems, fmt.Errorf("%s: %w", where, err))
 	}
 	for _, name := range names {
 		r, wrong := readFile(in, name)
@@ -293,11 +297,12 @@ func readFile(in *folder.Folder, name string) (postmortem.Review, []error) {
 
 // open reads the file of a review once more.
 func (k *Keeper) open(path string) ([]byte, error) {
-	name, err := filepath.Rel(k.Folder, path)
+	where := k.Folder()
+	name, err := filepath.Rel(where, path)
 	if err != nil {
 		return nil, err
 	}
-	in, err := folder.Open(k.Folder)
+	in, err := folder.Open(where)
 	if err != nil {
 		return nil, err
 	}

@@ -30,9 +30,11 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	folder := filepath.Join(t.TempDir(), "postmortems")
 	w := &world{required: map[string]bool{}, said: map[string]Word{}}
 	w.Keeper = &Keeper{
-		Folder:    filepath.Join(t.TempDir(), "postmortems"),
+		Folder:    func() string { return folder },
+		Zone:      func() *time.Location { return nil },
 		Incidents: func(context.Context, time.Time) ([]alerting.Incident, error) { return w.incidents, nil },
 		Judge: func(i alerting.Incident) (postmortem.Verdict, bool) {
 			return postmortem.Verdict{Required: w.required[i.ID]}, true
@@ -120,7 +122,7 @@ func TestAMovedFileIsStillTheReview(t *testing.T) {
 	w.happen("shop/pay/page/1", monday, true)
 	w.pass(t, monday)
 	old := w.Reviews()[0].File
-	moved := filepath.Join(w.Folder, "2026", "payments-outage.md")
+	moved := filepath.Join(w.Folder(), "2026", "payments-outage.md")
 	if err := errors.Join(os.Mkdir(filepath.Dir(moved), 0o755), os.Rename(old, moved)); err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +134,11 @@ func TestAMovedFileIsStillTheReview(t *testing.T) {
 
 func TestFilesThatAreNotOfTheFolderAreNamedAndTheOthersRead(t *testing.T) {
 	w := newWorld(t)
-	if err := os.MkdirAll(w.Folder, 0o700); err != nil {
+	if err := os.MkdirAll(w.Folder(), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	put := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(w.Folder, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.Folder(), name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -145,11 +147,11 @@ func TestFilesThatAreNotOfTheFolderAreNamedAndTheOthersRead(t *testing.T) {
 	put("long.md", fmt.Sprintf(front, "b")+strings.Repeat("x\n", 200_000))
 	put("nested.md", fmt.Sprintf(front, "c")+strings.Repeat("> ", 5000))
 	put("signs.md", fmt.Sprintf(front, "d")+strings.Repeat("*a_ [a](\n", 10_000))
-	if err := os.WriteFile(filepath.Join(w.Folder, "..", "outside"), []byte(fmt.Sprintf(front, "e")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.Folder(), "..", "outside"), []byte(fmt.Sprintf(front, "e")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, to := range map[string]string{"zero.md": "/dev/zero", "out.md": "../outside"} {
-		if err := os.Symlink(to, filepath.Join(w.Folder, name)); err != nil {
+		if err := os.Symlink(to, filepath.Join(w.Folder(), name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -231,14 +233,14 @@ func TestWhatIsLateIsSaidOnceAWeekOnWorkingDays(t *testing.T) {
 
 func TestOtherFilesAreLeftAloneAndBrokenOnesAreNamed(t *testing.T) {
 	w := newWorld(t)
-	if err := os.MkdirAll(w.Folder, 0o755); err != nil {
+	if err := os.MkdirAll(w.Folder(), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
 		"README.md": "# Our postmortems\n", "notes.txt": "---\nid: x\n---\n", ".hidden.md": "---\nid: y\n---\n",
 		"broken.md": "---\nid: shop/pay/page/9\nstatus: nearly\n---\n",
 	} {
-		if err := os.WriteFile(filepath.Join(w.Folder, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.Folder(), name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

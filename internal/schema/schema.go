@@ -69,6 +69,7 @@ type Schema struct {
 	without   string   // says what holds where the key is left out and Default does not tell
 	elsewhere []string // keys that are documented elsewhere
 	where     string   // says where, as a sentence
+	atStart   bool     // the key is read at the start only
 }
 
 // JSON returns the schema as text, indented, keys in a fixed order.
@@ -152,6 +153,29 @@ func (s *Schema) Choices(key string) (texts []string) {
 
 // Or sets the words of the documentation for what holds where the key is left out.
 func (s *Schema) Or(words string) *Schema { s.without = words; return s }
+
+// AtStart says that a key is read at the start only.
+func (s *Schema) AtStart() *Schema {
+	s.Description += " Read at the start only: a change takes effect after a restart."
+	s.atStart = true
+	return s
+}
+
+// StartKeys returns the paths of the keys of a map, and of the maps below it, that are read at the
+// start only.
+func (s *Schema) StartKeys() []string {
+	var all []string
+	for _, name := range s.order {
+		k := s.Properties[name]
+		if k.atStart {
+			all = append(all, name)
+		}
+		for _, below := range k.StartKeys() {
+			all = append(all, name+"."+below)
+		}
+	}
+	return all
+}
 
 // Standard sets the default.
 func (s *Schema) Standard(value any) *Schema { s.Default = value; return s }

@@ -341,11 +341,10 @@ func (s *jsonAPI) apiSignals(r *http.Request) (any, error) {
 
 func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	seen := s.Source.Snapshot()
-	ok, at := s.Reloaded()
 	healthy, sentence := s.health()
 	st := api.Status{
 		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(seen.Last),
-		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: api.Reloaded{OK: ok, At: api.TimeOrNull(at)},
+		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: s.Reloaded(),
 	}
 	if seen.Standby {
 		st.Standby = &api.Standby{AsOf: api.TimeOrNull(seen.Last.At), Age: max(s.Now().Sub(seen.Last.At), 0).Seconds(), Why: s.WaitsFor()}

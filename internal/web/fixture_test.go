@@ -18,6 +18,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -182,7 +183,7 @@ func newShopOn(t testing.TB, set *slo.Set, lives map[slo.ID]life) *shop {
 	s := &shop{source: src, archive: db}
 	s.options = Options{
 		Source: src, Archive: db, Now: func() time.Time { return now }, Registry: prometheus.NewRegistry(), Version: "1.2.3",
-		Reloaded:   func() (bool, time.Time) { return true, now.Add(-time.Hour) },
+		Reloaded:   func() api.Reloaded { return api.Reloaded{OK: true, At: new(now.Add(-time.Hour))} },
 		Postmortem: func(_ context.Context, i alerting.Incident) (string, error) { return s.draft(i), nil },
 	}
 	return s

@@ -130,7 +130,11 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Nothing was changed: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	tell(w, true, "Reloaded.")
+	sentence := "Reloaded"
+	if keys := s.Reloaded().Waiting; len(keys) > 0 {
+		sentence += "; " + waitingFor(keys)
+	}
+	tell(w, true, sentence+".")
 }
 
 // mayWrite reports whether a request comes from this machine itself, not passed on by a proxy on

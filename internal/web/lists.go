@@ -306,18 +306,31 @@ var actKinds = choices([]string{
 // shownDead is how many dead letters a page lists.
 const shownDead = 100
 
+// configuration returns which configuration is in force.
+func configuration(r api.Reloaded) figure {
+	f := figure{"in force", "since the start"}
+	if r.At != nil {
+		f.Note = "since " + figures.UTC(*r.At)
+	}
+	if !r.OK {
+		f = figure{"refused", "the newest one; that of " + f.Note[len("since "):] + " stays in force"}
+	}
+	if len(r.Waiting) > 0 {
+		f.Note += "; " + waitingFor(r.Waiting)
+	}
+	return f
+}
+
+// waitingFor says which keys of the configuration wait for a restart.
+func waitingFor(keys []string) string {
+	return "needs a restart: " + strings.Join(keys, ", ")
+}
+
 // statusPage returns how slowburn itself does: the evaluation, and whether what it owes arrives.
 func (s *site) statusPage(r *http.Request) (string, page, error) {
 	_, health := s.health()
 	last, now := s.Source.Snapshot().Last, s.Now()
-	reloaded, at := s.Reloaded()
-	config := figure{"in force", "since " + figures.UTC(at)}
-	if at.IsZero() {
-		config.Note = "since the start"
-	}
-	if !reloaded {
-		config = figure{"refused", "the newest one; that of " + figures.UTC(at) + " stays in force"}
-	}
+	config := configuration(s.Reloaded())
 	depth, channels, err := s.readOutbox(r.Context())
 	if err != nil {
 		return "", page{Here: "status"}, err

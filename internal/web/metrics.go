@@ -30,10 +30,15 @@ func registerMetrics(s *server) {
 		}, func() float64 { return unix(s.Source.Snapshot().Last.Through) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "slowburn_config_last_reload_successful", Help: "1 if the newest reload of the configuration was good, else 0.",
-		}, func() float64 { ok, _ := s.Reloaded(); return truth(ok) }),
+		}, func() float64 { return truth(s.Reloaded().OK) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "slowburn_config_last_reload_success_timestamp_seconds", Help: "When the configuration was last loaded well.",
-		}, func() float64 { _, at := s.Reloaded(); return unix(at) }),
+		}, func() float64 {
+			if at := s.Reloaded().At; at != nil {
+				return unix(*at)
+			}
+			return unix(time.Time{})
+		}),
 	)
 }
 

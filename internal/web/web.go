@@ -49,7 +49,7 @@ type Options struct {
 	// Reload reads the configuration again; nil answers that nothing can be reloaded. Reloaded says
 	// how the newest one went, and when the last good one was.
 	Reload   func(context.Context) error
-	Reloaded func() (ok bool, at time.Time)
+	Reloaded func() api.Reloaded
 	// Paging says by which ways pages go out, and how those stand; nil knows of none.
 	Paging func() api.Paging
 	// Drill begins a drill by every way; nil makes none.
@@ -122,7 +122,7 @@ func New(o Options) http.Handler {
 		o.WaitsFor = func() string { return "another slowburn leads" }
 	}
 	if o.Reloaded == nil {
-		o.Reloaded = func() (bool, time.Time) { return true, time.Time{} }
+		o.Reloaded = func() api.Reloaded { return api.Reloaded{OK: true} }
 	}
 	s := &server{Options: o, began: o.Now()}
 	host, prefix := "", ""
