@@ -42,7 +42,7 @@ test: ## run all tests of the product (RACE=1: with the race detector)
 
 # The core starts no goroutine (tools/repository_test.go): it is watched in the tests of those that call it.
 core := slo budget alerting postmortem internal/report internal/register internal/api internal/counting internal/crontime \
-	internal/figures internal/incidents internal/markdown internal/ranking internal/sentences internal/strictyaml \
+	internal/figures internal/incidents internal/markdown internal/printable internal/ranking internal/sentences internal/strictyaml \
 	internal/schema internal/selectors
 empty :=
 

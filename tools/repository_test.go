@@ -19,7 +19,7 @@ const module = "github.com/slowburn-sre/slowburn"
 
 // core are the packages that only compute: of this module they import each other and nothing else.
 // What else they may not import is below.
-var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/api", "internal/counting", "internal/crontime", "internal/figures", "internal/incidents", "internal/markdown", "internal/ranking", "internal/sentences", "internal/strictyaml", "internal/schema", "internal/selectors"}
+var core = []string{"slo", "budget", "alerting", "postmortem", "internal/report", "internal/register", "internal/api", "internal/counting", "internal/crontime", "internal/figures", "internal/incidents", "internal/markdown", "internal/printable", "internal/ranking", "internal/sentences", "internal/strictyaml", "internal/schema", "internal/selectors"}
 
 // notInCore names what would let the outside world into a decision. A prefix covers what is below
 // it.

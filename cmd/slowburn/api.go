@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/printable"
 )
 
 // remote are the flags of commands that ask a running daemon for facts.
@@ -50,6 +51,32 @@ func (d remote) record(e *env, path string, body, done any, table func() error) 
 	return d.print(e, done, table)
 }
 
+// get asks the API. What is to be a table for people has each text in one line.
+func (d remote) get(e *env, path string, query url.Values, data any) error {
+	return d.client.get(e, path, query, d.lined(data))
+}
+
+// post sends something to the API and decodes the data of its answer, as get does.
+func (d remote) post(e *env, path string, body, data any) error {
+	return d.client.post(e, path, body, d.lined(data))
+}
+
+func (p printer) lined(data any) any {
+	if data == nil || p.Output == "json" || p.Output == "yaml" {
+		return data
+	}
+	return &oneLined{data}
+}
+
+// oneLined decodes JSON whose texts were made one line each: a note with a line break must not look
+// like a line of ours.
+type oneLined struct{ data any }
+
+// UnmarshalJSON decodes into the data.
+func (l *oneLined) UnmarshalJSON(text []byte) error {
+	return json.Unmarshal(printable.LinesOfJSON(text), l.data)
+}
+
 // apiTimeout bounds one question to the daemon.
 const apiTimeout = 30 * time.Second
 
@@ -77,7 +104,7 @@ func (d client) post(e *env, path string, body, data any) error {
 func (d client) send(e *env, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(e.ctx, method, strings.TrimSuffix(d.URL, "/")+"/"+path, body)
 	if err != nil {
-		return nil, cannotFindOut(fmt.Errorf("the address of the daemon is malformed: %w", err))
+		return nil, cannotFindOut(errors.New("the address of the daemon, --url, is malformed")) // it may hold a password
 	}
 	if body != nil {
 		if token := e.getenv(daemon.WriteTokenEnv); token != "" {
@@ -122,9 +149,9 @@ func answerOf(resp *http.Response, data any) error {
 	if answer.Status != "success" {
 		switch resp.StatusCode {
 		case http.StatusNotFound, http.StatusConflict, http.StatusBadRequest:
-			return answerNo(errors.New(answer.Error))
+			return answerNo(errors.New(printable.Line(answer.Error)))
 		}
-		return cannotFindOut(errors.New(answer.Error))
+		return cannotFindOut(errors.New(printable.Line(answer.Error)))
 	}
 	return nil
 }
@@ -140,7 +167,7 @@ func (d client) wait(e *env, waits api.Answer) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return cannotFindOut(errors.New(waits.Error))
+			return cannotFindOut(errors.New(printable.Line(waits.Error)))
 		case <-time.After(answerEvery):
 		}
 		resp, err := d.send(e, http.MethodGet, "api/v1/requests/"+(&url.URL{Path: waits.Key}).EscapedPath(), nil)
@@ -191,9 +218,20 @@ func (p printer) print(e *env, facts any, table func() error) error {
 
 // indented returns an encoder of JSON that people can read.
 func indented(w io.Writer) *json.Encoder {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(escaping{w})
 	enc.SetIndent("", "  ")
 	return enc
+}
+
+// escaping writes JSON with escapes for what a terminal must not get.
+type escaping struct{ io.Writer }
+
+// Write writes a whole JSON text.
+func (w escaping) Write(text []byte) (int, error) {
+	if _, err := w.Writer.Write(printable.EscapeJSON(text)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // yamlOf writes facts under the names they have in JSON.
@@ -206,5 +244,25 @@ func yamlOf(facts any) ([]byte, error) {
 	if err := json.Unmarshal(text, &tree); err != nil {
 		return nil, err
 	}
-	return yaml.Marshal(tree)
+	text, err = yaml.Marshal(quoteHidden(tree))
+	return printable.EscapeJSON(text), err // in double quotes, YAML has the same escapes
+}
+
+// quoteHidden puts texts in double quotes that hold what must be escaped.
+func quoteHidden(tree any) any {
+	switch v := tree.(type) {
+	case map[string]any:
+		for key, value := range v {
+			v[key] = quoteHidden(value)
+		}
+	case []any:
+		for i, value := range v {
+			v[i] = quoteHidden(value)
+		}
+	case string:
+		if strings.ContainsFunc(v, func(r rune) bool { return r != '\n' && r != '\t' && printable.Hidden(r) }) {
+			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: v}
+		}
+	}
+	return tree
 }

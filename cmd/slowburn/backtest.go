@@ -139,7 +139,7 @@ func readHistory(e *env, reader *prom.Reader, set *slo.Set, from, to budget.Minu
 	}
 	work := reader.Backfill(set.Specs, prom.Plan{From: from - max(past, horizon), Fine: from - horizon, To: to})
 	ledgers := map[slo.ID]*budget.Ledger{}
-	bar := newBar(e.err)
+	bar := newBar(e.screens.err)
 	for !work.Done() {
 		batch := work.Next(e.ctx)
 		if len(batch.Failures) > 0 {

@@ -30,7 +30,7 @@ func (c *demoCmd) Run(e *env) error {
 		args = append(args, "--log.level="+e.cli.LogLevel)
 	}
 	p := exec.CommandContext(e.ctx, path, args...)
-	p.Stdin, p.Stdout, p.Stderr = os.Stdin, e.out, e.err
+	p.Stdin, p.Stdout, p.Stderr = os.Stdin, e.screens.out, e.screens.err
 	p.Cancel = func() error { return p.Process.Signal(syscall.SIGTERM) }
 	p.WaitDelay = 10 * time.Second // it stops within that time, or is killed
 	err = p.Run()

@@ -24,6 +24,7 @@
 //
 // # What happens
 //
+// Package internal/printable knows which characters may be shown to people, on terminals above all.
 // Package internal/figures writes every number, share, duration and time that people read, with one
 // rule of rounding.
 //

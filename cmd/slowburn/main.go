@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -37,10 +38,21 @@ func main() {
 
 // surroundings are what a command finds around it; tests bring their own.
 type surroundings struct {
-	out, err io.Writer
+	out, err io.Writer // shown nothing that could take over a terminal; see screens
+	screens  screens
 	getenv   func(string) string
 	now      func() time.Time // the time of day, for every decision
 	every    time.Duration    // how long a minute of that clock is, in wall time
+}
+
+// screens are where out and err end: for the demo, and for what moves the cursor on purpose.
+type screens struct{ out, err io.Writer }
+
+// guarded lets nothing through to out and err that could take over a terminal.
+func (s surroundings) guarded() surroundings {
+	s.screens = screens{s.out, s.err}
+	s.out, s.err = printable.NewWriter(s.out), printable.NewWriter(s.err)
+	return s
 }
 
 // cli is the command line. Its help texts are the reference of the flags.
@@ -118,6 +130,7 @@ func run(args []string, around surroundings) int {
 		<-ctx.Done()
 		stop() // a second signal leaves at once
 	}()
+	around = around.guarded()
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("slowburn"),

@@ -38,7 +38,7 @@ func (c *statusCmd) Run(e *env) error {
 		case <-e.ctx.Done():
 			return nil
 		case <-time.After(c.Every):
-			fmt.Fprint(e.out, "\033[H\033[2J")
+			fmt.Fprint(e.screens.out, "\033[H\033[2J")
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -25,7 +26,14 @@ func newTable(out io.Writer, head ...string) table {
 	return t
 }
 
-func (t table) row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t")) }
+// row prints cells, each of which stays in its line and its column.
+func (t table) row(cells ...string) {
+	lines := make([]string, len(cells))
+	for i, c := range cells {
+		lines[i] = printable.Line(c)
+	}
+	fmt.Fprintln(t.w, strings.Join(lines, "\t"))
+}
 
 func (t table) flush() error { return t.w.Flush() }
 

@@ -1,11 +1,24 @@
 package api
 
 import (
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/slo"
 )
+
+// WebAddress returns an address that a program may open: http or https, with a host, and nothing
+// hidden in it. Anything else that somebody has written as a link, such as a script, is "".
+func WebAddress(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsFunc(link, printable.Hidden) {
+		return ""
+	}
+	return link
+}
 
 // Answer is what every answer of the HTTP API is in.
 type Answer struct {

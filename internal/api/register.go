@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -89,7 +90,8 @@ func registerEntry(e register.Entry) RegisterEntry {
 }
 
 // CSV writes the entries as comma-separated values (RFC 4180) with a header; an empty cell is not
-// known. Cells that a spreadsheet would take for a formula are quoted by an apostrophe.
+// known. What a spreadsheet would take for a formula, whatever parts its cells, has an apostrophe
+// before it.
 func (r Register) CSV() []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
@@ -115,13 +117,12 @@ func (r Register) CSV() []byte {
 	return b.Bytes()
 }
 
-// inert keeps a spreadsheet from taking a cell for a formula.
-func inert(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
-}
+// formula finds where a spreadsheet would begin a formula: at the beginning of a cell, which is
+// behind a semicolon, a tab or a bar, too, where it takes those to part cells.
+var formula = regexp.MustCompile("(^|[;,|\t\r\n])([\\s\"']*)([=+\\-@\t\r＝＋－＠])")
+
+// inert keeps a spreadsheet from taking a cell, or a part of one, for a formula.
+func inert(cell string) string { return formula.ReplaceAllString(cell, "$1$2'$3") }
 
 // cell writes what may be unknown.
 func cell[T any](v *T) string {

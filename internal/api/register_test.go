@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/csv"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/register"
+	"github.com/slowburn-sre/slowburn/postmortem"
 )
 
 // noon is the onset of the incident in these tests.
@@ -65,5 +67,42 @@ func TestNoCellIsAFormula(t *testing.T) {
 	out := string(RegisterOf(register.New([]register.Subject{{Incident: outage(), Acts: []alerting.Act{a}}})).CSV())
 	if !strings.Contains(out, `"'=HYPERLINK`) {
 		t.Errorf("a formula got through:\n%s", out)
+	}
+}
+
+// Excel parts cells by semicolons in half of Europe, and others by tabs and bars.
+func TestNoPartOfACellIsAFormula(t *testing.T) {
+	for _, by := range []string{
+		`x;=HYPERLINK("http://127.0.0.1/","klick")`, "x; =1+1", "x\t@SUM(1)", "x|-1+1", "x\n=1", "x;\"=1+1", "＝1+1", " =1", "x;'+1", `";=1`, "+1;-1;@1",
+	} {
+		a := alerting.Act{Key: "classify", Kind: alerting.Classify, At: noon.Add(time.Hour), Text: "major", By: by}
+		out := string(RegisterOf(register.New([]register.Subject{{Incident: outage(), Acts: []alerting.Act{a}}})).CSV())
+		for _, separator := range ",;\t|" {
+			r := csv.NewReader(strings.NewReader(out))
+			r.Comma, r.FieldsPerRecord, r.LazyQuotes = separator, -1, true
+			rows, err := r.ReadAll()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range slices.Concat(rows...) {
+				if c = strings.TrimLeft(c, " \"\t\r\n"); c != "" && strings.ContainsAny(c[:1], "=+-@") || strings.HasPrefix(c, "＝") {
+					t.Errorf("%q parted by %q gives the cell %q", by, separator, c)
+				}
+			}
+		}
+	}
+}
+
+func TestLinksThatAProgramMayOpen(t *testing.T) {
+	for link, want := range map[string]bool{
+		"https://tracker.example/1": true, "http://a": true, "": false, "javascript:alert(1)": false, " javascript:alert(1)": false, "JavaScript://x/%0aalert(1)": false,
+		"data:text/html,x": false, "//evil.example": false, "/local": false, "https://": false, "https://a\u202e.example": false, "https://a\x00": false, "ftp://a": false,
+	} {
+		if got := WebAddress(link); got != "" != want || want && got != link {
+			t.Errorf("%q gives %q", link, got)
+		}
+	}
+	if got := ReviewOf(postmortem.Review{Actions: []postmortem.Action{{What: "x", Link: "javascript:alert(1)"}}}, noon).Actions[0].Link; got != "" {
+		t.Errorf("an action item has the link %q", got)
 	}
 }

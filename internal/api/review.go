@@ -60,7 +60,7 @@ func ReviewOf(r postmortem.Review, now time.Time) Review {
 }
 
 func actionItem(a postmortem.Action, now time.Time) ActionItem {
-	item := ActionItem{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Link: a.Link, Done: a.Done, Overdue: a.Overdue(now)}
+	item := ActionItem{What: a.What, Kind: a.Kind, Priority: a.Priority, Owner: a.Owner, Link: WebAddress(a.Link), Done: a.Done, Overdue: a.Overdue(now)}
 	if !a.Due.IsZero() {
 		item.Due = a.Due.Format(time.DateOnly)
 	}

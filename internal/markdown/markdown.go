@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/printable"
 )
 
 // Code puts a name into a Markdown code span that nothing in the name can leave. Line breaks become
@@ -53,11 +54,14 @@ func Link(text, url string) string {
 	return "[" + Text(text) + "](<" + url + ">)"
 }
 
-// oneLine folds white space and drops control characters.
+// oneLine folds white space and drops control characters and what else is not shown.
 func oneLine(s string) string {
 	clean := func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		switch {
+		case r < ' ' || r == 0x7f || r == '\u0085':
 			return ' '
+		case r != '\uFFFD' && printable.Hidden(r):
+			return -1
 		}
 		return r
 	}

@@ -91,6 +91,9 @@ func actOf(n api.NewChange, now time.Time) (alerting.Act, error) {
 	if n.Start != nil {
 		c.Start = n.Start.UTC()
 	}
+	if n.Link != "" && api.WebAddress(n.Link) == "" {
+		return alerting.Act{}, badRequest("The link must be a web address, http or https.")
+	}
 	service, name, _ := strings.Cut(n.Service, "/")
 	a := alerting.Act{Key: n.Key, Kind: alerting.Changed, By: n.By, Via: n.Via, Service: service, Text: n.Text, Change: &c}
 	if name != "" {
@@ -121,7 +124,7 @@ func valueOf(t *time.Time) time.Time {
 func toChange(c engine.Change) api.Change {
 	out := api.Change{
 		Key: c.Key, Service: c.About(), SLO: string(c.SLO), Kind: c.Change.Kind, Title: c.Change.Title, Version: c.Change.Version,
-		Link: c.Change.Link, Start: c.Change.Start.UTC(), End: api.TimeOrNull(c.Change.End), Failed: c.Change.Failed, By: c.By, Text: c.Text,
+		Link: api.WebAddress(c.Change.Link), Start: c.Change.Start.UTC(), End: api.TimeOrNull(c.Change.End), Failed: c.Change.Failed, By: c.By, Text: c.Text,
 		Costs: []api.ChangeCost{},
 	}
 	for _, cost := range c.Costs {

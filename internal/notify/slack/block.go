@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/printable"
 )
 
 // Blocks are kept as the JSON that Slack takes, so that what is stored is what is sent and the
@@ -190,7 +191,7 @@ func markdown(text string) Block {
 var openers = regexp.MustCompile(`<+([^\s=<])`)
 
 func visible(r rune) rune {
-	if r != '\n' && r != '\t' && hides(r) {
+	if r != '\n' && r != '\t' && printable.Hidden(r) {
 		return -1
 	}
 	return r

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/slowburn-sre/slowburn/internal/printable"
 )
 
 // Everything that was not written by this package is foreign: names, label values, descriptions,
@@ -66,7 +68,7 @@ func plain(s string, limit int) string {
 		case unicode.IsSpace(r):
 			space = n > 0
 			continue
-		case hides(r):
+		case printable.Hidden(r):
 			continue
 		}
 		if space {
@@ -85,12 +87,6 @@ func plain(s string, limit int) string {
 // controls are how mentions begin. Plain text does not interpret them, but then nobody has to rely
 // on that.
 var controls = strings.NewReplacer("<!", "‹!", "<@", "‹@", "<#", "‹#")
-
-// hides reports whether a character has no place in a line of text: control characters, marks that
-// turn the direction of writing, invisible ones, and what is not valid at all.
-func hides(r rune) bool {
-	return r == utf8.RuneError || unicode.Is(unicode.C, r) || unicode.Is(unicode.Bidi_Control, r)
-}
 
 // clip cuts a text to a number of characters, the last of which says that it was cut.
 func clip(s string, limit int) string {
