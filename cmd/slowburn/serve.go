@@ -23,7 +23,7 @@ type serveCmd struct {
 
 // Run runs the daemon until it is told to stop.
 func (c *serveCmd) Run(e *env) error {
-	auth, err := web.HasAuth(c.WebConfig)
+	auth, tls, err := web.Guards(c.WebConfig)
 	if err != nil {
 		return cannotFindOut(err)
 	}
@@ -41,7 +41,7 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return cannotFindOut(fmt.Errorf("listening: %w", err))
 	}
-	address := "http://" + listener.Addr().String()
+	address := web.Address(listener.Addr(), tls)
 	a, err := daemon.New(e.ctx, cfg, set, daemon.Options{
 		Log: e.log, Clock: e.now, Every: e.every, Lag: c.Lag, Listener: listener,
 		ExternalURL: cmp.Or(c.ExternalURL, address), WebConfig: c.WebConfig, ConfigFile: e.cli.ConfigFile, Storage: c.Storage, Getenv: e.getenv,

@@ -111,6 +111,8 @@ type shop struct {
 	source  *source
 	archive *store.DB
 	options Options
+
+	lastHandler http.Handler
 }
 
 // source is an engine whose newest tick can be set.
@@ -198,7 +200,10 @@ func (s *shop) draft(i alerting.Incident) string {
 	return text
 }
 
-func (s *shop) handler() http.Handler { return New(s.options) }
+func (s *shop) handler() http.Handler {
+	s.lastHandler = New(s.options)
+	return s.lastHandler
+}
 
 func shopSet(t testing.TB, text string) *slo.Set {
 	t.Helper()

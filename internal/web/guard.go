@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"slices"
 	"strings"
 )
 
@@ -13,27 +15,21 @@ import (
 // slipped through the templates it could not run.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// maxInFlight bounds how many requests are worked on at once; more are turned away.
-const maxInFlight = 64
-
-// guard returns the handler that every request passes first: headers, the Host check, the bounds. A
-// handler that panics is logged and answered with 500.
-func guard(next http.Handler, externalHost string, log *slog.Logger) http.Handler {
-	slots := make(chan struct{}, maxInFlight)
+// guard returns the handler that every request passes first: headers, the Host check, the doors with
+// their bounds. A handler that panics is logged and answered with 500.
+func guard(next http.Handler, names hosts, prefix string, log *slog.Logger) http.Handler {
+	doors := newDoors()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
-		if !hostAllowed(r, externalHost) {
-			http.Error(w, "This address does not serve the host that was asked for. Behind a proxy, set --web.external-url.", http.StatusMisdirectedRequest)
+		if !names.allow(r) {
+			http.Error(w, "This address does not serve the host that was asked for. Behind a proxy, or under a name in DNS, set --web.external-url.", http.StatusMisdirectedRequest)
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		default:
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "Too many requests at once.", http.StatusServiceUnavailable)
+		leave := doors.of(strings.TrimPrefix(r.URL.Path, prefix)).enter(w, r)
+		if leave == nil {
 			return
 		}
+		defer leave()
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
 				log.Error("a request failed", "path", r.URL.Path, "panic", p)
@@ -54,15 +50,45 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// hostAllowed guards against DNS rebinding: a page elsewhere can make a browser believe that its
-// own name is the loopback address, and read what is served there. So whoever connects over
-// loopback must have asked for a name of this machine, or for the host of the external URL.
-func hostAllowed(r *http.Request, externalHost string) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if !ok || !isLoopback(local.String()) {
+// hosts are the names by which slowburn may be asked: that of the external URL and that of the
+// machine, beside those that nobody can register.
+type hosts []string
+
+// allow guards against DNS rebinding: a page elsewhere can make a browser believe that its own name
+// is an address of this machine, and read what is served there. So a request must have asked for an
+// address, which no name can be bound to; for a name that no stranger can own; or for one of ours.
+// Over loopback it must not be another machine's address either.
+func (h hosts) allow(r *http.Request) bool {
+	host := strings.ToLower(strings.TrimSuffix(hostOf(r.Host), "."))
+	if isLoopback(r.Host) || slices.Contains(h, host) {
 		return true
 	}
-	return isLoopback(r.Host) || externalHost != "" && strings.EqualFold(hostOf(r.Host), externalHost)
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return true // no listener of ours
+	}
+	if isLoopback(local.String()) || host == "" {
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return !strings.Contains(host, ".") || slices.ContainsFunc(privateNames, func(end string) bool { return strings.HasSuffix(host, end) })
+}
+
+// privateNames are the ends of names that no public DNS resolves: those of services in Kubernetes,
+// and those that are set aside for networks of one's own.
+var privateNames = []string{".svc", ".svc.cluster.local", ".internal", ".home.arpa"}
+
+// hostsOf returns the names that are ours, beside the one of the external URL.
+func hostsOf(external string) (all hosts) {
+	if external != "" {
+		all = append(all, strings.ToLower(external))
+	}
+	if name, err := os.Hostname(); err == nil {
+		all = append(all, strings.ToLower(name))
+	}
+	return all
 }
 
 // isLoopback reports whether an address, with or without a port, is on the loopback interface by

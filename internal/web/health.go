@@ -140,12 +140,29 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 // mayWrite reports whether a request comes from this machine itself, not passed on by a proxy on
 // it, or carries the write token.
 func (s *server) mayWrite(r *http.Request) bool {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if ok && s.isToken(given) {
-		return true
+	if given := tokenOf(r); given != "" {
+		if s.isToken(given) {
+			return true
+		}
+		s.refusals.wrong(r, "token")
 	}
 	passedOn := slices.ContainsFunc([]string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"}, func(name string) bool { return r.Header.Get(name) != "" })
 	return !passedOn && isLoopback(r.RemoteAddr)
+}
+
+// TokenHeader carries a token beside the password of the web configuration, which has Authorization
+// for itself.
+const TokenHeader = "X-Slowburn-Token"
+
+// tokenOf returns the token that a request carries, "" if none.
+func tokenOf(r *http.Request) string {
+	if token := r.Header.Get(TokenHeader); token != "" {
+		return token
+	}
+	if kind, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(kind, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	return ""
 }
 
 // isToken reports whether something is the write token. Without a token nothing is.

@@ -17,6 +17,7 @@ import (
 // the runtime's own metrics.
 func registerMetrics(s *server) {
 	s.Registry.MustRegister(
+		s.refusals.count,
 		outboxCollector{s},
 		pagingCollector{s},
 		versioncollector.NewCollector("slowburn"),

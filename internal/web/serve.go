@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -29,6 +30,14 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	if f, ok := h.(*front); ok {
+		// The toolkit has put its handler, which asks for the password, before ours when it begins to
+		// listen, and nothing was accepted yet.
+		srv.BaseContext = func(net.Listener) context.Context {
+			srv.Handler = f.behind(srv.Handler)
+			return context.Background()
+		}
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- toolkit.Serve(l, srv, &toolkit.FlagConfig{WebConfigFile: &webConfigFile}, log) }()
@@ -72,27 +81,45 @@ func CheckAddress(addr string, hasAuth, insecure bool) error {
 		"give --web.config.file with basic_auth_users or client certificates, or say --web.insecure", addr)
 }
 
-// HasAuth reports whether a web configuration file asks clients who they are, by password or by
-// certificate; TLS alone does not. No file asks nobody.
-func HasAuth(webConfigFile string) (bool, error) {
+// Guards reports what a web configuration file says: whether clients are asked who they are, by
+// password or by certificate, and whether they are served over TLS, which alone asks nobody. No file
+// says neither.
+func Guards(webConfigFile string) (auth, tls bool, err error) {
 	if webConfigFile == "" {
-		return false, nil
+		return false, false, nil
 	}
 	if err := toolkit.Validate(webConfigFile); err != nil {
-		return false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
+		return false, false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
 	}
 	data, err := os.ReadFile(webConfigFile)
 	if err != nil {
-		return false, fmt.Errorf("the web configuration: %w", err)
+		return false, false, fmt.Errorf("the web configuration: %w", err)
 	}
 	var cfg struct {
 		Users map[string]string `yaml:"basic_auth_users"`
-		TLS   struct {
+		TLS   *struct {
 			ClientAuth string `yaml:"client_auth_type"`
 		} `yaml:"tls_server_config"`
 	}
 	if err := yaml.Unmarshal(data, &cfg); err != nil {
-		return false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
+		return false, false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
 	}
-	return len(cfg.Users) > 0 || cfg.TLS.ClientAuth == "RequireAndVerifyClientCert", nil
+	tls = cfg.TLS != nil
+	return len(cfg.Users) > 0 || tls && cfg.TLS.ClientAuth == "RequireAndVerifyClientCert", tls, nil
+}
+
+// Address returns the address under which a listener is reached, as far as it knows itself: by the
+// name of this machine if it listens at all of its addresses.
+func Address(l net.Addr, tls bool) string {
+	host, port, err := net.SplitHostPort(l.String())
+	if ip, wrong := netip.ParseAddr(host); err == nil && wrong == nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	scheme := "http"
+	if tls {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
 }

@@ -97,8 +97,9 @@ type Options struct {
 // itself it answers whether slowburn is well.
 type server struct {
 	Options
-	began  time.Time
-	unread trouble.Spell // while the outbox cannot be read
+	began    time.Time
+	unread   trouble.Spell // while the outbox cannot be read
+	refusals *refusals
 }
 
 // New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
@@ -129,23 +130,72 @@ func New(o Options) http.Handler {
 	if u, err := url.Parse(o.ExternalURL); err == nil {
 		host, prefix = u.Hostname(), strings.TrimSuffix(u.EscapedPath(), "/")
 	}
+	s.refusals = newRefusals(o.Log, o.Now)
 	registerMetrics(s)
-	return guard(underPrefix(prefix, s.routes(prefix)), host, o.Log)
+	served := s.refusals.slowDown(underPrefix(prefix, s.routes(prefix)))
+	return &front{Handler: guard(served, hostsOf(host), prefix, o.Log), free: s.free(prefix), refusals: s.refusals}
 }
 
 // routes serves health, metrics, the API and the pages, whose links begin with the prefix.
 func (s *server) routes(prefix string) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/healthy", s.healthy)
-	mux.HandleFunc("GET /-/ready", s.ready)
+	s.routeFree(mux)
 	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.reload)))
 	mux.HandleFunc("GET /metrics", s.metrics())
-	if s.Slack != nil {
-		mux.Handle("POST /slack/", s.Slack)
-	}
 	(&jsonAPI{s}).routes(mux)
 	(&site{server: s, links: links{prefix}, pages: newPages(prefix)}).routes(mux)
 	return mux
+}
+
+// routeFree serves what asks for no password: probes have none, and Slack proves by its signature
+// that it is Slack.
+func (s *server) routeFree(mux *http.ServeMux) {
+	mux.HandleFunc("GET /-/healthy", s.healthy)
+	mux.HandleFunc("GET /-/ready", s.ready)
+	if s.Slack != nil {
+		mux.Handle("POST /slack/", s.refusals.watch("signature", s.Slack))
+	}
+}
+
+// free returns what tells the requests that routeFree serves: by their very path, with or without the
+// prefix, so that no other spelling of another path is one of them.
+func (s *server) free(prefix string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		path := r.URL.EscapedPath()
+		if prefix != "" {
+			path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, prefix), "/")
+		}
+		switch path {
+		case "/-/healthy", "/-/ready":
+			return r.Method == http.MethodGet || r.Method == http.MethodHead
+		case "/slack/interactions", "/slack/commands":
+			return r.Method == http.MethodPost && s.Slack != nil
+		}
+		return false
+	}
+}
+
+// front is everything that slowburn serves. What free knows needs no password.
+type front struct {
+	http.Handler
+	free     func(*http.Request) bool
+	refusals *refusals
+}
+
+// behind returns the handler of which all but what is free asks for the password that asks wants to
+// see first.
+func (f *front) behind(asks http.Handler) http.Handler {
+	watched := f.refusals.watch("password", asks)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case f.free(r):
+			f.Handler.ServeHTTP(w, r)
+		case proof(r) == "password":
+			f.refusals.slowDown(watched).ServeHTTP(w, r)
+		default:
+			asks.ServeHTTP(w, r)
+		}
+	})
 }
 
 // underPrefix serves the same with and without the prefix, for reverse proxies that keep the path

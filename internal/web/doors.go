@@ -1,0 +1,246 @@
+package web
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What each door takes at once. Slow or many requests at one of them leave the others alone: the
+// door for Slack is open to the internet, and a probe that is turned away restarts the pod.
+const (
+	maxInFlight = 64  // pages and the API
+	maxProbes   = 32  // health and readiness
+	maxScrapes  = 4   // metrics
+	maxPresses  = 16  // Slack
+	maxArriving = 512 // bodies on their way, at each door
+)
+
+// bodyIn is how long a body may take to arrive, maxBody how much of it is awaited: a press carries
+// the message that it was made on.
+const (
+	bodyIn  = 3 * time.Second
+	maxBody = 1 << 20
+)
+
+// door is one of the ways in, with bounds of its own.
+type door struct {
+	places   chan struct{} // requests that are worked on
+	arriving chan struct{} // requests whose body is on its way
+}
+
+func newDoor(places int) *door {
+	return &door{make(chan struct{}, places), make(chan struct{}, maxArriving)}
+}
+
+// enter awaits the body, then takes a place. It has answered if it returns nil; else leave gives the
+// place back.
+func (d *door) enter(w http.ResponseWriter, r *http.Request) (leave func()) {
+	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		if !take(d.arriving) {
+			turnAway(w)
+			return nil
+		}
+		err := arrive(w, r)
+		<-d.arriving
+		if err != nil {
+			w.Header().Set("Connection", "close")
+			http.Error(w, "The body did not arrive in time.", http.StatusRequestTimeout)
+			return nil
+		}
+	}
+	if !take(d.places) {
+		turnAway(w)
+		return nil
+	}
+	return func() { <-d.places }
+}
+
+func take(places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func turnAway(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "Too many requests at once.", http.StatusServiceUnavailable)
+}
+
+// arrive reads the body, or as much of it as anybody wants, and puts it in its place.
+func arrive(w http.ResponseWriter, r *http.Request) error {
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(bodyIn)) // a recorder in a test has none
+	rest := r.Body
+	start, err := io.ReadAll(io.LimitReader(rest, maxBody+1))
+	if err != nil {
+		return err
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), rest), rest}
+	if len(start) <= maxBody { // the server looks whether the client is still there
+		_ = deadline.SetReadDeadline(time.Time{})
+	}
+	return nil
+}
+
+// doors are all ways in.
+type doors struct{ pages, probes, scrapes, presses *door }
+
+func newDoors() doors {
+	return doors{newDoor(maxInFlight), newDoor(maxProbes), newDoor(maxScrapes), newDoor(maxPresses)}
+}
+
+// of returns the door to a path.
+func (d doors) of(path string) *door {
+	switch {
+	case path == "/-/healthy" || path == "/-/ready":
+		return d.probes
+	case path == "/metrics":
+		return d.scrapes
+	case strings.HasPrefix(path, "/slack/"):
+		return d.presses
+	}
+	return d.pages
+}
+
+// After so many wrong tokens, signatures or passwords in a row, an address may try again once in a
+// second.
+const (
+	freeTries   = 10
+	tryEvery    = time.Second
+	maxSuspects = 4096
+	tellEvery   = 10 * time.Second // at most, in the log
+)
+
+// refusals counts those who could not prove who they are, tells of them, and slows them down.
+type refusals struct {
+	log   *slog.Logger
+	now   func() time.Time
+	count *prometheus.CounterVec
+
+	mu       sync.Mutex
+	suspects map[string]suspect // by address
+	told     time.Time
+	untold   int
+}
+
+// suspect is an address from which something wrong came.
+type suspect struct {
+	tries int
+	last  time.Time
+}
+
+func newRefusals(log *slog.Logger, now func() time.Time) *refusals {
+	return &refusals{log: log, now: now, suspects: map[string]suspect{}, count: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "slowburn_http_refused_total", Help: "Requests whose token, signature or password was wrong, and those that were turned away because too many were.",
+	}, []string{"reason"})}
+}
+
+// proof says by what a request proves who it comes from; "" if it does not try.
+func proof(r *http.Request) string {
+	kind, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch {
+	case r.Header.Get("X-Slack-Signature") != "" || strings.HasPrefix(r.URL.Path, "/slack/"):
+		return "signature"
+	case strings.EqualFold(kind, "Basic"):
+		return "password"
+	case kind != "" || r.Header.Get(TokenHeader) != "":
+		return "token"
+	}
+	return ""
+}
+
+// mustWait reports whether the address of a request has to wait before it tries again.
+func (f *refusals) mustWait(r *http.Request) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, known := f.suspects[addressOf(r)]
+	return known && s.tries-int(f.now().Sub(s.last)/tryEvery) >= freeTries
+}
+
+// wrong notes that a proof was none.
+func (f *refusals) wrong(r *http.Request, reason string) {
+	f.count.WithLabelValues(reason).Inc()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	address, now := addressOf(r), f.now()
+	s := f.suspects[address]
+	s.tries = max(s.tries-int(now.Sub(s.last)/tryEvery), 0) + 1
+	s.last = now
+	if len(f.suspects) >= maxSuspects {
+		clear(f.suspects) // whoever uses so many addresses is not slowed down by any
+	}
+	f.suspects[address] = s
+	if f.untold++; now.Sub(f.told) < tellEvery {
+		return
+	}
+	f.log.Warn("somebody could not prove who they are", "reason", reason, "address", address, "path", r.URL.Path, "times", f.untold)
+	f.told, f.untold = now, 0
+}
+
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// slowDown turns away an address that has tried too often. Only requests that try to prove something
+// are looked at: pages stay there for everybody else behind the same proxy.
+func (f *refusals) slowDown(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if proof(r) != "" && f.mustWait(r) {
+			f.count.WithLabelValues("too_many").Inc()
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "Too many wrong tokens, signatures or passwords came from this address.", http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// watch notes the requests that a handler refuses because their proof, of that kind, is none.
+func (f *refusals) watch(kind string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if proof(r) != kind {
+			next.ServeHTTP(w, r)
+			return
+		}
+		seen := &statusWriter{ResponseWriter: w}
+		next.ServeHTTP(seen, r)
+		if seen.status == http.StatusUnauthorized {
+			f.wrong(r, kind)
+		}
+	})
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader writes and remembers the status.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap gives the writer to http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
