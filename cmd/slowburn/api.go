@@ -12,11 +12,14 @@ import (
 	"strings"
 	"time"
 
+	promconfig "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/printable"
+	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
 // remote are the flags of commands that ask a running daemon for facts.
@@ -28,6 +31,29 @@ type remote struct {
 // client asks a running daemon.
 type client struct {
 	URL string `help:"The daemon's address." env:"SLOWBURN_URL" default:"http://127.0.0.1:7569"`
+	reach
+}
+
+// reach says how a daemon is reached.
+type reach struct {
+	HTTPConfig string `name:"http.config.file" help:"TLS, client certificate, password and proxy for the daemon, as in Prometheus' HTTP client." env:"SLOWBURN_HTTP_CONFIG_FILE" placeholder:"FILE"`
+}
+
+// client returns what asks. The transport keeps no connection: a command asks a few times.
+func (r reach) client() (*http.Client, error) {
+	if r.HTTPConfig == "" {
+		return &http.Client{Timeout: apiTimeout}, nil
+	}
+	settings, err := config.LoadHTTP(r.HTTPConfig)
+	if err != nil {
+		return nil, refused(err)
+	}
+	c, err := promconfig.NewClientFromConfig(settings, "slowburn", promconfig.WithKeepAlivesDisabled())
+	if err != nil {
+		return nil, cannotFindOut(fmt.Errorf("%s: %w", r.HTTPConfig, err))
+	}
+	c.Timeout = apiTimeout
+	return c, nil
 }
 
 // printer prints facts as somebody wants to have them.
@@ -107,15 +133,28 @@ func (d client) send(e *env, method, path string, body io.Reader) (*http.Respons
 		return nil, cannotFindOut(errors.New("the address of the daemon, --url, is malformed")) // it may hold a password
 	}
 	if body != nil {
-		if token := e.getenv(daemon.WriteTokenEnv); token != "" {
-			req.Header.Set("Authorization", "Bearer "+token)
-		}
+		d.authorize(req, e.getenv(daemon.WriteTokenEnv))
 	}
-	resp, err := (&http.Client{Timeout: apiTimeout}).Do(req)
+	asks, err := d.reach.client()
+	if err != nil {
+		return nil, err
+	}
+	resp, err := asks.Do(req)
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
 	}
 	return resp, nil
+}
+
+// authorize adds the write token, "" if there is none. A password needs Authorization for itself.
+func (d client) authorize(req *http.Request, token string) {
+	if token == "" {
+		return
+	}
+	req.Header.Set(web.TokenHeader, token)
+	if d.HTTPConfig == "" && req.URL.User == nil {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 }
 
 func (d client) ask(e *env, method, path string, body io.Reader, data any) error {

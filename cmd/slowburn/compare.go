@@ -28,6 +28,7 @@ type compareCmd struct {
 	With       string   `help:"Whose recorded series to compare with: ${enum}; auto uses what exists." enum:"auto, sloth, pyrra" default:"auto"`
 	Prometheus string   `name:"prometheus.url" placeholder:"URL" help:"The server that has both; overrides the configuration."`
 	URL        string   `help:"A running daemon whose figures are ours; without it they are counted from Prometheus." env:"SLOWBURN_URL"`
+	reach
 	printer
 }
 
@@ -89,7 +90,7 @@ func (c *compareCmd) daemon(e *env) (map[slo.ID]*float64, error) {
 		return nil, nil
 	}
 	var all []api.SLO
-	if err := (client{c.URL}).get(e, "slos", nil, &all); err != nil {
+	if err := (client{c.URL, c.reach}).get(e, "slos", nil, &all); err != nil {
 		return nil, err
 	}
 	shown := map[slo.ID]*float64{}

@@ -215,8 +215,8 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 		all[where] = w.Body.String()
 	}
 	for where, c := range map[string]interface{ Run(*env) error }{
-		"slowburn status":    &statusCmd{remote: remote{client: client{daemon.URL}}},
-		"slowburn incidents": &incidentsListCmd{remote: remote{client: client{daemon.URL}}, Limit: 50},
+		"slowburn status":    &statusCmd{remote: remote{client: client{URL: daemon.URL}}},
+		"slowburn incidents": &incidentsListCmd{remote: remote{client: client{URL: daemon.URL}}, Limit: 50},
 	} {
 		var out, errs bytes.Buffer
 		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs}, ctx: context.Background(), cli: &cli{}})

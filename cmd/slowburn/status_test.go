@@ -33,7 +33,7 @@ func TestStatusRoundsTowardsTheWorse(t *testing.T) {
 	}))
 	defer daemon.Close()
 	var out bytes.Buffer
-	c := statusCmd{remote: remote{client: client{daemon.URL}}}
+	c := statusCmd{remote: remote{client: client{URL: daemon.URL}}}
 	if err := c.Run(&env{surroundings: surroundings{out: &out, err: &out}, ctx: context.Background(), cli: &cli{}}); err == nil {
 		t.Error("a budget is overspent, and the answer is yes")
 	}

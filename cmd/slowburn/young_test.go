@@ -305,7 +305,7 @@ func jsonOf(v any) string {
 // tellsInWords checks what people read.
 func (w *youngWorld) tellsInWords(y youth, weekly string) {
 	t := w.testing
-	remote := remote{client: client{w.pages.URL}}
+	remote := remote{client: client{URL: w.pages.URL}}
 	told := y.left != figures.Unknown
 	status, explain := w.run(&statusCmd{remote: remote}), w.run(&explainCmd{remote: remote, Which: string(w.id), By: "day"})
 	page, chat := w.get("/slo/checkout/availability", nil), w.slack("status")

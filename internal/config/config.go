@@ -290,6 +290,21 @@ func (c *Config) readPrometheus(v strictyaml.Value) {
 	p.HTTP = c.readHTTP(o, v)
 }
 
+// LoadHTTP reads a file of settings of the HTTP client that the Prometheus family shares. Relative
+// paths in it start at its folder.
+func LoadHTTP(path string) (promconfig.HTTPClientConfig, error) {
+	http := promconfig.DefaultHTTPClientConfig
+	data, err := folder.ReadOwn(path, strictyaml.MaxSize)
+	if err != nil {
+		return http, fmt.Errorf("%s: %w", path, err)
+	}
+	parsed := strictyaml.Parse(Shown(path), data, strictyaml.Options{Plain: []string{}})
+	if len(parsed.Documents) > 0 && parsed.Documents[0].Decode(&http) {
+		http.SetDirectory(filepath.Dir(path))
+	}
+	return http, parsed.Problems().Err()
+}
+
 // readHTTP decodes the settings that the HTTP client of the Prometheus family shares.
 func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) promconfig.HTTPClientConfig {
 	var given []string
