@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
@@ -98,6 +100,9 @@ func decode(r *http.Request, into any, what string) error {
 	if err := dec.Decode(into); err != nil {
 		return badRequest("The body is no %s: %s.", what, err)
 	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return badRequest("The body is no %s: something follows it.", what)
+	}
 	return nil
 }
 
@@ -117,6 +122,8 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 		return a, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
 	case a.By == "":
 		return a, badRequest("Say who does this: \"by\".")
+	case !showable(a):
+		return a, badRequest("A name, a key or a text holds control characters, or marks that turn the direction of writing.")
 	}
 	if a.Key == "" {
 		a.Key = rand.Text()
@@ -130,6 +137,20 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 		a.Incident = alerting.DeclaredID(a)
 	}
 	return a, notDone(a.Key, err)
+}
+
+// showable reports whether everything that an act says can be shown as it is. Only its text may have
+// several lines.
+func showable(a api.Act) bool {
+	steers := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+	words := []string{a.Key, a.By, a.Via, a.Incident, string(a.SLO), a.Service, a.Other, strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(a.Text)}
+	if c := a.Change; c != nil {
+		words = append(words, c.Kind, c.Title, c.Version)
+	}
+	for name, value := range a.Facts {
+		words = append(words, name, value)
+	}
+	return !slices.ContainsFunc(words, func(word string) bool { return strings.ContainsFunc(word, steers) })
 }
 
 func (s *jsonAPI) apiDo(r *http.Request) (any, error) {
