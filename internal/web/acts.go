@@ -222,6 +222,13 @@ func (s *jsonAPI) apiActs(r *http.Request) (any, error) {
 		return nil, p.err
 	}
 	found, err := s.Archive.Acts(r.Context(), f)
+	for n, a := range found {
+		if a.Change != nil { // what was written down before links were looked at
+			c := *a.Change
+			c.Link = api.WebAddress(c.Link)
+			found[n].Change = &c
+		}
+	}
 	return append([]api.Act{}, found...), err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
 func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
@@ -49,6 +50,21 @@ func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
 		if w.Code != c.code || got.Key != c.want.Key || got.Kind != c.want.Kind || got.By != c.want.By || got.Via != c.want.Via || got.Who != "" || got.Incident != c.want.Incident {
 			t.Errorf("%s: %d and %+v; want %d and %+v (%s)", c.what, w.Code, got, c.code, c.want, w.Body)
 		}
+	}
+}
+
+// oldActs is an archive in which a link was written down before anybody looked at it.
+type oldActs struct{ Archive }
+
+func (oldActs) Acts(context.Context, store.ActFilter) ([]alerting.Act, error) {
+	return []alerting.Act{{Key: "k", Kind: alerting.Changed, By: "Ada", Change: &alerting.Change{Title: "x", Link: "javascript:alert(1)"}}}, nil
+}
+
+func TestTheAuditLogGivesOutNoScript(t *testing.T) {
+	s := newShopOf(t, nil)
+	s.options.Archive = oldActs{s.options.Archive}
+	if got := get(s.handler(), "/api/v1/acts").Body.String(); strings.Contains(got, "javascript") || !strings.Contains(got, `"title":"x"`) {
+		t.Errorf("got %s", got)
 	}
 }
 
