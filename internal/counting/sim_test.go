@@ -369,14 +369,19 @@ func (r *sim) meet(s *simSeries) int32 {
 	return i
 }
 
+// behind is up to where overdue samples are asked for.
+func behind(now, from, lag int64) int64 {
+	if lag > 0 {
+		return min(from, now-lag)
+	}
+	return from
+}
+
 // tick is one turn of reading. It returns when the next one is worth it.
 func (r *sim) tick(now int64) (next int64) {
 	r.turns++
 	r.now = now
 	probe := now-r.listed >= 5*minute
-	if probe {
-		r.lag = 0
-	}
 	upto := now - second - r.lag
 	first := !r.state.Primed
 	c := NewCounter(r.state, r.index, r)
@@ -386,16 +391,16 @@ func (r *sim) tick(now int64) (next int64) {
 		r.state.Promises[0].Since = SlotOf(upto)
 	}
 	asked := map[int32]int64{}
-	for _, a := range c.Waiting.Overdue(now, from) {
+	for _, a := range c.Waiting.OverdueBehind(now, from, r.lag) {
 		asked[a.Target] = a.From
 	}
 	var runs []Run
 	for _, s := range r.w.series {
-		since := from
+		var got []Sample
 		if f, ok := asked[s.target]; ok {
-			since = min(f, from)
+			got = r.window(s, f, behind(now, from, r.lag))
 		}
-		if got := r.window(s, since, upto); len(got) > 0 {
+		if got = append(got, r.window(s, from, max(from, upto))...); len(got) > 0 {
 			runs = append(runs, Run{r.meet(s), got})
 		}
 	}
@@ -405,7 +410,7 @@ func (r *sim) tick(now int64) (next int64) {
 	}
 	q.Starts = r.startsOf(c.Unsure(runs))
 	c.Take(runs, q)
-	for _, a := range c.Waiting.Overdue(now, upto) {
+	for _, a := range c.Waiting.Overdue(now, max(from, upto)) {
 		if now-a.From < 10*minute {
 			c.Waiting.End([]Ask{a}, func(i int32) bool { return r.shows(r.w.series[i], min(now, a.From+5*minute-second)) }, upto)
 		}
@@ -422,7 +427,15 @@ func (r *sim) tick(now int64) (next int64) {
 		}
 		q.Starts = r.startsOf(c.Unsure(runs))
 		c.Take(runs, q)
-		r.lag = c.Waiting.Lag(now)
+		var ahead []Run
+		for _, s := range r.w.series {
+			if i := r.numbers[s]; int(i) < len(r.state.Cursors) {
+				if got := r.window(s, max(from, upto), now-second); len(got) > 0 {
+					ahead = append(ahead, Run{i, got})
+				}
+			}
+		}
+		r.lag = c.Waiting.Lag(now, ahead)
 	}
 	c.Decide(now)
 	return c.Waiting.Next(now, second+r.lag)

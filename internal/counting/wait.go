@@ -81,7 +81,12 @@ type Ask struct {
 
 // Overdue lists the targets that owe a sample up to a time: every time as long as somebody waits
 // for it, then seldom, and only those of which nothing at all is seen.
-func (w *Waiting) Overdue(now, upto int64) []Ask {
+func (w *Waiting) Overdue(now, upto int64) []Ask { return w.OverdueBehind(now, upto, 0) }
+
+// OverdueBehind lists those of them that are overdue though samples are used to come later by lag:
+// where the series of a scrape come one by one, a question for the last of them reads the others
+// again.
+func (w *Waiting) OverdueBehind(now, upto, lag int64) []Ask {
 	most := w.longest() + askSeldom
 	at := map[int32]int{}
 	var out []Ask
@@ -91,7 +96,7 @@ func (w *Waiting) Overdue(now, upto int64) []Ask {
 			continue
 		}
 		t := &w.Targets[target]
-		if cur.MS+t.interval()-t.interval()/early > upto { // the next window shows it
+		if next := cur.MS + t.interval() - t.interval()/early; next > upto || lag > 0 && next > now-lag { // the next window shows it
 			continue
 		}
 		if !w.askNow(t, cur.MS, now, most) {
@@ -148,15 +153,28 @@ func (w *Waiting) End(asked []Ask, shows func(series int32) bool, upto int64) {
 }
 
 // Lag returns by how much a window can stay behind and delay nobody, ms, by a question that went up
-// to now: as late as half of the targets that are waited for are, and no more than every account
-// has to wait for one of its own; 0 if that is little.
-func (w *Waiting) Lag(now int64) int64 {
+// to now: as late as half of the targets that are waited for are with the last of their series, and
+// no more than every account has to wait for one of its own; 0 if that is little. Ahead is what there
+// is beyond the window.
+func (w *Waiting) Lag(now int64, ahead []Run) int64 {
 	const little = 20_000
+	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
+	newest := map[int32]int64{}
+	for _, r := range ahead {
+		newest[r.Series] = r.Samples[len(r.Samples)-1].MS
+	}
 	var late []int64
 	lateOf := make([]int64, len(w.Targets))
 	for i := range w.Targets {
-		if t := &w.Targets[i]; t.Last > 0 && now < t.due(t.Last)+min(t.wait(now), w.longest()) {
-			lateOf[i] = max(0, now-t.Last-t.interval())
+		t := &w.Targets[i]
+		live := false
+		for _, series := range w.index.byTarget[i] {
+			last := max(w.Cursors[series].MS, newest[series])
+			if last > 0 && w.Cursors[series].Flags&Ended == 0 && now < t.due(last)+min(t.wait(now), w.longest()) {
+				live, lateOf[i] = true, max(lateOf[i], now-last-t.interval())
+			}
+		}
+		if live {
 			late = append(late, lateOf[i])
 		}
 	}

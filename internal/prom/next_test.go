@@ -2,6 +2,8 @@ package prom
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,6 +144,56 @@ func TestTimeThatGoesBack(t *testing.T) {
 	}
 	for m := m0 + 2; m < m0+18; m++ {
 		if s := got["svc/shop"][m]; s.State != budget.OK || s.Total != 120*budget.Unit || s.Bad != 60*budget.Unit {
+			t.Errorf("minute %d is %+v", m-m0, s)
+		}
+	}
+}
+
+// TestSeriesThatAreLateEachByItsOwn: the series of a scrape come one by one, up to two minutes late.
+// When it is known how late they are, each sample is read about once and counted in its own minute.
+func TestSeriesThatAreLateEachByItsOwn(t *testing.T) {
+	type arrival struct {
+		at     time.Time
+		series int
+		n      int
+	}
+	const targets, codes, minutes, scrape = 4, 3, 60, 15
+	rnd := rand.New(rand.NewPCG(5, 5))
+	var due []arrival
+	for s := range targets * codes {
+		last := time.Time{}
+		for n := range minutes * 60 / scrape {
+			last = later(last, t0.Add(time.Duration(n*scrape+s%targets)*time.Second+time.Duration(rnd.Int64N(int64(2*time.Minute)))))
+			due = append(due, arrival{last, s, n})
+		}
+	}
+	slices.SortStableFunc(due, func(a, b arrival) int { return a.at.Compare(b.at) })
+	db := promfake.New(promfake.Options{})
+	c := serve(t, db)
+	r, got, written := New(c, Options{}), book{}, 0
+	spec := events(t, "x", `a_total{job="x"}`, `a_total{job="x",code="2"}`)
+	settled := t0.Add(25 * time.Minute)
+	var before, known int64
+	for now := t0.Add(5 * time.Minute); now.Before(t0.Add(55 * time.Minute)); {
+		for len(due) > 0 && !due[0].at.After(now) {
+			a := due[0]
+			ls := lset("a_total", "job", "x", "instance", fmt.Sprint(a.series%targets), "code", fmt.Sprint(a.series/targets))
+			must(t, db.Append(ls, at(float64(a.n*scrape+a.series%targets)), float64(1000+10*a.n)))
+			due, written = due[1:], written+1
+		}
+		b := r.Read(t.Context(), []*slo.Spec{spec}, now)
+		got.take(b)
+		r.Commit(b)
+		if before == 0 && now.After(settled) {
+			before, known = c.Usage().Samples, int64(written)
+		}
+		now = later(b.Next, now.Add(5*time.Second))
+	}
+	if times := float64(c.Usage().Samples-before) / float64(int64(written)-known); times > 1.3 {
+		t.Errorf("samples are read %.2f times", times)
+	}
+	for m := m0 + 25; m < m0+50; m++ {
+		if s := got["svc/x"][m]; s.Total != targets*codes*40*budget.Unit || s.Bad != targets*40*budget.Unit {
 			t.Errorf("minute %d is %+v", m-m0, s)
 		}
 	}
