@@ -115,17 +115,20 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 		if next.pace.scrape != st.pace.scrape { // other queries have other answers
 			late.answers = nil
 		}
-		if late.due(now) { // what is not due yet tells how late samples come, too
+		again := late.due(now)
+		if again { // what is not due yet tells how late samples come, too
 			from, upto = max(min(from, late.again(now, most)), st.since), budget.MinuteOf(now.Add(-settle))-1
-			late.at, late.times = budget.MinuteOf(now), late.times+1
 		}
 		end := min(upto, from+maxSteps-1)
 		if end < from {
 			return outcomeOf{take: func(out *Batch) { out.exprs[id] = next }}
 		}
 		sink, err := r.eval.ask(ctx, s, &next.pace, from, end, max(to, st.read))
+		if again {
+			late.asked(now, err)
+		}
 		if err != nil {
-			return outcomeOf{err: err}
+			return outcomeOf{err: err, take: func(out *Batch) { out.exprs[id] = next }}
 		}
 		first, last := min(late.learn(sink.answers, from, end, now, most), st.read+1), min(end, max(to, st.read))
 		if first > last {

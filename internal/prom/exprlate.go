@@ -56,6 +56,7 @@ type exprLate struct {
 	answers []said        // to the newest minutes; not kept
 	at      budget.Minute // when they were asked for again
 	times   int           // how often they were
+	dear    int           // how often in a row that was too much for the server
 }
 
 // now returns how late samples are expected.
@@ -71,12 +72,24 @@ func (l *exprLate) settle(now time.Time, most time.Duration) time.Duration {
 
 // due reports whether new minutes are to be asked for together with older ones.
 func (l *exprLate) due(now time.Time) bool {
-	wait := budget.Minute(reask)
-	if l.times < firstAsks || l.now(now) > settle {
+	wait := budget.Minute(reask) << l.dear
+	if l.dear == 0 && (l.times < firstAsks || l.now(now) > settle) {
 		wait = 1
 	}
 	since := budget.MinuteOf(now) - l.at
 	return since < 0 || since >= wait
+}
+
+// asked notes that older minutes were asked for, and whether that was too much: then it is done half as
+// often.
+func (l *exprLate) asked(now time.Time, err *Error) {
+	l.at, l.times = budget.MinuteOf(now), l.times+1
+	switch {
+	case err == nil:
+		l.dear = 0
+	case err.Kind == Timeout || err.Kind == TooLarge:
+		l.dear = min(l.dear+1, 4)
+	}
 }
 
 // again returns the first minute that is asked for again: as far back as anything is waited for, and

@@ -3,6 +3,8 @@ package prom
 import (
 	"fmt"
 	"math"
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -194,5 +196,44 @@ func TestExpressionsCostWhatTheirAnswersCost(t *testing.T) {
 	}
 	if n := c.Usage().Queries - before; n > minutes*formulas {
 		t.Errorf("%d queries in %d minutes", n, minutes)
+	}
+}
+
+// TestExpressionsThatAreDearToAskAgain: a server answers of a large expression a few minutes only. New
+// ones are asked for without the older ones then.
+func TestExpressionsThatAreDearToAskAgain(t *testing.T) {
+	var now time.Time
+	db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+	db.Faults.Add(promfake.Fault{When: promfake.OnPath("/query_range"), Do: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		start, _ := strconv.ParseFloat(r.FormValue("start"), 64)
+		if end, _ := strconv.ParseFloat(r.FormValue("end"), 64); end-start > 240 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"status":"error","errorType":"timeout","error":"query timed out in expression evaluation"}`)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}})
+	w := &stalled{t: t, db: db, scrape: 15 * time.Second, begin: t0.Add(24 * time.Hour), done: t0.Add(-time.Hour)}
+	specs := []*slo.Spec{events(t, "rate", `sum(rate(a_total[$window]))`, `sum(rate(a_total{code="500"}[$window]))`)}
+	r, got, failed := New(serve(t, db), Options{}), book{}, 0
+	for now = t0.Add(7 * time.Second); now.Before(t0.Add(2 * time.Hour)); {
+		w.write(now)
+		b := r.Read(t.Context(), specs, now)
+		got.take(b)
+		r.Commit(b)
+		for _, f := range b.Failures {
+			if f.task != "" {
+				failed++
+			}
+		}
+		now = later(b.Next, now.Add(5*time.Second))
+	}
+	if failed == 0 || failed > 6 {
+		t.Errorf("%d questions in two hours failed", failed)
+	}
+	for m := m0 + 3; m < m0+118; m++ {
+		if s := got[specs[0].ID()][m]; s.Total < 6599*budget.Unit || s.Total > 6601*budget.Unit {
+			t.Errorf("minute %d is %+v", m-m0, s)
+		}
 	}
 }
