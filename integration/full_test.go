@@ -131,6 +131,9 @@ func TestPagesWhilePostgreSQLTakesNothing(t *testing.T) {
 		if n := a.beats.Load() - beats; n > 0 {
 			t.Errorf("%d heartbeats while nobody can lead", n)
 		}
+		if n := strings.Count(a.printed(), "level=ERROR"); n > 40 { // the outage takes minutes, and what fails is tried each second
+			t.Errorf("the log has %d errors, in which nobody finds anything\n%s", n, a.printed())
+		}
 		if err := a.server.Start(); err != nil {
 			t.Fatal(err)
 		}

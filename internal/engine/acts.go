@@ -95,14 +95,15 @@ func (e *Engine) compose(outcomes ...incidents.Outcome) [][]outbox.Entry {
 	return all
 }
 
-// composeEvent makes the messages of one event. Those of a process before this one are marked: it
-// may have sent them past a full disk and died before it could write that down.
+// composeEvent makes the messages of one event. Those of the time of a process before this one are
+// marked, if they are pages or tell of an end: it may have sent them past a full disk and died before
+// it could write that down.
 func (e *Engine) composeEvent(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
 	entries := e.Composer.Event(t, shown)
 	shown.Add(entries)
 	for n := range entries {
 		was := &entries[n]
-		if was.Op != outbox.Edit && t.Event.Time().Before(e.began) && (was.Lane == outbox.LanePage || t.Over) {
+		if was.Op != outbox.Edit && t.Event.Time().Before(e.began) && (was.Lane == outbox.LanePage || t.Event.Kind == alerting.Resolved || t.Over) {
 			was.Tried, was.Created = true, t.Event.Time()
 			if t.Over {
 				was.Created = t.Incident.Detected

@@ -216,6 +216,49 @@ func TestAStopWritesDownWhatAFullDiskRefused(t *testing.T) {
 	w.checkBudgets()
 }
 
+// TestAnEndThatWasToldOnAFullDiskIsNotToldAgain: the pages are on the disk, which is full when they
+// end. That is told, the process is killed, and the one after it decides the ends again.
+func TestAnEndThatWasToldOnAFullDiskIsNotToldAgain(t *testing.T) {
+	var specs []*slo.Spec
+	var services []*service
+	for i := range 3 {
+		name := fmt.Sprint("shop", i)
+		specs = append(specs, promise(name))
+		services = append(services, &service{name: name, load: outage(50, [2]int{4, 25})})
+	}
+	w := newWorld(t, specs, services...)
+	w.steps(10)
+	w.point = func(name string) error {
+		if strings.HasPrefix(name, "slack") {
+			return nil
+		}
+		return syscall.ENOSPC
+	}
+	w.steps(20)
+	told := func() (ends int) {
+		for _, root := range w.slack.State().Roots(channel) {
+			for _, reply := range w.slack.Thread(channel, root.TS) {
+				if strings.Contains(reply.Text, "Resolved") {
+					ends++
+				}
+			}
+		}
+		return ends
+	}
+	if n := told(); n != 3 {
+		t.Fatalf("on the full disk %d of 3 ends are told: %q", n, w.roots())
+	}
+	w.kill()
+	w.revive()
+	w.point = nil
+	w.steps(20)
+	if n := told(); n != 3 || len(w.rootsWith("Resolved")) != 3 || len(w.roots()) != 3 || len(w.pending()) > 0 {
+		t.Errorf("in the end 3 ends are told %d times, the channel reads %q, %d are owed", n, w.roots(), len(w.pending()))
+	}
+	w.checkOncePerKey()
+	w.checkBudgets()
+}
+
 // TestAFullDiskSilencesNothing: six services break in the same minute while the disk is full, and
 // Slack takes one message at a time. All six pages go out, and so do their ends; when there is space
 // again each of them is on the disk, and none is said again. The same if the process is killed

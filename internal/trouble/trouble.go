@@ -4,7 +4,9 @@
 package trouble
 
 import (
+	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -29,15 +31,27 @@ func (s *Spell) Tried(log *slog.Logger, words string, err error) {
 	switch {
 	case err == nil && s.since.IsZero():
 	case err == nil:
-		log.Info("over: "+words, "since", s.since.UTC().Truncate(time.Second))
+		say(log, slog.LevelInfo, "over: "+words, "since", s.since.UTC().Truncate(time.Second))
 		s.since, s.said, s.silent = time.Time{}, time.Time{}, 0
 	case s.since.IsZero():
-		log.Error(words, "err", err)
+		say(log, slog.LevelError, words, "err", err)
 		s.since, s.said = now, now
 	case now.Sub(s.said) >= Again:
-		log.Error(words, "err", err, "since", s.since.UTC().Truncate(time.Second), "tries", s.silent+1)
+		say(log, slog.LevelError, words, "err", err, "since", s.since.UTC().Truncate(time.Second), "tries", s.silent+1)
 		s.said, s.silent = now, 0
 	default:
 		s.silent++
 	}
+}
+
+// say logs as the caller of Tried does: a log may name the line of the program.
+func say(log *slog.Logger, level slog.Level, words string, args ...any) {
+	if !log.Enabled(context.Background(), level) {
+		return
+	}
+	var caller [1]uintptr
+	runtime.Callers(3, caller[:])
+	r := slog.NewRecord(time.Now(), level, words, caller[0])
+	r.Add(args...)
+	_ = log.Handler().Handle(context.Background(), r)
 }

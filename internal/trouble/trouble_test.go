@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,11 @@ func TestTroubleIsLoggedWhenItBeginsOnceAMinuteAndWhenItIsOver(t *testing.T) {
 			if a.Key == slog.TimeKey {
 				a.Value = slog.StringValue(a.Value.Time().UTC().Format("15:04:05"))
 			}
+			if source, ok := a.Value.Any().(*slog.Source); ok {
+				a.Value = slog.StringValue(filepath.Base(source.File))
+			}
 			return a
-		}}))
+		}, AddSource: true}))
 		var s Spell
 		s.Tried(log, "cannot read", nil)
 		for range 240 {
@@ -30,12 +34,12 @@ func TestTroubleIsLoggedWhenItBeginsOnceAMinuteAndWhenItIsOver(t *testing.T) {
 			s.Tried(log, "cannot read", nil)
 		}
 		s.Tried(log, "cannot read", errors.New("again"))
-		want := `time=00:00:00 level=ERROR msg="cannot read" err="no answer"
-time=00:01:00 level=ERROR msg="cannot read" err="no answer" since=2000-01-01T00:00:00.000Z tries=60
-time=00:02:00 level=ERROR msg="cannot read" err="no answer" since=2000-01-01T00:00:00.000Z tries=60
-time=00:03:00 level=ERROR msg="cannot read" err="no answer" since=2000-01-01T00:00:00.000Z tries=60
-time=00:04:00 level=INFO msg="over: cannot read" since=2000-01-01T00:00:00.000Z
-time=00:04:00 level=ERROR msg="cannot read" err=again
+		want := `time=00:00:00 level=ERROR source=trouble_test.go msg="cannot read" err="no answer"
+time=00:01:00 level=ERROR source=trouble_test.go msg="cannot read" err="no answer" since=2000-01-01T00:00:00.000Z tries=60
+time=00:02:00 level=ERROR source=trouble_test.go msg="cannot read" err="no answer" since=2000-01-01T00:00:00.000Z tries=60
+time=00:03:00 level=ERROR source=trouble_test.go msg="cannot read" err="no answer" since=2000-01-01T00:00:00.000Z tries=60
+time=00:04:00 level=INFO source=trouble_test.go msg="over: cannot read" since=2000-01-01T00:00:00.000Z
+time=00:04:00 level=ERROR source=trouble_test.go msg="cannot read" err=again
 `
 		if got := out.String(); got != want {
 			t.Errorf("the log reads\n%s\nand should\n%s", got, want)
