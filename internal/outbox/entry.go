@@ -33,7 +33,8 @@
 //	                       slack: TestALookUpDoesNotTrustOurClock, TestAFirstCopyIsFoundLaterAndLeadsToTheSecond
 //	I3  order              TestOrder; slack: TestRandomFaultsLoseNothingAndDoubleNothing
 //	I4  rate, Retry-After  TestOnePostASecond; slack: TestRetryAfterIsHonouredAndConcernsTheWholeChannel; the stand-in refuses whoever is faster
-//	I5  pages first        slack: TestAPageOvertakesEverything, TestAStormIsNamedWithinSeconds, TestTheEndOfAStormIsToldWithinSeconds
+//	I5  pages first        slack: TestAPageOvertakesEverything, TestAStormIsNamedWithinSeconds, TestAStormInOneThreadIsNamedWithinSeconds,
+//	                       TestTheEndOfAStormIsToldWithinSeconds
 //	I6  one bad channel    slack: TestAHangingChannelDelaysNoOther; TestDeadChannelsStarveNobody, TestWhatWaitsElsewhereCostsNothing
 //	I7  payload, mentions  slack: TestNoInputBreaksAMessage, TestForeignTextStaysText, TestSlackTakesWhatWeCompose
 //	I8  secrets            slack: TestTheTokenIsNowhere, TestSecretsGoToNobodyElse

@@ -14,6 +14,7 @@ type step struct {
 	owed   Owed     // what is sent
 	root   Receipt  // of its thread
 	named  []step   // what a digest names
+	crowd  []step   // of a thread in which many replies wait, the first of them, which a digest may name
 	folded []Owed   // entries that the same message settles: the rest of a digest
 	edit   *Owed    // a later state of a root message, in which it is sent at once
 	stale  []string // keys of edits that become needless once it is sent
@@ -44,6 +45,7 @@ type queue struct {
 	mends    []Owed // first copies to be found
 	needless []Owed // edits that a newer one of the same message replaced
 	expired  []Owed // too old, and failing
+	storm    Storm  // when replies of one thread are told in digests; zero is never
 }
 
 // thread is what is pending about one thread.
@@ -61,8 +63,11 @@ type thread struct {
 // their order, and one that must wait holds up those behind it. Threads overtake each other by
 // lane; a thread is as urgent as the most urgent message it holds, so an escalation pulls its root
 // along.
-func plan(pending []Owed, roots map[string]Receipt, receiver Receiver, now time.Time) queue {
-	var q queue
+func plan(pending []Owed, roots map[string]Receipt, receiver Receiver, storm Storm, now time.Time) queue {
+	q := queue{storm: storm}
+	if _, ok := receiver.(Digester); !ok {
+		q.storm = Storm{}
+	}
 	for _, t := range threads(pending, roots, now, &q) {
 		t.plan(&q, receiver, now)
 	}
@@ -168,8 +173,23 @@ func (t *thread) planPost(q *queue, receiver Receiver, edit *Owed, now time.Time
 
 func (t *thread) planReply(q *queue, now time.Time) {
 	if len(t.replies) > 0 {
-		q.put(&q.posts, step{owed: t.replies[0], root: t.root, lane: t.lane}, now)
+		q.put(&q.posts, step{owed: t.replies[0], root: t.root, lane: t.lane, crowd: t.crowd(q.storm, now)}, now)
 	}
+}
+
+// crowd returns the first replies of a thread in which more wait than a storm begins with, as many as
+// a digest may name; else nil. It ends before one that must wait, or that may have arrived.
+func (t *thread) crowd(storm Storm, now time.Time) (crowd []step) {
+	if storm.At <= 0 || len(t.replies) <= storm.At {
+		return nil
+	}
+	for _, o := range t.replies[:min(len(t.replies), DigestMost)] {
+		if o.waits(now) || o.Ambiguous() {
+			break
+		}
+		crowd = append(crowd, step{owed: o, root: t.root, lane: t.lane})
+	}
+	return crowd
 }
 
 func (t *thread) planEdit(q *queue, to *[]step, edit *Owed, now time.Time) {

@@ -39,7 +39,7 @@ func (w *worker) work(ctx context.Context) {
 	}
 	pending, roots := w.rooted(ctx, pending)
 	pending, untold := w.untold(pending, roots)
-	q := plan(pending, roots, w.receiver, w.now)
+	q := plan(pending, roots, w.receiver, w.opts.Storm, w.now)
 	q.needless = append(q.needless, untold...)
 	for _, o := range q.needless {
 		w.settle(ctx, o, Result{State: Superseded, At: w.at()})
@@ -224,10 +224,16 @@ func (w *worker) sendAll(ctx context.Context, l line, v verb, pace Pace) {
 		}
 		of, waiting, took := l.next()
 		s, n := of[0], 1
-		if waiting > 0 {
+		switch {
+		case waiting > 0:
 			if s, n = w.digest(ctx, of, waiting+w.beyond[s.owed.Op]); n == 0 {
 				return
 			}
+		case len(s.crowd) > 1: // the rest of its thread waits for what comes of it
+			if s, n = w.digest(ctx, s.crowd, len(s.crowd)); n == 0 {
+				return
+			}
+			n = 1
 		}
 		took(n)
 		w.send(ctx, s)

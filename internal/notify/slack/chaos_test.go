@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -370,6 +371,51 @@ func TestTheEndOfAStormIsToldWithinSeconds(t *testing.T) {
 			edits := len(w.srv.Calls("chat.update"))
 			if few := n / 100; alone && (edits < n || edits > n+few) || !alone && edits > 20 { // a busy machine may repeat one
 				t.Errorf("%d edits", edits)
+			}
+			w.noViolations()
+		})
+	}
+}
+
+// TestAStormInOneThreadIsNamedWithinSeconds: 500 SLOs of one service, or combinations of one SLO, burn
+// at once. They are named in their thread, in digests, each once and in order. A digest of which
+// nobody knows whether it arrived is looked for, name by name, before what it named is said again.
+func TestAStormInOneThreadIsNamedWithinSeconds(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault []slacktest.Effect
+		n     int
+		limit time.Duration
+		most  int // messages
+	}{
+		"all goes well":      {nil, 500, 20 * time.Second, 10},
+		"it is refused":      {[]slacktest.Effect{slacktest.RateLimited(3)}, 500, 2 * time.Minute, 10},
+		"its answer is lost": {[]slacktest.Effect{slacktest.ResetAfter()}, 30, 5 * time.Minute, 10},
+		"it is cut off":      {[]slacktest.Effect{slacktest.ResetBefore()}, 30, 5 * time.Minute, 31},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, slacktest.Options{})
+			w.store.Add(w.message("root", "shop", outbox.Post, outbox.LanePage))
+			w.settle(20 * time.Second) // what is owed when a process begins may have been sent by the one before
+			for i := range c.n {
+				w.store.Add(w.message(fmt.Sprintf("joins%03d", i), "shop", outbox.Reply, outbox.LanePage))
+			}
+			for _, f := range c.fault {
+				w.srv.Inject(slacktest.Fault{Method: "chat.postMessage", Do: f})
+			}
+			w.settle(c.limit)
+			said := w.srv.State().Thread(general, w.wantRoots(1)[0].TS)
+			if len(said) > c.most {
+				t.Errorf("%d messages name them", len(said))
+			}
+			var got, want []string
+			for _, m := range said {
+				got = append(got, regexp.MustCompile(`joins\d+`).FindAllString(m.Visible(), -1)...)
+			}
+			for i := range c.n {
+				want = append(want, fmt.Sprintf("joins%03d", i))
+			}
+			if got = slices.Compact(got); !slices.Equal(got, want) {
+				t.Errorf("named are %v", got)
 			}
 			w.noViolations()
 		})

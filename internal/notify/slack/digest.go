@@ -32,7 +32,7 @@ func (w *Webhook) Digest(entries []outbox.Entry, waiting int) (json.RawMessage, 
 }
 
 func digest(entries []outbox.Entry, waiting int) (json.RawMessage, int) {
-	d := digester{replies: entries[0].Op == outbox.Reply}
+	d := digester{replies: entries[0].Op == outbox.Reply, together: true}
 	for _, e := range entries {
 		if !d.add(e) {
 			break
@@ -44,6 +44,8 @@ func digest(entries []outbox.Entry, waiting int) (json.RawMessage, int) {
 // digester collects names until a message is full.
 type digester struct {
 	replies  bool // it is about news of incidents, not about new ones
+	together bool // all of it belongs into one thread
+	thread   string
 	loud     bool // some of it would have been shown in the channel
 	n, pages int
 	room     int
@@ -65,6 +67,10 @@ func (d *digester) add(e outbox.Entry) bool {
 		line = "• " + clip(b.Text, 150) + "\n" // a sentence, escaped where it was composed
 	}
 	size := len([]rune(line))
+	if d.n == 0 {
+		d.thread = e.Thread
+	}
+	d.together = d.together && d.thread == e.Thread
 	if d.n >= digestNames || d.room+size > digestRoom && d.n > 0 {
 		return false
 	}
@@ -100,6 +106,9 @@ func (d *digester) body(waiting int) Body {
 	case d.replies:
 		state, before, said = "🧵 Much news", "News ", "of "+said
 		after = "Each is told here rather than in its thread."
+		if d.together {
+			after = "They are told together rather than one by one."
+		}
 	case d.pages > 0:
 		state = "🔥 Many pages"
 		if d.pages < d.n {
