@@ -143,10 +143,11 @@ func (t *tail) moveTo(l *Ledger, from, at Minute) {
 func (s *sizing) room(o slo.Objective, m Minute, ahead float64) float64 {
 	more := int64(min(ahead, 1<<62))
 	total := Add(s.kept.sum.Total, more)
+	seen := func(t tail) Minute { return Minute(t.sum.Seen()) + m - s.at }
 	if s.calendar {
-		total = max(total, stretched(s.begun, s.traffic.from, m, Add(s.traffic.sum.Total, more)))
+		total = max(total, stretched(s.begun, s.traffic.from, m, seen(s.traffic), Add(s.traffic.sum.Total, more)))
 	} else {
-		total = stretched(s.begun, s.kept.from, m, total)
+		total = stretched(s.begun, s.kept.from, m, seen(s.kept), total)
 	}
 	return float64(total)*o.AllowedRatio() - float64(s.kept.sum.Bad)
 }

@@ -69,7 +69,7 @@ func (s Status) CostOf(bad int64) string {
 // a calendar window that has just begun, and any window while the ledger is younger than it. A
 // share of their first few events would make the first error of the month look like the end of the
 // budget. Such a window is taken to hold as many events as its length holds at the traffic there
-// has been since [Ledger.Begin].
+// has been since [Ledger.Begin], in the minutes that are known.
 func StatusAt(l *Ledger, o slo.Objective, w slo.Window, at Minute) Status {
 	from := MinuteOf(w.Start(at.Time()))
 	s := Status{At: at.Time(), From: from.Time(), Window: w, Sum: l.Sum(from, at)}
@@ -115,18 +115,20 @@ func basisOf(l *Ledger, w slo.Window, from, at Minute, sum Sum) basis {
 		sum = l.Sum(from, at)
 	}
 	return basis{
-		total: max(own, stretched(l.Begin(), from, at, sum.Total)),
+		total: max(own, stretched(l.Begin(), from, at, Minute(sum.Seen()), sum.Total)),
 		known: Minute(sum.Known), minutes: max(at-from-Minute(sum.Excused), 1),
 	}
 }
 
-// stretched returns the total of [from, at) if the traffic since the first minute with data, which
-// is begun, had been there from the start.
-func stretched(begun, from, at Minute, total int64) int64 {
-	if begun <= from || begun >= at {
+// stretched returns the total of [from, at) if the traffic of the minutes seen since the first one
+// with data, which is begun, had been there from the start. Minutes since then of which nothing is
+// known, or that corrections leave out, are no minutes without traffic: they are left out here as
+// they are of a window that is known from its start.
+func stretched(begun, from, at, seen Minute, total int64) int64 {
+	if begun <= from || seen <= 0 {
 		return total
 	}
-	return Scale(total, int64(at-from), int64(at-begun))
+	return Scale(total, int64(begun-from+seen), int64(seen))
 }
 
 func spent(bad, allowed int64) float64 {

@@ -239,3 +239,40 @@ func TestTheForecastComesTrue(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsNotKnownIsNotEmpty: a ledger that is an hour old knows nothing of a quarter of it, or a
+// correction leaves that out. Its budget is that of the traffic in the other minutes; a hole in the
+// window of a grown one makes it no other than that hole does.
+func TestWhatIsNotKnownIsNotEmpty(t *testing.T) {
+	const at, window = Minute(28_000_020), 28 * 24 * 60
+	objective, _ := slo.ParseObjective("99.9")
+	w := slo.Window{Rolling: window * time.Minute}
+	correction := &slo.Correction{Name: "c", Kind: slo.Measurement, Cap: 10_000, Spans: []slo.Span{{From: (at - 40).Time(), To: (at - 25).Time()}}}
+	for _, c := range []struct {
+		about string
+		age   Minute
+		hole  Slot
+		cut   bool
+		want  Minute // of traffic that the window is taken to hold
+	}{
+		{"an hour", 60, Count(0, Unit*1000), false, window},
+		{"an hour with a hole", 60, Slot{State: Absent}, false, window - 15},
+		{"an hour in which reading failed", 60, Slot{State: Failed}, false, window - 15},
+		{"an hour with a correction", 60, Count(0, Unit*1000), true, window - 15},
+		{"a grown one with a hole", window + 60, Slot{State: Absent}, false, window - 15},
+	} {
+		l := &Ledger{}
+		for m := at - c.age; m < at; m++ {
+			if l.Put(m, Count(0, Unit*1000)); m >= at-40 && m < at-25 {
+				l.Put(m, c.hole)
+			}
+		}
+		if c.cut {
+			l.Excuse(NewExcuses([]*slo.Correction{correction}, w))
+		}
+		got := StatusAt(l, objective, w, at)
+		if off := got.Allowed - int64(c.want)*Unit; off < -Unit || off > Unit {
+			t.Errorf("%s: %d bad events are allowed, want %d", c.about, got.Allowed/Unit, c.want)
+		}
+	}
+}

@@ -49,13 +49,13 @@ type youth struct {
 
 var youths = []youth{
 	{"an hour", 60, 0, "about 24.8 %", figures.Unknown, "unknown", "0.1 %", false},
-	{"an hour with a hole", 60, 15, "about 43.4 %", figures.Unknown, "unknown", "0.1 %", false},
+	{"an hour with a hole", 60, 15, "about 24.8 %", figures.Unknown, "unknown", "0.1 %", false},
 	{"a day", 1440, 0, "about 24.8 %", figures.Unknown, "unknown", "3.5 %", false},
-	{"a day with a hole", 1440, 144, "about 27.6 %", figures.Unknown, "unknown", "3.2 %", false},
+	{"a day with a hole", 1440, 144, "about 24.9 %", figures.Unknown, "unknown", "3.2 %", false},
 	{"three days", 3 * 1440, 0, "24.8 %", "75.1 %", "unknown", "10.7 %", true},
-	{"three days with a hole", 3 * 1440, 432, "about 27.6 %", figures.Unknown, "unknown", "9.6 %", false},
+	{"three days with a hole", 3 * 1440, 432, "about 25.1 %", figures.Unknown, "unknown", "9.6 %", false},
 	{"ten days", 10 * 1440, 0, "24.8 %", "75.1 %", "unknown", "35.7 %", true},
-	{"ten days with a hole", 10 * 1440, 1440, "27.6 %", "72.4 %", "unknown", "32.1 %", true},
+	{"ten days with a hole", 10 * 1440, 1440, "25.7 %", "74.2 %", "unknown", "32.1 %", true},
 	{"twenty days", 20 * 1440, 0, "24.8 %", "75.1 %", "open", "71.4 %", true},
 }
 
