@@ -341,6 +341,7 @@ func (a *Daemon) Now() time.Time { return a.Engine.Corrected(a.Clock()) }
 func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 	return web.New(web.Options{
 		Source: a.Engine, Archive: a.db, Now: a.Clock, Interval: TickEvery, Paging: a.arrival.standing,
+		MaxLateness: a.cfg.Load().Prometheus.MaxLateness, Lag: a.Lag,
 		Postmortem: a.Archive.review,
 		Report:     a.report,
 		Register:   a.Archive.register,

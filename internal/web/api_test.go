@@ -242,14 +242,18 @@ func TestHealthLooksAtTheAgeOfDecidedMinutes(t *testing.T) {
 		far  time.Duration // from the newest decided minute to the tick
 		fail bool          // reading fails, and is told so
 		code int
+		most time.Duration // samples are waited for; 0 is the default, a quarter of an hour
 	}{
 		{far: 30 * time.Minute, code: 200},
 		{far: 31 * time.Minute, code: 503},
 		{far: -30 * time.Minute, code: 200},
 		{far: -31 * time.Minute, code: 503},
 		{far: 3 * time.Hour, fail: true, code: 200},
+		{far: 60 * time.Minute, code: 200, most: 45 * time.Minute},
+		{far: 61 * time.Minute, code: 503, most: 45 * time.Minute},
 	} {
 		s := newShopOf(t, nil)
+		s.options.MaxLateness = c.most
 		s.options.Now = func() time.Time { return now }
 		h := s.handler()
 		newest := time.Time{}
@@ -264,6 +268,10 @@ func TestHealthLooksAtTheAgeOfDecidedMinutes(t *testing.T) {
 		}
 		if got := get(h, "/-/healthy"); got.Code != c.code || (c.code == 503) != strings.Contains(got.Body.String(), "Is the clock of the source right?") {
 			t.Errorf("%s: %d, %s", c.far, got.Code, got.Body)
+		}
+		within := fmt.Sprintf("\nslowburn_evaluation_decided_within_seconds %.0f\n", (max(c.most, 15*time.Minute) + 15*time.Minute).Seconds())
+		if body := get(h, "/metrics").Body.String(); !strings.Contains(body, within) {
+			t.Errorf("the alert does not go by %q", within)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
 // lateAfter is after how many intervals without a tick slowburn is no longer healthy.
@@ -38,7 +40,7 @@ func (s *server) health() (bool, string) {
 		return false, "The store cannot be written: " + last.StoreErr.Error() + ". Decisions go on in memory."
 	case last.At.IsZero():
 		return true, "Slowburn has started and evaluates for the first time."
-	case s.decidedFar() > decidedWithin:
+	case s.decidedFar() > s.decidedWithin():
 		return false, "Ticks are made and nothing is decided: the newest minute of any SLO is " + figures.Duration(s.decidedFar()) + " away from the newest tick. Is the clock of the source right?"
 	case len(last.Failures) > 0:
 		return true, "Evaluating, but not everything could be read: " + last.Failures[0]
@@ -69,9 +71,16 @@ func (s *server) deafWords() string {
 	return words
 }
 
-// decidedWithin is how far the newest minute of any SLO may be from the newest tick while reading
-// works: data may be late by a quarter of an hour.
-const decidedWithin = 30 * time.Minute
+// decidedWithin returns how far the newest minute of any SLO may be from now while reading works: as long
+// as samples are waited for, and a quarter of an hour. The alert SlowburnDecidesNothing goes by it, too.
+func (s *server) decidedWithin() time.Duration {
+	const margin = 15 * time.Minute
+	most := time.Duration(0)
+	for _, spec := range s.Source.Snapshot().Set.Specs {
+		most = max(most, cmp.Or(spec.MaxLateness, s.MaxLateness, prom.DefaultMaxLateness))
+	}
+	return most + s.Lag + margin
+}
 
 // decidedFar returns how far from the newest tick, behind it or ahead of it, the newest minute is
 // that was decided for any SLO. It is 0 while something else is known to be wrong, or nothing was

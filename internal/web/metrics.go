@@ -30,6 +30,9 @@ func registerMetrics(s *server) {
 			Name: "slowburn_evaluation_through_timestamp_seconds", Help: "The time up to which everything that could be read is evaluated.",
 		}, func() float64 { return unix(s.Source.Snapshot().Last.Through) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "slowburn_evaluation_decided_within_seconds", Help: "How far the newest decided minute of any SLO may be from now: max_lateness of the SLO that waits longest, and 15 minutes.",
+		}, func() float64 { return s.decidedWithin().Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "slowburn_config_last_reload_successful", Help: "1 if the newest reload of the configuration was good, else 0.",
 		}, func() float64 { return truth(s.Reloaded().OK) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

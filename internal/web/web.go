@@ -81,6 +81,9 @@ type Options struct {
 	// two ticks on that clock, a minute if zero.
 	Now      func() time.Time
 	Interval time.Duration
+	// MaxLateness is how long samples are waited for at most, where an SLO says nothing else, and Lag how
+	// far behind the clock they are read at least.
+	MaxLateness, Lag time.Duration
 	// Registry takes slowburn's metrics beside those of SLOs, which are served with it as /metrics; nil
 	// makes one.
 	Registry *prometheus.Registry
