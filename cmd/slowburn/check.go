@@ -123,7 +123,7 @@ func (c *checkCmd) probe(e *env, cfg config.Config, set *slo.Set) (slo.Problems,
 	i := &inspector{client: client, now: sourceTime(e.ctx, client, e.now), most: cfg.Prometheus.MaxLateness}
 	found, unread, err := i.checkLive(e.ctx, set)
 	for _, id := range slices.Sorted(maps.Keys(i.late)) {
-		fmt.Fprintf(e.err, "slowburn: samples of %s come about %s late; its minutes wait for them\n", id, figures.Duration(i.late[id].Truncate(time.Minute)))
+		fmt.Fprintf(e.err, "slowburn: %s\n", i.late[id])
 	}
 	for _, id := range slices.Sorted(maps.Keys(unread)) {
 		fmt.Fprintf(e.err, "slowburn: %s could not be compared with its history: %v\n", id, unread[id])

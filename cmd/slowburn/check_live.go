@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/lint"
 )
@@ -28,15 +29,15 @@ type inspector struct {
 	most   time.Duration // samples are waited for, where an SLO says nothing else
 
 	mu    sync.Mutex
-	types map[string]lint.Type     // by the text of a selector
-	late  map[slo.ID]time.Duration // by which samples come late, and are waited for
+	types map[string]lint.Type // by the text of a selector
+	late  map[slo.ID]string    // how late samples come that are waited for
 }
 
 // checkLive asks the server about every SLO of the set. What it finds is a warning at the part it is
 // about; a server that does not answer is an error. unread are the SLOs that could not be compared
 // with their history, and why.
 func (i *inspector) checkLive(ctx context.Context, set *slo.Set) (found slo.Problems, unread map[slo.ID]error, err error) {
-	i.types, i.late = map[string]lint.Type{}, map[slo.ID]time.Duration{}
+	i.types, i.late = map[string]lint.Type{}, map[slo.ID]string{}
 	problems, histories, failures := make([]slo.Problems, len(set.Specs)), make([]error, len(set.Specs)), make([]error, len(set.Specs))
 	gate := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
@@ -85,6 +86,7 @@ func (i *inspector) inspect(ctx context.Context, spec *slo.Spec) (found slo.Prob
 	if seen.Late, seen.Most, err = i.lateness(ctx, f); err != nil {
 		return nil, nil, err
 	}
+	seen.Said = sentences.Found(spec.ID(), seen.Late, seen.Most)
 	missing, err := i.missingLabels(ctx, f)
 	if err != nil {
 		return nil, nil, err
@@ -111,7 +113,7 @@ func (i *inspector) lateness(ctx context.Context, f *facts) (late, most time.Dur
 	}
 	if late > 0 && late <= most {
 		i.mu.Lock()
-		i.late[f.spec.ID()] = late
+		i.late[f.spec.ID()] = sentences.Found(f.spec.ID(), late, most)
 		i.mu.Unlock()
 	}
 	return late, most, nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
@@ -110,13 +111,13 @@ func TestWhatALiveServerKnows(t *testing.T) {
 		}},
 		{"good and bad are swapped", "    objective: 99\n    sli: {events: {total: busy_total, bad: 'busy_total{job=\"shop\"}'}}\n", []string{"only 0% of the events were good [good-bad-swapped]"}},
 		{"samples that come late", "    objective: 99\n    sli: {events: {total: late_9_total, bad: 'late_9_total{code=\"500\"}'}}\n", []string{
-			"slowburn: samples of a/b come about 9 min late; its minutes wait for them\n", "1 SLO of 1 service: good\n",
+			"slowburn: samples of a/b come about 9 min late; minutes are decided about 9 min after they end\n", "1 SLO of 1 service: good\n",
 		}},
 		{"samples that come later than they are waited for", "    objective: 99\n    max_lateness: 5m\n    sli: {events: {total: late_9_total, bad: 'late_9_total{code=\"500\"}'}}\n", []string{
-			"slo.yaml:7:27: warning: a/b: samples come about 9m late and are waited for 5m, so minutes are decided without them [late-samples]", "hint: write max_lateness: 12m, or see why they are late",
+			"slo.yaml:7:27: warning: a/b: samples of a/b come about 9 min late, later than max_lateness (5 min): minutes are decided without them, and again when they come. Raise max_lateness [late-samples]", "hint: write max_lateness: 12m, or see why they are late",
 		}},
 		{"the same by the source's bound", "    objective: 99\n    sli: {events: {total: late_20_total, bad: 'late_20_total{code=\"500\"}'}}\n", []string{
-			"samples come about 20m late and are waited for 15m, so minutes are decided without them [late-samples]",
+			"samples of a/b come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness [late-samples]",
 		}},
 		{"a slow scrape", "    objective: 99\n    sli: {events: {total: slow_total, bad: 'slow_total{code=\"500\"}'}}\n", []string{"scraped every 2m", "[short-window]", "holds fewer than 4 scrapes"}},
 		{"a slow scrape of what is evaluated: the daemon asks over two scrapes, and so does this", "    objective: 99\n    sli: {events: {total: 'sum(increase(slow_total[$window]))', bad: 'sum(increase(slow_total{code=\"500\"}[$window]))'}}\n", []string{
@@ -171,5 +172,39 @@ func TestACheckIsCheapForTheServer(t *testing.T) {
 	t.Logf("%d requests, %d samples, %d per series", u.Queries, u.Samples, u.Samples/series)
 	if u.Queries > 10 || u.Samples/series > 2000 {
 		t.Errorf("%d requests and %d samples per series are too many", u.Queries, u.Samples/series)
+	}
+}
+
+// TestTheDoctorLooksAtEverySLO: how far apart the samples of each are and how late they come is said, what
+// is alike once, in the words of the daemon.
+func TestTheDoctorLooksAtEverySLO(t *testing.T) {
+	client, err := prom.NewClient(prom.ClientOptions{URL: liveServer(t)})
+	must(t, err)
+	defer client.CloseIdle()
+	query := func(text string) *slo.Query {
+		q, err := slo.ParseQuery(text)
+		must(t, err)
+		return q
+	}
+	var specs []*slo.Spec
+	for _, metric := range []string{"busy_total", "quiet_total", "late_9_total", "slow_total", "late_20_total", "nothing_total"} {
+		specs = append(specs, &slo.Spec{Service: "a", Name: metric, SLI: slo.Indicator{Kind: slo.Events, Total: query(metric), Bad: query(metric + `{code="500"}`)}})
+	}
+	d := doctor{env: &env{surroundings: surroundings{now: func() time.Time { return liveNow }}}, set: slo.NewSet(specs, nil, nil)}
+	d.cfg.Prometheus.MaxLateness = 15 * time.Minute
+	d.scrapes(t.Context(), client)
+	var got []string
+	for _, f := range d.found {
+		got = append(got, f.State+" "+f.Part+": "+f.Finding)
+	}
+	want := []string{
+		"ok prometheus: a/busy_total is scraped every 15s (and 3 other SLOs)",
+		"warn prometheus: samples of a/late_20_total come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness",
+		"ok prometheus: samples of a/late_9_total come about 9 min late; minutes are decided about 9 min after they end",
+		"fail prometheus: a/nothing_total has no data",
+		"warn prometheus: a/slow_total is scraped every 2m0s, so alerts come up to 2m0s later",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("it finds\n%s", strings.Join(got, "\n"))
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
@@ -15,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -125,42 +128,69 @@ func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
 	}
 }
 
-// lateness looks how late the samples of an SLO come. What is in time is worth no word.
-func (d *doctor) lateness(ctx context.Context, client *prom.Client, spec *slo.Spec, interval time.Duration) {
-	most := cmp.Or(spec.MaxLateness, d.cfg.Prometheus.MaxLateness)
-	late, failed := client.LatenessOf(ctx, spec, interval, most, d.now())
-	about := figures.Duration(late.Truncate(time.Minute))
-	switch {
-	case failed != nil || late == 0:
-	case late > most:
-		d.add(stateWarn, "prometheus", "raise max_lateness of the SLO or of prometheus, or see why they are late", "samples of %s come about %s late and are waited for %s, so minutes are decided without them", spec.ID(), about, figures.Duration(most))
-	default:
-		d.ok("prometheus", "samples of %s come about %s late; its minutes wait for them", spec.ID(), about)
-	}
-}
-
-// scrapes looks how far apart the samples of the first SLO are, and how late they come.
+// scrapes looks at every SLO: how far apart its samples are, and how late they come. What is the same
+// of several is said once.
 func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
-	for _, spec := range d.set.Specs {
+	all := make([][]api.Finding, len(d.set.Specs))
+	gate := make(chan struct{}, atOnce)
+	var running sync.WaitGroup
+	for n, spec := range d.set.Specs {
 		if len(spec.Queries()) == 0 { // a journey
 			continue
 		}
-		interval, failed := client.ScrapesOf(ctx, spec, d.now())
-		switch {
-		case failed != nil:
-			d.add(stateFail, "prometheus", failed.Hint, "%s cannot be read: %v", spec.ID(), failed)
-		case interval == 0:
-			d.add(stateFail, "prometheus", "see what is wrong with 'slowburn check --prometheus.url'", "%s has no data", spec.ID())
-		case interval > time.Minute:
-			d.add(stateWarn, "prometheus", "scrape at least once a minute", "%s is scraped every %s, so alerts come up to %[2]s later", spec.ID(), interval)
-		default:
-			d.ok("prometheus", "%s is scraped every %s", spec.ID(), interval)
-		}
-		if failed == nil && interval > 0 {
-			d.lateness(ctx, client, spec, interval)
-		}
-		return
+		running.Go(func() {
+			gate <- struct{}{}
+			all[n] = d.looksAt(ctx, client, spec)
+			<-gate
+		})
 	}
+	running.Wait()
+	var first []api.Finding
+	same := map[string]int{}
+	for _, f := range slices.Concat(all...) {
+		key := f.State + f.Todo + strings.ReplaceAll(f.Finding, f.Part, "")
+		if same[key]++; same[key] == 1 {
+			first = append(first, f)
+		}
+	}
+	for _, f := range first {
+		id := f.Part
+		if more := same[f.State+f.Todo+strings.ReplaceAll(f.Finding, id, "")] - 1; more > 0 {
+			f.Finding += " (and " + figures.Plural(more, "other SLO") + ")"
+		}
+		f.Part = "prometheus"
+		d.found = append(d.found, f)
+	}
+}
+
+// looksAt looks at the samples of an SLO. The part of each finding is the SLO. That they come in time is
+// worth no word.
+func (d *doctor) looksAt(ctx context.Context, client *prom.Client, spec *slo.Spec) []api.Finding {
+	id, now := spec.ID(), d.now()
+	finding := func(state, todo, format string, args ...any) api.Finding {
+		return api.Finding{State: state, Part: string(id), Todo: todo, Finding: fmt.Sprintf(format, args...)}
+	}
+	interval, failed := client.ScrapesOf(ctx, spec, now)
+	switch {
+	case failed != nil:
+		return []api.Finding{finding(stateFail, failed.Hint, "%s cannot be read: %v", id, failed)}
+	case interval == 0:
+		return []api.Finding{finding(stateFail, "see what is wrong with 'slowburn check --prometheus.url'", "%s has no data", id)}
+	}
+	scraped := finding(stateOK, "", "%s is scraped every %s", id, interval)
+	if interval > time.Minute {
+		scraped = finding(stateWarn, "scrape at least once a minute", "%s is scraped every %s, so alerts come up to %[2]s later", id, interval)
+	}
+	most := cmp.Or(spec.MaxLateness, d.cfg.Prometheus.MaxLateness)
+	late, failed := client.LatenessOf(ctx, spec, interval, most, now)
+	said := sentences.Found(id, late, most)
+	switch {
+	case failed != nil || late == 0:
+		return []api.Finding{scraped}
+	case late > most:
+		return []api.Finding{scraped, finding(stateWarn, "raise max_lateness of the SLO or of prometheus, or see why they are late", "%s", said)}
+	}
+	return []api.Finding{scraped, finding(stateOK, "", "%s", said)}
 }
 
 // store looks at the ledger, also beside a running daemon.

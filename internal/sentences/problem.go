@@ -71,8 +71,11 @@ func Faults(t *counting.Trouble) (all []string) {
 }
 
 // Problem says what is waited for as a problem of the data; "" if nothing is.
-func (w Wait) Problem() string {
-	text := w.Text().String()
+func (w Wait) Problem() string { return problem(w.Text()) }
+
+// problem makes a problem of sentences.
+func problem(t Text) string {
+	text := t.String()
 	if text == "" {
 		return ""
 	}

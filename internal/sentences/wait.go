@@ -5,6 +5,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // Wait is what the minutes of a budget wait for: samples that come late. The zero value waits for
@@ -41,6 +42,16 @@ func (w Wait) text(whose, about string) Text {
 		return say(whose, " are overdue; minutes since ", moment(w.Through), " wait for them.")
 	}
 	return say(whose, " come ", late, " late; minutes are decided ", about, figures.Duration((w.Behind + time.Minute - 1).Truncate(time.Minute)), " after they end.")
+}
+
+// Found says how late the samples of an SLO are found to come, which are waited for so long at most, as a
+// problem of the data.
+func Found(id slo.ID, late, most time.Duration) string {
+	w := Wait{Late: late, Behind: late, Through: time.Unix(0, 0)}
+	if late > most {
+		w.Most = most
+	}
+	return problem(w.text("Samples of "+string(id), "about "))
 }
 
 // Waits says what the minutes of several incidents wait for that are told together; it is empty if

@@ -15,6 +15,7 @@ type Seen struct {
 	Types  map[string]Type // by name of a bare selector's metric
 	Late   time.Duration   // by which samples come late
 	Most   time.Duration   // they are waited for
+	Said   string          // of how late they come
 	Days   []Tally         // the newest days, whole and in order; unknown ones are missing
 }
 
@@ -72,8 +73,7 @@ func lintLate(s *slo.Spec, seen Seen) slo.Problems {
 		return nil
 	}
 	enough := slo.ShortDuration(roundUp(seen.Late + seen.Late/4))
-	return slo.Problems{Finding(s, firstPart(s), "late-samples", fmt.Sprintf("samples come about %s late and are waited for %s, so minutes are decided without them",
-		slo.ShortDuration(seen.Late.Round(time.Minute)), slo.ShortDuration(seen.Most)), "write max_lateness: "+enough+", or see why they are late")}
+	return slo.Problems{Finding(s, firstPart(s), "late-samples", seen.Said, "write max_lateness: "+enough+", or see why they are late")}
 }
 
 // firstPart returns the name of the first part of an indicator.
