@@ -55,22 +55,7 @@ func TestProcessesThatBeganAnew(t *testing.T) {
 			addStarts(t, db, tc.starts)
 			c := serve(t, db)
 			specs := []*slo.Spec{events(t, "x", `c{job="j"}`, `c{job="j",code="500"}`)}
-			for _, step := range []budget.Minute{1, 100} {
-				for _, reload := range []bool{false, true} {
-					r, got := New(c, Options{}), book{}
-					tick(t, r, specs, m0+1, got)
-					for to := m0 + 1; to < m0+4; {
-						if reload {
-							r = restart(r, c)
-						}
-						to = min(to+step, m0+4)
-						tick(t, r, specs, to, got)
-					}
-					if g := slots(got["svc/x"]); g != tc.want {
-						t.Errorf("in steps of %d, out of marks: %v\n got %s\nwant %s", step, reload, g, tc.want)
-					}
-				}
-			}
+			sameHoweverCut(t, c, specs, tc.want)
 		})
 	}
 }
@@ -116,24 +101,7 @@ func TestCountersThatWereCreated(t *testing.T) {
 				events(t, "x", `c_total{job="j"}`, `c_total{job="j",code="500"}`),
 				{Service: "svc", Name: "y", SLI: slo.Indicator{Kind: slo.Latency, Histogram: query(t, `h{job="j"}`), Below: 1, LimitText: "1"}},
 			}
-			for _, step := range []budget.Minute{1, 100} {
-				for _, reload := range []bool{false, true} {
-					r, got := New(c, Options{}), book{}
-					tick(t, r, specs, m0+1, got)
-					for to := m0 + 1; to < m0+4; {
-						if reload {
-							r = restart(r, c)
-						}
-						to = min(to+step, m0+4)
-						tick(t, r, specs, to, got)
-					}
-					for _, s := range specs {
-						if g := slots(got[s.ID()]); g != tc.want {
-							t.Errorf("%s in steps of %d, out of marks: %v\n got %s\nwant %s", s.ID(), step, reload, g, tc.want)
-						}
-					}
-				}
-			}
+			sameHoweverCut(t, c, specs, tc.want)
 		})
 	}
 }
@@ -229,5 +197,29 @@ func TestStartsThatCannotBeHad(t *testing.T) {
 				t.Errorf("got %s, want %s", g, tc.want)
 			}
 		})
+	}
+}
+
+// sameHoweverCut reads four minutes of SLOs in steps and at once, by one reader and by one out of marks
+// each time, and expects the same slots of each of them.
+func sameHoweverCut(t *testing.T, c *Client, specs []*slo.Spec, want string) {
+	t.Helper()
+	for _, step := range []budget.Minute{1, 100} {
+		for _, reload := range []bool{false, true} {
+			r, got := New(c, Options{}), book{}
+			tick(t, r, specs, m0+1, got)
+			for to := m0 + 1; to < m0+4; {
+				if reload {
+					r = restart(r, c)
+				}
+				to = min(to+step, m0+4)
+				tick(t, r, specs, to, got)
+			}
+			for _, s := range specs {
+				if g := slots(got[s.ID()]); g != want {
+					t.Errorf("%s in steps of %d, out of marks: %v\n got %s\nwant %s", s.ID(), step, reload, g, want)
+				}
+			}
+		}
 	}
 }

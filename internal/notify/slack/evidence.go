@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -59,7 +60,7 @@ func (f message) evidence() []Block {
 		}
 	}
 	if e.Burns.Verdict != ranking.NoLabels {
-		add(f.tense("What burns", "What burned"), safe(e.Burns.Sentences()))
+		add(tense(f.Incident, "What burns", "What burned"), safe(e.Burns.Sentences()))
 	}
 	add("What changed", changes(e))
 	if f.Incident.Open {
@@ -82,7 +83,7 @@ func (f message) findings() Body {
 			b.Blocks = append(b.Blocks, section(text))
 		}
 	}
-	add(f.tense("What burns", "What burned"), safe(e.Burns.Sentences()))
+	add(tense(f.Incident, "What burns", "What burned"), safe(e.Burns.Sentences()))
 	add("What changed", changes(e))
 	add("Golden signals", safe(e.Lines()))
 	add("Traces", []string{joined(traces(e))})
@@ -90,9 +91,9 @@ func (f message) findings() Body {
 	return b
 }
 
-// tense returns the first of two words while the incident is open.
-func (f message) tense(now, then string) string {
-	if f.Incident.Open {
+// tense returns the first of two words while an incident is open.
+func tense(i alerting.Incident, now, then string) string {
+	if i.Open {
 		return now
 	}
 	return then
