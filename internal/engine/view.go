@@ -67,8 +67,8 @@ func (e *Engine) view(a *account) Budget {
 func (b *budgets) figures(a *account) *Budget {
 	in, at := b.input(a), a.state.Through
 	of := a.told
-	if of == nil || of.At != at {
-		of = incidents.FiguresAt(in, a.state, at)
+	if of == nil || of.At != at { // the status is the verdict's
+		of = &incidents.Figures{At: at, Outlook: alerting.Outlook(in, at, a.state.Burnt()...), Standings: alerting.Standings(in, a.state, at)}
 	}
 	f := &Budget{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Outlook: of.Outlook, Standings: of.Standings,
