@@ -138,7 +138,7 @@ func TestLatenessCostsNoSamples(t *testing.T) {
 			{"each scrape by its own", func(_ *simWorld, target int, _ bool, ms int64) int64 {
 				return rand.New(rand.NewPCG(uint64(ms), uint64(target))).Int64N(by)
 			}, 1.3, 0, 0},
-			{"each series by its own", func(w *simWorld, _ int, _ bool, _ int64) int64 { return w.rnd.Int64N(by) }, 1.3, 0.01, 0.03},
+			{"each series by its own", func(w *simWorld, _ int, _ bool, _ int64) int64 { return w.rnd.Int64N(by) }, 1.3, 0.01, map[int64]float64{10 * minute: 0.2}[by] + 0.005},
 		} {
 			times, off, elsewhere := read(tc.late)
 			times /= plain

@@ -264,6 +264,7 @@ type sim struct {
 	seen    int64 // samples that arrived while reading
 	amended float64
 	lag     int64
+	apart   bool
 	listed  int64
 	now     int64
 	partial int
@@ -381,7 +382,12 @@ func behind(now, from, lag int64) int64 {
 func (r *sim) tick(now int64) (next int64) {
 	r.turns++
 	r.now = now
-	probe := now-r.listed >= 5*minute
+	probe, lag := now-r.listed >= 5*minute, int64(0)
+	if r.apart {
+		lag = r.lag
+	} else if probe {
+		r.lag = 0
+	}
 	upto := now - second - r.lag
 	first := !r.state.Primed
 	c := NewCounter(r.state, r.index, r)
@@ -391,14 +397,14 @@ func (r *sim) tick(now int64) (next int64) {
 		r.state.Promises[0].Since = SlotOf(upto)
 	}
 	asked := map[int32]int64{}
-	for _, a := range c.Waiting.OverdueBehind(now, from, r.lag) {
+	for _, a := range c.Waiting.OverdueBehind(now, from, lag) {
 		asked[a.Target] = a.From
 	}
 	var runs []Run
 	for _, s := range r.w.series {
 		var got []Sample
 		if f, ok := asked[s.target]; ok {
-			got = r.window(s, f, behind(now, from, r.lag))
+			got = r.window(s, f, behind(now, from, lag))
 		}
 		if got = append(got, r.window(s, from, max(from, upto))...); len(got) > 0 {
 			runs = append(runs, Run{r.meet(s), got})
@@ -435,7 +441,7 @@ func (r *sim) tick(now int64) (next int64) {
 				}
 			}
 		}
-		r.lag = c.Waiting.Lag(now, ahead)
+		r.lag, r.apart = c.Waiting.Lag(now, ahead)
 	}
 	c.Decide(now)
 	return c.Waiting.Next(now, second+r.lag)

@@ -155,8 +155,8 @@ func (w *Waiting) End(asked []Ask, shows func(series int32) bool, upto int64) {
 // Lag returns by how much a window can stay behind and delay nobody, ms, by a question that went up
 // to now: as late as half of the targets that are waited for are with the last of their series, and
 // no more than every account has to wait for one of its own; 0 if that is little. Ahead is what there
-// is beyond the window.
-func (w *Waiting) Lag(now int64, ahead []Run) int64 {
+// is beyond the window. Apart says that of half of the targets the series of a scrape come one by one.
+func (w *Waiting) Lag(now int64, ahead []Run) (lag int64, apart bool) {
 	const little = 20_000
 	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
 	newest := map[int32]int64{}
@@ -165,22 +165,27 @@ func (w *Waiting) Lag(now int64, ahead []Run) int64 {
 	}
 	var late []int64
 	lateOf := make([]int64, len(w.Targets))
+	apartOf := 0
 	for i := range w.Targets {
-		t := &w.Targets[i]
-		live := false
+		t, first, last := &w.Targets[i], int64(math.MaxInt64), int64(0)
 		for _, series := range w.index.byTarget[i] {
-			last := max(w.Cursors[series].MS, newest[series])
-			if last > 0 && w.Cursors[series].Flags&Ended == 0 && now < t.due(last)+min(t.wait(now), w.longest()) {
-				live, lateOf[i] = true, max(lateOf[i], now-last-t.interval())
+			ms := max(w.Cursors[series].MS, newest[series])
+			if ms > 0 && w.Cursors[series].Flags&Ended == 0 && now < t.due(ms)+min(t.wait(now), w.longest()) {
+				first, last = min(first, ms), max(last, ms)
 			}
 		}
-		if live {
+		if last > 0 {
+			lateOf[i] = max(0, now-first-t.interval())
 			late = append(late, lateOf[i])
+		}
+		if last-first >= t.interval() {
+			apartOf++
 		}
 	}
 	if len(late) == 0 {
-		return 0
+		return 0, false
 	}
+	apart = 2*apartOf >= len(late)
 	waits := make([]int64, len(w.Accounts))
 	for i := range w.Cursors {
 		if target := w.index.targetOf(int32(i)); target >= 0 && w.Cursors[i].MS > 0 {
@@ -190,16 +195,16 @@ func (w *Waiting) Lag(now int64, ahead []Run) int64 {
 		}
 	}
 	slices.Sort(late)
-	lag := late[len(late)/2]
+	lag = late[len(late)/2]
 	for _, most := range waits {
 		if most > 0 { // somebody lives
 			lag = min(lag, most-1)
 		}
 	}
 	if lag > little {
-		return lag + tick
+		return lag + tick, apart
 	}
-	return 0
+	return 0, false
 }
 
 // Wait is what an account waits for.

@@ -27,13 +27,14 @@ import (
 //   - Every few minutes the list of series tells of those that no window will ever show, for their
 //     samples come late. It reads no samples.
 //   - Where the samples do not tell whether a process has begun anew, it is asked (see start.go).
-//   - Where half of the targets are late, or some of their series, the window stays behind by as much;
-//     every few minutes one look beyond it tells how late they are now.
+//   - Where half of the targets are late, the window stays behind by as much, and is tried without
+//     every few minutes; where their series come one by one, a look beyond it tells how late they are.
 
 // state is the reading state of a bundle.
 type state struct {
 	*counting.State
 	lag    int64                    // how far the window stays behind, because half of the samples are late, ms
+	apart  bool                     // the series of a target come one by one; not kept
 	listed int64                    // when the series were listed, ms
 	next   int64                    // when a question can complete another minute, ms
 	kept   int64                    // up to where the newest mark had read, ms
@@ -90,6 +91,9 @@ type follower struct {
 func (f *follower) follow(ctx context.Context, b *bundle, s *state, now, until time.Time, got *collected) (more bool, err *Error) {
 	ms, first := now.UnixMilli(), !s.Primed
 	try := ms-s.listed >= b.listEvery() || ms < s.listed
+	if try && !s.apart {
+		s.lag = 0
+	}
 	from, upto := s.Read, (ms-arrival-s.lag)/secondMs*secondMs
 	switch {
 	case first: // from before the first slot that is owed, even if the first attempts have failed
@@ -148,7 +152,8 @@ func (f *follower) wind(ctx context.Context, b *bundle, s *state, c *counting.Co
 		if err != nil {
 			return err
 		}
-		s.lag, s.listed = c.Waiting.Lag(now, ahead), now
+		s.lag, s.apart = c.Waiting.Lag(now, ahead)
+		s.listed = now
 	}
 	c.Decide(now)
 	s.next = c.Waiting.Next(now, arrival+s.lag)
@@ -364,10 +369,14 @@ func (b *bundle) only(asks []counting.Ask) string {
 // askOverdue reads what has come for those that owed something before the window began.
 func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, to int64) *Error {
 	var runs []counting.Run
-	for _, p := range b.parts(c.Waiting.OverdueBehind(now, to, s.lag)) {
+	lag := int64(0)
+	if s.apart {
+		lag = s.lag
+	}
+	for _, p := range b.parts(c.Waiting.OverdueBehind(now, to, lag)) {
 		end := min(to, p.from+reach) // what is older by more comes with the next turns
-		if s.lag > 0 {
-			end = min(end, now-s.lag)
+		if lag > 0 {
+			end = min(end, now-lag)
 		}
 		some, err := f.rawBit(ctx, b, s, p.selector, p.from, end)
 		if err != nil {
