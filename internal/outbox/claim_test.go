@@ -284,6 +284,52 @@ func TestALeaseBoundsASend(t *testing.T) {
 	})
 }
 
+// pointing finds an earlier copy of what it was sent, after a while, and lets it lead to the newer one.
+type pointing struct {
+	recorder
+	takes    time.Duration
+	pointed  int
+	deadline time.Time
+}
+
+func (p *pointing) Find(_ context.Context, owed []outbox.Owed, _ outbox.Receipt, _ time.Duration) (map[string][]outbox.Receipt, error) {
+	time.Sleep(p.takes)
+	return map[string][]outbox.Receipt{owed[0].Key: {{Channel: "C", TS: "0"}, {Channel: "C", TS: "1"}}}, nil
+}
+
+func (p *pointing) Point(ctx context.Context, _, _ outbox.Receipt) error {
+	p.pointed++
+	p.deadline, _ = ctx.Deadline()
+	return nil
+}
+
+// A first copy is changed while this process may send, and no longer: another one may have sent since.
+func TestALeaseBoundsAMend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, receiver := &outboxtest.Store{}, &pointing{}
+		end := time.Now().Add(6 * time.Second)
+		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: func() time.Time { return end }})
+		pass(t, p, time.Now()) // what is owed when it begins would be looked up first
+		db.Add(entry("a", "a", outbox.Post, outbox.LanePage))
+		pass(t, p, time.Now())
+		db.Add(entry("a/first", "a", outbox.Mend, outbox.LaneReport))
+		receiver.takes = 7 * time.Second // it is stopped while it looks
+		pass(t, p, time.Now())
+		if receiver.pointed > 0 || db.Get("a/first").State != outbox.Pending {
+			t.Errorf("after the lease has run out the first copy was changed %d times; the mend is %s", receiver.pointed, db.Get("a/first").State)
+		}
+		receiver.takes, end = 0, time.Now().Add(time.Hour)
+		for range 20 {
+			time.Sleep(time.Minute)
+			end = time.Now().Add(3 * time.Second)
+			pass(t, p, time.Now())
+		}
+		if receiver.pointed != 1 || db.Get("a/first").State != outbox.Sent || receiver.deadline.IsZero() {
+			t.Errorf("when it may again the first copy was changed %d times; the mend is %s", receiver.pointed, db.Get("a/first").State)
+		}
+	})
+}
+
 // repeats writes down what is marked.
 type repeats struct{ recorder }
 

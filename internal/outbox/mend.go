@@ -72,9 +72,13 @@ func (w *worker) mend(ctx context.Context, o Owed) (Result, error) {
 	return w.unmark(ctx, o, shown)
 }
 
-// point lets one message lead to another. One that is gone leads nowhere.
+// point lets one message lead to another, while this process may send. One that is gone leads nowhere.
 func (w *worker) point(ctx context.Context, p Pointer, from, to Receipt) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.opts.Attempt)
+	limit := w.opts.left()
+	if limit == 0 {
+		return notOurs
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	err := p.Point(ctx, from, to)
 	if err != nil && FailureOf(err).Class == TargetGone {
