@@ -28,7 +28,7 @@ const maxUnsaved = 1440
 func (b *backlog) add(tick store.Tick) { b.ticks = append(b.ticks, tick) }
 
 // save commits what is not yet committed, oldest first. What cannot be committed is handed over, to
-// be owed in memory.
+// be owed in memory, unless another process leads, which decides the same.
 //
 // The second try is for an error that came although the first took effect; committing twice changes
 // nothing.
@@ -40,6 +40,9 @@ func (b *backlog) save(ctx context.Context) error {
 		}
 		if err != nil {
 			err = fmt.Errorf("commit the tick of %s: %w", b.ticks[0].At.UTC().Format(time.RFC3339), err)
+			if errors.Is(err, store.ErrDeposed) {
+				return err
+			}
 			if unsent := b.unsent(ctx); b.owe != nil && len(unsent) > 0 {
 				b.owe(unsent)
 			}

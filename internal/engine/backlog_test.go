@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -18,6 +19,36 @@ type mute struct {
 func (m *mute) Owes(context.Context, string) (bool, error) {
 	m.asked++
 	return false, errors.New("no answer")
+}
+
+// refusing is a store that takes nothing, and holds nothing.
+type refusing struct {
+	Store
+	err error
+}
+
+func (r refusing) Commit(context.Context, store.Tick) error   { return r.err }
+func (r refusing) Owes(context.Context, string) (bool, error) { return false, nil }
+
+// What the store refuses because it is full is owed in memory. What it refuses because another process
+// leads is that one's to tell, also where this one's lease has not run out yet.
+func TestWhatAnotherLeaderDecidesIsNotOwed(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{{errors.New("full"), 1}, {fmt.Errorf("commit: %w", store.ErrDeposed), 0}} {
+		owed := 0
+		b := backlog{store: refusing{err: c.err}, owe: func(all []outbox.Entry) { owed += len(all) }}
+		b.add(store.Tick{Owed: []outbox.Entry{{Key: "page"}}})
+		for range 2 {
+			if err := b.save(t.Context()); !errors.Is(err, c.err) {
+				t.Errorf("%v", err)
+			}
+		}
+		if owed != c.want {
+			t.Errorf("%v: %d messages are owed in memory, want %d", c.err, owed, c.want)
+		}
+	}
 }
 
 // A store that does not say whether it has the messages of a tick that it has refused is asked once,
