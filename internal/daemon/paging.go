@@ -139,11 +139,12 @@ type arrival struct {
 // factDeaf begins the facts by which it is known after a restart that a way is down, and told.
 const factDeaf = "paging/down/"
 
-// recall takes over what the process before knew.
+// recall takes over what the process before knew, or whoever leads, instead of what was seen here.
 func (p *arrival) recall(facts map[string]string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.told = map[string]notify.Told{}
+	p.pump.Reach.Forget()
 	for name, value := range facts {
 		way, ok := strings.CutPrefix(name, factDeaf)
 		var d notify.Told

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,11 +13,15 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/drills"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // wired is a daemon whose engine has an open incident and owes its page, with a Slack beside it and
@@ -252,4 +257,71 @@ func TestNobodyIsTold(t *testing.T) {
 	if p := w.arrival.standing(); !p.OK || len(p.Ways) != 0 {
 		t.Errorf("%+v", p)
 	}
+}
+
+// TestAStartKnowsWhatWasTold: that a channel takes no pages, and what the newest drill has proven, is
+// known from the store, before anything is asked or sent.
+func TestAStartKnowsWhatWasTold(t *testing.T) {
+	path, way := t.TempDir()+"/slowburn.db", "slack "+oncall
+	story := notifytest.Story("", false)[0].Event.Time()
+	db := ok(store.Open(path, store.Options{}))(t)
+	ok(db.Lead(t.Context(), nil))(t)
+	check(t, db.Commit(t.Context(), store.Tick{Facts: map[string]string{
+		factDeaf + way:  string(notify.JSON(notify.Told{Since: story.Add(-time.Hour), Reason: "misconfigured: is_archived"})),
+		factDrill + way: string(notify.JSON(drills.Result{ID: "drill/x", At: story, LastProven: story})),
+	}}))
+	check(t, db.Close())
+	cfg := ok(config.Parse("slowburn.yaml", []byte("prometheus: {url: 'http://127.0.0.1:9'}\nslos: [slos/]\nstore: {path: '"+path+"'}\nslack: {channel: '"+oncall+"'}\n")))(t)
+	a := ok(New(t.Context(), cfg, slo.NewSet([]*slo.Spec{notifytest.Spec()}, nil, nil), Options{
+		Log: slog.New(slog.DiscardHandler), Clock: func() time.Time { return story }, Every: time.Minute,
+		Getenv: func(name string) string { return map[string]string{"SLACK_BOT_TOKEN": "xoxb-1"}[name] },
+	}))(t)
+	defer func() { check(t, a.Close()) }()
+	if p := a.arrival.standing(); p.OK || len(p.Ways) != 1 || p.Ways[0].State != api.WayDown || p.Ways[0].Drill == nil || p.Proven == 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestEverybodyTellsThatPagesDoNotArrive: whoever leads has told it, and those that stand by say so by
+// health, metrics and API, also the one that has led before; and that it is over. What a member has
+// seen itself, while it led, is not held against what the others have seen since.
+func TestEverybodyTellsThatPagesDoNotArrive(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	first := o.band.seat(o.seat)
+	o.until("the first leads", first.leads)
+	first.Pump.Reach.Recall("slack", oncall, "misconfigured: is_archived", o.now()) // and it is mended later
+	depose := first.term.Load().Resign
+	second := o.band.seat(o.seat)
+	depose()
+	holds := func(m *member) bool { return m.leadsUntil().After(time.Now()) }
+	o.until("one of them leads", func() bool { return holds(first) || holds(second) })
+	leader, other := first, second
+	if holds(second) {
+		leader, other = second, first
+	}
+	tell := func(down string) {
+		check(t, leader.db.Commit(t.Context(), store.Tick{Facts: map[string]string{factDeaf + "slack " + oncall: down}}))
+	}
+	says := func() bool {
+		code, health := other.ask("/-/healthy", nil, nil)
+		_, metrics := other.ask("/metrics", nil, nil)
+		_, status := other.ask("/api/v1/status", nil, nil)
+		down := code == http.StatusServiceUnavailable && strings.Contains(health, "Pages do not arrive at slack "+oncall)
+		if code, body := other.ask("/-/ready", nil, nil); code != http.StatusOK {
+			t.Errorf("ready: %d %s", code, body)
+		}
+		return down && strings.Contains(metrics, `slowburn_receiver_up{channel="`+oncall+`",receiver="slack"} 0`) && strings.Contains(status, `"state":"down"`)
+	}
+	well := func() bool {
+		_, health := other.ask("/-/healthy", nil, nil)
+		_, metrics := other.ask("/metrics", nil, nil)
+		return strings.HasPrefix(health, "Standing by: ") && !strings.Contains(health, "Pages do not arrive") &&
+			strings.Contains(metrics, `slowburn_receiver_up{channel="`+oncall+`",receiver="slack"} 1`)
+	}
+	o.until("the other one knows of nothing", well)
+	tell(string(notify.JSON(notify.Told{Since: o.now().Add(-time.Hour), Reason: "misconfigured: is_archived"})))
+	o.until("the other one says so", says)
+	tell("")
+	o.until("the other one says that it is over", well)
 }

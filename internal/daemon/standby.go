@@ -227,6 +227,7 @@ func (a *Daemon) loadAnew(ctx context.Context) error {
 // followed takes note of what goes by facts beside the engine.
 func (a *Daemon) followed(facts map[string]string) {
 	a.standby.facts = facts
+	a.arrival.recall(facts)
 	a.drills.recall(facts, a.Clock())
 	a.lookAtReviews()
 }

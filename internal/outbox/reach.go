@@ -100,6 +100,13 @@ func (r *Reach) Probed(receiver string, err error, at time.Time) {
 	}
 }
 
+// Forget knows nothing any more: others may have seen since what is so.
+func (r *Reach) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.places)
+}
+
 // Recall takes over what a process before has known of a channel that was down.
 func (r *Reach) Recall(receiver, channel, reason string, since time.Time) {
 	r.mu.Lock()

@@ -29,7 +29,11 @@ func (s *server) health() (bool, string) {
 	age := now.Sub(seen)
 	switch {
 	case s.Source.Snapshot().Standby:
-		return age <= lateAfter*s.Interval, "Standing by: " + s.WaitsFor() + ". What is shown is " + figures.Duration(max(age, 0)) + " old."
+		words := "Standing by: " + s.WaitsFor() + ". What is shown is " + figures.Duration(max(age, 0)) + " old."
+		if !s.canPage() { // as whoever leads has told
+			words += " " + s.deafWords()
+		}
+		return age <= lateAfter*s.Interval && s.canPage(), words
 	case age > lateAfter*s.Interval && last.At.IsZero():
 		return false, fmt.Sprintf("Nothing has been evaluated since the start %s ago.", figures.Duration(age))
 	case age > lateAfter*s.Interval:
