@@ -25,6 +25,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -429,5 +430,23 @@ func TestAStandbyThatFellBehindLoadsAnew(t *testing.T) {
 	check(t, a.follow(t.Context()))
 	if !a.drills.scheduled.Equal(scheduled) {
 		t.Error("drills were recalled though nothing has changed")
+	}
+}
+
+// TestWhoStepsDownLetsGoWhatOnlyItKnows: what was owed in memory alone is decided again by whoever leads.
+func TestWhoStepsDownLetsGoWhatOnlyItKnows(t *testing.T) {
+	t.Parallel()
+	b := newBand(t)
+	m := b.join(b.schema)
+	b.until("it leads", m.leads)
+	m.Pump.Owe([]outbox.Entry{{Key: "k", Receiver: "nobody", Lane: outbox.LanePage, Channel: "c", Thread: "k", Op: outbox.Post, Created: b.now(), Body: []byte("{}")}})
+	if n := m.Pump.Summary().Unwritten; n != 1 {
+		t.Fatalf("%d messages are owed in memory", n)
+	}
+	term := m.term.Load()
+	term.Resign()
+	b.until("it leads again", func() bool { return m.leads() && m.term.Load() != term })
+	if n := m.Pump.Summary().Unwritten; n != 0 {
+		t.Errorf("%d messages of the term before are owed in memory", n)
 	}
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -269,7 +270,10 @@ func TestHeartbeat(t *testing.T) {
 		log: slog.New(slog.DiscardHandler), metrics: newReceiverMetrics(prometheus.NewRegistry()), worked: make(chan struct{}, 1),
 	}
 	p.ways.Store(&ways{heartbeat: heartbeat{notify.Secret(r.URL + "/secret"), time.Minute}})
-	p.observe(engine.Summary{Failures: []string{"Prometheus is away"}})
+	fails := []engine.Summary{{Failures: []string{"Prometheus is away"}}, {StoreErr: errors.New("the disk is full")}}
+	for _, tick := range fails {
+		p.observe(tick)
+	}
 	if len(p.worked) != 0 {
 		t.Error("it beats although something fails")
 	}
@@ -284,7 +288,7 @@ func TestHeartbeat(t *testing.T) {
 	if err := p.ways.Load().heartbeat.ping(t.Context(), notify.NewClient()); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error: %v", err)
 	}
-	if n := testutil.ToFloat64(p.metrics.beats.WithLabelValues("withheld")); n != 1 {
+	if n := testutil.ToFloat64(p.metrics.beats.WithLabelValues("withheld")); int(n) != len(fails) {
 		t.Errorf("withheld: %v", n)
 	}
 }

@@ -143,6 +143,39 @@ func TestAPartitionEndsTheTermOnBothSides(t *testing.T) {
 	}
 }
 
+// The server counts from when it heard a sign of life, so the lease counts from before that was given,
+// however late the answer comes.
+func TestALeaseCountsFromBeforeItsSignOfLife(t *testing.T) {
+	server := pgtest.Shared(t)
+	address := server.Make(t)
+	slow := patient
+	slow.beat = time.Second
+	_, schema, _ := strings.Cut(address, "search_path=")
+	_, term := leading(t, address, Options{}, slow)
+	for range 20 { // on a busy machine the next sign of life may have been given before this looks
+		release := server.Lock(t, schema+".leader")
+		for !server.Waits(t, "select%leader%") {
+			pause(background, 10*time.Millisecond)
+		}
+		given, before := time.Now(), term.Until()
+		pause(background, 100*time.Millisecond) // for which the answer is held up
+		release()
+		released := time.Now()
+		for term.Until().Equal(before) {
+			pause(background, time.Millisecond)
+		}
+		until := term.Until()
+		if time.Since(released) >= slow.beat {
+			continue
+		}
+		if most := given.Add(slow.lease); until.After(most) {
+			t.Errorf("the lease ends %s too late", until.Sub(most))
+		}
+		return
+	}
+	t.Error("the machine is too busy to see a sign of life")
+}
+
 // pausing stops a member at the named step until it is released.
 type pausing struct {
 	at       string
@@ -346,6 +379,22 @@ func TestWhoeverLostTheLeadAsksForItLikeEverybody(t *testing.T) {
 	third.Resign()
 	takeOver(t, a)
 	must(t, a.Commit(background, tickAt(2, "shop/pay")))
+}
+
+// A state is written if it has changed since it was last written, by whomever.
+func TestWhoLeadsAgainKnowsNothingOfBefore(t *testing.T) {
+	address := pgtest.Database(t)
+	a, first := leading(t, address, Options{}, quick)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	first.Resign()
+	b, second := leading(t, address, Options{}, quick)
+	must(t, b.Commit(background, tickAt(10, "shop/pay"))) // another share is spent
+	second.Resign()
+	takeOver(t, a)
+	again := tickAt(11, "shop/pay")
+	again.Turns[0].State.Spent = 0
+	must(t, a.Commit(background, again))
+	same(t, "state", got(a.Load(background))(t).Accounts["shop/pay"].State, again.Turns[0].State)
 }
 
 // What a standby waits for is told each time: another one, or the server.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -242,6 +243,29 @@ func TestAReaderWritesNothing(t *testing.T) {
 	if about := got(reader.About(background))(t); about.Led {
 		t.Error("nobody leads")
 	}
+}
+
+// Whatever a session does, the server ends it: a statement that takes too long, one that waits for a
+// lock, and a transaction in which nothing is said.
+func TestEverySessionIsBounded(t *testing.T) {
+	address := pgtest.Database(t)
+	db := openAt(t, address, Options{}, usualTimes)
+	lock := got(db.backend.(*server).session(background))(t)
+	defer hangUp(lock)
+	bounds := func(row interface{ Scan(...any) error }) (all [4]string) {
+		t.Helper()
+		must(t, row.Scan(&all[0], &all[1], &all[2], &all[3]))
+		return all
+	}
+	const ask = `select current_setting('statement_timeout'), current_setting('lock_timeout'),
+		current_setting('idle_in_transaction_session_timeout'), current_setting('idle_session_timeout')`
+	for name, c := range map[string]struct {
+		of   *sql.DB
+		want string
+	}{"writing": {db.w, "10min"}, "sending": {db.pump, "10min"}, "reading": {db.r, "30s"}, "following": {db.view, "10min"}} {
+		same(t, name, bounds(c.of.QueryRowContext(background, ask)), [4]string{c.want, "2s", "5s", "0"})
+	}
+	same(t, "leading", bounds(lock.QueryRow(background, ask)), [4]string{"2s", "2s", "5s", "10s"})
 }
 
 // The environment of libpq is that of other programs.
