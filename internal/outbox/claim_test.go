@@ -569,6 +569,27 @@ func TestAnUnclearOutcomeOfAnotherIsNotLookedUpAtOnce(t *testing.T) {
 	}
 }
 
+// Whoever sends again, after others may have, knows nothing of before: what was owed in memory alone is
+// gone, and a page may have been sent by them, without that being written down.
+func TestWhoeverSendsAgainLooksFirst(t *testing.T) {
+	db, receiver := &outboxtest.Store{}, &asked{}
+	until := time.Now().Add(time.Hour)
+	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: func() time.Time { return until }})
+	pass(t, p, noon)
+	until = time.Time{}
+	p.Owe([]outbox.Entry{entry("mine", "mine", outbox.Post, outbox.LanePage)})
+	pass(t, p, noon)
+	p.Forget()
+	db.Add(entry("theirs", "theirs", outbox.Post, outbox.LanePage))
+	until = time.Now().Add(time.Hour)
+	for i := range 10 {
+		pass(t, p, noon.Add(time.Duration(i)*20*time.Second))
+	}
+	if receiver.finds != 1 || receiver.String() != "theirs" {
+		t.Errorf("it looked %d times, and sent %q", receiver.finds, receiver)
+	}
+}
+
 // late is a receiver whose answer to what it is sent is lost. It notes when it had "a", and when that
 // was asked for.
 type late struct {
