@@ -450,3 +450,24 @@ func TestWhoStepsDownLetsGoWhatOnlyItKnows(t *testing.T) {
 		t.Errorf("%d messages of the term before are owed in memory", n)
 	}
 }
+
+// TestWhereOthersMaySendOnlyTheLeaderDoes: the outbox of a member sends as long as the lease lasts, and
+// within it; that of a daemon that has its store for itself asks nobody.
+func TestWhereOthersMaySendOnlyTheLeaderDoes(t *testing.T) {
+	t.Parallel()
+	b := newBand(t)
+	first := b.join(b.schema)
+	b.until("it leads", first.leads)
+	second := b.join(b.schema)
+	b.until("the second follows", func() bool { return second.waitsFor() == "another slowburn leads" })
+	for m, leads := range map[*member]bool{first: true, second: false} {
+		o := m.delivery()
+		if o.Lease == nil || o.Attempt != sharedAttempt {
+			t.Fatalf("it sends for %s, whoever leads", o.Attempt)
+		}
+		b.until("it may send if it leads", func() bool { return o.Lease().After(time.Now()) == leads })
+	}
+	if o := openStory(t, "").delivery(); o.Lease != nil {
+		t.Error("a daemon that is alone asks whether it leads")
+	}
+}
