@@ -47,7 +47,7 @@ const (
 	Updated   Kind = "updated"   // still open; newer figures
 	Resolved  Kind = "resolved"
 	Noticed   Kind = "noticed"   // a notice: no incident opens
-	Recounted Kind = "recounted" // it is over, and what it cost is other than it was at its end
+	Recounted Kind = "recounted" // what it cost is other than was told: it is over, or the clock was ahead
 )
 
 // Reason names why an event happened.
@@ -79,7 +79,8 @@ const (
 	SilenceOver    Reason = "silence_over"   // a silence has ended, and it still burns
 	StillOpen      Reason = "still_open"     // declared, not closed, and some minutes have passed
 
-	DataLate Reason = "data_late" // events of its minutes were found after it had ended
+	DataLate       Reason = "data_late"       // events of its minutes were found after it had ended
+	MinutesDropped Reason = "minutes_dropped" // what was told of later minutes is void: the clock was ahead, and they have not happened
 )
 
 // Recovered reports whether what ended for the reason got better. What ends because the files say

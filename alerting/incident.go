@@ -50,6 +50,9 @@ func (i Incident) Apply(e Event) Incident {
 			return i
 		}
 	}
+	if e.Reason == MinutesDropped {
+		i = i.without(e)
+	}
 	switch e.Kind {
 	case Opened:
 		i = Incident{ID: e.Incident, SLO: e.SLO, Rule: e.Rule, Severity: e.Severity, Open: true, Detected: e.Time(), First: e, Acts: i.Acts}
@@ -71,6 +74,27 @@ func (i Incident) Apply(e Event) Incident {
 	}
 	i.Log = append(append([]Event(nil), i.Log...), e)
 	return i
+}
+
+// without drops what was told of the minutes after an event, which have not happened. An end stays, as
+// of that event: those who were told of it take it for over.
+func (i Incident) without(e Event) Incident {
+	then := Incident{Acts: i.Acts}
+	for _, old := range i.Log {
+		switch {
+		case old.At <= e.At:
+		case old.Kind == Resolved:
+			old.At, old.Decided, old.Burn, old.Budget, old.Long, old.Short = e.At, e.Decided, e.Burn, e.Budget, e.Long, e.Short
+		default:
+			continue
+		}
+		then = then.Apply(old)
+	}
+	if then.ID == "" {
+		return i // its record is damaged
+	}
+	then.Group = i.Group
+	return then
 }
 
 // Fold groups events by incident and folds each group, in order of first appearance. Notices that
@@ -209,17 +233,4 @@ func closeAll(in Input, st State, at budget.Minute, reason Reason) []Event {
 		w.emitNoData(at, Resolved, reason)
 	}
 	return w.events
-}
-
-// Rewind takes the state back to a minute that was walked already, because the clock was ahead: the
-// minutes from there on are walked again, as what they turn out to be. What is open ends, for nobody
-// knows which of its minutes have happened; what still burns opens anew. The ledger must be as it
-// was walked.
-func Rewind(in Input, st State, to budget.Minute) (State, []Event) {
-	if to >= st.Through {
-		return st, nil
-	}
-	return State{
-		Through: to, Spent: st.Spent, SpentSeen: st.SpentSeen, Gate: st.Gate, GateSince: min(st.GateSince, to), Aborted: st.Aborted,
-	}, closeAll(in, st, st.Through-1, TimeWentBack)
 }

@@ -162,9 +162,9 @@ func (e *Engine) endsAt(ctx context.Context, specs []*slo.Spec, at time.Time) bo
 }
 
 // rewind takes what is decided back to the believed time, before to, if it is ahead of it: the source
-// was, and has gone back, here or before a restart. The minutes that have not happened are dropped,
-// and what was opened by them ends. If that cannot be written down, nothing changes until the next
-// tick.
+// was, and has gone back, here or before a restart. The minutes that have not happened are dropped, and
+// what they opened ends; what was open before goes on. If that cannot be written down, nothing changes
+// until the next tick.
 func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

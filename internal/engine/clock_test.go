@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,18 +142,12 @@ func TestTimeGoesBack(t *testing.T) {
 			t.Parallel()
 			w := oneService(t, outage(50, [2]int{40, 46}, [2]int{130, 150}))
 			w.steps(10)
-			filled := w.filled
-			w.at.Add(int64(2 * time.Hour))
-			w.filled = w.filled.Add(2 * time.Hour)
-			if !c.ours {
-				w.wrong = -2 * time.Hour
-			}
+			back := w.jump(2*time.Hour, c.ours)
 			w.steps(14) // in an outage of the wrong time
 			if open := w.engine.Snapshot().Open.Len(); open != 1 {
 				t.Fatalf("%d open incidents while the clock is ahead", open)
 			}
-			w.at.Add(int64(-2 * time.Hour))
-			w.filled, w.wrong = filled.Add(14*time.Minute), 0
+			back()
 			if c.restart {
 				w.restart()
 			}
@@ -180,6 +175,89 @@ func TestTimeGoesBack(t *testing.T) {
 				t.Errorf("at %s it is shown as of %s", w.now(), b.AsOf)
 			}
 		})
+	}
+}
+
+// TestWhatBurnedBeforeTheJumpOutlivesIt: an outage is under way when the clock of the source, and its
+// samples with it, is two hours ahead for a while, in which it burns as well, or is over. Back in its
+// time it is the same incident, which somebody has taken, with what has happened and no more, also
+// after a restart; nobody is paged a second time, and it ends when it does. Where it was told as over,
+// it is over, and what still burns comes back in its thread.
+func TestWhatBurnedBeforeTheJumpOutlivesIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		over, restart bool
+	}{"it burns": {}, "it burns, and a restart": {restart: true}, "it is over": {over: true}, "it is over, and a restart": {over: true, restart: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			minute := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Minute) }
+			outages := [][2]int{{5, 60}, {125, 150}}
+			if c.over {
+				outages = outages[:1]
+			}
+			w := oneService(t, outage(50, outages...))
+			w.steps(10)
+			w.mustDo(alerting.Act{Key: "k", Kind: alerting.Acknowledge, By: "Ada", Via: "api", Incident: w.burns()[0].ID})
+			back := w.jump(2*time.Hour, false)
+			w.steps(14)
+			back()
+			if c.restart {
+				w.restart()
+			}
+			w.steps(8)
+			w.restart()
+			w.checkNothingOfLater()
+			if open := w.engine.Snapshot().Open.All(); len(open) != 1 || (open[0].ID == w.burns()[0].ID) == c.over {
+				t.Fatalf("it burns, and open are %+v", open)
+			}
+			w.steps(75)
+			is := w.burns()
+			first := is[0]
+			_, taken := first.Acknowledged()
+			if first.Open || !first.Onset.Equal(minute(5)) || first.TimeToDetect() > 3*time.Minute || !taken || len(w.roots()) != 1+len(w.rootsWith("has data again")) {
+				t.Fatalf("of the outage, from %s to %s, taken %v, the channel reads %q", first.Onset, first.Ended, taken, w.roots())
+			}
+			if !strings.Contains(w.page("/incidents/"+first.ID), "counted again, for the source&#39;s clock was ahead") {
+				t.Errorf("the page does not say that it was counted again")
+			}
+			last := is[len(is)-1]
+			if len(is) != map[bool]int{false: 1, true: 2}[c.over] || last.Open || !last.Ended.Equal(minute(60)) || last.Resolved.Before(minute(60)) || last.Thread() != first.ID {
+				t.Errorf("it goes on as %+v, and the channel reads %q", is, w.replies())
+			}
+			w.engine.Snapshot().WithLedger("shop/availability", func(_ *slo.Spec, l *budget.Ledger) {
+				if sum := l.Sum(budget.MinuteOf(last.Onset), budget.MinuteOf(last.Resolved)); last.Bad() != sum.Bad || last.Last.Burn.Total != sum.Total {
+					t.Errorf("recorded are %+v, and the ledger has %+v", last.Last.Burn, sum)
+				}
+			})
+		})
+	}
+}
+
+// jump sets the clock of the source ahead, and its samples with it, and ours only if it is the same.
+// What it returns puts them right.
+func (w *world) jump(by time.Duration, ours bool) (back func()) {
+	from, filled := w.now(), w.filled
+	w.at.Add(int64(by))
+	if w.filled = w.filled.Add(by); !ours {
+		w.wrong = -by
+	}
+	return func() {
+		w.at.Add(int64(-by))
+		w.filled, w.wrong = filled.Add(w.now().Sub(from).Truncate(time.Minute)), 0
+	}
+}
+
+// checkNothingOfLater fails if an incident tells of a time that has not come.
+func (w *world) checkNothingOfLater() {
+	w.t.Helper()
+	for _, i := range w.burns() {
+		for _, e := range append(i.Log, i.Last) {
+			if e.Time().After(w.now()) || e.Burn != nil && e.Burn.Last.Time().After(w.now()) {
+				w.t.Errorf("at %s the record of %s has %+v", w.now(), i.ID, e)
+			}
+		}
+		if i.Ended.After(w.now()) || i.Resolved.After(w.now()) {
+			w.t.Errorf("at %s %s has ended at %s, resolved at %s", w.now(), i.ID, i.Ended, i.Resolved)
+		}
 	}
 }
 

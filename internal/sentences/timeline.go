@@ -28,6 +28,8 @@ func happening(e alerting.Event, spec *slo.Spec) string {
 		return "resolved: the burn is below its threshold again; " + soFar(e)
 	case alerting.DataLate:
 		return "counted again, for samples came late: " + soFar(e)
+	case alerting.MinutesDropped:
+		return "counted again, for the source's clock was ahead, and what it told of later minutes is dropped: " + soFar(e)
 	case alerting.AgedOut:
 		return "resolved: no traffic, and the last bad event has left the windows; " + soFar(e)
 	case alerting.DataMissing:

@@ -1,0 +1,142 @@
+package alerting
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slowburn-sre/slowburn/budget"
+)
+
+// TestTheCutLawWhereTimeWentBack: a life is walked up to a minute, then some hours that never happen,
+// in cuts, and then on from that minute. From there on the same events come out as without those
+// hours: what was open before is open, as it was, and its story is the same but for being counted
+// again. What opened in those hours is over.
+func TestTheCutLawWhereTimeWentBack(t *testing.T) {
+	spec := fullSpec(t)
+	spec.Slack.Escalate.After = 7 * time.Minute
+	seen := map[string]int{}
+	for seed := range 2 * *lives {
+		rng := rand.New(rand.NewPCG(uint64(seed), 7))
+		in := Input{ID: spec.ID(), Spec: spec, Ledger: life(rng, daysOfLife), Policy: &lawful}
+		_, all := Advance(in, State{Through: start}, in.Ledger.End())
+		var returnTo []budget.Minute
+		for _, i := range Fold(nil, all) {
+			opened := i.Log[0].At
+			to := opened + 1 + budget.Minute(rng.IntN(20+int(min(i.Log[len(i.Log)-1].At-opened, 300))))
+			if to < in.Ledger.End()-1440 && (i.Rule == RuleNoData || in.Ledger.At(to-1).State.Known()) {
+				returnTo = append(returnTo, to)
+			}
+		}
+		slices.Sort(returnTo)
+		st, before := State{Through: start}, []Event(nil)
+		for _, to := range returnTo {
+			var es []Event
+			st, es = Advance(in, st, to)
+			before = append(before, es...)
+			returns(t, rng, in, st, before, seen)
+		}
+	}
+	for _, what := range []string{"open before", "ticket again", "opened ahead", "ended ahead", "over before", "no data before", "no data ahead"} {
+		if seen[what] == 0 {
+			t.Errorf("no case of %q among %v", what, seen)
+		}
+	}
+}
+
+// returns walks beyond a minute into hours that never happen, and goes back.
+func returns(t *testing.T, rng *rand.Rand, in Input, st State, before []Event, seen map[string]int) {
+	t.Helper()
+	to := st.Through
+	wrong := Input{ID: in.ID, Spec: in.Spec, Ledger: &budget.Ledger{}, Policy: in.Policy}
+	in.Ledger.Each(start, to, func(m budget.Minute, s budget.Slot) bool { return wrong.Ledger.Put(m, s) })
+	blind := rng.IntN(4) == 0
+	life(rng, 1).Each(start, start+300, func(m budget.Minute, s budget.Slot) bool {
+		if blind {
+			s = budget.Slot{State: budget.Absent}
+		}
+		return wrong.Ledger.Put(to+m-start, s)
+	})
+	ahead, told := st, slices.Clone(before)
+	for end := to + budget.Minute(6+rng.IntN(200)); ahead.Through < end; {
+		var es []Event
+		ahead, es = Advance(wrong, ahead, min(end, ahead.Through+1+budget.Minute(rng.IntN(60))))
+		ahead, wrong.Ledger = throughDisk(t, ahead, wrong.Ledger)
+		told = append(told, es...)
+	}
+	back, es := Rewind(wrong, ahead, to)
+	told = append(told, es...)
+	for _, i := range Fold(nil, told) {
+		switch {
+		case i.Log[0].At >= to && i.Open:
+			t.Fatalf("at %d %s is open, of minutes that have not happened", to, i.ID)
+		case i.Log[0].At >= to:
+			seen["opened ahead"]++
+			if i.Rule == RuleNoData {
+				seen["no data ahead"]++
+			}
+		case i.Last.At >= to && i.Rule.Burns():
+			t.Fatalf("at %d %s has %+v of a minute that has not happened", to, i.ID, i.Last)
+		}
+	}
+	if ended(told, st.Burn, to) {
+		seen["ended ahead"]++
+		if back.Burn != nil || back.BurnEnd != to || back.BurnLast != st.Burn.Incident {
+			t.Fatalf("at %d a burn that has ended is %+v", to, back)
+		}
+		return
+	}
+	if ended(told, st.NoData, to) {
+		return
+	}
+	goesOn(t, in, st, back, before, told, seen)
+}
+
+// goesOn compares a day after a return with the same day of who was never away.
+func goesOn(t *testing.T, in Input, st, back State, before, told []Event, seen map[string]int) {
+	t.Helper()
+	to, end := st.Through, st.Through+1440
+	_, want := Advance(in, st, end)
+	var got []Event
+	for back.Through < end {
+		var es []Event
+		back, es = Advance(in, back, min(end, back.Through+97))
+		got = append(got, es...)
+	}
+	notice := func(e Event) bool { return e.Kind == Noticed } // what was told ahead is told
+	if diff := cmp.Diff(slices.DeleteFunc(slices.Clone(want), notice), slices.DeleteFunc(slices.Clone(got), notice)); diff != "" {
+		t.Fatalf("after the return to %d, other events come out:\n%s", to, diff)
+	}
+	switch {
+	case st.NoData != nil:
+		seen["no data before"]++
+	case st.Burn == nil:
+		seen["over before"]++
+	}
+	if st.Burn == nil {
+		return
+	}
+	seen["open before"]++
+	if slices.ContainsFunc(told, func(e Event) bool { return e.Kind == Escalated && e.Incident == st.Burn.Incident && e.At >= to }) {
+		seen["ticket again"]++
+	}
+	if diff := cmp.Diff(storyOf(st.Burn, before, want), storyOf(st.Burn, told, got)); diff != "" {
+		t.Fatalf("after the return to %d, the story is another:\n%s", to, diff)
+	}
+}
+
+// storyOf folds the events of an incident. That it was counted again, and notices, are no part of it.
+func storyOf(o *Open, all ...[]Event) Incident {
+	i := Fold(nil, slices.DeleteFunc(slices.Concat(all...), func(e Event) bool { return e.Incident != o.Incident || e.Kind == Noticed }))[0]
+	i.Log = slices.DeleteFunc(slices.Clone(i.Log), func(e Event) bool { return e.Kind == Recounted })
+	return i
+}
+
+func ended(told []Event, o *Open, to budget.Minute) bool {
+	return o != nil && slices.ContainsFunc(told, func(e Event) bool {
+		return e.Incident == o.Incident && e.Kind == Resolved && e.At >= to
+	})
+}
