@@ -142,9 +142,9 @@ func (i Incident) Told() int64 {
 }
 
 // Claim returns what the incident may claim of its budget's bad events: those from its onset to its
-// newest event.
+// newest event. What minutes opened that have not happened may claim nothing: they are still to come.
 func (i Incident) Claim() budget.Claim {
-	if i.Last.Burn == nil {
+	if i.Last.Burn == nil || i.Last.Reason == TimeWentBack {
 		return budget.Claim{}
 	}
 	return budget.Claim{From: i.Last.Burn.Onset, To: i.Last.At + 1, Bad: i.Bad(), Open: i.Open}

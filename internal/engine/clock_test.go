@@ -168,6 +168,9 @@ func TestTimeGoesBack(t *testing.T) {
 			if len(is) != 2 || is[1].Open || is[1].Last.Reason != alerting.TimeWentBack || len(w.rootsWith("by a clock that was ahead")) != 1 {
 				t.Fatalf("incidents %+v, and the channel reads %q", is, w.roots())
 			}
+			if claim := is[1].Claim(); claim != (budget.Claim{}) {
+				t.Errorf("minutes that are still to come are claimed by %+v", claim)
+			}
 			if i := is[0]; i.Open || !i.Onset.Equal(t0.Add(40*time.Minute)) || i.TimeToDetect() > 3*time.Minute || i.Late {
 				t.Errorf("the outage is %+v", i)
 			}
