@@ -18,6 +18,11 @@ type Input struct {
 	Acts []Act
 }
 
+// StatusAt sums up the budget of the first window over the minutes before one.
+func (in Input) StatusAt(at budget.Minute) budget.Status {
+	return budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at)
+}
+
 // State is the whole memory of one budget's state machine. The zero State has seen nothing; set
 // Through to begin later than the ledger does.
 type State struct {
@@ -120,6 +125,16 @@ type walk struct {
 	Input
 	State
 	events []Event
+	stands budget.Status // at the end of one of the minutes, see status
+}
+
+// status returns how the budget stands at the end of a minute. It sums up a whole window, so what
+// several steps of one minute ask for is computed once.
+func (w *walk) status(m budget.Minute) budget.Status {
+	if !w.stands.At.Equal(m.End()) {
+		w.stands = w.StatusAt(m + 1)
+	}
+	return w.stands
 }
 
 // step moves the machine over one minute.
@@ -502,7 +517,7 @@ func (w *walk) stepSpent(m budget.Minute, news bool) {
 	if len(levels) == 0 || w.SpentSeen && !news {
 		return
 	}
-	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	status := w.status(m)
 	if !status.Sized {
 		return
 	}
@@ -565,7 +580,7 @@ func (w *walk) event(m budget.Minute, o *Open, kind Kind, reason Reason) Event {
 	if w.Amended != nil && o.Burning.Onset > 0 && w.Amended.Known >= o.Burning.Onset {
 		o.Late = true
 	}
-	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	status := w.status(m)
 	return Event{
 		At: m, SLO: w.ID, Incident: o.Incident, Kind: kind,
 		Severity: o.loud(), Rule: o.Rule, Reason: reason, Late: o.Late,

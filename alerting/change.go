@@ -126,7 +126,7 @@ func (c *Cost) measure(in Input, from, end time.Time, to budget.Minute) {
 	c.From, c.To = first.Time(), last.Time()
 	c.Before = in.Ledger.Sum(first-budget.Minutes(ChangeWindow), first)
 	c.After = in.Ledger.Sum(first, last)
-	status := budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), last)
+	status := in.StatusAt(last)
 	c.Allowed, c.Projected = status.Allowed, !status.Sized
 	if c.Change.Kind == Experiment {
 		c.Excess, c.Known = c.After.Bad, c.After.Total > 0

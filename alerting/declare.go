@@ -56,7 +56,7 @@ func (e Event) reckoned(onset budget.Minute, in Input, through budget.Minute) Ev
 	if sum.Seen() == 0 {
 		return e
 	}
-	status := budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), to)
+	status := in.StatusAt(to)
 	e.Burn = &Burning{Onset: onset, Last: e.At, Bad: sum.Bad, Total: sum.Total, Minute: sum.BadSlots}
 	e.Budget = AccountOf(status)
 	return e

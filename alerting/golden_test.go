@@ -244,6 +244,6 @@ func (s *story) because(e alerting.Event) string {
 func says(in alerting.Input, e alerting.Event, i alerting.Incident, status budget.Status, told time.Time) string {
 	return sentences.Facts{
 		Spec: in.Spec, Event: e, Incident: i, Status: status, Over: !i.Open && told.After(e.Time()), Now: told,
-		Outlook: alerting.Outlook(in, e.At+1, i.Burnt()...),
+		Outlook: alerting.Outlook(in, status, i.Burnt()...),
 	}.Summary()
 }

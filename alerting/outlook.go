@@ -7,9 +7,9 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// Outlook forecasts a budget at a time, knowing which burns were told of: from the one that goes on,
+// Outlook forecasts a budget from how it stands, knowing which burns were told of: from the one that goes on,
 // or from how the budget burns besides, over the windows of its pages or some like them.
-func Outlook(in Input, at budget.Minute, told ...budget.Burnt) budget.Outlook {
+func Outlook(in Input, now budget.Status, told ...budget.Burnt) budget.Outlook {
 	lookbacks := []time.Duration{5 * time.Minute, time.Hour, 6 * time.Hour}
 	if len(in.Spec.Alerts.Page) > 0 {
 		lookbacks = nil
@@ -18,7 +18,7 @@ func Outlook(in Input, at budget.Minute, told ...budget.Burnt) budget.Outlook {
 		lookbacks = append(lookbacks, p.Short, p.Long)
 	}
 	slices.Sort(lookbacks)
-	return budget.Forecast(in.Ledger, in.Spec.Objective, in.Spec.Window(), at, told, slices.Compact(lookbacks)...)
+	return budget.Forecast(in.Ledger, in.Spec.Objective, now, told, slices.Compact(lookbacks)...)
 }
 
 // Burnt returns the burns that a state remembers, oldest first.

@@ -98,7 +98,7 @@ func (w *walk) stepGate(m budget.Minute, news bool) {
 	if w.Gate != "" && !news {
 		return
 	}
-	status := budget.StatusAt(w.Ledger, w.Spec.Objective, w.Spec.Window(), m+1)
+	status := w.status(m)
 	if !judgeable(status) {
 		return
 	}
@@ -155,15 +155,15 @@ func judgeable(s budget.Status) bool { return s.Sized && s.Coverage >= leastCove
 // that concern it alone, so it stands also while the source of the data is down. Without a policy
 // it is unknown.
 func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
-	return Assess(in, st).At(now, in.Policy, acts)
+	return Assess(in, st, in.StatusAt(st.Through)).At(now, in.Policy, acts)
 }
 
 // Assess returns the part of a verdict that only a new minute can change: what the policy says of
-// the budget as of the newest minute that was walked. [Verdict.At] makes it the verdict of a time.
-func Assess(in Input, st State) Verdict {
-	v := Verdict{Service: in.ID.Service(), SLO: in.ID, Gate: GateUnknown}
+// the budget as it stands at the end of the newest minute that was walked. [Verdict.At] makes it the
+// verdict of a time.
+func Assess(in Input, st State, status budget.Status) Verdict {
+	v := Verdict{Service: in.ID.Service(), SLO: in.ID, Gate: GateUnknown, Budget: status}
 	known := st.Through - budget.Minute(st.Missing)
-	v.Budget = budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), st.Through)
 	if v.Budget.Sum.Seen() > 0 {
 		v.AsOf = known.Time()
 	}
@@ -216,7 +216,7 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 	if v.Gate != GateOpen {
 		back := min(line+limits.Thaw, 10000)
 		v.Reason += "; the policy is " + name + " below " + figures.Basis(line) + ", until " + figures.Basis(back) + " are left"
-		v.ClearsAt = budget.Recovery(in.Ledger, in.Spec.Objective, in.Spec.Window(), st.Through, back)
+		v.ClearsAt = budget.Recovery(in.Ledger, v.Budget, back)
 		v.Clears = clears(v.Budget.Window, back, v.ClearsAt)
 	}
 	if v.Budget.Coverage < 0.99 || v.Budget.Estimated() > 0 {

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -21,7 +22,7 @@ type Standing struct {
 
 // Standings reads every pair of an SLO at the minute before at, pages first.
 func Standings(in Input, st State, at budget.Minute) []Standing {
-	var all []Standing
+	all := slices.Grow([]Standing(nil), len(in.Spec.Alerts.Page)+len(in.Spec.Alerts.Ticket))
 	muted := correctionAt(in, at-1)
 	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
 		s := standing(in, Page, r, at-1)

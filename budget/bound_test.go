@@ -107,7 +107,7 @@ func FuzzBudget(f *testing.F) {
 			if got := StatusAt(l, objective, w, at); got.Sum != s.Sum {
 				t.Fatalf("before it was written %+v, after %+v", got.Sum, s.Sum)
 			}
-			o := Forecast(back, objective, w, at, []Burnt{{From: at - Minute(step), To: at}}, time.Hour, 6*time.Hour)
+			o := Forecast(back, objective, StatusAt(back, objective, w, at), []Burnt{{From: at - Minute(step), To: at}}, time.Hour, 6*time.Hour)
 			if o.In < 0 || o.Early < 0 || o.Late < 0 {
 				t.Fatalf("the forecast is %+v", o)
 			}

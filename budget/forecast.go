@@ -44,10 +44,10 @@ type Burnt struct {
 	Over     bool   // an alert says so; else it may go on
 }
 
-// Forecast extends the present burn into the future.
+// Forecast extends the present burn of a budget, which stands as [StatusAt] says, into the future.
 //
 // The present burn is the share of bad events since the onset of the burn that goes on. Where the
-// shorter look-backs (counted back from at) disagree with it, because it has changed, they win: it
+// shorter look-backs (counted back from now) disagree with it, because it has changed, they win: it
 // is the share over the longest of them that agrees with all shorter ones. The minute of the onset
 // is left out if it can be, for the failures began somewhere in it.
 //
@@ -63,9 +63,8 @@ type Burnt struct {
 // The band is wide for three reasons: few bad events tell the share (a Gamma posterior, widened by
 // how unevenly they came: [Ledger.dispersion]), few are left until the budget is gone, and traffic
 // is not what it usually is, as much as it was not in the weeks before.
-func Forecast(l *Ledger, o slo.Objective, w slo.Window, at Minute, told []Burnt, lookbacks ...time.Duration) Outlook {
-	now := StatusAt(l, o, w, at)
-	out := forecast(l, o, now, at, told, lookbacks)
+func Forecast(l *Ledger, o slo.Objective, now Status, told []Burnt, lookbacks ...time.Duration) Outlook {
+	out := forecast(l, o, now, MinuteOf(now.At), told, lookbacks)
 	switch {
 	case now.Sized:
 	case out.Gone || out.Lasts:
@@ -330,9 +329,9 @@ func (r *road) outlook(b burn, phi float64) Outlook {
 
 // Recovery returns when at least a share of the budget, in basis points, is left again if no event
 // goes bad from now on and traffic stays what it was: in a rolling window old errors age out hour
-// by hour, a calendar window starts anew. It is at itself if that much is left already.
-func Recovery(l *Ledger, o slo.Objective, w slo.Window, at Minute, basisPoints int64) time.Time {
-	s := StatusAt(l, o, w, at)
+// by hour, a calendar window starts anew. It is now if that much is left already.
+func Recovery(l *Ledger, s Status, basisPoints int64) time.Time {
+	w, at := s.Window, MinuteOf(s.At)
 	if !s.LeftBelow(basisPoints) {
 		return s.At
 	}

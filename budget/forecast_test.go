@@ -78,13 +78,13 @@ func TestTheForecastHoldsFromTheThirdMinute(t *testing.T) {
 				}
 				return c.total(m) * 0.0002
 			})
-			f := Forecast(l.Ledger, o, w, noon, since(onset), pageLookbacks...)
+			f := Forecast(l.Ledger, o, StatusAt(l.Ledger, o, w, noon), since(onset), pageLookbacks...)
 			came := time.Duration(l.spent) * time.Minute
 			if x := float64(f.In) / float64(came); x < 0.95 || x > 1.05 || f.Early >= came || f.Late <= came {
 				t.Errorf("the forecast is %v (%v to %v), and the budget is spent after %v", f.In, f.Early, f.Late, came)
 			}
 			l.Thin(noon - 48*60)
-			if thinned := Forecast(l.Ledger, o, w, noon, since(onset), pageLookbacks...); thinned != f {
+			if thinned := Forecast(l.Ledger, o, StatusAt(l.Ledger, o, w, noon), since(onset), pageLookbacks...); thinned != f {
 				t.Errorf("thinned: %+v, was %+v", thinned, f)
 			}
 		})
@@ -117,7 +117,7 @@ func TestTheMiddleIsToldOnlyWhereItIsKnown(t *testing.T) {
 				}
 				return c.rate / 5
 			})
-			f := Forecast(l, o, w, noon, since(onset), pageLookbacks...)
+			f := Forecast(l, o, StatusAt(l, o, w, noon), since(onset), pageLookbacks...)
 			got := "nothing"
 			switch {
 			case f.Lasts:
@@ -163,7 +163,7 @@ func TestTheForecastFollowsTheBurn(t *testing.T) {
 			if c.onset == 0 {
 				onset = 0
 			}
-			f := Forecast(l, o, w, noon, since(onset), pageLookbacks...)
+			f := Forecast(l, o, StatusAt(l, o, w, noon), since(onset), pageLookbacks...)
 			left := float64(StatusAt(l, o, w, noon).Left()) / Unit
 			if want := time.Duration(left/500) * time.Minute; f.Gone || f.In < want*9/10 || f.In > want*11/10 || f.Over != c.over {
 				t.Errorf("half of all fail, %.0f still may: %+v", left, f)
@@ -185,7 +185,7 @@ func TestGoodDaysAgeOut(t *testing.T) {
 		}
 		return 0
 	})
-	f := Forecast(l.Ledger, o, w, noon, nil, 6*time.Hour, 48*time.Hour)
+	f := Forecast(l.Ledger, o, StatusAt(l.Ledger, o, w, noon), nil, 6*time.Hour, 48*time.Hour)
 	if came := time.Duration(l.spent) * time.Minute; came == 0 || f.Lasts || f.Early > came || f.Late < came && f.Late > 0 {
 		t.Errorf("the forecast is %+v, and the budget is spent after %v", f, came)
 	}
@@ -205,7 +205,7 @@ func BenchmarkForecast(b *testing.B) {
 			})
 			l.Thin(noon - 73*60)
 			for b.Loop() {
-				Forecast(l, o, w, noon, since(noon-30), pageLookbacks...)
+				Forecast(l, o, StatusAt(l, o, w, noon), since(noon-30), pageLookbacks...)
 			}
 		})
 	}
@@ -231,7 +231,7 @@ func TestTheForecastForgetsABurnThatIsOver(t *testing.T) {
 					for _, after := range []Minute{1, 2, 5, 10, 20, 40, 120} {
 						name := fmt.Sprintf("%d/min, %d in a million, for %d minutes %d in a thousand, %d minutes ago", rate, usual, lasted, burn, after)
 						for _, over := range []bool{true, false} {
-							f := Forecast(l, o, w, noon+after, []Burnt{{onset, noon, over}}, pageLookbacks...)
+							f := Forecast(l, o, StatusAt(l, o, w, noon+after), []Burnt{{onset, noon, over}}, pageLookbacks...)
 							if proven := float64(rate*burn*int64(after))/1000 > 20; f.Gone || f.Lasts || !over && !proven {
 								continue
 							}

@@ -66,6 +66,9 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 		slots := unpack(l.kept[h])
 		slots[m-Minute(h*60)] = s
 		l.kept[h], l.sums[h-l.first] = pack(&slots), slots.sum()
+		if s != (Slot{}) {
+			l.end = max(l.end, m+1)
+		}
 		return true
 	case len(l.sums) > 0 && (h < l.first || h < l.fineFirst):
 		return l.prepend(h) && l.Put(m, s)
@@ -365,13 +368,14 @@ func (l *Ledger) gross(from, to Minute) Sum {
 	return sum.Plus(l.part(th, Minute(th*60), to))
 }
 
-// part adds up the minutes [from, to) of hour h.
+// part adds up the minutes [from, to) of hour h. Most windows end with the ledger, so the minutes
+// that the newest hour has not seen yet count as asked for.
 func (l *Ledger) part(h int64, from, to Minute) Sum {
-	begin, end := Minute(h*60), Minute((h+1)*60)
+	begin, end := Minute(h*60), min(Minute((h+1)*60), l.end)
 	switch whole := l.sums[h-l.first].sum(); {
-	case from == begin && to == end, !l.fineAt(h):
+	case from == begin && to >= end, !l.fineAt(h):
 		return whole
-	case to == end: // what comes before is, on the average, less to read than half an hour to its end
+	case to >= end: // what comes before is, on the average, less to read than half an hour to its end
 		return whole.minus(l.part(h, begin, from))
 	}
 	b, i := l.packed(h), 0

@@ -72,6 +72,19 @@ func TestTheLedgerSumsLikeAMapOfMinutes(t *testing.T) {
 	})
 }
 
+// TestAMinuteBehindThoseThatAreKept: the source was away for so long that the newest hour has become
+// one of those that are kept, and goes on in that hour.
+func TestAMinuteBehindThoseThatAreKept(t *testing.T) {
+	l := &Ledger{}
+	l.Put(600, Count(1, 10))
+	l.Thin(6000)
+	l.Put(630, Count(2, 20))
+	want := Sum{Bad: 3, Total: 30, Known: 2, BadSlots: 2}
+	if got := l.Sum(600, 631); got != want || l.End() != 631 {
+		t.Errorf("the sum is %+v up to minute %d, want %+v up to 631", got, l.End(), want)
+	}
+}
+
 func TestThinningChangesNoSumOfWholeHours(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, thin := yesterday(), yesterday()

@@ -187,7 +187,8 @@ func TestForecast(t *testing.T) {
 		{"a burn of 1.2 takes 25 days, as old errors age out meanwhile (dividing says 15)", 1.2, 25 * slo.Day, false},
 		{"a burn of 0.9 lasts for ever", 0.9, 0, true},
 	} {
-		f := Forecast(build(c.burn), o, w, noon, nil, 6*time.Hour)
+		l := build(c.burn)
+		f := Forecast(l, o, StatusAt(l, o, w, noon), nil, 6*time.Hour)
 		if d := f.In - c.want; !f.Known || f.Lasts != c.lasts || d < -8*time.Hour || d > 8*time.Hour {
 			t.Errorf("%s: got %+v, want %v", c.name, f, c.want)
 		}
@@ -198,7 +199,7 @@ func TestForecast(t *testing.T) {
 		}
 		return 0
 	})
-	if f := Forecast(few, o, w, noon, nil, 6*time.Hour); f.Known {
+	if f := Forecast(few, o, StatusAt(few, o, w, noon), nil, 6*time.Hour); f.Known {
 		t.Errorf("a forecast was made from four bad events: %+v", f)
 	}
 }
@@ -228,7 +229,7 @@ func TestTheForecastComesTrue(t *testing.T) {
 				}
 				l.Put(m, Count(bad, 1000*Unit))
 			}
-			f := Forecast(&l, o, c.w, now, nil, time.Hour)
+			f := Forecast(&l, o, StatusAt(&l, o, c.w, now), nil, time.Hour)
 			at := now
 			for ; StatusAt(&l, o, c.w, at).Left() >= 0; at++ {
 				l.Put(at, Count(c.burn*Unit, 1000*Unit))

@@ -84,7 +84,7 @@ func TestAYoungBudgetHasOneBasis(t *testing.T) {
 			if (spent > 0) && !c.sized {
 				t.Errorf("%d notices of a share of a budget whose size nobody knows", spent)
 			}
-			if o := alerting.Outlook(in, at, all[0].Burnt()...); !c.sized && o.In > 0 {
+			if o := alerting.Outlook(in, in.StatusAt(at), all[0].Burnt()...); !c.sized && o.In > 0 {
 				t.Errorf("it is said to last %v", o.In)
 			}
 			if c.window != 28*slo.Day {

@@ -220,7 +220,7 @@ func TestForecastsComeTrue(t *testing.T) {
 				x := newBurningLife(k, uint64(seed))
 				at := x.onset + budget.Minutes(k.after)
 				l := x.ledger(at)
-				f := budget.Forecast(l, objective, window, at, []budget.Burnt{{From: x.onset, To: x.newestBad(at)}}, 5*time.Minute, 30*time.Minute, time.Hour, 6*time.Hour)
+				f := budget.Forecast(l, objective, budget.StatusAt(l, objective, window, at), []budget.Burnt{{From: x.onset, To: x.newestBad(at)}}, 5*time.Minute, 30*time.Minute, time.Hour, 6*time.Hour)
 				plain := plainForecast(l, objective, window, at)
 				gone, ends := x.gone(at)
 				n.add(f, plain, time.Duration(gone-at)*time.Minute, ends)

@@ -302,6 +302,7 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 		e.Log.Warn("reading", "problem", problem)
 	}
 	fresh := map[slo.ID]budget.Minute{}
+	all = make([]story, 0, len(batch.Readings)+len(e.budgets.set.Journeys()))
 	for _, id := range e.budgets.upstreamFirst(batch.Readings) {
 		reading := batch.Readings[id]
 		a, isNew := e.budgets.read(id, reading)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -19,7 +20,7 @@ type story struct {
 // tell adds the turns to the tick, with what became of their incidents and the messages that are
 // owed for them. It returns the book as the events leave it.
 func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
-	var turns []incidents.Turn
+	turns := make([]incidents.Turn, 0, len(all))
 	var past []string
 	for _, s := range all {
 		turns = append(turns, s.Turn)
@@ -41,6 +42,7 @@ func (e *Engine) tell(ctx context.Context, all []story, now time.Time, tick *sto
 	}
 	book, outcomes := e.tellAll(all, turns, known, now)
 	owed := e.compose(outcomes...)
+	tick.Turns = slices.Grow(tick.Turns, len(all))
 	for n, out := range outcomes {
 		turn := all[n].turn
 		turn.Incidents, turn.Entries = out.Incidents, owed[n]

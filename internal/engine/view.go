@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -67,38 +68,38 @@ func (e *Engine) view(a *account) Budget {
 func (b *budgets) figures(a *account) *Budget {
 	in, at := b.input(a), a.state.Through
 	of := a.told
-	if of == nil || of.At != at { // the status is the verdict's
-		of = &incidents.Figures{At: at, Outlook: alerting.Outlook(in, at, a.state.Burnt()...), Standings: alerting.Standings(in, a.state, at)}
+	if of == nil || of.At != at {
+		of = incidents.FiguresAt(in, a.state, at)
 	}
 	f := &Budget{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Outlook: of.Outlook, Standings: of.Standings,
-		Burns: burns(in, at), Data: a.ledger.Gross().At(at - 1).State.String(),
+		Burns: burns(a.spec, of.Standings), Data: a.ledger.Gross().At(at - 1).State.String(),
 		Corrections: b.set.CorrectionsOf(a.id), Upstream: b.set.Upstream(a.id), Journey: b.journey(a),
-		Counted: a.counted, account: a, state: a.state, verdict: alerting.Assess(in, a.state),
+		Counted: a.counted, account: a, state: a.state, verdict: alerting.Assess(in, a.state, of.Status),
 	}
 	if begun := a.ledger.Begin(); begun < a.ledger.End() {
 		f.Since = begun.Time()
 	}
-	f.Windows = append(f.Windows, f.verdict.Budget)
+	f.Windows = append(f.Windows, of.Status)
 	for _, w := range a.spec.Windows[1:] {
 		f.Windows = append(f.Windows, budget.StatusAt(a.ledger, a.spec.Objective, w, at))
 	}
 	return f
 }
 
-// burns reads every window that an alert of the SLO looks at.
-func burns(in alerting.Input, at budget.Minute) []WindowBurn {
-	var lengths []time.Duration
-	for _, p := range append(slices.Clone(in.Spec.Alerts.Page), in.Spec.Alerts.Ticket...) {
-		lengths = append(lengths, p.Long, p.Short)
-	}
-	slices.Sort(lengths)
-	var all []WindowBurn
-	for _, d := range slices.Compact(lengths) {
-		rate, ok := budget.Burn(in.Ledger.Sum(at-budget.Minutes(d), at), in.Spec.Objective)
+// burns returns the burn of every window that an alert of the SLO looks at.
+func burns(spec *slo.Spec, standings []alerting.Standing) []WindowBurn {
+	all := slices.Grow([]WindowBurn(nil), 2*len(standings))
+	add := func(d time.Duration, sum budget.Sum) {
+		rate, ok := budget.Burn(sum, spec.Objective)
 		all = append(all, WindowBurn{Window: d, Rate: rate, Known: ok})
 	}
-	return all
+	for _, s := range standings {
+		add(s.Pair.Long, s.Long)
+		add(s.Pair.Short, s.Short)
+	}
+	slices.SortFunc(all, func(a, b WindowBurn) int { return cmp.Compare(a.Window, b.Window) })
+	return slices.CompactFunc(all, func(a, b WindowBurn) bool { return a.Window == b.Window })
 }
 
 // atATime is how many incidents are told of while the lock is held.

@@ -39,10 +39,8 @@ type Figures struct {
 
 // FiguresAt computes what a budget comes to.
 func FiguresAt(in alerting.Input, st alerting.State, at budget.Minute) *Figures {
-	return &Figures{
-		At: at, Status: budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
-		Outlook: alerting.Outlook(in, at, st.Burnt()...), Standings: alerting.Standings(in, st, at),
-	}
+	now := in.StatusAt(at)
+	return &Figures{At: at, Status: now, Outlook: alerting.Outlook(in, now, st.Burnt()...), Standings: alerting.Standings(in, st, at)}
 }
 
 // figuresAt returns the figures that are known, or computes those of another minute.

@@ -246,7 +246,7 @@ func (b *builder) row(s Subject) {
 	window := span(s.Ledger, budget.MinuteOf(now.From), b.to)
 	row := Row{
 		ID: s.ID, Spec: s.Spec, Budget: now, Verdict: judge(now, window, o), Before: before, BeforeKnown: before.Allowed > 0 && before.Sized,
-		Outlook: outlook(s, w, b.to), InPeriod: span(s.Ledger, b.from, b.to), InWindow: window,
+		Outlook: outlook(s, now), InPeriod: span(s.Ledger, b.from, b.to), InWindow: window,
 		Query: query(s, now.From, b.To), Worst: b.worst(s.Ledger),
 	}
 	for _, w := range s.Spec.Windows[1:] {
@@ -290,7 +290,8 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 // outlook forecasts the exhaustion of a budget from its last days, without the burns that are over: a
 // quarter of the window, three days at most. Burns are left out by the hour, so that nothing depends
 // on whether minutes have been thinned out.
-func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
+func outlook(s Subject, now budget.Status) Outlook {
+	at := budget.MinuteOf(now.At)
 	var told []budget.Burnt
 	for _, i := range s.Incidents {
 		for _, b := range i.Burnt() {
@@ -301,7 +302,7 @@ func outlook(s Subject, w slo.Window, at budget.Minute) Outlook {
 			told = append(told, b)
 		}
 	}
-	f := budget.Forecast(s.Ledger, s.Spec.Objective, w, at, told, min(3*slo.Day, w.Length()/4))
+	f := budget.Forecast(s.Ledger, s.Spec.Objective, now, told, min(3*slo.Day, now.Window.Length()/4))
 	switch {
 	case f.Gone:
 		return Outlook{State: "spent"}

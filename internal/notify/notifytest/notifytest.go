@@ -94,13 +94,12 @@ func Story(receiver string, ticket bool) []notify.Facts {
 }
 
 func factsAt(receiver string, in alerting.Input, e alerting.Event, i alerting.Incident) notify.Facts {
-	at := e.At + 1
+	now := in.StatusAt(e.At + 1)
 	return notify.Facts{
 		Target: notify.Target{Receiver: receiver}, Origin: notify.Origin{URL: "https://slowburn.example.com"},
 		Notification: incidents.Notification{Facts: sentences.Facts{
 			Spec: in.Spec, Event: e, Incident: i, Now: e.Time(),
-			Status:  budget.StatusAt(in.Ledger, in.Spec.Objective, in.Spec.Window(), at),
-			Outlook: alerting.Outlook(in, at, i.Burnt()...),
+			Status: now, Outlook: alerting.Outlook(in, now, i.Burnt()...),
 		}},
 	}
 }

@@ -119,7 +119,7 @@ func (s *story) tell(now time.Time) {
 			Facts: sentences.Facts{
 				Spec: s.spec, Event: e, Incident: i, Over: ends[e.Incident] == 3, Now: now,
 				Status:  budget.StatusAt(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1),
-				Outlook: alerting.Outlook(in, e.At+1, i.Burnt()...),
+				Outlook: alerting.Outlook(in, in.StatusAt(e.At+1), i.Burnt()...),
 			},
 			Standings: alerting.Standings(in, s.state, e.At+1),
 		}}
