@@ -20,6 +20,7 @@ type office struct {
 	*band
 	slack *slacktest.Server
 	seat  seat
+	again func() // presses once more if the person was asked to; nil if nobody waits for anything
 }
 
 func newOffice(t *testing.T) *office {
@@ -71,30 +72,67 @@ func (o *office) sees(what string, is func(slacktest.Message) bool) (ts string) 
 }
 
 // isAcknowledged waits until a message cannot be acknowledged any more, and its thread says by whom it
-// was.
+// was: by the name, or by the handle where the name takes too long to look up.
 func (o *office) isAcknowledged(ts, by string) {
 	o.t.Helper()
 	o.sees("who has it", func(m slacktest.Message) bool {
-		return m.ThreadTS == ts && strings.Contains(m.Text, "Acknowledged by "+by)
+		return m.ThreadTS == ts && strings.Contains(strings.ToLower(m.Text), "acknowledged by "+by)
 	})
 	o.sees("no button", func(m slacktest.Message) bool {
 		return m.TS == ts && !slices.ContainsFunc(m.Buttons(), func(b slacktest.Button) bool { return b.ActionID == slack.ActionAck })
 	})
 }
 
-// press presses a button of a message, which has to be taken.
+// press presses a button of a message, which has to be taken; and again when the person is asked to,
+// because Slack or the database took too long, as on a busy machine.
 func (o *office) press(ts, action, user string) {
 	o.t.Helper()
+	heard := len(o.heard(user))
 	if ack, err := o.slack.Press(ts, action, user); err != nil || ack.Status != http.StatusOK {
 		o.t.Fatalf("%s: %v, %+v", action, err, ack)
 	}
+	o.again = func() {
+		if all := o.heard(user); len(all) > heard && strings.Contains(all[len(all)-1], "lease try again") {
+			o.press(ts, action, user)
+		}
+	}
+}
+
+// until waits as a band does, and does meanwhile as people are asked to.
+func (o *office) until(what string, is func() bool) {
+	o.t.Helper()
+	o.band.until(what, func() bool {
+		if is() {
+			return true
+		}
+		if o.again != nil {
+			o.again()
+		}
+		return false
+	})
+	o.again = nil
+}
+
+// heard is what a person alone was told.
+func (o *office) heard(user string) (texts []string) {
+	for _, e := range o.slack.State().Ephemerals() {
+		if e.User == user {
+			texts = append(texts, e.Text)
+		}
+	}
+	return texts
 }
 
 // whispers waits until a person alone was told some words.
 func (o *office) whispers(user, words string) {
 	o.t.Helper()
+	defer func() {
+		if o.t.Failed() {
+			o.t.Log(o.heard(user))
+		}
+	}()
 	o.until(user+" hears "+words, func() bool {
-		return slices.ContainsFunc(o.slack.State().Ephemerals(), func(e slacktest.Ephemeral) bool { return e.User == user && strings.Contains(e.Text, words) })
+		return slices.ContainsFunc(o.heard(user), func(text string) bool { return strings.Contains(text, words) })
 	})
 }
 
@@ -112,7 +150,7 @@ func TestAPressOnAStandbyIsTheLeaders(t *testing.T) {
 	page := o.page(first)
 
 	o.press(page, slack.ActionAck, "U0ANA")
-	o.isAcknowledged(page, "Ana Sousa")
+	o.isAcknowledged(page, "ana")
 	acts := ok(o.open().Acts(t.Context(), store.ActFilter{Incident: o.incident.ID}))(t)
 	if len(acts) != 1 || acts[0].Who != "U0ANA" || acts[0].Via != "slack" {
 		t.Errorf("acts: %+v", acts)
@@ -184,7 +222,7 @@ func TestAPressWithoutALeaderWaits(t *testing.T) {
 				o.whispers("U0ANA", "is over")
 				return
 			}
-			o.isAcknowledged(page, "Ana Sousa")
+			o.isAcknowledged(page, "ana")
 			for _, act := range ok(o.open().Acts(t.Context(), store.ActFilter{Incident: o.incident.ID}))(t) {
 				if act.Who != "U0ANA" {
 					t.Errorf("an act of whom it was not taken: %+v", act)
