@@ -189,12 +189,7 @@ func TestDiskFull(t *testing.T) {
 func TestAStopWritesDownWhatAFullDiskRefused(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{5, 15}))
 	w.steps(12)
-	w.point = func(name string) error {
-		if strings.HasPrefix(name, "slack") {
-			return nil
-		}
-		return syscall.ENOSPC
-	}
+	w.point = fullDisk
 	w.steps(10)
 	w.db.Faults.Fail(promfake.Reset())
 	w.steps(8)
@@ -216,24 +211,33 @@ func TestAStopWritesDownWhatAFullDiskRefused(t *testing.T) {
 	w.checkBudgets()
 }
 
+// brokenShops is a world of services that all break between the same two minutes.
+func brokenShops(t *testing.T, n int, broken [2]int) *world {
+	t.Helper()
+	var specs []*slo.Spec
+	var services []*service
+	for i := range n {
+		name := fmt.Sprint("shop", i)
+		specs = append(specs, promise(name))
+		services = append(services, &service{name: name, load: outage(50, broken)})
+	}
+	return newWorld(t, specs, services...)
+}
+
+// fullDisk refuses all that is written, and lets messages go out.
+func fullDisk(name string) error {
+	if strings.HasPrefix(name, "slack") {
+		return nil
+	}
+	return syscall.ENOSPC
+}
+
 // TestAnEndThatWasToldOnAFullDiskIsNotToldAgain: the pages are on the disk, which is full when they
 // end. That is told, the process is killed, and the one after it decides the ends again.
 func TestAnEndThatWasToldOnAFullDiskIsNotToldAgain(t *testing.T) {
-	var specs []*slo.Spec
-	var services []*service
-	for i := range 3 {
-		name := fmt.Sprint("shop", i)
-		specs = append(specs, promise(name))
-		services = append(services, &service{name: name, load: outage(50, [2]int{4, 25})})
-	}
-	w := newWorld(t, specs, services...)
+	w := brokenShops(t, 3, [2]int{4, 25})
 	w.steps(10)
-	w.point = func(name string) error {
-		if strings.HasPrefix(name, "slack") {
-			return nil
-		}
-		return syscall.ENOSPC
-	}
+	w.point = fullDisk
 	w.steps(20)
 	told := func() (ends int) {
 		for _, root := range w.slack.State().Roots(channel) {
@@ -267,22 +271,9 @@ func TestAFullDiskSilencesNothing(t *testing.T) {
 	for name, killed := range map[string]bool{"it lives on": false, "it is killed meanwhile": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var specs []*slo.Spec
-			var services []*service
-			for i := range 6 {
-				name := fmt.Sprint("shop", i)
-				specs = append(specs, promise(name))
-				services = append(services, &service{name: name, load: outage(50, [2]int{15, 25})})
-			}
-			w := newWorld(t, specs, services...)
+			w := brokenShops(t, 6, [2]int{15, 25})
 			w.steps(10)
-			full := func(name string) error {
-				if strings.HasPrefix(name, "slack") {
-					return nil
-				}
-				return syscall.ENOSPC
-			}
-			w.point = full
+			w.point = fullDisk
 			w.slack.Inject(slacktest.Fault{Method: "chat.postMessage", Nth: 2, Count: 5, Do: slacktest.RateLimited(1)})
 			w.slack.Inject(slacktest.Fault{Method: "chat.postMessage", Nth: 8, Do: slacktest.ResetBefore()})
 			w.steps(12)
@@ -296,7 +287,7 @@ func TestAFullDiskSilencesNothing(t *testing.T) {
 				w.kill()
 				w.revive()
 			} else {
-				w.point = full
+				w.point = fullDisk
 				w.steps(18)
 				if ends := w.rootsWith("Resolved"); len(ends) != 6 {
 					t.Errorf("%d of 6 ends were told: %q", len(ends), w.roots())

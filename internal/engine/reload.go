@@ -26,10 +26,11 @@ type Terms struct {
 	Composer Composer
 }
 
-// Reload swaps the set of SLOs, and with it the terms under which they are judged and told. State is kept by SLO ID: an SLO whose objective or alerts changed
-// goes on with its ledger and its open incident, under the new terms from the next minute on. What
-// is open for an SLO that is gone is closed, with that as the reason; its ledger is kept and picked
-// up again if the SLO comes back. If that cannot be written down, nothing changes.
+// Reload swaps the set of SLOs, and with it the terms under which they are judged and told. State is
+// kept by SLO ID: an SLO whose objective or alerts changed goes on with its ledger and its open
+// incident, under the new terms from the next minute on. What is open for an SLO that is gone is
+// closed, with that as the reason; its ledger is kept and picked up again if the SLO comes back. If
+// that cannot be written down, nothing changes.
 //
 // Corrections are laid anew over every ledger, the past of it too. What was told before is not
 // taken back.

@@ -115,15 +115,22 @@ func TestOneLeadsAndTheNextTakesOverWhenItResignsOrDies(t *testing.T) {
 	same(t, "ticks", int(got(b.Load(background))(t).Accounts["shop/pay"].State.Through-minute(0)), 2)
 }
 
+// leadingThroughProxy opens a store that leads, and has written a tick, by a proxy that can cut it off.
+// Others reach it by the address.
+func leadingThroughProxy(t *testing.T) (address string, proxy *pgtest.Proxy, a *DB, term *Term) {
+	t.Helper()
+	server := pgtest.Shared(t)
+	address, proxy = server.Make(t), server.NewProxy(t)
+	schema := address[len(server.Address("postgres"))+len(" search_path="):]
+	a, term = leading(t, server.Through(proxy.Port, "postgres")+"&search_path="+schema, Options{}, quick)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	return address, proxy, a, term
+}
+
 // A process that is stopped answers no beat, but its kernel goes on answering the server's
 // keepalives: only the session's idle time finds it.
 func TestAPartitionEndsTheTermOnBothSides(t *testing.T) {
-	server := pgtest.Shared(t)
-	address := server.Make(t)
-	proxy := server.NewProxy(t)
-	schema := address[len(server.Address("postgres"))+len(" search_path="):]
-	a, first := leading(t, server.Through(proxy.Port, "postgres")+"&search_path="+schema, Options{}, quick)
-	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	address, proxy, a, first := leadingThroughProxy(t)
 	proxy.Hold(true)
 	until := first.Until()
 	b := openAt(t, address, Options{}, quick)
@@ -437,12 +444,7 @@ func TestWhatAStandbyWaitsForIsTold(t *testing.T) {
 // A server that is cut off tells nobody. What is read for a leader ends with its term, as what is
 // written does; and from then on nothing is waited for until it stands by.
 func TestReadsOfALeaderEndWithItsTerm(t *testing.T) {
-	server := pgtest.Shared(t)
-	address := server.Make(t)
-	proxy := server.NewProxy(t)
-	schema := address[len(server.Address("postgres"))+len(" search_path="):]
-	a, term := leading(t, server.Through(proxy.Port, "postgres")+"&search_path="+schema, Options{}, quick)
-	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	_, proxy, a, term := leadingThroughProxy(t)
 	follower, _, err := a.Follow(background)
 	must(t, err)
 	reads := map[string]func() error{
