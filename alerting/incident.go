@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -176,6 +177,15 @@ func (i Incident) Loud() Severity {
 // at its newest event.
 func (i Incident) Cost() float64 {
 	return Account{Bad: i.Bad(), Allowed: i.Last.Budget.Allowed}.Spent()
+}
+
+// CostText writes what [Incident.Cost] returns: "24.9 %", or "about 24.9 %" of a budget that was
+// projected or estimated. What missing data cost is unknown.
+func (i Incident) CostText() string {
+	if i.Last.Burn == nil {
+		return figures.Unknown
+	}
+	return i.Last.Budget.CostOf(i.Bad())
 }
 
 // Duration returns how long it burned: from the onset to the end of the last bad minute.

@@ -203,7 +203,7 @@ func replayOne(in alerting.Input, from, to budget.Minute) replay {
 
 func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, from, to budget.Minute) error {
 	fmt.Fprintf(e.out, "Replayed %s to %s, %s.\n\n", figures.UTC(from.Time()), figures.UTC(to.Time()), figures.Duration(to.Time().Sub(from.Time())))
-	t := newTable(e.out, "FROM", "TO", "SEVERITY", "SLO", "DETECTED AFTER", "BURNED", "BUDGET")
+	t := newTable(e.out, "FROM", "TO", "SEVERITY", "SLO", "DETECTED AFTER", "BURNED", "COST")
 	type row struct {
 		at    time.Time
 		cells []string
@@ -257,14 +257,14 @@ func cellsOf(i alerting.Incident) []string {
 	if !i.Open {
 		end = figures.UTC(i.Resolved)
 	}
-	burned, cost := figures.Unknown, figures.Unknown
+	burned := figures.Unknown
 	if i.Last.Burn != nil {
-		burned, cost = figures.Duration(i.Duration()), i.Last.Budget.CostOf(i.Bad())
+		burned = figures.Duration(i.Duration())
 	}
 	if i.Rule == alerting.RuleNoData {
 		what = "no data"
 	}
-	return []string{figures.UTC(i.Detected), end, what, string(i.SLO), figures.Duration(i.TimeToDetect()), burned, cost}
+	return []string{figures.UTC(i.Detected), end, what, string(i.SLO), figures.Duration(i.TimeToDetect()), burned, i.CostText()}
 }
 
 // counts says of how much a replay tells.

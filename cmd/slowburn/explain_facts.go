@@ -107,13 +107,17 @@ func (x *explanation) corrected(minutes int, bad float64, row ...string) []strin
 
 func (x *explanation) tellIncidents(w io.Writer) error {
 	fmt.Fprintln(w)
-	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "BAD", "BUDGET")
+	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "COST", "BAD", "OF THE BUDGET NOW")
 	for _, i := range x.Incidents {
-		t.row(i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), eventsOf(i.Bad), spentOf(&i.Bad, x.Allowed, x.Projected))
+		t.row(i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), costOf(i.IncidentCost), eventsOf(i.Bad), spentOf(&i.Bad, x.Allowed, x.Projected))
 	}
-	t.row("unattributed", "", "", "", eventsOf(x.Unattributed.Bad), spentOf(&x.Unattributed.Bad, x.Allowed, x.Projected))
-	t.row("sum", "", "", "", eventsOf(x.Bad), spentOf(&x.Bad, x.Allowed, x.Projected))
-	return t.flush()
+	t.row("unattributed", "", "", "", "", eventsOf(x.Unattributed.Bad), spentOf(&x.Unattributed.Bad, x.Allowed, x.Projected))
+	t.row("sum", "", "", "", "", eventsOf(x.Bad), spentOf(&x.Bad, x.Allowed, x.Projected))
+	err := t.flush()
+	if len(x.Incidents) > 0 {
+		fmt.Fprintln(w, "COST is of the budget as it was when the incident ended, of an open one at its newest minute, and stays. The columns after it are what of it is in today's window.")
+	}
+	return err
 }
 
 func (x *explanation) tellData(w io.Writer) {

@@ -349,6 +349,11 @@ func TestAnEstimateIsMarkedEverywhere(t *testing.T) {
 			t.Errorf("%s does not say so:\n%s", where, all[where])
 		}
 	}
+	for _, where := range shownOn["cost"] {
+		if !strings.Contains(all[where], "about ") {
+			t.Errorf("%s does not say that the cost is an estimate:\n%s", where, all[where])
+		}
+	}
 	for _, where := range []string{"Slack, open", "report", "slowburn status"} {
 		if !strings.Contains(all[where], "estimated") {
 			t.Errorf("%s does not say how much:\n%s", where, all[where])

@@ -240,9 +240,9 @@ func (c *incidentsListCmd) Run(e *env) error {
 	}
 	var all []api.Incident
 	return c.show(e, "incidents", query, &all, func() error {
-		t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "BUDGET")
+		t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "COST")
 		for _, i := range all {
-			t.row(i.ID, i.Severity, i.State, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed, i.Projected))
+			t.row(i.ID, i.Severity, i.State, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), costOf(i.IncidentCost))
 		}
 		return t.flush()
 	})
@@ -258,7 +258,7 @@ func (c *incidentsShowCmd) Run(e *env) error {
 	var i api.IncidentDetail
 	return c.show(e, "incidents/"+url.PathEscape(c.ID), nil, &i, func() error {
 		fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
-			i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), spentOf(i.Bad, i.Allowed, i.Projected))
+			i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), costOf(i.IncidentCost))
 		if i.Title != "" {
 			fmt.Fprintf(e.out, "declared: %s\n", i.Title)
 		}

@@ -61,6 +61,14 @@ func spentOf(bad, allowed *float64, estimated bool) string {
 	return figures.Estimate(figures.Cost(thousandths(*bad), thousandths(*allowed)), estimated)
 }
 
+// costOf writes which share of the whole budget an incident took.
+func costOf(c api.IncidentCost) string {
+	if c.Cost == nil {
+		return figures.Unknown
+	}
+	return figures.Estimate(shareSpent(c.Cost), c.Projected || c.Estimated)
+}
+
 // leftOf writes the share of a budget that an account leaves.
 func leftOf(a api.Account) string {
 	if a.Remaining == nil {

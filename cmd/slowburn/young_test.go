@@ -272,9 +272,9 @@ func (w *youngWorld) tellsInData(y youth, weekly json.RawMessage) {
 	if (spend.Spent != nil) != told || spend.Projected == told {
 		t.Errorf("explain: spent %v, projected %v", spend.Spent, spend.Projected)
 	}
-	for where, got := range map[string]api.Incident{"incident": incident.Incident, "report": cost.Incident} {
-		if spentOf(got.Bad, got.Allowed, got.Projected) != y.cost {
-			t.Errorf("%s: it cost %s, want %s", where, spentOf(got.Bad, got.Allowed, got.Projected), y.cost)
+	for where, got := range map[string]api.IncidentCost{"incident": incident.IncidentCost, "report": cost.IncidentCost, "explain": spend.Incidents[0].IncidentCost} {
+		if costOf(got) != y.cost {
+			t.Errorf("%s: it cost %s, want %s", where, costOf(got), y.cost)
 		}
 	}
 	verdict := postmortem.Judge(w.burn, w.Snapshot().Budgets[0].Spec.Objective, w.ledger, 0)

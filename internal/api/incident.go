@@ -39,12 +39,9 @@ type Incident struct {
 	Bad     *float64 `json:"bad"`
 	Total   *float64 `json:"total"`
 	Allowed *float64 `json:"allowed"` // bad events that the whole budget allowed at its newest event
-	Cost    *float64 `json:"cost"`    // bad ÷ allowed: the share of the whole budget
-	// Projected is present where less than a tenth of the window was known: allowed is what the
-	// window would allow at the traffic that was seen.
-	Projected bool     `json:"projected,omitempty"`
-	PeakBurn  *float64 `json:"peakBurn"` // over the firing pair's short window
-	Burn      *Firing  `json:"burn"`     // null where no pair of windows fired
+	IncidentCost
+	PeakBurn *float64 `json:"peakBurn"` // over the firing pair's short window
+	Burn     *Firing  `json:"burn"`     // null where no pair of windows fired
 
 	// Late is present where some of its minutes were known only after they had been decided: when it
 	// was found, and what was told then, is other than a backtest of the same data tells.
@@ -64,6 +61,25 @@ type Incident struct {
 	Damaged bool `json:"damaged,omitempty"`
 
 	*OldIncident
+}
+
+// IncidentCost is what an incident took of the whole budget, as that was at the incident's newest
+// event. It stays so when the window moves on.
+type IncidentCost struct {
+	Cost *float64 `json:"cost"` // null where data are missing
+	// Projected is present where less than a tenth of the window was known: the budget is what the
+	// window would allow at the traffic that was seen.
+	Projected bool `json:"projected,omitempty"`
+	// Estimated is present where Prometheus has computed and extrapolated some counts of the window.
+	Estimated bool `json:"estimated,omitempty"`
+}
+
+// IncidentCostOf converts what an incident cost.
+func IncidentCostOf(i alerting.Incident) IncidentCost {
+	if i.Last.Burn == nil {
+		return IncidentCost{}
+	}
+	return IncidentCost{Cost: new(i.Cost()), Projected: i.Last.Budget.Projected, Estimated: i.Last.Budget.Estimated}
 }
 
 // Firing is the pair of windows that an incident's newest event was decided by.
@@ -133,14 +149,13 @@ func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 		Onset: i.Onset.UTC(), Detected: i.Alerted().UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
 		Duration: i.Duration().Seconds(), TimeToDetect: i.TimeToDetect().Seconds(), TimeToResolve: seconds(i.TimeToResolve(), !i.Open),
 		TimeToAcknowledge: seconds(i.TimeToAcknowledge()), TimeToMitigate: seconds(i.TimeToMitigate()),
-		Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Damaged: i.Damaged, Late: i.Late,
+		IncidentCost: IncidentCostOf(i), Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Damaged: i.Damaged, Late: i.Late,
 	}
 	if !i.Open {
 		out.State = strings.ToLower(sentences.Ended(i))
 	}
 	if b := i.Last.Burn; b != nil {
 		out.Bad, out.Total, out.Allowed = new(Events(b.Bad)), new(Events(b.Total)), new(Events(i.Last.Budget.Allowed))
-		out.Cost, out.Projected = new(i.Cost()), i.Last.Budget.Projected
 	}
 	if spec != nil {
 		out.PeakBurn, out.Burn = IfKnown(i.PeakBurn(spec.Objective)), firing(i.Last, spec)

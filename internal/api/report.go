@@ -128,11 +128,11 @@ type Burner struct {
 	Query        string   `json:"query"`
 }
 
-// ReportIncident is an incident of the period. Open is at its end, and bad is what the ledger knows
-// by then.
+// ReportIncident is an incident of the period. Open is at its end. What it took of four weeks is what
+// the ledger knows by then, with samples that came after the incident was over.
 type ReportIncident struct {
 	Incident
-	InPeriod  float64  `json:"badInPeriod"` // of bad, in this period and counted to no other incident
+	InPeriod  float64  `json:"badInPeriod"` // in this period and counted to no other incident
 	FourWeeks *float64 `json:"fourWeekBudgetSpent"`
 	// FourWeeksProjected is present where less than a tenth of the four weeks is known: their budget
 	// is then what they would allow at the traffic that was seen.
@@ -359,9 +359,6 @@ func reportIncident(i report.Incident, at time.Time) ReportIncident {
 		Incident: IncidentOf(i.Incident, i.Spec, at), InPeriod: Events(i.InPeriod),
 		FourWeeks:          IfKnown(alerting.Account{Bad: v.Bad, Allowed: v.Allowed}.Spent(), v.Reason != postmortem.NoBurn && v.Allowed > 0),
 		FourWeeksProjected: v.Projected, Required: v.Required, Reason: string(v.Reason), Review: i.Review, Class: i.Class,
-	}
-	if out.Bad != nil {
-		out.Bad, out.Cost = new(Events(v.Bad)), new(alerting.Account{Bad: v.Bad, Allowed: i.Last.Budget.Allowed}.Spent())
 	}
 	out.OldCost = out.Cost
 	return out

@@ -58,14 +58,15 @@ type SpentBucket struct {
 	Estimated int `json:"estimatedMinutes,omitempty"`
 }
 
-// SpentIncident is a burn, with the part of it that lies in the window and that no incident before
-// it has taken.
+// SpentIncident is a burn: what it cost, as [Incident] says it, and as bad and share what of it is in
+// today's budget, the part that lies in the window and that no incident before it has taken.
 type SpentIncident struct {
 	ID       string    `json:"id"`
 	Severity string    `json:"severity"`
 	Onset    time.Time `json:"onset"`
 	Duration float64   `json:"durationSeconds"`
 	Open     bool      `json:"open"`
+	IncidentCost
 	SpentShare
 	OldDuration string `json:"duration"` // the same in words, for one more release
 }
@@ -106,7 +107,7 @@ func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, 
 		if c := i.Claim(); c.From < to && c.To > from {
 			out.Incidents = append(out.Incidents, SpentIncident{
 				ID: i.ID, Severity: string(i.Severity), Onset: i.Onset.UTC(), Duration: i.Duration().Seconds(), Open: i.Open,
-				SpentShare: spentShare(shares[n], st), OldDuration: slo.ShortDuration(i.Duration()),
+				IncidentCost: IncidentCostOf(i), SpentShare: spentShare(shares[n], st), OldDuration: slo.ShortDuration(i.Duration()),
 			})
 		}
 	}

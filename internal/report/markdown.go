@@ -193,8 +193,7 @@ func (i Incident) cells(zone *time.Location) []string {
 		}
 		if i.Verdict.Bad > 0 || i.Last.Budget.Allowed > 0 { // else it was declared, and what it took is not known
 			cost = []string{
-				figures.Events(i.InPeriod), i.Last.Budget.CostOf(i.Verdict.Bad),
-				i.Verdict.CostText(),
+				figures.Events(i.InPeriod), i.CostText(), i.Verdict.CostText(),
 			}
 		}
 	}

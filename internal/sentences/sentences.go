@@ -120,7 +120,7 @@ func (f Facts) Predicate() string {
 	case f.Missed():
 		return "burned for " + figures.Duration(i.Duration()) + " while slowburn could not see it; it is over"
 	case !i.Open:
-		return "burned for " + figures.Duration(i.Duration()) + " and took " + cost(i) + " of its error budget"
+		return "burned for " + figures.Duration(i.Duration()) + " and took " + i.CostText() + " of its error budget"
 	}
 	return "burns its error budget " + f.fast() + "; " + f.outlook()
 }
@@ -270,7 +270,7 @@ func (f Facts) affected() Text {
 	if burn == nil {
 		return nil
 	}
-	return say("Since it began, ", strong(f.bad(*burn)), " went bad: ", cost(f.Incident), " of the whole budget.")
+	return say("Since it began, ", strong(f.bad(*burn)), " went bad: ", f.Incident.CostText(), " of the whole budget.")
 }
 
 func (f Facts) bad(b alerting.Burning) string {
@@ -330,7 +330,7 @@ func (f Facts) Ending() []Text {
 	i := f.Incident
 	story := say("It burned for ", strong(figures.Duration(i.Duration())), ", from ", moment(i.Onset), " to ", moment(i.Ended))
 	if i.Last.Burn != nil {
-		story = say(story, ", and ", strong(f.bad(*i.Last.Burn)), " went bad: ", cost(i), " of the whole budget")
+		story = say(story, ", and ", strong(f.bad(*i.Last.Burn)), " went bad: ", i.CostText(), " of the whole budget")
 	}
 	return []Text{say(f.why()), say(story, ".")}
 }
@@ -481,8 +481,6 @@ func (f Facts) outlook() string {
 func (f Facts) spent() string { return f.Status.CostOf(f.Status.Sum.Bad) }
 
 func (f Facts) left() string { return f.Status.LeftText() }
-
-func cost(i alerting.Incident) string { return i.Last.Budget.CostOf(i.Bad()) }
 
 func unit(k slo.Kind, many bool) string {
 	if many {

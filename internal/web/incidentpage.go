@@ -41,14 +41,6 @@ type incidentView struct {
 	Silences  []option
 }
 
-// costOf returns the share of the budget that an incident took.
-func costOf(i alerting.Incident) string {
-	if i.Last.Burn == nil {
-		return figures.Unknown
-	}
-	return i.Last.Budget.CostOf(i.Bad())
-}
-
 // earlierIncidents is how many incidents of the same budget a page lists.
 const earlierIncidents = 5
 
@@ -89,7 +81,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 		ended = "Burned so far until"
 	}
 	if spec != nil {
-		cost, peak = "of "+figures.Window(spec.Window()), unknown("no events")
+		cost, peak = "of the budget of "+figures.Window(spec.Window())+" as it was then", unknown("no events")
 		if rate, ok := i.PeakBurn(spec.Objective); ok && i.First.Pair != nil {
 			peak = figure{figures.Times(rate), "over " + figures.Duration(i.First.Pair.Short)}
 		}
@@ -107,7 +99,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 		{ended, figure{figures.UTC(i.Ended), "the last bad minute; " + figures.Duration(i.Duration()) + " after the onset"}},
 		{over, figure{figures.UTC(i.Resolved), "when the alert was over"}},
 		{"Bad events", bad},
-		{"Share of the budget", figure{costOf(i), cost}},
+		{"Cost", figure{i.CostText(), cost}},
 		{"Highest burn", peak},
 	}
 	if a, ok := i.Acknowledged(); ok {

@@ -67,10 +67,10 @@ func TestTheSpendOfAWeekIsThatOfItsReport(t *testing.T) {
 	if !got.From.Equal(r.From) || !got.To.Equal(r.To) || got.Bad != api.Events(b.Bad) || *got.Allowed != api.Events(b.Allowed) || got.Unattributed.Bad != api.Events(b.Unattributed) {
 		t.Errorf("%+v\nis not %+v", got, b)
 	}
-	want := map[string]float64{}
+	want, cost, moved := map[string]float64{}, map[string]float64{}, 0
 	for _, i := range r.Incidents {
 		if i.Rule != alerting.RuleNoData {
-			want[i.ID] = api.Events(i.InPeriod)
+			want[i.ID], cost[i.ID] = api.Events(i.InPeriod), i.Cost()
 		}
 	}
 	if len(want) < 4 || len(got.Incidents) != len(want) {
@@ -80,6 +80,15 @@ func TestTheSpendOfAWeekIsThatOfItsReport(t *testing.T) {
 		if i.Bad != want[i.ID] || i.Bad == 0 {
 			t.Errorf("%s took %v, the report says %v", i.ID, i.Bad, want[i.ID])
 		}
+		if *i.Cost != cost[i.ID] || *i.Cost == 0 {
+			t.Errorf("%s cost %v, the incident says %v", i.ID, *i.Cost, cost[i.ID])
+		}
+		if *i.Cost != *i.Share {
+			moved++
+		}
+	}
+	if moved == 0 {
+		t.Error("no incident cost another share of the budget than it is of today's")
 	}
 }
 

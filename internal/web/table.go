@@ -142,12 +142,12 @@ func (l links) incidentTable(found []alerting.Incident) table {
 		{"Onset", asText},
 		{"State", asText},
 		{"Burned for", asNumber},
-		{"Share of the budget", asNumber},
+		{"Cost", asNumber},
 	}}
 	for _, i := range found {
 		about := `<span class="hidden"> of ` + text(string(i.SLO)) + ", " + text(figures.UTC(i.Onset)) + "</span>"
 		name := `<a href="` + text(l.prefix+incidentPath(i.ID)) + `">` + text(nameOf(i)) + about + "</a>"
-		t.add(name, l.sloLink(i.SLO), stamp(i.Onset), incidentState(i), text(figures.Duration(i.Duration())), text(costOf(i)))
+		t.add(name, l.sloLink(i.SLO), stamp(i.Onset), incidentState(i), text(figures.Duration(i.Duration())), text(i.CostText()))
 	}
 	return t
 }
