@@ -33,6 +33,8 @@ var (
 
 // clock is what is known of our own clock.
 type clock struct {
+	*Options // Skew, Sampled, Log
+
 	skew atomic.Int64 // the correction in force, 0 if none is needed
 
 	// Of the newest tick that could ask: our time, and the source's as it was believed.
@@ -54,16 +56,15 @@ func (c *clock) corrected(now time.Time) time.Time { return now.Add(time.Duratio
 // correct turns our time into the source's, where the two are further apart than can be tolerated.
 // A source that cannot be asked because it is out fails the tick; one that only refuses the
 // question leaves the correction as it was.
-func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.Error) {
-	c := &e.clock
+func (c *clock) correct(ctx context.Context, specs []*slo.Spec, now time.Time) (time.Time, *prom.Error) {
 	switch since := now.Sub(c.ours); {
-	case e.Skew == nil:
+	case c.Skew == nil:
 		return now, nil
 	case since >= 0 && since < complete && c.agreed: // it was asked lately
 		return c.corrected(now), nil
 	}
 	c.agreed = false
-	skew, err := e.Skew(ctx, now)
+	skew, err := c.Skew(ctx, now)
 	switch at := now.Add(skew); {
 	case err != nil && (err.Kind == prom.Refused || err.Kind == prom.Partial):
 		return c.corrected(now), nil
@@ -77,9 +78,9 @@ func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.E
 	}
 	at, expected := now.Add(skew), c.corrected(now)
 	jumps := at.Sub(expected).Abs() > toleratedSkew
-	if c.judge(now, skew) && !(jumps && e.contradicts(ctx, at, expected)) {
+	if c.judge(now, skew) && !(jumps && c.contradicts(ctx, specs, at, expected)) {
 		if c.skew.Store(int64(skew)); jumps {
-			e.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", at.UTC())
+			c.Log.Warn("our clock and the source's differ; the source's counts", "ours", now.UTC(), "theirs", at.UTC())
 		}
 		if at.Add(toleratedSkew).Before(c.newest) { // it went back, and was said often enough
 			c.newest, c.behind = at, claimsToBelieve
@@ -87,7 +88,7 @@ func (e *Engine) correct(ctx context.Context, now time.Time) (time.Time, *prom.E
 		c.claims, c.agreed = 0, true
 	} else {
 		if c.claims <= 1 {
-			e.Log.Warn("the source's clock has jumped; it is not believed yet", "theirs", at.UTC(), "expected", expected.UTC())
+			c.Log.Warn("the source's clock has jumped; it is not believed yet", "theirs", at.UTC(), "expected", expected.UTC())
 		}
 		at = expected
 	}
@@ -132,32 +133,31 @@ const lookBack = 5 * time.Minute
 // earlier and has some that are later. Time goes back against those that were read before only if the
 // samples end where it says: the past of a source that lags behind has others after it. One that
 // cannot be asked is not believed either.
-func (e *Engine) contradicts(ctx context.Context, said, expected time.Time) bool {
-	back := said.Add(toleratedSkew).Before(e.clock.newest)
-	if e.Sampled == nil || said.Sub(expected).Abs() <= lookBack {
+func (c *clock) contradicts(ctx context.Context, specs []*slo.Spec, said, expected time.Time) bool {
+	back := said.Add(toleratedSkew).Before(c.newest)
+	if c.Sampled == nil || said.Sub(expected).Abs() <= lookBack {
 		return back
 	}
-	specs := e.Snapshot().Set.Specs
-	now, err := e.Sampled(ctx, specs, expected)
+	now, err := c.Sampled(ctx, specs, expected)
 	switch {
 	case err != nil, now && said.Before(expected):
 		return true
 	case back:
-		return !e.endsAt(ctx, specs, said)
+		return !c.endsAt(ctx, specs, said)
 	case !now:
 		return false
 	}
-	then, err := e.Sampled(ctx, specs, said)
+	then, err := c.Sampled(ctx, specs, said)
 	return err != nil || !then
 }
 
 // endsAt reports whether the samples of the source go up to a time, and not on from there.
-func (e *Engine) endsAt(ctx context.Context, specs []*slo.Spec, at time.Time) bool {
-	then, err := e.Sampled(ctx, specs, at)
+func (c *clock) endsAt(ctx context.Context, specs []*slo.Spec, at time.Time) bool {
+	then, err := c.Sampled(ctx, specs, at)
 	if err != nil || !then {
 		return false
 	}
-	later, err := e.Sampled(ctx, specs, at.Add(lookBack+time.Minute))
+	later, err := c.Sampled(ctx, specs, at.Add(lookBack+time.Minute))
 	return err == nil && !later
 }
 
@@ -179,7 +179,7 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 		e.clock.behind = 0
 		return
 	}
-	if e.clock.behind++; e.clock.behind < claimsToBelieve || !e.endsAt(ctx, e.budgets.set.Specs, now) {
+	if e.clock.behind++; e.clock.behind < claimsToBelieve || !e.clock.endsAt(ctx, e.budgets.set.Specs, now) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)

@@ -198,7 +198,7 @@ func (s Summary) Good() bool { return len(s.Failures) == 0 && s.StoreErr == nil 
 func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	specs := e.Snapshot().Set.Specs
 	ours := now
-	now, err := e.correct(ctx, ours)
+	now, err := e.clock.correct(ctx, specs, ours)
 	to := budget.MinuteOf(now.Add(-e.Lag)) // the first minute that is not yet over, or not yet all in
 	batch := unread(specs, err)
 	if err == nil {
@@ -210,7 +210,7 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 		return Summary{At: now, Failures: []string{"stopped"}}
 	}
 	if batch.Quiet() && e.pass(batch, now) {
-		return Summary{At: now, Next: e.next(batch, ours, now), Stats: batch.Stats, Quiet: true}
+		return Summary{At: now, Next: next(batch, e.Lag, ours, now), Stats: batch.Stats, Quiet: true}
 	}
 	var services map[string][]report.Service
 	if err == nil {
@@ -238,28 +238,11 @@ func (e *Engine) pass(batch *prom.Batch, now time.Time) bool {
 	return true
 }
 
-// next returns when the next tick is worth it, by our clock: on a multiple of five seconds, and
-// within a minute, for something goes by time alone.
-func (e *Engine) next(batch *prom.Batch, ours, now time.Time) time.Time {
-	if batch.Next.IsZero() {
-		return time.Time{}
-	}
-	at := batch.Next.Add(e.Lag + ours.Sub(now)).Add(grid - 1).Truncate(grid)
-	soonest, latest := ours.Truncate(grid).Add(grid), ours.Add(time.Minute)
-	switch {
-	case at.Before(soonest):
-		return soonest
-	case at.After(latest):
-		return latest
-	}
-	return at
-}
-
 // take turns what was read into decisions and writes them down.
 func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, services map[string][]report.Service, ours, now time.Time, to budget.Minute) Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats.Plus(e.quiet), Next: e.next(batch, ours, now)}
+	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats.Plus(e.quiet), Next: next(batch, e.Lag, ours, now)}
 	e.quiet = prom.Stats{}
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
 	if e.follows && e.began.IsZero() {

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
 // Run calls Tick until ctx ends: at once, and then each time another minute can be complete, as the
@@ -19,7 +21,8 @@ func (e *Engine) Run(ctx context.Context, now func() time.Time, minute time.Dura
 		if !sum.Quiet {
 			e.report(sum, time.Since(began))
 		}
-		timer := time.NewTimer(e.wait(sum, now(), minute))
+		at := now()
+		timer := time.NewTimer(wait(sum, e.Lag, at, e.Corrected(at), minute))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -39,17 +42,35 @@ const (
 	stragglers = 5 * time.Second
 )
 
-// wait returns how long to wait, in wall time, until the next tick.
-func (e *Engine) wait(sum Summary, now time.Time, minute time.Duration) time.Duration {
-	next := sum.Next
-	switch at := e.Corrected(now); {
-	case next.IsZero():
-		lag := max(e.Lag, complete)
-		next = now.Add(at.Add(-lag).Truncate(time.Minute).Add(time.Minute + lag).Sub(at))
-	case !next.After(now):
-		next = now.Truncate(grid).Add(grid)
+// next returns when the next tick is worth it, by our clock: on a multiple of five seconds, and
+// within a minute, for something goes by time alone.
+func next(batch *prom.Batch, lag time.Duration, ours, now time.Time) time.Time {
+	if batch.Next.IsZero() {
+		return time.Time{}
 	}
-	wall := time.Duration(float64(next.Sub(now)) * minute.Minutes())
+	at := batch.Next.Add(lag + ours.Sub(now)).Add(grid - 1).Truncate(grid)
+	soonest, latest := ours.Truncate(grid).Add(grid), ours.Add(time.Minute)
+	switch {
+	case at.Before(soonest):
+		return soonest
+	case at.After(latest):
+		return latest
+	}
+	return at
+}
+
+// wait returns how long to wait, in wall time, until the next tick, by our clock and the time that it
+// really is.
+func wait(sum Summary, lag time.Duration, ours, now time.Time, minute time.Duration) time.Duration {
+	next := sum.Next
+	switch {
+	case next.IsZero():
+		lag = max(lag, complete)
+		next = ours.Add(now.Add(-lag).Truncate(time.Minute).Add(time.Minute + lag).Sub(now))
+	case !next.After(ours):
+		next = ours.Truncate(grid).Add(grid)
+	}
+	wall := time.Duration(float64(next.Sub(ours)) * minute.Minutes())
 	if sum.Stats.Waiting > 0 {
 		wall = min(wall, stragglers)
 	}

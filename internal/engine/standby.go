@@ -23,6 +23,7 @@ func NewStandby(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 		backfills:  backfills{source: o.Source, shares: map[slo.ID]float64{}},
 		wakeGather: make(chan struct{}, 1), standby: true,
 	}
+	e.clock.Options = &e.Options
 	e.load(snap)
 	return e
 }
