@@ -151,7 +151,7 @@ type Engine struct {
 	facts      map[string]string
 	backlog    backlog
 	last       Summary
-	outages    map[string]outage
+	outages    outages
 	nextFold   time.Time
 	backfills  backfills
 	clock      clock
@@ -259,8 +259,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	}
 	e.clock.sampled(batch)
 	e.stops.failed(batch)
-	e.watchSource(batch, now, &tick, &sum)
-	e.tellCapped(batch, now, &tick, &sum)
+	e.watch(batch, now, &tick, &sum)
 	sum.Panics = e.stops.total
 	e.commit(ctx, tick, batch, &sum)
 	e.book = e.book.Forget(now)

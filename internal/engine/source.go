@@ -43,8 +43,12 @@ func unusable(f prom.Failure) bool {
 func (s subject) factSince() string { return "outage/" + s.name + "/since" }
 func (s subject) factTold() string  { return "outage/" + s.name + "/told" }
 
-func outagesFrom(facts map[string]string) map[string]outage {
-	all := map[string]outage{}
+// outages are the stretches that go on, by the name of their subject.
+type outages map[string]outage
+
+// outagesFrom reads those of which a restart finds the facts.
+func outagesFrom(facts map[string]string) outages {
+	all := outages{}
 	for _, s := range subjects {
 		if since, err := time.Parse(time.RFC3339, facts[s.factSince()]); err == nil {
 			all[s.name] = outage{since: since, told: facts[s.factTold()] != ""}
@@ -53,50 +57,68 @@ func outagesFrom(facts map[string]string) map[string]outage {
 	return all
 }
 
-// watchSource owes one notice when reading has failed for a while, and one when it works again.
-func (e *Engine) watchSource(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
+// watch goes on with all of them by the newest failures. It returns the notices that are owed: one
+// when reading has failed for a while, and one when it works again. What is to be kept goes into
+// facts.
+func (all outages) watch(failures []prom.Failure, now time.Time, facts map[string]string) (owed []Notice) {
+	for _, s := range subjects {
+		o, notice := s.watch(all[s.name], failures, now)
+		all[s.name] = o
+		if notice.Kind != "" {
+			owed = append(owed, notice)
+		}
+		maps.Copy(facts, s.facts(o))
+	}
+	return owed
+}
+
+// capped returns one notice for each SLO that has more combinations of its labels than are followed,
+// and no second one after a restart: the facts are those that are known, and those to be kept.
+func capped(batch *prom.Batch, now time.Time, known, facts map[string]string) (owed []Notice) {
+	for _, id := range slices.Sorted(maps.Keys(batch.Capped)) {
+		fact, text := "capped/"+string(id), batch.Capped[id]
+		if known[fact] == text {
+			continue
+		}
+		facts[fact] = text
+		owed = append(owed, Notice{Kind: CombinationsCapped, Since: now, At: now, Text: text, SLO: id})
+	}
+	return owed
+}
+
+// watch notes of every budget that it could not be read, and owes the notices about it.
+func (e *Engine) watch(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
 	for _, f := range batch.Failures {
 		sum.Failures = append(sum.Failures, f.Err.Error())
 		if f.Err.Stack != nil {
 			e.stops.total++
 			e.Log.Error("panic while reading; the other bundles go on", "bundle", f.Bundle, "err", f.Err, "stack", string(f.Err.Stack))
 		}
-		for _, id := range f.SLOs {
-			for _, a := range e.budgets.bySLO[id] {
-				a.failed = f.Err
-			}
-		}
 	}
-	e.budgets.failJourneys()
-	for _, s := range subjects {
-		o, notice := s.watch(e.outages[s.name], batch.Failures, now)
-		e.outages[s.name] = o
-		if notice.Kind != "" {
-			entries := e.Composer.Notice(notice)
-			sum.Owed += len(entries)
-			tick.Owed = append(tick.Owed, entries...)
-		}
-		for name, value := range s.facts(o) {
-			if e.facts[name] != value {
-				tick.Facts[name] = value
-			}
+	e.budgets.fail(batch.Failures)
+	facts := map[string]string{}
+	for _, notice := range slices.Concat(e.outages.watch(batch.Failures, now, facts), capped(batch, now, e.facts, facts)) {
+		entries := e.Composer.Notice(notice)
+		sum.Owed += len(entries)
+		tick.Owed = append(tick.Owed, entries...)
+	}
+	for name, value := range facts {
+		if e.facts[name] != value {
+			tick.Facts[name] = value
 		}
 	}
 }
 
-// tellCapped owes one notice for each SLO that has more combinations of its labels than are
-// followed, and no second one after a restart.
-func (e *Engine) tellCapped(batch *prom.Batch, now time.Time, tick *store.Tick, sum *Summary) {
-	for _, id := range slices.Sorted(maps.Keys(batch.Capped)) {
-		fact, text := "capped/"+string(id), batch.Capped[id]
-		if e.facts[fact] == text {
-			continue
+// fail notes of every budget that it could not be read.
+func (b *budgets) fail(failures []prom.Failure) {
+	for _, f := range failures {
+		for _, id := range f.SLOs {
+			for _, a := range b.bySLO[id] {
+				a.failed = f.Err
+			}
 		}
-		tick.Facts[fact] = text
-		entries := e.Composer.Notice(Notice{Kind: CombinationsCapped, Since: now, At: now, Text: text, SLO: id})
-		sum.Owed += len(entries)
-		tick.Owed = append(tick.Owed, entries...)
 	}
+	b.failJourneys()
 }
 
 // watch goes on with an outage of a subject by the newest failures. The notice has no kind if none
