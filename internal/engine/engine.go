@@ -214,7 +214,11 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	}
 	var services map[string][]report.Service
 	if err == nil {
-		services = e.signalsFor(ctx, now)
+		reports := reporter{&e.Options}
+		e.mu.RLock()
+		due := reports.due(e.facts, map[string]string{}, now)
+		e.mu.RUnlock()
+		services = reports.signals(ctx, due)
 	}
 	return e.take(context.WithoutCancel(ctx), batch, err, services, ours, now, to)
 }
@@ -255,7 +259,10 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	e.book = e.tell(ctx, e.decide(batch, &tick), now, &tick, &sum)
 	e.guard("", func() { e.tendDeclared(ctx, now, &tick, &sum) })
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
-		e.guard("", func() { e.oweReports(ctx, now, services, &tick, &sum) })
+		e.guard("", func() {
+			reports := reporter{&e.Options}
+			reports.owe(ctx, reports.due(e.facts, tick.Facts, now), e.budgets, services, now, &tick, &sum)
+		})
 	}
 	e.clock.sampled(batch)
 	e.stops.failed(batch)

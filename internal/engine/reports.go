@@ -18,45 +18,60 @@ import (
 // factReport names the fact that keeps the newest period of a report that is owed.
 func factReport(name string) string { return "report/" + name + "/last" }
 
-// oweReports composes the reports that are due. The message that is owed, the report itself and the
-// fact that it was made are one transaction: it comes once per period, over any restart.
+// reporter builds reports of what is seen and of what the store has kept.
+type reporter struct{ *Options }
+
+// due returns the reports that are due by the facts that are known; what a schedule that is seen for
+// the first time owes nothing of is written into fresh.
+func (r reporter) due(known, fresh map[string]string, now time.Time) []report.Run {
+	return report.Due(r.Reports, reported(r.Reports, known, now, fresh), now)
+}
+
+// signals reads the golden signals for the reports that are due, before the engine is held up by
+// anything.
+func (r reporter) signals(ctx context.Context, due []report.Run) map[string][]report.Service {
+	all := map[string][]report.Service{}
+	for _, run := range due {
+		_, to := run.Period.Bounds(scheduleOf(r.Reports, run.Report).Zone)
+		all[run.Key()] = servicesAt(ctx, r.Services, to)
+	}
+	return all
+}
+
+// owe composes the reports that are due. The message that is owed, the report itself and the fact
+// that it was made are one transaction: it comes once per period, over any restart.
 //
 // A report waits until the ledgers have reached the end of its period, but not for ever.
-func (e *Engine) oweReports(ctx context.Context, now time.Time, services map[string][]report.Service, tick *store.Tick, sum *Summary) {
-	for _, run := range report.Due(e.Reports, reported(e.Reports, e.facts, now, tick.Facts), now) {
-		if now.Sub(run.Scheduled) < reportPatience && !e.budgets.reached(run.Period, e.Snapshot().schedule(run.Report).Zone) {
+func (r reporter) owe(ctx context.Context, due []report.Run, b *budgets, services map[string][]report.Service, now time.Time, tick *store.Tick, sum *Summary) {
+	for _, run := range due {
+		s := scheduleOf(r.Reports, run.Report)
+		if now.Sub(run.Scheduled) < reportPatience && !b.reached(run.Period, s.Zone) {
 			continue
 		}
-		r, err := e.buildReport(ctx, run, services[run.Key()])
+		in, err := r.input(ctx, b.unpublished(), s, run.Period, services[run.Key()])
 		if err != nil {
-			e.Log.Error("cannot build a report; it is tried again with the next tick", "report", run.Key(), "err", err)
+			r.Log.Error("cannot build a report; it is tried again with the next tick", "report", run.Key(), "err", err)
 			sum.Failures = append(sum.Failures, err.Error())
 			continue
 		}
-		tick.Reports = append(tick.Reports, storedForm(r, now))
-		entries := e.Composer.Report(r, e.ReportChannels[run.Report], now)
+		in.Late, in.Missed = run.Late, run.Missed
+		built := report.Build(in)
+		tick.Reports = append(tick.Reports, storedForm(built, now))
+		entries := r.Composer.Report(built, r.ReportChannels[run.Report], now)
 		sum.Owed += len(entries)
 		tick.Owed = append(tick.Owed, entries...)
 		tick.Facts[factReport(run.Report)] = run.Period.String()
 	}
 }
 
-// signalsFor reads the golden signals for the reports that are due, before the engine is held up by
-// anything.
-func (e *Engine) signalsFor(ctx context.Context, now time.Time) map[string][]report.Service {
-	e.mu.RLock()
-	due := report.Due(e.Reports, reported(e.Reports, e.facts, now, map[string]string{}), now)
-	var ends []time.Time
-	for _, run := range due {
-		_, to := run.Period.Bounds(e.Snapshot().schedule(run.Report).Zone)
-		ends = append(ends, to)
+// unpublished returns what a report of a tick looks at, which has written into the ledgers and
+// published nothing of that yet.
+func (b *budgets) unpublished() *Snapshot {
+	s := &Snapshot{Set: b.set, Policy: b.policy}
+	for _, a := range b.byID {
+		s.Budgets = append(s.Budgets, Budget{ID: a.id, Spec: a.spec, account: a})
 	}
-	e.mu.RUnlock()
-	all := map[string][]report.Service{}
-	for n, run := range due {
-		all[run.Key()] = servicesAt(ctx, e.Services, ends[n])
-	}
-	return all
+	return s
 }
 
 // servicesPatience bounds the reading of all golden signals for one report; what has not come by
@@ -87,9 +102,9 @@ func (b *budgets) reached(p report.Period, zone *time.Location) bool {
 	return true
 }
 
-// schedule finds the configured report of a name; one that is not configured is in UTC.
-func (s *Snapshot) schedule(name string) report.Schedule {
-	for _, r := range s.reports {
+// scheduleOf finds the configured report of a name; one that is not configured is in UTC.
+func scheduleOf(reports []report.Schedule, name string) report.Schedule {
+	for _, r := range reports {
 		if r.Name == name {
 			return r
 		}
@@ -114,26 +129,11 @@ func reported(schedules []report.Schedule, facts map[string]string, now time.Tim
 	return last
 }
 
-// buildReport builds a report for a tick, which has written into the ledgers and published nothing
-// of that yet.
-func (e *Engine) buildReport(ctx context.Context, run report.Run, services []report.Service) (report.Report, error) {
-	s := e.withoutBudgets()
-	for _, a := range e.budgets.byID {
-		s.Budgets = append(s.Budgets, Budget{ID: a.id, Spec: a.spec, account: a})
-	}
-	in, err := e.reportInput(ctx, s, s.schedule(run.Report), run.Period, services)
-	if err != nil {
-		return report.Report{}, err
-	}
-	in.Late, in.Missed = run.Late, run.Missed
-	return report.Build(in), nil
-}
-
 // MakeReport builds the report of any period that has begun, also one that was never sent: by name
 // in the zone of the configured report, else in UTC. It is false for a period in the future.
 func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, now time.Time) (store.Report, bool, error) {
 	seen := e.Snapshot()
-	s := seen.schedule(name)
+	s := scheduleOf(seen.reports, name)
 	from, to := p.Bounds(s.Zone)
 	if from.After(now) {
 		return store.Report{}, false, nil
@@ -142,7 +142,7 @@ func (e *Engine) MakeReport(ctx context.Context, name string, p report.Period, n
 	if at.After(now) {
 		at = now
 	}
-	in, err := e.reportInput(ctx, seen, s, p, servicesAt(ctx, e.Services, at))
+	in, err := reporter{&e.Options}.input(ctx, seen, s, p, servicesAt(ctx, e.Services, at))
 	if err != nil {
 		return store.Report{}, false, err
 	}
@@ -166,9 +166,10 @@ func storedForm(r report.Report, now time.Time) store.Report {
 // actsBefore is how long before a period an incident of it may have been acknowledged.
 const actsBefore = 14 * slo.Day
 
-func (e *Engine) reportInput(ctx context.Context, seen *Snapshot, s report.Schedule, p report.Period, services []report.Service) (report.Input, error) {
+// input gathers what a report is built from.
+func (r reporter) input(ctx context.Context, seen *Snapshot, s report.Schedule, p report.Period, services []report.Service) (report.Input, error) {
 	from, to := p.Bounds(s.Zone)
-	incidents, err := e.Store.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: 100_000})
+	incidents, err := r.Store.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: 100_000})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
@@ -176,19 +177,19 @@ func (e *Engine) reportInput(ctx context.Context, seen *Snapshot, s report.Sched
 	for _, i := range incidents {
 		bySLO[i.SLO] = append(bySLO[i.SLO], i)
 	}
-	acts, err := e.Store.Acts(ctx, store.ActFilter{From: from.Add(-actsBefore), To: to, Limit: 100_000})
+	acts, err := r.Store.Acts(ctx, store.ActFilter{From: from.Add(-actsBefore), To: to, Limit: 100_000})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
 	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Team: s.Team, Acts: acts}
 	in.Policy, in.Services = seen.Policy, services
-	if e.Reviews != nil {
-		in.Reviews = e.Reviews()
+	if r.Reviews != nil {
+		in.Reviews = r.Reviews()
 	}
-	if e.Drills != nil && s.Team == "" {
-		in.Drills = e.Drills(to)
+	if r.Drills != nil && s.Team == "" {
+		in.Drills = r.Drills(to)
 	}
-	dead, err := e.Store.Outbox(ctx, store.OutboxFilter{State: outbox.Dead, Limit: 100_000})
+	dead, err := r.Store.Outbox(ctx, store.OutboxFilter{State: outbox.Dead, Limit: 100_000})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
@@ -206,8 +207,8 @@ func (e *Engine) reportInput(ctx context.Context, seen *Snapshot, s report.Sched
 			in.Subjects = append(in.Subjects, report.Subject{ID: id, Spec: spec, Incidents: declared})
 		}
 	}
-	if e.ExternalURL != "" {
-		in.Previous = report.Link{Text: p.Prev().String(), URL: e.ExternalURL + "/reports/" + s.Name + "/" + p.Prev().String()}
+	if r.ExternalURL != "" {
+		in.Previous = report.Link{Text: p.Prev().String(), URL: r.ExternalURL + "/reports/" + s.Name + "/" + p.Prev().String()}
 	}
 	return in, nil
 }
