@@ -84,10 +84,10 @@ func (e *Engine) compose(outcomes ...incidents.Outcome) [][]outbox.Entry {
 			parts = append(parts, e.Composer.Permit(*out.Permit))
 		}
 		for _, d := range slices.Backward(out.Done) {
-			e.guard("", func() { parts = append(parts, e.Composer.Act(d)) })
+			e.budgets.guard("", func() { parts = append(parts, e.Composer.Act(d)) })
 		}
 		for _, t := range slices.Backward(out.Notifications) {
-			e.guard(t.Event.SLO, func() { parts = append(parts, e.composeEvent(t, shown)) })
+			e.budgets.guard(t.Event.SLO, func() { parts = append(parts, e.composeEvent(t, shown)) })
 		}
 		slices.Reverse(parts)
 		all[n] = slices.Concat(parts...)

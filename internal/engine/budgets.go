@@ -48,12 +48,13 @@ type budgets struct {
 	excuses map[string]*budget.Excuses // of the set, see excuse
 	above   map[slo.ID][]slo.ID        // of the set, see journeysAbove
 	waits   map[slo.ID]sentences.Wait  // of the newest batch, see waitOf
+	stops   *stops
 }
 
-func newBudgets(set *slo.Set, policy *alerting.Policy) *budgets {
+func newBudgets(set *slo.Set, policy *alerting.Policy, stops *stops) *budgets {
 	return &budgets{
 		set: set, policy: policy, byID: map[slo.ID]*account{}, bySLO: map[slo.ID][]*account{},
-		removed: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{}, above: journeysAbove(set),
+		removed: map[slo.ID]*account{}, excuses: map[string]*budget.Excuses{}, above: journeysAbove(set), stops: stops,
 	}
 }
 
@@ -135,11 +136,11 @@ func (b *budgets) share(id slo.ID, problems []string) {
 func (e *Engine) turn(a *account, reading prom.Reading) story {
 	s := story{turn: store.Turn{SLO: a.id}, before: a.state}
 	var to budget.Minute
-	written := e.guard(a.id, func() { to = e.budgets.record(a, reading, &s.turn) })
+	written := e.budgets.guard(a.id, func() { to = e.budgets.record(a, reading, &s.turn) })
 	in := e.budgets.input(a)
 	in.Acts = e.book.ActsOn(a.id)
 	if written {
-		e.guard(a.id, func() {
+		e.budgets.guard(a.id, func() {
 			state, events := alerting.Advance(in, a.state, to)
 			a.state, s.Events = state, events
 		})

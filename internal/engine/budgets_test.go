@@ -18,7 +18,7 @@ import (
 // walk over all of them finds.
 func TestBudgetsOfAnSLO(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	b := newBudgets(slo.NewSet(nil, nil, nil), nil)
+	b := newBudgets(slo.NewSet(nil, nil, nil), nil, &stops{})
 	for range 500 {
 		id := slo.ID(fmt.Sprintf("shop/slo%d", r.IntN(3)))
 		if r.IntN(3) > 0 {
@@ -48,7 +48,7 @@ func TestWhatIsFoundLate(t *testing.T) {
 	}
 	spec := &slo.Spec{Service: "shop", Name: "pay", Objective: objective, Windows: []slo.Window{{Rolling: 28 * slo.Day}}}
 	spec.Alerts.NoData = 10 * time.Minute
-	b, id := newBudgets(slo.NewSet([]*slo.Spec{spec}, nil, nil), nil), spec.ID()
+	b, id := newBudgets(slo.NewSet([]*slo.Spec{spec}, nil, nil), nil, &stops{}), spec.ID()
 	e := &Engine{budgets: b}
 	count := func(bad, total int64) budget.Slot { return budget.Count(bad*budget.Unit, total*budget.Unit) }
 	first := prom.Reading{Slots: []budget.SlotAt{{At: 600, Slot: count(1, 10)}, {At: 601, Slot: budget.Slot{State: budget.Absent}}, {At: 602, Slot: count(0, 10)}}}

@@ -186,7 +186,7 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	tick := store.Tick{At: now, Marks: e.Source.Restart(), Facts: map[string]string{}}
 	var all []story
 	for _, a := range ahead {
-		e.guard(a.id, func() { all = append(all, e.rewound(a, to)) })
+		e.budgets.guard(a.id, func() { all = append(all, e.rewound(a, to)) })
 	}
 	book := e.tell(ctx, all, now, &tick, &Summary{})
 	if err := e.backlog.write(ctx, tick); err != nil {

@@ -157,7 +157,6 @@ type Engine struct {
 	clock      clock
 	quiet      prom.Stats // what looks have cost in which nothing was decided
 	settling   settling
-	stops      stops
 	standby    bool // another process decides, and this one follows it; see standby.go
 	found      int  // pieces of evidence that were followed
 }
@@ -255,19 +254,19 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 	if err == nil {
 		e.budgets.waits = batch.Waits
 	}
-	e.guard("", func() { e.closeOrphans(ctx, now, &tick, &sum) })
+	e.budgets.guard("", func() { e.closeOrphans(ctx, now, &tick, &sum) })
 	e.book = e.tell(ctx, e.decide(batch, &tick), now, &tick, &sum)
-	e.guard("", func() { e.tendDeclared(ctx, now, &tick, &sum) })
+	e.budgets.guard("", func() { e.tendDeclared(ctx, now, &tick, &sum) })
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
-		e.guard("", func() {
+		e.budgets.guard("", func() {
 			reports := reporter{&e.Options}
 			reports.owe(ctx, reports.due(e.facts, tick.Facts, now), e.budgets, services, now, &tick, &sum)
 		})
 	}
 	e.clock.sampled(batch)
-	e.stops.failed(batch)
+	e.budgets.stops.failed(batch)
 	e.watch(batch, now, &tick, &sum)
-	sum.Panics = e.stops.total
+	sum.Panics = e.budgets.stops.total
 	e.commit(ctx, tick, batch, &sum)
 	e.book = e.book.Forget(now)
 	e.last = sum
@@ -408,7 +407,7 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 func (e *Engine) thin(now time.Time) {
 	cuts := alerting.Cuts(e.book.Acts(), now)
 	for id, a := range e.budgets.byID {
-		e.guard(id, func() {
+		e.budgets.guard(id, func() {
 			e.budgets.write(a, func(l *budget.Ledger) {
 				l.Thin(alerting.Fine(a.spec, a.state), cuts[id.Service()]...)
 				l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -19,27 +20,28 @@ import (
 
 // stops are the budgets that stand still.
 type stops struct {
+	log   *slog.Logger
 	total int              // panics so far
 	now   map[slo.ID]error // since the newest tick was written down
 }
 
 // guard does something for one budget, or beside them for "". It reports whether it was done; if
 // not, the budget is to stand as it did before.
-func (e *Engine) guard(id slo.ID, f func()) bool {
+func (b *budgets) guard(id slo.ID, f func()) bool {
 	p, stack := try(f)
 	if p == nil {
 		return true
 	}
-	e.stops.total++
+	b.stops.total++
 	err := fmt.Errorf("slowburn has failed to evaluate it, and does so again with each new minute: %v", p)
-	if e.stops.now == nil {
-		e.stops.now = map[slo.ID]error{}
+	if b.stops.now == nil {
+		b.stops.now = map[slo.ID]error{}
 	}
-	e.stops.now[id] = err
-	if a := e.budgets.byID[id]; a != nil {
+	b.stops.now[id] = err
+	if a := b.byID[id]; a != nil {
 		a.failed = err
 	}
-	e.Log.Error("panic; the other budgets go on", "slo", id, "panic", p, "stack", string(stack))
+	b.stops.log.Error("panic; the other budgets go on", "slo", id, "panic", p, "stack", string(stack))
 	return false
 }
 
@@ -72,8 +74,8 @@ func (s *stops) failed(batch *prom.Batch) {
 var errStopped = errors.New("its figures cannot be computed")
 
 // figuresOf is budgets.figures, and no figures at all where those panic.
-func (e *Engine) figuresOf(a *account) (f *Budget) {
-	if e.guard(a.id, func() { f = e.budgets.figures(a) }) {
+func (b *budgets) figuresOf(a *account) (f *Budget) {
+	if b.guard(a.id, func() { f = b.figures(a) }) {
 		return f
 	}
 	if a.failed == nil { // of an SLO of which nothing was read yet

@@ -153,7 +153,7 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 			continue // label values that are not in use any more
 		}
 		var turn store.Turn
-		e.guard(id, func() { turn = e.budgets.takeHistory(a, batch.Readings[id]) })
+		e.budgets.guard(id, func() { turn = e.budgets.takeHistory(a, batch.Readings[id]) })
 		if len(turn.Slots)+len(turn.Hours) > 0 {
 			f.found = progress.Done
 			tick.Turns = append(tick.Turns, turn)
@@ -167,7 +167,7 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 			}
 		}
 	}
-	e.guard("", func() { tick.Turns = append(tick.Turns, e.budgets.journeysHistory(batch.Readings)...) })
+	e.budgets.guard("", func() { tick.Turns = append(tick.Turns, e.budgets.journeysHistory(batch.Readings)...) })
 	done := f.work.Done()
 	if !done && progress.Done-f.found > barrenAfter {
 		done = true

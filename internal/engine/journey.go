@@ -22,7 +22,7 @@ import (
 // readings.
 func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading) (all []story) {
 	for _, j := range e.budgets.set.Journeys() {
-		e.guard(j.ID(), func() { all = append(all, e.decideJourney(j, readings)...) })
+		e.budgets.guard(j.ID(), func() { all = append(all, e.decideJourney(j, readings)...) })
 	}
 	return all
 }

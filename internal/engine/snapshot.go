@@ -48,7 +48,7 @@ func (e *Engine) publish() {
 	}
 	for _, spec := range e.budgets.set.Specs {
 		if id := spec.ID(); len(e.budgets.bySLO[id]) == 0 {
-			s.unread = append(s.unread, *e.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}}))
+			s.unread = append(s.unread, *e.budgets.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}}))
 		}
 	}
 	e.seen.Store(s)

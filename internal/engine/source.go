@@ -91,7 +91,7 @@ func (e *Engine) watch(batch *prom.Batch, now time.Time, tick *store.Tick, sum *
 	for _, f := range batch.Failures {
 		sum.Failures = append(sum.Failures, f.Err.Error())
 		if f.Err.Stack != nil {
-			e.stops.total++
+			e.budgets.stops.total++
 			e.Log.Error("panic while reading; the other bundles go on", "bundle", f.Bundle, "err", f.Err, "stack", string(f.Err.Stack))
 		}
 	}

@@ -19,7 +19,7 @@ func NewStandby(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 		o.KeepFor = 400 * slo.Day
 	}
 	e := &Engine{
-		Options: o, budgets: newBudgets(set, o.Policy), backlog: backlog{store: o.Store, owe: o.Owe},
+		Options: o, budgets: newBudgets(set, o.Policy, &stops{log: o.Log}), backlog: backlog{store: o.Store, owe: o.Owe},
 		backfills:  backfills{source: o.Source, shares: map[slo.ID]float64{}},
 		wakeGather: make(chan struct{}, 1), standby: true,
 	}
@@ -45,7 +45,7 @@ func (e *Engine) StandBy() {
 func (e *Engine) LoadAnew(snap store.Snapshot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.budgets = newBudgets(e.budgets.set, e.budgets.policy)
+	e.budgets = newBudgets(e.budgets.set, e.budgets.policy, e.budgets.stops)
 	e.found, e.nextFold = 0, time.Time{}
 	e.load(snap)
 }

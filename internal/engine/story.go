@@ -64,7 +64,7 @@ func (e *Engine) tellAll(all []story, turns []incidents.Turn, past incidents.Pas
 	book, outcomes = e.book, make([]incidents.Outcome, len(turns))
 	for n := range turns {
 		id := turns[n].Budget.ID
-		told := e.guard(id, func() {
+		told := e.budgets.guard(id, func() {
 			next, out := book.Tell(e.budgets, turns[n:n+1], past, now)
 			book, outcomes[n] = next, out[0]
 		})

@@ -51,7 +51,7 @@ type WindowBurn struct {
 // time.
 func (e *Engine) view(a *account) Budget {
 	if a.figures == nil {
-		a.figures = e.figuresOf(a)
+		a.figures = e.budgets.figuresOf(a)
 	}
 	b := *a.figures
 	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), slices.Concat(a.problems, a.shared, a.past), 1, openSteps(e.book, b.Journey)
