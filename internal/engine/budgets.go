@@ -132,27 +132,6 @@ func (b *budgets) share(id slo.ID, problems []string) {
 	}
 }
 
-// turn writes a reading into a ledger and advances the state machine over it.
-func (e *Engine) turn(a *account, reading prom.Reading) story {
-	s := story{turn: store.Turn{SLO: a.id}, before: a.state}
-	var to budget.Minute
-	written := e.budgets.guard(a.id, func() { to = e.budgets.record(a, reading, &s.turn) })
-	in := e.budgets.input(a)
-	in.Acts = e.book.ActsOn(a.id)
-	if written {
-		e.budgets.guard(a.id, func() {
-			state, events := alerting.Advance(in, a.state, to)
-			a.state, s.Events = state, events
-		})
-	}
-	s.turn.State = a.state
-	if len(s.Events) > 0 { // the snapshot shows the same, so it is computed once
-		_, _ = try(func() { a.told = incidents.FiguresAt(in, a.state, a.state.Through) })
-	}
-	s.Budget = incidents.Budget{Input: in, State: a.state, Measured: true, Wait: e.budgets.waitOf(a.spec, a.id), Figures: a.told}
-	return s
-}
-
 // record writes a reading into the ledger, and returns up to where it can be decided.
 func (b *budgets) record(a *account, reading prom.Reading, turn *store.Turn) budget.Minute {
 	for _, s := range reading.Slots {

@@ -49,11 +49,10 @@ func TestWhatIsFoundLate(t *testing.T) {
 	spec := &slo.Spec{Service: "shop", Name: "pay", Objective: objective, Windows: []slo.Window{{Rolling: 28 * slo.Day}}}
 	spec.Alerts.NoData = 10 * time.Minute
 	b, id := newBudgets(slo.NewSet([]*slo.Spec{spec}, nil, nil), nil, &stops{}), spec.ID()
-	e := &Engine{budgets: b}
 	count := func(bad, total int64) budget.Slot { return budget.Count(bad*budget.Unit, total*budget.Unit) }
 	first := prom.Reading{Slots: []budget.SlotAt{{At: 600, Slot: count(1, 10)}, {At: 601, Slot: budget.Slot{State: budget.Absent}}, {At: 602, Slot: count(0, 10)}}}
 	a, _ := b.read(id, first)
-	e.turn(a, first)
+	judge{budgets: b}.turn(a, first)
 	second := prom.Reading{
 		Slots: []budget.SlotAt{{At: 603, Slot: count(0, 10)}},
 		Late: []prom.Amendment{
@@ -61,7 +60,7 @@ func TestWhatIsFoundLate(t *testing.T) {
 			{At: 600, Bad: -budget.Unit, Total: -4 * budget.Unit}, {At: 601, Bad: 2 * budget.Unit, Total: 5 * budget.Unit},
 		},
 	}
-	got := e.turn(a, second).turn
+	got := judge{budgets: b}.turn(a, second).turn
 	want := []budget.SlotAt{{At: 603, Slot: count(0, 10)}, {At: 600, Slot: count(0, 6)}, {At: 601, Slot: count(2, 5)}}
 	if d := cmp.Diff(want, got.Slots); d != "" {
 		t.Errorf("the turn has other slots (-want +got):\n%s", d)
@@ -74,7 +73,7 @@ func TestWhatIsFoundLate(t *testing.T) {
 	}
 	a.ledger.PutHour(-30, budget.Sum{Known: 60}) // the first day of a ledger keeps its minutes
 	a.ledger.Thin(660)
-	got = e.turn(a, prom.Reading{Late: []prom.Amendment{{At: 601, Bad: budget.Unit, Total: budget.Unit}}}).turn
+	got = judge{budgets: b}.turn(a, prom.Reading{Late: []prom.Amendment{{At: 601, Bad: budget.Unit, Total: budget.Unit}}}).turn
 	if len(got.Slots) > 0 || len(got.Hours) != 1 || got.Hours[0].Hour != 10 || got.Hours[0].Sum != a.ledger.Sum(600, 660) || got.Hours[0].Sum.Bad != 3*budget.Unit {
 		t.Errorf("of an hour without minutes the turn has %+v", got)
 	}

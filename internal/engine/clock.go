@@ -6,9 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -186,9 +184,9 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	tick := store.Tick{At: now, Marks: e.Source.Restart(), Facts: map[string]string{}}
 	var all []story
 	for _, a := range ahead {
-		e.budgets.guard(a.id, func() { all = append(all, e.rewound(a, to)) })
+		e.budgets.guard(a.id, func() { all = append(all, e.judge().rewound(a, to)) })
 	}
-	book := e.tell(ctx, all, now, &tick, &Summary{})
+	book := e.teller().tell(ctx, e.book, all, now, &tick, &Summary{})
 	if err := e.backlog.write(ctx, tick); err != nil {
 		e.Log.Error("cannot go back to the time of the source; it is tried again with the next tick", "err", err)
 		return
@@ -203,21 +201,6 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 		e.began = now
 	}
 	e.publish()
-}
-
-// rewound takes a budget back to a minute. It changes nothing yet.
-func (e *Engine) rewound(a *account, to budget.Minute) story {
-	in := e.budgets.input(a)
-	in.Acts = e.book.ActsOn(a.id)
-	state, events := alerting.Rewind(in, a.state, to)
-	turn := store.Turn{SLO: a.id, State: state}
-	a.ledger.Gross().Each(to, a.ledger.End(), func(m budget.Minute, s budget.Slot) bool {
-		if s.State != budget.Unseen {
-			turn.Slots = append(turn.Slots, budget.SlotAt{At: m})
-		}
-		return true
-	})
-	return story{incidents.Turn{Budget: incidents.Budget{Input: in, State: a.state, Measured: true}, Events: events}, turn, a.state}
 }
 
 // sampled takes note of what was read: it was known then, so the time is not before it.

@@ -20,7 +20,7 @@ import (
 // closed before the ledger had come so far.
 func (e *Engine) tendDeclared(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
 	book, out := e.book.Tend(e.budgets, now)
-	owed := slices.Concat(e.compose(out)...)
+	owed := slices.Concat(e.teller().compose(out)...)
 	tick.Incidents, tick.Owed = append(tick.Incidents, out.Incidents...), append(tick.Owed, owed...)
 	sum.Owed, sum.Events = sum.Owed+len(owed), sum.Events+len(out.Notifications)
 	e.book = book

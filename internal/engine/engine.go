@@ -255,7 +255,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 		e.budgets.waits = batch.Waits
 	}
 	e.budgets.guard("", func() { e.closeOrphans(ctx, now, &tick, &sum) })
-	e.book = e.tell(ctx, e.decide(batch, &tick), now, &tick, &sum)
+	e.book = e.teller().tell(ctx, e.book, e.decide(batch, &tick), now, &tick, &sum)
 	e.budgets.guard("", func() { e.tendDeclared(ctx, now, &tick, &sum) })
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
 		e.budgets.guard("", func() {
@@ -302,13 +302,13 @@ func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
 			fresh[id.Base()] = a.since
 			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
 		}
-		decided := e.turn(a, reading)
+		decided := e.judge().turn(a, reading)
 		reading.Slots, reading.Hours = decided.turn.Slots, decided.turn.Hours // what was found late, too
 		batch.Readings[id] = reading
 		all = append(all, decided)
 	}
 	e.backfills.plan(e.budgets.set, fresh)
-	return append(all, e.decideJourneys(batch.Readings)...)
+	return append(all, e.judge().journeys(batch.Readings)...)
 }
 
 // commit writes the tick down. If that fails, the decisions stand in memory, what they owe is owed

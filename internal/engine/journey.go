@@ -18,34 +18,6 @@ import (
 // other: its slots are kept in the same commit as those they were made of, and its ledger is what
 // alerts look at.
 
-// decideJourneys advances the journeys over what their steps have just learned, and adds their
-// readings.
-func (e *Engine) decideJourneys(readings map[slo.ID]prom.Reading) (all []story) {
-	for _, j := range e.budgets.set.Journeys() {
-		e.budgets.guard(j.ID(), func() { all = append(all, e.decideJourney(j, readings)...) })
-	}
-	return all
-}
-
-// decideJourney is decideJourneys for one of them; it returns nothing if nothing is new.
-func (e *Engine) decideJourney(j *slo.Spec, readings map[slo.ID]prom.Reading) []story {
-	b := e.budgets
-	reading := b.derive(j, readings)
-	if len(reading.Slots) == 0 {
-		return nil
-	}
-	var turn store.Turn
-	if b.byID[j.ID()] == nil { // live from the newest minute on; what is older is no news
-		reading.Slots = reading.Slots[len(reading.Slots)-1:]
-		a, _ := b.read(j.ID(), reading)
-		turn = b.takeHistory(a, everything(budget.ComposeAll(j.SLI.Journey, b.stepsOf(j))))
-	}
-	readings[j.ID()] = reading
-	live := e.turn(b.byID[j.ID()], reading)
-	live.turn.Slots, live.turn.Hours = append(turn.Slots, live.turn.Slots...), turn.Hours
-	return []story{live}
-}
-
 // stepsOf returns the ledgers of a journey's steps; nil if one has none yet.
 func (b *budgets) stepsOf(j *slo.Spec) []*budget.Ledger {
 	var all []*budget.Ledger

@@ -54,7 +54,7 @@ func (e *Engine) Reload(ctx context.Context, to Terms, now time.Time) error {
 			gone = append(gone, a)
 		}
 	}
-	book := e.remove(ctx, gone, now, &tick, &Summary{})
+	book := e.teller().tell(ctx, e.book, e.judge().removed(gone), now, &tick, &Summary{})
 	if len(tick.Turns) > 0 {
 		if err := e.Store.Commit(ctx, tick); err != nil {
 			return fmt.Errorf("reload: %w", err)
@@ -75,23 +75,7 @@ func (e *Engine) exchange(to Terms) {
 	e.publish()
 }
 
-// remove tells of the end of what is open for SLOs that are gone, and returns the book without it.
-// It changes nothing yet.
-func (e *Engine) remove(ctx context.Context, gone []*account, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
-	var all []story
-	for _, a := range gone {
-		in := e.budgets.input(a)
-		in.Acts = e.book.ActsOn(a.id)
-		all = append(all, story{
-			incidents.Turn{Budget: incidents.Budget{Input: in, State: a.state}, Events: alerting.Remove(in, a.state, a.state.Through-1)},
-			store.Turn{SLO: a.id, State: alerting.State{Through: a.state.Through}},
-			a.state,
-		})
-	}
-	return e.tell(ctx, all, now, tick, sum)
-}
-
-// close takes over what remove has decided.
+// close takes over a book that was written down, and the states that go with it.
 func (e *Engine) close(book incidents.Book, turns []store.Turn) {
 	e.book = book
 	for _, turn := range turns {
@@ -145,6 +129,6 @@ func (e *Engine) closeOrphans(ctx context.Context, now time.Time, tick *store.Ti
 	}
 	e.budgets.orphans = nil
 	var removed Summary
-	e.close(e.remove(ctx, gone, now, tick, &removed), tick.Turns)
+	e.close(e.teller().tell(ctx, e.book, e.judge().removed(gone), now, tick, &removed), tick.Turns)
 	sum.Owed += removed.Owed
 }
