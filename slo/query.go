@@ -76,7 +76,7 @@ func (q *Query) Render(window time.Duration) string {
 }
 
 // promQL is Prometheus' own parser, with its stable language: what needs a feature flag on the
-// server is refused.
+// server is refused, and by [inspectNew] what servers in use do not know yet.
 var promQL = parser.NewParser(parser.Options{})
 
 // windowStandIn is parsed in place of `$window`. It is as long, so that places stay the same.
@@ -385,10 +385,13 @@ func inspect(text string, expr parser.Expr) (out []Remark) {
 		switch n := n.(type) {
 		case *parser.VectorSelector:
 			selectors++
+			out = append(out, inspectNew(n.PosRange.Start, n.Smoothed || n.Anchored, n.OriginalOffsetExpr)...)
 			out = append(out, inspectSelector(n, selector(expr) != nil)...)
 		case *parser.MatrixSelector:
+			out = append(out, inspectNew(n.PositionRange().Start, false, n.RangeExpr)...)
 			out = append(out, inspectRange(text, n.PositionRange(), n.Range)...)
 		case *parser.SubqueryExpr:
+			out = append(out, inspectNew(n.PositionRange().Start, false, n.RangeExpr, n.StepExpr, n.OriginalOffsetExpr)...)
 			out = append(out, inspectTime(n.PositionRange().Start, n.OriginalOffset, n.Timestamp != nil || n.StartOrEnd != 0)...)
 			out = append(out, inspectRange(text, n.PositionRange(), n.Range)...)
 			out = append(out, inspectSteps(text, n, around)...)
@@ -401,6 +404,18 @@ func inspect(text string, expr parser.Expr) (out []Remark) {
 		out = append(out, Remark{0, "", "the query reads no metric", "name a metric"})
 	}
 	return out
+}
+
+// inspectNew refuses PromQL that servers before Prometheus 3.16 do not know, or only behind a feature
+// flag, though the parser takes it: modifiers of a range, and durations that are calculated.
+func inspectNew(at posrange.Pos, modified bool, durations ...*parser.DurationExpr) []Remark {
+	switch {
+	case modified:
+		return []Remark{{int(at), "", "smoothed and anchored are not known to every Prometheus", "leave the modifier out: increase(…[" + WindowVariable + "])"}}
+	case slices.ContainsFunc(durations, func(d *parser.DurationExpr) bool { return d != nil }):
+		return []Remark{{int(at), "", "a calculated duration is not known to every Prometheus", "write the duration as one number: [" + WindowVariable + "]"}}
+	}
+	return nil
 }
 
 // inspectSelector refuses a selector that reads more than one metric: one without a name reads

@@ -14,7 +14,7 @@ import (
 	apiv1 "github.com/prometheus/prometheus/web/api/v1"
 )
 
-// newHandler mounts the API of Prometheus v0.315.0 below /api/v1.
+// newHandler mounts the API of Prometheus v0.316.0 below /api/v1.
 //
 // NewAPI is the one call whose signature is not stable between releases, so it stands here alone.
 // Everything a query does not touch is nil or zero: no scraper, no rules, no remote write, no admin
@@ -24,8 +24,7 @@ func newHandler(db *tsdb.DB, engine *promql.Engine) http.Handler {
 	api := apiv1.NewAPI(
 		engine, // query engine
 		db,     // queryable
-		nil,    // appendable, version 1
-		nil,    // appendable, version 2
+		nil,    // appendable
 		db,     // exemplars
 		func(context.Context) apiv1.ScrapePoolsRetriever { return nil },
 		func(context.Context) apiv1.TargetRetriever { return nil },
@@ -47,7 +46,7 @@ func newHandler(db *tsdb.DB, engine *promql.Engine) http.Handler {
 		false,                    // agent mode
 		regexp.MustCompile(`^$`), // CORS origin
 		func() (apiv1.RuntimeInfo, error) { return apiv1.RuntimeInfo{}, nil },
-		&apiv1.PrometheusVersion{Version: "3.15.0"},
+		&apiv1.PrometheusVersion{Version: "3.16.0"},
 		nil,                    // notifications
 		nil,                    // notification subscriptions
 		registry,               // gatherer
@@ -58,7 +57,6 @@ func newHandler(db *tsdb.DB, engine *promql.Engine) http.Handler {
 		false,                  // OTLP
 		false,                  // OTLP: delta to cumulative
 		false,                  // OTLP: native delta
-		false,                  // start time as a zero sample
 		lookback,               // lookback
 		false,                  // type and unit labels
 		false,                  // metadata on write
@@ -66,6 +64,8 @@ func newHandler(db *tsdb.DB, engine *promql.Engine) http.Handler {
 		nil,                    // feature registry
 		apiv1.OpenAPIOptions{}, // OpenAPI
 		parser.NewParser(parser.Options{}),
+		false, // cost of queries
+		0,     // timeout of queries
 	)
 	mux := route.New().WithPrefix("/api/v1")
 	api.Register(mux)

@@ -22,7 +22,7 @@ import (
 )
 
 // Version is what the server calls itself in /api/v1/status/buildinfo.
-const Version = "3.15.0"
+const Version = "3.16.0"
 
 // maxPoints is the most steps a range query may have, as in Prometheus.
 const maxPoints = 11000
@@ -189,7 +189,7 @@ func (db *DB) execute(r *http.Request, prepare func(context.Context, promql.Quer
 		}
 	}
 	wantStats := r.FormValue("stats")
-	q, err := prepare(ctx, promql.NewPrometheusQueryOpts(wantStats == "all", lookback))
+	q, err := prepare(ctx, promql.NewPrometheusQueryOpts(wantStats == "all", lookback, nil))
 	if err != nil {
 		return nil, badParam("query", err)
 	}
