@@ -133,8 +133,8 @@ func (d *doctor) doors(ctx context.Context, client *slack.Client, self slack.Ide
 	}
 }
 
-func (d *doctor) signing(ways daemon.Doors, self slack.Identity) {
-	switch n := len(ways.Signing); {
+func (d *doctor) signing(ways slack.Doors, self slack.Identity) {
+	switch n := len(ways.SigningSecrets); {
 	case n == 0:
 		return
 	case self.Skew.Abs() > maxSkew:
@@ -144,7 +144,7 @@ func (d *doctor) signing(ways daemon.Doors, self slack.Identity) {
 	default:
 		d.ok(partSlack, "signed requests are taken; that they reach this machine only a press can show")
 	}
-	if bad := slices.IndexFunc(ways.Signing, func(s slack.Secret) bool {
+	if bad := slices.IndexFunc(ways.SigningSecrets, func(s slack.Secret) bool {
 		return strings.HasPrefix(s.Reveal(), "xox") || strings.HasPrefix(s.Reveal(), "xapp")
 	}); bad >= 0 {
 		d.add(stateFail, partSlack, "copy the signing secret from Basic Information of the app", "%s", fmt.Sprintf("signing secret %d is a token", bad+1))

@@ -167,10 +167,7 @@ func (w *youngWorld) slack(text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := slack.NewDesk(slack.DeskConfig{Client: client, Backend: youngBackend{nil, w}, SigningSecrets: []slack.Secret{secret}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	desk := slack.NewDesk(slack.DeskConfig{Backend: youngBackend{nil, w}}, slack.Doors{Client: client, SigningSecrets: []slack.Secret{secret}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- desk.Run(ctx) }()

@@ -52,8 +52,8 @@ var (
 		schema.May("channel", schema.Text("The channel, in quotes, of services that name none of their own.", slo.ChannelForm).Standard(defaultChannel)),
 		schema.May("api_url", schema.Text("The address of Slack's API.", schema.AddressForm).Standard(defaultSlackAPI)),
 		schema.May("bot_token_file", schema.Text("A file with the bot token.", schema.NotBlank).Or("`SLACK_BOT_TOKEN`")),
-		schema.May("app_token_file", schema.Text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", schema.NotBlank).Or("`SLACK_APP_TOKEN`").AtStart()),
-		schema.May("signing_secret_file", schema.Text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", schema.NotBlank).Or("`SLACK_SIGNING_SECRET`").AtStart()),
+		schema.May("app_token_file", schema.Text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", schema.NotBlank).Or("`SLACK_APP_TOKEN`")),
+		schema.May("signing_secret_file", schema.Text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", schema.NotBlank).Or("`SLACK_SIGNING_SECRET`")),
 		schema.May("webhook_url_file", schema.Text("A file with the address of an incoming webhook, instead of a token: messages are posted and never updated.", schema.NotBlank)),
 	)
 

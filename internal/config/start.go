@@ -14,8 +14,6 @@ var atStart = []struct {
 	{"prometheus", func(c *Config) any { return &c.Prometheus }},
 	{"store", func(c *Config) any { return &c.StorePath }},
 	{"store", func(c *Config) any { return &c.Postgres }},
-	{"slack.app_token_file", func(c *Config) any { return &c.Slack.AppTokenFile }},
-	{"slack.signing_secret_file", func(c *Config) any { return &c.Slack.SigningFile }},
 }
 
 // StoredIn returns c with its store in a file, instead of what it names; "" changes nothing.

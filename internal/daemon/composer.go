@@ -34,21 +34,15 @@ func newComposer(cfg config.Config, receivers map[string]notify.Receiver, extern
 		composers: map[string]notify.Composer{},
 		slack: slack.Composer{
 			Origin:   notify.Origin{URL: externalURL, Version: version.Version, Prometheus: cfg.Prometheus.URL},
-			Receiver: config.SlackReceiver, Channel: cfg.Slack.Channel,
+			Receiver: config.SlackReceiver, Channel: cfg.Slack.Channel, Interactive: interactive,
 		},
 		routing: NewRouting(cfg, slackWorks),
 	}
 	for name, r := range receivers {
 		c.composers[name] = r
 	}
-	c.setInteractive(interactive)
-	return c
-}
-
-// setInteractive shows buttons in Slack, or none.
-func (c *composer) setInteractive(works bool) {
-	c.slack.Interactive = works
 	c.composers[config.SlackReceiver] = c.slack
+	return c
 }
 
 // Event makes the messages of an event of an SLO, for everybody who is told about it. The end of an

@@ -56,7 +56,7 @@ type Daemon struct {
 	reload  reloadState
 	Keeper  *reviews.Keeper
 	ticked  chan struct{} // after every tick
-	Desk    *slack.Desk   // nil if nobody can act from Slack
+	Desk    *slack.Desk   // takes what people do in Slack; a reload exchanges its doors
 }
 
 // Options are what the surroundings decide.
@@ -133,9 +133,6 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		Evidence: a.witness.evidence,
 	}, set, snap)
 	a.connect()
-	if a.Desk, err = a.newDesk(w.doors); err != nil {
-		return nil, errors.Join(err, a.db.Close())
-	}
 	a.web = a.handler(registry)
 	if a.term.Load() != nil {
 		a.goOn(snap.Marks)
@@ -168,6 +165,7 @@ func (a *Daemon) connect() {
 	a.pulse = &pulse{
 		ways: &a.ways, pump: a.Pump, paging: a.arrival.standing, log: a.Log, metrics: a.metrics, worked: make(chan struct{}, 1),
 	}
+	a.Desk = slack.NewDesk(slack.DeskConfig{Backend: backend{a}, Log: a.Log}, a.ways.Load().doors)
 }
 
 // observe hands a tick on: to the metrics, to those who work after every tick (who is still at it
@@ -244,9 +242,7 @@ func (a *Daemon) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { a.db.Listen(ctx, a.inbox.heard.ring); return nil })
 	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
 	actor(a.watchHangup)
-	if a.Desk != nil {
-		actor(a.Desk.Run)
-	}
+	actor(a.Desk.Run)
 	err := g.Run()
 	a.flush(context.WithoutCancel(ctx))
 	return errors.Join(err, a.Close())
@@ -311,13 +307,13 @@ func (a *Daemon) tryReload(ctx context.Context) (waiting []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.setInteractive(a.Desk != nil) // the doors are opened at the start only
 	if err := a.Engine.Reload(ctx, engine.Terms{Set: set, Policy: cfg.Policy, Reports: schedules, ReportChannels: channels, Composer: w}, a.Clock()); err != nil {
 		return nil, err
 	}
 	a.cfg.Store(&cfg)
 	a.ways.Store(w)
 	a.Pump.SetReceivers(w.reached)
+	a.Desk.SetDoors(w.doors)
 	return waiting, nil
 }
 
@@ -346,7 +342,7 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		Report:     a.report,
 		Register:   a.Archive.register,
 		Signals:    a.witness.signals,
-		Slack:      a.signedRequests(),
+		Slack:      a.Desk.Handler(),
 		Do:         a.inbox.do,
 		Drill:      a.inbox.drill,
 		Answer:     a.inbox.answer,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -17,53 +16,27 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// Doors are the ways by which presses and commands reach slowburn from Slack.
-type Doors struct {
-	AppToken slack.Secret   // Socket Mode
-	Signing  []slack.Secret // signed requests; two while the secret is changed
-}
-
-// OpenDoors reads the secrets. Without a bot token they lead nowhere: nobody could be answered.
-func OpenDoors(cfg config.Slack, receiver outbox.Receiver, getenv func(string) string, log *slog.Logger) (Doors, error) {
+// OpenDoors reads the secrets by which presses and commands come in from Slack. Without a bot token
+// they lead nowhere: nobody could be answered.
+func OpenDoors(cfg config.Slack, receiver outbox.Receiver, getenv func(string) string, log *slog.Logger) (slack.Doors, error) {
 	app, err := secret(cfg.AppTokenFile, getenv("SLACK_APP_TOKEN"), log)
 	if err != nil {
-		return Doors{}, err
+		return slack.Doors{}, err
 	}
 	signing, err := secret(cfg.SigningFile, getenv("SLACK_SIGNING_SECRET"), log)
 	if err != nil {
-		return Doors{}, err
+		return slack.Doors{}, err
 	}
-	d := Doors{AppToken: slack.Secret(app)}
+	d := slack.Doors{AppToken: slack.Secret(app)}
 	for _, s := range strings.Fields(signing) {
-		d.Signing = append(d.Signing, slack.Secret(s))
+		d.SigningSecrets = append(d.SigningSecrets, slack.Secret(s))
 	}
-	if _, bot := receiver.(*slack.Client); d.Open() && !bot {
+	var bot bool
+	if d.Client, bot = receiver.(*slack.Client); !bot && (app != "" || signing != "") {
 		log.Warn("buttons and commands in Slack are off: they need a bot token (SLACK_BOT_TOKEN or slack.bot_token_file)")
-		return Doors{}, nil
+		return slack.Doors{}, nil
 	}
 	return d, nil
-}
-
-// Open reports whether presses and commands can come in at all.
-func (d Doors) Open() bool { return d.AppToken != "" || len(d.Signing) > 0 }
-
-// newDesk makes what takes presses and commands; nil if there is no way for them to come in.
-func (a *Daemon) newDesk(d Doors) (*slack.Desk, error) {
-	client, bot := a.ways.Load().reached[config.SlackReceiver].(*slack.Client)
-	if !d.Open() || !bot {
-		return nil, nil
-	}
-	return slack.NewDesk(slack.DeskConfig{
-		Client: client, Backend: backend{a}, AppToken: d.AppToken, SigningSecrets: d.Signing, Log: a.Log,
-	})
-}
-
-// signedRequests serves what Slack posts; nil if no signature could be checked.
-func (a *Daemon) signedRequests() http.Handler {
-	if a.Desk == nil || len(a.Desk.SigningSecrets) == 0 {
-		return nil
-	}
-	return a.Desk.Handler()
 }
 
 // backend is the daemon as people reach it from Slack.

@@ -28,7 +28,7 @@ import (
 type ways struct {
 	composer
 	reached   map[string]outbox.Receiver // the receivers that can be reached, by name
-	doors     Doors                      // by which people answer
+	doors     slack.Doors                // by which people answer
 	fallback  config.Fallback
 	drill     config.Drill
 	heartbeat heartbeat

@@ -102,9 +102,7 @@ func (a *Daemon) leadOn(ctx context.Context) error {
 	do(a.drills.run)
 	do(a.inbox.run)
 	do(func(ctx context.Context) error { return a.Keeper.Run(ctx, a.Now, a.ticked) })
-	if a.Desk != nil {
-		do(a.Desk.Connect)
-	}
+	do(a.Desk.Connect)
 	return g.Run()
 }
 

@@ -20,9 +20,9 @@ const (
 	shownRoom  = 8_000
 )
 
-func (d *Desk) commandJob(form url.Values) (job, bool, error) {
+func (d *Desk) commandJob(in *doors, form url.Values) (job, bool, error) {
 	user, hook := form.Get("user_id"), form.Get("response_url")
-	if !userPattern.MatchString(user) || form.Get("trigger_id") == "" || hook != "" && !d.answerable(hook) {
+	if !userPattern.MatchString(user) || form.Get("trigger_id") == "" || hook != "" && !in.answerable(hook) {
 		return job{}, false, errMalformed
 	}
 	// The team of the person is not told; in a shared channel, strangers see only their own apps'
@@ -31,7 +31,7 @@ func (d *Desk) commandJob(form url.Values) (job, bool, error) {
 	text := form.Get("text")
 	return job{
 		key: "slack/" + user + "/" + form.Get("trigger_id"), hook: hook, inline: true,
-		do: d.known(from, func(context.Context) outcome { return says(d.answer(text)) }),
+		do: d.known(in, from, func(context.Context) outcome { return says(d.answer(text)) }),
 	}, true, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -62,21 +63,30 @@ type Standing struct {
 	Open    []alerting.Incident
 }
 
-// DeskConfig is what a [Desk] is made of.
-type DeskConfig struct {
-	Client  *Client // required: who we are, people's names, drafts in threads
-	Backend Backend // required
+// Doors are the ways by which presses and commands come in from Slack, and the bot that answers.
+type Doors struct {
+	Client *Client // who we are, people's names; nil shuts all doors, since nobody could be answered
 	// AppToken opens Socket Mode; "" leaves it out. SigningSecrets are those that requests over
 	// HTTP are signed with, more than one during a rotation; none refuses them all.
 	AppToken       Secret
 	SigningSecrets []Secret
-	Log            *slog.Logger     // nil discards
-	Now            func() time.Time // the wall's clock, by which signatures age; nil is time.Now
+}
+
+// Open reports whether presses and commands can come in at all.
+func (d Doors) Open() bool {
+	return d.Client != nil && (d.AppToken != "" || len(d.SigningSecrets) > 0)
+}
+
+// DeskConfig is what a [Desk] is made of, beside its doors.
+type DeskConfig struct {
+	Backend Backend          // required
+	Log     *slog.Logger     // nil discards
+	Now     func() time.Time // the wall's clock, by which signatures age; nil is time.Now
 }
 
 // Desk takes what people do in Slack: the controls under a message, and /slowburn. It has two
 // doors, [Desk.Handler] for signed requests and [Desk.Connect] for Socket Mode, and one way behind
-// them.
+// them. [Desk.SetDoors] exchanges the doors while it works.
 //
 // Slack waits three seconds for an answer and shows the person a failure after that. So the work is
 // waited for a little, because an answer that comes after the act was written down is worth more,
@@ -90,8 +100,7 @@ type Desk struct {
 	hook   *http.Client // for response_urls
 	timing socketTiming
 	recent recent
-	people people
-	self   identityCache
+	doors  atomic.Pointer[doors] // in use
 
 	slots chan struct{} // one for each piece of work in flight
 	mu    sync.Mutex
@@ -109,27 +118,73 @@ const (
 	maxWork = 16
 )
 
+// doors are the doors in use, with what was learned through their client. A delivery is dealt with by
+// the doors that it came in by.
+type doors struct {
+	Doors
+	people people
+	self   identityCache
+	moved  chan struct{} // closed when Socket Mode is to be connected in another way, or not at all
+}
+
 // NewDesk makes a desk. It connects to nothing before Connect.
-func NewDesk(c DeskConfig) (*Desk, error) {
-	if c.Client == nil || c.Backend == nil {
-		return nil, errors.New("buttons and commands in Slack need a bot token")
-	}
+func NewDesk(c DeskConfig, ways Doors) *Desk {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Desk{DeskConfig: c, hook: httpClient(), timing: usualTiming, slots: make(chan struct{}, maxWork)}, nil
+	d := &Desk{DeskConfig: c, hook: httpClient(), timing: usualTiming, slots: make(chan struct{}, maxWork)}
+	d.SetDoors(ways)
+	return d
 }
 
-// Connect keeps Socket Mode connected, if there is a token for it, until ctx ends. It returns nil, and
-// may be called again.
-func (d *Desk) Connect(ctx context.Context) error {
-	if d.AppToken != "" {
-		d.runSocket(ctx)
+// SetDoors opens other doors in place of those before: what comes in from now on is checked by their
+// secrets and answered by their client. Socket Mode stays connected if nothing about it has changed.
+func (d *Desk) SetDoors(ways Doors) {
+	if !ways.Open() {
+		ways = Doors{}
 	}
-	<-ctx.Done()
+	next := &doors{Doors: ways, moved: make(chan struct{})}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch before := d.doors.Load(); {
+	case before == nil:
+	case before.AppToken == next.AppToken && before.address() == next.address():
+		next.moved = before.moved
+	default:
+		close(before.moved)
+	}
+	d.doors.Store(next)
+}
+
+// address is where Slack's API is, "" without a client.
+func (d Doors) address() string {
+	if d.Client == nil {
+		return ""
+	}
+	return d.Client.address
+}
+
+// Connect keeps Socket Mode connected, as long as there is a token for it, until ctx ends. It returns
+// nil, and may be called again.
+func (d *Desk) Connect(ctx context.Context) error {
+	for ctx.Err() == nil {
+		in := d.doors.Load()
+		connected, cancel := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-in.moved:
+			case <-ctx.Done():
+			}
+			cancel()
+		}()
+		if in.AppToken != "" {
+			d.runSocket(connected, in.Doors)
+		}
+		<-connected.Done()
+	}
 	return nil
 }
 
@@ -262,7 +317,7 @@ func (d *Desk) respond(ctx context.Context, hook string, b Body) {
 }
 
 // answerable reports whether an address is one of Slack's for answers: nothing else is ever asked.
-func (d *Desk) answerable(address string) bool {
+func (d *doors) answerable(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil {
 		return false
@@ -270,6 +325,6 @@ func (d *Desk) answerable(address string) bool {
 	if u.Scheme == "https" && (u.Host == "hooks.slack.com" || u.Host == "hooks.slack-gov.com") {
 		return true
 	}
-	api, err := url.Parse(d.Client.address)
+	api, err := url.Parse(d.address())
 	return err == nil && u.Scheme == api.Scheme && u.Host == api.Host
 }

@@ -131,7 +131,7 @@ type scene struct {
 	x    *slacktest.Expectation
 }
 
-func newScene(t *testing.T, o slacktest.Options, c DeskConfig) *scene {
+func newScene(t *testing.T, o slacktest.Options, c DeskConfig, ways Doors) *scene {
 	s := &scene{T: t, back: &office{known: []alerting.Incident{
 		{ID: burning, SLO: "checkout/availability", Rule: alerting.RulePage, Severity: alerting.Page, Open: true, Detected: monday},
 		{ID: over, SLO: "checkout/availability", Rule: alerting.RuleTicket, Severity: alerting.Ticket, Resolved: monday},
@@ -144,10 +144,8 @@ func newScene(t *testing.T, o slacktest.Options, c DeskConfig) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Client, c.Backend, c.Log = client, s.back, slog.New(slog.NewTextHandler(t.Output(), nil))
-	if s.desk, err = NewDesk(c); err != nil {
-		t.Fatal(err)
-	}
+	c.Backend, c.Log, ways.Client = s.back, slog.New(slog.NewTextHandler(t.Output(), nil)), client
+	s.desk = NewDesk(c, ways)
 	s.x = s.srv.Expect(t)
 	return s
 }
@@ -168,7 +166,7 @@ func (s *scene) run() {
 
 // signedDoor opens the door for signed requests.
 func signedDoor(t *testing.T, o slacktest.Options) *scene {
-	s := newScene(t, o, DeskConfig{SigningSecrets: []Secret{"an-older-one", secretA}})
+	s := newScene(t, o, DeskConfig{}, Doors{SigningSecrets: []Secret{"an-older-one", secretA}})
 	door := httptest.NewServer(s.desk.Handler())
 	t.Cleanup(door.Close)
 	s.srv.SetCallbacks(door.URL+"/slack/interactions", door.URL+"/slack/commands")
@@ -177,15 +175,15 @@ func signedDoor(t *testing.T, o slacktest.Options) *scene {
 
 // socketDoor opens Socket Mode, waits for the connection, and takes it for dead after a silence.
 func socketDoor(t *testing.T, o slacktest.Options, silence time.Duration) *scene {
-	s := newScene(t, o, DeskConfig{AppToken: "xapp-1-A0SLOW0001-stand-in"})
+	s := newScene(t, o, DeskConfig{}, Doors{AppToken: "xapp-1-A0SLOW0001-stand-in"})
 	s.desk.timing = socketTiming{pings: silence, pause: 10 * time.Millisecond}
 	s.run()
 	s.connected(1)
 	return s
 }
 
-// doors are the two ways in which Slack reaches the desk.
-var doors = map[string]func(*testing.T, slacktest.Options) *scene{
+// bothDoors are the two ways in which Slack reaches the desk.
+var bothDoors = map[string]func(*testing.T, slacktest.Options) *scene{
 	"signed requests": signedDoor,
 	"Socket Mode":     func(t *testing.T, o slacktest.Options) *scene { return socketDoor(t, o, 20*time.Second) },
 }
@@ -207,7 +205,7 @@ func (s *scene) message(incident string) string {
 	f := message{composer: Composer{Interactive: true}}
 	f.Event.Incident, f.Incident = incident, alerting.Incident{Open: true, Severity: alerting.Page, Rule: alerting.RuleDeclared}
 	b := Body{Text: "burning " + incident, Blocks: append([]Block{section("burning " + incident)}, f.controls()...)}
-	_, err := s.desk.Client.postTo(s.Context(), target{channel: general}, incident, b)
+	_, err := s.desk.doors.Load().Client.postTo(s.Context(), target{channel: general}, incident, b)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -240,7 +238,7 @@ func (s *scene) whispered(words string) {
 
 // Everything that a person can do does the same over both doors.
 func TestWhatPeopleDo(t *testing.T) {
-	for door, open := range doors {
+	for door, open := range bothDoors {
 		t.Run(door, func(t *testing.T) {
 			s := open(t, slacktest.Options{})
 			ts := s.message(burning)
@@ -394,10 +392,10 @@ func TestBadRequestsAreRefusedWithoutDetailOrEffect(t *testing.T) {
 		{name: "22 the certificate is looked at", body: "ssl_check=1&token=x", status: 200},
 		{name: "22 the certificate is looked at, unsigned", body: "ssl_check=1&token=x", change: with(headerSignature), status: 401},
 		{
-			name: "23 no secret is configured, and the empty one signs", desk: func(d *Desk) { d.SigningSecrets = []Secret{""} },
+			name: "23 no secret is configured, and the empty one signs", desk: func(d *Desk) { d.doors.Load().SigningSecrets = []Secret{""} },
 			change: with(headerSignature, sign("", stamp, []byte(payload(nil)))), status: 401,
 		},
-		{name: "23 no secret is configured at all", desk: func(d *Desk) { d.SigningSecrets = nil }, status: 401},
+		{name: "23 no secret is configured at all", desk: func(d *Desk) { d.doors.Load().SigningSecrets = nil }, status: 404},
 		{name: "no form", change: with("Content-Type", "application/json"), status: 401},
 		{name: "no JSON", body: "payload=%7B", status: 400},
 		{name: "no payload", body: "pay=1", status: 400},
@@ -407,7 +405,7 @@ func TestBadRequestsAreRefusedWithoutDetailOrEffect(t *testing.T) {
 		{name: "a modal", body: payload(swap("block_actions", "view_submission")), status: 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t, slacktest.Options{}, DeskConfig{SigningSecrets: []Secret{secretA}, Now: func() time.Time { return now }})
+			s := newScene(t, slacktest.Options{}, DeskConfig{Now: func() time.Time { return now }}, Doors{SigningSecrets: []Secret{secretA}})
 			s.desk.hook = &http.Client{Transport: nowhere{t}}
 			if c.desk != nil {
 				c.desk(s.desk)
@@ -587,7 +585,7 @@ func TestWhatIsDeliveredIsRememberedForLongerThanItIsValid(t *testing.T) {
 
 // What /slowburn answers, over both doors: to the person alone, and whatever the names are.
 func TestCommands(t *testing.T) {
-	for door, open := range doors {
+	for door, open := range bothDoors {
 		t.Run(door, func(t *testing.T) {
 			s := open(t, slacktest.Options{})
 			for n, c := range []struct {
@@ -714,7 +712,7 @@ func TestSocketModeHolds(t *testing.T) {
 }
 
 func TestARefusedAppTokenIsSaidAndNotHammered(t *testing.T) {
-	s := newScene(t, slacktest.Options{}, DeskConfig{AppToken: "xapp-wrong"})
+	s := newScene(t, slacktest.Options{}, DeskConfig{}, Doors{AppToken: "xapp-wrong"})
 	s.run()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -723,6 +721,37 @@ func TestARefusedAppTokenIsSaidAndNotHammered(t *testing.T) {
 	}
 	if n := len(s.srv.Calls("apps.connections.open")); n != 1 {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// Other doors are connected in place of those before; the same ones stay connected.
+func TestSocketModeGoesWhereTheDoorsAre(t *testing.T) {
+	s := socketDoor(t, slacktest.Options{}, 20*time.Second)
+	before := s.desk.doors.Load().Doors
+	s.desk.SetDoors(before)
+	other := slacktest.Start(slacktest.Options{Token: token, AppToken: "xapp-2"})
+	t.Cleanup(other.Close)
+	client, err := New(Config{Token: token, APIURL: other.APIURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	wait := func(srv *slacktest.Server, want int) {
+		t.Helper()
+		if err := srv.Wait(ctx, func(st slacktest.State) bool { open, _ := st.Connections(); return open == want }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.desk.SetDoors(Doors{Client: client, AppToken: "xapp-2"})
+	wait(other, 1)
+	wait(s.srv, 0)
+	s.desk.SetDoors(Doors{})
+	wait(other, 0)
+	s.desk.SetDoors(before)
+	wait(s.srv, 1)
+	if n := len(s.srv.Calls("apps.connections.open")); n != 2 {
+		t.Errorf("%d connections: doors that stayed were connected anew", n)
 	}
 }
 
@@ -769,10 +798,7 @@ func TestSocketModeAgreesWithTheLibrarysOwnServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	back := &office{known: []alerting.Incident{{ID: burning, Open: true}}}
-	d, err := NewDesk(DeskConfig{Client: client, Backend: back, AppToken: "xapp-1", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := NewDesk(DeskConfig{Backend: back, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}, Doors{Client: client, AppToken: "xapp-1"})
 	s := &scene{T: t, desk: d}
 	s.run()
 	other.SendToWebsocket(`{"type":"interactive","envelope_id":"e1","accepts_response_payload":false,"payload":{"type":"block_actions","team":{"id":"T024BE7LD"},` +

@@ -15,20 +15,25 @@ const maxRequest = 1 << 20
 // /slowburn. Whatever is wrong with a request, the answer says no more than that it was refused.
 func (d *Desk) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /slack/interactions", d.signed(func(form url.Values) (job, bool, error) {
+	mux.HandleFunc("POST /slack/interactions", d.signed(func(in *doors, form url.Values) (job, bool, error) {
 		if !form.Has("payload") {
 			return job{}, false, errMalformed
 		}
-		return d.interactionJob([]byte(form.Get("payload")))
+		return d.interactionJob(in, []byte(form.Get("payload")))
 	}))
 	mux.HandleFunc("POST /slack/commands", d.signed(d.commandJob))
 	return mux
 }
 
 // signed lets requests through that Slack has signed, and answers what comes of them.
-func (d *Desk) signed(understand func(url.Values) (job, bool, error)) http.HandlerFunc {
+func (d *Desk) signed(understand func(*doors, url.Values) (job, bool, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		form, ok := d.read(w, r)
+		in := d.doors.Load()
+		if len(in.SigningSecrets) == 0 {
+			w.WriteHeader(http.StatusNotFound) // this door is not there
+			return
+		}
+		form, ok := d.read(w, r, in.SigningSecrets)
 		if !ok {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -36,7 +41,7 @@ func (d *Desk) signed(understand func(url.Values) (job, bool, error)) http.Handl
 		if form.Get("ssl_check") == "1" { // Slack looks at the certificate, no more
 			return
 		}
-		j, ours, err := understand(form)
+		j, ours, err := understand(in, form)
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
 			return
@@ -57,15 +62,15 @@ func (d *Desk) signed(understand func(url.Values) (job, bool, error)) http.Handl
 	}
 }
 
-// read returns the form of a request that Slack has signed. Nothing is parsed before the signature
-// is known to be good.
-func (d *Desk) read(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
+// read returns the form of a request that Slack has signed with one of the secrets. Nothing is parsed
+// before the signature is known to be good.
+func (d *Desk) read(w http.ResponseWriter, r *http.Request, secrets []Secret) (url.Values, bool) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" || r.ContentLength > maxRequest {
 		return nil, false
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
-	if err != nil || !verify(d.SigningSecrets, r.Header, body, d.Now()) {
+	if err != nil || !verify(secrets, r.Header, body, d.Now()) {
 		return nil, false
 	}
 	form, err := url.ParseQuery(string(body))

@@ -58,36 +58,36 @@ var (
 
 // interactionJob understands a press. It is false for what is well-formed and none of our business,
 // such as links, which Slack tells about as well.
-func (d *Desk) interactionJob(payload []byte) (job, bool, error) {
-	var in interaction
-	if err := json.Unmarshal(payload, &in); err != nil {
+func (d *Desk) interactionJob(in *doors, payload []byte) (job, bool, error) {
+	var from interaction
+	if err := json.Unmarshal(payload, &from); err != nil {
 		return job{}, false, errMalformed
 	}
-	if in.Type != "block_actions" || len(in.Actions) != 1 || !strings.HasPrefix(in.Actions[0].ID, actionPrefix) {
+	if from.Type != "block_actions" || len(from.Actions) != 1 || !strings.HasPrefix(from.Actions[0].ID, actionPrefix) {
 		return job{}, false, nil
 	}
-	a := in.Actions[0]
+	a := from.Actions[0]
 	p := press{
-		user: in.User.ID, name: cmp.Or(in.User.Name, in.User.Username, in.User.ID), at: a.At,
+		user: from.User.ID, name: cmp.Or(from.User.Name, from.User.Username, from.User.ID), at: a.At,
 		action: a.ID, value: a.Option.Value, control: cmp.Or(a.Value, a.Block),
-		channel: in.Container.Channel, hook: in.Hook,
+		channel: from.Container.Channel, hook: from.Hook,
 	}
-	if !userPattern.MatchString(p.user) || !stampPattern.MatchString(p.at) || p.control == "" || p.hook != "" && !d.answerable(p.hook) {
+	if !userPattern.MatchString(p.user) || !stampPattern.MatchString(p.at) || p.control == "" || p.hook != "" && !in.answerable(p.hook) {
 		return job{}, false, errMalformed
 	}
-	from := origin{in.App, in.Team.ID, in.Enterprise.ID, in.User.Team}
-	return job{key: p.key(), hook: p.hook, do: d.known(from, func(ctx context.Context) outcome { return d.press(ctx, p) })}, true, nil
+	who := origin{from.App, from.Team.ID, from.Enterprise.ID, from.User.Team}
+	return job{key: p.key(), hook: p.hook, do: d.known(in, who, func(ctx context.Context) outcome { return d.press(ctx, in, p) })}, true, nil
 }
 
 // press does what a control stands for, and says why if it cannot be done. What has been done is
 // seen in the message itself, so nothing is said about it.
-func (d *Desk) press(ctx context.Context, p press) outcome {
+func (d *Desk) press(ctx context.Context, in *doors, p press) outcome {
 	i, ok := d.Backend.Incident(ctx, incidentOf(p.control, d.Backend.Open()))
 	if !ok {
 		return whisper("🤷 slowburn does not know this incident. It may be older than what is kept.")
 	}
 	if p.action == ActionPostmortem {
-		return d.postDraft(ctx, p, i)
+		return d.postDraft(ctx, in, p, i)
 	}
 	a, ok := p.act(d.Backend.Now())
 	if !ok {
@@ -96,7 +96,7 @@ func (d *Desk) press(ctx context.Context, p press) outcome {
 	if !i.Open {
 		return whisper("✅ This incident is over since " + at(i.Resolved) + "; there is nothing left to do here but the postmortem.")
 	}
-	a.Incident, a.By = i.ID, d.people.name(ctx, d.Client, p.user, p.name, d.Now())
+	a.Incident, a.By = i.ID, in.people.name(ctx, in.Client, p.user, p.name, d.Now())
 	if has, taken := i.Acknowledged(); taken && a.Kind == alerting.Acknowledge && has.Who != a.Who {
 		return whisper("👀 " + person(has) + " has acknowledged it already, " + at(has.At) + ".")
 	}
@@ -168,13 +168,13 @@ const (
 
 // postDraft puts the draft of the postmortem into the thread, where everybody who was there can
 // correct it.
-func (d *Desk) postDraft(ctx context.Context, p press, i alerting.Incident) outcome {
+func (d *Desk) postDraft(ctx context.Context, in *doors, p press, i alerting.Incident) outcome {
 	text, err := d.Backend.Postmortem(ctx, i)
 	if err != nil {
 		d.Log.Error("the draft that was asked for in Slack failed", "incident", i.ID, "err", err)
 		return whisper("⚠️ The draft could not be made; slowburn's log says why.")
 	}
-	who, now := d.people.name(ctx, d.Client, p.user, p.name, d.Now()), d.Backend.Now()
+	who, now := in.people.name(ctx, in.Client, p.user, p.name, d.Now()), d.Backend.Now()
 	all := pieces(text, draftPiece)
 	var owed []outbox.Entry
 	for n, piece := range all[:min(len(all), draftPieces)] {
@@ -203,9 +203,9 @@ const lookupLimit = time.Second
 
 // known does the work only for deliveries that were meant for us: from our app in our workspace,
 // and not by a stranger who looks on in a shared channel.
-func (d *Desk) known(from origin, do func(context.Context) outcome) func(context.Context) outcome {
+func (d *Desk) known(in *doors, from origin, do func(context.Context) outcome) func(context.Context) outcome {
 	return func(ctx context.Context) outcome {
-		self, err := d.self.get(ctx, d.Client)
+		self, err := in.self.get(ctx, in.Client)
 		if err != nil {
 			d.Log.Warn("a press in Slack was turned away: who we are is not known", "err", outbox.FailureOf(err))
 			return whisper("⚠️ slowburn cannot reach Slack to make sure that this is its own workspace. Nothing has changed; please try again.")

@@ -137,7 +137,7 @@ func TestTheScopesAreEnough(t *testing.T) {
 			if acts := s.back.done(); len(acts) != 1 || acts[0].By != c.by {
 				t.Errorf("%+v", acts)
 			}
-			if _, err := s.desk.Client.Place(t.Context(), general); err != nil && len(c.scopes) > 1 {
+			if _, err := s.desk.doors.Load().Client.Place(t.Context(), general); err != nil && len(c.scopes) > 1 {
 				t.Error(err)
 			}
 			for _, call := range s.srv.Calls() {

@@ -39,9 +39,9 @@ type socketTiming struct {
 var usualTiming = socketTiming{pings: 30 * time.Second, pause: time.Second}
 
 // runSocket keeps a connection until ctx ends.
-func (d *Desk) runSocket(ctx context.Context) {
+func (d *Desk) runSocket(ctx context.Context, by Doors) {
 	for ctx.Err() == nil {
-		client := newSocket(d.AppToken, d.Client.address, d.timing)
+		client := newSocket(by.AppToken, by.address(), d.timing)
 		err := d.listen(ctx, client)
 		if ctx.Err() != nil {
 			return
@@ -101,7 +101,11 @@ func (d *Desk) heard(ctx context.Context, client *socketmode.Client, e socketmod
 // delivered does what an envelope asks for, and acknowledges it. One that cannot be taken is left
 // alone, so that Slack tells the person.
 func (d *Desk) delivered(ctx context.Context, client *socketmode.Client, e socketmode.Event) {
-	j, ours, err := d.socketJob(e)
+	in := d.doors.Load()
+	if in.Client == nil {
+		return // the doors were shut meanwhile
+	}
+	j, ours, err := d.socketJob(in, e)
 	if err != nil || !ours {
 		_ = client.AckCtx(ctx, e.Request.EnvelopeID, nil)
 		return
@@ -121,9 +125,9 @@ func (d *Desk) delivered(ctx context.Context, client *socketmode.Client, e socke
 	}
 }
 
-func (d *Desk) socketJob(e socketmode.Event) (job, bool, error) {
+func (d *Desk) socketJob(in *doors, e socketmode.Event) (job, bool, error) {
 	if e.Type == socketmode.EventTypeInteractive {
-		return d.interactionJob(e.Request.Payload)
+		return d.interactionJob(in, e.Request.Payload)
 	}
 	var fields map[string]any
 	if err := json.Unmarshal(e.Request.Payload, &fields); err != nil {
@@ -135,7 +139,7 @@ func (d *Desk) socketJob(e socketmode.Event) (job, bool, error) {
 			form.Set(k, text)
 		}
 	}
-	return d.commandJob(form)
+	return d.commandJob(in, form)
 }
 
 // pause waits, but not longer than ctx lasts.
