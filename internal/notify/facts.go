@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -114,10 +115,10 @@ func (f Facts) Description() string {
 		lines = append(lines, t.String())
 	}
 	if f.Status.Sum.Total > 0 && f.Status.Sized {
-		lines = append(lines, f.Status.LeftText()+" of the budget is left.")
+		lines = append(lines, sentences.Left(f.Status)+".")
 	}
 	if f.Instead != "" {
-		lines = append(lines, "This goes out here because "+f.Instead+" could not be told.")
+		lines = append(lines, sentences.Instead(f.Instead))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,6 +1,7 @@
 package sentences
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -34,7 +35,7 @@ func (f Facts) Act(a alerting.Act, others int) []Text {
 		if a.Level == alerting.Page {
 			t = say(who, " has made this a ", strong("page"), ".")
 			if s, ok := alerting.Silent(f.Incident.Acts, a.At); ok && s.Incident != "" {
-				t = say(t, " That ends the silence.")
+				t = say(t, " ", EndsSilence(s))
 			}
 		}
 	default:
@@ -44,6 +45,59 @@ func (f Facts) Act(a alerting.Act, others int) []Text {
 		return []Text{t}
 	}
 	return []Text{t, {{Words: a.Text, Quote: true}}}
+}
+
+// EndsSilence says of a ticket that somebody has silenced that it is silent no more, for it is a page.
+func EndsSilence(silence alerting.Act) Text {
+	return say("That ends the silence by ", strong(silence.By), ", which was given to a ticket.")
+}
+
+// Moved says that an incident is told in another thread from now on, to those who read the thread
+// that it comes into, or the one that it leaves.
+func (f Facts) Moved(here bool) Text {
+	thread := "another"
+	if here {
+		thread = "this"
+	}
+	return say(strong(string(f.Event.SLO)), " is told in "+thread+" thread from now on.")
+}
+
+// Past says of a thread whose incident was merged into another one what it is from now on.
+func Past() Text { return say("It goes on in that thread; this one is its history.") }
+
+// ToldIn says in whose thread an incident is told; nil if in its own.
+func ToldIn(i alerting.Incident) Text {
+	if into := i.MergedInto(); into != "" {
+		return say("It was merged into ", incident(into), ", in whose thread it is told.")
+	}
+	if i.Group != "" {
+		return say("It burned together with ", incident(i.Group), ", in whose thread it is told.")
+	}
+	return nil
+}
+
+// Permit says what somebody lets pass which the error-budget policy would stop: a service, or an SLO.
+// It is without the reason, which is the person's.
+func Permit(a alerting.Act) Text {
+	verb := " is exempt from the error-budget policy "
+	if a.Kind == alerting.Override {
+		verb = " may be released against the error-budget policy "
+	}
+	until := say("until it is taken back")
+	if !a.Until.IsZero() {
+		until = Until(a.Until)
+	}
+	return say(strong(cmp.Or(string(a.SLO), a.Service)), verb, until, ", says ", foreign(a.By), ".")
+}
+
+// Responsible says who lets pass what the policy would stop.
+func Responsible(by string) string {
+	return "is exempt from the freeze: " + by + " has taken the responsibility"
+}
+
+// Abort says which experiment has to end, and why.
+func (f Facts) Abort() Text {
+	return say("The experiment ", foreign(f.Event.Act), " "+f.Experiment()+". End it now.")
 }
 
 // Until says how long a silence lasts.

@@ -106,3 +106,6 @@ func (d Drill) Lines() []Text {
 	}
 	return append(all, say("There is nothing to do. It counts for no report of incidents."))
 }
+
+// Instead says why a message goes out by another receiver than the one it was meant for.
+func Instead(down string) string { return "Sent here because " + down + " could not be told." }

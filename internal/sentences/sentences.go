@@ -442,7 +442,7 @@ func (f Facts) Left() string {
 	case f.Status.Sum.Total == 0:
 		return ""
 	case !f.Status.Sized:
-		return f.left() + ": only " + f.Status.KnownText() + " of the window is known"
+		return f.left() + ": only " + Known(f.Status)
 	case left < 0:
 		return f.left() + ": overspent by " + Counted(-left, f.Spec.SLI.Kind)
 	case left == 0:

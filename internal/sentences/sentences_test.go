@@ -111,3 +111,22 @@ func TestActs(t *testing.T) {
 		}
 	}
 }
+
+// TestWhereItIsTold: a thread says where an incident is told, and what it is to the one that has left.
+func TestWhereItIsTold(t *testing.T) {
+	moved := sentences.Facts{Event: alerting.Event{SLO: "shop/checkout"}}
+	merged := alerting.Incident{Acts: []alerting.Act{{Key: "k", Kind: alerting.Merge, Other: "till/latency/page/1"}}}
+	for want, got := range map[string]sentences.Text{
+		"shop/checkout is told in this thread from now on.":                        moved.Moved(true),
+		"shop/checkout is told in another thread from now on.":                     moved.Moved(false),
+		"It was merged into till/latency/page/1, in whose thread it is told.":      sentences.ToldIn(merged),
+		"It burned together with till/latency/page/1, in whose thread it is told.": sentences.ToldIn(alerting.Incident{Group: "till/latency/page/1"}),
+		"":                                       sentences.ToldIn(alerting.Incident{}),
+		"Nobody has acknowledged this page yet.": sentences.Facts{Event: alerting.Event{Reason: alerting.Unacknowledged}}.Reminder(),
+		"The silence is over, and it still burns.": sentences.Facts{Event: alerting.Event{Reason: alerting.SilenceOver}}.Reminder(),
+	} {
+		if got.String() != want {
+			t.Errorf("says %q\n   want %q", got, want)
+		}
+	}
+}

@@ -52,4 +52,6 @@ func strong(words string) Part { return Part{Words: words, Strong: true} }
 
 func foreign(words string) Part { return Part{Words: words, Foreign: true} }
 
+func incident(id string) Part { return Part{Words: id, Incident: id} }
+
 func moment(t time.Time) Part { return Part{Words: figures.UTC(t), At: t} }

@@ -1,6 +1,8 @@
 package sentences
 
 import (
+	"strings"
+
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -65,9 +67,9 @@ func happening(e alerting.Event, spec *slo.Spec) string {
 		}
 		return "somebody made it a " + string(e.Severity) + "; " + soFar(e)
 	case alerting.Unacknowledged:
-		return "still burning, and nobody has acknowledged the page; " + soFar(e)
+		return reminders[e.Reason] + "; " + soFar(e)
 	case alerting.SilenceOver:
-		return "the silence is over, and it still burns; " + soFar(e)
+		return reminders[e.Reason] + "; " + soFar(e)
 	case alerting.RuleRemoved:
 		return "closed: the SLO no longer has the alert that opened it"
 	case alerting.PromiseChanged:
@@ -148,6 +150,28 @@ func Fired(e alerting.Event, spec *slo.Spec) string {
 			figures.Different(test.Minutes, "minute") + independent(*test) + ", by chance with a probability of " + test.Probability()
 	}
 	return s
+}
+
+// Rule says which rule an event was decided on: "2 % of the 28 d budget burns in 1 h, confirmed over
+// 5 min (above 13.44×)".
+func Rule(p slo.Pair, window slo.Window) string {
+	return figures.Basis(p.Budget) + " of the " + figures.Window(window) + " budget burns in " + figures.Duration(p.Long) +
+		", confirmed over " + figures.Duration(p.Short) + " (above " + figures.Times(p.Burn(window.Length())) + ")"
+}
+
+// reminders say why an incident that goes on is brought back to mind.
+var reminders = map[alerting.Reason]string{
+	alerting.Unacknowledged: "nobody has acknowledged this page yet",
+	alerting.SilenceOver:    "the silence is over, and it still burns",
+}
+
+// Reminder says why an incident that goes on is brought back to mind.
+func (f Facts) Reminder() Text {
+	s := reminders[f.Event.Reason]
+	if s == "" {
+		return nil
+	}
+	return say(strings.ToUpper(s[:1]) + s[1:] + ".")
 }
 
 func soFar(e alerting.Event) string {

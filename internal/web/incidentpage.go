@@ -55,12 +55,7 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	v.Timeline = api.DetailOf(i, v.Spec, s.Now()).Timeline
 	v.MayAct = s.Do != nil && (s.mayWrite(r) || s.WriteToken != "")
 	v.AskToken = !s.mayWrite(r)
-	if i.Group != "" {
-		v.Merged = "It burned together with " + s.incidentLink(i.Group, i.Group) + ", in whose thread it is told."
-	}
-	if into := i.MergedInto(); into != "" {
-		v.Merged = "It was merged into " + s.incidentLink(into, into) + ", in whose thread it is told."
-	}
+	v.Merged = s.linked(sentences.ToldIn(i))
 	if v.Slack, err = s.slackLink(ctx, i); err != nil {
 		s.Log.Error("cannot read where the message is", "incident", i.ID, "err", err)
 	}
@@ -72,6 +67,18 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 		v.Draft = s.pages.render(text, decoration{Link: s.named(s.prefix)})
 	}
 	return "incident", page{Title: "Incident of " + string(i.SLO), Here: here.Here, Body: v}, nil
+}
+
+// linked returns a text with links to the pages of the incidents that it names; "" for no text.
+func (s *site) linked(t sentences.Text) (m markup) {
+	for _, p := range t {
+		if p.Incident != "" {
+			m += s.incidentLink(p.Incident, p.Words)
+			continue
+		}
+		m += text(p.Words)
+	}
+	return m
 }
 
 // incidentFacts returns the times and the cost of an incident.
@@ -107,11 +114,7 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 		all[3].Figure = figure{figures.UTC(a.At), "by " + a.By + ", " + figures.Duration(took) + " after the alert"}
 	}
 	if a, ok := i.Silenced(s.Now()); ok && i.Open {
-		until := "until the budget recovers"
-		if !a.Until.IsZero() {
-			until = "until " + figures.UTC(a.Until)
-		}
-		all = append(all, fact{"Silenced", figure{until, "by " + a.By}})
+		all = append(all, fact{"Silenced", figure{sentences.Until(a.Until).String(), "by " + a.By}})
 	}
 	return slices.DeleteFunc(all, func(f fact) bool {
 		return f.Name == "Escalated" && i.Escalated.IsZero() || f.Name == over && i.Open

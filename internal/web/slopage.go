@@ -257,8 +257,7 @@ func (s *server) incidentsOf(ctx context.Context, f store.IncidentFilter) ([]ale
 // alertCells say when an alert fires and how it stands.
 func alertCells(a alerting.Standing, b engine.Budget) []markup {
 	long, short := figures.Duration(a.Pair.Long), figures.Duration(a.Pair.Short)
-	when := fmt.Sprintf("%s of the budget would go in %s: burn above %s over %s, and still over %s",
-		figures.Basis(a.Pair.Budget), long, figures.Times(a.Threshold), long, short)
+	when := sentences.Rule(a.Pair, b.Spec.Window())
 	o := b.Spec.Objective
 	now := figures.Burn(a.Long.Bad, a.Long.Total, o) + " over " + long + ", " + figures.Burn(a.Short.Bad, a.Short.Total, o) + " over " + short
 	key, state := stateOf(a), "Quiet"

@@ -53,15 +53,13 @@ func (f message) acted(d incidents.Done) []outbox.Entry {
 // that it leaves.
 func (f message) moved(done incidents.Done) []outbox.Entry {
 	a, d := done.Act, f.deed(done.Act)
-	body := func(text string) Body {
-		return Body{Text: f.actSentence(d, a), Blocks: []Block{section(d.icon + " " + text)}}
+	body := func(here bool) Body {
+		return Body{Text: f.actSentence(d, a), Blocks: []Block{section(d.icon + " " + d.text + " " + dress(f.Moved(here)))}}
 	}
-	here := "*" + escape(f.name(100)) + "* is told in this thread from now on."
-	there := "*" + escape(f.name(100)) + "* is told in another thread from now on."
 	entries := []outbox.Entry{
 		f.entry("", outbox.LaneTicket, outbox.Edit, f.root()),
-		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+here)),
-		f.entry("", outbox.LaneTicket, outbox.Reply, body(d.text+" "+there)),
+		f.entry("", outbox.LaneTicket, outbox.Reply, body(true)),
+		f.entry("", outbox.LaneTicket, outbox.Reply, body(false)),
 	}
 	if left := f.leftBehind(d, done); left != nil {
 		entries = append(entries, f.entry("", outbox.LaneTicket, outbox.Edit, *left))
@@ -89,7 +87,7 @@ func (f message) leftBehind(d deed, done incidents.Done) *Body {
 	}
 	b := Body{Text: f.actSentence(d, done.Act), Name: d.icon + " Merged · " + f.name(80)}
 	b.Blocks = []Block{
-		header(d.icon + " Merged · " + f.name(100)), section(d.text + " It goes on in that thread; this one is its history."),
+		header(d.icon + " Merged · " + f.name(100)), section(d.text + " " + dress(sentences.Past())),
 		contextBlock(mrkdwn(f.composer.signature())),
 	}
 	if l := f.links(); l != "" {

@@ -115,7 +115,7 @@ func instead(entries []outbox.Entry, down string) []outbox.Entry {
 			continue
 		}
 		b.Text = clip("("+escape(down)+" is down) "+b.Text, limitOf("message.text"))
-		entries[i].Body = b.noted(1, "Sent here because "+down+" could not be told.").marshal()
+		entries[i].Body = b.noted(1, sentences.Instead(down)).marshal()
 	}
 	return entries
 }

@@ -159,14 +159,14 @@ func (s Standing) line() string {
 	case s.Status.Sum.Total == 0:
 		parts = append(parts, "no traffic in the window")
 	case !s.Status.Sized:
-		parts = append(parts, "only "+s.Status.KnownText()+" of the window is known")
+		parts = append(parts, "only "+sentences.Known(s.Status))
 	case left < 0:
 		parts = append(parts, "overspent by "+sentences.Counted(-left, s.Spec.SLI.Kind))
 	default:
-		parts = append(parts, s.Status.LeftText()+" of the budget left")
+		parts = append(parts, sentences.Left(s.Status))
 	}
 	if s.Status.Sized && s.Status.Estimated() > 0 {
-		parts = append(parts, s.Status.KnownText()+" of the window is known")
+		parts = append(parts, sentences.Known(s.Status))
 	}
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
 		parts = append(parts, "gone in "+figures.Until(o.In, o.Early, o.Late))

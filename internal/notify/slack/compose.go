@@ -98,9 +98,9 @@ func (f message) changed() []outbox.Entry {
 	case f.Event.Kind == alerting.Escalated:
 		return reply(f.escalation())
 	case f.Event.Reason == alerting.Unacknowledged:
-		return reply(f.reminder("⏰ Nobody has it", "Nobody has acknowledged this page yet.", f.backup()))
+		return reply(f.reminder("⏰ Nobody has it", f.backup()))
 	case f.Event.Reason == alerting.SilenceOver:
-		return reply(f.reminder("🔔 Silence over", "The silence is over, and it still burns.", f.woken()))
+		return reply(f.reminder("🔔 Silence over", f.woken()))
 	}
 	return f.edit(outbox.LaneTicket)
 }

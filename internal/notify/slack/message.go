@@ -226,8 +226,7 @@ func (f message) links() string {
 func (f message) footer() string {
 	var parts []string
 	if p := f.Incident.Last.Pair; p != nil && f.Event.Rule != alerting.RuleNoData {
-		parts = append(parts, fmt.Sprintf("Rule: %s when %s of the %s budget burns in %s, confirmed over %s (above %s)",
-			f.Tier(), figures.Basis(p.Budget), escape(figures.Window(f.Spec.Window())), figures.Duration(p.Long), figures.Duration(p.Short), figures.Times(p.Burn(f.Spec.Window().Length()))))
+		parts = append(parts, "Rule: "+f.Tier()+" when "+escape(sentences.Rule(*p, f.Spec.Window())))
 	}
 	switch {
 	case f.Event.Rule == alerting.RuleNoData:
@@ -237,12 +236,11 @@ func (f message) footer() string {
 		parts = append(parts, "Data up to "+at(f.Event.Time()))
 	}
 	if f.Status.Coverage > 0 && (f.Status.Coverage < 0.995 || f.Status.Estimated() > 0) {
-		parts = append(parts, f.Status.KnownText()+" of the window is known")
+		parts = append(parts, sentences.Known(f.Status))
 	}
 	for _, o := range f.Status.LeftOut[:min(len(f.Status.LeftOut), 3)] {
 		if n := o.Minutes(); n > 0 {
-			parts = append(parts, fmt.Sprintf("%s of %s are left out (%s: %s)", figures.Plural(n, "minute"), o.Correction.Kind.Text(),
-				escape(o.Correction.Author), escape(o.Correction.Reason)))
+			parts = append(parts, dress(sentences.LeftOut(o)))
 		}
 	}
 	if s := f.others(); s != "" {
@@ -274,7 +272,7 @@ func (f message) escalation() Body {
 	}
 	text := "🔥 *Now a page.* " + f.dressLines(append(f.Burning(), f.Waiting()))
 	if a, ok := alerting.Silent(f.Incident.Acts, f.Event.Time()); ok && !f.Silenced {
-		text += "\nThat ends the silence by " + person(a) + ", which was given to a ticket."
+		text += "\n" + dress(sentences.EndsSilence(a))
 	}
 	if len(b.Mention) > 0 {
 		text += "\nFor " + strings.Join(b.Mention, " ")
@@ -284,9 +282,9 @@ func (f message) escalation() Body {
 }
 
 // reminder returns the reply that brings an incident back to mind, and calls somebody.
-func (f message) reminder(state, text string, mention []string) Body {
+func (f message) reminder(state string, mention []string) Body {
 	b := Body{Text: f.sentence(state, f.predicate()), Broadcast: true, Mention: mention}
-	text = state + ". " + text + "\n" + f.dressLines([]sentences.Text{f.Windows(), f.Waiting()})
+	text := state + ". " + f.dressLines([]sentences.Text{f.Reminder(), f.Windows(), f.Waiting()})
 	if len(mention) > 0 {
 		text += "\nFor " + strings.Join(mention, " ")
 	}

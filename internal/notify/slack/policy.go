@@ -30,7 +30,7 @@ func (f message) gateBody() Body {
 		state = "🌤️ Thawed"
 	}
 	if g.Gate == alerting.GateExempt {
-		predicate = "is exempt from the freeze: " + plain(g.Permit.By, 80) + " has taken the responsibility."
+		predicate = sentences.Responsible(plain(g.Permit.By, 80)) + "."
 	}
 	b := Body{Text: f.sentence(state, predicate), Name: state + " · " + f.name(80), Mention: written(f.Notify.Mention)}
 	lines := []string{dress(f.Promise()), escapeLong(g.Reason), escapeLong(g.Gate.Meaning()), escapeLong(g.Clears)}
@@ -49,18 +49,11 @@ func (f message) gateBody() Body {
 // Permit composes what tells that somebody lets releases pass which the policy would stop. channel
 // is where that is said, "" for the default.
 func (h Composer) Permit(a alerting.Act, channel string, now time.Time) []outbox.Entry {
-	what, until := cmp.Or(string(a.SLO), a.Service), "until it is taken back"
-	if !a.Until.IsZero() {
-		until = "until " + at(a.Until)
+	permit := sentences.Permit(a)
+	b := Body{
+		Text: clip("🔓 "+escapeLong(permit.String()), maxSentence), Name: "🔓 " + plain(cmp.Or(string(a.SLO), a.Service), 80), Incident: "permit/" + a.Key,
+		Blocks: []Block{section("🔓 " + dress(permit) + "\n> " + escape(a.Text)), contextBlock(mrkdwn(h.signature()))},
 	}
-	verb := "is exempt from the error-budget policy"
-	if a.Kind == alerting.Override {
-		verb = "may be released against the error-budget policy"
-	}
-	text := "🔓 *" + escape(what) + "* " + verb + " " + until + ", says " + escape(a.By) + ": " + escape(a.Text)
-	b := Body{Text: clip("🔓 "+escape(plain(what, 60))+" "+verb+", says "+escape(plain(a.By, 40))+".", maxSentence), Name: "🔓 " + plain(what, 80)}
-	b.Incident = "permit/" + a.Key
-	b.Blocks = []Block{section(text), contextBlock(mrkdwn(h.signature()))}
 	return []outbox.Entry{{
 		Key: "permit/" + a.Key + "/post", Receiver: h.receiver(), Lane: outbox.LaneTicket, Channel: cmp.Or(channel, h.Channel),
 		Thread: "permit/" + a.Key, Op: outbox.Post, Body: b.marshal(), Created: now,
@@ -72,7 +65,7 @@ func (f message) abort() []outbox.Entry {
 	b := Body{Text: f.sentence("🛑 Abort", f.predicate()), Name: "🛑 Abort · " + f.name(80), Mention: f.mentions()}
 	b.Blocks = []Block{
 		header("🛑 Abort the experiment · " + f.name(80)),
-		section("The experiment " + code(f.Event.Act) + " " + f.Experiment() + ". End it now.\n" + f.dressLines([]sentences.Text{f.Spending(), f.Waiting()})),
+		section(f.dressLines([]sentences.Text{f.Abort(), f.Spending(), f.Waiting()})),
 	}
 	b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,37 @@ func TestMessagesReadWell(t *testing.T) {
 			}
 			f.Now = ack.At
 			return f.acted(incidents.Done{Notification: f.Notification, Act: ack})
+		},
+		"nobody has it, and then a silence is over": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
+			f, entries := s.facts[0], []outbox.Entry(nil)
+			f.Event.Kind = alerting.Updated
+			for _, f.Event.Reason = range []alerting.Reason{alerting.Unacknowledged, alerting.SilenceOver} {
+				entries = append(entries, f.event()[1:]...)
+			}
+			return entries
+		},
+		"a silenced ticket becomes a page": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000).play(14*60, bad(5, 1000)).play(9, bad(200, 1000))
+			f := s.facts[slices.IndexFunc(s.facts, func(f message) bool { return f.Event.Kind == alerting.Escalated })]
+			f.Incident = f.Incident.Take(alerting.Act{Key: "k1", Kind: alerting.Silence, By: "ana", At: f.Event.Time().Add(-time.Minute), Incident: f.Incident.ID})
+			return f.event()[1:]
+		},
+		"two incidents are merged": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
+			f := s.facts[0]
+			merge := alerting.Act{Key: "k1", Kind: alerting.Merge, By: "ana", At: f.Event.Time().Add(2 * time.Minute), Incident: f.Incident.ID, Other: "payments/availability/page/1"}
+			f.Now = merge.At
+			return f.acted(incidents.Done{Notification: f.Notification, Act: merge, From: f.Incident.ID})[1:]
+		},
+		"somebody overrides the policy": func(*testing.T) []outbox.Entry {
+			return composer.Permit(alerting.Act{Key: "k1", Kind: alerting.Override, Service: "checkout", By: "ana", Text: "the fix of the fix", At: monday, Until: monday.Add(time.Hour)}, "", monday)
+		},
+		"an experiment has to end": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
+			f := s.facts[0]
+			f.Event.Rule, f.Event.Kind, f.Event.Reason, f.Event.Act = alerting.RuleExperiment, alerting.Noticed, alerting.ExperimentSpent, "chaos/42"
+			return f.event()
 		},
 		"a journey whose till is out": func(t *testing.T) []outbox.Entry {
 			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))

@@ -1,0 +1,63 @@
+package tools
+
+import (
+	"go/ast"
+	"go/token"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// composers are the files that put what happened to an incident into a message, by what begins their
+// names.
+var composers = []string{
+	"internal/notify/facts.go", "internal/notify/alertmanager/", "internal/notify/pagerduty/", "internal/notify/webhook/",
+	"internal/notify/slack/act.go", "internal/notify/slack/compose.go", "internal/notify/slack/message.go", "internal/notify/slack/policy.go",
+}
+
+// notOfIncidents are sentences of the composers that tell something else.
+var notOfIncidents = []string{
+	"Made a ticket by", "Made a page by", // beside an icon, before a name
+}
+
+// A receiver dresses sentences and makes none: whoever reads of an incident in two places reads the
+// same words.
+func TestSentencesAboutIncidentsAreMadeInOnePlace(t *testing.T) {
+	for _, p := range product(t) {
+		for _, f := range p.files {
+			file, _, _ := strings.Cut(p.at(f), ":")
+			if !slices.ContainsFunc(composers, func(c string) bool { return strings.HasPrefix(file, c) }) {
+				continue
+			}
+			for _, lit := range worded(f) {
+				t.Errorf("%s: a sentence about an incident is made in internal/sentences", p.at(lit))
+			}
+		}
+	}
+}
+
+// clause matches words that follow each other as in a sentence.
+var clause = regexp.MustCompile(`[A-Za-z]+,? [a-z]+,? [a-z]+,? [a-z]+`)
+
+// worded returns the literals that hold a clause, but for those that nobody reads in a message:
+// errors, what is logged, and what documents a key.
+func worded(f *ast.File) (found []*ast.BasicLit) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			called := source(n.Fun)
+			return !slices.Contains([]string{"errors.New", "fmt.Errorf", "notify.Fail", "Fail", "notify.Encrypted"}, called) && !strings.Contains(called, "Log.")
+		case *ast.KeyValueExpr:
+			return !slices.Contains([]string{"Doc", "One", "Example"}, source(n.Key))
+		case *ast.BasicLit:
+			text, err := strconv.Unquote(n.Value)
+			if n.Kind == token.STRING && err == nil && clause.MatchString(text) && !slices.Contains(notOfIncidents, text) {
+				found = append(found, n)
+			}
+		}
+		return true
+	})
+	return found
+}
