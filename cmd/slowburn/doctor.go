@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
@@ -56,8 +55,12 @@ func (c *doctorCmd) Run(e *env) error {
 	return nil
 }
 
-// doctorTimeout bounds the whole look.
-const doctorTimeout = 2 * time.Minute
+const (
+	// doctorTimeout bounds the whole look.
+	doctorTimeout = 2 * time.Minute
+	// scrapesTimeout bounds that at the samples of all SLOs, so that there is time for the rest.
+	scrapesTimeout = time.Minute
+)
 
 // doctor collects findings.
 type doctor struct {
@@ -131,23 +134,21 @@ func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
 // scrapes looks at every SLO: how far apart its samples are, and how late they come. What is the same
 // of several is said once.
 func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
-	all := make([][]api.Finding, len(d.set.Specs))
-	gate := make(chan struct{}, atOnce)
-	var running sync.WaitGroup
-	for n, spec := range d.set.Specs {
-		if len(spec.Queries()) == 0 { // a journey
+	specs := slices.DeleteFunc(slices.Clone(d.set.Specs), func(s *slo.Spec) bool { return len(s.Queries()) == 0 }) // journeys
+	within, cancel := context.WithTimeout(ctx, scrapesTimeout)
+	defer cancel()
+	var all []api.Finding
+	unseen := 0
+	for n, pace := range client.Paces(within, specs, d.cfg.Prometheus.MaxLateness, d.now()) {
+		if pace.Err != nil && within.Err() != nil {
+			unseen++
 			continue
 		}
-		running.Go(func() {
-			gate <- struct{}{}
-			all[n] = d.looksAt(ctx, client, spec)
-			<-gate
-		})
+		all = append(all, d.looksAt(specs[n], pace)...)
 	}
-	running.Wait()
 	var first []api.Finding
 	same := map[string]int{}
-	for _, f := range slices.Concat(all...) {
+	for _, f := range all {
 		key := f.State + f.Todo + strings.ReplaceAll(f.Finding, f.Part, "")
 		if same[key]++; same[key] == 1 {
 			first = append(first, f)
@@ -161,19 +162,21 @@ func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
 		f.Part = "prometheus"
 		d.found = append(d.found, f)
 	}
+	if unseen > 0 {
+		d.add(stateWarn, "prometheus", "see how busy the server is, and ask again", "how the samples of %s come was not found out within %s", figures.Plural(unseen, "SLO"), figures.Duration(scrapesTimeout))
+	}
 }
 
-// looksAt looks at the samples of an SLO. The part of each finding is the SLO. That they come in time is
-// worth no word.
-func (d *doctor) looksAt(ctx context.Context, client *prom.Client, spec *slo.Spec) []api.Finding {
-	id, now := spec.ID(), d.now()
+// looksAt says how the samples of an SLO come. The part of each finding is the SLO. That they come in
+// time is worth no word.
+func (d *doctor) looksAt(spec *slo.Spec, pace prom.Pace) []api.Finding {
+	id, interval := spec.ID(), pace.Every
 	finding := func(state, todo, format string, args ...any) api.Finding {
 		return api.Finding{State: state, Part: string(id), Todo: todo, Finding: fmt.Sprintf(format, args...)}
 	}
-	interval, failed := client.ScrapesOf(ctx, spec, now)
 	switch {
-	case failed != nil:
-		return []api.Finding{finding(stateFail, failed.Hint, "%s cannot be read: %v", id, failed)}
+	case pace.Err != nil && interval == 0:
+		return []api.Finding{finding(stateFail, pace.Err.Hint, "%s cannot be read: %v", id, pace.Err)}
 	case interval == 0:
 		return []api.Finding{finding(stateFail, "see what is wrong with 'slowburn check --prometheus.url'", "%s has no data", id)}
 	}
@@ -182,12 +185,11 @@ func (d *doctor) looksAt(ctx context.Context, client *prom.Client, spec *slo.Spe
 		scraped = finding(stateWarn, "scrape at least once a minute", "%s is scraped every %s, so alerts come up to %[2]s later", id, interval)
 	}
 	most := cmp.Or(spec.MaxLateness, d.cfg.Prometheus.MaxLateness)
-	late, failed := client.LatenessOf(ctx, spec, interval, most, now)
-	said := sentences.Found(id, late, most)
+	said := sentences.Found(id, pace.Late, most)
 	switch {
-	case failed != nil || late == 0:
+	case pace.Late == 0:
 		return []api.Finding{scraped}
-	case late > most:
+	case pace.Late > most:
 		return []api.Finding{scraped, finding(stateWarn, "raise max_lateness of the SLO or of prometheus, or see why they are late", "%s", said)}
 	}
 	return []api.Finding{scraped, finding(stateOK, "", "%s", said)}

@@ -249,30 +249,39 @@ func (c *Client) ScrapesOf(ctx context.Context, s *slo.Spec, at time.Time) (slow
 	return slowest, nil
 }
 
-// lateQuery is the age of the newest sample of the series whose samples are overdue, of the one that
-// is the latest. A series that has ended is not overdue: it was not shown for longer than its
+// lateQuery is, below a max, the age of the newest sample of the series whose samples are overdue, of the
+// one that is the latest. A series that has ended is not overdue: it was not shown for longer than its
 // interval, while one that is late stays visible until the look-back is over.
-const lateQuery = "max((time() - max_over_time(timestamp(%[1]s)[%[2]s:1m])) and max_over_time((time() - timestamp(%[1]s))[%[2]s:1m]) > %[3]g)"
+const lateQuery = "((time() - max_over_time(timestamp(%[1]s)[%[2]s:1m])) and max_over_time((time() - timestamp(%[1]s))[%[2]s:1m]) > %[3]g)"
 
 // LatenessOf returns about how late the samples of an SLO come at a time that is scraped so often, of
 // several metrics and targets the latest; 0 if they are in time, or if nobody knows. What is later
 // than twice most, and than half an hour, is taken for gone.
 func (c *Client) LatenessOf(ctx context.Context, s *slo.Spec, scrape, most time.Duration, at time.Time) (latest time.Duration, err *Error) {
-	const step = time.Minute // of the query, by which it may be off
-	usual := scrape + scrape/4 + step
+	usual := usualAge(scrape)
 	for _, text := range metricsOf(s) {
-		back := max(2*most, 30*time.Minute)
-		p, err := c.Probe(ctx, fmt.Sprintf(lateQuery, text, model.Duration(back.Round(step)), usual.Seconds()), at)
+		p, err := c.Probe(ctx, "max"+fmt.Sprintf(lateQuery, text, model.Duration(lateWindow(most)), usual.Seconds()), at)
 		switch {
 		case err != nil && err.Kind != Refused && err.Kind != TooLarge: // then it stays unknown
 			return 0, err
 		case err == nil && p.Series > 0:
-			if age := time.Duration(p.Value * float64(time.Second)); age > usual+step {
+			if age := time.Duration(p.Value * float64(time.Second)); age > usual+lateStep {
 				latest = max(latest, age)
 			}
 		}
 	}
 	return latest, nil
+}
+
+// lateStep is the step of lateQuery, by which it may be off.
+const lateStep = time.Minute
+
+// usualAge is how old the newest sample of a series may be that is scraped so often and in time.
+func usualAge(scrape time.Duration) time.Duration { return scrape + scrape/4 + lateStep }
+
+// lateWindow is how far back lateQuery looks where samples are waited for so long.
+func lateWindow(most time.Duration) time.Duration {
+	return max(2*most, 30*time.Minute).Round(lateStep)
 }
 
 // metricsOf returns one selector of each metric of an SLO, the first.
