@@ -57,6 +57,10 @@ type State struct {
 	Aborted string `json:"aborted,omitempty"`
 	// Amended are minutes that have changed since they were walked and were not yet walked again.
 	Amended *Amended `json:"amended,omitempty"`
+	// Walks counts how often time went back, and Ahead is one past the newest minute that was walked
+	// before it did: events of minutes before that have names of their own.
+	Walks int           `json:"walks,omitempty"`
+	Ahead budget.Minute `json:"ahead,omitempty"`
 	// Burns are the newest burns that were over, oldest first: what is found in minutes that are
 	// walked again was told already where it overlaps one.
 	Burns [4]Stretch `json:"burns,omitzero"`
@@ -223,7 +227,7 @@ func (w *walk) stepNoData(m budget.Minute, slot budget.Slot) {
 	w.Missing++
 	if limit > 0 && w.Missing >= int(limit) && w.NoData == nil {
 		w.NoData = &Open{
-			Incident: incidentID(w.ID, RuleNoData, m), Rule: RuleNoData, Severity: Ticket, Opened: m,
+			Incident: w.incidentID(RuleNoData, m), Rule: RuleNoData, Severity: Ticket, Opened: m,
 			Burning: Burning{Onset: m + 1 - budget.Minute(w.Missing)},
 		}
 		w.emitNoData(m, Opened, DataMissing)
@@ -354,7 +358,7 @@ func (w *walk) open(m budget.Minute, rule Rule, sev Severity, r *reading, sure *
 	}
 	now := promiseOf(w.Spec)
 	w.Burn = &Open{
-		Incident: incidentID(w.ID, rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair, Promise: &now,
+		Incident: w.incidentID(rule, m), Rule: rule, Severity: sev, Opened: m, Pair: r.pair, Promise: &now,
 		Waits: m, Flaps: w.BurnEnd > 0 && m-w.BurnEnd < keepFiringFor,
 		Burning: Burning{Onset: first, Last: w.newestBad(first, m, r.pair)},
 	}
@@ -546,7 +550,7 @@ func highest(levels []int64, ok func(int64) bool) int64 {
 }
 
 func (w *walk) emitSpent(m budget.Minute, level int64) {
-	o := &Open{Incident: incidentID(w.ID, RuleSpent, m), Rule: RuleSpent, Severity: Notice}
+	o := &Open{Incident: w.incidentID(RuleSpent, m), Rule: RuleSpent, Severity: Notice}
 	if w.Burn != nil {
 		o.Incident = w.Burn.Incident
 	}
@@ -583,7 +587,7 @@ func (w *walk) event(m budget.Minute, o *Open, kind Kind, reason Reason) Event {
 	status := w.status(m)
 	return Event{
 		At: m, SLO: w.ID, Incident: o.Incident, Kind: kind,
-		Severity: o.loud(), Rule: o.Rule, Reason: reason, Late: o.Late,
+		Severity: o.loud(), Rule: o.Rule, Reason: reason, Late: o.Late, Walk: w.again(m),
 		Budget: AccountOf(status),
 	}
 }

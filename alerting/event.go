@@ -116,6 +116,9 @@ type Event struct {
 	// Late marks what was decided when, or told as, it would not have been had the data come in
 	// time: some minutes of its incident were known only after they had been decided.
 	Late bool `json:"late,omitempty"`
+	// Walk counts, of an event in a minute that was walked before, how often time has gone back; 0 is
+	// never. See [Rewind].
+	Walk int `json:"walk,omitempty"`
 	// Decided is when it was decided, in whole minutes; zero if that was within a minute of when it
 	// happened. It is later where samples came late, or where nobody ran to decide. A backtest, which
 	// has all samples at once, has none.
@@ -133,9 +136,20 @@ func (e Event) DecidedBy(now time.Time) Event {
 	return e
 }
 
-// Key returns a key that is unique among all events of an incident.
+// Key returns a key that is unique among all events of an incident, also among those of minutes that
+// have happened twice.
 func (e Event) Key() string {
-	return e.Incident + "/" + string(e.Kind) + "/" + strconv.FormatInt(e.Time().Unix(), 10)
+	return e.Incident + "/" + string(e.Kind) + "/" + stamp(e.At, e.Walk)
+}
+
+// stamp writes a minute for names that must be unique: its end, and after the first walk over it, which
+// one it is.
+func stamp(m budget.Minute, walk int) string {
+	s := strconv.FormatInt(m.End().Unix(), 10)
+	if walk > 0 {
+		s += "-" + strconv.Itoa(walk+1)
+	}
+	return s
 }
 
 // Account is the budget of a window as integers, in thousandths of events.
@@ -192,7 +206,24 @@ type Burning struct {
 	Peak   budget.Sum    `json:"peak"`    // and its sum
 }
 
-// incidentID names an incident so that a replay names it the same.
-func incidentID(id slo.ID, rule Rule, at budget.Minute) string {
-	return string(id) + "/" + string(rule) + "/" + strconv.FormatInt(at.End().Unix(), 10)
+// incidentID names an incident that opens in a minute so that a replay names it the same. Only in a
+// minute that is walked again because time went back, the name is another: what was opened there in the
+// wrong time has the first.
+func (w *walk) incidentID(rule Rule, m budget.Minute) string {
+	return string(w.ID) + "/" + string(rule) + "/" + stamp(m, w.again(m))
+}
+
+// aside returns a walk from another state over minutes that were walked as often.
+func (w *walk) aside(st State) *walk {
+	st.Walks, st.Ahead = w.Walks, w.Ahead
+	return &walk{Input: w.Input, State: st}
+}
+
+// again returns how often time has gone back before a minute that was walked before; 0 for a minute that
+// is walked for the first time.
+func (w *walk) again(m budget.Minute) int {
+	if m < w.Ahead {
+		return w.Walks
+	}
+	return 0
 }

@@ -89,7 +89,7 @@ func (w *walk) stepExperiment(m budget.Minute) {
 		return
 	}
 	w.Aborted = a.Key
-	e := w.event(m, &Open{Incident: incidentID(w.ID, RuleExperiment, m), Rule: RuleExperiment, Severity: Notice}, Noticed, reason)
+	e := w.event(m, &Open{Incident: w.incidentID(RuleExperiment, m), Rule: RuleExperiment, Severity: Notice}, Noticed, reason)
 	e.Act = a.Key
 	w.events = append(w.events, e)
 }

@@ -109,7 +109,7 @@ func (w *walk) stepGate(m budget.Minute, news bool) {
 	w.Gate, w.GateSince = after, 0
 	if before != "" {
 		w.GateSince = m + 1
-		w.events = append(w.events, w.event(m, &Open{Incident: incidentID(w.ID, RulePolicy, m), Rule: RulePolicy, Severity: Notice}, Noticed, turned(before, after)))
+		w.events = append(w.events, w.event(m, &Open{Incident: w.incidentID(RulePolicy, m), Rule: RulePolicy, Severity: Notice}, Noticed, turned(before, after)))
 	}
 }
 

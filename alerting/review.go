@@ -120,7 +120,7 @@ func (w *walk) amendPast(from, to, m budget.Minute) {
 				before = max(before, o.To)
 			}
 		}
-		again := walk{Input: w.Input, State: State{Burn: new(*s.Of), BurnEnd: before}}
+		again := w.aside(State{Burn: new(*s.Of), BurnEnd: before})
 		again.recount(s.To - 1)
 		w.Burns[n].To = w.lasts(s, *again.Burn, to)
 		if again.Burn.Burning == s.Of.Burning {
@@ -129,7 +129,7 @@ func (w *walk) amendPast(from, to, m budget.Minute) {
 		again.Burn.Late = true
 		again.emitBurn(s.To-1, Recounted, DataLate)
 		e := again.events[0]
-		e.At = m
+		e.At, e.Walk = m, w.again(m)
 		w.events = append(w.events, e)
 		w.Burns[n].From, w.Burns[n].Of = again.Burn.Burning.Onset, again.Burn
 	}
@@ -139,7 +139,7 @@ func (w *walk) amendPast(from, to, m budget.Minute) {
 // it would have been over later than it was, what still burned after it is no other. If it would not be
 // over yet, it ends where it did.
 func (w *walk) lasts(s Stretch, o Open, to budget.Minute) budget.Minute {
-	again := walk{Input: w.Input, State: State{Burn: &o}}
+	again := w.aside(State{Burn: &o})
 	for i := s.To - 1; i < to; i++ {
 		if !again.decides(i, w.Ledger.At(i)) {
 			continue
@@ -174,7 +174,7 @@ func (w *walk) revise(known, to budget.Minute) {
 // have been told of and were not: none that was overlaps them. One that is not over by the rules is
 // open from now on.
 func (w *walk) tellMissed(from, to budget.Minute) {
-	again := walk{Input: w.Input, State: State{}}
+	again := w.aside(State{})
 	if w.BurnEnd <= from {
 		again.BurnEnd, again.BurnLast = w.BurnEnd, w.BurnLast
 	}

@@ -13,8 +13,9 @@ func Rewind(in Input, st State, to budget.Minute) (State, []Event) {
 	if to >= st.Through {
 		return st, nil
 	}
+	st.Walks, st.Ahead = st.Walks+1, max(st.Ahead, st.Through)
 	w, back := walk{Input: in, State: st.clone()}, State{
-		Through: to, Decided: min(st.Decided, to), Spent: st.Spent, SpentSeen: st.SpentSeen,
+		Walks: st.Walks, Ahead: st.Ahead, Through: to, Decided: min(st.Decided, to), Spent: st.Spent, SpentSeen: st.SpentSeen,
 		Gate: st.Gate, GateSince: min(st.GateSince, to), Aborted: st.Aborted,
 	}
 	w.rewindBurns(to)
@@ -48,7 +49,7 @@ func (w *walk) rewindBurns(to budget.Minute) {
 			w.Burns[n] = Stretch{From: to} // none, and nobody remembers what was before it
 			continue
 		case s.To > to:
-			again := walk{Input: w.Input, State: State{Burn: new(*s.Of), BurnEnd: w.BurnEnd, PageEnd: w.PageEnd}}
+			again := w.aside(State{Burn: new(*s.Of), BurnEnd: w.BurnEnd, PageEnd: w.PageEnd})
 			again.rewindBurn(to)
 			w.events = append(w.events, again.events...)
 			w.Burns[n] = Stretch{From: again.Burn.Burning.Onset, To: to, Of: again.Burn}
@@ -71,7 +72,7 @@ func (w *walk) rewindBurns(to budget.Minute) {
 // rewindBurn makes the open burn what it was at a minute, which is later than it opened, and tells
 // so: it is walked again from where it opened.
 func (w *walk) rewindBurn(to budget.Minute) {
-	again := walk{Input: w.Input, State: State{Burn: w.opening(), BurnEnd: w.BurnEnd, PageEnd: w.PageEnd}}
+	again := w.aside(State{Burn: w.opening(), BurnEnd: w.BurnEnd, PageEnd: w.PageEnd})
 	for m := w.Burn.Opened + 1; m < to; m++ {
 		was := *again.Burn
 		again.stepActs(m)
@@ -102,7 +103,7 @@ func (w *walk) opening() *Open {
 		}
 	}
 	o.Burning.Last = w.newestBad(o.Burning.Onset, o.Opened, o.Pair)
-	again := walk{Input: w.Input, State: State{Burn: &o}}
+	again := w.aside(State{Burn: &o})
 	again.account(o.Burning.Onset, o.Opened)
 	return &o
 }

@@ -43,7 +43,7 @@ func (w *walk) stepTraffic(m budget.Minute, slot budget.Slot) {
 		return
 	}
 	w.Hushed = m
-	e := w.event(m, &Open{Incident: incidentID(w.ID, RuleTraffic, m), Rule: RuleTraffic, Severity: Notice}, Noticed, TrafficGone)
+	e := w.event(m, &Open{Incident: w.incidentID(RuleTraffic, m), Rule: RuleTraffic, Severity: Notice}, Noticed, TrafficGone)
 	e.Since, e.Usual = w.Silent, &usual
 	w.events = append(w.events, e)
 }

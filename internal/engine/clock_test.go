@@ -235,6 +235,62 @@ func TestWhatBurnedBeforeTheJumpOutlivesIt(t *testing.T) {
 	}
 }
 
+// TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo: an outage opens in the very minute in which one was told
+// while the clock of the source was ahead. It is an incident of its own, and pages.
+func TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo(t *testing.T) {
+	w := oneService(t, outage(50, [2]int{55, 65}))
+	w.steps(10)
+	back := w.jump(30*time.Minute, false)
+	w.steps(20)
+	back()
+	w.steps(8)
+	if is := w.burns(); len(is) != 1 || is[0].Open || is[0].Last.Reason != alerting.TimeWentBack {
+		t.Fatalf("back in its time, the incidents are %+v", is)
+	}
+	w.steps(50)
+	is := w.burns()
+	if len(is) != 2 || !is[0].Detected.Equal(is[1].Detected) || is[0].ID == is[1].ID {
+		t.Fatalf("the incidents are %+v", is)
+	}
+	for _, i := range is {
+		if told := i.Last.Reason == alerting.TimeWentBack; i.Open || told == strings.HasSuffix(i.ID, "-2") {
+			t.Errorf("%s is open %v, and ended for %s", i.ID, i.Open, i.Last.Reason)
+		}
+	}
+	if roots := w.rootsWith("burned for"); len(roots) != 2 {
+		t.Errorf("%d messages were sent of them: %q", len(roots), w.roots())
+	}
+}
+
+// TestActsOfTheWrongTimeKeepIt: what somebody does while the clock of the source is ahead is dated so, and
+// stays so, for acts are never changed. Who has taken the incident has it still; a silence is in force when
+// it says, and not before, so that back in time nobody is unheard whom nobody silenced.
+func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
+	w := oneService(t, outage(50, [2]int{5, 60}, [2]int{125, 150}))
+	w.steps(10)
+	id := w.burns()[0].ID
+	back := w.jump(2*time.Hour, false)
+	w.steps(10)
+	wrong := w.now()
+	w.mustDo(alerting.Act{Key: "taken", At: wrong, Kind: alerting.Acknowledge, By: "Ada", Via: "api", Incident: id})
+	w.mustDo(alerting.Act{Key: "silent", At: wrong, Kind: alerting.Silence, By: "Ada", Via: "api", Incident: id, Until: wrong.Add(time.Hour)})
+	back()
+	w.restart()
+	w.steps(10)
+	i := w.incident(id)
+	if a, taken := i.Acknowledged(); !i.Open || !taken || !a.At.Equal(wrong) {
+		t.Errorf("open %v, taken %v at %s", i.Open, taken, a.At)
+	}
+	for _, c := range []struct {
+		at   time.Time
+		want bool
+	}{{w.now(), false}, {wrong.Add(-time.Minute), false}, {wrong.Add(time.Minute), true}, {wrong.Add(time.Hour), false}} {
+		if _, silent := i.Silenced(c.at); silent != c.want {
+			t.Errorf("at %s it is silent: %v", c.at, silent)
+		}
+	}
+}
+
 // jump sets the clock of the source ahead, and its samples with it, and ours only if it is the same.
 // What it returns puts them right.
 func (w *world) jump(by time.Duration, ours bool) (back func()) {

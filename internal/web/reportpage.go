@@ -87,7 +87,7 @@ func (s *site) reportHTML(r store.Report, links func(string) string) template.HT
 }
 
 // incidentName is how the ID of an incident ends.
-var incidentName = regexp.MustCompile(`/[a-z_]+/[0-9]+$`)
+var incidentName = regexp.MustCompile(`/[a-z_]+/[0-9]+(?:-[0-9]+)?$`)
 
 // named finds the page of an SLO or an incident that a document names; the pages are below an
 // address.

@@ -147,3 +147,16 @@ func TestChangesAreListed(t *testing.T) {
 		t.Errorf("the change is listed as:\n%s", body)
 	}
 }
+
+// TestIncidentsAreFoundByHowTheirNamesEnd: also those that opened in a minute that has happened twice.
+func TestIncidentsAreFoundByHowTheirNamesEnd(t *testing.T) {
+	for name, slo := range map[string]string{
+		"checkout/availability/page/1764500000":      "checkout/availability",
+		"checkout/availability/no_data/1764500000-2": "checkout/availability",
+		"checkout/availability":                      "checkout/availability",
+	} {
+		if got := incidentName.ReplaceAllString(name, ""); got != slo {
+			t.Errorf("%s is of %s", name, got)
+		}
+	}
+}
