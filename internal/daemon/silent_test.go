@@ -47,12 +47,11 @@ func (m *member) saysSilent(b *band) {
 		form  url.Values
 		words string
 	}{
-		"an act":          {"/api/v1/acts", act, nil, unwritten},
-		"a drill":         {"/api/v1/drills", api.NewDrill{}, nil, unwritten},
-		"a form":          {b.page(), nil, form, unwritten},
-		"past incidents":  {"/api/v1/incidents", nil, nil, "only what is in memory is shown"},
-		"what waits":      {"/api/v1/requests/x", nil, nil, "only what is in memory is shown"},
-		"the status page": {"/status", nil, nil, "only what is in memory is shown"},
+		"an act":         {"/api/v1/acts", act, nil, unwritten},
+		"a drill":        {"/api/v1/drills", api.NewDrill{}, nil, unwritten},
+		"a form":         {b.page(), nil, form, unwritten},
+		"past incidents": {"/api/v1/incidents", nil, nil, "only what is in memory is shown"},
+		"what waits":     {"/api/v1/requests/x", nil, nil, "only what is in memory is shown"},
 	} {
 		code, body := m.ask(c.path, c.act, c.form)
 		if code != http.StatusServiceUnavailable || !strings.Contains(body, silent) || !strings.Contains(body, c.words) {
@@ -67,8 +66,10 @@ func (m *member) saysSilent(b *band) {
 			m.t.Errorf("status: %d %s", code, body)
 		}
 	}
-	if code, body := m.ask("/", nil, nil); code != http.StatusOK {
-		m.t.Errorf("the overview: %d %s", code, body)
+	for path, words := range map[string]string{"/": "Standing by", "/status": "only what is in memory is shown"} {
+		if code, body := m.ask(path, nil, nil); code != http.StatusOK || !strings.Contains(body, words) || !strings.Contains(body, " old.") {
+			m.t.Errorf("%s: %d %s", path, code, body)
+		}
 	}
 }
 

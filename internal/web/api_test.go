@@ -197,6 +197,7 @@ func TestWithoutAStore(t *testing.T) {
 		{"an old one is not", paths["incident"], 503, "the disk is gone"},
 		{"the list of incidents", "/api/v1/incidents", 503, `"errorType":"unavailable"`},
 		{"reports", "/reports", 503, "the disk is gone"},
+		{"the status page says what it does not know", "/status", 200, "the disk is gone"},
 		{"the status leaves the outbox out", "/api/v1/status", 200, `"outbox":null`},
 		{"the metrics leave the outbox out", "/metrics", 200, "slowburn_slo_objective_ratio"},
 	} {

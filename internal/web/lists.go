@@ -331,21 +331,13 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 	_, health := s.health()
 	last, now := s.Source.Snapshot().Last, s.Now()
 	config := configuration(s.Reloaded())
-	depth, channels, err := s.readOutbox(r.Context())
-	if err != nil {
-		return "", page{Here: "status"}, err
-	}
-	dead, err := s.Archive.Outbox(r.Context(), store.OutboxFilter{State: outbox.Dead, Limit: shownDead})
-	waiting := figure{figures.Count(depth.Count[outbox.Pending]), "nothing waits"}
-	if !depth.Oldest.IsZero() {
-		waiting.Note = "the oldest for " + figures.Duration(now.Sub(depth.Oldest))
-	}
+	messages := s.messages(r.Context(), now)
 	v := list{Heading: "Status", Lead: health, Facts: []fact{
 		{"Newest evaluation", figure{figures.Duration(last.Took), evaluatedInWords(last.SLOs, len(s.Source.Snapshot().Budgets))}},
 		{"Asked of Prometheus", figure{figures.Count(int(last.Stats.Queries)), figures.Count(int(last.Stats.Samples)) + " samples, in the newest evaluation"}},
 		{"Configuration", config},
-		{"Messages that wait", waiting},
-		{"Messages given up", figure{figures.Count(depth.Count[outbox.Dead]), "dead letters"}},
+		{"Messages that wait", messages.waiting},
+		{"Messages given up", messages.given},
 	}}
 	if len(last.Failures) > 0 {
 		t := table{Label: "Failures", Head: []column{{"What could not be read", asName}}}
@@ -357,10 +349,41 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 	paging := s.Paging()
 	v.Parts = append(v.Parts,
 		part{Heading: "Ways to people", ID: "paging", Words: waysInWords(paging), Table: wayTable(paging, now), Empty: "Nobody is told: there is no receiver."},
-		part{Heading: "Delivery", ID: "delivery", Words: "Every channel that anything was ever owed to.", Table: channelTable(channels, now), Empty: "Nothing was ever owed."},
-		part{Heading: "Dead letters", ID: "dead", Words: "Messages that no receiver took, and that are not tried again.", Table: s.deadTable(r.Context(), dead), Empty: "There are none."},
 	)
-	return "list", page{Title: v.Heading, Here: "status", Body: v}, err
+	v.Parts = append(v.Parts, messages.parts...)
+	return "list", page{Title: v.Heading, Here: "status", Body: v}, nil
+}
+
+// delivered is what the status page tells of messages.
+type delivered struct {
+	waiting, given figure
+	parts          []part
+}
+
+// messages reads what the store knows of messages. If it does not answer, the page says so there: the
+// rest of it is in memory.
+func (s *site) messages(ctx context.Context, now time.Time) delivered {
+	depth, channels, err := s.readOutbox(ctx)
+	var dead []outbox.Owed
+	if err == nil {
+		dead, err = s.Archive.Outbox(ctx, store.OutboxFilter{State: outbox.Dead, Limit: shownDead})
+	}
+	d := delivered{waiting: figure{figures.Unknown, "not known"}, given: figure{figures.Unknown, "not known"}, parts: []part{
+		{Heading: "Delivery", ID: "delivery", Words: "Every channel that anything was ever owed to.", Empty: "Nothing was ever owed."},
+		{Heading: "Dead letters", ID: "dead", Words: "Messages that no receiver took, and that are not tried again.", Empty: "There are none."},
+	}}
+	if err != nil {
+		words := problemOf(err).text
+		d.parts[0].Empty, d.parts[1].Empty = words, words
+		return d
+	}
+	d.waiting = figure{figures.Count(depth.Count[outbox.Pending]), "nothing waits"}
+	if !depth.Oldest.IsZero() {
+		d.waiting.Note = "the oldest for " + figures.Duration(now.Sub(depth.Oldest))
+	}
+	d.given = figure{figures.Count(depth.Count[outbox.Dead]), "dead letters"}
+	d.parts[0].Table, d.parts[1].Table = channelTable(channels, now), s.deadTable(ctx, dead)
+	return d
 }
 
 // evaluatedInWords says how many of all budgets had new minutes in a look. Looks come several times a
