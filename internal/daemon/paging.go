@@ -249,7 +249,8 @@ func (p *arrival) ask(ctx context.Context) {
 
 // tellDeaf owes a notice about each way of pages that has been down for as long as a page waits
 // before it goes another way, and one when it works again, both by a way that works. What was told
-// is a fact, so a restart tells nothing twice.
+// is a fact, so a restart tells nothing twice. A store that cannot be written keeps nobody from being
+// told.
 func (p *arrival) tellDeaf(ctx context.Context, now time.Time) error {
 	w, all := p.ways.Load(), p.ways.current()
 	tick := store.Tick{Facts: map[string]string{}}
@@ -282,16 +283,12 @@ func (p *arrival) tellDeaf(ctx context.Context, now time.Time) error {
 			tick.Facts[factDeaf+name] = string(notify.JSON(d))
 		}
 	}
-	if err := p.db.Commit(ctx, tick); err != nil {
-		return err
-	}
 	for name, d := range after {
 		if p.told[name] = d; d.Since.IsZero() {
 			delete(p.told, name)
 		}
 	}
-	p.pump.Kick()
-	return nil
+	return p.engine.Keep(ctx, tick)
 }
 
 // others returns the ways that work beside one, in the order in which they should hear of it, and

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +40,12 @@ const oncall = "#payments-oncall"
 // wire starts one. Its SLO pages into [oncall]; "#reliability" is the default channel.
 func wire(t *testing.T, text string) *wired {
 	t.Helper()
+	return wireOn(t, text, nil)
+}
+
+// wireOn starts one on a disk that fails as it is told to.
+func wireOn(t *testing.T, text string, fault func(string) error) *wired {
+	t.Helper()
 	w := &wired{at: notifytest.Story("", false)[0].Event.Time()}
 	w.slack = slacktest.Start(slacktest.Options{
 		Now:      func() time.Time { return w.at },
@@ -46,7 +54,7 @@ func wire(t *testing.T, text string) *wired {
 	t.Cleanup(w.slack.Close)
 	w.other = notifytest.NewReceiver(t, nil)
 	text = w.config(text)
-	w.Daemon = openStory(t, text)
+	w.Daemon = openStoryIn(t, text, t.TempDir()+"/slowburn.db", fault)
 	w.Clock = func() time.Time { return w.at }
 	w.Getenv = func(string) string { return "" }
 	w.wireUp(t, text)
@@ -185,6 +193,43 @@ func TestAChannelThatRefusesPagesIsUnhealthy(t *testing.T) {
 	}
 	if back != 2 { // the message and the reply
 		t.Errorf("told: %q", w.notices("#reliability"))
+	}
+}
+
+// TestThatPagesDoNotArriveIsToldOnAFullDisk: the notice goes out though nothing can be written down, once,
+// and is known after a restart when it can be again.
+func TestThatPagesDoNotArriveIsToldOnAFullDisk(t *testing.T) {
+	full := false
+	w := wireOn(t, "", func(string) error {
+		if full {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	w.pass(t, 2)
+	full = true
+	w.slack.SetArchived("payments-oncall", true)
+	for range 8 {
+		_, _ = w.Pump.Pass(t.Context(), w.at)
+		w.arrival.ask(t.Context())
+		if err := w.arrival.tellDeaf(t.Context(), w.at); err != nil && !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+		w.at = w.at.Add(time.Minute)
+	}
+	if all := w.notices("#reliability"); len(all) != 1 || !strings.Contains(all[0], "📵 Pages do not arrive: slack #payments-oncall takes no pages since") {
+		t.Errorf("told: %q", all)
+	}
+	full = false
+	check(t, w.Engine.Flush(t.Context()))
+	w.pass(t, 1)
+	w.wireUp(t, w.config("")) // a restart
+	if p := w.arrival.standing(); p.OK {
+		t.Error("a restart does not know that a channel is down")
+	}
+	w.pass(t, 6)
+	if all := w.notices("#reliability"); len(all) != 1 {
+		t.Errorf("a restart tells it again: %q", all)
 	}
 }
 

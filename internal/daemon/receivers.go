@@ -154,7 +154,7 @@ func (p *arrival) run(ctx context.Context) error {
 			unseen.Tried(p.log, "cannot look for pages that do not get through", err)
 		}
 		if err := p.tellDeaf(ctx, p.now()); ctx.Err() == nil {
-			untold.Tried(p.log, "cannot tell that pages do not arrive", err)
+			untold.Tried(p.log, "cannot write down that pages do not arrive, or arrive again; it is told all the same", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -199,7 +199,7 @@ func openStoryIn(t *testing.T, text, path string, fault func(string) error) *Dae
 	}
 	a.reader = prom.New(client, prom.Options{})
 	a.witness = a.newWitness(client, client)
-	a.Engine = engine.New(engine.Options{Source: a.reader, Store: db, Composer: a.ways.Load(), Log: a.Log, Owe: a.Pump.Owe}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
+	a.Engine = engine.New(engine.Options{Source: a.reader, Store: db, Composer: a.ways.Load(), Log: a.Log, Owe: func(all []outbox.Entry) { a.Pump.Owe(all) }}, slo.NewSet([]*slo.Spec{f.Spec}, nil, nil), snap)
 	a.connect()
 	if err := db.Commit(t.Context(), store.Tick{At: f.Event.Time(), Owed: a.ways.Load().Event(a.Engine.Open(f.Event.Time())[0], nil)}); err != nil {
 		t.Fatal(err)

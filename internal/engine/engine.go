@@ -363,7 +363,20 @@ func (e *Engine) oweBeside(ctx context.Context, now time.Time, ids []string, dec
 	if len(entries) == 0 {
 		return nil
 	}
-	e.backlog.add(store.Tick{At: now, Owed: entries})
+	return e.keep(ctx, store.Tick{At: now, Owed: entries})
+}
+
+// Keep writes down what was decided beside the ticks. While the store cannot be written it is kept with
+// what the ticks have decided, and what it owes is owed in memory, as theirs is.
+func (e *Engine) Keep(ctx context.Context, tick store.Tick) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.keep(ctx, tick)
+}
+
+// keep is Keep with the mutex held.
+func (e *Engine) keep(ctx context.Context, tick store.Tick) error {
+	e.backlog.add(tick)
 	if err := e.backlog.save(ctx); err != nil {
 		return fmt.Errorf("write down what is owed: %w", err)
 	}
