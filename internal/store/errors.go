@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -44,6 +45,7 @@ var (
 // What is wrong with a server, or with how it is named.
 var (
 	errAddress       = errors.New("the address of the database cannot be read")
+	errFiles         = errors.New("the files that the address names for TLS cannot be used")
 	errUnprotected   = errors.New("the connection would not be protected")
 	errPooled        = errors.New("a pooler stands in between, which shares sessions between its clients")
 	errOldServer     = errors.New("the server is too old")
@@ -93,6 +95,12 @@ const (
 const (
 	hintAddress     = "write it as postgres://USER@HOST/DATABASE?sslmode=verify-full"
 	hintUnprotected = "write sslmode=verify-full, and sslrootcert=FILE unless the system knows who signed the server's certificate; only a socket and this machine do without"
+	hintAuthority   = "write sslrootcert=FILE, the certificate of whoever signed the server's"
+	hintHostName    = "name the server in the address as its certificate does"
+	hintCertificate = "renew the server's certificate"
+	hintNoTLS       = "let the server speak TLS: ssl = on, ssl_cert_file and ssl_key_file in postgresql.conf"
+	hintOurs        = "the server does not take slowburn's certificate: see sslcert and sslkey in the address, and ssl_ca_file of the server"
+	hintFiles       = "see sslrootcert, sslcert and sslkey in the address: each names a PEM file that slowburn may read"
 	hintPooled      = "name the server itself: who leads is a lock of a session, which a pooler hands on"
 	hintOldServer   = "upgrade the server"
 	hintEncoding    = "make a database with: create database NAME template template0 encoding 'UTF8'"
@@ -179,6 +187,7 @@ func serverHint(err error) string {
 		hint string
 	}{
 		{errAddress, hintAddress},
+		{errFiles, hintFiles},
 		{errUnprotected, hintUnprotected},
 		{errPooled, hintPooled},
 		{errOldServer, hintOldServer},
@@ -188,6 +197,12 @@ func serverHint(err error) string {
 		if errors.Is(err, known.err) {
 			return known.hint
 		}
+	}
+	if strings.Contains(err.Error(), "read only connection") {
+		return hintReadOnly
+	}
+	if hint := tlsHint(err); hint != "" {
+		return hint
 	}
 	switch code := codeOf(err); code {
 	case "28000", "28P01":
@@ -207,11 +222,30 @@ func serverHint(err error) string {
 	case "57P01", "57P02", "57P03", "57P05":
 		return hintServerGone
 	}
-	switch {
-	case strings.Contains(err.Error(), "read only connection"):
-		return hintReadOnly
-	case isCut(err):
+	if isCut(err) {
 		return hintServerGone
+	}
+	return ""
+}
+
+// tlsHint says what to do where both sides could not agree on a protected connection.
+func tlsHint(err error) string {
+	var signed x509.UnknownAuthorityError
+	var named x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var alert *net.OpError
+	switch {
+	case errors.As(err, &signed):
+		return hintAuthority
+	case errors.As(err, &named):
+		return hintHostName
+	case errors.As(err, &invalid):
+		return hintCertificate
+	case errors.As(err, &alert) && alert.Op == "remote error", // as crypto/tls calls what the other side says
+		strings.Contains(err.Error(), "connection requires a valid client certificate"):
+		return hintOurs
+	case strings.Contains(err.Error(), "server refused TLS connection"):
+		return hintNoTLS
 	}
 	return ""
 }

@@ -130,7 +130,11 @@ func parseAddress(address string) (*pgx.ConnConfig, error) {
 	withoutEnvironment()
 	cfg, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", errAddress, reasonOf(err))
+		reason, files := strings.CutPrefix(reasonOf(err), "failed to configure TLS ")
+		if files {
+			return nil, fmt.Errorf("%w: %s", errFiles, reason)
+		}
+		return nil, fmt.Errorf("%w: %s", errAddress, reason)
 	}
 	hosts := append([]*pgconn.FallbackConfig{{Host: cfg.Host, Port: cfg.Port, TLSConfig: cfg.TLSConfig}}, cfg.Fallbacks...)
 	several := false

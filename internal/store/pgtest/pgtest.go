@@ -78,6 +78,11 @@ func Start(t testing.TB, settings ...string) *Server {
 }
 
 func newServer(settings ...string) (*Server, error) {
+	return makeServer(settings, "initdb", "-U", "slowburn", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+}
+
+// makeServer starts a server on the data that a command makes.
+func makeServer(settings []string, command string, args ...string) (*Server, error) {
 	s := &Server{bin: binaries(), as: attributes(), settings: settings}
 	if s.bin == "" {
 		return nil, errNone
@@ -86,20 +91,19 @@ func newServer(settings ...string) (*Server, error) {
 	if s.Dir, err = os.MkdirTemp("", "pg"); err != nil { // t.TempDir is long, and closed to other users
 		return nil, err
 	}
-	if err := s.initialize(); err != nil {
+	if err := s.initialize(command, args...); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.Dir))
 	}
 	return s, nil
 }
 
-func (s *Server) initialize() error {
+func (s *Server) initialize(command string, args ...string) error {
 	if err := s.disown(); err != nil {
 		return err
 	}
-	out, err := s.command("initdb", "-D", s.Dir+"/d", "-U", "slowburn", "-A", "trust", "-E", "UTF8", "--locale=C",
-		"--no-sync", "--no-instructions").CombinedOutput()
+	out, err := s.command(command, append(args, "-D", s.Dir+"/d")...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
+		return fmt.Errorf("%s: %w: %s", command, err, out)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -113,17 +117,52 @@ func (s *Server) initialize() error {
 // disown gives the directory to the user of the distribution's server, which refuses to run as
 // root.
 func (s *Server) disown() error {
+	uid, gid, err := account()
+	if err != nil || uid == os.Getuid() {
+		return err
+	}
+	s.as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.Dir, uid, gid)
+}
+
+// account is the user that servers run as.
+func account() (uid, gid int, err error) {
 	if os.Getuid() != 0 {
-		return nil
+		return os.Getuid(), os.Getgid(), nil
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	s.as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(s.Dir, uid, gid)
+	uid, _ = strconv.Atoi(u.Uid)
+	gid, _ = strconv.Atoi(u.Gid)
+	return uid, gid, nil
+}
+
+// Files writes files that a server may read, such as its key, and returns the directory.
+func Files(t testing.TB, files map[string][]byte) (dir string) {
+	t.Helper()
+	if binaries() == "" {
+		missing(t, errNone)
+	}
+	uid, gid, err := account()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir, err = os.MkdirTemp("", "pg"); err != nil { // t.TempDir is closed to other users
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	for name, data := range files {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, data, 0o600), os.Chown(path, uid, gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func (s *Server) command(name string, args ...string) *exec.Cmd {
@@ -187,6 +226,25 @@ func (s *Server) Address(database string) string {
 func (s *Server) Through(port int, database string) string {
 	return fmt.Sprintf("postgres://slowburn@127.0.0.1:%d/%s?sslmode=disable", port, database)
 }
+
+// Primary are the settings of a server that can have a replica.
+var Primary = []string{"wal_level=replica", "max_wal_senders=4"}
+
+// Replica starts a server that follows another one, started with [Primary], over a proxy: what that
+// holds back the replica does not have.
+func (s *Server) Replica(t testing.TB, way *Proxy) *Server {
+	t.Helper()
+	from := []string{"-h", "127.0.0.1", "-p", strconv.Itoa(way.Port), "-U", "slowburn"}
+	r, err := makeServer(Primary, "pg_basebackup", append(from, "--checkpoint=fast", "--no-sync", "--write-recovery-conf")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+// Promote makes a replica the primary, with what it has.
+func (s *Server) Promote(t testing.TB) { s.Exec(t, "postgres", "select pg_promote()") }
 
 // Kill ends the server as a crash does, and waits until it is gone.
 func (s *Server) Kill() {
