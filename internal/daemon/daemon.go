@@ -184,8 +184,11 @@ func (a *Daemon) observe(next func(engine.Summary)) func(engine.Summary) {
 // sayDamage logs what is missing in the store, or cannot be read.
 func (a *Daemon) sayDamage(snap store.Snapshot) {
 	if !snap.Lost.IsZero() {
-		a.Log.Error("the store ends before what was written to it: its write-ahead log was cut or lost, or an older copy was put in its place; what Prometheus still has is decided again",
-			"store", a.db.Path(), "ends", snap.LastTick, "written", snap.Lost)
+		why := "its write-ahead log was cut or lost, or an older copy was put in its place; what Prometheus still has is decided again"
+		if a.cfg.Load().Postgres.Given() {
+			why = "a server has taken over that lagged, or an older copy was restored; what Prometheus still has is decided again, and pages of that time are looked for before they are sent"
+		}
+		a.Log.Error("the store ends before what was written to it: "+why, "store", a.db.Path(), "ends", snap.LastTick, "written", snap.Lost)
 	}
 	for id, i := range snap.Open {
 		if i.Damaged {

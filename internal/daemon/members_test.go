@@ -112,6 +112,7 @@ func (b *band) through(proxy *pgtest.Proxy) string {
 // member is a daemon of a band.
 type member struct {
 	*Daemon
+	*band
 	t    *testing.T
 	url  string
 	stop func()
@@ -124,6 +125,7 @@ type seat struct {
 	config  string            // more of it
 	env     map[string]string // secrets
 	every   time.Duration     // how long a minute is between ticks; zero is a minute
+	spec    *slo.Spec         // nil is that of the story
 	log     slog.Handler      // nil discards
 }
 
@@ -135,7 +137,10 @@ func (b *band) seat(s seat) *member {
 	text := "prometheus: {url: '" + cmp.Or(s.source, "http://127.0.0.1:9") + "'}\nslos: [slos/]\nstore: {postgres: '" + s.address + "'}\n" + s.config
 	cfg := ok(config.Parse("slowburn.yaml", []byte(text)))(b.t)
 	l := ok(net.Listen("tcp", "127.0.0.1:0"))(b.t)
-	set := slo.NewSet([]*slo.Spec{notifytest.Spec()}, nil, nil)
+	if s.spec == nil {
+		s.spec = notifytest.Spec()
+	}
+	set := slo.NewSet([]*slo.Spec{s.spec}, nil, nil)
 	if s.log == nil {
 		s.log = slog.DiscardHandler
 	}
@@ -145,7 +150,7 @@ func (b *band) seat(s seat) *member {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	m := &member{Daemon: a, t: b.t, url: "http://" + l.Addr().String()}
+	m := &member{Daemon: a, band: b, t: b.t, url: "http://" + l.Addr().String()}
 	m.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {

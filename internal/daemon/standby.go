@@ -201,6 +201,7 @@ func (a *Daemon) look(ctx context.Context) error {
 	defer cancel()
 	news, err := a.standby.follower.Next(bounded)
 	if errors.Is(err, store.ErrBehind) {
+		a.Log.Info("everything is loaded anew", "why", err)
 		return a.loadAnew(ctx)
 	}
 	if err == nil && a.Engine.Follow(news) {
@@ -217,6 +218,7 @@ func (a *Daemon) loadAnew(ctx context.Context) error {
 		return err
 	}
 	a.standby.follower = follower
+	a.sayDamage(snap)
 	a.Engine.LoadAnew(snap)
 	a.followed(snap.Facts)
 	return nil

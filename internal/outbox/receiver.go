@@ -18,7 +18,7 @@ type Store interface {
 	Bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error)
 	// Begin writes down that a send of these entries starts now, in one transaction, and returns
 	// those that the claimant owns from now on, with their bodies: the ones that are pending and as
-	// it has read them.
+	// it has read them. Without claims it only says whether this process may send.
 	Begin(ctx context.Context, claims []Claim, at time.Time) ([]Owed, error)
 	// Settle writes down what an attempt came to: it sets state, error, next try and receipt, adds
 	// one to Attempts and clears Begun. It is ErrTaken if somebody else had a hand in the

@@ -60,7 +60,8 @@ func (w *worker) begin(ctx context.Context, s *step) bool {
 }
 
 // claim begins the entries of a step, as far as the store has them, and returns what those say that
-// are this worker's from now on. What is owed in memory alone is nobody else's.
+// are this worker's from now on. What is owed in memory alone is nobody else's; but
+// where others may send too, the store is asked about it as well: whether this process still leads.
 //
 // If they cannot be begun because the store cannot be written, they are this worker's nevertheless:
 // a full disk must not silence them.
@@ -79,7 +80,7 @@ func (w *worker) claim(ctx context.Context, s *step) (map[string]json.RawMessage
 		s.maybe(w.opts.Lease != nil)
 	}
 	w.mu.Unlock()
-	if len(claims) == 0 {
+	if len(claims) == 0 && w.opts.Lease == nil {
 		return own, nil
 	}
 	at := w.at()

@@ -65,7 +65,7 @@ func (s *server) try(ctx context.Context, c *pgx.Conn, waiting func(error)) (*Te
 	for {
 		start := clock()
 		var locked bool
-		if err := s.ask(ctx, c, &locked, sqlTryLock, leadsLock); err != nil {
+		if err := s.ask(ctx, c, sqlTryLock, leadsLock)(&locked); err != nil {
 			return nil, err
 		}
 		if locked {
@@ -100,10 +100,13 @@ func (s *server) session(ctx context.Context) (*pgx.Conn, error) {
 	return c, nil
 }
 
-func (s *server) ask(ctx context.Context, c *pgx.Conn, into any, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, s.times.lease)
-	defer cancel()
-	return c.QueryRow(ctx, query, args...).Scan(into)
+// ask returns what reads the one row of a query.
+func (s *server) ask(ctx context.Context, c *pgx.Conn, query string, args ...any) (scan func(into ...any) error) {
+	return func(into ...any) error {
+		ctx, cancel := context.WithTimeout(ctx, s.times.lease)
+		defer cancel()
+		return c.QueryRow(ctx, query, args...).Scan(into...)
+	}
 }
 
 // understood refuses a schema that a newer program has made, and that this one cannot go on with.
@@ -122,7 +125,7 @@ func understood(ctx context.Context, c *pgx.Conn) error {
 // before that have been checked already, and for a migration, which may have ended what this program
 // can do here.
 func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) error {
-	if err := s.ask(ctx, c, &t.Number, sqlLead, t.Holder); err != nil {
+	if err := s.ask(ctx, c, sqlLead, t.Holder)(&t.Number, &t.timeline); err != nil {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.times.lease)
@@ -141,21 +144,40 @@ func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) e
 func (s *server) keep(ctx context.Context, c *pgx.Conn, t *Term) {
 	defer close(t.lost)
 	defer t.resign() // a server that is cut off must not hold up what is being written
-	defer hangUp(c)  // frees the lock, if the server still hears us
+	defer letGo(c)
 	defer t.until.Store(0)
-	for pause(ctx, s.times.beat) {
+	for s.hears(ctx, c) {
 		start := clock()
 		// Whoever waits longer than the lease for an answer has none. Until then the session stays
 		// open, because the lock would go with it.
 		beat, cancel := context.WithDeadline(ctx, t.Until())
 		var same int
-		err := c.QueryRow(beat, sqlTerm, t.Number, t.Holder).Scan(&same)
+		err := c.QueryRow(beat, sqlTerm, t.Number, t.Holder, t.timeline).Scan(&same)
 		cancel()
 		if s.reach.heard(err); err != nil || same != 1 {
 			return
 		}
 		t.until.Store(start + int64(s.times.lease))
 	}
+}
+
+// hears waits until the next beat, and reports whether the term goes on. A server that ends the session,
+// because somebody tells it to or because it stops, says so before the lock is free: whoever hears that
+// at once does not send any more when the next one begins.
+func (s *server) hears(ctx context.Context, c *pgx.Conn) bool {
+	quiet, cancel := context.WithTimeout(ctx, s.times.beat)
+	defer cancel()
+	_, err := c.WaitForNotification(quiet)
+	return ctx.Err() == nil && (err == nil || quiet.Err() != nil)
+}
+
+// letGo frees the lock, if the server still hears us, and closes its session. The server would do so by
+// itself, but not at once.
+func letGo(c *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = c.Exec(ctx, `select pg_advisory_unlock_all()`)
+	_ = c.Close(ctx)
 }
 
 // hangUp closes a connection without waiting long for a server that may be gone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,9 +12,13 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// ErrBehind means that a follower has missed something that cannot be read any more, or that the
-// database has gone back to an earlier time: everything must be loaded anew.
-var ErrBehind = errors.New("what was missed was folded; load it anew")
+// ErrBehind means that a follower has missed something that cannot be read any more, or that another
+// server answers, as after a failover, or an older copy: everything must be loaded anew.
+var (
+	ErrBehind  = errors.New("what was read before cannot be gone on from")
+	errFolded  = fmt.Errorf("%w: what follows it was folded", ErrBehind)
+	errAnother = fmt.Errorf("%w: another server answers, or an older copy", ErrBehind)
+)
 
 // Follower reads what the leader commits, so that a process that stands by has in memory what the
 // leader has. It changes nothing.
@@ -64,6 +69,10 @@ func (db *DB) Follow(ctx context.Context) (*Follower, Snapshot, error) {
 		f.timeline, f.journal, f.acts, err = f.position(ctx, tx)
 		return err
 	})
+	if err == nil {
+		snap.compare(db.backend)
+		db.backend.noteTick(snap.LastTick)
+	}
 	return f, snap, err
 }
 
@@ -94,7 +103,7 @@ func (f *Follower) Next(ctx context.Context) (News, error) {
 			return err
 		}
 		if timeline != f.timeline || journal < f.journal || acts < f.acts {
-			return ErrBehind
+			return errAnother
 		}
 		if journal > f.journal {
 			if news.Turns, err = f.turns(ctx, tx, journal); err != nil {
@@ -110,6 +119,7 @@ func (f *Follower) Next(ctx context.Context) (News, error) {
 			return err
 		}
 		f.journal, f.acts = journal, acts
+		f.db.backend.noteTick(news.LastTick)
 		return nil
 	})
 	return news, err
@@ -142,7 +152,7 @@ func (f *Follower) turns(ctx context.Context, q querier, newest int64) ([]Turn, 
 			return err
 		}
 		if at++; seq != at {
-			return ErrBehind
+			return errFolded
 		}
 		return unpackTick(sealed, func(t *packed) error {
 			kept := *t
@@ -152,7 +162,7 @@ func (f *Follower) turns(ctx context.Context, q querier, newest int64) ([]Turn, 
 		})
 	}, sqlJournalSince, f.journal)
 	if err == nil && at != newest {
-		err = ErrBehind
+		err = errFolded
 	}
 	if err == nil {
 		err = f.name(ctx, q, read)

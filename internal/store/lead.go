@@ -15,6 +15,8 @@ type Term struct {
 	Number int64
 	Holder string
 
+	timeline string // of the server that it began on; "" on SQLite
+
 	until  atomic.Int64 // since began, in nanoseconds
 	lost   chan struct{}
 	resign func()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -209,6 +210,39 @@ var patient = times{
 	inTx: time.Minute, poll: 20 * time.Millisecond, wait: time.Minute,
 }
 
+// leadingDeaf opens a member and waits until it leads. What the server says to the session of its lock
+// it does not hear, as if the process stood still; what it asks over others is answered.
+func leadingDeaf(t *testing.T, address string, opts Options, times times) *DB {
+	t.Helper()
+	db := openAt(t, address, opts, times)
+	s, hears := db.backend.(*server), make(chan struct{})
+	dial, deaf := s.cfg.DialFunc, new(atomic.Bool)
+	s.cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return &deafConn{Conn: c, deaf: deaf, hears: hears}, err
+	}
+	takeOver(t, db)
+	s.cfg.DialFunc = dial
+	deaf.Store(true)
+	t.Cleanup(func() { close(hears) })
+	return db
+}
+
+// deafConn keeps what has come in while it is deaf.
+type deafConn struct {
+	net.Conn
+	deaf  *atomic.Bool
+	hears chan struct{}
+}
+
+func (c *deafConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.deaf.Load() {
+		<-c.hears
+	}
+	return n, err
+}
+
 // The steps at which a leader is stopped: before its transaction, and within it.
 var (
 	before = []string{"commit.begin", "begin.begin", "settle.begin", "fold.begin", "prune.begin"}
@@ -254,7 +288,7 @@ func staleWrite(t *testing.T, step, check string) (changed string, stale error) 
 	t.Helper()
 	address := pgtest.Database(t)
 	stop := newPausing(step)
-	a, _ := leading(t, address, Options{Fault: stop.fault}, patient)
+	a := leadingDeaf(t, address, Options{Fault: stop.fault}, patient)
 	a.backend.(*server).check = check
 	must(t, a.Commit(background, tickAt(0, "shop/pay")))
 	stop.armed.Store(true)
@@ -311,6 +345,89 @@ func depose(t testing.TB, address string) {
 		and classid = %d and objid::bigint = hashtext(current_schema())::bigint & 4294967295`, leadsLock))
 }
 
+// A leader whose session somebody ends, by hand or because the server stops, knows at once and not with
+// its next sign of life, for which there is a minute here: another one may lead from then on.
+func TestALeaderWhoseSessionIsEndedKnowsAtOnce(t *testing.T) {
+	address := pgtest.Database(t)
+	a, first := leading(t, address, Options{}, patient)
+	depose(t, address)
+	select {
+	case <-first.Lost():
+	case <-time.After(patient.beat / 2):
+		t.Fatal("it does not know that it leads no longer")
+	}
+	if left := time.Until(first.Until()); left > 0 {
+		t.Errorf("it may send for %s", left)
+	}
+	isPassive(t, a, ErrDeposed)
+}
+
+// told is a receiver that counts.
+type told struct{ n atomic.Int64 }
+
+func (r *told) Deliver(context.Context, outbox.Owed, outbox.Receipt) (outbox.Receipt, error) {
+	return outbox.Receipt{TS: fmt.Sprint(r.n.Add(1))}, nil
+}
+
+func (r *told) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Duration) (map[string][]outbox.Receipt, error) {
+	return nil, outbox.ErrNoLookup
+}
+
+// A leader that stood still while its session was ended, and another one began, has time left of its
+// lease. What it owes in memory alone, of which the other one knows nothing, it does not send; while
+// nobody else leads it does.
+func TestWhatOnlyADeposedLeaderOwesIsNotSent(t *testing.T) {
+	address := pgtest.Database(t)
+	a := leadingDeaf(t, address, Options{}, patient)
+	channel := &told{}
+	pump := outbox.NewPump(a, map[string]outbox.Receiver{"slack": channel}, outbox.Options{Lease: a.term.Load().Until})
+	owe := func(key string, minute int, want int64) {
+		t.Helper()
+		pump.Owe([]outbox.Entry{{Key: key, Receiver: "slack", Lane: outbox.LanePage, Channel: "#c", Thread: key, Op: outbox.Post, Created: at(1), Body: []byte("{}")}})
+		got(pump.Pass(background, at(minute)))(t)
+		if n := channel.n.Load(); n != want {
+			t.Errorf("%d pages were sent, want %d", n, want)
+		}
+	}
+	owe("page/1", 2, 1)
+	depose(t, address)
+	leading(t, address, Options{}, patient)
+	if left := time.Until(a.term.Load().Until()); left <= 0 {
+		t.Fatal("it knows that it may not send")
+	}
+	owe("page/2", 3, 1)
+}
+
+// A server that is promoted has the row of the term, and may lack what its leader wrote since. To it no
+// leader of before writes, though nobody else leads there yet and it has its lease: it must load first
+// what is there.
+func TestATermIsGoodForOneServer(t *testing.T) {
+	primary := pgtest.Start(t, pgtest.Primary...)
+	address, way, wal := primary.Make(t), primary.NewProxy(t), primary.NewProxy(t)
+	_, schema, _ := strings.Cut(address, "search_path=")
+	a, term := leading(t, primary.Through(way.Port, "postgres")+"&search_path="+schema, Options{}, patient)
+	must(t, a.Commit(background, tickAt(0, "shop/pay")))
+	replica := primary.Replica(t, wal)
+	wal.Hold(true)
+	must(t, a.Commit(background, tickAt(1, "shop/pay")))
+	replica.Promote(t)
+	way.To(replica)
+	primary.Exec(t, "postgres", `select pg_terminate_backend(pid) from pg_stat_activity
+		where application_name = 'slowburn' and pid not in (select pid from pg_locks where locktype = 'advisory')`)
+	b := openAt(t, replica.Address("postgres")+" search_path="+schema, Options{}, patient)
+	before := pictureOf(t, b)
+	_ = a.Commit(background, tickAt(1, "shop/pay")) // finds that its connection was ended
+	isPassive(t, a, ErrDeposed)
+	same(t, "store", pictureOf(t, b), before)
+	if term.isLost() {
+		t.Error("it was not the server that it began on that ended its term")
+	}
+	next := takeOver(t, b)
+	if next.Number != term.Number+1 || next.timeline == term.timeline {
+		t.Errorf("term %d on %s after %d on %s", next.Number, next.timeline, term.Number, term.timeline)
+	}
+}
+
 // waits reports whether a statement of the test waits for a lock of another.
 func waits(t testing.TB, address string) (yes bool) {
 	t.Helper()
@@ -334,7 +451,9 @@ func run(t testing.TB, address, statement string) {
 func TestALeaderThatIsStoppedInATransactionIsNotWaitedForLong(t *testing.T) {
 	address := pgtest.Database(t)
 	stop := newPausing("commit.commit")
-	a, _ := leading(t, address, Options{Fault: stop.fault}, quick)
+	deaf := quick
+	deaf.beat, deaf.lease = patient.beat, patient.lease
+	a := leadingDeaf(t, address, Options{Fault: stop.fault}, deaf)
 	must(t, a.Commit(background, tickAt(0, "shop/pay")))
 	stop.armed.Store(true)
 	written := make(chan error)

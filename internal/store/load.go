@@ -39,10 +39,15 @@ func (db *DB) load(ctx context.Context, tx querier) (Snapshot, error) {
 		return Snapshot{}, err
 	}
 	db.known = seen
-	if lost := db.backend.lost(); lost.After(snap.LastTick) {
-		snap.Lost = lost
-	}
+	snap.compare(db.backend)
 	return snap, nil
+}
+
+// compare notes what is not there of what was seen in the database before.
+func (s *Snapshot) compare(b backend) {
+	if lost := b.lost(); lost.After(s.LastTick) {
+		s.Lost = lost
+	}
 }
 
 func snapshotOf(books map[int64]*book) Snapshot {

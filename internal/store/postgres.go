@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,8 @@ type server struct {
 	times times
 	check string // the statement of the fence
 	reach reach
+
+	newest atomic.Int64 // when the newest tick was that was seen in the database
 }
 
 // times are the patience of both sides. Ours must end before the server's: a beat and its answer
@@ -268,7 +271,7 @@ func (s *server) present(t *Term) error {
 
 func (s *server) fence(ctx context.Context, tx txn, t *Term) error {
 	var same int
-	if err := tx.QueryRowContext(ctx, s.check, t.Number, t.Holder).Scan(&same); err != nil {
+	if err := tx.QueryRowContext(ctx, s.check, t.Number, t.Holder, t.timeline).Scan(&same); err != nil {
 		return err
 	}
 	if same != 1 {
@@ -285,10 +288,15 @@ func (s *server) again(err error) bool {
 	return code == "40P01" || code == "40001"
 }
 
-// noteTick has nothing to do: what a server has written it keeps, or somebody restores it knowingly.
-func (s *server) noteTick(time.Time) {}
+// noteTick remembers the newest tick that this process has seen in the database. A failover to a server
+// that lagged loses it.
+func (s *server) noteTick(at time.Time) {
+	if !at.IsZero() {
+		s.newest.Store(nanos(at))
+	}
+}
 
-func (s *server) lost() time.Time { return time.Time{} }
+func (s *server) lost() time.Time { return timeOf(s.newest.Load()) }
 
 func (s *server) close() error { return nil }
 

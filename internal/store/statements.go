@@ -5,11 +5,14 @@ package store
 // type of its first use, so one that is compared with 0 first is cast.
 const (
 	// The leadership, on PostgreSQL only. The check of a term locks its row, so that the next term
-	// begins after the transaction.
-	sqlLead   = `update leader set term = term + 1, holder = $1 where one = 1 returning term`
-	sqlUnseat = `update leader set term = term + 1, holder = '' where one = 1`
-	sqlTerm   = `select count(*) from leader where one = 1 and term = $1 and holder = $2`
-	sqlFence  = `select count(*) from (select 1 from leader where one = 1 and term = $1 and holder = $2 for share) x`
+	// begins after the transaction. A server that was promoted holds the row of a term that it has never
+	// seen begin; so a term is good for one timeline.
+	sqlOnTimeline = `substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)`
+	sqlLead       = `update leader set term = term + 1, holder = $1 where one = 1 returning term, ` + sqlOnTimeline
+	sqlUnseat     = `update leader set term = term + 1, holder = '' where one = 1`
+	sqlIsTerm     = `select 1 from leader where one = 1 and term = $1 and holder = $2 and ` + sqlOnTimeline + ` = $3`
+	sqlTerm       = `select count(*) from (` + sqlIsTerm + `) x`
+	sqlFence      = `select count(*) from (` + sqlIsTerm + ` for share) x`
 
 	sqlNext = `update counters set value = value + $1 where name = $2 returning value`
 	sqlSet  = `update counters set value = $1 where name = $2`

@@ -128,7 +128,8 @@ type Snapshot struct {
 	Acts     []alerting.Act
 	LastTick time.Time
 	// Lost is the newest tick that a process before has written and that is not here, because the
-	// write-ahead log was cut or lost, or an older copy was put in the place of the file. It is zero
-	// if nothing is known to be lost.
+	// write-ahead log was cut or lost, or an older copy was put in the place of the file; on PostgreSQL,
+	// one that this process has seen, and that a failover has lost. It is zero if nothing is known to be
+	// lost.
 	Lost time.Time
 }

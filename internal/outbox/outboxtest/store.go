@@ -132,7 +132,11 @@ func (s *Store) Bodies(_ context.Context, keys []string) (map[string]json.RawMes
 func (s *Store) Begin(_ context.Context, claims []outbox.Claim, at time.Time) ([]outbox.Owed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.check("begin", claims[0].Key); err != nil {
+	var first outbox.Claim
+	if len(claims) > 0 {
+		first = claims[0]
+	}
+	if err := s.check("begin", first.Key); err != nil {
 		return nil, err
 	}
 	var own []outbox.Owed

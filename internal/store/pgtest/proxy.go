@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -25,8 +26,7 @@ func (s *Server) NewProxy(t testing.TB) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: s.Port}).String()
-	p := &Proxy{Port: l.Addr().(*net.TCPAddr).Port, server: server, conns: map[net.Conn]bool{}}
+	p := &Proxy{Port: l.Addr().(*net.TCPAddr).Port, server: s.endpoint(), conns: map[net.Conn]bool{}}
 	p.free.L = &p.mu
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -47,6 +47,8 @@ func (s *Server) NewProxy(t testing.TB) *Proxy {
 	return p
 }
 
+func (s *Server) endpoint() string { return fmt.Sprint("127.0.0.1:", s.Port) }
+
 // Hold keeps what is sent from now on, in both directions, or lets it go in the order in which it
 // came.
 func (p *Proxy) Hold(on bool) {
@@ -54,6 +56,13 @@ func (p *Proxy) Hold(on bool) {
 	defer p.mu.Unlock()
 	p.held = on
 	p.free.Broadcast()
+}
+
+// To lets what connects from now on reach another server, as when an address moves.
+func (p *Proxy) To(s *Server) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.server = s.endpoint()
 }
 
 // Reset breaks every connection.
@@ -69,7 +78,10 @@ func (p *Proxy) connect(client net.Conn) {
 	defer p.forget(client)
 	p.remember(client)
 	p.wait()
-	server, err := net.Dial("tcp", p.server)
+	p.mu.Lock()
+	to := p.server
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", to)
 	if err != nil {
 		return
 	}
