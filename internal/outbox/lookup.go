@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,7 +13,9 @@ import (
 // repeat.
 func (w *worker) lookUp(ctx context.Context, q *queue) {
 	for _, group := range byRoot(q.lookups) {
-		if ctx.Err() != nil || w.opts.left() == 0 || !w.take(toFind, w.opts.Find) {
+		lane := group[0].lane
+		w.asks(lane == LanePage)
+		if ctx.Err() != nil || w.opts.left() == 0 || w.yields(q, lane) || !w.take(toFind, w.opts.Find) {
 			return
 		}
 		begun := w.at()
@@ -26,6 +29,32 @@ func (w *worker) lookUp(ctx context.Context, q *queue) {
 			w.foundOut(ctx, q, group, found, begun)
 		}
 	}
+	w.asks(false)
+}
+
+// asks notes whether a page waits here for nothing but its turn to be looked up.
+func (w *worker) asks(page bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.room.asks = page
+}
+
+// yields reports whether a look-up waits because a page goes first: one that can be sent here now, or one
+// that is to be looked up, wherever at the receiver, whose pace is one for all. After a long downtime
+// there are many ends to be looked up.
+func (w *worker) yields(q *queue, lane Lane) bool {
+	if lane == LanePage {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.shelf.rooms {
+		if r.asks && r.receiver == w.place.receiver {
+			return true
+		}
+	}
+	isPage := func(s step) bool { return s.lane == LanePage }
+	return slices.ContainsFunc(q.posts, isPage) && !w.gate(gateOf(w.place, toPost)).held(w.at())
 }
 
 // find asks the receiver for the messages of a group of one root.

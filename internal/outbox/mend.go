@@ -30,7 +30,7 @@ func mendOf(e Entry, now time.Time) *Entry {
 // mendAll looks for first copies, as far as the pace allows.
 func (w *worker) mendAll(ctx context.Context, mends []Owed) {
 	for _, o := range mends {
-		if ctx.Err() != nil || w.opts.left() == 0 || !w.take(toFind, w.opts.Find) {
+		if ctx.Err() != nil || w.opts.left() == 0 || w.yields(&queue{}, o.Lane) || !w.take(toFind, w.opts.Find) {
 			return
 		}
 		r, err := w.mend(ctx, o)

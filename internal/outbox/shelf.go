@@ -43,6 +43,7 @@ type room struct {
 	wake     time.Time
 	served   uint64 // when it was worked on last, in turns
 	busy     bool   // a worker is at it
+	asks     bool   // a page waits for nothing but its turn to be looked up
 	troubled bool   // the newest call failed in a way that may have taken long
 	stale    bool   // somebody else did something here: it must be read again
 	unsorted bool

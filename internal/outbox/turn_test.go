@@ -1,0 +1,78 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
+)
+
+// diligent is a receiver that writes down what it is asked, and finds nothing.
+type diligent struct {
+	recorder
+	mu    sync.Mutex
+	asked []string
+}
+
+func (d *diligent) Find(_ context.Context, owed []outbox.Owed, _ outbox.Receipt, _ time.Duration) (map[string][]outbox.Receipt, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range owed {
+		d.asked = append(d.asked, o.Key)
+	}
+	return nil, nil
+}
+
+// tried is an entry of a channel that may have been sent long ago, and is to be looked up.
+func tried(key, channel string, lane outbox.Lane) outbox.Entry {
+	e := entry(key, key, outbox.Post, lane)
+	e.Channel, e.Tried, e.Created = channel, true, noon.Add(-time.Hour)
+	return e
+}
+
+// After a long downtime many ends are looked up, forty a minute. A page that comes meanwhile is sent
+// before any of them in its channel is.
+func TestAPageIsSentBeforeEndsAreLookedUp(t *testing.T) {
+	db, receiver := &outboxtest.Store{}, &diligent{}
+	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
+	pass(t, p, noon)
+	for n := range 30 {
+		db.Add(tried(fmt.Sprint("end", n), "c", outbox.LaneResolve))
+	}
+	db.Add(entry("page", "page", outbox.Post, outbox.LanePage))
+	pass(t, p, noon.Add(time.Second))
+	if receiver.String() != "page" || len(receiver.asked) > 0 {
+		t.Errorf("sent %q, and looked up were %q before it", receiver, receiver.asked)
+	}
+	pass(t, p, noon.Add(2*time.Second))
+	if len(receiver.asked) == 0 {
+		t.Error("after it no end is looked up")
+	}
+}
+
+// The pace of look-ups is one for all channels of a receiver. A page that has to be looked up waits for
+// one turn at most, however many ends are to be looked up in other channels.
+func TestAPageIsLookedUpBeforeEndsElsewhere(t *testing.T) {
+	for range 30 { // workers race for the turn
+		db, receiver := &outboxtest.Store{}, &diligent{}
+		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{
+			Parallel: 64, Find: outbox.Pace{Every: 2 * time.Second, Burst: 1},
+		})
+		for n := range 40 {
+			db.Add(tried(fmt.Sprint("end", n), fmt.Sprint("c", n), outbox.LaneResolve))
+		}
+		pass(t, p, noon)
+		db.Add(tried("page", "pages", outbox.LanePage))
+		for n := range 6 {
+			pass(t, p, noon.Add(time.Duration(n+1)*2*time.Second))
+		}
+		if at := slices.Index(receiver.asked, "page"); at < 0 || at > 2 || len(receiver.asked) < 5 {
+			t.Errorf("looked up were %q", receiver.asked)
+		}
+	}
+}
