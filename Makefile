@@ -51,7 +51,7 @@ race: ## all tests but those of the core, with the race detector (make test RACE
 
 # How many random lives a package is tried on; `make test` tries a few. engine: from 6 on the long tables are tried whole.
 lives := alerting=30 cmd/slowburn-demo=2 internal/bench=5 internal/engine=6 \
-	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000 internal/store=30
+	internal/notify/slack=120 internal/outbox=500 internal/rules=4 internal/schema=10000 internal/store=200
 
 lives: ## the random lives that make test cuts short, at length
 	@for one in $(lives); do \

@@ -27,7 +27,8 @@ const pairs = 10
 // A page is decided right before its leader is killed, or cut off from everything: the other process
 // sends it, once. How long people wait for it is measured, with the times that a daemon has. From
 // fifty lives on the leader is also cut off, and killed in the midst of sending, when nobody can
-// know whether it has sent: then the next one waits until that is over, and looks.
+// know whether it has sent: then the next one waits until that is over, and looks. From a thousand on,
+// on a machine that has nothing else to do, it must not be longer than what is promised.
 func TestAPageOutlivesItsLeader(t *testing.T) {
 	rounds := 1 + *lives/50
 	var all sync.WaitGroup
@@ -54,7 +55,7 @@ func TestAPageOutlivesItsLeader(t *testing.T) {
 					return
 				}
 				t.Logf("from decision to message in %d: median %s, worst %s", len(took), took[len(took)/2].Round(10*time.Millisecond), took[len(took)-1].Round(10*time.Millisecond))
-				if *lives >= 50 && took[len(took)-1] > c.atMost {
+				if *lives >= 1000 && took[len(took)-1] > c.atMost {
 					t.Errorf("%s are promised", c.atMost)
 				}
 			})
