@@ -195,7 +195,7 @@ func smallDisk(t *testing.T, s *pgtest.Server) string {
 func mountSmall(t *testing.T, dir string) {
 	t.Helper()
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=8m"); err != nil {
-		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
+		if os.Getenv("SLOWBURN_CI") == "" && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS)) {
 			t.Skip("a small file system needs the right to mount one") // it is imitated in packages store and engine
 		}
 		t.Fatal(err)

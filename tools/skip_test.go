@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,7 +56,8 @@ func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
 // What the race run skips, the other one runs; what a machine lacks is no excuse in CI; what a
 // generated input cannot be is no loss. There are no other reasons to skip.
 func TestNothingIsSkippedInBothRuns(t *testing.T) {
-	for _, p := range product(t) {
+	all := slices.Concat(product(t), packages(t, filepath.Join(root, "integration")), packages(t, filepath.Join(root, "integration", "conformance")))
+	for _, p := range all {
 		for _, f := range p.tests {
 			if tags := buildTags(f); tags != "" && tags != "race" && tags != "!race" {
 				t.Errorf("%s: a test file for %s runs in neither of the two runs", p.at(f), tags)
@@ -81,12 +83,16 @@ func buildTags(f *ast.File) string {
 	return ""
 }
 
-// excuse matches a condition under which a test may be skipped.
-var excuse = regexp.MustCompile(`(^|[^!])\b(raceDetector|testing\.Short\(\))|SLOWBURN_CI`)
+// excuse matches a condition under which a test may be skipped: all of it, or what is beside it by
+// "and".
+var excuse = regexp.MustCompile(`^(raceDetector|testing\.Short\(\))( &&.*)?$|SLOWBURN_CI`)
+
+// skips matches what skips a test.
+var skips = regexp.MustCompile(`^\w+\.Skip(f|Now)?$`)
 
 // badSkips lists the skips of a function that CI could not tell from a test that ran.
 func badSkips(p *pkg, fn *ast.FuncDecl) (all []string) {
-	if strings.HasPrefix(fn.Name.Name, "Fuzz") {
+	if strings.HasPrefix(fn.Name.Name, "Fuzz") || strings.Contains(source(fn.Type), "*testing.B") {
 		return nil
 	}
 	whole := source(fn)
@@ -98,7 +104,7 @@ func badSkips(p *pkg, fn *ast.FuncDecl) (all []string) {
 		}
 		around = append(around, n)
 		call, ok := n.(*ast.CallExpr)
-		if !ok || !strings.HasPrefix(source(call.Fun), "t.Skip") && !strings.HasPrefix(source(call.Fun), "tb.Skip") {
+		if !ok || !skips.MatchString(source(call.Fun)) {
 			return true
 		}
 		// An input that rapid draws, or a pair of a table that has no meaning, is left out by name.
@@ -139,6 +145,8 @@ func TestA(t *testing.T) { if !raceDetector { t.Skip() } }
 func TestB(t *testing.T) { if runtime.GOOS == "linux" { t.Skip() } }
 func TestC(t *testing.T) { t.Skip() }
 func TestD(t *testing.T) { if raceDetector { t.Skip() } }
+func TestX(tt *testing.T) { tt.Skip() }
+func TestY(t *testing.T) { if testing.Short() || true { t.SkipNow() } }
 func TestE(t *testing.T) { rapid.Check(t, func(t *rapid.T) { if n > 3 { t.Skip() } }) }
 `, parser.ParseComments)
 	if err != nil {
@@ -150,7 +158,7 @@ func TestE(t *testing.T) { rapid.Check(t, func(t *rapid.T) { if n > 3 { t.Skip()
 			bad = append(bad, fn.Name.Name)
 		}
 	})
-	if want := []string{"TestA", "TestB", "TestC"}; !slices.Equal(bad, want) {
+	if want := []string{"TestA", "TestB", "TestC", "TestX", "TestY"}; !slices.Equal(bad, want) {
 		t.Errorf("skips that are refused: %v, want %v", bad, want)
 	}
 }

@@ -24,11 +24,14 @@ type pkg struct {
 }
 
 // product parses every package of the root module once per test.
-func product(t *testing.T) []*pkg {
+func product(t *testing.T) []*pkg { return packages(t, root) }
+
+// packages parses every package of the module in a folder.
+func packages(t *testing.T, module string) []*pkg {
 	t.Helper()
 	byPath := map[string]*pkg{}
 	var all []*pkg
-	walk(t, ".go", func(path string) {
+	walkIn(t, module, ".go", func(path string) {
 		dir := filepath.ToSlash(filepath.Dir(path))
 		p := byPath[dir]
 		if p == nil {
@@ -54,14 +57,17 @@ func product(t *testing.T) []*pkg {
 
 // walk calls visit with every file of the root module that ends in suffix, relative to the root.
 // Other modules and test data are left out.
-func walk(t *testing.T, suffix string, visit func(path string)) {
+func walk(t *testing.T, suffix string, visit func(path string)) { walkIn(t, root, suffix, visit) }
+
+// walkIn is walk for the module in a folder.
+func walkIn(t *testing.T, module, suffix string, visit func(path string)) {
 	t.Helper()
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
-			return enter(path, d.Name())
+			return enter(module, path, d.Name())
 		}
 		if rel, err := filepath.Rel(root, path); err == nil && strings.HasSuffix(path, suffix) {
 			visit(filepath.ToSlash(rel))
@@ -74,8 +80,8 @@ func walk(t *testing.T, suffix string, visit func(path string)) {
 }
 
 // enter decides whether walk looks into a directory.
-func enter(path, name string) error {
-	if path == root {
+func enter(module, path, name string) error {
+	if path == module {
 		return nil
 	}
 	hidden := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")

@@ -31,7 +31,7 @@ type RegisterEntry struct {
 	Acknowledged    *time.Time   `json:"acknowledged"`
 	Mitigated       *time.Time   `json:"mitigated"`
 	Resolved        *time.Time   `json:"resolved"`
-	Duration        *float64     `json:"durationSeconds"` // from the onset to the resolve
+	TimeToResolve   *float64     `json:"timeToResolveSeconds"`
 	Downtime        *float64     `json:"downtimeSeconds"` // minutes with at least one failed event
 	Failed          float64      `json:"failedTransactions"`
 	Total           float64      `json:"transactionsInItsTime"`
@@ -44,6 +44,9 @@ type RegisterEntry struct {
 	DueIntermediate *time.Time   `json:"intermediateReportDue"`
 	DueFinal        *time.Time   `json:"finalReportDue"`
 	Indications     []Indication `json:"indications"`
+
+	// The same as timeToResolveSeconds, for one more release: elsewhere it lasts to the last bad minute.
+	OldDuration *float64 `json:"durationSeconds"`
 }
 
 // Indication holds one figure against the threshold that the regulation gives for it.
@@ -70,12 +73,13 @@ func registerEntry(e register.Entry) RegisterEntry {
 		ID: i.ID, Service: i.SLO.Service(), SLO: string(i.SLO), Owner: e.Owner, Tier: e.Tier, Rule: string(i.Rule),
 		Onset: TimeOrNull(i.Onset), Detected: TimeOrNull(i.Alerted()), Acknowledged: TimeOrNull(e.Acknowledged),
 		Mitigated: TimeOrNull(e.Mitigated), Resolved: TimeOrNull(i.Resolved),
-		Duration: seconds(duration.Truncate(time.Second), ended), Downtime: seconds(e.Down, i.Last.Burn != nil),
+		TimeToResolve: seconds(duration.Truncate(time.Second), ended), Downtime: seconds(e.Down, i.Last.Burn != nil),
 		Failed: Events(e.Bad), Total: Events(e.Total), PerDay: IfKnown(Events(e.PerDay), e.PerDay > 0),
 		Recurrence: append([]string{}, e.Recurrence...),
 		Classified: TimeOrNull(e.Classified), ClassifiedBy: e.ClassifiedBy,
 		DueInitial: TimeOrNull(e.Due.Initial), DueIntermediate: TimeOrNull(e.Due.Intermediate), DueFinal: TimeOrNull(e.Due.Final),
 	}
+	out.OldDuration = out.TimeToResolve
 	if e.Class != "" {
 		out.Class = &e.Class
 	}
@@ -104,7 +108,7 @@ func (r Register) CSV() []byte {
 	for _, e := range r.Entries {
 		cells := []string{
 			e.ID, e.Service, e.SLO, e.Owner, e.Tier, e.Rule, cell(e.Onset), cell(e.Detected),
-			cell(e.Acknowledged), cell(e.Mitigated), cell(e.Resolved), cell(e.Duration), cell(e.Downtime),
+			cell(e.Acknowledged), cell(e.Mitigated), cell(e.Resolved), cell(e.TimeToResolve), cell(e.Downtime),
 			cell(&e.Failed), cell(&e.Total), cell(e.PerDay), strings.Join(e.Recurrence, " "),
 			cell(e.Class), cell(e.Classified), e.ClassifiedBy, cell(e.DueInitial), cell(e.DueIntermediate), cell(e.DueFinal),
 		}

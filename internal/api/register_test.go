@@ -61,6 +61,22 @@ func TestWhatIsNotKnownIsNullAndAnEmptyCell(t *testing.T) {
 	}
 }
 
+// TestTheRegisterIsReadByItsNames: what regulators' forms are filled in from keeps its names.
+func TestTheRegisterIsReadByItsNames(t *testing.T) {
+	acts := []alerting.Act{{Key: "classify", Kind: alerting.Classify, At: noon.Add(time.Hour), Text: "major", By: "ana"}}
+	entry := RegisterOf(register.New([]register.Subject{{Incident: outage(), Acts: acts}})).Entries[0]
+	entry.Indications = entry.Indications[:1]
+	const want = `{"id":"pay/transfers/page/1","service":"pay","slo":"pay/transfers","rule":"page",` +
+		`"onset":"2026-11-02T12:00:00Z","detected":"2026-11-02T12:04:00Z","acknowledged":null,"mitigated":null,"resolved":"2026-11-02T15:00:00Z",` +
+		`"timeToResolveSeconds":10800,"downtimeSeconds":9000,"failedTransactions":12000,"transactionsInItsTime":30000,"transactionsOnAnAverageDay":null,` +
+		`"earlierIncidentsOfTheSameSLO":[],"classification":"major","classifiedAt":"2026-11-02T13:00:00Z","classifiedBy":"ana",` +
+		`"initialNotificationDue":"2026-11-02T17:00:00Z","intermediateReportDue":"2026-11-05T17:00:00Z","finalReportDue":"2026-12-05T17:00:00Z",` +
+		`"indications":[{"criterion":"failed transactions of a daily average","value":null,"threshold":"10 %","reached":null}],"durationSeconds":10800}`
+	if got := string(marshalled(t, entry)); got != want {
+		t.Errorf("reads\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestNoCellIsAFormula(t *testing.T) {
 	a := alerting.Act{Key: "classify", Kind: alerting.Classify, At: noon.Add(time.Hour), Text: "major"}
 	a.By = `=HYPERLINK("http://127.0.0.1/","x")`

@@ -82,10 +82,23 @@ type ReportSLO struct {
 
 // ReportOutlook says when the budget will be gone, if it goes on burning as in its last days.
 type ReportOutlook struct {
-	State    string `json:"state"`              // spent, exhausts, lasts or unknown, as of a budget
-	Hours    int    `json:"hours,omitempty"`    // until it is exhausted, absent where only the band is known
-	Earliest int    `json:"earliest,omitempty"` // the 80 % band
-	Latest   int    `json:"latest,omitempty"`   // zero: perhaps never
+	State    string   `json:"state"`                     // spent, exhausts, lasts or unknown, as of a budget
+	Exhausts *float64 `json:"exhaustsInSeconds"`         // from the end of the report; null where only the band is known
+	Earliest *float64 `json:"exhaustsEarliestInSeconds"` // the 80 % band
+	Latest   *float64 `json:"exhaustsLatestInSeconds"`   // null: perhaps never
+
+	// The same in hours, for one more release.
+	OldHours    int `json:"hours,omitempty"`
+	OldEarliest int `json:"earliest,omitempty"`
+	OldLatest   int `json:"latest,omitempty"`
+}
+
+func reportOutlook(o report.Outlook) ReportOutlook {
+	after := func(hours int) *float64 { return seconds(time.Duration(hours)*time.Hour, hours > 0) }
+	return ReportOutlook{
+		State: o.State, Exhausts: after(o.Hours), Earliest: after(o.Earliest), Latest: after(o.Latest),
+		OldHours: o.Hours, OldEarliest: o.Earliest, OldLatest: o.Latest,
+	}
 }
 
 // Span is how much of a stretch of time is known, in minutes, and what happened in it, in events.
@@ -327,7 +340,7 @@ func reportSLO(r report.Row) ReportSLO {
 	out := ReportSLO{
 		Promise: PromiseOf(r.ID, r.Spec), WindowBudget: WindowOf(r.Budget), Standing: string(r.Verdict),
 		From: r.Budget.From, To: r.Budget.At, Coverage: new(r.Budget.Coverage),
-		Outlook: ReportOutlook(r.Outlook), Query: r.Query,
+		Outlook: reportOutlook(r.Outlook), Query: r.Query,
 		Period: Span{
 			Minutes: r.InPeriod.Minutes, Known: r.InPeriod.Known, Partial: r.InPeriod.Partial, Unknown: r.InPeriod.Unknown,
 			Unread: r.InPeriod.Unread, Estimated: r.InPeriod.Estimated, Bad: Events(r.InPeriod.Bad), Total: Events(r.InPeriod.Total),

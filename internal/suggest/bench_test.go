@@ -70,7 +70,7 @@ func BenchmarkSuggest(b *testing.B) {
 }
 
 func TestSuggestReadsLittleOfABigServer(t *testing.T) {
-	if raceDetector || testing.Short() {
+	if raceDetector {
 		t.Skip("writes millions of samples")
 	}
 	const series, services = 10_000, 2
