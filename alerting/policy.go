@@ -159,8 +159,8 @@ func Judge(in Input, st State, acts []Act, now time.Time) Verdict {
 }
 
 // Assess returns the part of a verdict that only a new minute can change: what the policy says of
-// the budget as it stands at the end of the newest minute that was walked. [Verdict.At] makes it the
-// verdict of a time.
+// the budget as it stands at the end of the newest minute that was walked. [Verdict.At] makes it
+// the verdict of a time.
 func Assess(in Input, st State, status budget.Status) Verdict {
 	v := Verdict{Service: in.ID.Service(), SLO: in.ID, Gate: GateUnknown, Budget: status}
 	known := st.Through - budget.Minute(st.Missing)
@@ -200,7 +200,7 @@ func (v Verdict) At(now time.Time, p *Policy, acts []Act) Verdict {
 	return v
 }
 
-// judgeBudget is the verdict on a budget that is known.
+// judgeBudget returns the verdict on a budget that is known.
 func (v *Verdict) judgeBudget(in Input, st State) {
 	limits := in.Policy.Of(v.Service)
 	v.Gate = limits.next(st.Gate, v.Budget)

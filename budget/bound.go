@@ -44,7 +44,7 @@ func less(a, b int64) int64 { return max(a-b, 0) }
 // Negative numbers count as 0; so does the result where den is 0.
 func Scale(n, num, den int64) int64 { return scaleUp(n, num, den, 0) }
 
-// scaleUp is Scale with up added to the product before it is divided.
+// scaleUp scales like Scale, with up added to the product before it is divided.
 func scaleUp(n, num, den int64, up uint64) int64 {
 	if n <= 0 || num < 0 || den <= 0 {
 		return 0

@@ -13,8 +13,8 @@ type Outlook struct {
 	// Known is false when fewer than five bad events back the forecast, or there is no traffic:
 	// then nothing is said at all.
 	Known bool
-	// Gone is true when the budget is already spent. Neither this nor Lasts is told of a budget whose
-	// size is not known yet ([Status.Sized]).
+	// Gone is true when the budget is already spent. Neither this nor Lasts is told of a budget
+	// whose size is not known yet ([Status.Sized]).
 	Gone bool
 	// Lasts is true when the budget is not exhausted at this rate, at the early end of the band
 	// either: old errors age out of the window faster than new ones come, or a calendar window
@@ -51,9 +51,9 @@ type Burnt struct {
 // is the share over the longest of them that agrees with all shorter ones. The minute of the onset
 // is left out if it can be, for the failures began somewhere in it.
 //
-// A burn that is over tells nothing of what is to come. Its minutes are left out, and the look-backs
-// reach as much further back: what is left is how the budget usually burns. It is over as soon as
-// what came after it cannot have been the same burn, even before an alert says so.
+// A burn that is over tells nothing of what is to come. Its minutes are left out, and the
+// look-backs reach as much further back: what is left is how the budget usually burns. It is over
+// as soon as what came after it cannot have been the same burn, even before an alert says so.
 //
 // The traffic to come is that of the same hours of the weeks before, times what the last hour was
 // of its usual traffic ([traffic]). The budget is that of [StatusAt] at every moment to come, also
@@ -75,7 +75,7 @@ func Forecast(l *Ledger, o slo.Objective, now Status, told []Burnt, lookbacks ..
 	return out
 }
 
-// forecast is [Forecast] as if the size of the budget were known.
+// forecast does what [Forecast] does, as if the size of the budget were known.
 func forecast(l *Ledger, o slo.Objective, now Status, at Minute, told []Burnt, lookbacks []time.Duration) Outlook {
 	if now.Sum.Bad > 0 && now.Left() < 0 {
 		return Outlook{Known: true, Gone: true}
@@ -116,8 +116,8 @@ func (l past) burnSince(from, at Minute) burn {
 	return burn{from, float64(s.Bad) / Unit, float64(s.Total) / Unit}
 }
 
-// goesOn returns the onset of the burn that goes on at a time, zero if none does, and those that are
-// over by then.
+// goesOn returns the onset of the burn that goes on at a time, zero if none does, and those that
+// are over by then.
 func (l past) goesOn(at Minute, told []Burnt) (onset Minute, over []excuse) {
 	for _, b := range told {
 		switch {
@@ -142,8 +142,8 @@ func (l past) ended(b Burnt, at Minute) bool {
 	return differ(was, since, uneven)
 }
 
-// differ reports whether the shares of two burns are three standard deviations or more apart, if bad
-// events came so unevenly.
+// differ reports whether the shares of two burns are three standard deviations or more apart, if
+// bad events came so unevenly.
 func differ(a, b burn, uneven float64) bool {
 	p, d := (a.bad+b.bad)/(a.total+b.total), a.share()-b.share()
 	return d*d > 9*uneven*variance(p)*(1/a.total+1/b.total)
@@ -229,7 +229,7 @@ func (l past) agree(from Minute, longer burn, at Minute, prior float64) bool {
 	return !differ(recent, older, max(now, then))
 }
 
-// variance is that of one event that is bad with probability p; never zero, so that nothing is
+// variance returns that of one event that is bad with probability p; never zero, so that nothing is
 // certain because all have failed so far.
 func variance(p float64) float64 { return p * max(1-p, 0.02) }
 

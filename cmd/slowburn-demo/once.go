@@ -72,7 +72,7 @@ func printChannel(out io.Writer, srv *slacktest.Server, channel string, live tim
 // slackMarkup is Slack's markup for links and dates: what people read is behind the bar.
 var slackMarkup = regexp.MustCompile(`<[^<>|]*\|([^<>]*)>`)
 
-// readable is a text as people read it.
+// readable returns a text as people read it.
 func readable(text string) string {
 	return html.UnescapeString(slackMarkup.ReplaceAllString(text, "$1"))
 }

@@ -45,7 +45,7 @@ type stage struct {
 	releases []shop.Release // that slowburn was not told of yet
 }
 
-// now is the shop's time: what every part of the demo takes for the time of day.
+// now returns the shop's time: what every part of the demo takes for the time of day.
 func (s *stage) now() time.Time { return s.clock.Load().At(time.Now()) }
 
 // set puts the shop's clock to a time and a speed.
@@ -118,7 +118,7 @@ func (d *demo) build() (*stage, error) {
 	return s, nil
 }
 
-// slackAddress is any free port in a run that nobody looks at.
+// slackAddress returns any free port in a run that nobody looks at.
 func (d *demo) slackAddress() string {
 	if d.Once {
 		return "127.0.0.1:0"
@@ -126,8 +126,8 @@ func (d *demo) slackAddress() string {
 	return d.Slack
 }
 
-// lastMonday is the beginning of the newest Monday that is wholly in the past, in UTC: the story
-// must not lie ahead of the wall's clock.
+// lastMonday returns the beginning of the newest Monday that is wholly in the past, in UTC: the
+// story must not lie ahead of the wall's clock.
 func lastMonday(t time.Time) time.Time {
 	t = t.UTC().Truncate(slo.Day)
 	days := (int(t.Weekday()) + 6) % 7
@@ -169,7 +169,7 @@ func (d *demo) wire(ctx context.Context, s *stage) (*daemon.Daemon, error) {
 	return daemon.New(ctx, cfg, set, o)
 }
 
-// secrets are those of the stand-in. Live, buttons come over Socket Mode.
+// secrets returns those of the stand-in. Live, buttons come over Socket Mode.
 func (d *demo) secrets(s *stage) func(string) string {
 	return func(name string) string {
 		switch {

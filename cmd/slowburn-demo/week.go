@@ -73,7 +73,7 @@ func (s *stage) openDoor(a *daemon.Daemon) (err error) {
 	return nil
 }
 
-// step is how far the clock is moved: minute by minute where something is about to begin.
+// step returns how far the clock is moved: minute by minute where something is about to begin.
 func (w week) step(at time.Time) time.Duration {
 	next := at.Truncate(time.Hour).Add(time.Hour)
 	if at.Sub(w.begin) < 3*time.Minute {
@@ -175,7 +175,7 @@ func (s *stage) minute(ctx context.Context, a *daemon.Daemon, at time.Time) erro
 	return nil
 }
 
-// waiting is how many messages are still owed.
+// waiting returns how many messages are still owed.
 func waiting(sum outbox.Summary) int {
 	n := 0
 	for _, waits := range sum.Waiting {

@@ -41,7 +41,7 @@ func (c *checkCmd) write(w io.Writer, o outcome) error {
 	return o.summary(w)
 }
 
-// summary is the last line for people; there is none if nothing could be loaded.
+// summary returns the last line for people; there is none if nothing could be loaded.
 func (o outcome) summary(w io.Writer) (err error) {
 	verdict := fmt.Sprintf("%d warnings", len(o.problems))
 	switch len(o.problems) {

@@ -12,18 +12,20 @@ import (
 // counter is born with its first event. It is a question if the series was there and is gone, for
 // counters do not die in a process that lives; then the samples are missing, not the events.
 //
-// The rule, for one target and one budget: a scrape that shows total and no good series is a question
-// if
+// The rule, for one target and one budget: a scrape that shows total and no good series is a
+// question if
 //
 //   - the target has shown a good series before, and has not restarted since;
 //   - the total goes on in series that were there before;
 //   - the good events were growing when they were last seen. Where they stood still while the total
 //     grew, they had ended before they were gone, as an exporter forgets what is idle.
 //
-// Bucket and count of one histogram are always there together, so a count alone is always a question.
+// Bucket and count of one histogram are always there together, so a count alone is always a
+// question.
 //
-// What is in question counts neither as good nor as bad. A minute of which it is the greater part has
-// failed. If the good series is back, its difference tells how many there were: then they are booked.
+// What is in question counts neither as good nor as bad. A minute of which it is the greater part
+// has failed. If the good series is back, its difference tells how many there were: then they are
+// booked.
 
 // Orphan is events of a target's total in a minute, of which nobody says whether they were good.
 type Orphan struct {
@@ -176,7 +178,8 @@ func (c *Counter) question(a int32, m budget.Minute, guess float64, all *Tally) 
 	return failed
 }
 
-// witness is a series that names what is missing: a good one or, without any, one of the total.
+// witness returns a series that names what is missing: a good one or, without any, one of the
+// total.
 func (c *Counter) witness(o *Orphan) int32 {
 	witness := int32(-1)
 	for _, s := range c.index.byTarget[o.Target] {

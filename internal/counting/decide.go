@@ -13,8 +13,8 @@ func (c *Counter) Decide(now int64) {
 }
 
 // DecideAll settles every minute up to and including to: nobody is waited for, for everything is
-// in. What is still open then is closed if it is the last; else a minute with first values waits for
-// what comes next to say what they are.
+// in. What is still open then is closed if it is the last; else a minute with first values waits
+// for what comes next to say what they are.
 func (c *Counter) DecideAll(to budget.Minute, last bool) {
 	pending := map[int32]budget.Minute{}
 	for i := range c.Groups {
@@ -102,7 +102,7 @@ func (c *Counter) settle(a int32, m budget.Minute, sum *Minute) {
 	acc.Last = max(acc.Last, sum.Last)
 }
 
-// between is how many whole minutes lie between two scrapes of an account.
+// between returns how many whole minutes lie between two scrapes of an account.
 func between(acc *Account) budget.Minute { return budget.Minute(max(acc.Pace.ms()/minuteMs-1, 0)) }
 
 // settleCount books a minute of counters, and the empty minutes before it.
@@ -159,8 +159,8 @@ func (c *Counter) closeHole(a int32, m budget.Minute) {
 	}
 }
 
-// events returns the events of an account's tally, in thousandths, and notes what is wrong with them.
-// It is false where there are more than can be known.
+// events returns the events of an account's tally, in thousandths, and notes what is wrong with
+// them. It is false where there are more than can be known.
 func (c *Counter) events(a int32, sum Tally) (bad, total int64, known bool) {
 	bad, total, v := sum.Events(c.index.Accounts[a].ByGood)
 	switch v {
@@ -203,8 +203,9 @@ func (c *Counter) absent(a int32, from, to budget.Minute) {
 
 func (c *Counter) put(a int32, at budget.Minute, s budget.Slot) { c.write(a, at, at, s) }
 
-// write hands out a minute of which a sample in the minute shown tells. Those before the first one that is
-// owed are, too, if it is a sample of what is owed that shows them: no history before has it.
+// write hands out a minute of which a sample in the minute shown tells. Those before the first one
+// that is owed are, too, if it is a sample of what is owed that shows them: no history before has
+// it.
 func (c *Counter) write(a int32, at, shown budget.Minute, s budget.Slot) {
 	if acc := &c.Accounts[a]; s.State != budget.Absent {
 		acc.Done = max(acc.Done, at)

@@ -114,8 +114,8 @@ func (t *Table) vanished(row *Row, col int) (last float64, ok bool) {
 }
 
 // MayHide returns the targets whose process may have begun anew in the hours [from, to) although no
-// counter stands lower at their ends: those of which no series stood higher than it can have come in
-// an hour.
+// counter stands lower at their ends: those of which no series stood higher than it can have come
+// in an hour.
 func (t *Table) MayHide(x *Index, from, to int) map[int32]bool {
 	rows := map[int32][]*Row{}
 	for _, row := range t.Rows {
@@ -165,8 +165,8 @@ type hourTally struct {
 	last    int64
 }
 
-// Hours moves positions over tables of hours, the oldest first: [Hours.Begin] a table, and then, hour
-// by hour, [Hours.Count] it.
+// Hours moves positions over tables of hours, the oldest first: [Hours.Begin] a table, and then,
+// hour by hour, [Hours.Count] it.
 type Hours struct {
 	view
 	c    *Counter
@@ -182,7 +182,7 @@ func NewHours(index *Index, promises int) *Hours {
 	return &Hours{view: view{state, index}, c: NewCounter(state, index, nil), last: map[int32]int64{}, hole: map[int32]int64{}, sums: map[int32]map[int64]*hourTally{}}
 }
 
-// Unsure is [Counter.Unsure] for samples that are read raw.
+// Unsure does what [Counter.Unsure] does, for samples that are read raw.
 func (h *Hours) Unsure(runs []Run) []int32 { return h.c.Unsure(runs) }
 
 // Troubles returns what was wrong with each account so far, in the hours that are wanted.
@@ -231,15 +231,15 @@ func (h *Hours) stand(row *Row, ms int64) {
 	}
 }
 
-// began reports whether a process began in an hour, or so shortly before it that its counters may be
-// shown in it first.
+// began reports whether a process began in an hour, or so shortly before it that its counters may
+// be shown in it first.
 func (t *Table) began(target int32, col int) bool {
 	return t.Starts[TargetHour{target, col}] > t.StartOf(col)-t.Reach
 }
 
-// mayLive reports whether the process of a target that is seen for the first time in an hour is known
-// to be older, so that it may only have another name. Of one that is gone at the end of the hour, the
-// creation of its counters is not known then.
+// mayLive reports whether the process of a target that is seen for the first time in an hour is
+// known to be older, so that it may only have another name. Of one that is gone at the end of the
+// hour, the creation of its counters is not known then.
 func (t *Table) mayLive(target int32, col int, born []*Row) bool {
 	at, shown := t.Starts[TargetHour{target, col}]
 	return shown && at <= t.StartOf(col) || !shown && len(t.Starts) > 0 && t.gone(born[0], col)
@@ -323,9 +323,9 @@ func (h *Hours) doubt(target int32, col int, born []*Row, raw map[int32]bool) {
 	}
 }
 
-// cameBack reports whether a series may have gone on in a target that began in an hour, and in itself
-// again before the hour was over: the target ended in it, and where its largest series stood lies
-// between where the series stood at the two ends of the hour.
+// cameBack reports whether a series may have gone on in a target that began in an hour, and in
+// itself again before the hour was over: the target ended in it, and where its largest series stood
+// lies between where the series stood at the two ends of the hour.
 func (t *Table) cameBack(x *Index, row *Row, born []*Row, col int) bool {
 	largest := slices.MaxFunc(born, func(a, b *Row) int { return cmp.Compare(a.Last[col], b.Last[col]) })
 	last := largest.Last[col]
@@ -395,8 +395,8 @@ func (h *Hours) Count(col int, raw map[int32][]Run, starts, created Starts) {
 	}
 }
 
-// whole counts the series of a target by their last values in an hour that is not irregular. What it
-// finds belongs to the hour; it is booked in its last minute.
+// whole counts the series of a target by their last values in an hour that is not irregular. What
+// it finds belongs to the hour; it is booked in its last minute.
 func (h *Hours) whole(target int32, col int) {
 	t, end, sum, shown := &h.Targets[target], h.t.StartOf(col+1), 0.0, false
 	for _, row := range h.t.byTarget[target] {
@@ -433,8 +433,8 @@ func (h *Hours) whole(target int32, col int) {
 	}
 }
 
-// sight dates the first sight of SLOs: what comes up to a scrape later than the first sample is only
-// scraped at another moment.
+// sight dates the first sight of SLOs: what comes up to a scrape later than the first sample is
+// only scraped at another moment.
 func (h *Hours) sight(runs []Run) {
 	for _, r := range runs {
 		for _, route := range h.index.Series[r.Series].Routes {
@@ -510,8 +510,8 @@ func (h *Hours) tally(account int32, hour int64) *hourTally {
 }
 
 // Sums returns the hours of the table that are wanted, by account, once all of them are counted. An
-// hour in which the good events are missing beside the total is left out: that is a question, not an
-// outage.
+// hour in which the good events are missing beside the total is left out: that is a question, not
+// an outage.
 func (h *Hours) Sums() map[int32][]budget.HourAt {
 	t, out := h.t, map[int32][]budget.HourAt{}
 	for _, a := range slices.Sorted(maps.Keys(t.present)) {

@@ -22,8 +22,8 @@ type shown struct {
 	v      float64
 }
 
-// isReset reports whether a counter has begun anew between two values, rather than standing a little
-// lower for a moment: it has lost an eighth.
+// isReset reports whether a counter has begun anew between two values, rather than standing a
+// little lower for a moment: it has lost an eighth.
 func isReset(from, to float64) bool { return to < from && to <= from-from/8 }
 
 // evidence looks for a restart of the target, and reports whether some series shows that there was
@@ -96,9 +96,9 @@ func (sc *scrape) increment(t *Target, cur *Cursor, s shown, lives bool) (n floa
 }
 
 // drop passes over a value that never counts. What is no number may be the marker by which a series
-// ends, which VictoriaMetrics answers with like with a sample: it is one where another series of the
-// target begins, and is told as a fault only if the series goes on. Else it is no value, and yet a
-// sign of life.
+// ends, which VictoriaMetrics answers with like with a sample: it is one where another series of
+// the target begins, and is told as a fault only if the series goes on. Else it is no value, and
+// yet a sign of life.
 func (sc *scrape) drop(s shown, known bool, births *Group) {
 	cur := &sc.Cursors[s.series]
 	begins := func(o shown) bool {
@@ -121,7 +121,7 @@ func (sc *scrape) drop(s shown, known bool, births *Group) {
 	}
 }
 
-// standIn is the interval of the neighbours of what a scrape shows.
+// standIn returns the interval of the neighbours of what a scrape shows.
 func (sc *scrape) standIn() int32 {
 	for _, s := range sc.shown {
 		for _, r := range sc.index.Series[s.series].Routes {

@@ -38,13 +38,13 @@ func (v view) young(series int32, ms int64) bool {
 	return false
 }
 
-// bound is how many events a series of the target can have had since the scrape before.
+// bound returns how many events a series of the target can have had since the scrape before.
 func (v view) bound(target int32, ms, before int64) float64 {
 	return slack + times*v.rate(target)*float64(max(ms-before, 0))/1000
 }
 
-// rate is how many events a target like this has had lately, per second: its own, or, while it is
-// young, the mean of those that count for the same accounts.
+// rate returns how many events a target like this has had lately, per second: its own, or, while it
+// is young, the mean of those that count for the same accounts.
 func (v view) rate(target int32) float64 {
 	t := &v.Targets[target]
 	if t.Rate > 0 && t.Last-t.Born > rateHalf {

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Waiting says who is waited for, and how long: which targets are to be asked, and up to where every
-// account is complete. It counts nothing: it only notes how late targets come and which series have
-// ended.
+// Waiting says who is waited for, and how long: which targets are to be asked, and up to where
+// every account is complete. It counts nothing: it only notes how late targets come and which
+// series have ended.
 type Waiting struct {
 	view
 	waits []Wait // per account, by Decide
@@ -41,7 +41,7 @@ func (p *Promise) maxLate() int64 {
 	return DefaultMaxLate
 }
 
-// longest is the longest time that anything is waited for.
+// longest returns the longest time that anything is waited for.
 func (s *State) longest() int64 {
 	most := int64(0)
 	for i := range s.Promises {
@@ -154,8 +154,9 @@ func (w *Waiting) End(asked []Ask, shows func(series int32) bool, upto int64) {
 
 // Lag returns by how much a window can stay behind and delay nobody, ms, by a question that went up
 // to now: as late as half of the targets that are waited for are with the last of their series, and
-// no more than every account has to wait for one of its own; 0 if that is little. Ahead is what there
-// is beyond the window. Apart says that of half of the targets the series of a scrape come one by one.
+// no more than every account has to wait for one of its own; 0 if that is little. Ahead is what
+// there is beyond the window. Apart says that of half of the targets the series of a scrape come
+// one by one.
 func (w *Waiting) Lag(now int64, ahead []Run) (lag int64, apart bool) {
 	const little = 20_000
 	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
@@ -330,7 +331,8 @@ const (
 	again = 5_000
 	// sooner is by how much sooner than last time a sample that comes late is asked for, ms.
 	sooner = 2_000
-	// together is how long after the first account another may be ready, ms, to be asked for with it.
+	// together is how long after the first account another may be ready, ms, to be asked for with
+	// it.
 	together = 10_000
 )
 

@@ -2,5 +2,5 @@
 
 package daemon
 
-// FreeSpace is not known here.
+// FreeSpace fails: it is not known here.
 func FreeSpace(string) (uint64, bool) { return 0, false }

@@ -19,9 +19,9 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/trouble"
 )
 
-// What people do at a daemon that stands by goes into an inbox in the store. Whoever leads takes the
-// requests in order, and writes its answer in the transaction in which it does what was asked for. So
-// a leader that dies in between leaves both or neither, and the next one goes on.
+// What people do at a daemon that stands by goes into an inbox in the store. Whoever leads takes
+// the requests in order, and writes its answer in the transaction in which it does what was asked
+// for. So a leader that dies in between leaves both or neither, and the next one goes on.
 
 // The kinds of requests.
 const (
@@ -31,13 +31,13 @@ const (
 )
 
 const (
-	// answeredIn is how long a person waits for the leader's answer. Slack waits for three seconds at
-	// all.
+	// answeredIn is how long a person waits for the leader's answer. Slack waits for three seconds
+	// at all.
 	answeredIn = 2 * time.Second
 	// inboxEvery is how often the inbox is looked at, should nobody be heard.
 	inboxEvery = time.Second
-	// heldFor is how long a request may wait for a leader. What was asked for earlier than that is not
-	// what somebody wants now.
+	// heldFor is how long a request may wait for a leader. What was asked for earlier than that is
+	// not what somebody wants now.
 	heldFor = 10 * time.Minute
 )
 
@@ -64,7 +64,7 @@ type bell struct {
 	rung chan struct{}
 }
 
-// next is closed when the bell rings the next time.
+// next returns a channel that is closed when the bell rings the next time.
 func (b *bell) next() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,13 +96,13 @@ func (v verdict) err() error {
 	return &incidents.ActError{Problem: v.Problem, Text: v.Text}
 }
 
-// yes is the answer to a request that was done.
+// yes returns the answer to a request that was done.
 func (b *inbox) yes(r store.Request) store.Verdict {
 	return store.Verdict{Key: r.Key, At: b.now(), Data: notify.JSON(verdict{})}
 }
 
-// shared does something as the leader. If another daemon leads, that one does it: data, of a kind, is
-// asked for by a key under which it is done once, however often it is asked for.
+// shared does something as the leader. If another daemon leads, that one does it: data, of a kind,
+// is asked for by a key under which it is done once, however often it is asked for.
 func (b *inbox) shared(ctx context.Context, kind, key string, data any, do func() error) error {
 	var done error
 	if !b.engine.Snapshot().Standby {
@@ -252,8 +252,8 @@ func (b *inbox) request(ctx context.Context, r store.Request) error {
 	return errUnread
 }
 
-// do takes what a person did, to an incident or to a drill, and returns it as it was written down: also
-// when it was done before, and by whichever daemon.
+// do takes what a person did, to an incident or to a drill, and returns it as it was written down:
+// also when it was done before, and by whichever daemon.
 func (b *inbox) do(ctx context.Context, act alerting.Act) (alerting.Act, error) {
 	if act.At.IsZero() {
 		act.At = b.now().UTC()

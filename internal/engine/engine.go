@@ -32,8 +32,8 @@ type Source interface {
 	Read(ctx context.Context, specs []*slo.Spec, now time.Time) *prom.Batch
 	// Commit accepts the batch: the next Read goes on after it.
 	Commit(*prom.Batch)
-	// Restart forgets the positions: the next Read begins anew at its time. It returns the marks that
-	// are to be deleted.
+	// Restart forgets the positions: the next Read begins anew at its time. It returns the marks
+	// that are to be deleted.
 	Restart() map[string][]byte
 	// Backfill plans to read the history before what Read has read; Backfills takes up what was
 	// left unfinished.
@@ -99,13 +99,14 @@ type Options struct {
 	Store    Store
 	Composer Composer
 	Log      *slog.Logger
-	// Lag is how far behind now everything is read, at least. Late samples are waited for without it.
+	// Lag is how far behind now everything is read, at least. Late samples are waited for without
+	// it.
 	Lag time.Duration
 	// Skew tells how far the source's clock is ahead of now; nil trusts our own clock. See
 	// clock.go.
 	Skew func(ctx context.Context, now time.Time) (time.Duration, *prom.Error)
-	// Sampled tells whether the source has samples of the minutes before a time, of any target or of
-	// what the SLOs count; nil is not asked.
+	// Sampled tells whether the source has samples of the minutes before a time, of any target or
+	// of what the SLOs count; nil is not asked.
 	Sampled func(ctx context.Context, specs []*slo.Spec, at time.Time) (bool, *prom.Error)
 	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; ""
 	// is the default channel.
@@ -222,8 +223,8 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 	return e.take(context.WithoutCancel(ctx), batch, err, services, ours, now, to)
 }
 
-// pass takes a batch in which nothing is to be decided, which costs nothing. It is false if the last
-// tick that did more is half a minute ago: what goes by time alone is due then.
+// pass takes a batch in which nothing is to be decided, which costs nothing. It is false if the
+// last tick that did more is half a minute ago: what goes by time alone is due then.
 func (e *Engine) pass(batch *prom.Batch, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -332,8 +333,8 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	}
 }
 
-// Flush writes down what the store has refused so far. It is for a stop: what only memory has is lost
-// with the process, and the next one cannot know what people were told of it.
+// Flush writes down what the store has refused so far. It is for a stop: what only memory has is
+// lost with the process, and the next one cannot know what people were told of it.
 func (e *Engine) Flush(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -341,9 +342,9 @@ func (e *Engine) Flush(ctx context.Context) error {
 }
 
 // OweBeside writes down messages that are decided on beside the ticks, by a function of an incident
-// that is open, for those of the IDs that are. None of them ends while it is asked about: its end is
-// owed after them. While the store cannot be written, they are owed in memory, as those of a tick
-// are.
+// that is open, for those of the IDs that are. None of them ends while it is asked about: its end
+// is owed after them. While the store cannot be written, they are owed in memory, as those of a
+// tick are.
 func (e *Engine) OweBeside(ctx context.Context, now time.Time, ids []string, decide func(incidents.Notification) []outbox.Entry) error {
 	var failed error
 	for some := range slices.Chunk(ids, atATime) {
@@ -366,15 +367,15 @@ func (e *Engine) oweBeside(ctx context.Context, now time.Time, ids []string, dec
 	return e.keep(ctx, store.Tick{At: now, Owed: entries})
 }
 
-// Keep writes down what was decided beside the ticks. While the store cannot be written it is kept with
-// what the ticks have decided, and what it owes is owed in memory, as theirs is.
+// Keep writes down what was decided beside the ticks. While the store cannot be written it is kept
+// with what the ticks have decided, and what it owes is owed in memory, as theirs is.
 func (e *Engine) Keep(ctx context.Context, tick store.Tick) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.keep(ctx, tick)
 }
 
-// keep is Keep with the mutex held.
+// keep does what Keep does, with the mutex held.
 func (e *Engine) keep(ctx context.Context, tick store.Tick) error {
 	e.backlog.add(tick)
 	if err := e.backlog.save(ctx); err != nil {

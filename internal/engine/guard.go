@@ -73,7 +73,7 @@ func (s *stops) failed(batch *prom.Batch) {
 // errStopped is shown of a budget of which nothing can be shown.
 var errStopped = errors.New("its figures cannot be computed")
 
-// figuresOf is budgets.figures, and no figures at all where those panic.
+// figuresOf returns budgets.figures, and no figures at all where those panic.
 func (b *budgets) figuresOf(a *account) (f *Budget) {
 	if b.guard(a.id, func() { f = b.figures(a) }) {
 		return f

@@ -61,7 +61,7 @@ func (j judge) journeys(readings map[slo.ID]prom.Reading) (all []story) {
 	return all
 }
 
-// journeyTurn is journeys for one of them; it returns nothing if nothing is new.
+// journeyTurn does what journeys does, for one of them; it returns nothing if nothing is new.
 func (j judge) journeyTurn(of *slo.Spec, readings map[slo.ID]prom.Reading) []story {
 	reading := j.derive(of, readings)
 	if len(reading.Slots) == 0 {

@@ -54,7 +54,7 @@ func (e *Engine) publish() {
 	e.seen.Store(s)
 }
 
-// publishOnly is publish where nothing has changed but some budgets, and the journeys above them.
+// publishOnly publishes where nothing has changed but some budgets, and the journeys above them.
 // There may be none.
 func (e *Engine) publishOnly(ids ...slo.ID) {
 	s, before := e.withoutBudgets(), e.Snapshot()
@@ -184,7 +184,7 @@ func (s *Snapshot) read(f func([]alerting.Input), budgets ...Budget) {
 	f(all)
 }
 
-// readOne is read for a single ledger.
+// readOne does what read does, for a single ledger.
 func (s *Snapshot) readOne(b Budget, f func(*budget.Ledger)) {
 	s.read(func(all []alerting.Input) { f(all[0].Ledger) }, b)
 }

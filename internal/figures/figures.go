@@ -111,7 +111,7 @@ func Parts(r float64) (part, whole int64) {
 	}
 }
 
-// Ratio is [Share] for a share that is only known as a ratio, 0.43 for 43 %.
+// Ratio writes what [Share] does, for a share that is only known as a ratio, 0.43 for 43 %.
 func Ratio(r float64) string {
 	const whole = 1e15
 	if math.IsNaN(r) || math.Abs(r) > 1e3 {

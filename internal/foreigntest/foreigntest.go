@@ -61,7 +61,7 @@ func files(a *txtar.Archive, folder string) (out []file.File) {
 	return out
 }
 
-// Print is everything that Load answers, for people.
+// Print writes everything that Load answers, for people.
 func Print(set *slo.Set, err error) string {
 	if err != nil {
 		return "refused\n" + err.Error() + "\n"

@@ -28,8 +28,9 @@ type Options struct {
 	Lease func() time.Time
 	// Now is the clock of Run, by which messages age; default time.Now. The demo's runs faster.
 	Now func() time.Time
-	// Clock measures how long what may still be on its way is waited for. Set it where Now is corrected
-	// and so may jump: the clock that is corrected. Nil says that Now, or the time of a Pass, does.
+	// Clock measures how long what may still be on its way is waited for. Set it where Now is
+	// corrected and so may jump: the clock that is corrected. Nil says that Now, or the time of a
+	// Pass, does.
 	Clock func() time.Time
 }
 
@@ -192,8 +193,8 @@ func (p *Pump) Owe(entries []Entry) {
 	p.Kick()
 }
 
-// Forget lets go what is owed and what was sent, because another process delivers from now on, or may.
-// Run must have ended; when it runs again it reads anew what the store says.
+// Forget lets go what is owed and what was sent, because another process delivers from now on, or
+// may. Run must have ended; when it runs again it reads anew what the store says.
 func (p *Pump) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -249,8 +250,8 @@ func (p *Pump) read(ctx context.Context, now time.Time) error {
 
 // takeIn puts an entry on the shelf that was read. The mutex is held.
 //
-// What belongs to a page or begins a thread, and was owed when the process began, may have been sent
-// by the one before it, on a full disk, without that being written down.
+// What belongs to a page or begins a thread, and was owed when the process began, may have been
+// sent by the one before it, on a full disk, without that being written down.
 func (p *Pump) takeIn(o Owed, now time.Time) {
 	o.Inherited = !p.known && (o.Lane == LanePage && o.Op != Edit || o.Op == Post && o.Lane < LaneReport)
 	p.shelf.put(o, true, p.opts.othersOver(now))
@@ -259,8 +260,8 @@ func (p *Pump) takeIn(o Owed, now time.Time) {
 	}
 }
 
-// Pending returns what is still to be sent, oldest first and without its bodies, also what only memory
-// has.
+// Pending returns what is still to be sent, oldest first and without its bodies, also what only
+// memory has.
 func (p *Pump) Pending(ctx context.Context, now time.Time) ([]Owed, error) {
 	err := p.read(ctx, now)
 	p.mu.Lock()
@@ -301,8 +302,8 @@ func verbOf(o Owed) verb {
 }
 
 // claim takes a channel for one worker; it is false while all are at work. Places in trouble get
-// half of the workers at most: they may take long, and nobody else shall wait for them. The mutex is
-// held.
+// half of the workers at most: they may take long, and nobody else shall wait for them. The mutex
+// is held.
 func (p *Pump) claim(r *room) bool {
 	if r.troubled && p.slow >= max(p.opts.Parallel/2, 1) {
 		return false
@@ -336,7 +337,7 @@ func (w *worker) release() {
 	}
 }
 
-// gate is called with the lock held.
+// gate returns a destination's gate. The lock is held.
 func (p *Pump) gate(key gateKey) *gate {
 	g := p.gates[key]
 	if g == nil {

@@ -128,7 +128,7 @@ func (r *Reach) Of(receiver, channel string, now time.Time) Contact {
 	return out
 }
 
-// contact is called with the lock held.
+// contact returns a destination's contact. The lock is held.
 func (r *Reach) contact(pl place) *contact {
 	if r.places == nil {
 		r.places = map[place]*contact{}

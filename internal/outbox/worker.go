@@ -130,8 +130,8 @@ func (i *item) due(open map[verb]time.Time, opts Options, at time.Time) time.Tim
 	return next
 }
 
-// orphans are entries of a receiver that is not configured any more. They wait, visibly, and die of
-// age.
+// orphans lists entries of a receiver that is not configured any more. They wait, visibly, and die
+// of age.
 func (w *worker) orphans(ctx context.Context, pending []Owed) {
 	f := &Failure{Class: Misconfigured, Reason: "no receiver named " + w.place.receiver}
 	for _, o := range pending {
@@ -144,8 +144,8 @@ func (w *worker) orphans(ctx context.Context, pending []Owed) {
 	w.gate(gateOf(w.place, toPost)).failed(gateOf(w.place, toPost), f, w.now.Add(slowWait), w.now)
 }
 
-// rooted finds the root messages of the threads whose root is not itself waiting. Threads whose root
-// the store cannot tell are left out for now.
+// rooted finds the root messages of the threads whose root is not itself waiting. Threads whose
+// root the store cannot tell are left out for now.
 func (w *worker) rooted(ctx context.Context, pending []Owed) ([]Owed, map[string]Receipt) {
 	waiting := map[string]bool{}
 	for _, o := range pending {

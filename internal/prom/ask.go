@@ -20,8 +20,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// This file writes the queries by which Prometheus evaluates what cannot be read raw. They depend on
-// how far apart the scrapes are, which the samples themselves tell:
+// This file writes the queries by which Prometheus evaluates what cannot be read raw. They depend
+// on how far apart the scrapes are, which the samples themselves tell:
 //
 //   - `$window` under a rate is [slo.RateRange]; the result is scaled to a minute. A rate is per
 //     second and is multiplied by 60.
@@ -249,14 +249,14 @@ func (c *Client) ScrapesOf(ctx context.Context, s *slo.Spec, at time.Time) (slow
 	return slowest, nil
 }
 
-// lateQuery is, below a max, the age of the newest sample of the series whose samples are overdue, of the
-// one that is the latest. A series that has ended is not overdue: it was not shown for longer than its
-// interval, while one that is late stays visible until the look-back is over.
+// lateQuery is, below a max, the age of the newest sample of the series whose samples are overdue,
+// of the one that is the latest. A series that has ended is not overdue: it was not shown for
+// longer than its interval, while one that is late stays visible until the look-back is over.
 const lateQuery = "((time() - max_over_time(timestamp(%[1]s)[%[2]s:1m])) and max_over_time((time() - timestamp(%[1]s))[%[2]s:1m]) > %[3]g)"
 
-// LatenessOf returns about how late the samples of an SLO come at a time that is scraped so often, of
-// several metrics and targets the latest; 0 if they are in time, or if nobody knows. What is later
-// than twice most, and than half an hour, is taken for gone.
+// LatenessOf returns about how late the samples of an SLO come at a time that is scraped so often,
+// of several metrics and targets the latest; 0 if they are in time, or if nobody knows. What is
+// later than twice most, and than half an hour, is taken for gone.
 func (c *Client) LatenessOf(ctx context.Context, s *slo.Spec, scrape, most time.Duration, at time.Time) (latest time.Duration, err *Error) {
 	usual := usualAge(scrape)
 	for _, text := range metricsOf(s) {
@@ -276,10 +276,11 @@ func (c *Client) LatenessOf(ctx context.Context, s *slo.Spec, scrape, most time.
 // lateStep is the step of lateQuery, by which it may be off.
 const lateStep = time.Minute
 
-// usualAge is how old the newest sample of a series may be that is scraped so often and in time.
+// usualAge returns how old the newest sample of a series may be that is scraped so often and in
+// time.
 func usualAge(scrape time.Duration) time.Duration { return scrape + scrape/4 + lateStep }
 
-// lateWindow is how far back lateQuery looks where samples are waited for so long.
+// lateWindow returns how far back lateQuery looks where samples are waited for so long.
 func lateWindow(most time.Duration) time.Duration {
 	return max(2*most, 30*time.Minute).Round(lateStep)
 }
@@ -319,7 +320,8 @@ func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Ti
 		if found == 0 {
 			continue
 		}
-		// Two intervals hold a sample of every series that is as fast; what is alive beside is slower.
+		// Two intervals hold a sample of every series that is as fast; what is alive beside is
+		// slower.
 		near := model.Duration((2*found + found/10).Round(time.Millisecond))
 		slow, err := c.distance(ctx, fmt.Sprintf("topk(1, %s unless last_over_time(%s[%s]))", selector, selector, near), selector, 25*time.Minute, at)
 		return max(found, slow), err

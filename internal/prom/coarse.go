@@ -104,9 +104,9 @@ type coarse struct {
 	shards []shard // what it is asked for in; none is the whole
 }
 
-// ask asks for something of the whole bundle. Where that is too large for an answer, and one SLO and
-// one hour are all that it holds, it asks in parts, by the values of a label, and for a part that
-// fails anew.
+// ask asks for something of the whole bundle. Where that is too large for an answer, and one SLO
+// and one hour are all that it holds, it asks in parts, by the values of a label, and for a part
+// that fails anew.
 func (c *coarse) ask(ctx context.Context, from, to time.Time, f func(selector string) *Error) *Error {
 	divided := false
 	for i := 0; ; {
@@ -276,8 +276,8 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 	return nil
 }
 
-// resets asks in which of the hours [from, to) counters fell, and how many series were there, of the
-// targets of which the last values do not tell it.
+// resets asks in which of the hours [from, to) counters fell, and how many series were there, of
+// the targets of which the last values do not tell it.
 func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, from, to int) *Error {
 	t := ends.t
 	doubtful := t.MayHide(&c.b.reg.Index, from, to)
@@ -335,8 +335,8 @@ func (c *coarse) resetsOf(ctx context.Context, selector string, instances []stri
 	}
 }
 
-// reach is how far behind an hour's edge a reset is looked for, and the last value of an hour before
-// its end: two scrapes, and an hour at most.
+// reach returns how far behind an hour's edge a reset is looked for, and the last value of an hour
+// before its end: two scrapes, and an hour at most.
 func (c *coarse) reach() time.Duration {
 	reach := resetReach
 	for _, ms := range c.pace {

@@ -33,7 +33,7 @@ type answer struct {
 	samplesRead                  int64 // by the server's own statistics, 0 if it gave none
 }
 
-// problem is the failure that an answer in good form reports, or nil.
+// problem returns the failure that an answer in good form reports, or nil.
 func (a *answer) problem() error {
 	switch {
 	case a.status == "error":

@@ -86,8 +86,8 @@ func (r *Reader) loadExprs(begun map[slo.ID]exprState, to budget.Minute) {
 // maxSteps keeps a range query below Prometheus' limit of 11,000 points.
 const maxSteps = 10_000
 
-// windBack returns up to where was read, by the clock that holds now. A source that was ahead of the
-// time for a while has had minutes read that had not happened; they are read again.
+// windBack returns up to where was read, by the clock that holds now. A source that was ahead of
+// the time for a while has had minutes read that had not happened; they are read again.
 func windBack(read, to budget.Minute) budget.Minute {
 	if read > to+clockSlack {
 		return to - 1
@@ -98,7 +98,8 @@ func windBack(read, to budget.Minute) budget.Minute {
 // clockSlack is how far a clock may be put back without anything being read again, in minutes.
 const clockSlack = 2
 
-// exprTask is to evaluate one SLO up to a minute, and those before it that were incomplete.
+// exprTask returns the task to evaluate one SLO up to a minute, and those before it that were
+// incomplete.
 func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 	id := s.ID()
 	st := r.exprs[id]
@@ -439,8 +440,8 @@ func (ev *evaluated) settle(s *slo.Spec) {
 	}
 }
 
-// estimates reports whether Prometheus extrapolates the counts of an SLO that it evaluates: whatever
-// takes an increase or a rate does.
+// estimates reports whether Prometheus extrapolates the counts of an SLO that it evaluates:
+// whatever takes an increase or a rate does.
 func estimates(s *slo.Spec) bool {
 	c := s.SLI.Counters()
 	extrapolated := func(q *slo.Query) bool { return q.Bare() || q.Gain() != slo.NoGain }

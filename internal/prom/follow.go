@@ -243,8 +243,8 @@ func (b *bundle) listEvery() int64 {
 	return listEvery
 }
 
-// rawOf asks for the raw samples of a bundle, or of some of its targets, in (from, to], in the parts
-// that answers can hold.
+// rawOf asks for the raw samples of a bundle, or of some of its targets, in (from, to], in the
+// parts that answers can hold.
 func (f *follower) rawOf(ctx context.Context, b *bundle, whole string, from, to int64) (runs []counting.Run, err *Error) {
 	err = f.inParts(ctx, b, whole, time.UnixMilli(from), time.UnixMilli(to), func(selector string) *Error {
 		some, err := f.raw(ctx, b, selector, from, to)
@@ -523,7 +523,7 @@ func (f *follower) listed(ctx context.Context, b *bundle, from, to int64, found 
 // listFrom returns since when a series must have had a sample to be listed.
 func (s *state) listFrom(now int64) int64 { return now - max(listReach, s.longest()+5*minuteMs) }
 
-// longest is the longest time that any sample is waited for, ms.
+// longest returns the longest time that any sample is waited for, ms.
 func (s *state) longest() int64 {
 	most := int64(counting.DefaultMaxLate)
 	for _, p := range s.Promises {

@@ -36,7 +36,7 @@ type task struct {
 	work func(ctx context.Context, until time.Time) outcomeOf
 }
 
-// do is work. A fault of the program that it shows is the task's own failure, not everybody's.
+// do works. A fault of the program that it shows is the task's own failure, not everybody's.
 func (t task) do(ctx context.Context, until time.Time) (result outcomeOf) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -16,8 +16,8 @@ import (
 // Some answers are larger than we, or the server, will hold. What was learned of that stays with
 // the bundle, so that it does not ask for too much again: first it asks for fewer minutes at a
 // time; where one is too many still, an SLO that is larger than its neighbours is read apart from
-// them, and one that is alone is read in parts, by the values of a label. Where no label divides it,
-// Prometheus adds it up (sums.go).
+// them, and one that is alone is read in parts, by the values of a label. Where no label divides
+// it, Prometheus adds it up (sums.go).
 
 const (
 	// partSeries is how many series a part is to have: their minute is about a third of what one
@@ -128,8 +128,9 @@ func (f *follower) tooMuch(ctx context.Context, err *Error, selector string, to 
 	return failed == nil && n.Value >= partSeries/5
 }
 
-// keepUp has Prometheus add up a bundle of which reading the parts of (from, to] cannot keep up: time
-// and again it took longer than that, or there was no answer, though to other questions there was.
+// keepUp makes Prometheus add up a bundle of which reading the parts of (from, to] cannot keep up:
+// time and again it took longer than that, or there was no answer, though to other questions there
+// was.
 func (f *follower) keepUp(ctx context.Context, b *bundle, err *Error, took time.Duration, from, to time.Time) {
 	if len(b.meal.shards) == 0 || err != nil && (err.Kind != Timeout || ctx.Err() != nil) {
 		return
@@ -236,8 +237,8 @@ func (f *follower) dividing(ctx context.Context, b *bundle, from, to time.Time, 
 	return label, values, nil
 }
 
-// large are the SLOs with so many series that they are read apart from others, or not one by one. It
-// has a lock of its own, for they are found while bundles are read.
+// large are the SLOs with so many series that they are read apart from others, or not one by one.
+// It has a lock of its own, for they are found while bundles are read.
 type large struct {
 	mu     sync.Mutex
 	ids    map[slo.ID]bool
@@ -245,7 +246,7 @@ type large struct {
 	fresh  bool              // some were found since the last plan
 }
 
-// sum has an SLO added up by Prometheus from the next plan on.
+// sum makes an SLO be added up by Prometheus from the next plan on.
 func (l *large) sum(id slo.ID, hash uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -263,7 +264,7 @@ func (l *large) sums(id slo.ID, hash uint64) bool {
 	return l.summed[id] == hash
 }
 
-// forget has the series of an SLO read again.
+// forget makes the series of an SLO be read again.
 func (l *large) forget(id slo.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -24,10 +24,10 @@ type Reading struct {
 	Problems []string        // faults in the data, in plain words, sorted
 }
 
-// Amendment is events that were found of a minute after it had been decided: samples came later than
-// they were waited for. They are added to what the ledger holds, in thousandths; where something was
-// counted in the wrong minute they are negative. A minute of which nothing was known, or not when
-// its events happened, is known with its amendment.
+// Amendment is events that were found of a minute after it had been decided: samples came later
+// than they were waited for. They are added to what the ledger holds, in thousandths; where
+// something was counted in the wrong minute they are negative. A minute of which nothing was known,
+// or not when its events happened, is known with its amendment.
 type Amendment struct {
 	At         budget.Minute
 	Since      budget.Minute // of scrapes further apart than a minute; see [budget.Ledger.AmendShown]
@@ -462,7 +462,7 @@ func (r *Reader) dropMarks(out *Batch) {
 	}
 }
 
-// bundleTask is to read one bundle at a time.
+// bundleTask returns the task to read one bundle at a time.
 func (r *Reader) bundleTask(b *bundle, now time.Time) task {
 	committed := r.states[b.key]
 	work := func(ctx context.Context, until time.Time) outcomeOf {

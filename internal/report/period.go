@@ -85,7 +85,7 @@ func (p Period) String() string {
 // MarshalText returns String; the zero period is empty.
 func (p Period) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText is ParsePeriod; empty text is the zero period.
+// UnmarshalText parses as ParsePeriod does; empty text is the zero period.
 func (p *Period) UnmarshalText(b []byte) (err error) {
 	if len(b) == 0 {
 		*p = Period{}

@@ -224,7 +224,7 @@ func labelNames(alternatives [][]*labels.Matcher) (out []string) {
 	return out
 }
 
-// fillFailures is for sources that count failures in a metric of their own.
+// fillFailures fills in sources that count failures in a metric of their own.
 func (f *Filled) fillFailures(match []*labels.Matcher, live *Live) {
 	if missing := absent(live, f.Entry.failures); missing != "" || f.Traffic.Query == "" {
 		f.Errors.Reason = none("errors", f.Entry, f.Entry.failures)

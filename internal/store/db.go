@@ -29,13 +29,13 @@ type Options struct {
 	// the step's. Every operation (commit, fold, begin, settle, supersede, prune, dropdays, forget)
 	// has the steps ".begin", ".commit" and ".done", the last after it took effect. Within a commit
 	// are .journal, .incidents, .acts, .evidence, .outbox, .marks, .facts, .reports and .verdicts,
-	// within a fold .days, .states and .journal; "open.migrate" is before a migration. It is for tests and
-	// may be nil.
+	// within a fold .days, .states and .journal; "open.migrate" is before a migration. It is for
+	// tests and may be nil.
 	Fault func(op string) error
 }
 
-// DB is a store in a SQLite file, or in a database of PostgreSQL. Its methods may be called from any
-// goroutine; writes wait for each other, reads do not wait.
+// DB is a store in a SQLite file, or in a database of PostgreSQL. Its methods may be called from
+// any goroutine; writes wait for each other, reads do not wait.
 type DB struct {
 	*connections
 	messages
@@ -68,8 +68,8 @@ type connections struct {
 
 // backend is what the two databases do differently. Every statement is the same on both.
 type backend interface {
-	// present refuses to go on when what was opened is no longer there, or when it is known that the
-	// term may not write.
+	// present refuses to go on when what was opened is no longer there, or when it is known that
+	// the term may not write.
 	present(*Term) error
 	// fence fails unless the term may write; it is the first statement of a transaction, and keeps
 	// the next term from beginning before the transaction is over.
@@ -107,7 +107,7 @@ func (db *connections) write(ctx context.Context, op string, f func(txn) error) 
 	return db.wrap(op, db.transact(ctx, db.w, op, f))
 }
 
-// deliver is write for the pump, which must not wait for what the engine writes.
+// deliver writes for the pump, which must not wait for what the engine writes.
 func (db *connections) deliver(ctx context.Context, op string, f func(txn) error) error {
 	return db.wrap(op, db.transact(ctx, db.pump, op, f))
 }
@@ -161,9 +161,9 @@ func (db *connections) tryOnce(ctx context.Context, term *Term, pool *sql.DB, op
 	return db.fault(op + ".done")
 }
 
-// inTerm does something that ends with a term, nil if this process has none. A server that is cut off
-// tells nobody: whoever asks it would wait until the connection ends, which may take many minutes, and
-// a leader would hold all that is locked meanwhile, and not stand by.
+// inTerm does something that ends with a term, nil if this process has none. A server that is cut
+// off tells nobody: whoever asks it would wait until the connection ends, which may take many
+// minutes, and a leader would hold all that is locked meanwhile, and not stand by.
 func (db *connections) inTerm(ctx context.Context, term *Term, do func(context.Context) error) (err error) {
 	defer func() { db.reach.heard(err) }()
 	if term == nil || term.ctx == nil {
@@ -183,7 +183,8 @@ func (db *connections) inTerm(ctx context.Context, term *Term, do func(context.C
 }
 
 // read asks a pool whose reads go on side by side, and beside writes. Whoever has lost the lead
-// reads nothing until it has asked for it again: it may hold what it decided as the leader for true.
+// reads nothing until it has asked for it again: it may hold what it decided as the leader for
+// true.
 func read[T any](ctx context.Context, db *connections, op string, f func(context.Context, querier) (T, error)) (v T, err error) {
 	err = db.inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, db.reach.patience())
@@ -202,7 +203,7 @@ func (db *connections) each(ctx context.Context, op string, f func(*sql.Rows) er
 	return err
 }
 
-// look is read in one view of all tables.
+// look reads in one view of all tables.
 func (db *connections) look(ctx context.Context, op string, f func(context.Context, *sql.Tx) error) error {
 	return db.wrap(op, db.inTerm(ctx, db.term.Load(), func(ctx context.Context) error {
 		tx, err := db.view.BeginTx(ctx, db.views)

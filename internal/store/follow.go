@@ -12,8 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// ErrBehind means that a follower has missed something that cannot be read any more, or that another
-// server answers, as after a failover, or an older copy: everything must be loaded anew.
+// ErrBehind means that a follower has missed something that cannot be read any more, or that
+// another server answers, as after a failover, or an older copy: everything must be loaded anew.
 var (
 	ErrBehind  = errors.New("what was read before cannot be gone on from")
 	errFolded  = fmt.Errorf("%w: what follows it was folded", ErrBehind)
@@ -93,8 +93,8 @@ func counter(ctx context.Context, q querier, name string) (value int64, err erro
 	return value, err
 }
 
-// Next reads what was committed since the last call. ErrBehind means that this follower is of no use
-// any more.
+// Next reads what was committed since the last call. ErrBehind means that this follower is of no
+// use any more.
 func (f *Follower) Next(ctx context.Context) (News, error) {
 	var news News
 	err := f.db.look(ctx, "follow", func(ctx context.Context, tx *sql.Tx) error {
@@ -196,7 +196,7 @@ func (f *Follower) name(ctx context.Context, q querier, turns []packed) error {
 	return err
 }
 
-// timeline is where the database is in the history of its failovers. SQLite has none.
+// timeline tells where the database is in the history of its failovers. SQLite has none.
 func (f *file) timeline(context.Context, querier) (string, error) { return "", nil }
 
 const (

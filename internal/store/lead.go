@@ -33,8 +33,8 @@ func clock() int64 { return int64(time.Since(began)) }
 // before they begin, and end by then; it is in the past once the term is lost.
 func (t *Term) Until() time.Time { return began.Add(time.Duration(t.until.Load())) }
 
-// Lost is closed when the leadership is over, as far as this process has noticed. Until may have
-// passed before. Writes are refused from then on.
+// Lost returns a channel that is closed when the leadership is over, as far as this process has
+// noticed. Until may have passed before. Writes are refused from then on.
 func (t *Term) Lost() <-chan struct{} { return t.lost }
 
 // Resign gives the leadership up, so that another process can take it at once. What is being
@@ -57,7 +57,7 @@ func (t *Term) isLost() bool {
 // isOver reports whether the term has ended, be it that its lock is not free yet.
 func (t *Term) isOver() bool { return t.isLost() || t.ctx != nil && t.ctx.Err() != nil }
 
-// endless is the term of a process that has the store for itself.
+// endless returns the term of a process that has the store for itself.
 func endless() *Term {
 	t := &Term{Number: 1, lost: make(chan struct{})}
 	t.until.Store(math.MaxInt64)
@@ -69,12 +69,12 @@ func endless() *Term {
 }
 
 // Lead waits until this process leads, or ctx ends. On SQLite, whose file one process has for
-// itself, that is at once; on PostgreSQL one of several processes leads and the others wait. Each time
-// it has asked in vain, waiting is told why: nil is that another process leads, anything else is what
-// keeps this one from asking. It may be nil. Whoever led before must not be waited for: the term of a
-// leader that is gone without a word ends by itself. After it everything must be read again, also by
-// a process that led before: others may have led meanwhile, and what it could not write is not there.
-// While this process leads it returns the term that is running.
+// itself, that is at once; on PostgreSQL one of several processes leads and the others wait. Each
+// time it has asked in vain, waiting is told why: nil is that another process leads, anything else
+// is what keeps this one from asking. It may be nil. Whoever led before must not be waited for: the
+// term of a leader that is gone without a word ends by itself. After it everything must be read
+// again, also by a process that led before: others may have led meanwhile, and what it could not
+// write is not there. While this process leads it returns the term that is running.
 func (db *DB) Lead(ctx context.Context, waiting func(error)) (*Term, error) {
 	if t := db.term.Load(); t != nil {
 		if !t.isLost() {

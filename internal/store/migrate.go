@@ -61,7 +61,7 @@ func newer(version int) error {
 	return fmt.Errorf("%w: its schema is version %d, this program knows %d", ErrNewer, version, schemaVersion)
 }
 
-// wrongVersion is what a reader says that may not migrate.
+// wrongVersion returns what a reader says that may not migrate.
 func wrongVersion(version int) error {
 	if version > schemaVersion {
 		return newer(version)
@@ -91,7 +91,8 @@ func migrateTo(ctx context.Context, db *sql.DB, version int) error {
 	return tx.Commit()
 }
 
-// forServer writes a migration as PostgreSQL has it. Texts are ordered by their bytes, as on SQLite.
+// forServer writes a migration as PostgreSQL has it. Texts are ordered by their bytes, as on
+// SQLite.
 var forServer = strings.NewReplacer(" text ", ` text collate "C" `, " blob", " bytea")
 
 // Several processes may start at once, so one migrates and the others wait. The lock is that of the

@@ -58,10 +58,10 @@ const oldestServer = 140000
 // readers is how many reads go on side by side.
 const readers = 4
 
-// OpenPostgres opens the store in a database of PostgreSQL, and makes its tables if it is empty. The
-// address is a URL or a list of keys and values, as libpq has them; what it leaves out is not taken
-// from the environment. Any number of processes may have the same database open: all of them read,
-// and the one that leads writes (see [DB.Lead]). Errors are of type *Error.
+// OpenPostgres opens the store in a database of PostgreSQL, and makes its tables if it is empty.
+// The address is a URL or a list of keys and values, as libpq has them; what it leaves out is not
+// taken from the environment. Any number of processes may have the same database open: all of them
+// read, and the one that leads writes (see [DB.Lead]). Errors are of type *Error.
 func OpenPostgres(ctx context.Context, address string, opts Options) (*DB, error) {
 	return openPostgres(ctx, address, opts, usualTimes)
 }
@@ -179,8 +179,8 @@ func reasonOf(err error) string {
 }
 
 // withoutEnvironment removes the variables of libpq from the environment of this process: pgx would
-// fill in from them what an address leaves out, and a variable that is set for another program would
-// send the ledger to its database.
+// fill in from them what an address leaves out, and a variable that is set for another program
+// would send the ledger to its database.
 func withoutEnvironment() {
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "PG") {
@@ -195,7 +195,7 @@ func isNear(host string) bool {
 	return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// shownAddress is how logs and pages call the database: without the password.
+// shownAddress returns how logs and pages call the database: without the password.
 func shownAddress(cfg *pgx.ConnConfig) string {
 	if strings.HasPrefix(cfg.Host, "/") {
 		return fmt.Sprintf("postgres:%s:%d/%s", cfg.Host, cfg.Port, cfg.Database)
@@ -214,7 +214,7 @@ func (s *server) pool(size int, set string, options ...stdlib.OptionOpenDB) *sql
 	return db
 }
 
-// settings are what a session is told after it is connected. (In the first packet poolers would
+// settings returns what a session is told after it is connected. (In the first packet poolers would
 // refuse them.) The server, too, must notice that we are gone.
 func (s *server) settings(statement time.Duration) string {
 	ms := time.Duration.Milliseconds
@@ -288,8 +288,8 @@ func (s *server) again(err error) bool {
 	return code == "40P01" || code == "40001"
 }
 
-// noteTick remembers the newest tick that this process has seen in the database. A failover to a server
-// that lagged loses it.
+// noteTick remembers the newest tick that this process has seen in the database. A failover to a
+// server that lagged loses it.
 func (s *server) noteTick(at time.Time) {
 	if !at.IsZero() {
 		s.newest.Store(nanos(at))

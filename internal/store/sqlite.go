@@ -236,11 +236,11 @@ func (f *file) present(*Term) error {
 	return nil
 }
 
-// fence has nothing to do: whoever has the lock of the file leads.
+// fence does nothing: whoever has the lock of the file leads.
 func (f *file) fence(context.Context, txn, *Term) error { return nil }
 
-// prepared is a new map: SQLite reads the text of a statement anew each time, which takes as long as
-// what it does.
+// prepared returns a new map: SQLite reads the text of a statement anew each time, which takes as
+// long as what it does.
 func (f *file) prepared() map[string]*sql.Stmt { return map[string]*sql.Stmt{} }
 
 func (f *file) again(error) bool { return false }

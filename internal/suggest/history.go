@@ -172,7 +172,7 @@ func (s *scout) badHistory(bads, labels []string, total resolution) (map[string]
 	return s.curves("sum "+selectors.By(labels...)+" ("+strings.Join(parts, " or ")+")", r.step)
 }
 
-// slowHistory is for what is no bare counter: every service is asked for by itself. Its samples are
+// slowHistory reads what is no bare counter: every service is asked for by itself. Its samples are
 // looked at every half hour.
 func (s *scout) slowHistory(groups []group) (map[string]record, error) {
 	records := make([]record, len(groups))

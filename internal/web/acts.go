@@ -29,7 +29,7 @@ var humanActs = []alerting.ActKind{
 // viaWeb is how an act came that was done by a form on a page.
 const viaWeb = "web"
 
-// routeWrites is the part of the API that changes something. A browser that was sent here by
+// routeWrites routes the part of the API that changes something. A browser that was sent here by
 // another site is refused.
 func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
 	write := func(pattern string, f func(*http.Request) (any, error)) {
@@ -114,8 +114,8 @@ func readAct(r *http.Request) (a api.Act, err error) {
 	return a, err
 }
 
-// do hands an act on, and returns it as it was written down. What the request leaves open is filled in: a key, by which the sender could
-// have made it safe to repeat, and that it came this way.
+// do hands an act on, and returns it as it was written down. What the request leaves open is filled
+// in: a key, by which the sender could have made it safe to repeat, and that it came this way.
 func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	switch {
 	case s.Do == nil:
@@ -139,8 +139,8 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	return a, notDone(a.Key, err)
 }
 
-// showable reports whether everything that an act says can be shown as it is. Only its text may have
-// several lines.
+// showable reports whether everything that an act says can be shown as it is. Only its text may
+// have several lines.
 func showable(a api.Act) bool {
 	steers := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 	words := []string{a.Key, a.By, a.Via, a.Incident, string(a.SLO), a.Service, a.Other, strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(a.Text)}

@@ -7,7 +7,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 )
 
-// register is the incident register for regulators, as JSON in the usual envelope, or with
+// register serves the incident register for regulators, as JSON in the usual envelope, or with
 // format=csv as a file.
 func (s *jsonAPI) register(w http.ResponseWriter, r *http.Request) {
 	p := params{q: r.URL.Query()}

@@ -55,7 +55,7 @@ func (f *Faults) Add(fault Fault) (hits func() int) {
 	}
 }
 
-// Fail is short for Add with a failure of every request.
+// Fail stands for Add with a failure of every request.
 func (f *Faults) Fail(do Failure) { f.Add(Fault{Do: do}) }
 
 // Clear empties the plan: the server is healthy again.

@@ -160,7 +160,7 @@ func (p *pod) outside(value float64, name, instance string, pairs ...string) *me
 	return m
 }
 
-// reset is a crash: counters restart at zero under the same labels.
+// reset crashes the pod: counters restart at zero under the same labels.
 func (p *pod) reset() {
 	for _, m := range p.metrics {
 		if m.hist != nil {

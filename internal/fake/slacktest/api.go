@@ -59,7 +59,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, req, func(ws *workspace) reply { return ws.invoke(req) })
 }
 
-// serve is the way of every call, whether API, webhook or upload: the log, the early-call check,
+// serve takes every call its way, whether API, webhook or upload: the log, the early-call check,
 // the fault plan, then handle, which runs under the lock.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, req *request, handle func(*workspace) reply) {
 	x := &exchange{w: w, r: r, server: s, req: req, handle: handle}

@@ -29,7 +29,7 @@ func getUploadURL(w *workspace, r *request) reply {
 	return okay(map[string]any{"file_id": f.ID, "upload_url": w.url + "/upload/v1/" + f.ID})
 }
 
-// upload is the second step: the bytes, raw or as a form's "file".
+// upload takes the second step: the bytes, raw or as a form's "file".
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	req := &request{call: Call{Method: "upload", Text: r.PathValue("id")}}
 	r.Body = http.MaxBytesReader(w, r.Body, largestUpload+1<<20)

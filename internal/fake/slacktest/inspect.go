@@ -194,22 +194,22 @@ func (m Message) line() string {
 
 // The same questions, asked of the workspace as it is now.
 
-// Messages is [State.Messages] now.
+// Messages returns [State.Messages] now.
 func (s *Room) Messages(channel string) []Message { return s.State().Messages(channel) }
 
-// Thread is [State.Thread] now.
+// Thread returns [State.Thread] now.
 func (s *Room) Thread(channel, ts string) []Message { return s.State().Thread(channel, ts) }
 
-// Message is [State.Message] now.
+// Message returns [State.Message] now.
 func (s *Room) Message(channel, ts string) (Message, bool) { return s.State().Message(channel, ts) }
 
-// ByMetadata is [State.ByMetadata] now.
+// ByMetadata returns [State.ByMetadata] now.
 func (s *Room) ByMetadata(key, value string) []Message { return s.State().ByMetadata(key, value) }
 
-// Calls is [State.Calls] now.
+// Calls returns [State.Calls] now.
 func (s *Room) Calls(methods ...string) []Call { return s.State().Calls(methods...) }
 
-// Violations is [State.Violations] now.
+// Violations returns [State.Violations] now.
 func (s *Room) Violations() []Violation { return s.State().Violations() }
 
 // HasBlock reports whether the message has a block of that type.

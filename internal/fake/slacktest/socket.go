@@ -58,7 +58,7 @@ func openConnection(w *workspace, _ *request) reply {
 
 var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }} // the ticket is the proof
 
-// socket is one connection, from the hello to its end.
+// socket serves one connection, from the hello to its end.
 func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	known, app := false, ""
 	s.locked(func(ws *workspace) {

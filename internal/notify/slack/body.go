@@ -91,8 +91,8 @@ func (b Body) repeated() Body {
 	return b.noted(0, "This may be a repeat: it is not known whether an earlier attempt arrived.")
 }
 
-// continued is what is left of a message that was sent a second time, because nobody could find out
-// whether it had arrived.
+// continued returns what is left of a message that was sent a second time, because nobody could
+// find out whether it had arrived.
 func continued(link string) Body {
 	text := "🔁 Sent again below, because it was not known whether this message had arrived. What follows is said there."
 	if address, ok := safeURL(link); ok {

@@ -25,8 +25,8 @@ type Backend interface {
 	Do(context.Context, alerting.Act) error
 	// Answer says what became of an act that waited, by its key, in the errors of Do.
 	Answer(ctx context.Context, key string) error
-	// Owe writes down messages that are to be sent, asked for by a key. One whose own key is known is
-	// owed already.
+	// Owe writes down messages that are to be sent, asked for by a key. One whose own key is known
+	// is owed already.
 	Owe(ctx context.Context, key string, entries []outbox.Entry) error
 	// Incident is one incident, open or not; it is false if nobody knows it.
 	Incident(ctx context.Context, id string) (alerting.Incident, bool)
@@ -118,8 +118,8 @@ const (
 	maxWork = 16
 )
 
-// doors are the doors in use, with what was learned through their client. A delivery is dealt with by
-// the doors that it came in by.
+// doors are the doors in use, with what was learned through their client. A delivery is dealt with
+// by the doors that it came in by.
 type doors struct {
 	Doors
 	people people
@@ -140,8 +140,9 @@ func NewDesk(c DeskConfig, ways Doors) *Desk {
 	return d
 }
 
-// SetDoors opens other doors in place of those before: what comes in from now on is checked by their
-// secrets and answered by their client. Socket Mode stays connected if nothing about it has changed.
+// SetDoors opens other doors in place of those before: what comes in from now on is checked by
+// their secrets and answered by their client. Socket Mode stays connected if nothing about it has
+// changed.
 func (d *Desk) SetDoors(ways Doors) {
 	if !ways.Open() {
 		ways = Doors{}
@@ -159,7 +160,7 @@ func (d *Desk) SetDoors(ways Doors) {
 	d.doors.Store(next)
 }
 
-// address is where Slack's API is, "" without a client.
+// address returns where Slack's API is, "" without a client.
 func (d Doors) address() string {
 	if d.Client == nil {
 		return ""
@@ -167,8 +168,8 @@ func (d Doors) address() string {
 	return d.Client.address
 }
 
-// Connect keeps Socket Mode connected, as long as there is a token for it, until ctx ends. It returns
-// nil, and may be called again.
+// Connect keeps Socket Mode connected, as long as there is a token for it, until ctx ends. It
+// returns nil, and may be called again.
 func (d *Desk) Connect(ctx context.Context) error {
 	for ctx.Err() == nil {
 		in := d.doors.Load()
@@ -188,8 +189,8 @@ func (d *Desk) Connect(ctx context.Context) error {
 	return nil
 }
 
-// Run waits until ctx ends, then takes nothing any more and lets the work in flight finish, which is
-// bounded. It returns nil.
+// Run waits until ctx ends, then takes nothing any more and lets the work in flight finish, which
+// is bounded. It returns nil.
 func (d *Desk) Run(ctx context.Context) error {
 	<-ctx.Done()
 	d.mu.Lock()

@@ -1,9 +1,9 @@
 // Package pgtest starts a PostgreSQL for tests, if one is installed: a server per test process, and
 // a schema per test, by which the locks of a store are told apart too.
 //
-// Where none is installed a test is skipped, so that `make test` needs nothing but Go; SLOWBURN_CI=1
-// makes that a failure. The server listens on loopback and on a socket, and its data are in a
-// temporary directory; nothing is synced to the disk, which only a power cut would notice.
+// Where none is installed a test is skipped, so that `make test` needs nothing but Go;
+// SLOWBURN_CI=1 makes that a failure. The server listens on loopback and on a socket, and its data
+// are in a temporary directory; nothing is synced to the disk, which only a power cut would notice.
 package pgtest
 
 import (
@@ -65,8 +65,8 @@ func version(path string) int {
 	return n
 }
 
-// Start makes and starts a server for the length of a test, for those that stop and kill it. Settings
-// such as "fsync=on" are for it alone.
+// Start makes and starts a server for the length of a test, for those that stop and kill it.
+// Settings such as "fsync=on" are for it alone.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	s, err := newServer(settings...)
@@ -125,7 +125,7 @@ func (s *Server) disown() error {
 	return os.Chown(s.Dir, uid, gid)
 }
 
-// account is the user that servers run as.
+// account returns the user that servers run as.
 func account() (uid, gid int, err error) {
 	if os.Getuid() != 0 {
 		return os.Getuid(), os.Getgid(), nil

@@ -195,7 +195,7 @@ func (c *counter) add(minute int, n int64) int64 {
 	return n
 }
 
-// scrapeAt is a scrape that is due: it works, fails, or nobody is there to do it.
+// scrapeAt makes a scrape that is due: it works, fails, or nobody is there to do it.
 func (p *player) scrapeAt(now int64) {
 	if p.down(now) {
 		return
@@ -261,7 +261,7 @@ func (c *counter) mark(now int64) {
 	}
 }
 
-// restart is a crash: the counters go back to zero, what was not scraped is lost.
+// restart crashes the process: the counters go back to zero, what was not scraped is lost.
 func (p *player) restart(now int64) {
 	p.lose()
 	for _, c := range []*counter{&p.good, &p.bad} {
