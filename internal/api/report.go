@@ -47,6 +47,7 @@ type ReportData struct {
 	Services    []ReportService  `json:"services"`
 	Undelivered int              `json:"messagesGivenUp"`
 	Drills      *ReportDrills    `json:"drills,omitempty"` // apart: drills count nowhere else; absent from the report of a team
+	Audit       *ReportAudit     `json:"audit,omitempty"`  // how the log of acts stood; absent from the report of a team
 	Decisions   []Decision       `json:"decisions"`
 	Previous    string           `json:"previous,omitempty"` // the address of the report before
 }
@@ -236,6 +237,13 @@ type ReportDrills struct {
 	Answers  []DrillAnswer `json:"answers"` // of people, to loud drills
 }
 
+// ReportAudit is how the log of acts stood when the report was made.
+type ReportAudit struct {
+	Acts   int64    `json:"acts"`
+	Head   string   `json:"head"` // NUMBER:HASH of the newest act, "" before the first
+	Faults []string `json:"faults"`
+}
+
 // UnprovenWay is a way that took no drill in the last seven days.
 type UnprovenWay struct {
 	Way        string     `json:"way"`
@@ -278,7 +286,7 @@ func ReportDataOf(r report.Report) ReportData {
 		SLOs:  []ReportSLO{}, Burners: []Burner{}, Incidents: []ReportIncident{}, Decisions: []Decision{},
 		Load: loadOf(r), Actions: []ActionItem{}, Changes: []ReportChange{},
 		Delivery: ReportDelivery{delivery, delivery.FailureRate, delivery.Recovery, delivery.Lead},
-		Services: []ReportService{}, Undelivered: r.Undelivered, Drills: reportDrills(r.Drills), Previous: r.Previous.URL,
+		Services: []ReportService{}, Undelivered: r.Undelivered, Drills: reportDrills(r.Drills), Audit: reportAudit(r.Audit), Previous: r.Previous.URL,
 	}
 	for _, id := range r.Tally.Over {
 		out.Tally.Over = append(out.Tally.Over, string(id))
@@ -320,6 +328,13 @@ func ReportDataOf(r report.Report) ReportData {
 		out.Decisions = append(out.Decisions, Decision{Topic: string(d.Topic), SLO: string(d.ID), Text: d.Text})
 	}
 	return out
+}
+
+func reportAudit(a *report.Audit) *ReportAudit {
+	if a == nil {
+		return nil
+	}
+	return &ReportAudit{Acts: a.Acts, Head: a.Head, Faults: append([]string{}, a.Faults...)}
 }
 
 func reportDrills(d *report.Drills) *ReportDrills {

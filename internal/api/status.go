@@ -14,6 +14,29 @@ type Status struct {
 	Paging  Paging   `json:"paging"`
 	Outbox  *Outbox  `json:"outbox"` // null if the store cannot be read
 	Reload  Reloaded `json:"config"`
+	Audit   *Audit   `json:"audit,omitempty"` // absent before the first look
+}
+
+// Audit is how the log of acts stands: a chain, in which each act is sealed with the one before it.
+type Audit struct {
+	Whole  bool       `json:"whole"` // nothing is wrong with it
+	Acts   int64      `json:"acts"`  // the number of the newest
+	Head   string     `json:"head"`  // NUMBER:HASH of the newest act, "" before the first
+	Hash   string     `json:"hash"`  // all of its hash
+	Began  *time.Time `json:"began"` // when the acts from before the chain were sealed; null if there were none
+	Before int64      `json:"before"`
+	At     *time.Time `json:"verified"` // when all of it was looked at last
+	Found  int        `json:"faultsFound"`
+	Faults []Fault    `json:"faults"` // the first of them
+}
+
+// Fault is something in the log of acts that slowburn has not written.
+type Fault struct {
+	Kind string `json:"kind"` // missing, altered, misfiled, head, no_head or told
+	From int64  `json:"from"` // numbers of acts
+	To   int64  `json:"to"`
+	Key  string `json:"key,omitempty"`
+	Text string `json:"text"`
 }
 
 // Standby says how old what a daemon shows is that does not lead.

@@ -42,6 +42,7 @@ type Daemon struct {
 	term    atomic.Pointer[store.Term] // in which this daemon leads; nil before it did
 	standby standby                    // what it does while it does not
 	inbox   *inbox
+	auditor *auditor
 	reader  *prom.Reader
 	witness *witness
 	Archive *Archive
@@ -128,6 +129,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		Services: a.witness.servicesAt,
 		Reviews:  func() []postmortem.Review { return a.Keeper.Reviews() },
 		Drills:   func(at time.Time) *report.Drills { return a.drills.reported(at) },
+		Audit:    func() *report.Audit { return a.auditor.reported() },
 		Kick:     a.Pump.Kick, Owe: a.Pump.Owe,
 		Observe:  a.observe(web.EvaluationMetrics(registry)),
 		Evidence: a.witness.evidence,
@@ -156,6 +158,7 @@ func (a *Daemon) connect() {
 	a.Keeper = a.newKeeper()
 	a.Archive.keeper = a.Keeper
 	a.drills = &drillBook{db: a.db, pump: a.Pump, log: a.Log, now: a.Now, ways: &a.ways}
+	a.auditor = &auditor{db: a.db, log: a.Log, now: a.Clock}
 	a.inbox = &inbox{
 		db: a.db, engine: a.Engine, pump: a.Pump, drills: a.drills, log: a.Log, now: a.Now, clock: a.Clock, shares: a.cfg.Load().Postgres.Given(), follow: a.follow,
 	}
@@ -245,6 +248,7 @@ func (a *Daemon) Run(ctx context.Context) error {
 	actor(func(ctx context.Context) error { a.db.Listen(ctx, a.inbox.heard.ring); return nil })
 	actor(func(ctx context.Context) error { return web.Serve(ctx, a.Listener, a.web, a.WebConfig, a.Log) })
 	actor(a.watchHangup)
+	actor(a.auditor.run)
 	actor(a.Desk.Run)
 	err := g.Run()
 	a.flush(context.WithoutCancel(ctx))
@@ -347,6 +351,7 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		Signals:    a.witness.signals,
 		Slack:      a.Desk.Handler(),
 		Do:         a.inbox.do,
+		Audit:      a.auditor.standing.Load,
 		Drill:      a.inbox.drill,
 		Answer:     a.inbox.answer,
 		WaitsFor:   a.waitsFor,

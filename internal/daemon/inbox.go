@@ -115,7 +115,11 @@ func (b *inbox) shared(ctx context.Context, kind, key string, data any, do func(
 		return store.ErrStandby
 	}
 	rung := b.heard.next()
-	if err := b.ask(ctx, store.Request{Key: key, Kind: kind, At: b.now(), Data: notify.JSON(data)}); err != nil {
+	r := store.Request{Key: key, Kind: kind, At: b.now(), Data: notify.JSON(data), Whole: kind != requestOwe}
+	if err := b.ask(ctx, r); err != nil {
+		if errors.Is(err, store.ErrOther) {
+			return errNotThis
+		}
 		if errors.Is(done, store.ErrUnclear) {
 			return errors.Join(err, store.ErrUnclear) // as the leader it was
 		}
@@ -232,9 +236,7 @@ func (b *inbox) request(ctx context.Context, r store.Request) error {
 		if json.Unmarshal(r.Data, &act) != nil {
 			return errUnread
 		}
-		if act.At.IsZero() {
-			act.At = r.At
-		}
+		act.Received = r.At
 		return b.act(ctx, act, b.yes(r))
 	case requestDrill:
 		var n api.NewDrill
@@ -255,20 +257,32 @@ func (b *inbox) request(ctx context.Context, r store.Request) error {
 // do takes what a person did, to an incident or to a drill, and returns it as it was written down:
 // also when it was done before, and by whichever daemon.
 func (b *inbox) do(ctx context.Context, act alerting.Act) (alerting.Act, error) {
-	if act.At.IsZero() {
-		act.At = b.now().UTC()
-	}
-	if err := b.shared(ctx, requestAct, act.Key, act, func() error { return b.act(ctx, act) }); err != nil {
-		return act, err
+	received := b.now().UTC()
+	told := act
+	told.Received = received
+	if err := b.shared(ctx, requestAct, act.Key, act, func() error { return b.act(ctx, told) }); err != nil {
+		return told, err
 	}
 	if drills.Is(act.Incident) {
-		return b.drills.answered(act), nil
+		return b.drills.answered(told), nil
 	}
-	if known, ok, err := b.db.Act(ctx, act.Key); err == nil && ok {
-		return known, nil
+	stored, ok, err := b.db.Act(ctx, act.Key)
+	switch {
+	case err != nil:
+		return told, nil // it was done, whether it can be read just now or not
+	case ok:
+		return stored, incidents.Repeated(told, stored, received) // whoever leads may have answered another
 	}
-	return act, nil // it was done, whether it can be read just now or not
+	if i, ok, err := b.db.Incident(ctx, act.Incident); ok && err == nil && act.Kind == alerting.Acknowledge {
+		if has, taken := i.Acknowledged(); taken {
+			return has, nil // who has it says so once
+		}
+	}
+	return told, errNotThis
 }
+
+// errNotThis refuses an act whose key was that of something else that was asked for.
+var errNotThis = &incidents.ActError{Problem: incidents.ActConflict, Text: "The key is that of something else that was asked for. Ask again, by another key."}
 
 // act takes what a person did, to an incident or to a drill, as the leader.
 func (b *inbox) act(ctx context.Context, act alerting.Act, answers ...store.Verdict) error {

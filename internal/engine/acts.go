@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,7 +14,8 @@ import (
 )
 
 // Do takes what a person did: it is written down, together with the messages that tell of it,
-// before anything comes of it. An act whose key is known changes nothing. See [incidents.Book.Act].
+// before anything comes of it. An act whose key is known changes nothing; if what it says is not what
+// is stored, it is refused. See [incidents.Book.Act] and [incidents.Repeated].
 // Answers to whoever asked for it are written in the same transaction, unless it is refused.
 func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers ...store.Verdict) error {
 	e.mu.Lock()
@@ -22,6 +24,12 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers 
 		return store.ErrStandby
 	}
 	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
+	switch stored, known, err := e.Store.Act(ctx, a.Key); {
+	case err != nil:
+		return err
+	case known:
+		return e.again(ctx, a, stored, now, answers)
+	}
 	teller := e.teller()
 	past, err := teller.past(ctx, e.book, incidents.Mentions(a))
 	if err != nil {
@@ -33,6 +41,9 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers 
 	}
 	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: slices.Concat(teller.compose(out)...), Verdicts: answers}
 	if err := e.backlog.write(ctx, tick); err != nil {
+		if taken := new(store.TakenError); errors.As(err, &taken) {
+			return e.again(ctx, a, taken.Act, now, answers)
+		}
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
 	}
 	if len(out.Acts) == 0 {
@@ -52,4 +63,12 @@ func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers 
 		e.kick()
 	}
 	return nil
+}
+
+// again takes an act whose key is taken: the same act is done already, another one is refused.
+func (e *Engine) again(ctx context.Context, a, stored alerting.Act, now time.Time, answers []store.Verdict) error {
+	if err := incidents.Repeated(a, stored, now); err != nil || len(answers) == 0 {
+		return err
+	}
+	return e.backlog.write(ctx, store.Tick{Verdicts: answers})
 }

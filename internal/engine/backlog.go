@@ -80,8 +80,8 @@ func (b *backlog) write(ctx context.Context, tick store.Tick) error {
 		return err
 	}
 	err := b.store.Commit(ctx, tick)
-	if err == nil {
-		return nil
+	if taken := new(store.TakenError); err == nil || errors.As(err, &taken) {
+		return err
 	}
 	again := b.store.Commit(ctx, tick)
 	if again != nil && errors.Is(err, store.ErrUnclear) {

@@ -47,6 +47,8 @@ type Store interface {
 	Fold(context.Context, map[slo.ID]*budget.Ledger) error
 	Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error)
 	Incident(ctx context.Context, id string) (alerting.Incident, bool, error)
+	// Act returns the act of a key, and false if there is none.
+	Act(ctx context.Context, key string) (alerting.Act, bool, error)
 	// Owes reports whether a message with the key is in the outbox, in whatever state.
 	Owes(ctx context.Context, key string) (bool, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
@@ -119,6 +121,8 @@ type Options struct {
 	// Drills says what the drills of the seven days before a time have proven, for reports; nil
 	// leaves it out.
 	Drills func(at time.Time) *report.Drills
+	// Audit says how the log of acts stands, for reports; nil leaves it out.
+	Audit func() *report.Audit
 	// ExternalURL is the address of the pages, for links; "" makes none.
 	ExternalURL string
 	// Kick is called after a commit that owes something; nil is nobody.

@@ -189,6 +189,9 @@ func (r reporter) input(ctx context.Context, seen *Snapshot, s report.Schedule, 
 	if r.Drills != nil && s.Team == "" {
 		in.Drills = r.Drills(to)
 	}
+	if r.Audit != nil && s.Team == "" {
+		in.Audit = r.Audit()
+	}
 	dead, err := r.Store.Outbox(ctx, store.OutboxFilter{State: outbox.Dead, Limit: 100_000})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)

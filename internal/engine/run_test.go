@@ -43,6 +43,10 @@ func (nowhere) Incident(context.Context, string) (alerting.Incident, bool, error
 	return alerting.Incident{}, false, nil
 }
 
+func (nowhere) Act(context.Context, string) (alerting.Act, bool, error) {
+	return alerting.Act{}, false, nil
+}
+
 func (nowhere) Owes(context.Context, string) (bool, error) { return false, nil }
 
 func (nowhere) Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error) { return nil, nil }

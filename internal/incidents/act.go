@@ -3,10 +3,12 @@ package incidents
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -59,10 +61,8 @@ func Mentions(a alerting.Act) []string {
 // of its own that has passed; minutes that are decided already are not decided again, so there it
 // counts from the next one on. What cannot be done is an [ActError].
 func (b Book) Act(w World, a alerting.Act, past Past, now time.Time) (Book, Outcome, error) {
-	if a.At.IsZero() || a.At.After(now) {
-		a.At = now
-	}
-	a.At = a.At.UTC()
+	said := a.At
+	a = dated(a, now)
 	if err := checkAct(a, now); err != nil {
 		return b, Outcome{}, err
 	}
@@ -77,8 +77,45 @@ func (b Book) Act(w World, a alerting.Act, past Past, now time.Time) (Book, Outc
 	if known, err := take(); known || err != nil {
 		return b, Outcome{}, err
 	}
+	if r.act.Said = said.UTC(); said.IsZero() || r.act.At.Equal(said) {
+		r.act.Said = time.Time{}
+	}
 	r.out.Acts = append([]alerting.Act{r.act}, r.out.Acts...)
 	return r.after.Book, r.out, nil
+}
+
+// dated fills in the times of an act that whoever told it left open.
+func dated(a alerting.Act, now time.Time) alerting.Act {
+	if a.Received.IsZero() || a.Received.After(now) {
+		a.Received = now
+	}
+	a.Received = a.Received.UTC()
+	if a.At.IsZero() || a.At.After(now) {
+		a.At = a.Received
+	}
+	a.At = a.At.UTC()
+	if c := a.Change; c != nil && c.Start.IsZero() {
+		started := *c
+		started.Start = a.Received.Truncate(time.Second)
+		a.Change = &started
+	}
+	return a
+}
+
+// Repeated returns nil if an act is the one that is stored under its key, told again, and else what
+// differs, as an [ActError].
+func Repeated(a, stored alerting.Act, now time.Time) error {
+	if a.Received.IsZero() {
+		a.Received = now
+	}
+	if stored.Damaged {
+		return conflict("The key %q is taken, and the record of what was told under it is damaged.", a.Key)
+	}
+	if all := a.Differs(stored); len(all) > 0 {
+		return conflict("The key %q is that of another act, the %s of %s by %s, which stays as it is. What differs: %s.",
+			a.Key, stored.Kind, figures.UTC(stored.At), stored.By, strings.Join(all, ", "))
+	}
+	return nil
 }
 
 // request is one act on its way into the book. What reads as the Book is the book before the act.

@@ -16,6 +16,13 @@ const (
 	maxActName = 200
 )
 
+// longestBack is how far an act may be dated back that people could answer for with it afterwards: what
+// was silent, released or exempt must have been so at the time.
+const longestBack = time.Hour
+
+// binding are these acts.
+var binding = []alerting.ActKind{alerting.Override, alerting.Exempt, alerting.Silence}
+
 // actKinds says of every kind of act whether it needs an incident.
 var actKinds = map[alerting.ActKind]bool{
 	alerting.Acknowledge: true, alerting.Escalate: true, alerting.Remark: true, alerting.Mitigated: true, alerting.Classify: true,
@@ -34,6 +41,8 @@ func checkAct(a alerting.Act, now time.Time) error {
 		return invalid("%q is no act that can be done here.", string(a.Kind))
 	case len(a.Key) > maxActKey || len(a.Text) > maxActText || len(a.By) > maxActName || len(a.Who) > maxActName:
 		return invalid("A key, a name or a text is too long.")
+	case a.Received.Sub(a.At) > longestBack && slices.Contains(binding, a.Kind):
+		return invalid("It may be dated back an hour at most; it was told at %s.", a.Received.Format(time.RFC3339))
 	case needsIncident && a.Incident == "":
 		return invalid("Say which incident.")
 	case a.Kind == alerting.Remark && a.Text == "":

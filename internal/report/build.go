@@ -39,6 +39,7 @@ type Report struct {
 	Services    []Service
 	Undelivered int // messages given up in the period
 	Drills      *Drills
+	Audit       *Audit
 	Decisions   []Decision
 
 	Previous Link
@@ -223,7 +224,7 @@ func newBuilder(in Input) *builder {
 	b.Report = Report{
 		Key:  Run{Report: in.Name, Period: in.Period}.Key(),
 		Name: in.Name, Period: in.Period, Team: in.Team, Zone: in.Zone.String(), From: from, To: to, SoFar: soFar, zone: in.Zone,
-		Undelivered: in.Undelivered, Drills: in.Drills, Late: in.Late, Missed: in.Missed, Previous: in.Previous,
+		Undelivered: in.Undelivered, Drills: in.Drills, Audit: in.Audit, Late: in.Late, Missed: in.Missed, Previous: in.Previous,
 		Tally: Tally{Over: []slo.ID{}}, Rows: []Row{}, Burners: []Burner{}, Incidents: []Incident{}, Decisions: []Decision{},
 	}
 	b.Load = Load{from: from, to: to, zone: in.Zone, shifts: map[time.Time]int{}}

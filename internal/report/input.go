@@ -29,6 +29,7 @@ type Input struct {
 	Services    []Service
 	Undelivered int
 	Drills      *Drills // what drills have proven; nil leaves it out
+	Audit       *Audit  // how the log of acts stands; nil leaves it out
 	// Team makes it the report of one owner's SLOs.
 	Team     string
 	Previous Link // to the report before this one

@@ -36,6 +36,9 @@ func (r Report) sections() []section {
 	if r.Drills != nil {
 		all = append(all, section{"Drills", r.drillText})
 	}
+	if r.Audit != nil {
+		all = append(all, section{"Audit log", r.auditText})
+	}
 	return all
 }
 

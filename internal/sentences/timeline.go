@@ -98,7 +98,18 @@ func Deed(a alerting.Act) string {
 	if a.Text != "" {
 		s += ": " + a.Text
 	}
+	if late := ToldLate(a); late != "" {
+		s += " (" + late + ")"
+	}
 	return s
+}
+
+// ToldLate says when an act was told that counts from an earlier time, "" if it was told at once.
+func ToldLate(a alerting.Act) string {
+	if !a.ToldLate() {
+		return ""
+	}
+	return "told later, " + figures.UTC(a.Received)
 }
 
 // byPerson tells what a person made of an incident that no rule saw.

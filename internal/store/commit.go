@@ -178,25 +178,6 @@ func (c *commit) incidents(ctx context.Context, tx txn) error {
 	return nil
 }
 
-// acts writes what people did. An act that was told before is left as it was.
-func (c *commit) acts(ctx context.Context, tx txn) error {
-	for _, a := range c.tick.Acts {
-		data, sum, err := jsonText(a)
-		if err != nil {
-			return err
-		}
-		seq, err := next(ctx, tx, "act", 1)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, sqlAddAct, seq, key(a.Key), nanos(a.At), string(a.Kind), key(a.Incident), string(a.SLO), a.Service,
-			data, sum); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // evidence writes what was found out. What was found at the time is not replaced by what is found
 // later.
 func (c *commit) evidence(ctx context.Context, tx txn) error {

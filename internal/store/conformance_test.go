@@ -39,6 +39,7 @@ type Store interface {
 	Incident(context.Context, string) (alerting.Incident, bool, error)
 	Acts(context.Context, ActFilter) ([]alerting.Act, error)
 	Act(context.Context, string) (alerting.Act, bool, error)
+	Verify(context.Context, Place, ...Place) (Audit, error)
 	Evidence(context.Context, string) ([]Evidence, error)
 	Reports(context.Context, string, int) ([]Report, error)
 	Report(context.Context, string, string) (Report, bool, error)
@@ -97,6 +98,7 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"a report is kept by name and period", testReports},
 		{"evidence is kept once per event, and a restart has that of open incidents", testEvidence},
 		{"what people did is kept once, in the order in which it was told", testActs},
+		{"acts are a chain, and what is done to it is found", testChain},
 		{"text that is no text is kept as far as it can be", testOddText},
 		{"a key may be as long as it likes", testLongKeys},
 		{"a request is asked once, and answered once, with what came of it", testInbox},
@@ -660,7 +662,13 @@ func testActs(t *testing.T, db Store) {
 	must(t, db.Commit(background, Tick{Acts: []alerting.Act{deploy}}))
 	again := ack
 	again.By = "Bob"
-	must(t, db.Commit(background, Tick{Acts: []alerting.Act{again}}))
+	var taken *TakenError
+	if err := db.Commit(background, Tick{Acts: []alerting.Act{again}, Facts: map[string]string{"with": "it"}}); !errors.As(err, &taken) {
+		t.Fatalf("another act by the same key: %v", err)
+	}
+	same(t, "what is stored", taken.Act, ack)
+	same(t, "nothing else is written", len(got(db.Load(background))(t).Facts), 0)
+	must(t, db.Commit(background, Tick{Acts: []alerting.Act{ack}, Facts: map[string]string{"with": "it"}})) // the same once more
 	for _, c := range []struct {
 		name   string
 		filter ActFilter

@@ -46,7 +46,7 @@ type News struct {
 
 const (
 	sqlJournalSince = `select seq, data from journal where seq > $1 order by seq`
-	sqlActsSince    = `select data, sum from acts where seq > $1 order by seq`
+	sqlActsSince    = sqlActRow + `where seq > $1 order by seq`
 )
 
 // Follow reads everything, as [DB.Load] does, and returns a follower that goes on from there.
@@ -111,7 +111,7 @@ func (f *Follower) Next(ctx context.Context) (News, error) {
 			}
 		}
 		if acts > f.acts {
-			if news.Acts, err = readActs(ctx, tx, sqlActsSince, f.acts); err != nil {
+			if news.Acts, err = readActs(ctx, tx, false, sqlActsSince, f.acts); err != nil {
 				return err
 			}
 		}

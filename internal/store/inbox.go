@@ -16,7 +16,13 @@ type Request struct {
 	Kind string          // what Data is, to those who write and read it
 	At   time.Time       // when it was taken
 	Data json.RawMessage // JSON; nil if the record is damaged
+	// Whole says that nothing else may wait under the key: else Ask passes over what waits, as long as
+	// it is of the kind.
+	Whole bool
 }
+
+// ErrOther means that something else waits under the key of a request.
+var ErrOther = errors.New("something else waits under this key")
 
 // Verdict is the leader's answer to a request. It is committed with what came of the request.
 type Verdict struct {
@@ -37,6 +43,7 @@ const (
 			sum = excluded.sum, done = 0, verdict = '' where inbox.done > 0`
 	sqlRequests   = `select key, kind, at, data, sum from inbox where done = 0 order by seq limit $1`
 	sqlAnswer     = `update inbox set done = $1, verdict = $2 where key = $3 and done = 0`
+	sqlAsked      = `select kind, data from inbox where key = $1`
 	sqlVerdict    = `select done, verdict from inbox where key = $1`
 	sqlNotify     = `select pg_notify('` + channelName + `', '')`
 	sqlListen     = `listen ` + channelName
@@ -44,7 +51,7 @@ const (
 )
 
 // Ask hands a request to whoever leads, now or next. Any process may ask: it changes nothing but the
-// list of what was asked. A key that waits already is passed over. One that was answered is asked
+// list of what was asked. A key that waits already is passed over, or is [ErrOther]. One that was answered is asked
 // anew, as it would be of the leader itself, which knows by the key what it has done.
 func (db *DB) Ask(ctx context.Context, r Request) error {
 	return db.wrap("ask", db.retry(func() error {
@@ -71,6 +78,18 @@ func (db *DB) ask(ctx context.Context, r Request) error {
 	data := plain(string(r.Data))
 	if _, err := tx.ExecContext(ctx, sqlAsk, key(r.Key), seq, r.Kind, nanos(r.At), data, textSum(data)); err != nil {
 		return err
+	}
+	same := false
+	if err := each(ctx, tx, func(rows *sql.Rows) error {
+		var kind, waits string
+		err := rows.Scan(&kind, &waits)
+		same = kind == r.Kind && (waits == data || !r.Whole)
+		return err
+	}, sqlAsked, key(r.Key)); err != nil {
+		return err
+	}
+	if !same {
+		return ErrOther
 	}
 	if err := db.backend.wake(ctx, tx); err != nil {
 		return err

@@ -104,7 +104,7 @@ func (s *Snapshot) readRest(ctx context.Context, q querier) error {
 	if !s.LastTick.IsZero() {
 		since = nanos(s.LastTick.Add(-bindingFor))
 	}
-	s.Acts, err = readActs(ctx, q, sqlWideActs, since)
+	s.Acts, err = readActs(ctx, q, false, sqlWideActs, since)
 	return err
 }
 

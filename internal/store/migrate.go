@@ -15,7 +15,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 6
+const schemaVersion = 7
 
 // applicationID marks a SQLite file as ours, in its header: "slow".
 const applicationID = 0x736c6f77
@@ -88,6 +88,11 @@ func migrateTo(ctx context.Context, db *sql.DB, version int) error {
 	if _, err := tx.ExecContext(ctx, script+mark); err != nil {
 		return err
 	}
+	if version == chainVersion {
+		if err := sealAll(ctx, tx); err != nil {
+			return err
+		}
+	}
 	return tx.Commit()
 }
 
@@ -111,7 +116,12 @@ const (
 
 // leastVersion is the oldest version of this program's schema that can go on with the newest, while
 // an upgrade goes from one process to the next. A migration that only adds leaves it as it is.
-const leastVersion = 4
+//
+// Since version 7 whoever writes an act seals it.
+const leastVersion = 7
+
+// chainVersion is the migration that begins the chain of acts.
+const chainVersion = 7
 
 // migrateServer brings the schema of a PostgreSQL to schemaVersion, in one transaction. A schema
 // that is newer is taken as it is, if it says that this program can work with it. A leader whose
@@ -151,6 +161,11 @@ func migrateServer(ctx context.Context, db *sql.DB, fault func(string) error) er
 		}
 		if _, err := tx.ExecContext(ctx, forServer.Replace(script)); err != nil {
 			return fmt.Errorf("migration %04d: %w", v, err)
+		}
+		if v == chainVersion {
+			if err := sealAll(ctx, tx); err != nil {
+				return fmt.Errorf("migration %04d: %w", v, err)
+			}
 		}
 	}
 	if _, err := tx.ExecContext(ctx, sqlSetVersion, schemaVersion, leastVersion); err != nil {

@@ -86,19 +86,20 @@ type ActFilter struct {
 	Service  string
 	From, To time.Time // only acts of [From, To)
 	Limit    int       // zero means a thousand
+	Damaged  bool      // also acts whose record cannot be read, as far as the columns tell of them
 }
 
 // Acts lists what people did, newest first: in the reverse of the order in which it was told.
 func (db records) Acts(ctx context.Context, f ActFilter) ([]alerting.Act, error) {
 	return read(ctx, db.connections, "acts", func(ctx context.Context, q querier) ([]alerting.Act, error) {
-		return readActs(ctx, q, sqlActs, string(f.Kind), key(f.Incident), f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
+		return readActs(ctx, q, f.Damaged, sqlActs, string(f.Kind), key(f.Incident), f.Service, nanos(f.From), nanos(f.To), limit(f.Limit))
 	})
 }
 
 // Act returns the act of a key, and false if there is none.
 func (db records) Act(ctx context.Context, k string) (alerting.Act, bool, error) {
 	all, err := read(ctx, db.connections, "act", func(ctx context.Context, q querier) ([]alerting.Act, error) {
-		return readActs(ctx, q, sqlAct, key(k))
+		return readActs(ctx, q, true, sqlAct, key(k))
 	})
 	if len(all) == 0 || err != nil {
 		return alerting.Act{}, false, err
@@ -106,19 +107,24 @@ func (db records) Act(ctx context.Context, k string) (alerting.Act, bool, error)
 	return all[0], true, nil
 }
 
-func readActs(ctx context.Context, q querier, query string, args ...any) ([]alerting.Act, error) {
+// readActs reads acts. One whose record is damaged hides none of the others: it is left out, or is
+// what the columns say of it, and marked.
+func readActs(ctx context.Context, q querier, damaged bool, query string, args ...any) ([]alerting.Act, error) {
 	var all []alerting.Act
 	err := each(ctx, q, func(rows *sql.Rows) error {
-		var data string
-		var sum int64
-		var a alerting.Act
-		if err := rows.Scan(&data, &sum); err != nil {
+		var data, of string
+		var sum, at int64
+		var a, columns alerting.Act
+		if err := rows.Scan(&data, &sum, &columns.Key, &at, &columns.Kind, &columns.Incident, &of, &columns.Service); err != nil {
 			return err
 		}
-		if err := unpackJSON(data, sum, &a); err != nil {
-			return fmt.Errorf("act: %w", err)
+		switch err := unpackJSON(data, sum, &a); {
+		case err == nil:
+			all = append(all, a)
+		case damaged:
+			columns.At, columns.SLO, columns.Damaged = timeOf(at), slo.ID(of), true
+			all = append(all, columns)
 		}
-		all = append(all, a)
 		return nil
 	}, query, args...)
 	return all, err

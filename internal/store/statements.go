@@ -50,18 +50,30 @@ const (
 		and (cast($5 as bigint) = 0 or detected < $5)
 		order by detected desc, id limit $6`
 
-	sqlAddAct = `insert into acts (seq, key, at, kind, incident, slo, service, data, sum)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (key) do nothing`
-	sqlAct  = `select data, sum from acts where key = $1`
-	sqlActs = `select data, sum from acts
+	sqlAddAct = `insert into acts (seq, key, at, kind, incident, slo, service, data, sum, hash)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	sqlActRow  = `select data, sum, key, at, kind, incident, slo, service from acts `
+	sqlAct     = sqlActRow + `where key = $1`
+	sqlActText = `select data from acts where key = $1`
+	sqlActs    = sqlActRow + `
 		where ($1 = '' or kind = $1) and ($2 = '' or incident = $2) and ($3 = '' or service = $3)
 		and (cast($4 as bigint) = 0 or at >= $4) and (cast($5 as bigint) = 0 or at < $5)
 		order by seq desc limit $6`
 
 	// What is remembered beside the budgets. Permits and changes matter for some time only.
-	sqlWideActs = `select data, sum from acts
+	sqlWideActs = sqlActRow + `
 		where incident = '' and (kind in ('silence', 'undo', 'exempt') or kind in ('override', 'change', 'experiment') and at >= $1)
 		order by seq`
+
+	// The log of acts as a chain, see chain.go.
+	sqlChain    = `select began, first, seq, hash from chain where one = 1`
+	sqlSetChain = `insert into chain (one, began, first, seq, hash) values (1, $1, $2, $3, $4)
+		on conflict (one) do update set seq = excluded.seq, hash = excluded.hash`
+	sqlSealAct        = `update acts set hash = $1 where seq = $2`
+	sqlLinks          = `select seq, key, at, kind, incident, slo, service, data, sum, hash from acts where seq > $1 order by seq limit $2`
+	sqlHash           = `select hash from acts where seq = $1`
+	sqlChainAndNewest = `select began, first, seq, hash, (select coalesce(max(seq), 0) from acts) from chain where one = 1`
+	sqlNewestAct      = `select coalesce(max(seq), 0) from acts`
 
 	sqlAddEvidence = `insert into evidence (incident, kind, at, data, sum) values ($1, $2, $3, $4, $5)
 		on conflict (incident, kind) do nothing`

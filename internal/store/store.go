@@ -77,7 +77,8 @@ type Tick struct {
 	// Incidents are those that changed without a decision about their budget: somebody did
 	// something about them.
 	Incidents []alerting.Incident
-	// Acts are what people did since the last tick. One whose key is known already is passed over.
+	// Acts are what people did since the last tick. One that is stored already is passed over; if the
+	// key of one is that of another act, the tick is not committed: [TakenError].
 	Acts []alerting.Act
 	// Evidence is what was found out about incidents. What was found before for the same event
 	// stays.

@@ -132,6 +132,7 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 		a.Via = "api"
 	}
 	a.Who = "" // nobody has proven anything
+	a.Received, a.Said, a.Damaged = time.Time{}, time.Time{}, false
 	a, err := s.Do(ctx, a)
 	if a.Kind == alerting.Declare {
 		a.Incident = alerting.DeclaredID(a)
@@ -216,7 +217,7 @@ func (s *jsonAPI) apiActs(r *http.Request) (any, error) {
 	p := params{q: r.URL.Query()}
 	f := store.ActFilter{
 		Kind: alerting.ActKind(p.q.Get("kind")), Incident: p.q.Get("incident"), Service: p.q.Get("service"),
-		From: p.time("from", time.Time{}), To: p.time("to", time.Time{}), Limit: p.int("limit", 1000, maxIncidents),
+		From: p.time("from", time.Time{}), To: p.time("to", time.Time{}), Limit: p.int("limit", 1000, maxIncidents), Damaged: true,
 	}
 	if p.err != nil {
 		return nil, p.err

@@ -344,7 +344,7 @@ func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	healthy, sentence := s.health()
 	st := api.Status{
 		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(seen.Last),
-		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: s.Reloaded(),
+		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: s.Reloaded(), Audit: s.Audit(),
 	}
 	if seen.Standby {
 		st.Standby = &api.Standby{AsOf: api.TimeOrNull(seen.Last.At), Age: max(s.Now().Sub(seen.Last.At), 0).Seconds(), Why: s.WaitsFor()}

@@ -86,10 +86,11 @@ func (s *jsonAPI) apiChanged(r *http.Request) (any, error) {
 func actOf(n api.NewChange, now time.Time) (alerting.Act, error) {
 	c := alerting.Change{
 		Kind: cmp.Or(n.Kind, "deploy"), Title: n.Title, Version: n.Version, Link: n.Link, Failed: n.Failed,
-		Start: now.UTC().Truncate(time.Second), End: valueOf(n.End), Commit: valueOf(n.Commit),
+		End: valueOf(n.End), Commit: valueOf(n.Commit),
 	}
+	began := now.UTC().Truncate(time.Second) // whoever writes it down says so, unless it is said here
 	if n.Start != nil {
-		c.Start = n.Start.UTC()
+		c.Start, began = n.Start.UTC(), n.Start.UTC()
 	}
 	if n.Link != "" && api.WebAddress(n.Link) == "" {
 		return alerting.Act{}, badRequest("The link must be a web address, http or https.")
@@ -109,7 +110,7 @@ func actOf(n api.NewChange, now time.Time) (alerting.Act, error) {
 		c.Spend = spend
 	}
 	if a.Key == "" {
-		a.Key = fmt.Sprintf("change/%s/%s/%s/%d", n.Service, c.Kind, cmp.Or(c.Version, c.Title), c.Start.Unix())
+		a.Key = fmt.Sprintf("change/%s/%s/%s/%d", n.Service, c.Kind, cmp.Or(c.Version, c.Title), began.Unix())
 	}
 	return a, nil
 }

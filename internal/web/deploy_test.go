@@ -23,6 +23,7 @@ func TestDashboardsAndAlertsAskForWhatIsExported(t *testing.T) {
 	s.options.Paging = func() api.Paging {
 		return api.Paging{OK: true, Ways: []api.Way{{Receiver: "slack", Channel: "#a", State: api.WayUp, Since: &now, LastTaken: &now, Drill: &api.Drill{LastProven: &now}}}}
 	}
+	s.options.Audit = func() *api.Audit { return &api.Audit{Whole: true, Acts: 1, Hash: "9f86d081884c"} }
 	EvaluationMetrics(s.options.Registry)(s.source.last)
 	exported := map[string][]string{} // sample → the names of its labels
 	for _, line := range strings.Split(get(s.handler(), "/metrics").Body.String(), "\n") {

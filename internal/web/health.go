@@ -42,10 +42,12 @@ func (s *server) health() (bool, string) {
 		return false, s.deafWords()
 	case last.StoreErr != nil:
 		return false, "The store cannot be written: " + last.StoreErr.Error() + ". Decisions go on in memory."
-	case last.At.IsZero():
-		return true, "Slowburn has started and evaluates for the first time."
 	case s.decidedFar() > s.decidedWithin():
 		return false, "Ticks are made and nothing is decided: the newest minute of any SLO is " + figures.Duration(s.decidedFar()) + " away from the newest tick. Is the clock of the source right?"
+	case s.Audit() != nil && !s.Audit().Whole:
+		return true, "Evaluating, but the log of acts was changed by somebody else: " + s.Audit().Faults[0].Text
+	case last.At.IsZero():
+		return true, "Slowburn has started and evaluates for the first time."
 	case len(last.Failures) > 0:
 		return true, "Evaluating, but not everything could be read: " + last.Failures[0]
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -276,7 +277,7 @@ const shownActs = 200
 // auditPage returns what people did.
 func (s *site) auditPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
-	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Service: q.Get("service"), Incident: q.Get("incident"), Limit: shownActs}
+	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Service: q.Get("service"), Incident: q.Get("incident"), Limit: shownActs, Damaged: true}
 	found, err := s.Archive.Acts(r.Context(), f)
 	t := table{Label: "Acts", Head: []column{
 		{"When", asText}, {"Who", asText}, {"What", asName}, {"About", asWhole}, {"Saying", asWhole},
@@ -286,7 +287,18 @@ func (s *site) auditPage(r *http.Request) (string, page, error) {
 		if a.Incident != "" {
 			about = s.incidentLink(a.Incident, a.Incident)
 		}
-		t.add(stamp(a.At), text(a.By)+small("by "+a.Via), text(string(a.Kind)), about, text(a.Text))
+		who, saying := "by "+a.Via, a.Text
+		if a.Who != "" {
+			who = a.Who + ", " + who
+		}
+		if a.Damaged {
+			saying = "The record of this act is damaged."
+		}
+		when := stamp(a.At)
+		if late := sentences.ToldLate(a); late != "" {
+			when += small(late)
+		}
+		t.add(when, text(a.By)+small(who), text(string(a.Kind)), about, text(saying))
 	}
 	v := list{
 		Heading: "Audit log", Lead: "What people did, and every new configuration. Nothing is ever taken out of it; what was taken back stands here, too.",
@@ -339,6 +351,16 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 		{"Messages that wait", messages.waiting},
 		{"Messages given up", messages.given},
 	}}
+	if a := s.Audit(); a != nil {
+		v.Facts = append(v.Facts, fact{"Log of acts", auditInWords(a)})
+		if len(a.Faults) > 0 {
+			t := table{Label: "Faults of the log", Head: []column{{"What slowburn has not written", asWhole}}}
+			for _, f := range a.Faults {
+				t.add(text(f.Text))
+			}
+			v.Parts = append(v.Parts, part{Heading: "Faults of the log of acts", ID: "log", Table: t})
+		}
+	}
 	if len(last.Failures) > 0 {
 		t := table{Label: "Failures", Head: []column{{"What could not be read", asName}}}
 		for _, f := range last.Failures {
@@ -384,6 +406,18 @@ func (s *site) messages(ctx context.Context, now time.Time) delivered {
 	d.given = figure{figures.Count(depth.Count[outbox.Dead]), "dead letters"}
 	d.parts[0].Table, d.parts[1].Table = channelTable(channels, now), s.deadTable(ctx, dead)
 	return d
+}
+
+// auditInWords says how the log of acts stands, with its head.
+func auditInWords(a *api.Audit) figure {
+	words := "whole"
+	if !a.Whole {
+		words = "changed by somebody else"
+	}
+	if a.Head == "" {
+		return figure{words, "no acts yet"}
+	}
+	return figure{words, figures.Plural(int(a.Acts), "act") + ", head " + a.Head}
 }
 
 // evaluatedInWords says how many of all budgets had new minutes in a look. Looks come several times a

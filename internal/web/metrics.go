@@ -20,6 +20,7 @@ func registerMetrics(s *server) {
 		s.refusals.count,
 		outboxCollector{s},
 		pagingCollector{s},
+		auditCollector{s},
 		versioncollector.NewCollector("slowburn"),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -134,6 +135,34 @@ func (c pagingCollector) Collect(ch chan<- prometheus.Metric) {
 			gauge(descDrill, unix(*w.Drill.LastProven))
 		}
 	}
+}
+
+var (
+	descActs      = prometheus.NewDesc("slowburn_audit_acts", "The number of the newest act in the log; absent until the log was looked at.", nil, nil)
+	descHead      = prometheus.NewDesc("slowburn_audit_head", "The first 48 bits of the hash of the newest act, as a number: printf '%012x'.", nil, nil)
+	descLogFaults = prometheus.NewDesc("slowburn_audit_faults", "What was found in the log of acts that slowburn has not written; 0 if it is whole.", nil, nil)
+)
+
+// auditCollector reads how the log of acts stood at the newest look.
+type auditCollector struct{ *server }
+
+// Describe names the metrics.
+func (c auditCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descActs, descHead, descLogFaults} {
+		ch <- d
+	}
+}
+
+// Collect gives what is known.
+func (c auditCollector) Collect(ch chan<- prometheus.Metric) {
+	a := c.Audit()
+	if a == nil {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
+	gauge(descActs, float64(a.Acts))
+	gauge(descHead, float64(store.Place{Seq: a.Acts, Hash: a.Hash}.Number()))
+	gauge(descLogFaults, float64(a.Found))
 }
 
 func truth(b bool) float64 {

@@ -52,6 +52,8 @@ type Options struct {
 	Reloaded func() api.Reloaded
 	// Paging says by which ways pages go out, and how those stand; nil knows of none.
 	Paging func() api.Paging
+	// Audit says how the log of acts stands; nil, also of its answer, is not known.
+	Audit func() *api.Audit
 	// Drill begins a drill by every way; nil makes none.
 	Drill func(context.Context, api.NewDrill) error
 	// Do takes what somebody does, and returns it as it was written down; nil takes nothing. Both are
@@ -121,6 +123,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Paging == nil {
 		o.Paging = func() api.Paging { return api.Paging{OK: true, Ways: []api.Way{}} }
+	}
+	if o.Audit == nil {
+		o.Audit = func() *api.Audit { return nil }
 	}
 	if o.WaitsFor == nil {
 		o.WaitsFor = func() string { return "another slowburn leads" }
