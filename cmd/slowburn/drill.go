@@ -18,7 +18,7 @@ type drillCmd struct {
 	Every  time.Duration `help:"How often the daemon is asked how it goes." default:"1s" hidden:""`
 }
 
-// Run makes a drill and answers "no" if a way is not proven by it.
+// Run makes a drill and answers "no" if a destination is not proven by it.
 func (c *drillCmd) Run(e *env) error {
 	var p api.Paging
 	if err := c.post(e, "drills", api.NewDrill{Loud: c.Loud, Key: rand.Text()}, nil); err != nil {
@@ -27,7 +27,7 @@ func (c *drillCmd) Run(e *env) error {
 	if err := c.get(e, "drills", nil, &p); err != nil {
 		return err
 	}
-	for !c.NoWait && slices.ContainsFunc(p.Ways, func(w api.Way) bool { return w.Drill != nil && w.Drill.Running }) {
+	for !c.NoWait && slices.ContainsFunc(p.Destinations, func(w api.Destination) bool { return w.Drill != nil && w.Drill.Running }) {
 		select {
 		case <-e.ctx.Done():
 			return cannotFindOut(e.ctx.Err())
@@ -40,7 +40,7 @@ func (c *drillCmd) Run(e *env) error {
 	if err := c.print(e, p, func() error { return drillTable(e, p) }); err != nil {
 		return cannotFindOut(err)
 	}
-	if !c.NoWait && slices.ContainsFunc(p.Ways, func(w api.Way) bool { return w.Drill == nil || !w.Drill.Proven }) {
+	if !c.NoWait && slices.ContainsFunc(p.Destinations, func(w api.Destination) bool { return w.Drill == nil || !w.Drill.Proven }) {
 		return answerNo(nil)
 	}
 	return nil
@@ -48,8 +48,8 @@ func (c *drillCmd) Run(e *env) error {
 
 // drillTable prints what came of a drill.
 func drillTable(e *env, p api.Paging) error {
-	t := newTable(e.out, "", "WAY", "TAKES", "SERVICES", "TAKEN AFTER", "ANSWERED", "WHY NOT")
-	for _, w := range p.Ways {
+	t := newTable(e.out, "", "DESTINATION", "TAKES", "SERVICES", "TAKEN AFTER", "ANSWERED", "WHY NOT")
+	for _, w := range p.Destinations {
 		d := w.Drill
 		if d == nil {
 			d = &api.Drill{Reason: "no drill"}
@@ -76,8 +76,8 @@ func drillTable(e *env, p api.Paging) error {
 	return err
 }
 
-// severitiesOf returns what goes by a way: "pages, tickets".
-func severitiesOf(w api.Way) string {
+// severitiesOf returns what goes to a destination: "pages, tickets".
+func severitiesOf(w api.Destination) string {
 	words := ""
 	for _, s := range w.Severities {
 		if words != "" {

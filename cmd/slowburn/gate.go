@@ -98,9 +98,9 @@ func printGate(e *env, g api.Gate) error {
 	case g.Go:
 		answer = "go"
 	case g.State == "caution":
-		answer = "ask first"
+		answer = "needs approval"
 	case g.State == "unknown":
-		answer = "nobody knows"
+		answer = "not known"
 	}
 	fmt.Fprintf(e.out, "%s: %s, %s\n%s\n", cmp.Or(g.SLO, g.Service), g.State, answer, g.Reason)
 	if g.Go || g.State != "open" { // an open gate may still be closed to an experiment

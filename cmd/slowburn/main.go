@@ -26,7 +26,7 @@ const (
 	exitGood    = 0  // done, and the answer is good
 	exitNo      = 1  // the answer is "no": invalid, breached
 	exitUnknown = 2  // could not find out
-	exitGuarded = 3  // of gate: ask first
+	exitGuarded = 3  // of gate: needs approval
 	exitUsage   = 64 // wrong usage
 )
 
@@ -76,7 +76,7 @@ type cli struct {
 	Change     changeCmd     `cmd:"" help:"Record what was done to a service, and show what it cost."`
 	Report     reportCmd     `cmd:"" help:"Print a reliability report."`
 	Incidents  incidentsCmd  `cmd:"" help:"List incidents of a running daemon, or show one."`
-	Drill      drillCmd      `cmd:"" help:"Show that pages arrive: send a marked one by every way by which pages and tickets go."`
+	Drill      drillCmd      `cmd:"" help:"Show that pages arrive: send a marked one to every destination of pages and tickets."`
 	Doctor     doctorCmd     `cmd:"" help:"Check that everything is reachable and permitted, and report which feature is off and why."`
 	Postmortem postmortemCmd `cmd:"" help:"Print a postmortem, list those that are kept."`
 	Register   registerCmd   `cmd:"" help:"Print the incident register: the facts that regulators ask for, as JSON or CSV."`

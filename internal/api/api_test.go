@@ -176,16 +176,16 @@ func TestDrillsStandApartInAReport(t *testing.T) {
 	}
 	proven := time.Date(2026, 11, 12, 9, 0, 0, 0, time.UTC)
 	got := section(&report.Drills{
-		Routes: 8, Proven: 6, Ways: 3,
+		Routes: 8, Proven: 6, Destinations: 3,
 		Unproven: []report.Unproven{
-			{Way: "slack #a", Services: []string{"checkout"}, Reason: "misconfigured: is_archived", Last: proven},
-			{Way: "webhook"},
+			{Destination: "slack #a", Services: []string{"checkout"}, Reason: "misconfigured: is_archived", Last: proven},
+			{Destination: "webhook"},
 		},
-		Answers: []report.Answer{{Way: "pagerduty", By: "mira", After: 95 * time.Second}},
+		Answers: []report.Answer{{Destination: "pagerduty", By: "mira", After: 95 * time.Second}},
 	})
-	want := `{"routes":8,"proven":6,"ways":3,"unproven":[` +
-		`{"way":"slack #a","services":["checkout"],"reason":"misconfigured: is_archived","lastProven":"2026-11-12T09:00:00Z"},` +
-		`{"way":"webhook","services":[],"lastProven":null}],"answers":[{"way":"pagerduty","by":"mira","seconds":95}]}`
+	want := `{"routes":8,"proven":6,"destinations":3,"unproven":[` +
+		`{"destination":"slack #a","services":["checkout"],"reason":"misconfigured: is_archived","lastProven":"2026-11-12T09:00:00Z"},` +
+		`{"destination":"webhook","services":[],"lastProven":null}],"answers":[{"destination":"pagerduty","by":"mira","seconds":95}]}`
 	if got != want {
 		t.Errorf("%s, want\n%s", got, want)
 	}

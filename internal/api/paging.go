@@ -2,25 +2,25 @@ package api
 
 import "time"
 
-// Paging is whether people can be paged: the ways by which pages and tickets go out.
+// Paging is whether people can be paged: the destinations of pages and tickets.
 type Paging struct {
-	OK   bool  `json:"ok"`   // no way of pages is down, as far as is known
-	Ways []Way `json:"ways"` // by receiver and channel
-	// Routes are the pairs of a service's severity and a way; Proven of them go by a way that took
+	OK           bool          `json:"ok"`           // no destination of pages is down, as far as is known
+	Destinations []Destination `json:"destinations"` // by receiver and channel
+	// Routes are the pairs of a service's severity and a destination; Proven of them go to one that took
 	// a drill in the last seven days.
 	Routes int `json:"routes"`
 	Proven int `json:"proven"`
 }
 
-// The states of a way.
+// The states of a destination.
 const (
-	WayUp      = "up"      // it took the newest message, or says that it would
-	WayDown    = "down"    // it refuses messages, or has failed for minutes
-	WayUnknown = "unknown" // nothing was sent to it since the start
+	DestinationUp      = "up"      // it took the newest message, or says that it would
+	DestinationDown    = "down"    // it refuses messages, or has failed for minutes
+	DestinationUnknown = "unknown" // nothing was sent to it since the start
 )
 
-// Way is one way by which pages or tickets go out: a channel of a receiver.
-type Way struct {
+// Destination is where pages or tickets go: a receiver, and a channel of it.
+type Destination struct {
 	Receiver   string     `json:"receiver"`
 	Channel    string     `json:"channel,omitempty"`
 	Severities []string   `json:"severities"` // page, ticket
@@ -32,15 +32,15 @@ type Way struct {
 	Drill      *Drill     `json:"drill"`            // the newest drill; null before the first
 }
 
-// Name returns a way as people read it.
-func (w Way) Name() string {
-	if w.Channel == "" {
-		return w.Receiver
+// Name returns a destination as people read it.
+func (d Destination) Name() string {
+	if d.Channel == "" {
+		return d.Receiver
 	}
-	return w.Receiver + " " + w.Channel
+	return d.Receiver + " " + d.Channel
 }
 
-// Drill is what came of one drill by one way.
+// Drill is what came of one drill at one destination.
 type Drill struct {
 	At             time.Time  `json:"at"`
 	Running        bool       `json:"running"` // it is not over yet
@@ -50,7 +50,7 @@ type Drill struct {
 	Loud           bool       `json:"loud"`
 	AcknowledgedBy string     `json:"acknowledgedBy,omitempty"`
 	Answer         *float64   `json:"answerSeconds"` // from the receiver's answer to the acknowledgement; null without one
-	LastProven     *time.Time `json:"lastProven"`    // when a drill was last proven by this way
+	LastProven     *time.Time `json:"lastProven"`    // when a drill was last proven there
 }
 
 // NewDrill asks for a drill.

@@ -230,11 +230,11 @@ type ReportSignal struct {
 
 // ReportDrills is what the drills of the last seven days have proven.
 type ReportDrills struct {
-	Routes   int           `json:"routes"` // pairs of a service's severity and a way
-	Proven   int           `json:"proven"` // of them, by a way that took a drill
-	Ways     int           `json:"ways"`   // channels of receivers
-	Unproven []UnprovenWay `json:"unproven"`
-	Answers  []DrillAnswer `json:"answers"` // of people, to loud drills
+	Routes       int                   `json:"routes"`       // pairs of a service's severity and a destination
+	Proven       int                   `json:"proven"`       // of them, to one that took a drill
+	Destinations int                   `json:"destinations"` // channels of receivers
+	Unproven     []UnprovenDestination `json:"unproven"`
+	Answers      []DrillAnswer         `json:"answers"` // of people, to loud drills
 }
 
 // ReportAudit is how the log of acts stood when the report was made.
@@ -244,19 +244,19 @@ type ReportAudit struct {
 	Faults []string `json:"faults"`
 }
 
-// UnprovenWay is a way that took no drill in the last seven days.
-type UnprovenWay struct {
-	Way        string     `json:"way"`
-	Services   []string   `json:"services"`
-	Reason     string     `json:"reason,omitempty"` // of the newest drill
-	LastProven *time.Time `json:"lastProven"`       // null if it never was
+// UnprovenDestination is a destination that took no drill in the last seven days.
+type UnprovenDestination struct {
+	Destination string     `json:"destination"`
+	Services    []string   `json:"services"`
+	Reason      string     `json:"reason,omitempty"` // of the newest drill
+	LastProven  *time.Time `json:"lastProven"`       // null if it never was
 }
 
 // DrillAnswer is how fast a loud drill was acknowledged.
 type DrillAnswer struct {
-	Way     string  `json:"way"`
-	By      string  `json:"by"`
-	Seconds float64 `json:"seconds"`
+	Destination string  `json:"destination"`
+	By          string  `json:"by"`
+	Seconds     float64 `json:"seconds"`
 }
 
 // Decision is what a report asks people to decide.
@@ -341,12 +341,12 @@ func reportDrills(d *report.Drills) *ReportDrills {
 	if d == nil {
 		return nil
 	}
-	out := &ReportDrills{Routes: d.Routes, Proven: d.Proven, Ways: d.Ways, Unproven: []UnprovenWay{}, Answers: []DrillAnswer{}}
+	out := &ReportDrills{Routes: d.Routes, Proven: d.Proven, Destinations: d.Destinations, Unproven: []UnprovenDestination{}, Answers: []DrillAnswer{}}
 	for _, u := range d.Unproven {
-		out.Unproven = append(out.Unproven, UnprovenWay{Way: u.Way, Services: append([]string{}, u.Services...), Reason: u.Reason, LastProven: TimeOrNull(u.Last)})
+		out.Unproven = append(out.Unproven, UnprovenDestination{Destination: u.Destination, Services: append([]string{}, u.Services...), Reason: u.Reason, LastProven: TimeOrNull(u.Last)})
 	}
 	for _, a := range d.Answers {
-		out.Answers = append(out.Answers, DrillAnswer{Way: a.Way, By: a.By, Seconds: a.After.Seconds()})
+		out.Answers = append(out.Answers, DrillAnswer{Destination: a.Destination, By: a.By, Seconds: a.After.Seconds()})
 	}
 	return out
 }

@@ -29,7 +29,7 @@ var (
 		schema.May("after", schema.Ref("duration", "How long a page may wait before it goes another way.").Standard(slo.ShortDuration(defaultFallback))),
 	)
 
-	drillKeys = schema.Object("Drills on schedule: pages that are marked, by every way by which pages and tickets go. `slowburn drill` makes one at once.",
+	drillKeys = schema.Object("Drills on schedule: pages that are marked, to every destination of pages and tickets. `slowburn drill` makes one at once.",
 		schema.Need("schedule", schema.Text("When, as cron writes it: minute, hour, day of month, month, day of week.", schema.NotBlank, "0 10 * * TUE")),
 		schema.May("timezone", file.ZoneKey("The time zone of the schedule.")),
 		schema.May("loud", schema.OnOff("Calls people as a page does, and asks them to acknowledge it.", false)),

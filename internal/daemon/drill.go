@@ -147,7 +147,7 @@ func (c composer) drillEntries(r drills.Result, to way) []outbox.Entry {
 		return nil
 	}
 	d := notify.Drill{
-		Drill: sentences.Drill{Way: to.String(), Services: to.services, Loud: r.Loud, Until: r.Until, Burn: r.Burn, By: r.By, Over: !r.Running()},
+		Drill: sentences.Drill{Destination: to.String(), Services: to.services, Loud: r.Loud, Until: r.Until, Burn: r.Burn, By: r.By, Over: !r.Running()},
 		ID:    r.ID, At: r.At, Mention: to.mention,
 		Origin: c.slack.Origin, Target: notify.Target{Receiver: to.receiver, Channel: to.channel},
 	}
@@ -378,14 +378,14 @@ func (b *drillBook) reported(at time.Time) *report.Drills {
 		r := b.newest(w)
 		ever = ever || !r.At.IsZero()
 		d.Routes += w.routes
-		d.Ways++
+		d.Destinations++
 		if !r.Fresh(at) {
-			d.Unproven = append(d.Unproven, report.Unproven{Way: w.String(), Services: w.services, Reason: r.Reason, Last: r.LastProven})
+			d.Unproven = append(d.Unproven, report.Unproven{Destination: w.String(), Services: w.services, Reason: r.Reason, Last: r.LastProven})
 			continue
 		}
 		d.Proven += w.routes
 		if after, ok := r.Answer(); ok && r.Proven() {
-			d.Answers = append(d.Answers, report.Answer{Way: w.String(), By: r.By, After: after})
+			d.Answers = append(d.Answers, report.Answer{Destination: w.String(), By: r.By, After: after})
 		}
 	}
 	if !ever {

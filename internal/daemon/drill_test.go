@@ -44,7 +44,7 @@ func (w *wired) tend(t *testing.T, minutes int) map[string]*api.Drill {
 		}
 	}
 	all := map[string]*api.Drill{}
-	for _, way := range w.arrival.standing().Ways {
+	for _, way := range w.arrival.standing().Destinations {
 		all[way.Name()] = way.Drill
 	}
 	return all
@@ -114,7 +114,7 @@ func TestASilentDrillProvesEveryWayAndLeavesNothing(t *testing.T) {
 	if paths["/v2/change/enqueue"] != 1 || paths["/am/api/v2/alerts"] != 1 || paths["/hook"] != 1 || len(paths) != 3 {
 		t.Errorf("requests: %v", paths)
 	}
-	if d := w.drills.reported(w.at); d == nil || d.Proven != d.Routes || d.Routes != 8 || d.Ways != 4 || len(d.Unproven) != 0 {
+	if d := w.drills.reported(w.at); d == nil || d.Proven != d.Routes || d.Routes != 8 || d.Destinations != 4 || len(d.Unproven) != 0 {
 		t.Errorf("a report says %+v", d)
 	}
 	if d := w.drills.reported(w.at.Add(8 * 24 * time.Hour)); d.Proven != 0 || len(d.Unproven) != 4 {
@@ -138,7 +138,7 @@ func TestADrillThatIsRefusedProvesNothing(t *testing.T) {
 			t.Errorf("%s: %+v", way, d)
 		}
 	}
-	if d := w.drills.reported(w.at); d.Proven != 6 || d.Routes != 8 || len(d.Unproven) != 1 || d.Unproven[0].Way != "slack "+oncall {
+	if d := w.drills.reported(w.at); d.Proven != 6 || d.Routes != 8 || len(d.Unproven) != 1 || d.Unproven[0].Destination != "slack "+oncall {
 		t.Errorf("a report says %+v", d)
 	}
 	w.slack.SetToken(w.slack.Token, "chat:write", "channels:history", "channels:read")
@@ -354,7 +354,7 @@ func TestADrillCountsNowhere(t *testing.T) {
 		t.Fatalf("data: %+v", d)
 	}
 	for _, want := range []string{
-		fmt.Sprintf("**%d of %d routes**", d.Proven, d.Routes), fmt.Sprintf("one of %d ways", d.Ways),
+		fmt.Sprintf("**%d of %d routes**", d.Proven, d.Routes), fmt.Sprintf("one of %d destinations", d.Destinations),
 		"| Ana Sousa | " + figures.Duration(time.Duration(d.Answers[0].Seconds*float64(time.Second))) + " |",
 	} {
 		if !strings.Contains(text, want) {

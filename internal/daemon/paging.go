@@ -176,30 +176,30 @@ func (f *waysInForce) current() []way {
 
 // standing returns how the ways stand.
 func (p *arrival) standing() api.Paging {
-	paging, all := api.Paging{OK: true, Ways: []api.Way{}}, p.ways.current()
+	paging, all := api.Paging{OK: true, Destinations: []api.Destination{}}, p.ways.current()
 	if len(all) == 0 {
 		return paging
 	}
 	now := p.now()
 	for _, w := range all {
 		c := p.pump.Reach.Of(w.receiver, w.channel, now)
-		one := api.Way{
+		one := api.Destination{
 			Receiver: w.receiver, Channel: w.channel, Severities: w.severities(), Services: w.services,
-			State: api.WayUp, Since: api.TimeOrNull(c.Since), Reason: c.Reason, LastTaken: api.TimeOrNull(c.Taken),
+			State: api.DestinationUp, Since: api.TimeOrNull(c.Since), Reason: c.Reason, LastTaken: api.TimeOrNull(c.Taken),
 		}
 		switch {
 		case c.Down:
-			one.State = api.WayDown
+			one.State = api.DestinationDown
 			paging.OK = paging.OK && !w.pages
 		case c.Since.IsZero():
-			one.State = api.WayUnknown
+			one.State = api.DestinationUnknown
 		}
 		one.Drill = p.drills.shown(w)
 		paging.Routes += w.routes
 		if p.drills.newest(w).Fresh(now) {
 			paging.Proven += w.routes
 		}
-		paging.Ways = append(paging.Ways, one)
+		paging.Destinations = append(paging.Destinations, one)
 	}
 	return paging
 }
@@ -342,7 +342,7 @@ func (c composer) deafNotice(d notify.Told, to way, meanwhile []string, now time
 		}
 		entries = append(entries, who.Notice(notify.Notice{
 			Deaf: sentences.Deaf{
-				Way: to.String(), Services: to.services, Since: d.Since, At: now, Reason: d.Reason, Over: over, Else: meanwhile,
+				Destination: to.String(), Services: to.services, Since: d.Since, At: now, Reason: d.Reason, Over: over, Else: meanwhile,
 			},
 			Origin: c.slack.Origin, Target: notify.Target{Receiver: through.Receiver, Channel: through.Channel},
 		})...)

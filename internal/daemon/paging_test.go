@@ -241,7 +241,7 @@ func TestARevokedTokenIsSeenBeforeAPage(t *testing.T) {
 	sent := len(w.other.Got())
 	w.slack.RevokeToken(w.slack.Token)
 	w.pass(t, 7)
-	if p := w.arrival.standing(); p.OK || len(p.Ways) != 2 || p.Ways[0].State != api.WayUp || p.Ways[1].Reason != "misconfigured: token_revoked" {
+	if p := w.arrival.standing(); p.OK || len(p.Destinations) != 2 || p.Destinations[0].State != api.DestinationUp || p.Destinations[1].Reason != "misconfigured: token_revoked" {
 		t.Errorf("%+v", p)
 	}
 	got := w.other.Got()[sent:]
@@ -263,15 +263,15 @@ func TestAReceiverThatIsGoneIsSeenBeforeAPage(t *testing.T) {
 		w := wire(t, kind)
 		w.Engine.Tick(t.Context(), w.at)
 		w.pass(t, 2)
-		if p := w.arrival.standing(); !p.OK || len(p.Ways) != 2 {
+		if p := w.arrival.standing(); !p.OK || len(p.Destinations) != 2 {
 			t.Fatalf("before: %+v", p)
 		}
 		w.other.SetGone(true)
 		w.pass(t, 7)
 		w.Engine.Tick(t.Context(), w.at)
-		name := w.arrival.standing().Ways[0].Receiver
+		name := w.arrival.standing().Destinations[0].Receiver
 		if name == config.SlackReceiver {
-			name = w.arrival.standing().Ways[1].Receiver
+			name = w.arrival.standing().Destinations[1].Receiver
 		}
 		if code, body := w.get(t, "/-/healthy"); code != http.StatusServiceUnavailable || !strings.HasPrefix(body, "Pages do not arrive at "+name+" since 2026-11-23 12:") {
 			t.Errorf("/-/healthy: %d %s", code, body)
@@ -299,7 +299,7 @@ func TestAReceiverThatIsGoneIsSeenBeforeAPage(t *testing.T) {
 func TestNobodyIsTold(t *testing.T) {
 	w := wire(t, "")
 	w.ways.Store(&ways{composer: w.ways.Load().composer})
-	if p := w.arrival.standing(); !p.OK || len(p.Ways) != 0 {
+	if p := w.arrival.standing(); !p.OK || len(p.Destinations) != 0 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -322,7 +322,7 @@ func TestAStartKnowsWhatWasTold(t *testing.T) {
 		Getenv: func(name string) string { return map[string]string{"SLACK_BOT_TOKEN": "xoxb-1"}[name] },
 	}))(t)
 	defer func() { check(t, a.Close()) }()
-	if p := a.arrival.standing(); p.OK || len(p.Ways) != 1 || p.Ways[0].State != api.WayDown || p.Ways[0].Drill == nil || p.Proven == 0 {
+	if p := a.arrival.standing(); p.OK || len(p.Destinations) != 1 || p.Destinations[0].State != api.DestinationDown || p.Destinations[0].Drill == nil || p.Proven == 0 {
 		t.Errorf("%+v", p)
 	}
 }

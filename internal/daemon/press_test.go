@@ -177,7 +177,7 @@ func TestAPressOnAStandbyIsTheLeaders(t *testing.T) {
 	o.press(drill, slack.ActionAck, "U0ANA")
 	o.until("the drill is proven everywhere", func() bool {
 		for _, m := range []*member{first, second} {
-			if ways := m.arrival.standing().Ways; len(ways) != 1 || ways[0].Drill == nil || !ways[0].Drill.Proven || ways[0].Drill.AcknowledgedBy == "" {
+			if ways := m.arrival.standing().Destinations; len(ways) != 1 || ways[0].Drill == nil || !ways[0].Drill.Proven || ways[0].Drill.AcknowledgedBy == "" {
 				return false
 			}
 		}

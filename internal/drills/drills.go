@@ -1,7 +1,7 @@
 // Package drills makes up the burn of a drill, and counts what drills have proven.
 //
 // A drill goes the way of a page: a made-up burn is decided on by the same rules as a real one, what
-// follows is owed by the outbox, and it is delivered by every way by which pages and tickets go. It
+// follows is owed by the outbox, and it is delivered to every destination of pages and tickets. It
 // is on no ledger and no incident, so no budget, report, register or time to acknowledge knows of it.
 // The package is pure.
 package drills
@@ -62,7 +62,7 @@ func Decide(now time.Time) (burn string, err error) {
 	return "", errors.New("the rules of alerting do not page for a total outage")
 }
 
-// Result is what came of one drill by one way, in the form in which it is kept.
+// Result is what came of one drill at one destination, in the form in which it is kept.
 type Result struct {
 	ID         string    `json:"id"` // of its messages
 	At         time.Time `json:"at"`
@@ -82,12 +82,12 @@ type Result struct {
 // Running reports whether the drill is not over yet.
 func (r Result) Running() bool { return !r.At.IsZero() && r.Ended.IsZero() }
 
-// Proven reports whether this drill has proven its way.
+// Proven reports whether this drill has proven its destination.
 func (r Result) Proven() bool {
 	return !r.Ended.IsZero() && r.Reason == "" && !r.Taken.IsZero()
 }
 
-// Fresh reports whether the way was proven in the last seven days.
+// Fresh reports whether the destination was proven in the last seven days.
 func (r Result) Fresh(now time.Time) bool {
 	return !r.LastProven.IsZero() && now.Sub(r.LastProven) <= Fresh
 }

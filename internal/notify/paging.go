@@ -9,7 +9,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
-// Notice is news about slowburn's own ways to people: one of them takes no pages, or takes them
+// Notice is news about slowburn's own destinations: one of them takes no pages, or takes them
 // again.
 type Notice struct {
 	sentences.Deaf
@@ -20,7 +20,7 @@ type Notice struct {
 // Thread returns what the messages about one stretch of it have in common. It is an ID for
 // receivers, too.
 func (n Notice) Thread() string {
-	return "notice/paging/" + n.Way + "/" + strconv.FormatInt(n.Since.Unix(), 10)
+	return "notice/paging/" + n.Destination + "/" + strconv.FormatInt(n.Since.Unix(), 10)
 }
 
 // Entry returns one message of the notice, which is owed once.
@@ -35,7 +35,7 @@ func (n Notice) Entry(op outbox.Op, body any) outbox.Entry {
 	return e
 }
 
-// Told is what is kept of a way that is down: that it was told, and to whom.
+// Told is what is kept of a destination that is down: that it was told, and to whom.
 type Told struct {
 	Since   time.Time `json:"since"`
 	Reason  string    `json:"reason"`

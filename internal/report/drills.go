@@ -11,48 +11,48 @@ import (
 // Drills is what the drills of the last seven days have proven. It stands apart: no drill is an
 // incident, a page or an acknowledgement of any other part of a report.
 type Drills struct {
-	Routes, Proven int // pairs of a service's severity and a way
-	Ways           int // channels of receivers
+	Routes, Proven int // pairs of a service's severity and a destination
+	Destinations   int // channels of receivers
 	Unproven       []Unproven
 	Answers        []Answer // of loud ones
 }
 
-// Unproven is a way that took no drill in the last seven days.
+// Unproven is a destination that took no drill in the last seven days.
 type Unproven struct {
-	Way      string
-	Services []string
-	Reason   string    // of the newest drill; "" if there was none
-	Last     time.Time // when it was proven last; zero is never
+	Destination string
+	Services    []string
+	Reason      string    // of the newest drill; "" if there was none
+	Last        time.Time // when it was proven last; zero is never
 }
 
 // Answer is how fast a loud drill was acknowledged.
 type Answer struct {
-	Way, By string
-	After   time.Duration
+	Destination, By string
+	After           time.Duration
 }
 
 // drillText says which routes are proven.
 func (r Report) drillText(limit int) string {
 	d := r.Drills
 	text := "**" + figures.Count(d.Proven) + " of " + figures.Plural(d.Routes, "route") + "** (a service's pages or tickets by one of " +
-		figures.Plural(d.Ways, "way") + ") proven by a drill in the last seven days. Drills count nowhere else in this report.\n"
+		figures.Plural(d.Destinations, "destination") + ") proven by a drill in the last seven days. Drills count nowhere else in this report.\n"
 	var rows [][]string
 	for _, u := range d.Unproven {
 		last := "never"
 		if !u.Last.IsZero() {
 			last = figures.UTC(u.Last)
 		}
-		rows = append(rows, []string{markdown.Text(u.Way), markdown.Text(few(u.Services)), last, markdown.Text(u.Reason)})
+		rows = append(rows, []string{markdown.Text(u.Destination), markdown.Text(few(u.Services)), last, markdown.Text(u.Reason)})
 	}
 	if len(rows) > 0 {
-		text += "\nNot proven:\n\n" + table([]string{"Way", "Services", "Proven last", "Why not"}, rows, limit)
+		text += "\nNot proven:\n\n" + table([]string{"Destination", "Services", "Proven last", "Why not"}, rows, limit)
 	}
 	rows = nil
 	for _, a := range d.Answers {
-		rows = append(rows, []string{markdown.Text(a.Way), markdown.Text(a.By), figures.Duration(a.After)})
+		rows = append(rows, []string{markdown.Text(a.Destination), markdown.Text(a.By), figures.Duration(a.After)})
 	}
 	if len(rows) > 0 {
-		text += "\nAnswered by people:\n\n" + table([]string{"Way", "By", "After"}, rows, limit)
+		text += "\nAnswered by people:\n\n" + table([]string{"Destination", "By", "After"}, rows, limit)
 	}
 	return text
 }

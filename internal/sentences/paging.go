@@ -7,18 +7,18 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
-// Deaf is a way by which pages go out, that does not take them, or takes them again.
+// Deaf is a destination of pages that does not take them, or takes them again.
 type Deaf struct {
-	Way      string // "slack #payments-oncall"
-	Services []string
-	Since    time.Time
-	At       time.Time // when this is said
-	Reason   string    // of the newest failure, "class: reason"
-	Over     bool      // it takes pages again
-	Else     []string  // the ways by which pages still go out; none is nobody
+	Destination string // "slack #payments-oncall"
+	Services    []string
+	Since       time.Time
+	At          time.Time // when this is said
+	Reason      string    // of the newest failure, "class: reason"
+	Over        bool      // it takes pages again
+	Else        []string  // where pages still go; none is nobody
 }
 
-// State returns the words that say how the way stands.
+// State returns the words that say how the destination stands.
 func (d Deaf) State() string {
 	if d.Over {
 		return "Pages arrive again"
@@ -29,18 +29,18 @@ func (d Deaf) State() string {
 // Summary returns one sentence without its full stop.
 func (d Deaf) Summary() string {
 	if d.Over {
-		return d.Way + " takes pages again, after " + figures.Duration(d.At.Sub(d.Since))
+		return d.Destination + " takes pages again, after " + figures.Duration(d.At.Sub(d.Since))
 	}
-	return d.Way + " takes no pages since " + figures.UTC(d.Since)
+	return d.Destination + " takes no pages since " + figures.UTC(d.Since)
 }
 
 // Lines returns what a person needs to know, a text a line.
 func (d Deaf) Lines() []Text {
 	if d.Over {
-		return []Text{say(foreign(d.Way), " takes pages again. It took none from ", moment(d.Since), " to ", moment(d.At), "; what was owed meanwhile is sent now.")}
+		return []Text{say(foreign(d.Destination), " takes pages again. It took none from ", moment(d.Since), " to ", moment(d.At), "; what was owed meanwhile is sent now.")}
 	}
 	all := []Text{
-		say(foreign(d.Way), " takes no pages since ", moment(d.Since), ", ", figures.Duration(d.At.Sub(d.Since)), " before this message."),
+		say(foreign(d.Destination), " takes no pages since ", moment(d.Since), ", ", figures.Duration(d.At.Sub(d.Since)), " before this message."),
 		say("The newest error: ", foreign(d.Reason), "."),
 	}
 	if len(d.Services) > 0 {
@@ -64,14 +64,14 @@ func names(all []string, unit string) string {
 
 // Drill is a page by which nothing is told but that pages arrive.
 type Drill struct {
-	Way      string // by which it goes
-	Services []string
-	Loud     bool      // it calls people, who are to acknowledge it
-	Until    time.Time // of a loud one: how long it waits for them
-	Burn     string    // what was made up: "100 % of 1,000 events"
-	By       string    // who has acknowledged it, "" nobody
-	After    time.Duration
-	Over     bool
+	Destination string // where it goes
+	Services    []string
+	Loud        bool      // it calls people, who are to acknowledge it
+	Until       time.Time // of a loud one: how long it waits for them
+	Burn        string    // what was made up: "100 % of 1,000 events"
+	By          string    // who has acknowledged it, "" nobody
+	After       time.Duration
+	Over        bool
 }
 
 // State returns the words that a drill begins with, by which nobody takes it for a page.
@@ -92,9 +92,9 @@ func (d Drill) Summary() string {
 
 // Lines returns what a person needs to know, a text a line.
 func (d Drill) Lines() []Text {
-	all := []Text{say(strong("Nothing is wrong."), " This is a drill: slowburn made up a burn of ", d.Burn, ", decided to page, and sends it by the way of a page, ", foreign(d.Way), ".")}
+	all := []Text{say(strong("Nothing is wrong."), " This is a drill: slowburn made up a burn of ", d.Burn, ", decided to page, and sends it as a page, to ", foreign(d.Destination), ".")}
 	if len(d.Services) > 0 {
-		all = append(all, say("Pages and tickets of ", foreign(names(d.Services, "service")), " go this way."))
+		all = append(all, say("Pages and tickets of ", foreign(names(d.Services, "service")), " go there."))
 	}
 	switch {
 	case d.By != "":

@@ -21,7 +21,7 @@ import (
 func TestDashboardsAndAlertsAskForWhatIsExported(t *testing.T) {
 	s := newShop(t)
 	s.options.Paging = func() api.Paging {
-		return api.Paging{OK: true, Ways: []api.Way{{Receiver: "slack", Channel: "#a", State: api.WayUp, Since: &now, LastTaken: &now, Drill: &api.Drill{LastProven: &now}}}}
+		return api.Paging{OK: true, Destinations: []api.Destination{{Receiver: "slack", Channel: "#a", State: api.DestinationUp, Since: &now, LastTaken: &now, Drill: &api.Drill{LastProven: &now}}}}
 	}
 	s.options.Audit = func() *api.Audit { return &api.Audit{Whole: true, Acts: 1, Hash: "9f86d081884c"} }
 	EvaluationMetrics(s.options.Registry)(s.source.last)

@@ -54,15 +54,15 @@ func (s *server) health() (bool, string) {
 	return true, "Evaluating; the last time " + figures.Duration(max(age, 0)) + " ago."
 }
 
-// canPage reports whether no way of pages is down.
+// canPage reports whether no destination of pages is down.
 func (s *server) canPage() bool { return s.Paging().OK }
 
-// deafWords says which way of pages is down, since when and why.
+// deafWords says which destination of pages is down, since when and why.
 func (s *server) deafWords() string {
 	var words string
 	more := 0
-	for _, w := range s.Paging().Ways {
-		if w.State != api.WayDown || !slices.Contains(w.Severities, "page") {
+	for _, w := range s.Paging().Destinations {
+		if w.State != api.DestinationDown || !slices.Contains(w.Severities, "page") {
 			continue
 		}
 		if words != "" {

@@ -370,7 +370,7 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 	}
 	paging := s.Paging()
 	v.Parts = append(v.Parts,
-		part{Heading: "Ways to people", ID: "paging", Words: waysInWords(paging), Table: wayTable(paging, now), Empty: "Nobody is told: there is no receiver."},
+		part{Heading: "Destinations of pages", ID: "paging", Words: destinationsInWords(paging), Table: destinationTable(paging, now), Empty: "Nobody is told: there is no receiver."},
 	)
 	v.Parts = append(v.Parts, messages.parts...)
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, nil
@@ -429,13 +429,13 @@ func evaluatedInWords(n, of int) string {
 	return "new minutes of " + figures.Count(n) + " of " + figures.Plural(of, "budget")
 }
 
-// waysInWords says how many routes are proven.
-func waysInWords(p api.Paging) string {
+// destinationsInWords says how many routes are proven.
+func destinationsInWords(p api.Paging) string {
 	return "Where pages and tickets go, and whether they arrive there. " + figures.Count(p.Proven) + " of " + figures.Plural(p.Routes, "route") +
-		" (a service's pages or tickets by one of these ways) proven by a drill in the last seven days."
+		" (a service's pages or tickets to one of these destinations) proven by a drill in the last seven days."
 }
 
-// drillCell says what came of the newest drill of a way.
+// drillCell says what came of the newest drill at a destination.
 func drillCell(d *api.Drill) markup {
 	if d == nil {
 		return text("never")
@@ -456,10 +456,10 @@ func drillCell(d *api.Drill) markup {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-func wayTable(p api.Paging, now time.Time) table {
-	t := table{Label: "Ways to people", Head: []column{
+func destinationTable(p api.Paging, now time.Time) table {
+	t := table{Label: "Destinations of pages", Head: []column{
 		{"State", asState},
-		{"Way", asName},
+		{"Destination", asName},
 		{"Since", asText},
 		{"Takes", asText},
 		{"Services", asNumber},
@@ -467,9 +467,9 @@ func wayTable(p api.Paging, now time.Time) table {
 		{"Reason", asWhole},
 	}}
 	states := map[string]markup{
-		api.WayUp: badge("good", "works"), api.WayDown: badge("spent", "down"), api.WayUnknown: badge("unknown", "nothing sent yet"),
+		api.DestinationUp: badge("good", "works"), api.DestinationDown: badge("spent", "down"), api.DestinationUnknown: badge("unknown", "nothing sent yet"),
 	}
-	for _, w := range p.Ways {
+	for _, w := range p.Destinations {
 		since := text(figures.Unknown)
 		if w.Since != nil {
 			since = text(figures.UTC(*w.Since)) + small("for "+figures.Duration(now.Sub(*w.Since)))

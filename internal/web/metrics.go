@@ -95,17 +95,17 @@ func (c outboxCollector) Collect(ch chan<- prometheus.Metric) {
 
 var (
 	wayLabels   = []string{"receiver", "channel"}
-	descUp      = prometheus.NewDesc("slowburn_receiver_up", "0 if pages and tickets do not arrive by this way: a receiver, and of Slack a channel; 1 if nothing is known to be wrong.", wayLabels, nil)
-	descUpSince = prometheus.NewDesc("slowburn_receiver_since_timestamp_seconds", "Since when the way works or does not; absent before the first message to it since the start.", wayLabels, nil)
-	descUpTaken = prometheus.NewDesc("slowburn_receiver_last_success_timestamp_seconds", "When the way took its newest message; absent before the first since the start.", wayLabels, nil)
+	descUp      = prometheus.NewDesc("slowburn_receiver_up", "0 if pages and tickets do not arrive there: at a receiver, and of Slack a channel; 1 if nothing is known to be wrong.", wayLabels, nil)
+	descUpSince = prometheus.NewDesc("slowburn_receiver_since_timestamp_seconds", "Since when the destination works or does not; absent before the first message to it since the start.", wayLabels, nil)
+	descUpTaken = prometheus.NewDesc("slowburn_receiver_last_success_timestamp_seconds", "When the destination took its newest message; absent before the first since the start.", wayLabels, nil)
 )
 
 var (
-	descRoutes = prometheus.NewDesc("slowburn_drill_routes", "Pairs of a service's severity and a way to people, by whether a drill has proven the way in the last seven days.", []string{"proven"}, nil)
-	descDrill  = prometheus.NewDesc("slowburn_drill_last_success_timestamp_seconds", "When a drill has proven the way last; absent before the first.", wayLabels, nil)
+	descRoutes = prometheus.NewDesc("slowburn_drill_routes", "Pairs of a service's severity and a destination, by whether a drill has proven it in the last seven days.", []string{"proven"}, nil)
+	descDrill  = prometheus.NewDesc("slowburn_drill_last_success_timestamp_seconds", "When a drill has proven the destination last; absent before the first.", wayLabels, nil)
 )
 
-// pagingCollector reads how the ways to people stand when it is scraped.
+// pagingCollector reads how the destinations of pages stand when it is scraped.
 type pagingCollector struct{ *server }
 
 // Describe names the metrics.
@@ -115,16 +115,16 @@ func (c pagingCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect reads every way.
+// Collect reads every destination.
 func (c pagingCollector) Collect(ch chan<- prometheus.Metric) {
 	p := c.Paging()
 	ch <- prometheus.MustNewConstMetric(descRoutes, prometheus.GaugeValue, float64(p.Proven), "yes")
 	ch <- prometheus.MustNewConstMetric(descRoutes, prometheus.GaugeValue, float64(p.Routes-p.Proven), "no")
-	for _, w := range p.Ways {
+	for _, w := range p.Destinations {
 		gauge := func(d *prometheus.Desc, v float64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, w.Receiver, w.Channel)
 		}
-		gauge(descUp, truth(w.State != api.WayDown))
+		gauge(descUp, truth(w.State != api.DestinationDown))
 		if w.Since != nil {
 			gauge(descUpSince, unix(*w.Since))
 		}

@@ -264,8 +264,8 @@ func (l links) budgetTable(label string, rows []row) table {
 		{"SLO", asName},
 		{"SLI", asNumber},
 		{"Budget left", asBar},
-		{"Burn, fast", asNumber},
-		{"Burn, slow", asNumber},
+		{"Fast burn", asNumber},
+		{"Slow burn", asNumber},
 		{"Forecast", asText},
 	}}
 	gated := slices.ContainsFunc(rows, func(rw row) bool { return hasGate(rw.Gate) })

@@ -118,8 +118,8 @@ func sloFacts(rw row, b engine.Budget) []fact {
 		{"SLI", rw.SLI},
 		{"Budget left", rw.Left},
 		{"Bad events", bad},
-		{"Burn, fast", rw.Fast},
-		{"Burn, slow", rw.Slow},
+		{"Fast burn", rw.Fast},
+		{"Slow burn", rw.Slow},
 		{"Forecast", rw.Forecast},
 		{"Owner", figure{cmp.Or(rw.Owner, figures.Unknown), rw.Tier}},
 	}

@@ -50,11 +50,11 @@ type Options struct {
 	// how the newest one went, and when the last good one was.
 	Reload   func(context.Context) error
 	Reloaded func() api.Reloaded
-	// Paging says by which ways pages go out, and how those stand; nil knows of none.
+	// Paging says where pages go, and how those destinations stand; nil knows of none.
 	Paging func() api.Paging
 	// Audit says how the log of acts stands; nil, also of its answer, is not known.
 	Audit func() *api.Audit
-	// Drill begins a drill by every way; nil makes none.
+	// Drill begins a drill at every destination; nil makes none.
 	Drill func(context.Context, api.NewDrill) error
 	// Do takes what somebody does, and returns it as it was written down; nil takes nothing. Both are
 	// store.ErrWaiting if another daemon has not answered yet; Answer says later, by the key, what
@@ -122,7 +122,7 @@ func New(o Options) http.Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Paging == nil {
-		o.Paging = func() api.Paging { return api.Paging{OK: true, Ways: []api.Way{}} }
+		o.Paging = func() api.Paging { return api.Paging{OK: true, Destinations: []api.Destination{}} }
 	}
 	if o.Audit == nil {
 		o.Audit = func() *api.Audit { return nil }

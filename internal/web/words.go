@@ -48,7 +48,7 @@ func forecast(b *engine.Budget) figure {
 	case o.Gone:
 		return figure{"spent", ""}
 	case o.Lasts:
-		return figure{"lasts", "at the present burn"}
+		return figure{"not exhausted", "at the present burn rate"}
 	case !o.Known && !b.Windows[0].Sized:
 		return unknown("too little of " + figures.Window(b.Windows[0].Window) + " is known")
 	case !o.Known:

@@ -105,11 +105,11 @@ func (*Client) Event(f notify.Facts) []outbox.Entry {
 // Acknowledged composes nothing: an alert has no such state.
 func (*Client) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
 
-// Notice composes an alert about a way that takes no pages, and its end. It is not repeated, so it
+// Notice composes an alert about a destination that takes no pages, and its end. It is not repeated, so it
 // stays for as long as it may take people to put that right.
 func (*Client) Notice(n notify.Notice) []outbox.Entry {
 	a := Alert{
-		Labels:      map[string]string{"alertname": "SlowburnCannotPage", "severity": "page", "way": n.Way},
+		Labels:      map[string]string{"alertname": "SlowburnCannotPage", "severity": "page", "destination": n.Destination},
 		Annotations: map[string]string{"summary": n.State() + ": " + n.Summary(), "description": notify.Lines(n.Lines())},
 		StartsAt:    n.Since.UTC(), EndsAt: n.At.Add(24 * time.Hour).UTC(), GeneratorURL: n.Page("status"),
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
-// Notice composes a message about a way that takes no pages; when it does again, an edit of it and a
+// Notice composes a message about a destination that takes no pages; when it does again, an edit of it and a
 // reply.
 func (h Composer) Notice(n notify.Notice) []outbox.Entry {
 	icon := "📵"
@@ -18,9 +18,9 @@ func (h Composer) Notice(n notify.Notice) []outbox.Entry {
 		icon = "✅"
 	}
 	state := icon + " " + n.State()
-	b := Body{Text: clip(state+": "+escapeLong(n.Summary())+".", maxSentence), Name: state + " · " + plain(n.Way, 80), Incident: clip(n.Thread(), 500)}
+	b := Body{Text: clip(state+": "+escapeLong(n.Summary())+".", maxSentence), Name: state + " · " + plain(n.Destination, 80), Incident: clip(n.Thread(), 500)}
 	said := section(dressAll(n.Lines()))
-	b.Blocks = []Block{header(state + " · " + plain(n.Way, 100)), said, contextBlock(mrkdwn(h.signature()))}
+	b.Blocks = []Block{header(state + " · " + plain(n.Destination, 100)), said, contextBlock(mrkdwn(h.signature()))}
 	if !n.Over {
 		return []outbox.Entry{n.Entry(outbox.Post, b)}
 	}
