@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -133,7 +135,7 @@ func (d client) send(e *env, method, path string, body io.Reader) (*http.Respons
 		return nil, cannotFindOut(errors.New("the address of the daemon, --url, is malformed")) // it may hold a password
 	}
 	if body != nil {
-		d.authorize(req, e.getenv(daemon.WriteTokenEnv))
+		d.authorize(req, cmp.Or(e.getenv(daemon.WriteTokenEnv), localToken(e, req.URL)))
 	}
 	asks, err := d.reach.client()
 	if err != nil {
@@ -144,6 +146,16 @@ func (d client) send(e *env, method, path string, body io.Reader) (*http.Respons
 		return nil, cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
 	}
 	return resp, nil
+}
+
+// localToken returns the token that a daemon on this machine has written into the file of the
+// configuration, "" if there is none that this user may read. It is sent to this machine only.
+func localToken(e *env, to *url.URL) string {
+	if ip, err := netip.ParseAddr(to.Hostname()); to.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return ""
+	}
+	cfg, _ := config.Load(e.cli.ConfigFile) // the defaults, if there is none
+	return daemon.ReadLocal(cfg.LocalTokenFile())
 }
 
 // authorize adds the write token, "" if there is none. A password needs Authorization for itself.

@@ -30,6 +30,7 @@ type Config struct {
 	SLOs       []string // files, folders and globs
 	StorePath  string
 	Postgres   Postgres // instead of StorePath, if it is given
+	Web        Web
 	Slack      Slack
 	TraceURL   string // of a trace, with {trace_id} in it; "" makes no links
 	Reports    []Report
@@ -205,6 +206,7 @@ func (c *Config) read(o strictyaml.Object) {
 		c.Corrections = c.readPaths(v)
 	}
 	c.readStore(o.Get("store"))
+	c.readWeb(o.Get("web"))
 	c.readSlack(o.Get("slack"))
 	c.readTraces(o.Get("traces"))
 	c.readReports(o.Get("reports"))

@@ -22,6 +22,7 @@ var (
 		schema.May("slos", schema.Texts("Files, folders (with everything below them) and globs of SLO files.", maxEntries, "slos/").Standard([]string{"slos/"})),
 		schema.May("corrections", schema.Texts("Files, folders and globs of corrections: maintenance, measurement errors and exclusions, each with author and reason.", maxEntries, "corrections.yaml")),
 		schema.May("store", storeKeys),
+		schema.May("web", webKeys),
 		schema.May("slack", slackKeys),
 		schema.May("traces", tracesKeys),
 		schema.May("reports", schema.List("Reports that are sent on schedule.", maxEntries, reportKeys)),
@@ -47,6 +48,18 @@ var (
 		schema.May("postgres", schema.Text("The address of a PostgreSQL that several daemons share: one leads, the others stand by. Without a password, which belongs into postgres_file.", schema.NotBlank, "postgres://slowburn@db.example.com/slowburn?sslmode=verify-full")),
 		schema.May("postgres_file", schema.Text("A file with that address.", schema.NotBlank)),
 	).AtMost(1).AtStart()
+
+	webKeys = schema.Object("Who may do what over HTTP, beside the file of --web.config.file.",
+		schema.May("tokens", schema.List("Tokens by which people and programs prove who they are. Once there is one, nobody changes anything without.", maxEntries, tokenKeys)),
+		schema.May("local_token_file", schema.Text("A file that the daemon writes at its start, for its own user only: by the token in it commands on this machine prove that they are that user's. It may do everything.", schema.NotBlank).Or("beside the store: its path with `.token`; none with a PostgreSQL").AtStart()),
+	)
+
+	tokenKeys = schema.Object("A token.",
+		schema.Need("name", schema.Text("Who holds it, as the audit log names them.", NameForm, "ci")),
+		schema.Need("file", schema.Text("A file with the token: at least 16 characters without a space. While it is changed, two tokens, one in a line. It is read again by a reload.", schema.NotBlank, "/run/secrets/slowburn-ci")),
+		schema.Need("may", schema.List("What may be done by it: `read` everything without the password, `change` to record changes and reload, `act` on incidents, `override` to override gates, exempt from the policy and classify incidents.", maxEntries, schema.Choice("", TokenRights...))),
+		schema.May("services", schema.Texts("The services about which something may be done by it, as globs.", maxEntries, "checkout", "pay-*").Or("all of them")),
+	)
 
 	slackKeys = schema.Object("How messages reach people. Without a token and a webhook nothing is posted.",
 		schema.May("channel", schema.Text("The channel, in quotes, of services that name none of their own.", slo.ChannelForm).Standard(defaultChannel)),

@@ -18,7 +18,7 @@ import (
 
 // recordConfig writes into the audit log that a configuration was taken into use, and what it
 // changed.
-func (a *Daemon) recordConfig(ctx context.Context, before, after *slo.Set) {
+func (a *Daemon) recordConfig(ctx context.Context, before, after *slo.Set, who string) {
 	facts := difference(before, after)
 	text := "the configuration was read anew"
 	if before == nil {
@@ -30,7 +30,7 @@ func (a *Daemon) recordConfig(ctx context.Context, before, after *slo.Set) {
 	}
 	now := a.Now()
 	act := alerting.Act{
-		Key: "config/" + strconv.FormatInt(now.UnixNano(), 10), Kind: alerting.Configured, By: "slowburn", Via: "config", Text: text, Facts: facts,
+		Key: "config/" + strconv.FormatInt(now.UnixNano(), 10), Kind: alerting.Configured, By: "slowburn", Who: who, Via: "config", Text: text, Facts: facts,
 	}
 	if err := a.Engine.Do(ctx, act, a.Clock()); err != nil {
 		a.Log.Error("the audit log does not hold this configuration", "err", err)

@@ -54,6 +54,8 @@ type Daemon struct {
 	arrival *arrival
 	pulse   *pulse
 	web     http.Handler
+	tokens  atomic.Pointer[[]web.Token] // of the configuration and the environment
+	local   []web.Token                 // that of web.local_token_file, if it could be written
 	reload  reloadState
 	Keeper  *reviews.Keeper
 	ticked  chan struct{} // after every tick
@@ -74,10 +76,6 @@ type Options struct {
 	Getenv      func(string) string
 }
 
-// WriteTokenEnv names the variable that holds the token for writes from elsewhere, for the daemon
-// and for those who ask it.
-const WriteTokenEnv = "SLOWBURN_WRITE_TOKEN"
-
 // The pace of a daemon.
 const (
 	TickEvery  = time.Minute
@@ -94,6 +92,11 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	a := &Daemon{Options: o, ticked: make(chan struct{}, 1)}
 	a.cfg.Store(&cfg)
 	a.reload.good(o.Clock(), nil)
+	tokens, err := openTokens(cfg.Web, o.Getenv(WriteTokenEnv), o.Log)
+	if err != nil {
+		return nil, err
+	}
+	a.tokens.Store(&tokens)
 	client, err := NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, err
@@ -105,6 +108,7 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 	if a.db, err = OpenStore(ctx, cfg, store.Options{}); err != nil {
 		return nil, err
 	}
+	a.local = writeLocal(cfg.LocalTokenFile(), o.Log) // the folder of the store is there
 	snap, err := a.load(ctx)
 	if err != nil {
 		return nil, errors.Join(err, a.db.Close())
@@ -279,7 +283,10 @@ func (a *Daemon) Close() error {
 
 // Reload reads the configuration and the SLO files again. If anything is wrong with them,
 // everything stays as it is and the metric says so.
-func (a *Daemon) Reload(ctx context.Context) error {
+func (a *Daemon) Reload(ctx context.Context) error { return a.reloadFor(ctx, "") }
+
+// reloadFor reloads for somebody whose identity was proven, which the audit log then has; "" is nobody.
+func (a *Daemon) reloadFor(ctx context.Context, who string) error {
 	before := a.Engine.Snapshot().Set
 	waiting, err := a.tryReload(ctx)
 	if err != nil {
@@ -293,7 +300,7 @@ func (a *Daemon) Reload(ctx context.Context) error {
 		a.Log.Warn("a change of some keys needs a restart", "keys", strings.Join(waiting, ", "))
 	}
 	if after := a.Engine.Snapshot(); !after.Standby {
-		a.recordConfig(ctx, before, after.Set)
+		a.recordConfig(ctx, before, after.Set, who)
 	}
 	return nil
 }
@@ -314,11 +321,16 @@ func (a *Daemon) tryReload(ctx context.Context) (waiting []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := openTokens(cfg.Web, a.Getenv(WriteTokenEnv), a.Log)
+	if err != nil {
+		return nil, err
+	}
 	if err := a.Engine.Reload(ctx, engine.Terms{Set: set, Policy: cfg.Policy, Reports: schedules, ReportChannels: channels, Composer: w}, a.Clock()); err != nil {
 		return nil, err
 	}
 	a.cfg.Store(&cfg)
 	a.ways.Store(w)
+	a.tokens.Store(&tokens)
 	a.Pump.SetReceivers(w.reached)
 	a.Desk.SetDoors(w.doors)
 	return waiting, nil
@@ -356,8 +368,8 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		Answer:     a.inbox.answer,
 		WaitsFor:   a.waitsFor,
 		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
-		Reload:     a.Reload, Reloaded: func() api.Reloaded { return *a.reload.Load() }, Registry: registry,
-		Version: version.Version, ExternalURL: a.ExternalURL, WriteToken: a.Getenv(WriteTokenEnv), Log: a.Log,
+		Reload:     a.reloadFor, Reloaded: func() api.Reloaded { return *a.reload.Load() }, Registry: registry,
+		Version: version.Version, ExternalURL: a.ExternalURL, Tokens: a.currentTokens, Log: a.Log,
 	})
 }
 

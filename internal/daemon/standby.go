@@ -89,7 +89,7 @@ func (a *Daemon) leadOn(ctx context.Context) error {
 		return nil
 	})
 	do(func(ctx context.Context) error {
-		a.recordConfig(ctx, nil, a.Engine.Snapshot().Set)
+		a.recordConfig(ctx, nil, a.Engine.Snapshot().Set, "")
 		<-ctx.Done()
 		return nil
 	})

@@ -32,14 +32,15 @@ const viaWeb = "web"
 // routeWrites routes the part of the API that changes something. A browser that was sent here by
 // another site is refused.
 func (s *jsonAPI) routeWrites(mux *http.ServeMux) {
-	write := func(pattern string, f func(*http.Request) (any, error)) {
+	write := func(pattern string, f func(*http.Request, caller) (any, error)) {
 		mux.Handle("POST /api/v1/"+pattern, http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !s.mayWrite(r) {
+			c, known := s.callerOf(r, "")
+			if !known {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 				s.answer(w, nil, errForbidden)
 				return
 			}
-			data, err := f(r)
+			data, err := f(r, c)
 			var waits *waiting
 			if errors.As(err, &waits) {
 				s.write(w, http.StatusAccepted, api.Answer{Status: "pending", Key: waits.key, Data: data, Error: problemOf(err).text})
@@ -116,7 +117,11 @@ func readAct(r *http.Request) (a api.Act, err error) {
 
 // do hands an act on, and returns it as it was written down. What the request leaves open is filled
 // in: a key, by which the sender could have made it safe to repeat, and that it came this way.
-func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
+func (s *server) do(ctx context.Context, c caller, a api.Act) (api.Act, error) {
+	if err := s.allow(ctx, c, a); err != nil {
+		return a, err
+	}
+	a.Who = c.who // whatever the request says
 	switch {
 	case s.Do == nil:
 		return a, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
@@ -131,7 +136,6 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	if a.Via != "cli" && a.Via != viaWeb {
 		a.Via = "api"
 	}
-	a.Who = "" // nobody has proven anything
 	a.Received, a.Said, a.Damaged = time.Time{}, time.Time{}, false
 	a, err := s.Do(ctx, a)
 	if a.Kind == alerting.Declare {
@@ -140,11 +144,24 @@ func (s *server) do(ctx context.Context, a api.Act) (api.Act, error) {
 	return a, notDone(a.Key, err)
 }
 
+// allow returns nil if a caller may do an act, else why not.
+func (s *server) allow(ctx context.Context, c caller, a api.Act) error {
+	var undone alerting.ActKind
+	if a.Kind == alerting.Undo && c.token != nil {
+		was, _, err := s.Archive.Act(ctx, a.Other)
+		if err != nil {
+			return err
+		}
+		undone = was.Kind
+	}
+	return c.may(rightFor(a, undone), servicesOf(a)...)
+}
+
 // showable reports whether everything that an act says can be shown as it is. Only its text may
 // have several lines.
 func showable(a api.Act) bool {
 	steers := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
-	words := []string{a.Key, a.By, a.Via, a.Incident, string(a.SLO), a.Service, a.Other, strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(a.Text)}
+	words := []string{a.Key, a.By, a.Who, a.Via, a.Incident, string(a.SLO), a.Service, a.Other, strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(a.Text)}
 	if c := a.Change; c != nil {
 		words = append(words, c.Kind, c.Title, c.Version)
 	}
@@ -154,7 +171,7 @@ func showable(a api.Act) bool {
 	return !slices.ContainsFunc(words, func(word string) bool { return strings.ContainsFunc(word, steers) })
 }
 
-func (s *jsonAPI) apiDo(r *http.Request) (any, error) {
+func (s *jsonAPI) apiDo(r *http.Request, c caller) (any, error) {
 	a, err := readAct(r)
 	if err != nil {
 		return nil, err
@@ -162,11 +179,14 @@ func (s *jsonAPI) apiDo(r *http.Request) (any, error) {
 	if !slices.Contains(humanActs, a.Kind) {
 		return nil, badRequest("%q is no act that can be done here.", string(a.Kind))
 	}
-	return s.do(r.Context(), a)
+	return s.do(r.Context(), c, a)
 }
 
 // apiDrill begins a drill.
-func (s *jsonAPI) apiDrill(r *http.Request) (any, error) {
+func (s *jsonAPI) apiDrill(r *http.Request, c caller) (any, error) {
+	if err := c.may(MayAct, ""); err != nil { // it is about all services
+		return nil, err
+	}
 	var n api.NewDrill
 	if r.ContentLength != 0 {
 		if err := decode(r, &n, "drill"); err != nil {
@@ -186,7 +206,7 @@ func (s *jsonAPI) apiDrill(r *http.Request) (any, error) {
 }
 
 // apiAck acknowledges an incident.
-func (s *jsonAPI) apiAck(r *http.Request) (any, error) {
+func (s *jsonAPI) apiAck(r *http.Request, c caller) (any, error) {
 	id, ok := strings.CutSuffix(r.PathValue("id"), "/ack")
 	if !ok || len(id) > maxID {
 		return nil, notFound("There is nothing at this address.")
@@ -199,7 +219,7 @@ func (s *jsonAPI) apiAck(r *http.Request) (any, error) {
 	if a.By == "" {
 		a.By = "somebody"
 	}
-	if a, err = s.do(r.Context(), a); err != nil {
+	if a, err = s.do(r.Context(), c, a); err != nil {
 		return a, err
 	}
 	if drills.Is(id) {

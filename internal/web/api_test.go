@@ -291,6 +291,8 @@ func TestReload(t *testing.T) {
 		{"a bad configuration", "127.0.0.1:5000", nil, errors.New("slos.yaml:3: no"), 500, true},
 		{"from elsewhere", "192.0.2.1:5000", nil, nil, 403, false},
 		{"from elsewhere with the token", "192.0.2.1:5000", http.Header{"Authorization": {"Bearer s3cret"}}, nil, 200, true},
+		{"from this machine without the token", "127.0.0.1:5000", nil, nil, 403, false},
+		{"from this machine with a wrong token", "127.0.0.1:5000", http.Header{"Authorization": {"Bearer s3cre"}}, nil, 403, false},
 		{"with a wrong token", "192.0.2.1:5000", http.Header{"Authorization": {"Bearer s3cre"}}, nil, 403, false},
 		{"through a proxy on this machine", "127.0.0.1:5000", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, nil, 403, false},
 		{"a form on another site, sent by a browser on this machine", "127.0.0.1:5000", http.Header{"Sec-Fetch-Site": {"cross-site"}}, nil, 403, false},
@@ -298,8 +300,10 @@ func TestReload(t *testing.T) {
 	} {
 		s := newShopOf(t, nil)
 		ran := false
-		s.options.WriteToken = "s3cret"
-		s.options.Reload = func(context.Context) error { ran = true; return c.err }
+		if strings.Contains(c.what, "token") {
+			s.options.Tokens = tokens("s3cret")
+		}
+		s.options.Reload = func(context.Context, string) error { ran = true; return c.err }
 		r := httptest.NewRequest(http.MethodPost, "/-/reload", nil)
 		r.RemoteAddr = c.from
 		for k, v := range c.header {

@@ -68,7 +68,7 @@ func (s *server) deliver(ctx context.Context, service string, changes []engine.C
 }
 
 // apiChanged takes a change, or an experiment that is asked for.
-func (s *jsonAPI) apiChanged(r *http.Request) (any, error) {
+func (s *jsonAPI) apiChanged(r *http.Request, c caller) (any, error) {
 	var n api.NewChange
 	if err := decode(r, &n, "change"); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (s *jsonAPI) apiChanged(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.do(r.Context(), a)
+	done, err := s.do(r.Context(), c, a)
 	return toChange(engine.Change{Act: done}), err
 }
 

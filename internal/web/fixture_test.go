@@ -129,6 +129,12 @@ func (s *source) Snapshot() *engine.Snapshot {
 	return &seen
 }
 
+// tokens are one that may do everything.
+func tokens(secret string) func() []Token {
+	all := []Token{NewToken("all", AllRights, nil, secret)}
+	return func() []Token { return all }
+}
+
 func newShop(t testing.TB) *shop {
 	t.Helper()
 	return newShopOf(t, lives)

@@ -15,8 +15,14 @@ import (
 
 // The form on an incident's page: what a browser may do from where.
 func TestTheFormOfAnIncident(t *testing.T) {
-	s := newShop(t)
-	s.options.WriteToken = "secret"
+	s, configured := newShop(t), false
+	all := tokens("secret")
+	s.options.Tokens = func() []Token {
+		if configured {
+			return all()
+		}
+		return nil
+	}
 	var did []alerting.Act
 	s.options.Do = func(_ context.Context, a alerting.Act) (alerting.Act, error) { did = append(did, a); return a, nil }
 	h := s.handler()
@@ -38,6 +44,8 @@ func TestTheFormOfAnIncident(t *testing.T) {
 		{"from elsewhere without the token", elsewhere, "same-origin", path, "act=acknowledge&by=Ada", 403, alerting.Act{}},
 		{"from elsewhere with a wrong token", elsewhere, "same-origin", path, "act=acknowledge&by=Ada&token=Secret", 403, alerting.Act{}},
 		{"from elsewhere with the token", elsewhere, "same-origin", path, "act=acknowledge&by=Ada&token=secret", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
+		{"on this machine without the token", here, "same-origin", path, "act=acknowledge&by=Ada", 403, alerting.Act{}},
+		{"on this machine with the token", here, "same-origin", path, "act=acknowledge&by=Ada&token=secret", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
 		{"the token in the address does not count", elsewhere, "same-origin", path + "?token=secret", "act=acknowledge&by=Ada", 403, alerting.Act{}},
 		{"another site with the token", elsewhere, "cross-site", path, "act=acknowledge&by=Ada&token=secret", 403, alerting.Act{}},
 		{"nobody says who", here, "same-origin", path, "act=acknowledge&by=+", 400, alerting.Act{}},
@@ -46,7 +54,7 @@ func TestTheFormOfAnIncident(t *testing.T) {
 		{"an incident that there is not", here, "same-origin", "/incidents/a/b/page/1", "act=acknowledge&by=Ada", 404, alerting.Act{}},
 		{"more than a form holds", here, "same-origin", path, "act=remark&by=Ada&text=" + strings.Repeat("x", maxForm), 400, alerting.Act{}},
 	} {
-		did = nil
+		did, configured = nil, strings.Contains(c.what, "token")
 		r := httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.form))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.RemoteAddr = c.from
@@ -62,7 +70,7 @@ func TestTheFormOfAnIncident(t *testing.T) {
 		if w.Code != c.code || got.Kind != c.want.Kind || got.By != c.want.By || got.Text != c.want.Text || !got.Until.Equal(c.want.Until) {
 			t.Errorf("%s: %d and %+v; want %d and %+v", c.what, w.Code, got, c.code, c.want)
 		}
-		if got.Kind != "" && (got.Incident != id || got.Via != viaWeb || got.Key == "" || got.Who != "" || w.Header().Get("Location") != path+"#timeline") {
+		if got.Kind != "" && (got.Incident != id || got.Via != viaWeb || got.Key == "" || (got.Who == "token all") != configured || w.Header().Get("Location") != path+"#timeline") {
 			t.Errorf("%s: %+v, then to %s", c.what, got, w.Header().Get("Location"))
 		}
 	}
@@ -98,10 +106,13 @@ func TestWhoSeesTheForm(t *testing.T) {
 		{"on this machine", "127.0.0.1:1", "", nothing, true, false},
 		{"elsewhere, and nobody may write from there", "192.0.2.1:1", "", nothing, false, false},
 		{"elsewhere, with a token", "192.0.2.1:1", "secret", nothing, true, true},
+		{"on this machine, with a token", "127.0.0.1:1", "secret", nothing, true, true},
 		{"where nothing can be done", "127.0.0.1:1", "", nil, false, false},
 	} {
 		s := newShop(t)
-		s.options.Do, s.options.WriteToken = c.do, c.token
+		if s.options.Do = c.do; c.token != "" {
+			s.options.Tokens = tokens(c.token)
+		}
 		r := httptest.NewRequest(http.MethodGet, s.pagePaths(t)["incident-open"], nil)
 		r.RemoteAddr = c.from
 		w := httptest.NewRecorder()

@@ -2,12 +2,9 @@ package web
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
@@ -132,16 +129,21 @@ func tell(w http.ResponseWriter, ok bool, sentence string) {
 // reload reads the configuration again. Requests that a browser sends for another site never get
 // here.
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
-	if !s.mayWrite(r) {
+	c, known := s.callerOf(r, "")
+	err := c.may(MayChange)
+	if !known {
+		err = errForbidden
+	}
+	if err != nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, errForbidden.text, http.StatusForbidden)
+		http.Error(w, problemOf(err).text, http.StatusForbidden)
 		return
 	}
 	if s.Reload == nil {
 		http.Error(w, "There is no configuration to reload.", http.StatusNotImplemented)
 		return
 	}
-	if err := s.Reload(r.Context()); err != nil {
+	if err := s.Reload(r.Context(), c.who); err != nil {
 		http.Error(w, "Nothing was changed: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -150,41 +152,4 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		sentence += "; " + waitingFor(keys)
 	}
 	tell(w, true, sentence+".")
-}
-
-// mayWrite reports whether a request comes from this machine itself, not passed on by a proxy on
-// it, or carries the write token.
-func (s *server) mayWrite(r *http.Request) bool {
-	if given := tokenOf(r); given != "" {
-		if s.isToken(given) {
-			return true
-		}
-		s.refusals.wrong(r, "token")
-	}
-	passedOn := slices.ContainsFunc([]string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"}, func(name string) bool { return r.Header.Get(name) != "" })
-	return !passedOn && isLoopback(r.RemoteAddr)
-}
-
-// TokenHeader carries a token beside the password of the web configuration, which has Authorization
-// for itself.
-const TokenHeader = "X-Slowburn-Token"
-
-// tokenOf returns the token that a request carries, "" if none.
-func tokenOf(r *http.Request) string {
-	if token := r.Header.Get(TokenHeader); token != "" {
-		return token
-	}
-	if kind, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(kind, "Bearer") {
-		return strings.TrimSpace(token)
-	}
-	return ""
-}
-
-// isToken reports whether something is the write token. Without a token nothing is.
-func (s *server) isToken(given string) bool {
-	if s.WriteToken == "" {
-		return false
-	}
-	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.WriteToken))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }

@@ -31,7 +31,7 @@ type incidentView struct {
 	Facts     []fact
 	Timeline  []api.Happening
 	MayAct    bool   // there is a form
-	AskToken  bool   // which must bring the write token
+	AskToken  bool   // which must bring a token
 	Merged    markup // what it is told together with, "" if with nothing
 	Slack     string // where its message is, "" if that is not known
 	Parts     []part
@@ -53,8 +53,9 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	v := incidentView{Incident: i, Spec: s.Source.Snapshot().Set.Lookup(i.SLO), Name: nameOf(i), Key: stateKey(i), Silences: silences}
 	v.Facts = s.incidentFacts(i, v.Spec)
 	v.Timeline = api.DetailOf(i, v.Spec, s.Now()).Timeline
-	v.MayAct = s.Do != nil && (s.mayWrite(r) || s.WriteToken != "")
-	v.AskToken = !s.mayWrite(r)
+	_, known := s.callerOf(r, "")
+	v.MayAct = s.Do != nil && (known || s.hasTokens())
+	v.AskToken = !known
 	v.Merged = s.linked(sentences.ToldIn(i))
 	if v.Slack, err = s.slackLink(ctx, i); err != nil {
 		s.Log.Error("cannot read where the message is", "incident", i.ID, "err", err)
@@ -207,12 +208,12 @@ var formActs = []alerting.ActKind{alerting.Acknowledge, alerting.Mitigated, aler
 const maxForm = 16 << 10
 
 // postIncident takes the form on an incident's page, and shows the page again. Whoever may not
-// write as they are brings the write token in the form: a browser has no other way to send it.
+// write as they are brings a token in the form: a browser has no other way to send it.
 func (s *site) postIncident(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	a, err := s.readForm(r)
+	a, c, err := s.readForm(r)
 	if err == nil {
-		_, err = s.do(r.Context(), a)
+		_, err = s.do(r.Context(), c, a)
 	}
 	if err != nil {
 		s.show(w, "", page{Here: "incidents"}, err)
@@ -221,36 +222,37 @@ func (s *site) postIncident(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, s.prefix+incidentPath(a.Incident)+"#timeline", http.StatusSeeOther)
 }
 
-// readForm returns the act that a form asks for.
-func (s *site) readForm(r *http.Request) (api.Act, error) {
+// readForm returns the act that a form asks for, and who asks.
+func (s *site) readForm(r *http.Request) (a api.Act, c caller, err error) {
 	if err := r.ParseForm(); err != nil {
-		return api.Act{}, badRequest("The form cannot be read.")
+		return a, c, badRequest("The form cannot be read.")
 	}
-	if !s.mayWrite(r) && !s.isToken(r.PostForm.Get("token")) {
-		return api.Act{}, errForbidden
+	c, known := s.callerOf(r, r.PostForm.Get("token"))
+	if !known {
+		return a, c, errForbidden
 	}
-	a := api.Act{
+	a = api.Act{
 		Kind: alerting.ActKind(r.PostForm.Get("act")), By: strings.TrimSpace(r.PostForm.Get("by")), Via: viaWeb, Incident: r.PathValue("id"),
 		Text: strings.TrimSpace(r.PostForm.Get("text")),
 	}
 	if !slices.Contains(formActs, a.Kind) {
-		return a, badRequest("%q is nothing that can be done here.", clip(string(a.Kind)))
+		return a, c, badRequest("%q is nothing that can be done here.", clip(string(a.Kind)))
 	}
 	if a.By == "" {
-		return a, badRequest("Say who you are: the name is empty. Go back and fill it in.")
+		return a, c, badRequest("Say who you are: the name is empty. Go back and fill it in.")
 	}
 	if _, err := s.findIncident(r.Context(), a.Incident); err != nil {
-		return a, err
+		return a, c, err
 	}
 	a.Key = s.formKey(a, r.PostForm.Get("for"))
 	if text := r.PostForm.Get("for"); text != "" && a.Kind == alerting.Silence {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 {
-			return a, badRequest("%q is no time to be silent for.", clip(text))
+			return a, c, badRequest("%q is no time to be silent for.", clip(text))
 		}
 		a.Until = s.Now().Add(d)
 	}
-	return a, nil
+	return a, c, nil
 }
 
 // formKey makes one act of a button that is pressed twice: the same, by the same person, in the
@@ -261,4 +263,4 @@ func (s *site) formKey(a api.Act, more string) string {
 }
 
 // errForbidden refuses a write.
-var errForbidden = &problem{http.StatusForbidden, "forbidden", "This is allowed from this machine, or with the write token."}
+var errForbidden = &problem{http.StatusForbidden, "forbidden", "This takes a token. Where none is configured, it is allowed from this machine."}

@@ -32,6 +32,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	if f, ok := h.(*front); ok {
+		f.server.users = func(name string) bool { return isUserOf(webConfigFile, name) }
 		// The toolkit has put its handler, which asks for the password, before ours when it begins to
 		// listen, and nothing was accepted yet.
 		srv.BaseContext = func(net.Listener) context.Context {
@@ -57,6 +58,14 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return nil
+}
+
+// isUserOf reports whether a web configuration asks a user for a password. The toolkit reads the file for
+// every request, too.
+func isUserOf(webConfigFile, name string) bool {
+	cfg, err := readGuards(webConfigFile)
+	_, known := cfg.Users[name]
+	return err == nil && known
 }
 
 // closed closes a listener that may be closed already.
@@ -91,21 +100,35 @@ func Guards(webConfigFile string) (auth, tls bool, err error) {
 	if err := toolkit.Validate(webConfigFile); err != nil {
 		return false, false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
 	}
-	data, err := os.ReadFile(webConfigFile)
+	cfg, err := readGuards(webConfigFile)
 	if err != nil {
-		return false, false, fmt.Errorf("the web configuration: %w", err)
-	}
-	var cfg struct {
-		Users map[string]string `yaml:"basic_auth_users"`
-		TLS   *struct {
-			ClientAuth string `yaml:"client_auth_type"`
-		} `yaml:"tls_server_config"`
-	}
-	if err := yaml.Unmarshal(data, &cfg); err != nil {
-		return false, false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
+		return false, false, err
 	}
 	tls = cfg.TLS != nil
 	return len(cfg.Users) > 0 || tls && cfg.TLS.ClientAuth == "RequireAndVerifyClientCert", tls, nil
+}
+
+// guards is what a web configuration says of whom clients have to be.
+type guards struct {
+	Users map[string]string `yaml:"basic_auth_users"`
+	TLS   *struct {
+		ClientAuth string `yaml:"client_auth_type"`
+	} `yaml:"tls_server_config"`
+}
+
+// readGuards reads a web configuration; no file asks nobody.
+func readGuards(webConfigFile string) (cfg guards, err error) {
+	if webConfigFile == "" {
+		return cfg, nil
+	}
+	data, err := os.ReadFile(webConfigFile)
+	if err != nil {
+		return cfg, fmt.Errorf("the web configuration: %w", err)
+	}
+	if err := yaml.Unmarshal(data, &cfg); err != nil {
+		return cfg, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
+	}
+	return cfg, nil
 }
 
 // Address returns the address under which a listener is reached, as far as it knows itself: by the

@@ -303,10 +303,10 @@ func TestWrongProofsAreCountedToldAndSlowedDown(t *testing.T) {
 		s := newShopOf(t, nil)
 		log := &notes{}
 		s.options.Log = slog.New(slog.NewTextHandler(log, nil))
-		s.options.WriteToken = "right"
+		s.options.Tokens = tokens("right")
 		s.options.Registry = prometheus.NewRegistry()
 		s.options.Slack = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-		s.options.Reload = func(context.Context) error { return nil }
+		s.options.Reload = func(context.Context, string) error { return nil }
 		config := ""
 		if c.reason == "password" {
 			config = withPassword(t)
@@ -340,8 +340,8 @@ func TestWrongProofsAreCountedToldAndSlowedDown(t *testing.T) {
 
 func TestTheTokenHasAHeaderOfItsOwn(t *testing.T) {
 	s := newShopOf(t, nil)
-	s.options.WriteToken = "right"
-	s.options.Reload = func(context.Context) error { return nil }
+	s.options.Tokens = tokens("right")
+	s.options.Reload = func(context.Context, string) error { return nil }
 	h := s.handler()
 	for header, want := range map[string]int{"Authorization: Bearer right": 200, "Authorization: bearer right": 200, "X-Slowburn-Token: right": 200, "X-Slowburn-Token: wrong": 403, "Authorization: Basic right": 403} {
 		r := httptest.NewRequest(http.MethodPost, "/-/reload", nil)

@@ -38,6 +38,7 @@ type Archive interface {
 	Deliveries(context.Context) ([]store.Delivery, error)
 	Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
+	Act(ctx context.Context, key string) (alerting.Act, bool, error)
 	// Silent is since when it has not answered, zero while it does.
 	Silent() time.Time
 }
@@ -47,8 +48,8 @@ type Options struct {
 	Source  Source
 	Archive Archive
 	// Reload reads the configuration again; nil answers that nothing can be reloaded. Reloaded says
-	// how the newest one went, and when the last good one was.
-	Reload   func(context.Context) error
+	// how the newest one went, and when the last good one was. who is the identity that was proven.
+	Reload   func(ctx context.Context, who string) error
 	Reloaded func() api.Reloaded
 	// Paging says where pages go, and how those destinations stand; nil knows of none.
 	Paging func() api.Paging
@@ -93,9 +94,10 @@ type Options struct {
 	// ExternalURL is the address under which people reach the pages. Its host may be asked for on
 	// the loopback interface, and its path is put before every link.
 	ExternalURL string
-	// WriteToken allows writes from elsewhere than this machine, as a bearer token; "" allows none.
-	WriteToken string
-	Log        *slog.Logger // nil discards
+	// Tokens are by which people and programs prove who they are; nil has none. Without any, nobody may
+	// change something but from this machine.
+	Tokens func() []Token
+	Log    *slog.Logger // nil discards
 }
 
 // server is what all parts share: the options, what is looked up in the engine and the archive. By
@@ -105,7 +107,11 @@ type server struct {
 	began    time.Time
 	unread   trouble.Spell // while the outbox cannot be read
 	refusals *refusals
+	users    func(name string) bool // of the web configuration; nil before it is served with one
 }
+
+// isUser reports whether a name is that of a user whose password is asked for before ours is asked.
+func (s *server) isUser(name string) bool { return s.users != nil && s.users(name) }
 
 // New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
 func New(o Options) http.Handler {
@@ -124,6 +130,9 @@ func New(o Options) http.Handler {
 	if o.Paging == nil {
 		o.Paging = func() api.Paging { return api.Paging{OK: true, Destinations: []api.Destination{}} }
 	}
+	if o.Tokens == nil {
+		o.Tokens = func() []Token { return nil }
+	}
 	if o.Audit == nil {
 		o.Audit = func() *api.Audit { return nil }
 	}
@@ -141,7 +150,7 @@ func New(o Options) http.Handler {
 	s.refusals = newRefusals(o.Log, o.Now)
 	registerMetrics(s)
 	served := s.refusals.slowDown(underPrefix(prefix, s.routes(prefix)))
-	return &front{Handler: guard(served, hostsOf(host), prefix, o.Log), free: s.free(prefix), refusals: s.refusals}
+	return &front{Handler: guard(served, hostsOf(host), prefix, o.Log), free: s.free(prefix), server: s}
 }
 
 // routes serves health, metrics, the API and the pages, whose links begin with the prefix.
@@ -186,20 +195,34 @@ func (s *server) free(prefix string) func(*http.Request) bool {
 // front is everything that slowburn serves. What free knows needs no password.
 type front struct {
 	http.Handler
-	free     func(*http.Request) bool
-	refusals *refusals
+	free   func(*http.Request) bool
+	server *server
 }
 
 // behind returns the handler of which all but what is free asks for the password that asks wants to
 // see first.
 func (f *front) behind(asks http.Handler) http.Handler {
-	watched := f.refusals.watch("password", asks)
+	refusals := f.server.refusals
+	watched := refusals.slowDown(refusals.watch("password", asks))
+	unknown := refusals.watch("token", asks)
+	byToken := refusals.slowDown(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch t := f.server.tokenFor(tokenOf(r)); {
+		case t == nil:
+			unknown.ServeHTTP(w, r)
+		case t.passes(r):
+			f.Handler.ServeHTTP(w, r)
+		default:
+			asks.ServeHTTP(w, r)
+		}
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case f.free(r):
 			f.Handler.ServeHTTP(w, r)
 		case proof(r) == "password":
-			f.refusals.slowDown(watched).ServeHTTP(w, r)
+			watched.ServeHTTP(w, r)
+		case tokenOf(r) != "":
+			byToken.ServeHTTP(w, r)
 		default:
 			asks.ServeHTTP(w, r)
 		}

@@ -1,0 +1,108 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/web"
+)
+
+// WriteTokenEnv names the variable that holds a token that may do everything, for the daemon and for
+// those who ask it.
+const WriteTokenEnv = "SLOWBURN_WRITE_TOKEN"
+
+// leastToken is how long a token is at least: nobody guesses it at one try a second.
+const leastToken = 16
+
+// openTokens reads the tokens of a configuration, and that of the environment, which has the name of its
+// variable.
+func openTokens(cfg config.Web, env string, log *slog.Logger) ([]web.Token, error) {
+	var all []web.Token
+	holder := map[string]string{}
+	if env = strings.TrimSpace(env); env != "" {
+		all = append(all, web.NewToken(WriteTokenEnv, web.AllRights, nil, env))
+		holder[env] = WriteTokenEnv
+		if len(env) < leastToken {
+			log.Warn("the token is short, and may be guessed", "variable", WriteTokenEnv, "characters", len(env), "at_least", leastToken)
+		}
+	}
+	for _, t := range cfg.Tokens {
+		text, err := secret(t.File, "", log)
+		if err != nil {
+			return nil, fmt.Errorf("the token %s: %w", t.Name, err)
+		}
+		secrets := strings.Fields(text)
+		for _, s := range secrets {
+			switch {
+			case len(s) < leastToken:
+				return nil, fmt.Errorf("the token %s: %s has fewer than %d characters", t.Name, t.File, leastToken)
+			case holder[s] != "" && holder[s] != t.Name:
+				return nil, fmt.Errorf("the token %s is that of %s, too: nobody could tell them apart", t.Name, holder[s])
+			}
+			holder[s] = t.Name
+		}
+		var may []web.Right
+		for _, right := range t.May {
+			may = append(may, web.Right(right))
+		}
+		all = append(all, web.NewToken(t.Name, may, t.Services, secrets...))
+	}
+	return all, nil
+}
+
+// writeLocal writes a new token into the file for commands on this machine, which only our own user can
+// read. Without it they need a token of the configuration; that is logged.
+func writeLocal(file string, log *slog.Logger) (tokens []web.Token) {
+	if file == "" {
+		return nil
+	}
+	token := rand.Text()
+	if err := replaceFile(file, token+"\n"); err != nil {
+		log.Warn("commands on this machine need a token of the configuration: web.local_token_file cannot be written", "err", err)
+		return nil
+	}
+	local := web.NewToken(config.LocalToken, web.AllRights, nil, token)
+	local.Local = true
+	return []web.Token{local}
+}
+
+// replaceFile puts a file with a secret in the place of whatever is there.
+func replaceFile(file, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // with 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// ReadLocal returns the token that a daemon on this machine has written, "" if there is none that this
+// user may read.
+func ReadLocal(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// currentTokens returns those in force; none before the first were read.
+func (a *Daemon) currentTokens() []web.Token {
+	if all := a.tokens.Load(); all != nil {
+		return slices.Concat(*all, a.local)
+	}
+	return a.local
+}
