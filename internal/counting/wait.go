@@ -112,6 +112,35 @@ func (w *Waiting) OverdueBehind(now, upto, lag int64) []Ask {
 	return out
 }
 
+// Returned lists the targets of which runs show samples again after they had owed some from before since,
+// and that [Waiting.OverdueBehind] has left out this time, because nobody waits for them any longer: what
+// they owe may have come with the rest. A series whose target has gone on without it owes nothing.
+func (w *Waiting) Returned(runs []Run, now, since int64) []Ask {
+	most := w.longest() + askSeldom
+	at := map[int32]int{}
+	var out []Ask
+	for _, run := range runs {
+		if len(run.Samples) == 0 || int(run.Series) >= len(w.Cursors) {
+			continue
+		}
+		cur, target := &w.Cursors[run.Series], w.index.targetOf(run.Series)
+		if cur.MS == 0 || target < 0 || now-cur.MS > askFor {
+			continue
+		}
+		t := &w.Targets[target]
+		if next := cur.MS + t.interval() - t.interval()/early; next > since || cur.MS < t.Last-t.interval()/2 || w.askNow(t, cur.MS, now, most) {
+			continue
+		}
+		if n, ok := at[target]; ok {
+			out[n].From = min(out[n].From, cur.MS)
+		} else {
+			at[target] = len(out)
+			out = append(out, Ask{target, cur.MS})
+		}
+	}
+	return out
+}
+
 // Missed reports whether a target is later than it is used to be.
 func (w *Waiting) Missed(a Ask, now int64) bool {
 	t := &w.Targets[a.Target]

@@ -121,6 +121,11 @@ func (f *follower) follow(ctx context.Context, b *bundle, s *state, now, until t
 		if first {
 			q.Since = 0
 		}
+		if !first {
+			if err := f.askReturned(ctx, b, s, c, runs, ms, from); err != nil {
+				return err
+			}
+		}
 		if err := f.count(ctx, b, s, c, runs, q); err != nil {
 			return err
 		}
@@ -386,6 +391,24 @@ func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *count
 	}
 	if len(runs) > 0 {
 		return f.count(ctx, b, s, c, runs, counting.Question{Since: to, To: to, Now: now})
+	}
+	return nil
+}
+
+// askReturned reads what has come for those that the window shows again, from since on, after so long that
+// they were not asked for this time: else what lies between would be taken for a hole.
+func (f *follower) askReturned(ctx context.Context, b *bundle, s *state, c *counting.Counter, shown []counting.Run, now, since int64) *Error {
+	for _, p := range b.parts(c.Waiting.Returned(shown, now, since)) {
+		for from := p.from; from < since; from += reach {
+			end := min(since, from+reach)
+			runs, err := f.rawBit(ctx, b, s, p.selector, from, end)
+			if err != nil {
+				return err
+			}
+			if err := f.count(ctx, b, s, c, runs, counting.Question{Since: since, To: end, Now: now}); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
