@@ -26,7 +26,7 @@ gorace  := $(if $(RACE),GORACE=atexit_sleep_ms=10)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover demo fuzz golden integration image clean
+.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover demo fuzz golden integration release image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,9 +131,21 @@ golden: ## rewrite the golden files from what the code does now, and show the di
 integration: ## test against real servers and a browser, as far as they are installed
 	@for dir in $(modules); do $(gorace) $(GO) -C $$dir test $(race) -parallel 12 ./... || exit 1; done
 
-image: ## build the container image (needs docker or a work-alike)
+# What is published of a version; PLATFORMS=linux/amd64 makes less. The same commit gives the same bytes.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+DIST      ?= dist
+
+release: ## make what is published into dist/: archives, SBOMs, an image as an OCI layout, checksums
+	rm -rf $(DIST)
+	for p in $(PLATFORMS); do \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(MAKE) --no-print-directory build BIN=bin/release/$$p/slowburn || exit 1; \
+	done
+	$(GO) -C tools build -o ../bin/release/release ./release
+	bin/release/release $(DIST) $(VERSION) $$(git log -1 --format=%ct) $(foreach p,$(PLATFORMS),$(p)=bin/release/$(p))
+
+image: ## build the container image (needs docker or a work-alike; make release needs neither)
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) --build-arg DATE=$(DATE) -t slowburn:$(VERSION) .
 
 clean: ## remove what the other targets made
-	rm -rf bin
+	rm -rf bin $(DIST)
 	$(GO) clean -testcache
