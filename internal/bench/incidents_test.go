@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
@@ -93,6 +94,66 @@ func answersMeanwhile(b *testing.B, set *slo.Set, digests bool) {
 	}
 	for path, longest := range asked() {
 		b.ReportMetric(milliseconds(longest), path+"-ms")
+	}
+}
+
+// BenchmarkActsAmongIncidents lets somebody act without a pause in the tick in which so many incidents
+// open, and in those in which they burn: for the longest that an act takes, and for the CPU time of
+// the process meanwhile, which is what it would take on an idle machine, at most.
+func BenchmarkActsAmongIncidents(b *testing.B) {
+	for _, n := range []int{1_000, 3_000, 10_000} {
+		b.Run(fmt.Sprintf("open=%d", n), func(b *testing.B) {
+			set := load(b, crowdedFiles(n, 4)...)
+			f := newFire(b, set, nil)
+			defer f.close()
+			done := f.act(b, func(int) alerting.Act {
+				return alerting.Act{Kind: alerting.Changed, Service: set.Specs[0].Service, Change: &alerting.Change{Kind: "deploy", Title: "it", Start: t0}}
+			})
+			f.open(b)
+			wall, cpu := done()
+			open := f.Snapshot().Open.IDs()
+			done = f.act(b, func(n int) alerting.Act {
+				return alerting.Act{Kind: alerting.Remark, Incident: open[n*7919%len(open)], Text: "looking"}
+			})
+			for b.Loop() {
+				f.tick(b)
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(milliseconds(wall), "opening-act-ms")
+			b.ReportMetric(milliseconds(cpu), "opening-act-cpu-ms")
+			wall, cpu = done()
+			b.ReportMetric(milliseconds(wall), "burning-act-ms")
+			b.ReportMetric(milliseconds(cpu), "burning-act-cpu-ms")
+		})
+	}
+}
+
+// act lets somebody do one thing after the other until the function that it returns is called. That
+// returns how long the longest took, and the CPU time of the process in it.
+func (f *fire) act(b *testing.B, what func(n int) alerting.Act) func() (wall, cpu time.Duration) {
+	ctx, cancel := context.WithCancel(b.Context())
+	var wall, cpu time.Duration
+	var running sync.WaitGroup
+	running.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			a := what(n)
+			a.Key, a.By = fmt.Sprint(a.Kind, n), "Ada"
+			began, spent := time.Now(), ownCPU()
+			if err := f.Do(ctx, a, t0.Add(time.Hour)); err != nil {
+				b.Error(err)
+				return
+			}
+			wall, cpu = max(wall, time.Since(began)), max(cpu, ownCPU()-spent)
+			select { // leave the machine to the tick
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+	return func() (time.Duration, time.Duration) {
+		cancel()
+		running.Wait()
+		return wall, cpu
 	}
 }
 

@@ -17,58 +17,60 @@ import (
 // before anything comes of it. An act whose key is known changes nothing; if what it says is not what
 // is stored, it is refused. See [incidents.Book.Act] and [incidents.Repeated].
 // Answers to whoever asked for it are written in the same transaction, unless it is refused.
-func (e *Engine) Do(ctx context.Context, a alerting.Act, now time.Time, answers ...store.Verdict) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.standby {
+func (m *memory) Do(ctx context.Context, a alerting.Act, now time.Time, answers ...store.Verdict) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.standby {
 		return store.ErrStandby
 	}
-	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
-	switch stored, known, err := e.Store.Act(ctx, a.Key); {
+	ctx, now = context.WithoutCancel(ctx), m.clock.corrected(now)
+	switch stored, known, err := m.Store.Act(ctx, a.Key); {
 	case err != nil:
 		return err
 	case known:
-		return e.again(ctx, a, stored, now, answers)
+		return m.again(ctx, a, stored, now, answers)
 	}
-	teller := e.teller()
-	past, err := teller.past(ctx, e.book, incidents.Mentions(a))
+	teller := m.teller()
+	past, err := teller.past(ctx, m.book, incidents.Mentions(a))
 	if err != nil {
 		return err
 	}
-	book, out, err := e.book.Act(e.budgets, a, past, now)
+	book, out, err := m.book.Act(m.budgets, a, past, now)
 	if err != nil || len(out.Acts)+len(answers) == 0 {
 		return err
 	}
-	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: slices.Concat(teller.compose(out)...), Verdicts: answers}
-	if err := e.backlog.write(ctx, tick); err != nil {
+	owed, faults := teller.compose(out)
+	m.budgets.stopAll(faults)
+	tick := store.Tick{Acts: out.Acts, Incidents: out.Incidents, Owed: slices.Concat(owed...), Verdicts: answers}
+	if err := m.backlog.write(ctx, tick); err != nil {
 		if taken := new(store.TakenError); errors.As(err, &taken) {
-			return e.again(ctx, a, taken.Act, now, answers)
+			return m.again(ctx, a, taken.Act, now, answers)
 		}
 		return fmt.Errorf("write down the %s of %s: %w", a.Kind, a.By, err)
 	}
 	if len(out.Acts) == 0 {
 		return nil
 	}
-	e.book = book
+	m.adopt(book)
 	if a.Kind == alerting.Close {
-		e.settling.add(a.Incident)
+		m.settling.add(a.Incident)
 	}
 	var changed []slo.ID
 	for _, i := range out.Incidents {
 		changed = append(changed, i.SLO)
 	}
-	e.publishOnly(changed...)
-	e.Log.Info("act", "kind", a.Kind, "by", a.By, "via", a.Via, "incident", a.Incident, "slo", a.SLO, "service", a.Service)
+	m.publishBook(changed...)
+	m.Log.Info("act", "kind", a.Kind, "by", a.By, "via", a.Via, "incident", a.Incident, "slo", a.SLO, "service", a.Service)
 	if len(tick.Owed) > 0 {
-		e.kick()
+		m.kick()
 	}
 	return nil
 }
 
 // again takes an act whose key is taken: the same act is done already, another one is refused.
-func (e *Engine) again(ctx context.Context, a, stored alerting.Act, now time.Time, answers []store.Verdict) error {
+func (m *memory) again(ctx context.Context, a, stored alerting.Act, now time.Time, answers []store.Verdict) error {
 	if err := incidents.Repeated(a, stored, now); err != nil || len(answers) == 0 {
 		return err
 	}
-	return e.backlog.write(ctx, store.Tick{Verdicts: answers})
+	return m.backlog.write(ctx, store.Tick{Verdicts: answers})
 }

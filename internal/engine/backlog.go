@@ -16,10 +16,13 @@ import (
 // while the store refuses them.
 type backlog struct {
 	store  Store
-	ticks  []store.Tick
+	ticks  unsaved
 	handed int                  // how many of them have handed over what they owe
 	owe    func([]outbox.Entry) // takes that, to be owed in memory; may be nil
 }
+
+// unsaved are ticks that the store has not taken yet, oldest first.
+type unsaved []store.Tick
 
 // maxUnsaved bounds what a long outage of the disk may hold in memory: a day.
 const maxUnsaved = 1440
@@ -57,8 +60,8 @@ func (b *backlog) save(ctx context.Context) error {
 }
 
 // overwrite brings incidents of some IDs, as the store has them, up to what it has not taken yet.
-func (b *backlog) overwrite(known incidents.Past, ids []string) {
-	for _, tick := range b.ticks {
+func (u unsaved) overwrite(known incidents.Past, ids []string) {
+	for _, tick := range u {
 		for _, t := range tick.Turns {
 			for _, i := range t.Incidents {
 				if slices.Contains(ids, i.ID) {

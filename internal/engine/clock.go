@@ -164,8 +164,8 @@ func (c *clock) endsAt(ctx context.Context, specs []*slo.Spec, at time.Time) boo
 // what they opened ends; what was open before goes on. If that cannot be written down, nothing changes
 // until the next tick.
 func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.deciding.Lock()
+	defer e.deciding.Unlock()
 	var ahead []*account
 	far := false
 	for _, a := range e.budgets.all() {
@@ -180,27 +180,39 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	if e.clock.behind++; e.clock.behind < claimsToBelieve || !e.clock.endsAt(ctx, e.budgets.set.Specs, now) {
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
+	done := false
+	e.hold(func() { done = e.goBack(context.WithoutCancel(ctx), ahead, now, to) })
+	if !done {
+		return
+	}
+	e.clock.behind, e.nextFold = 0, now.Truncate(foldEvery).Add(foldEvery)
+	e.publish()
+}
+
+// goBack takes budgets back to a minute. It is false if that cannot be written down.
+func (e *Engine) goBack(ctx context.Context, ahead []*account, now time.Time, to budget.Minute) bool {
 	tick := store.Tick{At: now, Marks: e.Source.Restart(), Facts: map[string]string{}}
 	var all []story
 	for _, a := range ahead {
 		e.budgets.guard(a.id, func() { all = append(all, e.judge().rewound(a, to)) })
 	}
-	book := e.teller().tell(ctx, e.book, all, now, &tick, &Summary{})
+	teller := e.teller()
+	told := teller.tell(e.book, all, teller.pastOf(ctx, e.book, all), now)
+	e.budgets.stopAll(told.faults)
+	told.enter(e.Log, &tick, &Summary{})
 	if err := e.backlog.write(ctx, tick); err != nil {
 		e.Log.Error("cannot go back to the time of the source; it is tried again with the next tick", "err", err)
-		return
+		return false
 	}
 	e.Log.Warn("the source's clock was ahead; the minutes that have not happened are dropped", "from", to.Time(), "slos", len(all))
 	for _, turn := range tick.Turns {
 		e.budgets.write(e.budgets.byID[turn.SLO], turn.Apply)
 	}
-	e.close(book, tick.Turns)
-	e.clock.behind, e.nextFold = 0, now.Truncate(foldEvery).Add(foldEvery)
+	e.close(told.book, tick.Turns)
 	if e.began.After(now) {
 		e.began = now
 	}
-	e.publish()
+	return true
 }
 
 // sampled takes note of what was read: it was known then, so the time is not before it.

@@ -18,13 +18,15 @@ import (
 
 // tendDeclared says of declared incidents what is due, and settles the account of those that were
 // closed before the ledger had come so far.
-func (e *Engine) tendDeclared(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
-	book, out := e.book.Tend(e.budgets, now)
-	owed := slices.Concat(e.teller().compose(out)...)
+func (m *memory) tendDeclared(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
+	book, out := m.book.Tend(m.budgets, now)
+	entries, faults := m.teller().compose(out)
+	m.budgets.stopAll(faults)
+	owed := slices.Concat(entries...)
 	tick.Incidents, tick.Owed = append(tick.Incidents, out.Incidents...), append(tick.Owed, owed...)
 	sum.Owed, sum.Events = sum.Owed+len(owed), sum.Events+len(out.Notifications)
-	e.book = book
-	tick.Incidents = append(tick.Incidents, e.settling.settle(ctx, e.Store, e.budgets, now)...)
+	m.adopt(book)
+	tick.Incidents = append(tick.Incidents, m.settling.settle(ctx, m.Store, m.budgets, now)...)
 }
 
 // settleFor is how long after its end a declared incident may still wait for data of its time.

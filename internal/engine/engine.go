@@ -1,15 +1,12 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -144,26 +141,19 @@ type Options struct {
 // Engine evaluates a set of SLOs. Make one with New.
 type Engine struct {
 	Options
-
-	seen atomic.Pointer[Snapshot] // what readers see; they do not wait for the rest
-
-	mu         sync.RWMutex
-	budgets    *budgets
-	book       incidents.Book
-	began      time.Time     // of the first tick; zero before it, and for ever if no process went before
-	follows    bool          // another process has decided before this one
+	memory
 	wakeGather chan struct{} // wakes LookInto
-	facts      map[string]string
-	backlog    backlog
-	last       Summary
-	outages    outages
-	nextFold   time.Time
-	backfills  backfills
-	clock      clock
-	quiet      prom.Stats // what looks have cost in which nothing was decided
-	settling   settling
-	standby    bool // another process decides, and this one follows it; see standby.go
-	found      int  // pieces of evidence that were followed
+
+	// deciding is held by whoever changes accounts, from the first of them to what is shown: a tick, a
+	// piece of history, a reload, another leader's news. So these come one after the other. It guards
+	// all below, and who holds it may look at accounts without the memory's lock, which is taken after it.
+	deciding sync.Mutex
+	clock    clock
+	facts    map[string]string
+	outages  outages
+	nextFold time.Time
+	quiet    prom.Stats // what looks have cost in which nothing was decided
+	found    int        // pieces of evidence that were followed
 }
 
 // New makes an engine that goes on where the snapshot left off.
@@ -230,6 +220,8 @@ func (e *Engine) Tick(ctx context.Context, now time.Time) Summary {
 // pass takes a batch in which nothing is to be decided, which costs nothing. It is false if the
 // last tick that did more is half a minute ago: what goes by time alone is due then.
 func (e *Engine) pass(batch *prom.Batch, now time.Time) bool {
+	e.deciding.Lock()
+	defer e.deciding.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if since := now.Sub(e.last.At); since < 0 || since >= complete || len(e.backlog.ticks) > 0 || e.follows && e.began.IsZero() {
@@ -248,36 +240,89 @@ func (e *Engine) pass(batch *prom.Batch, now time.Time) bool {
 
 // take turns what was read into decisions and writes them down.
 func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, services map[string][]report.Service, ours, now time.Time, to budget.Minute) Summary {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	sum := Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats.Plus(e.quiet), Next: next(batch, e.Lag, ours, now)}
+	e.deciding.Lock()
+	defer e.deciding.Unlock()
+	t := taking{batch: batch, tick: store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}}
+	t.sum = Summary{At: now, Through: to.Time(), Skew: now.Sub(ours), Stats: batch.Stats.Plus(e.quiet), Next: next(batch, e.Lag, ours, now)}
 	e.quiet = prom.Stats{}
-	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
-	if e.follows && e.began.IsZero() {
-		e.began = now
-	}
-	if err == nil {
-		e.budgets.waits = batch.Waits
-	}
-	e.budgets.guard("", func() { e.closeOrphans(ctx, now, &tick, &sum) })
-	e.book = e.teller().tell(ctx, e.book, e.decide(batch, &tick), now, &tick, &sum)
-	e.budgets.guard("", func() { e.tendDeclared(ctx, now, &tick, &sum) })
+	e.hold(func() {
+		if e.follows && e.began.IsZero() {
+			e.began = now
+		}
+		if err == nil {
+			e.budgets.waits = batch.Waits
+		}
+	})
+	e.decide(&t)
 	if err == nil { // without a source nobody knows what day it is, and there would be nothing to report
-		e.budgets.guard("", func() {
+		p, stack := try(func() {
 			reports := reporter{&e.Options}
-			reports.owe(ctx, reports.due(e.facts, tick.Facts, now), e.budgets, services, now, &tick, &sum)
+			reports.owe(ctx, reports.due(e.facts, t.tick.Facts, now), e.budgets, services, now, &t.tick, &t.sum)
 		})
+		if p != nil {
+			e.hold(func() { e.budgets.stop(fault{panic: p, stack: stack}) })
+		}
 	}
 	e.clock.sampled(batch)
-	e.budgets.stops.failed(batch)
-	e.watch(batch, now, &tick, &sum)
-	sum.Panics = e.budgets.stops.total
-	e.commit(ctx, tick, batch, &sum)
-	e.book = e.book.Forget(now)
-	e.last = sum
+	e.tell(ctx, &t)
+	e.Source.Commit(batch)
 	e.publish()
 	e.fold(ctx, now)
-	return sum
+	return t.sum
+}
+
+// taking is a tick that is being made of a batch.
+type taking struct {
+	batch   *prom.Batch
+	orphans []story // of SLOs that were taken out while nobody was there to see it
+	all     []story
+	tick    store.Tick
+	sum     Summary
+}
+
+// patience is how often a tick composes anew what it tells, because an act has come in meanwhile,
+// until acts wait for it.
+const patience = 2
+
+// tell tells what was decided, with the book as it stands, and writes it down. Composing thousands of
+// messages takes long, so acts are let in meanwhile. Then all of it is told anew with the book that
+// they have left: nothing is told that is not so any more, and no act is lost.
+func (e *Engine) tell(ctx context.Context, t *taking) {
+	for tries := 0; ; tries++ {
+		e.mu.Lock()
+		teller, book, before := e.teller(), e.book, e.books
+		if tries < patience {
+			e.mu.Unlock()
+		}
+		ended := teller.tell(book, t.orphans, teller.pastOf(ctx, book, t.orphans), t.tick.At)
+		told := teller.tell(ended.book, t.all, teller.pastOf(ctx, ended.book, t.all), t.tick.At)
+		if tries < patience {
+			e.mu.Lock()
+		}
+		if e.books == before {
+			e.writeDown(ctx, t, ended, told)
+			e.mu.Unlock()
+			return
+		}
+		e.mu.Unlock()
+	}
+}
+
+// writeDown takes over what was told, adds what is told by time alone, and commits the tick.
+func (e *Engine) writeDown(ctx context.Context, t *taking, ended, told told) {
+	var removed Summary
+	ended.enter(e.Log, &t.tick, &removed)
+	t.sum.Owed += removed.Owed
+	e.close(told.book, ended.turns)
+	told.enter(e.Log, &t.tick, &t.sum)
+	e.budgets.stopAll(slices.Concat(ended.faults, told.faults))
+	e.budgets.guard("", func() { e.tendDeclared(ctx, t.tick.At, &t.tick, &t.sum) })
+	e.budgets.stops.failed(t.batch)
+	e.watch(t.batch, t.tick.At, &t.tick, &t.sum)
+	t.sum.Panics = e.budgets.stops.total
+	e.commit(ctx, t.tick, &t.sum)
+	e.adopt(e.book.Forget(t.tick.At))
+	e.last = t.sum
 }
 
 // unread makes a batch that holds nothing but the reason why.
@@ -289,36 +334,46 @@ func unread(specs []*slo.Spec, err *prom.Error) *prom.Batch {
 	return &prom.Batch{Failures: []prom.Failure{f}}
 }
 
-// decide advances every budget that was read.
-func (e *Engine) decide(batch *prom.Batch, tick *store.Tick) (all []story) {
-	for _, problem := range batch.Problems {
+// decide advances every budget that was read, one after the other.
+func (e *Engine) decide(t *taking) {
+	for _, problem := range t.batch.Problems {
 		e.Log.Warn("reading", "problem", problem)
 	}
-	fresh := map[slo.ID]budget.Minute{}
-	all = make([]story, 0, len(batch.Readings)+len(e.budgets.set.Journeys()))
-	for _, id := range e.budgets.upstreamFirst(batch.Readings) {
-		reading := batch.Readings[id]
-		a, isNew := e.budgets.read(id, reading)
-		if a == nil {
-			e.budgets.share(id, reading.Problems)
-			continue
-		}
-		if isNew && len(e.budgets.bySLO[id.Base()]) == 1 {
-			fresh[id.Base()] = a.since
-			tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
-		}
-		decided := e.judge().turn(a, reading)
-		reading.Slots, reading.Hours = decided.turn.Slots, decided.turn.Hours // what was found late, too
-		batch.Readings[id] = reading
-		all = append(all, decided)
+	e.hold(func() {
+		e.budgets.guard("", func() { t.orphans = e.judge().removed(e.budgets.orphaned()) })
+		e.budgets.orphans = nil
+	})
+	fresh, b := map[slo.ID]budget.Minute{}, e.budgets
+	t.all = make([]story, 0, len(t.batch.Readings)+len(b.set.Journeys()))
+	for _, id := range b.upstreamFirst(t.batch.Readings) {
+		e.hold(func() {
+			reading := t.batch.Readings[id]
+			a, isNew := b.read(id, reading)
+			if a == nil {
+				b.share(id, reading.Problems)
+				return
+			}
+			if isNew && len(b.bySLO[id.Base()]) == 1 {
+				fresh[id.Base()] = a.since
+				t.tick.Facts[factHistory(id.Base())] = strconv.FormatInt(int64(a.since), 10)
+			}
+			decided := e.judge().turn(a, reading)
+			reading.Slots, reading.Hours = decided.turn.Slots, decided.turn.Hours // what was found late, too
+			t.batch.Readings[id] = reading
+			t.all = append(t.all, decided)
+		})
 	}
-	e.backfills.plan(e.budgets.set, fresh)
-	return append(all, e.judge().journeys(batch.Readings)...)
+	e.hold(func() { e.backfills.plan(b.set, fresh) })
+	for _, journey := range b.set.Journeys() {
+		e.hold(func() {
+			b.guard(journey.ID(), func() { t.all = append(t.all, e.judge().journey(journey, t.batch.Readings)...) })
+		})
+	}
 }
 
 // commit writes the tick down. If that fails, the decisions stand in memory, what they owe is owed
 // there too (a full disk must not silence it), and the tick is written with the next one.
-func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch, sum *Summary) {
+func (e *Engine) commit(ctx context.Context, tick store.Tick, sum *Summary) {
 	e.backlog.add(tick)
 	err := e.backlog.save(ctx)
 	switch {
@@ -331,75 +386,20 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, batch *prom.Batch,
 	if sum.Events > 0 {
 		e.wake()
 	}
-	e.Source.Commit(batch)
 	for k, v := range tick.Facts {
 		e.facts[k] = v
-	}
-}
-
-// Flush writes down what the store has refused so far. It is for a stop: what only memory has is
-// lost with the process, and the next one cannot know what people were told of it.
-func (e *Engine) Flush(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.backlog.save(ctx)
-}
-
-// OweBeside writes down messages that are decided on beside the ticks, by a function of an incident
-// that is open, for those of the IDs that are. None of them ends while it is asked about: its end
-// is owed after them. While the store cannot be written, they are owed in memory, as those of a
-// tick are.
-func (e *Engine) OweBeside(ctx context.Context, now time.Time, ids []string, decide func(incidents.Notification) []outbox.Entry) error {
-	var failed error
-	for some := range slices.Chunk(ids, atATime) {
-		failed = cmp.Or(e.oweBeside(ctx, now, some, decide), failed)
-	}
-	return failed
-}
-
-func (e *Engine) oweBeside(ctx context.Context, now time.Time, ids []string, decide func(incidents.Notification) []outbox.Entry) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var entries []outbox.Entry
-	for _, t := range e.book.Open(e.budgets, ids, now) {
-		entries = append(entries, decide(t)...)
-	}
-	entries = slices.DeleteFunc(entries, func(o outbox.Entry) bool { return e.backlog.owes(o.Key) })
-	if len(entries) == 0 {
-		return nil
-	}
-	return e.keep(ctx, store.Tick{At: now, Owed: entries})
-}
-
-// Keep writes down what was decided beside the ticks. While the store cannot be written it is kept
-// with what the ticks have decided, and what it owes is owed in memory, as theirs is.
-func (e *Engine) Keep(ctx context.Context, tick store.Tick) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.keep(ctx, tick)
-}
-
-// keep does what Keep does, with the mutex held.
-func (e *Engine) keep(ctx context.Context, tick store.Tick) error {
-	e.backlog.add(tick)
-	if err := e.backlog.save(ctx); err != nil {
-		return fmt.Errorf("write down what is owed: %w", err)
-	}
-	e.kick()
-	return nil
-}
-
-func (e *Engine) kick() {
-	if e.Kick != nil {
-		e.Kick()
 	}
 }
 
 // foldEvery is how often the journal is folded into blocks and old minutes are thinned out.
 const foldEvery = time.Hour
 
+// fold needs no lock but deciding: nobody else writes into ledgers.
 func (e *Engine) fold(ctx context.Context, now time.Time) {
-	if now.Before(e.nextFold) || len(e.backlog.ticks) > 0 {
+	e.mu.RLock()
+	behind := len(e.backlog.ticks) > 0
+	e.mu.RUnlock()
+	if now.Before(e.nextFold) || behind {
 		return
 	}
 	first := e.nextFold.IsZero()
@@ -423,12 +423,16 @@ func (e *Engine) fold(ctx context.Context, now time.Time) {
 
 // thin lets go the minutes that nothing needs any more, and the hours that are too old.
 func (e *Engine) thin(now time.Time) {
+	e.mu.RLock()
 	cuts := alerting.Cuts(e.book.Acts(), now)
+	e.mu.RUnlock()
 	for id, a := range e.budgets.byID {
-		e.budgets.guard(id, func() {
-			e.budgets.write(a, func(l *budget.Ledger) {
-				l.Thin(alerting.Fine(a.spec, a.state), cuts[id.Service()]...)
-				l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+		e.hold(func() {
+			e.budgets.guard(id, func() {
+				e.budgets.write(a, func(l *budget.Ledger) {
+					l.Thin(alerting.Fine(a.spec, a.state), cuts[id.Service()]...)
+					l.Forget(budget.MinuteOf(now.Add(-e.KeepFor)))
+				})
 			})
 		})
 	}

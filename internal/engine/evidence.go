@@ -68,51 +68,51 @@ func (e *Engine) wake() {
 }
 
 // unexplained lists the most urgent open incidents that were not looked into yet.
-func (e *Engine) unexplained() []string {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.book.Unexplained(e.budgets, atATime)
+func (m *memory) unexplained() []string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.book.Unexplained(m.budgets, atATime)
 }
 
 // question returns what to find out about an open incident; false if there is nothing any more.
-func (e *Engine) question(id string) (evidence.Request, bool) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	i, kind, ok := e.book.Unexplain(e.budgets, id)
+func (m *memory) question(id string) (evidence.Request, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	i, kind, ok := m.book.Unexplain(m.budgets, id)
 	if !ok {
 		return evidence.Request{}, false
 	}
-	a := e.budgets.byID[i.SLO]
+	a := m.budgets.byID[i.SLO]
 	return evidence.Request{
-		Incident: i.ID, Kind: kind, SLO: i.SLO, Spec: a.spec, Service: e.budgets.set.Service(i.SLO.Service()),
+		Incident: i.ID, Kind: kind, SLO: i.SLO, Spec: a.spec, Service: m.budgets.set.Service(i.SLO.Service()),
 		Onset: i.Onset, At: a.state.Through.Time(), // the end of the newest minute that was evaluated
 	}, true
 }
 
 // saveEvidence commits evidence with the messages that tell it. An incident that ended meanwhile
 // keeps it for its draft and its page, and nobody is told.
-func (e *Engine) saveEvidence(ctx context.Context, found ranking.Evidence, now time.Time) {
+func (m *memory) saveEvidence(ctx context.Context, found ranking.Evidence, now time.Time) {
 	data, err := json.Marshal(found)
 	if err != nil {
-		e.Log.Error("cannot write evidence down", "incident", found.Incident, "err", err)
+		m.Log.Error("cannot write evidence down", "incident", found.Incident, "err", err)
 		data = []byte("{}")
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	tick := store.Tick{Evidence: []store.Evidence{{Incident: found.Incident, Kind: found.Kind, At: now, Data: data}}}
-	if i, ok := e.book.Find(found.Incident); ok && e.budgets.byID[i.SLO] != nil {
-		e.book = e.book.WithEvidence(&found)
-		told, _ := e.book.Describe(e.budgets, i, now)
-		tick.Owed = e.Composer.Evidence(told)
+	if i, ok := m.book.Find(found.Incident); ok && m.budgets.byID[i.SLO] != nil {
+		m.adopt(m.book.WithEvidence(&found))
+		told, _ := m.book.Describe(m.budgets, i, now)
+		tick.Owed = m.Composer.Evidence(told)
 	}
-	e.backlog.add(tick)
-	if err := e.backlog.save(ctx); err != nil {
-		e.Log.Error("cannot write to the store; the evidence waits in memory", "err", err)
+	m.backlog.add(tick)
+	if err := m.backlog.save(ctx); err != nil {
+		m.Log.Error("cannot write to the store; the evidence waits in memory", "err", err)
 		return
 	}
-	e.Log.Info("evidence", "incident", found.Incident, "burns", found.Burns.Verdict, "changes", len(found.Changes), "took", found.Took)
+	m.Log.Info("evidence", "incident", found.Incident, "burns", found.Burns.Verdict, "changes", len(found.Changes), "took", found.Took)
 	if len(tick.Owed) > 0 {
-		e.kick()
+		m.kick()
 	}
 }
 

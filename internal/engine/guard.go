@@ -25,24 +25,46 @@ type stops struct {
 	now   map[slo.ID]error // since the newest tick was written down
 }
 
+// fault is a panic in what was done for a budget, or beside them.
+type fault struct {
+	id    slo.ID
+	panic any
+	stack []byte
+	back  *alerting.State // to which the budget is set back; nil leaves it
+}
+
 // guard does something for one budget, or beside them for "". It reports whether it was done; if
 // not, the budget is to stand as it did before.
 func (b *budgets) guard(id slo.ID, f func()) bool {
 	p, stack := try(f)
-	if p == nil {
-		return true
+	if p != nil {
+		b.stop(fault{id: id, panic: p, stack: stack})
 	}
+	return p == nil
+}
+
+// stopAll lets budgets stand still after faults.
+func (b *budgets) stopAll(faults []fault) {
+	for _, f := range faults {
+		b.stop(f)
+	}
+}
+
+// stop lets a budget stand still after a fault.
+func (b *budgets) stop(f fault) {
 	b.stops.total++
-	err := fmt.Errorf("slowburn has failed to evaluate it, and does so again with each new minute: %v", p)
+	err := fmt.Errorf("slowburn has failed to evaluate it, and does so again with each new minute: %v", f.panic)
 	if b.stops.now == nil {
 		b.stops.now = map[slo.ID]error{}
 	}
-	b.stops.now[id] = err
-	if a := b.byID[id]; a != nil {
+	b.stops.now[f.id] = err
+	if a := b.byID[f.id]; a != nil {
 		a.failed = err
+		if f.back != nil {
+			a.state, a.told = *f.back, nil
+		}
 	}
-	b.stops.log.Error("panic; the other budgets go on", "slo", id, "panic", p, "stack", string(stack))
-	return false
+	b.stops.log.Error("panic; the other budgets go on", "slo", f.id, "panic", f.panic, "stack", string(f.stack))
 }
 
 // try does something and returns with what it panicked, nil if it did not.

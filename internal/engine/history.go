@@ -134,8 +134,8 @@ func (e *Engine) fillPiece(ctx context.Context, now time.Time) (bool, error) {
 	if len(batch.Failures) > 0 {
 		return true, batch.Failures[0].Err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.deciding.Lock()
+	defer e.deciding.Unlock()
 	return e.takePiece(context.WithoutCancel(ctx), *f, batch, now)
 }
 
@@ -146,28 +146,19 @@ var errBehind = errors.New("the store is behind")
 // news.
 func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now time.Time) (bool, error) {
 	tick := store.Tick{At: now, Marks: batch.Marks, Facts: map[string]string{}}
-	progress := f.work.Progress()
+	progress, b := f.work.Progress(), e.budgets
 	for _, id := range slices.Sorted(maps.Keys(batch.Readings)) {
-		a := e.budgets.byID[id]
+		a := b.byID[id]
 		if a == nil {
 			continue // label values that are not in use any more
 		}
 		var turn store.Turn
-		e.budgets.guard(id, func() { turn = e.budgets.takeHistory(a, batch.Readings[id]) })
+		e.hold(func() { b.guard(id, func() { turn = b.takeHistory(a, batch.Readings[id]) }) })
 		if len(turn.Slots)+len(turn.Hours) > 0 {
 			f.found = progress.Done
 			tick.Turns = append(tick.Turns, turn)
 		}
 	}
-	for id, faults := range f.work.Faults() {
-		if a := e.budgets.byID[id]; a != nil {
-			a.past = a.past[:0:0]
-			for _, text := range faults {
-				a.past = append(a.past, "in the history that was read: "+text)
-			}
-		}
-	}
-	e.budgets.guard("", func() { tick.Turns = append(tick.Turns, e.budgets.journeysHistory(batch.Readings)...) })
 	done := f.work.Done()
 	if !done && progress.Done-f.found > barrenAfter {
 		done = true
@@ -175,27 +166,42 @@ func (e *Engine) takePiece(ctx context.Context, f fill, batch *prom.Batch, now t
 			tick.Marks[name] = nil // the plan is dropped
 		}
 	}
-	if done {
+	var err error
+	var touched []slo.ID // also where there was nothing: how much is read has changed
+	e.hold(func() {
+		b.guard("", func() { tick.Turns = append(tick.Turns, b.journeysHistory(batch.Readings)...) })
+		b.blame(f.work.Faults())
 		for _, spec := range f.work.Specs() {
-			tick.Facts[factHistory(spec.ID())] = ""
-			delete(e.facts, factHistory(spec.ID()))
+			for _, a := range b.bySLO[spec.ID()] {
+				touched = append(touched, a.id)
+			}
+			if done {
+				tick.Facts[factHistory(spec.ID())] = ""
+				delete(e.facts, factHistory(spec.ID()))
+			}
 		}
-	}
-	// The reader has moved on, so the piece waits with the ticks if the store refuses it.
-	e.backlog.add(tick)
-	err := e.backlog.save(ctx)
+		// The reader has moved on, so the piece waits with the ticks if the store refuses it.
+		e.backlog.add(tick)
+		err = e.backlog.save(ctx)
+		e.backfills.advance(f, progress, done)
+		e.publishOnly(touched...)
+	})
 	if done {
 		e.Log.Info("history is complete", "slos", len(f.work.Specs()), "days", int(progress.Done/(24*60)))
 	}
-	e.backfills.advance(f, progress, done)
-	var touched []slo.ID // also where there was nothing: how much is read has changed
-	for _, spec := range f.work.Specs() {
-		for _, a := range e.budgets.bySLO[spec.ID()] {
-			touched = append(touched, a.id)
+	return len(e.backfills.fills) > 0, err
+}
+
+// blame says of budgets what was wrong in the history that was read of them.
+func (b *budgets) blame(faults map[slo.ID][]string) {
+	for id, texts := range faults {
+		if a := b.byID[id]; a != nil {
+			a.past = a.past[:0:0]
+			for _, text := range texts {
+				a.past = append(a.past, "in the history that was read: "+text)
+			}
 		}
 	}
-	e.publishOnly(touched...)
-	return len(e.backfills.fills) > 0, err
 }
 
 // takeHistory writes what was read of the past into a ledger.

@@ -176,6 +176,7 @@ func openSteps(b incidents.Book, j *Journey) *Journey {
 	now := *j
 	now.Steps = slices.Clone(j.Steps)
 	for n := range now.Steps {
+		now.Steps[n].Open = nil
 		for _, i := range b.OnBudget(now.Steps[n].SLO) {
 			now.Steps[n].Open = append(now.Steps[n].Open, i.ID)
 		}

@@ -23,7 +23,7 @@ type judge struct {
 	book incidents.Book
 }
 
-func (e *Engine) judge() judge { return judge{e.budgets, e.book} }
+func (m *memory) judge() judge { return judge{m.budgets, m.book} }
 
 // facing returns what a decision about an account may look at.
 func (j judge) facing(a *account) alerting.Input {
@@ -52,17 +52,9 @@ func (j judge) turn(a *account, reading prom.Reading) story {
 	return s
 }
 
-// journeys advances the journeys over what their steps have just learned, and adds their
-// readings.
-func (j judge) journeys(readings map[slo.ID]prom.Reading) (all []story) {
-	for _, of := range j.set.Journeys() {
-		j.guard(of.ID(), func() { all = append(all, j.journeyTurn(of, readings)...) })
-	}
-	return all
-}
-
-// journeyTurn does what journeys does, for one of them; it returns nothing if nothing is new.
-func (j judge) journeyTurn(of *slo.Spec, readings map[slo.ID]prom.Reading) []story {
+// journey advances a journey over what its steps have just learned, and adds its reading. It returns
+// nothing if nothing is new.
+func (j judge) journey(of *slo.Spec, readings map[slo.ID]prom.Reading) []story {
 	reading := j.derive(of, readings)
 	if len(reading.Slots) == 0 {
 		return nil

@@ -37,52 +37,64 @@ type Terms struct {
 //
 // An SLO whose indicator changed counts different events from now on. Its history is not rewritten.
 func (e *Engine) Reload(ctx context.Context, to Terms, now time.Time) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.standby { // whoever leads closes what is gone
-		e.exchange(to)
-		return nil
-	}
-	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
-	if err := e.backlog.save(ctx); err != nil {
+	e.deciding.Lock()
+	defer e.deciding.Unlock()
+	if err := e.exchange(context.WithoutCancel(ctx), to, e.Corrected(now)); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
-	tick := store.Tick{At: now, Facts: map[string]string{}}
-	var gone []*account
-	for _, a := range e.budgets.all() {
-		if !belongs(a.id, to.Set) && a.open() {
-			gone = append(gone, a)
-		}
-	}
-	book := e.teller().tell(ctx, e.book, e.judge().removed(gone), now, &tick, &Summary{})
-	if len(tick.Turns) > 0 {
-		if err := e.Store.Commit(ctx, tick); err != nil {
-			return fmt.Errorf("reload: %w", err)
-		}
-	}
-	e.close(book, tick.Turns)
-	e.exchange(to)
+	e.publish()
 	return nil
 }
 
 // exchange takes new terms into use.
-func (e *Engine) exchange(to Terms) {
+func (e *Engine) exchange(ctx context.Context, to Terms, now time.Time) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.standby { // whoever leads closes what is gone
+		if err := e.closeGone(ctx, to.Set, now); err != nil {
+			return err
+		}
+	}
 	e.budgets.exchange(to.Set, to.Policy)
 	e.Reports, e.ReportChannels = to.Reports, to.ReportChannels
 	if to.Composer != nil {
 		e.Composer = to.Composer
 	}
-	e.publish()
+	return nil
+}
+
+// closeGone closes what is open for SLOs that a set does not have.
+func (e *Engine) closeGone(ctx context.Context, set *slo.Set, now time.Time) error {
+	if err := e.backlog.save(ctx); err != nil {
+		return err
+	}
+	var gone []*account
+	for _, a := range e.budgets.all() {
+		if !belongs(a.id, set) && a.open() {
+			gone = append(gone, a)
+		}
+	}
+	teller, all := e.teller(), e.judge().removed(gone)
+	told, tick := teller.tell(e.book, all, teller.pastOf(ctx, e.book, all), now), store.Tick{At: now, Facts: map[string]string{}}
+	e.budgets.stopAll(told.faults)
+	told.enter(e.Log, &tick, &Summary{})
+	if len(tick.Turns) > 0 {
+		if err := e.Store.Commit(ctx, tick); err != nil {
+			return err
+		}
+	}
+	e.close(told.book, tick.Turns)
+	return nil
 }
 
 // close takes over a book that was written down, and the states that go with it.
-func (e *Engine) close(book incidents.Book, turns []store.Turn) {
-	e.book = book
+func (m *memory) close(book incidents.Book, turns []store.Turn) {
+	m.adopt(book)
 	for _, turn := range turns {
-		e.budgets.known(turn.SLO).state = turn.State
+		m.budgets.known(turn.SLO).state = turn.State
 	}
 	if len(turns) > 0 {
-		e.kick()
+		m.kick()
 	}
 }
 
@@ -119,16 +131,12 @@ func promisedTo(b incidents.Book, a *account) slo.Objective {
 	return o
 }
 
-// closeOrphans closes what was open for SLOs that were taken out while nobody was there to see it.
-func (e *Engine) closeOrphans(ctx context.Context, now time.Time, tick *store.Tick, sum *Summary) {
-	var gone []*account
-	for _, id := range e.budgets.orphans {
-		if a := e.budgets.removed[id]; a != nil && a.open() {
+// orphaned lists what is open for SLOs that were taken out while nobody was there to see it.
+func (b *budgets) orphaned() (gone []*account) {
+	for _, id := range b.orphans {
+		if a := b.removed[id]; a != nil && a.open() {
 			gone = append(gone, a)
 		}
 	}
-	e.budgets.orphans = nil
-	var removed Summary
-	e.close(e.teller().tell(ctx, e.book, e.judge().removed(gone), now, tick, &removed), tick.Turns)
-	sum.Owed += removed.Owed
+	return gone
 }

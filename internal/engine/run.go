@@ -79,10 +79,12 @@ func wait(sum Summary, lag time.Duration, ours, now time.Time, minute time.Durat
 
 // report logs a tick and keeps how long it took.
 func (e *Engine) report(sum Summary, took time.Duration) {
-	e.mu.Lock()
-	e.last.Took = took
-	e.publishOnly()
-	e.mu.Unlock()
+	e.hold(func() {
+		e.last.Took = took
+		seen := *e.Snapshot()
+		seen.Last = e.last
+		e.seen.Store(&seen)
+	})
 	sum.Took = took
 	if e.Observe != nil {
 		e.Observe(sum)

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
@@ -132,6 +134,19 @@ func TestEverybodyAtOnce(t *testing.T) {
 	side(func() { _, _, _ = e.MakeReport(ctx, "weekly", week, t0.Add(time.Hour)) })
 	side(func() { _ = e.Reload(ctx, engine.Terms{Set: slo.NewSet(specsOf(promise("shop")), nil, nil)}, t0) })
 	side(func() { _ = e.FillAll(ctx, t0) })
+	deploys := 0
+	side(func() {
+		if deploys++; deploys <= 200 {
+			act := alerting.Act{Key: fmt.Sprint(deploys), Kind: alerting.Changed, By: "ci", Service: "shop", Change: &alerting.Change{Kind: "deploy", Title: "shop", Start: t0}}
+			if err := e.Do(ctx, act, w.daemonNow()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	side(func() { e.Open(w.daemonNow()) })
+	side(func() {
+		_ = e.OweBeside(ctx, w.daemonNow(), e.Snapshot().Open.IDs(), func(incidents.Notification) []outbox.Entry { return nil })
+	})
 	w.steps(25)
 	close(done)
 	wg.Wait()

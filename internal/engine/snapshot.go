@@ -37,49 +37,75 @@ type Snapshot struct {
 }
 
 // Snapshot returns the newest one, without waiting. It is never nil.
-func (e *Engine) Snapshot() *Snapshot { return e.seen.Load() }
+func (m *memory) Snapshot() *Snapshot { return m.seen.Load() }
 
-// publish lets everybody see what stands now.
-func (e *Engine) publish() {
-	s, all := e.withoutBudgets(), e.budgets.all()
-	s.Budgets = make([]Budget, 0, len(all))
+// publish lets everybody see what stands now. Whoever decides calls it, without the lock: what each
+// ledger comes to takes long with thousands of them, and is computed one by one.
+func (m *memory) publish() {
+	all := m.budgets.all()
 	for _, a := range all {
-		s.Budgets = append(s.Budgets, e.view(a))
+		m.hold(func() { m.budgets.reckon(a) })
 	}
-	for _, spec := range e.budgets.set.Specs {
-		if id := spec.ID(); len(e.budgets.bySLO[id]) == 0 {
-			s.unread = append(s.unread, *e.budgets.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}}))
+	var unread []Budget
+	for _, spec := range m.budgets.set.Specs {
+		if id := spec.ID(); len(m.budgets.bySLO[id]) == 0 {
+			m.hold(func() {
+				unread = append(unread, *m.budgets.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}}))
+			})
 		}
 	}
-	e.seen.Store(s)
+	m.hold(func() {
+		s := m.withoutBudgets()
+		s.Budgets, s.unread = make([]Budget, 0, len(all)), unread
+		for _, a := range all {
+			s.Budgets = append(s.Budgets, m.view(a))
+		}
+		m.seen.Store(s)
+	})
 }
 
 // publishOnly publishes where nothing has changed but some budgets, and the journeys above them.
-// There may be none.
-func (e *Engine) publishOnly(ids ...slo.ID) {
-	s, before := e.withoutBudgets(), e.Snapshot()
+func (m *memory) publishOnly(ids ...slo.ID) {
+	s, before := m.withoutBudgets(), m.Snapshot()
 	s.Budgets, s.unread = slices.Clone(before.Budgets), before.unread
-	renew := func(id slo.ID) {
+	for _, id := range m.budgets.upTo(ids) {
 		if n, ok := s.find(id); ok {
-			s.Budgets[n] = e.view(e.budgets.byID[id])
+			s.Budgets[n] = m.view(m.budgets.byID[id])
 		}
 	}
+	m.seen.Store(s)
+}
+
+// publishBook publishes where nothing has changed but the book, by an act on some budgets or none.
+// What is being decided meanwhile is not shown yet.
+func (m *memory) publishBook(ids ...slo.ID) {
+	s, now := *m.Snapshot(), m.withoutBudgets()
+	s.Open, s.permits, s.skew = now.Open, now.permits, now.skew
+	s.Budgets = slices.Clone(s.Budgets)
+	for _, id := range m.budgets.upTo(ids) {
+		if n, ok := s.find(id); ok {
+			b := &s.Budgets[n]
+			b.Open, b.Journey = s.Open.OnBudget(id), openSteps(s.Open, b.Journey)
+		}
+	}
+	m.seen.Store(&s)
+}
+
+// upTo adds the journeys above some budgets to them.
+func (b *budgets) upTo(ids []slo.ID) (all []slo.ID) {
 	for _, id := range ids {
-		renew(id)
-		for _, journey := range e.budgets.above[id] {
-			renew(journey)
-		}
+		all = append(append(all, id), b.above[id]...)
 	}
-	e.seen.Store(s)
+	return all
 }
 
 // withoutBudgets returns a snapshot without its budgets.
-func (e *Engine) withoutBudgets() *Snapshot {
+func (m *memory) withoutBudgets() *Snapshot {
 	s := &Snapshot{
-		Set: e.budgets.set, Open: e.book, Last: e.last, Policy: e.budgets.policy, Standby: e.standby,
-		reports: e.Reports, skew: time.Duration(e.clock.skew.Load()),
+		Set: m.budgets.set, Open: m.book, Last: m.last, Policy: m.budgets.policy, Standby: m.standby,
+		reports: m.Reports, skew: time.Duration(m.clock.skew.Load()),
 	}
-	for _, a := range e.book.Acts() {
+	for _, a := range m.book.Acts() {
 		if a.Kind == alerting.Override || a.Kind == alerting.Exempt || a.Kind == alerting.Undo {
 			s.permits = append(s.permits, a)
 		}

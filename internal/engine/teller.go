@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -9,81 +10,110 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // teller makes of stories what people are told: it folds them into the book of incidents and composes
-// the messages. It changes neither; who has written the messages down takes the book over.
+// the messages. It changes nothing, and needs no lock but the one of who decides: what it gives is
+// taken over by who has written it down.
 type teller struct {
 	*Options
 	world   *budgets
-	backlog *backlog
-	began   time.Time // of the first tick; see Engine
+	unsaved unsaved   // as far as it is known when the teller is made
+	began   time.Time // of the first tick; see memory
 }
 
-func (e *Engine) teller() teller { return teller{&e.Options, e.budgets, &e.backlog, e.began} }
+func (m *memory) teller() teller {
+	return teller{m.Options, m.budgets, slices.Clone(m.backlog.ticks), m.began}
+}
 
-// tell adds the turns to the tick, with what became of their incidents and the messages that are
-// owed for them. It returns the book as the events leave it.
-func (t teller) tell(ctx context.Context, book incidents.Book, all []story, now time.Time, tick *store.Tick, sum *Summary) incidents.Book {
-	turns := make([]incidents.Turn, 0, len(all))
-	var past []string
-	for _, s := range all {
-		turns = append(turns, s.Turn)
-		for _, event := range s.Events {
-			t.Log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
+// told is what came of stories.
+type told struct {
+	book   incidents.Book
+	all    []story
+	turns  []store.Turn // of the stories, with the incidents that changed and the messages that are owed
+	faults []fault      // of what could not be told
+}
+
+// enter adds what was told to a tick.
+func (t told) enter(log *slog.Logger, tick *store.Tick, sum *Summary) {
+	for n, turn := range t.turns {
+		for _, event := range t.all[n].Events {
+			log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
 				"severity", event.Severity, "reason", event.Reason, "at", event.Time())
-			switch {
-			case event.Kind == alerting.Opened && event.Follows != "":
-				past = append(past, event.Follows)
-			case event.Kind == alerting.Recounted:
-				past = append(past, event.Incident)
-			}
 		}
-	}
-	known, err := t.past(ctx, book, past)
-	t.backlog.overwrite(known, past)
-	if err != nil {
-		t.Log.Warn("cannot look up incidents that are over: one that follows another begins a thread where that one did, and what was found late of one is not in its record", "err", err)
-	}
-	book, outcomes := t.tellAll(book, all, turns, known, now)
-	owed := t.compose(outcomes...)
-	tick.Turns = slices.Grow(tick.Turns, len(all))
-	for n, out := range outcomes {
-		turn := all[n].turn
-		turn.Incidents, turn.Entries = out.Incidents, owed[n]
-		tick.Turns = append(tick.Turns, turn)
 		sum.SLOs++
 		sum.Slots += len(turn.Slots)
-		sum.Events += len(all[n].Events)
+		sum.Events += len(t.all[n].Events)
 		sum.Owed += len(turn.Entries)
 	}
-	return book
+	tick.Turns = append(tick.Turns, t.turns...)
+}
+
+// tell tells stories, with a book. What is past is looked up for them before.
+func (t teller) tell(book incidents.Book, all []story, past incidents.Past, now time.Time) told {
+	out := told{book: book, all: slices.Clone(all), turns: make([]store.Turn, 0, len(all))}
+	outcomes := t.tellAll(&out, past, now)
+	owed, faults := t.compose(outcomes...)
+	out.faults = append(out.faults, faults...)
+	for n := range out.all {
+		turn := out.all[n].turn
+		turn.Incidents, turn.Entries = outcomes[n].Incidents, owed[n]
+		out.turns = append(out.turns, turn)
+	}
+	return out
 }
 
 // tellAll tells all turns together, since those of one tick may be one story. If one of them cannot
 // be told, each is told alone, and the budget of that one stands as before.
-func (t teller) tellAll(from incidents.Book, all []story, turns []incidents.Turn, past incidents.Past, now time.Time) (book incidents.Book, outcomes []incidents.Outcome) {
-	if p, _ := try(func() { book, outcomes = from.Tell(t.world, turns, past, now) }); p == nil {
-		return book, outcomes
+func (t teller) tellAll(out *told, past incidents.Past, now time.Time) (outcomes []incidents.Outcome) {
+	turns := make([]incidents.Turn, 0, len(out.all))
+	for _, s := range out.all {
+		turns = append(turns, s.Turn)
 	}
-	book, outcomes = from, make([]incidents.Outcome, len(turns))
+	book := out.book
+	if p, _ := try(func() { out.book, outcomes = book.Tell(t.world, turns, past, now) }); p == nil {
+		return outcomes
+	}
+	out.book, outcomes = book, make([]incidents.Outcome, len(turns))
 	for n := range turns {
-		id := turns[n].Budget.ID
-		told := t.world.guard(id, func() {
-			next, out := book.Tell(t.world, turns[n:n+1], past, now)
-			book, outcomes[n] = next, out[0]
+		p, stack := try(func() {
+			next, of := out.book.Tell(t.world, turns[n:n+1], past, now)
+			out.book, outcomes[n] = next, of[0]
 		})
-		if a := t.world.byID[id]; !told && a != nil {
-			a.state, all[n].turn.State, all[n].Events = all[n].before, all[n].before, nil
-			a.told = nil
+		if s := &out.all[n]; p != nil {
+			s.turn.State, s.Events = s.before, nil
+			out.faults = append(out.faults, fault{turns[n].Budget.ID, p, stack, &s.before})
 		}
 	}
-	return book, outcomes
+	return outcomes
 }
 
-// past reads the incidents that are not open from the store, as far as there are any of these IDs.
-func (t teller) past(ctx context.Context, book incidents.Book, ids []string) (incidents.Past, error) {
-	past := incidents.Past{}
+// pastOf looks up the incidents that stories name and that are not open.
+func (t teller) pastOf(ctx context.Context, book incidents.Book, all []story) incidents.Past {
+	var ids []string
+	for _, s := range all {
+		for _, event := range s.Events {
+			switch {
+			case event.Kind == alerting.Opened && event.Follows != "":
+				ids = append(ids, event.Follows)
+			case event.Kind == alerting.Recounted:
+				ids = append(ids, event.Incident)
+			}
+		}
+	}
+	known, err := t.past(ctx, book, ids)
+	if err != nil {
+		t.Log.Warn("cannot look up incidents that are over: one that follows another begins a thread where that one did, and what was found late of one is not in its record", "err", err)
+	}
+	return known
+}
+
+// past reads the incidents that are not open, as far as there are any of these IDs: from the store and
+// from what that has not taken yet.
+func (t teller) past(ctx context.Context, book incidents.Book, ids []string) (past incidents.Past, err error) {
+	past = incidents.Past{}
+	defer func() { t.unsaved.overwrite(past, ids) }()
 	for _, id := range ids {
 		if _, open := book.Find(id); open {
 			continue
@@ -102,23 +132,28 @@ func (t teller) past(ctx context.Context, book incidents.Book, ids []string) (in
 // compose makes the messages of what came of events or of an act, of each outcome its own. It begins
 // with the last, so that of the edits of one message, which may be thousands, only the one is
 // composed that is going to be sent.
-func (t teller) compose(outcomes ...incidents.Outcome) [][]outbox.Entry {
+func (t teller) compose(outcomes ...incidents.Outcome) (all [][]outbox.Entry, faults []fault) {
 	all, shown := make([][]outbox.Entry, len(outcomes)), outbox.Shown{}
+	guard := func(id slo.ID, f func()) {
+		if p, stack := try(f); p != nil {
+			faults = append(faults, fault{id: id, panic: p, stack: stack})
+		}
+	}
 	for n, out := range slices.Backward(outcomes) {
 		var parts [][]outbox.Entry // the last first
 		if out.Permit != nil {
 			parts = append(parts, t.Composer.Permit(*out.Permit))
 		}
 		for _, d := range slices.Backward(out.Done) {
-			t.world.guard("", func() { parts = append(parts, t.Composer.Act(d)) })
+			guard("", func() { parts = append(parts, t.Composer.Act(d)) })
 		}
 		for _, told := range slices.Backward(out.Notifications) {
-			t.world.guard(told.Event.SLO, func() { parts = append(parts, t.event(told, shown)) })
+			guard(told.Event.SLO, func() { parts = append(parts, t.event(told, shown)) })
 		}
 		slices.Reverse(parts)
 		all[n] = slices.Concat(parts...)
 	}
-	return all
+	return all, faults
 }
 
 // event makes the messages of one event. Those of the time of a process before this one are

@@ -47,15 +47,19 @@ type WindowBurn struct {
 	Known  bool
 }
 
-// view returns a budget as it stands. Its ledger is read only if it was written since the last
-// time.
-func (e *Engine) view(a *account) Budget {
+// reckon computes what a ledger comes to, if it was written since the last time.
+func (b *budgets) reckon(a *account) *Budget {
 	if a.figures == nil {
-		a.figures = e.budgets.figuresOf(a)
+		a.figures = b.figuresOf(a)
 	}
-	b := *a.figures
-	b.Open, b.Problems, b.Filling, b.Journey = e.book.OnBudget(a.id), slices.Concat(a.problems, a.shared, a.past), 1, openSteps(e.book, b.Journey)
-	if share, ok := e.backfills.shares[a.id.Base()]; ok {
+	return a.figures
+}
+
+// view returns a budget as it stands.
+func (m *memory) view(a *account) Budget {
+	b := *m.budgets.reckon(a)
+	b.Open, b.Problems, b.Filling, b.Journey = m.book.OnBudget(a.id), slices.Concat(a.problems, a.shared, a.past), 1, openSteps(m.book, b.Journey)
+	if share, ok := m.backfills.shares[a.id.Base()]; ok {
 		b.Filling = share
 	}
 	if a.failed != nil {
@@ -107,17 +111,17 @@ const atATime = 50
 
 // Open returns every open incident with what may be said about it at a time, by ID. A tick or an act
 // may come in between; an incident is told of as it stands when its turn comes.
-func (e *Engine) Open(now time.Time) []incidents.Notification {
+func (m *memory) Open(now time.Time) []incidents.Notification {
 	var all []incidents.Notification
-	for ids := range slices.Chunk(e.Snapshot().Open.IDs(), atATime) {
-		all = append(all, e.describe(ids, now)...)
+	for ids := range slices.Chunk(m.Snapshot().Open.IDs(), atATime) {
+		all = append(all, m.describe(ids, now)...)
 	}
 	return all
 }
 
 // describe tells of those incidents that are open.
-func (e *Engine) describe(ids []string, now time.Time) []incidents.Notification {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.book.Open(e.budgets, ids, now)
+func (m *memory) describe(ids []string, now time.Time) []incidents.Notification {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.book.Open(m.budgets, ids, now)
 }

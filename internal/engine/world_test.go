@@ -65,6 +65,8 @@ type world struct {
 	point func(name string) error
 	dead  bool // killed: nothing happens any more until revive
 
+	ticking chan struct{} // closed when the tick ends that tickUntil has left
+
 	within time.Duration // bounds each question and each message; zero is 20 s
 
 	looks bool                                                     // evidence is gathered after each tick
