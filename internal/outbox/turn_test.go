@@ -56,23 +56,39 @@ func TestAPageIsSentBeforeEndsAreLookedUp(t *testing.T) {
 }
 
 // The pace of look-ups is one for all channels of a receiver. A page that has to be looked up waits for
-// one turn at most, however many ends are to be looked up in other channels.
-func TestAPageIsLookedUpBeforeEndsElsewhere(t *testing.T) {
-	for range 30 { // workers race for the turn
-		db, receiver := &outboxtest.Store{}, &diligent{}
-		p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{
-			Parallel: 64, Find: outbox.Pace{Every: 2 * time.Second, Burst: 1},
-		})
-		for n := range 40 {
-			db.Add(tried(fmt.Sprint("end", n), fmt.Sprint("c", n), outbox.LaneResolve))
-		}
-		pass(t, p, noon)
-		db.Add(tried("page", "pages", outbox.LanePage))
-		for n := range 6 {
-			pass(t, p, noon.Add(time.Duration(n+1)*2*time.Second))
-		}
-		if at := slices.Index(receiver.asked, "page"); at < 0 || at > 2 || len(receiver.asked) < 5 {
-			t.Errorf("looked up were %q", receiver.asked)
+// one turn at most, however many ends, and first copies of what was repeated, are to be looked up in
+// other channels.
+func TestAPageIsLookedUpBeforeWhatIsLessUrgentElsewhere(t *testing.T) {
+	end := func(n int) outbox.Entry { return tried(fmt.Sprint("end", n), fmt.Sprint("c", n), outbox.LaneResolve) }
+	first := func(n int) outbox.Entry {
+		e := entry(fmt.Sprint("first", n), fmt.Sprint("first", n), outbox.Mend, outbox.LaneReport)
+		e.Channel = fmt.Sprint("c", n)
+		return e
+	}
+	for _, other := range []func(int) outbox.Entry{end, first} {
+		for range 30 { // workers race for the turn
+			db, receiver := &outboxtest.Store{}, &diligent{}
+			p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{
+				Parallel: 64, Find: outbox.Pace{Every: 2 * time.Second, Burst: 1},
+			})
+			for n := range 40 {
+				db.Add(other(n))
+			}
+			pass(t, p, noon)
+			db.Add(tried("page", "pages", outbox.LanePage))
+			for n := range 2 {
+				pass(t, p, noon.Add(time.Duration(n+1)*3*time.Second))
+			}
+			if !slices.Contains(receiver.asked, "page") {
+				t.Errorf("looked up were %q", receiver.asked)
+			}
+			open := db.Open()
+			for n := range 4 {
+				pass(t, p, noon.Add(time.Duration(n+3)*3*time.Second))
+			}
+			if db.Open() > open-2 {
+				t.Errorf("after it nothing else is looked up: %d wait of %d", db.Open(), open)
+			}
 		}
 	}
 }
