@@ -404,6 +404,45 @@ func TestALeaderThatIsCutOffStandsByAgain(t *testing.T) {
 	}
 }
 
+// still is a daemon that does nothing by itself.
+func (b *band) still() *Daemon {
+	b.t.Helper()
+	cfg := parsed(b.t, "store: {postgres: '"+b.schema+"'}\n")
+	a := ok(New(b.t.Context(), cfg, slo.NewSet([]*slo.Spec{notifytest.Spec()}, nil, nil), Options{
+		Log: slog.New(slog.DiscardHandler), Clock: b.now, Every: time.Minute, Getenv: func(string) string { return "" },
+	}))(b.t)
+	b.t.Cleanup(func() { _ = a.Close() })
+	return a
+}
+
+// resolve writes down, as whoever leads, that the incident of the story is over.
+func (b *band) resolve(db *store.DB) {
+	b.t.Helper()
+	i, at := b.incident, notifytest.Story("", false)[0].Event.At
+	i.Open, i.Resolved = false, b.now()
+	check(b.t, db.Commit(b.t.Context(), store.Tick{At: b.now(), Turns: []store.Turn{{SLO: notifytest.ID, State: alerting.State{Through: at + 2}, Incidents: []alerting.Incident{i}}}}))
+}
+
+// TestWhoTakesOverHasWhatWasWrittenLast: what the one before has written since this one looked for the
+// last time, it knows before it decides anything.
+func TestWhoTakesOverHasWhatWasWrittenLast(t *testing.T) {
+	t.Parallel()
+	b := newBand(t)
+	db := b.open()
+	term := ok(db.Lead(t.Context(), nil))(t)
+	a := b.still()
+	b.resolve(db)
+	term.Resign()
+	check(t, a.lead(t.Context()))
+	if n := a.Engine.Snapshot().Open.Len(); n != 1 {
+		t.Fatalf("it has looked already: %d are open", n)
+	}
+	check(t, a.takeOver(t.Context()))
+	if n := a.Engine.Snapshot().Open.Len(); n != 0 || a.Engine.Snapshot().Standby {
+		t.Errorf("it begins with %d open incidents", n)
+	}
+}
+
 // TestAStandbyThatFellBehindLoadsAnew: what it has missed was folded.
 func TestAStandbyThatFellBehindLoadsAnew(t *testing.T) {
 	t.Parallel()
@@ -411,21 +450,12 @@ func TestAStandbyThatFellBehindLoadsAnew(t *testing.T) {
 	db := b.open()
 	term := ok(db.Lead(t.Context(), nil))(t)
 	defer term.Resign()
-	cfg := parsed(t, "store: {postgres: '"+b.schema+"'}\n")
-	l := ok(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	a := ok(New(t.Context(), cfg, slo.NewSet([]*slo.Spec{notifytest.Spec()}, nil, nil), Options{
-		Log: slog.New(slog.DiscardHandler), Clock: b.now, Every: time.Minute, Listener: l, Getenv: func(string) string { return "" },
-	}))(t)
-	defer a.Close()
+	a := b.still()
 	if w := a.waitsFor(); w != "it is not known yet whether another slowburn leads" {
 		t.Errorf("before it has asked it says %q", w)
 	}
 	follower := a.standby.follower
-	i := b.incident
-	i.Open, i.Resolved = false, b.now()
-	at := notifytest.Story("", false)[0].Event.At
-	check(t, db.Commit(t.Context(), store.Tick{At: b.now(), Turns: []store.Turn{{SLO: notifytest.ID, State: alerting.State{Through: at + 2}, Incidents: []alerting.Incident{i}}}}))
+	b.resolve(db)
 	check(t, db.Fold(t.Context(), nil))
 	check(t, a.follow(t.Context()))
 	if a.standby.follower == follower || a.Engine.Snapshot().Open.Len() != 0 {
