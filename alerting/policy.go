@@ -20,7 +20,12 @@ type Policy struct {
 	PostmortemAt int64
 	// StaleAfter is how old the newest known minute may be; after that the verdict is unknown.
 	StaleAfter time.Duration
+	// ExemptAtMost is how long an exemption may last; zero is as by default.
+	ExemptAtMost time.Duration
 }
+
+// LongestExemption is how long an exemption lasts at most, unless the policy says something else.
+const LongestExemption = 30 * slo.Day
 
 // Limits are the lines of a policy: shares of the budget that is left, in basis points from 0 to
 // 10000.
@@ -35,7 +40,7 @@ type Limits struct {
 // DefaultPolicy is: caution below a quarter of the budget, freeze when it is overspent, both until
 // 5 % more are left, a postmortem for an incident above 20 % of four weeks' budget.
 func DefaultPolicy() Policy {
-	return Policy{Limits: Limits{CautionBelow: 2500, FreezeBelow: 0, Thaw: 500}, PostmortemAt: 2000, StaleAfter: 15 * time.Minute}
+	return Policy{Limits: Limits{CautionBelow: 2500, FreezeBelow: 0, Thaw: 500}, PostmortemAt: 2000, StaleAfter: 15 * time.Minute, ExemptAtMost: LongestExemption}
 }
 
 // Of returns the limits that a service is under.

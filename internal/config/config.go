@@ -406,6 +406,9 @@ func (c *Config) readPolicy(v strictyaml.Value) {
 	if d, ok := o.Get("stale_after").Duration(); ok {
 		p.StaleAfter = d
 	}
+	if d, ok := o.Get("exempt_at_most").Duration(); ok {
+		p.ExemptAtMost = d
+	}
 	if n, ok := o.Get("notify").Object(notifyKeys.Keys()...); ok {
 		p.Notify.Channel, _ = file.Channel(n.Get("channel"))
 		p.Notify.Mention = file.Mentions(n.Get("mention"))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -94,6 +95,7 @@ var (
 		schema.May("thaw_margin", thawKey().Standard("5%")),
 		schema.May("postmortem_at", file.PercentKey("An incident that took more of a four-week budget needs a postmortem.").Standard("20%")),
 		schema.May("stale_after", schema.Ref("duration", "How old the newest data may be; after that the verdict is unknown.").Standard("15m")),
+		schema.May("exempt_at_most", schema.Ref("duration", "How long an exemption may last.").Standard(slo.ShortDuration(alerting.LongestExemption))),
 		schema.May("notify", notifyKeys),
 		schema.May("services", schema.List("Services with limits of their own.", maxEntries, serviceLimitsKeys)),
 	)

@@ -138,6 +138,20 @@ func TestHowFarAnActIsDatedBack(t *testing.T) {
 	}
 }
 
+// TestExemptionsEnd: within 30 days.
+func TestExemptionsEnd(t *testing.T) {
+	w := wire(t, "")
+	for until, want := range map[time.Duration]int{0: 400, -time.Minute: 400, time.Hour: 200, 30 * 24 * time.Hour: 200, 30*24*time.Hour + time.Minute: 400, 8000 * 24 * time.Hour: 400} {
+		a := api.Act{Key: until.String(), Kind: alerting.Exempt, By: "Ada", Service: notifyService(w), Text: "x"}
+		if until != 0 {
+			a.Until = w.at.Add(until)
+		}
+		if code, _, body := w.act(t, a); code != want || until > 1000*time.Hour && want == 400 && !strings.Contains(body, "an end within 30 d") {
+			t.Errorf("for %s: %d %s", until, code, body)
+		}
+	}
+}
+
 // TestWhoChangesTheLogIsFoundOut: log, metrics, status, report and health say so within a look, and
 // everything goes on.
 func TestWhoChangesTheLogIsFoundOut(t *testing.T) {

@@ -160,8 +160,20 @@ func (r *request) checkPermit() error {
 		return invalid("An override needs an end within a day; an exemption may last longer.")
 	case !a.Until.IsZero() && !a.Until.After(r.now):
 		return invalid("It would have ended already, at %s.", a.Until.UTC().Format(time.RFC3339))
+	case a.Until.IsZero() || a.Until.Sub(r.now) > r.exemptAtMost():
+		return invalid("An exemption needs an end within %s.", figures.Duration(r.exemptAtMost()))
 	}
 	return nil
+}
+
+// exemptAtMost returns how long an exemption may last by the policy.
+func (r *request) exemptAtMost() time.Duration {
+	for _, s := range r.world.Set().Specs {
+		if on, _ := r.world.Budget(s.ID()); on.Policy != nil && on.Policy.ExemptAtMost > 0 {
+			return on.Policy.ExemptAtMost
+		}
+	}
+	return alerting.LongestExemption
 }
 
 // checkChange checks a change or an experiment by itself.
