@@ -37,6 +37,29 @@ func SLI(bad, total int64, o slo.Objective) string {
 	return down(total-bad, total, len(fraction)+2)
 }
 
+// Account is an error budget of a window, in thousandths of events: all that it takes to write a
+// share of it.
+type Account struct {
+	Bad, Total, Allowed int64
+	Projected           bool // too little is known of the window to say what it allows
+	Estimated           bool // some of the counts are estimates
+}
+
+// Left writes the share of the budget that is left: "62.1 %", "about 62.1 %" where some of the
+// counts are estimates. It is [Unknown] without traffic, and of a budget that is projected.
+func (a Account) Left() string {
+	if a.Projected || a.Total == 0 {
+		return Unknown
+	}
+	return Estimate(Left(a.Bad, a.Allowed), a.Estimated)
+}
+
+// Cost writes the share of the budget that something took, in thousandths of events: "24.9 %", or
+// "about 24.9 %" of a budget that is projected or estimated.
+func (a Account) Cost(bad int64) string {
+	return Estimate(Cost(bad, a.Allowed), a.Projected || a.Estimated)
+}
+
 // Left writes the share of an error budget that is left, rounded down to one digit: "62.1 %", or
 // "−38.4 %" when it is overspent. Whether there was anything to count is for the caller to say:
 // without bad events all of the budget is left. A budget that allows less than a thousandth of an
@@ -138,8 +161,51 @@ func Known(r float64) string {
 	return down(min(part, whole), whole, 1)
 }
 
+// Objective writes what an SLO promises: "99.9 %".
+func Objective(o slo.Objective) string { return o.Percent() + " %" }
+
+// Allowed writes the share of bad events that an SLO allows: "0.1 %".
+func Allowed(o slo.Objective) string { return Percent(float64(o.Allowed()) / (slo.Billion / 100)) }
+
+// Percent writes a percentage that somebody has configured, exactly: "99.9 %". It has the seven
+// digits of an objective; what is finer is what a float loses.
+func Percent(v float64) string {
+	s := strconv.FormatFloat(v, 'f', 7, 64)
+	return signed(strings.TrimSuffix(strings.TrimRight(s, "0"), ".")) + " %"
+}
+
 // Basis writes a share that somebody has configured, in basis points, exactly: "2 %", "2.5 %".
-func Basis(points int64) string { return Decimal(float64(points)/100) + " %" }
+func Basis(points int64) string { return Percent(float64(points) / 100) }
+
+// AtMost writes a ratio that something may promise at most, with four digits and rounded down:
+// "99.4005 %".
+func AtMost(r float64) string { return Percent(math.Floor(r*1e6+1e-6) / 1e4) }
+
+// AtLeast writes a ratio that something must promise at least, as [AtMost] does, but rounded up.
+func AtLeast(r float64) string { return Percent(math.Ceil(r*1e6-1e-6) / 1e4) }
+
+// Beside writes a share that stands beside a limit which it is above or not, with two digits: "9.99
+// %", "10.01 %". It is rounded away from the limit, so that the two tell the same.
+func Beside(part, whole int64, above bool) string { return percent(part, whole, 2, above) }
+
+// Hours writes a duration that stands beside a limit in hours which it is above or not: "23 h 59
+// min", "24 h 1 min". It is rounded to minutes away from the limit, as by [Beside].
+func Hours(d time.Duration, above bool) string {
+	minutes := int(d / time.Minute)
+	if above && d%time.Minute > 0 {
+		minutes++
+	}
+	switch hours, rest := minutes/60, minutes%60; {
+	case d < 0:
+		return minus + Hours(-max(d, -math.MaxInt64), above)
+	case hours == 0:
+		return Count(rest) + " min"
+	case rest == 0:
+		return Count(hours) + " h"
+	default:
+		return Count(hours) + " h " + Count(rest) + " min"
+	}
+}
 
 // Decimal writes a number that somebody has configured, exactly and without an exponent: "0.25".
 func Decimal(v float64) string { return signed(strconv.FormatFloat(v, 'f', -1, 64)) }
@@ -203,14 +269,17 @@ func Count(n int) string {
 	return group(uint64(n))
 }
 
+// Of writes a part of a count: "1,234 of 40,320".
+func Of(n, all int) string { return Count(n) + " of " + Count(all) }
+
 // Plural writes a count with its noun: "1 page", "2 pages", "2 stretches", "2
-// series".
+// processes", "2 series".
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
 	switch {
-	case strings.HasSuffix(noun, "ch"):
+	case strings.HasSuffix(noun, "ch"), strings.HasSuffix(noun, "ss"):
 		noun += "es"
 	case !strings.HasSuffix(noun, "series"):
 		noun += "s"
@@ -224,6 +293,24 @@ func Different(n int, noun string) string {
 		return Plural(n, noun)
 	}
 	return Plural(n, "different "+noun)
+}
+
+// Few writes a number that stands beside a least one which it does not reach, cut after the first
+// digit: 9.996 of 10 is "9.9".
+func Few(v float64) string {
+	if math.IsNaN(v) || math.Abs(v) > 1e15 {
+		return Unknown
+	}
+	return Events(int64(math.Floor(v*10+1e-9)) * (thousand / 10))
+}
+
+// Thousandths returns a number of events that is known from a float as the ledger keeps it, and
+// false if it is no number of events.
+func Thousandths(events float64) (int64, bool) {
+	if math.IsNaN(events) || math.Abs(events) > 1e15 {
+		return 0, false
+	}
+	return int64(math.Round(events * thousand)), true
 }
 
 // Value writes something that was measured and that is neither good nor bad by itself, with three
@@ -304,6 +391,9 @@ func In(t time.Time, zone *time.Location) string {
 	}
 	return t.In(zone).Format("2006-01-02 15:04 MST")
 }
+
+// Clock writes what a clock on the wall shows, in the zone that the time is in: "03:30".
+func Clock(t time.Time) string { return t.Format("15:04") }
 
 // Day writes the day of a time, in the zone that the time is in: "2026-03-29". The zero time is
 // [Unknown].

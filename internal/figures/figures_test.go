@@ -70,6 +70,31 @@ func TestFigures(t *testing.T) {
 		{"basis points", Basis(1667), "16.67 %"},
 		{"whole basis points", Basis(200), "2 %"},
 
+		{"an objective", Objective(three), "99.9 %"},
+		{"what an objective allows", Allowed(five), "0.001 %"},
+		{"a percentage that a float carries", Percent(100 * (1 - (1 - 0.999))), "99.9 %"},
+		{"a percentage below nothing", Percent(-2.5), "−2.5 %"},
+		{"no percentage", Percent(0), "0 %"},
+		{"at most", AtMost(0.9940059), "99.4005 %"},
+		{"at most what it is", AtMost(0.9995), "99.95 %"},
+		{"at least", AtLeast(0.99400501), "99.4006 %"},
+		{"at least what it is", AtLeast(0.9995), "99.95 %"},
+
+		{"just not above a limit", Beside(9_996, 100_000, false), "9.99 %"},
+		{"at a limit", Beside(10, 100, false), "10.00 %"},
+		{"just above a limit", Beside(10_004, 100_000, true), "10.01 %"},
+		{"a second below a day", Hours(slo.Day-time.Second, false), "23 h 59 min"},
+		{"a day", Hours(slo.Day, false), "24 h"},
+		{"a second above a day", Hours(slo.Day+time.Second, true), "24 h 1 min"},
+		{"a minute above a day", Hours(slo.Day+time.Minute, true), "24 h 1 min"},
+		{"less than an hour", Hours(59*time.Second, false), "0 min"},
+		{"two hours and a half", Hours(150*time.Minute, true), "2 h 30 min"},
+
+		{"just too few", Few(9.9999), "9.9"},
+		{"one digit", Few(4.032), "4"},
+		{"what a float loses is not cut", Few(0.3), "0.3"},
+		{"too few to say", Few(math.NaN()), "—"},
+
 		{"a threshold", Times(13.44), "13.44×"},
 		{"just below a threshold", Times(13.4399), "13.43×"},
 		{"0.02 × 720", Times(0.02 * 720), "14.4×"},
@@ -178,7 +203,7 @@ func TestAnSLIReadsOnItsSideOfTheObjective(t *testing.T) {
 		missed := new(big.Int).Mul(big.NewInt(bad), big.NewInt(slo.Billion)).Cmp(new(big.Int).Mul(big.NewInt(total), big.NewInt(o.Allowed()))) > 0
 		promised, _ := new(big.Rat).SetString(o.Percent())
 		if reads := number(t, SLI(bad, total, o)).Cmp(promised) < 0; reads != missed {
-			t.Fatalf("%s of %d bad of %d: below the objective of %s is %t", SLI(bad, total, o), bad, total, o, missed)
+			t.Fatalf("%s of %d bad of %d: below the objective of %s is %t", SLI(bad, total, o), bad, total, o.Percent(), missed)
 		}
 	})
 }

@@ -9,11 +9,11 @@ package register
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -185,13 +185,14 @@ func (e Entry) Indications() []Indication {
 	}
 	set := func(n int, value string, reached bool) { all[n].Value, all[n].Reached = value, &reached }
 	if e.PerDay > 0 {
-		set(0, measured(100*float64(e.Bad)/float64(e.PerDay), "%"), e.Bad*10 > e.PerDay)
+		reached := e.Bad > e.PerDay/10
+		set(0, figures.Beside(e.Bad, e.PerDay, reached), reached)
 	}
 	if d, ok := e.Duration(); ok {
-		set(1, measured(d.Hours(), "h"), d > 24*time.Hour)
+		set(1, figures.Hours(d, d > 24*time.Hour), d > 24*time.Hour)
 	}
 	if e.Incident.Last.Burn != nil {
-		set(2, measured(e.Down.Hours(), "h"), e.Down > 2*time.Hour)
+		set(2, figures.Hours(e.Down, e.Down > 2*time.Hour), e.Down > 2*time.Hour)
 	}
 	for _, c := range []struct{ criterion, threshold string }{
 		{"clients affected", "10 %, or 100,000"},
@@ -205,10 +206,6 @@ func (e Entry) Indications() []Indication {
 	}
 	return all
 }
-
-// measured writes a value in the unit of its threshold, so that the two can be compared as they
-// stand.
-func measured(v float64, unit string) string { return strconv.FormatFloat(v, 'f', 2, 64) + " " + unit }
 
 // Note says what the register is and is not; it goes with every export.
 const Note = "Facts as slowburn counted them. Whether an incident is major is the entity's own decision; due dates hold only for incidents that it classifies as major."

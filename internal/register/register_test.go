@@ -1,6 +1,7 @@
 package register
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -85,8 +86,8 @@ func TestEntriesHoldWhatIsKnownAndNothingElse(t *testing.T) {
 	}
 	want := map[string]string{
 		"failed transactions of a daily average": "16.67 % true",
-		"duration":                               "3.00 h false",
-		"downtime of a service that supports a critical function": "2.50 h true",
+		"duration":                               "3 h false",
+		"downtime of a service that supports a critical function": "2 h 30 min true",
 		"clients affected": " unknown",
 	}
 	for _, i := range e.Indications() {
@@ -98,6 +99,40 @@ func TestEntriesHoldWhatIsKnownAndNothingElse(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", i.Criterion, got, want)
 		}
 	}
+}
+
+// A figure never reads as its threshold, or beyond it, unless it is.
+func TestAValueReadsOnItsSideOfTheThreshold(t *testing.T) {
+	for _, c := range []struct {
+		what, want string
+		n          int
+		e          Entry
+	}{
+		{"just below a tenth", "9.99 % false", 0, Entry{Bad: 9_996, PerDay: 100_000}},
+		{"a tenth", "10.00 % false", 0, Entry{Bad: 10_000, PerDay: 100_000}},
+		{"just above a tenth", "10.01 % true", 0, Entry{Bad: 10_004, PerDay: 100_000}},
+		{"a hair above a tenth of what is no multiple of ten", "10.01 % true", 0, Entry{Bad: 10_001, PerDay: 100_009}},
+		{"more than can be multiplied", "100 % true", 0, Entry{Bad: 1 << 62, PerDay: 1 << 62}},
+		{"a second below a day", "23 h 59 min false", 1, lasted(24*time.Hour - time.Second)},
+		{"a day", "24 h false", 1, lasted(24 * time.Hour)},
+		{"a second above a day", "24 h 1 min true", 1, lasted(24*time.Hour + time.Second)},
+		{"just below two hours", "1 h 59 min false", 2, down(2*time.Hour - time.Minute)},
+		{"two hours", "2 h false", 2, down(2 * time.Hour)},
+		{"just above two hours", "2 h 1 min true", 2, down(2*time.Hour + time.Minute)},
+	} {
+		i := c.e.Indications()[c.n]
+		if got := fmt.Sprintf("%s %t", i.Value, i.Reached != nil && *i.Reached); got != c.want {
+			t.Errorf("%s: got %q beside %q, want %q", c.what, got, i.Threshold, c.want)
+		}
+	}
+}
+
+func lasted(d time.Duration) Entry {
+	return Entry{Incident: alerting.Incident{Onset: noon, Resolved: noon.Add(d)}}
+}
+
+func down(d time.Duration) Entry {
+	return Entry{Down: d, Incident: alerting.Incident{Last: alerting.Event{Burn: &alerting.Burning{}}}}
 }
 
 func TestTheOrderInWhichIncidentsAreHandedInDoesNotShow(t *testing.T) {
