@@ -39,7 +39,7 @@ func (c Cost) Spent() float64 { return Account{Bad: c.Excess, Allowed: c.Allowed
 
 // CostText writes the share of the budget that went.
 func (c Cost) CostText() string {
-	return figures.Estimate(figures.Cost(c.Excess, c.Allowed), c.Projected)
+	return Account{Allowed: c.Allowed, Projected: c.Projected}.CostOf(c.Excess)
 }
 
 // Sentence says what the change cost, and how sure that is.

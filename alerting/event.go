@@ -171,18 +171,11 @@ func AccountOf(s budget.Status) Account {
 
 // CostOf writes the share of the budget that something took, in thousandths of events: "24.9 %", or
 // "about 24.9 %" of a budget that is projected or estimated.
-func (a Account) CostOf(bad int64) string {
-	return figures.Estimate(figures.Cost(bad, a.Allowed), a.Projected || a.Estimated)
-}
+func (a Account) CostOf(bad int64) string { return figures.Account(a).Cost(bad) }
 
 // LeftText writes the share of the budget that is left: "62.1 %", or that this is unknown of a
-// budget that is projected.
-func (a Account) LeftText() string {
-	if a.Projected {
-		return figures.Unknown
-	}
-	return figures.Estimate(figures.Left(a.Bad, a.Allowed), a.Estimated)
-}
+// budget that is projected, or without traffic.
+func (a Account) LeftText() string { return figures.Account(a).Left() }
 
 // Spent returns the share of the budget that is gone, above 1 when it is overspent.
 func (a Account) Spent() float64 {

@@ -50,17 +50,14 @@ func (s Status) Left() int64 { return Add(s.Allowed, -s.Sum.Bad) }
 // LeftText writes the share of the budget that is left: "62.1 %", "about 62.1 %" where some of the
 // counts are estimates, or that this is unknown: without traffic, and while too little is known of
 // the window ([Status.Sized]).
-func (s Status) LeftText() string {
-	if !s.Sized || s.Sum.Total == 0 {
-		return figures.Unknown
-	}
-	return figures.Estimate(figures.Left(s.Sum.Bad, s.Allowed), s.Sum.Estimated > 0)
-}
+func (s Status) LeftText() string { return s.account().Left() }
 
 // CostOf writes the share of the budget that something took, in thousandths of events: "24.9 %", or
 // "about 24.9 %" while too little is known of the window ([Status.Sized]) or some of it is estimated.
-func (s Status) CostOf(bad int64) string {
-	return figures.Estimate(figures.Cost(bad, s.Allowed), !s.Sized || s.Sum.Estimated > 0)
+func (s Status) CostOf(bad int64) string { return s.account().Cost(bad) }
+
+func (s Status) account() figures.Account {
+	return figures.Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed, Projected: !s.Sized, Estimated: s.Sum.Estimated > 0}
 }
 
 // StatusAt sums up the budget of a window over the minutes before at.

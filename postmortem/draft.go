@@ -177,8 +177,8 @@ func summary(d Document) string {
 	}
 	s := "From " + figures.UTC(i.Onset) + until(i) + " " + id + " burned its error budget: " +
 		figures.Events(d.Impact.Bad) + " of " + figures.Events(d.Impact.Total) + " events were bad (" +
-		figures.Share(d.Impact.Bad, d.Impact.Total) + "; the objective of " + o.Percent() + " % allows " +
-		figures.Decimal(float64(o.Allowed())/(slo.Billion/100)) + " %), counted to " + figures.UTC(i.Last.Time()) + "."
+		figures.Share(d.Impact.Bad, d.Impact.Total) + "; the objective of " + figures.Objective(o) + " allows " +
+		figures.Allowed(o) + "), counted to " + figures.UTC(i.Last.Time()) + "."
 	if d.Impact.After != nil && d.Impact.After.Allowed > 0 {
 		s += " That is " + d.Impact.After.CostOf(d.Impact.Bad) + " of the budget of its window (" + figures.Window(d.Facts.Spec.Window()) + ")."
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -100,7 +99,7 @@ func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
 
 // CostText writes which share of a four-week budget the incident took.
 func (v Verdict) CostText() string {
-	return figures.Estimate(figures.Cost(v.Bad, v.Allowed), v.Projected)
+	return alerting.Account{Allowed: v.Allowed, Projected: v.Projected}.CostOf(v.Bad)
 }
 
 // fourWeeksBefore returns the budget of the four weeks before at.

@@ -300,7 +300,7 @@ func (d Document) around(b *strings.Builder) {
 		"`" + Sparkline(p) + "`\n(· is unknown, a blank is no traffic)\n\n")
 	rows := make([][]string, len(p))
 	for n, k := range p {
-		rows[n] = append(append([]string{figures.UTC(k.From)}, eventCells(k.Sum, o)...), strconv.Itoa(k.Sum.Known)+" of "+strconv.Itoa(k.Minutes))
+		rows[n] = append(append([]string{figures.UTC(k.From)}, eventCells(k.Sum, o)...), figures.Of(k.Sum.Known, k.Minutes))
 	}
 	b.WriteString(markdown.Table([]string{"From", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows))
 }
@@ -383,7 +383,7 @@ func (d Document) steps(b *strings.Builder) {
 	for _, s := range d.Facts.Steps {
 		sum := s.Ledger.Sum(from, to)
 		row := append([]string{markdown.Code(string(s.ID))}, eventCells(sum, s.Spec.Objective)...)
-		rows = append(rows, append(row, strconv.Itoa(sum.Known)+" of "+strconv.Itoa(int(to-from))))
+		rows = append(rows, append(row, figures.Of(sum.Known, int(to-from))))
 	}
 	b.WriteString(markdown.Table([]string{"Step", "Events:", "Bad:", "Share:", "Burn:", "Minutes known:"}, rows) + "\n")
 }
@@ -572,7 +572,7 @@ func done(all []Action) string {
 			n++
 		}
 	}
-	return strconv.Itoa(n) + " of " + strconv.Itoa(len(all))
+	return figures.Of(n, len(all))
 }
 
 func (d Document) data(b *strings.Builder) {

@@ -99,7 +99,7 @@ func (s *Set) Expired(t time.Time) Problems {
 		if !c.Expires.IsZero() && !c.Expires.After(t) {
 			out = append(out, Problem{
 				File: c.File, Line: c.Line, Severity: strictyaml.Warning, ID: "correction-expired",
-				Message: fmt.Sprintf("the correction %s expired on %s", c.Name, c.Expires.Format("2006-01-02")),
+				Message: fmt.Sprintf("the correction %s expired on %s", c.Name, c.Expires.Format(time.DateOnly)),
 				Hint:    "give it a new date if it is still right; remove it once its last run has left every window",
 			})
 		}

@@ -38,9 +38,6 @@ func (o Objective) Percent() string {
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 
-// String returns the objective with its sign: "99.9%".
-func (o Objective) String() string { return o.Percent() + "%" }
-
 // ParseObjective reads a percentage such as "99.9" or "99.9%". It refuses what cannot be an
 // objective, and its error says what was probably meant.
 func ParseObjective(s string) (Objective, error) {

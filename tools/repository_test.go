@@ -114,34 +114,6 @@ func uses(p *pkg, files []*ast.File, name string) []string {
 	return found
 }
 
-// surfaces are the packages whose texts people read.
-var surfaces = []string{
-	"alerting", "postmortem", "cmd/slowburn", "internal/compare", "internal/daemon", "internal/evidence", "internal/incidents", "internal/notify",
-	"internal/ranking", "internal/report", "internal/reviews", "internal/sentences", "internal/signals", "internal/suggest", "internal/web",
-}
-
-// notForReaders are files of the surfaces that write numbers or times with a layout of their own,
-// and why they may.
-var notForReaders = map[string]string{
-	"internal/notify/slack/picture.go": "it draws",
-	"internal/web/chart.go":            "it draws",
-	"internal/report/schedule.go":      "a time on the wall has no zone",
-	"internal/suggest/bounds.go":       "a bound of a bucket in PromQL",
-}
-
-func TestFiguresAreWrittenInOnePlace(t *testing.T) {
-	for _, p := range product(t) {
-		if !slices.ContainsFunc(surfaces, func(s string) bool { return under(p.path, s) }) {
-			continue
-		}
-		for _, where := range handwritten(p, p.files) {
-			if file, _, _ := strings.Cut(where, ":"); notForReaders[file] == "" {
-				t.Errorf("%s: use internal/figures; for machines a time has a layout of package time, and a number all its digits", where)
-			}
-		}
-	}
-}
-
 // noSelectors are files that write label="value" and no PromQL.
 var noSelectors = map[string]string{
 	"internal/prom/route.go":    "the ID of a budget",
@@ -194,46 +166,6 @@ func quotedByHand(p *pkg, files []*ast.File) []string {
 		})
 	}
 	return found
-}
-
-// floatVerb matches a verb of package fmt that rounds a number.
-var floatVerb = regexp.MustCompile(`%[-+#0]*[0-9]*(\.[0-9*]+)?[feg]`)
-
-// handwritten returns where a number is rounded, or a time written with a layout of its own. What
-// draws is markup.
-func handwritten(p *pkg, files []*ast.File) []string {
-	var found []string
-	for _, f := range files {
-		ast.Inspect(f, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.BasicLit:
-				text := strings.ReplaceAll(n.Value, "%%", "")
-				if n.Kind == token.STRING && floatVerb.MatchString(text) && !strings.Contains(text, "<") {
-					found = append(found, p.at(n))
-				}
-			case *ast.CallExpr:
-				if sel, ok := n.Fun.(*ast.SelectorExpr); ok && writesByHand(sel.Sel.Name, n.Args) {
-					found = append(found, p.at(n))
-				}
-			}
-			return true
-		})
-	}
-	return found
-}
-
-// writesByHand says whether a call writes a time with a layout of its own, or a number with fewer
-// digits than it has.
-func writesByHand(name string, args []ast.Expr) bool {
-	switch {
-	case name == "Format" && len(args) == 1:
-		_, literal := args[0].(*ast.BasicLit)
-		return literal
-	case name == "FormatFloat" && len(args) == 4:
-		_, all := args[2].(*ast.UnaryExpr) // -1
-		return !all
-	}
-	return false
 }
 
 func TestServerPackagesOfPrometheusAreHidden(t *testing.T) {
@@ -563,19 +495,6 @@ func TestTheRulesCanFail(t *testing.T) {
 	}
 	if mayNameJSON("cmd/slowburn") || mayNameJSON("internal/report") || mayNameJSON("internal/notifying") || !mayNameJSON("internal/notify/slack") {
 		t.Error("the wrong packages may name JSON fields")
-	}
-	g, err := parser.ParseFile(p.fset, "y.go", `package budget
-var a = fmt.Sprintf("%.1f %%", x)
-var b = t.Format("15:04")
-var c = strconv.FormatFloat(x, 'f', 2, 64)
-var d = fmt.Sprintf("%d of 100 % good", n) + t.Format(time.RFC3339) + strconv.FormatFloat(x, 'g', -1, 64)
-var e = fmt.Sprintf("<rect x=%.1f>", x)
-`, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := handwritten(p, []*ast.File{g}); !slices.Equal(got, []string{"y.go:2", "y.go:3", "y.go:4"}) {
-		t.Errorf("figures were found at %v, want lines 2 to 4", got)
 	}
 	h, err := parser.ParseFile(p.fset, "z.go", `package budget
 var a = "job=" + strconv.Quote(x)

@@ -299,11 +299,11 @@ func tellScore(out io.Writer, s alerting.Score) {
 		}
 		return figures.Known(v)
 	}
-	fmt.Fprintf(out, "\nAgainst %d labelled incidents: %d found (recall %s); %d of %d pages were about one (precision %s).\n",
-		s.Incidents, s.Found, part(s.Recall()), s.True, s.Alerts, part(s.Precision()))
+	fmt.Fprintf(out, "\nAgainst %s: %s found (recall %s); %s pages were about one (precision %s).\n",
+		figures.Plural(s.Incidents, "labelled incident"), figures.Count(s.Found), part(s.Recall()), figures.Of(s.True, s.Alerts), part(s.Precision()))
 	if s.Found > 0 {
-		fmt.Fprintf(out, "Median time from the beginning of an incident to the page %s, from its end to the end of the page %s (n = %d).\n",
-			figures.Duration(alerting.Median(s.DetectedIn)), figures.Duration(alerting.Median(s.ResetIn)), s.Found)
+		fmt.Fprintf(out, "Median time from the beginning of an incident to the page %s, from its end to the end of the page %s (n = %s).\n",
+			figures.Duration(alerting.Median(s.DetectedIn)), figures.Duration(alerting.Median(s.ResetIn)), figures.Count(s.Found))
 	}
 }
 

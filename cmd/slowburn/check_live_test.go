@@ -104,12 +104,12 @@ func TestWhatALiveServerKnows(t *testing.T) {
 			"slo.yaml:6:10: warning: a/b: no series of busy_total has the label route [by-missing]",
 		}},
 		{"hardly any traffic", "    objective: 99.9\n    sli: {events: {total: quiet_total, bad: 'quiet_total{code=\"500\"}'}}\n", []string{
-			"slo.yaml:5:16: warning: a/b: about 83 events in 28d allow only 0 bad ones at 99.9%; fewer than 10 are chance [too-little-traffic]",
+			"slo.yaml:5:16: warning: a/b: about 83 events in 28 d allow only 0 bad ones at 99.9 %; fewer than 10 are chance [too-little-traffic]",
 		}},
 		{"a target that was never met", "    objective: 99.9\n    sli: {events: {total: broken_total, bad: 'broken_total{code=\"500\"}'}}\n", []string{
-			"slo.yaml:5:16: warning: a/b: no week of the last 28 days met 99.9%", "had 95.23% good [never-met]", "hint: write objective: 95,",
+			"slo.yaml:5:16: warning: a/b: no week of the last 28 days met 99.9 %", "had 95.238 % good [never-met]", "hint: write objective: 95,",
 		}},
-		{"good and bad are swapped", "    objective: 99\n    sli: {events: {total: busy_total, bad: 'busy_total{job=\"shop\"}'}}\n", []string{"only 0% of the events were good [good-bad-swapped]"}},
+		{"good and bad are swapped", "    objective: 99\n    sli: {events: {total: busy_total, bad: 'busy_total{job=\"shop\"}'}}\n", []string{"only 0 % of the events were good [good-bad-swapped]"}},
 		{"samples that come late", "    objective: 99\n    sli: {events: {total: late_9_total, bad: 'late_9_total{code=\"500\"}'}}\n", []string{
 			"slowburn: samples of a/b come about 9 min late; minutes are decided about 9 min after they end\n", "1 SLO of 1 service: good\n",
 		}},
@@ -119,9 +119,9 @@ func TestWhatALiveServerKnows(t *testing.T) {
 		{"the same by the source's bound", "    objective: 99\n    sli: {events: {total: late_20_total, bad: 'late_20_total{code=\"500\"}'}}\n", []string{
 			"samples of a/b come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness [late-samples]",
 		}},
-		{"a slow scrape", "    objective: 99\n    sli: {events: {total: slow_total, bad: 'slow_total{code=\"500\"}'}}\n", []string{"scraped every 2m", "[short-window]", "holds fewer than 4 scrapes"}},
+		{"a slow scrape", "    objective: 99\n    sli: {events: {total: slow_total, bad: 'slow_total{code=\"500\"}'}}\n", []string{"scraped every 2 min", "[short-window]", "holds fewer than 4 scrapes"}},
 		{"a slow scrape of what is evaluated: the daemon asks over two scrapes, and so does this", "    objective: 99\n    sli: {events: {total: 'sum(increase(slow_total[$window]))', bad: 'sum(increase(slow_total{code=\"500\"}[$window]))'}}\n", []string{
-			"scraped every 2m, so what happens is known up to 2m later [short-window]", "holds fewer than 4 scrapes",
+			"scraped every 2 min, so what happens is known up to 2 min later [short-window]", "holds fewer than 4 scrapes",
 		}},
 		{"a hint shows the range that the daemon asks for", "    objective: 99\n    sli: {events: {total: 'sum(increase(bussy_total[$window]))', bad: 'sum(increase(slow_total[$window]))'}}\n", []string{"[no-data]", "sum(increase(bussy_total[4m12s]))"}},
 		{"a gauge by its movement", "    objective: 99\n    sli: {events: {total: jobs_waiting_here, bad: 'jobs_waiting_here{y=\"1\"}'}}\n", []string{"of the changes of jobs_waiting_here go down, so it is no counter [gauge-counted]"}},
@@ -129,7 +129,7 @@ func TestWhatALiveServerKnows(t *testing.T) {
 		{"a percentage", "    objective: 99\n    sli: {ratio: {bad: error_percent}}\n", []string{"the query is 35 now, but a ratio goes from 0 to 1 [percent-ratio]"}},
 		{"an uptime that was never met", "    objective: 99\n    sli: {uptime: probe_success}\n", []string{"[never-met]"}},
 		{"slices that are met", "    objective: 99\n    sli: {slices: {query: error_percent, good: '< 40'}}\n", nil},
-		{"slices that are not", "    objective: 99\n    sli: {slices: {query: error_percent, good: '< 30'}}\n", []string{"had 0% good [never-met]"}},
+		{"slices that are not", "    objective: 99\n    sli: {slices: {query: error_percent, good: '< 30'}}\n", []string{"had 0 % good [never-met]"}},
 		{"a warning that was accepted", "    objective: 99.9 # slowburn:ignore never-met we are working on it\n    sli: {events: {total: broken_total, bad: 'broken_total{code=\"500\"}'}}\n", nil},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -198,11 +198,11 @@ func TestTheDoctorLooksAtEverySLO(t *testing.T) {
 		got = append(got, f.State+" "+f.Part+": "+f.Finding)
 	}
 	want := []string{
-		"ok prometheus: a/busy_total is scraped every 15s (and 3 other SLOs)",
+		"ok prometheus: a/busy_total is scraped every 15 s (and 3 other SLOs)",
 		"warn prometheus: samples of a/late_20_total come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness",
 		"ok prometheus: samples of a/late_9_total come about 9 min late; minutes are decided about 9 min after they end",
 		"fail prometheus: a/nothing_total has no data",
-		"warn prometheus: a/slow_total is scraped every 2m0s, so alerts come up to 2m0s later",
+		"warn prometheus: a/slow_total is scraped every 2 min, so alerts come up to 2 min later",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("it finds\n%s", strings.Join(got, "\n"))

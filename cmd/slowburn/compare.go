@@ -170,7 +170,7 @@ func (c *compareCmd) tell(e *env, all []api.Comparison, at time.Time) error {
 	t := newTable(e.out, "SLO", "WINDOW", "OURS", "THEIRS", "DIFFERENCE", "MAINLY BECAUSE OF", "ALERTS: BOTH", "ONLY OURS", "ONLY THEIRS")
 	for _, x := range all {
 		if x.Error != "" {
-			t.row(x.ID, x.Window, x.Error)
+			t.row(x.ID, windowOf(x.Window), x.Error)
 			continue
 		}
 		because := ""
@@ -178,7 +178,7 @@ func (c *compareCmd) tell(e *env, all []api.Comparison, at time.Time) error {
 			because = x.Budget.Reasons[0].Cause
 		}
 		both, ours, theirs := countAlerts(x.Alerts)
-		t.row(x.ID, x.Window, shareLeft(x.Budget.Ours), shareLeft(x.Budget.Theirs)+" ("+x.Tool+")", points(x.Budget.Difference),
+		t.row(x.ID, windowOf(x.Window), shareLeft(x.Budget.Ours), shareLeft(x.Budget.Theirs)+" ("+x.Tool+")", points(x.Budget.Difference),
 			because, fmt.Sprint(both), fmt.Sprint(ours), fmt.Sprint(theirs))
 	}
 	if err := t.flush(); err != nil {

@@ -186,7 +186,7 @@ func sources(set *slo.Set) (files []string) {
 	slices.Sort(files)
 	files = slices.Compact(files)
 	if n := len(files); n > 5 {
-		return []string{fmt.Sprintf("%d files", n)}
+		return []string{figures.Plural(n, "file")}
 	}
 	return files
 }

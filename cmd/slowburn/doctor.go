@@ -180,9 +180,9 @@ func (d *doctor) looksAt(spec *slo.Spec, pace prom.Pace) []api.Finding {
 	case interval == 0:
 		return []api.Finding{finding(stateFail, "see what is wrong with 'slowburn check --prometheus.url'", "%s has no data", id)}
 	}
-	scraped := finding(stateOK, "", "%s is scraped every %s", id, interval)
+	scraped := finding(stateOK, "", "%s is scraped every %s", id, figures.Duration(interval))
 	if interval > time.Minute {
-		scraped = finding(stateWarn, "scrape at least once a minute", "%s is scraped every %s, so alerts come up to %[2]s later", id, interval)
+		scraped = finding(stateWarn, "scrape at least once a minute", "%s is scraped every %s, so alerts come up to %[2]s later", id, figures.Duration(interval))
 	}
 	most := cmp.Or(spec.MaxLateness, d.cfg.Prometheus.MaxLateness)
 	said := sentences.Found(id, pace.Late, most)
@@ -282,7 +282,7 @@ func (d *doctor) outbox(ctx context.Context, db *store.DB) {
 		}
 	}
 	if dead == 0 {
-		d.ok("outbox", "nothing was given up; %d waiting", pending)
+		d.ok("outbox", "nothing was given up; %s waiting", figures.Count(pending))
 	}
 }
 

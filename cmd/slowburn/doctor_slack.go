@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
@@ -57,7 +57,7 @@ func (d *doctor) scopes(self slack.Identity) {
 		d.add(state, partSlack, "add the scope "+n.Scope+" to the app (deploy/slack) and install it anew", "%s is off: %s", n.For, n.Without)
 	}
 	if missing == 0 {
-		d.ok(partSlack, "it has all %d scopes", len(slack.Needs()))
+		d.ok(partSlack, "it has all %s", figures.Plural(len(slack.Needs()), "scope"))
 	}
 }
 
@@ -122,14 +122,14 @@ func (d *doctor) doors(ctx context.Context, client *slack.Client, self slack.Ide
 		case err != nil:
 			d.add(stateFail, partSlack, "turn Socket Mode on in the app, and give it an app token with connections:write", "Socket Mode does not connect: %s", outbox.FailureOf(err).Reason)
 		case n > 8:
-			d.add(stateWarn, partSlack, "an app may have ten; stop what else runs with this token", "Socket Mode connects; the app has %d connections", n)
+			d.add(stateWarn, partSlack, "an app may have ten; stop what else runs with this token", "Socket Mode connects; the app has %s", figures.Plural(n, "connection"))
 		default:
 			d.ok(partSlack, "Socket Mode connects")
 		}
 	}
 	d.signing(ways, self)
 	if skew := self.Skew.Abs(); skew > time.Minute {
-		d.add(stateWarn, "clock", "let this machine keep its time by NTP", "Slack's clock is %s from ours", skew)
+		d.add(stateWarn, "clock", "let this machine keep its time by NTP", "Slack's clock is %s from ours", figures.Duration(skew))
 	}
 }
 
@@ -138,15 +138,15 @@ func (d *doctor) signing(ways slack.Doors, self slack.Identity) {
 	case n == 0:
 		return
 	case self.Skew.Abs() > maxSkew:
-		d.add(stateFail, partSlack, "let this machine keep its time by NTP", "signed requests are refused: Slack's clock is %s from ours", self.Skew)
+		d.add(stateFail, partSlack, "let this machine keep its time by NTP", "signed requests are refused: Slack's clock is %s from ours", figures.Duration(self.Skew.Abs()))
 	case n > 1:
-		d.add(stateWarn, partSlack, "take the old one out when the change is done", "signed requests are taken, by any of %d signing secrets", n)
+		d.add(stateWarn, partSlack, "take the old one out when the change is done", "signed requests are taken, by any of %s", figures.Plural(n, "signing secret"))
 	default:
 		d.ok(partSlack, "signed requests are taken; that they reach this machine only a press can show")
 	}
 	if bad := slices.IndexFunc(ways.SigningSecrets, func(s slack.Secret) bool {
 		return strings.HasPrefix(s.Reveal(), "xox") || strings.HasPrefix(s.Reveal(), "xapp")
 	}); bad >= 0 {
-		d.add(stateFail, partSlack, "copy the signing secret from Basic Information of the app", "%s", fmt.Sprintf("signing secret %d is a token", bad+1))
+		d.add(stateFail, partSlack, "copy the signing secret from Basic Information of the app", "signing secret no. %d: this is a token", bad+1)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // tell writes the explanation for people.
 func (x *explanation) tell(w io.Writer, by string) error {
-	fmt.Fprintf(w, "%s, %s %% over %s\n", x.ID, figures.Decimal(x.Objective), x.Window)
+	fmt.Fprintf(w, "%s, %s over %s\n", x.ID, figures.Percent(x.Objective), windowOf(x.Window))
 	fmt.Fprintf(w, "From %s to %s: %s bad of %s events", figures.UTC(x.From), figures.UTC(x.To), eventsOf(x.Bad), eventsOf(x.Total))
 	switch {
 	case x.Allowed == nil:
@@ -22,7 +22,7 @@ func (x *explanation) tell(w io.Writer, by string) error {
 		fmt.Fprintf(w, ".\n\nOnly %s of the %s minutes of the window are known, so what is left of its budget is not. At the traffic in them, it would be %s events; the shares below are of that.\n\n",
 			figures.Count(x.Data.Known), figures.Count(x.Data.Minutes), figures.Estimate(eventsOf(*x.Allowed), true))
 	default:
-		fmt.Fprintf(w, ", %s of the budget of %s.\n\n", spentOf(&x.Bad, x.Allowed, false), eventsOf(*x.Allowed))
+		fmt.Fprintf(w, ", %s of the budget of %s.\n\n", x.spent(x.Bad), eventsOf(*x.Allowed))
 	}
 	x.tellCorrections(w)
 	if err := errors.Join(x.tellBuckets(w, by), x.tellIncidents(w)); err != nil {
@@ -40,6 +40,11 @@ func (x *explanation) tell(w io.Writer, by string) error {
 		return err
 	}
 	return x.tellAlerts(w)
+}
+
+// spent writes which share of the window's budget bad events took.
+func (x *explanation) spent(bad float64) string {
+	return spentOf(&bad, x.Allowed, x.Projected || x.Data.Estimated > 0)
 }
 
 // unread reports whether nothing was read of a bucket.
@@ -77,10 +82,10 @@ func (x *explanation) tellBuckets(w io.Writer, by string) error {
 			hidden++
 			continue
 		}
-		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, eventsOf(b.Bad), eventsOf(b.Total), spentOf(&b.Bad, x.Allowed, x.Projected), fmt.Sprintf("%d of %d", b.Known, b.Minutes))...)
+		t.row(x.corrected(b.Excused, b.LeftOut, b.Name, eventsOf(b.Bad), eventsOf(b.Total), x.spent(b.Bad), figures.Of(b.Known, b.Minutes))...)
 		leftOut += b.LeftOut
 	}
-	t.row(x.corrected(x.Data.Excused, leftOut, "sum", eventsOf(x.Bad), eventsOf(x.Total), spentOf(&x.Bad, x.Allowed, x.Projected), fmt.Sprintf("%d of %d", x.Data.Known, x.Data.Minutes))...)
+	t.row(x.corrected(x.Data.Excused, leftOut, "sum", eventsOf(x.Bad), eventsOf(x.Total), x.spent(x.Bad), figures.Of(x.Data.Known, x.Data.Minutes))...)
 	err := t.flush()
 	if n := len(x.Buckets) - len(buckets); n > 0 {
 		fmt.Fprintf(w, "Nothing was read of the %s before.\n", figures.Plural(n, by))
@@ -89,7 +94,7 @@ func (x *explanation) tellBuckets(w io.Writer, by string) error {
 	case hidden == 1:
 		fmt.Fprintln(w, "1 quiet hour is left out.")
 	case hidden > 1:
-		fmt.Fprintf(w, "%d quiet hours are left out.\n", hidden)
+		fmt.Fprintf(w, "%s quiet hours are left out.\n", figures.Count(hidden))
 	}
 	return err
 }
@@ -109,10 +114,10 @@ func (x *explanation) tellIncidents(w io.Writer) error {
 	fmt.Fprintln(w)
 	t := newTable(w, "INCIDENT", "SEVERITY", "ONSET", "BURNED", "COST", "BAD", "OF THE BUDGET NOW")
 	for _, i := range x.Incidents {
-		t.row(i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), costOf(i.IncidentCost), eventsOf(i.Bad), spentOf(&i.Bad, x.Allowed, x.Projected))
+		t.row(i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), costOf(i.IncidentCost), eventsOf(i.Bad), x.spent(i.Bad))
 	}
-	t.row("unattributed", "", "", "", "", eventsOf(x.Unattributed.Bad), spentOf(&x.Unattributed.Bad, x.Allowed, x.Projected))
-	t.row("sum", "", "", "", "", eventsOf(x.Bad), spentOf(&x.Bad, x.Allowed, x.Projected))
+	t.row("unattributed", "", "", "", "", eventsOf(x.Unattributed.Bad), x.spent(x.Unattributed.Bad))
+	t.row("sum", "", "", "", "", eventsOf(x.Bad), x.spent(x.Bad))
 	err := t.flush()
 	if len(x.Incidents) > 0 {
 		fmt.Fprintln(w, "COST is of the budget as it was when the incident ended, of an open one at its newest minute, and stays. The columns after it are what of it is in today's window.")
@@ -124,10 +129,10 @@ func (x *explanation) tellData(w io.Writer) {
 	d := x.Data
 	excused := ""
 	if d.Excused > 0 {
-		excused = fmt.Sprintf("%d are left out by corrections, ", d.Excused)
+		excused = figures.Count(d.Excused) + " are left out by corrections, "
 	}
-	fmt.Fprintf(w, "\nData: %s now. Of %d minutes %d are known, %s%d were read and told nothing, %d are partial or were never read.\n",
-		d.State, d.Minutes, d.Known, excused, d.Unknown, d.Unseen)
+	fmt.Fprintf(w, "\nData: %s now. Of %s minutes %s are known, %s%s were read and told nothing, %s are partial or were never read.\n",
+		d.State, figures.Count(d.Minutes), figures.Count(d.Known), excused, figures.Count(d.Unknown), figures.Count(d.Unseen))
 	if text := sentences.Estimated(float64(d.Estimated) / float64(max(d.Known, 1))); text != "" {
 		fmt.Fprintln(w, "  "+text)
 	}
@@ -174,9 +179,9 @@ func (x *explanation) tellAlerts(w io.Writer) error {
 	}
 	pages := "none"
 	if p.FalsePages > 0 {
-		pages = fmt.Sprint(p.FalsePages)
+		pages = figures.Count(p.FalsePages)
 	}
-	_, err := fmt.Fprintf(w, "False pages: %s in %d simulated days of unrelated failures at half of the allowed error ratio.\n", pages, p.FalseDays)
+	_, err := fmt.Fprintf(w, "False pages: %s in %s simulated days of unrelated failures at half of the allowed error ratio.\n", pages, figures.Count(p.FalseDays))
 	return err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/compare"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
@@ -24,6 +26,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/notify/webhook"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/register"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -41,6 +45,7 @@ type awkward struct {
 	lasted     time.Duration // from the onset to the end of the last bad minute
 
 	sli, left, cost, burn, events, duration string
+	inHours                                 string // the duration as regulators count it
 }
 
 const thousand, million = 1000, 1_000_000
@@ -50,37 +55,37 @@ var awkwards = []awkward{
 		"a hair below the objective", "99.9", 10_004 * thousand, 10 * million * thousand,
 		budget.Sum{Bad: 1342, Total: 100_000},
 		65 * time.Minute,
-		"99.899 %", "−0.1 %", "100.1 %", "13.42×", "10,004", "1 h 5 min",
+		"99.899 %", "−0.1 %", "100.1 %", "13.42×", "10,004", "1 h 5 min", "1 h 5 min",
 	},
 	{
 		"just below a line of the policy, and next to no burn", "99.9", 7504 * thousand, 10 * million * thousand,
 		budget.Sum{Bad: 4, Total: million},
 		20 * time.Minute,
-		"99.924 %", "24.9 %", "75.1 %", "<0.01×", "7,504", "20 min",
+		"99.924 %", "24.9 %", "75.1 %", "<0.01×", "7,504", "20 min", "20 min",
 	},
 	{
 		"five nines that are breached", "99.999", 400 * thousand, 10 * million * thousand,
 		budget.Sum{Bad: 1, Total: 100},
 		25 * time.Hour,
-		"99.99600 %", "−300.0 %", "400.0 %", "1,000×", "400", "1 d 1 h",
+		"99.99600 %", "−300.0 %", "400.0 %", "1,000×", "400", "1 d 1 h", "25 h",
 	},
 	{
 		"between two digits", "99.9", 35_649 * thousand, 100 * million * thousand,
 		budget.Sum{Bad: 144, Total: 10_000},
 		2 * time.Minute,
-		"99.964 %", "64.3 %", "35.7 %", "14.4×", "35,649", "2 min",
+		"99.964 %", "64.3 %", "35.7 %", "14.4×", "35,649", "2 min", "2 min",
 	},
 	{
 		"a fraction of an event", "99.9", 1_234_567, 10 * million * thousand,
 		budget.Sum{Bad: 9999, Total: 100_000},
 		75*slo.Day + 5*time.Hour + 59*time.Minute,
-		"99.987 %", "87.6 %", "12.4 %", "99.99×", "1,234", "75 d 5 h",
+		"99.987 %", "87.6 %", "12.4 %", "99.99×", "1,234", "75 d 5 h", "1,805 h 59 min",
 	},
 	{
 		"overspent by one event of very many", "99.9", 100*million*thousand + 1, 100 * million * million,
 		budget.Sum{Bad: 1, Total: 3000},
 		time.Hour,
-		"99.899 %", "−0.1 %", "100.1 %", "0.33×", "100,000,000", "1 h",
+		"99.899 %", "−0.1 %", "100.1 %", "0.33×", "100,000,000", "1 h", "1 h",
 	},
 }
 
@@ -206,7 +211,10 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 		Reloaded: func() api.Reloaded { return api.Reloaded{OK: true, At: &awkwardNow} },
 	}))
 	defer daemon.Close()
-	for where, path := range map[string]string{"page of all budgets": "/", "page of incidents": "/incidents", "page of an incident": "/incidents/" + l.open.ID} {
+	for where, path := range map[string]string{
+		"page of all budgets": "/", "page of incidents": "/incidents", "page of an incident": "/incidents/" + l.open.ID,
+		"page of a service": "/services/checkout",
+	} {
 		w := httptest.NewRecorder()
 		daemon.Config.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, daemon.URL+path, nil))
 		if w.Code != http.StatusOK {
@@ -222,6 +230,7 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs}, ctx: context.Background(), cli: &cli{}})
 		all[where] = out.String() + errs.String()
 	}
+	l.byCommand(t, all)
 	all["report"] = report.Build(report.Input{
 		Name: "weekly", Period: report.PeriodOf(slo.Week, awkwardNow.Add(-time.Hour)),
 		Subjects: []report.Subject{{ID: l.spec.ID(), Spec: l.spec, Ledger: l.ledger, Incidents: []alerting.Incident{l.resolved}}},
@@ -233,14 +242,78 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 	return all
 }
 
+// byCommand adds what commands say of an awkward budget, in a terminal and in Slack.
+func (l lived) byCommand(t *testing.T, all map[string]string) {
+	t.Helper()
+	var out bytes.Buffer
+	e := &env{surroundings: surroundings{out: &out, err: &out}, ctx: context.Background(), cli: &cli{}}
+	said := func(where string, err error) {
+		if err != nil {
+			t.Fatalf("%s: %v", where, err)
+		}
+		all[where] = out.String()
+		out.Reset()
+	}
+	x := explanation{api.Explanation{Spend: api.SpendOf(l.status, l.ledger, []alerting.Incident{l.resolved}, false)}}
+	x.ID, x.Objective = string(l.spec.ID()), 100*l.spec.Objective.Ratio()
+	said("slowburn explain", x.tell(&out, "day"))
+	gate := api.GateOf(l.verdict())
+	gate.Budgets = []api.Gate{gate}
+	said("slowburn gate", printGate(e, gate))
+	theirs := compare.Theirs{Tool: compare.Pyrra, Remaining: new(0.5), Objective: new(0.98), Window: 30 * slo.Day}
+	found := comparisonOf(compare.Budgets(compare.Ours{Spec: l.spec, Ledger: l.ledger, At: budget.MinuteOf(awkwardNow)}, theirs), nil)
+	found.ID, found.Tool, found.Window = string(l.spec.ID()), "pyrra", l.spec.Window().String()
+	said("slowburn compare", (&compareCmd{}).tell(e, []api.Comparison{found}, awkwardNow))
+	d := doctor{env: e}
+	d.found = d.looksAt(l.spec, prom.Pace{Every: l.resolved.Ended.Sub(l.resolved.Onset)})
+	said("slowburn doctor", d.table())
+	over := l.resolved
+	over.Resolved = over.Ended
+	entries, err := json.Marshal(api.RegisterOf(register.New([]register.Subject{{Incident: over, Spec: l.spec, Ledger: l.ledger}})))
+	out.Write(entries)
+	said("register", err)
+	for _, text := range []string{"status", "gate checkout"} {
+		b := slack.Answer(desk{l: l}, text)
+		for _, block := range b.Blocks {
+			body, err := json.Marshal(block)
+			out.Write(body)
+			said("/slowburn "+strings.Fields(text)[0], err)
+		}
+	}
+}
+
+// verdict is what the policy says of the budget.
+func (l lived) verdict() alerting.Verdict {
+	in := alerting.Input{ID: l.spec.ID(), Spec: l.spec, Ledger: l.ledger, Policy: &alerting.Policy{}}
+	v := alerting.Assess(in, alerting.State{Through: budget.MinuteOf(awkwardNow)}, l.status)
+	v.AsOf = awkwardNow
+	return v
+}
+
+// desk is what Slack's command asks.
+type desk struct {
+	slack.Backend
+	l lived
+}
+
+func (d desk) Standings() []slack.Standing {
+	return []slack.Standing{{ID: d.l.spec.ID(), Spec: d.l.spec, Status: d.l.status, Data: "ok", Open: []alerting.Incident{d.l.open}}}
+}
+
+func (d desk) Gate(string) (alerting.Verdict, bool) { return d.l.verdict(), true }
+
 // shownOn says which figure is shown where.
 var shownOn = map[string][]string{
-	"SLI":               {"Slack, open", "Slack, resolved", "page of all budgets", "slowburn status", "report"},
-	"budget left":       {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of all budgets", "slowburn status", "report", "draft"},
-	"cost":              {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "report", "draft"},
-	"burn rate":         {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "slowburn status", "draft"},
-	"bad events":        {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of an incident", "report", "draft"},
-	"duration":          {"Slack, resolved", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "report", "draft"},
+	"objective":         {"Slack, open", "Slack, resolved", "page of all budgets", "page of a service", "slowburn status", "slowburn explain", "slowburn compare", "report", "draft"},
+	"window":            {"Slack, open", "page of all budgets", "page of a service", "slowburn status", "slowburn explain", "slowburn compare", "slowburn gate", "/slowburn gate", "draft"},
+	"SLI":               {"Slack, open", "Slack, resolved", "page of all budgets", "page of a service", "slowburn status", "report"},
+	"budget left":       {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of all budgets", "page of a service", "slowburn status", "slowburn gate", "slowburn compare", "/slowburn gate", "report", "draft"},
+	"left, if any is":   {"/slowburn status"},
+	"cost":              {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "slowburn explain", "report", "draft"},
+	"burn rate":         {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "page of a service", "slowburn status", "draft"},
+	"bad events":        {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of an incident", "slowburn explain", "report", "draft"},
+	"duration":          {"Slack, resolved", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "slowburn explain", "slowburn doctor", "report", "draft"},
+	"duration in hours": {"register"},
 	"time to detection": {"Slack, open", "page of an incident", "slowburn incidents", "report", "draft"},
 }
 
@@ -250,8 +323,12 @@ func TestAFigureReadsTheSameEverywhere(t *testing.T) {
 		t.Run(a.what, func(t *testing.T) {
 			l := a.live(t)
 			all := l.surfaces(t)
+			anyLeft := a.left
+			if strings.HasPrefix(a.left, "−") {
+				anyLeft = "overspent by"
+			}
 			for figure, want := range map[string]string{
-				"SLI": a.sli, "budget left": a.left, "cost": a.cost, "burn rate": a.burn, "bad events": a.events, "duration": a.duration, "time to detection": detectedText,
+				"objective": a.objective + " %", "window": "28 d", "left, if any is": anyLeft, "duration in hours": a.inHours, "SLI": a.sli, "budget left": a.left, "cost": a.cost, "burn rate": a.burn, "bad events": a.events, "duration": a.duration, "time to detection": detectedText,
 			} {
 				for _, where := range shownOn[figure] {
 					if !whole(all[where], want) {
@@ -307,7 +384,7 @@ func TestWhatIsNotKnownIsADashEverywhere(t *testing.T) {
 					if !strings.HasPrefix(line, row) {
 						continue
 					}
-					line = strings.ReplaceAll(strings.ReplaceAll(line, "99.9 %", ""), "28d", "")
+					line = strings.ReplaceAll(strings.ReplaceAll(line, "99.9 %", ""), "28 d", "")
 					if strings.Count(line, figures.Unknown) < 3 || strings.Contains(line, "%") {
 						t.Errorf("%s: %s", where, line)
 					}
@@ -344,17 +421,17 @@ func TestAnEstimateIsMarkedEverywhere(t *testing.T) {
 	}
 	l.open.Last.Budget, l.resolved.Last.Budget = alerting.AccountOf(l.status), alerting.AccountOf(l.status)
 	all := l.surfaces(t)
-	for _, where := range shownOn["budget left"] {
-		if !strings.Contains(all[where], "about ") && !strings.Contains(all[where], "estimated") {
-			t.Errorf("%s does not say so:\n%s", where, all[where])
+	for figure, want := range map[string]string{"budget left": l.status.LeftText(), "left, if any is": l.status.LeftText(), "cost": l.status.CostOf(l.open.Bad())} {
+		for _, where := range shownOn[figure] {
+			if where == "slowburn compare" {
+				continue // both figures are counted anew, and of theirs nobody knows
+			}
+			if !strings.HasPrefix(want, "about ") || !whole(all[where], want) {
+				t.Errorf("%s: the %s is not %q:\n%s", where, figure, want, all[where])
+			}
 		}
 	}
-	for _, where := range shownOn["cost"] {
-		if !strings.Contains(all[where], "about ") {
-			t.Errorf("%s does not say that the cost is an estimate:\n%s", where, all[where])
-		}
-	}
-	for _, where := range []string{"Slack, open", "report", "slowburn status"} {
+	for _, where := range []string{"Slack, open", "report", "slowburn status", "/slowburn status"} {
 		if !strings.Contains(all[where], "estimated") {
 			t.Errorf("%s does not say how much:\n%s", where, all[where])
 		}

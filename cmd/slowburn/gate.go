@@ -120,7 +120,7 @@ func printGate(e *env, g api.Gate) error {
 	}
 	t := newTable(e.out, "", "BUDGET", "GATE", "LEFT")
 	for _, b := range g.Budgets {
-		t.row("", b.SLO, b.State, leftOf(b.Account))
+		t.row("", b.SLO, b.State, leftOf(b.Account, b.Estimated))
 	}
 	return t.flush()
 }

@@ -55,7 +55,7 @@ func (c *postmortemListCmd) Run(e *env) error {
 				}
 			}
 			t.row(r.Incident, resolved, r.Status, cmp.Or(r.Owner, figures.Unknown), cmp.Or(r.Class, figures.Unknown),
-				fmt.Sprintf("%d of %d", done, len(r.Actions)), strconv.Itoa(r.Overdue), r.File)
+				figures.Of(done, len(r.Actions)), strconv.Itoa(r.Overdue), r.File)
 		}
 		return t.flush()
 	})

@@ -85,7 +85,7 @@ func printStatus(e *env, all []api.SLO) error {
 		if s.Gate != nil {
 			gate = *s.Gate
 		}
-		t.row(s.ID, figures.Decimal(s.Objective)+" %", windowOf(s.Window), sliOf(s.Budget.Bad, s.Budget.Total, s.Objective), leftOf(s.Budget.Account),
+		t.row(s.ID, figures.Percent(s.Objective), windowOf(s.Window), sliOf(s.Budget.Bad, s.Budget.Total, s.Objective), leftOf(s.Budget.Account, s.Budget.Estimated),
 			burnOf(s), outlookOf(s.Budget), gate, stateOf(s)+marked(s))
 	}
 	if err := t.flush(); err != nil {
@@ -107,7 +107,7 @@ func tellCorrections(out io.Writer, s api.SLO) {
 	if g == nil {
 		return
 	}
-	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left", s.ID, leftOf(*g))
+	fmt.Fprintf(out, "\n%s without corrections: %s of the budget left", s.ID, leftOf(*g, s.Budget.Estimated))
 	if g.Total != nil {
 		fmt.Fprintf(out, ", %s of %s events bad", eventsOf(*g.Bad), eventsOf(*g.Total))
 	}

@@ -3,14 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/prometheus/common/model"
 
-	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/printable"
@@ -40,7 +38,10 @@ func (t table) flush() error { return t.w.Flush() }
 // The figures of the API are exact numbers, null where nothing is known. Counts of events have
 // three decimals there, so they are whole thousandths again here.
 
-func thousandths(events float64) int64 { return int64(math.Round(events * budget.Unit)) }
+func thousandths(events float64) int64 {
+	n, _ := figures.Thousandths(events)
+	return n
+}
 
 func eventsOf(events float64) string { return figures.Events(thousandths(events)) }
 
@@ -58,7 +59,7 @@ func spentOf(bad, allowed *float64, estimated bool) string {
 	if bad == nil || allowed == nil {
 		return figures.Unknown
 	}
-	return figures.Estimate(figures.Cost(thousandths(*bad), thousandths(*allowed)), estimated)
+	return figures.Account{Allowed: thousandths(*allowed), Estimated: estimated}.Cost(thousandths(*bad))
 }
 
 // costOf writes which share of the whole budget an incident took.
@@ -69,12 +70,15 @@ func costOf(c api.IncidentCost) string {
 	return figures.Estimate(shareSpent(c.Cost), c.Projected || c.Estimated)
 }
 
-// leftOf writes the share of a budget that an account leaves.
-func leftOf(a api.Account) string {
+// leftOf writes the share of a budget that an account leaves, of whose minutes some share is
+// estimated.
+func leftOf(a api.Account, estimated float64) string {
 	if a.Remaining == nil {
 		return figures.Unknown
 	}
-	return figures.Left(thousandths(*a.Bad), thousandths(*a.Allowed))
+	return figures.Account{
+		Bad: thousandths(*a.Bad), Total: thousandths(*a.Total), Allowed: thousandths(*a.Allowed), Projected: a.Projected, Estimated: estimated > 0,
+	}.Left()
 }
 
 // shareLeft writes a share of a budget that is left and of which nothing but its ratio is known.

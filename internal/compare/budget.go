@@ -9,7 +9,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // leastPart is the smallest part of a budget that is worth a sentence.
@@ -253,18 +252,19 @@ func (w *walk) throughCounts() {
 
 // counted writes a number of events that is known from a float alone.
 func counted(events float64) string {
-	if math.IsNaN(events) || math.Abs(events) > 1e15 {
+	thousandths, ok := figures.Thousandths(events)
+	if !ok {
 		return figures.Unknown
 	}
-	return figures.Events(int64(math.Round(events * budget.Unit)))
+	return figures.Events(thousandths)
 }
 
 // home goes the rest of the way: our objective, our window, and what the daemon shows.
 func (w *walk) home(counted float64) {
 	theirs, ours := w.allowed, w.ours.Spec.Objective.AllowedRatio()
 	w.allowed = ours
-	w.step(w.left(w.eventRatio(w.window)), ObjectiveDiffers, "they promise %s %%, the SLO here %s", figures.Decimal(math.Round(1e9*(1-theirs))/1e7), w.ours.Spec.Objective)
-	w.step(counted, WindowDiffers, "their window is %s, here it is %s", slo.ShortDuration(w.window), w.ours.Spec.Window())
+	w.step(w.left(w.eventRatio(w.window)), ObjectiveDiffers, "they promise %s, the SLO here %s", figures.Percent(100*(1-theirs)), figures.Objective(w.ours.Spec.Objective))
+	w.step(counted, WindowDiffers, "their window is %s, here it is %s", figures.Duration(w.window), figures.Window(w.ours.Spec.Window()))
 	if w.ours.Remaining != nil {
 		w.step(*w.ours.Remaining, Running, "the daemon's ledger has been kept as it happened; Prometheus gives another account now")
 	}
@@ -295,5 +295,5 @@ func times(n int) string {
 	if n == 1 {
 		return "one stretch of five minutes"
 	}
-	return fmt.Sprintf("%d stretches of five minutes", n)
+	return figures.Count(n) + " stretches of five minutes"
 }

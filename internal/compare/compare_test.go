@@ -134,7 +134,7 @@ func TestAnotherWindowIsNamed(t *testing.T) {
 	s := spec(t, 7)
 	b := Budgets(w.ours(s), w.theirs(Sloth, s))
 	checkSum(t, b)
-	if len(b.Reasons) == 0 || b.Reasons[0].Cause != WindowDiffers || !strings.Contains(b.Reasons[0].Text, "their window is 1d, here it is 7d") {
+	if len(b.Reasons) == 0 || b.Reasons[0].Cause != WindowDiffers || !strings.Contains(b.Reasons[0].Text, "their window is 1 d, here it is 7 d") {
 		t.Error(show(b))
 	}
 }

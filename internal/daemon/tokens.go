@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
@@ -42,7 +43,7 @@ func openTokens(cfg config.Web, env string, log *slog.Logger) ([]web.Token, erro
 		for _, s := range secrets {
 			switch {
 			case len(s) < leastToken:
-				return nil, fmt.Errorf("the token %s: %s has fewer than %d characters", t.Name, t.File, leastToken)
+				return nil, fmt.Errorf("the token %s: %s has fewer than %s", t.Name, t.File, figures.Plural(leastToken, "character"))
 			case holder[s] != "" && holder[s] != t.Name:
 				return nil, fmt.Errorf("the token %s is that of %s, too: nobody could tell them apart", t.Name, holder[s])
 			}

@@ -174,7 +174,7 @@ func TestObjectiveChanged(t *testing.T) {
 	}
 	b, _ := w.engine.Snapshot().Budget("shop/availability")
 	if b.Spec.Objective.Percent() != "98" {
-		t.Errorf("the objective is %s", b.Spec.Objective)
+		t.Errorf("the objective is %s", b.Spec.Objective.Percent())
 	}
 	w.checkTold()
 	w.checkBudgets()

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -178,7 +179,7 @@ func (g *gatherer) histogram(ctx context.Context, s series, below float64) (*met
 		}
 	}
 	if len(les) > 0 {
-		return nil, fmt.Errorf("%s has no bucket at %v", buckets.metric, below)
+		return nil, fmt.Errorf("%s has no bucket at %s", buckets.metric, figures.Value(below))
 	}
 	m := &meter{total: s.String(), part: s.String(), good: true}
 	gain := func(by, over string) string { return "sum by (" + by + ") (increase(" + m.total + "[" + over + "]))" }

@@ -245,10 +245,7 @@ func started(times []float64, from, to time.Time) (out []ranking.Change) {
 			out, n = append(out, ranking.Change{At: at, Seen: "seen in process_start_time_seconds"}), 0
 		}
 		last, n = t, n+1
-		out[len(out)-1].What = fmt.Sprintf("%d of %s started anew", n, figures.Plural(len(times), "process"))
-		if len(times) > 1 {
-			out[len(out)-1].What = fmt.Sprintf("%d of %d processes started anew", n, len(times))
-		}
+		out[len(out)-1].What = figures.Count(n) + " of " + figures.Plural(len(times), "process") + " started anew"
 	}
 	return out
 }

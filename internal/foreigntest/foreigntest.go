@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
@@ -77,7 +78,7 @@ func Print(set *slo.Set, err error) string {
 }
 
 func printSpec(b *strings.Builder, s *slo.Spec) {
-	fmt.Fprintf(b, "%s %s over %s (%s:%d)\n", s.ID(), s.Objective, s.Window(), s.File, s.Line)
+	fmt.Fprintf(b, "%s %s over %s (%s:%d)\n", s.ID(), figures.Objective(s.Objective), s.Window(), s.File, s.Line)
 	line := func(name, value string) {
 		if value != "" && value != "[]" {
 			fmt.Fprintf(b, "  %-12s %s\n", name, value)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/config"
+
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
 // Defaults of [Options].
@@ -242,7 +244,7 @@ func (c *Client) transportError(ctx context.Context, fail failer, err error) *Er
 	case errors.Is(err, errRedirect):
 		return fail(Refused, "the server redirects to another host or turns POST into GET; give its final address as prometheus.url", err)
 	case ctx.Err() != nil || errors.As(err, &ne) && ne.Timeout():
-		return fail(Timeout, fmt.Sprintf("no answer within %s", c.opts.Timeout), err)
+		return fail(Timeout, fmt.Sprintf("no answer within %s", figures.Duration(c.opts.Timeout)), err)
 	}
 	return fail(Unreachable, "is Prometheus running and the address right?", err)
 }

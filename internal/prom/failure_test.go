@@ -105,6 +105,9 @@ func checkRecovery(t *testing.T, db *promfake.DB, c *Client, do promfake.Failure
 		if len(b.Readings) != 0 || len(b.Failures) != 1 || b.Failures[0].Err.Kind != want {
 			t.Fatalf("readings %v, failures %v, want one %s", b.Readings, b.Failures, want)
 		}
+		if hint := b.Failures[0].Err.Hint; strings.Contains(hint, "within") && !strings.Contains(hint, "no answer within 150 ms") {
+			t.Errorf("the hint is %q", hint)
+		}
 		if text := b.Failures[0].Err.Error(); strings.Contains(text, "secret") {
 			t.Errorf("the message tells the secret: %s", text)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -191,7 +192,7 @@ func (l *lanes) sprint(ctx context.Context, tasks []task, out *Batch) {
 		if result.err != nil && errors.Is(context.Cause(own), errPatience) {
 			result.err = &Error{
 				Kind: Timeout, Op: result.err.Op, URL: result.err.URL, Err: errPatience,
-				Hint: fmt.Sprintf("no answer within %s; from now on it is read beside the others", l.patience),
+				Hint: fmt.Sprintf("no answer within %s; from now on it is read beside the others", figures.Duration(l.patience)),
 			}
 			l.slow[t.name] = result.err
 		}

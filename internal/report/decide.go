@@ -81,14 +81,14 @@ func (b *builder) aboutBudget(r Row) []Decision {
 	case !r.Verdict.Judged():
 		return nil
 	case compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, tooTightTimes, 1) >= 0:
-		return one(TooTight, "its budget is spent ", r.Budget.CostOf(r.Budget.Sum.Bad), ": promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(),
+		return one(TooTight, "its budget is spent ", r.Budget.CostOf(r.Budget.Sum.Bad), ": promised ", figures.Objective(r.Spec.Objective), ", delivered ", r.SLI(),
 			". Freeze and repair, or promise what users need and the service can keep?")
 	case r.Budget.LeftBelow(policy.FreezeBelow):
 		return one(Freeze, "over budget, ", r.Left(), " left. Release nothing but repairs until it is back?")
 	case r.Budget.LeftBelow(policy.CautionBelow):
 		return one(Caution, r.Left(), " of the budget left. Hold back risky changes?")
 	case compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, 1, tooLooseParts) < 0 && r.InWindow.Known*100 >= r.InWindow.Minutes*repairPercent:
-		return one(TooLoose, "promised ", r.Spec.Objective.Percent(), " %, delivered ", r.SLI(), ", so hardly anything of its budget was spent in ", figures.Window(r.Budget.Window),
+		return one(TooLoose, "promised ", figures.Objective(r.Spec.Objective), ", delivered ", r.SLI(), ", so hardly anything of its budget was spent in ", figures.Window(r.Budget.Window),
 			". Promise more if users need it, or spend it on faster change?")
 	}
 	return nil

@@ -152,7 +152,7 @@ func (r Report) burnerText(limit int) string {
 	var rows [][]string
 	for _, b := range r.Burners {
 		rows = append(rows, []string{
-			markdown.Code(string(b.ID)), figures.Events(b.Bad), figures.Estimate(figures.Cost(b.Bad, b.Allowed), b.Projected),
+			markdown.Code(string(b.ID)), figures.Events(b.Bad), figures.Account{Allowed: b.Allowed, Projected: b.Projected}.Cost(b.Bad),
 			figures.Events(b.Attributed) + " (" + figures.Known(float64(b.Attributed)/float64(b.Bad)) + ")",
 			figures.Events(b.Unattributed) + " (" + figures.Share(b.Unattributed, b.Bad) + ")", strconv.Itoa(b.Incidents),
 		})
@@ -224,7 +224,7 @@ func (r Report) loadText(int) string {
 		figures.Plural(l.NoData, "notice") + " of missing data. Open at the end: " + figures.Count(l.Unresolved) + ".\n"
 	if l.Pages > 0 {
 		s += "\nThe line is two pages a shift: " + figures.Plural(l.Heavy, "shift") + " above it; most were " +
-			strconv.Itoa(l.MostPages) + ", in the shift from " + figures.In(l.MostAt, r.zone) + ".\n"
+			figures.Count(l.MostPages) + ", in the shift from " + figures.In(l.MostAt, r.zone) + ".\n"
 	}
 	return s + r.peopleText()
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/crontime"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -72,8 +73,8 @@ func (s Schedule) Warnings(now time.Time) []string {
 	_, end := p.Bounds(s.Zone)
 	limit := map[slo.Calendar]time.Duration{slo.Week: 4 * slo.Day, slo.Month: 15 * slo.Day, slo.Quarter: 46 * slo.Day}[s.Kind]
 	if ok && at.Sub(end) > limit {
-		all = append(all, fmt.Sprintf("the report comes %d days after its %s has ended; did you mean a run near the beginning of the %s?",
-			int(at.Sub(end)/slo.Day), s.Kind, s.Kind))
+		all = append(all, fmt.Sprintf("the report comes %s after its %s has ended; did you mean a run near the beginning of the %s?",
+			figures.Plural(int(at.Sub(end)/slo.Day), "day"), s.Kind, s.Kind))
 	}
 	return all
 }
@@ -90,7 +91,7 @@ func (s Schedule) gap(now time.Time) string {
 		before, after := crontime.Wall(change.Add(-time.Nanosecond).In(s.Zone)), crontime.Wall(change.In(s.Zone))
 		if wall := s.NextWall(before); after.After(before.Add(time.Second)) && !wall.IsZero() && wall.Before(after) {
 			return fmt.Sprintf("on %s the clock in %s jumps over %s; that run comes at %s instead",
-				wall.Format("2006-01-02"), s.Zone, wall.Format("15:04"), after.Format("15:04"))
+				figures.Day(wall), s.Zone, figures.Clock(wall), figures.Clock(after))
 		}
 		t = change.In(s.Zone)
 	}

@@ -14,7 +14,7 @@ func (r Row) SLI() string {
 	return figures.SLI(r.Budget.Sum.Bad, r.Budget.Sum.Total, r.Spec.Objective)
 }
 
-func (r Row) objective() string { return r.Spec.Objective.Percent() + " %" }
+func (r Row) objective() string { return figures.Objective(r.Spec.Objective) }
 
 // Left returns the share of the budget that is left, rounded down: "62.1 %", "-38.4 %". It is a
 // dash without traffic, and while too little is known of the window ([budget.Status.LeftText]).

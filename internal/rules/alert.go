@@ -3,9 +3,9 @@ package rules
 import (
 	"fmt"
 	"maps"
-	"math/big"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -23,7 +23,7 @@ func (b *builder) alerts() {
 			Alert: "ErrorBudgetUnknown", Expr: "absent(" + b.recorded(badName(tile)) + ")", For: d,
 			Labels: b.alertLabels(labelSeverity, "ticket"),
 			Annotations: b.annotations(fmt.Sprintf("%s: no data", b.spec.ID()),
-				fmt.Sprintf("Nothing has been counted for %s. Neither good nor bad is known.", short(d))),
+				fmt.Sprintf("Nothing has been counted for %s. Neither good nor bad is known.", figures.Duration(d))),
 		})
 	}
 }
@@ -43,13 +43,8 @@ func (b *builder) alert(p slo.Pair, severity string) {
 			fmt.Sprintf("%s burns its error budget at more than %s times the sustainable rate", b.spec.ID(), rough(burn(p, b.spec))),
 			fmt.Sprintf("Over the last %s, {{ $value | humanizePercentage }} of the events were bad; the objective is %s. "+
 				"At this pace more than %s of the budget of %s goes in %s.",
-				short(p.Long), b.spec.Objective, share(p.Budget), b.spec.Window(), short(p.Long))),
+				figures.Duration(p.Long), figures.Objective(b.spec.Objective), figures.Basis(p.Budget), figures.Window(b.spec.Window()), figures.Duration(p.Long))),
 	})
-}
-
-// share writes basis points: 200 is 2%.
-func share(points int64) string {
-	return rough(big.NewRat(points, 100)) + "%"
 }
 
 // alertLabels returns those of a record and, for routing, the owner.

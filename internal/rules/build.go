@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -248,7 +249,7 @@ func (b *builder) note(format string, args ...any) {
 func (b *builder) notes() {
 	for _, w := range b.spec.Windows {
 		if w.Calendar != "" {
-			b.note("The budget of the window %s is not recorded: a rule cannot begin anew on a date.", w)
+			b.note("The budget of the window %s is not recorded: a rule cannot begin anew on a date.", figures.Window(w))
 		}
 	}
 	if b.spec.Alerts.Significance && len(b.spec.Alerts.Page)+len(b.spec.Alerts.Ticket) > 0 {

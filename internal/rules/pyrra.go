@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -21,7 +22,7 @@ import (
 func (b *builder) pyrra() error {
 	period := b.spec.Window().Rolling
 	if period == 0 {
-		return b.refuse("Pyrra's series are about a rolling window, and this is a calendar one (%s)", b.spec.Window())
+		return b.refuse("Pyrra's series are about a rolling window, and this is a calendar one (%s)", figures.Window(b.spec.Window()))
 	}
 	base, matchers, err := b.pyrraBase()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/selectors"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -27,7 +28,7 @@ func (b *builder) sloth() error {
 	}
 	period := b.spec.Window().Rolling
 	if period == 0 {
-		return b.refuse("Sloth's series are about a rolling window, and this is a calendar one (%s)", b.spec.Window())
+		return b.refuse("Sloth's series are about a rolling window, and this is a calendar one (%s)", figures.Window(b.spec.Window()))
 	}
 	for _, w := range b.windows() {
 		b.slothRecord("slo:sli_error:ratio_rate"+promDuration(w), b.recorded(ratioName(w)), "sloth_window", promDuration(w))

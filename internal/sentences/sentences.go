@@ -194,7 +194,7 @@ func said(all []Text) []Text {
 
 // Promise says what the SLO promises.
 func (f Facts) Promise() Text {
-	promise := f.Spec.Objective.Percent() + " % of " + unit(f.Spec.SLI.Kind, true) + " good, over "
+	promise := figures.Objective(f.Spec.Objective) + " of " + unit(f.Spec.SLI.Kind, true) + " good, over "
 	if f.Spec.Description == "" {
 		return say("Promised: ", promise, foreign(f.Period()), ".")
 	}

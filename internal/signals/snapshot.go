@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -171,7 +171,7 @@ func (t taker) number(query string, at time.Time) ranking.Reading {
 	case len(list) == 0:
 		return ranking.Reading{Reason: "no data"}
 	case len(list) > 1:
-		return ranking.Reading{Reason: "the query has " + strconv.Itoa(len(list)) + " values; one is needed"}
+		return ranking.Reading{Reason: "the query has " + figures.Count(len(list)) + " values; one is needed"}
 	case math.IsNaN(list[0].Value), math.IsInf(list[0].Value, 0):
 		return ranking.Reading{Reason: "nothing happened in the window"}
 	}

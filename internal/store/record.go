@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -301,7 +302,7 @@ func (t Turn) check() error {
 	}
 	for _, s := range t.Slots {
 		if s.Slot.Bad < 0 || s.Slot.Bad > s.Slot.Total || s.Slot.State > budget.Failed {
-			return fmt.Errorf("%w: %s at %s has %+v", ErrInvalid, t.SLO, s.At.Time(), s.Slot)
+			return fmt.Errorf("%w: %s at %s has %+v", ErrInvalid, t.SLO, s.At.Time().UTC().Format(time.RFC3339), s.Slot)
 		}
 	}
 	for _, h := range t.Hours {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -128,7 +129,7 @@ func (one *SLO) setAlerts(quiet bool, scrape time.Duration) {
 
 // reason says why the default alerts do not fit.
 func reason(dead, widened bool, scrape time.Duration) string {
-	never, short := "Without pairs that could never fire.", fmt.Sprintf("Scraped every %s, so short windows hold %d scrapes.", slo.ShortDuration(scrape), minScrapes)
+	never, short := "Without pairs that could never fire.", fmt.Sprintf("Scraped every %s, so short windows hold %s.", figures.Duration(scrape), figures.Plural(minScrapes, "scrape"))
 	switch {
 	case dead && widened:
 		return never + " " + short

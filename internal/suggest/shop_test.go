@@ -169,7 +169,7 @@ func TestTheTargetIsTheHighestStepThatTheWorstWeekMet(t *testing.T) {
 			}
 			next := map[string]float64{"99.5": 0.001, "99.9": 0.0005, "99.95": 0.0001}[one.Objective.Percent()]
 			if worst > one.Objective.AllowedRatio()*1.02 || worst < next*0.98 {
-				t.Errorf("%s: Prometheus says the worst week had a share of %.5f bad; the target is %s", p.Service.Name, worst, one.Objective)
+				t.Errorf("%s: Prometheus says the worst week had a share of %.5f bad; the target is %s", p.Service.Name, worst, one.Objective.Percent())
 			}
 		}
 	}

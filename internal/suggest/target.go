@@ -106,8 +106,8 @@ func (r record) aim(most string) target {
 			continue
 		}
 		if allowed := events * step.AllowedRatio(); allowed < minAllowed {
-			t.why = append(t.why, fmt.Sprintf("%s %% was met, but about %s %s in %s allow only %s bad ones; fewer than %d are chance.",
-				text, figures.Value(events), r.unit, figures.Duration(r.window), figures.Value(allowed), minAllowed))
+			t.why = append(t.why, fmt.Sprintf("%s was met, but about %s %s in %s allow only %s bad ones; fewer than %s are chance.",
+				figures.Objective(step), figures.Value(events), r.unit, figures.Duration(r.window), figures.Few(allowed), figures.Count(minAllowed)))
 			continue
 		}
 		t.objective = step
@@ -115,11 +115,11 @@ func (r record) aim(most string) target {
 		if len(t.why) > 0 {
 			place = "the next step"
 		}
-		t.why = append(t.why, fmt.Sprintf("%s %s were good; %s %% is %s.", r.when(end), good(share, step), text, place))
+		t.why = append(t.why, fmt.Sprintf("%s %s were good; %s is %s.", r.when(end), good(share, step), figures.Objective(step), place))
 		return t
 	}
 	if len(t.why) > 0 {
-		t.refused = fmt.Sprintf("about %s %s in %s are too few for any objective: even 90 %% would allow fewer than %d bad ones", figures.Value(events), r.unit, figures.Duration(r.window), minAllowed)
+		t.refused = fmt.Sprintf("about %s %s in %s are too few for any objective: even 90 %% would allow fewer than %s bad ones", figures.Value(events), r.unit, figures.Duration(r.window), figures.Count(minAllowed))
 		return t
 	}
 	t.refused = fmt.Sprintf("in the worst week %s were good, and below 90 %% there is no objective worth promising", figures.Known(1-share))

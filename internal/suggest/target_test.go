@@ -57,7 +57,7 @@ func TestAim(t *testing.T) {
 				return
 			}
 			if got.refused != "" || got.objective.Percent() != tc.want {
-				t.Errorf("%s (refused: %s), want %s", got.objective, got.refused, tc.want)
+				t.Errorf("%s (refused: %s), want %s", got.objective.Percent(), got.refused, tc.want)
 			}
 			if why := strings.Join(got.why, " "); !strings.Contains(why, tc.why) {
 				t.Errorf("because %q, want %q", why, tc.why)

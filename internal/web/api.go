@@ -17,6 +17,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -194,11 +195,11 @@ func (s *jsonAPI) apiHistory(b engine.Budget, q url.Values) (any, error) {
 	case p.err != nil:
 		return nil, p.err
 	case step < time.Minute || step%time.Minute != 0:
-		return nil, badRequest("step is %s; it must be whole minutes.", step)
+		return nil, badRequest("step is %s; it must be whole minutes.", figures.Duration(step))
 	case !from.Before(to):
 		return nil, badRequest("from must be before to.")
 	case to.Sub(from)/step > maxPoints:
-		return nil, badRequest("These are more than %d steps; ask for a longer step or a shorter time.", maxPoints)
+		return nil, badRequest("These are more than %s steps; ask for a longer step or a shorter time.", figures.Count(maxPoints))
 	}
 	points, ok := s.Source.Snapshot().History(b.ID, from, to, step)
 	left, _ := s.Source.Snapshot().BurnDown(b.ID, from.Add(step), to, step)

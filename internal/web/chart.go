@@ -49,6 +49,9 @@ type shade struct {
 	Name     string
 }
 
+// percentAxis is the unit of an axis of shares.
+const percentAxis = "%"
+
 // The drawing's size and margins, in units of the view box.
 const (
 	chartWidth, chartHeight = 560.0, 240.0

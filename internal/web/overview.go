@@ -229,7 +229,7 @@ func stateOptions(states map[string]int) []option {
 func rowOf(r ranked) row {
 	b := r.budget
 	rw := row{
-		ID: b.ID, Description: b.Spec.Description, Grade: r.grade, Objective: b.Spec.Objective.Percent() + " %",
+		ID: b.ID, Description: b.Spec.Description, Grade: r.grade, Objective: figures.Objective(b.Spec.Objective),
 		Forecast: forecast(b), Open: b.Open, Bar: r.bar, Gate: r.gate,
 		IsJourney: b.Spec.SLI.Kind == slo.Composed, Tier: b.Spec.Tier, Owner: b.Spec.Owner,
 	}

@@ -26,8 +26,8 @@ func (s *site) powerPart(b engine.Budget, asked bool) part {
 	}
 	rate := float64(st.Sum.Total) / 1000 / float64(st.Sum.Known)
 	found := s.powers.of(b.Spec, rate)
-	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. In %d simulated days of failures that have nothing to do with each other, at half of the budget: %s.",
-		figures.Value(rate), alerting.FalseDays, figures.Plural(found.FalsePages, "false page"))
+	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. In %s simulated days of failures that have nothing to do with each other, at half of the budget: %s.",
+		figures.Value(rate), figures.Count(alerting.FalseDays), figures.Plural(found.FalsePages, "false page"))
 	p.Table = table{Label: p.Heading, Head: []column{
 		{"Alert", asName},
 		{"Shortest outage", asNumber},

@@ -243,7 +243,7 @@ func correctionTable(b engine.Budget) table {
 func leftOutWords(o budget.LeftOut) string {
 	words := fmt.Sprintf("%s: %s bad of %s events", figures.Plural(o.Minutes(), "minute"), figures.Events(o.Sum.Bad), figures.Events(o.Sum.Total))
 	if n := o.Capped + o.Coarse; n > 0 {
-		words += fmt.Sprintf("; %s count all the same (%d over the cap, %d in hours of which only the sum is known)", figures.Plural(n, "minute"), o.Capped, o.Coarse)
+		words += fmt.Sprintf("; %s count all the same (%s over the cap, %s in hours of which only the sum is known)", figures.Plural(n, "minute"), figures.Count(o.Capped), figures.Count(o.Coarse))
 	}
 	return words
 }
@@ -320,13 +320,13 @@ func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span tim
 			known = append(known, st)
 		}
 	}
-	title := "Error budget left, " + window.String() + " window"
+	title := "Error budget left, " + figures.Window(window) + " window"
 	if span > 0 {
 		title += ", last " + figures.Duration(span)
 	}
 	return chart{
 		ID: "burn-down", Title: title, Words: downWords(known, len(left) > len(known)),
-		From: from, To: b.AsOf, Low: 0, High: 100, Unit: "%", Lines: []line{l}, Shades: shadesOf(incidents, b.AsOf),
+		From: from, To: b.AsOf, Low: 0, High: 100, Unit: percentAxis, Lines: []line{l}, Shades: shadesOf(incidents, b.AsOf),
 	}
 }
 

@@ -92,7 +92,7 @@ func readPair(v strictyaml.Value, w slo.Window) (slo.Pair, bool) {
 			"the short window only ends the alert soon after the trouble; a twelfth of the long one is usual")
 		return p, false
 	case long > w.Length():
-		o.Get("long").Problem(fmt.Sprintf("long (%s) is longer than the SLO's window (%s)", slo.ShortDuration(long), w), "")
+		o.Get("long").Problem(fmt.Sprintf("long (%s) is longer than the SLO's window (%s)", slo.ShortDuration(long), w.String()), "")
 		return p, false
 	}
 	return p, true

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/crontime"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -223,7 +224,7 @@ func (l *loader) checkCorrections() {
 		for _, other := range l.corrections[:i] {
 			if at, ok := overlap(r.Spans, other.Spans); ok && l.share(r.Correction, other.Correction) {
 				r.o.Get("name").Lint("corrections-overlap",
-					fmt.Sprintf("%s overlaps with %s at %s", r.Name, other.Name, at.Format("2006-01-02 15:04")),
+					fmt.Sprintf("%s overlaps with %s at %s", r.Name, other.Name, figures.In(at, at.Location())),
 					"a minute is excused once, by the one that comes first by file and line")
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -86,11 +87,11 @@ func lintNines(set *slo.Set, service *slo.Service, d slo.Dependency, theirs []*s
 	if mine == nil || weakest == nil || weakest.Objective.Allowed()*10 <= mine.Objective.Allowed() {
 		return finding{}, false
 	}
-	share := float64(weakest.Objective.Allowed()) / float64(mine.Objective.Allowed())
-	message := fmt.Sprintf("%s may take %s%% of the budget of %s: it promises %s, and %s is built on it", weakest.ID(), decimals(100*share), mine.ID(), weakest.Objective, mine.Objective)
-	if share > 1 {
-		message = fmt.Sprintf("%s promises %s, but %s, which it needs, promises only %s", mine.ID(), mine.Objective, weakest.ID(), weakest.Objective)
+	message := fmt.Sprintf("%s may take %s of the budget of %s: it promises %s, and %s is built on it",
+		weakest.ID(), figures.Share(weakest.Objective.Allowed(), mine.Objective.Allowed()), mine.ID(), figures.Objective(weakest.Objective), figures.Objective(mine.Objective))
+	if weakest.Objective.Allowed() > mine.Objective.Allowed() {
+		message = fmt.Sprintf("%s promises %s, but %s, which it needs, promises only %s", mine.ID(), figures.Objective(mine.Objective), weakest.ID(), figures.Objective(weakest.Objective))
 	}
-	return strange("extra-nine", "", message, fmt.Sprintf("by the rule of the extra nine a dependency fails a tenth as often: %s%% of %s, or %s%% of %s; or get along without it, and write kind: soft",
-		percentUp(1-mine.Objective.AllowedRatio()/10), weakest.ID(), percentDown(1-min(10*weakest.Objective.AllowedRatio(), 1)), mine.ID())), true
+	return strange("extra-nine", "", message, fmt.Sprintf("by the rule of the extra nine a dependency fails a tenth as often: %s of %s, or %s of %s; or get along without it, and write kind: soft",
+		figures.AtLeast(1-mine.Objective.AllowedRatio()/10), weakest.ID(), figures.AtMost(1-min(10*weakest.Objective.AllowedRatio(), 1)), mine.ID())), true
 }

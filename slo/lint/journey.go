@@ -2,11 +2,10 @@ package lint
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -118,26 +117,17 @@ func unreachable(set *slo.Set, j *slo.Spec) (finding, bool) {
 		allowed := spec.Objective.AllowedRatio()
 		kept, sum, worst = kept*(1-allowed), sum+allowed, max(worst, allowed)
 		mean, weights = mean+allowed*float64(step.Weight), weights+float64(step.Weight)
-		promised = append(promised, fmt.Sprintf("%s %s", step.SLO, spec.Objective))
+		promised = append(promised, fmt.Sprintf("%s %s", step.SLO, figures.Objective(spec.Objective)))
 	}
-	reached, each, how := kept, 1-j.Objective.AllowedRatio()/float64(len(promised)), fmt.Sprintf("%s%% if they fail independently, %s%% to %s%% otherwise", percentDown(kept), percentDown(1-sum), percentDown(1-worst))
+	reached, each, how := kept, 1-j.Objective.AllowedRatio()/float64(len(promised)), fmt.Sprintf("%s if they fail independently, %s to %s otherwise", figures.AtMost(kept), figures.AtMost(max(1-sum, 0)), figures.AtMost(1-worst))
 	if j.SLI.Journey.Combine == slo.Weighted {
 		reached = 1 - mean/weights
-		each, how = j.Objective.Ratio(), percentDown(reached)+"%"
+		each, how = j.Objective.Ratio(), figures.AtMost(reached)
 	}
 	if reached >= j.Objective.Ratio()-1e-12 {
 		return finding{}, false
 	}
 	return strange("journey-unreachable", "objective",
-		fmt.Sprintf("the journey promises %s, but steps that just keep their objectives (%s) give %s", j.Objective, strings.Join(promised, ", "), how),
-		fmt.Sprintf("promise at most %s%%, or about %s%% of each of the %d steps", percentDown(reached), percentUp(each), len(promised))), true
-}
-
-// percentDown and percentUp write a ratio in percent with at most four digits, rounded to the
-// careful side.
-func percentDown(f float64) string { return percentText(math.Floor(f*1e6 + 1e-6)) }
-func percentUp(f float64) string   { return percentText(math.Ceil(f*1e6 - 1e-6)) }
-
-func percentText(millionths float64) string {
-	return strconv.FormatFloat(math.Max(millionths, 0)/1e4, 'f', -1, 64)
+		fmt.Sprintf("the journey promises %s, but steps that just keep their objectives (%s) give %s", figures.Objective(j.Objective), strings.Join(promised, ", "), how),
+		fmt.Sprintf("promise at most %s, or about %s of each of the %s", figures.AtMost(reached), figures.AtLeast(each), figures.Plural(len(promised), "step"))), true
 }

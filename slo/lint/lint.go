@@ -105,8 +105,3 @@ func queryAt(s *slo.Spec, part string) *slo.Query {
 	}
 	return nil
 }
-
-// decimals writes a number with at most two decimals.
-func decimals(f float64) string {
-	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", f), "0"), ".")
-}

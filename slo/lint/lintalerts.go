@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -19,13 +19,13 @@ const fastestNotice = 2 * time.Minute
 // defend.
 func lintObjective(s *slo.Spec) []finding {
 	if s.Objective.Allowed() > slo.Billion/2 {
-		return []finding{strange("objective-inverted", "objective", fmt.Sprintf("an objective of %s allows most events to be bad", s.Objective),
-			fmt.Sprintf("the objective is the share of good events; did you mean %s?", decimals(100-100*s.Objective.Ratio())))}
+		return []finding{strange("objective-inverted", "objective", fmt.Sprintf("an objective of %s allows most events to be bad", figures.Objective(s.Objective)),
+			fmt.Sprintf("the objective is the share of good events; did you mean %s?", figures.Allowed(s.Objective)))}
 	}
 	lasts := time.Duration(float64(s.Window().Length()) * s.Objective.AllowedRatio())
 	if lasts < fastestNotice {
-		return []finding{strange("objective-undefendable", "objective", fmt.Sprintf("at %s a total outage spends the whole budget of %s in %s, before anybody can be told", s.Objective, s.Window(), lasts.Round(time.Second)),
-			fmt.Sprintf("alerts cannot defend this objective; write at most %s, or a longer window, or let the software fail over by itself", strings.TrimRight(strconv.FormatFloat(defendable(s.Window()), 'f', 9, 64), "0")))}
+		return []finding{strange("objective-undefendable", "objective", fmt.Sprintf("at %s a total outage spends the whole budget of %s in %s, before anybody can be told", figures.Objective(s.Objective), figures.Window(s.Window()), figures.Duration(lasts)),
+			fmt.Sprintf("alerts cannot defend this objective; write at most %s, or a longer window, or let the software fail over by itself", figures.Percent(defendable(s.Window()))))}
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func defendable(w slo.Window) float64 {
 func lintWindows(s *slo.Spec) (out []finding) {
 	for i, w := range s.Windows {
 		if first := slices.IndexFunc(s.Windows[:i], func(v slo.Window) bool { return v.String() == w.String() }); first >= 0 {
-			out = append(out, strange("window-twice", fmt.Sprintf("window.%d", i), fmt.Sprintf("the window %s is listed twice", w), "remove one of them"))
+			out = append(out, strange("window-twice", fmt.Sprintf("window.%d", i), fmt.Sprintf("the window %s is listed twice", figures.Window(w)), "remove one of them"))
 		}
 	}
 	return out
@@ -54,26 +54,26 @@ func lintDeadPairs(s *slo.Spec) (out []finding) {
 		if !p.Dead(s.Window(), s.Objective) {
 			return
 		}
-		hint := fmt.Sprintf("the objective must be above %s%%", decimals(lowestObjective(p, s.Window())))
+		hint := fmt.Sprintf("the objective must be above %s", lowestObjective(p, s.Window()))
 		if most := p.LargestBudget(s.Window(), s.Objective); most > 0 {
 			hint = fmt.Sprintf("write budget: %s or less, or a longer long window; or %s", slo.FormatPercent(most), hint)
 		}
-		out = append(out, wrong("dead-alert", part, fmt.Sprintf("this alert can never fire: at %s even a total outage burns only %s times as fast as allowed, and it needs more than %s",
-			s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))), hint))
+		out = append(out, wrong("dead-alert", part, fmt.Sprintf("this alert can never fire: at %s even a total outage burns only %s as fast as allowed, and it needs more than %s",
+			figures.Objective(s.Objective), figures.Times(1/s.Objective.AllowedRatio()), figures.Times(p.Burn(s.Window().Length()))), hint))
 	})
 	return out
 }
 
 // DeadDefault says why a default alert on an SLO was left out: it could never fire.
 func DeadDefault(s *slo.Spec, p slo.Pair) (message, hint string) {
-	return fmt.Sprintf("the default alert on %s of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s times as fast as allowed, and the alert needs more than %s",
-			slo.FormatPercent(p.Budget), slo.ShortDuration(p.Long), s.Objective, decimals(1/s.Objective.AllowedRatio()), decimals(p.Burn(s.Window().Length()))),
-		fmt.Sprintf("it needs an objective above %s%%, or write alerts of your own with a smaller budget or a longer window", decimals(lowestObjective(p, s.Window())))
+	return fmt.Sprintf("the default alert on %s of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s as fast as allowed, and the alert needs more than %s",
+			figures.Basis(p.Budget), figures.Duration(p.Long), figures.Objective(s.Objective), figures.Times(1/s.Objective.AllowedRatio()), figures.Times(p.Burn(s.Window().Length()))),
+		fmt.Sprintf("it needs an objective above %s, or write alerts of your own with a smaller budget or a longer window", lowestObjective(p, s.Window()))
 }
 
-// lowestObjective returns the objective above which the pair can fire, in percent, for messages.
-func lowestObjective(p slo.Pair, w slo.Window) float64 {
-	return 100 * (1 - 1/p.Burn(w.Length()))
+// lowestObjective writes the objective above which the pair can fire.
+func lowestObjective(p slo.Pair, w slo.Window) string {
+	return figures.AtLeast(1 - 1/p.Burn(w.Length()))
 }
 
 // eachPair calls f with every pair and the name of its place.
@@ -98,7 +98,7 @@ func lintPairs(s *slo.Spec) (out []finding) {
 		case seen[p]:
 			out = append(out, strange("alert-twice", part, "this alert is listed twice", "remove one of them"))
 		case p.Short > p.Long/2:
-			out = append(out, strange("slow-reset", part, fmt.Sprintf("the short window %s is nearly as long as the long one, so the alert goes on for long after the trouble is over", slo.ShortDuration(p.Short)),
+			out = append(out, strange("slow-reset", part, fmt.Sprintf("the short window %s is nearly as long as the long one, so the alert goes on for long after the trouble is over", figures.Duration(p.Short)),
 				fmt.Sprintf("a twelfth is usual: short: %s", slo.ShortDuration(max(p.Long/12, time.Minute).Truncate(time.Minute)))))
 		case strings.HasPrefix(part, "ticket") && fastest > 0 && p.Burn(s.Window().Length()) > fastest:
 			out = append(out, strange("page-ticket-swapped", part, "this ticket needs a faster burn than every page", "page and ticket may be swapped"))

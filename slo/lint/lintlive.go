@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -52,7 +53,7 @@ const slot = time.Minute
 // minutes.
 func lintScrape(s *slo.Spec, interval time.Duration) (out slo.Problems) {
 	if interval > slot {
-		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so what happens is known up to %[1]s later", slo.ShortDuration(interval)),
+		out = append(out, Finding(s, firstPart(s), "short-window", fmt.Sprintf("what is counted is scraped every %s, so what happens is known up to %[1]s later", figures.Duration(interval)),
 			"scrape at least every minute; every 15s or 30s tells of trouble sooner"))
 	}
 	eachPair(s, func(part string, p slo.Pair) {
@@ -60,8 +61,8 @@ func lintScrape(s *slo.Spec, interval time.Duration) (out slo.Problems) {
 			return
 		}
 		out = append(out, Finding(s, part, "short-window",
-			fmt.Sprintf("the short window %s holds fewer than %d scrapes (every %s), so one missed scrape can end or delay the alert",
-				slo.ShortDuration(p.Short), minScrapes, slo.ShortDuration(interval)),
+			fmt.Sprintf("the short window %s holds fewer than %s (every %s), so one missed scrape can end or delay the alert",
+				figures.Duration(p.Short), figures.Plural(minScrapes, "scrape"), figures.Duration(interval)),
 			fmt.Sprintf("scrape at least every %s, or write short: %s", slo.ShortDuration(p.Short/minScrapes), slo.ShortDuration(roundUp(minScrapes*interval)))))
 	})
 	return out
@@ -99,7 +100,7 @@ func lintTypes(s *slo.Spec, types map[string]Type) (out slo.Problems) {
 		gauge := t.Name == "gauge" || (t.Name == "" || t.Name == "unknown") && t.Falls > manyFalls
 		why := fmt.Sprintf("%s is a gauge, as its own metadata say", q.Metric)
 		if t.Name != "gauge" {
-			why = fmt.Sprintf("%.0f%% of the changes of %s go down, so it is no counter", 100*t.Falls, q.Metric)
+			why = fmt.Sprintf("%s of the changes of %s go down, so it is no counter", figures.Ratio(t.Falls), q.Metric)
 		}
 		switch {
 		case !q.Bare():
@@ -132,7 +133,7 @@ func lintTraffic(s *slo.Spec, days []Tally) slo.Problems {
 		hint = fmt.Sprintf("write objective: %s; or %s", o, hint)
 	}
 	return slo.Problems{Finding(s, "objective", "too-little-traffic",
-		fmt.Sprintf("about %s events in %s allow only %s bad ones at %s; fewer than %d are chance", amount(events), s.Window(), amount(allowed), s.Objective, minAllowed), hint)}
+		fmt.Sprintf("about %s events in %s allow only %s bad ones at %s; fewer than %s are chance", figures.Value(events), figures.Window(s.Window()), figures.Few(allowed), figures.Objective(s.Objective), figures.Count(minAllowed)), hint)}
 }
 
 // week is how many days a target must have been met in.
@@ -160,15 +161,15 @@ func lintHistory(s *slo.Spec, days []Tally) slo.Problems {
 	if when.IsZero() || best <= s.Objective.AllowedRatio() {
 		return nil
 	}
-	if good := 1 - best; best > 0.5 && (s.SLI.Bad != nil || s.SLI.Good != nil) {
-		return slo.Problems{Finding(s, "objective", "good-bad-swapped", fmt.Sprintf("even in the best week only %s of the events were good", percentage(good)), "good and bad may be swapped: write the query under the other name")}
+	if best > 0.5 && (s.SLI.Bad != nil || s.SLI.Good != nil) {
+		return slo.Problems{Finding(s, "objective", "good-bad-swapped", fmt.Sprintf("even in the best week only %s of the events were good", goodShare(best, s)), "good and bad may be swapped: write the query under the other name")}
 	}
 	hint := "put right what fails first, or promise less"
 	if o := steps(func(o slo.Objective) bool { return worst <= o.AllowedRatio() }); o != "" {
 		hint = fmt.Sprintf("write objective: %s, the highest step that the worst week met, and raise it when the service is better", o)
 	}
-	return slo.Problems{Finding(s, "objective", "never-met", fmt.Sprintf("no week of the last %d days met %s: the best, up to %s, had %s good",
-		len(days), s.Objective, when.UTC().Format(time.DateOnly), percentage(1-best)), hint)}
+	return slo.Problems{Finding(s, "objective", "never-met", fmt.Sprintf("no week of the last %s met %s: the best, up to %s, had %s good",
+		figures.Plural(len(days), "day"), figures.Objective(s.Objective), figures.Day(when.UTC()), goodShare(best, s)), hint)}
 }
 
 func sum(days []Tally) (out Tally) {
@@ -188,13 +189,8 @@ func steps(fits func(slo.Objective) bool) string {
 	return ""
 }
 
-// percentage writes a share as a percentage, rounded down, so that nothing looks better than it is.
-func percentage(f float64) string { return decimals(float64(int64(f*10000))/100) + "%" }
-
-// amount writes a number of events, as exactly as an estimate deserves.
-func amount(f float64) string {
-	if f < 10 {
-		return decimals(float64(int64(f*10)) / 10)
-	}
-	return fmt.Sprintf("%.0f", f)
+// goodShare writes the share of good events beside the objective that it misses.
+func goodShare(bad float64, s *slo.Spec) string {
+	part, whole := figures.Parts(bad)
+	return figures.SLI(part, whole, s.Objective)
 }

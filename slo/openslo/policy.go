@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
@@ -142,7 +143,7 @@ func (r *reader) condition(o object) (*condition, bool) {
 	case !ok1 || !ok2 || !ok3 || !ok4 || !ok5:
 		return nil, false
 	case burn <= 0:
-		threshold.Problem(fmt.Sprintf("with a burn rate of %v this would always alert", burn), "write a rate above zero, such as 14.4")
+		threshold.Problem(fmt.Sprintf("with a burn rate of %s this would always alert", figures.Decimal(burn)), "write a rate above zero, such as 14.4")
 		return nil, false
 	case strings.HasPrefix(op, "l"):
 		foreign.Lost(c.Get("op"), "an alert on a slow burn would tell that all is well")

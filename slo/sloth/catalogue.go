@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
@@ -29,7 +30,7 @@ func (r *reader) catalogue(doc strictyaml.Value) {
 		return
 	}
 	if period != r.window.Rolling {
-		at.Lint("not-carried-over", fmt.Sprintf("these windows are for a period of %s and not used, since the SLOs of Sloth are read with one of %s", slo.ShortDuration(period), r.window), "Sloth's period is an option of the process, not of its files")
+		at.Lint("not-carried-over", fmt.Sprintf("these windows are for a period of %s and not used, since the SLOs of Sloth are read with one of %s", figures.Duration(period), figures.Window(r.window)), "Sloth's period is an option of the process, not of its files")
 		return
 	}
 	r.tiers = &tiers{page, ticket}
@@ -62,7 +63,7 @@ func minutes(v strictyaml.Value) (time.Duration, bool) {
 func percent(v strictyaml.Value) (int64, bool) {
 	f, ok := foreign.Number(v)
 	if ok && (f <= 0 || f > 100) {
-		v.Problem(fmt.Sprintf("errorBudgetPercent cannot be %v", f), "write a number above 0 and up to 100")
+		v.Problem(fmt.Sprintf("errorBudgetPercent cannot be %s", figures.Decimal(f)), "write a number above 0 and up to 100")
 		return 0, false
 	}
 	return int64(math.Round(f * 100)), ok

@@ -3,7 +3,6 @@ package slack
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -31,12 +30,12 @@ func (d *Desk) commandJob(in *doors, form url.Values) (job, bool, error) {
 	text := form.Get("text")
 	return job{
 		key: "slack/" + user + "/" + form.Get("trigger_id"), hook: hook, inline: true,
-		do: d.known(in, from, func(context.Context) outcome { return says(d.answer(text)) }),
+		do: d.known(in, from, func(context.Context) outcome { return says(Answer(d.Backend, text)) }),
 	}, true, nil
 }
 
-// answer returns what /slowburn says, from memory.
-func (d *Desk) answer(text string) Body {
+// Answer returns what /slowburn says to a text, from memory.
+func Answer(from Backend, text string) Body {
 	words := strings.Fields(plain(text, foreignLimit))
 	verb, rest := "", ""
 	if len(words) > 0 {
@@ -44,11 +43,11 @@ func (d *Desk) answer(text string) Body {
 	}
 	switch verb {
 	case "status":
-		return statusBody(d.Backend.Standings(), rest)
+		return statusBody(from.Standings(), rest)
 	case "incidents":
-		return incidentsBody(d.Backend.Open())
+		return incidentsBody(from.Open())
 	case "gate":
-		return d.gateBody(rest)
+		return gateBody(from, rest)
 	case "", "help":
 		return helpBody("")
 	}
@@ -86,7 +85,7 @@ func limited(lines []string, whole string) []string {
 	if shown == len(lines) {
 		return lines
 	}
-	return append(slices.Clip(lines[:shown]), fmt.Sprintf("… and %d more; %s", len(lines)-shown, whole))
+	return append(slices.Clip(lines[:shown]), "… and "+figures.Count(len(lines)-shown)+" more; "+whole)
 }
 
 // statusBody shows the budgets of a service or an SLO, or all of them, worst first; what is unknown
@@ -117,7 +116,7 @@ func statusBody(all []Standing, which string) Body {
 	}
 	sentence := figures.Plural(len(all), "budget") + ", " + figures.Plural(burning, "open incident")
 	if unseen > 0 {
-		sentence += fmt.Sprintf(", %d unknown", unseen)
+		sentence += ", " + figures.Count(unseen) + " unknown"
 	}
 	return sections(sentence+".", limited(lines, "`slowburn status` shows all")...)
 }
@@ -217,11 +216,11 @@ func incidentsBody(open []alerting.Incident) Body {
 }
 
 // gateBody says whether something may be released.
-func (d *Desk) gateBody(scope string) Body {
+func gateBody(from Backend, scope string) Body {
 	if scope == "" {
 		return sections("Which one? For example `/slowburn gate checkout` or `/slowburn gate checkout/availability`.")
 	}
-	v, ok := d.Backend.Gate(scope)
+	v, ok := from.Gate(scope)
 	switch {
 	case !ok:
 		return sections("There is no service and no SLO “" + escape(scope) + "”.")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
@@ -178,7 +179,7 @@ func (d *Desk) postDraft(ctx context.Context, in *doors, p press, i alerting.Inc
 	all := pieces(text, draftPiece)
 	var owed []outbox.Entry
 	for n, piece := range all[:min(len(all), draftPieces)] {
-		b := Body{Text: fmt.Sprintf("📝 Postmortem draft, asked for by %s (%d of %d)", escape(who), n+1, len(all)), Incident: i.ID, SLO: string(i.SLO)}
+		b := Body{Text: fmt.Sprintf("📝 Postmortem draft, asked for by %s (%s)", escape(who), figures.Of(n+1, len(all))), Incident: i.ID, SLO: string(i.SLO)}
 		b.Blocks = []Block{contextBlock(mrkdwn(b.Text)), markdown(piece)}
 		owed = append(owed, outbox.Entry{
 			Key: fmt.Sprintf("%s/%d", p.key(), n), Receiver: "slack", Lane: outbox.LaneReport, Channel: p.channel, Thread: i.ID,

@@ -196,7 +196,7 @@ func (f message) sli() string {
 	if f.Status.Sum.Total == 0 {
 		return "no traffic"
 	}
-	return figures.SLI(f.Status.Sum.Bad, f.Status.Sum.Total, f.Spec.Objective) + " (objective " + f.Spec.Objective.Percent() + " %)"
+	return figures.SLI(f.Status.Sum.Bad, f.Status.Sum.Total, f.Spec.Objective) + " (objective " + figures.Objective(f.Spec.Objective) + ")"
 }
 
 func (f message) links() string {

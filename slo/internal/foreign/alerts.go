@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -47,17 +48,17 @@ func Share(rate float64, long, length time.Duration) int64 {
 func Living(v strictyaml.Value, s *slo.Spec, pairs []slo.Pair) (out []slo.Pair) {
 	length := s.Window().Length()
 	for _, p := range pairs {
-		name := fmt.Sprintf("the alert over %s and %s is not carried over: ", slo.ShortDuration(p.Long), slo.ShortDuration(p.Short))
+		name := fmt.Sprintf("the alert over %s and %s is not carried over: ", figures.Duration(p.Long), figures.Duration(p.Short))
 		switch {
 		case p.Long > length:
-			v.Lint("not-carried-over", name+"it looks further back than the SLO's window of "+s.Window().String(), "")
+			v.Lint("not-carried-over", name+"it looks further back than the SLO's window of "+figures.Window(s.Window()), "")
 		case p.Budget < 1 || p.Budget > 10000:
-			v.Lint("not-carried-over", fmt.Sprintf("%sit would fire at %s%% of the budget", name, decimal(float64(p.Budget)/100)), "a share between 0.01% and 100% can be told")
+			v.Lint("not-carried-over", fmt.Sprintf("%sit would fire at %s of the budget", name, figures.Basis(p.Budget)), "a share between 0.01 % and 100 % can be told")
 		case p.Short < time.Minute || p.Short >= p.Long:
 			v.Lint("not-carried-over", name+"the ledger counts by minutes, and the short window must be at least one and shorter than the long one", "")
 		case p.Dead(s.Window(), s.Objective):
-			v.Lint("not-carried-over", fmt.Sprintf("%sit could never fire, since at %s even a total outage burns only %s times as fast as allowed, and it needs more than %s",
-				name, s.Objective, decimal(1/s.Objective.AllowedRatio()), decimal(p.Burn(length))), "raise the objective, or alert at a smaller burn rate")
+			v.Lint("not-carried-over", fmt.Sprintf("%sit could never fire, since at %s even a total outage burns only %s as fast as allowed, and it needs more than %s",
+				name, figures.Objective(s.Objective), figures.Times(1/s.Objective.AllowedRatio()), figures.Times(p.Burn(length))), "raise the objective, or alert at a smaller burn rate")
 		default:
 			out = append(out, p)
 		}
@@ -78,11 +79,6 @@ func Workbook(w slo.Window) (page, ticket []slo.Pair) {
 	strict, _ := slo.ParseObjective("99.9999999") // nothing is dead at this one
 	a, _ := slo.DefaultAlerts(w, strict)
 	return a.Page, a.Ticket
-}
-
-// decimal writes a number with at most two decimals.
-func decimal(f float64) string {
-	return strconv.FormatFloat(float64(int64(f*100+0.5))/100, 'f', -1, 64)
 }
 
 // Rolling checks a rolling window by the bounds of slowburn's own.
