@@ -144,7 +144,7 @@ func (w *walk) status(m budget.Minute) budget.Status {
 // step moves the machine over one minute.
 func (w *walk) step(m budget.Minute) {
 	w.stepActs(m)
-	w.review(m)
+	hindsight{w}.review(m)
 	slot := w.Ledger.At(m)
 	decides := w.decides(m, slot)
 	switch {

@@ -61,9 +61,13 @@ func (st State) Amend(slots ...budget.SlotAt) State {
 	return st
 }
 
+// hindsight is a walk that looks back at minutes that it has behind it, with what is known of them now:
+// it brings accounts up to date and tells what was missed.
+type hindsight struct{ *walk }
+
 // review walks again, before minute m, what has changed and settled. What was unknown when it was
 // walked last, up to m, is decided on as if it were walked for the first time.
-func (w *walk) review(m budget.Minute) {
+func (w hindsight) review(m budget.Minute) {
 	a := w.Amended
 	if a == nil || m-a.Last < settled && m-a.Since < unsettled {
 		return
@@ -84,7 +88,7 @@ func (w *walk) review(m budget.Minute) {
 // resume decides on the minutes since from, in which nothing was known when they were walked: the
 // samples of a source come later than anybody waits for them. The newest that is known may have
 // samples to come, as long as they do.
-func (w *walk) resume(from budget.Minute, a Amended, m budget.Minute) {
+func (w hindsight) resume(from budget.Minute, a Amended, m budget.Minute) {
 	end, told := m, len(w.events)
 	if m-a.Last < unsettled {
 		end = a.Known
@@ -109,7 +113,7 @@ func (w *walk) resume(from budget.Minute, a Amended, m budget.Minute) {
 // amendPast brings the accounts of burns that are over up to what is known now of the minutes
 // [from, to), and tells of those that are other than they were. What was open longer ago than minutes
 // are sure to be kept stays as it was.
-func (w *walk) amendPast(from, to, m budget.Minute) {
+func (w hindsight) amendPast(from, to, m budget.Minute) {
 	for n, s := range w.Burns {
 		if s.Of == nil || s.To <= from || s.From < m-Horizon(w.Spec) {
 			continue
@@ -121,7 +125,7 @@ func (w *walk) amendPast(from, to, m budget.Minute) {
 			}
 		}
 		again := w.aside(State{Burn: new(*s.Of), BurnEnd: before})
-		again.recount(s.To - 1)
+		hindsight{again}.recount(s.To - 1)
 		w.Burns[n].To = w.lasts(s, *again.Burn, to)
 		if again.Burn.Burning == s.Of.Burning {
 			continue
@@ -138,7 +142,7 @@ func (w *walk) amendPast(from, to, m budget.Minute) {
 // lasts returns up to where a burn that is over lasts by what is known now of the minutes before to: if
 // it would have been over later than it was, what still burned after it is no other. If it would not be
 // over yet, it ends where it did.
-func (w *walk) lasts(s Stretch, o Open, to budget.Minute) budget.Minute {
+func (w hindsight) lasts(s Stretch, o Open, to budget.Minute) budget.Minute {
 	again := w.aside(State{Burn: &o})
 	for i := s.To - 1; i < to; i++ {
 		if !again.decides(i, w.Ledger.At(i)) {
@@ -152,7 +156,7 @@ func (w *walk) lasts(s Stretch, o Open, to budget.Minute) budget.Minute {
 }
 
 // recount makes the account of the open burn anew, up to and including a minute.
-func (w *walk) recount(m budget.Minute) {
+func (w hindsight) recount(m budget.Minute) {
 	b, o := Burning{}, w.Burn
 	r := read(w.Input, o.Pair, o.Opened)
 	b.Onset = min(o.Burning.Onset, max(onset(w.Input, &r, o.Opened), w.BurnEnd))
@@ -162,7 +166,7 @@ func (w *walk) recount(m budget.Minute) {
 }
 
 // revise brings the account of the open burn, up to a minute, up to what is known now.
-func (w *walk) revise(known, to budget.Minute) {
+func (w hindsight) revise(known, to budget.Minute) {
 	if w.Burn == nil {
 		return
 	}
@@ -173,7 +177,7 @@ func (w *walk) revise(known, to budget.Minute) {
 // tellMissed walks the minutes [from, to) again as they are now, and tells of the burns that would
 // have been told of and were not: none that was overlaps them. One that is not over by the rules is
 // open from now on.
-func (w *walk) tellMissed(from, to budget.Minute) {
+func (w hindsight) tellMissed(from, to budget.Minute) {
 	again := w.aside(State{})
 	if w.BurnEnd <= from {
 		again.BurnEnd, again.BurnLast = w.BurnEnd, w.BurnLast
@@ -208,7 +212,7 @@ func (w *walk) tellMissed(from, to budget.Minute) {
 }
 
 // late tells what was found too late to be told in its time.
-func (w *walk) late(events []Event) {
+func (w hindsight) late(events []Event) {
 	for _, e := range events {
 		e.Late = true
 		w.events = append(w.events, e)
