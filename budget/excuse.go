@@ -177,7 +177,7 @@ func (l *Ledger) Gross() *Ledger {
 		return l
 	}
 	gross := *l
-	gross.excuses = nil
+	gross.excuses, gross.memo = nil, nil
 	return &gross
 }
 

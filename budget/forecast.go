@@ -169,7 +169,7 @@ func (l past) aside(over []excuse) past {
 		x.union = sorted(append(x.union, without(s, x.union)...))
 	}
 	rest := *l.Ledger
-	rest.excuses = x
+	rest.excuses, rest.memo = x, nil
 	return past{&rest}
 }
 

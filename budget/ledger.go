@@ -18,8 +18,7 @@ import (
 //
 // Reads may run side by side; a write needs the ledger alone.
 type Ledger struct {
-	first int64     // hour of sums[0]
-	sums  []hourSum // one per hour, gaps included
+	hours hours // their sums
 
 	fineFirst int64    // hour of fine[0]; no minutes are kept before it
 	fine      [][]byte // packed minutes of an hour, nil where nothing was written
@@ -31,26 +30,8 @@ type Ledger struct {
 	end Minute // one past the newest slot written
 
 	excuses *Excuses // laid over; every sum is net of them
-}
 
-// hourSum is a Sum that fits an hour: 60 is below 256.
-type hourSum struct {
-	bad, total                                   int64
-	known, partial, unknown, badSlots, estimated uint8
-}
-
-func (h *hourSum) sum() (s Sum) {
-	h.addTo(&s)
-	return s
-}
-
-func (h *hourSum) addTo(s *Sum) {
-	s.Bad, s.Total = Add(s.Bad, h.bad), Add(s.Total, h.total)
-	s.Known += int(h.known)
-	s.Partial += int(h.partial)
-	s.Unknown += int(h.unknown)
-	s.BadSlots += int(h.badSlots)
-	s.Estimated += int(h.estimated)
+	memo *Memo // of what is only read, see Memo
 }
 
 type hourSlots [60]Slot
@@ -65,12 +46,13 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 	case l.kept[h] != nil:
 		slots := unpack(l.kept[h])
 		slots[m-Minute(h*60)] = s
-		l.kept[h], l.sums[h-l.first] = pack(&slots), slots.sum()
+		l.kept[h] = pack(&slots)
+		l.hours.set(h, slots.sum())
 		if s != (Slot{}) {
 			l.end = max(l.end, m+1)
 		}
 		return true
-	case len(l.sums) > 0 && (h < l.first || h < l.fineFirst):
+	case !l.Empty() && (h < l.hours.first || h < l.fineFirst):
 		return l.prepend(h) && l.Put(m, s)
 	}
 	l.grow(h)
@@ -166,10 +148,11 @@ func Part(sum, i, n int64) int64 {
 // AmendHour amends an hour of which only the sum is kept, counted from the Unix epoch. How
 // many of its minutes are known does not change. It refuses an hour of which nothing was written.
 func (l *Ledger) AmendHour(h, bad, total int64) (Sum, bool) {
-	if i := h - l.first; i < 0 || i >= int64(len(l.sums)) || l.fineAt(h) || l.sums[i] == (hourSum{}) {
+	was := l.hours.at(h)
+	if l.fineAt(h) || was == (hourSum{}) {
 		return Sum{}, false
 	}
-	sum := l.sums[h-l.first].sum()
+	sum := was.sum()
 	sum.Total = max(Add(sum.Total, total), 0)
 	sum.Bad = min(max(Add(sum.Bad, bad), 0), sum.Total)
 	sum = sum.held()
@@ -189,9 +172,10 @@ func (l *Ledger) follow(m Minute, s Slot) bool {
 	}
 	var unseen [60]byte
 	l.fine[h-l.fineFirst] = slices.Concat(packed, unseen[:empty], appendSlot(nil, s))
-	sum := l.sums[h-l.first].sum()
+	was := l.hours.at(h)
+	sum := was.sum()
 	sum.add(s)
-	l.sums[h-l.first] = sum.hour()
+	l.hours.set(h, sum.hour())
 	l.end = max(l.end, m+1)
 	return true
 }
@@ -200,7 +184,7 @@ func (l *Ledger) follow(m Minute, s Slot) bool {
 func (l *Ledger) setHour(h int64, s *hourSlots) {
 	l.grow(h)
 	l.fine[h-l.fineFirst] = pack(s)
-	l.sums[h-l.first] = s.sum()
+	l.hours.set(h, s.sum())
 	for i := Minute(59); i >= 0; i-- {
 		if s[i] != (Slot{}) {
 			l.end = max(l.end, Minute(h*60)+i+1)
@@ -214,7 +198,7 @@ func (l *Ledger) setHour(h int64, s *hourSlots) {
 // kept.
 func (l *Ledger) PutHour(h int64, s Sum) bool {
 	if l.Empty() {
-		l.first, l.fineFirst, l.end = h, h+1, Minute(h*60)
+		l.fineFirst, l.end = h+1, Minute(h*60)
 	}
 	for len(l.fine) > 0 && l.fine[0] == nil { // hours in which no minute was written are not kept
 		l.fine, l.fineFirst = l.fine[1:], l.fineFirst+1
@@ -225,41 +209,35 @@ func (l *Ledger) PutHour(h int64, s Sum) bool {
 	case h >= l.fineFirst:
 		l.fineFirst = h + 1
 	}
-	if n := l.first - h; n > 0 {
-		l.sums = append(make([]hourSum, n), l.sums...)
-		l.first = h
-	}
-	for l.first+int64(len(l.sums)) <= h {
-		l.sums = append(l.sums, hourSum{})
-	}
-	l.sums[h-l.first] = s.held().hour()
+	l.hours.set(h, s.held().hour())
 	l.end = max(l.end, Minute((h+1)*60))
 	return true
 }
 
 // grow makes room up to hour h.
 func (l *Ledger) grow(h int64) {
-	if len(l.sums) == 0 {
-		l.first, l.fineFirst, l.end = h, h, Minute(h*60)
+	if l.Empty() {
+		l.fineFirst, l.end = h, Minute(h*60)
 	}
-	for l.first+int64(len(l.sums)) <= h {
-		l.sums = append(l.sums, hourSum{})
-	}
-	for l.fineFirst+int64(len(l.fine)) <= h {
-		l.fine = append(l.fine, nil)
+	l.hours.reach(h)
+	if n := int(h + 1 - l.fineFirst); n > len(l.fine) {
+		if n > cap(l.fine) { // a tenth more is enough: hours come and go
+			l.fine = append(make([][]byte, 0, n+n/10+1), l.fine...)
+		}
+		l.fine = l.fine[:n]
 	}
 }
 
 // prepend makes room for an hour before the first, as a backfill that runs towards the past needs
 // it. It refuses hours that have been thinned out.
 func (l *Ledger) prepend(h int64) bool {
-	if h >= l.first || l.fineFirst > l.first {
+	first := l.hours.first
+	if h >= first || l.fineFirst > first {
 		return false
 	}
-	n := l.first - h
-	l.sums = append(make([]hourSum, n), l.sums...)
-	l.fine = append(make([][]byte, n), l.fine...)
-	l.first, l.fineFirst = h, h
+	l.hours.reach(h)
+	l.fine = append(make([][]byte, first-h), l.fine...)
+	l.fineFirst = h
 	return true
 }
 
@@ -297,7 +275,7 @@ func (l *Ledger) At(m Minute) Slot {
 
 // First returns the oldest minute that is still accounted for, rounded down to its hour, and End is
 // one past the newest. Both are zero for an empty ledger.
-func (l *Ledger) First() Minute { return Minute(l.first * 60) }
+func (l *Ledger) First() Minute { return Minute(l.hours.first * 60) }
 
 // Fine returns the minute from which on minutes are kept; before it there are only sums of hours.
 func (l *Ledger) Fine() Minute { return Minute(l.fineFirst * 60) }
@@ -307,7 +285,7 @@ func (l *Ledger) Fine() Minute { return Minute(l.fineFirst * 60) }
 // existed, are none. It is [Ledger.End] if there are no data. Thinning does not change it (see
 // [Ledger.Thin]); of an hour of which only the sum was ever known, it is the beginning.
 func (l *Ledger) Begin() Minute {
-	h, ok := l.firstData()
+	h, ok := l.hours.firstData()
 	if !ok {
 		return l.end
 	}
@@ -320,25 +298,22 @@ func (l *Ledger) Begin() Minute {
 	return begin
 }
 
-// firstData returns the first hour with data, and false if there is none.
-func (l *Ledger) firstData() (hour int64, ok bool) {
-	for i := range l.sums {
-		if l.sums[i].known > 0 || l.sums[i].partial > 0 {
-			return l.first + int64(i), true
-		}
-	}
-	return 0, false
-}
-
 // End returns one past the newest slot that was written.
 func (l *Ledger) End() Minute { return l.end }
 
 // Empty reports whether nothing was ever written.
-func (l *Ledger) Empty() bool { return len(l.sums) == 0 }
+func (l *Ledger) Empty() bool { return l.hours.empty() }
 
 // Sum adds up the slots in [from, to), without those that corrections leave out. Where minutes have
 // been thinned out, an hour that is touched counts whole.
 func (l *Ledger) Sum(from, to Minute) Sum {
+	if l.memo != nil && to == l.end {
+		return l.memo.sum(from)
+	}
+	return l.net(from, to)
+}
+
+func (l *Ledger) net(from, to Minute) Sum {
 	sum := l.gross(from, to)
 	if l.excuses == nil || from >= to {
 		return sum
@@ -361,22 +336,27 @@ func (l *Ledger) gross(from, to Minute) Sum {
 	if fh == th {
 		return l.part(fh, from, to)
 	}
-	sum := l.part(fh, from, Minute((fh+1)*60))
-	for i := fh + 1 - l.first; i < th-l.first; i++ { // a month of hours, for every window of every budget: nothing is copied
-		l.sums[i].addTo(&sum)
+	// Of the first day the minutes before are taken off, which is exact: a day is never too large to
+	// be added up.
+	next := min(24*(dayOf(fh)+1), th)
+	sum := l.hours.sum(fh, next)
+	if before := Minute(fh * 60); from > before && l.fineAt(fh) {
+		sum = sum.minus(l.part(fh, before, from))
 	}
-	return sum.Plus(l.part(th, Minute(th*60), to))
+	return sum.Plus(l.hours.sum(next, th)).Plus(l.part(th, Minute(th*60), to))
 }
 
 // part adds up the minutes [from, to) of hour h. Most windows end with the ledger, so the minutes
 // that the newest hour has not seen yet count as asked for.
 func (l *Ledger) part(h int64, from, to Minute) Sum {
 	begin, end := Minute(h*60), min(Minute((h+1)*60), l.end)
-	switch whole := l.sums[h-l.first].sum(); {
+	switch {
 	case from == begin && to >= end, !l.fineAt(h):
-		return whole
+		hour := l.hours.at(h)
+		return hour.sum()
 	case to >= end: // what comes before is, on the average, less to read than half an hour to its end
-		return whole.minus(l.part(h, begin, from))
+		hour := l.hours.at(h)
+		return hour.sum().minus(l.part(h, begin, from))
 	}
 	b, i := l.packed(h), 0
 	for m := begin; m < from && i < len(b); m++ {
@@ -443,7 +423,7 @@ func (l *Ledger) EachBad(from, to Minute, f func(Minute, Slot)) {
 	from, to = max(from, l.First()), min(to, l.end)
 	for m := from; m < to; m = Minute((m.Hour() + 1) * 60) {
 		h := m.Hour()
-		if l.sums[h-l.first].badSlots == 0 {
+		if l.hours.at(h).badSlots == 0 {
 			continue
 		}
 		slots := unpack(l.packed(h))
@@ -462,7 +442,7 @@ func (l *Ledger) EachBad(from, to Minute, f func(Minute, Slot)) {
 // with data: a ledger that is younger than its window is asked when its data began, and what an
 // hour cost while it was a few minutes old, and has to answer the same ever after.
 func (l *Ledger) Thin(m Minute, cuts ...Minute) {
-	first, _ := l.firstData()
+	first, _ := l.hours.firstData()
 	cut := make(map[int64]bool, len(cuts))
 	for _, c := range cuts {
 		cut[c.Hour()] = true
@@ -499,7 +479,7 @@ func (l *Ledger) thin(n int64, keep func(hour int64) bool) {
 			l.remember(h, b)
 		}
 	}
-	l.fine = append([][]byte(nil), l.fine[n:]...)
+	l.fine = append(make([][]byte, 0, int64(len(l.fine))-n+2), l.fine[n:]...)
 	l.fineFirst += n
 }
 
@@ -507,12 +487,10 @@ func (l *Ledger) thin(n int64, keep func(hour int64) bool) {
 func (l *Ledger) Forget(m Minute) {
 	l.Thin(m)
 	maps.DeleteFunc(l.kept, func(h int64, _ []byte) bool { return h < m.Hour() })
-	n := min(m.Hour()-l.first, int64(len(l.sums)))
-	if n <= 0 {
+	if m.Hour() <= l.hours.first {
 		return
 	}
-	l.sums = append([]hourSum(nil), l.sums[n:]...)
-	l.first += n
+	l.hours.forget(m.Hour())
 	l.fives = slices.DeleteFunc(l.fives, func(f five) bool { return f.at < l.First() })
 }
 
@@ -522,10 +500,6 @@ func (s *hourSlots) sum() hourSum {
 		sum.add(slot)
 	}
 	return sum.hour()
-}
-
-func (s Sum) hour() hourSum {
-	return hourSum{s.Bad, s.Total, uint8(s.Known), uint8(s.Partial), uint8(s.Unknown), uint8(s.BadSlots), uint8(s.Estimated)}
 }
 
 // The packed hour: for each of 60 minutes one byte of state and flags, followed, where there are
@@ -679,9 +653,9 @@ func (m Minute) Day() int64 { return floorDiv(int64(m), 24*60) }
 func (l *Ledger) EncodeDay(day int64) []byte {
 	b, any := []byte{dayVersion}, false
 	for h := day * 24; h < day*24+24; h++ {
-		i, packed := h-l.first, l.packed(h)
+		sum, packed := l.hours.at(h), l.packed(h)
 		switch {
-		case i < 0 || i >= int64(len(l.sums)) || l.sums[i] == hourSum{}:
+		case sum == hourSum{}:
 			b = append(b, hourEmpty)
 			continue
 		case l.fineAt(h):
@@ -689,7 +663,7 @@ func (l *Ledger) EncodeDay(day int64) []byte {
 			b = binary.AppendUvarint(b, uint64(len(packed)))
 			b = append(b, packed...)
 		default:
-			b = appendHourSum(l.appendFive(b, h), l.sums[i])
+			b = appendHourSum(l.appendFive(b, h), sum)
 		}
 		any = true
 	}

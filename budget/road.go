@@ -249,14 +249,10 @@ func (t *traffic) usual(hour int64) float64 {
 
 // hourly returns the mean events a minute of an hour, in thousandths, if anything of it is known.
 func (l past) hourly(h int64) (float64, bool) {
-	i := h - l.first
-	if i < 0 || i >= int64(len(l.sums)) {
+	if !l.hours.has(h) {
 		return 0, false
 	}
-	s := l.sums[i].sum()
-	if l.excuses != nil {
-		s = l.Sum(Minute(h*60), Minute((h+1)*60))
-	}
+	s := l.Sum(Minute(h*60), Minute((h+1)*60))
 	return mean(s), s.Seen() > 0
 }
 
