@@ -24,7 +24,8 @@ type Standing struct {
 func Standings(in Input, st State, at budget.Minute) []Standing {
 	all := slices.Grow([]Standing(nil), len(in.Spec.Alerts.Page)+len(in.Spec.Alerts.Ticket))
 	muted := correctionAt(in, at-1)
-	for _, r := range readAll(in, in.Spec.Alerts.Page, at-1) {
+	for _, p := range in.Spec.Alerts.Page {
+		r := read(in, p, at-1)
 		s := standing(in, Page, r, at-1)
 		switch {
 		case !s.Over:
@@ -35,7 +36,8 @@ func Standings(in Input, st State, at budget.Minute) []Standing {
 		}
 		all = append(all, s)
 	}
-	for _, r := range readAll(in, in.Spec.Alerts.Ticket, at-1) {
+	for _, p := range in.Spec.Alerts.Ticket {
+		r := read(in, p, at-1)
 		s := standing(in, Ticket, r, at-1)
 		switch {
 		case !s.Over:

@@ -156,8 +156,10 @@ func (l lived) told(i alerting.Incident) notify.Facts {
 // Snapshot is what the pages and the API read.
 func (l lived) Snapshot() *engine.Snapshot {
 	b := engine.Budget{
-		ID: l.spec.ID(), Spec: l.spec, AsOf: awkwardNow, Windows: []budget.Status{l.status}, Data: "ok", Since: l.ledger.Begin().Time(), Filling: 1,
-		Open: []alerting.Incident{l.open},
+		Figures: &engine.Figures{
+			ID: l.spec.ID(), Spec: l.spec, AsOf: awkwardNow, Windows: []budget.Status{l.status}, Since: l.ledger.Begin().Time(),
+		},
+		Data: "ok", Filling: 1, Open: []alerting.Incident{l.open},
 	}
 	rate, known := budget.Burn(l.long, l.spec.Objective)
 	b.Burns = []engine.WindowBurn{{Window: time.Hour, Rate: rate, Known: known}}

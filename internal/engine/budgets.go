@@ -27,8 +27,8 @@ type account struct {
 	past     []string           // of its history, as far as this process has read it
 	failed   error              // of the newest reading; nil if it worked
 	counted  budget.Sum         // what the ledger held when it was opened, and every minute since
-	figures  *Budget            // what the ledger comes to; nil if it was written since
-	told     *incidents.Figures // the same, as far as messages tell it; nil if nothing was told since
+	figures  *Figures           // what the ledger comes to; nil if it was written since
+	told     *incidents.Figures // the same, as far as messages tell it; nil if it was written since its turn
 
 	mu     sync.RWMutex // never held while the store, or anybody else, is waited for
 	ledger *budget.Ledger
@@ -49,6 +49,7 @@ type budgets struct {
 	above   map[slo.ID][]slo.ID        // of the set, see journeysAbove
 	waits   map[slo.ID]sentences.Wait  // of the newest batch, see waitOf
 	stops   *stops
+	memo    budget.Memo // of the account whose turn it is
 }
 
 func newBudgets(set *slo.Set, policy *alerting.Policy, stops *stops) *budgets {

@@ -96,14 +96,14 @@ func (s *stops) failed(batch *prom.Batch) {
 var errStopped = errors.New("its figures cannot be computed")
 
 // figuresOf returns budgets.figures, and no figures at all where those panic.
-func (b *budgets) figuresOf(a *account) (f *Budget) {
+func (b *budgets) figuresOf(a *account) (f *Figures) {
 	if b.guard(a.id, func() { f = b.figures(a) }) {
 		return f
 	}
 	if a.failed == nil { // of an SLO of which nothing was read yet
 		a.failed = errStopped
 	}
-	f = &Budget{
+	f = &Figures{
 		ID: a.id, Spec: a.spec, AsOf: a.state.Through.Time(), account: a, state: a.state,
 		verdict: alerting.Verdict{Service: a.spec.Service, SLO: a.id, Gate: alerting.GateUnknown, Reason: a.failed.Error()},
 	}

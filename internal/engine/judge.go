@@ -38,16 +38,16 @@ func (j judge) turn(a *account, reading prom.Reading) story {
 	var to budget.Minute
 	written := j.guard(a.id, func() { to = j.record(a, reading, &s.turn) })
 	in := j.facing(a)
-	if written {
+	if written { // what decides and what is told and shown look at the same windows
+		now := in
+		now.Ledger = j.memo.Over(a.ledger)
 		j.guard(a.id, func() {
-			state, events := alerting.Advance(in, a.state, to)
+			state, events := alerting.Advance(now, a.state, to)
 			a.state, s.Events = state, events
 		})
+		_, _ = try(func() { a.told = incidents.FiguresAt(now, a.state, a.state.Through) })
 	}
 	s.turn.State = a.state
-	if len(s.Events) > 0 { // the snapshot shows the same, so it is computed once
-		_, _ = try(func() { a.told = incidents.FiguresAt(in, a.state, a.state.Through) })
-	}
 	s.Budget = incidents.Budget{Input: in, State: a.state, Measured: true, Wait: j.waitOf(a.spec, a.id), Figures: a.told}
 	return s
 }

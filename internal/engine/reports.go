@@ -69,7 +69,7 @@ func (r reporter) owe(ctx context.Context, due []report.Run, b *budgets, service
 func (b *budgets) unpublished() *Snapshot {
 	s := &Snapshot{Set: b.set, Policy: b.policy}
 	for _, a := range b.byID {
-		s.Budgets = append(s.Budgets, Budget{ID: a.id, Spec: a.spec, account: a})
+		s.Budgets = append(s.Budgets, Budget{Figures: &Figures{ID: a.id, Spec: a.spec, account: a}})
 	}
 	return s
 }

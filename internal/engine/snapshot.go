@@ -50,7 +50,7 @@ func (m *memory) publish() {
 	for _, spec := range m.budgets.set.Specs {
 		if id := spec.ID(); len(m.budgets.bySLO[id]) == 0 {
 			m.hold(func() {
-				unread = append(unread, *m.budgets.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}}))
+				unread = append(unread, Budget{Figures: m.budgets.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}})})
 			})
 		}
 	}

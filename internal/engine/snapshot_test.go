@@ -273,7 +273,7 @@ func TestABudgetIsFoundAmongItsNeighbours(t *testing.T) {
 	seen := e.Snapshot()
 	var judged []engine.Budget
 	for _, v := range seen.Verdicts("shop", "", t0) {
-		judged = append(judged, engine.Budget{ID: v.SLO})
+		judged = append(judged, engine.Budget{Figures: &engine.Figures{ID: v.SLO}})
 	}
 	for name, c := range map[string]struct {
 		got  []engine.Budget

@@ -13,6 +13,17 @@ import (
 
 // Budget is one error budget as it stands: everything a page, the API or the metrics may show.
 type Budget struct {
+	*Figures
+	Open     []alerting.Incident
+	Data     string   // state of the newest minute: ok, zero_traffic, absent, partial, error, or unseen
+	Filling  float64  // share of the history that is read, 1 when it is complete
+	Problems []string // what was wrong with the data, in words
+	Journey  *Journey // of a journey, how its steps stand
+}
+
+// Figures are what a ledger and the decisions over it come to. They are made anew when the ledger is
+// written and never change, so snapshots share them.
+type Figures struct {
 	ID        slo.ID
 	Spec      *slo.Spec
 	AsOf      time.Time       // the end of the newest minute that was evaluated
@@ -20,13 +31,8 @@ type Budget struct {
 	Outlook   budget.Outlook
 	Burns     []WindowBurn // of the alert windows, shortest first
 	Standings []alerting.Standing
-	Open      []alerting.Incident
-	Data      string    // state of the newest minute: ok, zero_traffic, absent, partial, error, or unseen
 	Since     time.Time // where the ledger begins
-	Filling   float64   // share of the history that is read, 1 when it is complete
-	Problems  []string  // what was wrong with the data, in words
 	Upstream  []slo.ID  // the SLOs that it depends on, nearest first
-	Journey   *Journey  // of a journey, how its steps stand
 	// Corrections are all corrections that are about the budget, past and future ones too. What
 	// they leave out of a window is said by its status.
 	Corrections []*slo.Correction
@@ -38,6 +44,8 @@ type Budget struct {
 	account *account
 	state   alerting.State
 	verdict alerting.Verdict // as of the newest minute
+	data    string           // as far as the ledger tells it
+	journey *Journey         // without what is open
 }
 
 // WindowBurn is the burn rate over one window; Known is false without traffic.
@@ -48,7 +56,7 @@ type WindowBurn struct {
 }
 
 // reckon computes what a ledger comes to, if it was written since the last time.
-func (b *budgets) reckon(a *account) *Budget {
+func (b *budgets) reckon(a *account) *Figures {
 	if a.figures == nil {
 		a.figures = b.figuresOf(a)
 	}
@@ -57,8 +65,11 @@ func (b *budgets) reckon(a *account) *Budget {
 
 // view returns a budget as it stands.
 func (m *memory) view(a *account) Budget {
-	b := *m.budgets.reckon(a)
-	b.Open, b.Problems, b.Filling, b.Journey = m.book.OnBudget(a.id), slices.Concat(a.problems, a.shared, a.past), 1, openSteps(m.book, b.Journey)
+	f := m.budgets.reckon(a)
+	b := Budget{
+		Figures: f, Open: m.book.OnBudget(a.id), Data: f.data, Filling: 1,
+		Problems: slices.Concat(a.problems, a.shared, a.past), Journey: openSteps(m.book, f.journey),
+	}
 	if share, ok := m.backfills.shares[a.id.Base()]; ok {
 		b.Filling = share
 	}
@@ -69,16 +80,16 @@ func (m *memory) view(a *account) Budget {
 }
 
 // figures returns what a ledger and the state over it come to.
-func (b *budgets) figures(a *account) *Budget {
+func (b *budgets) figures(a *account) *Figures {
 	in, at := b.input(a), a.state.Through
 	of := a.told
 	if of == nil || of.At != at {
 		of = incidents.FiguresAt(in, a.state, at)
 	}
-	f := &Budget{
+	f := &Figures{
 		ID: a.id, Spec: a.spec, AsOf: at.Time(), Outlook: of.Outlook, Standings: of.Standings,
-		Burns: burns(a.spec, of.Standings), Data: a.ledger.Gross().At(at - 1).State.String(),
-		Corrections: b.set.CorrectionsOf(a.id), Upstream: b.set.Upstream(a.id), Journey: b.journey(a),
+		Burns: burns(a.spec, of.Standings), data: a.ledger.Gross().At(at - 1).State.String(),
+		Corrections: b.set.CorrectionsOf(a.id), Upstream: b.set.Upstream(a.id), journey: b.journey(a),
 		Counted: a.counted, account: a, state: a.state, verdict: alerting.Assess(in, a.state, of.Status),
 	}
 	if begun := a.ledger.Begin(); begun < a.ledger.End() {

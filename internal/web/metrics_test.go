@@ -160,7 +160,9 @@ func TestMetricsAreReadBack(t *testing.T) {
 	}
 	var text strings.Builder
 	out := bufio.NewWriter(&text)
-	writeSLOs(out, []engine.Budget{{ID: "a/b{path=\"\\\"\n\"}", Spec: s.source.Snapshot().Budgets[0].Spec, Windows: make([]budget.Status, 1)}})
+	writeSLOs(out, []engine.Budget{{Figures: &engine.Figures{
+		ID: "a/b{path=\"\\\"\n\"}", Spec: s.source.Snapshot().Budgets[0].Spec, Windows: make([]budget.Status, 1),
+	}}})
 	must(t, out.Flush())
 	if want := `{group="{path=\"\\\"\n\"}",service="a",slo="b"}`; !strings.Contains(text.String(), want) {
 		t.Errorf("without %s:\n%s", want, text.String())
