@@ -198,7 +198,7 @@ func correct(rng *rand.Rand, spec *slo.Spec, l *budget.Ledger) {
 
 // lives is how many random lives the laws are tried on: a month of minutes each, walked twice.
 // `make lives` and CI ask for more, `make bench` for 200.
-var lives = flag.Int("lives", 3, "how many random lives to try the laws on")
+var lives = flag.Int("lives", 2, "how many random lives to try the laws on")
 
 const daysOfLife = 5
 

@@ -53,8 +53,9 @@ func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
 	}
 }
 
-// What the race run skips, the other one runs; what a machine lacks is no excuse in CI; what a
-// generated input cannot be is no loss. There are no other reasons to skip.
+// What the race run skips, the other one runs; what is left to `make lives` is in its list, see
+// [TestEveryRandomLifeIsLivedInCI]; what a machine lacks is no excuse in CI; what a generated input
+// cannot be is no loss. There are no other reasons to skip.
 func TestNothingIsSkippedInBothRuns(t *testing.T) {
 	all := slices.Concat(product(t), packages(t, filepath.Join(root, "integration")), packages(t, filepath.Join(root, "integration", "conformance")))
 	for _, p := range all {
@@ -85,7 +86,7 @@ func buildTags(f *ast.File) string {
 
 // excuse matches a condition under which a test may be skipped: all of it, or what is beside it by
 // "and".
-var excuse = regexp.MustCompile(`^(raceDetector|testing\.Short\(\))( &&.*)?$|SLOWBURN_CI`)
+var excuse = regexp.MustCompile(`^(raceDetector|testing\.Short\(\)|\*lives == 0)( &&.*)?$|SLOWBURN_CI`)
 
 // skips matches what skips a test.
 var skips = regexp.MustCompile(`^\w+\.Skip(f|Now)?$`)
@@ -147,6 +148,8 @@ func TestC(t *testing.T) { t.Skip() }
 func TestD(t *testing.T) { if raceDetector { t.Skip() } }
 func TestX(tt *testing.T) { tt.Skip() }
 func TestY(t *testing.T) { if testing.Short() || true { t.SkipNow() } }
+func TestF(t *testing.T) { if *lives == 0 { t.Skip() } }
+func TestG(t *testing.T) { if *lives > 5 { t.Skip() } }
 func TestE(t *testing.T) { rapid.Check(t, func(t *rapid.T) { if n > 3 { t.Skip() } }) }
 `, parser.ParseComments)
 	if err != nil {
@@ -158,7 +161,7 @@ func TestE(t *testing.T) { rapid.Check(t, func(t *rapid.T) { if n > 3 { t.Skip()
 			bad = append(bad, fn.Name.Name)
 		}
 	})
-	if want := []string{"TestA", "TestB", "TestC", "TestX", "TestY"}; !slices.Equal(bad, want) {
+	if want := []string{"TestA", "TestB", "TestC", "TestX", "TestY", "TestG"}; !slices.Equal(bad, want) {
 		t.Errorf("skips that are refused: %v, want %v", bad, want)
 	}
 }

@@ -57,6 +57,8 @@ func openStage(env *testscript.Env) error {
 	env.Setenv(clockEnv, s.file)
 	env.Setenv("SLACK_BOT_TOKEN", "")
 	env.Setenv("GORACE", os.Getenv("GORACE"))
+	env.Setenv("GOGC", os.Getenv("GOGC"))
+	env.Setenv("GOMEMLIMIT", os.Getenv("GOMEMLIMIT"))
 	s.vars = env.Vars
 	env.Values[stageKey{}] = s
 	env.Defer(s.close)
@@ -161,7 +163,7 @@ const patience = time.Minute
 func eventually(try func() error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) { // a try may be a process
+	for pause := 15 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) { // a try may be a process
 		err := try()
 		if err == nil {
 			return nil

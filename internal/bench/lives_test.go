@@ -25,7 +25,7 @@ import (
 
 // lives is how many random lives TestLiveIsABacktest tries; `make lives`, CI and `make bench` ask
 // for more.
-var lives = flag.Int("lives", 2, "how many random lives to try the law on")
+var lives = flag.Int("lives", 1, "how many random lives to try the law on")
 
 const (
 	lifeLength = 36 * time.Hour

@@ -137,6 +137,9 @@ func TestExpressionsAfterAStall(t *testing.T) {
 		{Service: "svc", Name: "slices", SLI: slo.Indicator{Kind: slo.Slices, Slice: query(t, `max(a_seconds)`), GoodWhen: slo.Condition{Op: "<=", Value: 1.5}}},
 	}
 	for n := range 12 {
+		if sampled(n, 5) {
+			continue
+		}
 		scrape := []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second}[n%3]
 		begin := t0.Add(30*time.Minute + time.Duration(n)*34*time.Second)
 		fast := []float64{0, 3, 20}[n/3%3]

@@ -8,6 +8,14 @@ import (
 	"go.uber.org/goleak"
 )
 
+// lives asks for the long tables. Each of their cases is a world of samples that is read over HTTP, minute
+// by minute; `make test` tries a sample of them, `make lives` and CI all.
+var lives = flag.Int("lives", 1, "from 2 on the long tables are tried whole")
+
+// sampled reports whether the n-th case of a long table is to be left out, of which one in so many
+// is kept.
+func sampled(n, of int) bool { return *lives < 2 && n%of != 0 }
+
 // TestMain keeps random lives few, for each of them talks to a server; -rapid.checks asks for more.
 func TestMain(m *testing.M) {
 	_ = flag.Set("rapid.checks", "30")
