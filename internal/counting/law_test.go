@@ -189,8 +189,8 @@ func throw(t *testing.T, data []byte, seed uint64) {
 		}
 		c.Unsure(runs)
 		c.Take(runs, Question{Since: last, To: now, Now: now, Starts: starts})
-		c.Waiting.End(c.Waiting.Overdue(now, now), func(i int32) bool { return rnd.IntN(2) == 0 }, now)
-		c.Waiting.Lag(now, nil)
+		c.Waiting.End(c.Waiting.Overdue(now, now), func(i int32) bool { return rnd.IntN(2) == 0 }, now, now)
+		c.Waiting.Lag(now, now, nil, false)
 		c.Decide(now)
 		state, last = s, now
 		now += rnd.Int64N(3 * minute)

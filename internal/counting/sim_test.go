@@ -46,6 +46,7 @@ type scenario struct {
 
 	restartEvery, deployEvery int64 // minutes
 	missed, lost, dips        float64
+	failed                    float64 // scrapes that fail, which a server marks
 	noMarkers                 bool
 	startless                 bool  // processes do not show when they began
 	relabelAt, relabelTo      int64 // a label is added, and taken away again
@@ -129,6 +130,10 @@ func (w *simWorld) play(i int) {
 		for k := range p.v {
 			p.v[k] += w.poisson(w.rate * float64(iv) / 1000 * []float64{0.8, 0.17, 0.02, 0.01}[k])
 		}
+		if w.failed > 0 && w.rnd.Float64() < w.failed {
+			w.end(p, at)
+			continue
+		}
 		if w.downTo > 0 && now >= w.downFrom && now < w.downTo || now < found || w.rnd.Float64() < w.missed {
 			continue
 		}
@@ -178,7 +183,7 @@ func (w *simWorld) end(p *process, at int64) {
 
 func (w *simWorld) stale(s *simSeries, at int64) {
 	if n := len(s.samples); n > 0 && !w.noMarkers && !s.samples[n-1].stale {
-		s.samples = append(s.samples, simSample{ms: at, arrives: at + 500, stale: true})
+		s.samples = append(s.samples, simSample{ms: at, arrives: max(at+500, s.samples[n-1].arrives), stale: true})
 	}
 }
 
@@ -396,20 +401,30 @@ func (r *sim) tick(now int64) (next int64) {
 		from = upto - 20*minute
 		r.state.Promises[0].Since = SlotOf(upto)
 	}
-	asked := map[int32]int64{}
-	for _, a := range c.Waiting.OverdueBehind(now, from, lag) {
-		asked[a.Target] = a.From
+	ask := func(asks []Ask, to int64) (runs []Run) {
+		asked := map[int32]int64{}
+		for _, a := range asks {
+			asked[a.Target] = a.From
+		}
+		for _, s := range r.w.series {
+			if f, ok := asked[s.target]; ok {
+				if got := r.window(s, f, to); len(got) > 0 {
+					runs = append(runs, Run{r.meet(s), got})
+				}
+			}
+		}
+		return runs
 	}
-	var runs []Run
+	overdue := c.Waiting.Owing(now, behind(now, from, lag))
+	runs := ask(overdue, behind(now, from, lag))
+	var fresh []Run
 	for _, s := range r.w.series {
-		var got []Sample
-		if f, ok := asked[s.target]; ok {
-			got = r.window(s, f, behind(now, from, lag))
-		}
-		if got = append(got, r.window(s, from, max(from, upto))...); len(got) > 0 {
-			runs = append(runs, Run{r.meet(s), got})
+		if got := r.window(s, from, max(from, upto)); len(got) > 0 {
+			fresh = append(fresh, Run{r.meet(s), got})
 		}
 	}
+	runs = append(runs, fresh...)
+	runs = append(runs, ask(c.Waiting.Holes(runs, from, overdue), from)...)
 	q := Question{Since: from, To: upto, Now: now}
 	if first {
 		q.Since = 0
@@ -418,7 +433,8 @@ func (r *sim) tick(now int64) (next int64) {
 	c.Take(runs, q)
 	for _, a := range c.Waiting.Overdue(now, max(from, upto)) {
 		if now-a.From < 10*minute {
-			c.Waiting.End([]Ask{a}, func(i int32) bool { return r.shows(r.w.series[i], min(now, a.From+5*minute-second)) }, upto)
+			at := min(now, a.From+5*minute-second)
+			c.Waiting.End([]Ask{a}, func(i int32) bool { return r.shows(r.w.series[i], at) }, at, upto)
 		}
 	}
 	if probe {
@@ -434,14 +450,16 @@ func (r *sim) tick(now int64) (next int64) {
 		q.Starts = r.startsOf(c.Unsure(runs))
 		c.Take(runs, q)
 		var ahead []Run
-		for _, s := range r.w.series {
-			if i := r.numbers[s]; int(i) < len(r.state.Cursors) {
-				if got := r.window(s, max(from, upto), now-second); len(got) > 0 {
-					ahead = append(ahead, Run{i, got})
+		for _, span := range c.Waiting.Beyond(max(from, upto), now-second) {
+			for _, s := range r.w.series {
+				if i := r.numbers[s]; int(i) < len(r.state.Cursors) {
+					if got := r.window(s, span[0], span[1]); len(got) > 0 {
+						ahead = append(ahead, Run{i, got})
+					}
 				}
 			}
 		}
-		r.lag, r.apart = c.Waiting.Lag(now, ahead)
+		r.lag, r.apart = c.Waiting.Lag(now, max(from, upto), ahead, r.apart && r.lag > 0)
 	}
 	c.Decide(now)
 	return c.Waiting.Next(now, second+r.lag)

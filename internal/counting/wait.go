@@ -28,6 +28,8 @@ const (
 	lateHalf = 60 * minuteMs
 	// DefaultMaxLate is how long an overdue sample is waited for at most, ms.
 	DefaultMaxLate = 15 * minuteMs
+	// arrival is how long a sample takes from its time stamp into an answer, ms.
+	arrival = 1000
 	// askFor is how long a target that shows nothing at all is asked for, ms.
 	askFor = 6 * 60 * minuteMs
 	// askSeldom is how often that is done once nobody waits for it, ms.
@@ -81,25 +83,36 @@ type Ask struct {
 
 // Overdue lists the targets that owe a sample up to a time: every time as long as somebody waits
 // for it, then seldom, and only those of which nothing at all is seen.
-func (w *Waiting) Overdue(now, upto int64) []Ask { return w.OverdueBehind(now, upto, 0) }
+func (w *Waiting) Overdue(now, upto int64) []Ask {
+	return w.overdue(now, func(t *Target, cur *Cursor) bool {
+		return cur.Flags&Ended == 0 && cur.MS+t.interval()-t.interval()/early <= upto
+	})
+}
 
-// OverdueBehind lists those of them that are overdue though samples are used to come later by lag:
-// where the series of a scrape come one by one, a question for the last of them reads the others
-// again.
-func (w *Waiting) OverdueBehind(now, upto, lag int64) []Ask {
+// Owing lists those and, seldom, targets that have ended though their samples come late: what comes of
+// them again is in no window.
+func (w *Waiting) Owing(now, upto int64) []Ask {
+	return w.overdue(now, func(t *Target, cur *Cursor) bool {
+		if cur.MS+t.interval()-t.interval()/early > upto {
+			return false
+		}
+		return cur.Flags&Ended == 0 || now/minuteMs != w.Asked/minuteMs && cur.MS >= t.Last-t.interval()/2 &&
+			now-cur.MS <= askFor && t.lateness(now) >= leastWait
+	})
+}
+
+// overdue lists the targets of which some series is overdue, if this question is to ask for it.
+func (w *Waiting) overdue(now int64, is func(*Target, *Cursor) bool) []Ask {
 	most := w.longest() + askSeldom
 	at := map[int32]int{}
 	var out []Ask
 	for i := range w.Cursors {
 		cur, target := &w.Cursors[i], w.index.targetOf(int32(i))
-		if cur.MS == 0 || cur.Flags&Ended != 0 || target < 0 || len(w.index.Series[i].Routes) == 0 {
+		if target < 0 || cur.MS == 0 || len(w.index.Series[i].Routes) == 0 {
 			continue
 		}
 		t := &w.Targets[target]
-		if next := cur.MS + t.interval() - t.interval()/early; next > upto || lag > 0 && next > now-lag { // the next window shows it
-			continue
-		}
-		if !w.askNow(t, cur.MS, now, most) {
+		if !is(t, cur) || !w.askNow(t, cur.MS, now, most) {
 			continue
 		}
 		if n, ok := at[target]; ok {
@@ -113,7 +126,7 @@ func (w *Waiting) OverdueBehind(now, upto, lag int64) []Ask {
 }
 
 // Returned lists the targets of which runs show samples again after they had owed some from before since,
-// and that [Waiting.OverdueBehind] has left out this time, because nobody waits for them any longer: what
+// and that [Waiting.Owing] has left out this time, because nobody waits for them any longer: what
 // they owe may have come with the rest. A series whose target has gone on without it owes nothing.
 func (w *Waiting) Returned(runs []Run, now, since int64) []Ask {
 	most := w.longest() + askSeldom
@@ -165,28 +178,90 @@ func (w *Waiting) askNow(t *Target, ms, now, most int64) bool {
 	return true
 }
 
-// End marks those series of the targets that are overdue and that an instant query, shortly before
-// their look-back is over, no longer shows: they have ended.
+// lookBack is how far back an instant query sees, ms.
+const lookBack = 5 * minuteMs
+
+// End marks those series of the targets that are overdue and that an instant query at a time no longer
+// shows: they have ended. It tells nothing of those whose newest sample is out of its sight.
 //
 // The same query may have shown series that the index did not know when the counter was made.
-func (w *Waiting) End(asked []Ask, shows func(series int32) bool, upto int64) {
+func (w *Waiting) End(asked []Ask, shows func(series int32) bool, at, upto int64) {
 	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
 	for _, ask := range asked {
 		t := &w.Targets[ask.Target]
 		for _, i := range w.index.byTarget[ask.Target] {
-			if cur := &w.Cursors[i]; cur.MS > 0 && t.due(cur.MS) <= upto && !shows(i) {
+			cur := &w.Cursors[i]
+			if cur.MS > max(0, at-lookBack) && cur.MS <= at && t.due(cur.MS) <= upto && !shows(i) {
 				cur.Flags |= Ended
 			}
 		}
 	}
 }
 
-// Lag returns by how much a window can stay behind and delay nobody, ms, by a question that went up
-// to now: as late as half of the targets that are waited for are with the last of their series, and
-// no more than every account has to wait for one of its own; 0 if that is little. Ahead is what
-// there is beyond the window. Apart says that of half of the targets the series of a scrape come
-// one by one.
-func (w *Waiting) Lag(now int64, ahead []Run) (lag int64, apart bool) {
+// Holes lists the targets of which an answer to a question for what comes after a time shows series
+// that owed a sample before it, and that were not asked for it: it may have come meanwhile, and is to
+// be counted first.
+func (w *Waiting) Holes(runs []Run, after int64, asked []Ask) []Ask {
+	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
+	since := map[int32]int64{}
+	for _, a := range asked {
+		since[a.Target] = a.From
+	}
+	begin := func(target int32, from int64) int64 { // no series of it shows more than it is asked for
+		for _, i := range w.index.byTarget[target] {
+			if cur := &w.Cursors[i]; cur.MS < from && w.owes(cur, &w.Targets[target], after) {
+				from = cur.MS
+			}
+		}
+		return from
+	}
+	at := map[int32]bool{}
+	var out []Ask
+	for _, r := range runs {
+		target := w.index.targetOf(r.Series)
+		if target < 0 || len(r.Samples) == 0 || at[target] {
+			continue
+		}
+		cur := &w.Cursors[r.Series]
+		if from, ok := since[target]; ok && from <= cur.MS || !w.owes(cur, &w.Targets[target], after) {
+			continue
+		}
+		at[target] = true
+		out = append(out, Ask{target, begin(target, cur.MS)})
+	}
+	return out
+}
+
+// owes reports whether a series may owe a sample before a time.
+func (w *Waiting) owes(cur *Cursor, t *Target, before int64) bool {
+	return cur.MS > 0 && cur.MS+t.interval()-t.interval()/early <= before && w.Asked-cur.MS <= w.longest()+askSeldom &&
+		(cur.Flags&Ended == 0 || t.Late > 0)
+}
+
+// Beyond lists the spans, from and to, in which samples are looked for beyond a window that ends at
+// upto, up to now: each shows one scrape of every series that has come so far.
+func (w *Waiting) Beyond(upto, now int64) (spans [][2]int64) {
+	widest := int64(0)
+	for i := range w.Targets {
+		widest = max(widest, w.Targets[i].interval()+w.Targets[i].interval()/tolerance)
+	}
+	from := upto
+	for _, part := range []int64{8, 4, 2, 1} {
+		to := upto + (now-upto)/part
+		if from = max(from, to-widest); from < to {
+			spans = append(spans, [2]int64{from, to})
+		}
+		from = to
+	}
+	return spans
+}
+
+// Lag returns by how much a window can stay behind and delay nobody, ms, by one that ended at upto: as
+// late as half of the targets that are waited for are with the last of their series, or if of half of
+// them the series of a scrape come one by one, all of them; and no more than every account has to wait
+// for one of its own. It is 0 if that is little. Ahead is what there is beyond the window, and apart
+// whether they came one by one before it stayed behind, which it does not show.
+func (w *Waiting) Lag(now, upto int64, ahead []Run, apart bool) (int64, bool) {
 	const little = 20_000
 	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
 	newest := map[int32]int64{}
@@ -215,7 +290,7 @@ func (w *Waiting) Lag(now int64, ahead []Run) (lag int64, apart bool) {
 	if len(late) == 0 {
 		return 0, false
 	}
-	apart = 2*apartOf >= len(late)
+	apart = apart || 2*apartOf >= len(late)
 	waits := make([]int64, len(w.Accounts))
 	for i := range w.Cursors {
 		if target := w.index.targetOf(int32(i)); target >= 0 && w.Cursors[i].MS > 0 {
@@ -225,16 +300,22 @@ func (w *Waiting) Lag(now int64, ahead []Run) (lag int64, apart bool) {
 		}
 	}
 	slices.Sort(late)
-	lag = late[len(late)/2]
+	lag := late[len(late)/2]
+	if apart {
+		lag = late[len(late)-1]
+	}
 	for _, most := range waits {
 		if most > 0 { // somebody lives
 			lag = min(lag, most-1)
 		}
 	}
-	if lag > little {
-		return lag + tick, apart
+	switch {
+	case lag <= little:
+		return 0, false
+	case lag < now-upto: // nobody is later than the window, which shows no more
+		return min(lag+tick, (now-upto-arrival)/arrival*arrival), apart
 	}
-	return 0, false
+	return lag + tick, apart
 }
 
 // Wait is what an account waits for.

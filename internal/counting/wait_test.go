@@ -14,7 +14,7 @@ func TestWhoHasEndedIsToldBesideASeriesThatIsNew(t *testing.T) {
 
 	index.Meet(1, 0, true, []Route{{0, Total}})
 	now := start + 5*minuteMs
-	c.Waiting.End([]Ask{{Target: 0, From: start + 15_000}}, func(series int32) bool { return series == 1 }, now)
+	c.Waiting.End([]Ask{{Target: 0, From: start + 15_000}}, func(series int32) bool { return series == 1 }, now, now)
 	if state.Cursors[0].Flags&Ended == 0 {
 		t.Error("the old series has not ended")
 	}

@@ -111,22 +111,23 @@ func (f *follower) follow(ctx context.Context, b *bundle, s *state, now, until t
 		}
 	}
 	c := counting.NewCounter(s.State, &b.reg.Index, got)
+	var asked []counting.Ask
 	if !first {
-		if err := f.askOverdue(ctx, b, s, c, ms, from); err != nil {
+		if asked, err = f.askOverdue(ctx, b, s, c, ms, from); err != nil {
 			return false, err
 		}
 	}
 	more, err = f.pieces(ctx, b, s, from, upto, until, func(runs []counting.Run, from, to int64) *Error {
 		q := counting.Question{Since: from, To: to, Now: ms}
+		var before []counting.Run
 		if first {
 			q.Since = 0
+		} else if err := f.askReturned(ctx, b, s, c, runs, ms, from); err != nil {
+			return err
+		} else if before, err = f.holes(ctx, b, s, c, runs, from, asked); err != nil {
+			return err
 		}
-		if !first {
-			if err := f.askReturned(ctx, b, s, c, runs, ms, from); err != nil {
-				return err
-			}
-		}
-		if err := f.count(ctx, b, s, c, runs, q); err != nil {
+		if err := f.count(ctx, b, s, c, append(before, runs...), q); err != nil {
 			return err
 		}
 		if to < upto {
@@ -153,11 +154,15 @@ func (f *follower) wind(ctx context.Context, b *bundle, s *state, c *counting.Co
 				return err
 			}
 		}
-		ahead, err := f.rawBit(ctx, b, s, b.selector, upto, (now-arrival)/secondMs*secondMs)
-		if err != nil {
-			return err
+		var ahead []counting.Run
+		for _, span := range c.Waiting.Beyond(upto, (now-arrival)/secondMs*secondMs) {
+			some, err := f.rawBit(ctx, b, s, b.selector, span[0], span[1])
+			if err != nil {
+				return err
+			}
+			ahead = append(ahead, some...)
 		}
-		s.lag, s.apart = c.Waiting.Lag(now, ahead)
+		s.lag, s.apart = c.Waiting.Lag(now, upto, ahead, s.apart && s.lag > 0)
 		s.listed = now
 	}
 	c.Decide(now)
@@ -371,28 +376,51 @@ func (b *bundle) only(asks []counting.Ask) string {
 	return selectors.And(b.selector, selectors.Any("instance", slices.Compact(names)...))
 }
 
-// askOverdue reads what has come for those that owed something before the window began.
-func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, to int64) *Error {
-	var runs []counting.Run
-	lag := int64(0)
-	if s.apart {
-		lag = s.lag
+// askOverdue reads what has come for those that owed something before the window began, and returns
+// who was asked.
+func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, to int64) ([]counting.Ask, *Error) {
+	if s.apart { // a question for the last of the series of a scrape reads the others again
+		to = min(to, now-s.lag)
 	}
-	for _, p := range b.parts(c.Waiting.OverdueBehind(now, to, lag)) {
-		end := min(to, p.from+reach) // what is older by more comes with the next turns
-		if lag > 0 {
-			end = min(end, now-lag)
+	asks := c.Waiting.Owing(now, to)
+	parts := b.parts(asks)
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	for from := parts[0].from; from < to; from += reach { // the oldest
+		var runs []counting.Run
+		end := min(from+reach, to)
+		for _, p := range parts {
+			some, err := f.rawBit(ctx, b, s, p.selector, max(p.from, from), end)
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, some...)
 		}
-		some, err := f.rawBit(ctx, b, s, p.selector, p.from, end)
+		if len(runs) == 0 {
+			continue
+		}
+		before, err := f.holes(ctx, b, s, c, runs, end, asks)
+		if err == nil {
+			err = f.count(ctx, b, s, c, append(before, runs...), counting.Question{Since: to, To: end, Now: now})
+		}
 		if err != nil {
-			return err
+			return nil, err
+		}
+	}
+	return asks, nil
+}
+
+// holes reads what has come meanwhile before an answer, of series that were not asked for it.
+func (f *follower) holes(ctx context.Context, b *bundle, s *state, c *counting.Counter, answer []counting.Run, to int64, asked []counting.Ask) (runs []counting.Run, _ *Error) {
+	for _, p := range b.parts(c.Waiting.Holes(answer, to, asked)) {
+		some, err := f.rawBit(ctx, b, s, p.selector, p.from, to)
+		if err != nil {
+			return nil, err
 		}
 		runs = append(runs, some...)
 	}
-	if len(runs) > 0 {
-		return f.count(ctx, b, s, c, runs, counting.Question{Since: to, To: to, Now: now})
-	}
-	return nil
+	return runs, nil
 }
 
 // askReturned reads what has come for those that the window shows again, from since on, after so long that
@@ -435,11 +463,7 @@ func (f *follower) rawBit(ctx context.Context, b *bundle, s *state, selector str
 func (f *follower) askEnded(ctx context.Context, b *bundle, w *counting.Waiting, now, upto int64) *Error {
 	asks := slices.DeleteFunc(w.Overdue(now, upto), func(a counting.Ask) bool { return !w.Missed(a, now) })
 	for _, p := range b.parts(asks) {
-		last := p.asks[len(p.asks)-1].From
 		at := min(now, p.from+vectorReach)
-		if at < last {
-			continue
-		}
 		alive := &lister{b: b}
 		err := f.inParts(ctx, b, p.selector, time.UnixMilli(at), time.UnixMilli(at), func(selector string) *Error {
 			a, err := f.client.query(ctx, selector, time.UnixMilli(at), alive)
@@ -451,7 +475,7 @@ func (f *follower) askEnded(ctx context.Context, b *bundle, w *counting.Waiting,
 		if err != nil {
 			return err
 		}
-		w.End(p.asks, alive.has, upto)
+		w.End(p.asks, alive.has, at, upto)
 	}
 	return nil
 }
