@@ -125,6 +125,9 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 	t := &c.Targets[g.Target]
 	t.Old = t.Old || g.Fresh && len(pairs) == 0 && (g.Old || slices.Max(g.Values) > g.Bound)
 	apart := t.Old && g.MS <= t.Born+2*t.interval()
+	if len(pairs) == 0 && g.Alone && !g.Fresh { // an old process that was away shows itself under other names
+		apart = apart || g.wasThere(g.From) || slices.Max(g.Values) > g.Bound
+	}
 	for i, s := range g.Series {
 		o, renamed := pairs[s]
 		switch {

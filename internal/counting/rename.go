@@ -121,8 +121,8 @@ func (p pairing) mayGoOn() bool {
 	return false
 }
 
-// succession pairs the series of a group with forerunners: those by the fewest labels different
-// first, then the nearest value that is not above. It is nil if any has fallen, for then a new
+// succession pairs the series of a group with forerunners from which they can have come as far: those
+// by the fewest labels different first, then the nearest value that is not above. It is nil if any has fallen, for then a new
 // process began, or if the forerunners stood so low that a new process can have come as far: unless
 // the process is known to go on. What is known to have begun since has no forerunner.
 func (p pairing) succession(gone []int32) map[int32]int32 {
@@ -136,6 +136,9 @@ func (p pairing) succession(gone []int32) map[int32]int32 {
 				continue
 			}
 			d := p.g.Values[i] - p.Cursors[o].Value
+			if d > p.bound(p.g.Target, p.g.MS, last-minuteMs) { // more than can have happened since
+				continue
+			}
 			rank := [3]float64{float64(p.index.differ(s, o)), 0, math.Abs(d)}
 			if d < 0 {
 				rank[1] = 1

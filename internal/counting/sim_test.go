@@ -51,6 +51,7 @@ type scenario struct {
 	startless                 bool  // processes do not show when they began
 	relabelAt, relabelTo      int64 // a label is added, and taken away again
 	renameTargets, renameTo   int64 // instances change their names, and not their processes; and back
+	slowAt                    int64 // from then on it is scraped every minute
 	oldTargetAt               int64 // half of the targets are found by the server then
 	downFrom, downTo          int64 // the server scrapes nothing
 	late                      func(w *simWorld, target int, bad bool, ms int64) int64
@@ -108,6 +109,9 @@ func (w *simWorld) play(i int) {
 	}
 	for at := begin + offset; at < begin+w.length*minute; at += iv {
 		now := (at - begin) / minute
+		if w.slowAt > 0 && now >= w.slowAt {
+			iv = minute
+		}
 		every := func(n int64) bool {
 			return n > 0 && now > 30 && (at-begin)%(n*minute) < iv && int(now/n)%w.targets == i%min(w.targets, 5)
 		}

@@ -171,6 +171,7 @@ func selectorsOf(q *slo.Query) (out []placed) {
 // said, its newest good events and, in memory, what was wrong so far.
 type exprPace struct {
 	asked    budget.Minute
+	looked   budget.Minute // when what is slower was looked for; not kept
 	scrape   time.Duration // 0 while unknown
 	lateness exprLate
 	good     lastGoods
@@ -212,6 +213,9 @@ const (
 	// relearn and learnSoon are after how many minutes an interval is learned again, if it is known
 	// and if it is not.
 	relearn, learnSoon = 6 * 60, 5
+	// lookEvery is how often it is looked for targets that are slower, and again the soonest that an
+	// interval is learned anew because of them, in minutes.
+	lookEvery, again = 5, 15
 )
 
 // learn asks how far apart the scrapes of an SLO are, if it is time to.
@@ -221,7 +225,9 @@ func (e evaluator) learn(ctx context.Context, s *slo.Spec, to budget.Minute, p *
 		wait = relearn + budget.Minute(hashString(string(s.ID()))%relearn)
 	}
 	if p.asked > 0 && to >= p.asked && to-p.asked < wait {
-		return nil
+		if slower, err := e.slower(ctx, s, to, p); err != nil || !slower {
+			return err
+		}
 	}
 	found, err := e.client.ScrapesOf(ctx, s, to.End())
 	if err != nil {
@@ -229,6 +235,26 @@ func (e evaluator) learn(ctx context.Context, s *slo.Spec, to budget.Minute, p *
 	}
 	p.asked, p.scrape = to, cmp.Or(found, p.scrape)
 	return nil
+}
+
+// slower asks, if it is time to, whether anything that an SLO is made of is alive and has no sample in
+// two of the intervals that are known: it is scraped more seldom, late, or it has just ended.
+func (e evaluator) slower(ctx context.Context, s *slo.Spec, to budget.Minute, p *exprPace) (bool, *Error) {
+	near := 2*p.scrape + p.scrape/10
+	if p.scrape == 0 || near >= lookBack || to-p.asked < again || to >= p.looked && to-p.looked < lookEvery {
+		return false, nil
+	}
+	p.looked = to
+	for _, text := range metricsOf(s) {
+		found, err := e.client.Probe(ctx, fmt.Sprintf("count(%s unless last_over_time(%s[%s]))", text, text, model.Duration(near.Round(time.Millisecond))), to.End())
+		switch {
+		case err != nil && err.Kind != Refused && err.Kind != TooLarge: // then nobody knows
+			return false, err
+		case err == nil && found.Value > 0:
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // maxLearned is how many metrics of one SLO are looked at.

@@ -179,7 +179,8 @@ func TestExpressionsAfterAStall(t *testing.T) {
 	}
 }
 
-// TestExpressionsCostWhatTheirAnswersCost: that late samples are looked for costs no query of its own.
+// TestExpressionsCostWhatTheirAnswersCost: that late samples are looked for costs no query of its own,
+// and that slower targets are looked for one in five minutes.
 func TestExpressionsCostWhatTheirAnswersCost(t *testing.T) {
 	const minutes, formulas = 120, 2
 	var now time.Time
@@ -197,7 +198,7 @@ func TestExpressionsCostWhatTheirAnswersCost(t *testing.T) {
 		}
 		now = later(b.Next, now.Add(5*time.Second))
 	}
-	if n := c.Usage().Queries - before; n > minutes*formulas {
+	if n := c.Usage().Queries - before; n > minutes*formulas+minutes/lookEvery {
 		t.Errorf("%d queries in %d minutes", n, minutes)
 	}
 }
@@ -238,5 +239,54 @@ func TestExpressionsThatAreDearToAskAgain(t *testing.T) {
 		if s := got[specs[0].ID()][m]; s.Total < 6599*budget.Unit || s.Total > 6601*budget.Unit {
 			t.Errorf("minute %d is %+v", m-m0, s)
 		}
+	}
+}
+
+// TestExpressionsLaterThanTheyAreWaitedFor: all samples come later than anything is waited for. Minutes
+// are unknown meanwhile, and known when the samples are there: never anything else for longer than a
+// few minutes, and in the end each is what the server says.
+func TestExpressionsLaterThanTheyAreWaitedFor(t *testing.T) {
+	specs := []*slo.Spec{
+		events(t, "rate", `sum(rate(a_total[$window]))`, `sum(rate(a_total{code="500"}[$window]))`),
+		events(t, "five", `sum(increase(a_total[5m]))`, `sum(increase(a_total{code="500"}[5m]))`),
+		{Service: "svc", Name: "slices", SLI: slo.Indicator{Kind: slo.Slices, Slice: query(t, `max(a_seconds)`), GoodWhen: slo.Condition{Op: "<=", Value: 1.5}}},
+	}
+	for _, late := range []time.Duration{20 * time.Minute, 40 * time.Minute} {
+		t.Run(late.String(), func(t *testing.T) {
+			t.Parallel()
+			var now time.Time
+			db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+			w := &stalled{t: t, db: db, scrape: 15 * time.Second, begin: t0.Add(24 * time.Hour), done: t0.Add(-2 * time.Hour), phase: 3 * time.Second}
+			c := serve(t, db)
+			r, got := New(c, Options{}), book{}
+			for now = t0; now.Before(t0.Add(3 * time.Hour)); {
+				w.write(now.Add(-late))
+				b := r.Read(t.Context(), specs, now)
+				for _, f := range b.Failures {
+					t.Fatal(f.Err)
+				}
+				got.take(b)
+				r.Commit(b)
+				for id, slots := range got {
+					for m, s := range slots {
+						if s.State.Known() && now.Sub(m.End()) < late-6*time.Minute {
+							t.Fatalf("%s: at %s minute %d is %+v", id, now.Format("15:04:05"), m-m0, s)
+						}
+					}
+				}
+				now = later(b.Next, now.Add(5*time.Second))
+			}
+			for _, s := range specs {
+				said, err := r.eval.evaluateSlots(t.Context(), s, &exprPace{scrape: w.scrape}, m0+5, m0+120)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for m := m0 + 5; m <= m0+120; m++ {
+					if is, want := got[s.ID()][m], said[s.ID()].slots[m]; is != want {
+						t.Errorf("%s: minute %d is %+v, and the server says %+v", s.Name, m-m0, is, want)
+					}
+				}
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -143,5 +144,64 @@ func TestScrapeIntervals(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: %s, %v; want %s", name, got, err, want)
 		}
+	}
+}
+
+// TestASlowTargetBesideFastOnes: beside targets that are scraped every 15 seconds one appears that is
+// scraped every two, five or ten minutes. Its events count, whatever they are read by.
+func TestASlowTargetBesideFastOnes(t *testing.T) {
+	sum := func(what string) string { return "sum(increase(" + what + "[$window]))" }
+	specs := []*slo.Spec{
+		{Service: "svc", Name: "counters", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, "n"), Bad: query(t, `n{code="500"}`)}},
+		{Service: "svc", Name: "good", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, "n"), Good: query(t, `n{code="200"}`)}},
+		{Service: "svc", Name: "increases", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, sum("n")), Bad: query(t, sum(`n{code="500"}`))}},
+		{Service: "svc", Name: "rates", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, "sum(rate(n[$window]))"), Bad: query(t, `sum(rate(n{code="500"}[$window]))`)}},
+		{Service: "svc", Name: "ratio", SLI: slo.Indicator{Kind: slo.Ratio, Bad: query(t, `sum(rate(n{code="500"}[$window])) / sum(rate(n[$window]))`)}},
+		{Service: "svc", Name: "slices", SLI: slo.Indicator{Kind: slo.Slices, Slice: query(t, "min(up)"), GoodWhen: slo.Condition{Op: ">", Value: 0.5}}},
+	}
+	for _, every := range []time.Duration{2 * time.Minute, 5 * time.Minute, 10 * time.Minute} {
+		t.Run(every.String(), func(t *testing.T) {
+			t.Parallel()
+			const begins, ends = 30 * time.Minute, 150 * time.Minute
+			var now time.Time
+			db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+			write := func(instance string, from, every, since time.Duration, bad float64, up float64) {
+				for d := from; d < ends; d += every {
+					ms, s := t0.Add(d).UnixMilli(), (d - since).Seconds()
+					must(t, db.Append(lset("n", "job", "a", "instance", instance, "code", "200"), ms, s*(10-bad)))
+					must(t, db.Append(lset("n", "job", "a", "instance", instance, "code", "500"), ms, s*bad))
+					must(t, db.Append(lset("up", "job", "a", "instance", instance), ms, up))
+				}
+			}
+			for i := range 3 {
+				write(fmt.Sprint(i), -30*time.Minute+time.Duration(i)*time.Second, 15*time.Second, -time.Hour, 0, 1)
+			}
+			write("slow", begins+time.Minute, every, begins, 5, 0) // it alone fails
+			r, got := New(serve(t, db), Options{}), book{}
+			for now = t0; now.Before(t0.Add(ends)); {
+				b := r.Read(t.Context(), specs, now)
+				for _, f := range b.Failures {
+					t.Fatal(f.Err)
+				}
+				got.take(b)
+				r.Commit(b)
+				now = later(b.Next, now.Add(5*time.Second))
+			}
+			for _, s := range specs {
+				var bad, total, known float64
+				for m := m0 + 60; m < m0+140; m++ {
+					if slot := got[s.ID()][m]; slot.State.Known() {
+						known, bad, total = known+1, bad+float64(slot.Bad), total+float64(slot.Total)
+					}
+				}
+				want := 0.125
+				if s.SLI.Kind == slo.Slices {
+					want = 1
+				}
+				if known != 80 || math.Abs(bad/total-want) > 0.005 {
+					t.Errorf("%s: %.4f are bad of %v minutes, want %.4f", s.Name, bad/total, known, want)
+				}
+			}
+		})
 	}
 }
