@@ -6,11 +6,21 @@ import (
 	"strings"
 )
 
-// telling are the keys whose values are secrets, by how they are called.
-var telling = regexp.MustCompile(`(?i)password|passwd|passwort|secret|token|credential|dsn|postgres|webhook_url|key$`)
+// words are what keys are called whose values are secrets, beside those that end in "key".
+const words = `password|passwd|passwort|secret|token|credential|dsn|postgres|webhook_url`
+
+var (
+	// telling are the keys whose values are secrets.
+	telling = regexp.MustCompile(`(?i)` + words + `|key$`)
+	// spoken is such a key with its value where no key stands: in a comment, or within a value.
+	spoken = regexp.MustCompile(`(?i)(?:(?:` + words + `)[a-z_]*|[a-z_]*key)["']?\s*:\s+([^\s,}]+[^,}]*)`)
+	// userinfo is the name and the password in an address.
+	userinfo = regexp.MustCompile(`://([^/@\s]+)@`)
+)
 
 // mask finds which bytes of a text may hold secrets: the values of telling keys, and of keys that
-// resemble no known one; or, where only some keys are plain, the values of all others. It has to do so for
+// resemble no known one; or, where only some keys are plain, the values of all others; and whatever
+// reads like a telling key and its value, or like a password in an address. It has to do so for
 // what no YAML parser reads, since that is where most lines are shown, so it follows keys, quotes,
 // brackets and indentation by itself, and what it does not understand belongs to the key before it.
 type mask struct {
@@ -99,6 +109,30 @@ func (m *mask) find() {
 			continue
 		}
 		at = m.next(end)
+	}
+	for at := 0; at < len(m.text); {
+		end := m.lineEnd(at)
+		m.reading(at, end)
+		at = m.next(end)
+	}
+}
+
+// reading marks what reads like a secret in a line, beside what is hidden there already. A line that is
+// too long to be shown needs no such look.
+func (m *mask) reading(at, end int) {
+	if end-at > longestShown || strings.IndexByte(m.text[at:end], ':') < 0 {
+		return
+	}
+	line := []byte(m.text[at:end])
+	for _, form := range []*regexp.Regexp{userinfo, spoken} {
+		for i := range line {
+			if m.hidden[at+i] && line[i] != ' ' && line[i] != '\t' {
+				line[i] = '*'
+			}
+		}
+		for _, found := range form.FindAllSubmatchIndex(line, -1) {
+			m.mark(at+found[2], at+found[3], true)
+		}
 	}
 }
 

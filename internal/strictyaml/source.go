@@ -2,7 +2,6 @@ package strictyaml
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -137,7 +136,7 @@ func (s *source) snippet(p Pos) string {
 	if s.foreign || len(text) > longestShown || strings.TrimSpace(text) == "" {
 		return ""
 	}
-	line := []rune(blankSecrets(s.masked(p.Line, text)))
+	line := []rune(s.masked(p.Line, text))
 	caret := min(max(p.Column-1, 0), len(line))
 	if len(line) > maxSnippet {
 		from := min(max(caret-maxSnippet/2, 0), len(line)-maxSnippet)
@@ -159,11 +158,15 @@ func (s *source) snippet(p Pos) string {
 	return fmt.Sprintf("%6d | %s\n       | %s^", p.Line, strings.TrimRight(shown.String(), " \t"), below.String())
 }
 
-// masked returns a line with an asterisk for each character that may belong to a secret.
+// masked returns a line with an asterisk for each character that may belong to a secret, so that
+// columns stay.
 func (s *source) masked(line int, text string) string {
 	var b strings.Builder
+	inside := false
 	for i, r := range text {
-		if s.hides(s.starts[line-1]+i) && !unicode.IsSpace(r) {
+		hidden := s.hides(s.starts[line-1] + i)
+		inside = hidden && (inside || !unicode.IsSpace(r)) // what indents a secret is none
+		if inside {
 			r = '*'
 		}
 		b.WriteRune(r)
@@ -193,23 +196,3 @@ func (s *source) hide(key string) {
 		s.secrets.hidden = nil
 	}
 }
-
-// Secrets live in configuration files and must not be printed, whatever else is wrong on their
-// line: values of telling keys, and passwords inside addresses.
-var (
-	secretKey = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|credentials|dsn|postgres|webhook_url|\b[a-z_]*key)["']?\s*:\s+)([^\s,}]+[^,}]*)`)
-	userinfo  = regexp.MustCompile(`(://)[^/@\s]+@`)
-)
-
-// blankSecrets replaces each secret of a line by as many asterisks, so that columns stay.
-func blankSecrets(line string) string {
-	line = secretKey.ReplaceAllStringFunc(line, func(m string) string {
-		parts := secretKey.FindStringSubmatch(m)
-		return parts[1] + stars(parts[2])
-	})
-	return userinfo.ReplaceAllStringFunc(line, func(m string) string {
-		return m[:3] + stars(m[3:len(m)-1]) + "@"
-	})
-}
-
-func stars(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }

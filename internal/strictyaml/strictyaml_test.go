@@ -217,7 +217,7 @@ func maskedAs(text string, plain ...string) string {
 	f := Parse("f", []byte(text), Options{Plain: plain, Maps: []string{"slack", "list"}})
 	var lines []string
 	for n := range f.src.starts {
-		lines = append(lines, blankSecrets(f.src.masked(n+1, f.src.line(n+1))))
+		lines = append(lines, f.src.masked(n+1, f.src.line(n+1)))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -228,8 +228,8 @@ func TestWhereSecretsMayStand(t *testing.T) {
 		plain []string
 		want  string
 	}{
-		{nil, "slack: {channel: ops, token: ***} # see x\nlist:\n- {a: b, token: **, *]}\n- password: *\n    * *\n    ** *\n  channel: i\nnotes: 'j\n  k'\n"},
-		{[]string{"channel", "notes"}, "slack: {channel: ops, token: ***} * *** *\nlist:\n- {a: *, token: **, *]}\n- password: *\n    * *\n    ** *\n  channel: i\nnotes: 'j\n  **\n"},
+		{nil, "slack: {channel: ops, token: ***} # see x\nlist:\n- {a: b, token: **, *]}\n- password: *\n    ***\n    ****\n  channel: i\nnotes: 'j\n  k'\n"},
+		{[]string{"channel", "notes"}, "slack: {channel: ops, token: ***} *******\nlist:\n- {a: *, token: **, *]}\n- password: *\n    ***\n    ****\n  channel: i\nnotes: 'j\n  **\n"},
 	} {
 		if diff := cmp.Diff(c.want, maskedAs(text, c.plain...)); diff != "" {
 			t.Errorf("plain %q: -want +got\n%s", c.plain, diff)
@@ -253,8 +253,30 @@ func TestNoSecretInAnyStyle(t *testing.T) {
 	})
 }
 
+// What reads like a secret is none to be shown, wherever it stands: in a comment, beside other words, in
+// an address; by each name that a key of a secret may have.
+func TestNothingThatReadsLikeASecretIsShown(t *testing.T) {
+	for _, name := range []string{"password", "passwd", "Passwort", "client_secret", "app_token", "tokens", "credentials", "credential", "dsn", "postgres", "webhook_url", "routing_key", "key"} {
+		for _, form := range []string{"x: 1 # %s: canary", "# %q: canary, and more\nx: 1", "x: y, %s: canary", "x: 'see %s: canary'", "x: %s: two canary", "%s: canary", "{%s: canary}"} {
+			if got := maskedAs(fmt.Sprintf(form, name)); strings.Contains(got, "canary") {
+				t.Errorf("shown is %s", got)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"url: http://me:canary@host/": "url: http://*********@host/",
+		"# at http://me@host/":        "# at http://**@host/",
+		"x: nothing here: at all":     "x: nothing here: at all",
+		"monkey: [a]":                 "monkey: ***",
+	} {
+		if got := maskedAs(text); got != want {
+			t.Errorf("shown is %s, want %s", got, want)
+		}
+	}
+}
+
 func TestSecretsAreFoundInNoTime(t *testing.T) {
-	for _, part := range []string{"[a,", "{a: b, ", "a: b, ", "'", "\"\\\"", "- ", "? ", "a: 'b\n", " a:\n", "a: |\n b\n", "#", ": "} {
+	for _, part := range []string{"[a,", "{a: b, ", "a: b, ", "'", "\"\\\"", "- ", "? ", "a: 'b\n", " a:\n", "a: |\n b\n", "#", ": ", "token: ", "://a:"} {
 		m := &mask{text: strings.Repeat(part, MaxSize/len(part)), plain: []string{"a"}, unknown: map[string]bool{}}
 		m.find() // by the square of the length it would take hours
 	}

@@ -82,7 +82,7 @@ var quoted = regexp.MustCompile("`[^`]*`")
 
 // withoutSecret takes the value out of a message if its line holds a secret.
 func (s *source) withoutSecret(at Pos, message string) string {
-	if line := s.line(at.Line); blankSecrets(s.masked(at.Line, line)) != line {
+	if line := s.line(at.Line); s.masked(at.Line, line) != line {
 		return quoted.ReplaceAllString(message, "this value")
 	}
 	return message
