@@ -23,8 +23,9 @@ type Act struct {
 	Via  string    `json:"via"`           // how it was told: slack, api, cli, config, webhook
 	Who  string    `json:"who,omitempty"` // the identity that was proven, such as a Slack user ID; "" if none was
 
-	// Received is when slowburn was told; zero of acts from before that was kept. At may lie before it,
-	// as far as may be. Said is the time that whoever told it gave it, if it counts from another one.
+	// Received is when slowburn was told; zero of acts from before that was kept. At may lie before
+	// it, as far as may be. Said is the time that whoever told it gave it, if it counts from
+	// another one.
 	Received time.Time `json:"received,omitzero"`
 	Said     time.Time `json:"said,omitzero"`
 
@@ -42,8 +43,8 @@ type Act struct {
 	Change *Change           `json:"change,omitempty"` // of change and experiment
 	Facts  map[string]string `json:"facts,omitempty"`  // of config: what changed; small values by name
 
-	// Damaged says that the record of it is damaged, and that this is what else is known of it. Nothing
-	// is decided by it.
+	// Damaged says that the record of it is damaged, and that this is what else is known of it.
+	// Nothing is decided by it.
 	Damaged bool `json:"damaged,omitempty"`
 }
 

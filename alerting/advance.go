@@ -27,8 +27,9 @@ func (in Input) StatusAt(at budget.Minute) budget.Status {
 // Through to begin later than the ledger does.
 type State struct {
 	Through budget.Minute `json:"through"` // the first minute not yet walked
-	// Decided is one past the newest minute that moved the machine. Those walked since were unknown: if
-	// they are known later, it goes on with them. 0 is not known, and every minute may have been one.
+	// Decided is one past the newest minute that moved the machine. Those walked since were
+	// unknown: if they are known later, it goes on with them. 0 is not known, and every minute may
+	// have been one.
 	Decided budget.Minute `json:"decided,omitempty"`
 	Burn    *Open         `json:"burn,omitempty"`
 	NoData  *Open         `json:"no_data,omitempty"`
@@ -57,8 +58,8 @@ type State struct {
 	Aborted string `json:"aborted,omitempty"`
 	// Amended are minutes that have changed since they were walked and were not yet walked again.
 	Amended *Amended `json:"amended,omitempty"`
-	// Walks counts how often time went back, and Ahead is one past the newest minute that was walked
-	// before it did: events of minutes before that have names of their own.
+	// Walks counts how often time went back, and Ahead is one past the newest minute that was
+	// walked before it did: events of minutes before that have names of their own.
 	Walks int           `json:"walks,omitempty"`
 	Ahead budget.Minute `json:"ahead,omitempty"`
 	// Burns are the newest burns that were over, oldest first: what is found in minutes that are
@@ -438,8 +439,8 @@ func (w *walk) goOnUnder(pairs []slo.Pair, rs []reading) {
 	}
 }
 
-// burnsByOldPromise reports whether the pair that fired would still do so if the SLO promised what it
-// promised then.
+// burnsByOldPromise reports whether the pair that fired would still do so if the SLO promised what
+// it promised then.
 func (w *walk) burnsByOldPromise(m budget.Minute) bool {
 	was, pair := w.Burn.Promise, w.Burn.Pair
 	if was == nil {

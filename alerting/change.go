@@ -67,8 +67,8 @@ func (c Cost) Sentence() string {
 // minutes before to. Acts that are no changes, or of other services, or taken back, are passed
 // over. An experiment is a change whose cost is all that went bad while it ran: it was meant to.
 //
-// It needs the minutes of some hours; [Cuts] are those to keep. Where they have been thinned out all
-// the same, as a change was recorded days later, the hour in which it began counts as after it.
+// It needs the minutes of some hours; [Cuts] are those to keep. Where they have been thinned out
+// all the same, as a change was recorded days later, the hour in which it began counts as after it.
 func Attribute(in Input, acts []Act, to budget.Minute) []Cost {
 	changes := changesOn(in.ID, acts, to)
 	all := make([]Cost, 0, len(changes))

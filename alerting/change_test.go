@@ -83,8 +83,8 @@ func TestWhatADeployCost(t *testing.T) {
 	}
 }
 
-// A deploy at 08:23 and the outage from 08:26 to 08:46 that it caused cost the same, and the rollback
-// nothing, whether or not minutes have been thinned out since.
+// A deploy at 08:23 and the outage from 08:26 to 08:46 that it caused cost the same, and the
+// rollback nothing, whether or not minutes have been thinned out since.
 func TestThinningChangesNoCost(t *testing.T) {
 	const hours = 8 * 60
 	outage := func() Input {
@@ -117,7 +117,8 @@ func TestThinningChangesNoCost(t *testing.T) {
 	}
 }
 
-// Law: costs do not depend on whether minutes have been thinned out, in rolling and in calendar windows.
+// Law: costs do not depend on whether minutes have been thinned out, in rolling and in calendar
+// windows.
 func TestCostsOutliveMinutes(t *testing.T) {
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 11))

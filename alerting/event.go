@@ -107,7 +107,8 @@ type Event struct {
 	Budget Account       `json:"budget"`          // of the first window, at this time
 	Burn   *Burning      `json:"burn,omitempty"`  // of a burn incident, so far
 	Since  budget.Minute `json:"since,omitempty"` // of no_data: the first minute without data; of declared: since when it is
-	// Usual is, of traffic that is gone, the least that the same hours of the weeks before have seen.
+	// Usual is, of traffic that is gone, the least that the same hours of the weeks before have
+	// seen.
 	Usual *budget.Sum `json:"usual,omitempty"`
 	// Follows is, of a burn that comes back soon after its end, the incident that it comes back
 	// from.
@@ -116,12 +117,12 @@ type Event struct {
 	// Late marks what was decided when, or told as, it would not have been had the data come in
 	// time: some minutes of its incident were known only after they had been decided.
 	Late bool `json:"late,omitempty"`
-	// Walk counts, of an event in a minute that was walked before, how often time has gone back; 0 is
-	// never. See [Rewind].
+	// Walk counts, of an event in a minute that was walked before, how often time has gone back; 0
+	// is never. See [Rewind].
 	Walk int `json:"walk,omitempty"`
 	// Decided is when it was decided, in whole minutes; zero if that was within a minute of when it
-	// happened. It is later where samples came late, or where nobody ran to decide. A backtest, which
-	// has all samples at once, has none.
+	// happened. It is later where samples came late, or where nobody ran to decide. A backtest,
+	// which has all samples at once, has none.
 	Decided time.Time `json:"decided,omitzero"`
 }
 
@@ -136,14 +137,14 @@ func (e Event) DecidedBy(now time.Time) Event {
 	return e
 }
 
-// Key returns a key that is unique among all events of an incident, also among those of minutes that
-// have happened twice.
+// Key returns a key that is unique among all events of an incident, also among those of minutes
+// that have happened twice.
 func (e Event) Key() string {
 	return e.Incident + "/" + string(e.Kind) + "/" + stamp(e.At, e.Walk)
 }
 
-// stamp writes a minute for names that must be unique: its end, and after the first walk over it, which
-// one it is.
+// stamp writes a minute for names that must be unique: its end, and after the first walk over it,
+// which one it is.
 func stamp(m budget.Minute, walk int) string {
 	s := strconv.FormatInt(m.End().Unix(), 10)
 	if walk > 0 {
@@ -200,8 +201,8 @@ type Burning struct {
 }
 
 // incidentID names an incident that opens in a minute so that a replay names it the same. Only in a
-// minute that is walked again because time went back, the name is another: what was opened there in the
-// wrong time has the first.
+// minute that is walked again because time went back, the name is another: what was opened there in
+// the wrong time has the first.
 func (w *walk) incidentID(rule Rule, m budget.Minute) string {
 	return string(w.ID) + "/" + string(rule) + "/" + stamp(m, w.again(m))
 }
@@ -212,8 +213,8 @@ func (w *walk) aside(st State) *walk {
 	return &walk{Input: w.Input, State: st}
 }
 
-// again returns how often time has gone back before a minute that was walked before; 0 for a minute that
-// is walked for the first time.
+// again returns how often time has gone back before a minute that was walked before; 0 for a minute
+// that is walked for the first time.
 func (w *walk) again(m budget.Minute) int {
 	if m < w.Ahead {
 		return w.Walks

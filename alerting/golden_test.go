@@ -29,10 +29,10 @@ import (
 //
 // A series begins with `from DATE TIME` in UTC, and goes on with BAD/TOTALxN: N minutes, or hours
 // or days (x6h, x4d), with so many bad of so many events each. `_xN` is minutes without data,
-// `~BAD/TOTALxN` a hole of which only the sum is known, and `BAD/TOTALxN@5` minutes that are scraped
-// every five: what happened in them is shown by a sample in the last of five.
-// Minutes that turn up later have a section of their own, late, with lines `at DATE TIME from DATE
-// TIME BAD/TOTALxN`. A # begins a comment.
+// `~BAD/TOTALxN` a hole of which only the sum is known, and `BAD/TOTALxN@5` minutes that are
+// scraped every five: what happened in them is shown by a sample in the last of five. Minutes that
+// turn up later have a section of their own, late, with lines `at DATE TIME from DATE TIME
+// BAD/TOTALxN`. A # begins a comment.
 func TestDecisions(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {

@@ -77,8 +77,8 @@ func (i Incident) Apply(e Event) Incident {
 	return i
 }
 
-// without drops what was told of the minutes after an event, which have not happened. An end stays, as
-// of that event: those who were told of it take it for over.
+// without drops what was told of the minutes after an event, which have not happened. An end stays,
+// as of that event: those who were told of it take it for over.
 func (i Incident) without(e Event) Incident {
 	then := Incident{Acts: i.Acts}
 	for _, old := range i.Log {
@@ -143,7 +143,8 @@ func (i Incident) Told() int64 {
 }
 
 // Claim returns what the incident may claim of its budget's bad events: those from its onset to its
-// newest event. What minutes opened that have not happened may claim nothing: they are still to come.
+// newest event. What minutes opened that have not happened may claim nothing: they are still to
+// come.
 func (i Incident) Claim() budget.Claim {
 	if i.Last.Burn == nil || i.Last.Reason == TimeWentBack {
 		return budget.Claim{}

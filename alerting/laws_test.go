@@ -289,8 +289,8 @@ func walked(spec *slo.Spec, seen *budget.Ledger, all arrivals) []Event {
 	return append(events, es...)
 }
 
-// TestTheCutLawWithLateData: what arrives late does so between two minutes, and whatever else is cut,
-// pruned and reloaded around it, the same events come out. What was missed is told once.
+// TestTheCutLawWithLateData: what arrives late does so between two minutes, and whatever else is
+// cut, pruned and reloaded around it, the same events come out. What was missed is told once.
 func TestTheCutLawWithLateData(t *testing.T) {
 	spec := fullSpec(t)
 	missed, broken := 0, 0

@@ -64,8 +64,8 @@ func TestAnIncidentHasWhatItCost(t *testing.T) {
 	}
 }
 
-// TestOnsetAtLittleTraffic: the incident has nearly all of the failures of its outage, whose gaps are
-// longer than the short window, and none from long before. At little traffic that is before the
+// TestOnsetAtLittleTraffic: the incident has nearly all of the failures of its outage, whose gaps
+// are longer than the short window, and none from long before. At little traffic that is before the
 // long window, since a failure in it is a part of what proved the outage.
 func TestOnsetAtLittleTraffic(t *testing.T) {
 	spec := workbookSpec(t, "99.9", []slo.Pair{fast}, nil)

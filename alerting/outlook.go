@@ -7,8 +7,9 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// Outlook forecasts a budget from how it stands, knowing which burns were told of: from the one that
-// goes on, or from how the budget burns besides, over the windows of its pages or some like them.
+// Outlook forecasts a budget from how it stands, knowing which burns were told of: from the one
+// that goes on, or from how the budget burns besides, over the windows of its pages or some like
+// them.
 func Outlook(in Input, now budget.Status, told ...budget.Burnt) budget.Outlook {
 	lookbacks := []time.Duration{5 * time.Minute, time.Hour, 6 * time.Hour}
 	if len(in.Spec.Alerts.Page) > 0 {

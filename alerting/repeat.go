@@ -9,9 +9,9 @@ import (
 // again: what is said as "for an hour" is counted from a moment later each time.
 const sameWithin = time.Minute
 
-// Differs names what an act says that the one that is stored under its key does not say; nothing if it
-// is the same act, told again. What was filled in when it was stored is left out of it, and by which way
-// it came.
+// Differs names what an act says that the one that is stored under its key does not say; nothing if
+// it is the same act, told again. What was filled in when it was stored is left out of it, and by
+// which way it came.
 func (a Act) Differs(stored Act) []string {
 	var all []string
 	say := func(what string, differs bool) {
@@ -57,6 +57,6 @@ func sameMoment(t, was time.Time, a, stored Act) bool {
 	return !stored.Received.IsZero() && (t.Sub(a.Received)-was.Sub(stored.Received)).Abs() <= sameWithin
 }
 
-// ToldLate reports whether an act was told later than it counts from, by so much that people are shown
-// both times.
+// ToldLate reports whether an act was told later than it counts from, by so much that people are
+// shown both times.
 func (a Act) ToldLate() bool { return a.Received.Sub(a.At) > sameWithin && !a.At.IsZero() }

@@ -7,9 +7,9 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// This file is about minutes that turn out to be other than they were when they were walked: samples
-// came later than they were waited for. What would have been said of them is found by walking them
-// again, and told where nothing was.
+// This file is about minutes that turn out to be other than they were when they were walked:
+// samples came later than they were waited for. What would have been said of them is found by
+// walking them again, and told where nothing was.
 
 // Stretch is the minutes [From, To), and the burn that was open in them.
 type Stretch struct {
@@ -61,8 +61,8 @@ func (st State) Amend(slots ...budget.SlotAt) State {
 	return st
 }
 
-// hindsight is a walk that looks back at minutes that it has behind it, with what is known of them now:
-// it brings accounts up to date and tells what was missed.
+// hindsight is a walk that looks back at minutes that it has behind it, with what is known of them
+// now: it brings accounts up to date and tells what was missed.
 type hindsight struct{ *walk }
 
 // review walks again, before minute m, what has changed and settled. What was unknown when it was
@@ -111,8 +111,8 @@ func (w hindsight) resume(from budget.Minute, a Amended, m budget.Minute) {
 }
 
 // amendPast brings the accounts of burns that are over up to what is known now of the minutes
-// [from, to), and tells of those that are other than they were. What was open longer ago than minutes
-// are sure to be kept stays as it was.
+// [from, to), and tells of those that are other than they were. What was open longer ago than
+// minutes are sure to be kept stays as it was.
 func (w hindsight) amendPast(from, to, m budget.Minute) {
 	for n, s := range w.Burns {
 		if s.Of == nil || s.To <= from || s.From < m-Horizon(w.Spec) {
@@ -139,9 +139,9 @@ func (w hindsight) amendPast(from, to, m budget.Minute) {
 	}
 }
 
-// lasts returns up to where a burn that is over lasts by what is known now of the minutes before to: if
-// it would have been over later than it was, what still burned after it is no other. If it would not be
-// over yet, it ends where it did.
+// lasts returns up to where a burn that is over lasts by what is known now of the minutes before
+// to: if it would have been over later than it was, what still burned after it is no other. If it
+// would not be over yet, it ends where it did.
 func (w hindsight) lasts(s Stretch, o Open, to budget.Minute) budget.Minute {
 	again := w.aside(State{Burn: &o})
 	for i := s.To - 1; i < to; i++ {

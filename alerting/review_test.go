@@ -80,8 +80,9 @@ func TestLateDataAreNoMissingData(t *testing.T) {
 	}
 }
 
-// TestWhatIsAlwaysLaterIsDecidedAsIfInTime: every minute is unknown when it is walked, and known twenty
-// minutes later. The burns are those of data in time, and end; each event comes that much later.
+// TestWhatIsAlwaysLaterIsDecidedAsIfInTime: every minute is unknown when it is walked, and known
+// twenty minutes later. The burns are those of data in time, and end; each event comes that much
+// later.
 func TestWhatIsAlwaysLaterIsDecidedAsIfInTime(t *testing.T) {
 	const late = budget.Minute(20)
 	spec := workbookSpec(t, "99.9", []slo.Pair{fast}, []slo.Pair{slow})
@@ -128,8 +129,9 @@ func TestWhatIsAlwaysLaterIsDecidedAsIfInTime(t *testing.T) {
 	}
 }
 
-// TestWhatBurnedOnIsNoOtherBurn: a third of the events of an outage of twenty minutes comes half an hour
-// late. The burn is told, and over, by its first minutes; by the others it went on. That is the same one.
+// TestWhatBurnedOnIsNoOtherBurn: a third of the events of an outage of twenty minutes comes half an
+// hour late. The burn is told, and over, by its first minutes; by the others it went on. That is
+// the same one.
 func TestWhatBurnedOnIsNoOtherBurn(t *testing.T) {
 	const late = budget.Minute(30)
 	spec := workbookSpec(t, "99.9", []slo.Pair{fast, {Budget: 500, Long: 6 * time.Hour, Short: 30 * time.Minute}}, nil)

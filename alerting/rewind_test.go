@@ -12,10 +12,10 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 )
 
-// TestTheCutLawWhereTimeWentBack: a life is walked up to a minute, then some hours that never happen,
-// in cuts, and then on from that minute. From there on the same events come out as without those
-// hours: what was open before is open, as it was, and its story is the same but for being counted
-// again. What opened in those hours is over.
+// TestTheCutLawWhereTimeWentBack: a life is walked up to a minute, then some hours that never
+// happen, in cuts, and then on from that minute. From there on the same events come out as without
+// those hours: what was open before is open, as it was, and its story is the same but for being
+// counted again. What opened in those hours is over.
 func TestTheCutLawWhereTimeWentBack(t *testing.T) {
 	spec := fullSpec(t)
 	spec.Slack.Escalate.After = 7 * time.Minute
@@ -152,7 +152,8 @@ func goesOn(t *testing.T, in Input, st, back State, before, told []Event, seen m
 	}
 }
 
-// storyOf folds the events of an incident. That it was counted again, and notices, are no part of it.
+// storyOf folds the events of an incident. That it was counted again, and notices, are no part of
+// it.
 func storyOf(o *Open, all ...[]Event) Incident {
 	i := Fold(nil, slices.DeleteFunc(slices.Concat(all...), func(e Event) bool { return e.Incident != o.Incident || e.Kind == Noticed }))[0]
 	i.Log = slices.DeleteFunc(slices.Clone(i.Log), func(e Event) bool { return e.Kind == Recounted })

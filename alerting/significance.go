@@ -127,8 +127,8 @@ func clumpLength(spec *slo.Spec) budget.Minute {
 	return clumpLasts
 }
 
-// provedSince reports whether the failures from a minute to m, of which some may lie in a hole and so
-// many are apart, are believed by themselves.
+// provedSince reports whether the failures from a minute to m, of which some may lie in a hole and
+// so many are apart, are believed by themselves.
 func (s Significance) provedSince(in Input, from, m budget.Minute, apart int64) bool {
 	since := test(sample{in.Ledger.Sum(from, m+1), apart, byMinutes(in.Spec)}, s.Harmless, in.Spec.Objective)
 	since.Level = s.Level

@@ -94,8 +94,8 @@ func correctionAt(in Input, m budget.Minute) string {
 }
 
 // Horizon returns how many minutes back Advance may look at single minutes: the longest alert
-// window of the SLO, behind every minute that it may walk again. A ledger must not be thinned within
-// it, or a replay would differ; see [Fine].
+// window of the SLO, behind every minute that it may walk again. A ledger must not be thinned
+// within it, or a replay would differ; see [Fine].
 func Horizon(spec *slo.Spec) budget.Minute {
 	longest := budget.Minute(0)
 	for _, p := range append(append([]slo.Pair(nil), spec.Alerts.Page...), spec.Alerts.Ticket...) {

@@ -7,11 +7,12 @@ import (
 )
 
 // column is a packed run of counts that resemble each other, as those of the hours of a day do: the
-// least of them, and by how much each is above it, in as few bytes as the largest needs. Whole events
-// are kept as such, not in thousandths. Of counts that are all the same nothing is kept but one.
+// least of them, and by how much each is above it, in as few bytes as the largest needs. Whole
+// events are kept as such, not in thousandths. Of counts that are all the same nothing is kept but
+// one.
 //
-// The lowest bytes of all counts come first, then the next higher ones. So each can be read, and any
-// of them be added up, without those before.
+// The lowest bytes of all counts come first, then the next higher ones. So each can be read, and
+// any of them be added up, without those before.
 type column struct {
 	above       string // n bytes for each of width bytes
 	n, width    int

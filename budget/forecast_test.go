@@ -134,7 +134,8 @@ func TestTheMiddleIsToldOnlyWhereItIsKnown(t *testing.T) {
 	}
 }
 
-// When the burn has changed, the present burn is what it is now, whether an incident is open or not.
+// When the burn has changed, the present burn is what it is now, whether an incident is open or
+// not.
 func TestTheForecastFollowsTheBurn(t *testing.T) {
 	o, w := objective(t, "99.9"), slo.Window{Rolling: 28 * slo.Day}
 	for _, c := range []struct {
@@ -172,7 +173,8 @@ func TestTheForecastFollowsTheBurn(t *testing.T) {
 	}
 }
 
-// In a rolling window, a burn below 1 exhausts the budget, too, if the days that age out were better.
+// In a rolling window, a burn below 1 exhausts the budget, too, if the days that age out were
+// better.
 func TestGoodDaysAgeOut(t *testing.T) {
 	o, w := objective(t, "99.9"), slo.Window{Rolling: 28 * slo.Day}
 	total := func(Minute) float64 { return 1000 }
@@ -211,9 +213,9 @@ func BenchmarkForecast(b *testing.B) {
 	}
 }
 
-// A burn that is over tells nothing of what is to come: from the minute on that an alert says so, and
-// from the tenth on at any rate, the forecast is what it would be if it had not been, but for what it
-// has spent.
+// A burn that is over tells nothing of what is to come: from the minute on that an alert says so,
+// and from the tenth on at any rate, the forecast is what it would be if it had not been, but for
+// what it has spent.
 func TestTheForecastForgetsABurnThatIsOver(t *testing.T) {
 	o, w := objective(t, "99.9"), slo.Window{Rolling: 7 * slo.Day}
 	for _, rate := range []int64{10, 100, 6000} {

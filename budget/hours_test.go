@@ -127,9 +127,9 @@ func TestAColumnIsWhatWasPacked(t *testing.T) {
 	})
 }
 
-// TestSumsOfWeeksAreThoseOfTheirMinutes: over weeks, in which minutes come early and late, are thinned
-// out and forgotten, every window sums up to what its minutes do; also where it is asked for twice.
-// Where only the sum of an hour is known, windows begin and end with it.
+// TestSumsOfWeeksAreThoseOfTheirMinutes: over weeks, in which minutes come early and late, are
+// thinned out and forgotten, every window sums up to what its minutes do; also where it is asked
+// for twice. Where only the sum of an hour is known, windows begin and end with it.
 func TestSumsOfWeeksAreThoseOfTheirMinutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, naive := &Ledger{}, &twin{slots: map[Minute]Slot{}}

@@ -65,9 +65,10 @@ func (l *Ledger) Put(m Minute, s Slot) bool {
 	return true
 }
 
-// Amend adds events, in thousandths, that were found of a minute after it was written, or takes some
-// away where the numbers are negative; see [Slot]. It returns what the minute is now. It refuses
-// with false a minute that was never written, or whose hour has been thinned out: see [Ledger.AmendHour].
+// Amend adds events, in thousandths, that were found of a minute after it was written, or takes
+// some away where the numbers are negative; see [Slot]. It returns what the minute is now. It
+// refuses with false a minute that was never written, or whose hour has been thinned out: see
+// [Ledger.AmendHour].
 func (l *Ledger) Amend(m Minute, bad, total int64) (Slot, bool) {
 	s := l.Gross().At(m)
 	if s.State == Unseen {
@@ -79,8 +80,8 @@ func (l *Ledger) Amend(m Minute, bad, total int64) (Slot, bool) {
 
 // AmendShown amends minutes by what a sample in the minute m shows, where scrapes are further apart
 // than a minute: what it shows is spread over the minutes up to m that no other sample tells of. Of
-// those that were shown by a later sample, that one keeps only the minutes after m. Of those of which
-// nothing is known, minutes since a given one are told of; if it is 0, m is amended alone. It
+// those that were shown by a later sample, that one keeps only the minutes after m. Of those of
+// which nothing is known, minutes since a given one are told of; if it is 0, m is amended alone. It
 // depends on the samples and not on their order. It returns what has changed, nothing if it is
 // refused; see [Ledger.Amend].
 func (l *Ledger) AmendShown(since, m Minute, bad, total int64) []SlotAt {
@@ -336,8 +337,8 @@ func (l *Ledger) gross(from, to Minute) Sum {
 	if fh == th {
 		return l.part(fh, from, to)
 	}
-	// Of the first day the minutes before are taken off, which is exact: a day is never too large to
-	// be added up.
+	// Of the first day the minutes before are taken off, which is exact: a day is never too large
+	// to be added up.
 	next := min(24*(dayOf(fh)+1), th)
 	sum := l.hours.sum(fh, next)
 	if before := Minute(fh * 60); from > before && l.fineAt(fh) {

@@ -72,8 +72,8 @@ func TestTheLedgerSumsLikeAMapOfMinutes(t *testing.T) {
 	})
 }
 
-// TestAMinuteBehindThoseThatAreKept: the source was away for so long that the newest hour has become
-// one of those that are kept, and goes on in that hour.
+// TestAMinuteBehindThoseThatAreKept: the source was away for so long that the newest hour has
+// become one of those that are kept, and goes on in that hour.
 func TestAMinuteBehindThoseThatAreKept(t *testing.T) {
 	l := &Ledger{}
 	l.Put(600, Count(1, 10))

@@ -1,8 +1,8 @@
 package budget
 
 // Memo remembers the sums of the windows that end with a ledger: in each minute the rules, the
-// forecast and what is shown ask for the same. The zero Memo is ready, and may be used for one ledger
-// after another.
+// forecast and what is shown ask for the same. The zero Memo is ready, and may be used for one
+// ledger after another.
 type Memo struct {
 	of    Ledger
 	known [12]struct { // the default windows are eight

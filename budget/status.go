@@ -53,7 +53,8 @@ func (s Status) Left() int64 { return Add(s.Allowed, -s.Sum.Bad) }
 func (s Status) LeftText() string { return s.account().Left() }
 
 // CostOf writes the share of the budget that something took, in thousandths of events: "24.9 %", or
-// "about 24.9 %" while too little is known of the window ([Status.Sized]) or some of it is estimated.
+// "about 24.9 %" while too little is known of the window ([Status.Sized]) or some of it is
+// estimated.
 func (s Status) CostOf(bad int64) string { return s.account().Cost(bad) }
 
 func (s Status) account() figures.Account {

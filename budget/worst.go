@@ -119,7 +119,8 @@ func (l *Ledger) findFive(h int64) (int, bool) {
 	return slices.BinarySearchFunc(l.fives, h, func(f five, h int64) int { return cmp.Compare(f.at.Hour(), h) })
 }
 
-// fiveOf returns the worst five minutes of an hour without minutes, and false if they are not known.
+// fiveOf returns the worst five minutes of an hour without minutes, and false if they are not
+// known.
 func (l *Ledger) fiveOf(h int64) (five, bool) {
 	i, found := l.findFive(h)
 	if !found {

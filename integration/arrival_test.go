@@ -214,9 +214,9 @@ func arrivalSLOs() (files []string) {
 	return append(files, fmt.Sprintf("version: slowburn/v1\nservice: expression\nslos:\n  - name: slo\n    objective: 99.9\n    sli: %s\n    alerts: {spent: off}\n", rates))
 }
 
-// TestDataAsTheyComeFromARealServer: what an upgrade, a relabelling, a gap in scraping, a remote write
-// that stalls, a bucket that is gone and a restart do to samples pages nobody and loses nothing; an
-// outage beside them is paged.
+// TestDataAsTheyComeFromARealServer: what an upgrade, a relabelling, a gap in scraping, a remote
+// write that stalls, a bucket that is gone and a restart do to samples pages nobody and loses
+// nothing; an outage beside them is paged.
 func TestDataAsTheyComeFromARealServer(t *testing.T) {
 	t.Run("Prometheus", func(t *testing.T) { testDataAsTheyCome(t, receiving(t)) })
 	t.Run("VictoriaMetrics", func(t *testing.T) {
@@ -262,8 +262,8 @@ func testDataAsTheyCome(t *testing.T, w *remoteWrite) {
 	}
 }
 
-// TestALargeMetricOfARealPrometheus: what no answer can hold is read in parts, exactly; what no label
-// divides is added up, as an estimate.
+// TestALargeMetricOfARealPrometheus: what no answer can hold is read in parts, exactly; what no
+// label divides is added up, as an estimate.
 func TestALargeMetricOfARealPrometheus(t *testing.T) {
 	w := receiving(t)
 	start := time.Now().UTC().Add(-3 * time.Hour).Truncate(time.Hour)

@@ -17,9 +17,9 @@ import (
 // owedInMemory is the metric that says that a full disk keeps messages in memory alone.
 var owedInMemory = regexp.MustCompile(`(?m)^slowburn_outbox_unwritten_entries [1-9]`)
 
-// TestAFullFileSystemSilencesNothing: the program's store lies on a file system on which nothing more
-// fits. The page and its end are told nevertheless, nothing restarts it for that, and when there is
-// room again the incident is written down, and told to nobody twice.
+// TestAFullFileSystemSilencesNothing: the program's store lies on a file system on which nothing
+// more fits. The page and its end are told nevertheless, nothing restarts it for that, and when
+// there is room again the incident is written down, and told to nobody twice.
 func TestAFullFileSystemSilencesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some minutes of wall time")

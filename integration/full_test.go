@@ -78,8 +78,8 @@ func (a *ailing) settles() {
 	a.stop()
 }
 
-// TestPagesWhilePostgreSQLTakesNothing: while the leader's lease holds, a server that takes no writes
-// keeps no page from going out, marked, because whoever leads next would not know of it.
+// TestPagesWhilePostgreSQLTakesNothing: while the leader's lease holds, a server that takes no
+// writes keeps no page from going out, marked, because whoever leads next would not know of it.
 func TestPagesWhilePostgreSQLTakesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some minutes of wall time")

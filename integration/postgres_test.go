@@ -17,7 +17,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 )
 
-// TestTheNextDaemonLeadsWhenTheFirstIsKilled runs two daemons on one PostgreSQL, as people run them.
+// TestTheNextDaemonLeadsWhenTheFirstIsKilled runs two daemons on one PostgreSQL, as people run
+// them.
 func TestTheNextDaemonLeadsWhenTheFirstIsKilled(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)

@@ -199,8 +199,8 @@ func (d Document) impact(b *strings.Builder) {
 		"\n*What did it mean for users: who could not do what? Was anything lost, such as money, data or trust? Who outside must be told?*\n")
 }
 
-// left returns the budget that an account leaves: "62.1 % (621 of 1,000 events)". It is unknown where
-// too little of the window is.
+// left returns the budget that an account leaves: "62.1 % (621 of 1,000 events)". It is unknown
+// where too little of the window is.
 func left(a *alerting.Account) string {
 	if a == nil || a.Projected {
 		return figures.Unknown

@@ -441,7 +441,8 @@ func TestATemplateMayBeTheHousesOwn(t *testing.T) {
 	}
 }
 
-// TestAnSLOThatIsGoneHasNoQueries: of one that was taken out of the files, with an incident open, only the name is known.
+// TestAnSLOThatIsGoneHasNoQueries: of one that was taken out of the files, with an incident open,
+// only the name is known.
 func TestAnSLOThatIsGoneHasNoQueries(t *testing.T) {
 	gone := &slo.Spec{Service: "shop", Name: "old", SLI: slo.Indicator{Kind: slo.Events}}
 	if all := postmortem.Queries(gone, gone.ID(), time.Unix(0, 0), time.Unix(600, 0)); len(all) != 0 {

@@ -10,10 +10,11 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestAYoungBudgetHasOneBasis: a service of 600 requests a minute is born at 16:42, and its SLO with
-// it or days before. What an outage cost of one day and of four weeks, what is left, the forecast,
-// notices, the gate, the coverage and whether a postmortem is required rest on the minutes since
-// 16:42; neither on the hour that they began in, nor on what was looked for before in vain.
+// TestAYoungBudgetHasOneBasis: a service of 600 requests a minute is born at 16:42, and its SLO
+// with it or days before. What an outage cost of one day and of four weeks, what is left, the
+// forecast, notices, the gate, the coverage and whether a postmortem is required rest on the
+// minutes since 16:42; neither on the hour that they began in, nor on what was looked for before in
+// vain.
 func TestAYoungBudgetHasOneBasis(t *testing.T) {
 	born := time.Date(2026, 11, 28, 16, 42, 0, 0, time.UTC)
 	for _, c := range []struct {

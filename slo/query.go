@@ -40,8 +40,8 @@ func (q *Query) Rename(metric string) *Query {
 	return &out
 }
 
-// BucketAt matches the bucket of a limit for a person or a rule: in the ways in which programs write
-// the number most often, for Prometheus 3 writes le="1.0" where 2 wrote le="1".
+// BucketAt matches the bucket of a limit for a person or a rule: in the ways in which programs
+// write the number most often, for Prometheus 3 writes le="1.0" where 2 wrote le="1".
 func BucketAt(limit float64) *labels.Matcher {
 	spellings := []string{strconv.FormatFloat(limit, 'f', -1, 64), strconv.FormatFloat(limit, 'g', -1, 64)}
 	for _, s := range spellings {
@@ -173,8 +173,8 @@ func (q *Query) Gain() (g Gain) {
 	return g
 }
 
-// Constant reports whether the expression makes events out of nothing, by vector() of a number other
-// than zero beside an `or`.
+// Constant reports whether the expression makes events out of nothing, by vector() of a number
+// other than zero beside an `or`.
 func (q *Query) Constant() (found bool) {
 	expr := q.Expr()
 	if expr == nil {
@@ -406,8 +406,9 @@ func inspect(text string, expr parser.Expr) (out []Remark) {
 	return out
 }
 
-// inspectNew refuses PromQL that servers before Prometheus 3.16 do not know, or only behind a feature
-// flag, though the parser takes it: modifiers of a range, and durations that are calculated.
+// inspectNew refuses PromQL that servers before Prometheus 3.16 do not know, or only behind a
+// feature flag, though the parser takes it: modifiers of a range, and durations that are
+// calculated.
 func inspectNew(at posrange.Pos, modified bool, durations ...*parser.DurationExpr) []Remark {
 	switch {
 	case modified:

@@ -141,8 +141,8 @@ type Alerts struct {
 	Spent []int64
 	// NoData is how long the data may be missing before that is told. Zero means never.
 	NoData time.Duration
-	// Traffic is how long there may be no events, at an hour that had some in the weeks before, until
-	// that is told. Zero means never.
+	// Traffic is how long there may be no events, at an hour that had some in the weeks before,
+	// until that is told. Zero means never.
 	Traffic time.Duration
 	// Significance switches the low-traffic test of pages and tickets on.
 	Significance bool

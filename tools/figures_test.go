@@ -104,8 +104,8 @@ func TestFiguresAreWrittenInOnePlace(t *testing.T) {
 	}
 }
 
-// excepted reports whether a finding is in a file or a package that is excepted, or, but for package
-// slo, below one; it notes which exceptions are used.
+// excepted reports whether a finding is in a file or a package that is excepted, or, but for
+// package slo, below one; it notes which exceptions are used.
 func excepted(exceptions map[string]string, finding, pkg string, used map[string]bool) (found bool) {
 	file, _, _ := strings.Cut(finding, ":")
 	for name := range exceptions {

@@ -15,8 +15,8 @@ var readers = []string{"internal/config", "slo/file"}
 // foreignKeys are keys that are read and are not ours, and why.
 var foreignKeys = map[string]string{"apiVersion": "it tells the format of another program's file"}
 
-// A key that is documented and accepted, and read by nobody, is a promise that is not kept; one that
-// is read and stands in no table is refused in every file that has it.
+// A key that is documented and accepted, and read by nobody, is a promise that is not kept; one
+// that is read and stands in no table is refused in every file that has it.
 func TestTheTableOfKeysAndTheReaderAgree(t *testing.T) {
 	for _, p := range product(t) {
 		if !slices.Contains(readers, p.path) {

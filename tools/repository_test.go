@@ -517,3 +517,22 @@ var e = "by " + strconv.Quote(x) + fmt.Sprintf("%q", x)
 		t.Errorf("names without a comment: %v, want Now and T", names)
 	}
 }
+
+// mostMethods is how many methods a type has at most: what has more owns more than one thing.
+const mostMethods = 40
+
+func TestTypesStaySmall(t *testing.T) {
+	for _, p := range product(t) {
+		methods := map[string]int{}
+		functions(p.files, func(fn *ast.FuncDecl) {
+			if fn.Recv == nil {
+				return
+			}
+			of := strings.TrimLeft(source(fn.Recv.List[0].Type), "*")
+			of, _, _ = strings.Cut(of, "[")
+			if methods[of]++; methods[of] == mostMethods+1 {
+				t.Errorf("%s: type %s has more than %d methods: give some of them a type of their own", p.at(fn), of, mostMethods)
+			}
+		})
+	}
+}

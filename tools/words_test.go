@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// composers are the files that put what happened to an incident into a message, by what begins their
-// names.
+// composers are the files that put what happened to an incident into a message, by what begins
+// their names.
 var composers = []string{
 	"internal/notify/facts.go", "internal/notify/alertmanager/", "internal/notify/pagerduty/", "internal/notify/webhook/",
 	"internal/notify/slack/act.go", "internal/notify/slack/compose.go", "internal/notify/slack/message.go", "internal/notify/slack/policy.go",

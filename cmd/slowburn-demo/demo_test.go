@@ -14,9 +14,9 @@ import (
 // monday is when the demo is started; the story plays on the Monday before, as in README.md.
 var monday = time.Date(2026, time.November, 30, 8, 0, 35, 0, time.UTC)
 
-// lives is how often the story is played: not by `make test`, twice by `make lives` and CI. Each takes
-// ten seconds of CPU: a month of samples of nine services is made, read back by the daemon, and a
-// week of it lived minute by minute.
+// lives is how often the story is played: not by `make test`, twice by `make lives` and CI. Each
+// takes ten seconds of CPU: a month of samples of nine services is made, read back by the daemon,
+// and a week of it lived minute by minute.
 var lives = flag.Int("lives", 0, "how often the demo is played, and has to tell the same")
 
 // The demo tells the same story every time; only the ports of its stand-ins differ, and how long
@@ -67,7 +67,8 @@ func TestDemoTellsTheSameStoryEveryTime(t *testing.T) {
 	}
 }
 
-// excerpt returns the lines of the demo that README.md shows, without those that leave something out.
+// excerpt returns the lines of the demo that README.md shows, without those that leave something
+// out.
 func excerpt(t *testing.T) (lines []string) {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")

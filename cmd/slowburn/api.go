@@ -210,8 +210,8 @@ func answerOf(resp *http.Response, data any) error {
 // answerEvery is how often the daemon is asked what became of what waits.
 const answerEvery = time.Second
 
-// wait waits until something that was asked of a daemon that stands by is done, or refused, by the one
-// that leads.
+// wait waits until something that was asked of a daemon that stands by is done, or refused, by the
+// one that leads.
 func (d client) wait(e *env, waits api.Answer) error {
 	ctx, cancel := context.WithTimeout(e.ctx, apiTimeout)
 	defer cancel()

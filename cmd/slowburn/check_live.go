@@ -16,9 +16,9 @@ import (
 )
 
 // What a server is asked, per SLO of two bare counters: the distance of scrapes in three small
-// queries, two counts of series, the age of the newest samples, the type of each metric (once for all SLOs), whether it falls if nobody knows its type,
-// and the days of four weeks, two range queries over subqueries with a step of at least an hour.
-// See docs/check.md for what that costs.
+// queries, two counts of series, the age of the newest samples, the type of each metric (once for
+// all SLOs), whether it falls if nobody knows its type, and the days of four weeks, two range
+// queries over subqueries with a step of at least an hour. See docs/check.md for what that costs.
 
 // atOnce is how many SLOs are asked about at a time; the client bounds the requests.
 const atOnce = 8
@@ -34,9 +34,9 @@ type inspector struct {
 	late  map[slo.ID]string    // how late samples come that are waited for
 }
 
-// checkLive asks the server about every SLO of the set. What it finds is a warning at the part it is
-// about; a server that does not answer is an error. unread are the SLOs that could not be compared
-// with their history, and why.
+// checkLive asks the server about every SLO of the set. What it finds is a warning at the part it
+// is about; a server that does not answer is an error. unread are the SLOs that could not be
+// compared with their history, and why.
 func (i *inspector) checkLive(ctx context.Context, set *slo.Set) (found slo.Problems, unread map[slo.ID]error, err error) {
 	i.types, i.late = map[string]lint.Type{}, map[slo.ID]string{}
 	problems, histories, failures := make([]slo.Problems, len(set.Specs)), make([]error, len(set.Specs)), make([]error, len(set.Specs))

@@ -175,8 +175,8 @@ func TestACheckIsCheapForTheServer(t *testing.T) {
 	}
 }
 
-// TestTheDoctorLooksAtEverySLO: how far apart the samples of each are and how late they come is said, what
-// is alike once, in the words of the daemon.
+// TestTheDoctorLooksAtEverySLO: how far apart the samples of each are and how late they come is
+// said, what is alike once, in the words of the daemon.
 func TestTheDoctorLooksAtEverySLO(t *testing.T) {
 	client, err := prom.NewClient(prom.ClientOptions{URL: liveServer(t)})
 	must(t, err)

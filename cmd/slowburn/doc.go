@@ -10,8 +10,8 @@
 //
 // Package internal/strictyaml reads YAML that people write and reports every mistake with its line,
 // column and a hint. Package internal/schema describes the keys of a file once, for the readers,
-// the JSON Schemas and the tables of the documentation.
-// Package internal/selectors writes PromQL selectors, with every value in its quotes.
+// the JSON Schemas and the tables of the documentation. Package internal/selectors writes PromQL
+// selectors, with every value in its quotes.
 //
 // Package slo/file reads SLO files and corrections into a [slo.Set], whole or not at all, and
 // prints SLOs. Package slo/internal/yamlout writes the YAML. Package slo/lint finds SLOs that are
@@ -31,7 +31,8 @@
 // Package budget has the arithmetic. Its ledger keeps how many events there were in each minute,
 // how many were bad, and whether that is known; it computes burn rates, what is left and how long
 // it lasts. Package internal/prom fills it: it reads raw samples from Prometheus, each once, and
-// package internal/counting counts them with a cursor per series and says when a minute is complete.
+// package internal/counting counts them with a cursor per series and says when a minute is
+// complete.
 //
 // # When to alert
 //
@@ -72,8 +73,8 @@
 // delivers them: in order, at the pace that the receiver allows, and never again before it has
 // looked for what may have arrived.
 //
-// Package internal/drills makes up the burn of a drill, by which somebody sees that pages arrive, and
-// counts what drills have proven.
+// Package internal/drills makes up the burn of a drill, by which somebody sees that pages arrive,
+// and counts what drills have proven.
 //
 // Package internal/notify is what all receivers share. Below it, internal/notify/slack,
 // internal/notify/pagerduty, internal/notify/alertmanager and internal/notify/webhook compose
@@ -86,13 +87,13 @@
 //
 // # The daemon
 //
-// Package internal/engine is the loop: when a minute can be complete, it reads, decides and commits.
-// Package internal/api holds every JSON shape, of the HTTP API as of webhooks, reports and commands.
-// Package internal/web serves the pages, the API and the metrics.
+// Package internal/engine is the loop: when a minute can be complete, it reads, decides and
+// commits. Package internal/api holds every JSON shape, of the HTTP API as of webhooks, reports and
+// commands. Package internal/web serves the pages, the API and the metrics.
 //
 // Package internal/config reads slowburn.yaml by the rules of the SLO files. Package
-// internal/daemon wires one process of all of this, and reloads it. Package internal/trouble logs what
-// goes on failing, without filling the log.
+// internal/daemon wires one process of all of this, and reloads it. Package internal/trouble logs
+// what goes on failing, without filling the log.
 //
 // # The commands
 //

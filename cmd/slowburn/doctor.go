@@ -131,8 +131,8 @@ func (d *doctor) sourceClock(ctx context.Context, client *prom.Client) {
 	}
 }
 
-// scrapes looks at every SLO: how far apart its samples are, and how late they come. What is the same
-// of several is said once.
+// scrapes looks at every SLO: how far apart its samples are, and how late they come. What is the
+// same of several is said once.
 func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
 	specs := slices.DeleteFunc(slices.Clone(d.set.Specs), func(s *slo.Spec) bool { return len(s.Queries()) == 0 }) // journeys
 	within, cancel := context.WithTimeout(ctx, scrapesTimeout)
@@ -167,8 +167,8 @@ func (d *doctor) scrapes(ctx context.Context, client *prom.Client) {
 	}
 }
 
-// looksAt says how the samples of an SLO come. The part of each finding is the SLO. That they come in
-// time is worth no word.
+// looksAt says how the samples of an SLO come. The part of each finding is the SLO. That they come
+// in time is worth no word.
 func (d *doctor) looksAt(spec *slo.Spec, pace prom.Pace) []api.Finding {
 	id, interval := spec.ID(), pace.Every
 	finding := func(state, todo, format string, args ...any) api.Finding {

@@ -266,8 +266,8 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// TestAQuotientOfSlothCountsAsSlothDoes: an error query of Sloth's that is a quotient itself, over a
-// total that is a rate. Sloth divides one by the other, about 1 by 10 a second while everything
+// TestAQuotientOfSlothCountsAsSlothDoes: an error query of Sloth's that is a quotient itself, over
+// a total that is a rate. Sloth divides one by the other, about 1 by 10 a second while everything
 // fails, and the share of bad events is the same.
 func TestAQuotientOfSlothCountsAsSlothDoes(t *testing.T) {
 	db := promfake.New(promfake.Options{Now: func() time.Time { return worldEnd }})

@@ -24,9 +24,9 @@ func historyOf(t *testing.T, db *promfake.DB, sli string) *budget.Ledger {
 	return ledgers["api/x"]
 }
 
-// TestNoEventIsLostAtTheSeamsOfHistory: what a sample shows of the minutes before midnight, where the
-// next day of history begins, or before the first minute, where hours end, is counted once, however
-// far scrapes are apart and whether or not nothing was scraped over the seam.
+// TestNoEventIsLostAtTheSeamsOfHistory: what a sample shows of the minutes before midnight, where
+// the next day of history begins, or before the first minute, where hours end, is counted once,
+// however far scrapes are apart and whether or not nothing was scraped over the seam.
 func TestNoEventIsLostAtTheSeamsOfHistory(t *testing.T) {
 	for _, sli := range []string{byCounters, byRates} {
 		for _, every := range []time.Duration{30 * time.Second, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute} {
@@ -44,7 +44,8 @@ func TestNoEventIsLostAtTheSeamsOfHistory(t *testing.T) {
 					from, to := worldEnd.Add(-114*time.Hour), worldEnd.Add(-30*time.Minute)
 					got := float64(historyOf(t, db, sli).Sum(budget.MinuteOf(from), budget.MinuteOf(to)).Total) / budget.Unit
 					want := 10.002 * to.Sub(from).Seconds()
-					// The first hour has all that its first sample shows, and the last minute none of the next.
+					// The first hour has all that its first sample shows, and the last minute none
+					// of the next.
 					if edges := 10.002 * (every + hole).Seconds(); math.Abs(got-want) > edges {
 						t.Errorf("%.0f events, want %.0f: %.0f are missing", got, want, want-got)
 					}
@@ -54,8 +55,8 @@ func TestNoEventIsLostAtTheSeamsOfHistory(t *testing.T) {
 	}
 }
 
-// TestFirstValuesOnTheHourCount: pods are replaced on the hour, in the very millisecond with which a
-// piece of history ends. Each has three errors with its first sample.
+// TestFirstValuesOnTheHourCount: pods are replaced on the hour, in the very millisecond with which
+// a piece of history ends. Each has three errors with its first sample.
 func TestFirstValuesOnTheHourCount(t *testing.T) {
 	db := promfake.New(promfake.Options{Now: func() time.Time { return worldEnd }})
 	const deploys, podsOfOne, perScrape, errors = 16, 5, 60, 3

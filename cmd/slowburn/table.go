@@ -54,7 +54,8 @@ func windowOf(text string) string {
 	return text
 }
 
-// spentOf writes the share of a budget that bad events took, and whether that budget is an estimate.
+// spentOf writes the share of a budget that bad events took, and whether that budget is an
+// estimate.
 func spentOf(bad, allowed *float64, estimated bool) string {
 	if bad == nil || allowed == nil {
 		return figures.Unknown

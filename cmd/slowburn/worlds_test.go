@@ -66,8 +66,8 @@ func write(t testing.TB, db *promfake.DB, m metric) {
 	}
 }
 
-// requests are those to a service: ten a second, of which one in five thousand fails, and in an outage
-// all. It is scraped every 30 s, and has served for months.
+// requests are those to a service: ten a second, of which one in five thousand fails, and in an
+// outage all. It is scraped every 30 s, and has served for months.
 type requests struct {
 	instance string    // of one that is usual
 	from     time.Time // when it is first scraped
@@ -162,8 +162,8 @@ func histogram(t testing.TB, db *promfake.DB, outage [2]time.Time, le func(t tim
 	}
 }
 
-// pods are two pods, scraped every minute, of which a share of 20 requests a second fails; nothing is
-// scraped in a hole.
+// pods are two pods, scraped every minute, of which a share of 20 requests a second fails; nothing
+// is scraped in a hole.
 func pods(t testing.TB, db *promfake.DB, share func(t time.Time) float64, hole [2]time.Time, name func(pod string, t time.Time) []string) {
 	t.Helper()
 	for _, pod := range []string{"0", "1"} {

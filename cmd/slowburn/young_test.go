@@ -33,9 +33,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// youth is a ledger of 99.9 % over four weeks: so many minutes old, with a thousand requests in each
-// of them and days before in which they were looked for in vain. Ten minutes, those that ended half
-// an hour ago, went bad as a whole. A hole is the minutes that could not be read before them.
+// youth is a ledger of 99.9 % over four weeks: so many minutes old, with a thousand requests in
+// each of them and days before in which they were looked for in vain. Ten minutes, those that ended
+// half an hour ago, went bad as a whole. A hole is the minutes that could not be read before them.
 type youth struct {
 	name      string
 	age, hole budget.Minute

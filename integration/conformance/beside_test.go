@@ -19,9 +19,9 @@ import (
 
 // BenchmarkSideBySide has a real Prometheus answer three ways to know a budget over the same worlds
 // of trouble: slowburn, which sees them for the first time, and the formulas of the recording rules
-// that Sloth and Pyrra generate. It prints how far each share of bad events is from what the samples
-// show. It fails if slowburn's is off by more than 0.02 % in the median of a kind or an amount of
-// traffic, or by more than any of the two.
+// that Sloth and Pyrra generate. It prints how far each share of bad events is from what the
+// samples show. It fails if slowburn's is off by more than 0.02 % in the median of a kind or an
+// amount of traffic, or by more than any of the two.
 func BenchmarkSideBySide(b *testing.B) {
 	path, err := exec.LookPath("prometheus")
 	if err != nil {

@@ -39,10 +39,10 @@ var (
 // historyStart is when the worlds begin: a whole hour, some time ago.
 var historyStart = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 
-// BenchmarkHistory lets a real Prometheus, a process of its own, answer for the history of SLOs that
-// are seen for the first time, and beside it increase[1h] over the same. It compares how much CPU
-// time the server spends, and how far the budgets are from what the samples can show. It fails if
-// reading costs more than twice as much as increase[1h], or errs by more than 0.3 %.
+// BenchmarkHistory lets a real Prometheus, a process of its own, answer for the history of SLOs
+// that are seen for the first time, and beside it increase[1h] over the same. It compares how much
+// CPU time the server spends, and how far the budgets are from what the samples can show. It fails
+// if reading costs more than twice as much as increase[1h], or errs by more than 0.3 %.
 func BenchmarkHistory(b *testing.B) {
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -253,8 +253,8 @@ func (s realServer) warm(b *testing.B, end budget.Minute) {
 	}
 }
 
-// increases adds up the hourly increases of the bad events of every job, as one query over all codes
-// gives them, five days at a time.
+// increases adds up the hourly increases of the bad events of every job, as one query over all
+// codes gives them, five days at a time.
 func (s realServer) increases(b *testing.B, from, end budget.Minute) map[string]float64 {
 	found := map[string]float64{}
 	for at := from; at < end; at += 5 * 24 * 60 {

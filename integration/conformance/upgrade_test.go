@@ -22,8 +22,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// The process whose Prometheus is upgraded has served for long when it is first scraped. One request
-// in a thousand is slow.
+// The process whose Prometheus is upgraded has served for long when it is first scraped. One
+// request in a thousand is slow.
 const (
 	upgradeServed   = 5_000_000
 	upgradePerMin   = 2_000

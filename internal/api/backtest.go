@@ -24,8 +24,8 @@ type Replay struct {
 	Problems  []string   `json:"problems,omitempty"`
 }
 
-// Notice is what is said once and opens no incident: a level of the budget that was reached, or that
-// nobody comes any more.
+// Notice is what is said once and opens no incident: a level of the budget that was reached, or
+// that nobody comes any more.
 type Notice struct {
 	At    time.Time  `json:"at"`
 	Rule  string     `json:"rule"`            // spent, or traffic

@@ -43,8 +43,8 @@ type Incident struct {
 	PeakBurn *float64 `json:"peakBurn"` // over the firing pair's short window
 	Burn     *Firing  `json:"burn"`     // null where no pair of windows fired
 
-	// Late is present where some of its minutes were known only after they had been decided: when it
-	// was found, and what was told then, is other than a backtest of the same data tells.
+	// Late is present where some of its minutes were known only after they had been decided: when
+	// it was found, and what was told then, is other than a backtest of the same data tells.
 	Late bool `json:"late,omitempty"`
 
 	// Thread is the incident in whose thread this one is told, because they burn together; "" is
@@ -57,7 +57,8 @@ type Incident struct {
 	// SilencedUntil is null without a silence, and with one that lasts until the budget recovers.
 	SilencedUntil *time.Time `json:"silencedUntil,omitempty"`
 
-	// Damaged says that its record in the store cannot be read: only what stands beside it is shown.
+	// Damaged says that its record in the store cannot be read: only what stands beside it is
+	// shown.
 	Damaged bool `json:"damaged,omitempty"`
 
 	*OldIncident
@@ -70,7 +71,8 @@ type IncidentCost struct {
 	// Projected is present where less than a tenth of the window was known: the budget is what the
 	// window would allow at the traffic that was seen.
 	Projected bool `json:"projected,omitempty"`
-	// Estimated is present where Prometheus has computed and extrapolated some counts of the window.
+	// Estimated is present where Prometheus has computed and extrapolated some counts of the
+	// window.
 	Estimated bool `json:"estimated,omitempty"`
 }
 

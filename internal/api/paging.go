@@ -6,8 +6,8 @@ import "time"
 type Paging struct {
 	OK           bool          `json:"ok"`           // no destination of pages is down, as far as is known
 	Destinations []Destination `json:"destinations"` // by receiver and channel
-	// Routes are the pairs of a service's severity and a destination; Proven of them go to one that took
-	// a drill in the last seven days.
+	// Routes are the pairs of a service's severity and a destination; Proven of them go to one that
+	// took a drill in the last seven days.
 	Routes int `json:"routes"`
 	Proven int `json:"proven"`
 }

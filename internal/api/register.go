@@ -45,7 +45,8 @@ type RegisterEntry struct {
 	DueFinal        *time.Time   `json:"finalReportDue"`
 	Indications     []Indication `json:"indications"`
 
-	// The same as timeToResolveSeconds, for one more release: elsewhere it lasts to the last bad minute.
+	// The same as timeToResolveSeconds, for one more release: elsewhere it lasts to the last bad
+	// minute.
 	OldDuration *float64 `json:"durationSeconds"`
 }
 

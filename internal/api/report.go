@@ -142,14 +142,14 @@ type Burner struct {
 	Query        string   `json:"query"`
 }
 
-// ReportIncident is an incident of the period. Open is at its end. What it took of four weeks is what
-// the ledger knows by then, with samples that came after the incident was over.
+// ReportIncident is an incident of the period. Open is at its end. What it took of four weeks is
+// what the ledger knows by then, with samples that came after the incident was over.
 type ReportIncident struct {
 	Incident
 	InPeriod  float64  `json:"badInPeriod"` // in this period and counted to no other incident
 	FourWeeks *float64 `json:"fourWeekBudgetSpent"`
-	// FourWeeksProjected is present where less than a tenth of the four weeks is known: their budget
-	// is then what they would allow at the traffic that was seen.
+	// FourWeeksProjected is present where less than a tenth of the four weeks is known: their
+	// budget is then what they would allow at the traffic that was seen.
 	FourWeeksProjected bool `json:"fourWeekProjected,omitempty"`
 
 	Required bool     `json:"postmortemRequired"`

@@ -58,8 +58,8 @@ type SpentBucket struct {
 	Estimated int `json:"estimatedMinutes,omitempty"`
 }
 
-// SpentIncident is a burn: what it cost, as [Incident] says it, and as bad and share what of it is in
-// today's budget, the part that lies in the window and that no incident before it has taken.
+// SpentIncident is a burn: what it cost, as [Incident] says it, and as bad and share what of it is
+// in today's budget, the part that lies in the window and that no incident before it has taken.
 type SpentIncident struct {
 	ID       string    `json:"id"`
 	Severity string    `json:"severity"`

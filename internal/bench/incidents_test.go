@@ -27,11 +27,11 @@ import (
 )
 
 // BenchmarkIncidents opens a page for every SLO of a fleet whose ledgers hold a month, in one live
-// tick, and lets them burn on: with a SQLite store and messages for Slack. First without company, for
-// the CPU time of the tick in which they open and of those in which they burn, and for the memory.
-// Then beside a pump that sends to the stand-in for Slack, at its pace, while /-/healthy, the
-// metrics and the API are asked without a pause: for the longest answers, and for the time from the
-// beginning of the tick to the first digest.
+// tick, and lets them burn on: with a SQLite store and messages for Slack. First without company,
+// for the CPU time of the tick in which they open and of those in which they burn, and for the
+// memory. Then beside a pump that sends to the stand-in for Slack, at its pace, while /-/healthy,
+// the metrics and the API are asked without a pause: for the longest answers, and for the time from
+// the beginning of the tick to the first digest.
 func BenchmarkIncidents(b *testing.B) {
 	for _, each := range []int{4, 5_000} { // of a service, which has one thread; a file may have no more
 		for _, n := range []int{1_000, 3_000, 10_000} {
@@ -97,9 +97,9 @@ func answersMeanwhile(b *testing.B, set *slo.Set, digests bool) {
 	}
 }
 
-// BenchmarkActsAmongIncidents lets somebody act without a pause in the tick in which so many incidents
-// open, and in those in which they burn: for the longest that an act takes, and for the CPU time of
-// the process meanwhile, which is what it would take on an idle machine, at most.
+// BenchmarkActsAmongIncidents lets somebody act without a pause in the tick in which so many
+// incidents open, and in those in which they burn: for the longest that an act takes, and for the
+// CPU time of the process meanwhile, which is what it would take on an idle machine, at most.
 func BenchmarkActsAmongIncidents(b *testing.B) {
 	for _, n := range []int{1_000, 3_000, 10_000} {
 		b.Run(fmt.Sprintf("open=%d", n), func(b *testing.B) {
@@ -207,8 +207,8 @@ func (f *fire) open(b *testing.B) time.Duration {
 	return 0
 }
 
-// ask asks a handler for its health and more, again and again, until the function that it returns is
-// called. That returns the longest time of each answer.
+// ask asks a handler for its health and more, again and again, until the function that it returns
+// is called. That returns the longest time of each answer.
 func ask(b *testing.B, h http.Handler) func() map[string]time.Duration {
 	ctx, cancel := context.WithCancel(b.Context())
 	longest := map[string]time.Duration{}

@@ -89,7 +89,8 @@ func TestQuietServices(t *testing.T) {
 	}
 }
 
-// BenchmarkQuietPlainRules counts the same of the workbook's rules without the test, for comparison.
+// BenchmarkQuietPlainRules counts the same of the workbook's rules without the test, for
+// comparison.
 func BenchmarkQuietPlainRules(b *testing.B) {
 	for _, f := range []failures{single, clumped} {
 		for _, objective := range objectives {
@@ -117,8 +118,8 @@ func rate(count, months int) string {
 	return fmt.Sprintf("%.3g (%.2g)", float64(count)/float64(months), upper(count)/float64(months))
 }
 
-// BenchmarkQuietDetection measures what the test costs: the time from the first failed request to the
-// page, beside that of the plain rules. It prints the table of docs/benchmarks.md.
+// BenchmarkQuietDetection measures what the test costs: the time from the first failed request to
+// the page, beside that of the plain rules. It prints the table of docs/benchmarks.md.
 func BenchmarkQuietDetection(b *testing.B) {
 	for _, ratio := range []float64{1, 0.2} {
 		for _, objective := range objectives {

@@ -13,9 +13,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// BenchmarkTakeOver is how long it takes from the end of one leader of 10,000 SLOs until
-// the next one can decide: one that has followed it, as daemons do, and one that is started then, and
-// reads some minutes; what a month takes to be read BenchmarkFoldAndLoad says. What the server needs to
+// BenchmarkTakeOver is how long it takes from the end of one leader of 10,000 SLOs until the next
+// one can decide: one that has followed it, as daemons do, and one that is started then, and reads
+// some minutes; what a month takes to be read BenchmarkFoldAndLoad says. What the server needs to
 // notice a silent leader is not in it.
 func BenchmarkTakeOver(b *testing.B) {
 	const services = 10_000

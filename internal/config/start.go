@@ -26,7 +26,8 @@ func (c Config) StoredIn(path string) Config {
 }
 
 // TakenUp returns c as a process takes it up that runs with another configuration: what is read at
-// the start only stays as it is there. waiting names the keys that c changes and a restart takes up.
+// the start only stays as it is there. waiting names the keys that c changes and a restart takes
+// up.
 func (c Config) TakenUp(running Config) (inForce Config, waiting []string) {
 	for _, k := range atStart {
 		old, now := reflect.ValueOf(k.of(&running)).Elem(), reflect.ValueOf(k.of(&c)).Elem()

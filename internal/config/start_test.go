@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestWhatIsReadAtTheStartOnly: a change of such a key is named and the old value stays; a change of
-// another key is taken up.
+// TestWhatIsReadAtTheStartOnly: a change of such a key is named and the old value stays; a change
+// of another key is taken up.
 func TestWhatIsReadAtTheStartOnly(t *testing.T) {
 	const before = "prometheus: {url: 'http://a.example.com'}\nstore: {path: a.db}\nslack: {app_token_file: a}\n"
 	for text, want := range map[string][]string{

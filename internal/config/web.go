@@ -11,12 +11,13 @@ import (
 // Web says who may do what over HTTP.
 type Web struct {
 	Tokens []Token
-	// LocalTokenFile is the file that the daemon writes for commands on its machine; "" is beside the
-	// store. See [Config.LocalTokenFile].
+	// LocalTokenFile is the file that the daemon writes for commands on its machine; "" is beside
+	// the store. See [Config.LocalTokenFile].
 	LocalTokenFile string
 }
 
-// LocalTokenFile returns where the daemon writes a token for commands on its machine; "" is nowhere.
+// LocalTokenFile returns where the daemon writes a token for commands on its machine; "" is
+// nowhere.
 func (c Config) LocalTokenFile() string {
 	switch {
 	case c.Web.LocalTokenFile != "":
@@ -27,8 +28,8 @@ func (c Config) LocalTokenFile() string {
 	return c.StorePath + ".token"
 }
 
-// Token is a secret by which somebody proves who they are. It is read when it is taken up: its file need
-// not be there when the configuration is checked.
+// Token is a secret by which somebody proves who they are. It is read when it is taken up: its file
+// need not be there when the configuration is checked.
 type Token struct {
 	Name     string
 	File     string

@@ -68,9 +68,9 @@ var found = map[uint64]string{
 	201: "the same, with errors",
 }
 
-// TestFaultsAtOnce: random worlds of two or three faults at once. Most are counted exactly, every event
-// in its own minute; in none are more than a tenth more events or errors told than there were, or a
-// fifth less.
+// TestFaultsAtOnce: random worlds of two or three faults at once. Most are counted exactly, every
+// event in its own minute; in none are more than a tenth more events or errors told than there
+// were, or a fifth less.
 func TestFaultsAtOnce(t *testing.T) {
 	exact, worlds := 0, slices.Collect(maps.Keys(found))
 	for seed := range uint64(*breaks) {

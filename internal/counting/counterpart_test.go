@@ -41,8 +41,9 @@ func (n notes) String() string {
 	return strings.Join(out, " ")
 }
 
-// scene is a process that is scraped four times a minute for twenty minutes. A request is counted by
-// its code; all counts them again, if it is there. Values below zero are series that are not shown.
+// scene is a process that is scraped four times a minute for twenty minutes. A request is counted
+// by its code; all counts them again, if it is there. Values below zero are series that are not
+// shown.
 type scene struct {
 	requests func(m int, v *values) // of a quarter of a minute
 	shown    func(m int, v *values) // hides series

@@ -43,7 +43,8 @@
 //     events each sample tells (scrape.go, start.go).
 //   - A [Group] is the first values of a scrape, which wait for their verdict (birth.go). A pairing
 //     asks which series have gone on in it (rename.go).
-//   - [Waiting] says who is asked, who is waited for, and up to where accounts are complete (wait.go).
+//   - [Waiting] says who is asked, who is waited for, and up to where accounts are complete
+//     (wait.go).
 //   - [Counter] books what these tell (take.go), keeps what is in question (counterpart.go) and
 //     decides minutes (decide.go). It alone reports to an [Outcome].
 //   - [Hours] counts history by the hour. It has a counter, for what is read raw (hours.go).

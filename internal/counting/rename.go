@@ -95,8 +95,9 @@ func (p pairing) replaced() bool {
 	return true
 }
 
-// goesOn reports whether the process of a group is known to go on from a series: from one of the same
-// target that shows nothing else now, or from one of a target whose process began at the same moment.
+// goesOn reports whether the process of a group is known to go on from a series: from one of the
+// same target that shows nothing else now, or from one of a target whose process began at the same
+// moment.
 func (p pairing) goesOn(o int32) bool {
 	t := p.index.Series[o].Target
 	switch {
@@ -121,10 +122,11 @@ func (p pairing) mayGoOn() bool {
 	return false
 }
 
-// succession pairs the series of a group with forerunners from which they can have come as far: those
-// by the fewest labels different first, then the nearest value that is not above. It is nil if any has fallen, for then a new
-// process began, or if the forerunners stood so low that a new process can have come as far: unless
-// the process is known to go on. What is known to have begun since has no forerunner.
+// succession pairs the series of a group with forerunners from which they can have come as far:
+// those by the fewest labels different first, then the nearest value that is not above. It is nil
+// if any has fallen, for then a new process began, or if the forerunners stood so low that a new
+// process can have come as far: unless the process is known to go on. What is known to have begun
+// since has no forerunner.
 func (p pairing) succession(gone []int32) map[int32]int32 {
 	pairs, used := map[int32]int32{}, map[int32]bool{}
 	sum, same := 0.0, true

@@ -127,8 +127,8 @@ func TestScenarios(t *testing.T) {
 }
 
 // TestLatenessCostsNoSamples: scrapes that come late are read about as often as those that come at
-// once, whether they are late by the same or each by its own, also where the series of a scrape do not
-// come together; and each event is counted in its own minute.
+// once, whether they are late by the same or each by its own, also where the series of a scrape do
+// not come together; and each event is counted in its own minute.
 func TestLatenessCostsNoSamples(t *testing.T) {
 	type lateness = func(*simWorld, int, bool, int64) int64
 	read := func(late lateness) (times, off, elsewhere float64) {

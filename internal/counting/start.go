@@ -28,9 +28,9 @@ const (
 	startTimes = 100
 )
 
-// Unsure lists the targets of which samples may hide that a process began anew, or show first values
-// that only the start of a process explains. It names too many rather than too few. Which those are
-// does not depend on how samples are cut, but for times at which it makes no difference.
+// Unsure lists the targets of which samples may hide that a process began anew, or show first
+// values that only the start of a process explains. It names too many rather than too few. Which
+// those are does not depend on how samples are cut, but for times at which it makes no difference.
 func (c *Counter) Unsure(runs []Run) []int32 {
 	if !c.Primed {
 		return nil

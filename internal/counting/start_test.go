@@ -144,8 +144,8 @@ func playLives(lives []counterLife, shows bool, step int64) int64 {
 	return out.total
 }
 
-// TestBeginnings: what the creation of a counter tells, and what the start of a process does of names.
-// Everything after the first minute counts.
+// TestBeginnings: what the creation of a counter tells, and what the start of a process does of
+// names. Everything after the first minute counts.
 func TestBeginnings(t *testing.T) {
 	even := func(from, to, v, each, start, created float64) (out []showing) {
 		for at := from; at <= to; at += 15 {
@@ -267,8 +267,8 @@ func TestBeginnings(t *testing.T) {
 	}
 }
 
-// TestUnsureIsRare: processes that have counted more than a few events and are scraped without a gap
-// are not asked when they began, nor are those that have counted nothing.
+// TestUnsureIsRare: processes that have counted more than a few events and are scraped without a
+// gap are not asked when they began, nor are those that have counted nothing.
 func TestUnsureIsRare(t *testing.T) {
 	x := &Index{}
 	x.AddAccount(Info{})

@@ -23,8 +23,8 @@ type Question struct {
 	Since int64 // samples after it could not be seen by an earlier question, ms
 	To    int64 // the newest time asked for
 	Now   int64 // when it was asked
-	// Starts are those of the processes of the targets that [Counter.Unsure] named, and Created those
-	// of their series, as far as they show them.
+	// Starts are those of the processes of the targets that [Counter.Unsure] named, and Created
+	// those of their series, as far as they show them.
 	Starts, Created Starts
 }
 
@@ -59,7 +59,8 @@ const (
 	rateHalf = 10 * minuteMs
 	// glitchFor is after how many samples below its height a counter goes on from there.
 	glitchFor = 10
-	// tooHigh is a step up that no minute can hold, as where a counter runs below zero and wraps round.
+	// tooHigh is a step up that no minute can hold, as where a counter runs below zero and wraps
+	// round.
 	tooHigh = budget.MaxCount / budget.Unit
 )
 

@@ -89,8 +89,8 @@ func (w *Waiting) Overdue(now, upto int64) []Ask {
 	})
 }
 
-// Owing lists those and, seldom, targets that have ended though their samples come late: what comes of
-// them again is in no window.
+// Owing lists those and, seldom, targets that have ended though their samples come late: what comes
+// of them again is in no window.
 func (w *Waiting) Owing(now, upto int64) []Ask {
 	return w.overdue(now, func(t *Target, cur *Cursor) bool {
 		if cur.MS+t.interval()-t.interval()/early > upto {
@@ -125,9 +125,10 @@ func (w *Waiting) overdue(now int64, is func(*Target, *Cursor) bool) []Ask {
 	return out
 }
 
-// Returned lists the targets of which runs show samples again after they had owed some from before since,
-// and that [Waiting.Owing] has left out this time, because nobody waits for them any longer: what
-// they owe may have come with the rest. A series whose target has gone on without it owes nothing.
+// Returned lists the targets of which runs show samples again after they had owed some from before
+// since, and that [Waiting.Owing] has left out this time, because nobody waits for them any longer:
+// what they owe may have come with the rest. A series whose target has gone on without it owes
+// nothing.
 func (w *Waiting) Returned(runs []Run, now, since int64) []Ask {
 	most := w.longest() + askSeldom
 	at := map[int32]int{}
@@ -181,8 +182,8 @@ func (w *Waiting) askNow(t *Target, ms, now, most int64) bool {
 // lookBack is how far back an instant query sees, ms.
 const lookBack = 5 * minuteMs
 
-// End marks those series of the targets that are overdue and that an instant query at a time no longer
-// shows: they have ended. It tells nothing of those whose newest sample is out of its sight.
+// End marks those series of the targets that are overdue and that an instant query at a time no
+// longer shows: they have ended. It tells nothing of those whose newest sample is out of its sight.
 //
 // The same query may have shown series that the index did not know when the counter was made.
 func (w *Waiting) End(asked []Ask, shows func(series int32) bool, at, upto int64) {
@@ -199,8 +200,8 @@ func (w *Waiting) End(asked []Ask, shows func(series int32) bool, at, upto int64
 }
 
 // Holes lists the targets of which an answer to a question for what comes after a time shows series
-// that owed a sample before it, and that were not asked for it: it may have come meanwhile, and is to
-// be counted first.
+// that owed a sample before it, and that were not asked for it: it may have come meanwhile, and is
+// to be counted first.
 func (w *Waiting) Holes(runs []Run, after int64, asked []Ask) []Ask {
 	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
 	since := map[int32]int64{}
@@ -256,11 +257,11 @@ func (w *Waiting) Beyond(upto, now int64) (spans [][2]int64) {
 	return spans
 }
 
-// Lag returns by how much a window can stay behind and delay nobody, ms, by one that ended at upto: as
-// late as half of the targets that are waited for are with the last of their series, or if of half of
-// them the series of a scrape come one by one, all of them; and no more than every account has to wait
-// for one of its own. It is 0 if that is little. Ahead is what there is beyond the window, and apart
-// whether they came one by one before it stayed behind, which it does not show.
+// Lag returns by how much a window can stay behind and delay nobody, ms, by one that ended at upto:
+// as late as half of the targets that are waited for are with the last of their series, or if of
+// half of them the series of a scrape come one by one, all of them; and no more than every account
+// has to wait for one of its own. It is 0 if that is little. Ahead is what there is beyond the
+// window, and apart whether they came one by one before it stayed behind, which it does not show.
 func (w *Waiting) Lag(now, upto int64, ahead []Run, apart bool) (int64, bool) {
 	const little = 20_000
 	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))

@@ -50,9 +50,9 @@ func (w *wired) logged(t *testing.T) (all []string) {
 	return all
 }
 
-// TestAKeyIsThatOfOneAct: whatever comes under a key that is taken takes no effect and is not answered
-// as done, be it an act of another kind, on another door, or the same with other words; what was done
-// is answered as it was stored.
+// TestAKeyIsThatOfOneAct: whatever comes under a key that is taken takes no effect and is not
+// answered as done, be it an act of another kind, on another door, or the same with other words;
+// what was done is answered as it was stored.
 func TestAKeyIsThatOfOneAct(t *testing.T) {
 	w := wire(t, "")
 	service := notifyService(w)
@@ -106,8 +106,8 @@ func TestAKeyIsThatOfOneAct(t *testing.T) {
 // notifyService is the service of the open incident.
 func notifyService(w *wired) string { return w.Engine.Snapshot().Open.All()[0].SLO.Service() }
 
-// TestHowFarAnActIsDatedBack: what binds others an hour at most, everything else as far as it says, and
-// then everybody is shown both times.
+// TestHowFarAnActIsDatedBack: what binds others an hour at most, everything else as far as it says,
+// and then everybody is shown both times.
 func TestHowFarAnActIsDatedBack(t *testing.T) {
 	w := wire(t, "")
 	service, until := notifyService(w), w.at.Add(2*time.Hour)
@@ -224,8 +224,8 @@ func TestAReportTellsTheHead(t *testing.T) {
 	}
 }
 
-// TestAKeyThatWaitsIsThatOfOneRequest: while nobody leads, only the same request waits again under a key;
-// what the leader has stored under it is the answer to no other.
+// TestAKeyThatWaitsIsThatOfOneRequest: while nobody leads, only the same request waits again under
+// a key; what the leader has stored under it is the answer to no other.
 func TestAKeyThatWaitsIsThatOfOneRequest(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)

@@ -24,8 +24,8 @@ const (
 	auditReports = 60
 )
 
-// auditor sees to it that the log of acts is what was written, and says so if it is not. Nothing else
-// depends on it: slowburn goes on.
+// auditor sees to it that the log of acts is what was written, and says so if it is not. Nothing
+// else depends on it: slowburn goes on.
 type auditor struct {
 	db  *store.DB
 	log *slog.Logger
@@ -38,8 +38,8 @@ type auditor struct {
 	unread   trouble.Spell
 }
 
-// run looks at the whole log at the start and every few hours, and at what is new every minute, until
-// ctx ends.
+// run looks at the whole log at the start and every few hours, and at what is new every minute,
+// until ctx ends.
 func (a *auditor) run(ctx context.Context) error {
 	ticker := time.NewTicker(auditEvery)
 	defer ticker.Stop()
@@ -57,7 +57,8 @@ func (a *auditor) run(ctx context.Context) error {
 	}
 }
 
-// look checks what was added since the last look, or everything if that is due or something is wrong.
+// look checks what was added since the last look, or everything if that is due or something is
+// wrong.
 func (a *auditor) look(ctx context.Context) error {
 	if a.standing.Load() != nil && time.Since(a.whole) < auditAll {
 		found, err := a.db.Verify(ctx, a.until)

@@ -34,9 +34,10 @@ func (m *member) begin(method, path string, body any) (ended <-chan struct{}) {
 	return over
 }
 
-// TestALeaderThatIsCutOffStandsByWhateverItDoes: it has asked the database for something, holds what
-// it locks meanwhile, and the answer never comes, because the network is gone and tells nobody. It
-// stands by all the same when its term is over, and whoever has asked it for something gets an answer.
+// TestALeaderThatIsCutOffStandsByWhateverItDoes: it has asked the database for something, holds
+// what it locks meanwhile, and the answer never comes, because the network is gone and tells
+// nobody. It stands by all the same when its term is over, and whoever has asked it for something
+// gets an answer.
 func TestALeaderThatIsCutOffStandsByWhateverItDoes(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)

@@ -216,8 +216,8 @@ func OpenStore(ctx context.Context, cfg config.Config, o store.Options) (*store.
 	return store.OpenPostgres(ctx, address, o)
 }
 
-// sharedAttempt is the longest that a delivery takes where others may send too: the next leader looks
-// up what this one has begun only after it.
+// sharedAttempt is the longest that a delivery takes where others may send too: the next leader
+// looks up what this one has begun only after it.
 const sharedAttempt = 5 * time.Second
 
 // delivery returns how the pump works: on a shared store, only as long as this daemon leads.
@@ -285,7 +285,8 @@ func (a *Daemon) Close() error {
 // everything stays as it is and the metric says so.
 func (a *Daemon) Reload(ctx context.Context) error { return a.reloadFor(ctx, "") }
 
-// reloadFor reloads for somebody whose identity was proven, which the audit log then has; "" is nobody.
+// reloadFor reloads for somebody whose identity was proven, which the audit log then has; "" is
+// nobody.
 func (a *Daemon) reloadFor(ctx context.Context, who string) error {
 	before := a.Engine.Snapshot().Set
 	waiting, err := a.tryReload(ctx)

@@ -11,8 +11,9 @@
 //
 // What goes on beside the ticks has a type each, with the state that is its own: drillBook makes
 // drills, arrival sees to it that pages arrive, pulse asks the heartbeat's address, inbox does what
-// people ask for or hands it to whoever leads, witness tells what was known of a time, and [Archive]
-// draws postmortems and the register from it. [Daemon] wires them, and takes turns in leading.
+// people ask for or hands it to whoever leads, witness tells what was known of a time, and
+// [Archive] draws postmortems and the register from it. [Daemon] wires them, and takes turns in
+// leading.
 //
 // Time comes from [Options.Clock] only, so the demo and the tests run the same daemon on a clock of
 // their own.

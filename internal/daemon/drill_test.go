@@ -60,8 +60,8 @@ func (w *wired) drillsIn(channel string) (all []string) {
 	return all
 }
 
-// TestASilentDrillProvesEveryWayAndLeavesNothing: it is taken by every receiver, wakes nobody, leaves
-// no message in the channel, and no trace in what is reported.
+// TestASilentDrillProvesEveryWayAndLeavesNothing: it is taken by every receiver, wakes nobody,
+// leaves no message in the channel, and no trace in what is reported.
 func TestASilentDrillProvesEveryWayAndLeavesNothing(t *testing.T) {
 	w := wire(t, everyWay)
 	w.pass(t, 1)

@@ -37,8 +37,8 @@ slos:
 // ordersPerMinute is how many orders a stall has.
 const ordersPerMinute = 600
 
-// stalled is a seat in which the SLO is evaluated: orders come all the time, and all of them fail from
-// a time on.
+// stalled is a seat in which the SLO is evaluated: orders come all the time, and all of them fail
+// from a time on.
 func (b *band) stalled(failing time.Time) seat {
 	b.t.Helper()
 	set := ok(file.Load([]file.File{{Name: "stall.yaml", Data: []byte(stallFile)}}))(b.t)
@@ -76,8 +76,8 @@ func (m *member) decides() {
 	m.until("it has decided", func() bool { return !m.decided().IsZero() })
 }
 
-// holdLead lets nobody lead from the moment on at which whoever leads now does not any more, until the
-// test is over.
+// holdLead lets nobody lead from the moment on at which whoever leads now does not any more, until
+// the test is over.
 func (b *band) holdLead() {
 	b.t.Helper()
 	ctx := context.Background()
@@ -95,8 +95,8 @@ func (b *band) holdLead() {
 	})
 }
 
-// TestWhoStepsDownShowsWhatIsWrittenDown: what it has decided as the leader, and could not write, it
-// shows no longer, and does not go on from.
+// TestWhoStepsDownShowsWhatIsWrittenDown: what it has decided as the leader, and could not write,
+// it shows no longer, and does not go on from.
 func TestWhoStepsDownShowsWhatIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	b := newBandOn(t, pgtest.Start(t)) // which takes no writes for a while
@@ -123,8 +123,8 @@ func TestWhoStepsDownShowsWhatIsWrittenDown(t *testing.T) {
 	})
 }
 
-// TestWhoTakesOverReadsOnFromWhereTheLastOneStopped: the minutes in which nobody led are counted like
-// all others.
+// TestWhoTakesOverReadsOnFromWhereTheLastOneStopped: the minutes in which nobody led are counted
+// like all others.
 func TestWhoTakesOverReadsOnFromWhereTheLastOneStopped(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)
@@ -145,9 +145,10 @@ func TestWhoTakesOverReadsOnFromWhereTheLastOneStopped(t *testing.T) {
 	}
 }
 
-// TestAFailoverToAServerThatLagged: the server that is promoted does not have the page, nor that it was
-// sent. Members load anew what is there, say so, decide the same again, and look whether the page is in
-// the channel before they send it. The one that led knows at once that it does not any more.
+// TestAFailoverToAServerThatLagged: the server that is promoted does not have the page, nor that it
+// was sent. Members load anew what is there, say so, decide the same again, and look whether the
+// page is in the channel before they send it. The one that led knows at once that it does not any
+// more.
 func TestAFailoverToAServerThatLagged(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgtest.Primary...)

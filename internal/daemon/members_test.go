@@ -177,7 +177,8 @@ func (b *band) until(what string, is func() bool) {
 
 func (m *member) leads() bool { return !m.Engine.Snapshot().Standby }
 
-// answer is what becomes of a request by POST: on a busy machine a standby says first that it waits.
+// answer is what becomes of a request by POST: on a busy machine a standby says first that it
+// waits.
 func (m *member) answer(path string, body any) (int, string) {
 	m.t.Helper()
 	code, text := m.ask(path, body, nil)
@@ -239,8 +240,8 @@ func (b *band) acts(db *store.DB) (all []string) {
 }
 
 // TestAnActOnAStandbyIsTheLeaders: by the API and by the form, each once however often and through
-// whom it comes; the standby shows it at once. What is refused is refused there too. Without a leader
-// it waits, and the next leader does it.
+// whom it comes; the standby shows it at once. What is refused is refused there too. Without a
+// leader it waits, and the next leader does it.
 func TestAnActOnAStandbyIsTheLeaders(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)
@@ -292,9 +293,9 @@ func TestAnActOnAStandbyIsTheLeaders(t *testing.T) {
 	}
 }
 
-// TestWhatNobodyJudgedTheNextLeaderJudges: while nobody leads, an act waits, is told to wait, and can
-// be asked for; then it counts from when it was taken. What has waited for too long is refused, and so
-// is what cannot be read.
+// TestWhatNobodyJudgedTheNextLeaderJudges: while nobody leads, an act waits, is told to wait, and
+// can be asked for; then it counts from when it was taken. What has waited for too long is refused,
+// and so is what cannot be read.
 func TestWhatNobodyJudgedTheNextLeaderJudges(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)
@@ -368,9 +369,9 @@ func TestAVerdictIsWrittenWithTheAct(t *testing.T) {
 	}
 }
 
-// TestALeaderThatIsCutOffStandsByAgain: another one takes over, the first writes and sends nothing any
-// more, follows when the network is back, and leads again when it is its turn, with what was decided
-// meanwhile.
+// TestALeaderThatIsCutOffStandsByAgain: another one takes over, the first writes and sends nothing
+// any more, follows when the network is back, and leads again when it is its turn, with what was
+// decided meanwhile.
 func TestALeaderThatIsCutOffStandsByAgain(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)
@@ -423,8 +424,8 @@ func (b *band) resolve(db *store.DB) {
 	check(b.t, db.Commit(b.t.Context(), store.Tick{At: b.now(), Turns: []store.Turn{{SLO: notifytest.ID, State: alerting.State{Through: at + 2}, Incidents: []alerting.Incident{i}}}}))
 }
 
-// TestWhoTakesOverHasWhatWasWrittenLast: what the one before has written since this one looked for the
-// last time, it knows before it decides anything.
+// TestWhoTakesOverHasWhatWasWrittenLast: what the one before has written since this one looked for
+// the last time, it knows before it decides anything.
 func TestWhoTakesOverHasWhatWasWrittenLast(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)
@@ -468,7 +469,8 @@ func TestAStandbyThatFellBehindLoadsAnew(t *testing.T) {
 	}
 }
 
-// TestWhoStepsDownLetsGoWhatOnlyItKnows: what was owed in memory alone is decided again by whoever leads.
+// TestWhoStepsDownLetsGoWhatOnlyItKnows: what was owed in memory alone is decided again by whoever
+// leads.
 func TestWhoStepsDownLetsGoWhatOnlyItKnows(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)
@@ -486,8 +488,8 @@ func TestWhoStepsDownLetsGoWhatOnlyItKnows(t *testing.T) {
 	}
 }
 
-// TestWhereOthersMaySendOnlyTheLeaderDoes: the outbox of a member sends as long as the lease lasts, and
-// within it; that of a daemon that has its store for itself asks nobody.
+// TestWhereOthersMaySendOnlyTheLeaderDoes: the outbox of a member sends as long as the lease lasts,
+// and within it; that of a daemon that has its store for itself asks nobody.
 func TestWhereOthersMaySendOnlyTheLeaderDoes(t *testing.T) {
 	t.Parallel()
 	b := newBand(t)

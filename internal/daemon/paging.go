@@ -119,8 +119,8 @@ type waysInForce struct {
 	all []way
 }
 
-// arrival sees to it that pages arrive: it watches the ways by which they go out, says which of them
-// are down, and sends pages another way that do not get through.
+// arrival sees to it that pages arrive: it watches the ways by which they go out, says which of
+// them are down, and sends pages another way that do not get through.
 type arrival struct {
 	db      *store.DB
 	engine  *engine.Engine
@@ -249,8 +249,8 @@ func (p *arrival) ask(ctx context.Context) {
 
 // tellDeaf owes a notice about each way of pages that has been down for as long as a page waits
 // before it goes another way, and one when it works again, both by a way that works. What was told
-// is a fact, so a restart tells nothing twice. A store that cannot be written keeps nobody from being
-// told.
+// is a fact, so a restart tells nothing twice. A store that cannot be written keeps nobody from
+// being told.
 func (p *arrival) tellDeaf(ctx context.Context, now time.Time) error {
 	w, all := p.ways.Load(), p.ways.current()
 	tick := store.Tick{Facts: map[string]string{}}

@@ -196,8 +196,8 @@ func TestAChannelThatRefusesPagesIsUnhealthy(t *testing.T) {
 	}
 }
 
-// TestThatPagesDoNotArriveIsToldOnAFullDisk: the notice goes out though nothing can be written down, once,
-// and is known after a restart when it can be again.
+// TestThatPagesDoNotArriveIsToldOnAFullDisk: the notice goes out though nothing can be written
+// down, once, and is known after a restart when it can be again.
 func TestThatPagesDoNotArriveIsToldOnAFullDisk(t *testing.T) {
 	full := false
 	w := wireOn(t, "", func(string) error {
@@ -304,8 +304,8 @@ func TestNobodyIsTold(t *testing.T) {
 	}
 }
 
-// TestAStartKnowsWhatWasTold: that a channel takes no pages, and what the newest drill has proven, is
-// known from the store, before anything is asked or sent.
+// TestAStartKnowsWhatWasTold: that a channel takes no pages, and what the newest drill has proven,
+// is known from the store, before anything is asked or sent.
 func TestAStartKnowsWhatWasTold(t *testing.T) {
 	path, way := t.TempDir()+"/slowburn.db", "slack "+oncall
 	story := notifytest.Story("", false)[0].Event.Time()
@@ -327,9 +327,9 @@ func TestAStartKnowsWhatWasTold(t *testing.T) {
 	}
 }
 
-// TestEverybodyTellsThatPagesDoNotArrive: whoever leads has told it, and those that stand by say so by
-// health, metrics and API, also the one that has led before; and that it is over. What a member has
-// seen itself, while it led, is not held against what the others have seen since.
+// TestEverybodyTellsThatPagesDoNotArrive: whoever leads has told it, and those that stand by say so
+// by health, metrics and API, also the one that has led before; and that it is over. What a member
+// has seen itself, while it led, is not held against what the others have seen since.
 func TestEverybodyTellsThatPagesDoNotArrive(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

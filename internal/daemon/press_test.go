@@ -71,8 +71,8 @@ func (o *office) sees(what string, is func(slacktest.Message) bool) (ts string) 
 	return ts
 }
 
-// isAcknowledged waits until a message cannot be acknowledged any more, and its thread says by whom it
-// was: by the name, or by the handle where the name takes too long to look up.
+// isAcknowledged waits until a message cannot be acknowledged any more, and its thread says by whom
+// it was: by the name, or by the handle where the name takes too long to look up.
 func (o *office) isAcknowledged(ts, by string) {
 	o.t.Helper()
 	o.sees("who has it", func(m slacktest.Message) bool {
@@ -83,8 +83,8 @@ func (o *office) isAcknowledged(ts, by string) {
 	})
 }
 
-// press presses a button of a message, which has to be taken; and again when the person is asked to,
-// because Slack or the database took too long, as on a busy machine.
+// press presses a button of a message, which has to be taken; and again when the person is asked
+// to, because Slack or the database took too long, as on a busy machine.
 func (o *office) press(ts, action, user string) {
 	o.t.Helper()
 	heard := len(o.heard(user))
@@ -136,10 +136,10 @@ func (o *office) whispers(user, words string) {
 	})
 }
 
-// TestAPressOnAStandbyIsTheLeaders: a button goes through the inbox to the leader, whose act is seen in
-// the message, once however often Slack delivers it and to whom. What is taken already is told the
-// person alone, and a draft comes into the thread. So it is with a drill that is begun and pressed on a
-// standby.
+// TestAPressOnAStandbyIsTheLeaders: a button goes through the inbox to the leader, whose act is
+// seen in the message, once however often Slack delivers it and to whom. What is taken already is
+// told the person alone, and a draft comes into the thread. So it is with a drill that is begun and
+// pressed on a standby.
 func TestAPressOnAStandbyIsTheLeaders(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -185,8 +185,8 @@ func TestAPressOnAStandbyIsTheLeaders(t *testing.T) {
 	})
 }
 
-// TestAPressWithoutALeaderWaits: the person is told so, and the next leader does it, or says why not:
-// the incident may be over by then. Where it cannot even be written down, that is told.
+// TestAPressWithoutALeaderWaits: the person is told so, and the next leader does it, or says why
+// not: the incident may be over by then. Where it cannot even be written down, that is told.
 func TestAPressWithoutALeaderWaits(t *testing.T) {
 	t.Parallel()
 	for name, over := range map[string]bool{"and is done": false, "and is refused": true} {

@@ -293,8 +293,8 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-// The pump goes by the source's time, which may jump, and measures by our own clock how long it waits
-// for what may be on its way.
+// The pump goes by the source's time, which may jump, and measures by our own clock how long it
+// waits for what may be on its way.
 func TestThePumpWaitsByOurOwnClock(t *testing.T) {
 	a := openStory(t, "")
 	ours := notifytest.Story("", false)[0].Event.Time()

@@ -59,8 +59,8 @@ func TestAReloadTakesUpTracesAndPostmortems(t *testing.T) {
 	}
 }
 
-// TestAReloadOpensOtherDoorsToSlack: who asks from Slack is checked and answered by the workspace, the
-// bot token and the signing secret of the newest configuration, and by no other.
+// TestAReloadOpensOtherDoorsToSlack: who asks from Slack is checked and answered by the workspace,
+// the bot token and the signing secret of the newest configuration, and by no other.
 func TestAReloadOpensOtherDoorsToSlack(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {

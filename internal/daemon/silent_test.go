@@ -33,9 +33,9 @@ func (d *diary) count(words string) int {
 	return strings.Count(d.text.String(), words)
 }
 
-// saysSilent fails unless a member says to everybody that its database does not answer. An act by the
-// API, one by a form, and what only the database knows are refused in words; metrics come without the
-// outbox.
+// saysSilent fails unless a member says to everybody that its database does not answer. An act by
+// the API, one by a form, and what only the database knows are refused in words; metrics come
+// without the outbox.
 func (m *member) saysSilent(b *band) {
 	m.t.Helper()
 	act := api.Act{Key: "silent", Kind: alerting.Remark, By: "Ada", Incident: b.incident.ID, Text: "x"}
@@ -73,8 +73,9 @@ func (m *member) saysSilent(b *band) {
 	}
 }
 
-// TestAMemberWhoseDatabaseDoesNotAnswerSaysSo: because the network to it is gone, which nobody is told,
-// or because it has crashed. The log says what does not work once in the beginning, and when it is over.
+// TestAMemberWhoseDatabaseDoesNotAnswerSaysSo: because the network to it is gone, which nobody is
+// told, or because it has crashed. The log says what does not work once in the beginning, and when
+// it is over.
 func TestAMemberWhoseDatabaseDoesNotAnswerSaysSo(t *testing.T) {
 	t.Parallel()
 	b := newBandOn(t, pgtest.Start(t)) // which is killed

@@ -15,8 +15,8 @@ import (
 )
 
 // Of several daemons on one store, one leads: it evaluates, sends and writes. The others stand by:
-// they serve pages from what they follow in the store, hand on what people do (see inbox.go), and go
-// on from there when the leader is gone. Whoever loses the lead stands by again.
+// they serve pages from what they follow in the store, hand on what people do (see inbox.go), and
+// go on from there when the leader is gone. Whoever loses the lead stands by again.
 
 // standby is what a daemon that does not lead does.
 type standby struct {
@@ -32,8 +32,8 @@ type standby struct {
 const (
 	// followEvery is how often a standby looks for what was decided.
 	followEvery = time.Second
-	// followFor bounds one look, and loadFor one that loads everything: a server that does not answer
-	// must not hold up the lead.
+	// followFor bounds one look, and loadFor one that loads everything: a server that does not
+	// answer must not hold up the lead.
 	followFor = 5 * time.Second
 	loadFor   = 2 * time.Minute
 )
@@ -106,8 +106,9 @@ func (a *Daemon) leadOn(ctx context.Context) error {
 	return g.Run()
 }
 
-// stepDown lets go what only this process knows, after its term was lost: another one may have decided
-// and sent since, by what is in the store. What Prometheus still has is decided again by whoever leads.
+// stepDown lets go what only this process knows, after its term was lost: another one may have
+// decided and sent since, by what is in the store. What Prometheus still has is decided again by
+// whoever leads.
 func (a *Daemon) stepDown() {
 	a.Log.Warn("this daemon does not lead any more: it sends and writes nothing, and stands by")
 	a.Engine.StandBy()

@@ -15,15 +15,15 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
-// WriteTokenEnv names the variable that holds a token that may do everything, for the daemon and for
-// those who ask it.
+// WriteTokenEnv names the variable that holds a token that may do everything, for the daemon and
+// for those who ask it.
 const WriteTokenEnv = "SLOWBURN_WRITE_TOKEN"
 
 // leastToken is how long a token is at least: nobody guesses it at one try a second.
 const leastToken = 16
 
-// openTokens reads the tokens of a configuration, and that of the environment, which has the name of its
-// variable.
+// openTokens reads the tokens of a configuration, and that of the environment, which has the name
+// of its variable.
 func openTokens(cfg config.Web, env string, log *slog.Logger) ([]web.Token, error) {
 	var all []web.Token
 	holder := map[string]string{}
@@ -58,8 +58,8 @@ func openTokens(cfg config.Web, env string, log *slog.Logger) ([]web.Token, erro
 	return all, nil
 }
 
-// writeLocal writes a new token into the file for commands on this machine, which only our own user can
-// read. Without it they need a token of the configuration; that is logged.
+// writeLocal writes a new token into the file for commands on this machine, which only our own user
+// can read. Without it they need a token of the configuration; that is logged.
 func writeLocal(file string, log *slog.Logger) (tokens []web.Token) {
 	if file == "" {
 		return nil
@@ -90,8 +90,8 @@ func replaceFile(file, text string) error {
 	return err
 }
 
-// ReadLocal returns the token that a daemon on this machine has written, "" if there is none that this
-// user may read.
+// ReadLocal returns the token that a daemon on this machine has written, "" if there is none that
+// this user may read.
 func ReadLocal(file string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

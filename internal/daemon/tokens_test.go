@@ -46,8 +46,8 @@ func TestTokensAreRead(t *testing.T) {
 	}
 }
 
-// TestTheLocalTokenIsOfOurUserAlone: a new one with each start, readable by nobody else, whatever was
-// there; where it cannot be written, there is none.
+// TestTheLocalTokenIsOfOurUserAlone: a new one with each start, readable by nobody else, whatever
+// was there; where it cannot be written, there is none.
 func TestTheLocalTokenIsOfOurUserAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "slowburn.db.token")
 	check(t, os.WriteFile(file, []byte("old"), 0o644))

@@ -1,9 +1,9 @@
 // Package drills makes up the burn of a drill, and counts what drills have proven.
 //
-// A drill goes the way of a page: a made-up burn is decided on by the same rules as a real one, what
-// follows is owed by the outbox, and it is delivered to every destination of pages and tickets. It
-// is on no ledger and no incident, so no budget, report, register or time to acknowledge knows of it.
-// The package is pure.
+// A drill goes the way of a page: a made-up burn is decided on by the same rules as a real one,
+// what follows is owed by the outbox, and it is delivered to every destination of pages and
+// tickets. It is on no ledger and no incident, so no budget, report, register or time to
+// acknowledge knows of it. The package is pure.
 package drills
 
 import (
@@ -32,8 +32,8 @@ const (
 	outage    = 10
 )
 
-// Decide makes up a burn that has just become a page and returns it in words. The error says that the
-// rules of alerting do not page for it.
+// Decide makes up a burn that has just become a page and returns it in words. The error says that
+// the rules of alerting do not page for it.
 func Decide(now time.Time) (burn string, err error) {
 	objective, err := slo.ParseObjective("99.9")
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 )
 
 // Do takes what a person did: it is written down, together with the messages that tell of it,
-// before anything comes of it. An act whose key is known changes nothing; if what it says is not what
-// is stored, it is refused. See [incidents.Book.Act] and [incidents.Repeated].
-// Answers to whoever asked for it are written in the same transaction, unless it is refused.
+// before anything comes of it. An act whose key is known changes nothing; if what it says is not
+// what is stored, it is refused. See [incidents.Book.Act] and [incidents.Repeated]. Answers to
+// whoever asked for it are written in the same transaction, unless it is refused.
 func (m *memory) Do(ctx context.Context, a alerting.Act, now time.Time, answers ...store.Verdict) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

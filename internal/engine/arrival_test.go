@@ -196,9 +196,9 @@ func (w *world) backtested(spec *slo.Spec, from, to budget.Minute) (*budget.Ledg
 
 // TestLiveEqualsBacktestOnDataAsTheyCome (law 10): whatever reaches Prometheus late, under another
 // name, with a dip or not at all, what was decided live is what a backtest of the same samples
-// decides, in every field, cost included, but for when it was known. Where samples came later than they were waited for, an
-// incident says so (it is late), and differs in when it was found and what was told meanwhile, and in
-// nothing else. A seed that fails is replayed with -seed and -lives=1.
+// decides, in every field, cost included, but for when it was known. Where samples came later than
+// they were waited for, an incident says so (it is late), and differs in when it was found and what
+// was told meanwhile, and in nothing else. A seed that fails is replayed with -seed and -lives=1.
 func TestLiveEqualsBacktestOnDataAsTheyCome(t *testing.T) {
 	kinds := []string{"late", "renamed", "dipping", "missing", "stuck"}
 	for seed := *firstSeed; seed < *firstSeed+uint64(*lives); seed++ {
@@ -232,7 +232,8 @@ func (w *world) live(f *flow, minutes int) {
 	}
 }
 
-// whenDecided is what live alone has: a backtest, and who was never killed, decides at another time.
+// whenDecided is what live alone has: a backtest, and who was never killed, decides at another
+// time.
 var whenDecided = cmpopts.IgnoreFields(alerting.Event{}, "Decided")
 
 func (w *world) compareWithBacktest(spec *slo.Spec, f *flow) {
@@ -272,8 +273,9 @@ func (w *world) compareWithBacktest(spec *slo.Spec, f *flow) {
 
 // compareLate compares an incident some minutes of which were decided before they were known with
 // the one that a backtest finds. When it was found, and what was told until then, is of its own.
-// What it was is the same: from when to when it burned, how bad, and what it cost, which is what the
-// ledger holds until its own end. Data that were late, and so missing, are missed by no backtest.
+// What it was is the same: from when to when it burned, how bad, and what it cost, which is what
+// the ledger holds until its own end. Data that were late, and so missing, are missed by no
+// backtest.
 func (w *world) compareLate(got *alerting.Incident, want []alerting.Incident, spec *slo.Spec, past *budget.Ledger) {
 	w.t.Helper()
 	if !got.Rule.Burns() {
@@ -362,9 +364,9 @@ func withoutLate(want, got []alerting.Incident) (wantLeft, gotLeft []alerting.In
 	return wantLeft, gotLeft
 }
 
-// TestWhatABacklogHides: the remote write of all targets, or of half of them, is stuck for so long that
-// its minutes are decided without it. The outage in it is over when it is found: it is told once, as
-// missed live, over restarts too, and wakes nobody. If nothing failed, nothing is said.
+// TestWhatABacklogHides: the remote write of all targets, or of half of them, is stuck for so long
+// that its minutes are decided without it. The outage in it is over when it is found: it is told
+// once, as missed live, over restarts too, and wakes nobody. If nothing failed, nothing is said.
 func TestWhatABacklogHides(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -456,8 +458,8 @@ func TestNothingIsDatedBeforeItsSample(t *testing.T) {
 	}
 }
 
-// TestCostsThatAreKnown: histories of two pods of 600 requests a minute each, scraped once a minute,
-// whose incidents and costs are known by construction.
+// TestCostsThatAreKnown: histories of two pods of 600 requests a minute each, scraped once a
+// minute, whose incidents and costs are known by construction.
 func TestCostsThatAreKnown(t *testing.T) {
 	const bad, quiet = 20 * 60, 0.0002
 	for _, c := range []struct {

@@ -105,8 +105,8 @@ func (b *backlog) owes(key string) bool {
 // unsent returns and marks what the ticks owe that the store refuses, each message once, so that it
 // is owed in memory meanwhile. Reports wait for the store. The outbox looks a message up before it
 // sends it again, should this process die. What the store holds already, because the commit took
-// effect and only said that it failed, is left to it; if it cannot be asked, a message is rather sent
-// twice than not at all.
+// effect and only said that it failed, is left to it; if it cannot be asked, a message is rather
+// sent twice than not at all.
 func (b *backlog) unsent(ctx context.Context) []outbox.Entry {
 	answers := true
 	owes := func(key string) bool {

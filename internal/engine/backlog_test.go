@@ -30,8 +30,8 @@ type refusing struct {
 func (r refusing) Commit(context.Context, store.Tick) error   { return r.err }
 func (r refusing) Owes(context.Context, string) (bool, error) { return false, nil }
 
-// What the store refuses because it is full is owed in memory. What it refuses because another process
-// leads is that one's to tell, also where this one's lease has not run out yet.
+// What the store refuses because it is full is owed in memory. What it refuses because another
+// process leads is that one's to tell, also where this one's lease has not run out yet.
 func TestWhatAnotherLeaderDecidesIsNotOwed(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -51,8 +51,8 @@ func TestWhatAnotherLeaderDecidesIsNotOwed(t *testing.T) {
 	}
 }
 
-// A store that does not say whether it has the messages of a tick that it has refused is asked once,
-// because the engine is locked meanwhile: all of them are owed.
+// A store that does not say whether it has the messages of a tick that it has refused is asked
+// once, because the engine is locked meanwhile: all of them are owed.
 func TestAStoreThatDoesNotAnswerIsAskedOnceWhatItOwes(t *testing.T) {
 	s := &mute{}
 	b := backlog{store: s, ticks: []store.Tick{

@@ -84,8 +84,8 @@ func TestPrometheusIsUpgraded(t *testing.T) {
 	}
 }
 
-// TestTheBucketIsGone for half an hour while the count goes on: nobody is told of an outage, the SLO
-// is said to be unknown and why, and when the bucket is back its events are counted.
+// TestTheBucketIsGone for half an hour while the count goes on: nobody is told of an outage, the
+// SLO is said to be unknown and why, and when the bucket is back its events are counted.
 func TestTheBucketIsGone(t *testing.T) {
 	w := newWorld(t, []*slo.Spec{quick()})
 	all := buckets(t, w, 90, func(minute int) string {

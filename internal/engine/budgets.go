@@ -164,7 +164,8 @@ func (b *budgets) record(a *account, reading prom.Reading, turn *store.Turn) bud
 
 // amend adds what was found late to the minutes it belongs to, or to the sums of their hours where
 // minutes are not kept any more. The turn gets them as they are now, whole, so that writing it down
-// twice changes nothing. What the ledger knows nothing of is not amended: it is left to the history.
+// twice changes nothing. What the ledger knows nothing of is not amended: it is left to the
+// history.
 func (b *budgets) amend(a *account, late []prom.Amendment, turn *store.Turn) {
 	if len(late) == 0 {
 		return

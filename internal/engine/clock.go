@@ -102,10 +102,10 @@ const (
 	longestTurn = 5 * time.Minute
 )
 
-// judge reports whether a skew is believed, if the samples do not contradict it. It is at once at the
-// start, if it is what it was, if both clocks agree, or if ours has not gone on as clocks do from tick
-// to tick. If only the source's has not, or if it is before the newest sample, it is a claim, which
-// must be made several times.
+// judge reports whether a skew is believed, if the samples do not contradict it. It is at once at
+// the start, if it is what it was, if both clocks agree, or if ours has not gone on as clocks do
+// from tick to tick. If only the source's has not, or if it is before the newest sample, it is a
+// claim, which must be made several times.
 func (c *clock) judge(now time.Time, skew time.Duration) bool {
 	goesOn := func(step time.Duration) bool { return step >= -toleratedSkew && step <= longestTurn }
 	switch {
@@ -128,9 +128,9 @@ const lookBack = 5 * time.Minute
 
 // contradicts reports whether the samples of the source say that it is not the time that it says it
 // is: it has none of that time and some of the time that we take it for, or it says that it is
-// earlier and has some that are later. Time goes back against those that were read before only if the
-// samples end where it says: the past of a source that lags behind has others after it. One that
-// cannot be asked is not believed either.
+// earlier and has some that are later. Time goes back against those that were read before only if
+// the samples end where it says: the past of a source that lags behind has others after it. One
+// that cannot be asked is not believed either.
 func (c *clock) contradicts(ctx context.Context, specs []*slo.Spec, said, expected time.Time) bool {
 	back := said.Add(toleratedSkew).Before(c.newest)
 	if c.Sampled == nil || said.Sub(expected).Abs() <= lookBack {
@@ -159,10 +159,10 @@ func (c *clock) endsAt(ctx context.Context, specs []*slo.Spec, at time.Time) boo
 	return err == nil && !later
 }
 
-// rewind takes what is decided back to the believed time, before to, if it is ahead of it: the source
-// was, and has gone back, here or before a restart. The minutes that have not happened are dropped, and
-// what they opened ends; what was open before goes on. If that cannot be written down, nothing changes
-// until the next tick.
+// rewind takes what is decided back to the believed time, before to, if it is ahead of it: the
+// source was, and has gone back, here or before a restart. The minutes that have not happened are
+// dropped, and what they opened ends; what was open before goes on. If that cannot be written down,
+// nothing changes until the next tick.
 func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	e.deciding.Lock()
 	defer e.deciding.Unlock()

@@ -37,8 +37,9 @@ func scrapedWorld(t testing.TB, load func(budget.Minute) (int, int)) *world {
 	return w
 }
 
-// TestOneWrongReplicaIsNotBelieved: for three ticks the source says it is three hours later. Nothing
-// of that time is read, nobody hears of missing data, and the outage that follows pages in time.
+// TestOneWrongReplicaIsNotBelieved: for three ticks the source says it is three hours later.
+// Nothing of that time is read, nobody hears of missing data, and the outage that follows pages in
+// time.
 func TestOneWrongReplicaIsNotBelieved(t *testing.T) {
 	for _, by := range []time.Duration{3 * time.Hour, -3 * time.Hour} {
 		w := oneService(t, outage(50, [2]int{20, 26}))
@@ -58,10 +59,10 @@ func TestOneWrongReplicaIsNotBelieved(t *testing.T) {
 	}
 }
 
-// TestAWrongTimeIsNotBelievedAgainstTheSamples: for forty minutes, or from the first tick of a process
-// on, the source insists on a time of which it has no samples, or later than which it has some. It is
-// never believed: nothing is decided ahead of the newest sample, nobody hears of missing data, and the
-// outage meanwhile pages in time.
+// TestAWrongTimeIsNotBelievedAgainstTheSamples: for forty minutes, or from the first tick of a
+// process on, the source insists on a time of which it has no samples, or later than which it has
+// some. It is never believed: nothing is decided ahead of the newest sample, nobody hears of
+// missing data, and the outage meanwhile pages in time.
 func TestAWrongTimeIsNotBelievedAgainstTheSamples(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -112,8 +113,8 @@ func TestAWrongTimeIsNotBelievedAgainstTheSamples(t *testing.T) {
 	}
 }
 
-// TestTheTimeOfTheSamplesIsBelieved: the clock of the source steps by two hours, and its samples with
-// it. After some ticks slowburn goes by it: an outage then pages in time.
+// TestTheTimeOfTheSamplesIsBelieved: the clock of the source steps by two hours, and its samples
+// with it. After some ticks slowburn goes by it: an outage then pages in time.
 func TestTheTimeOfTheSamplesIsBelieved(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{150, 156}))
 	w.steps(10)
@@ -130,9 +131,10 @@ func TestTheTimeOfTheSamplesIsBelieved(t *testing.T) {
 	}
 }
 
-// TestTimeGoesBack: the clock of the source, and its samples with it, is two hours ahead for a while,
-// and is put right. After some ticks slowburn is back, whether it was started again meanwhile or not:
-// the minutes that have not happened are dropped, what they opened ends, and an outage pages in time.
+// TestTimeGoesBack: the clock of the source, and its samples with it, is two hours ahead for a
+// while, and is put right. After some ticks slowburn is back, whether it was started again
+// meanwhile or not: the minutes that have not happened are dropped, what they opened ends, and an
+// outage pages in time.
 func TestTimeGoesBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		ours    bool // our clock is the source's
@@ -181,11 +183,11 @@ func TestTimeGoesBack(t *testing.T) {
 	}
 }
 
-// TestWhatBurnedBeforeTheJumpOutlivesIt: an outage is under way when the clock of the source, and its
-// samples with it, is two hours ahead for a while, in which it burns as well, or is over. Back in its
-// time it is the same incident, which somebody has taken, with what has happened and no more, also
-// after a restart; nobody is paged a second time, and it ends when it does. Where it was told as over,
-// it is over, and what still burns comes back in its thread.
+// TestWhatBurnedBeforeTheJumpOutlivesIt: an outage is under way when the clock of the source, and
+// its samples with it, is two hours ahead for a while, in which it burns as well, or is over. Back
+// in its time it is the same incident, which somebody has taken, with what has happened and no
+// more, also after a restart; nobody is paged a second time, and it ends when it does. Where it was
+// told as over, it is over, and what still burns comes back in its thread.
 func TestWhatBurnedBeforeTheJumpOutlivesIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		over, restart bool
@@ -235,8 +237,8 @@ func TestWhatBurnedBeforeTheJumpOutlivesIt(t *testing.T) {
 	}
 }
 
-// TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo: an outage opens in the very minute in which one was told
-// while the clock of the source was ahead. It is an incident of its own, and pages.
+// TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo: an outage opens in the very minute in which one
+// was told while the clock of the source was ahead. It is an incident of its own, and pages.
 func TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{55, 65}))
 	w.steps(10)
@@ -262,9 +264,10 @@ func TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo(t *testing.T) {
 	}
 }
 
-// TestActsOfTheWrongTimeKeepIt: what somebody does while the clock of the source is ahead is dated so, and
-// stays so, for acts are never changed. Who has taken the incident has it still; a silence is in force when
-// it says, and not before, so that back in time nobody is unheard whom nobody silenced.
+// TestActsOfTheWrongTimeKeepIt: what somebody does while the clock of the source is ahead is dated
+// so, and stays so, for acts are never changed. Who has taken the incident has it still; a silence
+// is in force when it says, and not before, so that back in time nobody is unheard whom nobody
+// silenced.
 func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{5, 60}, [2]int{125, 150}))
 	w.steps(10)
@@ -291,8 +294,8 @@ func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
 	}
 }
 
-// jump sets the clock of the source ahead, and its samples with it, and ours only if it is the same.
-// What it returns puts them right.
+// jump sets the clock of the source ahead, and its samples with it, and ours only if it is the
+// same. What it returns puts them right.
 func (w *world) jump(by time.Duration, ours bool) (back func()) {
 	from, filled := w.now(), w.filled
 	w.at.Add(int64(by))
@@ -320,9 +323,9 @@ func (w *world) checkNothingOfLater() {
 	}
 }
 
-// TestALaggingReplicaDoesNotTakeTimeBack: nothing is scraped for a while, and a source insists on the
-// time of half an hour ago, of which it has samples. It has others of the time after it, so nothing
-// that is decided is dropped.
+// TestALaggingReplicaDoesNotTakeTimeBack: nothing is scraped for a while, and a source insists on
+// the time of half an hour ago, of which it has samples. It has others of the time after it, so
+// nothing that is decided is dropped.
 func TestALaggingReplicaDoesNotTakeTimeBack(t *testing.T) {
 	w := newWorld(t, []*slo.Spec{promise("shop")}, &service{name: "shop", load: steady(50), down: func(m budget.Minute) bool { return m >= budget.MinuteOf(t0)+40 }})
 	w.steps(40)

@@ -264,9 +264,9 @@ func TestAnEndThatWasToldOnAFullDiskIsNotToldAgain(t *testing.T) {
 }
 
 // TestAFullDiskSilencesNothing: six services break in the same minute while the disk is full, and
-// Slack takes one message at a time. All six pages go out, and so do their ends; when there is space
-// again each of them is on the disk, and none is said again. The same if the process is killed
-// meanwhile, as far as it had decided.
+// Slack takes one message at a time. All six pages go out, and so do their ends; when there is
+// space again each of them is on the disk, and none is said again. The same if the process is
+// killed meanwhile, as far as it had decided.
 func TestAFullDiskSilencesNothing(t *testing.T) {
 	for name, killed := range map[string]bool{"it lives on": false, "it is killed meanwhile": true} {
 		t.Run(name, func(t *testing.T) {

@@ -144,9 +144,10 @@ type Engine struct {
 	memory
 	wakeGather chan struct{} // wakes LookInto
 
-	// deciding is held by whoever changes accounts, from the first of them to what is shown: a tick, a
-	// piece of history, a reload, another leader's news. So these come one after the other. It guards
-	// all below, and who holds it may look at accounts without the memory's lock, which is taken after it.
+	// deciding is held by whoever changes accounts, from the first of them to what is shown: a
+	// tick, a piece of history, a reload, another leader's news. So these come one after the other.
+	// It guards all below, and who holds it may look at accounts without the memory's lock, which
+	// is taken after it.
 	deciding sync.Mutex
 	clock    clock
 	facts    map[string]string
@@ -284,9 +285,9 @@ type taking struct {
 // until acts wait for it.
 const patience = 2
 
-// tell tells what was decided, with the book as it stands, and writes it down. Composing thousands of
-// messages takes long, so acts are let in meanwhile. Then all of it is told anew with the book that
-// they have left: nothing is told that is not so any more, and no act is lost.
+// tell tells what was decided, with the book as it stands, and writes it down. Composing thousands
+// of messages takes long, so acts are let in meanwhile. Then all of it is told anew with the book
+// that they have left: nothing is told that is not so any more, and no act is lost.
 func (e *Engine) tell(ctx context.Context, t *taking) {
 	for tries := 0; ; tries++ {
 		e.mu.Lock()

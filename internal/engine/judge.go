@@ -52,8 +52,8 @@ func (j judge) turn(a *account, reading prom.Reading) story {
 	return s
 }
 
-// journey advances a journey over what its steps have just learned, and adds its reading. It returns
-// nothing if nothing is new.
+// journey advances a journey over what its steps have just learned, and adds its reading. It
+// returns nothing if nothing is new.
 func (j judge) journey(of *slo.Spec, readings map[slo.ID]prom.Reading) []story {
 	reading := j.derive(of, readings)
 	if len(reading.Slots) == 0 {

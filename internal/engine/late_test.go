@@ -106,8 +106,8 @@ func (w *lateWorld) check() {
 }
 
 // TestLateSamplesPage: whatever is late by up to ten minutes, all or one target of four that alone
-// fails, the page comes as soon after the samples as without lateness, without any flag; no event is
-// lost.
+// fails, the page comes as soon after the samples as without lateness, without any flag; no event
+// is lost.
 func TestLateSamplesPage(t *testing.T) {
 	begin, end := t0.Add(60*time.Minute), t0.Add(80*time.Minute)
 	outage := func(_ int, at time.Time) bool { return !at.Before(begin) && at.Before(end) }
@@ -152,9 +152,9 @@ func TestLateSamplesPage(t *testing.T) {
 	}
 }
 
-// TestTimeToDetectEndsWhenItIsTold: samples come nine minutes late, so an outage is told nine minutes
-// after the minute that opens its incident. That is when it was detected, wherever it is said; a
-// backtest, which has all samples, says when it could have been known.
+// TestTimeToDetectEndsWhenItIsTold: samples come nine minutes late, so an outage is told nine
+// minutes after the minute that opens its incident. That is when it was detected, wherever it is
+// said; a backtest, which has all samples, says when it could have been known.
 func TestTimeToDetectEndsWhenItIsTold(t *testing.T) {
 	const late = 9 * time.Minute
 	begin := t0.Add(50 * time.Minute)
@@ -352,9 +352,9 @@ func TestALookThatIsTooEarlyCostsNothing(t *testing.T) {
 	}
 }
 
-// TestMessagesSayWhatIsWaitedFor: the samples of a service come nine minutes late. Its page says so,
-// and so does what tells that there are no data, though it has given them up by then. Of a service
-// that is in time no message speaks of lateness.
+// TestMessagesSayWhatIsWaitedFor: the samples of a service come nine minutes late. Its page says
+// so, and so does what tells that there are no data, though it has given them up by then. Of a
+// service that is in time no message speaks of lateness.
 func TestMessagesSayWhatIsWaitedFor(t *testing.T) {
 	const late = "Samples of 1 target come about 9 min late; minutes are decided about 9 min after they end."
 	begin := t0.Add(50 * time.Minute)
@@ -405,9 +405,9 @@ func (w *lateWorld) said(state string) (all []string) {
 }
 
 // TestWhatIsLaterThanItIsWaitedFor: a service all of whose samples, or those of one target of four
-// that alone fails, come later than anything is waited for, for ever. Each minute is decided without
-// them, and again when they are there: the ledger is exact, the outage is one incident, and told once.
-// What is wrong is said where the SLO is shown, and no sample is read again and again.
+// that alone fails, come later than anything is waited for, for ever. Each minute is decided
+// without them, and again when they are there: the ledger is exact, the outage is one incident, and
+// told once. What is wrong is said where the SLO is shown, and no sample is read again and again.
 func TestWhatIsLaterThanItIsWaitedFor(t *testing.T) {
 	begin, end := t0.Add(60*time.Minute), t0.Add(80*time.Minute)
 	for n, minutes := range []int{16, 20, 30, 40} {
@@ -456,8 +456,8 @@ func TestWhatIsLaterThanItIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestWhatComesInTimeAgainIsNoProblem: for an hour the samples come later than they are waited for, and
-// then in time.
+// TestWhatComesInTimeAgainIsNoProblem: for an hour the samples come later than they are waited for,
+// and then in time.
 func TestWhatComesInTimeAgainIsNoProblem(t *testing.T) {
 	var w *lateWorld
 	w = newLateWorld(t, 1, func(int) time.Duration {

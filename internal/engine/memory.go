@@ -15,9 +15,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// memory is what the engine knows: the accounts, the book of incidents, what waits for the store, and
-// what of all this is shown. Acts, evidence and whatever else comes beside the ticks need nothing but
-// it.
+// memory is what the engine knows: the accounts, the book of incidents, what waits for the store,
+// and what of all this is shown. Acts, evidence and whatever else comes beside the ticks need
+// nothing but it.
 //
 // Its lock is held for the work on one budget, to take over a book, or to write down, and never
 // while a source is asked or thousands of messages are composed. So an act waits for a commit at
@@ -52,8 +52,8 @@ func (m *memory) hold(f func()) {
 // adopt takes over a book.
 func (m *memory) adopt(b incidents.Book) { m.book, m.books = b, m.books+1 }
 
-// Flush writes down what the store has refused so far. It is for a stop: what only memory has is lost
-// with the process, and the next one cannot know what people were told of it.
+// Flush writes down what the store has refused so far. It is for a stop: what only memory has is
+// lost with the process, and the next one cannot know what people were told of it.
 func (m *memory) Flush(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -61,9 +61,9 @@ func (m *memory) Flush(ctx context.Context) error {
 }
 
 // OweBeside writes down messages that are decided on beside the ticks, by a function of an incident
-// that is open, for those of the IDs that are. None of them ends while it is asked about: its end is
-// owed after them. While the store cannot be written, they are owed in memory, as those of a tick
-// are.
+// that is open, for those of the IDs that are. None of them ends while it is asked about: its end
+// is owed after them. While the store cannot be written, they are owed in memory, as those of a
+// tick are.
 func (m *memory) OweBeside(ctx context.Context, now time.Time, ids []string, decide func(incidents.Notification) []outbox.Entry) error {
 	var failed error
 	for some := range slices.Chunk(ids, atATime) {

@@ -18,10 +18,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestAnIncidentThatIsOverTakesWhatComesLate: of two targets that fail for ten minutes, the samples of
-// one are stuck until the incident of the other is long over. Its record, its page, its message, the
-// report, the register and the draft then have what the ledger has, over a restart too. A disk that
-// is full in between loses nothing of it.
+// TestAnIncidentThatIsOverTakesWhatComesLate: of two targets that fail for ten minutes, the samples
+// of one are stuck until the incident of the other is long over. Its record, its page, its message,
+// the report, the register and the draft then have what the ledger has, over a restart too. A disk
+// that is full in between loses nothing of it.
 func TestAnIncidentThatIsOverTakesWhatComesLate(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		t.Run(fmt.Sprint("full disk ", full), func(t *testing.T) {

@@ -18,16 +18,16 @@ type Terms struct {
 	Set *slo.Set
 	// Policy is the error-budget policy; nil is none.
 	Policy *alerting.Policy
-	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; "" is
-	// the default channel.
+	// Reports are the reports to be sent on schedule, and ReportChannels says where to, by name; ""
+	// is the default channel.
 	Reports        []report.Schedule
 	ReportChannels map[string]string
 	// Composer makes the messages from now on; nil leaves that as it is.
 	Composer Composer
 }
 
-// Reload swaps the set of SLOs, and with it the terms under which they are judged and told. State is
-// kept by SLO ID: an SLO whose objective or alerts changed goes on with its ledger and its open
+// Reload swaps the set of SLOs, and with it the terms under which they are judged and told. State
+// is kept by SLO ID: an SLO whose objective or alerts changed goes on with its ledger and its open
 // incident, under the new terms from the next minute on. What is open for an SLO that is gone is
 // closed, with that as the reason; its ledger is kept and picked up again if the SLO comes back. If
 // that cannot be written down, nothing changes.

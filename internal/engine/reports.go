@@ -21,8 +21,8 @@ func factReport(name string) string { return "report/" + name + "/last" }
 // reporter builds reports of what is seen and of what the store has kept.
 type reporter struct{ *Options }
 
-// due returns the reports that are due by the facts that are known; what a schedule that is seen for
-// the first time owes nothing of is written into fresh.
+// due returns the reports that are due by the facts that are known; what a schedule that is seen
+// for the first time owes nothing of is written into fresh.
 func (r reporter) due(known, fresh map[string]string, now time.Time) []report.Run {
 	return report.Due(r.Reports, reported(r.Reports, known, now, fresh), now)
 }

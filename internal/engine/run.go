@@ -59,8 +59,8 @@ func next(batch *prom.Batch, lag time.Duration, ours, now time.Time) time.Time {
 	return at
 }
 
-// wait returns how long to wait, in wall time, until the next tick, by our clock and the time that it
-// really is.
+// wait returns how long to wait, in wall time, until the next tick, by our clock and the time that
+// it really is.
 func wait(sum Summary, lag time.Duration, ours, now time.Time, minute time.Duration) time.Duration {
 	next := sum.Next
 	switch {

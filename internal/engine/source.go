@@ -72,8 +72,9 @@ func (all outages) watch(failures []prom.Failure, now time.Time, facts map[strin
 	return owed
 }
 
-// capped returns one notice for each SLO that has more combinations of its labels than are followed,
-// and no second one after a restart: the facts are those that are known, and those to be kept.
+// capped returns one notice for each SLO that has more combinations of its labels than are
+// followed, and no second one after a restart: the facts are those that are known, and those to be
+// kept.
 func capped(batch *prom.Batch, now time.Time, known, facts map[string]string) (owed []Notice) {
 	for _, id := range slices.Sorted(maps.Keys(batch.Capped)) {
 		fact, text := "capped/"+string(id), batch.Capped[id]

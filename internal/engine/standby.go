@@ -27,9 +27,9 @@ func NewStandby(o Options, set *slo.Set, snap store.Snapshot) *Engine {
 	return e
 }
 
-// StandBy decides nothing any more, because another process does, or may: what was decided and is not
-// in the store is let go. [Engine.LoadAnew] takes over what is there. Run and all that decides must
-// have ended.
+// StandBy decides nothing any more, because another process does, or may: what was decided and is
+// not in the store is let go. [Engine.LoadAnew] takes over what is there. Run and all that decides
+// must have ended.
 func (e *Engine) StandBy() {
 	e.deciding.Lock()
 	defer e.deciding.Unlock()

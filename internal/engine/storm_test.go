@@ -131,9 +131,9 @@ func (mute) Notice(engine.Notice) []outbox.Entry { return nil }
 // Permit implements engine.Composer.
 func (mute) Permit(incidents.Permit) []outbox.Entry { return nil }
 
-// TestWorkGrowsWithTheNumberOfIncidents: four times the incidents in one thread are about four times
-// the work, when they open, while they burn, for those who are reminded of them, and when each is
-// looked into. Work is told by what is allocated, which no busy machine changes.
+// TestWorkGrowsWithTheNumberOfIncidents: four times the incidents in one thread are about four
+// times the work, when they open, while they burn, for those who are reminded of them, and when
+// each is looked into. Work is told by what is allocated, which no busy machine changes.
 func TestWorkGrowsWithTheNumberOfIncidents(t *testing.T) {
 	const few, many = 250, 1000
 	work := func(n int) map[string]float64 {

@@ -13,9 +13,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// teller makes of stories what people are told: it folds them into the book of incidents and composes
-// the messages. It changes nothing, and needs no lock but the one of who decides: what it gives is
-// taken over by who has written it down.
+// teller makes of stories what people are told: it folds them into the book of incidents and
+// composes the messages. It changes nothing, and needs no lock but the one of who decides: what it
+// gives is taken over by who has written it down.
 type teller struct {
 	*Options
 	world   *budgets
@@ -109,8 +109,8 @@ func (t teller) pastOf(ctx context.Context, book incidents.Book, all []story) in
 	return known
 }
 
-// past reads the incidents that are not open, as far as there are any of these IDs: from the store and
-// from what that has not taken yet.
+// past reads the incidents that are not open, as far as there are any of these IDs: from the store
+// and from what that has not taken yet.
 func (t teller) past(ctx context.Context, book incidents.Book, ids []string) (past incidents.Past, err error) {
 	past = incidents.Past{}
 	defer func() { t.unsaved.overwrite(past, ids) }()
@@ -129,9 +129,9 @@ func (t teller) past(ctx context.Context, book incidents.Book, ids []string) (pa
 	return past, nil
 }
 
-// compose makes the messages of what came of events or of an act, of each outcome its own. It begins
-// with the last, so that of the edits of one message, which may be thousands, only the one is
-// composed that is going to be sent.
+// compose makes the messages of what came of events or of an act, of each outcome its own. It
+// begins with the last, so that of the edits of one message, which may be thousands, only the one
+// is composed that is going to be sent.
 func (t teller) compose(outcomes ...incidents.Outcome) (all [][]outbox.Entry, faults []fault) {
 	all, shown := make([][]outbox.Entry, len(outcomes)), outbox.Shown{}
 	guard := func(id slo.ID, f func()) {
@@ -156,9 +156,9 @@ func (t teller) compose(outcomes ...incidents.Outcome) (all [][]outbox.Entry, fa
 	return all, faults
 }
 
-// event makes the messages of one event. Those of the time of a process before this one are
-// marked, if they are pages or tell of an end: it may have sent them past a full disk and died before
-// it could write that down.
+// event makes the messages of one event. Those of the time of a process before this one are marked,
+// if they are pages or tell of an end: it may have sent them past a full disk and died before it
+// could write that down.
 func (t teller) event(told incidents.Notification, shown outbox.Shown) []outbox.Entry {
 	entries := t.Composer.Event(told, shown)
 	shown.Add(entries)

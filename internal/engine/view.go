@@ -21,8 +21,8 @@ type Budget struct {
 	Journey  *Journey // of a journey, how its steps stand
 }
 
-// Figures are what a ledger and the decisions over it come to. They are made anew when the ledger is
-// written and never change, so snapshots share them.
+// Figures are what a ledger and the decisions over it come to. They are made anew when the ledger
+// is written and never change, so snapshots share them.
 type Figures struct {
 	ID        slo.ID
 	Spec      *slo.Spec
@@ -120,8 +120,8 @@ func burns(spec *slo.Spec, standings []alerting.Standing) []WindowBurn {
 // atATime is how many incidents are told of while the lock is held.
 const atATime = 50
 
-// Open returns every open incident with what may be said about it at a time, by ID. A tick or an act
-// may come in between; an incident is told of as it stands when its turn comes.
+// Open returns every open incident with what may be said about it at a time, by ID. A tick or an
+// act may come in between; an incident is told of as it stands when its turn comes.
 func (m *memory) Open(now time.Time) []incidents.Notification {
 	var all []incidents.Notification
 	for ids := range slices.Chunk(m.Snapshot().Open.IDs(), atATime) {

@@ -277,8 +277,8 @@ func (w *world) close() {
 	}
 }
 
-// restart stops the daemon in good order and starts it again. As package daemon does, it writes down
-// what it can; on a full disk that is nothing.
+// restart stops the daemon in good order and starts it again. As package daemon does, it writes
+// down what it can; on a full disk that is nothing.
 func (w *world) restart() {
 	w.t.Helper()
 	_ = w.engine.Flush(context.Background())
@@ -368,7 +368,8 @@ func (w *world) step() engine.Summary {
 	return sum
 }
 
-// Write takes the lines of the log. The program fails only for the service that a test breaks on purpose.
+// Write takes the lines of the log. The program fails only for the service that a test breaks on
+// purpose.
 func (w *world) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte(`msg="panic`)) && !bytes.Contains(line, []byte("slo=broken/")) {
 		w.t.Errorf("the program has failed: %s", line)

@@ -8,9 +8,9 @@
 //	       ├─► traces    requests that show it, from exemplars (traces.go)
 //	       └─► signals   the four golden signals, now and before the onset (package signals)
 //
-// The answer, [ranking.Evidence], is a plain value. It is kept with the incident, so that the message, the
-// page, the API and the draft of the postmortem all show the same: what was found then, not what
-// can still be found later.
+// The answer, [ranking.Evidence], is a plain value. It is kept with the incident, so that the
+// message, the page, the API and the draft of the postmortem all show the same: what was found
+// then, not what can still be found later.
 //
 // # Honest words
 //

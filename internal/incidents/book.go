@@ -177,8 +177,8 @@ func (b Book) Unexplained(w World, most int) []string {
 	return ids
 }
 
-// Unexplain returns an incident that is to be looked into, and the kind of event that asks for it. It
-// is false for one that was, or that is not open any more.
+// Unexplain returns an incident that is to be looked into, and the kind of event that asks for it.
+// It is false for one that was, or that is not open any more.
 func (b Book) Unexplain(w World, id string) (alerting.Incident, alerting.Kind, bool) {
 	i, known := b.open[id], b.evidence[id]
 	if i == nil || i.Last.Burn == nil || known != nil && known.Kind == asks(i) {

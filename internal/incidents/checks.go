@@ -16,8 +16,8 @@ const (
 	maxActName = 200
 )
 
-// longestBack is how far an act may be dated back that people could answer for with it afterwards: what
-// was silent, released or exempt must have been so at the time.
+// longestBack is how far an act may be dated back that people could answer for with it afterwards:
+// what was silent, released or exempt must have been so at the time.
 const longestBack = time.Hour
 
 // binding are these acts.

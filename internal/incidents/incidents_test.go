@@ -188,9 +188,9 @@ func TestTheLoudestIsTheFace(t *testing.T) {
 	}
 }
 
-// TestRootsStandAsTheEndLeavesThem: when much is told at once, the root message of a thread shows what
-// is true in the end, whatever the order of its budgets; who is called, and what is shown in the
-// channel, goes by what was true then. What is shown is gathered once for all who share it.
+// TestRootsStandAsTheEndLeavesThem: when much is told at once, the root message of a thread shows
+// what is true in the end, whatever the order of its budgets; who is called, and what is shown in
+// the channel, goes by what was true then. What is shown is gathered once for all who share it.
 func TestRootsStandAsTheEndLeavesThem(t *testing.T) {
 	w := newWorld("shop/a", "shop/b", "shop/c", "shop/d")
 	turns := []Turn{

@@ -10,16 +10,17 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Notification is an event with everything a message about it may show. What there is to say, and in which
-// words, it has from its Facts.
+// Notification is an event with everything a message about it may show. What there is to say, and
+// in which words, it has from its Facts.
 type Notification struct {
 	sentences.Facts
 	Trail []Point // how a burn went, from just before its onset on; nil for what is no burn
 	Paged bool    // another incident of the same thread was a page already
 	Led   bool    // another one was louder, or as loud and older, so that the root message was about that
-	// Root is what the root message of the thread shows instead, because it is louder; nil if it shows
-	// this. It stands as all that is told together leaves it, and may be shared. So do Others: what else
-	// is open in the thread, the loudest first, at most maxOthers; and More: how many there are beyond.
+	// Root is what the root message of the thread shows instead, because it is louder; nil if it
+	// shows this. It stands as all that is told together leaves it, and may be shared. So do
+	// Others: what else is open in the thread, the loudest first, at most maxOthers; and More: how
+	// many there are beyond.
 	Root      *Notification
 	Others    []alerting.Incident
 	More      int
@@ -30,8 +31,8 @@ type Notification struct {
 	Evidence  *ranking.Evidence // nil as long as there is none
 }
 
-// Done is an act with everything that a message about it may show. Notification is of the incident that it
-// is about, after the act, and its Event is the incident's newest.
+// Done is an act with everything that a message about it may show. Notification is of the incident
+// that it is about, after the act, and its Event is the incident's newest.
 type Done struct {
 	Notification
 	Act alerting.Act

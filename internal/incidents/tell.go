@@ -250,8 +250,8 @@ func (b Book) lead(w World, all []Outcome, now time.Time) {
 	}
 }
 
-// show adds what the root message of its thread shows, which is the loudest that is open there. What
-// is known already of these, by ID, is not gathered again.
+// show adds what the root message of its thread shows, which is the loudest that is open there.
+// What is known already of these, by ID, is not gathered again.
 func (b Book) show(w World, t *Notification, known map[string]*Notification, now time.Time) {
 	if t.Incident.ID == "" {
 		return

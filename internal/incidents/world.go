@@ -25,7 +25,8 @@ type Budget struct {
 	State          alerting.State
 	Measured       bool           // its SLO is in force, and minutes of it have been read
 	Wait           sentences.Wait // what its minutes wait for
-	// Figures are what it comes to at the end of a minute, where that has been computed; nil if not.
+	// Figures are what it comes to at the end of a minute, where that has been computed; nil if
+	// not.
 	Figures *Figures
 }
 

@@ -30,8 +30,8 @@ func Code(s string) string {
 // special are the characters that mean something in the middle of a Markdown line.
 const special = "\\`*_[]<>|&~#"
 
-// Text escapes what a person wrote for the middle of a Markdown line: it cannot open a link, a tag, a
-// mention or a table cell. Line breaks become spaces.
+// Text escapes what a person wrote for the middle of a Markdown line: it cannot open a link, a tag,
+// a mention or a table cell. Line breaks become spaces.
 func Text(s string) string {
 	var b strings.Builder
 	for _, r := range oneLine(s) {
@@ -86,8 +86,8 @@ func Fence(language string, lines ...string) string {
 	return fence + language + "\n" + text + "\n" + fence + "\n"
 }
 
-// Table writes a Markdown table of cells that are already Markdown. A column whose heading ends in a colon
-// is aligned to the right, for figures; the colon is not shown.
+// Table writes a Markdown table of cells that are already Markdown. A column whose heading ends in
+// a colon is aligned to the right, for figures; the colon is not shown.
 func Table(head []string, rows [][]string) string {
 	var b strings.Builder
 	names, rule := make([]string, len(head)), make([]string, len(head))

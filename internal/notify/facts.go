@@ -36,7 +36,8 @@ type Target struct {
 	Channel  string // of a chat, if a route names one
 	First    bool   // it has not heard of the incident before this event
 	Again    bool   // the receiver tells it in another channel, too
-	// Shown are the root messages that later edits, owed together with this message, bring up to date.
+	// Shown are the root messages that later edits, owed together with this message, bring up to
+	// date.
 	Shown outbox.Shown
 	// Instead is the name of the receiver in whose place this goes out, because it stays down, and
 	// Key its key then. Both are empty usually.

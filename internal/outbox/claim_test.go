@@ -204,8 +204,8 @@ func (h *hanging) Deliver(ctx context.Context, o outbox.Owed, root outbox.Receip
 	return h.recorder.Deliver(ctx, o, root)
 }
 
-// Forty dead channels have messages for hours, and one is healthy: it gets its own at once, whatever
-// the others hold.
+// Forty dead channels have messages for hours, and one is healthy: it gets its own at once,
+// whatever the others hold.
 func TestDeadChannelsStarveNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, receiver := &outboxtest.Store{}, &hanging{}
@@ -284,7 +284,8 @@ func TestALeaseBoundsASend(t *testing.T) {
 	})
 }
 
-// pointing finds an earlier copy of what it was sent, after a while, and lets it lead to the newer one.
+// pointing finds an earlier copy of what it was sent, after a while, and lets it lead to the newer
+// one.
 type pointing struct {
 	recorder
 	takes    time.Duration
@@ -303,7 +304,8 @@ func (p *pointing) Point(ctx context.Context, _, _ outbox.Receipt) error {
 	return nil
 }
 
-// A first copy is changed while this process may send, and no longer: another one may have sent since.
+// A first copy is changed while this process may send, and no longer: another one may have sent
+// since.
 func TestALeaseBoundsAMend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, receiver := &outboxtest.Store{}, &pointing{}
@@ -429,7 +431,8 @@ func TestAStormIsFoldedInLinearWork(t *testing.T) {
 	}
 }
 
-// flushing is a receiver that takes a while, in which the pump tells the store what it was not told yet.
+// flushing is a receiver that takes a while, in which the pump tells the store what it was not told
+// yet.
 type flushing struct {
 	recorder
 	during func()
@@ -440,8 +443,8 @@ func (f *flushing) Deliver(ctx context.Context, o outbox.Owed, root outbox.Recei
 	return f.recorder.Deliver(ctx, o, root)
 }
 
-// What was owed in memory is written down marked as tried. That it was not is told to the store later,
-// but not while it is being sent: if the sender dies, the next one must look it up.
+// What was owed in memory is written down marked as tried. That it was not is told to the store
+// later, but not while it is being sent: if the sender dies, the next one must look it up.
 func TestWhatIsBeingSentStaysClaimed(t *testing.T) {
 	db, receiver := &outboxtest.Store{}, &flushing{}
 	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{Lease: func() time.Time { return time.Now().Add(time.Hour) }})
@@ -485,8 +488,8 @@ func (s *settling) Settle(ctx context.Context, key string, r outbox.Result) erro
 	return s.Store.Settle(ctx, key, r)
 }
 
-// Nor is that told while the store is told what came of the sending: it would no longer know that the
-// outcome is unclear, and the message would be sent again.
+// Nor is that told while the store is told what came of the sending: it would no longer know that
+// the outcome is unclear, and the message would be sent again.
 func TestWhatIsBeingSettledStaysClaimed(t *testing.T) {
 	db, receiver := &settling{Store: &outboxtest.Store{}}, &late{}
 	var p *outbox.Pump
@@ -543,8 +546,8 @@ func (a *asked) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Durati
 	return nil, nil
 }
 
-// What another process does not know the outcome of may still be on its way. Its clock may be behind
-// ours: so the time that it was to wait says nothing.
+// What another process does not know the outcome of may still be on its way. Its clock may be
+// behind ours: so the time that it was to wait says nothing.
 func TestAnUnclearOutcomeOfAnotherIsNotLookedUpAtOnce(t *testing.T) {
 	db, receiver := &outboxtest.Store{}, &asked{}
 	db.Add(entry("a", "a", outbox.Post, outbox.LanePage))
@@ -569,8 +572,8 @@ func TestAnUnclearOutcomeOfAnotherIsNotLookedUpAtOnce(t *testing.T) {
 	}
 }
 
-// Whoever sends again, after others may have, knows nothing of before: what was owed in memory alone is
-// gone, and a page may have been sent by them, without that being written down.
+// Whoever sends again, after others may have, knows nothing of before: what was owed in memory
+// alone is gone, and a page may have been sent by them, without that being written down.
 func TestWhoeverSendsAgainLooksFirst(t *testing.T) {
 	db, receiver := &outboxtest.Store{}, &asked{}
 	until := time.Now().Add(time.Hour)
@@ -590,8 +593,8 @@ func TestWhoeverSendsAgainLooksFirst(t *testing.T) {
 	}
 }
 
-// late is a receiver whose answer to what it is sent is lost. It notes when it had "a", and when that
-// was asked for.
+// late is a receiver whose answer to what it is sent is lost. It notes when it had "a", and when
+// that was asked for.
 type late struct {
 	recorder
 	clock         func() time.Time
@@ -617,9 +620,9 @@ func (l *late) Find(_ context.Context, owed []outbox.Owed, _ outbox.Receipt, _ t
 	return found, nil
 }
 
-// A request that timed out may come in later than its sender has given up. Our clock may be corrected
-// otherwise meanwhile, and the store be read again because somebody else did something there: it is
-// not looked up sooner.
+// A request that timed out may come in later than its sender has given up. Our clock may be
+// corrected otherwise meanwhile, and the store be read again because somebody else did something
+// there: it is not looked up sooner.
 func TestACorrectedClockShortensNoWait(t *testing.T) {
 	for _, lease := range []func() time.Time{nil, func() time.Time { return time.Now().Add(time.Hour) }} {
 		for _, jump := range []time.Duration{0, 3 * time.Second, 2 * time.Minute, -2 * time.Minute} {

@@ -1,12 +1,12 @@
-// Package outbox is a durable queue of outgoing messages, and the loop that delivers them. A message
-// that was written down and is not delivered yet is owed.
+// Package outbox is a durable queue of outgoing messages, and the loop that delivers them. A
+// message that was written down and is not delivered yet is owed.
 //
 // A decision and the messages it owes are written down in one transaction, before anything is sent.
 // Each message is an [Entry] under a unique key, and that key is both the schedule and the
 // de-duplication: what is owed once cannot be owed twice. A second loop, the pump, claims what is
-// due, sends what it got through a receiver (Slack first) and writes the result down. A crash between
-// the two leaves an entry that was begun and not settled: its outcome is ambiguous, and it is looked
-// up at the receiver before it is sent again.
+// due, sends what it got through a receiver (Slack first) and writes the result down. A crash
+// between the two leaves an entry that was begun and not settled: its outcome is ambiguous, and it
+// is looked up at the receiver before it is sent again.
 //
 // # Claim, then send
 //
@@ -18,8 +18,8 @@
 //
 // # A store that cannot be written
 //
-// If the disk is full, what is owed goes out nevertheless, from memory and with the same queue, pace
-// and retries; the outcomes are written down when there is space again. Only reports wait.
+// If the disk is full, what is owed goes out nevertheless, from memory and with the same queue,
+// pace and retries; the outcomes are written down when there is space again. Only reports wait.
 //
 // # What holds
 //
@@ -69,8 +69,8 @@ const (
 	Post  Op = "post"  // the root message of a thread
 	Edit  Op = "edit"  // brings the root message to a newer state; of several, only the newest matters
 	Reply Op = "reply" // a message in the thread
-	// Mend looks for the first copy of a message that was repeated, and lets it lead to the second. It is owed by the
-	// pump itself, see mend.go; nobody composes it.
+	// Mend looks for the first copy of a message that was repeated, and lets it lead to the second.
+	// It is owed by the pump itself, see mend.go; nobody composes it.
 	Mend Op = "mend"
 )
 
@@ -160,8 +160,8 @@ func (o Owed) suspected() bool {
 	return o.Inherited && !known.Ambiguous()
 }
 
-// Claim asks to begin a send. Begun and Attempts are what the claimant has read of the entry: when an
-// attempt that was never settled began, or zero, and how many were settled. Whoever has read
+// Claim asks to begin a send. Begun and Attempts are what the claimant has read of the entry: when
+// an attempt that was never settled began, or zero, and how many were settled. Whoever has read
 // something older than what is true is refused.
 type Claim struct {
 	Key      string
@@ -177,8 +177,8 @@ type Result struct {
 	Err     string
 	Receipt Receipt
 	At      time.Time
-	// Begun and Attempts are what the sender has read of the entry, as in Claim. Only that it was sent
-	// is written down whatever was read: it is true.
+	// Begun and Attempts are what the sender has read of the entry, as in Claim. Only that it was
+	// sent is written down whatever was read: it is true.
 	Begun    time.Time
 	Attempts int
 	// Then is owed as well, in the same transaction.

@@ -39,9 +39,9 @@ func (w *worker) asks(page bool) {
 	w.room.asks = page
 }
 
-// yields reports whether a look-up waits because a page goes first: one that can be sent here now, or one
-// that is to be looked up, wherever at the receiver, whose pace is one for all. After a long downtime
-// there are many ends to be looked up.
+// yields reports whether a look-up waits because a page goes first: one that can be sent here now,
+// or one that is to be looked up, wherever at the receiver, whose pace is one for all. After a long
+// downtime there are many ends to be looked up.
 func (w *worker) yields(q *queue, lane Lane) bool {
 	if lane == LanePage {
 		return false

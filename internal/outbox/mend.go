@@ -72,7 +72,8 @@ func (w *worker) mend(ctx context.Context, o Owed) (Result, error) {
 	return w.unmark(ctx, o, shown)
 }
 
-// point lets one message lead to another, while this process may send. One that is gone leads nowhere.
+// point lets one message lead to another, while this process may send. One that is gone leads
+// nowhere.
 func (w *worker) point(ctx context.Context, p Pointer, from, to Receipt) error {
 	limit := w.opts.left()
 	if limit == 0 {

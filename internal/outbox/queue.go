@@ -177,8 +177,8 @@ func (t *thread) planReply(q *queue, now time.Time) {
 	}
 }
 
-// crowd returns the first replies of a thread in which more wait than a storm begins with, as many as
-// a digest may name; else nil. It ends before one that must wait, or that may have arrived.
+// crowd returns the first replies of a thread in which more wait than a storm begins with, as many
+// as a digest may name; else nil. It ends before one that must wait, or that may have arrived.
 func (t *thread) crowd(storm Storm, now time.Time) (crowd []step) {
 	if storm.At <= 0 || len(t.replies) <= storm.At {
 		return nil
@@ -222,9 +222,10 @@ type line struct {
 	groups [][]step
 }
 
-// fold lets the overflow of a storm be named in digests, before what else is as urgent: everybody is
-// named within seconds. Root messages are folded apart from what follows on them. The folded entries
-// share the digest's receipt; what follows about a folded root is said in the digest's thread.
+// fold lets the overflow of a storm be named in digests, before what else is as urgent: everybody
+// is named within seconds. Root messages are folded apart from what follows on them. The folded
+// entries share the digest's receipt; what follows about a folded root is said in the digest's
+// thread.
 func (s Storm) fold(posts []step, receiver Receiver) line {
 	if _, ok := receiver.(Digester); !ok || s.At <= 0 {
 		return line{single: posts}

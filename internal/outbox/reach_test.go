@@ -77,8 +77,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestProbesEnd: whoever was gone and answers is up since then; one that takes nothing is down still,
-// whoever answers there, also where the receiver has no channels.
+// TestProbesEnd: whoever was gone and answers is up since then; one that takes nothing is down
+// still, whoever answers there, also where the receiver has no channels.
 func TestProbesEnd(t *testing.T) {
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	var r Reach

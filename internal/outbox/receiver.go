@@ -11,8 +11,8 @@ import (
 // says that somebody else sends now.
 type Store interface {
 	// Due returns the pending entries with a Seq above a number, oldest first and without their
-	// bodies, the ones that wait for their NextTry too: a reply must not overtake a root that failed
-	// a moment ago.
+	// bodies, the ones that wait for their NextTry too: a reply must not overtake a root that
+	// failed a moment ago.
 	Due(ctx context.Context, after int64) ([]Owed, error)
 	// Bodies returns what entries say, by key. Keys that are unknown are left out.
 	Bodies(ctx context.Context, keys []string) (map[string]json.RawMessage, error)
@@ -44,8 +44,8 @@ type Receiver interface {
 	Deliver(ctx context.Context, o Owed, root Receipt) (Receipt, error)
 	// Find looks among the messages of the root's thread, or of the channel if root is zero, for
 	// those of the given entries, which are all of one channel, and returns all copies of each,
-	// oldest first. It goes back as far as reach says, on the receiver's own clock. ErrNoLookup says
-	// that this receiver cannot be asked.
+	// oldest first. It goes back as far as reach says, on the receiver's own clock. ErrNoLookup
+	// says that this receiver cannot be asked.
 	Find(ctx context.Context, owed []Owed, root Receipt, reach time.Duration) (map[string][]Receipt, error)
 }
 

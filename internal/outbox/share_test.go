@@ -19,10 +19,10 @@ import (
 )
 
 // Two or three members with a pump each share a store and a receiver. They are killed, stopped and
-// cut off from the store, from the receiver and from what tells them what to decide; their clocks are
-// wrong, the store is full for a while, writes come late and answers get lost. What each of them did
-// is recorded and judged by a model of one message: it is never sent by one who does not own it, nor
-// while it may be there already, and in the end it is there once.
+// cut off from the store, from the receiver and from what tells them what to decide; their clocks
+// are wrong, the store is full for a while, writes come late and answers get lost. What each of
+// them did is recorded and judged by a model of one message: it is never sent by one who does not
+// own it, nor while it may be there already, and in the end it is there once.
 
 // bounds of leading, shorter than any wait of the pump.
 const (
@@ -331,7 +331,8 @@ func (m *member) Begin(ctx context.Context, claims []outbox.Claim, at time.Time)
 	return own, nil
 }
 
-// pause stops the process now and then where it is most dangerous: it has claimed, and is about to send.
+// pause stops the process now and then where it is most dangerous: it has claimed, and is about to
+// send.
 func (m *member) pause() {
 	if m.lead && m.dice(20) == 0 {
 		m.mu.Lock()
@@ -607,8 +608,8 @@ func (s *shared) trouble(members []*member) {
 	switch s.rng.IntN(kinds) {
 	case 0:
 		m.dead = true
-		// What was sent without being written down, and is under way when its sender dies, the next one
-		// does not find if it looks at once. It says that it may be a repeat.
+		// What was sent without being written down, and is under way when its sender dies, the next
+		// one does not find if it looks at once. It says that it may be a repeat.
 		if s.leader == m && m.risks == 0 && s.rng.IntN(2) == 0 {
 			s.leader, s.lastBeat = nil, time.Time{} // the connection breaks at once
 		}

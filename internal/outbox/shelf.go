@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// shelf is what the pump knows of everything that is pending: keys and times, by place. The store is
-// read once for each entry, when it is new; what becomes of it the pump does itself. Where it turns
-// out that somebody else did something, the place is read again.
+// shelf is what the pump knows of everything that is pending: keys and times, by place. The store
+// is read once for each entry, when it is new; what becomes of it the pump does itself. Where it
+// turns out that somebody else did something, the place is read again.
 type shelf struct {
 	after int64 // the newest entry that was read
 	items map[string]*item
@@ -113,8 +113,9 @@ func (s *shelf) room(pl place) *room {
 	return r
 }
 
-// window is how many entries that could be sent a worker looks at, the most urgent threads first: in
-// a storm it sends some of them, and looks again. So the work grows as the storm does, and no faster.
+// window is how many entries that could be sent a worker looks at, the most urgent threads first:
+// in a storm it sends some of them, and looks again. So the work grows as the storm does, and no
+// faster.
 const window = 1000
 
 // pending returns what is to be sent at a place, in order, as far as the window goes, and how many
@@ -152,8 +153,8 @@ func (i *item) sendable(opts Options) bool {
 }
 
 // nextTry returns until when it waits. What may still be on its way waits until that is certainly
-// over, whatever the stored time says: whoever wrote it may go by another clock than ours, and ours may
-// have been corrected since.
+// over, whatever the stored time says: whoever wrote it may go by another clock than ours, and ours
+// may have been corrected since.
 func (i *item) nextTry(opts Options, now time.Time) time.Time {
 	if i.over.IsZero() || !i.unclear() {
 		return i.NextTry
@@ -164,8 +165,8 @@ func (i *item) nextTry(opts Options, now time.Time) time.Time {
 	return i.NextTry
 }
 
-// urgent chooses the threads of a window: the most urgent, and of these the oldest. What waits for its
-// time takes no room.
+// urgent chooses the threads of a window: the most urgent, and of these the oldest. What waits for
+// its time takes no room.
 func (r *room) urgent(opts Options, now time.Time) func(thread string) bool {
 	type about struct {
 		lane  Lane
@@ -276,7 +277,8 @@ func (s *shelf) apply(i *item, r Result) {
 	}
 }
 
-// close lets go of a room in which nothing is left, and now and then of roots that nothing asks for.
+// close lets go of a room in which nothing is left, and now and then of roots that nothing asks
+// for.
 func (s *shelf) close(r *room) {
 	r.items = slices.DeleteFunc(r.items, func(i *item) bool { return i.gone })
 	if len(r.items) == 0 {

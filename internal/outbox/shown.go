@@ -1,8 +1,8 @@
 package outbox
 
 // Shown are the root messages that edits bring up to date which are owed together, and last of all.
-// An edit that is owed before one of them would be replaced by it and never be sent, so nobody needs
-// to compose it. The zero value is none, and may be asked.
+// An edit that is owed before one of them would be replaced by it and never be sent, so nobody
+// needs to compose it. The zero value is none, and may be asked.
 type Shown map[shownRoot]bool
 
 // shownRoot is the root message of a thread in one place.

@@ -35,8 +35,8 @@ func tried(key, channel string, lane outbox.Lane) outbox.Entry {
 	return e
 }
 
-// After a long downtime many ends are looked up, forty a minute. A page that comes meanwhile is sent
-// before any of them in its channel is.
+// After a long downtime many ends are looked up, forty a minute. A page that comes meanwhile is
+// sent before any of them in its channel is.
 func TestAPageIsSentBeforeEndsAreLookedUp(t *testing.T) {
 	db, receiver := &outboxtest.Store{}, &diligent{}
 	p := outbox.NewPump(db, map[string]outbox.Receiver{"l": receiver}, outbox.Options{})
@@ -55,9 +55,9 @@ func TestAPageIsSentBeforeEndsAreLookedUp(t *testing.T) {
 	}
 }
 
-// The pace of look-ups is one for all channels of a receiver. A page that has to be looked up waits for
-// one turn at most, however many ends, and first copies of what was repeated, are to be looked up in
-// other channels.
+// The pace of look-ups is one for all channels of a receiver. A page that has to be looked up waits
+// for one turn at most, however many ends, and first copies of what was repeated, are to be looked
+// up in other channels.
 func TestAPageIsLookedUpBeforeWhatIsLessUrgentElsewhere(t *testing.T) {
 	end := func(n int) outbox.Entry { return tried(fmt.Sprint("end", n), fmt.Sprint("c", n), outbox.LaneResolve) }
 	first := func(n int) outbox.Entry {

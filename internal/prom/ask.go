@@ -213,8 +213,8 @@ const (
 	// relearn and learnSoon are after how many minutes an interval is learned again, if it is known
 	// and if it is not.
 	relearn, learnSoon = 6 * 60, 5
-	// lookEvery is how often it is looked for targets that are slower, and again the soonest that an
-	// interval is learned anew because of them, in minutes.
+	// lookEvery is how often it is looked for targets that are slower, and again the soonest that
+	// an interval is learned anew because of them, in minutes.
 	lookEvery, again = 5, 15
 )
 
@@ -237,8 +237,8 @@ func (e evaluator) learn(ctx context.Context, s *slo.Spec, to budget.Minute, p *
 	return nil
 }
 
-// slower asks, if it is time to, whether anything that an SLO is made of is alive and has no sample in
-// two of the intervals that are known: it is scraped more seldom, late, or it has just ended.
+// slower asks, if it is time to, whether anything that an SLO is made of is alive and has no sample
+// in two of the intervals that are known: it is scraped more seldom, late, or it has just ended.
 func (e evaluator) slower(ctx context.Context, s *slo.Spec, to budget.Minute, p *exprPace) (bool, *Error) {
 	near := 2*p.scrape + p.scrape/10
 	if p.scrape == 0 || near >= lookBack || to-p.asked < again || to >= p.looked && to-p.looked < lookEvery {

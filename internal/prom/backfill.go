@@ -19,8 +19,8 @@ import (
 // once.
 //
 // The minutes that alerts look at are read raw, a day at a time and inside it forwards, so that
-// counters can be followed. Before them only hours are kept; hours.go tells how they are had without
-// all of the samples, five days at a time.
+// counters can be followed. Before them only hours are kept; hours.go tells how they are had
+// without all of the samples, five days at a time.
 //
 // Every day starts with an hour of lead, every piece of hours with six, in which positions are
 // taken. A sample that shows minutes of the day before tells of them. What was away for all of the
@@ -194,8 +194,9 @@ func (b *Backfill) advance(ctx context.Context, out *Batch) {
 	out.Marks[b.name] = b.mark()
 }
 
-// fold adds to the minute fine what samples after its beginning show of the minutes before, of which
-// only hours are kept. Those hours end with the last sample in them, so nothing is counted twice.
+// fold adds to the minute fine what samples after its beginning show of the minutes before, of
+// which only hours are kept. Those hours end with the last sample in them, so nothing is counted
+// twice.
 func fold(slots []budget.SlotAt, fine budget.Minute) []budget.SlotAt {
 	before := 0
 	for before < len(slots) && slots[before].At < fine {
@@ -243,8 +244,8 @@ func (b *bundle) faults(troubles map[int32]*counting.Trouble) map[slo.ID]*counti
 	return out
 }
 
-// Faults returns what was wrong with the data of each budget, counted over all of the hours and whole
-// days that were read.
+// Faults returns what was wrong with the data of each budget, counted over all of the hours and
+// whole days that were read.
 func (b *Backfill) Faults() map[slo.ID][]string {
 	out := map[slo.ID][]string{}
 	for id, t := range b.faults {

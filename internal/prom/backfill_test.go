@@ -102,8 +102,8 @@ func TestBackfillResumes(t *testing.T) {
 	}
 }
 
-// TestHoursThatCannotBeCountedAreEstimates: where the server knows no last_over_time, its own increase
-// is taken, and the hours say so.
+// TestHoursThatCannotBeCountedAreEstimates: where the server knows no last_over_time, its own
+// increase is taken, and the hours say so.
 func TestHoursThatCannotBeCountedAreEstimates(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	for i := range 70 {

@@ -113,9 +113,9 @@ func (k renaming) play(t *testing.T, db *promfake.DB, job string, rate float64, 
 	return hours
 }
 
-// TestHistoryJudgesNamesAsLive: whatever happens to the names of series, and undone again, the hours
-// of history hold the same events as those that were read minute by minute: with the starts of
-// processes, with the creation of counters, and without either.
+// TestHistoryJudgesNamesAsLive: whatever happens to the names of series, and undone again, the
+// hours of history hold the same events as those that were read minute by minute: with the starts
+// of processes, with the creation of counters, and without either.
 func TestHistoryJudgesNamesAsLive(t *testing.T) {
 	const minutes, step = 240, 4
 	for _, shows := range []string{"nothing", "starts", "created"} {
@@ -160,8 +160,8 @@ func TestHistoryJudgesNamesAsLive(t *testing.T) {
 	}
 }
 
-// TestHoursKnowStarts: a process of which each life has one event, and a counter that stands as high
-// at every scrape, loses none of them in history, whichever way it shows when it began.
+// TestHoursKnowStarts: a process of which each life has one event, and a counter that stands as
+// high at every scrape, loses none of them in history, whichever way it shows when it began.
 func TestHoursKnowStarts(t *testing.T) {
 	for shows, want := range map[string]string{startMetric: "[1 2 1]", "c_created": "[1 2 1]", "other": "[0 0 0]"} {
 		db := promfake.New(promfake.Options{})

@@ -112,8 +112,8 @@ func (c *Client) lookUpBound(ctx context.Context, s *slo.Spec, from, to budget.M
 	return b, err
 }
 
-// lookUpNow asks which buckets a histogram has now whose bucket at the limit may just have gone. The
-// values of labels tell of those that ended hours ago, too.
+// lookUpNow asks which buckets a histogram has now whose bucket at the limit may just have gone.
+// The values of labels tell of those that ended hours ago, too.
 func (r *Reader) lookUpNow(ctx context.Context, s *slo.Spec, _, to budget.Minute) (bound, *Error) {
 	b := r.bounds[s.ID()] // what was found stays: it may come back
 	les := &boundSink{}

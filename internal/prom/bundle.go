@@ -50,8 +50,8 @@ type bundle struct {
 	meal     meal
 }
 
-// termsOf returns the raw terms of an SLO; classic says that its histogram has a bucket at the limit.
-// It is nil for an SLO that Prometheus has to evaluate.
+// termsOf returns the raw terms of an SLO; classic says that its histogram has a bucket at the
+// limit. It is nil for an SLO that Prometheus has to evaluate.
 func termsOf(s *slo.Spec, classic bool) []term {
 	raw := func(r counting.Role, q *slo.Query) term {
 		return term{role: r, metric: q.Metric, matchers: numeric(q.Matchers)}
@@ -81,8 +81,8 @@ type rawSpec struct {
 	terms []term
 }
 
-// bundles puts the SLOs that share metrics and shape together, in a stable order, but for those that
-// are apart.
+// bundles puts the SLOs that share metrics and shape together, in a stable order, but for those
+// that are apart.
 func bundles(specs []rawSpec, apart func(slo.ID) bool) []*bundle {
 	family := families(specs)
 	shapes := map[string][]rawSpec{}

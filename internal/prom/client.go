@@ -302,9 +302,9 @@ func (c *Client) query(ctx context.Context, q string, at time.Time, to sink) (an
 	return c.ask(ctx, "/api/v1/query", url.Values{"query": {q}, "time": {unix(at)}}, to)
 }
 
-// queryRange asks for every step of [from, to]. An answer that a cache has kept would be without what
-// has come since: `nocache` is how VictoriaMetrics is told so, and the header of [Client.request] how
-// the front ends of Mimir and Cortex are.
+// queryRange asks for every step of [from, to]. An answer that a cache has kept would be without
+// what has come since: `nocache` is how VictoriaMetrics is told so, and the header of
+// [Client.request] how the front ends of Mimir and Cortex are.
 func (c *Client) queryRange(ctx context.Context, q string, from, to time.Time, step time.Duration, s sink) (answer, *Error) {
 	return c.ask(ctx, "/api/v1/query_range", url.Values{
 		"query": {q}, "start": {unix(from)}, "end": {unix(to)}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)}, "nocache": {"1"},

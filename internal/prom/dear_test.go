@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestADearExpressionFailsByItself: an expression that the server takes too long for, refuses as too
-// dear, or answers with more than is read, fails its own SLO in each minute, and no other one.
+// TestADearExpressionFailsByItself: an expression that the server takes too long for, refuses as
+// too dear, or answers with more than is read, fails its own SLO in each minute, and no other one.
 func TestADearExpressionFailsByItself(t *testing.T) {
 	refused := func(status int, text string) func(http.ResponseWriter, *http.Request, http.Handler) {
 		return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {

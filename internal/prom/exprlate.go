@@ -15,8 +15,8 @@ import (
 const (
 	// settle is how long after its end a minute of an expression is evaluated at least.
 	settle = 30 * time.Second
-	// reask is after how many minutes they are asked for again; as long as samples come late, and for
-	// the first few times, it is one.
+	// reask is after how many minutes they are asked for again; as long as samples come late, and
+	// for the first few times, it is one.
 	reask, firstAsks = 5, 3
 	// exprLateHalf is after how long the lateness of an expression that was learned has halved.
 	exprLateHalf = 10 * time.Minute
@@ -80,8 +80,8 @@ func (l *exprLate) due(now time.Time) bool {
 	return since < 0 || since >= wait
 }
 
-// asked notes that older minutes were asked for, and whether that was too much: then it is done half as
-// often.
+// asked notes that older minutes were asked for, and whether that was too much: then it is done
+// half as often.
 func (l *exprLate) asked(now time.Time, err *Error) {
 	l.at, l.times = budget.MinuteOf(now), l.times+1
 	switch {
@@ -92,8 +92,8 @@ func (l *exprLate) asked(now time.Time, err *Error) {
 	}
 }
 
-// again returns the first minute that is asked for again: as far back as anything is waited for, and
-// what was answered for the first time since then, for it may be incomplete.
+// again returns the first minute that is asked for again: as far back as anything is waited for,
+// and what was answered for the first time since then, for it may be incomplete.
 func (l *exprLate) again(now time.Time, most time.Duration) budget.Minute {
 	old := now.Add(-max(most, DefaultMaxLateness) - time.Minute)
 	first := budget.MinuteOf(old)

@@ -15,7 +15,8 @@ import (
 
 // TestExpressionsWaitForWhatIsLate: the samples of all targets, or of one of four that alone fails,
 // come some minutes late. After a while a minute of an expression over them is evaluated when they
-// are there, and what was evaluated before is put right; an SLO that must not wait so long does not.
+// are there, and what was evaluated before is put right; an SLO that must not wait so long does
+// not.
 func TestExpressionsWaitForWhatIsLate(t *testing.T) {
 	for _, tc := range []struct {
 		late   time.Duration
@@ -88,8 +89,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// stalled is a counter and a gauge of which nothing is written for some minutes. What is missing then
-// comes in its order, so fast; 0 is at once.
+// stalled is a counter and a gauge of which nothing is written for some minutes. What is missing
+// then comes in its order, so fast; 0 is at once.
 type stalled struct {
 	t          testing.TB
 	db         *promfake.DB
@@ -179,8 +180,8 @@ func TestExpressionsAfterAStall(t *testing.T) {
 	}
 }
 
-// TestExpressionsCostWhatTheirAnswersCost: that late samples are looked for costs no query of its own,
-// and that slower targets are looked for one in five minutes.
+// TestExpressionsCostWhatTheirAnswersCost: that late samples are looked for costs no query of its
+// own, and that slower targets are looked for one in five minutes.
 func TestExpressionsCostWhatTheirAnswersCost(t *testing.T) {
 	const minutes, formulas = 120, 2
 	var now time.Time
@@ -203,8 +204,8 @@ func TestExpressionsCostWhatTheirAnswersCost(t *testing.T) {
 	}
 }
 
-// TestExpressionsThatAreDearToAskAgain: a server answers of a large expression a few minutes only. New
-// ones are asked for without the older ones then.
+// TestExpressionsThatAreDearToAskAgain: a server answers of a large expression a few minutes only.
+// New ones are asked for without the older ones then.
 func TestExpressionsThatAreDearToAskAgain(t *testing.T) {
 	var now time.Time
 	db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
@@ -242,9 +243,9 @@ func TestExpressionsThatAreDearToAskAgain(t *testing.T) {
 	}
 }
 
-// TestExpressionsLaterThanTheyAreWaitedFor: all samples come later than anything is waited for. Minutes
-// are unknown meanwhile, and known when the samples are there: never anything else for longer than a
-// few minutes, and in the end each is what the server says.
+// TestExpressionsLaterThanTheyAreWaitedFor: all samples come later than anything is waited for.
+// Minutes are unknown meanwhile, and known when the samples are there: never anything else for
+// longer than a few minutes, and in the end each is what the server says.
 func TestExpressionsLaterThanTheyAreWaitedFor(t *testing.T) {
 	specs := []*slo.Spec{
 		events(t, "rate", `sum(rate(a_total[$window]))`, `sum(rate(a_total{code="500"}[$window]))`),

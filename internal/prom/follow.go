@@ -19,16 +19,18 @@ import (
 
 // This file asks for the samples of a bundle; package counting counts them.
 //
-//   - One contiguous window for all, from where the last one ended to a second ago: a sample that is
-//     in time is read once.
-//   - Series that owe a sample are asked for by target, from their own cursor on. The answer is empty
-//     until something comes.
-//   - An instant vector tells which of those have ended. A range selector never shows stale markers.
+//   - One contiguous window for all, from where the last one ended to a second ago: a sample that
+//     is in time is read once.
+//   - Series that owe a sample are asked for by target, from their own cursor on. The answer is
+//     empty until something comes.
+//   - An instant vector tells which of those have ended. A range selector never shows stale
+//     markers.
 //   - Every few minutes the list of series tells of those that no window will ever show, for their
 //     samples come late. It reads no samples.
 //   - Where the samples do not tell whether a process has begun anew, it is asked (see start.go).
 //   - Where half of the targets are late, the window stays behind by as much, and is tried without
-//     every few minutes; where their series come one by one, a look beyond it tells how late they are.
+//     every few minutes; where their series come one by one, a look beyond it tells how late they
+//     are.
 
 // state is the reading state of a bundle.
 type state struct {
@@ -423,8 +425,8 @@ func (f *follower) holes(ctx context.Context, b *bundle, s *state, c *counting.C
 	return runs, nil
 }
 
-// askReturned reads what has come for those that the window shows again, from since on, after so long that
-// they were not asked for this time: else what lies between would be taken for a hole.
+// askReturned reads what has come for those that the window shows again, from since on, after so
+// long that they were not asked for this time: else what lies between would be taken for a hole.
 func (f *follower) askReturned(ctx context.Context, b *bundle, s *state, c *counting.Counter, shown []counting.Run, now, since int64) *Error {
 	for _, p := range b.parts(c.Waiting.Returned(shown, now, since)) {
 		for from := p.from; from < since; from += reach {

@@ -107,8 +107,8 @@ func TestHoursJudgeBirthsAsLive(t *testing.T) {
 	}
 }
 
-// TestGoodEventsThatAreGoneInHistoryAreTold: the hours are not known, and it is said how many minutes
-// that is.
+// TestGoodEventsThatAreGoneInHistoryAreTold: the hours are not known, and it is said how many
+// minutes that is.
 func TestGoodEventsThatAreGoneInHistoryAreTold(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	for name, hours := range map[string]int{"n": 6, "fine": 3} {
@@ -128,8 +128,8 @@ func TestGoodEventsThatAreGoneInHistoryAreTold(t *testing.T) {
 	}
 }
 
-// TestASeriesThatIsAwayOverTheHour: an error series that ends with a restart, which nothing else shows,
-// and is born again in the next hour as high as it was, has one event more.
+// TestASeriesThatIsAwayOverTheHour: an error series that ends with a restart, which nothing else
+// shows, and is born again in the next hour as high as it was, has one event more.
 func TestASeriesThatIsAwayOverTheHour(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	good, bad := db.Series(lset("c", "instance", "1", "job", "j", "code", "200")), db.Series(lset("c", "instance", "1", "job", "j", "code", "500"))
@@ -151,9 +151,9 @@ func TestASeriesThatIsAwayOverTheHour(t *testing.T) {
 	}
 }
 
-// TestHoursOfALargeSLOAreReadInParts: an SLO of which not even one hour fits into an answer is read in
-// parts, and is counted as if it were read at once: also where targets go on under other names, and
-// others take their place.
+// TestHoursOfALargeSLOAreReadInParts: an SLO of which not even one hour fits into an answer is read
+// in parts, and is counted as if it were read at once: also where targets go on under other names,
+// and others take their place.
 func TestHoursOfALargeSLOAreReadInParts(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	for n := range 60 {

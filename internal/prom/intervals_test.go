@@ -147,8 +147,8 @@ func TestScrapeIntervals(t *testing.T) {
 	}
 }
 
-// TestASlowTargetBesideFastOnes: beside targets that are scraped every 15 seconds one appears that is
-// scraped every two, five or ten minutes. Its events count, whatever they are read by.
+// TestASlowTargetBesideFastOnes: beside targets that are scraped every 15 seconds one appears that
+// is scraped every two, five or ten minutes. Its events count, whatever they are read by.
 func TestASlowTargetBesideFastOnes(t *testing.T) {
 	sum := func(what string) string { return "sum(increase(" + what + "[$window]))" }
 	specs := []*slo.Spec{

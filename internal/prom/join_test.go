@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestNewAmongOthers: an SLO that is added to a metric which is read already, and one whose query is
-// changed, begin with a whole minute, however far apart and late the scrapes are and at whatever
+// TestNewAmongOthers: an SLO that is added to a metric which is read already, and one whose query
+// is changed, begin with a whole minute, however far apart and late the scrapes are and at whatever
 // second the reload comes. No minute after it is missing.
 func TestNewAmongOthers(t *testing.T) {
 	for _, interval := range []int{15, 30, 60, 120} {

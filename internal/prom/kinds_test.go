@@ -80,8 +80,8 @@ func TestBothSpellingsOfABoundCount(t *testing.T) {
 }
 
 // TestABoundIsWrittenAnew: Prometheus is upgraded from 2 to 3 in minute 12, so le="1" ends and
-// le="1.0" goes on from its value. Nothing is slow; the same in history, and where the SLO names the
-// bucket itself or both spellings are there for a while.
+// le="1.0" goes on from its value. Nothing is slow; the same in history, and where the SLO names
+// the bucket itself or both spellings are there for a while.
 func TestABoundIsWrittenAnew(t *testing.T) {
 	for _, tc := range []struct {
 		name string

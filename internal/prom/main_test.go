@@ -8,8 +8,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// lives asks for the long tables. Each of their cases is a world of samples that is read over HTTP, minute
-// by minute; `make test` tries a sample of them, `make lives` and CI all.
+// lives asks for the long tables. Each of their cases is a world of samples that is read over HTTP,
+// minute by minute; `make test` tries a sample of them, `make lives` and CI all.
 var lives = flag.Int("lives", 1, "from 2 on the long tables are tried whole")
 
 // sampled reports whether the n-th case of a long table is to be left out, of which one in so many

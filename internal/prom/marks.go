@@ -588,9 +588,9 @@ func (b *bundle) adopt(marks []*saved, to budget.Minute) *state {
 	return s
 }
 
-// join lets the SLOs that are new in a state begin with the first minute that is seen whole: no lead
-// is read for them, so their counters have a position only a scrape after what the others have read.
-// The minutes before are left to history.
+// join lets the SLOs that are new in a state begin with the first minute that is seen whole: no
+// lead is read for them, so their counters have a position only a scrape after what the others have
+// read. The minutes before are left to history.
 func (b *bundle) join(s *state, known map[slo.ID]bool) {
 	interval := int64(minuteMs)
 	for i := range s.Targets {

@@ -9,9 +9,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestMaxLatenessBoundsTheWait: the samples of a service come six minutes late.
-// A minute waits for them as long as the SLO says, or else the
-// source; then it is decided, at once where nothing has come for so long; what comes later amends it.
+// TestMaxLatenessBoundsTheWait: the samples of a service come six minutes late. A minute waits for
+// them as long as the SLO says, or else the source; then it is decided, at once where nothing has
+// come for so long; what comes later amends it.
 func TestMaxLatenessBoundsTheWait(t *testing.T) {
 	const late = 6 * time.Minute
 	for name, tc := range map[string]struct {

@@ -112,8 +112,9 @@ func TestASlowServerIsNobodysNeighbour(t *testing.T) {
 	}
 }
 
-// TestALargeNeighbourIsReadApartAndInParts: an SLO whose minute no answer can hold leaves the bundle
-// of its neighbours, and is read in parts, exactly; what was too large is not asked for again.
+// TestALargeNeighbourIsReadApartAndInParts: an SLO whose minute no answer can hold leaves the
+// bundle of its neighbours, and is read in parts, exactly; what was too large is not asked for
+// again.
 func TestALargeNeighbourIsReadApartAndInParts(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	specs := []*slo.Spec{}
@@ -245,8 +246,8 @@ func TestWhatNoLabelDividesIsAddedUp(t *testing.T) {
 	}
 }
 
-// manyOf is a metric of one target, users × clients series, of which each grows by one a scrape, and
-// reads it minute by minute.
+// manyOf is a metric of one target, users × clients series, of which each grows by one a scrape,
+// and reads it minute by minute.
 type manyOf struct {
 	db             *promfake.DB
 	users, clients int

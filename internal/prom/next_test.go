@@ -149,9 +149,9 @@ func TestTimeThatGoesBack(t *testing.T) {
 	}
 }
 
-// TestSeriesThatAreLateEachByItsOwn: the series of a scrape come one by one, up to two or ten minutes
-// late. Each sample is counted in its own minute and, when it is known how late they are, read about
-// once.
+// TestSeriesThatAreLateEachByItsOwn: the series of a scrape come one by one, up to two or ten
+// minutes late. Each sample is counted in its own minute and, when it is known how late they are,
+// read about once.
 func TestSeriesThatAreLateEachByItsOwn(t *testing.T) {
 	for _, late := range []time.Duration{2 * time.Minute, 10 * time.Minute} {
 		t.Run(late.String(), func(t *testing.T) { t.Parallel(); testSeriesThatAreLateEachByItsOwn(t, late) })

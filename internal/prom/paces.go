@@ -24,10 +24,11 @@ type Pace struct {
 	Err   *Error        // why it is not known
 }
 
-// Paces returns how the samples of SLOs come at a time, in the order of the SLOs: what [Client.ScrapesOf]
-// and [Client.LatenessOf] say of each, but of several rhythms surely the slowest. SLOs that name the same metric are asked about together, as the
-// reader asks for their samples, so that a thousand of them take a few queries. Samples are waited for as
-// long as most, where an SLO says nothing else.
+// Paces returns how the samples of SLOs come at a time, in the order of the SLOs: what
+// [Client.ScrapesOf] and [Client.LatenessOf] say of each, but of several rhythms surely the
+// slowest. SLOs that name the same metric are asked about together, as the reader asks for their
+// samples, so that a thousand of them take a few queries. Samples are waited for as long as most,
+// where an SLO says nothing else.
 func (c *Client) Paces(ctx context.Context, specs []*slo.Spec, most time.Duration, at time.Time) []Pace {
 	p := &pacer{Client: c, specs: specs, most: most, at: at, found: make([]Pace, len(specs)), apart: map[int]bool{}}
 	groups := p.groups()
@@ -46,7 +47,8 @@ func (c *Client) Paces(ctx context.Context, specs []*slo.Spec, most time.Duratio
 	return p.found
 }
 
-// pacer finds out how the samples of SLOs come. Of each SLO it knows the first selector of each metric.
+// pacer finds out how the samples of SLOs come. Of each SLO it knows the first selector of each
+// metric.
 type pacer struct {
 	*Client
 	specs []*slo.Spec
@@ -94,7 +96,8 @@ func (g paceGroup) by() (names []string) {
 	return slices.Compact(names)
 }
 
-// groups puts the selectors of all SLOs into groups. An SLO with one that names no metric goes apart.
+// groups puts the selectors of all SLOs into groups. An SLO with one that names no metric goes
+// apart.
 func (p *pacer) groups() (out []paceGroup) {
 	byKey := map[string][]term{}
 	for n, s := range p.specs {
@@ -128,8 +131,8 @@ func (p *pacer) groups() (out []paceGroup) {
 	return out
 }
 
-// byPace divides groups by what the samples of their SLOs are compared with. SLOs without samples, or
-// of which it is not known how far apart they are, are left out.
+// byPace divides groups by what the samples of their SLOs are compared with. SLOs without samples,
+// or of which it is not known how far apart they are, are left out.
 func (p *pacer) byPace(groups []paceGroup) (out []paceGroup) {
 	for _, g := range groups {
 		byPace := map[[2]time.Duration][]term{}
@@ -146,8 +149,8 @@ func (p *pacer) byPace(groups []paceGroup) (out []paceGroup) {
 	return out
 }
 
-// each notes what became of a question about a group. What the server refuses, or what is too large, is
-// asked one by one.
+// each notes what became of a question about a group. What the server refuses, or what is too
+// large, is asked one by one.
 func (p *pacer) each(g paceGroup, err *Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -269,8 +272,8 @@ func (p *pacer) lateness(ctx context.Context, g paceGroup) *Error {
 	})
 }
 
-// values asks for one value of each combination of labels by which a group tells its series apart, and
-// hands over each with its SLO.
+// values asks for one value of each combination of labels by which a group tells its series apart,
+// and hands over each with its SLO.
 func (p *pacer) values(ctx context.Context, g paceGroup, query string, back time.Duration, take func(spec int, v float64)) *Error {
 	s := &paceSink{router: newRouter(g.terms), metric: g.terms[0].metric}
 	s.done = func(found []*term, _ *sampleTimes) {

@@ -25,9 +25,9 @@ func paced(t testing.TB, db *promfake.DB, metric, service, instance string, ever
 	}
 }
 
-// TestPacesSayWhatIsSaidOfEachSLO: SLOs of one metric and of several, of bare counters, expressions and
-// histograms, scraped from every second to every ten minutes, late, in two rhythms or without data: what is
-// found out of all together is what is found out of each alone.
+// TestPacesSayWhatIsSaidOfEachSLO: SLOs of one metric and of several, of bare counters, expressions
+// and histograms, scraped from every second to every ten minutes, late, in two rhythms or without
+// data: what is found out of all together is what is found out of each alone.
 func TestPacesSayWhatIsSaidOfEachSLO(t *testing.T) {
 	db := promfake.New(promfake.Options{Now: func() time.Time { return pacesAt }})
 	var specs []*slo.Spec

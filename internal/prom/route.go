@@ -195,8 +195,8 @@ func number(index map[uint64]int32, list *[]uint64, hash uint64) int32 {
 	return i
 }
 
-// series looks a series up by its labels as JSON, and gets to know it if it is new. It is -1 for one
-// that leads nowhere.
+// series looks a series up by its labels as JSON, and gets to know it if it is new. It is -1 for
+// one that leads nowhere.
 func (b *bundle) series(metric []byte) (int32, error) {
 	if i, ok := b.reg.seen[string(metric)]; ok {
 		return i, nil

@@ -10,10 +10,10 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// The bounds of buckets are numbers, but labels are text: Prometheus 3 writes le="1.0" where 2 wrote
-// le="1", Java 1.0E-4, and a bound that a program has added up is 0.30000000000000004. Everywhere in
-// this package a bound is a number: matchers accept every way to write it, and a series whose bound
-// is written anew is the same series.
+// The bounds of buckets are numbers, but labels are text: Prometheus 3 writes le="1.0" where 2
+// wrote le="1", Java 1.0E-4, and a bound that a program has added up is 0.30000000000000004.
+// Everywhere in this package a bound is a number: matchers accept every way to write it, and a
+// series whose bound is written anew is the same series.
 
 // isNumber reports whether the values of a label are numbers.
 func isNumber(label string) bool { return label == model.BucketLabel || label == model.QuantileLabel }

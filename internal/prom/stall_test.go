@@ -10,9 +10,10 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// TestAfterALongStallEveryMinuteHasItsEvents: the remote write of all targets, or of one of two, is stuck
-// for longer than anybody waits, and then brings everything at once. Whenever that is, every minute has the
-// events that happened in it, though the newest samples are seen before those of the stall are asked for.
+// TestAfterALongStallEveryMinuteHasItsEvents: the remote write of all targets, or of one of two, is
+// stuck for longer than anybody waits, and then brings everything at once. Whenever that is, every
+// minute has the events that happened in it, though the newest samples are seen before those of the
+// stall are asked for.
 func TestAfterALongStallEveryMinuteHasItsEvents(t *testing.T) {
 	for _, stuck := range []int{1, 2} {
 		for _, length := range []time.Duration{10, 21, 30, 31, 32, 33, 34, 100} {

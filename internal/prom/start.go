@@ -29,8 +29,9 @@ type beginnings struct {
 // began is when processes, by target, and counters, by series, began.
 type began struct{ starts, created counting.Starts }
 
-// count counts what was read. Where samples may hide that a process began anew, or show first values
-// that only a start explains, the starts of those targets are asked for first, of the same time.
+// count counts what was read. Where samples may hide that a process began anew, or show first
+// values that only a start explains, the starts of those targets are asked for first, of the same
+// time.
 func (f *follower) count(ctx context.Context, b *bundle, s *state, c *counting.Counter, runs []counting.Run, q counting.Question) *Error {
 	found, err := f.began(ctx, b, &s.beginnings, c.Unsure(runs), runs, q.Now)
 	if err != nil {

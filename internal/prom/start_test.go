@@ -130,8 +130,8 @@ func addStarts(t *testing.T, db *promfake.DB, text string) {
 	}
 }
 
-// TestStartsAreAskedForRarely: a server that knows no starts is asked once an hour, and processes of
-// which nothing is in doubt are never asked.
+// TestStartsAreAskedForRarely: a server that knows no starts is asked once an hour, and processes
+// of which nothing is in doubt are never asked.
 func TestStartsAreAskedForRarely(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -200,8 +200,8 @@ func TestStartsThatCannotBeHad(t *testing.T) {
 	}
 }
 
-// sameHoweverCut reads four minutes of SLOs in steps and at once, by one reader and by one out of marks
-// each time, and expects the same slots of each of them.
+// sameHoweverCut reads four minutes of SLOs in steps and at once, by one reader and by one out of
+// marks each time, and expects the same slots of each of them.
 func sameHoweverCut(t *testing.T, c *Client, specs []*slo.Spec, want string) {
 	t.Helper()
 	for _, step := range []budget.Minute{1, 100} {

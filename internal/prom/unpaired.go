@@ -18,8 +18,8 @@ import (
 // still before they were gone, or if what the total is made of began anew since; else it is a
 // question. Each budget of an SLO with `by:` labels is judged by itself.
 //
-// In the minute in which they go or come back, their increase is that of a part of it, beside a total
-// of all of it. Such a minute is a question, too.
+// In the minute in which they go or come back, their increase is that of a part of it, beside a
+// total of all of it. Such a minute is a question, too.
 
 // lastGood is what is remembered of the good events of an expression.
 type lastGood struct {
@@ -59,8 +59,8 @@ func (d *reader) lastGoods() lastGoods {
 	return all
 }
 
-// lead learns what is to be remembered of an SLO when [from, to) is read: of good events, an hour of
-// it before.
+// lead learns what is to be remembered of an SLO when [from, to) is read: of good events, an hour
+// of it before.
 func (e evaluator) lead(ctx context.Context, s *slo.Spec, from, to budget.Minute, p *exprPace) *Error {
 	if err := e.learn(ctx, s, to-1, p); err != nil || !asksForGood(s) {
 		return err
@@ -70,8 +70,8 @@ func (e evaluator) lead(ctx context.Context, s *slo.Spec, from, to budget.Minute
 	return err
 }
 
-// rewind takes back what is remembered of good events when minutes from first on are evaluated again,
-// of which those up to read had been before: an hour before them tells it anew.
+// rewind takes back what is remembered of good events when minutes from first on are evaluated
+// again, of which those up to read had been before: an hour before them tells it anew.
 func (e evaluator) rewind(ctx context.Context, s *slo.Spec, p *exprPace, first, read budget.Minute) *Error {
 	if first > read || !asksForGood(s) {
 		return nil
@@ -96,7 +96,8 @@ func asksForGood(s *slo.Spec) bool {
 	return c != nil && c.Good
 }
 
-// keepGood is for how many minutes it is remembered of a budget that is gone when it had good events.
+// keepGood is for how many minutes it is remembered of a budget that is gone when it had good
+// events.
 const keepGood = 25 * 60
 
 // question marks the minutes of [from, to] whose good events are in question.
@@ -151,10 +152,10 @@ func (e evaluator) question(ctx context.Context, s *slo.Spec, p *exprPace, found
 	return nil
 }
 
-// goesOn tells, minute by minute, of which budgets anything that their total is made of is as old as its newest good
-// events may be, and did not begin anew. Where the labels of the budgets are not those of the
-// counters, all of them are taken together. With lost only targets count of which good events that
-// grew within the minute are gone at its end.
+// goesOn tells, minute by minute, of which budgets anything that their total is made of is as old
+// as its newest good events may be, and did not begin anew. Where the labels of the budgets are not
+// those of the counters, all of them are taken together. With lost only targets count of which good
+// events that grew within the minute are gone at its end.
 func (e evaluator) goesOn(ctx context.Context, s *slo.Spec, p *exprPace, from, to budget.Minute, found map[slo.ID]*evaluated, lost bool) (func(budget.Minute, slo.ID) bool, *Error) {
 	list := selectorsOf(s.SLI.Total)
 	if len(list) == 0 {

@@ -5,8 +5,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/markdown"
 )
 
-// Audit is how the log of acts stands when a report is made. Its head, kept wherever the report goes,
-// proves later that nothing before it was changed.
+// Audit is how the log of acts stands when a report is made. Its head, kept wherever the report
+// goes, proves later that nothing before it was changed.
 type Audit struct {
 	Acts   int64
 	Head   string   // NUMBER:HASH of the newest act; "" if there is none

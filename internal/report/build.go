@@ -288,9 +288,9 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 	}
 }
 
-// outlook forecasts the exhaustion of a budget from its last days, without the burns that are over: a
-// quarter of the window, three days at most. Burns are left out by the hour, so that nothing depends
-// on whether minutes have been thinned out.
+// outlook forecasts the exhaustion of a budget from its last days, without the burns that are over:
+// a quarter of the window, three days at most. Burns are left out by the hour, so that nothing
+// depends on whether minutes have been thinned out.
 func outlook(s Subject, now budget.Status) Outlook {
 	at := budget.MinuteOf(now.At)
 	var told []budget.Burnt

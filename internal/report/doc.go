@@ -3,9 +3,10 @@
 //
 // Two questions, two pure functions:
 //
-//   - [Due] says which reports are owed at a given time. A report belongs to a [Period] ("2026-W47"), and the period
-//     follows from the time it was scheduled for, never from the time it is made. Once per report and
-//     period, over restarts, downtime and both changes of the clock.
+//   - [Due] says which reports are owed at a given time. A report belongs to a [Period]
+//     ("2026-W47"), and the period follows from the time it was scheduled for, never from the time
+//     it is made. Once per report and period, over restarts, downtime and both changes of the
+//     clock.
 //   - [Build] computes a [Report] from ledgers and incidents. It has every figure and no layout;
 //     [Report.Markdown] and [Report.Summary] show it, and package api as JSON.
 //

@@ -54,8 +54,8 @@ func (o Outlook) Text() string {
 
 func hours(n int) string { return figures.Duration(time.Duration(n) * time.Hour) }
 
-// Coverage returns the share of the minutes that are known, rounded down, and how much of that is an
-// estimate.
+// Coverage returns the share of the minutes that are known, rounded down, and how much of that is
+// an estimate.
 func (s Span) Coverage() string {
 	return figures.Coverage(float64(s.Known)/float64(max(s.Minutes, 1)), float64(s.Estimated)/float64(max(s.Known+s.Partial, 1)))
 }

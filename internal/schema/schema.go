@@ -11,8 +11,8 @@
 // on thousands of files. What a schema cannot say only `slowburn check` says:
 //
 //   - PromQL: whether a query parses, whether it suits its place
-//   - numbers inside of texts: whether 500d is too long a window, whether short is shorter than long,
-//     whether durations are whole minutes, more than seven digits of an objective
+//   - numbers inside of texts: whether 500d is too long a window, whether short is shorter than
+//     long, whether durations are whole minutes, more than seven digits of an objective
 //   - names of the outer world: time zones, the finer rules of web addresses and schedules
 //   - uniqueness by meaning: two SLOs of one name, 50% beside 50.0%, signals described twice
 //   - the lint: alerts that can never fire, bad that equals total, by that names a lost label

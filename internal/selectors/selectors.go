@@ -1,6 +1,6 @@
-// Package selectors writes PromQL selectors: metric{label="value",code=~"5.."}. Everything that asks
-// a server, and every expression that is shown or exported, is written here, so that no value can
-// break out of its quotes and a name that PromQL does not take bare is quoted.
+// Package selectors writes PromQL selectors: metric{label="value",code=~"5.."}. Everything that
+// asks a server, and every expression that is shown or exported, is written here, so that no value
+// can break out of its quotes and a name that PromQL does not take bare is quoted.
 package selectors
 
 import (
@@ -92,8 +92,8 @@ func match(label string, how labels.MatchType, value string) Matcher {
 	return written(&labels.Matcher{Type: how, Name: label, Value: value})
 }
 
-// written takes what Prometheus prints, but for the character that stands for broken text, which its
-// own parser refuses as it stands.
+// written takes what Prometheus prints, but for the character that stands for broken text, which
+// its own parser refuses as it stands.
 func written(m *labels.Matcher) Matcher {
 	return Matcher(strings.ReplaceAll(m.String(), "\uFFFD", `\ufffd`))
 }

@@ -47,7 +47,8 @@ func (f Facts) Act(a alerting.Act, others int) []Text {
 	return []Text{t, {{Words: a.Text, Quote: true}}}
 }
 
-// EndsSilence says of a ticket that somebody has silenced that it is silent no more, for it is a page.
+// EndsSilence says of a ticket that somebody has silenced that it is silent no more, for it is a
+// page.
 func EndsSilence(silence alerting.Act) Text {
 	return say("That ends the silence by ", strong(silence.By), ", which was given to a ticket.")
 }
@@ -76,8 +77,8 @@ func ToldIn(i alerting.Incident) Text {
 	return nil
 }
 
-// Permit says what somebody lets pass which the error-budget policy would stop: a service, or an SLO.
-// It is without the reason, which is the person's.
+// Permit says what somebody lets pass which the error-budget policy would stop: a service, or an
+// SLO. It is without the reason, which is the person's.
 func Permit(a alerting.Act) Text {
 	verb := " is exempt from the error-budget policy "
 	if a.Kind == alerting.Override {

@@ -41,8 +41,8 @@ func deleted(from, to int64) string {
 	return " were deleted."
 }
 
-// LogBegan says since when acts are sealed as they are recorded, "" if they always were. before is the
-// number of the last act from before that.
+// LogBegan says since when acts are sealed as they are recorded, "" if they always were. before is
+// the number of the last act from before that.
 func LogBegan(began time.Time, before int64) string {
 	if began.IsZero() {
 		return ""

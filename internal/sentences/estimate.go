@@ -11,8 +11,8 @@ func Left(s budget.Status) string { return s.LeftText() + " of the budget left" 
 // Known says how much of its window is known: "99.8 % of the window is known".
 func Known(s budget.Status) string { return s.KnownText() + " of the window is known" }
 
-// LeftOut says which minutes of a window a correction leaves out, who says so and why: "12 minutes of
-// maintenance are left out (ana: new disks)".
+// LeftOut says which minutes of a window a correction leaves out, who says so and why: "12 minutes
+// of maintenance are left out (ana: new disks)".
 func LeftOut(o budget.LeftOut) Text {
 	return say(figures.Plural(o.Minutes(), "minute"), " of "+o.Correction.Kind.Text()+" are left out (", foreign(o.Correction.Author), ": ", foreign(o.Correction.Reason), ")")
 }

@@ -92,7 +92,8 @@ func Large(series, most int) string {
 	return "the SLO follows " + figures.Plural(series, "series") + "; above " + figures.Count(most) + " consider aggregating first"
 }
 
-// Summed says that the series of an SLO, of which parts hold so many at most, are added up by Prometheus.
+// Summed says that the series of an SLO, of which parts hold so many at most, are added up by
+// Prometheus.
 func Summed(most int) string {
 	return "it has more series than can be read: no label divides them into parts of " + figures.Count(most) + " at most, or reading the parts does not keep up; so Prometheus adds them up, and its minutes are estimates"
 }

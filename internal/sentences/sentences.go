@@ -434,8 +434,8 @@ func (f Facts) Spending() Text {
 	}
 }
 
-// Left returns the share of the budget that is left, and what that means. It is "" without traffic, and
-// unknown while too little of the window is.
+// Left returns the share of the budget that is left, and what that means. It is "" without traffic,
+// and unknown while too little of the window is.
 func (f Facts) Left() string {
 	left := f.Status.Left()
 	switch {

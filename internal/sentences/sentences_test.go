@@ -112,7 +112,8 @@ func TestActs(t *testing.T) {
 	}
 }
 
-// TestWhereItIsTold: a thread says where an incident is told, and what it is to the one that has left.
+// TestWhereItIsTold: a thread says where an incident is told, and what it is to the one that has
+// left.
 func TestWhereItIsTold(t *testing.T) {
 	moved := sentences.Facts{Event: alerting.Event{SLO: "shop/checkout"}}
 	merged := alerting.Incident{Acts: []alerting.Act{{Key: "k", Kind: alerting.Merge, Other: "till/latency/page/1"}}}

@@ -15,8 +15,8 @@ func NotWritten(since time.Time, unclear bool) string {
 	return silent(since) + ", so nothing was written. Do it again when it answers, which /-/healthy tells; until then tell your team in another way."
 }
 
-// NotRead says that a database, which has not answered since a time, cannot show what somebody wants to
-// see.
+// NotRead says that a database, which has not answered since a time, cannot show what somebody
+// wants to see.
 func NotRead(since time.Time) string {
 	return silent(since) + ". Until it does, only what is in memory is shown: the overview, the SLOs and what is open."
 }

@@ -163,8 +163,8 @@ func Fired(e alerting.Event, spec *slo.Spec) string {
 	return s
 }
 
-// Rule says which rule an event was decided on: "2 % of the 28 d budget burns in 1 h, confirmed over
-// 5 min (above 13.44×)".
+// Rule says which rule an event was decided on: "2 % of the 28 d budget burns in 1 h, confirmed
+// over 5 min (above 13.44×)".
 func Rule(p slo.Pair, window slo.Window) string {
 	return figures.Basis(p.Budget) + " of the " + figures.Window(window) + " budget burns in " + figures.Duration(p.Long) +
 		", confirmed over " + figures.Duration(p.Short) + " (above " + figures.Times(p.Burn(window.Length())) + ")"

@@ -44,8 +44,8 @@ func (w Wait) text(whose, about string) Text {
 	return say(whose, " come ", late, " late; minutes are decided ", about, figures.Duration((w.Behind + time.Minute - 1).Truncate(time.Minute)), " after they end.")
 }
 
-// Found says how late the samples of an SLO are found to come, which are waited for so long at most, as a
-// problem of the data.
+// Found says how late the samples of an SLO are found to come, which are waited for so long at
+// most, as a problem of the data.
 func Found(id slo.ID, late, most time.Duration) string {
 	w := Wait{Late: late, Behind: late, Through: time.Unix(0, 0)}
 	if late > most {
@@ -71,8 +71,8 @@ func Waits(all []Wait) Text {
 	return most.text("Samples of "+figures.Plural(len(all), "incident"), "up to about ")
 }
 
-// Waiting says what the minutes of the budget wait for; it is empty if that is nothing, or if nobody
-// watches it any more.
+// Waiting says what the minutes of the budget wait for; it is empty if that is nothing, or if
+// nobody watches it any more.
 func (f Facts) Waiting() Text { return f.Awaited().Text() }
 
 // Awaited returns what the minutes of the budget wait for: nothing, if nobody watches it any more.

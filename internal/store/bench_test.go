@@ -75,7 +75,8 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-// measure runs what is measured from the time that it returns, and reports the usual and a bad time.
+// measure runs what is measured from the time that it returns, and reports the usual and a bad
+// time.
 func measure(b *testing.B, what string, run func() (begin time.Time)) {
 	var took []time.Duration
 	for b.Loop() {

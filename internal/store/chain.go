@@ -20,11 +20,11 @@ import (
 //
 //	hash(n) = hex(SHA-256("slowburn act 1\n" hash(n-1) "\n" n "\n" JSON(n)))
 //
-// with the empty text as hash(0). What was stored is never encoded anew, so the hashes stay what they
-// are when an act gets new fields. The numbers have no gaps from the first act that was sealed when it
-// was recorded. A row that is deleted, edited or sealed anew breaks the chain; who computes all of it
-// anew has another head, and the heads are told where a database does not reach: in the log, in reports
-// and as a metric.
+// with the empty text as hash(0). What was stored is never encoded anew, so the hashes stay what
+// they are when an act gets new fields. The numbers have no gaps from the first act that was sealed
+// when it was recorded. A row that is deleted, edited or sealed anew breaks the chain; who computes
+// all of it anew has another head, and the heads are told where a database does not reach: in the
+// log, in reports and as a metric.
 
 // Place is an act in the log: its number and its hash, or the beginning of that.
 type Place struct {
@@ -90,8 +90,8 @@ func readChain(ctx context.Context, q querier) (c chainRow, known bool, err erro
 	return c, known, err
 }
 
-// TakenError is why a tick was not committed: the key of one of its acts is that of another, which is
-// stored.
+// TakenError is why a tick was not committed: the key of one of its acts is that of another, which
+// is stored.
 type TakenError struct{ Act alerting.Act }
 
 // Error names the key.
@@ -99,8 +99,8 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("the key %q is that of another act", e.Act.Key)
 }
 
-// acts writes what people did, each act sealed with the one before. What is stored already, as by the
-// same tick once before, is passed over.
+// acts writes what people did, each act sealed with the one before. What is stored already, as by
+// the same tick once before, is passed over.
 func (c *commit) acts(ctx context.Context, tx txn) error {
 	if len(c.tick.Acts) == 0 {
 		return nil
@@ -213,8 +213,8 @@ func readLinks(ctx context.Context, q querier, after int64, n int) ([]link, erro
 	return all, err
 }
 
-// misfiled reports whether the columns of a row, by which acts are found, say something else than the
-// act.
+// misfiled reports whether the columns of a row, by which acts are found, say something else than
+// the act.
 func (l link) misfiled() bool {
 	var a alerting.Act
 	if unpackJSON(l.data, l.sum, &a) != nil {

@@ -137,7 +137,8 @@ func TestTheEncodingOfAnActStaysAsItIs(t *testing.T) {
 	same(t, golden, out.String(), string(got(os.ReadFile(golden))(t)))
 }
 
-// A store from before has its chain from the migration on, and its acts are sealed as they are found.
+// A store from before has its chain from the migration on, and its acts are sealed as they are
+// found.
 func TestTheChainBeginsAtTheMigration(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (before *sql.DB, after func() *DB){
 		"SQLite": func(t *testing.T) (*sql.DB, func() *DB) {

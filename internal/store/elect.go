@@ -11,10 +11,10 @@ import (
 )
 
 // Who leads is an advisory lock of a session. The server ends a session that says nothing for a
-// while, and its lock with it; so the lock is a lease, which its holder prolongs by beats, and which
-// it counts itself from before each beat to be sure. Keepalives of TCP would not do: the kernel of a
-// process that is stopped goes on answering them. A write, however late it comes, is refused by the
-// row of the term, which it locks and compares within its transaction.
+// while, and its lock with it; so the lock is a lease, which its holder prolongs by beats, and
+// which it counts itself from before each beat to be sure. Keepalives of TCP would not do: the
+// kernel of a process that is stopped goes on answering them. A write, however late it comes, is
+// refused by the row of the term, which it locks and compares within its transaction.
 const (
 	sqlTryLock = `select pg_try_advisory_lock($1, hashtext(current_schema()))`
 	leadsLock  = applicationID
@@ -122,8 +122,8 @@ func understood(ctx context.Context, c *pgx.Conn) error {
 }
 
 // begin begins the term of the session that has the lock. It waits for transactions of the term
-// before that have been checked already, and for a migration, which may have ended what this program
-// can do here.
+// before that have been checked already, and for a migration, which may have ended what this
+// program can do here.
 func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) error {
 	if err := s.ask(ctx, c, sqlLead, t.Holder)(&t.Number, &t.timeline); err != nil {
 		return err
@@ -161,9 +161,9 @@ func (s *server) keep(ctx context.Context, c *pgx.Conn, t *Term) {
 	}
 }
 
-// hears waits until the next beat, and reports whether the term goes on. A server that ends the session,
-// because somebody tells it to or because it stops, says so before the lock is free: whoever hears that
-// at once does not send any more when the next one begins.
+// hears waits until the next beat, and reports whether the term goes on. A server that ends the
+// session, because somebody tells it to or because it stops, says so before the lock is free:
+// whoever hears that at once does not send any more when the next one begins.
 func (s *server) hears(ctx context.Context, c *pgx.Conn) bool {
 	quiet, cancel := context.WithTimeout(ctx, s.times.beat)
 	defer cancel()
@@ -171,8 +171,8 @@ func (s *server) hears(ctx context.Context, c *pgx.Conn) bool {
 	return ctx.Err() == nil && (err == nil || quiet.Err() != nil)
 }
 
-// letGo frees the lock, if the server still hears us, and closes its session. The server would do so by
-// itself, but not at once.
+// letGo frees the lock, if the server still hears us, and closes its session. The server would do
+// so by itself, but not at once.
 func letGo(c *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -33,8 +33,8 @@ var (
 	// ErrStandby means that another process leads, or that this one has not asked to. Nothing was
 	// written.
 	ErrStandby = errors.New("this process does not lead")
-	// ErrDeposed means that this process led and another leads now. Nothing was written, unless it is
-	// ErrUnclear as well.
+	// ErrDeposed means that this process led and another leads now. Nothing was written, unless it
+	// is ErrUnclear as well.
 	ErrDeposed = outbox.ErrDeposed
 	// ErrUnclear means that the database has not said whether it has written something down.
 	ErrUnclear = errors.New("it is not known whether it is written down")
@@ -53,8 +53,8 @@ var (
 	errForeignTables = errors.New("the database has tables of another program")
 )
 
-// Error is every error of this package: what was tried, on which file or database, why it failed, and what a
-// person can do about it.
+// Error is every error of this package: what was tried, on which file or database, why it failed,
+// and what a person can do about it.
 type Error struct {
 	Op   string // such as "open" or "commit"
 	Path string

@@ -20,15 +20,16 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 )
 
-// pairs is how many pairs of processes take over side by side in each kind of end: they wait most of
-// the time.
+// pairs is how many pairs of processes take over side by side in each kind of end: they wait most
+// of the time.
 const pairs = 10
 
-// A page is decided right before its leader is killed, or cut off from everything: the other process
-// sends it, once. How long people wait for it is measured, with the times that a daemon has. From
-// fifty lives on the leader is also cut off, and killed in the midst of sending, when nobody can
-// know whether it has sent: then the next one waits until that is over, and looks. From a thousand on,
-// on a machine that has nothing else to do, it must not be longer than what is promised.
+// A page is decided right before its leader is killed, or cut off from everything: the other
+// process sends it, once. How long people wait for it is measured, with the times that a daemon
+// has. From fifty lives on the leader is also cut off, and killed in the midst of sending, when
+// nobody can know whether it has sent: then the next one waits until that is over, and looks. From
+// a thousand on, on a machine that has nothing else to do, it must not be longer than what is
+// promised.
 func TestAPageOutlivesItsLeader(t *testing.T) {
 	rounds := 1 + *lives/50
 	var all sync.WaitGroup
@@ -179,8 +180,8 @@ func (p *pair) round(at string, cut bool) time.Duration {
 	return took
 }
 
-// serve is what tells pagers that there is a page to decide, hears what they have come to, and takes
-// what they send.
+// serve is what tells pagers that there is a page to decide, hears what they have come to, and
+// takes what they send.
 func (p *pair) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,8 +220,8 @@ func (p *pair) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// runPager is one of the two: it leads whenever it can, decides what is to be decided, and has a pump
-// as the daemon does.
+// runPager is one of the two: it leads whenever it can, decides what is to be decided, and has a
+// pump as the daemon does.
 func runPager(args string) error {
 	words := strings.Fields(args)
 	ctx, stop := context.WithCancel(background)

@@ -19,8 +19,8 @@ import (
 // The ledgers must hold what was committed since they began, and must not change meanwhile. Thin
 // them just before a fold, so that the memory and the disk agree on which minutes there are; those
 // of hours that a ledger kept for a while may stay on the disk until their day is written again. A
-// fold never deletes: what a ledger has forgotten, or never had because its SLO was away for a while,
-// stays on the disk until [DB.DropDays].
+// fold never deletes: what a ledger has forgotten, or never had because its SLO was away for a
+// while, stays on the disk until [DB.DropDays].
 func (db *DB) Fold(ctx context.Context, ledgers map[slo.ID]*budget.Ledger) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -16,8 +16,8 @@ type Request struct {
 	Kind string          // what Data is, to those who write and read it
 	At   time.Time       // when it was taken
 	Data json.RawMessage // JSON; nil if the record is damaged
-	// Whole says that nothing else may wait under the key: else Ask passes over what waits, as long as
-	// it is of the kind.
+	// Whole says that nothing else may wait under the key: else Ask passes over what waits, as long
+	// as it is of the kind.
 	Whole bool
 }
 
@@ -50,9 +50,10 @@ const (
 	sqlPruneInbox = `delete from inbox where done > 0 and done < $1`
 )
 
-// Ask hands a request to whoever leads, now or next. Any process may ask: it changes nothing but the
-// list of what was asked. A key that waits already is passed over, or is [ErrOther]. One that was answered is asked
-// anew, as it would be of the leader itself, which knows by the key what it has done.
+// Ask hands a request to whoever leads, now or next. Any process may ask: it changes nothing but
+// the list of what was asked. A key that waits already is passed over, or is [ErrOther]. One that
+// was answered is asked anew, as it would be of the leader itself, which knows by the key what it
+// has done.
 func (db *DB) Ask(ctx context.Context, r Request) error {
 	return db.wrap("ask", db.retry(func() error {
 		err := db.ask(ctx, r)
@@ -97,9 +98,9 @@ func (db *DB) ask(ctx context.Context, r Request) error {
 	return db.unclear(tx.Commit())
 }
 
-// Requests lists the oldest of what the leader has not answered, in the order in which it was asked. A
-// key that is very long comes back shortened; it is good for a [Verdict] all the same. What is damaged
-// hides none of the others.
+// Requests lists the oldest of what the leader has not answered, in the order in which it was
+// asked. A key that is very long comes back shortened; it is good for a [Verdict] all the same.
+// What is damaged hides none of the others.
 func (db *DB) Requests(ctx context.Context) ([]Request, error) {
 	var all []Request
 	err := db.each(ctx, "requests", func(rows *sql.Rows) error {
@@ -118,8 +119,8 @@ func (db *DB) Requests(ctx context.Context) ([]Request, error) {
 	return all, err
 }
 
-// Verdict returns the leader's answer to a request, and false if nobody knows of the request, or not
-// any more. While it waits, the answer's time is zero.
+// Verdict returns the leader's answer to a request, and false if nobody knows of the request, or
+// not any more. While it waits, the answer's time is zero.
 func (db *DB) Verdict(ctx context.Context, request string) (Verdict, bool, error) {
 	v, found := Verdict{Key: request}, false
 	err := db.each(ctx, "verdict", func(rows *sql.Rows) error {

@@ -6,8 +6,8 @@ import (
 )
 
 // lockFile locks the file itself, beside the lock that stands under its name: by a hard link it has
-// another name. The lock is one that SQLite neither takes nor sees. On a network file system, where it
-// would be of the same kind as SQLite's own, the file is not locked.
+// another name. The lock is one that SQLite neither takes nor sees. On a network file system, where
+// it would be of the same kind as SQLite's own, the file is not locked.
 func lockFile(f *os.File) error {
 	const nfs, smb, smb2, cifs = 0x6969, 0x517b, 0xfe534d42, 0xff534d42
 	var fs syscall.Statfs_t

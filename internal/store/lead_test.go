@@ -116,8 +116,8 @@ func TestOneLeadsAndTheNextTakesOverWhenItResignsOrDies(t *testing.T) {
 	same(t, "ticks", int(got(b.Load(background))(t).Accounts["shop/pay"].State.Through-minute(0)), 2)
 }
 
-// leadingThroughProxy opens a store that leads, and has written a tick, by a proxy that can cut it off.
-// Others reach it by the address.
+// leadingThroughProxy opens a store that leads, and has written a tick, by a proxy that can cut it
+// off. Others reach it by the address.
 func leadingThroughProxy(t *testing.T) (address string, proxy *pgtest.Proxy, a *DB, term *Term) {
 	t.Helper()
 	server := pgtest.Shared(t)
@@ -151,8 +151,8 @@ func TestAPartitionEndsTheTermOnBothSides(t *testing.T) {
 	}
 }
 
-// The server counts from when it heard a sign of life, so the lease counts from before that was given,
-// however late the answer comes.
+// The server counts from when it heard a sign of life, so the lease counts from before that was
+// given, however late the answer comes.
 func TestALeaseCountsFromBeforeItsSignOfLife(t *testing.T) {
 	server := pgtest.Shared(t)
 	address := server.Make(t)
@@ -210,8 +210,8 @@ var patient = times{
 	inTx: time.Minute, poll: 20 * time.Millisecond, wait: time.Minute,
 }
 
-// leadingDeaf opens a member and waits until it leads. What the server says to the session of its lock
-// it does not hear, as if the process stood still; what it asks over others is answered.
+// leadingDeaf opens a member and waits until it leads. What the server says to the session of its
+// lock it does not hear, as if the process stood still; what it asks over others is answered.
 func leadingDeaf(t *testing.T, address string, opts Options, times times) *DB {
 	t.Helper()
 	db := openAt(t, address, opts, times)
@@ -272,8 +272,8 @@ func TestTheNextTermWaitsForAWriteThatIsUnderWay(t *testing.T) {
 	}
 }
 
-// The negative control: a check that does not lock the row of the term lets a write through that the
-// next leader does not know of.
+// The negative control: a check that does not lock the row of the term lets a write through that
+// the next leader does not know of.
 func TestWithoutTheLockOfTheTermAStaleWriteIsFound(t *testing.T) {
 	changed, err := staleWrite(t, "commit.commit", sqlTerm)
 	if err != nil || changed == "" {
@@ -345,8 +345,8 @@ func depose(t testing.TB, address string) {
 		and classid = %d and objid::bigint = hashtext(current_schema())::bigint & 4294967295`, leadsLock))
 }
 
-// A leader whose session somebody ends, by hand or because the server stops, knows at once and not with
-// its next sign of life, for which there is a minute here: another one may lead from then on.
+// A leader whose session somebody ends, by hand or because the server stops, knows at once and not
+// with its next sign of life, for which there is a minute here: another one may lead from then on.
 func TestALeaderWhoseSessionIsEndedKnowsAtOnce(t *testing.T) {
 	address := pgtest.Database(t)
 	a, first := leading(t, address, Options{}, patient)
@@ -373,9 +373,9 @@ func (r *told) Find(context.Context, []outbox.Owed, outbox.Receipt, time.Duratio
 	return nil, outbox.ErrNoLookup
 }
 
-// A leader that stood still while its session was ended, and another one began, has time left of its
-// lease. What it owes in memory alone, of which the other one knows nothing, it does not send; while
-// nobody else leads it does.
+// A leader that stood still while its session was ended, and another one began, has time left of
+// its lease. What it owes in memory alone, of which the other one knows nothing, it does not send;
+// while nobody else leads it does.
 func TestWhatOnlyADeposedLeaderOwesIsNotSent(t *testing.T) {
 	address := pgtest.Database(t)
 	a := leadingDeaf(t, address, Options{}, patient)
@@ -398,9 +398,9 @@ func TestWhatOnlyADeposedLeaderOwesIsNotSent(t *testing.T) {
 	owe("page/2", 3, 1)
 }
 
-// A server that is promoted has the row of the term, and may lack what its leader wrote since. To it no
-// leader of before writes, though nobody else leads there yet and it has its lease: it must load first
-// what is there.
+// A server that is promoted has the row of the term, and may lack what its leader wrote since. To
+// it no leader of before writes, though nobody else leads there yet and it has its lease: it must
+// load first what is there.
 func TestATermIsGoodForOneServer(t *testing.T) {
 	primary := pgtest.Start(t, pgtest.Primary...)
 	address, way, wal := primary.Make(t), primary.NewProxy(t), primary.NewProxy(t)

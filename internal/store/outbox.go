@@ -15,8 +15,8 @@ import (
 
 var _ outbox.Store = (*DB)(nil)
 
-// Due returns the pending entries that were committed after the one with a number, in that order and
-// without their bodies, also those that wait for their next try: the pump must know what stands
+// Due returns the pending entries that were committed after the one with a number, in that order
+// and without their bodies, also those that wait for their next try: the pump must know what stands
 // before what.
 func (db messages) Due(ctx context.Context, after int64) ([]outbox.Owed, error) {
 	var all []outbox.Owed
@@ -50,9 +50,9 @@ func (db messages) Bodies(ctx context.Context, keys []string) (map[string]json.R
 	return bodies, nil
 }
 
-// Begin writes down that a send of the entries starts now, and returns those that are the claimant's
-// from then on: those that are pending and as it has read them. Until [DB.Settle] their outcome
-// is ambiguous.
+// Begin writes down that a send of the entries starts now, and returns those that are the
+// claimant's from then on: those that are pending and as it has read them. Until [DB.Settle] their
+// outcome is ambiguous.
 //
 // The keys are taken in their order, so that two who begin the same entries never wait for each
 // other.

@@ -36,9 +36,9 @@ func filled(statement string) string {
 	return placeholder.ReplaceAllString(statement, "''")
 }
 
-// TestNoPassReadsEverything: what the pump asks at every pass, and a scrape at every scrape, is found
-// by an index, on both databases. The counts by state read an index only, and nothing that entries
-// say.
+// TestNoPassReadsEverything: what the pump asks at every pass, and a scrape at every scrape, is
+// found by an index, on both databases. The counts by state read an index only, and nothing that
+// entries say.
 func TestNoPassReadsEverything(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		db := mustOpen(t, tempPath(t), Options{})

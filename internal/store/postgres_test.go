@@ -245,8 +245,8 @@ func TestAReaderWritesNothing(t *testing.T) {
 	}
 }
 
-// Whatever a session does, the server ends it: a statement that takes too long, one that waits for a
-// lock, and a transaction in which nothing is said.
+// Whatever a session does, the server ends it: a statement that takes too long, one that waits for
+// a lock, and a transaction in which nothing is said.
 func TestEverySessionIsBounded(t *testing.T) {
 	address := pgtest.Database(t)
 	db := openAt(t, address, Options{}, usualTimes)

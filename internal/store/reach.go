@@ -56,6 +56,6 @@ func (r *reach) patience() time.Duration {
 	return time.Second
 }
 
-// Silent returns since when the database has not answered, by this machine's clock. It is zero while
-// it answers, and for a file.
+// Silent returns since when the database has not answered, by this machine's clock. It is zero
+// while it answers, and for a file.
 func (db *connections) Silent() time.Time { return db.reach.silent() }

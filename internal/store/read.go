@@ -65,8 +65,8 @@ func scanIncident(rows *sql.Rows) (alerting.Incident, error) {
 	return i, nil
 }
 
-// damaged returns what is left of an incident whose record cannot be read. Its ID says what it began
-// as: service/slo/rule/time.
+// damaged returns what is left of an incident whose record cannot be read. Its ID says what it
+// began as: service/slo/rule/time.
 func damaged(id string, of slo.ID, open bool, detected, resolved time.Time) alerting.Incident {
 	rule, _, _ := strings.Cut(strings.TrimPrefix(id, string(of)+"/"), "/")
 	i := alerting.Incident{

@@ -366,8 +366,8 @@ func (l *leader) work(ctx context.Context) {
 	}
 }
 
-// deliver sends what is owed. What was begun and not settled is looked up, but not before an attempt
-// of somebody else has ended.
+// deliver sends what is owed. What was begun and not settled is looked up, but not before an
+// attempt of somebody else has ended.
 func (l *leader) deliver(ctx context.Context) {
 	due, err := l.db.Due(ctx, 0)
 	if err != nil {

@@ -5,8 +5,8 @@ package store
 // type of its first use, so one that is compared with 0 first is cast.
 const (
 	// The leadership, on PostgreSQL only. The check of a term locks its row, so that the next term
-	// begins after the transaction. A server that was promoted holds the row of a term that it has never
-	// seen begin; so a term is good for one timeline.
+	// begins after the transaction. A server that was promoted holds the row of a term that it has
+	// never seen begin; so a term is good for one timeline.
 	sqlOnTimeline = `substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)`
 	sqlLead       = `update leader set term = term + 1, holder = $1 where one = 1 returning term, ` + sqlOnTimeline
 	sqlUnseat     = `update leader set term = term + 1, holder = '' where one = 1`
@@ -100,8 +100,8 @@ const (
 	// Who has read something older than what is true begins nothing.
 	sqlBegin = `update outbox set begun = $1 where key = $2 and state = 'pending' and begun = $3 and attempts = $4
 		returning ` + owedColumns
-	// What was sent stays sent, whatever is heard of it later. That it was sent is true whoever has begun
-	// it since.
+	// What was sent stays sent, whatever is heard of it later. That it was sent is true whoever has
+	// begun it since.
 	sqlSettle = `update outbox set state = $1, next_try = $2, last_err = $3, settled = $4, receipt = $5, begun = 0,
 			attempts = attempts + 1
 		where key = $6 and state <> 'sent' and ($1 = 'sent' or begun = $7 and attempts = $8)`

@@ -23,17 +23,18 @@
 // # Several processes
 //
 // On PostgreSQL one process leads ([DB.Lead]) and all others read. A [Term] says until when its
-// holder may send; every write compares it in its own transaction, so that a leader that was deposed
-// while it stood still writes nothing. The others follow what is committed ([DB.Follow]), and leave
-// what they took from people in the inbox ([DB.Ask]), which the leader answers with the tick in
-// which it is decided ([Tick.Verdicts]).
+// holder may send; every write compares it in its own transaction, so that a leader that was
+// deposed while it stood still writes nothing. The others follow what is committed ([DB.Follow]),
+// and leave what they took from people in the inbox ([DB.Ask]), which the leader answers with the
+// tick in which it is decided ([Tick.Verdicts]).
 //
 // # How to read
 //
 // Begin with the values below, then migrations/0001.sql. commit.go, fold.go and load.go are the
 // life of a tick, record.go is its packed form; outbox.go and read.go are for the pump and for
 // those who only look. db.go has what the two databases share, sqlite.go and postgres.go what they
-// do not. lead.go and elect.go are the leadership, follow.go and inbox.go are for those who stand by.
+// do not. lead.go and elect.go are the leadership, follow.go and inbox.go are for those who stand
+// by.
 package store
 
 import (
@@ -77,8 +78,8 @@ type Tick struct {
 	// Incidents are those that changed without a decision about their budget: somebody did
 	// something about them.
 	Incidents []alerting.Incident
-	// Acts are what people did since the last tick. One that is stored already is passed over; if the
-	// key of one is that of another act, the tick is not committed: [TakenError].
+	// Acts are what people did since the last tick. One that is stored already is passed over; if
+	// the key of one is that of another act, the tick is not committed: [TakenError].
 	Acts []alerting.Act
 	// Evidence is what was found out about incidents. What was found before for the same event
 	// stays.
@@ -129,8 +130,8 @@ type Snapshot struct {
 	Acts     []alerting.Act
 	LastTick time.Time
 	// Lost is the newest tick that a process before has written and that is not here, because the
-	// write-ahead log was cut or lost, or an older copy was put in the place of the file; on PostgreSQL,
-	// one that this process has seen, and that a failover has lost. It is zero if nothing is known to be
-	// lost.
+	// write-ahead log was cut or lost, or an older copy was put in the place of the file; on
+	// PostgreSQL, one that this process has seen, and that a failover has lost. It is zero if
+	// nothing is known to be lost.
 	Lost time.Time
 }

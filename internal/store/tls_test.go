@@ -64,8 +64,9 @@ func secured(t *testing.T, clients *authority, cert, key []byte) *pgtest.Server 
 	return pgtest.Start(t, "ssl=on", "ssl_cert_file="+dir+"/server.crt", "ssl_key_file="+dir+"/server.key", "ssl_ca_file="+dir+"/ca.crt", "hba_file="+dir+"/hba.conf")
 }
 
-// TestTLS opens the store over TLS, with a certificate on both sides; every connection is protected.
-// Whatever is wrong with a certificate, or a server without TLS, the error says what to do.
+// TestTLS opens the store over TLS, with a certificate on both sides; every connection is
+// protected. Whatever is wrong with a certificate, or a server without TLS, the error says what to
+// do.
 func TestTLS(t *testing.T) {
 	ours, others, alike := newAuthority(t, "ours"), newAuthority(t, "others"), newAuthority(t, "ours")
 	loopback, tomorrow := []net.IP{net.IPv4(127, 0, 0, 1)}, time.Now().Add(24*time.Hour)

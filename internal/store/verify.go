@@ -11,8 +11,8 @@ import (
 // Audit is what a walk over the log of acts has found.
 type Audit struct {
 	Head Place // of the chain, as the store records it
-	// Began is when the chain began, and First the first act that was sealed when it was recorded: those
-	// before were sealed as they were found. Began is zero if there were none.
+	// Began is when the chain began, and First the first act that was sealed when it was recorded:
+	// those before were sealed as they were found. Began is zero if there were none.
 	Began  time.Time
 	First  int64
 	Acts   int64      // that were looked at
@@ -44,9 +44,9 @@ const (
 	NotPublished LogFaultKind = "told"     // what was told as the head is not in the log
 )
 
-// Verify walks over the log of acts after a place, from its beginning if that is the zero Place, and
-// checks that it is what was written; of places that were told it checks that they are in it. It reads
-// in pieces, and holds up nobody.
+// Verify walks over the log of acts after a place, from its beginning if that is the zero Place,
+// and checks that it is what was written; of places that were told it checks that they are in it.
+// It reads in pieces, and holds up nobody.
 func (db records) Verify(ctx context.Context, from Place, told ...Place) (Audit, error) {
 	a := Audit{Until: from}
 	newest, err := a.readHead(ctx, db)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// realPath returns where a file is whose path may lead over links: by whatever name it is opened, it
-// has one lock, and one write-ahead log. A file that is not there yet is where its links lead.
+// realPath returns where a file is whose path may lead over links: by whatever name it is opened,
+// it has one lock, and one write-ahead log. A file that is not there yet is where its links lead.
 func realPath(path string) (string, error) {
 	for range 40 { // as many links as the system follows
 		real, err := filepath.EvalSymlinks(path)
@@ -38,9 +38,9 @@ func realPath(path string) (string, error) {
 }
 
 // A tick that is on the disk can be lost later: somebody deletes the write-ahead log, the disk cuts
-// it, an older copy is put in the place of the file. SQLite goes on from what is left without a word.
-// So the time of the newest tick stands in the lock's file, too, beside the process's number. It is
-// not synced: it may be older than the store, as after a power cut, and is never newer.
+// it, an older copy is put in the place of the file. SQLite goes on from what is left without a
+// word. So the time of the newest tick stands in the lock's file, too, beside the process's number.
+// It is not synced: it may be older than the store, as after a power cut, and is never newer.
 
 // witnessAt is where it begins in that file, behind the process's number.
 const witnessAt = 32

@@ -117,8 +117,8 @@ func (m *mask) find() {
 	}
 }
 
-// reading marks what reads like a secret in a line, beside what is hidden there already. A line that is
-// too long to be shown needs no such look.
+// reading marks what reads like a secret in a line, beside what is hidden there already. A line
+// that is too long to be shown needs no such look.
 func (m *mask) reading(at, end int) {
 	if end-at > longestShown || strings.IndexByte(m.text[at:end], ':') < 0 {
 		return

@@ -253,8 +253,8 @@ func TestNoSecretInAnyStyle(t *testing.T) {
 	})
 }
 
-// What reads like a secret is none to be shown, wherever it stands: in a comment, beside other words, in
-// an address; by each name that a key of a secret may have.
+// What reads like a secret is none to be shown, wherever it stands: in a comment, beside other
+// words, in an address; by each name that a key of a secret may have.
 func TestNothingThatReadsLikeASecretIsShown(t *testing.T) {
 	for _, name := range []string{"password", "passwd", "Passwort", "client_secret", "app_token", "tokens", "credentials", "credential", "dsn", "postgres", "webhook_url", "routing_key", "key"} {
 		for _, form := range []string{"x: 1 # %s: canary", "# %q: canary, and more\nx: 1", "x: y, %s: canary", "x: 'see %s: canary'", "x: %s: two canary", "%s: canary", "{%s: canary}"} {

@@ -1,6 +1,6 @@
 // Package trouble logs what is tried again and again and goes on failing: when that begins, once a
-// minute while it lasts, and when it is over. So a log of an outage can be read, and no line of it is
-// missing.
+// minute while it lasts, and when it is over. So a log of an outage can be read, and no line of it
+// is missing.
 package trouble
 
 import (
@@ -14,8 +14,8 @@ import (
 // Again is how often trouble that lasts is logged.
 const Again = time.Minute
 
-// Spell is one kind of trouble, from when it begins until it is over. The zero value is none. It may
-// be used from any goroutine.
+// Spell is one kind of trouble, from when it begins until it is over. The zero value is none. It
+// may be used from any goroutine.
 type Spell struct {
 	mu          sync.Mutex
 	since, said time.Time // zero while there is none

@@ -236,8 +236,8 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestHealthLooksAtTheAgeOfDecidedMinutes: ticks are made, nothing fails, and the newest minute of any
-// SLO is far behind the newest tick, or ahead of it.
+// TestHealthLooksAtTheAgeOfDecidedMinutes: ticks are made, nothing fails, and the newest minute of
+// any SLO is far behind the newest tick, or ahead of it.
 func TestHealthLooksAtTheAgeOfDecidedMinutes(t *testing.T) {
 	for _, c := range []struct {
 		far  time.Duration // from the newest decided minute to the tick

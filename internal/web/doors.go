@@ -40,8 +40,8 @@ func newDoor(places int) *door {
 	return &door{make(chan struct{}, places), make(chan struct{}, maxArriving)}
 }
 
-// enter awaits the body, then takes a place. It has answered if it returns nil; else leave gives the
-// place back.
+// enter awaits the body, then takes a place. It has answered if it returns nil; else leave gives
+// the place back.
 func (d *door) enter(w http.ResponseWriter, r *http.Request) (leave func()) {
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		if !take(d.arriving) {
@@ -199,8 +199,8 @@ func addressOf(r *http.Request) string {
 	return host
 }
 
-// slowDown turns away an address that has tried too often. Only requests that try to prove something
-// are looked at: pages stay there for everybody else behind the same proxy.
+// slowDown turns away an address that has tried too often. Only requests that try to prove
+// something are looked at: pages stay there for everybody else behind the same proxy.
 func (f *refusals) slowDown(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if proof(r) != "" && f.mustWait(r) {

@@ -25,8 +25,8 @@ import (
 // mostScrapes is how many scrapes are answered at a time.
 const mostScrapes = 4
 
-// metrics returns the handler of /metrics: what is registered, then the metrics of SLOs, in the text
-// format of Prometheus.
+// metrics returns the handler of /metrics: what is registered, then the metrics of SLOs, in the
+// text format of Prometheus.
 func (s *server) metrics() http.HandlerFunc {
 	scrapes := make(chan struct{}, mostScrapes)
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -124,8 +124,8 @@ func writeSLOs(out *bufio.Writer, budgets []engine.Budget) {
 	}
 }
 
-// lines writes the samples of one metric. The labels of a sample are those of a budget, and those of
-// the further two that are not empty.
+// lines writes the samples of one metric. The labels of a sample are those of a budget, and those
+// of the further two that are not empty.
 type lines struct {
 	out              *bufio.Writer
 	name             string

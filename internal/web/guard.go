@@ -15,8 +15,8 @@ import (
 // slipped through the templates it could not run.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// guard returns the handler that every request passes first: headers, the Host check, the doors with
-// their bounds. A handler that panics is logged and answered with 500.
+// guard returns the handler that every request passes first: headers, the Host check, the doors
+// with their bounds. A handler that panics is logged and answered with 500.
 func guard(next http.Handler, names hosts, prefix string, log *slog.Logger) http.Handler {
 	doors := newDoors()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -74,8 +74,9 @@ func (s *server) deafWords() string {
 	return words
 }
 
-// decidedWithin returns how far the newest minute of any SLO may be from now while reading works: as long
-// as samples are waited for, and a quarter of an hour. The alert SlowburnDecidesNothing goes by it, too.
+// decidedWithin returns how far the newest minute of any SLO may be from now while reading works:
+// as long as samples are waited for, and a quarter of an hour. The alert SlowburnDecidesNothing
+// goes by it, too.
 func (s *server) decidedWithin() time.Duration {
 	const margin = 15 * time.Minute
 	most := time.Duration(0)
@@ -108,8 +109,8 @@ func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready reports whether pages are served and acts are taken, which they are from the first tick on,
-// whatever else is wrong. It is for probes: none of them makes anything better by restarting slowburn
-// or by keeping people from it while Prometheus, Slack or the disk does not work.
+// whatever else is wrong. It is for probes: none of them makes anything better by restarting
+// slowburn or by keeping people from it while Prometheus, Slack or the disk does not work.
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.Source.Snapshot().Last.At.IsZero() {
 		tell(w, false, "Not ready: nothing has been evaluated yet.")

@@ -382,8 +382,8 @@ type delivered struct {
 	parts          []part
 }
 
-// messages reads what the store knows of messages. If it does not answer, the page says so there: the
-// rest of it is in memory.
+// messages reads what the store knows of messages. If it does not answer, the page says so there:
+// the rest of it is in memory.
 func (s *site) messages(ctx context.Context, now time.Time) delivered {
 	depth, channels, err := s.readOutbox(ctx)
 	var dead []outbox.Owed
@@ -420,8 +420,8 @@ func auditInWords(a *api.Audit) figure {
 	return figure{words, figures.Plural(int(a.Acts), "act") + ", head " + a.Head}
 }
 
-// evaluatedInWords says how many of all budgets had new minutes in a look. Looks come several times a
-// minute, so most are about few.
+// evaluatedInWords says how many of all budgets had new minutes in a look. Looks come several times
+// a minute, so most are about few.
 func evaluatedInWords(n, of int) string {
 	if n >= of {
 		return "new minutes of " + figures.Plural(n, "budget")

@@ -13,8 +13,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// registerMetrics registers everything but the metrics of SLOs that is read when it is asked for, and
-// the runtime's own metrics.
+// registerMetrics registers everything but the metrics of SLOs that is read when it is asked for,
+// and the runtime's own metrics.
 func registerMetrics(s *server) {
 	s.Registry.MustRegister(
 		s.refusals.count,

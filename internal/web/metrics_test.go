@@ -30,8 +30,8 @@ var contract = []string{
 	"slowburn_config_last_reload_successful", "slowburn_build_info",
 }
 
-// TestMetricsSayWhatIsWaitedFor: how many budgets wait for samples that come late, how far the farthest
-// is decided behind, and of how many they come too late; none once they are in time.
+// TestMetricsSayWhatIsWaitedFor: how many budgets wait for samples that come late, how far the
+// farthest is decided behind, and of how many they come too late; none once they are in time.
 func TestMetricsSayWhatIsWaitedFor(t *testing.T) {
 	s := newShop(t)
 	observe, h := EvaluationMetrics(s.options.Registry), s.handler()
@@ -130,8 +130,8 @@ func TestRegistriesAreApart(t *testing.T) {
 	}
 }
 
-// TestMetricsAreReadBack: what is written is what Prometheus' own reader finds, whatever label values
-// hold, also where the answer is compressed.
+// TestMetricsAreReadBack: what is written is what Prometheus' own reader finds, whatever label
+// values hold, also where the answer is compressed.
 func TestMetricsAreReadBack(t *testing.T) {
 	s := newShop(t)
 	h := s.handler()

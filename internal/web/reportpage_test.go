@@ -148,7 +148,8 @@ func TestChangesAreListed(t *testing.T) {
 	}
 }
 
-// TestIncidentsAreFoundByHowTheirNamesEnd: also those that opened in a minute that has happened twice.
+// TestIncidentsAreFoundByHowTheirNamesEnd: also those that opened in a minute that has happened
+// twice.
 func TestIncidentsAreFoundByHowTheirNamesEnd(t *testing.T) {
 	for name, slo := range map[string]string{
 		"checkout/availability/page/1764500000":      "checkout/availability",

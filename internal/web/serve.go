@@ -33,8 +33,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 	}
 	if f, ok := h.(*front); ok {
 		f.server.users = func(name string) bool { return isUserOf(webConfigFile, name) }
-		// The toolkit has put its handler, which asks for the password, before ours when it begins to
-		// listen, and nothing was accepted yet.
+		// The toolkit has put its handler, which asks for the password, before ours when it begins
+		// to listen, and nothing was accepted yet.
 		srv.BaseContext = func(net.Listener) context.Context {
 			srv.Handler = f.behind(srv.Handler)
 			return context.Background()
@@ -60,8 +60,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 	return nil
 }
 
-// isUserOf reports whether a web configuration asks a user for a password. The toolkit reads the file for
-// every request, too.
+// isUserOf reports whether a web configuration asks a user for a password. The toolkit reads the
+// file for every request, too.
 func isUserOf(webConfigFile, name string) bool {
 	cfg, err := readGuards(webConfigFile)
 	_, known := cfg.Users[name]
@@ -91,8 +91,8 @@ func CheckAddress(addr string, hasAuth, insecure bool) error {
 }
 
 // Guards reports what a web configuration file says: whether clients are asked who they are, by
-// password or by certificate, and whether they are served over TLS, which alone asks nobody. No file
-// says neither.
+// password or by certificate, and whether they are served over TLS, which alone asks nobody. No
+// file says neither.
 func Guards(webConfigFile string) (auth, tls bool, err error) {
 	if webConfigFile == "" {
 		return false, false, nil

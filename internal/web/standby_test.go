@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestAStandbySaysHowOldWhatItShowsIs: it is ready as long as it knows anything, and well as long as
-// somebody evaluates.
+// TestAStandbySaysHowOldWhatItShowsIs: it is ready as long as it knows anything, and well as long
+// as somebody evaluates.
 func TestAStandbySaysHowOldWhatItShowsIs(t *testing.T) {
 	s := newShop(t)
 	s.source.standby = true

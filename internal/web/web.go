@@ -57,9 +57,9 @@ type Options struct {
 	Audit func() *api.Audit
 	// Drill begins a drill at every destination; nil makes none.
 	Drill func(context.Context, api.NewDrill) error
-	// Do takes what somebody does, and returns it as it was written down; nil takes nothing. Both are
-	// store.ErrWaiting if another daemon has not answered yet; Answer says later, by the key, what
-	// became of it. It is false for a key that nobody knows.
+	// Do takes what somebody does, and returns it as it was written down; nil takes nothing. Both
+	// are store.ErrWaiting if another daemon has not answered yet; Answer says later, by the key,
+	// what became of it. It is false for a key that nobody knows.
 	Do     func(context.Context, alerting.Act) (alerting.Act, error)
 	Answer func(ctx context.Context, key string) (known bool, err error)
 	// WaitsFor says what a daemon that stands by waits for; nil is another one.
@@ -84,18 +84,18 @@ type Options struct {
 	// two ticks on that clock, a minute if zero.
 	Now      func() time.Time
 	Interval time.Duration
-	// MaxLateness is how long samples are waited for at most, where an SLO says nothing else, and Lag how
-	// far behind the clock they are read at least.
+	// MaxLateness is how long samples are waited for at most, where an SLO says nothing else, and
+	// Lag how far behind the clock they are read at least.
 	MaxLateness, Lag time.Duration
-	// Registry takes slowburn's metrics beside those of SLOs, which are served with it as /metrics; nil
-	// makes one.
+	// Registry takes slowburn's metrics beside those of SLOs, which are served with it as /metrics;
+	// nil makes one.
 	Registry *prometheus.Registry
 	Version  string
 	// ExternalURL is the address under which people reach the pages. Its host may be asked for on
 	// the loopback interface, and its path is put before every link.
 	ExternalURL string
-	// Tokens are by which people and programs prove who they are; nil has none. Without any, nobody may
-	// change something but from this machine.
+	// Tokens are by which people and programs prove who they are; nil has none. Without any, nobody
+	// may change something but from this machine.
 	Tokens func() []Token
 	Log    *slog.Logger // nil discards
 }
@@ -174,8 +174,8 @@ func (s *server) routeFree(mux *http.ServeMux) {
 	}
 }
 
-// free returns what tells the requests that routeFree serves: by their very path, with or without the
-// prefix, so that no other spelling of another path is one of them.
+// free returns what tells the requests that routeFree serves: by their very path, with or without
+// the prefix, so that no other spelling of another path is one of them.
 func (s *server) free(prefix string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		path := r.URL.EscapedPath()

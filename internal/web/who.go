@@ -37,8 +37,8 @@ type Token struct {
 	services []string
 }
 
-// NewToken makes a token from its secrets: more than one while it is changed. services are patterns of
-// the services about which something may be done by it; none is all.
+// NewToken makes a token from its secrets: more than one while it is changed. services are patterns
+// of the services about which something may be done by it; none is all.
 func NewToken(name string, may []Right, services []string, secrets ...string) Token {
 	t := Token{Name: name, may: may, services: services}
 	for _, s := range secrets {
@@ -83,9 +83,10 @@ type caller struct {
 	token *Token // nil is whoever may everything
 }
 
-// callerOf returns who sent a request that wants to change something, and false if that may be anybody.
-// secret is the token that a form carries, "" if it has none. Without any token but the local one, and
-// without a password, whoever is on this machine itself, and not passed on by a proxy on it, may do everything.
+// callerOf returns who sent a request that wants to change something, and false if that may be
+// anybody. secret is the token that a form carries, "" if it has none. Without any token but the
+// local one, and without a password, whoever is on this machine itself, and not passed on by a
+// proxy on it, may do everything.
 func (s *server) callerOf(r *http.Request, secret string) (caller, bool) {
 	proven := s.proven(r)
 	if given := tokenOf(r); given != "" {

@@ -29,8 +29,8 @@ func (logged) Act(_ context.Context, key string) (alerting.Act, bool, error) {
 
 func (logged) Acts(context.Context, store.ActFilter) ([]alerting.Act, error) { return nil, nil }
 
-// Each token does what it may, about the services that it is for, and the log has its name, whatever
-// name is given.
+// Each token does what it may, about the services that it is for, and the log has its name,
+// whatever name is given.
 func TestATokenDoesWhatItMay(t *testing.T) {
 	s := newShopOf(t, nil)
 	s.options.Archive = logged{s.options.Archive}
@@ -109,8 +109,8 @@ func withUser(t *testing.T) (file string) {
 
 var basicAda = "Basic " + base64.StdEncoding.EncodeToString([]byte("ada:right password"))
 
-// With a password before everything, a token that may read passes it, others pass it to do what they
-// may, and the identities that a request has proven are written down together.
+// With a password before everything, a token that may read passes it, others pass it to do what
+// they may, and the identities that a request has proven are written down together.
 func TestATokenPassesThePassword(t *testing.T) {
 	s := newShopOf(t, nil)
 	s.options.Tokens = func() []Token {

@@ -20,8 +20,8 @@ import (
 // user is who the container runs as, without any right.
 const user = 65532
 
-// images writes an OCI layout with an image for each Linux, in one index, as an archive that skopeo,
-// podman, crane, containerd and Docker from 25 on load. The base is empty.
+// images writes an OCI layout with an image for each Linux, in one index, as an archive that
+// skopeo, podman, crane, containerd and Docker from 25 on load. The base is empty.
 func (r release) images() error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	any := false
@@ -81,8 +81,8 @@ func (r release) packFolder(folder, to string) error {
 	return os.WriteFile(to, packed, 0o644)
 }
 
-// image makes the image of a platform: the binary, the certificates of the authorities that browsers
-// trust, a folder for the store, and nothing else. Time zones are in the binary.
+// image makes the image of a platform: the binary, the certificates of the authorities that
+// browsers trust, a folder for the store, and nothing else. Time zones are in the binary.
 func (r release) image(p platform) (v1.Image, error) {
 	binary, err := os.ReadFile(filepath.Join(p.folder, "slowburn"))
 	if err != nil {

@@ -1,8 +1,8 @@
 // Command release makes what is published of a version, from binaries that were built before:
 //
 //   - slowburn-VERSION.OS-ARCH.tar.gz: the binaries, the licences and what a service needs;
-//   - slowburn-VERSION.OS-ARCH.cdx.json: an SBOM in the format of CycloneDX, of what the linker wrote
-//     into them;
+//   - slowburn-VERSION.OS-ARCH.cdx.json: an SBOM in the format of CycloneDX, of what the linker
+//     wrote into them;
 //   - slowburn-VERSION.oci.tar: an image for every Linux of the platforms, as an OCI layout;
 //   - image.digest, which names the image, and sha256sums.txt over all of them.
 //
@@ -11,8 +11,8 @@
 //
 //	release DIR VERSION SECONDS OS/ARCH=FOLDER…
 //
-// SECONDS is the time of the commit, since 1970. A FOLDER holds the binaries of a platform. It runs in
-// the root of the repository.
+// SECONDS is the time of the commit, since 1970. A FOLDER holds the binaries of a platform. It runs
+// in the root of the repository.
 package main
 
 import (
@@ -49,8 +49,8 @@ type platform struct{ os, arch, folder string }
 // name is how the files of a platform are called.
 func (r release) name(p platform) string { return "slowburn-" + r.version + "." + p.os + "-" + p.arch }
 
-// run writes everything into the folder that the arguments name, which must be empty or missing, and
-// prints what it has written.
+// run writes everything into the folder that the arguments name, which must be empty or missing,
+// and prints what it has written.
 func run(args []string, out io.Writer) error {
 	r, err := read(args)
 	if err != nil {

@@ -79,8 +79,8 @@ func component(m module) cdx.Component {
 // lawful recognises the files that a copy of a module must be accompanied by.
 var lawful = regexp.MustCompile(`(?i)^(licen[cs]e|notice|copying|patents)`)
 
-// licences returns the licences and notices of everything that is linked. A module without one is an
-// error: it may not be published.
+// licences returns the licences and notices of everything that is linked. A module without one is
+// an error: it may not be published.
 func (m modules) licences() ([]byte, error) {
 	folders, err := folders(m.main)
 	if err != nil {
@@ -118,8 +118,8 @@ var homes = map[string]string{
 	"github.com/slowburn-sre/slowburn/tools": "tools", // in tests, which publish themselves
 }
 
-// folders tells where the source of each module lies that the main one requires, and of Go itself as
-// "std".
+// folders tells where the source of each module lies that the main one requires, and of Go itself
+// as "std".
 func folders(main string) (map[string]string, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {

@@ -76,8 +76,8 @@ func TestTheSameBinariesGiveTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestTheImageIsWhole: the layout holds an image for each platform, whose blobs are what their digests
-// say, and which does not listen openly unless it is told to.
+// TestTheImageIsWhole: the layout holds an image for each platform, whose blobs are what their
+// digests say, and which does not listen openly unless it is told to.
 func TestTheImageIsWhole(t *testing.T) {
 	files := unpack(t, contents(t, filepath.Join(first, "slowburn-1.2.3.oci.tar")))
 	folder := t.TempDir()

@@ -12,9 +12,10 @@ const StockCount = 34 * time.Minute
 // shop's history is written. It is made for three decisions, beside the small incident of [Past] on
 // the Wednesday:
 //
-//   - On Thursday afternoon payments v1.9.0 fails a quarter of its calls until it is rolled back: the large outage.
-//   - In the nights of the working days a new stock count holds the queue of the orders worker. No night is much by
-//     itself; together they take what is left of its budget.
+//   - On Thursday afternoon payments v1.9.0 fails a quarter of its calls until it is rolled back:
+//     the large outage.
+//   - In the nights of the working days a new stock count holds the queue of the orders worker. No
+//     night is much by itself; together they take what is left of its budget.
 //   - Nothing at all happens to the latency of payments: it promises so little that nothing could.
 func Week(monday time.Time) []Outage {
 	at := func(days, hour, minute int) time.Time {

@@ -293,7 +293,8 @@ func TestMarkdownPieAndOwnImages(t *testing.T) {
 	want(t, "the picture's type", resp.Header.Get("Content-Type"), "image/png")
 }
 
-// Somebody at the page can do what a person in Slack can: choose from a menu, say something, type a command.
+// Somebody at the page can do what a person in Slack can: choose from a menu, say something, type a
+// command.
 func TestActingOnThePage(t *testing.T) {
 	srv, api := start(t, slacktest.Options{Unpaced: true})
 	app(t, srv, api)

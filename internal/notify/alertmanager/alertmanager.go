@@ -105,8 +105,8 @@ func (*Client) Event(f notify.Facts) []outbox.Entry {
 // Acknowledged composes nothing: an alert has no such state.
 func (*Client) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
 
-// Notice composes an alert about a destination that takes no pages, and its end. It is not repeated, so it
-// stays for as long as it may take people to put that right.
+// Notice composes an alert about a destination that takes no pages, and its end. It is not
+// repeated, so it stays for as long as it may take people to put that right.
 func (*Client) Notice(n notify.Notice) []outbox.Entry {
 	a := Alert{
 		Labels:      map[string]string{"alertname": "SlowburnCannotPage", "severity": "page", "destination": n.Destination},
@@ -120,8 +120,8 @@ func (*Client) Notice(n notify.Notice) []outbox.Entry {
 	return []outbox.Entry{n.Entry(outbox.Post, message{All: []Alert{a}})}
 }
 
-// Drill composes a drill. A silent one is an alert that has ended before it is told: an Alertmanager
-// takes it and notifies nobody. A loud one fires until its end.
+// Drill composes a drill. A silent one is an alert that has ended before it is told: an
+// Alertmanager takes it and notifies nobody. A loud one fires until its end.
 func (*Client) Drill(d notify.Drill) []outbox.Entry {
 	a := Alert{
 		Labels:      map[string]string{"alertname": "SlowburnDrill", "severity": "page", "drill": d.ID},

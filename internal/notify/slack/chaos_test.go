@@ -377,9 +377,10 @@ func TestTheEndOfAStormIsToldWithinSeconds(t *testing.T) {
 	}
 }
 
-// TestAStormInOneThreadIsNamedWithinSeconds: 500 SLOs of one service, or combinations of one SLO, burn
-// at once. They are named in their thread, in digests, each once and in order. A digest of which
-// nobody knows whether it arrived is looked for, name by name, before what it named is said again.
+// TestAStormInOneThreadIsNamedWithinSeconds: 500 SLOs of one service, or combinations of one SLO,
+// burn at once. They are named in their thread, in digests, each once and in order. A digest of
+// which nobody knows whether it arrived is looked for, name by name, before what it named is said
+// again.
 func TestAStormInOneThreadIsNamedWithinSeconds(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault []slacktest.Effect

@@ -571,8 +571,8 @@ func TestAHangingChannelDelaysNoOther(t *testing.T) {
 }
 
 // While nothing can be written, what is owed goes out at the usual pace, all but reports; what is
-// owed in memory alone goes out too. When the disk is back each of them is settled, and none is sent
-// again.
+// owed in memory alone goes out too. When the disk is back each of them is settled, and none is
+// sent again.
 func TestAFullDiskSilencesNothing(t *testing.T) {
 	w := newWorld(t, slacktest.Options{})
 	full := func(op, _ string) error {

@@ -787,8 +787,8 @@ func (recorderOK) RoundTrip(*http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// The second opinion: the desk over the server that the library's own authors ship. What it sends is less than what
-// Slack does, and a press over it is acknowledged and done all the same.
+// The second opinion: the desk over the server that the library's own authors ship. What it sends
+// is less than what Slack does, and a press over it is acknowledged and done all the same.
 func TestSocketModeAgreesWithTheLibrarysOwnServer(t *testing.T) {
 	other := theirs.NewTestServer()
 	other.Start()

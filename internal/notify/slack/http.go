@@ -62,8 +62,8 @@ func (d *Desk) signed(understand func(*doors, url.Values) (job, bool, error)) ht
 	}
 }
 
-// read returns the form of a request that Slack has signed with one of the secrets. Nothing is parsed
-// before the signature is known to be good.
+// read returns the form of a request that Slack has signed with one of the secrets. Nothing is
+// parsed before the signature is known to be good.
 func (d *Desk) read(w http.ResponseWriter, r *http.Request, secrets []Secret) (url.Values, bool) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" || r.ContentLength > maxRequest {

@@ -121,8 +121,8 @@ func (d *Desk) done(p press, a alerting.Act, err error) outcome {
 // answerEvery is how often it is asked what became of an act that waits.
 const answerEvery = time.Second
 
-// waits tells a person that an act waits, and later if it was refused: that it was done is seen in the
-// message.
+// waits tells a person that an act waits, and later if it was refused: that it was done is seen in
+// the message.
 func (d *Desk) waits(p press, a alerting.Act) outcome {
 	o := whisper("⏳ It is written down and waits for the slowburn that leads, which may be changing just now. The message shows it when it is done; " +
 		"the key to ask for it by is " + code(a.Key) + ".")

@@ -9,8 +9,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 )
 
-// Our clock may be ahead of Slack's or behind it, or be set while an answer is lost. What arrived is
-// found nevertheless, and posted once.
+// Our clock may be ahead of Slack's or behind it, or be set while an answer is lost. What arrived
+// is found nevertheless, and posted once.
 func TestALookUpDoesNotTrustOurClock(t *testing.T) {
 	for name, c := range map[string]struct {
 		ahead time.Duration // our clock, before Slack's

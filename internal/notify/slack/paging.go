@@ -10,8 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
-// Notice composes a message about a destination that takes no pages; when it does again, an edit of it and a
-// reply.
+// Notice composes a message about a destination that takes no pages; when it does again, an edit of
+// it and a reply.
 func (h Composer) Notice(n notify.Notice) []outbox.Entry {
 	icon := "📵"
 	if n.Over {
@@ -29,8 +29,8 @@ func (h Composer) Notice(n notify.Notice) []outbox.Entry {
 	return []outbox.Entry{edit, reply}
 }
 
-// Drill composes a drill. A silent one mentions nobody and is deleted as soon as it is there. A loud
-// one mentions those who are woken by a page, with a button to acknowledge it, and stays.
+// Drill composes a drill. A silent one mentions nobody and is deleted as soon as it is there. A
+// loud one mentions those who are woken by a page, with a button to acknowledge it, and stays.
 func (h Composer) Drill(d notify.Drill) []outbox.Entry {
 	b := Body{Text: clip("🧪 "+d.State()+": "+escapeLong(d.Summary())+".", maxSentence), Name: "🧪 " + d.State(), Incident: clip(d.ID, 500)}
 	if d.Over && !d.Loud {

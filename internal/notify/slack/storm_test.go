@@ -12,8 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// BenchmarkStorm delivers a storm from a store on the disk to the stand-in: the time until the first
-// digest and until everybody is named is Slack's, the rest is ours.
+// BenchmarkStorm delivers a storm from a store on the disk to the stand-in: the time until the
+// first digest and until everybody is named is Slack's, the rest is ours.
 func BenchmarkStorm(b *testing.B) {
 	for _, n := range []int{1_000, 3_000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -14,8 +14,9 @@
 // A counter reports at its next scrape whatever happened before. Two things never come out: events
 // between the last scrape of a process and its death, and events behind a reset that does not show,
 // because the counter, and that of the pod's good events, had grown past its old value again by the
-// next scrape. Both are counted as unseen, in the minute in which they happened; so is what a pod had counted before
-// it was found. Missed scrapes and a Prometheus that was down hide nothing for good.
+// next scrape. Both are counted as unseen, in the minute in which they happened; so is what a pod
+// had counted before it was found. Missed scrapes and a Prometheus that was down hide nothing for
+// good.
 //
 // # The series
 //

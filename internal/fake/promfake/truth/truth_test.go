@@ -40,9 +40,10 @@ func read(t *testing.T, db *promfake.DB, query string, at time.Time) model.Matri
 	return v.(model.Matrix)
 }
 
-// count is a plain reader: every first value and every difference counts, by code; a value below the
-// one before is a value after a reset, and where the good events of a pod have fallen by an eighth
-// or more all of its counters began anew. It errs only where a series went away and came back above its old value.
+// count is a plain reader: every first value and every difference counts, by code; a value below
+// the one before is a value after a reset, and where the good events of a pod have fallen by an
+// eighth or more all of its counters began anew. It errs only where a series went away and came
+// back above its old value.
 func count(m model.Matrix) map[string]int64 {
 	type scrape struct {
 		instance model.LabelValue

@@ -29,7 +29,8 @@ type Tier struct {
 var name = strings.NewReplacer(", ", "-", " ", "-")
 
 // Of returns a world of one service of four pods whose error series are born late, with trouble of
-// one kind, one of [Kinds] or [Ordinary], beside two incidents. The length should be two days or more.
+// one kind, one of [Kinds] or [Ordinary], beside two incidents. The length should be two days or
+// more.
 func Of(kind string, tier Tier, seed uint64, start time.Time, length, interval time.Duration) Options {
 	at := func(share float64) time.Time {
 		return start.Add(time.Duration(share * float64(length))).Truncate(time.Minute).Add(23 * time.Second)
