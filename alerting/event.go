@@ -138,9 +138,14 @@ func (e Event) DecidedBy(now time.Time) Event {
 }
 
 // Key returns a key that is unique among all events of an incident, also among those of minutes
-// that have happened twice.
+// that have happened twice. Of the updates of one minute, only the usual one goes by its kind: the
+// others, which call somebody or follow a person, by their reason.
 func (e Event) Key() string {
-	return e.Incident + "/" + string(e.Kind) + "/" + stamp(e.At, e.Walk)
+	what := string(e.Kind)
+	if e.Kind == Updated && e.Reason != StillBurning {
+		what = string(e.Reason)
+	}
+	return e.Incident + "/" + what + "/" + stamp(e.At, e.Walk)
 }
 
 // stamp writes a minute for names that must be unique: its end, and after the first walk over it,
