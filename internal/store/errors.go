@@ -242,7 +242,8 @@ func tlsHint(err error) string {
 	case errors.As(err, &invalid):
 		return hintCertificate
 	case errors.As(err, &alert) && alert.Op == "remote error", // as crypto/tls calls what the other side says
-		strings.Contains(err.Error(), "connection requires a valid client certificate"):
+		strings.Contains(err.Error(), "connection requires a valid client certificate"),
+		strings.Contains(err.Error(), "failed to write startup message"): // it hung up, and we were faster than its reason
 		return hintOurs
 	case strings.Contains(err.Error(), "server refused TLS connection"):
 		return hintNoTLS
