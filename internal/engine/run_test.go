@@ -103,17 +103,15 @@ func TestRun(t *testing.T) {
 // side. The race detector is the judge.
 func TestEverybodyAtOnce(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{3, 12}))
-	done := make(chan struct{})
+	const turns = 8 // of each side, in each step
 	var wg sync.WaitGroup
+	var sides []chan struct{}
 	side := func(f func()) {
+		mayGo := make(chan struct{}, turns)
+		sides = append(sides, mayGo)
 		wg.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-					f()
-				}
+			for range mayGo {
+				f()
 			}
 		})
 	}
@@ -147,8 +145,17 @@ func TestEverybodyAtOnce(t *testing.T) {
 	side(func() {
 		_ = e.OweBeside(ctx, w.daemonNow(), e.Snapshot().Open.IDs(), func(incidents.Notification) []outbox.Entry { return nil })
 	})
-	w.steps(25)
-	close(done)
+	for range 25 {
+		for range turns {
+			for _, mayGo := range sides {
+				mayGo <- struct{}{}
+			}
+		}
+		w.step()
+	}
+	for _, mayGo := range sides {
+		close(mayGo)
+	}
 	wg.Wait()
 	w.steps(5)
 	if is := w.incidents(); len(is) != 1 || is[0].Open {
