@@ -64,6 +64,15 @@ func (h *hours) at(hour int64) hourSum {
 	return h.ofDay(dayOf(hour), hour, hour+1).hour()
 }
 
+// ofWholeDay returns the hours of a day that has some, zero where there is none. Whoever asks for
+// many of them one by one takes a day at a time: to read one of a packed day takes as long.
+func (h *hours) ofWholeDay(day int64) [24]hourSum {
+	if h.isOpen(day) {
+		return *h.open
+	}
+	return unpackHours(h.days[day-dayOf(h.first)].packed)
+}
+
 func (h *hours) isOpen(day int64) bool { return h.open != nil && h.openDay == day }
 
 // set writes the sum of an hour, and makes room for it.

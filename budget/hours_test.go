@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 func drawHour(t *rapid.T) hourSum {
@@ -172,6 +174,26 @@ func TestSumsOfWeeksAreThoseOfTheirMinutes(t *testing.T) {
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Fatalf("[%d, %d): %s", from, to, diff)
 				}
+			}
+		}
+	})
+}
+
+// TestMeansOfHoursAreThoseOfTheirSums: what is read a day at a time is what each hour comes to by
+// itself, thinned out, corrected and while it is being written.
+func TestMeansOfHoursAreThoseOfTheirSums(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLedger(t)
+		if from := Minute(rapid.IntRange(0, 3*1440).Draw(t, "corrected from")); rapid.Bool().Draw(t, "corrected") {
+			fix := &slo.Correction{Kind: slo.Maintenance, Cap: 10000, Spans: []slo.Span{{From: from.Time(), To: (from + 100).Time()}}}
+			l.Excuse(NewExcuses([]*slo.Correction{fix}, slo.Window{Rolling: 28 * slo.Day}))
+		}
+		l.Thin(Minute(rapid.IntRange(0, 3*1440).Draw(t, "thin")))
+		means := hourMeans{l, map[int64]*[24]float64{}}
+		for hour := int64(-2); hour < 75; hour++ {
+			sum := l.Sum(Minute(hour*60), Minute((hour+1)*60))
+			if got, known := means.of(hour); known != (sum.Seen() > 0) || known && got != mean(sum) {
+				t.Fatalf("hour %d has %v, %v; its sum is %+v", hour, got, known, sum)
 			}
 		}
 	})

@@ -314,8 +314,10 @@ func (l *Ledger) Sum(from, to Minute) Sum {
 	return l.net(from, to)
 }
 
-func (l *Ledger) net(from, to Minute) Sum {
-	sum := l.gross(from, to)
+func (l *Ledger) net(from, to Minute) Sum { return l.withoutExcused(l.gross(from, to), from, to) }
+
+// withoutExcused takes from the gross sum of [from, to) what corrections leave out.
+func (l *Ledger) withoutExcused(sum Sum, from, to Minute) Sum {
 	if l.excuses == nil || from >= to {
 		return sum
 	}

@@ -170,13 +170,14 @@ const (
 // is usual times what the last hour was of it.
 type traffic struct {
 	l     past
+	means *hourMeans
 	at    Minute
 	flat  float64           // mean of the last day, in thousandths of events a minute
 	hours [week + 1]float64 // those to come, beginning with the hour before that of at
 }
 
 func newTraffic(l *Ledger, at Minute) *traffic {
-	t := &traffic{l: past{l}, at: at, flat: mean(l.Sum(at-24*60, at))}
+	t := &traffic{l: past{l}, means: &hourMeans{l, map[int64]*[24]float64{}}, at: at, flat: mean(l.Sum(at-24*60, at))}
 	last, usual := mean(l.Sum(at-60, at)), 0.0
 	for _, part := range [2][2]Minute{{at - 60, floorHour(at)}, {floorHour(at), at}} {
 		usual += t.between(part[0], part[1], t.usual)
@@ -226,7 +227,7 @@ func (t *traffic) usual(hour int64) float64 {
 	now := t.at.Hour()
 	sum, n := 0.0, 0.0
 	add := func(h int64) {
-		if rate, ok := t.l.hourly(h); ok && h < now {
+		if rate, ok := t.means.of(h); ok && h < now {
 			sum, n = sum+rate, n+1
 		}
 	}
@@ -247,13 +248,33 @@ func (t *traffic) usual(hour int64) float64 {
 	return sum / n
 }
 
-// hourly returns the mean events a minute of an hour, in thousandths, if anything of it is known.
-func (l past) hourly(h int64) (float64, bool) {
-	if !l.hours.has(h) {
+// hourMeans are the mean events a minute of a ledger's hours, in thousandths. What is usual is asked
+// of hundreds of them, so each day is read once.
+type hourMeans struct {
+	l    *Ledger
+	days map[int64]*[24]float64 // NaN where nothing is known
+}
+
+// of returns the mean of an hour, if anything of it is known.
+func (h *hourMeans) of(hour int64) (float64, bool) {
+	if !h.l.hours.has(hour) {
 		return 0, false
 	}
-	s := l.Sum(Minute(h*60), Minute((h+1)*60))
-	return mean(s), s.Seen() > 0
+	day := dayOf(hour)
+	means := h.days[day]
+	if means == nil {
+		means = new([24]float64)
+		h.days[day] = means
+		for n, sum := range h.l.hours.ofWholeDay(day) {
+			begin := Minute((24*day + int64(n)) * 60)
+			means[n] = math.NaN()
+			if s := h.l.withoutExcused(sum.sum(), begin, begin+60); s.Seen() > 0 {
+				means[n] = mean(s)
+			}
+		}
+	}
+	rate := means[hour-24*day]
+	return rate, !math.IsNaN(rate)
 }
 
 // miss returns how far traffic was from what would have been foretold over so many minutes: the
@@ -280,15 +301,15 @@ func (t *traffic) miss(minutes float64) float64 {
 // missed returns the logarithm of what came over what would have been foretold, of so many hours
 // from start on.
 func (t *traffic) missed(start, hours int64) (float64, bool) {
-	then := traffic{l: t.l, at: Minute(start * 60), flat: t.flat}
-	last, ok := t.l.hourly(start - 1)
+	then := traffic{l: t.l, means: t.means, at: Minute(start * 60), flat: t.flat}
+	last, ok := t.means.of(start - 1)
 	came, said := 0.0, 0.0
 	apart := int64(1)
 	if hours > 48 {
 		apart = 5 // enough of them, and every hour of the day in its turn
 	}
 	for h := start; h < start+hours; h += apart {
-		if rate, known := t.l.hourly(h); known {
+		if rate, known := t.means.of(h); known {
 			came, said = came+rate, said+then.usual(h)
 		}
 	}
