@@ -73,6 +73,9 @@ func (t *Target) wait(now int64) int64 {
 	return max(leastWait, int64(t.lateness(now)*1.25)+tick) + t.interval()/tolerance
 }
 
+// expects returns from when on the sample after one may come; see due for when it should have.
+func (t *Target) expects(ms int64) int64 { return ms + t.interval() - t.interval()/early }
+
 func (t *Target) due(ms int64) int64 { return ms + t.interval() + t.interval()/tolerance }
 
 // Ask is a target of which samples are overdue, and the time after which they may be.
@@ -85,7 +88,7 @@ type Ask struct {
 // for it, then seldom, and only those of which nothing at all is seen.
 func (w *Waiting) Overdue(now, upto int64) []Ask {
 	return w.overdue(now, func(t *Target, cur *Cursor) bool {
-		return cur.Flags&Ended == 0 && cur.MS+t.interval()-t.interval()/early <= upto
+		return cur.Flags&Ended == 0 && t.expects(cur.MS) <= upto
 	})
 }
 
@@ -93,7 +96,7 @@ func (w *Waiting) Overdue(now, upto int64) []Ask {
 // of them again is in no window.
 func (w *Waiting) Owing(now, upto int64) []Ask {
 	return w.overdue(now, func(t *Target, cur *Cursor) bool {
-		if cur.MS+t.interval()-t.interval()/early > upto {
+		if t.expects(cur.MS) > upto {
 			return false
 		}
 		return cur.Flags&Ended == 0 || now/minuteMs != w.Asked/minuteMs && cur.MS >= t.Last-t.interval()/2 &&
@@ -101,11 +104,28 @@ func (w *Waiting) Owing(now, upto int64) []Ask {
 	})
 }
 
+// asks collects targets that are asked for, each from the first sample that any of its series owes.
+type asks struct {
+	all []Ask
+	at  map[int32]int // of a target in all
+}
+
+func (a *asks) add(target int32, from int64) {
+	if n, ok := a.at[target]; ok {
+		a.all[n].From = min(a.all[n].From, from)
+		return
+	}
+	if a.at == nil {
+		a.at = map[int32]int{}
+	}
+	a.at[target] = len(a.all)
+	a.all = append(a.all, Ask{target, from})
+}
+
 // overdue lists the targets of which some series is overdue, if this question is to ask for it.
 func (w *Waiting) overdue(now int64, is func(*Target, *Cursor) bool) []Ask {
 	most := w.longest() + askSeldom
-	at := map[int32]int{}
-	var out []Ask
+	var out asks
 	for i := range w.Cursors {
 		cur, target := &w.Cursors[i], w.index.targetOf(int32(i))
 		if target < 0 || cur.MS == 0 || len(w.index.Series[i].Routes) == 0 {
@@ -115,14 +135,9 @@ func (w *Waiting) overdue(now int64, is func(*Target, *Cursor) bool) []Ask {
 		if !is(t, cur) || !w.askNow(t, cur.MS, now, most) {
 			continue
 		}
-		if n, ok := at[target]; ok {
-			out[n].From = min(out[n].From, cur.MS)
-		} else {
-			at[target] = len(out)
-			out = append(out, Ask{target, cur.MS})
-		}
+		out.add(target, cur.MS)
 	}
-	return out
+	return out.all
 }
 
 // Returned lists the targets of which runs show samples again after they had owed some from before
@@ -131,8 +146,7 @@ func (w *Waiting) overdue(now int64, is func(*Target, *Cursor) bool) []Ask {
 // nothing.
 func (w *Waiting) Returned(runs []Run, now, since int64) []Ask {
 	most := w.longest() + askSeldom
-	at := map[int32]int{}
-	var out []Ask
+	var out asks
 	for _, run := range runs {
 		if len(run.Samples) == 0 || int(run.Series) >= len(w.Cursors) {
 			continue
@@ -142,17 +156,12 @@ func (w *Waiting) Returned(runs []Run, now, since int64) []Ask {
 			continue
 		}
 		t := &w.Targets[target]
-		if next := cur.MS + t.interval() - t.interval()/early; next > since || cur.MS < t.Last-t.interval()/2 || w.askNow(t, cur.MS, now, most) {
+		if t.expects(cur.MS) > since || cur.MS < t.Last-t.interval()/2 || w.askNow(t, cur.MS, now, most) {
 			continue
 		}
-		if n, ok := at[target]; ok {
-			out[n].From = min(out[n].From, cur.MS)
-		} else {
-			at[target] = len(out)
-			out = append(out, Ask{target, cur.MS})
-		}
+		out.add(target, cur.MS)
 	}
-	return out
+	return out.all
 }
 
 // Missed reports whether a target is later than it is used to be.
@@ -235,7 +244,7 @@ func (w *Waiting) Holes(runs []Run, after int64, asked []Ask) []Ask {
 
 // owes reports whether a series may owe a sample before a time.
 func (w *Waiting) owes(cur *Cursor, t *Target, before int64) bool {
-	return cur.MS > 0 && cur.MS+t.interval()-t.interval()/early <= before && w.Asked-cur.MS <= w.longest()+askSeldom &&
+	return cur.MS > 0 && t.expects(cur.MS) <= before && w.Asked-cur.MS <= w.longest()+askSeldom &&
 		(cur.Flags&Ended == 0 || t.Late > 0)
 }
 

@@ -71,7 +71,7 @@ func (a *auditor) look(ctx context.Context) error {
 			return nil
 		}
 	}
-	found, err := a.db.Verify(ctx, store.Place{}, a.told(ctx)...)
+	found, err := a.db.Verify(ctx, store.Place{}, toldHeads(ctx, a.db)...)
 	if err != nil {
 		return err
 	}
@@ -113,9 +113,7 @@ func (a *auditor) tell(next, before *api.Audit) {
 	}
 }
 
-// told returns the heads that kept reports have told. What cannot be read tells none.
-func (a *auditor) told(ctx context.Context) []store.Place { return toldHeads(ctx, a.db) }
-
+// toldHeads returns the heads that kept reports have told. What cannot be read tells none.
 func toldHeads(ctx context.Context, db *store.DB) []store.Place {
 	var all []store.Place
 	kept, _ := db.Reports(ctx, "", auditReports)

@@ -24,7 +24,7 @@ const user = 65532
 // skopeo, podman, crane, containerd and Docker from 25 on load. The base is empty.
 func (r release) images() error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	any := false
+	images := 0
 	for _, p := range r.platforms {
 		if p.os != "linux" {
 			continue
@@ -33,12 +33,12 @@ func (r release) images() error {
 		if err != nil {
 			return err
 		}
-		any = true
+		images++
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
 			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.os, Architecture: p.arch}},
 		})
 	}
-	if !any {
+	if images == 0 {
 		return nil
 	}
 	digest, err := index.Digest()
