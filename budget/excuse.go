@@ -196,6 +196,19 @@ func (l *Ledger) excused(m Minute) bool {
 // corrected is a ledger of which is asked what corrections leave out.
 type corrected struct{ *Ledger }
 
+// without takes from the gross sum of [from, to) what corrections leave out.
+func (l corrected) without(sum Sum, from, to Minute) Sum {
+	if l.excuses == nil || from >= to {
+		return sum
+	}
+	for _, s := range within(l.excuses.union, from, to) {
+		left := l.leaves(s, from, to)
+		sum = sum.minus(left)
+		sum.Excused += left.Known + left.Partial + left.Unknown
+	}
+	return sum
+}
+
 // leaves returns what a stretch of the union leaves out of the gross sum of [from, to). Where only
 // the sum of an hour is known, the hour is left out whole or not at all.
 func (l corrected) leaves(s excuse, from, to Minute) Sum {

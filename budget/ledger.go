@@ -314,20 +314,7 @@ func (l *Ledger) Sum(from, to Minute) Sum {
 	return l.net(from, to)
 }
 
-func (l *Ledger) net(from, to Minute) Sum { return l.withoutExcused(l.gross(from, to), from, to) }
-
-// withoutExcused takes from the gross sum of [from, to) what corrections leave out.
-func (l *Ledger) withoutExcused(sum Sum, from, to Minute) Sum {
-	if l.excuses == nil || from >= to {
-		return sum
-	}
-	for _, s := range within(l.excuses.union, from, to) {
-		left := corrected{l}.leaves(s, from, to)
-		sum = sum.minus(left)
-		sum.Excused += left.Known + left.Partial + left.Unknown
-	}
-	return sum
-}
+func (l *Ledger) net(from, to Minute) Sum { return corrected{l}.without(l.gross(from, to), from, to) }
 
 // gross returns the sum before corrections.
 func (l *Ledger) gross(from, to Minute) Sum {

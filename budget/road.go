@@ -248,8 +248,8 @@ func (t *traffic) usual(hour int64) float64 {
 	return sum / n
 }
 
-// hourMeans are the mean events a minute of a ledger's hours, in thousandths. What is usual is asked
-// of hundreds of them, so each day is read once.
+// hourMeans are the mean events a minute of a ledger's hours, in thousandths. What is usual is
+// asked of hundreds of them, so each day is read once.
 type hourMeans struct {
 	l    *Ledger
 	days map[int64]*[24]float64 // NaN where nothing is known
@@ -267,9 +267,9 @@ func (h *hourMeans) of(hour int64) (float64, bool) {
 		h.days[day] = means
 		for n, sum := range h.l.hours.ofWholeDay(day) {
 			begin := Minute((24*day + int64(n)) * 60)
-			means[n] = math.NaN()
-			if s := h.l.withoutExcused(sum.sum(), begin, begin+60); s.Seen() > 0 {
-				means[n] = mean(s)
+			net := corrected{h.l}.without(sum.sum(), begin, begin+60)
+			if means[n] = math.NaN(); net.Seen() > 0 {
+				means[n] = mean(net)
 			}
 		}
 	}
