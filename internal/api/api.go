@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -18,6 +20,42 @@ func WebAddress(link string) string {
 		return ""
 	}
 	return link
+}
+
+// WithWebAddresses returns a JSON text without the links in it that are no [WebAddress]: what was
+// written down before anybody looked at them. Such links become "".
+func WithWebAddresses(text json.RawMessage) json.RawMessage {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var tree any
+	if decoder.Decode(&tree) != nil || !dropLinks(tree) {
+		return text
+	}
+	kept, err := json.Marshal(tree)
+	if err != nil {
+		return nil
+	}
+	return kept
+}
+
+// dropLinks empties what is called a link and is no web address, and reports whether it did.
+func dropLinks(tree any) (dropped bool) {
+	switch t := tree.(type) {
+	case []any:
+		for _, item := range t {
+			dropped = dropLinks(item) || dropped
+		}
+	case map[string]any:
+		for key, value := range t {
+			if link, ok := value.(string); ok && (key == "link" || key == "url") && link != WebAddress(link) {
+				t[key] = ""
+				dropped = true
+				continue
+			}
+			dropped = dropLinks(value) || dropped
+		}
+	}
+	return dropped
 }
 
 // Answer is what every answer of the HTTP API is in.

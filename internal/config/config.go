@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,14 +65,11 @@ func (p Postgres) Read() (string, error) {
 	if p.File == "" {
 		return p.Address, nil
 	}
-	text, err := os.ReadFile(p.File)
+	address, err := folder.ReadSecret(p.File)
 	if err != nil {
-		return "", fmt.Errorf("reading the address of PostgreSQL: %w", err)
+		return "", fmt.Errorf("the address of PostgreSQL: %s %w", p.File, err)
 	}
-	if address := strings.TrimSpace(string(text)); address != "" {
-		return address, nil
-	}
-	return "", fmt.Errorf("the address of PostgreSQL: %s is empty", p.File)
+	return address, nil
 }
 
 // Report is a report that is sent on schedule.

@@ -15,6 +15,7 @@ import (
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/folder"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
@@ -121,13 +122,9 @@ func secret(file, value string, log *slog.Logger) (string, error) {
 	if file == "" {
 		return strings.TrimSpace(value), nil
 	}
-	data, err := os.ReadFile(file)
+	text, err := folder.ReadSecret(file)
 	if err != nil {
-		return "", fmt.Errorf("reading a secret: %w", err)
-	}
-	text := strings.TrimSpace(string(data))
-	if text == "" {
-		return "", fmt.Errorf("reading a secret: %s is empty", file)
+		return "", fmt.Errorf("reading a secret: %s: %w", file, err)
 	}
 	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
 		log.Warn("a secret is readable by others: everybody on this machine can read the file", "file", file)

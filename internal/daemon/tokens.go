@@ -12,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/folder"
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
@@ -93,11 +94,8 @@ func replaceFile(file, text string) error {
 // ReadLocal returns the token that a daemon on this machine has written, "" if there is none that
 // this user may read.
 func ReadLocal(file string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
+	token, _ := folder.ReadSecret(file) // without one, the daemon says what it takes
+	return token
 }
 
 // currentTokens returns those in force; none before the first were read.

@@ -122,6 +122,24 @@ func ReadOwn(name string, most int64) ([]byte, error) {
 	})
 }
 
+// maxSecret bounds a file that holds a secret, or several.
+const maxSecret = 64 << 10
+
+// ReadSecret reads the secret that a file holds, without the space around it. It is for tokens,
+// passwords and addresses with a password in them, of the operator's own. A file that holds
+// nothing is an error: it was named by somebody who believes that it does.
+func ReadSecret(name string) (string, error) {
+	data, err := ReadOwn(name, maxSecret)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSpace(string(data))
+	if secret == "" {
+		return "", errors.New("is empty")
+	}
+	return secret, nil
+}
+
 // read reads a regular file. It looks before it opens, since opening a pipe waits for a writer, and
 // once more at what was opened, since the two may differ.
 func read(most int64, stat func() (fs.FileInfo, error), open func(flag int) (*os.File, error)) ([]byte, error) {

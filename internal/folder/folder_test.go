@@ -104,6 +104,19 @@ func TestLinksThatLeaveAndWhatIsNoFileAreRefused(t *testing.T) {
 	}
 }
 
+func TestSecretsAreReadBounded(t *testing.T) {
+	dir := tree(t, map[string]string{"good": " xoxb-1\n", "empty": " \n", "large": strings.Repeat("x", maxSecret+1), "zero": "-> /dev/zero", "link": "-> good"})
+	for name, want := range map[string]string{"good": "", "link": "", "empty": "is empty", "large": "is larger than", "zero": "is not a regular file", ".": "is not a regular file", "gone": "no such file"} {
+		secret, err := ReadSecret(filepath.Join(dir, name))
+		switch {
+		case want == "" && (err != nil || secret != "xoxb-1"):
+			t.Errorf("%s: read %q, %v", name, secret, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || secret != ""):
+			t.Errorf("%s gave %q and %v, want %q", name, secret, err, want)
+		}
+	}
+}
+
 func TestAPipeIsRefusedWithoutWaiting(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(filepath.Join(dir, "x.yaml"), 0o600); err != nil {

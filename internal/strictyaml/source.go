@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/slowburn-sre/slowburn/internal/printable"
 )
 
 // maxProblems bounds how many problems of one file are told; whoever has more will run the check
@@ -100,7 +102,7 @@ func (s *source) full() bool { return len(s.problems) >= maxProblems }
 func (s *source) add(p Pos, severity Severity, message, hint string) {
 	s.record(Problem{
 		File: s.file, Line: p.Line, Column: p.Column, Severity: severity,
-		Message: message, Hint: hint, Snippet: s.snippet(p),
+		Message: printable.Line(message), Hint: printable.Line(hint), Snippet: s.snippet(p),
 	})
 }
 

@@ -68,6 +68,23 @@ func TestTheAuditLogGivesOutNoScript(t *testing.T) {
 	}
 }
 
+// oldEvidence is an archive in which evidence names such a link.
+type oldEvidence struct{ Archive }
+
+func (oldEvidence) Evidence(context.Context, string) ([]store.Evidence, error) {
+	return []store.Evidence{{Data: []byte(`{"at":"2026-11-22T08:06:00Z","changes":[{"what":"v7","link":"javascript:alert(1)"},{"what":"v8","link":"https://ci.example/8"}],"traces":[{"id":"t","url":"data:text/html,x"}]}`)}}, nil
+}
+
+func TestEvidenceGivesOutNoScript(t *testing.T) {
+	s := newShop(t)
+	s.options.Archive = oldEvidence{s.options.Archive}
+	open := s.source.Snapshot().Open.IDs()[0]
+	got := get(s.handler(), "/api/v1/incidents/"+open).Body.String()
+	if strings.Contains(got, "javascript:") || strings.Contains(got, "data:text") || !strings.Contains(got, `"https://ci.example/8"`) || !strings.Contains(got, `"v7"`) {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestTheAuditLogIsRead(t *testing.T) {
 	h := newShop(t).handler()
 	if w := get(h, "/api/v1/acts?limit=5"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"data":[]`) {

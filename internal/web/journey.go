@@ -66,7 +66,7 @@ func (s *jsonAPI) detail(ctx context.Context, i alerting.Incident) (api.Incident
 	kept, err2 := s.Archive.Evidence(ctx, i.ID)
 	d.Evidence = []json.RawMessage{}
 	for _, k := range kept {
-		d.Evidence = append(d.Evidence, k.Data)
+		d.Evidence = append(d.Evidence, api.WithWebAddresses(k.Data))
 	}
 	d.Links.Slack, err3 = s.slackLink(ctx, i)
 	return d, errors.Join(err, err2, err3)

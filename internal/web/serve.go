@@ -13,6 +13,8 @@ import (
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/slowburn-sre/slowburn/internal/folder"
 )
 
 // shutdownIn bounds how long requests in flight may take when slowburn stops.
@@ -97,12 +99,12 @@ func Guards(webConfigFile string) (auth, tls bool, err error) {
 	if webConfigFile == "" {
 		return false, false, nil
 	}
-	if err := toolkit.Validate(webConfigFile); err != nil {
-		return false, false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
-	}
 	cfg, err := readGuards(webConfigFile)
+	if err == nil {
+		err = toolkit.Validate(webConfigFile)
+	}
 	if err != nil {
-		return false, false, err
+		return false, false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
 	}
 	tls = cfg.TLS != nil
 	return len(cfg.Users) > 0 || tls && cfg.TLS.ClientAuth == "RequireAndVerifyClientCert", tls, nil
@@ -116,19 +118,19 @@ type guards struct {
 	} `yaml:"tls_server_config"`
 }
 
+// maxGuards bounds a web configuration.
+const maxGuards = 1 << 20
+
 // readGuards reads a web configuration; no file asks nobody.
 func readGuards(webConfigFile string) (cfg guards, err error) {
 	if webConfigFile == "" {
 		return cfg, nil
 	}
-	data, err := os.ReadFile(webConfigFile)
+	data, err := folder.ReadOwn(webConfigFile, maxGuards)
 	if err != nil {
-		return cfg, fmt.Errorf("the web configuration: %w", err)
+		return cfg, err
 	}
-	if err := yaml.Unmarshal(data, &cfg); err != nil {
-		return cfg, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
-	}
-	return cfg, nil
+	return cfg, yaml.Unmarshal(data, &cfg)
 }
 
 // Address returns the address under which a listener is reached, as far as it knows itself: by the

@@ -3,10 +3,12 @@ package file
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"golang.org/x/tools/txtar"
 
@@ -44,6 +46,86 @@ func FuzzLoad(f *testing.F) {
 		for _, s := range set.Specs {
 			keepsPromises(t, s)
 		}
+	})
+}
+
+// FuzzCorrections feeds Load the keys of one correction: what it accepts has spans in order, apart
+// from each other, of whole minutes, each of which is found again.
+func FuzzCorrections(f *testing.F) {
+	for _, keys := range []string{
+		"from: 2026-11-20 22:00, to: 2026-11-21",
+		"schedule: 0 2 * * SUN, duration: 2h, from: 2026-11-01, expires: 2026-11-15",
+		"schedule: 30 2 * * SUN, duration: 1h, from: 2026-10-18, expires: 2026-11-02, timezone: Europe/Berlin",
+		"schedule: '* * * * *', duration: 1m, from: 0001-01-01, expires: 9999-12-31",
+		"from: 2026-11-20T22:00+05:30, to: 2026-11-20T22:00:00Z, slos: [a/b, '*/c']",
+		"schedule: 0 0 29 2 *, duration: 100000h, from: 2026-11-01, expires: 2290-11-01, timezone: Pacific/Apia",
+	} {
+		f.Add(keys)
+	}
+	f.Fuzz(func(t *testing.T, keys string) {
+		set, err := Load([]File{{"c.yaml", []byte("version: slowburn/v1\ncorrections:\n- {name: a, kind: maintenance, author: x, reason: y, slos: ['*'], " + keys + "}\n")}})
+		if err != nil {
+			if ps, ok := err.(slo.Problems); !ok || !ps.Fatal() {
+				t.Fatalf("refused without a reason: %v", err)
+			}
+			return
+		}
+		for _, c := range set.Corrections {
+			before := time.Time{}
+			for _, s := range c.Spans {
+				if !s.From.Before(s.To) || !before.IsZero() && !before.Before(s.From) {
+					t.Fatalf("%q: %v follows %v", keys, s, before)
+				}
+				if until, on := c.Runs(s.From); !on || !until.Equal(s.To) {
+					t.Fatalf("%q: %v runs until %v, %v", keys, s, until, on)
+				}
+				before = s.To
+			}
+		}
+	})
+}
+
+// FuzzExpression feeds InspectQuery any PromQL: it is refused at a place within it, or what is
+// asked for is PromQL, with one metric named by each selector and no comment.
+func FuzzExpression(f *testing.F) {
+	for _, text := range []string{
+		`http_requests_total{code=~"5.."}`, `sum(increase(x[$window])) # hidden`, `sum(rate(x[5m])) or vector(1e9)`,
+		`max_over_time(sum(x)[1d:1ms])`, `{__name__=~".+"}`, `topk(1e9, x)`, `x * 1e308`, `{"a b", job="x"}`, `x[10y]`, `((((x))))`,
+		"x{a=\"\\\"} or vector(1) or x{b=\"\"}", `sum(increase(x[$window] offset -1h))`, `absent(x)`, `"text"`, "x\n#y",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		q, remarks := slo.InspectQuery(text)
+		refused := q == nil
+		for _, r := range remarks {
+			if r.Offset < 0 || r.Offset > len(text) || r.Message == "" {
+				t.Fatalf("%q: %+v", text, r)
+			}
+			refused = refused || r.Lint == ""
+		}
+		if refused {
+			if len(remarks) == 0 {
+				t.Fatalf("%q is refused without a reason", text)
+			}
+			return
+		}
+		rendered := q.Render(5 * time.Minute)
+		e, err := parser.NewParser(parser.Options{}).ParseExpr(rendered)
+		if err != nil {
+			t.Fatalf("%q becomes %q: %v", text, rendered, err)
+		}
+		if _, bare := e.(*parser.VectorSelector); bare {
+			return // whoever reads it asks for its metric
+		}
+		parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+			if sel, ok := n.(*parser.VectorSelector); ok && !slices.ContainsFunc(sel.LabelMatchers, func(m *labels.Matcher) bool {
+				return m.Name == labels.MetricName && m.Type == labels.MatchEqual && m.Value != ""
+			}) {
+				t.Fatalf("%q reads %s", text, sel)
+			}
+			return nil
+		})
 	})
 }
 
