@@ -477,3 +477,57 @@ func TestWhatComesInTimeAgainIsNoProblem(t *testing.T) {
 	}
 	w.check()
 }
+
+// TestAStallOfAnExpressionIsWalkedInOrder: the remote write of all targets, or of one of four that
+// alone fails, is stuck for longer than anything is waited for, and then brings all of it. What an
+// expression found absent, or answered without that target, is evaluated again, and decided in
+// order: an outage that was over before is told as missed, once, and mentions nobody; one that goes
+// on pages.
+func TestAStallOfAnExpressionIsWalkedInOrder(t *testing.T) {
+	for n, tc := range []struct {
+		stuck, stall int // minutes
+		outage       int // from 8 min after the stall begins
+	}{{4, 23, 10}, {1, 23, 10}, {4, 80, 10}, {1, 80, 10}, {4, 23, 40}} {
+		if sampled(n, 3) {
+			continue
+		}
+		t.Run(fmt.Sprintf("%d of 4 for %d min, an outage of %d", tc.stuck, tc.stall, tc.outage), func(t *testing.T) {
+			t.Parallel()
+			stall := t0.Add(40*time.Minute + 20*time.Second)
+			over := stall.Add(time.Duration(tc.stall) * time.Minute)
+			begin := t0.Add(48 * time.Minute)
+			end := begin.Add(time.Duration(tc.outage) * time.Minute)
+			var w *lateWorld
+			w = newLateWorld(t, 4, func(i int) time.Duration {
+				if w == nil || i < 4-tc.stuck || w.now().Before(stall) || !w.now().Before(over) {
+					return 0
+				}
+				return w.now().Sub(stall)
+			}, func(i int, at time.Time) bool { return i == 3 && !at.Before(begin) && at.Before(end) })
+			expr := usual("shop")
+			expr.Name = "expression"
+			expr.SLI.Total, expr.SLI.Bad = query(`sum(increase(requests_total[$window]))`), query(`sum(increase(requests_total{code="500"}[$window]))`)
+			w.set = slo.NewSet([]*slo.Spec{usual("shop"), expr}, nil, nil)
+			w.restart()
+			w.live(40 + tc.stall + 30) // an outage of now is over
+			w.deliver()
+			burns := w.burns()
+			if len(burns) != 2 {
+				t.Fatalf("%d incidents, want one of each SLO: %+v", len(burns), burns)
+			}
+			for _, i := range burns {
+				if off := i.Onset.Sub(begin).Abs(); off > time.Minute {
+					t.Errorf("%s: since %s, want %s", i.SLO, i.Onset, begin)
+				}
+				ends := end.Before(over)
+				if off := i.Bad() - 100*int64(tc.outage)*budget.Unit; ends && (!i.Late || i.Open && tc.stall > 60 || i.Ended.Sub(end).Abs() > time.Minute || max(off, -off) > 100*budget.Unit) {
+					t.Errorf("%s: late %v, open %v, ended %s, %d bad", i.SLO, i.Late, i.Open, i.Ended, i.Bad()/budget.Unit)
+				}
+				if told := i.Alerted().Sub(over); !ends && (i.Severity != alerting.Page || told > 6*time.Minute) {
+					t.Errorf("%s: %s, told %s after the stall", i.SLO, i.Severity, told)
+				}
+			}
+			w.check()
+		})
+	}
+}

@@ -47,8 +47,8 @@
 //   - Warnings in an answer make it a failure, for something may be missing; an expression that
 //     always warns can never be read.
 //   - An expression is evaluated half a minute after its minute, or as much later as its samples
-//     have come late lately. What comes later is found within MaxLateness, and a quarter of an
-//     hour; where there was nothing before, for an hour.
+//     have come late lately. What always comes later than MaxLateness is found if it is less than
+//     an hour late; after a stall, six hours are evaluated again.
 //
 // # Which type owns what
 //

@@ -38,8 +38,7 @@ func (s exprState) save() []byte {
 	e.int(int64(s.pace.scrape))
 	s.pace.good.save(e)
 	e.hash(s.terms)
-	e.int(int64(s.pace.lateness.late))
-	e.int(s.pace.lateness.seen.Unix())
+	s.pace.lateness.save(e)
 	return e.seal(markVersion)
 }
 
@@ -51,14 +50,8 @@ func loadExpr(mark []byte) (exprState, error) {
 	s := exprState{since: budget.Minute(d.int()), next: budget.Minute(d.int()), read: budget.Minute(d.int()), primed: true}
 	s.pace = exprPace{asked: budget.Minute(d.int()), scrape: time.Duration(d.int()), good: d.lastGoods()}
 	s.terms = d.hash()
-	s.pace.lateness = exprLate{late: time.Duration(d.int()), seen: time.Unix(d.int(), 0)}
+	s.pace.lateness = d.exprLate()
 	return s, d.err
-}
-
-// wait returns what an SLO waits for that is evaluated so long after its minutes; false if that is
-// usual.
-func (s *exprState) wait(after time.Duration) (sentences.Wait, bool) {
-	return sentences.Wait{Through: s.read.End().UTC(), Behind: after, Late: after}, after >= time.Minute
 }
 
 // loadExprs takes over the positions of evaluated SLOs; those that could be read raw may have begun
@@ -109,7 +102,7 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 	from := max(st.next, st.read-reachBack, st.since)
 	work := func(ctx context.Context, _ time.Time) outcomeOf {
 		next, from, upto := st, from, to
-		if err := r.eval.learn(ctx, s, to, &next.pace); err != nil {
+		if err := r.eval.learn(ctx, s, max(to, st.read), &next.pace); err != nil {
 			return outcomeOf{err: err}
 		}
 		late, most := &next.pace.lateness, r.maxLate(s)
@@ -131,7 +124,8 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 		if err != nil {
 			return outcomeOf{err: err, take: func(out *Batch) { out.exprs[id] = next }}
 		}
-		first, last := min(late.learn(sink.answers, from, end, now, most), st.read+1), min(end, max(to, st.read))
+		q := question{from: from, to: end, cut: from > st.since && from != st.next, again: again, now: now, most: most}
+		first, last := min(late.learn(sink.answers, q), st.read+1), min(end, max(to, st.read))
 		if first > last {
 			return outcomeOf{take: func(out *Batch) { out.exprs[id] = next }}
 		}
@@ -145,14 +139,16 @@ func (r *Reader) exprTask(s *slo.Spec, to budget.Minute, now time.Time) task {
 		}
 		return outcomeOf{more: last < to, take: func(out *Batch) {
 			r.takeSlots(s, next, got, first, last, out)
-			out.tellLate(got, next, late.settle(now, most))
+			if w, ok := late.wait(next.read, now, most); ok {
+				out.tellLate(got, w)
+			}
 		}}
 	}
 	at := func(take func(out *Batch)) func(context.Context, time.Time) outcomeOf {
 		return func(context.Context, time.Time) outcomeOf { return outcomeOf{take: take} }
 	}
 	switch {
-	case (to < from || to <= st.read && st.primed && st.next > st.read):
+	case (to < from || to <= st.read && st.primed && st.next > st.read) && !st.pace.lateness.hurries(now):
 		next := st
 		next.read = max(st.read, to)
 		work = at(func(out *Batch) {
@@ -214,11 +210,7 @@ func (r *Reader) takeSlots(s *slo.Spec, st exprState, got map[slo.ID]*evaluated,
 }
 
 // tellLate adds what an SLO waits for to the problems of its budgets.
-func (b *Batch) tellLate(found map[slo.ID]*evaluated, st exprState, after time.Duration) {
-	w, late := st.wait(after)
-	if !late {
-		return
-	}
+func (b *Batch) tellLate(found map[slo.ID]*evaluated, w sentences.Wait) {
 	for id := range found {
 		if r, ok := b.Readings[id]; ok {
 			r.Problems = append(r.Problems, w.Problem())

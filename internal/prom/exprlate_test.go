@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/http"
@@ -288,6 +289,170 @@ func TestExpressionsLaterThanTheyAreWaitedFor(t *testing.T) {
 					}
 				}
 			}
+		})
+	}
+}
+
+// TestExpressionsFindWhatIsAlwaysTooLate: the samples of one of four targets come later than they
+// are waited for. Nobody waits for them; minutes get what is missing when it is there; and the SLO
+// says how late they are, also after a restart.
+func TestExpressionsFindWhatIsAlwaysTooLate(t *testing.T) {
+	for _, tc := range []struct {
+		late, most time.Duration
+	}{{17 * time.Minute, 0}, {20 * time.Minute, 0}, {40 * time.Minute, 0}, {60 * time.Minute, 0}, {20 * time.Minute, 2 * time.Minute}, {6 * time.Minute, 2 * time.Minute}} {
+		t.Run(fmt.Sprintf("%v, waited for %v", tc.late, tc.most), func(t *testing.T) {
+			t.Parallel()
+			var now time.Time
+			db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+			spec := events(t, "x", `sum(rate(a_total[$window]))`, `sum(rate(a_total{code="500"}[$window]))`)
+			spec.MaxLateness = tc.most
+			w := &writers{t: t, db: db, late: [4]time.Duration{tc.late}}
+			c := serve(t, db)
+			r, got, first := New(c, Options{}), book{}, map[budget.Minute]time.Time{}
+			most := cmp.Or(tc.most, DefaultMaxLateness)
+			for now = t0; now.Before(t0.Add(5 * time.Hour)); {
+				w.write(now)
+				b := r.Read(t.Context(), []*slo.Spec{spec}, now)
+				for _, f := range b.Failures {
+					t.Fatal(f.Err)
+				}
+				for _, s := range b.Readings[spec.ID()].Slots {
+					if first[s.At].IsZero() {
+						first[s.At] = now
+					}
+				}
+				got.take(b)
+				r.Commit(b)
+				if now.Sub(t0) > 3*time.Hour {
+					wait := b.Waits[spec.ID()]
+					if wait.Most != most || wait.Late < tc.late-time.Minute || wait.Late > tc.late+2*time.Minute || b.Stats.TooLate != 1 {
+						t.Fatalf("%s: said to be %+v", now.Format("15:04:05"), wait)
+					}
+				}
+				if now.Sub(t0) > 4*time.Hour && now.Sub(t0) < 4*time.Hour+30*time.Second {
+					r = restart(r, c)
+				}
+				now = later(b.Next, now.Add(5*time.Second))
+			}
+			for m := m0 + 3; m.End().Before(now.Add(-tc.late - 7*time.Minute)); m++ {
+				if s := got[spec.ID()][m]; s.Total < 479*budget.Unit || s.Total > 481*budget.Unit || s.Bad < 239*budget.Unit || s.Bad > 241*budget.Unit {
+					t.Errorf("minute %d is %+v in the end", m-m0, s)
+				}
+				if after := first[m].Sub(m.End()); m > m0+180 && after > 2*time.Minute {
+					t.Errorf("minute %d is evaluated %v after its end", m-m0, after)
+				}
+			}
+		})
+	}
+}
+
+// writers writes counters of four targets that grow by two a second, each so late, or not at all
+// for some time.
+type writers struct {
+	t          testing.TB
+	db         *promfake.DB
+	late       [4]time.Duration
+	stuck      int       // of how many nothing is written
+	begin, end time.Time // meanwhile
+	fast       float64   // how fast it comes then; 0 is at once
+	done       [4]time.Time
+}
+
+// write writes what is there at a time.
+func (w *writers) write(now time.Time) {
+	for i := range w.done {
+		upto := now.Add(-w.late[i])
+		switch {
+		case i >= w.stuck || !now.After(w.begin):
+		case now.Before(w.end):
+			upto = w.begin
+		case w.fast > 0:
+			upto = minTime(upto, w.begin.Add(time.Duration((w.fast-float64(i)/2)*float64(now.Sub(w.end)))))
+		}
+		for w.done[i] = later(w.done[i], t0.Add(-90*time.Minute)); !w.done[i].After(upto); w.done[i] = w.done[i].Add(15 * time.Second) {
+			for _, code := range []string{"200", "500"} {
+				must(w.t, w.db.Append(lset("a_total", "instance", fmt.Sprint(i), "job", "x", "code", code), w.done[i].UnixMilli(), w.done[i].Sub(t0).Seconds()+1e6))
+			}
+		}
+	}
+}
+
+// TestExpressionsAfterALongStall: nothing is written for longer than anything is waited for, of all
+// targets or of some. When what is missing has come, every minute is what the server says of it,
+// soon; and what is new is evaluated soon again.
+func TestExpressionsAfterALongStall(t *testing.T) {
+	const soon = 6 * time.Minute
+	for n, tc := range []struct {
+		stuck int
+		long  time.Duration
+		fast  float64
+	}{
+		{4, 23 * time.Minute, 0},
+		{4, 23 * time.Minute, 10},
+		{4, 70 * time.Minute, 20},
+		{4, 200 * time.Minute, 50},
+		{2, 23 * time.Minute, 10},
+		{2, 70 * time.Minute, 20},
+		{2, 200 * time.Minute, 0},
+		{2, 200 * time.Minute, 50},
+		{1, 10 * time.Minute, 0},
+	} {
+		t.Run(fmt.Sprintf("%d of 4 for %v, then %g times as fast", tc.stuck, tc.long, tc.fast), func(t *testing.T) {
+			t.Parallel()
+			var now time.Time
+			db := promfake.New(promfake.Options{Now: func() time.Time { return now }})
+			specs := []*slo.Spec{
+				events(t, "rate", `sum(rate(a_total[$window]))`, `sum(rate(a_total{code="500"}[$window]))`),
+				{Service: "svc", Name: "good", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, `sum(rate(a_total[$window]))`), Good: query(t, `sum(rate(a_total{code="200"}[$window]))`)}},
+			}
+			w := &writers{t: t, db: db, stuck: tc.stuck, begin: t0.Add(31*time.Minute + 17*time.Second), fast: tc.fast}
+			w.end = w.begin.Add(tc.long)
+			drained := w.end
+			if tc.fast > 0 { // the slowest
+				drained = drained.Add(time.Duration(float64(tc.long) / (tc.fast - float64(tc.stuck-1)/2 - 1)))
+			}
+			c := serve(t, db)
+			r, got := New(c, Options{}), book{}
+			check := func(when string, to budget.Minute) {
+				for _, s := range specs {
+					said, err := r.eval.evaluateSlots(t.Context(), s, &exprPace{scrape: 15 * time.Second}, m0+10, to)
+					if err != nil {
+						t.Fatal(err)
+					}
+					wrong := 0
+					for m := m0 + 10; m <= to; m++ {
+						if is, want := got[s.ID()][m], said[s.ID()].slots[m]; is != want {
+							if wrong++; wrong < 3 {
+								t.Errorf("%s: %s: minute %d is %+v, and the server says %+v", s.Name, when, m-m0, is, want)
+							}
+						}
+					}
+					if wrong > 0 {
+						t.Errorf("%s: %s: %d minutes are wrong", s.Name, when, wrong)
+					}
+				}
+			}
+			for now = t0; now.Before(drained.Add(30 * time.Minute)); {
+				w.write(now)
+				b := r.Read(t.Context(), specs, now)
+				for _, f := range b.Failures {
+					t.Fatal(f.Err)
+				}
+				got.take(b)
+				r.Commit(b)
+				if n%2 == 1 && now.Sub(w.end).Abs() < 30*time.Second {
+					r = restart(r, c)
+				}
+				next := later(b.Next, now.Add(5*time.Second))
+				if now.Before(drained.Add(soon)) && !next.Before(drained.Add(soon)) {
+					check("soon", budget.MinuteOf(w.end))
+					if tc.stuck == 4 && n%2 == 0 { // begun anew, it does not know that all of it stood
+						check("soon", budget.MinuteOf(now)-2)
+					}
+				}
+				now = next
+			}
+			check("in the end", budget.MinuteOf(now)-20)
 		})
 	}
 }

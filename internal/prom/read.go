@@ -263,7 +263,7 @@ func (r *Reader) due(now time.Time, to budget.Minute, out *Batch) (tasks []task)
 	for _, s := range r.evaluate {
 		st := r.exprs[s.ID()]
 		own := budget.MinuteOf(now.Add(-st.pace.lateness.settle(now, r.maxLate(s)))) - 1
-		add(exprPrefix+string(s.ID()), own > st.read || windBack(st.read, to) != st.read || !r.kept(s), func() task { return r.exprTask(s, own, now) })
+		add(exprPrefix+string(s.ID()), own > st.read || st.pace.lateness.hurries(now) || windBack(st.read, to) != st.read || !r.kept(s), func() task { return r.exprTask(s, own, now) })
 	}
 	return tasks
 }
@@ -310,13 +310,16 @@ func (r *Reader) schedule(tasks []task, now time.Time, out *Batch) {
 		if !moved {
 			st = r.exprs[s.ID()]
 		}
-		after := st.pace.lateness.settle(now, r.maxLate(s))
+		late, most := &st.pace.lateness, r.maxLate(s)
 		if f, ok := r.failing[exprPrefix+string(s.ID())]; ok {
 			next(f.at.Add(retryAfter))
 		} else {
-			next((st.read + 1).End().Add(after))
+			next((st.read + 1).End().Add(late.settle(now, most)))
+			if at, ok := late.next(now); ok {
+				next(at)
+			}
 		}
-		if w, late := st.wait(after); late {
+		if w, ok := late.wait(st.read, now, most); ok {
 			out.wait(s.ID(), w, now)
 		}
 	}
