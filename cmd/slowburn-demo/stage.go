@@ -227,10 +227,12 @@ func (d *demo) live(ctx context.Context, s *stage, a *daemon.Daemon) error {
     Prometheus  %s    the real PromQL engine behind its API
     Files       %s
                 configuration, SLOs, postmortems
+    Token       %s
+                for the form on an incident's page: it is in this file
 
   Last week is there already: look around. Then watch #checkout-oncall: somebody is about to be paged.
   The shop's clock runs %.0f times faster than yours. It is %s there.
-`, s.slack.URL(), a.Listener.Addr(), s.prom.URL, s.dir, d.Speed, s.now().Format("Monday 15:04"))
+`, s.slack.URL(), a.Listener.Addr(), s.prom.URL, s.dir, filepath.Join(s.dir, "data", "slowburn.db.token"), d.Speed, s.now().Format("Monday 15:04"))
 	s.set(s.now(), d.Speed)
 	s.shop.Fill(s.now()) // before the daemon looks, or what the week left out would be missing data
 	ctx, stop := context.WithCancel(ctx)

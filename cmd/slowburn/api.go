@@ -128,15 +128,14 @@ func (d client) post(e *env, path string, body, data any) error {
 	return d.ask(e, http.MethodPost, path, bytes.NewReader(text), data)
 }
 
-// send asks the daemon. Only what has a body is a write, which may need the token.
+// send asks the daemon, with a token if there is one: what changes something needs it, and reading
+// may.
 func (d client) send(e *env, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(e.ctx, method, strings.TrimSuffix(d.URL, "/")+"/"+path, body)
 	if err != nil {
 		return nil, cannotFindOut(errors.New("the address of the daemon, --url, is malformed")) // it may hold a password
 	}
-	if body != nil {
-		d.authorize(req, cmp.Or(e.getenv(daemon.WriteTokenEnv), localToken(e, req.URL)))
-	}
+	d.authorize(req, cmp.Or(e.getenv(daemon.WriteTokenEnv), localToken(e, req.URL)))
 	asks, err := d.reach.client()
 	if err != nil {
 		return nil, err

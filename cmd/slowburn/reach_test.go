@@ -56,7 +56,7 @@ func TestADaemonBehindTLSCertificateAndPasswordIsReached(t *testing.T) {
 	if code, out := ask("http.yaml", "incidents", "ack", "i", "--by=Ada"); code != exitGood {
 		t.Errorf("ack answers %d: %s", code, out)
 	}
-	want := []string{"GET ci:pa55 1 ", "POST ci:pa55 1 t0ken"}
+	want := []string{"GET ci:pa55 1 t0ken", "POST ci:pa55 1 t0ken"}
 	if strings.Join(seen, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the daemon saw %q, want %q", seen, want)
 	}

@@ -27,12 +27,12 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return cannotFindOut(err)
 	}
-	if err := web.CheckAddress(c.Listen, auth, c.Insecure); err != nil {
-		return exitError{exitUsage, err}
-	}
 	cfg, set, err := config.LoadAll(e.cli.ConfigFile)
 	if err != nil {
 		return refused(err)
+	}
+	if err := web.CheckAddress(c.Listen, auth || cfg.Web.AsksForProof(), c.Insecure); err != nil {
+		return exitError{exitUsage, err}
 	}
 	for _, w := range append(slices.Clone(set.Warnings), set.Expired(e.now())...) {
 		e.log.Warn("SLO file", "lint", w.ID, "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)

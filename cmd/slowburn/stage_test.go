@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/web"
+
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
@@ -142,7 +145,7 @@ func (s *theatre) evaluated(through time.Time) error {
 				LastTick *struct{ Through time.Time }
 			}
 		}
-		_, body, err := ask(http.MethodGet, s.daemon.url+"/api/v1/status", "")
+		_, body, err := ask(http.MethodGet, s.daemon.url+"/api/v1/status", "", "")
 		if err != nil {
 			return err
 		}
@@ -226,7 +229,8 @@ func (s *theatre) command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 }
 
 // stageHTTP asks the daemon (a path) or anybody on this machine (an address): "http get
-// /-/healthy". The status is printed first, then the body.
+// /-/healthy". "http tell" posts with the token that the daemon has written beside its store. The
+// status is printed first, then the body.
 func stageHTTP(ts *testscript.TestScript, _ bool, args []string) {
 	fmt.Fprint(ts.Stdout(), stageOf(ts).http(ts, args))
 }
@@ -240,18 +244,23 @@ func (s *theatre) http(ts *testscript.TestScript, args []string) string {
 	if len(args) > 2 {
 		data = ts.ReadFile(args[2])
 	}
-	status, body, err := ask(strings.ToUpper(args[0]), address, data)
+	method, token := strings.ToUpper(args[0]), ""
+	if method == "TELL" {
+		method, token = http.MethodPost, daemon.ReadLocal(ts.MkAbs("data/slowburn.db.token"))
+	}
+	status, body, err := ask(method, address, data, token)
 	if err != nil {
 		return err.Error() + "\n"
 	}
 	return status + "\n" + body
 }
 
-func ask(method, address, data string) (status, body string, err error) {
+func ask(method, address, data, token string) (status, body string, err error) {
 	req, err := http.NewRequest(method, address, strings.NewReader(data))
 	if err != nil {
 		return "", "", err
 	}
+	req.Header.Set(web.TokenHeader, token)
 	resp, err := (&http.Client{Timeout: patience}).Do(req)
 	if err != nil {
 		return "", "", err

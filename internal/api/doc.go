@@ -43,7 +43,8 @@
 //	                                         ?spend=5% asks for an experiment
 //	POST /api/v1/gate/{service}[/{slo}]      the same with fail=1, for callers that can only post; it changes nothing
 //
-// Writes are for this machine, and for those who bring the write token as a bearer token.
+// Writes are for those who bring a token, in X-Slowburn-Token or as a bearer, and for those to whom
+// web.grants gives it.
 //
 // IDs may be written as they are or percent-encoded; times are RFC 3339 or Unix seconds.
 package api

@@ -51,16 +51,29 @@ var (
 	).AtMost(1).AtStart()
 
 	webKeys = schema.Object("Who may do what over HTTP, beside the file of --web.config.file.",
-		schema.May("tokens", schema.List("Tokens by which people and programs prove who they are. Once there is one, nobody changes anything without.", maxEntries, tokenKeys)),
+		schema.May("tokens", schema.List("Tokens by which people and programs prove who they are. Nobody changes anything without one, or a grant.", maxEntries, tokenKeys)),
+		schema.May("grants", schema.List("What may be done by those who prove who they are by something else: a password or a certificate of --web.config.file, or a trusted proxy.", maxEntries, grantKeys)),
+		schema.May("trusted_proxies", proxiesKeys),
 		schema.May("local_token_file", schema.Text("A file that the daemon writes at its start, for its own user only: by the token in it commands on this machine prove that they are that user's. It may do everything.", schema.NotBlank).Or("beside the store: its path with `.token`; none with a PostgreSQL").AtStart()),
 	)
 
 	tokenKeys = schema.Object("A token.",
 		schema.Need("name", schema.Text("Who holds it, as the audit log names them.", NameForm, "ci")),
 		schema.Need("file", schema.Text("A file with the token: at least 16 characters without a space. While it is changed, two tokens, one in a line. It is read again by a reload.", schema.NotBlank, "/run/secrets/slowburn-ci")),
-		schema.Need("may", schema.List("What may be done by it: `read` everything without the password, `change` to record changes and reload, `act` on incidents, `override` to override gates, exempt from the policy and classify incidents.", maxEntries, schema.Choice("", TokenRights...))),
-		schema.May("services", schema.Texts("The services about which something may be done by it, as globs.", maxEntries, "checkout", "pay-*").Or("all of them")),
+		schema.Need("may", rightsKey("What may be done by it: `read` everything without the password, `change` to record changes and reload, `act` on incidents, `override` to override gates, exempt from the policy and classify incidents.")),
+		schema.May("services", servicesKey("The services about which something may be done by it, as globs.")),
 	)
+
+	grantKeys = schema.Object("A grant.",
+		schema.Need("who", schema.Texts("Whom it is for, as the audit log names them, as globs: `user ada`, `certificate deploy-*`, `proxy ada`.", maxEntries, "user ada", "certificate deploy-*", "proxy *@example.com")),
+		schema.Need("may", rightsKey("What they may, as for tokens. Whoever is known may read.")),
+		schema.May("services", servicesKey("The services about which they may, as globs.")),
+	)
+
+	proxiesKeys = schema.Object("Proxies that say who has sent a request. Nobody else is shown anything then who has not proven who they are by a password, a certificate or a token that may read. A request may come from elsewhere; what it says of its user is ignored then, and counted.",
+		schema.Need("addresses", schema.Texts("Their addresses, or networks of them. X-Forwarded-For does not count.", maxEntries, "127.0.0.1", "10.0.3.0/28")),
+		schema.Need("user_header", schema.Text("The header with the user. The proxy must take it away from what others send.", HeaderForm, "X-Forwarded-User")),
+	).AtStart()
 
 	slackKeys = schema.Object("How messages reach people. Without a token and a webhook nothing is posted.",
 		schema.May("channel", schema.Text("The channel, in quotes, of services that name none of their own.", slo.ChannelForm).Standard(defaultChannel)),
@@ -116,6 +129,14 @@ var (
 		schema.May("sources", signals.Keys()),
 	)
 )
+
+func rightsKey(doc string) *schema.Schema {
+	return schema.List(doc, maxEntries, schema.Choice("", TokenRights...))
+}
+
+func servicesKey(doc string) *schema.Schema {
+	return schema.Texts(doc, maxEntries, "checkout", "pay-*").Or("all of them")
+}
 
 // ours finds a line by which a text is known for a configuration, in block or in flow style.
 var ours = regexp.MustCompile(`(?m)^[{\s]*["']?(?:` + strings.Join(configKeys.Keys(), "|") + `)["']?\s*:(?:\s|$)`)

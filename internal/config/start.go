@@ -14,6 +14,7 @@ var atStart = []struct {
 	{"prometheus", func(c *Config) any { return &c.Prometheus }},
 	{"store", func(c *Config) any { return &c.StorePath }},
 	{"store", func(c *Config) any { return &c.Postgres }},
+	{"web.trusted_proxies", func(c *Config) any { return &c.Web.Proxies }},
 	{"web.local_token_file", func(c *Config) any { return &c.Web.LocalTokenFile }},
 }
 

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/web"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -20,11 +22,12 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
-// post sends JSON to the daemon's own server, from this machine.
+// post sends JSON to the daemon's own server, with a token.
 func (w *wired) post(t *testing.T, path string, body any) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(string(notify.JSON(body))))
 	r.Host, r.RemoteAddr = "127.0.0.1", "127.0.0.1:1"
+	r.Header.Set(web.TokenHeader, memberToken)
 	rec := httptest.NewRecorder()
 	w.handler(prometheus.NewRegistry()).ServeHTTP(rec, r)
 	return rec.Code, rec.Body.String()

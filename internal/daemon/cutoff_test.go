@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/web"
+
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
@@ -24,6 +26,7 @@ func (m *member) begin(method, path string, body any) (ended <-chan struct{}) {
 		reads = strings.NewReader(string(notify.JSON(body)))
 	}
 	r := ok(http.NewRequestWithContext(context.Background(), method, m.url+path, reads))(m.t)
+	r.Header.Set(web.TokenHeader, memberToken)
 	go func() {
 		defer close(over)
 		if resp, err := http.DefaultClient.Do(r); err == nil {

@@ -370,7 +370,7 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		WaitsFor:   a.waitsFor,
 		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
 		Reload:     a.reloadFor, Reloaded: func() api.Reloaded { return *a.reload.Load() }, Registry: registry,
-		Version: version.Version, ExternalURL: a.ExternalURL, Tokens: a.currentTokens, Log: a.Log,
+		Version: version.Version, ExternalURL: a.ExternalURL, Tokens: a.currentTokens, Trust: a.trust, Log: a.Log,
 	})
 }
 

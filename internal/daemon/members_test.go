@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/web"
+
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
@@ -145,7 +147,9 @@ func (b *band) seat(s seat) *member {
 		s.log = slog.DiscardHandler
 	}
 	a := ok(New(b.t.Context(), cfg, set, Options{
-		Log: slog.New(s.log), Clock: b.now, Every: cmp.Or(s.every, time.Minute), Listener: l, Getenv: func(name string) string { return s.env[name] },
+		Log: slog.New(s.log), Clock: b.now, Every: cmp.Or(s.every, time.Minute), Listener: l, Getenv: func(name string) string {
+			return cmp.Or(s.env[name], map[string]string{WriteTokenEnv: memberToken}[name])
+		},
 	}))(b.t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -209,6 +213,9 @@ func (m *member) fill(path string, form url.Values) (int, string) {
 // waitsAt is where a page says that it is told what became of what waits.
 var waitsAt = regexp.MustCompile(`/api/v1/requests/web/[0-9a-f]+`)
 
+// memberToken lets tests change something at every member.
+const memberToken = "the-token-of-members"
+
 // ask asks a daemon over HTTP; a body makes it a POST.
 func (m *member) ask(path string, body any, form url.Values) (int, string) {
 	m.t.Helper()
@@ -222,6 +229,7 @@ func (m *member) ask(path string, body any, form url.Values) (int, string) {
 		r = ok(http.NewRequestWithContext(ctx, http.MethodPost, m.url+path, strings.NewReader(form.Encode())))(m.t)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	r.Header.Set(web.TokenHeader, memberToken)
 	resp := ok(http.DefaultClient.Do(r))(m.t)
 	defer resp.Body.Close()
 	return resp.StatusCode, string(ok(io.ReadAll(resp.Body))(m.t))

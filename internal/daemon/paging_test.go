@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/internal/web"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
@@ -57,6 +59,7 @@ func wireOn(t *testing.T, text string, fault func(string) error) *wired {
 	w.Daemon = openStoryIn(t, text, t.TempDir()+"/slowburn.db", fault)
 	w.Clock = func() time.Time { return w.at }
 	w.Getenv = func(string) string { return "" }
+	w.local = []web.Token{web.NewToken(config.LocalToken, web.AllRights, nil, memberToken)}
 	w.wireUp(t, text)
 	return w
 }

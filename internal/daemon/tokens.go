@@ -50,11 +50,7 @@ func openTokens(cfg config.Web, env string, log *slog.Logger) ([]web.Token, erro
 			}
 			holder[s] = t.Name
 		}
-		var may []web.Right
-		for _, right := range t.May {
-			may = append(may, web.Right(right))
-		}
-		all = append(all, web.NewToken(t.Name, may, t.Services, secrets...))
+		all = append(all, web.NewToken(t.Name, rightsOf(t.May), t.Services, secrets...))
 	}
 	return all, nil
 }
@@ -70,9 +66,7 @@ func writeLocal(file string, log *slog.Logger) (tokens []web.Token) {
 		log.Warn("commands on this machine need a token of the configuration: web.local_token_file cannot be written", "err", err)
 		return nil
 	}
-	local := web.NewToken(config.LocalToken, web.AllRights, nil, token)
-	local.Local = true
-	return []web.Token{local}
+	return []web.Token{web.NewToken(config.LocalToken, web.AllRights, nil, token)}
 }
 
 // replaceFile puts a file with a secret in the place of whatever is there.
@@ -96,6 +90,23 @@ func replaceFile(file, text string) error {
 func ReadLocal(file string) string {
 	token, _ := folder.ReadSecret(file) // without one, the daemon says what it takes
 	return token
+}
+
+// trust returns who is believed about whom, by the configuration in force.
+func (a *Daemon) trust() web.Trust {
+	cfg := a.cfg.Load().Web
+	t := web.Trust{Proxies: cfg.Proxies.Addresses, UserHeader: cfg.Proxies.UserHeader}
+	for _, g := range cfg.Grants {
+		t.Grants = append(t.Grants, web.Grant{Who: g.Who, May: rightsOf(g.May), Services: g.Services})
+	}
+	return t
+}
+
+func rightsOf(texts []string) (may []web.Right) {
+	for _, text := range texts {
+		may = append(may, web.Right(text))
+	}
+	return may
 }
 
 // currentTokens returns those in force; none before the first were read.

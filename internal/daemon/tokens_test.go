@@ -53,7 +53,7 @@ func TestTheLocalTokenIsOfOurUserAlone(t *testing.T) {
 	check(t, os.WriteFile(file, []byte("old"), 0o644))
 	seen := map[string]bool{}
 	for range 2 {
-		if all := writeLocal(file, slog.New(slog.DiscardHandler)); len(all) != 1 || !all[0].Local || all[0].Name != config.LocalToken {
+		if all := writeLocal(file, slog.New(slog.DiscardHandler)); len(all) != 1 || all[0].Name != config.LocalToken {
 			t.Errorf("tokens %+v", all)
 		}
 		info := ok(os.Stat(file))(t)

@@ -21,7 +21,7 @@ func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
 	}{
 		{"an act", "127.0.0.1:1", "acts", `{"key":"k","kind":"silence","by":"Ada","incident":"i"}`, nil, 200, alerting.Act{Key: "k", Kind: alerting.Silence, By: "Ada", Incident: "i", Via: "api"}},
 		{"an identity that nobody has proven", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i","who":"U1","via":"slack"}`, nil, 200, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
-		{"from elsewhere", "192.0.2.1:1", "acts", `{"key":"k","kind":"silence","by":"Ada"}`, nil, 403, alerting.Act{}},
+		{"without a token", "127.0.0.1:1", "acts", `{"key":"k","kind":"silence","by":"Ada"}`, nil, 403, alerting.Act{}},
 		{"without a name", "127.0.0.1:1", "acts", `{"kind":"acknowledge","incident":"i"}`, nil, 400, alerting.Act{}},
 		{"an act with a door of its own", "127.0.0.1:1", "acts", `{"kind":"config","by":"Ada"}`, nil, 400, alerting.Act{}},
 		{"no JSON", "127.0.0.1:1", "acts", `{`, nil, 400, alerting.Act{}},
@@ -43,11 +43,14 @@ func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
 		s := newShopOf(t, nil)
 		var got alerting.Act
 		s.options.Do = func(_ context.Context, a alerting.Act) (alerting.Act, error) { got = a; return a, c.err }
+		s.options.Tokens = tokens("secret")
 		r := httptest.NewRequest(http.MethodPost, "/api/v1/"+c.path, strings.NewReader(c.body))
-		r.RemoteAddr = c.from
+		if r.RemoteAddr = c.from; c.code != 403 {
+			r.Header.Set(TokenHeader, "secret")
+		}
 		w := httptest.NewRecorder()
 		s.handler().ServeHTTP(w, r)
-		if w.Code != c.code || got.Key != c.want.Key || got.Kind != c.want.Kind || got.By != c.want.By || got.Via != c.want.Via || got.Who != "" || got.Incident != c.want.Incident {
+		if w.Code != c.code || got.Key != c.want.Key || got.Kind != c.want.Kind || got.By != c.want.By || got.Via != c.want.Via || (got.Kind != "") != (got.Who == "token all") || got.Incident != c.want.Incident {
 			t.Errorf("%s: %d and %+v; want %d and %+v (%s)", c.what, w.Code, got, c.code, c.want, w.Body)
 		}
 	}

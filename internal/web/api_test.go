@@ -286,17 +286,18 @@ func TestReload(t *testing.T) {
 		code   int
 		ran    bool
 	}{
-		{"from this machine", "127.0.0.1:5000", nil, nil, 200, true},
-		{"from this machine over IPv6", "[::1]:5000", nil, nil, 200, true},
-		{"a bad configuration", "127.0.0.1:5000", nil, errors.New("slos.yaml:3: no"), 500, true},
+		{"from this machine", "127.0.0.1:5000", nil, nil, 403, false},
+		{"from this machine over IPv6", "[::1]:5000", nil, nil, 403, false},
+		{"from this machine with the token", "127.0.0.1:5000", http.Header{"X-Slowburn-Token": {"s3cret"}}, nil, 200, true},
+		{"a bad configuration, with the token", "127.0.0.1:5000", http.Header{"X-Slowburn-Token": {"s3cret"}}, errors.New("slos.yaml:3: no"), 500, true},
 		{"from elsewhere", "192.0.2.1:5000", nil, nil, 403, false},
 		{"from elsewhere with the token", "192.0.2.1:5000", http.Header{"Authorization": {"Bearer s3cret"}}, nil, 200, true},
 		{"from this machine without the token", "127.0.0.1:5000", nil, nil, 403, false},
 		{"from this machine with a wrong token", "127.0.0.1:5000", http.Header{"Authorization": {"Bearer s3cre"}}, nil, 403, false},
 		{"with a wrong token", "192.0.2.1:5000", http.Header{"Authorization": {"Bearer s3cre"}}, nil, 403, false},
 		{"through a proxy on this machine", "127.0.0.1:5000", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, nil, 403, false},
-		{"a form on another site, sent by a browser on this machine", "127.0.0.1:5000", http.Header{"Sec-Fetch-Site": {"cross-site"}}, nil, 403, false},
-		{"an older browser, of which only the origin is known", "127.0.0.1:5000", http.Header{"Origin": {"https://evil.example"}}, nil, 403, false},
+		{"another site, with the token", "127.0.0.1:5000", http.Header{"X-Slowburn-Token": {"s3cret"}, "Sec-Fetch-Site": {"cross-site"}}, nil, 403, false},
+		{"an older browser, of which only the origin is known, with the token", "127.0.0.1:5000", http.Header{"X-Slowburn-Token": {"s3cret"}, "Origin": {"https://evil.example"}}, nil, 403, false},
 	} {
 		s := newShopOf(t, nil)
 		ran := false

@@ -3,8 +3,8 @@
 //
 // It reads and never decides. Everything comes through two read-only interfaces declared here:
 // [Source] is the engine's memory, [Archive] is the store. What people do goes out through
-// [Options].Do, and only from those who may write: with a token; where none is configured, from
-// this machine.
+// [Options].Do, and only from those who have proven who they are and may do it. From where they
+// come proves nothing. who.go knows them.
 //
 // # How to read
 //

@@ -145,7 +145,7 @@ type suspect struct {
 
 func newRefusals(log *slog.Logger, now func() time.Time) *refusals {
 	return &refusals{log: log, now: now, suspects: map[string]suspect{}, count: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "slowburn_http_refused_total", Help: "Requests whose token, signature or password was wrong, and those that were turned away because too many were.",
+		Name: "slowburn_http_refused_total", Help: "Requests whose token, signature or password was wrong, those that were turned away because too many were, and those that named a user without being a trusted proxy.",
 	}, []string{"reason"})}
 }
 
@@ -184,10 +184,24 @@ func (f *refusals) wrong(r *http.Request, reason string) {
 		clear(f.suspects) // whoever uses so many addresses is not slowed down by any
 	}
 	f.suspects[address] = s
+	f.tell(now, "somebody could not prove who they are", r, reason)
+}
+
+// ignored notes that something was said of who sent a request by somebody who may not say so. That
+// is no guess, so it slows nobody down.
+func (f *refusals) ignored(r *http.Request, reason string) {
+	f.count.WithLabelValues(reason).Inc()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tell(f.now(), "the name of a user was ignored: it came from no trusted proxy, or was none", r, reason)
+}
+
+// tell logs a request, with how many came since the last line.
+func (f *refusals) tell(now time.Time, what string, r *http.Request, reason string) {
 	if f.untold++; now.Sub(f.told) < tellEvery {
 		return
 	}
-	f.log.Warn("somebody could not prove who they are", "reason", reason, "address", address, "path", r.URL.Path, "times", f.untold)
+	f.log.Warn(what, "reason", reason, "address", addressOf(r), "path", r.URL.Path, "times", f.untold)
 	f.told, f.untold = now, 0
 }
 

@@ -15,14 +15,8 @@ import (
 
 // The form on an incident's page: what a browser may do from where.
 func TestTheFormOfAnIncident(t *testing.T) {
-	s, configured := newShop(t), false
-	all := tokens("secret")
-	s.options.Tokens = func() []Token {
-		if configured {
-			return all()
-		}
-		return nil
-	}
+	s := newShop(t)
+	s.options.Tokens = tokens("secret")
 	var did []alerting.Act
 	s.options.Do = func(_ context.Context, a alerting.Act) (alerting.Act, error) { did = append(did, a); return a, nil }
 	h := s.handler()
@@ -35,12 +29,12 @@ func TestTheFormOfAnIncident(t *testing.T) {
 		code             int
 		want             alerting.Act
 	}{
-		{"somebody acknowledges", here, "same-origin", path, "act=acknowledge&by=Ada", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
-		{"an old browser says nothing about where it comes from", here, "", path, "act=acknowledge&by=Ada", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
-		{"somebody writes a note", here, "same-origin", path, "act=remark&by=+Ada+&text=A+%3Cb%3E", 303, alerting.Act{Kind: alerting.Remark, By: "Ada", Text: "A <b>"}},
-		{"somebody silences for an hour", here, "same-origin", path, "act=silence&by=Ada&for=1h", 303, alerting.Act{Kind: alerting.Silence, By: "Ada", Until: now.Add(time.Hour)}},
-		{"somebody silences until it recovers", here, "same-origin", path, "act=silence&by=Ada&for=", 303, alerting.Act{Kind: alerting.Silence, By: "Ada"}},
-		{"another site sends the browser here", here, "cross-site", path, "act=acknowledge&by=Ada", 403, alerting.Act{}},
+		{"somebody acknowledges", here, "same-origin", path, "act=acknowledge&by=Ada&token=secret", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
+		{"an old browser says nothing about where it comes from", here, "", path, "act=acknowledge&by=Ada&token=secret", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
+		{"somebody writes a note", here, "same-origin", path, "act=remark&by=+Ada+&text=A+%3Cb%3E&token=secret", 303, alerting.Act{Kind: alerting.Remark, By: "Ada", Text: "A <b>"}},
+		{"somebody silences for an hour", here, "same-origin", path, "act=silence&by=Ada&for=1h&token=secret", 303, alerting.Act{Kind: alerting.Silence, By: "Ada", Until: now.Add(time.Hour)}},
+		{"somebody silences until it recovers", here, "same-origin", path, "act=silence&by=Ada&for=&token=secret", 303, alerting.Act{Kind: alerting.Silence, By: "Ada"}},
+		{"another site sends the browser here", here, "cross-site", path, "act=acknowledge&by=Ada&token=secret", 403, alerting.Act{}},
 		{"from elsewhere without the token", elsewhere, "same-origin", path, "act=acknowledge&by=Ada", 403, alerting.Act{}},
 		{"from elsewhere with a wrong token", elsewhere, "same-origin", path, "act=acknowledge&by=Ada&token=Secret", 403, alerting.Act{}},
 		{"from elsewhere with the token", elsewhere, "same-origin", path, "act=acknowledge&by=Ada&token=secret", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
@@ -48,13 +42,13 @@ func TestTheFormOfAnIncident(t *testing.T) {
 		{"on this machine with the token", here, "same-origin", path, "act=acknowledge&by=Ada&token=secret", 303, alerting.Act{Kind: alerting.Acknowledge, By: "Ada"}},
 		{"the token in the address does not count", elsewhere, "same-origin", path + "?token=secret", "act=acknowledge&by=Ada", 403, alerting.Act{}},
 		{"another site with the token", elsewhere, "cross-site", path, "act=acknowledge&by=Ada&token=secret", 403, alerting.Act{}},
-		{"nobody says who", here, "same-origin", path, "act=acknowledge&by=+", 400, alerting.Act{}},
-		{"what the form does not offer", here, "same-origin", path, "act=override&by=Ada", 400, alerting.Act{}},
-		{"a silence of no length", here, "same-origin", path, "act=silence&by=Ada&for=-1h", 400, alerting.Act{}},
-		{"an incident that there is not", here, "same-origin", "/incidents/a/b/page/1", "act=acknowledge&by=Ada", 404, alerting.Act{}},
-		{"more than a form holds", here, "same-origin", path, "act=remark&by=Ada&text=" + strings.Repeat("x", maxForm), 400, alerting.Act{}},
+		{"nobody says who", here, "same-origin", path, "act=acknowledge&by=+&token=secret", 400, alerting.Act{}},
+		{"what the form does not offer", here, "same-origin", path, "act=override&by=Ada&token=secret", 400, alerting.Act{}},
+		{"a silence of no length", here, "same-origin", path, "act=silence&by=Ada&for=-1h&token=secret", 400, alerting.Act{}},
+		{"an incident that there is not", here, "same-origin", "/incidents/a/b/page/1", "act=acknowledge&by=Ada&token=secret", 404, alerting.Act{}},
+		{"more than a form holds", here, "same-origin", path, "act=remark&by=Ada&token=secret&text=" + strings.Repeat("x", maxForm), 400, alerting.Act{}},
 	} {
-		did, configured = nil, strings.Contains(c.what, "token")
+		did = nil
 		r := httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.form))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.RemoteAddr = c.from
@@ -70,7 +64,7 @@ func TestTheFormOfAnIncident(t *testing.T) {
 		if w.Code != c.code || got.Kind != c.want.Kind || got.By != c.want.By || got.Text != c.want.Text || !got.Until.Equal(c.want.Until) {
 			t.Errorf("%s: %d and %+v; want %d and %+v", c.what, w.Code, got, c.code, c.want)
 		}
-		if got.Kind != "" && (got.Incident != id || got.Via != viaWeb || got.Key == "" || (got.Who == "token all") != configured || w.Header().Get("Location") != path+"#timeline") {
+		if got.Kind != "" && (got.Incident != id || got.Via != viaWeb || got.Key == "" || got.Who != "token all" || w.Header().Get("Location") != path+"#timeline") {
 			t.Errorf("%s: %+v, then to %s", c.what, got, w.Header().Get("Location"))
 		}
 	}
@@ -103,8 +97,7 @@ func TestWhoSeesTheForm(t *testing.T) {
 		do                func(context.Context, alerting.Act) (alerting.Act, error)
 		form, asks        bool
 	}{
-		{"on this machine", "127.0.0.1:1", "", nothing, true, false},
-		{"elsewhere, and nobody may write from there", "192.0.2.1:1", "", nothing, false, false},
+		{"where nobody has a token", "127.0.0.1:1", "", nothing, false, false},
 		{"elsewhere, with a token", "192.0.2.1:1", "secret", nothing, true, true},
 		{"on this machine, with a token", "127.0.0.1:1", "secret", nothing, true, true},
 		{"where nothing can be done", "127.0.0.1:1", "", nil, false, false},

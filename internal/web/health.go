@@ -144,7 +144,7 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is no configuration to reload.", http.StatusNotImplemented)
 		return
 	}
-	if err := s.Reload(r.Context(), c.who); err != nil {
+	if err := s.Reload(r.Context(), c.who()); err != nil {
 		http.Error(w, "Nothing was changed: "+err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -54,7 +54,7 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	v.Facts = s.incidentFacts(i, v.Spec)
 	v.Timeline = api.DetailOf(i, v.Spec, s.Now()).Timeline
 	_, known := s.callerOf(r, "")
-	v.MayAct = s.Do != nil && (known || s.hasTokens())
+	v.MayAct = s.Do != nil && (known || len(s.Tokens()) > 0)
 	v.AskToken = !known
 	v.Merged = s.linked(sentences.ToldIn(i))
 	if v.Slack, err = s.slackLink(ctx, i); err != nil {
@@ -263,4 +263,4 @@ func (s *site) formKey(a api.Act, more string) string {
 }
 
 // errForbidden refuses a write.
-var errForbidden = &problem{http.StatusForbidden, "forbidden", "This takes a token. Where none is configured, it is allowed from this machine."}
+var errForbidden = &problem{http.StatusForbidden, "forbidden", "This takes a token. On the daemon's own machine there is one in the file that web.local_token_file names."}

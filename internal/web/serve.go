@@ -62,12 +62,12 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 	return nil
 }
 
-// isUserOf reports whether a web configuration asks a user for a password. The toolkit reads the
-// file for every request, too.
+// isUserOf reports whether a web configuration asks a user for a password; "" is any user. The
+// toolkit reads the file for every request, too.
 func isUserOf(webConfigFile, name string) bool {
 	cfg, err := readGuards(webConfigFile)
 	_, known := cfg.Users[name]
-	return err == nil && known
+	return err == nil && (known || name == "" && len(cfg.Users) > 0)
 }
 
 // closed closes a listener that may be closed already.

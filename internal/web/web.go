@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,9 +95,10 @@ type Options struct {
 	// ExternalURL is the address under which people reach the pages. Its host may be asked for on
 	// the loopback interface, and its path is put before every link.
 	ExternalURL string
-	// Tokens are by which people and programs prove who they are; nil has none. Without any, nobody
-	// may change something but from this machine.
+	// Tokens are by which people and programs prove who they are; nil has none. Trust says who else
+	// is known, and may change something; nil trusts nobody.
 	Tokens func() []Token
+	Trust  func() Trust
 	Log    *slog.Logger // nil discards
 }
 
@@ -107,11 +109,14 @@ type server struct {
 	began    time.Time
 	unread   trouble.Spell // while the outbox cannot be read
 	refusals *refusals
-	users    func(name string) bool // of the web configuration; nil before it is served with one
+	users    func(name string) bool // of the web configuration, "" is any; nil before it is served
 }
 
 // isUser reports whether a name is that of a user whose password is asked for before ours is asked.
-func (s *server) isUser(name string) bool { return s.users != nil && s.users(name) }
+func (s *server) isUser(name string) bool { return name != "" && s.users != nil && s.users(name) }
+
+// asksForPassword reports whether the web configuration has users.
+func (s *server) asksForPassword() bool { return s.users != nil && s.users("") }
 
 // New makes the handler for everything that slowburn serves. It registers slowburn's metrics.
 func New(o Options) http.Handler {
@@ -133,6 +138,9 @@ func New(o Options) http.Handler {
 	if o.Tokens == nil {
 		o.Tokens = func() []Token { return nil }
 	}
+	if o.Trust == nil {
+		o.Trust = func() Trust { return Trust{} }
+	}
 	if o.Audit == nil {
 		o.Audit = func() *api.Audit { return nil }
 	}
@@ -150,7 +158,7 @@ func New(o Options) http.Handler {
 	s.refusals = newRefusals(o.Log, o.Now)
 	registerMetrics(s)
 	served := s.refusals.slowDown(underPrefix(prefix, s.routes(prefix)))
-	return &front{Handler: guard(served, hostsOf(host), prefix, o.Log), free: s.free(prefix), server: s}
+	return &front{Handler: s.onlyFromProxies(guard(served, hostsOf(host), prefix, o.Log)), free: s.free(prefix), server: s}
 }
 
 // routes serves health, metrics, the API and the pages, whose links begin with the prefix.
@@ -200,9 +208,10 @@ type front struct {
 }
 
 // behind returns the handler of which all but what is free asks for the password that asks wants to
-// see first.
-func (f *front) behind(asks http.Handler) http.Handler {
+// see first, or for another proof if there are ways to give one.
+func (f *front) behind(password http.Handler) http.Handler {
 	refusals := f.server.refusals
+	asks := f.orProof(password)
 	watched := refusals.slowDown(refusals.watch("password", asks))
 	unknown := refusals.watch("token", asks)
 	byToken := refusals.slowDown(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -215,7 +224,7 @@ func (f *front) behind(asks http.Handler) http.Handler {
 			asks.ServeHTTP(w, r)
 		}
 	}))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return f.server.onlyFromProxies(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case f.free(r):
 			f.Handler.ServeHTTP(w, r)
@@ -225,6 +234,28 @@ func (f *front) behind(asks http.Handler) http.Handler {
 			byToken.ServeHTTP(w, r)
 		default:
 			asks.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// orProof returns the handler that lets in who is known by something else than a password, and asks
+// others for one. Where there are no passwords but other proofs, it refuses them.
+func (f *front) orProof(password http.Handler) http.Handler {
+	s := f.server
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		passwords := s.asksForPassword()
+		_, _, basic := r.BasicAuth() // what it says is looked at by password alone
+		known := !(basic && passwords) && slices.ContainsFunc(s.proven(r), func(i identity) bool {
+			return i.kind == byProxy || i.kind == byCertificate && !passwords // where there are passwords, a certificate comes before one
+		})
+		switch asked := s.Trust().asksForProof(); {
+		case asked && known:
+			f.Handler.ServeHTTP(w, r)
+		case asked && !passwords:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "Nobody has said who you are. Come by the proxy that does, or bring a token that may read.", http.StatusUnauthorized)
+		default:
+			password.ServeHTTP(w, r)
 		}
 	})
 }

@@ -1,16 +1,20 @@
 package web
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -31,7 +35,6 @@ var AllRights = []Right{MayRead, MayChange, MayAct, MayOverride}
 // Token is a secret by which somebody proves who they are, and what they may.
 type Token struct {
 	Name     string
-	Local    bool // it is for this machine, and by itself nobody else's
 	secrets  [][sha256.Size]byte
 	may      []Right
 	services []string
@@ -77,47 +80,110 @@ func (s *server) tokenFor(secret string) *Token {
 	return found
 }
 
-// caller is who sent a request, as far as that is proven.
-type caller struct {
-	who   string // "token ci", "user ada", "certificate ada"; "" is nobody known, on this machine
-	token *Token // nil is whoever may everything
+// identity is something that a request has proven of who sent it: "token ci", "user ada",
+// "certificate ada", "proxy ada".
+type identity struct{ kind, name string }
+
+// The kinds of identities that a grant may name. Tokens have rights of their own.
+const (
+	byToken       = "token"
+	byPassword    = "user"        // of the web configuration
+	byCertificate = "certificate" // of a client, verified
+	byProxy       = "proxy"       // told by a proxy that is trusted
+)
+
+// String returns the identity as the audit log has it. A name that could be taken for more than one
+// identity, or that cannot be shown, is quoted.
+func (i identity) String() string {
+	if strings.ContainsAny(i.name, ",\"") || printable.Line(i.name) != i.name {
+		return i.kind + " " + strconv.Quote(i.name)
+	}
+	return i.kind + " " + i.name
 }
 
-// callerOf returns who sent a request that wants to change something, and false if that may be
-// anybody. secret is the token that a form carries, "" if it has none. Without any token but the
-// local one, and without a password, whoever is on this machine itself, and not passed on by a
-// proxy on it, may do everything.
+// Grant is what may be done by people and programs that have proven who they are by other means
+// than a token.
+type Grant struct {
+	Who      []string // globs of identities, as the audit log has them: "certificate deploy-*"
+	May      []Right
+	Services []string // globs of the services about which something may be done; none is all
+}
+
+// isFor reports whether it is for somebody.
+func (g Grant) isFor(i identity) bool { return matchesAny(g.Who, i.kind+" "+i.name) }
+
+// covers reports whether it gives a right about services.
+func (g Grant) covers(services []string) bool {
+	return len(g.Services) == 0 || !slices.ContainsFunc(services, func(s string) bool { return !matchesAny(g.Services, s) })
+}
+
+func matchesAny(globs []string, name string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool { ok, _ := path.Match(glob, name); return ok })
+}
+
+// caller is who sent a request, as far as that is proven, and what they may.
+type caller struct {
+	proven []identity
+	grants []Grant
+}
+
+// who returns the caller as the audit log has it.
+func (c caller) who() string {
+	var all []string
+	for _, i := range c.proven {
+		all = append(all, i.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// callerOf returns who sent a request that wants to change something, and false if that is nobody
+// who may change anything. secret is the token that a form carries, "" if it has none. Whoever
+// brings a token may what that may; others what is granted to them. From where a request comes
+// proves nothing.
 func (s *server) callerOf(r *http.Request, secret string) (caller, bool) {
-	proven := s.proven(r)
+	c := caller{proven: s.proven(r)}
 	if given := tokenOf(r); given != "" {
 		secret = given
 	}
 	if secret != "" {
-		if t := s.tokenFor(secret); t != nil {
-			return caller{strings.Join(append([]string{"token " + t.Name}, proven...), ", "), t}, true
+		t := s.tokenFor(secret)
+		if t == nil {
+			s.refusals.wrong(r, "token")
+			return caller{}, false
 		}
-		s.refusals.wrong(r, "token")
-		return caller{}, false
+		c.proven = slices.Insert(c.proven, 0, identity{byToken, t.Name})
+		c.grants = []Grant{{May: t.may, Services: t.services}}
+		return c, true
 	}
-	passedOn := slices.ContainsFunc([]string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"}, func(name string) bool { return r.Header.Get(name) != "" })
-	trusted := !s.hasTokens() && len(proven) == 0
-	return caller{}, trusted && !passedOn && isLoopback(r.RemoteAddr)
+	for _, g := range s.Trust().Grants {
+		if slices.ContainsFunc(c.proven, g.isFor) {
+			c.grants = append(c.grants, g)
+		}
+	}
+	return c, len(c.grants) > 0
 }
 
-// hasTokens reports whether anybody but those on this machine may hold a token.
-func (s *server) hasTokens() bool {
-	return slices.ContainsFunc(s.Tokens(), func(t Token) bool { return !t.Local })
-}
-
-// proven lists the identities that a request has proven by the web configuration.
-func (s *server) proven(r *http.Request) (all []string) {
+// proven lists the identities that a request has proven beside a token.
+func (s *server) proven(r *http.Request) (all []identity) {
 	if name, _, ok := r.BasicAuth(); ok && s.isUser(name) {
-		all = append(all, "user "+name)
+		all = append(all, identity{byPassword, name})
 	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		all = append(all, "certificate "+r.TLS.VerifiedChains[0][0].Subject.CommonName)
+		all = append(all, identity{byCertificate, subjectOf(r.TLS.VerifiedChains[0][0])})
+	}
+	if name := s.toldByProxy(r); name != "" {
+		all = append(all, identity{byProxy, name})
 	}
 	return all
+}
+
+// subjectOf returns whose a certificate is: its common name, or else the first other name in it.
+func subjectOf(c *x509.Certificate) string {
+	all := []string{c.Subject.CommonName}
+	for _, u := range c.URIs {
+		all = append(all, u.String())
+	}
+	return cmp.Or(slices.Concat(all, c.EmailAddresses, c.DNSNames, []string{c.Subject.String()})...)
 }
 
 // passes reports whether a request with the token needs no password: to read by the right to
@@ -126,21 +192,37 @@ func (t *Token) passes(r *http.Request) bool {
 	return slices.Contains(t.may, MayRead) || r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
-// may returns nil if the caller may do something about services, else why not.
+// may returns nil if the caller may do something about services, else why not. One grant must
+// cover all of it.
 func (c caller) may(right Right, services ...string) error {
-	if c.token == nil {
-		return nil
-	}
-	if !slices.Contains(c.token.may, right) {
-		return forbidden("The token %q may not do this: it takes the right %q.", c.token.Name, right)
-	}
-	for _, service := range services {
-		matches := func(pattern string) bool { ok, _ := path.Match(pattern, service); return ok }
-		if len(c.token.services) > 0 && !slices.ContainsFunc(c.token.services, matches) {
-			return forbidden("The token %q may not do this: it is not for %s.", c.token.Name, namedService(service))
+	granted := false
+	for _, g := range c.grants {
+		if slices.Contains(g.May, right) {
+			if granted = true; g.covers(services) {
+				return nil
+			}
 		}
 	}
-	return nil
+	if !granted {
+		return forbidden("%s may not do this: it takes the right %q.", c.title(), right)
+	}
+	for _, service := range services {
+		if !slices.ContainsFunc(c.grants, func(g Grant) bool { return slices.Contains(g.May, right) && g.covers([]string{service}) }) {
+			return forbidden("%s may not do this: it is not for %s.", c.title(), namedService(service))
+		}
+	}
+	return forbidden("%s may not do this: no grant is for all of its services.", c.title())
+}
+
+// title returns how the caller is addressed.
+func (c caller) title() string {
+	switch {
+	case len(c.proven) == 0:
+		return "Somebody unknown"
+	case c.proven[0].kind == byToken:
+		return fmt.Sprintf("The token %q", c.proven[0].name)
+	}
+	return "You, known as " + clip(c.who()) + ","
 }
 
 func namedService(name string) string {
