@@ -36,6 +36,7 @@ type demo struct {
 }
 
 func main() {
+	daemon.Stamp()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal leaves at once

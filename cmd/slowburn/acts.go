@@ -48,7 +48,7 @@ func (c actor) do(e *env, a alerting.Act) error {
 // incidentAct records the act of its verb in actsCmd.
 type incidentAct struct {
 	actor
-	ID string `arg:"" help:"The incident's ID."`
+	ID string `arg:"" names:"incident" help:"The incident's ID."`
 }
 
 // Run asks the daemon to record the act.
@@ -58,9 +58,9 @@ func (c *incidentAct) Run(e *env, k *kong.Context) error {
 
 type silenceCmd struct {
 	actor
-	ID  string        `arg:"" optional:"" help:"The incident's ID."`
-	SLO string        `help:"Instead of an incident: all of an SLO, SERVICE/SLO." xor:"what"`
-	All string        `name:"service" help:"Instead of an incident: all of a service." placeholder:"SERVICE" xor:"what"`
+	ID  string        `arg:"" optional:"" names:"incident" help:"The incident's ID."`
+	SLO string        `help:"Instead of an incident: all of an SLO, SERVICE/SLO." names:"slo" xor:"what"`
+	All string        `name:"service" help:"Instead of an incident: all of a service." placeholder:"SERVICE" names:"service" xor:"what"`
 	For time.Duration `help:"For how long; by default until the budget recovers."`
 }
 
@@ -75,7 +75,7 @@ func (c *silenceCmd) Run(e *env) error {
 
 type escalateCmd struct {
 	actor
-	ID string `arg:"" help:"The incident's ID."`
+	ID string `arg:"" names:"incident" help:"The incident's ID."`
 	To string `help:"The new severity: page or ticket." enum:"page,ticket" default:"page"`
 }
 
@@ -86,7 +86,7 @@ func (c *escalateCmd) Run(e *env) error {
 
 type noteCmd struct {
 	actor
-	ID   string `arg:"" help:"The incident's ID."`
+	ID   string `arg:"" names:"incident" help:"The incident's ID."`
 	Text string `arg:"" help:"The note."`
 }
 
@@ -97,12 +97,12 @@ func (c *noteCmd) Run(e *env) error {
 
 type declareCmd struct {
 	actor
-	Which  string `arg:"" help:"SERVICE/SLO, or SERVICE as a whole." placeholder:"SERVICE[/SLO]"`
-	Title  string `arg:"" help:"What is wrong, in a few words."`
-	Page   bool   `help:"Declare it as a page." xor:"level" required:""`
-	Ticket bool   `help:"Declare it as a ticket." xor:"level" required:""`
-	Since  string `help:"When it began: 2026-11-22T11:40:00Z, or 20m for 20 minutes ago. The default is now." placeholder:"TIME"`
-	Key    string `help:"Makes it safe to repeat: calls with the same key declare one incident."`
+	Which  string    `arg:"" name:"service[/slo]" names:"slo" help:"SERVICE/SLO, or SERVICE as a whole."`
+	Title  string    `arg:"" help:"What is wrong, in a few words."`
+	Page   bool      `help:"Declare it as a page." xor:"level" required:""`
+	Ticket bool      `help:"Declare it as a ticket." xor:"level" required:""`
+	Since  time.Time `help:"When it began; now by default." placeholder:"TIME"`
+	Key    string    `help:"Makes it safe to repeat: calls with the same key declare one incident."`
 }
 
 // Run asks the daemon to open an incident by hand.
@@ -116,21 +116,16 @@ func (c *declareCmd) Run(e *env) error {
 	} else {
 		a.Service = c.Which
 	}
-	if c.Since != "" {
-		ago, err := time.ParseDuration(c.Since)
-		if a.Since = e.now().Add(-ago).UTC(); err != nil {
-			if a.Since, err = time.Parse(time.RFC3339, c.Since); err != nil {
-				return exitError{exitUsage, fmt.Errorf("--since %q is neither a time such as 2026-11-22T11:40:00Z nor a duration such as 20m", c.Since)}
-			}
-		}
+	if !c.Since.IsZero() {
+		a.Since = c.Since.UTC()
 	}
 	return c.do(e, a)
 }
 
 type mergeCmd struct {
 	actor
-	ID   string `arg:"" help:"The incident that continues in another thread."`
-	Into string `arg:"" help:"The incident whose thread that is."`
+	ID   string `arg:"" names:"incident" help:"The incident that continues in another thread."`
+	Into string `arg:"" names:"incident" help:"The incident whose thread that is."`
 }
 
 // Run asks the daemon to tell an incident in the thread of another.
@@ -140,7 +135,7 @@ func (c *mergeCmd) Run(e *env) error {
 
 type undoCmd struct {
 	actor
-	ID  string `arg:"" help:"The incident's ID."`
+	ID  string `arg:"" names:"incident" help:"The incident's ID."`
 	Key string `arg:"" help:"The key of the act."`
 }
 

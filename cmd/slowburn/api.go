@@ -189,7 +189,8 @@ func notOurs(resp *http.Response) error {
 	return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s, which is not slowburn's API", resp.Request.URL.Redacted(), resp.Status))
 }
 
-// answerOf decodes the data of an answer, and closes it.
+// answerOf decodes the data of an answer, and closes it. What was refused is a "no"; what does not
+// exist cannot be found out about.
 func answerOf(resp *http.Response, data any) error {
 	defer resp.Body.Close()
 	answer := api.Answer{Data: data}
@@ -198,7 +199,7 @@ func answerOf(resp *http.Response, data any) error {
 	}
 	if answer.Status != "success" {
 		switch resp.StatusCode {
-		case http.StatusNotFound, http.StatusConflict, http.StatusBadRequest:
+		case http.StatusConflict, http.StatusBadRequest:
 			return answerNo(errors.New(printable.Line(answer.Error)))
 		}
 		return cannotFindOut(errors.New(printable.Line(answer.Error)))
@@ -242,7 +243,7 @@ func (d client) page(e *env, path string) error {
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return answerNo(errors.New("the daemon has no such page: " + resp.Request.URL.Path))
+		return cannotFindOut(errors.New("the daemon has no such page: " + resp.Request.URL.Path))
 	default:
 		return cannotFindOut(fmt.Errorf("asking the daemon: %s answered %s", resp.Request.URL.Redacted(), resp.Status))
 	}

@@ -20,7 +20,7 @@ import (
 type auditCmd struct {
 	remote
 	Kind    string `help:"Only acts of this kind, such as acknowledge, override or config." placeholder:"KIND"`
-	Service string `help:"Only acts about this service." placeholder:"SERVICE"`
+	Service string `help:"Only acts about this service." placeholder:"SERVICE" names:"service"`
 	Limit   int    `help:"At most this many, the newest." default:"100"`
 
 	Verify  bool     `help:"Instead of listing acts: look whether the log is what slowburn has written. It reads the store of --config.file, whether a daemon runs or not."`
@@ -35,7 +35,13 @@ func (c *auditCmd) Run(e *env) error {
 	}
 	var acts []api.Act
 	q := url.Values{"kind": {c.Kind}, "service": {c.Service}, "limit": {strconv.Itoa(c.Limit)}}
-	return c.show(e, "acts", q, &acts, func() error {
+	if err := c.get(e, "acts", q, &acts); err != nil {
+		return err
+	}
+	if err := c.knows(e, c.Service, len(acts)); err != nil {
+		return err
+	}
+	return c.print(e, acts, func() error {
 		t := newTable(e.out, "WHEN", "IDENTITY", "WHO", "VIA", "WHAT", "ABOUT", "SAYING")
 		for _, a := range acts {
 			t.row(figures.UTC(a.At), cmp.Or(a.Who, "-"), a.By, a.Via, string(a.Kind), cmp.Or(a.Incident, string(a.SLO), a.Service), saying(a))

@@ -27,8 +27,8 @@ import (
 type backtestCmd struct {
 	Paths      []string       `arg:"" optional:"" help:"SLO files, folders or globs. Without any: those of the configuration."`
 	Last       model.Duration `help:"Replay the time up to now." default:"30d"`
-	From       time.Time      `help:"Replay from this time (RFC 3339) instead."`
-	To         time.Time      `help:"Replay up to this time (RFC 3339)."`
+	From       time.Time      `help:"Replay from this time instead." placeholder:"TIME"`
+	To         time.Time      `help:"Replay up to this time." placeholder:"TIME"`
 	Prometheus string         `name:"prometheus.url" placeholder:"URL" help:"The server; overrides the configuration."`
 	Incidents  string         `help:"A CSV file of incidents that people know of, with columns from,to (RFC 3339): reports how well the alerts would have done." placeholder:"FILE"`
 	printer
@@ -359,11 +359,7 @@ type bar struct {
 }
 
 func newBar(out io.Writer) *bar {
-	f, ok := out.(*os.File)
-	if !ok {
-		return &bar{}
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !isTerminal(out) {
 		return &bar{}
 	}
 	return &bar{out: out, last: -1}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -18,14 +19,14 @@ type changeCmd struct {
 
 type changeAddCmd struct {
 	actor
-	Which   string    `arg:"" help:"SERVICE, or SERVICE/SLO if it is about one SLO alone."`
+	Which   string    `arg:"" name:"service[/slo]" names:"slo" help:"SERVICE, or SERVICE/SLO if it is about one SLO alone."`
 	Kind    string    `help:"What kind of change: ${enum}." enum:"deploy, config, data, flag, maintenance, rollback, experiment" default:"deploy"`
 	Title   string    `help:"What was changed."`
 	Version string    `help:"The new version."`
 	Link    string    `help:"Where to read more." placeholder:"URL"`
-	Start   time.Time `help:"When it began, such as 2026-11-22T08:30:00Z; now by default."`
-	End     time.Time `help:"When it ended."`
-	Commit  time.Time `help:"When the oldest of what it brings was written, for lead time."`
+	Start   time.Time `help:"When it began; now by default." placeholder:"TIME"`
+	End     time.Time `help:"When it ended." placeholder:"TIME"`
+	Commit  time.Time `help:"When the oldest of what it brings was written, for lead time." placeholder:"TIME"`
 	Failed  bool      `help:"It was rolled back, or needed a fix."`
 	Spend   string    `help:"Of an experiment: how much of the budget it may spend." placeholder:"5%"`
 	Key     string    `help:"Makes it safe to repeat; made of service, kind, version and start by default."`
@@ -53,20 +54,26 @@ func instant(t time.Time) *time.Time {
 
 type changeListCmd struct {
 	remote
-	Service string        `arg:"" optional:"" help:"Only those of a service."`
-	Kind    string        `help:"Only those of a kind."`
-	Last    time.Duration `help:"Only those that began within this time." default:"672h"`
+	Service string        `arg:"" optional:"" names:"service" help:"Only those of a service."`
+	Kind    string        `help:"Only those of a kind: ${enum}." enum:"all, deploy, config, data, flag, maintenance, rollback, experiment" default:"all"`
+	Last    time.Duration `help:"Only those that began within this time." default:"4w"`
 	Limit   int           `help:"At most this many." default:"50"`
 }
 
 // Run lists changes.
 func (c *changeListCmd) Run(e *env) error {
 	query := url.Values{
-		"service": {c.Service}, "kind": {c.Kind}, "limit": {fmt.Sprint(c.Limit)},
+		"service": {c.Service}, "kind": {strings.TrimPrefix(c.Kind, "all")}, "limit": {fmt.Sprint(c.Limit)},
 		"from": {e.now().Add(-c.Last).UTC().Format(time.RFC3339)},
 	}
 	var all []api.Change
-	return c.show(e, "changes", query, &all, func() error {
+	if err := c.get(e, "changes", query, &all); err != nil {
+		return err
+	}
+	if err := c.knows(e, c.Service, len(all)); err != nil {
+		return err
+	}
+	return c.print(e, all, func() error {
 		t := newTable(e.out, "START", "SERVICE", "KIND", "WHAT", "BY", "BUDGET", "KEY")
 		for _, ch := range all {
 			what := ch.Title
@@ -92,7 +99,7 @@ func dearest(c api.Change) string {
 
 type changeUndoCmd struct {
 	actor
-	Key string `arg:"" help:"The key, as 'change list' and 'gate' print it."`
+	Key string `arg:"" names:"change" help:"The key, as 'change list' and 'gate' print it."`
 }
 
 // Run takes it back.

@@ -16,7 +16,7 @@ import (
 
 type explainCmd struct {
 	remote
-	Which string `arg:"" help:"SERVICE/SLO, with its label values for one budget of an SLO with 'by:'."`
+	Which string `arg:"" name:"service/slo" names:"slo" help:"SERVICE/SLO, with its label values for one budget of an SLO with 'by:'."`
 	By    string `help:"How finely to divide the time: ${enum}." enum:"day, hour" default:"day"`
 }
 
@@ -25,18 +25,21 @@ type explanation struct{ api.Explanation }
 
 // Run says where a budget went, and what its alerts can and cannot catch.
 func (c *explainCmd) Run(e *env) error {
+	id := slo.ID(c.Which)
 	if !strings.Contains(c.Which, "/") {
-		return exitError{exitUsage, fmt.Errorf("%q names a service; name one of its SLOs, as SERVICE/SLO", c.Which)}
+		var err error
+		if id, err = c.budget(e, c.Which); err != nil {
+			return err
+		}
 	}
-	x, err := c.explain(e)
+	x, err := c.explain(e, id)
 	if err != nil {
 		return err
 	}
 	return c.print(e, x.Explanation, func() error { return x.tell(e.out, c.By) })
 }
 
-func (c *explainCmd) explain(e *env) (*explanation, error) {
-	id := slo.ID(c.Which)
+func (c *explainCmd) explain(e *env, id slo.ID) (*explanation, error) {
 	query := url.Values{"by": {c.By}}
 	if group := id.Group(); group != "" {
 		query.Set("labels", group)
@@ -44,6 +47,9 @@ func (c *explainCmd) explain(e *env) (*explanation, error) {
 	x := &explanation{}
 	path := "slos/" + url.PathEscape(id.Base().Service()) + "/" + url.PathEscape(id.Name()) + "/spend"
 	if err := c.get(e, path, query, &x.Spend); err != nil {
+		if _, which := c.budget(e, string(id)); which != nil {
+			return nil, which // there is no such SLO, or it has a budget for each of several labels
+		}
 		return nil, err
 	}
 	if x.Allowed == nil {

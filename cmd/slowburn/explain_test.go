@@ -136,8 +136,7 @@ func TestExplainSaysWhatItCannot(t *testing.T) {
 		{"without a configuration it says so", newExplained(), "", []string{"shop/availability"}, exitGood, "There is no configuration"},
 		{"with an SLO file of others it says so", newExplained(), strings.ReplaceAll(explainedSLO, "availability", "latency"), []string{"shop/availability"}, exitGood, "do not have shop/availability"},
 		{"with a broken SLO file it says so", newExplained(), "slos: nothing", []string{"shop/availability"}, exitGood, "see slowburn check"},
-		{"an SLO that is not there is no", newExplained(), "", []string{"shop/nothing"}, exitNo, "no such SLO"},
-		{"a service is wrong usage", newExplained(), "", []string{"shop"}, exitUsage, "SERVICE/SLO"},
+		{"an SLO that is not there is unknown", newExplained(), "", []string{"shop/nothing"}, exitUnknown, "no such SLO"},
 		{"nothing known is unknown", unseen, "", []string{"shop/availability"}, exitUnknown, "nothing is known"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -146,6 +145,30 @@ func TestExplainSaysWhatItCannot(t *testing.T) {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tc.code, tc.says, out, told)
 			}
 		})
+	}
+}
+
+// A service, or an SLO with labels, stands for its only budget; of several it says which there are.
+func TestExplainSaysWhichBudgetsThereAre(t *testing.T) {
+	budgets := []api.SLO{
+		{Promise: api.Promise{ID: "bank/up", Service: "bank", Name: "up"}},
+		{Promise: api.Promise{ID: `shop/works{route="/pay"}`, Service: "shop", Name: "works"}},
+		{Promise: api.Promise{ID: `shop/works{route="/cart"}`, Service: "shop", Name: "works"}},
+	}
+	url := daemonWith(t, budgets, nil)
+	for name, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"shop":       {exitUsage, "2 budgets; name one of them:\n  shop/works{route=\"/pay\"}\n  shop/works{route=\"/cart\"}"},
+		"shop/works": {exitUsage, "2 budgets"},
+		"shp":        {exitUnknown, `there is no SLO "shp"; did you mean "shop"?`},
+	} {
+		var out, errs bytes.Buffer
+		code := run([]string{"explain", name, "--url=" + url}, surroundings{out: &out, err: &errs, getenv: func(string) string { return "" }, now: time.Now})
+		if code != want.code || !strings.Contains(errs.String(), want.says) {
+			t.Errorf("explain %s ends with %d, want %d and %q: %s", name, code, want.code, want.says, errs.String())
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 type gateCmd struct {
 	actor
-	Which      string        `arg:"" help:"SERVICE, or SERVICE/SLO for one SLO alone."`
+	Which      string        `arg:"" name:"service[/slo]" names:"slo" help:"SERVICE, or SERVICE/SLO for one SLO alone."`
 	Override   string        `help:"Let this release pass, for a reason that is written down and shown to everybody." placeholder:"REASON" xor:"act"`
 	Exempt     string        `help:"Let all releases pass for a while, for a reason that is written down." placeholder:"REASON" xor:"act"`
 	For        time.Duration `help:"How long an override or exemption holds, or an experiment runs." default:"1h"`

@@ -14,7 +14,6 @@ import (
 	_ "time/tzdata" // time zones of calendar windows and reports, also where the system has none
 
 	"github.com/alecthomas/kong"
-	"github.com/prometheus/common/version"
 
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/printable"
@@ -31,8 +30,9 @@ const (
 )
 
 func main() {
+	daemon.Stamp()
 	os.Exit(run(os.Args[1:], surroundings{
-		out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, every: daemon.TickEvery,
+		out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, every: daemon.TickEvery, terminal: isTerminal,
 	}))
 }
 
@@ -43,6 +43,23 @@ type surroundings struct {
 	getenv   func(string) string
 	now      func() time.Time // the time of day, for every decision
 	every    time.Duration    // how long a minute of that clock is, in wall time
+	terminal func(io.Writer) bool
+}
+
+// isTerminal reports whether somebody watches what is written.
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// colours reports whether what is printed may have colours: on a terminal, unless NO_COLOR says
+// that nobody wants them.
+func (s surroundings) colours() bool {
+	return s.terminal != nil && s.terminal(s.screens.out) && s.getenv("NO_COLOR") == "" && s.getenv("TERM") != "dumb"
 }
 
 // screens are where out and err end: for the demo, and for what moves the cursor on purpose.
@@ -84,6 +101,7 @@ type cli struct {
 	Work       workCmd       `cmd:"" help:"Record hours of toil or of engineering, for the share of toil in the reports."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	VersionCmd versionCmd    `cmd:"" name:"version" help:"Print the version."`
+	Names      namesCmd      `cmd:"" hidden:"" help:"Print the names that a daemon knows, for completion."`
 }
 
 // env is what every command gets.
@@ -138,6 +156,8 @@ func run(args []string, around surroundings) int {
 		kong.Writers(around.out, around.err),
 		kong.UsageOnError(),
 		kong.Help(help),
+		kong.ValueFormatter(valueHelp),
+		readers(around.now),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 	)
 	if err != nil {
@@ -145,23 +165,6 @@ func run(args []string, around surroundings) int {
 		return exitUsage
 	}
 	return parseAndRun(parser, &c, args, &env{surroundings: around, ctx: ctx, cli: &c})
-}
-
-// help prints the usual help, and the flags of the command that is meant if none is named:
-// `slowburn incidents --help` tells how to list them.
-func help(o kong.HelpOptions, k *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(o, k); err != nil {
-		return err
-	}
-	node := k.Selected()
-	if node == nil || node.DefaultCmd == nil {
-		return nil
-	}
-	fmt.Fprintf(k.Stdout, "\nFlags of %q, which is meant if no command is named:\n", node.DefaultCmd.Name)
-	for _, f := range node.DefaultCmd.Flags {
-		fmt.Fprintf(k.Stdout, "  %-30s %s\n", f.Summary(), f.Help)
-	}
-	return nil
 }
 
 // exited is how --help and --version leave the parser.
@@ -177,15 +180,9 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string, e *env) (code int) {
 			panic(r)
 		}
 	}()
-	switch {
-	case len(args) == 0:
-		args = []string{"--help"}
-	case args[0] == "--version": // of change add it is something else, so it is no flag of every command
-		args = []string{"version"}
-	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(asked(args))
 	if err != nil {
-		fmt.Fprintf(e.err, "slowburn: %v\nTry: slowburn --help\n", err)
+		fmt.Fprintf(e.err, "slowburn: %v\n%s\n", err, tryHelp(err))
 		return exitUsage
 	}
 	e.log = daemon.NewLogger(e.err, c.LogLevel, c.LogFormat)
@@ -205,11 +202,4 @@ func exitCode(err error, w io.Writer) int {
 		fmt.Fprintln(w, "slowburn:", strings.TrimRight(text, "\n"))
 	}
 	return code
-}
-
-type versionCmd struct{}
-
-func (versionCmd) Run(e *env) error {
-	_, err := fmt.Fprintln(e.out, version.Print("slowburn"))
-	return err
 }

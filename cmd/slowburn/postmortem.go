@@ -17,7 +17,7 @@ type postmortemCmd struct {
 
 type postmortemShowCmd struct {
 	client
-	Incident string `arg:"" help:"The incident's ID, as in 'slowburn incidents'."`
+	Incident string `arg:"" names:"incident" help:"The incident's ID, as in 'slowburn incidents'."`
 	Out      string `short:"O" help:"Write to this file; it must not exist." placeholder:"FILE"`
 }
 

@@ -8,20 +8,21 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 )
 
 type registerCmd struct {
 	client
-	Output string `short:"o" help:"How to print: ${enum}." enum:"json, csv" default:"json"`
-	From   string `help:"Only incidents that were open after this time, such as 2026-01-01T00:00:00Z." placeholder:"TIME"`
-	To     string `help:"Only incidents that were open before this time." placeholder:"TIME"`
+	Output string    `short:"o" help:"How to print: ${enum}." enum:"json, csv" default:"json"`
+	From   time.Time `help:"Only incidents that were open after this time." placeholder:"TIME"`
+	To     time.Time `help:"Only incidents that were open before this time." placeholder:"TIME"`
 }
 
 // Run prints the incident register.
 func (c *registerCmd) Run(e *env) error {
-	q := url.Values{"from": {c.From}, "to": {c.To}}
+	q := url.Values{"from": {queried(c.From)}, "to": {queried(c.To)}}
 	if c.Output == "csv" {
 		q.Set("format", "csv")
 		return c.copy(e, "register", q)
@@ -31,6 +32,14 @@ func (c *registerCmd) Run(e *env) error {
 		return err
 	}
 	return writeIndented(e.out, entries)
+}
+
+// queried writes a time as the API reads it, "" for none.
+func queried(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // copy prints an answer of the API that is a file.
@@ -65,7 +74,7 @@ func (c *workCmd) Run(e *env) error {
 
 type classifyCmd struct {
 	actor
-	ID    string `arg:"" help:"The incident's ID."`
+	ID    string `arg:"" names:"incident" help:"The incident's ID."`
 	Class string `arg:"" help:"What the entity has decided: ${enum}." enum:"major, not-major"`
 }
 

@@ -12,7 +12,7 @@ type reportCmd struct {
 	client
 	Output string `short:"o" help:"How to print: ${enum}; html is one file that needs nothing else." enum:"markdown, html, json" default:"markdown"`
 	HTML   bool   `name:"html" help:"The same as --output=html."`
-	Name   string `arg:"" optional:"" help:"The report's name." default:"weekly"`
+	Name   string `arg:"" optional:"" names:"report" help:"The report's name." default:"weekly"`
 	Period string `help:"The period: 2026-W47, 2026-11 or 2026-Q4. Without it: the newest one that was sent." placeholder:"PERIOD"`
 }
 
@@ -29,7 +29,7 @@ func (c *reportCmd) Run(e *env) error {
 			return err
 		}
 		if len(sent) == 0 {
-			return answerNo(fmt.Errorf("no report named %q was sent yet; name a period with --period, such as 2026-W47", c.Name))
+			return cannotFindOut(fmt.Errorf("no report named %q was sent yet; name a period with --period, such as 2026-W47", c.Name))
 		}
 		period = sent[0].Period
 	}

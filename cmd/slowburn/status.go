@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -12,11 +13,14 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/printable"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 type statusCmd struct {
 	remote
-	Which string        `arg:"" optional:"" help:"SERVICE or SERVICE/SLO; everything without it."`
+	Which string        `arg:"" optional:"" name:"service[/slo]" names:"slo" help:"SERVICE or SERVICE/SLO; everything without it."`
 	Watch bool          `short:"w" help:"Repeat until interrupted."`
 	Every time.Duration `help:"How often --watch queries the daemon." default:"5s"`
 }
@@ -39,6 +43,7 @@ func (c *statusCmd) Run(e *env) error {
 			return nil
 		case <-time.After(c.Every):
 			fmt.Fprint(e.screens.out, "\033[H\033[2J")
+			fmt.Fprintf(e.out, "%s, every %s; stop with Ctrl-C\n\n", figures.UTC(e.now()), figures.Duration(c.Every))
 		}
 	}
 }
@@ -48,13 +53,14 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 	if err := c.get(e, "slos", nil, &all); err != nil {
 		return false, err
 	}
+	known := namesOf(all)
 	if c.Which != "" {
 		all = slices.DeleteFunc(all, func(s api.SLO) bool {
 			return s.Service != c.Which && s.Service+"/"+s.Name != c.Which && s.ID != c.Which
 		})
 	}
 	if len(all) == 0 && c.Which != "" {
-		return false, answerNo(fmt.Errorf("there is no SLO %q", c.Which))
+		return false, cannotFindOut(fmt.Errorf("there is no SLO %q%s", c.Which, meant(c.Which, known)))
 	}
 	if len(all) == 0 {
 		fmt.Fprintln(e.err, "slowburn: there is no budget yet; the first minutes are read about two minutes after the start")
@@ -63,7 +69,46 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 	for _, s := range all {
 		over = over || s.Budget.Remaining != nil && *s.Budget.Remaining < 0
 	}
-	return over, c.print(e, all, func() error { return printStatus(e, all) })
+	return over, c.print(e, all, func() error {
+		if err := printStatus(e, all); err != nil {
+			return err
+		}
+		return c.tellOpen(e)
+	})
+}
+
+// tellOpen lists the incidents that have not ended, below the budgets.
+func (c *statusCmd) tellOpen(e *env) error {
+	var open []api.Incident
+	if err := c.get(e, "incidents", url.Values{"open": {"true"}}, &open); err != nil {
+		return err
+	}
+	if c.Which != "" {
+		open = slices.DeleteFunc(open, func(i api.Incident) bool {
+			return i.Service != c.Which && i.SLO != c.Which && slo.ID(i.SLO).Base() != slo.ID(c.Which)
+		})
+	}
+	if len(open) == 0 {
+		_, err := fmt.Fprintln(e.out, "\nNo incident is open.")
+		return err
+	}
+	fmt.Fprintf(e.out, "\n%s:\n", figures.Plural(len(open), "open incident"))
+	t := colourTable(e, "SEVERITY", "ID", "ONSET", "BURNED", "COST", "ACKNOWLEDGED BY")
+	for _, i := range open {
+		t.painted(colourOf(i.Severity), i.Severity, i.ID, figures.UTC(i.Onset), lasting(i.Duration), costOf(i.IncidentCost), cmp.Or(i.AcknowledgedBy, figures.Unknown))
+	}
+	return t.flush()
+}
+
+// colourOf returns the colour of a severity.
+func colourOf(severity string) string {
+	switch strings.ToLower(severity) {
+	case "page":
+		return red
+	case "ticket":
+		return yellow
+	}
+	return plainText
 }
 
 // worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad
@@ -79,14 +124,15 @@ func worseFirst(a, b api.SLO) int {
 }
 
 func printStatus(e *env, all []api.SLO) error {
-	t := newTable(e.out, "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "STATE")
+	t := colourTable(e, "STATE", "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "DATA")
 	for _, s := range all {
 		gate := figures.Unknown
 		if s.Gate != nil {
 			gate = *s.Gate
 		}
-		t.row(s.ID, figures.Percent(s.Objective), windowOf(s.Window), sliOf(s.Budget.Bad, s.Budget.Total, s.Objective), leftOf(s.Budget.Account, s.Budget.Estimated),
-			burnOf(s), outlookOf(s.Budget), gate, stateOf(s)+marked(s))
+		state := stateOf(s)
+		t.painted(colourOf(state), state, s.ID, figures.Percent(s.Objective), windowOf(s.Window), sliOf(s.Budget.Bad, s.Budget.Total, s.Objective),
+			leftOf(s.Budget.Account, s.Budget.Estimated), burnOf(s), outlookOf(s.Budget), gate, strings.ReplaceAll(s.Data.State, "_", " ")+marked(s))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -183,6 +229,8 @@ func outlookOf(b api.Budget) string {
 	return figures.Unknown
 }
 
+// stateOf returns the state of an SLO's alerts: the loudest that fires, "ok", or unknown where its
+// data do not tell.
 func stateOf(s api.SLO) string {
 	for _, severity := range []string{"page", "ticket"} {
 		for _, a := range s.Alerts {
@@ -192,12 +240,12 @@ func stateOf(s api.SLO) string {
 		}
 	}
 	if s.Data.State != "ok" && s.Data.State != "zero_traffic" {
-		return "data: " + s.Data.State
+		return figures.Unknown
 	}
 	return "ok"
 }
 
-// marked says that a state is read with corrections, and whether one runs, and that counts are
+// marked says that the data are read with corrections, and whether one runs, and that counts are
 // estimates.
 func marked(s api.SLO) string {
 	if s.Budget.Estimated > 0 {
@@ -206,7 +254,7 @@ func marked(s api.SLO) string {
 	return corrected(s)
 }
 
-// corrected says that a state is read with corrections, and whether one runs.
+// corrected says that the data are read with corrections, and whether one runs.
 func corrected(s api.SLO) string {
 	for _, c := range s.Budget.Corrections {
 		if c.Running {
@@ -228,7 +276,7 @@ type incidentsCmd struct {
 type incidentsListCmd struct {
 	remote
 	Open    bool   `help:"Only those that have not ended."`
-	Service string `help:"Only those of a service."`
+	Service string `help:"Only those of a service." names:"service"`
 	Limit   int    `help:"At most this many." default:"50"`
 }
 
@@ -239,7 +287,13 @@ func (c *incidentsListCmd) Run(e *env) error {
 		query.Set("open", "true")
 	}
 	var all []api.Incident
-	return c.show(e, "incidents", query, &all, func() error {
+	if err := c.get(e, "incidents", query, &all); err != nil {
+		return err
+	}
+	if err := c.knows(e, c.Service, len(all)); err != nil {
+		return err
+	}
+	return c.print(e, all, func() error {
 		t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "COST")
 		for _, i := range all {
 			t.row(i.ID, i.Severity, i.State, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), costOf(i.IncidentCost))
@@ -250,7 +304,7 @@ func (c *incidentsListCmd) Run(e *env) error {
 
 type incidentsShowCmd struct {
 	remote
-	ID string `arg:"" help:"The incident's ID."`
+	ID string `arg:"" names:"incident" help:"The incident's ID."`
 }
 
 // Run shows one incident.
@@ -272,6 +326,52 @@ func (c *incidentsShowCmd) Run(e *env) error {
 		for _, h := range i.Timeline {
 			fmt.Fprintf(e.out, "%s  %-11s %s\n", figures.UTC(h.At), h.Kind, h.Text)
 		}
+		if err := tellEvidence(e.out, i.Evidence, i.Open); err != nil {
+			return err
+		}
+		if i.Links.Slack != "" {
+			fmt.Fprintf(e.out, "\nSlack: %s\n", i.Links.Slack)
+		}
 		return nil
 	})
+}
+
+// tellEvidence says what was found out about an incident: the newest of it.
+func tellEvidence(out io.Writer, all []json.RawMessage, open bool) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var found ranking.Evidence
+	if err := json.Unmarshal(all[len(all)-1], &found); err != nil {
+		return cannotFindOut(fmt.Errorf("the evidence of the incident cannot be read: %w", err))
+	}
+	burns := "What burned"
+	if open {
+		burns = "What burns"
+	}
+	tellLines(out, burns, found.Burns.Sentences())
+	var changes []string
+	for _, c := range found.Changes {
+		changes = append(changes, c.Sentence(found.Onset)+" "+c.Link)
+	}
+	tellLines(out, "What changed (correlated, not proven to be the cause)", changes)
+	tellLines(out, "Golden signals", found.Lines())
+	var traces []string
+	for _, t := range found.Traces {
+		traces = append(traces, cmp.Or(t.URL, t.ID)+" "+t.Where)
+	}
+	tellLines(out, "Traces", traces)
+	tellLines(out, "Not known", found.Problems)
+	return nil
+}
+
+// tellLines prints a heading with lines; nothing without any.
+func tellLines(out io.Writer, heading string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n%s\n", heading)
+	for _, l := range lines {
+		fmt.Fprintf(out, "  %s\n", strings.TrimSpace(printable.Line(l)))
+	}
 }

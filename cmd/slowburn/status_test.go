@@ -4,14 +4,74 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 )
+
+// daemonWith answers with those budgets and open incidents.
+func daemonWith(t *testing.T, budgets []api.SLO, open []api.Incident) string {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var data any = budgets
+		if strings.HasSuffix(r.URL.Path, "/incidents") {
+			data = append([]api.Incident{}, open...)
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": data})
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// On a terminal the state has a colour, which moves no column; nowhere else, and not for whoever
+// sets NO_COLOR.
+func TestStatusHasColoursOnATerminal(t *testing.T) {
+	fires := func(id, severity string) api.SLO {
+		return api.SLO{Promise: api.Promise{ID: id, Objective: 99.9}, Alerts: []api.Alert{{Severity: severity, State: api.AlertFiring}}, Data: api.Data{State: "ok"}}
+	}
+	budgets := []api.SLO{
+		fires("a/page", "page"), fires("b/ticket", "ticket"),
+		{Promise: api.Promise{ID: "c/ok", Objective: 99.9}, Data: api.Data{State: "zero_traffic"}},
+		{Promise: api.Promise{ID: "d/dark", Objective: 99.9}, Data: api.Data{State: "absent"}},
+	}
+	open := []api.Incident{{ID: "a/page/page/1", SLO: "a/page", Service: "a", Severity: "page", Open: true, AcknowledgedBy: "Ana"}, {ID: "bank/declared/x", Service: "bank", Severity: "ticket", Open: true}}
+	url := daemonWith(t, budgets, open)
+	shown := func(terminal bool, environment map[string]string) string {
+		var out bytes.Buffer
+		e := &env{surroundings: surroundings{
+			out: &out, err: &out, getenv: func(name string) string { return environment[name] }, terminal: func(io.Writer) bool { return terminal },
+		}.guarded(), ctx: context.Background(), cli: &cli{}}
+		c := statusCmd{remote: remote{client: client{URL: url}}}
+		if err := c.Run(e); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	plain, coloured := shown(false, nil), shown(true, nil)
+	for _, want := range []string{"PAGE    a/page", "TICKET  b/ticket", "ok      c/ok", "—       d/dark", "2 open incidents:", "page      a/page/page/1", "Ana", "ticket    bank/declared/x", "zero traffic", "absent"} {
+		if !strings.Contains(plain, want) {
+			t.Errorf("there is no %q in\n%s", want, plain)
+		}
+	}
+	for _, want := range []string{"\x1b[31mPAGE\x1b[39m", "\x1b[33mTICKET\x1b[39m", "\x1b[39mok\x1b[39m", "\x1b[31mpage\x1b[39m"} {
+		if !strings.Contains(coloured, want) {
+			t.Errorf("there is no %q in\n%q", want, coloured)
+		}
+	}
+	if bare := regexp.MustCompile("\x1b\\[3[139]m|\x1b\\[33m").ReplaceAllString(coloured, ""); bare != plain {
+		t.Errorf("colours move columns:\n%s\n%s", bare, plain)
+	}
+	for _, environment := range []map[string]string{{"NO_COLOR": "1"}, {"TERM": "dumb"}} {
+		if got := shown(true, environment); got != plain {
+			t.Errorf("with %v status has colours:\n%q", environment, got)
+		}
+	}
+}
 
 // A budget that is overspent by a hair, and an SLI a hair below its objective, do not look as if
 // all were well.
@@ -28,19 +88,15 @@ func TestStatusRoundsTowardsTheWorse(t *testing.T) {
 		{Promise: api.Promise{ID: "c/five-nines", Objective: 99.999}, WindowBudget: account(400, 1e7, 100), Burn: burn(1234.5)},
 		{Promise: api.Promise{ID: "d/unknown", Objective: 99.9}, WindowBudget: api.WindowBudget{Window: "28d"}},
 	}
-	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": all})
-	}))
-	defer daemon.Close()
 	var out bytes.Buffer
-	c := statusCmd{remote: remote{client: client{URL: daemon.URL}}}
+	c := statusCmd{remote: remote{client: client{URL: daemonWith(t, all, nil)}}}
 	if err := c.Run(&env{surroundings: surroundings{out: &out, err: &out}, ctx: context.Background(), cli: &cli{}}); err == nil {
 		t.Error("a budget is overspent, and the answer is yes")
 	}
 	shown := map[string][]string{}
 	for line := range strings.Lines(out.String()) {
-		if cells := strings.Fields(line); len(cells) > 0 {
-			shown[cells[0]] = cells
+		if cells := strings.Fields(line); len(cells) > 1 {
+			shown[cells[1]] = cells[1:]
 		}
 	}
 	for id, want := range map[string]string{

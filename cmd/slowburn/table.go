@@ -16,19 +16,45 @@ import (
 )
 
 // table prints aligned columns under a heading.
-type table struct{ w *tabwriter.Writer }
+type table struct {
+	w      *tabwriter.Writer
+	colour bool // the first column may have colours
+}
 
 func newTable(out io.Writer, head ...string) table {
-	t := table{tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)}
+	t := table{w: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)}
 	t.row(head...)
 	return t
 }
 
+// colourTable prints to a terminal with colours in the first column, as newTable elsewhere.
+func colourTable(e *env, head ...string) table {
+	if !e.colours() {
+		return newTable(e.out, head...)
+	}
+	t := table{tabwriter.NewWriter(e.screens.out, 0, 4, 2, ' ', 0), true}
+	t.row(head...)
+	return t
+}
+
+// The colours, by their numbers in ECMA-48. All have two digits, so that they move no column.
+const (
+	plainText = "39"
+	red       = "31"
+	yellow    = "33"
+)
+
 // row prints cells, each of which stays in its line and its column.
-func (t table) row(cells ...string) {
+func (t table) row(cells ...string) { t.painted(plainText, cells...) }
+
+// painted prints cells, the first in a colour where there are any.
+func (t table) painted(colour string, cells ...string) {
 	lines := make([]string, len(cells))
 	for i, c := range cells {
 		lines[i] = printable.Line(c)
+	}
+	if t.colour && len(lines) > 0 {
+		lines[0] = "\x1b[" + colour + "m" + lines[0] + "\x1b[" + plainText + "m"
 	}
 	fmt.Fprintln(t.w, strings.Join(lines, "\t"))
 }

@@ -310,7 +310,7 @@ func (w *youngWorld) tellsInWords(y youth, weekly string) {
 	weekly = readable(weekly)
 	row := func(text, prefix string) string {
 		for line := range strings.Lines(text) {
-			if strings.HasPrefix(line, prefix) {
+			if strings.HasPrefix(line, prefix) || strings.Contains(line, "  "+prefix+"  ") {
 				return line
 			}
 		}
