@@ -20,6 +20,9 @@ type PrometheusOptions struct {
 	// written into blocks before the server starts, as `promtool tsdb create-blocks-from
 	// openmetrics` does it.
 	OpenMetrics string
+	// OutOfOrder is how much older than the newest one of its series a sample may be; zero takes
+	// none.
+	OutOfOrder time.Duration
 	// Flags are added to the command line.
 	Flags []string
 }
@@ -53,6 +56,9 @@ func prometheusConfig(opts PrometheusOptions) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "global:\n  scrape_interval: %dms\n", interval.Milliseconds())
+	if opts.OutOfOrder > 0 {
+		fmt.Fprintf(&b, "storage: {tsdb: {out_of_order_time_window: %ds}}\n", int(opts.OutOfOrder.Seconds()))
+	}
 	if len(opts.Scrape) == 0 {
 		return b.String()
 	}
