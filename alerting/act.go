@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,6 +136,18 @@ func Silent(acts []Act, at time.Time) (Act, bool) {
 		}
 	}
 	return Act{}, false
+}
+
+// Ahead returns the silences among the acts that are dated after a time, and that nobody has taken
+// back: they were told while the clock was ahead.
+func Ahead(acts []Act, of time.Time) (all []Act) {
+	for _, a := range acts {
+		undone := func(b Act) bool { return b.Kind == Undo && b.Other == a.Key }
+		if a.Kind == Silence && a.At.After(of) && !slices.ContainsFunc(acts, undone) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // The classes that an entity gives an incident for regulators: the Text of a Classify act.

@@ -2,11 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -42,6 +45,7 @@ type clock struct {
 	agreed       bool          // there was an answer, and it is believed
 
 	newest time.Time // of the minutes of which samples were read
+	ahead  time.Time // up to where it was ahead when it was last put right; zero if nobody knows
 	behind int       // how many ticks in a row the believed time was before what is decided
 }
 
@@ -167,14 +171,17 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	e.deciding.Lock()
 	defer e.deciding.Unlock()
 	var ahead []*account
-	far := false
+	farthest := to
 	for _, a := range e.budgets.all() {
 		if a.state.Through > to {
-			ahead, far = append(ahead, a), far || a.state.Through > to+budget.Minutes(longestTurn)
+			ahead, farthest = append(ahead, a), max(farthest, a.state.Through)
 		}
 	}
+	far := farthest > to+budget.Minutes(longestTurn)
 	if !far || !e.clock.agreed || e.Sampled == nil {
-		e.clock.behind = 0
+		if e.clock.behind = 0; e.clock.agreed && !far {
+			e.redate(ctx, now)
+		}
 		return
 	}
 	if e.clock.behind++; e.clock.behind < claimsToBelieve || !e.clock.endsAt(ctx, e.budgets.set.Specs, now) {
@@ -187,6 +194,51 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	}
 	e.clock.behind, e.nextFold = 0, now.Truncate(foldEvery).Add(foldEvery)
 	e.publish()
+	e.clock.ahead = farthest.Time()
+	e.redate(ctx, now)
+}
+
+// redate lets silences that were told while the clock was ahead hold now, for what was left of them
+// when it was put right, and takes back the later ones: they would mute what nobody has seen. Acts
+// are never changed, so what does that are others, on behalf of the same person. What cannot be
+// written down is tried again with the next tick.
+func (e *Engine) redate(ctx context.Context, now time.Time) {
+	e.mu.RLock()
+	all := e.book.Ahead(now.Add(toleratedSkew))
+	e.mu.RUnlock()
+	ours := now.Add(-time.Duration(e.clock.skew.Load()))
+	for _, a := range all {
+		const via = "slowburn"
+		key := "clock/" + a.Key[:min(len(a.Key), 280)]
+		again := alerting.Act{Key: key, Kind: alerting.Silence, By: a.By, Via: via, Incident: a.Incident, Text: a.Text, Until: e.clock.left(a, now)}
+		undo := alerting.Act{Key: key + "/undo", Kind: alerting.Undo, By: a.By, Via: via, Incident: a.Incident, Text: "It was told while the clock was ahead.", Other: a.Key}
+		if a.Incident == "" {
+			again.SLO, again.Service, undo.SLO, undo.Service = a.SLO, a.Service, a.SLO, a.Service
+		}
+		for _, act := range []alerting.Act{again, undo} {
+			refused := new(incidents.ActError)
+			switch err := e.Do(ctx, act, ours); {
+			case errors.As(err, &refused): // it is over by now
+			case err != nil:
+				e.Log.Error("cannot put right a silence that was told while the clock was ahead", "key", a.Key, "err", err)
+				return
+			}
+		}
+		e.Log.Warn("a silence was told while the clock was ahead", "by", a.By, "key", a.Key, "dated", a.At, "until", again.Until)
+	}
+}
+
+// left returns until when a silence holds that was told while the clock was ahead: for as long as
+// it still would have by that clock.
+func (c *clock) left(a alerting.Act, now time.Time) time.Time {
+	told := a.At // nobody knows how long ago
+	if told.Before(c.ahead) {
+		told = c.ahead
+	}
+	if a.Until.IsZero() || !a.Received.IsZero() && !a.Received.After(now.Add(toleratedSkew)) { // it was told by the right clock
+		return a.Until
+	}
+	return now.Add(a.Until.Sub(told))
 }
 
 // goBack takes budgets back to a minute. It is false if that cannot be written down.

@@ -265,9 +265,8 @@ func TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo(t *testing.T) {
 }
 
 // TestActsOfTheWrongTimeKeepIt: what somebody does while the clock of the source is ahead is dated
-// so, and stays so, for acts are never changed. Who has taken the incident has it still; a silence
-// is in force when it says, and not before, so that back in time nobody is unheard whom nobody
-// silenced.
+// so, and stays so, for acts are never changed. Who has taken the incident has it still. A silence
+// holds back in time for what is left of it, and when its date comes it mutes nothing.
 func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
 	w := oneService(t, outage(50, [2]int{5, 60}, [2]int{125, 150}))
 	w.steps(10)
@@ -277,6 +276,7 @@ func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
 	wrong := w.now()
 	w.mustDo(alerting.Act{Key: "taken", At: wrong, Kind: alerting.Acknowledge, By: "Ada", Via: "api", Incident: id})
 	w.mustDo(alerting.Act{Key: "silent", At: wrong, Kind: alerting.Silence, By: "Ada", Via: "api", Incident: id, Until: wrong.Add(time.Hour)})
+	w.mustDo(alerting.Act{Key: "all", At: wrong, Kind: alerting.Silence, By: "Bob", Via: "api", Service: "shop", Until: wrong.Add(30 * time.Minute)})
 	back()
 	w.restart()
 	w.steps(10)
@@ -285,12 +285,43 @@ func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
 		t.Errorf("open %v, taken %v at %s", i.Open, taken, a.At)
 	}
 	for _, c := range []struct {
-		at   time.Time
-		want bool
-	}{{w.now(), false}, {wrong.Add(-time.Minute), false}, {wrong.Add(time.Minute), true}, {wrong.Add(time.Hour), false}} {
-		if _, silent := i.Silenced(c.at); silent != c.want {
-			t.Errorf("at %s it is silent: %v", c.at, silent)
+		at        time.Time
+		want, all bool // the incident, and the service
+	}{{w.now(), true, true}, {w.now().Add(40 * time.Minute), true, false}, {w.now().Add(time.Hour), false, false}, {wrong.Add(time.Minute), false, false}} {
+		if a, silent := i.Silenced(c.at); silent != c.want && !(c.all && silent) {
+			t.Errorf("at %s it is silent: %v, %+v", c.at, silent, a)
 		}
+		if a, silent := alerting.Silent(w.engine.Snapshot().Open.Acts(), c.at); silent != c.all {
+			t.Errorf("at %s the service is silent: %v, %+v", c.at, silent, a)
+		}
+	}
+	w.restart()
+	w.steps(2)
+	if again := w.incident(id); len(again.Acts) != len(i.Acts) {
+		t.Errorf("it is put right again: %+v", again.Acts)
+	}
+	if err := w.do(alerting.Act{Key: "lifted", Kind: alerting.Undo, By: "Ada", Via: "api", Incident: id, Other: "clock/silent"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOurClockIsAheadForAMoment: our own clock is ahead, and somebody silences an incident before a
+// tick finds that out. The silence holds from then on, and not again when that time comes.
+func TestOurClockIsAheadForAMoment(t *testing.T) {
+	w := oneService(t, outage(50, [2]int{5, 60}))
+	w.steps(10)
+	id := w.burns()[0].ID
+	w.wrong = 3 * time.Hour
+	wrong := w.now().Add(w.wrong)
+	w.mustDo(alerting.Act{Key: "silent", Kind: alerting.Silence, By: "Ada", Via: "api", Incident: id, Until: wrong.Add(20 * time.Minute)})
+	w.wrong = 0
+	w.steps(8)
+	i := w.incident(id)
+	if a, silent := i.Silenced(w.now()); !silent || a.Until.After(w.now().Add(20*time.Minute)) {
+		t.Errorf("silent %v, %+v", silent, i.Acts)
+	}
+	if a, silent := i.Silenced(wrong.Add(time.Minute)); silent {
+		t.Errorf("later it is silent by %+v", a)
 	}
 }
 

@@ -118,6 +118,17 @@ func (b Book) pick(ids []string) []alerting.Incident {
 // may change the list.
 func (b Book) Acts() []alerting.Act { return b.acts }
 
+// Ahead lists the silences that are dated after a time, see [alerting.Ahead]: those of open
+// incidents, and of budgets and services.
+func (b Book) Ahead(of time.Time) []alerting.Act {
+	all := alerting.Ahead(b.acts, of)
+	for _, i := range b.open {
+		all = append(all, alerting.Ahead(i.Acts, of)...)
+	}
+	slices.SortFunc(all, func(a, b alerting.Act) int { return cmp.Compare(a.Key, b.Key) })
+	return all
+}
+
 // ActsOn lists the acts that a budget's decisions depend on, in the order in which they were done.
 func (b Book) ActsOn(id slo.ID) []alerting.Act {
 	all := b.scopedActsOn(id)

@@ -105,7 +105,7 @@ func checkOn(i alerting.Incident, a alerting.Act) error {
 		return conflict("Missing data are looked at as a ticket; declare an incident if users are hurt.")
 	case a.Kind == alerting.Escalate && i.Loud() == a.Level:
 		return conflict("The incident is a %s already.", a.Level)
-	case a.Kind == alerting.Undo && !slices.ContainsFunc(alerting.InForce(i.Acts, a.At), func(b alerting.Act) bool { return b.Key == a.Other }):
+	case a.Kind == alerting.Undo && !slices.ContainsFunc(slices.Concat(alerting.InForce(i.Acts, a.At), alerting.Ahead(i.Acts, a.At)), func(b alerting.Act) bool { return b.Key == a.Other }):
 		return unknownAct("There is no act %q in force on this incident.", a.Other)
 	case a.Kind == alerting.Undo:
 		return checkUndo(i, a)
