@@ -27,8 +27,13 @@ type hourSum struct {
 	known, partial, unknown, badSlots, estimated uint8
 }
 
-// hourCounts is how many columns a packed day has.
-const hourCounts = 7
+// hourCounts is how many columns a packed day has, and where some of them stand.
+const (
+	hourCounts    = 7
+	totalColumn   = 1
+	knownColumn   = 2
+	partialColumn = 3
+)
 
 func (h *hourSum) counts() [hourCounts]int64 {
 	return [hourCounts]int64{h.bad, h.total, int64(h.known), int64(h.partial), int64(h.unknown), int64(h.badSlots), int64(h.estimated)}
@@ -64,13 +69,29 @@ func (h *hours) at(hour int64) hourSum {
 	return h.ofDay(dayOf(hour), hour, hour+1).hour()
 }
 
-// ofWholeDay returns the hours of a day that has some, zero where there is none. Whoever asks for
-// many of them one by one takes a day at a time: to read one of a packed day takes as long.
-func (h *hours) ofWholeDay(day int64) [24]hourSum {
+// seenOn returns the hours of a day that has some: of each its events and the minutes that were
+// seen. Whoever asks for many of them one by one takes a day at a time: to read one of a packed day
+// takes as long.
+func (h *hours) seenOn(day int64) (all [24]Sum) {
 	if h.isOpen(day) {
-		return *h.open
+		for n := range all {
+			s := &h.open[n]
+			all[n] = Sum{Total: s.total, Known: int(s.known), Partial: int(s.partial)}
+		}
+		return all
 	}
-	return unpackHours(h.days[day-dayOf(h.first)].packed)
+	packed := h.days[day-dayOf(h.first)].packed
+	if packed == "" {
+		return all
+	}
+	var columns [partialColumn + 1]column
+	for i := range columns {
+		columns[i], packed = cutColumn(packed, 24)
+	}
+	for n := range all {
+		all[n] = Sum{Total: columns[totalColumn].at(n), Known: int(columns[knownColumn].at(n)), Partial: int(columns[partialColumn].at(n))}
+	}
+	return all
 }
 
 func (h *hours) isOpen(day int64) bool { return h.open != nil && h.openDay == day }

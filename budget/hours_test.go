@@ -189,7 +189,7 @@ func TestMeansOfHoursAreThoseOfTheirSums(t *testing.T) {
 			l.Excuse(NewExcuses([]*slo.Correction{fix}, slo.Window{Rolling: 28 * slo.Day}))
 		}
 		l.Thin(Minute(rapid.IntRange(0, 3*1440).Draw(t, "thin")))
-		means := hourMeans{l, map[int64]*[24]float64{}}
+		means := meansOf(l)
 		for hour := int64(-2); hour < 75; hour++ {
 			sum := l.Sum(Minute(hour*60), Minute((hour+1)*60))
 			if got, known := means.of(hour); known != (sum.Seen() > 0) || known && got != mean(sum) {

@@ -177,7 +177,7 @@ type traffic struct {
 }
 
 func newTraffic(l *Ledger, at Minute) *traffic {
-	t := &traffic{l: past{l}, means: &hourMeans{l, map[int64]*[24]float64{}}, at: at, flat: mean(l.Sum(at-24*60, at))}
+	t := &traffic{l: past{l}, means: meansOf(l), at: at, flat: mean(l.Sum(at-24*60, at))}
 	last, usual := mean(l.Sum(at-60, at)), 0.0
 	for _, part := range [2][2]Minute{{at - 60, floorHour(at)}, {floorHour(at), at}} {
 		usual += t.between(part[0], part[1], t.usual)
@@ -252,8 +252,10 @@ func (t *traffic) usual(hour int64) float64 {
 // asked of hundreds of them, so each day is read once.
 type hourMeans struct {
 	l    *Ledger
-	days map[int64]*[24]float64 // NaN where nothing is known
+	days []*[24]float64 // from the ledger's first on, nil before it is read; NaN where nothing is known
 }
+
+func meansOf(l *Ledger) *hourMeans { return &hourMeans{l, make([]*[24]float64, len(l.hours.days))} }
 
 // of returns the mean of an hour, if anything of it is known.
 func (h *hourMeans) of(hour int64) (float64, bool) {
@@ -261,20 +263,29 @@ func (h *hourMeans) of(hour int64) (float64, bool) {
 		return 0, false
 	}
 	day := dayOf(hour)
-	means := h.days[day]
-	if means == nil {
-		means = new([24]float64)
-		h.days[day] = means
-		for n, sum := range h.l.hours.ofWholeDay(day) {
+	means := &h.days[day-dayOf(h.l.hours.first)]
+	if *means == nil {
+		*means = h.ofDay(day)
+	}
+	rate := (*means)[hour-24*day]
+	return rate, !math.IsNaN(rate)
+}
+
+// ofDay reads a day, and no more of it than a mean needs.
+func (h *hourMeans) ofDay(day int64) *[24]float64 {
+	means := new([24]float64)
+	sums := h.l.hours.seenOn(day)
+	for n := range means {
+		net := sums[n]
+		if h.l.excuses != nil {
 			begin := Minute((24*day + int64(n)) * 60)
-			net := corrected{h.l}.without(sum.sum(), begin, begin+60)
-			if means[n] = math.NaN(); net.Seen() > 0 {
-				means[n] = mean(net)
-			}
+			net = corrected{h.l}.without(net, begin, begin+60)
+		}
+		if means[n] = math.NaN(); net.Seen() > 0 {
+			means[n] = mean(net)
 		}
 	}
-	rate := means[hour-24*day]
-	return rate, !math.IsNaN(rate)
+	return means
 }
 
 // miss returns how far traffic was from what would have been foretold over so many minutes: the
