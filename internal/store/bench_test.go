@@ -200,3 +200,47 @@ func commitHour(b *testing.B, db *DB, ledgers map[slo.ID]*budget.Ledger, days in
 		}
 	}
 }
+
+// BenchmarkCommitStorm commits a tick in which ten thousand incidents open, four in each thread: so
+// long whoever acts then waits.
+func BenchmarkCommitStorm(b *testing.B) {
+	for _, kind := range kinds {
+		b.Run(kind.name, func(b *testing.B) {
+			db := kind.open(b, kind.make(b))
+			must(b, db.Commit(background, bigTick(10_000, 0)))
+			i := 0
+			measure(b, "", func() (begin time.Time) {
+				i++
+				tick := stormAt(10_000, i)
+				for n, t := range tick.Turns {
+					tick.Turns[n] = t.Encoded()
+				}
+				begin = time.Now()
+				must(b, db.Commit(background, tick))
+				return begin
+			})
+		})
+	}
+}
+
+// stormAt is a minute in which an incident of every budget opens, with a message of two kilobytes.
+func stormAt(n, at int) Tick {
+	tick := bigTick(n, at)
+	for i := range tick.Turns {
+		t := &tick.Turns[i]
+		t.State.Missing = at
+		t.Incidents = []alerting.Incident{incidentAt(t.SLO, 5*at, true)}
+		e := entryAt(t.SLO, 5*at)
+		e.Thread = fmt.Sprint(at, "/", i/4)
+		e.Body = []byte(`{"text":"` + strings.Repeat("x", 2_000) + `"}`)
+		if i%4 > 0 {
+			e.Op = outbox.Reply
+		}
+		t.Entries = append(t.Entries, e)
+		if i%4 == 3 {
+			e.Key, e.Op = e.Key+"/edit", outbox.Edit
+			t.Entries = append(t.Entries, e)
+		}
+	}
+	return tick
+}

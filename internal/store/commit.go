@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -156,26 +155,24 @@ func sameButThrough(a, b alerting.State) bool {
 
 func sameValue[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
-func (c *commit) incidents(ctx context.Context, tx txn) error {
-	all := slices.Clone(c.tick.Incidents)
-	for _, t := range c.tick.Turns {
-		all = append(all, t.Incidents...)
-	}
-	for _, i := range all {
-		data, sum, err := jsonText(i)
-		if err != nil {
-			return err
-		}
-		open := 0
-		if i.Open {
-			open = 1
-		}
-		if _, err := tx.ExecContext(ctx, sqlSetIncident, key(i.ID), string(i.SLO), i.SLO.Service(), open,
-			nanos(i.Detected), nanos(i.Resolved), data, sum); err != nil {
-			return err
+func (c *commit) incidents(_ context.Context, tx txn) error {
+	rows := tx.insert(sqlSetIncident, 1)
+	for _, t := range append([]Turn{{Incidents: c.tick.Incidents}}, c.tick.Turns...) {
+		for n, i := range t.Incidents {
+			data, sum, err := t.textOfIncident(n)
+			if err != nil {
+				return err
+			}
+			open := 0
+			if i.Open {
+				open = 1
+			}
+			if err := rows.add(key(i.ID), string(i.SLO), i.SLO.Service(), open, nanos(i.Detected), nanos(i.Resolved), data, sum); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return rows.flush()
 }
 
 // evidence writes what was found out. What was found at the time is not replaced by what is found
@@ -192,24 +189,19 @@ func (c *commit) evidence(ctx context.Context, tx txn) error {
 
 // outbox writes what is owed, in the order of the turns.
 func (c *commit) outbox(ctx context.Context, tx txn) error {
-	var entries []outbox.Entry
-	for _, t := range c.tick.Turns {
-		entries = append(entries, t.Entries...)
+	turns := append(slices.Clip(c.tick.Turns), Turn{Entries: c.tick.Owed})
+	count := 0
+	for _, t := range turns {
+		count += len(t.Entries)
 	}
-	entries = append(entries, c.tick.Owed...)
-	if len(entries) == 0 {
+	if count == 0 {
 		return nil
 	}
-	last, err := next(ctx, tx, "outbox", len(entries))
+	last, err := next(ctx, tx, "outbox", count)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
-		if err := owe(ctx, tx, last-int64(len(entries)-1-i), e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return owe(tx, last-int64(count)+1, turns...)
 }
 
 // What an entry depends on, beside it.
@@ -218,25 +210,34 @@ const (
 	flagIfFound = 2
 )
 
-func owe(ctx context.Context, tx txn, seq int64, e outbox.Entry) error {
-	data, sum, err := jsonText(e)
-	if err != nil {
-		return err
+// owe writes down what turns owe, under numbers from a first one on.
+func owe(tx txn, seq int64, turns ...Turn) error {
+	rows := tx.insert(sqlOwe, 1)
+	for _, t := range turns {
+		for n, e := range t.Entries {
+			data, sum, err := t.textOfEntry(n)
+			if err != nil {
+				return err
+			}
+			var begun int64 // what may have been sent already is looked up first, as after a crash
+			if e.Tried {
+				begun = max(nanos(e.Created), 1)
+			}
+			var flags int64
+			if e.IfTold {
+				flags |= flagIfTold
+			}
+			if e.IfFound {
+				flags |= flagIfFound
+			}
+			if err := rows.add(key(e.Key), seq, e.Receiver, int(e.Lane), e.Channel, key(e.Thread), string(e.Op),
+				nanos(e.Created), data, sum, begun, flags); err != nil {
+				return err
+			}
+			seq++
+		}
 	}
-	var begun int64 // what may have been sent already is looked up first, as after a crash
-	if e.Tried {
-		begun = max(nanos(e.Created), 1)
-	}
-	var flags int64
-	if e.IfTold {
-		flags |= flagIfTold
-	}
-	if e.IfFound {
-		flags |= flagIfFound
-	}
-	_, err = tx.ExecContext(ctx, sqlOwe, key(e.Key), seq, e.Receiver, int(e.Lane), e.Channel, key(e.Thread), string(e.Op),
-		nanos(e.Created), data, sum, begun, flags)
-	return err
+	return rows.flush()
 }
 
 // marks writes the reading positions; an empty one is deleted.

@@ -81,6 +81,7 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"one budget can be read by itself", testAccount},
 		{"a forgotten budget starts empty when it comes back", testForget},
 		{"an entry is owed once", testOnce},
+		{"a storm is kept whole", testStorm},
 		{"what is owed is kept in the order in which it was committed", testOrder},
 		{"a send that was begun is ambiguous until it is settled", testBegun},
 		{"what is begun is begun by one, and settled by that one", testBegunOnce},

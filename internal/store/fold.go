@@ -159,12 +159,8 @@ func fineFrom(l *budget.Ledger, day int64) int64 {
 
 const minutesPerDay = 24 * 60
 
-func (f *fold) writeDays(ctx context.Context) error {
-	put, err := f.tx.PrepareContext(ctx, sqlSetDay)
-	if err != nil {
-		return err
-	}
-	defer put.Close()
+func (f *fold) writeDays(context.Context) error {
+	rows := f.tx.insert(sqlSetDay, 2)
 	pages := slices.SortedFunc(maps.Keys(f.dirty), func(a, b page) int {
 		return cmp.Or(cmp.Compare(a.budget, b.budget), cmp.Compare(a.day, b.day))
 	})
@@ -174,11 +170,11 @@ func (f *fold) writeDays(ctx context.Context) error {
 		if block == nil {
 			continue // a ledger that has nothing of a day says nothing against the disk
 		}
-		if _, err := put.ExecContext(ctx, p.budget, p.day, fineFrom(l, p.day), seal(block)); err != nil {
+		if err := rows.add(p.budget, p.day, fineFrom(l, p.day), seal(block)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return rows.flush()
 }
 
 // ledgerOf returns the ledger that a day is written from: the given one, if it has all that the
@@ -191,30 +187,19 @@ func (f *fold) ledgerOf(p page) *budget.Ledger {
 }
 
 // writeStates moves the newest states from the journal to their budgets.
-func (f *fold) writeStates(ctx context.Context) error {
-	full, err := f.tx.PrepareContext(ctx, sqlSetState)
-	if err != nil {
-		return err
-	}
-	defer full.Close()
-	through, err := f.tx.PrepareContext(ctx, sqlSetThrough)
-	if err != nil {
-		return err
-	}
-	defer through.Close()
+func (f *fold) writeStates(context.Context) error {
+	rows := f.tx.insert(sqlSetBudget, 1)
 	for _, num := range slices.Sorted(maps.Keys(f.turns)) {
-		t := f.turns[num]
-		sum := budgetSum(num, f.ids[num], t.through)
-		if t.state == nil {
-			_, err = through.ExecContext(ctx, int64(t.through), sum, num)
-		} else {
-			_, err = full.ExecContext(ctx, int64(t.through), sum, num, seal(t.state))
+		t, id := f.turns[num], f.ids[num]
+		var state any // none leaves the one that is there
+		if t.state != nil {
+			state = seal(t.state)
 		}
-		if err != nil {
+		if err := rows.add(num, string(id), int64(t.through), budgetSum(num, id, t.through), state); err != nil {
 			return err
 		}
 	}
-	return nil
+	return rows.flush()
 }
 
 func (f *fold) clear(ctx context.Context) error {

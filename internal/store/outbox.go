@@ -102,7 +102,7 @@ func (db messages) Settle(ctx context.Context, k string, r outbox.Result) error 
 		if err != nil {
 			return err
 		}
-		return owe(ctx, tx, seq, *r.Then)
+		return owe(tx, seq, Turn{Entries: []outbox.Entry{*r.Then}})
 	})
 }
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -30,6 +32,66 @@ func budgetSum(num int64, id slo.ID, through budget.Minute) int64 {
 
 func factSum(name, value string) int64 {
 	return int64(checksum(fmt.Appendf(nil, "%q %q", plain(name), plain(value))))
+}
+
+// text is JSON as it is kept, and its checksum.
+type text struct {
+	json  string
+	sum   int64
+	body  int  // where the body of an entry is still missing, if it is; the checksum is not known then
+	tried bool // of an entry, which may change until it is written down
+}
+
+// Encoded returns the turn with all that it says of incidents and messages as it is kept, so that a
+// commit, for which others wait, takes less long. None of it may be changed afterwards, but for
+// whether a message was tried. The bodies of messages are checked, and not copied.
+func (t Turn) Encoded() Turn {
+	texts := make([]text, 0, len(t.Incidents)+len(t.Entries))
+	for _, i := range t.Incidents {
+		data, sum, err := jsonText(i)
+		if err != nil {
+			return t // the commit says so
+		}
+		texts = append(texts, text{json: data, sum: sum})
+	}
+	for _, e := range t.Entries {
+		data, _, err := jsonText(withoutBody(e))
+		before, _, ok := strings.Cut(data, noBody)
+		if err != nil || !ok || !json.Valid(e.Body) {
+			return t
+		}
+		body := len(before) + len(noBody) - len("null,")
+		texts = append(texts, text{json: data[:body] + data[body+len("null"):], body: body, tried: e.Tried})
+	}
+	t.texts = texts
+	return t
+}
+
+// noBody is how an entry is kept that has no body. It stands in no text: a quote has a backslash
+// before it there.
+const noBody = `,"body":null,`
+
+func withoutBody(e outbox.Entry) outbox.Entry {
+	e.Body = nil
+	return e
+}
+
+// textOfIncident returns what is kept of an incident, textOfEntry of an entry.
+func (t *Turn) textOfIncident(n int) (data string, sum int64, err error) {
+	if n < len(t.texts) {
+		return t.texts[n].json, t.texts[n].sum, nil
+	}
+	return jsonText(t.Incidents[n])
+}
+
+func (t *Turn) textOfEntry(n int) (data string, sum int64, err error) {
+	e := &t.Entries[n]
+	if at := len(t.Incidents) + n; at < len(t.texts) && t.texts[at].tried == e.Tried {
+		of := t.texts[at]
+		data = of.json[:of.body] + plain(string(e.Body)) + of.json[of.body:]
+		return data, textSum(data), nil
+	}
+	return jsonText(*e)
 }
 
 // jsonText returns JSON as it is kept, and its checksum.

@@ -18,10 +18,10 @@ const (
 	sqlSet  = `update counters set value = $1 where name = $2`
 	sqlGet  = `select value from counters where name = $1`
 
-	sqlBudgets      = `select num, id, through, sum, state from budgets order by num`
-	sqlAddBudget    = `insert into budgets (num, id, through, sum, state) values ($1, $2, 0, $3, null)`
-	sqlSetThrough   = `update budgets set through = $1, sum = $2 where num = $3`
-	sqlSetState     = `update budgets set through = $1, sum = $2, state = $4 where num = $3`
+	sqlBudgets   = `select num, id, through, sum, state from budgets order by num`
+	sqlAddBudget = `insert into budgets (num, id, through, sum, state) values ($1, $2, 0, $3, null)`
+	sqlSetBudget = `insert into budgets (num, id, through, sum, state) values ($1, $2, $3, $4, $5)
+		on conflict (num) do update set through = excluded.through, sum = excluded.sum, state = coalesce(excluded.state, budgets.state)`
 	sqlForget       = `delete from budgets where num = $1`
 	sqlForgetDays   = `delete from days where budget = $1`
 	sqlJournal      = `select seq, data from journal order by seq`

@@ -54,6 +54,8 @@ type Turn struct {
 	State     alerting.State
 	Incidents []alerting.Incident // opened or changed
 	Entries   []outbox.Entry      // what is owed because of it
+
+	texts []text // of the incidents and of the entries, if it is encoded
 }
 
 // Apply writes the turn's slots, then its hours, into the ledger. The store replays the journal
