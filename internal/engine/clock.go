@@ -187,11 +187,18 @@ func (e *Engine) rewind(ctx context.Context, now time.Time, to budget.Minute) {
 	if e.clock.behind++; e.clock.behind < claimsToBelieve || !e.clock.endsAt(ctx, e.budgets.set.Specs, now) {
 		return
 	}
-	done := false
-	e.hold(func() { done = e.goBack(context.WithoutCancel(ctx), ahead, now, to) })
-	if !done {
+	ctx = context.WithoutCancel(ctx)
+	var all []story
+	e.hold(func() {
+		for _, a := range ahead {
+			e.budgets.guard(a.id, func() { all = append(all, e.judge().rewound(a, to)) })
+		}
+	})
+	if err := e.tell(ctx, all, now, func(told told) error { return e.goBack(ctx, told, now) }); err != nil {
+		e.Log.Error("cannot go back to the time of the source; it is tried again with the next tick", "err", err)
 		return
 	}
+	e.Log.Warn("the source's clock was ahead; the minutes that have not happened are dropped", "from", to.Time(), "slos", len(all))
 	e.clock.behind, e.nextFold = 0, now.Truncate(foldEvery).Add(foldEvery)
 	e.publish()
 	e.clock.ahead = farthest.Time()
@@ -241,22 +248,14 @@ func (c *clock) left(a alerting.Act, now time.Time) time.Time {
 	return now.Add(a.Until.Sub(told))
 }
 
-// goBack takes budgets back to a minute. It is false if that cannot be written down.
-func (e *Engine) goBack(ctx context.Context, ahead []*account, now time.Time, to budget.Minute) bool {
+// goBack takes budgets back to a minute, and writes that down.
+func (e *Engine) goBack(ctx context.Context, told told, now time.Time) error {
 	tick := store.Tick{At: now, Marks: e.Source.Restart(), Facts: map[string]string{}}
-	var all []story
-	for _, a := range ahead {
-		e.budgets.guard(a.id, func() { all = append(all, e.judge().rewound(a, to)) })
-	}
-	teller := e.teller()
-	told := teller.tell(e.book, all, teller.pastOf(ctx, e.book, all), now)
 	e.budgets.stopAll(told.faults)
-	told.enter(e.Log, &tick, &Summary{})
+	told.enter(&tick, &Summary{})
 	if err := e.backlog.write(ctx, tick); err != nil {
-		e.Log.Error("cannot go back to the time of the source; it is tried again with the next tick", "err", err)
-		return false
+		return err
 	}
-	e.Log.Warn("the source's clock was ahead; the minutes that have not happened are dropped", "from", to.Time(), "slos", len(all))
 	for _, turn := range tick.Turns {
 		e.budgets.write(e.budgets.byID[turn.SLO], turn.Apply)
 	}
@@ -264,7 +263,7 @@ func (e *Engine) goBack(ctx context.Context, ahead []*account, now time.Time, to
 	if e.began.After(now) {
 		e.began = now
 	}
-	return true
+	return nil
 }
 
 // sampled takes note of what was read: it was known then, so the time is not before it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -265,7 +264,7 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 		}
 	}
 	e.clock.sampled(batch)
-	e.tell(ctx, &t)
+	_ = e.tell(ctx, t.all, now, func(told told) error { return e.writeDown(ctx, &t, told) })
 	e.Source.Commit(batch)
 	e.publish()
 	e.fold(ctx, now)
@@ -275,48 +274,51 @@ func (e *Engine) take(ctx context.Context, batch *prom.Batch, err *prom.Error, s
 // taking is a tick that is being made of a batch.
 type taking struct {
 	batch   *prom.Batch
-	orphans []story // of SLOs that were taken out while nobody was there to see it
 	all     []story
+	orphans int // how many of them, the first, are of SLOs that were taken out while nobody was there to see it
 	tick    store.Tick
 	sum     Summary
 }
 
-// patience is how often a tick composes anew what it tells, because an act has come in meanwhile,
-// until acts wait for it.
-const patience = 2
+// patience is how often something is told anew because of acts that have come in meanwhile, until
+// acts wait for it.
+const patience = 8
 
-// tell tells what was decided, with the book as it stands, and writes it down. Composing thousands
-// of messages takes long, so acts are let in meanwhile. Then all of it is told anew with the book
-// that they have left: nothing is told that is not so any more, and no act is lost.
-func (e *Engine) tell(ctx context.Context, t *taking) {
-	for tries := 0; ; tries++ {
-		e.mu.Lock()
-		teller, book, before := e.teller(), e.book, e.books
+// tell tells stories, with the book as it stands, and lets the lock be held while that is written
+// down and taken over. Composing thousands of messages takes long, so acts are let in meanwhile.
+// Then what they have touched is told anew, with the book that they have left: nothing is told that
+// is not so any more, and no act is lost. Whoever decides calls it, without the lock.
+func (e *Engine) tell(ctx context.Context, all []story, now time.Time, writeDown func(told) error) error {
+	e.mu.RLock()
+	teller, book, books := e.teller(), e.book, e.books
+	e.mu.RUnlock()
+	told := teller.tell(ctx, book, all, now)
+	e.mu.Lock()
+	for tries := 0; e.books != books; tries++ {
+		teller, before := e.teller(), book
+		book, books = e.book, e.books
 		if tries < patience {
 			e.mu.Unlock()
 		}
-		ended := teller.tell(book, t.orphans, teller.pastOf(ctx, book, t.orphans), t.tick.At)
-		told := teller.tell(ended.book, t.all, teller.pastOf(ctx, ended.book, t.all), t.tick.At)
+		told = teller.tellAnew(ctx, told, all, before, book, now)
 		if tries < patience {
 			e.mu.Lock()
 		}
-		if e.books == before {
-			e.writeDown(ctx, t, ended, told)
-			e.mu.Unlock()
-			return
-		}
-		e.mu.Unlock()
 	}
+	err := writeDown(told)
+	e.mu.Unlock()
+	if err == nil {
+		told.log(e.Log)
+	}
+	return err
 }
 
 // writeDown takes over what was told, adds what is told by time alone, and commits the tick.
-func (e *Engine) writeDown(ctx context.Context, t *taking, ended, told told) {
-	var removed Summary
-	ended.enter(e.Log, &t.tick, &removed)
-	t.sum.Owed += removed.Owed
-	e.close(told.book, ended.turns)
-	told.enter(e.Log, &t.tick, &t.sum)
-	e.budgets.stopAll(slices.Concat(ended.faults, told.faults))
+func (e *Engine) writeDown(ctx context.Context, t *taking, told told) error {
+	e.close(told.book, told.turns[:t.orphans])
+	told.enter(&t.tick, &t.sum)
+	t.sum.SLOs -= t.orphans
+	e.budgets.stopAll(told.faults)
 	e.budgets.guard("", func() { e.tendDeclared(ctx, t.tick.At, &t.tick, &t.sum) })
 	e.budgets.stops.failed(t.batch)
 	e.watch(t.batch, t.tick.At, &t.tick, &t.sum)
@@ -324,6 +326,7 @@ func (e *Engine) writeDown(ctx context.Context, t *taking, ended, told told) {
 	e.commit(ctx, t.tick, &t.sum)
 	e.adopt(e.book.Forget(t.tick.At))
 	e.last = t.sum
+	return nil // what cannot be written down stands in memory
 }
 
 // unread makes a batch that holds nothing but the reason why.
@@ -340,12 +343,12 @@ func (e *Engine) decide(t *taking) {
 	for _, problem := range t.batch.Problems {
 		e.Log.Warn("reading", "problem", problem)
 	}
-	e.hold(func() {
-		e.budgets.guard("", func() { t.orphans = e.judge().removed(e.budgets.orphaned()) })
-		e.budgets.orphans = nil
-	})
 	fresh, b := map[slo.ID]budget.Minute{}, e.budgets
 	t.all = make([]story, 0, len(t.batch.Readings)+len(b.set.Journeys()))
+	e.hold(func() {
+		b.guard("", func() { t.all = append(t.all, e.judge().removed(b.orphaned())...) })
+		t.orphans, b.orphans = len(t.all), nil
+	})
 	for _, id := range b.upstreamFirst(t.batch.Readings) {
 		e.hold(func() {
 			reading := t.batch.Readings[id]

@@ -39,34 +39,29 @@ type Terms struct {
 func (e *Engine) Reload(ctx context.Context, to Terms, now time.Time) error {
 	e.deciding.Lock()
 	defer e.deciding.Unlock()
-	if err := e.exchange(context.WithoutCancel(ctx), to, e.Corrected(now)); err != nil {
+	ctx, now = context.WithoutCancel(ctx), e.Corrected(now)
+	err := e.tell(ctx, e.gone(to.Set), now, func(told told) error {
+		if !e.standby { // whoever leads closes what is gone
+			if err := e.closeGone(ctx, told, now); err != nil {
+				return err
+			}
+		}
+		e.exchange(to)
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
 	e.publish()
 	return nil
 }
 
-// exchange takes new terms into use.
-func (e *Engine) exchange(ctx context.Context, to Terms, now time.Time) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.standby { // whoever leads closes what is gone
-		if err := e.closeGone(ctx, to.Set, now); err != nil {
-			return err
-		}
-	}
-	e.budgets.exchange(to.Set, to.Policy)
-	e.Reports, e.ReportChannels = to.Reports, to.ReportChannels
-	if to.Composer != nil {
-		e.Composer = to.Composer
-	}
-	return nil
-}
-
-// closeGone closes what is open for SLOs that a set does not have.
-func (e *Engine) closeGone(ctx context.Context, set *slo.Set, now time.Time) error {
-	if err := e.backlog.save(ctx); err != nil {
-		return err
+// gone ends what is open for SLOs that a set does not have. It changes nothing yet.
+func (e *Engine) gone(set *slo.Set) []story {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.standby {
+		return nil
 	}
 	var gone []*account
 	for _, a := range e.budgets.all() {
@@ -74,10 +69,26 @@ func (e *Engine) closeGone(ctx context.Context, set *slo.Set, now time.Time) err
 			gone = append(gone, a)
 		}
 	}
-	teller, all := e.teller(), e.judge().removed(gone)
-	told, tick := teller.tell(e.book, all, teller.pastOf(ctx, e.book, all), now), store.Tick{At: now, Facts: map[string]string{}}
+	return e.judge().removed(gone)
+}
+
+// exchange takes new terms into use.
+func (e *Engine) exchange(to Terms) {
+	e.budgets.exchange(to.Set, to.Policy)
+	e.Reports, e.ReportChannels = to.Reports, to.ReportChannels
+	if to.Composer != nil {
+		e.Composer = to.Composer
+	}
+}
+
+// closeGone writes down what has ended because its SLO is gone.
+func (e *Engine) closeGone(ctx context.Context, told told, now time.Time) error {
+	if err := e.backlog.save(ctx); err != nil {
+		return err
+	}
+	tick := store.Tick{At: now, Facts: map[string]string{}}
 	e.budgets.stopAll(told.faults)
-	told.enter(e.Log, &tick, &Summary{})
+	told.enter(&tick, &Summary{})
 	if len(tick.Turns) > 0 {
 		if err := e.Store.Commit(ctx, tick); err != nil {
 			return err

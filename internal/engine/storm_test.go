@@ -208,6 +208,67 @@ func TestAStormOwesOneMessageAnIncident(t *testing.T) {
 	}
 }
 
+// Act knows no act.
+func (forgetful) Act(context.Context, string) (alerting.Act, bool, error) {
+	return alerting.Act{}, false, nil
+}
+
+// interrupted is a composer while which somebody acts, on one service after the other: twice while
+// it composes everything, and then each time when something is composed anew.
+type interrupted struct {
+	mute
+	t        *testing.T
+	engine   *engine.Engine
+	composed map[string]int // by the key of the event
+	acts     int
+}
+
+func (c *interrupted) Event(n incidents.Notification, _ outbox.Shown) []outbox.Entry {
+	key := n.Event.Key()
+	c.composed[key]++
+	if first := len(c.composed); c.acts < 6 && (c.composed[key] > 1 || first == 50 || first == 100) {
+		a := alerting.Act{Key: fmt.Sprint("act", c.acts), Kind: alerting.Changed, By: "Ada", Service: fmt.Sprintf("service%04d", c.acts)}
+		a.Change = &alerting.Change{Kind: "deploy", Title: "it", Start: t0}
+		c.acts++
+		done := make(chan error, 1)
+		go func() { done <- c.engine.Do(context.Background(), a, t0.Add(10*time.Minute)) }()
+		select {
+		case err := <-done:
+			if err != nil {
+				c.t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			c.t.Error("an act waits while messages are composed")
+		}
+	}
+	return nil
+}
+
+// TestOnlyWhatAnActTouchesIsToldAnew: people act again and again while a tick composes what it has
+// to tell of many services. What is told of those on which nobody acts is composed once.
+func TestOnlyWhatAnActTouchesIsToldAnew(t *testing.T) {
+	const n, each = 200, 10
+	s, c := &storm{}, &interrupted{t: t, composed: map[string]int{}}
+	for i := range n {
+		spec := promise(fmt.Sprintf("service%04d", i/each))
+		spec.Name = fmt.Sprintf("slo%04d", i%each)
+		s.specs = append(s.specs, spec)
+	}
+	c.engine = engine.New(engine.Options{
+		Source: s, Store: forgetful{}, Composer: c, Log: slog.New(slog.DiscardHandler),
+	}, slo.NewSet(s.specs, nil, nil), store.Snapshot{})
+	c.engine.Tick(t.Context(), t0)
+	c.engine.Tick(t.Context(), t0.Add(10*time.Minute))
+	if open := c.engine.Snapshot().Open; open.Len() != n || len(open.Acts()) != 6 || c.acts != 6 {
+		t.Fatalf("%d incidents are open, with %d of %d acts", open.Len(), len(open.Acts()), c.acts)
+	}
+	for id, composed := range c.composed {
+		if acted := id < "service0006"; acted != (composed > 1) || composed > 2 {
+			t.Errorf("what is told of %s was composed %d times", id, composed)
+		}
+	}
+}
+
 // TestMessagesTellWhatTheSnapshotShows: what is told of a minute that the tick has just decided has
 // the figures that are shown of the budget, which are computed once for both. What is told of an
 // earlier minute, after a hole, has those of that minute.

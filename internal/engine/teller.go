@@ -36,12 +36,8 @@ type told struct {
 }
 
 // enter adds what was told to a tick.
-func (t told) enter(log *slog.Logger, tick *store.Tick, sum *Summary) {
+func (t told) enter(tick *store.Tick, sum *Summary) {
 	for n, turn := range t.turns {
-		for _, event := range t.all[n].Events {
-			log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
-				"severity", event.Severity, "reason", event.Reason, "at", event.Time())
-		}
 		sum.SLOs++
 		sum.Slots += len(turn.Slots)
 		sum.Events += len(t.all[n].Events)
@@ -50,18 +46,75 @@ func (t told) enter(log *slog.Logger, tick *store.Tick, sum *Summary) {
 	tick.Turns = append(tick.Turns, t.turns...)
 }
 
-// tell tells stories, with a book. What is past is looked up for them before.
-func (t teller) tell(book incidents.Book, all []story, past incidents.Past, now time.Time) told {
-	out := told{book: book, all: slices.Clone(all), turns: make([]store.Turn, 0, len(all))}
-	outcomes := t.tellAll(&out, past, now)
-	owed, faults := t.compose(outcomes...)
-	out.faults = append(out.faults, faults...)
-	for n := range out.all {
-		turn := out.all[n].turn
-		turn.Incidents, turn.Entries = outcomes[n].Incidents, owed[n]
-		out.turns = append(out.turns, turn)
+// log writes a line for each event, which takes long with thousands of them: whoever can waits with
+// it until others can do something again.
+func (t told) log(log *slog.Logger) {
+	for _, s := range t.all {
+		for _, event := range s.Events {
+			log.Info("event", "slo", event.SLO, "incident", event.Incident, "kind", event.Kind,
+				"severity", event.Severity, "reason", event.Reason, "at", event.Time())
+		}
 	}
+}
+
+// tell tells stories, with a book.
+func (t teller) tell(ctx context.Context, book incidents.Book, all []story, now time.Time) told {
+	out := told{book: book, all: slices.Clone(all)}
+	outcomes := t.tellAll(&out, t.pastOf(ctx, book, all), now)
+	out.turns = t.turns(&out, outcomes)
 	return out
+}
+
+// tellAnew tells stories, which were told with the book of before, with the book of now: those that
+// this may change. The others stand as they were told.
+func (t teller) tellAnew(ctx context.Context, was told, all []story, before, book incidents.Book, now time.Time) told {
+	anew, ok := incidents.Retell(t.world, before, was.book, book)
+	if !ok {
+		return t.tell(ctx, book, all, now)
+	}
+	folded, which := told{book: anew.Book}, []int(nil)
+	for n, s := range all {
+		if anew.Fold[s.turn.SLO.Service()] {
+			folded.all, which = append(folded.all, s), append(which, n)
+		}
+	}
+	outcomes := t.tellAll(&folded, t.pastOf(ctx, anew.Book, folded.all), now)
+	n := 0
+	for i, outcome := range outcomes {
+		if anew.Tell[folded.all[i].turn.SLO.Service()] {
+			folded.all[n], outcomes[n], which[n] = folded.all[i], outcome, which[i]
+			n++
+		}
+	}
+	folded.all = folded.all[:n]
+	turns := t.turns(&folded, outcomes[:n])
+	out := told{folded.book, slices.Clone(was.all), slices.Clone(was.turns), nil}
+	for i, turn := range turns {
+		out.all[which[i]], out.turns[which[i]] = folded.all[i], turn
+	}
+	of := func(services map[string]bool, is bool, faults []fault) {
+		for _, f := range faults {
+			if services[f.id.Service()] == is {
+				out.faults = append(out.faults, f)
+			}
+		}
+	}
+	of(anew.Tell, false, was.faults)
+	of(anew.Tell, true, folded.faults)
+	return out
+}
+
+// turns composes the messages of what came of stories, and returns what is to be written down.
+func (t teller) turns(of *told, outcomes []incidents.Outcome) []store.Turn {
+	owed, faults := t.compose(outcomes...)
+	of.faults = append(of.faults, faults...)
+	all := make([]store.Turn, 0, len(of.all))
+	for n := range of.all {
+		turn := of.all[n].turn
+		turn.Incidents, turn.Entries = outcomes[n].Incidents, owed[n]
+		all = append(all, turn.Encoded())
+	}
+	return all
 }
 
 // tellAll tells all turns together, since those of one tick may be one story. If one of them cannot
@@ -131,7 +184,7 @@ func (t teller) past(ctx context.Context, book incidents.Book, ids []string) (pa
 
 // compose makes the messages of what came of events or of an act, of each outcome its own. It
 // begins with the last, so that of the edits of one message, which may be thousands, only the one
-// is composed that is going to be sent.
+// is composed that is going to be sent. It lets go the notifications that it has composed.
 func (t teller) compose(outcomes ...incidents.Outcome) (all [][]outbox.Entry, faults []fault) {
 	all, shown := make([][]outbox.Entry, len(outcomes)), outbox.Shown{}
 	guard := func(id slo.ID, f func()) {
@@ -151,7 +204,7 @@ func (t teller) compose(outcomes ...incidents.Outcome) (all [][]outbox.Entry, fa
 			guard(told.Event.SLO, func() { parts = append(parts, t.event(told, shown)) })
 		}
 		slices.Reverse(parts)
-		all[n] = slices.Concat(parts...)
+		all[n], outcomes[n].Notifications = slices.Concat(parts...), nil // those of thousands are large
 	}
 	return all, faults
 }

@@ -298,7 +298,9 @@ func (d *draft) remove(id string) {
 func (d *draft) list(i *alerting.Incident) {
 	if i.Open {
 		d.byThread.add(d.open, d.own.threads, i.Thread(), i, loudestFirst)
-		d.taken[i.Thread()] += acked(i)
+		if n := acked(i); n > 0 {
+			d.taken[i.Thread()] += n
+		}
 	}
 	d.byBudget.add(d.open, d.own.budgets, i.SLO, i, byID)
 	d.bySLO.add(d.open, d.own.slos, i.SLO.Base(), i, oldestFirst)
