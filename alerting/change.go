@@ -24,10 +24,8 @@ type Cost struct {
 	After    budget.Sum // of [From, To)
 	// Excess is how many events went bad beyond the share that did before, in thousandths; never
 	// negative.
-	Excess  int64
-	Allowed int64 // by the budget of the first window, as it was at To, in thousandths
-	// Projected marks an Allowed that less than a tenth of the window tells.
-	Projected bool
+	Excess int64
+	Budget Account // of the first window, as it was at To; estimated also where Before is
 	// Known is false where no traffic before or after says what the change did.
 	Known bool
 	// Shared are the keys of other changes so near that nobody can tell which of them it was.
@@ -35,12 +33,10 @@ type Cost struct {
 }
 
 // Spent returns the share of the budget that went.
-func (c Cost) Spent() float64 { return Account{Bad: c.Excess, Allowed: c.Allowed}.Spent() }
+func (c Cost) Spent() float64 { return Account{Bad: c.Excess, Allowed: c.Budget.Allowed}.Spent() }
 
 // CostText writes the share of the budget that went.
-func (c Cost) CostText() string {
-	return Account{Allowed: c.Allowed, Projected: c.Projected}.CostOf(c.Excess)
-}
+func (c Cost) CostText() string { return c.Budget.CostOf(c.Excess) }
 
 // Sentence says what the change cost, and how sure that is.
 func (c Cost) Sentence() string {
@@ -126,8 +122,8 @@ func (c *Cost) measure(in Input, from, end time.Time, to budget.Minute) {
 	c.From, c.To = first.Time(), last.Time()
 	c.Before = in.Ledger.Sum(first-budget.Minutes(ChangeWindow), first)
 	c.After = in.Ledger.Sum(first, last)
-	status := in.StatusAt(last)
-	c.Allowed, c.Projected = status.Allowed, !status.Sized
+	c.Budget = AccountOf(in.StatusAt(last))
+	c.Budget.Estimated = c.Budget.Estimated || c.Before.Estimated > 0 // which may lie before a calendar window
 	if c.Change.Kind == Experiment {
 		c.Excess, c.Known = c.After.Bad, c.After.Total > 0
 		return

@@ -179,6 +179,10 @@ func AccountOf(s budget.Status) Account {
 // "about 24.9 %" of a budget that is projected or estimated.
 func (a Account) CostOf(bad int64) string { return figures.Account(a).Cost(bad) }
 
+// AllowedText writes how many events the budget lets go bad: "1,234", or "about 1,234" where
+// [Account.CostOf] does.
+func (a Account) AllowedText() string { return figures.Account(a).Allows() }
+
 // LeftText writes the share of the budget that is left: "62.1 %", or that this is unknown of a
 // budget that is projected, or without traffic.
 func (a Account) LeftText() string { return figures.Account(a).Left() }

@@ -70,7 +70,7 @@ func runningOn(id slo.ID, acts []Act, now time.Time) *Act {
 
 // exceeds reports whether more went bad than the planned share of the budget.
 func (c Cost) exceeds() bool {
-	return budget.CompareProducts(c.Excess, 10000, c.Allowed, c.Change.Change.Spend) > 0
+	return budget.CompareProducts(c.Excess, 10000, c.Budget.Allowed, c.Change.Change.Spend) > 0
 }
 
 // stepExperiment tells once when the experiment that runs has to end: it has used up what it was

@@ -57,6 +57,10 @@ func (s Status) LeftText() string { return s.account().Left() }
 // estimated.
 func (s Status) CostOf(bad int64) string { return s.account().Cost(bad) }
 
+// AllowedText writes how many events may go bad in the window: "1,234", or "about 1,234" where
+// [Status.CostOf] does.
+func (s Status) AllowedText() string { return s.account().Allows() }
+
 func (s Status) account() figures.Account {
 	return figures.Account{Bad: s.Sum.Bad, Total: s.Sum.Total, Allowed: s.Allowed, Projected: !s.Sized, Estimated: s.Sum.Estimated > 0}
 }

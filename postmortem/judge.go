@@ -48,12 +48,12 @@ func (r Reason) Text() string {
 type Verdict struct {
 	Required bool
 	Reason   Reason
-	Bad      int64 // bad events of the incident, in thousandths
-	Allowed  int64 // bad events that four weeks allow, in thousandths
-	Limit    int64 // in basis points
-	// Scaled is true when the ledger is younger than four weeks and Allowed was scaled up from what
-	// it has seen, and Projected when that is less than a tenth of them.
-	Scaled, Projected bool
+	Bad      int64            // bad events of the incident, in thousandths
+	Budget   alerting.Account // of four weeks
+	Limit    int64            // in basis points
+	// Scaled is true when the ledger is younger than four weeks and what they allow was scaled up
+	// from what it has seen.
+	Scaled bool
 }
 
 // Required applies the policy: whether an incident with so many bad events took more than the
@@ -85,10 +85,10 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 	}
 	v.Bad = i.Claim().Spent(l)
 	four := fourWeeksBefore(l, o, end(i))
-	v.Allowed, v.Projected = four.Allowed, !four.Sized
+	v.Budget = alerting.AccountOf(four)
 	v.Scaled = budget.MinuteOf(four.From) < l.Begin()
-	v.Required, v.Reason = Required(v.Bad, v.Allowed, limit)
-	if told, _ := Required(i.Told(), v.Allowed, limit); v.Required && !i.Open && !told {
+	v.Required, v.Reason = Required(v.Bad, v.Budget.Allowed, limit)
+	if told, _ := Required(i.Told(), v.Budget.Allowed, limit); v.Required && !i.Open && !told {
 		v.Reason = CrossedLate
 	}
 	return v
@@ -98,9 +98,7 @@ func Judge(i alerting.Incident, o slo.Objective, l *budget.Ledger, limit int64) 
 func end(i alerting.Incident) budget.Minute { return i.Last.At + 1 }
 
 // CostText writes which share of a four-week budget the incident took.
-func (v Verdict) CostText() string {
-	return alerting.Account{Allowed: v.Allowed, Projected: v.Projected}.CostOf(v.Bad)
-}
+func (v Verdict) CostText() string { return v.Budget.CostOf(v.Bad) }
 
 // fourWeeksBefore returns the budget of the four weeks before at.
 //

@@ -146,9 +146,9 @@ func (d Document) policy() string {
 		word = "**requires**"
 	}
 	s := "The error-budget policy " + word + " a postmortem: " + v.Reason.Text()
-	if v.Allowed > 0 && v.Bad > 0 {
+	if v.Budget.Allowed > 0 && v.Bad > 0 {
 		s += " (" + figures.Events(v.Bad) + " bad events, " + v.CostText() + " of the " +
-			figures.Events(v.Allowed) + " that four weeks allow; the limit is " + figures.Basis(v.Limit) + ")"
+			v.Budget.AllowedText() + " that four weeks allow; the limit is " + figures.Basis(v.Limit) + ")"
 	}
 	return s + "."
 }

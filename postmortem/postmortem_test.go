@@ -186,7 +186,7 @@ func TestJudge(t *testing.T) {
 	v := postmortem.Judge(i, l.Spec.Objective, l.Ledger, 0)
 	// 20 minutes × 400 events = 8,000 of 40,320 that four weeks allow, 19.8 %; of the SLO's own
 	// week it is 79 %.
-	if v.Required || v.Reason != postmortem.UnderLimit || v.Bad != 8000_000 || v.Allowed/1000_000 != 40 {
+	if v.Required || v.Reason != postmortem.UnderLimit || v.Bad != 8000_000 || v.Budget.Allowed/1000_000 != 40 {
 		t.Errorf("the SLO's own window was taken for the four weeks: %+v", v)
 	}
 	if v := postmortem.Judge(i, l.Spec.Objective, l.Ledger, 1900); !v.Required || v.Reason != postmortem.OverLimit {
@@ -220,10 +220,10 @@ func TestLateDataCount(t *testing.T) {
 func TestYoungLedgerIsScaledToFourWeeks(t *testing.T) {
 	l := life(t, "slo a/b 99.9 7d\n2026-11-17T00:00Z 2026-11-19T00:00Z 0/1000\n2026-11-18T21:10Z 2026-11-18T21:20Z 400/1000")
 	v := postmortem.Judge(l.Incidents[0], l.Spec.Objective, l.Ledger, 0)
-	if v.Required || !v.Scaled || v.Allowed/1000_000 != 40 {
+	if v.Required || !v.Scaled || v.Budget.Allowed/1000_000 != 40 {
 		t.Errorf("two days of history: %+v", v)
 	}
-	if allowed := postmortem.Judge(l.Incidents[0], l.Spec.Objective, new(budget.Ledger), 0).Allowed; allowed != 0 {
+	if allowed := postmortem.Judge(l.Incidents[0], l.Spec.Objective, new(budget.Ledger), 0).Budget.Allowed; allowed != 0 {
 		t.Errorf("an empty ledger allows %d", allowed)
 	}
 }

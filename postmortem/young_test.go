@@ -93,7 +93,7 @@ func TestAYoungBudgetHasOneBasis(t *testing.T) {
 			}
 			v := postmortem.Judge(all[0], objective, l, 0)
 			then := budget.StatusAt(l, objective, spec.Window(), all[0].Last.At+1)
-			if v.Allowed != then.Allowed || v.Allowed != all[0].Last.Budget.Allowed || v.Projected == then.Sized || v.Required != (5*v.Bad > v.Allowed) {
+			if v.Budget.Allowed != then.Allowed || v.Budget.Allowed != all[0].Last.Budget.Allowed || v.Budget.Projected == then.Sized || v.Required != (5*v.Bad > v.Budget.Allowed) {
 				t.Errorf("the verdict is %+v, with %d allowed by the status", v, then.Allowed)
 			}
 		})

@@ -94,7 +94,7 @@ func dearest(c api.Change) string {
 			worst = cost
 		}
 	}
-	return spentOf(worst.Excess, worst.Allowed, worst.Projected)
+	return spentOf(worst.Excess, worst.Allowed, worst.Projected || worst.Estimated)
 }
 
 type changeUndoCmd struct {

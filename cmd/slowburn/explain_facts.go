@@ -22,7 +22,7 @@ func (x *explanation) tell(w io.Writer, by string) error {
 		fmt.Fprintf(w, ".\n\nOnly %s of the %s minutes of the window are known, so what is left of its budget is not. At the traffic in them, it would be %s events; the shares below are of that.\n\n",
 			figures.Count(x.Data.Known), figures.Count(x.Data.Minutes), figures.Estimate(eventsOf(*x.Allowed), true))
 	default:
-		fmt.Fprintf(w, ", %s of the budget of %s.\n\n", x.spent(x.Bad), eventsOf(*x.Allowed))
+		fmt.Fprintf(w, ", %s of the budget of %s.\n\n", x.spent(x.Bad), figures.Estimate(eventsOf(*x.Allowed), x.Data.Estimated > 0))
 	}
 	x.tellCorrections(w)
 	if err := errors.Join(x.tellBuckets(w, by), x.tellIncidents(w)); err != nil {

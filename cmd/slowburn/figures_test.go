@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"html"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -153,17 +154,26 @@ func (l lived) told(i alerting.Incident) notify.Facts {
 	}
 }
 
-// Snapshot is what the pages and the API read.
-func (l lived) Snapshot() *engine.Snapshot {
-	b := engine.Budget{
-		Figures: &engine.Figures{
-			ID: l.spec.ID(), Spec: l.spec, AsOf: awkwardNow, Windows: []budget.Status{l.status}, Since: l.ledger.Begin().Time(),
-		},
-		Data: "ok", Filling: 1, Open: []alerting.Incident{l.open},
+// trial is an experiment that cost what the incident did.
+func (l lived) trial() alerting.Act {
+	return alerting.Act{
+		Key: "trial", Kind: alerting.Experiment, At: l.open.Onset, By: "ana", Service: l.spec.Service,
+		Change: &alerting.Change{Kind: "experiment", Title: "zone away", Start: l.open.Ended.Add(-time.Minute), End: awkwardNow, Spend: 10000},
 	}
+}
+
+// Snapshot is what the pages and the API read: an engine's, but for the burn, which is not that of
+// the ledger.
+func (l lived) Snapshot() *engine.Snapshot {
+	e := engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Log: slog.New(slog.DiscardHandler)},
+		slo.NewSet([]*slo.Spec{l.spec}, nil, nil), store.Snapshot{
+			Accounts: map[slo.ID]store.Account{l.spec.ID(): {Ledger: l.ledger, State: alerting.State{Through: budget.MinuteOf(awkwardNow)}}},
+			Open:     map[string]alerting.Incident{l.open.ID: l.open}, Acts: []alerting.Act{l.trial()},
+		})
+	s := *e.Snapshot()
 	rate, known := budget.Burn(l.long, l.spec.Objective)
-	b.Burns = []engine.WindowBurn{{Window: time.Hour, Rate: rate, Known: known}}
-	return &engine.Snapshot{Set: slo.NewSet([]*slo.Spec{l.spec}, nil, nil), Budgets: []engine.Budget{b}}
+	s.Budgets[0].Burns = []engine.WindowBurn{{Window: time.Hour, Rate: rate, Known: known}}
+	return &s
 }
 
 // archive has the one incident, which is over.
@@ -215,7 +225,7 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 	defer daemon.Close()
 	for where, path := range map[string]string{
 		"page of all budgets": "/", "page of incidents": "/incidents", "page of an incident": "/incidents/" + l.open.ID,
-		"page of a service": "/services/checkout",
+		"page of a service": "/services/checkout", "page of an SLO": "/slo/checkout/availability", "changes": "/changes",
 	} {
 		w := httptest.NewRecorder()
 		daemon.Config.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, daemon.URL+path, nil))
@@ -225,17 +235,18 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 		all[where] = w.Body.String()
 	}
 	for where, c := range map[string]interface{ Run(*env) error }{
-		"slowburn status":    &statusCmd{remote: remote{client: client{URL: daemon.URL}}},
-		"slowburn incidents": &incidentsListCmd{remote: remote{client: client{URL: daemon.URL}}, Limit: 50},
+		"slowburn status":      &statusCmd{remote: remote{client: client{URL: daemon.URL}}},
+		"slowburn change list": &changeListCmd{remote: remote{client: client{URL: daemon.URL}}, Last: 28 * slo.Day, Limit: 50},
+		"slowburn incidents":   &incidentsListCmd{remote: remote{client: client{URL: daemon.URL}}, Limit: 50},
 	} {
 		var out, errs bytes.Buffer
-		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs}, ctx: context.Background(), cli: &cli{}})
+		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs, now: func() time.Time { return awkwardNow }}, ctx: context.Background(), cli: &cli{}})
 		all[where] = out.String() + errs.String()
 	}
 	l.byCommand(t, all)
 	all["report"] = report.Build(report.Input{
 		Name: "weekly", Period: report.PeriodOf(slo.Week, awkwardNow.Add(-time.Hour)),
-		Subjects: []report.Subject{{ID: l.spec.ID(), Spec: l.spec, Ledger: l.ledger, Incidents: []alerting.Incident{l.resolved}}},
+		Acts: []alerting.Act{l.trial()}, Subjects: []report.Subject{{ID: l.spec.ID(), Spec: l.spec, Ledger: l.ledger, Incidents: []alerting.Incident{l.resolved}}},
 	}).Markdown()
 	all["draft"] = postmortem.Draft(postmortem.Facts{Incident: l.resolved, Spec: l.spec, Ledger: l.ledger}).Markdown()
 	for where := range all {
@@ -306,15 +317,15 @@ func (d desk) Gate(string) (alerting.Verdict, bool) { return d.l.verdict(), true
 
 // shownOn says which figure is shown where.
 var shownOn = map[string][]string{
-	"objective":         {"Slack, open", "Slack, resolved", "page of all budgets", "page of a service", "slowburn status", "slowburn explain", "slowburn compare", "report", "draft"},
-	"window":            {"Slack, open", "page of all budgets", "page of a service", "slowburn status", "slowburn explain", "slowburn compare", "slowburn gate", "/slowburn gate", "draft"},
-	"SLI":               {"Slack, open", "Slack, resolved", "page of all budgets", "page of a service", "slowburn status", "report"},
-	"budget left":       {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of all budgets", "page of a service", "slowburn status", "slowburn gate", "slowburn compare", "/slowburn gate", "report", "draft"},
+	"objective":         {"Slack, open", "Slack, resolved", "page of all budgets", "page of a service", "page of an SLO", "slowburn status", "slowburn explain", "slowburn compare", "report", "draft"},
+	"window":            {"Slack, open", "page of all budgets", "page of a service", "page of an SLO", "slowburn status", "slowburn explain", "slowburn compare", "slowburn gate", "/slowburn gate", "draft"},
+	"SLI":               {"Slack, open", "Slack, resolved", "page of all budgets", "page of a service", "page of an SLO", "slowburn status", "report"},
+	"budget left":       {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of all budgets", "page of a service", "page of an SLO", "slowburn status", "slowburn gate", "slowburn compare", "/slowburn gate", "report", "draft"},
 	"left, if any is":   {"/slowburn status"},
-	"cost":              {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "slowburn explain", "report", "draft"},
-	"burn rate":         {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "page of a service", "slowburn status", "draft"},
-	"bad events":        {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of an incident", "slowburn explain", "report", "draft"},
-	"duration":          {"Slack, resolved", "webhook, resolved", "page of incidents", "page of an incident", "slowburn incidents", "slowburn explain", "slowburn doctor", "report", "draft"},
+	"cost":              {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "webhook, resolved", "page of incidents", "page of an incident", "page of an SLO", "changes", "slowburn change list", "slowburn incidents", "slowburn explain", "report", "draft"},
+	"burn rate":         {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "page of a service", "page of an SLO", "slowburn status", "draft"},
+	"bad events":        {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of an incident", "page of an SLO", "slowburn explain", "report", "draft"},
+	"duration":          {"Slack, resolved", "webhook, resolved", "page of incidents", "page of an incident", "page of an SLO", "slowburn incidents", "slowburn explain", "slowburn doctor", "report", "draft"},
 	"duration in hours": {"register"},
 	"time to detection": {"Slack, open", "page of an incident", "slowburn incidents", "report", "draft"},
 }
@@ -416,7 +427,10 @@ func TestAnEstimateIsMarkedEverywhere(t *testing.T) {
 	at := budget.MinuteOf(awkwardNow)
 	l.ledger = &budget.Ledger{}
 	for m := at - budget.Minutes(30*slo.Day); m < at; m++ {
-		slot := budget.Count(budget.Unit, 100*thousand*budget.Unit)
+		slot := budget.Count(0, 100*thousand*budget.Unit)
+		if m == budget.MinuteOf(l.open.Ended)-1 {
+			slot = budget.Count(l.open.Bad(), 100*thousand*budget.Unit)
+		}
 		slot.Estimated = m < at-budget.Minutes(2*slo.Day)
 		l.ledger.Put(m, slot)
 	}
@@ -436,7 +450,15 @@ func TestAnEstimateIsMarkedEverywhere(t *testing.T) {
 			}
 		}
 	}
-	for _, where := range []string{"Slack, open", "report", "slowburn status", "/slowburn status"} {
+	for where, text := range all {
+		for _, figure := range []string{l.status.LeftText(), l.status.CostOf(l.open.Bad())} {
+			bare := strings.TrimPrefix(figure, "about ")
+			if where != "slowburn compare" && whole(strings.ReplaceAll(text, figure, ""), bare) {
+				t.Errorf("%s: %s is not marked:\n%s", where, bare, text)
+			}
+		}
+	}
+	for _, where := range []string{"Slack, open", "report", "slowburn status", "/slowburn status", "page of an SLO"} {
 		if !strings.Contains(all[where], "estimated") {
 			t.Errorf("%s does not say how much:\n%s", where, all[where])
 		}

@@ -275,7 +275,7 @@ func (w *youngWorld) tellsInData(y youth, weekly json.RawMessage) {
 		}
 	}
 	verdict := postmortem.Judge(w.burn, w.Snapshot().Budgets[0].Spec.Objective, w.ledger, 0)
-	if !cost.Required || !verdict.Required || cost.FourWeeksProjected == told || *cost.FourWeeks != (alerting.Account{Bad: verdict.Bad, Allowed: verdict.Allowed}).Spent() {
+	if !cost.Required || !verdict.Required || cost.FourWeeksProjected == told || *cost.FourWeeks != (alerting.Account{Bad: verdict.Bad, Allowed: verdict.Budget.Allowed}).Spent() {
 		t.Errorf("the report says of the postmortem %s; the verdict is %+v", jsonOf(cost), verdict)
 	}
 	for where, got := range map[string]string{"status": one.Budget.Outlook, "report": row.Outlook.State} {

@@ -60,8 +60,9 @@ type ChangeCost struct {
 	// Projected is present where less than a tenth of the window was known: allowed is what the
 	// window would allow at the traffic that was seen.
 	Projected bool     `json:"projected,omitempty"`
-	Shared    []string `json:"shared"` // keys of other changes so near that nobody can tell which of them it was
-	Text      string   `json:"text"`   // in words
+	Estimated bool     `json:"estimated,omitempty"` // some of the counts are estimates
+	Shared    []string `json:"shared"`              // keys of other changes so near that nobody can tell which of them it was
+	Text      string   `json:"text"`                // in words
 }
 
 // Experiment is how an experiment stands.
@@ -96,9 +97,9 @@ type OldDelivery struct {
 // CostOf converts what a change cost one budget.
 func CostOf(c alerting.Cost) ChangeCost {
 	return ChangeCost{
-		SLO: string(c.SLO), From: c.From.UTC(), To: c.To.UTC(), Excess: IfKnown(Events(c.Excess), c.Known), Allowed: IfKnown(Events(c.Allowed), c.Known), Spent: IfKnown(c.Spent(), c.Known),
-		Projected: c.Projected,
-		Shared:    append([]string{}, c.Shared...), Text: c.Sentence(),
+		SLO: string(c.SLO), From: c.From.UTC(), To: c.To.UTC(), Excess: IfKnown(Events(c.Excess), c.Known), Allowed: IfKnown(Events(c.Budget.Allowed), c.Known), Spent: IfKnown(c.Spent(), c.Known),
+		Projected: c.Budget.Projected, Estimated: c.Budget.Estimated,
+		Shared: append([]string{}, c.Shared...), Text: c.Sentence(),
 	}
 }
 

@@ -138,6 +138,7 @@ type Burner struct {
 	Unattributed float64  `json:"unattributed"`        // errors that no alert spoke of
 	Spent        *float64 `json:"spent"`               // of the whole window's budget
 	Projected    bool     `json:"projected,omitempty"` // the budget is what it would be at the traffic that was seen, as less than a tenth of the window is known
+	Estimated    bool     `json:"estimated,omitempty"` // some of the counts are estimates
 	Incidents    int      `json:"incidents"`
 	Query        string   `json:"query"`
 }
@@ -151,6 +152,7 @@ type ReportIncident struct {
 	// FourWeeksProjected is present where less than a tenth of the four weeks is known: their
 	// budget is then what they would allow at the traffic that was seen.
 	FourWeeksProjected bool `json:"fourWeekProjected,omitempty"`
+	FourWeeksEstimated bool `json:"fourWeekEstimated,omitempty"` // some of their counts are estimates
 
 	Required bool     `json:"postmortemRequired"`
 	Reason   string   `json:"postmortemReason"`
@@ -303,7 +305,7 @@ func ReportDataOf(r report.Report) ReportData {
 	for _, b := range r.Burners {
 		out.Burners = append(out.Burners, Burner{
 			ID: string(b.ID), Bad: Events(b.Bad), Attributed: Events(b.Attributed), Unattributed: Events(b.Unattributed),
-			Spent: ratio(b.Bad, b.Allowed), Projected: b.Projected, Incidents: b.Incidents, Query: b.Query,
+			Spent: ratio(b.Bad, b.Budget.Allowed), Projected: b.Budget.Projected, Estimated: b.Budget.Estimated, Incidents: b.Incidents, Query: b.Query,
 		})
 	}
 	for _, i := range r.Incidents {
@@ -385,8 +387,8 @@ func reportIncident(i report.Incident, at time.Time) ReportIncident {
 	v := i.Verdict
 	out := ReportIncident{
 		Incident: IncidentOf(i.Incident, i.Spec, at), InPeriod: Events(i.InPeriod),
-		FourWeeks:          IfKnown(alerting.Account{Bad: v.Bad, Allowed: v.Allowed}.Spent(), v.Reason != postmortem.NoBurn && v.Allowed > 0),
-		FourWeeksProjected: v.Projected, Required: v.Required, Reason: string(v.Reason), Review: i.Review, Class: i.Class,
+		FourWeeks:          IfKnown(alerting.Account{Bad: v.Bad, Allowed: v.Budget.Allowed}.Spent(), v.Reason != postmortem.NoBurn && v.Budget.Allowed > 0),
+		FourWeeksProjected: v.Budget.Projected, FourWeeksEstimated: v.Budget.Estimated, Required: v.Required, Reason: string(v.Reason), Review: i.Review, Class: i.Class,
 	}
 	out.OldCost = out.Cost
 	return out

@@ -78,7 +78,7 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 	r.Channel = cmp.Or(spec.Slack.Channel, r.Channel)
 	if v := w.Required; v != nil {
 		r.Required = v.Reason.Text()
-		if v.Allowed > 0 {
+		if v.Budget.Allowed > 0 {
 			r.Required += ", " + v.CostText() + " of what four weeks allow"
 		}
 	}

@@ -117,5 +117,5 @@ func testRecordTakesWhatComesLate(t *testing.T, full bool) {
 // limitBetween is a share of four weeks, in basis points, above which only the second number of bad
 // events requires a postmortem.
 func limitBetween(a, b int64, l *budget.Ledger, spec *slo.Spec, i alerting.Incident) int64 {
-	return (a + b) / 2 * 10_000 / postmortem.Judge(i, spec.Objective, l, 0).Allowed
+	return (a + b) / 2 * 10_000 / postmortem.Judge(i, spec.Objective, l, 0).Budget.Allowed
 }

@@ -164,7 +164,7 @@ func TestFiguresOfADraftAreThoseOfTheSamples(t *testing.T) {
 			"bad": {d.Impact.Bad, bad * budget.Unit}, "total": {d.Impact.Total, total * budget.Unit}, "bad minutes": {d.Impact.BadMinutes, badMinutes},
 			"before":          {*d.Impact.Before, accountOf(r, began, onset, spentBefore)},
 			"after":           {*d.Impact.After, accountOf(r, began, to, spentAfter)},
-			"four weeks":      {d.Verdict.Allowed, fourWeeks},
+			"four weeks":      {d.Verdict.Budget.Allowed, fourWeeks},
 			"required":        {d.Verdict.Required, bad*budget.Unit*5 > fourWeeks},
 			"peak":            {fmt.Sprintf("%.6f", told), fmt.Sprintf("%.6f", peak)},
 			"of all, written": {strings.Contains(d.Summary, figures.Events(bad*budget.Unit)+" of "+figures.Events(total*budget.Unit)+" events were bad ("+figures.Share(bad, total)), true},

@@ -60,6 +60,12 @@ func (a Account) Cost(bad int64) string {
 	return Estimate(Cost(bad, a.Allowed), a.Projected || a.Estimated)
 }
 
+// Allows writes how many events the budget lets go bad: "1,234", or "about 1,234" of a budget that
+// is projected or estimated.
+func (a Account) Allows() string {
+	return Estimate(Events(a.Allowed), a.Projected || a.Estimated)
+}
+
 // Left writes the share of an error budget that is left, rounded down to one digit: "62.1 %", or
 // "−38.4 %" when it is overspent. Whether there was anything to count is for the caller to say:
 // without bad events all of the budget is left. A budget that allows less than a thousandth of an

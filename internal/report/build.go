@@ -334,7 +334,7 @@ func query(s Subject, from, to time.Time) string {
 // finish orders what was collected and draws the conclusions.
 func (b *builder) finish() {
 	sortRows(b.Rows)
-	slices.SortStableFunc(b.Burners, func(x, y Burner) int { return compareShares(y.Bad, y.Allowed, x.Bad, x.Allowed) })
+	slices.SortStableFunc(b.Burners, func(x, y Burner) int { return compareShares(y.Bad, y.Budget.Allowed, x.Bad, x.Budget.Allowed) })
 	slices.SortFunc(b.Incidents, func(x, y Incident) int {
 		return cmp.Or(x.Onset.Compare(y.Onset), cmp.Compare(x.SLO, y.SLO), x.Detected.Compare(y.Detected), cmp.Compare(x.ID, y.ID))
 	})

@@ -15,11 +15,10 @@ type Burner struct {
 	ID           slo.ID
 	From         time.Time
 	To           time.Time
-	Bad          int64 // bad events in the period, in thousandths
-	Allowed      int64 // of the whole window, at the end of the period
-	Projected    bool  // Allowed is what it would be at the traffic that was seen, as less than a tenth of the window is known
-	Attributed   int64 // of them, in incidents
-	Unattributed int64 // the rest: errors that no alert spoke of
+	Bad          int64            // bad events in the period, in thousandths
+	Budget       alerting.Account // of the whole window, at the end of the period
+	Attributed   int64            // of the bad events, in incidents
+	Unattributed int64            // the rest: errors that no alert spoke of
 	Incidents    int
 	Query        string // PromQL of the share of bad events over the period, evaluated at To
 }
@@ -48,10 +47,10 @@ func (i Incident) Missing() bool { return i.Verdict.Required && i.Review == "" }
 
 // attribute adds the incidents of one budget that overlap the period, and where its burn went.
 func (b *builder) attribute(s Subject) {
-	bad := s.Ledger.Sum(b.from, b.to).Bad
-	burner := Burner{ID: s.ID, From: b.From, To: b.To, Bad: bad, Query: query(s, b.From, b.To)}
-	status := budget.StatusAt(s.Ledger, s.Spec.Objective, s.Spec.Window(), b.to)
-	burner.Allowed, burner.Projected = status.Allowed, !status.Sized
+	sum := s.Ledger.Sum(b.from, b.to)
+	burner := Burner{ID: s.ID, From: b.From, To: b.To, Bad: sum.Bad, Query: query(s, b.From, b.To)}
+	burner.Budget = alerting.AccountOf(budget.StatusAt(s.Ledger, s.Spec.Objective, s.Spec.Window(), b.to))
+	burner.Budget.Estimated = burner.Budget.Estimated || sum.Estimated > 0
 	incidents, attribution := alerting.Attribution(s.Ledger, s.Incidents)
 	shares, rest := attribution.In(b.from, b.to)
 	burner.Unattributed = rest
@@ -65,7 +64,7 @@ func (b *builder) attribute(s Subject) {
 		burner.Attributed += shares[n]
 		b.Incidents = append(b.Incidents, b.incident(s, i, shares[n]))
 	}
-	if bad > 0 {
+	if sum.Bad > 0 {
 		b.Burners = append(b.Burners, burner)
 	}
 }

@@ -22,7 +22,7 @@ func (b *builder) changes(s Subject) {
 // deliver orders the costs, the dearest first, and works out the figures of the deploys.
 func (b *builder) deliver() {
 	slices.SortStableFunc(b.Changes, func(x, y alerting.Cost) int {
-		return cmp.Or(compareShares(y.Excess, max(y.Allowed, 1), x.Excess, max(x.Allowed, 1)),
+		return cmp.Or(compareShares(y.Excess, max(y.Budget.Allowed, 1), x.Excess, max(x.Budget.Allowed, 1)),
 			x.Change.Change.Start.Compare(y.Change.Change.Start), cmp.Compare(x.SLO, y.SLO))
 	})
 	var acts []alerting.Act

@@ -77,7 +77,7 @@ func (b *builder) aboutBudget(r Row) []Decision {
 	policy := b.in.Policy.Of(r.ID.Service())
 	switch {
 	case r.Verdict == LowTraffic:
-		return one(FewEvents, "its window allows only ", figures.Events(r.Budget.Allowed), " bad events: a longer window, a probe, or one SLO with its siblings?")
+		return one(FewEvents, "its window allows only ", r.Budget.AllowedText(), " bad events: a longer window, a probe, or one SLO with its siblings?")
 	case !r.Verdict.Judged():
 		return nil
 	case compareShares(r.Budget.Sum.Bad, r.Budget.Allowed, tooTightTimes, 1) >= 0:

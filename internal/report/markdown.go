@@ -152,7 +152,7 @@ func (r Report) burnerText(limit int) string {
 	var rows [][]string
 	for _, b := range r.Burners {
 		rows = append(rows, []string{
-			markdown.Code(string(b.ID)), figures.Events(b.Bad), figures.Account{Allowed: b.Allowed, Projected: b.Projected}.Cost(b.Bad),
+			markdown.Code(string(b.ID)), figures.Events(b.Bad), b.Budget.CostOf(b.Bad),
 			figures.Events(b.Attributed) + " (" + figures.Known(float64(b.Attributed)/float64(b.Bad)) + ")",
 			figures.Events(b.Unattributed) + " (" + figures.Share(b.Unattributed, b.Bad) + ")", strconv.Itoa(b.Incidents),
 		})

@@ -212,10 +212,10 @@ func (b *builder) aboutClasses() []Decision {
 				spent[i.Class] += i.InPeriod
 			}
 		}
-		allowed := budget.Share(r.InPeriod.Total, r.Spec.Objective.Allowed())
+		quarter := alerting.Account{Allowed: budget.Share(r.InPeriod.Total, r.Spec.Objective.Allowed()), Estimated: r.InPeriod.Estimated > 0}
 		for _, class := range slices.Sorted(maps.Keys(spent)) {
-			if compareShares(spent[class], allowed, classLimit, 10000) > 0 {
-				all = append(all, Decision{Recurring, r.ID, "outages of the class " + class + " took " + figures.Cost(spent[class], allowed) +
+			if compareShares(spent[class], quarter.Allowed, classLimit, 10000) > 0 {
+				all = append(all, Decision{Recurring, r.ID, "outages of the class " + class + " took " + quarter.CostOf(spent[class]) +
 					" of the quarter's budget: a P0 in the next plan?"})
 			}
 		}

@@ -66,7 +66,7 @@ func (c calendar) Words() string {
 	if all == 0 {
 		return "Nothing of the budget went on these days, as far as is known."
 	}
-	return fmt.Sprintf("%s of the budget of %s went on these days: %s in incidents, %s unattributed, which are errors that no alert spoke of. The worst day was %s with %s.",
+	return fmt.Sprintf("On these days %s of the budget of %s went: %s in incidents, %s unattributed, which are errors that no alert spoke of. The worst day was %s with %s.",
 		c.spent(all), c.Window, c.spent(inIncidents), c.spent(all-inIncidents), figures.Day(worst.At), c.spent(worst.Sum.Bad))
 }
 

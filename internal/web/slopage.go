@@ -111,7 +111,7 @@ func sloFacts(rw row, b engine.Budget) []fact {
 	st := b.Windows[0]
 	bad := unknown("nothing read yet")
 	if st.Sum.Seen() > 0 {
-		bad = figure{figures.Events(st.Sum.Bad), "of " + figures.Estimate(figures.Events(st.Allowed), !st.Sized) + " allowed in " + figures.Window(st.Window)}
+		bad = figure{figures.Events(st.Sum.Bad), "of " + st.AllowedText() + " allowed in " + figures.Window(st.Window)}
 	}
 	return []fact{
 		{"Objective", figure{rw.Objective, "in " + figures.Window(st.Window)}},
@@ -167,7 +167,7 @@ func (s *site) sloParts(b engine.Budget, power bool) []part {
 func windowCells(name string, st budget.Status, o slo.Objective) []markup {
 	events := []markup{figures.Unknown, figures.Unknown, figures.Unknown}
 	if st.Sum.Seen() > 0 {
-		events = []markup{text(figures.Events(st.Sum.Total)), text(figures.Events(st.Sum.Bad)), text(figures.Estimate(figures.Events(st.Allowed), !st.Sized))}
+		events = []markup{text(figures.Events(st.Sum.Total)), text(figures.Events(st.Sum.Bad)), text(st.AllowedText())}
 	}
 	cells := append([]markup{text(name), stamp(st.From)}, events...)
 	sli, left := windowFigures(st, o)

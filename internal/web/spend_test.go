@@ -64,7 +64,7 @@ func TestTheSpendOfAWeekIsThatOfItsReport(t *testing.T) {
 		r = report.Build(report.Input{Name: "weekly", Period: report.PeriodOf(slo.Week, now), Until: now, Subjects: []report.Subject{subject}})
 	})
 	b := r.Burners[0]
-	if !got.From.Equal(r.From) || !got.To.Equal(r.To) || got.Bad != api.Events(b.Bad) || *got.Allowed != api.Events(b.Allowed) || got.Unattributed.Bad != api.Events(b.Unattributed) {
+	if !got.From.Equal(r.From) || !got.To.Equal(r.To) || got.Bad != api.Events(b.Bad) || *got.Allowed != api.Events(b.Budget.Allowed) || got.Unattributed.Bad != api.Events(b.Unattributed) {
 		t.Errorf("%+v\nis not %+v", got, b)
 	}
 	want, cost, moved := map[string]float64{}, map[string]float64{}, 0
