@@ -14,9 +14,9 @@ import (
 	extast "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
-	"go.yaml.in/yaml/v4"
 
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -74,31 +74,46 @@ func ReadReview(file []byte) (Review, []error) {
 	if !ok {
 		return Review{}, []error{errors.New("there is no front matter: the file must begin with a line of three dashes, and name its incident as `id`")}
 	}
-	var f struct {
-		ID       string    `yaml:"id"`
-		SLO      slo.ID    `yaml:"slo"`
-		Service  string    `yaml:"service"`
-		Owner    string    `yaml:"owner"`
-		Status   string    `yaml:"status"`
-		Class    string    `yaml:"class"`
-		Required bool      `yaml:"postmortem_required"`
-		Resolved time.Time `yaml:"resolved"`
-	}
-	if err := yaml.Unmarshal(front, &f); err != nil {
-		return Review{}, []error{fmt.Errorf("the front matter cannot be read: %w", err)}
-	}
-	if f.ID == "" {
-		return Review{}, []error{errors.New("the front matter does not name its incident as `id`")}
-	}
-	r := Review{Incident: f.ID, SLO: f.SLO, Service: f.Service, Owner: f.Owner, Class: f.Class, Required: f.Required, Resolved: f.Resolved}
-	var problems []error
-	if r.Status, ok = statuses[strings.ToLower(strings.TrimSpace(f.Status))]; !ok {
-		r.Status = StatusDraft
-		problems = append(problems, fmt.Errorf("the status is %q; it must be draft, in review or closed", f.Status))
+	r, problems := readFront(front)
+	if r.Incident == "" {
+		return Review{}, problems
 	}
 	rows, wrong := actionRows(body)
 	r.Actions = rows
 	return r, append(problems, wrong...)
+}
+
+// readFront reads the front matter. Keys that it does not know are the house's own. Without an
+// incident it has found none, and the problems say why.
+func readFront(front []byte) (r Review, problems []error) {
+	f := strictyaml.Parse("front matter", append([]byte("\n"), front...), strictyaml.Options{}) // its first line is the file's second
+	if err := f.Problems().Err(); err != nil {
+		return r, []error{err}
+	}
+	top := f.Documents[0]
+	text := func(key string) string {
+		if v := top.Child(key); v.IsList() || v.IsMap() {
+			v.Problem(key+" must be a text", "")
+		}
+		return strings.TrimSpace(top.Peek(key))
+	}
+	if r.Incident = text("id"); r.Incident == "" {
+		return r, []error{errors.New("the front matter does not name its incident as `id`")}
+	}
+	r.SLO, r.Service, r.Owner, r.Class = slo.ID(text("slo")), text("service"), text("owner"), text("class")
+	status, known := text("status"), false
+	if r.Status, known = statuses[strings.ToLower(status)]; !known {
+		r.Status = StatusDraft
+		problems = append(problems, fmt.Errorf("the status is %q; it must be draft, in review or closed", status))
+	}
+	if v := top.Child("postmortem_required"); v.IsText() {
+		r.Required, _ = v.Bool()
+	}
+	top.Child("resolved").Decode(&r.Resolved)
+	if err := f.Problems().Err(); err != nil {
+		problems = append(problems, err)
+	}
+	return r, problems
 }
 
 // cutFront parts the front matter from the text below it.

@@ -85,7 +85,10 @@ func TestWhatCannotBeReadSaysWhy(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"no front matter", "# Notes\n", "three dashes"},
 		{"a front matter without an end", "---\nid: x\n", "three dashes"},
-		{"a front matter that is no YAML", "---\nid: [\n---\n", "cannot be read"},
+		{"a front matter that is no YAML", "---\nid: [\n---\n", "front matter:2"},
+		{"a second value of a key", "---\nid: x\nid: y\nstatus: draft\n---\n", "front matter:3:1"},
+		{"a day that is none", "---\nid: x\nstatus: draft\nresolved: [soon]\n---\n", "resolved"},
+		{"a list for a text", "---\nid: x\nstatus: draft\nowner: [a, b]\n---\n", "owner must be a text"},
 		{"no incident", "---\nstatus: draft\n---\n", "name its incident"},
 		{"an unknown status", "---\nid: x\nstatus: nearly\n---\n", "draft, in review or closed"},
 	} {

@@ -1,16 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/folder"
 	"github.com/slowburn-sre/slowburn/internal/rules"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -65,16 +65,11 @@ func (c *rulesCmd) write(e *env, groups []rules.Group) error {
 		return c.print(e.out, groups)
 	}
 	// A server may reload at any moment, and must not see half a file.
-	f, err := os.CreateTemp(filepath.Dir(c.File), ".rules-*")
-	if err != nil {
+	var text bytes.Buffer
+	if err := c.print(&text, groups); err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	err = errors.Join(c.print(f, groups), f.Chmod(0o644), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), c.File)
+	return folder.Replace(c.File, 0o644, text.Bytes())
 }
 
 func (c *rulesCmd) print(out io.Writer, groups []rules.Group) error {

@@ -2,11 +2,8 @@ package daemon
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -62,27 +59,11 @@ func writeLocal(file string, log *slog.Logger) (tokens []web.Token) {
 		return nil
 	}
 	token := rand.Text()
-	if err := replaceFile(file, token+"\n"); err != nil {
+	if err := folder.Replace(file, 0o600, []byte(token+"\n")); err != nil {
 		log.Warn("commands on this machine need a token of the configuration: web.local_token_file cannot be written", "err", err)
 		return nil
 	}
 	return []web.Token{web.NewToken(config.LocalToken, web.AllRights, nil, token)}
-}
-
-// replaceFile puts a file with a secret in the place of whatever is there.
-func replaceFile(file, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // with 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 // ReadLocal returns the token that a daemon on this machine has written, "" if there is none that

@@ -8,7 +8,7 @@
 // versions of a ConfigMap.
 //
 // The files that an operator names for slowburn alone are read by [ReadOwn], whose links may lead
-// anywhere.
+// anywhere. [Replace] writes one.
 package folder
 
 import (
@@ -179,6 +179,23 @@ func check(info fs.FileInfo, most int64) error {
 }
 
 func tooLarge(most int64) error { return fmt.Errorf("is larger than %d bytes", most) }
+
+// Replace puts a file in the place of whatever has its name, at once: who reads meanwhile finds all
+// of what was there before, or all of this.
+func Replace(name string, mode fs.FileMode, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // with 0600, and hidden
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
 
 // inWords leaves out the path, which whoever tells the error shows already, and says which link it
 // is about.

@@ -128,3 +128,21 @@ func TestAPipeIsRefusedWithoutWaiting(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileIsReplacedWholeOrNotAtAll(t *testing.T) {
+	dir := tree(t, map[string]string{"token": "old", "taken/inside": ""})
+	if err := Replace(filepath.Join(dir, "token"), 0o640, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "token"))
+	info, _ := os.Stat(filepath.Join(dir, "token"))
+	if err != nil || string(text) != "new" || info.Mode() != 0o640 {
+		t.Errorf("%q, %v, %v", text, info.Mode(), err)
+	}
+	if err := Replace(filepath.Join(dir, "taken"), 0o600, []byte("new")); err == nil {
+		t.Error("a folder was replaced")
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 2 {
+		t.Errorf("left beside it: %v", left)
+	}
+}

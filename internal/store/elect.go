@@ -64,8 +64,8 @@ func (s *server) wait(ctx context.Context, waiting func(error)) (*Term, error) {
 func (s *server) try(ctx context.Context, c *pgx.Conn, waiting func(error)) (*Term, error) {
 	for {
 		start := clock()
-		var locked bool
-		if err := s.ask(ctx, c, sqlTryLock, leadsLock)(&locked); err != nil {
+		locked, err := s.tryLock(ctx, c)
+		if err != nil {
 			return nil, err
 		}
 		if locked {
@@ -100,13 +100,12 @@ func (s *server) session(ctx context.Context) (*pgx.Conn, error) {
 	return c, nil
 }
 
-// ask returns what reads the one row of a query.
-func (s *server) ask(ctx context.Context, c *pgx.Conn, query string, args ...any) (scan func(into ...any) error) {
-	return func(into ...any) error {
-		ctx, cancel := context.WithTimeout(ctx, s.times.lease)
-		defer cancel()
-		return c.QueryRow(ctx, query, args...).Scan(into...)
-	}
+// tryLock takes the lock for a session, and is false if another one has it.
+func (s *server) tryLock(ctx context.Context, c *pgx.Conn) (locked bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.times.lease)
+	defer cancel()
+	err = c.QueryRow(ctx, sqlTryLock, leadsLock).Scan(&locked)
+	return locked, err
 }
 
 // understood refuses a schema that a newer program has made, and that this one cannot go on with.
@@ -125,11 +124,11 @@ func understood(ctx context.Context, c *pgx.Conn) error {
 // before that have been checked already, and for a migration, which may have ended what this
 // program can do here.
 func (s *server) begin(ctx context.Context, c *pgx.Conn, t *Term, start int64) error {
-	if err := s.ask(ctx, c, sqlLead, t.Holder)(&t.Number, &t.timeline); err != nil {
-		return err
-	}
 	bounded, cancel := context.WithTimeout(ctx, s.times.lease)
 	defer cancel()
+	if err := c.QueryRow(bounded, sqlLead, t.Holder).Scan(&t.Number, &t.timeline); err != nil {
+		return err
+	}
 	if err := understood(bounded, c); err != nil {
 		return err
 	}

@@ -12,9 +12,8 @@ type Object struct {
 	fields map[string]Value
 }
 
-// Object reads the value as a map with some of the given keys. An unknown key or one that is
-// written twice is recorded; the rest can be used. Of a value that is not a map the result has no
-// fields.
+// Object reads the value as a map with some of the given keys. An unknown key is recorded; the rest
+// can be used. Of a value that is not a map the result has no fields.
 func (v Value) Object(known ...string) (Object, bool) {
 	if !v.Given() {
 		return Object{}, false
@@ -28,15 +27,12 @@ func (v Value) Object(known ...string) (Object, bool) {
 	for _, k := range known {
 		isKnown[k] = true
 	}
-	seen := map[string]int{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
 		key, value := v.node.Content[i], v.node.Content[i+1]
 		field := Value{node: value, key: key, name: key.Value, src: v.src}
-		if first := seen[key.Value]; first > 0 {
-			v.src.add(place(key), Error, fmt.Sprintf("%s is written twice", quote(key.Value)), fmt.Sprintf("the first one is in line %d; remove one of them", first))
-			continue
+		if _, twice := o.fields[key.Value]; twice {
+			continue // which was told when the file was parsed
 		}
-		seen[key.Value] = key.Line
 		if !isKnown[key.Value] {
 			v.unknownKey(field, known)
 			continue

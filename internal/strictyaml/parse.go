@@ -163,11 +163,32 @@ func (s *source) admit(n *yaml.Node, depth int) bool {
 		s.add(at, Error, fmt.Sprintf("nested more than %d levels deep", MaxDepth), "")
 		return false
 	}
+	s.findTwins(n)
 	ok := true
 	for _, c := range n.Content {
 		ok = s.admit(c, depth+1) && ok
 	}
 	return ok
+}
+
+// findTwins records the keys of a map that are written twice. The rest of the file can be used.
+func (s *source) findTwins(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	first := map[string]int{}
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if line := first[key.Value]; line > 0 && key.Kind == yaml.ScalarNode {
+			name := s.keyName(key.Value, place(key))
+			if s.foreign {
+				name = "a key"
+			}
+			s.add(place(key), Error, name+" is written twice", fmt.Sprintf("the first one is in line %d; remove one of them", line))
+			continue
+		}
+		first[key.Value] = key.Line
+	}
 }
 
 // addYAML records the errors of the YAML library in words for people.

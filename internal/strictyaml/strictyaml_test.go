@@ -469,3 +469,16 @@ func TestDurationsReadBack(t *testing.T) {
 		}
 	})
 }
+
+func TestAKeyThatIsWrittenTwiceIsFoundWhereverItStands(t *testing.T) {
+	for _, c := range []struct{ what, text, want string }{
+		{"in a map that nobody asks for", "a: {b: 1, b: 2}\n", `x.yaml:1:11: "b" is written twice`},
+		{"in a text that is not ours", "hunter2: 1\nhunter2: 2\n", "x.yaml:2:1: a key is written twice"},
+		{"keys that are lists are no twins", "? [a]\n: 1\n? [b]\n: 2\n", ""},
+	} {
+		f := Parse("x.yaml", []byte(c.text), Options{Ours: func(text string) bool { return !strings.Contains(text, "hunter2") }})
+		if got := f.Problems().Error(); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" || strings.Contains(got, "hunter2") {
+			t.Errorf("%s: %s", c.what, got)
+		}
+	}
+}

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
-	"go.yaml.in/yaml/v4"
 
 	"github.com/slowburn-sre/slowburn/internal/folder"
+	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 )
 
 // shutdownIn bounds how long requests in flight may take when slowburn stops.
@@ -66,8 +66,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 // toolkit reads the file for every request, too.
 func isUserOf(webConfigFile, name string) bool {
 	cfg, err := readGuards(webConfigFile)
-	_, known := cfg.Users[name]
-	return err == nil && (known || name == "" && len(cfg.Users) > 0)
+	users := cfg.Child("basic_auth_users")
+	return err == nil && (users.Has(name) || name == "" && users.IsMap() && !users.Empty())
 }
 
 // closed closes a listener that may be closed already.
@@ -106,31 +106,25 @@ func Guards(webConfigFile string) (auth, tls bool, err error) {
 	if err != nil {
 		return false, false, fmt.Errorf("the web configuration %s: %w", webConfigFile, err)
 	}
-	tls = cfg.TLS != nil
-	return len(cfg.Users) > 0 || tls && cfg.TLS.ClientAuth == "RequireAndVerifyClientCert", tls, nil
+	users, server := cfg.Child("basic_auth_users"), cfg.Child("tls_server_config")
+	tls = server.IsMap()
+	return users.IsMap() && !users.Empty() || tls && server.Peek("client_auth_type") == "RequireAndVerifyClientCert", tls, nil
 }
-
-// guards is what a web configuration says of whom clients have to be.
-type guards struct {
-	Users map[string]string `yaml:"basic_auth_users"`
-	TLS   *struct {
-		ClientAuth string `yaml:"client_auth_type"`
-	} `yaml:"tls_server_config"`
-}
-
-// maxGuards bounds a web configuration.
-const maxGuards = 1 << 20
 
 // readGuards reads a web configuration; no file asks nobody.
-func readGuards(webConfigFile string) (cfg guards, err error) {
+func readGuards(webConfigFile string) (cfg strictyaml.Value, err error) {
 	if webConfigFile == "" {
 		return cfg, nil
 	}
-	data, err := folder.ReadOwn(webConfigFile, maxGuards)
+	data, err := folder.ReadOwn(webConfigFile, strictyaml.MaxSize)
 	if err != nil {
 		return cfg, err
 	}
-	return cfg, yaml.Unmarshal(data, &cfg)
+	f := strictyaml.Parse(webConfigFile, data, strictyaml.Options{Plain: []string{}}) // all that it holds may be secret
+	if err := f.Problems().Err(); err != nil {
+		return cfg, err
+	}
+	return f.Documents[0], nil
 }
 
 // Address returns the address under which a listener is reached, as far as it knows itself: by the

@@ -55,6 +55,8 @@ func TestGuards(t *testing.T) {
 		{"passwords", "basic_auth_users: {ada: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi}\n", true, false, true},
 		{"nothing", "{}\n", false, false, true},
 		{"a mistake", "basic_auth_user: {}\n", false, false, false},
+		{"nobody", "basic_auth_users: {}\n", false, false, true},
+		{"a user by an alias, which is read nowhere", "http_server_config: {headers: &h {X-Frame-Options: deny}}\nbasic_auth_users: *h\n", false, false, false},
 	} {
 		file := filepath.Join(t.TempDir(), "web.yml")
 		must(t, os.WriteFile(file, []byte(c.text), 0o600))
