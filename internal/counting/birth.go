@@ -6,20 +6,19 @@ import "slices"
 // they can have happened since the scrape before, as differences if other series have gone on in
 // them under new names, else as positions.
 type Group struct {
-	Target   int32
-	MS       int64
-	From     int64   // the scrape before, or since when a new target could have been seen
-	Since    int64   // since when the events may have happened
-	Next     int64   // when more is known of its forerunners
-	Deadline int64   // when the verdict falls in any case
-	Bound    float64 // how many events one series can have had
-	Fresh    bool    // the target is new
-	Old      bool    // its process may be any age
-	Start    int64   // when its process began, or by when it had begun; 0 = not known
-	Alone    bool    // its target showed nothing else
-	Series   []int32
-	Values   []float64
-	Created  []int64 // when its counters were created; 0 = not known
+	Target  int32
+	MS      int64
+	From    int64   // the scrape before, or since when a new target could have been seen
+	Since   int64   // since when the events may have happened
+	Next    int64   // when more is known of its forerunners
+	Bound   float64 // how many events one series can have had
+	Fresh   bool    // the target is new
+	Old     bool    // its process may be any age
+	Start   int64   // when its process began, or by when it had begun; 0 = not known
+	Alone   bool    // its target showed nothing else
+	Series  []int32
+	Values  []float64
+	Created []int64 // when its counters were created; 0 = not known
 }
 
 // since returns since when what is first seen now was not counted by anybody: a target is found up
@@ -73,12 +72,10 @@ func (c *Counter) birth(g *Group, s shown, target int32, ms, before int64, fresh
 
 // open begins to judge a group: at once, if nothing can have gone on in it.
 func (c *Counter) open(g *Group, sc *scrape) {
-	t := &c.Targets[g.Target]
 	g.Bound = c.bound(g.Target, g.MS, g.From)
 	sc.startBound(g)
 	p := c.pairing(g)
 	g.Alone = p.replaced()
-	g.Deadline = g.MS + 2*t.interval() + int64(t.lateness(c.q.Now))
 	sum := 0.0
 	for _, v := range g.Values {
 		sum += v
@@ -108,12 +105,38 @@ func (c *Counter) judge(upto int64, all bool) {
 	c.Groups = left
 }
 
+// judgeReturning gives their verdict to the groups from before a scrape that shows a series again
+// which was away when they came: they may have gone on from it, and it from them now.
+func (c *Counter) judgeReturning(sc *scrape) {
+	if len(c.Groups) == 0 {
+		return
+	}
+	t := &c.Targets[sc.target]
+	c.Groups = slices.DeleteFunc(c.Groups, func(g Group) bool {
+		p := c.pairing(&g)
+		for _, s := range sc.shown {
+			if ms := c.Cursors[s.series].MS; ms < g.MS && g.MS < sc.ms && t.isGap(sc.ms-ms) {
+				p.back = append(p.back, s.series)
+			}
+		}
+		if len(p.back) == 0 {
+			return false
+		}
+		gone, _ := p.forerunners(sc.ms - 1)
+		if !slices.ContainsFunc(gone, func(o int32) bool { return slices.Contains(p.back, o) }) {
+			return false
+		}
+		c.verdict(&g, p.succession(gone))
+		return true
+	})
+}
+
 // tryVerdict judges a group if it is known by now what has become of its forerunners.
 func (c *Counter) tryVerdict(g *Group, upto int64) bool {
 	p := c.pairing(g)
 	gone, next := p.forerunners(upto)
-	if next > 0 && upto < g.Deadline {
-		g.Next = min(next, g.Deadline)
+	if next > upto {
+		g.Next = next
 		return false
 	}
 	c.verdict(g, p.succession(gone))

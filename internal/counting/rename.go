@@ -10,6 +10,8 @@ type pairing struct {
 	view
 	g   *Group
 	now int64 // of the question, ms
+
+	back []int32 // series that are shown again now, and were away
 }
 
 // forerunners lists the series that may have gone on in the group, and the next time at which
@@ -41,7 +43,7 @@ func (p pairing) forerunners(upto int64) (gone []int32, next int64) {
 					continue
 				}
 				due := p.Cursors[o].MS + iv*11/10 + int64(p.lateOf(o))
-				if p.Cursors[o].Flags&Ended != 0 || due <= upto {
+				if p.Cursors[o].Flags&Ended != 0 || due <= upto || slices.Contains(p.back, o) {
 					gone = append(gone, o)
 				} else {
 					next = shorter(next, due)

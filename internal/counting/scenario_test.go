@@ -32,6 +32,11 @@ func backlog(half bool) func(*simWorld, int, bool, int64) int64 {
 	}
 }
 
+// eachLate lets every series of a scrape come by its own.
+func eachLate(by int64) func(*simWorld, int, bool, int64) int64 {
+	return func(w *simWorld, _ int, _ bool, _ int64) int64 { return w.rnd.Int64N(by) }
+}
+
 // scenarios is what happens to real data. The bounds are on the error of the sum of bad and of all
 // events, in percent, and on the delay of half and of all decisions, in seconds.
 var scenarios = []struct {
@@ -59,6 +64,13 @@ var scenarios = []struct {
 	{scenario{name: "instances renamed and back", renameTargets: 60, renameTo: 90}, 0, 0, 7, 97, true},
 	{scenario{name: "instances renamed and back, no markers", renameTargets: 60, renameTo: 90, noMarkers: true}, 0, 0, 7, 97, true},
 	{scenario{name: "instances renamed for a minute", renameTargets: 60, renameTo: 61}, 0, 0, 7, 97, true},
+	{scenario{name: "instances renamed and back, all 4 min late", renameTargets: 52, renameTo: 70, late: lateTarget(0, 4*minute)}, 0, 0, 257, 550, false},
+	{scenario{name: "instances renamed and back, all 9 min late, no markers", noMarkers: true, renameTargets: 52, renameTo: 70, late: lateTarget(0, 9*minute)}, 0, 0, 560, 1300, true},
+	{scenario{name: "instances renamed and back, a backlog", renameTargets: 70, renameTo: 89, late: backlog(false)}, 0, 0, 7, 400, true},
+	{scenario{name: "instances renamed and back, a backlog of half", renameTargets: 61, renameTo: 67, late: backlog(true), quiet: 2}, 0.2, 0.5, 7, 400, false},
+	{scenario{name: "instances renamed and back, each series late", renameTargets: 91, renameTo: 104, late: eachLate(6 * minute)}, 0.1, 0.1, 385, 1350, false},
+	{scenario{name: "a label added and taken away, while scrapes become slower", relabelAt: 42, relabelTo: 49, slowAt: 46}, 0, 0, 27, 67, true},
+	{scenario{name: "all 9 min late, failed scrapes", failed: 0.05, late: lateTarget(0, 9*minute)}, 0, 0, 560, 760, true},
 	{scenario{name: "old targets found", oldTargetAt: 60}, 0, 0, 7, 97, true},
 	{scenario{name: "one of ten 2 min late", late: lateTarget(3, 2*minute)}, 0, 0, 122, 142, true},
 	{scenario{name: "one of ten 10 min late", late: lateTarget(3, 10*minute)}, 0, 0, 602, 622, true},
@@ -149,7 +161,7 @@ func TestLatenessCostsNoSamples(t *testing.T) {
 			{"each scrape by its own", func(_ *simWorld, target int, _ bool, ms int64) int64 {
 				return rand.New(rand.NewPCG(uint64(ms), uint64(target))).Int64N(by)
 			}, 1.3, 0, 0},
-			{"each series by its own", func(w *simWorld, _ int, _ bool, _ int64) int64 { return w.rnd.Int64N(by) }, 1.3, 0, 0},
+			{"each series by its own", eachLate(by), 1.3, 0, 0},
 		} {
 			times, off, elsewhere := read(tc.late)
 			times /= plain

@@ -95,6 +95,16 @@ func (sc *scrape) increment(t *Target, cur *Cursor, s shown, lives bool) (n floa
 	return s.v - old, cur.MS
 }
 
+// wentOnElsewhere reports whether what the target showed last has gone on in another, under whose
+// name its process was since.
+func (sc *scrape) wentOnElsewhere() bool {
+	t := &sc.Targets[sc.target]
+	return slices.ContainsFunc(sc.index.byTarget[sc.target], func(o int32) bool {
+		cur := &sc.Cursors[o]
+		return cur.Flags&Heir != 0 && cur.MS >= t.Last-t.interval()/2
+	})
+}
+
 // drop passes over a value that never counts. What is no number may be the marker by which a series
 // ends, which VictoriaMetrics answers with like with a sample: it is one where another series of
 // the target begins, and is told as a fault only if the series goes on. Else it is no value, and

@@ -421,6 +421,19 @@ func (r *sim) tick(now int64) (next int64) {
 	}
 	overdue := c.Waiting.Owing(now, behind(now, from, lag))
 	runs := ask(overdue, behind(now, from, lag))
+	unlisted := func(to int64) (runs []Run) {
+		for _, s := range r.w.series {
+			if i := r.numbers[s]; int(i) >= len(r.state.Cursors) || r.state.Cursors[i].MS == 0 {
+				if got := r.window(s, now-20*minute, to); len(got) > 0 {
+					runs = append(runs, Run{r.meet(s), got})
+				}
+			}
+		}
+		return runs
+	}
+	if c.Waiting.BackFromHole(runs) {
+		runs = append(runs, unlisted(behind(now, from, lag))...)
+	}
 	var fresh []Run
 	for _, s := range r.w.series {
 		if got := r.window(s, from, max(from, upto)); len(got) > 0 {
@@ -428,7 +441,7 @@ func (r *sim) tick(now int64) (next int64) {
 		}
 	}
 	runs = append(runs, fresh...)
-	runs = append(runs, ask(c.Waiting.Holes(runs, from, overdue), from)...)
+	runs = append(runs, ask(c.Waiting.Holes(runs, from, now, overdue), from)...)
 	q := Question{Since: from, To: upto, Now: now}
 	if first {
 		q.Since = 0
@@ -443,14 +456,7 @@ func (r *sim) tick(now int64) (next int64) {
 	}
 	if probe {
 		r.listed = now
-		runs = nil
-		for _, s := range r.w.series {
-			if i := r.numbers[s]; int(i) >= len(r.state.Cursors) || r.state.Cursors[i].MS == 0 {
-				if got := r.window(s, now-20*minute, upto); len(got) > 0 {
-					runs = append(runs, Run{r.meet(s), got})
-				}
-			}
-		}
+		runs = unlisted(upto)
 		q.Starts = r.startsOf(c.Unsure(runs))
 		c.Take(runs, q)
 		var ahead []Run

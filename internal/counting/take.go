@@ -171,14 +171,14 @@ func unusable(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 
 
 // count counts what one scrape of a target showed.
 func (c *Counter) count(sc *scrape) {
+	c.judgeReturning(sc)
 	target, ms := sc.target, sc.ms
-	t := &c.Targets[target]
-	away := ms-t.Last > 2*t.interval() // then no other series of it went on meanwhile
-	fresh := t.Last == 0 || t.Last < c.Last-Forget || away && slices.ContainsFunc(sc.shown, func(s shown) bool {
-		return c.Cursors[s.series].Flags&Heir != 0 && ms > c.Cursors[s.series].MS
-	})
-	if fresh {
-		*t = Target{Born: ms, StandIn: sc.standIn()}
+	t, fresh := &c.Targets[target], false
+	switch {
+	case t.Last == 0 || t.Last < c.Last-Forget:
+		fresh, *t = true, Target{Born: ms, StandIn: sc.standIn()}
+	case ms-t.Last > 2*t.interval() && sc.wentOnElsewhere():
+		fresh, *t = true, Target{Born: ms, StandIn: sc.standIn(), Pace: t.Pace, Late: t.Late, LateAt: t.LateAt}
 	}
 	before := t.Last
 	if before == 0 || before >= ms { // a late scrape: the one before it, not the newest

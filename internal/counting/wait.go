@@ -87,7 +87,7 @@ type Ask struct {
 // Overdue lists the targets that owe a sample up to a time: every time as long as somebody waits
 // for it, then seldom, and only those of which nothing at all is seen.
 func (w *Waiting) Overdue(now, upto int64) []Ask {
-	return w.overdue(now, func(t *Target, cur *Cursor) bool {
+	return w.overdue(now, func(_ int32, t *Target, cur *Cursor) bool {
 		return cur.Flags&Ended == 0 && t.expects(cur.MS) <= upto
 	})
 }
@@ -95,12 +95,21 @@ func (w *Waiting) Overdue(now, upto int64) []Ask {
 // Owing lists those and, seldom, targets that have ended though their samples come late: what comes
 // of them again is in no window.
 func (w *Waiting) Owing(now, upto int64) []Ask {
-	return w.overdue(now, func(t *Target, cur *Cursor) bool {
+	return w.overdue(now, func(i int32, t *Target, cur *Cursor) bool {
 		if t.expects(cur.MS) > upto {
 			return false
 		}
 		return cur.Flags&Ended == 0 || now/minuteMs != w.Asked/minuteMs && cur.MS >= t.Last-t.interval()/2 &&
-			now-cur.MS <= askFor && t.lateness(now) >= leastWait
+			now-cur.MS <= askFor && (t.lateness(now) >= leastWait || w.justMet(i, now))
+	})
+}
+
+// justMet reports whether a series is of an SLO that has not been read for as long as samples are
+// waited for: nobody knows yet how late its target is.
+func (w *Waiting) justMet(series int32, now int64) bool {
+	return slices.ContainsFunc(w.index.Series[series].Routes, func(r Route) bool {
+		p := w.promise(r.Account)
+		return now < EndOf(p.Since)+p.maxLate()
 	})
 }
 
@@ -123,7 +132,7 @@ func (a *asks) add(target int32, from int64) {
 }
 
 // overdue lists the targets of which some series is overdue, if this question is to ask for it.
-func (w *Waiting) overdue(now int64, is func(*Target, *Cursor) bool) []Ask {
+func (w *Waiting) overdue(now int64, is func(int32, *Target, *Cursor) bool) []Ask {
 	most := w.longest() + askSeldom
 	var out asks
 	for i := range w.Cursors {
@@ -132,7 +141,7 @@ func (w *Waiting) overdue(now int64, is func(*Target, *Cursor) bool) []Ask {
 			continue
 		}
 		t := &w.Targets[target]
-		if !is(t, cur) || !w.askNow(t, cur.MS, now, most) {
+		if !is(int32(i), t, cur) || !w.askNow(t, cur.MS, now, most) {
 			continue
 		}
 		out.add(target, cur.MS)
@@ -210,12 +219,17 @@ func (w *Waiting) End(asked []Ask, shows func(series int32) bool, at, upto int64
 
 // Holes lists the targets of which an answer to a question for what comes after a time shows series
 // that owed a sample before it, and that were not asked for it: it may have come meanwhile, and is
-// to be counted first.
-func (w *Waiting) Holes(runs []Run, after int64, asked []Ask) []Ask {
+// to be counted first. A series that is new owes what its target, or where that is new its
+// neighbours, may have shown of it so late that no question saw it.
+func (w *Waiting) Holes(runs []Run, after, now int64, asked []Ask) []Ask {
 	w.Grow(len(w.index.Series), len(w.index.Scraped), len(w.index.Accounts))
-	since := map[int32]int64{}
+	since, latest := map[int32]int64{}, int64(0)
 	for _, a := range asked {
 		since[a.Target] = a.From
+		latest = max(latest, min(now-a.From, w.longest()))
+	}
+	for i := range w.Targets {
+		latest = max(latest, int64(w.Targets[i].lateness(now)))
 	}
 	begin := func(target int32, from int64) int64 { // no series of it shows more than it is asked for
 		for _, i := range w.index.byTarget[target] {
@@ -232,14 +246,36 @@ func (w *Waiting) Holes(runs []Run, after int64, asked []Ask) []Ask {
 		if target < 0 || len(r.Samples) == 0 || at[target] {
 			continue
 		}
-		cur := &w.Cursors[r.Series]
-		if from, ok := since[target]; ok && from <= cur.MS || !w.owes(cur, &w.Targets[target], after) {
+		owed, owes := w.Cursors[r.Series].MS, w.owes(&w.Cursors[r.Series], &w.Targets[target], after)
+		if t := &w.Targets[target]; owed == 0 && latest >= leastWait {
+			owed, owes = after-latest-t.interval(), !t.isGap(r.Samples[0].MS-after)
+		}
+		if from, ok := since[target]; ok && from <= owed || !owes {
 			continue
 		}
 		at[target] = true
-		out = append(out, Ask{target, begin(target, cur.MS)})
+		out = append(out, Ask{target, begin(target, owed)})
 	}
 	return out
+}
+
+// BackFromHole reports whether runs show a series again after its target has missed scrapes: what
+// has gone on from it meanwhile, under another name, is to be counted with them.
+func (w *Waiting) BackFromHole(runs []Run) bool {
+	return slices.ContainsFunc(runs, func(r Run) bool {
+		target := w.index.targetOf(r.Series)
+		if target < 0 || int(r.Series) >= len(w.Cursors) || w.Cursors[r.Series].MS == 0 {
+			return false
+		}
+		before := w.Cursors[r.Series].MS
+		for _, s := range r.Samples {
+			if s.MS > before && w.Targets[target].isGap(s.MS-before) {
+				return true
+			}
+			before = max(before, s.MS)
+		}
+		return false
+	})
 }
 
 // owes reports whether a series may owe a sample before a time.

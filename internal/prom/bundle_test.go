@@ -217,7 +217,7 @@ func TestMarks(t *testing.T) {
 	s.Accounts[0] = counting.Account{Last: s.Last, Carry: counting.Tally{Total: 1, Bad: 0.5}, Hole: counting.Hole{From: m0, Until: m0 + 3, Sum: counting.Tally{Total: 3, Bad: 2, Good: 1}, Open: true}}
 	s.PutMinute(counting.Minute{At: m0 + 60, Sum: counting.Tally{Total: 7}, First: at(3601), Last: at(3610), Gap: 30_000, Since: at(3580)})
 	s.PutMinute(counting.Minute{At: m0 + 59, Sum: counting.Tally{Bad: 7}, Down: true})
-	s.Groups = []counting.Group{{Target: 3, MS: at(3590), From: at(3560), Since: at(3560), Next: at(3620), Deadline: at(3650), Bound: 12.5, Fresh: true, Series: []int32{18, 19}, Values: []float64{7, 9}, Start: at(3500), Created: []int64{at(3580), 0}}}
+	s.Groups = []counting.Group{{Target: 3, MS: at(3590), From: at(3560), Since: at(3560), Next: at(3620), Bound: 12.5, Fresh: true, Series: []int32{18, 19}, Values: []float64{7, 9}, Start: at(3500), Created: []int64{at(3580), 0}}}
 	s.Primed, s.Read, s.Asked, s.lag = true, at(3612), at(3613), 5_000
 	mark := b.save(s)
 	if len(mark) > 800_000 {

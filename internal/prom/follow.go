@@ -126,7 +126,7 @@ func (f *follower) follow(ctx context.Context, b *bundle, s *state, now, until t
 			q.Since = 0
 		} else if err := f.askReturned(ctx, b, s, c, runs, ms, from); err != nil {
 			return err
-		} else if before, err = f.holes(ctx, b, s, c, runs, from, asked); err != nil {
+		} else if before, err = f.holes(ctx, b, s, c, runs, from, ms, asked); err != nil {
 			return err
 		}
 		if err := f.count(ctx, b, s, c, append(before, runs...), q); err != nil {
@@ -402,7 +402,14 @@ func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *count
 		if len(runs) == 0 {
 			continue
 		}
-		before, err := f.holes(ctx, b, s, c, runs, end, asks)
+		if c.Waiting.BackFromHole(runs) {
+			found, err := f.unlisted(ctx, b, s, now, end)
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, found...)
+		}
+		before, err := f.holes(ctx, b, s, c, runs, end, now, asks)
 		if err == nil {
 			err = f.count(ctx, b, s, c, append(before, runs...), counting.Question{Since: to, To: end, Now: now})
 		}
@@ -414,8 +421,8 @@ func (f *follower) askOverdue(ctx context.Context, b *bundle, s *state, c *count
 }
 
 // holes reads what has come meanwhile before an answer, of series that were not asked for it.
-func (f *follower) holes(ctx context.Context, b *bundle, s *state, c *counting.Counter, answer []counting.Run, to int64, asked []counting.Ask) (runs []counting.Run, _ *Error) {
-	for _, p := range b.parts(c.Waiting.Holes(answer, to, asked)) {
+func (f *follower) holes(ctx context.Context, b *bundle, s *state, c *counting.Counter, answer []counting.Run, to, now int64, asked []counting.Ask) (runs []counting.Run, _ *Error) {
+	for _, p := range b.parts(c.Waiting.Holes(answer, to, now, asked)) {
 		some, err := f.rawBit(ctx, b, s, p.selector, p.from, to)
 		if err != nil {
 			return nil, err
@@ -512,10 +519,20 @@ const retryListed = 60 * minuteMs
 
 // list finds series that no window will ever show, for their samples come late.
 func (f *follower) list(ctx context.Context, b *bundle, s *state, c *counting.Counter, now, since, upto int64) *Error {
+	runs, err := f.unlisted(ctx, b, s, now, upto)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	return f.count(ctx, b, s, c, runs, counting.Question{Since: since, To: upto, Now: now})
+}
+
+// unlisted returns the samples up to a time of the targets of which a series is listed that was
+// never seen.
+func (f *follower) unlisted(ctx context.Context, b *bundle, s *state, now, upto int64) (runs []counting.Run, _ *Error) {
 	found := &lister{b: b}
 	start := s.listFrom(now)
 	if err := f.listed(ctx, b, start, now, found); err != nil {
-		return err
+		return nil, err
 	}
 	s.Grow(len(b.reg.Series), len(b.reg.Scraped), len(b.reg.Accounts))
 	at := map[int32]bool{}
@@ -534,15 +551,13 @@ func (f *follower) list(ctx context.Context, b *bundle, s *state, c *counting.Co
 		asks = append(asks, counting.Ask{Target: target, From: start})
 	}
 	for _, p := range b.parts(asks) {
-		runs, err := f.rawBit(ctx, b, s, p.selector, start, upto)
+		some, err := f.rawBit(ctx, b, s, p.selector, start, upto)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := f.count(ctx, b, s, c, runs, counting.Question{Since: since, To: upto, Now: now}); err != nil {
-			return err
-		}
+		runs = append(runs, some...)
 	}
-	return nil
+	return runs, nil
 }
 
 // series lists the series that a selector matches, without their samples.

@@ -223,7 +223,7 @@ func (d *reader) minute() counting.Minute {
 
 func (e *encoder) group(g *counting.Group, target, series func(int32) int) {
 	e.uint(uint64(target(g.Target) + 1))
-	for _, at := range []int64{g.MS, g.From, g.Since, g.Next, g.Deadline} {
+	for _, at := range []int64{g.MS, g.From, g.Since, g.Next, g.Next} { // twice, for readers of old
 		e.time(at)
 	}
 	e.float(g.Bound)
@@ -237,7 +237,9 @@ func (e *encoder) group(g *counting.Group, target, series func(int32) int) {
 }
 
 func (d *reader) group() counting.Group {
-	g := counting.Group{Target: int32(d.uint()) - 1, MS: d.time(), From: d.time(), Since: d.time(), Next: d.time(), Deadline: d.time(), Bound: d.float(), Fresh: d.bool(), Old: d.bool()}
+	g := counting.Group{Target: int32(d.uint()) - 1, MS: d.time(), From: d.time(), Since: d.time(), Next: d.time()}
+	d.time() // by when the verdict fell in any case, once
+	g.Bound, g.Fresh, g.Old = d.float(), d.bool(), d.bool()
 	for range d.count() {
 		g.Series, g.Values = append(g.Series, int32(d.uint())-1), append(g.Values, d.float())
 	}
