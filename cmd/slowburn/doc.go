@@ -89,7 +89,9 @@
 //
 // Package internal/engine is the loop: when a minute can be complete, it reads, decides and
 // commits. Package internal/api holds every JSON shape, of the HTTP API as of webhooks, reports and
-// commands. Package internal/web serves the pages, the API and the metrics.
+// commands. Package internal/web serves the pages, the API and the metrics. Package internal/login
+// lets people sign in to the pages by an OpenID provider; internal/login/issuertest is one for
+// tests.
 //
 // Package internal/config reads slowburn.yaml by the rules of the SLO files. Package
 // internal/daemon wires one process of all of this, and reloads it. Package internal/trouble logs

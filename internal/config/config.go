@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -109,7 +110,12 @@ type Slack struct {
 	AppTokenFile string // opens Socket Mode
 	SigningFile  string // holds the secrets that signed requests are checked with
 	WebhookFile  string
+	MayAct       MayAct
 }
+
+// MayAct says who may act in Slack: people and members of user groups, by their IDs. Nobody at all
+// is everybody of the workspace.
+type MayAct struct{ Users, Groups []string }
 
 // Works reports whether there is a way to Slack.
 func (s Slack) Works(getenv func(string) string) bool {
@@ -337,6 +343,37 @@ func (c *Config) readSlack(v strictyaml.Value) {
 			*path = c.Abs(text)
 		}
 	}
+	if v := o.Get("may_act"); v.Given() {
+		m, ok := v.Object(mayActKeys.Keys()...)
+		if !ok {
+			return
+		}
+		c.Slack.MayAct = MayAct{Users: idsIn(m.Get("users"), slackUser, "U0123ABC"), Groups: idsIn(m.Get("groups"), slackGroup, "S0123ABC")}
+		if m.Get("users").Empty() || m.Get("groups").Empty() || len(c.Slack.MayAct.Users)+len(c.Slack.MayAct.Groups) == 0 {
+			v.Problem("may_act names nobody", "leave it out to let everybody of the workspace act")
+		}
+	}
+}
+
+var (
+	slackUser  = regexp.MustCompile(SlackUserForm)
+	slackGroup = regexp.MustCompile(SlackGroupForm)
+)
+
+// The forms of IDs of Slack.
+const (
+	SlackUserForm  = `^[UW][A-Z0-9]{2,30}$`
+	SlackGroupForm = `^S[A-Z0-9]{2,30}$`
+)
+
+func idsIn(v strictyaml.Value, form *regexp.Regexp, such string) []string {
+	ids := v.Texts(maxEntries)
+	for _, id := range ids {
+		if !form.MatchString(id) {
+			v.Problem(fmt.Sprintf("%q is no ID of Slack", id), "such as "+such+": the profile has it, under the three dots")
+		}
+	}
+	return ids
 }
 
 func (c *Config) readTraces(v strictyaml.Value) {

@@ -52,8 +52,9 @@ var (
 
 	webKeys = schema.Object("Who may do what over HTTP, beside the file of --web.config.file.",
 		schema.May("tokens", schema.List("Tokens by which people and programs prove who they are. Nobody changes anything without one, or a grant.", maxEntries, tokenKeys)),
-		schema.May("grants", schema.List("What may be done by those who prove who they are by something else: a password or a certificate of --web.config.file, or a trusted proxy.", maxEntries, grantKeys)),
+		schema.May("grants", schema.List("What may be done by those who prove who they are by something else: a password or a certificate of --web.config.file, a trusted proxy, or by signing in.", maxEntries, grantKeys)),
 		schema.May("trusted_proxies", proxiesKeys),
+		schema.May("oidc", oidcKeys),
 		schema.May("local_token_file", schema.Text("A file that the daemon writes at its start, for its own user only: by the token in it commands on this machine prove that they are that user's. It may do everything.", schema.NotBlank).Or("beside the store: its path with `.token`; none with a PostgreSQL").AtStart()),
 	)
 
@@ -65,7 +66,7 @@ var (
 	)
 
 	grantKeys = schema.Object("A grant.",
-		schema.Need("who", schema.Texts("Whom it is for, as the audit log names them, as globs: `user ada`, `certificate deploy-*`, `proxy ada`.", maxEntries, "user ada", "certificate deploy-*", "proxy *@example.com")),
+		schema.Need("who", schema.Texts("Whom it is for, as the audit log names them, as globs: `user ada`, `certificate deploy-*`, `proxy ada`, `oidc *@example.com`; or a group that the OpenID provider tells: `group sre`.", maxEntries, "user ada", "certificate deploy-*", "oidc *@example.com", "group sre")),
 		schema.Need("may", rightsKey("What they may, as for tokens. Whoever is known may read.")),
 		schema.May("services", servicesKey("The services about which they may, as globs.")),
 	)
@@ -75,13 +76,31 @@ var (
 		schema.Need("user_header", schema.Text("The header with the user. The proxy must take it away from what others send.", HeaderForm, "X-Forwarded-User")),
 	).AtStart()
 
+	oidcKeys = schema.Object("Signing in to the pages by an OpenID provider. Nobody is shown anything then who has not signed in, or proven who they are by a password, a certificate, a trusted proxy or a token that may read. The address to come back to, to be registered there, is --web.external-url with /login/callback.",
+		schema.Need("issuer", schema.Text("The provider.", schema.AddressForm, "https://login.example.com/realms/sre")),
+		schema.Need("client_id", schema.Text("What slowburn is called there.", schema.NotBlank, "slowburn")),
+		schema.Need("client_secret_file", schema.Text("A file with the client secret; the cookies are sealed by it, too. While it is changed, two secrets, the newer one in the first line.", schema.NotBlank)),
+		schema.May("scopes", schema.Texts("What is asked for beside `openid`.", maxEntries, "email", "groups").Standard([]string{"email", "profile"})),
+		schema.May("user_claim", schema.Text("The claim with the name, which the audit log has as `oidc NAME`. A mail address must be verified.", schema.NotBlank).Standard(defaultUserClaim)),
+		schema.May("groups_claim", schema.Text("The claim with the groups.", schema.NotBlank).Standard(defaultGroupsClaim)),
+		schema.May("allowed_domains", schema.Texts("Who may sign in: people whose name ends in @ and one of these. `*` is everybody.", maxEntries, "example.com").Or("all, if there are allowed groups")),
+		schema.May("allowed_groups", schema.Texts("Who may sign in: people in one of these groups. Of both lists, if there are both.", maxEntries, "sre").Or("all, if there are allowed domains")),
+		schema.May("session", schema.Ref("duration", "How long a session lasts.").Standard(slo.ShortDuration(defaultSession))),
+	).AtStart()
+
 	slackKeys = schema.Object("How messages reach people. Without a token and a webhook nothing is posted.",
 		schema.May("channel", schema.Text("The channel, in quotes, of services that name none of their own.", slo.ChannelForm).Standard(defaultChannel)),
 		schema.May("api_url", schema.Text("The address of Slack's API.", schema.AddressForm).Standard(defaultSlackAPI)),
 		schema.May("bot_token_file", schema.Text("A file with the bot token.", schema.NotBlank).Or("`SLACK_BOT_TOKEN`")),
 		schema.May("app_token_file", schema.Text("A file with the app token (xapp-…), by which buttons and /slowburn work without being reachable from outside: Socket Mode.", schema.NotBlank).Or("`SLACK_APP_TOKEN`")),
 		schema.May("signing_secret_file", schema.Text("A file with the signing secret, by which buttons and /slowburn work over HTTPS. While it is changed, two secrets, one in a line.", schema.NotBlank).Or("`SLACK_SIGNING_SECRET`")),
+		schema.May("may_act", mayActKeys),
 		schema.May("webhook_url_file", schema.Text("A file with the address of an incoming webhook, instead of a token: messages are posted and never updated.", schema.NotBlank)),
+	)
+
+	mayActKeys = schema.Object("Who may act by buttons. Others get an answer that only they see. Without it everybody of the workspace may, and of the organisation on Enterprise Grid.",
+		schema.May("groups", schema.Texts("User groups, by their IDs. It takes the scope usergroups:read.", maxEntries, "S0123ABC")),
+		schema.May("users", schema.Texts("People, by their IDs.", maxEntries, "U0123ABC")),
 	)
 
 	tracesKeys = schema.Object("How traces are shown that stand for a burn.",

@@ -15,6 +15,7 @@ var atStart = []struct {
 	{"store", func(c *Config) any { return &c.StorePath }},
 	{"store", func(c *Config) any { return &c.Postgres }},
 	{"web.trusted_proxies", func(c *Config) any { return &c.Web.Proxies }},
+	{"web.oidc", func(c *Config) any { return &c.Web.OIDC }},
 	{"web.local_token_file", func(c *Config) any { return &c.Web.LocalTokenFile }},
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -28,7 +29,7 @@ func TestWhatIsReadAtTheStartOnly(t *testing.T) {
 		if inForce.Prometheus.URL != running.Prometheus.URL || inForce.StorePath != running.StorePath || inForce.Postgres.Given() {
 			t.Errorf("%s: in force is %+v", text, inForce)
 		}
-		if inForce.TraceURL != next.TraceURL || inForce.Reviews != next.Reviews || inForce.Slack != next.Slack {
+		if inForce.TraceURL != next.TraceURL || inForce.Reviews != next.Reviews || !reflect.DeepEqual(inForce.Slack, next.Slack) {
 			t.Errorf("%s: not in force: %+v", text, inForce)
 		}
 	}

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // Web says who may do what over HTTP.
@@ -17,6 +20,7 @@ type Web struct {
 	Tokens  []Token
 	Grants  []Grant
 	Proxies Proxies
+	OIDC    OIDC
 	// LocalTokenFile is the file that the daemon writes for commands on its machine; "" is beside
 	// the store. See [Config.LocalTokenFile].
 	LocalTokenFile string
@@ -58,7 +62,23 @@ type Proxies struct {
 
 // AsksForProof reports whether nobody is shown anything who has not proven who they are, whatever
 // the web configuration says.
-func (w Web) AsksForProof() bool { return len(w.Proxies.Addresses) > 0 }
+func (w Web) AsksForProof() bool { return len(w.Proxies.Addresses) > 0 || w.OIDC.Issuer != "" }
+
+// OIDC is how people sign in to the pages; the zero value is not at all.
+type OIDC struct {
+	Issuer, ClientID, SecretFile string
+	Scopes                       []string
+	UserClaim, GroupsClaim       string
+	Domains, Groups              []string // who may sign in
+	Session                      time.Duration
+}
+
+// The defaults of signing in.
+const (
+	defaultUserClaim   = "email"
+	defaultGroupsClaim = "groups"
+	defaultSession     = 8 * time.Hour
+)
 
 // TokenRights are what may be done by a token.
 var TokenRights = []string{"read", "change", "act", "override"}
@@ -87,6 +107,7 @@ func (c *Config) readWeb(v strictyaml.Value) {
 	}
 	c.readGrants(o)
 	c.readProxies(o)
+	c.readOIDC(o)
 	list, _ := o.Get("tokens").List(maxEntries)
 	seen := map[string]bool{}
 	for _, item := range list {
@@ -135,7 +156,7 @@ func globsIn(v strictyaml.Value, such string) []string {
 }
 
 // identityKinds begin the identities that a grant may be for.
-var identityKinds = []string{"user", "certificate", "proxy"}
+var identityKinds = []string{"user", "certificate", "proxy", "oidc", "group"}
 
 func (c *Config) readGrants(o strictyaml.Object) {
 	list, _ := o.Get("grants").List(maxEntries)
@@ -188,6 +209,51 @@ func (c *Config) readProxies(o strictyaml.Object) {
 		}
 		c.Web.Proxies.UserHeader = http.CanonicalHeaderKey(name)
 	}
+}
+
+func (c *Config) readOIDC(o strictyaml.Object) {
+	if !o.Get("oidc").Given() {
+		return
+	}
+	v, ok := o.Get("oidc").Object(oidcKeys.Keys()...)
+	if !ok {
+		return
+	}
+	in := OIDC{Scopes: []string{"email", "profile"}, UserClaim: defaultUserClaim, GroupsClaim: defaultGroupsClaim, Session: defaultSession}
+	if address, ok := file.Address(v.Need("issuer", "such as https://login.example.com/realms/sre"), login); ok {
+		in.Issuer = address
+		if u, err := url.Parse(address); err == nil && u.Scheme != "https" && u.Hostname() != "localhost" && !netip.MustParsePrefix("127.0.0.0/8").Contains(addressIn(u.Hostname())) {
+			v.Get("issuer").Problem("the issuer is asked without TLS", "whoever is in between could be anybody: write https://")
+		}
+	}
+	in.ClientID, _ = v.Need("client_id", "as it is registered with the issuer").Text()
+	if text, ok := v.Need("client_secret_file", "the file that holds the client secret").Text(); ok {
+		in.SecretFile = c.Abs(text)
+	}
+	if v.Get("scopes").Given() {
+		in.Scopes = v.Get("scopes").Texts(maxEntries)
+	}
+	for key, into := range map[string]*string{"user_claim": &in.UserClaim, "groups_claim": &in.GroupsClaim} {
+		if text, ok := v.Get(key).Text(); ok {
+			*into = text
+		}
+	}
+	in.Domains, in.Groups = v.Get("allowed_domains").Texts(maxEntries), v.Get("allowed_groups").Texts(maxEntries)
+	if len(in.Domains)+len(in.Groups) == 0 {
+		o.Get("oidc").Problem("oidc does not say who may sign in", `name allowed_domains or allowed_groups; allowed_domains: ["*"] is everybody whom the issuer knows`)
+	}
+	if d, ok := v.Get("session").Duration(); ok {
+		if in.Session = d; d < time.Minute || d > 7*24*time.Hour {
+			v.Get("session").Problem("a session lasts from a minute to seven days", "such as 8h")
+		}
+	}
+	c.Web.OIDC = in
+}
+
+// addressIn reads an address; what is none is that of nobody.
+func addressIn(host string) netip.Addr {
+	address, _ := netip.ParseAddr(host)
+	return address
 }
 
 // takenHeaders are those that say something else than who a user is.

@@ -22,6 +22,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/login"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -56,6 +57,7 @@ type Daemon struct {
 	web     http.Handler
 	tokens  atomic.Pointer[[]web.Token] // of the configuration and the environment
 	local   []web.Token                 // that of web.local_token_file, if it could be written
+	login   *login.Door                 // by which people sign in; nil if they do not
 	reload  reloadState
 	Keeper  *reviews.Keeper
 	ticked  chan struct{} // after every tick
@@ -97,6 +99,9 @@ func New(ctx context.Context, cfg config.Config, set *slo.Set, o Options) (*Daem
 		return nil, err
 	}
 	a.tokens.Store(&tokens)
+	if a.login, err = a.openLogin(cfg.Web.OIDC); err != nil {
+		return nil, err
+	}
 	client, err := NewClient(cfg.Prometheus)
 	if err != nil {
 		return nil, err
@@ -370,7 +375,7 @@ func (a *Daemon) handler(registry *prometheus.Registry) http.Handler {
 		WaitsFor:   a.waitsFor,
 		Reviews:    func() []postmortem.Review { return a.Keeper.Reviews() },
 		Reload:     a.reloadFor, Reloaded: func() api.Reloaded { return *a.reload.Load() }, Registry: registry,
-		Version: version.Version, ExternalURL: a.ExternalURL, Tokens: a.currentTokens, Trust: a.trust, Log: a.Log,
+		Version: version.Version, ExternalURL: a.ExternalURL, Tokens: a.currentTokens, Trust: a.trust, Login: a.login, Log: a.Log,
 	})
 }
 

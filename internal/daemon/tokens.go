@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/folder"
+	"github.com/slowburn-sre/slowburn/internal/login"
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
@@ -81,6 +82,28 @@ func (a *Daemon) trust() web.Trust {
 		t.Grants = append(t.Grants, web.Grant{Who: g.Who, May: rightsOf(g.May), Services: g.Services})
 	}
 	return t
+}
+
+// openLogin makes the way by which people sign in, nil without one. Its sessions keep the groups
+// that a grant of that time is for.
+func (a *Daemon) openLogin(cfg config.OIDC) (*login.Door, error) {
+	if cfg.Issuer == "" {
+		return nil, nil
+	}
+	text, err := secret(cfg.SecretFile, "", a.Log)
+	if err != nil {
+		return nil, fmt.Errorf("web.oidc.client_secret_file: %w", err)
+	}
+	if strings.HasPrefix(a.ExternalURL, "http://") && !strings.HasPrefix(a.ExternalURL, "http://127.") {
+		a.Log.Warn("sessions of those who sign in are sent without TLS: whoever is in between can use them; set --web.external-url to https://", "url", a.ExternalURL)
+	}
+	return login.New(login.Options{
+		Issuer: cfg.Issuer, ClientID: cfg.ClientID, Secrets: strings.Fields(text), ExternalURL: a.ExternalURL, Scopes: cfg.Scopes,
+		UserClaim: cfg.UserClaim, GroupsClaim: cfg.GroupsClaim, Domains: cfg.Domains, Groups: cfg.Groups, Life: cfg.Session,
+		Keeps: func(group string) bool {
+			return slices.ContainsFunc(a.trust().Grants, func(g web.Grant) bool { return g.IsForGroup(group) })
+		}, Log: a.Log,
+	}), nil
 }
 
 func rightsOf(texts []string) (may []web.Right) {

@@ -32,6 +32,7 @@ type incidentView struct {
 	Timeline  []api.Happening
 	MayAct    bool   // there is a form
 	AskToken  bool   // which must bring a token
+	By        string // who has signed in, "" if nobody
 	Merged    markup // what it is told together with, "" if with nothing
 	Slack     string // where its message is, "" if that is not known
 	Parts     []part
@@ -56,6 +57,9 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	_, known := s.callerOf(r, "")
 	v.MayAct = s.Do != nil && (known || len(s.Tokens()) > 0)
 	v.AskToken = !known
+	if in, ok := s.session(r); ok {
+		v.By = in.User
+	}
 	v.Merged = s.linked(sentences.ToldIn(i))
 	if v.Slack, err = s.slackLink(ctx, i); err != nil {
 		s.Log.Error("cannot read where the message is", "incident", i.ID, "err", err)

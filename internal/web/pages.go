@@ -41,7 +41,7 @@ func newPages(prefix string) *pages {
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: newMarkdown()}
-	for _, name := range []string{"overview", "service", "slo", "incident", "list", "report", "file", "error"} {
+	for _, name := range []string{"overview", "service", "slo", "incident", "list", "report", "file", "error", "out"} {
 		p.byName[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return p
@@ -59,14 +59,22 @@ type page struct {
 	Healthy bool
 	Health  string
 	Standby bool // then Health says so
+
+	SignedIn string // who has, "" if nobody
 }
 
 func (s *site) routes(mux *http.ServeMux) {
 	handle := func(pattern string, f func(*http.Request) (string, page, error)) {
 		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
 			name, p, err := f(r)
+			if in, ok := s.session(r); ok {
+				p.SignedIn = in.User
+			}
 			s.show(w, name, p, err)
 		})
+	}
+	if s.Login != nil {
+		s.routeLogin(mux)
 	}
 	handle("/{$}", s.overviewPage)
 	handle("/slo/{id...}", s.sloPage)

@@ -89,7 +89,7 @@ func CheckAddress(addr string, hasAuth, insecure bool) error {
 		return nil
 	}
 	return fmt.Errorf("listening on %s lets everybody on the network read, so it needs authentication: "+
-		"give --web.config.file with basic_auth_users or client certificates, or say --web.insecure", addr)
+		"give --web.config.file with basic_auth_users or client certificates, configure web.oidc or web.trusted_proxies, or say --web.insecure", addr)
 }
 
 // Guards reports what a web configuration file says: whether clients are asked who they are, by

@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/login"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/register"
@@ -99,7 +100,9 @@ type Options struct {
 	// is known, and may change something; nil trusts nobody.
 	Tokens func() []Token
 	Trust  func() Trust
-	Log    *slog.Logger // nil discards
+	// Login lets people sign in to the pages; nil does not.
+	Login *login.Door
+	Log   *slog.Logger // nil discards
 }
 
 // server is what all parts share: the options, what is looked up in the engine and the archive. By
@@ -158,7 +161,7 @@ func New(o Options) http.Handler {
 	s.refusals = newRefusals(o.Log, o.Now)
 	registerMetrics(s)
 	served := s.refusals.slowDown(underPrefix(prefix, s.routes(prefix)))
-	return &front{Handler: s.onlyFromProxies(guard(served, hostsOf(host), prefix, o.Log)), free: s.free(prefix), server: s}
+	return &front{Handler: s.onlyFromProxies(guard(served, hostsOf(host), prefix, o.Log)), free: s.free(prefix), prefix: prefix, server: s}
 }
 
 // routes serves health, metrics, the API and the pages, whose links begin with the prefix.
@@ -193,6 +196,8 @@ func (s *server) free(prefix string) func(*http.Request) bool {
 		switch path {
 		case "/-/healthy", "/-/ready":
 			return r.Method == http.MethodGet || r.Method == http.MethodHead
+		case login.LoginPath, login.CallbackPath, "/style.css":
+			return s.Login != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 		case "/slack/interactions", "/slack/commands":
 			return r.Method == http.MethodPost && s.Slack != nil
 		}
@@ -204,6 +209,7 @@ func (s *server) free(prefix string) func(*http.Request) bool {
 type front struct {
 	http.Handler
 	free   func(*http.Request) bool
+	prefix string // of the links
 	server *server
 }
 
@@ -246,18 +252,30 @@ func (f *front) orProof(password http.Handler) http.Handler {
 		passwords := s.asksForPassword()
 		_, _, basic := r.BasicAuth() // what it says is looked at by password alone
 		known := !(basic && passwords) && slices.ContainsFunc(s.proven(r), func(i identity) bool {
-			return i.kind == byProxy || i.kind == byCertificate && !passwords // where there are passwords, a certificate comes before one
+			return i.kind == byProxy || i.kind == byLogin || i.kind == byCertificate && !passwords // where there are passwords, a certificate comes before one
 		})
-		switch asked := s.Trust().asksForProof(); {
+		switch asked := s.Trust().asksForProof() || s.Login != nil; {
 		case asked && known:
 			f.Handler.ServeHTTP(w, r)
+		case s.Login != nil && isPage(r) && !basic:
+			http.Redirect(w, r, f.prefix+login.LoginPath+"?back="+url.QueryEscape(pathBelow(f.prefix, r)), http.StatusSeeOther)
 		case asked && !passwords:
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "Nobody has said who you are. Come by the proxy that does, or bring a token that may read.", http.StatusUnauthorized)
+			http.Error(w, "You have not proven who you are. Sign in, come by the proxy that says it, or bring a token that may read.", http.StatusUnauthorized)
 		default:
 			password.ServeHTTP(w, r)
 		}
 	})
+}
+
+// isPage reports whether a request is that of a browser for a page.
+func isPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// pathBelow returns what a request asks for, without the prefix.
+func pathBelow(prefix string, r *http.Request) string {
+	return "/" + strings.TrimPrefix(strings.TrimPrefix(r.URL.RequestURI(), prefix), "/")
 }
 
 // underPrefix serves the same with and without the prefix, for reverse proxies that keep the path

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/login"
 	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -90,6 +91,8 @@ const (
 	byPassword    = "user"        // of the web configuration
 	byCertificate = "certificate" // of a client, verified
 	byProxy       = "proxy"       // told by a proxy that is trusted
+	byLogin       = "oidc"        // signed in by the OpenID provider
+	byGroup       = "group"       // which the provider told; it is nobody by itself
 )
 
 // String returns the identity as the audit log has it. A name that could be taken for more than one
@@ -111,6 +114,9 @@ type Grant struct {
 
 // isFor reports whether it is for somebody.
 func (g Grant) isFor(i identity) bool { return matchesAny(g.Who, i.kind+" "+i.name) }
+
+// IsForGroup reports whether it is for the members of a group.
+func (g Grant) IsForGroup(name string) bool { return g.isFor(identity{byGroup, name}) }
 
 // covers reports whether it gives a right about services.
 func (g Grant) covers(services []string) bool {
@@ -155,8 +161,14 @@ func (s *server) callerOf(r *http.Request, secret string) (caller, bool) {
 		c.grants = []Grant{{May: t.may, Services: t.services}}
 		return c, true
 	}
+	is := c.proven
+	if in, ok := s.session(r); ok {
+		for _, group := range in.Groups {
+			is = append(slices.Clip(is), identity{byGroup, group})
+		}
+	}
 	for _, g := range s.Trust().Grants {
-		if slices.ContainsFunc(c.proven, g.isFor) {
+		if slices.ContainsFunc(is, g.isFor) {
 			c.grants = append(c.grants, g)
 		}
 	}
@@ -165,6 +177,9 @@ func (s *server) callerOf(r *http.Request, secret string) (caller, bool) {
 
 // proven lists the identities that a request has proven beside a token.
 func (s *server) proven(r *http.Request) (all []identity) {
+	if in, ok := s.session(r); ok {
+		all = append(all, identity{byLogin, in.User})
+	}
 	if name, _, ok := r.BasicAuth(); ok && s.isUser(name) {
 		all = append(all, identity{byPassword, name})
 	}
@@ -175,6 +190,14 @@ func (s *server) proven(r *http.Request) (all []identity) {
 		all = append(all, identity{byProxy, name})
 	}
 	return all
+}
+
+// session returns who has signed in.
+func (s *server) session(r *http.Request) (login.Session, bool) {
+	if s.Login == nil {
+		return login.Session{}, false
+	}
+	return s.Login.Who(r)
 }
 
 // subjectOf returns whose a certificate is: its common name, or else the first other name in it.
